@@ -23,7 +23,7 @@ from ccs_model.model import build_model
 from ccs_model.model.names import BUILD, FIRST_STAGE, MONEY_LIMITS, TARGETS
 from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.decisions import BUILT, Point, point_of, vector_of
-from ccs_model.plan.plan import MarginalBudget, Plan, Relaxation
+from ccs_model.plan.plan import BindingLimit, MarginalBudget, Plan, Relaxation, Replan
 from ccs_model.problem import Problem
 from ccs_model.runs.run_reader import read_point
 from ccs_model.runs.run_writer import RUN_WRITER
@@ -111,7 +111,12 @@ def _solve_record(document: Mapping[str, Any]) -> SolveRecord:
             budget["abatement_kt"],
             tuple(budget["plants_entering"]),
             budget["last_abatement_kt_per_mn"],
+            tuple(
+                Replan(each["added_mn"], each["abatement_kt"], tuple(each["entering"]), tuple(each["leaving"]))
+                for each in budget["replans"]
+            ),
         ),
+        binding_limits=tuple(BindingLimit(**each) for each in document["binding_limits"]),
         corridors=None if corridors is None else tuple(corridors),
     )
 

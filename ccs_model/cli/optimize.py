@@ -339,6 +339,8 @@ def _zones(plan: Plan) -> str:
 
 
 def _marginal(plan: Plan) -> str:
+    from ccs_model.report.sentences import binding
+
     lines = []
     bought = plan.marginal_budget
     if bought is not None and bought.added_mn:
@@ -350,6 +352,15 @@ def _marginal(plan: Plan) -> str:
             f"(existing retrofits kept; {_mn(plan, bought.added_mn)} more give {bought.abatement_kt:,.0f} kt: {names})."
         )
         lines.append(textwrap.fill(text, columns()))
+        for each in bought.replans:
+            least = "at least " if plan.problem.is_integer else ""
+            text = (
+                f"Re-planned with {_mn(plan, each.added_mn)} more: {least}{each.abatement_kt:,.0f} kt more "
+                f"({len(each.entering)} plants enter, {len(each.leaving)} leave)."
+            )
+            lines.append(textwrap.fill(text, columns()))
+    if bound := binding(plan):
+        lines.append(textwrap.fill(bound, columns()))
     price = plan.relaxation.abatement_per_budget_kt_per_mn
     if price is not None and plan.problem.is_integer:
         lines.append(

@@ -161,18 +161,41 @@ class Relaxation:
 
 
 @dataclass(frozen=True)
+class Replan:
+    """A plan with a larger budget in which every decision is free: what it adds, and plants that enter and leave."""
+
+    added_mn: float
+    abatement_kt: float
+    entering: tuple[str, ...]
+    leaving: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class BindingLimit:
+    """A limit beside the budget that binds in the LP relaxation.
+
+    `price` is the change of the objective per unit of the limit: million, kt, kt/y of nameplate or retrofits.
+    """
+
+    constraint: str
+    index: str
+    price: float
+
+
+@dataclass(frozen=True)
 class MarginalBudget:
-    """The marginal value of the budget, re-solved with the plan's retrofits kept.
+    """The marginal value of the budget, re-solved with the plan's retrofits kept, and by re-plans.
 
     `added_mn` is the addition to the budget, `abatement_kt` the abatement gained over the horizon, and `plants` are the
     plants that enter. `last_kt_per_mn` is the abatement of the last million, for continuous plans; at a breakpoint the
-    two slopes differ.
+    two slopes differ. `replans` have 1 % and 10 % more budget and all decisions free within the links searched.
     """
 
     added_mn: float
     abatement_kt: float
     plants: tuple[str, ...]
     last_kt_per_mn: float | None = None
+    replans: tuple[Replan, ...] = ()
 
     @property
     def kt_per_mn(self) -> float:
@@ -212,6 +235,7 @@ class Plan:
     objective: Objective
     relaxation: Relaxation
     marginal_budget: MarginalBudget | None
+    binding_limits: tuple[BindingLimit, ...]
     totals: Mapping[str, float | int | None]
     terms: Mapping[str, float]
     costs: Mapping[str, float]

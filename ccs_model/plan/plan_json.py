@@ -33,7 +33,8 @@ def plan_dict(plan: Plan) -> dict[str, Any]:
             "abatement_kt_per_mn": marginal_budget.kt_per_mn,
             "plants_entering": list(marginal_budget.plants),
             "last_abatement_kt_per_mn": marginal_budget.last_kt_per_mn,
-            "how": "solved again with the plan's retrofits kept" if problem.is_integer else "solved again",
+            "method": "solved again with the plan's retrofits kept" if problem.is_integer else "solved again",
+            "replans": [asdict(each) for each in marginal_budget.replans],
         }
     document = {
         "schema": SCHEMA,
@@ -46,6 +47,7 @@ def plan_dict(plan: Plan) -> dict[str, Any]:
         "objective": {name: getattr(plan.objective, name) for name in _OBJECTIVE},
         "relaxation": asdict(plan.relaxation),
         "marginal_budget": bought,
+        "binding_limits": [asdict(each) for each in plan.binding_limits],
         "totals": dict(plan.totals),
         "by_year": records(plan.by_year),
         "retrofits": records(plan.retrofits),

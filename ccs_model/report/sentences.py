@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 
+from ccs_model.model.names import CUMULATIVE_BUDGET, DEPLOYMENT, PROVINCE_BUDGET, SITE_CAPACITY, YEARLY_RATE
 from ccs_model.plan.decisions import BUILT
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.tables import not_eligible_table
 from ccs_model.problem import Problem
 from ccs_model.report.figures import Gap, gap_of
+from ccs_model.report.workbook.cell_values import first_few
 from ccs_model.units import unit_text
 
 # How many of the largest plants a sentence names.
@@ -211,6 +213,35 @@ def marginal_budget(plan: Plan) -> str:
     who = f" Entering or enlarged: {entering}." if entering else " No further plant enters."
     over = "in a year" if plan.problem.is_static else "over the horizon"
     return f"{solved}{_rounded(marginal.abatement_kt)} kt more abatement {over}.{who}"
+
+
+def replans(plan: Plan) -> str:
+    """What a larger budget adds if every decision is free; empty if that was not solved."""
+    found = plan.marginal_budget.replans if plan.marginal_budget is not None else ()
+    least = "at least " if plan.problem.is_integer else ""
+    return " ".join(
+        f"Re-planned with {_rounded(each.added_mn)} {money(plan, '_mn')} more: {least}{_rounded(each.abatement_kt)} kt "
+        f"more abatement; {len(each.entering)} plants enter and {len(each.leaving)} leave."
+        for each in found
+    )
+
+
+BINDING = {
+    CUMULATIVE_BUDGET: "cumulative budget to {}",
+    PROVINCE_BUDGET: "province budget of {}",
+    DEPLOYMENT: "deployment ceiling of {}",
+    YEARLY_RATE: "new retrofits in the period from {}",
+    SITE_CAPACITY: "capacity of site {}",
+}
+"""Limits that may bind beside the budget; what their index names is inserted."""
+
+
+def binding(plan: Plan) -> str:
+    """Which limits beside the budget bind in the LP relaxation; empty if none does."""
+    if not plan.binding_limits:
+        return ""
+    names = [BINDING[each.constraint].format(each.index) for each in plan.binding_limits]
+    return f"Binding beside the budget (LP relaxation): {first_few(names, 4)}."
 
 
 def targets(plan: Plan) -> str:

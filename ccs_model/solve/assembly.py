@@ -20,14 +20,14 @@ from ccs_model.mip.branch_and_bound import MipOutcome
 from ccs_model.mip.highs import gap_share
 from ccs_model.mip.matrix import Residuals, residuals
 from ccs_model.mip.verification import disagreement
-from ccs_model.model.names import BUDGET
+from ccs_model.model.names import BUDGET, CUMULATIVE_BUDGET, DEPLOYMENT, PROVINCE_BUDGET, SITE_CAPACITY, YEARLY_RATE
 from ccs_model.model.objective import OBJECTIVES, unit_of
 from ccs_model.model.terms import breakdown, cost_terms
 from ccs_model.plan.cost_sharing import Sharing, shares_table
-from ccs_model.plan.decisions import Point, point_table
+from ccs_model.plan.decisions import BUILT, Point, point_table
 from ccs_model.plan.money import cashflow_table
 from ccs_model.plan.owners import Owners, capital_table, tonnes_table
-from ccs_model.plan.plan import MarginalBudget, Objective, Relaxation, Size
+from ccs_model.plan.plan import BindingLimit, MarginalBudget, Objective, Relaxation, Size
 from ccs_model.plan.plan_checks import GAP_CHECK, accounts_checks, checks_table
 from ccs_model.plan.social_account import (
     air_pollution_table,
@@ -85,6 +85,27 @@ def budget_row(matrix: Matrix) -> BudgetRow | None:
     return BudgetRow(int(rows[0]), float(matrix.row_upper[rows[0]])) if len(rows) else None
 
 
+# Limits that may bind beside the budget, in the order in which they are named.
+_LIMITS = (CUMULATIVE_BUDGET, PROVINCE_BUDGET, DEPLOYMENT, YEARLY_RATE, SITE_CAPACITY)
+
+
+def binding_limits(matrix: Matrix, row_dual: Floats | None) -> tuple[BindingLimit, ...]:
+    """Return the limits beside the budget that bind in the LP relaxation, with their shadow prices."""
+    if row_dual is None:
+        return ()
+    return tuple(
+        BindingLimit(name, str(each), float(abs(row_dual[row])))
+        for name in _LIMITS
+        for row in matrix.rows_of(name)
+        if abs(row_dual[row]) > BUILT
+        for each in [_index_text(matrix.row_constraints[row][1])]
+    )
+
+
+def _index_text(index: object) -> str:
+    return ", ".join(map(str, index)) if isinstance(index, tuple) else str(index)
+
+
 @dataclass(frozen=True, eq=False)
 class SolveRecord:
     """What only the solver knows: bounds, shadow prices and the marginal value of the budget.
@@ -97,6 +118,7 @@ class SolveRecord:
     relaxation: Relaxation
     price_per_t: Mapping[str, float] = field(default_factory=dict)
     marginal_budget: MarginalBudget | None = None
+    binding_limits: tuple[BindingLimit, ...] = ()
     corridors: tuple[str, ...] | None = None
 
 
@@ -135,6 +157,7 @@ def assembled(matrix: Matrix, chosen: Floats, point: Point, found: Residuals, re
         "shares": shares_table(sharing) if sharing is not None else None,
         "relaxation": record.relaxation,
         "marginal_budget": record.marginal_budget,
+        "binding_limits": record.binding_limits,
         "totals": MappingProxyType(plan_totals(problem, retrofits, by_year, costs, owners, stakeholders)),
         "owners": owners.by_plant() if owners is not None else None,
         "owner_cashflow": owners.by_year() if owners is not None else None,
@@ -193,6 +216,7 @@ def checked_parts(
         ),
         prices,
         marginal_budget,
+        binding_limits(matrix, dual),
         corridors.links if corridors is not None else None,
     )
     found = residuals(matrix, chosen)

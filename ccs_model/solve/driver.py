@@ -26,30 +26,28 @@ from ccs_model.mip.branch_and_bound import MipOutcome
 from ccs_model.mip.clock import effort, now, seconds_until_stop, time_s, was_stopped
 from ccs_model.mip.grouped_milp import solve_program
 from ccs_model.mip.matrix import rounded_to_integrality
-from ccs_model.mip.presolve import restricted
 from ccs_model.mip.scaling import warning_of
 from ccs_model.model import build_model
 from ccs_model.model.names import BUILD, OPENED, PIPE, WELLS
 from ccs_model.model.objective import OBJECTIVES
 from ccs_model.model.standard_form import matrix_of
-from ccs_model.plan.decisions import BUILT, point_of, without_traces
-from ccs_model.plan.plan import MarginalBudget, Plan
+from ccs_model.plan.decisions import point_of, without_traces
+from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
 from ccs_model.problem.scenario_names import read_checked
 from ccs_model.runs.run_writer import RUN_WRITER
 from ccs_model.scenario import Scenario
-from ccs_model.solve.assembly import BudgetRow, budget_row, checked_parts
+from ccs_model.solve.assembly import checked_parts
 from ccs_model.solve.feasibility_repair import build_problem_with_advice
-from ccs_model.solve.fixed_charge_network import network_of
 from ccs_model.solve.fixed_decisions import fixed_decisions_table, no_fixed_decisions
-from ccs_model.solve.network_search import Corridors, solve_in_corridors
-from ccs_model.solve.normalised_money import Normalised, normalised
+from ccs_model.solve.marginal_budget import marginal_budget
+from ccs_model.solve.network_search import solve_in_corridors
+from ccs_model.solve.normalised_money import normalised
 from ccs_model.solve.solution_check import REPAIR_EFFORT, verified_outcome
 from ccs_model.solve.strategies import effort_of_model
 from ccs_model.solve.tie_breaking import (
     break_ties,
     break_ties_by_group,
-    of_the_same_streams,
     with_best_funds,
     with_continuous_ties_broken,
 )
@@ -60,10 +58,6 @@ Result = TypeVar("Result")
 # Effort of each later stage, as a share of the first stage's, and the least effort of one.
 _LATER_SHARE = 0.25
 _LATER_LEAST = 5.0
-# The marginal budget is this share of the budget, and at least a million.
-MARGINAL_BUDGET_SHARE = 0.01
-MARGINAL_BUDGET_GAP = 1e-4
-MARGINAL_BUDGET_NODES = 200
 # Seconds of the time limit that are left for tables and run folder, and the largest share of it that they take.
 _WRITING_S, _WRITING_SHARE = 6.0, 0.3
 
@@ -249,12 +243,12 @@ def _solve_stages(
         )
     clock.lap("second_stage_s")
     point = point_of(problem, matrix, chosen)
-    marginal_budget = None
+    bought = None
     if problem.objective == "max_abatement":
-        marginal_budget = stages.attempt(
+        bought = stages.attempt(
             "the marginal value of the budget is unknown",
             None,
-            lambda: _marginal_budget(problem, search, options, search.searched(chosen), value, later, corridors),
+            lambda: marginal_budget(problem, search, options, search.searched(chosen), value, later, corridors),
         )
     clock.lap("next_money_s")
     fixed_decisions = stages.attempt(
@@ -263,7 +257,7 @@ def _solve_stages(
         lambda: fixed_decisions_table(problem, matrix, first.relaxation.objective, options, now() + later),
     )
     clock.lap("locks_s")
-    parts = checked_parts(problem, matrix, chosen, point, outcome, first, marginal_budget, corridors)
+    parts = checked_parts(problem, matrix, chosen, point, outcome, first, bought, corridors)
     if was_stopped():
         stages.failed.append(
             f"the time limit of {clock.limit_s:g} s stopped the search; with more time the plan may differ"
@@ -297,80 +291,3 @@ def _limit_to(highs: Highs, matrix: Matrix, chosen: Floats) -> None:
     for name in (BUILD, PIPE, OPENED, WELLS):
         columns = matrix.columns_of(name)
         highs.set_bounds(columns, matrix.lower[columns], np.round(chosen[columns]))
-
-
-def _marginal_budget(
-    problem: Problem,
-    search: Normalised,
-    options: SolverOptions,
-    chosen: Floats,
-    value: float,
-    later: float,
-    corridors: Corridors | None,
-) -> MarginalBudget | None:
-    """Re-solve with a larger budget and the plan's retrofits fixed: the plants that enter, and their abatement."""
-    matrix = search.matrix
-    budget = budget_row(matrix)
-    if budget is None or was_stopped():
-        return None
-    maximise = matrix.maximise[0]
-    if not problem.is_integer:
-        return _slopes(problem, search, Highs(matrix, options), budget, chosen, value)
-    more = max(1.0 / search.unit, MARGINAL_BUDGET_SHARE * budget.limit)
-    limits = matrix.row_upper.copy()
-    limits[budget.row] += more
-    kept = np.flatnonzero(matrix.is_integer & (chosen > 0.5))
-    lower = matrix.lower.copy()
-    lower[kept] = np.round(chosen[kept])
-    # Retrofitted streams keep their retrofit.
-    others = of_the_same_streams(matrix, chosen) & (chosen <= 0.5)
-    others[np.setdiff1d(np.arange(len(others)), matrix.columns_of(BUILD))] = False
-    if corridors is not None and problem.network is not None:
-        links = problem.network.links["link"]
-        inside = np.flatnonzero(links.isin(corridors.links))
-        sites = np.arange(len(links), len(links) + len(problem.sites))
-        others[network_of(problem, matrix).outside(np.r_[inside, sites])] = True
-    small = restricted(replace(matrix, row_upper=limits, lower=lower), np.flatnonzero(others))
-    if not small.holds(chosen):
-        return None
-    highs = Highs(small.matrix, options)
-    highs.set_option("mip_max_nodes", MARGINAL_BUDGET_NODES)
-    again = solve_program(
-        highs,
-        maximise=maximise,
-        gap=MARGINAL_BUDGET_GAP,
-        deadline=now() + later,
-        stage="marginal budget",
-        start=chosen[small.columns],
-        max_restricted_milps=1,
-    ).outcome
-    if again.x is None or was_stopped():
-        return None
-    added = max(float(again.objective) - value, 0.0)
-    return MarginalBudget(more * search.unit, added, _entering(problem, matrix, chosen, small.lifted(again.x)))
-
-
-def _slopes(
-    problem: Problem, search: Normalised, highs: Highs, budget: BudgetRow, chosen: Floats, value: float
-) -> MarginalBudget | None:
-    """Both slopes of a continuous plan: abatement of one million more, and of the last million."""
-    matrix = search.matrix
-    step = min(1.0 / search.unit, budget.limit) or 1.0 / search.unit
-    highs.set_row(budget.row, -np.inf, budget.limit + step)
-    up = highs.run(np.inf, "marginal budget: one step more")
-    highs.set_row(budget.row, -np.inf, max(budget.limit - step, 0.0))
-    down = highs.run(np.inf, "marginal budget: one step less")
-    if up.x is None or up.status != "optimal":
-        return None
-    # A smaller budget may be infeasible with a target or a required plant; then only one slope exists.
-    last = (value - down.objective) / (step * search.unit) if budget.limit > 0 and down.status == "optimal" else None
-    return MarginalBudget(
-        step * search.unit, float(up.objective) - value, _entering(problem, matrix, chosen, up.x), last
-    )
-
-
-def _entering(problem: Problem, matrix: Matrix, before: Floats, after: Floats) -> tuple[str, ...]:
-    """Plants with more capture built in `after` than in `before`."""
-    was = point_of(problem, matrix, before).build.sum(axis=1)
-    now = point_of(problem, matrix, rounded_to_integrality(matrix, after)).build.sum(axis=1)
-    return tuple(sorted(set(problem.routes["plant"][now > was + BUILT])))

@@ -230,7 +230,9 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
         columns = columns_of(plan.targets, classes=of_targets, optional=("year", "abatement_share", "price_per_t"))
         sheet.table(columns, records(plan.targets), named="targets")
     sheet.section("Marginal value of the budget")
-    sheet.paragraph(words.marginal_budget(plan))
+    for text in (words.marginal_budget(plan), words.replans(plan), words.binding(plan)):
+        if text:
+            sheet.paragraph(text)
     sheet.table("summary.figures", _more_money(sheet, plan), plain=True)
 
 
@@ -291,6 +293,9 @@ def _more_money(sheet: Sheet, plan: Plan) -> Iterator[Row]:
             ratio = Cell(bought.last_kt_per_mn, "abatement_kt_per_mn")
             meaning = "abatement per last million of the budget; at a breakpoint it differs from the next million"
             yield _figure(sheet, "Abatement per last budget spent", ratio, meaning)
+        for each in bought.replans:
+            meaning = f"{over}; re-planned with {each.added_mn:,.0f} million more, all decisions free"
+            yield _figure(sheet, "Additional abatement, re-plan", Cell(each.abatement_kt, "abatement_kt"), meaning)
     price = plan.relaxation.abatement_per_budget_kt_per_mn
     if price is not None:
         meaning = "marginal value of the LP relaxation, where decisions are continuous; integer retrofits differ"

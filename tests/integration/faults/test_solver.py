@@ -155,7 +155,7 @@ def test_F54_an_optimum_that_breaks_a_row_or_is_not_whole_is_not_believed(
     solved_as(broken)
     # The stages that would mend the point are kept from it.
     monkeypatch.setattr(optimize, "_break_ties", lambda highs, chosen, *_: chosen)
-    monkeypatch.setattr(optimize, "_marginal_budget", lambda *_: None)
+    monkeypatch.setattr(optimize, "marginal_budget", lambda *_: None)
     answer = ask(desk)
     assert answer.code == 7, answer.err
     assert "verification of the plan failed" in answer.err

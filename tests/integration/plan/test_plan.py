@@ -217,6 +217,28 @@ def test_the_next_money_is_more_abatement_for_more_money(small_plan: Plan) -> No
     assert small_plan.marginal_budget is not None
     assert small_plan.marginal_budget.added_mn == pytest.approx(9)  # one per cent of 900
     assert small_plan.marginal_budget.abatement_kt >= -1e-6
+    kept = small_plan.marginal_budget
+    one, ten = kept.replans
+    assert (one.added_mn, ten.added_mn) == (pytest.approx(9), pytest.approx(90))
+    # A re-plan may do all that the plan with its retrofits kept does, and more money never buys less.
+    assert kept.abatement_kt - 1e-6 <= one.abatement_kt <= ten.abatement_kt + 1e-6
+    assert not set(ten.entering) & set(ten.leaving)
+
+
+def test_re_plans_reach_the_optimum_of_the_larger_budget(solved: Solved, small_plan: Plan) -> None:
+    assert small_plan.marginal_budget is not None
+    larger = solved({"budget.total_mn": 990}).objective
+    reached = small_plan.objective.value + small_plan.marginal_budget.replans[1].abatement_kt
+    assert reached <= larger.searched_bound * (1 + 1e-9)
+    assert reached >= larger.value * (1 - 0.01)
+
+
+def test_limits_that_bind_beside_the_budget_are_named(solved: Solved) -> None:
+    capped = {"budget.by_province_mn": {"Shanxi": 300}, "capture.decisions": "continuous"}
+    (limit,) = solved(capped).binding_limits
+    assert (limit.constraint, limit.index) == ("spending_within_province_budget", "Shanxi")
+    more = solved(capped | {"budget.by_province_mn": {"Shanxi": 301}})
+    assert limit.price == pytest.approx(more.objective.value - solved(capped).objective.value, rel=0.05)
 
 
 def yearly(rows: list[float]) -> float:

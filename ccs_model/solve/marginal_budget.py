@@ -1,0 +1,183 @@
+"""The marginal value of the budget: what more money buys with the plan's retrofits kept, and in a re-plan.
+
+A linear program has one price for the next million. An integer plan does not: with its integers fixed the budget's dual
+is zero. So the plan is solved again with a larger budget, first with its retrofits kept, then with all decisions free
+within the links searched. Each search starts from the best plan known and can only underestimate the gain.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ccs_model._typing import Floats, Mask
+from ccs_model.mip import Highs, Matrix, SolverOptions
+from ccs_model.mip.clock import now, was_stopped
+from ccs_model.mip.grouped_milp import solve_program
+from ccs_model.mip.matrix import rounded_to_integrality
+from ccs_model.mip.presolve import restricted
+from ccs_model.model.names import BUILD
+from ccs_model.plan.decisions import BUILT, point_of
+from ccs_model.plan.plan import MarginalBudget, Replan
+from ccs_model.problem import Problem
+from ccs_model.solve.assembly import BudgetRow, budget_row
+from ccs_model.solve.fixed_charge_network import network_of
+from ccs_model.solve.network_search import Corridors
+from ccs_model.solve.normalised_money import Normalised
+from ccs_model.solve.tie_breaking import of_the_same_streams
+
+# The addition to the budget with retrofits kept: this share of it, and at least a million.
+MARGINAL_BUDGET_SHARE = 0.01
+MARGINAL_BUDGET_GAP = 1e-4
+MARGINAL_BUDGET_NODES = 200
+# Shares of the budget added in a re-plan, and its effort as a share of that of a later stage.
+REPLAN_SHARES = (0.01, 0.1)
+_REPLAN_PART = 0.3
+
+
+def marginal_budget(
+    problem: Problem,
+    search: Normalised,
+    options: SolverOptions,
+    chosen: Floats,
+    value: float,
+    later: float,
+    corridors: Corridors | None,
+) -> MarginalBudget | None:
+    """Solve again with a larger budget; None without a budget, or where a limit leaves no time.
+
+    Parameters
+    ----------
+    problem
+        The problem, whose objective is `max_abatement`.
+    search
+        The matrix of the search, in its unit of money.
+    options
+        Solver options.
+    chosen, value
+        The plan as a point of that matrix, and its abatement in kt.
+    later
+        Effort of the stage; a re-plan has a part of it.
+    corridors
+        The links searched on a shared network, which limit the re-plans too.
+    """
+    matrix = search.matrix
+    budget = budget_row(matrix)
+    if budget is None or was_stopped():
+        return None
+    if not problem.is_integer:
+        return _slopes(problem, search, Highs(matrix, options), budget, chosen, value)
+    outside = np.zeros(len(chosen), dtype=bool)
+    if corridors is not None and problem.network is not None:
+        links = problem.network.links["link"]
+        inside = np.flatnonzero(links.isin(corridors.links))
+        sites = np.arange(len(links), len(links) + len(problem.sites))
+        outside[network_of(problem, matrix).outside(np.r_[inside, sites])] = True
+    again = _Again(problem, matrix, options, budget, outside)
+    more = max(1.0 / search.unit, MARGINAL_BUDGET_SHARE * budget.limit)
+    kept = again.with_retrofits_kept(chosen, more, later)
+    if kept is None or was_stopped():
+        return None
+    replans, best = [], kept
+    for share in REPLAN_SHARES if budget.limit > 0 else ():
+        added = max(1.0 / search.unit, share * budget.limit)
+        found = again.planned(best, added, _REPLAN_PART * later)
+        if found is None or was_stopped():
+            break
+        best = found
+        entering, leaving = again.changes(chosen, best)
+        replans.append(Replan(added * search.unit, max(again.value(best) - value, 0.0), entering, leaving))
+    entering, _ = again.changes(chosen, kept)
+    return MarginalBudget(
+        more * search.unit, max(again.value(kept) - value, 0.0), entering, replans=tuple(replans)
+    )  # fmt: skip
+
+
+class _Again:
+    """Searches of one problem with a larger budget."""
+
+    def __init__(
+        self, problem: Problem, matrix: Matrix, options: SolverOptions, budget: BudgetRow, outside: Mask
+    ) -> None:
+        self.problem, self.matrix, self.options, self.budget, self.outside = problem, matrix, options, budget, outside
+
+    def value(self, x: Floats) -> float:
+        return float(self.matrix.costs[0] @ x)
+
+    def with_retrofits_kept(self, chosen: Floats, more: float, effort: float) -> Floats | None:
+        """The best point with `more` budget in which everything built stays; None if none is found."""
+        matrix = self.matrix
+        lower = matrix.lower.copy()
+        kept = np.flatnonzero(matrix.is_integer & (chosen > 0.5))
+        lower[kept] = np.round(chosen[kept])
+        # Retrofitted streams keep their retrofit.
+        others = of_the_same_streams(matrix, chosen) & (chosen <= 0.5)
+        others[np.setdiff1d(np.arange(len(others)), matrix.columns_of(BUILD))] = False
+        return self._solved(replace(matrix, lower=lower), others | self.outside, chosen, more, effort)
+
+    def planned(self, start: Floats, more: float, effort: float) -> Floats | None:
+        """The best point with `more` budget; None if none is found."""
+        return self._solved(self.matrix, self.outside & (start <= 0.5), start, more, effort)
+
+    def _solved(self, matrix: Matrix, without: Mask, start: Floats, more: float, effort: float) -> Floats | None:
+        limits = matrix.row_upper.copy()
+        limits[self.budget.row] += more
+        small = restricted(replace(matrix, row_upper=limits), np.flatnonzero(without))
+        if not small.holds(start):
+            return None
+        highs = Highs(small.matrix, self.options)
+        highs.set_option("mip_max_nodes", MARGINAL_BUDGET_NODES)
+        found = solve_program(
+            highs,
+            maximise=matrix.maximise[0],
+            gap=MARGINAL_BUDGET_GAP,
+            deadline=now() + effort,
+            stage="marginal budget",
+            start=start[small.columns],
+            max_restricted_milps=1,
+        ).outcome
+        if found.x is None:
+            return None
+        x = small.lifted(found.x)
+        return x if self.value(x) > self.value(start) else start
+
+    def changes(self, before: Floats, after: Floats) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Plants with more, and with less, capture built in `after` than in `before`."""
+        was, now_built = (
+            point_of(self.problem, self.matrix, rounded_to_integrality(self.matrix, x)).build.sum(axis=1)
+            for x in (before, after)
+        )
+        plants = self.problem.routes["plant"]
+        more, fewer = set(plants[now_built > was + BUILT]), set(plants[now_built < was - BUILT])
+        return tuple(sorted(more - fewer)), tuple(sorted(fewer - more))
+
+
+def _slopes(
+    problem: Problem, search: Normalised, highs: Highs, budget: BudgetRow, chosen: Floats, value: float
+) -> MarginalBudget | None:
+    """Slopes of a continuous plan: abatement of one million more, of the last million, and of re-plans."""
+    matrix = search.matrix
+    again = _Again(problem, matrix, highs.options, budget, np.zeros(len(chosen), dtype=bool))
+    step = min(1.0 / search.unit, budget.limit) or 1.0 / search.unit
+    up = _optimum(highs, budget, budget.limit + step)
+    if up is None:
+        return None
+    down = _optimum(highs, budget, max(budget.limit - step, 0.0))
+    replans = []
+    for share in REPLAN_SHARES if budget.limit > 0 else ():
+        found = _optimum(highs, budget, (1.0 + share) * budget.limit)
+        if found is not None:
+            added = share * budget.limit * search.unit
+            replans.append(Replan(added, max(again.value(found) - value, 0.0), *again.changes(chosen, found)))
+    # A smaller budget may be infeasible with a target or a required plant; then only one slope exists.
+    last = None if budget.limit <= 0 or down is None else (value - again.value(down)) / (step * search.unit)
+    entering, _ = again.changes(chosen, up)
+    return MarginalBudget(step * search.unit, max(again.value(up) - value, 0.0), entering, last, tuple(replans))
+
+
+def _optimum(highs: Highs, budget: BudgetRow, limit: float) -> Floats | None:
+    """The optimum of the linear program with this budget."""
+    highs.set_row(budget.row, -np.inf, limit)
+    found = highs.run(np.inf, "marginal budget")
+    return found.x if found.status == "optimal" else None
