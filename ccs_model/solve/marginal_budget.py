@@ -81,17 +81,16 @@ def marginal_budget(
         return None
     replans, best = [], kept
     for share in REPLAN_SHARES if budget.limit > 0 else ():
-        added = max(1.0 / search.unit, share * budget.limit)
-        found = again.planned(best, added, _REPLAN_PART * later)
+        found = again.planned(best, share * budget.limit, _REPLAN_PART * later)
         if found is None or was_stopped():
             break
         best = found
         entering, leaving = again.changes(chosen, best)
-        replans.append(Replan(added * search.unit, max(again.value(best) - value, 0.0), entering, leaving))
+        gained = max(again.value(best) - value, 0.0)
+        replans.append(Replan(share * problem.budget_mn, gained, entering, leaving))
     entering, _ = again.changes(chosen, kept)
-    return MarginalBudget(
-        more * search.unit, max(again.value(kept) - value, 0.0), entering, replans=tuple(replans)
-    )  # fmt: skip
+    added_mn = max(1.0, MARGINAL_BUDGET_SHARE * problem.budget_mn)
+    return MarginalBudget(added_mn, max(again.value(kept) - value, 0.0), entering, replans=tuple(replans))
 
 
 class _Again:
@@ -168,8 +167,8 @@ def _slopes(
     for share in REPLAN_SHARES if budget.limit > 0 else ():
         found = _optimum(highs, budget, (1.0 + share) * budget.limit)
         if found is not None:
-            added = share * budget.limit * search.unit
-            replans.append(Replan(added, max(again.value(found) - value, 0.0), *again.changes(chosen, found)))
+            gained = max(again.value(found) - value, 0.0)
+            replans.append(Replan(share * problem.budget_mn, gained, *again.changes(chosen, found)))
     # A smaller budget may be infeasible with a target or a required plant; then only one slope exists.
     last = None if budget.limit <= 0 or down is None else (value - again.value(down)) / (step * search.unit)
     entering, _ = again.changes(chosen, up)
