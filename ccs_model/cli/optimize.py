@@ -190,6 +190,8 @@ def _npv(plan: Plan) -> str:
 
 def _spent(plan: Plan) -> str:
     """Return the capital cost; for a shared network also that of capture, pipes and storage."""
+    from ccs_model.report.sentences import rounded_parts
+
     totals = plan.totals
     spent = _mn(plan, totals["capex_mn"])
     granted = float(plan.funds.loc[plan.funds["kind"] == "grant", "spend_mn"].sum())
@@ -198,7 +200,8 @@ def _spent(plan: Plan) -> str:
     if plan.problem.network is None:
         return f"{spent}."
     parts = (("capture", "capture_capex_mn"), ("pipes", "pipe_capex_mn"), ("storage", "storage_capex_mn"))
-    return f"{spent}: {', '.join(f'{what} {totals[name] or 0:,.0f}' for what, name in parts)}."
+    amounts = rounded_parts([float(totals[name] or 0.0) for _, name in parts])
+    return f"{spent}: {', '.join(f'{what} {amount:,}' for (what, _), amount in zip(parts, amounts, strict=True))}."
 
 
 def _gap(plan: Plan) -> str:
@@ -376,7 +379,9 @@ def _files(plan: Plan, folder: Path) -> str:
 
 
 def _mn(plan: Plan, amount: float | int | None) -> str:
-    return f"{amount:,.0f} million {plan.problem.currency}"
+    from ccs_model.report.sentences import rounded
+
+    return f"{rounded(amount)} million {plan.problem.currency}"
 
 
 def _mt(ktpa: float | int | None) -> str:

@@ -165,7 +165,8 @@ def _frontier_text(frontier: Frontier, folder: Path, page: Path | None) -> str:
     for row in points.to_dict("records"):
         # What a limit left unknown is NaN.
         short, gap = (float("nan") if row[name] is None else row[name] for name in ("list_short_share", "gap_share"))
-        listed = "–" if math.isnan(short) else f"{-short:+.1%}"
+        # Rounded before the sign is written, so that no difference reads −0.0 %.
+        listed = "–" if math.isnan(short) else f"{round(-short, 3) + 0.0:+.1%}"
         proven = "–" if math.isnan(gap) else f"{gap:.2%}"
         mark = "*" if row["is_scenario"] else " "
         lines.append(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from ccs_model.model.names import CUMULATIVE_BUDGET, DEPLOYMENT, PROVINCE_BUDGET, SITE_CAPACITY, YEARLY_RATE
 from ccs_model.plan.decisions import BUILT
@@ -77,14 +78,14 @@ def percent(share: float | None, digits: int = 2) -> str:
 def answer(plan: Plan) -> str:
     """The result of the plan in a few sentences; for an empty plan, the reason."""
     totals, problem = plan.totals, plan.problem
-    baseline = f"emissions of {_rounded(totals['baseline_ktpa'])} kt CO2 per year"
+    baseline = f"emissions of {rounded(totals['baseline_ktpa'])} kt CO2 per year"
     plants = f"Of {totals['n_plants']} operating plants with {baseline}, "
     if plan.retrofits.empty:
         return f"{plants}none is retrofitted. {nothing_built(plan)}"
     when = "In a representative year" if problem.is_static else f"In the last period, from {problem.years[-1]},"
     return (
         f"{plants}the plan retrofits {totals['n_plants_retrofitted']} with {totals['n_retrofits']} capture units. "
-        f"{when} they capture {_rounded(totals['captured_ktpa'])} kt/y and avoid {_rounded(totals['avoided_ktpa'])} "
+        f"{when} they capture {rounded(totals['captured_ktpa'])} kt/y and avoid {rounded(totals['avoided_ktpa'])} "
         f"kt/y, {percent(totals['abatement_share'], 1)} of the emissions of all these plants. "
         f"{_investment(plan)}; {_levelised(plan)}"
     )
@@ -98,14 +99,17 @@ def last_period(plan: Plan) -> str:
 def _investment(plan: Plan) -> str:
     """Investment in capture, pipelines and storage; for a static year also the annual cost."""
     totals = plan.totals
-    parts = f"capture {_rounded(totals['capture_capex_mn'])}, pipelines {_rounded(totals['pipe_capex_mn'])}"
-    if plan.problem.network is not None:
-        parts += f", storage sites and wells {_rounded(totals['storage_capex_mn'])}"
-    budget = "" if totals["budget_mn"] is None else f" of a budget of {_rounded(totals['budget_mn'])}"
-    investment = f"The investment is {_rounded(totals['capex_mn'])} {money(plan, '_mn')}"
+    is_shared = plan.problem.network is not None
+    names = ["capture_capex_mn", "pipe_capex_mn", *(["storage_capex_mn"] if is_shared else [])]
+    capture, pipes, *storage = rounded_parts([float(totals[name] or 0.0) for name in names])
+    parts = f"capture {capture:,}, pipelines {pipes:,}"
+    if storage:
+        parts += f", storage sites and wells {storage[0]:,}"
+    budget = "" if totals["budget_mn"] is None else f" of a budget of {rounded(totals['budget_mn'])}"
+    investment = f"The investment is {rounded(totals['capex_mn'])} {money(plan, '_mn')}"
     if not plan.problem.is_static:
         return f"{investment}{budget} ({parts})"
-    annual = f"with annualised capital, the annual cost is {_rounded(sum(plan.costs.values()))} million{budget}"
+    annual = f"with annualised capital, the annual cost is {rounded(sum(plan.costs.values()))} million{budget}"
     return f"{investment} ({parts}); {annual}"
 
 
@@ -114,8 +118,8 @@ def _levelised(plan: Plan) -> str:
     if capture is None or avoidance is None:
         return "net abatement at full load is zero, so no cost per tonne is given."
     return (
-        f"the capture cost is {_rounded(capture)} and the avoidance cost, with transport and storage, "
-        f"{_rounded(avoidance)} {money(plan, '_per_t')}."
+        f"the capture cost is {rounded(capture)} and the avoidance cost, with transport and storage, "
+        f"{rounded(avoidance)} {money(plan, '_per_t')}."
     )
 
 
@@ -147,8 +151,8 @@ def why_nothing_is_built(plan: Plan) -> str:
         # Options have their own pipelines unless these are shared.
         pipeline = "with" if problem.network is None else "without"
         return (
-            f"the budget of {_rounded(problem.budget_mn)} {money(plan, '_mn')} is below the cost of the cheapest "
-            f"retrofit {pipeline} its pipeline ({_rounded(cheapest)})"
+            f"the budget of {rounded(problem.budget_mn)} {money(plan, '_mn')} is below the cost of the cheapest "
+            f"retrofit {pipeline} its pipeline ({rounded(cheapest)})"
         )
     if problem.network is not None:
         return "no retrofit with its pipelines and wells satisfies every constraint and has positive net abatement"
@@ -164,7 +168,7 @@ def not_eligible(problem: Problem) -> list[str]:
         change = f" (scenario key {key})" if key else ""
         largest = "; ".join(rows["name"].head(_NAMED))
         sentences.append(
-            f"{n} plant{'s' if n != 1 else ''} with {_rounded(rows['baseline_ktpa'].sum())} kt CO2 a year "
+            f"{n} plant{'s' if n != 1 else ''} with {rounded(rows['baseline_ktpa'].sum())} kt CO2 a year "
             f"{'are' if n != 1 else 'is'} not eligible: {reason}{change}. Largest: {largest}."
         )
     return sentences
@@ -205,14 +209,14 @@ def marginal_budget(plan: Plan) -> str:
     if marginal is None:
         return "The marginal value of the budget is unknown: the time limit left no time for a second solve."
     kept = " and every retrofit of the plan kept" if plan.problem.is_integer else ""
-    solved = f"Re-solved with {_rounded(marginal.added_mn)} {money(plan, '_mn')} more{kept}: "
+    solved = f"Re-solved with {rounded(marginal.added_mn)} {money(plan, '_mn')} more{kept}: "
     if marginal.abatement_kt <= BUILT:
         return f"{solved}no additional abatement; the next retrofit costs more than that."
     names = plan.problem.plants.set_index("plant")["name"]
     entering = "; ".join(f"{names[plant]} ({plant})" for plant in marginal.plants)
     who = f" Entering or enlarged: {entering}." if entering else " No further plant enters."
     over = "in a year" if plan.problem.is_static else "over the horizon"
-    return f"{solved}{_rounded(marginal.abatement_kt)} kt more abatement {over}.{who}"
+    return f"{solved}{rounded(marginal.abatement_kt)} kt more abatement {over}.{who}"
 
 
 def replans(plan: Plan) -> str:
@@ -220,7 +224,7 @@ def replans(plan: Plan) -> str:
     found = plan.marginal_budget.replans if plan.marginal_budget is not None else ()
     least = "at least " if plan.problem.is_integer else ""
     return " ".join(
-        f"Re-planned with {_rounded(each.added_mn)} {money(plan, '_mn')} more: {least}{_rounded(each.abatement_kt)} kt "
+        f"Re-planned with {rounded(each.added_mn)} {money(plan, '_mn')} more: {least}{rounded(each.abatement_kt)} kt "
         f"more abatement; {len(each.entering)} plants enter and {len(each.leaving)} leave."
         for each in found
     )
@@ -260,5 +264,18 @@ def money(plan: Plan, name: str) -> str:
     return unit_text(name, plan.problem.currency, plan.problem.price_year)
 
 
-def _rounded(value: float | int | None) -> str:
+def rounded_parts(values: Sequence[float]) -> tuple[int, ...]:
+    """Parts as whole numbers that add up to their rounded sum (method of the largest remainder)."""
+    parts = [math.floor(value) for value in values]
+    missing = round(sum(values)) - sum(parts)
+    by_remainder = sorted(range(len(parts)), key=lambda k: parts[k] - values[k])
+    for k in by_remainder[:missing]:
+        parts[k] += 1
+    return tuple(parts)
+
+
+def rounded(value: float | int | None) -> str:
+    """A number without decimals; below 1 with three digits, so that a small amount does not read as none."""
+    if value and abs(value) < 1:
+        return f"{value:.3g}"
     return f"{value or 0:,.0f}"

@@ -139,3 +139,16 @@ def test_targets_that_are_reached_are_shown_with_the_next_tonne_s_price(solved: 
     shown = flat(summary_text(plan, Path("run")))
     assert f"100 {row['reached_kt']:,.0f} {row['price_per_t']:,.0f} CNY/t" in shown
     assert f"Discounted cost over the horizon {sum(plan.costs.values()):,.0f} million CNY" in shown
+
+
+@pytest.mark.parametrize(
+    ("values", "parts"),
+    [((4000.4, 4000.4, 3999.6), (4000, 4000, 4000)), ((0.5, 0.5, 0.5), (1, 1, 0)), ((0.0, 2.0), (0, 2)), ((), ())],
+)
+def test_rounded_parts_add_up_to_the_rounded_sum(values: tuple[float, ...], parts: tuple[int, ...]) -> None:
+    assert words.rounded_parts(values) == parts
+    assert sum(words.rounded_parts(values)) == round(sum(values))
+
+
+def test_a_small_amount_does_not_read_as_none() -> None:
+    assert [words.rounded(value) for value in (0, 1e-6, 0.25, 1234.5, None)] == ["0", "1e-06", "0.25", "1,234", "0"]
