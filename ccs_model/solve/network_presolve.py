@@ -218,7 +218,7 @@ class _Network:
 #
 # Flows of both directions share a pipe and cost as much as their sum, so the smaller one can be cancelled at no cost.
 # Where, in a single period, a larger size must then carry more than is left, the smaller size costs less
-# (`_is_cheaper_below`). With a share of each direction in each period,
+# (`is_cheaper_below`). With a share of each direction in each period,
 #
 #     forward + reverse ≤ pipes built so far, ≤ 1
 #     forward flow ≤ largest pipes built so far × forward
@@ -254,7 +254,7 @@ def one_way(problem: Problem, matrix: Matrix, connections: Connections) -> OneWa
     """Return the model with directions; None with existing pipes or trucks."""
     network, n_years = problem.network, len(problem.years)
     assert network is not None
-    if network.lines["is_free"].any() or (n_years == 1 and not _is_cheaper_below(network.lines)):
+    if network.lines["is_free"].any() or (n_years == 1 and not is_cheaper_below(network.lines)):
         return None
     link_of = dict(zip(network.lines["line"], network.lines["link"], strict=True))
     edge: dict[str, int] = {}
@@ -328,7 +328,7 @@ def _onward(connections: Connections, ways: Ints, n_columns: int) -> sparse.csr_
     return sparse.csr_array((values, (rows, columns)), shape=(n_rows, n_columns))
 
 
-def _is_cheaper_below(lines: pd.DataFrame) -> bool:
+def is_cheaper_below(lines: pd.DataFrame) -> bool:
     """Whether no size with a least flow costs less at that flow than the next smaller size."""
     lines = lines.sort_values(["link", "largest_ktpa"], kind="stable")
     bounded = lines["smallest_ktpa"].to_numpy(float) > 0

@@ -19,11 +19,13 @@ from ccs_model.mip.clock import now
 from ccs_model.mip.cut_sets import Relax
 from ccs_model.mip.fixed_charge import Construct, Prove, SlopeScaling
 from ccs_model.mip.highs import gap_share, log_line
+from ccs_model.mip.matrix import residuals
 from ccs_model.mip.network_lns import Lns
 from ccs_model.mip.presolve import restricted
 from ccs_model.mip.search import Heuristic, Result, SearchContext, Strategy
 from ccs_model.problem import Problem
 from ccs_model.problem.candidate_network import corridor_rows
+from ccs_model.solve.directed_arcs import directed_arcs
 from ccs_model.solve.fixed_charge_network import connections_of, network_of, places_of
 from ccs_model.solve.network_presolve import one_way, reduced_model
 from ccs_model.solve.one_period import in_one_period
@@ -174,6 +176,8 @@ class _NetworkSearch:
         if len(arc_groups) == len(every) <= SIZES.few_arc_groups and result.incumbent is not None:
             found = self._over_reduced(context, result)
         prove = strategy.stage(Prove)
+        if found is None and len(arc_groups) == len(every) <= SIZES.few_arc_groups:
+            found = self._over_directed_arcs(context, result, prove)
         within = found or prove.run(context, result, arc_groups, self.stage)
         if within.status == "infeasible" and len(arc_groups) < len(every):
             # No plan exists within the corridors: every link may be built.
@@ -233,6 +237,21 @@ class _NetworkSearch:
         if len(arc_groups) < restrict.min_share * len(converged):
             arc_groups = np.union1d(converged, sites)
         return arc_groups, result
+
+    def _over_directed_arcs(self, context: SearchContext, before: Result, prove: Prove) -> Result | None:
+        """Search over all links with two arcs each; None where that formulation does not hold or finds nothing."""
+        directed = directed_arcs(self.problem, context.matrix)
+        if directed is None:
+            return None
+        network = network_of(self.problem, directed.matrix)
+        inside = replace(context, matrix=directed.matrix, network=network, places=None)
+        start = None if before.incumbent is None else directed.split(before.incumbent)
+        if start is not None and not residuals(directed.matrix, start).hold:
+            start = None
+        within = prove.run(inside, replace(before, incumbent=start), np.unique(network.arc_group), self.stage)
+        if within.incumbent is None:
+            return None
+        return replace(within, incumbent=directed.lifted(within.incumbent))
 
     def _over_reduced(self, context: SearchContext, before: Result) -> Result | None:
         """Search over all links where the incumbent fixes nearly every retrofit; else None."""

@@ -13,14 +13,16 @@ import pytest
 from ccs_model._typing import Ints
 from ccs_model.mip import Highs, SolverOptions
 from ccs_model.mip.cut_sets import Connections, Demand, Relax
+from ccs_model.mip.matrix import residuals
 from ccs_model.mip.search import SearchContext
 from ccs_model.model import build_model
 from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
 from ccs_model.solve import network_search as corridors_module
+from ccs_model.solve.directed_arcs import directed_arcs
 from ccs_model.solve.fixed_charge_network import connections_of, network_of
-from ccs_model.solve.network_presolve import ONE_DIRECTION, OneWay, _is_cheaper_below, one_way
+from ccs_model.solve.network_presolve import ONE_DIRECTION, OneWay, is_cheaper_below, one_way
 from ccs_model.solve.strategies import ModelSizes
 
 Solved = Callable[..., Plan]
@@ -121,6 +123,35 @@ def test_directions_in_several_periods_cut_off_no_plan(
     assert best.status == "optimal" and found.objective == pytest.approx(best.objective.value, rel=1e-6)
 
 
+@pytest.mark.parametrize("question", [QUESTIONS[1], QUESTIONS[2]])
+def test_two_arcs_a_link_have_the_same_optimum(problem_of: Posed, question: dict[str, Any]) -> None:
+    problem = problem_of(ONE_PERIOD, question)
+    matrix = matrix_of(build_model(problem))
+    directed = directed_arcs(problem, matrix)
+    assert directed is not None and len(directed.matrix.lower) == len(matrix.lower) + len(directed.reverse)
+    options = SolverOptions(gap_share=1e-7)
+    both, arcs = (Highs(each, options).run(60, "test") for each in (matrix, directed.matrix))
+    assert both.x is not None and arcs.x is not None
+    assert arcs.objective == pytest.approx(both.objective, rel=1e-6)
+    # A plan of each model is one of the other, of the same value.
+    lifted, split = directed.lifted(arcs.x), directed.split(both.x)
+    assert residuals(matrix, lifted).hold and residuals(directed.matrix, split).hold
+    assert float(matrix.costs[0] @ lifted) == pytest.approx(arcs.objective, rel=1e-9)
+    assert float(directed.matrix.costs[0] @ split) == pytest.approx(both.objective, rel=1e-9)
+    # A used source has an arc out of its node: the linear program is no weaker.
+    relaxed = [Highs(replace(m, is_integer=np.zeros(len(m.lower), bool)), options).run(60, "") for m in
+               (matrix, directed.matrix)]  # fmt: skip
+    sign = 1.0 if matrix.maximise[0] else -1.0
+    assert sign * relaxed[1].objective <= sign * relaxed[0].objective * (1 + 1e-9 * sign)
+
+
+@pytest.mark.parametrize("change", [{"transport.trucks": True}, {"years": [2026, 2031]}])
+def test_two_arcs_a_link_need_one_period_without_trucks(problem_of: Posed, change: dict[str, Any]) -> None:
+    question = {name: value for name, value in ONE_PERIOD.items() if not ("years" in change and "recovery" in name)}
+    problem = problem_of(question, change)
+    assert directed_arcs(problem, matrix_of(build_model(problem))) is None
+
+
 def test_each_share_has_its_rows(problem_of: Posed) -> None:
     problem = problem_of(ONE_PERIOD)
     matrix = matrix_of(build_model(problem))
@@ -159,7 +190,7 @@ def line(pipe: str, **numbers: float) -> dict[str, Any]:
 )
 def test_a_larger_pipe_that_must_carry_more_is_never_cheaper(larger: dict[str, float], for_less: bool) -> None:
     lines = [line("large", largest_ktpa=9_000.0, **larger), line("small", largest_ktpa=1_000.0, fixed_mn=10.0)]
-    assert _is_cheaper_below(pd.DataFrame(lines)) is for_less
+    assert is_cheaper_below(pd.DataFrame(lines)) is for_less
 
 
 def test_half_laid_pipes_around_a_ring_lead_out_only_one_way() -> None:
