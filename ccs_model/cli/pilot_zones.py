@@ -125,6 +125,9 @@ def _replay_text(found: Replay, quiet: bool) -> str:
     table = aligned([("case", "zone", "quantity", "value", "band", ""), *map(_cells, shown)], left=6)
     held = sum(row.as_expected for row in found.rows)
     counts = f"{held} of {len(found.rows)} expectations of {len(found.found)} cases are as expected."
+    n_consistency = sum(not row.can_fail for row in found.rows)
+    if n_consistency:
+        counts += f" {n_consistency} are consistency checks, which hold by construction."
     return f"{table}\n\n{counts}" if shown else counts
 
 
@@ -140,6 +143,8 @@ def _cells(row: Row) -> tuple[str, ...]:
     outcome = ("held" if row.holds else "failed, as it must") if row.as_expected else "NOT HELD"
     if row.expected_to_fail and not row.as_expected and not row.why:
         outcome = "HELD, and must not"
+    if not row.can_fail and row.as_expected:
+        outcome += " (by construction)"
     return row.case, row.zone, row.quantity, _replay_number(row.value), band, f"{outcome} {row.why}".strip()
 
 

@@ -62,7 +62,10 @@ class ReplayContexts:
 
 @dataclass(frozen=True)
 class Row:
-    """One expectation of a case and its result. `why` gives the reason for a missing value."""
+    """One expectation of a case and its result.
+
+    `can_fail` is false for a consistency check that holds by construction. `why` gives the reason for a missing value.
+    """
 
     case: str
     kind: str
@@ -73,6 +76,7 @@ class Row:
     high: float | None
     holds: bool
     expected_to_fail: bool
+    can_fail: bool
     why: str = ""
 
     @property
@@ -152,7 +156,8 @@ def judged(case: Case, each: Expectation, found: Mapping[str, float], why: str =
     """Whether one expectation holds; where nothing was found, nothing is as expected, a control neither."""
 
     def row(value: float | None, low: float | None, high: float | None, holds: bool, why: str = "") -> Row:
-        return Row(case.case, case.kind, case.zone, each.quantity, value, low, high, holds, each.expected_to_fail, why)
+        marks = each.expected_to_fail, each.can_fail
+        return Row(case.case, case.kind, case.zone, each.quantity, value, low, high, holds, *marks, why)
 
     if not found:
         return row(None, None, None, each.expected_to_fail, why)

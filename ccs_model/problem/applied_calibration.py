@@ -114,21 +114,21 @@ def deployment_ceilings(
 ) -> dict[tuple[str, int], float]:
     """Return the deployment ceiling, kt/y of nameplate built until the end of a period, by (zone, year).
 
-    min(1, delta × years elapsed ÷ 5) × capturable, and at least the zone's largest single retrofit, so that small zones
-    can build. A static year stands for one five-year plan.
+    min(1, delta × years elapsed ÷ 5) × capturable, and at least the zone's smallest retrofit, so that small zones can
+    build one. A static year stands for one five-year plan.
     """
     if calibrated is None or not calibrated.has_ceiling or routes.empty:
         return {}
     # Shared units are excluded, so that each stream counts once.
     single = routes[~is_shared(routes["stream"])]
     full = single.groupby(["province", "plant", "stream"])["nameplate_ktpa"].max()
-    capturable, largest = full.groupby(level=0).sum(), full.groupby(level=0).max()
+    capturable, smallest = full.groupby(level=0).sum(), single.groupby("province")["nameplate_ktpa"].min()
     elapsed = np.cumsum(periods["n_years"].to_numpy(float))
     if is_static:
         elapsed = np.full(len(periods), PLAN_YR)
     shares = np.minimum(1.0, calibrated.deployment_share * elapsed / PLAN_YR)
     return {
-        (str(zone), int(year)): max(float(share * capturable[zone]), float(largest[zone]))
+        (str(zone), int(year)): max(float(share * capturable[zone]), float(smallest[zone]))
         for zone in capturable.index
         for year, share in zip(periods["year"], shares, strict=True)
     }

@@ -41,6 +41,8 @@ class Expectation(Section):
     """Whether `within` is a share of the middle or bound."""
     expected_to_fail: bool = False
     """Negative control: the value must lie outside the band."""
+    can_fail: bool = True
+    """False for a consistency check that holds by construction, such as a constraint of the model."""
 
     @model_validator(mode="after")
     def _has_a_band(self) -> Expectation:

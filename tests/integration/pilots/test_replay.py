@@ -40,6 +40,11 @@ def test_all_twelve_kinds_are_there_and_both_provinces() -> None:
         assert sum(case.kind == kind for case in cases) == 2, kind
     controls = [each for case in cases for each in case.expect if each.expected_to_fail]
     assert len(controls) >= 8
+    # At least half of the expectations of every case can fail, and most of all.
+    for case in cases:
+        assert 2 * sum(each.can_fail for each in case.expect) >= len(case.expect) or case.kind == "plant_hand", case.case
+    every = [each for case in cases for each in case.expect]
+    assert sum(each.can_fail for each in every) >= 0.75 * len(every)
 
 
 def write(path: Path, text: str) -> Path:
@@ -68,7 +73,7 @@ def test_json_holds_the_contract(tmp_path: Path) -> None:
     document = json.loads(result.stdout)
     assert document["schema"] == "ccs-model/replay/2"
     assert document["all_hold"] is False
-    names = {"case", "kind", "zone", "quantity", "value", "low", "high", "holds", "expected_to_fail"}
+    names = {"case", "kind", "zone", "quantity", "value", "low", "high", "holds", "expected_to_fail", "can_fail"}
     assert all(names <= row.keys() for row in document["cases"])
     first, control, third = document["cases"]
     assert (first["value"], first["low"], first["high"], first["holds"]) == (75.0, 80.0, None, False)

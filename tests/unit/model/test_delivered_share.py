@@ -145,7 +145,7 @@ def test_deployment_within_ceiling_by_hand(problem_of: Posed) -> None:
     # Two periods of five years: delta of what can be captured by the end of the first, twice that by the second's.
     for year, times in ((2026, 1), (2031, 2)):
         share = min(1.0, times * fitted.deployment_share)
-        expected = max(share * full.sum(), full.max())
+        expected = max(share * full.sum(), problem.routes["nameplate_ktpa"].min())
         assert problem.deployment_ceiling_ktpa["Shanxi", year] == pytest.approx(expected)
     matrix = matrix_of(build_model(problem))
     (row,) = [
@@ -176,9 +176,9 @@ def test_a_ceiling_holds_and_lifting_it_never_lowers_the_cut(problem_of: Posed, 
 def test_the_first_retrofit_of_a_small_zone_is_always_allowed(problem_of: Posed, one_vent: Changes) -> None:
     preset = {"calibration.use": "p10", "calibration.preset": "pilot-installed", "calibration.ceiling": True}
     plan = solve(problem_of(one_vent, preset))
-    # A ten-thousandth of one vent is no plant; the vent itself may be fitted.
+    # A ten-thousandth of one vent is no plant: the smallest retrofit may be built, and no larger one.
     assert plan.totals["n_retrofits"] == 1
-    assert plan.retrofits["size"].tolist() == ["full"]
+    assert plan.retrofits["nameplate_ktpa"].tolist() == [plan.problem.routes["nameplate_ktpa"].min()]
 
 
 @pytest.mark.slow
