@@ -56,10 +56,16 @@ def units_of(problem: Problem, own: pd.DataFrame, plant: str) -> list[Unit]:
         return _built(problem, own)
     best = best_options(problem, plants={plant})
     return (
-        [_unit(best.iloc[0].to_dict(), "best option, own pipe", None, (str(best["pipe"].iloc[0]),))]
+        [_unit(_at_full_load(best.iloc[0].to_dict()), "best option, own pipe", None, (str(best["pipe"].iloc[0]),))]
         if len(best)
         else []
     )
+
+
+def _at_full_load(option: dict[str, Any]) -> dict[str, Any]:
+    """An option that runs at full load."""
+    tonnes = {name: option[name.replace("_ktpa", "_at_full_load_ktpa")] for name in ("captured_ktpa", "avoided_ktpa")}
+    return {**option, **tonnes, "load_share": 1.0}
 
 
 def _built(problem: Problem, own: pd.DataFrame) -> list[Unit]:
@@ -72,12 +78,12 @@ def _built(problem: Problem, own: pd.DataFrame) -> list[Unit]:
         values = {**route, **{name: retrofit[name] for name in (*PARTS, "cost_mn_pa", "site", "length_km")}}
         values |= {name: retrofit[name] for name in ("capture_capex_mn", "pipe_capex_mn", "storage_capex_mn")}
         values |= {name: retrofit[name] for name in ("nameplate_ktpa", "capture_cost_per_t", "avoidance_cost_per_t")}
-        values |= {name: retrofit[name] for name in ("captured_at_full_load_ktpa", "avoided_at_full_load_ktpa")}
+        values |= {name: retrofit[name] for name in ("captured_ktpa", "avoided_ktpa", "load_share")}
         values["stream_share"] = route["stream_share"] * share
-        captured, avoided = retrofit["captured_at_full_load_ktpa"], retrofit["avoided_at_full_load_ktpa"]
+        captured, avoided = retrofit["captured_ktpa"], retrofit["avoided_ktpa"]
         if captured > 0:
             # The power of booster pumps on shared pipes is known from the plan only.
-            reduced = route["reduced_ktpa"] * share
+            reduced = retrofit.get("reduced_ktpa", 0.0)
             values["power_t_per_t"] = 1.0 - route["fuel_t_per_t"] - (avoided - reduced) / captured
         names = (str(retrofit["pipe"]),) if problem.network is None else tuple(problem.network.lines["pipe"].unique())
         title = f"{retrofit['stream']}"
@@ -87,11 +93,10 @@ def _built(problem: Problem, own: pd.DataFrame) -> list[Unit]:
 
 def _unit(values: dict[str, Any], title: str, year: int | None, pipes: tuple[str, ...]) -> Unit:
     """A unit with derived values per tonne captured."""
-    captured, avoided = values["captured_at_full_load_ktpa"], values["avoided_at_full_load_ktpa"]
+    captured, avoided = values["captured_ktpa"], values["avoided_ktpa"]
     per_t = 1000.0 / captured if captured > 0 else np.nan
     derived = {
         "stream_ktpa": values["co2_ktpa"] * values["lasting_share"],
-        "captured_ktpa": captured,
         "avoided_t_per_t": avoided / captured if captured > 0 else np.nan,
         "capital_per_t": values["capture_capital_mn_pa"] * per_t,
         "fixed_om_per_t": values["capture_fixed_om_mn_pa"] * per_t,
@@ -236,6 +241,8 @@ def _lines(
     add("tonnes", "nameplate_ktpa", "= nameplate", numbers("nameplate_ktpa"), nothing, "stream × size × capture rate")
     delivered: list[Value] = [problem.delivered_share] * len(units)
     add("tonnes", "delivered_share", "× delivered share φ", delivered, nothing)
+    how = "captured ÷ full load, last period"
+    add("tonnes", "load_share", "× load", numbers("load_share"), nothing, how)
     add("tonnes", "captured_ktpa", "= captured a year", numbers("captured_ktpa"), nothing)
     law = tuple(
         citations.of("technologies/concentration_capex") if unit.text("grade") == "flue_gas" else () for unit in units

@@ -19,24 +19,39 @@ from ccs_model.plan.cost_sharing import Sharing
 from ccs_model.plan.decisions import Point
 from ccs_model.problem import Problem, build_problem
 
-# Levelised costs at full delivered load and prices of the last year. Three different figures:
+# Levelised costs at prices of the last year. Three different figures:
 #
 # capture cost     (capital recovery of capture capex + fixed O&M + consumables + heat + power) ÷ captured
 # avoidance cost   (the same + pipe + storage) ÷ avoided
 # marginal cost    the dual of a target, not computed here
+#
+# Options are evaluated at full delivered load, retrofits of a plan at the load at which they run in the last period.
+# Figures of a plan at full load are named `..._at_full_load_...`.
 
 
-# Parts of a retrofit's yearly cost; the first five are capture.
+# Parts of a retrofit's yearly cost.
 PARTS = (
     "capture_capital_mn_pa", "capture_fixed_om_mn_pa", "capture_variable_om_mn_pa", "heat_mn_pa", "capture_power_mn_pa",
     "pipe_capital_mn_pa", "pipe_fixed_om_mn_pa", "pipe_power_mn_pa", "haul_mn_pa",
     "storage_capital_mn_pa", "storage_om_mn_pa", "storage_mn_pa",
 )  # fmt: skip
-AT_FULL_LOAD = ("captured_at_full_load_ktpa", "avoided_at_full_load_ktpa")
+CAPTURE_PARTS = PARTS[:5]
+AT_FULL_LOAD = (
+    "captured_at_full_load_ktpa", "avoided_at_full_load_ktpa", "cost_at_full_load_mn_pa",
+    "capture_cost_at_full_load_per_t", "avoidance_cost_at_full_load_per_t",
+)  # fmt: skip
+DETAILS = (*PARTS, "operating_share", "load_share", *AT_FULL_LOAD)
+"""Last columns of a plan's retrofits."""
+# Parts that are due in each year of operation whatever the load; the others follow the tonnes.
+_FIXED = (
+    "capture_capital_mn_pa", "capture_fixed_om_mn_pa", "pipe_capital_mn_pa", "pipe_fixed_om_mn_pa",
+    "storage_capital_mn_pa", "storage_om_mn_pa",
+)  # fmt: skip
+_PART_OF_SHARED_FLOW = ("pipe_fixed_om_mn_pa", "pipe_power_mn_pa", "haul_mn_pa", "storage_mn_pa")
 
 
 def levelised_costs(problem: Problem) -> pd.DataFrame:
-    """Return one row an option: yearly cost by part, million; captured and avoided, kt/y; levelised costs per t."""
+    """Return one row an option at full load: yearly cost by part, million; tonnes, kt/y; levelised costs per t."""
     routes = problem.routes
     captured_ktpa = routes["nameplate_ktpa"] * problem.delivered_share
     last = {name: per_t[:, -1] for name, per_t in problem.cost_per_t.items()}
@@ -58,41 +73,75 @@ def levelised_costs(problem: Problem) -> pd.DataFrame:
             "storage_mn_pa": captured_ktpa * last["storage"] / 1000.0,
         }
     )
-    return _summed(yearly).set_axis(routes.index)
+    captured, avoided = yearly["captured_at_full_load_ktpa"], yearly["avoided_at_full_load_ktpa"]
+    return _summed(yearly, captured, avoided).set_axis(routes.index)
 
 
 def levelised_of(
     point: Point,
     sharing: Sharing | None,
     at: Ints,
+    start: Ints,
     share: Floats,
     part_of_route: Floats,
+    part_of_flow: Floats,
 ) -> pd.DataFrame:
-    """Return the same for retrofits: rows `at` of the options, built to `share`.
+    """Return yearly costs and levelised costs of retrofits in the last period, and their AT_FULL_LOAD.
 
-    With a shared network, transport and storage are the retrofit's part of shared assets by use, at full load.
+    Amounts are means over the years of the last period. Capital and fixed costs count in the years of operation; costs
+    that follow the tonnes are those of the tonnes delivered. With a shared network, transport and storage are the
+    retrofit's part of shared assets by use.
+
+    Parameters
+    ----------
+    point, sharing
+        The plan, and the allocation of its shared network.
+    at, start, share
+        Row of `problem.routes`, position of the start year, and share built of each retrofit.
+    part_of_route, part_of_flow
+        The retrofit's part of all builds of its option, and of the option's tonnes in the last period.
     """
     problem = point.problem
     own = levelised_costs(problem).iloc[at].reset_index(drop=True)
-    amounts = own[[name for name in own if not name.endswith("_per_t")]].mul(share, axis=0)
+    full = own[["captured_at_full_load_ktpa", "avoided_at_full_load_ktpa", *PARTS]].mul(share, axis=0)
+    operating = problem.running_share[at, start, -1]
+    captured = point.captured_ktpa[at, -1] * part_of_flow
+    nameplate = full["captured_at_full_load_ktpa"].to_numpy(float)
+    load = np.divide(captured, nameplate, out=np.zeros(len(at)), where=nameplate > 0)
+    reduced = problem.reduced_ktpa[at] * share
+    avoided = (full["avoided_at_full_load_ktpa"] - reduced) * load + reduced * operating
+    parts = {name: full[name] * (operating if name in _FIXED else load) for name in PARTS}
     if sharing is not None:
         names = problem.routes["route"].iloc[at]
-        paid = sharing.by_route.reindex(names).fillna(0.0).reset_index(drop=True).mul(part_of_route, axis=0)
-        captured = pd.Series(point.captured_ktpa[at, -1]) * part_of_route
-        full = amounts["captured_at_full_load_ktpa"]
-        more = (full / captured.where(captured > 0, full)).fillna(1.0).clip(lower=1.0)
+        paid = sharing.by_route.reindex(names).fillna(0.0).reset_index(drop=True)
+        booster = sharing.power_co2_ktpa[at, -1]
+        # A retrofit without flow in the last period has no running cost to scale to full load.
+        more = np.divide(nameplate, captured, out=np.ones(len(at)), where=captured > 0)
         for name in ("pipe_capital_mn_pa", "storage_capital_mn_pa", "storage_om_mn_pa"):
-            amounts[name] = amounts[name] + paid[name]
-        for name in ("pipe_fixed_om_mn_pa", "pipe_power_mn_pa", "haul_mn_pa", "storage_mn_pa"):
-            amounts[name] = amounts[name] + paid[name] * more
-        booster = pd.Series(sharing.power_co2_ktpa[at, -1]) * part_of_route * more
-        amounts["avoided_at_full_load_ktpa"] = amounts["avoided_at_full_load_ktpa"] - booster
-    return _summed(amounts.drop(columns=["capture_mn_pa", "transport_and_storage_mn_pa", "cost_mn_pa"]))
+            parts[name] = parts[name] + paid[name] * part_of_route * operating
+            full[name] = full[name] + paid[name] * part_of_route
+        for name in _PART_OF_SHARED_FLOW:
+            parts[name] = parts[name] + paid[name] * part_of_flow
+            full[name] = full[name] + paid[name] * part_of_flow * more
+        avoided = avoided - booster * part_of_flow
+        full["avoided_at_full_load_ktpa"] -= booster * part_of_flow * more
+    at_load = _summed(pd.DataFrame(parts), pd.Series(captured), avoided)
+    at_full = _summed(full[list(PARTS)], *(full[name] for name in AT_FULL_LOAD[:2]))
+    return at_load.assign(
+        operating_share=operating,
+        load_share=load,
+        captured_ktpa=captured,
+        avoided_ktpa=avoided,
+        captured_at_full_load_ktpa=full["captured_at_full_load_ktpa"],
+        avoided_at_full_load_ktpa=full["avoided_at_full_load_ktpa"],
+        cost_at_full_load_mn_pa=at_full["cost_mn_pa"],
+        capture_cost_at_full_load_per_t=at_full["capture_cost_per_t"],
+        avoidance_cost_at_full_load_per_t=at_full["avoidance_cost_per_t"],
+    )
 
 
-def _summed(yearly: pd.DataFrame) -> pd.DataFrame:
+def _summed(yearly: pd.DataFrame, captured: pd.Series, avoided: pd.Series) -> pd.DataFrame:
     """Add sums and levelised costs per t."""
-    captured, avoided = yearly["captured_at_full_load_ktpa"], yearly["avoided_at_full_load_ktpa"]
     capture = [name for name in yearly if name.startswith(("capture_", "heat_")) and name.endswith("_mn_pa")]
     transport = [name for name in yearly if name.startswith(("pipe_", "haul_", "storage_"))]
     yearly = yearly.assign(
@@ -107,8 +156,9 @@ def _summed(yearly: pd.DataFrame) -> pd.DataFrame:
 
 
 COLUMNS = [
-    "plant", "name", "province", "sector", "stream", "technology", "site", "avoided_ktpa", "cumulative_avoided_ktpa",
-    "avoidance_cost_per_t", "capture_cost_per_t", "capex_mn", "cumulative_capex_mn", "in_plan",
+    "plant", "name", "province", "sector", "stream", "technology", "site", "avoided_at_full_load_ktpa",
+    "cumulative_avoided_at_full_load_ktpa", "avoidance_cost_at_full_load_per_t", "capture_cost_at_full_load_per_t",
+    "capex_mn", "cumulative_capex_mn", "in_plan",
 ]  # fmt: skip
 
 
@@ -135,18 +185,20 @@ def macc_table(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
             "stream": routes["stream"],
             "technology": routes["technology"],
             "site": routes["site"],
-            "avoided_ktpa": costs["avoided_at_full_load_ktpa"],
-            "avoidance_cost_per_t": costs["avoidance_cost_per_t"],
-            "capture_cost_per_t": costs["capture_cost_per_t"],
+            "avoided_at_full_load_ktpa": costs["avoided_at_full_load_ktpa"],
+            "avoidance_cost_at_full_load_per_t": costs["avoidance_cost_per_t"],
+            "capture_cost_at_full_load_per_t": costs["capture_cost_per_t"],
             "capex_mn": routes["capex_mn"],
             "in_plan": [pair in built for pair in zip(routes["plant"], routes["stream"], strict=True)],
         }
     )
     could_be = every[_is_unit(problem, costs) & plants["is_candidate"]]
     # Options are sorted by id, so equal costs keep one order regardless of the inputs' row order.
-    ranked = could_be.sort_values("avoidance_cost_per_t", kind="stable").drop_duplicates(["plant", "stream"])
+    ranked = could_be.sort_values("avoidance_cost_at_full_load_per_t", kind="stable").drop_duplicates(
+        ["plant", "stream"]
+    )
     ranked = ranked.reset_index(drop=True)
-    ranked.insert(8, "cumulative_avoided_ktpa", ranked["avoided_ktpa"].cumsum())
+    ranked.insert(8, "cumulative_avoided_at_full_load_ktpa", ranked["avoided_at_full_load_ktpa"].cumsum())
     ranked.insert(12, "cumulative_capex_mn", ranked["capex_mn"].cumsum())
     return ranked
 

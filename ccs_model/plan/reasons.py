@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from ccs_model.plan.merit_order import best_options
@@ -25,20 +26,23 @@ def reason_of(problem: Problem, retrofits: pd.DataFrame, plant: str) -> str:
 def reasons_of(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
     """Return COLUMNS for every plant of a problem and the retrofits of its plan.
 
-    Retrofitted plants are ranked by their avoidance cost in the plan. Other plants are compared with the highest of
-    these costs by their best option with its own pipe, which a shared pipe may undercut. `change` compares costs per
+    Retrofitted plants are ranked by their avoidance cost in the plan, at the load of the last period. Other plants are
+    compared with the highest of these costs by their best option at full load with its own pipe, which a shared pipe
+    may undercut. `change` compares costs per
     tonne only; other changes need a new solve (`ccs-model explain`).
     """
     plants, money = problem.plants, problem.currency
     costs = _costs(retrofits)
     best = best_options(problem)
     alone = best.set_index("plant")["avoidance_cost_per_t"] if len(best) else pd.Series(dtype=float)
-    rank = costs.rank(method="first").astype(int)
+    rank = costs.rank(method="first")
     highest = float(costs.max()) if len(costs) else float("nan")
     others = alone[~alone.index.isin(costs.index)].sort_values(kind="stable")
     rows = []
     for row in plants.itertuples(index=False):
-        if row.plant in costs.index:
+        if row.plant in costs.index and np.isnan(costs[row.plant]):
+            reason, change = "in: it avoids no CO2 in the last period", "an earlier last period, or a later closure"
+        elif row.plant in costs.index:
             reason = f"in: {costs[row.plant]:,.0f} {money} per t avoided, {_nth(int(rank[row.plant]))} lowest of "
             reason += f"{len(costs)} retrofitted plants"
             change = _leaves(float(costs[row.plant]), others, money)
@@ -55,15 +59,17 @@ def reasons_of(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
 
 
 def _costs(retrofits: pd.DataFrame) -> pd.Series:
-    """Money per t avoided of each retrofitted plant, all its retrofits together, in ascending order."""
+    """Money per t avoided of each retrofitted plant in the last period, ascending; NaN if it avoids nothing then."""
     if retrofits.empty:
         return pd.Series(dtype=float)
-    sums = retrofits.groupby("plant")[["cost_mn_pa", "avoided_at_full_load_ktpa"]].sum()
-    return (sums["cost_mn_pa"] * 1000.0 / sums["avoided_at_full_load_ktpa"]).sort_values(kind="stable")
+    sums = retrofits.groupby("plant")[["cost_mn_pa", "avoided_ktpa"]].sum()
+    return (sums["cost_mn_pa"] * 1000.0 / sums["avoided_ktpa"].where(sums["avoided_ktpa"] > 0)).sort_values(
+        kind="stable"
+    )
 
 
 def _compared(cost_per_t: float, highest: float, n_retrofitted: int, money: str) -> str:
-    text = f"{cost_per_t:,.0f} {money} per t avoided with its own pipe"
+    text = f"{cost_per_t:,.0f} {money} per t avoided at full load with its own pipe"
     if not n_retrofitted:
         return f"{text}; nothing is built"
     if cost_per_t > highest:

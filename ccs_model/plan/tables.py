@@ -27,7 +27,7 @@ from ccs_model.model.names import (
 from ccs_model.model.terms import capex_mn
 from ccs_model.plan.cost_sharing import Sharing, injected_ktpa
 from ccs_model.plan.decisions import BUILT, Point
-from ccs_model.plan.merit_order import AT_FULL_LOAD, PARTS, levelised_of
+from ccs_model.plan.merit_order import CAPTURE_PARTS, DETAILS, levelised_of
 from ccs_model.plan.owners import Owners
 from ccs_model.problem import Problem
 from ccs_model.problem.build_problem import REASON_KEYS
@@ -132,8 +132,8 @@ def retrofits_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
     """Return one row a retrofit (option and start), largest avoided first; tonnes are of the last period.
 
     With a shared network, `pipe_capex_mn` and `storage_capex_mn` are its parts of shared assets by use; `site` receives
-    most of its CO₂, and `length_km` is the mean distance of its tonnes. The last columns are a year at full load by
-    part.
+    most of its CO₂, and `length_km` is the mean distance of its tonnes. Costs are those of a mean year of the last
+    period, at the load of the plan; the last columns are its parts and the figures at full load.
     """
     problem = point.problem
     at, start = np.nonzero(point.build > BUILT)
@@ -146,7 +146,7 @@ def retrofits_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
     part = np.divide(own_full, route_full, out=np.zeros_like(own_full), where=route_full > 0)
     captured = point.captured_ktpa[at, -1] * part
     part_of_route = np.divide(share, point.build.sum(axis=1)[at], out=np.zeros_like(share), where=share > 0)
-    yearly = levelised_of(point, sharing, at, share, part_of_route)
+    yearly = levelised_of(point, sharing, at, start, share, part_of_route, part)
     booster_kt = problem.booster_power_t_per_t[at, -1] * captured
     if sharing is None:
         site, length, pipe_capex = routes["site"], routes["length_km"], routes["pipe_capex_mn"] * share
@@ -204,7 +204,7 @@ def retrofits_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
             **{name: routes[name] for name in ENERGY},
             "water_ktpa": captured * routes["used_t_water_per_t"],
             "route": routes["route"],
-            **{name: yearly[name] for name in (*PARTS, *AT_FULL_LOAD)},
+            **{name: yearly[name] for name in DETAILS},
         }
     )
     ordered = table.sort_values(["avoided_ktpa", "route", "year"], ascending=[False, True, True], kind="stable")
@@ -431,22 +431,19 @@ def plan_totals(
     owners: Owners | None,
     stakeholders: pd.DataFrame | None,
 ) -> dict[str, float | int | None]:
-    """Counts, tonnes of the last period, undiscounted capex, yearly levelised cost and the two levelised costs per t.
+    """Counts, tonnes and yearly cost of the last period, undiscounted capex, and the two levelised costs per t.
+
+    Costs per t divide the yearly cost by the tonnes of the same period, at the load of the plan.
 
     `npv_mn` is the owners', after tax and with funds, at the scenario's rate; `benefit_cost_ratio` is society's. In a
     static year the first is a year's cost with its sign turned, and there is no second.
     """
     last = by_year.iloc[-1]
     social = stakeholders.set_index("stakeholder").loc["society"] if stakeholders is not None else None
-    # Yearly costs count the units that work in the last period.
-    reduced = retrofits["reduced_ktpa"] if "reduced_ktpa" in retrofits else pd.Series(0.0, index=retrofits.index)
-    working = retrofits[(retrofits["captured_ktpa"] > 0) | (reduced > 0)]
-    reduced = reduced.loc[working.index]
-    yearly_mn = float(working["cost_mn_pa"].sum())
-    full = working["nameplate_ktpa"] * problem.delivered_share
-    captured = working["captured_ktpa"].where(working["captured_ktpa"] > 0, 1.0)
-    avoided_full = full * (working["avoided_ktpa"] - reduced) / captured + reduced
-    capture_mn = float((working["capture_cost_per_t"] * full).sum()) / 1000.0
+    yearly_mn, captured, avoided = (
+        float(retrofits[name].sum()) for name in ("cost_mn_pa", "captured_ktpa", "avoided_ktpa")
+    )
+    capture_mn = float(retrofits[list(CAPTURE_PARTS)].sum().sum())
     return {
         "n_plants": len(problem.plants),
         "n_plants_retrofitted": int(retrofits["plant"].nunique()),
@@ -465,8 +462,8 @@ def plan_totals(
         "storage_capex_mn": float(retrofits["storage_capex_mn"].sum()),
         "budget_mn": problem.budget_mn if np.isfinite(problem.budget_mn) else None,
         "cost_mn_pa": yearly_mn,
-        "capture_cost_per_t": _ratio(capture_mn * 1000.0, float(full.sum())),
-        "avoidance_cost_per_t": _ratio(yearly_mn * 1000.0, float(avoided_full.sum())),
+        "capture_cost_per_t": _ratio(capture_mn * 1000.0, captured),
+        "avoidance_cost_per_t": _ratio(yearly_mn * 1000.0, avoided),
         "npv_mn": float(owners.npv_mn.sum()) if owners is not None else 0.0 - sum(costs.values()),
         "net_benefit_mn": float(social["npv_mn"]) if social is not None else None,
         "benefit_cost_ratio": _finite(social["benefit_cost_ratio"]) if social is not None else None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ccs_model.plan.merit_order import levelised_costs
+from ccs_model.plan.merit_order import CAPTURE_PARTS
 from ccs_model.plan.plan import Plan
 from ccs_model.problem.candidate_network import Network
 from ccs_model.report.workbook.cell_values import first_few
@@ -142,7 +142,8 @@ def shared_facilities(plan: Plan) -> pd.DataFrame:
 def paid_by_plant(plan: Plan) -> pd.DataFrame:
     """Return one row per plant: its share of pipelines and sites, by use and by Shapley value, and its full-chain cost.
 
-    Costs per tonne captured are levelised at full load; the two splits differ in capital only.
+    Costs per tonne captured are those of the last period at the load of the plan. The two splits differ in capital
+    only.
     """
     # A measure without capture uses no pipeline or site.
     shares, retrofits = shares_of(plan), plan.retrofits[plan.retrofits["captured_at_full_load_ktpa"] > 0]
@@ -154,17 +155,15 @@ def paid_by_plant(plan: Plan) -> pd.DataFrame:
         table[f"{what}_by_use_mn"] = paid["by_use_mn"]
         table[f"{what}_by_shapley_mn"] = paid["by_shapley_mn"]
         table["shapley_error_mn"] = table.get("shapley_error_mn", 0.0) + paid["shapley_error_mn"]
-    captured = by_plant["captured_at_full_load_ktpa"].sum()
-    capture_mn = (retrofits["capture_cost_per_t"] * retrofits["captured_at_full_load_ktpa"]).groupby(
-        retrofits["plant"]
-    ).sum() / 1000.0
+    captured = by_plant["captured_ktpa"].sum()
+    capture_mn = by_plant[list(CAPTURE_PARTS)].sum().sum(axis=1)
     by_use_mn = by_plant["cost_mn_pa"].sum()
     moved_mn = sum(
         (table[f"{what}_by_shapley_mn"] - table[f"{what}_by_use_mn"]) * _recovery(retrofits, what)
         for what in ("pipe", "storage")
     )
     return table.assign(
-        captured_at_full_load_ktpa=captured,
+        captured_ktpa=captured,
         capture_mn_pa=capture_mn,
         cost_by_use_mn_pa=by_use_mn,
         cost_by_shapley_mn_pa=by_use_mn + moved_mn,
@@ -188,8 +187,8 @@ def _per_t(mn_pa: pd.Series, ktpa: pd.Series) -> pd.Series:
 def pipes_table(plan: Plan) -> pd.DataFrame:
     """Return own pipelines in the order of plan.retrofits: one row a retrofit option and period of construction.
 
-    Flow is that of the last period, divided by capacity between partial retrofits; annual costs are levelised at full
-    load and prices of the last year.
+    Flow and annual costs are means of the last period, at the load of the plan and prices of the last year; the flow is
+    divided by capacity between partial retrofits.
     """
     problem = plan.problem
     # A measure without capture has no pipeline.
@@ -201,23 +200,20 @@ def pipes_table(plan: Plan) -> pd.DataFrame:
         .reset_index("year")
         .rename(columns={"year": "built_year"})
     )
-    built, pipe_capex_mn = (by_start[name].sum().droplevel("year") for name in ("share", "pipe_capex_mn"))
+    yearly = ["pipe_capital_mn_pa", "pipe_fixed_om_mn_pa", "pipe_power_mn_pa"]
+    summed = by_start[["share", "pipe_capex_mn", "captured_ktpa", *yearly]].sum().droplevel("year")
+    part = summed["share"] / summed["share"].groupby(level="route").transform("sum")
     routes = problem.routes.set_index("route").loc[about.index]
-    yearly = levelised_costs(problem).set_axis(problem.routes["route"]).loc[about.index].mul(built.to_numpy(), axis=0)
-    part = built / built.groupby(level="route").transform("sum")
     table = about.assign(
         pipe=routes["pipe"],
         n_lines=routes["n_lines"].astype(int),
         length_km=routes["length_km"],
-        capacity_ktpa=routes["nameplate_ktpa"] * built,
+        capacity_ktpa=routes["nameplate_ktpa"] * summed["share"],
         flow_ktpa=flows_by_year(plan)[problem.years[-1]].loc[about.index] * part,
-        pipe_capex_mn=pipe_capex_mn,
-        pipe_capital_mn_pa=yearly["pipe_capital_mn_pa"],
-        pipe_fixed_om_mn_pa=yearly["pipe_fixed_om_mn_pa"],
-        pipe_power_mn_pa=yearly["pipe_power_mn_pa"],
+        **{name: summed[name] for name in ("pipe_capex_mn", *yearly)},
     )
-    table["transport_mn_pa"] = table[["pipe_capital_mn_pa", "pipe_fixed_om_mn_pa", "pipe_power_mn_pa"]].sum(axis=1)
-    table["transport_cost_per_t"] = table["transport_mn_pa"] * 1000.0 / yearly["captured_at_full_load_ktpa"]
+    table["transport_mn_pa"] = table[yearly].sum(axis=1)
+    table["transport_cost_per_t"] = _per_t(table["transport_mn_pa"], summed["captured_ktpa"])
     columns = [name for name in table if name != "built_year"]
     columns.insert(columns.index("n_lines") + 1, "built_year")
     return table.reset_index()[[*columns, "route"]]

@@ -116,7 +116,7 @@ def _investment(plan: Plan) -> str:
 def _levelised(plan: Plan) -> str:
     capture, avoidance = plan.totals["capture_cost_per_t"], plan.totals["avoidance_cost_per_t"]
     if capture is None or avoidance is None:
-        return "net abatement at full load is zero, so no cost per tonne is given."
+        return "net abatement in the last period is zero, so no cost per tonne is given."
     return (
         f"the capture cost is {rounded(capture)} and the avoidance cost, with transport and storage, "
         f"{rounded(avoidance)} {money(plan, '_per_t')}."

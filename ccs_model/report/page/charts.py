@@ -106,28 +106,33 @@ def macc_chart(run: StoredRun, words: Words) -> Any | None:
     table = run.tables.get("macc")
     if table is None or table.empty:
         return None
-    ends = table["cumulative_avoided_ktpa"]
-    shown = table.assign(start_ktpa=ends - table["avoided_ktpa"], zero=0.0)
+    ends = table["cumulative_avoided_at_full_load_ktpa"]
+    shown = table.assign(start_ktpa=ends - table["avoided_at_full_load_ktpa"], zero=0.0)
     yes, no = words("in_plan"), words("not_in_plan")
     shown["state"] = (shown["in_plan"] == "yes").map({True: yes, False: no})
     for name in ("stream", "technology"):
         shown[name] = [words.known(str(each), name) for each in shown[name]]
-    tonnes, price = words.title("avoided_ktpa", "cumulative_abatement"), words.title("avoidance_cost_per_t")
+    tonnes, price = (
+        words.title("avoided_at_full_load_ktpa", "cumulative_abatement"),
+        words.title("avoidance_cost_at_full_load_per_t"),
+    )
     chart = (
         alt.Chart(data(records(shown)))
         .mark_rect(stroke="#ffffff", strokeWidth=0.5 if len(table) <= _FEW else 0)
         .encode(
             x=alt.X("start_ktpa:Q", title=tonnes, axis=alt.Axis(format=",.0f", tickCount=6, grid=False)),
-            x2="cumulative_avoided_ktpa:Q",
-            y=alt.Y("avoidance_cost_per_t:Q", title=price, axis=alt.Axis(format=",.0f")),
+            x2="cumulative_avoided_at_full_load_ktpa:Q",
+            y=alt.Y("avoidance_cost_at_full_load_per_t:Q", title=price, axis=alt.Axis(format=",.0f")),
             y2="zero:Q",
             color=shades("state", {yes: IN_PLAN, no: OUT}),
-            tooltip=tooltips(words, "name", "stream", "technology", "avoided_ktpa", "avoidance_cost_per_t"),
+            tooltip=tooltips(
+                words, "name", "stream", "technology", "avoided_at_full_load_ktpa", "avoidance_cost_at_full_load_per_t"
+            ),
         )
     )
     message = (
-        f"Cost curve of {len(table)} streams, from {table['avoidance_cost_per_t'].min():,.0f} to "
-        f"{table['avoidance_cost_per_t'].max():,.0f} {run.money} per tonne avoided, "
+        f"Cost curve of {len(table)} streams, from {table['avoidance_cost_at_full_load_per_t'].min():,.0f} to "
+        f"{table['avoidance_cost_at_full_load_per_t'].max():,.0f} {run.money} per tonne avoided, "
         f"{float(ends.iloc[-1]):,.0f} kt a year in total"
     )
     return shared(chart, words.sentence(message), 340)

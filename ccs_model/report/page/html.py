@@ -28,6 +28,8 @@ _WORD_OF = {
     "avoided_ktpa": "avoided", "baseline_ktpa": "baseline", "injected_ktpa": "injected", "flow_ktpa": "flow",
     "capacity_kt": "capacity", "length_km": "length", "capex_mn": "capex", "spending_mn": "spending",
     "benefits_mn": "benefits", "costs_mn": "costs", "npv_mn": "npv", "avoidance_cost_per_t": "avoidance_cost",
+    "avoidance_cost_at_full_load_per_t": "avoidance_cost_at_full_load",
+    "avoided_at_full_load_ktpa": "avoided_at_full_load",
     "break_even_carbon_price_per_t": "break_even", "equity_irr_share": "irr", "payback_yr": "payback",
     "abatement_share": "abatement", "on_site_abatement_share": "on_site_abatement",
     "uncalibrated_abatement_share": "as_designed", "reported_abatement_share": "as_reported",

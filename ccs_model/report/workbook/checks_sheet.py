@@ -124,7 +124,7 @@ def _figures(sheet: Sheet, plan: Plan) -> dict[str, float]:
     if len(plan.problem.plants):
         found["baseline"] = plan.problem.baseline_ktpa
     if "macc" in sheet.book.blocks:
-        found["macc"] = macc_table(plan.problem, table)["avoided_ktpa"].sum()
+        found["macc"] = macc_table(plan.problem, table)["avoided_at_full_load_ktpa"].sum()
     if len(table):
         found |= {name: totals[name] or 0.0 for name in ("captured_ktpa", "avoided_ktpa", "on_site_abatement_ktpa")}
     if table["captured_ktpa"].sum() > 0:

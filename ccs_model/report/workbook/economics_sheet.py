@@ -55,21 +55,22 @@ def retrofit_costs(plan: Plan) -> pd.DataFrame:
     by_law = table["capex_per_tpa"] * table["nameplate_ktpa"] / 1000.0
     other = table["capture_capex_mn"] - by_law
     table["other_capex_mn"] = other.where(other.abs() > _SAME * table["capture_capex_mn"].abs(), 0.0)
+    operating = table["operating_share"]
     table["recovery_share"] = problem.recovery(table["life_yr"])
     for kind, life in _lives(problem, table, routes).items():
         capital, capex = table[f"{kind}_capital_mn_pa"], table[f"{kind}_capex_mn"]
-        ratio = np.divide(capital, capex, out=np.zeros(len(table)), where=capex.to_numpy(float) > 0)
+        yearly = capex * operating
+        ratio = np.divide(capital, yearly, out=np.zeros(len(table)), where=yearly.to_numpy(float) > 0)
         one_life = problem.recovery(life) if len(table) else life
-        fits = np.isclose(capital, capex * one_life, rtol=1e-11, atol=1e-12)
+        fits = np.isclose(capital, capex * one_life * operating, rtol=1e-11, atol=1e-12)
         table[f"{kind}_life_yr"] = np.where(fits, life, np.nan)
         table[f"{kind}_recovery_share"] = np.where(fits, one_life, ratio)
-    captured, avoided = table["captured_at_full_load_ktpa"], table["avoided_at_full_load_ktpa"]
-    table["reduced_ktpa"] = _reduced(problem, table)
-    gained = avoided - table["reduced_ktpa"]
+    captured = table["captured_ktpa"]
+    table["reduced_ktpa"] = table.get("reduced_ktpa", 0.0)
+    gained = table["avoided_ktpa"] - table["reduced_ktpa"]
     table["penalty_t_per_t"] = 1.0 - np.divide(gained, captured, out=np.ones(len(table)), where=captured > 0)
     for rate, amount in _PER_T.items():
         table[rate] = np.divide(table[amount] * 1000.0, captured, out=np.zeros(len(table)), where=captured > 0)
-    table["works"] = ((table["captured_ktpa"] > 0) | (plan.retrofits.get("reduced_ktpa", 0.0) > 0)).astype(int)
     for name in (*_AS_SOLVED, "pipe_capex_mn", "storage_capex_mn"):
         table[f"solved_{name}"] = table[name]
     table["capture_mn_pa"] = table[list(_CAPTURE_PARTS)].sum(axis=1)
@@ -89,12 +90,6 @@ def _lives(problem: Problem, table: pd.DataFrame, routes: pd.DataFrame) -> dict[
         kind: np.full(len(table), float(lives[0])) if len(lives) == 1 else nothing
         for kind, lives in (("pipe", built), ("storage", sites))
     }
-
-
-def _reduced(problem: Problem, table: pd.DataFrame) -> pd.Series:
-    """What a measure keeps from arising, of the part that is built."""
-    by_route = pd.Series(problem.reduced_ktpa, index=problem.routes["route"].to_numpy(object))
-    return pd.Series(by_route.reindex(table["route"]).to_numpy(float), index=table.index) * table["share"]
 
 
 def _product(problem: Problem, table: pd.DataFrame) -> Floats:
@@ -128,15 +123,16 @@ _OF_RANGE = ("low_per_t", "high_per_t", "place")
 
 
 def write_economics(sheet: Sheet, plan: Plan) -> None:
-    """Write one row a retrofit at full load and prices of the last year, then the published ranges."""
+    """Write one row a retrofit in the last period, at prices of the last year, then the published ranges."""
     in_cny = plan.problem.currency == published.STEEL.currency
     sheet.title("Economics")
     sheet.banner()
     sheet.paragraph(
         "Reference capex × concentration factor × small-train factor = capex per t/y; (× nameplate + other capital) "
-        "× capex_factor = capture capex. Annual capital is capex × capital recovery. Capture cost = capture ÷ "
-        "captured; avoidance cost = total ÷ avoided. Full load, prices of the last year. Columns computed from names "
-        "of sheet Inputs follow changes; values chosen by the solver are on the right, as solved."
+        "× capex_factor = capture capex. Annual capital is capex × capital recovery × share of the last period in "
+        "operation. Capture cost = capture ÷ captured; avoidance cost = total ÷ avoided. Annual costs are means of the "
+        "last period at the load of the plan and prices of the last year. Columns computed from names of sheet Inputs "
+        "follow changes; values chosen by the solver are on the right, as solved."
     )
     shared = plan.problem.network is not None
     if shared:
@@ -189,16 +185,15 @@ def _row(row: dict[str, object]) -> dict[str, object]:
 
 
 def _totals(costs: pd.DataFrame) -> dict[str, object]:
-    """Costs per t of what works in the last period."""
+    """Costs per t of all retrofits in the last period."""
     found: dict[str, object] = {"plant": "Total"}
-    for name, cost, tonnes, where in (
-        ("capture_cost_per_t", "capture_mn_pa", "captured_at_full_load_ktpa", "*({captured_at_full_load_ktpa:all}>0)"),
-        ("avoidance_cost_per_t", "cost_mn_pa", "avoided_at_full_load_ktpa", ""),
+    for name, cost, tonnes in (
+        ("capture_cost_per_t", "capture_mn_pa", "captured_ktpa"),
+        ("avoidance_cost_per_t", "cost_mn_pa", "avoided_ktpa"),
     ):
-        counted = costs["works"] * (costs[tonnes] > 0) if where else costs["works"]
-        amount, total = float((counted * costs[cost]).sum()), float((costs["works"] * costs[tonnes]).sum())
-        above, below = f"SUMPRODUCT({{works:all}}{where}*{{{cost}:all}})", f"SUMPRODUCT({{works:all}}*{{{tonnes}:all}})"
-        value = amount * 1000.0 / total if total > 0 else ""
+        total = float(costs[tonnes].sum())
+        value = float(costs[cost].sum()) * 1000.0 / total if total > 0 else ""
+        above, below = f"SUM({{{cost}:all}})", f"SUM({{{tonnes}:all}})"
         found[name] = Formula(f'=IF({below}>0,{above}*1000/{below},"")', value)
     return found
 

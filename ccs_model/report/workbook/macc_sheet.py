@@ -71,11 +71,13 @@ def write_macc(sheet: Sheet, plan: Plan) -> None:
 
 def _slot_rows(table: pd.DataFrame) -> list[dict[str, object]]:
     width = f"{slot_ktpa(table):.12g}"
-    cost, is_in = (f"INDEX({{macc!{name}}},{{position}},1)" for name in ("avoidance_cost_per_t", "in_plan"))
-    past = f"{{from_ktpa}}+{width}/2>=MAX({{macc!cumulative_avoided_ktpa}})"
+    cost, is_in = (
+        f"INDEX({{macc!{name}}},{{position}},1)" for name in ("avoidance_cost_at_full_load_per_t", "in_plan")
+    )
+    past = f"{{from_ktpa}}+{width}/2>=MAX({{macc!cumulative_avoided_at_full_load_ktpa}})"
     templates = {
         "from_ktpa": f"=({{slot}}-1)*{width}",
-        "position": f"=IFERROR(MATCH({{from_ktpa}}+{width}/2,{{macc!cumulative_avoided_ktpa}},1),0)+1",
+        "position": f"=IFERROR(MATCH({{from_ktpa}}+{width}/2,{{macc!cumulative_avoided_at_full_load_ktpa}},1),0)+1",
         "in_plan_per_t": f'=IF({past},"",IF({is_in}="yes",{cost},""))',
         "not_in_plan_per_t": f'=IF({past},"",IF({is_in}="yes","",{cost}))',
     }
@@ -87,7 +89,7 @@ def _slot_rows(table: pd.DataFrame) -> list[dict[str, object]]:
 
 def slot_ktpa(table: pd.DataFrame) -> float:
     """Abatement of a slot: round, so that the axis has round labels, and so that the slots hold the whole curve."""
-    needed = float(table["cumulative_avoided_ktpa"].iloc[-1]) / N_SLOTS
+    needed = float(table["cumulative_avoided_at_full_load_ktpa"].iloc[-1]) / N_SLOTS
     decade = 10.0 ** math.floor(math.log10(needed))
     return next(decade * each for each in _ROUND if decade * each >= needed * (1 - 1e-12))
 
@@ -96,10 +98,10 @@ def slots(table: pd.DataFrame) -> pd.DataFrame:
     """The curve in slots of equal abatement: each has the cost of the stream at its middle, those past it have none."""
     width_ktpa = slot_ktpa(table)
     starts = np.arange(N_SLOTS) * width_ktpa
-    at = np.searchsorted(table["cumulative_avoided_ktpa"], starts + width_ktpa / 2)
-    past = starts + width_ktpa / 2 >= table["cumulative_avoided_ktpa"].iloc[-1]
+    at = np.searchsorted(table["cumulative_avoided_at_full_load_ktpa"], starts + width_ktpa / 2)
+    past = starts + width_ktpa / 2 >= table["cumulative_avoided_at_full_load_ktpa"].iloc[-1]
     there = np.minimum(at, len(table) - 1)
-    cost, in_plan = table["avoidance_cost_per_t"].to_numpy()[there], table["in_plan"].to_numpy()[there]
+    cost, in_plan = table["avoidance_cost_at_full_load_per_t"].to_numpy()[there], table["in_plan"].to_numpy()[there]
     return pd.DataFrame(
         {
             "slot": np.arange(1, N_SLOTS + 1),
@@ -113,9 +115,11 @@ def slots(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _curve(sheet: Sheet, table: pd.DataFrame, block: Block) -> Picture:
-    total_ktpa = table["cumulative_avoided_ktpa"].iloc[-1]
+    total_ktpa = table["cumulative_avoided_at_full_load_ktpa"].iloc[-1]
     in_plan = table[table["in_plan"]]
-    money = sheet.unit("avoidance_cost_per_t")
+    money = sheet.unit("avoidance_cost_at_full_load_per_t")
+    lowest, highest = table["avoidance_cost_at_full_load_per_t"].iloc[[0, -1]]
+    included_ktpa = in_plan["avoided_at_full_load_ktpa"].sum()
     return Picture(
         "Marginal abatement cost by increasing cost",
         "curve",
@@ -123,12 +127,12 @@ def _curve(sheet: Sheet, table: pd.DataFrame, block: Block) -> Picture:
             ([block.sheet, block.heading, block.columns[name]], block.values("axis"), block.values(name), colour)
             for name, colour in (("in_plan_per_t", _PLAN_COLOUR), ("not_in_plan_per_t", _OTHER_COLOUR))
         ),
-        f"Cumulative annual abatement ({sheet.unit('avoided_ktpa')})",
+        f"Cumulative annual abatement ({sheet.unit('avoided_at_full_load_ktpa')})",
         f"Avoidance cost ({money})",
         f"Marginal abatement cost curve of {len(table)} streams with a potential of {total_ktpa:,.0f} kt CO2 a "
-        f"year at {table['avoidance_cost_per_t'].iloc[0]:,.0f} to {table['avoidance_cost_per_t'].iloc[-1]:,.0f} "
+        f"year at {lowest:,.0f} to {highest:,.0f} "
         f"{money}. The width is the annual abatement of a stream, the height its cost per tonne. The plan "
-        f"retrofits {len(in_plan)} of them, with {in_plan['avoided_ktpa'].sum():,.0f} kt of annual abatement here.",
+        f"retrofits {len(in_plan)} of them, with {included_ktpa:,.0f} kt of annual abatement here.",
         SLOTS_A_LABEL,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from ccs_model.plan.merit_order import AT_FULL_LOAD, PARTS
+from ccs_model.plan.merit_order import DETAILS
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.plan.reasons import reasons_table
@@ -91,15 +91,17 @@ _WHY = " Reasons compare costs per tonne; ccs-model explain re-solves the model 
 
 def write_retrofits(sheet: Sheet, plan: Plan) -> None:
     """Write plan.retrofits with totals, largest abatement first; sheet Economics holds the parts of the annual cost."""
-    table = plan.retrofits.drop(columns=[*PARTS, *AT_FULL_LOAD])
+    table = plan.retrofits.drop(columns=list(DETAILS))
     if plan.problem.network is None:
         table = table.drop(columns="storage_capex_mn")
     if not (plan.problem.plants["name_zh"].fillna("") != "").any():
         table = table.drop(columns="name_zh")
     sheet.title("Retrofits")
     sheet.paragraph(
-        f"Tonnes refer to {words.last_period(plan)}; costs per tonne are levelised at full load. Product cost is "
-        "the annual cost per tonne of product." + ("" if plan.problem.network is None else _SHARED) + _WHY
+        f"Tonnes refer to {words.last_period(plan)}; costs per tonne are levelised at the load of the plan. "
+        "Product cost is the annual cost per tonne of product."
+        + ("" if plan.problem.network is None else _SHARED)
+        + _WHY
     )
     reasons = reasons_table(plan).set_index("plant")
     totals = {name: plan.totals[name] for name in ("capture_cost_per_t", "avoidance_cost_per_t")}

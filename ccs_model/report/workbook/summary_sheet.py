@@ -53,7 +53,7 @@ def live_figures(sheet: Sheet, plan: Plan) -> dict[str, Formula]:
         capex += ["storage_capex_mn"] if "storage_capex_mn" in blocks["economics"].columns else []
         found |= {name: f"={{economics!{name}@total}}" for name in capex}
         found["capex_mn"] = "=" + "+".join(f"{{@{name}.value}}" for name in capex)
-        found["cost_mn_pa"] = "=SUMPRODUCT({economics!works},{economics!cost_mn_pa})"
+        found["cost_mn_pa"] = "={economics!cost_mn_pa@total}"
         for name in ("capture_cost_per_t", "avoidance_cost_per_t"):
             found[name] = f"={{economics!{name}@total}}"
     if has_accounts(plan):

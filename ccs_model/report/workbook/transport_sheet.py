@@ -56,8 +56,8 @@ def write_network(sheet: Sheet, plan: Plan) -> None:
     sheet.section("Cost sharing: full-chain cost of each plant per tonne captured")
     sheet.paragraph(
         "A plant pays for its own capture and for its share of every pipeline and site it uses. Costs per tonne "
-        "captured are levelised at full load and prices of the last year, with trucks and pump electricity. The "
-        "Shapley split applies to capital; annual operating costs stay by use.",
+        "captured are means of the last period at the load of the plan, with trucks and pump electricity. The Shapley "
+        "split applies to capital; annual operating costs stay by use.",
         "note",
     )
     _paid(sheet, plan, empty)
@@ -102,7 +102,7 @@ def _by_period(sheet: Sheet, plan: Plan, links: pd.DataFrame, empty: str) -> Non
 
 def _paid(sheet: Sheet, plan: Plan, empty: str) -> None:
     table = paid_by_plant(plan)
-    captured = float(table["captured_at_full_load_ktpa"].sum())
+    captured = float(table["captured_ktpa"].sum())
     totals: dict[str, object] = {"name": "Total"}
     if captured > 0:
         capture, by_use, by_shapley = (
@@ -132,8 +132,8 @@ def write_transport(sheet: Sheet, plan: Plan) -> None:
     sheet.title("Transport")
     sheet.paragraph(
         "Each retrofit has its own pipeline. Length is the straight-line distance × the scenario's detour factor; "
-        "class and number of lines follow from the capacity. Annual costs are at full load and prices of the last "
-        "year; capital is capex × capital recovery; cost per tonne is the total ÷ captured."
+        "class and number of lines follow from the capacity. Annual costs are means of the last period at "
+        "the load of the plan; capital is capex × capital recovery; cost per tonne is the total ÷ captured."
     )
     sheet.table("transport.pipes", records(pipes), main=True, frozen=2, totals=_totals(plan, pipes), empty=empty)
     sheet.section("Flows by period (annual mean)")
@@ -142,9 +142,9 @@ def write_transport(sheet: Sheet, plan: Plan) -> None:
 
 def _totals(plan: Plan, pipes: pd.DataFrame) -> dict[str, object]:
     totals: dict[str, object] = {"plant": "Total"}
-    full_ktpa = pipes["capacity_ktpa"].sum() * plan.problem.delivered_share
-    if full_ktpa > 0:
-        totals["transport_cost_per_t"] = pipes["transport_mn_pa"].sum() * 1000.0 / full_ktpa
+    captured = float(plan.retrofits["captured_ktpa"].sum())
+    if captured > 0:
+        totals["transport_cost_per_t"] = pipes["transport_mn_pa"].sum() * 1000.0 / captured
     return totals
 
 

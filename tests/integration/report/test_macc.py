@@ -24,8 +24,8 @@ def ranked(plan: Plan) -> pd.DataFrame:
 
 
 def test_it_is_sorted_and_its_sums_run(ranked: pd.DataFrame) -> None:
-    assert ranked["avoidance_cost_per_t"].is_monotonic_increasing
-    for name in ("avoided_ktpa", "capex_mn"):
+    assert ranked["avoidance_cost_at_full_load_per_t"].is_monotonic_increasing
+    for name in ("avoided_at_full_load_ktpa", "capex_mn"):
         assert ranked[f"cumulative_{name}"].to_numpy() == pytest.approx(np.cumsum(ranked[name]), rel=1e-12)
     assert not ranked.isna().any().any()
 
@@ -36,7 +36,9 @@ def test_every_stream_that_could_be_fitted_stands_once_with_its_best_route(plan:
     routes = routes[(routes["size"] == "full") & problem.running_share.any(axis=(1, 2))]
     cheapest = routes.groupby(["plant", "stream"])["avoidance_cost_per_t"].min().dropna()
     assert not ranked.duplicated(["plant", "stream"]).any()
-    assert ranked.set_index(["plant", "stream"])["avoidance_cost_per_t"].to_dict() == pytest.approx(cheapest.to_dict())
+    assert ranked.set_index(["plant", "stream"])["avoidance_cost_at_full_load_per_t"].to_dict() == pytest.approx(
+        cheapest.to_dict()
+    )
     candidates = set(problem.plants.loc[problem.plants["is_candidate"], "plant"])
     assert set(ranked["plant"]) <= candidates
 
@@ -52,7 +54,7 @@ def test_it_marks_the_streams_that_the_plan_retrofits(plan: Plan, empty_plan: Pl
 
 def test_slots_hold_the_curve_with_true_widths(ranked: pd.DataFrame) -> None:
     cut = slots(ranked)
-    total_ktpa = ranked["avoided_ktpa"].sum()
+    total_ktpa = ranked["avoided_at_full_load_ktpa"].sum()
     assert len(cut) == N_SLOTS
     width_ktpa = float(cut["from_ktpa"].iloc[1])
     assert np.diff(cut["from_ktpa"]) == pytest.approx(width_ktpa)
@@ -65,7 +67,9 @@ def test_slots_hold_the_curve_with_true_widths(ranked: pd.DataFrame) -> None:
     assert cost.is_monotonic_increasing
     assert (cut["in_plan_per_t"].isna() != cut["not_in_plan_per_t"].isna()).all()
     # Streams of one cost share their slots; others have as many as they are wide, to within one.
-    for cost_per_t, avoided_ktpa in ranked.groupby("avoidance_cost_per_t")["avoided_ktpa"].sum().items():
+    for cost_per_t, avoided_ktpa in (
+        ranked.groupby("avoidance_cost_at_full_load_per_t")["avoided_at_full_load_ktpa"].sum().items()
+    ):
         assert abs(int((cost == cost_per_t).sum()) - avoided_ktpa / width_ktpa) < 1, cost_per_t
 
 
@@ -73,7 +77,7 @@ def test_slots_hold_the_curve_with_true_widths(ranked: pd.DataFrame) -> None:
     ("total_ktpa", "width_ktpa"), [(200.0, 1.0), (201.0, 1.25), (150_077.779, 800.0), (9_990.0, 50.0), (1_300.0, 8.0)]
 )
 def test_slots_are_round_so_that_the_axis_is(total_ktpa: float, width_ktpa: float) -> None:
-    assert slot_ktpa(pd.DataFrame({"cumulative_avoided_ktpa": [total_ktpa / 2, total_ktpa]})) == width_ktpa
+    assert slot_ktpa(pd.DataFrame({"cumulative_avoided_at_full_load_ktpa": [total_ktpa / 2, total_ktpa]})) == width_ktpa
 
 
 def test_all_columns_of_the_list_are_printed_and_the_slots_are_not(book: Workbook) -> None:
@@ -86,7 +90,7 @@ def test_all_columns_of_the_list_are_printed_and_the_slots_are_not(book: Workboo
 def test_the_sheet_holds_the_list_after_the_cheapest(ranked: pd.DataFrame, book: Workbook) -> None:
     rows = main_table(book["MACC"])
     assert [row[0].value for row in rows] == list(ranked["plant"])
-    assert [row[9].value for row in rows] == pytest.approx(list(ranked["avoidance_cost_per_t"]))
+    assert [row[9].value for row in rows] == pytest.approx(list(ranked["avoidance_cost_at_full_load_per_t"]))
     assert [row[13].value for row in rows] == ["yes" if mark else "no" for mark in ranked["in_plan"]]
     assert f"All {len(ranked)}, cheapest first" in texts(book["MACC"])
 

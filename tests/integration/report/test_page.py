@@ -160,12 +160,12 @@ def test_every_chart_says_in_words_what_it_shows(page: Page) -> None:
 
 def test_the_cost_curve_has_bars_as_wide_as_what_they_avoid(page: Page, run: StoredRun) -> None:
     rows = values_of(page.charts["macc"])
-    widths = [row["cumulative_avoided_ktpa"] - row["start_ktpa"] for row in rows]
-    assert widths == pytest.approx(list(run.tables["macc"]["avoided_ktpa"]))
+    widths = [row["cumulative_avoided_at_full_load_ktpa"] - row["start_ktpa"] for row in rows]
+    assert widths == pytest.approx(list(run.tables["macc"]["avoided_at_full_load_ktpa"]))
     assert rows[0]["start_ktpa"] == pytest.approx(0.0, abs=1e-6)
     # No gap and no overlap: each bar starts where the one before ends.
     starts = [row["start_ktpa"] for row in rows[1:]]
-    assert starts == pytest.approx([row["cumulative_avoided_ktpa"] for row in rows[:-1]])
+    assert starts == pytest.approx([row["cumulative_avoided_at_full_load_ktpa"] for row in rows[:-1]])
 
 
 def test_the_map_shows_every_plant_pipe_and_site_where_it_lies(page: Page, run: StoredRun) -> None:

@@ -12,7 +12,7 @@ from openpyxl.workbook import Workbook
 from openpyxl.worksheet.dimensions import ColumnDimension
 from openpyxl.worksheet.worksheet import Worksheet
 
-from ccs_model.plan.merit_order import AT_FULL_LOAD, PARTS
+from ccs_model.plan.merit_order import DETAILS
 from ccs_model.plan.plan import Plan
 from ccs_model.report.figures import PURE_COAL_CHEMICAL, STEEL, band_of
 from ccs_model.report.workbook.cell_values import number_format
@@ -34,7 +34,7 @@ def test_cover_tells_answer_status_checks_and_classes(book: Workbook) -> None:
 
 def shown(plan: Plan) -> list[str]:
     """Columns of sheet Retrofits: a year's parts stand in Economics, and only a shared network has capital of sites."""
-    return [name for name in plan.retrofits if name not in (*PARTS, *AT_FULL_LOAD, "storage_capex_mn")]
+    return [name for name in plan.retrofits if name not in (*DETAILS, "storage_capex_mn")]
 
 
 def test_retrofits_hold_the_plan_and_its_totals(plan: Plan, book: Workbook) -> None:
@@ -106,7 +106,7 @@ def test_economics_adds_up(plan: Plan, book: Workbook) -> None:
     for row in main_table(sheet):
         cost = sum(row[at[part]].value for part in parts)
         assert row[at["Cost, total"]].value == pytest.approx(cost, rel=1e-12)
-        avoided = row[at["Avoided at full load"]].value
+        avoided = row[at["Avoided"]].value
         assert row[at["Avoidance cost"]].value == pytest.approx(cost * 1000 / avoided, rel=1e-9)
         assert row[at["Capture cost against the range"]].value in ("inside", "below", "above", "no band")
 
