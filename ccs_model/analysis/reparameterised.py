@@ -40,7 +40,6 @@ from ccs_model.model.names import (
     SHORTFALL,
     TARGET,
     TARGETS,
-    TIED_FUNDS,
 )
 from ccs_model.model.objective import OBJECTIVES
 from ccs_model.model.standard_form import matrix_of
@@ -127,7 +126,7 @@ class Products:
 
 _OF_CAPEX = (
     BUDGET, CUMULATIVE_BUDGET, PROVINCE_BUDGET,
-    FUNDS_PAY, FUND_SHARE, TIED_FUNDS,
+    FUNDS_PAY, FUND_SHARE,
 )  # fmt: skip
 _OF_TONNES = (TARGET, CUMULATIVE_TARGET, MINIMUM_SHARE)
 _LIMITS = ("row_lower", "row_upper", "lower", "upper")

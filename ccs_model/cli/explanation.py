@@ -156,7 +156,8 @@ def _owners(answer: Explanation) -> str:
 
     money = answer.problem.currency
     payback = "beyond the horizon" if owners.get("payback_yr") is None else f"{reported('payback_yr', 1)} years"
-    irr = reported("project_irr_share", percent=True)
+    why = owners.get("no_project_irr")
+    irr = reported("project_irr_share", percent=True) + (f" ({why})" if why else "")
     return _filled(
         f"Owners: NPV {reported('npv_mn')} mn {money}, IRR {irr}, payback {payback}, "
         f"break-even carbon price {reported('break_even_carbon_price_per_t')} {money}/t."

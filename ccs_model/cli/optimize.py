@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import sys
 import textwrap
@@ -182,9 +183,11 @@ def _npv(plan: Plan) -> str:
     funded = plan.funds.groupby("kind")["spend_mn"].sum()
     funds = f" Funds pay {funded.sum():,.0f} million of the capital." if funded.sum() > 0 else ""
     owners, society = (f"{100 * r:g}%" for r in (scenario.discount_rate, scenario.policy.social_discount_rate))
+    alone = totals["standalone_npv_mn"] or 0.0
+    without = "" if math.isclose(alone, totals["npv_mn"] or 0.0) else f" ({alone:,.0f} without other profits to tax)"
     return (
-        f"Owners' NPV after tax{priced}: {_mn(plan, totals['npv_mn'])} at a discount rate of {owners}. Net social "
-        f"benefit: {_mn(plan, totals['net_benefit_mn'])} at {society}.{funds}"
+        f"Owners' NPV after tax{priced}: {_mn(plan, totals['npv_mn'])}{without} at a discount rate of {owners}. Net "
+        f"social benefit: {_mn(plan, totals['net_benefit_mn'])} at {society}.{funds}"
     )
 
 

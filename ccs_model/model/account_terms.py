@@ -38,7 +38,7 @@ def npv_terms(problem: Problem, costs: Mapping[str, Term] | None = None) -> Mapp
     }
     if accounts.credit_per_t.any():
         terms["carbon_mn"] = Term(carbon_value(problem))
-    if len(accounts.funds):
+    if len(accounts.allocations):
         terms |= _financing(problem)
     if accounts.tax_share:
         terms |= _taxes(problem, costs, terms)
@@ -85,7 +85,7 @@ def _taxes(problem: Problem, costs: Mapping[str, Term], terms: Mapping[str, Term
     book = accounts.book_share * problem.closing_discount
     capex = {name: each[:, None] for name, each in capex_mn(problem).items()}
     depreciation, book_value = ({name: each * w for name, each in capex.items()} for w in (depreciated, book))
-    if len(accounts.funds):
+    if len(accounts.allocations):
         grants = accounts.is_grant
         depreciation[SPEND], book_value[SPEND] = -grants * depreciated, -grants * book
     salvage = _times(costs["salvage_mn"].on, -1.0)

@@ -1,25 +1,29 @@
 """Budgets, funds, and payments per tonne that have a limit.
 
-spend_mn[fund, year] ≥ 0          the fund's part of the capital spent at the start of the period
+spend_mn[allocation, year] ≥ 0    what a fund pays for a group of assets at the start of the period
 credited_ktpa[plant, year] ≥ 0    on-site abatement sold on the carbon market, where a band limits it
 paid_mn["all", year] ≥ 0          policy payments in the period, undiscounted, where they are capped
 
-Owners pay all capital that no fund pays. Budgets count undiscounted overnight capex of capture units, pipes, sites and
-wells, less grants. In a static year the budget is money per year and covers all yearly costs.
+A group holds the assets of one sector and province, as far as funds and budgets distinguish them. Funds pay at most the
+capex of each group. The amount is split among the plants of the group in proportion to capex, so that grants and loans
+never exceed a plant's own capex. Owners pay all capital that no fund pays. Budgets, also those of provinces, count
+undiscounted overnight capex of capture units, pipes, sites and wells, less grants.
+In a static year the budget is money per year and covers all yearly costs.
 """
 
 from __future__ import annotations
 
-from itertools import combinations
+from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 import pyomo.environ as pyo
 from pyomo.core.expr.numeric_expr import LinearExpression
 
 from ccs_model._typing import Floats
 from ccs_model.model.names import BUILD, CAPTURED, CREDITED, PAID, SPEND
 from ccs_model.model.sums import Sum, Terms, linear_sum
-from ccs_model.model.terms import capex_mn, cost_terms, inside, paid_by_tonne, reduced_kt, summed
+from ccs_model.model.terms import capex_mn, cost_terms, fund_groups, inside, paid_by_tonne, reduced_kt, summed
 from ccs_model.problem import Problem
 
 
@@ -39,68 +43,45 @@ def add_payments(m: pyo.ConcreteModel, problem: Problem) -> None:
 
 
 def _add_funds(m: pyo.ConcreteModel, problem: Problem, total: Sum) -> None:
-    funds = problem.accounts.funds.set_index("fund")
+    funds, allocations = problem.accounts.funds.set_index("fund"), problem.accounts.allocations
     years = problem.years
-    capex = capex_mn(problem)
+    capex = capex_mn(problem) if len(allocations) else {}
+    group_of = {name: fund_groups(problem, name) for name in capex}
 
-    def spent(on: Floats, masks: dict[str, Floats] | None = None, factor: float = 1.0) -> Terms:
-        amounts = {name: factor * each[:, None] * on for name, each in capex.items()}
-        if masks is not None:
-            amounts = {name: amount * masks[name][:, None] for name, amount in amounts.items()}
+    def paid(rows: pd.DataFrame, on: Sequence[int], factor: float = 1.0) -> Terms:
+        return [(factor, m.spend_mn[name, year]) for name in rows["allocation"] for year in on]
+
+    def invested(on: Floats, group: str | None = None) -> Terms:
+        amounts = {name: each[:, None] * on for name, each in capex.items()}
+        if group is not None:
+            amounts = {name: amount * np.equal(group_of[name], group)[:, None] for name, amount in amounts.items()}
         found = total(amounts)
-        return [(-c, v) for c, v in zip(found.linear_coefs, found.linear_vars, strict=True)]
+        return list(zip(found.linear_coefs, found.linear_vars, strict=True))
 
-    def paid_by(names: tuple[str, ...], year: int) -> Terms:
-        return [(1.0, m.spend_mn[name, year]) for name in names]
+    def times(terms: Terms, factor: float) -> Terms:
+        return [(factor * each, variable) for each, variable in terms]
 
-    def within(fund_terms: Terms, spent_terms: Terms) -> object:
-        return linear_sum([*fund_terms, *spent_terms]) <= 0
+    @m.Constraint(list(dict.fromkeys(allocations["group"])), years)
+    def funds_pay_what_is_spent(m: pyo.ConcreteModel, group: str, year: int) -> object:
+        """Σ funds: spend[fund, group, year] ≤ Σ assets of the group built in the year: capex"""
+        spent = invested(np.equal(years, year).astype(float), group)
+        return linear_sum([*paid(allocations[allocations["group"] == group], [year]), *times(spent, -1.0)]) <= 0
 
-    @m.Constraint(years if len(funds) else [])
-    def funds_pay_what_is_spent(m: pyo.ConcreteModel, year: int) -> object:
-        """Σ funds: spend ≤ Σ assets built in the year: capex"""
-        return within(paid_by(tuple(funds.index), year), spent(np.equal(years, year).astype(float)))
+    used = [name for name in funds.index if name in set(allocations["fund"])]
 
-    @m.Constraint([name for name in funds.index if np.isfinite(funds.at[name, "ceiling_mn"])])
+    @m.Constraint([name for name in used if np.isfinite(funds.at[name, "ceiling_mn"])])
     def fund_within_ceiling(m: pyo.ConcreteModel, fund: str) -> object:
-        """Σ years: spend ≤ ceiling of the fund"""
-        return linear_sum([(1.0, m.spend_mn[fund, year]) for year in years]) <= funds.at[fund, "ceiling_mn"]
+        """Σ groups, years: spend ≤ ceiling of the fund"""
+        return linear_sum(paid(allocations[allocations["fund"] == fund], years)) <= funds.at[fund, "ceiling_mn"]
 
-    @m.Constraint([name for name in funds.index if funds.at[name, "share_max"] < 1])
+    @m.Constraint([name for name in used if funds.at[name, "share_max"] < 1])
     def fund_within_share(m: pyo.ConcreteModel, fund: str) -> object:
-        """Σ years: spend ≤ share of the fund × Σ all assets, years: capex"""
-        all_years = [(1.0, m.spend_mn[fund, year]) for year in years]
-        return within(all_years, spent(np.ones(len(years)), factor=float(funds.at[fund, "share_max"])))
-
-    tied = [name for name in funds.index if funds.at[name, "sectors"] or funds.at[name, "provinces"]]
-    sets = [each for size in range(1, len(tied) + 1) for each in combinations(tied, size)]
-
-    @m.Constraint(range(len(sets)), years)
-    def tied_funds_pay_for_their_own(m: pyo.ConcreteModel, k: int, year: int) -> object:
-        """Σ funds of a set: spend ≤ Σ assets built in the year and eligible for any of them: capex, for every set"""
-        open_to_any: dict[str, Floats] = {}
-        for name in sets[k]:
-            where = eligible(problem, funds.at[name, "sectors"], funds.at[name, "provinces"])
-            open_to_any = {v: np.maximum(where[v], open_to_any.get(v, 0.0)) for v in where}
-        return within(paid_by(sets[k], year), spent(np.equal(years, year).astype(float), open_to_any))
-
-
-def eligible(problem: Problem, sectors: tuple[str, ...], provinces: tuple[str, ...]) -> dict[str, Floats]:
-    """Return [id] masks by variable: 1 for assets that a fund of these sectors and provinces may pay for, else 0.
-
-    Shared assets belong to no sector.
-    """
-    found = {}
-    for name, amount in capex_mn(problem).items():
-        open_to = np.ones(len(amount))
-        if provinces:
-            open_to = np.max([inside(problem, name, province) for province in provinces], axis=0)
-        if sectors and name == BUILD:
-            open_to = open_to * problem.routes["sector"].isin(sectors).to_numpy(float)
-        elif sectors:
-            open_to = np.zeros(len(amount))
-        found[name] = open_to
-    return found
+        """Σ groups, years: spend ≤ share × Σ all assets, years: capex, for a loan or bond less grants"""
+        share = float(funds.at[fund, "share_max"])
+        spent = invested(np.ones(len(years)))
+        if funds.at[fund, "kind"] != "grant":
+            spent += paid(allocations[allocations["kind"] == "grant"], years, -1.0)
+        return linear_sum([*paid(allocations[allocations["fund"] == fund], years), *times(spent, -share)]) <= 0
 
 
 def _add_credits(m: pyo.ConcreteModel, problem: Problem, total: Sum) -> None:
@@ -151,6 +132,10 @@ def add_spending(m: pyo.ConcreteModel, problem: Problem) -> None:
     years = problem.years
     capex = capex_mn(problem)
     has_options = len(m.buildable) > 0
+    in_province = {
+        province: {group for name in capex for group in fund_groups(problem, name)[inside(problem, name, province) > 0]}
+        for province in problem.province_budget_mn
+    }
 
     def until(last: int, group: str = "") -> LinearExpression:
         if problem.is_static:
@@ -159,8 +144,11 @@ def add_spending(m: pyo.ConcreteModel, problem: Problem) -> None:
         amounts = {name: each[:, None] * started for name, each in capex.items()}
         if group:
             amounts = {name: amount * inside(problem, name, group)[:, None] for name, amount in amounts.items()}
-        elif len(problem.accounts.funds):
-            amounts[SPEND] = -problem.accounts.is_grant * started
+        if len(problem.accounts.allocations):
+            granted = problem.accounts.is_grant
+            if group:
+                granted = granted * problem.accounts.allocations["group"].isin(in_province[group]).to_numpy()[:, None]
+            amounts[SPEND] = -granted * started
         return total(amounts)
 
     @m.Constraint([years[-1]] if has_options and np.isfinite(problem.budget_mn) else [])
@@ -177,5 +165,5 @@ def add_spending(m: pyo.ConcreteModel, problem: Problem) -> None:
 
     @m.Constraint([province for province in problem.province_budget_mn if province in served])
     def spending_within_province_budget(m: pyo.ConcreteModel, province: str) -> object:
-        """Σ assets in the province, years: capex ≤ its budget"""
+        """Σ assets in the province, years: capex less grants ≤ its budget"""
         return until(years[-1], province) <= problem.province_budget_mn[province]

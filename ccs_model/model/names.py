@@ -53,7 +53,7 @@ VARIABLES: Mapping[str, str] = MappingProxyType(
         WELLS: "[site, year] wells drilled at the start of the period",
         INJECTED: "[store, year] delivered flow into a step of the site's supply curve",
         PAID_FOR_OIL: "[site, year] the part of the injection that an oil field pays for",
-        SPEND: "[fund, year] the fund's part of the capital spent at the start of the period",
+        SPEND: "[allocation, year] what a fund pays for a group of assets at the start of the period",
         CREDITED: "[plant, year] on-site abatement sold on the carbon market, where a band limits it",
         PAID: '["all", year] policy payments in the period, undiscounted, where they are capped',
         SHORTFALL: "[target] tonnes by which a target is missed, where the scenario prices a shortfall",
@@ -208,12 +208,17 @@ CUMULATIVE_BUDGET = _constraint(
     _text_of_cumulative_budget,
 )
 PROVINCE_BUDGET = _constraint(
-    "spending_within_province_budget", "capex in a province stays within its budget", _text_of_province_budget
+    "spending_within_province_budget",
+    "capex less grants in a province stays within its budget",
+    _text_of_province_budget,
 )
-FUNDS_PAY = _constraint("funds_pay_what_is_spent", "funds pay no more than the capex of the year")
+FUNDS_PAY = _constraint(
+    "funds_pay_what_is_spent", "grants and loans to a group of plants stay within its capex of the year"
+)
 FUND_CEILING = _constraint("fund_within_ceiling", "a fund pays no more than its ceiling")
-FUND_SHARE = _constraint("fund_within_share", "a fund pays no more than its share of all capex")
-TIED_FUNDS = _constraint("tied_funds_pay_for_their_own", "funds tied to sectors or provinces pay for eligible assets")
+FUND_SHARE = _constraint(
+    "fund_within_share", "a fund pays no more than its share of all capex, loans of capex less grants"
+)
 CREDIT = _constraint(
     "credit_within_on_site_abatement", "credited tonnes are no more than the plant's on-site abatement"
 )
@@ -266,9 +271,7 @@ CONSTRAINTS: Mapping[str, str] = MappingProxyType(_MEANINGS)
 
 MONEY_LIMITS: Final = (BUDGET, CUMULATIVE_BUDGET, PROVINCE_BUDGET)
 """Constraints that limit spending."""
-MONEY_ROWS: Final = frozenset(
-    {*MONEY_LIMITS, FUNDS_PAY, FUND_CEILING, FUND_SHARE, TIED_FUNDS, PAID_FOR_TONNES, PAID_CAP}
-)
+MONEY_ROWS: Final = frozenset({*MONEY_LIMITS, FUNDS_PAY, FUND_CEILING, FUND_SHARE, PAID_FOR_TONNES, PAID_CAP})
 """Constraints whose sides are amounts of money."""
 TARGETS: Final = (TARGET, CUMULATIVE_TARGET, MINIMUM_SHARE)
 """Constraints that require abatement."""

@@ -15,7 +15,7 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
-from ccs_model._typing import Floats
+from ccs_model._typing import Floats, Objects
 from ccs_model.model.names import (
     ADDED_CAPACITY,
     BUILD,
@@ -29,6 +29,7 @@ from ccs_model.model.names import (
     WELLS,
 )
 from ccs_model.problem import Problem
+from ccs_model.problem.owner_accounts import SHARED
 from ccs_model.problem.periods import period_sums
 from ccs_model.problem.problem import Target
 
@@ -190,6 +191,18 @@ def _paid(problem: Problem) -> dict[str, Floats]:
 
 def inside(problem: Problem, variable: str, province: str) -> Floats:
     """Return [id] 1 for assets in the province (plants, first ends of links, sites), else 0."""
+    return np.equal(provinces_of(problem, variable).to_numpy(object), province).astype(float)
+
+
+def fund_groups(problem: Problem, variable: str) -> Objects:
+    """Return [id] the group of assets to which each asset belongs for the funds."""
+    provinces = provinces_of(problem, variable)
+    sectors = problem.routes["sector"] if variable == BUILD else [SHARED] * len(provinces)
+    return np.array(problem.accounts.groups.of(sectors, provinces), dtype=object)
+
+
+def provinces_of(problem: Problem, variable: str) -> pd.Series:
+    """Return [id] the province of each asset: of the plant, of the first end of the link, or of the site."""
     if variable == BUILD:
         where = problem.routes["province"]
     elif variable in (PIPE, ADDED_CAPACITY):
@@ -198,7 +211,7 @@ def inside(problem: Problem, variable: str, province: str) -> Floats:
         where = problem.network.links.set_index("link")["province"].loc[built["link"]]
     else:
         where = problem.sites["province"]
-    return np.equal(where.to_numpy(object), province).astype(float)
+    return where
 
 
 def _weight(problem: Problem, target: Target) -> float:

@@ -15,7 +15,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from ccs_model._typing import Floats, Ints
-from ccs_model.model.budget import eligible
 from ccs_model.model.names import (
     ADDED_CAPACITY,
     BUILD,
@@ -30,7 +29,7 @@ from ccs_model.model.names import (
     SPEND,
     WELLS,
 )
-from ccs_model.model.terms import capex_mn, paid_by_tonne
+from ccs_model.model.terms import capex_mn, fund_groups, paid_by_tonne
 from ccs_model.plan.cost_sharing import Sharing, rows_to_one
 from ccs_model.plan.decisions import Point
 from ccs_model.problem import Problem
@@ -303,13 +302,13 @@ class Split:
 
     @cached_property
     def _open_to(self) -> list[Floats]:
-        """[fund][plant, period] capital that the fund may pay for."""
+        """[allocation][plant, period] capital of the group of assets that a fund pays for."""
         problem = self.point.problem
+        group_of = {variable: fund_groups(problem, variable) for variable in capex_mn(problem)}
         found = []
-        for fund in problem.accounts.funds.itertuples():
-            where = eligible(problem, fund.sectors, fund.provinces)
+        for group in problem.accounts.allocations["group"]:
             parts = [
-                self(variable, (capex * where[variable])[:, None] * self.point.decided[variable])
+                self(variable, (capex * np.equal(group_of[variable], group))[:, None] * self.point.decided[variable])
                 for variable, capex in capex_mn(problem).items()
             ]
             found.append(sum(parts, start=np.zeros((len(self.plants), len(problem.years)))))

@@ -74,7 +74,7 @@ class Owners:
         for item in items_of(self.point):
             found[_FLOW_OF[item.name]] -= self.split(item.variable, item.amount)
         found["carbon_mn"] += self.sold(accounts.credit_per_t, 1000.0)
-        if len(accounts.funds):
+        if len(accounts.allocations):
             found |= self._financing()
         income = sum(found[name] for name in _TAXED_YEARLY) - self.depreciation_mn
         income[:, -1] += found["salvage_mn"][:, -1] - self.book_mn
@@ -92,9 +92,16 @@ class Owners:
     def grants_mn(self) -> Floats:
         """Grants of each plant and period [plant, period], in million."""
         accounts = self.point.problem.accounts
-        if not len(accounts.funds):
+        if not len(accounts.allocations):
             return np.zeros_like(self.capex_mn)
         return self.split(SPEND, self.point.decided[SPEND] * accounts.is_grant)
+
+    @cached_property
+    def funded_mn(self) -> Floats:
+        """Grants and loans of each plant and period [plant, period], in million."""
+        if not len(self.point.problem.accounts.allocations):
+            return np.zeros_like(self.capex_mn)
+        return self.split(SPEND, self.point.decided[SPEND])
 
     @cached_property
     def depreciation_mn(self) -> Floats:
@@ -184,8 +191,9 @@ class Owners:
         npv_mn, project_npv_mn (without funds), rates of return of project and equity, payback_yr,
         discounted_payback_yr, debt_service_cover (minimum over years), break_even_carbon_price_per_t and
         contract_strike_per_t (per tonne of on-site abatement, after tax; the contract runs for contract_yr from the
-        first abatement), standalone_npv_mn (losses carried forward), hurdle_npv_mn (at the required return of the
-        sector). Missing figures are NaN; two columns give the reason for a missing rate of return.
+        first abatement), standalone_npv_mn (without the tax saving on other profits of the owner: losses are carried
+        forward; `all` is the sum of the plants), hurdle_npv_mn (at the required return of the sector). Missing figures
+        are NaN; two columns give the reason for a missing rate of return.
         """
         names = [*self.split.plants, "all"]
         flows = {name: _with_sum(amount) for name, amount in self.flows.items()}
@@ -223,7 +231,7 @@ class Owners:
                 "contract_strike_per_t": contract_strike_per_t(
                     without_carbon, cut, _under_contract(cut, self._factor("contract_yr")), rate, tax_share=tax
                 ),
-                "standalone_npv_mn": npv_mn(self._alone(flows), rate),
+                "standalone_npv_mn": [*self.standalone_npv_mn, self.standalone_npv_mn.sum()],
                 "hurdle_share": [*hurdle, np.nan],
                 "hurdle_npv_mn": [*at_hurdle, at_hurdle.sum()],
                 "no_project_irr": reason,
@@ -242,13 +250,16 @@ class Owners:
         made = self.point.problem.plants.set_index("plant").loc[self.split.plants, "product"]
         return np.asarray(made.map(requested), dtype=float)
 
-    def _alone(self, flows: dict[str, Floats]) -> Floats:
-        """Net flows of stand-alone plants, which carry losses forward."""
-        accounts = self.point.problem.accounts
-        taxed = np.asarray(sum(flows[name] for name in _TAXED_YEARLY)) - _with_sum(self.depreciation_mn)
-        taxed[:, -1] += flows["salvage_mn"][:, -1] - _with_sum(self.book_mn[:, None])[:, 0]
-        paid = stand_alone_tax(taxed, accounts.tax_share, self._factor("loss_carry_forward_yr"))["tax_mn"]
-        return np.asarray(sum(amount for name, amount in flows.items() if name != "tax_mn")) - paid
+    @cached_property
+    def standalone_npv_mn(self) -> Floats:
+        """[plant] NPV of stand-alone plants, whose losses reduce no tax on other profits but are carried forward."""
+        problem, flows = self.point.problem, self.flows
+        taxed = np.asarray(sum(flows[name] for name in _TAXED_YEARLY)) - self.depreciation_mn
+        taxed[:, -1] += flows["salvage_mn"][:, -1] - self.book_mn
+        years = self._factor("loss_carry_forward_yr")
+        paid = stand_alone_tax(taxed, problem.accounts.tax_share, years)["tax_mn"]
+        untaxed = np.asarray(sum(amount for name, amount in flows.items() if name != "tax_mn"))
+        return npv_mn(untaxed - paid, problem.discount_rate)
 
 
 def _under_contract(cut_kt: Floats, contract_yr: int) -> Mask:
@@ -349,7 +360,7 @@ def _capital(owners: Owners) -> Iterator[tuple[str, float, Floats, Floats]]:
             yield kind, life, np.array(left), split(BUILD, capex)
     if problem.network is not None:
         yield from _shared(owners)
-    if len(problem.accounts.funds):
+    if len(problem.accounts.allocations):
         yield GRANT, 1.0, np.array(0.0), -owners.grants_mn
 
 

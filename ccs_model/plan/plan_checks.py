@@ -36,7 +36,7 @@ def checks_table(
     problem = point.problem
     captured = point.captured_ktpa
     spent = sum(float((each @ point.decided[name]).sum()) for name, each in capex_mn(problem).items())
-    if len(problem.accounts.funds):
+    if len(problem.accounts.allocations):
         spent -= float((point.decided[SPEND] * problem.accounts.is_grant).sum())
     if problem.is_static:
         spent = sum(costs.values()) - costs.get("shortfall_mn", 0.0)
@@ -90,10 +90,12 @@ def accounts_checks(point: Point, owners: Owners, items: pd.DataFrame) -> pd.Dat
     society = accounts_by_stakeholder(items).set_index("stakeholder")["npv_mn"]
     direct = owners.on_site_abatement_kt[:, :-1].sum()
     cut = point.on_site_abatement_ktpa.sum(axis=0) @ problem.periods["n_years"]
+    beyond = owners.funded_mn - owners.capex_mn
     rows = [
         ("owners' NPV: cash flow equals the model, worst plant", float(difference.max(initial=0.0)), 0.0, 1e-9),
         ("owners' NPV: the plants sum to the model", float(by_flow.sum()), float(by_model.sum()), 1e-9),
         ("net social benefit: transfers cancel", float(society["society"]), social, 1e-9),
+        ("grants and loans beyond a plant's capex", max(float(beyond.max(initial=0.0)), 0.0), 0.0, 1e-6),
         ("owners' on-site abatement equals the plan's", float(direct), float(cut), 1e-9),
     ]
     return _judged(rows)

@@ -435,8 +435,9 @@ def plan_totals(
 
     Costs per t divide the yearly cost by the tonnes of the same period, at the load of the plan.
 
-    `npv_mn` is the owners', after tax and with funds, at the scenario's rate; `benefit_cost_ratio` is society's. In a
-    static year the first is a year's cost with its sign turned, and there is no second.
+    `npv_mn` is the owners', after tax and with funds, at the scenario's rate; `standalone_npv_mn` is the same without
+    the tax saving on the owners' other profits. In a static year the first is a year's cost with its sign turned, and
+    there is no second.
     """
     last = by_year.iloc[-1]
     social = stakeholders.set_index("stakeholder").loc["society"] if stakeholders is not None else None
@@ -465,6 +466,7 @@ def plan_totals(
         "capture_cost_per_t": _ratio(capture_mn * 1000.0, captured),
         "avoidance_cost_per_t": _ratio(yearly_mn * 1000.0, avoided),
         "npv_mn": float(owners.npv_mn.sum()) if owners is not None else 0.0 - sum(costs.values()),
+        "standalone_npv_mn": None if owners is None else float(owners.standalone_npv_mn.sum()),
         "net_benefit_mn": float(social["npv_mn"]) if social is not None else None,
         "benefit_cost_ratio": _finite(social["benefit_cost_ratio"]) if social is not None else None,
     }

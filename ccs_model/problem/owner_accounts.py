@@ -6,6 +6,7 @@ entry, the end of the horizon, at which balances are repaid and salvage is compa
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +32,25 @@ from ccs_model.scenario import Scenario
 
 SOCIAL_COST_SERIES = "EPA 2023"
 _SCHEDULE_OF = {"loan": ANNUITY, "bond": BULLET}
+SHARED = "shared"
+"""Sector of shared pipes, sites and wells."""
 FUND_COLUMNS = ("fund", "kind", "ceiling_mn", "share_max", "interest_rate", "term_yr", "sectors", "provinces")
+
+
+@dataclass(frozen=True)
+class FundGroups:
+    """Groups of assets that the funds and budgets treat alike: by sector, by province, by both, or all together."""
+
+    by_sector: bool
+    by_province: bool
+
+    def of(self, sectors: Iterable[str], provinces: Iterable[str]) -> list[str]:
+        """Return the group of each asset by its sector (SHARED for shared assets) and province."""
+        parts = [
+            (sector if self.by_sector else "", province if self.by_province else "")
+            for sector, province in zip(sectors, provinces, strict=True)
+        ]
+        return [" in ".join(filter(None, each)) or "all" for each in parts]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +61,8 @@ class Accounts:
     paid_per_captured_t[calendar], paid_per_avoided_t[calendar]     policy payments
     damage_per_t[calendar]             social cost of carbon of a tonne avoided
     funds                              FUND_COLUMNS; interest is real
-    repaid_share, interest_rate[fund, start, calendar + 1]         of 1 drawn at the start of a period
+    allocations                        one row a fund and group of assets it may pay for: allocation, fund, kind, group
+    repaid_share, interest_rate[allocation, start, calendar + 1]   of 1 drawn at the start of a period
     depreciation_share[start, calendar + 1], book_share[start]      of 1 of capex at the start of a period
     """
 
@@ -55,6 +75,8 @@ class Accounts:
     social_discount_rate: float
     tax_share: float
     funds: pd.DataFrame
+    allocations: pd.DataFrame
+    groups: FundGroups
     repaid_share: Floats
     interest_rate: Floats
     depreciation_share: Floats
@@ -77,14 +99,22 @@ class Accounts:
 
     @property
     def is_grant(self) -> Floats:
-        """[fund, 1] 1 for a grant, 0 for a loan or bond."""
-        return self.funds["kind"].eq("grant").to_numpy(float)[:, None]
+        """[allocation, 1] 1 for a grant, 0 for a loan or bond."""
+        return self.allocations["kind"].eq("grant").to_numpy(float)[:, None]
 
 
 def accounts_of(
-    scenario: Scenario, inputs: Inputs, level: PriceLevel, routes: pd.DataFrame, calendar: Ints
+    scenario: Scenario,
+    inputs: Inputs,
+    level: PriceLevel,
+    routes: pd.DataFrame,
+    calendar: Ints,
+    shared_provinces: Iterable[str] = (),
 ) -> Accounts:
-    """The scenario's policy, funds and finance as arrays over the calendar."""
+    """The scenario's policy, funds and finance as arrays over the calendar.
+
+    `shared_provinces` are the provinces of the links and sites of a shared network.
+    """
     policy, finance = scenario.policy, scenario.finance
     starts, end = np.array(scenario.starts), scenario.horizon_end
     price = price_path(policy.carbon_price_per_t, calendar)
@@ -99,7 +129,15 @@ def accounts_of(
     else:
         damage = social_cost_path_per_t(inputs["policy/social_cost_of_carbon"], level, SOCIAL_COST_SERIES, calendar)
     funds = _funds(scenario, inputs)
+    groups = FundGroups(
+        by_sector=any(fund.sectors for fund in scenario.funds.values()),
+        by_province=any(fund.provinces for fund in scenario.funds.values())
+        or (bool(scenario.budget.by_province_mn) and bool(funds["kind"].eq("grant").any())),
+    )
+    assets = {*zip(routes["sector"], routes["province"], strict=True), *((SHARED, name) for name in shared_provinces)}
+    allocations = _allocations(funds, groups, assets)
     repaid, interest = _repayments(funds, starts, calendar, end)
+    of_fund = pd.Index(funds["fund"]).get_indexer(allocations["fund"])
     return Accounts(
         credit_per_t=price * covered * policy.capture_deductible,
         surplus_band_share=policy.surplus_band_share,
@@ -110,8 +148,10 @@ def accounts_of(
         social_discount_rate=policy.social_discount_rate,
         tax_share=finance.tax_share,
         funds=funds,
-        repaid_share=repaid,
-        interest_rate=interest,
+        allocations=allocations,
+        groups=groups,
+        repaid_share=repaid[of_fund],
+        interest_rate=interest[of_fund],
         depreciation_share=_depreciation(starts, calendar, finance.depreciation_yr),
         book_share=book_share(starts, end, finance.depreciation_yr),
     )
@@ -144,6 +184,21 @@ def _funds(scenario: Scenario, inputs: Inputs) -> pd.DataFrame:
         ceiling = np.inf if fund.ceiling_mn is None else fund.ceiling_mn
         rows.append((name, fund.kind, ceiling, fund.share_max, interest, fund.term_yr, fund.sectors, fund.provinces))
     return pd.DataFrame(rows, columns=list(FUND_COLUMNS))
+
+
+def _allocations(funds: pd.DataFrame, groups: FundGroups, assets: set[tuple[str, str]]) -> pd.DataFrame:
+    """One row a fund and group of assets (sector, province) that it may pay for."""
+    rows = []
+    for fund in funds.itertuples():
+        open_to = [
+            asset
+            for asset in sorted(assets)
+            if (not fund.sectors or asset[0] in fund.sectors) and (not fund.provinces or asset[1] in fund.provinces)
+        ]
+        for group in dict.fromkeys(groups.of(*zip(*open_to, strict=True))) if open_to else ():
+            name = fund.fund if group == "all" else f"{fund.fund}, {group}"
+            rows.append((name, fund.fund, fund.kind, group))
+    return pd.DataFrame(rows, columns=["allocation", "fund", "kind", "group"])
 
 
 def _repayments(funds: pd.DataFrame, starts: Ints, calendar: Ints, end: int) -> tuple[Floats, Floats]:

@@ -233,8 +233,8 @@ class Problem:
             }
             axes |= {"opened": sites, "wells": sites, "paid_for_oil_ktpa": sites}
             axes |= {"injected_ktpa": pd.Index(self.stores["store"])}
-        if len(self.accounts.funds):
-            axes["spend_mn"] = pd.Index(self.accounts.funds["fund"])
+        if len(self.accounts.allocations):
+            axes["spend_mn"] = pd.Index(self.accounts.allocations["allocation"])
         if self.accounts.is_banded:
             axes["credited_ktpa"] = pd.Index(sorted(set(self.routes["plant"])))
         if self.accounts.is_capped:

@@ -34,8 +34,6 @@ from ccs_model.scenario.validation import Finding, findings_error
 if TYPE_CHECKING:
     from ccs_model.scenario.schema import Scenario
 
-# The model has a constraint for every subset of funds restricted to sectors or provinces, so their number is limited.
-MOST_TIED_FUNDS = 5
 CHINA_ETS = "China ETS"
 
 
@@ -85,7 +83,7 @@ class Fund(Section):
     ceiling_mn: float | None = Field(default=None, ge=0)
     """Upper limit over all years, in million; null means no limit."""
     share_max: float = Field(default=1.0, ge=0, le=1)
-    """Upper limit as a share of all spending, 0 to 1."""
+    """Upper limit as a share of all spending, 0 to 1; for a loan or bond, of spending less grants."""
     interest_rate: float | None = Field(default=None, ge=0, lt=1)
     """Real interest rate a year, 0 to 1."""
     nominal_interest_rate: float | None = Field(default=None, ge=0, lt=1)
@@ -99,11 +97,6 @@ class Fund(Section):
     """Only for plants of these sectors; empty means all. Shared pipelines and storage belong to no sector."""
     provinces: Words = ()
     """Only for investments in these provinces; empty means all."""
-
-    @property
-    def is_tied(self) -> bool:
-        """Whether the fund is restricted to sectors or provinces."""
-        return bool(self.sectors or self.provinces)
 
     @model_validator(mode="after")
     def _one_rate(self) -> Fund:
@@ -147,8 +140,6 @@ def findings_of_money(values: Mapping[str, object], funds: Mapping[str, Fund], f
             if fund.nominal_interest_rate is not None:
                 what = "a nominal interest rate requires the inflation rate"
                 yield Finding(("funds", name, "nominal_interest_rate"), what, "add 'finance: {inflation_rate: 0.02}'")
-    if sum(fund.is_tied for fund in funds.values()) > MOST_TIED_FUNDS:
-        yield Finding(("funds",), f"at most {MOST_TIED_FUNDS} funds may be restricted to sectors or provinces")
     if values.get("years") != "static":
         return
     if funds:

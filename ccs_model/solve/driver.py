@@ -235,7 +235,7 @@ def _solve_stages(
         "ties of flows are not broken", chosen, lambda: with_continuous_ties_broken(search.matrix, options, chosen)
     )
     chosen = without_traces(problem, matrix, rounded_to_integrality(matrix, search.x(chosen)))
-    if len(problem.accounts.funds):
+    if len(problem.accounts.allocations):
         chosen = stages.attempt(
             "the allocation of funds is not optimised",
             chosen,

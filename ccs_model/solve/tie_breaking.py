@@ -126,7 +126,11 @@ def funds_table(point: Point) -> pd.DataFrame:
     table = funds[["fund", "kind", "interest_rate", "term_yr"]].merge(
         pd.DataFrame({"year": problem.years}), how="cross"
     )
-    table["spend_mn"] = point.decided[SPEND].ravel() if len(funds) else np.zeros(0)
+    spend = pd.DataFrame(np.zeros((len(funds), len(problem.years))), index=funds["fund"])
+    if len(problem.accounts.allocations):
+        paid = pd.DataFrame(point.decided[SPEND]).groupby(problem.accounts.allocations["fund"].to_numpy()).sum()
+        spend = spend.add(paid, fill_value=0.0).loc[funds["fund"]]
+    table["spend_mn"] = spend.to_numpy(float).ravel()
     return table[["fund", "kind", "year", "spend_mn", "interest_rate", "term_yr"]]
 
 

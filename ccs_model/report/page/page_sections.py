@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -232,7 +233,12 @@ def owners(run: StoredRun, words: Words) -> Markup:
         words, "name", "capex_mn", "npv_mn", "equity_irr_share", "payback_yr", "break_even_carbon_price_per_t"
     )
     has_total = bool(rows[-1]["is_total"])
-    return section(words("owner_returns"), table(columns, plain(rows), words("owner_returns"), has_total=has_total))
+    reasons = Counter(str(row["no_equity_irr"]) for row in rows if row["no_equity_irr"] and not row["is_total"])
+    notes = [
+        words.sentence(f"Plants without an internal rate of return: {n} ({reason}).") for reason, n in reasons.items()
+    ]
+    shown = table(columns, plain(rows), words("owner_returns"), has_total=has_total)
+    return section(words("owner_returns"), shown, *(paragraph(note, "note") for note in notes))
 
 
 def sources(words: Words, references: Sequence[Mapping[str, Any]]) -> Markup:

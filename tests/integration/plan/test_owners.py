@@ -127,6 +127,56 @@ def test_funds_tied_to_others_pay_nothing_here(solved: Solved) -> None:
     assert plan.objective.value == pytest.approx(solved(NPV).objective.value, rel=1e-9)
 
 
+TWO_PROVINCES: Changes = {"plants.provinces": ["Hebei", "Shanxi"], "plants.min_emissions_ktpa": 1_500}
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"transport.shared_trunklines": True, "solver.mip_gap": 0.05}], ids=["own pipes", "shared pipes"]
+)
+def test_grants_and_loans_stay_within_the_capex_of_each_plant(solved: Solved, changes: Changes) -> None:
+    """A grant for one province beside a bank for all: the bank pays what the grant leaves, plant by plant."""
+    funds = {
+        "shanxi": {"kind": "grant", "provinces": ["Shanxi"], "share_max": 0.4},
+        "bank": {"kind": "loan", "interest_rate": 0.0, "term_yr": 20},
+    }
+    plan = solved(TWO_PROVINCES, NPV, {"funds": funds, "policy.carbon_price_per_t": {2026: 400.0}}, changes)
+    assert plan.owners is not None
+    each = plan.owners.set_index("plant")
+    paid = each["grants_mn"] + each["borrowed_mn"]
+    assert (paid <= each["capex_mn"] * (1 + 1e-9)).all()
+    # A loan without interest is worth taking, so that all capital is paid for.
+    assert paid["all"] == pytest.approx(each.at["all", "capex_mn"], rel=1e-6)
+    province = plan.problem.plants.set_index("plant")["province"]
+    granted = each["grants_mn"].drop("all").groupby(province).sum()
+    assert granted["Shanxi"] == pytest.approx(each.at["all", "grants_mn"])
+    assert granted["Hebei"] == pytest.approx(0.0)
+    checks = plan.checks.set_index("name")
+    assert checks.at["grants and loans beyond a plant's capex", "holds"]
+
+
+def test_a_grant_counts_alike_in_every_budget(solved: Solved) -> None:
+    """A grant of 300 stretches the budget of the province, of a period and of the horizon; a bank lends less."""
+    grant = {"state": {"kind": "grant", "ceiling_mn": 300.0}}
+    for key, limit in (
+        ("budget.total_mn", 600.0),
+        ("budget.by_province_mn", {"Shanxi": 600.0}),
+        ("budget.cumulative_mn", {2026: 0.0, 2031: 600.0}),
+    ):
+        free: Changes = {"budget.total_mn": 5_000.0}
+        more = {"budget.total_mn": 900.0, "budget.by_province_mn": {"Shanxi": 900.0}}.get(key, {2026: 0.0, 2031: 900.0})
+        first = {2026: 300.0, 2031: 900.0} if key == "budget.cumulative_mn" else more
+        granted, richer = solved(free, {key: limit}, {"funds": grant}), solved(free, {key: first})
+        assert granted.objective.value == pytest.approx(richer.objective.value, rel=1e-9), key
+        spent = granted.totals["capex_mn"]
+        assert isinstance(spent, float)
+        assert spent - by_name(granted, "grants_mn")["all"] <= 600.0 + 1e-6, key
+    bank = {"kind": "loan", "share_max": 0.5, "interest_rate": 0.0, "term_yr": 20}
+    lent = solved(NPV, {"funds": {**grant, "bank": bank}, "policy.carbon_price_per_t": {2026: 400.0}})
+    each = lent.owners.set_index("plant").loc["all"] if lent.owners is not None else pd.Series()
+    assert each["grants_mn"] == pytest.approx(300.0)
+    assert each["borrowed_mn"] == pytest.approx(0.5 * (each["capex_mn"] - 300.0), rel=1e-6)
+
+
 def test_a_band_limits_what_of_a_cut_is_sold(solved: Solved) -> None:
     plan = solved(NPV, {"policy.surplus_band_share": 0.05})
     assert plan.owner_cashflow is not None
@@ -208,7 +258,6 @@ def test_sectors_trade_from_their_first_year(inputs: Inputs) -> None:
     [
         ({"years": "static", "objective": "max_npv"}, "objective"),
         ({"years": "static", "funds": {"bank": {"interest_rate": 0.03}}}, "funds"),
-        ({"funds": {f"f{k}": {"kind": "grant", "sectors": ["steel"]} for k in range(6)}}, "funds"),
         ({"funds": {"bank": {"kind": "grant", "interest_rate": 0.03}}}, "funds.bank.interest_rate"),
         ({"funds": {"bank": {"interest_rate": 0.03, "passed_through_share": 0.5}}}, "funds.bank.passed_through_share"),
     ],
@@ -280,3 +329,14 @@ def test_both_accounts_agree_whatever_is_asked(changes: Changes, solved: Solved)
     assert np.allclose(npv.loc[stated.index], stated, rtol=1e-9, atol=1e-9)
     drawn, back = flow["drawn_mn"].sum(), flow["repaid_mn"].sum()
     assert drawn == pytest.approx(-back, rel=1e-9, abs=1e-9)
+
+
+def test_other_profits_are_worth_the_tax_on_the_losses(solved: Solved, one_vent: Changes) -> None:
+    """Without income every year is a loss: a plant without other profits pays no tax and saves none."""
+    plan = solved(one_vent, {"budget.total_mn": 2_000})
+    flow = plan.owner_cashflow
+    assert flow is not None
+    untaxed = ((flow["net_mn"] - flow["tax_mn"]) * flow["discount_factor"]).sum()
+    assert plan.totals["standalone_npv_mn"] == pytest.approx(untaxed, rel=1e-9)
+    assert plan.totals["npv_mn"] == pytest.approx(untaxed + (flow["tax_mn"] * flow["discount_factor"]).sum(), rel=1e-9)
+    assert by_name(plan, "standalone_npv_mn")["all"] == pytest.approx(untaxed, rel=1e-9)
