@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 _TOTALS = (
     "n_plants_retrofitted", "n_retrofits", "captured_ktpa", "avoided_ktpa", "abatement_share", "capex_mn", "budget_mn",
-    "capture_cost_per_t", "avoidance_cost_per_t", "npv_mn", "net_benefit_mn",
+    "capture_cost_per_t", "avoidance_cost_per_t", "npv_mn",
+    "resource_cost_mn", "break_even_carbon_value_per_t",
 )  # fmt: skip
 _N_SHOWN, _NAME_WIDTH, _N_FINDINGS = 12, 48, 8
 

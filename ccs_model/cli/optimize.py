@@ -170,25 +170,31 @@ def _headline(plan: Plan) -> str:
         f"(on-site abatement {_share(totals['on_site_abatement_share'])}).",
         f"Capture cost {per_t[0]} {problem.currency} per t captured, without transport and storage; avoidance cost "
         f"{per_t[1]} {problem.currency} per t avoided, with them ({problem.currency} of {problem.price_year}).",
-        *([] if plan.owners is None else [_npv(plan)]),
+        *([] if plan.owners is None else [_npv(plan), _society(plan)]),
     ]
     return "\n".join([*lines, "", *(textwrap.fill(each, columns()) for each in sentences)])
 
 
 def _npv(plan: Plan) -> str:
-    """Return the owners' net present value after tax and the net social benefit."""
+    """Return the owners' net present value after tax, with and without other profits."""
     problem, totals = plan.problem, plan.totals
-    scenario = problem.scenario
     priced = "" if problem.accounts.credit_per_t.any() else ", without carbon revenue"
     funded = plan.funds.groupby("kind")["spend_mn"].sum()
     funds = f" Funds pay {funded.sum():,.0f} million of the capital." if funded.sum() > 0 else ""
-    owners, society = (f"{100 * r:g}%" for r in (scenario.discount_rate, scenario.policy.social_discount_rate))
+    owners = f"{100 * problem.discount_rate:g}%"
     alone = totals["standalone_npv_mn"] or 0.0
     without = "" if math.isclose(alone, totals["npv_mn"] or 0.0) else f" ({alone:,.0f} without other profits to tax)"
     return (
-        f"Owners' NPV after tax{priced}: {_mn(plan, totals['npv_mn'])}{without} at a discount rate of {owners}. Net "
-        f"social benefit: {_mn(plan, totals['net_benefit_mn'])} at {society}.{funds}"
+        f"Owners' NPV after tax{priced}: {_mn(plan, totals['npv_mn'])}{without} at a discount rate of {owners}.{funds}"
     )
+
+
+def _society(plan: Plan) -> str:
+    """Return the social account."""
+    from ccs_model.plan.social_account import social_terms
+    from ccs_model.report.sentences import society
+
+    return " ".join(society(plan.totals, plan.problem.currency, social_terms(plan.problem))).replace(" %", "%")
 
 
 def _spent(plan: Plan) -> str:

@@ -31,6 +31,11 @@ class PriceLevel:
         """Return the conversion with the index tables of `inputs`."""
         return cls(currency, price_year, inputs["indices/deflators"], inputs["indices/exchange_rates"])
 
+    @property
+    def last_year(self) -> int:
+        """Last year for which every currency has a price index."""
+        return int(self.deflators.groupby("currency")["year"].max().min())
+
     def factor(self, currency: str, price_year: int) -> float:
         """Return the value of one unit of `currency` of `price_year` in the scenario's money."""
         inflation = self._index(currency, self.price_year) / self._index(currency, price_year)

@@ -104,9 +104,9 @@ def _times(amounts: Mapping[str, Floats], factor: float) -> dict[str, Floats]:
     return {name: factor * amount for name, amount in amounts.items()}
 
 
-# Net social benefit: damages avoided less resource cost, at the social discount rate. Transfers between stakeholders
-# (carbon price, policy payments, loans, grants, taxes) cancel and are excluded. The payment of an oil field is taken as
-# the value of its additional oil.
+# Net social benefit: damages avoided on request, discounted at the rate of their series, less resource cost at the
+# social discount rate. Transfers between stakeholders (carbon price, policy payments, loans, grants, taxes) cancel and
+# are excluded. The payment of an oil field is taken as the value of its additional oil.
 
 # Cost terms that are transfers between stakeholders.
 TRANSFERS = ("paid_mn", "shortfall_mn")
@@ -114,17 +114,20 @@ TRANSFERS = ("paid_mn", "shortfall_mn")
 
 def net_benefit_terms(problem: Problem) -> Mapping[str, Term]:
     """Return the terms of the net social benefit, discounted million over the horizon."""
-    social = problem.discounted_at(problem.accounts.social_discount_rate)
-    terms = {"damage_avoided_mn": damage_avoided(social)}
-    for name, term in cost_terms(social).items():
+    accounts = problem.accounts
+    terms = {}
+    if accounts.damages is not None:
+        rate = accounts.damages.rate["central"]
+        terms["damage_avoided_mn"] = abatement_value(problem.discounted_at(rate), accounts.damage_per_t)
+    for name, term in cost_terms(problem.discounted_at(accounts.social_discount_rate)).items():
         if name not in TRANSFERS:
             terms[name] = Term({variable: -amount for variable, amount in term.on.items()})
     return terms
 
 
-def damage_avoided(problem: Problem) -> Term:
-    """Return the damages avoided by all avoided tonnes, discounted at the problem's rate."""
-    per_kt = period_sums(problem.accounts.damage_per_t * problem.discount, problem.periods) / 1000.0
+def abatement_value(problem: Problem, per_t: Floats) -> Term:
+    """Return the value of all avoided tonnes at `per_t` [calendar], discounted at the problem's rate, in million."""
+    per_kt = period_sums(per_t * problem.discount, problem.periods) / 1000.0
     years = problem.periods["n_years"].to_numpy(float)
     tonnes = {name: amount for name, amount in summed(abatement_terms(problem)).items() if name != BUILD}
     value = {name: amount / years * per_kt for name, amount in tonnes.items()}

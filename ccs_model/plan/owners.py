@@ -168,6 +168,11 @@ class Owners:
             total += self.split(variable, amount * values[variable]).sum(axis=1)
         return total
 
+    @cached_property
+    def break_even_price_per_t(self) -> float:
+        """Constant carbon price at which the NPV of all plants is 0, per t of on-site abatement; NaN without tonnes."""
+        return float(self.by_plant()["break_even_carbon_price_per_t"].iloc[-1])
+
     def by_year(self) -> pd.DataFrame:
         """Return one row a retrofitted plant and calendar year: FLOWS, net_mn and the discount factor."""
         problem = self.point.problem

@@ -94,7 +94,7 @@ def accounts_checks(point: Point, owners: Owners, items: pd.DataFrame) -> pd.Dat
     rows = [
         ("owners' NPV: cash flow equals the model, worst plant", float(difference.max(initial=0.0)), 0.0, 1e-9),
         ("owners' NPV: the plants sum to the model", float(by_flow.sum()), float(by_model.sum()), 1e-9),
-        ("net social benefit: transfers cancel", float(society["society"]), social, 1e-9),
+        ("social account: transfers cancel", float(society["society"]), social, 1e-9),
         ("grants and loans beyond a plant's capex", max(float(beyond.max(initial=0.0)), 0.0), 0.0, 1e-6),
         ("owners' on-site abatement equals the plan's", float(direct), float(cut), 1e-9),
     ]

@@ -14,6 +14,7 @@ import pandas as pd
 
 from ccs_model.plan.calibrated_results import calibration_dict
 from ccs_model.plan.plan import Plan
+from ccs_model.plan.social_account import social_terms
 from ccs_model.plan.tables import not_eligible_table
 
 SCHEMA = "ccs-model/plan/2"
@@ -59,6 +60,7 @@ def plan_dict(plan: Plan) -> dict[str, Any]:
         "funds": records(plan.funds),
         "stakeholders": records(plan.stakeholders),
         "ledger": records(plan.ledger),
+        "social_account": social_terms(problem),
         "intensity": records(plan.intensity),
         "air_pollution": records(plan.air_pollution),
         "zones": records(plan.zones),

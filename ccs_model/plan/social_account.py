@@ -14,7 +14,7 @@ from ccs_model.economics.benefits import OUTSIDE, SOCIETY, accounts_by_stakehold
 from ccs_model.economics.investment import discount_factor
 from ccs_model.economics.policy import carbon_intensity_kt_per_mn, intensity_reduction_share
 from ccs_model.inputs.geography import are_in_china
-from ccs_model.model.account_terms import damage_avoided
+from ccs_model.model.account_terms import abatement_value, net_benefit_terms
 from ccs_model.model.terms import breakdown, cost_terms
 from ccs_model.plan.decisions import Point
 from ccs_model.plan.owners import Owners
@@ -30,7 +30,7 @@ _SIDES = {
 
 
 def items_by_stakeholder(point: Point, owners: Owners) -> pd.DataFrame:
-    """Return item, from_stakeholder, to_stakeholder, discounted_mn: all flows of the owners, and damages avoided."""
+    """Return item, from_stakeholder, to_stakeholder, discounted_mn: all flows of the owners, and requested damages."""
     problem = point.problem
     rate = problem.accounts.social_discount_rate
     factors = discount_factor(rate, np.arange(len(problem.calendar) + 1))
@@ -40,13 +40,95 @@ def items_by_stakeholder(point: Point, owners: Owners) -> pd.DataFrame:
     rows = [(name, _SIDES[name], "owners", amount) for name, amount in worth.items()]
     social = problem.discounted_at(rate)
     # Salvage value depends on the discount rate of the account.
-    terms = {"salvage_mn": cost_terms(social)["salvage_mn"], "damage_avoided_mn": damage_avoided(social)}
-    found = breakdown(terms, point.values, {})
+    found = breakdown({"salvage_mn": cost_terms(social)["salvage_mn"]}, point.values, {})
     rows = [row for row in rows if row[0] != "salvage_mn"]
     rows.append(("salvage_mn", OUTSIDE, "owners", -found["salvage_mn"]))
-    rows.append(("damage_avoided_mn", OUTSIDE, SOCIETY, found["damage_avoided_mn"]))
+    rows.append(("damage_avoided_mn", OUTSIDE, SOCIETY, damages_avoided_mn(point)["central"]))
     table = pd.DataFrame(rows, columns=["item", "from_stakeholder", "to_stakeholder", "discounted_mn"])
     return table[table["discounted_mn"] != 0].reset_index(drop=True)
+
+
+def damages_avoided_mn(point: Point) -> dict[str, float]:
+    """Return damages avoided by `central`, `low` and `high`, discounted million; 0 if the scenario requests none."""
+    problem, damages = point.problem, point.problem.accounts.damages
+    if damages is None:
+        return dict.fromkeys(("central", "low", "high"), 0.0)
+    terms = {
+        end: abatement_value(
+            problem.discounted_at(damages.rate[end]),
+            # The central path may be scaled by an uncertain parameter.
+            problem.accounts.damage_per_t if end == "central" else per_t,
+        )
+        for end, per_t in damages.per_t.items()
+    }
+    return breakdown(terms, point.values, {})
+
+
+SOCIAL_TOTALS = (
+    "resource_cost_mn", "break_even_carbon_value_per_t", "value_at_market_price_mn", "net_value_at_market_price_mn",
+    "damage_avoided_mn", "damage_avoided_low_mn", "damage_avoided_high_mn", "net_benefit_mn", "benefit_cost_ratio",
+)  # fmt: skip
+
+
+def social_totals(point: Point, stakeholders: pd.DataFrame | None) -> dict[str, float | None]:
+    """Return SOCIAL_TOTALS, discounted million and money per t avoided; all None in a static year.
+
+    `resource_cost_mn` is net of transfers. `break_even_carbon_value_per_t` is resource cost ÷ avoided tonnes, both
+    discounted at the social rate. `value_at_market_price_mn` values the avoided tonnes at the price path of the carbon
+    market. Damages avoided and what follows from them are None unless the scenario requests them.
+    """
+    if stakeholders is None:
+        return dict.fromkeys(SOCIAL_TOTALS)
+    problem, accounts = point.problem, point.problem.accounts
+    social = problem.discounted_at(accounts.social_discount_rate)
+    ratio = float(stakeholders.set_index("stakeholder").at["society", "benefit_cost_ratio"])
+    parts = breakdown(net_benefit_terms(problem), point.values, {})
+    damage = parts.pop("damage_avoided_mn", None)
+    cost = -sum(parts.values())
+    kt = breakdown({"kt": abatement_value(social, np.full(len(problem.calendar), 1000.0))}, point.values, {})["kt"]
+    at_market = None
+    if accounts.market_price_per_t is not None:
+        value = {"value": abatement_value(social, accounts.market_price_per_t)}
+        at_market = breakdown(value, point.values, {})["value"]
+    ends = damages_avoided_mn(point) if damage is not None else {}
+    return {
+        "resource_cost_mn": cost,
+        "break_even_carbon_value_per_t": cost * 1000.0 / kt if kt > 0 else None,
+        "value_at_market_price_mn": at_market,
+        "net_value_at_market_price_mn": None if at_market is None else at_market - cost,
+        "damage_avoided_mn": damage,
+        "damage_avoided_low_mn": ends.get("low"),
+        "damage_avoided_high_mn": ends.get("high"),
+        "net_benefit_mn": None if damage is None else damage - cost,
+        "benefit_cost_ratio": None if damage is None or np.isnan(ratio) else ratio,
+    }
+
+
+def social_terms(problem: Problem) -> dict[str, object]:
+    """Return what the social account is based on: discount rate, market price path (first and last), damages."""
+    accounts, damages = problem.accounts, problem.accounts.damages
+    price = accounts.market_price_per_t
+    return {
+        "discount_rate": accounts.social_discount_rate,
+        "market_price_per_t": None if price is None else [float(price[0]), float(price[-1])],
+        "damages": None
+        if damages is None
+        else {
+            "series": damages.series,
+            **{
+                f"{prefix}per_t": [float(damages.per_t[end][0]), float(damages.per_t[end][-1])]
+                for end, prefix in (("central", ""), ("low", "low_"), ("high", "high_"))
+            },
+            **{
+                f"{prefix}near_term_rate": damages.rate[end]
+                for end, prefix in (("central", ""), ("low", "low_"), ("high", "high_"))
+            },
+            "currency": damages.currency,
+            "price_year": damages.price_year,
+            "conversion": "market exchange rate",
+            "exchange_rate": damages.exchange_rate,
+        },
+    }
 
 
 def stakeholders_table(items: pd.DataFrame) -> pd.DataFrame:

@@ -429,18 +429,17 @@ def plan_totals(
     by_year: pd.DataFrame,
     costs: Mapping[str, float],
     owners: Owners | None,
-    stakeholders: pd.DataFrame | None,
+    social: Mapping[str, float | None],
 ) -> dict[str, float | int | None]:
     """Counts, tonnes and yearly cost of the last period, undiscounted capex, and the two levelised costs per t.
 
     Costs per t divide the yearly cost by the tonnes of the same period, at the load of the plan.
 
     `npv_mn` is the owners', after tax and with funds, at the scenario's rate; `standalone_npv_mn` is the same without
-    the tax saving on the owners' other profits. In a static year the first is a year's cost with its sign turned, and
-    there is no second.
+    the tax saving on the owners' other profits. `social` are society's figures. In a static year the first is a year's
+    cost with its sign turned, and there are no others.
     """
     last = by_year.iloc[-1]
-    social = stakeholders.set_index("stakeholder").loc["society"] if stakeholders is not None else None
     yearly_mn, captured, avoided = (
         float(retrofits[name].sum()) for name in ("cost_mn_pa", "captured_ktpa", "avoided_ktpa")
     )
@@ -467,8 +466,8 @@ def plan_totals(
         "avoidance_cost_per_t": _ratio(yearly_mn * 1000.0, avoided),
         "npv_mn": float(owners.npv_mn.sum()) if owners is not None else 0.0 - sum(costs.values()),
         "standalone_npv_mn": None if owners is None else float(owners.standalone_npv_mn.sum()),
-        "net_benefit_mn": float(social["npv_mn"]) if social is not None else None,
-        "benefit_cost_ratio": _finite(social["benefit_cost_ratio"]) if social is not None else None,
+        "owners_break_even_price_per_t": None if owners is None else _finite(owners.break_even_price_per_t),
+        **social,
     }
 
 

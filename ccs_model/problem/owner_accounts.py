@@ -6,7 +6,7 @@ entry, the end of the horizon, at which balances are repaid and salvage is compa
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +31,8 @@ from ccs_model.problem.scenario_names import place_of
 from ccs_model.scenario import Scenario
 
 SOCIAL_COST_SERIES = "EPA 2023"
+"""Series of an objective that values damages if the scenario names none."""
+OWN_SERIES = "scenario"
 _SCHEDULE_OF = {"loan": ANNUITY, "bond": BULLET}
 SHARED = "shared"
 """Sector of shared pipes, sites and wells."""
@@ -54,12 +56,39 @@ class FundGroups:
 
 
 @dataclass(frozen=True, eq=False)
+class Damages:
+    """Social cost of carbon that a scenario requests.
+
+    Attributes
+    ----------
+    series
+        Name of the series, or OWN_SERIES for a path of the scenario.
+    per_t, rate
+        By `central`, `low` and `high`: damage of a tonne in each year of the calendar in the scenario's money, and the
+        discount rate of the series.
+    currency, price_year
+        Money of the series.
+    exchange_rate
+        Market exchange rate: units of the scenario's currency per unit of `currency`, in the scenario's price year.
+    """
+
+    series: str
+    per_t: Mapping[str, Floats]
+    rate: Mapping[str, float]
+    currency: str
+    price_year: int
+    exchange_rate: float
+
+
+@dataclass(frozen=True, eq=False)
 class Accounts:
     """Coefficients of the owners' and the social account.
 
     credit_per_t[route, calendar]      revenue of a tonne of on-site abatement on the carbon market
     paid_per_captured_t[calendar], paid_per_avoided_t[calendar]     policy payments
-    damage_per_t[calendar]             social cost of carbon of a tonne avoided
+    damage_per_t[calendar]             social cost of carbon of a tonne avoided; 0 if no damages are requested
+    damages                            the requested series with its range; None if no damages are requested
+    market_price_per_t[calendar]       price path of the carbon market: the scenario's, or the last observed mean
     funds                              FUND_COLUMNS; interest is real
     allocations                        one row a fund and group of assets it may pay for: allocation, fund, kind, group
     repaid_share, interest_rate[allocation, start, calendar + 1]   of 1 drawn at the start of a period
@@ -72,6 +101,8 @@ class Accounts:
     paid_per_avoided_t: Floats
     paid_cap_mn: float | None
     damage_per_t: Floats
+    damages: Damages | None
+    market_price_per_t: Floats | None
     social_discount_rate: float
     tax_share: float
     funds: pd.DataFrame
@@ -124,10 +155,7 @@ def accounts_of(
     window = np.asarray(
         (calendar >= (policy.paid_from or calendar[0])) & (calendar <= (policy.paid_until or calendar[-1])), dtype=float
     )
-    if policy.social_cost_of_carbon_per_t:
-        damage = price_path(policy.social_cost_of_carbon_per_t, calendar)
-    else:
-        damage = social_cost_path_per_t(inputs["policy/social_cost_of_carbon"], level, SOCIAL_COST_SERIES, calendar)
+    damages = _damages(scenario, inputs, level, calendar)
     funds = _funds(scenario, inputs)
     groups = FundGroups(
         by_sector=any(fund.sectors for fund in scenario.funds.values()),
@@ -144,7 +172,9 @@ def accounts_of(
         paid_per_captured_t=policy.paid_per_captured_t * window,
         paid_per_avoided_t=policy.paid_per_avoided_t * window,
         paid_cap_mn=policy.paid_cap_mn,
-        damage_per_t=damage,
+        damage_per_t=np.zeros(len(calendar)) if damages is None else damages.per_t["central"],
+        damages=damages,
+        market_price_per_t=_market_price(scenario, inputs, level, calendar),
         social_discount_rate=policy.social_discount_rate,
         tax_share=finance.tax_share,
         funds=funds,
@@ -164,6 +194,53 @@ def _validate_market(scenario: Scenario, inputs: Inputs) -> None:
         hint = f"there: {', '.join(known)}; add rows to policy/ets of your own, or null for all sectors in all years"
         what = f"market '{market}' has no rules in policy/ets"
         raise InputError([Issue(place_of(scenario, "policy.market"), what, hint)])
+
+
+def _damages(scenario: Scenario, inputs: Inputs, level: PriceLevel, calendar: Ints) -> Damages | None:
+    """The social cost of carbon that the scenario requests by a key or by its objective."""
+    policy, table = scenario.policy, inputs["policy/social_cost_of_carbon"]
+    if policy.social_cost_of_carbon_per_t:
+        path, rate = price_path(policy.social_cost_of_carbon_per_t, calendar), policy.social_discount_rate
+        ends = ("central", "low", "high")
+        return Damages(
+            OWN_SERIES, dict.fromkeys(ends, path), dict.fromkeys(ends, rate), level.currency, level.price_year, 1.0
+        )
+    series = policy.social_cost_series
+    if series is None and scenario.objective == "max_net_benefit":
+        series = SOCIAL_COST_SERIES
+    if series is None:
+        return None
+    rows = table[table["series"] == series]
+    if rows.empty:
+        what = f"series '{series}' is not in policy/social_cost_of_carbon"
+        known = ", ".join(sorted(set(table["series"])))
+        raise InputError([Issue(place_of(scenario, "policy.social_cost_series"), what, f"there: {known}")])
+    first = rows.sort_values("year").iloc[0]
+    of_end = {"central": ("scc_per_t", ""), "low": ("low_per_t", "low_"), "high": ("high_per_t", "high_")}
+    return Damages(
+        series=series,
+        per_t={
+            end: social_cost_path_per_t(table, level, series, calendar, measure) for end, (measure, _) in of_end.items()
+        },
+        rate={end: float(first[f"{prefix}near_term_rate"]) for end, (_, prefix) in of_end.items()},
+        currency=str(first["currency"]),
+        price_year=int(first["price_year"]),
+        exchange_rate=level.factor(str(first["currency"]), level.price_year),
+    )
+
+
+def _market_price(scenario: Scenario, inputs: Inputs, level: PriceLevel, calendar: Ints) -> Floats | None:
+    """Price path of the scenario's carbon market; None if neither the scenario nor prices/carbon has a price."""
+    if scenario.policy.carbon_price_per_t:
+        return price_path(scenario.policy.carbon_price_per_t, calendar)
+    table = inputs["prices/carbon"]
+    seen = table[(table["market"] == scenario.policy.market) & (table["measure"] == "mean")]
+    # A price of a year without a price index cannot be converted.
+    seen = seen[seen["price_year"] <= level.last_year]
+    if seen.empty:
+        return None
+    last = seen.sort_values("year").iloc[[-1]]
+    return np.full(len(calendar), float(level.column(last, "price_per_t").iloc[0]))
 
 
 def _funds(scenario: Scenario, inputs: Inputs) -> pd.DataFrame:

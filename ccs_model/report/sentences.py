@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ccs_model.model.names import CUMULATIVE_BUDGET, DEPLOYMENT, PROVINCE_BUDGET, SITE_CAPACITY, YEARLY_RATE
 from ccs_model.plan.decisions import BUILT
@@ -121,6 +122,53 @@ def _levelised(plan: Plan) -> str:
         f"the capture cost is {rounded(capture)} and the avoidance cost, with transport and storage, "
         f"{rounded(avoidance)} {money(plan, '_per_t')}."
     )
+
+
+def society(totals: Mapping[str, Any], money: str, terms: Mapping[str, Any]) -> list[str]:
+    """Sentences on the social account: resource cost, break-even value, value at the market price, requested damages.
+
+    Parameters
+    ----------
+    totals
+        Totals of the plan.
+    money
+        Currency of the plan.
+    terms
+        Result of `social_terms`, also in plan.json as `social_account`.
+    """
+    if totals["resource_cost_mn"] is None:
+        return []
+
+    def mn(name: str) -> str:
+        return f"{totals[name]:,.0f} million {money}"
+
+    found = [
+        f"The resource cost to society is {mn('resource_cost_mn')} at a discount rate of "
+        f"{100 * terms['discount_rate']:g} %, without transfers."
+    ]
+    value = totals["break_even_carbon_value_per_t"]
+    if value is not None:
+        found[0] = f"{found[0][:-1]}; the break-even carbon value is {value:,.0f} {money} per t avoided."
+    if totals["value_at_market_price_mn"] is not None:
+        first, last = terms["market_price_per_t"]
+        path = f"{first:,.0f} {money} per t" if first == last else f"{first:,.0f} to {last:,.0f} {money} per t"
+        net = totals["net_value_at_market_price_mn"]
+        found.append(
+            f"At the price path of the carbon market ({path}) the tonnes avoided are worth "
+            f"{mn('value_at_market_price_mn')}; net of resource cost {net:,.0f} million."
+        )
+    damages = terms["damages"]
+    if damages is not None:
+        low, high = (f"{totals[f'damage_avoided_{end}_mn']:,.0f}" for end in ("low", "high"))
+        rates = " and ".join(f"{100 * damages[f'{end}_near_term_rate']:g} %" for end in ("low", "high"))
+        found.append(
+            f"Damages avoided with the series {damages['series']} are {mn('damage_avoided_mn')} (range {low} to "
+            f"{high}), discounted at its near-term rate of {100 * damages['near_term_rate']:g} % (range {rates}), in "
+            f"{damages['currency']} of {damages['price_year']} at the market exchange rate of "
+            f"{damages['exchange_rate']:.4g} {money}; the net social benefit is {totals['net_benefit_mn']:,.0f} "
+            "million."
+        )
+    return found
 
 
 def nothing_built(plan: Plan) -> str:

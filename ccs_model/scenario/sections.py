@@ -63,12 +63,19 @@ class Policy(Section):
     value_added_growth_rate: float = Field(default=0.05, gt=-0.5, lt=1)
     """Real growth of value added a year; used only for carbon intensity."""
     social_cost_of_carbon_per_t: MoneyByYear = Field(default_factory=dict)
-    """Damage per tonne by year, for the cost-benefit analysis; empty uses the shipped table."""
+    """Damage per tonne by year, discounted at the social discount rate; reports damages avoided with these figures."""
+    social_cost_series: Line | None = None
+    """Series of policy/social_cost_of_carbon, such as EPA 2023: reports damages avoided with it; null reports none."""
     social_discount_rate: float = Field(default=0.08, ge=0, lt=1)
     """Real social discount rate, 0 to 1."""
 
     @model_validator(mode="after")
     def _from_before_until(self) -> Policy:
+        if self.social_cost_series is not None and self.social_cost_of_carbon_per_t:
+            what = "the social cost of carbon is given twice, as a series and by year"
+            raise findings_error(
+                [Finding(("social_cost_series",), what, "keep one", other=("social_cost_of_carbon_per_t",))]
+            )
         if self.paid_from is not None and self.paid_until is not None and self.paid_until < self.paid_from:
             what = f"expected a year from {self.paid_from} on, got {self.paid_until}"
             raise findings_error([Finding(("paid_until",), what, other=("paid_from",))])

@@ -34,6 +34,7 @@ from ccs_model.plan.social_account import (
     intensity_table,
     items_by_stakeholder,
     ledger_table,
+    social_totals,
     stakeholders_table,
 )
 from ccs_model.plan.tables import (
@@ -146,6 +147,7 @@ def assembled(matrix: Matrix, chosen: Floats, point: Point, found: Residuals, re
     if owners is not None and items is not None:
         checks = pd.concat([checks, accounts_checks(point, owners, items)], ignore_index=True)
     stakeholders = stakeholders_table(items) if items is not None else None
+    social = social_totals(point, stakeholders)
     by_year = by_year_table(point, emissions)
     n_rows, n_columns = matrix.rows.shape
     all_links_bound = nearest(record.all_links_bound, bound)
@@ -158,7 +160,7 @@ def assembled(matrix: Matrix, chosen: Floats, point: Point, found: Residuals, re
         "relaxation": record.relaxation,
         "marginal_budget": record.marginal_budget,
         "binding_limits": record.binding_limits,
-        "totals": MappingProxyType(plan_totals(problem, retrofits, by_year, costs, owners, stakeholders)),
+        "totals": MappingProxyType(plan_totals(problem, retrofits, by_year, costs, owners, social)),
         "owners": owners.by_plant() if owners is not None else None,
         "owner_cashflow": owners.by_year() if owners is not None else None,
         "funds": funds_table(point),

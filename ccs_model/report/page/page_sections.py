@@ -28,7 +28,7 @@ from ccs_model.report.page.html import (
     table,
 )
 from ccs_model.report.page.map import map_chart
-from ccs_model.report.sentences import gap_text
+from ccs_model.report.sentences import gap_text, society
 from ccs_model.units import label_of
 
 _NOT_CALIBRATED = "Not calibrated: capture delivers its design capacity."
@@ -190,9 +190,14 @@ def stakeholders(run: StoredRun, words: Words) -> Markup:
     ]
     ratio = Column("benefit_cost_ratio", words("ratio"), "", 2)
     columns = columns_of(words, "stakeholder", "benefits_mn", "costs_mn", "npv_mn", ratio, npv_mn="net")
+    terms = run.document["social_account"]
     note = "The mark is the net value. Payments between stakeholders cancel in the social account."
     return section(
         words("stakeholders"),
+        *(
+            paragraph(words.sentence(each))
+            for each in society(run.document["totals"], str(run.document["currency"]), terms)
+        ),
         figure("stakeholders", spec(chart), words.sentence(note)),
         table(columns, rows, words("stakeholders")),
         _ledger(run, words),

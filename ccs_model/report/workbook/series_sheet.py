@@ -13,6 +13,7 @@ from ccs_model.economics.investment import discount_factor
 from ccs_model.economics.policy import price_path
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
+from ccs_model.problem.owner_accounts import OWN_SERIES
 from ccs_model.report.workbook.columns import (
     CALCULATION,
     INPUT,
@@ -141,10 +142,19 @@ def _live(sheet: Sheet, problem: Problem) -> Iterator[Row]:
         row="carbon", formula="={@price}*carbon_price_factor*capture_deductible",
         note="0 where captured CO2 is not deductible",
     )  # fmt: skip
+    damages = problem.accounts.damages
+    rate = problem.accounts.social_discount_rate if damages is None else damages.rate["central"]
+    yield row(
+        "Discount factor, damages", "factor", CALCULATION, discount_factor(rate, on), row="damage_factor",
+        formula="=(1+social_discount_rate)^-({@when}-first_year)"
+        if damages is None or damages.series == OWN_SERIES
+        else f"=(1+{rate:.12g})^-({{@when}}-first_year)",
+        note="near-term discount rate of the series of the social cost of carbon",
+    )  # fmt: skip
     origin = "scenario or policy/social_cost_of_carbon"
     yield row(
         "Social cost of carbon", "damage_per_t", INPUT, damage, row="damage_asked", is_live=True, reference=origin,
-        note="you can change it",
+        note="you can change it" if damages is not None else "0: no damages requested; you can change it",
     )  # fmt: skip
     yield row(
         "Social cost of carbon, as solved", "damage_per_t", INPUT, damage, row="damage_solved", reference=origin

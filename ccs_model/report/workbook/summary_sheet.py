@@ -12,6 +12,7 @@ import pandas as pd
 from ccs_model.plan.calibrated_results import statement
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
+from ccs_model.plan.social_account import SOCIAL_TOTALS, social_terms
 from ccs_model.report import sentences as words
 from ccs_model.report.figures import gap_of
 from ccs_model.report.live_accounts import has_accounts
@@ -58,8 +59,16 @@ def live_figures(sheet: Sheet, plan: Plan) -> dict[str, Formula]:
             found[name] = f"={{economics!{name}@total}}"
     if has_accounts(plan):
         found["npv_mn"] = "={programme_results!live@npv_mn}"
+        cost = "{ledger!amount_mn@damage_avoided_mn}-{stakeholders!npv_mn@society}"
+        tonnes = "SUMPRODUCT({series!@avoided:all},social_discount_factor)"
+        found["resource_cost_mn"] = f"={cost}"
+        found["break_even_carbon_value_per_t"] = f'=IF({tonnes}>0,({cost})*1000/{tonnes},"")'
+        found["damage_avoided_mn"] = "={ledger!amount_mn@damage_avoided_mn}"
         found["net_benefit_mn"] = "={stakeholders!npv_mn@society}"
         found["benefit_cost_ratio"] = "={stakeholders!benefit_cost_ratio@society}"
+        found = {
+            name: text for name, text in found.items() if totals.get(name) is not None or name not in SOCIAL_TOTALS
+        }
     return {
         name: Formula(template, "" if totals[name] is None else float(totals[name] or 0.0))
         for name, template in found.items()
@@ -243,6 +252,8 @@ def _key_figures(sheet: Sheet, plan: Plan) -> Iterator[Row]:
     for name, value in plan.totals.items():
         if name == "storage_capex_mn" and plan.problem.network is None:
             continue
+        if name in SOCIAL_TOTALS and value is None:
+            continue
         kind = _TOTALS_CLASS.get(name, SOLVER)
         yield {"id": name, **_figure(sheet, label(name), Cell(value, name, kind), meaning.get(name, ""))}
 
@@ -349,9 +360,11 @@ def write_stakeholders(sheet: Sheet, plan: Plan) -> None:
     sheet.section("Costs and benefits by stakeholder (social discount rate)")
     sheet.paragraph(
         "A positive amount is a gain. Payments between stakeholders cancel in the social account, which counts "
-        "resources from outside the model and the damage avoided.",
+        "resources from outside the model and, if requested, the damage avoided.",
         "note",
     )
+    for each in words.society(plan.totals, plan.problem.currency, social_terms(plan.problem)):
+        sheet.paragraph(each)
     rows = _items(plan)
     totals: dict[str, object] = {"item": "Sum"}
     for name in _COLUMNS:
@@ -373,7 +386,7 @@ def _items(plan: Plan) -> list[dict[str, Any]]:
         elif item == "salvage_mn":
             template = f"=SUM({{capital!social_salvage_mn}})*{close}"
         elif item == "damage_avoided_mn":
-            template = "=SUMPRODUCT({series!@avoided:all},social_cost_per_t,social_discount_factor)/1000"
+            template = "=SUMPRODUCT({series!@avoided:all},social_cost_per_t,{series!@damage_factor:all})/1000"
         known = ledger.loc[item] if item in ledger.index else None
         amount = 0.0 if known is None else float(known["society_mn" if side == HARM else "owners_mn"])
         rows.append(

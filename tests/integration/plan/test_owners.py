@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ccs_model.errors import InputError
 from ccs_model.inputs import Inputs
 from ccs_model.plan.plan import Plan
+from ccs_model.plan.plan_json import plan_dict
 from ccs_model.problem import build_problem
 from ccs_model.scenario import Scenario
 
@@ -216,6 +217,54 @@ def test_society_gains_what_damage_is_spared_less_what_is_used_up(solved: Solved
     assert society["npv_mn"] == pytest.approx(plan.objective.value, rel=1e-9)
 
 
+def test_without_a_request_society_has_a_cost_and_a_break_even_value(solved: Solved) -> None:
+    plan = solved()
+    totals, years = plan.totals, np.arange(10)
+    # Both rates are 8 % here, so the resources used up are the plan's discounted costs.
+    cost = plan.cashflow["discounted_mn"].sum()
+    assert totals["resource_cost_mn"] == pytest.approx(cost, rel=1e-9)
+    avoided = np.repeat(plan.by_year["avoided_ktpa"].to_numpy(float), 5)
+    discounted = (avoided * 1.08**-years).sum()
+    assert totals["break_even_carbon_value_per_t"] == pytest.approx(cost * 1000 / discounted, rel=1e-9)
+    # China's market: 62.36 CNY of 2025 on average, held constant; the price index of 2025 is that of the tables.
+    index = plan.problem.inputs["indices/deflators"].set_index(["currency", "year"])["price_index"]
+    price = 62.36 * index["CNY", 2024] / index["CNY", 2025]
+    assert totals["value_at_market_price_mn"] == pytest.approx(price * discounted / 1000, rel=1e-9)
+    assert totals["net_value_at_market_price_mn"] == pytest.approx(price * discounted / 1000 - cost, rel=1e-9)
+    for name in ("damage_avoided_mn", "net_benefit_mn", "benefit_cost_ratio"):
+        assert totals[name] is None, name
+    assert plan.stakeholders is not None
+    assert plan.stakeholders.set_index("stakeholder").at["society", "npv_mn"] == pytest.approx(-cost, rel=1e-9)
+
+
+def test_damages_are_discounted_at_the_rate_of_their_series(solved: Solved) -> None:
+    plan = solved({"policy.social_cost_series": "EPA 2023"})
+    avoided = np.repeat(plan.by_year["avoided_ktpa"].to_numpy(float), 5)
+    years = np.arange(2026, 2036)
+    # EPA (2023): USD of 2020 a tonne in 2025, 2030 and 2040, at near-term rates of 2.5, 2 and 1.5 %.
+    factor = plan.problem.price_level.factor("USD", 2020)
+    for name, rate, values in (
+        ("damage_avoided_low_mn", 0.025, (130, 140, 170)),
+        ("damage_avoided_mn", 0.02, (210, 230, 270)),
+        ("damage_avoided_high_mn", 0.015, (360, 380, 430)),
+    ):
+        per_t = np.interp(years, (2025, 2030, 2040), values) * factor
+        by_hand = (avoided * per_t * (1 + rate) ** -(years - 2026.0)).sum() / 1000
+        assert plan.totals[name] == pytest.approx(by_hand, rel=1e-9), name
+    totals = plan.totals
+    net = float(totals["damage_avoided_mn"] or 0) - float(totals["resource_cost_mn"] or 0)
+    assert totals["net_benefit_mn"] == pytest.approx(net, rel=1e-9)
+    assert plan.checks.set_index("name").at["social account: transfers cancel", "holds"]
+    account = plan_dict(plan)["social_account"]["damages"]
+    assert (account["series"], account["near_term_rate"], account["currency"]) == ("EPA 2023", 0.02, "USD")
+    assert account["conversion"] == "market exchange rate"
+
+
+def test_an_unknown_series_is_named(solved: Solved) -> None:
+    with pytest.raises(InputError, match="series 'EPA 2016' is not in policy/social_cost_of_carbon"):
+        solved({"policy.social_cost_series": "EPA 2016"})
+
+
 def test_the_hurdle_of_the_sector(solved: Solved) -> None:
     plan = solved(NPV)
     assert plan.owners is not None and plan.owner_cashflow is not None
@@ -321,7 +370,7 @@ def test_both_accounts_agree_whatever_is_asked(changes: Changes, solved: Solved)
     plan = solved(changes, {"budget.total_mn": 700.0})
     checks = plan.checks.set_index("name")
     assert checks["holds"].all()
-    assert len(checks.index[checks.index.str.startswith(("owners", "net social benefit"))]) == 4
+    assert len(checks.index[checks.index.str.startswith(("owners", "social account"))]) == 4
     assert plan.owner_cashflow is not None and plan.owners is not None
     flow = plan.owner_cashflow
     npv = (flow["net_mn"] * flow["discount_factor"]).groupby(flow["plant"]).sum()

@@ -78,6 +78,7 @@ policy:
   non_fossil_share: {}  # default
   value_added_growth_rate: 0.05  # default
   social_cost_of_carbon_per_t: {}  # default
+  social_cost_series: null  # default
   social_discount_rate: 0.08  # default
 funds: {}  # default
 finance:
