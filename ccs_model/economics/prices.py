@@ -41,7 +41,7 @@ class PriceLevel:
         inflation = self._index(currency, self.price_year) / self._index(currency, price_year)
         if currency == self.currency:
             return inflation
-        return inflation * self._rate(currency) / self._rate(self.currency)
+        return inflation * self.rate(currency) / self.rate(self.currency)
 
     def convert(self, amount: pd.Series, currency: pd.Series, price_year: pd.Series) -> pd.Series:
         """Return a column of amounts, each in its row's currency and price year, in the scenario's money."""
@@ -62,7 +62,10 @@ class PriceLevel:
             raise InputError([Issue("indices/deflators.csv", f"no price index for {currency} {year}", span)])
         return float(found.iloc[0])
 
-    def _rate(self, currency: str) -> float:
+    def rate(self, currency: str) -> float:
+        """Return yuan per unit of a currency in the price year of the scenario."""
+        if currency == "CNY":
+            return 1.0
         table = self.exchange_rates
         found = table.loc[(table["currency"] == currency) & (table["year"] == self.price_year), "cny_per_unit"]
         if found.empty:

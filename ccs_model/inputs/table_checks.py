@@ -44,6 +44,7 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "policy/social_cost_of_carbon": ("series", "year"),
     "policy/pollution_taxes": ("tax_zone", "pollutant"),
     "pilots/presets": ("preset", "id"),
+    "pilots/track_record": ("project", "period"),
 }
 PROVINCE_MARGIN_KM = 30.0
 _CHEMICALS = ("plants/chemicals", "plants/coal_chemicals")

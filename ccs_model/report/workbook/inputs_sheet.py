@@ -284,24 +284,24 @@ def _price_levels(problem: Problem) -> Iterator[Row]:
     deflators, rates = problem.inputs["indices/deflators"], problem.inputs["indices/exchange_rates"]
     level = _price_level(problem)
     index = deflators.set_index(["currency", "year"])
-    rate = rates.set_index(["currency", "year"])
     names = (*_WITH_MONEY, *(_NETWORK_MONEY if problem.network is not None else ()))
     in_use = rows_in_use(problem.inputs, problem.scenario, problem.zones)
     tables = [in_use[name][["currency", "price_year"]] for name in names if len(in_use[name])]
     pairs = pd.concat(tables).drop_duplicates().sort_values(["currency", "price_year"])
     for currency, year in pairs.itertuples(index=False, name=None):
         own, base = index.loc[(currency, year)], index.loc[(currency, problem.price_year)]
-        exchange = rate.loc[(currency, problem.price_year)]
-        assumed = "assumed" in (own["quality"], base["quality"], exchange["quality"])
+        # The yuan has no rows; rates are yuan per unit.
+        exchange = rates[(rates["currency"] == currency) & (rates["year"] == problem.price_year)]
+        assumed = "assumed" in (own["quality"], base["quality"], *exchange["quality"])
         yield {
             "currency": currency,
             "price_year": year,
             "price_index": own["price_index"],
             "base_price_index": base["price_index"],
-            "rate": exchange["cny_per_unit"] / rate.loc[(problem.currency, problem.price_year), "cny_per_unit"],
+            "rate": level.rate(currency) / level.rate(problem.currency),
             "worth": level.factor(currency, int(year)),
             "index_reference": ", ".join(dict.fromkeys((own["reference"], base["reference"]))),
-            "rate_reference": exchange["reference"],
+            "rate_reference": ", ".join(exchange["reference"]),
             "quality": "assumed" if assumed else "reported",
         }
 
