@@ -124,7 +124,7 @@ def _levelised(plan: Plan) -> str:
     )
 
 
-def society(totals: Mapping[str, Any], money: str, terms: Mapping[str, Any]) -> list[str]:
+def society(totals: Mapping[str, Any], money: str, terms: Mapping[str, Any] | None) -> list[str]:
     """Sentences on the social account: resource cost, break-even value, value at the market price, requested damages.
 
     Parameters
@@ -134,9 +134,9 @@ def society(totals: Mapping[str, Any], money: str, terms: Mapping[str, Any]) -> 
     money
         Currency of the plan.
     terms
-        Result of `social_terms`, also in plan.json as `social_account`.
+        Result of `social_terms`, also in plan.json as `social_account`; None in runs without it.
     """
-    if totals["resource_cost_mn"] is None:
+    if terms is None or totals.get("resource_cost_mn") is None:
         return []
 
     def mn(name: str) -> str:

@@ -49,7 +49,7 @@ _TEXT = frozenset(
 _GUARDED = ("'=", "'+", "'-", "'@", "'\t", "'\r")
 # Keys that were added to the schema later.
 _ADDED: Mapping[str, Any] = MappingProxyType(
-    {"corridors": None, "calibration": None, "owners": [], "stakeholders": [], "ledger": []}
+    {"corridors": None, "calibration": None, "owners": [], "stakeholders": [], "ledger": [], "social_account": None}
 )
 _N_SHOWN = 8
 

@@ -15,7 +15,7 @@ from ccs_model.plan.cost_sharing import Sharing
 from ccs_model.plan.decisions import Point
 from ccs_model.plan.owners import Owners, capital_table, tonnes_table
 from ccs_model.plan.plan import Plan
-from ccs_model.plan.social_account import items_by_stakeholder, ledger_table, stakeholders_table
+from ccs_model.plan.social_account import items_by_stakeholder, ledger_table, social_totals, stakeholders_table
 from ccs_model.plan.tables import by_year_table, emissions_table, plan_totals, retrofits_table
 from ccs_model.problem import Problem
 from ccs_model.problem.owner_accounts import _depreciation
@@ -50,7 +50,7 @@ def recounted(plan: Plan, point: Point, changes: Mapping[str, Any], capex_factor
     return replace(
         plan,
         problem=problem,
-        totals=plan_totals(problem, retrofits, by_year, plan.costs, owners, stakeholders),
+        totals=plan_totals(problem, retrofits, by_year, plan.costs, owners, social_totals(point, stakeholders)),
         retrofits=retrofits,
         by_year=by_year,
         owners=owners.by_plant(),

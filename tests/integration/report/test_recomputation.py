@@ -25,6 +25,7 @@ MONEY: Mapping[str, Any] = {
     "policy.carbon_price_per_t": {2026: 90, 2031: 260},
     "policy.capture_deductible": True,
     "policy.paid_per_captured_t": 15.0,
+    "policy.social_cost_series": "EPA 2023",
     "finance.tax_share": 0.25,
     "finance.depreciation_yr": 7,
     "funds": {
