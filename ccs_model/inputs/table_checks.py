@@ -41,6 +41,7 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "policy/non_fossil": ("region", "measure", "year"),
     "policy/intensity": ("plan", "measure"),
     "policy/value_added": ("province", "year"),
+    "policy/provincial_co2": ("province", "year"),
     "policy/social_cost_of_carbon": ("series", "year"),
     "policy/pollution_taxes": ("tax_zone", "pollutant"),
     "pilots/presets": ("preset", "id"),

@@ -19,7 +19,7 @@ owner_capital   one row a retrofitted plant, kind, start and life: capital; None
 owner_tonnes    one row a retrofitted plant and kind of tonne, one column a calendar year; None in a static year
 stakeholders    costs and benefits of owners, public purse, financiers and society; None in a static year
 ledger      one row an item of money, one column a stakeholder
-intensity   one row a province and period: carbon intensity against the goal of the five-year plan
+intensity   one row a province and five-year plan within the horizon: carbon intensity against its goal
 air_pollution   one row a province and pollutant, last period: emissions of capture beside CO₂
 point       one row a non-zero column of the model: its variable, index and value
 checks      one row a check: name, holds, figure, tolerance

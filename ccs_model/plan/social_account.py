@@ -179,61 +179,85 @@ def air_pollution_table(point: Point) -> pd.DataFrame:
     return table[AIR_COLUMNS]
 
 
-# Carbon intensity: direct CO₂ per unit of value added of a province, against the goals of the five-year plans.
+# Carbon intensity: CO₂ of a province per unit of value added, against the goals of the five-year plans.
 #
-# Value added grows by `policy.value_added_growth_rate` a year from its last known year. Emissions without the plan stay
-# constant, so intensity falls without capture too; both figures are reported.
+# A goal is judged in the last year of its five-year plan, if that year lies within the horizon and the province's CO₂
+# and value added of the plan's first year are known. Value added grows from there by `policy.value_added_growth_rate`
+# unless the table knows it; the province's other emissions stay constant. Without known start values a row gives the
+# reason and no figure.
 
 INTENSITY_COLUMNS = [
     "province", "year", "plan", "since", "value_added_mn", "emission_ktpa", "carbon_intensity_kt_per_mn",
-    "intensity_reduction_share", "without_plan_share", "goal_share", "is_reached",
+    "intensity_reduction_share", "without_plan_share", "goal_share", "is_reached", "not_judged",
 ]  # fmt: skip
 
 
 def intensity_table(problem: Problem, emissions: pd.DataFrame) -> pd.DataFrame:
-    """Return INTENSITY_COLUMNS, one row a province, period and five-year plan that ends in or before the period.
+    """Return INTENSITY_COLUMNS, one row a Chinese province and five-year plan that ends within the horizon.
 
-    Reductions count from the first year of the five-year plan. Provinces without value added are excluded.
+    Reductions count from the first year of the five-year plan. `is_reached` is missing where the goal is not judged;
+    `not_judged` names what is missing, for example a series that ends too early.
     """
-    inputs = problem.inputs
-    known = inputs["policy/value_added"].sort_values("year").groupby("province", as_index=False).last()
-    known["gdp_mn"] = problem.price_level.column(known, "gdp_mn")
-    known = known.set_index("province")
-    goals = inputs["policy/intensity"]
-    goals = goals[goals["measure"] == "target"].sort_values("last_year")
+    goals = problem.inputs["policy/intensity"]
+    goals = goals[(goals["measure"] == "target") & goals["last_year"].isin(problem.calendar)].sort_values("last_year")
+    value_added, co2 = _known_by_year(problem, "policy/value_added"), _known_by_year(problem, "policy/provincial_co2")
     growth = 1.0 + problem.scenario.policy.value_added_growth_rate
-    sums = emissions.groupby(["province", "year"], as_index=False)[["baseline_ktpa", "on_site_abatement_ktpa"]].sum()
+    cut = emissions.groupby(["province", "year"])["on_site_abatement_ktpa"].sum()
+    provinces = pd.Series(problem.zones, dtype=object)
     rows = []
-    for row in sums[sums["province"].isin(known.index)].itertuples():
-        due = goals[goals["last_year"] <= row.year + _period(problem, row.year) - 1]
-        if due.empty:
-            continue
-        goal = due.iloc[-1]
-        base = known.loc[row.province]
-
-        def value_added(year: int, base: pd.Series = base) -> float:
-            return float(base["gdp_mn"] * growth ** (year - base["year"]))
-
-        baseline, left = row.baseline_ktpa, row.baseline_ktpa - row.on_site_abatement_ktpa
-        before, now = value_added(int(goal["first_year"])), value_added(row.year)
-        cut = float(intensity_reduction_share(baseline, before, left, now))
-        rows.append(
-            {
-                "province": row.province,
-                "year": row.year,
-                "plan": goal["plan"],
-                "since": int(goal["first_year"]),
-                "value_added_mn": now,
-                "emission_ktpa": left,
-                "carbon_intensity_kt_per_mn": float(carbon_intensity_kt_per_mn(left, now)),
-                "intensity_reduction_share": cut,
-                "without_plan_share": float(intensity_reduction_share(baseline, before, baseline, now)),
-                "goal_share": float(goal["intensity_reduction_share"]),
-                "is_reached": bool(cut >= float(goal["intensity_reduction_share"]) - 1e-12),
+    for province in provinces[are_in_china(provinces)]:
+        for goal in goals.itertuples():
+            since, year = int(goal.first_year), int(goal.last_year)
+            period = problem.years[int(np.searchsorted(problem.years, year, side="right")) - 1]
+            row = {
+                "province": province,
+                "year": year,
+                "plan": goal.plan,
+                "since": since,
+                "goal_share": float(goal.intensity_reduction_share),
+                "not_judged": "; ".join(
+                    filter(
+                        None,
+                        (_missing(co2, "CO2", province, since), _missing(value_added, "value added", province, since)),
+                    )
+                ),
             }
-        )
+            if not row["not_judged"]:
+                before, start = co2[province][since], value_added[province][since]
+                now = value_added[province].get(year, start * growth ** (year - since))
+                left = before - float(cut[province, period])
+                share = float(intensity_reduction_share(before, start, left, now))
+                row |= {
+                    "value_added_mn": now,
+                    "emission_ktpa": left,
+                    "carbon_intensity_kt_per_mn": float(carbon_intensity_kt_per_mn(left, now)),
+                    "intensity_reduction_share": share,
+                    "without_plan_share": float(intensity_reduction_share(before, start, before, now)),
+                    "is_reached": bool(share >= goal.intensity_reduction_share - 1e-12),
+                }
+            rows.append(row)
     return pd.DataFrame(rows, columns=INTENSITY_COLUMNS)
 
 
-def _period(problem: Problem, year: int) -> int:
-    return int(np.asarray(problem.periods.loc[problem.periods["year"] == year, "n_years"])[0])
+def _known_by_year(problem: Problem, table: str) -> dict[str, dict[int, float]]:
+    """Values that are not assumed, by province and year; money is real."""
+    rows = problem.inputs[table]
+    rows = rows[rows["quality"] != "assumed"]
+    values = rows["co2_ktpa"] if "co2_ktpa" in rows else problem.price_level.column(rows, "gdp_mn")
+    found: dict[str, dict[int, float]] = {}
+    for province, year, value in zip(rows["province"], rows["year"], values, strict=True):
+        found.setdefault(str(province), {})[int(year)] = float(value)
+    return found
+
+
+def _missing(known: dict[str, dict[int, float]], what: str, province: str, year: int) -> str:
+    """What is missing to judge a goal; empty if nothing is."""
+    own = known.get(province, {})
+    if year in own:
+        return ""
+    if not own:
+        return f"no {what} of {province} is known"
+    last = max(own)
+    return (
+        f"{what} of {province} ends in {last}, before {year}" if last < year else f"no {what} of {province} in {year}"
+    )

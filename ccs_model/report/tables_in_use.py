@@ -18,7 +18,8 @@ from ccs_model.scenario import Scenario
 # Shipped rows of these tables hold for China alone.
 _OF_CHINA = frozenset(
     (
-        "policy/non_fossil", "policy/intensity", "policy/value_added", "policy/pollution_taxes", "finance/margins",
+        "policy/non_fossil", "policy/intensity", "policy/value_added", "policy/provincial_co2",
+        "policy/pollution_taxes", "finance/margins",
         "prices/carbon", "prices/power", "storage/cost_steps", "plants/steel", "plants/steel_units", "plants/chemicals",
         "plants/coal_chemicals", "plants/captive_units",
     )

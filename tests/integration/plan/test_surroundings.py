@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pandas as pd
 import pytest
 
 from ccs_model.inputs import Inputs
@@ -12,19 +13,52 @@ from ccs_model.plan.plan import Plan
 Solved = Callable[..., Plan]
 
 
-def test_intensity_falls_by_growth_and_by_the_plan(solved: Solved, inputs: Inputs) -> None:
-    plan = solved({"policy.value_added_growth_rate": 0.04})
-    row = plan.intensity.set_index(["province", "year"]).loc["Shanxi", 2026]
-    # The period 2026 to 2030 ends with the 15th plan: 17 % from 2025 on, five-year growth counted to the first year.
-    assert (row["plan"], row["goal_share"], row["since"]) == ("15th five-year plan", 0.17, 2025)
-    emitted = plan.emissions.set_index(["province", "year"]).loc["Shanxi", 2026]
-    without = 1 - 1 / 1.04
-    assert row["without_plan_share"] == pytest.approx(without, rel=1e-12)
-    left = float(emitted["baseline_ktpa"] - emitted["on_site_abatement_ktpa"])
-    assert row["intensity_reduction_share"] == pytest.approx(1 - left / emitted["baseline_ktpa"] / 1.04, rel=1e-12)
-    gdp = inputs["policy/value_added"].set_index("province").at["Shanxi", "gdp_mn"]
-    assert row["value_added_mn"] == pytest.approx(gdp * 1.04**2, rel=1e-12)
-    assert row["is_reached"] == (row["intensity_reduction_share"] >= 0.17)
+def known(inputs: Inputs, table: str, **row: object) -> pd.DataFrame:
+    """A table with one more row."""
+    return pd.concat([inputs[table], pd.DataFrame([row])], ignore_index=True)
+
+
+def test_a_goal_is_judged_in_the_last_year_of_its_plan(
+    solved: Solved, inputs: Inputs, with_tables: Callable[..., Inputs]
+) -> None:
+    money = {"currency": "CNY", "price_year": 2024}
+    tables = with_tables(
+        {
+            "policy/value_added": known(
+                inputs,
+                "policy/value_added",
+                province="Shanxi",
+                year=2025,
+                gdp_mn=2_600_000.0,
+                quality="reported",
+                **money,
+            ),
+            "policy/provincial_co2": known(
+                inputs, "policy/provincial_co2", province="Shanxi", year=2025, co2_ktpa=500_000.0, quality="reported"
+            ),
+        }
+    )
+    plan = solved({"policy.value_added_growth_rate": 0.04}, tables=tables)
+    (row,) = plan.intensity.to_dict("records")
+    # The 15th plan, 17 % from 2025 to 2030, which belongs to the period from 2026.
+    assert (row["province"], row["year"], row["plan"], row["since"], row["goal_share"]) == (
+        "Shanxi", 2030, "15th five-year plan", 2025, 0.17,
+    )  # fmt: skip
+    cut = plan.emissions.set_index(["province", "year"]).loc["Shanxi", 2026]["on_site_abatement_ktpa"].sum()
+    assert row["emission_ktpa"] == pytest.approx(500_000 - cut)
+    assert row["value_added_mn"] == pytest.approx(2_600_000 * 1.04**5)
+    assert row["without_plan_share"] == pytest.approx(1 - 1.04**-5)
+    assert row["intensity_reduction_share"] == pytest.approx(1 - (1 - cut / 500_000) / 1.04**5)
+    assert row["is_reached"] and not row["not_judged"]
+
+
+def test_a_series_that_ends_early_is_named_and_nothing_is_judged(solved: Solved) -> None:
+    (row,) = solved().intensity.to_dict("records")
+    assert row["not_judged"] == (
+        "CO2 of Shanxi ends in 2019, before 2025; value added of Shanxi ends in 2024, before 2025"
+    )
+    assert row["is_reached"] is None or pd.isna(row["is_reached"])
+    assert pd.isna(row["intensity_reduction_share"])
 
 
 def test_pollutants_of_steam_and_power(solved: Solved, one_mill: dict[str, object], inputs: Inputs) -> None:
