@@ -127,6 +127,7 @@ PART_SIGN = {"quarter": "¼", "half": "½"}
 def summary_text(plan: Plan, folder: Path) -> str:
     """Return the summary as text."""
     from ccs_model.plan.calibrated_results import statement
+    from ccs_model.plan.reported_reduction import reported_reduction_lines
     from ccs_model.report.sentences import not_eligible
 
     parts = [
@@ -134,7 +135,7 @@ def summary_text(plan: Plan, folder: Path) -> str:
         _retrofits(plan),
         _periods(plan),
         _zones(plan),
-        textwrap.fill(statement(plan), columns()),
+        "\n".join(textwrap.fill(each, columns()) for each in (statement(plan), *reported_reduction_lines(plan))),
         _targets(plan),
         _fixed_decisions(plan),
         "\n".join(textwrap.fill(each, columns()) for each in not_eligible(plan.problem)),

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ccs_model.plan.plan import Plan
+from ccs_model.plan.reported_reduction import reported_reduction_lines
 from ccs_model.problem.applied_calibration import DELIVERED, DEPLOYMENT, Calibrated
 
 NOT_CALIBRATED = "Not calibrated: capture delivers its design capacity (calibration.use: none)."
@@ -23,9 +24,10 @@ def statement(plan: Plan) -> str:
     applied = "applied" if fitted.has_ceiling else "not applied"
     elsewhere = "" if set(plan.problem.zones) & set(fitted.zones) else " No zone of this plan was among those fitted."
     return (
-        f"Calibrated on {fitted.preset} ({GRADE}), {fitted.use}: {_share(fitted.delivered_share)} of design is "
-        f"delivered ({_band(fitted, DELIVERED)}); ceiling {_share(fitted.deployment_share)} of capturable CO2 in "
-        f"five years ({_band(fitted, DEPLOYMENT)}), {applied}; {_held_out(fitted)}. "
+        f"Calibrated on {fitted.preset} ({GRADE}), {fitted.use}: delivered share assumed, "
+        f"{_share(fitted.delivered_share)} ({_band(fitted, DELIVERED)}), not informed by the pilots; ceiling "
+        f"{_share(fitted.deployment_share)} of capturable CO2 in five years ({_band(fitted, DEPLOYMENT)}; "
+        f"{_beside(fitted)}), {applied}; {_held_out(fitted)}. "
         f"Abatement {totals['abatement_share']:.2%}, "
         f"as designed {totals['uncalibrated_abatement_share']:.2%}.{elsewhere}"
     )
@@ -75,14 +77,22 @@ def calibration_dict(plan: Plan) -> dict[str, Any] | None:
         "preset": fitted.preset,
         "use": fitted.use,
         "statement": statement(plan),
+        "reported_reduction": list(reported_reduction_lines(plan)),
         "delivered_share": {"used": fitted.delivered_share, **fitted.posterior(DELIVERED)},
         "deployment_share": {"used": fitted.deployment_share, **fitted.posterior(DEPLOYMENT)},
+        "deployment_share_beside": dict(zip(("preset", "median"), fitted.beside, strict=True)),
         "has_ceiling": fitted.has_ceiling,
         "evidence": GRADE,
         "held_out": {zone: each["held_out"] for zone, each in fitted.zones.items()},
         "conflicts": list(fitted.fit["conflicts"]),
         "ensemble": ensemble_bands(draws) if len(draws) else None,
     }
+
+
+def _beside(fitted: Calibrated) -> str:
+    """The ceiling of the preset that reads the report differently: what is known to be installed, or the report."""
+    preset, median = fitted.beside
+    return f"{preset} {_share(median)}"
 
 
 def _held_out(fitted: Calibrated) -> str:

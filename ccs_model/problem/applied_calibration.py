@@ -24,6 +24,7 @@ from ccs_model.scenario.yaml_document import contents
 SCHEMA = "ccs-model/calibration/2"
 SHIPPED = "pilots/calibration.json"
 DELIVERED, DEPLOYMENT, BOTH = "delivered_share", "deployment_share", "delivered_deployment_share"
+REPORTED, INSTALLED = "pilot-reported", "pilot-installed"
 # The deployment share refers to one five-year plan.
 PLAN_YR = 5.0
 _LARGEST_BYTES = 5_000_000
@@ -31,7 +32,11 @@ _LARGEST_BYTES = 5_000_000
 
 @dataclass(frozen=True)
 class Calibrated:
-    """A fit at the selected quantile. `fit` is the preset's record in calibration.json."""
+    """A fit at the selected quantile. `fit` is the preset's record in calibration.json.
+
+    `beside` is another preset with the median of its deployment share: the programme known to be installed, or the
+    report where that is the preset of the scenario.
+    """
 
     use: str
     preset: str
@@ -39,6 +44,7 @@ class Calibrated:
     deployment_share: float
     has_ceiling: bool
     fit: Mapping[str, Any]
+    beside: tuple[str, float]
 
     def posterior(self, name: str) -> Mapping[str, float]:
         """p10, median and p90 of a parameter."""
@@ -89,7 +95,19 @@ def calibrated_by(scenario: Scenario, inputs: Inputs) -> Calibrated | None:
         raise InputError([Issue(where, f"{requested.file or SHIPPED} does not hold a fit", _HINT)]) from error
     if not (0.0 < delivered <= 1.0 and deployment > 0.0):
         raise InputError([Issue(where, f"a delivered share of {delivered:g} is not possible", _HINT)])
-    return Calibrated(requested.use, requested.preset, delivered, deployment, requested.ceiling, fit)
+    return Calibrated(
+        requested.use, requested.preset, delivered, deployment, requested.ceiling, fit, _beside(fits, requested.preset)
+    )
+
+
+def _beside(fits: Mapping[str, Any], preset: str) -> tuple[str, float]:
+    """The preset to compare with, and its median; that of a file without it is the preset itself."""
+    other = REPORTED if preset == INSTALLED else INSTALLED
+    name = other if other in fits else preset
+    try:
+        return name, float(fits[name]["parameters"][DEPLOYMENT]["posterior"]["median"])
+    except (KeyError, TypeError, ValueError):
+        return name, float("nan")
 
 
 _HINT = "recreate it with `ccs-model calibrate -o`"

@@ -60,9 +60,16 @@ def heading(run: StoredRun, words: Words) -> Markup:
         ],
         quality=[
             (words("status"), f"{status}{words.stop}{words.sentence(_gap(run))}"),
-            (words("calibration"), words.sentence(calibration["statement"] if calibration else _NOT_CALIBRATED)),
+            (words("calibration"), words.sentence(_calibration(calibration))),
         ],
     )
+
+
+def _calibration(calibration: Mapping[str, Any] | None) -> str:
+    """The statement of the calibration and what the reported reduction would take; a run of 0.1 lacks the latter."""
+    if not calibration:
+        return _NOT_CALIBRATED
+    return " ".join([calibration["statement"], *calibration.get("reported_reduction", ())])
 
 
 def _capital(text: str) -> str:

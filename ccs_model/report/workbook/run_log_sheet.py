@@ -16,6 +16,7 @@ import pandas as pd
 import ccs_model
 from ccs_model.plan.cache_key import hashes, run_key
 from ccs_model.plan.plan import Plan
+from ccs_model.plan.reported_reduction import reported_reduction_lines
 from ccs_model.report import sentences as words
 from ccs_model.report.export.formats import long_table
 from ccs_model.report.figures import gap_of
@@ -132,6 +133,8 @@ def write_cover(sheet: Sheet, plan: Plan) -> None:
     sheet.paragraph(words.status(plan))
     write_check_result(sheet, plan)
     sheet.banner()
+    for line in reported_reduction_lines(plan):
+        sheet.paragraph(line, "note")
     sheet.paragraph(
         f"Money is in real {plan.problem.currency} of {plan.problem.price_year}. Tonnes are metric; kt is a thousand "
         "tonnes of CO2 unless stated otherwise.",

@@ -13,7 +13,9 @@ import ccs_model as ccs
 from ccs_model.cli.optimize import summary_text
 from ccs_model.paths import data_folder
 from ccs_model.plan.calibrated_results import NOT_CALIBRATED, ensemble_table, statement
+from ccs_model.plan.merit_order import macc_table
 from ccs_model.plan.plan import Plan
+from ccs_model.plan.reported_reduction import reported_reduction_lines
 
 VALUES = {
     "name": "Large works of Shanxi",
@@ -98,3 +100,20 @@ def test_a_calibration_of_ones_own_is_copied_and_makes_another_run(tmp_path: Pat
     text = (tmp_path / "mine.json").read_text(encoding="utf-8")
     (tmp_path / "mine.json").write_text(text.replace("0.6620", "0.6621"), encoding="utf-8")
     assert run_key(plan.problem.scenario, plan.problem.inputs).sha256 != before
+
+
+def test_every_run_states_what_the_reported_reduction_would_take(calibrated: Plan) -> None:
+    about, line = reported_reduction_lines(calibrated)
+    assert about.startswith("The 15 % is a press figure without baseline, metric or technology")
+    # By hand: 15 % of the zone's emissions, and how often the plan's tonnes fit into them.
+    zone = calibrated.zones.set_index("zone").loc["Shanxi"]
+    needed = 0.15 * zone["baseline_ktpa"]
+    assert f"would take {needed / 1000:,.1f} Mt a year, {needed / zone['avoided_ktpa']:,.1f} times this plan" in line
+    merit_order = macc_table(calibrated.problem, calibrated.retrofits)
+    reached = merit_order["avoided_at_full_load_ktpa"].cumsum()
+    last = merit_order.loc[reached >= needed, "avoidance_cost_at_full_load_per_t"]
+    assert f"last tonne costs {last.iloc[0]:,.0f} CNY per t avoided" in line
+    shown = " ".join(summary_text(calibrated, Path("run")).split())
+    assert about in shown and line in shown
+    assert calibrated.to_dict()["calibration"]["reported_reduction"] == [about, line]
+    assert "not informed by the pilots" in statement(calibrated) and "pilot-installed 0.0" in statement(calibrated)
