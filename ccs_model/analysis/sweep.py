@@ -79,12 +79,25 @@ class SweepProgress:
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """A complete or partial sweep: `table` has one row a scenario, `plants` one row a plant that any plan retrofits."""
+    """A complete or partial sweep.
+
+    Attributes
+    ----------
+    folder, name
+        Folder of the sweep, and name of the scenario.
+    table
+        One row a scenario.
+    plants
+        One row a plant that any plan retrofits.
+    is_part
+        Whether missing scenarios are expected, because only one shard ran.
+    """
 
     folder: Path
     name: str
     table: pd.DataFrame
     plants: pd.DataFrame
+    is_part: bool = False
 
     @property
     def n_missing(self) -> int:
@@ -99,8 +112,13 @@ class Sweep:
 
     @property
     def exit_code(self) -> int:
-        """3 if any scenario is invalid, else the exit code of the worst run: 1, 7, 8, 6, 4, 5, 0."""
+        """3 if any scenario is invalid, else the exit code of the worst run: 1, 7, 8, 6, 4, 5, 0.
+
+        A missing scenario counts as 7, unless the sweep is a part.
+        """
         there = set(self.table["exit_code"].dropna().astype(int))
+        if self.n_missing and not self.is_part:
+            there.add(CHECK_FAILED)
         return next((code for code in (*_STATUS, LIMIT_REACHED) if code in there), DONE)
 
     def to_dict(self) -> dict[str, Any]:
@@ -144,7 +162,7 @@ def sweep(
     scheduler
         Address of a Dask scheduler whose workers are used instead.
     shard
-        (i, n) runs only every n-th scenario from the i-th on.
+        (i, n) runs only every n-th scenario from the i-th on, counted over all scenarios, whatever has run before.
     workbooks
         Whether each run gets its workbook.
     allow_outside
@@ -170,7 +188,9 @@ def sweep(
     write_request(folder / SPEC, cases.spec, "another sweep", _read_spec)
     runs = _Runs(cases.spec, folder)
     waiting = runs.waiting()
-    mine = share_of([Job(name, task) for name, task in cases.tasks.items() if name in waiting], shard)
+    # A share of the fixed list: a share of the waiting runs would change while other shards run.
+    share = share_of([Job(name, task) for name, task in cases.tasks.items()], shard)
+    mine = tuple(job for job in share if job.key in waiting)
     runs.remove_leftovers(job.key for job in mine)
     clock, n_before, n_failed = time.monotonic(), 0, 0
     try:
@@ -183,11 +203,13 @@ def sweep(
                 on_progress(SweepProgress(n_before, n_failed, len(mine), rate, (len(mine) - n_before) / rate))
     finally:
         # An interrupted sweep leaves a table with another name.
-        result = runs.write_tables()
+        result = runs.write_tables(is_part=shard is not None)
     return result
 
 
-def collect(folder: str | PathLike[str], others: Sequence[str | PathLike[str]] = ()) -> Sweep:
+def collect(
+    folder: str | PathLike[str], others: Sequence[str | PathLike[str]] = (), *, partial: bool = False
+) -> Sweep:
     """Merge shards of a sweep into its folder and write the tables.
 
     Parameters
@@ -196,11 +218,13 @@ def collect(folder: str | PathLike[str], others: Sequence[str | PathLike[str]] =
         Folder of the sweep.
     others
         Folders of the same sweep, whose runs are copied into `folder` first.
+    partial
+        Whether scenarios may be missing.
 
     Returns
     -------
     Sweep
-        The merged sweep.
+        The merged sweep; its exit code is 7 if a scenario is missing and not `partial`.
 
     Raises
     ------
@@ -218,7 +242,7 @@ def collect(folder: str | PathLike[str], others: Sequence[str | PathLike[str]] =
                 [Issue(str(other), f"holds another sweep than {home}", "shards of one sweep have the same key")]
             )
         runs.copy_from(other)
-    return runs.write_tables()
+    return runs.write_tables(is_part=partial)
 
 
 @dataclass(frozen=True, eq=False)
@@ -291,9 +315,7 @@ class _Runs:
         self._spec, self._folder = spec, folder
         self._sha = {case["run"]: case["sha256"] for case in spec["cases"] if "run" in case}
         self._rows: dict[str, dict[str, Any]] = {}
-        for name in self._sha:
-            if (row := self._stored(folder, name)) is not None:
-                self._rows[name] = row
+        self._read_missing()
 
     def waiting(self) -> set[str]:
         """Names of runs that are missing, or whose failure may not occur again."""
@@ -326,10 +348,11 @@ class _Runs:
                 files = sorted(path for path in source.rglob("*") if path.is_file())
                 self._write(name, {path.relative_to(source).as_posix(): path.read_bytes() for path in files})
 
-    def write_tables(self) -> Sweep:
+    def write_tables(self, *, is_part: bool = False) -> Sweep:
         """Write the tables; a partial sweep has another file name."""
+        self._read_missing()  # what other shards have finished meanwhile
         table, plants = sweep_tables(self._spec, self._rows)
-        result = Sweep(self._folder, str(self._spec["scenario"]), table, plants)
+        result = Sweep(self._folder, str(self._spec["scenario"]), table, plants, is_part)
         if result.n_missing:
             write_atomic(self._folder / PARTIAL, csv_text(table).encode())
             return result
@@ -341,14 +364,20 @@ class _Runs:
         (self._folder / PARTIAL).unlink(missing_ok=True)
         return result
 
+    def _read_missing(self) -> None:
+        """Read the runs of the folder that have no row yet."""
+        for name in self._sha.keys() - self._rows.keys():
+            if (row := self._stored(self._folder, name)) is not None:
+                self._rows[name] = row
+
     def _write(self, name: str, files: Mapping[str, bytes]) -> None:
         folder = self._folder / RUNS / name
         (folder / FAILED).unlink(missing_ok=True)
+        # Another shard may have written the run meanwhile.
         if not folder.exists() or not any(folder.iterdir()):
             write_files(files, folder)
-        row = self._stored(self._folder, name)
-        if row is not None:
-            self._rows[name] = row
+        what = f"{folder}: contains files that are not this run; they are left unchanged"
+        self._rows[name] = self._stored(self._folder, name) or {"exit_code": FILE_TROUBLE, "message": what}
 
     def _stored(self, folder: Path, name: str) -> dict[str, Any] | None:
         """Row of the table for a run in a folder of this sweep; None if it is not there."""

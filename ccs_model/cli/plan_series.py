@@ -264,18 +264,19 @@ Examples:
   ccs-model sweep merge sweeps/all sweeps/machine-2 sweeps/machine-3
 
 The first folder is completed with the runs of the others. Exit codes are those of ccs-model sweep; also 3
-for a folder of a different sweep and 8 for a folder without a sweep.
+for a folder of a different sweep, 7 if a scenario is missing and not --partial, and 8 for a folder without a sweep.
 """
 )
 @click.argument("folder", metavar="DIR", type=PATH)
 @click.argument("others", metavar="[DIR]...", nargs=-1, type=PATH)
+@click.option("--partial", is_flag=True, help="Accept missing scenarios (exit code 0 instead of 7).")
 @json_option
 @click.option("-q", "--quiet", is_flag=True, help="Print no summary.")
-def merge(folder: Path, others: tuple[Path, ...], as_json: bool, quiet: bool) -> int:
+def merge(folder: Path, others: tuple[Path, ...], partial: bool, as_json: bool, quiet: bool) -> int:
     """Combine the shards of a sweep."""
     from ccs_model.analysis.sweep import collect
 
-    result = collect(folder, others)
+    result = collect(folder, others, partial=partial)
     show(result, as_json=as_json, quiet=quiet)
     return result.exit_code
 

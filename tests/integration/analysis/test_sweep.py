@@ -14,6 +14,7 @@ from ccs_model.analysis.sweep import collect, sweep
 from ccs_model.atomic_files import temporary_name
 from ccs_model.errors import FileError, InputError
 from ccs_model.scenario.variations import grid_of, listed_in
+from tests.integration.faults.conftest import answer_of
 from tests.paths import ROOT
 
 TEXT = """\
@@ -78,6 +79,30 @@ def test_shards_and_another_number_of_processes_give_the_same_bytes(swept, scena
     whole = collect(tmp_path / "a", [tmp_path / "b"])
     assert whole.n_missing == 0
     assert bytes_of(tmp_path / "a") == bytes_of(swept.folder)
+
+
+def test_shards_in_one_folder_run_every_scenario_in_any_order(scenario, tmp_path):
+    # Budgets of no money have the empty plan, so that a scenario takes no time. Shards 1, 3, 2 ran 1, 3 and nothing.
+    grid, out = {"budget.total_mn": [0, 0.001, 0.002]}, tmp_path / "one"
+    missing = [sweep(scenario, grid, out=out, shard=(i, 3), jobs=1).n_missing for i in (1, 3)]
+    assert missing == [2, 1]
+    parts = ["sweep", "merge", str(out)]
+    assert answer_of(parts, tmp_path).code == 7
+    assert answer_of([*parts, "--partial"], tmp_path).code == 0
+    last = sweep(scenario, grid, out=out, shard=(2, 3), jobs=1)
+    assert (last.n_missing, list(last.table["scenario"])) == (0, [1, 2, 3])
+    assert answer_of(parts, tmp_path).code == 0
+
+
+def test_a_run_folder_with_other_files_is_listed_as_a_file_error(scenario, tmp_path):
+    grid, out = {"budget.total_mn": [0, 0.001]}, tmp_path / "one"
+    name = sweep(scenario, grid, out=out, shard=(1, 2), jobs=1).table["run"].iloc[1]
+    (out / "runs" / name).mkdir()
+    (out / "runs" / name / "notes.txt").write_text("mine")
+    found = sweep(scenario, grid, out=out, jobs=1)
+    assert list(found.table["status"]) == ["optimal", "file error"] and found.exit_code == 8
+    assert "not this run" in found.table["message"].iloc[1]
+    assert (out / "runs" / name / "notes.txt").read_text() == "mine"
 
 
 def test_finished_runs_are_not_repeated(swept, scenario, tmp_path):
