@@ -24,6 +24,7 @@ from ccs_model.analysis.analysis_result import json_bytes, read_json, write_requ
 from ccs_model.analysis.jobs import Ended, Job, message_of, results_of, share_of
 from ccs_model.analysis.regret import inputs_for, own_tables
 from ccs_model.atomic_files import write_atomic
+from ccs_model.bounded_reading import parse_json, read_regular
 from ccs_model.errors import (
     BAD_INPUT,
     BUG,
@@ -79,18 +80,9 @@ class SweepProgress:
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """A complete or partial sweep.
+    """A complete or partial sweep: `table` has one row a scenario, `plants` one row a plant that any plan retrofits.
 
-    Attributes
-    ----------
-    folder, name
-        Folder of the sweep, and name of the scenario.
-    table
-        One row a scenario.
-    plants
-        One row a plant that any plan retrofits.
-    is_part
-        Whether missing scenarios are expected, because only one shard ran.
+    `is_part` states whether missing scenarios are expected, because only one shard ran.
     """
 
     folder: Path
@@ -207,9 +199,7 @@ def sweep(
     return result
 
 
-def collect(
-    folder: str | PathLike[str], others: Sequence[str | PathLike[str]] = (), *, partial: bool = False
-) -> Sweep:
+def collect(folder: str | PathLike[str], others: Sequence[str | PathLike[str]] = (), *, partial: bool = False) -> Sweep:
     """Merge shards of a sweep into its folder and write the tables.
 
     Parameters
@@ -346,7 +336,7 @@ class _Runs:
             source = other / RUNS / name
             if self._stored(other, name) is not None:
                 files = sorted(path for path in source.rglob("*") if path.is_file())
-                self._write(name, {path.relative_to(source).as_posix(): path.read_bytes() for path in files})
+                self._write(name, {path.relative_to(source).as_posix(): read_regular(path) for path in files})
 
     def write_tables(self, *, is_part: bool = False) -> Sweep:
         """Write the tables; a partial sweep has another file name."""
@@ -383,14 +373,14 @@ class _Runs:
         """Row of the table for a run in a folder of this sweep; None if it is not there."""
         place = folder / RUNS / name
         try:
-            failed = json.loads((place / FAILED).read_text(encoding="utf-8"))
+            failed = parse_json(read_regular(place / FAILED))
             return {"exit_code": failed["exit_code"], "message": failed["message"]}
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError):
             pass
         if cached_manifest(place, RunKey(self._sha[name], "")) is None:
             return None
         try:
-            return row_of(json.loads((place / "plan.json").read_text(encoding="utf-8")))
+            return row_of(parse_json(read_regular(place / "plan.json")))
         except (OSError, ValueError):
             return None
 

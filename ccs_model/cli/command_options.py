@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -20,14 +21,40 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 Decorator = Callable[[Command], Command]
 
-PATH = click.Path(path_type=Path)
-POSITIVE = click.FloatRange(min=0, min_open=True)
+
+class _NonEmptyPath(click.Path):
+    """A path; an empty text would otherwise be the current folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("an empty path.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class _Finite(click.FloatRange):
+    """A finite number in a range; click.FloatRange accepts nan and inf."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
+
+
+def finite(low: float | None = None, high: float | None = None, *, above: bool = False) -> click.FloatRange:
+    """Return the type of a finite number from `low` (or `above` it) to `high`."""
+    return _Finite(min=low, min_open=above, max=high)
+
+
+PATH = _NonEmptyPath(path_type=Path)
+POSITIVE = finite(0, above=True)
 CACHED = "Results are cached by input hash; use --force to re-run."
 
 scenario_argument = click.argument("scenario", type=PATH)
 run_argument = click.argument("run", type=PATH)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else on stdout.")
 force_option = click.option("--force", is_flag=True, help="Re-run and replace a cached result.")
+replace_file_option = click.option("--force", is_flag=True, help="Replace an existing file of the same kind.")
 allow_outside_option = click.option(
     "--allow-outside", is_flag=True, help="Allow input files outside the scenario's folder."
 )
@@ -132,11 +159,23 @@ def output_options(kind: str = "", *, force: bool = True) -> Decorator[Any]:
         @functools.wraps(command)
         def with_output(**values: Any) -> Any:
             output = Output(**{each.name: values.pop(each.name) for each in fields(Output) if each.name in values})
+            if output.out is not None:
+                _validate_out(output.out, values)
             return command(output=output, **values)
 
         return with_options(*options)(with_output)
 
     return decorate
+
+
+def _validate_out(out: Path, arguments: Mapping[str, Any]) -> None:
+    """Raise unless --out may be written; the paths among the arguments are inputs, as are the scenario's files."""
+    from ccs_model.cli.output_guard import scenario_files, validate_output_folder
+
+    inputs = [value for value in arguments.values() if isinstance(value, Path)]
+    if out.is_dir() and isinstance(scenario := arguments.get("scenario"), Path):
+        inputs += scenario_files(scenario)
+    validate_output_folder(out, inputs=inputs)
 
 
 def requested_changes(sets: Sequence[str], listed: Path | None) -> list[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ccs_model.cli.command_options import PATH, Decorator
+from ccs_model.cli.command_options import PATH, Decorator, finite
+from ccs_model.cli.output_guard import validate_import_folder
 from ccs_model.errors import DONE, InputError, Issue
 from ccs_model.runs.folder_writer import atomic_folder
 
@@ -18,20 +18,10 @@ if TYPE_CHECKING:
     from ccs_model.importers import GemTracker
 
 
-class _Finite(click.FloatRange):
-    """A finite number in a range; click.FloatRange accepts nan."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        number = super().convert(value, param, ctx)
-        if not math.isfinite(number):
-            self.fail(f"{value} is not a finite number.", param, ctx)
-        return number
-
-
 def _number_option(name: str, help: str, *, default: float | None = None, high: float | None = None) -> Decorator[Any]:
     """Return an option with a positive number of at most `high`."""
     return click.option(
-        name, type=_Finite(min=0, min_open=True, max=high), default=default, show_default=default is not None, help=help
+        name, type=finite(0, high, above=True), default=default, show_default=default is not None, help=help
     )
 
 
@@ -103,6 +93,7 @@ def simccs(
     from ccs_model.problem import build_problem
     from ccs_model.problem.scenario_names import read_checked
 
+    validate_import_folder(out, [folder])
     case = SimccsCase(target_mt, crf, years, pipe_utilisation, rounded)
     read = read_simccs(folder)
     if issues := target_issues(read, case, "--target-mt"):
@@ -170,6 +161,7 @@ def gem(
     from ccs_model.problem.scenario_names import read_checked
     from ccs_model.scenario.sections import OwnTables
 
+    validate_import_folder(out, files)
     given = (str(capacities), table_bytes(capacities, str(capacities))) if capacities is not None else None
     books = [(str(file), table_bytes(file, str(file))) for file in files]
     tracker = read_gem(books, countries, given, known_only=known_only)

@@ -9,9 +9,26 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ccs_model.cli.command_options import PATH, json_option, lang_option, require_suffix, run_argument
+from ccs_model.cli.command_options import (
+    PATH,
+    json_option,
+    lang_option,
+    replace_file_option,
+    require_suffix,
+    run_argument,
+)
+from ccs_model.cli.output_guard import (
+    GEOJSON,
+    IAMC,
+    NUMBERS,
+    PAGE,
+    PARQUET,
+    WORKBOOK,
+    validate_output_file,
+    validate_output_files,
+)
 from ccs_model.cli.terminal import aligned, print_json, truncate
-from ccs_model.errors import CHECK_FAILED, DONE
+from ccs_model.errors import CHECK_FAILED, DONE, FileError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,9 +55,10 @@ Exit codes: 0 done, 2 fewer than two runs, 3 not a run, 8 file system error.
 """
 )
 @click.argument("runs", nargs=-1, required=True, metavar="RUN RUN...", type=PATH)
-@click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False), help="Workbook to write (.xlsx).")
+@click.option("-o", "--out", type=PATH, help="Workbook to write (.xlsx).")
+@replace_file_option
 @json_option
-def compare(runs: tuple[Path, ...], out: Path | None, as_json: bool) -> int:
+def compare(runs: tuple[Path, ...], out: Path | None, force: bool, as_json: bool) -> int:
     """Compare runs.
 
     The comparison covers totals, plants that enter and leave, costs by term and changed inputs.
@@ -48,6 +66,8 @@ def compare(runs: tuple[Path, ...], out: Path | None, as_json: bool) -> int:
     if len(runs) < 2:
         raise click.UsageError("give two run folders or more")
     require_suffix(out, ".xlsx", "-o")
+    if out is not None:
+        validate_output_file(out, WORKBOOK, force=force)
     from ccs_model.analysis.compare import compare as compare_runs
 
     found = compare_runs(runs)
@@ -136,11 +156,14 @@ Exit codes: 0 done, 2 the extra is not installed, 3 not a run, 8 file system err
 """
 )
 @run_argument
-@click.option("-o", "--out", type=PATH, help="HTML file to write (default: RUN/report.html).")
+@click.option("-o", "--out", type=PATH, help="HTML file to write (default: RUN/report.html, which is replaced).")
+@replace_file_option
 @lang_option("page")
 @click.option("--basemap", metavar="FILE|none", help="GeoJSON polygons to draw instead of the shipped provinces.")
-def report(run: Path, out: Path | None, lang: str, basemap: str | None) -> int:
+def report(run: Path, out: Path | None, force: bool, lang: str, basemap: str | None) -> int:
     """Write an HTML page with map and charts; it works offline."""
+    inputs = [] if basemap in (None, "none") else [Path(str(basemap))]
+    validate_output_file(out or run / "report.html", PAGE, force=force or out is None, inputs=inputs)
     from ccs_model.report.page.page import write_page
     from ccs_model.runs.run_reader import read_run
 
@@ -150,6 +173,8 @@ def report(run: Path, out: Path | None, lang: str, basemap: str | None) -> int:
 
 # As in report.export.FORMATS, which --help must not import.
 FORMATS = ("iamc", "csv", "parquet", "geojson")
+_EXPORTED = {"iamc": ("iamc.csv", IAMC), "csv": ("data.csv", NUMBERS), "geojson": ("map.geojson", GEOJSON),
+             "parquet": ("parquet", PARQUET)}  # fmt: skip
 
 
 @click.command(
@@ -170,9 +195,17 @@ Exit codes: 0 done, 2 an extra is not installed, 3 not a run, 8 file system erro
     required=True,
     help="iamc: a table for pyam; csv: one number per row; parquet: the tables; geojson: the map.",
 )
-@click.option("-o", "--out", type=PATH, help="File, or folder for parquet (default: in RUN/export).")
-def export(run: Path, form: str, out: Path | None) -> int:
+@click.option("-o", "--out", type=PATH, help="File, or folder for parquet (default: in RUN/export, replaced).")
+@replace_file_option
+def export(run: Path, form: str, out: Path | None, force: bool) -> int:
     """Write a run as IAMC, CSV, Parquet or GeoJSON."""
+    name, kind = _EXPORTED[form]
+    target, validate = out, validate_output_files if form == "parquet" else validate_output_file
+    if target is None:
+        if (run / "export").is_symlink():
+            raise FileError(f"{run / 'export'}: is a symbolic link; it is left unchanged")
+        target = run / "export" / name
+    validate(target, kind, force=force or out is None)
     from ccs_model.report.export.formats import export as write_export
     from ccs_model.runs.run_reader import read_run
 

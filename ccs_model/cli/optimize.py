@@ -15,6 +15,7 @@ from ccs_model.cli.command_options import (
     CACHED,
     Output,
     effort_option,
+    finite,
     lang_option,
     output_options,
     scenario_argument,
@@ -43,7 +44,7 @@ failure without a plan, 7 verification failed, 8 file system error.
 )
 @scenario_argument
 @output_options()
-@click.option("--mip-gap", "--gap", "mip_gap", type=click.FloatRange(0, 0.5), metavar="SHARE",
+@click.option("--mip-gap", "--gap", "mip_gap", type=finite(0, 0.5), metavar="SHARE",
               help="Stop at this relative optimality gap.")  # fmt: skip
 @time_limit_option("Seconds after which the search stops; the whole run takes hardly longer.")
 @effort_option
@@ -61,8 +62,6 @@ def optimize(
     verbose: bool,
 ) -> int:
     """Find the retrofits to build and write a run folder."""
-    if output.out is not None and output.out.resolve() == scenario.resolve():
-        raise click.BadParameter(f"'{output.out}' is the scenario itself", param_hint="--out")
     from ccs_model.solve.optimize_run import optimize_to_folder
 
     given = {

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ccs_model.cli.command_options import PATH, json_option
+from ccs_model.cli.command_options import PATH, json_option, replace_file_option
+from ccs_model.cli.output_guard import CALIBRATION, validate_output_file
 from ccs_model.cli.terminal import ProgressLine, aligned, print_json
 from ccs_model.errors import CHECK_FAILED, DONE
 
@@ -37,10 +38,13 @@ Exit codes: 0 done, 3 invalid input, 7 the report conflicts with other evidence 
 @click.option("--preset", default="pilot-reported", show_default=True, help="Preset of pilots/presets, or all.")
 @click.option("--accept", is_flag=True, help="Fit despite a conflict, and record the conflict with the results.")
 @click.option("-o", "--out", type=PATH, help="File to write (calibration.json).")
+@replace_file_option
 @click.option("--data", type=PATH, help="Folder with your own tables, which override the shipped ones.")
 @json_option
-def calibrate(preset: str, accept: bool, out: Path | None, data: Path | None, as_json: bool) -> int:
+def calibrate(preset: str, accept: bool, out: Path | None, force: bool, data: Path | None, as_json: bool) -> int:
     """Fit parameters to the pilot-zone reports."""
+    if out is not None:
+        validate_output_file(out, CALIBRATION, force=force)
     from ccs_model.inputs.load import load_tables
     from ccs_model.pilots.calibrate import calibrate as fit
     from ccs_model.scenario.sections import OwnTables

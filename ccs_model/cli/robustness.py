@@ -13,6 +13,7 @@ from ccs_model.cli.command_options import (
     PATH,
     Output,
     changes_options,
+    finite,
     jobs_option,
     output_options,
     requested_changes,
@@ -268,7 +269,7 @@ Exit codes: 0 done, 3 invalid input, 4 infeasible, 5 time limit before every pla
 """,
 )
 @click.argument("requested", metavar="SCENARIO_OR_RUN", type=PATH)
-@click.option("--within", "within_share", type=float, default=0.01, show_default=True,
+@click.option("--within", "within_share", type=finite(), default=0.01, show_default=True,
               help="Largest loss of the objective, as a share of its optimum.")  # fmt: skip
 @click.option("--n", "n_plans", type=click.IntRange(1, 1000), default=10, show_default=True,
               help="Number of maximally different plans.")  # fmt: skip

@@ -1,0 +1,201 @@
+"""The guard of every -o and --out: no output replaces a run's file, an input, a special file or another kind of file.
+
+An existing file needs --force and must be of the kind that the command writes. Files of a run, inputs of the command,
+folders, links and special files (devices, pipes, sockets) are never replaced.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ccs_model.bounded_reading import parse_json, read_regular
+from ccs_model.errors import CcsModelError, FileError
+from ccs_model.runs.folder_writer import MANIFEST
+
+_MANIFEST_BYTES = 10_000_000
+# Enough for the first bytes that identify a kind.
+_HEAD_BYTES = 4096
+# First names inside a run folder that belong to the run, besides those that its manifest lists.
+# First names of the files that an import replaces with --force.
+_IMPORTED = frozenset(("scenario.yaml", "steel.csv", "chemicals.csv", "data"))
+_OF_RUN = frozenset((MANIFEST, "solver.log", "tables", "own"))
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of file that a command writes: what messages call it, and how the content of such a file begins."""
+
+    name: str
+    begins: re.Pattern[bytes]
+
+    def matches(self, path: Path) -> bool:
+        """Return whether a file is empty or begins as this kind does. Raises OSError."""
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+        return not head or self.begins.match(head) is not None
+
+
+WORKBOOK = Kind("an Excel workbook", re.compile(rb"PK\x03\x04.{26}(\[Content_Types\]|_rels/|xl/|docProps/)", re.S))
+PAGE = Kind("an HTML page", re.compile(rb"\s*<!doctype html", re.I))
+GEOJSON = Kind("a GeoJSON feature collection", re.compile(rb'\s*\{\s*"type"\s*:\s*"FeatureCollection"'))
+PARQUET = Kind("a Parquet file", re.compile(rb"PAR1"))
+CALIBRATION = Kind("a calibration", re.compile(rb'\s*\{\s*"schema"\s*:\s*"ccs-model/calibration/'))
+IAMC = Kind("an IAMC table", re.compile(rb"Model,Scenario,Region,Variable,Unit\b", re.I))
+NUMBERS = Kind("an exported table of numbers", re.compile(rb"table,key,year,name,value,unit\s"))
+
+
+def validate_output_file(path: Path, kind: Kind, *, force: bool = False, inputs: Iterable[Path] = ()) -> None:
+    """Raise unless `path` may be written.
+
+    Parameters
+    ----------
+    path
+        The file to write.
+    kind
+        Kind of the new file, and the only one that may be replaced.
+    force
+        Whether an existing file may be replaced.
+    inputs
+        Files and folders that the command reads.
+
+    Raises
+    ------
+    click.BadParameter
+        If `path` is an input of the command.
+    FileError
+        If it belongs to a run, is no regular file, exists and not `force`, or is of another kind.
+    """
+    try:
+        status = path.lstat() if _lexists(path) else None
+        if status is not None and stat.S_ISDIR(status.st_mode):
+            raise FileError(f"{path}: is a folder, expected a file to write")
+        if status is not None and not stat.S_ISREG(status.st_mode):
+            what = "a symbolic link" if stat.S_ISLNK(status.st_mode) else "not a regular file"
+            raise FileError(f"{path}: is {what}; it is left unchanged")
+        for each in inputs:
+            if status is not None and each.exists() and path.samefile(each):
+                raise click.BadParameter(f"'{path}' is an input of this command", param_hint="-o")
+        _validate_not_of_run(path)
+        if status is None:
+            return
+        if not force:
+            raise FileError(f"{path}: already exists; choose another name, or use --force to replace it")
+        if not kind.matches(path):
+            raise FileError(f"{path}: is not {kind.name}; it is left unchanged")
+    except (OSError, RuntimeError) as error:
+        raise _not_writable(path, error) from error
+
+
+def validate_output_files(folder: Path, kind: Kind, *, force: bool = False) -> None:
+    """Raise FileError unless files of a kind may be written to a folder: it is new, or holds only such files."""
+    try:
+        if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+            raise FileError(f"{folder}: is not a folder; it is left unchanged")
+        _validate_not_of_run(folder)
+        for path in sorted(folder.iterdir()) if folder.exists() else ():
+            validate_output_file(path, kind, force=force)
+    except (OSError, RuntimeError) as error:
+        raise _not_writable(folder, error) from error
+
+
+def validate_output_folder(folder: Path, *, inputs: Iterable[Path] = ()) -> None:
+    """Raise unless a folder may be replaced by a new one.
+
+    Whether it holds a run that may be replaced is tested where the run is written.
+
+    Raises
+    ------
+    click.BadParameter
+        If the folder holds an input of the command.
+    FileError
+        If it contains the current folder, or is a part of a run.
+    """
+    try:
+        here, target = Path.cwd(), folder.resolve()
+        if target == here or target in here.parents:
+            raise FileError(f"{folder}: is the current folder or contains it; choose another --out")
+        for each in inputs:
+            if _lexists(each) and each.resolve().is_relative_to(target):
+                raise click.BadParameter(f"'{folder}' holds {each}, an input of this command", param_hint="--out")
+        _validate_not_of_run(folder)
+    except (OSError, RuntimeError) as error:
+        raise _not_writable(folder, error) from error
+
+
+def validate_import_folder(folder: Path, inputs: Iterable[Path]) -> None:
+    """Raise unless files may be imported into a folder, whose other files are kept.
+
+    Raises
+    ------
+    click.BadParameter
+        If an input of the command would be replaced.
+    FileError
+        If the folder is a run, or a part of one.
+    """
+    try:
+        for each in inputs:
+            parts = Path(os.path.relpath(each.resolve(), folder.resolve())).parts
+            if parts and parts[0] in _IMPORTED:
+                raise click.BadParameter(f"would replace {each}, an input of this command", param_hint="-o")
+        _validate_not_of_run(folder / MANIFEST)
+    except (OSError, RuntimeError) as error:
+        raise _not_writable(folder, error) from error
+
+
+def scenario_files(scenario: Path) -> Iterator[Path]:
+    """Yield the files and folders that a scenario names, as far as it can be read."""
+    from ccs_model.scenario.read import read
+
+    try:
+        reading = read(scenario, allow_outside=True)
+    except CcsModelError:
+        return
+    own, found = reading.own, reading.scenario
+    names: list[Any] = [name for _, name in own.files] + [own.data, own.terrain]
+    if found is not None:
+        names += [found.calibration.file, found.transport.corridors]
+    yield from (own.folder / name for name in names if name and name not in ("auto", "all"))
+    # Places of values name the files that were read, also the one that the scenario extends.
+    yield from {Path(place.rpartition(":")[0]) for place in own.places.values() if ":" in place}
+
+
+def _not_writable(path: Path, error: Exception) -> FileError:
+    return FileError(f"{path}: cannot be written: {getattr(error, 'strerror', None) or error}")
+
+
+def _validate_not_of_run(path: Path) -> None:
+    """Raise FileError if the path is a file or folder of a run."""
+    target = path.parent.resolve() / path.name
+    for folder in target.parents:
+        if (first := target.relative_to(folder).parts[0]) in _names_of_run(folder):
+            raise FileError(f"{path}: belongs to the run {folder.name} ({first}); it is left unchanged")
+
+
+def _names_of_run(folder: Path) -> frozenset[str]:
+    """Return the first names that belong to the run in `folder`; none if it is not a run."""
+    manifest = folder / MANIFEST
+    try:
+        document = parse_json(read_regular(manifest, _MANIFEST_BYTES))
+    except (OSError, ValueError):
+        return frozenset()
+    if not isinstance(document, dict) or "run_sha256" not in document:
+        return frozenset()
+    outputs = document.get("outputs")
+    return _OF_RUN | {str(name).partition("/")[0] for name in (outputs if isinstance(outputs, dict) else ())}
+
+
+def _lexists(path: Path) -> bool:
+    """Return whether a path exists, also a broken link. Raises OSError if that cannot be determined."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
