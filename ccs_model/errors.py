@@ -66,14 +66,25 @@ class MissingExtraError(CcsModelError):
         )
 
 
+# A file with more problems than this is most likely wrong as a whole.
+MOST_SHOWN = 100
+
+
 class InputError(CcsModelError):
-    """Invalid input; `issues` holds every problem found, in the order of the files."""
+    """Invalid input; `issues` holds every problem found, in the order of the files, and the message the first 100."""
 
     exit_code = BAD_INPUT
 
     def __init__(self, issues: Iterable[Issue]) -> None:
         self.issues: tuple[Issue, ...] = tuple(issues)
-        super().__init__("\n".join(str(issue) for issue in self.issues))
+        super().__init__("\n".join(self.lines))
+
+    @property
+    def lines(self) -> list[str]:
+        """The first issues as text, and a line with the number of the others."""
+        n_more = len(self.issues) - MOST_SHOWN
+        more = [f"… and {n_more:,} more error{'s' if n_more > 1 else ''}"] if n_more > 0 else []
+        return [*map(str, self.issues[:MOST_SHOWN]), *more]
 
 
 class InfeasibleError(CcsModelError):

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from ccs_model.atomic_files import has_files, write_atomic
+from ccs_model.bounded_reading import parse_json, read_regular
 from ccs_model.errors import FileError
 from ccs_model.model.objective import unit_of
 from ccs_model.model.terms import breakdown
@@ -61,7 +62,7 @@ def json_bytes(document: Mapping[str, Any]) -> bytes:
 def read_json(path: Path) -> Any:
     """Content of a JSON file. Raises FileError if it cannot be read."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return parse_json(read_regular(path))
     except (OSError, ValueError) as error:
         raise FileError(f"{path}: cannot be read: {error}") from error
 

@@ -114,7 +114,7 @@ def attempted(do: Do, task: Any) -> tuple[Any, Failure | None]:
 def message_of(error: CcsModelError) -> str:
     """An error in one line."""
     if isinstance(error, InputError):
-        return "; ".join(map(str, error.issues))
+        return "; ".join(error.lines)
     if isinstance(error, InfeasibleError):
         return "infeasible: " + "; ".join(error.conflicts)
     return " ".join(str(error).split())

@@ -375,7 +375,7 @@ def _fixed_plan(
                 what = f"{place} is not a run of this scenario with these tables and this version"
                 raise InputError([Issue("--run", what)])
             continue
-        document = json.loads((place / "plan.json").read_text(encoding="utf-8"))
+        document = read_json(place / "plan.json")
         require_plan(place, document)
         at = at_point(place, problem)
         plan, matrix = plan_at(at, document), at.matrix

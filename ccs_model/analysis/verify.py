@@ -16,6 +16,7 @@ import ccs_model
 from ccs_model._typing import MessageCallback
 from ccs_model.analysis.compare import difference
 from ccs_model.analysis.rebuilt_plan import AtPoint, at_point, plan_at
+from ccs_model.bounded_reading import parse_json, read_regular
 from ccs_model.errors import CcsModelError, FileError, InputError, Issue, MissingExtraError
 from ccs_model.mip.matrix import TOLERANCE
 from ccs_model.plan.cache_key import run_key
@@ -281,7 +282,7 @@ def _of_formulas(raw: bytes, cells: Sequence[StoredCell], skipped: list[str]) ->
 
 def _bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_regular(path)
     except OSError as error:
         raise FileError(f"{path}: cannot be read: {error.strerror}") from error
 
@@ -295,6 +296,6 @@ def _text(path: Path) -> str:
 
 def _json(path: Path) -> Any:
     try:
-        return json.loads(_text(path))
+        return parse_json(_text(path).encode())
     except ValueError as error:
         raise InputError([Issue(str(path), f"is not JSON: {error}")]) from error

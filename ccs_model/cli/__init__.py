@@ -87,7 +87,7 @@ def _message(error: CcsModelError) -> str:
     if not isinstance(error, InputError):
         return f"ccs-model: {error}"
     n = len(error.issues)
-    return "\n".join([*map(str, error.issues), f"ccs-model: {n} error{'s' if n != 1 else ''}; nothing was solved"])
+    return "\n".join([*error.lines, f"ccs-model: {n:,} error{'s' if n != 1 else ''}; nothing was solved"])
 
 
 def _end(code: int) -> None:

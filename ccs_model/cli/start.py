@@ -16,7 +16,7 @@ from ccs_model.cli.command_options import (
     require_suffix,
     scenario_argument,
 )
-from ccs_model.errors import DONE, CcsModelError, FileError, InputError, Issue
+from ccs_model.errors import DONE, CcsModelError, InputError, Issue
 from ccs_model.runs.folder_writer import create_folder_files
 
 
@@ -131,14 +131,9 @@ def _upgrade(scenario: Path, out: Path) -> int:
     """Write the scenario with the keys and values of the present format, and list the changes."""
     require_new(out, _OTHER_NAME.format("--upgrade"))
     from ccs_model.scenario.upgrade import upgraded_text
+    from ccs_model.scenario.yaml_document import read_text
 
-    try:
-        text = scenario.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise FileError(f"{scenario}: cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise InputError([Issue(str(scenario), "is not UTF-8 text")]) from error
-    upgraded, changes = upgraded_text(text)
+    upgraded, changes = upgraded_text(read_text(scenario))
     create_files({out: upgraded.encode()}, hint=_OTHER_NAME.format("--upgrade"))
     n = len(changes)
     click.echo(f"{out}: {n} change{'s' if n != 1 else ''}")

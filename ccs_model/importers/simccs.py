@@ -22,11 +22,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ccs_model.errors import FileError, InputError, Issue
+from ccs_model.errors import InputError, Issue
 from ccs_model.inputs.cells import converted
 from ccs_model.inputs.declarations import Column, kind_of, reading_order
 from ccs_model.inputs.geography import km_if_swapped
 from ccs_model.scenario.validation import shown
+from ccs_model.scenario.yaml_document import contents
 
 LARGEST_BYTES = 50_000_000
 _MOST_FOLDERS = 2_000  # searched for files in subfolders
@@ -78,13 +79,11 @@ def read_texts(folder: Path) -> dict[str, Text]:
     for name, path in found.items():
         called = path.relative_to(folder).as_posix()
         try:
-            size = path.stat().st_size
-            raw = path.read_bytes() if size <= LARGEST_BYTES else b""
-        except OSError as error:
-            raise FileError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
-        if size > LARGEST_BYTES:
-            issues.append(Issue(called, f"the file has {size:,} bytes, expected at most {LARGEST_BYTES:,}"))
-        elif kind := kind_of(raw):
+            raw = contents(path, largest_bytes=LARGEST_BYTES, expected="a file of SimCCS", at=called)
+        except InputError as error:
+            issues += error.issues
+            continue
+        if kind := kind_of(raw):
             issues.append(Issue(called, f"this is {kind}, expected text"))
         else:
             texts[name] = Text(called, _decoded(raw), is_old=path.suffix == ".txt")

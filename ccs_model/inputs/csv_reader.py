@@ -12,6 +12,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path, PurePath, PureWindowsPath
 
+from ccs_model.bounded_reading import TABLE_BYTES
 from ccs_model.errors import FileError, InputError, Issue
 from ccs_model.inputs.checked_table import LINES_OF_TITLE, column_of, header_below, not_first
 from ccs_model.inputs.declarations import MOST_COLUMNS, MOST_ROWS, Column, Grid, Source, kind_of, unreadable
@@ -30,6 +31,8 @@ def csv_grid(raw: bytes, source: Source, columns: Sequence[Column]) -> Grid:
     if kind:
         hint = "name it .xlsx" if kind.startswith("an Excel workbook (.xlsx)") else "save it as CSV UTF-8"
         return unreadable(source, sha256, f"this is {kind}, expected CSV", hint)
+    if _has_too_many_rows(raw):
+        return unreadable(source, sha256, f"more than {MOST_ROWS:,} rows")
     text = _decoded(raw)
     if isinstance(text, int):
         return unreadable(source, sha256, f"not UTF-8 text at byte {text}", "save it as CSV UTF-8")
@@ -64,6 +67,23 @@ def csv_grid(raw: bytes, source: Source, columns: Sequence[Column]) -> Grid:
     if below := header_below(header, first, columns):
         return unreadable(source, sha256, *not_first(below))
     return Grid(source, tuple(header), header_line, tuple(rows), sha256, tuple(issues))
+
+
+def _has_too_many_rows(raw: bytes) -> bool:
+    """Whether there are more rows than a table may have, counted without holding them."""
+    if max(raw.count(b"\n"), raw.count(b"\r")) <= MOST_ROWS:
+        return False
+    encoding = "utf-16" if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8"
+    lines = io.TextIOWrapper(io.BytesIO(raw), encoding=encoding, errors="replace", newline="")
+    n_rows = 0
+    try:
+        for fields in csv.reader(lines):
+            n_rows += any(fields)
+            if n_rows > MOST_ROWS + 1:  # with the header
+                return True
+    except csv.Error:
+        return False  # reported with its line by the reader
+    return False
 
 
 def _decoded(raw: bytes) -> str | int:
@@ -110,7 +130,7 @@ def _delimiter(text: str, columns: Sequence[Column]) -> str:
     return max(_DELIMITERS, key=known)
 
 
-LARGEST_BYTES = 100_000_000
+LARGEST_BYTES = TABLE_BYTES
 _LOCK = "~$"
 
 

@@ -122,7 +122,7 @@ LARGEST_UNPACKED = 200_000_000
 LARGEST_RATIO = 200
 _MOST_PARTS = 10_000
 _HARMLESS_BYTES = 1_000_000  # small sheets of equal rows may exceed the ratio
-_CHUNK, _OVERLAP = 1 << 20, 64
+_CHUNK, _OVERLAP = 1 << 20, 512
 # Encodings of XML; entities can only be declared inside a DOCTYPE.
 _DOCTYPE = tuple("<!DOCTYPE".encode(encoding) for encoding in ("ascii", "utf-16-le", "utf-16-be"))
 _FAR_LINE = 300_000
@@ -138,6 +138,8 @@ _HINTS = {
     "a link to a file": "download the file itself",
     "a file of zeros": "copy it again",
 }
+# A row with at least one cell.
+_ROW = re.compile(rb"<(?:\w+:)?row(?:\s[^<>]{0,400})?>\s{0,20}<(?:\w+:)?c[\s/>]")
 _PLACE = re.compile(rb"\sr\s*=\s*[\"']([^\"']{0,40})")
 
 
@@ -205,6 +207,8 @@ def _of_archive(archive: zipfile.ZipFile, kind: str) -> Guarded:
         signs |= found
         if "doctype" in found:
             return Guarded(f"its part {part.filename} has a DOCTYPE, which is not allowed", "save it again in Excel")
+        if "long" in found:
+            return Guarded(f"a sheet has more than {MOST_ROWS:,} rows", "delete the formatted rows below the table")
     percent = percent_styles(archive.read("xl/styles.xml")) if "xl/styles.xml" in names else frozenset()
     has_marks = bool(percent or signs & {"formula", "merged"})
     return Guarded(has_marks=has_marks, is_plain=not (has_marks or signs), percent_styles=percent)
@@ -215,6 +219,7 @@ def _seen(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> set[str]:
     found: set[str] = set()
     is_sheet = part.filename.startswith("xl/worksheets/")
     tail = b""
+    n_rows = 0
     with archive.open(part) as file:
         while chunk := file.read(_CHUNK):
             text = tail + chunk
@@ -225,6 +230,9 @@ def _seen(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> set[str]:
                 found |= {name for name, sign in _SIGNS_OF_SHEETS.items() if sign.search(text)}
                 if "far" not in found and any(_is_far(each[1]) for each in _PLACE.finditer(text)):
                     found.add("far")
+                n_rows += sum(row.end() > len(tail) for row in _ROW.finditer(text))
+                if n_rows > MOST_ROWS + 1:  # with the header
+                    return found | {"long"}
             tail = text[-_OVERLAP:]
     return found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ccs_model.bounded_reading import parse_json
 from ccs_model.engineering.capture_units import is_shared
 from ccs_model.errors import FileError, InputError, Issue
 from ccs_model.inputs import Inputs
@@ -116,8 +116,8 @@ _HINT = "recreate it with `ccs-model calibrate -o`"
 def _fits(path: Path, name: str, where: str) -> Mapping[str, Any]:
     raw = contents(path, largest_bytes=_LARGEST_BYTES, expected="a calibration.json", at=where, requested_at=where)
     try:
-        document = json.loads(raw)
-    except (ValueError, RecursionError) as error:
+        document = parse_json(raw)
+    except ValueError as error:
         raise InputError([Issue(where, f"{name} is not JSON: {error}", _HINT)]) from error
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise InputError([Issue(where, f"{name} is not of schema {SCHEMA}", _HINT)])

@@ -11,6 +11,7 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from ccs_model.engineering.co2_transport import distances_km, great_circle_km
 from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.csv_reader import path_of, table_bytes
+from ccs_model.inputs.declarations import MOST_ROWS
 from ccs_model.problem.scenario_names import place_of
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.sections import OwnTables
@@ -299,11 +301,14 @@ def corridor_rows(scenario: Scenario, inputs: Inputs, links: Sequence[str]) -> I
     path = path_of(requested, CORRIDORS, name, allow_outside=inputs.allow_outside)
     raw = table_bytes(path, requested.where(CORRIDORS), name=name)
     try:
-        rows = list(csv.DictReader(io.StringIO(raw.decode("utf-8-sig"), newline="")))
+        reader = csv.DictReader(io.StringIO(raw.decode("utf-8-sig"), newline=""))
+        rows = list(islice(reader, MOST_ROWS + 1))
     except UnicodeDecodeError as error:
         raise InputError([Issue(name, f"not UTF-8 text at byte {error.start}", "save it as CSV UTF-8")]) from error
     except csv.Error as error:
         raise InputError([Issue(name, f"not readable as CSV: {error}")]) from error
+    if len(rows) > MOST_ROWS:
+        raise InputError([Issue(name, f"more than {MOST_ROWS:,} rows")])
     if not rows or "link" not in rows[0]:
         raise InputError([Issue(f"{name}:1", "no column 'link'", "tables/flows.csv of a run has one")])
     at = {link: k for k, link in enumerate(links)}

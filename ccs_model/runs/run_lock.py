@@ -19,9 +19,11 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ccs_model.atomic_files import deferred_signals, folder_for, host_name, is_running, shortened_name, temporary_path
+from ccs_model.bounded_reading import parse_json, read_regular
 from ccs_model.errors import FileError
 
 _TRIES = 20
+_HOLDER_BYTES = 10_000
 # Errors of a disk without locks.
 _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
@@ -101,7 +103,7 @@ def _may_hold(holder: dict[str, Any], *, is_enforced: bool) -> bool:
 def _holder(note: Path) -> dict[str, Any] | None:
     """Return the named holder; None if the file is missing or unreadable."""
     try:
-        found = json.loads(note.read_text(encoding="utf-8"))
+        found = parse_json(read_regular(note, _HOLDER_BYTES))
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) and "pid" in found else None

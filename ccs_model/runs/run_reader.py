@@ -16,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 
+from ccs_model.bounded_reading import parse_json, read_regular, read_regular_text
 from ccs_model.errors import FileError, InputError, Issue, NoPlanInRunError
 from ccs_model.inputs import Inputs
 from ccs_model.paths import data_folder
@@ -192,8 +193,7 @@ def read_point(folder: Path) -> pd.DataFrame:
     if not path.is_file():
         raise InputError([Issue(str(path), "is missing; it holds the solution to check", hint)])
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.reader(file))
+        rows = list(csv.reader(io.StringIO(read_regular_text(path), newline="")))
         if not rows or rows[0] != POINT_COLUMNS:
             raise ValueError(f"its columns are not {', '.join(POINT_COLUMNS)}")
         # float() reads numbers exactly; pandas need not.
@@ -201,7 +201,7 @@ def read_point(folder: Path) -> pd.DataFrame:
         return pd.DataFrame(values, columns=POINT_COLUMNS)
     except OSError as error:
         raise FileError(f"{path}: cannot be read: {error.strerror}") from error
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, csv.Error) as error:
         raise InputError([Issue(str(path), f"is not a solution table: {error}", hint)]) from error
 
 
@@ -331,7 +331,7 @@ def _change(path: Path, sha256: str, where: str = "") -> str:
 
 
 def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return hashlib.sha256(read_regular(path)).hexdigest()
 
 
 def _require(path: Path, *names: str) -> None:
@@ -343,7 +343,7 @@ def _require(path: Path, *names: str) -> None:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return read_regular_text(path)
     except OSError as error:
         raise FileError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -352,7 +352,7 @@ def _text(path: Path) -> str:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        read = json.loads(_text(path))
+        read = parse_json(_text(path).encode())
     except ValueError as error:
         raise InputError([Issue(str(path), f"is not JSON: {error}")]) from error
     if not isinstance(read, dict):

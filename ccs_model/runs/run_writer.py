@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 
 import ccs_model
+from ccs_model.bounded_reading import TABLE_BYTES, parse_json, read_regular
 from ccs_model.inputs import Inputs
 from ccs_model.plan.cache_key import RunKey, hashes, run_key
 from ccs_model.plan.merit_order import macc_table
@@ -64,7 +65,7 @@ RUN_WRITER = RunWriter()
 def cached_manifest(folder: Path, key: RunKey) -> dict[str, Any] | None:
     """Return the manifest of the finished run in `folder`; None if there is none or its inputs differ."""
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        manifest = parse_json(read_regular(folder / MANIFEST))
     except (OSError, ValueError):
         return None
     is_same = isinstance(manifest, dict) and manifest.get("run_sha256") == key.sha256
@@ -223,10 +224,10 @@ def _own_files(scenario: Scenario, inputs: Inputs) -> dict[str, Mapping[str, byt
     corridors = corridors_file(scenario)
     if scenario.transport.shared_trunklines and corridors is not None and corridors.is_file():
         name = scenario.transport.corridors
-        files.setdefault(name, {PurePath(name).name: corridors.read_bytes()})
+        files.setdefault(name, {PurePath(name).name: read_regular(corridors, TABLE_BYTES)})
     path = calibration_file(scenario)
     if scenario.calibration.file is not None and path is not None:
-        files.setdefault(scenario.calibration.file, {PurePath(scenario.calibration.file).name: path.read_bytes()})
+        files.setdefault(scenario.calibration.file, {PurePath(scenario.calibration.file).name: read_regular(path)})
     return files
 
 
@@ -305,11 +306,11 @@ def copy_run(source: Path, folder: Path) -> bool:
 def _unchanged_files(source: Path) -> dict[str, bytes] | None:
     """Return every file of a run by name; None if one differs from the manifest."""
     try:
-        manifest = (source / MANIFEST).read_bytes()
-        wanted = json.loads(manifest)["outputs"]
+        manifest = read_regular(source / MANIFEST)
+        wanted = parse_json(manifest)["outputs"]
         if not all(_is_inside(name) for name in wanted):
             return None
-        files = {name: (source / name).read_bytes() for name in wanted}
+        files = {name: read_regular(source / name) for name in wanted}
     except (OSError, ValueError, KeyError, TypeError):
         return None
     if any(_sha256(content) != wanted[name] for name, content in files.items()):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import errno
 import re
-import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -13,6 +12,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Literal
 
+from ccs_model.bounded_reading import read_regular
 from ccs_model.errors import FileError, InputError, Issue
 from ccs_model.scenario.validation import Finding, KeyPath, dotted, has_leading_zero, is_old_truth, number_hint, shown
 
@@ -36,17 +36,12 @@ def contents(path: Path, *, largest_bytes: int, expected: str, at: str, requeste
     """
     start = f"{requested_at}: cannot read" if requested_at else "cannot read"
     try:
-        status = path.stat()
-        if stat.S_ISDIR(status.st_mode):
-            raise FileError(f"{start} {full(path)}: it is a folder, expected {expected}")
-        if not stat.S_ISREG(status.st_mode):
-            raise FileError(f"{start} {full(path)}: it is not a regular file")
-        if status.st_size > largest_bytes:
-            what = f"the file has {status.st_size:,} bytes, expected at most {largest_bytes:,}"
-            raise InputError([Issue(at, what)])
-        with path.open("rb") as file:
-            return file.read(largest_bytes + 1)
+        return read_regular(path, largest_bytes)
+    except IsADirectoryError as error:
+        raise FileError(f"{start} {full(path)}: it is a folder, expected {expected}") from error
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise InputError([Issue(at, str(error.strerror))]) from error
         hint = " (folders are separated by /)" if requested_at and "\\" in path.name else ""
         hint = hint or (_other_letters(path) if error.errno == errno.ENOENT else "")
         raise FileError(f"{start} {full(path)}: {(error.strerror or str(error)).lower()}{hint}") from error

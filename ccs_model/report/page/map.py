@@ -13,11 +13,13 @@ from typing import Any
 
 import altair as alt
 
-from ccs_model.errors import FileError, InputError, Issue
+from ccs_model.bounded_reading import GEOJSON_BYTES, parse_json
+from ccs_model.errors import InputError, Issue
 from ccs_model.paths import data_folder
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.page.charts import FAINT, INK, PIPE, SITE, data, sector_colours, shared, tooltips
 from ccs_model.report.page.html import Words
+from ccs_model.scenario.yaml_document import contents
 
 Ring = list[list[float]]
 Box = tuple[float, float, float, float]
@@ -64,9 +66,8 @@ def outlines_of(basemap: str | None) -> list[dict[str, Any]]:
         ]
     path = Path(basemap)
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise FileError(f"{path}: cannot be read: {error.strerror}") from error
+        raw = contents(path, largest_bytes=GEOJSON_BYTES, expected="a GeoJSON file, or none", at=str(path))
+        document = parse_json(raw)
     except ValueError as error:
         raise InputError([Issue(str(path), f"is not JSON: {error}", "give a GeoJSON file, or none")]) from error
     try:

@@ -1,0 +1,166 @@
+"""Only regular files of limited size, depth and number of rows are read."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from ccs_model.bounded_reading import DEEPEST_JSON, parse_json, read_regular
+from ccs_model.errors import MOST_SHOWN, InputError, Issue
+from ccs_model.inputs.csv_reader import csv_grid
+from ccs_model.inputs.declarations import MOST_ROWS, Source
+from ccs_model.inputs.excel_reader import guarded
+from ccs_model.report.page.map import outlines_of
+from tests.paths import ROOT
+
+from .conftest import Desk, csv_text, works
+
+KINDS = ("fifo", "folder", "/dev/zero")
+# Key of the scenario and the file that it names.
+NAMED = {
+    "inventory": {"plants": "{{inventory: [{0}]}}"},
+    "terrain": {"transport": "{{shared_trunklines: true, terrain: {0}}}"},
+    "corridors": {"transport": "{{shared_trunklines: true, corridors: {0}}}"},
+    "calibration": {"calibration": "{{use: median, file: {0}}}"},
+    "extends": {"extends": "{0}"},
+}
+
+
+def irregular(desk: Desk, name: str, kind: str) -> None:
+    """A file of that name that is none."""
+    path = desk.folder / name
+    path.unlink(missing_ok=True)
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to(kind)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("key", NAMED)
+def test_a_scenario_names_regular_files_only(desk: Desk, key: str, kind: str) -> None:
+    name = "odd.asc" if key == "terrain" else "odd.csv"
+    irregular(desk, name, kind)
+    desk.scenario(**{section: text.format(name) for section, text in NAMED[key].items()})
+    answer = desk.ask("check", "s.yaml", "--allow-outside")
+    assert answer.code == 8 and len(answer.lines) == 1, answer.err
+    assert "it is a folder" in answer.err or "not a regular file" in answer.err
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_commands_read_regular_files_only(desk: Desk, kind: str) -> None:
+    irregular(desk, "odd.yaml", kind)
+    (desk.folder / "case").mkdir()
+    for name in ("Sources.csv", "Sinks.csv", "CandidateNetwork.txt", "DelaunayPaths.txt", "Linear.txt"):
+        irregular(desk, f"case/{name}", kind)
+    for words in (
+        ("check", "odd.yaml"),
+        ("check", "odd.yaml", "--upgrade", "new.yaml"),
+        ("sweep", "s.yaml", "--list", "odd.yaml"),
+        ("replay", "odd.yaml"),
+        ("import", "gem", "odd.yaml", "-o", "out"),
+    ):
+        assert desk.ask(*words).code == 8, words
+    # No regular file of these names is there, so the folder is none of SimCCS.
+    assert desk.ask("import", "simccs", "case", "-o", "out", "--mode", "price").code == 3
+
+
+def test_a_run_with_a_pipe_for_a_table_is_rejected(desk: Desk) -> None:
+    answer = desk.ask("optimize", "s.yaml", "--out", "run", "-q")
+    assert answer.code == 0, answer.err
+    irregular(desk, "run/tables/zones.csv", "fifo")
+    for words in (("export", "run", "--format", "csv"), ("report", "run"), ("compare", "run", "run")):
+        exported = desk.ask(*words)
+        assert exported.code == 8 and "zones.csv: cannot be read: not a regular file" in exported.err
+    assert desk.ask("verify", "run").code == 8
+
+
+def test_a_basemap_is_a_regular_file_of_limited_size_and_depth(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    deep = tmp_path / "deep.geojson"
+    deep.write_text("[" * 100_000 + "]" * 100_000)
+    for path, code in ((tmp_path / "fifo", 8), (Path("/dev/zero"), 8), (tmp_path, 8), (deep, 3)):
+        with pytest.raises((InputError, Exception)) as raised:
+            outlines_of(str(path))
+        assert getattr(raised.value, "exit_code", None) == code
+    big = tmp_path / "big.geojson"
+    with big.open("wb") as file:
+        file.truncate(60_000_000)  # no byte of it is written
+    with pytest.raises(InputError, match="expected at most 50,000,000"):
+        outlines_of(str(big))
+
+
+def test_json_has_a_limit_of_depth_outside_texts() -> None:
+    deepest = "[" * DEEPEST_JSON + "]" * DEEPEST_JSON
+    assert parse_json(deepest.encode()) is not None
+    for text in (f"[{deepest}]", '{"a":' * 70 + "1" + "}" * 70):
+        with pytest.raises(ValueError, match="levels deep"):
+            parse_json(text.encode())
+    flat = json.dumps(["[" * 500, '\\"[[' * 100, {"{" * 90: "]"}])
+    assert parse_json(flat.encode()) == json.loads(flat)
+    with pytest.raises(ValueError):
+        parse_json(b'["' + rb"\"[" * 200_000)
+
+
+def test_a_file_that_grows_while_it_is_read_is_too_large(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"12345")
+    assert read_regular(path, 5) == b"12345"
+    with pytest.raises(OSError, match="5 bytes, expected at most 4"):
+        read_regular(path, 4)
+
+
+MANY = """
+import resource, sys
+from pathlib import Path
+from ccs_model.inputs.csv_reader import csv_grid
+from ccs_model.inputs.declarations import Source
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+row = b"M,Works of a long name,Hebei,Hebei south,38.0,114.5,exact,operating,5000,5000,4500,absent,a note here\\n"
+raw = b"plant,name,province,grid,lat_deg,lon_deg,place_accuracy,status,a,b,c,coke_ovens,note\\n" + row * 900_000
+grid = csv_grid(raw, Source("mine.csv"), ())
+print(grid.issues[0], (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1000, len(raw) // 1_000_000)
+"""
+
+
+def test_F39_too_many_rows_are_refused_without_holding_them() -> None:
+    ended = subprocess.run([sys.executable, "-c", MANY], cwd=ROOT, capture_output=True, text=True, check=True)
+    *words, added_mb, file_mb = ended.stdout.split()
+    assert " ".join(words) == f"mine.csv: more than {MOST_ROWS:,} rows"
+    assert int(added_mb) < 2 * int(file_mb) + 40, "the rows were held"
+
+
+def test_rows_are_counted_and_not_lines() -> None:
+    quoted = b'a,b\n"' + b"\n" * (MOST_ROWS + 10) + b'",1\n'
+    assert not csv_grid(quoted, Source("a.csv"), ()).is_unreadable
+    assert csv_grid(b"a\n" + b"\n" * (MOST_ROWS + 5) + b"1\n", Source("a.csv"), ()).rows[0][1] == ("1",)
+
+
+def test_a_sheet_with_too_many_rows_is_refused_before_it_is_opened() -> None:
+    cells = b"".join(
+        b'<row r="%d" spans="1:1"><c r="A%d"><v>%d</v></c></row>' % (k, k, k * 7919) for k in range(1, MOST_ROWS + 3)
+    )
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/workbook.xml", "<workbook/>")
+        archive.writestr("xl/worksheets/sheet1.xml", b"<worksheet><sheetData>" + cells + b"</sheetData></worksheet>")
+    assert guarded(held.getvalue()).what == f"a sheet has more than {MOST_ROWS:,} rows"
+
+
+def test_a_hundred_errors_are_printed_and_the_others_counted(desk: Desk) -> None:
+    rows = works(*(f"M{k}" for k in range(1_500)), lat_deg="north")
+    desk.put("mine.csv", csv_text(rows))
+    answer = desk.check()
+    assert answer.code == 3 and len(answer.lines) == MOST_SHOWN + 2
+    assert answer.lines[-2] == f"… and {1_500 - MOST_SHOWN:,} more errors"
+    assert answer.lines[-1] == "ccs-model: 1,500 errors; nothing was solved"
+    assert len(str(InputError([Issue("a", "b")] * 5_000))) < 1_000
