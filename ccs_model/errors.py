@@ -15,6 +15,7 @@ error.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,20 @@ class CcsModelError(Exception):
     """Base class of all errors of this package."""
 
     exit_code = BUG
+
+
+def is_lack_of_memory(error: BaseException) -> bool:
+    """Return whether an error means that the system has no memory left, also for a library that cannot be loaded."""
+    words = str(error).lower()
+    is_of_a_library = isinstance(error, ImportError | RuntimeError) and any(each in words for each in _NO_MEMORY)
+    return isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM or is_of_a_library
+
+
+# What the dynamic loader, the threads and C++ report.
+_NO_MEMORY = (
+    "failed to map segment", "cannot allocate memory", "cannot apply additional memory protection",
+    "can't start new thread", "bad_alloc",
+)  # fmt: skip
 
 
 class MissingExtraError(CcsModelError):

@@ -28,7 +28,18 @@ from types import ModuleType
 from typing import Any, Protocol, TypeVar
 
 from ccs_model.atomic_files import temporary_folder
-from ccs_model.errors import BUG, CcsModelError, FileError, InfeasibleError, InputError, Issue, MissingExtraError
+from ccs_model.errors import (
+    BUG,
+    FILE_TROUBLE,
+    NO_PLAN,
+    CcsModelError,
+    FileError,
+    InfeasibleError,
+    InputError,
+    Issue,
+    MissingExtraError,
+    is_lack_of_memory,
+)
 
 T = TypeVar("T")
 Do = Callable[[Any], Any]
@@ -105,9 +116,11 @@ def attempted(do: Do, task: Any) -> tuple[Any, Failure | None]:
         return do(task), None
     except CcsModelError as error:
         return None, Failure(error.exit_code, message_of(error))
-    except MemoryError:
-        return None, Failure(BUG, "out of memory")
     except Exception as error:  # noqa: BLE001
+        if is_lack_of_memory(error):
+            return None, Failure(NO_PLAN, "not enough memory")
+        if isinstance(error, OSError):
+            return None, Failure(FILE_TROUBLE, f"{error.filename or 'system'}: {error.strerror or error}")
         return None, Failure(BUG, f"internal error: {type(error).__name__}: {error}")
 
 

@@ -5,14 +5,17 @@ Commands import heavy libraries when they run, so that --help is fast.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import sys
+from pathlib import Path
 
 import click
 
 from ccs_model import __version__
 from ccs_model.atomic_files import end_interrupted
-from ccs_model.cli.command_options import SectionedGroup
+from ccs_model.cli.command_options import OutputClosedError, SectionedGroup
 from ccs_model.cli.explanation import explain
 from ccs_model.cli.import_data import import_
 from ccs_model.cli.inspect_run import compare, export, report, verify
@@ -22,9 +25,11 @@ from ccs_model.cli.plan_series import frontier, sweep
 from ccs_model.cli.robustness import montecarlo, near_optimal, regret, stochastic
 from ccs_model.cli.shipped import data, doctor
 from ccs_model.cli.start import check, init, schema
-from ccs_model.errors import BUG, CcsModelError, InputError
+from ccs_model.errors import BUG, DONE, FILE_TROUBLE, NO_PLAN, CcsModelError, InputError, is_lack_of_memory
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+# NumPy cannot be loaded in less.
+_LEAST_BYTES = 150_000_000
 # Former command name → present one.
 RENAMED = {
     "alternatives": "near-optimal",
@@ -45,6 +50,7 @@ def group() -> None:
       ccs-model optimize scenarios/pilot-zones.yaml
       ccs-model check my-scenario.yaml
     """
+    _validate_memory()
 
 
 group.add_section("Start", (init, import_, data, schema))
@@ -58,29 +64,91 @@ def main() -> None:
     """Run the command line; print every error of the package as a message and exit with its code."""
     try:
         code = group.main(prog_name="ccs-model", standalone_mode=False)
+        _flush()
     except click.exceptions.Exit as ended:
         code = ended.exit_code
     except click.ClickException as error:
-        error.show()
+        with contextlib.suppress(OSError):
+            error.show()
         code = error.exit_code
     except (KeyboardInterrupt, click.Abort):
         end_interrupted()
-    except CcsModelError as error:
-        click.echo(_message(error), err=True)
-        code = error.exit_code
-    except BrokenPipeError:
-        # The reader of the output has closed it.
-        _end(0)
+    except (OutputClosedError, BrokenPipeError):
+        _end(DONE)
     except Exception as error:
         if os.environ.get("CCS_MODEL_TRACEBACK"):
             raise
-        click.echo(
-            f"ccs-model: internal error: {type(error).__name__}: {error}\n"
-            "Please report it. Set CCS_MODEL_TRACEBACK=1 and repeat the command to print the traceback.",
-            err=True,
-        )
-        code = BUG
+        code, text = outcome_of(error)
+        if isinstance(error, OSError):
+            _discard_output()
+        with contextlib.suppress(OSError):
+            click.echo(text, err=True)
     sys.exit(code or 0)
+
+
+def _validate_memory() -> None:
+    """Raise MemoryError under a limit of the address space (ulimit -v) in which NumPy cannot be loaded.
+
+    OpenBLAS would end the process itself. It would also wait forever if its threads have too little memory, so that it
+    gets one thread under such a limit.
+    """
+    if (limit := _memory_limit()) is not None:
+        if limit < _LEAST_BYTES:
+            raise MemoryError
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+def _memory_limit() -> int | None:
+    """Return the limit of the address space in bytes; None if there is none."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return None if limit == resource.RLIM_INFINITY else limit
+
+
+def outcome_of(error: Exception) -> tuple[int, str]:
+    """Return the exit code and the message of an error: of the package, of the system, or an internal one."""
+    if isinstance(error, CcsModelError):
+        return error.exit_code, _message(error)
+    # Under a limit, libraries in C may also fail without an exception.
+    if is_lack_of_memory(error) or (isinstance(error, SystemError) and _memory_limit() is not None):
+        what = "not enough memory; nothing was written (close other programs, or plan fewer plants, periods or draws)"
+        return NO_PLAN, f"ccs-model: {what}"
+    if isinstance(error, OSError):
+        return FILE_TROUBLE, f"ccs-model: {_place(error)}{error.strerror or error}"
+    if isinstance(error, RuntimeError) and str(error).startswith("Symlink loop"):  # Path.resolve before Python 3.13
+        return FILE_TROUBLE, f"ccs-model: {error}"
+    return BUG, (
+        f"ccs-model: internal error: {type(error).__name__}: {error}\n"
+        "Please report it. Set CCS_MODEL_TRACEBACK=1 and repeat the command to print the traceback."
+    )
+
+
+def _place(error: OSError) -> str:
+    """Return the file of a system error; the working directory or the output if it names none."""
+    if error.filename is not None:
+        return f"{error.filename}: "
+    try:
+        Path.cwd()
+    except OSError:
+        return "the current folder does not exist: "
+    return "cannot write the output: " if error.errno in (errno.ENOSPC, errno.EIO, errno.EDQUOT) else ""
+
+
+def _flush() -> None:
+    """Write what is left of the output. Raises OSError, for instance if the disk is full."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+def _discard_output() -> None:
+    """Discard output that cannot be written, which Python would try again at its end."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
 
 
 def _message(error: CcsModelError) -> str:
@@ -92,5 +160,6 @@ def _message(error: CcsModelError) -> str:
 
 def _end(code: int) -> None:
     """End the process without waiting for a solver thread that may still run."""
-    sys.stderr.flush()
+    with contextlib.suppress(OSError):
+        sys.stderr.flush()
     os._exit(code)

@@ -234,6 +234,10 @@ def cached_or_solved(
     return write_result(folder, key, stem, name, found.to_dict(), found.tables(), force=force)
 
 
+class OutputClosedError(Exception):
+    """The reader of the output has closed it, as `head` does; click would end the process with exit code 1."""
+
+
 class SectionedGroup(click.Group):
     """A group that lists its commands in sections and answers a former command name with the present one."""
 
@@ -247,6 +251,20 @@ class SectionedGroup(click.Group):
         self._sections[title] = list(commands)
         for command in commands:
             self.add_command(command)
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Parse the arguments; raise OutputClosedError if the help text cannot be printed."""
+        try:
+            return super().make_context(*args, **kwargs)
+        except BrokenPipeError as error:
+            raise OutputClosedError from error
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; raise OutputClosedError if its output cannot be printed."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise OutputClosedError from error
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -161,7 +161,7 @@ def fails(error: BaseException) -> Callable[[int], int]:
         ),
         (InfeasibleError(["the budget", "the target"]), 4, "infeasible: the budget; the target"),
         (NoPlanError("no plan\n  in time"), 6, "no plan in time"),
-        (MemoryError(), BUG, "out of memory"),
+        (MemoryError(), 6, "not enough memory"),
         (ValueError("odd"), BUG, "internal error: ValueError: odd"),
     ],
 )
