@@ -17,6 +17,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ccs_model._version import __version__ as __version__
+
 if TYPE_CHECKING:
     from ccs_model.analysis.compare import compare
     from ccs_model.analysis.explain import explain
@@ -36,8 +38,6 @@ if TYPE_CHECKING:
     from ccs_model.runs.run_reader import list_runs, read_run
     from ccs_model.scenario import Scenario, read_scenario
     from ccs_model.solve.driver import optimize, solve
-
-__version__ = "0.2.0"
 
 __all__ = [
     "CcsModelError",

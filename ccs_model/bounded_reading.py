@@ -62,7 +62,7 @@ def _validate(status: os.stat_result, largest_bytes: int) -> None:
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if not stat.S_ISREG(status.st_mode):
-        raise OSError(errno.EINVAL, "not a regular file")
+        raise OSError(errno.EINVAL, "it is not a regular file")
     if status.st_size > largest_bytes:
         raise _too_large(status.st_size, largest_bytes)
 

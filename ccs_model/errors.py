@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ccs_model._version import __version__
+
 DONE, BUG, USAGE, BAD_INPUT, INFEASIBLE, LIMIT_REACHED, NO_PLAN, CHECK_FAILED, FILE_TROUBLE, INTERRUPTED = (
     0, 1, 2, 3, 4, 5, 6, 7, 8, 130,
 )  # fmt: skip
@@ -46,6 +48,31 @@ class Issue:
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}" + (f" ({self.hint})" if self.hint else "")
+
+
+def schema_issue(where: str, found: object, expected: str, remedy: str, written_by: str = "") -> Issue:
+    """Return the issue of a file whose schema, such as `ccs-model/plan/1`, is not the expected one.
+
+    Parameters
+    ----------
+    where
+        The file.
+    found, expected
+        Schema of the file, and the schema that this version reads.
+    remedy
+        How to make the file again from what it was made of, for a file of an older version.
+    written_by
+        Version of the program that wrote the file, if it is known.
+    """
+    name, _, number = expected.rpartition("/")
+    found_name, _, found_number = str(found).rpartition("/")
+    if found_name != name or not (found_number.isascii() and found_number.isdigit()):
+        return Issue(where, f"is not of schema {expected}", remedy)
+    age = "newer" if int(found_number[:9]) > int(number) else "older"
+    by = f" of ccs-model {written_by}" if written_by else ""
+    what = f"has the {age} format {found}{by}; ccs-model {__version__} reads {expected}"
+    newer = f"install ccs-model {written_by or 'of that format'} or newer: python -m pip install --upgrade ccs-model"
+    return Issue(where, what, newer if age == "newer" else remedy)
 
 
 class CcsModelError(Exception):

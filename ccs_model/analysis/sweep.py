@@ -39,6 +39,7 @@ from ccs_model.errors import (
     FileError,
     InputError,
     Issue,
+    schema_issue,
 )
 from ccs_model.inputs import Inputs
 from ccs_model.plan.cache_key import RunKey, run_key
@@ -294,7 +295,8 @@ def _read_spec(path: Path) -> dict[str, Any]:
         raise FileError(f"{path.parent}: not a sweep (it holds no {SPEC})")
     spec = read_json(path)
     if not isinstance(spec, dict) or spec.get("schema") != SCHEMA:
-        raise InputError([Issue(str(path), f"is not a sweep of schema '{SCHEMA}'")])
+        found = spec.get("schema") if isinstance(spec, dict) else None
+        raise InputError([schema_issue(str(path), found, SCHEMA, "sweep again into another folder")])
     return spec
 
 

@@ -28,7 +28,14 @@ from ccs_model.problem.scenario_names import read_checked
 from ccs_model.report.export.geojson import geojson_text
 from ccs_model.report.workbook.recalculation import StoredCell, distance_of, recomputed, stored_cells
 from ccs_model.report.workbook.workbook import workbook_bytes
-from ccs_model.runs.run_reader import changed_inputs, changed_outputs, read_documents, table_of
+from ccs_model.runs.run_reader import (
+    changed_inputs,
+    changed_outputs,
+    other_version,
+    read_documents,
+    table_of,
+    written_by,
+)
 from ccs_model.runs.run_writer import SCENARIO, tables_of
 
 SCHEMA = "ccs-model/verify/2"
@@ -56,11 +63,15 @@ class Check:
 
 @dataclass(frozen=True)
 class Verification:
-    """All checks of a run; `skipped` says which part did not run, and what it needs."""
+    """All checks of a run.
+
+    `skipped` says which part did not run, and what it needs; `note` that another version wrote the run.
+    """
 
     run: str
     checks: tuple[Check, ...]
     skipped: tuple[str, ...] = ()
+    note: str = ""
 
     @property
     def all_hold(self) -> bool:
@@ -77,6 +88,7 @@ class Verification:
                 "checks": [{**vars(check), "found": list(check.found)} for check in self.checks],
                 "skipped": list(self.skipped),
                 "not_checked": list(NOT_CHECKED),
+                "note": self.note,
             }
         )
         return document
@@ -136,7 +148,9 @@ def verify(folder: str | PathLike[str], *, on_progress: MessageCallback = lambda
     else:
         checks += [_of_numbers(raw, cells, plan)] if plan is not None else []
         checks += _of_formulas(raw, cells, skipped)
-    return Verification(path.resolve().name, tuple(checks), tuple(skipped))
+    if note := other_version(manifest):
+        note += f"; a failed check may come from the version (verify with ccs-model=={written_by(manifest)})"
+    return Verification(path.resolve().name, tuple(checks), tuple(skipped), note)
 
 
 def _failed(name: str, *found: str) -> Check:

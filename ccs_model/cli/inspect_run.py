@@ -236,6 +236,8 @@ def verify(run: Path, as_json: bool, quiet: bool) -> int:
     from ccs_model.analysis.verify import verify as verify_run
 
     verification = verify_run(run, on_progress=lambda text: None if quiet else click.echo(f"  {text}", err=True))
+    if verification.note and not verification.all_hold:
+        click.echo(f"{run}: {verification.note}", err=True)
     for each in verification.skipped:
         click.echo(f"skipped: {each}", err=True)
     if as_json:

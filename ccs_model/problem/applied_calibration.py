@@ -12,7 +12,7 @@ import pandas as pd
 
 from ccs_model.bounded_reading import parse_json
 from ccs_model.engineering.capture_units import is_shared
-from ccs_model.errors import FileError, InputError, Issue
+from ccs_model.errors import FileError, InputError, Issue, schema_issue
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.csv_reader import path_of
 from ccs_model.paths import data_folder
@@ -120,7 +120,9 @@ def _fits(path: Path, name: str, where: str) -> Mapping[str, Any]:
     except ValueError as error:
         raise InputError([Issue(where, f"{name} is not JSON: {error}", _HINT)]) from error
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
-        raise InputError([Issue(where, f"{name} is not of schema {SCHEMA}", _HINT)])
+        found = document.get("schema") if isinstance(document, dict) else None
+        issue = schema_issue(name, found, SCHEMA, _HINT)
+        raise InputError([Issue(where, f"{name} {issue.what}", issue.hint)])
     fits = document.get("presets")
     if not isinstance(fits, dict):
         raise FileError(f"{name}: holds no presets; {_HINT}")

@@ -6,7 +6,8 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from os import PathLike
@@ -16,8 +17,9 @@ from typing import Any
 
 import pandas as pd
 
+import ccs_model
 from ccs_model.bounded_reading import parse_json, read_regular, read_regular_text
-from ccs_model.errors import FileError, InputError, Issue, NoPlanInRunError
+from ccs_model.errors import FileError, InputError, Issue, NoPlanInRunError, schema_issue
 from ccs_model.inputs import Inputs
 from ccs_model.paths import data_folder
 from ccs_model.plan.cache_key import hashes, run_key
@@ -82,12 +84,14 @@ def read_run(folder: str | PathLike[str]) -> StoredRun:
         )  # fmt: skip
     path, document, manifest = read_documents(path)
     _require(path, MAP)
+    with naming_version(path, manifest):
+        scenario = read_scenario(path / SCENARIO, allow_outside=True)
     return StoredRun(
         name=path.resolve().name,
         document={**_ADDED, **document},
         tables={file.stem: table_of(_text(file)) for file in sorted((path / TABLES).glob("*.csv"))},
         map=_json(path / MAP),
-        scenario=read_scenario(path / SCENARIO, allow_outside=True),
+        scenario=scenario,
         inputs=dict(manifest.get("inputs", {})),
         sha256=str(manifest.get("run_sha256", "")),
         folder=path,
@@ -103,9 +107,36 @@ def read_documents(folder: str | PathLike[str]) -> tuple[Path, dict[str, Any], d
     _require(path, PLAN, SCENARIO, MANIFEST)
     document, manifest = _json(path / PLAN), _json(path / MANIFEST)
     if document.get("schema") != SCHEMA:
-        raise InputError([Issue(str(path / PLAN), f"schema is '{document.get('schema')}', expected '{SCHEMA}'")])
+        remedy = f"solve it again: ccs-model optimize {path / SCENARIO} --out ANOTHER"
+        raise InputError([schema_issue(str(path / PLAN), document.get("schema"), SCHEMA, remedy, written_by(manifest))])
     require_plan(path, document)
     return path, document, manifest
+
+
+def written_by(manifest: Mapping[str, Any]) -> str:
+    """Return the version of ccs-model that wrote a run; empty if its manifest does not say."""
+    versions = manifest.get("versions")
+    return str(versions.get("ccs-model", "")) if isinstance(versions, Mapping) else ""
+
+
+def other_version(manifest: Mapping[str, Any]) -> str:
+    """Return what to know of a run that another version wrote; empty for this version."""
+    was = written_by(manifest)
+    if was in ("", ccs_model.__version__):
+        return ""
+    return f"was written by ccs-model {was}, and this is {ccs_model.__version__}"
+
+
+@contextmanager
+def naming_version(folder: Path, manifest: Mapping[str, Any]) -> Iterator[None]:
+    """Add the version that wrote the run to an InputError, if it is another one."""
+    try:
+        yield
+    except InputError as error:
+        if not (what := other_version(manifest)):
+            raise
+        hint = f"install that version (ccs-model=={written_by(manifest)}), or solve the scenario again"
+        raise InputError([Issue(str(folder), what, hint), *error.issues]) from error
 
 
 def require_plan(folder: Path, document: Mapping[str, Any]) -> None:
@@ -238,9 +269,10 @@ def read_solved_problem(folder: str | PathLike[str]) -> SolvedProblem:
     Raises as `read_run` does, and InputError if a shipped table has changed since the run.
     """
     path, document, manifest = read_documents(folder)
-    scenario, inputs = read_checked(path / SCENARIO)
-    _validate_tables(path, manifest, scenario, inputs)
-    return SolvedProblem(path, document, build_problem(scenario, inputs))
+    with naming_version(path, manifest):
+        scenario, inputs = read_checked(path / SCENARIO)
+        _validate_tables(path, manifest, scenario, inputs)
+        return SolvedProblem(path, document, build_problem(scenario, inputs))
 
 
 def plant_of(problem: Problem, text: str) -> str:

@@ -33,6 +33,7 @@ from ruamel.yaml.events import (
 from ccs_model.errors import FileError, InputError, Issue
 from ccs_model.scenario.schema import Scenario, checked
 from ccs_model.scenario.sections import INVENTORY, OwnTables
+from ccs_model.scenario.upgrade import FORMAT, format_issue
 from ccs_model.scenario.validation import MISSING, describe, scalar
 from ccs_model.scenario.yaml_document import (
     Document,
@@ -108,7 +109,7 @@ def read_scenario(path: str | os.PathLike[str], *, allow_outside: bool = False) 
 def read(path: str | os.PathLike[str], *, allow_outside: bool = False) -> Reading:
     """Read a scenario and return its errors instead of raising them, so that errors of the tables can be added."""
     path = Path(path)
-    document = _read(path, turn=0)
+    document = _of_scenario(path, turn=0)
     if "extends" in document.values:
         document = _with_base(document, path, allow_outside)
     result = checked(document.values, document.places(), path)
@@ -155,7 +156,7 @@ def _with_base(document: Document, path: Path, allow_outside: bool) -> Document:
         document.add_issue(mark, ("extends",), what, "allow it with --allow-outside")
         return document
     try:
-        base = _read(other, turn=1)
+        base = _of_scenario(other, turn=1)
     except FileError as error:
         raise FileError(f"{mark}: extends: {error}") from error
     if "extends" in base.values:
@@ -163,6 +164,17 @@ def _with_base(document: Document, path: Path, allow_outside: bool) -> Document:
         what = f"{shown_path(Path(path.name))} already extends this file; only one level is followed"
         base.add_issue(base.marks.pop(("extends",)), ("extends",), what, "extend the base file directly")
     return document.overriding(base)
+
+
+def _of_scenario(path: Path, turn: int) -> Document:
+    """Values of one scenario file without its format, which is tested."""
+    document = _read(path, turn)
+    if FORMAT in document.values:
+        what, hint = format_issue(document.values.pop(FORMAT))
+        if what:
+            document.add_issue(document.marks[(FORMAT,)], (FORMAT,), what, hint)
+        document.marks.pop((FORMAT,))
+    return document
 
 
 def _read(path: Path, turn: int) -> Document:

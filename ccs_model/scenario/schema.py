@@ -49,13 +49,14 @@ from ccs_model.scenario.sections import (
     findings_of_money,
     stray_years,
 )
-from ccs_model.scenario.upgrade import HINT, upgraded_values
+from ccs_model.scenario.upgrade import FORMAT, HINT, VERSION, upgraded_values
 from ccs_model.scenario.validation import MISSING, Finding, dotted, findings_error, findings_of
 
 FROM_PYTHON = "given in Python"
 CHANGED = "changed"
 
 _EXTENDS = "Another scenario file in this folder, whose keys the keys of this file override. One level only."
+_FORMAT = "Format of the file, which is tested when it is read; optional."
 
 
 class Transport(Section):
@@ -375,6 +376,7 @@ def json_schema() -> dict[str, Any]:
         part.pop("required", None)
     needed = schema.pop("required")
     schema["properties"]["extends"] = {"type": "string", "title": "Extends", "description": _EXTENDS}
+    schema["properties"][FORMAT] = {"enum": [VERSION, float(VERSION)], "description": _FORMAT}
     budget = {"required": [*needed, "budget"], "properties": {"budget": {"required": ["total_mn"]}}}
     targets = {"required": [*needed, "targets"]}
     return {

@@ -17,9 +17,12 @@ from ruamel.yaml.events import (
     ScalarEvent,
 )
 
+from ccs_model._version import __version__
 from ccs_model.errors import InputError, Issue
 
 VERSION = "0.2"
+# Optional key with the format of the file.
+FORMAT = "schema"
 HINT = "run 'ccs-model check --upgrade OUT.yaml'"
 
 RENAMED_KEYS: Mapping[str, str] = {
@@ -77,6 +80,20 @@ RENAMED_CASE_VALUES: Mapping[str, Mapping[str, str]] = {
     **{f"expect.*.{key}": _QUANTITIES for key in ("quantity", "low", "high", "about")},
 }
 """The same for the keys and values of a case file; a case's `scenario:` follows the tables above."""
+
+
+def format_issue(given: object) -> tuple[str, str]:
+    """Message and hint for the value of `schema:`, the format of the file; ("", "") for the format that is read."""
+    steps = str(given).split(".")
+    if isinstance(given, bool) or not all(each.isascii() and each.isdigit() for each in steps):
+        return f"expected {VERSION}, the format of the file", "remove the line"
+    version, present = (tuple(int(each[:9]) for each in text) for text in (steps, VERSION.split(".")))
+    if version == present:
+        return "", ""
+    what = f"the file has format {given}; ccs-model {__version__} reads format {VERSION}"
+    if version < present:
+        return what, HINT
+    return what, "install a newer version: python -m pip install --upgrade ccs-model"
 
 
 def renamed_key(key: str, value: object = None) -> str:
@@ -236,6 +253,8 @@ def _events(text: str) -> Iterator[Event]:
 
 def _new_name(word: _Word, in_case: bool) -> str | None:
     """The word to write instead, or None."""
+    if word.path == (FORMAT,) and not word.is_key:
+        return None if word.text == VERSION else VERSION
     path, in_case = _path_in_scenario(word.path, in_case)
     keys, values = _tables(in_case)
     new = _renamed(path, keys)

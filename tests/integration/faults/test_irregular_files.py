@@ -80,7 +80,7 @@ def test_a_run_with_a_pipe_for_a_table_is_rejected(desk: Desk) -> None:
     irregular(desk, "run/tables/zones.csv", "fifo")
     for words in (("export", "run", "--format", "csv"), ("report", "run"), ("compare", "run", "run")):
         exported = desk.ask(*words)
-        assert exported.code == 8 and "zones.csv: cannot be read: not a regular file" in exported.err
+        assert exported.code == 8 and "zones.csv: cannot be read: it is not a regular file" in exported.err
     assert desk.ask("verify", "run").code == 8
 
 

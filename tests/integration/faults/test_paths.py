@@ -112,14 +112,14 @@ def test_F15_what_cannot_be_read_names_the_path_and_the_reason(
 
 
 def test_F15_without_leave_to_read(desk: Desk, reported: Told, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened = Path.open
+    opened = os.open
 
-    def rejected(path: Path, *args: object, **kwargs: object) -> object:
-        if path.name == "mine.csv":
+    def rejected(path: str | Path, *args: int) -> int:
+        if Path(path).name == "mine.csv":
             raise PermissionError(13, "Permission denied")
-        return opened(path, *args, **kwargs)  # type: ignore[arg-type]
+        return opened(path, *args)
 
-    monkeypatch.setattr(Path, "open", rejected)
+    monkeypatch.setattr("ccs_model.bounded_reading.os.open", rejected)
     assert f"cannot read {desk.folder / 'mine.csv'}: permission denied" in reported(8)
 
 

@@ -288,7 +288,7 @@ def test_no_permission(monkeypatch: pytest.MonkeyPatch) -> None:
         raise PermissionError(13, "Permission denied")
 
     path = write(GOOD)
-    monkeypatch.setattr(Path, "open", closed)
+    monkeypatch.setattr("ccs_model.bounded_reading.os.open", closed)
     with pytest.raises(FileError, match=r"cannot read .*s\.yaml: permission denied"):
         read_scenario(path)
 

@@ -309,7 +309,7 @@ def test_with_changes_names_the_key(changes: dict[str, Any], issue: Issue) -> No
 def test_json_schema_describes_every_key_and_lets_like_supply_the_needed_ones() -> None:
     schema = json_schema()
     assert schema == json_schema()
-    assert set(schema["properties"]) == {*Scenario.model_fields, "extends"}
+    assert set(schema["properties"]) == {*Scenario.model_fields, "extends", "schema"}
     for part in (schema, *schema["$defs"].values()):
         assert part["additionalProperties"] is False
         assert "required" not in part

@@ -1,0 +1,3 @@
+"""The version of the package, which messages name."""
+
+__version__ = "0.2.0"
