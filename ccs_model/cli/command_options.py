@@ -161,6 +161,11 @@ def output_options(kind: str = "", *, force: bool = True) -> Decorator[Any]:
             output = Output(**{each.name: values.pop(each.name) for each in fields(Output) if each.name in values})
             if output.out is not None:
                 _validate_out(output.out, values)
+            if isinstance(scenario := values.get("scenario"), Path):
+                # Before the solver is imported, so that an invalid scenario is rejected at once.
+                from ccs_model.inputs.checked_scenario import reject_invalid
+
+                reject_invalid(scenario, allow_outside=output.allow_outside)
             return command(output=output, **values)
 
         return with_options(*options)(with_output)

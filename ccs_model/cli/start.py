@@ -100,11 +100,14 @@ def check(scenario: Path, annotate: Path | None, upgrade: Path | None, allow_out
     require_new(annotate, _OTHER_NAME.format("--annotate"))
     if upgrade is not None:
         return _upgrade(scenario, upgrade)
-    from ccs_model.problem import build_problem
-    from ccs_model.problem.scenario_names import read_checked
+    from ccs_model.inputs.checked_scenario import read_checked, reject_invalid
 
     try:
-        problem = build_problem(*read_checked(scenario, allow_outside=allow_outside))
+        reject_invalid(scenario, allow_outside=allow_outside)
+        checked = read_checked(scenario, allow_outside=allow_outside)
+        from ccs_model.problem import build_problem
+
+        problem = build_problem(*checked)
     except InputError as error:
         if annotate is not None:
             _annotate(scenario, annotate, error.issues, allow_outside)
