@@ -300,9 +300,9 @@ def test_files_too_large_or_no_text_are_refused(folder, monkeypatch):
 
 
 def test_what_cannot_be_read_is_told(folder, monkeypatch):
-    def add_issue(path: Path) -> bytes:
+    def refused(path: Path, flags: int) -> int:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(Path, "read_bytes", add_issue)
+    monkeypatch.setattr("ccs_model.bounded_reading.os.open", refused)
     with pytest.raises(FileError, match="permission denied"):
         read_simccs(folder)
