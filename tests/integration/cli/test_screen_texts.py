@@ -29,7 +29,7 @@ near_optimal, comparing, replaying, sweeping = (
 
 def row(quantity: str, value: float | None, low: float | None, high: float | None, **more: Any) -> Row:
     holds = value is not None and (low is None or value >= low) and (high is None or value <= high)
-    return Row("hebei", "shares", "Hebei", quantity, value, low, high, holds, more.pop("fails", False), **more)
+    return Row("hebei", "shares", "Hebei", quantity, value, low, high, holds, more.pop("fails", False), True, **more)
 
 
 def test_a_replay_shows_bands_and_why_a_value_is_missing() -> None:
@@ -189,6 +189,10 @@ def test_shares_hold_every_job_once() -> None:
         ),
     ],
 )
-def test_a_missing_or_invalid_option_is_reported(words: list[str], message: str) -> None:
+def test_a_missing_or_invalid_option_is_reported(
+    words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("s.yaml").write_text("name: Small\nbudget: {total_mn: 1}\n", encoding="utf-8")
     answer = CliRunner().invoke(group, words)
     assert answer.exit_code == 2 and message in answer.output
