@@ -193,6 +193,6 @@ def test_a_missing_or_invalid_option_is_reported(
     words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("s.yaml").write_text("name: Small\nbudget: {total_mn: 1}\n", encoding="utf-8")
+    Path("s.yaml").write_text("name: Small\nplants: {provinces: [Shanxi]}\nbudget: {total_mn: 1}\n", encoding="utf-8")
     answer = CliRunner().invoke(group, words)
     assert answer.exit_code == 2 and message in answer.output
