@@ -54,6 +54,8 @@ SMALL: Mapping[str, Any] = MappingProxyType(
         "years": [2026, 2031],
         "plants": {"inventory": ["chemicals"], "provinces": ["Shanxi"], "min_emissions_ktpa": 1_200},
         "transport": {"shared_trunklines": False},
+        # One grid factor a province, so that results can be checked by hand.
+        "policy": {"non_fossil_share": {2023: 0.19}},
         "budget": {"total_mn": 900},
         "solver": {"mip_gap": 0.0, "threads": 1},
     }

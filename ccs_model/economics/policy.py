@@ -65,6 +65,15 @@ def carbon_value_mn(
     return np.asarray(price_per_t, dtype=float) * np.asarray(is_covered, dtype=float) * sold / 1000.0
 
 
+def non_fossil_path(table: pd.DataFrame) -> dict[int, float]:
+    """Return China's non-fossil share of energy by year: what was reached, and the targets of years after that."""
+    table = table[table["region"] == "China"]
+    reached = table[table["measure"] == "reached"]
+    last = reached["year"].max() if len(reached) else -np.inf
+    rows = pd.concat([reached, table[(table["measure"] == "target") & (table["year"] > last)]])
+    return {int(year): float(share) for year, share in zip(rows["year"], rows["non_fossil_share"], strict=True)}
+
+
 def grid_factor_path(
     known_kg_per_kwh: npt.ArrayLike,
     known_year: npt.ArrayLike,

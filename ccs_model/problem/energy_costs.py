@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 
 from ccs_model._typing import Floats, Ints, Mask
-from ccs_model.economics.policy import grid_factor_path
+from ccs_model.economics.policy import grid_factor_path, non_fossil_path
 from ccs_model.economics.prices import PriceLevel, fuelless_steam, path, power_build_up, steam_build_up
 from ccs_model.engineering.capture_units import fuel_co2_t_per_t, power_co2_t_per_t
 from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import Inputs
+from ccs_model.inputs.geography import are_in_china
 from ccs_model.problem.candidate_network import Network
 from ccs_model.problem.periods import calendar, period_sums
 from ccs_model.scenario import Scenario
@@ -136,14 +137,17 @@ COLUMNS = ["province", "year", "grid_kg_per_kwh", "reference", "quality"]
 def grid_factors(scenario: Scenario, inputs: Inputs, calendar: Ints) -> pd.DataFrame:
     """Return COLUMNS, one row a province and year with a known factor.
 
-    With `policy.non_fossil_share`, each province's last known factor falls in proportion to the fossil share of the
-    country's power.
+    Each province's last known factor falls in proportion to the fossil share of the country's power: that of
+    `policy.non_fossil_share`, or for China the path of policy/non_fossil. Elsewhere the last known factor stays.
     """
     known = inputs["prices/grid_factors"][COLUMNS]
+    last = known.sort_values("year").groupby("province", as_index=False).last()
     shares = scenario.policy.non_fossil_share
     if not shares:
+        last = last[are_in_china(last["province"])].reset_index(drop=True)
+        shares = non_fossil_path(inputs["policy/non_fossil"])
+    if last.empty or not shares:
         return known
-    last = known.sort_values("year").groupby("province", as_index=False).last()
     later = calendar[calendar > int(last["year"].min())]
     path = grid_factor_path(
         last["grid_kg_per_kwh"], last["year"], shares, later, inputs.factor("fossil_power_kg_per_kwh")

@@ -140,14 +140,14 @@ def test_a_sinter_plants_thin_gas_is_dear_by_the_law(problem_of: Posed, one_mill
 
 
 def test_what_a_tonne_avoids_by_hand(problem_of: Posed, one_vent: Changes, one_mill: Changes) -> None:
-    # Hebei's grid of 2022 stays: 0.7252 kg/kWh.
+    # Hebei's grid of 2023 stays: 0.7252 of 2022 × 0.6361 ÷ 0.6774 = 0.6810 kg/kWh.
     vent = problem_of(one_vent)
     booster = vent.routes["booster_kwh_per_t"].to_numpy()
-    assert vent.avoided_t_per_t[:, -1] == pytest.approx(1 - (110 + booster) * 0.7252 / 1_000)
+    assert vent.avoided_t_per_t[:, -1] == pytest.approx(1 - (110 + booster) * 0.6810 / 1_000)
     mill = problem_of(one_mill)
     at = int(np.flatnonzero(mill.routes["option"] == "P100000120106/sinter_plant/amine/half")[0])
     steam = 3.6 / 0.84 * 0.0957
-    power = (130 + mill.routes["booster_kwh_per_t"][at]) * 0.7252 / 1_000
+    power = (130 + mill.routes["booster_kwh_per_t"][at]) * 0.6810 / 1_000
     assert mill.avoided_t_per_t[at].tolist() == pytest.approx([1 - steam - power] * 2)
 
 
@@ -273,13 +273,22 @@ def test_salvage_by_hand(problem_of: Posed, one_vent: Changes) -> None:
 
 
 def test_grid_factors_fall_with_the_fossil_rest(problem_of: Callable[..., Problem]) -> None:
-    share = {2022: 0.2, 2030: 0.4, 2040: 0.6}
+    share = {2023: 0.2, 2030: 0.4, 2040: 0.6}
     plain, greener = problem_of(), problem_of({"policy.non_fossil_share": share})
     known = plain.grid_kg_per_kwh.set_index(["province", "year"])["grid_kg_per_kwh"]
     path = greener.grid_kg_per_kwh.set_index(["province", "year"])["grid_kg_per_kwh"]
     # Met in its own year; from there it falls as 1 less the share does: 0.8, 0.6 in 2030, 0.5 in 2035.
-    assert path["Shanxi", 2022] == known["Shanxi", 2022]
-    assert path["Shanxi", 2030] == pytest.approx(known["Shanxi", 2022] * 0.6 / 0.8)
-    assert path["Shanxi", 2035] == pytest.approx(known["Shanxi", 2022] * 0.5 / 0.8)
+    assert path["Shanxi", 2023] == known["Shanxi", 2023] == pytest.approx(0.7096 * 0.6361 / 0.6774, abs=5e-5)
+    assert path["Shanxi", 2030] == pytest.approx(known["Shanxi", 2023] * 0.6 / 0.8)
+    assert path["Shanxi", 2035] == pytest.approx(known["Shanxi", 2023] * 0.5 / 0.8)
     assert (greener.capture_power_t_per_t <= plain.capture_power_t_per_t + 1e-12).all()
     assert (greener.avoided_t_per_t[:, -1] > plain.avoided_t_per_t[:, -1]).all()
+
+
+def test_without_a_share_the_grid_follows_the_path_to_2060(problem_of: Callable[..., Problem]) -> None:
+    """Non-fossil energy: 15.9 % in 2020, 21 % in 2025, 25 % in 2030 and 80 % in 2060, straight between."""
+    default = problem_of({"policy.non_fossil_share": {}})
+    path = default.grid_kg_per_kwh.set_index(["province", "year"])["grid_kg_per_kwh"]
+    of_2023 = 1 - (0.159 + 0.6 * 0.051)
+    for year, share in ((2026, 0.21 + 0.04 / 5), (2030, 0.25), (2035, 0.25 + 0.55 * 5 / 30)):
+        assert path["Shanxi", year] == pytest.approx(0.6663 * (1 - share) / of_2023), year
