@@ -25,7 +25,7 @@ from ccs_model.mip.presolve import restricted
 from ccs_model.mip.search import Heuristic, Result, SearchContext, Strategy
 from ccs_model.problem import Problem
 from ccs_model.problem.candidate_network import corridor_rows
-from ccs_model.solve.directed_arcs import directed_arcs
+from ccs_model.solve.directed_arcs import directed_arcs, is_tighter
 from ccs_model.solve.fixed_charge_network import connections_of, network_of, places_of
 from ccs_model.solve.network_presolve import one_way, reduced_model
 from ccs_model.solve.one_period import in_one_period
@@ -239,9 +239,9 @@ class _NetworkSearch:
         return arc_groups, result
 
     def _over_directed_arcs(self, context: SearchContext, before: Result, prove: Prove) -> Result | None:
-        """Search over all links with two arcs each; None where that formulation does not hold or finds nothing."""
+        """Search over all links with two arcs each; None where that does not hold, is no tighter or finds nothing."""
         directed = directed_arcs(self.problem, context.matrix)
-        if directed is None:
+        if directed is None or not is_tighter(directed, context.matrix, self.options):
             return None
         network = network_of(self.problem, directed.matrix)
         inside = replace(context, matrix=directed.matrix, network=network, places=None)

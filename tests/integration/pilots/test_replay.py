@@ -42,7 +42,9 @@ def test_all_twelve_kinds_are_there_and_both_provinces() -> None:
     assert len(controls) >= 8
     # At least half of the expectations of every case can fail, and most of all.
     for case in cases:
-        assert 2 * sum(each.can_fail for each in case.expect) >= len(case.expect) or case.kind == "plant_hand", case.case
+        assert 2 * sum(each.can_fail for each in case.expect) >= len(case.expect) or case.kind == "plant_hand", (
+            case.case
+        )
     every = [each for case in cases for each in case.expect]
     assert sum(each.can_fail for each in every) >= 0.75 * len(every)
 
