@@ -9,17 +9,21 @@ import csv
 import hashlib
 import io
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path, PurePath, PureWindowsPath
 
 from ccs_model.bounded_reading import TABLE_BYTES
 from ccs_model.errors import FileError, InputError, Issue
 from ccs_model.inputs.checked_table import LINES_OF_TITLE, column_of, header_below, not_first
-from ccs_model.inputs.declarations import MOST_COLUMNS, MOST_ROWS, Column, Grid, Source, kind_of, unreadable
+from ccs_model.inputs.declarations import BINARY, MOST_COLUMNS, MOST_ROWS, Column, Grid, Source, kind_of, unreadable
 from ccs_model.scenario.sections import OwnTables
 from ccs_model.scenario.yaml_document import contents, full, path_inside
 
 _DELIMITERS = ",;\t"
+_FEW = 20
+# A quoted field, up to its closing quote or to the end of the text.
+_QUOTED = re.compile(r'"(?:[^"]|"")*+("|\Z)')
 # Minimum share of common Chinese characters among the non-ASCII ones of a text in GB18030.
 _COMMON_SHARE = 0.8
 
@@ -28,7 +32,8 @@ def csv_grid(raw: bytes, source: Source, columns: Sequence[Column]) -> Grid:
     """The grid of a CSV file. `columns` are those that the header may name; they identify the delimiter."""
     sha256 = hashlib.sha256(raw).hexdigest()
     kind = kind_of(raw)
-    if kind:
+    # A text with a few NUL characters is reported by its rows.
+    if kind and not (kind == BINARY and raw.count(b"\0") <= _FEW and isinstance(_decoded(raw), str)):
         hint = "name it .xlsx" if kind.startswith("an Excel workbook (.xlsx)") else "save it as CSV UTF-8"
         return unreadable(source, sha256, f"this is {kind}, expected CSV", hint)
     if _has_too_many_rows(raw):
@@ -43,11 +48,13 @@ def csv_grid(raw: bytes, source: Source, columns: Sequence[Column]) -> Grid:
     header: list[str] = []
     header_line = 1
     rows: list[tuple[int, tuple[object, ...]]] = []
+    next_line = 1
     try:
         for fields in reader:
+            # A row of several lines is named after its first.
+            line, next_line = next_line, reader.line_num + 1
             if not any(field.strip() for field in fields):
                 continue
-            line = reader.line_num
             if not header:
                 header, header_line = [field.strip() for field in fields], line
                 if len(header) > MOST_COLUMNS:
@@ -57,16 +64,41 @@ def csv_grid(raw: bytes, source: Source, columns: Sequence[Column]) -> Grid:
             if len(first) < LINES_OF_TITLE:
                 first.append((line, fields))
             if len(fields) != len(header):
-                issues.append(Issue(source.at(line), f"{len(fields)} fields, expected {len(header)} as in the header"))
+                what = f"{len(fields)} fields, expected {len(header)} as in the header"
+                n_lines = next_line - line
+                hint = f"the row has {n_lines:,} lines; is a quote not closed?" if n_lines > 1 else ""
+                issues.append(Issue(source.at(line), what, hint))
             elif len(rows) == MOST_ROWS:
                 return unreadable(source, sha256, f"more than {MOST_ROWS:,} rows")
             else:
                 rows.append((line, tuple(field.strip() for field in fields)))
     except csv.Error as error:
-        issues.append(Issue(source.at(reader.line_num), f"not readable as CSV: {error}"))
+        issues.append(_syntax_issue(text, next_line, reader.line_num, error, source))
     if below := header_below(header, first, columns):
         return unreadable(source, sha256, *not_first(below))
     return Grid(source, tuple(header), header_line, tuple(rows), sha256, tuple(issues))
+
+
+def _syntax_issue(text: str, first: int, last: int, error: csv.Error, source: Source) -> Issue:
+    """Issue of a row from line `first` that cannot be read beyond line `last`."""
+    is_open = "end of data" in str(error)
+    if last == first and not is_open:
+        return Issue(source.at(last), f"not readable as CSV: {error}")
+    opened = _line_of_open_quote(text, first, is_open=is_open)
+    return Issue(source.at(opened), "the quote that opens here is not closed", "close the quote")
+
+
+def _line_of_open_quote(text: str, first: int, *, is_open: bool) -> int:
+    """Line of the quote that is not closed in the text from line `first` on.
+
+    Unless it `is_open` up to the end, the quote of a later row has closed it: it is that of the longest quoted field.
+    """
+    lines = text.splitlines(keepends=True)
+    rest = "".join(lines[first - 1 :])
+    fields = list(_QUOTED.finditer(rest))
+    opened = next((each for each in fields if is_open and not each[1]), None)
+    opened = opened or max(fields, key=lambda each: each[0].count("\n") if each[1] else 0)
+    return first + rest[: opened.start()].count("\n")
 
 
 def _has_too_many_rows(raw: bytes) -> bool:

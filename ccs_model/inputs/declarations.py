@@ -135,6 +135,7 @@ def unreadable(source: Source, sha256: str, what: str, hint: str = "") -> Grid:
 
 # First bytes of files that only link to another file.
 _LINKS = (b'{"url"', b'{"doc_id"', b"[internetshortcut]", b"bplist00")
+BINARY = "a binary file"
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
@@ -159,5 +160,5 @@ def kind_of(raw: bytes) -> str:
     if raw and not raw.strip(b"\0"):
         return "a file of zeros, perhaps from a failed copy"
     if b"\0" in raw[:4096] and not raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "a binary file"
+        return BINARY
     return ""

@@ -208,7 +208,7 @@ def _of_archive(archive: zipfile.ZipFile, kind: str) -> Guarded:
         if "doctype" in found:
             return Guarded(f"its part {part.filename} has a DOCTYPE, which is not allowed", "save it again in Excel")
         if "long" in found:
-            return Guarded(f"a sheet has more than {MOST_ROWS:,} rows", "delete the formatted rows below the table")
+            return Guarded(f"more than {MOST_ROWS:,} rows", "delete the formatted rows below the table")
     percent = percent_styles(archive.read("xl/styles.xml")) if "xl/styles.xml" in names else frozenset()
     has_marks = bool(percent or signs & {"formula", "merged"})
     return Guarded(has_marks=has_marks, is_plain=not (has_marks or signs), percent_styles=percent)
@@ -347,6 +347,10 @@ def _grid(sheet: SheetRows, source: Source, sha256: str, marks: Marks) -> Grid:
             values.pop()
         if not values:
             continue
+        if len(values) > MOST_COLUMNS and header and len(header) <= MOST_COLUMNS:
+            what = f"a value beyond the {MOST_COLUMNS} columns of a table, in a column without a heading"
+            stray = Issue(source.at_position(line, len(values) - 1), what, "delete the cell")
+            return Grid(source, (), 1, (), sha256, (stray,), is_unreadable=True)
         if len(values) > MOST_COLUMNS:
             return unreadable(
                 source, sha256, f"{len(values):,} columns at line {line}, expected at most {MOST_COLUMNS}"

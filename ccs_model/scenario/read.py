@@ -50,6 +50,7 @@ from ccs_model.scenario.yaml_document import (
 _DEEPEST = 30
 _MOST_NODES = 20_000
 _MOST_ALIASES = 100
+_LONGEST_CHAIN = 20
 
 # Keys whose values are names that are validated against the tables.
 NAME_LISTS = (INVENTORY, "plants.provinces", "plants.exclude", "plants.require", "capture.measures", "storage.sites")
@@ -160,10 +161,30 @@ def _with_base(document: Document, path: Path, allow_outside: bool) -> Document:
     except FileError as error:
         raise FileError(f"{mark}: extends: {error}") from error
     if "extends" in base.values:
-        del base.values["extends"]
-        what = f"{shown_path(Path(path.name))} already extends this file; only one level is followed"
-        base.add_issue(base.marks.pop(("extends",)), ("extends",), what, "extend the base file directly")
+        names, is_cycle = _chain(path, other, base.values.pop("extends"), allow_outside)
+        what = f"{' extends '.join(names)}, which is a cycle" if is_cycle else f"{' extends '.join(names)}"
+        hint = "remove one of them" if is_cycle else f"only one level is followed: extend {names[-1]} directly"
+        base.add_issue(base.marks.pop(("extends",)), ("extends",), what, hint)
     return document.overriding(base)
+
+
+def _chain(path: Path, base: Path, further: object, allow_outside: bool) -> tuple[list[str], bool]:
+    """Names of the files that extend each other, the scenario first, and whether the last is among those before."""
+    names = [shown_path(Path(path.name)), shown_path(Path(base.name))]
+    seen, here = {path.resolve(), base.resolve()}, base
+    while isinstance(further, str) and further and len(names) < _LONGEST_CHAIN:
+        names.append(shown_path(Path(further)))
+        found = path_inside(here.parent, further, allow_outside=allow_outside)
+        if found is None:
+            break
+        if found.resolve() in seen:
+            return names, True
+        seen.add(found.resolve())
+        try:
+            further, here = _read(found, turn=1).values.get("extends"), found
+        except (InputError, FileError):
+            break
+    return names, False
 
 
 def _of_scenario(path: Path, turn: int) -> Document:
@@ -181,6 +202,11 @@ def _read(path: Path, turn: int) -> Document:
     """Values of one file with their places. Raises InputError if it is not YAML."""
     reading = _Reading(shown_path(path), read_text(path))
     return document_of(reading.document(), Mark(turn, 1, 1, reading.file))
+
+
+def _ends_at(event: ScalarEvent, line: int) -> bool:
+    """Whether a scalar is in quotes that close on the line."""
+    return event.style in ("'", '"') and bool(event.end_mark.line == line)
 
 
 class _Reading:
@@ -214,9 +240,16 @@ class _Reading:
 
     def _parsed(self, text: str) -> Iterator[Event]:
         """The parser's events; its errors become an InputError."""
+        quoted: ScalarEvent | None = None
         try:
-            yield from YAML(typ="safe", pure=True).parse(text)
+            for event in YAML(typ="safe", pure=True).parse(text):
+                if isinstance(event, ScalarEvent) and event.style and event.end_mark.line > event.start_mark.line:
+                    quoted = event
+                yield event
         except MarkedYAMLError as error:
+            if quoted is not None and error.problem_mark is not None and _ends_at(quoted, error.problem_mark.line):
+                what = f"the quote that opens here ends only on line {quoted.end_mark.line + 1}"
+                self._stop(quoted.start_mark.line, quoted.start_mark.column, what, "close the quote on its line")
             mark, start = error.problem_mark, error.context_mark
             problem = " ".join(str(error.problem).split())
             if "end of stream" in problem and start is not None:

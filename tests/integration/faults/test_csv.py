@@ -139,7 +139,7 @@ def test_ids_that_look_alike_are_one_plant_twice(desk: Desk, reported: Told, oth
 
 def test_a_nul_in_a_csv_file(desk: Desk, reported: Told) -> None:
     desk.csv(works("M1", name="a\0b"))
-    assert "mine.csv: this is a binary file, expected CSV" in reported()
+    assert "mine.csv:2:name: contains a control character" in reported()
     desk.csv(works(*(f"M{k}" for k in range(60)), name="Works"))
     desk.put("mine.csv", (desk.folder / "mine.csv").read_bytes() + b"M\0,x\n")
     assert "mine.csv" in reported()
@@ -147,7 +147,7 @@ def test_a_nul_in_a_csv_file(desk: Desk, reported: Told) -> None:
 
 def test_a_quote_that_never_closes(desk: Desk, reported: Told) -> None:
     desk.put("mine.csv", csv_text(works("M1", "M2")).replace("M2,", '"M2,'))
-    assert "mine.csv:3: not readable as CSV" in reported()
+    assert "mine.csv:3: the quote that opens here is not closed" in reported()
 
 
 @pytest.mark.parametrize(
@@ -179,3 +179,23 @@ def test_a_needed_column_that_is_missing_is_named(desk: Desk, reported: Told) ->
 def test_an_html_page_that_was_saved_instead_of_the_file(desk: Desk, reported: Told) -> None:
     desk.put("mine.csv", "<!DOCTYPE html><html><body>Please log in</body></html>")
     assert "mine.csv: this is an HTML or XML document, expected CSV" in reported()
+
+
+def test_a_quote_is_reported_where_it_opens(desk: Desk, reported: Told) -> None:
+    rows = csv_text(works("M1", "M2", "M3", "M4", name="Works"))
+    what = "the quote that opens here is not closed"
+    desk.put("mine.csv", rows.replace("M2,Works", 'M2,"Works'))
+    assert f"mine.csv:3: {what}" in reported()
+    # The quote of a later row closes it, so that the text is not read to its end.
+    desk.put("mine.csv", rows.replace("M2,Works", 'M2,"Works').replace("M4,Works", 'M4,"Works"'))
+    assert f"mine.csv:3: {what}" in reported()
+    # A field of two lines before it does not move its place.
+    desk.put("mine.csv", rows.replace("M1,Works", 'M1,"Wo\n""r""ks"').replace("M3,Works", 'M3,"Wo""rks'))
+    assert f"mine.csv:5: {what}" in reported()
+
+
+def test_a_nul_is_reported_by_row_and_column(desk: Desk, reported: Told) -> None:
+    desk.put("mine.csv", csv_text(works("M1", "M2", name="Works")).replace("M2,Works", "M2,Wo\0rks"))
+    assert "mine.csv:3:name: contains a control character" in reported()
+    desk.put("mine.csv", b"\0\1\2" * 100)
+    assert "mine.csv: this is a binary file" in reported()

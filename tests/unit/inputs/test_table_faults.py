@@ -225,7 +225,7 @@ def test_a_control_character(folder: Path, edit: Edit) -> None:
 
 def test_a_quote_that_never_closes(folder: Path, edit: Edit) -> None:
     edit(PIPES, "12-20 EUR", '"12-20 EUR')
-    assert any("not readable as CSV" in issue.what or "fields where" in issue.what for issue in issues(folder))
+    assert any("quote that opens here" in issue.what or "fields where" in issue.what for issue in issues(folder))
 
 
 def test_an_empty_file_misses_every_column_that_is_needed(folder: Path) -> None:

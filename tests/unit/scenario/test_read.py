@@ -326,11 +326,24 @@ def test_a_fault_that_is_overwritten_is_none() -> None:
 
 def test_extends_goes_one_level_only() -> None:
     write("extends: c.yaml\n" + GOOD, "b.yaml")
-    what = "extends: s.yaml already extends this file; only one level is followed"
+    hint = "only one level is followed: extend c.yaml directly"
     assert issues("extends: b.yaml\n") == [
-        Issue("b.yaml:1:10", what, "extend the base file directly"),
+        Issue("b.yaml:1:10", "extends: s.yaml extends b.yaml extends c.yaml", hint),
     ]
+    write("extends: d.yaml\n" + GOOD, "c.yaml")
+    write(GOOD, "d.yaml")
+    assert issues("extends: b.yaml\n")[0].what == "extends: s.yaml extends b.yaml extends c.yaml extends d.yaml"
     assert [issue.where for issue in issues("extends: s.yaml\nseed: 3\n")] == ["s.yaml:2:1", "s.yaml:1:10"]
+
+
+def test_a_cycle_of_extends_is_listed_whole() -> None:
+    write("extends: c.yaml\n" + GOOD, "b.yaml")
+    write("extends: s.yaml\n" + GOOD, "c.yaml")
+    (issue,) = issues("extends: b.yaml\n")
+    what = "extends: s.yaml extends b.yaml extends c.yaml extends s.yaml, which is a cycle"
+    assert (issue.where, issue.what) == ("b.yaml:1:10", what)
+    (itself,) = issues("extends: s.yaml\n" + GOOD)
+    assert itself.what == "extends: s.yaml extends s.yaml extends s.yaml, which is a cycle"
 
 
 def test_extends_must_be_a_name() -> None:
@@ -374,3 +387,8 @@ def test_extends_a_file_that_cannot_be_read(like: str, reason: str) -> None:
     with pytest.raises(FileError, match=r"^s\.yaml:1:10: extends: cannot read ") as caught:
         read_scenario(write(f"extends: {like}\n"))
     assert reason in str(caught.value)
+
+
+def test_a_quote_that_closes_on_a_later_line_is_reported_where_it_opens() -> None:
+    (issue,) = issues("name: a\nplants: {provinces: ['Hebei]}\nbudget: {total_mn: 5}\n# it's\nobjective: 'x'\n")
+    assert (issue.where, issue.what) == ("s.yaml:2:22", "the quote that opens here ends only on line 4")
