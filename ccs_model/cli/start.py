@@ -122,6 +122,8 @@ def check(scenario: Path, annotate: Path | None, upgrade: Path | None, allow_out
 
     for sentence in not_eligible(problem):
         click.echo(f"  {sentence}")
+    for notice in problem.inputs.notices:
+        click.echo(f"  {notice}")
     for table, origin in problem.inputs.origins.items():
         if origin != "shipped":
             click.echo(f"  {table}: {origin or 'not used'}")

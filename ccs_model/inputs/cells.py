@@ -15,6 +15,7 @@ from difflib import get_close_matches
 from ccs_model.errors import Issue
 from ccs_model.inputs.chinese import in_english
 from ccs_model.inputs.declarations import Column
+from ccs_model.inputs.unit_conversion import scaled
 from ccs_model.scenario.validation import shown
 
 LONGEST_TEXT = 32_767  # limit of a workbook cell
@@ -48,8 +49,11 @@ _REPAIR_HINTS = {
 }
 
 
-def converted(column: Column, cell: object, place: str, issues: list[Issue]) -> str | float | None:
-    """The value of a cell; None for an empty optional cell, and None with an issue for an invalid one."""
+def converted(column: Column, cell: object, place: str, issues: list[Issue], factor: float = 1.0) -> str | float | None:
+    """The value of a cell; None for an empty optional cell, and None with an issue for an invalid one.
+
+    `factor` converts a number from the unit of the heading to that of the column.
+    """
     odd = _odd(cell)
     if odd:
         expected = "a number" if column.kind in ("number", "whole") else "text"
@@ -62,7 +66,7 @@ def converted(column: Column, cell: object, place: str, issues: list[Issue]) -> 
             issues.append(Issue(place, "is empty", column.meaning))
         return None
     if column.kind in ("number", "whole"):
-        return _number(column, value, place, issues)
+        return _number(column, value, place, issues, factor)
     return _text(column, value if isinstance(value, str) else f"{value:.15g}", place, issues)
 
 
@@ -107,7 +111,9 @@ def _text(column: Column, text: str, place: str, issues: list[Issue]) -> str | N
     return None
 
 
-def _number(column: Column, cell: str | int | float, place: str, issues: list[Issue]) -> float | None:
+def _number(
+    column: Column, cell: str | int | float, place: str, issues: list[Issue], factor: float = 1.0
+) -> float | None:
     value, message = _read(cell), shown(cell)
     if isinstance(cell, Percent) and column.unit != "share":
         issues.append(Issue(place, f"is shown in percent, expected {column.unit or 'a plain number'}", column.meaning))
@@ -115,6 +121,10 @@ def _number(column: Column, cell: str | int | float, place: str, issues: list[Is
     if not math.isfinite(value):
         issues.append(Issue(place, f"'{message}' is not a finite number", _right_spelling(str(cell))))
         return None
+    # A cell in percent format holds the share already.
+    if factor != 1.0 and not isinstance(cell, Percent):
+        value = scaled(value, factor)
+        message += f" ({value:.6g} {column.unit})"
     if column.kind == "whole" and value != int(value):
         issues.append(Issue(place, f"{message} is not a whole number"))
         return None

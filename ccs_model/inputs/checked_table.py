@@ -15,8 +15,9 @@ import pandas as pd
 
 from ccs_model.errors import Issue
 from ccs_model.inputs.cells import converted, nearest_hint
-from ccs_model.inputs.chinese import CONVERSIONS, UNITS, headings_of, plain
+from ccs_model.inputs.chinese import UNITS, headings_of, plain
 from ccs_model.inputs.declarations import Column, Grid, Source
+from ccs_model.inputs.unit_conversion import conversion
 from ccs_model.scenario.validation import shown
 from ccs_model.units import label_of
 
@@ -28,12 +29,16 @@ _WITH_UNIT = re.compile(r"(.*\S)\s*[\[(（［【]([^\[\]()（）［］【】]*)[
 
 @dataclass(frozen=True)
 class Table:
-    """A table as read, with its issues. The columns `line` and `source` of the frame give the place of each row."""
+    """A table as read, with its issues. The columns `line` and `source` of the frame give the place of each row.
+
+    `notices` says which values were converted: columns in another unit, and numbers stored as text.
+    """
 
     name: str
     frame: pd.DataFrame
     sha256: str
     issues: tuple[Issue, ...] = field(default=())
+    notices: tuple[str, ...] = field(default=())
 
 
 def table_of(grid: Grid, name: str, columns: Sequence[Column]) -> Table:
@@ -46,10 +51,20 @@ def table_of(grid: Grid, name: str, columns: Sequence[Column]) -> Table:
     issues += wrong if not grid.is_unreadable else ()
     source = grid.source_with({each: position for position, each in enumerate(names) if each})
     data: dict[str, list[object]] = {}
+    notices: list[str] = []
     for column in columns:
         if column.name in names:
             at = names.index(column.name)
-            data[column.name] = _values(column, grid, at, source, issues)
+            factor = 1.0
+            if (unit := stated_unit(grid.header[at], column)) and (found := _factor(unit, column)) not in (None, 1.0):
+                factor = float(found or 1.0)
+                place = source.at_position(grid.header_line, at)
+                notices.append(
+                    f"{place}: column '{shown(grid.header[at])}' is converted from {shown(unit)} to {column.unit} "
+                    f"(× {factor:.6g})"
+                )
+            data[column.name] = _values(column, grid, at, source, issues, factor)
+            notices += _numbers_as_text(column, grid, at, source, data[column.name])
         else:
             data[column.name] = [None] * len(grid.rows)
     issues += _values_without_heading(grid)
@@ -62,10 +77,33 @@ def table_of(grid: Grid, name: str, columns: Sequence[Column]) -> Table:
             frame[column.name] = frame[column.name].fillna(column.default).astype(str).astype(object)
     frame["line"] = pd.Series([line for line, _ in grid.rows], dtype="int64")
     frame["source"] = pd.Series([source] * len(frame), dtype=object)
-    return Table(name, frame, grid.sha256, tuple(issues))
+    return Table(name, frame, grid.sha256, tuple(issues), tuple(notices))
 
 
-def _values(column: Column, grid: Grid, at: int, source: Source, issues: list[Issue]) -> list[object]:
+def _factor(unit: str, column: Column) -> float | None:
+    """Factor from a stated unit to that of the column; None if it cannot be converted."""
+    return 1.0 if _unit(unit) == _unit(column.unit) else conversion(unit, column)
+
+
+def _numbers_as_text(column: Column, grid: Grid, at: int, source: Source, values: Sequence[object]) -> list[str]:
+    """Notice of the numbers that a sheet stores as text; in a CSV file every number is text."""
+    if column.kind not in ("number", "whole") or source.positions is None:
+        return []
+    texts = [
+        (line, cells[at])
+        for (line, cells), value in zip(grid.rows, values, strict=True)
+        if value is not None and at < len(cells) and isinstance(cells[at], str)
+    ]
+    if not texts:
+        return []
+    line, first = texts[0]
+    more = f", and {len(texts) - 1:,} more of the column" if len(texts) > 1 else ""
+    return [f"{source.at(line, column.name)}: the text '{shown(first)}' is read as a number{more}"]
+
+
+def _values(
+    column: Column, grid: Grid, at: int, source: Source, issues: list[Issue], factor: float = 1.0
+) -> list[object]:
     """Values of one column; valid texts are converted once."""
     valid: dict[str, object] = {}
     values: list[object] = []
@@ -75,7 +113,7 @@ def _values(column: Column, grid: Grid, at: int, source: Source, issues: list[Is
             values.append(valid[cell])
             continue
         n_issues = len(issues)
-        values.append(converted(column, cell, source.at(line, column.name), issues))
+        values.append(converted(column, cell, source.at(line, column.name), issues, factor))
         if type(cell) is str and len(issues) == n_issues:
             valid[cell] = values[-1]
     return values
@@ -106,13 +144,12 @@ def matched(
         place = source.at_position(line, position)
         if column is None:
             issues.append(Issue(place, f"unknown column '{shown(heading)}'", nearest(heading, columns)))
-        elif (unit := stated_unit(heading, column)) and _unit(unit) != _unit(column.unit):
+        elif (unit := stated_unit(heading, column)) and _factor(unit, column) is None:
             what = f"column '{shown(heading)}' is in {shown(unit)}, expected {column.unit or 'no unit'}"
-            how = f" ({CONVERSIONS[plain(unit)]})" if plain(unit) in CONVERSIONS else ""
-            issues.append(Issue(place, what, f"convert it{how} and name it '{column.name}'"))
+            issues.append(Issue(place, what, f"convert it and name it '{column.name}'"))
         elif not unit and column.unit in _REQUIRED_UNITS and plain(heading) in headings_of(column.name):
             what = f"column '{shown(heading)}' has no unit, expected {column.unit}"
-            hint = f"name it {shown(heading)}（千吨/年）, or convert it first: 1 万吨 is 10 kt"
+            hint = f"name it {shown(heading)}（千吨/年） or {shown(heading)}（万吨/年）"
             issues.append(Issue(place, what, hint))
     for name in sorted({name for name in names if name and names.count(name) > 1}):
         at = [str(i + 1) for i, other in enumerate(names) if other == name]

@@ -59,13 +59,6 @@ UNITS = {
     "千吨/年": "kt/y", "千吨/a": "kt/y", "千吨每年": "kt/y", "kt/a": "kt/y", "ktpa": "kt/y",
     "度": "degrees", "°": "degrees", "份额": "share", "比例": "share", "0-1": "share",
 }  # fmt: skip
-# Units that have to be converted by the user, and how.
-CONVERSIONS = {
-    "万吨/年": "1 万吨 is 10 kt",
-    "万吨": "1 万吨 is 10 kt",
-    "万吨/a": "1 万吨 is 10 kt",
-    "吨/年": "1,000 吨 is 1 kt",
-}
 SHEETS = {
     "钢铁": "steel", "钢厂": "steel", "化工": "chemicals", "化工厂": "chemicals", "参考文献": "references",
     "说明": "readme", "备注": "notes", "列表": "lists",

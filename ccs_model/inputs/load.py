@@ -224,6 +224,8 @@ class Inputs:
         Source of every row, by table name.
     allow_outside
         Whether files outside the scenario's folder may be read.
+    notices
+        Sentences on values of the user's tables that were converted.
     """
 
     tables: Mapping[str, pd.DataFrame]
@@ -235,6 +237,7 @@ class Inputs:
     raster: Raster | None = field(default=None, repr=False)
     sources: Mapping[str, tuple[Source, ...]] = field(default_factory=dict, repr=False)
     allow_outside: bool = False
+    notices: tuple[str, ...] = ()
 
     def __getitem__(self, table: str) -> pd.DataFrame:
         return self.tables[table]
@@ -312,6 +315,8 @@ def load_tables(own: OwnTables | None, *, folder: Path | None = None, allow_outs
     terrain = _terrain(requested, declared, allow_outside, issues)
     if issues:
         raise InputError(sorted(issues, key=reading_order))
+    own_tables = [*own_folder.tables, *(table for each in inventories for table in each.tables)]
+    own_tables += [terrain.table] if terrain is not None and terrain.table is not None else []
     # Checks across tables assume that each table by itself is valid.
     result = merged(shipped, own_folder, inventories, requested, terrain)
     issues = result.issues or [issue for check in CHECKS for issue in check(result.frames)]
@@ -338,6 +343,7 @@ def load_tables(own: OwnTables | None, *, folder: Path | None = None, allow_outs
         raster=terrain.raster if terrain is not None else None,
         sources=MappingProxyType({name: tuple(frame["source"]) for name, frame in result.frames.items()}),
         allow_outside=allow_outside,
+        notices=tuple(notice for table in own_tables for notice in table.notices),
     )
 
 

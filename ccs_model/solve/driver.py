@@ -164,7 +164,7 @@ def solve(
         plan, failed = _solve_stages(problem, matrix, log_path, clock, on_progress)
         log = log_path.read_text(encoding="utf-8", errors="replace") if log_path.exists() else ""
     warning = warning_of(matrix)
-    reported = ((warning,) if warning else ()) + failed
+    reported = ((warning,) if warning else ()) + failed + problem.inputs.notices
     if problem.scenario.futures:
         reported = (
             *reported,

@@ -152,6 +152,8 @@ def write_sources(sheet: Sheet, plan: Plan) -> None:
     own = [f"{name}: {origin}" for name, origin in inputs.origins.items() if origin and origin != SHIPPED]
     for line in own:
         sheet.paragraph(f"Own table: {line}")
+    for notice in inputs.notices:
+        sheet.paragraph(f"Converted on import: {notice}")
     sheet.table("sources", rows, main=True)
     sheet.section("Attributions")
     for row in references:

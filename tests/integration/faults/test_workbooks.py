@@ -229,3 +229,30 @@ def test_macros_and_links_to_other_books_are_never_followed(desk: Desk) -> None:
     desk.scenario(plants="{inventory: [mine.xlsm]}")
     answer = desk.check()
     assert answer.code == 0, answer.err
+
+
+def test_a_text_in_the_last_cell_is_reported_there_and_a_format_is_ignored(desk: Desk, reported: Told) -> None:
+    path = desk.book(steel=works("M1"))
+    for cell in ("XFD1048576", "XFD2"):
+        book = openpyxl.load_workbook(path)
+        book["steel"][cell] = "note"
+        book.save(desk.folder / "stray.xlsx")
+        desk.scenario(plants="{inventory: [stray.xlsx]}")
+        assert f"stray.xlsx:steel!{cell}: a value beyond the 500 columns of a table" in reported()
+    book = openpyxl.load_workbook(path)
+    book["steel"]["XFD1048576"].font = openpyxl.styles.Font(bold=True)
+    book.save(desk.folder / "stray.xlsx")
+    assert desk.check().code == 0
+
+
+def test_a_number_stored_as_text_is_read_aloud(desk: Desk) -> None:
+    rows = works("M1", "M2")
+    at = rows[0].index("crude_steel_ktpa")
+    rows[1][at], rows[2][at] = "5000", "5000"
+    desk.book(steel=rows)
+    checked = desk.check()
+    notice = "mine.xlsx:steel!I2: the text '5000' is read as a number, and 1 more of the column"
+    assert checked.code == 0 and notice in checked.out
+    solved = desk.ask("optimize", "s.yaml", "--out", "run", "-q")
+    assert solved.code == 0 and f"warning: {notice}" in solved.err
+    assert notice in (desk.folder / "run" / "solver.log").read_text(encoding="utf-8")

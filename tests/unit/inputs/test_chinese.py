@@ -79,7 +79,7 @@ def test_a_line_break_before_the_unit_is_a_space():
     ("heading", "reported"),
     [
         ("粗钢产能", "column '粗钢产能' has no unit, expected kt/y"),
-        ("粗钢产能（万吨/年）", "is in 万吨/年, expected kt/y (convert it (1 万吨 is 10 kt) and name it"),
+        ("粗钢产能（万吨/小时）", "is in 万吨/小时, expected kt/y (convert it and name it"),
         ("粗刚产能（千吨/年）", "unknown column '粗刚产能（千吨/年）' (did you mean '粗钢产能'?)"),
     ],
 )  # fmt: skip

@@ -86,11 +86,23 @@ def test_a_header_in_words_with_units(scenario, write_csv):
     ]
 
 
-def test_a_heading_in_another_unit_is_refused(scenario, write_csv):
+def test_a_heading_in_a_unit_of_another_kind_is_refused(scenario, write_csv):
     rows = works("M1")
-    write_csv([[name if name != "crude_steel_ktpa" else "Crude steel [Mt/y]" for name in rows[0]], *rows[1:]])
-    issue = only(scenario("mine.csv"))
-    assert (issue.where, issue.what) == ("mine.csv:1", "column 'Crude steel [Mt/y]' is in Mt/y, expected kt/y")
+    for unit in ("MPa", "mt/y", "Mt/month"):
+        write_csv([[name if name != "crude_steel_ktpa" else f"Crude steel [{unit}]" for name in rows[0]], *rows[1:]])
+        issue = only(scenario("mine.csv"))
+        assert (issue.where, issue.what) == ("mine.csv:1", f"column 'Crude steel [{unit}]' is in {unit}, expected kt/y")
+
+
+@pytest.mark.parametrize(("unit", "written"), [("Mt/y", 5), ("万吨/年", 500), ("t/y", 5_000_000), ("Mtpa", 5)])
+def test_a_heading_in_a_unit_of_the_same_kind_is_converted_and_reported(scenario, write_csv, unit, written):
+    rows = works("M1", crude_steel_ktpa=written)
+    heading = f"Crude steel [{unit}]"
+    write_csv([[name if name != "crude_steel_ktpa" else heading for name in rows[0]], *rows[1:]])
+    inputs = load_inputs(scenario("mine.csv"))
+    assert inputs["plants/steel"].loc[0, "crude_steel_ktpa"] == 5_000
+    (notice,) = inputs.notices
+    assert notice.startswith(f"mine.csv:1: column '{heading}' is converted from {unit} to kt/y (× ")
 
 
 def test_a_header_that_fits_no_table(scenario, write_csv):

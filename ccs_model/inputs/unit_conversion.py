@@ -1,0 +1,87 @@
+"""Converts columns whose heading states another unit of the same kind, such as Mt/y for kt/y or bar for MPa.
+
+A unit is a product of terms divided by others: `kt CO2/y`. Mass of carbon is converted to mass of CO2 by molar masses.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from dataclasses import dataclass
+
+from ccs_model.inputs.declarations import Column
+
+# kg per mol of CO2 and of carbon: standard atomic weights, IUPAC 2021 (conventional values C 12.011, O 15.999).
+_CO2_PER_C = (12.011 + 2 * 15.999) / 12.011
+# Term → kind and size in the unit of that kind. Capital and small letters matter only for Mt; see `_terms`.
+_TERMS: dict[str, tuple[str, float]] = {
+    "g": ("mass", 1e-6), "kg": ("mass", 1e-3), "t": ("mass", 1.0), "kt": ("mass", 1e3), "mt": ("mass", 1e6),
+    "吨": ("mass", 1.0), "千吨": ("mass", 1e3), "万吨": ("mass", 1e4), "百万吨": ("mass", 1e6), "亿吨": ("mass", 1e8),
+    "pa": ("pressure", 1e-6), "kpa": ("pressure", 1e-3), "mpa": ("pressure", 1.0), "bar": ("pressure", 0.1),
+    "兆帕": ("pressure", 1.0), "kw": ("power", 1e-3), "mw": ("power", 1.0), "gw": ("power", 1e3),
+    "千瓦": ("power", 1e-3), "兆瓦": ("power", 1.0), "万千瓦": ("power", 10.0),
+    "mj": ("energy", 1e-3), "gj": ("energy", 1.0), "tj": ("energy", 1e3), "kwh": ("energy", 3.6e-3),
+    "mwh": ("energy", 3.6), "gwh": ("energy", 3.6e3), "m": ("length", 1e-3), "km": ("length", 1.0),
+    "米": ("length", 1e-3), "公里": ("length", 1.0), "千米": ("length", 1.0),
+    **dict.fromkeys(("y", "yr", "a", "year", "annum", "年"), ("year", 1.0)), "h": ("hour", 1.0),
+    **dict.fromkeys(("share", "份额", "比例", "0-1"), ("share", 1.0)),
+    **dict.fromkeys(("%", "percent", "百分比"), ("share", 0.01)),
+}  # fmt: skip
+_SPECIES = {"co2": 1.0, "c": _CO2_PER_C}
+_DIGITS = 12
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """Kinds of the terms with their exponents, the size in the units of those kinds, and what the mass is of."""
+
+    kinds: tuple[tuple[str, int], ...]
+    size: float
+    species: str
+
+
+def conversion(given: str, column: Column) -> float | None:
+    """Return the factor from a unit stated in a heading to the unit of a column; None if they are of other kinds.
+
+    A mass for a column per year is taken as the mass in a year. Mass of carbon or CO2 converts only to a column of CO2.
+    """
+    own, other = _unit(column.unit), _unit(given)
+    if own is None or other is None:
+        return None
+    if own.kinds != other.kinds and own.kinds != _per_year(other.kinds):
+        return None
+    is_of_co2 = own.species == "co2" or "co2" in f"{column.name} {column.meaning}".lower()
+    own_species = own.species or ("co2" if is_of_co2 else "")
+    species = other.species or own_species
+    if species != own_species and not {species, own_species} <= _SPECIES.keys():
+        return None
+    return float(f"{other.size / own.size * _SPECIES.get(species, 1.0) / _SPECIES.get(own_species, 1.0):.{_DIGITS}g}")
+
+
+def scaled(value: float, factor: float) -> float:
+    """Return the value times the factor, without the error of the last digits: 12.3 times 10 is 123."""
+    return value if factor == 1.0 else float(f"{value * factor:.{_DIGITS}g}")
+
+
+def _per_year(kinds: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted((*kinds, ("year", -1)))) if kinds == (("mass", 1),) else ()
+
+
+def _unit(text: str) -> _Unit | None:
+    kinds: Counter[str] = Counter()
+    size, species = 1.0, ""
+    words = " ".join(unicodedata.normalize("NFKC", text).replace("每", "/").split())
+    words = re.sub(r"\s*(?:/|\bper\b)\s*", "/", words)
+    words = re.sub(r"^([kMG]?t)pa$", r"\1/y", words)
+    for n, term in enumerate(words.split("/")):
+        name, _, of = term.partition(" ")
+        # mt and MT are also used for the metric ton.
+        if (name.lower() == "mt" and name != "Mt") or name.lower() not in _TERMS or (of and n):
+            return None
+        kind, amount = _TERMS[name.lower()]
+        sign = -1 if n else 1
+        kinds[kind] += sign
+        size *= amount**sign
+        species = species or of.lower()
+    return _Unit(tuple(sorted((kind, n) for kind, n in kinds.items())), size, species)
