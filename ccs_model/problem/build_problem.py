@@ -30,7 +30,7 @@ from ccs_model.problem.options import (
 from ccs_model.problem.owner_accounts import accounts_of
 from ccs_model.problem.periods import calendar, periods_of, running_share
 from ccs_model.problem.problem import Problem
-from ccs_model.problem.scenario_names import place_of, unknown_names, validate_tables
+from ccs_model.problem.scenario_names import implausible_amounts, place_of, unknown_names, validate_tables
 from ccs_model.problem.storage_sites import sites_of, stores_of
 from ccs_model.problem.target_tonnes import targets_of, validate_groups, validate_reachable_targets
 from ccs_model.scenario import Scenario
@@ -226,7 +226,8 @@ def _plants_and_streams(scenario: Scenario, inputs: Inputs) -> tuple[pd.DataFram
 
 def _validate_names(scenario: Scenario, inputs: Inputs) -> None:
     """Provinces, plants and sites of the scenario must be in the tables."""
-    issues = [Issue(place, what, hint) for place, what, hint in unknown_names(scenario, inputs)]
+    found = (*unknown_names(scenario, inputs), *implausible_amounts(scenario, inputs))
+    issues = [Issue(place, what, hint) for place, what, hint in found]
     if issues:
         raise InputError(issues)
 
