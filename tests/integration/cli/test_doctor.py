@@ -14,6 +14,7 @@ import pytest
 from ccs_model.cli.shipped import EXTRAS, doctor, extras_lines
 from ccs_model.errors import NO_PLAN, NoPlanError
 from ccs_model.mip import availability
+from ccs_model.paths import scenarios_folder
 from tests.paths import ROOT
 
 # The package names its commands as its modules are named.
@@ -106,7 +107,7 @@ def test_a_command_that_solves_ends_with_the_line_where_there_is_no_solver() -> 
         "    return asked(name)\n"
         "m.version = version\n"
         "from ccs_model.cli import main\n"
-        "sys.argv = ['ccs-model', 'optimize', 'any.yaml']\n"
+        f"sys.argv = ['ccs-model', 'optimize', {str(scenarios_folder() / 'shanxi.yaml')!r}]\n"
         "main()\n"
     )
     answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, encoding="utf-8")

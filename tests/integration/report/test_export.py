@@ -179,7 +179,7 @@ def test_what_is_no_run_is_told(folder: Path, tmp_path: Path) -> None:
     for text, words in (
         ("{", "not JSON"),
         ("[]", "is not a JSON object"),
-        (json.dumps({"schema": "x"}), "expected 'ccs-"),
+        (json.dumps({"schema": "x"}), "is not of schema ccs-model/plan/2"),
     ):
         (tmp_path / "plan.json").write_text(text, encoding="utf-8")
         with pytest.raises(InputError, match=words):
