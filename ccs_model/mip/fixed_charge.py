@@ -22,6 +22,7 @@ import numpy as np
 
 from ccs_model._typing import Floats, Ints
 from ccs_model.mip.branch_and_bound import outcome_with_integers_fixed, verified_point
+from ccs_model.mip.clock import now
 from ccs_model.mip.highs import LARGE_ROWS, Highs
 from ccs_model.mip.matrix import residuals
 from ccs_model.mip.scaling import Scaling
@@ -43,7 +44,7 @@ class SlopeScaling(Heuristic):
     n_rounds
         Most rounds.
     step
-        Growth of the power a round.
+        Growth of the power a round; more where the effort would end before the power is −1.
     until
         Share of the effort by which the last round ends.
     max_scale
@@ -85,8 +86,11 @@ class SlopeScaling(Heuristic):
         ]
         scale = np.ones(len(network.columns))
         points: list[Floats] = []
-        for k in range(self.n_rounds):
-            power = min(self.step * (k + 1), 1.0)
+        power, spent = 0.0, 0.0
+        for _ in range(self.n_rounds):
+            # Larger steps where rounds as long as the last one would not reach the power of −1.
+            rounds_left = max(context.left // spent, 1.0) if spent > 0 else np.inf
+            power, began = min(power + max(self.step, (1.0 - power) / rounds_left), 1.0), now()
             used = x[network.columns] > USED
             scale[used] = np.minimum(x[network.columns[used]] ** -power, self.max_scale)
             for row, j, value in entries:
@@ -100,7 +104,7 @@ class SlopeScaling(Heuristic):
             outcome = highs.attempt(context.left, "slope scaling")
             if outcome.x is None or outcome.status != "optimal":
                 break
-            last, x = x, outcome.x
+            last, x, spent = x, outcome.x, now() - began
             points.append(x)
             same_arcs = power == 1.0 and np.array_equal(network.arc_groups_used(last), network.arc_groups_used(x))
             if same_arcs and np.abs(x[network.columns] - last[network.columns]).max(initial=0.0) < self.tolerance:
@@ -341,4 +345,11 @@ class Prove:
         if outcome.x is None and start is not None and outcome.status == "limit":
             return replace(before, status="limit", bound=outcome.bound)
         outcome = outcome_with_integers_fixed(matrix, outcome, context.options)
+        if (
+            start is not None
+            and outcome.status == "limit"
+            and np.isin(context.network.arc_groups_used(start), arc_groups).all()
+        ):
+            # A start that the solver did not take over is not lost.
+            return replace(before, status="limit", incumbent=context.better(start, outcome.x), bound=outcome.bound)
         return replace(before, status=outcome.status, incumbent=outcome.x, bound=outcome.bound)

@@ -235,7 +235,7 @@ class _NetworkSearch:
         assert incumbent is not None
         arc_groups = context.network.arc_groups_used(incumbent)
         if len(arc_groups) < restrict.min_share * len(converged):
-            arc_groups = np.union1d(converged, sites)
+            arc_groups = np.union1d(np.union1d(converged, arc_groups), sites)
         return arc_groups, result
 
     def _over_directed_arcs(self, context: SearchContext, before: Result, prove: Prove) -> Result | None:
