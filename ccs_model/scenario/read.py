@@ -172,6 +172,8 @@ def _chain(path: Path, base: Path, further: object, allow_outside: bool) -> tupl
     """Names of the files that extend each other, the scenario first, and whether the last is among those before."""
     names = [shown_path(Path(path.name)), shown_path(Path(base.name))]
     seen, here = {path.resolve(), base.resolve()}, base
+    if path.resolve() == base.resolve():
+        return names, True
     while isinstance(further, str) and further and len(names) < _LONGEST_CHAIN:
         names.append(shown_path(Path(further)))
         found = path_inside(here.parent, further, allow_outside=allow_outside)

@@ -188,11 +188,11 @@ def test_years_as_text_and_years_downwards(desk: Desk, reported: Told) -> None:
 
 def test_a_file_that_extends_itself_or_goes_round(desk: Desk, reported: Told) -> None:
     desk.put("s.yaml", "extends: s.yaml\n")
-    assert "s.yaml already extends this file; only one level is followed" in reported()
+    assert "s.yaml extends s.yaml, which is a cycle" in reported()
     desk.put("s.yaml", "extends: a.yaml\n")
     desk.put("a.yaml", "extends: b.yaml\n")
     desk.put("b.yaml", "extends: a.yaml\n")
-    assert "only one level is followed" in reported()
+    assert "s.yaml extends a.yaml extends b.yaml extends a.yaml, which is a cycle" in reported()
 
 
 def test_extends_a_file_that_is_not_there(desk: Desk, reported: Told) -> None:
