@@ -113,10 +113,10 @@ def _solve_record(document: Mapping[str, Any]) -> SolveRecord:
             budget["last_abatement_kt_per_mn"],
             tuple(
                 Replan(each["added_mn"], each["abatement_kt"], tuple(each["entering"]), tuple(each["leaving"]))
-                for each in budget["replans"]
+                for each in budget.get("replans", ())
             ),
         ),
-        binding_limits=tuple(BindingLimit(**each) for each in document["binding_limits"]),
+        binding_limits=tuple(BindingLimit(**each) for each in document.get("binding_limits", ())),
         corridors=None if corridors is None else tuple(corridors),
     )
 

@@ -33,7 +33,7 @@ MARGINAL_BUDGET_GAP = 1e-4
 MARGINAL_BUDGET_NODES = 200
 # Shares of the budget added in a re-plan, and its effort as a share of that of a later stage.
 REPLAN_SHARES = (0.01, 0.1)
-_REPLAN_PART = 0.3
+_REPLAN_PART = 0.15
 
 
 def marginal_budget(

@@ -36,6 +36,7 @@ _KEYS = (
     "objective",
     "relaxation",
     "marginal_budget",
+    "binding_limits",
     "corridors",
     "targets",
     "fixed_decisions",
@@ -49,7 +50,7 @@ def store(name: str, run: Path, to: Path = STORED) -> Path:
     folder = to / name
     folder.mkdir(parents=True, exist_ok=True)
     document = json.loads((run / PLAN).read_text(encoding="utf-8"))
-    record = json.dumps({key: document[key] for key in _KEYS}, ensure_ascii=False, sort_keys=True)
+    record = json.dumps({key: document[key] for key in _KEYS if key in document}, ensure_ascii=False, sort_keys=True)
     (folder / _POINT).write_bytes(gzip.compress((run / POINT).read_bytes(), 9, mtime=0))
     (folder / _RECORD).write_bytes(gzip.compress(record.encode(), 9, mtime=0))
     return folder
