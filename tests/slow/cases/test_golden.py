@@ -20,7 +20,7 @@ RELAXATION = 64_820.0
 @pytest.fixture(scope="module")
 def shanxi() -> Plan:
     scenario = read_scenario(scenarios_folder() / "shanxi.yaml")
-    return optimize(scenario.with_changes({"solver.mip_gap": 0.03, "solver.time_limit_s": 400}))
+    return optimize(scenario.with_changes({"solver.mip_gap": 0.04, "solver.time_limit_s": 400}))
 
 
 def test_size_of_the_program(shanxi: Plan) -> None:
@@ -34,8 +34,8 @@ def test_the_relaxation(shanxi: Plan) -> None:
 
 def test_the_objective_within_the_gap_asked_for(shanxi: Plan) -> None:
     assert shanxi.status != "limit"
-    assert shanxi.objective.value == pytest.approx(59_700.0, rel=0.03)
-    assert shanxi.objective.value <= shanxi.objective.searched_bound <= 1.0301 * shanxi.objective.value
+    assert shanxi.objective.value == pytest.approx(59_700.0, rel=0.04)
+    assert shanxi.objective.value <= shanxi.objective.searched_bound <= 1.0401 * shanxi.objective.value
     # Over all candidate links only the wider bound holds.
     assert shanxi.objective.bound == pytest.approx(RELAXATION, rel=2e-3)
 
