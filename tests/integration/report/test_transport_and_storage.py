@@ -53,14 +53,14 @@ def test_transport_cost_is_all_of_it_by_what_is_captured(plan: Plan, book: Workb
     for row in [*main_table(sheet), total_of(sheet)]:
         cost = sum(row[part].value for part in parts)
         assert row[at(sheet, "Transport, total")].value == pytest.approx(cost, rel=1e-12)
-        per_t = cost * 1000 / row[at(sheet, "Capacity")].value
+        per_t = cost * 1000 / row[at(sheet, "Flow, last period")].value
         assert row[at(sheet, "Transport")].value == pytest.approx(per_t, rel=1e-9)
     # Avoidance cost = capture + transport + storage, by what is avoided instead of captured.
     pipes = pipes_table(plan).set_index("route")
     chosen = plan.retrofits.set_index("route")
     storage = plan.problem.routes.set_index("route").loc[chosen.index, "storage_cost_per_t"]
     whole = chosen["capture_cost_per_t"] + pipes["transport_cost_per_t"] + storage
-    yearly_mn = whole * chosen["nameplate_ktpa"] / 1000
+    yearly_mn = whole * chosen["captured_ktpa"] / 1000
     assert list(yearly_mn) == pytest.approx(list(chosen["cost_mn_pa"]), rel=1e-9)
 
 
