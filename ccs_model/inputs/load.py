@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
 from pathlib import Path, PurePath
 from types import MappingProxyType
 from typing import Any
@@ -354,6 +355,14 @@ def read_table(folder: Path, name: str, columns: Sequence[Column]) -> Table:
         raw = path.read_bytes()
     except OSError as error:
         raise FileError(f"{name}.csv: cannot be read: {error.strerror}") from error
+    table = _parsed(raw, name, tuple(columns))
+    # The columns are shared until one of the two frames is changed.
+    return replace(table, frame=table.frame.copy(deep=False))
+
+
+@lru_cache(maxsize=256)
+def _parsed(raw: bytes, name: str, columns: tuple[Column, ...]) -> Table:
+    """A table of the data folder; equal bytes are parsed once a process."""
     return table_of(csv_grid(raw, Source(f"{name}.csv"), columns), name, columns)
 
 

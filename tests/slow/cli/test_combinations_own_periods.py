@@ -11,4 +11,4 @@ from tests.integration.cli.combinations import FORMATS, Combination, check, comb
 
 @pytest.mark.parametrize("combination", combinations("own pipes", "periods"), ids=str)
 def test_combination(combination: Combination, tmp_path: Path) -> None:
-    check(combination, tmp_path, (*FORMATS, "parquet"))
+    check(combination, tmp_path, FORMATS)
