@@ -83,7 +83,7 @@ def _assumed_rows(name: str, table: pd.DataFrame) -> Iterator[Row]:
 
 
 def _line(name: str, group: pd.DataFrame, key: list[str], what: str, note: str, reference: str) -> dict[str, object]:
-    named = [" ".join(_sentence(row[each]) for each in key if _sentence(row[each])) for row in records(group)]
+    named = [" ".join(_sentence(row[each]) for each in key if _sentence(row[each])) for row in records(group[key])]
     return {
         "table": name,
         "rows": first_few(named, _MOST_NAMED),
