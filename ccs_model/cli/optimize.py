@@ -368,7 +368,7 @@ def _marginal(plan: Plan) -> str:
             least = "at least " if plan.problem.is_integer else ""
             text = (
                 f"Re-planned with {_mn(plan, each.added_mn)} more: {least}{each.abatement_kt:,.0f} kt more "
-                f"({len(each.entering)} plants enter, {len(each.leaving)} leave)."
+                f"(plants entering: {len(each.entering)}, leaving: {len(each.leaving)})."
             )
             lines.append(textwrap.fill(text, columns()))
     if bound := binding(plan):

@@ -273,7 +273,7 @@ def replans(plan: Plan) -> str:
     least = "at least " if plan.problem.is_integer else ""
     return " ".join(
         f"Re-planned with {rounded(each.added_mn)} {money(plan, '_mn')} more: {least}{rounded(each.abatement_kt)} kt "
-        f"more abatement; {len(each.entering)} plants enter and {len(each.leaving)} leave."
+        f"more abatement; plants entering: {len(each.entering)}, leaving: {len(each.leaving)}."
         for each in found
     )
 

@@ -16,7 +16,9 @@ from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip.clock import now, was_stopped
 from ccs_model.mip.grouped_milp import solve_program
 from ccs_model.mip.matrix import rounded_to_integrality
+from ccs_model.mip.network_lns import SubMip
 from ccs_model.mip.presolve import restricted
+from ccs_model.mip.search import SearchContext
 from ccs_model.model.names import BUILD
 from ccs_model.plan.decisions import BUILT, point_of
 from ccs_model.plan.plan import MarginalBudget, Replan
@@ -33,7 +35,8 @@ MARGINAL_BUDGET_GAP = 1e-4
 MARGINAL_BUDGET_NODES = 200
 # Shares of the budget added in a re-plan, and its effort as a share of that of a later stage.
 REPLAN_SHARES = (0.01, 0.1)
-_REPLAN_PART = 0.15
+_REPLAN_PART = 0.3
+_NEARBY = SubMip(gap_part=0.05, max_nodes=20, candidates=(20, 60), per_choice=1)
 
 
 def marginal_budget(
@@ -79,14 +82,18 @@ def marginal_budget(
     kept = again.with_retrofits_kept(chosen, more, later)
     if kept is None or was_stopped():
         return None
-    replans, best = [], kept
+    replans: list[Replan] = []
+    best = kept
     for share in REPLAN_SHARES if budget.limit > 0 else ():
         found = again.planned(best, share * budget.limit, _REPLAN_PART * later)
         if found is None or was_stopped():
             break
+        gained = max(again.value(found) - value, 0.0)
+        if problem.network is not None and replans and gained <= replans[-1].abatement_kt:
+            # Nothing is said of more money for which the search found no better plan.
+            break
         best = found
         entering, leaving = again.changes(chosen, best)
-        gained = max(again.value(best) - value, 0.0)
         replans.append(Replan(share * problem.budget_mn, gained, entering, leaving))
     entering, _ = again.changes(chosen, kept)
     added_mn = max(1.0, MARGINAL_BUDGET_SHARE * problem.budget_mn)
@@ -117,12 +124,17 @@ class _Again:
 
     def planned(self, start: Floats, more: float, effort: float) -> Floats | None:
         """The best point with `more` budget; None if none is found."""
-        return self._solved(self.matrix, self.outside & (start <= 0.5), start, more, effort)
+        without = self.outside & (start <= 0.5)
+        if self.problem.network is None:
+            return self._solved(self.matrix, without, start, more, effort)
+        # Retrofits, pipes and sites near those of the relaxation and of the plan; the whole model takes far longer.
+        matrix = replace(self.matrix, upper=np.where(without, 0.0, self.matrix.upper), row_upper=self._limits(more))
+        context = SearchContext(matrix, network_of(self.problem, matrix), self.options, now() + effort)
+        found = _NEARBY.solve(context, matrix.is_integer, start)
+        return found if found is not None and self.value(found) > self.value(start) else start
 
     def _solved(self, matrix: Matrix, without: Mask, start: Floats, more: float, effort: float) -> Floats | None:
-        limits = matrix.row_upper.copy()
-        limits[self.budget.row] += more
-        small = restricted(replace(matrix, row_upper=limits), np.flatnonzero(without))
+        small = restricted(replace(matrix, row_upper=self._limits(more)), np.flatnonzero(without))
         if not small.holds(start):
             return None
         highs = Highs(small.matrix, self.options)
@@ -140,6 +152,11 @@ class _Again:
             return None
         x = small.lifted(found.x)
         return x if self.value(x) > self.value(start) else start
+
+    def _limits(self, more: float) -> Floats:
+        limits = self.matrix.row_upper.copy()
+        limits[self.budget.row] += more
+        return limits
 
     def changes(self, before: Floats, after: Floats) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Plants with more, and with less, capture built in `after` than in `before`."""
