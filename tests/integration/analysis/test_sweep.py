@@ -81,6 +81,7 @@ def test_shards_and_another_number_of_processes_give_the_same_bytes(swept, scena
     assert bytes_of(tmp_path / "a") == bytes_of(swept.folder)
 
 
+@pytest.mark.slow
 def test_shards_in_one_folder_run_every_scenario_in_any_order(scenario, tmp_path):
     # Budgets of no money have the empty plan, so that a scenario takes no time. Shards 1, 3, 2 ran 1, 3 and nothing.
     grid, out = {"budget.total_mn": [0, 0.001, 0.002]}, tmp_path / "one"
@@ -94,6 +95,7 @@ def test_shards_in_one_folder_run_every_scenario_in_any_order(scenario, tmp_path
     assert answer_of(parts, tmp_path).code == 0
 
 
+@pytest.mark.slow
 def test_a_run_folder_with_other_files_is_listed_as_a_file_error(scenario, tmp_path):
     grid, out = {"budget.total_mn": [0, 0.001]}, tmp_path / "one"
     name = sweep(scenario, grid, out=out, shard=(1, 2), jobs=1).table["run"].iloc[1]

@@ -12,14 +12,10 @@ import pytest
 from tests.integration.cli.combinations import Combination, check
 
 SPREAD = (
-    Combination("max_abatement", "none", False, "periods", "integer", "own pipes"),
     Combination("max_abatement", "by_sector", False, "static", "continuous", "shared pipes"),
     Combination("min_cost", "by_province", True, "periods", "continuous", "own pipes"),
-    Combination("min_cost", "cumulative_avoided_kt", False, "periods", "continuous", "shared pipes"),
-    Combination("min_cost", "none", False, "periods", "integer", "own pipes"),
-    Combination("max_npv", "none", False, "static", "integer", "own pipes"),
-    Combination("max_npv", "share_of_avoided_min", False, "periods", "continuous", "own pipes"),
     Combination("max_net_benefit", "captured_ktpa", True, "periods", "integer", "own pipes"),
+    Combination("max_npv", "share_of_avoided_min", False, "periods", "continuous", "own pipes"),
 )
 
 
