@@ -23,9 +23,9 @@ from ccs_model.runs.folder_writer import MANIFEST
 _MANIFEST_BYTES = 10_000_000
 # Enough for the first bytes that identify a kind.
 _HEAD_BYTES = 4096
-# First names inside a run folder that belong to the run, besides those that its manifest lists.
 # First names of the files that an import replaces with --force.
 _IMPORTED = frozenset(("scenario.yaml", "steel.csv", "chemicals.csv", "data"))
+# First names inside a run folder that belong to the run, besides those that its manifest lists.
 _OF_RUN = frozenset((MANIFEST, "solver.log", "tables", "own"))
 
 

@@ -72,8 +72,9 @@ def converted(column: Column, cell: object, place: str, issues: list[Issue], fac
 
 def nearest_hint(word: str, known: Iterable[str], otherwise: str = "") -> str:
     """Hint that names the known word most similar to the given one; `otherwise` if none is similar."""
-    near = get_close_matches(word[:80], list(known), n=1)
-    return f"did you mean '{shown(near[0])}'?" if near else otherwise
+    by_case = {each.casefold(): each for each in known}
+    near = get_close_matches(word[:80].casefold(), list(by_case), n=1)
+    return f"did you mean '{shown(by_case[near[0]])}'?" if near else otherwise
 
 
 def as_seen(text: str) -> str:

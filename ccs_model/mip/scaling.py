@@ -57,7 +57,7 @@ def scaling_of(matrix: Matrix) -> Scaling:
 
 
 def in_units_of_flow(matrix: Matrix) -> Scaling:
-    """Return factors that count flows in a unit of which the widest arc carries about a hundred.
+    """Return factors that count flows in a unit such that the widest arc carries about a hundred.
 
     With capacities of 100,000, HiGHS takes the flow's coefficient in a cut for 0 and discards the cut, and finds none
     at all in a fixed-charge network. Rows that add up flows are counted in the same unit, so that their coefficients

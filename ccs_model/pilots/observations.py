@@ -17,8 +17,9 @@ from ccs_model.inputs.user_tables import SECTORS
 from ccs_model.pilots.sampling import log_normal_below, log_normal_between, mean
 from ccs_model.problem import Problem, build_problem
 from ccs_model.scenario import Scenario
+from ccs_model.scenario.sections import SHIPPED_PRESET
 
-REPORTED, LITERAL, INSTALLED = "pilot-reported", "pilot-literal", "pilot-installed"
+REPORTED, LITERAL = SHIPPED_PRESET, "pilot-literal"
 # Kinds of observation from which a parameter is drawn.
 DRAWN_FROM = "lognormal"
 

@@ -23,7 +23,6 @@ from ccs_model.paths import data_folder
 from ccs_model.pilots.calibrate import Fit, fit, held_out, zone_spread
 from ccs_model.pilots.estimate import BAND, DELTA, OTHER, PARAMETERS, PHI, Sample, band, priors_of, sample_of, variance
 from ccs_model.pilots.observations import (
-    INSTALLED,
     LITERAL,
     REPORTED,
     Observation,
@@ -39,7 +38,7 @@ from ccs_model.pilots.sampling import mean, weighted_quantiles
 from ccs_model.plan.merit_order import levelised_costs
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem, build_problem
-from ccs_model.problem.applied_calibration import SHIPPED
+from ccs_model.problem.applied_calibration import INSTALLED, SHIPPED
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.case import Case
 from ccs_model.solve.driver import solve

@@ -18,13 +18,13 @@ from ccs_model.inputs.csv_reader import path_of
 from ccs_model.paths import data_folder
 from ccs_model.problem.scenario_names import place_of
 from ccs_model.scenario import Scenario
-from ccs_model.scenario.sections import OwnTables
+from ccs_model.scenario.sections import SHIPPED_PRESET, OwnTables
 from ccs_model.scenario.yaml_document import contents
 
 SCHEMA = "ccs-model/calibration/2"
 SHIPPED = "pilots/calibration.json"
 DELIVERED, DEPLOYMENT, BOTH = "delivered_share", "deployment_share", "delivered_deployment_share"
-REPORTED, INSTALLED = "pilot-reported", "pilot-installed"
+INSTALLED = "pilot-installed"
 # The deployment share refers to one five-year plan.
 PLAN_YR = 5.0
 _LARGEST_BYTES = 5_000_000
@@ -102,7 +102,7 @@ def calibrated_by(scenario: Scenario, inputs: Inputs) -> Calibrated | None:
 
 def _beside(fits: Mapping[str, Any], preset: str) -> tuple[str, float]:
     """The preset to compare with, and its median; that of a file without it is the preset itself."""
-    other = REPORTED if preset == INSTALLED else INSTALLED
+    other = SHIPPED_PRESET if preset == INSTALLED else INSTALLED
     name = other if other in fits else preset
     try:
         return name, float(fits[name]["parameters"][DEPLOYMENT]["posterior"]["median"])

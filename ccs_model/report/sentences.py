@@ -282,7 +282,7 @@ BINDING = {
     CUMULATIVE_BUDGET: "cumulative budget to {}",
     PROVINCE_BUDGET: "province budget of {}",
     DEPLOYMENT: "deployment ceiling of {}",
-    YEARLY_RATE: "new retrofits in the period from {}",
+    YEARLY_RATE: "limit on new retrofits from {}",
     SITE_CAPACITY: "capacity of site {}",
 }
 """Limits that may bind beside the budget; what their index names is inserted."""

@@ -24,7 +24,7 @@ from ccs_model.model.names import BUDGET, CUMULATIVE_BUDGET, DEPLOYMENT, PROVINC
 from ccs_model.model.objective import OBJECTIVES, unit_of
 from ccs_model.model.terms import breakdown, cost_terms
 from ccs_model.plan.cost_sharing import Sharing, shares_table
-from ccs_model.plan.decisions import BUILT, Point, point_table
+from ccs_model.plan.decisions import Point, point_table
 from ccs_model.plan.money import cashflow_table
 from ccs_model.plan.owners import Owners, capital_table, tonnes_table
 from ccs_model.plan.plan import BindingLimit, MarginalBudget, Objective, Relaxation, Size
@@ -86,6 +86,8 @@ def budget_row(matrix: Matrix) -> BudgetRow | None:
     return BudgetRow(int(rows[0]), float(matrix.row_upper[rows[0]])) if len(rows) else None
 
 
+# Shadow price above which a limit binds.
+_BINDS = 1e-6
 # Limits that may bind beside the budget, in the order in which they are named.
 _LIMITS = (CUMULATIVE_BUDGET, PROVINCE_BUDGET, DEPLOYMENT, YEARLY_RATE, SITE_CAPACITY)
 
@@ -94,17 +96,12 @@ def binding_limits(matrix: Matrix, row_dual: Floats | None) -> tuple[BindingLimi
     """Return the limits beside the budget that bind in the LP relaxation, with their shadow prices."""
     if row_dual is None:
         return ()
-    return tuple(
-        BindingLimit(name, str(each), float(abs(row_dual[row])))
-        for name in _LIMITS
-        for row in matrix.rows_of(name)
-        if abs(row_dual[row]) > BUILT
-        for each in [_index_text(matrix.row_constraints[row][1])]
-    )
+    rows = [row for name in _LIMITS for row in matrix.rows_of(name) if abs(row_dual[row]) > _BINDS]
+    return tuple(BindingLimit(*_named(*matrix.row_constraints[row]), float(abs(row_dual[row]))) for row in rows)
 
 
-def _index_text(index: object) -> str:
-    return ", ".join(map(str, index)) if isinstance(index, tuple) else str(index)
+def _named(constraint: str, index: object) -> tuple[str, str]:
+    return constraint, ", ".join(map(str, index)) if isinstance(index, tuple) else str(index)
 
 
 @dataclass(frozen=True, eq=False)

@@ -78,7 +78,7 @@ class DirectedArcs:
     def split(self, x: Floats) -> Floats:
         """Return a point of the undirected model with the smaller of two opposite flows cancelled.
 
-        It may violate a limit of the larger sizes where flows were cancelled; the solver then repairs it.
+        Where flows are cancelled it may violate the least flow of a larger size, so that the caller must verify it.
         """
         opposite = np.minimum(x[self.forward_flow], x[self.reverse_flow])
         point = np.r_[x, np.zeros(len(self.reverse))]

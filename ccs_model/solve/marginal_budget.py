@@ -7,7 +7,7 @@ within the links searched. Each search starts from the best plan known and can o
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -78,8 +78,8 @@ def marginal_budget(
         sites = np.arange(len(links), len(links) + len(problem.sites))
         outside[network_of(problem, matrix).outside(np.r_[inside, sites])] = True
     again = _Again(problem, matrix, options, budget, outside)
-    more = max(1.0 / search.unit, MARGINAL_BUDGET_SHARE * budget.limit)
-    kept = again.with_retrofits_kept(chosen, more, later)
+    added_mn = max(1.0, MARGINAL_BUDGET_SHARE * problem.budget_mn)
+    kept = again.with_retrofits_kept(chosen, added_mn / search.unit, later)
     if kept is None or was_stopped():
         return None
     replans: list[Replan] = []
@@ -96,17 +96,18 @@ def marginal_budget(
         entering, leaving = again.changes(chosen, best)
         replans.append(Replan(share * problem.budget_mn, gained, entering, leaving))
     entering, _ = again.changes(chosen, kept)
-    added_mn = max(1.0, MARGINAL_BUDGET_SHARE * problem.budget_mn)
     return MarginalBudget(added_mn, max(again.value(kept) - value, 0.0), entering, replans=tuple(replans))
 
 
+@dataclass(frozen=True, eq=False)
 class _Again:
-    """Searches of one problem with a larger budget."""
+    """Searches of one problem with a larger budget; `outside` are columns of links that are not searched."""
 
-    def __init__(
-        self, problem: Problem, matrix: Matrix, options: SolverOptions, budget: BudgetRow, outside: Mask
-    ) -> None:
-        self.problem, self.matrix, self.options, self.budget, self.outside = problem, matrix, options, budget, outside
+    problem: Problem
+    matrix: Matrix
+    options: SolverOptions
+    budget: BudgetRow
+    outside: Mask
 
     def value(self, x: Floats) -> float:
         return float(self.matrix.costs[0] @ x)
@@ -175,7 +176,8 @@ def _slopes(
     """Slopes of a continuous plan: abatement of one million more, of the last million, and of re-plans."""
     matrix = search.matrix
     again = _Again(problem, matrix, highs.options, budget, np.zeros(len(chosen), dtype=bool))
-    step = min(1.0 / search.unit, budget.limit) or 1.0 / search.unit
+    step_mn = min(1.0, problem.budget_mn) or 1.0
+    step = step_mn / search.unit
     up = _optimum(highs, budget, budget.limit + step)
     if up is None:
         return None
@@ -187,9 +189,9 @@ def _slopes(
             gained = max(again.value(found) - value, 0.0)
             replans.append(Replan(share * problem.budget_mn, gained, *again.changes(chosen, found)))
     # A smaller budget may be infeasible with a target or a required plant; then only one slope exists.
-    last = None if budget.limit <= 0 or down is None else (value - again.value(down)) / (step * search.unit)
+    last = None if budget.limit <= 0 or down is None else (value - again.value(down)) / step_mn
     entering, _ = again.changes(chosen, up)
-    return MarginalBudget(step * search.unit, max(again.value(up) - value, 0.0), entering, last, tuple(replans))
+    return MarginalBudget(step_mn, max(again.value(up) - value, 0.0), entering, last, tuple(replans))
 
 
 def _optimum(highs: Highs, budget: BudgetRow, limit: float) -> Floats | None:

@@ -114,7 +114,7 @@ class Column:
     widest       text beyond this many letters wraps
     wide         the last column: its text reaches across the sheet and asks for no width of its own
     total        sum of the column in the row of totals: "live" (a formula) or "solved" (a number)
-    formula      template of every cell, of which the rows give the value
+    formula      template of every cell; the rows give its value
     """
 
     name: str
