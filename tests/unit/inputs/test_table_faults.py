@@ -10,6 +10,7 @@ import pytest
 
 from ccs_model.errors import BAD_INPUT, FileError, InputError, Issue
 from ccs_model.inputs import Inputs, load_inputs
+from ccs_model.inputs.cells import nearest_hint
 from ccs_model.paths import data_folder
 
 CHEMICALS, STEEL, PIPES = "plants/chemicals.csv", "plants/steel.csv", "transport/pipes.csv"
@@ -257,3 +258,10 @@ def test_the_fingerprint_of_a_table_is_that_of_its_bytes(folder: Path, edit: Edi
     edit(PIPES, "12-20 EUR", "12-21 EUR")
     changed = loaded(folder).sha256
     assert {name for name in changed if changed[name] != inputs.sha256[name]} == {"transport/pipes.csv"}
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"), [("SHANXI", "did you mean 'Shanxi'?"), ("hebai", "did you mean 'Hebei'?"), ("Q", "none of these")]
+)
+def test_the_nearest_name_is_found_whatever_its_case(word: str, hint: str) -> None:
+    assert nearest_hint(word, ["Anhui", "Hebei", "Shanxi"], "none of these") == hint

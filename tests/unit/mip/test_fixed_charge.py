@@ -12,7 +12,7 @@ import numpy as np
 import pyomo.environ as pyo
 import pytest
 
-from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
+from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions, fixed_charge, search
 from ccs_model.mip.fixed_charge import Construct, Extend, Prove, SlopeScaling
 from ccs_model.mip.matrix import residuals
 from ccs_model.mip.scaling import Scaling
@@ -134,6 +134,46 @@ def test_a_first_plan_holds_a_better_one_is_no_worse_and_the_search_is_proven(ma
     proven = Prove().run(context, result, every, "all")
     assert proven.status == "optimal" and proven.incumbent is not None
     assert context.value(proven.incumbent) == pytest.approx(best)
+
+
+def test_slope_scaling_reaches_the_last_power_within_its_effort(
+    matrix: Matrix, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context, x, clock = context_of(matrix), relaxed(matrix), [0.0]
+    for module in (fixed_charge, search):
+        monkeypatch.setattr(module, "now", lambda: clock[0])
+    attempt, charges = Highs.attempt, []
+
+    def one_unit(highs: Highs, *given: Any) -> Outcome:
+        clock[0] += 1.0
+        return attempt(highs, *given)
+
+    def noted(highs: Highs, row: int, column: int, value: float) -> None:
+        charges.append((clock[0], column, value / matrix.rows[row, column]))
+
+    monkeypatch.setattr(Highs, "attempt", one_unit)
+    monkeypatch.setattr(Highs, "set_coefficient", noted)
+    steps = SlopeScaling(n_rounds=22, step=0.05)
+    rounds = steps.run(replace(context, began=0.0, deadline=4.0), from_point(x)).trace
+    # With four units of effort the power is 0.05 in the first round and 1 in the last.
+    before = (x, *rounds)
+    assert {at for at, _, _ in charges} >= {0.0, 3.0}
+    for at, power in ((0, 0.05), (3, 1.0)):
+        for time_of, column, factor in charges:
+            if time_of == at and before[at][column] > 1e-6:
+                assert factor == pytest.approx(before[at][column] ** -power, rel=1e-9)
+
+
+def test_a_start_that_the_solver_does_not_take_over_is_kept(matrix: Matrix, monkeypatch: pytest.MonkeyPatch) -> None:
+    context = context_of(matrix)
+    best = Construct().run(context, SlopeScaling().run(context, from_point(relaxed(matrix))))
+    assert best.incumbent is not None and context.value(best.incumbent) > 0
+    nothing = Outcome("limit", 0.0, 99.0, np.zeros(len(matrix.lower)), None, None)
+    monkeypatch.setattr(fixed_charge, "outcome_with_integers_fixed", lambda *_: nothing)
+    every = np.arange(len(context.network.columns))
+    found = Prove().run(context, best, every, "all")
+    assert found.incumbent is not None and found.bound == 99.0
+    assert context.value(found.incumbent) == context.value(best.incumbent)
 
 
 def test_only_the_corridors_given_are_laid(matrix: Matrix) -> None:
