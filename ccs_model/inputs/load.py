@@ -37,7 +37,8 @@ from ccs_model.scenario.sections import DATA, TERRAIN, OwnTables
 SHIPPED = "shipped"
 _SITES, _CURVES = "storage/sites", "storage/site_costs"
 # Tables whose rows belong together by a column: the user's rows for a value replace all shipped rows for it.
-_GROUPED_BY = {_CURVES: "site"}
+# A grid factor of a later shipped year would otherwise follow the user's.
+_GROUPED_BY = {_CURVES: "site", "prices/grid_factors": "province"}
 # Rows that the model looks up by name: (table, column, required names; empty means every shipped row).
 _REQUIRED_ROWS = (
     ("streams/factors", "factor", ()),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PlainSerializer,
@@ -24,6 +27,7 @@ SHIPPED_INVENTORIES = ("steel", "chemicals")
 MORE_INVENTORIES = ("coal_chemicals",)
 # Sources with given capture costs, read from the folder that `data:` names.
 GIVEN_SOURCES = "sources"
+_YEAR = re.compile("[12][0-9]{3}")
 _UNWRITABLE = frozenset(("Cc", "Zl", "Zp"))  # Unicode categories that a workbook cell cannot hold
 
 
@@ -117,6 +121,16 @@ def by_key(values: dict[Any, Any]) -> dict[Any, Any]:
     return dict(sorted(values.items()))
 
 
+def years_as_numbers(values: Any) -> Any:
+    """Read quoted years as numbers, since JSON has no other keys; a year that occurs both ways stays an error."""
+    if not isinstance(values, Mapping):
+        return values
+    return {
+        int(key) if isinstance(key, str) and _YEAR.fullmatch(key) and int(key) not in values else key: value
+        for key, value in values.items()
+    }
+
+
 Line = Annotated[str, Field(min_length=1, max_length=120), AfterValidator(_one_line)]
 Paragraph = Annotated[str, AfterValidator(_paragraph)]
 # Names that no file can have are reported on opening the file.
@@ -124,10 +138,14 @@ FileName = Annotated[str, Field(min_length=1, max_length=1000)]
 TerrainName = Annotated[FileName, AfterValidator(terrain_file)]
 Inventories = Annotated[tuple[FileName, ...], Field(min_length=1), AfterValidator(_inventories)]
 Words = Annotated[tuple[Line, ...], AfterValidator(no_repeats)]
-MoneyByYear = Annotated[dict[int, Annotated[float, Field(ge=0)]], AfterValidator(by_key)]
+MoneyByYear = Annotated[
+    dict[int, Annotated[float, Field(ge=0)]], BeforeValidator(years_as_numbers), AfterValidator(by_key)
+]
 AmountByName = Annotated[dict[Line, Annotated[float, Field(ge=0)]], AfterValidator(by_key)]
 ShareByName = Annotated[dict[Line, Annotated[float, Field(ge=0, le=1)]], AfterValidator(by_key)]
-ShareByYear = Annotated[dict[int, Annotated[float, Field(ge=0, le=1)]], AfterValidator(by_key)]
+ShareByYear = Annotated[
+    dict[int, Annotated[float, Field(ge=0, le=1)]], BeforeValidator(years_as_numbers), AfterValidator(by_key)
+]
 
 
 def _static_or_years(value: Any, years: ValidatorFunctionWrapHandler) -> Any:

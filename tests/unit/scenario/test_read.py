@@ -113,6 +113,13 @@ def test_no_on_off_yes_and_times_stay_text() -> None:
     assert scenario.plants.provinces == ("NO", "on", "off", "yes")
 
 
+def test_quoted_years_are_years_unless_they_occur_twice() -> None:
+    policy = read_scenario(write(GOOD + 'policy: {carbon_price_per_t: {"2030": 80, 2026: 70}}\n')).policy
+    assert list(policy.carbon_price_per_t.items()) == [(2026, 70), (2030, 80)]
+    (found,) = issues(GOOD + 'policy: {carbon_price_per_t: {"2030": 80, 2030: 70}}\n')
+    assert "2030" in found.what
+
+
 def test_a_key_that_older_programs_take_for_a_truth_value() -> None:
     what = "on: some YAML programs read this key as true or false"
     assert issues(GOOD + "on: 1\n") == [Issue("s.yaml:4:1", what, "write 'on' in quotes")]
