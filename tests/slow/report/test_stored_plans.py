@@ -23,6 +23,8 @@ from tests.slow.report import store
 pytestmark = pytest.mark.office
 
 NAMES = tuple(store.stored())
+# China's workbook has the formulas of the others, in more rows; as written is enough for it.
+EDITED = tuple(name for name in NAMES if name != "china")
 LIVE: Mapping[str, float] = {"discount_rate": 0.05, "capex_factor": 1.2, "capture_deductible": 1.0}
 SAME_IN_THE_SCENARIO: Mapping[str, Any] = {
     "discount_rate": 0.05,
@@ -39,7 +41,7 @@ class Book:
     point: Point
     path: Path
     found: Workbook
-    found_edited: Workbook
+    found_edited: Workbook | None
     cells: list[tuple[str, str, str]]
 
 
@@ -51,10 +53,17 @@ def books(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Book]:
     changed = {
         name: edited(path, folder / f"{name}--edited.xlsx", LIVE, {"Carbon price": straight_prices(plans[name][0])})
         for name, path in paths.items()
+        if name in EDITED
     }
     found = recomputed([*paths.values(), *changed.values()], folder)
     return {
-        name: Book(*plans[name], path, found[name], found[changed[name].stem], list(formula_cells(path)))
+        name: Book(
+            *plans[name],
+            path,
+            found[name],
+            found[changed[name].stem] if name in changed else None,
+            list(formula_cells(path)),
+        )
         for name, path in paths.items()
     }
 
@@ -76,7 +85,7 @@ def test_two_programs_compute_what_was_written(books: Mapping[str, Book], name: 
         assert worst <= 1e-9
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EDITED)
 def test_at_edited_inputs_they_compute_what_the_engine_does(
     books: Mapping[str, Book], name: str, tmp_path: Path
 ) -> None:
@@ -84,6 +93,7 @@ def test_at_edited_inputs_they_compute_what_the_engine_does(
     again = recounted(book.plan, book.point, SAME_IN_THE_SCENARIO, LIVE["capex_factor"])
     expected = openpyxl.load_workbook(write_workbook(again, tmp_path / "again.xlsx"), data_only=True)
     cells = [each for each in book.cells if follows_the_money(each)]
+    assert book.found_edited is not None
     difference, worst = differences(cells, expected, book.found_edited)
     assert not difference, difference[:5]
     assert worst <= 1e-9
