@@ -117,6 +117,7 @@ def _override(result: Merged, table: Table, *, is_instead: bool) -> None:
     if table.frame.empty:
         return
     shipped_rows, key = _without_replaced_groups(result.frames[table.name], table), key_of(table.name, table.frame)
+    n_left_out = len(result.frames[table.name]) - len(shipped_rows)
     places = {named: place for place, named in enumerate(shipped_rows[key].itertuples(index=False, name=None))}
     order = [places.get(named, len(shipped_rows)) for named in table.frame[key].itertuples(index=False, name=None)]
     n_new = order.count(len(shipped_rows))
@@ -126,6 +127,8 @@ def _override(result: Merged, table: Table, *, is_instead: bool) -> None:
     rows = rows.sort_values("_order", kind="stable").drop(columns="_order")
     result.frames[table.name] = rows.reset_index(drop=True)
     message = f"{_counted(len(order) - n_new, 'row')} overridden" + (f", {n_new} added" if n_new else "")
+    if n_left_out:
+        message += f", {_counted(n_left_out, 'other row')} of the same {_GROUPED_BY[table.name]} left out"
     result.origins[table.name] += f" + {file} ({message})"
 
 

@@ -288,7 +288,9 @@ def test_grid_factors_of_a_province_replace_every_shipped_year(scenario, inputs,
     shipped = ours[ours["province"] != "Hebei"].drop(columns="line")
     assert rest.to_numpy().tolist() == shipped.to_numpy().tolist()
     assert theirs.iloc[-1]["province"] == "Atlantis"
-    origin = "shipped + my/prices/grid_factors.csv (1 row overridden, 1 added)"
+    origin = (
+        "shipped + my/prices/grid_factors.csv (1 row overridden, 1 added, 2 other rows of the same province left out)"
+    )
     assert loaded.origins["prices/grid_factors"] == origin
     others = [table for table in inputs.tables if table != "prices/grid_factors"]
     assert all(loaded[table].equals(inputs[table]) and loaded.origins[table] == "shipped" for table in others)

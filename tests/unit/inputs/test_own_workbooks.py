@@ -38,7 +38,9 @@ def test_a_sheet_says_the_same_as_a_csv(scenario, put, write_csv, title):
     path = put(**{title: FACTORS, "README": [["for people"]], "Sheet1": []})
     requested = scenario(data="my")
     by_sheet = load_inputs(requested)
-    assert by_sheet.origins["prices/grid_factors"] == (f"shipped + my/mine.xlsx:{title} (1 row overridden, 1 added)")
+    assert by_sheet.origins["prices/grid_factors"] == (
+        f"shipped + my/mine.xlsx:{title} (1 row overridden, 1 added, 2 other rows of the same province left out)"
+    )
     assert len(by_sheet.sha256["own:my/mine.xlsx"]) == 64
     path.unlink()
     write_csv(FACTORS, name="my/prices/grid_factors.csv")
