@@ -7,7 +7,6 @@ and shards that ran elsewhere can be merged. The table does not depend on the or
 
 from __future__ import annotations
 
-import contextlib
 import json
 import time
 from collections import Counter
@@ -46,8 +45,7 @@ from ccs_model.plan.cache_key import RunKey, run_key
 from ccs_model.plan.plan_json import csv_text, plain, records
 from ccs_model.problem import build_problem
 from ccs_model.report.workbook.plain_workbook import table_book
-from ccs_model.runs.folder_writer import remove_temporary_files, write_files
-from ccs_model.runs.run_lock import locked
+from ccs_model.runs.folder_writer import remove_leftovers, write_files
 from ccs_model.runs.run_writer import cached_manifest, run_files
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.variations import Changes, combinations
@@ -184,7 +182,7 @@ def sweep(
     # A share of the fixed list: a share of the waiting runs would change while other shards run.
     share = share_of([Job(name, task) for name, task in cases.tasks.items()], shard)
     mine = tuple(job for job in share if job.key in waiting)
-    runs.remove_leftovers(job.key for job in mine)
+    runs.remove_leftovers(job.key for job in share)
     clock, n_before, n_failed = time.monotonic(), 0, 0
     try:
         for ended in results_of(mine, ScenarioRuns(cases.inputs), n_processes=jobs, scheduler=scheduler):
@@ -315,13 +313,9 @@ class _Runs:
         return set(self._sha) - final
 
     def remove_leftovers(self, names: Iterable[str]) -> None:
-        """Remove temporary files of interrupted runs; runs of other shards may be in progress and are locked."""
-        for name in names:
-            if not any((self._folder / RUNS).glob(f".{name}.*")):
-                continue
-            run = self._folder / RUNS / name
-            with contextlib.suppress(FileError), locked(run):
-                remove_temporary_files(run)
+        """Remove what killed processes left beside runs; runs of other shards may be in progress and are locked."""
+        for name in names if any((self._folder / RUNS).glob(".*")) else ():
+            remove_leftovers(self._folder / RUNS / name)
 
     def keep(self, ended: Ended) -> None:
         """Write a run that has ended, or its failure, completely or not at all."""

@@ -7,6 +7,7 @@ a lock keeps other processes out. If that fails, the result is kept elsewhere an
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -22,6 +23,7 @@ from ccs_model.atomic_files import (
     has_files,
     remove_stale,
     rescue_folder,
+    shortened_name,
     stale_paths,
     sync_folder,
     temporary_name,
@@ -98,6 +100,13 @@ def validate_overwrite(folder: Path, force: bool) -> None:
         raise FileError(f"{folder}: already contains files; choose another --out, or use --force to replace a run")
     if not is_empty and not is_run:
         raise FileError(f"{folder}: contains files that are not a run; they are left unchanged")
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the lock and temporary files that a killed process left beside a folder, unless another process has it."""
+    if any(folder.parent.glob(f".{glob.escape(shortened_name(folder.name))}.*")):
+        with contextlib.suppress(FileError), locked(folder):
+            remove_temporary_files(folder)
 
 
 def remove_temporary_files(folder: Path) -> None:

@@ -16,7 +16,7 @@ from ccs_model.errors import CheckError, InfeasibleError
 from ccs_model.mip.clock import time_s
 from ccs_model.plan.cache_key import run_key
 from ccs_model.plan.plan import Plan
-from ccs_model.runs.folder_writer import validate_overwrite, write_locked
+from ccs_model.runs.folder_writer import remove_leftovers, validate_overwrite, write_locked
 from ccs_model.runs.run_lock import locked
 from ccs_model.runs.run_writer import cached_manifest, infeasible_files, run_files
 from ccs_model.scenario import Scenario
@@ -102,6 +102,7 @@ def optimize_to_folder(
     key = run_key(requested, inputs)
     folder = Path(out) if out is not None else Path("runs") / key.folder_name
     if not force and (manifest := cached_manifest(folder, key)) is not None:
+        remove_leftovers(folder)
         return _cached(folder, manifest)
     with locked(folder):
         # Another process may have finished the same run before it released the lock.
