@@ -80,7 +80,7 @@ class Combination:
             "objective": self.objective,
             **({"targets": targets} if targets else {}),
             **NETWORKS[self.network],
-            "solver": {"mip_gap": 0.05, "threads": 1},
+            "solver": {"mip_gap": 0.05, "threads": 1, "effort": "quick"},
         }
 
 
