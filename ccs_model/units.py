@@ -49,6 +49,7 @@ UNITS: tuple[Unit, ...] = (
     Unit("_tph", "t/h", "#,##0.0"),
     Unit("_mw", "MW", "#,##0.0"),
     Unit("_km", "km", "#,##0.0"),
+    Unit("_km2", "km2", "#,##0"),
     Unit("_mm", "mm", "#,##0"),
     Unit("_mpa", "MPa", "0.0"),
     Unit("_yr", "years", "0"),

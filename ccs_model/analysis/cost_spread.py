@@ -48,7 +48,7 @@ FACTORS: Mapping[str, tuple[str, ...]] = {
     ),
     "energy price and grid": ("heat_per_gj", "power_per_kwh", "grid_kg_per_kwh"),
     "distance": ("length_km",),
-    "storage": ("storage_cost_per_t",),
+    "storage": ("injection_cost_per_t", "storage_mn_pa"),
 }  # fmt: skip
 
 
@@ -97,7 +97,7 @@ class Formula:
         numbers = {
             **{name: options[name].to_numpy(float) for name in (
                 "reference_capex_per_tpa", "concentration_factor", "variable_om_per_t", "heat_gj_per_t",
-                "power_kwh_per_t", "length_km", "storage_cost_per_t", "lasting_share",
+                "power_kwh_per_t", "length_km", "injection_cost_per_t", "lasting_share",
             )},
             "output_ktpa": output,
             "designed_t_per_t": nameplate / lasting / output,
@@ -113,6 +113,7 @@ class Formula:
             "scale_exponent": _filled(known["scale_exponent"]),
             "recovery_share": problem.recovery(options["life_yr"]),
             "pipe_recovery_share": problem.recovery(options["pipe_life_yr"]),
+            "storage_mn_pa": (options["storage_capital_mn_pa"] + options["storage_om_mn_pa"]).to_numpy(float),
         }  # fmt: skip
         level = PriceLevel(
             problem.currency,
@@ -144,11 +145,12 @@ class Formula:
         pipe = (pipe_per_km + om_per_km) * n["length_km"] * 1000.0 / tonnes
         heat = n["heat_gj_per_t"] * n["heat_per_gj"]
         power = (n["power_kwh_per_t"] + pumps) * n["power_per_kwh"]
-        designed = capex * (n["recovery_share"] + n["fixed_om_share"]) + pipe
+        storage = n["storage_mn_pa"] * 1000.0 / tonnes
+        designed = capex * (n["recovery_share"] + n["fixed_om_share"]) + pipe + storage
         yearly = designed / self.delivered_share + n["variable_om_per_t"] + heat + power
         burnt = n["heat_gj_per_t"] * n["fuel_t_per_heat"]
         avoided = 1.0 - burnt - (n["power_kwh_per_t"] + pumps) * n["grid_kg_per_kwh"] / 1000.0
-        cost: Floats = (yearly + n["storage_cost_per_t"]) / avoided
+        cost: Floats = (yearly + n["injection_cost_per_t"]) / avoided
         return cost
 
 

@@ -27,7 +27,9 @@ from scipy.stats import norm, qmc
 from ccs_model._typing import Floats
 from ccs_model.errors import InputError, Issue
 from ccs_model.problem import Problem
+from ccs_model.problem.options import OWN_CAPEX
 from ccs_model.problem.scenario_names import place_of
+from ccs_model.problem.storage_sites import STORAGE_MONEY
 
 Quantile = Callable[[Floats, float, float, float], Floats]
 
@@ -146,8 +148,8 @@ class Draft:
     def problem(self) -> Problem:
         """The planned problem with all changes."""
         planned, routes = self.planned, self.tables["routes"]
-        if {"capture_capex_mn", "pipe_capex_mn"} & set(routes.changed):
-            routes.changed["capex_mn"] = routes["capture_capex_mn"] + routes["pipe_capex_mn"]
+        if set(OWN_CAPEX) & set(routes.changed):
+            routes.changed["capex_mn"] = np.sum([routes[name] for name in OWN_CAPEX], axis=0)
         tables: dict[str, Any] = {name: columns.table_with_changes() for name, columns in self.tables.items()}
         network, lines = planned.network, tables.pop("lines", None)
         if network is not None and lines is not network.lines:
@@ -243,7 +245,6 @@ def utilisation(draft: Draft, factor: float) -> None:
 
 
 _CAPTURE_OM = ("fixed_om_mn_pa", "variable_om_per_t")
-_SITE_MONEY = ("site_capex_mn", "site_om_mn_pa", "well_capex_mn", "well_om_mn_pa", "closure_mn", "storage_cost_per_t")
 # The order matters: utilisation multiplies the delivered share. Prices of power and the intensity of the grid count for
 # capture and for pumps; storage cost is that of sites and wells, and of the steps of a supply curve.
 UNCERTAIN_PARAMETERS: Mapping[str, ParameterChange] = {
@@ -262,7 +263,7 @@ UNCERTAIN_PARAMETERS: Mapping[str, ParameterChange] = {
     "social_cost": Scaling(accounts=("damage_per_t",)),
     "pipe_cost": pipe_cost,
     "storage_cost": Scaling(
-        {"routes": ("storage_cost_per_t",), "sites": _SITE_MONEY, "stores": ("variable_per_t",)}, costs=("storage",)
+        {"routes": STORAGE_MONEY, "sites": STORAGE_MONEY, "stores": ("variable_per_t",)}, costs=("storage",)
     ),
     "storage_capacity": storage_capacity,
     "delivered_share": delivered_share,

@@ -158,6 +158,8 @@ def _headline(plan: Plan) -> str:
             lines.append(f"{_gap(plan)}.")
         return "\n".join(lines)
     built = f"{_count(totals['n_retrofits'], 'retrofit')} at {_count(totals['n_plants_retrofitted'], 'plant')}"
+    from ccs_model.report.sentences import storage_band
+
     costs = (totals[f"{name}_cost_per_t"] for name in ("capture", "avoidance"))
     per_t = ["–" if each is None else f"{each:,.0f}" for each in costs]
     when = "In a representative year" if problem.is_static else f"By {problem.years[-1]}"
@@ -170,6 +172,7 @@ def _headline(plan: Plan) -> str:
         f"(on-site abatement {_share(totals['on_site_abatement_share'])}).",
         f"Capture cost {per_t[0]} {problem.currency} per t captured, without transport and storage; avoidance cost "
         f"{per_t[1]} {problem.currency} per t avoided, with them ({problem.currency} of {problem.price_year}).",
+        *filter(None, [storage_band(plan)]),
         *([] if plan.owners is None else [_npv(plan), _society(plan)]),
     ]
     return "\n".join([*lines, "", *(textwrap.fill(each, columns()) for each in sentences)])
@@ -198,7 +201,7 @@ def _society(plan: Plan) -> str:
 
 
 def _spent(plan: Plan) -> str:
-    """Return the capital cost; for a shared network also that of capture, pipes and storage."""
+    """Return the capital cost, and that of capture, pipes and storage."""
     from ccs_model.report.sentences import rounded_parts
 
     totals = plan.totals
@@ -206,8 +209,6 @@ def _spent(plan: Plan) -> str:
     granted = float(plan.funds.loc[plan.funds["kind"] == "grant", "spend_mn"].sum())
     spent += f" (grants {granted:,.0f})" if granted > 0 else ""
     spent += "" if plan.problem.is_static else _of_the_budget(plan)
-    if plan.problem.network is None:
-        return f"{spent}."
     parts = (("capture", "capture_capex_mn"), ("pipes", "pipe_capex_mn"), ("storage", "storage_capex_mn"))
     amounts = rounded_parts([float(totals[name] or 0.0) for _, name in parts])
     return f"{spent}: {', '.join(f'{what} {amount:,}' for (what, _), amount in zip(parts, amounts, strict=True))}."

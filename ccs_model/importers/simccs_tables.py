@@ -151,7 +151,7 @@ def _sinks(folder: SimccsFolder, places: Places, case: SimccsCase) -> pd.DataFra
         **{f"capacity_{level}_kt": sinks["capacity_kt"] for level in ("low", "mid", "high")},
         well_injectivity_ktpa=rate,
         n_wells_max=[math.ceil(most / each - 1e-9) for most, each in zip(yearly, rate, strict=True)],
-        storage_cost_per_t=cost.clip(lower=0.0),
+        injection_cost_per_t=cost.clip(lower=0.0),
         site_capex_mn=_capital(sinks["capital_mn"], sinks["fixed_om_mn_pa"], case),
         site_om_mn_pa=sinks["fixed_om_mn_pa"],
         well_capex_mn=_capital(well_capital, well_om, case),

@@ -35,10 +35,9 @@ from ccs_model.scenario import Scenario
 from ccs_model.scenario.sections import DATA, TERRAIN, OwnTables
 
 SHIPPED = "shipped"
-_SITES, _CURVES = "storage/sites", "storage/site_costs"
 # Tables whose rows belong together by a column: the user's rows for a value replace all shipped rows for it.
 # A grid factor of a later shipped year would otherwise follow the user's.
-_GROUPED_BY = {_CURVES: "site", "prices/grid_factors": "province"}
+_GROUPED_BY = {"storage/site_costs": "site", "prices/grid_factors": "province"}
 # Rows that the model looks up by name: (table, column, required names; empty means every shipped row).
 _REQUIRED_ROWS = (
     ("streams/factors", "factor", ()),
@@ -47,6 +46,8 @@ _REQUIRED_ROWS = (
     ("streams/utilisation", "province", ("all",)),
     ("technologies/heat_sources", "heat_source", ("coal_boiler",)),
     ("transport/limits", "limit", ()),
+    ("storage/factors", "factor", ()),
+    ("storage/reservoir_classes", "reservoir_class", ()),
 )
 
 
@@ -84,7 +85,6 @@ def merged(
     if terrain is not None:
         result.issues += _replace_terrain(result, terrain, folder, requested)
     result.issues += _missing_rows(result, shipped, folder)
-    _complete_curves(result)
     return result
 
 
@@ -142,23 +142,6 @@ def _without_replaced_groups(shipped_rows: pd.DataFrame, table: Table) -> pd.Dat
         [named in own_rows for named in shipped_rows[key].itertuples(index=False, name=None)], dtype=bool
     )
     return shipped_rows[~shipped_rows[group].isin(table.frame[group]) | is_overridden].reset_index(drop=True)
-
-
-def _complete_curves(result: Merged) -> None:
-    """Give every site without cost steps a single step at the cost of the site.
-
-    Shipped steps of a site that the user overrides are dropped, since the user's row has the cost.
-    """
-    sites, curves = result.frames[_SITES], result.frames[_CURVES]
-    own_sites = sites.loc[[source.is_own for source in sites["source"]], "site"]
-    is_shipped = np.array([not source.is_own for source in curves["source"]], dtype=bool)
-    curves = curves[~(is_shipped & (curves["site"].isin(own_sites) | ~curves["site"].isin(sites["site"])))]
-    bare = sites[~sites["site"].isin(curves["site"])]
-    if len(bare):
-        single = bare.assign(step=1.0, capacity_share=1.0)[list(curves.columns)]
-        curves = pd.concat([curves, single], ignore_index=True) if len(curves) else single
-        result.origins[_CURVES] += f" + single costs of {_counted(len(bare), 'site')}"
-    result.frames[_CURVES] = curves.reset_index(drop=True)
 
 
 def _drop_inventories(result: Merged, sectors: list[str]) -> None:

@@ -33,6 +33,8 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "transport/line_costs": ("link", "pipe"),
     "transport/terrain": ("lat_deg", "lon_deg"),
     "storage/site_costs": ("site", "step"),
+    "storage/well_rates": ("basin", "reservoir_class"),
+    "storage/class_costs": ("reservoir_class", "cost"),
     "costs/contingencies": ("contingency", "level"),
     "uncertainty/correlations": ("input", "other_input"),
     "finance/margins": ("product", "year"),
@@ -67,6 +69,16 @@ _NAMED_IN: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
     ("plants/captive_units", "plant", ("plants/steel", *_CHEMICALS), "is neither a steel plant nor a chemical plant"),
     ("storage/site_costs", "site", ("storage/sites",), "is not in storage/sites.csv"),
 )
+_ALL_IN = "storage_cost_per_t"
+_SEPARATE_COSTS = (
+    "site_capex_mn", "site_om_mn_pa", "monitoring_mn_pa", "closure_mn", "post_injection_mn", "well_capex_mn",
+    "well_om_mn_pa", "injection_cost_per_t",
+)  # fmt: skip
+_WELL_RATES = {
+    "storage/sites": ("well_injectivity_ktpa",),
+    "storage/reservoir_classes": ("well_ktpa", "well_cap_ktpa"),
+    "storage/well_rates": ("well_ktpa",),
+}
 # Largest plausible ratio between capacities of a plant; a wrong unit is a factor of a thousand.
 _MOST_RATIO = 20.0
 _IRON = ("bf_iron_ktpa", "dri_iron_ktpa")
@@ -235,6 +247,40 @@ def cost_curves_are_complete_and_increasing(frames: Frames) -> Iterator[Issue]:
                 yield Issue(at(row, "storage_cost_per_t"), what, "order the steps by cost")
 
 
+def sites_have_one_kind_of_cost(frames: Frames) -> Iterator[Issue]:
+    """A site has an all-in cost per tonne or separate costs, not both."""
+    sites = frames["storage/sites"]
+    steps = frames["storage/site_costs"].drop_duplicates("site").set_index("site")
+    for _, row in sites[sites[list(_SEPARATE_COSTS)].notna().any(axis=1)].iterrows():
+        has_cost, has_steps = pd.notna(row[_ALL_IN]), row["site"] in steps.index
+        if has_cost or has_steps:
+            given = ", ".join(name for name in _SEPARATE_COSTS if pd.notna(row[name]))
+            place = at(row, _ALL_IN) if has_cost else at(steps.loc[row["site"]], _ALL_IN)
+            yield Issue(
+                place,
+                f"site {row['site']} has an all-in cost per tonne and separate costs ({given}), expected one of them",
+                "move what is paid per tonne to injection_cost_per_t, or leave the separate columns empty",
+            )
+
+
+def classes_have_all_costs(frames: Frames) -> Iterator[Issue]:
+    """Every class of reservoirs has all separate costs."""
+    given = set(frames["storage/class_costs"][["reservoir_class", "cost"]].itertuples(index=False, name=None))
+    for name in frames["storage/reservoir_classes"]["reservoir_class"]:
+        for cost in _SEPARATE_COSTS:
+            if (name, cost) not in given:
+                yield Issue("storage/class_costs.csv", f"no row for {cost} of {name}", "add it; 0 is a cost, too")
+
+
+def wells_take_co2(frames: Frames) -> Iterator[Issue]:
+    """The rate of a well is above 0."""
+    for table, names in _WELL_RATES.items():
+        for name in names:
+            for _, row in frames[table][frames[table][name] == 0].iterrows():
+                hint = "leave it empty for the rate of the basin" if table == "storage/sites" else ""
+                yield Issue(at(row, name), "a well takes 0 kt/y, expected more than 0", hint)
+
+
 def gasifiers_and_urea_are_given(frames: Frames) -> Iterator[Issue]:
     """Ammonia plants have a urea share, and coal plants a gasifier."""
     for table in _CHEMICALS:
@@ -368,6 +414,9 @@ CHECKS: tuple[Callable[[Frames], Iterator[Issue]], ...] = (
     flue_gas_technologies_have_heat,
     streams_have_plain_names,
     cost_curves_are_complete_and_increasing,
+    sites_have_one_kind_of_cost,
+    classes_have_all_costs,
+    wells_take_co2,
     node_ids_are_unique,
     links_join_two_nodes,
     line_costs_belong_to_a_line,

@@ -243,6 +243,7 @@ BALANCE = _constraint("co2_in_equals_co2_out", "inflow equals outflow at every n
 ROAD_FROM_SOURCE = _constraint("only_what_is_captured_there_goes_by_road", "trucks carry only CO₂ of their own node")
 ROAD_TO_SITE = _constraint("what_comes_by_road_is_stored_there", "CO₂ that arrives by road is injected at that site")
 SOURCE_HAS_PIPE = _constraint("a_used_source_has_a_pipe", "valid inequality: a used source is connected")
+SOURCE_HAS_SITE = _constraint("a_used_source_has_an_open_site", "valid inequality: a used source has an open site")
 SITE_HAS_PIPE = _constraint("a_used_site_has_a_pipe", "valid inequality: an opened site is connected")
 
 SITE_OPENS_ONCE = _constraint("a_site_opens_once", "a site opens at most once")

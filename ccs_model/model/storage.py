@@ -15,6 +15,7 @@ import math
 from collections import defaultdict
 
 import numpy as np
+import pandas as pd
 import pyomo.environ as pyo
 
 from ccs_model.model.names import BUILD, CAPTURED
@@ -32,7 +33,7 @@ def add_sites(m: pyo.ConcreteModel, problem: Problem) -> None:
     here = [site for site in sites.index if site in network.node_of_site]
     stores = problem.stores[problem.stores["site"].isin(here)]
     is_integer = problem.is_integer
-    most_wells = {site: math.floor(float(sites.at[site, "n_wells_max"])) for site in here}
+    most_wells = {site: _useful_wells(sites, site, network.most_ktpa) for site in here}
     injectivity = {site: float(sites.at[site, "well_injectivity_ktpa"]) * problem.delivered_share for site in here}
     m.opened = pyo.Var(here, years, domain=pyo.Binary if is_integer else pyo.UnitInterval)
     m.wells = pyo.Var(
@@ -62,7 +63,7 @@ def add_sites(m: pyo.ConcreteModel, problem: Problem) -> None:
 
     @m.Constraint(here, years)
     def wells_need_an_open_site(m: pyo.ConcreteModel, site: str, year: int) -> object:
-        """Σ so far: wells ≤ largest number of wells × Σ so far: opened"""
+        """Σ so far: wells ≤ largest useful number of wells × Σ so far: opened"""
         terms: Terms = []
         for before in years[: years.index(year) + 1]:
             terms += [(1.0, m.wells[site, before]), (-float(most_wells[site]), m.opened[site, before])]
@@ -109,6 +110,12 @@ def add_sites(m: pyo.ConcreteModel, problem: Problem) -> None:
     def a_used_site_is_open(m: pyo.ConcreteModel, site: str, year: int) -> object:
         """Σ steps: injected ≤ capacity ÷ storage life × opened"""
         return linear_sum([*injected(site, year), (-static_room[site], m.opened[site, year])]) <= 0
+
+
+def _useful_wells(sites: pd.DataFrame, site: str, most_ktpa: float) -> int:
+    """Return the largest number of wells of a site that a plan can use: no more than all CO₂ needs."""
+    rate, most = float(sites.at[site, "well_injectivity_ktpa"]), math.floor(float(sites.at[site, "n_wells_max"]))
+    return most if rate <= 0 or math.isinf(most_ktpa) else min(most, math.ceil(most_ktpa / rate - 1e-9))
 
 
 def _or_none(amount: float) -> float | None:

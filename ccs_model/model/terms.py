@@ -72,6 +72,29 @@ def capex_mn(problem: Problem) -> dict[str, Floats]:
     return capex
 
 
+def salvage_mn(problem: Problem) -> dict[str, Floats]:
+    """Return the salvage value per unit of each asset variable, [id, start], million, discounted to the first year.
+
+    Capture units end with their plant; pipes, sites and wells have lives of their own, whoever builds them.
+    """
+    routes = problem.routes
+
+    def of(life_yr: pd.Series | Floats, *amounts: pd.Series | Floats) -> Floats:
+        return np.asarray(sum(amounts), dtype=float)[:, None] * problem.salvage_of(life_yr)
+
+    found = {
+        BUILD: routes["capture_capex_mn"].to_numpy(float)[:, None] * problem.salvage_share
+        + of(routes["pipe_life_yr"], routes["pipe_capex_mn"])
+        + of(routes["storage_life_yr"], routes["site_capex_mn"], routes["well_capex_mn"])
+    }
+    if problem.network is not None:
+        capex, sites = capex_mn(problem), problem.sites["life_yr"]
+        built = problem.network.lines["life_yr"].to_numpy(float)[problem.network.built]
+        found |= {name: of(built, capex[name]) for name in (PIPE, ADDED_CAPACITY)}
+        found |= {name: of(sites, capex[name]) for name in (OPENED, WELLS)}
+    return found
+
+
 def abatement_terms(problem: Problem) -> Mapping[str, Term]:
     """Return tonnes avoided over the horizon, kt: years of the period × tonnes a year."""
     years = problem.periods["n_years"].to_numpy(float)
@@ -107,13 +130,21 @@ def cost_terms(problem: Problem) -> Mapping[str, Term]:
     terms = {
         "capture_capex_mn": Term({BUILD: column("capture_capex_mn") * capital}),
         "pipe_capex_mn": Term({BUILD: column("pipe_capex_mn") * pipe_capital}),
-        "salvage_mn": Term({BUILD: -column("capex_mn") * problem.salvage_share}),
+        "salvage_mn": Term({name: -amount for name, amount in salvage_mn(problem).items()}),
         "capture_fixed_om_mn": Term({BUILD: column("fixed_om_mn_pa") * running_weight}),
         "pipe_fixed_om_mn": Term({BUILD: column("pipe_om_mn_pa") * running_weight}),
     }
     for name in problem.cost_per_t:
         terms[f"{name}_mn"] = Term({CAPTURED: problem.cost_mn_per_ktpa(name)})
-    if problem.network is not None:
+    if problem.network is None:
+        storage_capital = problem.capital_weight(routes["storage_life_yr"])
+        for name in ("site_capex_mn", "well_capex_mn"):
+            terms[name] = Term({BUILD: column(name) * storage_capital})
+        for name, yearly in STORAGE_YEARLY.items():
+            terms[name] = Term({BUILD: column(yearly) * running_weight})
+        for name in ("closure_mn", "post_injection_mn"):
+            terms[name] = Term({BUILD: np.broadcast_to(column(name) * closing(problem), storage_capital.shape)})
+    else:
         for name, term in _network_terms(problem).items():
             terms[name] = Term({**terms[name].on, **term.on}) if name in terms else term
     if problem.accounts.pays:
@@ -122,6 +153,17 @@ def cost_terms(problem: Problem) -> Mapping[str, Term]:
         price = {target.key: problem.shortfall_per_t / 1000.0 * _weight(problem, target) for target in problem.targets}
         terms["shortfall_mn"] = Term(on_shortfall=MappingProxyType(price))
     return terms
+
+
+# Yearly costs of sites and wells: term and column of problem.sites.
+STORAGE_YEARLY = {
+    "site_fixed_om_mn": "site_om_mn_pa", "monitoring_mn": "monitoring_mn_pa", "well_fixed_om_mn": "well_om_mn_pa",
+}  # fmt: skip
+
+
+def closing(problem: Problem) -> float:
+    """Return the weight of money paid when the horizon ends; none in a static year."""
+    return 0.0 if problem.is_static else problem.closing_discount
 
 
 def _network_terms(problem: Problem) -> dict[str, Term]:
@@ -133,31 +175,30 @@ def _network_terms(problem: Problem) -> dict[str, Term]:
     flow_weight = periods["flow_weight"].to_numpy(float)
     # Assets incur O&M from their construction on.
     from_start = np.cumsum(flow_weight[::-1])[::-1]
-    closing = 0.0 if problem.is_static else problem.closing_discount
 
     def column(table: pd.DataFrame, name: str) -> Floats:
         amounts: Floats = table[name].to_numpy(float)[:, None]
         return amounts
 
     pipe_capital, site_capital = problem.capital_weight(pipe_life_yr), problem.capital_weight(sites["life_yr"])
-    pipe_salvage, site_salvage = problem.salvage_of(pipe_life_yr), problem.salvage_of(sites["life_yr"])
     capex = {name: each[:, None] for name, each in capex_mn(problem).items() if name != BUILD}
     power = period_sums(problem.line_power_per_t * problem.discount, periods) / 1000.0
     return {
         "pipe_capex_mn": Term({name: capex[name] * pipe_capital for name in (PIPE, ADDED_CAPACITY)}),
         "site_capex_mn": Term({OPENED: capex[OPENED] * site_capital}),
         "well_capex_mn": Term({WELLS: capex[WELLS] * site_capital}),
-        "salvage_mn": Term(
-            {name: -capex[name] * pipe_salvage for name in (PIPE, ADDED_CAPACITY)}
-            | {name: -capex[name] * site_salvage for name in (OPENED, WELLS)}
-        ),
         "pipe_fixed_om_mn": Term({PIPE_FLOW: column(lines, "om_mn_per_ktpa") / problem.delivered_share * flow_weight}),
         "pipe_power_mn": Term({PIPE_FLOW: power}),
         "haul_mn": Term({PIPE_FLOW: column(lines, "haul_per_t") / 1000.0 * flow_weight}),
-        "site_fixed_om_mn": Term({OPENED: column(sites, "site_om_mn_pa") * from_start}),
-        "well_fixed_om_mn": Term({WELLS: column(sites, "well_om_mn_pa") * from_start}),
+        **{
+            name: Term({WELLS if name.startswith("well") else OPENED: column(sites, yearly) * from_start})
+            for name, yearly in STORAGE_YEARLY.items()
+        },
         "storage_mn": Term({INJECTED: column(stores, "variable_per_t") / 1000.0 * flow_weight}),
-        "closure_mn": Term({OPENED: np.broadcast_to(column(sites, "closure_mn") * closing, site_capital.shape)}),
+        **{
+            name: Term({OPENED: np.broadcast_to(column(sites, name) * closing(problem), site_capital.shape)})
+            for name in ("closure_mn", "post_injection_mn")
+        },
         "oil_revenue_mn": Term({PAID_FOR_OIL: -column(sites, "eor_revenue_per_t") / 1000.0 * flow_weight}),
     }
 

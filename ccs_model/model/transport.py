@@ -197,6 +197,14 @@ def _add_connections(m: pyo.ConcreteModel, problem: Problem) -> None:
             row += [(-1.0, m.pipe[line, before]) for line in to_build[node]]
         return linear_sum(row) <= 0
 
+    @m.Constraint(sorted(needs))
+    def a_used_source_has_an_open_site(m: pyo.ConcreteModel, plant: str, stream: str, year: int) -> object:
+        """Σ options of the stream: build ≤ Σ sites so far: opened"""
+        row: Terms = [(1.0, built) for _, built in needs[plant, stream, year]]
+        for before in years[: years.index(year) + 1]:
+            row += [(-1.0, m.opened[site, before]) for site in network.node_of_site]
+        return linear_sum(row) <= 0
+
     at_home = set(node_of.values())
     sites = [site for site in network.node_of_site if site not in free_at and site not in at_home]
 

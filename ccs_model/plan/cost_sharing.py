@@ -162,7 +162,9 @@ class Sharing:
         variable = np.zeros(len(sites))
         np.add.at(variable, at_site, stores["variable_per_t"].to_numpy(float) * point.decided[INJECTED][:, -1] / 1e3)
         opened, wells = (point.decided[name].sum(axis=1) for name in (OPENED, WELLS))
-        site_om = sites["site_om_mn_pa"].to_numpy(float) * opened + sites["well_om_mn_pa"].to_numpy(float) * wells
+        site_om = (
+            problem.storage_yearly_mn(sites, sites["life_yr"]) * opened + sites["well_om_mn_pa"].to_numpy(float) * wells
+        )
         oil = sites["eor_revenue_per_t"].to_numpy(float) * point.decided[PAID_FOR_OIL][:, -1] / 1e3
         length = network.links["length_km"].to_numpy(float)
         sent = np.maximum(point.captured_ktpa[self.routes, -1], 0.0)

@@ -68,8 +68,9 @@ def levelised_costs(problem: Problem) -> pd.DataFrame:
             "pipe_fixed_om_mn_pa": routes["pipe_om_mn_pa"],
             "pipe_power_mn_pa": captured_ktpa * last["pipe_power"] / 1000.0,
             "haul_mn_pa": 0.0,
-            "storage_capital_mn_pa": 0.0,
-            "storage_om_mn_pa": 0.0,
+            "storage_capital_mn_pa": (routes["site_capex_mn"] + routes["well_capex_mn"])
+            * problem.recovery(routes["storage_life_yr"]),
+            "storage_om_mn_pa": problem.storage_yearly_mn(routes, routes["storage_life_yr"]) + routes["well_om_mn_pa"],
             "storage_mn_pa": captured_ktpa * last["storage"] / 1000.0,
         }
     )

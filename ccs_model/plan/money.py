@@ -29,7 +29,7 @@ from ccs_model.model.names import (
     SPEND,
     WELLS,
 )
-from ccs_model.model.terms import capex_mn, fund_groups, paid_by_tonne
+from ccs_model.model.terms import STORAGE_YEARLY, capex_mn, fund_groups, paid_by_tonne, salvage_mn
 from ccs_model.plan.cost_sharing import Sharing, rows_to_one
 from ccs_model.plan.decisions import Point
 from ccs_model.problem import Problem
@@ -92,9 +92,24 @@ def _of_retrofits(point: Point) -> Iterator[Item]:
     for name, column in (("capture_fixed_om_mn", "fixed_om_mn_pa"), ("pipe_fixed_om_mn", "pipe_om_mn_pa")):
         yearly = routes[column].to_numpy(float)[:, None] * point.running
         yield Item(name, BUILD, every_year(problem, yearly))
+    if problem.network is None:
+        yield from _of_own_storage(point)
     captured = point.captured_ktpa[:, year_at(problem)]
     for name, per_t in problem.cost_per_t.items():
         yield Item(f"{name}_mn", CAPTURED, every_year(problem, captured * per_t / 1000.0))
+
+
+def _of_own_storage(point: Point) -> Iterator[Item]:
+    """Injection sites and wells of options with their own pipe."""
+    problem = point.problem
+    routes = problem.routes
+    for name in ("site_capex_mn", "well_capex_mn"):
+        yield Item(name, BUILD, capital_of(point, BUILD, routes[name].to_numpy(float), routes["storage_life_yr"]))
+    for name, column in STORAGE_YEARLY.items():
+        yield Item(name, BUILD, every_year(problem, routes[column].to_numpy(float)[:, None] * point.running))
+    for name in ("closure_mn", "post_injection_mn"):
+        due = routes[name].to_numpy(float) * point.build.sum(axis=1) * (not problem.is_static)
+        yield Item(name, BUILD, at_the_end(problem, due))
 
 
 def _of_network(point: Point) -> Iterator[Item]:
@@ -118,14 +133,13 @@ def _of_network(point: Point) -> Iterator[Item]:
     yield Item("haul_mn", PIPE_FLOW, by_use(lines, "haul_per_t", carried, 1e-3))
     yield Item("site_capex_mn", OPENED, capital_of(point, OPENED, capex[OPENED], sites["life_yr"]))
     yield Item("well_capex_mn", WELLS, capital_of(point, WELLS, capex[WELLS], sites["life_yr"]))
-    for name, variable, column in (
-        ("site_fixed_om_mn", OPENED, "site_om_mn_pa"),
-        ("well_fixed_om_mn", WELLS, "well_om_mn_pa"),
-    ):
+    for name, column in STORAGE_YEARLY.items():
+        variable = WELLS if name.startswith("well") else OPENED
         yield Item(name, variable, by_use(sites, column, np.cumsum(decided[variable], axis=1)))
     yield Item("storage_mn", INJECTED, by_use(stores, "variable_per_t", decided[INJECTED], 1e-3))
-    closure = sites["closure_mn"].to_numpy(float) * decided[OPENED].sum(axis=1)
-    yield Item("closure_mn", OPENED, at_the_end(problem, closure * (not problem.is_static)))
+    for name in ("closure_mn", "post_injection_mn"):
+        due = sites[name].to_numpy(float) * decided[OPENED].sum(axis=1) * (not problem.is_static)
+        yield Item(name, OPENED, at_the_end(problem, due))
     oil = by_use(sites, "eor_revenue_per_t", decided[PAID_FOR_OIL], -1e-3)
     yield Item("oil_revenue_mn", PAID_FOR_OIL, oil)
 
@@ -135,14 +149,8 @@ def _salvage(point: Point) -> Iterator[Item]:
     problem = point.problem
     if problem.is_static:
         return
-    left = {BUILD: problem.salvage_share}
-    if problem.network is not None:
-        built = problem.network.lines[problem.network.built]
-        left |= dict.fromkeys((PIPE, ADDED_CAPACITY), problem.salvage_of(built["life_yr"]))
-        left |= dict.fromkeys((OPENED, WELLS), problem.salvage_of(problem.sites["life_yr"]))
-    capex = capex_mn(problem)
-    for name, share in left.items():
-        amount = (capex[name][:, None] * share * point.decided[name]).sum(axis=1) / problem.closing_discount
+    for name, left in salvage_mn(problem).items():
+        amount = (left * point.decided[name]).sum(axis=1) / problem.closing_discount
         yield Item("salvage_mn", name, at_the_end(problem, -amount))
 
 

@@ -46,7 +46,8 @@ _FLOW_OF = {
     "capture_variable_om_mn": "capture_om_mn", "heat_mn": "energy_mn", "capture_power_mn": "energy_mn",
     "pipe_fixed_om_mn": "transport_om_mn", "pipe_power_mn": "transport_om_mn", "haul_mn": "transport_om_mn",
     "site_fixed_om_mn": "storage_om_mn", "well_fixed_om_mn": "storage_om_mn", "storage_mn": "storage_om_mn",
-    "closure_mn": "storage_om_mn", "oil_revenue_mn": "oil_mn", "paid_mn": "paid_mn", "salvage_mn": "salvage_mn",
+    "monitoring_mn": "storage_om_mn", "closure_mn": "storage_om_mn",
+    "post_injection_mn": "storage_om_mn", "oil_revenue_mn": "oil_mn", "paid_mn": "paid_mn", "salvage_mn": "salvage_mn",
 }  # fmt: skip
 _TAXED_YEARLY = (
     "capture_om_mn", "energy_mn", "transport_om_mn", "storage_om_mn", "oil_mn", "carbon_mn", "paid_mn", "interest_mn",
@@ -360,13 +361,27 @@ def _capital(owners: Owners) -> Iterator[tuple[str, float, Floats, Floats]]:
     built = build > 0
     for life, left in sorted({(float(a), float(b)) for a, b in pairs[built]}):
         here = built & (lives == life) & (remain == left)
-        for kind, column in ((CAPTURE, "capture_capex_mn"), (TRANSPORT, "pipe_capex_mn")):
-            capex = routes[column].to_numpy(float)[:, None] * build * here
-            yield kind, life, np.array(left), split(BUILD, capex)
-    if problem.network is not None:
-        yield from _shared(owners)
+        capex = routes["capture_capex_mn"].to_numpy(float)[:, None] * build * here
+        yield CAPTURE, life, np.array(left), split(BUILD, capex)
+    yield from _own_assets(owners) if problem.network is None else _shared(owners)
     if len(problem.accounts.allocations):
         yield GRANT, 1.0, np.array(0.0), -owners.grants_mn
+
+
+def _own_assets(owners: Owners) -> Iterator[tuple[str, float, Floats, Floats]]:
+    """The same of own pipes, and of own injection sites and wells."""
+    problem, build = owners.point.problem, owners.point.decided[BUILD]
+    routes = problem.routes
+    used = problem.horizon_end - np.array(problem.years, dtype=float)
+    storage = routes["site_capex_mn"] + routes["well_capex_mn"]
+    for kind, column, capex in (
+        (TRANSPORT, "pipe_life_yr", routes["pipe_capex_mn"]),
+        (STORAGE, "storage_life_yr", storage),
+    ):
+        lives = routes[column].to_numpy(float)
+        for life in sorted(set(lives[build.sum(axis=1) > 0].tolist())):
+            amount = (capex.to_numpy(float) * (lives == life))[:, None] * build
+            yield kind, life, np.clip(life - used, 0.0, life), owners.split(BUILD, amount)
 
 
 def _shared(owners: Owners) -> Iterator[tuple[str, float, Floats, Floats]]:

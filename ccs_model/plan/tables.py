@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ccs_model._typing import Floats
 from ccs_model.engineering.co2_transport import diameter_mm
 from ccs_model.engineering.streams import utilisation_share
 from ccs_model.mip import Matrix
@@ -15,6 +16,7 @@ from ccs_model.model.names import (
     ADDED_CAPACITY,
     CUMULATIVE_TARGET,
     FORWARD,
+    INJECTED,
     OBLIGATION_STORED,
     OPENED,
     PAID_FOR_OIL,
@@ -150,7 +152,7 @@ def retrofits_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
     booster_kt = problem.booster_power_t_per_t[at, -1] * captured
     if sharing is None:
         site, length, pipe_capex = routes["site"], routes["length_km"], routes["pipe_capex_mn"] * share
-        storage_capex = pd.Series(0.0, index=routes.index)
+        storage_capex = (routes["site_capex_mn"] + routes["well_capex_mn"]) * share
     else:
         booster_kt = booster_kt + sharing.power_co2_ktpa[at, -1] * part
         paid = sharing.by_route.reindex(routes["route"]).fillna(0.0).reset_index(drop=True)
@@ -236,9 +238,10 @@ def flows_table(point: Point) -> pd.DataFrame:
 
 
 def storage_table(point: Point) -> pd.DataFrame:
-    """Return one row a used site and period: injection, cumulative storage, post-horizon obligation, and wells.
+    """Return one row a used site and period: injection, cumulative storage, obligation, wells, investment and cost.
 
-    The last four columns are those of the sites of a shared network.
+    Yearly costs are those of `yearly_storage_mn`, per t injected in `storage_cost_per_t`. The oil revenue is that of
+    the sites of a shared network.
     """
     problem, decided, sites = point.problem, point.decided, point.problem.sites
     if problem.network is None:
@@ -264,17 +267,68 @@ def storage_table(point: Point) -> pd.DataFrame:
         stored_kt=stored[k, y],
         committed_kt=committed.to_numpy(float)[k],
         capacity_kt=of["capacity_kt"] * problem.max_fill_share,
-        storage_cost_per_t=of["storage_cost_per_t"],
+    )
+    drilled, spent = _wells_and_capital(point)
+    capital, fixed, paid = (each[k, y] for each in yearly_storage_mn(point))
+    cost, flow = capital + fixed + paid, injected[k, y]
+    wells = np.cumsum(drilled, axis=1)[k, y]
+    table = table.assign(
+        n_wells=wells,
+        wells_ktpa=wells * of["well_injectivity_ktpa"] * problem.delivered_share,
+        invested_mn=spent[k, y],
+        capital_mn_pa=capital,
+        fixed_om_mn_pa=fixed,
+        cost_mn_pa=cost,
+        storage_cost_per_t=np.divide(cost * 1000.0, flow, out=np.full(len(k), np.nan), where=flow > BUILT),
     )
     if problem.network is None:
         return table
-    wells = np.cumsum(decided[WELLS], axis=1)[k, y]
-    return table.assign(
-        n_wells=wells,
-        wells_ktpa=wells * of["well_injectivity_ktpa"] * problem.delivered_share,
-        invested_mn=of["site_capex_mn"] * decided[OPENED][k, y] + of["well_capex_mn"] * decided[WELLS][k, y],
-        oil_revenue_mn_pa=of["eor_revenue_per_t"] * decided[PAID_FOR_OIL][k, y] / 1000.0,
-    )
+    return table.assign(oil_revenue_mn_pa=of["eor_revenue_per_t"] * decided[PAID_FOR_OIL][k, y] / 1000.0)
+
+
+def _of_sites(point: Point, amount: Floats) -> Floats:
+    """[site, year] sum of amounts of options with their own storage [route, year]."""
+    sites = pd.Index(point.problem.sites["site"])
+    at = sites.get_indexer(point.problem.routes["site"])
+    total = np.zeros((len(sites), amount.shape[1]))
+    np.add.at(total, at[at >= 0], amount[at >= 0])
+    return total
+
+
+def _wells_and_capital(point: Point) -> tuple[Floats, Floats]:
+    """[site, start] wells drilled, and capital of sites and wells in million."""
+    problem, decided = point.problem, point.decided
+    if problem.network is None:
+        routes = problem.routes
+        capex = (routes["site_capex_mn"] + routes["well_capex_mn"]).to_numpy(float)
+        n_wells = routes["n_wells"].to_numpy(float)
+        return _of_sites(point, n_wells[:, None] * point.build), _of_sites(point, capex[:, None] * point.build)
+    site, well = (problem.sites[name].to_numpy(float)[:, None] for name in ("site_capex_mn", "well_capex_mn"))
+    return decided[WELLS], site * decided[OPENED] + well * decided[WELLS]
+
+
+def yearly_storage_mn(point: Point) -> tuple[Floats, Floats, Floats]:
+    """Return [site, year] the yearly cost of storage in million: capital recovery, fixed O&M, and cost per tonne paid.
+
+    Capital counts from its construction. O&M includes monitoring and what is set aside for closure and post-injection
+    care.
+    """
+    problem, decided, sites = point.problem, point.decided, point.problem.sites
+    _, spent = _wells_and_capital(point)
+    capital = np.cumsum(spent, axis=1) * problem.recovery(sites["life_yr"])[:, None]
+    if problem.network is None or problem.stores is None:
+        routes = problem.routes
+        yearly = problem.storage_yearly_mn(routes, routes["storage_life_yr"]) + routes["well_om_mn_pa"].to_numpy(float)
+        per_t = routes["injection_cost_per_t"].to_numpy(float)
+        paid = _of_sites(point, per_t[:, None] * point.captured_ktpa / 1000.0)
+        return capital, _of_sites(point, yearly[:, None] * point.running), paid
+    opened, wells = (np.cumsum(decided[name], axis=1) for name in (OPENED, WELLS))
+    fixed = problem.storage_yearly_mn(sites, sites["life_yr"])[:, None] * opened
+    fixed = fixed + sites["well_om_mn_pa"].to_numpy(float)[:, None] * wells
+    paid = np.zeros_like(fixed)
+    per_store = problem.stores["variable_per_t"].to_numpy(float)[:, None] * decided[INJECTED] / 1000.0
+    np.add.at(paid, pd.Index(sites["site"]).get_indexer(problem.stores["site"]), per_store)
+    return capital, fixed, paid
 
 
 def emissions_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
@@ -426,6 +480,7 @@ def targets_table(point: Point, price_per_t: Mapping[str, float]) -> pd.DataFram
 def plan_totals(
     problem: Problem,
     retrofits: pd.DataFrame,
+    storage: pd.DataFrame,
     by_year: pd.DataFrame,
     costs: Mapping[str, float],
     owners: Owners | None,
@@ -444,6 +499,7 @@ def plan_totals(
         float(retrofits[name].sum()) for name in ("cost_mn_pa", "captured_ktpa", "avoided_ktpa")
     )
     capture_mn = float(retrofits[list(CAPTURE_PARTS)].sum().sum())
+    stored = storage[storage["year"] == problem.years[-1]]
     return {
         "n_plants": len(problem.plants),
         "n_plants_retrofitted": int(retrofits["plant"].nunique()),
@@ -464,6 +520,7 @@ def plan_totals(
         "cost_mn_pa": yearly_mn,
         "capture_cost_per_t": _ratio(capture_mn * 1000.0, captured),
         "avoidance_cost_per_t": _ratio(yearly_mn * 1000.0, avoided),
+        "storage_cost_per_t": _ratio(float(stored["cost_mn_pa"].sum()) * 1000.0, float(stored["injected_ktpa"].sum())),
         "npv_mn": float(owners.npv_mn.sum()) if owners is not None else 0.0 - sum(costs.values()),
         "standalone_npv_mn": None if owners is None else float(owners.standalone_npv_mn.sum()),
         "owners_break_even_price_per_t": None if owners is None else _finite(owners.break_even_price_per_t),

@@ -88,7 +88,7 @@ def build_problem(scenario: Scenario, inputs: Inputs, *, keep_dominated: bool = 
     sites = sites_of(scenario, inputs, level)
     stores = None
     if scenario.transport.shared_trunklines:
-        sites, stores = stores_of(sites, inputs, level)
+        stores = stores_of(sites, inputs, level)
         linked = candidates[candidates["plant"].isin(set(options["plant"]))]
         network = network_of(scenario, inputs, level, options, linked, sites, delivered_share)
         validate_sites_reachable(scenario, inputs, network, linked, sites)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -47,6 +48,7 @@ class Network:
             largest_ktpa; an existing pipe or a road has a flow of up to free_ktpa. All have om_mn_per_ktpa (a year, per
             kt/y of flow), kwh_per_t, haul_per_t, life_yr
     node_of_plant, node_of_site     by id
+    most_ktpa       upper bound on the nameplate of any useful plan
     """
 
     nodes: pd.DataFrame
@@ -54,6 +56,7 @@ class Network:
     lines: pd.DataFrame
     node_of_plant: dict[str, str]
     node_of_site: dict[str, str]
+    most_ktpa: float = math.inf
 
     @property
     def built(self) -> Mask:

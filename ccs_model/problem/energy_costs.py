@@ -73,7 +73,7 @@ class Priced:
             "heat": heat * steam_per_gj,
             "capture_power": capture_kwh * power_per_kwh,
             "pipe_power": booster_kwh * power_per_kwh,
-            "storage": flat("storage_cost_per_t"),
+            "storage": flat("injection_cost_per_t"),
         }
 
 

@@ -124,14 +124,16 @@ def network_of(
     links = _measured(links, nodes, scenario, inputs)
     trucks = _truck_links(nodes, inputs, level) if scenario.transport.trucks else _no_links()
     sizes = pipe_sizes(inputs, level)
-    lines = _sized_lines(links, sizes, _bounds(links, nodes, options, sites, scenario, node_of, delivered_share))
+    most_ktpa = _most_ktpa(options, sites, scenario, delivered_share)
+    lines = _sized_lines(links, sizes, _bounds(links, nodes, options, sites, node_of, most_ktpa))
     lines = _with_least(_quoted(lines, links, inputs, level))
     lines = pd.concat([lines, _existing_lines(links, sizes), _trucked_lines(trucks)], ignore_index=True)
     lines = lines.sort_values("line", kind="stable").reset_index(drop=True)
     every = pd.concat([links, trucks], ignore_index=True).sort_values("link", kind="stable").reset_index(drop=True)
     every = _with_places(every, nodes)
     plant_nodes = {plant: node_of[plant] for plant in candidates["plant"]}
-    return Network(nodes.drop(columns="members"), every, lines, plant_nodes, {site: site for site in sites["site"]})
+    site_nodes = {site: site for site in sites["site"]}
+    return Network(nodes.drop(columns="members"), every, lines, plant_nodes, site_nodes, most_ktpa)
 
 
 def _within_radius(sites: pd.DataFrame, candidates: pd.DataFrame, inputs: Inputs, reach_km: float) -> pd.DataFrame:
@@ -349,9 +351,8 @@ def _bounds(
     nodes: pd.DataFrame,
     options: pd.DataFrame,
     sites: pd.DataFrame,
-    scenario: Scenario,
     node_of: dict[str, str],
-    delivered_share: float,
+    most_ktpa: float,
 ) -> Floats:
     """The most each link can carry (nameplate kt/y)."""
     # Shared units take the sum of their streams; measures alone send no CO₂.
@@ -359,7 +360,7 @@ def _bounds(
     per_stream = alone.groupby(["plant", "stream"])["nameplate_ktpa"].max()
     by_node = per_stream.groupby(per_stream.index.get_level_values(0).map(node_of)).sum()
     taking = sites.set_index("site")["injection_max_ktpa"].reindex(nodes.loc[nodes["kind"] == "site", "node"])
-    return flow_bounds(links, by_node, taking.astype(float), _most_ktpa(options, sites, scenario, delivered_share))
+    return flow_bounds(links, by_node, taking.astype(float), most_ktpa)
 
 
 def _most_ktpa(options: pd.DataFrame, sites: pd.DataFrame, scenario: Scenario, delivered_share: float) -> float:

@@ -35,6 +35,7 @@ from ccs_model.inputs import Inputs
 from ccs_model.problem.energy_costs import Priced, grid_factors
 from ccs_model.problem.link_costs import pipe_classes
 from ccs_model.problem.periods import calendar
+from ccs_model.problem.storage_sites import SITE_MONEY, WELL_MONEY, wells_for
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.fields import GIVEN_SOURCES
 
@@ -311,18 +312,26 @@ def shared_routes(options: pd.DataFrame) -> pd.DataFrame:
     routes = options.assign(
         straight_km=0.0,
         length_km=0.0,
-        storage_cost_per_t=0.0,
+        injection_cost_per_t=0.0,
         pipe="shared",
         n_lines=0.0,
         pipe_life_yr=options["life_yr"],
         pipe_capex_mn=0.0,
         pipe_om_mn_pa=0.0,
         booster_kwh_per_t=0.0,
+        n_wells=0.0,
+        **dict.fromkeys((*SITE_MONEY, *WELL_MONEY), 0.0),
+        storage_life_yr=options["life_yr"],
         capex_mn=options["capture_capex_mn"],
         site="",
     )
     routes.insert(0, "route", options["option"].astype(str))
     return routes.sort_values("route", kind="stable").reset_index(drop=True)
+
+
+# Capital of an option with its own pipe, injection site and wells.
+OWN_CAPEX = ("capture_capex_mn", "pipe_capex_mn", "site_capex_mn", "well_capex_mn")
+_OF_SITE = (*SITE_MONEY, *WELL_MONEY, "injection_cost_per_t", "well_injectivity_ktpa", "n_wells_max")
 
 
 def own_pipe_routes(
@@ -333,7 +342,7 @@ def own_pipe_routes(
     candidates: pd.DataFrame,
     sites: pd.DataFrame,
 ) -> pd.DataFrame:
-    """Return every option with its own pipe to each of its nearest sites."""
+    """Return every option with its own pipe to each of its nearest sites, its own wells and its own injection site."""
     plants = candidates.reset_index(drop=True)
     at_plant, at_site, straight_km = nearest_sites(
         plants["lat_deg"],
@@ -349,7 +358,8 @@ def own_pipe_routes(
             "site": sites["site"].to_numpy()[at_site],
             "straight_km": straight_km,
             "length_km": straight_km * scenario.transport.detour_factor,
-            "storage_cost_per_t": sites["storage_cost_per_t"].to_numpy()[at_site],
+            **{name: sites[name].to_numpy()[at_site] for name in _OF_SITE},
+            "storage_life_yr": sites["life_yr"].to_numpy()[at_site],
         }
     )
     # A measure alone sends no CO₂.
@@ -367,7 +377,12 @@ def own_pipe_routes(
     routes["pipe_capex_mn"] = per_m * routes["length_km"] * 1000.0 / 1e6
     routes["pipe_om_mn_pa"] = pipes["fixed_om_per_tph_km_pa"].to_numpy()[chosen] * flow * routes["length_km"] / 1e6
     routes["booster_kwh_per_t"] = pipes["power_kwh_per_t_km"].to_numpy()[chosen] * routes["length_km"]
-    routes["capex_mn"] = routes["capture_capex_mn"] + routes["pipe_capex_mn"]
+    routes["n_wells"] = wells_for(
+        routes["nameplate_ktpa"], routes.pop("well_injectivity_ktpa"), routes.pop("n_wells_max")
+    )
+    for name in WELL_MONEY:
+        routes[name] = routes[name] * routes["n_wells"]
+    routes["capex_mn"] = routes[list(OWN_CAPEX)].sum(axis=1)
     if silent.empty:
         return routes
     return pd.concat([routes, silent], ignore_index=True).sort_values("route", kind="stable").reset_index(drop=True)

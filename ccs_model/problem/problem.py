@@ -149,6 +149,16 @@ class Problem:
             return np.full(life.shape, requested)
         return capital_recovery_share(self.discount_rate, life)
 
+    def storage_yearly_mn(self, table: pd.DataFrame, life_yr: pd.Series) -> Floats:
+        """Return the yearly cost of an open site without its wells, million, as levelised costs count it.
+
+        O&M, monitoring, and what is set aside (sinking fund) for closure and post-injection care; a static year, which
+        has no end, sets nothing aside.
+        """
+        share = 0.0 if self.is_static else self.recovery(life_yr) - self.discount_rate
+        due = table["closure_mn"] + table["post_injection_mn"]
+        return np.asarray(table["site_om_mn_pa"] + table["monitoring_mn_pa"] + due * share, dtype=float)
+
     def salvage_of(self, life_yr: npt.ArrayLike) -> Floats:
         """Return [item, start] the salvage value of 1 of capex, discounted to the first year."""
         life = np.asarray(life_yr, dtype=float)[:, None]
@@ -157,7 +167,7 @@ class Problem:
 
     @cached_property
     def salvage_share(self) -> Floats:
-        """[route, start] salvage value per capex, discounted to the first year."""
+        """[route, start] salvage value per capex of a capture unit, discounted to the first year."""
         return self._salvage(self.unit_life_yr, self.unit_used_yr)
 
     def _salvage(self, life_yr: Floats, used_yr: Floats) -> Floats:

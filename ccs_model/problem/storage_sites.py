@@ -1,81 +1,118 @@
-"""Available sites: capacity case, and costs of sites, wells and injection.
+"""Available sites: capacity case, wells, and costs of sites, wells and injection.
 
-A site has either an all-in levelised cost per tonne, or separate capital of site and wells. storage/factors splits an
-all-in cost into capital of the site, capital of wells and O&M, so that budgets count pipes, wells and sites alike. A
-site that fills its first wells then costs per tonne what its table states. Cost increases along the supply curve
-(storage/site_costs) are paid per tonne and step.
+The capital of a site and of a well does not depend on the rate of a well. A site has one of three costs:
+
+    separate costs in its row      columns of storage/sites; an empty one is 0
+    an all-in cost per tonne       paid as a fee, by the steps of storage/site_costs if it has some; no capital
+    neither                        the costs of its class in storage/class_costs
+
+A site without a rate of its own takes that of its basin (storage/well_rates), at most the cap of its class; without a
+number of wells, as many as its area has room for.
 """
 
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from ccs_model._typing import Floats
 from ccs_model.economics.prices import PriceLevel
 from ccs_model.inputs import Inputs
 from ccs_model.scenario import Scenario
 
-_SEPARATE_COSTS = ("site_capex_mn", "site_om_mn_pa", "well_capex_mn", "well_om_mn_pa")
-_MONEY = (*_SEPARATE_COSTS, "closure_mn", "eor_revenue_per_t", "storage_cost_per_t")
+# Money of a site, whatever it takes in, and of each well; then the cost per tonne.
+SITE_MONEY = ("site_capex_mn", "site_om_mn_pa", "monitoring_mn_pa", "closure_mn", "post_injection_mn")
+WELL_MONEY = ("well_capex_mn", "well_om_mn_pa")
+STORAGE_MONEY = (*SITE_MONEY, *WELL_MONEY, "injection_cost_per_t")
+_ALL_IN = "storage_cost_per_t"
 
 
 def sites_of(scenario: Scenario, inputs: Inputs, level: PriceLevel) -> pd.DataFrame:
-    """Return the sites that the scenario allows, with its capacity case and in its money."""
+    """Return the sites that the scenario allows, with its capacity case, wells and costs in its money."""
     sites = inputs["storage/sites"].sort_values("site", kind="stable")
     if scenario.storage.sites:
         requested = scenario.storage.sites
         sites = sites[sites["site"].isin(requested) | sites["basin"].isin(requested)]
     sites = sites.reset_index(drop=True)
-    for name in _MONEY:
-        sites[name] = level.column(sites, name)
-    has_separate_costs = sites[["site_capex_mn", "well_capex_mn"]].notna().any(axis=1)
-    sites = sites.fillna(dict.fromkeys(_MONEY[:-1], 0.0))
-    return sites.assign(
+    is_offshore = sites["is_offshore"].astype(str).str.lower().isin(("yes", "true", "1", "offshore"))
+    under = np.where(is_offshore, "saline_offshore", "saline_onshore")
+    sites = sites.assign(
         capacity_kt=sites[f"capacity_{scenario.storage.capacity}_kt"],
-        injection_max_ktpa=sites["well_injectivity_ktpa"] * sites["n_wells_max"],
-        is_all_in=~has_separate_costs,
-        is_offshore=sites["is_offshore"].astype(str).str.lower().isin(("yes", "true", "1", "offshore")),
+        is_offshore=is_offshore,
+        reservoir_class=np.where(sites["kind"] == "saline", under, sites["kind"].astype(str)),
+        eor_revenue_per_t=level.column(sites, "eor_revenue_per_t").fillna(0.0),
         eor_max_ktpa=sites["eor_max_ktpa"].fillna(np.inf),
     )
+    sites = _with_costs(_with_wells(sites, inputs), inputs, level)
+    return sites.assign(
+        injection_max_ktpa=sites["well_injectivity_ktpa"] * sites["n_wells_max"],
+        life_yr=inputs["storage/factors"].set_index("factor").at["life_yr", "value"],
+    )
 
 
-def stores_of(sites: pd.DataFrame, inputs: Inputs, level: PriceLevel) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return sites with capital and O&M of site and wells, and the steps of their supply curves.
-
-    stores: store, site, capacity_kt, variable_per_t.
-    """
+def _with_wells(sites: pd.DataFrame, inputs: Inputs) -> pd.DataFrame:
+    """Sites with the rate of a well, kt/y, and the largest number of wells, where the table leaves them empty."""
+    classes = inputs["storage/reservoir_classes"].set_index("reservoir_class").reindex(sites["reservoir_class"])
+    by_basin = inputs["storage/well_rates"].set_index(["basin", "reservoir_class"])["well_ktpa"]
+    of_basin = by_basin.reindex(pd.MultiIndex.from_frame(sites[["basin", "reservoir_class"]])).to_numpy(float)
+    rate = np.where(np.isnan(of_basin), classes["well_ktpa"], of_basin)
     factors = inputs["storage/factors"].set_index("factor")["value"]
+    area_km2 = sites["area_km2"].fillna(factors["site_area_km2"])
+    by_area = np.floor(area_km2 * factors["wells_per_km2"] + 1e-9)
+    return sites.assign(
+        well_injectivity_ktpa=sites["well_injectivity_ktpa"].fillna(
+            pd.Series(np.minimum(rate, classes["well_cap_ktpa"].to_numpy(float)), index=sites.index)
+        ),
+        n_wells_max=sites["n_wells_max"].fillna(by_area),
+    )
+
+
+def _with_costs(sites: pd.DataFrame, inputs: Inputs, level: PriceLevel) -> pd.DataFrame:
+    """Sites with STORAGE_MONEY from their row, their all-in cost or their class, in the scenario's money."""
+    curve = inputs["storage/site_costs"]
+    classes = inputs["storage/class_costs"]
+    classes = classes.assign(amount=level.column(classes, "amount"))
+    by_class_and_cost = classes.set_index(["cost", "reservoir_class"])["amount"]
+    is_separate = sites[list(STORAGE_MONEY)].notna().any(axis=1)
+    is_all_in = ~is_separate & (sites[_ALL_IN].notna() | sites["site"].isin(curve["site"]))
+    by_class = ~is_separate & ~is_all_in
+    mean = (level.column(curve, _ALL_IN) * curve["capacity_share"]).groupby(curve["site"]).sum()
+    fee = level.column(sites, _ALL_IN).fillna(sites["site"].map(mean)).where(is_all_in, 0.0)
+    found = {}
+    for name in STORAGE_MONEY:
+        of_class = sites["reservoir_class"].map(by_class_and_cost.loc[name])
+        found[name] = level.column(sites, name).fillna(0.0).where(~by_class, of_class)
+    found["injection_cost_per_t"] = found["injection_cost_per_t"] + fee
+    return sites.assign(**found, is_all_in=is_all_in)
+
+
+def stores_of(sites: pd.DataFrame, inputs: Inputs, level: PriceLevel) -> pd.DataFrame:
+    """Return the steps of the sites' supply curves: store, site, capacity_kt, variable_per_t.
+
+    Without a curve of all-in costs, a site has one step.
+    """
     curve = inputs["storage/site_costs"]
     curve = curve[curve["site"].isin(sites["site"][sites["is_all_in"]])]
-    curve = curve.assign(storage_cost_per_t=level.column(curve, "storage_cost_per_t"))
+    curve = curve.assign(variable_per_t=level.column(curve, _ALL_IN))
     without = sites[~sites["site"].isin(curve["site"])]
-    single = pd.DataFrame(
-        {"site": without["site"], "step": 1, "capacity_share": 1.0, "storage_cost_per_t": without["storage_cost_per_t"]}
-    )
-    steps = pd.concat([curve[list(single)], single], ignore_index=True).sort_values(["site", "step"], kind="stable")
-    lowest = steps.groupby("site")["storage_cost_per_t"].min()
-    by_site = sites.set_index("site")
-    all_in = by_site["is_all_in"]
-    basis = lowest.reindex(by_site.index).where(all_in, 0.0)
-    recovery = factors["capital_recovery_share"]
-    per_site = basis * factors["site_capital_share"] * factors["wells_of_a_site"]
-    well_ktpa = by_site["well_injectivity_ktpa"]
-    split = {
-        "site_capex_mn": per_site * well_ktpa / 1e3 / recovery,
-        "well_capex_mn": basis * factors["well_capital_share"] * well_ktpa / 1e3 / recovery,
-        "well_om_mn_pa": basis * factors["well_om_share"] * well_ktpa / 1e3,
-    }
-    separate = by_site.assign(**{name: by_site[name].mask(all_in, amount) for name, amount in split.items()})
-    rest = steps["storage_cost_per_t"] - steps["site"].map(basis)
+    single = without[["site"]].assign(step=1, capacity_share=1.0, variable_per_t=without["injection_cost_per_t"])
+    steps = pd.concat([curve[list(single)], single], ignore_index=True)
     stores = pd.DataFrame(
         {
             "store": steps["site"] + " | " + steps["step"].astype(int).astype(str),
             "site": steps["site"],
-            "capacity_kt": steps["site"].map(by_site["capacity_kt"]) * steps["capacity_share"],
-            "variable_per_t": rest,
+            "capacity_kt": steps["site"].map(sites.set_index("site")["capacity_kt"]) * steps["capacity_share"],
+            "variable_per_t": steps["variable_per_t"],
         }
     )
-    return (
-        separate.assign(life_yr=factors["life_yr"]).reset_index(),
-        stores.sort_values("store", kind="stable").reset_index(drop=True),
+    return stores.sort_values("store", kind="stable").reset_index(drop=True)
+
+
+def wells_for(flow_ktpa: npt.ArrayLike, rate_ktpa: npt.ArrayLike, n_wells_max: npt.ArrayLike) -> Floats:
+    """Return the number of wells that a nameplate flow needs, at most those of the site."""
+    flow, rate, most = (np.asarray(each, dtype=float) for each in (flow_ktpa, rate_ktpa, n_wells_max))
+    needed = np.ceil(
+        np.divide(flow, rate, out=np.zeros(np.broadcast_shapes(flow.shape, rate.shape)), where=rate > 0) - 1e-9
     )
+    return np.minimum(np.maximum(needed, 1.0), np.floor(most))

@@ -5,9 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import pandas as pd
+
+from ccs_model.inputs.geography import are_in_china
 from ccs_model.mip.highs import gap_share
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.stored_run import StoredRun
+from ccs_model.problem import Problem
 from ccs_model.report.pipe_tables import pipe_links
 
 
@@ -86,6 +90,26 @@ class Band:
         if cost_per_t < self.low_per_t:
             return "below"
         return "above" if cost_per_t > self.high_per_t else "inside"
+
+
+@dataclass(frozen=True)
+class StorageBand(Band):
+    """The published national mean of the cost per tonne stored, with its range, in the money of a problem."""
+
+    central_per_t: float = math.nan
+    reference: str = ""
+
+
+def storage_band_of(problem: Problem) -> StorageBand | None:
+    """The published storage cost in China (pilots/anchors); None for a problem of another country."""
+    table = problem.inputs["pilots/anchors"]
+    table = table[(table["covers"] == "storage") & table["central_per_t"].notna()]
+    if table.empty or not are_in_china(pd.Series(problem.zones)).any():
+        return None
+    low, high, central = (
+        float(problem.price_level.column(table, f"{name}_per_t").iloc[0]) for name in ("low", "high", "central")
+    )
+    return StorageBand("storage", low, high, problem.currency, central, str(table["reference"].iloc[0]))
 
 
 STEEL = Band("steel plants", 348.0, 560.0)

@@ -11,7 +11,7 @@ from ccs_model.plan.decisions import BUILT
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.tables import not_eligible_table
 from ccs_model.problem import Problem
-from ccs_model.report.figures import Gap, gap_of
+from ccs_model.report.figures import Gap, gap_of, storage_band_of
 from ccs_model.report.workbook.cell_values import first_few
 from ccs_model.units import unit_text
 
@@ -100,12 +100,9 @@ def last_period(plan: Plan) -> str:
 def _investment(plan: Plan) -> str:
     """Investment in capture, pipelines and storage; for a static year also the annual cost."""
     totals = plan.totals
-    is_shared = plan.problem.network is not None
-    names = ["capture_capex_mn", "pipe_capex_mn", *(["storage_capex_mn"] if is_shared else [])]
-    capture, pipes, *storage = rounded_parts([float(totals[name] or 0.0) for name in names])
-    parts = f"capture {capture:,}, pipelines {pipes:,}"
-    if storage:
-        parts += f", storage sites and wells {storage[0]:,}"
+    names = ("capture_capex_mn", "pipe_capex_mn", "storage_capex_mn")
+    capture, pipes, storage = rounded_parts([float(totals[name] or 0.0) for name in names])
+    parts = f"capture {capture:,}, pipelines {pipes:,}, storage sites and wells {storage:,}"
     budget = "" if totals["budget_mn"] is None else f" of a budget of {rounded(totals['budget_mn'])}"
     investment = f"The investment is {rounded(totals['capex_mn'])} {money(plan, '_mn')}"
     if not plan.problem.is_static:
@@ -169,6 +166,19 @@ def society(totals: Mapping[str, Any], money: str, terms: Mapping[str, Any] | No
             "million."
         )
     return found
+
+
+def storage_band(plan: Plan) -> str:
+    """Cost of storage beside its published range in China; empty without storage, or for another country."""
+    cost, band = plan.totals["storage_cost_per_t"], storage_band_of(plan.problem)
+    if cost is None or band is None:
+        return ""
+    place = {"inside": "within"}.get(band.place(cost), band.place(cost))
+    return (
+        f"Storage costs {rounded(cost)} {money(plan, '_per_t')} stored, {place} the published range of "
+        f"{rounded(band.low_per_t)} to {rounded(band.high_per_t)} (national mean {rounded(band.central_per_t)}, "
+        f"{band.reference})."
+    )
 
 
 def nothing_built(plan: Plan) -> str:

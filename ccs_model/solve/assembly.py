@@ -135,6 +135,7 @@ def assembled(matrix: Matrix, chosen: Floats, point: Point, found: Residuals, re
     emissions = emissions_table(point, sharing)
     cashflow = cashflow_table(point)
     retrofits = retrofits_table(point, sharing)
+    storage = storage_table(point)
     requested_gap = problem.scenario.solver.mip_gap
     owners = None if problem.is_static else Owners.of(point, sharing)
     items = items_by_stakeholder(point, owners) if owners is not None else None
@@ -157,7 +158,7 @@ def assembled(matrix: Matrix, chosen: Floats, point: Point, found: Residuals, re
         "relaxation": record.relaxation,
         "marginal_budget": record.marginal_budget,
         "binding_limits": record.binding_limits,
-        "totals": MappingProxyType(plan_totals(problem, retrofits, by_year, costs, owners, social)),
+        "totals": MappingProxyType(plan_totals(problem, retrofits, storage, by_year, costs, owners, social)),
         "owners": owners.by_plant() if owners is not None else None,
         "owner_cashflow": owners.by_year() if owners is not None else None,
         "funds": funds_table(point),
@@ -172,7 +173,7 @@ def assembled(matrix: Matrix, chosen: Floats, point: Point, found: Residuals, re
         "retrofits": retrofits,
         "flows": flows_table(point),
         "vintages": pipe_vintages_table(point) if problem.network is not None else None,
-        "storage": storage_table(point),
+        "storage": storage,
         "emissions": emissions,
         "cashflow": cashflow,
         "zones": zones_table(emissions, problem),

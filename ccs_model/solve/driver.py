@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import TypeVar
 
 import numpy as np
+import pandas as pd
 import pyomo.environ as pyo
 
 from ccs_model._typing import Floats
@@ -287,7 +288,12 @@ def _break_ties(highs: Highs, chosen: Floats, maximise: bool, later: float, firs
 
 
 def _limit_to(highs: Highs, matrix: Matrix, chosen: Floats) -> None:
-    """On a shared network, tie-breaking may build less than the plan, but nothing else."""
-    for name in (BUILD, PIPE, OPENED, WELLS):
+    """On a shared network, tie-breaking may build less than the plan and drill wells later, but nothing else."""
+    for name in (BUILD, PIPE, OPENED):
         columns = matrix.columns_of(name)
         highs.set_bounds(columns, matrix.lower[columns], np.round(chosen[columns]))
+    wells = matrix.columns_of(WELLS)
+    # Columns of a site follow in the order of years.
+    at_site = pd.Series([matrix.columns[j].index[0] for j in wells], dtype=object)
+    so_far = pd.Series(np.round(chosen[wells])).groupby(at_site).cumsum()
+    highs.set_bounds(wells, matrix.lower[wells], np.minimum(so_far.to_numpy(float), matrix.upper[wells]))

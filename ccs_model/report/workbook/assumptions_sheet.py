@@ -24,7 +24,7 @@ def model_assumptions(problem: Problem) -> list[Row]:
     """The rows of assumptions.csv that apply to a problem, transport and storage first."""
     policy = problem.scenario.policy
     is_paid = policy.paid_per_captured_t > 0 or policy.paid_per_avoided_t > 0
-    names = ["own_pipelines", "levelised_storage"]
+    names = ["own_pipelines", "own_storage"]
     if problem.network is not None:
         names = ["cost_trends" if len(problem.inputs["transport/trends"]) else "size_classes"]
         names += ["candidate_links", "link_length", "shared_capacity"]

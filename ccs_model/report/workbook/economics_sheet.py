@@ -83,7 +83,8 @@ def _lives(problem: Problem, table: pd.DataFrame, routes: pd.DataFrame) -> dict[
     nothing = np.full(len(table), np.nan)
     if problem.network is None:
         of_pipes = routes["pipe_life_yr"].reindex(table["route"]).to_numpy(float)
-        return {"pipe": of_pipes, "storage": np.ones(len(table))}
+        of_storage = routes["storage_life_yr"].reindex(table["route"]).to_numpy(float)
+        return {"pipe": of_pipes, "storage": of_storage}
     built = problem.network.lines.loc[problem.network.built, "life_yr"].unique()
     sites = problem.sites["life_yr"].unique()
     return {
@@ -114,10 +115,7 @@ def _with_plants(plan: Plan, table: pd.DataFrame) -> pd.DataFrame:
 
 
 # What a plan with a shared network has besides: its part of what is shared.
-_SHARED_ONLY = (
-    "storage_capex_mn", "haul_mn_pa", "storage_capital_mn_pa", "storage_om_mn_pa", "storage_recovery_share",
-    "storage_life_yr", "solved_storage_capex_mn", "solved_haul_mn_pa", "solved_storage_om_mn_pa",
-)  # fmt: skip
+_SHARED_ONLY = ("haul_mn_pa", "solved_haul_mn_pa")
 _OF_ACCOUNTS = ("plant_n", "plant_npv_mn", "plant_break_even_per_t")
 _OF_RANGE = ("low_per_t", "high_per_t", "place")
 

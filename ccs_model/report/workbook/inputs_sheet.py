@@ -175,6 +175,7 @@ _WITH_MONEY = (
     "prices/fuels",
     "transport/pipes",
     "storage/sites",
+    "storage/class_costs",
 )
 # Tables that a shared network alone reads, with their section titles.
 _OF_NETWORK = (
@@ -183,7 +184,6 @@ _OF_NETWORK = (
     ("transport/hubs", "Hubs of the planner"),
     ("transport/links", "Links of the planner"),
     ("transport/line_costs", "Costs of single lines"),
-    ("storage/factors", "Split of an all-in storage cost"),
     ("storage/site_costs", "Supply curves of storage sites"),
 )
 _NETWORK_MONEY = ("transport/trends", "transport/trucks", "transport/line_costs", "storage/site_costs")
@@ -195,6 +195,10 @@ _AS_THEY_ARE = (
     ("streams/chemical_grades", "Streams of chemical plants"),
     ("transport/pipes", "Pipeline size classes"),
     ("transport/limits", "Transport limits"),
+    ("storage/reservoir_classes", "Rates of wells by class"),
+    ("storage/well_rates", "Rates of wells by basin"),
+    ("storage/class_costs", "Costs of sites and wells by class"),
+    ("storage/factors", "Area and life of storage sites"),
 )
 
 

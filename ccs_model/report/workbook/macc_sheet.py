@@ -39,8 +39,8 @@ def write_macc(sheet: Sheet, plan: Plan) -> None:
     )
     if plan.problem.network is not None:
         sheet.paragraph(
-            "Here every stream has its own pipeline to one of its nearest sites and pays the site's all-in cost per "
-            "tonne. The plan shares pipelines and sites; its cost for a stream (sheet Economics) differs and is "
+            "Here every stream has its own pipeline to one of its nearest sites, and its own injection site and "
+            "wells. The plan shares pipelines and sites; its cost for a stream (sheet Economics) differs and is "
             "lower for distant plants of a cluster.",
             "note",
         )

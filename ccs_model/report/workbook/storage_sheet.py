@@ -7,6 +7,8 @@ import pandas as pd
 
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
+from ccs_model.problem import Problem
+from ccs_model.problem.storage_sites import wells_for
 from ccs_model.report import sentences as words
 from ccs_model.report.workbook.columns import SOLVER, Column, table_columns
 from ccs_model.report.workbook.sheet import Page, Sheet
@@ -14,10 +16,9 @@ from ccs_model.report.workbook.sheet import Page, Sheet
 # A limit is reached when no more than this share of it is left.
 _REACHED_SHARE = 1e-6
 
-# Columns of storage.used with a shared network alone, and without one alone.
-_SHARED_ONLY = ("n_wells", "wells_ktpa")
+# Site flow at which the other candidates are compared.
+_COMPARED_KTPA = 3_000.0
 _TOTALS = {"site": "Total"}
-_OWN_ONLY = ("well_injectivity_ktpa", "injection_max_ktpa", "storage_cost_per_t")
 
 
 def write_storage(sheet: Sheet, plan: Plan) -> None:
@@ -31,26 +32,31 @@ def write_storage(sheet: Sheet, plan: Plan) -> None:
     sheet.title("Storage")
     sheet.paragraph(_about(plan))
     sheet.table(
-        table_columns("storage.used", _OWN_ONLY if shared else _SHARED_ONLY, capacity | injected),
+        table_columns("storage.used", headings=capacity | injected),
         records(used),
         main=True,
-        # With a shared network so much stands below that a head that comes again on each page would be wrong there.
-        frozen=0 if shared else 2,
+        # So much stands below that a head that comes again on each page would be wrong there.
         totals=_TOTALS,
         empty=empty,
     )
     _by_period(sheet, plan, used, empty)
-    if shared:
-        _costs(sheet, used, empty)
+    if beside := words.storage_band(plan):
+        sheet.paragraph(beside, "note")
+    _costs(sheet, used, empty)
     sheet.section("Other candidate sites")
     others = problem.sites[~problem.sites["site"].isin(plan.storage["site"])]
     reach = {
-        "storage_cost_per_t": "Storage, full cost" if shared else "Storage",
+        "storage_cost_per_t": "Storage at 3 Mt/y",
         "n_plants_in_reach": "In reach" if shared else "Candidates in reach",
     }
     sheet.table(
         table_columns("storage.others", headings=capacity | reach),
-        records(others.assign(n_plants_in_reach=_within_radius(plan, others))),
+        records(
+            others.assign(
+                n_plants_in_reach=_within_radius(plan, others),
+                storage_cost_per_t=_cost_at(problem, others, _COMPARED_KTPA),
+            )
+        ),
         empty="None: every candidate site is in use.",
         named="others",
     )
@@ -70,24 +76,27 @@ def _about(plan: Plan) -> str:
             f"scenario, within a storage life of {life_yr:g} years; stored is the total over that life. "
         )
     if problem.network is None:
-        return f"{text}Injection is limited by the injectivity of all wells."
+        return (
+            f"{text}Every retrofit with a pipe of its own has an injection site and wells of its own; the injectivity "
+            "of all wells of a site limits them together."
+        )
     return f"{text}Injection is limited by the wells drilled so far, and a site has a maximum number of wells."
 
 
 def _by_period(sheet: Sheet, plan: Plan, used: pd.DataFrame, empty: str) -> None:
-    """What is injected; with a shared network also the wells there are by then, and what is spent."""
+    """What is injected, the wells there are by then, and what is spent."""
     years = plan.problem.years
-    across = [("injected", "ktpa", "From")]
-    title = "Injection by period (annual mean)"
-    if plan.problem.network is not None:
-        across = [("injected", "ktpa", "Injected from"), ("n_wells", "", "Wells from")]
-        across.append(("invested", "mn", "Investment from"))
-        title = "By period: injection (annual mean), cumulative wells, investment in sites and wells"
+    across = [
+        ("injected", "ktpa", "Injected from"),
+        ("n_wells", "", "Wells from"),
+        ("invested", "mn", "Investment from"),
+    ]
+    title = "By period: injection (annual mean), cumulative wells, investment in sites and wells"
     names = {_across(what, year, unit): f"{text} {year}" for what, unit, text in across for year in years}
     sheet.section(title)
     sheet.table(
         [
-            *table_columns("storage.others")[: 2 if plan.problem.network is not None else 4],
+            *table_columns("storage.others")[:2],
             *(Column(name, SOLVER, label=text, total="solved") for name, text in names.items()),
         ],
         records(used),
@@ -100,10 +109,10 @@ def _by_period(sheet: Sheet, plan: Plan, used: pd.DataFrame, empty: str) -> None
 def _costs(sheet: Sheet, used: pd.DataFrame, empty: str) -> None:
     sheet.section("Cost of sites and wells")
     sheet.paragraph(
-        "Capital and maintenance of the site and of each well. An all-in cost per tonne is split by storage/factors; "
-        "a site that fills its first wells then has the cost per tonne of its table, a site with few wells a higher "
-        "one. Other cost is the additional cost per tonne of the site's cheapest supply-curve step. Payments of an "
-        "oil field are separate income and not part of any cost.",
+        "Capital of the site and of each well, whatever they take in. O&M includes monitoring and what is set aside "
+        "for closure and post-injection care. Other cost is paid per tonne: injection, or the all-in cost of a site "
+        "that gives no other, at the cheapest step of its supply curve. Payments of an oil field are separate income "
+        "and not part of any cost.",
         "note",
     )
     sheet.table("storage.costs", records(used), totals=_TOTALS, empty=empty, named="costs")
@@ -126,23 +135,22 @@ def _used(plan: Plan) -> pd.DataFrame:
         filled_share=filled_kt / end["capacity_kt"],
         limit=[_limit(periods, filled_kt[site]) for site, periods in by_site],
     )
-    used = _with_periods(plan, used, "injected", "ktpa")
-    if problem.network is None or problem.stores is None:
-        return used.reset_index(names="site")
-    used = _with_periods(plan, _with_periods(plan, used, "n_wells", ""), "invested", "mn")
-    om_mn = sites["site_om_mn_pa"] + sites["well_om_mn_pa"] * end["n_wells"]
-    invested = by_site["invested_mn"].sum()
-    capital_mn = invested * problem.recovery(sites["life_yr"])
+    for what, unit in (("injected", "ktpa"), ("n_wells", ""), ("invested", "mn")):
+        used = _with_periods(plan, used, what, unit)
     injected = end["injected_ktpa"]
+    variable = sites["injection_cost_per_t"]
+    if problem.stores is not None:
+        variable = problem.stores.groupby("site")["variable_per_t"].min().reindex(end.index)
     used = used.assign(
         n_wells=end["n_wells"],
         wells_ktpa=end["wells_ktpa"],
-        invested_mn=invested,
-        capital_mn_pa=capital_mn,
-        site_and_well_om_mn_pa=om_mn,
-        fixed_cost_per_t=(capital_mn + om_mn) * 1000.0 / injected.where(injected > 0, np.nan),
-        variable_per_t=problem.stores.groupby("site")["variable_per_t"].min().reindex(end.index),
-        oil_revenue_mn_pa=end["oil_revenue_mn_pa"],
+        storage_cost_per_t=end["storage_cost_per_t"],
+        invested_mn=by_site["invested_mn"].sum(),
+        capital_mn_pa=end["capital_mn_pa"],
+        site_and_well_om_mn_pa=end["fixed_om_mn_pa"],
+        fixed_cost_per_t=(end["capital_mn_pa"] + end["fixed_om_mn_pa"]) * 1000.0 / injected.where(injected > 0, np.nan),
+        variable_per_t=variable,
+        oil_revenue_mn_pa=end.get("oil_revenue_mn_pa", 0.0),
     )
     return used.reset_index(names="site")
 
@@ -166,6 +174,16 @@ def _limit(periods: pd.DataFrame, filled_kt: float) -> str:
     if filled_kt >= most * periods["capacity_kt"].iloc[-1]:
         full.append("the capacity")
     return "; ".join(full) or "none"
+
+
+def _cost_at(problem: Problem, sites: pd.DataFrame, flow_ktpa: float) -> pd.Series:
+    """Levelised cost per t of a site that takes a nameplate flow, or as much as its wells can, at full load."""
+    flow = np.minimum(flow_ktpa, sites["injection_max_ktpa"])
+    wells = wells_for(flow, sites["well_injectivity_ktpa"], sites["n_wells_max"])
+    capital = (sites["site_capex_mn"] + sites["well_capex_mn"] * wells) * problem.recovery(sites["life_yr"])
+    yearly = capital + problem.storage_yearly_mn(sites, sites["life_yr"]) + sites["well_om_mn_pa"] * wells
+    delivered = (flow * problem.delivered_share).where(flow > 0, np.nan)
+    return yearly * 1000.0 / delivered + sites["injection_cost_per_t"]
 
 
 def _within_radius(plan: Plan, sites: pd.DataFrame) -> pd.Series:

@@ -40,7 +40,7 @@ _COLOURS = ("#1F4FA3", "#1B6637", "#9C5700", "#5B2C83", "#37474F", "#5B8DB8", "#
 
 def live_figures(sheet: Sheet, plan: Plan) -> dict[str, Formula]:
     """Formulas of the key figures that other sheets hold the inputs of."""
-    blocks, totals = sheet.book.blocks, plan.totals
+    totals = plan.totals
     found = {"baseline_ktpa": "={plants!baseline_ktpa@total}"} if len(plan.problem.plants) else {}
     if len(plan.retrofits):
         for name in ("captured_ktpa", "on_site_abatement_ktpa", "avoided_ktpa"):
@@ -50,8 +50,7 @@ def live_figures(sheet: Sheet, plan: Plan) -> dict[str, Formula]:
             ("on_site_abatement_share", "on_site_abatement_ktpa"),
         ):
             found[share] = f"=IF({{@baseline_ktpa.value}}>0,{{@{amount}.value}}/{{@baseline_ktpa.value}},0)"
-        capex = ["capture_capex_mn", "pipe_capex_mn"]
-        capex += ["storage_capex_mn"] if "storage_capex_mn" in blocks["economics"].columns else []
+        capex = ["capture_capex_mn", "pipe_capex_mn", "storage_capex_mn"]
         found |= {name: f"={{economics!{name}@total}}" for name in capex}
         found["capex_mn"] = "=" + "+".join(f"{{@{name}.value}}" for name in capex)
         found["cost_mn_pa"] = "={economics!cost_mn_pa@total}"
@@ -176,10 +175,6 @@ _TOTALS_CLASS = {"n_plants": OBSERVED, "baseline_ktpa": CALCULATION, "budget_mn"
 
 # Room above a section, its title, the note, room, headings, and room below.
 _HEAD_ROWS = 6
-_STORAGE_MEANS = {
-    False: "levelised cost of the sites; not part of the budget",
-    True: "cost per tonne stored in addition to sites and wells",
-}
 
 
 def write_summary(sheet: Sheet, plan: Plan) -> None:
@@ -204,6 +199,8 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
         "note",
     )
     write_key_figures(sheet, plan, list(_key_figures(sheet, plan)))
+    if storage := words.storage_band(plan):
+        sheet.paragraph(storage, "note")
     sheet.jump(rest)
     sheet.section("Optimality gap")
     sheet.paragraph(words.status(plan))
@@ -225,7 +222,7 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
     sheet.table(zone_columns, records(zones), named="zones")
     sheet.paragraph(f"{statement(plan)} Sheet Calibration gives the evidence.", "note")
     meaning = {name: each["term"] for name, each in quantities().items()}
-    meaning["storage_mn"] = _STORAGE_MEANS[plan.problem.network is not None]
+    meaning["storage_mn"] = "cost per tonne stored in addition to sites and wells"
     over = "one year, annualised capital" if static else "discounted to the first year, over the horizon"
     sheet.section(f"Costs ({over})")
     _terms(sheet, plan.costs, "Sum of costs" if static else "Sum of discounted costs", meaning)
@@ -250,8 +247,6 @@ def _key_figures(sheet: Sheet, plan: Plan) -> Iterator[Row]:
     if plan.problem.is_static:
         meaning |= {name: each["static_total"] for name, each in quantities().items() if each["static_total"]}
     for name, value in plan.totals.items():
-        if name == "storage_capex_mn" and plan.problem.network is None:
-            continue
         if name in SOCIAL_TOTALS and value is None:
             continue
         kind = _TOTALS_CLASS.get(name, SOLVER)
@@ -276,9 +271,9 @@ def _if_known(share: float, name: str) -> Cell:
 
 
 def _by_year(plan: Plan) -> pd.DataFrame:
-    """plan.by_year; with shared pipelines also the investment in capture, pipelines and storage."""
+    """plan.by_year with the investment in capture, pipelines and storage."""
     by_year = plan.by_year
-    if plan.problem.network is None or plan.problem.is_static:
+    if plan.problem.is_static:
         return by_year
     spent = plan.cashflow.set_index("year").reindex(by_year["year"])
     parts = {

@@ -23,7 +23,7 @@ WITHOUT_UNIT = {
     "n_blast_furnaces", "n_wells_max", "readiness_level",
     "n_stages", "cop",
     "step", "price_index", "cny_per_unit", "scale_exponent", "gas_exponent", "cost_factor", "cost_multiplier", "detour",
-    "value", "low", "high", "retrofit_factor", "tasc_factor", "level", "aace_class",
+    "value", "low", "high", "amount", "retrofit_factor", "tasc_factor", "level", "aace_class",
     "mode", "sigma",
 }  # fmt: skip
 

@@ -1,17 +1,21 @@
-"""Sites under the sea, and what each site's capacity costs as it fills; a user's sites and steps laid over ours."""
+"""Storage sites: offshore basins, rates and numbers of wells, costs of site and well, and tables of users."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from ccs_model.economics.prices import PriceLevel
 from ccs_model.engineering.co2_transport import great_circle_km
 from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import Inputs, load_inputs
 from ccs_model.inputs.geography import km_outside_province, province_outlines
+from ccs_model.problem.storage_sites import sites_of, stores_of
+from ccs_model.scenario import Scenario
 
 SEVEN = {
     "Pearl River Mouth", "Beibu Gulf", "Yinggehai", "Qiongdongnan", "East China Sea Shelf", "South Yellow Sea",
@@ -22,7 +26,7 @@ SITE += "well_injectivity_ktpa,n_wells_max,storage_cost_per_t,currency,price_yea
 STEPS = "site,step,capacity_share,storage_cost_per_t,currency,price_year,reference,quality"
 
 
-def site(name: str, cost: float) -> str:
+def site(name: str, cost: float | str) -> str:
     return f"{name},Mine,Mine,Hebei,38,115,saline,1000,2000,3000,37,10,{cost},CNY,2024,OWN,assumed"
 
 
@@ -47,11 +51,6 @@ def issues(scenario) -> list[Issue]:
     with pytest.raises(InputError) as caught:
         load_inputs(scenario)
     return list(caught.value.issues)
-
-
-def curve(inputs: Inputs, name: str) -> list[tuple[float, float]]:
-    table = inputs["storage/site_costs"]
-    return list(table.loc[table["site"] == name, ["capacity_share", "storage_cost_per_t"]].itertuples(False, None))
 
 
 # Under the sea
@@ -100,13 +99,6 @@ def test_the_basins_of_the_pilot_scenarios_stay_on_land(inputs: Inputs) -> None:
     assert sites["is_offshore"].value_counts().to_dict() == {"no": 74, "yes": 17}
 
 
-def test_storing_at_sea_costs_twice_the_mean_of_the_steps_on_land(inputs: Inputs, offshore: pd.DataFrame) -> None:
-    steps = inputs["storage/cost_steps"].query("kind == 'saline'")
-    mean = np.average(steps["storage_cost_per_t"], weights=steps["capacity_kt"])
-    assert mean == pytest.approx(3.294, abs=0.001)
-    assert offshore["storage_cost_per_t"].to_numpy() == pytest.approx(2 * mean, abs=0.005)
-
-
 def test_the_coast_has_a_site_in_reach(inputs: Inputs) -> None:
     # Zhanjiang, Fangchenggang, Fuzhou, Zhangzhou, Dongfang and Yantai: 490 to 770 km from a site on land, but Yantai.
     lat = np.array([21.06, 21.69, 25.96, 24.47, 19.07, 37.05])
@@ -117,63 +109,123 @@ def test_the_coast_has_a_site_in_reach(inputs: Inputs) -> None:
     assert (far.min(axis=1) < 260).all()
 
 
-# The cost curve of a site
+# Wells and costs of a site
+
+SEPARATE = {
+    "site_capex_mn", "well_capex_mn", "site_om_mn_pa", "well_om_mn_pa", "monitoring_mn_pa", "closure_mn",
+    "post_injection_mn", "injection_cost_per_t",
+}  # fmt: skip
 
 
-def test_every_site_has_a_curve_that_sums_to_one(inputs: Inputs) -> None:
-    curves = inputs["storage/site_costs"]
-    assert set(curves["site"]) == set(inputs["storage/sites"]["site"])
-    assert (curves.groupby("site")["capacity_share"].sum() - 1).abs().max() < 1e-6
-    n_steps = curves.groupby("site").size()
-    assert n_steps.max() == 5
-    assert n_steps[["qaidam", "chuxiong"]].tolist() == [2, 3]  # no more steps are published there
-
-
-def test_the_mean_of_a_curve_is_the_cost_of_the_site(inputs: Inputs) -> None:
-    curves, sites = inputs["storage/site_costs"], inputs["storage/sites"].set_index("site")["storage_cost_per_t"]
-    means = (curves["capacity_share"] * curves["storage_cost_per_t"]).groupby(curves["site"]).sum()
-    assert (means - sites.reindex(means.index)).abs().max() < 0.0051  # sites.csv has two decimals
+@pytest.fixture(scope="module")
+def sites(inputs: Inputs, small: Callable[..., Scenario]) -> pd.DataFrame:
+    """The shipped sites in CNY of 2024, by id."""
+    return sites_of(small({"storage.sites": []}), inputs, PriceLevel.of("CNY", 2024, inputs)).set_index("site")
 
 
 @pytest.mark.parametrize(
-    ("name", "province"), [("huanghua", "Hebei"), ("qinshui", "Shanxi"), ("ordos_1", "Shaanxi"), ("gaoyou", "Jiangsu")]
+    ("site", "rate_ktpa", "n_wells"),
+    [
+        ("jinxian_sag", 400, 117),  # capped; 751 pixels of 25 km2 over five sites, 50 wells in 1,600 km2
+        ("qinshui", 100, 359),  # 460 pixels
+        ("ordos_1", 100, 181),  # 5,578 pixels over 24 sites
+        ("sichuan_west", 11.4, 1_535),
+        ("dongpu", 400, 50),  # no area known: one block of 40 km by 40 km
+        ("chuxiong", 86, 50),  # no rate known either
+        ("huizhou_sag", 500, 1_570),
+        ("sichuan_gas", 86, 50),
+    ],
 )
-def test_a_curve_is_the_steps_of_the_province_in_five(inputs: Inputs, name: str, province: str) -> None:
-    steps = inputs["storage/cost_steps"].query("kind == 'saline' and province == @province")
-    steps = steps.sort_values("storage_cost_per_t")
-    filled = np.r_[0, steps["capacity_kt"].cumsum()]
-    paid = np.r_[0, (steps["capacity_kt"] * steps["storage_cost_per_t"]).cumsum()]
-    fifths = np.interp(np.linspace(0, filled[-1], 6), filled, paid)
-    expected = np.diff(fifths) / (filled[-1] / 5)
-    assert [share for share, _ in curve(inputs, name)] == [0.2] * 5
-    assert [cost for _, cost in curve(inputs, name)] == pytest.approx(expected.tolist(), abs=1e-4)
+def test_a_well_takes_the_rate_of_its_basin_up_to_a_cap_and_wells_follow_the_area(
+    sites: pd.DataFrame, site: str, rate_ktpa: float, n_wells: int
+) -> None:
+    assert sites.at[site, "well_injectivity_ktpa"] == rate_ktpa
+    assert sites.at[site, "n_wells_max"] == n_wells
 
 
-def test_a_site_of_ones_own_lies_on_land_and_costs_what_it_says(scenario, lay) -> None:
-    lay(sites=[SITE, site("mine", 30)])
-    loaded = load_inputs(scenario(data="my"))
-    assert loaded["storage/sites"].set_index("site").at["mine", "is_offshore"] == "no"
-    assert curve(loaded, "mine") == [(1, 30)]
-    assert loaded.origins["storage/site_costs"] == "shipped + single costs of 1 site"
-    assert len(curve(loaded, "qinshui")) == 5
+def test_capital_of_a_site_and_of_a_well_is_the_same_whatever_the_rate(sites: pd.DataFrame) -> None:
+    onshore = sites[sites["reservoir_class"] == "saline_onshore"]
+    # 28.3 million USD of 2008 and 8.3 million CNY of 2010.
+    assert onshore["site_capex_mn"].to_numpy() == pytest.approx(28.3 * 121.2 / 83.19 * 7.1957)
+    assert onshore["well_capex_mn"].to_numpy() == pytest.approx(8.3 * 103.44 / 78.06)
+    offshore = sites[sites["reservoir_class"] == "saline_offshore"]
+    for name in SEPARATE - {"injection_cost_per_t"}:
+        assert offshore[name].to_numpy() == pytest.approx(4 * onshore[name].iloc[0], rel=2e-3), name
 
 
-def test_our_steps_do_not_outlive_our_site(scenario, lay, tmp_path) -> None:
-    lay(sites=[SITE, site("qinshui", 30)])
-    loaded = load_inputs(scenario(data="my"))
-    assert curve(loaded, "qinshui") == [(1, 30)]
-    assert len(curve(loaded, "huanghua")) == 5
-    (tmp_path / "my" / "instead.txt").write_text("storage/sites\n", encoding="utf-8")
-    assert load_inputs(scenario(data="my"))["storage/site_costs"]["site"].tolist() == ["qinshui"]
+def test_a_million_tonnes_a_year_cost_twice_as_much_per_tonne_as_three(sites: pd.DataFrame) -> None:
+    # Smith 2021, 13 reservoirs: 16.47 USD/t at 1 Mt/y and 8.0 at 3.2 Mt/y, a ratio of 2.06.
+    def per_t(site: str, flow_mt: float) -> float:
+        row = sites.loc[site]
+        wells = np.ceil(flow_mt * 1_000 / row["well_injectivity_ktpa"])
+        capital = row["site_capex_mn"] + wells * row["well_capex_mn"]
+        recovery = 0.08 / (1 - 1.08**-30)
+        due = (row["closure_mn"] + row["post_injection_mn"]) * (recovery - 0.08)
+        fixed = row["site_om_mn_pa"] + row["monitoring_mn_pa"] + wells * row["well_om_mn_pa"] + due
+        return float((capital * recovery + fixed) / flow_mt + row["injection_cost_per_t"])
+
+    assert per_t("qinshui", 1) / per_t("qinshui", 3) == pytest.approx(2.06, abs=0.15)
+    assert per_t("jinxian_sag", 1) / per_t("jinxian_sag", 3) == pytest.approx(2.06, abs=0.7)
+    # An et al. 2025, national mean 35 (21 to 60) CNY/t.
+    for site in ("qinshui", "ordos_1"):
+        assert 21 < per_t(site, 3) < 60
 
 
-def test_steps_of_ones_own_take_the_place_of_all_of_ours(scenario, lay) -> None:
+def test_a_site_without_costs_has_those_of_its_class_and_an_all_in_cost_is_a_fee(scenario, lay) -> None:
+    lay(sites=[SITE, site("mine", 30), site("bare", "").replace(",37,10,", ",,,")])
+    requested = scenario(data="my")
+    loaded = load_inputs(requested)
+    found = sites_of(requested, loaded, PriceLevel.of("CNY", 2024, loaded)).set_index("site")
+    assert found.at["mine", "is_offshore"] == False  # noqa: E712
+    assert found.loc["mine", ["injection_cost_per_t", "site_capex_mn", "well_capex_mn"]].tolist() == [30, 0, 0]
+    assert found.loc["mine", ["well_injectivity_ktpa", "n_wells_max"]].tolist() == [37, 10]
+    assert found.loc["bare", ["well_injectivity_ktpa", "n_wells_max"]].tolist() == [86, 50]
+    assert found.at["bare", "site_capex_mn"] == pytest.approx(found.at["qinshui", "site_capex_mn"])
+    assert stores_of(found.reset_index(), loaded, PriceLevel.of("CNY", 2024, loaded)).query("site == 'mine'")[
+        "variable_per_t"
+    ].tolist() == [30]
+
+
+def test_steps_of_ones_own_make_a_shipped_site_a_fee(scenario, lay) -> None:
     lay(site_costs=[STEPS, step("qinshui", 1, 0.5, 20), step("qinshui", 2, 0.5, 40)])
-    loaded = load_inputs(scenario(data="my"))
-    assert curve(loaded, "qinshui") == [(0.5, 20), (0.5, 40)]
-    assert len(curve(loaded, "huanghua")) == 5
-    lay(sites=[SITE, site("qinshui", 30)])
-    assert curve(load_inputs(scenario(data="my")), "qinshui") == [(0.5, 20), (0.5, 40)]
+    requested = scenario(data="my")
+    loaded = load_inputs(requested)
+    level = PriceLevel.of("CNY", 2024, loaded)
+    found = sites_of(requested, loaded, level)
+    qinshui = found.set_index("site").loc["qinshui"]
+    assert qinshui[["site_capex_mn", "well_capex_mn", "injection_cost_per_t"]].tolist() == [0, 0, 30]
+    steps = stores_of(found, loaded, level).query("site == 'qinshui'")
+    assert steps["variable_per_t"].tolist() == [20, 40]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "where", "what"),
+    [
+        ("site_capex_mn", "50", "2:storage_cost_per_t", "an all-in cost per tonne and separate costs (site_capex_mn)"),
+        ("injection_cost_per_t", "5", "2:storage_cost_per_t", "separate costs (injection_cost_per_t), expected one"),
+        ("well_injectivity_ktpa", "0", "2:well_injectivity_ktpa", "a well takes 0 kt/y, expected more than 0"),
+    ],
+)
+def test_costs_of_both_kinds_and_a_rate_of_zero(scenario, lay, column: str, value: str, where: str, what: str) -> None:
+    header, row = SITE, site("mine", 30)
+    if column in header.split(","):
+        row = row.replace(",37,", f",{value},")
+    else:
+        header, row = f"{header},{column}", f"{row},{value}"
+    lay(sites=[header, row])
+    (issue,) = issues(scenario(data="my"))
+    assert issue.where == f"my/storage/sites.csv:{where}"
+    assert what in issue.what
+
+
+def test_steps_of_a_site_with_separate_costs(scenario, lay) -> None:
+    lay(
+        sites=[f"{SITE},well_capex_mn", f"{site('mine', '')},8"],
+        site_costs=[STEPS, step("mine", 1, 1, 20)],
+    )
+    (issue,) = issues(scenario(data="my"))
+    assert issue.where == "my/storage/site_costs.csv:2:storage_cost_per_t"
+    assert "move what is paid per tonne to injection_cost_per_t" in issue.hint
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,8 @@ from ccs_model.scenario import Scenario, read_scenario
 
 Posed = Callable[..., Problem]
 Changes = dict[str, object]
+# To CNY of 2024: deflators of the World Bank, 7.1957 CNY per USD.
+DOLLAR_2008, YUAN_2010 = 121.2 / 83.19 * 7.1957, 103.44 / 78.06
 
 
 def issues(problem_of: Posed, changes: Changes) -> list[Issue]:
@@ -118,8 +120,13 @@ def test_a_route_by_hand(problem_of: Posed, one_vent: Changes) -> None:
     assert route["pipe_capex_mn"] == pytest.approx(120 * 2.3 * euro * route["length_km"] / 1_000)
     assert route["pipe_om_mn_pa"] == pytest.approx(20 * euro * nameplate / 8.76 * route["length_km"] / 1e6)
     assert route["booster_kwh_per_t"] == pytest.approx(0.02 * route["length_km"])
-    # 1.88 USD2005/t.
-    assert route["storage_cost_per_t"] == pytest.approx(1.88 * 121.2 / 75.46 * 7.1957)
+    # Its own site of 28.3 million USD2008, and two wells of 400 kt/y for 8.3 million CNY2010 each.
+    assert route["n_wells"] == 2
+    assert route["site_capex_mn"] == pytest.approx(28.3 * DOLLAR_2008)
+    assert route["well_capex_mn"] == pytest.approx(2 * 8.3 * YUAN_2010)
+    parts = route[["capture_capex_mn", "pipe_capex_mn", "site_capex_mn", "well_capex_mn"]]
+    assert route["capex_mn"] == pytest.approx(parts.sum())
+    assert route["injection_cost_per_t"] == pytest.approx(0.0165 * DOLLAR_2008)
 
 
 def test_a_sinter_plants_thin_gas_is_dear_by_the_law(problem_of: Posed, one_mill: Changes) -> None:
@@ -239,7 +246,8 @@ def test_sites_by_name_by_basin_and_by_capacity_case(problem_of: Posed) -> None:
     both = problem_of({"storage.sites": ["Qinshui", "ordos_east"], "storage.capacity": "low"})
     assert both.sites["site"].tolist() == ["ordos_east", "qinshui"]
     assert both.sites["capacity_kt"].tolist() == [233_022, 233_022]
-    assert both.sites["injection_max_ktpa"].tolist() == [3_700, 3_700]  # 100 wells of 37 kt/y
+    # 50 wells in 1,600 km2: 181 in 5,810 km2 and 359 in 11,500 km2, of 100 kt/y each.
+    assert both.sites["injection_max_ktpa"].tolist() == [18_100, 35_900]
     assert problem_of({"storage.sites": ["qinshui"], "storage.capacity": "high"}).sites["capacity_kt"].tolist() == [
         9_709_250
     ]
@@ -258,7 +266,7 @@ def test_another_currency_scales_money_and_nothing_else(problem_of: Posed, small
     assert dollars.routes["route"].tolist() == yuan.routes["route"].tolist()
     for column in ("nameplate_ktpa", "length_km", "heat_gj_per_t"):
         assert dollars.routes[column].tolist() == yuan.routes[column].tolist()
-    for column in ("capex_mn", "fixed_om_mn_pa", "pipe_om_mn_pa", "storage_cost_per_t"):
+    for column in ("capex_mn", "fixed_om_mn_pa", "pipe_om_mn_pa", "site_capex_mn", "injection_cost_per_t"):
         assert (dollars.routes[column] * rate).tolist() == pytest.approx(yuan.routes[column].tolist(), rel=1e-12)
     for name, cost in yuan.cost_per_t.items():
         assert dollars.cost_per_t[name] * rate == pytest.approx(cost, rel=1e-12)

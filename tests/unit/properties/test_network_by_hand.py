@@ -29,8 +29,10 @@ def test_a_static_year_of_one_source_one_pipe_and_one_site(hand_solved: Solved) 
                 "site_om_mn_pa": 1,
                 "well_capex_mn": 5,
                 "well_om_mn_pa": 0.2,
-                "storage_cost_per_t": 2,
+                "monitoring_mn_pa": 0.5,
+                "injection_cost_per_t": 2,
                 "closure_mn": 50,
+                "post_injection_mn": 30,
             }
         },
         links={"A-S": {"length_km": 100}},
@@ -44,6 +46,7 @@ def test_a_static_year_of_one_source_one_pipe_and_one_site(hand_solved: Solved) 
         "capture_fixed_om_mn": 3,
         "pipe_fixed_om_mn": 20e-6 * 100 * 2_000 / TPH,
         "site_fixed_om_mn": 1,
+        "monitoring_mn": 0.5,
         "well_fixed_om_mn": 0.2 * n_wells,
         "capture_variable_om_mn": 10 * 2,
         "storage_mn": 2 * 2,
@@ -233,7 +236,7 @@ def test_a_site_takes_a_year_s_part_of_its_capacity_in_a_static_year(hand_solved
     plan = hand_solved(
         {"targets.captured_ktpa": 700, "storage_life_yr": 20, "storage.max_fill_share": 0.5},
         plants={"A": {"co2_ktpa": 1_000}},
-        sites={"S": {"capacity_mid_kt": 10_000}, "T": {"storage_cost_per_t": 100, "site_capex_mn": 1}},
+        sites={"S": {"capacity_mid_kt": 10_000}, "T": {"injection_cost_per_t": 100, "site_capex_mn": 1}},
         links={"A-S": {"length_km": 1}, "A-T": {"length_km": 1}},
     )
     assert plan.storage.set_index("site")["injected_ktpa"].to_dict() == pytest.approx({"S": 250, "T": 450})
@@ -264,10 +267,9 @@ def test_steps_of_a_site_are_filled_from_the_cheapest(hand_solved: Solved, with_
         links={"A-S": {"length_km": 1}},
         storage__site_costs=with_steps("S", {0.25: 10, 0.35: 12, 0.4: 20}),
     )
-    # Of the lowest cost 46.4 % is capital of a site of ten wells, 37 % capital and 16.6 % O&M of wells; ten wells are
-    # drilled, so all tonnes pay 10 together. What a step costs above that is paid by the tonne.
+    # An all-in cost is a fee for each tonne, without capital: 250, 350 and 400 kt/y at 10, 12 and 20.
     assert plan.storage["n_wells"].tolist() == [10]
-    by_hand = {"site_capex_mn": 4.64, "well_capex_mn": 3.7, "well_fixed_om_mn": 1.66, "storage_mn": 0.35 * 2 + 0.4 * 10}
+    by_hand = {"site_capex_mn": 0, "well_capex_mn": 0, "well_fixed_om_mn": 0, "storage_mn": 2.5 + 0.35 * 12 + 0.4 * 20}
     assert {name: plan.costs[name] for name in by_hand} == pytest.approx(by_hand, rel=1e-9)
 
 
