@@ -53,10 +53,10 @@ SMALL: Mapping[str, Any] = MappingProxyType(
         "name": "Small",
         "years": [2026, 2031],
         "plants": {"inventory": ["chemicals"], "provinces": ["Shanxi"], "min_emissions_ktpa": 1_200},
-        "transport": {"shared_trunklines": False},
+        "transport": {"shared_trunklines": False, "pipe_costs": "dea"},
         # One grid factor a province, so that results can be checked by hand.
         "policy": {"non_fossil_share": {2023: 0.19}},
-        "budget": {"total_mn": 900},
+        "budget": {"total_mn": 2_000},
         "solver": {"mip_gap": 0.0, "threads": 1},
     }
 )
@@ -93,7 +93,7 @@ BY_HAND: Mapping[str, Any] = MappingProxyType(
         "years": "static",
         "capital_recovery_share": 0.1,
         "plants": {"inventory": ["sources"]},
-        "transport": {"candidate_links": "given", "trucks": False},
+        "transport": {"candidate_links": "given", "trucks": False, "pipe_costs": "dea"},
         "budget": {"total_mn": None},
         "objective": "min_cost",
         "solver": {"mip_gap": 0.0, "threads": 1},

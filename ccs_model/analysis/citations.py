@@ -9,6 +9,7 @@ import pandas as pd
 
 from ccs_model.inputs import Inputs
 from ccs_model.problem import Problem
+from ccs_model.problem.pipe_costs import DEA
 
 # Prefix of the stream of a single furnace.
 _OF_FURNACE = "hot_stoves "
@@ -113,15 +114,20 @@ class Citations:
     def pipes(self, names: Iterable[str]) -> Cited:
         """Pipe classes, roads and existing pipes by name."""
         wanted = {name for each in names for name in str(each).split(", ")}
-        cited = (*self.of("transport/pipes", pipe=wanted), *self.of("transport/trends", pipe=wanted))
-        return _unique((*cited, *self.of("transport/line_costs", pipe=wanted)))
+        chosen = self.problem.scenario.transport.pipe_costs
+        if chosen == DEA:
+            costs = self.of("transport/pipes", pipe=wanted)
+        else:
+            costs = (*self.of("transport/pipe_laws", pipe_costs=chosen), *self.of("transport/pipe_sizes", pipe=wanted))
+        if len(self.inputs["transport/trends"]):
+            costs = self.of("transport/trends", pipe=wanted)
+        return _unique((*costs, *self.of("transport/line_costs", pipe=wanted)))
 
     def site(self, site: str) -> Cited:
         """A storage site, and its cost curve where sites are built."""
+        classes = self.problem.sites.set_index("site")["reservoir_class"]
         cited = (*self.of("storage/sites", site=site), *self.of("storage/site_costs", site=site))
-        if self.problem.network is None:
-            cited = self.of("storage/sites", site=site)
-        return _unique(cited)
+        return _unique((*cited, *self.of("storage/class_costs", reservoir_class=classes.get(site, ""))))
 
     def titles(self, keys: Iterable[str]) -> dict[str, str]:
         """Full citation of each reference key."""

@@ -27,12 +27,11 @@ import pandas as pd
 
 from ccs_model._typing import Floats
 from ccs_model.analysis.cost_chain import output_ktpa
-from ccs_model.economics.capital_cost import pipe_cost, small_train_factor
-from ccs_model.economics.prices import PriceLevel
+from ccs_model.economics.capital_cost import small_train_factor
 from ccs_model.engineering.capture_units import n_trains
-from ccs_model.engineering.co2_transport import flow_tph
 from ccs_model.plan.merit_order import best_options
 from ccs_model.problem import Problem
+from ccs_model.problem.pipe_costs import PipeCosts, pipe_costs_of
 
 COLUMNS = ["factor", "variance", "variance_share"]
 
@@ -47,7 +46,7 @@ FACTORS: Mapping[str, tuple[str, ...]] = {
         "recovery_share", "pipe_recovery_share",
     ),
     "energy price and grid": ("heat_per_gj", "power_per_kwh", "grid_kg_per_kwh"),
-    "distance": ("length_km",),
+    "distance": ("length_km", "cost_factor"),
     "storage": ("injection_cost_per_t", "storage_mn_pa"),
 }  # fmt: skip
 
@@ -78,7 +77,7 @@ class Formula:
     """The levelised cost of all plants: `numbers` [plant] by name, and `pipes` in the problem's currency."""
 
     numbers: Mapping[str, Floats]
-    pipes: pd.DataFrame
+    pipes: PipeCosts
     delivered_share: float = 1.0
 
     @classmethod
@@ -97,7 +96,7 @@ class Formula:
         numbers = {
             **{name: options[name].to_numpy(float) for name in (
                 "reference_capex_per_tpa", "concentration_factor", "variable_om_per_t", "heat_gj_per_t",
-                "power_kwh_per_t", "length_km", "injection_cost_per_t", "lasting_share",
+                "power_kwh_per_t", "length_km", "cost_factor", "injection_cost_per_t", "lasting_share",
             )},
             "output_ktpa": output,
             "designed_t_per_t": nameplate / lasting / output,
@@ -115,15 +114,7 @@ class Formula:
             "pipe_recovery_share": problem.recovery(options["pipe_life_yr"]),
             "storage_mn_pa": (options["storage_capital_mn_pa"] + options["storage_om_mn_pa"]).to_numpy(float),
         }  # fmt: skip
-        level = PriceLevel(
-            problem.currency,
-            problem.price_year,
-            problem.inputs["indices/deflators"],
-            problem.inputs["indices/exchange_rates"],
-        )
-        pipes = problem.inputs["transport/pipes"].sort_values("smallest_tph").reset_index(drop=True)
-        for name in ("capex_per_tph_m", "fixed_om_per_tph_km_pa"):
-            pipes[name] = level.convert(pipes[name], pipes["currency"], pipes["price_year"])
+        pipes = pipe_costs_of(problem.scenario, problem.inputs, problem.price_level)
         return cls(numbers, pipes, problem.delivered_share)
 
     def cost_per_t(self, own: set[str]) -> Floats:
@@ -137,12 +128,9 @@ class Formula:
         train = tonnes / n_trains(tonnes, n["largest_train_ktpa"])
         small = small_train_factor(train, n["smallest_train_ktpa"], n["scale_exponent"])
         capex = n["reference_capex_per_tpa"] * n["concentration_factor"] * small
-        flow = flow_tph(tonnes)
-        per_m, chosen, _ = pipe_cost(flow, self.pipes)
-        pipe_per_km = per_m / 1000.0 * n["pipe_recovery_share"]
-        om_per_km = self.pipes["fixed_om_per_tph_km_pa"].to_numpy(float)[chosen] * flow / 1e6
-        pumps = self.pipes["power_kwh_per_t_km"].to_numpy(float)[chosen] * n["length_km"]
-        pipe = (pipe_per_km + om_per_km) * n["length_km"] * 1000.0 / tonnes
+        built = self.pipes.own(tonnes, n["length_km"], n["cost_factor"])
+        pipe_mn = built["capex_mn"].to_numpy(float) * n["pipe_recovery_share"] + built["om_mn_pa"].to_numpy(float)
+        pipe, pumps = pipe_mn * 1000.0 / tonnes, built["kwh_per_t"].to_numpy(float)
         heat = n["heat_gj_per_t"] * n["heat_per_gj"]
         power = (n["power_kwh_per_t"] + pumps) * n["power_per_kwh"]
         storage = n["storage_mn_pa"] * 1000.0 / tonnes

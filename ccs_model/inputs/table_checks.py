@@ -353,14 +353,15 @@ def line_costs_belong_to_a_line(frames: Frames) -> Iterator[Issue]:
         return
     links, nodes = set(frames["transport/links"]["link"]), _node_names(frames)
     trends = frames["transport/trends"]
-    pipes = set((trends if len(trends) else frames["transport/pipes"])["pipe"])
+    sizes = (trends,) if len(trends) else (frames["transport/pipe_sizes"], frames["transport/pipes"])
+    pipes = {pipe for table in sizes for pipe in table["pipe"]}
     for _, row in table.iterrows():
         if row["link"] not in links and not _joins_two(row["link"], nodes):
             hint = "links are in transport/links; generated links are named 'A – B' after their ends"
             what = f"there is no link '{shown(row['link'])}'"
             yield Issue(at(row, "link"), what, nearest_hint(row["link"], sorted(links), hint))
         if row["pipe"] not in pipes:
-            what = f"there is no size '{shown(row['pipe'])}' in transport/{'trends' if len(trends) else 'pipes'}"
+            what = f"there is no size '{shown(row['pipe'])}' in transport/{'trends' if len(trends) else 'pipe_sizes'}"
             yield Issue(at(row, "pipe"), what, nearest_hint(row["pipe"], sorted(pipes), ", ".join(sorted(pipes)[:12])))
 
 

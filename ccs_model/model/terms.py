@@ -182,12 +182,16 @@ def _network_terms(problem: Problem) -> dict[str, Term]:
 
     pipe_capital, site_capital = problem.capital_weight(pipe_life_yr), problem.capital_weight(sites["life_yr"])
     capex = {name: each[:, None] for name, each in capex_mn(problem).items() if name != BUILD}
+    om_share = column(lines, "om_share")[network.built]
     power = period_sums(problem.line_power_per_t * problem.discount, periods) / 1000.0
     return {
         "pipe_capex_mn": Term({name: capex[name] * pipe_capital for name in (PIPE, ADDED_CAPACITY)}),
         "site_capex_mn": Term({OPENED: capex[OPENED] * site_capital}),
         "well_capex_mn": Term({WELLS: capex[WELLS] * site_capital}),
-        "pipe_fixed_om_mn": Term({PIPE_FLOW: column(lines, "om_mn_per_ktpa") / problem.delivered_share * flow_weight}),
+        "pipe_fixed_om_mn": Term(
+            {PIPE_FLOW: column(lines, "om_mn_per_ktpa") / problem.delivered_share * flow_weight}
+            | {name: capex[name] * om_share * from_start for name in (PIPE, ADDED_CAPACITY)}
+        ),
         "pipe_power_mn": Term({PIPE_FLOW: power}),
         "haul_mn": Term({PIPE_FLOW: column(lines, "haul_per_t") / 1000.0 * flow_weight}),
         **{

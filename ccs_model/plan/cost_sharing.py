@@ -158,6 +158,8 @@ class Sharing:
         last_site = rows_to_one(self.at_site_ktpa[:, :, -1], self.site_share)
         built, sites = self._built, problem.sites
         pipe_capital = built["capex_mn"].to_numpy(float) * problem.recovery(built["life_yr"])
+        link_om = self._to_links(lines, running["pipe_fixed_om_mn_pa"])
+        built_om = self._to_links(built, (built["capex_mn"] * built["om_share"]).to_numpy(float))
         at_site = pd.Index(sites["site"]).get_indexer(stores["site"])
         variable = np.zeros(len(sites))
         np.add.at(variable, at_site, stores["variable_per_t"].to_numpy(float) * point.decided[INJECTED][:, -1] / 1e3)
@@ -173,7 +175,8 @@ class Sharing:
                 "pipe_capex_mn": self.link_capex_mn @ self.link_share,
                 "storage_capex_mn": self.site_capex_mn @ self.site_share,
                 "pipe_capital_mn_pa": self._to_links(built, pipe_capital) @ self.link_share,
-                **{name: self._to_links(lines, amount) @ last_link for name, amount in running.items()},
+                **{name: self._to_links(lines, amount) @ last_link for name, amount in running.items()}
+                | {"pipe_fixed_om_mn_pa": link_om @ last_link + built_om @ self.link_share},
                 "storage_capital_mn_pa": (self.site_capex_mn * problem.recovery(sites["life_yr"])) @ self.site_share,
                 "storage_om_mn_pa": site_om @ self.site_share,
                 "storage_mn_pa": (variable - oil) @ last_site,

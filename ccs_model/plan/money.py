@@ -125,9 +125,12 @@ def _of_network(point: Point) -> Iterator[Item]:
 
     for name in (PIPE, ADDED_CAPACITY):
         yield Item("pipe_capex_mn", name, capital_of(point, name, capex[name], built["life_yr"]))
-    # O&M of pipes follows nameplate capacity.
+    # O&M of pipes follows nameplate capacity, or their capital.
     upkeep = by_use(lines, "om_mn_per_ktpa", carried, 1.0 / problem.delivered_share)
     yield Item("pipe_fixed_om_mn", PIPE_FLOW, upkeep)
+    for name in (PIPE, ADDED_CAPACITY):
+        yearly = (capex[name] * built["om_share"].to_numpy(float))[:, None] * np.cumsum(decided[name], axis=1)
+        yield Item("pipe_fixed_om_mn", name, every_year(problem, yearly))
     power = carried[:, year_at(problem)] * problem.line_power_per_t / 1000.0
     yield Item("pipe_power_mn", PIPE_FLOW, every_year(problem, power))
     yield Item("haul_mn", PIPE_FLOW, by_use(lines, "haul_per_t", carried, 1e-3))

@@ -4,9 +4,7 @@ A pipe of size d on a link of length L, for a capacity of q kt/y (nameplate), co
 
     capex_mn = fixed_mn + slope_mn_per_ktpa × max(q − included_ktpa, 0),   q ≤ largest_ktpa
 
-with both coefficients in proportion to L × cost factor. Sizes are the lower envelope of the classes of transport/pipes
-(a class may be built for less than its smallest flow at the price of that flow), or the linear trends of
-transport/trends if the scenario's data folder provides them.
+with both coefficients in proportion to L^m × cost factor; `problem/pipe_costs` has the sizes and m.
 """
 
 from __future__ import annotations
@@ -26,8 +24,8 @@ from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.terrain_file import Raster
 from ccs_model.problem.candidate_network import Network, SearchRadii, candidate_pairs, flow_bounds, places_as_nodes
+from ccs_model.problem.pipe_costs import PipeCosts, pipe_costs_of
 from ccs_model.scenario import Scenario
-from ccs_model.units import HOURS_PER_YEAR
 
 # Terrain: cost multiplier by place, from a table of points or a grid.
 
@@ -77,18 +75,13 @@ class Terrain:
 
 LINE_COLUMNS = [
     "line", "link", "pipe", "is_free", "free_ktpa", "fixed_mn", "included_ktpa", "slope_mn_per_ktpa", "largest_ktpa",
-    "smallest_ktpa", "om_mn_per_ktpa", "kwh_per_t", "haul_per_t", "life_yr",
+    "smallest_ktpa", "om_mn_per_ktpa", "om_share", "kwh_per_t", "haul_per_t", "life_yr",
 ]  # fmt: skip
 _LINK_TYPES = {
     "link": object, "node_a": object, "node_b": object, "kind": object, "length_km": float, "cost_factor": float,
     "is_given": bool, "existing_ktpa": float,
 }  # fmt: skip
-_KTPA_PER_TPH = HOURS_PER_YEAR / 1000.0
 _QUOTED = ("fixed_mn", "slope_mn_per_ktpa")
-SIZE_COLUMNS = [
-    "pipe", "fixed_mn_per_km", "included_ktpa", "slope_mn_per_km_per_ktpa", "largest_ktpa", "om_mn_per_km_per_ktpa",
-    "kwh_per_t_km", "life_yr",
-]  # fmt: skip
 
 
 def network_of(
@@ -123,11 +116,11 @@ def network_of(
     nodes = _with_grid(nodes, candidates)
     links = _measured(links, nodes, scenario, inputs)
     trucks = _truck_links(nodes, inputs, level) if scenario.transport.trucks else _no_links()
-    sizes = pipe_sizes(inputs, level)
+    pipes = pipe_costs_of(scenario, inputs, level)
     most_ktpa = _most_ktpa(options, sites, scenario, delivered_share)
-    lines = _sized_lines(links, sizes, _bounds(links, nodes, options, sites, node_of, most_ktpa))
+    lines = _sized_lines(links, pipes, _bounds(links, nodes, options, sites, node_of, most_ktpa))
     lines = _with_least(_quoted(lines, links, inputs, level))
-    lines = pd.concat([lines, _existing_lines(links, sizes), _trucked_lines(trucks)], ignore_index=True)
+    lines = pd.concat([lines, _existing_lines(links, pipes), _trucked_lines(trucks)], ignore_index=True)
     lines = lines.sort_values("line", kind="stable").reset_index(drop=True)
     every = pd.concat([links, trucks], ignore_index=True).sort_values("link", kind="stable").reset_index(drop=True)
     every = _with_places(every, nodes)
@@ -234,60 +227,14 @@ def _with_places(links: pd.DataFrame, nodes: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def pipe_classes(inputs: Inputs, level: PriceLevel) -> pd.DataFrame:
-    """Return transport/pipes by size, in the scenario's money."""
-    pipes = inputs["transport/pipes"].sort_values("smallest_tph").reset_index(drop=True)
-    return pipes.assign(**{name: level.column(pipes, name) for name in ("capex_per_tph_m", "fixed_om_per_tph_km_pa")})
-
-
-def pipe_sizes(inputs: Inputs, level: PriceLevel) -> pd.DataFrame:
-    """Return one row a size with its cost line: the envelope of transport/pipes, or the trends."""
-    trends = inputs["transport/trends"]
-    if len(trends):
-        rate = level.convert(np.ones(len(trends)), trends["currency"], trends["price_year"])
-        sizes = pd.DataFrame(
-            {
-                "pipe": trends["pipe"],
-                "fixed_mn_per_km": trends["fixed_mn_per_km"] * rate,
-                "included_ktpa": 0.0,
-                "slope_mn_per_km_per_ktpa": trends["slope_mn_per_km_per_ktpa"] * rate,
-                "largest_ktpa": trends["largest_ktpa"].fillna(np.inf),
-                "smallest_ktpa": 0.0,
-                "om_mn_per_km_per_ktpa": trends["om_mn_per_km_per_ktpa"].fillna(0.0) * rate,
-                "kwh_per_t_km": trends["power_kwh_per_t_km"].fillna(0.0),
-                "life_yr": trends["life_yr"],
-            }
-        )
-        sizes = sizes.sort_values(["largest_ktpa", "pipe"], kind="stable").reset_index(drop=True)
-        # Below the end of the previous trend, a trend is the more expensive of the two.
-        sizes["smallest_ktpa"] = np.r_[0.0, sizes["largest_ktpa"].to_numpy()[:-1]]
-        return sizes[SIZE_COLUMNS]
-    pipes = pipe_classes(inputs, level)
-    per_tph_km = pipes["capex_per_tph_m"] / 1000.0
-    fixed = pipes["smallest_tph"] * per_tph_km
-    # A size ends where the next one costs no more; the last has no end, since parallel pipes cost the same rate.
-    ends = np.r_[np.minimum(fixed.to_numpy()[1:] / per_tph_km.to_numpy()[:-1], pipes["largest_tph"][:-1]), np.inf]
-    return pd.DataFrame(
-        {
-            "pipe": pipes["pipe"],
-            "fixed_mn_per_km": fixed,
-            "included_ktpa": pipes["smallest_tph"] * _KTPA_PER_TPH,
-            "slope_mn_per_km_per_ktpa": per_tph_km / _KTPA_PER_TPH,
-            "largest_ktpa": np.maximum(ends, pipes["smallest_tph"]) * _KTPA_PER_TPH,
-            "om_mn_per_km_per_ktpa": pipes["fixed_om_per_tph_km_pa"] / 1e6 / _KTPA_PER_TPH,
-            "kwh_per_t_km": pipes["power_kwh_per_t_km"],
-            "life_yr": pipes["life_yr"],
-        }
-    )
-
-
 # Existing pipes and trucks, which need no construction.
 
 
-def _existing_lines(links: pd.DataFrame, sizes: pd.DataFrame) -> pd.DataFrame:
-    """Existing pipes with their free capacity, operated like the largest size."""
-    there, like = links[links["existing_ktpa"] > 0], sizes.iloc[-1]
-    om, kwh = (like[name] * there["length_km"] for name in ("om_mn_per_km_per_ktpa", "kwh_per_t_km"))
+def _existing_lines(links: pd.DataFrame, pipes: PipeCosts) -> pd.DataFrame:
+    """Existing pipes with their free capacity; their pumps are those of the largest size."""
+    there, like = links[links["existing_ktpa"] > 0], pipes.sizes.iloc[-1]
+    om = pipes.existing_om_mn(there["existing_ktpa"], there["length_km"])
+    kwh = like["kwh_per_t_km"] * there["length_km"]
     return _free_lines(there, "existing", om_mn_per_ktpa=om, kwh_per_t=kwh, haul_per_t=0.0, life_yr=like["life_yr"])
 
 
@@ -309,7 +256,7 @@ def _free_lines(links: pd.DataFrame, pipe: str, **columns: object) -> pd.DataFra
         "free_ktpa": links["existing_ktpa"],
         "largest_ktpa": links["existing_ktpa"],
     }
-    none = dict.fromkeys(("fixed_mn", "included_ktpa", "slope_mn_per_ktpa", "smallest_ktpa"), 0.0)
+    none = dict.fromkeys(("fixed_mn", "included_ktpa", "slope_mn_per_ktpa", "smallest_ktpa", "om_share"), 0.0)
     return pd.DataFrame({**free, **none, **columns}, columns=LINE_COLUMNS)
 
 
@@ -395,10 +342,11 @@ def _most_ktpa(options: pd.DataFrame, sites: pd.DataFrame, scenario: Scenario, d
     return float((most[order] * share).sum())
 
 
-def _sized_lines(links: pd.DataFrame, sizes: pd.DataFrame, most_ktpa: Floats) -> pd.DataFrame:
+def _sized_lines(links: pd.DataFrame, pipes: PipeCosts, most_ktpa: Floats) -> pd.DataFrame:
     """Return every link with every useful size."""
+    sizes = pipes.sizes
     lines = links.assign(most_ktpa=most_ktpa).merge(sizes, how="cross")
-    weight = lines["length_km"] * lines["cost_factor"]
+    weight = lines["length_km"] ** pipes.length_exponent * lines["cost_factor"]
     smaller = lines["included_ktpa"]
     # Of the sizes that suffice for the link's largest flow, only the smallest is kept.
     enough = lines["largest_ktpa"] >= lines["most_ktpa"]

@@ -7,7 +7,8 @@ from itertools import permutations
 import numpy as np
 import pandas as pd
 
-from ccs_model.economics.capital_cost import concentration_factor, pipe_cost, small_train_factor
+from ccs_model._typing import Floats
+from ccs_model.economics.capital_cost import concentration_factor, small_train_factor
 from ccs_model.economics.prices import PriceLevel
 from ccs_model.engineering.capture_units import (
     NO_FUEL,
@@ -20,7 +21,7 @@ from ccs_model.engineering.capture_units import (
     vintages,
     waste_heat_tj_pa,
 )
-from ccs_model.engineering.co2_transport import Train, flow_tph, nearest_sites
+from ccs_model.engineering.co2_transport import Train, nearest_sites
 from ccs_model.engineering.streams import (
     HELD_IN,
     captive_streams,
@@ -33,8 +34,9 @@ from ccs_model.engineering.streams import (
 )
 from ccs_model.inputs import Inputs
 from ccs_model.problem.energy_costs import Priced, grid_factors
-from ccs_model.problem.link_costs import pipe_classes
+from ccs_model.problem.link_costs import Terrain
 from ccs_model.problem.periods import calendar
+from ccs_model.problem.pipe_costs import pipe_costs_of
 from ccs_model.problem.storage_sites import SITE_MONEY, WELL_MONEY, wells_for
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.fields import GIVEN_SOURCES
@@ -312,6 +314,7 @@ def shared_routes(options: pd.DataFrame) -> pd.DataFrame:
     routes = options.assign(
         straight_km=0.0,
         length_km=0.0,
+        cost_factor=1.0,
         injection_cost_per_t=0.0,
         pipe="shared",
         n_lines=0.0,
@@ -358,6 +361,7 @@ def own_pipe_routes(
             "site": sites["site"].to_numpy()[at_site],
             "straight_km": straight_km,
             "length_km": straight_km * scenario.transport.detour_factor,
+            "cost_factor": _cost_factor(inputs, plants.iloc[at_plant], sites.iloc[at_site]),
             **{name: sites[name].to_numpy()[at_site] for name in _OF_SITE},
             "storage_life_yr": sites["life_yr"].to_numpy()[at_site],
         }
@@ -368,15 +372,17 @@ def own_pipe_routes(
     routes = options[~is_silent].merge(links, on="plant")
     routes.insert(0, "route", routes["option"].astype(str) + "@" + routes["site"].astype(str))
     routes = routes.sort_values("route", kind="stable").reset_index(drop=True)
-    pipes = pipe_classes(inputs, level)
-    flow = flow_tph(routes["nameplate_ktpa"])
-    per_m, chosen, n_lines = pipe_cost(flow, pipes)
-    routes["pipe"] = pipes["pipe"].to_numpy()[chosen]
-    routes["n_lines"] = n_lines
-    routes["pipe_life_yr"] = np.minimum(routes["life_yr"], pipes["life_yr"].to_numpy()[chosen])
-    routes["pipe_capex_mn"] = per_m * routes["length_km"] * 1000.0 / 1e6
-    routes["pipe_om_mn_pa"] = pipes["fixed_om_per_tph_km_pa"].to_numpy()[chosen] * flow * routes["length_km"] / 1e6
-    routes["booster_kwh_per_t"] = pipes["power_kwh_per_t_km"].to_numpy()[chosen] * routes["length_km"]
+    own = pipe_costs_of(scenario, inputs, level).own(
+        routes["nameplate_ktpa"], routes["length_km"], routes["cost_factor"]
+    )
+    routes = routes.assign(
+        pipe=own["pipe"],
+        n_lines=own["n_lines"],
+        pipe_life_yr=own["life_yr"],
+        pipe_capex_mn=own["capex_mn"],
+        pipe_om_mn_pa=own["om_mn_pa"],
+        booster_kwh_per_t=own["kwh_per_t"],
+    )
     routes["n_wells"] = wells_for(
         routes["nameplate_ktpa"], routes.pop("well_injectivity_ktpa"), routes.pop("n_wells_max")
     )
@@ -386,6 +392,13 @@ def own_pipe_routes(
     if silent.empty:
         return routes
     return pd.concat([routes, silent], ignore_index=True).sort_values("route", kind="stable").reset_index(drop=True)
+
+
+def _cost_factor(inputs: Inputs, plants: pd.DataFrame, sites: pd.DataFrame) -> Floats:
+    """Cost of each pipe against flat land: terrain, or the offshore factor."""
+    ends = (frame[name].to_numpy(float) for frame in (plants, sites) for name in ("lat_deg", "lon_deg"))
+    terrain = Terrain.of(inputs).factor(*ends)
+    return np.where(sites["is_offshore"].to_numpy(bool), inputs.limit("offshore_cost_factor"), terrain)
 
 
 # Streams of one sector, split by furnace on request.

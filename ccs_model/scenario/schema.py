@@ -71,6 +71,9 @@ class Transport(Section):
     """Links generated from the locations of plants and sites together with those of transport/links, or only these."""
     trucks: bool = False
     """Whether plants may also send small flows by truck; haulage is paid per tonne, outside the budget for capital."""
+    pipe_costs: Literal["as_built", "dea"] = "as_built"
+    """Cost data of pipelines: the law of Chinese lines as built (transport/pipe_laws), or the size classes of the
+    Danish Energy Agency (transport/pipes); linear trends (transport/trends) replace either."""
     detour_factor: float = Field(default=1.14, ge=1, le=3)
     """Length of a pipeline divided by the straight-line distance."""
     terrain: TerrainName | None = None

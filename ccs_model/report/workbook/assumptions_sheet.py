@@ -13,6 +13,7 @@ from ccs_model.inputs.load import SHIPPED
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.problem import Problem
+from ccs_model.problem.pipe_costs import DEA
 from ccs_model.report import figures as published_bands
 from ccs_model.report.tables_in_use import references_in_use, rows_in_use
 from ccs_model.report.workbook.cell_values import first_few
@@ -26,7 +27,8 @@ def model_assumptions(problem: Problem) -> list[Row]:
     is_paid = policy.paid_per_captured_t > 0 or policy.paid_per_avoided_t > 0
     names = ["own_pipelines", "own_storage"]
     if problem.network is not None:
-        names = ["cost_trends" if len(problem.inputs["transport/trends"]) else "size_classes"]
+        costs = "size_classes" if problem.scenario.transport.pipe_costs == DEA else "pipe_law"
+        names = ["cost_trends" if len(problem.inputs["transport/trends"]) else costs]
         names += ["candidate_links", "link_length", "shared_capacity"]
         names += [] if problem.is_static else ["obligation"]
         if problem.is_integer and problem.scenario.transport.corridors != "all":

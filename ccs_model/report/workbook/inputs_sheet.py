@@ -174,6 +174,7 @@ _WITH_MONEY = (
     "prices/power",
     "prices/fuels",
     "transport/pipes",
+    "transport/pipe_laws",
     "storage/sites",
     "storage/class_costs",
 )
@@ -193,6 +194,8 @@ _AS_THEY_ARE = (
     ("streams/mill_stacks", "Stacks of a steel plant, per t of product"),
     ("streams/chemical_routes", "CO2 of chemical plants, per t of product"),
     ("streams/chemical_grades", "Streams of chemical plants"),
+    ("transport/pipe_laws", "Pipeline cost law"),
+    ("transport/pipe_sizes", "Pipeline sizes of the cost law"),
     ("transport/pipes", "Pipeline size classes"),
     ("transport/limits", "Transport limits"),
     ("storage/reservoir_classes", "Rates of wells by class"),

@@ -44,6 +44,7 @@ transport:
   corridors: auto  # default
   candidate_links: made_and_given  # default
   trucks: false  # default
+  pipe_costs: as_built  # default
   detour_factor: 1.14  # default
   terrain: null  # default
 storage:
