@@ -75,7 +75,7 @@ def capex_mn(problem: Problem) -> dict[str, Floats]:
 def salvage_mn(problem: Problem) -> dict[str, Floats]:
     """Return the salvage value per unit of each asset variable, [id, start], million, discounted to the first year.
 
-    Capture units end with their plant; pipes, sites and wells have lives of their own, whoever builds them.
+    Capture units end with their plant; pipes, sites and wells have lives of their own, own and shared ones alike.
     """
     routes = problem.routes
 

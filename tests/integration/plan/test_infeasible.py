@@ -20,7 +20,7 @@ from tests.paths import ROOT
 
 Solved = Callable[..., Plan]
 Changes = dict[str, object]
-MUST = {"plants.require": ["NH3_21", "NH3_82"]}
+MUST = {"plants.require": ["NH3_21", "NH3_82"], "budget.total_mn": 4_000}
 
 
 def conflicts(solved: Solved, *changes: Changes) -> list[str]:

@@ -96,11 +96,11 @@ def test_a_cut_that_no_period_reaches_is_not_put_off(solved: Solved) -> None:
 
 def test_a_ceiling_that_may_wait_for_the_next_is_named(solved: Solved) -> None:
     early = {"targets.abatement_share": {2026: 0.02}}
-    lines = conflicts(solved, MUST, early, {"budget.cumulative_mn": {2026: 50, 2031: 800}})
+    lines = conflicts(solved, MUST, early, {"budget.cumulative_mn": {2026: 50, 2031: 3_000}})
     line = message(lines, "budget.cumulative_mn")
     assert "without the ceiling of 2026" in line
-    assert "800.0 million CNY of 2031 would do from 2026 on" in line
-    assert solved(MUST, early, {"budget.cumulative_mn": {2026: 800, 2031: 800}}).status != "limit"
+    assert "3,000.0 million CNY of 2031 would do from 2026 on" in line
+    assert solved(MUST, early, {"budget.cumulative_mn": {2026: 3_000, 2031: 3_000}}).status != "limit"
 
 
 @pytest.mark.slow

@@ -101,9 +101,15 @@ def test_a_levelised_cost_by_hand(solved: Solved, one_vent: Changes) -> None:
     assert 60 < per_t < 150
     euro = 121.01 / 95.29 * 7.7875
     tph = row["nameplate_ktpa"] / 8.76
-    # The pipe serves the retrofit alone, so it is paid back over the same 20 years.
-    pipe = (120 * 2.3 * 1_000 * recovery + 20 * tph) * euro * row["length_km"] / (row["nameplate_ktpa"] * 1_000)
-    chain = per_t + pipe + 0.02 * row["length_km"] * power + 1.88 * 121.2 / 75.46 * 7.1957
+    # Pipes last 50 years, sites and wells 30.
+    of_pipe, of_site = (0.08 / (1 - 1.08**-years) for years in (50, 30))
+    pipe = (120 * 2.3 * 1_000 * of_pipe + 20 * tph) * euro * row["length_km"] / (row["nameplate_ktpa"] * 1_000)
+    # A site of 28.3 million USD2008 and two wells of 8.3 million CNY2010; closure and care are set aside.
+    dollar, yuan = 121.2 / 83.19 * 7.1957, 103.44 / 78.06
+    capital = (28.3 * dollar + 2 * 8.3 * yuan) * of_site
+    yearly = (0.6 + 1.335 + (0.164 + 13.6) * (of_site - 0.08)) * dollar + 2 * 0.374 * yuan
+    storage = (capital + yearly) * 1_000 / row["nameplate_ktpa"] + 0.0165 * dollar
+    chain = per_t + pipe + 0.02 * row["length_km"] * power + storage
     avoided = 1 - (110 + 0.02 * row["length_km"]) * 0.6810 / 1_000
     assert row["avoidance_cost_per_t"] == pytest.approx(chain / avoided, rel=1e-9)
 
@@ -208,14 +214,17 @@ def test_traces_the_solver_leaves_are_in_every_sum_or_in_none(solved: Solved) ->
     assert plan.retrofits["share"].min() > 1e-6
 
 
-def test_wells_limit_a_plan_of_plenty(solved: Solved) -> None:
-    plan = solved({"budget.total_mn": 20_000, "storage.sites": ["qinshui"], "capture.decisions": "continuous"})
-    assert plan.storage["injected_ktpa"].max() == pytest.approx(100 * 37, rel=1e-6)
+def test_wells_limit_a_plan_of_plenty(solved: Solved, inputs: Inputs, with_tables: Callable[..., Inputs]) -> None:
+    few_wells = with_tables({"storage/sites": inputs["storage/sites"].assign(n_wells_max=37)})
+    plan = solved(
+        {"budget.total_mn": 20_000, "storage.sites": ["qinshui"], "capture.decisions": "continuous"}, tables=few_wells
+    )
+    assert plan.storage["injected_ktpa"].max() == pytest.approx(37 * 100, rel=1e-6)
 
 
 def test_the_next_money_is_more_abatement_for_more_money(small_plan: Plan) -> None:
     assert small_plan.marginal_budget is not None
-    assert small_plan.marginal_budget.added_mn == pytest.approx(9)  # one per cent of 900
+    assert small_plan.marginal_budget.added_mn == pytest.approx(20)  # one per cent of 2,000
     assert small_plan.marginal_budget.abatement_kt >= -1e-6
     kept = small_plan.marginal_budget
     one, ten = kept.replans
@@ -253,8 +262,8 @@ def test_costs_of_one_forced_retrofit_year_by_year(
     """Capex, O&M, energy, storage and salvage of the retrofits built, from the tables, in plain loops over years."""
     changes = request.getfixturevalue(which)
     plant = {"one_vent": "NH3_79", "one_mill": "P100000120106"}[which]
-    plan = solved(changes, {"plants.require": [plant], "budget.total_mn": 900 if which == "one_vent" else 1_500})
-    cny, euro, dollar = 103.44, 121.01 / 95.29 * 7.7875, 121.2 / 75.46 * 7.1957
+    plan = solved(changes, {"plants.require": [plant], "budget.total_mn": 1_100 if which == "one_vent" else 2_000})
+    cny, euro, dollar = 103.44, 121.01 / 95.29 * 7.7875, 121.2 / 83.19 * 7.1957
     grid = {"NH3_79": (0.1476, 0.0408, 35.2), "P100000120106": (0.1145, 0.0287, 36.2)}[plant]
     power = (0.3682 * (1 + grid[1]) + grid[0] + grid[2] / (730 * 0.85) + 0.057) / 1.13
     steam = 31.3 / 1.13 / 0.84 + 10
@@ -297,10 +306,24 @@ def test_costs_of_one_forced_retrofit_year_by_year(
         expected["heat_mn"] += yearly([heat * steam * t for t in tonnes])
         expected["capture_power_mn"] += yearly([kwh * power * t for t in tonnes])
         expected["pipe_power_mn"] += yearly([booster * row.length_km * power * t for t in tonnes])
-        expected["storage_mn"] += yearly([1.88 * dollar * t for t in tonnes])
-        used = max(2036 - (row.year + lead), 0)
-        left = (1 - 1.08 ** -(20 - used)) / (1 - 1.08**-20)  # annuity of what remains over that of 20 years
-        expected["salvage_mn"] -= (capex + pipe) * left / 1.08**10
+        # Both sites take 400 kt/y a well. USD of 2008, wells in CNY of 2010.
+        wells = np.ceil(name / 400)
+        site, well = 28.3 * dollar, wells * 8.3 * cny / 78.06
+        expected["site_capex_mn"] += site * at
+        expected["well_capex_mn"] += well * at
+        for term, amount in (("site_fixed_om_mn", 0.6 * dollar), ("monitoring_mn", 1.335 * dollar),
+                             ("well_fixed_om_mn", wells * 0.374 * cny / 78.06)):  # fmt: skip
+            expected[term] += yearly([amount * on for on in mean])
+        expected["storage_mn"] += yearly([0.0165 * dollar * t for t in tonnes])
+        expected["closure_mn"] += 0.164 * dollar / 1.08**10
+        expected["post_injection_mn"] += 13.6 * dollar / 1.08**10
+
+        def left(life: int, begun: int) -> float:
+            """Annuity of the years that remain in 2036 over that of all."""
+            return float((1 - 1.08 ** -(life - max(2036 - begun, 0))) / (1 - 1.08**-life))
+
+        kept = capex * left(20, row.year + lead) + pipe * left(50, row.year) + (site + well) * left(30, row.year)
+        expected["salvage_mn"] -= kept / 1.08**10
     # Settling ties by cost may give up a billionth of the tonnes.
     assert dict(plan.costs) == pytest.approx(expected, rel=1e-8)
 

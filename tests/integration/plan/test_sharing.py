@@ -130,8 +130,8 @@ def test_the_shares_of_each_link_and_site_sum_to_its_capital(problem: Problem) -
 
 def test_what_running_costs_is_split_by_use(hand_problem: Callable[..., Problem], hubs: pd.DataFrame) -> None:
     sites = {
-        "S": {"site_capex_mn": 4, "site_om_mn_pa": 2, "storage_cost_per_t": 5},
-        "T": {"well_capex_mn": 1, "well_om_mn_pa": 0.5, "storage_cost_per_t": 1, "eor_revenue_per_t": 3},
+        "S": {"site_capex_mn": 4, "site_om_mn_pa": 2, "injection_cost_per_t": 5},
+        "T": {"well_capex_mn": 1, "well_om_mn_pa": 0.5, "injection_cost_per_t": 1, "eor_revenue_per_t": 3},
     }
     problem = hand_problem({"targets.captured_ktpa": 800}, **WISHBONE | {"sites": sites}, transport__hubs=hubs)
     carried = {"A-H | large": 600, "B-H | medium": 200, "H-S | large": 600, "H-T | medium": 200}

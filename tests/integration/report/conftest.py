@@ -59,7 +59,7 @@ def shared_plan(solved: Callable[..., Plan]) -> Plan:
 
 @pytest.fixture(scope="session")
 def static_plan(solved: Callable[..., Plan]) -> Plan:
-    return solved(NETWORK, {"years": "static", "budget.total_mn": 150})
+    return solved(NETWORK, {"years": "static", "budget.total_mn": 300})
 
 
 @pytest.fixture(scope="session")

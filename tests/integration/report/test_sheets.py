@@ -101,7 +101,7 @@ def test_economics_adds_up(plan: Plan, book: Workbook) -> None:
     at = {text: labels.index(text) for text in labels if text}
     parts = [
         "Capture capital", "Capture fixed O&M", "Consumables", "Heat", "Capture power",
-        "Pipe capital", "Pipe fixed O&M", "Booster power", "Storage",
+        "Pipe capital", "Pipe fixed O&M", "Booster power", "Storage capital", "Storage O&M", "Storage",
     ]  # fmt: skip
     for row in main_table(sheet):
         cost = sum(row[at[part]].value for part in parts)

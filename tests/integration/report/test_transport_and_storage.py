@@ -58,9 +58,9 @@ def test_transport_cost_is_all_of_it_by_what_is_captured(plan: Plan, book: Workb
     # Avoidance cost = capture + transport + storage, by what is avoided instead of captured.
     pipes = pipes_table(plan).set_index("route")
     chosen = plan.retrofits.set_index("route")
-    storage = plan.problem.routes.set_index("route").loc[chosen.index, "storage_cost_per_t"]
-    whole = chosen["capture_cost_per_t"] + pipes["transport_cost_per_t"] + storage
-    yearly_mn = whole * chosen["captured_ktpa"] / 1000
+    storage_mn = chosen[["storage_capital_mn_pa", "storage_om_mn_pa", "storage_mn_pa"]].sum(axis=1)
+    whole = chosen["capture_cost_per_t"] + pipes["transport_cost_per_t"]
+    yearly_mn = whole * chosen["captured_ktpa"] / 1000 + storage_mn
     assert list(yearly_mn) == pytest.approx(list(chosen["cost_mn_pa"]), rel=1e-9)
 
 
@@ -98,12 +98,15 @@ def test_storage_holds_the_plan_s_injection_and_room(plan: Plan, book: Workbook)
 
 
 def test_injection_by_period_is_that_of_the_plan(plan: Plan, book: Workbook) -> None:
-    rows = rows_below(book["Storage"], "Injection by period (annual mean)")
+    rows = rows_below(
+        book["Storage"], "By period: injection (annual mean), cumulative wells, investment in sites and wells"
+    )
     injected = plan.storage.pivot(index="site", columns="year", values="injected_ktpa")
-    for row in rows[:-1]:
-        found = [cell.value for cell in row[4 : 4 + len(plan.problem.years)]]
+    end = [row[0].value for row in rows].index("Total")
+    for row in rows[:end]:
+        found = [cell.value for cell in row[2 : 2 + len(plan.problem.years)]]
         assert found == pytest.approx(list(injected.loc[row[0].value]), rel=1e-12)
-    assert rows[-1][0].value == "Total"
+    assert set(injected.index) == {row[0].value for row in rows[:end]}
 
 
 def test_every_site_offered_is_used_or_listed_as_another(plan: Plan, book: Workbook) -> None:
@@ -128,7 +131,8 @@ def test_what_is_full_is_said_in_words() -> None:
 
 def test_an_empty_plan_says_why_and_still_lists_the_sites(empty_plan: Plan, tmp_path: Path) -> None:
     book = read_back(empty_plan, tmp_path)
-    for name in ("Transport", "Storage"):
-        assert sum("Nothing is built because the budget is 0" in text for text in texts(book[name])) == 2, name
+    for name, n_tables in (("Transport", 2), ("Storage", 3)):
+        found = sum("Nothing is built because the budget is 0" in text for text in texts(book[name]))
+        assert found == n_tables, name
     others = rows_below(book["Storage"], "Other candidate sites")
     assert len(others) == len(empty_plan.problem.sites)

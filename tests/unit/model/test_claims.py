@@ -113,7 +113,7 @@ def test_captured_is_what_is_built_less_what_is_throttled(problem: Problem) -> N
 
 def test_injection_within_wells(matrix: Matrix) -> None:
     found, _, most = row(matrix, "injection_within_wells", ("jinxian_sag", 2026))
-    assert most == 100 * 37
+    assert most == 117 * 400
     assert found["build", FULL, 2026] == pytest.approx(NAMEPLATE * 0.8)
     assert found["curtailed_ktpa", FULL, 2026] == -1
     assert found["build", FULL.replace("full", "half"), 2026] == pytest.approx(NAMEPLATE * 0.4)
@@ -134,9 +134,11 @@ def test_spending_is_undiscounted_overnight_capex(matrix: Matrix, problem: Probl
     route = problem.routes.set_index("route").loc[FULL]
     capture = 266 * 103.44 / 102.97 * NAMEPLATE / 1_000
     pipe = 120 * 2.3 * 121.01 / 95.29 * 7.7875 * route["length_km"] / 1_000
+    # A site of 28.3 million USD2008 and two wells of 8.3 million CNY2010.
+    site, wells = 28.3 * 121.2 / 83.19 * 7.1957, 2 * 8.3 * 103.44 / 78.06
     found, _, most = row(matrix, "spending_within_budget")
-    assert most == 900
-    assert found["build", FULL, 2026] == found["build", FULL, 2031] == pytest.approx(capture + pipe)
+    assert most == 2_000
+    assert found["build", FULL, 2026] == found["build", FULL, 2031] == pytest.approx(capture + pipe + site + wells)
     assert len(found) == 6
     early, _, ceiling = row(matrix, "spending_within_cumulative_budget", 2026)
     assert ceiling == 400

@@ -98,7 +98,7 @@ def test_what_is_committed_after_the_horizon_is_delivered(problem_of: Posed, one
 def test_own_pipes_inject_what_wells_sized_on_nameplate_take(problem_of: Posed, one_vent: Changes) -> None:
     matrix = matrix_of(build_model(replace(problem_of(one_vent), delivered_share=PHI)))
     rows = matrix.rows_of("injection_within_wells")
-    assert matrix.row_upper[rows] == pytest.approx(PHI * 100 * 37)
+    assert matrix.row_upper[rows] == pytest.approx(PHI * 117 * 400)
 
 
 def test_own_pipes_fill_a_site_with_what_is_delivered(problem_of: Posed, one_vent: Changes) -> None:

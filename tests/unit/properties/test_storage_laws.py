@@ -103,4 +103,4 @@ def test_costs_of_own_storage_by_hand(solved: Solved) -> None:
         recovery = 0.08 / (1 - 1.08**-30)
         yearly = 88 * recovery + 3.5 + 11 * (recovery - 0.08)
         assert plan.totals["storage_cost_per_t"] == pytest.approx(yearly / 0.5 + 0.2)
-        assert plan.owners["npv_mn"].sum() == pytest.approx(plan.totals["npv_mn"])
+        assert plan.owners.set_index("plant").at["all", "npv_mn"] == pytest.approx(plan.totals["npv_mn"])
