@@ -22,9 +22,9 @@ WITHOUT_UNIT = {
     "year", "start_year", "closing_year", "relining_year", "price_year", "first_year", "last_year",
     "n_blast_furnaces", "n_wells_max", "readiness_level",
     "n_stages", "cop",
-    "step", "price_index", "cny_per_unit", "scale_exponent", "gas_exponent", "flow_exponent", "length_exponent", "cost_factor", "cost_multiplier", "detour",
+    "step", "price_index", "cny_per_unit", "scale_exponent", "gas_exponent", "cost_factor", "cost_multiplier", "detour",
     "value", "low", "high", "amount", "retrofit_factor", "tasc_factor", "level", "aace_class",
-    "mode", "sigma",
+    "mode", "sigma", "flow_exponent", "length_exponent",
 }  # fmt: skip
 
 
