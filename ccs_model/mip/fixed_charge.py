@@ -135,18 +135,19 @@ class Construct(Heuristic):
     restrict: bool = False
 
     def run(self, context: SearchContext, before: Result) -> Result:
-        """Return `before` with an incumbent; None where none was found, or slope scaling gave no point."""
+        """Return `before` with the better of its incumbent and the one constructed; as it is without a point."""
         if not before.trace:
-            return context.found(None, before)
+            return context.found(before.incumbent, before)
         context, x = context.until(self.until), before.trace[-1]
         if not self.restrict:
-            return context.found(self._constructed(context, x), before)
+            return context.found(context.better(before.incumbent, self._constructed(context, x)), before)
         arc_groups = context.network.arc_groups_used(x)
         if not len(arc_groups) and before.relaxation is not None and before.relaxation.x is not None:
             arc_groups = context.network.arc_groups_used(before.relaxation.x)
         inside, small = context.restricted_to(arc_groups)
         found = self._constructed(inside, x[small.columns])
-        return context.found(None if found is None else small.lifted(found), before)
+        lifted = None if found is None else small.lifted(found)
+        return context.found(context.better(before.incumbent, lifted), before)
 
     def _constructed(self, context: SearchContext, x: Floats) -> Floats | None:
         network = context.network
@@ -217,6 +218,8 @@ class Extend(Heuristic):
 class ExtendRestricted(Heuristic):
     """`Extend` in a smaller matrix: over the first round with at most `times` as many arc groups as the last one.
 
+    Without slope scaling it searches the arc groups of the incumbent.
+
     Parameters
     ----------
     times
@@ -238,16 +241,22 @@ class ExtendRestricted(Heuristic):
         """Return `before` with an incumbent that is no worse."""
         if before.incumbent is None:
             return before
+        own = context.network.arc_groups_used(before.incumbent)
+        if not before.trace:
+            return self._searched(context, before, own, before.incumbent)
         used = [context.network.arc_groups_used(x) for x in before.trace]
         # Where slope scaling converged on no arc at all, one arc group is the measure.
         limit = self.times * max(len(used[-1]), 1)
         k = next(k for k, each in enumerate(used) if len(each) <= limit)
-        arc_groups = np.union1d(used[k], context.network.arc_groups_used(before.incumbent))
+        return self._searched(context, before, np.union1d(used[k], own), before.trace[k])
+
+    def _searched(self, context: SearchContext, before: Result, arc_groups: Ints, near: Floats) -> Result:
+        assert before.incumbent is not None
         if self.max_arc_groups is not None and len(arc_groups) > self.max_arc_groups:
             return before
         inside, small = context.until(self.until).restricted_to(arc_groups)
-        near, start = before.trace[k][small.columns], before.incumbent[small.columns]
-        return context.found(small.lifted(self.extend.improved(inside, near, start)), before)
+        found = self.extend.improved(inside, near[small.columns], before.incumbent[small.columns])
+        return context.found(small.lifted(found), before)
 
 
 def _solve_candidates(

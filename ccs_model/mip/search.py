@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from ccs_model.mip.highs import Outcome, Progress, SolverOptions, Status
 from ccs_model.mip.matrix import Matrix
 from ccs_model.mip.presolve import RestrictedModel, restricted
 from ccs_model.mip.scaling import Scaling, in_units_of_flow
+
+if TYPE_CHECKING:
+    from ccs_model.mip.tree_growth import GrowthNetwork
 
 StageKind = TypeVar("StageKind")
 
@@ -152,6 +155,8 @@ class SearchContext:
         Called with each improvement.
     places
         Positions of the arc groups, needed by neighbourhood search only.
+    growth
+        Costs of the network, needed by tree growth only.
     """
 
     matrix: Matrix
@@ -161,6 +166,7 @@ class SearchContext:
     began: float = field(default_factory=now)
     on_progress: Callable[[Progress], None] | None = None
     places: Places | None = None
+    growth: GrowthNetwork | None = None
 
     @property
     def sign(self) -> float:
@@ -208,7 +214,7 @@ class SearchContext:
         """The search over the model with some arc groups only, and that model."""
         small = restricted(self.matrix, self.network.outside(arc_groups))
         network = self.network.within(self.matrix, small)
-        return replace(self, matrix=small.matrix, network=network, places=None), small
+        return replace(self, matrix=small.matrix, network=network, places=None, growth=None), small
 
     def found(self, incumbent: Floats | None, before: Result) -> Result:
         """The result of a heuristic: its incumbent, and all else as before."""

@@ -27,11 +27,13 @@ from ccs_model.problem import Problem
 from ccs_model.problem.candidate_network import corridor_rows
 from ccs_model.solve.directed_arcs import directed_arcs, is_tighter
 from ccs_model.solve.fixed_charge_network import connections_of, network_of, places_of
+from ccs_model.solve.growth_network import growth_network_of
 from ccs_model.solve.network_presolve import one_way, reduced_model
 from ccs_model.solve.one_period import in_one_period
 from ccs_model.solve.strategies import (
     BOUND_BY_DIRECTIONS,
     BOUND_LATER,
+    GROW,
     ONE_PERIOD,
     PROVE_REDUCED,
     SIZES,
@@ -163,14 +165,13 @@ class _NetworkSearch:
         of_relaxation = now() - began
         log_line(options, f"relaxation with cuts: effort {of_relaxation:.3g}, bound {relaxation.objective:.10g}")
         context = context.restarted(effort)
-        strategy = self._strategy(context, relaxation, n_rows)
-        context = replace(context, places=places_of(problem, context.matrix))
+        growth = growth_network_of(problem, context.matrix)
+        context = replace(context, places=places_of(problem, context.matrix), growth=growth)
+        result = self._after(GROW, context, result)
+        strategy = self._strategy(context, result, n_rows)
         for stage in strategy.stages:
             if isinstance(stage, Heuristic):
-                began = now()
-                result = stage.run(context, result)
-                value = "none" if result.incumbent is None else f"{context.value(result.incumbent):.10g}"
-                log_line(options, f"{type(stage).__name__}: effort {now() - began:.3g}, incumbent {value}")
+                result = self._after(stage, context, result)
         arc_groups, result = self._arcs(context, result, every, strategy.stage(Restrict))
         found = None
         if len(arc_groups) == len(every) <= SIZES.few_arc_groups and result.incumbent is not None:
@@ -207,14 +208,26 @@ class _NetworkSearch:
         log_line(self.options, f"flow directions: bound {relaxation.objective:.10g}")
         return relaxation.objective if relaxation.status == "optimal" else context.sign * np.inf
 
-    def _strategy(self, context: SearchContext, relaxation: Outcome, n_rows: int) -> Strategy:
-        assert relaxation.x is not None
+    def _after(self, stage: Heuristic, context: SearchContext, before: Result) -> Result:
+        """The result of a heuristic, with a line in the log."""
+        began = now()
+        result = stage.run(context, before)
+        value = "none" if result.incumbent is None else f"{context.value(result.incumbent):.10g}"
+        log_line(self.options, f"{type(stage).__name__}: effort {now() - began:.3g}, incumbent {value}")
+        return result
+
+    def _strategy(self, context: SearchContext, result: Result, n_rows: int) -> Strategy:
+        relaxation, apart = result.relaxation, 0.0
+        assert relaxation is not None and relaxation.x is not None
+        if result.incumbent is not None and relaxation.objective != 0:
+            apart = abs(relaxation.objective - context.value(result.incumbent)) / abs(relaxation.objective)
         return choose_strategy(
             SIZES,
             n_arc_groups=context.network.n_arc_groups,
             n_rows=n_rows,
             is_staged=len(self.problem.years) > 1,
             relaxation_uses_arcs=len(context.network.arc_groups_used(relaxation.x)) > 0,
+            relaxation_apart=apart,
             arcs_are_given=self.problem.scenario.transport.corridors not in ("auto", "all"),
         )
 
@@ -224,7 +237,11 @@ class _NetworkSearch:
         requested, sites = problem.scenario.transport.corridors, every[len(links) :]
         if requested == "all" or (requested == "auto" and len(links) <= SIZES.all_links):
             return every, result
-        converged = context.network.arc_groups_used(result.trace[-1]) if result.trace else every
+        converged = every
+        if result.trace:
+            converged = context.network.arc_groups_used(result.trace[-1])
+        elif incumbent is not None:
+            converged = context.network.arc_groups_used(incumbent)
         if requested == "auto" and incumbent is None:
             return np.union1d(converged, sites), result
         if requested != "auto":

@@ -16,6 +16,7 @@ from ccs_model.mip.highs import LARGE_ROWS
 from ccs_model.mip.network_lns import Alternate, Lns, Neighbourhoods, Reoptimise
 from ccs_model.mip.search import Strategy
 from ccs_model.mip.sweep_search import Processes
+from ccs_model.mip.tree_growth import Grow
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class ModelSizes:
         From there on a search over early rounds of slope scaling takes longer than neighbourhoods do.
     staged_rows
         A model of several periods with more rows chooses its arcs in a model of one period.
+    relaxation_apart
+        Share of the relaxation's value by which it may exceed the solution grown and still choose the arcs.
     """
 
     all_links: int = 150
@@ -39,6 +42,7 @@ class ModelSizes:
     many_arc_groups: int = 1_000
     many_rows: int = 25_000
     staged_rows: int = LARGE_ROWS
+    relaxation_apart: float = 0.25
 
 
 SIZES = ModelSizes()
@@ -115,6 +119,21 @@ STAGED_NETWORK = Strategy(
 )
 """Several periods over few enough links for rounds of slope scaling in small steps."""
 
+GROW = Grow(n_rounds=100, until=0.25)
+"""The first heuristic wherever it applies."""
+
+GROWN_NETWORK = Strategy(
+    "grown network",
+    (
+        Reoptimise(until=0.3),
+        ExtendRestricted(1.0, until=0.45),
+        Grow(n_rounds=60, seeds=(1, 2), polish=(Reoptimise(), ExtendRestricted(1.0)), until=0.9),
+        Restrict(),
+        Prove(until=1.2),
+    ),
+)
+"""Several periods with costs so concave that the relaxation is no guide: the links of the solution grown."""
+
 ONE_PERIOD = Strategy(
     "arcs of one period",
     (
@@ -152,6 +171,7 @@ def choose_strategy(
     n_rows: int,
     is_staged: bool,
     relaxation_uses_arcs: bool,
+    relaxation_apart: float,
     arcs_are_given: bool,
 ) -> Strategy:
     """Return the schedule after the relaxation.
@@ -166,10 +186,14 @@ def choose_strategy(
         Whether there are several periods.
     relaxation_uses_arcs
         Whether the relaxation uses any arc group.
+    relaxation_apart
+        Difference of relaxation and solution grown, as a share of the relaxation; 0 without such a solution.
     arcs_are_given
         Whether the planner names the corridors, so that solutions over other arcs are of no use.
     """
     is_large = n_arc_groups > sizes.many_arc_groups or n_rows > sizes.many_rows
+    if is_staged and relaxation_apart > sizes.relaxation_apart and not arcs_are_given:
+        return GROWN_NETWORK
     if is_staged and not is_large and relaxation_uses_arcs:
         return STAGED_NETWORK
     neighbourhoods: tuple[Neighbourhoods, ...]

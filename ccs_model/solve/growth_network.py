@@ -1,0 +1,182 @@
+"""The shared network of a problem as tree growth needs it: costs of pipes and sites, options, limits of the budget.
+
+Tree growth maximises what fits into a budget. It is left out for other objectives, without a budget, and where lines
+are free to use (existing pipes, trucks).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+from ccs_model._typing import Floats, Ints, Mask
+from ccs_model.mip import Matrix
+from ccs_model.mip.tree_growth import GrowthNetwork
+from ccs_model.model.names import (
+    ADDED_CAPACITY,
+    BALANCE,
+    BUDGET,
+    BUILD,
+    CUMULATIVE_BUDGET,
+    INJECTED,
+    OBLIGATION_BALANCE,
+    ONE_RETROFIT,
+    OPENED,
+    PIPE,
+    SITE_CAPACITY,
+    WELLS,
+)
+from ccs_model.problem import Problem
+
+
+def growth_network_of(problem: Problem, matrix: Matrix) -> GrowthNetwork | None:
+    """Return the network, or None where tree growth does not apply."""
+    network = problem.network
+    if problem.objective != "max_abatement" or network is None or network.lines["is_free"].any():
+        return None
+    rows = sparse.csr_array(matrix.rows)
+    if not len(matrix.rows_of(BUDGET)):
+        return None
+    money = rows[[int(matrix.rows_of(BUDGET)[0])]].toarray().ravel()
+    years = {year: p for p, year in enumerate(sorted({matrix.columns[j].index[1] for j in matrix.columns_of(BUILD)}))}
+    nodes = {node: k for k, node in enumerate(network.nodes["node"])}
+    links = {link: k for k, link in enumerate(network.links["link"])}
+    columns = {(column.variable, column.index): j for j, column in enumerate(matrix.columns)}
+    n_years, n_links = len(years), len(links)
+
+    lines = network.lines
+    size = lines.groupby("link").cumcount().to_numpy(int)
+    at = np.array([links[link] for link in lines["link"]], dtype=np.int64)
+    shape = n_links, int(size.max(initial=0)) + 1
+    nameplate = problem.delivered_share
+    included, largest = np.zeros(shape), np.zeros(shape)
+    included[at, size] = lines[["included_ktpa", "largest_ktpa"]].min(axis=1) * nameplate
+    largest[at, size] = lines["largest_ktpa"] * nameplate
+    pipe = np.full((n_years, *shape), -1)
+    fixed, slope = np.full(pipe.shape, np.inf), np.zeros(pipe.shape)
+    for line, k, d in zip(lines["line"], at, size, strict=True):
+        for year, p in years.items():
+            j, added = columns.get((PIPE, (line, year))), columns.get((ADDED_CAPACITY, (line, year)))
+            if j is not None:
+                pipe[p, k, d], fixed[p, k, d] = j, money[j]
+                slope[p, k, d] = 0.0 if added is None else money[added] / nameplate
+    sites = [site for site in problem.sites["site"] if site in network.node_of_site]
+    opened = np.array([[columns[OPENED, (site, year)] for site in sites] for year in years], dtype=np.int64)
+    wells = np.array([[columns[WELLS, (site, year)] for site in sites] for year in years], dtype=np.int64)
+    about = problem.sites.set_index("site").loc[sites]
+    room, weight = _rooms(problem, matrix, rows, sites, years)
+    options = _Options(problem, matrix, rows, nodes, years)
+    if not len(options.column):
+        return None
+    packing, packing_limit = _packing(matrix, rows, options.column)
+    degrees = network.nodes[["lat_deg", "lon_deg"]].to_numpy(float)
+    narrower = np.cos(np.radians(degrees[:, 0].mean()))
+    return GrowthNetwork(
+        start=np.array([nodes[node] for node in network.links["node_a"]], dtype=np.int64),
+        end=np.array([nodes[node] for node in network.links["node_b"]], dtype=np.int64),
+        fixed=fixed,
+        slope=slope,
+        included=included,
+        largest=largest,
+        pipe=pipe,
+        site_node=np.array([nodes[site] for site in sites], dtype=np.int64),
+        opening=money[opened],
+        well=money[wells],
+        opened=opened,
+        wells=wells,
+        rate=about["well_injectivity_ktpa"].to_numpy(float) * problem.delivered_share,
+        most_wells=matrix.upper[wells].max(axis=0, initial=0.0),
+        room=room,
+        weight=weight,
+        column=options.column,
+        period=options.period,
+        choice=options.choice,
+        node=options.node,
+        value=matrix.costs[0][options.column],
+        cost=money[options.column],
+        flow=options.flow,
+        packing=packing,
+        packing_limit=packing_limit,
+        limits=_limits(matrix, rows, years),
+        positions=degrees * np.array([1.0, narrower]),
+    )
+
+
+class _Options:
+    """Columns of retrofits that earn a value and send CO₂ to a node."""
+
+    def __init__(
+        self, problem: Problem, matrix: Matrix, rows: sparse.csr_array, nodes: dict[object, int], years: dict[int, int]
+    ) -> None:
+        build = matrix.columns_of(BUILD)
+        n_years = len(years)
+        flow, node = np.zeros((len(matrix.lower), n_years)), np.full(len(matrix.lower), -1)
+        is_build = np.zeros(len(matrix.lower), dtype=bool)
+        is_build[build] = True
+        for i in matrix.rows_of(BALANCE):
+            name, year = matrix.row_constraints[i][1]
+            row = rows[[int(i)]].tocoo()
+            mine = is_build[row.col]
+            flow[row.col[mine], years[year]] = np.abs(row.data[mine])
+            node[row.col[mine]] = nodes[name]
+        for i in matrix.rows_of(OBLIGATION_BALANCE):
+            # Capacity of the last period also serves the time after the horizon.
+            row = rows[[int(i)]].tocoo()
+            mine = is_build[row.col]
+            after = np.abs(row.data[mine]) / problem.obligation_yr
+            flow[row.col[mine], -1] = np.maximum(flow[row.col[mine], -1], after)
+        choice = np.full(len(matrix.lower), -1)
+        of_streams = rows[matrix.rows_of(ONE_RETROFIT)].tocoo()
+        choice[of_streams.col] = of_streams.row
+        kept = build[
+            (matrix.costs[0][build] > 0) & (flow[build].max(axis=1, initial=0.0) > 0) & (choice[build] >= 0)
+            & (matrix.upper[build] > 0)
+        ]  # fmt: skip
+        self.column: Ints = kept
+        self.flow: Floats = flow[kept]
+        self.node: Ints = node[kept]
+        self.choice: Ints = choice[kept]
+        self.period: Ints = np.array([years[matrix.columns[j].index[1]] for j in kept], dtype=np.int64)
+
+
+def _packing(matrix: Matrix, rows: sparse.csr_array, options: Ints) -> tuple[sparse.csc_array, Floats]:
+    """Rows Σ coefficient × option ≤ limit, with coefficients of options alone and none below 0."""
+    is_build: Mask = np.zeros(len(matrix.lower), dtype=bool)
+    is_build[matrix.columns_of(BUILD)] = True
+    entries = rows.tocoo()
+    other = np.zeros(rows.shape[0], dtype=bool)
+    other[entries.row[~is_build[entries.col] | (entries.data < 0)]] = True
+    filled = np.diff(rows.indptr) > 0
+    streams = np.zeros(rows.shape[0], dtype=bool)
+    streams[matrix.rows_of(ONE_RETROFIT)] = True
+    kept = np.flatnonzero(~other & filled & ~streams & np.isfinite(matrix.row_upper))
+    return sparse.csc_array(rows[kept][:, options]), matrix.row_upper[kept]
+
+
+def _rooms(
+    problem: Problem, matrix: Matrix, rows: sparse.csr_array, sites: list[str], years: dict[int, int]
+) -> tuple[Floats, Floats]:
+    """[site] capacity, and [p, site] what a flow takes of it, the time after the horizon included in the last p."""
+    at = {site: k for k, site in enumerate(sites)}
+    room, weight = np.full(len(sites), np.inf), np.zeros((len(years), len(sites)))
+    for i in matrix.rows_of(SITE_CAPACITY):
+        k = at[matrix.row_constraints[i][1]]
+        room[k] = matrix.row_upper[i]
+        row = rows[[int(i)]].tocoo()
+        for j, value in zip(row.col, row.data, strict=True):
+            if matrix.columns[j].variable == INJECTED:
+                weight[years[matrix.columns[j].index[1]], k] = value
+    weight[-1] += problem.obligation_yr
+    return room, weight
+
+
+def _limits(matrix: Matrix, rows: sparse.csr_array, years: dict[int, int]) -> Floats:
+    """[p] money that may be spent until the end of the period."""
+    limits = np.full(len(years), np.inf)
+    for i in np.r_[matrix.rows_of(BUDGET), matrix.rows_of(CUMULATIVE_BUDGET)]:
+        columns = rows[[int(i)]].tocoo().col
+        spent = [years[matrix.columns[j].index[1]] for j in columns if matrix.columns[j].variable == PIPE]
+        if spent:
+            limits[max(spent)] = min(limits[max(spent)], float(matrix.row_upper[i]))
+    # What may be spent until a later period bounds what may be spent until now.
+    return np.minimum.accumulate(limits[::-1])[::-1]
