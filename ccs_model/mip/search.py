@@ -21,7 +21,7 @@ from ccs_model.mip.presolve import RestrictedModel, restricted
 from ccs_model.mip.scaling import Scaling, in_units_of_flow
 
 if TYPE_CHECKING:
-    from ccs_model.mip.tree_growth import GrowthNetwork
+    from ccs_model.mip.growing_network import GrowthNetwork
 
 StageKind = TypeVar("StageKind")
 

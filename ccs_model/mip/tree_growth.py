@@ -20,277 +20,16 @@ LNCS 1520, 417–431.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import sparse
-from scipy.sparse.csgraph import dijkstra
 
-from ccs_model._typing import Floats, Ints, Mask
+from ccs_model._typing import Floats, Ints
 from ccs_model.mip.branch_and_bound import verified_point
-from ccs_model.mip.clock import now, spend
+from ccs_model.mip.clock import now
+from ccs_model.mip.growing_network import LEAST_FLOW, TOLERANCE, Growth, GrowthNetwork
 from ccs_model.mip.highs import Highs
 from ccs_model.mip.search import Heuristic, Result, SearchContext
-
-# Effort of a shortest-path tree: of each, and of each link.
-_EFFORT, _EFFORT_PER_LINK = 4e-4, 1e-6
-_LEAST_FLOW = 1e-6
-_TOLERANCE = 1e-9
-
-
-@dataclass(frozen=True, eq=False)
-class GrowthNetwork:
-    """Links, sites and options of a model with several periods p; flows are delivered, costs are budget money.
-
-    Parameters
-    ----------
-    start, end
-        [link] its nodes.
-    fixed, slope
-        [p, link, size] cost of a pipe, and of each unit of capacity beyond the included one; infinite where no pipe
-        of that size can be built.
-    included, largest
-        [link, size] delivered flow within the fixed cost, and the largest one.
-    pipe
-        [p, link, size] columns that build the pipe; −1 without one.
-    site_node
-        [site] its node.
-    opening, well
-        [p, site] cost of the site and of a well.
-    opened, wells
-        [p, site] their columns.
-    rate, most_wells, room, weight
-        [site] flow of a well, their largest number, capacity, and [p, site] how much of the capacity a unit of flow
-        takes.
-    column, period, choice, node, value, cost
-        [option] its column, period, stream (options of one stream exclude each other), node, objective value
-        (maximised) and budget cost.
-    flow
-        [option, p] flow.
-    packing, packing_limit
-        [row, option] and [row]: rows Σ coefficient × option ≤ limit of the model.
-    limits
-        [p] money that may be spent until the end of the period.
-    positions
-        [node, 2] positions in km.
-    """
-
-    start: Ints
-    end: Ints
-    fixed: Floats
-    slope: Floats
-    included: Floats
-    largest: Floats
-    pipe: Ints
-    site_node: Ints
-    opening: Floats
-    well: Floats
-    opened: Ints
-    wells: Ints
-    rate: Floats
-    most_wells: Floats
-    room: Floats
-    weight: Floats
-    column: Ints
-    period: Ints
-    choice: Ints
-    node: Ints
-    value: Floats
-    cost: Floats
-    flow: Floats
-    packing: sparse.csc_array
-    packing_limit: Floats
-    limits: Floats
-    positions: Floats
-
-    @property
-    def n_periods(self) -> int:
-        """Number of periods."""
-        return len(self.limits)
-
-    @cached_property
-    def most_flow(self) -> Floats:
-        """[option] largest flow."""
-        return self.flow.max(axis=1, initial=0.0)
-
-    @cached_property
-    def link_between(self) -> dict[tuple[int, int], int]:
-        """Link that joins two nodes, either way."""
-        ends = list(zip(self.start.tolist(), self.end.tolist(), strict=True))
-        return {pair: k for k, (a, b) in enumerate(ends) for pair in ((a, b), (b, a))}
-
-    @cached_property
-    def site_at(self) -> dict[int, int]:
-        """Site of a node."""
-        return {node: k for k, node in enumerate(self.site_node.tolist())}
-
-    @cached_property
-    def edges(self) -> tuple[Ints, sparse.csr_array]:
-        """Order of the links forward, links backward and sites in the data of a graph, and the graph itself.
-
-        The graph leads backward: from a node beyond all sites to the sources.
-        """
-        n_nodes = len(self.positions)
-        begin = np.concatenate([self.start, self.end, self.site_node])
-        end = np.concatenate([self.end, self.start, np.full(len(self.site_node), n_nodes)])
-        order = np.lexsort((begin, end))
-        starts = np.searchsorted(end[order], np.arange(n_nodes + 2))
-        return order, sparse.csr_array((np.ones(len(order)), begin[order], starts), shape=(n_nodes + 1, n_nodes + 1))
-
-    def pipe_costs(self, capacity: Floats, first: int = 0) -> Floats:
-        """[…, p, link] cost of pipes of capacities, from a period on; infinite where no size carries as much."""
-        best = np.full(capacity.shape, np.inf)
-        for d in range(self.fixed.shape[2]):
-            beyond = np.maximum(capacity - self.included[:, d], 0.0)
-            cost = self.fixed[first:, :, d] + self.slope[first:, :, d] * beyond
-            cost[capacity > self.largest[:, d] * (1 + _TOLERANCE)] = np.inf
-            np.minimum(best, cost, out=best)
-        best[capacity <= _LEAST_FLOW] = 0.0
-        return best
-
-    def size(self, capacity: float, period: int, link: int) -> int:
-        """The cheapest size of a capacity."""
-        beyond = np.maximum(capacity - self.included[link], 0.0)
-        cost = self.fixed[period, link] + self.slope[period, link] * beyond
-        return int(np.where(capacity <= self.largest[link] * (1 + _TOLERANCE), cost, np.inf).argmin())
-
-
-@dataclass
-class _Growth:
-    """A solution under construction.
-
-    `flow` [p, link] and `stored` [p, site] are delivered flows, `ahead` [link] capacity of the first pipe built for
-    later flows, `forced` [site] sites that are paid for before they are used, `chosen` the option and the path of each
-    stream: its links and its site.
-    """
-
-    network: GrowthNetwork
-    flow: Floats
-    stored: Floats
-    ahead: Floats
-    forced: Mask
-    packed: Floats
-    chosen: dict[int, tuple[int, Ints, int]] = field(default_factory=dict)
-
-    @classmethod
-    def empty(cls, network: GrowthNetwork) -> _Growth:
-        n_p, n_links, n_sites = network.n_periods, len(network.start), len(network.site_node)
-        return cls(
-            network,
-            np.zeros((n_p, n_links)),
-            np.zeros((n_p, n_sites)),
-            np.zeros(n_links),
-            np.zeros(n_sites, dtype=bool),
-            np.zeros(len(network.packing_limit)),
-        )
-
-    def copy(self) -> _Growth:
-        return _Growth(
-            self.network,
-            self.flow.copy(),
-            self.stored.copy(),
-            self.ahead.copy(),
-            self.forced.copy(),
-            self.packed.copy(),
-            dict(self.chosen),
-        )
-
-    @property
-    def value(self) -> float:
-        """Objective value of the options."""
-        return float(self.network.value[self.options].sum())
-
-    @property
-    def options(self) -> Ints:
-        """Options chosen."""
-        return np.array([option for option, _, _ in self.chosen.values()], dtype=np.int64)
-
-    def vintages(self, more: Floats | None = None, first: int = 0) -> Floats:
-        """[…, p, link] capacity built in each period from `first` on, for the flows and more […, p, 1] from then on."""
-        flow = self.flow[first:] if more is None else self.flow[first:] + more
-        before = self.flow[:first].max(axis=0, initial=0.0)
-        in_use = np.maximum(np.maximum.accumulate(flow, axis=-2), before)
-        so_far = np.where(in_use > _LEAST_FLOW, np.maximum(in_use, self.ahead), 0.0)
-        built = so_far.copy()
-        built[..., 1:, :] -= so_far[..., :-1, :]
-        built[..., 0, :] -= np.where(before > _LEAST_FLOW, np.maximum(before, self.ahead), 0.0)
-        return built
-
-    def site_costs(self, more: Floats | None = None) -> Floats:
-        """[…, p, site] cost of sites and wells for the flows and more […, p, 1]; infinite beyond a site's limits."""
-        net = self.network
-        stored = self.stored if more is None else self.stored + more
-        in_use = np.maximum.accumulate(stored, axis=-2)
-        wells = np.ceil(in_use / net.rate - _TOLERANCE)
-        is_open = ((in_use > _LEAST_FLOW) | self.forced).astype(float)
-        cost = is_open * net.opening + wells * net.well
-        cost[..., 1:, :] -= is_open[..., :-1, :] * net.opening[1:] + wells[..., :-1, :] * net.well[1:]
-        fits = (wells[..., -1, :] <= net.most_wells) & (
-            (net.weight * stored).sum(axis=-2) <= net.room * (1 + _TOLERANCE)
-        )
-        cost[~np.broadcast_to(fits[..., None, :], cost.shape)] = np.inf
-        return cost
-
-    def spending(self) -> Floats:
-        """[p] money spent in each period."""
-        net = self.network
-        spent = net.pipe_costs(self.vintages()).sum(axis=1) + self.site_costs().sum(axis=1)
-        options = self.options
-        np.add.at(spent, net.period[options], net.cost[options])
-        return spent
-
-    def left(self) -> Floats:
-        """[p] money left until the end of each period."""
-        return self.network.limits - np.cumsum(self.spending())
-
-    def is_within_limits(self) -> bool:
-        """Whether the money spent so far stays within the limit of every period."""
-        return bool((self.left() >= -_TOLERANCE * self.network.limits).all())
-
-    def trees(self, flows: Floats, period: int) -> list[tuple[Floats, Ints]]:
-        """For flows [flow, p] from a period on: [node] additional cost from each node to a site, and the next node."""
-        net = self.network
-        more = flows[:, period:, None]
-        old = net.pipe_costs(self.vintages(first=period), period).sum(axis=-2)
-        of_link = net.pipe_costs(self.vintages(more, period), period).sum(axis=-2) - old
-        of_site = self.site_costs(flows[:, :, None]).sum(axis=-2) - self.site_costs().sum(axis=0)
-        weights = np.maximum(np.concatenate([of_link, of_link, of_site], axis=1), _TOLERANCE)
-        order, graph = net.edges
-        spend(len(flows) * (_EFFORT + _EFFORT_PER_LINK * len(net.start)))
-        found = []
-        for each in weights:
-            graph.data[:] = each[order]
-            cost, following = dijkstra(graph, indices=len(net.positions), return_predecessors=True)
-            found.append((cost[:-1], following[:-1]))
-        return found
-
-    def packs(self, options: Ints, instead: Ints) -> Mask:
-        """[k] whether the packing rows allow each option, in place of another one; −1 in place of none."""
-        net = self.network
-        if not len(net.packing_limit):
-            return np.ones(len(options), dtype=bool)
-        more = net.packing[:, options].toarray() - net.packing[:, instead].toarray() * (instead >= 0)
-        return np.asarray((more + self.packed[:, None] <= net.packing_limit[:, None] + _TOLERANCE).all(axis=0))
-
-    def add(self, option: int, links: Ints, site: int) -> None:
-        """Add an option and its flow on a path."""
-        flow = self.network.flow[option]
-        self.flow[:, links] += flow[:, None]
-        self.stored[:, site] += flow
-        self.packed += self.network.packing[:, [option]].toarray().ravel()
-        self.chosen[int(self.network.choice[option])] = option, links, site
-
-    def remove(self, choice: int) -> None:
-        """Remove the option of a stream, and its flow."""
-        option, links, site = self.chosen.pop(choice)
-        flow = self.network.flow[option]
-        self.flow[:, links] -= flow[:, None]
-        self.stored[:, site] -= flow
-        self.packed -= self.network.packing[:, [option]].toarray().ravel()
-        self.flow[np.abs(self.flow) < _LEAST_FLOW] = 0.0
-        self.stored[np.abs(self.stored) < _LEAST_FLOW] = 0.0
-        self.ahead = np.minimum(self.ahead, self.flow.max(axis=0))
 
 
 @dataclass(frozen=True)
@@ -343,11 +82,11 @@ class Grow(Heuristic):
             best = context.better(best, result.incumbent)
         return context.found(best, before)
 
-    def _from_sites(self, network: GrowthNetwork) -> _Growth:
+    def _from_sites(self, network: GrowthNetwork) -> Growth:
         """The best of the solutions grown without a site and from those with the most value near them."""
-        best = self._grown(_Growth.empty(network))
+        best = self._grown(Growth.empty(network))
         for site in self._seeds(network):
-            start = _Growth.empty(network)
+            start = Growth.empty(network)
             start.forced[site] = True
             if start.is_within_limits():
                 grown = self._grown(start)
@@ -362,7 +101,7 @@ class Grow(Heuristic):
         order = np.argsort(-value, kind="stable")
         return order[value[order] > 0][: self.n_seeds]
 
-    def _grown(self, growth: _Growth, banned: Sequence[int] = ()) -> _Growth:
+    def _grown(self, growth: Growth, banned: Sequence[int] = ()) -> Growth:
         """Add options period by period, enlarge first pipes, and add what the money saved allows."""
         n_periods = growth.network.n_periods
         for period in range(n_periods):
@@ -373,7 +112,7 @@ class Grow(Heuristic):
             self._grow_in(growth, period, ())
         return growth
 
-    def _grow_in(self, growth: _Growth, period: int, banned: Sequence[int]) -> None:
+    def _grow_in(self, growth: Growth, period: int, banned: Sequence[int]) -> None:
         """Add options of a period, or exchange them for those of the same stream, while any fits."""
         net = growth.network
         mine = np.flatnonzero((net.period == period) & ~np.isin(net.choice, np.array([*banned], dtype=np.int64)))
@@ -404,10 +143,11 @@ class Grow(Heuristic):
                 here = open_ & (of_class == k)
                 path_cost[here] = to_site[node[here]]
             # More of a stream that has a path already costs in proportion, and less saves something.
-            path_cost[open_ & ~is_new] *= np.clip(flow / classes[of_class], 0.0, 1.0)[open_ & ~is_new]
+            more = ~is_new & np.isfinite(path_cost)
+            path_cost[more] *= np.clip(flow / classes[of_class], 0.0, 1.0)[more]
             cost = money + path_cost
             worth = open_ & np.isfinite(cost) & (cost <= 1.2 * left)
-            merit = np.where(worth, value / np.maximum(cost, _TOLERANCE), 0.0)
+            merit = np.where(worth, value / np.maximum(cost, TOLERANCE), 0.0)
             for k in np.argsort(-merit, kind="stable")[: self.trials]:
                 if merit[k] > 0 and self._added(growth, int(mine[k])):
                     break
@@ -416,7 +156,7 @@ class Grow(Heuristic):
                 return
 
     @staticmethod
-    def _added(growth: _Growth, option: int) -> bool:
+    def _added(growth: Growth, option: int) -> bool:
         """Add an option by its cheapest path, in place of another one of its stream, if the money suffices."""
         net = growth.network
         node, stream = int(net.node[option]), int(net.choice[option])
@@ -439,12 +179,12 @@ class Grow(Heuristic):
         return False
 
     @staticmethod
-    def _build_ahead(growth: _Growth) -> None:
+    def _build_ahead(growth: Growth) -> None:
         """Enlarge first pipes for later flows where that saves money and the limit of the first period allows it."""
         net = growth.network
         built = growth.vintages()
-        most, first = growth.flow.max(axis=0), (built > _LEAST_FLOW).argmax(axis=0)
-        later = np.flatnonzero((built > _LEAST_FLOW).sum(axis=0) > 1)
+        most, first = growth.flow.max(axis=0), (built > LEAST_FLOW).argmax(axis=0)
+        later = np.flatnonzero((built > LEAST_FLOW).sum(axis=0) > 1)
         if not len(later):
             return
         ahead = np.zeros_like(built)
@@ -460,7 +200,7 @@ class Grow(Heuristic):
             if not growth.is_within_limits():
                 growth.ahead[later[k]] = before
 
-    def _improved(self, context: SearchContext, growth: _Growth, seed: int = 0) -> _Growth:
+    def _improved(self, context: SearchContext, growth: Growth, seed: int = 0) -> Growth:
         """Remove parts and grow them again; worse solutions are accepted at first."""
         rng = np.random.default_rng([context.options.seed, seed])
         best = current = growth
@@ -485,7 +225,7 @@ class Grow(Heuristic):
         return best
 
     @staticmethod
-    def _part(growth: _Growth, rng: np.random.Generator) -> list[int]:
+    def _part(growth: Growth, rng: np.random.Generator) -> list[int]:
         """Streams of a part of the solution: those of a site, near a point, of a link, of a period, or any."""
         net, streams = growth.network, list(growth.chosen)
         kind = rng.integers(5)
@@ -507,19 +247,19 @@ class Grow(Heuristic):
         return rng.permutation(streams)[: max(1, len(streams) // 5)].tolist()
 
 
-def completed(context: SearchContext, growth: _Growth) -> Floats | None:
+def completed(context: SearchContext, growth: Growth) -> Floats | None:
     """Return the point of the model with the integer columns of a solution and the best continuous ones; or None."""
     net, matrix = growth.network, context.matrix
     x = np.zeros(len(matrix.lower))
     x[net.column[growth.options]] = 1.0
     built = growth.vintages()
-    for period, link in np.argwhere(built > _LEAST_FLOW):
+    for period, link in np.argwhere(built > LEAST_FLOW):
         x[net.pipe[period, link, net.size(built[period, link], period, link)]] = 1.0
     in_use = np.maximum.accumulate(growth.stored, axis=0)
-    is_open = in_use > _LEAST_FLOW
+    is_open = in_use > LEAST_FLOW
     opens = np.diff(is_open, axis=0, prepend=False)
     x[net.opened[opens]] = 1.0
-    drilled = np.diff(np.ceil(in_use / net.rate - _TOLERANCE), axis=0, prepend=0.0)
+    drilled = np.diff(np.ceil(in_use / net.rate - TOLERANCE), axis=0, prepend=0.0)
     x[net.wells[drilled > 0]] = drilled[drilled > 0]
     fixed = np.flatnonzero(matrix.is_integer)
     highs = Highs(matrix, context.options)

@@ -313,8 +313,8 @@ def _bounds(
 def _most_ktpa(options: pd.DataFrame, sites: pd.DataFrame, scenario: Scenario, delivered_share: float) -> float:
     """Return an upper bound on the nameplate of any useful plan.
 
-    With a budget: a fractional knapsack with free pipes and sites. In a static year with `min_cost` and no revenue: the
-    captured target.
+    With a budget and integer decisions: a fractional knapsack with free pipes and sites. In a static year with
+    `min_cost` and no revenue: the captured target.
     """
     if scenario.is_static:
         requested, policy = scenario.targets, scenario.policy
@@ -325,7 +325,8 @@ def _most_ktpa(options: pd.DataFrame, sites: pd.DataFrame, scenario: Scenario, d
         if requested.captured_ktpa and scenario.objective == "min_cost" and may_throttle and not earns and not other:
             return requested.captured_ktpa / delivered_share
         return np.inf
-    if scenario.budget.total_mn is None:
+    # A continuous plan is concave in its budget only if its coefficients do not depend on the budget.
+    if scenario.budget.total_mn is None or scenario.capture.decisions == "continuous":
         return np.inf
     options = options[options["technology"] != options["measure"]]
     # Lower bound on the cost of a stream: its cheapest unit, shared or not.

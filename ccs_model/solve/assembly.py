@@ -37,6 +37,7 @@ from ccs_model.plan.social_account import (
     social_totals,
     stakeholders_table,
 )
+from ccs_model.plan.storage_tables import storage_table
 from ccs_model.plan.tables import (
     by_year_table,
     emissions_table,
@@ -45,7 +46,6 @@ from ccs_model.plan.tables import (
     plan_totals,
     prices_of,
     retrofits_table,
-    storage_table,
     targets_table,
     zones_table,
 )

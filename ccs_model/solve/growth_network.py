@@ -11,7 +11,7 @@ from scipy import sparse
 
 from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.mip import Matrix
-from ccs_model.mip.tree_growth import GrowthNetwork
+from ccs_model.mip.growing_network import GrowthNetwork
 from ccs_model.model.names import (
     ADDED_CAPACITY,
     BALANCE,
@@ -60,7 +60,9 @@ def growth_network_of(problem: Problem, matrix: Matrix) -> GrowthNetwork | None:
             if j is not None:
                 pipe[p, k, d], fixed[p, k, d] = j, money[j]
                 slope[p, k, d] = 0.0 if added is None else money[added] / nameplate
-    sites = [site for site in problem.sites["site"] if site in network.node_of_site]
+    sites = [site for site in problem.sites["site"] if (OPENED, (site, next(iter(years), None))) in columns]
+    if not sites:
+        return None
     opened = np.array([[columns[OPENED, (site, year)] for site in sites] for year in years], dtype=np.int64)
     wells = np.array([[columns[WELLS, (site, year)] for site in sites] for year in years], dtype=np.int64)
     about = problem.sites.set_index("site").loc[sites]

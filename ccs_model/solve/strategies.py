@@ -119,17 +119,17 @@ STAGED_NETWORK = Strategy(
 )
 """Several periods over few enough links for rounds of slope scaling in small steps."""
 
-GROW = Grow(n_rounds=100, until=0.25)
+GROW = Grow(n_rounds=100, until=0.4)
 """The first heuristic wherever it applies."""
 
 GROWN_NETWORK = Strategy(
     "grown network",
     (
-        Reoptimise(until=0.3),
-        ExtendRestricted(1.0, until=0.45),
-        Grow(n_rounds=60, seeds=(1, 2), polish=(Reoptimise(), ExtendRestricted(1.0)), until=0.9),
+        Reoptimise(until=0.5),
+        ExtendRestricted(1.0, until=0.7),
+        Grow(n_rounds=40, seeds=(1,), polish=(Reoptimise(), ExtendRestricted(1.0)), until=0.9),
         Restrict(),
-        Prove(until=1.2),
+        Prove(until=1.1),
     ),
 )
 """Several periods with costs so concave that the relaxation is no guide: the links of the solution grown."""

@@ -1,0 +1,274 @@
+"""A budgeted network with concave costs, and a solution of it under construction, as tree growth needs them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse.csgraph import dijkstra
+
+from ccs_model._typing import Floats, Ints, Mask
+from ccs_model.mip.clock import spend
+
+# Effort of a shortest-path tree: of each, and of each link.
+_EFFORT, _EFFORT_PER_LINK = 4e-4, 1e-6
+LEAST_FLOW = 1e-6
+TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class GrowthNetwork:
+    """Links, sites and options of a model with several periods p; flows are delivered, costs are budget money.
+
+    Parameters
+    ----------
+    start, end
+        [link] its nodes.
+    fixed, slope
+        [p, link, size] cost of a pipe, and of each unit of capacity beyond the included one; infinite where no pipe
+        of that size can be built.
+    included, largest
+        [link, size] delivered flow within the fixed cost, and the largest one.
+    pipe
+        [p, link, size] columns that build the pipe; −1 without one.
+    site_node
+        [site] its node.
+    opening, well
+        [p, site] cost of the site and of a well.
+    opened, wells
+        [p, site] their columns.
+    rate, most_wells, room, weight
+        [site] flow of a well, their largest number, capacity, and [p, site] how much of the capacity a unit of flow
+        takes.
+    column, period, choice, node, value, cost
+        [option] its column, period, stream (options of one stream exclude each other), node, objective value
+        (maximised) and budget cost.
+    flow
+        [option, p] flow.
+    packing, packing_limit
+        [row, option] and [row]: rows Σ coefficient × option ≤ limit of the model.
+    limits
+        [p] money that may be spent until the end of the period.
+    positions
+        [node, 2] positions in km.
+    """
+
+    start: Ints
+    end: Ints
+    fixed: Floats
+    slope: Floats
+    included: Floats
+    largest: Floats
+    pipe: Ints
+    site_node: Ints
+    opening: Floats
+    well: Floats
+    opened: Ints
+    wells: Ints
+    rate: Floats
+    most_wells: Floats
+    room: Floats
+    weight: Floats
+    column: Ints
+    period: Ints
+    choice: Ints
+    node: Ints
+    value: Floats
+    cost: Floats
+    flow: Floats
+    packing: sparse.csc_array
+    packing_limit: Floats
+    limits: Floats
+    positions: Floats
+
+    @property
+    def n_periods(self) -> int:
+        """Number of periods."""
+        return len(self.limits)
+
+    @cached_property
+    def most_flow(self) -> Floats:
+        """[option] largest flow."""
+        return self.flow.max(axis=1, initial=0.0)
+
+    @cached_property
+    def link_between(self) -> dict[tuple[int, int], int]:
+        """Link that joins two nodes, either way."""
+        ends = list(zip(self.start.tolist(), self.end.tolist(), strict=True))
+        return {pair: k for k, (a, b) in enumerate(ends) for pair in ((a, b), (b, a))}
+
+    @cached_property
+    def site_at(self) -> dict[int, int]:
+        """Site of a node."""
+        return {node: k for k, node in enumerate(self.site_node.tolist())}
+
+    @cached_property
+    def edges(self) -> tuple[Ints, sparse.csr_array]:
+        """Order of the links forward, links backward and sites in the data of a graph, and the graph itself.
+
+        The graph leads backward: from a node beyond all sites to the sources.
+        """
+        n_nodes = len(self.positions)
+        begin = np.concatenate([self.start, self.end, self.site_node])
+        end = np.concatenate([self.end, self.start, np.full(len(self.site_node), n_nodes)])
+        order = np.lexsort((begin, end))
+        starts = np.searchsorted(end[order], np.arange(n_nodes + 2))
+        return order, sparse.csr_array((np.ones(len(order)), begin[order], starts), shape=(n_nodes + 1, n_nodes + 1))
+
+    def pipe_costs(self, capacity: Floats, first: int = 0) -> Floats:
+        """[…, p, link] cost of pipes of capacities, from a period on; infinite where no size carries as much."""
+        best = np.full(capacity.shape, np.inf)
+        for d in range(self.fixed.shape[2]):
+            beyond = np.maximum(capacity - self.included[:, d], 0.0)
+            cost = self.fixed[first:, :, d] + self.slope[first:, :, d] * beyond
+            cost[capacity > self.largest[:, d] * (1 + TOLERANCE)] = np.inf
+            np.minimum(best, cost, out=best)
+        best[capacity <= LEAST_FLOW] = 0.0
+        return best
+
+    def size(self, capacity: float, period: int, link: int) -> int:
+        """The cheapest size of a capacity."""
+        beyond = np.maximum(capacity - self.included[link], 0.0)
+        cost = self.fixed[period, link] + self.slope[period, link] * beyond
+        return int(np.where(capacity <= self.largest[link] * (1 + TOLERANCE), cost, np.inf).argmin())
+
+
+@dataclass
+class Growth:
+    """A solution under construction.
+
+    `flow` [p, link] and `stored` [p, site] are delivered flows, `ahead` [link] capacity of the first pipe built for
+    later flows, `forced` [site] sites that are paid for before they are used, `chosen` the option and the path of each
+    stream: its links and its site.
+    """
+
+    network: GrowthNetwork
+    flow: Floats
+    stored: Floats
+    ahead: Floats
+    forced: Mask
+    packed: Floats
+    chosen: dict[int, tuple[int, Ints, int]] = field(default_factory=dict)
+
+    @classmethod
+    def empty(cls, network: GrowthNetwork) -> Growth:
+        """Return the solution without any option."""
+        n_p, n_links, n_sites = network.n_periods, len(network.start), len(network.site_node)
+        return cls(
+            network,
+            np.zeros((n_p, n_links)),
+            np.zeros((n_p, n_sites)),
+            np.zeros(n_links),
+            np.zeros(n_sites, dtype=bool),
+            np.zeros(len(network.packing_limit)),
+        )
+
+    def copy(self) -> Growth:
+        """Return a solution that may be changed on its own."""
+        return Growth(
+            self.network,
+            self.flow.copy(),
+            self.stored.copy(),
+            self.ahead.copy(),
+            self.forced.copy(),
+            self.packed.copy(),
+            dict(self.chosen),
+        )
+
+    @property
+    def value(self) -> float:
+        """Objective value of the options."""
+        return float(self.network.value[self.options].sum())
+
+    @property
+    def options(self) -> Ints:
+        """Options chosen."""
+        return np.array([option for option, _, _ in self.chosen.values()], dtype=np.int64)
+
+    def vintages(self, more: Floats | None = None, first: int = 0) -> Floats:
+        """[…, p, link] capacity built in each period from `first` on, for the flows and more […, p, 1] from then on."""
+        flow = self.flow[first:] if more is None else self.flow[first:] + more
+        before = self.flow[:first].max(axis=0, initial=0.0)
+        in_use = np.maximum(np.maximum.accumulate(flow, axis=-2), before)
+        so_far = np.where(in_use > LEAST_FLOW, np.maximum(in_use, self.ahead), 0.0)
+        built = so_far.copy()
+        built[..., 1:, :] -= so_far[..., :-1, :]
+        built[..., 0, :] -= np.where(before > LEAST_FLOW, np.maximum(before, self.ahead), 0.0)
+        return built
+
+    def site_costs(self, more: Floats | None = None) -> Floats:
+        """[…, p, site] cost of sites and wells for the flows and more […, p, 1]; infinite beyond a site's limits."""
+        net = self.network
+        stored = self.stored if more is None else self.stored + more
+        in_use = np.maximum.accumulate(stored, axis=-2)
+        wells = np.ceil(in_use / net.rate - TOLERANCE)
+        is_open = ((in_use > LEAST_FLOW) | self.forced).astype(float)
+        cost = is_open * net.opening + wells * net.well
+        cost[..., 1:, :] -= is_open[..., :-1, :] * net.opening[1:] + wells[..., :-1, :] * net.well[1:]
+        fits = (wells[..., -1, :] <= net.most_wells) & (
+            (net.weight * stored).sum(axis=-2) <= net.room * (1 + TOLERANCE)
+        )
+        cost[~np.broadcast_to(fits[..., None, :], cost.shape)] = np.inf
+        return cost
+
+    def spending(self) -> Floats:
+        """[p] money spent in each period."""
+        net = self.network
+        spent = net.pipe_costs(self.vintages()).sum(axis=1) + self.site_costs().sum(axis=1)
+        options = self.options
+        np.add.at(spent, net.period[options], net.cost[options])
+        return spent
+
+    def left(self) -> Floats:
+        """[p] money left until the end of each period."""
+        return self.network.limits - np.cumsum(self.spending())
+
+    def is_within_limits(self) -> bool:
+        """Whether the money spent so far stays within the limit of every period."""
+        return bool((self.left() >= -TOLERANCE * self.network.limits).all())
+
+    def trees(self, flows: Floats, period: int) -> list[tuple[Floats, Ints]]:
+        """For flows [flow, p] from a period on: [node] additional cost from each node to a site, and the next node."""
+        net = self.network
+        more = flows[:, period:, None]
+        old = net.pipe_costs(self.vintages(first=period), period).sum(axis=-2)
+        of_link = net.pipe_costs(self.vintages(more, period), period).sum(axis=-2) - old
+        of_site = self.site_costs(flows[:, :, None]).sum(axis=-2) - self.site_costs().sum(axis=0)
+        weights = np.maximum(np.concatenate([of_link, of_link, of_site], axis=1), TOLERANCE)
+        order, graph = net.edges
+        spend(len(flows) * (_EFFORT + _EFFORT_PER_LINK * len(net.start)))
+        found = []
+        for each in weights:
+            graph.data[:] = each[order]
+            cost, following = dijkstra(graph, indices=len(net.positions), return_predecessors=True)
+            found.append((cost[:-1], following[:-1]))
+        return found
+
+    def packs(self, options: Ints, instead: Ints) -> Mask:
+        """[k] whether the packing rows allow each option, in place of another one; −1 in place of none."""
+        net = self.network
+        if not len(net.packing_limit):
+            return np.ones(len(options), dtype=bool)
+        more = net.packing[:, options].toarray() - net.packing[:, instead].toarray() * (instead >= 0)
+        return np.asarray((more + self.packed[:, None] <= net.packing_limit[:, None] + TOLERANCE).all(axis=0))
+
+    def add(self, option: int, links: Ints, site: int) -> None:
+        """Add an option and its flow on a path."""
+        flow = self.network.flow[option]
+        self.flow[:, links] += flow[:, None]
+        self.stored[:, site] += flow
+        self.packed += self.network.packing[:, [option]].toarray().ravel()
+        self.chosen[int(self.network.choice[option])] = option, links, site
+
+    def remove(self, choice: int) -> None:
+        """Remove the option of a stream, and its flow."""
+        option, links, site = self.chosen.pop(choice)
+        flow = self.network.flow[option]
+        self.flow[:, links] -= flow[:, None]
+        self.stored[:, site] -= flow
+        self.packed -= self.network.packing[:, [option]].toarray().ravel()
+        self.flow[np.abs(self.flow) < LEAST_FLOW] = 0.0
+        self.stored[np.abs(self.stored) < LEAST_FLOW] = 0.0
+        self.ahead = np.minimum(self.ahead, self.flow.max(axis=0))

@@ -1,0 +1,105 @@
+"""Storage of a plan: injection, wells, investment and yearly cost of each site."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from ccs_model._typing import Floats
+from ccs_model.model.names import INJECTED, OBLIGATION_STORED, OPENED, PAID_FOR_OIL, WELLS
+from ccs_model.plan.cost_sharing import injected_ktpa
+from ccs_model.plan.decisions import BUILT, Point
+
+
+def storage_table(point: Point) -> pd.DataFrame:
+    """Return one row a used site and period: injection, cumulative storage, obligation, wells, investment and cost.
+
+    Yearly costs are those of `yearly_storage_mn`, per t injected in `storage_cost_per_t`. The oil revenue is that of
+    the sites of a shared network.
+    """
+    problem, decided, sites = point.problem, point.decided, point.problem.sites
+    if problem.network is None:
+        at_site = problem.routes["site"].to_numpy()
+        full = problem.routes["nameplate_ktpa"].to_numpy(float)[:, None] * problem.delivered_share
+        # Full load less equal curtailment can leave negative rounding.
+        by_site = pd.DataFrame(np.maximum(point.captured_ktpa, 0.0)).groupby(at_site).sum()
+        injected = by_site.reindex(sites["site"], fill_value=0.0).to_numpy()
+        by_route = pd.Series((full * problem.years_after_horizon * point.build).sum(axis=1))
+        committed = sites["site"].map(by_route.groupby(at_site).sum())
+        is_used = injected.sum(axis=1) > BUILT
+    else:
+        injected = injected_ktpa(point)
+        committed = sites["site"].map(point.obligation_kt.get(OBLIGATION_STORED, {})).fillna(0.0)
+        is_used = (decided[OPENED].sum(axis=1) > BUILT) | (injected.max(axis=1) > BUILT)
+    k, y = (each.ravel() for each in np.indices(injected.shape)[:, is_used])
+    of = sites.iloc[k].reset_index(drop=True)
+    stored = np.cumsum(injected * problem.periods["n_years"].to_numpy(float), axis=1)
+    table = of[["site", "name", "basin", "province"]].assign(
+        year=np.array(problem.years)[y],
+        injected_ktpa=injected[k, y],
+        injection_max_ktpa=of["injection_max_ktpa"] * problem.delivered_share,
+        stored_kt=stored[k, y],
+        committed_kt=committed.to_numpy(float)[k],
+        capacity_kt=of["capacity_kt"] * problem.max_fill_share,
+    )
+    drilled, spent = _wells_and_capital(point)
+    capital, fixed, paid = (each[k, y] for each in yearly_storage_mn(point))
+    cost, flow = capital + fixed + paid, injected[k, y]
+    wells = np.cumsum(drilled, axis=1)[k, y]
+    table = table.assign(
+        n_wells=wells,
+        wells_ktpa=wells * of["well_injectivity_ktpa"] * problem.delivered_share,
+        invested_mn=spent[k, y],
+        capital_mn_pa=capital,
+        fixed_om_mn_pa=fixed,
+        cost_mn_pa=cost,
+        storage_cost_per_t=np.divide(cost * 1000.0, flow, out=np.full(len(k), np.nan), where=flow > BUILT),
+    )
+    if problem.network is None:
+        return table
+    return table.assign(oil_revenue_mn_pa=of["eor_revenue_per_t"] * decided[PAID_FOR_OIL][k, y] / 1000.0)
+
+
+def _of_sites(point: Point, amount: Floats) -> Floats:
+    """[site, year] sum of amounts of options with their own storage [route, year]."""
+    sites = pd.Index(point.problem.sites["site"])
+    at = sites.get_indexer(point.problem.routes["site"])
+    total = np.zeros((len(sites), amount.shape[1]))
+    np.add.at(total, at[at >= 0], amount[at >= 0])
+    return total
+
+
+def _wells_and_capital(point: Point) -> tuple[Floats, Floats]:
+    """[site, start] wells drilled, and capital of sites and wells in million."""
+    problem, decided = point.problem, point.decided
+    if problem.network is None:
+        routes = problem.routes
+        capex = (routes["site_capex_mn"] + routes["well_capex_mn"]).to_numpy(float)
+        n_wells = routes["n_wells"].to_numpy(float)
+        return _of_sites(point, n_wells[:, None] * point.build), _of_sites(point, capex[:, None] * point.build)
+    site, well = (problem.sites[name].to_numpy(float)[:, None] for name in ("site_capex_mn", "well_capex_mn"))
+    return decided[WELLS], site * decided[OPENED] + well * decided[WELLS]
+
+
+def yearly_storage_mn(point: Point) -> tuple[Floats, Floats, Floats]:
+    """Return [site, year] the yearly cost of storage in million: capital recovery, fixed O&M, and cost per tonne paid.
+
+    Capital counts from its construction. O&M includes monitoring and what is set aside for closure and post-injection
+    care.
+    """
+    problem, decided, sites = point.problem, point.decided, point.problem.sites
+    _, spent = _wells_and_capital(point)
+    capital = np.cumsum(spent, axis=1) * problem.recovery(sites["life_yr"])[:, None]
+    if problem.network is None or problem.stores is None:
+        routes = problem.routes
+        yearly = problem.storage_yearly_mn(routes, routes["storage_life_yr"]) + routes["well_om_mn_pa"].to_numpy(float)
+        per_t = routes["injection_cost_per_t"].to_numpy(float)
+        paid = _of_sites(point, per_t[:, None] * point.captured_ktpa / 1000.0)
+        return capital, _of_sites(point, yearly[:, None] * point.running), paid
+    opened, wells = (np.cumsum(decided[name], axis=1) for name in (OPENED, WELLS))
+    fixed = problem.storage_yearly_mn(sites, sites["life_yr"])[:, None] * opened
+    fixed = fixed + sites["well_om_mn_pa"].to_numpy(float)[:, None] * wells
+    paid = np.zeros_like(fixed)
+    per_store = problem.stores["variable_per_t"].to_numpy(float)[:, None] * decided[INJECTED] / 1000.0
+    np.add.at(paid, pd.Index(sites["site"]).get_indexer(problem.stores["site"]), per_store)
+    return capital, fixed, paid
