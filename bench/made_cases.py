@@ -56,7 +56,7 @@ def write_network_case(folder: Path, n_sources: int, n_sites: int, seed: int, ta
             "capacity_high_kt": capacity,
             "well_injectivity_ktpa": chance.uniform(150.0, 800.0, n_sites).round(),
             "n_wells_max": 60,
-            "storage_cost_per_t": chance.uniform(0.0, 3.0, n_sites).round(2),
+            "injection_cost_per_t": chance.uniform(0.0, 3.0, n_sites).round(2),
             "site_capex_mn": chance.uniform(15.0, 65.0, n_sites).round(2),
             "well_capex_mn": chance.uniform(2.9, 4.6, n_sites).round(2),
             "well_om_mn_pa": chance.uniform(0.13, 0.2, n_sites).round(3),

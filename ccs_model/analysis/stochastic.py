@@ -205,8 +205,28 @@ def stochastic_plan_of(
     if len(objectives) > 1:
         what = f"different objectives: {', '.join(sorted(objectives))}"
         raise InputError([Issue("futures", what, "all futures must have the same objective")])
+    *problems, mean = with_common_flow_bounds([*(future.problem for future in futures), mean])
+    futures = [replace(future, problem=problem) for future, problem in zip(futures, problems, strict=True) if problem]
     with effort(time_s() + futures[0].problem.scenario.solver.time_limit_s):
         return _TwoStage(futures, outlook, mean, on_progress).solve()
+
+
+def with_common_flow_bounds(problems: Sequence[Problem | None]) -> list[Problem | None]:
+    """Return the problems with the largest bounds of any, since assets that futures share may be too large for one."""
+    networks = [problem.network for problem in problems if problem is not None and problem.network is not None]
+    if not networks:
+        return list(problems)
+    most = max(network.most_ktpa for network in networks)
+    largest = pd.concat([network.lines for network in networks]).groupby("line")["largest_ktpa"].max()
+
+    def widened(problem: Problem | None) -> Problem | None:
+        if problem is None or problem.network is None:
+            return problem
+        lines = problem.network.lines
+        lines = lines.assign(largest_ktpa=lines["line"].map(largest).astype(float))
+        return replace(problem, network=replace(problem.network, lines=lines, most_ktpa=most))
+
+    return [widened(problem) for problem in problems]
 
 
 class _TwoStage:

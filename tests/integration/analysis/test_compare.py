@@ -55,8 +55,8 @@ def test_each_column_is_its_run_and_each_difference_is_one(found: Comparison, po
         pd.testing.assert_series_equal(
             table[f"{second} − first"], table[second] - table[first], check_names=False, rtol=1e-12
         )
-    # 1,500 less 900.
-    assert totals.at["budget_mn", f"{second} − first"] == pytest.approx(600.0)
+    # 1,500 less 2,000.
+    assert totals.at["budget_mn", f"{second} − first"] == pytest.approx(-500.0)
     assert totals.at["budget_mn", "unit"] == "million CNY 2024"
 
 
@@ -92,7 +92,7 @@ def test_reversed_order_reverses_every_sign(found: Comparison, poor: Plan, rich:
 def test_only_changed_scenario_keys_are_listed(found: Comparison) -> None:
     (row,) = found.inputs.to_dict("records")
     assert (row["kind"], row["input"]) == ("scenario", "budget.total_mn")
-    assert [float(row[name]) for name in found.names] == [900.0, 1500.0]
+    assert [float(row[name]) for name in found.names] == [2_000.0, 1_500.0]
 
 
 def test_a_changed_table_is_listed_by_its_hash(poor: Plan) -> None:

@@ -92,7 +92,7 @@ def test_the_plan_is_that_of_the_scenarios_budget(point_search, small):
     own = point_search.frontier.points
     own = own[own["is_scenario"]].iloc[0]
     plan = optimize(small())
-    assert own["budget_mn"] == 900
+    assert own["budget_mn"] == 2_000
     assert point_search.objective.value == pytest.approx(own["objective"], rel=1e-12)
     assert point_search.objective.value == pytest.approx(plan.objective.value, rel=1e-9)
     assert point_search.problem.scenario == small()

@@ -57,7 +57,9 @@ def test_a_parameter_multiplies_its_coefficients(problem: Problem) -> None:
     assert after["capture_capex_mn"].to_numpy() == pytest.approx(1.5 * before["capture_capex_mn"].to_numpy())
     assert after["fixed_om_mn_pa"].to_numpy() == pytest.approx(3.0 * before["fixed_om_mn_pa"].to_numpy())
     assert after["capex_mn"].to_numpy() == pytest.approx(
-        1.5 * before["capture_capex_mn"].to_numpy() + 0.5 * before["pipe_capex_mn"].to_numpy()
+        1.5 * before["capture_capex_mn"].to_numpy()
+        + 0.5 * before["pipe_capex_mn"].to_numpy()
+        + (before["site_capex_mn"] + before["well_capex_mn"]).to_numpy()
     )
     assert changed.cost_per_t["heat"] == pytest.approx(3.0 * problem.cost_per_t["heat"])
     sites = futures.problem_with({"storage_capacity": 1.0}).sites

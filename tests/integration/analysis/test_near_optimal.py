@@ -105,12 +105,12 @@ def test_continuous_decisions_give_a_range_for_each_plant(hand_solved: Solved) -
 @pytest.fixture(scope="module")
 def found(solved: Solved) -> Alternatives:
     return alternatives_near(
-        reference_of(solved({"budget.total_mn": 700})), within_share=0.1, n_plans=4, time_limit_s=60
+        reference_of(solved({"budget.total_mn": 3_500})), within_share=0.1, n_plans=4, time_limit_s=60
     )
 
 
 def test_every_alternative_is_feasible_and_within_the_share(solved: Solved, found: Alternatives) -> None:
-    reference = reference_of(solved({"budget.total_mn": 700}))
+    reference = reference_of(solved({"budget.total_mn": 3_500}))
     assert len(found.plans) == len(found.points) > 1
     for x, row in zip(found.points, found.plans.to_dict("records"), strict=True):
         assert residuals(reference.matrix, x).hold
@@ -129,7 +129,7 @@ def test_standings_agree_with_plans_with_fixed_decisions(solved: Solved, found: 
     for row in found.plants.to_dict("records"):
         assert row["is_proven"]
         key = "plants.exclude" if row["is_in_plan"] else "plants.require"
-        locked = solved({"budget.total_mn": 700, key: [row["plant"]]}).objective.value
+        locked = solved({"budget.total_mn": 3_500, key: [row["plant"]]}).objective.value
         assert (locked >= 0.9 * value) == (row["standing"] == SWAPPABLE), row
         if row["standing"] != SWAPPABLE and np.isfinite(row["lost_share"]):
             assert row["lost_share"] <= (value - locked) / value + 1e-6
@@ -167,7 +167,7 @@ def test_exchanges_as_text() -> None:
 
 def test_the_same_alternatives_give_the_same_bytes(found: Alternatives, solved: Solved, tmp_path: Path) -> None:
     again = alternatives_near(
-        reference_of(solved({"budget.total_mn": 700})), within_share=0.1, n_plans=4, time_limit_s=60
+        reference_of(solved({"budget.total_mn": 3_500})), within_share=0.1, n_plans=4, time_limit_s=60
     )
     for name, each in (("one", found), ("two", again)):
         write_result(tmp_path / name, KEY, "near_optimal", "t", each.to_dict(), each.tables())
@@ -193,14 +193,14 @@ def test_a_folder_is_reused_for_the_same_request_only(found: Alternatives, tmp_p
 
 @pytest.mark.slow
 def test_a_run_folder_is_read_as_it_is(solved: Solved, tmp_path: Path) -> None:
-    run = solved({"budget.total_mn": 700}).to_folder(tmp_path / "run")
+    run = solved({"budget.total_mn": 3_500}).to_folder(tmp_path / "run")
     out = tmp_path / "out"
     words = ["near-optimal", str(run), "--within", "0.1", "--n", "2", "--json", "--out", str(out)]
     result = CliRunner().invoke(group, words, catch_exceptions=False, standalone_mode=False)
     document = json.loads(result.stdout)
     assert result.return_value == 0
     assert document["schema"] == "ccs-model/near-optimal/2"
-    assert document["objective"] == pytest.approx(solved({"budget.total_mn": 700}).objective.value)
+    assert document["objective"] == pytest.approx(solved({"budget.total_mn": 3_500}).objective.value)
     message = [*words[:-3], "--out", str(out)]
     again = CliRunner().invoke(group, message, catch_exceptions=False, standalone_mode=False)
     assert "In every near-optimal plan: " in again.stdout
@@ -208,4 +208,4 @@ def test_a_run_folder_is_read_as_it_is(solved: Solved, tmp_path: Path) -> None:
 
 def test_a_share_must_be_between_0_and_1(solved: Solved) -> None:
     with pytest.raises(InputError, match="not a valid share"):
-        alternatives_near(reference_of(solved({"budget.total_mn": 700})), within_share=1.0)
+        alternatives_near(reference_of(solved({"budget.total_mn": 3_500})), within_share=1.0)

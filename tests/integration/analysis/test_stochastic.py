@@ -165,7 +165,7 @@ def test_the_mean_of_futures(small: Callable[..., Scenario]) -> None:
     mean = mean_changes(base, [{price: {2026: 60, 2031: 100}}, {price: {2026: 80, 2031: 300}}], (0.75, 0.25))
     assert mean == {price: {2026: 65, 2031: 150}}
     # A future that leaves a key alone has the scenario's own.
-    assert mean_changes(base, [{"budget.total_mn": 500}, {}], (0.5, 0.5)) == {"budget.total_mn": 700}
+    assert mean_changes(base, [{"budget.total_mn": 500}, {}], (0.5, 0.5)) == {"budget.total_mn": 1_250}
     assert mean_changes(base, [{"storage.sites": ("Ordos",)}, {}], (0.5, 0.5)) is None
 
 

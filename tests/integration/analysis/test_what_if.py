@@ -24,7 +24,7 @@ def left_out(plan):
 @pytest.fixture(scope="module")
 def tight(solved):
     """An optimal plan with a budget that leaves a plant out."""
-    plan = solved({"budget.total_mn": 500})
+    plan = solved({"budget.total_mn": 1_300})
     assert left_out(plan)
     return plan
 
@@ -44,12 +44,12 @@ def test_no_exchange_improves_an_optimal_plan(tight):
 def test_an_exchange_is_no_better_than_the_plan_with_the_fixed_decision(tight, solved):
     plant = left_out(tight)[0]
     exchange = exchanges(tight).with_plant(plant)
-    locked = solved({"budget.total_mn": 500, "plants.require": [plant]})
+    locked = solved({"budget.total_mn": 1_300, "plants.require": [plant]})
     assert plant in exchange.entering
     assert exchange.value <= locked.objective.value * (1 + 1e-9)
     out = sorted(set(tight.retrofits["plant"]))[0]
     without = exchanges(tight).without_plant(out)
-    assert without.value <= solved({"budget.total_mn": 500, "plants.exclude": [out]}).objective.value * (1 + 1e-9)
+    assert without.value <= solved({"budget.total_mn": 1_300, "plants.exclude": [out]}).objective.value * (1 + 1e-9)
 
 
 def test_the_money_to_add_pays_for_the_plan_and_the_plant(tight, solved):
@@ -57,7 +57,7 @@ def test_the_money_to_add_pays_for_the_plan_and_the_plant(tight, solved):
     more = exchanges(tight).money_to_add(plant, tight.objective.value)
     assert more > 0
     both = sorted({*tight.retrofits["plant"], plant})
-    richer = solved({"budget.total_mn": 500 + more * (1 + 1e-6) + 1e-6, "plants.require": both})
+    richer = solved({"budget.total_mn": 1_300 + more * (1 + 1e-6) + 1e-6, "plants.require": both})
     assert richer.objective.value >= tight.objective.value * (1 - 1e-6)
 
 
@@ -133,7 +133,7 @@ def test_a_bracket_closes_on_the_turning_point():
 
 @pytest.mark.slow
 def test_with_continuous_decisions_an_exchange_is_the_plan_with_the_fixed_decision(solved):
-    changes = {"budget.total_mn": 500, "capture.decisions": "continuous"}
+    changes = {"budget.total_mn": 1_300, "capture.decisions": "continuous"}
     plan = solved(changes)
     plant = left_out(plan)[0]
     locked = solved({**changes, "plants.require": [plant]})

@@ -83,7 +83,7 @@ def test_one_period_has_its_own_columns_and_all_the_money(problem_of: Posed) -> 
     years = {column.index[1] for column in one.columns if isinstance(column.index, tuple)}
     # All of the budget may be spent from the second period on.
     assert years == {2031}
-    assert float(one.row_upper[one.rows_of("spending_within_budget")[0]]) == 900.0
+    assert float(one.row_upper[one.rows_of("spending_within_budget")[0]]) == 2_000.0
     assert not len(one.rows_of("spending_within_cumulative_budget"))
     assert (np.abs(one.rows.data) > 0).all() and one.rows.shape == (len(one.row_upper), len(one.columns))
 

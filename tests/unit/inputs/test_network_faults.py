@@ -87,7 +87,7 @@ def test_ends_that_nobody_knows_are_told_with_their_lines_and_all_at_once(desk):
     issues = reported(desk(transport__links=LINKS + rows, transport__hubs=HUBS, transport__line_costs=COSTS + costs))
     assert [issue.split(" (")[0] for issue in issues] == [
         "my/transport/line_costs.csv:2:link: there is no link 'e'",
-        "my/transport/line_costs.csv:3:pipe: there is no size 'tiny' in transport/pipes",
+        "my/transport/line_costs.csv:3:pipe: there is no size 'tiny' in transport/pipe_sizes",
         "my/transport/links.csv:2:node_b: 'S11' is not a plant, site or hub",
         "my/transport/links.csv:4:node_a: 'nowhere' is not a plant, site or hub",
         "my/transport/links.csv:5:node_b: the link joins 'P2' to itself",

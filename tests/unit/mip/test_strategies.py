@@ -10,6 +10,7 @@ from ccs_model.mip.fixed_charge import Construct, Extend, Prove, SlopeScaling
 from ccs_model.mip.network_lns import Alternate, Lns, Reoptimise
 from ccs_model.mip.search import Heuristic, Strategy
 from ccs_model.solve.strategies import (
+    GROWN_NETWORK,
     ONE_PERIOD,
     SIZES,
     STAGED_NETWORK,
@@ -21,7 +22,7 @@ from ccs_model.solve.strategies import (
 
 def chosen(**changes: Any) -> Strategy:
     model: dict[str, Any] = {"n_arc_groups": 500, "n_rows": 10_000, "is_staged": False}
-    given: dict[str, Any] = {"relaxation_uses_arcs": True, "arcs_are_given": False}
+    given: dict[str, Any] = {"relaxation_uses_arcs": True, "relaxation_apart": 0.1, "arcs_are_given": False}
     return choose_strategy(SIZES, **{**model, **given, **changes})
 
 
@@ -44,6 +45,9 @@ def test_a_strategy_lists_its_stages_in_the_order_in_which_they_run() -> None:
         ({"n_arc_groups": SIZES.many_arc_groups + 1}, "large network"),
         ({"n_rows": SIZES.many_rows + 1}, "large network"),
         ({"is_staged": True}, STAGED_NETWORK.name),
+        ({"is_staged": True, "relaxation_apart": 0.3}, GROWN_NETWORK.name),
+        ({"is_staged": True, "relaxation_apart": 0.3, "arcs_are_given": True}, STAGED_NETWORK.name),
+        ({"relaxation_apart": 0.3}, "network"),
         ({"is_staged": True, "relaxation_uses_arcs": False}, "several periods"),
         ({"is_staged": True, "n_rows": SIZES.many_rows + 1}, "several periods"),
     ],

@@ -38,7 +38,7 @@ def test_a_plant_at_part_load_pays_its_capital_with_fewer_tonnes(hand_solved: So
     plan = hand_solved(
         {"targets.captured_ktpa": 1_200},
         plants={"A": {"co2_ktpa": 2_000, "capture_capex_mn": 100, "fixed_om_mn_pa": 3, "capture_cost_per_t": 10}},
-        sites={"S": {"site_capex_mn": 20, "storage_cost_per_t": 2}},
+        sites={"S": {"site_capex_mn": 20, "injection_cost_per_t": 2}},
         links={"A-S": {"length_km": 100}},
     )
     row = plan.retrofits.iloc[0]

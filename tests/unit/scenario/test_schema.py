@@ -200,12 +200,12 @@ def test_a_static_year_is_the_price_year() -> None:
         (
             {"transport": {"zzz": 1}},
             "transport.zzz",
-            "known here: candidate_links, corridors, detour_factor, shared_trunklines, terrain, trucks",
+            "known here: candidate_links, corridors, detour_factor, pipe_costs, shared_trunklines, terrain, trucks",
         ),
         (
             {"transport": {5: 1}},
             "transport.5",
-            "known here: candidate_links, corridors, detour_factor, shared_trunklines, terrain, trucks",
+            "known here: candidate_links, corridors, detour_factor, pipe_costs, shared_trunklines, terrain, trucks",
         ),
     ],
 )
