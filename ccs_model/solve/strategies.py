@@ -129,7 +129,7 @@ GROWN_NETWORK = Strategy(
         ExtendRestricted(1.0, until=0.7),
         Grow(n_rounds=40, seeds=(1,), polish=(Reoptimise(), ExtendRestricted(1.0)), until=0.9),
         Restrict(),
-        Prove(until=1.1),
+        Prove(until=1.4),
     ),
 )
 """Several periods with costs so concave that the relaxation is no guide: the links of the solution grown."""

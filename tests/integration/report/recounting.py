@@ -16,6 +16,7 @@ from ccs_model.plan.decisions import Point
 from ccs_model.plan.owners import Owners, capital_table, tonnes_table
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.social_account import items_by_stakeholder, ledger_table, social_totals, stakeholders_table
+from ccs_model.plan.storage_tables import storage_table
 from ccs_model.plan.tables import by_year_table, emissions_table, plan_totals, retrofits_table
 from ccs_model.problem import Problem
 from ccs_model.problem.owner_accounts import _depreciation
@@ -50,7 +51,9 @@ def recounted(plan: Plan, point: Point, changes: Mapping[str, Any], capex_factor
     return replace(
         plan,
         problem=problem,
-        totals=plan_totals(problem, retrofits, by_year, plan.costs, owners, social_totals(point, stakeholders)),
+        totals=plan_totals(
+            problem, retrofits, storage_table(point), by_year, plan.costs, owners, social_totals(point, stakeholders)
+        ),
         retrofits=retrofits,
         by_year=by_year,
         owners=owners.by_plant(),
