@@ -164,6 +164,7 @@ class Sharing:
         variable = np.zeros(len(sites))
         np.add.at(variable, at_site, stores["variable_per_t"].to_numpy(float) * point.decided[INJECTED][:, -1] / 1e3)
         opened, wells = (point.decided[name].sum(axis=1) for name in (OPENED, WELLS))
+        due = (sites["closure_mn"] + sites["post_injection_mn"]).to_numpy(float) * (not problem.is_static)
         site_om = (
             problem.storage_yearly_mn(sites, sites["life_yr"]) * opened + sites["well_om_mn_pa"].to_numpy(float) * wells
         )
@@ -179,6 +180,7 @@ class Sharing:
                 | {"pipe_fixed_om_mn_pa": link_om @ last_link + built_om @ self.link_share},
                 "storage_capital_mn_pa": (self.site_capex_mn * problem.recovery(sites["life_yr"])) @ self.site_share,
                 "storage_om_mn_pa": site_om @ self.site_share,
+                "storage_closure_mn": (due * opened) @ self.site_share,
                 "storage_mn_pa": (variable - oil) @ last_site,
                 "path_km": np.divide(length @ use, sent, out=np.zeros(len(self.routes)), where=sent > BUILT),
             }

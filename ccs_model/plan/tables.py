@@ -147,12 +147,14 @@ def retrofits_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
     if sharing is None:
         site, length, pipe_capex = routes["site"], routes["length_km"], routes["pipe_capex_mn"] * share
         storage_capex = (routes["site_capex_mn"] + routes["well_capex_mn"]) * share
+        closure = (routes["closure_mn"] + routes["post_injection_mn"]) * share * (not problem.is_static)
     else:
         booster_kt = booster_kt + sharing.power_co2_ktpa[at, -1] * part
         paid = sharing.by_route.reindex(routes["route"]).fillna(0.0).reset_index(drop=True)
         site = routes["route"].map(sharing.main_site()).astype(object).fillna("")
         length, pipe_capex = paid["path_km"], paid["pipe_capex_mn"] * part_of_route
         storage_capex = paid["storage_capex_mn"] * part_of_route
+        closure = paid["storage_closure_mn"] * part_of_route
     reduced = problem.reduced_ktpa[at] * problem.running_share[at, start, -1] * share
     plants = problem.plants.set_index("plant").loc[routes["plant"]].reset_index()
     output_ktpa = plants["capacity_ktpa"] * utilisation_share(
@@ -188,6 +190,7 @@ def retrofits_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
             "capture_capex_mn": routes["capture_capex_mn"] * share,
             "pipe_capex_mn": pipe_capex,
             "storage_capex_mn": storage_capex,
+            "storage_closure_mn": closure,
             "capex_mn": routes["capture_capex_mn"] * share + pipe_capex + storage_capex,
             "cost_mn_pa": yearly["cost_mn_pa"],
             "capture_cost_per_t": yearly["capture_cost_per_t"],

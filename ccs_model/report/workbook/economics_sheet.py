@@ -73,6 +73,11 @@ def retrofit_costs(plan: Plan) -> pd.DataFrame:
         table[rate] = np.divide(table[amount] * 1000.0, captured, out=np.zeros(len(table)), where=captured > 0)
     for name in (*_AS_SOLVED, "pipe_capex_mn", "storage_capex_mn"):
         table[f"solved_{name}"] = table[name]
+    # What is set aside for closure and care depends on the discount rate; the other O&M does not.
+    closure = table["storage_closure_mn"] * operating
+    set_aside = table["storage_recovery_share"] - problem.discount_rate
+    table["solved_storage_closure_mn"] = table["storage_closure_mn"]
+    table["solved_storage_om_mn_pa"] = table["storage_om_mn_pa"] - closure * set_aside
     table["capture_mn_pa"] = table[list(_CAPTURE_PARTS)].sum(axis=1)
     table["product_ktpa"] = _product(problem, table)
     return _with_plants(plan, table)

@@ -70,7 +70,7 @@ def write(folder: Path, case: Case) -> Path:
     room = 10 * case.worth.sum()
     site = {"site": ["here"], "name": "Here", "basin": "Here", **place, "kind": "saline"}
     holds = {f"capacity_{which}_kt": room for which in ("low", "mid", "high")}
-    wells = {"well_injectivity_ktpa": 10_000.0, "n_wells_max": 60, "storage_cost_per_t": 0.0, "site_capex_mn": 0.0}
+    wells = {"well_injectivity_ktpa": 10_000.0, "n_wells_max": 60, "injection_cost_per_t": 0.0, "site_capex_mn": 0.0}
     about = {"reference": ["PETERSEN"], "citation": "Petersen 1967", "where": "", "licence": "none", "use": "a test"}
     tables = {
         "plants/sources": pd.DataFrame({**sources, **costs, **money}),

@@ -80,7 +80,11 @@ def _posed_again(problem: Problem, changes: Mapping[str, Any], capex_factor: flo
         depreciation_share=_depreciation(starts, calendar, finance.depreciation_yr),
         book_share=book_share(starts, problem.horizon_end, finance.depreciation_yr),
     )
-    routes = _times(problem.routes, ("capture_capex_mn", "pipe_capex_mn", "capex_mn"), capex_factor)
+    routes = _times(
+        problem.routes,
+        ("capture_capex_mn", "pipe_capex_mn", "site_capex_mn", "well_capex_mn", "capex_mn"),
+        capex_factor,
+    )
     sites, network = problem.sites, problem.network
     if network is not None:
         sites = _times(sites, ("site_capex_mn", "well_capex_mn"), capex_factor)
