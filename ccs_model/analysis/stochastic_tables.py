@@ -190,7 +190,7 @@ def retrofits_of(futures: Sequence[SolvedFuture], points: Sequence[Point], years
             here = table["year"].astype(int).isin(list(years))
             parts.append(table.assign(future=f + 1, future_name=future.future.name, is_here_and_now=here))
     if not parts:
-        return pd.DataFrame(columns=RETROFIT_COLUMNS)
+        return pd.DataFrame(columns=RETROFIT_COLUMNS).astype({"is_here_and_now": bool})
     return pd.concat(parts, ignore_index=True)[RETROFIT_COLUMNS]
 
 

@@ -51,6 +51,8 @@ def _is_used(name: str, table: pd.DataFrame, inputs: Inputs, scenario: Scenario)
         return is_own | (table["market"] == scenario.policy.market).to_numpy(bool)
     if name in _OF_CHINA:
         return is_own
+    if name == "storage/well_rates":
+        return is_own | table["basin"].isin(inputs["storage/sites"]["basin"]).to_numpy(bool)
     if name.startswith("storage/") or "province" not in table:
         return np.ones(len(table), dtype=bool)
     return is_own | ~are_in_china(table["province"])

@@ -85,7 +85,7 @@ def test_an_explanation_has_reason_and_changes(folder, small_plan):
 
 @pytest.mark.slow
 def test_a_plant_that_is_not_selected_gets_the_changes_that_would_select_it(solved, tmp_path):
-    plan = solved({"budget.total_mn": 500})
+    plan = solved({"budget.total_mn": 1_300})
     folder = plan.to_folder(tmp_path / "run")
     plants = plan.problem.plants
     out = sorted(set(plants["plant"][plants["is_candidate"]]) - set(plan.retrofits["plant"]))[0]

@@ -120,11 +120,14 @@ def test_a_plan_comes_out_in_the_country_s_money(solved):
 @pytest.mark.slow
 def test_no_name_of_china_stands_in_the_workbook(solved):
     plan, workbook = solved
+    measured = {
+        note for name in ("transport/pipe_laws", "storage/class_costs") for note in plan.problem.inputs[name]["note"]
+    }
     for sheet in workbook.worksheets:
         # Notes on the tables' own numbers say where those were measured, also where that was in China.
         if sheet.title in ("Technologies", "Sources"):
             continue
-        reported = [text for text in texts(sheet) if CHINA.search(text)]
+        reported = [text for text in texts(sheet) if CHINA.search(text) and text not in measured]
         assert not reported, (sheet.title, reported)
     assert not [row for row in main_table(workbook["Sources"]) if "HEBEI" in str(row[0].value)]
     heading = headings(workbook["Plants"])

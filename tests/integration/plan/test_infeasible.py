@@ -54,10 +54,10 @@ def test_a_budget_too_small_is_named_with_one_that_would_do(solved: Solved, retr
 @pytest.mark.slow
 def test_a_ceiling_too_low_is_named_with_one_that_would_do(solved: Solved) -> None:
     # What is spent until 2035 may be 50 only.
-    lines = conflicts(solved, MUST, {"budget.total_mn": 900, "budget.cumulative_mn": {2031: 50}})
+    lines = conflicts(solved, MUST, {"budget.total_mn": 3_000, "budget.cumulative_mn": {2031: 50}})
     line = message(lines, "spending_within_cumulative_budget")
     enough = float(re.search(r"2031: ([\d,.]+) million CNY", line).group(1).replace(",", ""))  # type: ignore[union-attr]
-    assert len(solved(MUST, {"budget.cumulative_mn": {2031: enough}}).retrofits) >= 2
+    assert len(solved(MUST, {"budget.total_mn": 3_000, "budget.cumulative_mn": {2031: enough}}).retrofits) >= 2
 
 
 def test_a_constraint_that_a_modeller_adds_is_named_like_the_others(problem_of: Callable[..., Problem]) -> None:

@@ -241,13 +241,13 @@ def test_a_static_year_is_told_as_one(static_plan: Plan, tmp_path: Path) -> None
     cost = f"{sum(static_plan.costs.values()):,.0f}"
     assert (
         "In a representative year they capture" in answer
-        and f"the annual cost is {cost} million of a budget of 150" in answer
+        and f"the annual cost is {cost} million of a budget of 300" in answer
     )
     every = " ".join(text for name in SHEETS for text in texts(book[name]))
     assert "In the last period" not in every
     message = summary_text(static_plan, Path("run"))
     assert (
-        f"Annual cost {cost} million CNY of the budget of 150 million CNY" in message
+        f"Annual cost {cost} million CNY of the budget of 300 million CNY" in message
         and "over the horizon" not in message
     )
 
