@@ -51,7 +51,8 @@ class Grow(Heuristic):
     worse
         Relative loss of value that the first rounds accept; it falls to 0 in the last.
     seeds
-        Random seeds of the solutions grown, beside that of the options; each is completed and polished.
+        Random seeds of the solutions grown, beside that of the options; each is completed and polished while effort is
+        left.
     polish
         Heuristics for each solution.
     """
@@ -69,10 +70,9 @@ class Grow(Heuristic):
         """Return `before` with the better of its incumbent and the solutions grown; `before` without a network."""
         if context.growth is None or not len(context.growth.column):
             return before
-        first, best, start = self._from_sites(context.growth), before.incumbent, now()
+        first, best, end = self._from_sites(context.growth), before.incumbent, context.moment(self.until)
         for k, seed in enumerate(self.seeds):
-            deadline = start + (k + 1) / len(self.seeds) * (context.moment(self.until) - start)
-            inside = replace(context, began=now(), deadline=deadline)
+            inside = replace(context, began=now(), deadline=end)
             if inside.is_over and k:
                 break
             point = completed(inside, self._improved(inside.until(0.5 if self.polish else 1.0), first, seed))

@@ -111,7 +111,7 @@ budget:
   total_mn: 1_500                    # million of the currency, over all years
   cumulative_mn: {2026: 900}         # up to the end of the period that starts in 2026
 
-solver: {mip_gap: 0.005, time_limit_s: 50}
+solver: {mip_gap: 0.02}
 """
 
 

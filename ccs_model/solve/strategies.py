@@ -35,6 +35,8 @@ class ModelSizes:
         A model of several periods with more rows chooses its arcs in a model of one period.
     relaxation_apart
         Share of the relaxation's value by which it may exceed the solution grown and still choose the arcs.
+    grown_rows
+        Up to that many rows slope scaling and wider link sets cost little and find more, however far the relaxation lies.
     """
 
     all_links: int = 150
@@ -43,6 +45,7 @@ class ModelSizes:
     many_rows: int = 25_000
     staged_rows: int = LARGE_ROWS
     relaxation_apart: float = 0.25
+    grown_rows: int = 10_000
 
 
 SIZES = ModelSizes()
@@ -192,7 +195,8 @@ def choose_strategy(
         Whether the planner names the corridors, so that solutions over other arcs are of no use.
     """
     is_large = n_arc_groups > sizes.many_arc_groups or n_rows > sizes.many_rows
-    if is_staged and relaxation_apart > sizes.relaxation_apart and not arcs_are_given:
+    is_grown = relaxation_apart > sizes.relaxation_apart and n_rows > sizes.grown_rows
+    if is_staged and is_grown and not arcs_are_given:
         return GROWN_NETWORK
     if is_staged and not is_large and relaxation_uses_arcs:
         return STAGED_NETWORK
