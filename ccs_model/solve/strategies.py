@@ -36,7 +36,7 @@ class ModelSizes:
     relaxation_apart
         Share of the relaxation's value by which it may exceed the solution grown and still choose the arcs.
     grown_rows
-        Up to that many rows slope scaling and wider link sets cost little and find more, however far the relaxation lies.
+        Up to that many rows slope scaling and wider link sets cost little and find better plans.
     """
 
     all_links: int = 150
