@@ -113,9 +113,10 @@ def check(scenario: Path, annotate: Path | None, upgrade: Path | None, allow_out
             _annotate(scenario, annotate, error.issues, allow_outside)
         raise
     n_candidates = int(problem.plants["is_candidate"].sum())
+    candidates = "candidate plant" if n_candidates == 1 else "candidate plants"
     click.echo(
         f"{scenario}: no errors. {len(problem.plants)} operating plants with "
-        f"{problem.baseline_ktpa / 1000:,.1f} Mt CO2 a year; {n_candidates} candidate plant{'s' * (n_candidates != 1)}, "
+        f"{problem.baseline_ktpa / 1000:,.1f} Mt CO2 a year; {n_candidates} {candidates}, "
         f"{len(problem.options):,} options, {len(problem.sites)} storage sites."
     )
     from ccs_model.report.sentences import not_eligible
