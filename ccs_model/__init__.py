@@ -21,6 +21,7 @@ from ccs_model._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from ccs_model.analysis.compare import compare
+    from ccs_model.analysis.evidence import evidence
     from ccs_model.analysis.explain import explain
     from ccs_model.analysis.frontier import frontier
     from ccs_model.analysis.monte_carlo import montecarlo
@@ -49,6 +50,7 @@ __all__ = [
     "build_problem",
     "calibrate",
     "compare",
+    "evidence",
     "explain",
     "frontier",
     "list_runs",
@@ -76,6 +78,7 @@ _MODULES = {
     "build_problem": "problem",
     "calibrate": "pilots.calibrate",
     "compare": "analysis.compare",
+    "evidence": "analysis.evidence",
     "explain": "analysis.explain",
     "frontier": "analysis.frontier",
     "list_runs": "runs.run_reader",

@@ -124,10 +124,14 @@ class Citations:
         return _unique((*costs, *self.of("transport/line_costs", pipe=wanted)))
 
     def site(self, site: str) -> Cited:
-        """A storage site, and its cost curve where sites are built."""
+        """A storage site and its costs."""
+        return _unique((*self.of("storage/sites", site=site), *self.site_costs(site)))
+
+    def site_costs(self, site: str) -> Cited:
+        """Costs of a site and its wells: its own, else those of its reservoir class."""
         classes = self.problem.sites.set_index("site")["reservoir_class"]
-        cited = (*self.of("storage/sites", site=site), *self.of("storage/site_costs", site=site))
-        return _unique((*cited, *self.of("storage/class_costs", reservoir_class=classes.get(site, ""))))
+        own, of_class = self.of("storage/site_costs", site=site), classes.get(site, "")
+        return _unique((*own, *self.of("storage/class_costs", reservoir_class=of_class)))
 
     def titles(self, keys: Iterable[str]) -> dict[str, str]:
         """Full citation of each reference key."""

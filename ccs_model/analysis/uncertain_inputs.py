@@ -338,12 +338,28 @@ def draw_futures(problem: Problem, n: int, seed: int, sampling: str = LATIN) -> 
     probabilities = _correlated(points, problem.inputs["uncertainty/correlations"])
     inputs = _sampled_inputs(problem, table)
     values = {row.input: _values(problem, row, probabilities[row.input]) for row in inputs.itertuples(index=False)}
-    planned = {name: AS_PLANNED.get(name, 1.0) for name in values}
+    return Futures(problem, seed, inputs, pd.DataFrame(values), _planned(problem, inputs), sampling)
+
+
+def one_at_a_time(problem: Problem, low: float = 0.05, high: float = 0.95) -> Futures:
+    """The planned future, then two futures an input: that input at two cumulative probabilities, all others planned."""
+    inputs = _sampled_inputs(problem, problem.inputs["uncertainty/inputs"])
+    planned = _planned(problem, inputs)
+    values = pd.DataFrame([planned] * (1 + 2 * len(inputs))).reset_index(drop=True)
+    ends = np.array([low, high])
+    for at, row in enumerate(inputs.itertuples(index=False)):
+        values.loc[1 + 2 * at : 2 + 2 * at, row.input] = _values(problem, row, ends)
+    return Futures(problem, 0, inputs, values, planned)
+
+
+def _planned(problem: Problem, inputs: pd.DataFrame) -> pd.Series:
+    """[parameter] values at which the problem is the planned one."""
+    planned = {name: AS_PLANNED.get(name, 1.0) for name in inputs["input"]}
     if DELIVERED in planned:
         planned[DELIVERED] = problem.delivered_share
     if CAPACITY in planned:
         planned[CAPACITY] = _CASES[problem.scenario.storage.capacity]
-    return Futures(problem, seed, inputs, pd.DataFrame(values), pd.Series(planned, dtype=float), sampling)
+    return pd.Series(planned, dtype=float)
 
 
 def _sampled_inputs(problem: Problem, table: pd.DataFrame) -> pd.DataFrame:

@@ -1,27 +1,31 @@
-"""`ccs-model data [TABLE]` and `doctor`: the shipped data and the installation."""
+"""`ccs-model data` and `doctor`: the shipped data, what a run rests on, and the installation."""
 
 from __future__ import annotations
 
 import platform
 from collections.abc import Iterator, Mapping
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ccs_model import __version__
 from ccs_model.cli.command_options import json_option
-from ccs_model.cli.terminal import print_json
+from ccs_model.cli.terminal import aligned, columns, print_json, wrap
 from ccs_model.errors import DONE, NO_PLAN, NoPlanError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ccs_model.analysis.evidence import Evidence
     from ccs_model.inputs import Inputs
     from ccs_model.inputs.declarations import Column
 
 SCHEMA = "ccs-model/data/2"
 _OF_COLUMNS = ("unit", "required", "low", "high", "choices", "default", "meaning")
+# Sensitivities on the terminal.
+N_SHOWN = 10
 QUALITIES = ("measured", "reported", "estimated", "assumed")
 
 
@@ -31,15 +35,25 @@ Examples:
   ccs-model data
   ccs-model data technologies/technologies
   ccs-model data --json > data.json
+  ccs-model data --evidence runs/hebei-1a2b3c4d
 """
 )
 @click.argument("table", required=False)
+@click.option(
+    "--evidence", "run", metavar="RUN", type=click.Path(path_type=Path, file_okay=False),
+    help="What the figures of a run rest on: quality, sources, sensitivities.",
+)  # fmt: skip
 @json_option
-def data(table: str | None, as_json: bool) -> int:
+def data(table: str | None, run: Path | None, as_json: bool) -> int:
     """List the shipped data with sources and quality.
 
-    With TABLE, list its columns, the quality of its rows and their sources.
+    With TABLE, list its columns, the quality of its rows and their sources. With --evidence, report which share of the
+    tonnes and the capital of a run rests on documented numbers, and which inputs move the result most.
     """
+    if run is not None:
+        if table is not None:
+            raise click.UsageError("give either TABLE or --evidence")
+        return _evidence(run, as_json)
     from ccs_model.inputs import load_inputs
     from ccs_model.inputs.declarations import read_dictionary
 
@@ -54,6 +68,63 @@ def data(table: str | None, as_json: bool) -> int:
     else:
         _print_table(_described(table, inputs, declared[table]))
     return DONE
+
+
+def _evidence(run: Path, as_json: bool) -> int:
+    from ccs_model.analysis.evidence import evidence
+
+    found = evidence(run)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        click.echo(evidence_text(found))
+    return DONE
+
+
+def evidence_text(found: Evidence) -> str:
+    """Return the three tables of an evidence report, as wide as the terminal."""
+    width = columns()
+    shares = [["", "value", "unit", "documented", "estimated", "assumed", "built projects"]]
+    for row in found.shares.to_dict("records"):
+        parts = [_percent(row[f"{name}_share"]) for name in ("documented", "estimated", "assumed", "built_projects")]
+        shares.append([row["amount"], f"{row['value']:,.0f}", row["unit"], *parts])
+    sources = [["needed by", "share", "quality", "reference", "table"]]
+    for row in found.sources.to_dict("records"):
+        where = f"{row['reference']} (projects in {row['projects_in']})" if row["projects_in"] else row["reference"]
+        sources.append([row["amount"], _percent(row["share"]), row["quality"], where, row["table"]])
+    moved = [["input", "from – to", "quality", "abatement, fixed", "abatement, re-planned", "cost per t, re-planned"]]
+    for row in found.sensitivities.head(N_SHOWN).to_dict("records"):
+        changes = [
+            f"{_signed(row[f'{name}_low_share'])} … {_signed(row[f'{name}_high_share'])}"
+            for name in ("fixed_abatement", "replanned_abatement", "replanned_cost")
+        ]
+        ends = f"{row['low']:.2f} – {row['high']:.2f}"
+        moved.append([row["input"].replace("_", " "), ends, row["quality"], *changes])
+    return "\n\n".join(
+        (
+            wrap(
+                "Tonnes in the last period and capital, by the weakest number that each retrofit needs: documented "
+                "numbers are measured or reported; built projects: every reference reports such projects.", width,
+            ),
+            aligned(shares, {0, 2}, max_width=width),
+            wrap("Sources: the share of each amount that needs a number of the reference.", width),
+            aligned(sources, {0, 2, 3, 4}, max_width=width),
+            wrap(
+                f"The {min(N_SHOWN, len(found.sensitivities))} inputs that move the result most, each alone at the 5th "
+                "and the 95th percentile of its range: change of the abatement over the horizon and of the cost per "
+                "tonne avoided, with the plan fixed and re-planned within the budget (linear relaxation).", width,
+            ),
+            aligned(moved, {0, 2}, max_width=width),
+        )
+    )  # fmt: skip
+
+
+def _percent(share: float) -> str:
+    return "–" if share != share else f"{share:.0%}"
+
+
+def _signed(share: float) -> str:
+    return "–" if share != share else f"{round(share, 4) + 0.0:+.1%}"
 
 
 def _table_name(table: str, inputs: Inputs) -> str:

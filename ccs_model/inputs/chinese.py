@@ -54,6 +54,7 @@ HEADINGS: Mapping[str, Sequence[str]] = {
     "where": ("出处", "链接", "网址"),
     "licence": ("许可", "许可证", "版权"),
     "use": ("用途",),
+    "projects_in": ("项目所在国", "已建项目国家"),
 }
 UNITS = {
     "千吨/年": "kt/y", "千吨/a": "kt/y", "千吨每年": "kt/y", "kt/a": "kt/y", "ktpa": "kt/y",

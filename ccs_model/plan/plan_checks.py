@@ -62,13 +62,13 @@ def checks_table(
         ("integer decisions are integer", residuals.integrality, 0.0, 1e-6),
         ("the terms sum to the objective", sum(terms.values()), objective, 1e-9),
         ("cost terms equal the discounted cash flow", discounted, sum(costs.values()), 1e-9),
-        ("spending beyond the budget", max(spent - problem.budget_mn, 0.0), 0.0, 1e-6),
+        ("spending beyond the budget", max(spent - problem.budget_mn, 0.0), 0.0, _tolerance(problem.budget_mn)),
         ("CO2 captured equals CO2 stored, last period", float(by_site.iloc[:, -1].sum()) if len(by_site) else 0.0,
          float(last["captured_ktpa"].sum()), 1e-9 if problem.network is None else 1e-6),
-        ("injection beyond the well rate", max(float(injection), 0.0), 0.0, 1e-6),
+        ("injection beyond the well rate", max(float(injection), 0.0), 0.0, _tolerance(float(by_site.max(axis=None)))),
         ("more than one retrofit per stream", max(float(per_stream.max()) - 1.0, 0.0) if len(per_stream) else 0.0,
          0.0, 1e-6),
-        ("more captured than a stream contains", max(float(too_much), 0.0), 0.0, 1e-6),
+        ("more captured than a stream contains", max(float(too_much), 0.0), 0.0, _tolerance(float(co2.max()))),
         ("streams sum to the baseline", float(problem.plants["baseline_ktpa"].sum()), baseline, 1e-9),
         ("captured = avoided + fuel CO2 + power CO2", float(last["captured_ktpa"].sum()) + reduced,
          float(last[["avoided_ktpa", "fuel_co2_ktpa", "power_co2_ktpa"]].sum().sum()), 1e-9),
@@ -95,10 +95,16 @@ def accounts_checks(point: Point, owners: Owners, items: pd.DataFrame) -> pd.Dat
         ("owners' NPV: cash flow equals the model, worst plant", float(difference.max(initial=0.0)), 0.0, 1e-9),
         ("owners' NPV: the plants sum to the model", float(by_flow.sum()), float(by_model.sum()), 1e-9),
         ("social account: transfers cancel", float(society["society"]), social, 1e-9),
-        ("grants and loans beyond a plant's capex", max(float(beyond.max(initial=0.0)), 0.0), 0.0, 1e-6),
+        ("grants and loans beyond a plant's capex", max(float(beyond.max(initial=0.0)), 0.0), 0.0,
+         _tolerance(float(owners.capex_mn.max(initial=0.0)))),
         ("owners' on-site abatement equals the plan's", float(direct), float(cut), 1e-9),
-    ]
+    ]  # fmt: skip
     return _judged(rows)
+
+
+def _tolerance(limit: float) -> float:
+    """Tolerance of an excess over a limit: a millionth of it, as for the rows of the model."""
+    return 1e-6 * max(limit, 1.0) if np.isfinite(limit) else 1e-6
 
 
 def _judged(rows: list[tuple[str, float, float, float]]) -> pd.DataFrame:

@@ -322,7 +322,7 @@ def _validate_tables(path: Path, manifest: Mapping[str, Any], scenario: Scenario
     changed = sorted(name for name in was.keys() | now.keys() if was.get(name) != now.get(name))
     if changed:
         some = ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
-        hint = "solve again with ccs-model optimize, then explain the new run"
+        hint = "solve again with ccs-model optimize, and use the new run"
         raise InputError([Issue(str(path), f"these tables have changed since the run: {some}", hint)])
 
 

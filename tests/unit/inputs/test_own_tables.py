@@ -358,7 +358,7 @@ def test_references_of_ones_own(scenario, tmp_path):
     issue = only(scenario(data="my"))
     assert issue.where == "my/prices/grid_factors.csv:2:reference"
     assert "docs/own-tables.md" in issue.hint
-    overlay(tmp_path, "references", "MY-STUDY,A study of mine,,mine,grid factors")
+    overlay(tmp_path, "references", "MY-STUDY,A study of mine,,mine,grid factors,")
     assert load_inputs(scenario(data="my"))["prices/grid_factors"]["reference"].isin(["MY-STUDY"]).sum() == 1
 
 

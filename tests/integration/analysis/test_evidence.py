@@ -1,0 +1,126 @@
+"""What the figures of a plan rest on: shares by hand, sources, and sensitivities that follow from the formulas."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ccs_model.analysis.citations import Citation
+from ccs_model.analysis.evidence import Amount, Evidence, evidence
+from ccs_model.errors import FileError
+from ccs_model.plan.plan import Plan
+from tests.integration.faults.conftest import answer_of
+
+
+@pytest.fixture(scope="module")
+def plan(solved: Callable[..., Plan]) -> Plan:
+    shared = {"transport.shared_trunklines": True, "transport.pipe_costs": "as_built", "storage.sites": ["Qinshui"]}
+    return solved(shared, {"calibration.use": "median"})
+
+
+@pytest.fixture(scope="module")
+def folder(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return plan.to_folder(tmp_path_factory.mktemp("runs") / "small")
+
+
+@pytest.fixture(scope="module")
+def found(folder: Path) -> Evidence:
+    return evidence(folder)
+
+
+def test_amounts_are_those_of_the_plan_and_shares_sum_to_one(plan: Plan, found: Evidence) -> None:
+    shares = found.shares.set_index("amount")
+    assert shares["value"]["captured tonnes"] == pytest.approx(plan.totals["captured_ktpa"])
+    assert shares["value"]["capital"] == pytest.approx(plan.totals["capex_mn"])
+    assert shares["value"]["capital of pipelines"] == pytest.approx(plan.totals["pipe_capex_mn"])
+    sums = shares[["documented_share", "estimated_share", "assumed_share"]].sum(axis=1)
+    assert sums.to_numpy() == pytest.approx(1.0)
+    assert (found.sources["share"] <= 1 + 1e-12).all()
+
+
+def test_an_excess_over_a_limit_is_judged_by_the_size_of_the_limit(plan: Plan) -> None:
+    """A solver keeps rows to a millionth of their terms: of a budget of 2,000 million that is 2,000 CNY, not 1 CNY."""
+    checks = plan.checks.set_index("name")
+    assert checks["tolerance"]["spending beyond the budget"] == pytest.approx(1e-6 * plan.problem.budget_mn)
+    assert checks["tolerance"]["every constraint holds"] == 1e-6
+
+
+def test_capital_of_capture_has_the_quality_of_its_technology(plan: Plan, found: Evidence) -> None:
+    """Vents need one number, the reference capex of their technology: its quality in the table, weighted by hand."""
+    quality = plan.problem.inputs["technologies/technologies"].set_index("technology")["quality"]
+    built = plan.retrofits.assign(quality=plan.retrofits["technology"].map(quality))
+    assert set(built["technology"]) <= {"compression", "purification"}
+    by_hand = built.loc[built["quality"].isin(["measured", "reported"]), "capture_capex_mn"].sum()
+    shares = found.shares.set_index("amount").loc["capital of capture"]
+    assert shares["documented_share"] == pytest.approx(by_hand / built["capture_capex_mn"].sum())
+    # Qilu-Shengli is a Chinese project, and nothing else is cited.
+    assert shares["built_projects_share"] == pytest.approx(1.0)
+
+
+def test_the_pipe_law_rests_on_two_chinese_lines(found: Evidence) -> None:
+    (row,) = found.sources[found.sources["amount"] == "capital of pipelines"].to_dict("records")
+    assert (row["reference"], row["projects_in"], row["share"]) == ("CN-PIPES", "China", 1.0)
+    assert "Qilu-Shengli" in found.titles["CN-PIPES"]
+
+
+def test_an_amount_is_as_good_as_its_weakest_number() -> None:
+    def cited(*qualities: str) -> Amount:
+        return Amount("capital", 1.0, tuple(Citation(each.upper(), each, "t") for each in qualities))
+
+    assert cited("measured", "reported").group == "documented"
+    assert cited("measured", "estimated").group == "estimated"
+    assert cited("reported", "assumed", "estimated").group == "assumed"
+    assert cited().group == "assumed"
+    assert cited("measured", "reported").is_built({"MEASURED": "China", "REPORTED": "Canada"})
+    assert not cited("measured", "reported").is_built({"MEASURED": "China"})
+    assert not cited().is_built({})
+
+
+@pytest.mark.slow
+def test_a_fixed_plan_follows_the_delivered_share_and_no_capital_cost(plan: Plan, found: Evidence) -> None:
+    moved = found.sensitivities.set_index("input")
+    delivered = moved.loc["delivered_share"]
+    for end in ("low", "high"):
+        # Tonnes are proportional to the delivered share.
+        expected = delivered[end] / plan.problem.delivered_share - 1.0
+        assert delivered[f"fixed_abatement_{end}_share"] == pytest.approx(expected, abs=1e-9)
+        assert moved.loc["pipe_cost", f"fixed_abatement_{end}_share"] == pytest.approx(0.0, abs=1e-12)
+    assert moved.loc["pipe_cost", "fixed_cost_low_share"] < 0 < moved.loc["pipe_cost", "fixed_cost_high_share"]
+    # Dearer capture leaves less for the budget, and cheaper capture never less.
+    assert moved.loc["capture_capex", "replanned_abatement_high_share"] < 0
+    assert moved.loc["capture_capex", "replanned_abatement_low_share"] >= -1e-9
+    # Triangular from 0.7 over 1 to 1.5: 5 % of the area lies below 0.7 + √(0.05 × 0.8 × 0.3).
+    assert moved.loc["pipe_cost", "low"] == pytest.approx(0.7 + math.sqrt(0.05 * 0.8 * 0.3))
+    assert moved.loc["pipe_cost", "high"] == pytest.approx(1.5 - math.sqrt(0.05 * 0.8 * 0.5))
+
+
+@pytest.mark.slow
+def test_the_command_prints_and_writes_json(folder: Path, found: Evidence, tmp_path: Path) -> None:
+    answer = answer_of(["data", "--evidence", str(folder)], tmp_path)
+    assert answer.code == 0, answer.err
+    assert "built projects" in answer.out and "CN-PIPES (projects in China)" in answer.out
+    assert "delivered share" in answer.out
+    document = json.loads(answer_of(["data", "--evidence", str(folder), "--json"], tmp_path).out)
+    assert document["schema"] == "ccs-model/evidence/2"
+    assert document["shares"][0]["value"] == pytest.approx(found.shares["value"][0])
+    assert len(document["sensitivities"]) == len(found.sensitivities)
+
+
+def test_a_table_and_a_run_together_are_a_usage_error(folder: Path, tmp_path: Path) -> None:
+    answer = answer_of(["data", "technologies/technologies", "--evidence", str(folder)], tmp_path)
+    assert answer.code == 2 and "either TABLE or --evidence" in answer.err
+
+
+def test_a_folder_that_is_missing_is_a_file_error(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="no such run folder"):
+        evidence(tmp_path / "nothing")
+
+
+def test_a_plan_without_retrofits_has_no_shares(solved: Callable[..., Plan], tmp_path: Path) -> None:
+    nothing = evidence(solved({"budget.total_mn": 0}).to_folder(tmp_path / "nothing"))
+    assert (nothing.shares["value"] == 0).all() and nothing.shares["documented_share"].isna().all()
+    assert nothing.sources.empty
