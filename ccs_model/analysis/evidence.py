@@ -4,6 +4,9 @@ An amount is as good as the weakest number it needs: capital of a capture unit, 
 its technology and the law of concentration. The quality of a number is that of its table row: measured and reported
 numbers are documented; the others are estimated or assumed.
 
+Published ranges (pilots/anchors) stand beside the same figures of the plan, each computed from the retrofits that the
+range covers, in the money of the plan.
+
 Sensitivities are one at a time: each uncertain input at the 5th and at the 95th percentile of its range, with all
 others as planned, once with the plan's decisions fixed and once re-planned. Re-planned values are those of the linear
 relaxation within the plan's links, so only their differences are meaningful.
@@ -22,6 +25,7 @@ import pandas as pd
 from ccs_model.analysis.citations import Citations, Cited
 from ccs_model.analysis.monte_carlo import FutureEvaluator
 from ccs_model.analysis.uncertain_inputs import one_at_a_time
+from ccs_model.inputs.geography import are_in_china
 from ccs_model.plan.plan import FIXED, REPLANNED
 from ccs_model.plan.plan_json import plain
 from ccs_model.problem import Problem
@@ -36,6 +40,16 @@ TONNES, CAPTURE, PIPES, STORAGE, CAPITAL = (
     "captured tonnes", "capital of capture", "capital of pipelines", "capital of storage", "capital",
 )  # fmt: skip
 _OF_CAPITAL = (CAPTURE, PIPES, STORAGE)
+_TABLES = ("shares", "sources", "published", "sensitivities")
+# Yearly cost of a retrofit by what a published range covers.
+_COST_OF: Mapping[str, tuple[str, ...]] = {
+    "capture": (
+        "capture_capital_mn_pa", "capture_fixed_om_mn_pa", "capture_variable_om_mn_pa", "heat_mn_pa",
+        "capture_power_mn_pa",
+    ),
+    "transport": ("pipe_capital_mn_pa", "pipe_fixed_om_mn_pa", "pipe_power_mn_pa", "haul_mn_pa"),
+    "storage": ("storage_capital_mn_pa", "storage_om_mn_pa", "storage_mn_pa"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,20 +57,23 @@ class Evidence:
     """Quality and sources behind a plan, and its sensitivities.
 
     `shares` has one row an amount: its value, its unit, the share on documented, estimated and assumed numbers, and the
-    share for which every reference reports built projects. `sources` has one row an amount, reference and table:
-    the share of the amount that needs it (an amount with several sources counts for each), and the country whose built
-    projects the reference reports. `sensitivities` has one row an input, the most influential first.
+    share for which every reference reports built projects. `sources` has one row an amount, reference and table: the
+    share of the amount that needs it (an amount with several sources counts for each), and the country whose built
+    projects the reference reports. `published` has one row a published range that the plan can be compared with: the
+    plan's figure, the range in the plan's money, its position and what the figure covers. `sensitivities` has one row
+    an input, the most influential first.
     """
 
     problem: Problem
     shares: pd.DataFrame
     sources: pd.DataFrame
+    published: pd.DataFrame
     sensitivities: pd.DataFrame
     titles: Mapping[str, str]
 
     def to_dict(self) -> dict[str, Any]:
         """Schema ccs-model/evidence/2; unknown values are null."""
-        tables = {name: getattr(self, name).to_dict("records") for name in ("shares", "sources", "sensitivities")}
+        tables = {name: getattr(self, name).to_dict("records") for name in _TABLES}
         about = {
             "scenario": self.problem.name,
             "currency": self.problem.currency,
@@ -92,9 +109,10 @@ def evidence(folder: str | PathLike[str]) -> Evidence:
     amounts = list(amounts_of(problem, run.retrofits))
     projects_in = _projects_in(problem)
     sources = _sources(amounts, projects_in)
+    published = published_ranges(problem, run.retrofits)
     moved = sensitivities(problem, read_point(run.folder))
-    titles = Citations(problem).titles(sources["reference"])
-    return Evidence(problem, _shares(problem, amounts, projects_in), sources, moved, titles)
+    titles = Citations(problem).titles((*sources["reference"], *published["reference"]))
+    return Evidence(problem, _shares(problem, amounts, projects_in), sources, published, moved, titles)
 
 
 @dataclass(frozen=True)
@@ -178,6 +196,60 @@ def _sources(amounts: Sequence[Amount], projects_in: Mapping[str, str]) -> pd.Da
         ["order", "value", "reference", "table", "quality"], ascending=[True, False, True, True, True]
     )
     return found.drop(columns=["order", "value"]).reset_index(drop=True)
+
+
+def published_ranges(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
+    """Compare a plan with the published ranges of cost in China.
+
+    Parameters
+    ----------
+    problem
+        The problem of the plan.
+    retrofits
+        The plan's retrofits, with their yearly costs in million.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row a range of pilots/anchors whose retrofits are in the plan: `cost_per_t` of the plan in the last period
+        (per tonne captured, carried or stored), `low_per_t` and `high_per_t` in the plan's money, `place` (below,
+        inside, above), the number of retrofits, their mean size in kt/y and mean distance to the site in km. Empty for
+        plants outside China and for a plan without retrofits.
+    """
+    columns = [
+        "anchor", "covers", "sector", "cost_per_t", "low_per_t", "high_per_t", "place", "n_retrofits",
+        "mean_captured_ktpa", "mean_length_km", "reference", "quality", "note",
+    ]  # fmt: skip
+    anchors = problem.inputs["pilots/anchors"]
+    if not len(retrofits) or not are_in_china(pd.Series(problem.zones)).any():
+        return pd.DataFrame(columns=columns)
+    money = {name: problem.price_level.column(anchors, name).to_numpy(float) for name in ("low_per_t", "high_per_t")}
+    grades = problem.routes.set_index("route")["grade"].reindex(retrofits["route"]).to_numpy()
+    rows = []
+    for at, anchor in enumerate(anchors.itertuples(index=False)):
+        covered = retrofits[_is_covered(retrofits, grades, anchor)]
+        captured = float(covered["captured_ktpa"].sum()) if len(covered) else 0.0
+        if captured <= 0:
+            continue
+        names = [
+            name for part in (_COST_OF if anchor.covers == "chain" else (anchor.covers,)) for name in _COST_OF[part]
+        ]
+        cost = 1000.0 * float(covered[names].to_numpy(float).sum()) / captured
+        low, high = (float(money[name][at]) for name in ("low_per_t", "high_per_t"))
+        place = "below" if cost < low else "above" if cost > high else "inside"
+        distance = float((covered["length_km"] * covered["captured_ktpa"]).sum()) / captured
+        size = captured / len(covered)
+        rows.append((anchor.anchor, anchor.covers, anchor.sector, cost, low, high, place, len(covered), size, distance,
+                     anchor.reference, anchor.quality, anchor.note))  # fmt: skip
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _is_covered(retrofits: pd.DataFrame, grades: np.ndarray, anchor: Any) -> np.ndarray:
+    """Retrofits of the anchor's sector; of chemicals those of pure streams, which the published ranges are for."""
+    if not isinstance(anchor.sector, str) or not anchor.sector:
+        return np.ones(len(retrofits), dtype=bool)
+    is_sector = (retrofits["sector"] == anchor.sector).to_numpy(bool)
+    return is_sector & (grades == "product_grade") if anchor.sector == "chemicals" else is_sector
 
 
 def sensitivities(problem: Problem, point: pd.DataFrame) -> pd.DataFrame:

@@ -82,7 +82,7 @@ def _evidence(run: Path, as_json: bool) -> int:
 
 
 def evidence_text(found: Evidence) -> str:
-    """Return the three tables of an evidence report, as wide as the terminal."""
+    """Return the four tables of an evidence report, as wide as the terminal."""
     width = columns()
     shares = [["", "value", "unit", "documented", "estimated", "assumed", "built projects"]]
     for row in found.shares.to_dict("records"):
@@ -92,6 +92,23 @@ def evidence_text(found: Evidence) -> str:
     for row in found.sources.to_dict("records"):
         where = f"{row['reference']} (projects in {row['projects_in']})" if row["projects_in"] else row["reference"]
         sources.append([row["amount"], _percent(row["share"]), row["quality"], where, row["table"]])
+    outside = found.published[found.published["place"] != "inside"]
+    notes = (
+        [
+            "\n".join(
+                wrap(f"{row['anchor'].replace('_', ' ')}: published {row['note']}.", width, "  ")
+                for row in outside.to_dict("records")
+            )
+        ]
+        if len(outside)
+        else []
+    )
+    ranges = [["published range", "plan", "range", "", "retrofits", "of kt/y", "at km", "reference"]]
+    for row in found.published.to_dict("records"):
+        size = (f"{row['n_retrofits']}", f"{row['mean_captured_ktpa']:,.0f}", f"{row['mean_length_km']:,.0f}")
+        band = f"{row['low_per_t']:,.0f} – {row['high_per_t']:,.0f}"
+        name = row["anchor"].replace("_", " ") + ("" if row["covers"] == row["anchor"] else f" ({row['covers']})")
+        ranges.append([name, f"{row['cost_per_t']:,.0f}", band, row["place"], *size, row["reference"]])
     moved = [["input", "from – to", "quality", "abatement, fixed", "abatement, re-planned", "cost per t, re-planned"]]
     for row in found.sensitivities.head(N_SHOWN).to_dict("records"):
         changes = [
@@ -109,6 +126,12 @@ def evidence_text(found: Evidence) -> str:
             aligned(shares, {0, 2}, max_width=width),
             wrap("Sources: the share of each amount that needs a number of the reference.", width),
             aligned(sources, {0, 2, 3, 4}, max_width=width),
+            wrap(
+                f"Costs in {found.problem.currency} of {found.problem.price_year} per tonne captured, carried or "
+                "stored in the last period, beside published ranges in China.", width,
+            ),
+            aligned(ranges, {0, 3, 7}, max_width=width),
+            *notes,
             wrap(
                 f"The {min(N_SHOWN, len(found.sensitivities))} inputs that move the result most, each alone at the 5th "
                 "and the 95th percentile of its range: change of the abatement over the horizon and of the cost per "

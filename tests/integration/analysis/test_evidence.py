@@ -67,6 +67,23 @@ def test_the_pipe_law_rests_on_two_chinese_lines(found: Evidence) -> None:
     assert "Qilu-Shengli" in found.titles["CN-PIPES"]
 
 
+def test_published_ranges_stand_beside_the_costs_of_the_retrofits_they_cover(plan: Plan, found: Evidence) -> None:
+    ranges = found.published.set_index("anchor")
+    assert "demonstrations_steel" not in ranges.index, "the plan has no steel plant"
+    captured = plan.retrofits["captured_ktpa"].sum()
+    totals = plan.totals
+    assert ranges["cost_per_t"]["storage"] == pytest.approx(totals["storage_cost_per_t"])
+    pipes = [name for name in plan.retrofits if name.startswith("pipe_") and name.endswith("_mn_pa")]
+    carried = plan.retrofits[[*pipes, "haul_mn_pa"]].to_numpy().sum()
+    assert ranges["cost_per_t"]["transport"] == pytest.approx(1000 * carried / captured)
+    # 21 to 60 CNY of 2024 in a plan in CNY of 2024, as An et al. state them.
+    assert (ranges["low_per_t"]["storage"], ranges["high_per_t"]["storage"]) == (21, 60)
+    vents = plan.retrofits[plan.retrofits["stream"] == "product_vent"]
+    assert ranges["n_retrofits"]["vents_near_a_sink"] == len(vents)
+    cost = 1000 * vents["cost_mn_pa"].sum() / vents["captured_ktpa"].sum()
+    assert ranges["cost_per_t"]["vents_near_a_sink"] == pytest.approx(cost)
+
+
 def test_an_amount_is_as_good_as_its_weakest_number() -> None:
     def cited(*qualities: str) -> Amount:
         return Amount("capital", 1.0, tuple(Citation(each.upper(), each, "t") for each in qualities))
