@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -143,6 +144,8 @@ def _figures(sheet: Sheet, plan: Plan) -> dict[str, float]:
         found |= {"npv_of_selected": npv_mn.iloc[0], "capital": -own, "depreciation": own}
         found |= {"salvage": by_plant(plan)["salvage_mn"].sum(), "carbon": (flows["carbon_mn"] * discount).sum()}
         society = plan.stakeholders.set_index("stakeholder")["npv_mn"]["society"]
+        if math.isfinite(plan.problem.budget_mn):
+            found["budget"] = max(float(own), plan.problem.budget_mn)
         found |= {"cumulative": flows["net_mn"].sum(), "society": society, "society_as_solved": society}
     return found
 

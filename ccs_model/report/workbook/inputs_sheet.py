@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 
@@ -42,7 +43,7 @@ def write_live_inputs(sheet: Sheet, plan: Plan) -> None:
         "again."
     )
     places = plan.problem.scenario.places
-    declared = declared_rows("named_inputs.csv")
+    declared = [each for each in declared_rows("named_inputs.csv") if each["name"] in values]
     rows: list[Row] = []
     for each in declared:
         name, like, is_live = each["name"], each["like"], bool(each["key"])
@@ -100,6 +101,7 @@ def solved_with(plan: Plan) -> dict[str, float]:
         "delivered_share": problem.delivered_share,
         "capital_recovery_share": float(requested or 0.0),
         "price_year": float(problem.price_year),
+        **({"budget_mn": problem.budget_mn} if math.isfinite(problem.budget_mn) else {}),
     }
 
 

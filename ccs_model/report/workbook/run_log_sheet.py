@@ -22,7 +22,8 @@ from ccs_model.report.export.formats import long_table
 from ccs_model.report.figures import gap_of
 from ccs_model.report.pipe_tables import pipe_links
 from ccs_model.report.workbook.checks_sheet import write_check_result
-from ccs_model.report.workbook.columns import CALCULATION, CELL_CLASSES, INPUT, SOLVER, Cell, CellClass
+from ccs_model.report.workbook.columns import CALCULATION, CELL_CLASSES, INPUT, SOLVER, Cell, CellClass, label
+from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 
 _LIBRARIES = ("highspy", "pyomo", "pandas", "numpy", "XlsxWriter")
@@ -117,6 +118,9 @@ def _hashes(plan: Plan) -> Iterator[Row]:
 RUN_LOG = Page("RunLog", "Status, model size, solver options, versions and the hash of every input.", write_run_log)
 
 
+_HEADLINE = ("avoided_ktpa", "abatement_share", "capex_mn", "avoidance_cost_per_t", "break_even_carbon_value_per_t")
+
+
 def write_cover(sheet: Sheet, plan: Plan) -> None:
     """Question, answer, status, checks, legend, contents."""
     scenario = plan.problem.scenario
@@ -129,6 +133,8 @@ def write_cover(sheet: Sheet, plan: Plan) -> None:
         sheet.quotation(" ".join(scenario.description.split()), "lead")
     sheet.section("Answer")
     sheet.paragraph(words.answer(plan), "lead")
+    sheet.section("Headline figures")
+    sheet.table("cover.headline", list(_headline(sheet, plan)), plain=True, key="headline")
     sheet.section("Quality of the solution")
     sheet.paragraph(words.status(plan))
     write_check_result(sheet, plan)
@@ -162,6 +168,15 @@ def write_cover(sheet: Sheet, plan: Plan) -> None:
         ],
         plain=True,
     )
+
+
+def _headline(sheet: Sheet, plan: Plan) -> Iterator[Row]:
+    """The key figures that answer the question; they follow the inputs as on sheet Summary."""
+    for name in _HEADLINE:
+        value = plan.totals.get(name)
+        if value is not None:
+            live = Formula(f"={{key_figures!value@{name}}}", float(value))
+            yield {"id": name, "figure": label(name), "value": Cell(live, name, CALCULATION), "unit": sheet.unit(name)}
 
 
 COVER = Page("Cover", "Question, answer, quality of the solution and contents.", write_cover)

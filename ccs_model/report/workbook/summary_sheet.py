@@ -42,6 +42,8 @@ def live_figures(sheet: Sheet, plan: Plan) -> dict[str, Formula]:
     """Formulas of the key figures that other sheets hold the inputs of."""
     totals = plan.totals
     found = {"baseline_ktpa": "={plants!baseline_ktpa@total}"} if len(plan.problem.plants) else {}
+    if math.isfinite(plan.problem.budget_mn):
+        found["budget_mn"] = "=budget_mn"
     if len(plan.retrofits):
         for name in ("captured_ktpa", "on_site_abatement_ktpa", "avoided_ktpa"):
             found[name] = f"={{retrofits!{name}@total}}"
@@ -95,8 +97,8 @@ def _with_formula(row: Row, live: Mapping[str, Formula]) -> Row:
     }
 
 
-def write_charts(sheet: Sheet, plan: Plan, free: int) -> int:
-    """Write the charts and the table of capture by sector; return the first of `free` rows left between them."""
+def write_charts(sheet: Sheet, plan: Plan) -> None:
+    """Write the charts and the table of capture by sector."""
     drawn = []
     if "slots" in sheet.book.blocks:
         drawn.append(_macc(sheet))
@@ -106,12 +108,10 @@ def write_charts(sheet: Sheet, plan: Plan, free: int) -> int:
         sheet.pictures(*drawn)
     table = plan.emissions.pivot_table(index="sector", columns="year", values="captured_ktpa", aggfunc="sum")
     years = [int(year) for year in table.columns]
-    top = sheet.row
     if table.empty or not table.to_numpy().any():
-        sheet.jump(top + free)
-        return top
-    below = top + PICTURE_ROWS + 1
-    sheet.jump(below + free)
+        return
+    top = sheet.row
+    sheet.jump(top + PICTURE_ROWS + 1)
     sheet.section("Captured by sector")
     names = [f"from_{year}" for year in years]
     rows = _sector_rows(table, years)
@@ -142,7 +142,6 @@ def write_charts(sheet: Sheet, plan: Plan, free: int) -> int:
     sheet.jump(top)
     sheet.pictures(capture, *cash[1:])
     sheet.jump(end)
-    return below
 
 
 def _sector_rows(table: pd.DataFrame, years: Sequence[int]) -> list[Row]:
@@ -184,13 +183,15 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
     sheet.banner()
     sheet.paragraph(words.answer(plan))
     static = plan.problem.is_static
-    # Charts come first: with nothing of changing length above them, no end of a page cuts one. The key figures are read
-    # off what follows them, which is written first.
-    top = write_charts(sheet, plan, len(plan.totals) + _HEAD_ROWS)
+    # The key figures are read off what follows them, which is written first. A page break keeps the charts whole.
+    top = sheet.row
+    figures = list(_key_figures(sheet, plan))
+    sheet.jump(top + len(figures) + _HEAD_ROWS)
+    sheet.page_break()
+    write_charts(sheet, plan)
     write_stakeholders(sheet, plan)
     rest = sheet.row
     sheet.jump(top)
-    sheet.page_break()
     sheet.section("Key figures (one year)" if static else "Key figures (last period unless stated otherwise)")
     sheet.paragraph(
         "Avoided is less than captured: the CO2 of steam and electricity for capture is subtracted. The abatement "
@@ -198,7 +199,7 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
         "counts only the plants' own stacks, not power plants.",
         "note",
     )
-    write_key_figures(sheet, plan, list(_key_figures(sheet, plan)))
+    write_key_figures(sheet, plan, figures)
     if storage := words.storage_band(plan):
         sheet.paragraph(storage, "note")
     sheet.jump(rest)

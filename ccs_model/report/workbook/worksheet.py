@@ -161,8 +161,8 @@ _MAY = {"autofilter": True, "sort": True, "format_columns": True, "format_rows":
 _BANNER_COLUMNS = 6
 AS_SOLVED = "Inputs equal those of the solved plan."
 WHEN_CHANGED = (
-    "STALE: an input was changed. Money is recomputed; the retrofits are still those of the solved plan. For a new "
-    "plan, change the scenario file and run ccs-model optimize again."
+    "INPUTS EDITED: costs and checks follow, the selection is that of the solved plan. To solve again, change the "
+    "scenario file and run ccs-model optimize."
 )
 
 

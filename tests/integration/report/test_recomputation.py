@@ -109,6 +109,8 @@ def proof(solved: Callable[..., Plan], tmp_path_factory: pytest.TempPathFactory)
     for stem, values in (
         ("rich--picked", {"plant_picked": last}),
         ("rich--factors", {"energy_factor": 1.5, "om_factor": 0.5, "subsidy_factor": 2.0}),
+        ("rich--dear", {"capex_factor": 2.0}),
+        ("rich--poor", {"budget_mn": 100.0}),
     ):
         paths[stem] = edited(paths["rich"], folder / f"{stem}.xlsx", values, {})
     cells = {name: list(formula_cells(path)) for name, path in paths.items()}
@@ -188,10 +190,19 @@ def test_an_edited_workbook_says_so_and_its_checks_still_hold(proof: Proof, name
         message = [
             cell.value for row in book[sheet].iter_rows(max_row=40) for cell in row if isinstance(cell.value, str)
         ]
-        assert any(text.startswith("STALE:") for text in message), sheet
+        assert any(text.startswith("INPUTS EDITED:") for text in message), sheet
     check_results = [cell.value for row in book["Checks"].iter_rows() for cell in row]
     assert "does not hold" not in check_results
     assert sum(value == "holds" for value in check_results) >= 20
+
+
+@pytest.mark.parametrize("name", ["rich--dear", "rich--poor"])
+def test_spending_beyond_the_budget_at_edited_inputs_fails_the_master_check(proof: Proof, name: str) -> None:
+    book = proof.found[name]
+    failed = [row[0].value for row in book["Checks"].iter_rows() if "does not hold" in [cell.value for cell in row]]
+    assert failed == ["spending at these inputs is within the budget"]
+    text = " ".join(str(cell.value) for row in book["Cover"].iter_rows(max_row=40) for cell in row)
+    assert "1 of " in text and "checks do not hold" in text and "INPUTS EDITED:" in text
 
 
 def test_a_cell_that_is_off_by_a_ten_millionth_is_found(proof: Proof) -> None:
