@@ -85,9 +85,10 @@ class Combination:
 
 
 def combinations(network: str, years: str) -> list[Combination]:
-    """The product over one network and one kind of years."""
+    """The product over one network and one kind of years; a static year and a price of missing tonnes with integers."""
     product = itertools.product(OBJECTIVES, TARGETS, (False, True), (years,), DECISIONS, (network,))
-    return [Combination(*values) for values in product]
+    found = [Combination(*values) for values in product]
+    return [each for each in found if each.decisions == "integer" or (years == "periods" and not each.has_shortfall)]
 
 
 def export_of(combination: Combination, formats: Sequence[str]) -> str:

@@ -69,12 +69,11 @@ def test_the_price_case(imported, rounded, optimum):
     assert plan.totals["captured_ktpa"] == pytest.approx(38_232, abs=0.01)
 
 
-@pytest.mark.parametrize(("rounded", "optimum"), [(True, 5140.65907369), (False, 5140.6590136957)])
-def test_the_cap_case(imported, rounded, optimum):
-    words = ["--mode", "target", "--target-mt", "50", *["--rounded"] * rounded]
-    plan = answered(imported(SOUTHEAST / "cap", *words))
+def test_the_cap_case(imported):
+    # Unrounded costs have the optimum 5140.6590136957 (docs/simccs.md); the search is the same and takes longer.
+    plan = answered(imported(SOUTHEAST / "cap", "--mode", "target", "--target-mt", "50", "--rounded"))
     assert plan.status != "limit"
-    assert plan.objective.value == pytest.approx(optimum, rel=1e-8)
+    assert plan.objective.value == pytest.approx(5140.65907369, rel=1e-8)
     assert plan.totals["captured_ktpa"] == pytest.approx(50_000, abs=0.01)
 
 
