@@ -384,7 +384,7 @@ def _marginal(plan: Plan) -> str:
 
 def _files(plan: Plan, folder: Path) -> str:
     checks = plan.checks
-    passed = f"{int(checks['holds'].sum())} of {len(checks)} checks passed"
+    passed = f"{int(checks['holds'].sum())} of {len(checks)} checks of the plan passed"
     return f"{passed}. Files: {folder}\n  plan.xlsx (workbook), plan.json, map.geojson, tables/*.csv, manifest.json"
 
 

@@ -264,7 +264,9 @@ class _NodeReader:
             if here in self.document.rejected or not self._is_key(key, item, node, here):
                 continue
             if here in self.document.keys:
-                what = f"this key is given twice, on lines {self.document.keys[here].line} and {key.line + 1}"
+                lines = sorted({self.document.keys[here].line, key.line + 1})
+                where = f"lines {lines[0]} and {lines[1]}" if len(lines) > 1 else f"line {lines[0]}"
+                what = f"this key is given twice, on {where}"
                 self.document.add_issue(self._mark(key), here, what, "keep one")
                 continue
             self.document.keys[here] = self._mark(key)

@@ -131,6 +131,11 @@ def test_the_same_key_twice_names_both_lines() -> None:
     ]
 
 
+def test_the_same_key_twice_on_one_line_names_it_once() -> None:
+    (issue,) = issues(GOOD.replace("12_000", "1, total_mn: 2"))
+    assert issue.what == "budget.total_mn: this key is given twice, on line 3"
+
+
 def test_the_same_year_in_two_spellings() -> None:
     (issue,) = issues(GOOD.replace("12_000", "1, cumulative_mn: {2026: 1,\n  2_026: 2}"))
     assert issue.where == "s.yaml:4:3"
