@@ -65,7 +65,7 @@ def filled_in(out: Path, country: str, currency: str) -> Path:
         "prices/fuels": f"{country},coal,2024,{4.2 * rate},0.19,{money}",
         "prices/grid_factors": f"{country},2024,0.4,MINE,assumed,",
         "streams/utilisation": f"{country},crude_steel,2024,0.75,MINE,assumed,",
-        "references": "MINE,The planner's own figures,,,,",
+        "references": "MINE,The planner's own figures,,,",
     }
     for table, row in rows.items():
         with (out / "data" / f"{table}.csv").open("a", encoding="utf-8") as file:
