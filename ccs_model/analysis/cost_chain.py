@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ccs_model.analysis.citations import Citation, Citations, Cited
 from ccs_model.economics.capital_cost import (
     build_up_shares,
     class_names,
@@ -24,6 +23,7 @@ from ccs_model.economics.capital_cost import (
 )
 from ccs_model.economics.investment import cost_per_t
 from ccs_model.engineering.streams import utilisation_share
+from ccs_model.plan.citations import Citation, Citations, Cited
 from ccs_model.plan.merit_order import PARTS, best_options, with_prices
 from ccs_model.problem import Problem
 

@@ -1,8 +1,6 @@
 """What the figures of a plan rest on: the quality of the numbers behind them, and the inputs that move them most.
 
-An amount is as good as the weakest number it needs: capital of a capture unit, for example, needs the capital cost of
-its technology and the law of concentration. The quality of a number is that of its table row: measured and reported
-numbers are documented; the others are estimated or assumed.
+The quality of the numbers is that of `ccs_model.plan.quality_of_inputs`.
 
 Published ranges (pilots/anchors) stand beside the same figures of the plan, each computed from the retrofits that the
 range covers, in the money of the plan.
@@ -14,7 +12,7 @@ relaxation within the plan's links, so only their differences are meaningful.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any
@@ -22,24 +20,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ccs_model.analysis.citations import Citations, Cited
 from ccs_model.analysis.monte_carlo import FutureEvaluator
 from ccs_model.analysis.uncertain_inputs import one_at_a_time
 from ccs_model.inputs.geography import are_in_china
+from ccs_model.plan.citations import Citations
 from ccs_model.plan.plan import FIXED, REPLANNED
 from ccs_model.plan.plan_json import plain
+from ccs_model.plan.quality_of_inputs import amounts_of, projects_by_reference, shares_table, sources_table
 from ccs_model.problem import Problem
 from ccs_model.runs.run_reader import read_point, read_solved_problem
 
 SCHEMA = "ccs-model/evidence/2"
-# From the best to the weakest, and the group that each counts in.
-QUALITIES = ("measured", "reported", "estimated", "assumed")
-DOCUMENTED, ESTIMATED, ASSUMED = GROUPS = ("documented", "estimated", "assumed")
-_GROUP = dict(zip(QUALITIES, (DOCUMENTED, DOCUMENTED, ESTIMATED, ASSUMED), strict=True))
-TONNES, CAPTURE, PIPES, STORAGE, CAPITAL = (
-    "captured tonnes", "capital of capture", "capital of pipelines", "capital of storage", "capital",
-)  # fmt: skip
-_OF_CAPITAL = (CAPTURE, PIPES, STORAGE)
 _TABLES = ("shares", "sources", "published", "sensitivities")
 # Yearly cost of a retrofit by what a published range covers.
 _COST_OF: Mapping[str, tuple[str, ...]] = {
@@ -107,95 +98,12 @@ def evidence(folder: str | PathLike[str]) -> Evidence:
     run = read_solved_problem(folder)
     problem = run.problem
     amounts = list(amounts_of(problem, run.retrofits))
-    projects_in = _projects_in(problem)
-    sources = _sources(amounts, projects_in)
+    projects_in = projects_by_reference(problem)
+    sources = sources_table(amounts, projects_in)
     published = published_ranges(problem, run.retrofits)
     moved = sensitivities(problem, read_point(run.folder))
     titles = Citations(problem).titles((*sources["reference"], *published["reference"]))
-    return Evidence(problem, _shares(problem, amounts, projects_in), sources, published, moved, titles)
-
-
-@dataclass(frozen=True)
-class Amount:
-    """A part of an amount of the plan, and the numbers it needs."""
-
-    name: str
-    value: float
-    cited: Cited
-
-    @property
-    def group(self) -> str:
-        """Group of its weakest number; assumed where no table states a quality."""
-        known = [QUALITIES.index(each.quality) for each in self.cited if each.quality in QUALITIES]
-        return _GROUP[QUALITIES[max(known, default=-1)]]
-
-    def is_built(self, projects_in: Mapping[str, str]) -> bool:
-        """Whether all of its references report built projects; `projects_in` is their country by reference."""
-        return len(self.cited) > 0 and all(projects_in.get(each.reference) for each in self.cited)
-
-
-def amounts_of(problem: Problem, retrofits: pd.DataFrame) -> Iterator[Amount]:
-    """Captured tonnes and capital of each retrofit, with the numbers they need."""
-    citations = Citations(problem)
-    plants = problem.plants.set_index("plant", drop=False)
-    routes = problem.routes.set_index("route")
-    lines = () if problem.network is None else tuple(problem.network.lines["pipe"].unique())
-    for retrofit in retrofits.to_dict("records"):
-        plant, stream = plants.loc[retrofit["plant"]], str(retrofit["stream"])
-        technology = citations.technology(str(retrofit["technology"]), str(retrofit["plant"]))
-        tonnes = (
-            *citations.plant(str(retrofit["plant"])), *citations.utilisation(plant["province"], plant["product"]),
-            *citations.tonnes(plant, stream), *technology,
-        )  # fmt: skip
-        is_flue_gas = routes.loc[retrofit["route"], "grade"] == "flue_gas"
-        capture = (*technology, *(citations.of("technologies/concentration_capex") if is_flue_gas else ()))
-        # Sizes give diameters and power, no money.
-        pipes = citations.pipes(lines or (str(retrofit["pipe"]),))
-        pipes = tuple(each for each in pipes if each.table != "transport/pipe_sizes")
-        yield Amount(TONNES, float(retrofit["captured_ktpa"]), tonnes)
-        yield Amount(CAPTURE, float(retrofit["capture_capex_mn"]), capture)
-        yield Amount(PIPES, float(retrofit["pipe_capex_mn"]), pipes)
-        yield Amount(STORAGE, float(retrofit["storage_capex_mn"]), citations.site_costs(str(retrofit["site"])))
-
-
-def _projects_in(problem: Problem) -> dict[str, str]:
-    """Country whose built projects a reference reports, by reference; empty where it reports none."""
-    references = problem.inputs["references"]
-    countries = references["projects_in"].fillna("").astype(str)
-    return dict(zip(references["reference"].astype(str), countries, strict=True))
-
-
-def _shares(problem: Problem, amounts: Sequence[Amount], projects_in: Mapping[str, str]) -> pd.DataFrame:
-    """One row an amount: value, unit, and its share by group."""
-    rows = [(each.name, each.value, each.group, each.value * each.is_built(projects_in)) for each in amounts]
-    found = pd.DataFrame(rows, columns=["amount", "value", "group", "built"])
-    found = pd.concat([found, found[found["amount"].isin(_OF_CAPITAL)].assign(amount=CAPITAL)])
-    shares = []
-    for name in (TONNES, CAPITAL, *_OF_CAPITAL):
-        of_amount = found[found["amount"] == name]
-        total = float(of_amount["value"].sum())
-        by_group = of_amount.groupby("group")["value"].sum().reindex(GROUPS, fill_value=0.0)
-        unit = "kt/y" if name == TONNES else f"mn {problem.currency} {problem.price_year}"
-        parts = [float(value) / total if total > 0 else np.nan for value in (*by_group, of_amount["built"].sum())]
-        shares.append((name, total, unit, *parts))
-    columns = ["amount", "value", "unit", *(f"{group}_share" for group in GROUPS), "built_projects_share"]
-    return pd.DataFrame(shares, columns=columns)
-
-
-def _sources(amounts: Sequence[Amount], projects_in: Mapping[str, str]) -> pd.DataFrame:
-    """One row an amount, reference and table, the largest share first within an amount."""
-    keys = ["amount", "reference", "quality", "table"]
-    pairs = [(each.name, c.reference, c.quality, c.table, each.value) for each in amounts for c in set(each.cited)]
-    found = pd.DataFrame(pairs, columns=[*keys, "value"]).groupby(keys, as_index=False)["value"].sum()
-    totals = pd.DataFrame([(each.name, each.value) for each in amounts], columns=["amount", "value"])
-    total = found["amount"].map(totals.groupby("amount")["value"].sum())
-    found["share"] = np.where(total > 0, found["value"] / total, np.nan)
-    found["projects_in"] = found["reference"].map(projects_in).fillna("")
-    order = found["amount"].map({name: at for at, name in enumerate((TONNES, *_OF_CAPITAL))})
-    found = found.assign(order=order).sort_values(
-        ["order", "value", "reference", "table", "quality"], ascending=[True, False, True, True, True]
-    )
-    return found.drop(columns=["order", "value"]).reset_index(drop=True)
+    return Evidence(problem, shares_table(problem, amounts, projects_in), sources, published, moved, titles)
 
 
 def published_ranges(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:

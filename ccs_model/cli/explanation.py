@@ -13,9 +13,9 @@ from ccs_model.cli.terminal import aligned, columns, print_json, truncate, wrap
 from ccs_model.errors import DONE
 
 if TYPE_CHECKING:
-    from ccs_model.analysis.citations import Citation
     from ccs_model.analysis.cost_chain import Chain, Line, Value
     from ccs_model.analysis.explain import Explanation
+    from ccs_model.plan.citations import Citation
 
 SHOWN_COLUMNS = 3
 WIDEST = 100

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -37,6 +37,7 @@ class Citations:
     """Citations from the tables of a problem; empty if a table has no matching row."""
 
     problem: Problem
+    _known: dict[tuple[str, tuple[tuple[str, object], ...]], Cited] = field(default_factory=dict, repr=False)
 
     @property
     def inputs(self) -> Inputs:
@@ -45,11 +46,14 @@ class Citations:
 
     def of(self, table: str, **where: object) -> Cited:
         """Citations of the table rows in which each named column has the value, or one of a set of values."""
-        frame = self.inputs[table]
-        kept = pd.Series(True, frame.index)
-        for column, value in where.items():
-            kept &= frame[column].isin(value) if isinstance(value, set) else frame[column] == value
-        return self._of_rows(table, frame[kept])
+        key = (table, tuple((name, frozenset(v) if isinstance(v, set) else v) for name, v in where.items()))
+        if key not in self._known:
+            frame = self.inputs[table]
+            kept = pd.Series(True, frame.index)
+            for column, value in where.items():
+                kept &= frame[column].isin(value) if isinstance(value, set) else frame[column] == value
+            self._known[key] = self._of_rows(table, frame[kept])
+        return self._known[key]
 
     def plant(self, plant: str) -> Cited:
         """The plant's row in its inventory."""

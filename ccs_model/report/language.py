@@ -26,6 +26,7 @@ LANGUAGES = ("en", "zh", "both")
 # compare, such as the counterparty of a payment on Summary.
 LABEL_COLUMNS = frozenset(
     {
+        ("Cover", "figure"), ("Cover", "unit"), ("Sources", "amount"), ("Sources", "unit"),
         ("Cover", "holds"), ("Cover", "kind"), ("Cover", "meaning"), ("Summary", "figure"), ("Summary", "meaning"),
         ("Summary", "item"), ("Summary", "stakeholder"), ("Summary", "unit"),
         ("Series", "series"), ("Series", "unit"), ("CashFlow", "item"), ("CashFlow", "unit"),

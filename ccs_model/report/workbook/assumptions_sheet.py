@@ -12,12 +12,13 @@ from ccs_model.inputs.geography import are_in_china
 from ccs_model.inputs.load import SHIPPED
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
+from ccs_model.plan.quality_of_inputs import QUALITY_NOTE, TONNES, quality_rows
 from ccs_model.problem import Problem
 from ccs_model.problem.pipe_costs import DEA
 from ccs_model.report import figures as published_bands
 from ccs_model.report.tables_in_use import references_in_use, rows_in_use
 from ccs_model.report.workbook.cell_values import first_few
-from ccs_model.report.workbook.columns import declared_rows, label
+from ccs_model.report.workbook.columns import Cell, declared_rows, label
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 
 
@@ -157,6 +158,10 @@ def write_sources(sheet: Sheet, plan: Plan) -> None:
     for notice in inputs.notices:
         sheet.paragraph(f"Converted on import: {notice}")
     sheet.table("sources", rows, main=True)
+    if len(plan.retrofits):
+        sheet.section("What the plan rests on")
+        sheet.paragraph(QUALITY_NOTE)
+        sheet.table("sources.quality", list(_quality(sheet, plan)), plain=True)
     sheet.section("Attributions")
     for row in references:
         if str(row["licence"]).startswith(_NAMED_BY_LICENCE):
@@ -164,6 +169,13 @@ def write_sources(sheet: Sheet, plan: Plan) -> None:
             sheet.paragraph(
                 f"{row['citation']}{where}: {row['licence']}; changed here: selected, converted and put together."
             )
+
+
+def _quality(sheet: Sheet, plan: Plan) -> Iterator[Row]:
+    """One row an amount of the plan: its value and the quality of the numbers behind it."""
+    for row in quality_rows(plan.problem, plan.retrofits):
+        name = "captured_ktpa" if row["amount"] == TONNES else "capex_mn"
+        yield {**row, "value": Cell(row["value"], name), "unit": sheet.unit(name)}
 
 
 SOURCES = Page("Sources", "Every reference with its licence and the tables that use it; attributions.", write_sources)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ccs_model.analysis.citations import Citations
 from ccs_model.analysis.cost_chain import chain_of
+from ccs_model.plan.citations import Citations
 from ccs_model.plan.reasons import reasons_table
 
 
