@@ -88,7 +88,9 @@ def _posed_again(problem: Problem, changes: Mapping[str, Any], capex_factor: flo
     sites, network = problem.sites, problem.network
     if network is not None:
         sites = _times(sites, ("site_capex_mn", "well_capex_mn"), capex_factor)
-        network = replace(network, lines=_times(network.lines, ("fixed_mn", "slope_mn_per_ktpa"), capex_factor))
+        lines = _times(network.lines, ("fixed_mn", "slope_mn_per_ktpa"), capex_factor)
+        # O&M does not follow the factor, also where it is a share of capital.
+        network = replace(network, lines=_times(lines, ("om_share",), 1.0 / capex_factor))
     again = replace(problem, scenario=scenario, accounts=accounts, routes=routes, sites=sites, network=network)
     return again.discounted_at(scenario.discount_rate)
 
