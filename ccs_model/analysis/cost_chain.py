@@ -24,11 +24,8 @@ from ccs_model.economics.capital_cost import (
 from ccs_model.economics.investment import cost_per_t
 from ccs_model.engineering.streams import utilisation_share
 from ccs_model.plan.citations import Citation, Citations, Cited
-from ccs_model.plan.merit_order import PARTS, best_options, with_prices
+from ccs_model.plan.merit_order import PARTS, STORAGE_PARTS, TRANSPORT_PARTS, best_options, with_prices
 from ccs_model.problem import Problem
-
-_TRANSPORT = ("pipe_capital_mn_pa", "pipe_fixed_om_mn_pa", "pipe_power_mn_pa", "haul_mn_pa")
-_STORAGE = ("storage_capital_mn_pa", "storage_om_mn_pa", "storage_mn_pa")
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,8 +100,8 @@ def _unit(values: dict[str, Any], title: str, year: int | None, pipes: tuple[str
         "variable_om_per_t": values["capture_variable_om_mn_pa"] * per_t,
         "heat_per_t": values["heat_mn_pa"] * per_t,
         "power_per_t": values["capture_power_mn_pa"] * per_t,
-        "transport_per_t": sum(values[name] for name in _TRANSPORT) * per_t,
-        "storage_per_t": sum(values[name] for name in _STORAGE) * per_t,
+        "transport_per_t": sum(values[name] for name in TRANSPORT_PARTS) * per_t,
+        "storage_per_t": sum(values[name] for name in STORAGE_PARTS) * per_t,
         "storage_capex_mn": values.get("storage_capex_mn", 0.0),
     }
     return Unit(title, {**values, **derived}, year, pipes)

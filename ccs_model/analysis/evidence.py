@@ -24,22 +24,19 @@ from ccs_model.analysis.monte_carlo import FutureEvaluator
 from ccs_model.analysis.uncertain_inputs import one_at_a_time
 from ccs_model.inputs.geography import are_in_china
 from ccs_model.plan.citations import Citations
+from ccs_model.plan.merit_order import CAPTURE_PARTS, PARTS, STORAGE_PARTS, TRANSPORT_PARTS
 from ccs_model.plan.plan import FIXED, REPLANNED
 from ccs_model.plan.plan_json import plain
 from ccs_model.plan.quality_of_inputs import amounts_of, projects_by_reference, shares_table, sources_table
 from ccs_model.problem import Problem
+from ccs_model.report.figures import Band
 from ccs_model.runs.run_reader import read_point, read_solved_problem
 
 SCHEMA = "ccs-model/evidence/2"
 _TABLES = ("shares", "sources", "published", "sensitivities")
 # Yearly cost of a retrofit by what a published range covers.
 _COST_OF: Mapping[str, tuple[str, ...]] = {
-    "capture": (
-        "capture_capital_mn_pa", "capture_fixed_om_mn_pa", "capture_variable_om_mn_pa", "heat_mn_pa",
-        "capture_power_mn_pa",
-    ),
-    "transport": ("pipe_capital_mn_pa", "pipe_fixed_om_mn_pa", "pipe_power_mn_pa", "haul_mn_pa"),
-    "storage": ("storage_capital_mn_pa", "storage_om_mn_pa", "storage_mn_pa"),
+    "capture": CAPTURE_PARTS, "transport": TRANSPORT_PARTS, "storage": STORAGE_PARTS, "chain": PARTS,
 }  # fmt: skip
 
 
@@ -139,12 +136,9 @@ def published_ranges(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
         captured = float(covered["captured_ktpa"].sum()) if len(covered) else 0.0
         if captured <= 0:
             continue
-        names = [
-            name for part in (_COST_OF if anchor.covers == "chain" else (anchor.covers,)) for name in _COST_OF[part]
-        ]
-        cost = 1000.0 * float(covered[names].to_numpy(float).sum()) / captured
+        cost = 1000.0 * float(covered[list(_COST_OF[anchor.covers])].to_numpy(float).sum()) / captured
         low, high = (float(money[name][at]) for name in ("low_per_t", "high_per_t"))
-        place = "below" if cost < low else "above" if cost > high else "inside"
+        place = Band(anchor.covers, low, high, problem.currency).place(cost)
         distance = float((covered["length_km"] * covered["captured_ktpa"]).sum()) / captured
         size = captured / len(covered)
         rows.append((anchor.anchor, anchor.covers, anchor.sector, cost, low, high, place, len(covered), size, distance,
@@ -173,9 +167,9 @@ def sensitivities(problem: Problem, point: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pd.DataFrame
-        One row an input, sorted by the larger of the two widest relative changes of abatement and cost: the values at
-        both percentiles, and the relative change of abatement over the horizon and of the cost per tonne avoided
-        (discounted), with the plan fixed and re-planned. A change is null where an outcome is unknown.
+        One row an input, sorted by its largest relative change of abatement or cost: its values at both percentiles,
+        and the relative change of abatement over the horizon and of the discounted cost per tonne avoided, with the
+        plan fixed and re-planned. A change is NaN where an outcome is unknown.
     """
     futures = one_at_a_time(problem)
     evaluator = FutureEvaluator.of(problem, futures, point)

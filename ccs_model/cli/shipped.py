@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 SCHEMA = "ccs-model/data/2"
 _OF_COLUMNS = ("unit", "required", "low", "high", "choices", "default", "meaning")
-# Sensitivities on the terminal.
-N_SHOWN = 10
+# Sensitivities on the terminal, and the first heading of the published ranges.
+N_SHOWN, _RANGE = 10, "published range"
 QUALITIES = ("measured", "reported", "estimated", "assumed")
 
 
@@ -82,64 +82,76 @@ def _evidence(run: Path, as_json: bool) -> int:
 
 
 def evidence_text(found: Evidence) -> str:
-    """Return the four tables of an evidence report, as wide as the terminal."""
+    """Return the tables of an evidence report, as wide as the terminal; a table without rows is left out."""
+    from ccs_model.plan.quality_of_inputs import QUALITY_NOTE
+
+    parts = (
+        (QUALITY_NOTE, _share_rows(found), {0, 2}),
+        ("Sources: the share of each amount that needs a number of the reference.", _source_rows(found), {0, 2, 3, 4}),
+        (
+            f"Costs in {found.problem.currency} of {found.problem.price_year} per tonne captured, carried or stored "
+            "in the last period, beside published ranges in China.",
+            _range_rows(found), {0, 3, 7},
+        ),
+        (
+            f"The {min(N_SHOWN, len(found.sensitivities))} inputs that move the result most, each alone at the 5th and "
+            "the 95th percentile of its range: change of the abatement over the horizon and of the cost per tonne "
+            "avoided, with the plan fixed and re-planned within the budget (linear relaxation).",
+            _sensitivity_rows(found), {0, 2},
+        ),
+    )  # fmt: skip
     width = columns()
-    shares = [["", "value", "unit", "documented", "estimated", "assumed", "built projects"]]
+    blocks = []
+    for text, rows, left in parts:
+        if len(rows) > 1:
+            blocks += [wrap(text, width), aligned(rows, left, max_width=width)]
+        if rows[0][0] == _RANGE and (outside := _outside(found, width)):
+            blocks.append(outside)
+    return "\n\n".join(blocks)
+
+
+def _share_rows(found: Evidence) -> list[list[str]]:
+    rows = [["", "value", "unit", "documented", "estimated", "assumed", "built projects"]]
     for row in found.shares.to_dict("records"):
         parts = [_percent(row[f"{name}_share"]) for name in ("documented", "estimated", "assumed", "built_projects")]
-        shares.append([row["amount"], f"{row['value']:,.0f}", row["unit"], *parts])
-    sources = [["needed by", "share", "quality", "reference", "table"]]
+        rows.append([row["amount"], f"{row['value']:,.0f}", row["unit"], *parts])
+    return rows
+
+
+def _source_rows(found: Evidence) -> list[list[str]]:
+    rows = [["needed by", "share", "quality", "reference", "table"]]
     for row in found.sources.to_dict("records"):
         where = f"{row['reference']} (projects in {row['projects_in']})" if row["projects_in"] else row["reference"]
-        sources.append([row["amount"], _percent(row["share"]), row["quality"], where, row["table"]])
-    outside = found.published[found.published["place"] != "inside"]
-    notes = (
-        [
-            "\n".join(
-                wrap(f"{row['anchor'].replace('_', ' ')}: published {row['note']}.", width, "  ")
-                for row in outside.to_dict("records")
-            )
-        ]
-        if len(outside)
-        else []
-    )
-    ranges = [["published range", "plan", "range", "", "retrofits", "of kt/y", "at km", "reference"]]
+        rows.append([row["amount"], _percent(row["share"]), row["quality"], where, row["table"]])
+    return rows
+
+
+def _range_rows(found: Evidence) -> list[list[str]]:
+    rows = [[_RANGE, "plan", "range", "", "retrofits", "kt/y each", "km", "reference"]]
     for row in found.published.to_dict("records"):
         size = (f"{row['n_retrofits']}", f"{row['mean_captured_ktpa']:,.0f}", f"{row['mean_length_km']:,.0f}")
         band = f"{row['low_per_t']:,.0f} – {row['high_per_t']:,.0f}"
         name = row["anchor"].replace("_", " ") + ("" if row["covers"] == row["anchor"] else f" ({row['covers']})")
-        ranges.append([name, f"{row['cost_per_t']:,.0f}", band, row["place"], *size, row["reference"]])
-    moved = [["input", "from – to", "quality", "abatement, fixed", "abatement, re-planned", "cost per t, re-planned"]]
+        rows.append([name, f"{row['cost_per_t']:,.0f}", band, row["place"], *size, row["reference"]])
+    return rows
+
+
+def _outside(found: Evidence, width: int) -> str:
+    """Return what the published ranges are for that the plan lies outside of, one line each."""
+    rows = found.published[found.published["place"] != "inside"].to_dict("records")
+    return "\n".join(wrap(f"{row['anchor'].replace('_', ' ')}: published {row['note']}.", width, "  ") for row in rows)
+
+
+def _sensitivity_rows(found: Evidence) -> list[list[str]]:
+    rows = [["input", "from – to", "quality", "abatement, fixed", "abatement, re-planned", "cost per t, re-planned"]]
     for row in found.sensitivities.head(N_SHOWN).to_dict("records"):
         changes = [
             f"{_signed(row[f'{name}_low_share'])} … {_signed(row[f'{name}_high_share'])}"
             for name in ("fixed_abatement", "replanned_abatement", "replanned_cost")
         ]
         ends = f"{row['low']:.2f} – {row['high']:.2f}"
-        moved.append([row["input"].replace("_", " "), ends, row["quality"], *changes])
-    return "\n\n".join(
-        (
-            wrap(
-                "Tonnes in the last period and capital, by the weakest number that each retrofit needs: documented "
-                "numbers are measured or reported; built projects: every reference reports such projects.", width,
-            ),
-            aligned(shares, {0, 2}, max_width=width),
-            wrap("Sources: the share of each amount that needs a number of the reference.", width),
-            aligned(sources, {0, 2, 3, 4}, max_width=width),
-            wrap(
-                f"Costs in {found.problem.currency} of {found.problem.price_year} per tonne captured, carried or "
-                "stored in the last period, beside published ranges in China.", width,
-            ),
-            aligned(ranges, {0, 3, 7}, max_width=width),
-            *notes,
-            wrap(
-                f"The {min(N_SHOWN, len(found.sensitivities))} inputs that move the result most, each alone at the 5th "
-                "and the 95th percentile of its range: change of the abatement over the horizon and of the cost per "
-                "tonne avoided, with the plan fixed and re-planned within the budget (linear relaxation).", width,
-            ),
-            aligned(moved, {0, 2}, max_width=width),
-        )
-    )  # fmt: skip
+        rows.append([row["input"].replace("_", " "), ends, row["quality"], *changes])
+    return rows
 
 
 def _percent(share: float) -> str:

@@ -34,7 +34,7 @@ Cited = tuple[Citation, ...]
 
 @dataclass(frozen=True, eq=False)
 class Citations:
-    """Citations from the tables of a problem; empty if a table has no matching row."""
+    """Citations from the tables of a problem; empty if a table has no matching row. Each look-up is made once."""
 
     problem: Problem
     _known: dict[tuple[str, tuple[tuple[str, object], ...]], Cited] = field(default_factory=dict, repr=False)

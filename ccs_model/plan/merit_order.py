@@ -35,7 +35,7 @@ PARTS = (
     "pipe_capital_mn_pa", "pipe_fixed_om_mn_pa", "pipe_power_mn_pa", "haul_mn_pa",
     "storage_capital_mn_pa", "storage_om_mn_pa", "storage_mn_pa",
 )  # fmt: skip
-CAPTURE_PARTS = PARTS[:5]
+CAPTURE_PARTS, TRANSPORT_PARTS, STORAGE_PARTS = PARTS[:5], PARTS[5:9], PARTS[9:]
 AT_FULL_LOAD = (
     "captured_at_full_load_ktpa", "avoided_at_full_load_ktpa", "cost_at_full_load_mn_pa",
     "capture_cost_at_full_load_per_t", "avoidance_cost_at_full_load_per_t",

@@ -120,7 +120,7 @@ def test_a_fixed_plan_follows_the_delivered_share_and_no_capital_cost(plan: Plan
 def test_the_command_prints_and_writes_json(folder: Path, found: Evidence, tmp_path: Path) -> None:
     answer = answer_of(["data", "--evidence", str(folder)], tmp_path)
     assert answer.code == 0, answer.err
-    assert "built projects" in answer.out and "CN-PIPES (projects in China)" in answer.out
+    assert "Documented numbers" in answer.out and "CN-PIPES (projects in China)" in answer.out
     assert "delivered share" in answer.out
     document = json.loads(answer_of(["data", "--evidence", str(folder), "--json"], tmp_path).out)
     assert document["schema"] == "ccs-model/evidence/2"
@@ -142,3 +142,11 @@ def test_a_plan_without_retrofits_has_no_shares(solved: Callable[..., Plan], tmp
     nothing = evidence(solved({"budget.total_mn": 0}).to_folder(tmp_path / "nothing"))
     assert (nothing.shares["value"] == 0).all() and nothing.shares["documented_share"].isna().all()
     assert nothing.sources.empty
+
+
+@pytest.mark.slow
+def test_tables_without_rows_are_left_out_of_the_text(solved: Callable[..., Plan], tmp_path: Path) -> None:
+    solved({"budget.total_mn": 0}).to_folder(tmp_path / "nothing")
+    answer = answer_of(["data", "--evidence", "nothing"], tmp_path)
+    assert answer.code == 0, answer.err
+    assert "capital of storage" in answer.out and "published range" not in answer.out and "Sources:" not in answer.out
