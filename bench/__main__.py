@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from bench import large, monte_carlo, network, options, sweep, whole_command, workbooks
 from bench.measure import Figure, as_json, as_table
 
-BENCHES: Mapping[str, Callable[..., Iterator[Figure]]] = {
+BENCHES: Mapping[str, Callable[..., Iterable[Figure]]] = {
     "B1": large.handing_over,
     "B2": large.chain,
     "B3": large.sifting,

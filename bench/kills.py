@@ -7,13 +7,17 @@ A command starts repeatedly in one folder and is killed at a moment drawn unifor
 so that a busy machine does not shift the moments. After each kill, every run folder under its final name is complete
 (every file of its manifest with its hash), an earlier finished run has not changed by a byte, and the number of
 temporary names is bounded. Each start must work on what the previous kill left. Every EVERY-th kill is followed by a
-complete run, which must give the same files as the first. Half of the runs replace a finished one (`--force`).
+complete run, which must give the same files as the first. Half of the runs replace a finished one (`--force`). With
+`--writing`, each kill waits for the first temporary name of the run, and its moment is drawn from the wall time after.
+`-- write` is no command but the writer of run folders alone, which takes milliseconds, killed after a random wall time.
+`edited.xlsx` in the folder is the workbook of the finished run with another budget, for `-- optimize edited.xlsx -q`.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import importlib
 import json
 import multiprocessing
 import os
@@ -40,6 +44,16 @@ solver: {mip_gap: 0.0, threads: 1}
 """
 DEFAULT = ("optimize", "small.yaml", "-q")
 EVERY = 20
+WRITE = "write"
+# Loaded before the fork, so that no kill falls into imports.
+LIBRARIES = (
+    "numpy", "pandas", "pydantic", "pyomo.environ", "highspy", "openpyxl", "ruamel.yaml", "scipy.optimize",
+    "scipy.sparse.csgraph", "scipy.stats.qmc", "xlsxwriter", "ccs_model.__main__", "ccs_model.cli.optimize",
+    "ccs_model.cli.plan_series", "ccs_model.cli.robustness", "ccs_model.analysis.monte_carlo",
+    "ccs_model.analysis.sweep", "ccs_model.analysis.frontier", "ccs_model.report.workbook.workbook",
+    "ccs_model.report.workbook.edited_workbook", "ccs_model.report.page", "ccs_model.solve.optimize_run",
+    "ccs_model.runs.folder_writer",
+)  # fmt: skip
 # A lock, the file that names its holder, a temporary folder, and a folder in the making.
 MOST_LEFT = 4
 MOST_FAULTS = 5
@@ -68,11 +82,16 @@ class Desk:
 
     def __init__(self, folder: Path, command: Sequence[str], *, forked: bool) -> None:
         self.folder, self.command, self.forked = folder, list(command), forked
+        for name in LIBRARIES if forked else ():
+            importlib.import_module(name)
         self.temporary = folder / "temporary"
         self.temporary.mkdir(parents=True)
         (folder / "small.yaml").write_text(SMALL, encoding="utf-8")
         self.whole("optimize", "small.yaml", "-q", "--out", "earlier/run")
         self.earlier = hashes(folder / "earlier")
+        run = folder / "earlier" / "run"
+        self.content = {name: (run / name).read_bytes() for name in hashes(run)}
+        edit_workbook(folder / "earlier" / "run" / "plan.xlsx", folder / "edited.xlsx")
         self.whole_s = self.whole(*self.command)
         self.first = self.files()
         shutil.copytree(folder / "runs", folder / "finished")
@@ -97,35 +116,54 @@ class Desk:
     def whole(self, *words: str) -> float:
         """Run the command to its end and return its CPU seconds. Raises RuntimeError if it fails."""
         pid = self.start(words)
-        used = 0.0
+        used, writing_since, begun = 0.0, None, time.monotonic()
         while True:
             used = max(used, seconds_of(pid))
+            if writing_since is None and self.is_writing(pid):
+                writing_since = time.monotonic()
             ended, status = os.waitpid(pid, os.WNOHANG)
             if ended:
                 break
-            time.sleep(0.01)
+            time.sleep(0.005)
         if status:
             raise RuntimeError(f"{' '.join(words)}: ended with status {os.waitstatus_to_exitcode(status)}")
+        ended_at = time.monotonic()
+        self.whole_wall_s, self.writing_wall_s = ended_at - begun, ended_at - (writing_since or ended_at)
         return used
 
-    def killed(self, words: Sequence[str], moment_s: float) -> tuple[bool, bool]:
-        """Kill the command after `moment_s` CPU seconds; return whether it was killed, and while writing.
+    def is_writing(self, pid: int) -> bool:
+        """Whether the process has a temporary file or folder in `runs`."""
+        runs = self.folder / "runs"
+        return runs.is_dir() and any(f"-{pid}-" in path.name for path in runs.iterdir())
 
-        Raises RuntimeError if the command fails by itself.
+    def killed(self, words: Sequence[str], moment: float, *, writing: bool = False) -> tuple[bool, bool]:
+        """Kill the command at `moment`, a share of its CPU time; return whether it was killed, and while writing.
+
+        With `writing` it is a share of the wall time from the first temporary file on. Raises RuntimeError if the
+        command fails by itself.
         """
         pid = self.start(words)
-        while seconds_of(pid) < moment_s:
+        moment_s = None if writing else moment * self.whole_s
+        if words[0] == WRITE:
+            time.sleep(moment * self.whole_wall_s)
+            moment_s = 0.0
+        while moment_s is None or seconds_of(pid) < moment_s:
+            if moment_s is None and self.is_writing(pid):
+                time.sleep(moment * self.writing_wall_s)
+                moment_s = 0.0
+                continue
             ended, status = os.waitpid(pid, os.WNOHANG)
             if ended:
                 if status:
                     raise RuntimeError(f"{' '.join(words)}: ended by itself, {os.waitstatus_to_exitcode(status)}")
                 return False, False
             time.sleep(0.002)
-        os.killpg(pid, signal.SIGKILL)
+        try:
+            os.killpg(pid, signal.SIGKILL)
+        except ProcessLookupError:  # it has no session of its own yet
+            os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
-        runs = self.folder / "runs"
-        writing = runs.is_dir() and any(f"-{pid}-" in path.name for path in runs.iterdir())
-        return os.WIFSIGNALED(status), writing
+        return os.WIFSIGNALED(status), self.is_writing(pid)
 
     def start(self, words: Sequence[str]) -> int:
         """Start the command in a session of its own and return the process id."""
@@ -141,6 +179,7 @@ class Desk:
         if pid == 0:
             from ccs_model.__main__ import main
             from ccs_model.analysis import jobs as processes
+            from ccs_model.runs.folder_writer import write_files
 
             code = 1
             try:
@@ -151,8 +190,11 @@ class Desk:
                 os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
                 os.dup2(os.open(self.folder / "said", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
                 # Workers also start from a process that has the libraries loaded.
-                processes.get_context = lambda method: multiprocessing.get_context("fork")
+                setattr(processes, "get_context", lambda method: multiprocessing.get_context("fork"))  # noqa: B010
                 sys.argv = ["ccs-model", *words]
+                if words[0] == WRITE:
+                    write_files(self.content, Path("runs/written"), force="--force" in words)
+                    raise SystemExit(0)
                 main()
             except SystemExit as ended:
                 code = ended.code if isinstance(ended.code, int) else 1
@@ -200,6 +242,16 @@ def hashes(folder: Path) -> dict[str, str]:
     return found
 
 
+def edit_workbook(source: Path, to: Path) -> None:
+    """Copy a workbook with a budget that is a third higher."""
+    import openpyxl
+
+    book = openpyxl.load_workbook(source)
+    sheet, address = book.defined_names["budget_mn"].attr_text.replace("$", "").replace("'", "").split("!")
+    book[sheet][address].value *= 4 / 3
+    book.save(to)
+
+
 def half_made(runs: Path, only: Sequence[str] = ()) -> list[str]:
     """Incomplete run folders under their final names (or under the names in `only`), one message per problem."""
     wrong = []
@@ -218,7 +270,7 @@ def half_made(runs: Path, only: Sequence[str] = ()) -> list[str]:
     return wrong
 
 
-def kill_often(desk: Desk, n_kills: int, seed: int, say: bool = True) -> Tally:
+def kill_often(desk: Desk, n_kills: int, seed: int, *, writing: bool = False, say: bool = True) -> Tally:
     """Kill a command `n_kills` times and count the results."""
     drawn, tally, turn = random.Random(seed), Tally(), 0
     runs = desk.folder / "runs"
@@ -233,13 +285,13 @@ def kill_often(desk: Desk, n_kills: int, seed: int, say: bool = True) -> Tally:
             desk.restore()
         words = [*desk.command, "--force"] if again else desk.command
         try:
-            killed, writing = desk.killed(words, drawn.uniform(0, desk.whole_s))
+            killed, while_writing = desk.killed(words, drawn.random(), writing=writing)
         except RuntimeError as error:
             tally.issues.append(f"the start after kill {tally.kills}: {error}")
             continue
         tally.kills += killed
         tally.ended_before_the_kill += not killed
-        tally.kills_while_writing += writing
+        tally.kills_while_writing += while_writing
         tally.issues += half_made(runs)
         if hashes(desk.folder / "earlier") != desk.earlier:
             tally.issues.append(f"after kill {tally.kills}: the earlier run has changed")
@@ -259,6 +311,8 @@ def kill_often(desk: Desk, n_kills: int, seed: int, say: bool = True) -> Tally:
 def _rounded(desk: Desk, tally: Tally) -> bool:
     """Run to the end: the command works, gives the files of the first run, and leaves nothing else."""
     try:
+        if desk.command[0] == WRITE:
+            shutil.rmtree(desk.folder / "runs" / "written", ignore_errors=True)
         desk.whole(*desk.command)
     except RuntimeError as error:
         tally.issues.append(f"the start after kill {tally.kills}: {error}")
@@ -274,13 +328,13 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--forked", action="store_true", help="start from a process that has the libraries loaded")
-    parser.add_argument("--ctrl-c", type=int, default=0, metavar="N", help="so many SIGINTs in place of the kills")
-    parser.add_argument("command", nargs="*", default=list(DEFAULT), help="after --: what ccs-model is asked to do")
+    parser.add_argument("--writing", action="store_true", help="kill only after the first temporary file of a run")
+    parser.add_argument("--ctrl-c", type=int, default=0, metavar="N", help="number of SIGINTs in place of the kills")
+    parser.add_argument("command", nargs="*", default=list(DEFAULT), help="after --: the ccs-model command")
     requested = parser.parse_args()
-    if requested.forked:
-        pass
     with tempfile.TemporaryDirectory() as folder:
-        desk = Desk(Path(folder) / "desk", requested.command, forked=requested.forked)
+        forked = requested.forked or requested.command[0] == WRITE
+        desk = Desk(Path(folder) / "desk", requested.command, forked=forked)
         if requested.ctrl_c:
             from bench.ctrl_c import interrupt_often
 
@@ -288,8 +342,10 @@ def main() -> int:
         else:
             from bench.going_on import GOES_ON, kill_and_go_on
 
-            often = kill_and_go_on if requested.command[0] in GOES_ON else kill_often
-            shown = often(desk, requested.kills, requested.seed).shown()
+            if requested.command[0] in GOES_ON:
+                shown = kill_and_go_on(desk, requested.kills, requested.seed).shown()
+            else:
+                shown = kill_often(desk, requested.kills, requested.seed, writing=requested.writing).shown()
     sys.stdout.write(json.dumps({"whole_run_cpu_s": desk.whole_s, **shown}, indent=1) + "\n")
     return 1 if shown["issues"] else 0
 

@@ -1,7 +1,8 @@
 """`python -m bench.mutants [ROOM …] [--sample 60] [--seed 1] [--again FILE]`: mutation tests of the arithmetic.
 
 A mutant is one module with one change: an operator, a comparison (strictness or direction), a number, a logical value,
-or an omitted statement. Groups of modules are `units`, `economics` and `model`; a sample of mutants is drawn from each.
+or an omitted statement. Groups of modules are `units`, `economics`, `model`, `problem` and `mip`; a sample of mutants
+is drawn from each.
 
 The tests of the group first run unchanged, and the lines that each test reaches are recorded. The tests that reach the
 statement of a mutant then run, the fastest files first, until one fails and the mutant is killed. A mutant survives if
@@ -50,9 +51,21 @@ ROOMS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
                 "tests/unit/model", "tests/integration/plan/test_plan.py", "tests/integration/plan/test_targets.py",
                 "tests/integration/plan/test_owners.py", "tests/integration/plan/test_infeasible.py",
                 "tests/unit/problem/test_measures.py", "tests/unit/problem/test_options.py",
-                "tests/integration/analysis/test_hedge.py", "tests/unit/properties/test_network_by_hand.py",
+                "tests/integration/analysis/test_stochastic.py", "tests/unit/properties/test_network_by_hand.py",
+                "tests/slow/properties/test_differential.py",
             ),
         ),
+        "problem": (
+            "problem/*.py",
+            (
+                "tests/unit/problem", "tests/unit/properties/test_network_by_hand.py",
+                "tests/unit/properties/test_storage_laws.py", "tests/unit/inputs/test_storage_sites.py",
+                "tests/integration/plan/test_plan.py", "tests/integration/plan/test_owners.py",
+                "tests/integration/plan/test_targets.py", "tests/integration/plan/test_corridors.py",
+                "tests/integration/plan/test_surroundings.py", "tests/slow/properties/test_differential.py",
+            ),
+        ),
+        "mip": ("mip/*.py", ("tests/unit/mip",)),
     }
 )  # fmt: skip
 SWAPS: Mapping[type[ast.AST], tuple[type[ast.AST], ...]] = MappingProxyType(
@@ -241,7 +254,7 @@ class Telling(ast.NodeTransformer):
         is_words = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
         if is_words or (isinstance(statement, ast.ImportFrom) and statement.module == "__future__"):
             return [statement]
-        call = ast.parse(f"__import__('builtins').told({self.file!r}, {statement.lineno})").body[0]
+        call = ast.parse(f"__import__('builtins').reported({self.file!r}, {statement.lineno})").body[0]
         for node in ast.walk(call):
             ast.copy_location(node, statement)
         return [call, statement]

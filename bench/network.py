@@ -243,7 +243,7 @@ def reach(path: Path, changes: Mapping[str, object], limit_s: float) -> Reached:
     except NoPlanError:
         return Reached(time.process_time() - began)
     cpu_s, reached = time.process_time() - began, plan.objective
-    gaps = reached.gap_share, reached.all_links_gap_share
+    gaps = reached.searched_gap_share, reached.gap_share
     return Reached(cpu_s, reached.value, *gaps, plan.reached_a_limit, tuple(seen))
 
 

@@ -151,7 +151,9 @@ def read(folder: Path) -> Folder:
 
 def used_for(folder: Folder, share: float) -> Folder:
     """The folder with pipes used for a share of the year."""
-    trends = [(slope / share, fixed, row_slope / share, row) for slope, fixed, row_slope, row in folder.trends]
+    trends: list[tuple[float, ...]] = [
+        (slope / share, fixed, row_slope / share, row) for slope, fixed, row_slope, row in folder.trends
+    ]
     return replace(folder, trends=trends)
 
 

@@ -54,7 +54,7 @@ def measured(seed: int, n_budgets: int) -> tuple[float, float, float]:
     # Cold solves take similar times, so one in five is measured.
     cold = {k: cold_value(matrix, float(budgets[k]), options) for k in range(0, n_budgets, 5)}
     cold_s = (time.process_time() - began) / len(cold)
-    off = max(abs(hot[k].value - value) / max(abs(value), 1.0) for k, value in cold.items() if hot[k] is not None)
+    off = max(abs(known.value - value) / max(abs(value), 1.0) for k, value in cold.items() if (known := hot[k]))
     return hot_s, cold_s, off
 
 

@@ -17,7 +17,7 @@ from ccs_model.report.workbook.book import Book
 from ccs_model.report.workbook.columns import CALCULATION, OBSERVED, SOLVER, Column
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.sheet import Page, Sheet
-from ccs_model.report.workbook.workbook import OPTIONS
+from ccs_model.report.workbook.workbook import options
 from ccs_model.scenario import Scenario
 
 ROWS_A_S = 6_000
@@ -82,7 +82,7 @@ def written(n_rows: int) -> tuple[float, float]:
     page = Page("Rows", "Rows.", write)
     out = io.BytesIO()
     started = time.process_time()
-    workbook = import_module("xlsxwriter").Workbook(out, OPTIONS)
+    workbook = import_module("xlsxwriter").Workbook(out, options())
     sheet = Sheet(Book(workbook, [page.name], plan, Language()), page, (page,))
     page.write(sheet, plan)
     sheet.finish()

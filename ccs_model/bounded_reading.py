@@ -26,6 +26,11 @@ _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 
 
+def is_workbook(path: object) -> bool:
+    """Whether a path names an Excel workbook."""
+    return isinstance(path, str | os.PathLike) and Path(path).suffix.lower() == ".xlsx"
+
+
 def read_regular(path: Path, largest_bytes: int = RUN_FILE_BYTES) -> bytes:
     """Return the content of a regular file.
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 HOURS_PER_YEAR = 8760.0
+# Of a year at full load: a power station has a capacity in GWh where other plants have kt.
+GWH_PER_MW = HOURS_PER_YEAR / 1000.0
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,9 @@ UNITS: tuple[Unit, ...] = (
     Unit("_t_per_gj", "t CO2/GJ", "0.0000"),
     Unit("_t_per_t", "t CO2/t", "0.000"),
     Unit("_t_water_per_t", "t water/t", "0.00"),
+    Unit("_t_oil_per_t", "t oil/t", "0.000"),
+    Unit("_bbl_per_t", "bbl/t", "0.00"),
+    Unit("_per_bbl", "{currency}/bbl", "#,##0.0"),
     Unit("_kg_per_t", "kg CO2/t", "#,##0.0"),
     Unit("_kg_per_kwh", "kg CO2/kWh", "0.0000"),
     Unit("_g_per_gj", "g/GJ", "0.0"),
@@ -76,8 +81,12 @@ def unit_text(name: str, currency: str, price_year: int | None = None) -> str:
     unit = unit_of(name)
     if unit is None:
         return ""
-    money = f"{currency} {price_year}" if price_year is not None else currency
-    return unit.text.format(currency=money)
+    return unit.text.format(currency=money_text(currency, price_year))
+
+
+def money_text(currency: str, price_year: int | None = None) -> str:
+    """Return a currency with its price year: `CNY 2024`. Every sentence on money names it so."""
+    return currency if price_year is None else f"{currency} {price_year}"
 
 
 def label_of(name: str) -> str:
@@ -87,3 +96,10 @@ def label_of(name: str) -> str:
     spelt = [_FIELD_SPELLING.get(word, word) for word in words.split("_") if word != "n"]
     text = " ".join(spelt)
     return text[:1].upper() + text[1:]
+
+
+def rounded(value: float | int | None) -> str:
+    """Return a number without decimals; below 1 with three digits, so that a small amount does not read as none."""
+    if value and abs(value) < 1:
+        return f"{value:.3g}"
+    return f"{value or 0:,.0f}"

@@ -1,13 +1,14 @@
 """Images of a run for docs/gallery: the main sheets of the workbook, and the HTML page.
 
-    python docs/make_gallery.py runs/<name>-<hash>
+    python docs/make_gallery.py runs/<scenario file>-<hash>
 
-Requires LibreOffice, poppler and Chromium. The same run and the same program versions give the same images.
+Requires LibreOffice, poppler, Chromium and Playwright. The same run and the same program versions give the same images.
 """
 
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,8 +19,10 @@ from ccs_model.runs.run_reader import read_run
 
 GALLERY = Path(__file__).resolve().parent / "gallery"
 SHEETS = ("Cover", "Summary", "Inputs", "Retrofits", "Economics", "CashFlow", "MACC", "Checks")
-_WIDE = 1100
-_PAGE_SIZE = "1180,3300"
+# Pixels of the longer side of a sheet.
+_LONG = 1100
+_DESK_PX, _PHONE_PX = 1280, 390
+_DESK_SIZE, _PHONE_SIZE = {"width": 1280, "height": 2400}, {"width": 390, "height": 2000}
 
 
 def main(run: Path) -> None:
@@ -42,23 +45,31 @@ def _sheets(run: Path, folder: Path) -> None:
         if sheet != SHEETS[0]:
             head = re.compile(rf"^\s*{sheet}\s*\n\s*back to {SHEETS[0]}", re.MULTILINE)
             number = str(1 + next(at for at, page in enumerate(pages) if head.search(page)))
-        size = ("-scale-to-x", str(_WIDE), "-scale-to-y", "-1")
+        size = ("-scale-to", str(_LONG))
         _do("pdftoppm", "-png", "-singlefile", "-f", number, "-l", number, *size, pdf, GALLERY / sheet.lower())
 
 
 def _page(run: Path, folder: Path) -> None:
-    """Write a browser screenshot of the HTML page."""
-    html = write_page(read_run(run), folder / "report.html")
-    options = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--virtual-time-budget=8000")
-    screenshot = f"--screenshot={GALLERY / 'page.png'}"
-    _do(
-        "chromium",
-        *options,
-        f"--user-data-dir={folder / 'browser'}",
-        f"--window-size={_PAGE_SIZE}",
-        screenshot,
-        html.as_uri(),
-    )
+    """Write screenshots of the HTML page: on a desk, with a selected plant, on a phone in Chinese, and printed."""
+    from playwright.sync_api import sync_playwright
+
+    stored = read_run(run)
+    html = {lang: write_page(stored, folder / f"{lang}.html", lang=lang).as_uri() for lang in ("en", "zh")}
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        desk, phone = (browser.new_page(viewport={"width": px, "height": 900}) for px in (_DESK_PX, _PHONE_PX))
+        for page, lang, name, size in ((desk, "en", "page", _DESK_SIZE), (phone, "zh", "page-phone", _PHONE_SIZE)):
+            page.goto(html[lang])
+            page.wait_for_selector("html[data-charts]")
+            page.screenshot(path=GALLERY / f"{name}.png", full_page=True, clip={"x": 0, "y": 0, **size})
+        retrofit = max(stored.document["retrofits"], key=lambda row: row["avoided_ktpa"])
+        desk.locator(".pick select").select_option(label=retrofit["name"])
+        for _ in range(3):
+            desk.locator("[data-zoom=in]").click()
+        desk.locator("#map").screenshot(path=GALLERY / "page-map.png")
+        phone.pdf(path=folder / "page.pdf", prefer_css_page_size=True, print_background=True)
+    size = ("-scale-to-x", "800", "-scale-to-y", "-1")
+    _do("pdftoppm", "-png", "-singlefile", "-l", "1", *size, folder / "page.pdf", GALLERY / "page-print")
 
 
 def _do(*command: object) -> None:

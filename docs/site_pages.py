@@ -23,10 +23,12 @@ _LINK = re.compile(r"(\]\()(?!https?:|mailto:|#)([^)#\s]+)(#[^)\s]*)?(\))")
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Add the decisions to the navigation: their list first, then each by number."""
+    """Add the decisions to the explanations: their list first, then each by number."""
     numbered = sorted((DOCS / "decisions").glob("[0-9]*.md"))
     decisions: list[Any] = ["decisions/README.md", *({_title(path): f"decisions/{path.name}"} for path in numbered)]
-    config.nav = [*(config.nav or []), {"Decisions": decisions}]
+    for part in config.nav or []:
+        if isinstance(part, dict) and "Explanation" in part:
+            part["Explanation"].append({"Decisions": decisions})
     return config
 
 

@@ -21,7 +21,7 @@ from ccs_model.problem import Problem, build_problem
 from ccs_model.scenario import Scenario
 from ccs_model.solve.driver import solve
 
-_SLOW = Path(__file__).parent / "slow"
+_SLOW = (Path(__file__).parent / "slow", Path(__file__).parent / "integration" / "faults")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -29,21 +29,21 @@ def pytest_configure(config: pytest.Config) -> None:
     # The same examples in every run, so that a failure repeats.
     repeatable = settings(derandomize=True, deadline=None, database=None)
     settings.register_profile("default", repeatable, max_examples=10)
-    settings.register_profile("full", repeatable, max_examples=100)
+    settings.register_profile("full", repeatable, max_examples=50)
     chosen = "default" if "not slow" in config.getoption("markexpr") else "full"
     settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", chosen))
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out tests/slow where slow tests are deselected."""
-    return True if collection_path == _SLOW and "not slow" in config.getoption("markexpr") else None
+    """Leave out the folders of slow tests where slow tests are deselected."""
+    return True if collection_path in _SLOW and "not slow" in config.getoption("markexpr") else None
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test below tests/slow as slow, before tests are selected by marker."""
+    """Mark every test below the folders of slow tests as slow, before tests are selected by marker."""
     for item in items:
-        if _SLOW in item.path.parents:
+        if not set(_SLOW).isdisjoint(item.path.parents):
             item.add_marker("slow")
 
 
@@ -103,7 +103,15 @@ _OF_ROW: Mapping[str, Any] = MappingProxyType(
     {"currency": "EUR", "price_year": 2015, "reference": "OWN", "quality": "reported", "lat_deg": 38.0}
 )
 _OF_PLANT: Mapping[str, Any] = MappingProxyType(
-    {"status": "operating", "capture_capex_mn": 0.0, "fixed_om_mn_pa": 0.0, "capture_cost_per_t": 0.0, "life_yr": 20}
+    {
+        "inventory": "sources",
+        "sector": "",
+        "status": "operating",
+        "capture_capex_mn": 0.0,
+        "fixed_om_mn_pa": 0.0,
+        "capture_cost_per_t": 0.0,
+        "life_yr": 20,
+    }
 )
 _OF_SITE: Mapping[str, Any] = MappingProxyType(
     {"well_injectivity_ktpa": 1_000.0, "n_wells_max": 100, "storage_cost_per_t": 0.0, "is_offshore": "no"}
@@ -151,11 +159,30 @@ def small() -> Callable[..., Scenario]:
 
 
 @pytest.fixture(scope="session")
-def problem_of(inputs: Inputs, small: Callable[..., Scenario]) -> Callable[..., Problem]:
+def measure_tables(inputs: Inputs, with_tables: Callable[..., Inputs]) -> Inputs:
+    """The shipped tables, which have no measures, with two of a user."""
+    common = {
+        "fixed_om_share": 0.03, "saving_per_t": 280.0, "currency": "CNY", "price_year": 2024.0, "first_year": 2026.0,
+        "lead_yr": 1.0, "life_yr": 15.0, "min_life_yr": 5.0, "reference": "DESIGN", "quality": "assumed", "note": "",
+    }  # fmt: skip
+    rows = [
+        {"measure": "sinter_fuel_saving", "name": "Deeper beds and hot-air sintering", "stream": "sinter_plant",
+         "shrink_share": 0.06, "capex_per_tpa": 900.0, "line": 2},
+        {"measure": "boiler_efficiency", "name": "Economisers and better firing", "stream": "boiler_flue_gas",
+         "shrink_share": 0.05, "capex_per_tpa": 700.0, "line": 3},
+    ]  # fmt: skip
+    columns = inputs["technologies/measures"].columns
+    return with_tables({"technologies/measures": pd.DataFrame([{**common, **row} for row in rows])[columns]})
+
+
+@pytest.fixture(scope="session")
+def problem_of(inputs: Inputs, measure_tables: Inputs, small: Callable[..., Scenario]) -> Callable[..., Problem]:
     """The problem of a small scenario with changes; `tables` stands in for the shipped ones."""
 
     def made(*changes: Changes, tables: Inputs | None = None) -> Problem:
-        return build_problem(small(*changes), tables or inputs)
+        scenario = small(*changes)
+        standard = measure_tables if scenario.capture.measures else inputs
+        return build_problem(scenario, tables or standard)
 
     return made
 

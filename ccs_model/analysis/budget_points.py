@@ -23,8 +23,9 @@ from ccs_model.plan.decisions import without_traces
 from ccs_model.problem import Problem
 from ccs_model.problem.candidate_network import corridor_rows
 from ccs_model.solve.fixed_charge_network import connections_of, network_of
+from ccs_model.solve.growth_network import growth_network_of
 from ccs_model.solve.normalised_money import Normalised
-from ccs_model.solve.strategies import BUDGET_SWEEP
+from ccs_model.solve.strategies import BUDGET_SWEEP, SIZES
 from ccs_model.solve.tie_breaking import break_ties
 
 # Multiple of its even share of the effort left that a budget may take, and the least effort it has.
@@ -186,14 +187,18 @@ class BudgetPointSearch:
         if seconds_until_stop() <= 0:
             return []
         links = problem.network.links["link"].to_numpy(object)
-        required, required_only = self._required(links)
         model = SweepModel(self.matrix, self.row, network_of(problem, self.matrix), (), self.options)
-        work = SweepWork(model, connections_of(problem, self.matrix), BUDGET_SWEEP)
+        growth = growth_network_of(problem, self.matrix)
+        work = SweepWork(model, connections_of(problem, self.matrix), BUDGET_SWEEP, growth)
+        required, required_only = self._required(links, is_grown=growth is not None)
+        # As in a single plan, slope scaling chooses links where there are few or where growth does not apply.
+        with_scaling = growth is None or len(links) <= SIZES.all_links
         n_processes = processes_for(self.matrix, self.jobs)
         with run_tasks_in(n_processes, work) as run_tasks:
-            found = SweepSearch(work, required, required_only, self.effort, run_tasks, self._report_progress).run(
-                budgets
+            sweep = SweepSearch(
+                work, required, required_only, with_scaling, self.known, self.effort, run_tasks, self._report_progress
             )
+            found = sweep.run(budgets)
         if found is None:
             return []
         self._supports = list(found.supports)
@@ -213,7 +218,7 @@ class BudgetPointSearch:
             )
         return budget_points
 
-    def _required(self, links: npt.NDArray[np.object_]) -> tuple[Ints, bool]:
+    def _required(self, links: npt.NDArray[np.object_], *, is_grown: bool) -> tuple[Ints, bool]:
         """Arc groups that the corridors contain in any case, all sites among them, and whether there are no others."""
         problem = self.problem
         sites = np.arange(len(links), len(links) + len(problem.sites))
@@ -224,12 +229,10 @@ class BudgetPointSearch:
         if requested != "auto":
             self.network_words = f"pipelines are shared, within the searched links of {requested}"
             return np.r_[corridor_rows(problem.scenario, problem.inputs, list(links)), sites], True
-        if self.known:
+        if self.known or is_grown:
             self.network_words = "pipelines are shared, within the links of known plans and those found here"
-            network = network_of(problem, self.matrix)
-            used = np.unique(np.concatenate([network.arc_groups_used(x) for x in self.known]))
-            return np.union1d(used, sites), False
-        self.network_words = "pipelines are shared, within links found by slope scaling at two budgets"
+        else:
+            self.network_words = "pipelines are shared, within links found by slope scaling at two budgets"
         return sites, False
 
     def _relaxation(self, support: Support) -> Outcome:

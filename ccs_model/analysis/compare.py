@@ -71,13 +71,18 @@ class Comparison:
         return write_comparison(self.names, self.tables, Path(path))
 
 
-def compare(runs: Sequence[Plan | StoredRun | str | PathLike[str]]) -> Comparison:
+Comparable = Plan | StoredRun | str | PathLike[str]
+
+
+def compare(runs: Comparable | Sequence[Comparable], *others: Comparable) -> Comparison:
     """Compare two or more runs.
 
     Parameters
     ----------
     runs
         Plans, stored runs or run folders; all are compared with the first.
+    others
+        Further ones, so that `compare(first, second)` and `compare([first, second])` are the same.
 
     Returns
     -------
@@ -91,9 +96,11 @@ def compare(runs: Sequence[Plan | StoredRun | str | PathLike[str]]) -> Compariso
     FileError
         If a file of a run cannot be read.
     """
-    if len(runs) < 2:
-        raise InputError([Issue("compare", f"{len(runs)} run given, expected two or more")])
-    read = [_run(each) for each in runs]
+    first = (runs,) if isinstance(runs, str | PathLike | Plan | StoredRun) else tuple(runs)
+    given = (*first, *others)
+    if len(given) < 2:
+        raise InputError([Issue("compare", f"{len(given)} run given, expected two or more")])
+    read = [_run(each) for each in given]
     names = _names(read)
     return Comparison(
         names=names,

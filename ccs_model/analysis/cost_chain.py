@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ccs_model.economics.capital_cost import (
+    CLASS_OF_GRADE,
     build_up_shares,
     class_names,
     cost_range_mn,
@@ -22,9 +23,10 @@ from ccs_model.economics.capital_cost import (
     parts_from_toc,
 )
 from ccs_model.economics.investment import cost_per_t
-from ccs_model.engineering.streams import utilisation_share
+from ccs_model.engineering.streams import product_unit, utilisation_share
 from ccs_model.plan.citations import Citation, Citations, Cited
 from ccs_model.plan.merit_order import PARTS, STORAGE_PARTS, TRANSPORT_PARTS, best_options, with_prices
+from ccs_model.plan.money import base_costs_per_t
 from ccs_model.problem import Problem
 
 
@@ -109,8 +111,6 @@ def _unit(values: dict[str, Any], title: str, year: int | None, pipes: tuple[str
 
 Value = float | str | None
 
-# Class of the cost accounts by CO2 grade.
-CLASS_OF_GRADE = {"flue_gas": "amine", "product_grade": "compression", "tail_gas": "purification"}
 POWER_PARTS = ("energy_per_kwh", "loss_per_kwh", "transmission_per_kwh", "demand_per_kwh", "fees_per_kwh")
 
 
@@ -185,6 +185,8 @@ def _about(problem: Problem, citations: Citations, row: pd.Series) -> tuple[Line
     output = float(output_ktpa(problem, row.to_frame().T).iloc[0])
     used = citations.utilisation(row["province"], row["product"])
     share = output / row["capacity_ktpa"] if row["capacity_ktpa"] > 0 else np.nan
+    # A source with stated emissions has no output.
+    output = output if output > 0 else np.nan
 
     def line(name: str, label: str, value: Value, cited: Cited = (), how: str = "") -> Line:
         return Line("plant", name, label, (value,), (cited,), how)
@@ -197,6 +199,7 @@ def _about(problem: Problem, citations: Citations, row: pd.Series) -> tuple[Line
         line("lon_deg", "longitude", float(row["lon_deg"]), of_plant),
         line("sector", "sector", str(row["sector"])),
         line("product", "product", str(row["product"])),
+        line("product_unit", "unit of the product", product_unit(problem.inputs, str(row["product"]))),
         line("status", "status", str(row["status"]), of_plant),
         line("capacity_ktpa", "capacity", float(row["capacity_ktpa"]), of_plant),
         line("utilisation_share", "utilisation", _known(share), used),
@@ -249,10 +252,11 @@ def _lines(
     add("capex", "small_train_factor", "× small trains", numbers("small_train_factor"), of_technology)
     add("capex", "capture_capex_mn", "× nameplate = TOC", numbers("capture_capex_mn"), nothing, "overnight")
     _build_up(problem, citations, units, add)
-    recovery: list[Value] = [float(problem.recovery(unit.number("life_yr"))) for unit in units]
-    how = f"{problem.discount_rate:.1%} over the life"
-    add("yearly", "capital_recovery_share", "capital recovery", recovery, of_technology, how)
-    add("yearly", "capital_mn_pa", "capital", numbers("capture_capital_mn_pa"), nothing, "TOC × capital recovery")
+    charged = pd.DataFrame({name: [unit.number(name) for unit in units] for name in ("life_yr", "tasc_factor")})
+    charge: list[Value] = list(map(float, problem.capture_charge(charged)))
+    how = f"{problem.discount_rate:.1%} over the life, × TASC ÷ TOC"
+    add("yearly", "capital_charge_share", "capital charge", charge, of_technology, how)
+    add("yearly", "capital_mn_pa", "capital", numbers("capture_capital_mn_pa"), nothing, "TOC × capital charge")
     add("per t", "capital_per_t", "capital", numbers("capital_per_t"), nothing, "÷ captured")
     add("yearly", "fixed_om_mn_pa", "fixed O&M", numbers("capture_fixed_om_mn_pa"), of_technology, "share of TOC")
     add("per t", "fixed_om_per_t", "fixed O&M", numbers("fixed_om_per_t"), of_technology, "÷ captured")
@@ -281,10 +285,21 @@ def _lines(
     if cost_of_next_per_t is not None:
         next_tonne: list[Value] = [cost_of_next_per_t] * len(units)
         add("per t", "marginal_cost_per_t", "marginal cost of the target", next_tonne, nothing, "dual of the target")
+    _of_product(problem, citations, row, units, add)
+    return tuple(lines)
+
+
+def _of_product(problem: Problem, citations: Citations, row: pd.Series, units: list[Unit], add: Any) -> None:
+    """Add the cost per unit of product, and the cost of the product without capture where a profile has it."""
+    nothing: tuple[Cited, ...] = ((),) * len(units)
     output = float(output_ktpa(problem, row.to_frame().T).iloc[0])
     per_product: list[Value] = [_known(float(cost_per_t(unit.number("cost_mn_pa"), output))) for unit in units]
-    add("per t", "product_cost_per_t", "added cost of product", per_product, nothing, f"per t of {row['product']}")
-    return tuple(lines)
+    how = f"per {product_unit(problem.inputs, str(row['product']))} of {row['product']}"
+    add("per t", "product_cost_per_t", "added cost of product", per_product, nothing, how)
+    base = base_costs_per_t(problem).get(str(row["product"]))
+    if base is not None:
+        cited = citations.of("streams/source_sectors", product=row["product"])
+        add("per t", "base_cost_per_t", "on its cost without capture", [base] * len(units), (cited,) * len(units), how)
 
 
 def _build_up(problem: Problem, citations: Citations, units: list[Unit], add: Any) -> None:

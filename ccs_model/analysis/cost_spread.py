@@ -43,7 +43,7 @@ FACTORS: Mapping[str, tuple[str, ...]] = {
     "concentration and grade": (
         "reference_capex_per_tpa", "concentration_factor", "fixed_om_share", "variable_om_per_t", "heat_gj_per_t",
         "fuel_t_per_heat", "power_kwh_per_t", "smallest_train_ktpa", "largest_train_ktpa", "scale_exponent",
-        "recovery_share", "pipe_recovery_share",
+        "charge_share", "pipe_recovery_share",
     ),
     "energy price and grid": ("heat_per_gj", "power_per_kwh", "grid_kg_per_kwh"),
     "distance": ("length_km", "cost_factor"),
@@ -110,7 +110,7 @@ class Formula:
             "smallest_train_ktpa": _filled(known["smallest_train_ktpa"]),
             "largest_train_ktpa": _filled(known["largest_train_ktpa"]),
             "scale_exponent": _filled(known["scale_exponent"]),
-            "recovery_share": problem.recovery(options["life_yr"]),
+            "charge_share": problem.capture_charge(options),
             "pipe_recovery_share": problem.recovery(options["pipe_life_yr"]),
             "storage_mn_pa": (options["storage_capital_mn_pa"] + options["storage_om_mn_pa"]).to_numpy(float),
         }  # fmt: skip
@@ -134,7 +134,7 @@ class Formula:
         heat = n["heat_gj_per_t"] * n["heat_per_gj"]
         power = (n["power_kwh_per_t"] + pumps) * n["power_per_kwh"]
         storage = n["storage_mn_pa"] * 1000.0 / tonnes
-        designed = capex * (n["recovery_share"] + n["fixed_om_share"]) + pipe + storage
+        designed = capex * (n["charge_share"] + n["fixed_om_share"]) + pipe + storage
         yearly = designed / self.delivered_share + n["variable_om_per_t"] + heat + power
         burnt = n["heat_gj_per_t"] * n["fuel_t_per_heat"]
         avoided = 1.0 - burnt - (n["power_kwh_per_t"] + pumps) * n["grid_kg_per_kwh"] / 1000.0

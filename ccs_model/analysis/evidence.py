@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -24,20 +23,22 @@ from ccs_model.analysis.monte_carlo import FutureEvaluator
 from ccs_model.analysis.uncertain_inputs import one_at_a_time
 from ccs_model.inputs.geography import are_in_china
 from ccs_model.plan.citations import Citations
+from ccs_model.plan.context import Band
 from ccs_model.plan.merit_order import CAPTURE_PARTS, PARTS, STORAGE_PARTS, TRANSPORT_PARTS
 from ccs_model.plan.plan import FIXED, REPLANNED
 from ccs_model.plan.plan_json import plain
 from ccs_model.plan.quality_of_inputs import amounts_of, projects_by_reference, shares_table, sources_table
 from ccs_model.problem import Problem
-from ccs_model.report.figures import Band
-from ccs_model.runs.run_reader import read_point, read_solved_problem
+from ccs_model.runs.run_reader import RunLike, solved_problem_of
 
 SCHEMA = "ccs-model/evidence/2"
 _TABLES = ("shares", "sources", "published", "sensitivities")
 # Yearly cost of a retrofit by what a published range covers.
 _COST_OF: Mapping[str, tuple[str, ...]] = {
     "capture": CAPTURE_PARTS, "transport": TRANSPORT_PARTS, "storage": STORAGE_PARTS, "chain": PARTS,
+    "avoidance": PARTS,
 }  # fmt: skip
+_BREAK_EVEN = {"owners": "owners_break_even_price_per_t", "society": "break_even_carbon_value_per_t"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,13 +72,13 @@ class Evidence:
         return cleaned
 
 
-def evidence(folder: str | PathLike[str]) -> Evidence:
+def evidence(run: RunLike) -> Evidence:
     """Report what the figures of a run rest on.
 
     Parameters
     ----------
-    folder
-        Run folder that `optimize` wrote.
+    run
+        Run folder that `optimize` wrote, a stored run, or a plan.
 
     Returns
     -------
@@ -92,18 +93,18 @@ def evidence(folder: str | PathLike[str]) -> Evidence:
     FileError
         If a file of the run cannot be read.
     """
-    run = read_solved_problem(folder)
-    problem = run.problem
-    amounts = list(amounts_of(problem, run.retrofits))
+    solved = solved_problem_of(run)
+    problem = solved.problem
+    amounts = list(amounts_of(problem, solved.retrofits))
     projects_in = projects_by_reference(problem)
     sources = sources_table(amounts, projects_in)
-    published = published_ranges(problem, run.retrofits)
-    moved = sensitivities(problem, read_point(run.folder))
+    published = published_ranges(problem, solved.retrofits, solved.document["totals"])
+    moved = sensitivities(problem, solved.point)
     titles = Citations(problem).titles((*sources["reference"], *published["reference"]))
     return Evidence(problem, shares_table(problem, amounts, projects_in), sources, published, moved, titles)
 
 
-def published_ranges(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
+def published_ranges(problem: Problem, retrofits: pd.DataFrame, totals: Mapping[str, Any]) -> pd.DataFrame:
     """Compare a plan with the published ranges of cost in China.
 
     Parameters
@@ -112,17 +113,20 @@ def published_ranges(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
         The problem of the plan.
     retrofits
         The plan's retrofits, with their yearly costs in million.
+    totals
+        The plan's totals: break-even carbon price of the owners and break-even carbon value of society.
 
     Returns
     -------
     pd.DataFrame
         One row a range of pilots/anchors whose retrofits are in the plan: `cost_per_t` of the plan in the last period
-        (per tonne captured, carried or stored), `low_per_t` and `high_per_t` in the plan's money, `place` (below,
-        inside, above), the number of retrofits, their mean size in kt/y and mean distance to the site in km. Empty for
-        plants outside China and for a plan without retrofits.
+        (per tonne captured, carried, stored or avoided; a carbon price for owners and society), `low_per_t` and
+        `high_per_t` in the plan's money, `place` (below, inside, above), an `explanation` where it is outside, the
+        number of retrofits, their mean size in kt/y and mean distance to the site in km. Empty for plants outside China
+        and for a plan without retrofits.
     """
     columns = [
-        "anchor", "covers", "sector", "cost_per_t", "low_per_t", "high_per_t", "place", "n_retrofits",
+        "anchor", "covers", "sector", "cost_per_t", "low_per_t", "high_per_t", "place", "explanation", "n_retrofits",
         "mean_captured_ktpa", "mean_length_km", "reference", "quality", "note",
     ]  # fmt: skip
     anchors = problem.inputs["pilots/anchors"]
@@ -136,14 +140,26 @@ def published_ranges(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
         captured = float(covered["captured_ktpa"].sum()) if len(covered) else 0.0
         if captured <= 0:
             continue
-        cost = 1000.0 * float(covered[list(_COST_OF[anchor.covers])].to_numpy(float).sum()) / captured
+        cost = _cost_per_t(covered, totals, anchor.covers)
+        if cost is None:
+            continue
         low, high = (float(money[name][at]) for name in ("low_per_t", "high_per_t"))
         place = Band(anchor.covers, low, high, problem.currency).place(cost)
         distance = float((covered["length_km"] * covered["captured_ktpa"]).sum()) / captured
         size = captured / len(covered)
-        rows.append((anchor.anchor, anchor.covers, anchor.sector, cost, low, high, place, len(covered), size, distance,
-                     anchor.reference, anchor.quality, anchor.note))  # fmt: skip
+        why = {"below": anchor.if_below, "above": anchor.if_above}.get(place, "")
+        rows.append((anchor.anchor, anchor.covers, anchor.sector, cost, low, high, place, why, len(covered), size,
+                     distance, anchor.reference, anchor.quality, anchor.note))  # fmt: skip
     return pd.DataFrame(rows, columns=columns)
+
+
+def _cost_per_t(covered: pd.DataFrame, totals: Mapping[str, Any], covers: str) -> float | None:
+    """Cost of the covered retrofits per tonne, or the plan's break-even; None where it has none."""
+    if covers in _BREAK_EVEN:
+        value = totals.get(_BREAK_EVEN[covers])
+        return None if value is None else float(value)
+    tonnes = float(covered["avoided_ktpa" if covers == "avoidance" else "captured_ktpa"].sum())
+    return 1000.0 * float(covered[list(_COST_OF[covers])].to_numpy(float).sum()) / tonnes if tonnes > 0 else None
 
 
 def _is_covered(retrofits: pd.DataFrame, grades: np.ndarray, anchor: Any) -> np.ndarray:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from os import PathLike
 from typing import Any
 
 import pandas as pd
@@ -34,7 +33,7 @@ from ccs_model.model.names import (
 from ccs_model.plan.plan_json import plain
 from ccs_model.plan.reasons import reason_of
 from ccs_model.problem import Problem
-from ccs_model.runs.run_reader import SolvedProblem, plant_of, read_solved_problem
+from ccs_model.runs.run_reader import RunLike, SolvedProblem, plant_of, solved_problem_of
 
 SCHEMA = "ccs-model/explain/2"
 # Solves of one bracket, and the largest multiple of the capture capex that is tried.
@@ -107,13 +106,13 @@ class Explanation:
 _EFFORT = 60.0
 
 
-def explain(folder: str | PathLike[str], plant: str, *, time_limit_s: float = 600.0) -> Explanation:
+def explain(run: RunLike, plant: str, *, time_limit_s: float = 600.0) -> Explanation:
     """Explain why one plant of a run is retrofitted or not.
 
     Parameters
     ----------
-    folder
-        Run folder that `optimize` wrote.
+    run
+        Run folder that `optimize` wrote, a stored run, or a plan.
     plant
         Plant id, or a name (or part of a name) that matches one plant of the run.
     time_limit_s
@@ -131,15 +130,15 @@ def explain(folder: str | PathLike[str], plant: str, *, time_limit_s: float = 60
     FileError
         If a file of the run cannot be read.
     """
-    run = read_solved_problem(folder)
-    problem = run.problem
+    solved = solved_problem_of(run)
+    problem = solved.problem
     name = plant_of(problem, plant)
-    retrofits = run.retrofits
-    next_tonne = run.document["relaxation"]["cost_of_next_tonne_per_t"]
+    retrofits = solved.retrofits
+    next_tonne = solved.document["relaxation"]["cost_of_next_tonne_per_t"]
     chain = chain_of(problem, retrofits, name, next_tonne)
-    owners = next((each for each in run.document.get("owners", []) if each["plant"] == name), None)
-    changes = changes_of(run, name, time_limit_s) if time_limit_s > 0 else ()
-    return Explanation(run, problem, chain, reason_of(problem, retrofits, name), owners, changes)
+    owners = next((each for each in solved.document.get("owners", []) if each["plant"] == name), None)
+    changes = changes_of(solved, name, time_limit_s) if time_limit_s > 0 else ()
+    return Explanation(solved, problem, chain, reason_of(problem, retrofits, name), owners, changes)
 
 
 def changes_of(run: SolvedProblem, plant: str, time_limit_s: float) -> tuple[Change, ...]:
@@ -214,7 +213,7 @@ class _Findings:
         if more is None:
             return
         message = (
-            f"A budget {more:,.0f} million {self._problem.currency} higher, without the cumulative budgets, would pay "
+            f"A budget {more:,.0f} million {self._problem.money} higher, without the cumulative budgets, would pay "
             "for the plan and this plant."
         )
         if more <= 0:
@@ -308,7 +307,7 @@ class _Findings:
         high, low = _doubled(enters, 100.0, 0.0, self._has_time)
         if high is not None:
             message = (
-                f"It would enter at a carbon price {low:,.0f} to {high:,.0f} {self._problem.currency}/t higher in "
+                f"It would enter at a carbon price {low:,.0f} to {high:,.0f} {self._problem.money}/t higher in "
                 "the years in which abatement earns it."
             )
             yield Change("carbon_price", message, {"low_per_t": low, "high_per_t": high})
@@ -321,7 +320,7 @@ class _Findings:
         over = "a year" if self._problem.is_static else "over the horizon"
         if self._is_kt:
             return f"{abs(amount):,.0f} kt {over}"
-        return f"{abs(amount):,.1f} million {self._problem.currency} {over}"
+        return f"{abs(amount):,.1f} million {self._problem.money} {over}"
 
     def _loss(self, lost: float) -> str:
         if lost < 0:

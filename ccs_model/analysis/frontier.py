@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from os import PathLike
 from types import MappingProxyType
 
 import numpy as np
@@ -19,7 +18,7 @@ from ccs_model._typing import Floats
 from ccs_model.analysis.budget_points import BudgetPoint, BudgetPointSearch
 from ccs_model.analysis.frontier_tables import points_of
 from ccs_model.errors import InfeasibleError, InputError, Issue, NoPlanError
-from ccs_model.inputs import Inputs, load_inputs
+from ccs_model.inputs import Inputs
 from ccs_model.mip import Matrix, SolverOptions
 from ccs_model.mip.branch_and_bound import MipOutcome
 from ccs_model.mip.budget_sweep import with_limit, zero_point
@@ -30,12 +29,13 @@ from ccs_model.model.objective import unit_of
 from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.decisions import point_of, vector_of
 from ccs_model.plan.plan import BREAK_COLUMNS, Frontier, Plan
+from ccs_model.plan.stored_run import StoredRun
 from ccs_model.problem import Problem, build_problem
-from ccs_model.problem.scenario_names import read_checked
+from ccs_model.runs.run_reader import RunLike, is_run, solved_problem_of
 from ccs_model.runs.run_writer import RUN_WRITER
 from ccs_model.scenario import Scenario
 from ccs_model.solve.assembly import budget_row, checked_parts
-from ccs_model.solve.driver import solve
+from ccs_model.solve.driver import ScenarioLike, inputs_of, solve
 from ccs_model.solve.network_search import Corridors
 from ccs_model.solve.normalised_money import Normalised, normalised
 from ccs_model.solve.strategies import effort_of_sweep
@@ -48,7 +48,7 @@ _ALL_THE_MONEY_MN = 1e7
 
 
 def frontier(
-    scenario: str | PathLike[str] | Scenario,
+    scenario: ScenarioLike | RunLike,
     *,
     n_points: int = N_POINTS,
     to_mn: float | None = None,
@@ -63,7 +63,8 @@ def frontier(
     Parameters
     ----------
     scenario
-        A Scenario, or the path of a scenario file.
+        A Scenario, its file or its values as a dict; or a run folder, a stored run or a plan, which is then one of
+        those compared.
     n_points
         Number of budgets.
     to_mn
@@ -90,12 +91,15 @@ def frontier(
     InputError, InfeasibleError, NoPlanError, CheckError
         As `optimize`.
     """
-    if isinstance(scenario, Scenario):
-        inputs = load_inputs(scenario, allow_outside=allow_outside)
+    if is_run(scenario):
+        solved = solved_problem_of(scenario)
+        known = [*known, solved.point]
+        requested, inputs = solved.problem.scenario, solved.problem.inputs
     else:
-        scenario, inputs = read_checked(scenario, allow_outside=allow_outside)
-    with effort(time_s() + (time_limit_s or scenario.solver.time_limit_s)):
-        return _FrontierRequest(scenario, inputs, n_points, to_mn, tuple(known), jobs, on_progress).plan()
+        assert not isinstance(scenario, StoredRun | Plan)
+        requested, inputs = inputs_of(scenario, allow_outside=allow_outside)
+    with effort(time_s() + (time_limit_s or requested.solver.time_limit_s)):
+        return _FrontierRequest(requested, inputs, n_points, to_mn, tuple(known), jobs, on_progress).plan()
 
 
 @dataclass(frozen=True, eq=False)

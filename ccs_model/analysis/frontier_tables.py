@@ -71,7 +71,7 @@ def points_of(
         if rows:
             one |= _more(rows[-1], one)
             one["unsure_kt"] = max(_unsure_kt(each) for each in (rows[-1], one))
-        one["words"] = _words(one, moved, problem.currency) if rows else "The lowest feasible budget."
+        one["words"] = _words(one, moved, problem.money) if rows else "The lowest feasible budget."
         one |= _list(ranked, budget_point, fitted, matrix.maximise[0])
         rows.append(one)
         moves += moved
@@ -145,20 +145,20 @@ def _more(before: Row, now: Row) -> Row:
     }
 
 
-def _words(row: Row, moved: Sequence[Row], currency: str) -> str:
+def _words(row: Row, moved: Sequence[Row], money: str) -> str:
     """The step from the budget below, as a sentence; no statement where it is within the optimality gaps."""
     unsure_kt = row["unsure_kt"]
     if row["more_kt"] > max(0.5, unsure_kt):
         message = (
-            f"{row['added_mn']:,.0f} million {currency} more add {row['more_kt']:,.0f} kt over the horizon, "
-            f"{row['capital_per_t']:,.0f} {currency} of budget per tonne"
+            f"{row['added_mn']:,.0f} million {money} more add {row['more_kt']:,.0f} kt over the horizon, "
+            f"{row['capital_per_t']:,.0f} {money} of budget per tonne"
         )
     elif unsure_kt > 0.5:
-        message = f"the effect of {row['added_mn']:,.0f} million {currency} more is within the optimality gaps"
+        message = f"the effect of {row['added_mn']:,.0f} million {money} more is within the optimality gaps"
     elif row["more_kt"] < -0.5:
-        message = f"{row['added_mn']:,.0f} million {currency} more reduce abatement by {-row['more_kt']:,.0f} kt"
+        message = f"{row['added_mn']:,.0f} million {money} more reduce abatement by {-row['more_kt']:,.0f} kt"
     else:
-        message = f"{row['added_mn']:,.0f} million {currency} more add no abatement"
+        message = f"{row['added_mn']:,.0f} million {money} more add no abatement"
     each = (
         (ENTERS, "{} enters", "{} enter"),
         (LEAVES, "{} leaves", "{} leave"),

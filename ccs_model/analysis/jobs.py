@@ -21,13 +21,16 @@ import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import connection, get_context, parent_process
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol, TypeVar
 
 from ccs_model.atomic_files import temporary_folder
+from ccs_model.bounded_reading import read_regular
 from ccs_model.errors import (
     BUG,
     FILE_TROUBLE,
@@ -61,6 +64,47 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Scheduler:
+    """A Dask scheduler. An address of `tls://` needs PEM files: the certificate authority, own certificate, own key.
+
+    Scheduler and workers must show a certificate of that authority. Host names are not compared.
+    """
+
+    address: str
+    tls_ca: Path | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+
+    def security(self) -> Any:
+        """Return the `distributed.Security` of the connection; None for a plain one.
+
+        Raises
+        ------
+        FileError
+            If a file is missing, is no regular file, or holds no certificate or key.
+        """
+        files = (self.tls_ca, self.tls_cert, self.tls_key)
+        if not any(files):
+            return None
+        import ssl
+
+        from distributed import Security
+
+        at: Path | None = None
+        try:
+            for at in files:
+                read_regular(at or Path(), _PEM_BYTES)
+            context = ssl.create_default_context(cafile=(at := self.tls_ca))
+            context.load_cert_chain(at := self.tls_cert or Path(), self.tls_key, password="")
+        except ssl.SSLError as error:
+            raise FileError(f"{at}: is not a PEM file of TLS, or key and certificate differ: {error.reason}") from error
+        except OSError as error:
+            raise FileError(f"cannot read {at}: {error.strerror or error}") from error
+        ca, cert, key = map(str, files)
+        return Security(tls_ca_file=ca, tls_client_cert=cert, tls_client_key=key, require_encryption=True)
+
+
+@dataclass(frozen=True)
 class Failure:
     """Reason why a job has no result, and the exit code of its error."""
 
@@ -78,7 +122,7 @@ class Ended:
 
 
 def results_of(
-    jobs: Sequence[Job], work: Work, *, n_processes: int | None = None, scheduler: str | None = None
+    jobs: Sequence[Job], work: Work, *, n_processes: int | None = None, scheduler: Scheduler | str | None = None
 ) -> Iterator[Ended]:
     """Run jobs and yield each one as it ends.
 
@@ -91,7 +135,7 @@ def results_of(
     n_processes
         Number of local processes; by default one a core.
     scheduler
-        Address of a Dask scheduler whose workers are used instead.
+        Dask scheduler, or its address, whose workers are used instead.
 
     Returns
     -------
@@ -101,7 +145,7 @@ def results_of(
     Raises
     ------
     MissingExtraError, FileError
-        If Dask is not installed, or no scheduler answers.
+        If Dask is not installed, no scheduler answers, or a certificate cannot be read.
     """
     if not jobs:
         return iter(())
@@ -293,20 +337,27 @@ def _end_with_parent(scratch: str) -> None:
 
 
 _CONNECT_S = 20
+_PEM_BYTES = 1_000_000
 _opened: dict[str, Do] = {}
 _one_at_a_time = threading.Lock()
 
 
-def on_cluster(jobs: Sequence[Job], work: Work, scheduler: str) -> Iterator[Ended]:
+def on_cluster(jobs: Sequence[Job], work: Work, scheduler: Scheduler | str) -> Iterator[Ended]:
     """Each job as it ends. Raises FileError if no scheduler answers."""
+    scheduler = Scheduler(scheduler) if isinstance(scheduler, str) else scheduler
     try:
         from distributed import Client, as_completed
     except ImportError as error:
         raise MissingExtraError("--scheduler", "cluster", ["distributed"]) from error
+    connected = partial(Client, timeout=_CONNECT_S, set_as_default=False, security=scheduler.security())
     try:
-        client = Client(scheduler, timeout=_CONNECT_S, set_as_default=False)
-    except (OSError, TimeoutError, ValueError) as error:
-        raise FileError(f"no scheduler answers at {scheduler}: {error}") from error
+        try:
+            client = connected(scheduler.address)
+        except AssertionError:
+            # On a busy machine distributed gives up its own thread, with this error, before the thread has started.
+            client = connected(scheduler.address)
+    except (AssertionError, OSError, TimeoutError, ValueError, RuntimeError, TypeError) as error:
+        raise FileError(f"no scheduler answers at {scheduler.address}: {error}") from error
     token = uuid.uuid4().hex
     try:
         # A separate task, so that a worker that joins later gets the work as well.

@@ -20,7 +20,7 @@ import pandas as pd
 
 from ccs_model._typing import Floats, Ints, MessageCallback
 from ccs_model.analysis.analysis_result import about_of, read_json, write_request
-from ccs_model.analysis.jobs import Job, Work, results_of
+from ccs_model.analysis.jobs import Job, Scheduler, Work, results_of
 from ccs_model.analysis.outcomes import (
     MEASURES,
     broken_table,
@@ -34,7 +34,7 @@ from ccs_model.analysis.outcomes import (
     violated_constraints,
     within_limits_share,
 )
-from ccs_model.analysis.rebuilt_plan import at_point, plan_at
+from ccs_model.analysis.rebuilt_plan import at_point, at_solution, plan_at
 from ccs_model.analysis.reparameterised import ReparameterisedModel
 from ccs_model.analysis.uncertain_inputs import LATIN, SAMPLINGS, Futures, draw_futures, numbers_in
 from ccs_model.analysis.uncertainty_scenarios import (
@@ -54,13 +54,21 @@ from ccs_model.plan.cache_key import RunKey, run_key
 from ccs_model.plan.decisions import vector_of
 from ccs_model.plan.plan import FIXED, REPLANNED, Plan, Uncertainty
 from ccs_model.plan.plan_json import csv_text
+from ccs_model.plan.stored_run import StoredRun
 from ccs_model.problem import Problem, build_problem
 from ccs_model.report.export.json_documents import uncertainty_text
 from ccs_model.report.workbook.workbook import workbook_bytes
-from ccs_model.runs.run_reader import require_plan
+from ccs_model.runs.run_reader import (
+    RunLike,
+    SolvedProblem,
+    is_run,
+    read_point,
+    require_plan,
+    solved_problem_of,
+)
 from ccs_model.runs.run_writer import cached_manifest, copy_run, write_run_folder
 from ccs_model.scenario import Scenario
-from ccs_model.solve.driver import inputs_of, solve
+from ccs_model.solve.driver import ScenarioLike, inputs_of, solve
 
 # Futures in one chunk, the unit that is written and resumed.
 CHUNK = 25
@@ -233,7 +241,7 @@ class MonteCarlo:
 
 
 def montecarlo(
-    scenario: str | PathLike[str] | Scenario,
+    scenario: ScenarioLike | RunLike,
     *,
     draws: int = N_DRAWS,
     seed: int = 1,
@@ -241,30 +249,30 @@ def montecarlo(
     run: str | PathLike[str] | None = None,
     out: str | PathLike[str] | None = None,
     jobs: int | None = None,
-    scheduler: str | None = None,
+    scheduler: Scheduler | str | None = None,
     allow_outside: bool = False,
     on_message: MessageCallback | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> MonteCarlo:
-    """Sample futures, replan each one, and evaluate the scenario's plan in all of them.
+    """Sample futures, replan each one, and evaluate the plan in all of them.
 
     Parameters
     ----------
     scenario
-        Scenario, or its file.
+        A run folder, a stored run or a plan, which is fixed as it is; or a scenario, its file or its values as a dict.
     draws, seed
         Number of futures and seed; equal values give every scenario the same futures.
     sampling
         "latin" (Latin hypercube) or "sobol" (scrambled Sobol sequence).
     run
         Run folder of the same scenario whose plan is fixed. By default the scenario's own run in `runs/` if it exists;
-        otherwise the scenario is solved first.
+        otherwise the scenario is solved first. Not with a run or a plan.
     out
-        Folder of the results; by default `runs/<name>-montecarlo-<hash>`.
+        Folder of the results; by default `runs/<scenario file>-montecarlo-<hash>`.
     jobs
         Number of processes; by default one a core.
     scheduler
-        Address of a Dask scheduler whose workers are used instead.
+        Dask scheduler, or its address, whose workers are used instead.
     allow_outside
         Whether files outside the scenario's folder may be read.
     on_message, on_progress
@@ -285,19 +293,31 @@ def montecarlo(
         If the scenario has no plan, or a chunk failed.
     """
     report_message = on_message or (lambda _: None)
-    scenario, inputs = inputs_of(scenario, allow_outside=allow_outside)
     if draws < 1:
         raise InputError([Issue("--draws", f"{draws} futures, expected one or more")])
     if sampling not in SAMPLINGS:
         raise InputError([Issue("--sampling", f"'{sampling}' is unknown", f"one of {list(SAMPLINGS)}")])
-    key = run_key(scenario, inputs)
-    requested = {"run_sha256": key.sha256, "scenario": scenario.name, "n_draws": draws, "seed": seed}
+    solved: SolvedProblem | None = None
+    if is_run(scenario):
+        if run is not None:
+            raise InputError([Issue("--run", "a run is given already", "give a run, or a scenario with --run")])
+        solved = solved_problem_of(scenario)
+        planned, inputs = solved.problem.scenario, solved.problem.inputs
+        key = replace(run_key(planned, inputs), sha256=solved.sha256)
+    else:
+        assert not isinstance(scenario, StoredRun | Plan)
+        planned, inputs = inputs_of(scenario, allow_outside=allow_outside)
+        key = run_key(planned, inputs)
+    requested = {"run_sha256": key.sha256, "scenario": planned.name, "n_draws": draws, "seed": seed}
     if sampling != LATIN:
         requested["sampling"] = sampling
     sha = RunKey.of_text(json.dumps(requested))
     folder = Path(out) if out is not None else Path("runs") / f"{key.slug}-montecarlo-{sha[:8]}"
     write_request(folder / REQUEST, {"key": sha, **requested}, "other futures")
-    plan, matrix = _fixed_plan(scenario, inputs, key, folder, Path(run) if run is not None else None, report_message)
+    if solved is not None:
+        plan, matrix = _given_plan(scenario, solved, key, folder)
+    else:
+        plan, matrix = _fixed_plan(planned, inputs, key, folder, Path(run) if run is not None else None, report_message)
     assert plan.point is not None
     problem = plan.problem
     futures = draw_futures(problem, draws, seed, sampling)
@@ -305,7 +325,7 @@ def montecarlo(
     evaluator = FutureEvaluator.of(problem, futures, plan.point, matrix)
     work: Work = evaluator
     if not evaluator.is_light:
-        single = scenario.with_changes({"solver.threads": 1})
+        single = planned.with_changes({"solver.threads": 1})
         work = Draws(single, inputs, plan.point, (draws, seed, sampling))
     rows = _rows(folder, len(evaluator.chunks))
     todo = [Job(_name(chunk), chunk) for chunk in range(len(evaluator.chunks)) if chunk not in rows]
@@ -362,6 +382,32 @@ def _uncertainty(plan: Plan, futures: Futures, evaluator: FutureEvaluator, rows:
     )
 
 
+def _given_plan(
+    given: ScenarioLike | RunLike, solved: SolvedProblem, key: RunKey, folder: Path
+) -> tuple[Plan, Matrix | None]:
+    """The plan of a run, kept in the folder of the analysis, and its matrix if it was built on the way.
+
+    Raises InputError if the folder has futures of another plan of the same scenario.
+    """
+    own = folder / PLAN
+    is_kept = cached_manifest(own, key) is not None
+    if is_kept and not _is_same(read_point(own), solved.point):
+        what = f"{folder}: holds futures of another plan of this scenario"
+        raise InputError([Issue("--out", what, "choose another --out")])
+    if isinstance(given, Plan):
+        plan, matrix = given, None
+    else:
+        at = at_solution(solved)
+        plan, matrix = plan_at(at, solved.document), at.matrix
+    if not is_kept and (isinstance(given, Plan) or not copy_run(solved.folder, own)):
+        write_run_folder(plan, own, command="ccs-model montecarlo")
+    return plan, matrix
+
+
+def _is_same(one: pd.DataFrame, other: pd.DataFrame) -> bool:
+    return bool(list(one.itertuples(index=False, name=None)) == list(other.itertuples(index=False, name=None)))
+
+
 def _fixed_plan(
     scenario: Scenario, inputs: Inputs, key: RunKey, folder: Path, run: Path | None, on_message: MessageCallback
 ) -> tuple[Plan, Matrix | None]:
@@ -369,7 +415,7 @@ def _fixed_plan(
     problem = build_problem(scenario, inputs)
     matrix: Matrix | None = None
     own = folder / PLAN
-    for place in filter(None, (own, run, Path("runs") / key.folder_name)):
+    for place in filter(None, (own, run, key.folder())):
         if cached_manifest(place, key) is None:
             if place == run:
                 what = f"{place} is not a run of this scenario with these tables and this version"

@@ -35,7 +35,7 @@ from ccs_model.analysis.near_optimal_model import (
     ReferencePlan,
     ranges_of,
 )
-from ccs_model.analysis.rebuilt_plan import KEPT, AtPoint, at_point, decisions_of, solver_options, value_with_fixed
+from ccs_model.analysis.rebuilt_plan import KEPT, AtPoint, at_solution, decisions_of, solver_options, value_with_fixed
 from ccs_model.analysis.what_if import Exchange, Exchanges
 from ccs_model.errors import InputError, Issue
 from ccs_model.mip.clock import effort, now, time_s
@@ -45,12 +45,12 @@ from ccs_model.plan.cache_key import RunKey, run_key
 from ccs_model.plan.cost_sharing import Sharing
 from ccs_model.plan.decisions import BUILT, point_of
 from ccs_model.plan.plan import Plan
+from ccs_model.plan.stored_run import StoredRun
 from ccs_model.plan.tables import flows_table, retrofits_table
 from ccs_model.problem.scenario_names import read_checked
-from ccs_model.runs.run_reader import read_documents, read_solved_problem
+from ccs_model.runs.run_reader import RunLike, is_run, read_documents, solved_problem_of
 from ccs_model.runs.run_writer import SCENARIO as SCENARIO_FILE
-from ccs_model.scenario import Scenario
-from ccs_model.solve.driver import optimize
+from ccs_model.solve.driver import ScenarioLike, optimize
 
 WITHIN_SHARE, N_PLANS, TIME_LIMIT_S = 0.01, 10, 600.0
 # Effort of the search for plans.
@@ -117,7 +117,7 @@ class Alternatives(AnalysisResult):
 
 
 def near_optimal(
-    requested: str | PathLike[str] | Scenario,
+    requested: ScenarioLike | RunLike,
     *,
     within_share: float = WITHIN_SHARE,
     n_plans: int = N_PLANS,
@@ -131,7 +131,8 @@ def near_optimal(
     Parameters
     ----------
     requested
-        Scenario, its file (solved first), or a run folder (read as it is).
+        Scenario, its file or its values as a dict (solved first), or a run folder, a stored run or a plan (taken as it
+        is).
     within_share
         Largest loss of the objective, as a share of the plan's value (above 0, below 1).
     n_plans
@@ -159,13 +160,11 @@ def near_optimal(
     InfeasibleError, NoPlanError
         If the scenario has no plan, or none was found in time.
     """
-    if not isinstance(requested, Scenario) and Path(requested).is_dir():
-        run = read_solved_problem(requested)
-        at = at_point(run.folder, run.problem)
-        if at.strange:
-            hint = "written by another version; re-run ccs-model optimize --force"
-            what = f"its point has a column that the model does not have: {at.strange[0]}"
-            raise InputError([Issue(str(run.folder), what, hint)])
+    if isinstance(requested, Plan):
+        reference = reference_of(requested)
+    elif is_run(requested):
+        run = solved_problem_of(requested)
+        at = at_solution(run)
         objective, corridors = run.document["objective"], run.document.get("corridors")
         bound = objective["value"] if objective["searched_bound"] is None else objective["searched_bound"]
         links = None if corridors is None else tuple(corridors)
@@ -173,6 +172,7 @@ def near_optimal(
     else:
         if on_progress is not None:
             on_progress("the plan")
+        assert not isinstance(requested, StoredRun)
         reference = reference_of(optimize(requested, allow_outside=allow_outside))
     if all_links:
         reference = replace(reference, corridors=None)

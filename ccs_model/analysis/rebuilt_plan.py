@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ccs_model._typing import Floats, Ints
+from ccs_model.errors import InputError, Issue
 from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip.clock import now
 from ccs_model.mip.highs import Status
@@ -25,7 +26,7 @@ from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.decisions import BUILT, Point, point_of, vector_of
 from ccs_model.plan.plan import BindingLimit, MarginalBudget, Plan, Relaxation, Replan
 from ccs_model.problem import Problem
-from ccs_model.runs.run_reader import read_point
+from ccs_model.runs.run_reader import SolvedProblem, read_point
 from ccs_model.runs.run_writer import RUN_WRITER
 from ccs_model.solve.assembly import SolveRecord, assembled
 from ccs_model.solve.fixed_charge_network import network_of
@@ -80,6 +81,19 @@ def at_point(folder: Path, problem: Problem) -> AtPoint:
     return AtPoint.of(problem, read_point(folder))
 
 
+def at_solution(run: SolvedProblem) -> AtPoint:
+    """The solution of a run in its model.
+
+    Raises InputError if the solution is missing, or is that of another model; FileError if it cannot be read.
+    """
+    at = AtPoint.of(run.problem, run.point)
+    if at.strange:
+        hint = "written by another version; re-run ccs-model optimize --force"
+        what = f"its point has a column that the model does not have: {at.strange[0]}"
+        raise InputError([Issue(str(run.folder), what, hint)])
+    return at
+
+
 def plan_at(at: AtPoint, document: Mapping[str, Any]) -> Plan:
     """The plan of the point, with the results of the solve from `document` (plan.json)."""
     parts = assembled(at.matrix, at.x, point_of(at.problem, at.matrix, at.x), at.found, _solve_record(document))
@@ -116,7 +130,10 @@ def _solve_record(document: Mapping[str, Any]) -> SolveRecord:
                 for each in budget.get("replans", ())
             ),
         ),
-        binding_limits=tuple(BindingLimit(**each) for each in document.get("binding_limits", ())),
+        binding_limits=tuple(
+            BindingLimit(each["constraint"], each["index"], each["price"])
+            for each in document.get("binding_limits", ())
+        ),
         corridors=None if corridors is None else tuple(corridors),
     )
 

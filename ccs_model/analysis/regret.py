@@ -40,7 +40,7 @@ from ccs_model.plan.cache_key import RunKey, run_key
 from ccs_model.plan.decisions import point_of
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem, build_problem
-from ccs_model.problem.scenario_names import read_checked, unknown_names
+from ccs_model.problem.scenario_names import name_issues, read_checked
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.sections import OwnTables
 from ccs_model.scenario.variations import Changes
@@ -178,7 +178,7 @@ def inputs_for(scenario: Scenario, loaded: dict[tuple[object, ...], Inputs], *, 
     key = own_tables(scenario)
     if key not in loaded:
         loaded[key] = load_inputs(scenario, allow_outside=allow_outside)
-    issues = [Issue(*each) for each in unknown_names(scenario, loaded[key])]
+    issues = name_issues(scenario, loaded[key])
     if issues:
         raise InputError(issues)
     return loaded[key]

@@ -1,6 +1,6 @@
 """A sweep: scenarios that differ in a few keys, each with its own run folder, and a table of all.
 
-A sweep's folder holds `sweep.json` (the request), `runs/<name>-<hash>/` for each scenario and, when all are there,
+A sweep's folder holds `sweep.json` (the request), `runs/<file>-<hash>/` for each scenario and, when all are there,
 `sweep.csv` and `sweep.xlsx` with one row a scenario. Runs are cached by input hash, so an interrupted sweep resumes,
 and shards that ran elsewhere can be merged. The table does not depend on the order or the place of the runs.
 """
@@ -20,7 +20,7 @@ from typing import Any
 import pandas as pd
 
 from ccs_model.analysis.analysis_result import json_bytes, read_json, write_request
-from ccs_model.analysis.jobs import Ended, Job, message_of, results_of, share_of
+from ccs_model.analysis.jobs import Ended, Job, Scheduler, message_of, results_of, share_of
 from ccs_model.analysis.regret import inputs_for, own_tables
 from ccs_model.atomic_files import write_atomic
 from ccs_model.bounded_reading import parse_json, read_regular
@@ -132,7 +132,7 @@ def sweep(
     *,
     out: str | PathLike[str] | None = None,
     jobs: int | None = None,
-    scheduler: str | None = None,
+    scheduler: Scheduler | str | None = None,
     shard: tuple[int, int] | None = None,
     workbooks: bool = False,
     allow_outside: bool = False,
@@ -147,11 +147,11 @@ def sweep(
     changes
         One mapping a scenario of dotted keys to values, or values by key for all combinations.
     out
-        Folder of the sweep; by default `runs/<name>-sweep-<hash>`.
+        Folder of the sweep; by default `runs/<scenario file>-sweep-<hash>`.
     jobs
         Number of processes; by default one a core.
     scheduler
-        Address of a Dask scheduler whose workers are used instead.
+        Dask scheduler, or its address, whose workers are used instead.
     shard
         (i, n) runs only every n-th scenario from the i-th on, counted over all scenarios, whatever has run before.
     workbooks

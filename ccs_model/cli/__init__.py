@@ -16,6 +16,7 @@ import click
 from ccs_model import __version__
 from ccs_model.atomic_files import end_interrupted
 from ccs_model.cli.command_options import OutputClosedError, SectionedGroup
+from ccs_model.cli.completion import install_completion
 from ccs_model.cli.explanation import explain
 from ccs_model.cli.import_data import import_
 from ccs_model.cli.inspect_run import compare, export, report, verify
@@ -25,11 +26,15 @@ from ccs_model.cli.plan_series import frontier, sweep
 from ccs_model.cli.robustness import montecarlo, near_optimal, regret, stochastic
 from ccs_model.cli.shipped import data, doctor
 from ccs_model.cli.start import check, init, schema
+from ccs_model.cli.stored_results import runs, show
+from ccs_model.cli.terminal import end_lines, use_color
 from ccs_model.errors import BUG, DONE, FILE_TROUBLE, NO_PLAN, CcsModelError, InputError, is_lack_of_memory
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 # NumPy cannot be loaded in less.
 _LEAST_BYTES = 150_000_000
+# Semaphores are files there.
+_SHARED_MEMORY = Path("/dev/shm")
 # Former command name → present one.
 RENAMED = {
     "alternatives": "near-optimal",
@@ -40,23 +45,33 @@ RENAMED = {
 }
 
 
-@click.group(cls=SectionedGroup, renamed=RENAMED, context_settings=CONTEXT)
-@click.version_option(__version__, "-V", "--version", prog_name="ccs-model")
-def group() -> None:
-    r"""Select carbon-capture retrofits under a budget: which plants, when and with which technology.
+_HELP = """Select carbon-capture retrofits under a budget: which plants, when and with which technology.
 
-    \b
-    Start here:
-      ccs-model optimize scenarios/pilot-zones.yaml
-      ccs-model check my-scenario.yaml
-    """
+\b
+Start here:
+  ccs-model optimize scenarios/pilot-zones.yaml
+  ccs-model check my-scenario.yaml
+"""
+
+
+@click.group(cls=SectionedGroup, renamed=RENAMED, context_settings=CONTEXT, invoke_without_command=True, help=_HELP)
+@click.version_option(__version__, "-V", "--version", prog_name="ccs-model")
+@click.option("--install-completion", is_flag=True, expose_value=False, is_eager=True, callback=install_completion,
+              help="Let the shell complete commands, options and files.")  # fmt: skip
+@click.pass_context
+def group(context: click.Context) -> None:
+    """Select carbon-capture retrofits under a budget; without a command, print the help text."""
+    context.color = use_color()
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+        return
     _validate_memory()
 
 
 group.add_section("Start", (init, import_, data, schema))
 group.add_section("Solve", (check, optimize, frontier, sweep))
 group.add_section("Analyse", (near_optimal, regret, stochastic, montecarlo, calibrate, replay))
-group.add_section("Inspect", (explain, compare, report, export))
+group.add_section("Inspect", (show, runs, explain, compare, report, export))
 group.add_section("Maintain", (verify, doctor))
 
 
@@ -68,6 +83,7 @@ def main() -> None:
     except click.exceptions.Exit as ended:
         code = ended.exit_code
     except click.ClickException as error:
+        end_lines()
         with contextlib.suppress(OSError):
             error.show()
         code = error.exit_code
@@ -78,11 +94,12 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("CCS_MODEL_TRACEBACK"):
             raise
+        end_lines()
         code, text = outcome_of(error)
         if isinstance(error, OSError):
             _discard_output()
         with contextlib.suppress(OSError):
-            click.echo(text, err=True)
+            click.echo(_coloured(text), err=True, color=use_color())
     sys.exit(code or 0)
 
 
@@ -130,6 +147,9 @@ def _place(error: OSError) -> str:
     """Return the file of a system error; the working directory or the output if it names none."""
     if error.filename is not None:
         return f"{error.filename}: "
+    is_denied = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+    if is_denied and _SHARED_MEMORY.is_dir() and not os.access(_SHARED_MEMORY, os.W_OK):
+        return f"{_SHARED_MEMORY}, which several processes need: "
     try:
         Path.cwd()
     except OSError:
@@ -156,6 +176,15 @@ def _message(error: CcsModelError) -> str:
         return f"ccs-model: {error}"
     n = len(error.issues)
     return "\n".join([*error.lines, f"ccs-model: {n:,} error{'s' if n != 1 else ''}; nothing was solved"])
+
+
+def _coloured(text: str) -> str:
+    """Return an error with its last line, or that which names the program, in red."""
+    *lines, last = text.split("\n")
+    if text.startswith("ccs-model: "):
+        first, *rest = text.split("\n")
+        return "\n".join([click.style(first, fg="red"), *rest])
+    return "\n".join([*lines, click.style(last, fg="red")])
 
 
 def _end(code: int) -> None:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from ccs_model.bounded_reading import is_workbook
 from ccs_model.cli.terminal import ProgressLine
-from ccs_model.errors import FileError
+from ccs_model.errors import FileError, InputError, Issue
 
 if TYPE_CHECKING:
     from ccs_model.plan.cache_key import RunKey
@@ -51,6 +52,7 @@ POSITIVE = finite(0, above=True)
 CACHED = "Results are cached by input hash; use --force to re-run."
 
 scenario_argument = click.argument("scenario", type=PATH)
+scenario_or_run_argument = click.argument("requested", metavar="SCENARIO_OR_RUN", type=PATH)
 run_argument = click.argument("run", type=PATH)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else on stdout.")
 force_option = click.option("--force", is_flag=True, help="Re-run and replace a cached result.")
@@ -60,14 +62,39 @@ allow_outside_option = click.option(
 )
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print neither progress nor summary.")
 jobs_option = click.option("--jobs", type=click.IntRange(1, 512), help="Number of processes (default: one per core).")
-scheduler_option = click.option(
-    "--scheduler", metavar="ADDR", help="Run on the workers of a Dask scheduler, such as tcp://head:8786."
-)
 changes_options: tuple[Decorator[Any], ...] = (
     click.option("--set", "sets", multiple=True, metavar="KEY=V1,V2,…|KEY=start:stop:n",
                  help="Values of a scenario key; several keys are combined."),
     click.option("--list", "listed", type=PATH, help="CSV or YAML file with one set of changes per row."),
 )  # fmt: skip
+
+
+def scheduler_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --scheduler and --tls-ca, --tls-cert, --tls-key, which the command receives as its argument `scheduler`."""
+
+    @functools.wraps(command)
+    def with_scheduler(**values: Any) -> Any:
+        address = values.pop("scheduler")
+        files = {name: values.pop(name) for name in ("tls_ca", "tls_cert", "tls_key")}
+        given = [path for path in files.values() if path is not None]
+        is_tls = address is not None and address.startswith("tls://")
+        if is_tls and len(given) < len(files):
+            raise click.UsageError("--scheduler tls://… needs --tls-ca, --tls-cert and --tls-key")
+        if given and not is_tls:
+            raise click.UsageError("--tls-ca, --tls-cert and --tls-key need --scheduler tls://…")
+        if address is None:
+            return command(scheduler=None, **values)
+        from ccs_model.analysis.jobs import Scheduler
+
+        return command(scheduler=Scheduler(address, **files), **values)
+
+    help = "Run on the workers of a Dask scheduler: tls://head:8786, or tcp://head:8786 in a network that you trust."
+    return with_options(
+        click.option("--scheduler", metavar="ADDR", help=help),
+        click.option("--tls-ca", type=PATH, help="Certificate authority of a scheduler with tls:// (PEM)."),
+        click.option("--tls-cert", type=PATH, help="Your certificate of that authority (PEM)."),
+        click.option("--tls-key", type=PATH, help="Key of your certificate (PEM, without password)."),
+    )(with_scheduler)
 
 
 def lang_option(of: str) -> Decorator[Any]:
@@ -144,12 +171,19 @@ class Output:
             click.echo(summary())
 
 
-def output_options(kind: str = "", *, force: bool = True) -> Decorator[Any]:
+CachedAnswer = Callable[[Output, Mapping[str, Any]], int | None]
+
+
+def output_options(
+    kind: str = "", *, force: bool = True, cached: CachedAnswer | None = None, workbooks: bool = False
+) -> Decorator[Any]:
     """Return --out, --json, --force, --allow-outside and -q, which the command receives as its argument `output`.
 
-    `kind` is the part of the default folder name between scenario and hash.
+    `kind` is the part of the default folder name between scenario and hash. `cached` is called with the output and the
+    other arguments before any table is read; unless it returns None, the command ends with its exit code. With
+    `workbooks`, the scenario may be a workbook of ccs-model.
     """
-    name = f"runs/<name>-{kind}-<hash>" if kind else "runs/<name>-<hash>"
+    name = f"runs/<scenario file>-{kind}-<hash>" if kind else "runs/<scenario file>-<hash>"
     out_option = click.option("--out", type=PATH, help=f"Folder to write (default: {name}).")
     options = [out_option, json_option, force_option, allow_outside_option, quiet_option]
     if not force:
@@ -161,11 +195,15 @@ def output_options(kind: str = "", *, force: bool = True) -> Decorator[Any]:
             output = Output(**{each.name: values.pop(each.name) for each in fields(Output) if each.name in values})
             if output.out is not None:
                 _validate_out(output.out, values)
-            if isinstance(scenario := values.get("scenario"), Path):
+            if cached is not None and (code := cached(output, values)) is not None:
+                return code
+            if isinstance(scenario := _scenario_file(values), Path):
                 # Before the solver is imported, so that an invalid scenario is rejected at once.
-                from ccs_model.inputs.checked_scenario import reject_invalid
-
-                reject_invalid(scenario, allow_outside=output.allow_outside)
+                try:
+                    _reject_invalid(scenario, output.allow_outside, workbooks)
+                    return command(output=output, **values)
+                except InputError as first:
+                    raise with_every_issue(scenario, first, output.allow_outside) from None
             return command(output=output, **values)
 
         return with_options(*options)(with_output)
@@ -173,12 +211,41 @@ def output_options(kind: str = "", *, force: bool = True) -> Decorator[Any]:
     return decorate
 
 
+def _scenario_file(arguments: Mapping[str, Any]) -> Path | None:
+    """Return the scenario file among the arguments; None if the command takes a run instead."""
+    scenario, requested = arguments.get("scenario"), arguments.get("requested")
+    return requested if isinstance(requested, Path) and not requested.is_dir() else scenario
+
+
+def with_every_issue(scenario: Path, first: InputError, allow_outside: bool) -> InputError:
+    """Return the error, with the issues that later checks find if the scenario file names tables of its own."""
+    from ccs_model.inputs.checked_scenario import has_own_tables
+
+    if is_workbook(scenario) or not has_own_tables(scenario, allow_outside=allow_outside):
+        return first
+    from ccs_model.problem import build_problem
+    from ccs_model.problem.scenario_names import every_issue
+
+    return every_issue(scenario, first, build_problem, allow_outside=allow_outside)
+
+
+def _reject_invalid(scenario: Path, allow_outside: bool, workbooks: bool) -> None:
+    """Raise the errors of a scenario file; a workbook is read later, by a command that takes `workbooks`."""
+    if not is_workbook(scenario):
+        from ccs_model.inputs.checked_scenario import reject_invalid
+
+        reject_invalid(scenario, allow_outside=allow_outside)
+    elif not workbooks:
+        hint = "ccs-model optimize solves a workbook again; other commands take the scenario.resolved.yaml of its run"
+        raise InputError([Issue(str(scenario), "is a workbook, expected a scenario file", hint)])
+
+
 def _validate_out(out: Path, arguments: Mapping[str, Any]) -> None:
     """Raise unless --out may be written; the paths among the arguments are inputs, as are the scenario's files."""
     from ccs_model.cli.output_guard import scenario_files, validate_output_folder
 
     inputs = [value for value in arguments.values() if isinstance(value, Path)]
-    if out.is_dir() and isinstance(scenario := arguments.get("scenario"), Path):
+    if out.is_dir() and isinstance(scenario := _scenario_file(arguments), Path):
         inputs += scenario_files(scenario)
     validate_output_folder(out, inputs=inputs)
 

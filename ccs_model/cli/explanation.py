@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from ccs_model.cli.command_options import json_option, run_argument, time_limit_option
-from ccs_model.cli.terminal import aligned, columns, print_json, truncate, wrap
+from ccs_model.cli.terminal import columns, print_json
 from ccs_model.errors import DONE
+from ccs_model.report.text_tables import aligned, truncate, wrap
 
 if TYPE_CHECKING:
     from ccs_model.analysis.cost_chain import Chain, Line, Value
@@ -32,7 +33,7 @@ _SCREEN: tuple[tuple[str, str, str, tuple[tuple[str, int], ...]], ...] = (
      (("reference_capex_per_tpa", 0), ("concentration_factor", 2), ("small_train_factor", 2))),
     ("TOC (of BEC, TPC)", "mn {}", "{} ({}, {})", (("capture_capex_mn", 0), ("bec_mn", 0), ("tpc_mn", 0))),
     ("estimate", "", "{}", (("aace_class", 0),)),
-    ("capital, recovered", "{}/t", "× {} = {}", (("capital_recovery_share", 3), ("capital_per_t", 1))),
+    ("capital, annual", "{}/t", "× {} = {}", (("capital_charge_share", 3), ("capital_per_t", 1))),
     ("fixed O&M", "{}/t", "{}", (("fixed_om_per_t", 1),)),
     ("consumables", "{}/t", "{}", (("variable_om_per_t", 1),)),
     ("heat, GJ × price", "{}/t", "{} × {} = {}", (("heat_gj_per_t", 2), ("heat_per_gj", 1), ("heat_per_t", 1))),
@@ -47,6 +48,7 @@ _SCREEN: tuple[tuple[str, str, str, tuple[tuple[str, int], ...]], ...] = (
     ("COST OF AVOIDANCE", "{}/t avoided", "{}", (("avoidance_cost_per_t", 0),)),
     ("marginal cost of target", "{}/t avoided", "{}", (("marginal_cost_per_t", 0),)),
     ("added cost of product", "{}/t product", "{}", (("product_cost_per_t", 1),)),
+    ("on its cost without capture", "{}/t product", "{}", (("base_cost_per_t", 0),)),
 )  # fmt: skip
 
 
@@ -86,10 +88,11 @@ def _plant(answer: Explanation, legend: _Legend) -> str:
     first = f"{head} ({answer.chain.plant}) · {about['sector']} · {place} · {about['status']} [{cited['name']}]"
     made = ""
     if about["output_ktpa"] is not None:
+        unit = "GWh/y" if about["product_unit"] == "MWh" else "kt/y"
         made = (
-            f"{what} {_number(about['capacity_ktpa'], 0)} kt/y [{cited['capacity_ktpa']}] × "
+            f"{what} {_number(about['capacity_ktpa'], 0)} {unit} [{cited['capacity_ktpa']}] × "
             f"{_number(about['utilisation_share'], 3)} [{cited['utilisation_share']}] = "
-            f"{_number(about['output_ktpa'], 0)} kt/y; "
+            f"{_number(about['output_ktpa'], 0)} {unit}; "
         )
     emits = f"emits {_number(about['baseline_ktpa'], 0)} kt CO2/y, {_number(about['capturable_ktpa'], 0)} capturable"
     return f"{_filled(first)}\n{_filled(made + emits)}"
@@ -114,7 +117,9 @@ def _chain(answer: Explanation, legend: _Legend) -> str:
     n = min(len(chain.columns), SHOWN_COLUMNS)
     of = {line.name: line for line in chain.lines}
     rows: list[Sequence[str]] = [("", "", *(title.replace("_", " ") for title in chain.columns[:n]), "source")]
-    currency = answer.problem.currency
+    currency = answer.problem.money
+    is_power = any(line.values[0] == "MWh" for line in chain.about if line.name == "product_unit")
+    of_product = "MWh" if is_power else "t product"
     for label, unit, form, parts in _SCREEN:
         lines = [(of[name], digits) for name, digits in parts if name in of]
         if len(lines) < len(parts) or all(_is_nothing(each) for each in lines[-1][0].values[:n]):
@@ -125,7 +130,7 @@ def _chain(answer: Explanation, legend: _Legend) -> str:
             for k, cell in enumerate(cells)
         ]
         cited = (each for line, _ in lines for some in line.cited[:n] for each in some)
-        rows.append((label, unit.format(currency), *cells, legend.mark(cited)))
+        rows.append((label, unit.replace("t product", of_product).format(currency), *cells, legend.mark(cited)))
     text = _table(rows, {0, 1, len(rows[0]) - 1})
     more = len(chain.columns) - n
     priced = [line for line in chain.lines if line.section == "power price"]
@@ -154,7 +159,7 @@ def _owners(answer: Explanation) -> str:
             return "none"
         return f"{100 * value:.1f} %" if percent else _number(value, digits)
 
-    money = answer.problem.currency
+    money = answer.problem.money
     payback = "beyond the horizon" if owners.get("payback_yr") is None else f"{reported('payback_yr', 1)} years"
     why = owners.get("no_project_irr")
     irr = reported("project_irr_share", percent=True) + (f" ({why})" if why else "")

@@ -1,4 +1,4 @@
-"""`ccs-model import gem|simccs`: data of other tools as a scenario and tables."""
+"""`ccs-model import gem|simccs|storage`: data of other tools as a scenario and tables, and public data of basins."""
 
 from __future__ import annotations
 
@@ -44,10 +44,11 @@ def _errors_at(place: Callable[[str], str]) -> Iterator[None]:
 Example:
   ccs-model import simccs Scenarios/priceScenario -o price --mode price
   ccs-model import gem Plant-level-data.xlsx -o germany --country Germany
+  ccs-model import storage co2stop Hydrocarbon_Storage_Units.csv StorageUnits_March13.kml -o basins
 """,
 )
 def import_() -> None:
-    """Convert Global Energy Monitor or SimCCS data."""
+    """Convert data of Global Energy Monitor or SimCCS, or public data of storage basins."""
 
 
 @import_.command(
@@ -199,10 +200,60 @@ def gem(
         )
     click.echo(held + "; ".join(parts))
     advice = gem_advice(tracker) if needs else []
-    for heading, lines in (("Before you solve it, add (docs/own-tables.md):", needs), ("Also check:", advice)):
+    before = "Before you solve it, add (docs/reference/own-tables.md):"
+    for heading, lines in ((before, needs), ("Also check:", advice)):
         if lines:
             click.echo("\n  ".join([heading, *lines]))
     click.echo(f"Next: ccs-model {'check' if needs else 'optimize'} {_quoted(out / 'scenario.yaml')}")
+    return DONE
+
+
+@import_.command(
+    epilog="""\b
+Examples:
+  ccs-model import storage co2stop Hydrocarbon_Storage_Units.csv StorageUnits_March13.kml -o basins
+  ccs-model import storage co2stop Hydrocarbon_Storage_Units.csv -o spain --country Spain --min-mt 50
+  ccs-model import storage natcarb NATCARB_Saline_10K.csv -o basins --min-mt 100
+
+Exit codes: 0 done, 2 usage, 3 invalid file, 8 a file already exists or cannot be read or written.
+"""
+)
+@click.argument("source", type=click.Choice(["co2stop", "natcarb"]))
+@click.argument("files", metavar="FILE...", type=PATH, nargs=-1, required=True)
+@out_option
+@click.option("--country", "countries", metavar="NAME", multiple=True, help="Only sites of this country; repeatable.")
+@_number_option("--min-mt", "Smallest capacity of a site in Mt.")
+@replace_option
+def storage(
+    source: str, files: tuple[Path, ...], out: Path, countries: tuple[str, ...], min_mt: float | None, force: bool
+) -> int:
+    """Convert public data of storage basins to the data folder DIR with storage/sites.csv.
+
+    SOURCE is co2stop (European Union: CSV tables, with polygons in KML) or natcarb (United States: attributes of the
+    layers Saline_10K and OilGas as CSV or Excel). Costs and rates of wells are those of the classes of sites.
+    """
+    from ccs_model.importers import read_storage, storage_files
+    from ccs_model.inputs.csv_reader import table_bytes
+    from ccs_model.inputs.load import load_tables
+    from ccs_model.scenario.sections import OwnTables
+
+    validate_import_folder(out, files)
+    read = [(str(file), table_bytes(file, str(file))) for file in files]
+    made = read_storage(source, read, countries, min_mt or 0.0)
+    with (
+        atomic_folder(out, storage_files(source, made), force=force) as folder,
+        _errors_at(lambda where: where.replace(folder.name, str(out), 1)),
+    ):
+        load_tables(OwnTables(folder.parent, data=folder.name))
+    for reason, n in made.left_out.items():
+        click.echo(f"left out: {reason} ({n:,})", err=True)
+    total_gt = made.sites["capacity_mid_kt"].sum() / 1e6
+    n_countries = made.sites.loc[made.sites["province"] != "", "province"].nunique()
+    click.echo(
+        f"{out}: storage/sites.csv and references.csv with {_sites(len(made.sites))}"
+        f"{f' in {_countries(n_countries)}' if n_countries else ''}, {total_gt:,.1f} Gt\n"
+        f"Next: put the folder beside a scenario and name it there, data: {out.name}"
+    )
     return DONE
 
 
@@ -232,6 +283,10 @@ def _show_missing(tracker: GemTracker, out: Path) -> None:
     if made.n_left_out:
         products = ", ".join(f"{name} {n:,}" for name, n in made.left_out.items())
         click.echo(f"left out, {made.n_left_out:,} plants without ammonia or methanol: {products}", err=True)
+
+
+def _sites(n: int) -> str:
+    return f"{n:,} {'site' if n == 1 else 'sites'}"
 
 
 def _countries(n: int) -> str:

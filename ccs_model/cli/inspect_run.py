@@ -20,6 +20,7 @@ from ccs_model.cli.command_options import (
 from ccs_model.cli.output_guard import (
     GEOJSON,
     IAMC,
+    NETCDF,
     NUMBERS,
     PAGE,
     PARQUET,
@@ -27,8 +28,9 @@ from ccs_model.cli.output_guard import (
     validate_output_file,
     validate_output_files,
 )
-from ccs_model.cli.terminal import aligned, print_json, truncate
+from ccs_model.cli.terminal import print_json
 from ccs_model.errors import CHECK_FAILED, DONE, FileError
+from ccs_model.report.text_tables import aligned, truncate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -172,9 +174,9 @@ def report(run: Path, out: Path | None, force: bool, lang: str, basemap: str | N
 
 
 # As in report.export.FORMATS, which --help must not import.
-FORMATS = ("iamc", "csv", "parquet", "geojson")
+FORMATS = ("iamc", "csv", "parquet", "netcdf", "geojson")
 _EXPORTED = {"iamc": ("iamc.csv", IAMC), "csv": ("data.csv", NUMBERS), "geojson": ("map.geojson", GEOJSON),
-             "parquet": ("parquet", PARQUET)}  # fmt: skip
+             "netcdf": ("plan.nc", NETCDF), "parquet": ("parquet", PARQUET)}  # fmt: skip
 
 
 @click.command(
@@ -183,6 +185,7 @@ Examples:
   ccs-model export runs/hebei-1a2b3c4d --format iamc
   ccs-model export runs/hebei-1a2b3c4d --format csv -o hebei.csv
   ccs-model export runs/hebei-1a2b3c4d --format parquet -o hebei-tables
+  ccs-model export runs/hebei-1a2b3c4d --format netcdf -o hebei.nc
 
 Exit codes: 0 done, 2 an extra is not installed, 3 not a run, 8 file system error.
 """
@@ -193,12 +196,12 @@ Exit codes: 0 done, 2 an extra is not installed, 3 not a run, 8 file system erro
     "form",
     type=click.Choice(FORMATS),
     required=True,
-    help="iamc: a table for pyam; csv: one number per row; parquet: the tables; geojson: the map.",
+    help="iamc: a table for pyam; csv: one number per row; parquet: the tables; netcdf: for xarray; geojson: the map.",
 )
 @click.option("-o", "--out", type=PATH, help="File, or folder for parquet (default: in RUN/export, replaced).")
 @replace_file_option
 def export(run: Path, form: str, out: Path | None, force: bool) -> int:
-    """Write a run as IAMC, CSV, Parquet or GeoJSON."""
+    """Write a run as IAMC, CSV, Parquet, netCDF or GeoJSON."""
     name, kind = _EXPORTED[form]
     target, validate = out, validate_output_files if form == "parquet" else validate_output_file
     if target is None:

@@ -46,6 +46,7 @@ class Kind:
 WORKBOOK = Kind("an Excel workbook", re.compile(rb"PK\x03\x04.{26}(\[Content_Types\]|_rels/|xl/|docProps/)", re.S))
 PAGE = Kind("an HTML page", re.compile(rb"\s*<!doctype html", re.I))
 GEOJSON = Kind("a GeoJSON feature collection", re.compile(rb'\s*\{\s*"type"\s*:\s*"FeatureCollection"'))
+NETCDF = Kind("a netCDF file", re.compile(rb"CDF[\x01\x02\x05]"))
 PARQUET = Kind("a Parquet file", re.compile(rb"PAR1"))
 CALIBRATION = Kind("a calibration", re.compile(rb'\s*\{\s*"schema"\s*:\s*"ccs-model/calibration/'))
 IAMC = Kind("an IAMC table", re.compile(rb"Model,Scenario,Region,Variable,Unit\b", re.I))
@@ -130,17 +131,19 @@ def validate_output_folder(folder: Path, *, inputs: Iterable[Path] = ()) -> None
         raise _not_writable(folder, error) from error
 
 
-def validate_import_folder(folder: Path, inputs: Iterable[Path]) -> None:
-    """Raise unless files may be imported into a folder, whose other files are kept.
+def validate_import_folder(folder: Path, inputs: Iterable[Path] = ()) -> None:
+    """Raise unless files may be added to a folder, whose other files are kept.
 
     Raises
     ------
     click.BadParameter
         If an input of the command would be replaced.
     FileError
-        If the folder is a run, or a part of one.
+        If it is no folder, or a run, or a part of one.
     """
     try:
+        if _lexists(folder) and not folder.is_dir():
+            raise FileError(f"{folder}: is not a folder; it is left unchanged")
         for each in inputs:
             parts = Path(os.path.relpath(each.resolve(), folder.resolve())).parts
             if parts and parts[0] in _IMPORTED:
@@ -168,6 +171,9 @@ def scenario_files(scenario: Path) -> Iterator[Path]:
 
 
 def _not_writable(path: Path, error: Exception) -> FileError:
+    """The error of a path that cannot be written. A missing working folder is an error of its own, raised again."""
+    if isinstance(error, FileNotFoundError) and error.filename is None:
+        raise error
     return FileError(f"{path}: cannot be written: {getattr(error, 'strerror', None) or error}")
 
 

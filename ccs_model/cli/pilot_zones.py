@@ -9,8 +9,9 @@ import click
 
 from ccs_model.cli.command_options import PATH, json_option, replace_file_option
 from ccs_model.cli.output_guard import CALIBRATION, validate_output_file
-from ccs_model.cli.terminal import ProgressLine, aligned, print_json
+from ccs_model.cli.terminal import ProgressLine, print_json
 from ccs_model.errors import CHECK_FAILED, DONE
+from ccs_model.report.text_tables import aligned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 import shlex
 import sys
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -27,22 +27,23 @@ from ccs_model.cli.command_options import (
     output_options,
     requested_changes,
     scenario_argument,
-    scheduler_option,
+    scenario_or_run_argument,
+    scheduler_options,
     time_limit_option,
     with_options,
 )
-from ccs_model.cli.terminal import ProgressLine, print_json
+from ccs_model.cli.stored_results import sweep_text
+from ccs_model.cli.terminal import ProgressLine, print_json, strong
 from ccs_model.errors import DONE, INTERRUPTED, LIMIT_REACHED, FileError, InputError, MissingExtraError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ccs_model.analysis.jobs import Scheduler
     from ccs_model.analysis.sweep import Sweep, SweepProgress
-    from ccs_model.plan.plan import Frontier
 
 # Interval of progress lines if stderr is not a terminal.
 _LINE_EVERY_S = 30.0
-_N_SHOWN = 10
 
 
 @click.command(
@@ -50,7 +51,9 @@ _N_SHOWN = 10
 Examples:
   ccs-model frontier scenarios/hebei.yaml
   ccs-model frontier my.yaml --points 41 --to 30000 --out results/frontier
-  ccs-model frontier my.yaml --json > frontier.json
+  ccs-model frontier runs/my-1a2b3c4d --json > frontier.json
+
+The plan of a run is one of those compared.
 
 The run folder holds the plan at the scenario's budget, its workbook with sheet Frontier and, if the extra
 [report] is installed, a page with a slider over the budgets. For continuous decisions every breakpoint is exact.
@@ -60,7 +63,7 @@ Exit codes: 0 done, 3 invalid input, 4 no budget is sufficient, 5 a budget point
 requested, 6 solver failure without a plan, 8 file system error.
 """
 )
-@scenario_argument
+@scenario_or_run_argument
 @click.option("--points", type=click.IntRange(2, 1000), default=21, show_default=True, help="Number of budgets.")
 @click.option("--to", "to_mn", type=POSITIVE, help="Highest budget in million (default: 1.5 times the scenario's).")
 @time_limit_option("Seconds after which the search stops (default: the scenario's).")
@@ -68,10 +71,10 @@ requested, 6 solver failure without a plan, 8 file system error.
 @click.option("--jobs", type=click.IntRange(1, 2),
               help="Number of processes for a shared network (default: two; one for a small network).")  # fmt: skip
 @click.option("--run", type=PATH,
-              help="Run whose plan is one of those compared (default: the scenario's cached run).")  # fmt: skip
+              help="Run of SCENARIO whose plan is one of those compared (default: the cached run).")  # fmt: skip
 @output_options("frontier")
 def frontier(
-    scenario: Path,
+    requested: Path,
     points: int,
     to_mn: float | None,
     time_limit: float | None,
@@ -89,26 +92,33 @@ def frontier(
     from ccs_model.plan.cache_key import RunKey, run_key
     from ccs_model.problem.scenario_names import read_checked
     from ccs_model.runs.folder_writer import validate_overwrite
+    from ccs_model.runs.run_reader import solved_problem_of
     from ccs_model.runs.run_writer import FRONTIER, write_run_folder
 
     line, force = output.line, output.force
     line.show("reading the scenario and the tables")
-    requested, inputs = read_checked(scenario, allow_outside=output.allow_outside)
+    if requested.is_dir():
+        if run is not None:
+            raise click.UsageError("give either a run or --run")
+        solved = solved_problem_of(requested)
+        scenario, inputs, run = solved.problem.scenario, solved.problem.inputs, solved.folder
+    else:
+        scenario, inputs = read_checked(requested, allow_outside=output.allow_outside)
     if effort is not None:
-        requested = requested.with_changes({"solver.effort": effort})
-    own = run_key(requested, inputs)
-    known = _known(run, Path("runs") / own.folder_name)
+        scenario = scenario.with_changes({"solver.effort": effort})
+    own = run_key(scenario, inputs)
+    known = _known(run, own.folder())
     # Plans of the scenario itself are what the frontier would find, so that they do not name its folder.
     sha = RunKey.of_text(json.dumps([own.sha256, points, to_mn, str(run) if run else ""]))
     folder = output.folder(f"{own.slug}-frontier-{sha[:8]}")
     if not force and output.out is None and (folder / FRONTIER).is_file():
-        _page(folder)  # an interrupted run may lack its page, which is written last
+        page = _page(folder)  # an interrupted run may lack its page, which is written last
         text = (folder / FRONTIER).read_text(encoding="utf-8")
-        output.report(text, lambda: f"Cached frontier: {folder}\n{CACHED}")
+        output.report(text, lambda: f"{frontier_text(json.loads(text), folder, page)}\n{CACHED}")
         return DONE
     validate_overwrite(folder, force)
     plan = search(
-        requested,
+        scenario,
         n_points=points,
         to_mn=to_mn,
         time_limit_s=time_limit,
@@ -123,7 +133,8 @@ def frontier(
     command = shlex.join(["ccs-model", *sys.argv[1:]])
     write_run_folder(plan, folder, force=force, command=command, started=started)
     page = _page(folder)
-    output.report((folder / FRONTIER).read_text(encoding="utf-8"), lambda: _frontier_text(found, folder, page))
+    text = (folder / FRONTIER).read_text(encoding="utf-8")
+    output.report(text, lambda: frontier_text(json.loads(text), folder, page))
     return LIMIT_REACHED if (found.points["status"] == "limit").any() else DONE
 
 
@@ -154,27 +165,28 @@ def _known(run: Path | None, own: Path) -> list[pd.DataFrame]:
         return []
 
 
-def _frontier_text(frontier: Frontier, folder: Path, page: Path | None) -> str:
-    about, points = frontier.about, frontier.points
+def frontier_text(document: Mapping[str, Any], folder: Path, page: Path | None) -> str:
+    """Return the table of frontier.json."""
     lines = [
-        f"Abatement by budget over the horizon; {about['network']}",
-        f"Money in million {about['currency']} {about['price_year']}, real",
+        f"Abatement by budget over the horizon; {document['network']}",
+        f"Money in million {document['currency']} {document['price_year']}, real",
         "",
-        f"{'budget':>10} {'avoided kt':>12} {'gap':>7} {'plants':>7} {'merit':>7}  change from the previous budget",
+        strong(
+            f"{'budget':>10} {'avoided kt':>12} {'gap':>7} {'plants':>7} {'merit':>7}  change from the previous budget"
+        ),
     ]
-    for row in points.to_dict("records"):
-        # What a limit left unknown is NaN.
-        short, gap = (float("nan") if row[name] is None else row[name] for name in ("list_short_share", "gap_share"))
+    for row in document["points"]:
+        short, gap = row["list_short_share"], row["gap_share"]
         # Rounded before the sign is written, so that no difference reads −0.0 %.
-        listed = "–" if math.isnan(short) else f"{round(-short, 3) + 0.0:+.1%}"
-        proven = "–" if math.isnan(gap) else f"{gap:.2%}"
+        listed = "–" if short is None else f"{round(-short, 3) + 0.0:+.1%}"
+        proven = "–" if gap is None else f"{gap:.2%}"
         mark = "*" if row["is_scenario"] else " "
         lines.append(
             f"{row['budget_mn']:>9,.0f}{mark} {row['abatement_kt']:>12,.0f} {proven:>7} "
             f"{row['n_plants_retrofitted']:>7} {listed:>7}  {row['words']}"
         )
-    if frontier.is_exact:
-        n_breaks = len(frontier.breakpoints)
+    if document["is_exact"]:
+        n_breaks = len(document["breakpoints"])
         lines.append(f"Exact: the slope changes at {n_breaks - 2} budgets (tables/frontier_breakpoints.csv).")
     lines += ["* the scenario's budget; merit: abatement of the merit order against the plan", ""]
     lines.append(f"Run folder: {folder} (plan.xlsx, sheet Frontier; frontier.json)")
@@ -216,7 +228,7 @@ for one, 8 file system error, 130 interrupted (finished runs are kept).
 @scenario_argument
 @with_options(*changes_options)
 @jobs_option
-@scheduler_option
+@scheduler_options
 @click.option("--shard", metavar="i/n", help="Run only shard i of n; `ccs-model sweep merge` combines the shards.")
 @click.option("--workbooks", is_flag=True, help="Write a workbook for every scenario; takes several times longer.")
 @output_options("sweep", force=False)
@@ -225,7 +237,7 @@ def run(
     sets: tuple[str, ...],
     listed: Path | None,
     jobs: int | None,
-    scheduler: str | None,
+    scheduler: Scheduler | None,
     shard: str | None,
     workbooks: bool,
     output: Output,
@@ -310,18 +322,7 @@ def show(result: Sweep, *, as_json: bool, quiet: bool) -> None:
         return
     if quiet:
         return
-    table = result.table
-    counts = table["status"].value_counts(sort=False)
-    lines = [f"{result.name}: {len(table)} scenarios: " + ", ".join(f"{n} {name}" for name, n in counts.items())]
-    for row in table[table["message"] != ""].head(_N_SHOWN).itertuples(index=False):
-        lines.append(f"  scenario {row.scenario}: {row.message}")
-    if result.n_failed > _N_SHOWN:
-        lines.append(f"  … and {result.n_failed - _N_SHOWN} more")
-    names = "sweep.partial.csv" if result.n_missing else "sweep.csv and sweep.xlsx"
-    lines.append(f"Table: {result.folder} ({names}); run folders: {result.folder / 'runs'}")
-    if result.n_missing:
-        lines.append(f"{result.n_missing} missing: run the other shards, then ccs-model sweep merge {result.folder}")
-    click.echo("\n".join(lines))
+    click.echo(sweep_text(result.folder, result.name, result.table.to_dict("records")))
 
 
 def _duration(seconds: float) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import math
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,15 +20,16 @@ from ccs_model.cli.command_options import (
     output_options,
     requested_changes,
     scenario_argument,
-    scheduler_option,
+    scenario_or_run_argument,
+    scheduler_options,
     time_limit_option,
     with_options,
 )
-from ccs_model.cli.terminal import columns, shortened
+from ccs_model.cli.terminal import columns, shortened, strong
 from ccs_model.errors import DONE, INTERRUPTED, LIMIT_REACHED
 
 if TYPE_CHECKING:
-    from ccs_model.analysis.monte_carlo import MonteCarlo
+    from ccs_model.analysis.jobs import Scheduler
 
 _N_INPUTS_SHOWN = 6
 _N_SHOWN = 20
@@ -37,9 +40,10 @@ _N_SHOWN = 20
 Examples:
   ccs-model montecarlo my.yaml --draws 1000 --seed 1
   ccs-model montecarlo my.yaml --draws 5000 --seed 1 --jobs 8 --out results/futures
-  ccs-model montecarlo my.yaml --run runs/my-1a2b3c4d --json > futures.json
+  ccs-model montecarlo runs/my-1a2b3c4d --json > futures.json
 
-Equal seeds give equal futures for every scenario. Repeat the command to resume an interrupted analysis.
+A run is taken as it is; a scenario is solved first, unless its run is in runs/. Equal seeds give equal futures
+for every scenario. Repeat the command to resume an interrupted analysis.
 `ccs-model data uncertainty/inputs` lists the uncertain inputs and their distributions; the key `uncertainty:` of
 a scenario changes them.
 
@@ -48,25 +52,25 @@ Exit codes: 0 done, 3 invalid input, 4 infeasible, 6 solver failure without a pl
 130 interrupted (finished futures are kept).
 """
 )
-@scenario_argument
+@scenario_or_run_argument
 @click.option("--draws", type=click.IntRange(1, 1_000_000), default=1_000, show_default=True,
               help="Number of futures.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True, help="Random seed.")
 @click.option("--sampling", type=click.Choice(["latin", "sobol"]), default="latin", show_default=True,
               help="Latin hypercube, or a Sobol sequence (best with 512, 1024, … draws).")  # fmt: skip
 @click.option("--run", type=PATH,
-              help="Run folder of the plan to evaluate (default: the cached run, or a new one).")  # fmt: skip
+              help="Run of SCENARIO whose plan is evaluated (default: the cached run, or a new one).")  # fmt: skip
 @jobs_option
-@scheduler_option
+@scheduler_options
 @output_options("montecarlo", force=False)
 def montecarlo(
-    scenario: Path,
+    requested: Path,
     draws: int,
     seed: int,
     sampling: str,
     run: Path | None,
     jobs: int | None,
-    scheduler: str | None,
+    scheduler: Scheduler | None,
     output: Output,
 ) -> int:
     """Sample uncertain inputs.
@@ -78,7 +82,7 @@ def montecarlo(
     line = output.line
     try:
         found = sample(
-            scenario,
+            requested,
             draws=draws,
             seed=seed,
             sampling=sampling,
@@ -94,36 +98,43 @@ def montecarlo(
         line.done()
         click.echo("interrupted; finished futures are kept; repeat the command to resume", err=True)
         return INTERRUPTED
-    output.report(found.text, lambda: _monte_carlo_text(found))
+    output.report(found.text, lambda: _monte_carlo_text(json.loads(found.text), found.folder))
     return DONE
 
 
-def _monte_carlo_text(found: MonteCarlo) -> str:
+def _monte_carlo_text(document: Mapping[str, Any], folder: Path) -> str:
     from ccs_model.plan.plan import FIXED, REPLANNED
     from ccs_model.report.workbook.uncertainty_sheet import MEASURES
 
-    reported, about = found.uncertainty, found.uncertainty.about
-    lines = [f"{about['scenario']}: {about['n_draws']} futures, seed {about['seed']}",
-             f"Money in million {about['currency']} {about['price_year']}, real", ""]  # fmt: skip
+    lines = [f"{strong(document['scenario'])}: {document['n_draws']} futures, seed {document['seed']}",
+             f"Money in million {document['currency']} {document['price_year']}, real", ""]  # fmt: skip
     headings = ((FIXED, "The plan, fixed in every future"), (REPLANNED, "Re-optimised in each future, LP relaxation"))
     for mode, heading in headings:
-        lines.append(f"{heading:44} {'scenario':>12} {'P5':>12} {'P50':>12} {'P95':>12}")
-        for row in reported.spread[reported.spread["mode"] == mode].itertuples(index=False):
-            lines.append(
-                f"  {MEASURES[row.measure]:42} {row.planned:12,.1f} {row.p5:12,.1f} {row.p50:12,.1f} {row.p95:12,.1f}"
-            )
-    if about["overrun_share"] is not None:
-        lines.append(f"The plan exceeds the budget in {about['overrun_share']:.0%} of the futures.")
+        lines.append(strong(f"{heading:44} {'scenario':>12} {'P5':>12} {'P50':>12} {'P95':>12}"))
+        for row in (each for each in document["spread"] if each["mode"] == mode):
+            values = [math.nan if row[name] is None else row[name] for name in ("planned", "p5", "p50", "p95")]
+            lines.append(f"  {MEASURES[row['measure']]:42} " + " ".join(f"{value:12,.1f}" for value in values))
+    if document["overrun_share"] is not None:
+        lines.append(f"The plan exceeds the budget in {document['overrun_share']:.0%} of the futures.")
     for mode, heading in headings:
-        most = reported.tornado[(reported.tornado["mode"] == mode) & (reported.tornado["measure"] == "objective_value")]
         # Inputs whose effect is within sampling error are left out.
-        most = most[most["width"] > most["noise_width"]].head(_N_INPUTS_SHOWN)
+        most = [
+            row
+            for row in document["tornado"]
+            if row["mode"] == mode
+            and row["measure"] == "objective_value"
+            and _exceeds(row["width"], row["noise_width"])
+        ]
         lines += ["", f"Largest effects on the objective. {heading}:"]
-        lines += [f"  {row.input:32} {row.low:12,.0f} … {row.high:12,.0f}" for row in most.itertuples(index=False)]
-    names = reported.plants[reported.plants["is_no_regret"]]["name"].tolist()
+        lines += [f"  {row['input']:32} {row['low']:12,.0f} … {row['high']:12,.0f}" for row in most[:_N_INPUTS_SHOWN]]
+    names = [row["name"] for row in document["plants"] if row["is_no_regret"]]
     sure = f"No-regret plants, chosen in at least 90% of futures ({len(names)}): {', '.join(names) or 'none'}"
-    folder = f"Folder: {found.folder} (plan.xlsx, sheet Uncertainty; montecarlo.json; futures.csv)"
-    return "\n".join([*lines, "", textwrap.fill(sure, columns()), folder])
+    where = f"Folder: {folder} (plan.xlsx, sheet Uncertainty; montecarlo.json; futures.csv)"
+    return "\n".join([*lines, "", textwrap.fill(sure, columns()), where])
+
+
+def _exceeds(width: float | None, noise: float | None) -> bool:
+    return width is not None and noise is not None and width > noise
 
 
 @click.command(
@@ -268,7 +279,7 @@ Exit codes: 0 done, 3 invalid input, 4 infeasible, 5 time limit before every pla
 8 file system error.
 """,
 )
-@click.argument("requested", metavar="SCENARIO_OR_RUN", type=PATH)
+@scenario_or_run_argument
 @click.option("--within", "within_share", type=finite(), default=0.01, show_default=True,
               help="Largest loss of the objective, as a share of its optimum.")  # fmt: skip
 @click.option("--n", "n_plans", type=click.IntRange(1, 1000), default=10, show_default=True,
@@ -354,3 +365,12 @@ def _ranges(rows: list[Mapping[str, Any]]) -> list[str]:
         lines.append(f"{shown}  {row['plant']} {row['name']}")
     n_never = sum(row["standing"] == "never" for row in rows)
     return [*lines, f"{n_never} further plants are in no near-optimal plan", ""]
+
+
+TEXTS: Mapping[str, Callable[[Mapping[str, Any], Path], str]] = {
+    "montecarlo": _monte_carlo_text,
+    "near-optimal": _near_optimal_text,
+    "regret": _regret_text,
+    "stochastic": _stochastic_text,
+}
+"""Kind of a stored analysis → the text of its document and folder."""

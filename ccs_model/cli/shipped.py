@@ -12,8 +12,9 @@ import click
 
 from ccs_model import __version__
 from ccs_model.cli.command_options import json_option
-from ccs_model.cli.terminal import aligned, columns, print_json, wrap
+from ccs_model.cli.terminal import columns, print_json
 from ccs_model.errors import DONE, NO_PLAN, NoPlanError
+from ccs_model.report.text_tables import aligned, wrap
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,7 +90,7 @@ def evidence_text(found: Evidence) -> str:
         (QUALITY_NOTE, _share_rows(found), {0, 2}),
         ("Sources: the share of each amount that needs a number of the reference.", _source_rows(found), {0, 2, 3, 4}),
         (
-            f"Costs in {found.problem.currency} of {found.problem.price_year} per tonne captured, carried or stored "
+            f"Costs in {found.problem.currency} {found.problem.price_year} per tonne captured, carried or stored "
             "in the last period, beside published ranges in China.",
             _range_rows(found), {0, 3, 7},
         ),
@@ -137,9 +138,10 @@ def _range_rows(found: Evidence) -> list[list[str]]:
 
 
 def _outside(found: Evidence, width: int) -> str:
-    """Return what the published ranges are for that the plan lies outside of, one line each."""
+    """Return why the plan lies outside a published range, and what the range is for, one line each."""
     rows = found.published[found.published["place"] != "inside"].to_dict("records")
-    return "\n".join(wrap(f"{row['anchor'].replace('_', ' ')}: published {row['note']}.", width, "  ") for row in rows)
+    lines = (f"{row['anchor'].replace('_', ' ')}: {row['explanation']} Published {row['note']}." for row in rows)
+    return "\n".join(wrap(line, width, "  ") for line in lines)
 
 
 def _sensitivity_rows(found: Evidence) -> list[list[str]]:
@@ -265,12 +267,13 @@ LIBRARIES = (
 EXTRAS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "report": ("HTML page: ccs-model report", ("altair", "vl-convert-python")),
     "fast": ("Parquet export, faster reading of large workbooks", ("pyarrow", "python-calamine")),
+    "netcdf": ("netCDF export and datasets for xarray", ("xarray",)),
     "verify": ("workbook recalculation: ccs-model verify", ("formualizer",)),
     "cluster": ("sweeps and Monte Carlo on several machines: --scheduler", ("distributed",)),
     "docs": ("documentation site: mkdocs build", ("mkdocs", "mkdocs-material", "mkdocstrings")),
     "fuzz": ("fuzz tests of the readers: tests/unit/fuzz/search.py", ("atheris",)),
     "test": ("default tests: python -m pytest", ("hypothesis", "pytest", "pytest-xdist", "python-calamine")),
-    "test-all": ('all tests: python -m pytest -m ""', ("mypy",)),
+    "test-all": ('all tests: python -m pytest -m ""', ("axe-playwright-python", "mypy", "playwright", "pyscipopt")),
 }
 
 

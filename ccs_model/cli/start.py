@@ -5,19 +5,31 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ccs_model.atomic_files import create_files
+from ccs_model.bounded_reading import is_workbook
 from ccs_model.cli.command_options import (
     PATH,
     allow_outside_option,
+    json_option,
     require_new,
     require_suffix,
     scenario_argument,
+    with_every_issue,
 )
+from ccs_model.cli.terminal import print_json
 from ccs_model.errors import DONE, CcsModelError, InputError, Issue
-from ccs_model.runs.folder_writer import create_folder_files
+from ccs_model.runs.folder_writer import atomic_folder, create_folder_files
+
+if TYPE_CHECKING:
+    from ccs_model.inputs import Inputs
+    from ccs_model.problem import Problem
+    from ccs_model.scenario import Scenario
+
+CHECK_SCHEMA = "ccs-model/check/1"
 
 
 @click.command(
@@ -25,27 +37,44 @@ from ccs_model.runs.folder_writer import create_folder_files
 Examples:
   ccs-model init my-zone
   ccs-model optimize my-zone/scenario.yaml
+  ccs-model init my-zone --country India --sector steel
   ccs-model init --inventory-only plants.xlsx
 
 Fill in one row per plant of the workbook, and name it in the scenario: plants: {inventory: [plants.xlsx]}.
 
-Exit codes: 0 done, 2 usage, 8 a file already exists or cannot be written.
+Exit codes: 0 done, 2 usage, 3 no such country or sector, 8 a file already exists or cannot be written.
 """
 )
 @click.argument("dir", metavar="[DIR]", required=False, type=PATH)
+@click.option("--country", metavar="NAME", help="Country of the plants, prices and sites; China by default.")
+@click.option("--sector", "sectors", metavar="NAME", multiple=True, help="Only plants of this sector; may be repeated.")
 @click.option("--inventory-only", "inventory", metavar="FILE.xlsx", type=PATH,
               help="Write only the inventory workbook; DIR may be left out.")  # fmt: skip
-def init(dir: Path | None, inventory: Path | None) -> int:
-    """Create a scenario and an inventory workbook.
+def init(dir: Path | None, country: str | None, sectors: tuple[str, ...], inventory: Path | None) -> int:
+    """Create a scenario that runs, with an inventory workbook.
 
-    DIR gets scenario.yaml, plants.xlsx and scenario.schema.json for editors. No file is overwritten.
+    DIR gets scenario.yaml, plants.xlsx and scenario.schema.json for editors. For another country it gets the plants, in
+    steel.csv, and their prices, factors, sites and costs, in data/. No file is overwritten.
     """
     require_suffix(inventory, ".xlsx", "--inventory-only")
     if dir is None and inventory is None:
         raise click.UsageError("Missing argument 'DIR'.")
+    if (country or sectors) and (inventory is not None or dir is None):
+        raise click.UsageError("--country and --sector need DIR, and no --inventory-only")
+    from ccs_model.cli.output_guard import validate_import_folder
     from ccs_model.inputs import load_inputs
     from ccs_model.inputs.inventory_template import template
+    from ccs_model.scenario.fields import HOME
+    from ccs_model.scenario.spelling import same_name
 
+    validate_import_folder(dir or (inventory or Path()).parent)
+    if country is not None and same_name(country, (HOME,)) is None:
+        assert dir is not None
+        return _init_country(dir, country, tuple(dict.fromkeys(each for word in sectors for each in word.split(","))))
+    if sectors:
+        raise click.UsageError(
+            "--sector needs --country; the shipped scenario lists its sectors under plants: inventory:"
+        )
     if inventory is not None:
         path = inventory if dir is None else dir / inventory
         create_folder_files(path.parent, {path.name: template(load_inputs())})
@@ -55,7 +84,7 @@ def init(dir: Path | None, inventory: Path | None) -> int:
     from ccs_model.scenario import json_schema
     from ccs_model.scenario.resolved import starter
 
-    name = "".join(sign for sign in dir.resolve().name if sign.isprintable()).strip()[:100] or "My scenario"
+    name = _name_of(dir)
     schema = json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
     create_folder_files(
         dir,
@@ -72,6 +101,36 @@ def init(dir: Path | None, inventory: Path | None) -> int:
     return DONE
 
 
+def _name_of(folder: Path) -> str:
+    return "".join(sign for sign in folder.resolve().name if sign.isprintable()).strip()[:100] or "My scenario"
+
+
+def _init_country(folder: Path, country: str, sectors: tuple[str, ...]) -> int:
+    """Write the scenario of a country pack, after it was built once to validate the pack."""
+    from ccs_model.inputs.country_packs import pack_files, pack_of
+    from ccs_model.problem import build_problem
+    from ccs_model.problem.scenario_names import read_checked
+    from ccs_model.report.sentences import not_eligible
+    from ccs_model.scenario import json_schema
+
+    pack = pack_of(country, sectors)
+    files = pack_files(pack, _name_of(folder), sectors)
+    files["scenario.schema.json"] = (json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n").encode()
+    with atomic_folder(folder, files) as made:
+        problem = build_problem(*read_checked(made / "scenario.yaml"))
+    inventories = ", ".join(f"{sector}.csv" for sector in sectors or pack.sectors)
+    n_candidates = int(problem.plants["is_candidate"].sum())
+    click.echo(
+        f"{folder}: scenario.yaml (ready to run), {inventories} and data/ of {pack.country} with "
+        f"{len(problem.plants):,} operating plants, {n_candidates} of them candidates, and "
+        f"{len(problem.sites)} storage sites"
+    )
+    for sentence in not_eligible(problem):
+        click.echo(f"  {sentence}")
+    click.echo(f"Next: ccs-model optimize {folder / 'scenario.yaml'}")
+    return DONE
+
+
 _OTHER_NAME = "give {} another name"
 
 
@@ -79,7 +138,9 @@ _OTHER_NAME = "give {} another name"
     epilog="""\b
 Examples:
   ccs-model check my-scenario.yaml
+  ccs-model check my-scenario.yaml --json > checked.json
   ccs-model check my-scenario.yaml --annotate marked.xlsx
+  ccs-model check runs/my-1a2b3c4d/plan.xlsx
   ccs-model check old-scenario.yaml --upgrade new-scenario.yaml
 
 Exit codes: 0 valid, 2 usage, 3 invalid input, 8 file system error.
@@ -91,7 +152,11 @@ Exit codes: 0 valid, 2 usage, 3 invalid input, 8 file system error.
 @click.option("--upgrade", metavar="OUT.yaml", type=PATH,
               help="Write an old scenario with the present keys and values; comments are kept.")  # fmt: skip
 @allow_outside_option
-def check(scenario: Path, annotate: Path | None, upgrade: Path | None, allow_outside: bool) -> int:
+@json_option
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
+def check(
+    scenario: Path, annotate: Path | None, upgrade: Path | None, allow_outside: bool, as_json: bool, quiet: bool
+) -> int:
     """Validate all inputs; solve nothing.
 
     Every error of the scenario and its tables is listed with file and line or cell.
@@ -100,37 +165,88 @@ def check(scenario: Path, annotate: Path | None, upgrade: Path | None, allow_out
     require_new(annotate, _OTHER_NAME.format("--annotate"))
     if upgrade is not None:
         return _upgrade(scenario, upgrade)
-    from ccs_model.inputs.checked_scenario import read_checked, reject_invalid
-
     try:
-        reject_invalid(scenario, allow_outside=allow_outside)
-        checked = read_checked(scenario, allow_outside=allow_outside)
+        checked = _read(scenario, allow_outside, is_shown=not (as_json or quiet))
         from ccs_model.problem import build_problem
 
         problem = build_problem(*checked)
-    except InputError as error:
+    except InputError as first:
+        error = with_every_issue(scenario, first, allow_outside)
         if annotate is not None:
             _annotate(scenario, annotate, error.issues, allow_outside)
-        raise
-    n_candidates = int(problem.plants["is_candidate"].sum())
-    candidates = "candidate plant" if n_candidates == 1 else "candidate plants"
-    click.echo(
-        f"{scenario}: no errors. {len(problem.plants)} operating plants with "
-        f"{problem.baseline_ktpa / 1000:,.1f} Mt CO2 a year; {n_candidates} {candidates}, "
-        f"{len(problem.options):,} options, {len(problem.sites)} storage sites."
-    )
-    from ccs_model.report.sentences import not_eligible
-
-    for sentence in not_eligible(problem):
-        click.echo(f"  {sentence}")
-    for notice in problem.inputs.notices:
-        click.echo(f"  {notice}")
-    for table, origin in problem.inputs.origins.items():
-        if origin != "shipped":
-            click.echo(f"  {table}: {origin or 'not used'}")
+        if not as_json and error is first:
+            raise
+        if not as_json:
+            raise error from first
+        issues = [{"where": each.where, "what": each.what, "hint": each.hint} for each in error.issues]
+        print_json({"schema": CHECK_SCHEMA, "file": str(scenario), "is_valid": False, "errors": issues})
+        return error.exit_code
+    if as_json:
+        print_json({"schema": CHECK_SCHEMA, "file": str(scenario), "is_valid": True, "errors": [], **_found(problem)})
+    elif not quiet:
+        click.echo(_check_text(scenario, problem))
     if annotate is not None:
         click.echo(f"{annotate}: not written, because there are no errors", err=True)
     return DONE
+
+
+def _found(problem: Problem) -> dict[str, Any]:
+    """Return what a valid scenario contains."""
+    from ccs_model.plan.plan_json import plain, records
+    from ccs_model.plan.tables import left_out_table, not_eligible_table
+
+    return {
+        "scenario": problem.name,
+        "n_plants": len(problem.plants),
+        "n_candidate_plants": int(problem.plants["is_candidate"].sum()),
+        "n_options": len(problem.options),
+        "n_storage_sites": len(problem.sites),
+        "baseline_ktpa": float(problem.baseline_ktpa),
+        "not_eligible": plain(records(not_eligible_table(problem))),
+        "left_out": records(left_out_table(problem)),
+        "notices": list(problem.inputs.notices),
+        "own_tables": {table: origin for table, origin in problem.inputs.origins.items() if origin != "shipped"},
+    }
+
+
+def _check_text(scenario: Path, problem: Problem) -> str:
+    from ccs_model.plan.headline import counted
+    from ccs_model.report.sentences import left_out, not_eligible
+
+    n_candidates = int(problem.plants["is_candidate"].sum())
+    own = [(table, origin) for table, origin in problem.inputs.origins.items() if origin != "shipped"]
+    sentence = (
+        f"{scenario}: {click.style('no errors', fg='green')}. "
+        f"{counted(len(problem.plants), 'operating plant')} with "
+        f"{problem.baseline_ktpa / 1000:,.1f} Mt CO2 a year; "
+        f"{counted(n_candidates, 'candidate plant')}, {counted(len(problem.options), 'option')}, "
+        f"{counted(len(problem.sites), 'storage site')}."
+    )
+    lines = [
+        *not_eligible(problem),
+        *left_out(problem),
+        *problem.inputs.notices,
+        *(f"{name}: {origin or 'not used'}" for name, origin in own),
+    ]
+    return "\n".join([sentence, *(f"  {line}" for line in lines)])
+
+
+def _read(scenario: Path, allow_outside: bool, *, is_shown: bool) -> tuple[Scenario, Inputs]:
+    """Return a scenario with its tables, read from its file or from a workbook whose edits are listed."""
+    if not is_workbook(scenario):
+        from ccs_model.inputs.checked_scenario import read_checked, reject_invalid
+
+        reject_invalid(scenario, allow_outside=allow_outside)
+        return read_checked(scenario, allow_outside=allow_outside)
+    from ccs_model.cli.optimize import edits_text
+    from ccs_model.solve.driver import question_of
+
+    question = question_of(scenario, allow_outside=allow_outside)
+    for notice in question.notices:
+        click.echo(f"warning: {notice}", err=True)
+    if is_shown:
+        click.echo(edits_text(question), nl=False)
+    return question.scenario, question.inputs
 
 
 def _upgrade(scenario: Path, out: Path) -> int:

@@ -34,6 +34,8 @@ SHARES = (
     "engineering_share", "process_contingency_share", "project_contingency_share", "owner_cost_share",
     "retrofit_factor", "tasc_factor",
 )  # fmt: skip
+# Class of the cost accounts of a capture unit, by the grade of its stream.
+CLASS_OF_GRADE: Mapping[str, str] = {"flue_gas": "amine", "product_grade": "compression", "tail_gas": "purification"}
 # Readiness levels of commercial use, and of full-scale use without a record; they limit the class of an estimate.
 _LEAST_CLASS_OF_QUALITY: Mapping[str, int] = {"measured": 3, "reported": 4, "estimated": 4, "assumed": 5}
 _COMMERCIAL, _DEMONSTRATED = 8, 7
@@ -63,6 +65,12 @@ def build_up_shares(
         process_contingency_share=np.maximum(shares["process_contingency_share"], process),
         project_contingency_share=np.maximum(shares["project_contingency_share"], project),
     )
+
+
+def tasc_factor(build_up: pd.DataFrame, grade: pd.Series) -> pd.Series:
+    """Return TASC ÷ TOC of each stream's capture unit; 1 for a grade without cost accounts."""
+    known = build_up.set_index("technology_class")["tasc_factor"]
+    return grade.map(CLASS_OF_GRADE).map(known).fillna(1.0).astype(float)
 
 
 def parts_from_bec(bec_mn: npt.ArrayLike, shares: pd.DataFrame) -> pd.DataFrame:
@@ -139,18 +147,19 @@ def concentration_factor(
     co2_share: npt.ArrayLike,
     reference_share: npt.ArrayLike,
     *,
-    scaled_share: float,
+    scaled_share: npt.ArrayLike,
     law_reference_share: float,
-    exponent: float,
+    exponent: npt.ArrayLike,
 ) -> Floats:
     """Return the cost at a CO₂ share by volume ÷ cost at `reference_share`; part of a unit scales with gas volume.
 
     capex(x) ∝ scaled + (1 − scaled) (law reference ÷ x)^exponent.
     """
+    scaled, power = np.asarray(scaled_share, dtype=float), np.asarray(exponent, dtype=float)
 
     def law(share: npt.ArrayLike) -> Floats:
-        gas = (law_reference_share / np.asarray(share, dtype=float)) ** exponent
-        return scaled_share + (1.0 - scaled_share) * gas
+        gas = (law_reference_share / np.asarray(share, dtype=float)) ** power
+        return np.asarray(scaled + (1.0 - scaled) * gas)
 
     return law(co2_share) / law(reference_share)
 

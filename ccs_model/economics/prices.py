@@ -7,6 +7,7 @@ that an index lacks is an error; the nearest year is never used instead.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ import pandas as pd
 
 from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import Inputs
+from ccs_model.scenario.fields import HOME_CURRENCY
 from ccs_model.units import HOURS_PER_YEAR
 
 
@@ -53,18 +55,23 @@ class PriceLevel:
         """Return a column of a table with `currency` and `price_year` in the scenario's money."""
         return self.convert(table[name], table["currency"], table["price_year"])
 
-    def _index(self, currency: str, year: int) -> float:
+    @cached_property
+    def _indices(self) -> dict[tuple[str, int], float]:
         table = self.deflators
-        found = table.loc[(table["currency"] == currency) & (table["year"] == year), "price_index"]
-        if found.empty:
-            held = table.loc[table["currency"] == currency, "year"]
-            span = f"it covers {held.min():.0f} to {held.max():.0f}" if len(held) else "it lacks this currency"
+        keys = zip(table["currency"], table["year"].astype(int), strict=True)
+        return dict(reversed(list(zip(keys, table["price_index"].astype(float), strict=True))))
+
+    def _index(self, currency: str, year: int) -> float:
+        found = self._indices.get((currency, year))
+        if found is None:
+            held = [each for name, each in self._indices if name == currency]
+            span = f"it covers {min(held)} to {max(held)}" if held else "it lacks this currency"
             raise InputError([Issue("indices/deflators.csv", f"no price index for {currency} {year}", span)])
-        return float(found.iloc[0])
+        return found
 
     def rate(self, currency: str) -> float:
         """Return yuan per unit of a currency in the price year of the scenario."""
-        if currency == "CNY":
+        if currency == HOME_CURRENCY:
             return 1.0
         table = self.exchange_rates
         found = table.loc[(table["currency"] == currency) & (table["year"] == self.price_year), "cny_per_unit"]

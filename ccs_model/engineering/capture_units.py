@@ -143,8 +143,12 @@ def _mixing(share: Floats) -> Floats:
 
 
 def with_heat(options: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
-    """Return options with `heat_gj_per_t` at their gas and capture rate; 0 for technologies without heat."""
-    heat = np.zeros(len(options))
+    """Return options with `heat_gj_per_t` at their gas and capture rate; 0 for technologies without heat.
+
+    A technology without points has the same heat at any gas, its own `heat_gj_per_t`.
+    """
+    own = options.get("heat_gj_per_t", pd.Series(0.0, options.index))
+    heat = own.fillna(0.0).to_numpy(float, copy=True)
     for technology, rows in points.groupby("technology"):
         at = (options["technology"] == technology).to_numpy()
         gas, rate = options.loc[at, "co2_share"], options.loc[at, "capture_rate_share"]
@@ -232,9 +236,10 @@ def capture_options(
     columns = [
         "technology", "vintage", "grade", "capture_rate_share", "reference_co2_share", "smallest_train_ktpa",
         "largest_train_ktpa", "power_kwh_per_t", "compression_kwh_per_t", "used_t_water_per_t", "first_year",
-        "last_year", "lead_yr", "life_yr", "min_life_yr", "min_load_share",
+        "last_year", "lead_yr", "life_yr", "min_life_yr", "min_load_share", "heat_gj_per_t", "streams",
     ]  # fmt: skip
-    options = offered.merge(technologies[columns], on="grade").merge(sizes[["size", "stream_share"]], how="cross")
+    options = offered.merge(technologies[columns], on="grade")
+    options = options[_suits(options)].drop(columns="streams").merge(sizes[["size", "stream_share"]], how="cross")
     options["nameplate_ktpa"] = options[["co2_ktpa", "lasting_share", "stream_share", "capture_rate_share"]].prod(
         axis=1
     )
@@ -245,6 +250,19 @@ def capture_options(
     options["is_extrapolated"] = options["n_trains"] > 1
     options.insert(0, "option", _ids(options))
     return options.sort_values("option", kind="stable").reset_index(drop=True)
+
+
+def _suits(options: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Whether the technology suits every stream of the option; one without a list suits all streams of its grade.
+
+    Stoves of a furnace (`hot_stoves UNIT`) count as hot stoves.
+    """
+    listed = options["streams"] != ""
+    found = np.ones(len(options), dtype=bool)
+    for at in np.flatnonzero(listed):
+        suited = {stream.strip() for stream in options["streams"].iloc[at].split(";")}
+        found[at] = {name.split(" ")[0] for name in streams_covered(options["stream"].iloc[at])} <= suited
+    return found
 
 
 def _ids(options: pd.DataFrame) -> pd.Series:

@@ -20,6 +20,7 @@ import pandas as pd
 from ccs_model._typing import Mask
 from ccs_model.engineering.co2_transport import great_circle_km
 from ccs_model.inputs import Inputs
+from ccs_model.units import GWH_PER_MW
 
 OPERATING = ("operating", "operating pre-retirement")
 DEFAULT_PROFILE = "ieaghg"
@@ -143,9 +144,50 @@ def _stacked(parts: list[pd.DataFrame]) -> pd.DataFrame:
     return streams.sort_values("plant", kind="stable").reset_index(drop=True)
 
 
-def given_streams(plants: pd.DataFrame) -> pd.DataFrame:
-    """Return the single stream of plants with given capture costs."""
-    return _rows(plants, "all", "given", plants["co2_ktpa"], np.nan, 1.0)
+# Sources: plants of other sectors, whose streams follow a profile, and sources with capture costs of their own.
+
+
+def source_products(plants: pd.DataFrame, inputs: Inputs) -> pd.DataFrame:
+    """Return sources with the `sector`, `product` and `capacity_ktpa` of their profile.
+
+    The capacity of a power station is in GWh/y. A source with capture costs of its own has sector `sources` and no
+    product.
+    """
+    profiles = inputs["streams/source_sectors"].set_index("sector")
+    return plants.assign(
+        sector=plants["sector"].mask(plants["sector"] == "", "sources"),
+        product=plants["sector"].map(profiles["product"]).astype("str").fillna(""),
+        capacity_ktpa=plants["capacity_ktpa"].fillna(plants["capacity_mw"] * GWH_PER_MW).fillna(0.0),
+    )
+
+
+def product_unit(inputs: Inputs, product: str) -> str:
+    """Return the unit of a product: MWh for power stations, otherwise t."""
+    sectors = inputs["streams/source_sectors"]
+    return "MWh" if product in set(sectors.loc[sectors["unit"] == "MWh", "product"]) else "t"
+
+
+def source_streams(plants: pd.DataFrame, inputs: Inputs) -> pd.DataFrame:
+    """Return the streams of sources.
+
+    A plant of a sector emits output × factor of the profile in each stream; emissions that the row states are divided
+    over the streams in the same proportion. A source with capture costs of its own has a single stream.
+    """
+    of_sector = plants["sector"] != ""
+    given, made = plants[~of_sector], source_products(plants[of_sector], inputs)
+    profiles = inputs["streams/source_streams"].merge(
+        inputs["streams/source_gases"][["sector", "stream", "grade", "co2_share"]], on=["sector", "stream"]
+    )
+    per_unit = made["sector"].map(profiles.groupby("sector")["emission_t_per_t"].sum()).astype(float)
+    output = made["capacity_ktpa"] * utilisation_share(made, made["product"], inputs["streams/utilisation"])
+    output = (made["co2_ktpa"] / per_unit).fillna(output)
+    lasting = (made["status"] == "operating").astype(float)
+    parts = [_rows(given, "all", "given", given["co2_ktpa"], np.nan, 1.0)]
+    for row in profiles.itertuples():
+        at = made["sector"] == row.sector
+        co2_ktpa = output[at] * row.emission_t_per_t
+        parts.append(_rows(made[at], row.stream, row.grade, co2_ktpa, row.co2_share, lasting[at]))
+    return _stacked([part for part in parts if len(part)] or parts[:1])
 
 
 # Hot stoves by furnace: each blast furnace has its own stoves, with the same remaining life.

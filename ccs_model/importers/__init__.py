@@ -5,6 +5,7 @@ from ccs_model.importers.gem_chemicals import GemChemicals
 from ccs_model.importers.gem_scenario import INSTEAD, gem_advice, gem_files, gem_needs, gem_trial
 from ccs_model.importers.simccs import SimccsFolder, read_simccs
 from ccs_model.importers.simccs_tables import SimccsCase, simccs_place, simccs_scenario, simccs_tables, target_issues
+from ccs_model.importers.storage_resources import read_storage, storage_files
 
 __all__ = [
     "INSTEAD",
@@ -19,8 +20,10 @@ __all__ = [
     "gem_trial",
     "read_gem",
     "read_simccs",
+    "read_storage",
     "simccs_place",
     "simccs_scenario",
     "simccs_tables",
+    "storage_files",
     "target_issues",
 ]

@@ -157,7 +157,7 @@ def _scenario(tracker: GemTracker) -> str:
     needs = gem_needs(tracker)
     message = ""
     if needs:
-        message = _commented("Before you run it, add the missing data (docs/own-tables.md):", needs)
+        message = _commented("Before you run it, add the missing data (docs/reference/own-tables.md):", needs)
         message += _commented("Check also:", advice) if (advice := gem_advice(tracker)) else ""
         message += "#\n"
     text = _TEXT.replace("@SOURCES@", "\n".join(_TABLE_NOTES[kind] for kind in kinds)).replace("@NEEDS@", message)

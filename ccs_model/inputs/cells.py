@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
-from difflib import get_close_matches
 
 from ccs_model.errors import Issue
 from ccs_model.inputs.chinese import in_english
 from ccs_model.inputs.declarations import Column
 from ccs_model.inputs.unit_conversion import scaled
+from ccs_model.scenario.fields import CURRENCY, CURRENCY_TEXT
+from ccs_model.scenario.spelling import most_similar, same_name
 from ccs_model.scenario.validation import shown
 
 LONGEST_TEXT = 32_767  # limit of a workbook cell
@@ -72,15 +72,8 @@ def converted(column: Column, cell: object, place: str, issues: list[Issue], fac
 
 def nearest_hint(word: str, known: Iterable[str], otherwise: str = "") -> str:
     """Hint that names the known word most similar to the given one; `otherwise` if none is similar."""
-    by_case = {each.casefold(): each for each in known}
-    near = get_close_matches(word[:80].casefold(), list(by_case), n=1)
-    return f"did you mean '{shown(by_case[near[0]])}'?" if near else otherwise
-
-
-def as_seen(text: str) -> str:
-    """The text without case, width, blanks and unprintable characters, to find ids that look the same."""
-    plain = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(sign for sign in plain if sign.isprintable() and not sign.isspace())
+    near = most_similar(word, tuple(known))
+    return f"did you mean '{shown(near)}'?" if near else otherwise
 
 
 def _odd(cell: object) -> str:
@@ -101,7 +94,12 @@ def _odd(cell: object) -> str:
 def _text(column: Column, text: str, place: str, issues: list[Issue]) -> str | None:
     text = in_english(column.name, text, column.choices)
     if column.choices and text not in column.choices:
+        text = same_name(text, column.choices) or text
+    if column.choices and text not in column.choices:
         hint = nearest_hint(text, column.choices, f"expected one of {', '.join(column.choices)}")
+        issues.append(Issue(place, f"'{shown(text)}' is unknown", hint))
+    elif column.kind == "currency" and not CURRENCY.fullmatch(text):
+        hint = f"did you mean '{text.upper()}'?" if CURRENCY.fullmatch(text.upper()) else f"expected {CURRENCY_TEXT}"
         issues.append(Issue(place, f"'{shown(text)}' is unknown", hint))
     elif _CONTROL.search(text):
         issues.append(Issue(place, "contains a control character"))
@@ -132,7 +130,9 @@ def _number(
     low, high = column.low, column.high
     if (low is not None and value < low) or (high is not None and value > high):
         allowed = f"from {low:g}" if high is None else f"{low:g} to {high:g}" if low is not None else f"up to {high:g}"
-        issues.append(Issue(place, f"{message} is outside the range {allowed}", column.meaning))
+        is_too_large = column.unit.startswith("million money") and high is not None and value > high
+        hint = "is this in million?" if is_too_large else column.meaning
+        issues.append(Issue(place, f"{message} is outside the range {allowed}", hint))
         return None
     return value
 

@@ -1,30 +1,22 @@
 """Reads a scenario with its tables, and rejects an invalid one early.
 
-Commands validate the scenario before they import the solver, so that an invalid scenario takes a second and not three.
+Commands validate the scenario before they import the solver, and pandas only if the scenario names tables of its own,
+so that an invalid scenario takes a second and not three.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from os import PathLike
-from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from ccs_model.errors import CcsModelError, FileError, InputError, Issue
-from ccs_model.inputs.cells import nearest_hint
-from ccs_model.inputs.declarations import read_dictionary
-from ccs_model.inputs.load import Inputs, load_tables, read_table
-from ccs_model.paths import data_folder
-from ccs_model.scenario import Scenario
-from ccs_model.scenario.fields import GIVEN_SOURCES
-from ccs_model.scenario.read import Name, Reading, read
-from ccs_model.scenario.sections import INVENTORY
+from ccs_model.inputs.names_of_scenario import Column, issues_of, known_names, shipped_column, with_names_of_tables
+from ccs_model.scenario.read import Reading, read
 
-_LISTED = 12
-# Tables whose rows a scenario names.
-_NAMED = (
-    "plants/steel", "plants/chemicals", "plants/coal_chemicals", "plants/sources", "storage/sites",
-    "technologies/measures",
-)  # fmt: skip
+if TYPE_CHECKING:
+    from ccs_model.inputs.load import Inputs
+    from ccs_model.scenario import Scenario
 
 
 def reject_invalid(path: str | PathLike[str], *, allow_outside: bool = False) -> None:
@@ -41,71 +33,49 @@ def reject_invalid(path: str | PathLike[str], *, allow_outside: bool = False) ->
     ------
     InputError
         With the same issues as `read_checked`, if the values of the scenario are invalid, or if it names no tables of
-        its own and a name is in no shipped table.
+        its own and a name is in no shipped table or an amount is implausible.
     FileError
         If the file cannot be read.
     """
     reading = read(path, allow_outside=allow_outside)
-    own = reading.own
-    if own.files or own.data is not None or own.terrain is not None:
-        if reading.issues:  # errors of the own tables are reported with them
-            read_checked(path, allow_outside=allow_outside)
-        return
-    root = data_folder()
-    declared = read_dictionary(root)
-    frames = {name: read_table(root, name, declared[name]).frame for name in _NAMED}
-    _validated(reading, Inputs(MappingProxyType(frames), MappingProxyType({}), root.name))
+    if not reading.has_own_tables:
+        _validated(reading, shipped_column)
+    elif reading.issues():  # errors of the own tables are reported with them
+        read_checked(path, allow_outside=allow_outside)
+
+
+def has_own_tables(path: str | PathLike[str], *, allow_outside: bool = False) -> bool:
+    """Return whether a scenario file names tables of the user's own; False for a file that cannot be read."""
+    try:
+        return read(path, allow_outside=allow_outside).has_own_tables
+    except (InputError, FileError):
+        return False
 
 
 def read_checked(path: str | PathLike[str], *, allow_outside: bool = False) -> tuple[Scenario, Inputs]:
-    """Return the scenario and its tables; issues of the file, its names and its tables are raised together.
+    """Return the scenario and its tables; issues of its values, names, amounts and tables are raised together.
 
-    Names are checked against valid tables only.
+    Names and amounts are compared with valid tables only.
     """
+    from ccs_model.inputs.load import load_tables
+
     reading = read(path, allow_outside=allow_outside)
     try:
         inputs = load_tables(reading.own, allow_outside=allow_outside)
     except (InputError, FileError) as error:
         raise _with_those_of_the_file(reading, error) from error
-    return _validated(reading, inputs), inputs
+    scenario, notices = with_names_of_tables(_validated(reading, inputs.column), known_names(inputs.column))
+    return scenario, replace(inputs, notices=(*inputs.notices, *notices)) if notices else inputs
 
 
-def _validated(reading: Reading, inputs: Inputs) -> Scenario:
-    words = names_not_in_tables([(name, name.key, name.text) for name in reading.names], inputs)
-    return reading.validated((name, what, hint) for name, what, hint in words if isinstance(name, Name))
+def _validated(reading: Reading, column: Column) -> Scenario:
+    return reading.validated(issues_of(reading.document, known_names(column), column))
 
 
 def _with_those_of_the_file(reading: Reading, error: InputError | FileError) -> CcsModelError:
     """Faults of the scenario first, then those of its tables; a file that cannot be read is one of them."""
-    if not reading.issues:
+    of_the_file = reading.issues()
+    if not of_the_file:
         return error
     theirs = error.issues if isinstance(error, InputError) else (Issue("the tables", str(error)),)
-    return InputError([*(issue for _, issue in sorted(reading.issues, key=lambda each: each[0])), *theirs])
-
-
-def names_not_in_tables(named: Iterable[tuple[object, str, str]], inputs: Inputs) -> Iterator[tuple[object, str, str]]:
-    """Yield (subject, what, hint) of each name, given as (subject, key, text), that no table has."""
-    known = _known(inputs)
-    for subject, key, text in named:
-        if key == INVENTORY:
-            if text == GIVEN_SOURCES and inputs["plants/sources"].empty:
-                hint = "give plants/sources.csv in the folder that data: names, see docs/own-tables.md"
-                yield subject, f"'{text}' holds no plant: table plants/sources has no rows", hint
-            continue
-        what, there = known[key]
-        if text not in there:
-            some = ", ".join(sorted(there)[:_LISTED]) + (", …" if len(there) > _LISTED else "")
-            yield subject, f"{what} '{text}' is not in the tables", nearest_hint(text, sorted(there), some)
-
-
-def _known(inputs: Inputs) -> dict[str, tuple[str, set[str]]]:
-    tables = [inputs["plants/steel"], inputs.plants_of("chemicals"), inputs["plants/sources"]]
-    plants = {plant for table in tables for plant in table["plant"]}
-    sites = inputs["storage/sites"]
-    return {
-        "plants.provinces": ("province", {province for table in tables for province in table["province"]}),
-        "plants.exclude": ("plant", plants),
-        "plants.require": ("plant", plants),
-        "capture.measures": ("measure", set(inputs["technologies/measures"]["measure"])),
-        "storage.sites": ("site or basin", set(sites["site"]) | set(sites["basin"])),
-    }
+    return InputError([*of_the_file, *theirs])

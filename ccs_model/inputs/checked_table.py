@@ -6,9 +6,11 @@ name, label or Chinese name, with or without a unit in brackets; a Chinese headi
 
 from __future__ import annotations
 
+import csv
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import islice
 
 import pandas as pd
@@ -17,11 +19,14 @@ from ccs_model.errors import Issue
 from ccs_model.inputs.cells import converted, nearest_hint
 from ccs_model.inputs.chinese import UNITS, headings_of, plain
 from ccs_model.inputs.declarations import Column, Grid, Source
-from ccs_model.inputs.unit_conversion import conversion
+from ccs_model.inputs.unit_conversion import conversion, currency_of
+from ccs_model.paths import data_folder
+from ccs_model.scenario.fields import CURRENCY, HOME_CURRENCY
 from ccs_model.scenario.validation import shown
 from ccs_model.units import label_of
 
 _REQUIRED_UNITS = ("kt/y",)
+_MONEY = ("money", "million money")
 # Number of lines searched for a header below a title, and number of known columns that identify one.
 LINES_OF_TITLE, _PLAINLY_A_HEADER = 20, 4
 _WITH_UNIT = re.compile(r"(.*\S)\s*[\[(（［【]([^\[\]()（）［］【】]*)[\])）］】]")
@@ -56,18 +61,23 @@ def table_of(grid: Grid, name: str, columns: Sequence[Column]) -> Table:
         if column.name in names:
             at = names.index(column.name)
             factor = 1.0
-            if (unit := stated_unit(grid.header[at], column)) and (found := _factor(unit, column)) not in (None, 1.0):
+            unit = stated_unit(grid.header[at], column)
+            currency = currency_of(unit) if column.unit.startswith(_MONEY) else ""
+            if unit and (found := _factor(unit, column)) not in (None, 1.0):
                 factor = float(found or 1.0)
                 place = source.at_position(grid.header_line, at)
                 notices.append(
-                    f"{place}: column '{shown(grid.header[at])}' is converted from {shown(unit)} to {column.unit} "
-                    f"(× {factor:.6g})"
+                    f"{place}: column '{shown(grid.header[at])}' is converted from {shown(unit)} to "
+                    f"{column.unit.replace('money', currency or 'money')} (× {factor:.6g})"
                 )
-            data[column.name] = _values(column, grid, at, source, issues, factor)
+            money_at = names.index("currency") if column.unit.startswith(_MONEY) and "currency" in names else -1
+            data[column.name] = _values(column, grid, at, source, issues, factor, money_at)
+            issues += _in_other_currency(column, currency, grid, at, money_at, source)
             notices += _numbers_as_text(column, grid, at, source, data[column.name])
         else:
             data[column.name] = [None] * len(grid.rows)
     issues += _values_without_heading(grid)
+    notices += _hidden_rows(grid, columns[0].name, data)
     frame = pd.DataFrame(data, columns=[column.name for column in columns])
     for column in columns:
         if column.kind in ("number", "whole"):
@@ -83,6 +93,26 @@ def table_of(grid: Grid, name: str, columns: Sequence[Column]) -> Table:
 def _factor(unit: str, column: Column) -> float | None:
     """Factor from a stated unit to that of the column; None if it cannot be converted."""
     return 1.0 if _unit(unit) == _unit(column.unit) else conversion(unit, column)
+
+
+_NAMED = 12
+
+
+def _hidden_rows(grid: Grid, key: str, data: Mapping[str, Sequence[object]]) -> list[str]:
+    """Notice of the hidden rows of a sheet, which are read like the others, with the ids that they hold."""
+    names = [
+        f"{line} ({shown(name)})" if name else str(line)
+        for (line, _), name in zip(grid.rows, data[key], strict=True)
+        if line in grid.hidden
+    ]
+    if not names:
+        return []
+    rows, are = ("1 row", "is") if len(names) == 1 else (f"{len(names):,} rows", "are")
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return [
+        f"{grid.source.file}: {rows} hidden by hand or by a filter {are} read like the others: "
+        f"{', '.join(names[:_NAMED])}{more}; delete what should not be read"
+    ]
 
 
 def _numbers_as_text(column: Column, grid: Grid, at: int, source: Source, values: Sequence[object]) -> list[str]:
@@ -102,21 +132,50 @@ def _numbers_as_text(column: Column, grid: Grid, at: int, source: Source, values
 
 
 def _values(
-    column: Column, grid: Grid, at: int, source: Source, issues: list[Issue], factor: float = 1.0
+    column: Column, grid: Grid, at: int, source: Source, issues: list[Issue], factor: float = 1.0, money_at: int = -1
 ) -> list[object]:
-    """Values of one column; valid texts are converted once."""
-    valid: dict[str, object] = {}
+    """Values of one column; valid texts are converted once. `money_at` is the column of their currency, if any."""
+    valid: dict[tuple[str, object], object] = {}
     values: list[object] = []
     for line, cells in grid.rows:
         cell = cells[at] if at < len(cells) else None
-        if type(cell) is str and cell in valid:
-            values.append(valid[cell])
+        money = cells[money_at] if -1 < money_at < len(cells) else ""
+        if type(cell) is str and (cell, money) in valid:
+            values.append(valid[cell, money])
             continue
         n_issues = len(issues)
-        values.append(converted(column, cell, source.at(line, column.name), issues, factor))
+        of_money = _of_currency(column, str(money).strip()) if money else column
+        values.append(converted(of_money, cell, source.at(line, column.name), issues, factor))
         if type(cell) is str and len(issues) == n_issues:
-            valid[cell] = values[-1]
+            valid[cell, money] = values[-1]
     return values
+
+
+def _in_other_currency(
+    column: Column, currency: str, grid: Grid, at: int, money_at: int, source: Source
+) -> Iterator[Issue]:
+    """Issues of amounts in a row whose currency is not the one that the heading names."""
+    for line, cells in grid.rows if currency and money_at >= 0 else ():
+        money = str(cells[money_at] or "").strip() if money_at < len(cells) else ""
+        if money and money != currency and at < len(cells) and cells[at] not in (None, ""):
+            what = f"its heading is in {currency}, its row in {shown(money)}"
+            yield Issue(source.at(line, column.name), what, f"convert it to {shown(money)} and leave the unit out")
+
+
+def _of_currency(column: Column, currency: str) -> Column:
+    """The column with the upper end of its range in a currency whose unit is worth less than a yuan."""
+    worth = _cny_per_unit().get(currency, 0.0 if CURRENCY.fullmatch(currency) else 1.0)
+    if column.high is None or worth >= 1.0:
+        return column
+    return replace(column, high=column.high / worth if worth else None)
+
+
+@cache
+def _cny_per_unit() -> dict[str, float]:
+    """Yuan per unit of each shipped currency, in the last year given; they only scale ranges."""
+    with (data_folder() / "indices" / "exchange_rates.csv").open(encoding="utf-8", newline="") as file:
+        rows = sorted(csv.DictReader(file), key=lambda row: int(row["year"]))
+    return {HOME_CURRENCY: 1.0} | {row["currency"]: float(row["cny_per_unit"]) for row in rows}
 
 
 def _values_without_heading(grid: Grid) -> list[Issue]:
@@ -169,7 +228,11 @@ def column_of(heading: str, columns: Sequence[Column]) -> Column | None:
         if column.name == heading:
             return column
     word = plain(heading)
-    found = [column for column in columns if word == plain(label_of(column.name)) or word in headings_of(column.name)]
+    found = [
+        column
+        for column in columns
+        if word in (column.name, plain(label_of(column.name))) or word in headings_of(column.name)
+    ]
     if not found and (match := _WITH_UNIT.fullmatch(_on_one_line(heading))):
         word = plain(match[1])
         found = [

@@ -6,8 +6,9 @@ include its unit, since many Chinese inventories use 万吨 (ten thousand tonnes
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping, Sequence
+
+from ccs_model.scenario.spelling import cleaned
 
 # Hints name the first word of each.
 HEADINGS: Mapping[str, Sequence[str]] = {
@@ -55,14 +56,24 @@ HEADINGS: Mapping[str, Sequence[str]] = {
     "licence": ("许可", "许可证", "版权"),
     "use": ("用途",),
     "projects_in": ("项目所在国", "已建项目国家"),
+    "sector": ("行业", "所属行业"),
+    "capacity_mw": ("装机容量", "发电装机容量"),
+    "co2_ktpa": ("二氧化碳排放量", "co2排放量", "碳排放量"),
+    "capture_capex_mn": ("捕集投资", "捕集装置投资"),
+    "fixed_om_mn_pa": ("固定运维费用", "固定运维费"),
+    "capture_cost_per_t": ("捕集成本", "吨捕集成本"),
+    "avoided_per_captured_share": ("净减排比例",),
+    "life_yr": ("技术寿命", "寿命"),
+    "currency": ("币种", "货币"),
+    "price_year": ("价格年份", "价格年"),
 }
 UNITS = {
     "千吨/年": "kt/y", "千吨/a": "kt/y", "千吨每年": "kt/y", "kt/a": "kt/y", "ktpa": "kt/y",
     "度": "degrees", "°": "degrees", "份额": "share", "比例": "share", "0-1": "share",
 }  # fmt: skip
 SHEETS = {
-    "钢铁": "steel", "钢厂": "steel", "化工": "chemicals", "化工厂": "chemicals", "参考文献": "references",
-    "说明": "readme", "备注": "notes", "列表": "lists",
+    "钢铁": "steel", "钢厂": "steel", "化工": "chemicals", "化工厂": "chemicals", "其他行业": "sources",
+    "其他": "sources", "参考文献": "references", "说明": "readme", "备注": "notes", "列表": "lists",
 }  # fmt: skip
 _CHOICES: Mapping[str, Mapping[str, str]] = {
     "status": {
@@ -96,8 +107,8 @@ _ENDINGS = ("维吾尔自治区", "壮族自治区", "回族自治区", "自治�
 
 
 def plain(words: str) -> str:
-    """The words in lower case with full-width characters replaced: `产能（ｋｔ／ｙ）` → `产能(kt/y)`."""
-    return " ".join(unicodedata.normalize("NFKC", words).lower().split())
+    """The words in lower case, without invisible and full-width characters: `产能（ｋｔ／ｙ）` → `产能(kt/y)`."""
+    return cleaned(words).lower()
 
 
 def headings_of(column: str) -> Sequence[str]:
@@ -110,6 +121,8 @@ def in_english(column: str, text: str, choices: Sequence[str]) -> str:
     if text.isascii():
         return text
     words = plain(text)
+    if not words.isascii():
+        words = "".join(words.split())
     if choices:
         message = _CHOICES.get(column, {}).get(words, words)
         return message if message in choices else text

@@ -9,16 +9,20 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from ccs_model.errors import Issue
 from ccs_model.paths import data_folder
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 @dataclass(frozen=True)
 class Column:
-    """A declared column. `kind` is text, number, whole (integer) or choice; `low` and `high` are inclusive.
+    """A declared column. `kind` is text, number, whole (integer), choice or currency; `low` and `high` are inclusive.
+
+    The upper end of a column of money is in yuan, dollars or euros; for currencies of a smaller unit it is converted.
 
     The `default` replaces empty cells, and all cells of a missing column.
     """
@@ -113,7 +117,10 @@ MOST_ROWS, MOST_COLUMNS = 200_000, 500
 
 @dataclass(frozen=True)
 class Grid:
-    """Header and rows (line, cells) of a CSV file or sheet, before validation. Rows may be shorter than the header."""
+    """Header and rows (line, cells) of a CSV file or sheet, before validation. Rows may be shorter than the header.
+
+    `hidden` holds the lines of rows that a sheet hides, by hand or by a filter; they are read like the others.
+    """
 
     source: Source
     header: tuple[str, ...]
@@ -122,6 +129,7 @@ class Grid:
     sha256: str
     issues: tuple[Issue, ...] = ()
     is_unreadable: bool = False
+    hidden: frozenset[int] = frozenset()
 
     def source_with(self, positions: Mapping[str, int]) -> Source:
         """The source with the positions of the columns, if it is a sheet."""

@@ -3,7 +3,7 @@
 A workbook is untrusted input: a zip archive of XML files. Before it is opened, its declared sizes and its XML are
 checked, so that decompression bombs and XML entities are rejected. Plain workbooks are read with calamine if it is
 installed, others with openpyxl; both give the same cells. Properties of cells that the readers do not report (formulas
-without a value, percent formats, merged cells) are read from the XML of the sheet.
+without a value, percent formats, merged cells, hidden rows) are read from the XML of the sheet.
 """
 
 from __future__ import annotations
@@ -34,10 +34,14 @@ _PERCENT_IDS = (9, 10)  # built-in formats 0% and 0.00%
 
 @dataclass
 class Marks:
-    """Properties of cells by (line, position); `merged` holds ranges of positions covered by merged cells, by line."""
+    """Properties of cells by (line, position); `merged` holds ranges of positions covered by merged cells, by line.
+
+    `hidden` holds the lines of hidden rows, as (line,); a filter hides the rows that it leaves out.
+    """
 
     uncomputed: set[Cell] = field(default_factory=set)
     percent: set[Cell] = field(default_factory=set)
+    hidden: set[tuple[int]] = field(default_factory=set)
     merged: dict[int, list[Cell]] = field(default_factory=dict)
 
     def is_merged(self, line: int, at: int) -> bool:
@@ -87,6 +91,8 @@ def _cell_marks(part: Any, percent: frozenset[int]) -> Iterator[tuple[Any, ...]]
         tag = _plain(element.tag)
         if event == "start" and tag == "row":
             line, at = int(element.get("r", line + 1)), -1
+            if element.get("hidden") in ("1", "true"):
+                yield "hidden", line
         elif event == "start" and tag == "c":
             at = position_of(element.get("r", "")) if element.get("r") else at + 1
         elif event == "end" and tag == "c":
@@ -132,6 +138,7 @@ _SIGNS_OF_SHEETS = {
     "formula": re.compile(rb"<(\w+:)?f[\s/>]"),
     "merged": re.compile(rb"<(\w+:)?mergeCell\s"),
     "error": re.compile(rb"\st\s*=\s*[\"']e[\"']"),
+    "hidden": re.compile(rb"<(\w+:)?row\s[^<>]{0,400}\shidden\s*=\s*[\"'](1|true)"),
 }
 _HINTS = {
     "a password-protected workbook": "remove the password",
@@ -147,7 +154,7 @@ _PLACE = re.compile(rb"\sr\s*=\s*[\"']([^\"']{0,40})")
 class Guarded:
     """Result of the checks before a workbook is opened: why it is rejected ("" if not), and a hint.
 
-    `has_marks`: there are formulas, merged cells or percent formats.
+    `has_marks`: there are formulas, merged cells, percent formats or hidden rows.
     `is_plain`: there are none, no error values, and no cells far beyond the size of a table.
     """
 
@@ -210,7 +217,7 @@ def _of_archive(archive: zipfile.ZipFile, kind: str) -> Guarded:
         if "long" in found:
             return Guarded(f"more than {MOST_ROWS:,} rows", "delete the formatted rows below the table")
     percent = percent_styles(archive.read("xl/styles.xml")) if "xl/styles.xml" in names else frozenset()
-    has_marks = bool(percent or signs & {"formula", "merged"})
+    has_marks = bool(percent or signs & {"formula", "merged", "hidden"})
     return Guarded(has_marks=has_marks, is_plain=not (has_marks or signs), percent_styles=percent)
 
 
@@ -361,7 +368,8 @@ def _grid(sheet: SheetRows, source: Source, sha256: str, marks: Marks) -> Grid:
             return unreadable(source, sha256, f"more than {MOST_ROWS:,} rows")
         else:
             rows.append((line, _with_merged(values, line, len(header), marks)))
-    return Grid(source, tuple(header), header_line, tuple(rows), sha256)
+    hidden = frozenset(line for line, _ in rows if (line,) in marks.hidden)
+    return Grid(source, tuple(header), header_line, tuple(rows), sha256, hidden=hidden)
 
 
 def _marked(cell: object, line: int, at: int, marks: Marks) -> object:

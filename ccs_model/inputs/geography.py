@@ -1,4 +1,4 @@
-"""Distances of points from the simplified province outlines in data/geo (Natural Earth; no boundary statement)."""
+"""Distances of points from the simplified outlines in data/geo (Natural Earth; no boundary statement)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pandas as pd
 
 from ccs_model._typing import Floats, Mask
 from ccs_model.paths import data_folder
+from ccs_model.scenario.fields import HOME
 
 _KM_PER_DEGREE = 111.195
 _OUTLINE_NAME = {"Inner Mongolia": "Inner Mongol"}
@@ -29,18 +30,77 @@ def province_outlines() -> dict[str, list[Ring]]:
         return {row["name"]: [np.asarray(ring, dtype=float) for ring in row["rings"]] for row in json.load(file)}
 
 
+@cache
+def country_outlines() -> dict[str, list[Ring]]:
+    """Closed rings of (lon, lat) points, by country with a pack; small islands are left out."""
+    return _outlines_of_countries(with_pack=True)
+
+
+@cache
+def _outlines_of_countries(*, with_pack: bool) -> dict[str, list[Ring]]:
+    """Closed rings of (lon, lat) points by country, of all countries or only of those with a pack."""
+    with (data_folder() / "geo" / "countries.json").open(encoding="utf-8") as file:
+        rows = [row for row in json.load(file) if row.get("has_pack") or not with_pack]
+    return {row["name"]: [np.asarray(ring, dtype=float) for ring in row["rings"]] for row in rows}
+
+
+@cache
+def area_near(lat_deg: float, lon_deg: float) -> str:
+    """The Chinese province or the other country that holds a point or lies nearest to it; "" beyond 1,000 km."""
+    point = np.array([[lon_deg, lat_deg]])
+    countries = {name: rings for name, rings in _outlines_of_countries(with_pack=False).items() if name != "China"}
+    named = {name: rings for name, rings in {**countries, **province_outlines()}.items() if rings}
+    known = {outline: name for name, outline in _OUTLINE_NAME.items()}
+    for name, rings in named.items():
+        if any(_are_inside(ring, point)[0] for ring in rings if _may_hold(ring, point[0])):
+            return known.get(name, name)
+    far = {name: float(_km_outside(rings, point)[0]) for name, rings in named.items()}
+    nearest = min(far, key=lambda name: far[name])
+    return known.get(nearest, nearest) if far[nearest] <= _FAR_KM else ""
+
+
+def _may_hold(ring: Ring, point: Floats) -> bool:
+    return bool((ring.min(axis=0) <= point).all() and (point <= ring.max(axis=0)).all())
+
+
+def km_outside_country(country: str, lat_deg: float, lon_deg: float) -> float:
+    """Return the distance in km from a point to the outline of any country; 0 inside, or without an outline."""
+    rings = _outlines_of_countries(with_pack=False).get(country)
+    return float(_km_outside(rings, np.array([[lon_deg, lat_deg]]))[0]) if rings else 0.0
+
+
+def are_off_land(lat_deg: Floats, lon_deg: Floats, km: float) -> Mask:
+    """Return whether each point is further than `km` from the outlines of all countries and in none of them."""
+    points = np.column_stack([lon_deg, lat_deg])
+    is_off = np.ones(len(points), dtype=bool)
+    # A degree of longitude is 22 km long at 78 degrees north.
+    margin = 2 * km / 22.0
+    for ring in (ring for rings in _outlines_of_countries(with_pack=False).values() for ring in rings):
+        low, high = ring.min(axis=0) - margin, ring.max(axis=0) + margin
+        near = np.flatnonzero(is_off & (points >= low).all(axis=1) & (points <= high).all(axis=1))
+        if len(near):
+            is_off[near] = _km_outside([ring], points[near]) > km
+    return is_off
+
+
 def are_in_china(province: pd.Series) -> Mask:
     """Whether each name is that of a Chinese province, as spelled in the tables or outlines."""
     known = {*province_outlines(), *_OUTLINE_NAME}
     return np.array([str(name) in known for name in province], dtype=bool)
 
 
+def are_in_area(province: pd.Series, area: str) -> Mask:
+    """Whether each name is that of the area; all Chinese provinces are in China."""
+    here: Mask = np.equal(province.to_numpy(object), area).astype(bool)
+    return here | are_in_china(province) if area == HOME else here
+
+
 def km_outside_province(province: pd.Series, lat_deg: pd.Series, lon_deg: pd.Series) -> pd.Series:
-    """Distance in km from each point to the outline of its province; 0 inside, or without an outline."""
+    """Distance in km from each point to the outline of its province or country; 0 inside, or without an outline."""
     far = np.zeros(len(province))
     points = np.column_stack([lon_deg.to_numpy(float), lat_deg.to_numpy(float)])
     for name, at in province.groupby(province).indices.items():
-        rings = province_outlines().get(_OUTLINE_NAME.get(str(name), str(name)))
+        rings = province_outlines().get(_OUTLINE_NAME.get(str(name), str(name))) or country_outlines().get(str(name))
         if rings:
             n_together = max(1, _MOST_PAIRS // max(map(len, rings)))
             for start in range(0, len(at), n_together):

@@ -23,7 +23,7 @@ from ccs_model.inputs.user_tables import EXAMPLE, OWN_REFERENCE, REFERENCE_COLUM
 from ccs_model.units import label_of
 
 LAST_ROW = 2000
-_LISTED = {"province": "A", "grid": "B"}
+_LISTED = {"province": "A", "grid": "B", "sector": "C"}
 _WRITTEN = datetime(2025, 1, 1)  # a fixed date, so that the file is reproducible
 _HEADING = PatternFill("solid", fgColor="1F3864")
 _NEEDED = PatternFill("solid", fgColor="FFF2CC")
@@ -42,16 +42,24 @@ _EXAMPLES: Mapping[str, Mapping[str, object]] = {
         "status": "operating", "start_year": 2012, "capacity_ktpa": 500, "feedstock": "coal",
         "gasifier": "oxygen_blown", "urea_share": 0.93,
     },
+    "plants/sources": {
+        "plant": f"{EXAMPLE}-3", "name": "Example Cement", "name_zh": "示例水泥", "province": "Hebei",
+        "grid": "Hebei south", "lat_deg": 38.2, "lon_deg": 114.4, "status": "operating", "sector": "cement",
+        "capacity_ktpa": 1500,
+    },
     "references": {
-        "reference": f"{EXAMPLE}-3", "citation": "Author, year, title of the source of your numbers",
+        "reference": f"{EXAMPLE}-4", "citation": "Author, year, title of the source of your numbers",
         "where": "address or page", "licence": "yours", "use": "which numbers",
     },
 }  # fmt: skip
 
 _INTRODUCTION = (
     "Inventory for ccs-model",
-    "Enter one row per plant on the sheets steel and chemicals. Columns with yellow headings are required; other cells "
-    "may stay empty, and empty columns may be deleted.",
+    "Enter one row per plant on the sheets steel, chemicals and sources. Columns with yellow headings are required; "
+    "other cells may stay empty, and empty columns may be deleted.",
+    "The sheet sources is for plants of other sectors, such as cement works, refineries and power stations: give the "
+    "sector and the capacity (capacity_mw for power stations) or co2_ktpa. Leave the columns of capture costs empty, "
+    "unless the source has no sector.",
     f"Rows whose id starts with {EXAMPLE} are examples. They are ignored, so you can keep or delete them.",
     f"If you leave reference and quality empty, the row is recorded as your own data ({OWN_REFERENCE}, reported). "
     "Enter your own references on the sheet references.",
@@ -144,7 +152,9 @@ def _rule(column: Column) -> DataValidation | None:
 def _write_lists(sheet: Any, inputs: Inputs) -> None:
     provinces = sorted(set(inputs["prices/fuels"]["province"]) & set(inputs["prices/grid_factors"]["province"]))
     grids = sorted(set(inputs["prices/power"]["grid"]))
-    for position, (heading, words) in enumerate((("province", provinces), ("grid", grids)), start=1):
+    sectors = inputs["streams/source_sectors"]["sector"].tolist()
+    lists = (("province", provinces), ("grid", grids), ("sector", sectors))
+    for position, (heading, words) in enumerate(lists, start=1):
         for line, word in enumerate((heading, *words), start=1):
             sheet.cell(line, position, word)
     sheet.sheet_state = "hidden"

@@ -19,11 +19,14 @@ from ccs_model.errors import FileError, InputError, Issue
 from ccs_model.inputs.checked_table import Table, table_of
 from ccs_model.inputs.csv_reader import csv_grid, path_of, table_bytes
 from ccs_model.inputs.declarations import Column, Source, read_dictionary, reading_order
+from ccs_model.inputs.known_names import similar_names, with_known_names
+from ccs_model.inputs.names_of_scenario import SITES
 from ccs_model.inputs.table_checks import CHECKS, key_of
+from ccs_model.inputs.table_defaults import with_rows_for_other_places, with_site_defaults
 from ccs_model.inputs.terrain_file import TERRAIN_TABLE, Raster, TerrainFile, read_terrain
 from ccs_model.inputs.user_tables import (
     COAL_CHEMICALS,
-    SECTORS,
+    INVENTORIES,
     Declared,
     Inventory,
     OwnFolder,
@@ -35,6 +38,7 @@ from ccs_model.scenario import Scenario
 from ccs_model.scenario.sections import DATA, TERRAIN, OwnTables
 
 SHIPPED = "shipped"
+OIL_FIELDS = "storage/oil_fields"
 # Tables whose rows belong together by a column: the user's rows for a value replace all shipped rows for it.
 # A grid factor of a later shipped year would otherwise follow the user's.
 _GROUPED_BY = {"storage/site_costs": "site", "prices/grid_factors": "province"}
@@ -71,7 +75,7 @@ def merged(
     result = Merged({name: table.frame for name, table in shipped.items()}, dict.fromkeys(shipped, SHIPPED))
     for table in folder.tables:
         _override(result, table, is_instead=table.name in folder.instead)
-    sectors = (*SECTORS, COAL_CHEMICALS)
+    sectors = (*INVENTORIES, COAL_CHEMICALS)
     for name in sectors:
         result.frames[f"plants/{name}"] = result.frames[f"plants/{name}"].assign(inventory=name)
     if inventories:
@@ -84,6 +88,8 @@ def merged(
                 _append(result, table.name, table.frame.assign(inventory=inventory.name))
     if terrain is not None:
         result.issues += _replace_terrain(result, terrain, folder, requested)
+    if requested.oil_fields:
+        result.issues += _add_oil_fields(result, folder, requested)
     result.issues += _missing_rows(result, shipped, folder)
     return result
 
@@ -104,6 +110,23 @@ def _replace_terrain(result: Merged, terrain: TerrainFile, folder: OwnFolder, re
         message = f"{n_columns} × {n_rows} cells"
     result.frames[TERRAIN_TABLE] = frame
     result.origins[TERRAIN_TABLE] = f"{terrain.name}, replaces the shipped table ({message})"
+    return []
+
+
+def _add_oil_fields(result: Merged, folder: OwnFolder, requested: OwnTables) -> list[Issue]:
+    """Add the oil fields to the sites; the shipped ones lie in China and go with the shipped sites."""
+    fields = result.frames[OIL_FIELDS]
+    if SITES in folder.instead:
+        fields = fields[[source.is_own for source in fields["source"]]]
+    if fields.empty:
+        what = f"{OIL_FIELDS} has no rows of yours, and the shipped ones go with the shipped {SITES} only"
+        return [Issue(requested.where("storage.oil_fields"), what, f"add {OIL_FIELDS}.csv to your data folder")]
+    sites = result.frames[SITES]
+    # A column that oil fields lack is empty: a text, or no number.
+    lacking = {name: np.nan if kind.kind == "f" else "" for name, kind in sites.dtypes.items() if name not in fields}
+    added = fields.assign(**{**lacking, "kind": "eor"})[sites.columns]
+    result.frames[SITES] = pd.concat([sites, added], ignore_index=True)
+    result.origins[SITES] += f" + {_counted(len(fields), 'oil field')} of {OIL_FIELDS}"
     return []
 
 
@@ -188,7 +211,7 @@ def _counted(n: int, what: str) -> str:
     return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Inputs:
     """The input tables by name (`plants/steel`), each row with its reference and quality. Do not change the frames.
 
@@ -227,6 +250,10 @@ class Inputs:
     allow_outside: bool = False
     notices: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        n_rows = sum(map(len, self.tables.values()))
+        return f"Inputs({len(self.tables)} tables, {n_rows:,} rows, from {self.folder_name!r})"
+
     def __getitem__(self, table: str) -> pd.DataFrame:
         return self.tables[table]
 
@@ -236,6 +263,10 @@ class Inputs:
         values = {each.name: getattr(self, each.name) for each in fields(self)}
         plain = {name: dict(value) if isinstance(value, Mapping) else value for name, value in values.items()}
         return _unpickled, ({**plain, "own": own},)
+
+    def column(self, table: str, name: str) -> list[Any]:
+        """Values of a column of a table."""
+        return list(self[table][name])
 
     def plants_of(self, sector: str) -> pd.DataFrame:
         """All plants of a sector from every inventory; coal chemicals are chemical plants."""
@@ -291,8 +322,18 @@ def load_inputs(scenario: Scenario | None = None, *, folder: Path | None = None,
     return load_tables(own, folder=folder, allow_outside=allow_outside)
 
 
-def load_tables(own: OwnTables | None, *, folder: Path | None = None, allow_outside: bool = False) -> Inputs:
-    """As load_inputs, for a scenario that may have errors."""
+def load_tables(
+    own: OwnTables | None,
+    *,
+    folder: Path | None = None,
+    allow_outside: bool = False,
+    found: list[Issue] | None = None,
+) -> Inputs:
+    """As load_inputs, for a scenario that may have errors.
+
+    With `found`, issues are added to it instead of raised, as far as later checks can go on with stand-ins for the
+    faulty values: the result then serves to find more issues, and for nothing else.
+    """
     root = folder or data_folder()
     declared = read_dictionary(root)
     shipped = {name: read_table(root, name, columns) for name, columns in declared.items()}
@@ -302,14 +343,25 @@ def load_tables(own: OwnTables | None, *, folder: Path | None = None, allow_outs
     own_folder = _folder(requested, declared, allow_outside, issues)
     terrain = _terrain(requested, declared, allow_outside, issues)
     if issues:
-        raise InputError(sorted(issues, key=reading_order))
+        _raise_or_collect(issues, found)
+        if len(inventories) < len(requested.files) or not all(each.tables for each in inventories):
+            raise InputError(found or ())  # without plants, everything that follows is a consequence
+        own_folder = replace(own_folder, tables=_with_stand_ins(own_folder.tables, declared, found))
+        inventories = [replace(each, tables=_with_stand_ins(each.tables, declared, found)) for each in inventories]
+    n_folder = len(own_folder.tables)
     own_tables = [*own_folder.tables, *(table for each in inventories for table in each.tables)]
+    own_tables = [with_site_defaults(table, requested) for table in own_tables]
+    own_tables = with_known_names(shipped, own_tables, declared)
+    own_folder = replace(own_folder, tables=tuple(own_tables[:n_folder]))
+    rest = iter(own_tables[n_folder:])
+    inventories = [replace(each, tables=tuple(next(rest) for _ in each.tables)) for each in inventories]
     own_tables += [terrain.table] if terrain is not None and terrain.table is not None else []
     # Checks across tables assume that each table by itself is valid.
     result = merged(shipped, own_folder, inventories, requested, terrain)
+    general = with_rows_for_other_places(result.frames)
     issues = result.issues or [issue for check in CHECKS for issue in check(result.frames)]
     if issues:
-        raise InputError(sorted(issues, key=reading_order))
+        _raise_or_collect(issues, found)
     sha256 = {
         **{f"{name}.csv": table.sha256 for name, table in shipped.items() if name not in own_folder.instead},
         **{f"own:{name}": sha for name, sha in own_folder.sha256.items()},
@@ -331,8 +383,39 @@ def load_tables(own: OwnTables | None, *, folder: Path | None = None, allow_outs
         raster=terrain.raster if terrain is not None else None,
         sources=MappingProxyType({name: tuple(frame["source"]) for name, frame in result.frames.items()}),
         allow_outside=allow_outside,
-        notices=tuple(notice for table in own_tables for notice in table.notices),
+        notices=(
+            *(notice for table in own_tables for notice in table.notices),
+            *similar_names(result.frames),
+            *general,
+        ),
     )
+
+
+def _raise_or_collect(issues: list[Issue], found: list[Issue] | None) -> None:
+    ordered = sorted(issues, key=reading_order)
+    if found is None:
+        raise InputError(ordered)
+    found += ordered
+
+
+def _with_stand_ins(tables: tuple[Table, ...], declared: Declared, found: list[Issue] | None) -> tuple[Table, ...]:
+    """Return tables without empty required values. Raises InputError if a whole column is missing or invalid."""
+    filled = []
+    for table in tables:
+        frame = table.frame.copy()
+        for column in declared[table.name]:
+            values = frame[column.name]
+            is_number = column.kind in ("number", "whole")
+            is_empty = values.isna() if is_number else values == ""
+            if not column.required or not is_empty.any():
+                continue
+            if is_empty.all():
+                raise InputError(found or ())
+            frame.loc[is_empty, column.name] = values[~is_empty].median() if is_number else values[~is_empty].iloc[0]
+            if column.name == "plant":  # ids are unique
+                frame.loc[is_empty, "plant"] = [f"row {line}" for line in frame.loc[is_empty, "line"]]
+        filled.append(replace(table, frame=frame))
+    return tuple(filled)
 
 
 def read_table(folder: Path, name: str, columns: Sequence[Column]) -> Table:

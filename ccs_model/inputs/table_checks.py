@@ -9,10 +9,18 @@ import numpy as np
 import pandas as pd
 
 from ccs_model.errors import Issue
-from ccs_model.inputs.cells import as_seen, nearest_hint
+from ccs_model.inputs.cells import nearest_hint
 from ccs_model.inputs.declarations import place_of as at
 from ccs_model.inputs.geography import km_if_swapped, km_outside_province
 from ccs_model.inputs.pilot_checks import pilot_rows_can_be_used
+from ccs_model.inputs.source_checks import (
+    flue_gas_technologies_have_heat,
+    sectors_have_a_profile,
+    sources_have_a_sector_or_costs,
+    technologies_suit_a_stream,
+    utilisation_is_of_a_product,
+)
+from ccs_model.scenario.spelling import as_seen, odd_letters
 from ccs_model.scenario.validation import shown
 
 Frames = Mapping[str, pd.DataFrame]
@@ -22,6 +30,8 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "streams/mill_stacks": ("profile", "stream"),
     "streams/chemical_routes": ("product", "feedstock", "gasifier"),
     "streams/utilisation": ("province", "product", "year"),
+    "streams/source_streams": ("sector", "stream"),
+    "streams/source_gases": ("sector", "stream"),
     "technologies/heat": ("technology", "co2_share"),
     "prices/power": ("grid", "year"),
     "prices/fuels": ("province", "fuel", "year"),
@@ -50,8 +60,10 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "pilots/track_record": ("project", "period"),
 }
 PROVINCE_MARGIN_KM = 30.0
+UNKNOWN_REFERENCE = "is not in references.csv"
 _CHEMICALS = ("plants/chemicals", "plants/coal_chemicals")
-_PLANTS = ("plants/steel", *_CHEMICALS, "plants/sources")
+_SOURCES = "plants/sources"
+PLANTS = ("plants/steel", *_CHEMICALS, _SOURCES)
 # Tables of nodes that a link can join, with their id column.
 _NODES = (
     ("plants/steel", "plant"),
@@ -113,8 +125,8 @@ def keys_are_unique(frames: Frames) -> Iterator[Issue]:
     """Keys of a table are unique, and a plant id is in one inventory only."""
     for table, frame in frames.items():
         yield from rows_that_repeat(table, frame)
-    for place, table in enumerate(_PLANTS):
-        for other in _PLANTS[:place]:
+    for place, table in enumerate(PLANTS):
+        for other in PLANTS[:place]:
             plants, earlier = frames[table], frames[other]
             for _, row in plants[plants["plant"].isin(earlier["plant"])].iterrows():
                 first = earlier[earlier["plant"] == row["plant"]].iloc[0]
@@ -122,17 +134,22 @@ def keys_are_unique(frames: Frames) -> Iterator[Issue]:
 
 
 def ids_are_unique(frames: Frames) -> Iterator[Issue]:
-    """Ids of the user's plants differ in more than case, width and invisible characters."""
-    first: dict[str, pd.Series] = {}
-    whole = pd.concat([frames[table][["plant", "line", "source"]] for table in _PLANTS], ignore_index=True)
-    alike = whole["plant"].map(as_seen)
-    for i, row in whole[alike.duplicated(keep=False)].iterrows():
-        before = first.setdefault(alike[i], row)
-        if before["plant"] != row["plant"] and (before["source"].is_own or row["source"].is_own):
-            what = f"'{shown(row['plant'])}' looks like '{shown(before['plant'])}' of {_seen_from(row, before)}"
-            yield Issue(
-                at(row, "plant"), what, "give ids that differ in more than case or width, or remove the duplicate"
-            )
+    """Ids of the user's plants, sites, hubs and references differ in more than what a reader does not see."""
+    for tables, column in ((PLANTS, "plant"), (("storage/sites",), "site"), (("transport/hubs",), "hub"),
+                           (("references",), "reference")):  # fmt: skip
+        first: dict[str, pd.Series] = {}
+        whole = pd.concat([frames[table][[column, "line", "source"]] for table in tables], ignore_index=True)
+        alike = whole[column].map(as_seen)
+        for i, row in whole[alike.duplicated(keep=False)].iterrows():
+            before = first.setdefault(alike[i], row)
+            if before[column] != row[column] and (before["source"].is_own or row["source"].is_own):
+                odd = odd_letters(row[column]) or odd_letters(before[column])
+                what = f"'{shown(row[column])}' looks like '{shown(before[column])}' of {_seen_from(row, before)}"
+                yield Issue(
+                    at(row, column),
+                    f"{what}, one with {odd}" if odd else what,
+                    "write one id for both, or give ids that differ in more than case, width or look-alike letters",
+                )
 
 
 def references_exist(frames: Frames) -> Iterator[Issue]:
@@ -142,8 +159,9 @@ def references_exist(frames: Frames) -> Iterator[Issue]:
         if table == "references" or "reference" not in frame:
             continue
         for _, row in frame[~frame["reference"].isin(known)].iterrows():
-            hint = "add it to a references table of your own, see docs/own-tables.md" if row["source"].is_own else ""
-            yield Issue(at(row, "reference"), f"'{row['reference']}' is not in references.csv", hint)
+            own = "add it to a references table of your own, see docs/reference/own-tables.md"
+            hint = own if row["source"].is_own else ""
+            yield Issue(at(row, "reference"), f"'{row['reference']}' {UNKNOWN_REFERENCE}", hint)
 
 
 def money_is_of_a_known_year(frames: Frames) -> Iterator[Issue]:
@@ -156,13 +174,16 @@ def money_is_of_a_known_year(frames: Frames) -> Iterator[Issue]:
             continue
         pairs = list(zip(frame["currency"], frame["price_year"], strict=True))
         for _, row in frame[[pair not in known for pair in pairs]].iterrows():
-            if not row["source"].is_own:
+            if not row["source"].is_own or not row["currency"] or pd.isna(row["price_year"]):
                 continue
             currency, year = row["currency"], int(row["price_year"])
             what = f"no price index for {currency} {year}"
             if currency in held.index:
                 what += f"; indices/deflators covers {held.at[currency, 'min']:.0f} to {held.at[currency, 'max']:.0f}"
-            yield Issue(at(row, "price_year"), what, "convert the amount, or add rows to your own indices/deflators")
+            else:
+                what += f"; indices/deflators has {', '.join(held.index)}"
+            column = "price_year" if currency in held.index else "currency"
+            yield Issue(at(row, column), what, "convert the amount, or add rows to your own indices/deflators")
 
 
 def units_and_curves_belong_to_a_place(frames: Frames) -> Iterator[Issue]:
@@ -175,11 +196,21 @@ def units_and_curves_belong_to_a_place(frames: Frames) -> Iterator[Issue]:
 
 def turnarounds_end_after_they_begin(frames: Frames) -> Iterator[Issue]:
     """The last year of a turnaround is not before its first."""
-    for table in _PLANTS:
+    for table in PLANTS:
         frame = frames[table]
         for _, row in frame[frame["turnaround_until"] < frame["turnaround_from"]].iterrows():
             what = f"{_written(row['turnaround_until'])} is before turnaround_from {_written(row['turnaround_from'])}"
             yield Issue(at(row, "turnaround_until"), what)
+
+
+def plants_close_after_they_start(frames: Frames) -> Iterator[Issue]:
+    """The closing year of a plant of the user is after the first year of its operation."""
+    for table in ("plants/steel", *_CHEMICALS):
+        plants = _own_rows(frames[table])
+        for _, row in plants[plants["closing_year"] <= plants["start_year"]].iterrows():
+            closes, starts = _written(row["closing_year"]), _written(row["start_year"])
+            what = f"{row['plant']} closes in {closes}, but starts in {starts}"
+            yield Issue(at(row, "closing_year"), what, "expected a year after the start")
 
 
 def retiring_capacity_is_part_of_operating(frames: Frames) -> Iterator[Issue]:
@@ -212,15 +243,37 @@ def own_capacities_are_plausible(frames: Frames) -> Iterator[Issue]:
 
 def places_lie_in_their_province(frames: Frames) -> Iterator[Issue]:
     """Plants lie in their province, or within 30 km of its outline."""
-    for table in ("plants/steel", *_CHEMICALS):
+    for table in PLANTS:
         frame = frames[table]
+        if table == _SOURCES:
+            frame = frame[frame["sector"] != ""]
         outside = km_outside_province(frame["province"], frame["lat_deg"], frame["lon_deg"])
-        strays = frame[outside > PROVINCE_MARGIN_KM]
+        strays = frame[(outside > PROVINCE_MARGIN_KM) & ~_at_zero(frame)]
         swapped = km_outside_province(strays["province"], strays["lon_deg"], strays["lat_deg"])
         for i, row in strays.iterrows():
             hint = "lat and lon look swapped" if swapped[i] <= PROVINCE_MARGIN_KM else ""
             far = f"lies {outside[i]:,.0f} km outside {row['province']}"
             yield Issue(at(row), f"plant {row['plant']} {far}", hint)
+
+
+def _at_zero(frame: pd.DataFrame) -> pd.Series:
+    """Rows at (0, 0), which is an issue of its own."""
+    return (frame["lat_deg"] == 0) & (frame["lon_deg"] == 0)
+
+
+def onshore_sites_lie_on_land(frames: Frames) -> Iterator[Issue]:
+    """Onshore sites of the user lie in their province or country, or within 30 km of its outline."""
+    sites = _own_rows(frames["storage/sites"])
+    onshore = sites[sites["is_offshore"] != "yes"]
+    outside = km_outside_province(onshore["province"], onshore["lat_deg"], onshore["lon_deg"])
+    strays = onshore[(outside > PROVINCE_MARGIN_KM) & ~_at_zero(onshore)]
+    swapped = km_outside_province(strays["province"], strays["lon_deg"], strays["lat_deg"])
+    for i, row in strays.iterrows():
+        hint = "set is_offshore to yes if it lies under the sea"
+        if swapped[i] <= PROVINCE_MARGIN_KM:
+            hint = "lat and lon look swapped"
+        what = f"site {row['site']} is onshore, but lies {outside[i]:,.0f} km outside {row['province']}"
+        yield Issue(at(row, "lat_deg"), what, hint)
 
 
 def cost_curves_are_complete_and_increasing(frames: Frames) -> Iterator[Issue]:
@@ -260,6 +313,22 @@ def sites_have_one_kind_of_cost(frames: Frames) -> Iterator[Issue]:
                 place,
                 f"site {row['site']} has an all-in cost per tonne and separate costs ({given}), expected one of them",
                 "move what is paid per tonne to injection_cost_per_t, or leave the separate columns empty",
+            )
+
+
+def oil_fields_have_one_payment(frames: Frames) -> Iterator[Issue]:
+    """Only oil fields have additional oil, and they pay by it or a fixed amount per tonne."""
+    sites = frames["storage/sites"]
+    for _, row in sites[sites["additional_t_oil_per_t"].notna()].iterrows():
+        if row["kind"] != "eor":
+            what = f"site {row['site']} is of kind {row['kind']}, which yields no oil"
+            yield Issue(
+                at(row, "additional_t_oil_per_t"), what, "leave additional_t_oil_per_t empty, or set kind to eor"
+            )
+        elif pd.notna(row["eor_revenue_per_t"]):
+            what = f"site {row['site']} has eor_revenue_per_t and additional_t_oil_per_t, expected one of them"
+            yield Issue(
+                at(row, "additional_t_oil_per_t"), what, "with additional_t_oil_per_t the payment follows the oil price"
             )
 
 
@@ -304,18 +373,9 @@ def chemical_plants_have_a_route(frames: Frames) -> Iterator[Issue]:
             yield Issue(at(row, "feedstock"), what, "its CO2 emissions are unknown without one")
 
 
-def flue_gas_technologies_have_heat(frames: Frames) -> Iterator[Issue]:
-    """Technologies for flue gas have heat demands for at least two CO2 concentrations."""
-    technologies = frames["technologies/technologies"]
-    points = frames["technologies/heat"]["technology"].value_counts()
-    for _, row in technologies[technologies["grade"] == "flue_gas"].iterrows():
-        if points.get(row["technology"], 0) < 2:
-            yield Issue("technologies/heat.csv", f"technology {row['technology']} needs at least two rows")
-
-
 def streams_have_plain_names(frames: Frames) -> Iterator[Issue]:
     """Names of streams have no plus sign, which joins the streams of a shared unit."""
-    for table in ("streams/mill_stacks", "streams/chemical_grades"):
+    for table in ("streams/mill_stacks", "streams/chemical_grades", "streams/source_streams"):
         frame = frames[table]
         for _, row in frame[frame["stream"].str.contains("+", regex=False)].iterrows():
             yield Issue(at(row, "stream"), f"'{shown(row['stream'])}' contains a plus sign", "remove it")
@@ -367,8 +427,8 @@ def line_costs_belong_to_a_line(frames: Frames) -> Iterator[Issue]:
 
 def own_places_are_plausible(frames: Frames) -> Iterator[Issue]:
     """Locations of the user are not at (0, 0), nor with latitude and longitude swapped."""
-    sources = frames["plants/sources"]
-    plants = sources if len(sources) else pd.concat([frames["plants/steel"], frames["plants/chemicals"]])
+    given = frames[_SOURCES][frames[_SOURCES]["sector"] == ""]
+    plants = given if len(given) else pd.concat([frames[table] for table in PLANTS])
     among = [plants[name].to_numpy(float) for name in ("lat_deg", "lon_deg")]
     for table, column in _NODES:
         frame = _own_rows(frames[table])
@@ -407,15 +467,22 @@ CHECKS: tuple[Callable[[Frames], Iterator[Issue]], ...] = (
     money_is_of_a_known_year,
     units_and_curves_belong_to_a_place,
     turnarounds_end_after_they_begin,
+    plants_close_after_they_start,
     retiring_capacity_is_part_of_operating,
     own_capacities_are_plausible,
     places_lie_in_their_province,
+    onshore_sites_lie_on_land,
     gasifiers_and_urea_are_given,
     chemical_plants_have_a_route,
     flue_gas_technologies_have_heat,
+    technologies_suit_a_stream,
+    sources_have_a_sector_or_costs,
+    sectors_have_a_profile,
+    utilisation_is_of_a_product,
     streams_have_plain_names,
     cost_curves_are_complete_and_increasing,
     sites_have_one_kind_of_cost,
+    oil_fields_have_one_payment,
     classes_have_all_costs,
     wells_take_co2,
     node_ids_are_unique,

@@ -19,7 +19,8 @@ from ccs_model.errors import Issue
 from ccs_model.inputs.checked_table import Table, table_of
 from ccs_model.inputs.csv_reader import csv_grid
 from ccs_model.inputs.declarations import Column, Source, kind_of
-from ccs_model.inputs.user_tables import with_own_reference, without_required_reference
+from ccs_model.inputs.table_defaults import own_columns
+from ccs_model.inputs.user_tables import with_own_reference
 from ccs_model.scenario.validation import shown
 
 TERRAIN_TABLE = "transport/terrain"
@@ -72,7 +73,7 @@ def read_terrain(raw: bytes, name: str, columns: Sequence[Column]) -> TerrainFil
         multiplier = next(column for column in columns if column.name == "cost_multiplier")
         raster, issues = _grid(raw, name, multiplier)
         return TerrainFile(name, raw, raster=raster, issues=tuple(issues))
-    requested = without_required_reference(columns)
+    requested = own_columns(TERRAIN_TABLE, columns)
     table = table_of(csv_grid(raw, Source(name, is_own=True), requested), TERRAIN_TABLE, requested)
     issues = list(table.issues)
     if not issues and table.frame.empty:

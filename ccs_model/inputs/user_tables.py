@@ -2,7 +2,7 @@
 
 A folder has CSV files arranged as in data/ (storage/sites.csv), and workbooks of any name with sheets named after
 tables (`sites` or `storage_sites`). An inventory is a CSV file, identified by its header, or a workbook with the sheets
-steel and chemicals.
+steel, chemicals and sources.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from ccs_model.inputs.csv_reader import csv_grid, table_bytes
 from ccs_model.inputs.declarations import Column, Grid, Source
 from ccs_model.inputs.excel_reader import workbook_grids
 from ccs_model.inputs.table_checks import rows_that_repeat
+from ccs_model.inputs.table_defaults import own_columns
 from ccs_model.paths import data_folder
+from ccs_model.scenario.fields import SHIPPED_INVENTORIES, SOURCES
 from ccs_model.scenario.validation import shown
 from ccs_model.scenario.yaml_document import full
 
@@ -44,7 +46,7 @@ def workbook_tables(
         if name is None:
             issues.append(Issue(f"{file}:{title}", f"'{shown(title)}' is not a table", _nearest(title, declared)))
         else:
-            tables[grid.source.file] = table_of(grid, name, declared[name])
+            tables[grid.source.file] = with_own_reference(table_of(grid, name, own_columns(name, declared[name])))
     return tables, issues
 
 
@@ -123,8 +125,9 @@ def read_own_folder(
         if inner == INSTEAD:
             instead = _named(raw.decode("utf-8-sig", errors="replace"))
         elif path.suffix.lower() == ".csv" and table in declared:
-            grid = csv_grid(raw, Source(place, is_own=True), declared[table])
-            tables[place] = table_of(grid, table, declared[table])
+            columns = own_columns(table, declared[table])
+            grid = csv_grid(raw, Source(place, is_own=True), columns)
+            tables[place] = with_own_reference(table_of(grid, table, columns))
         elif path.suffix.lower() in WORKBOOKS:
             sheets, wrong = workbook_tables(raw, place, declared)
             tables |= sheets
@@ -194,7 +197,8 @@ def _unknown_replacements(
     return issues
 
 
-SECTORS = ("steel", "chemicals")
+# Tables of plants that an inventory may hold.
+INVENTORIES = (*SHIPPED_INVENTORIES, SOURCES)
 # Shipped chemical plants that are read only if a scenario names them.
 COAL_CHEMICALS = "coal_chemicals"
 EXAMPLE = "EXAMPLE"
@@ -238,23 +242,23 @@ def read_inventory(raw: bytes, name: str, declared: Declared) -> Inventory:
 
 
 def _of_csv(raw: bytes, name: str, declared: Declared) -> tuple[list[Table], list[Issue]]:
-    both = [column for sector in SECTORS for column in declared[f"plants/{sector}"]]
+    both = [column for sector in INVENTORIES for column in declared[f"plants/{sector}"]]
     grid = csv_grid(raw, Source(name, is_own=True), both)
     if grid.is_unreadable:
         return [], list(grid.issues)
     if not grid.header:
         return [], [Issue(name, "the file is empty, expected a header and one row per plant")]
     headings = [heading for heading in grid.header if heading]
-    known = {sector: _n_known(headings, declared[f"plants/{sector}"]) for sector in SECTORS}
+    known = {sector: _n_known(headings, declared[f"plants/{sector}"]) for sector in INVENTORIES}
     if 2 * max(known.values()) < len(headings):
         strays = [heading for heading in headings if column_of(heading, both) is None]
         near = [f"{shown(heading)}: {hint}" for heading in strays if (hint := nearest(heading, both))]
         hint = (
             "; ".join(near[:_NAMED]) or "`ccs-model init DIR --inventory-only FILE.xlsx` writes a workbook to fill in"
         )
-        return [], [Issue(f"{name}:{grid.header_line}", "the header fits neither steel nor chemicals", hint)]
-    # If the header fits both equally, take the table with fewer missing columns.
-    sector = max(SECTORS, key=lambda each: (known[each], -_n_missing(headings, declared[f"plants/{each}"])))
+        return [], [Issue(f"{name}:{grid.header_line}", "the header fits none of steel, chemicals and sources", hint)]
+    # If the header fits several equally, take the table with fewer missing columns.
+    sector = max(INVENTORIES, key=lambda each: (known[each], -_n_missing(headings, declared[f"plants/{each}"])))
     return [_plants(grid, f"plants/{sector}", declared)], []
 
 
@@ -269,20 +273,20 @@ def _of_workbook(raw: bytes, name: str, declared: Declared) -> tuple[list[Table]
         sheet = _sheet(title)
         if grid.is_unreadable and sheet not in ASIDE:
             issues += grid.issues
-        elif sheet in SECTORS and grid.header:
+        elif sheet in INVENTORIES and grid.header:
             tables.append(_plants(grid, f"plants/{sheet}", declared))
         elif sheet == "references" and grid.header:
             columns = declared["references"]
             tables.append(table_of(_without_examples(grid, "reference", columns), "references", columns))
-        elif sheet not in (*SECTORS, "references", *ASIDE):
+        elif sheet not in (*INVENTORIES, "references", *ASIDE):
             strays.append(title)
     if strays:
         named = ", ".join(f"'{shown(title)}'" for title in strays)
-        hint = f"sheets are {', '.join(SECTORS)} and references; README, notes and lists are ignored"
+        hint = f"sheets are {', '.join(INVENTORIES)} and references; README, notes and lists are ignored"
         issues.append(Issue(name, f"unknown sheet: {named}", hint))
-    if not any(_sheet(title) in SECTORS for title in book.sheets):
+    if not any(_sheet(title) in INVENTORIES for title in book.sheets):
         there = ", ".join(f"'{shown(title)}'" for title in book.sheets)
-        issues = [Issue(name, "no sheet is named steel or chemicals", f"sheets: {there}")]
+        issues = [Issue(name, "no sheet is named steel, chemicals or sources", f"sheets: {there}")]
     return tables, issues
 
 
@@ -294,18 +298,25 @@ def _sheet(title: str) -> str:
 
 def _plants(grid: Grid, name: str, declared: Declared) -> Table:
     """A table of plants, in which reference and quality are optional."""
-    columns = without_required_reference(declared[name])
-    return with_own_reference(table_of(_without_examples(grid, "plant", columns), name, columns))
+    columns = own_columns(name, declared[name])
+    table = with_own_reference(table_of(_without_examples(grid, "plant", columns), name, columns))
+    return replace(table, issues=tuple(_of_another_table(issue, name, declared) for issue in table.issues))
 
 
-def without_required_reference(columns: Sequence[Column]) -> list[Column]:
-    """The columns with reference and quality optional."""
-    return [replace(each, required=each.required and each.name not in REFERENCE_COLUMNS) for each in columns]
+def _of_another_table(issue: Issue, name: str, declared: Declared) -> Issue:
+    """The issue of an unknown column, with the table of plants that has such a column."""
+    for other in INVENTORIES:
+        known = {column.name for column in declared[f"plants/{other}"]}
+        if name != f"plants/{other}" and issue.what in {f"unknown column '{each}'" for each in known}:
+            return replace(issue, hint=f"it is a column of {other}: a plant has the columns of one table")
+    return issue
 
 
 def with_own_reference(table: Table) -> Table:
     """Record rows without reference and quality as the user's own data, with a note."""
     frame = table.frame
+    if any(name not in frame for name in (*REFERENCE_COLUMNS, "note")):
+        return table
     unstated = (frame["reference"] == "") & (frame["quality"] == "")
     frame["note"] = frame["note"].mask(unstated & (frame["note"] == ""), OWN_NOTE)
     frame["note"] = frame["note"].mask(unstated & (frame["note"] != OWN_NOTE), frame["note"] + "; " + OWN_NOTE)

@@ -57,13 +57,17 @@ class SweepPoint:
 
 @dataclass(frozen=True, eq=False)
 class SweepModel:
-    """A fixed-charge network model whose limit of one row moves, with cuts that hold at every limit."""
+    """A fixed-charge network model whose limit of one row moves, with cuts that hold at every limit.
+
+    `known` are integer points at any limit; a limit starts from the best of them that it allows.
+    """
 
     matrix: Matrix
     row: int
     network: FixedChargeNetwork
     cuts: tuple[Cut, ...]
     options: SolverOptions
+    known: tuple[Floats, ...] = ()
 
     @property
     def sign(self) -> float:
@@ -86,6 +90,13 @@ class SweepModel:
         """The search at one limit."""
         matrix = with_limit(self.matrix_with_cuts if cuts else self.matrix, self.row, limit)
         return SearchContext(matrix, self.network, self.options, deadline)
+
+    def with_known(self, context: SearchContext, best: Floats | None) -> Floats | None:
+        """The best of a point and the known points that the limit of a search allows."""
+        for x in self.known:
+            if context.better(best, x) is not best and residuals(context.matrix, x).hold:
+                best = x
+        return best
 
     def value(self, x: Floats) -> float:
         """Objective value of a point."""
@@ -241,6 +252,7 @@ class Sweep:
                 found.append(SweepPoint(limit, best, support, support.value))
                 continue
             # Where effort is short, a few good solutions that are carried up are worth more than many poor ones.
+            best = model.with_known(model.at(limit, deadline), best)
             started, n_left, left = now(), len(limits) - k, max(deadline - now(), self.min_effort)
             stride = min(max(math.ceil(took * n_left / left), 1), n_left)
             until = started + max(self.greedy * stride * left / n_left, self.min_effort)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -51,6 +51,9 @@ class GrowthNetwork:
         [row, option] and [row]: rows Σ coefficient × option ≤ limit of the model.
     limits
         [p] money that may be spent until the end of the period.
+    area_limits, area_options, area_links, area_sites
+        [area] money that may be spent in an area, [area, option] the cost of each option there, and [area, link] and
+        [area, site] 1 where the costs of a link or a site count there, else 0.
     positions
         [node, 2] positions in km.
     """
@@ -81,7 +84,15 @@ class GrowthNetwork:
     packing: sparse.csc_array
     packing_limit: Floats
     limits: Floats
+    area_limits: Floats
+    area_options: Floats
+    area_links: Floats
+    area_sites: Floats
     positions: Floats
+
+    def limited_to(self, limit: float) -> GrowthNetwork:
+        """Return the network with less money, of the unit of `limits`."""
+        return replace(self, limits=np.minimum(self.limits, limit))
 
     @property
     def n_periods(self) -> int:
@@ -225,9 +236,31 @@ class Growth:
         """[p] money left until the end of each period."""
         return self.network.limits - np.cumsum(self.spending())
 
+    def area_left(self) -> Floats:
+        """[area] money left in each area."""
+        net = self.network
+        pipes, sites = net.pipe_costs(self.vintages()).sum(axis=0), self.site_costs().sum(axis=0)
+        spent = net.area_options[:, self.options].sum(axis=1)
+        # A cost beyond every size is infinite, wherever it counts.
+        for part, inside in ((pipes, net.area_links), (sites, net.area_sites)):
+            spent = spent + np.where(inside > 0, part, 0.0).sum(axis=1)
+        return net.area_limits - spent
+
+    def left_for(self, options: Ints, period: int) -> Floats:
+        """[k] money left for each option from a period on: in all, and in its areas."""
+        net = self.network
+        left = np.full(len(options), float(self.left()[period:].min()))
+        if len(net.area_limits):
+            inside = net.area_options[:, options] > 0
+            left = np.minimum(left, np.where(inside, self.area_left()[:, None], np.inf).min(axis=0))
+        return left
+
     def is_within_limits(self) -> bool:
-        """Whether the money spent so far stays within the limit of every period."""
-        return bool((self.left() >= -TOLERANCE * self.network.limits).all())
+        """Whether the money spent so far stays within the limit of every period and area."""
+        net = self.network
+        if not (self.left() >= -TOLERANCE * net.limits).all():
+            return False
+        return not len(net.area_limits) or bool((self.area_left() >= -TOLERANCE * net.area_limits).all())
 
     def trees(self, flows: Floats, period: int) -> list[tuple[Floats, Ints]]:
         """For flows [flow, p] from a period on: [node] additional cost from each node to a site, and the next node."""

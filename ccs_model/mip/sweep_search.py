@@ -18,9 +18,11 @@ from ccs_model._typing import Floats, Ints, MessageCallback
 from ccs_model.mip.budget_sweep import Anchor, Anchors, Deepen, Relate, Sweep, SweepModel, SweepPoint
 from ccs_model.mip.clock import effort, effort_spent, now, seconds_until_stop, spend, time_s, was_stopped
 from ccs_model.mip.cut_sets import Connections, Cut
+from ccs_model.mip.growing_network import GrowthNetwork
 from ccs_model.mip.parametric import Support
 from ccs_model.mip.presolve import RestrictedModel, restricted
-from ccs_model.mip.search import Strategy
+from ccs_model.mip.search import Result, Strategy
+from ccs_model.mip.tree_growth import Grow
 
 
 @dataclass(frozen=True)
@@ -31,13 +33,33 @@ class Processes:
     min_rows: int = 6_000
 
 
+@dataclass(frozen=True)
+class GrowAtLimits:
+    """Tree growth at a few shares of the highest limit; its solutions choose arc groups and start the sweep.
+
+    Parameters
+    ----------
+    shares
+        Shares of the highest limit.
+    share
+        Share of the sweep's effort that each may take.
+    grow
+        The heuristic.
+    """
+
+    shares: tuple[float, ...] = (0.05, 0.15, 0.3, 0.5, 0.75, 1.0)
+    share: float = 0.2
+    grow: Grow = Grow(n_seeds=4, n_rounds=20, until=1.0)
+
+
 @dataclass(frozen=True, eq=False)
 class SweepWork:
-    """The model over all arc groups, as a process receives it."""
+    """The model over all arc groups, as a process receives it, and the costs of its network if growth applies."""
 
     model: SweepModel
     connections: Connections
     strategy: Strategy
+    growth: GrowthNetwork | None = None
 
     def opened(self) -> Callable[[tuple[SweepTask, float]], tuple[Any, float]]:
         """Return what does a task within some seconds; the result comes with the effort it took."""
@@ -75,6 +97,18 @@ class _AnchorTask:
             with_arcs=self.with_arcs,
             effort=self.effort,
         )
+
+
+@dataclass(frozen=True)
+class _GrowTask:
+    limit: float
+    effort: float
+
+    def done(self, work: SweepWork) -> Floats | None:
+        assert work.growth is not None
+        context = work.model.at(self.limit, now() + self.effort)
+        context = replace(context, growth=work.growth.limited_to(self.limit))
+        return work.strategy.stage(GrowAtLimits).grow.run(context, Result("limit")).incumbent
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,6 +163,10 @@ class SweepSearch:
         The model and the strategy.
     required
         Arc groups that are searched in any case; no others if `required_only`.
+    with_scaling
+        Whether slope scaling chooses further arc groups.
+    points
+        Integer points at any limit.
     effort
         Effort of each of the jobs that run side by side, one process or two.
     run_tasks
@@ -140,6 +178,8 @@ class SweepSearch:
     work: SweepWork
     required: Ints
     required_only: bool
+    with_scaling: bool
+    points: Sequence[Floats]
     effort: float
     run_tasks: RunTasks
     message: MessageCallback
@@ -152,7 +192,7 @@ class SweepSearch:
         tasks = [
             _AnchorTask(
                 tuple(share * float(limits[-1]) for share in shares),
-                not self.required_only,
+                self.with_scaling and not self.required_only,
                 anchors.share * self.effort,
             )
             for shares in anchors.shares
@@ -160,10 +200,15 @@ class SweepSearch:
         known: list[Anchor] = [each for each in self._done(tasks) if each is not None]
         if not known:
             return None
+        solutions = [*self.points, *self._grown(float(limits[-1]))]
         arc_groups = self.required
         if not self.required_only:
-            arc_groups = np.unique(np.r_[*(each.arc_groups for each in known), self.required])
+            used = [self.work.model.network.arc_groups_used(x) for x in solutions]
+            scaled = [each.arc_groups for each in known] if self.with_scaling else []
+            arc_groups = np.unique(np.concatenate([*scaled, *used, self.required]))
         model, small = self._restricted(arc_groups, [cut for each in known for cut in each.cuts])
+        inside = tuple(x[small.columns] for x in solutions if small.holds(x))
+        model = replace(model, known=inside)
         began = now()
 
         def left(share: float) -> float:
@@ -179,6 +224,15 @@ class SweepSearch:
         points = self._related(model, points, left)
         points = self._deepened(model, points, left)
         return SweepResult(points, small, arc_groups, tuple(support for each in known for support in each.supports))
+
+    def _grown(self, highest: float) -> list[Floats]:
+        """Solutions of tree growth at a few limits."""
+        stage = self.work.strategy.stage(GrowAtLimits)
+        if self.work.growth is None or self.required_only:
+            return []
+        self.message("tree growth")
+        tasks = [_GrowTask(share * highest, stage.share * self.effort) for share in stage.shares]
+        return [x for x in self._done(tasks) if x is not None]
 
     def _done(self, tasks: Sequence[SweepTask]) -> list[Any]:
         """Results of tasks that run side by side; their effort is spread over the jobs."""

@@ -26,7 +26,7 @@ import numpy as np
 
 from ccs_model._typing import Floats, Ints
 from ccs_model.mip.branch_and_bound import verified_point
-from ccs_model.mip.clock import now
+from ccs_model.mip.clock import effort, now
 from ccs_model.mip.growing_network import LEAST_FLOW, TOLERANCE, Growth, GrowthNetwork
 from ccs_model.mip.highs import Highs
 from ccs_model.mip.search import Heuristic, Result, SearchContext
@@ -124,18 +124,18 @@ class Grow(Heuristic):
         flows = classes[:, None] * (np.arange(net.n_periods) >= period)
         n_failed = np.zeros(len(mine), dtype=np.int64)
         while True:
-            left = float(growth.left()[period:].min())
-            now = np.full(int(net.choice.max()) + 1, -1)
+            left = growth.left_for(mine, period)
+            of_stream = np.full(int(net.choice.max()) + 1, -1)
             for stream, (option, _, _) in growth.chosen.items():
-                now[stream] = option
-            now = now[choice]
-            is_new = now < 0
+                of_stream[stream] = option
+            current = of_stream[choice]
+            is_new = current < 0
             value, money, flow = (
-                of_all[mine] - np.where(is_new, 0.0, of_all[now]) for of_all in (net.value, net.cost, net.most_flow)
+                of_all[mine] - np.where(is_new, 0.0, of_all[current]) for of_all in (net.value, net.cost, net.most_flow)
             )
-            fits = growth.packs(mine, np.where(is_new, -1, now))
+            fits = growth.packs(mine, np.where(is_new, -1, current))
             open_ = fits & (value > 0) & (money <= left) & (n_failed < 2)
-            if not open_.any():
+            if not open_.any() or np.isinf(now()):
                 return
             of_class = np.abs(np.log(np.maximum(flow, classes[0]))[:, None] - np.log(classes)).argmin(axis=1)
             path_cost = np.full(len(mine), np.inf)
@@ -192,9 +192,8 @@ class Grow(Heuristic):
         now, then = net.pipe_costs(built)[:, later], net.pipe_costs(ahead)[:, later]
         saved = (now - then).sum(axis=0)
         extra = np.maximum((then - now)[first[later], np.arange(len(later))], 1e-9)
-        for k in np.argsort(-saved / extra, kind="stable"):
-            if saved[k] <= 0:
-                return
+        worth = np.flatnonzero(saved > 0)
+        for k in worth[np.argsort(-saved[worth] / extra[worth], kind="stable")]:
             before = growth.ahead[later[k]]
             growth.ahead[later[k]] = most[later[k]]
             if not growth.is_within_limits():
@@ -265,7 +264,9 @@ def completed(context: SearchContext, growth: Growth) -> Floats | None:
     highs = Highs(matrix, context.options)
     highs.set_bounds(fixed, x[fixed], x[fixed])
     highs.set_integrality(False)
-    outcome = highs.attempt(np.inf, "tree growth")
+    # A time limit ends the growth, not the LP that makes a plan of it.
+    with effort():
+        outcome = highs.attempt(np.inf, "tree growth")
     if outcome.x is None or outcome.status != "optimal":
         return None
     return verified_point(matrix, outcome.x, context.options)

@@ -21,6 +21,7 @@ import pyomo.environ as pyo
 from pyomo.core.expr.numeric_expr import LinearExpression
 
 from ccs_model._typing import Floats
+from ccs_model.inputs.geography import are_in_area
 from ccs_model.model.names import BUILD, CAPTURED, CREDITED, PAID, SPEND
 from ccs_model.model.sums import Sum, Terms, linear_sum
 from ccs_model.model.terms import capex_mn, cost_terms, fund_groups, inside, paid_by_tonne, reduced_kt, summed
@@ -161,9 +162,9 @@ def add_spending(m: pyo.ConcreteModel, problem: Problem) -> None:
         """Σ all assets, years up to this one: capex less grants ≤ cumulative budget; unspent money carries over"""
         return until(year) <= problem.cumulative_mn[year]
 
-    served = set(problem.routes["province"])
+    served = problem.routes["province"]
 
-    @m.Constraint([province for province in problem.province_budget_mn if province in served])
+    @m.Constraint([each for each in problem.province_budget_mn if are_in_area(served, each).any()])
     def spending_within_province_budget(m: pyo.ConcreteModel, province: str) -> object:
         """Σ assets in the province, years: capex less grants ≤ its budget"""
         return until(years[-1], province) <= problem.province_budget_mn[province]

@@ -9,6 +9,7 @@ from pyomo.common.gc_manager import PauseGC
 
 from ccs_model.model.abatement_targets import add_targets
 from ccs_model.model.budget import add_payments, add_spending, declare_payments
+from ccs_model.model.names import CONSTRAINTS, VARIABLES
 from ccs_model.model.objective import add_objective
 from ccs_model.model.retrofits import add_capture, add_retrofits
 from ccs_model.model.storage import add_sites, add_storage
@@ -54,3 +55,6 @@ def add_themes(m: pyo.Block, problem: Problem) -> None:
         add_theme(m, problem)
     # Only the themes need these sums.
     del m.running_terms
+    meanings = {**VARIABLES, **CONSTRAINTS}
+    for component in m.component_objects((pyo.Var, pyo.Constraint), descend_into=False):
+        component.doc = meanings.get(component.local_name)

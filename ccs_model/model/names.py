@@ -174,7 +174,7 @@ def _text_of_capacity(problem: Problem, rows: Rows) -> str:
     )
 
 
-# Constraints. docs/formulation.md has the statement of each.
+# Constraints. docs/explanation/formulation.md has the statement of each.
 
 _MEANINGS: dict[str, str] = {}
 _TEXTS: dict[str, Callable[[Problem, Rows], str]] = {}

@@ -140,9 +140,10 @@ def add_storage(m: pyo.ConcreteModel, problem: Problem) -> None:
 
     @m.Constraint(fed)
     def injection_within_wells(m: pyo.ConcreteModel, site: str, year: int) -> object:
-        """Σ options to the site: captured ≤ delivered share × injectivity of a well × wells"""
+        """Σ options to the site: captured ≤ delivered share × injectivity of a well × wells, and what the field buys"""
         in_year = np.broadcast_to(one_year[years.index(year)], works.shape)
         takes = float(sites.at[site, "injection_max_ktpa"]) * problem.delivered_share
+        takes = min(takes, float(sites.at[site, "eor_max_ktpa"]))
         return total({CAPTURED: in_year}, routes=goes_to[site]) <= takes
 
     @m.Constraint([site for site, to in goes_to.items() if works[to].any()])

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from ccs_model._typing import Floats, Objects
+from ccs_model.inputs.geography import are_in_area
 from ccs_model.model.names import (
     ADDED_CAPACITY,
     BUILD,
@@ -235,8 +236,8 @@ def _paid(problem: Problem) -> dict[str, Floats]:
 
 
 def inside(problem: Problem, variable: str, province: str) -> Floats:
-    """Return [id] 1 for assets in the province (plants, first ends of links, sites), else 0."""
-    return np.equal(provinces_of(problem, variable).to_numpy(object), province).astype(float)
+    """Return [id] 1 for assets in the province or in China (plants, first ends of links, sites), else 0."""
+    return are_in_area(provinces_of(problem, variable), province).astype(float)
 
 
 def fund_groups(problem: Problem, variable: str) -> Objects:

@@ -13,10 +13,10 @@ from ccs_model._typing import Floats
 from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.pilot_checks import parts
-from ccs_model.inputs.user_tables import SECTORS
 from ccs_model.pilots.sampling import log_normal_below, log_normal_between, mean
 from ccs_model.problem import Problem, build_problem
 from ccs_model.scenario import Scenario
+from ccs_model.scenario.fields import SHIPPED_INVENTORIES
 from ccs_model.scenario.sections import SHIPPED_PRESET
 
 REPORTED, LITERAL = SHIPPED_PRESET, "pilot-literal"
@@ -138,7 +138,7 @@ def zone_inputs(inputs: Inputs, zone: str, plants: Sequence[str] = ()) -> Inputs
     if not named:
         return inputs
     tables = dict(inputs.tables)
-    for sector in SECTORS:
+    for sector in SHIPPED_INVENTORIES:
         frame = tables[f"plants/{sector}"]
         tables[f"plants/{sector}"] = frame[frame["plant"].isin(named)].reset_index(drop=True)
     return replace(inputs, tables=MappingProxyType(tables), sources=MappingProxyType({}))

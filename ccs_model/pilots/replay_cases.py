@@ -38,9 +38,10 @@ from ccs_model.pilots.sampling import mean, weighted_quantiles
 from ccs_model.plan.merit_order import levelised_costs
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem, build_problem
-from ccs_model.problem.applied_calibration import INSTALLED, SHIPPED
+from ccs_model.problem.applied_calibration import INSTALLED
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.case import Case
+from ccs_model.scenario.sections import SHIPPED_CALIBRATION
 from ccs_model.solve.driver import solve
 
 Found = Mapping[str, float]
@@ -78,7 +79,7 @@ class ReplayContext:
 
     @cached_property
     def _shipped(self) -> dict[str, Any]:
-        return dict(json.loads((data_folder() / SHIPPED).read_text(encoding="utf-8"))["presets"])
+        return dict(json.loads((data_folder() / SHIPPED_CALIBRATION).read_text(encoding="utf-8"))["presets"])
 
     def scenario(self, case: Case, *more: Mapping[str, Any]) -> Scenario:
         """Return the zone's scenario, overridden by the case's keys and then by `more`."""

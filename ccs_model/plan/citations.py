@@ -74,7 +74,7 @@ class Citations:
                 return self.of("plants/captive_units", plant=plant["plant"])
             return (*self.stack(stream), *self.of("streams/factors", factor=self._mill_factor(plant["plant"])))
         if plant["sector"] != "chemicals":
-            return self.plant(plant["plant"])
+            return self._of_profile("streams/source_streams", plant, stream)
         if stream == "captive_power":
             return self.of("plants/captive_units", plant=plant["plant"])
         row = self._chemical(plant["plant"])
@@ -90,7 +90,11 @@ class Citations:
             return self.stack(stream)
         if plant["sector"] == "chemicals":
             return self.of("streams/chemical_grades", stream=stream)
-        return self.plant(plant["plant"])
+        return self._of_profile("streams/source_gases", plant, stream)
+
+    def _of_profile(self, table: str, plant: pd.Series, stream: str) -> Cited:
+        """The row of the profile of the plant's sector; the plant's own row for a source with costs of its own."""
+        return self.of(table, sector=plant["sector"], stream=set(stream.split("+"))) or self.plant(plant["plant"])
 
     def stack(self, stream: str) -> Cited:
         """A stack of a steel plant."""

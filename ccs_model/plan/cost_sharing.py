@@ -30,7 +30,6 @@ from ccs_model.model.names import (
     FORWARD,
     INJECTED,
     OPENED,
-    PAID_FOR_OIL,
     PIPE,
     PIPE_FLOW,
     REVERSE,
@@ -168,7 +167,6 @@ class Sharing:
         site_om = (
             problem.storage_yearly_mn(sites, sites["life_yr"]) * opened + sites["well_om_mn_pa"].to_numpy(float) * wells
         )
-        oil = sites["eor_revenue_per_t"].to_numpy(float) * point.decided[PAID_FOR_OIL][:, -1] / 1e3
         length = network.links["length_km"].to_numpy(float)
         sent = np.maximum(point.captured_ktpa[self.routes, -1], 0.0)
         frame = pd.DataFrame(
@@ -181,7 +179,7 @@ class Sharing:
                 "storage_capital_mn_pa": (self.site_capex_mn * problem.recovery(sites["life_yr"])) @ self.site_share,
                 "storage_om_mn_pa": site_om @ self.site_share,
                 "storage_closure_mn": (due * opened) @ self.site_share,
-                "storage_mn_pa": (variable - oil) @ last_site,
+                "storage_mn_pa": variable @ last_site,
                 "path_km": np.divide(length @ use, sent, out=np.zeros(len(self.routes)), where=sent > BUILT),
             }
         )

@@ -25,6 +25,8 @@ from ccs_model.problem import Problem, build_problem
 # avoidance cost   (the same + pipe + storage) ÷ avoided
 # marginal cost    the dual of a target, not computed here
 #
+# What oil fields pay is revenue and in none of them, like a carbon price or a subsidy.
+#
 # Options are evaluated at full delivered load, retrofits of a plan at the load at which they run in the last period.
 # Figures of a plan at full load are named `..._at_full_load_...`.
 
@@ -59,7 +61,7 @@ def levelised_costs(problem: Problem) -> pd.DataFrame:
         {
             "captured_at_full_load_ktpa": captured_ktpa,
             "avoided_at_full_load_ktpa": captured_ktpa * problem.avoided_t_per_t[:, -1] + problem.reduced_ktpa,
-            "capture_capital_mn_pa": routes["capture_capex_mn"] * problem.recovery(routes["life_yr"]),
+            "capture_capital_mn_pa": routes["capture_capex_mn"] * problem.capture_charge(routes),
             "capture_fixed_om_mn_pa": routes["fixed_om_mn_pa"],
             "capture_variable_om_mn_pa": captured_ktpa * last["capture_variable_om"] / 1000.0,
             "heat_mn_pa": captured_ktpa * last["heat"] / 1000.0,
@@ -170,9 +172,41 @@ def macc_table(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
     pipes would need power that no table prices.
     """
     own = _with_own_pipes(problem)
+    return pd.DataFrame(columns=COLUMNS) if own is None else _ranked(own, retrofits).reset_index(drop=True)
+
+
+_OM = (
+    "capture_fixed_om_mn_pa", "capture_variable_om_mn_pa", "pipe_fixed_om_mn_pa", "pipe_power_mn_pa", "storage_mn_pa",
+)  # fmt: skip
+_SITE_OM = ("site_om_mn_pa", "monitoring_mn_pa", "well_om_mn_pa")
+
+
+def macc_parts(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
+    """Return what the costs of `macc_table` are computed from, in its rows: capital, lives and annual costs.
+
+    `om_mn_pa` is without what is set aside for closure, which depends on the discount rate.
+    """
+    own = _with_own_pipes(problem)
     if own is None:
-        return pd.DataFrame(columns=COLUMNS)
-    problem = own
+        return pd.DataFrame()
+    at = _ranked(own, retrofits).index
+    routes, costs = own.routes.loc[at], levelised_costs(own).loc[at]
+    return pd.DataFrame(
+        {
+            **{name: routes[name] for name in ("capture_capex_mn", "pipe_capex_mn")},
+            "storage_capex_mn": routes["site_capex_mn"] + routes["well_capex_mn"],
+            **{name: routes[name] for name in ("life_yr", "tasc_factor", "pipe_life_yr", "storage_life_yr")},
+            "energy_mn_pa": costs["heat_mn_pa"] + costs["capture_power_mn_pa"],
+            "om_mn_pa": costs[list(_OM)].sum(axis=1) + routes[list(_SITE_OM)].sum(axis=1),
+            "closure_mn": 0.0 if own.is_static else routes["closure_mn"] + routes["post_injection_mn"],
+            "capital_mn_pa": costs[[name for name in PARTS if name.endswith("_capital_mn_pa")]].sum(axis=1),
+            "cost_mn_pa": costs["cost_mn_pa"],
+        }
+    ).reset_index(drop=True)
+
+
+def _ranked(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
+    """Return the merit order with the index of `problem.routes`."""
     routes, costs = problem.routes, levelised_costs(problem)
     plants = problem.plants.set_index("plant").loc[routes["plant"]].set_axis(routes.index)
     covered = covered_rows(retrofits)
@@ -198,7 +232,6 @@ def macc_table(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
     ranked = could_be.sort_values("avoidance_cost_at_full_load_per_t", kind="stable").drop_duplicates(
         ["plant", "stream"]
     )
-    ranked = ranked.reset_index(drop=True)
     ranked.insert(8, "cumulative_avoided_at_full_load_ktpa", ranked["avoided_at_full_load_ktpa"].cumsum())
     ranked.insert(12, "cumulative_capex_mn", ranked["capex_mn"].cumsum())
     return ranked
@@ -221,7 +254,7 @@ def _with_own_pipes(problem: Problem) -> Problem | None:
 
 @lru_cache(maxsize=1)
 def alone(problem: Problem) -> Problem:
-    """Return the problem with own pipes: each stream on its own, with a pipe to one of its nearest sites.
+    """Return the problem with own pipes: each stream on its own, with a pipe to a site in reach.
 
     The result is cached for the last problem, since building it takes longer than its evaluation. Targets and required
     plants are dropped, since own pipes may not reach them. Raises InputError if own pipes would need power that no

@@ -5,7 +5,7 @@ flows       one row a pipe and period
 vintages    one row a link, pipe size and period of construction; None without shared links
 storage     one row a site and period
 emissions   one row a province, sector and period
-costs       discounted million by term, over the horizon
+costs       one row a term: discounted million over the horizon; `cost_terms` is the same as a mapping
 cashflow    undiscounted million by calendar year
 zones       one row a province, last period
 by_year     one row a period: totals
@@ -22,9 +22,13 @@ ledger      one row an item of money, one column a stakeholder
 intensity   one row a province and five-year plan within the horizon: carbon intensity against its goal
 air_pollution   one row a province and pollutant, last period: emissions of capture beside CO₂
 point       one row a non-zero column of the model: its variable, index and value
+duals       one row a constraint that binds in the LP relaxation: its shadow price; None without a relaxation
 checks      one row a check: name, holds, figure, tolerance
 frontier    results of other budgets, if computed
 uncertainty     spread of the results under uncertain inputs, if computed
+revision    edits of the workbook that was solved again, if one was
+
+The units of the columns of a table are in its `attrs["unit"]`, by column.
 """
 
 from __future__ import annotations
@@ -36,7 +40,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pandas as pd
 
+from ccs_model.plan.headline import headline, html_table, short_text
+from ccs_model.plan.revision import Revision
 from ccs_model.problem import Problem
+from ccs_model.units import unit_text
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -213,8 +220,24 @@ class Size:
     n_nonzeros: int
 
 
+class Plots(Protocol):
+    """Charts of a plan, as Altair charts; `ccs_model.report` has the implementation."""
+
+    def map(self) -> Any:
+        """Plants, pipelines and storage sites."""
+
+    def macc(self) -> Any:
+        """Marginal abatement cost curve."""
+
+    def timeline(self) -> Any:
+        """Tonnes captured and avoided, and spending, by period."""
+
+    def stakeholders(self) -> Any:
+        """Benefits and costs by stakeholder."""
+
+
 class PlanWriter(Protocol):
-    """Writes a plan's workbook and run folder; `ccs_model.runs` has the implementation."""
+    """Writes a plan's workbook and run folder, and shows it; `ccs_model.runs` has the implementation."""
 
     def to_excel(self, plan: Plan, path: Path, *, lang: str) -> Path:
         """Write the workbook and return its path."""
@@ -222,8 +245,30 @@ class PlanWriter(Protocol):
     def to_folder(self, plan: Plan, folder: Path, *, force: bool, lang: str) -> Path:
         """Write the run folder and return its path."""
 
+    def summary(self, document: Mapping[str, Any], width: int) -> str:
+        """Return the summary of plan.json."""
 
-@dataclass(frozen=True, eq=False)
+    def plots(self, plan: Plan) -> Plots:
+        """Return the charts of the plan."""
+
+    def dataset(self, plan: Plan) -> Any:
+        """Return the plan as a dataset."""
+
+
+_TABLES = (
+    "retrofits", "flows", "vintages", "storage", "emissions", "cashflow", "zones", "by_year", "targets",
+    "fixed_decisions", "shares", "owners", "owner_cashflow", "funds", "stakeholders", "ledger", "intensity",
+    "air_pollution", "owner_capital", "owner_tonnes", "duals",
+)  # fmt: skip
+
+
+def _with_units(table: pd.DataFrame, plan: Plan) -> None:
+    problem = plan.problem
+    units = {str(name): unit_text(str(name), problem.currency, problem.price_year) for name in table.columns}
+    table.attrs["unit"] = {name: unit for name, unit in units.items() if unit}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Plan:
     """The answer; the module names the tables. `timings` are seconds a stage and stand in no file but the manifest.
 
@@ -238,7 +283,7 @@ class Plan:
     binding_limits: tuple[BindingLimit, ...]
     totals: Mapping[str, float | int | None]
     terms: Mapping[str, float]
-    costs: Mapping[str, float]
+    cost_terms: Mapping[str, float]
     retrofits: pd.DataFrame
     flows: pd.DataFrame
     vintages: pd.DataFrame | None
@@ -265,10 +310,45 @@ class Plan:
     owner_capital: pd.DataFrame | None = None
     owner_tonnes: pd.DataFrame | None = None
     point: pd.DataFrame | None = None
+    duals: pd.DataFrame | None = None
     frontier: Frontier | None = None
     uncertainty: Uncertainty | None = None
+    revision: Revision | None = None
     warnings: tuple[str, ...] = ()
     writer: PlanWriter | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        """State the units of the columns of every table."""
+        for name in _TABLES:
+            if (table := getattr(self, name)) is not None:
+                _with_units(table, self)
+
+    def __repr__(self) -> str:
+        problem = self.problem
+        result = headline(self.totals, problem.money)
+        return short_text("Plan", problem.name, self.status, self.objective.gap_share, result)
+
+    def _repr_html_(self) -> str:
+        problem = self.problem
+        return html_table(
+            problem.name, self.status, self.objective.gap_share, self.totals, problem.currency, problem.price_year
+        )
+
+    @property
+    def costs(self) -> pd.DataFrame:
+        """Discounted cost by term over the horizon; the costs of a year for `years: static`."""
+        table = pd.DataFrame({"term": list(self.cost_terms), "discounted_mn": list(self.cost_terms.values())})
+        _with_units(table, self)
+        return table
+
+    def summary(self, width: int = 100) -> str:
+        """Return the summary that the command line prints, in lines of at most `width` columns."""
+        return self._writer().summary(self.to_dict(), width)
+
+    @property
+    def plot(self) -> Plots:
+        """Charts (Altair): `plot.map()`, `plot.macc()`, `plot.timeline()`, `plot.stakeholders()`."""
+        return self._writer().plots(self)
 
     @property
     def reached_a_limit(self) -> bool:
@@ -316,6 +396,10 @@ class Plan:
             If the folder holds other files, or a run and not `force`, or if it cannot be written.
         """
         return self._writer().to_folder(self, Path(folder), force=force, lang=lang)
+
+    def to_xarray(self) -> Any:
+        """Return an `xarray.Dataset`: the tables with dimensions, units and references. Needs the extra `netcdf`."""
+        return self._writer().dataset(self)
 
     def _writer(self) -> PlanWriter:
         if self.writer is None:

@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 
 from ccs_model.plan.calibrated_results import calibration_dict
+from ccs_model.plan.context import binding_text, context_dict
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.social_account import social_terms
-from ccs_model.plan.tables import not_eligible_table
+from ccs_model.plan.tables import left_out_table, not_eligible_table
 
 SCHEMA = "ccs-model/plan/2"
 _OBJECTIVE = ("value", "bound", "gap_share", "searched_bound", "searched_gap_share", "unit")
@@ -27,12 +28,14 @@ def plan_dict(plan: Plan) -> dict[str, Any]:
     problem = plan.problem
     marginal_budget = plan.marginal_budget
     bought = None
+    names = dict(zip(problem.plants["plant"], problem.plants["name"].astype(str), strict=True))
     if marginal_budget is not None:
         bought = {
             "added_mn": marginal_budget.added_mn,
             "abatement_kt": marginal_budget.abatement_kt,
             "abatement_kt_per_mn": marginal_budget.kt_per_mn,
             "plants_entering": list(marginal_budget.plants),
+            "names_entering": [names[plant] for plant in marginal_budget.plants],
             "last_abatement_kt_per_mn": marginal_budget.last_kt_per_mn,
             "method": "solved again with the plan's retrofits kept" if problem.is_integer else "solved again",
             "replans": [asdict(each) for each in marginal_budget.replans],
@@ -42,13 +45,14 @@ def plan_dict(plan: Plan) -> dict[str, Any]:
         "scenario": problem.name,
         "currency": problem.currency,
         "price_year": problem.price_year,
+        "context": context_dict(plan),
         "objective_name": problem.objective,
         "decisions": "integer" if problem.is_integer else "continuous",
         "status": plan.status,
         "objective": {name: getattr(plan.objective, name) for name in _OBJECTIVE},
         "relaxation": asdict(plan.relaxation),
         "marginal_budget": bought,
-        "binding_limits": [asdict(each) for each in plan.binding_limits],
+        "binding_limits": [{**asdict(each), "text": binding_text(each)} for each in plan.binding_limits],
         "totals": dict(plan.totals),
         "by_year": records(plan.by_year),
         "retrofits": records(plan.retrofits),
@@ -65,11 +69,12 @@ def plan_dict(plan: Plan) -> dict[str, Any]:
         "air_pollution": records(plan.air_pollution),
         "zones": records(plan.zones),
         "not_eligible": records(not_eligible_table(problem)),
+        "left_out": records(left_out_table(problem)),
         "calibration": calibration_dict(plan),
         "targets": records(plan.targets),
         "fixed_decisions": records(plan.fixed_decisions),
         "terms": dict(plan.terms),
-        "costs": dict(plan.costs),
+        "costs": dict(plan.cost_terms),
         "conflicts": [],
         "checks": records(plan.checks),
     }

@@ -31,7 +31,7 @@ def reasons_of(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
     may undercut. `change` compares costs per
     tonne only; other changes need a new solve (`ccs-model explain`).
     """
-    plants, money = problem.plants, problem.currency
+    plants, money = problem.plants, problem.money
     costs = _costs(retrofits)
     best = best_options(problem)
     alone = best.set_index("plant")["avoidance_cost_per_t"] if len(best) else pd.Series(dtype=float)

@@ -95,5 +95,5 @@ def _line(plan: Plan, each: ReportedReduction) -> str:
         return f"{takes}{times}; the streams on file end at {each.most_share * 100:.0f} %."
     return (
         f"{takes}{times}; in order of cost, with own pipelines and unlimited wells, its last tonne costs "
-        f"{each.last_cost_per_t:,.0f} {plan.problem.currency} per t avoided."
+        f"{each.last_cost_per_t:,.0f} {plan.problem.money} per t avoided."
     )

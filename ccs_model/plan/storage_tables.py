@@ -10,12 +10,16 @@ from ccs_model.model.names import INJECTED, OBLIGATION_STORED, OPENED, PAID_FOR_
 from ccs_model.plan.cost_sharing import injected_ktpa
 from ccs_model.plan.decisions import BUILT, Point
 
+# Classes of the Storage Resources Management System, from the most certain one on.
+RESOURCE_CLASSES = ("stored", "capacity", "contingent", "prospective", "inaccessible")
+
 
 def storage_table(point: Point) -> pd.DataFrame:
     """Return one row a used site and period: injection, cumulative storage, obligation, wells, investment and cost.
 
-    Yearly costs are those of `yearly_storage_mn`, per t injected in `storage_cost_per_t`. The oil revenue is that of
-    the sites of a shared network.
+    Yearly costs are those of `yearly_storage_mn`, per t injected in `storage_cost_per_t`. The oil revenue is no part of
+    them; its column is left out with own pipes that reach no oil field. `additional_oil_ktpa` is there with oil fields
+    whose payment depends on the oil, `resource_class` with sites that have one.
     """
     problem, decided, sites = point.problem, point.decided, point.problem.sites
     if problem.network is None:
@@ -55,9 +59,15 @@ def storage_table(point: Point) -> pd.DataFrame:
         cost_mn_pa=cost,
         storage_cost_per_t=np.divide(cost * 1000.0, flow, out=np.full(len(k), np.nan), where=flow > BUILT),
     )
-    if problem.network is None:
+    if sites["resource_class"].isin(RESOURCE_CLASSES).any():
+        table.insert(table.columns.get_loc("capacity_kt"), "resource_class", of["resource_class"].to_numpy())
+    if (sites["additional_t_oil_per_t"] > 0).any():
+        table = table.assign(additional_oil_ktpa=of["additional_t_oil_per_t"] * flow)
+    if problem.network is not None:
+        return table.assign(oil_revenue_mn_pa=of["eor_revenue_per_t"] * decided[PAID_FOR_OIL][k, y] / 1000.0)
+    if "oil_revenue" not in problem.cost_per_t:
         return table
-    return table.assign(oil_revenue_mn_pa=of["eor_revenue_per_t"] * decided[PAID_FOR_OIL][k, y] / 1000.0)
+    return table.assign(oil_revenue_mn_pa=of["eor_revenue_per_t"] * flow / 1000.0)
 
 
 def _of_sites(point: Point, amount: Floats) -> Floats:

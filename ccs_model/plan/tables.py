@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ccs_model.engineering.co2_transport import diameter_mm
-from ccs_model.engineering.streams import utilisation_share
+from ccs_model.engineering.streams import OPERATING, utilisation_share
 from ccs_model.mip import Matrix
 from ccs_model.model.names import (
     ADDED_CAPACITY,
@@ -27,6 +27,7 @@ from ccs_model.plan.merit_order import CAPTURE_PARTS, DETAILS, levelised_of
 from ccs_model.plan.owners import Owners
 from ccs_model.problem import Problem
 from ccs_model.problem.build_problem import REASON_KEYS
+from ccs_model.scenario.fields import names_a_file
 
 LINK_COLUMNS = [
     "link", "kind", "from_node", "to_node", "year", "pipe", "length_km", "diameter_mm", "capacity_ktpa", "flow_ktpa",
@@ -266,14 +267,33 @@ def emissions_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
 
 
 def not_eligible_table(problem: Problem) -> pd.DataFrame:
-    """Return one row a plant that cannot be retrofitted, largest first: plant, name, baseline_ktpa, reason, key.
+    """Return one row a plant that cannot be retrofitted, largest first.
 
-    `key` is the scenario key that changes the reason; empty if no key does.
+    Columns are plant, name, baseline_ktpa, closing_year, reason and key, the scenario key that changes the reason;
+    empty if no key does.
     """
     plants = problem.plants[~problem.plants["is_candidate"]]
-    plants = plants.assign(key=plants["reason"].map(REASON_KEYS).fillna(""))
-    columns = ["plant", "name", "baseline_ktpa", "reason", "key"]
+    plants = plants.assign(key=plants["reason"].str.split(": ").str[0].map(REASON_KEYS).fillna(""))
+    columns = ["plant", "name", "baseline_ktpa", "closing_year", "reason", "key"]
     return plants[columns].sort_values(["baseline_ktpa", "plant"], ascending=[False, True]).reset_index(drop=True)
+
+
+def left_out_table(problem: Problem) -> pd.DataFrame:
+    """Return one row a plant of the user's inventories that is not in the plan: plant, name, province, reason, key.
+
+    Shipped inventories hold plants of the whole country on purpose, and are not listed.
+    """
+    inputs, scenario = problem.inputs, problem.scenario
+    tables = [inputs["plants/steel"], inputs.plants_of("chemicals"), inputs["plants/sources"]]
+    columns = ["plant", "name", "province", "status", "inventory"]
+    plants = pd.concat([table[columns] for table in tables], ignore_index=True)
+    is_own = plants["inventory"].isin([name for name in scenario.plants.inventory if names_a_file(name)])
+    plants = plants[is_own & ~plants["plant"].isin(set(problem.plants["plant"]))]
+    is_operating = plants["status"].isin(OPERATING)
+    reason = ("status " + plants["status"]).mask(is_operating, "outside the selected provinces")
+    key = pd.Series("", index=plants.index).mask(is_operating, "plants.provinces")
+    plants = plants.assign(reason=reason, key=key).sort_values(["reason", "plant"], kind="stable")
+    return plants[["plant", "name", "province", "reason", "key"]].reset_index(drop=True)
 
 
 def zones_table(emissions: pd.DataFrame, problem: Problem) -> pd.DataFrame:

@@ -15,14 +15,12 @@ from ccs_model.engineering.capture_units import is_shared
 from ccs_model.errors import FileError, InputError, Issue, schema_issue
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.csv_reader import path_of
-from ccs_model.paths import data_folder
 from ccs_model.problem.scenario_names import place_of
 from ccs_model.scenario import Scenario
-from ccs_model.scenario.sections import SHIPPED_PRESET, OwnTables
+from ccs_model.scenario.sections import SHIPPED_CALIBRATION, SHIPPED_PRESET, OwnTables, calibration_file
 from ccs_model.scenario.yaml_document import contents
 
 SCHEMA = "ccs-model/calibration/2"
-SHIPPED = "pilots/calibration.json"
 DELIVERED, DEPLOYMENT, BOTH = "delivered_share", "deployment_share", "delivered_deployment_share"
 INSTALLED = "pilot-installed"
 # The deployment share refers to one five-year plan.
@@ -62,16 +60,6 @@ class Calibrated:
         return None if record is None else record["reported_abatement_share"]
 
 
-def calibration_file(scenario: Scenario) -> Path | None:
-    """Return the calibration.json of the scenario, or None."""
-    requested = scenario.calibration
-    if requested.use == "none":
-        return None
-    if requested.file is None:
-        return data_folder() / SHIPPED
-    return OwnTables.of(scenario).folder / requested.file
-
-
 def calibrated_by(scenario: Scenario, inputs: Inputs) -> Calibrated | None:
     """Return the calibration of the scenario, or None. Raises InputError or FileError for an invalid file."""
     path = calibration_file(scenario)
@@ -81,7 +69,7 @@ def calibrated_by(scenario: Scenario, inputs: Inputs) -> Calibrated | None:
     where = place_of(scenario, "calibration.file")
     if requested.file is not None:
         path = path_of(OwnTables.of(scenario), "calibration.file", requested.file, allow_outside=inputs.allow_outside)
-    fits = _fits(path, requested.file or SHIPPED, where)
+    fits = _fits(path, requested.file or SHIPPED_CALIBRATION, where)
     if requested.preset not in fits:
         what = f"preset '{requested.preset}' is not in {requested.file or 'the shipped calibration'}"
         raise InputError([Issue(place_of(scenario, "calibration.preset"), what, f"one of {', '.join(sorted(fits))}")])
@@ -92,7 +80,9 @@ def calibrated_by(scenario: Scenario, inputs: Inputs) -> Calibrated | None:
         # Both parameters correlate, so the ceiling is the quantile of their product at the chosen delivered share.
         deployment = min(float(fit[BOTH][quantile]) / delivered, 1.0)
     except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
-        raise InputError([Issue(where, f"{requested.file or SHIPPED} does not hold a fit", _HINT)]) from error
+        raise InputError(
+            [Issue(where, f"{requested.file or SHIPPED_CALIBRATION} does not hold a fit", _HINT)]
+        ) from error
     if not (0.0 < delivered <= 1.0 and deployment > 0.0):
         raise InputError([Issue(where, f"a delivered share of {delivered:g} is not possible", _HINT)])
     return Calibrated(

@@ -9,13 +9,14 @@ import pandas as pd
 
 from ccs_model.economics.prices import PriceLevel
 from ccs_model.engineering.capture_units import covered_rows
-from ccs_model.engineering.streams import is_operating
+from ccs_model.engineering.streams import is_operating, source_products
 from ccs_model.engineering.streams import may_start as may_start_in
 from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import Inputs
-from ccs_model.inputs.user_tables import SECTORS
+from ccs_model.inputs.user_tables import INVENTORIES
 from ccs_model.problem.applied_calibration import calibrated_by, deployment_ceilings
-from ccs_model.problem.candidate_network import corridor_rows, corridors_file, validate_sites_reachable
+from ccs_model.problem.candidate_network import corridor_rows, validate_sites_reachable
+from ccs_model.problem.cost_factors import with_cost_factors
 from ccs_model.problem.energy_costs import Priced, grid_factors, line_power
 from ccs_model.problem.link_costs import network_of
 from ccs_model.problem.options import (
@@ -30,27 +31,34 @@ from ccs_model.problem.options import (
 from ccs_model.problem.owner_accounts import accounts_of
 from ccs_model.problem.periods import calendar, periods_of, running_share
 from ccs_model.problem.problem import Problem
-from ccs_model.problem.scenario_names import implausible_amounts, place_of, unknown_names, validate_tables
+from ccs_model.problem.scenario_names import amount_issues, name_issues, place_of, validate_tables
 from ccs_model.problem.storage_sites import sites_of, stores_of
 from ccs_model.problem.target_tonnes import targets_of, validate_groups, validate_reachable_targets
 from ccs_model.scenario import Scenario
-from ccs_model.scenario.fields import GIVEN_SOURCES
+from ccs_model.scenario.fields import SOURCES
+from ccs_model.scenario.sections import Costs, corridors_file
 
 PLANT_COLUMNS = [
     "plant", "name", "name_zh", "sector", "product", "province", "grid", "lat_deg", "lon_deg", "status", "closing_year",
     "capacity_ktpa", "turnaround_from", "turnaround_until", "reference", "quality", "note",
 ]  # fmt: skip
 NO_SITE = "no storage site in reach"
+EXCLUDED = "excluded by the scenario"
+CLOSED = "closes before the first period"
+CLOSES = "closes before a retrofit reaches its minimum life"
+WAITS_TOO_LONG = "closes too soon after its earliest start"
 # By the reason why a plant is not eligible, the scenario key that changes it.
 REASON_KEYS = MappingProxyType(
     {
-        "excluded by the scenario": "plants.exclude",
+        EXCLUDED: "plants.exclude",
         "announced to retire": "",
         "no capturable stream": "",
         "below the smallest size": "plants.min_emissions_ktpa",
         "no selected technology suits its streams": "capture.technologies",
         NO_SITE: "storage.site_reach_km",
-        "closes before a retrofit reaches its minimum life": "",
+        CLOSED: "",
+        CLOSES: "",
+        WAITS_TOO_LONG: "plants.not_before",
         "no turnaround in time for a retrofit to start": "",
         "nothing can start and work within the horizon": "years",
     }
@@ -98,7 +106,8 @@ def build_problem(scenario: Scenario, inputs: Inputs, *, keep_dominated: bool = 
         routes = own_pipe_routes(scenario, inputs, level, options, candidates, sites)
     if corridors_file(scenario) is not None:
         corridor_rows(scenario, inputs, [] if network is None else list(network.links["link"]))
-    if not keep_dominated:
+    # Factors differ by kind of cost, and may reverse a dominance.
+    if not keep_dominated and scenario.costs == Costs():
         routes = without_dominated(scenario, inputs, level, routes, periods)
     # A static year models operation, not the time of construction.
     lead_yr = routes["lead_yr"].to_numpy(float) * (not scenario.is_static)
@@ -109,11 +118,13 @@ def build_problem(scenario: Scenario, inputs: Inputs, *, keep_dominated: bool = 
         starts <= routes["last_year"].to_numpy()[:, None]
     )
     may_start = (on_offer | scenario.is_static) & (lasts >= routes["min_life_yr"].to_numpy()[:, None])
+    not_before = routes["plant"].map(dict(scenario.plants.not_before)).fillna(0).to_numpy(float)
+    may_start &= (starts >= not_before[:, None]) | scenario.is_static
     running = np.where(may_start[..., None], running, 0.0)
     in_time = _in_turnaround(scenario, inputs, plants, streams, routes, periods) | scenario.is_static
     waits = set(routes["plant"][(may_start & ~in_time).any(axis=1)])
     may_start, running = may_start & in_time, np.where(in_time[..., None], running, 0.0)
-    plants = _without_dead_ends(plants, options, routes, running, waits)
+    plants = _without_dead_ends(scenario, plants, options, routes, running, waits)
     validate_groups(scenario, plants)
     targets = targets_of(scenario, plants)
     _validate_required_plants(scenario, plants)
@@ -178,16 +189,14 @@ def build_problem(scenario: Scenario, inputs: Inputs, *, keep_dominated: bool = 
         province_budget_mn=MappingProxyType(dict(scenario.budget.by_province_mn)),
     )
     validate_reachable_targets(problem)
-    return problem
+    return with_cost_factors(problem)
 
 
 def _plants_and_streams(scenario: Scenario, inputs: Inputs) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Operating plants of the zones, each marked candidate or with the reason why it is none, and their streams."""
     parts, streams = [], []
-    for sector in (*SECTORS, GIVEN_SOURCES):
+    for sector in INVENTORIES:
         table = inputs.plants_of(sector)
-        if sector == GIVEN_SOURCES:
-            table = table.assign(inventory=GIVEN_SOURCES)
         table = table[table["inventory"].isin(scenario.plants.inventory)]
         if table.empty:
             continue
@@ -197,9 +206,8 @@ def _plants_and_streams(scenario: Scenario, inputs: Inputs) -> tuple[pd.DataFram
         table = with_notes(sector, table, scenario, inputs)
         if sector == "steel":
             table = table.assign(product="crude_steel", capacity_ktpa=table["crude_steel_ktpa"].fillna(0.0))
-        elif sector == GIVEN_SOURCES:
-            table = table.assign(product="", capacity_ktpa=0.0)
-        parts.append(table.assign(sector=sector)[PLANT_COLUMNS])
+        table = source_products(table, inputs) if sector == SOURCES else table.assign(sector=sector)
+        parts.append(table[PLANT_COLUMNS])
     if not parts:
         raise InputError([Issue(place_of(scenario, "plants.inventory"), "names tables without plants")])
     plants = pd.concat(parts, ignore_index=True).sort_values("plant", kind="stable").reset_index(drop=True)
@@ -212,22 +220,24 @@ def _plants_and_streams(scenario: Scenario, inputs: Inputs) -> tuple[pd.DataFram
     small = plants["baseline_ktpa"] < scenario.plants.min_emissions_ktpa
     plants["reason"] = np.select(
         [
-            plants["plant"].isin(scenario.plants.exclude),
+            plants["plant"].isin(scenario.plants.excluded),
             plants["status"] != "operating",
             plants["capturable_ktpa"] <= 0,
             small,
         ],
-        ["excluded by the scenario", "announced to retire", "no capturable stream", "below the smallest size"],
+        [EXCLUDED, "announced to retire", "no capturable stream", "below the smallest size"],
         default="",
     )
+    for plant, why in scenario.plants.excluded.items():
+        if why:
+            plants.loc[plants["plant"] == plant, "reason"] = f"{EXCLUDED}: {why}"
     plants["is_candidate"] = plants["reason"] == ""
     return plants, all_streams
 
 
 def _validate_names(scenario: Scenario, inputs: Inputs) -> None:
-    """Provinces, plants and sites of the scenario must be in the tables."""
-    found = (*unknown_names(scenario, inputs), *implausible_amounts(scenario, inputs))
-    issues = [Issue(place, what, hint) for place, what, hint in found]
+    """Provinces, plants and sites of the scenario must be in the tables, and its amounts plausible."""
+    issues = [*name_issues(scenario, inputs), *amount_issues(scenario, inputs)]
     if issues:
         raise InputError(issues)
 
@@ -246,7 +256,12 @@ def _validate_required_plants(scenario: Scenario, plants: pd.DataFrame) -> None:
 
 
 def _without_dead_ends(
-    plants: pd.DataFrame, options: pd.DataFrame, routes: pd.DataFrame, running: np.ndarray, waits: set[str]
+    scenario: Scenario,
+    plants: pd.DataFrame,
+    options: pd.DataFrame,
+    routes: pd.DataFrame,
+    running: np.ndarray,
+    waits: set[str],
 ) -> pd.DataFrame:
     """Plants with the reason why a candidate has no way to capture and store within the horizon."""
     candidate, closes = plants["is_candidate"], plants["closing_year"].notna()
@@ -255,7 +270,9 @@ def _without_dead_ends(
     unsuited = candidate & ~plants["plant"].isin(set(options["plant"]))
     reason = plants["reason"].mask(idle, "nothing can start and work within the horizon")
     reason = reason.mask(idle & plants["plant"].isin(waits), "no turnaround in time for a retrofit to start")
-    reason = reason.mask(idle & closes, "closes before a retrofit reaches its minimum life")
+    reason = reason.mask(idle & closes, CLOSES)
+    reason = reason.mask(idle & closes & plants["plant"].isin(set(scenario.plants.not_before)), WAITS_TOO_LONG)
+    reason = reason.mask(candidate & (plants["closing_year"] <= scenario.starts[0]), CLOSED)
     reason = reason.mask(unlinked, NO_SITE)
     reason = reason.mask(unsuited, "no selected technology suits its streams")
     return plants.assign(reason=reason, is_candidate=reason == "")

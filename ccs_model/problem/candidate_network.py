@@ -13,7 +13,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -289,12 +288,6 @@ def _bridges(a: Ints, b: Ints, n: int) -> dict[int, Ints]:
 CORRIDORS = "transport.corridors"
 
 
-def corridors_file(scenario: Scenario) -> Path | None:
-    """Return the file relative to the scenario's folder, or None."""
-    name = scenario.transport.corridors
-    return None if name in ("auto", "all") else OwnTables.of(scenario).folder / name
-
-
 def corridor_rows(scenario: Scenario, inputs: Inputs, links: Sequence[str]) -> Ints:
     """Places among `links` of those that the file names; `links` is empty where lines are not shared.
 
@@ -343,7 +336,7 @@ def validate_sites_reachable(
             continue
         far = distances_km(at.loc[[site]], plants)[0]
         if site in network.node_of_site:
-            why, hint = "no candidate link leads to it", "add links to transport/links, see docs/network.md"
+            why, hint = "no candidate link leads to it", "add links to transport/links, see docs/explanation/network.md"
         else:
             reach_km = scenario.storage.site_reach_km or inputs.limit("site_reach_km")
             why = f"site_reach_km is {reach_km:g}"

@@ -75,6 +75,9 @@ class Priced:
             "pipe_power": booster_kwh * power_per_kwh,
             "storage": flat("injection_cost_per_t"),
         }
+        # Only oil fields at the end of own pipes pay by option; those of a shared network pay by site.
+        if (routes["eor_revenue_per_t"] > 0).any():
+            self.cost_per_t["oil_revenue"] = -flat("eor_revenue_per_t")
 
 
 def _steam_per_gj(steam: pd.DataFrame, fuelless: dict[str, float], routes: pd.DataFrame, years: Ints) -> Floats:
@@ -121,7 +124,8 @@ def _validate_prices(
     ):
         for name, fuel in set(routes.loc[np.isnan(values).any(axis=1) & needs, [key, "fuel"]].itertuples(index=False)):
             near = [] if name in known[key] else get_close_matches(str(name), sorted(known[key]), n=1, cutoff=_ALIKE)
-            hint = f"add rows to {table} in the folder that the scenario's `data:` names, see docs/own-tables.md"
+            hint = f"add rows to {table} in the folder that the scenario's `data:` names"
+            hint += ", see docs/reference/own-tables.md"
             hint = f"did you mean '{near[0]}'? else {hint}" if near else hint
             row = f"row of {fuel}" if key == "province" and needs is burns and fuel != "coal" else "row"
             issues.add(Issue(table, f"no {row} for {key} '{name}', which has plants", hint))

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ccs_model._typing import Floats
-from ccs_model.economics.capital_cost import concentration_factor, small_train_factor
+from ccs_model.economics.capital_cost import concentration_factor, small_train_factor, tasc_factor
 from ccs_model.economics.prices import PriceLevel
 from ccs_model.engineering.capture_units import (
     NO_FUEL,
@@ -26,9 +26,9 @@ from ccs_model.engineering.streams import (
     HELD_IN,
     captive_streams,
     chemical_streams,
-    given_streams,
     is_operating,
     retiring_stoves,
+    source_streams,
     steel_streams,
     stoves_by_furnace,
 )
@@ -39,7 +39,7 @@ from ccs_model.problem.periods import calendar
 from ccs_model.problem.pipe_costs import pipe_costs_of
 from ccs_model.problem.storage_sites import SITE_MONEY, WELL_MONEY, wells_for
 from ccs_model.scenario import Scenario
-from ccs_model.scenario.fields import GIVEN_SOURCES
+from ccs_model.scenario.fields import SOURCES
 
 # Dominance among source–sink options of the same stream, size and site.
 
@@ -52,8 +52,9 @@ def without_dominated(
 ) -> pd.DataFrame:
     """Return the options that no other one dominates; all of them with one heat source or minimum regional shares.
 
-    docs/formulation.md lists the conditions. Replacing a dominated option keeps every constraint and worsens no
-    objective. Minimum regional shares are the exception: more avoided in one region lowers the share of another.
+    docs/explanation/formulation.md lists the conditions. Replacing a dominated option keeps every constraint and
+    worsens no objective. Minimum regional shares are the exception: more avoided in one region lowers the share of
+    another.
     """
     if len(scenario.capture.heat_sources) < 2 or scenario.targets.share_of_avoided_min or routes.empty:
         return routes
@@ -185,16 +186,18 @@ def options_of(
     dilute = concentration_factor(
         options["co2_share"].where(options["grade"] == "flue_gas", 1.0),
         rows["reference_co2_share"].fillna(1.0),
-        scaled_share=law["co2_scaled_share"],
+        scaled_share=rows["co2_scaled_share"].fillna(law["co2_scaled_share"]).to_numpy(float),
         law_reference_share=law["reference_co2_share"],
-        exponent=law["gas_exponent"],
+        exponent=rows["gas_exponent"].fillna(law["gas_exponent"]).to_numpy(float),
     )
     small = small_train_factor(
         options["nameplate_ktpa"] / options["n_trains"], rows["smallest_train_ktpa"], rows["scale_exponent"]
     )
     options["concentration_factor"] = np.where(options["grade"] == "flue_gas", dilute, 1.0)
     options["small_train_factor"] = small
-    options["reference_capex_per_tpa"] = level.column(rows, "capex_per_tpa")
+    options["reference_capex_per_tpa"] = level.column(rows, "capex_per_tpa") * _location_factor(
+        inputs, options["plant"].map(candidates.set_index("plant")["province"])
+    )
     options["capex_per_tpa"] = options["reference_capex_per_tpa"] * options["concentration_factor"] * small
     options["capture_capex_mn"] = options["capex_per_tpa"] * options["nameplate_ktpa"] / 1000.0
     options["fixed_om_share"] = rows["fixed_om_share"]
@@ -205,8 +208,17 @@ def options_of(
     options = _without_idle_sharing(scenario, options)
     others = (measures_alone(streams, measures, options.columns), _given_options(inputs, level, candidates))
     options = pd.concat([options, *(each for each in others if len(each))], ignore_index=True)
+    options["tasc_factor"] = tasc_factor(
+        inputs["costs/build_up"], options["grade"].where(options["nameplate_ktpa"] > 0)
+    )
     about = candidates.set_index("plant")[["province", "sector", "grid", "lat_deg", "lon_deg", "closing_year"]]
     return options.join(about, on="plant").sort_values("option", kind="stable").reset_index(drop=True)
+
+
+def _location_factor(inputs: Inputs, province: pd.Series) -> pd.Series:
+    """Factor on the capital of capture by province or country; 1 without a row."""
+    table = inputs["technologies/location_factors"].set_index("province")["capex_factor"]
+    return province.map(table).fillna(1.0).astype(float)
 
 
 def train_of(inputs: Inputs) -> Train:
@@ -267,9 +279,9 @@ _NO_ENERGY = (
 
 
 def _given_options(inputs: Inputs, level: PriceLevel, candidates: pd.DataFrame) -> pd.DataFrame:
-    """Return the single option of every plant of plants/sources, with its given capital, yearly and per-tonne cost."""
+    """Return the single option of each source with capital, yearly and per-tonne cost of its own."""
     table = inputs["plants/sources"]
-    table = table[table["plant"].isin(candidates["plant"])].reset_index(drop=True)
+    table = table[table["plant"].isin(candidates["plant"]) & (table["sector"] == "")].reset_index(drop=True)
     if table.empty:
         return pd.DataFrame()
     names = ("capture_capex_mn", "fixed_om_mn_pa", "capture_cost_per_t")
@@ -316,6 +328,7 @@ def shared_routes(options: pd.DataFrame) -> pd.DataFrame:
         length_km=0.0,
         cost_factor=1.0,
         injection_cost_per_t=0.0,
+        eor_revenue_per_t=0.0,
         pipe="shared",
         n_lines=0.0,
         pipe_life_yr=options["life_yr"],
@@ -334,7 +347,9 @@ def shared_routes(options: pd.DataFrame) -> pd.DataFrame:
 
 # Capital of an option with its own pipe, injection site and wells.
 OWN_CAPEX = ("capture_capex_mn", "pipe_capex_mn", "site_capex_mn", "well_capex_mn")
-_OF_SITE = (*SITE_MONEY, *WELL_MONEY, "injection_cost_per_t", "well_injectivity_ktpa", "n_wells_max")
+_OF_SITE = (
+    *SITE_MONEY, *WELL_MONEY, "injection_cost_per_t", "eor_revenue_per_t", "well_injectivity_ktpa", "n_wells_max",
+)  # fmt: skip
 
 
 def own_pipe_routes(
@@ -345,14 +360,18 @@ def own_pipe_routes(
     candidates: pd.DataFrame,
     sites: pd.DataFrame,
 ) -> pd.DataFrame:
-    """Return every option with its own pipe to each of its nearest sites, its own wells and its own injection site."""
+    """Return every option with its own pipe to each site in reach, its own wells and its own injection site.
+
+    `storage.nearest_sites` or the row sites_in_reach of transport/limits offers each plant its nearest sites only.
+    """
     plants = candidates.reset_index(drop=True)
+    at_most = dict(zip(inputs["transport/limits"]["limit"], inputs["transport/limits"]["value"], strict=True))
     at_plant, at_site, straight_km = nearest_sites(
         plants["lat_deg"],
         plants["lon_deg"],
         sites["lat_deg"],
         sites["lon_deg"],
-        scenario.storage.nearest_sites or int(inputs.limit("sites_in_reach")),
+        scenario.storage.nearest_sites or int(at_most.get("sites_in_reach", len(sites))),
         scenario.storage.site_reach_km or inputs.limit("own_pipe_reach_km"),
     )
     links = pd.DataFrame(
@@ -403,15 +422,13 @@ def _cost_factor(inputs: Inputs, plants: pd.DataFrame, sites: pd.DataFrame) -> F
 
 # Streams of one sector, split by furnace on request.
 
-_OF_SECTOR = {"steel": steel_streams, "chemicals": chemical_streams}
+_OF_SECTOR = {"steel": steel_streams, "chemicals": chemical_streams, SOURCES: source_streams}
 
 
 def streams_of(sector: str, plants: pd.DataFrame, scenario: Scenario, inputs: Inputs) -> pd.DataFrame:
     """Return the streams of operating plants of one sector."""
-    if sector == GIVEN_SOURCES:
-        return given_streams(plants)
     streams = _OF_SECTOR[sector](plants, inputs)
-    if scenario.plants.captive_units:
+    if scenario.plants.captive_units and sector in HELD_IN:
         every = inputs.plants_of(sector)
         every = every[is_operating(every)].reset_index(drop=True)
         all_streams = _OF_SECTOR[sector](every, inputs)

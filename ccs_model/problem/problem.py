@@ -29,6 +29,7 @@ from ccs_model.problem.candidate_network import Network
 from ccs_model.problem.owner_accounts import Accounts
 from ccs_model.problem.periods import calendar, period_sums, weighed
 from ccs_model.scenario import Scenario
+from ccs_model.units import money_text
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def in_group(table: pd.DataFrame, group: str) -> Mask:
     return here
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Problem:
     """Sets and coefficients of the model; see the module docstring for shapes.
 
@@ -124,6 +125,10 @@ class Problem:
     calibrated: Calibrated | None = None
     deployment_ceiling_ktpa: Mapping[tuple[str, int], float] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        counts = f"{len(self.plants)} plants, {len(self.options):,} options, {len(self.sites)} storage sites"
+        return f"Problem({self.name!r}: {self.objective}, {counts})"
+
     @property
     def years(self) -> tuple[int, ...]:
         """The first year of each period."""
@@ -148,6 +153,15 @@ class Problem:
         if self.is_static and requested:
             return np.full(life.shape, requested)
         return capital_recovery_share(self.discount_rate, life)
+
+    def capture_charge(self, options: pd.DataFrame) -> Floats:
+        """Return [option] the yearly charge on the capture capital of levelised costs: recovery × TASC ÷ TOC.
+
+        `options` has life_yr and tasc_factor. A requested recovery factor of a static year is the whole charge.
+        """
+        recovery = self.recovery(options["life_yr"])
+        whole = self.is_static and self.scenario.capital_recovery_share
+        return recovery if whole else np.asarray(recovery * options["tasc_factor"], dtype=float)
 
     def storage_yearly_mn(self, table: pd.DataFrame, life_yr: pd.Series) -> Floats:
         """Return the yearly cost of an open site without its wells, million, as levelised costs count it.
@@ -256,14 +270,21 @@ class Problem:
         return in_group(self.routes, group)
 
     @property
+    def money(self) -> str:
+        """Currency and price year, as units print them."""
+        return money_text(self.currency, self.price_year)
+
+    @cached_property
     def price_level(self) -> PriceLevel:
         """Conversion of money to the scenario's currency and price year."""
         return PriceLevel.of(self.currency, self.price_year, self.inputs)
 
-    @property
+    @cached_property
     def calendar(self) -> Ints:
         """Every year of the horizon."""
-        return calendar(self.periods)
+        years = calendar(self.periods)
+        years.flags.writeable = False
+        return years
 
     @property
     def discount(self) -> Floats:

@@ -8,6 +8,11 @@ The capital of a site and of a well does not depend on the rate of a well. A sit
 
 A site without a rate of its own takes that of its basin (storage/well_rates), at most the cap of its class; without a
 number of wells, as many as its area has room for.
+
+What an oil field pays is revenue and no part of these costs: `eor_revenue_per_t`, or for a field with
+`additional_t_oil_per_t`
+
+    t of oil per t of CO₂ × barrels per t of oil × oil price × share of the value paid for CO₂
 """
 
 from __future__ import annotations
@@ -26,6 +31,7 @@ SITE_MONEY = ("site_capex_mn", "site_om_mn_pa", "monitoring_mn_pa", "closure_mn"
 WELL_MONEY = ("well_capex_mn", "well_om_mn_pa")
 STORAGE_MONEY = (*SITE_MONEY, *WELL_MONEY, "injection_cost_per_t")
 _ALL_IN = "storage_cost_per_t"
+CAPACITIES = ("capacity_low_kt", "capacity_mid_kt", "capacity_high_kt")
 
 
 def sites_of(scenario: Scenario, inputs: Inputs, level: PriceLevel) -> pd.DataFrame:
@@ -35,13 +41,18 @@ def sites_of(scenario: Scenario, inputs: Inputs, level: PriceLevel) -> pd.DataFr
         requested = scenario.storage.sites
         sites = sites[sites["site"].isin(requested) | sites["basin"].isin(requested)]
     sites = sites.reset_index(drop=True)
+    own_kt = sites["site"].map(dict(scenario.storage.capacity_kt)).astype(float)
+    sites = sites.assign(**{name: own_kt.fillna(sites[name]) for name in CAPACITIES})
     is_offshore = sites["is_offshore"].astype(str).str.lower().isin(("yes", "true", "1", "offshore"))
     under = np.where(is_offshore, "saline_offshore", "saline_onshore")
     sites = sites.assign(
         capacity_kt=sites[f"capacity_{scenario.storage.capacity}_kt"],
         is_offshore=is_offshore,
         reservoir_class=np.where(sites["kind"] == "saline", under, sites["kind"].astype(str)),
-        eor_revenue_per_t=level.column(sites, "eor_revenue_per_t").fillna(0.0),
+        eor_revenue_per_t=level.column(sites, "eor_revenue_per_t").fillna(
+            _by_oil_price(sites, scenario, inputs, level)
+        ),
+        additional_t_oil_per_t=sites["additional_t_oil_per_t"].fillna(0.0),
         eor_max_ktpa=sites["eor_max_ktpa"].fillna(np.inf),
     )
     sites = _with_costs(_with_wells(sites, inputs), inputs, level)
@@ -49,6 +60,21 @@ def sites_of(scenario: Scenario, inputs: Inputs, level: PriceLevel) -> pd.DataFr
         injection_max_ktpa=sites["well_injectivity_ktpa"] * sites["n_wells_max"],
         life_yr=inputs["storage/factors"].set_index("factor").at["life_yr", "value"],
     )
+
+
+def _by_oil_price(sites: pd.DataFrame, scenario: Scenario, inputs: Inputs, level: PriceLevel) -> pd.Series:
+    """Return what an oil field pays per t of CO₂: additional oil × price × the share of its value paid for CO₂."""
+    if sites["additional_t_oil_per_t"].isna().all():
+        return pd.Series(0.0, index=sites.index)
+    factors = inputs["storage/factors"].set_index("factor")["value"]
+    storage = scenario.storage
+    if storage.oil_price_per_bbl is None:
+        per_bbl = float(level.column(inputs["prices/oil"], "oil_price_per_bbl").iloc[0])
+    else:
+        year = storage.oil_price_year or scenario.price_year
+        per_bbl = storage.oil_price_per_bbl * level.factor(storage.oil_price_currency, year)
+    per_t_of_oil = factors["oil_bbl_per_t"] * per_bbl * factors["oil_payment_share"]
+    return sites["additional_t_oil_per_t"].fillna(0.0) * per_t_of_oil
 
 
 def _with_wells(sites: pd.DataFrame, inputs: Inputs) -> pd.DataFrame:

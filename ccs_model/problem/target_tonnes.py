@@ -9,9 +9,11 @@ import pandas as pd
 
 from ccs_model.errors import InfeasibleError, InputError, Issue
 from ccs_model.inputs.cells import nearest_hint
+from ccs_model.inputs.geography import are_in_china
 from ccs_model.problem.problem import Problem, Target, in_group
 from ccs_model.problem.scenario_names import place_of
 from ccs_model.scenario import Scenario
+from ccs_model.scenario.fields import HOME
 
 
 def targets_of(scenario: Scenario, plants: pd.DataFrame) -> tuple[Target, ...]:
@@ -60,8 +62,9 @@ def validate_groups(scenario: Scenario, plants: pd.DataFrame) -> None:
     """
     there = sorted({*plants["province"], *plants["sector"]})
     issues = []
+    is_here = {HOME} if are_in_china(plants["province"]).any() else set()
     for key, group in _groups(scenario):
-        if group not in there:
+        if group not in there and not (key.startswith("budget.") and group in is_here):
             hint = nearest_hint(group, there, f"with plants: {', '.join(there[:12])}")
             issues.append(Issue(place_of(scenario, key), f"{key}: '{group}' has no operating plant here", hint))
     candidates = plants[plants["is_candidate"]]

@@ -3,43 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 
-import pandas as pd
-
-from ccs_model.inputs.geography import are_in_china
+from ccs_model.inputs import Inputs
 from ccs_model.mip.highs import gap_share
+from ccs_model.plan.context import Band, pipe_links
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.stored_run import StoredRun
-from ccs_model.problem import Problem
-from ccs_model.report.pipe_tables import pipe_links
-
-
-@dataclass(frozen=True)
-class Gap:
-    """Optimality gap of a plan, within the links searched and over all candidate links.
-
-    Attributes
-    ----------
-    searched_share, share : float
-        Gap relative to the value, within the links searched and over all candidate links; infinite if unknown.
-    searched_bound, bound : float
-        Bounds behind them, in the unit of the objective.
-    n_searched, n_links : int
-        Links for pipelines that were searched, and all candidates; both 0 without a shared network.
-    """
-
-    searched_share: float
-    share: float
-    searched_bound: float
-    bound: float
-    n_searched: int = 0
-    n_links: int = 0
-
-    @property
-    def is_restricted(self) -> bool:
-        """Whether a part of the candidate links was searched."""
-        return self.n_searched < self.n_links
+from ccs_model.report.phrases import Gap
+from ccs_model.scenario.fields import SHIPPED_INVENTORIES
 
 
 def gap_of(plan: Plan) -> Gap:
@@ -70,55 +43,35 @@ def gap_of_run(run: StoredRun) -> Gap:
     return Gap(share, gap_share(every, value), searched, every, n_searched, n_links)
 
 
-# Published ranges of the capture cost, for comparison.
-
-CITATION = "ACCA21 ranges as quoted"
-NOTE = "price year and system boundary unknown: compared as they stand"
+# Published ranges of the capture cost (costs/capture_ranges), compared as they stand.
 
 
 @dataclass(frozen=True)
-class Band:
-    """A published range of the cost per tonne captured, and what it covers."""
+class PublishedRange(Band):
+    """A published range of the capture cost of a sector, with its source; an empty grade or feedstock means any."""
 
-    covers: str
-    low_per_t: float
-    high_per_t: float
-    currency: str = "CNY"
-
-    def place(self, cost_per_t: float) -> str:
-        """Position of a cost: inside, below or above the range."""
-        if cost_per_t < self.low_per_t:
-            return "below"
-        return "above" if cost_per_t > self.high_per_t else "inside"
+    sector: str = ""
+    grade: str = ""
+    feedstock: str = ""
+    citation: str = ""
+    note: str = ""
 
 
-@dataclass(frozen=True)
-class StorageBand(Band):
-    """The published national mean of the cost per tonne stored, with its range, in the money of a problem."""
-
-    central_per_t: float = math.nan
-    reference: str = ""
+def published_ranges(inputs: Inputs) -> tuple[PublishedRange, ...]:
+    """The published ranges in the order of their table."""
+    names = [each.name for each in fields(PublishedRange)]
+    return tuple(PublishedRange(*row) for row in inputs["costs/capture_ranges"][names].itertuples(index=False))
 
 
-def storage_band_of(problem: Problem) -> StorageBand | None:
-    """The published storage cost in China (pilots/anchors); None for a problem of another country."""
-    table = problem.inputs["pilots/anchors"]
-    table = table[(table["covers"] == "storage") & table["central_per_t"].notna()]
-    if table.empty or not are_in_china(pd.Series(problem.zones)).any():
-        return None
-    low, high, central = (
-        float(problem.price_level.column(table, f"{name}_per_t").iloc[0]) for name in ("low", "high", "central")
-    )
-    return StorageBand("storage", low, high, problem.currency, central, str(table["reference"].iloc[0]))
+def ranges_of(inputs: Inputs, sectors: Iterable[str]) -> tuple[PublishedRange, ...]:
+    """The ranges of steel and chemicals, and those of other sectors of a plan."""
+    shown = {*SHIPPED_INVENTORIES, *sectors}
+    return tuple(each for each in published_ranges(inputs) if each.sector in shown)
 
 
-STEEL = Band("steel plants", 348.0, 560.0)
-PURE_COAL_CHEMICAL = Band("pure streams of coal chemicals", 105.0, 250.0)
-BANDS = (STEEL, PURE_COAL_CHEMICAL)
-
-
-def band_of(sector: str, grade: str, feedstock: str) -> Band | None:
+def range_of(inputs: Inputs, sector: str, grade: str, feedstock: str) -> PublishedRange | None:
     """The range that covers a stream; None for mixed tail gas, flue gas of chemical plants and gas-fed plants."""
-    if sector == "steel":
-        return STEEL
-    return PURE_COAL_CHEMICAL if grade == "product_grade" and feedstock == "coal" else None
+    for each in published_ranges(inputs):
+        if each.sector == sector and each.grade in ("", grade) and each.feedstock in ("", feedstock):
+            return each
+    return None

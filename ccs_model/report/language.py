@@ -26,7 +26,8 @@ LANGUAGES = ("en", "zh", "both")
 # compare, such as the counterparty of a payment on Summary.
 LABEL_COLUMNS = frozenset(
     {
-        ("Cover", "figure"), ("Cover", "unit"), ("Sources", "amount"), ("Sources", "unit"),
+        ("Cover", "figure"), ("Cover", "unit"), ("Changes", "figure"), ("Changes", "unit"),
+        ("Sources", "amount"), ("Sources", "unit"),
         ("Cover", "holds"), ("Cover", "kind"), ("Cover", "meaning"), ("Summary", "figure"), ("Summary", "meaning"),
         ("Summary", "item"), ("Summary", "stakeholder"), ("Summary", "unit"),
         ("Series", "series"), ("Series", "unit"), ("CashFlow", "item"), ("CashFlow", "unit"),
@@ -56,6 +57,7 @@ VALUE_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "reference": ("origin",), "quantity": ("quantity",), "verdict": ("verdict",), "held_out": ("verdict",),
         "answer": ("evidence",), "move": ("move",), "truck": ("pipe",),
         "retrofits": ("stream", "technology", "size", "site"),
+        "before": ("stream", "technology"), "after": ("stream", "technology"),
         "is_candidate": ("yes_no",), "is_extrapolated": ("yes_no",), "is_offered": ("yes_no",),
         "is_capturable": ("yes_no",), "needs_coke_ovens": ("yes_no",), "is_planned": ("yes_no",),
         "is_no_regret": ("yes_no",), "is_scenario": ("yes_no",), "n_plants_in_reach": ("yes_no",),
@@ -64,10 +66,26 @@ VALUE_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )  # fmt: skip
 # Cells that formulas compare, and a sheet for other programs.
 _AS_THEY_ARE = frozenset({("CashFlow", "kind"), ("CashFlow", "item"), ("MACC", "in_plan"), ("Summary", "side")})
+# Columns whose ids are words without underscores on the sheets of a plan; sheets of tables keep what users type.
+_IDS_AS_WORDS = frozenset(("sector", "stream", "technology", "heat_source", "product", "retrofits", "before", "after"))
+_PLAN_SHEETS = frozenset(("Plants", "Transport", "Retrofits", "Economics", "MACC", "Changes"))
 _DATA_SHEETS = frozenset({"Data", "Sources"})
 # Columns of several values in one cell, with the separators between them.
-_JOINED = MappingProxyType({"retrofits": re.compile("( → |; |: |, | )"), "facility_name": re.compile("( → )")})
+_RETROFITS = re.compile("( → |; |: |, | )")
+_JOINED = MappingProxyType(
+    {"retrofits": _RETROFITS, "before": _RETROFITS, "after": _RETROFITS, "facility_name": re.compile("( → )")}
+)
 _SENTENCES = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
+
+
+# Words between the numbers of a part of a sentence, and a zone with the result of its check.
+_AMOUNTS = (
+    (re.compile(r"(?<=\d) million (?=[A-Z]{3}\b)"), " 百万 "),
+    (re.compile(r"(?<=\d) per t$"), "/吨"),
+    (re.compile(r"(?<=\d) to (?=\d)"), " 至 "),
+    (re.compile(r"(?<=\d)(?:st|nd|rd|th)$"), ""),
+)
+_ZONE_RESULT = re.compile(r"(.+) (consistent|outside its band)")
 
 
 @dataclass(frozen=True)
@@ -132,8 +150,22 @@ def chinese(text: str) -> str | None:
         return table.exact[text]
     for pattern, translated in (*table.families.get(text[:1], ()), *table.families.get("", ())):
         if found := pattern.fullmatch(text):
-            return translated.format(*(table.exact.get(part, part) for part in found.groups()))
+            return translated.format(*(_part(part, table) for part in found.groups()))
     return None
+
+
+def _part(text: str, table: Labels) -> str:
+    """A part of a sentence: a text of its own, a province, a list of these, or amounts."""
+    if known := table.exact.get(text) or table.values["province"].get(text):
+        return known
+    if found := _ZONE_RESULT.fullmatch(text):
+        return f"{_part(found[1], table)}{table.exact.get(found[2], found[2])}"
+    if ", " in text:
+        items = [_part(item, table) for item in text.split(", ")]
+        return "、".join(items) if items != text.split(", ") else text
+    for english, chinese_form in _AMOUNTS:
+        text = english.sub(chinese_form, text)
+    return text
 
 
 def chinese_value(text: str, kinds: tuple[str, ...]) -> str | None:
@@ -157,9 +189,10 @@ class Language:
         return self.shown(text, None if self.lang == "en" or not text else chinese_value(text, kinds))
 
     def cell(self, sheet: str, column: str, text: str) -> str:
-        """The text of a cell: a label, a value, or the text itself."""
+        """The text of a cell: a label, a value, or the text itself; ids of a plan's sheets as words."""
+        words = text.replace("_", " ") if sheet in _PLAN_SHEETS and column in _IDS_AS_WORDS else text
         if self.lang == "en" or not text:
-            return text
+            return words
         if (sheet, column) in LABEL_COLUMNS:
             return self.unit(text) if column == "unit" else self.label(text)
         if (sheet, column) in _LISTS:
@@ -168,9 +201,9 @@ class Language:
             return text
         kinds = VALUE_COLUMNS[column]
         if column not in _JOINED or chinese_value(text, kinds):
-            return self.value(text, *kinds)
+            return self.shown(words, chinese_value(text, kinds))
         parts = [chinese_value(part, kinds) or part for part in _JOINED[column].split(text)]
-        return self.shown(text, "".join(parts))
+        return self.shown(words, "".join(parts))
 
     def meaning(self, key: str, english: str) -> str:
         """The meaning of a scenario key; `english` is its description in the schema."""

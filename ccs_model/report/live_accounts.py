@@ -45,6 +45,7 @@ def capital_of(plan: Plan) -> pd.DataFrame:
         pv_mn=spent * (1 + rate) ** -(year - problem.first_year),
         salvage_mn=spent * annuity_yr(rate, left) / annuity_yr(rate, life),
         social_salvage_mn=spent * (annuity_yr(social, left) / annuity_yr(social, life)),
+        written_to_year=np.minimum(year + dep, end),
         written_pv_mn=spent * (written * problem.discount).sum(axis=1) / dep,
         book_mn=spent * np.clip(1 - (end - year) / dep, 0, 1),
     )
@@ -70,7 +71,7 @@ def flows_of(plan: Plan, plant: str | None) -> dict[str, Floats]:
     own = -sum(found[name] for name in CAPITAL) - found["grants_mn"]
     dep = problem.scenario.finance.depreciation_yr
     written = (when[None, :] <= when[:, None]) & (when[None, :] > when[:, None] - dep)
-    depreciation = np.where(when < end, (written * own).sum(axis=1) / dep, 0.0)
+    writing = (written * own).sum(axis=1)
     left = ((when > end - dep) * (1 - (end - when) / dep) * own).sum()
     interest = found["interest_mn"]
     project = net - found["drawn_mn"] - interest - found["repaid_mn"] + tax * interest
@@ -79,9 +80,11 @@ def flows_of(plan: Plan, plant: str | None) -> dict[str, Floats]:
     found |= {
         "when": when,
         "own_mn": own,
-        "depreciation_mn": depreciation,
+        "writing_mn": writing,
+        "depreciation_mn": np.where(when < end, writing / dep, 0.0),
         "book_mn": np.where(when == end, left, 0.0),
         "net_mn": net,
+        "without_carbon_mn": net - found["carbon_mn"] * (1 - tax),
         "discounted_mn": net * discount,
         "cumulative_mn": net.cumsum(),
         "cumulative_discounted_mn": (net * discount).cumsum(),
@@ -108,6 +111,11 @@ def _working(found: dict[str, Floats]) -> dict[str, Floats]:
         sign = pd.Series(np.where(np.abs(flows) > dust, np.sign(flows), np.nan)).ffill().fillna(0.0).to_numpy()
         turn = (np.r_[0.0, sign[:-1]] * sign < 0).astype(float)
         made |= {f"dust_{name}": np.full(len(flows), dust), f"sign_{name}": sign, f"turn_{name}": turn}
+    for name, flows in (("net", found["net_mn"]), ("project", project)):
+        ends = float(abs(flows.sum()) > made[f"dust_{name}"][0])
+        turns, of_sum = made[f"turn_{name}"].sum(), made[f"turn_{name}_sum"].sum()
+        is_unique = turns == 1 or (turns > 1 and of_sum == 1 and ends == 1)
+        made |= {f"ends_{name}": np.full(len(flows), ends), f"ends_{name}_total": np.array([float(is_unique)])}
     made["begun"] = np.maximum.accumulate((project != 0).astype(float))
     for name, sums in (("plain", found["project_cumulative_mn"]), ("discounted", found["project_discounted_mn"])):
         dust_of_flows = made["dust_project"]
@@ -144,6 +152,7 @@ def by_plant(plan: Plan) -> pd.DataFrame:
         money_pv_mn=worth[list(dict.fromkeys(GIVEN))].sum(axis=1),
         taxed_pv_mn=worth[list(TAXED)].sum(axis=1),
         carbon_pv_mn=worth["carbon_mn"],
+        tax_pv_mn=worth["tax_mn"].mul(-1.0),
         cut_pv_kt=(cut.to_numpy(float) * discount).sum(axis=1),
         npv_mn=owners["npv_mn"],
         break_even_carbon_price_per_t=owners["break_even_carbon_price_per_t"],

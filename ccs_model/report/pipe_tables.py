@@ -8,7 +8,7 @@ import pandas as pd
 from ccs_model.plan.merit_order import CAPTURE_PARTS
 from ccs_model.plan.plan import Plan
 from ccs_model.problem.candidate_network import Network
-from ccs_model.report.workbook.cell_values import first_few
+from ccs_model.report.phrases import first_few
 
 # Users of a link named in a table.
 _SHOWN = 3
@@ -28,14 +28,6 @@ def candidate_links(plan: Plan) -> pd.DataFrame:
     # The LP relaxation contains every link.
     within = links["link"] if plan.corridors is None else plan.corridors
     return links[columns].assign(is_corridor=links["link"].isin(list(within))).reset_index(drop=True)
-
-
-def pipe_links(plan: Plan) -> tuple[int, int]:
-    """Return the number of searched links and of candidate links for pipelines."""
-    network = network_of(plan)
-    built = set(network.lines.loc[network.built, "link"])
-    within = built if plan.corridors is None else built & set(plan.corridors)
-    return len(within), len(built)
 
 
 def node_names(plan: Plan) -> dict[str, str]:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import asdict
 
-from ccs_model.model.names import CUMULATIVE_BUDGET, DEPLOYMENT, PROVINCE_BUDGET, SITE_CAPACITY, YEARLY_RATE
+from ccs_model.plan.context import binding_text, storage_band_of, why_nothing_is_built
 from ccs_model.plan.decisions import BUILT
 from ccs_model.plan.plan import Plan
-from ccs_model.plan.tables import not_eligible_table
+from ccs_model.plan.tables import left_out_table, not_eligible_table
 from ccs_model.problem import Problem
-from ccs_model.report.figures import Gap, gap_of, storage_band_of
-from ccs_model.report.workbook.cell_values import first_few
-from ccs_model.units import unit_text
+from ccs_model.report.figures import gap_of
+from ccs_model.report.phrases import (
+    binding_limits,
+    left_out_in_words,
+    percent,
+    reasons_in_words,
+    rounded_parts,
+    searched_links,
+    storage_range,
+)
+from ccs_model.units import rounded, unit_text
 
-# How many of the largest plants a sentence names.
-_NAMED = 3
 # The plan's objective value, and what no plan exceeds, by objective.
 _ACHIEVED = {
     "max_abatement": ("The plan avoids", "avoids more than"),
@@ -26,29 +31,13 @@ _ACHIEVED = {
 }
 
 
-def gap_text(gap: Gap, unit: str = "") -> str:
-    """The optimality gap, over all candidate links first: `optimality gap 6.20 % (over all 420 candidate links); …`."""
-    if not gap.n_links:
-        return f"optimality gap {percent(gap.searched_share)}"
-    every = f"over all {gap.n_links} candidate links"
-    if not gap.is_restricted:
-        return f"optimality gap {percent(gap.searched_share)} ({every})"
-    if not math.isfinite(gap.share) and math.isfinite(gap.bound):
-        # A value of 0 has a bound, but no relative gap.
-        every = f"bound {gap.bound:,.0f} {unit} {every}"
-    return (
-        f"optimality gap {percent(gap.share)} ({every}); "
-        f"{percent(gap.searched_share)} within the {gap.n_searched} links searched"
-    )
-
-
 def bound_text(plan: Plan, requested: str = "") -> str:
     """Value, bounds and gaps as sentences without the last full stop; `requested` closes the last gap."""
     objective, gap = plan.objective, gap_of(plan)
     achieves, exceeds = _ACHIEVED[plan.problem.objective]
     if plan.problem.objective == "min_cost" and not plan.problem.targets:
         exceeds = "costs less than"
-    unit = objective.unit.replace("million", f"million {plan.problem.currency} {plan.problem.price_year}")
+    unit = objective.unit.replace("million", f"million {plan.problem.money}")
 
     def limit(bound: float, share: float, requested: str) -> str:
         if not math.isfinite(bound):
@@ -64,16 +53,6 @@ def bound_text(plan: Plan, requested: str = "") -> str:
         f"Searched links are the candidate links in which the plan was optimised. "
         f"Within its {searched_links(gap.n_searched)} {limit(gap.searched_bound, gap.searched_share, requested)}"
     )
-
-
-def searched_links(number: int) -> str:
-    """`1 searched link`, `38 searched links`."""
-    return f"{number} searched link" + ("" if number == 1 else "s")
-
-
-def percent(share: float | None, digits: int = 2) -> str:
-    """A share as a percentage, or `unknown`."""
-    return f"{100 * share:.{digits}f} %" if share is not None and math.isfinite(share) else "unknown"
 
 
 def answer(plan: Plan) -> str:
@@ -107,7 +86,7 @@ def _investment(plan: Plan) -> str:
     investment = f"The investment is {rounded(totals['capex_mn'])} {money(plan, '_mn')}"
     if not plan.problem.is_static:
         return f"{investment}{budget} ({parts})"
-    annual = f"with annualised capital, the annual cost is {rounded(sum(plan.costs.values()))} million{budget}"
+    annual = f"with annualised capital, the annual cost is {rounded(sum(plan.cost_terms.values()))} million{budget}"
     return f"{investment} ({parts}); {annual}"
 
 
@@ -121,64 +100,11 @@ def _levelised(plan: Plan) -> str:
     )
 
 
-def society(totals: Mapping[str, Any], money: str, terms: Mapping[str, Any] | None) -> list[str]:
-    """Sentences on the social account: resource cost, break-even value, value at the market price, requested damages.
-
-    Parameters
-    ----------
-    totals
-        Totals of the plan.
-    money
-        Currency of the plan.
-    terms
-        Result of `social_terms`, also in plan.json as `social_account`; None in runs without it.
-    """
-    if terms is None or totals.get("resource_cost_mn") is None:
-        return []
-
-    def mn(name: str) -> str:
-        return f"{totals[name]:,.0f} million {money}"
-
-    found = [
-        f"The resource cost to society is {mn('resource_cost_mn')} at a discount rate of "
-        f"{100 * terms['discount_rate']:g} %, without transfers."
-    ]
-    value = totals["break_even_carbon_value_per_t"]
-    if value is not None:
-        found[0] = f"{found[0][:-1]}; the break-even carbon value is {value:,.0f} {money} per t avoided."
-    if totals["value_at_market_price_mn"] is not None:
-        first, last = terms["market_price_per_t"]
-        path = f"{first:,.0f} {money} per t" if first == last else f"{first:,.0f} to {last:,.0f} {money} per t"
-        net = totals["net_value_at_market_price_mn"]
-        found.append(
-            f"At the price path of the carbon market ({path}) the tonnes avoided are worth "
-            f"{mn('value_at_market_price_mn')}; net of resource cost {net:,.0f} million."
-        )
-    damages = terms["damages"]
-    if damages is not None:
-        low, high = (f"{totals[f'damage_avoided_{end}_mn']:,.0f}" for end in ("low", "high"))
-        rates = " and ".join(f"{100 * damages[f'{end}_near_term_rate']:g} %" for end in ("low", "high"))
-        found.append(
-            f"Damages avoided with the series {damages['series']} are {mn('damage_avoided_mn')} (range {low} to "
-            f"{high}), discounted at its near-term rate of {100 * damages['near_term_rate']:g} % (range {rates}), in "
-            f"{damages['currency']} of {damages['price_year']} at the market exchange rate of "
-            f"{damages['exchange_rate']:.4g} {money}; the net social benefit is {totals['net_benefit_mn']:,.0f} "
-            "million."
-        )
-    return found
-
-
-def storage_band(plan: Plan) -> str:
+def storage_band(cost_per_t: float | None, problem: Problem) -> str:
     """Cost of storage beside its published range in China; empty without storage, or for another country."""
-    cost, band = plan.totals["storage_cost_per_t"], storage_band_of(plan.problem)
-    if cost is None or band is None:
-        return ""
-    place = {"inside": "within"}.get(band.place(cost), band.place(cost))
-    return (
-        f"Storage costs {rounded(cost)} {money(plan, '_per_t')} stored, {place} the published range of "
-        f"{rounded(band.low_per_t)} to {rounded(band.high_per_t)} (national mean {rounded(band.central_per_t)}, "
-        f"{band.reference})."
-    )
+    band = storage_band_of(problem)
+    unit = unit_text("_per_t", problem.currency, problem.price_year)
+    return storage_range(cost_per_t, None if band is None else asdict(band), unit)
 
 
 def nothing_built(plan: Plan) -> str:
@@ -186,50 +112,14 @@ def nothing_built(plan: Plan) -> str:
     return f"Nothing is built because {why_nothing_is_built(plan)}."
 
 
-def why_nothing_is_built(plan: Plan) -> str:
-    """The first reason that alone explains an empty plan; none is given where better plans are not ruled out."""
-    problem = plan.problem
-    if plan.reached_a_limit and problem.budget_mn != 0 and len(problem.routes):
-        return "the search ended before it found a retrofit; a plan with retrofits may exist"
-    if problem.objective == "min_cost":
-        return "the targets are reached without retrofits, or the shortfall is cheaper than a retrofit"
-    if problem.objective in ("max_npv", "max_net_benefit"):
-        worth = "NPV for its owners" if problem.objective == "max_npv" else "net social benefit"
-        return f"no retrofit, with transport and storage, has a positive {worth}"
-    if problem.budget_mn == 0:
-        return "the budget is 0"
-    if not problem.plants["is_candidate"].any():
-        return "no plant is eligible (reasons on sheet Plants)"
-    if problem.routes.empty:
-        return "no capturable stream can reach a storage site"
-    if problem.max_builds_per_year == 0:
-        return "the scenario allows no retrofit to start (capture.max_builds_per_year is 0)"
-    cheapest = float(problem.routes["capex_mn"].min())
-    if problem.is_integer and not problem.is_static and problem.budget_mn < cheapest:
-        # Options have their own pipelines unless these are shared.
-        pipeline = "with" if problem.network is None else "without"
-        return (
-            f"the budget of {rounded(problem.budget_mn)} {money(plan, '_mn')} is below the cost of the cheapest "
-            f"retrofit {pipeline} its pipeline ({rounded(cheapest)})"
-        )
-    if problem.network is not None:
-        return "no retrofit with its pipelines and wells satisfies every constraint and has positive net abatement"
-    return "no retrofit that satisfies every constraint has positive net abatement"
-
-
 def not_eligible(problem: Problem) -> list[str]:
     """One sentence for each reason why plants are not eligible: their number, emissions, the key, the largest."""
-    sentences = []
-    table = not_eligible_table(problem)
-    for (reason, key), rows in table.groupby(["reason", "key"], sort=False):
-        n = len(rows)
-        change = f" (scenario key {key})" if key else ""
-        largest = "; ".join(rows["name"].head(_NAMED))
-        sentences.append(
-            f"{n} plant{'s' if n != 1 else ''} with {rounded(rows['baseline_ktpa'].sum())} kt CO2 a year "
-            f"{'are' if n != 1 else 'is'} not eligible: {reason}{change}. Largest: {largest}."
-        )
-    return sentences
+    return reasons_in_words(not_eligible_table(problem).to_dict("records"))
+
+
+def left_out(problem: Problem) -> list[str]:
+    """One sentence for each reason why plants of the user's inventories are not in the plan."""
+    return left_out_in_words(left_out_table(problem).to_dict("records"))
 
 
 def status(plan: Plan) -> str:
@@ -246,7 +136,7 @@ def checks(plan: Plan, number: int) -> str:
     """The master check; `number` counts the checks of the plan and of the workbook."""
     failed = int((~plan.checks["holds"]).sum())
     if failed:
-        return f"{failed} of {number} checks do not hold: see sheet Checks."
+        return f"{failed} of {number} checks do not hold; see Checks."
     return f"All {number} checks hold."
 
 
@@ -288,22 +178,9 @@ def replans(plan: Plan) -> str:
     )
 
 
-BINDING = {
-    CUMULATIVE_BUDGET: "cumulative budget to {}",
-    PROVINCE_BUDGET: "province budget of {}",
-    DEPLOYMENT: "deployment ceiling of {}",
-    YEARLY_RATE: "limit on new retrofits from {}",
-    SITE_CAPACITY: "capacity of site {}",
-}
-"""Limits that may bind beside the budget; what their index names is inserted."""
-
-
 def binding(plan: Plan) -> str:
     """Which limits beside the budget bind in the LP relaxation; empty if none does."""
-    if not plan.binding_limits:
-        return ""
-    names = [BINDING[each.constraint].format(each.index) for each in plan.binding_limits]
-    return f"Binding beside the budget (LP relaxation): {first_few(names, 4)}."
+    return binding_limits([binding_text(each) for each in plan.binding_limits])
 
 
 def targets(plan: Plan) -> str:
@@ -320,20 +197,3 @@ def targets(plan: Plan) -> str:
 def money(plan: Plan, name: str) -> str:
     """The unit of a money column with its price year."""
     return unit_text(name, plan.problem.currency, plan.problem.price_year)
-
-
-def rounded_parts(values: Sequence[float]) -> tuple[int, ...]:
-    """Parts as whole numbers that add up to their rounded sum (method of the largest remainder)."""
-    parts = [math.floor(value) for value in values]
-    missing = round(sum(values)) - sum(parts)
-    by_remainder = sorted(range(len(parts)), key=lambda k: parts[k] - values[k])
-    for k in by_remainder[:missing]:
-        parts[k] += 1
-    return tuple(parts)
-
-
-def rounded(value: float | int | None) -> str:
-    """A number without decimals; below 1 with three digits, so that a small amount does not read as none."""
-    if value and abs(value) < 1:
-        return f"{value:.3g}"
-    return f"{value or 0:,.0f}"

@@ -1,7 +1,8 @@
-"""Rows and references of the input tables that a plan uses.
+"""Rows and references of the input tables that a plan uses, and the problem of a run.
 
-A plan with plants in China uses every row. Other plans leave out rows that hold for China alone, so that sheets of
-numbers and sources name no province or rule without a plant.
+Profiles of sectors without a plant are left out, and without oil fields what they pay. Otherwise a plan with plants in
+China uses every row. Other plans leave out rows that hold for China alone, so that sheets of numbers and sources name
+no province or rule without a plant.
 """
 
 from __future__ import annotations
@@ -13,29 +14,85 @@ import pandas as pd
 
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.geography import are_in_china
+from ccs_model.inputs.load import OIL_FIELDS
+from ccs_model.plan.cache_key import hashes
+from ccs_model.plan.stored_run import StoredRun
+from ccs_model.problem import Problem, build_problem
 from ccs_model.scenario import Scenario
 
 # Shipped rows of these tables hold for China alone.
 _OF_CHINA = frozenset(
     (
         "policy/non_fossil", "policy/intensity", "policy/value_added", "policy/provincial_co2",
-        "policy/pollution_taxes", "finance/margins",
+        "policy/pollution_taxes", "finance/margins", "costs/capture_ranges",
         "prices/carbon", "prices/power", "storage/cost_steps", "plants/steel", "plants/steel_units", "plants/chemicals",
         "plants/coal_chemicals", "plants/captive_units",
     )
 )  # fmt: skip
 # Terms of the central bank's carbon-reduction facility.
 _OF_FACILITY = ("facility_principal_share", "pass_through_share")
+# Rows of storage/factors by which oil fields pay.
+_OF_OIL = ("oil_bbl_per_t", "oil_payment_share")
+# Rows of finance/factors whose values the scenario holds.
+_OF_SCENARIO = ("social_discount_rate", "income_tax_share", "depreciation_yr")
 
 
 def rows_in_use(inputs: Inputs, scenario: Scenario, zones: Collection[str]) -> Mapping[str, pd.DataFrame]:
     """Input tables by name, without rows that the plan does not use; `zones` are the provinces of its plants."""
-    if are_in_china(pd.Series(list(zones), dtype=object)).any():
-        return inputs.tables
-    return {name: table[_is_used(name, table, inputs, scenario)] for name, table in inputs.tables.items()}
+    in_china = are_in_china(pd.Series(list(zones), dtype=object)).any()
+    sectors = inputs["streams/source_sectors"]
+    idle = sectors[~sectors["sector"].isin(inputs["plants/sources"]["sector"])]
+    used = {}
+    for name, table in inputs.tables.items():
+        other = _is_of_another_sector(name, table, idle) | _is_of_oil(name, table, inputs)
+        used[name] = table[~other] if other.any() else table
+        if not in_china:
+            used[name] = table[_is_used(name, table, inputs, scenario) & ~other]
+    return used
+
+
+def _is_of_another_sector(name: str, table: pd.DataFrame, idle: pd.DataFrame) -> np.ndarray:
+    """Whether each row is of one of the `idle` sectors, those without a plant, or of its product."""
+    if name == "streams/utilisation":
+        return table["product"].isin(idle["product"]).to_numpy(bool)
+    if name == "policy/ets" or name.startswith("streams/source_"):
+        return table["sector"].isin(idle["sector"]).to_numpy(bool)
+    return np.zeros(len(table), dtype=bool)
+
+
+def _is_of_oil(name: str, table: pd.DataFrame, inputs: Inputs) -> np.ndarray:
+    """Whether each row is of oil fields that are no sites of the plan; those that are stand in storage/sites."""
+    is_idle = bool(inputs["storage/sites"]["additional_t_oil_per_t"].isna().all())
+    if name == "storage/factors":
+        return table["factor"].isin(_OF_OIL).to_numpy(bool) & is_idle
+    return np.full(len(table), name == OIL_FIELDS or (name == "prices/oil" and is_idle))
+
+
+def _is_chosen(name: str, table: pd.DataFrame, inputs: Inputs, scenario: Scenario) -> np.ndarray | None:
+    """Whether each row is of a technology, heat source, class or product of the plan; None for other tables."""
+    if name in ("technologies/technologies", "technologies/heat"):
+        return table["technology"].isin(scenario.capture.technologies).to_numpy(bool)
+    if name == "technologies/heat_sources":
+        return table["heat_source"].isin(scenario.capture.heat_sources).to_numpy(bool)
+    if name in ("storage/reservoir_classes", "storage/class_costs"):
+        sites = inputs["storage/sites"]
+        under = np.where(sites["is_offshore"] == "yes", "saline_offshore", "saline_onshore")
+        classes = np.where(sites["kind"] == "saline", under, sites["kind"])
+        return table["reservoir_class"].isin(classes).to_numpy(bool)
+    if name == "streams/factors":
+        return (table["factor"] != "fossil_power_kg_per_kwh").to_numpy(bool) | bool(scenario.policy.non_fossil_share)
+    if name in ("streams/utilisation", "finance/hurdle_rates"):
+        sectors = inputs["streams/source_sectors"]
+        made = sectors.loc[sectors["sector"].isin(inputs["plants/sources"]["sector"]), "product"]
+        products = {*inputs.plants_of("chemicals")["product"], *["crude_steel"] * len(inputs["plants/steel"]), *made}
+        return table["product"].isin(products).to_numpy(bool)
+    return None
 
 
 def _is_used(name: str, table: pd.DataFrame, inputs: Inputs, scenario: Scenario) -> np.ndarray:
+    chosen = _is_chosen(name, table, inputs, scenario)
+    if chosen is not None and name != "streams/utilisation":
+        return chosen
     sources = inputs.sources.get(name, ())
     is_own = np.array([source.is_own for source in sources], dtype=bool)
     if len(is_own) != len(table):
@@ -46,7 +103,8 @@ def _is_used(name: str, table: pd.DataFrame, inputs: Inputs, scenario: Scenario)
     if name == "finance/rates":
         return is_own | draws_on_facility
     if name == "finance/factors":
-        return is_own | draws_on_facility | ~table["factor"].isin(_OF_FACILITY).to_numpy(bool)
+        of_facility = table["factor"].isin(_OF_FACILITY).to_numpy(bool)
+        return is_own | ~(of_facility & (not draws_on_facility) | table["factor"].isin(_OF_SCENARIO).to_numpy(bool))
     if name == "policy/ets":
         return is_own | (table["market"] == scenario.policy.market).to_numpy(bool)
     if name in _OF_CHINA:
@@ -55,7 +113,12 @@ def _is_used(name: str, table: pd.DataFrame, inputs: Inputs, scenario: Scenario)
         return is_own | table["basin"].isin(inputs["storage/sites"]["basin"]).to_numpy(bool)
     if name.startswith("storage/") or "province" not in table:
         return np.ones(len(table), dtype=bool)
-    return is_own | ~are_in_china(table["province"])
+    elsewhere = is_own | ~are_in_china(table["province"])
+    if chosen is None:
+        return elsewhere
+    # The row `all` holds only for products without one of the country.
+    covered = set(table.loc[is_own, "product"])
+    return elsewhere & chosen & ~((table["province"] == "all") & table["product"].isin(covered)).to_numpy(bool)
 
 
 def references_in_use(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[str]]:
@@ -66,3 +129,11 @@ def references_in_use(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[str]
             for key in table["reference"].dropna().unique():
                 used.setdefault(str(key), []).append(name)
     return used
+
+
+def problem_of_run(run: StoredRun, inputs: Inputs) -> Problem | None:
+    """The problem of a run; None if a table has changed since, so that it is another one."""
+    now = hashes(run.scenario, inputs)
+    if any(not name.startswith("own:") and now.get(name) != sha for name, sha in run.inputs.items()):
+        return None
+    return build_problem(run.scenario, inputs)

@@ -30,11 +30,14 @@ from ccs_model.atomic_files import (
     temporary_path,
     write_synced,
 )
+from ccs_model.bounded_reading import parse_json, read_regular
 from ccs_model.errors import FileError
 from ccs_model.runs.run_lock import locked
 
 MANIFEST = "manifest.json"
 _PART, _OLD = "part", "old"
+# Names in a run folder that are not in its manifest: `report` and `export` write the last two.
+_LATER = (MANIFEST, "report.html", "export")
 _OTHER_NAMES = 9
 
 
@@ -94,12 +97,33 @@ def validate_overwrite(folder: Path, force: bool) -> None:
             raise FileError(f"{folder}: is a file, not a folder")
         is_empty = not any(folder.iterdir())
         is_run = (folder / MANIFEST).is_file()
+        strays = _files_of_others(folder) if is_run and force else []
     except OSError as error:
         raise FileError(f"{folder}: cannot be written: {error.strerror or error}") from error
     if not is_empty and not force:
         raise FileError(f"{folder}: already contains files; choose another --out, or use --force to replace a run")
     if not is_empty and not is_run:
         raise FileError(f"{folder}: contains files that are not a run; they are left unchanged")
+    if strays:
+        more = f" and {len(strays) - 1} more" if len(strays) > 1 else ""
+        what = f"contains {strays[0]}{more}, which the run did not write; move it, or choose another --out"
+        raise FileError(f"{folder}: {what}")
+
+
+def _files_of_others(folder: Path) -> list[str]:
+    """Files in a run folder that neither the run nor `report` and `export` have written. Raises OSError."""
+    try:
+        outputs = parse_json(read_regular(folder / MANIFEST))["outputs"]
+    except (ValueError, LookupError, TypeError):
+        return []
+    found = (path.relative_to(folder) for path in sorted(folder.rglob("*")) if not path.is_dir())
+    return [
+        inner.as_posix()
+        for inner in found
+        if inner.as_posix() not in outputs
+        and inner.parts[0] not in _LATER
+        and not inner.name.startswith((".", "~$"))  # of the system and of office programs
+    ]
 
 
 def remove_leftovers(folder: Path) -> None:

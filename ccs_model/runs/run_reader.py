@@ -8,12 +8,12 @@ import io
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeGuard
 
 import pandas as pd
 
@@ -24,6 +24,7 @@ from ccs_model.inputs import Inputs
 from ccs_model.paths import data_folder
 from ccs_model.plan.cache_key import hashes, run_key
 from ccs_model.plan.decisions import POINT_COLUMNS
+from ccs_model.plan.own_copies import OWN
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import SCHEMA, csv_text, plan_dict
 from ccs_model.plan.stored_run import StoredRun
@@ -32,14 +33,15 @@ from ccs_model.problem.scenario_names import read_checked
 from ccs_model.report.export.geojson import geojson_text
 from ccs_model.report.export.json_documents import frontier_dict
 from ccs_model.runs.folder_writer import MANIFEST
-from ccs_model.runs.run_writer import FRONTIER, MAP, OWN, PLAN, SCENARIO, tables_of
+from ccs_model.runs.run_list import listed_runs
+from ccs_model.runs.run_writer import FRONTIER, MAP, PLAN, RUN_WRITER, SCENARIO, tables_of
 from ccs_model.scenario import Scenario, read_scenario
 from ccs_model.units import unit_of
 
 TABLES, POINT = "tables", "tables/point.csv"
 # The folder of a Monte Carlo analysis: its result, its futures one per row, and the run of its plan.
 FUTURES_DOCUMENT, FUTURES, FUTURES_PLAN = "montecarlo.json", "futures.csv", "plan"
-RUN_COLUMNS = ["name", "date", "objective", "status", "gap_share"]
+RUN_COLUMNS = ["name", "date", "objective", "status", "gap_share", "unit", "kind", "scenario", "headline"]
 
 # Identifiers are text even if they are all digits, and a plant may be called NA.
 _TEXT = frozenset(
@@ -55,6 +57,9 @@ _ADDED: Mapping[str, Any] = MappingProxyType(
     {"corridors": None, "calibration": None, "owners": [], "stakeholders": [], "ledger": [], "social_account": None}
 )
 _N_SHOWN = 8
+
+RunLike = str | PathLike[str] | StoredRun | Plan
+"""A finished run: its folder, the run as read, or a plan in memory."""
 
 
 def read_run(folder: str | PathLike[str]) -> StoredRun:
@@ -96,6 +101,7 @@ def read_run(folder: str | PathLike[str]) -> StoredRun:
         sha256=str(manifest.get("run_sha256", "")),
         folder=path,
         frontier=_json(path / FRONTIER) if (path / FRONTIER).is_file() else None,
+        viewer=RUN_WRITER,
     )
 
 
@@ -158,44 +164,26 @@ def run_of(plan: Plan) -> StoredRun:
         inputs=hashes(problem.scenario, problem.inputs),
         sha256=key.sha256,
         frontier=None if plan.frontier is None else frontier_dict(plan.frontier, problem.name),
+        viewer=RUN_WRITER,
     )
 
 
 def list_runs(folder: str | PathLike[str] = "runs") -> pd.DataFrame:
-    """List the run folders directly inside `folder`, the newest first.
+    """List the runs and analyses directly inside `folder`, the newest first.
 
     Returns
     -------
     DataFrame
-        One row per run: `name` of its folder, `date` (ISO 8601, UTC) at which it finished, `objective` value in the
-        objective's unit (missing if infeasible), `status`, and `gap_share` over all candidate links.
-        Folders that are not runs are left out.
+        One row per run: `name` of its folder, `date` (ISO 8601, UTC) at which it finished, `objective` value in `unit`
+        (missing if infeasible), `status`, `gap_share` over all candidate links, and `kind`, `scenario` and `headline`
+        as `ccs-model runs` lists them; analyses have no status. Folders that are not runs are left out.
 
     Raises
     ------
     FileError
         If there is no such folder.
     """
-    path = Path(folder)
-    if not path.is_dir():
-        raise FileError(f"{path}: no such folder")
-    rows = []
-    for each in sorted(path.iterdir()):
-        try:
-            document, manifest = _json(each / PLAN), _json(each / MANIFEST)
-            objective = document["objective"]
-            rows.append(
-                {
-                    "name": each.name,
-                    "date": str(manifest["finished"]),
-                    "objective": objective["value"],
-                    "status": document["status"],
-                    "gap_share": objective["gap_share"],
-                }
-            )
-        except (FileError, InputError, KeyError, TypeError):
-            continue
-    rows.sort(key=lambda row: row["date"], reverse=True)
+    rows = [each.to_dict() for each in listed_runs(Path(folder))]
     return pd.DataFrame(rows, columns=RUN_COLUMNS).astype({"objective": float, "gap_share": float})
 
 
@@ -246,16 +234,27 @@ class SolvedProblem:
     Attributes
     ----------
     folder
-        The run folder.
+        The run folder; empty for a plan in memory.
     document
         plan.json.
     problem
         The problem, rebuilt from the scenario and tables of the run.
+    sha256
+        Hash of the run's inputs.
+    solution
+        The solution of a plan in memory; that of a run folder is read by `point`.
     """
 
     folder: Path
     document: Mapping[str, Any]
     problem: Problem
+    sha256: str = ""
+    solution: pd.DataFrame | None = field(default=None, repr=False)
+
+    @property
+    def point(self) -> pd.DataFrame:
+        """The solution: variable, index and value of each column that is not zero. Raises as `read_point` does."""
+        return read_point(self.folder) if self.solution is None else self.solution
 
     @property
     def retrofits(self) -> pd.DataFrame:
@@ -266,13 +265,37 @@ class SolvedProblem:
 def read_solved_problem(folder: str | PathLike[str]) -> SolvedProblem:
     """Read a run folder and rebuild its problem.
 
-    Raises as `read_run` does, and InputError if a shipped table has changed since the run.
+    Of a Monte Carlo analysis, the run of its plan. Raises as `read_run` does, and InputError if a shipped table has
+    changed since the run.
     """
-    path, document, manifest = read_documents(folder)
+    path = Path(folder)
+    if (path / FUTURES_DOCUMENT).is_file() and (path / FUTURES_PLAN / PLAN).is_file():
+        path /= FUTURES_PLAN
+    path, document, manifest = read_documents(path)
     with naming_version(path, manifest):
         scenario, inputs = read_checked(path / SCENARIO)
         _validate_tables(path, manifest, scenario, inputs)
-        return SolvedProblem(path, document, build_problem(scenario, inputs))
+        return SolvedProblem(path, document, build_problem(scenario, inputs), str(manifest.get("run_sha256", "")))
+
+
+def solved_problem_of(run: RunLike) -> SolvedProblem:
+    """Return the problem of a run folder, a stored run or a plan. Raises as `read_solved_problem` does."""
+    if isinstance(run, StoredRun):
+        if run.folder is None:
+            raise InputError([Issue(run.name, "has no folder, from which its solution could be read", "give its plan")])
+        return read_solved_problem(run.folder)
+    if not isinstance(run, Plan):
+        return read_solved_problem(run)
+    problem = run.problem
+    sha256 = run_key(problem.scenario, problem.inputs).sha256
+    return SolvedProblem(Path(), json.loads(json.dumps(plan_dict(run))), problem, sha256, run.point)
+
+
+def is_run(requested: object) -> TypeGuard[RunLike]:
+    """Return whether the argument is a finished run (a folder, a stored run or a plan) and no scenario."""
+    return isinstance(requested, StoredRun | Plan) or (
+        isinstance(requested, str | PathLike) and Path(requested).is_dir()
+    )
 
 
 def plant_of(problem: Problem, text: str) -> str:
@@ -369,7 +392,7 @@ def _sha256(path: Path) -> str:
 def _require(path: Path, *names: str) -> None:
     missing = [name for name in names if not (path / name).is_file()]
     if missing:
-        hint = "give a folder that `ccs-model optimize` wrote, such as runs/<name>-<hash>"
+        hint = "give a folder that `ccs-model optimize` wrote, such as runs/<scenario file>-<hash>"
         raise InputError([Issue(str(path), f"is not a run: {', '.join(missing)} missing", hint)])
 
 

@@ -11,29 +11,29 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
-from pathlib import Path, PurePath, PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pandas as pd
 
 import ccs_model
-from ccs_model.bounded_reading import TABLE_BYTES, parse_json, read_regular
+from ccs_model.bounded_reading import parse_json, read_regular
 from ccs_model.inputs import Inputs
 from ccs_model.plan.cache_key import RunKey, hashes, run_key
 from ccs_model.plan.merit_order import macc_table
-from ccs_model.plan.plan import Plan
+from ccs_model.plan.own_copies import OWN, names_of_copies, own_files, resolved_with_copies
+from ccs_model.plan.plan import Plan, Plots
 from ccs_model.plan.plan_json import SCHEMA, csv_text, plain, plan_text
-from ccs_model.problem.applied_calibration import calibration_file
-from ccs_model.problem.candidate_network import corridors_file
+from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.export.geojson import geojson_text
 from ccs_model.report.export.json_documents import frontier_text
 from ccs_model.report.pipe_tables import candidate_links, pipes_by_vintage, pipes_table, shares_of
+from ccs_model.report.summary import summary_text
 from ccs_model.report.workbook.infeasible_workbook import infeasible_workbook
 from ccs_model.report.workbook.plain_workbook import table_book
 from ccs_model.report.workbook.workbook import workbook_bytes, write_workbook
 from ccs_model.runs.folder_writer import MANIFEST, write_files
 from ccs_model.scenario import Scenario
-from ccs_model.scenario.resolved import resolved_yaml
 
 PLAN, WORKBOOK, SCENARIO, MAP, FRONTIER = (
     "plan.json",
@@ -42,7 +42,6 @@ PLAN, WORKBOOK, SCENARIO, MAP, FRONTIER = (
     "map.geojson",
     "frontier.json",
 )
-OWN = "own"
 MANIFEST_SCHEMA = "ccs-model/manifest/2"
 _LIBRARIES = ("pyomo", "highspy", "pandas", "numpy", "scipy", "pydantic", "ruamel.yaml", "XlsxWriter")
 
@@ -57,6 +56,34 @@ class RunWriter:
     def to_folder(self, plan: Plan, folder: Path, *, force: bool, lang: str) -> Path:
         """Write the run folder."""
         return write_run_folder(plan, folder, force=force, lang=lang)
+
+    def summary(self, document: Mapping[str, Any], width: int) -> str:
+        """Return the summary of plan.json."""
+        return summary_text(document, width)
+
+    def plots(self, plan: Plan) -> Plots:
+        """Return the charts of a plan."""
+        from ccs_model.runs.run_reader import run_of
+
+        return self.plots_of_run(run_of(plan))
+
+    def plots_of_run(self, run: StoredRun) -> Plots:
+        """Return the charts of a stored run. Raises MissingExtraError without the extra `report`."""
+        from ccs_model.report.plots import RunPlots
+
+        return RunPlots(run)
+
+    def dataset(self, plan: Plan) -> Any:
+        """Return a plan as a dataset."""
+        from ccs_model.runs.run_reader import run_of
+
+        return self.dataset_of_run(run_of(plan))
+
+    def dataset_of_run(self, run: StoredRun) -> Any:
+        """Return a stored run as a dataset. Raises MissingExtraError without the extra `netcdf`."""
+        from ccs_model.report.export.netcdf import dataset_of
+
+        return dataset_of(run)
 
 
 RUN_WRITER = RunWriter()
@@ -207,10 +234,10 @@ def _sha256(content: bytes) -> str:
 
 def input_files(scenario: Scenario, inputs: Inputs) -> dict[str, bytes]:
     """Return the resolved scenario, and copies of the user's own files that it names."""
-    own_files = _own_files(scenario, inputs)
-    copies = _names_of_copies(list(own_files))
-    files = {SCENARIO: _resolved(scenario, copies).encode()}
-    for name, inside in own_files.items():
+    own = own_files(scenario, inputs)
+    copies = names_of_copies(list(own))
+    files = {SCENARIO: resolved_with_copies(scenario, copies).encode()}
+    for name, inside in own.items():
         is_folder = name == scenario.data
         if is_folder and not inside:
             files[f"{copies[name]}/"] = b""
@@ -218,61 +245,13 @@ def input_files(scenario: Scenario, inputs: Inputs) -> dict[str, bytes]:
     return files
 
 
-def _own_files(scenario: Scenario, inputs: Inputs) -> dict[str, Mapping[str, bytes]]:
-    """Return the user's own files by name in the scenario: tables as read, candidate links, calibration."""
-    files = dict(inputs.own_files)
-    corridors = corridors_file(scenario)
-    if scenario.transport.shared_trunklines and corridors is not None and corridors.is_file():
-        name = scenario.transport.corridors
-        files.setdefault(name, {PurePath(name).name: read_regular(corridors, TABLE_BYTES)})
-    path = calibration_file(scenario)
-    if scenario.calibration.file is not None and path is not None:
-        files.setdefault(scenario.calibration.file, {PurePath(scenario.calibration.file).name: read_regular(path)})
-    return files
-
-
-def _names_of_copies(names: list[str]) -> dict[str, str]:
-    """Return name in the scenario → name in the run folder; equal names from two folders get a number."""
-    copies: dict[str, str] = {}
-    taken: set[str] = set()
-    for name in names:
-        last = PurePath(name).name
-        first = PurePath("tables" if last in ("", "..") else last)
-        copy, n = first.name, 1
-        while copy.casefold() in taken:
-            n += 1
-            copy = f"{first.stem}-{n}{first.suffix}"
-        taken.add(copy.casefold())
-        copies[name] = f"{OWN}/{copy}"
-    return copies
-
-
-def _resolved(scenario: Scenario, copies: Mapping[str, str]) -> str:
-    """Return every value of the scenario as YAML, with its files under the names of their copies."""
-    values = scenario.model_dump()
-    copied_from = {}
-    if copied := [name for name in scenario.plants.inventory if name in copies]:
-        values["plants"]["inventory"] = tuple(copies.get(name, name) for name in scenario.plants.inventory)
-        copied_from["plants.inventory"] = ", ".join(PurePath(name).name for name in copied)
-    if scenario.data is not None and scenario.data in copies:
-        values["data"] = copies[scenario.data]
-        copied_from["data"] = PurePath(scenario.data).name or scenario.data
-    for section, key in (("transport", "corridors"), ("calibration", "file"), ("transport", "terrain")):
-        name = values[section][key]
-        if name is not None and name in copies:
-            values[section][key] = copies[name]
-            copied_from[f"{section}.{key}"] = PurePath(name).name
-    return resolved_yaml(values, scenario.places, copied_from)
-
-
 def tables_of(plan: Plan) -> Mapping[str, pd.DataFrame]:
     """Return the tables of a run folder by name."""
-    costs = pd.DataFrame({"term": list(plan.costs), "discounted_mn": list(plan.costs.values())})
     tables = {
         "retrofits": plan.retrofits,
         "flows": plan.flows,
         "storage": plan.storage,
-        "costs": costs,
+        "costs": plan.costs,
         "emissions": plan.emissions,
         "cashflow": plan.cashflow,
         "zones": plan.zones,

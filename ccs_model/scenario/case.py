@@ -9,9 +9,8 @@ from typing import Any, Literal
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from ccs_model.errors import InputError
-from ccs_model.scenario.fields import FileName, Line, Paragraph, Section, Words
+from ccs_model.scenario.fields import FileName, Line, Paragraph, Section, Words, plain_values
 from ccs_model.scenario.read import read_values
-from ccs_model.scenario.schema import plain_values
 from ccs_model.scenario.sections import SHIPPED_PRESET
 from ccs_model.scenario.upgrade import HINT, case_renames
 from ccs_model.scenario.validation import Finding, findings_error, findings_of
@@ -26,7 +25,7 @@ class Expectation(Section):
     """An expectation of a case: a quantity lies within a band."""
 
     quantity: Line
-    """Quantity to test; docs/calibration.md lists the quantities of each kind."""
+    """Quantity to test; docs/explanation/calibration.md lists the quantities of each kind."""
     given: float | None = None
     """Value to test instead of the computed one, for a negative control."""
     low: float | str | None = None
@@ -58,7 +57,7 @@ class Case(Section):
     case: Line
     """Name of the case."""
     kind: Literal[KINDS]  # type: ignore[valid-type]
-    """Kind of calculation; docs/calibration.md describes each kind."""
+    """Kind of calculation; docs/explanation/calibration.md describes each kind."""
     zone: Line = "all"
     """A row of pilots/zones; `all` for kinds that cover every zone."""
     description: Paragraph = ""

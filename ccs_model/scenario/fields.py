@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from itertools import pairwise
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
@@ -22,11 +23,13 @@ from pydantic import (
 
 from ccs_model.scenario.validation import Finding, describe, findings_error, nearest_word
 
+HOME = "China"  # the country of the shipped tables, whose rows name its provinces
+HOME_CURRENCY = "CNY"  # the unit of indices/exchange_rates, which has no rows of it
 SHIPPED_INVENTORIES = ("steel", "chemicals")
 # Shipped, but read only if a scenario names them.
 MORE_INVENTORIES = ("coal_chemicals",)
-# Sources with given capture costs, read from the folder that `data:` names.
-GIVEN_SOURCES = "sources"
+# Plants of other sectors, and sources with capture costs of their own, read from the folder that `data:` names.
+SOURCES = "sources"
 _YEAR = re.compile("[12][0-9]{3}")
 _UNWRITABLE = frozenset(("Cc", "Zl", "Zp"))  # Unicode categories that a workbook cell cannot hold
 
@@ -62,6 +65,49 @@ def no_repeats(words: tuple[str, ...]) -> tuple[str, ...]:
     return words
 
 
+def plant_and_reason(item: str | Mapping[str, str]) -> tuple[str, str]:
+    """Return the id of a plant of a list and its reason, empty where none is given."""
+    return (item, "") if isinstance(item, str) else next(iter(item.items()))
+
+
+def _plants_with_reasons(items: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the items; raise unless each is a plant id or one pair `id: reason`, and no id is listed twice."""
+    strays = []
+    for place, item in enumerate(items):
+        is_pair = isinstance(item, Mapping) and len(item) == 1
+        words = next(iter(item.items())) if is_pair else (item,)
+        wrong = next((each for each in words if not isinstance(each, str) or not each.strip()), None)
+        if wrong is not None or (not is_pair and not isinstance(item, str)):
+            got = describe(wrong if is_pair else item)
+            hint = f"write '{item}' in quotes" if isinstance(item, int | float) else "such as: - NH3_21: closes in 2027"
+            strays.append(Finding((place,), f"expected a plant id, or 'id: reason', got {got}", hint))
+            continue
+        for each in words:
+            if len(each) > _LONGEST_LINE:
+                strays.append(Finding((place,), f"expected at most {_LONGEST_LINE} characters, got {len(each)}"))
+            _validate_controls(each)
+    if strays:
+        raise findings_error(strays)
+    no_repeats(tuple(plant_and_reason(item)[0] for item in items))
+    return tuple(item if isinstance(item, str) else dict(item) for item in items)
+
+
+CURRENCY = re.compile("[A-Z]{3}")
+CURRENCY_TEXT = "a currency code of ISO 4217, such as CNY, USD, EUR or INR"
+
+
+def currency_code(word: str) -> str:
+    """Return the word; raise unless it is three capital letters. Whether it has a price index is checked later."""
+    if not CURRENCY.fullmatch(word):
+        hint = f"did you mean '{word.upper()}'?" if CURRENCY.fullmatch(word.upper()) else ""
+        raise findings_error([Finding((), f"expected {CURRENCY_TEXT}; got {describe(word)}", hint)])
+    return word
+
+
+Currency = Annotated[str, Field(json_schema_extra={"pattern": "^[A-Z]{3}$"}), AfterValidator(currency_code)]
+"""A code of ISO 4217."""
+
+
 def names_a_file(name: str) -> bool:
     """Whether a word names a file: it has a dot or a slash, unlike the names of shipped tables."""
     return any(sign in name for sign in "./\\")
@@ -69,11 +115,11 @@ def names_a_file(name: str) -> bool:
 
 def _inventories(names: tuple[str, ...]) -> tuple[str, ...]:
     """Return the names; raise unless each is a shipped table or a file, listed once."""
-    known = (*SHIPPED_INVENTORIES, *MORE_INVENTORIES, GIVEN_SOURCES)
+    known = (*SHIPPED_INVENTORIES, *MORE_INVENTORIES, SOURCES)
     strays = [
         Finding(
             (place,),
-            f"expected {', '.join(known[:-1])} or a file of your own, got {describe(name)}",
+            f"expected {', '.join(known)} or a file of your own, got {describe(name)}",
             nearest_word(name, known) or "your own tables end in .csv or .xlsx",
         )
         for place, name in enumerate(names)
@@ -131,17 +177,39 @@ def years_as_numbers(values: Any) -> Any:
     }
 
 
-Line = Annotated[str, Field(min_length=1, max_length=120), AfterValidator(_one_line)]
+_LONGEST_LINE = 120
+Line = Annotated[str, Field(min_length=1, max_length=_LONGEST_LINE), AfterValidator(_one_line)]
 Paragraph = Annotated[str, AfterValidator(_paragraph)]
 # Names that no file can have are reported on opening the file.
 FileName = Annotated[str, Field(min_length=1, max_length=1000)]
 TerrainName = Annotated[FileName, AfterValidator(terrain_file)]
 Inventories = Annotated[tuple[FileName, ...], Field(min_length=1), AfterValidator(_inventories)]
 Words = Annotated[tuple[Line, ...], AfterValidator(no_repeats)]
+PlantsWithReasons = Annotated[
+    tuple[Any, ...],
+    AfterValidator(_plants_with_reasons),
+    WithJsonSchema(
+        {
+            "type": "array",
+            "items": {
+                "anyOf": [
+                    {"type": "string", "minLength": 1, "maxLength": _LONGEST_LINE},
+                    {
+                        "type": "object",
+                        "minProperties": 1,
+                        "maxProperties": 1,
+                        "additionalProperties": {"type": "string", "minLength": 1, "maxLength": _LONGEST_LINE},
+                    },
+                ]
+            },
+        }
+    ),
+]
 MoneyByYear = Annotated[
     dict[int, Annotated[float, Field(ge=0)]], BeforeValidator(years_as_numbers), AfterValidator(by_key)
 ]
 AmountByName = Annotated[dict[Line, Annotated[float, Field(ge=0)]], AfterValidator(by_key)]
+StartByName = Annotated[dict[Line, Annotated[int, Field(ge=2020, le=2100)]], AfterValidator(by_key)]
 ShareByName = Annotated[dict[Line, Annotated[float, Field(ge=0, le=1)]], AfterValidator(by_key)]
 ShareByYear = Annotated[
     dict[int, Annotated[float, Field(ge=0, le=1)]], BeforeValidator(years_as_numbers), AfterValidator(by_key)
@@ -179,3 +247,16 @@ class Section(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
     )
+
+
+def plain_values(value: Any) -> Any:
+    """Return the value with lists as tuples and NumPy numbers as Python numbers; the schema validates the rest."""
+    if isinstance(value, Mapping):
+        return {key: plain_values(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return tuple(plain_values(each) for each in value)
+    if isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, Integral):
+        return int(value)
+    return float(value) if isinstance(value, Real) else value

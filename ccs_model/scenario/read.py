@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import NoReturn
 
 from ruamel.yaml import YAML
@@ -31,10 +31,11 @@ from ruamel.yaml.events import (
 )
 
 from ccs_model.errors import FileError, InputError, Issue
-from ccs_model.scenario.schema import Scenario, checked
-from ccs_model.scenario.sections import INVENTORY, OwnTables
+from ccs_model.scenario.resolved import DEFAULT
+from ccs_model.scenario.schema import Scenario, checked, is_cleared_by_null
+from ccs_model.scenario.sections import OwnTables
 from ccs_model.scenario.upgrade import FORMAT, format_issue
-from ccs_model.scenario.validation import MISSING, describe, scalar
+from ccs_model.scenario.validation import MISSING, describe, dotted, scalar
 from ccs_model.scenario.yaml_document import (
     Document,
     Kind,
@@ -52,36 +53,31 @@ _MOST_NODES = 20_000
 _MOST_ALIASES = 100
 _LONGEST_CHAIN = 20
 
-# Keys whose values are names that are validated against the tables.
-NAME_LISTS = (INVENTORY, "plants.provinces", "plants.exclude", "plants.require", "capture.measures", "storage.sites")
-
-
-@dataclass(frozen=True)
-class Name:
-    """A name in the scenario that must be in a table, with its key and place."""
-
-    key: str
-    text: str
-    mark: Mark
-
 
 @dataclass(frozen=True)
 class Reading:
     """Result of reading a file.
 
-    The scenario (None if there are errors), the errors in order, the names to look up in the tables, and the tables of
-    the planner.
+    The scenario (None if there are errors), its values and errors with their places, and the tables of the planner.
     """
 
     scenario: Scenario | None
-    issues: tuple[tuple[Mark, Issue], ...]
-    names: tuple[Name, ...]
+    document: Document
     own: OwnTables
 
-    def validated(self, unknown: Iterable[tuple[Name, str, str]]) -> Scenario:
-        """Return the scenario, or raise all errors, including the `unknown` names (name, what, hint) of the tables."""
-        strays = [(name.mark, Issue(str(name.mark), f"{name.key}: {what}", hint)) for name, what, hint in unknown]
-        issues = [issue for _, issue in sorted([*self.issues, *strays], key=lambda each: each[0])]
+    @property
+    def has_own_tables(self) -> bool:
+        """Whether the scenario names tables of the user's own, or oil fields, so that names depend on more tables."""
+        own = self.own
+        return bool(own.files) or own.data is not None or own.terrain is not None or own.oil_fields
+
+    def issues(self, others: Iterable[tuple[Mark, Issue]] = ()) -> list[Issue]:
+        """The errors and those of `others`, in reading order."""
+        return [issue for _, issue in sorted([*self.document.issues, *others], key=lambda each: each[0])]
+
+    def validated(self, others: Iterable[tuple[Mark, Issue]] = ()) -> Scenario:
+        """Return the scenario, or raise all errors, with the `others` that were found by means of the tables."""
+        issues = self.issues(others)
         if issues or self.scenario is None:
             raise InputError(issues)
         return self.scenario
@@ -104,7 +100,7 @@ def read_scenario(path: str | os.PathLike[str], *, allow_outside: bool = False) 
     FileError
         If a file cannot be read.
     """
-    return read(path, allow_outside=allow_outside).validated(())
+    return read(path, allow_outside=allow_outside).validated()
 
 
 def read(path: str | os.PathLike[str], *, allow_outside: bool = False) -> Reading:
@@ -112,7 +108,7 @@ def read(path: str | os.PathLike[str], *, allow_outside: bool = False) -> Readin
     path = Path(path)
     document = _of_scenario(path, turn=0)
     if "extends" in document.values:
-        document = _with_base(document, path, allow_outside)
+        document = _with_base(document, path, allow_outside, (path,))
     result = checked(document.values, document.places(), path)
     if not isinstance(result, Scenario):
         # What is missing may stand in the file to extend, unless that was read.
@@ -120,7 +116,7 @@ def read(path: str | os.PathLike[str], *, allow_outside: bool = False) -> Readin
         document.note(each for each in result if whole or each.what != MISSING)
     sound = result if isinstance(result, Scenario) and not document.issues else None
     own = OwnTables.of(sound) if sound else OwnTables.of_values(document.values, document.places(), path.parent)
-    return Reading(sound, tuple(document.issues), tuple(_names(document)), own)
+    return Reading(sound, document, own)
 
 
 def read_values(path: Path) -> Document:
@@ -133,60 +129,83 @@ def values_in(text: str, place: str) -> Document:
     return document_of(_Reading(place, text).document(), Mark(0, 1, 1, place))
 
 
-def _names(document: Document) -> Iterator[Name]:
-    for key in NAME_LISTS:
-        section, last = key.split(".")
-        inside = document.values.get(section)
-        listed = inside.get(last) if isinstance(inside, dict) else None
-        for place, text in enumerate(listed if isinstance(listed, list | tuple) else ()):
-            mark = document.marks.get((section, last, place))
-            if isinstance(text, str) and mark is not None:
-                yield Name(key, text, mark)
+def resolved_scenario(text: str, place: str, source_path: Path) -> Scenario:
+    """Read the text of a resolved scenario that stands in another document, with the origins that it gives.
+
+    Parameters
+    ----------
+    text
+        Text as `Scenario.resolved_yaml` writes it.
+    place
+        Where it stands, in place of a file name in errors.
+    source_path
+        The document; files of the scenario are relative to its folder.
+
+    Raises
+    ------
+    InputError
+        With every error, each with its place and line.
+    """
+    document = values_in(text, place)
+    origins = [line.rpartition("  # ")[2] for line in text.splitlines()]
+    places = {
+        dotted(path): origin
+        for path, mark in document.marks.items()
+        if (origin := origins[mark.line - 1] if mark.line <= len(origins) else DEFAULT) not in (DEFAULT, "")
+    }
+    result = checked(document.values, places, source_path)
+    if isinstance(result, Scenario) and not document.issues:
+        return result
+    if not isinstance(result, Scenario):
+        document.note(result)
+    raise InputError(issue for _, issue in sorted(document.issues, key=lambda each: each[0]))
 
 
-def _with_base(document: Document, path: Path, allow_outside: bool) -> Document:
-    """The document merged over the one it extends."""
+def _with_base(document: Document, path: Path, allow_outside: bool, chain: tuple[Path, ...]) -> Document:
+    """The document merged over the one it extends, and that over its own; `chain` holds the files so far.
+
+    A null clears what it inherits, so that the default applies, unless null is a value of the key.
+    """
     base_name = document.values.pop("extends")
     mark = document.marks.pop(("extends",))
     if not isinstance(base_name, str) or not base_name:
         document.add_issue(mark, ("extends",), f"expected the name of a scenario file, got {describe(base_name)}")
         return document
-    other = path_inside(path.parent, base_name, allow_outside=allow_outside)
+    other = _base_path(path.parent, base_name, chain[0].parent, allow_outside)
     if other is None:
         what = f"{full(path.parent / base_name)} lies outside the scenario's folder"
         document.add_issue(mark, ("extends",), what, "allow it with --allow-outside")
         return document
+    names = " extends ".join(shown_path(Path(each.name)) for each in (*chain, other))
+    if _is_among(other, chain):
+        document.add_issue(mark, ("extends",), f"{names}, which is a cycle", "remove one of them")
+        return document
+    if len(chain) >= _LONGEST_CHAIN:
+        document.add_issue(mark, ("extends",), f"more than {_LONGEST_CHAIN} files extend each other")
+        return document
     try:
-        base = _of_scenario(other, turn=1)
+        base = _of_scenario(other, turn=len(chain))
     except FileError as error:
         raise FileError(f"{mark}: extends: {error}") from error
     if "extends" in base.values:
-        names, is_cycle = _chain(path, other, base.values.pop("extends"), allow_outside)
-        what = f"{' extends '.join(names)}, which is a cycle" if is_cycle else f"{' extends '.join(names)}"
-        hint = "remove one of them" if is_cycle else f"only one level is followed: extend {names[-1]} directly"
-        base.add_issue(base.marks.pop(("extends",)), ("extends",), what, hint)
-    return document.overriding(base)
+        base = _with_base(base, other, allow_outside, (*chain, other))
+    return document.overriding(base, is_cleared_by_null)
 
 
-def _chain(path: Path, base: Path, further: object, allow_outside: bool) -> tuple[list[str], bool]:
-    """Names of the files that extend each other, the scenario first, and whether the last is among those before."""
-    names = [shown_path(Path(path.name)), shown_path(Path(base.name))]
-    seen, here = {path.resolve(), base.resolve()}, base
-    if path.resolve() == base.resolve():
-        return names, True
-    while isinstance(further, str) and further and len(names) < _LONGEST_CHAIN:
-        names.append(shown_path(Path(further)))
-        found = path_inside(here.parent, further, allow_outside=allow_outside)
-        if found is None:
-            break
-        if found.resolve() in seen:
-            return names, True
-        seen.add(found.resolve())
-        try:
-            further, here = _read(found, turn=1).values.get("extends"), found
-        except (InputError, FileError):
-            break
-    return names, False
+def _base_path(folder: Path, name: str, root: Path, allow_outside: bool) -> Path | None:
+    """Path of a file to extend, named in a file of `folder`; None outside `root`, the folder of the scenario."""
+    if folder == root or allow_outside:
+        return path_inside(folder, name, allow_outside=allow_outside)
+    if PurePosixPath(name).is_absolute() or PureWindowsPath(name).anchor:
+        return None
+    return path_inside(root, os.path.relpath(folder / name, root), allow_outside=False)
+
+
+def _is_among(path: Path, others: Iterable[Path]) -> bool:
+    try:
+        return path.resolve() in {each.resolve() for each in others}
+    except (OSError, RuntimeError, ValueError):
+        return False  # opening the file reports it
 
 
 def _of_scenario(path: Path, turn: int) -> Document:
@@ -256,6 +275,9 @@ class _Reading:
             problem = " ".join(str(error.problem).split())
             if "end of stream" in problem and start is not None:
                 self._stop(start.line, start.column, "the quote that opens here is not closed", "close the quote")
+            if start is not None and mark is not None and mark.line > start.line and "flow" in str(error.context):
+                what = "not valid YAML: the bracket that opens here is not closed on its line"
+                self._stop(start.line, start.column, what, f"an error follows on line {mark.line + 1}: {problem}")
             line, column = (0, 0) if mark is None else (mark.line, mark.column)
             context = f"{error.context}, " if error.context else ""
             if "\\t" in problem:

@@ -54,6 +54,8 @@ def _written(value: object) -> str:
         return _text(value)
     if isinstance(value, tuple):
         return f"[{', '.join(map(_written, value))}]"
+    if isinstance(value, Mapping) and value:
+        return "{" + ", ".join(f"{_written(key)}: {_written(each)}" for key, each in value.items()) + "}"
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() and abs(value) < _LARGEST_EXACT else repr(value)
     return "{}" if value == {} else str(value)

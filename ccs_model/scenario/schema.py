@@ -6,12 +6,12 @@ docstring under each key is also its description in the JSON Schema that editors
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from numbers import Integral, Real
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, field_validator
 from pydantic_core.core_schema import ValidationInfo
@@ -19,6 +19,7 @@ from pydantic_core.core_schema import ValidationInfo
 from ccs_model.errors import InputError, Issue
 from ccs_model.scenario.fields import (
     AmountByName,
+    Currency,
     FileName,
     Line,
     MoneyByYear,
@@ -28,6 +29,7 @@ from ccs_model.scenario.fields import (
     Words,
     Years,
     corridors_or_file,
+    plain_values,
     starts_of,
 )
 from ccs_model.scenario.resolved import resolved_yaml
@@ -35,6 +37,7 @@ from ccs_model.scenario.sections import (
     TONNE_TARGETS,
     Calibration,
     Capture,
+    Costs,
     Finance,
     Fund,
     Funds,
@@ -50,12 +53,25 @@ from ccs_model.scenario.sections import (
     stray_years,
 )
 from ccs_model.scenario.upgrade import FORMAT, HINT, VERSION, upgraded_values
-from ccs_model.scenario.validation import MISSING, Finding, dotted, findings_error, findings_of
+from ccs_model.scenario.validation import (
+    MISSING,
+    Finding,
+    KeyPath,
+    consequences_of,
+    dotted,
+    findings_error,
+    findings_of,
+    without_paths,
+)
 
+_NO_PLACES: Mapping[str, str] = MappingProxyType({})
 FROM_PYTHON = "given in Python"
 CHANGED = "changed"
 
-_EXTENDS = "Another scenario file in this folder, whose keys the keys of this file override. One level only."
+_EXTENDS = (
+    "Another scenario file in this folder or below, whose keys the keys of this file override; that file may extend "
+    "another. A null clears an inherited key."
+)
 _FORMAT = "Format of the file, which is tested when it is read; optional."
 
 
@@ -72,8 +88,8 @@ class Transport(Section):
     trucks: bool = False
     """Whether plants may also send small flows by truck; haulage is paid per tonne, outside the budget for capital."""
     pipe_costs: Literal["as_built", "dea"] = "as_built"
-    """Cost data of pipelines: the law of Chinese lines as built (transport/pipe_laws), or the size classes of the
-    Danish Energy Agency (transport/pipes); linear trends (transport/trends) replace either."""
+    """Cost data of pipelines: the law of lines as built (transport/pipe_laws), or the size classes of the Danish
+    Energy Agency (transport/pipes); linear trends (transport/trends) replace either."""
     detour_factor: float = Field(default=1.14, ge=1, le=3)
     """Length of a pipeline divided by the straight-line distance."""
     terrain: TerrainName | None = None
@@ -88,12 +104,22 @@ class Storage(Section):
     """Storage sites or basins to use; empty means all."""
     capacity: Literal["low", "mid", "high"] = "mid"
     """Which estimate of each site's capacity to use."""
+    capacity_kt: AmountByName = Field(default_factory=dict)
+    """Capacity of single sites in thousand tonnes, by id, in place of the estimate: {nanpu: 20_000}."""
     max_fill_share: float = Field(default=1.0, gt=0, le=1)
     """Largest share of a site's capacity that may be used, 0 to 1."""
     site_reach_km: float | None = Field(default=None, gt=0)
     """Largest distance from a plant to a site, in km; null takes that of transport/limits."""
     nearest_sites: int | None = Field(default=None, ge=1)
-    """Nearest sites offered to each plant without shared pipelines; null takes that of transport/limits."""
+    """Most sites offered to each plant without shared pipelines, nearest first; null means every site in reach."""
+    oil_fields: bool = False
+    """Whether the oil fields of storage/oil_fields are sites as well; they pay for CO₂ by the oil price."""
+    oil_price_per_bbl: float | None = Field(default=None, ge=0, le=100_000)
+    """Price of a barrel of oil, by which oil fields pay; null takes that of prices/oil."""
+    oil_price_currency: Currency = "USD"
+    """Currency of `oil_price_per_bbl`."""
+    oil_price_year: int | None = Field(default=None, ge=2000, le=2030)
+    """Price year of `oil_price_per_bbl`; null means that of the scenario."""
 
 
 class Budget(Section):
@@ -104,7 +130,8 @@ class Budget(Section):
     cumulative_mn: MoneyByYear = Field(default_factory=dict)
     """Upper limit on spending up to the end of the period that starts in a year, in million: {2026: 4_000}."""
     by_province_mn: AmountByName = Field(default_factory=dict)
-    """Budgets of individual provinces over all years, within the total, in million by name."""
+    """Budgets of individual provinces over all years, within the total, in million by name; China names all of its
+    own."""
 
 
 class Solver(Section):
@@ -132,8 +159,8 @@ class Scenario(Section):
     """Title of the scenario; also names its run folder."""
     description: Paragraph = ""
     """The planning question in your own words."""
-    currency: Literal["CNY", "USD", "EUR"] = "CNY"
-    """Currency of all amounts."""
+    currency: Currency = "CNY"
+    """Currency of all amounts: a code of ISO 4217 with rows in indices/deflators and indices/exchange_rates."""
     price_year: int = Field(default=2024, ge=2005, le=2025)
     """Price year of all amounts, which are in real terms."""
     years: Years = (2026, 2030, 2035, 2040)
@@ -164,6 +191,8 @@ class Scenario(Section):
     """Loans, bonds and grants by name: {green_bond: {kind: bond, share_max: 0.4, interest_rate: 0.028}}."""
     finance: Finance = Finance()
     """Tax and depreciation of the owners."""
+    costs: Costs = Costs()
+    """Multipliers of the costs that the tables give."""
     calibration: Calibration = Calibration()
     """Use of the calibration on the pilot zones."""
     uncertainty: Uncertainty = Uncertainty()
@@ -221,13 +250,15 @@ class Scenario(Section):
             raise InputError([Issue("scenario", f"expected keys with values, got a {type(values).__name__}")])
         return _built(values, dict.fromkeys(_keys_in(values), FROM_PYTHON), None)
 
-    def with_changes(self, changes: Mapping[str, object]) -> Scenario:
+    def with_changes(self, changes: Mapping[str, object], places: Mapping[str, str] = _NO_PLACES) -> Scenario:
         """Return a validated copy with some keys changed.
 
         Parameters
         ----------
         changes
             New values by dotted key, such as `{"budget.total_mn": 5000}`. A list or mapping is replaced as a whole.
+        places
+            Where a change stands, by dotted key, such as `plan.xlsx:Inputs!D8`; parts of a value may have their own.
 
         Raises
         ------
@@ -235,14 +266,15 @@ class Scenario(Section):
             With every error, each with its dotted key.
         """
         values = self.model_dump()
-        places = dict(self._places)
+        known = dict(self._places)
         for key, value in changes.items():
             _put(values, key, value)
             beneath = (f"{key}.", f"{key}[")
-            places = {k: place for k, place in places.items() if k != key and not k.startswith(beneath)}
+            known = {k: place for k, place in known.items() if k != key and not k.startswith(beneath)}
             nested = [f"{key}.{each}" for each in _keys_in(value)] if isinstance(value, Mapping) else []
-            places.update(dict.fromkeys((key, *nested), CHANGED))
-        return _built(values, places, self._source_path)
+            listed = [f"{key}[{i}]" for i in range(len(value))] if isinstance(value, list | tuple) else []
+            known.update(dict.fromkeys((key, *nested, *listed), places.get(key, CHANGED)))
+        return _built(values, known | dict(places), self._source_path)
 
     @property
     def places(self) -> Mapping[str, str]:
@@ -295,7 +327,8 @@ def checked(
     try:
         scenario = Scenario.model_validate(plain)
     except ValidationError as error:
-        return (*findings_of(error, plain, known_keys()), *_findings_without_limits(upgraded_values(plain)))
+        found = findings_of(error, plain, known_keys())
+        return (*found, *_findings_without_limits(upgraded_values(plain)), *_findings_behind(plain, found))
     of_futures = findings_of_futures(scenario.futures, scenario.here_and_now, scenario.starts)
     of_money = findings_of_money(plain, scenario.funds, scenario.finance)
     in_futures = _findings_in_futures(plain, scenario)
@@ -303,6 +336,28 @@ def checked(
         return missing
     scenario._places, scenario._source_path = places, source_path
     return scenario
+
+
+def _findings_behind(plain: Mapping[str, Any], found: Sequence[Finding]) -> list[Finding]:
+    """Errors of several values together: without the faulty values, and without errors that may follow from that."""
+    faulty = {each.path: each.on_key for each in found}
+    result: list[Finding] = []
+    while not {"years", "price_year"} & {path[0] for path in faulty if path}:
+        kept = {"name": "-", "plants": {}, **without_paths(plain, faulty)}
+        try:
+            scenario = Scenario.model_validate(kept)
+        except ValidationError as error:
+            more = findings_of(error, kept, known_keys())
+        else:
+            more = list(findings_of_futures(scenario.futures, scenario.here_and_now, scenario.starts))
+            if not {"finance", "objective"} & {path[0] for path in faulty if path}:
+                more += findings_of_money(kept, scenario.funds, scenario.finance)
+        result += itertools.filterfalse(consequences_of(faulty), more)
+        more = [each for each in more if each.path not in faulty]
+        if not more:
+            break
+        faulty |= {each.path: each.on_key for each in more}
+    return result
 
 
 def _findings_in_futures(values: Mapping[str, Any], scenario: Scenario) -> Iterator[Finding]:
@@ -319,11 +374,12 @@ def _findings_in_futures(values: Mapping[str, Any], scenario: Scenario) -> Itera
         found = checked(there, {}, None)
         for each in () if isinstance(found, Scenario) else found:
             key = dotted(each.path)
-            changed = [name for name in future.changes if _is_within(key, name) or _is_within(name, key)]
+            changed = [name for name in future.changes if is_within(key, name) or is_within(name, key)]
             yield Finding((*place, *changed[:1]), f"{key}: {each.what}", each.hint, on_key=each.on_key)
 
 
-def _is_within(key: str, other: str) -> bool:
+def is_within(key: str, other: str) -> bool:
+    """Whether a dotted key is another one or stands beneath it."""
     return key == other or key.startswith((f"{other}.", f"{other}["))
 
 
@@ -356,8 +412,13 @@ def _findings_without_limits(values: Mapping[str, object]) -> Iterator[Finding]:
 
 
 def _may_earn(values: Mapping[str, object]) -> bool:
-    """Whether retrofits may have revenue, so that min_cost needs no target: in a static year, or with a policy."""
-    return values.get("years") == "static" or bool(values.get("policy"))
+    """Whether retrofits may have revenue, so that min_cost needs no target.
+
+    In a static year, with a policy, or with oil fields.
+    """
+    storage = values.get("storage")
+    has_oil_fields = isinstance(storage, Mapping) and bool(storage.get("oil_fields"))
+    return values.get("years") == "static" or bool(values.get("policy")) or has_oil_fields
 
 
 @cache
@@ -370,6 +431,20 @@ def known_keys() -> tuple[str, ...]:
             keys += [f"{name}.{each}" for each in field.annotation.model_fields]
     named: dict[str, type[Section]] = {"funds": Fund, "futures": Future}
     return (*keys, *(f"{key}.*.{each}" for key, kind in named.items() for each in kind.model_fields))
+
+
+def is_cleared_by_null(path: KeyPath) -> bool:
+    """Return whether a null at a path removes what a scenario inherits: not where null is a value of the key."""
+    section: type[Section] | None = Scenario
+    for place, step in enumerate(path):
+        if section is None or step not in section.model_fields:
+            # An entry by year or name is removed; a change of a future is a value.
+            return path[0] != "futures" or "changes" not in path[:-1]
+        annotation = section.model_fields[str(step)].annotation
+        if place == len(path) - 1:
+            return type(None) not in get_args(annotation)
+        section = annotation if isinstance(annotation, type) and issubclass(annotation, Section) else None
+    return True
 
 
 def json_schema() -> dict[str, Any]:
@@ -403,19 +478,6 @@ def _built(values: Mapping[str, object], places: dict[str, str], source_path: Pa
         )
         for each in result
     )
-
-
-def plain_values(value: Any) -> Any:
-    """Return the value with lists as tuples and NumPy numbers as Python numbers; the schema validates the rest."""
-    if isinstance(value, Mapping):
-        return {key: plain_values(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return tuple(plain_values(each) for each in value)
-    if isinstance(value, bool | int | float):
-        return value
-    if isinstance(value, Integral):
-        return int(value)
-    return float(value) if isinstance(value, Real) else value
 
 
 def _keys_in(values: Mapping[Any, object]) -> list[str]:

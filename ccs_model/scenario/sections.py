@@ -13,21 +13,25 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from ccs_model.paths import data_folder
 from ccs_model.scenario.fields import (
-    GIVEN_SOURCES,
     MORE_INVENTORIES,
     SHIPPED_INVENTORIES,
+    SOURCES,
     FileName,
     Inventories,
     Line,
     MoneyByYear,
+    PlantsWithReasons,
     Section,
     ShareByName,
     ShareByYear,
+    StartByName,
     Words,
     by_key,
     names_a_file,
     no_repeats,
+    plant_and_reason,
 )
 from ccs_model.scenario.validation import Finding, findings_error
 
@@ -60,7 +64,7 @@ class Policy(Section):
     """Upper limit on the payments per tonne over all years, in million, undiscounted; null means no limit."""
     non_fossil_share: ShareByYear = Field(default_factory=dict)
     """Share of non-fossil power by year; grid factors scale with the fossil share: {2025: 0.21, 2030: 0.25}. Empty uses
-    China's path to 2060; one year keeps the last known factors."""
+    the path of policy/non_fossil, if it is the country's; one year keeps the last known factors."""
     value_added_growth_rate: float = Field(default=0.05, gt=-0.5, lt=1)
     """Real growth of value added a year; used only for carbon intensity."""
     social_cost_of_carbon_per_t: MoneyByYear = Field(default_factory=dict)
@@ -101,7 +105,7 @@ class Fund(Section):
     this fund; null means that the fund does not use the facility."""
     term_yr: int = Field(default=10, ge=1, le=60)
     """Years to repayment."""
-    sectors: Annotated[tuple[Literal["steel", "chemicals"], ...], AfterValidator(no_repeats)] = ()
+    sectors: Words = ()
     """Only for plants of these sectors; empty means all. Shared pipelines and storage belong to no sector."""
     provinces: Words = ()
     """Only for investments in these provinces; empty means all."""
@@ -136,13 +140,26 @@ class Finance(Section):
     """Inflation rate a year, to convert nominal interest rates; null if no nominal rate is given."""
 
 
+class Costs(Section):
+    """Multipliers of the costs that the tables give."""
+
+    capex_factor: float = Field(default=1.0, gt=0, le=10)
+    """Multiplies all capital: capture, pipes, sites and wells. O&M stays as it is."""
+    om_factor: float = Field(default=1.0, ge=0, le=10)
+    """Multiplies all operation and maintenance, with pump power, trucks and injection fees."""
+    energy_factor: float = Field(default=1.0, ge=0, le=10)
+    """Multiplies the cost of heat and electricity for capture."""
+    oil_factor: float = Field(default=1.0, ge=0, le=10)
+    """Multiplies the payments of oil fields."""
+
+
 # With more funds, the resolved scenario would exceed the size limit of a scenario file.
 MOST_FUNDS = 200
 Funds = Annotated[dict[Line, Fund], Field(max_length=MOST_FUNDS), AfterValidator(by_key)]
 
 
 def findings_of_money(values: Mapping[str, object], funds: Mapping[str, Fund], finance: Finance) -> Iterator[Finding]:
-    """Errors that involve several of funds, finance, years and objective."""
+    """Errors that involve several of funds, finance, years, plants and objective."""
     if finance.inflation_rate is None:
         for name, fund in funds.items():
             if fund.nominal_interest_rate is not None:
@@ -150,6 +167,9 @@ def findings_of_money(values: Mapping[str, object], funds: Mapping[str, Fund], f
                 yield Finding(("funds", name, "nominal_interest_rate"), what, "add 'finance: {inflation_rate: 0.02}'")
     if values.get("years") != "static":
         return
+    plants = values.get("plants")
+    if isinstance(plants, Mapping) and plants.get("not_before"):
+        yield Finding(("plants", "not_before"), "not available with 'years: static'", "give 'years:' as a list")
     if funds:
         yield Finding(("funds",), "not available with 'years: static'", "give 'years:' as a list, or remove the funds")
     if values.get("objective") in ("max_npv", "max_net_benefit"):
@@ -176,10 +196,8 @@ class Targets(AbatementTarget):
 
     by_province: Annotated[dict[Line, AbatementTarget], AfterValidator(by_key)] = Field(default_factory=dict)
     """Targets of individual provinces by name, each with abatement_share: {2040: 0.03}."""
-    by_sector: Annotated[dict[Literal["steel", "chemicals"], AbatementTarget], AfterValidator(by_key)] = Field(
-        default_factory=dict
-    )
-    """Targets of individual sectors: {steel: {abatement_share: {2040: 0.02}}}."""
+    by_sector: Annotated[dict[Line, AbatementTarget], AfterValidator(by_key)] = Field(default_factory=dict)
+    """Targets of individual sectors, such as steel, chemicals or cement: {steel: {abatement_share: {2040: 0.02}}}."""
     captured_ktpa: float | None = Field(default=None, ge=0)
     """Captured CO₂ to reach in the last period, or in the static year, in thousand tonnes a year."""
     share_of_avoided_min: ShareByName = Field(default_factory=dict)
@@ -269,15 +287,18 @@ class Plants(Section):
     """Plants to consider."""
 
     inventory: Inventories = SHIPPED_INVENTORIES
-    """Inventories to read: steel, chemicals, coal_chemicals (shipped), or .csv and .xlsx files of your own."""
+    """Inventories to read: steel, chemicals, coal_chemicals (shipped), sources (your own table plants/sources), or .csv
+    and .xlsx files of your own."""
     provinces: Words = ()
     """Only plants of these provinces; empty means all."""
     min_emissions_ktpa: float = Field(default=0.0, ge=0)
     """Minimum CO₂ emissions of a plant, in thousand tonnes a year."""
-    exclude: Words = ()
-    """Ids of plants that may not be retrofitted."""
+    exclude: PlantsWithReasons = ()
+    """Ids of plants that may not be retrofitted, each alone or with a reason: [NH3_21, NH3_80: closes in 2027]."""
     require: Words = ()
     """Ids of plants that must be retrofitted."""
+    not_before: StartByName = Field(default_factory=dict)
+    """Year from which a plant may be retrofitted, by its id: {NH3_21: 2030}."""
     furnace_streams: bool = False
     """Whether the hot stoves of each blast furnace are a stream of their own, instead of one stream per plant; the
     stoves of furnaces that retire are then excluded."""
@@ -287,7 +308,7 @@ class Plants(Section):
 
     @model_validator(mode="after")
     def _not_both(self) -> Plants:
-        left_out = {plant: place for place, plant in enumerate(self.exclude)}
+        left_out = {plant: place for place, plant in enumerate(self.excluded)}
         both = [
             Finding(
                 ("require", place),
@@ -302,32 +323,47 @@ class Plants(Section):
             raise findings_error(both)
         return self
 
+    @property
+    def excluded(self) -> dict[str, str]:
+        """Reason of each excluded plant by its id, in their order; empty where none is given."""
+        return dict(map(plant_and_reason, self.exclude))
+
 
 INVENTORY, DATA, TERRAIN = "plants.inventory", "data", "transport.terrain"
-_TABLES = (*SHIPPED_INVENTORIES, *MORE_INVENTORIES, GIVEN_SOURCES)
+_TABLES = (*SHIPPED_INVENTORIES, *MORE_INVENTORIES, SOURCES)
 
 
 @dataclass(frozen=True)
 class OwnTables:
-    """Tables of the planner that a scenario names; file names are relative to `folder`, that of the scenario."""
+    """Tables of the planner that a scenario names; file names are relative to `folder`, that of the scenario.
+
+    `currency` and `price_year` of the scenario hold for amounts that state none; with `oil_fields`, the rows of
+    storage/oil_fields are sites as well.
+    """
 
     folder: Path
     inventory: tuple[str, ...] = SHIPPED_INVENTORIES
     data: str | None = None
     places: Mapping[str, str] = field(default_factory=dict)
     terrain: str | None = None
+    currency: str = "CNY"
+    price_year: int = 2024
+    oil_fields: bool = False
 
     @classmethod
     def of(cls, scenario: Scenario) -> OwnTables:
         """From a valid scenario; for one created in Python, files are relative to the working directory."""
         source = scenario.source_path
         folder = source.parent if source is not None else Path.cwd()
-        return cls(folder, scenario.plants.inventory, scenario.data, scenario.places, scenario.transport.terrain)
+        terrain, money = scenario.transport.terrain, (scenario.currency, scenario.price_year)
+        oil = scenario.storage.oil_fields
+        return cls(folder, scenario.plants.inventory, scenario.data, scenario.places, terrain, *money, oil)
 
     @classmethod
     def of_values(cls, values: Mapping[str, object], places: Mapping[str, str], folder: Path) -> OwnTables:
         """From the values of a file with errors, so that errors of its tables are reported together with its own."""
         plants, data, transport = values.get("plants"), values.get("data"), values.get("transport")
+        storage = values.get("storage")
         terrain = transport.get("terrain") if isinstance(transport, Mapping) else None
         listed = plants.get("inventory") if isinstance(plants, Mapping) else None
         names = listed if isinstance(listed, list | tuple) else SHIPPED_INVENTORIES
@@ -338,6 +374,7 @@ class OwnTables:
             data if isinstance(data, str) and data else None,
             places,
             terrain if isinstance(terrain, str) and terrain.lower().endswith((".asc", ".csv")) else None,
+            oil_fields=isinstance(storage, Mapping) and storage.get("oil_fields") is True,
         )
 
     @property
@@ -353,15 +390,30 @@ class OwnTables:
         return f"{place}: {key}" if ":" in place else key
 
 
+SHIPPED_CALIBRATION = "pilots/calibration.json"
+
+
+def calibration_file(scenario: Scenario) -> Path | None:
+    """Return the calibration.json of the scenario, or None."""
+    requested = scenario.calibration
+    if requested.use == "none":
+        return None
+    if requested.file is None:
+        return data_folder() / SHIPPED_CALIBRATION
+    return OwnTables.of(scenario).folder / requested.file
+
+
+def corridors_file(scenario: Scenario) -> Path | None:
+    """Return the scenario's own file of candidate links, or None."""
+    name = scenario.transport.corridors
+    return None if name in ("auto", "all") else OwnTables.of(scenario).folder / name
+
+
 class Capture(Section):
     """Retrofits that may be built."""
 
-    technologies: Annotated[
-        tuple[Literal["amine", "advanced_amine", "compression", "purification"], ...],
-        Field(min_length=1),
-        AfterValidator(no_repeats),
-    ] = ("amine", "advanced_amine", "compression", "purification")
-    """Capture technologies to choose from."""
+    technologies: Annotated[Words, Field(min_length=1)] = ("amine", "advanced_amine", "compression", "purification")
+    """Capture technologies to choose from, by their names in technologies/technologies."""
     heat_sources: Annotated[
         tuple[Literal["coal_boiler", "gas_boiler", "waste_heat", "heat_pump"], ...],
         Field(min_length=1),

@@ -8,12 +8,13 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from ccs_model.scenario.spelling import as_seen
 from ccs_model.scenario.upgrade import HINT, renamed_key, renamed_value
 
 # The search for similar words takes time, so a file with many unknown keys has hints for the first ones only.
@@ -59,7 +60,7 @@ def _nearest(word: str, words: Iterable[str]) -> str:
 
 
 def _spelling(word: str) -> str:
-    return word.lower().replace("-", "_").replace(" ", "_")
+    return as_seen(word.replace("-", "_").replace(" ", "_"))
 
 
 def _leaf(key: str) -> str:
@@ -168,6 +169,8 @@ _EXPECTED = {
     "string_type": "text",
     "int_type": "a whole number",
     "float_type": "a number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
     "finite_number": "a finite number",
     "tuple_type": "a list",
     "dict_type": "keys with values",
@@ -238,6 +241,35 @@ def findings_of(error: ValidationError, values: Mapping[str, object], known: tup
             findings.append(Finding(path, what, hint, on_key=on_key))
             n_unknown += detail["type"] in _KEY_KINDS
     return findings
+
+
+def without_paths(values: Mapping[str, object], faulty: Iterable[KeyPath]) -> dict[str, object]:
+    """The values without those at the `faulty` paths; a list with a faulty item is left out as a whole."""
+    ends = ((path, next((n for n, step in enumerate(path) if isinstance(step, int)), len(path))) for path in faulty)
+    left_out = {path[:end] for path, end in ends}
+
+    def kept(inside: object, within: KeyPath) -> object:
+        if not isinstance(inside, Mapping):
+            return inside
+        paths = {key: (*within, str(key)) for key in inside}
+        return {key: kept(each, paths[key]) for key, each in inside.items() if paths[key] not in left_out}
+
+    return {key: kept(each, (key,)) for key, each in values.items() if (key,) not in left_out}
+
+
+def consequences_of(faulty: Mapping[KeyPath, bool]) -> Callable[[Finding], bool]:
+    """Whether a finding may follow from `faulty` values being left out: at or above them, or a known key beside.
+
+    The faulty paths come with whether their key is unknown.
+    """
+    above = {path[:n] for path in faulty for n in range(len(path) + 1)}
+    beside = {path[:-1] for path, on_key in faulty.items() if not on_key and len(path) > 1}
+
+    def follows(finding: Finding) -> bool:
+        paths = (finding.path,) if finding.other is None else (finding.path, finding.other)
+        return finding.what == MISSING or any(path in above or path[:-1] in beside for path in paths)
+
+    return follows
 
 
 def _path(location: tuple[int | str, ...], values: object) -> KeyPath:

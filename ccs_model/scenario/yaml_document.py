@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import errno
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
@@ -155,11 +155,14 @@ class Document:
         """Place of every value, `file:line` by dotted key."""
         return {dotted(path): f"{mark.file}:{mark.line}" for path, mark in self.marks.items()}
 
-    def overriding(self, base: Document) -> Document:
-        """Return the document merged over `base`: mappings key by key, all other values replaced."""
+    def overriding(self, base: Document, is_cleared: Callable[[KeyPath], bool]) -> Document:
+        """Return the document merged over `base`: mappings key by key, all other values replaced.
+
+        A null removes the value of `base` where `is_cleared` returns True for its path.
+        """
         values = dict(base.values)
         replaced: set[KeyPath] = set()
-        _lay(self.values, values, (), replaced)
+        _lay(self.values, values, (), replaced, is_cleared)
         return Document(
             self.start,
             values,
@@ -181,12 +184,21 @@ class Document:
         return self.start
 
 
-def _lay(upper: dict[Any, Any], lower: dict[Any, Any], path: KeyPath, replaced: set[KeyPath]) -> None:
+def _lay(
+    upper: dict[Any, Any],
+    lower: dict[Any, Any],
+    path: KeyPath,
+    replaced: set[KeyPath],
+    is_cleared: Callable[[KeyPath], bool],
+) -> None:
     for key, value in upper.items():
         here = (*path, str(key))
         if isinstance(value, dict) and isinstance(lower.get(key), dict):
             lower[key] = dict(lower[key])
-            _lay(value, lower[key], here, replaced)
+            _lay(value, lower[key], here, replaced, is_cleared)
+        elif value is None and key in lower and is_cleared(here):
+            del lower[key]
+            replaced.add(here)
         else:
             lower[key] = value
             replaced.add(here)
@@ -278,7 +290,8 @@ class _NodeReader:
 
     def _is_key(self, key: Node, item: Node, mapping: Node, path: KeyPath) -> bool:
         """Whether the key is valid; if not, add the error."""
-        if mapping.kind == "braces" and item.kind == "scalar" and item.value is None and key.word.isdigit():
+        is_empty = item.kind == "scalar" and item.value is None and not item.word
+        if mapping.kind == "braces" and is_empty and key.word.isdigit():
             what = "a comma ends a value, so this is a key without a value"
             hint = "write thousands as 1000000 or 1_000_000"
         elif key.word and is_old_truth(key.word):

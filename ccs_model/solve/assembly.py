@@ -20,7 +20,16 @@ from ccs_model.mip.branch_and_bound import MipOutcome
 from ccs_model.mip.highs import gap_share
 from ccs_model.mip.matrix import Residuals, residuals
 from ccs_model.mip.verification import disagreement
-from ccs_model.model.names import BUDGET, CUMULATIVE_BUDGET, DEPLOYMENT, PROVINCE_BUDGET, SITE_CAPACITY, YEARLY_RATE
+from ccs_model.model.names import (
+    BUDGET,
+    CONSTRAINTS,
+    CUMULATIVE_BUDGET,
+    DEPLOYMENT,
+    PROVINCE_BUDGET,
+    SITE_CAPACITY,
+    TARGETS,
+    YEARLY_RATE,
+)
 from ccs_model.model.objective import OBJECTIVES, unit_of
 from ccs_model.model.terms import breakdown, cost_terms
 from ccs_model.plan.cost_sharing import Sharing, shares_table
@@ -100,6 +109,24 @@ def binding_limits(matrix: Matrix, row_dual: Floats | None) -> tuple[BindingLimi
     return tuple(BindingLimit(*_named(*matrix.row_constraints[row]), float(abs(row_dual[row]))) for row in rows)
 
 
+def duals_table(matrix: Matrix, row_dual: Floats | None) -> pd.DataFrame | None:
+    """Return the constraints that bind in the LP relaxation: constraint, index, dual and meaning; None without duals.
+
+    `dual` is the change of the objective per unit of the constraint's right-hand side, in the objective's unit.
+    """
+    if row_dual is None:
+        return None
+    rows = [
+        (*_named(*matrix.row_constraints[row]), float(dual))
+        for row, dual in enumerate(row_dual[: len(matrix.row_constraints)])
+        if abs(dual) > _BINDS
+    ]
+    # What a scenario limits comes first.
+    rows.sort(key=lambda row: row[0] not in (BUDGET, *_LIMITS, *TARGETS))
+    table = pd.DataFrame(rows, columns=["constraint", "index", "dual"])
+    return table.assign(meaning=table["constraint"].map(CONSTRAINTS).fillna("a constraint added to the model"))
+
+
 def _named(constraint: str, index: object) -> tuple[str, str]:
     return constraint, ", ".join(map(str, index)) if isinstance(index, tuple) else str(index)
 
@@ -169,7 +196,7 @@ def assembled(matrix: Matrix, chosen: Floats, point: Point, found: Residuals, re
         "intensity": intensity_table(problem, emissions),
         "air_pollution": air_pollution_table(point),
         "terms": MappingProxyType(terms),
-        "costs": MappingProxyType(costs),
+        "cost_terms": MappingProxyType(costs),
         "retrofits": retrofits,
         "flows": flows_table(point),
         "vintages": pipe_vintages_table(point) if problem.network is not None else None,
@@ -227,4 +254,4 @@ def checked_parts(
         each = "; ".join(f"{row.name}: {row.figure:.3g}" for row in broken.itertuples(index=False))
         what = f"verification of the plan failed: {each} (worst row {found.worst_row})"
         raise disagreement(matrix, SolverOptions(), what)
-    return parts
+    return {**parts, "duals": duals_table(matrix, dual)}

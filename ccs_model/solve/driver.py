@@ -7,8 +7,8 @@ stage has its own effort; `time_limit_s` stops them all.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
@@ -20,6 +20,7 @@ import pyomo.environ as pyo
 
 from ccs_model._typing import Floats
 from ccs_model.atomic_files import temporary_folder
+from ccs_model.bounded_reading import is_workbook
 from ccs_model.errors import NoPlanError
 from ccs_model.inputs import Inputs, load_inputs
 from ccs_model.mip import Highs, Matrix, Progress, SolverOptions
@@ -32,10 +33,13 @@ from ccs_model.model import build_model
 from ccs_model.model.names import BUILD, OPENED, PIPE, WELLS
 from ccs_model.model.objective import OBJECTIVES
 from ccs_model.model.standard_form import matrix_of
+from ccs_model.plan.cache_key import hashes
 from ccs_model.plan.decisions import point_of, without_traces
 from ccs_model.plan.plan import Plan
+from ccs_model.plan.revision import Revision
 from ccs_model.problem import Problem
 from ccs_model.problem.scenario_names import read_checked
+from ccs_model.report.workbook.edited_workbook import read_edited
 from ccs_model.runs.run_writer import RUN_WRITER
 from ccs_model.scenario import Scenario
 from ccs_model.solve.assembly import checked_parts
@@ -44,6 +48,7 @@ from ccs_model.solve.fixed_decisions import fixed_decisions_table, no_fixed_deci
 from ccs_model.solve.marginal_budget import marginal_budget
 from ccs_model.solve.network_search import solve_in_corridors
 from ccs_model.solve.normalised_money import normalised
+from ccs_model.solve.search_progress import SearchProgress
 from ccs_model.solve.solution_check import REPAIR_EFFORT, verified_outcome
 from ccs_model.solve.strategies import effort_of_model
 from ccs_model.solve.tie_breaking import (
@@ -63,9 +68,16 @@ _LATER_LEAST = 5.0
 _WRITING_S, _WRITING_SHARE = 6.0, 0.3
 
 
+ScenarioLike = str | PathLike[str] | Scenario | Mapping[str, object]
+"""A scenario, its file, or its values as a mapping of sections and keys."""
+
+
 def optimize(
-    scenario: str | PathLike[str] | Scenario,
+    scenario: ScenarioLike,
     *,
+    mip_gap: float | None = None,
+    time_limit_s: float | None = None,
+    effort: str | None = None,
     on_progress: ProgressCallback | None = None,
     allow_outside: bool = False,
 ) -> Plan:
@@ -74,9 +86,11 @@ def optimize(
     Parameters
     ----------
     scenario
-        A scenario file or a Scenario.
+        A Scenario, its values as a dict, its file, or a workbook of ccs-model (.xlsx) that may have been edited.
+    mip_gap, time_limit_s, effort
+        Optimality gap, time limit in seconds, and `quick`, `normal` or `thorough`; by default those of the scenario.
     on_progress
-        Called with the progress of the solver.
+        Called with the progress of the search: stage, seconds, bound, value of the best plan so far.
     allow_outside
         Allow input files outside the scenario's folder.
 
@@ -97,14 +111,57 @@ def optimize(
         If the solution fails verification.
     """
     started = time_s()
-    return optimize_inputs(*inputs_of(scenario, allow_outside=allow_outside), on_progress=on_progress, started=started)
+    question = question_of(scenario, allow_outside=allow_outside)
+    requested = question.scenario
+    given = {"solver.mip_gap": mip_gap, "solver.time_limit_s": time_limit_s, "solver.effort": effort}
+    if changes := {key: value for key, value in given.items() if value is not None}:
+        requested = requested.with_changes(changes)
+    plan = optimize_inputs(requested, question.inputs, on_progress=on_progress, started=started)
+    return replace(plan, revision=question.revision)
 
 
-def inputs_of(scenario: str | PathLike[str] | Scenario, *, allow_outside: bool = False) -> tuple[Scenario, Inputs]:
-    """Return the scenario and its loaded tables, both validated."""
+@dataclass(frozen=True, eq=False)
+class Question:
+    """A scenario with its loaded tables, both validated, and the edits of the workbook that it was read from.
+
+    Attributes
+    ----------
+    scenario, inputs
+        What to solve.
+    revision
+        Edits of a workbook; None for a scenario, and for a workbook without edits.
+    notices
+        What to know of the workbook.
+    """
+
+    scenario: Scenario
+    inputs: Inputs
+    revision: Revision | None = None
+    notices: tuple[str, ...] = ()
+
+
+def question_of(scenario: ScenarioLike, *, allow_outside: bool = False) -> Question:
+    """Read a scenario file, or a workbook of ccs-model that may have been edited, with the tables of the scenario."""
+    if isinstance(scenario, Mapping):
+        scenario = Scenario.from_dict(scenario)
     if isinstance(scenario, Scenario):
-        return scenario, load_inputs(scenario, allow_outside=allow_outside)
-    return read_checked(scenario, allow_outside=allow_outside)
+        return Question(scenario, load_inputs(scenario, allow_outside=allow_outside))
+    if not is_workbook(scenario):
+        return Question(*read_checked(scenario, allow_outside=allow_outside))
+    read = read_edited(Path(scenario))
+    inputs = load_inputs(read.scenario, allow_outside=allow_outside)
+    now = hashes(read.scenario, inputs)
+    changed = sorted(name for name, sha256 in read.hashes.items() if now.get(name, sha256) != sha256)
+    notices = read.notices
+    if changed:
+        notices = (*notices, f"these tables have changed since {read.revision.workbook}: {', '.join(changed)}")
+    return Question(read.scenario, inputs, read.revision if read.revision.edits else None, notices)
+
+
+def inputs_of(scenario: ScenarioLike, *, allow_outside: bool = False) -> tuple[Scenario, Inputs]:
+    """Return the scenario and its loaded tables, both validated."""
+    question = question_of(scenario, allow_outside=allow_outside)
+    return question.scenario, question.inputs
 
 
 def optimize_inputs(
@@ -180,7 +237,7 @@ class _Clock:
     """When the time limit stops the search, and the seconds of each stage."""
 
     def __init__(self, started: float, limit_s: float) -> None:
-        self.limit_s = limit_s
+        self.started, self.limit_s = started, limit_s
         self.stop_at = started + limit_s - min(_WRITING_S, _WRITING_SHARE * limit_s)
         self.laps: dict[str, float] = {}
         self._last = started
@@ -201,15 +258,18 @@ def _solve_stages(
     amount = effort_of_model(len(matrix.row_lower), requested.effort) if problem.is_integer else np.inf
     later = max(_LATER_LEAST, _LATER_SHARE * amount)
     search = normalised(problem, matrix)
-    highs = Highs(search.matrix, options, on_progress)
     objective = OBJECTIVES[problem.objective]
     maximise = objective.sense == pyo.maximize
+    stage = problem.objective.replace("_", " ")
+    if on_progress is not None:
+        sense = 1 if maximise else -1
+        on_progress = SearchProgress(on_progress, stage, float(search.objective[0]), sense, clock.started)
+    highs = Highs(search.matrix, options, on_progress)
     corridors = None
     if problem.network is not None and problem.is_integer:
         corridors = solve_in_corridors(problem, search.matrix, options, effort=amount, on_progress=on_progress)
         first = corridors.within
     else:
-        stage = problem.objective.replace("_", " ")
         first = solve_program(
             highs,
             maximise=maximise,
@@ -246,6 +306,8 @@ def _solve_stages(
     point = point_of(problem, matrix, chosen)
     bought = None
     if problem.objective == "max_abatement":
+        if on_progress is not None:
+            on_progress(Progress("marginal budget", 0.0, np.nan, np.nan))
         bought = stages.attempt(
             "the marginal value of the budget is unknown",
             None,

@@ -9,7 +9,17 @@ from ccs_model._typing import Ints
 from ccs_model.mip import Matrix
 from ccs_model.mip.cut_sets import Connections, Demand
 from ccs_model.mip.search import FixedChargeNetwork, Places
-from ccs_model.model.names import BUILD, MONEY_LIMITS, ONE_RETROFIT, OPENED, PIPE, SOURCE_HAS_PIPE, WELLS
+from ccs_model.model.names import (
+    BUILD,
+    CURTAILED,
+    MINIMUM_LOAD,
+    MONEY_LIMITS,
+    ONE_RETROFIT,
+    OPENED,
+    PIPE,
+    SOURCE_HAS_PIPE,
+    WELLS,
+)
 from ccs_model.problem import Problem
 
 
@@ -71,17 +81,20 @@ def connections_of(problem: Problem, matrix: Matrix) -> Connections:
         opened.setdefault(int(nodes.get_loc(site)), []).append((years[year], int(j)))
     pipes_and_sites = set(matrix.columns_of(PIPE).tolist())
     rows = matrix.rows.tocsr()
+    idle = _idle(problem, matrix)
     demands = []
     for i in matrix.rows_of(SOURCE_HAS_PIPE):
         plant, _, year = matrix.row_constraints[i][1]
         row = rows[[int(i)]].tocoo()
         used = [k for k, j in enumerate(row.col) if int(j) not in pipes_and_sites]
+        curtailed = dict(sorted({idle[int(j), year] for j in row.col[used] if (int(j), year) in idle}))
+        columns, shares = np.array([*curtailed], dtype=np.int64), np.array([*curtailed.values()], dtype=float)
         demands.append(
             Demand(
                 int(nodes.get_loc(network.node_of_plant[plant])),
                 years[year],
-                row.col[used].astype(np.int64),
-                row.data[used].astype(float),
+                np.r_[row.col[used].astype(np.int64), columns],
+                np.r_[row.data[used].astype(float), -shares],
             )
         )
     n_years = len(problem.years)
@@ -98,6 +111,30 @@ def connections_of(problem: Problem, matrix: Matrix) -> Connections:
         opened={node: by_year(found) for node, found in opened.items()},
         demands=tuple(demands),
     )
+
+
+def _idle(problem: Problem, matrix: Matrix) -> dict[tuple[int, int], tuple[int, float]]:
+    """Return by retrofit and year the column curtailed, and its share in use per kt/y, where the load may be 0.
+
+    A retrofit that captures nothing needs no path to a site. In one period it is never built unless it is required.
+    """
+    if len(problem.years) == 1 and not len(problem.require):
+        return {}
+    options = problem.routes
+    may_idle = set(options.loc[options["min_load_share"] == 0, "route"])
+    rows = matrix.rows.tocsr()
+    found = {}
+    for i in matrix.rows_of(MINIMUM_LOAD) if may_idle else ():
+        row = rows[[int(i)]].tocoo()
+        (curtailed,) = (int(j) for j in row.col if matrix.columns[j].variable == CURTAILED)
+        delivered = {
+            int(j): -float(value)
+            for j, value in zip(row.col, row.data, strict=True)
+            if int(j) != curtailed and matrix.columns[j].index[0] in may_idle
+        }
+        for j in delivered:
+            found[j, matrix.row_constraints[i][1][1]] = (curtailed, 1.0 / min(delivered.values()))
+    return found
 
 
 _KM_PER_DEGREE = 111.2

@@ -6,6 +6,8 @@ the horizon for max_abatement, money saved for min_cost. It is at least 0.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 
@@ -13,9 +15,11 @@ from ccs_model.errors import InputError
 from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
 from ccs_model.mip.clock import now
 from ccs_model.model import build_model
-from ccs_model.model.names import REQUIRED_PLANT
+from ccs_model.model.names import BUILD, REQUIRED_PLANT
 from ccs_model.model.standard_form import matrix_of
+from ccs_model.plan.decisions import places_of
 from ccs_model.problem import Problem, build_problem
+from ccs_model.scenario.fields import plant_and_reason
 
 COLUMNS = ["plant", "name", "lock", "abatement_lost_kt", "cost_added_mn"]
 
@@ -29,13 +33,11 @@ def fixed_decisions_table(
     problem: Problem, matrix: Matrix, fixed_value: float, options: SolverOptions, deadline: float
 ) -> pd.DataFrame:
     """Return one row per fixed decision; `fixed_value` is the LP value with all of them. Ends early at the deadline."""
-    scenario = problem.scenario
     sign = 1.0 if matrix.maximise[0] else -1.0
-    rows: list[tuple[str, str, Outcome]] = []
+    rows: list[tuple[str, str, Outcome, float]] = []
     relaxed = Highs(matrix, options)
     relaxed.set_integrality(False)
-    has_fixed = len(matrix.rows_of(REQUIRED_PLANT)) or scenario.plants.exclude
-    if problem.network is not None and has_fixed:
+    if problem.network is not None and len(matrix.rows_of(REQUIRED_PLANT)):
         # The relaxation of a shared network has cut-set inequalities, which the models compared here have not.
         base = relaxed.run(deadline - now(), "all fixed decisions")
         if base.status != "optimal":
@@ -45,30 +47,59 @@ def fixed_decisions_table(
         relaxed.set_row(int(row), -np.inf, np.inf)
         outcome = relaxed.run(deadline - now(), "cost of a fixed decision")
         relaxed.set_row(int(row), float(matrix.row_lower[row]), np.inf)
-        rows.append((str(matrix.row_constraints[row][1]), "require", outcome))
-    for plant in scenario.plants.exclude:
-        if now() >= deadline:
-            break
-        others = [each for each in scenario.plants.exclude if each != plant]
-        try:
-            freed = matrix_of(
-                build_model(build_problem(scenario.with_changes({"plants.exclude": others}), problem.inputs))
-            )
-        except InputError:
-            # A plant may be excluded because its data are incomplete; then the decision has no cost.
-            continue
-        highs = Highs(freed, options)
-        highs.set_integrality(False)
-        rows.append((plant, "exclude", highs.run(deadline - now(), "cost of a fixed decision")))
+        rows.append((str(matrix.row_constraints[row][1]), "require", outcome, fixed_value))
+    rows += [(plant, "exclude", freed, value) for plant, freed, value in _freed_exclusions(problem, options, deadline)]
     names = problem.plants.set_index("plant")["name"]
     table = [
         {
             "plant": plant,
             "name": names.get(plant, ""),
             "lock": kind,
-            ("abatement_lost_kt" if sign > 0 else "cost_added_mn"): max(sign * (outcome.objective - fixed_value), 0.0),
+            ("abatement_lost_kt" if sign > 0 else "cost_added_mn"): max(sign * (outcome.objective - value), 0.0),
         }
-        for plant, kind, outcome in rows
+        for plant, kind, outcome, value in rows
         if outcome.status == "optimal"
     ]
     return pd.DataFrame(table, columns=COLUMNS)
+
+
+def _freed_exclusions(
+    problem: Problem, options: SolverOptions, deadline: float
+) -> Iterator[tuple[str, Outcome, float]]:
+    """Yield each excluded plant, the LP without its exclusion and the LP value with all; ends early at the deadline.
+
+    All are of one model in which every excluded plant could be built. A plant may be excluded because its data are
+    incomplete; then its exclusion has no cost.
+    """
+    excluded = [*problem.scenario.plants.excluded]
+    free = _freed(problem, excluded)
+    if excluded and free is None:
+        excluded = [each for each in excluded if _freed(problem, [each]) is not None]
+        free = _freed(problem, excluded)
+    if free is None or now() >= deadline:
+        return
+    matrix = matrix_of(build_model(free))
+    highs = Highs(matrix, options)
+    highs.set_integrality(False)
+    columns, options_built, _ = places_of(free, matrix, BUILD)
+    plants = free.routes["plant"].to_numpy()[options_built]
+    upper = matrix.upper[columns]
+    none = np.where(np.isin(plants, excluded), 0.0, upper)
+    highs.set_bounds(columns, matrix.lower[columns], none)
+    base = highs.run(deadline - now(), "all fixed decisions")
+    for plant in excluded if base.status == "optimal" else ():
+        if now() >= deadline:
+            return
+        highs.set_bounds(columns, matrix.lower[columns], np.where(plants == plant, upper, none))
+        yield plant, highs.run(deadline - now(), "cost of a fixed decision"), base.objective
+
+
+def _freed(problem: Problem, excluded: list[str]) -> Problem | None:
+    """Return the problem without the exclusion of these plants; None without plants, or if it cannot be built."""
+    if not excluded:
+        return None
+    kept = [each for each in problem.scenario.plants.exclude if plant_and_reason(each)[0] not in excluded]
+    try:
+        return build_problem(problem.scenario.with_changes({"plants.exclude": kept}), problem.inputs)
+    except InputError:
+        return None

@@ -23,6 +23,7 @@ from ccs_model.model.names import (
     ONE_RETROFIT,
     OPENED,
     PIPE,
+    PROVINCE_BUDGET,
     SITE_CAPACITY,
     WELLS,
 )
@@ -100,6 +101,7 @@ def growth_network_of(problem: Problem, matrix: Matrix) -> GrowthNetwork | None:
         packing=packing,
         packing_limit=packing_limit,
         limits=_limits(matrix, rows, years),
+        **_areas(matrix, rows, options.column, pipe, opened),
         positions=degrees * np.array([1.0, narrower]),
     )
 
@@ -170,6 +172,20 @@ def _rooms(
                 weight[years[matrix.columns[j].index[1]], k] = value
     weight[-1] += problem.obligation_yr
     return room, weight
+
+
+def _areas(matrix: Matrix, rows: sparse.csr_array, options: Ints, pipe: Ints, opened: Ints) -> dict[str, Floats]:
+    """Budgets of provinces: limits, costs of options, and which links and sites count."""
+    limits = matrix.rows_of(PROVINCE_BUDGET)
+    money = rows[limits].toarray()
+    # The largest coefficient of a column of each link and site; −1 stands for no column.
+    with_none = np.hstack([money, np.zeros((len(limits), 1))])
+    return {
+        "area_limits": matrix.row_upper[limits],
+        "area_options": money[:, options],
+        "area_links": (with_none[:, pipe].max(axis=(1, 3), initial=0.0) > 0).astype(float),
+        "area_sites": (with_none[:, opened].max(axis=1, initial=0.0) > 0).astype(float),
+    }
 
 
 def _limits(matrix: Matrix, rows: sparse.csr_array, years: dict[int, int]) -> Floats:

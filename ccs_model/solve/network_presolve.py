@@ -251,10 +251,12 @@ class OneWay:
 
 
 def one_way(problem: Problem, matrix: Matrix, connections: Connections) -> OneWay | None:
-    """Return the model with directions; None with existing pipes or trucks."""
+    """Return the model with directions; None with existing pipes or trucks, or without pipes."""
     network, n_years = problem.network, len(problem.years)
     assert network is not None
     if network.lines["is_free"].any() or (n_years == 1 and not is_cheaper_below(network.lines)):
+        return None
+    if not connections.arcs or not len(matrix.columns_of(FORWARD)):
         return None
     link_of = dict(zip(network.lines["line"], network.lines["link"], strict=True))
     edge: dict[str, int] = {}
@@ -271,15 +273,16 @@ def one_way(problem: Problem, matrix: Matrix, connections: Connections) -> OneWa
         edges = np.array([edge[matrix.columns[j].index[0]] for j in flows], dtype=np.int64)
         in_year = np.array([year_at[matrix.columns[j].index[1]] for j in flows], dtype=np.int64)
         blocks.append(_rows([(flows, np.ones(len(flows))), (way[in_year, edges], -most[in_year, edges])], n_all))
-    shares = [(ways[0].ravel(), np.ones(n_years * n_edges)), (ways[1].ravel(), np.ones(n_years * n_edges))]
-    either = _rows(shares, n_all)
-    by_year = [arcs[y] for y in range(n_years) for arcs in connections.arcs]
-    count = np.repeat(np.arange(n_years * n_edges), [len(columns) for columns in by_year])
+    # A relaxation may have flows in some of the years only.
+    with_flow = np.unique([year_at[matrix.columns[j].index[1]] for j in matrix.columns_of(FORWARD)])
+    either = _rows([(way[with_flow].ravel(), np.ones(len(with_flow) * n_edges)) for way in ways], n_all)
+    by_year = [arcs[y] for y in with_flow for arcs in connections.arcs]
+    count = np.repeat(np.arange(len(by_year)), [len(columns) for columns in by_year])
     pipes = np.concatenate(by_year)
     blocks.append(either - sparse.csr_array((np.ones(len(pipes)), (count, pipes)), shape=either.shape))
     limits = [np.zeros(block.shape[0]) for block in blocks]
     if n_years > 1:
-        onward = _onward(connections, ways, n_all)
+        onward = _onward(connections, ways, with_flow, n_all)
         blocks += [either, onward]
         limits += [np.ones(either.shape[0]), np.zeros(onward.shape[0])]
     extended = _extended(matrix, blocks, np.concatenate(limits), ways.size)
@@ -308,9 +311,9 @@ def _largest_flow(problem: Problem, matrix: Matrix, edge: dict[str, int], n_edge
     return np.minimum(so_far, float(streams.sum()) * problem.delivered_share)
 
 
-def _onward(connections: Connections, ways: Ints, n_columns: int) -> sparse.csr_array:
+def _onward(connections: Connections, ways: Ints, years: Ints, n_columns: int) -> sparse.csr_array:
     """Rows: what flows into a node over one edge leaves over another, or is stored there."""
-    n_years, n_edges = ways.shape[1:]
+    n_edges = ways.shape[2]
     out_of: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for k in range(n_edges):
         out_of[int(connections.start[k])].append((0, k))
@@ -318,7 +321,7 @@ def _onward(connections: Connections, ways: Ints, n_columns: int) -> sparse.csr_
     rows, columns, values, n_rows = [], [], [], 0
     for k in range(n_edges):
         for way, node in ((0, int(connections.end[k])), (1, int(connections.start[k]))):
-            for y in range(n_years):
+            for y in years:
                 onward = [int(ways[side, y, other]) for side, other in out_of[node] if other != k]
                 stored = connections.opened[node][y].tolist() if node in connections.opened else []
                 rows += [n_rows] * (1 + len(onward) + len(stored))

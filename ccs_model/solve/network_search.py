@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from ccs_model._typing import Ints
+from ccs_model._typing import Floats, Ints
 from ccs_model.mip import Highs, Matrix, Outcome, Progress, SolverOptions
 from ccs_model.mip.branch_and_bound import MipOutcome
-from ccs_model.mip.clock import now
+from ccs_model.mip.clock import now, was_stopped
 from ccs_model.mip.cut_sets import Relax
 from ccs_model.mip.fixed_charge import Construct, Prove, SlopeScaling
 from ccs_model.mip.highs import gap_share, log_line
@@ -26,14 +26,15 @@ from ccs_model.mip.search import Heuristic, Result, SearchContext, Strategy
 from ccs_model.problem import Problem
 from ccs_model.problem.candidate_network import corridor_rows
 from ccs_model.solve.directed_arcs import directed_arcs, is_tighter
+from ccs_model.solve.directed_bound import bound_over_all_links, proven_by_directions
 from ccs_model.solve.fixed_charge_network import connections_of, network_of, places_of
 from ccs_model.solve.growth_network import growth_network_of
-from ccs_model.solve.network_presolve import one_way, reduced_model
+from ccs_model.solve.network_presolve import OneWay, one_way, reduced_model
 from ccs_model.solve.one_period import in_one_period
 from ccs_model.solve.strategies import (
-    BOUND_BY_DIRECTIONS,
-    BOUND_LATER,
+    CONSTRUCT,
     GROW,
+    GROW_LARGE,
     ONE_PERIOD,
     PROVE_REDUCED,
     SIZES,
@@ -41,6 +42,12 @@ from ccs_model.solve.strategies import (
     choose_strategy,
     relaxation_stage,
 )
+
+# Names of heuristics in the progress of a solve.
+_NAMES = {
+    "Grow": "growth", "SlopeScaling": "slope scaling", "Construct": "construction", "Extend": "extension",
+    "ExtendRestricted": "extension",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +74,7 @@ def solve_in_corridors(
     by_tonnes = problem.objective == "max_abatement" or (problem.objective == "min_cost" and bool(problem.targets))
     is_staged = len(problem.years) > 1 and problem.scenario.transport.corridors == "auto" and by_tonnes
     if is_staged and len(matrix.row_lower) > SIZES.staged_rows:
-        return search.over_one_period(matrix)
+        return search.over_chosen_links(matrix)
     return search.over(matrix, effort)
 
 
@@ -95,11 +102,14 @@ class _NetworkSearch:
         network, began = network_of(self.problem, matrix), now()
         return SearchContext(matrix, network, self.options, began + effort, began, self.on_progress)
 
-    def over_one_period(self, matrix: Matrix) -> Corridors:
-        """Bound over all links, choose arcs in a model of one period, then search all periods within them."""
+    def over_chosen_links(self, matrix: Matrix) -> Corridors:
+        """Bound over all links, choose arcs by growth or in a model of one period, then search within them."""
         context = self.context(matrix, self.effort)
+        context = replace(context, growth=growth_network_of(self.problem, matrix))
+        grown = self._after(GROW_LARGE, context, self._constructed(context))
         connections = connections_of(self.problem, matrix)
         stage = f"{self.stage}, all links"
+        self._announce(stage)
         _, result = ONE_PERIOD.stage(Relax).run(context, connections, stage)
         relaxation = result.relaxation
         assert relaxation is not None
@@ -107,14 +117,19 @@ class _NetworkSearch:
             return Corridors(MipOutcome(relaxation, relaxation), (), relaxation.objective)
         if relaxation.status == "limit":
             # A plan without a bound over all links is worth more than neither.
-            unbounded = context.sign * np.inf
-            relaxation = Outcome("limit", unbounded, unbounded, None, None, None)
+            if was_stopped() and grown.incumbent is not None:
+                return self._without_relaxation(context, relaxation, grown.incumbent)
+            relaxation = _unbounded(context)
         context = context.restarted(self.effort)
-        arc_groups = self._arcs_of_one_period(context)
+        if grown.incumbent is not None:
+            arc_groups: Ints | None = context.network.arc_groups_used(grown.incumbent)
+        else:
+            arc_groups = self._arcs_of_one_period(context)
         if arc_groups is None or not (arc_groups < len(self.links)).any():
             return self.over(matrix, context.left)
         small = restricted(matrix, context.network.outside(arc_groups))
-        found = self.over(small.matrix, context.left)
+        start = None if grown.incumbent is None else grown.incumbent[small.columns]
+        found = self.over(small.matrix, context.left, is_part=True, start=start)
         within = found.within.outcome
         if within.x is None:
             return self.over(matrix, context.left)
@@ -128,6 +143,7 @@ class _NetworkSearch:
         single = in_one_period(self.problem, full.matrix)
         context = replace(full, matrix=single, network=network_of(self.problem, single))
         highs = Highs(single, self.options, self.on_progress)
+        self._announce("one period")
         highs.set_integrality(False)
         scaling = ONE_PERIOD.stage(SlopeScaling)
         relaxation = highs.run(np.inf, "one period: relaxation")
@@ -145,8 +161,12 @@ class _NetworkSearch:
             arc_groups = np.union1d(arc_groups, context.network.arc_groups_used(result.incumbent))
         return arc_groups
 
-    def over(self, matrix: Matrix, effort: float) -> Corridors:
-        """Search all links of a matrix for corridors, and solve within them, with this effort after the relaxation."""
+    def over(self, matrix: Matrix, effort: float, *, is_part: bool = False, start: Floats | None = None) -> Corridors:
+        """Search all links of a matrix for corridors, and solve within them, with this effort after the relaxation.
+
+        `is_part` says that the matrix has a part of the links only, so that its bound does not count. `start` is a
+        point of the matrix. Without one a plan is constructed before the relaxation, which a time limit may stop.
+        """
         problem, options = self.problem, self.options
         connections, links = connections_of(problem, matrix), self.links
         every = np.arange(len(links) + len(problem.sites))
@@ -156,19 +176,25 @@ class _NetworkSearch:
         if directed is not None:
             matrix, connections = directed.matrix, directed.connections
         context = self.context(matrix, effort)
-        context, result = relaxation_stage(is_directed=directed is not None).run(context, connections, self.stage)
+        context = replace(context, growth=growth_network_of(problem, context.matrix))
+        first = Result("limit", incumbent=start) if start is not None else self._constructed(context)
+        self._announce(f"{self.stage}: relaxation")
+        # Where all links are searched, the proof needs the cuts.
+        is_chosen = problem.scenario.transport.corridors == "auto" and len(links) > SIZES.all_links
+        is_grown = is_staged and is_chosen and first.incumbent is not None
+        relax = relaxation_stage(is_directed=directed is not None, is_grown=is_grown)
+        context, result = relax.run(context, connections, self.stage)
         relaxation = result.relaxation
         assert relaxation is not None
         if relaxation.status != "optimal" or relaxation.x is None:
-            relaxation = relaxation if directed is None else directed.without(relaxation)
-            return Corridors(MipOutcome(relaxation, relaxation), (), relaxation.objective)
+            return self._without_relaxation(context, relaxation, first.incumbent, directed)
         of_relaxation = now() - began
-        log_line(options, f"relaxation with cuts: effort {of_relaxation:.3g}, bound {relaxation.objective:.10g}")
+        log_line(options, f"relaxation: effort {of_relaxation:.3g}, bound {relaxation.objective:.10g}")
+        self._announce(self.stage, relaxation.objective)
         context = context.restarted(effort)
-        growth = growth_network_of(problem, context.matrix)
-        context = replace(context, places=places_of(problem, context.matrix), growth=growth)
-        result = self._after(GROW, context, result)
-        strategy = self._strategy(context, result, n_rows)
+        context = replace(context, places=places_of(problem, context.matrix))
+        result = self._after(GROW, context, replace(result, incumbent=first.incumbent))
+        strategy = self._strategy(context, relaxation, n_rows, is_grown=is_grown, is_part=is_part)
         for stage in strategy.stages:
             if isinstance(stage, Heuristic):
                 result = self._after(stage, context, result)
@@ -179,6 +205,8 @@ class _NetworkSearch:
         prove = strategy.stage(Prove)
         if found is None and len(arc_groups) == len(every) <= SIZES.few_arc_groups:
             found = self._over_directed_arcs(context, result, prove)
+        if found is None and is_staged and len(arc_groups) < len(every):
+            found = proven_by_directions(problem, context, result, arc_groups, prove, self.stage)
         within = found or prove.run(context, result, arc_groups, self.stage)
         if within.status == "infeasible" and len(arc_groups) < len(every):
             # No plan exists within the corridors: every link may be built.
@@ -189,45 +217,66 @@ class _NetworkSearch:
             within = replace(within, bound=bound)
         if len(arc_groups) == len(every) and np.isfinite(within.bound):
             bound = context.sign * min(context.sign * bound, context.sign * within.bound)
-        if is_staged and is_large and context.left > BOUND_LATER * of_relaxation:
-            bound = context.sign * min(context.sign * bound, context.sign * self._bound_by_directions(whole, context))
+        if is_staged and len(arc_groups) < len(every) and not is_part:
+            directions = bound_over_all_links(
+                problem, whole, options, effort=self.effort, stage=self.stage, on_progress=self.on_progress
+            )
+            if directions is not None:
+                bound = context.sign * min(context.sign * bound, context.sign * directions)
         chosen = tuple(str(links[k]) for k in arc_groups if k < len(links))
         outcome = within.outcome(np.nan if within.incumbent is None else context.value(within.incumbent))
         if directed is not None:
             outcome, relaxation = directed.without(outcome), directed.without(relaxation)
         return Corridors(MipOutcome(_with_status(outcome, options), relaxation), chosen, float(bound))
 
-    def _bound_by_directions(self, matrix: Matrix, context: SearchContext) -> float:
-        """The bound over all links of the relaxation with flow directions."""
-        directed = one_way(self.problem, matrix, connections_of(self.problem, matrix))
-        if directed is None:
-            return context.sign * np.inf
-        highs = Highs(directed.matrix, self.options, self.on_progress)
-        stage = f"{self.stage}, flow directions"
-        _, relaxation = BOUND_BY_DIRECTIONS.solve(highs, directed.connections, context.left, stage)
-        log_line(self.options, f"flow directions: bound {relaxation.objective:.10g}")
-        return relaxation.objective if relaxation.status == "optimal" else context.sign * np.inf
+    def _without_relaxation(
+        self, context: SearchContext, relaxation: Outcome, incumbent: Floats | None, directed: OneWay | None = None
+    ) -> Corridors:
+        """The incumbent of a search that was stopped before it had a bound; else the outcome of the relaxation."""
+        links: tuple[str, ...] = ()
+        outcome = relaxation
+        if relaxation.status == "limit" and incumbent is not None:
+            relaxation = _unbounded(context)
+            outcome = replace(relaxation, objective=context.value(incumbent), x=incumbent)
+            used = context.network.arc_groups_used(incumbent)
+            links = tuple(str(self.links[k]) for k in used if k < len(self.links))
+        if directed is not None:
+            outcome, relaxation = directed.without(outcome), directed.without(relaxation)
+        return Corridors(MipOutcome(outcome, relaxation), links, relaxation.objective)
+
+    def _constructed(self, context: SearchContext) -> Result:
+        """A first plan, for the case that a time limit stops the relaxation."""
+        return self._after(CONSTRUCT, context, Result("limit"))
+
+    def _announce(self, stage: str, bound: float = np.nan, incumbent: float = np.nan) -> None:
+        """Report that a stage begins, or what it found."""
+        if self.on_progress is not None:
+            self.on_progress(Progress(stage, 0.0, bound, incumbent))
 
     def _after(self, stage: Heuristic, context: SearchContext, before: Result) -> Result:
         """The result of a heuristic, with a line in the log."""
         began = now()
+        name = _NAMES.get(type(stage).__name__, "large-neighbourhood search")
+        self._announce(name)
         result = stage.run(context, before)
+        if result.incumbent is not None:
+            self._announce(name, incumbent=context.value(result.incumbent))
         value = "none" if result.incumbent is None else f"{context.value(result.incumbent):.10g}"
         log_line(self.options, f"{type(stage).__name__}: effort {now() - began:.3g}, incumbent {value}")
         return result
 
-    def _strategy(self, context: SearchContext, result: Result, n_rows: int) -> Strategy:
-        relaxation, apart = result.relaxation, 0.0
-        assert relaxation is not None and relaxation.x is not None
-        if result.incumbent is not None and relaxation.objective != 0:
-            apart = abs(relaxation.objective - context.value(result.incumbent)) / abs(relaxation.objective)
+    def _strategy(
+        self, context: SearchContext, relaxation: Outcome, n_rows: int, *, is_grown: bool, is_part: bool
+    ) -> Strategy:
+        assert relaxation.x is not None
         return choose_strategy(
             SIZES,
             n_arc_groups=context.network.n_arc_groups,
             n_rows=n_rows,
             is_staged=len(self.problem.years) > 1,
+            is_grown=is_grown,
+            is_part=is_part,
             relaxation_uses_arcs=len(context.network.arc_groups_used(relaxation.x)) > 0,
-            relaxation_apart=apart,
             arcs_are_given=self.problem.scenario.transport.corridors not in ("auto", "all"),
         )
 
@@ -283,6 +332,12 @@ class _NetworkSearch:
         start = replace(before, incumbent=small.start)
         within = PROVE_REDUCED.run(inside, start, np.unique(network.arc_group), self.stage)
         return None if within.incumbent is None else replace(within, incumbent=small.lifted(within.incumbent))
+
+
+def _unbounded(context: SearchContext) -> Outcome:
+    """The outcome of a relaxation that was stopped."""
+    unbounded = context.sign * np.inf
+    return Outcome("limit", unbounded, unbounded, None, None, None)
 
 
 def _with_status(outcome: Outcome, options: SolverOptions) -> Outcome:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
@@ -12,15 +12,16 @@ from typing import Any
 
 from ccs_model._typing import MessageCallback
 from ccs_model.atomic_files import write_atomic
-from ccs_model.errors import CheckError, InfeasibleError
+from ccs_model.bounded_reading import is_workbook
+from ccs_model.errors import CheckError, FileError, InfeasibleError
 from ccs_model.mip.clock import time_s
 from ccs_model.plan.cache_key import run_key
 from ccs_model.plan.plan import Plan
-from ccs_model.runs.folder_writer import remove_leftovers, validate_overwrite, write_locked
+from ccs_model.runs.folder_writer import remove_leftovers, validate_overwrite, write_files, write_locked
 from ccs_model.runs.run_lock import locked
 from ccs_model.runs.run_writer import cached_manifest, infeasible_files, run_files
 from ccs_model.scenario import Scenario
-from ccs_model.solve.driver import ProgressCallback, inputs_of, optimize_inputs
+from ccs_model.solve.driver import ProgressCallback, Question, optimize_inputs, question_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,11 +36,14 @@ class OptimizedRun:
         The plan; None if the run was cached.
     manifest
         manifest.json of the cached run; empty if the plan is new.
+    question
+        The scenario and tables, with the edits if a workbook was read.
     """
 
     folder: Path
     plan: Plan | None
     manifest: Mapping[str, Any] = field(default_factory=dict)
+    question: Question | None = None
 
     @property
     def is_cached(self) -> bool:
@@ -64,9 +68,9 @@ def optimize_to_folder(
     Parameters
     ----------
     scenario
-        A scenario file or a Scenario.
+        A scenario file, a workbook of ccs-model (.xlsx) that may have been edited, or a Scenario.
     out
-        Folder to write; `runs/<name>-<hash>` by default.
+        Folder to write; by default `runs/<scenario file>-<hash>`, or `runs/<scenario file>-infeasible-<hash>`.
     changes
         Changes of the scenario by dotted key, such as {"solver.mip_gap": 0.001}.
     force
@@ -96,25 +100,32 @@ def optimize_to_folder(
     started, clock = datetime.now(UTC), time_s()
     message = on_message or (lambda _: None)
     message("reading the scenario and the tables")
-    requested, inputs = inputs_of(scenario, allow_outside=allow_outside)
+    question = question_of(scenario, allow_outside=allow_outside)
+    requested, inputs = question.scenario, question.inputs
+    for notice in question.notices:
+        message(notice)
     if changes:
         requested = requested.with_changes(dict(changes))
     key = run_key(requested, inputs)
-    folder = Path(out) if out is not None else Path("runs") / key.folder_name
+    folder = Path(out) if out is not None else key.folder()
     if not force and (manifest := cached_manifest(folder, key)) is not None:
         remove_leftovers(folder)
-        return _cached(folder, manifest)
+        return _cached(folder, manifest, question)
+    _validate_workbook_stays(scenario, folder)
     with locked(folder):
         # Another process may have finished the same run before it released the lock.
         if not force and (manifest := cached_manifest(folder, key)) is not None:
-            return _cached(folder, manifest)
+            return _cached(folder, manifest, question)
         validate_overwrite(folder, force)
         message("building the problem")
         try:
             plan = optimize_inputs(requested, inputs, on_progress=on_progress, started=clock)
         except InfeasibleError as error:
             files = infeasible_files(error.conflicts, requested, inputs, tables=error.tables, command=command)
-            error.folder = write_locked(files, folder, force=force)
+            if out is None and folder.name == key.folder_name:
+                error.folder = write_files(files, folder.with_name(key.infeasible_folder_name), force=force)
+            else:
+                error.folder = write_locked(files, folder, force=force)
             raise
         except CheckError as error:
             if error.program:
@@ -122,12 +133,21 @@ def optimize_to_folder(
                 raise CheckError(f"{error}; the model is saved as {saved}") from error
             raise
         message("writing the run folder")
+        plan = replace(plan, revision=question.revision)
         files = run_files(plan, command=command, started=started, lang=lang)
-        return OptimizedRun(write_locked(files, folder, force=force), plan)
+        return OptimizedRun(write_locked(files, folder, force=force), plan, question=question)
 
 
-def _cached(folder: Path, manifest: Mapping[str, Any]) -> OptimizedRun:
+def _validate_workbook_stays(scenario: object, folder: Path) -> None:
+    """Raise FileError if the run would replace the folder of the workbook that is read."""
+    if is_workbook(scenario) and isinstance(scenario, str | PathLike):
+        read = Path(scenario)
+        if read.resolve().is_relative_to(folder.resolve()):
+            raise FileError(f"{folder}: contains the workbook that is read, {read.name}; choose another --out")
+
+
+def _cached(folder: Path, manifest: Mapping[str, Any], question: Question) -> OptimizedRun:
     if manifest.get("status") == "infeasible":
         conflicts = json.loads((folder / "plan.json").read_text(encoding="utf-8"))["conflicts"]
         raise InfeasibleError(conflicts, folder)
-    return OptimizedRun(folder, None, manifest)
+    return OptimizedRun(folder, None, manifest, question)

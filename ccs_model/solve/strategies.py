@@ -15,7 +15,7 @@ from ccs_model.mip.fixed_charge import Construct, Extend, ExtendRestricted, Prov
 from ccs_model.mip.highs import LARGE_ROWS
 from ccs_model.mip.network_lns import Alternate, Lns, Neighbourhoods, Reoptimise
 from ccs_model.mip.search import Strategy
-from ccs_model.mip.sweep_search import Processes
+from ccs_model.mip.sweep_search import GrowAtLimits, Processes
 from ccs_model.mip.tree_growth import Grow
 
 
@@ -33,10 +33,6 @@ class ModelSizes:
         From there on a search over early rounds of slope scaling takes longer than neighbourhoods do.
     staged_rows
         A model of several periods with more rows chooses its arcs in a model of one period.
-    relaxation_apart
-        Share of the relaxation's value by which it may exceed the solution grown and still choose the arcs.
-    grown_rows
-        Up to that many rows slope scaling and wider link sets cost little and find better plans.
     """
 
     all_links: int = 150
@@ -44,8 +40,6 @@ class ModelSizes:
     many_arc_groups: int = 1_000
     many_rows: int = 25_000
     staged_rows: int = LARGE_ROWS
-    relaxation_apart: float = 0.25
-    grown_rows: int = 10_000
 
 
 SIZES = ModelSizes()
@@ -122,8 +116,14 @@ STAGED_NETWORK = Strategy(
 )
 """Several periods over few enough links for rounds of slope scaling in small steps."""
 
+CONSTRUCT = Grow(n_seeds=0, n_rounds=0)
+"""The first plan, before the relaxation, wherever tree growth applies."""
+
 GROW = Grow(n_rounds=100, until=0.4)
-"""The first heuristic wherever it applies."""
+"""The first heuristic after the relaxation wherever it applies."""
+
+GROW_LARGE = Grow(n_rounds=40, until=0.5)
+"""Several periods over many links: the plan whose links are searched."""
 
 GROWN_NETWORK = Strategy(
     "grown network",
@@ -135,7 +135,13 @@ GROWN_NETWORK = Strategy(
         Prove(until=1.4),
     ),
 )
-"""Several periods with costs so concave that the relaxation is no guide: the links of the solution grown."""
+"""Several periods with a solution grown, whose links are a better guide than those of the relaxation."""
+
+GROWN_PART = Strategy(
+    "grown part of a network",
+    (Reoptimise(until=0.5), Grow(n_rounds=100, seeds=(1, 2), until=0.9), Restrict(), Prove(until=1.4)),
+)
+"""The same within the links of a large model, whose restricted MILP spends its effort at the root node."""
 
 ONE_PERIOD = Strategy(
     "arcs of one period",
@@ -149,21 +155,44 @@ ONE_PERIOD = Strategy(
 )
 """Several periods over many links: the bound over all links, then the arcs of a model with one period."""
 
-BUDGET_SWEEP = Strategy("budget sweep", (Anchors(), Sweep(), Relate(), Deepen(), Processes()))
+BUDGET_SWEEP = Strategy("budget sweep", (Anchors(), GrowAtLimits(), Sweep(), Relate(), Deepen(), Processes()))
 """Solutions at many budgets."""
 
 PROVE_REDUCED = Prove(heuristics=False)
 """The exact search over a model that the incumbent has reduced to few decisions."""
 
 
-BOUND_BY_DIRECTIONS = Relax(cut_rounds=40)
+BOUND_BY_DIRECTIONS = Relax(cut_rounds=40, min_gain=1e-3, idle_rounds=1)
 """The bound over all links of several periods, with flow directions, once the search has ended."""
-BOUND_LATER = 2.0
-"""It begins where the effort left is more than this multiple of the first relaxation's."""
 
 
-def relaxation_stage(*, is_directed: bool) -> Relax:
-    """Return the relaxation over all arc groups; cuts with flow directions need more rounds of less time each."""
+@dataclass(frozen=True)
+class ProveByDirections:
+    """Prove a plan of several periods within its links with flow directions.
+
+    Parameters
+    ----------
+    relax
+        Relaxation with cut-sets, which often closes the requested gap.
+    most_rows
+        Largest model that is branched on where it does not; in a larger one the root node takes all the effort.
+    """
+
+    relax: Relax
+    most_rows: int = 10_000
+
+
+PROVE_BY_DIRECTIONS = ProveByDirections(Relax(cut_rounds=40))
+
+
+def relaxation_stage(*, is_directed: bool, is_grown: bool) -> Relax:
+    """Return the relaxation over all arc groups.
+
+    Cuts with flow directions need more rounds of less time each. Where a solution was grown, the bound with flow
+    directions follows at the end, so that cuts are of no use here.
+    """
+    if is_grown:
+        return Relax(cut_rounds=0)
     return Relax(cut_rounds=40 if is_directed else 8, cuts_until=0.15)
 
 
@@ -173,8 +202,9 @@ def choose_strategy(
     n_arc_groups: int,
     n_rows: int,
     is_staged: bool,
+    is_grown: bool,
+    is_part: bool,
     relaxation_uses_arcs: bool,
-    relaxation_apart: float,
     arcs_are_given: bool,
 ) -> Strategy:
     """Return the schedule after the relaxation.
@@ -187,17 +217,18 @@ def choose_strategy(
         Size of the model.
     is_staged
         Whether there are several periods.
+    is_grown
+        Whether a solution of several periods was grown whose links are searched.
+    is_part
+        Whether the model has the links found in a larger one.
     relaxation_uses_arcs
         Whether the relaxation uses any arc group.
-    relaxation_apart
-        Difference of relaxation and solution grown, as a share of the relaxation; 0 without such a solution.
     arcs_are_given
         Whether the planner names the corridors, so that solutions over other arcs are of no use.
     """
+    if is_grown:
+        return GROWN_PART if is_part else GROWN_NETWORK
     is_large = n_arc_groups > sizes.many_arc_groups or n_rows > sizes.many_rows
-    is_grown = relaxation_apart > sizes.relaxation_apart and n_rows > sizes.grown_rows
-    if is_staged and is_grown and not arcs_are_given:
-        return GROWN_NETWORK
     if is_staged and not is_large and relaxation_uses_arcs:
         return STAGED_NETWORK
     neighbourhoods: tuple[Neighbourhoods, ...]

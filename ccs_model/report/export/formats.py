@@ -1,4 +1,4 @@
-"""Exports of a run: an IAMC table, one long table, Parquet files, or the map.
+"""Exports of a run: an IAMC table, one long table, Parquet files, a netCDF file, or the map.
 
 The IAMC table has one row per region and variable and one column per period (its first year), as pyam reads it. Tonnes
 are annual means of the period in Mt; investment is the annual mean of the period. `Emissions|CO2` is the CO2 of the
@@ -23,6 +23,7 @@ from ccs_model.errors import MissingExtraError
 from ccs_model.plan.plan_json import csv_text
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.export.geojson import collection_text
+from ccs_model.report.export.netcdf import netcdf_bytes
 from ccs_model.units import unit_of, unit_text
 
 ALL_ZONES = "All zones"
@@ -246,8 +247,12 @@ def _parquet(run: StoredRun) -> dict[str, bytes]:
     return files
 
 
+def _netcdf(run: StoredRun) -> dict[str, bytes]:
+    return {"plan.nc": netcdf_bytes(run)}
+
+
 FORMATS: Mapping[str, Callable[[StoredRun], dict[str, bytes]]] = MappingProxyType(
-    {"iamc": _iamc, "csv": _csv, "parquet": _parquet, "geojson": _geojson}
+    {"iamc": _iamc, "csv": _csv, "parquet": _parquet, "netcdf": _netcdf, "geojson": _geojson}
 )
 
 

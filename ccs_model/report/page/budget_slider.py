@@ -1,4 +1,4 @@
-"""Abatement by budget: a slider that selects the plan shown on a map, on the frontier and in a table."""
+"""Abatement by budget: the plan of the budget that is selected, on the frontier and in a table."""
 
 from __future__ import annotations
 
@@ -9,23 +9,20 @@ import altair as alt
 from markupsafe import Markup
 
 from ccs_model.plan.stored_run import StoredRun
-from ccs_model.report.page.charts import FIRST, INK, OUT, SITE, THIRD, data, shades, shared, spec, tooltips
+from ccs_model.report.page.charts import FIRST, INK, OUT, THIRD, data, shades, shared, spec
 from ccs_model.report.page.html import Words, as_data, columns_of, figure, number, percent, render, section, table
-from ccs_model.report.page.map import box_of, ground, meets, pipe_layer, plant_layer, projection
+from ccs_model.report.page.plan_map import site_name
 
 _SELECTED = "datum.point == point"
 
 
-def frontier(run: StoredRun, words: Words, outlines: Sequence[Mapping[str, Any]]) -> Markup:
-    """Return the section of the frontier; empty for a run with one budget."""
-    document = run.frontier
-    if document is None:
-        return Markup("")
-    points = document["points"]
+def plans_of(run: StoredRun, words: Words) -> tuple[int, list[dict[str, Any]]]:
+    """Return the budget of the scenario and the plan of each budget as texts; none for a run with one budget."""
+    points: Sequence[Mapping[str, Any]] = run.frontier["points"] if run.frontier else ()
     first = next((k for k, each in enumerate(points) if each["is_scenario"]), len(points) - 1)
-    columns = columns_of(words, "name", "stream", "technology", "start", "site", "avoided_ktpa", "capex_mn")
     plans = [
         {
+            "name": f"{number(each['budget_mn'])} {words.millions}",
             "summary": words.sentence(_summary(each, run)),
             "step": step_text(str(each["words"]), words),
             "rows": [_cells(row, run, words) for row in each["rows"]],
@@ -33,7 +30,18 @@ def frontier(run: StoredRun, words: Words, outlines: Sequence[Mapping[str, Any]]
         }
         for each in points
     ]
-    rows = [_named(row, run, words) for row in points[first]["rows"]]
+    return first, plans
+
+
+def frontier(run: StoredRun, words: Words) -> Markup:
+    """Return the section of the frontier; empty for a run with one budget."""
+    document = run.frontier
+    if document is None:
+        return Markup("")
+    first, plans = plans_of(run, words)
+    columns = columns_of(words, "name", "stream", "technology", "start", "site", "avoided_ktpa", "capex_mn")
+    rows = [_named(row, run, words) for row in document["points"][first]["rows"]]
+    n_rows = max(len(point["rows"]) for point in document["points"])
     exact = (
         "All budgets at which the slope of this LP changes are exact."
         if document["is_exact"]
@@ -41,17 +49,17 @@ def frontier(run: StoredRun, words: Words, outlines: Sequence[Mapping[str, Any]]
     )
     network = str(document["network"])
     note = f"{exact} {network[:1].upper()}{network[1:]}. {document['list_words']}"
+    curve = spec(_curve(run, words, first))
     body = render(
         "budget",
         words=words,
         first=first,
         plans=plans,
-        curve=figure("frontier", spec(_curve(run, words, first)), words.sentence(note)),
-        map=figure("frontier-map", spec(_map(run, words, outlines, first)), css="map"),
-        table=table(columns, rows, words("built")),
+        curve=figure("frontier-chart", curve, words, caption=note, source="frontier.json"),
+        table=table("budget", columns, rows, words, words("frontier"), n_rows=n_rows),
         data=as_data(plans),
     )
-    return section(words("frontier"), body)
+    return section("frontier", words("frontier"), body)
 
 
 def _summary(point: Mapping[str, Any], run: StoredRun) -> str:
@@ -77,6 +85,7 @@ def _named(row: Mapping[str, Any], run: StoredRun, words: Words) -> dict[str, An
         "stream": words.known(str(row["stream"]), "stream"),
         "technology": words.known(str(row["technology"]), "technology"),
         "start": "" if run.scenario.is_static else str(row["year"]),
+        "site": site_name(run, words, row["site"]),
     }
 
 
@@ -130,75 +139,3 @@ def _curve(run: StoredRun, words: Words, first: int) -> Any:
         f"million {run.money}: from {points[0]['objective']:,.0f} to {points[-1]['objective']:,.0f} {unit}"
     )
     return shared(alt.layer(lines, mark).add_params(alt.param(name="point", value=first)), words.sentence(message), 340)
-
-
-def _map(run: StoredRun, words: Words, outlines: Sequence[Mapping[str, Any]], first: int) -> Any:
-    """The plants retrofitted and pipelines built with the selected budget, over all plants and sites."""
-    assert run.frontier is not None
-    points = run.frontier["points"]
-    box = box_of(run)
-    for each in points:
-        for lon, lat, lon2, lat2, _ in each["lines"]:
-            box = (min(box[0], lon, lon2), min(box[1], lat, lat2), max(box[2], lon, lon2), max(box[3], lat, lat2))
-    zones = {str(zone["zone"]) for zone in run.document["zones"]}
-    near = [each for each in outlines if meets(each, box)]
-    plants = {each["properties"]["id"]: each for each in run.features("plant")}
-    layers = [*ground(near, zones), *_lines(points), *_sites(run), *_plants(words, plants, points)]
-    message = (
-        f"Map of {len(plants)} plants; retrofitted plants and their pipelines for the budget selected above, "
-        f"initially {points[first]['n_plants_retrofitted']} plants"
-    )
-    chart = alt.layer(*layers).project(**projection(box)).add_params(alt.param(name="point", value=first))
-    return shared(chart, words.sentence(message), "container")
-
-
-def _lines(points: Sequence[Mapping[str, Any]]) -> list[Any]:
-    rows = [
-        {"point": k, "lon": lon, "lat": lat, "lon2": lon2, "lat2": lat2, "flow_ktpa": flow}
-        for k, each in enumerate(points)
-        for lon, lat, lon2, lat2, flow in each["lines"]
-    ]
-    if not rows:
-        return []
-    return [pipe_layer(rows).transform_filter(_SELECTED)]
-
-
-def _sites(run: StoredRun) -> list[Any]:
-    rows = [
-        {"name": each["properties"]["name"], "lon": each["geometry"]["coordinates"][0],
-         "lat": each["geometry"]["coordinates"][1]}
-        for each in run.features("site")
-    ]  # fmt: skip
-    if not rows:
-        return []
-    return [
-        alt.Chart(data(rows))
-        .mark_point(shape="diamond", size=70, stroke=SITE, strokeWidth=1.6, fill="#ffffff", opacity=0.8, clip=True)
-        .encode(longitude="lon:Q", latitude="lat:Q", tooltip=[alt.Tooltip("name:N")])
-    ]
-
-
-def _plants(words: Words, plants: Mapping[str, Mapping[str, Any]], points: Sequence[Mapping[str, Any]]) -> list[Any]:
-    """All plants in pale colours, and those retrofitted with the selected budget in saturated colours above."""
-
-    def about(plant: str) -> dict[str, Any]:
-        feature = plants[plant]
-        lon, lat = feature["geometry"]["coordinates"]
-        own = feature["properties"]
-        named = words.named(str(own["name"]), str(own["name_zh"] or ""))
-        return {"shown": named, "sector": own["sector"], "baseline_ktpa": own["baseline_ktpa"], "lon": lon, "lat": lat}
-
-    every = [about(plant) for plant in plants]
-    retrofitted = [
-        {"point": k, **about(plant), "avoided_ktpa": avoided, "capex_mn": capex}
-        for k, each in enumerate(points)
-        for plant, (avoided, capex) in each["fitted"].items()
-    ]
-    names = ("shown", "baseline_ktpa")
-    drawn = []
-    if every:
-        drawn.append(plant_layer(every, every, tooltips(words, *names), is_fitted=False))
-    if retrofitted:
-        message = tooltips(words, *names, "avoided_ktpa", "capex_mn")
-        drawn.append(plant_layer(retrofitted, every, message, is_fitted=True).transform_filter(_SELECTED))
-    return drawn

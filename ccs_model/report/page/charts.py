@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -11,7 +12,7 @@ import pandas as pd
 import vl_convert
 from altair.utils._importers import vl_version_for_vl_convert
 
-from ccs_model.plan.plan_json import plain, records
+from ccs_model.plan.plan_json import plain
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.page.html import Words
 from ccs_model.units import unit_of
@@ -19,11 +20,19 @@ from ccs_model.units import unit_of
 # Colours that differ for colour-blind readers and in greyscale.
 INK, FAINT, GRID = "#1d2733", "#5b6875", "#dfe5ea"
 STEEL, CHEMICALS, OTHER = "#b35806", "#2166ac", "#7b6d8d"
-PIPE, SITE, IN_PLAN, OUT = "#1b7f5c", "#542788", "#1b7f5c", "#b8c2cb"
+IN_PLAN, OUT = "#1b7f5c", "#b8c2cb"
 FIRST, SECOND, THIRD = "#1b5e8a", "#8fbbd9", "#d98b2b"
 
 # Heights in pixels: a bar of a group, a single bar, axis and legend.
 _ROW, _WIDE_ROW, _EDGE = 15, 36, 90
+# Share of the tonnes of the cost curve that its cost axis shows in full height.
+_SHOWN_SHARE = 0.95
+# Columns that the cost curve draws or describes, and their decimal places.
+_OF_CURVE = [
+    "name", "stream", "technology", "avoided_at_full_load_ktpa", "cumulative_avoided_at_full_load_ktpa",
+    "avoidance_cost_at_full_load_per_t",
+]  # fmt: skip
+_DECIMALS = 3
 # Up to this number, bars of the cost curve have outlines; more outlines would hide the bars.
 _FEW = 60
 
@@ -40,7 +49,8 @@ _CONFIG: Mapping[str, Any] = {
     "axisY": {"titleAngle": 0, "titleAlign": "left", "titleAnchor": "start", "titleY": -9, "titleX": -38},
     "legend": {
         "labelColor": INK, "titleColor": INK, "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal",
-        "orient": "bottom", "direction": "horizontal", "labelLimit": 260, "columns": 2, "offset": 8,
+        "orient": "bottom", "direction": "horizontal", "labelLimit": 260, "columns": 3, "offset": 8,
+        "symbolType": "square", "symbolOpacity": 1,
     },
 }  # fmt: skip
 
@@ -48,6 +58,14 @@ _CONFIG: Mapping[str, Any] = {
 def data(rows: Sequence[Mapping[str, Any]]) -> Any:
     """Return rows as inline data of a chart."""
     return alt.Data(values=plain([dict(row) for row in rows]))
+
+
+def _as_csv(table: pd.DataFrame) -> Any:
+    """Return a table as inline data of a chart, in the form that is shortest for many rows."""
+    parse = dict.fromkeys(table.select_dtypes("number"), "number")
+    return alt.InlineData(
+        values=table.to_csv(index=False, lineterminator="\n"), format=alt.CsvDataFormat(type="csv", parse=parse)
+    )
 
 
 def shared(chart: Any, description: str, height: int | str) -> Any:
@@ -96,20 +114,24 @@ def sector_colour(sector: str) -> str:
     return {"steel": STEEL, "chemicals": CHEMICALS}.get(sector, OTHER)
 
 
-def sector_colours(sectors: Sequence[str]) -> Any:
-    """Return the colour scale of sectors."""
-    return alt.Scale(domain=list(sectors), range=[sector_colour(each) for each in sectors])
+def macc_cut(table: pd.DataFrame) -> float:
+    """Return where the cost axis of the curve ends: above the cost of all but the most expensive tonnes."""
+    costs, ends = table["avoidance_cost_at_full_load_per_t"], table["cumulative_avoided_at_full_load_ktpa"]
+    shown = float(costs[ends >= _SHOWN_SHARE * ends.iloc[-1]].iloc[0])
+    step = 10 ** math.floor(math.log10(max(shown, 1.0))) / 2
+    return min(math.ceil(1.25 * shown / step) * step, float(costs.max()))
 
 
-def macc_chart(run: StoredRun, words: Words) -> Any | None:
-    """Return the cost curve: the width of a bar is the annual abatement, its height the cost per tonne; or None."""
-    table = run.tables.get("macc")
-    if table is None or table.empty:
-        return None
+def macc_chart(run: StoredRun, words: Words, table: pd.DataFrame, cut: float) -> Any:
+    """Return the cost curve up to a cost: the width of a bar is the annual abatement, its height the cost per tonne."""
     ends = table["cumulative_avoided_at_full_load_ktpa"]
-    shown = table.assign(start_ktpa=ends - table["avoided_at_full_load_ktpa"], zero=0.0)
+    shown = (
+        table[_OF_CURVE]
+        .round(_DECIMALS)
+        .assign(start_ktpa=(ends - table["avoided_at_full_load_ktpa"]).round(_DECIMALS), zero=0)
+    )
     yes, no = words("in_plan"), words("not_in_plan")
-    shown["state"] = (shown["in_plan"] == "yes").map({True: yes, False: no})
+    shown["state"] = (table["in_plan"] == "yes").map({True: yes, False: no})
     for name in ("stream", "technology"):
         shown[name] = [words.known(str(each), name) for each in shown[name]]
     tonnes, price = (
@@ -117,12 +139,17 @@ def macc_chart(run: StoredRun, words: Words) -> Any | None:
         words.title("avoidance_cost_at_full_load_per_t"),
     )
     chart = (
-        alt.Chart(data(records(shown)))
-        .mark_rect(stroke="#ffffff", strokeWidth=0.5 if len(table) <= _FEW else 0)
+        alt.Chart(_as_csv(shown))
+        .mark_rect(stroke="#ffffff", strokeWidth=0.5 if len(table) <= _FEW else 0, clip=True)
         .encode(
             x=alt.X("start_ktpa:Q", title=tonnes, axis=alt.Axis(format=",.0f", tickCount=6, grid=False)),
             x2="cumulative_avoided_at_full_load_ktpa:Q",
-            y=alt.Y("avoidance_cost_at_full_load_per_t:Q", title=price, axis=alt.Axis(format=",.0f")),
+            y=alt.Y(
+                "avoidance_cost_at_full_load_per_t:Q",
+                title=price,
+                axis=alt.Axis(format=",.0f"),
+                scale=alt.Scale(domainMax=cut, nice=False),
+            ),
             y2="zero:Q",
             color=shades("state", {yes: IN_PLAN, no: OUT}),
             tooltip=tooltips(
@@ -146,6 +173,15 @@ def periods(run: StoredRun, words: Words) -> list[str]:
     return [f"{year}–{end % 100:02d}" if end > year else str(year) for year, end in ends.items()]
 
 
+def _up_to_the_period() -> Any:
+    """Opacity of a bar: full up to the period that is selected on the page."""
+    return alt.condition("datum.at <= period", alt.value(1.0), alt.value(0.35))
+
+
+def _of_periods(chart: Any, n: int) -> Any:
+    return chart.add_params(alt.param(name="period", value=n - 1))
+
+
 def _by_period() -> Any:
     return alt.X("period:N", title=None, sort=None, axis=alt.Axis(labelAngle=0, labelOverlap=True))
 
@@ -154,9 +190,9 @@ def spending_chart(run: StoredRun, words: Words) -> Any:
     """Return undiscounted investment by period."""
     by_year = run.document["by_year"]
     rows = [
-        {"period": period, "spending_mn": row["spending_mn"]}
-        for period, row in zip(periods(run, words), by_year, strict=True)
-    ]  # fmt: skip
+        {"at": at, "period": period, "spending_mn": row["spending_mn"]}
+        for at, (period, row) in enumerate(zip(periods(run, words), by_year, strict=True))
+    ]
     title = words.title("spending_mn")
     chart = (
         alt.Chart(data(rows))
@@ -164,19 +200,20 @@ def spending_chart(run: StoredRun, words: Words) -> Any:
         .encode(
             x=_by_period(),
             y=alt.Y("spending_mn:Q", title=title, axis=alt.Axis(format=",.0f")),
+            opacity=_up_to_the_period(),
             tooltip=[alt.Tooltip("period:N"), alt.Tooltip("spending_mn:Q", title=title, format=",.1f")],
         )
     )
     message = "; ".join(f"{row['period']} {row['spending_mn']:,.0f} million {run.money}" for row in rows)
-    return shared(chart, words.sentence(f"Investment by period: {message}"), 260)
+    return shared(_of_periods(chart, len(rows)), words.sentence(f"Investment by period: {message}"), 260)
 
 
 def tonnes_chart(run: StoredRun, words: Words) -> Any:
     """Return annual captured and avoided tonnes by period."""
     captured, avoided = words("captured_pa"), words("avoided_pa")
     rows = [
-        {"period": period, "what": what, "ktpa": row[name]}
-        for period, row in zip(periods(run, words), run.document["by_year"], strict=True)
+        {"at": at, "period": period, "what": what, "ktpa": row[name]}
+        for at, (period, row) in enumerate(zip(periods(run, words), run.document["by_year"], strict=True))
         for what, name in ((captured, "captured_ktpa"), (avoided, "avoided_ktpa"))
     ]
     chart = (
@@ -186,6 +223,7 @@ def tonnes_chart(run: StoredRun, words: Words) -> Any:
             x=_by_period(),
             xOffset=alt.XOffset("what:N", sort=[captured, avoided]),
             y=alt.Y("ktpa:Q", title=words.unit("kt CO2/y"), axis=alt.Axis(format=",.0f")),
+            opacity=_up_to_the_period(),
             color=shades("what", {captured: SECOND, avoided: FIRST}),
             tooltip=[
                 alt.Tooltip("period:N"),
@@ -198,18 +236,24 @@ def tonnes_chart(run: StoredRun, words: Words) -> Any:
     message = (
         f"captured {last['captured_ktpa']:,.0f} and avoided {last['avoided_ktpa']:,.0f} kt a year in the last period"
     )
-    return shared(chart, words.sentence(f"Captured and avoided by period; {message}"), 260)
+    by_period = _of_periods(chart, len(run.document["by_year"]))
+    return shared(by_period, words.sentence(f"Captured and avoided by period; {message}"), 260)
 
 
 def zones_chart(run: StoredRun, words: Words) -> Any | None:
-    """Return the abatement of each zone as delivered, as designed and as reported; None without a value."""
+    """Return the abatement of each zone as delivered and designed, the reported one as a mark; None without a value."""
     names = {
         "abatement_share": "as_delivered",
         "uncalibrated_abatement_share": "as_designed",
         "reported_abatement_share": "as_reported",
     }
     rows = [
-        {"zone": words.value(str(zone["zone"]), "zone", "province"), "what": words(key), "share": zone[name]}
+        {
+            "zone": words.value(str(zone["zone"]), "zone", "province"),
+            "key": key,
+            "what": words(key),
+            "share": zone[name],
+        }
         for zone in run.document["zones"]
         for name, key in names.items()
         if zone[name] is not None
@@ -218,27 +262,28 @@ def zones_chart(run: StoredRun, words: Words) -> Any | None:
         return None
     message = list(dict.fromkeys(str(row["what"]) for row in rows))
     colours = {words("as_delivered"): FIRST, words("as_designed"): SECOND, words("as_reported"): THIRD}
-    chart = (
-        alt.Chart(data(rows))
-        .mark_bar()
-        .encode(
-            y=alt.Y("zone:N", title=None, sort=None, scale=alt.Scale(paddingInner=0.25)),
-            yOffset=alt.YOffset("what:N", sort=message),
-            x=alt.X("share:Q", title=words("abatement_share"), axis=alt.Axis(format=".2~%", tickCount=6)),
-            color=shades("what", {each: colours[each] for each in message}),
-            tooltip=[
-                alt.Tooltip("zone:N", title=words("zone")),
-                alt.Tooltip("what:N", title=words("abatement")),
-                alt.Tooltip("share:Q", title=words("abatement_share"), format=".2%"),
-            ],
-        )
-    )
+    place = alt.Y("zone:N", title=None, sort=None, scale=alt.Scale(paddingInner=0.35, paddingOuter=0.2))
+    share = alt.X("share:Q", title=words("abatement_share"), axis=alt.Axis(format=".2~%", tickCount=6))
+    shade = shades("what", {each: colours[each] for each in message})
+    tooltip = [
+        alt.Tooltip("zone:N", title=words("zone")),
+        alt.Tooltip("what:N", title=words("abatement")),
+        alt.Tooltip("share:Q", title=words("abatement_share"), format=".2%"),
+    ]
+    bars = [row for row in rows if row["key"] != "as_reported"]
+    offset = alt.YOffset("what:N", sort=message)
+    layers = [alt.Chart(data(bars)).mark_bar().encode(y=place, yOffset=offset, x=share, color=shade, tooltip=tooltip)]
+    if len(bars) < len(rows):
+        reported = alt.Chart(data([row for row in rows if row["key"] == "as_reported"]))
+        layers.append(
+            reported.mark_tick(thickness=2, size=28, opacity=1).encode(y=place, x=share, color=shade, tooltip=tooltip)
+        )  # fmt: skip
     each = "; ".join(
         f"{words.value(str(zone['zone']), 'zone', 'province')} {zone['abatement_share']:.2%}"
         for zone in run.document["zones"]
     )
     return shared(
-        chart,
+        alt.layer(*layers),
         words.sentence(f"Abatement of each zone as delivered, as designed and as reported. As delivered: {each}"),
         _EDGE + _ROW * 4 * len(run.document["zones"]),
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -32,10 +33,13 @@ _WORD_OF = {
     "avoided_at_full_load_ktpa": "avoided_at_full_load",
     "break_even_carbon_price_per_t": "break_even", "equity_irr_share": "irr", "payback_yr": "payback",
     "abatement_share": "abatement", "on_site_abatement_share": "on_site_abatement",
+    "storage_cost_per_t": "storage_cost", "built_year": "year", "stored_kt": "stored", "diameter_mm": "diameter",
     "uncalibrated_abatement_share": "as_designed", "reported_abatement_share": "as_reported",
 }  # fmt: skip
-# A longer table scrolls on the screen; printed, it is complete.
-_MOST_ROWS = 40
+# The stream of one furnace: its kind and the id of the furnace.
+_OF_FURNACE = re.compile(r"(.+)[_ ]([A-Z]\d{6,})")
+# A table with more rows shows the first ones until the reader asks for all of them.
+_MOST_ROWS, _FIRST_ROWS = 15, 12
 
 
 @cache
@@ -54,14 +58,20 @@ def render(template: str, **values: Any) -> Markup:
     return Markup(_environment().get_template(f"{template}.html").render(values))
 
 
-def section(title: str, *parts: Markup, css: str = "") -> Markup:
-    """Return a heading and its parts, inside a block of a CSS class if one is given."""
-    return render("section", title=title, parts=parts, css=css)
+def section(name: str, title: str, *parts: Markup) -> Markup:
+    """Return a section of the page: its name for links, its heading and its parts."""
+    return render("section", name=name, title=title, parts=parts)
 
 
 def paragraph(text: str, css: str = "") -> Markup:
     """Return a paragraph."""
     return render("paragraph", text=text, css=css)
+
+
+class ByPeriod(tuple[Any, ...]):
+    """A value of each period; the page shows the one of the period that is selected."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True)
@@ -94,10 +104,18 @@ class Column:
         return "n" if self.is_number else "t" if self.name in _LONG else ""
 
     def text(self, value: Any) -> str:
-        """Return a value as shown in a cell."""
+        """Return a value as shown in a cell; of values by period the last."""
+        if isinstance(value, ByPeriod):
+            return self.text(value[-1])
         if not self.is_number:
             return "" if value is None else str(value)
         return percent(value) if self.name.endswith("_share") else number(value, self.digits or 0)
+
+    def texts(self, value: Any) -> str:
+        """Return the texts of a value by period as JSON; empty for a single value."""
+        if not isinstance(value, ByPeriod) or len(value) == 1:
+            return ""
+        return json.dumps([self.text(each) for each in value], ensure_ascii=False)
 
 
 def columns_of(words: Words, *names: str | Column, **keys: str) -> list[Column]:
@@ -132,16 +150,44 @@ def percent(value: Any, digits: int = 1) -> str:
 
 
 def table(
-    columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], label: str, *, has_total: bool = False
+    name: str,
+    columns: Sequence[Column],
+    rows: Sequence[Mapping[str, Any]],
+    words: Words,
+    label: str,
+    *,
+    has_total: bool = False,
+    n_rows: int | None = None,
 ) -> Markup:
-    """Return a table, which scrolls sideways on a narrow screen; the last row may be a total."""
-    is_long = len(rows) > _MOST_ROWS
-    return render("table", columns=columns, rows=rows, label=label, is_long=is_long, has_total=has_total)
+    """Return a table that can be sorted, searched and saved as CSV; the last row may be a total.
+
+    `n_rows` is the largest number of rows that the table will have, if its rows are replaced.
+    A row with `from_period` is shown from that period on; one with `of_period` is marked in its period.
+    """
+    body, total = (rows[:-1], rows[-1]) if has_total else (rows, None)
+    n_rows = len(body) if n_rows is None else n_rows
+    return render(
+        "table", name=name, columns=columns, rows=body, total=total, label=label, words=words,
+        n_rows=n_rows, first_rows=_FIRST_ROWS if n_rows > _MOST_ROWS else 0,
+    )  # fmt: skip
 
 
-def figure(name: str, spec: Mapping[str, Any], caption: str = "", css: str = "") -> Markup:
-    """Return a chart with its data and a description for screen readers."""
-    return render("figure", name=name, description=spec["description"], caption=caption, css=css, data=as_data(spec))
+def figure(
+    name: str, spec: Mapping[str, Any], words: Words, *, title: str = "", caption: str = "", source: str = ""
+) -> Markup:
+    """Return a chart with its message as title, its data, a source line and a description for screen readers.
+
+    Without a title the description of the chart is its title.
+    """
+    return render(
+        "figure",
+        name=name,
+        description=spec["description"],
+        title=words.sentence(title) if title else spec["description"],
+        caption=words.sentence(caption),
+        source=words.sentence(f"Source: {source} of this run.") if source else "",
+        data=as_data(spec),
+    )
 
 
 @dataclass(frozen=True)
@@ -169,7 +215,7 @@ class Words(Language):
             return f"{self.money}/t"
         suffix = name.rpartition("_")[2]
         english = {"ktpa": "kt/y", "kt": "kt", "mn": f"million {self.money}"}.get(suffix, "")
-        return {"km": "km", "yr": self("years_unit")}.get(suffix) or self.unit(english)
+        return {"km": "km", "mm": "mm", "yr": self("years_unit")}.get(suffix) or self.unit(english)
 
     def title(self, name: str, key: str = "") -> str:
         """Return the heading of a column, or another word, with the unit of the column."""
@@ -190,6 +236,8 @@ class Words(Language):
         """Return a keyed word, or else an identifier without underscores, as a value of one of these kinds."""
         if text in labels().keyed:
             return self(text)
+        if found := _OF_FURNACE.fullmatch(text):
+            return f"{self.known(found[1], *kinds)} {found[2]}"
         spaced = text.replace("_", " ")
         translated = chinese_value(text, kinds) or chinese_value(spaced, kinds)
         return self.shown(spaced, translated) if translated else self.label(spaced)

@@ -1,4 +1,4 @@
-// Draws each chart from its data block, then writes the number of charts drawn to data-charts of the document.
+// Draws the charts, and lets one period and one budget control move map, charts, figures and tables.
 (function () {
   const options = {
     mode: "vega-lite",
@@ -7,50 +7,70 @@
   };
   const views = [];
   const charts = Array.from(document.querySelectorAll("[data-chart]"));
+  const period = document.getElementById("period");
+  const budget = document.getElementById("budget");
+  const selected = { period: period ? Number(period.value) : 1e9, budget: budget ? Number(budget.value) : -1 };
   const drawn = charts.map(function (chart) {
     const spec = JSON.parse(document.getElementById(chart.dataset.chart).textContent);
     return vegaEmbed(chart, spec, Object.assign({ downloadFileName: chart.id }, options)).then(function (result) {
-      if ((spec.params || []).some(function (each) { return each.name === "point"; })) {
-        views.push(result.view);
-      }
+      (spec.params || []).forEach(function (each) { views.push([result.view, each.name]); });
+      chart.querySelectorAll("summary").forEach(function (each) { each.setAttribute("aria-label", "SVG / PNG"); });
     }).catch(function (error) {
       chart.textContent = "This chart could not be drawn: " + error.message;
       chart.classList.add("failed");
       console.error(error);
     });
   });
-  // Shows the plan of the selected budget as text, on the map, on the frontier and in the table.
-  const slider = document.getElementById("budget");
-  const show = function () {
-    const plans = JSON.parse(document.getElementById("budget-plans").textContent);
-    const point = Number(slider.value);
-    const plan = plans[point];
+  const signals = { period: "period", point: "budget" };
+  const showCharts = function () {
+    return Promise.all(views.map(function (each) {
+      return each[0].signal(each[1], selected[signals[each[1]]]).runAsync();
+    }));
+  };
+  const showBudget = function () {
+    const plan = JSON.parse(document.getElementById("budget-plans").textContent)[selected.budget];
     document.getElementById("budget-summary").textContent = plan.summary;
     document.getElementById("budget-step").textContent = plan.step;
-    slider.setAttribute("aria-valuetext", plan.summary);
-    const body = document.querySelector("#budget-list tbody");
+    document.getElementById("budget-name").textContent = plan.name;
+    budget.setAttribute("aria-valuetext", plan.summary);
+    const list = document.querySelector("#budget-list [data-table]");
+    const body = list.querySelector("tbody");
     body.replaceChildren.apply(body, plan.rows.map(function (cells) {
-      const line = document.createElement("tr");
+      const row = document.createElement("tr");
       cells.forEach(function (text, at) {
         const cell = document.createElement("td");
         cell.textContent = text;
-        if (at >= plan.firstNumber) {
-          cell.className = "n";
-        }
-        line.appendChild(cell);
+        cell.className = at >= plan.firstNumber ? "n" : "";
+        row.appendChild(cell);
       });
-      return line;
+      return row;
     }));
-    return Promise.all(views.map(function (view) {
-      return view.signal("point", point).runAsync();
-    }));
+    list.dispatchEvent(new CustomEvent("ccs-rows"));
   };
-  Promise.all(drawn).then(function () {
-    if (slider) {
-      slider.addEventListener("input", show);
-      return show();
+  const show = function () {
+    document.querySelectorAll("[data-periods]").forEach(function (each) {
+      const texts = JSON.parse(each.dataset.periods);
+      each.textContent = texts[Math.min(selected.period, texts.length - 1)];
+    });
+    if (period) {
+      period.setAttribute("aria-valuetext", document.getElementById("period-name").textContent);
     }
-  }).then(function () {
+    if (budget) {
+      showBudget();
+    }
+    document.dispatchEvent(new CustomEvent("ccs-select", { detail: Object.assign({}, selected) }));
+    return showCharts();
+  };
+  [[period, "period"], [budget, "budget"]].forEach(function (each) {
+    if (each[0]) {
+      each[0].closest(".controls").hidden = false;
+      each[0].addEventListener("input", function () {
+        selected[each[1]] = Number(each[0].value);
+        show();
+      });
+    }
+  });
+  Promise.all(drawn).then(show).then(function () {
     document.documentElement.dataset.charts = String(document.querySelectorAll("[data-chart] svg.marks").length);
   });
 })();

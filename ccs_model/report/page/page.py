@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -16,19 +17,23 @@ from markupsafe import Markup
 
 import ccs_model
 from ccs_model.atomic_files import write_atomic
-from ccs_model.inputs import load_inputs
-from ccs_model.plan.cache_key import hashes
+from ccs_model.inputs import Inputs, load_inputs
 from ccs_model.plan.plan_json import plain, records
+from ccs_model.plan.reasons import reasons_of
 from ccs_model.plan.stored_run import StoredRun
-from ccs_model.report.page import page_sections as sections
-from ccs_model.report.page.budget_slider import frontier
-from ccs_model.report.page.charts import drawing_library
+from ccs_model.problem import Problem
+from ccs_model.report.page import answer_sections, economic_sections, engineering_sections
+from ccs_model.report.page.basemap import Basemap, basemap_of
+from ccs_model.report.page.budget_slider import frontier, plans_of
+from ccs_model.report.page.charts import drawing_library, periods
+from ccs_model.report.page.evidence_section import evidence, sources
 from ccs_model.report.page.html import Words, render
-from ccs_model.report.page.map import outlines_of
+from ccs_model.report.page.plan_map import plan_map
 from ccs_model.report.page.uncertainty_section import uncertainty
-from ccs_model.report.tables_in_use import references_in_use, rows_in_use
+from ccs_model.report.tables_in_use import problem_of_run, references_in_use, rows_in_use
 
 REPORT = "report.html"
+_SCRIPTS = ("map.js", "tables.js", "page.js")
 
 
 def write_page(run: StoredRun, path: Path | None = None, *, lang: str = "en", basemap: str | None = None) -> Path:
@@ -73,27 +78,23 @@ def page_text(run: StoredRun, *, lang: str = "en", basemap: str | None = None) -
     InputError
         If the basemap or one of the run's own tables is invalid.
     """
-    words, outlines = Words(lang, run.money), outlines_of(basemap)
-    references, note = _references(run)
-    scripts = (drawing_library(), _file("page.js"))
+    words = Words(lang, run.money)
+    inputs = load_inputs(run.scenario, allow_outside=True)
+    problem = problem_of_run(run, inputs)
+    why = {} if problem is None else _reasons(run, problem, words)
+    groups = _sections(run, words, basemap_of(basemap), problem, why, _references(run, inputs))
+    scripts = (drawing_library(), "".join(map(_file, _SCRIPTS)))
+    first, plans = plans_of(run, words)
+    note = "" if problem else "Tables have changed since this run; the sources are those of the current tables."
     page = render(
         "page",
         words=words,
         title=run.document["scenario"],
         style=Markup(_file("page.css")),
-        heading=sections.heading(run, words),
-        sections=[
-            sections.plan_map(run, words, outlines),
-            sections.timeline(run, words),
-            sections.built(run, words),
-            sections.cost_curve(run, words),
-            frontier(run, words, outlines),
-            uncertainty(run, words),
-            sections.zones(run, words),
-            sections.stakeholders(run, words),
-            sections.owners(run, words),
-            sections.sources(words, references),
-        ],
+        heading=answer_sections.heading(run),
+        contents=_contents(groups, words),
+        controls=render("controls", words=words, periods=periods(run, words), first=first, plans=plans),
+        sections=[each for group in groups.values() for each in group.values()],
         note=note,
         footer=(
             f"Run {run.name} · ccs-model {ccs_model.__version__} · {run.money}, real · "
@@ -104,20 +105,68 @@ def page_text(run: StoredRun, *, lang: str = "en", basemap: str | None = None) -
     return str(page)
 
 
-def _references(run: StoredRun) -> tuple[list[dict[str, Any]], str]:
-    """References of the run with the tables that use them, and a note if tables have changed since the run."""
-    inputs = load_inputs(run.scenario, allow_outside=True)
+def _sections(
+    run: StoredRun,
+    words: Words,
+    basemap: Basemap,
+    problem: Problem | None,
+    why: Mapping[str, tuple[str, str]],
+    references: list[dict[str, Any]],
+) -> dict[str, dict[str, Markup]]:
+    """Sections by reader and name; those without content are empty."""
+    return {
+        "for_planners": {
+            "answer": answer_sections.answer(run, words),
+            "map": plan_map(run, words, basemap, why),
+            "timeline": answer_sections.timeline(run, words),
+            "frontier": frontier(run, words),
+            "zones": answer_sections.zones(run, words),
+        },
+        "for_engineers": {
+            "retrofits": engineering_sections.retrofits(run, words),
+            "plants": engineering_sections.plants(run, words, why),
+            "pipelines": engineering_sections.pipelines(run, words),
+            "storage": engineering_sections.storage(run, words, problem),
+        },
+        "for_economists": {
+            "macc": economic_sections.cost_curve(run, words),
+            "stakeholders": economic_sections.stakeholders(run, words),
+            "owners": economic_sections.owners(run, words),
+            "uncertainty": uncertainty(run, words),
+        },
+        "for_reviewers": {
+            "evidence": evidence(run, words, problem),
+            "sources": sources(words, references),
+        },
+    }
+
+
+_HEADINGS = {"retrofits": "built", "owners": "owner_returns"}
+
+
+def _contents(groups: Mapping[str, Mapping[str, Markup]], words: Words) -> Markup:
+    listed = [
+        (words(group), [(name, words(_HEADINGS.get(name, name))) for name, section in found.items() if section])
+        for group, found in groups.items()
+    ]
+    return render("contents", words=words, groups=[each for each in listed if each[1]])
+
+
+def _reasons(run: StoredRun, problem: Problem, words: Words) -> dict[str, tuple[str, str]]:
+    """Why each plant is in the plan or not, and what would change it."""
+    rows = reasons_of(problem, run.tables["retrofits"]).itertuples(index=False)
+    return {str(row.plant): (words.label(str(row.reason)), words.label(str(row.change))) for row in rows}
+
+
+def _references(run: StoredRun, inputs: Inputs) -> list[dict[str, Any]]:
+    """References of the run with the tables that use them."""
     zones = [str(zone["zone"]) for zone in run.document["zones"]]
     used = references_in_use(rows_in_use(inputs, run.scenario, zones))
-    rows = [
+    return [
         {**row, "used_by": ", ".join(used[str(row["reference"])])}
         for row in plain(records(inputs["references"]))
         if str(row["reference"]) in used
     ]
-    now = hashes(run.scenario, inputs)
-    has_changed = any(not name.startswith("own:") and now.get(name) != sha for name, sha in run.inputs.items())
-    note = "Tables have changed since this run; the sources are those of the current tables." if has_changed else ""
-    return rows, note
 
 
 def _file(name: str) -> str:

@@ -43,8 +43,14 @@ def uncertainty(run: StoredRun, words: Words) -> Markup:
          "highest fifth, minus the mean of all. Widest first."),
         ("chosen", _chosen(run, words), "A plant is selected if at least half of a stream's retrofit is built."),
     ]  # fmt: skip
-    figures = [figure(name, spec(chart), words.sentence(note)) for name, chart, note in drawn if chart is not None]
-    return section(words("uncertainty"), paragraph(words.sentence(about)), *figures, _table(run, words))
+    figures = [
+        figure(name, spec(chart), words, caption=note, source="montecarlo.json")
+        for name, chart, note in drawn
+        if chart is not None
+    ]
+    return section(
+        "uncertainty", words("uncertainty"), paragraph(words.sentence(about)), *figures, _table(run, words)
+    )  # fmt: skip
 
 
 def _mode(words: Words, mode: str) -> str:
@@ -191,7 +197,7 @@ def _table(run: StoredRun, words: Words) -> Markup:
         Column("planned", words("as_planned"), digits=0),
         *(Column(name, name.upper(), digits=0) for name in ("p5", "p50", "p95")),
     ]
-    return table(columns, rows, words("uncertainty"))
+    return table("outcomes-table", columns, rows, words, words("uncertainty"))
 
 
 def _spread(run: StoredRun, mode: str, measure: str) -> dict[str, Any]:

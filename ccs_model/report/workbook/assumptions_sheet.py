@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pandas as pd
 
 from ccs_model.engineering.capture_units import COAL_BOILER
 from ccs_model.inputs.declarations import read_dictionary
-from ccs_model.inputs.geography import are_in_china
 from ccs_model.inputs.load import SHIPPED
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.plan.quality_of_inputs import QUALITY_NOTE, TONNES, quality_rows
 from ccs_model.problem import Problem
 from ccs_model.problem.pipe_costs import DEA
-from ccs_model.report import figures as published_bands
+from ccs_model.report.phrases import first_few
 from ccs_model.report.tables_in_use import references_in_use, rows_in_use
-from ccs_model.report.workbook.cell_values import first_few
 from ccs_model.report.workbook.columns import Cell, declared_rows, label
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 
@@ -76,17 +75,25 @@ def _assumed_rows(name: str, table: pd.DataFrame) -> Iterator[Row]:
     if name.startswith("plants/"):  # an inventory's rows may stand in any order, and only the first are named
         table = table.sort_values(key, kind="stable")
     assumed = table[table["quality"] == "assumed"]
-    for (reference, note), group in assumed.groupby(["reference", "note"], sort=False):
-        yield _line(name, group, key, ", ".join(map(label, what)), str(note), str(reference))
+    for (reference, note), group in _groups(assumed, ["reference", "note"], key):
+        yield _line(name, group, ", ".join(map(label, what)), note, reference)
     if "assumed_columns" in table:
         partly = table[(table["assumed_columns"] != "") & (table["quality"] != "assumed")]
-        for (columns, reference), group in partly.groupby(["assumed_columns", "reference"]):
-            labels = ", ".join(map(label, str(columns).split(";")))
-            yield _line(name, group, key, labels, "not in the inventory; the usual case is assumed", str(reference))
+        for (columns, reference), group in sorted(_groups(partly, ["assumed_columns", "reference"], key)):
+            labels = ", ".join(map(label, columns.split(";")))
+            yield _line(name, group, labels, "not in the inventory; the usual case is assumed", reference)
 
 
-def _line(name: str, group: pd.DataFrame, key: list[str], what: str, note: str, reference: str) -> dict[str, object]:
-    named = [" ".join(_sentence(row[each]) for each in key if _sentence(row[each])) for row in records(group[key])]
+def _groups(table: pd.DataFrame, by: list[str], key: list[str]) -> list[tuple[tuple[str, str], list[tuple[Any, ...]]]]:
+    """The keys of rows, by two columns of text, in the order of their first rows."""
+    found: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
+    for first, second, *row in zip(*(table[each].tolist() for each in (*by, *key)), strict=True):
+        found.setdefault((str(first), str(second)), []).append(tuple(row))
+    return list(found.items())
+
+
+def _line(name: str, group: list[tuple[Any, ...]], what: str, note: str, reference: str) -> dict[str, object]:
+    named = [" ".join(text for each in row if (text := _sentence(each))) for row in group]
     return {
         "table": name,
         "rows": first_few(named, _MOST_NAMED),
@@ -134,29 +141,23 @@ _NAMED_BY_LICENCE = ("CC BY", "ECL")
 def write_sources(sheet: Sheet, plan: Plan) -> None:
     """References with their use, then the lines that licences ask for."""
     inputs = plan.problem.inputs
-    in_china = bool(are_in_china(pd.Series(plan.problem.zones, dtype=object)).any())
     used = references_in_use(rows_in_use(inputs, plan.problem.scenario, plan.problem.zones))
-    # Where no plant stands in China, what only Chinese rows name is left out.
-    references = [row for row in records(inputs["references"]) if in_china or str(row["reference"]) in used]
+    # References of other countries' packs are left out; the user's own are kept, used or not.
+    is_own = [source.is_own for source in inputs.sources.get("references", ())]
+    is_own = is_own or [False] * len(inputs["references"])
+    references = [
+        row
+        for row, own in zip(records(inputs["references"]), is_own, strict=True)
+        if own or str(row["reference"]) in used
+    ]
     rows = [{**row, "used_by": ", ".join(used.get(str(row["reference"]), []))} for row in references]
-    if in_china:
-        rows.append(
-            {
-                "reference": "ACCA21",
-                "citation": published_bands.CITATION,
-                "where": "",
-                "licence": "facts with citation",
-                "use": f"bands of capture cost to compare with; {published_bands.NOTE}",
-                "used_by": "sheet Economics",
-            }
-        )
     sheet.title("Sources")
     sheet.paragraph("Each number of the tables names its reference; this sheet lists the references.")
     own = [f"{name}: {origin}" for name, origin in inputs.origins.items() if origin and origin != SHIPPED]
     for line in own:
         sheet.paragraph(f"Own table: {line}")
     for notice in inputs.notices:
-        sheet.paragraph(f"Converted on import: {notice}")
+        sheet.paragraph(f"Notice on own tables: {notice}")
     sheet.table("sources", rows, main=True)
     if len(plan.retrofits):
         sheet.section("What the plan rests on")

@@ -13,6 +13,10 @@ from ccs_model.plan.plan import Plan
 from ccs_model.report.language import Language
 from ccs_model.report.workbook.columns import Styles
 from ccs_model.report.workbook.formulas import Block
+from ccs_model.report.workbook.solver_fingerprints import Fingerprints
+
+# Names of the cells that are read back from an edited workbook begin so.
+READ_BACK = "_read_"
 
 
 def _attributes(attributes: Sequence[tuple[str, object]]) -> str:
@@ -42,7 +46,8 @@ class _Worksheet(Worksheet):  # type: ignore[misc]
         self.fh.write(f'<c{_attributes(attributes)} t="s"><v>{index}</v></c>')
 
     def _xml_formula_element(self, formula: str, result: object, attributes: Sequence[tuple[str, object]] = ()) -> None:
-        shown = self._escape_data(result) if isinstance(result, str) else result
+        # The stored value of a formula: thirteen digits are enough until a program recalculates it, and take less room.
+        shown = self._escape_data(result) if isinstance(result, str) else f"{result:.13G}"
         self.fh.write(f"<c{_attributes(attributes)}><f>{self._escape_data(formula)}</f><v>{shown}</v></c>")
 
     def add_table(self, first_row: int, first_col: int, last_row: int, last_col: int, options: Any) -> int:
@@ -62,14 +67,19 @@ class Book:
 
     def __init__(self, workbook: Any, names: Sequence[str], plan: Plan, language: Language) -> None:
         self.workbook, self.plan, self.language = workbook, plan, language
-        self.run = run_key(plan.problem.scenario, plan.problem.inputs).folder_name
+        self.run = run_key(plan.problem.scenario, plan.problem.inputs).label
         self.styles = Styles(workbook)
         self.names = tuple(names)
         self.worksheets = {name: workbook.add_worksheet(name, worksheet_class=_Worksheet) for name in names}
         self.blocks: dict[str, Block] = {}
         self.defined: dict[str, str] = {}
+        self.fingerprints = Fingerprints()
 
     def define(self, name: str, address: str) -> None:
         """Give cells a name that formulas of every sheet use."""
         self.workbook.define_name(name, f"={address}")
         self.defined[name] = address
+
+    def mark(self, name: str, address: str) -> None:
+        """Give cells that `optimize` reads back a name of their own, which no formula uses."""
+        self.workbook.define_name(f"{READ_BACK}{name}", f"={address}")

@@ -27,6 +27,7 @@ _MEAN = {
 def write_calibration(sheet: Sheet, plan: Plan) -> None:
     """The statement, both cuts side by side, the fit, and the claim's card."""
     sheet.hide_gridlines()
+    sheet.one_page()
     sheet.title("Calibration")
     sheet.paragraph(statement(plan))
     sheet.paragraph(PRESS, "note")

@@ -23,7 +23,7 @@ from ccs_model.report.workbook.columns import (
     table_columns,
 )
 from ccs_model.report.workbook.formulas import Block, Formula
-from ccs_model.report.workbook.native_charts import Picture
+from ccs_model.report.workbook.native_charts import PICTURE_ROWS, Picture
 from ccs_model.report.workbook.series_sheet import carbon_price_per_t, year_column, year_columns, year_span, years_of
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 
@@ -33,9 +33,13 @@ FACTORS = {
     "energy_mn": "energy_factor", "oil_mn": "oil_factor", "paid_mn": "subsidy_factor",
 }  # fmt: skip
 # What the marks in the formulas of account_rows.csv stand for: all plants, or the selected one.
-_ALL_PLANTS = {"$salvage": "SUM({capital!salvage_mn})", "$capital": "", "$money": "", "$tonnes": ""}
+_ALL_PLANTS = {
+    "$salvage": "SUM({capital!salvage_mn})", "$book": "SUM({capital!book_mn})",
+    "$capital": "", "$money": "", "$tonnes": "",
+}  # fmt: skip
 _SELECTED = {
     "$salvage": "SUMIFS({capital!salvage_mn},{capital!n},plant_picked_n)",
+    "$book": "SUMIFS({capital!book_mn},{capital!n},plant_picked_n)",
     **{f"${table}": f",{{{table}!n}},plant_picked_n" for table in ("capital", "money", "tonnes")},
 }
 
@@ -93,12 +97,16 @@ _OF_PAYBACK = {
 def working_rows(plan: Plan, values: Mapping[str, Floats], account: str) -> Iterator[Row]:
     """Signs, sign changes and years to payback: the bases of rates of return and payback periods."""
 
-    def row(name: str, item: str, note: str, template: str) -> Row:
+    def row(name: str, item: str, note: str, template: str, total: str = "") -> Row:
         cells = {
             year_column(year): Cell(Formula(template, float(value)), "", CALCULATION)
             for year, value in zip(years_of(plan.problem), values[name], strict=True)
         }
-        return {"id": name, "item": item, "unit": "", "class": CALCULATION.letter, "note": note, **cells}
+        found: dict[str, object] = {"id": name, "item": item, "unit": "", "class": CALCULATION.letter, "note": note}
+        if total:
+            value = float(values[f"{name}_total"][0]) if f"{name}_total" in values else float(values[name].sum())
+            found["total_mn"] = Cell(Formula(total.replace("{}", f"{{@{name}:all}}"), value), "", CALCULATION)
+        return {**found, **cells}
 
     for name, (flow, of) in _OF_FLOW.items():
         cell, every = f"{{{account}!@{flow}}}", f"{{{account}!@{flow}:all}}"
@@ -112,27 +120,37 @@ def working_rows(plan: Plan, values: Mapping[str, Floats], account: str) -> Iter
         )  # fmt: skip
         yield row(
             f"turn_{name}", f"Sign change, {of}", "1 where the sign changes",
-            f"=IF(SUM({{<@sign_{name}}})*{{@sign_{name}}}<0,1,0)",
+            f"=IF(SUM({{<@sign_{name}}})*{{@sign_{name}}}<0,1,0)", _SUM,
+        )  # fmt: skip
+    for name in ("net", "project"):
+        every, turns = f"{{{account}!@{_OF_FLOW[name][0]}:all}}", f"{{total_mn@turn_{name}}}"
+        yield row(
+            f"ends_{name}", f"One rate of return, {name}", "years: 1 if the sum is not 0; sum: 1 if the rate is unique",
+            f"=IF(OR(SUM({every})>{{@dust_{name}}},SUM({every})<-{{@dust_{name}}}),1,0)",
+            f"=IF(OR({turns}=1,AND({turns}>1,{{total_mn@turn_{name}_sum}}=1,MAX({{}})=1)),1,0)",
         )  # fmt: skip
     project = f"{{{account}!@project_mn}}"
-    yield row("begun", "Begun", "1 from the first cash flow", f"=IF(OR({project}<>0,MAX({{<@begun}})=1),1,0)")
+    yield row("begun", "Begun", "1 from the first cash flow", f"=IF(OR({project}<>0,MAX({{<@begun}})=1),1,0)",
+        _SUM)  # fmt: skip
     for name, (flow, of) in _OF_PAYBACK.items():
         cell, left = f"{{{account}!@{flow}}}", f"SUM({{{account}!<@{flow}}})"
         yield row(
             f"was_{name}", f"Was negative, {of}", "1 once it was negative",
-            f"=IF({cell}<-{{@dust_project}},1,MAX({{<@was_{name}}}))",
+            f"=IF({cell}<-{{@dust_project}},1,MAX({{<@was_{name}}}))", _SUM,
         )  # fmt: skip
         yield row(
             f"back_{name}", f"Recovered in the year, {of}", "1 in the year it returns to 0",
-            f"=IF(AND({{@was_{name}}}=1,{cell}>=-{{@dust_project}},MAX({{<@done_{name}}})=0),1,0)",
+            f"=IF(AND({{@was_{name}}}=1,{cell}>=-{{@dust_project}},MAX({{<@done_{name}}})=0),1,0)", _SUM,
         )  # fmt: skip
         yield row(f"done_{name}", f"Recovered, {of}", "1 from that year", f"=MAX({{<@done_{name}}},{{@back_{name}}})")
         yield row(
             f"years_{name}", f"Years to payback, {of}", "years, linear within the year",
             f"=IF({{@back_{name}}}=1,{{series!@when}}-first_year-1+IF({cell}>{left},-{left}/({cell}-{left}),0),0)",
+            _SUM,
         )  # fmt: skip
 
 
+_SUM = "=SUM({})"
 NONE = "none"
 RESULTS = (
     ("npv_mn", "Net present value", "after tax and financing"),
@@ -146,17 +164,6 @@ RESULTS = (
 )
 
 
-def write_tables(sheet: Sheet, plan: Plan) -> int:
-    """Write capital, cash items, tonnes and results of each plant; return the first row of the results."""
-    numbers = {plant: n for n, plant in enumerate(plants_of(plan), 1)}
-    _capital(sheet, plan, numbers)
-    _money(sheet, plan, numbers)
-    _tonnes(sheet, plan, numbers)
-    top = sheet.row
-    _plants(sheet, plan, numbers)
-    return top
-
-
 def _capital(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
     rows = [{**row, "n": numbers[row["plant"]]} for row in records(capital_of(plan))]
     sheet.section("Capital by plant, start year and lifetime")
@@ -168,9 +175,6 @@ def _money(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
     problem = plan.problem
     discount = np.r_[problem.discount, problem.closing_discount]
     wide = plan.owner_cashflow.pivot(index="plant", columns="year", values=list(dict.fromkeys(GIVEN)))
-    factor = "1"
-    for name, named in FACTORS.items():
-        factor = f'IF({{item}}="{name}",{named},{factor})'
     first, last = (f"{{{each}}}" for each in year_span(problem))
     rows = []
     for item in dict.fromkeys(GIVEN):
@@ -182,7 +186,7 @@ def _money(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
             rows.append(
                 {
                     "plant": plant, "item": item, "n": numbers[str(plant)], "taxed": int(item in TAXED),
-                    "factor": Formula(f"={factor}", 1.0), "note": "",
+                    "factor": Formula(f"={FACTORS.get(item, 1)}", 1.0), "note": "",
                     **{year_column(int(year)): value for year, value in amounts.items()},
                     "pv_mn": Formula(
                         f"={{factor}}*SUMPRODUCT({first}:{last},discount_factor)", float((values * discount).sum())
@@ -267,13 +271,16 @@ def _or_none(value: float) -> object:
     return NONE if math.isnan(value) else float(value)
 
 
-# The tables start at this row; they are written first, because the accounts above refer to them.
-_TABLES_AT = 174
-_RESULT_ROWS = len(RESULTS) + 4
+# Rows of the text, the accounts with their indicators and charts; below them stand the list of plants, then the tables
+# that all of these are computed from. What refers to others is written after them.
+_PLANTS_AT = 121
+# Section, head, rows and room of the list of plants besides the plants, and of the working rows of an account.
+_HEAD_ROWS, _WORK_ROWS = 7, 32
 
 
 def write_cash_flow(sheet: Sheet, plan: Plan) -> None:
     """Write the selection of a plant, both accounts with their indicators, and the tables below them."""
+    sheet.one_part()
     sheet.title("CashFlow")
     sheet.banner()
     sheet.paragraph(
@@ -288,21 +295,30 @@ def write_cash_flow(sheet: Sheet, plan: Plan) -> None:
         sheet.paragraph(why, "note")
         _name_nothing(sheet)
         return
-    top = sheet.row
-    sheet.jump(_TABLES_AT)
-    of_plants = write_tables(sheet, plan)
+    top, plants = sheet.row, plants_of(plan)
+    numbers = {plant: n for n, plant in enumerate(plants, 1)}
+    work_at = _PLANTS_AT + _HEAD_ROWS + len(plants)
+    sheet.jump(work_at + 2 * _WORK_ROWS)
+    _capital(sheet, plan, numbers)
+    _money(sheet, plan, numbers)
+    _tonnes(sheet, plan, numbers)
     end = sheet.row
+    sheet.jump(_PLANTS_AT)
+    _plants(sheet, plan, numbers)
+    sheet.prints_to(sheet.row - 1)
+    # The charts stand above the account that they draw, which is written first.
+    sheet.jump(top + 1 + PICTURE_ROWS)
+    _account(sheet, plan, "programme", "All plants", flows_of(plan, None), work_at, of_plant=False)
+    sheet.page_break()
+    accounts = sheet.row
     sheet.jump(top)
-    _picker(sheet, plan)
-    programme, first = flows_of(plan, None), flows_of(plan, plants_of(plan)[0])
-    _account(sheet, plan, "programme", "All plants", programme, of_plant=False)
-    _account(sheet, plan, "picked", "Selected plant", first, of_plant=True)
-    # The same charts are printed with sheet Summary.
-    charts = sheet.row
     sheet.pictures(*pictures(sheet))
-    sheet.leave_unprinted(charts, of_plants - 1)
-    if sheet.row > _TABLES_AT:
-        raise AssertionError(f"the accounts reach row {sheet.row}, past {_TABLES_AT}")
+    sheet.jump(accounts)
+    _picker(sheet, plan)
+    first = flows_of(plan, plants[0])
+    _account(sheet, plan, "picked", "Selected plant", first, work_at + _WORK_ROWS, of_plant=True)
+    if sheet.row > _PLANTS_AT:
+        raise AssertionError(f"the accounts reach row {sheet.row}, past {_PLANTS_AT}")
     sheet.jump(end)
     sheet.freeze_first_column()
 
@@ -331,34 +347,32 @@ def _picker(sheet: Sheet, plan: Plan) -> None:
             ),
             "class": CALCULATION.letter, "note": "in the table of plants below",
         },
-        {
-            "id": "name", "item": "Name", "value": Formula("=INDEX({plants_paid!name},{@n.value},1)", str(name)),
-            "class": CALCULATION.letter, "note": "",
-        },
     ]  # fmt: skip
     block = sheet.table("cash_flow.pick", rows, plain=True, key="pick")
     _name_picked(sheet, block)
+    sheet.live_text(f"=INDEX({sheet.book.blocks['plants_paid'].column('name')},plant_picked_n,1)", str(name))
     sheet.choice(block, "value", "pick", sheet.book.blocks["plants_paid"].column("plant"))
 
 
-def _account(sheet: Sheet, plan: Plan, key: str, title: str, values: Mapping[str, Floats], *, of_plant: bool) -> None:
+def _account(
+    sheet: Sheet, plan: Plan, key: str, title: str, values: Mapping[str, Floats], work_at: int, *, of_plant: bool
+) -> None:
+    """Write an account, its indicators and, from row `work_at` on, the rows that these are read off."""
     span = year_span(plan.problem)
     columns = [*table_columns("cash_flow.account"), *year_columns(plan.problem)]
     sheet.section(title)
     rows = account_rows(sheet, plan, values, of_plant=of_plant)
     sheet.table(columns, rows, key=key, years=span)
-    # Ratios are read off the working rows, which stand below them and are written first.
     top = sheet.row
-    sheet.jump(top + _RESULT_ROWS)
+    sheet.jump(work_at)
     sheet.section(f"{title}: working rows for signs and payback")
     work = list(working_rows(plan, values, key))
     sheet.table(columns, work, key=f"{key}_work", years=span, plain=True)
-    sheet.leave_unprinted(top + _RESULT_ROWS, sheet.row - 1)
-    end = sheet.row
+    if sheet.row > work_at + _WORK_ROWS:
+        raise AssertionError(f"the working rows reach row {sheet.row}, past {work_at + _WORK_ROWS}")
     sheet.jump(top)
     sheet.section(f"{title}: investment indicators")
     _results(sheet, plan, key, of_plant=of_plant)
-    sheet.jump(end)
 
 
 def _results(sheet: Sheet, plan: Plan, key: str, *, of_plant: bool) -> None:
@@ -388,23 +402,19 @@ def _results(sheet: Sheet, plan: Plan, key: str, *, of_plant: bool) -> None:
 
 
 def _templates(key: str) -> dict[str, str]:
-    work, after_tax = f"{key}_work", "(1-tax_share)"
+    work = f"{key}_work"
 
     def rate(flow: str, name: str, short: str) -> str:
-        row = f"{{{key}!@{flow}:all}}"
-        turns, of_sum = f"SUM({{{work}!@turn_{short}:all}})", f"SUM({{{work}!@turn_{short}_sum:all}})"
-        ends = f"OR(SUM({row})>MAX({{{work}!@dust_{short}:all}}),SUM({row})<-MAX({{{work}!@dust_{short}:all}}))"
+        row, once = f"{{{key}!@{flow}:all}}", f"{{{work}!total_mn@ends_{short}}}"
         guess = f'IF({{@{name}.solved}}="{NONE}",0.1,{{@{name}.solved}})'
-        return f'=IF(OR({turns}=1,AND({turns}>1,{of_sum}=1,{ends})),IFERROR(IRR({row},{guess}),"{NONE}"),"{NONE}")'
+        return f'=IF({once}=1,IFERROR(IRR({row},{guess}),"{NONE}"),"{NONE}")'
 
     def payback(name: str) -> str:
-        return (
-            f'=IF(SUM({{{work}!@was_{name}:all}})=0,0,IF(SUM({{{work}!@back_{name}:all}})=0,"{NONE}",'
-            f"SUM({{{work}!@years_{name}:all}})-(horizon_end-first_year+1-SUM({{{work}!@begun:all}}))))"
-        )
+        was, back, years, begun = (f"{{{work}!total_mn@{each}}}" for each in
+                                   (f"was_{name}", f"back_{name}", f"years_{name}", "begun"))  # fmt: skip
+        return f'=IF({was}=0,0,IF({back}=0,"{NONE}",{years}-(horizon_end-first_year+1-{begun})))'
 
-    without = f"(SUMPRODUCT({{{key}!@net_mn:all}}-{{{key}!@carbon_mn:all}}*{after_tax},discount_factor))"
-    cut = f"SUMPRODUCT({{{key}!@on_site_abatement_kt:all}},discount_factor)"
+    without, cut = f"{{{key}!pv_mn@without_carbon_mn}}", f"{{{key}!pv_mn@on_site_abatement_kt}}"
     return {
         "npv_mn": f"=SUMPRODUCT({{{key}!@net_mn:all}},discount_factor)",
         "project_npv_mn": f"=SUMPRODUCT({{{key}!@project_mn:all}},discount_factor)",
@@ -415,7 +425,7 @@ def _templates(key: str) -> dict[str, str]:
         "debt_service_cover": (
             f'=IF(SUM({{{key}!@interest_mn:all}})+SUM({{{key}!@repaid_mn:all}})=0,"{NONE}",MIN({{{key}!@cover:all}}))'
         ),
-        "break_even_carbon_price_per_t": (f'=IF({cut}>0,-{without}/({cut}*{after_tax}/1000),"{NONE}")'),
+        "break_even_carbon_price_per_t": (f'=IF({cut}>0,-{without}*1000/({cut}*(1-tax_share)),"{NONE}")'),
     }
 
 

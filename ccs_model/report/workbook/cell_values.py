@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Sequence
 from functools import lru_cache
 from numbers import Real
 
@@ -89,6 +88,36 @@ def widest_word(text: str) -> int:
     return max(map(text_width, spaced.split()), default=0)
 
 
+# Widths of letters in Arial, in thousandths of its size; those that are not named are as wide as a digit.
+_ARIAL = {
+    222: "ijl'", 278: "ft ,.;:!/[]\\I", 333: "r()-", 500: "ckvxyzsJ", 611: "FTZ", 667: "ABEKPSVXY&", 722: "CDHNRUw",
+    778: "GOQ", 833: "mM", 889: "%", 944: "W",
+}  # fmt: skip
+_DIGIT, _WIDE_LETTER = 556, 1.92
+_LETTERS = {letter: width / _DIGIT for width, letters in _ARIAL.items() for letter in letters}
+
+
+def printed_width(line: str) -> float:
+    """Width of running text in digits of its font; a wide character is nearly as wide as two digits."""
+    if line.isascii():
+        return sum([_LETTERS.get(letter, 1.0) for letter in line])
+    return sum(
+        [_WIDE_LETTER if unicodedata.east_asian_width(letter) in "WF" else _LETTERS.get(letter, 1.0) for letter in line]
+    )
+
+
+def lines_of_words(text: str, room: int) -> int:
+    """Number of lines of a text in `room` columns, broken between words; a word that is too long takes several."""
+    lines, used = 1, 0
+    for word in text.split():
+        width = text_width(word)
+        if used and used + 1 + width > room:
+            lines, used = lines + 1, 0
+        more = (width - 1) // room if width > room else 0
+        lines, used = lines + more, used + (1 if used else 0) + width - more * room
+    return lines
+
+
 def shown(value: float, form: str) -> str:
     """A number about as a spreadsheet prints it in `form`: only its width matters."""
     return format(value, _pattern(form))
@@ -103,9 +132,3 @@ def _pattern(form: str) -> str:
     if form.endswith("%"):
         return f".{digits}%"
     return f",.{digits}f" if "," in form else f".{digits}f"
-
-
-def first_few(names: Sequence[str], n: int) -> str:
-    """The first `n` names and how many more there are."""
-    more = len(names) - n
-    return "; ".join(names[:n]) + (f" and {more} more" if more > 0 else "")

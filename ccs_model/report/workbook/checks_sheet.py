@@ -24,6 +24,7 @@ def write_checks(sheet: Sheet, plan: Plan) -> None:
     own = list(_of_workbook(sheet, plan))
     rows = [*(_of_plan(check) for check in records(plan.checks)), *own]
     n_broken = int((~plan.checks["holds"]).sum())
+    sheet.one_page()
     sheet.title("Checks")
     sheet.banner()
     sheet.paragraph(
@@ -63,7 +64,7 @@ def write_check_result(sheet: Sheet, plan: Plan, n: int | None = None) -> None:
     n_rows = n if n is not None or block is None else block.last - block.first + 1
     sheet.live_check_result(
         '=IF(checks_broken=0,"All "&checks_n&" checks hold.",'
-        'checks_broken&" of "&checks_n&" checks do not hold: see sheet Checks.")',
+        'checks_broken&" of "&checks_n&" checks do not hold; see Checks.")',
         words.checks(plan, n_rows or 0),
         "checks_broken>0",
     )
@@ -103,12 +104,9 @@ def _row(
 def _of_workbook(sheet: Sheet, plan: Plan) -> Iterator[Row]:
     """The checks of checks.csv: figures that stand in two places of the workbook."""
     values = _figures(sheet, plan)
-    parts = (
-        f"{{economics!{name}@total}}"
-        for name in sheet.book.blocks["economics"].columns
-        if name.endswith("_mn_pa") and not name.startswith("solved_") and name not in ("cost_mn_pa", "capture_mn_pa")
-    )
-    marks = {"$cost_parts": "+".join(parts), "$last_year": str(plan.problem.years[-1])}
+    parts = (("capture_capital_mn_pa", "capture_power_mn_pa"), ("pipe_capital_mn_pa", "storage_mn_pa"))
+    sums = (f"SUM({{economics!{first}@total}}:{{economics!{last}@total}})" for first, last in parts)
+    marks = {"$cost_parts": "+".join(sums), "$last_year": str(plan.problem.years[-1])}
     for declared in declared_rows("checks.csv"):
         if declared["check"] in values:
             actual, value = declared["actual"], float(values[declared["check"]])

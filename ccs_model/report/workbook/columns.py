@@ -52,6 +52,7 @@ STYLES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "section": {"bold": True, "font_size": 12, "font_color": _DARK},
         "text": {"text_wrap": True, "valign": "top"},
         "lead": {"text_wrap": True, "valign": "top", "font_size": 12},
+        "strong": {"bold": True, "valign": "top"},
         "note": {"text_wrap": True, "valign": "top", "italic": True, "font_color": _MUTED},
         "link": {"font_color": "#0563C1", "underline": 1, "valign": "top"},
         "letter": {"bold": True, "align": "center", "font_size": 8},
@@ -112,6 +113,7 @@ class Column:
     optional     an empty cell means "not applicable"; elsewhere a missing value is an error
     unit, form   only where the suffix tells neither the unit nor the number format
     widest       text beyond this many letters wraps
+    clipped      long text that programs read: one line, cut off at the edge of its cell
     wide         the last column: its text reaches across the sheet and asks for no width of its own
     total        sum of the column in the row of totals: "live" (a formula) or "solved" (a number)
     formula      template of every cell; the rows give its value
@@ -125,6 +127,7 @@ class Column:
     form: str = ""
     widest: int = WIDEST
     wide: bool = False
+    clipped: bool = False
     total: str = ""
     formula: str = ""
 
@@ -155,8 +158,8 @@ def declared_columns() -> Mapping[str, tuple[Column, ...]]:
     """The columns of each table, as columns.csv declares them.
 
     A row is a column of a table: its class (`row`: by the quality of each row), heading, unit and number format where
-    the name does not give them (`none`: no unit), width in letters (`rest`: up to the edge), whether a cell may be
-    empty, and the total and formula as in `Column`.
+    the name does not give them (`none`: no unit), width in letters (`rest`: up to the edge, `clip`: one line), whether
+    a cell may be empty, and the total and formula as in `Column`.
     """
     classes = {"row": None, "words": WORDS, **{each.name: each for each in CELL_CLASSES}}
     found: dict[str, list[Column]] = {}
@@ -172,6 +175,7 @@ def declared_columns() -> Mapping[str, tuple[Column, ...]]:
                 form=row["format"],
                 widest=int(width) if width.isdigit() else WIDEST,
                 wide=width == "rest",
+                clipped=width == "clip",
                 total=row["total"],
                 formula=row["formula"],
             )

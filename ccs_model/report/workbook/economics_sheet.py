@@ -7,7 +7,9 @@ import pandas as pd
 
 from ccs_model._typing import Floats
 from ccs_model.engineering.streams import utilisation_share
+from ccs_model.inputs import Inputs
 from ccs_model.inputs.geography import are_in_china
+from ccs_model.plan.money import base_costs_per_t
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.problem import Problem
@@ -29,6 +31,7 @@ _AS_SOLVED = (
 )  # fmt: skip
 _OF_ROUTE = (
     "grade", "reference_capex_per_tpa", "concentration_factor", "small_train_factor", "capex_per_tpa", "life_yr",
+    "tasc_factor",
 )  # fmt: skip
 _PER_T = {
     "variable_om_per_t": "capture_variable_om_mn_pa", "heat_per_t": "heat_mn_pa", "power_per_t": "capture_power_mn_pa",
@@ -56,7 +59,7 @@ def retrofit_costs(plan: Plan) -> pd.DataFrame:
     other = table["capture_capex_mn"] - by_law
     table["other_capex_mn"] = other.where(other.abs() > _SAME * table["capture_capex_mn"].abs(), 0.0)
     operating = table["operating_share"]
-    table["recovery_share"] = problem.recovery(table["life_yr"])
+    table["charge_share"] = problem.capture_charge(table)
     for kind, life in _lives(problem, table, routes).items():
         capital, capex = table[f"{kind}_capital_mn_pa"], table[f"{kind}_capex_mn"]
         yearly = capex * operating
@@ -80,6 +83,8 @@ def retrofit_costs(plan: Plan) -> pd.DataFrame:
     table["solved_storage_om_mn_pa"] = table["storage_om_mn_pa"] - closure * set_aside
     table["capture_mn_pa"] = table[list(_CAPTURE_PARTS)].sum(axis=1)
     table["product_ktpa"] = _product(problem, table)
+    table["base_cost_per_t"] = table["product"].map(base_costs_per_t(problem)).astype(float)
+    table["cost_rise_share"] = table["product_cost_per_t"] / table["base_cost_per_t"]
     return _with_plants(plan, table)
 
 
@@ -122,17 +127,20 @@ def _with_plants(plan: Plan, table: pd.DataFrame) -> pd.DataFrame:
 # What a plan with a shared network has besides: its part of what is shared.
 _SHARED_ONLY = ("haul_mn_pa", "solved_haul_mn_pa")
 _OF_ACCOUNTS = ("plant_n", "plant_npv_mn", "plant_break_even_per_t")
+_OF_PRODUCT = ("base_cost_per_t", "cost_rise_share")
 _OF_RANGE = ("low_per_t", "high_per_t", "place")
 
 
 def write_economics(sheet: Sheet, plan: Plan) -> None:
     """Write one row a retrofit in the last period, at prices of the last year, then the published ranges."""
-    in_cny = plan.problem.currency == published.STEEL.currency
+    inputs = plan.problem.inputs
+    ranges = published.ranges_of(inputs, plan.problem.plants["sector"])
+    in_cny = bool(ranges) and plan.problem.currency == ranges[0].currency
     sheet.title("Economics")
     sheet.banner()
     sheet.paragraph(
         "Reference capex × concentration factor × small-train factor = capex per t/y; (× nameplate + other capital) "
-        "× capex_factor = capture capex. Annual capital is capex × capital recovery × share of the last period in "
+        "× capex_factor = capture capex. Annual capital is capex × capital charge × share of the last period in "
         "operation. Capture cost = capture ÷ captured; avoidance cost = total ÷ avoided. Annual costs are means of the "
         "last period at the load of the plan and prices of the last year. Columns computed from names of sheet Inputs "
         "follow changes; values chosen by the solver are on the right, as solved."
@@ -148,9 +156,12 @@ def write_economics(sheet: Sheet, plan: Plan) -> None:
     rows = [_row(row) for row in records(costs)]
     if in_cny:
         feedstock = plan.problem.inputs.plants_of("chemicals").set_index("plant")["feedstock"].to_dict()
-        rows = [{**row, **_band_cells(row, feedstock.get(str(row["plant"]), ""))} for row in rows]
+        rows = [{**row, **_band_cells(inputs, row, feedstock.get(str(row["plant"]), ""))} for row in rows]
     without = [*(() if shared else _SHARED_ONLY), *(() if has_accounts(plan) else _OF_ACCOUNTS)]
+    without += () if costs["base_cost_per_t"].notna().any() else _OF_PRODUCT
     columns = table_columns("economics", without if in_cny else [*without, *_OF_RANGE])
+    # The columns on the right are what the others are computed from.
+    sheet.prints_parts_to(next(at for at, each in enumerate(columns) if each.name == "solved_pipe_capex_mn"))
     sheet.table(
         columns,
         rows,
@@ -160,21 +171,21 @@ def write_economics(sheet: Sheet, plan: Plan) -> None:
         empty=words.nothing_built(plan) if costs.empty else "",
         key="economics",
     )
+    if not ranges or not (in_cny or are_in_china(pd.Series(plan.problem.zones)).any()):
+        return  # they refer to Chinese plants
     sheet.section("Published cost ranges")
-    if not (in_cny or are_in_china(pd.Series(plan.problem.zones)).any()):
-        sheet.paragraph("The published ranges refer to Chinese plants and are not compared here.", "note")
-        return
     if not in_cny:
         sheet.paragraph(
-            f"The ranges are in {published.STEEL.currency} of an unknown year and are not compared with a plan in "
+            f"The ranges are in {ranges[0].currency} of an unknown year and are not compared with a plan in "
             f"{plan.problem.currency}.",
             "note",
         )
-    about = {"reference": published.CITATION, "note": published.NOTE}
-    bands = [
-        {"covers": each.covers, "low_per_t": each.low_per_t, "high_per_t": each.high_per_t} for each in published.BANDS
-    ]
-    sheet.table("economics.ranges", [{**band, **about} for band in bands])
+    shown = [
+        {"covers": each.covers, "low_per_t": each.low_per_t, "high_per_t": each.high_per_t, "reference": each.citation,
+         "note": each.note}
+        for each in ranges
+    ]  # fmt: skip
+    sheet.table("economics.ranges", shown)
 
 
 def _row(row: dict[str, object]) -> dict[str, object]:
@@ -201,8 +212,8 @@ def _totals(costs: pd.DataFrame) -> dict[str, object]:
     return found
 
 
-def _band_cells(row: dict[str, object], feedstock: str) -> dict[str, object]:
-    band = published.band_of(str(row["sector"]), str(row["grade"]), feedstock)
+def _band_cells(inputs: Inputs, row: dict[str, object], feedstock: str) -> dict[str, object]:
+    band = published.range_of(inputs, str(row["sector"]), str(row["grade"]), feedstock)
     cost = row["capture_cost_per_t"]
     return {
         "low_per_t": None if band is None else band.low_per_t,

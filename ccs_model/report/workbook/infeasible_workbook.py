@@ -9,7 +9,7 @@ import xlsxwriter
 
 import ccs_model
 from ccs_model.report.workbook.cell_values import checked_text, quoted
-from ccs_model.report.workbook.workbook import CREATED, OPTIONS
+from ccs_model.report.workbook.workbook import CREATED, options
 
 SHEET = "Infeasible"
 _LEAD = "The problem is infeasible: these constraints conflict; relaxing any one of them restores feasibility."
@@ -21,7 +21,7 @@ _WIDTHS = (32, 110)
 def infeasible_workbook(conflicts: Sequence[str], name: str) -> bytes:
     """Return the workbook with one row per conflicting constraint; equal conflicts give equal bytes."""
     out = io.BytesIO()
-    book = xlsxwriter.Workbook(out, OPTIONS)
+    book = xlsxwriter.Workbook(out, options())
     book.set_properties({"title": name, "author": f"ccs-model {ccs_model.__version__}", "created": CREATED})
     sheet = book.add_worksheet(SHEET)
     for column, width in enumerate(_WIDTHS):

@@ -25,7 +25,7 @@ from ccs_model.scenario.fields import Section
 from ccs_model.scenario.resolved import DEFAULT
 
 # Inputs of named_inputs.csv without a key of the scenario; they are 1 in the solved plan.
-_PLAY = "play"
+PLAY = "play"
 _GRID_RATES = (0.04, 0.06, 0.08, 0.10, 0.12)
 _GRID_PRICES = (0.0, 50.0, 100.0, 200.0, 400.0, 800.0)
 
@@ -39,8 +39,8 @@ def write_live_inputs(sheet: Sheet, plan: Plan) -> None:
     sheet.section("Inputs you can change here")
     sheet.paragraph(
         "When you change a shaded value, costs, cash flows, ratios and checks are recomputed. Sheet Series holds the "
-        "carbon price and the social cost of carbon by year. To choose plants again, change the scenario file and run "
-        "again."
+        "carbon price and the social cost of carbon by year. To choose plants again, save the workbook and solve it: "
+        "ccs-model optimize FILE."
     )
     places = plan.problem.scenario.places
     declared = [each for each in declared_rows("named_inputs.csv") if each["name"] in values]
@@ -49,7 +49,7 @@ def write_live_inputs(sheet: Sheet, plan: Plan) -> None:
         name, like, is_live = each["name"], each["like"], bool(each["key"])
         kind, solved = INPUT if is_live else CALCULATION, Cell(values[name], like)
         low, high = (Cell(float(each[end]), like) if is_live else solved for end in ("low", "high"))
-        origin = "1: as solved" if each["key"] == _PLAY else _origin(places.get(each["key"]))
+        origin = "1: as solved" if each["key"] == PLAY else _origin(places.get(each["key"]))
         rows.append(
             {
                 "id": name, "name": name, "meaning": each["meaning"], "unit": sheet.unit(like),
@@ -62,27 +62,15 @@ def write_live_inputs(sheet: Sheet, plan: Plan) -> None:
         sheet.book.define(each["name"], block.cell("value", each["name"]))
         if each["key"]:
             sheet.between(block, "value", each["name"], float(each["low"]), float(each["high"]))
-    changed = (
-        '=COUNTIF({inputs!changed},"yes")+SUMPRODUCT(({series!@price:all}<>{series!@price_solved:all})*1)'
-        "+SUMPRODUCT(({series!@damage_asked:all}<>{series!@damage_solved:all})*1)"
-    )
-    count = sheet.table(
-        "inputs.changed",
-        [{"id": "n", "name": "inputs_changed", "meaning": "inputs changed here and on sheet Series",
-          "value": Formula(changed, 0)}],
-        plain=True,
-    )  # fmt: skip
-    sheet.book.define("inputs_changed", count.cell("value", "n"))
-    message = sheet.table(
-        "inputs.banner",
-        [{"id": name, "name": name, "meaning": text}
-         for name, text in (("said_as_solved", AS_SOLVED), ("said_when_changed", WHEN_CHANGED))],
-        plain=True,
-    )  # fmt: skip
-    for name in message.rows:
-        sheet.book.define(name, message.cell("meaning", name))
+    for name, column in (("live_names", "name"), ("live_solved", "solved")):
+        sheet.book.mark(name, block.column(column))
     if has_accounts(plan):
         _grid(sheet, plan)
+
+
+def live_inputs() -> list[dict[str, str]]:
+    """The declared live inputs: name, range, and the scenario key that each is or `scales`."""
+    return declared_rows("named_inputs.csv")
 
 
 def solved_with(plan: Plan) -> dict[str, float]:
@@ -90,7 +78,7 @@ def solved_with(plan: Plan) -> dict[str, float]:
     problem, scenario = plan.problem, plan.problem.scenario
     requested = scenario.capital_recovery_share if problem.is_static else None
     return {
-        **{each["name"]: 1.0 for each in declared_rows("named_inputs.csv") if each["key"] == _PLAY},
+        **{each["name"]: 1.0 for each in declared_rows("named_inputs.csv") if each["key"] == PLAY},
         "discount_rate": problem.discount_rate,
         "social_discount_rate": problem.accounts.social_discount_rate,
         "tax_share": problem.accounts.tax_share,
@@ -105,6 +93,15 @@ def solved_with(plan: Plan) -> dict[str, float]:
     }
 
 
+_GRID_PARTS = {
+    "base_mn": "Without carbon revenue",
+    "taxed_kt": "On-site abatement after tax",
+    "straight_mn": "Salvage value at rate 0",
+    "salvage_mn": "Salvage value",
+    "end_factor": "Factor at the end",
+}
+
+
 def _grid(sheet: Sheet, plan: Plan) -> None:
     """Write the net present value of all plants by discount rate and constant carbon price."""
     sheet.section("Net present value of all plants by discount rate and carbon price")
@@ -114,16 +111,18 @@ def _grid(sheet: Sheet, plan: Plan) -> None:
         "note",
     )
     names = [f"at_{at}" for at in range(len(_GRID_PRICES))]
-    net = "{programme!@net_mn:all}-({programme!@carbon_mn:all}+{programme!@salvage_mn:all})*(1-tax_share)"
-    spent, left, life = "{capital!spent_mn}", "{capital!left_yr}", "{capital!life_yr}"
-    salvage = (
-        f"IF({{rate}}=0,SUMPRODUCT({spent}*{left}/{life}),"
-        f"SUMPRODUCT({spent}*(1-(1+{{rate}})^-{left})/(1-(1+{{rate}})^-{life})))"
-    )
-    template = (
-        f"=SUMPRODUCT({net}+{{@prices}}*(1-tax_share)/1000*{{programme!@on_site_abatement_kt:all}},"
-        f"(1+{{rate}})^-(calendar_year-first_year))+(1-tax_share)*{salvage}*(1+{{rate}})^-(horizon_end-first_year)"
-    )
+    template = "={base_mn}+{@prices}*{taxed_kt}/1000+({salvage_mn}-{programme!total_mn@salvage_mn})*{end_factor}"
+    parts = {
+        "base_mn": "=SUMPRODUCT({programme!@without_carbon_mn:all},(1+{rate})^-(calendar_year-first_year))",
+        "taxed_kt": "=(1-tax_share)*SUMPRODUCT({programme!@on_site_abatement_kt:all},"
+        "(1+{rate})^-(calendar_year-first_year))",
+        "straight_mn": "=SUMPRODUCT(capital_spent_mn*capital_left_yr/capital_life_yr)",
+        "salvage_mn": "=IF({rate}=0,{straight_mn},"
+        "SUMPRODUCT(capital_spent_mn*(1-(1+{rate})^-capital_left_yr)/(1-(1+{rate})^-capital_life_yr)))",
+        "end_factor": "=(1-tax_share)*(1+{rate})^-(horizon_end-first_year)",
+    }
+    for name in ("spent_mn", "left_yr", "life_yr"):
+        sheet.book.define(f"capital_{name}", sheet.book.blocks["capital"].column(name))
     price_row = {
         "id": "prices", "what": f"Carbon price, {sheet.unit('price_per_t')}", "rate": "",
         **{
@@ -133,11 +132,12 @@ def _grid(sheet: Sheet, plan: Plan) -> None:
     }  # fmt: skip
     rows: list[Row] = [price_row]
     for rate in _GRID_RATES:
-        values = grid_row(plan, rate, np.array(_GRID_PRICES))
-        cells = {
+        values, of_rate = grid_row(plan, rate, np.array(_GRID_PRICES)), grid_parts(plan, rate)
+        cells: dict[str, object] = {
             name: Cell(Formula(template, float(value)), "npv_mn", CALCULATION)
             for name, value in zip(names, values, strict=True)
         }
+        cells |= {name: Formula(text, of_rate[name]) for name, text in parts.items()}
         rows.append({"what": "NPV", "rate": Cell(rate, "discount_rate", INPUT, unlocked=True), **cells})
     sheet.table(
         [
@@ -145,6 +145,7 @@ def _grid(sheet: Sheet, plan: Plan) -> None:
             Column("rate", INPUT, label="Discount rate"),
             *(Column(name, CALCULATION, label=f"Price {at + 1}", widest=14)
               for at, name in enumerate(names)),
+            *(Column(name, CALCULATION, label=text, optional=True) for name, text in _GRID_PARTS.items()),
         ],
         rows,
         key="grid",
@@ -152,21 +153,29 @@ def _grid(sheet: Sheet, plan: Plan) -> None:
     )  # fmt: skip
 
 
-def grid_row(plan: Plan, rate: float, prices: Floats) -> Floats:
-    """NPV at a discount rate for each carbon price, [prices]. Million."""
+def grid_parts(plan: Plan, rate: float) -> dict[str, float]:
+    """What the net present values of a row of the grid are made of, at its discount rate."""
     assert plan.owner_capital is not None
     problem, flows = plan.problem, flows_of(plan, None)
     kept = 1.0 - problem.accounts.tax_share
     weights = (1 + rate) ** -(flows["when"] - problem.first_year)
     capital = plan.owner_capital
-    life, left = (capital[name].to_numpy(float) for name in ("life_yr", "left_yr"))
-    salvage = float((capital["capital_mn"].to_numpy(float) * annuity_yr(rate, left) / annuity_yr(rate, life)).sum())
-    without = flows["net_mn"] - (flows["carbon_mn"] + flows["salvage_mn"]) * kept
+    spent, life, left = (capital[name].to_numpy(float) for name in ("capital_mn", "life_yr", "left_yr"))
     # Sums of products, not BLAS's, whose last digit hangs on where the numbers lie in memory.
-    by_price = (without * weights).sum() + prices * kept / 1000.0 * float(
-        (flows["on_site_abatement_kt"] * weights).sum()
-    )
-    return np.asarray(by_price + kept * salvage * weights[-1])
+    return {
+        "base_mn": float((flows["without_carbon_mn"] * weights).sum()),
+        "taxed_kt": kept * float((flows["on_site_abatement_kt"] * weights).sum()),
+        "straight_mn": float((spent * left / life).sum()),
+        "salvage_mn": float((spent * annuity_yr(rate, left) / annuity_yr(rate, life)).sum()),
+        "end_factor": kept * float(weights[-1]),
+    }
+
+
+def grid_row(plan: Plan, rate: float, prices: Floats) -> Floats:
+    """NPV at a discount rate for each carbon price, [prices]. Million."""
+    parts = grid_parts(plan, rate)
+    salvage = parts["salvage_mn"] - float(flows_of(plan, None)["salvage_mn"].sum())
+    return np.asarray(parts["base_mn"] + prices * parts["taxed_kt"] / 1000.0 + salvage * parts["end_factor"])
 
 
 # Tables with money that enters the model.
@@ -205,6 +214,12 @@ _AS_THEY_ARE = (
     ("storage/class_costs", "Costs of sites and wells by class"),
     ("storage/factors", "Area and life of storage sites"),
 )
+# Profiles of other sectors, with rows of the sectors of the plan.
+_OF_SECTORS = (
+    ("streams/source_sectors", "Products of other sectors"),
+    ("streams/source_streams", "CO2 of other sectors, per t of product or MWh"),
+    ("streams/source_gases", "Streams of other sectors"),
+)
 
 
 def write_inputs(sheet: Sheet, plan: Plan) -> None:
@@ -217,8 +232,7 @@ def write_inputs(sheet: Sheet, plan: Plan) -> None:
     )
     sheet.banner()
     write_live_inputs(sheet, plan)
-    sheet.section("Scenario")
-    sheet.table("inputs.scenario", list(_values(sheet, problem.scenario, problem.scenario.places)), plain=True)
+    _write_scenario(sheet, plan)
     sheet.section("Electricity price, without VAT")
     grids = problem.power_per_kwh["grid"].isin(set(problem.plants["grid"]))
     _built_up(sheet, problem.power_per_kwh[grids], problem.inputs["prices/power"], ["grid", "year"])
@@ -227,12 +241,13 @@ def write_inputs(sheet: Sheet, plan: Plan) -> None:
     _built_up(sheet, problem.steam_per_gj[provinces], problem.inputs["prices/fuels"], ["province", "fuel", "year"])
     sheet.section("Grid emission factor (linear interpolation, constant outside the years)")
     factors = problem.grid_kg_per_kwh[problem.grid_kg_per_kwh["province"].isin(problem.zones)]
-    sheet.table(data_columns(factors), records(factors))
+    sheet.table_in_halves(data_columns(factors), records(factors))
     sheet.section(f"Currency conversion to {problem.currency} {problem.price_year}")
     sheet.table("inputs.money", list(_price_levels(problem)), named="money")
     tables = rows_in_use(problem.inputs, problem.scenario, problem.zones)
     network = [(name, title) for name, title in _OF_NETWORK if len(problem.inputs[name])]
-    for name, title in (*_AS_THEY_ARE, *(network if problem.network is not None else ())):
+    of_sectors = [(name, title) for name, title in _OF_SECTORS if len(tables[name])]
+    for name, title in (*_AS_THEY_ARE, *of_sectors, *(network if problem.network is not None else ())):
         sheet.section(f"{title} ({name}.csv)")
         table = tables[name]
         if "value" in table:
@@ -240,6 +255,81 @@ def write_inputs(sheet: Sheet, plan: Plan) -> None:
                 **{name: _named_values(table, name) for name in ("value", "low", "high") if name in table}
             )
         sheet.table(data_columns(table), records(table))
+
+
+# Rows for keys that the scenario does not list, such as those of a single province.
+_N_MORE_KEYS = 5
+# Cells that a reader of the workbook may edit, counted for the banner.
+_CHANGES = (
+    ("live inputs of this sheet", '=COUNTIF({inputs!changed},"yes")'),
+    ("carbon price by year, sheet Series", "=SUMPRODUCT(({series!@price:all}<>{series!@price_solved:all})*1)"),
+    (
+        "social cost of carbon by year, sheet Series",
+        "=SUMPRODUCT(({series!@damage_asked:all}<>{series!@damage_solved:all})*1)",
+    ),
+    ("new values of the scenario", '=SUMPRODUCT(({scenario!new}<>"")*1)+SUMPRODUCT(({more_keys!new}<>"")*1)'),
+    ("decisions on plants, sheet Plants", "=SUMPRODUCT(({plants!decision}<>{plants!decision_solved})*1)"),
+    ("use of sites, sheet Storage", "=SUMPRODUCT(({sites!use}<>{sites!use_solved})*1)"),
+    ("capacity of sites, sheet Storage", "=SUMPRODUCT(({sites!new_capacity_kt}<>{sites!capacity_kt})*1)"),
+)
+
+
+def _write_scenario(sheet: Sheet, plan: Plan) -> None:
+    """Write all values of the scenario with cells for new ones, rows for further keys, and the number of edits."""
+    scenario = plan.problem.scenario
+    sheet.section("Scenario")
+    sheet.paragraph(
+        "A new value does not change this workbook: it takes effect when you solve again with ccs-model optimize FILE. "
+        "Write it as in a scenario file, such as 12000, true, [Ordos, Qinshui] or {2026: 900, 2030: 2000}; none stands "
+        "for no value. Values without a shaded cell are live inputs above."
+    )
+    known = solved_with(plan)
+    live = {each["key"] for each in live_inputs() if each["name"] in known}
+    rows = [
+        row if row["key"] in live else {**row, "new": _new(row)} for row in _values(sheet, scenario, scenario.places)
+    ]
+    block = sheet.table("inputs.scenario", rows, key="scenario", plain=True)
+    sheet.section("Further scenario keys")
+    sheet.paragraph(
+        "Any other key of a scenario file with its value, such as targets.abatement_share.2040 and 0.05.", "note"
+    )
+    blank = Cell(None, "", INPUT, unlocked=True)
+    more = sheet.table(
+        "inputs.more_keys", [{"key": blank, "new": blank} for _ in range(_N_MORE_KEYS)], key="more_keys", plain=True
+    )
+    sheet.section("Edits of this workbook")
+    written = [
+        {"id": str(at), "name": "", "meaning": text, "value": Formula(formula, 0)}
+        for at, (text, formula) in enumerate(_CHANGES)
+    ]
+    total = "=" + "+".join(f"{{value@{at}}}" for at in range(len(_CHANGES)))
+    count = sheet.table(
+        "inputs.changed",
+        [*written, {"id": "n", "name": "inputs_changed", "meaning": "all edits", "value": Formula(total, 0)}],
+        plain=True,
+    )
+    message = sheet.table(
+        "inputs.banner",
+        [{"id": name, "name": name, "meaning": text}
+         for name, text in (("said_as_solved", AS_SOLVED), ("said_when_changed", WHEN_CHANGED))],
+        plain=True,
+    )  # fmt: skip
+    sheet.book.define("inputs_changed", count.cell("value", "n"))
+    for name in message.rows:
+        sheet.book.define(name, message.cell("meaning", name))
+    for name, address in (
+        ("scenario_keys", block.column("key")),
+        ("scenario_new", block.column("new")),
+        ("more_keys", more.column("key")),
+        ("more_values", more.column("new")),
+    ):
+        sheet.book.mark(name, address)
+
+
+def _new(row: Row) -> Cell:
+    """The cell for a new value, in the format of the present one."""
+    value = row["value"]
+    return Cell(None, value.name if isinstance(value, Cell) else "", INPUT, unlocked=True)
 
 
 def _values(sheet: Sheet, section: Section, places: Mapping[str, str], parent: str = "") -> Iterator[Row]:
@@ -251,6 +341,9 @@ def _values(sheet: Sheet, section: Section, places: Mapping[str, str], parent: s
             continue
         parts = {f"{dotted}.{each}": amount for each, amount in value.items()} if isinstance(value, Mapping) else {}
         for name, amount in (parts or {dotted: value}).items():
+            if isinstance(amount, Section):
+                yield from _values(sheet, amount, places, f"{name}.")
+                continue
             yield {
                 "key": name,
                 "value": Cell(_sentence(amount), "year" if key == "price_year" else key),
@@ -341,8 +434,8 @@ _OF_TECHNOLOGIES = (
 def write_technologies(sheet: Sheet, plan: Plan) -> None:
     """The technologies with their capex in both moneys, then what bears on them."""
     problem = plan.problem
-    table = problem.inputs["technologies/technologies"]
-    level = _price_level(problem)
+    tables = rows_in_use(problem.inputs, problem.scenario, problem.zones)
+    table, level = tables["technologies/technologies"], _price_level(problem)
     sheet.title("Technologies")
     sheet.paragraph(
         "Capex is total overnight cost per t/y captured, in the money of the source and of the scenario. "
@@ -355,10 +448,13 @@ def write_technologies(sheet: Sheet, plan: Plan) -> None:
         capex_per_tpa=level.convert(table["capex_per_tpa"], table["currency"], table["price_year"]),
         variable_om_per_t=level.convert(table["variable_om_per_t"], table["currency"], table["price_year"]),
     )
-    sheet.table("technologies", records(shown), main=True)
+    rows = records(shown)
+    sheet.table("technologies", rows, main=True)
+    sheet.section("Sources of the technologies")
+    sheet.table("technologies.sources", rows)
     for name, title in _OF_TECHNOLOGIES:
         sheet.section(title)
-        sheet.table(data_columns(problem.inputs[name]), records(problem.inputs[name]))
+        sheet.table(data_columns(tables[name]), records(tables[name]))
 
 
 TECHNOLOGIES = Page(

@@ -8,38 +8,46 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from ccs_model.plan.merit_order import macc_table
+from ccs_model.plan.merit_order import macc_parts, macc_table
 from ccs_model.plan.plan import Frontier, Plan
 from ccs_model.plan.plan_json import records
-from ccs_model.report.workbook.cell_values import first_few, is_missing
-from ccs_model.report.workbook.columns import SOLVER, table_columns
+from ccs_model.report.phrases import first_few
+from ccs_model.report.workbook.cell_values import is_missing
+from ccs_model.report.workbook.columns import CALCULATION, SOLVER, Cell
 from ccs_model.report.workbook.formulas import Block, Formula
 from ccs_model.report.workbook.native_charts import CHART_ROWS, PICTURE_ROWS, Picture
+from ccs_model.report.workbook.series_sheet import carbon_price_per_t, year_column
 from ccs_model.report.workbook.sheet import Page, Sheet
 
 N_SLOTS = 200
-_CHEAPEST = 25
+# Room, head and rows of the figures above the curve.
+_PRICE_ROWS = 5
 # Some programs print the label of every slot; most are empty, so that none runs into the next.
 SLOTS_A_LABEL = 20
 _ROUND = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
-_PLAN_COLOUR, _OTHER_COLOUR = SOLVER.ink, "#A9B4BF"
+_PLAN_COLOUR, _OTHER_COLOUR, _PRICE_COLOUR = SOLVER.ink, "#A9B4BF", "#9C5700"
 
 
 def write_macc(sheet: Sheet, plan: Plan) -> None:
     """Write the curve, the cheapest streams, then all streams."""
     table = macc_table(plan.problem, plan.retrofits)
     sheet.title("MACC")
+    sheet.banner()
     sheet.paragraph(
         "Each stream of each eligible plant, once, at full size, with the technology and site of lowest avoidance "
         "cost. The list considers each stream alone. It ignores the budget, limits shared between streams, and the "
         "earliest start of a retrofit, so it is not the optimal plan; the plan may use another technology, size or "
-        "site. Full load, prices of the last year. The curve is drawn from the table on its right, at the inputs of "
-        f"the solved plan: {N_SLOTS} slots of equal abatement, each with the cost of the stream at its middle; "
-        "widths are true to scale, and the smallest streams may fall between two slots."
+        "site. Full load, prices of the last year."
+    )
+    sheet.paragraph(
+        "Costs, capex, ranks and the curve follow the inputs: discount rate, capex_factor, om_factor, energy_factor "
+        "and the carbon price. Each stream keeps the technology and site of the solved inputs, and the list its order; "
+        f"column Rank gives the new order. The curve has {N_SLOTS} slots of equal abatement, each with the cost of the "
+        "stream at its middle; widths are true to scale, and the smallest streams may fall between two slots."
     )
     if plan.problem.network is not None:
         sheet.paragraph(
-            "Here every stream has its own pipeline to one of its nearest sites, and its own injection site and "
+            "Here every stream has its own pipeline to the site in reach of least cost, and its own injection site and "
             "wells. The plan shares pipelines and sites; its cost for a stream (sheet Economics) differs and is "
             "lower for distant plants of a cluster.",
             "note",
@@ -50,40 +58,119 @@ def write_macc(sheet: Sheet, plan: Plan) -> None:
             why += " by its own pipeline, or no table has an electricity price for its booster stations"
         sheet.paragraph(f"{why}.", "note")
         return
-    top = sheet.row
+    table = _with_parts(plan, table)
+    figures = sheet.row
+    top = figures + _PRICE_ROWS
     sheet.jump(top + 1 + CHART_ROWS)
-    has_more = len(table) > _CHEAPEST
-    # The chart has a page to itself: programs that stretch a narrow sheet over the page would leave a head at its foot.
-    sheet.page_break()
-    if has_more:
-        sheet.section(f"The {_CHEAPEST} cheapest of {len(table)}")
-        sheet.table("macc", records(table.head(_CHEAPEST)), named="cheapest")
-        sheet.page_break()
-    sheet.section(f"All {len(table)}, cheapest first")
-    sheet.table("macc", records(table), main=True, frozen=0, head_on_each_page=True, key="macc")
+    _write_charges(sheet, plan, table)
+    sheet.section(f"All {len(table)}, in the order of cost at the solved inputs")
+    block = sheet.table("macc", records(table), main=True, frozen=0, head_on_each_page=True, key="macc")
+    # The columns on the right are what the others are computed from.
+    sheet.prints_across(block.columns["in_plan"] + 1)
     end = sheet.row
-    # The slots are made from the list, so that the list stands in its place first.
+    # The figures and the slots are made from the list, so that the list stands in its place first.
+    sheet.jump(figures)
+    _carbon_price(sheet, plan, table)
     sheet.jump(top)
-    left = len(table_columns("macc")) + 1
-    sheet.chart(partial(_curve, sheet, table), "macc.slots", _slot_rows(table), left=left, key="slots")
+    left = block.columns["avoided_sum_ktpa"] + 2
+    price = last_carbon_price_per_t(plan)
+    sheet.chart(partial(_curve, sheet, table), "macc.slots", _slot_rows(table, price), left=left, key="slots")
     sheet.jump(end)
 
 
-def _slot_rows(table: pd.DataFrame) -> list[dict[str, object]]:
-    width = f"{slot_ktpa(table):.12g}"
-    cost, is_in = (
-        f"INDEX({{macc!{name}}},{{position}},1)" for name in ("avoidance_cost_at_full_load_per_t", "in_plan")
+def _with_parts(plan: Plan, table: pd.DataFrame) -> pd.DataFrame:
+    """The list with what its costs are computed from, and with its ranks."""
+    parts = macc_parts(plan.problem, plan.retrofits)
+    # Rounded, so that streams of one cost keep their order in every program.
+    cost = table["avoidance_cost_at_full_load_per_t"].round(6)
+    numbers = np.arange(1, len(table) + 1)
+    sites = plan.problem.sites.set_index("site")["name"].to_dict()
+    listed = table.assign(
+        **{name: parts[name] for name in parts},
+        running_mn_pa=parts["cost_mn_pa"] - parts["capital_mn_pa"],
+        avoidance_cost_at_full_load_per_t=cost,
+        rank=numbers,
+        n=numbers,
+        row_n=numbers,
+        site=[sites.get(site, site) for site in table["site"]],
+        pays=np.where(cost <= last_carbon_price_per_t(plan), "yes", "no"),
+        avoided_sum_ktpa=table["cumulative_avoided_at_full_load_ktpa"],
     )
-    past = f"{{from_ktpa}}+{width}/2>=MAX({{macc!cumulative_avoided_at_full_load_ktpa}})"
+    return _numbered(listed)
+
+
+def _charges(table: pd.DataFrame) -> list[tuple[float, float]]:
+    """The lifetimes of capital, each with its TASC ÷ TOC, which is 1 but for capture."""
+    capture = zip(table["life_yr"], table["tasc_factor"], strict=True)
+    others = (float(life) for name in ("pipe_life_yr", "storage_life_yr") for life in table[name].unique())
+    return sorted({*((float(life), float(tasc)) for life, tasc in capture), *((life, 1.0) for life in others)})
+
+
+def _numbered(table: pd.DataFrame) -> pd.DataFrame:
+    """The list with the rows of its charges in the table of charges, from 1."""
+    at = {each: n for n, each in enumerate(_charges(table), start=1)}
+    capture = zip(table["life_yr"], table["tasc_factor"], strict=True)
+    return table.assign(
+        capture_charge_n=[at[float(life), float(tasc)] for life, tasc in capture],
+        pipe_charge_n=[at[float(life), 1.0] for life in table["pipe_life_yr"]],
+        storage_charge_n=[at[float(life), 1.0] for life in table["storage_life_yr"]],
+    )
+
+
+def _write_charges(sheet: Sheet, plan: Plan, table: pd.DataFrame) -> None:
+    """Write the annual charge on capital of each lifetime."""
+    rows = []
+    for life, tasc in _charges(table):
+        one = pd.DataFrame({"life_yr": [life], "tasc_factor": [tasc]})
+        share = float(plan.problem.capture_charge(one)[0])
+        rows.append({"figure": "Annual charge on capital", "value": share, "life_yr": life, "tasc_factor": tasc})
+    sheet.table("macc.charges", rows, key="macc_charges", plain=True)
+
+
+def last_carbon_price_per_t(plan: Plan) -> float:
+    """The carbon price of the last year of the horizon, whether or not a captured tonne earns it."""
+    return float(carbon_price_per_t(plan.problem)[-2])
+
+
+def _carbon_price(sheet: Sheet, plan: Plan, table: pd.DataFrame) -> None:
+    """Write the carbon price that the curve is compared with, and what lies at or below it."""
+    price, below = last_carbon_price_per_t(plan), table[table["pays"] == "yes"]
+    year = int(plan.problem.calendar[-1])
+    abatement = '=SUMIFS({macc!avoided_at_full_load_ktpa},{macc!pays},"yes")'
+    figures = (
+        (f"Carbon price in {year}", "price_per_t", f"={{series!{year_column(year)}@price}}*carbon_price_factor", price),
+        ("Streams at or below the carbon price", "n_streams", '=COUNTIF({macc!pays},"yes")', float(len(below))),
+        ("Their annual abatement", "avoided_ktpa", abatement, float(below["avoided_at_full_load_ktpa"].sum())),
+    )
+    rows = [
+        {
+            "id": name,
+            "figure": text,
+            "value": Cell(Formula(formula, value), name, CALCULATION),
+            "unit": sheet.unit(name),
+        }
+        for text, name, formula, value in figures
+    ]
+    block = sheet.table("macc.price", rows, plain=True)
+    sheet.book.define("macc_carbon_price", block.cell("value", "price_per_t"))
+
+
+def _slot_rows(table: pd.DataFrame, price_per_t: float) -> list[dict[str, object]]:
+    width = f"{slot_ktpa(table):.12g}"
+    past = "{row_n}=0"
+    cost, is_in = (f"INDEX({{macc!{name}}},{{row_n}},1)" for name in ("avoidance_cost_at_full_load_per_t", "in_plan"))
+    middle = f"{{from_ktpa}}+{width}/2"
     templates = {
         "from_ktpa": f"=({{slot}}-1)*{width}",
-        "position": f"=IFERROR(MATCH({{from_ktpa}}+{width}/2,{{macc!cumulative_avoided_at_full_load_ktpa}},1),0)+1",
+        "position": f"=IFERROR(MATCH({middle},{{macc!avoided_sum_ktpa}},1),0)+1",
+        "row_n": "=IFERROR(INDEX({macc!row_n},{position},1),0)",
         "in_plan_per_t": f'=IF({past},"",IF({is_in}="yes",{cost},""))',
         "not_in_plan_per_t": f'=IF({past},"",IF({is_in}="yes","",{cost}))',
+        "carbon_price_per_t": "=macc_carbon_price",
     }
     return [
         {**row, **{name: Formula(text, "" if is_missing(row[name]) else row[name]) for name, text in templates.items()}}
-        for row in records(slots(table))
+        for row in records(slots(table).assign(carbon_price_per_t=price_per_t))
     ]
 
 
@@ -107,6 +194,7 @@ def slots(table: pd.DataFrame) -> pd.DataFrame:
             "slot": np.arange(1, N_SLOTS + 1),
             "from_ktpa": starts,
             "position": at + 1,
+            "row_n": np.where(past, 0, at + 1),
             "axis": [None if slot % SLOTS_A_LABEL else f"{start:,.10g}" for slot, start in enumerate(starts)],
             "in_plan_per_t": np.where(in_plan & ~past, cost, np.nan),
             "not_in_plan_per_t": np.where(in_plan | past, np.nan, cost),
@@ -118,6 +206,7 @@ def _curve(sheet: Sheet, table: pd.DataFrame, block: Block) -> Picture:
     total_ktpa = table["cumulative_avoided_at_full_load_ktpa"].iloc[-1]
     in_plan = table[table["in_plan"]]
     money = sheet.unit("avoidance_cost_at_full_load_per_t")
+    price = ([block.sheet, block.heading, block.columns["carbon_price_per_t"]], block.values("carbon_price_per_t"))
     lowest, highest = table["avoidance_cost_at_full_load_per_t"].iloc[[0, -1]]
     included_ktpa = in_plan["avoided_at_full_load_ktpa"].sum()
     return Picture(
@@ -134,6 +223,7 @@ def _curve(sheet: Sheet, table: pd.DataFrame, block: Block) -> Picture:
         f"{money}. The width is the annual abatement of a stream, the height its cost per tonne. The plan "
         f"retrofits {len(in_plan)} of them, with {included_ktpa:,.0f} kt of annual abatement here.",
         SLOTS_A_LABEL,
+        line=(*price, _PRICE_COLOUR),
     )
 
 
@@ -150,6 +240,7 @@ def write_frontier(sheet: Sheet, plan: Plan) -> None:
     frontier = plan.frontier
     sheet.title("Frontier")
     if frontier is None:
+        sheet.hide()
         sheet.hide_gridlines()
         sheet.paragraph(
             "This run has one budget. Use ccs-model frontier SCENARIO for results by budget; sheet Summary gives the "

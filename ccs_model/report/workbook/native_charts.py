@@ -27,7 +27,7 @@ class Picture:
     `kind` is "line", "scatter" (a line over numbers), "stacked", "steps" (columns without gaps; every `every`-th has a
     label), "curve" (the same across the sheet), "spending" (stacked columns of amounts below 0, drawn upwards), "bars"
     (across, from one line to both sides, the first on top) or "shares" (the same from 0 to 100 %). `alt` is the chart
-    in words; titles of axes carry their units.
+    in words; titles of axes carry their units. A `line` over the columns is (cell of its name, values, colour).
     """
 
     title: str
@@ -37,6 +37,7 @@ class Picture:
     up_title: str
     alt: str
     every: int = 1
+    line: tuple[list[object], list[object], str] | None = None
 
 
 def draw(book: Any, worksheet: Any, row: int, at: int, picture: Picture, language: Language, width: int) -> None:
@@ -62,6 +63,12 @@ def draw(book: Any, worksheet: Any, row: int, at: int, picture: Picture, languag
             looks = {"line": {"color": colour, "width": 2}}
         named = language.label(name) if isinstance(name, str) else name
         drawn.add_series({"name": named, "categories": categories, "values": values, **looks})
+    if picture.line is not None:
+        name, values, colour = picture.line
+        over = book.add_chart({"type": "line"})
+        looks = {"line": {"color": colour, "width": 1.5, "dash_type": "dash"}}
+        over.add_series({"name": name, "categories": picture.series[0][1], "values": values, **looks})
+        drawn.combine(over)
     title_font = {**_TITLE_FONT, "size": 12 if is_curve else 11}
     drawn.set_title({"name": language.label(picture.title), "name_font": title_font, "overlay": False})
     # Of bars that lie the library takes the axis of the categories for the upright one.

@@ -22,7 +22,7 @@ from ccs_model.report.workbook.cell_values import (
     quoted,
     text_width,
 )
-from ccs_model.report.workbook.workbook import CREATED, OPTIONS
+from ccs_model.report.workbook.workbook import CREATED, options
 from ccs_model.units import label_of, unit_of
 
 _HEAD_ROW, _WIDEST, _WIDEST_OF_COMPARISON = 3, 48, 60
@@ -33,7 +33,7 @@ class _PlainBook:
 
     def __init__(self, title: str) -> None:
         self._out = io.BytesIO()
-        self._book = xlsxwriter.Workbook(self._out, OPTIONS)
+        self._book = xlsxwriter.Workbook(self._out, options())
         self._book.set_properties({"title": title, "author": f"ccs-model {ccs_model.__version__}", "created": CREATED})
         self._made: dict[tuple[tuple[str, object], ...], Any] = {}
 

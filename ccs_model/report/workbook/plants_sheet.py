@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 
+from ccs_model.engineering.streams import product_unit
 from ccs_model.plan.merit_order import DETAILS
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.plan.reasons import reasons_table
 from ccs_model.plan.tables import ENERGY
 from ccs_model.report import sentences as words
-from ccs_model.report.sentences import not_eligible
-from ccs_model.report.workbook.columns import CALCULATION, OBSERVED, columns_of, table_columns
+from ccs_model.report.sentences import left_out, not_eligible
+from ccs_model.report.workbook.columns import CALCULATION, OBSERVED, Cell, columns_of, table_columns
 from ccs_model.report.workbook.sheet import Page, Sheet
+from ccs_model.scenario import Scenario
 
 
 def write_plants(sheet: Sheet, plan: Plan) -> None:
@@ -22,7 +26,13 @@ def write_plants(sheet: Sheet, plan: Plan) -> None:
         "Every operating plant of the zones. Baseline is the annual emission; capturable is the CO2 in the streams "
         "that can be captured."
     )
-    for sentence in not_eligible(plan.problem):
+    sheet.paragraph(
+        "Your decision takes effect when you solve again with ccs-model optimize FILE: require, exclude, from 2030 (no "
+        "retrofit before that year), or require from 2030. Clear the cell to leave the choice to the solver."
+    )
+    if _has_power(plan, plan.problem.plants["product"]):
+        sheet.paragraph("Capacities of power stations are in GWh of a year at full load.")
+    for sentence in (*not_eligible(plan.problem), *left_out(plan.problem)):
         sheet.paragraph(sentence)
     is_chinese = (plan.problem.plants["name_zh"].fillna("") != "").any()
     columns = table_columns("plants", without=() if is_chinese else ("name_zh",))
@@ -32,6 +42,8 @@ def write_plants(sheet: Sheet, plan: Plan) -> None:
     rows = [
         {
             **plant,
+            "decision": Cell(decision_text(plan.problem.scenario, str(plant["plant"])) or None, unlocked=True),
+            "decision_solved": decision_text(plan.problem.scenario, str(plant["plant"])) or None,
             "retrofits": chosen.get(str(plant["plant"]), ""),
             "assumed_columns": assumed.get(str(plant["plant"])),
             "why": why,
@@ -39,7 +51,7 @@ def write_plants(sheet: Sheet, plan: Plan) -> None:
         }
         for plant, why, change in zip(records(plan.problem.plants), reasons["reason"], reasons["change"], strict=True)
     ]
-    sheet.table(
+    block = sheet.table(
         columns,
         rows,
         main=True,
@@ -48,6 +60,27 @@ def write_plants(sheet: Sheet, plan: Plan) -> None:
         empty="No operating plant in the zones.",
         key="plants",
     )
+    later = [] if plan.problem.is_static else [f"from {year}" for year in plan.problem.years[1:]]
+    sheet.choices(block, "decision", [REQUIRE, EXCLUDE, *later, *(f"{REQUIRE} {each}" for each in later)])
+    for name, column in (("plant_ids", "plant"), ("plant_decisions", "decision")):
+        sheet.book.mark(name, block.column(column))
+
+
+def _has_power(plan: Plan, products: pd.Series) -> bool:
+    """Whether a product is power, counted in MWh."""
+    return any(product_unit(plan.problem.inputs, product) == "MWh" for product in products.unique())
+
+
+REQUIRE, EXCLUDE = "require", "exclude"
+
+
+def decision_text(scenario: Scenario, plant: str) -> str:
+    """What the scenario decides on a plant, as its cell says it: `require`, `exclude`, `from 2030`; "" for nothing."""
+    if plant in scenario.plants.excluded:
+        return EXCLUDE
+    start = scenario.plants.not_before.get(plant)
+    words = [*([REQUIRE] if plant in scenario.plants.require else []), *([] if start is None else [f"from {start}"])]
+    return " ".join(words)
 
 
 def _chosen(retrofits: pd.DataFrame) -> dict[str, str]:
@@ -68,6 +101,7 @@ def _assumed_columns(plan: Plan) -> dict[str, str]:
 PLANTS = Page("Plants", "Every operating plant: emissions, retrofits, or the reason it is not eligible.", write_plants)
 
 
+_NAME_WIDTH = 44
 _CLASSES = {
     **dict.fromkeys(("plant", "name", "name_zh", "province", "sector", "product"), OBSERVED),
     **dict.fromkeys(("length_km", "co2_share", "n_trains", "is_extrapolated", *ENERGY), CALCULATION),
@@ -86,6 +120,7 @@ _SHARED = (
     " Pipeline and storage capex are the retrofit's share of common facilities, by use; the site is the one that "
     "receives most of its CO2, and the length is the flow-weighted mean."
 )
+_PER_MWH = " For power stations it is per MWh."
 _WHY = " Reasons compare costs per tonne; ccs-model explain re-solves the model for exact answers."
 
 
@@ -96,16 +131,21 @@ def write_retrofits(sheet: Sheet, plan: Plan) -> None:
         table = table.drop(columns="storage_capex_mn")
     if not (plan.problem.plants["name_zh"].fillna("") != "").any():
         table = table.drop(columns="name_zh")
+    sites = plan.problem.sites.set_index("site")["name"].to_dict()
+    table = table.assign(site=[sites.get(site, site) for site in table["site"]])
     sheet.title("Retrofits")
     sheet.paragraph(
         f"Tonnes refer to {words.last_period(plan)}; costs per tonne are levelised at the load of the plan. "
         "Product cost is the annual cost per tonne of product."
+        + (_PER_MWH if _has_power(plan, table["product"]) else "")
         + ("" if plan.problem.network is None else _SHARED)
         + _WHY
     )
     reasons = reasons_table(plan).set_index("plant")
     totals = {name: plan.totals[name] for name in ("capture_cost_per_t", "avoidance_cost_per_t")}
-    columns = columns_of(table, classes=_CLASSES, optional=_OPTIONAL, widest=24, summed=("_ktpa", "_mn", "_mn_pa"))
+    columns = columns_of(table, classes=_CLASSES, optional=_OPTIONAL, widest=26, summed=("_ktpa", "_mn", "_mn_pa"))
+    # One line a row: names of companies are long.
+    columns = [replace(each, widest=_NAME_WIDTH) if each.name == "name" else each for each in columns]
     sheet.table(
         [*columns, *table_columns("retrofits.reasons")],
         records(table.join(reasons[["reason", "change"]], on="plant")),

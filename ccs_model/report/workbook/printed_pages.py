@@ -7,16 +7,22 @@ first ones again. Parts are ranges of the print area, so that spreadsheets print
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
-# So many digits across an A4 page lying down are printed in about 6 points, which is the smallest that is easy to read.
-WIDEST_PART = 235
-_PIXELS_A_DIGIT, _PIXELS_A_COLUMN = 7, 5
-_PAGE_PIXELS, _PAGE_POINTS = 1040.0, 510.0
-# So many rows of a section stand with its heading; what takes less than two thirds of a page is not cut at all.
+# Paper: its number in the file format, and how wide and tall its part within the margins is, lying down.
+A4, A3 = 9, 8
+_POINTS: Mapping[int, tuple[float, float]] = MappingProxyType({A4: (798.0, 530.0), A3: (1147.0, 776.0)})
+# Cells of 10 points are printed in no less than about 6. Some programs make columns up to 6 % wider than Excel does.
+_SMALLEST, _SPARE = 0.6, 0.95
+PIXELS_A_DIGIT, _PIXELS_A_COLUMN, _POINTS_A_PIXEL = 7, 5, 0.75
+# Rows of a section that stand with its heading. What takes up to such a share of a page is not cut: the largest
+# share that needs no more pages than the smallest.
 _ROWS_WITH_HEADING = 8
-_UNCUT_SHARE = 0.67
+_UNCUT_SHARES = (0.67, 0.5, 0.35)
+# Programs differ in the height of rows; a chart that just fits by the heights known here may be cut.
+_ROOM_SHARE = 0.9
 # Of a table beside the main one: more rows are for the screen, since nothing heads them on further pages.
 PRINTED_BESIDE = 100
 
@@ -37,37 +43,50 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Keep:
-    """Rows that stand together on a page."""
+    """Rows that stand together on a page; a chart always does."""
 
     top: int
     bottom: int
+    is_chart: bool = False
 
 
-def parts(widths: Sequence[int], n_repeated: int) -> list[tuple[int, int]]:
-    """First and last column of each part, of which the `n_repeated` first columns come again in each but the first.
+def widest(paper: int) -> int:
+    """Pixels across a page that are printed in readable size."""
+    return round(_SPARE * _POINTS[paper][0] / _SMALLEST / _POINTS_A_PIXEL)
+
+
+def paper_for(widths: Sequence[int]) -> int:
+    """A4 where these columns are readable side by side, else A3."""
+    return A4 if pixels_across(widths) <= widest(A4) else A3
+
+
+def parts(widths: Sequence[int], n_repeated: int, paper: int) -> list[tuple[int, int]]:
+    """First and last column of each part; the first `n_repeated` columns are repeated in each part but the first.
 
     `widths` in digits. As few parts as keep to the widest that is readable, and those as even as may be; where no
     column is repeated, there is one part.
     """
     if not n_repeated:
         return [(0, len(widths) - 1)]
-    found = _parts(widths, n_repeated, WIDEST_PART)
-    for widest in range(WIDEST_PART - 1, 0, -1):
-        evener = _parts(widths, n_repeated, widest)
+    most = widest(paper)
+    found = _parts(widths, n_repeated, most)
+    for fewer in range(most - PIXELS_A_DIGIT, 0, -PIXELS_A_DIGIT):
+        evener = _parts(widths, n_repeated, fewer)
         if len(found) == 1 or len(evener) > len(found):
             break
         found = evener
     return found
 
 
-def _parts(widths: Sequence[int], n_repeated: int, widest: int) -> list[tuple[int, int]]:
-    again = sum(widths[:n_repeated])
-    found, first, used = [], 0, 0
+def _parts(widths: Sequence[int], n_repeated: int, most: float) -> list[tuple[int, int]]:
+    again = pixels_across(widths[:n_repeated])
+    found, first, used = [], 0, 0.0
     for column, width in enumerate(widths):
-        if used + width > widest and column > max(first, n_repeated):
+        pixels = pixels_across([width])
+        if used + pixels > most and column > max(first, n_repeated):
             found.append((first, column - 1))
             first, used = column, again
-        used += width
+        used += pixels
     return [*found, (first, len(widths) - 1)]
 
 
@@ -105,23 +124,24 @@ def area(
             (first, left, last, right if each.runs_on else min(right, each.right))
             for each in sorted(stretches, key=lambda stretch: stretch.top)
             if each.right >= left
-            for first, last in _but(each.top, each.bottom, left_out)
+            for first, last in _but(each.top, min(each.bottom, last_row), left_out)
         ]
     return ranges
 
 
 def pixels_across(widths: Sequence[int]) -> float:
     """How wide columns are on a screen; `widths` in digits."""
-    return float(sum(widths) * _PIXELS_A_DIGIT + len(widths) * _PIXELS_A_COLUMN)
+    return float(sum(widths) * PIXELS_A_DIGIT + len(widths) * _PIXELS_A_COLUMN)
 
 
-def page_rows_points(widths: Sequence[int], columns: Sequence[tuple[int, int]], n_repeated: int) -> float:
+def page_rows_points(widths: Sequence[int], columns: Sequence[tuple[int, int]], n_repeated: int, paper: int) -> float:
     """Height of the rows that a page holds when it is made as small as its widest part asks for."""
     across = 0.0
     for at, (left, right) in enumerate(columns):
         shown = [*(widths[:n_repeated] if at else ()), *widths[left : right + 1]]
         across = max(across, pixels_across(shown))
-    return _PAGE_POINTS * max(1.0, across / _PAGE_PIXELS)
+    room, tall = _POINTS[paper]
+    return tall * max(1.0, across * _POINTS_A_PIXEL / room)
 
 
 def breaks(
@@ -131,14 +151,27 @@ def breaks(
     heights: Sequence[float],
     given: Collection[int] = (),
 ) -> list[int]:
-    """Rows that begin a page, so that no heading stands at its foot and nothing of `keeps` is cut.
+    """Rows that begin a page, so that no heading stands at its foot and as little as may be is cut.
 
     `keeps` that take most of a page are cut where they must be. `sections` from their heading to their last row, in
     order; `points` is what a page holds, `heights` those of the rows; rows that are `given` begin a page anyhow.
     """
+    tried = [_breaks(sections, keeps, points, heights, given, share * points) for share in _UNCUT_SHARES]
+    return min(tried, key=lambda each: each[1])[0]
+
+
+def _breaks(
+    sections: Sequence[Keep],
+    keeps: Sequence[Keep],
+    points: float,
+    heights: Sequence[float],
+    given: Collection[int],
+    uncut_points: float,
+) -> tuple[list[int], int]:
+    """The same where what takes up to `uncut_points` is not cut, and the number of pages."""
 
     def fits(each: Keep) -> bool:
-        return sum(heights[each.top : each.bottom + 1]) <= _UNCUT_SHARE * points
+        return sum(heights[each.top : each.bottom + 1]) <= (points if each.is_chart else uncut_points)
 
     keeps, wholes = [each for each in keeps if fits(each)], []
     for each in sections:
@@ -148,10 +181,14 @@ def breaks(
     starts: dict[int, int] = {}
     for keep in (*wholes, *keeps):
         starts[keep.top] = max(starts.get(keep.top, 0), keep.bottom)
-    found, used = [], 0.0
+    charts = {each.top for each in keeps if each.is_chart}
+    found, used, n_pages = [], 0.0, 1
     for row in range(len(heights)):
-        if row in given or (row in starts and used and used + sum(heights[row : starts[row] + 1]) > points):
+        room = points * (_ROOM_SHARE if row in charts else 1.0)
+        if row in given or (row in starts and used and used + sum(heights[row : starts[row] + 1]) > room):
             found.append(row)
-            used = 0.0
-        used = used + heights[row] if used + heights[row] <= points else heights[row]
-    return found
+            used, n_pages = 0.0, n_pages + 1
+        if used + heights[row] > points:
+            used, n_pages = 0.0, n_pages + 1
+        used += heights[row]
+    return found, n_pages

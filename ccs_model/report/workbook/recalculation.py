@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
+import math
 import re
 import zipfile
 import zlib
@@ -44,13 +46,25 @@ def stored_cells(raw: bytes, name: str) -> list[StoredCell]:
 
     Raises InputError where it is no sound workbook.
     """
+    return stored_workbook(raw, name)[0]
+
+
+def stored_workbook(raw: bytes, name: str, most: int | None = None) -> tuple[list[StoredCell], dict[str, str]]:
+    """Every filled cell of a workbook, `most` at the most, and the address of each defined name.
+
+    Raises as `stored_cells`.
+    """
     result = guarded(raw)
     if result.what:
         raise InputError([Issue(name, result.what, result.hint)])
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             shared = _shared_texts(archive)
-            return [cell for sheet, part in _sheets(archive) for cell in _cells(archive, part, sheet, shared)]
+            found = (cell for sheet, part in _sheets(archive) for cell in _cells(archive, part, sheet, shared))
+            cells = list(itertools.islice(found, most))
+            if most is not None and len(cells) == most:
+                raise ValueError(f"{most:,} filled cells or more")
+            return cells, _defined_names(archive)
     except (KeyError, IndexError, ValueError, zlib.error, zipfile.BadZipFile, ElementTree.ParseError) as error:
         raise InputError([Issue(name, f"is no workbook that can be read: {error}")]) from error
 
@@ -71,6 +85,13 @@ def _sheets(archive: zipfile.ZipFile) -> Iterator[tuple[str, str]]:
     for sheet in ElementTree.fromstring(archive.read("xl/workbook.xml")).iter(f"{_MAIN}sheet"):
         target = targets[sheet.attrib[_RELATION]]
         yield sheet.attrib["name"], target.lstrip("/") if target.startswith("/") else f"xl/{target}"
+
+
+def _defined_names(archive: zipfile.ZipFile) -> dict[str, str]:
+    """The address of each name of the whole workbook, without its dollar signs: `Inputs!C7`."""
+    names = ElementTree.fromstring(archive.read("xl/workbook.xml")).iter(f"{_MAIN}definedName")
+    whole = (each for each in names if "localSheetId" not in each.attrib)
+    return {each.attrib["name"]: (each.text or "").replace("$", "").replace("'", "") for each in whole}
 
 
 def _shared_texts(archive: zipfile.ZipFile) -> list[str]:
@@ -115,7 +136,12 @@ def _value(cell: ElementTree.Element, shared: list[str]) -> float | str | bool |
         return shared[int(stored.text)]
     if kind == "b":
         return stored.text == "1"
-    return float(stored.text) if kind == "n" else stored.text
+    if kind != "n":
+        return stored.text
+    number = float(stored.text)
+    if not math.isfinite(number):
+        raise ValueError(f"{stored.text} is not a finite number")
+    return number
 
 
 TOLERANCE = 1e-9

@@ -15,17 +15,23 @@ import pandas as pd
 
 import ccs_model
 from ccs_model.plan.cache_key import hashes, run_key
+from ccs_model.plan.context import pipe_links
+from ccs_model.plan.own_copies import names_of_copies, own_files, resolved_with_copies
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.reported_reduction import reported_reduction_lines
 from ccs_model.report import sentences as words
 from ccs_model.report.export.formats import long_table
 from ccs_model.report.figures import gap_of
-from ccs_model.report.pipe_tables import pipe_links
 from ccs_model.report.workbook.checks_sheet import write_check_result
 from ccs_model.report.workbook.columns import CALCULATION, CELL_CLASSES, INPUT, SOLVER, Cell, CellClass, label
-from ccs_model.report.workbook.formulas import Formula
+from ccs_model.report.workbook.formulas import Block, Formula
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 
+FORMAT = "ccs-model/workbook/1"
+# Signs of a line in one cell.
+_LONGEST_LINE = 30_000
+# Rows of the heading, the text and the head above the scenario's lines.
+_HEAD_AND_TEXT = 3
 _LIBRARIES = ("highspy", "pyomo", "pandas", "numpy", "XlsxWriter")
 
 
@@ -36,9 +42,44 @@ def write_run_log(sheet: Sheet, plan: Plan) -> None:
         "Times and the command are in manifest.json of the run folder; the solver's output is in solver.log."
     )
     sheet.section("Run")
-    sheet.table("run_log", list(_items(sheet, plan)), plain=True)
+    run = sheet.table("run_log", list(_items(sheet, plan)), plain=True)
     sheet.section("Inputs")
-    sheet.table("run_log.inputs", list(_hashes(plan)), plain=True)
+    inputs = sheet.table("run_log.inputs", list(_hashes(plan)), plain=True)
+    sheet.section("Scenario as solved")
+    sheet.paragraph(
+        "Text of a scenario file with every value and its origin. ccs-model optimize reads it back, so that the "
+        "workbook is enough to solve again where the scenario names no files of its own."
+    )
+    lines = sheet.table("run_log.scenario", list(_scenario_lines(plan)), plain=True)
+    sheet.section("Fingerprints of solver results")
+    sheet.paragraph("By these, ccs-model finds a changed cell when it reads the workbook back.", "note")
+    signs = sheet.table("run_log.fingerprints", list(sheet.book.fingerprints.rows()), plain=True)
+    sheet.leave_unprinted(inputs.first - _HEAD_AND_TEXT, signs.last)
+    for name, address in (
+        ("workbook_format", run.cell("value", "format")),
+        ("workbook_version", run.cell("value", "version")),
+        ("workbook_run", run.cell("value", "run")),
+        ("input_files", inputs.column("file")),
+        ("input_hashes", inputs.column("sha256")),
+        ("scenario_text", _across(lines, "n", "text")),
+        ("solver_fingerprints", _across(signs, "sheet", "signs")),
+        ("solved_numbers", _across(sheet.book.blocks["data"], "table", "value")),
+    ):
+        sheet.book.mark(name, address)
+
+
+def _across(block: Block, first: str, last: str) -> str:
+    """Absolute address of the body of a table from one column to another."""
+    return f"{block.column(first).split(':')[0]}:{block.column(last).split(':')[1]}"
+
+
+def _scenario_lines(plan: Plan) -> Iterator[Row]:
+    """The resolved scenario, line by line; a line longer than a cell goes on in the next row, with its number."""
+    scenario = plan.problem.scenario
+    copies = names_of_copies(list(own_files(scenario, plan.problem.inputs)))
+    for n, line in enumerate(resolved_with_copies(scenario, copies).splitlines(), start=1):
+        for start in range(0, max(len(line), 1), _LONGEST_LINE):
+            yield {"n": n, "text": line[start : start + _LONGEST_LINE]}
 
 
 def _items(sheet: Sheet, plan: Plan) -> Iterator[Row]:
@@ -46,6 +87,7 @@ def _items(sheet: Sheet, plan: Plan) -> Iterator[Row]:
         text: str, value: object, meaning: str = "", name: str = "", kind: CellClass = SOLVER, unit: str = ""
     ) -> Row:
         return {
+            "id": {"ccs-model": "version", "Run": "run", "Workbook format": "format"}.get(text, text),
             "item": text,
             "value": Cell(value, name, kind),
             "unit": unit or sheet.unit(name),
@@ -97,6 +139,8 @@ def _items(sheet: Sheet, plan: Plan) -> Iterator[Row]:
     yield item("Time limit", solver.time_limit_s, "solver.time_limit_s", "time_limit_s", INPUT)
     yield item("Threads", solver.threads, "solver.threads", "n_threads", INPUT)
     yield item("Seed", solver.seed, "solver.seed", "n_seed", INPUT)
+    yield item("Run", sheet.book.run, "name and hash of all inputs", kind=CALCULATION)
+    yield item("Workbook format", FORMAT, "what ccs-model optimize reads back", kind=CALCULATION)
     yield item("ccs-model", ccs_model.__version__, "version", kind=CALCULATION)
     for library in _LIBRARIES:
         yield item(library, metadata.version(library), "version", kind=CALCULATION)
@@ -125,7 +169,7 @@ def write_cover(sheet: Sheet, plan: Plan) -> None:
     """Question, answer, status, checks, legend, contents."""
     scenario = plan.problem.scenario
     sheet.hide_gridlines()
-    sheet.one_page()
+    sheet.one_page(upright=True)
     sheet.title("ccs-model: carbon capture retrofit plan")
     sheet.quotation(scenario.name, "lead")
     if scenario.description.strip():
@@ -142,16 +186,16 @@ def write_cover(sheet: Sheet, plan: Plan) -> None:
     for line in reported_reduction_lines(plan):
         sheet.paragraph(line, "note")
     sheet.paragraph(
-        f"Money is in real {plan.problem.currency} of {plan.problem.price_year}. Tonnes are metric; kt is a thousand "
+        f"Money is in real {plan.problem.currency} {plan.problem.price_year}. Tonnes are metric; kt is a thousand "
         "tonnes of CO2 unless stated otherwise.",
         "note",
     )
-    run = run_key(plan.problem.scenario, plan.problem.inputs).folder_name
+    run = run_key(plan.problem.scenario, plan.problem.inputs).label
     sheet.paragraph(f"Run {run}; see sheet RunLog.", "note")
     sheet.section("Contents")
     sheet.table(
         "cover.contents",
-        [{"sheet": Cell(page.name, sheet=page.name), "holds": page.holds} for page in sheet.contents],
+        [{"sheet": Cell(page.name, sheet=page.name), "holds": page.holds} for page in sheet.shown_pages()],
         plain=True,
     )
     sheet.section("Cell classes")
@@ -229,7 +273,7 @@ def _of_plan(sheet: Sheet, plan: Plan) -> Iterator[pd.DataFrame]:
 
 def _of_names(sheet: Sheet, plan: Plan) -> Iterator[pd.DataFrame]:
     """Totals, costs and terms: a name and a number each."""
-    for table, amounts in (("totals", plan.totals), ("costs", plan.costs), ("terms", plan.terms)):
+    for table, amounts in (("totals", plan.totals), ("costs", plan.cost_terms), ("terms", plan.terms)):
         known = {name: value for name, value in amounts.items() if value is not None}
         yield pd.DataFrame(
             {

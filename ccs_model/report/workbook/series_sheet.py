@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 
 import numpy as np
@@ -35,6 +35,13 @@ NAMED = {
     "social": "social_discount_factor",
     "carbon": "carbon_price_per_t",
     "damage": "social_cost_per_t",
+}
+# Rows that are read back from an edited workbook.
+_READ_BACK = {
+    "price": "carbon_price_asked",
+    "price_solved": "carbon_price_solved",
+    "damage_asked": "social_cost_asked",
+    "damage_solved": "social_cost_solved",
 }
 
 
@@ -78,11 +85,14 @@ def write_series(sheet: Sheet, plan: Plan) -> None:
         "salvage values, closure and loans are settled. You can change the carbon price and the social cost of "
         "carbon in the shaded cells."
     )
+    sheet.one_part()
     columns = [*table_columns("series"), *year_columns(problem)]
     rows = [*_live(sheet, problem), _avoided(sheet, plan), *_observed(sheet, problem)]
     block = sheet.table(columns, rows, main=True, frozen=2, key="series", years=year_span(problem))
     for row, name in NAMED.items():
         sheet.book.define(name, block.row(row))
+    for row, name in _READ_BACK.items():
+        sheet.book.mark(name, block.row(row))
 
 
 def _row(
@@ -191,10 +201,21 @@ def _observed(sheet: Sheet, problem: Problem) -> Iterator[Row]:
         yield _path(sheet, problem, what, str(province), "steam_per_gj", table)
 
 
+def spans(years: Iterable[float]) -> str:
+    """Years in words, consecutive ones as a span: "2020, 2024-2030"."""
+    found: list[list[int]] = []
+    for year in sorted({int(each) for each in years}):
+        if found and year == found[-1][1] + 1:
+            found[-1][1] = year
+        else:
+            found.append([year, year])
+    return ", ".join(f"{first}" if first == last else f"{first}\N{EN DASH}{last}" for first, last in found)
+
+
 def _path(sheet: Sheet, problem: Problem, what: str, place: str, name: str, table: pd.DataFrame) -> Row:
     table = table.sort_values("year")
     values = np.interp(years_of(problem), table["year"].to_numpy(float), table[name].to_numpy(float))
-    known = ", ".join(dict.fromkeys(str(year) for year in table["year"]))
+    known = spans(table["year"])
     reference = ", ".join(dict.fromkeys(table["reference"])) if "reference" in table else "sheet Inputs"
     return _row(
         sheet, problem, what, name, OBSERVED, values, place=place, reference=reference, note=f"data for {known}"

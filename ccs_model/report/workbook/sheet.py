@@ -24,7 +24,7 @@ from ccs_model.report.workbook.cell_values import (
     text_width,
     widest_word,
 )
-from ccs_model.report.workbook.columns import ASSUMED, INPUT, OBSERVED, Cell, Column, table_columns
+from ccs_model.report.workbook.columns import ASSUMED, INPUT, OBSERVED, SOLVER, Cell, Column, table_columns
 from ccs_model.report.workbook.formulas import TOTAL, Block, Formula, resolved
 from ccs_model.report.workbook.native_charts import CHART_ROWS, PICTURE_ROWS, ROW_POINTS, Picture, draw
 from ccs_model.report.workbook.printed_pages import (
@@ -43,8 +43,9 @@ _FILTER_BUTTON = 3
 # Rows of a table that stands on a page or two, and of a sheet whose pages break where they may.
 _SHORT, _LONG = 25, 2_000
 # So wide in digits, two charts side by side have room for their axes, and two rows of them for a page.
-_TWO_CHARTS = 178
-_UNIT_SIZE = 0.9
+_TWO_CHARTS = 200
+_NARROW = 0.9
+_FOR_PROGRAMS = "Data"
 
 __all__ = ["Page", "Row", "Sheet"]
 
@@ -133,9 +134,22 @@ class Sheet(Canvas):
             self.leave_unprinted(first + PRINTED_BESIDE, first + len(rows) - 1)
         bottom = max(self._row, first + 1) - 1
         # Of a table without rows the head is not printed on further parts.
-        right = len(columns) - 1 if rows else 0
+        right = self._left + len(columns) - 1 if rows else 0
         self._stretches.append(Stretch(head if top is None else top, bottom, 0, right, columns[-1].wide))
         return block
+
+    def table_in_halves(self, columns: Sequence[Column], rows: Sequence[Row]) -> None:
+        """A long narrow table whose second half stands beside the first, if all its rows are printed."""
+        if len(rows) > 2 * PRINTED_BESIDE:
+            self.table(columns, rows)
+            return
+        half, top, below_section = (len(rows) + 1) // 2, self._row, self._below_section
+        self.table(columns, rows[:half])
+        end = self._row
+        self._row, self._below_section, self._left = top, below_section, len(columns) + 1
+        if rows[half:]:
+            self.table(columns, rows[half:])
+        self._row, self._left = end, 0
 
     def chart(
         self, picture: Callable[[Block], Picture], table: str, rows: Sequence[Row], *, left: int, key: str
@@ -143,7 +157,7 @@ class Sheet(Canvas):
         """A chart across the sheet; the table it draws stands beside it from column `left` on, and is not printed."""
         columns = table_columns(table)
         self._row += 1
-        top, self._left, self._printed_columns = self._row, left, left - 1
+        top, self._left, self._printed_columns = self._row, left, min(self._printed_columns or left, left - 1)
         self._head(columns, self._headings(columns), {column.name for column in columns})
         self._own = block = self._block(columns, rows, self._row, None, has_total=False)
         self.book.blocks[key] = block
@@ -165,7 +179,7 @@ class Sheet(Canvas):
         self._on_finish.append(drawn)
         for row in range(top, top + n):
             self._sheet.set_row(row, ROW_POINTS)
-        self._keeps.append(Keep(top, top + n - 1))
+        self._keeps.append(Keep(top, top + n - 1, is_chart=True))
 
     def formula(self, row: int, column: int, formula: Formula, form: Any, where: str) -> None:
         """Write a formula together with its value. The only way a formula of a table gets into the workbook."""
@@ -207,8 +221,10 @@ class Sheet(Canvas):
     def finish(self) -> None:
         """Widths, heights, the text that goes by them, and how all of it is printed."""
         # Beside a chart's own table, which is not printed, all other columns are one part.
-        n_again = self._n_again if self._main is not None and self._printed_columns is None else 0
-        self._layout.apply(self._sheet, self._styles, n_again)
+        is_divided = self._main is not None and self._printed_columns is None and not self._in_one_part
+        n_again = self._n_again if is_divided else 0
+        self._layout.apply(self._sheet, self._styles, n_again, self._printed_columns)
+        self._sheet.set_paper(self._layout.paper)
         self._repeat_heads()
         for draw_it in self._on_finish:
             draw_it(self._pixels())
@@ -223,7 +239,8 @@ class Sheet(Canvas):
             ranges = area(self._stretches, columns, end, self._left_out)
             # The library knows areas of one range only.
             self._sheet.print_area_range = ",".join(f"{self._name}!{xl_range_abs(*each)}" for each in ranges)
-        self._break_pages(page_rows_points(widths[: edge + 1 if len(columns) == 1 else None], columns, n_again), end)
+        shown = widths[: edge + 1 if len(columns) == 1 else None]
+        self._break_pages(page_rows_points(shown, columns, n_again, self._layout.paper), end)
 
     def _pixels(self) -> int:
         """Width of what a page shows."""
@@ -270,17 +287,20 @@ class Sheet(Canvas):
         for at, (column, heading, unit) in enumerate(zip(columns, headings, units, strict=True), self._left):
             self._heading_cell(row, at, column, heading, "label", **aligned[at - self._left])
             if not column.wide:
-                # A heading may take three lines; a unit stands in smaller print, and wraps between its words.
-                longest = max(widest_word(heading), widest_word(unit)) + 1
+                # A heading may take three lines; a unit stands in smaller print, and wraps between its words. Bold
+                # letters are narrower than digits.
+                longest, more = max(widest_word(heading), widest_word(unit)) + 1, _FILTER_BUTTON if filtered else 0
                 needed = max(longest, math.ceil(text_width(heading) / 3) + 1, math.ceil(text_width(unit) / 2))
-                self._layout.widen(at, needed + (_FILTER_BUTTON if filtered else 0))
+                least = max(
+                    math.ceil(_NARROW * longest), math.ceil(text_width(heading) / 5), math.ceil(text_width(unit) / 3)
+                )
+                self._layout.head(at, needed + more, least + min(more, 1))
                 self._layout.heading(row, at, heading)
         if not plain:
-            lines = 1
             for at, (column, unit) in enumerate(zip(columns, units, strict=True), self._left):
                 self._heading_cell(row - 1, at, column, unit, "unit", **aligned[at - self._left])
-                lines = max(lines, math.ceil(_UNIT_SIZE * text_width(unit) / self._layout.width(at)))
-            self._sheet.set_row(row - 1, 11 * lines + 3)
+                if not column.wide:
+                    self._layout.unit(row - 1, at, unit)
         self._row = row + 1
 
     def _headings(self, columns: Sequence[Column], *, unique: bool = False) -> list[str]:
@@ -317,6 +337,8 @@ class Sheet(Canvas):
         kind = kind or (ASSUMED if record.get("quality") == "assumed" else OBSERVED)
         where = f"sheet {self._name}, row {self._row + 1}, {column.name}"
         ink: dict[str, object] = {"font_color": kind.ink} if style == "cell" else {}
+        # Solver results are fixed once solved; sheet Data is read by programs alone.
+        is_fixed = kind is SOLVER and style == "cell" and self._name != _FOR_PROGRAMS
         if unlocked:
             ink |= {"locked": False, "bg_color": INPUT.fill}
         if isinstance(value, Formula):
@@ -324,15 +346,20 @@ class Sheet(Canvas):
         elif is_missing(value):
             if not column.optional and style != "total":
                 raise CcsModelError(f"{where}: there is no value")
-            self._sheet.write_blank(self._row, at, None, self._styles.get(style, **ink))
+            form = {"num_format": unit.number_format} if unlocked and (unit := unit_of(name)) else {}
+            self._sheet.write_blank(self._row, at, None, self._styles.get(style, **ink, **form))
         elif isinstance(value, float | Real) and _is_number(value):
             number = checked_number(value, where)
+            if is_fixed:
+                self.book.fingerprints.record(self._name, self._row, at, number)
             self._number(at, number, column.form or number_format(name, number), style, ink)
         elif sheet:
             self._link(self._row, at, sheet, str(value), "cell link")
             self._layout.widen(at, text_width(str(value)) + 1)
         else:
-            self._words(at, column, value, where, style, ink)
+            text = self._words(at, column, value, where, style, ink)
+            if is_fixed:
+                self.book.fingerprints.record(self._name, self._row, at, text)
 
     def _live(
         self, at: int, column: Column, name: str, value: Formula, style: str, ink: Mapping[str, object], where: str
@@ -359,15 +386,19 @@ class Sheet(Canvas):
             return self._language.label(text)
         return self._language.cell(self._name, column.name, text)
 
-    def _words(self, at: int, column: Column, value: object, where: str, style: str, ink: Mapping[str, object]) -> None:
+    def _words(self, at: int, column: Column, value: object, where: str, style: str, ink: Mapping[str, object]) -> str:
+        """Write words as the workbook's language says them, and return these."""
         text = ("yes" if value else "no") if isinstance(value, bool | np.bool_) else str(value)
         text = checked_text(self._label(text, column, style), where)
         if column.wide:
             self._layout.wide(self._row, at, text, style, {**ink, **_alignment(at, False)})
-            return
-        self._text(self._row, at, text, style, text_wrap=True, **ink, **_alignment(at, False))
+            return text
+        wrap = not column.clipped
+        self._text(self._row, at, text, style, text_wrap=wrap, **ink, **_alignment(at, False))
         self._layout.widen(at, min(text_width(text) + 2, column.widest))
-        self._layout.wrapped(self._row, at, text)
+        if wrap:
+            self._layout.wrapped(self._row, at, text)
+        return text
 
 
 def _with_formulas(row: Row, formulas: Mapping[str, str]) -> Row:

@@ -10,15 +10,16 @@ from ccs_model.plan.plan_json import records
 from ccs_model.problem import Problem
 from ccs_model.problem.storage_sites import wells_for
 from ccs_model.report import sentences as words
-from ccs_model.report.workbook.columns import SOLVER, Column, table_columns
-from ccs_model.report.workbook.sheet import Page, Sheet
+from ccs_model.report.workbook.columns import SOLVER, Cell, Column, table_columns
+from ccs_model.report.workbook.sheet import Page, Row, Sheet
 
 # A limit is reached when no more than this share of it is left.
 _REACHED_SHARE = 1e-6
 
 # Site flow at which the other candidates are compared.
 _COMPARED_KTPA = 3_000.0
-_TOTALS = {"site": "Total"}
+_TO_CHANGE = "The last table of the sheet has the use and the capacity of each site, which you can change."
+_TOTALS = {"name": "Total"}
 
 
 def write_storage(sheet: Sheet, plan: Plan) -> None:
@@ -31,6 +32,7 @@ def write_storage(sheet: Sheet, plan: Plan) -> None:
     injected = {"injected_ktpa": f"Injected, {'annual' if problem.is_static else 'last period'}"}
     sheet.title("Storage")
     sheet.paragraph(_about(plan))
+    sheet.paragraph(_TO_CHANGE, "note")
     sheet.table(
         table_columns("storage.used", headings=capacity | injected),
         records(used),
@@ -40,7 +42,7 @@ def write_storage(sheet: Sheet, plan: Plan) -> None:
         empty=empty,
     )
     _by_period(sheet, plan, used, empty)
-    if beside := words.storage_band(plan):
+    if beside := words.storage_band(plan.totals["storage_cost_per_t"], plan.problem):
         sheet.paragraph(beside, "note")
     _costs(sheet, used, empty)
     sheet.section("Other candidate sites")
@@ -60,6 +62,47 @@ def write_storage(sheet: Sheet, plan: Plan) -> None:
         empty="None: every candidate site is in use.",
         named="others",
     )
+    _sites_to_change(sheet, plan)
+
+
+YES, NO = "yes", "no"
+
+
+def _sites_to_change(sheet: Sheet, plan: Plan) -> None:
+    """Write every candidate site with its use and its capacity, which can be changed."""
+    top = sheet.row
+    sheet.section("Sites you can change")
+    sheet.paragraph(
+        "Use and capacity take effect when you solve again with ccs-model optimize FILE: no excludes a site, and a "
+        "capacity replaces the estimate of the table.",
+        "note",
+    )
+    sites = plan.problem.sites
+    rows: list[Row] = [
+        {
+            **site,
+            "use": Cell(YES, unlocked=True),
+            "use_solved": YES,
+            "new_capacity_kt": Cell(_finite(site["capacity_kt"]), "capacity_kt", unlocked=True),
+            "capacity_kt": _finite(site["capacity_kt"]),
+        }
+        for site in records(sites[["site", "name", "basin", "capacity_kt"]])
+    ]
+    block = sheet.table("storage.sites", rows, key="sites", named="sites")
+    sheet.choices(block, "use", [YES, NO])
+    sheet.leave_unprinted(top, block.last)
+    for name, column in (
+        ("site_ids", "site"),
+        ("site_use", "use"),
+        ("site_capacity", "new_capacity_kt"),
+        ("site_capacity_solved", "capacity_kt"),
+    ):
+        sheet.book.mark(name, block.column(column))
+
+
+def _finite(value: object) -> object:
+    """A capacity; none where a site has no limit."""
+    return value if isinstance(value, float | int) and np.isfinite(value) else None
 
 
 def _about(plan: Plan) -> str:

@@ -16,6 +16,7 @@ from ccs_model.plan.social_account import SOCIAL_TOTALS, social_terms
 from ccs_model.report import sentences as words
 from ccs_model.report.figures import gap_of
 from ccs_model.report.live_accounts import has_accounts
+from ccs_model.report.phrases import searched_links, society
 from ccs_model.report.workbook.cash_flow_sheet import pictures
 from ccs_model.report.workbook.columns import (
     CALCULATION,
@@ -63,7 +64,7 @@ def live_figures(sheet: Sheet, plan: Plan) -> dict[str, Formula]:
         cost = "{ledger!amount_mn@damage_avoided_mn}-{stakeholders!npv_mn@society}"
         tonnes = "SUMPRODUCT({series!@avoided:all},social_discount_factor)"
         found["resource_cost_mn"] = f"={cost}"
-        found["break_even_carbon_value_per_t"] = f'=IF({tonnes}>0,({cost})*1000/{tonnes},"")'
+        found["break_even_carbon_value_per_t"] = f'=IFERROR({{@resource_cost_mn.value}}*1000/{tonnes},"")'
         found["damage_avoided_mn"] = "={ledger!amount_mn@damage_avoided_mn}"
         found["net_benefit_mn"] = "={stakeholders!npv_mn@society}"
         found["benefit_cost_ratio"] = "={stakeholders!benefit_cost_ratio@society}"
@@ -183,11 +184,10 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
     sheet.banner()
     sheet.paragraph(words.answer(plan))
     static = plan.problem.is_static
-    # The key figures are read off what follows them, which is written first. A page break keeps the charts whole.
+    # The key figures are read off what follows them, which is written first.
     top = sheet.row
     figures = list(_key_figures(sheet, plan))
     sheet.jump(top + len(figures) + _HEAD_ROWS)
-    sheet.page_break()
     write_charts(sheet, plan)
     write_stakeholders(sheet, plan)
     rest = sheet.row
@@ -200,7 +200,7 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
         "note",
     )
     write_key_figures(sheet, plan, figures)
-    if storage := words.storage_band(plan):
+    if storage := words.storage_band(plan.totals["storage_cost_per_t"], plan.problem):
         sheet.paragraph(storage, "note")
     sheet.jump(rest)
     sheet.section("Optimality gap")
@@ -226,7 +226,7 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
     meaning["storage_mn"] = "cost per tonne stored in addition to sites and wells"
     over = "one year, annualised capital" if static else "discounted to the first year, over the horizon"
     sheet.section(f"Costs ({over})")
-    _terms(sheet, plan.costs, "Sum of costs" if static else "Sum of discounted costs", meaning)
+    _terms(sheet, plan.cost_terms, "Sum of costs" if static else "Sum of discounted costs", meaning)
     sheet.section(f"Objective terms ({'one year' if static else 'over the horizon'})")
     _terms(sheet, plan.terms, "Objective", meaning)
     if len(plan.targets):
@@ -261,7 +261,7 @@ def _bounds(sheet: Sheet, plan: Plan) -> Iterator[Row]:
     if plan.corridors is None:
         yield _figure(sheet, "Gap", searched, "maximum relative improvement of the objective that is still possible")
         return
-    meaning = f"maximum improvement within the {words.searched_links(gap.n_searched)}"
+    meaning = f"maximum improvement within the {searched_links(gap.n_searched)}"
     yield _figure(sheet, "Optimality gap within the searched links", searched, meaning)
     meaning = f"maximum improvement over all {gap.n_links} candidate links"
     yield _figure(sheet, "Optimality gap over all candidate links", every, meaning)
@@ -359,7 +359,7 @@ def write_stakeholders(sheet: Sheet, plan: Plan) -> None:
         "resources from outside the model and, if requested, the damage avoided.",
         "note",
     )
-    for each in words.society(plan.totals, plan.problem.currency, social_terms(plan.problem)):
+    for each in society(plan.totals, plan.problem.currency, plan.problem.price_year, social_terms(plan.problem)):
         sheet.paragraph(each)
     rows = _items(plan)
     totals: dict[str, object] = {"item": "Sum"}

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import pandas as pd
 
+from ccs_model.plan.context import pipe_links
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.report import sentences as words
 from ccs_model.report.figures import gap_of
+from ccs_model.report.phrases import searched_links
 from ccs_model.report.pipe_tables import (
     flows_by_year,
     flows_of_links,
     links_in_use,
     network_of,
     paid_by_plant,
-    pipe_links,
     pipes_by_vintage,
     pipes_table,
     shared_facilities,
@@ -51,8 +52,8 @@ def write_network(sheet: Sheet, plan: Plan) -> None:
         "precision. Both shares sum to the capex.",
         "note",
     )
-    nobody = empty or "No pipeline or site has more than one user."
-    sheet.table("transport.shared", records(shared_facilities(plan)), empty=nobody, named="shared")
+    no_rows = empty or "No pipeline or site has more than one user."
+    sheet.table("transport.shared", records(shared_facilities(plan)), empty=no_rows, named="shared")
     sheet.section("Cost sharing: full-chain cost of each plant per tonne captured")
     sheet.paragraph(
         "A plant pays for its own capture and for its share of every pipeline and site it uses. Costs per tonne "
@@ -80,7 +81,7 @@ def _candidates(plan: Plan) -> str:
     if not gap.is_restricted:
         return f"{text}The plan was optimised over all of them."
     return (
-        f"{text}The plan was optimised within {words.searched_links(gap.n_searched)}, listed in tables/links.csv of "
+        f"{text}The plan was optimised within {searched_links(gap.n_searched)}, listed in tables/links.csv of "
         "the run folder."
     )
 
@@ -115,8 +116,8 @@ def _paid(sheet: Sheet, plan: Plan, empty: str) -> None:
             "all_in_by_use_per_t": by_use,
             "all_in_by_shapley_per_t": by_shapley,
         }
-    nobody = empty or "No plant captures."
-    sheet.table("transport.paid", records(table), totals=totals, empty=nobody, named="paid")
+    no_rows = empty or "No plant captures."
+    sheet.table("transport.paid", records(table), totals=totals, empty=no_rows, named="paid")
 
 
 def write_transport(sheet: Sheet, plan: Plan) -> None:

@@ -11,7 +11,7 @@ from ccs_model.report.workbook.native_charts import PICTURE_ROWS, Picture
 from ccs_model.report.workbook.sheet import Page, Sheet
 
 _LOW_COLOUR, _HIGH_COLOUR, _OFTEN_COLOUR = "#D98B2B", "#1B5E8A", "#1B5E8A"
-# So many bars can be read in half a page's width.
+# Number of bars that can be read in half a page's width.
 _BARS = 10
 # As many as their names can be read beside.
 _PLANT_BARS = 14
@@ -32,6 +32,7 @@ def write_uncertainty(sheet: Sheet, plan: Plan) -> None:
     found = plan.uncertainty
     sheet.title("Uncertainty")
     if found is None:
+        sheet.hide()
         sheet.hide_gridlines()
         sheet.paragraph(
             "This run has one future, the planned one. Use ccs-model montecarlo SCENARIO for the uncertainty of the "
@@ -68,8 +69,8 @@ def write_uncertainty(sheet: Sheet, plan: Plan) -> None:
     end = sheet.row
     # The charts draw the tables, so that those stand in their places first.
     sheet.jump(top)
-    anew = blocks[REPLANNED]
-    pictures = [_bars(found, anew)] if anew is not None else []
+    replanned = blocks[REPLANNED]
+    pictures = [_bars(found, replanned)] if replanned is not None else []
     if len(found.plants):
         pictures.append(_choices(found, plants))
     if pictures:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import xlsxwriter
 
@@ -16,6 +17,7 @@ from ccs_model.report.workbook.assumptions_sheet import ASSUMPTIONS, SOURCES
 from ccs_model.report.workbook.book import Book
 from ccs_model.report.workbook.calibration_sheet import CALIBRATION
 from ccs_model.report.workbook.cash_flow_sheet import CASH_FLOW
+from ccs_model.report.workbook.changes_sheet import CHANGES
 from ccs_model.report.workbook.checks_sheet import CHECKS
 from ccs_model.report.workbook.economics_sheet import ECONOMICS
 from ccs_model.report.workbook.inputs_sheet import INPUTS, TECHNOLOGIES
@@ -52,18 +54,28 @@ SHEETS: tuple[Page, ...] = (
     RUN_LOG,
 )
 # A sheet is filled after those whose cells its formulas name; the others follow in their own order.
-_FIRST = (SERIES, DATA, PLANTS, RETROFITS, CASH_FLOW, ECONOMICS, INPUTS, MACC)
-_LAST = (SUMMARY, CHECKS, COVER)
-
-# In memory, XlsxWriter dates the parts of the archive 1 January 1980; text is never taken for anything but text.
-OPTIONS = {
-    "in_memory": True,
-    "strings_to_formulas": False,
-    "strings_to_urls": False,
-    "strings_to_numbers": False,
-    "nan_inf_to_errors": False,
-}
+_FIRST = (SERIES, DATA, PLANTS, STORAGE, RETROFITS, CASH_FLOW, ECONOMICS, INPUTS, MACC)
+# The last one lists fingerprints of the cells of all others.
+_LAST = (SUMMARY, CHECKS, COVER, RUN_LOG)
 CREATED = datetime(2000, 1, 1)
+
+
+def options() -> dict[str, Any]:
+    """Return the options of a workbook in a new dict each time, since XlsxWriter adds to it.
+
+    In memory, XlsxWriter dates the parts of the archive 1 January 1980; text is never taken for anything but text.
+    """
+    return {
+        "in_memory": True,
+        "strings_to_formulas": False,
+        "strings_to_urls": False,
+        "strings_to_numbers": False,
+        "nan_inf_to_errors": False,
+        # Columns are measured in digits of this font, which every system has or replaces by one as wide. Rows are as
+        # tall as one of its lines, in pixels.
+        "default_format_properties": {"font_name": "Arial", "font_size": 10},
+        "default_row_height": 17,
+    }
 
 
 def write_workbook(plan: Plan, path: Path, *, lang: str = "en") -> Path:
@@ -77,7 +89,7 @@ def write_workbook(plan: Plan, path: Path, *, lang: str = "en") -> Path:
 def workbook_bytes(plan: Plan, *, lang: str = "en") -> bytes:
     """The workbook as bytes. Names of sheets, formulas and values are the same in every language."""
     out = io.BytesIO()
-    book = xlsxwriter.Workbook(out, OPTIONS)
+    book = xlsxwriter.Workbook(out, options())
     book.set_properties(
         {
             "title": plan.problem.name,
@@ -86,10 +98,11 @@ def workbook_bytes(plan: Plan, *, lang: str = "en") -> bytes:
             "created": CREATED,
         }
     )
-    shared = Book(book, [page.name for page in SHEETS], plan, Language(lang))
-    between = (page for page in SHEETS if page not in (*_FIRST, *_LAST))
+    pages = SHEETS if plan.revision is None else (*SHEETS[:2], CHANGES, *SHEETS[2:])
+    shared = Book(book, [page.name for page in pages], plan, Language(lang))
+    between = (page for page in pages if page not in (*_FIRST, *_LAST))
     for page in (*_FIRST, *between, *_LAST):
-        sheet = Sheet(shared, page, SHEETS)
+        sheet = Sheet(shared, page, pages)
         page.write(sheet, plan)
         sheet.finish()
     book.close()

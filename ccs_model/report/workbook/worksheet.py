@@ -8,12 +8,25 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from ccs_model._typing import Floats
 from ccs_model.plan.plan import Plan
 from ccs_model.report.workbook.book import Book
-from ccs_model.report.workbook.cell_values import checked_text, quoted, text_width
+from ccs_model.report.workbook.cell_values import checked_text, lines_of_words, printed_width, quoted, text_width
 from ccs_model.report.workbook.columns import Styles
 from ccs_model.report.workbook.formulas import Block
-from ccs_model.report.workbook.printed_pages import Keep, Stretch, parts, united
+from ccs_model.report.workbook.printed_pages import (
+    A4,
+    PIXELS_A_DIGIT,
+    Keep,
+    Stretch,
+    paper_for,
+    parts,
+    pixels_across,
+    united,
+    widest,
+)
 from ccs_model.units import unit_text
 
 if TYPE_CHECKING:
@@ -24,11 +37,16 @@ _NARROWEST, _SPARE = 7, 11
 # Running text is set about as wide as an A4 page lying down; longer lines are hard to read.
 _PAGE_WIDTH = 120
 _LEAST_ROOM = 40
-_LINE_POINTS, _TALLEST_POINTS = 13.0, 400.0
-_PLAIN_POINTS, _POINTS_A_PIXEL = 14.0, 0.75
-# Widths count digits; running text is narrower, a wide character nearly as wide as two, larger print wider.
-_TEXT_SIZE = {"lead": 1.15}
-_TEXT_WIDTH, _WIDE_WIDTH = 0.76, 1.92
+_LINE_POINTS, _WIDE_POINTS, _SPARE_POINTS, _TALLEST_POINTS = 13.0, 14.5, 1.0, 400.0
+# A row of one line and each further line, where spreadsheets make the row as tall as its texts ask for.
+_PLAIN_POINTS, _NEXT_POINTS, _POINTS_A_PIXEL = 12.75, 12.0, 0.75
+# Units are set in smaller print. Columns of texts are widened in steps of this many digits, up to this width; a
+# sheet with more rows of text than this is long.
+_UNIT_SIZE, _UNIT_POINTS = 0.9, 11.0
+_STEP, _WIDEST_TEXT, _LONG = 2, 84, 60
+# Widths count digits; larger print is wider, and a line breaks before a word that it has no room for.
+_TEXT_SIZE = {"lead": 1.2}
+_LEFT_OVER = 1.03
 
 
 @dataclass(frozen=True)
@@ -48,28 +66,41 @@ class Layout:
 
     def __init__(self) -> None:
         self._widths: dict[int, int] = {}
+        self._heads: dict[int, tuple[int, int]] = {}
         self._headings: dict[int, list[tuple[int, str]]] = {}
+        self._units: dict[int, list[tuple[int, str]]] = {}
         self._wides: list[_Wide] = []
         self._wrapped: dict[int, list[tuple[int, str]]] = {}
         self._reach = _PAGE_WIDTH
+        self._limit: int | None = None
         self.widths: list[int] = []
         self.parts: list[tuple[int, int]] = []
+        self.paper = A4
 
     def widen(self, column: int, width: int) -> None:
         """A column must be at least this wide."""
         self._widths[column] = max(self._widths.get(column, 0), width)
 
+    def head(self, column: int, width: int, narrowest: int) -> None:
+        """What the heading of a column needs, and the least that will do where that saves a page."""
+        wide, narrow = self._heads.get(column, (0, 0))
+        self._heads[column] = (max(wide, width), max(narrow, narrowest))
+
     def reach(self, width: int) -> None:
         """The columns together are at least this wide."""
         self._reach = max(self._reach, width)
 
-    def width(self, column: int) -> int:
-        """What a column needs so far."""
-        return max(self._widths.get(column, 0), _NARROWEST)
+    def limit(self, n: int) -> None:
+        """The parts end with the `n`-th column."""
+        self._limit = n
 
     def heading(self, row: int, column: int, text: str) -> None:
         """A heading that may wrap: its row becomes as tall as its lines."""
         self._headings.setdefault(row, []).append((column, text))
+
+    def unit(self, row: int, column: int, text: str) -> None:
+        """A unit in small print over a heading, which may wrap too."""
+        self._units.setdefault(row, []).append((column, text))
 
     def wrapped(self, row: int, column: int, text: str) -> None:
         """Text that may wrap in its cell: spreadsheets make its row tall enough, unless a wide text sets its height."""
@@ -88,21 +119,24 @@ class Layout:
         """Text that reaches to the right edge."""
         self._wides.append(_Wide(row, column, text, style, changes, sets_height))
 
-    def apply(self, worksheet: Any, styles: Styles, n_repeated: int = 0) -> None:
-        """Set widths, then heights, then the wide texts; afterwards `widths` and `parts` are those of the sheet.
+    def apply(self, worksheet: Any, styles: Styles, n_repeated: int = 0, n_shown: int | None = None) -> None:
+        """Set widths, heights and wide texts; afterwards `widths`, `parts` and `paper` are those of the sheet.
 
         Where the first `n_repeated` columns are printed again beside later ones, no wide text runs on past a page.
         """
-        self.widths = widths = self._all_widths()
-        self.parts = parts(widths, n_repeated)
+        self._fit(n_repeated, n_shown)
+        widths = self.widths
         for column, width in enumerate(widths):
             worksheet.set_column(column, column, width)
         for row, headings in self._headings.items():
-            lines = max(math.ceil((text_width(text) + 1) / _room(text, widths[column])) for column, text in headings)
+            lines = max(lines_of_words(text, _room(text, widths[column])) for column, text in headings)
             worksheet.set_row(row, _LINE_POINTS * lines + 3)
+        for row, units in self._units.items():
+            lines = max(math.ceil(_UNIT_SIZE * text_width(text) / widths[column]) for column, text in units)
+            worksheet.set_row(row, _UNIT_POINTS * max(lines, 1) + 3)
         heights: dict[int, float] = {}
         for wide in self._wides:
-            edge = next(last for first, last in self.parts if wide.column <= last)
+            edge = next((last for first, last in self.parts if wide.column <= last), len(widths) - 1)
             room = _place(worksheet, styles, wide, widths[: edge + 1])
             if wide.sets_height:
                 others = [_height(text, widths[column]) for column, text in self._wrapped.get(wide.row, [])]
@@ -115,11 +149,74 @@ class Layout:
         if row in worksheet.row_sizes:
             return float(worksheet.row_sizes[row][0]) * _POINTS_A_PIXEL
         texts = self._wrapped.get(row, ())
-        return max([_PLAIN_POINTS, *(_height(text, self.widths[column]) for column, text in texts)])
+        more = _WIDE_POINTS - _LINE_POINTS if any(text_width(text) > len(text) for _, text in texts) else 0.0
+        lines = max([1, *(_lines(text, self.widths[column]) for column, text in texts)])
+        return _PLAIN_POINTS + more + (_NEXT_POINTS + more) * (lines - 1)
 
-    def _all_widths(self) -> list[int]:
+    def _fit(self, n_repeated: int, n_shown: int | None) -> None:
+        """Widths, paper and parts: narrow headings where they save a part, long texts as wide as the paper allows."""
+        wide, narrow = self._all_widths(0), self._all_widths(1)
+        n = n_shown or self._limit
+        self.paper = paper_for(narrow[:n])
+        found = [parts(widths[: self._limit], n_repeated, self.paper) for widths in (wide, narrow)]
+        is_wider = pixels_across(wide[:n]) > widest(self.paper)
+        is_narrow = len(found[1]) < len(found[0]) or (len(found[0]) == 1 and is_wider)
+        self.widths, self.parts = (narrow if is_narrow else wide), found[is_narrow]
+        self._stretch(n_repeated, n_shown)
+
+    def _stretch(self, n_repeated: int, n_shown: int | None) -> None:
+        """Give what a page has to spare to the columns whose texts wrap, as long as rows get fewer lines by it."""
+        rows = list(self._wrapped)
+        columns = sorted({column for texts in self._wrapped.values() for column, _ in texts})
+        if not rows:
+            return
+        needs = np.zeros((len(rows), len(columns)))
+        place = {column: at for at, column in enumerate(columns)}
+        for at, row in enumerate(rows):
+            for column, text in self._wrapped[row]:
+                needs[at, place[column]] = _printed_width(text)
+        most, starts = widest(self.paper), n_repeated if len(self.parts) > 1 else 0
+        for at, (left, right) in enumerate(self.parts):
+            last = min(right, n_shown - 1) if n_shown else right
+            again = range(n_repeated) if at else ()
+            spare = most - pixels_across([self.widths[column] for column in (*again, *range(left, last + 1))])
+            mine = [column for column in columns if max(left, starts) <= column <= last]
+            spare = self._widen(mine, spare, needs, place)
+            if mine and (len(self.parts) > 1 or len(rows) > _LONG):
+                # All parts are made as small as the widest, and a long table takes fewer pages.
+                for column in mine:
+                    self.widths[column] += max(int(spare / len(mine) / PIXELS_A_DIGIT), 0)
+
+    def _widen(self, mine: Sequence[int], spare: float, needs: Floats, place: Mapping[int, int]) -> float:
+        """Widen the column that saves most lines for its width, again and again; gives the pixels that are left."""
+
+        def lines(column: int, width: int) -> Floats:
+            return np.maximum(np.ceil(needs[:, place[column]] / width), 1.0)
+
+        now = np.column_stack([lines(column, self.widths[column]) for column in place])
+        while mine:
+            saved: dict[tuple[int, int], float] = {}
+            for column in mine:
+                room = min(int(spare / PIXELS_A_DIGIT), _WIDEST_TEXT - self.widths[column])
+                others = np.delete(now, place[column], axis=1).max(axis=1, initial=1.0)
+                before = now.max(axis=1)
+                for n in range(_STEP, room + 1, _STEP):
+                    after = np.maximum(others, lines(column, self.widths[column] + n))
+                    saved[column, n] = float((before - after).sum()) / n
+            best = max(saved, key=lambda each: (saved[each], -each[1]), default=None)
+            if best is None or saved[best] <= 0:
+                break
+            column, n = best
+            self.widths[column] += n
+            spare -= n * PIXELS_A_DIGIT
+            now[:, place[column]] = lines(column, self.widths[column])
+        return spare
+
+    def _all_widths(self, narrow: int) -> list[int]:
         """Widths of all columns that are used, and of as many more as a page has room for."""
-        widths = [max(self._widths.get(at, _SPARE), _NARROWEST) for at in range(max(self._widths, default=0) + 1)]
+        given = {column: heads[narrow] for column, heads in self._heads.items()}
+        given |= {column: max(width, given.get(column, 0)) for column, width in self._widths.items()}
+        widths = [max(given.get(at, _SPARE), _NARROWEST) for at in range(max(given, default=0) + 1)]
         while sum(widths) < self._reach or any(sum(widths[wide.column :]) < _LEAST_ROOM for wide in self._wides):
             widths.append(_SPARE)
         return widths
@@ -145,24 +242,28 @@ def _room(text: str, width: int) -> int:
 
 def _height(text: str, room: int, style: str = "") -> float:
     size = _TEXT_SIZE.get(style, 1.0)
-    lines = sum(max(math.ceil(size * _printed_width(line) / room), 1) for line in text.split("\n"))
-    return _LINE_POINTS * size * lines + 3
+    # Fonts of wide characters have taller lines.
+    points = _LINE_POINTS if text_width(text) == len(text) else _WIDE_POINTS
+    return points * size * _lines(text, room, size) + _SPARE_POINTS
+
+
+def _lines(text: str, room: int, size: float = 1.0) -> int:
+    return sum(max(math.ceil(size * _printed_width(line) / room), 1) for line in text.split("\n"))
 
 
 def _printed_width(line: str) -> float:
-    n_wide = text_width(line) - len(line)
-    return _TEXT_WIDTH * (len(line) - n_wide) + _WIDE_WIDTH * n_wide
+    """Width in digits, and a little more for what is left over at the ends of lines."""
+    return _LEFT_OVER * printed_width(line)
 
 
 Row = Mapping[str, object]
 
-_A4 = 9
 _MAY = {"autofilter": True, "sort": True, "format_columns": True, "format_rows": True, "objects": False}
 _BANNER_COLUMNS = 6
 AS_SOLVED = "Inputs equal those of the solved plan."
 WHEN_CHANGED = (
-    "INPUTS EDITED: costs and checks follow, the selection is that of the solved plan. To solve again, change the "
-    "scenario file and run ccs-model optimize."
+    "INPUTS EDITED: costs follow, the selection is that of the solved plan. Solve again: save the workbook and run "
+    "ccs-model optimize FILE."
 )
 
 
@@ -195,10 +296,9 @@ class Canvas:
         self._keeps: list[Keep] = []
         self._left_out: list[tuple[int, int]] = []
         self._own_breaks: list[int] = []
-        self._below_section = False
+        self._below_section = self._in_one_part = False
         worksheet.set_landscape()
-        worksheet.set_paper(_A4)
-        worksheet.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.6)
+        worksheet.set_margins(left=0.3, right=0.3, top=0.4, bottom=0.5)
         worksheet.fit_to_pages(1, 0)
         worksheet.set_footer(f"&L&8&A&C&8{book.run.replace('&', '&&')}&R&8{self._language.label('Page &P of &N')}")
         # Protected against slips, not against people: there is no password.
@@ -221,10 +321,32 @@ class Canvas:
         """For sheets that are read, not worked on."""
         self._sheet.hide_gridlines(2)
 
-    def one_page(self) -> None:
+    def shown_pages(self) -> list[Page]:
+        """The pages that are not hidden so far."""
+        return [page for page in self.contents if not self.book.worksheets[page.name].hidden]
+
+    def one_page(self, *, upright: bool = False) -> None:
         """Print on a single page."""
+        if upright:
+            self._sheet.set_portrait()
         self._sheet.fit_to_pages(1, 1)
         self._sheet.center_horizontally()
+
+    def prints_across(self, n: int) -> None:
+        """Print the first `n` columns only."""
+        self._printed_columns = n
+
+    def prints_parts_to(self, n: int) -> None:
+        """Print the first `n` columns only, in parts."""
+        self._layout.limit(n)
+
+    def one_part(self) -> None:
+        """Print all columns on one page across: the years of a table are not divided."""
+        self._in_one_part = True
+
+    def hide(self) -> None:
+        """Leave out of the tabs and of what is printed."""
+        self._sheet.hide()
 
     def prints_to(self, row: int) -> None:
         """Print no further than this row, counted from 0."""
@@ -270,6 +392,14 @@ class Canvas:
         self._live_line(formula, value, alarm, "holds", "broken")
         self._below_section = False
 
+    def live_text(self, formula: str, value: str) -> None:
+        """A line of bold text that a formula of addresses and defined names writes."""
+        form = self._styles.get("strong")
+        self._sheet.merge_range(self._row, 0, self._row, _BANNER_COLUMNS - 1, "", form)
+        self._sheet.write_formula(self._row, 0, formula, form, value)
+        self._row += 1
+        self._below_section = False
+
     def _live_line(self, formula: str, value: str, alarm: str, style: str, alarm_style: str) -> None:
         form = self._styles.get(style)
         self._sheet.merge_range(self._row, 0, self._row, _BANNER_COLUMNS - 1, "", form)
@@ -306,6 +436,12 @@ class Canvas:
         rule = {"validate": "list", "source": f"={source}"}
         hint = {"input_title": "Choose", "input_message": "Pick one of the list."}
         self._sheet.data_validation(*at, *at, rule | hint)
+
+    def choices(self, block: Block, column: str, values: Sequence[str]) -> None:
+        """A column of which each cell takes one of these values, or none."""
+        at = block.columns[column]
+        rule = {"validate": "list", "source": list(values), "error_message": f"One of: {', '.join(values)}."}
+        self._sheet.data_validation(block.first, at, block.last, at, rule)
 
     def between(self, block: Block, column: str, row: str, low: float, high: float) -> None:
         """A cell that takes numbers from low to high only."""

@@ -26,11 +26,13 @@ def test_a_vent_by_hand(vent):
     plan, chain = vent
     found, (retrofit,) = by_name(chain), plan.retrofits.to_dict("records")
     assert found["nameplate_ktpa"] == pytest.approx(found["co2_ktpa"] * found["stream_share"] * 0.99)
-    # 266 CNY of 2022 per t/y, a train above the smallest built, a pure stream: no factor.
-    assert (found["concentration_factor"], found["small_train_factor"]) == (1.0, 1.0)
+    # 380 CNY of 2022 per t/y at 1 Mt/y, a smaller train by the exponent of 0.8, a pure stream.
+    assert found["concentration_factor"] == 1.0
+    assert found["small_train_factor"] == pytest.approx((found["nameplate_ktpa"] / 1_000) ** -0.2)
     assert found["capture_capex_mn"] == pytest.approx(
-        found["reference_capex_per_tpa"] * found["nameplate_ktpa"] / 1000.0
+        380 * 103.44 / 102.97 * found["small_train_factor"] * found["nameplate_ktpa"] / 1_000
     )
+    assert found["capital_charge_share"] == pytest.approx(0.1018522 * 1.035, abs=1e-7)
     parts = ("capital_per_t", "fixed_om_per_t", "variable_om_per_t", "power_per_t")
     assert found["capture_cost_per_t"] == pytest.approx(sum(found[name] for name in parts))
     assert found["power_per_t"] == pytest.approx(110.0 * found["power_per_kwh"])

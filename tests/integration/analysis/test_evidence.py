@@ -83,6 +83,12 @@ def test_published_ranges_stand_beside_the_costs_of_the_retrofits_they_cover(pla
     assert ranges["n_retrofits"]["vents_near_a_sink"] == len(vents)
     cost = 1000 * vents["cost_mn_pa"].sum() / vents["captured_ktpa"].sum()
     assert ranges["cost_per_t"]["vents_near_a_sink"] == pytest.approx(cost)
+    # Owners and society: the plan's own break-even figures, in CNY of 2024.
+    assert ranges["cost_per_t"]["carbon_market"] == pytest.approx(totals["owners_break_even_price_per_t"])
+    assert ranges["cost_per_t"]["social_cost"] == pytest.approx(totals["break_even_carbon_value_per_t"])
+    # 140 USD of 2020 by the deflator of the United States to 2024, then 7.1957 CNY.
+    assert ranges["low_per_t"]["social_cost"] == pytest.approx(140 * 121.2 / 100 * 7.1957, rel=0.02)
+    assert (found.published["explanation"] != "").tolist() == (found.published["place"] != "inside").tolist()
 
 
 def test_an_amount_is_as_good_as_its_weakest_number() -> None:

@@ -75,8 +75,8 @@ def findings_of(exchanges: KnownExchanges, *, is_retrofitted: bool, **of_problem
     plants = pd.DataFrame({"plant": ["P", "A", "B", "C", "D"], "name": ["Peony", "Aster", "Birch", "Cedar", "Dahlia"]})
     routes = pd.DataFrame({"route": ["P/vent/half"], "stream": ["pure_vent"], "size": ["half"]})
     problem = {
-        "objective": "max_abatement", "is_static": False, "currency": "CNY", "plants": plants, "routes": routes,
-        "network": None,
+        "objective": "max_abatement", "is_static": False, "currency": "CNY", "money": "CNY 2024",
+        "plants": plants, "routes": routes, "network": None,
     } | of_problem  # fmt: skip
     retrofits = [{"plant": "P"}] if is_retrofitted else []
     document = {"objective": {"value": VALUE, "searched_gap_share": 0.005}, "retrofits": retrofits}
@@ -110,7 +110,7 @@ def test_a_plant_enters_at_a_share_of_its_capital_cost() -> None:
 def test_amounts_of_money_are_in_millions_and_lower_costs_are_better() -> None:
     exchanges = KnownExchanges(lambda share: VALUE + 25.0, sign=-1.0, duals={}, price=2.5)
     found = findings_of(exchanges, is_retrofitted=False, objective="min_cost", is_static=True)
-    assert "makes the plan 25.0 million CNY a year worse" in found["require"].message
+    assert "makes the plan 25.0 million CNY 2024 a year worse" in found["require"].message
     assert "no other plant changes" in found["require"].message
     assert found["require"].figures["gain_mn"] == pytest.approx(-25)
     assert found["relaxation"].figures == {"lost_mn": 2.5}
@@ -136,7 +136,8 @@ def test_more_than_three_plants_that_change_are_counted() -> None:
     [
         (
             1_234.4,
-            "A budget 1,234 million CNY higher, without the cumulative budgets, would pay for the plan and this plant.",
+            "A budget 1,234 million CNY 2024 higher, without the cumulative budgets, would pay for the plan and this "
+            "plant.",
         ),
         (-5.0, "The total budget would pay for the plan and this plant; the cumulative budgets do not."),
     ],
@@ -252,7 +253,9 @@ def test_the_plan_changes_within_the_carbon_price_bracket(npv: Callable[[float],
     found = {each.kind: each for each in changes_of(run, "NH3_79", 30)}
     low, high = found["carbon_price"].figures["low_per_t"], found["carbon_price"].figures["high_per_t"]
     assert 0 <= low < high
-    assert f"It would enter at a carbon price {low:,.0f} to {high:,.0f} CNY/t higher" in found["carbon_price"].message
+    assert (
+        f"It would enter at a carbon price {low:,.0f} to {high:,.0f} CNY 2024/t higher" in found["carbon_price"].message
+    )
     assert solve(npv(75 + low)).retrofits.empty
     assert solve(npv(75 + high)).retrofits["plant"].tolist() == ["NH3_79"]
     assert changes_of(run, plan.problem.plants.loc[~plan.problem.plants["is_candidate"], "plant"].iloc[0], 30) == ()

@@ -10,8 +10,10 @@ from multiprocessing import active_children
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from ccs_model.analysis.jobs import Job, results_of, shard_of, share_of
+from ccs_model.analysis.jobs import Job, Scheduler, results_of, shard_of, share_of
+from ccs_model.cli import group
 from ccs_model.errors import FileError, InputError, NoPlanError
 
 WORK = """
@@ -120,6 +122,92 @@ def test_a_cluster_whose_worker_is_killed_loses_no_job(squares, tmp_path):
                 pid = int(next(tmp_path.glob("opened-*")).name.removeprefix("opened-"))
                 os.kill(pid, signal.SIGKILL)
     assert {key: each.result for key, each in found.items()} == {str(k): k**2 for k in range(16)}
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    """PEM files of a certificate authority (ca), a certificate of it (own), and one of another authority (other)."""
+    folder = tmp_path_factory.mktemp("certificates")
+
+    def openssl(*words):
+        subprocess.run(["openssl", *map(str, words)], cwd=folder, check=True, capture_output=True)
+
+    for name, authority in (("ca", None), ("other-ca", None), ("own", "ca"), ("other", "other-ca")):
+        key = ("-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key", "-subj", f"/CN={name}")
+        if authority is None:
+            openssl("req", "-x509", "-days", "2", *key, "-out", f"{name}.pem")
+        else:
+            openssl("req", *key, "-out", f"{name}.csr")
+            signed = ("-CA", f"{authority}.pem", "-CAkey", f"{authority}.key", "-CAcreateserial", "-days", "2")
+            openssl("x509", "-req", "-in", f"{name}.csr", *signed, "-out", f"{name}.pem")
+    return folder
+
+
+@pytest.mark.cluster
+@pytest.mark.filterwarnings("default")
+def test_a_cluster_over_tls_loses_no_job_and_answers_only_its_own_certificates(
+    squares, certificates, tmp_path, monkeypatch
+):
+    distributed = pytest.importorskip("distributed")
+    pem = {"tls_ca": certificates / "ca.pem", "tls_cert": certificates / "own.pem", "tls_key": certificates / "own.key"}
+    roles = {f"tls_{role}_{part}": str(pem[f"tls_{part}"]) for role in ("scheduler", "worker", "client")
+             for part in ("cert", "key")}  # fmt: skip
+    security = distributed.Security(tls_ca_file=str(pem["tls_ca"]), require_encryption=True, **roles)
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50,
+        security=security, protocol="tls://",
+    ) as cluster:  # fmt: skip
+        address = cluster.scheduler_address
+        assert address.startswith("tls://")
+        jobs = [Job(str(k), (k, 0.2)) for k in range(16)]
+        found = {}
+        for each in results_of(jobs, squares(tmp_path), scheduler=Scheduler(address, **pem)):
+            found[each.key] = each
+            if len(found) == 3:
+                pid = int(next(tmp_path.glob("opened-*")).name.removeprefix("opened-"))
+                os.kill(pid, signal.SIGKILL)
+        assert {key: each.result for key, each in found.items()} == {str(k): k**2 for k in range(16)}
+        monkeypatch.setattr("ccs_model.analysis.jobs._CONNECT_S", 2)
+        strangers = {"tls_cert": certificates / "other.pem", "tls_key": certificates / "other.key"}
+        for scheduler in (
+            address.replace("tls://", "tcp://"),
+            address,
+            Scheduler(address, **{**pem, **strangers}),
+            Scheduler(address, **{**pem, "tls_ca": certificates / "other-ca.pem"}),
+        ):
+            with pytest.raises(FileError, match="no scheduler answers"):
+                list(results_of(jobs, squares(), scheduler=scheduler))
+
+
+@pytest.mark.cluster
+def test_certificates_that_cannot_be_read_are_named(squares, certificates, tmp_path):
+    pytest.importorskip("distributed")
+    pem = {"tls_ca": certificates / "ca.pem", "tls_cert": certificates / "own.pem", "tls_key": certificates / "own.key"}
+    (tmp_path / "text.pem").write_text("no certificate\n")
+    for part, path, what in (
+        ("tls_ca", tmp_path / "none.pem", "cannot read .*none.pem: No such file"),
+        ("tls_key", tmp_path, "cannot read .*: Is a directory"),
+        ("tls_cert", Path("/dev/zero"), "cannot read /dev/zero: it is not a regular file"),
+        ("tls_ca", tmp_path / "text.pem", "text.pem: is not a PEM file of TLS"),
+        ("tls_key", certificates / "ca.key", "own.pem: is not a PEM file of TLS, or key and certificate differ"),
+    ):
+        with pytest.raises(FileError, match=what):
+            list(results_of([Job("1", 1)], squares(), scheduler=Scheduler("tls://127.0.0.1:9", **{**pem, part: path})))
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (["--scheduler", "tls://h:1"], "needs --tls-ca, --tls-cert and --tls-key"),
+        (["--scheduler", "tls://h:1", "--tls-ca", "a"], "needs --tls-ca, --tls-cert and --tls-key"),
+        (["--scheduler", "tcp://h:1", "--tls-ca", "a"], "need --scheduler tls://"),
+        (["--tls-ca", "a", "--tls-cert", "b", "--tls-key", "c"], "need --scheduler tls://"),
+    ],
+)
+@pytest.mark.parametrize("command", ["sweep", "montecarlo"])
+def test_tls_needs_all_files_and_its_address(command, words, what):
+    answer = CliRunner().invoke(group, [command, "s.yaml", *words])
+    assert answer.exit_code == 2 and what in " ".join(answer.output.split())
 
 
 @pytest.mark.cluster

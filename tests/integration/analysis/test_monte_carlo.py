@@ -10,8 +10,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import click
 import numpy as np
 import openpyxl
 import pandas as pd
@@ -20,10 +22,16 @@ from click.testing import CliRunner
 
 from ccs_model.analysis.monte_carlo import MonteCarlo, Progress, montecarlo
 from ccs_model.analysis.outcomes import tornado_table
+from ccs_model.analysis.rebuilt_plan import at_solution, plan_at
 from ccs_model.cli import group
 from ccs_model.errors import FileError, InputError
 from ccs_model.plan.plan import FIXED, MODES, REPLANNED
+from ccs_model.problem import build_problem
+from ccs_model.runs.run_reader import read_run, solved_problem_of
 from ccs_model.scenario import Scenario
+from ccs_model.solve.driver import solve
+
+pytestmark = pytest.mark.slow
 
 N = 60
 UNEVEN = ("plan",)
@@ -109,6 +117,27 @@ def test_a_cluster_whose_worker_is_killed_gives_the_same_bytes(
 
 
 @pytest.mark.slow
+def test_a_run_and_a_plan_are_taken_as_they_are(scenario: Scenario, found: MonteCarlo, tmp_path: Path) -> None:
+    """The run's folder, the run as read and the plan in memory give the futures of the scenario, without a solve."""
+    plan = plan_at(at_solution(solved := solved_problem_of(found.folder)), solved.document)
+    said: list[str] = []
+    for number, given in enumerate((found.folder / "plan", read_run(found.folder / "plan"), plan)):
+        run = montecarlo(given, draws=N, seed=4, jobs=1, out=tmp_path / str(number), on_message=said.append)
+        assert (run.folder / "futures.csv").read_bytes() == (found.folder / "futures.csv").read_bytes()
+        assert (run.folder / "plan" / "tables" / "point.csv").is_file()
+    assert "the plan" not in said
+    with pytest.raises(InputError, match="a run is given already"):
+        montecarlo(plan, run=found.folder / "plan")
+    other = solve(build_problem(scenario.with_changes({"budget.total_mn": 10}), plan.problem.inputs))
+    same_key = replace(plan, point=other.point)
+    with pytest.raises(InputError, match="futures of another plan"):
+        montecarlo(same_key, draws=N, seed=4, jobs=1, out=found.folder)
+    words = ["montecarlo", str(found.folder / "plan"), "--draws", str(N), "--seed", "4", "--out", str(tmp_path / "0")]
+    command = CliRunner().invoke(group, [*words, "-q"])
+    assert command.exit_code == 0, command.output
+
+
+@pytest.mark.slow
 def test_a_sobol_sequence_is_another_run(scenario: Scenario, found: MonteCarlo, tmp_path: Path) -> None:
     run = montecarlo(
         scenario, draws=4, seed=4, sampling="sobol", jobs=1, run=found.folder / "plan", out=tmp_path / "run"
@@ -146,7 +175,7 @@ def test_without_any_width_every_future_is_the_plan(small: Callable[..., Scenari
     for quantile in ("p5", "p50", "p95"):
         assert spread[quantile].to_numpy() == pytest.approx(spread["planned"].to_numpy(), rel=1e-9)
     assert spread.at[(FIXED, "objective_value"), "planned"] == pytest.approx(run.plan.objective.value, rel=1e-9)
-    assert spread.at[(FIXED, "cost_mn"), "planned"] == pytest.approx(sum(run.plan.costs.values()), rel=1e-9)
+    assert spread.at[(FIXED, "cost_mn"), "planned"] == pytest.approx(sum(run.plan.cost_terms.values()), rel=1e-9)
     assert run.uncertainty.broken.empty
     # What the plan fits is chosen always or never, as nothing differs.
     assert set(run.uncertainty.plants["chosen_share"]) <= {0.0, 1.0}
@@ -227,7 +256,7 @@ def test_the_command_prints_one_object(found: MonteCarlo, scenario: Scenario, tm
 def test_the_command_prints_a_summary_of_the_futures(found: MonteCarlo) -> None:
     from ccs_model.cli.robustness import _monte_carlo_text
 
-    lines = _monte_carlo_text(found).splitlines()
+    lines = click.unstyle(_monte_carlo_text(json.loads(found.text), found.folder)).splitlines()
     about = found.uncertainty.about
     assert lines[0] == f"{about['scenario']}: {about['n_draws']} futures, seed {about['seed']}"
     assert [line[:44].strip() for line in lines if line.endswith("P95")] == [

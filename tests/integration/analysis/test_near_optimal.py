@@ -23,6 +23,8 @@ from ccs_model.plan.cache_key import RunKey
 from ccs_model.plan.plan import Plan
 from ccs_model.runs.run_writer import cached_document, write_result
 
+pytestmark = pytest.mark.slow
+
 Solved = Callable[..., Plan]
 KEY = RunKey("a" * 64, "hebei-near-optimal")
 # So short that pipes cost next to nothing.

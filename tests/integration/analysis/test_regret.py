@@ -17,6 +17,8 @@ from ccs_model.cli import group
 from ccs_model.errors import InputError
 from ccs_model.problem import Problem
 
+pytestmark = pytest.mark.slow
+
 Posed = Callable[..., Problem]
 SHORT = {"length_km": 1e-6}
 # A costs 100 to build and 5 a tonne, B 20 and 14: cheap capital is A's, dear capital B's.

@@ -17,6 +17,8 @@ from ccs_model.scenario.variations import grid_of, listed_in
 from tests.integration.faults.conftest import answer_of
 from tests.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 TEXT = """\
 name: Small
 years: [2026, 2031]

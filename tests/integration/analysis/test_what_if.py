@@ -11,6 +11,8 @@ from ccs_model.analysis.what_if import exchanges_of, with_capex
 from ccs_model.model import build_model
 from ccs_model.model.standard_form import matrix_of
 
+pytestmark = pytest.mark.slow
+
 
 def exchanges(plan, seconds=60.0):
     return exchanges_of(plan.problem, plan.retrofits, plan.flows, time.monotonic() + seconds)

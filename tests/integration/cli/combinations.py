@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -80,15 +80,29 @@ class Combination:
             "objective": self.objective,
             **({"targets": targets} if targets else {}),
             **NETWORKS[self.network],
-            "solver": {"mip_gap": 0.05, "threads": 1, "effort": "quick"},
+            "solver": {"mip_gap": 0.3, "threads": 1, "effort": "quick"},
         }
 
 
 def combinations(network: str, years: str) -> list[Combination]:
-    """The product over one network and one kind of years; a static year and a price of missing tonnes with integers."""
+    """Every objective and target over one network and one kind of years.
+
+    Every objective, target, kind of decisions and network meet: over periods, or in a static year where the objective
+    allows it and it is its turn. A price of missing tonnes has integer decisions. Scenarios that are rejected have
+    integer decisions as well.
+    """
     product = itertools.product(OBJECTIVES, TARGETS, (False, True), (years,), DECISIONS, (network,))
-    found = [Combination(*values) for values in product]
-    return [each for each in found if each.decisions == "integer" or (years == "periods" and not each.has_shortfall)]
+    return [each for each in (Combination(*values) for values in product) if _has_its_turn(each)]
+
+
+def _has_its_turn(combination: Combination) -> bool:
+    is_integer = combination.decisions == "integer"
+    in_both = replace(combination, years="static").is_valid and replace(combination, years="periods").is_valid
+    if not in_both or combination.has_shortfall:
+        return is_integer or (combination.is_valid and not combination.has_shortfall)
+    parts = ((OBJECTIVES, combination.objective), (TARGETS, combination.target), (NETWORKS, combination.network))
+    is_even = sum([*names].index(name) for names, name in parts) % 2 == 0
+    return (combination.years == "periods") == (is_integer == is_even)
 
 
 def export_of(combination: Combination, formats: Sequence[str]) -> str:
@@ -99,7 +113,10 @@ def export_of(combination: Combination, formats: Sequence[str]) -> str:
 
 
 def check(combination: Combination, folder: Path, formats: Sequence[str] = FORMATS[:3]) -> None:
-    """Run the scenario, its page and one of its exports; an invalid scenario is rejected and writes nothing."""
+    """Run the scenario, its page and one of its exports; an invalid scenario is rejected and writes nothing.
+
+    Fractions change nothing of a page, so that the pages are those of integer decisions.
+    """
     run = folder / "run"
     YAML().dump(combination.scenario(), folder / "small.yaml")
     answer = answer_of(["optimize", "small.yaml", "--out", "run", "-q"], folder)
@@ -112,9 +129,10 @@ def check(combination: Combination, folder: Path, formats: Sequence[str] = FORMA
     assert plan["objective_name"] == combination.objective and plan["decisions"] == combination.decisions
     assert all(each["holds"] for each in plan["checks"])
     assert "Summary" in openpyxl.load_workbook(run / "plan.xlsx", read_only=True).sheetnames
-    page = answer_of(["report", "run"], folder)
-    assert page.code == 0, page.err
-    assert (run / "report.html").stat().st_size > 10_000
+    if combination.decisions == "integer":
+        page = answer_of(["report", "run"], folder)
+        assert page.code == 0, page.err
+        assert (run / "report.html").stat().st_size > 10_000
     written = answer_of(["export", "run", "--format", export_of(combination, formats)], folder)
     assert written.code == 0, written.err
     assert all((folder / line).exists() for line in written.out.splitlines())

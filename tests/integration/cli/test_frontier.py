@@ -14,6 +14,8 @@ from ccs_model.cli import group
 from ccs_model.errors import LIMIT_REACHED, FileError
 from tests.integration.report.recomputing import Computed, differences, formula_cells, recomputed
 
+pytestmark = pytest.mark.slow
+
 SCENARIO = """\
 name: Small
 years: [2026, 2031]
@@ -53,6 +55,7 @@ def test_it_prints_a_row_a_budget_and_marks_the_scenarios(made: tuple[Result, Pa
     fitted = [int(row[3]) for row in rows]
     assert fitted[0] == 0 and fitted == sorted(fitted)
     assert str(out) in result.stdout and "slider" in result.stdout
+    assert CliRunner().invoke(group, ["show", str(out)]).stdout == result.stdout
 
 
 def test_json_and_table_of_the_folder_agree(made: tuple[Result, Path]) -> None:
@@ -96,7 +99,7 @@ def test_what_is_there_is_shown_and_not_made_again(scenario: Path, monkeypatch: 
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     assert json.loads(requested(scenario, "--points", "2", "--json", "--quiet").stdout) == first
     message = requested(scenario, "--points", "2").stdout
-    assert "Cached frontier" in message and "--force" in message
+    assert message.startswith("Abatement by budget") and "Results are cached" in message and "--force" in message
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
     # The page comes last, and is made where a kill kept it from being written.
     (folder / "report.html").unlink()

@@ -15,6 +15,8 @@ from ccs_model.errors import CcsModelError, FileError, InputError
 from ccs_model.scenario import read_scenario
 from tests.paths import DATA
 
+pytestmark = pytest.mark.slow
+
 PUBLISHED = DATA / "simccs" / "southeast_us"
 CAP = ("--mode", "target", "--target-mt", "50")
 
@@ -98,7 +100,7 @@ def test_what_is_there_is_left_alone_unless_forced(tmp_path):
 
 def test_a_file_in_the_way_is_told(tmp_path):
     (tmp_path / "out").write_text("")
-    assert "is a file" in str(rejected(FileError, PUBLISHED / "cap", "-o", tmp_path / "out", *CAP, "--force"))
+    assert "is not a folder" in str(rejected(FileError, PUBLISHED / "cap", "-o", tmp_path / "out", *CAP, "--force"))
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,8 @@ from ccs_model.runs.run_reader import list_runs
 from ccs_model.scenario import Scenario
 from ccs_model.solve.optimize_run import optimize_to_folder
 
+pytestmark = pytest.mark.slow
+
 # No retrofit can reach this share, so the problem is infeasible before anything is solved.
 UNREACHABLE = {"objective": "min_cost", "targets.abatement_share": {2031: 0.99}, "budget.total_mn": None}
 
@@ -34,7 +36,10 @@ def test_a_run_is_cached_by_its_inputs_and_listed(small: Callable[..., Scenario]
 
     (tmp_path / "runs" / "notes").mkdir()
     listed = list_runs(tmp_path / "runs")
-    assert list(listed.columns) == ["name", "date", "objective", "status", "gap_share"]
+    assert list(listed.columns) == [
+        "name", "date", "objective", "status", "gap_share", "unit", "kind", "scenario", "headline",
+    ]  # fmt: skip
+    assert listed[["kind", "scenario"]].iloc[0].tolist() == ["run", "Small"]
     assert listed["name"].tolist() == ["one"]
     assert listed["objective"].iloc[0] == other.plan.objective.value
     with pytest.raises(FileError, match="no such folder"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -124,6 +125,7 @@ def test_the_remaining_time_of_a_sweep_is_in_hours_minutes_and_seconds(
     console = sweeping._SweepConsole(quiet=False)
     console.on_progress(SweepProgress(5, 2, 40, 0.5, seconds))
     assert capsys.readouterr().err.endswith(f"5 of 40 scenarios, 2 without a plan; 30.0 per minute, {words} left")
+    console.done()
 
 
 def test_progress_is_one_line_on_a_terminal_and_is_cleared(
@@ -131,12 +133,17 @@ def test_progress_is_one_line_on_a_terminal_and_is_cleared(
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     line = ProgressLine(quiet=False)
-    line.on_progress(Progress("all links", 1.25, float("inf"), float("nan")))
-    line.on_progress(Progress("all links", 2.5, 1_050.0, 1_000.0))
-    first, second = capsys.readouterr().err.split("\r")[1:]
-    assert first == "  all links:  1.2 s  best none yet  bound none yet  gap open"
-    assert second.startswith("  all links:  2.5 s  best 1,000  bound 1,050  gap 5.00%")
-    assert len(second) >= len(first)
+    line.on_progress(Progress("bounding", 1.25, float("inf"), float("nan")))
+    line.on_progress(Progress("proving the gap", 2.5, 1_050.0, float("nan")))
+    line.on_progress(Progress("proving the gap", 2.5, 1_050.0, 1_000.0))
+    first, second, third = capsys.readouterr().err.split("\r")[1:]
+    assert first == "    0 s  bounding"
+    assert second == "    0 s  proving the gap: best none yet, bound 1,050, gap open"
+    assert third.startswith("    0 s  proving the gap: best 1,000, bound 1,050, gap 5.00%") and len(third) >= len(
+        second
+    )
+    time.sleep(1.2)  # the clock goes on while the solver is silent
+    assert capsys.readouterr().err.startswith("\r    1 s  proving the gap: best 1,000")
     line.done()
     assert capsys.readouterr().err.strip() == ""
     line.done()

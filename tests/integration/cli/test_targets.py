@@ -11,6 +11,8 @@ import pytest
 
 from tests.integration.cli.combinations import Combination, check
 
+pytestmark = pytest.mark.slow
+
 SPREAD = (
     Combination("max_abatement", "by_sector", False, "static", "continuous", "shared pipes"),
     Combination("min_cost", "by_province", True, "periods", "continuous", "own pipes"),

@@ -113,7 +113,7 @@ def test_empty_rows_and_columns_at_the_end_are_passed_over(desk: Desk) -> None:
     rows = [[*row, "", ""] for row in works("M1")]
     desk.csv([*rows, [""] * 14, [""] * 14])
     answer = desk.check()
-    assert (answer.code, "1 operating plants" in answer.out) == (0, True), answer.err
+    assert (answer.code, "1 operating plant with" in answer.out) == (0, True), answer.err
 
 
 def test_a_title_above_the_header_says_where_the_header_is(desk: Desk, reported: Told) -> None:

@@ -83,10 +83,10 @@ def test_F28_tonnes_in_a_column_of_kilotonnes(desk: Desk, reported: Told) -> Non
     [
         ({"currency": ""}, "sources.csv:2:currency: is empty"),
         ({"price_year": ""}, "sources.csv:2:price_year: is empty"),
-        ({"currency": ...}, "sources.csv:1: column 'currency' is missing"),
-        ({"price_year": ...}, "sources.csv:1: column 'price_year' is missing"),
-        ({"currency": "万元"}, "sources.csv:2:currency: '万元' is unknown (expected one of CNY, USD, EUR)"),
-        ({"currency": "RMB"}, "sources.csv:2:currency: 'RMB' is unknown"),
+        ({"currency": ...}, "sources.csv:2:currency: is empty"),
+        ({"price_year": ...}, "sources.csv:2:price_year: is empty"),
+        ({"currency": "万元"}, "sources.csv:2:currency: '万元' is unknown (expected a currency code of ISO 4217"),
+        ({"currency": "RMB"}, "sources.csv:2:currency: no price index for RMB"),
         ({"capture_capex_mn": "40000万元"}, "sources.csv:2:capture_capex_mn: '40000万元' is not a finite number"),
     ],
 )
@@ -100,11 +100,15 @@ def test_F29_money_of_another_currency_is_converted_and_not_mixed(desk: Desk) ->
     assert desk.check().code == 0
 
 
-def test_F29_a_heading_in_ten_thousands_is_told(desk: Desk, reported: Told) -> None:
+def test_F29_a_heading_in_ten_thousands_is_converted_and_reported(desk: Desk) -> None:
     text = table(SOURCE).replace("capture_capex_mn", "capture_capex_mn (万元)")
     desk.put("tables/plants/sources.csv", text)
     desk.scenario(plants="{inventory: [sources]}", data="tables")
-    assert "sources.csv:1: column 'capture_capex_mn (万元)' is in 万元, expected million money" in reported()
+    answer = desk.check()
+    assert answer.code == 0, answer.err
+    assert (
+        "sources.csv:1: column 'capture_capex_mn (万元)' is converted from 万元 to million CNY (× 0.01)" in answer.out
+    )
 
 
 def test_F31_money_of_a_year_without_an_index_names_the_year(desk: Desk, reported: Told) -> None:
@@ -119,7 +123,7 @@ def test_F31_money_of_a_year_without_an_index_names_the_year(desk: Desk, reporte
     ("place", "words"),
     [
         ((114.51, 38.04), "mine.csv:2"),
-        ((0, 0), "km outside Hebei"),
+        ((0, 0), "mine.csv:2:lat_deg: 'M1' is at (0, 0), in the sea off Africa"),
         ((38.5, 119.9), "plant M1 lies"),
         ((30.59, 114.31), "plant M1 lies"),
     ],
@@ -145,7 +149,7 @@ def test_F33_an_unknown_sector_names_the_sectors_and_the_nearest(desk: Desk, rep
         and message.startswith("s.yaml:2:")
     )
     desk.book(Steal=works("M1"))
-    assert "mine.xlsx: no sheet is named steel or chemicals" in reported()
+    assert "mine.xlsx: no sheet is named steel, chemicals or sources" in reported()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""An invalid scenario is rejected before the solver is loaded, with the same errors as later."""
+"""An invalid scenario is rejected at once, with every error in one pass, by `check` and `optimize` alike."""
 
 from __future__ import annotations
 
@@ -13,15 +13,44 @@ from ccs_model.errors import InputError
 from ccs_model.inputs.checked_scenario import read_checked, reject_invalid
 from tests.paths import ROOT
 
-from .conftest import Desk
+from .conftest import Desk, works
 
 INVALID = (
     "name: A\nplants: {provinces: [Hebeii], require: [nobody]}\nbudget: {total_mn: -5}\nstorage: {sites: [Mars]}\n"
 )
+# One fault of each kind: of values, of several values together, of names and of amounts.
+EVERY_KIND = """\
+name: Every kind
+plants: {provinces: [Hebeii], require: [nobody, NH3_21], exclude: [NH3_21], not_before: {nowhere: 2030}, colour: red}
+capture: {technologies: [amin]}
+transport: {detour_factor: -1}
+storage: {sites: [Mars], capacity_kt: {Mars: 100}}
+budget: {total_mn: 12_000_000_000, by_province_mn: {Hebeii: 10}}
+targets:
+  by_sector: {steeel: {abatement_share: {2030: 0.2}}}
+  by_province: {Shanxxi: {abatement_share: {2031: 0.2}}}
+  share_of_avoided_min: {stel: 0.1}
+funds: {bank: {kind: loan, nominal_interest_rate: 0.03, provinces: [Henann], sectors: [steeel]}}
+policy: {carbon_price_per_t: {2030: 80_000_000}, paid_per_captured_t: lots}
+discount_rate: 8
+"""
+FOUND = {
+    2: ["province 'Hebeii'", "plant 'nobody'", "both required and excluded", "plant 'nowhere'", "colour: unknown key"],
+    3: ["technology 'amin'"],
+    4: ["detour_factor: expected at least 1"],
+    5: ["site or basin 'Mars'", "site 'Mars'"],
+    6: ["total_mn: 12,000,000,000 million CNY is implausible", "province 'Hebeii'"],
+    8: ["sector 'steeel' is not in the tables (did you mean 'steel'?)"],
+    9: ["province 'Shanxxi'", "no period starts in 2031"],
+    10: ["province or sector 'stel'"],
+    11: ["nominal interest rate requires the inflation rate", "province 'Henann'", "sector 'steeel'"],
+    12: ["80,000,000 CNY/t is implausible", "paid_per_captured_t: expected a number"],
+    13: ["discount_rate: expected less than 1"],
+}
 UNKNOWN = "name: A\nplants: {provinces: [Hebeii]}\nbudget: {total_mn: 5}\n"
-HEAVY = ("pyomo", "scipy", "highspy", "xlsxwriter", "openpyxl")
+HEAVY = ("numpy", "pandas", "pyomo", "scipy", "highspy", "xlsxwriter", "openpyxl")
 PROBE = """
-import json, sys
+import json, sys, time
 from pathlib import Path
 sys.argv[0] = "ccs-model"
 from ccs_model.__main__ import main
@@ -30,7 +59,7 @@ try:
 except SystemExit as ended:
     heavy = sorted({name.partition(".")[0] for name in sys.modules} & set(%r))
     peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-    print(json.dumps([ended.code, heavy, int(peak.split()[1]) // 1000]))
+    print(json.dumps([ended.code, heavy, int(peak.split()[1]) // 1000, time.process_time()]))
 """
 
 
@@ -42,9 +71,10 @@ def test_an_invalid_scenario_is_rejected_without_the_solver(desk: Desk, words: s
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", PROBE % (HEAVY,), words, "s.yaml"]
     ended = subprocess.run(command, cwd=desk.folder, env=environment, capture_output=True, text=True, check=True)
-    code, heavy, memory_mb = json.loads(ended.stdout)
+    code, heavy, memory_mb, cpu_s = json.loads(ended.stdout)
     assert (code, heavy) == (3, [])
-    assert memory_mb < 170
+    assert memory_mb < 80
+    assert cpu_s < 3  # 0.8 s, with room for a machine that does other work
 
 
 @pytest.mark.parametrize("text", [INVALID, UNKNOWN, INVALID + "data: none\n"], ids=["values", "names", "own tables"])
@@ -56,3 +86,55 @@ def test_the_errors_are_those_of_the_whole_check(desk: Desk, text: str) -> None:
             read(path)
         found.append(raised.value.issues)
     assert found[0] == found[1] and found[0]
+
+
+@pytest.mark.parametrize("words", [["check"], ["optimize", "-q"]], ids=["check", "optimize"])
+def test_every_kind_of_error_is_found_in_one_pass(desk: Desk, words: list[str]) -> None:
+    desk.put("s.yaml", EVERY_KIND)
+    answer = desk.ask(*words, "s.yaml")
+    *lines, last = answer.lines
+    assert answer.code == 3 and last == f"ccs-model: {len(lines)} errors; nothing was solved"
+    by_line: dict[int, list[str]] = {}
+    for line in lines:
+        by_line.setdefault(int(line.split(":")[1]), []).append(line)
+    assert {number: len(found) for number, found in by_line.items()} == {n: len(each) for n, each in FOUND.items()}
+    for number, words_ in FOUND.items():
+        for each in words_:
+            assert any(each in line for line in by_line[number]), (number, each, by_line[number])
+    # JSON lists the same.
+    if words == ["check"]:
+        errors = json.loads(desk.ask("check", "s.yaml", "--json").out)["errors"]
+        assert [f"{e['where']}: {e['what']}" + (f" ({e['hint']})" if e["hint"] else "") for e in errors] == lines
+
+
+@pytest.mark.parametrize("words", [["check"], ["optimize", "-q"]], ids=["check", "optimize"])
+def test_errors_of_an_inventory_and_its_scenario_are_found_in_one_pass(desk: Desk, words: list[str]) -> None:
+    rows = works("M1", "M2")
+    rows[2][rows[0].index("status")] = "opperating"
+    desk.csv(rows)
+    desk.scenario(budget="{total_mn: 12_000_000_000}", targets="{by_sector: {steeel: {abatement_share: {2030: 0.2}}}}")
+    found = [each.split(": ")[0] for each in desk.ask(*words, "s.yaml").lines[:-1]]
+    assert found == ["mine.csv:3:status", "s.yaml:6:20", "s.yaml:7:23"]
+    # A missing column ends the checks of tables, and not those of the scenario.
+    desk.csv([[cell for cell, name in zip(row, rows[0], strict=True) if name != "status"] for row in rows])
+    found = [each.split(": ")[0] for each in desk.ask(*words, "s.yaml").lines[:-1]]
+    assert found == ["mine.csv:1", "s.yaml:6:20", "s.yaml:7:23"]
+
+
+def test_an_error_brings_none_that_follows_from_it(desk: Desk) -> None:
+    # Without its rate, the fund would need one; without the years, 2031 would start no period.
+    desk.scenario(
+        years="[2026, 2031, x]",
+        funds="{bank: {interest_rate: 300}}",
+        budget="{total_mn: 5, cumulative_mn: {2031: 5}}",
+        finance="{inflation_rate: 5}",
+    )
+    assert [each.split(": ")[1] for each in desk.check().lines[:-1]] == [
+        "years[2]", "funds.bank.interest_rate", "finance.inflation_rate",
+    ]  # fmt: skip
+    desk.scenario(
+        funds="{bank: {nominal_interest_rate: 0.03}, other: {interst_rate: 0.1}}", finance="{inflation: 0.02}"
+    )
+    assert [each.split(": ")[1] for each in desk.check().lines[:-1]] == [
+        "funds.other.interst_rate", "finance.inflation",
+    ]  # fmt: skip

@@ -17,7 +17,7 @@ from ccs_model.errors import MOST_SHOWN, InputError, Issue
 from ccs_model.inputs.csv_reader import csv_grid
 from ccs_model.inputs.declarations import MOST_ROWS, Source
 from ccs_model.inputs.excel_reader import guarded
-from ccs_model.report.page.map import outlines_of
+from ccs_model.report.page.basemap import basemap_of
 from tests.paths import ROOT
 
 from .conftest import Desk, csv_text, works
@@ -90,13 +90,13 @@ def test_a_basemap_is_a_regular_file_of_limited_size_and_depth(tmp_path: Path) -
     deep.write_text("[" * 100_000 + "]" * 100_000)
     for path, code in ((tmp_path / "fifo", 8), (Path("/dev/zero"), 8), (tmp_path, 8), (deep, 3)):
         with pytest.raises((InputError, Exception)) as raised:
-            outlines_of(str(path))
+            basemap_of(str(path))
         assert getattr(raised.value, "exit_code", None) == code
     big = tmp_path / "big.geojson"
     with big.open("wb") as file:
         file.truncate(60_000_000)  # no byte of it is written
     with pytest.raises(InputError, match="expected at most 50,000,000"):
-        outlines_of(str(big))
+        basemap_of(str(big))
 
 
 def test_json_has_a_limit_of_depth_outside_texts() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -85,3 +86,10 @@ def test_a_loop_of_links_is_a_file_error(desk: Desk, words: str) -> None:
     (desk.folder / "loop").symlink_to("loop")
     answer = desk.ask(*words.format("loop").split())
     assert answer.code in ((2, 8) if "--run" in words else (3, 8) if "simccs" in words else (8,)), answer.err
+
+
+def test_shared_memory_that_cannot_be_written_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Semaphores of several processes are files there, and their error names no file.
+    monkeypatch.setattr("os.access", lambda *_: False)
+    code, text = outcome_of(OSError(errno.EROFS, "Read-only file system"))
+    assert (code, text) == (8, "ccs-model: /dev/shm, which several processes need: Read-only file system")

@@ -128,6 +128,31 @@ def test_an_import_replaces_neither_its_inputs_nor_a_run(there: Desk) -> None:
     assert state(there.folder) == before
 
 
+def test_a_run_is_not_replaced_with_the_files_that_a_user_put_into_it(there: Desk) -> None:
+    for name in ("run/notes.txt", "run/tables/mine.csv"):
+        there.put(name, NOTES)
+    before = state(there.folder)
+    for words in (("optimize",), ("frontier", "--points", "2")):
+        answer = there.ask(words[0], "s.yaml", *words[1:], "--out", "run", "--force", "-q")
+        assert answer.code == 8, answer.err
+        assert "run: contains notes.txt and 1 more, which the run did not write" in answer.err
+        assert state(there.folder) == before
+    # What report and export write beside the run is replaced with it.
+    for name in ("run/notes.txt", "run/tables/mine.csv"):
+        (there.folder / name).unlink()
+    assert there.ask("report", "run").code == there.ask("export", "run", "--format", "iamc").code == 0
+    assert there.ask("optimize", "s.yaml", "--out", "run", "--force", "-q").code == 0
+
+
+@pytest.mark.parametrize(("folder", "what"), [("notes.yaml", "is not a folder"), ("run", "belongs to the run run")])
+def test_a_new_scenario_is_not_written_into_a_run_or_a_file(there: Desk, folder: str, what: str) -> None:
+    before = state(there.folder)
+    for words in (("init", folder), ("init", folder, "--country", "Germany")):
+        answer = there.ask(*words)
+        assert answer.code == 8 and what in answer.err, answer.err
+        assert state(there.folder) == before
+
+
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
 @pytest.mark.parametrize(
     "words",

@@ -107,7 +107,7 @@ def test_F53_a_plan_that_the_elastic_program_finds_is_written(
     answer = ask(desk)
     assert answer.code == 0, answer.err
     plan = json.loads((runs()[0] / "plan.json").read_text(encoding="utf-8"))
-    assert plan["status"] != "limit" and len(plan["retrofits"]) == 2
+    assert plan["status"] != "limit" and len(plan["retrofits"]) == 1
     assert all(check["holds"] for check in plan["checks"])
 
 

@@ -158,7 +158,7 @@ def test_columns_and_rows_that_are_formatted_but_empty_are_passed_over(desk: Des
 
     edited(path, paint)
     answer = desk.check()
-    assert (answer.code, "1 operating plants" in answer.out) == (0, True), answer.err
+    assert (answer.code, "1 operating plant with" in answer.out) == (0, True), answer.err
 
 
 @pytest.mark.parametrize(

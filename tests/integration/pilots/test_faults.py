@@ -21,6 +21,8 @@ from ccs_model.pilots.observations import REPORTED
 from ccs_model.problem.applied_calibration import INSTALLED
 from ccs_model.scenario.sections import OwnTables
 
+pytestmark = pytest.mark.slow
+
 HEADER = (data_folder() / "pilots/observations.csv").read_text(encoding="utf-8").splitlines()[0]
 Own = Callable[..., Path]
 

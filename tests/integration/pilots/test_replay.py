@@ -18,6 +18,8 @@ from ccs_model.pilots.replay import KIND_OF, found_by, judged
 from ccs_model.pilots.replay_cases import ReplayContext
 from ccs_model.scenario.case import KINDS, read_case
 
+pytestmark = pytest.mark.slow
+
 CASES = sorted((scenarios_folder() / "pilots").glob("*.yaml"))
 DRI = scenarios_folder() / "pilots" / "08-dri.yaml"
 
@@ -139,7 +141,7 @@ def test_words_of_a_case_that_only_the_kind_can_judge(tmp_path: Path) -> None:
 
 
 def test_a_zone_of_ones_own(tmp_path: Path) -> None:
-    """The how-to of docs/calibration.md: a zone, its report and a preset in a folder beside the case."""
+    """The how-to of docs/explanation/calibration.md: a zone, its report and a preset in a folder beside the case."""
     data = tmp_path / "mine" / "pilots"
     data.mkdir(parents=True)
     write(

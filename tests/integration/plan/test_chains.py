@@ -13,6 +13,8 @@ from ccs_model.mip.matrix import residuals
 from ccs_model.model.standard_form import matrix_of
 from ccs_model.solve.network_presolve import reduced_model
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = SolverOptions(gap_share=0.0, threads=1)
 YEAR = 2030
 # Up to 10 a small pipe for 4 + 1 a unit, from there on a large one for 9 + 0.5 a unit: at 10 they cost the same.

@@ -23,6 +23,8 @@ from ccs_model.solve.fixed_charge_network import places_of
 from ccs_model.solve.one_period import in_one_period
 from ccs_model.solve.strategies import ModelSizes, Restrict
 
+pytestmark = pytest.mark.slow
+
 Solved = Callable[..., Plan]
 Posed = Callable[..., Problem]
 STAGED: dict[str, Any] = {
@@ -130,7 +132,7 @@ def test_places_are_a_plane_true_to_scale(problem_of: Posed) -> None:
 def test_what_earns_over_all_its_years_is_not_judged_in_one_period(
     solved: Solved, as_if_large: None, objective: str
 ) -> None:
-    earning = {"objective": objective, "policy.carbon_price_per_t": {2026: 250}, "policy.capture_deductible": True}
+    earning = {"objective": objective, "policy.carbon_price_per_t": {2026: 350}, "policy.capture_deductible": True}
     plan = solved(STAGED, earning)
     best = solved(STAGED, earning, {"transport.corridors": "all"})
     assert len(plan.retrofits) > 0 and plan.objective.value > 0

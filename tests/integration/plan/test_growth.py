@@ -10,6 +10,8 @@ import pytest
 
 from ccs_model.mip import SolverOptions
 from ccs_model.mip.clock import effort, now
+from ccs_model.mip.cut_sets import Relax
+from ccs_model.mip.highs import Outcome
 from ccs_model.mip.matrix import residuals
 from ccs_model.mip.search import Result, SearchContext
 from ccs_model.mip.tree_growth import Grow
@@ -19,18 +21,11 @@ from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
 from ccs_model.solve.fixed_charge_network import network_of
 from ccs_model.solve.growth_network import growth_network_of
+from tests.hand_network import LINKS, PLANTS, SITES
+
+pytestmark = pytest.mark.slow
 
 STAGED = {"objective": "max_abatement", "years": [2026, 2031], "capital_recovery_share": None}
-PLANTS = {
-    "A": {"co2_ktpa": 300, "capture_capex_mn": 10, "lon_deg": 115.2},
-    "B": {"co2_ktpa": 700, "capture_capex_mn": 30, "lon_deg": 115.6},
-    "C": {"co2_ktpa": 1_500, "capture_capex_mn": 45, "lon_deg": 116.0},
-}
-SITES = {
-    "S": {"site_capex_mn": 8, "well_capex_mn": 2, "well_injectivity_ktpa": 400, "n_wells_max": 3},
-    "T": {"site_capex_mn": 15, "well_capex_mn": 1, "well_injectivity_ktpa": 500, "capacity_mid_kt": 60_000},
-}
-LINKS = {name: {"length_km": km} for name, km in (("A-B", 20), ("A-S", 60), ("B-S", 50), ("B-C", 30), ("C-T", 40))}
 
 
 def grown(problem: Problem) -> tuple[float, np.ndarray] | None:
@@ -62,6 +57,24 @@ def test_growth_holds_and_is_near_the_optimum(
     assert value >= 0.7 * optimum - 1e-6
 
 
+def test_growth_keeps_the_budget_of_a_province(
+    hand_problem: Callable[..., Problem], hand_solved: Callable[..., Plan]
+) -> None:
+    plants = {**PLANTS, "C": {**PLANTS["C"], "province": "There"}}
+    requested = {**STAGED, "budget.total_mn": 900, "transport.corridors": "all"}
+    values = []
+    for there in (10, 80, 900):
+        limited = {**requested, "budget.by_province_mn": {"There": there}}
+        problem = hand_problem(limited, plants=plants, sites=SITES, links=LINKS)
+        found = grown(problem)
+        assert found is not None
+        optimum = hand_solved(limited, plants=plants, sites=SITES, links=LINKS).objective.value
+        assert 0.7 * optimum <= found[0] <= optimum * (1 + 1e-6)
+        values.append(found[0])
+    # Without money there, C is not fitted; it emits three fifths of all CO2.
+    assert values[0] < 0.5 * values[2] and values == sorted(values)
+
+
 def test_growth_is_left_out_where_it_does_not_apply(hand_problem: Callable[..., Problem]) -> None:
     tables = {"plants": PLANTS, "sites": SITES}
     costs = hand_problem({"targets.captured_ktpa": 500}, **tables, links=LINKS)
@@ -76,3 +89,17 @@ def test_growth_repeats(hand_problem: Callable[..., Problem]) -> None:
     one, other = grown(problem), grown(problem)
     assert one is not None and other is not None
     assert (one[1] == other[1]).all()
+
+
+def test_a_search_that_ends_before_its_relaxation_has_a_plan(
+    hand_solved: Callable[..., Plan], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requested = {**STAGED, "budget.total_mn": 900}
+    best = hand_solved(requested, plants=PLANTS, sites=SITES, links=LINKS)
+    nothing = Outcome("limit", np.nan, np.nan, None, None, None)
+    monkeypatch.setattr(Relax, "run", lambda self, context, *given: (context, Result("limit", relaxation=nothing)))
+    found = hand_solved(requested, plants=PLANTS, sites=SITES, links=LINKS)
+    assert found.status == "limit" and np.isinf(found.objective.gap_share)
+    assert 0.7 * best.objective.value <= found.objective.value <= best.objective.value * (1 + 1e-6)
+    assert "gap unknown" in repr(found)
+    assert len(found.retrofits) and found.checks["holds"].sum() == len(found.checks) - 1

@@ -18,6 +18,8 @@ from ccs_model.problem import Problem
 from ccs_model.solve.driver import solve
 from tests.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 Solved = Callable[..., Plan]
 Changes = dict[str, object]
 MUST = {"plants.require": ["NH3_21", "NH3_82"], "budget.total_mn": 4_000}

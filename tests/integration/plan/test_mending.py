@@ -15,6 +15,8 @@ from ccs_model.scenario import Scenario
 from ccs_model.solve.driver import solve
 from ccs_model.solve.feasibility_repair import build_problem_with_advice
 
+pytestmark = pytest.mark.slow
+
 Solved = Callable[..., Plan]
 Changes = dict[str, object]
 MUST = {"plants.require": ["NH3_21", "NH3_82"]}
@@ -86,7 +88,8 @@ def test_cuts_of_two_years_move_together_where_neither_alone_is_enough(solved: S
     line = message(lines, "targets.abatement_share.2026 and targets.abatement_share.2031")
     assert line.endswith("each of the same shares can be reached one period later")
     later = {2031: 0.12, 2036: 0.22}
-    assert solved(LEAST_COST, slow, {"targets.abatement_share": later}).status != "limit"
+    plan = solved(LEAST_COST, slow, {"targets.abatement_share": later, "solver.mip_gap": 0.01})
+    assert plan.status != "limit" and (plan.targets["shortfall_kt"] <= 1e-6).all()
 
 
 def test_a_cut_that_no_period_reaches_is_not_put_off(solved: Solved) -> None:

@@ -30,6 +30,8 @@ from ccs_model.solve.fixed_charge_network import connections_of, network_of
 from ccs_model.solve.network_presolve import ONE_DIRECTION, OneWay, is_cheaper_below, one_way
 from ccs_model.solve.strategies import ModelSizes
 
+pytestmark = pytest.mark.slow
+
 Solved = Callable[..., Plan]
 Posed = Callable[..., Problem]
 ONE_PERIOD: dict[str, Any] = {

@@ -142,7 +142,8 @@ def test_what_running_costs_is_split_by_use(hand_problem: Callable[..., Problem]
     assert paid["pipe_fixed_om_mn_pa"].tolist() == pytest.approx(
         [per_ktpa_km * (600 * 10 + 450 * 30 + 150 * 40), per_ktpa_km * (200 * 20 + 150 * 30 + 50 * 40)]
     )
-    stored = 5 * 0.6 + 1 * 0.2 - 3 * 0.15
+    # What the oil field pays is revenue, not a negative cost.
+    stored = 5 * 0.6 + 1 * 0.2
     assert paid["storage_mn_pa"].tolist() == pytest.approx([0.75 * stored, 0.25 * stored])
     assert paid["storage_om_mn_pa"].tolist() == pytest.approx([0.75 * 4, 0.25 * 4])
     # S at 4 and four wells at 1, recovered at a tenth a year.

@@ -10,6 +10,8 @@ import pytest
 from ccs_model.inputs import Inputs
 from ccs_model.plan.plan import Plan
 
+pytestmark = pytest.mark.slow
+
 Solved = Callable[..., Plan]
 
 

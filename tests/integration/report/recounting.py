@@ -52,7 +52,13 @@ def recounted(plan: Plan, point: Point, changes: Mapping[str, Any], capex_factor
         plan,
         problem=problem,
         totals=plan_totals(
-            problem, retrofits, storage_table(point), by_year, plan.costs, owners, social_totals(point, stakeholders)
+            problem,
+            retrofits,
+            storage_table(point),
+            by_year,
+            plan.cost_terms,
+            owners,
+            social_totals(point, stakeholders),
         ),
         retrofits=retrofits,
         by_year=by_year,

@@ -10,7 +10,7 @@ import openpyxl
 import pytest
 
 import ccs_model as ccs
-from ccs_model.cli.optimize import summary_text
+from ccs_model.cli.stored_results import run_text
 from ccs_model.paths import data_folder
 from ccs_model.plan.calibrated_results import NOT_CALIBRATED, ensemble_table, statement
 from ccs_model.plan.merit_order import macc_table
@@ -55,7 +55,7 @@ def test_without_a_calibration_the_sheet_says_so(plan: Plan, tmp_path: Path) -> 
 
 
 def test_one_line_in_the_summary(calibrated: Plan) -> None:
-    text = " ".join(summary_text(calibrated, Path("runs")).split())
+    text = " ".join(run_text(calibrated.to_dict(), Path("runs")).split())
     assert statement(calibrated) in text
     assert "press figure, grade C" in text
     assert "as designed" in text
@@ -114,8 +114,8 @@ def test_every_run_states_what_the_reported_reduction_would_take(calibrated: Pla
     merit_order = macc_table(calibrated.problem, calibrated.retrofits)
     reached = merit_order["avoided_at_full_load_ktpa"].cumsum()
     last = merit_order.loc[reached >= needed, "avoidance_cost_at_full_load_per_t"]
-    assert f"last tonne costs {last.iloc[0]:,.0f} CNY per t avoided" in line
-    shown = " ".join(summary_text(calibrated, Path("run")).split())
+    assert f"last tonne costs {last.iloc[0]:,.0f} CNY 2024 per t avoided" in line
+    shown = " ".join(run_text(calibrated.to_dict(), Path("run")).split())
     assert about in shown and line in shown
     assert calibrated.to_dict()["calibration"]["reported_reduction"] == [about, line]
     assert "not informed by the pilots" in statement(calibrated) and "pilot-installed 0.0" in statement(calibrated)

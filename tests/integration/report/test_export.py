@@ -133,6 +133,28 @@ def test_parquet_files_carry_values_and_units(run: StoredRun, plan: Plan, tmp_pa
     pd.testing.assert_series_equal(retrofits.to_pandas()["capex_mn"], plan.retrofits["capex_mn"].reset_index(drop=True))
 
 
+@pytest.mark.slow
+def test_a_netcdf_file_carries_dimensions_units_and_references(run: StoredRun, plan: Plan, tmp_path: Path) -> None:
+    xarray = pytest.importorskip("xarray", reason="the extra netcdf is not installed")
+    (path,) = export(run, "netcdf", tmp_path / "plan.nc")
+    with xarray.open_dataset(path, engine="scipy") as data:
+        avoided = data["emissions_avoided_ktpa"]
+        assert avoided.dims == ("province", "sector", "year")
+        assert (avoided.attrs["units"], data["retrofits_capex_mn"].attrs["units"]) == ("kt/y", "million CNY 2024")
+        by_year = avoided.sum(["province", "sector"]).to_series()
+        assert by_year.to_dict() == pytest.approx(plan.by_year.set_index("year")["avoided_ktpa"].to_dict())
+        assert float(data["retrofits_capex_mn"].sum()) == pytest.approx(plan.totals["capex_mn"])
+        assert float(data["total_capex_mn"]) == pytest.approx(plan.totals["capex_mn"])
+        assert list(data["retrofits_plant"].values) == list(plan.retrofits["plant"])
+        # The capital of capture needs the reference of its technology.
+        technologies = plan.problem.inputs["technologies/technologies"].set_index("technology")["reference"]
+        cited = data["retrofits_capture_capex_mn"].attrs["references"].split(", ")
+        assert set(technologies[plan.retrofits["technology"]]) <= set(cited) <= set(data["reference"].values)
+        assert data.attrs["money"] == "CNY 2024, real" and data.attrs["run_sha256"] == run.sha256
+        money = ("_mn", "_ktpa", "_per_t")
+        assert all("units" in each.attrs for name, each in data.data_vars.items() if name.endswith(money))
+
+
 def test_text_of_the_long_table_is_never_a_formula_and_reads_back(run: StoredRun, tmp_path: Path) -> None:
     owners = run.tables["owners"].assign(plant=HOSTILE)
     (path,) = export(replace(run, tables={**run.tables, "owners": owners}), "csv", tmp_path / "x.csv")
@@ -189,11 +211,12 @@ def test_what_is_no_run_is_told(folder: Path, tmp_path: Path) -> None:
 def test_a_missing_library_is_named_with_the_command_that_installs_it(
     run: StoredRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(MissingExtraError, match=r"pip install .*ccs-model\[fast\]") as raised:
-        export(run, "parquet", tmp_path / "x")
-    assert raised.value.exit_code == 2
-    assert not (tmp_path / "x").exists()
+    for library, form, extra in (("pyarrow", "parquet", "fast"), ("xarray", "netcdf", "netcdf")):
+        monkeypatch.setitem(sys.modules, library, None)
+        with pytest.raises(MissingExtraError, match=rf"pip install .*ccs-model\[{extra}\]") as raised:
+            export(run, form, tmp_path / "x")
+        assert raised.value.exit_code == 2
+        assert not (tmp_path / "x").exists()
 
 
 def test_the_command_offers_the_formats_there_are() -> None:

@@ -13,31 +13,34 @@ import pandas as pd
 import pytest
 from openpyxl.workbook import Workbook
 
-from ccs_model.cli.optimize import summary_text
+from ccs_model.cli.stored_results import run_text
 from ccs_model.errors import InputError, Issue
 from ccs_model.plan import merit_order as macc
 from ccs_model.plan.cache_key import run_key
+from ccs_model.plan.context import pipe_links
 from ccs_model.plan.merit_order import COLUMNS, macc_table
 from ccs_model.plan.plan import Plan
 from ccs_model.problem.scenario_names import read_checked
 from ccs_model.report.export.geojson import geojson_text
 from ccs_model.report.figures import gap_of
+from ccs_model.report.phrases import gap_text
 from ccs_model.report.pipe_tables import (
     candidate_links,
     flows_of_links,
     links_in_use,
     node_names,
     paid_by_plant,
-    pipe_links,
     pipes_by_vintage,
     shared_facilities,
 )
-from ccs_model.report.sentences import bound_text, gap_text
+from ccs_model.report.sentences import bound_text
 from ccs_model.report.workbook.assumptions_sheet import model_assumptions
 from ccs_model.report.workbook.columns import quantities
 from ccs_model.runs.run_writer import tables_of, write_run_folder
 from tests.integration.report.conftest import NETWORK, read_back
 from tests.integration.report.reading import headings, main_table, row_that_starts, texts
+
+pytestmark = pytest.mark.slow
 
 SHEETS = ("Cover", "Summary", "Transport", "Storage", "Retrofits", "Economics", "RunLog")
 
@@ -150,7 +153,7 @@ def test_sheet_storage_holds_wells_and_money(shared_plan: Plan, shared_book: Wor
     sheet, at = shared_book["Storage"], labels_of(shared_book, "Storage").index
     last = shared_plan.storage[shared_plan.storage["year"] == shared_plan.problem.years[-1]].set_index("site")
     for row in main_table(sheet):
-        site = last.loc[row[0].value]
+        site = last.loc[row[at("Site id")].value]
         assert row[at("Wells drilled")].value == pytest.approx(site["n_wells"])
         assert row[at("Injectivity of the wells")].value == pytest.approx(site["wells_ktpa"])
     assert {"Total investment", "Paid by the oil field", "Capital of a well", "Other candidate sites"} <= set(
@@ -190,7 +193,7 @@ def test_the_gap_is_reported_over_all_links_and_within_the_links_searched(
     )
     log = row_that_starts(shared_book["RunLog"], "Bound over all candidate links")[1].value
     assert log == pytest.approx(shared_plan.objective.bound)
-    message = " ".join(summary_text(shared_plan, Path("run")).split())
+    message = " ".join(run_text(shared_plan.to_dict(), Path("run")).split())
     assert gap_text(gap_of(shared_plan)).removeprefix("o").replace(" %", "%") in message
     assert "pipes " in message and "storage " in message
 
@@ -238,16 +241,16 @@ def test_totals_and_assumptions_are_those_of_a_network(shared_plan: Plan, shared
 def test_a_static_year_is_told_as_one(static_plan: Plan, tmp_path: Path) -> None:
     book = read_back(static_plan, tmp_path)
     answer = " ".join(texts(book["Cover"]))
-    cost = f"{sum(static_plan.costs.values()):,.0f}"
+    cost = f"{sum(static_plan.cost_terms.values()):,.0f}"
     assert (
         "In a representative year they capture" in answer
         and f"the annual cost is {cost} million of a budget of 300" in answer
     )
     every = " ".join(text for name in SHEETS for text in texts(book[name]))
     assert "In the last period" not in every
-    message = summary_text(static_plan, Path("run"))
+    message = run_text(static_plan.to_dict(), Path("run"))
     assert (
-        f"Annual cost {cost} million CNY of the budget of 300 million CNY" in message
+        f"Annual cost {cost} million CNY 2024 of the budget of 300 million" in message
         and "over the horizon" not in message
     )
 
@@ -341,7 +344,7 @@ def test_an_empty_plan_of_a_network_says_why(solved: Callable[..., Plan], tmp_pa
     book = read_back(empty, tmp_path)
     for name in ("Cover", "Transport", "Storage", "Economics"):
         assert any("Nothing is built because the budget is 0" in text for text in texts(book[name])), name
-    assert "Nothing is built" in summary_text(empty, tmp_path)
+    assert "Nothing is built" in run_text(empty.to_dict(), tmp_path)
     assert json.loads(geojson_text(empty))["features"]
     assert tables_of(empty)["pipes"].empty
 
@@ -352,7 +355,7 @@ def test_a_fractional_plan_of_a_network_can_be_reported(solved: Callable[..., Pl
     assert parts.corridors is None and candidate_links(parts)["is_corridor"].all()
     book = read_back(parts, tmp_path)
     assert any("Every candidate link is in the model" in text for text in texts(book["Transport"]))
-    assert "corridor" not in summary_text(parts, tmp_path)
+    assert "corridor" not in run_text(parts.to_dict(), tmp_path)
     assert MappingProxyType(tables_of(parts))["shares"]["capex_mn"].ge(0).all()
 
 

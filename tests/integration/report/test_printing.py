@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ccs_model.report.workbook.printed_pages import (
-    WIDEST_PART,
+    A3,
+    A4,
     Keep,
     Stretch,
     area,
     breaks,
     page_rows_points,
+    paper_for,
     parts,
     pixels_across,
     united,
+    widest,
 )
 
 
+def test_cells_of_ten_points_are_printed_in_six() -> None:
+    # A4 lying down is 297 mm wide, A3 420, less 0.3 inches of margin at each side. In 6 points, 10 / 6 of it is shown.
+    for paper, mm in ((A4, 297), (A3, 420)):
+        points = (mm / 25.4 - 0.6) * 72
+        shown = points * 10 / 6
+        assert 0.93 * shown < widest(paper) * 0.75 < 0.97 * shown
+    assert paper_for([100, 100]) == A4 and paper_for([200, 100]) == A3
+    assert pixels_across([100, 100]) < widest(A4) < pixels_across([200, 100]) < widest(A3)
+
+
 def test_a_part_is_as_wide_as_a_page_with_the_repeated_columns_in_it() -> None:
-    # Of 235 digits, two of 30 leave 175 beside them: 40 of 10 need three parts. In 200 digits, 14 of 10 stand beside
-    # the two, and three times 14 are enough; in 199 they are 13, and three times 13 are not.
+    # A page of 1,686 pixels: two columns of 30 digits take 430 of them, and 16 of 10 digits stand beside them. 40 need
+    # three parts, and those are even: 14 beside the two, three times.
     widths = [30, 30, *[10] * 40]
-    assert WIDEST_PART == 235
-    assert parts(widths, 2) == [(0, 15), (16, 29), (30, 41)]
-    assert parts(widths, 0) == [(0, 41)]
-    assert parts([10, 20], 1) == [(0, 1)]
+    assert widest(A4) == 1685
+    assert parts(widths, 2, A4) == [(0, 15), (16, 29), (30, 41)]
+    assert parts(widths, 0, A4) == [(0, 41)]
+    assert parts([10, 20], 1, A4) == [(0, 1)]
     # A column wider than a page is a part of its own.
-    assert parts([10, 300, 10], 1) == [(0, 1), (2, 2)]
+    assert parts([10, 300, 10], 1, A4) == [(0, 1), (2, 2)]
 
 
 def test_only_the_tables_that_reach_so_far_are_printed_on_further_parts() -> None:
@@ -44,11 +59,12 @@ def test_rows_left_out_twice_are_left_out_once() -> None:
 
 
 def test_a_wider_sheet_has_more_rows_a_page() -> None:
-    # A digit is 7 pixels and a column 5 more, a page of A4 is 1,040 pixels wide and 510 points high.
+    # A digit is 7 pixels and a column 5 more, a pixel is 0.75 points; A4 shows 798 by 530 points, A3 1,147 by 776.
     assert pixels_across([10, 10]) == 150
-    assert page_rows_points([10, 10], [(0, 1)], 0) == 510
-    assert page_rows_points([204, 85], [(0, 1)], 0) == 510 * (289 * 7 + 10) / 1040
-    assert page_rows_points([100, 100, 189], [(0, 1), (2, 2)], 1) == 510 * (289 * 7 + 10) / 1040
+    assert page_rows_points([10, 10], [(0, 1)], 0, A4) == 530
+    assert page_rows_points([204, 85], [(0, 1)], 0, A4) == pytest.approx(530 * (289 * 7 + 10) * 0.75 / 798)
+    assert page_rows_points([100, 100, 189], [(0, 1), (2, 2)], 1, A4) == pytest.approx(530 * 2033 * 0.75 / 798)
+    assert page_rows_points([204, 85], [(0, 1)], 0, A3) == pytest.approx(776 * 2033 * 0.75 / 1147)
 
 
 def test_no_heading_stands_at_the_foot_and_nothing_short_is_cut() -> None:
@@ -59,6 +75,14 @@ def test_no_heading_stands_at_the_foot_and_nothing_short_is_cut() -> None:
     assert breaks([Keep(1, 20)], [], 100, heights) == []
     assert breaks([Keep(4, 23)], [], 100, heights) == [4]
     # A chart that is not a section's; a page that begins as asked for; rows that are not printed take no room.
-    assert breaks([], [Keep(8, 12)], 100, heights) == [8]
-    assert breaks([], [Keep(8, 12)], 100, heights, {6}) == [6]
+    assert breaks([], [Keep(8, 12, is_chart=True)], 100, heights) == [8]
+    assert breaks([], [Keep(8, 12, is_chart=True)], 100, heights, {6}) == [6]
     assert breaks([Keep(7, 11)], [], 100, [0.0 if 2 <= row <= 6 else 10.0 for row in range(20)]) == []
+
+
+def test_a_table_of_half_a_page_is_cut_where_that_saves_a_page() -> None:
+    # Ten rows a page: tables of six rows take a page each, or five of them three pages if they are cut.
+    tables = [Keep(6 * at, 6 * at + 5) for at in range(5)]
+    assert breaks([], tables[:1], 100, [10.0] * 6) == []
+    assert breaks([], [Keep(2, 7), Keep(8, 13)], 100, [10.0] * 14) == [8]
+    assert breaks([], tables, 100, [10.0] * 30) == []

@@ -74,7 +74,8 @@ EDITED = (
 )  # fmt: skip
 # Formulas whose value says that something was changed, or repeats the solved plan.
 _OF_CHANGE = re.compile(
-    r'inputs_changed|"grant",1,capex_factor|"no","yes"|"yes"\)\+|plant_picked_n,1\)|=IFERROR\(\$\w+-\$\w+,""\)'
+    r'inputs_changed|"grant",1,capex_factor|"no","yes"|COUNTIF\(.*"yes"\)|plant_picked_n,1\)|=IFERROR\(\$\w+-\$\w+,""\)'
+    r"|<>[^)]*\)\*1\)|^=\$C\$\d+(\+\$C\$\d+){6}$"  # numbers of edited cells
 )
 
 

@@ -86,9 +86,12 @@ def test_storage_holds_the_plan_s_injection_and_room(plan: Plan, book: Workbook)
     sheet = book["Storage"]
     last = plan.storage[plan.storage["year"] == plan.problem.years[-1]].set_index("site")
     rows = main_table(sheet)
-    assert [row[0].value for row in rows] == list(last.index)
+    ids = [row[at(sheet, "Site id")].value for row in rows]
+    assert ids == list(last.index)
+    names = plan.problem.sites.set_index("site")["name"]
+    assert [row[0].value for row in rows] == list(names[ids])
     for row in rows:
-        site = last.loc[row[0].value]
+        site = last.loc[row[at(sheet, "Site id")].value]
         assert row[at(sheet, "Injected, last period")].value == pytest.approx(site["injected_ktpa"], rel=1e-12)
         assert row[at(sheet, "Stored at the end")].value == pytest.approx(site["stored_kt"], rel=1e-12)
         assert row[at(sheet, "Usable capacity")].value == pytest.approx(site["capacity_kt"], rel=1e-12)
@@ -101,7 +104,8 @@ def test_injection_by_period_is_that_of_the_plan(plan: Plan, book: Workbook) -> 
     rows = rows_below(
         book["Storage"], "By period: injection (annual mean), cumulative wells, investment in sites and wells"
     )
-    injected = plan.storage.pivot(index="site", columns="year", values="injected_ktpa")
+    names = plan.problem.sites.set_index("site")["name"]
+    injected = plan.storage.pivot(index="site", columns="year", values="injected_ktpa").rename(index=names)
     end = [row[0].value for row in rows].index("Total")
     for row in rows[:end]:
         found = [cell.value for cell in row[2 : 2 + len(plan.problem.years)]]
@@ -112,7 +116,7 @@ def test_injection_by_period_is_that_of_the_plan(plan: Plan, book: Workbook) -> 
 def test_every_site_offered_is_used_or_listed_as_another(plan: Plan, book: Workbook) -> None:
     used = [row[0].value for row in main_table(book["Storage"])]
     others = [row[0].value for row in rows_below(book["Storage"], "Other candidate sites")]
-    assert sorted([*used, *others]) == sorted(plan.problem.sites["site"])
+    assert sorted([*used, *others]) == sorted(plan.problem.sites["name"])
 
 
 def test_what_is_full_is_said_in_words() -> None:

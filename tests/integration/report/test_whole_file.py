@@ -221,10 +221,10 @@ def test_without_an_exchange_in_one_step_the_old_run_steps_aside(
     small_plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = small_plan.to_folder(tmp_path / "run")
-    (folder / "own words.txt").write_text("of the old run", encoding="utf-8")
+    (folder / "solver.log").write_text("of the old run", encoding="utf-8")
     monkeypatch.setattr("ccs_model.runs.folder_writer.exchange_folders", lambda one, other: False)
     small_plan.to_folder(folder, force=True)
-    assert (folder / "plan.json").is_file() and not (folder / "own words.txt").exists()
+    assert (folder / "solver.log").read_text(encoding="utf-8") != "of the old run"
     assert names_in(tmp_path) == ["run"]
 
     rename = Path.rename
@@ -234,11 +234,12 @@ def test_without_an_exchange_in_one_step_the_old_run_steps_aside(
             raise PermissionError(errno.EACCES, "Permission denied")
         return rename(made, target)
 
-    (folder / "own words.txt").write_text("of the run before", encoding="utf-8")
+    (folder / "solver.log").write_text("of the run before", encoding="utf-8")
     monkeypatch.setattr(Path, "rename", rejected)
     with pytest.raises(FileError, match="Permission denied; the run could not be kept"):
         small_plan.to_folder(folder, force=True)
-    assert (folder / "own words.txt").is_file() and names_in(tmp_path) == ["run"]
+    assert (folder / "solver.log").read_text(encoding="utf-8") == "of the run before"
+    assert names_in(tmp_path) == ["run"]
 
 
 @on_linux

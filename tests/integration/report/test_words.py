@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from ccs_model.cli.optimize import summary_text
+from ccs_model.cli.stored_results import run_text
 from ccs_model.plan.plan import Plan
 from ccs_model.report import sentences as words
 
@@ -62,7 +62,7 @@ def test_an_empty_plan_says_why_in_the_workbook_and_on_the_screen(
     plan = solved(one_vent, changes)
     assert plan.retrofits.empty
     assert f"none is retrofitted. Nothing is built because {why}" in words.answer(plan)
-    shown = flat(summary_text(plan, Path("runs/one")))
+    shown = flat(run_text(plan.to_dict(), Path("runs/one")))
     assert f"Nothing is built because {why}" in shown
     if plan.problem.objective == "min_cost":
         assert words.targets(plan) == "1 of 1 targets are missed, at the shortfall price of the scenario."
@@ -88,7 +88,7 @@ def test_of_a_network_the_pipe_comes_on_top_of_the_cheapest_retrofit(solved: Sol
     assert f"below the cost of the cheapest retrofit without its pipeline ({cheapest:,.0f})" in why(poor)
     between = of_question(poor, budget_mn=cheapest + 1)
     assert why(between).startswith("no retrofit with its pipelines and wells satisfies every constraint")
-    assert poor.status == "optimal" and "Nothing is built" in summary_text(poor, Path("run"))
+    assert poor.status == "optimal" and "Nothing is built" in run_text(poor.to_dict(), Path("run"))
 
 
 def test_reasons_that_alone_explain_an_empty_plan_come_in_order(vent: Plan) -> None:
@@ -117,18 +117,20 @@ def test_checks_that_do_not_hold_are_counted(vent: Plan) -> None:
     n = len(vent.checks)
     assert words.checks(vent, n) == f"All {n} checks hold."
     broken = replace(vent, checks=vent.checks.assign(holds=[False, False, *vent.checks["holds"].iloc[2:]]))
-    assert words.checks(broken, n) == f"2 of {n} checks do not hold: see sheet Checks."
+    assert words.checks(broken, n) == f"2 of {n} checks do not hold; see Checks."
 
 
 def test_locks_are_priced_on_the_screen_in_tonnes_or_money(vent: Plan) -> None:
     assert vent.fixed_decisions["plant"].iloc[0] == "NH3_79"
     lost = float(vent.fixed_decisions["abatement_lost_kt"].iloc[0])
     name = str(vent.fixed_decisions["name"].iloc[0])
-    assert f"Requiring {name} costs {lost:,.0f} kt CO2 over the horizon." in summary_text(vent, Path("run"))
+    assert f"Requiring {name} costs {lost:,.0f} kt CO2 over the horizon." in run_text(vent.to_dict(), Path("run"))
     dear = pd.DataFrame([vent.fixed_decisions.iloc[0].to_dict() | {
         "lock": "exclude", "name": "", "abatement_lost_kt": float("nan"), "cost_added_mn": 1_234.4
     }])  # fmt: skip
-    assert "Excluding NH3_79 costs 1,234 million CNY." in summary_text(replace(vent, fixed_decisions=dear), Path("run"))
+    assert "Excluding NH3_79 costs 1,234 million CNY 2024." in run_text(
+        replace(vent, fixed_decisions=dear).to_dict(), Path("run")
+    )
 
 
 def test_targets_that_are_reached_are_shown_with_the_next_tonne_s_price(solved: Solved, one_vent: Changes) -> None:
@@ -136,9 +138,9 @@ def test_targets_that_are_reached_are_shown_with_the_next_tonne_s_price(solved: 
     assert words.targets(plan).startswith("All targets are reached.")
     row = plan.targets.iloc[0]
     assert row["reached_kt"] >= 100
-    shown = flat(summary_text(plan, Path("run")))
-    assert f"100 {row['reached_kt']:,.0f} {row['price_per_t']:,.0f} CNY/t" in shown
-    assert f"Discounted cost over the horizon {sum(plan.costs.values()):,.0f} million CNY" in shown
+    shown = flat(run_text(plan.to_dict(), Path("run")))
+    assert f"100 {row['reached_kt']:,.0f} {row['price_per_t']:,.0f} CNY 2024/t" in shown
+    assert f"Discounted cost over the horizon {sum(plan.cost_terms.values()):,.0f} million CNY 2024" in shown
 
 
 @pytest.mark.parametrize(

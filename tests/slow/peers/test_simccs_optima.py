@@ -70,7 +70,7 @@ def test_the_price_case(imported, rounded, optimum):
 
 
 def test_the_cap_case(imported):
-    # Unrounded costs have the optimum 5140.6590136957 (docs/simccs.md); the search is the same and takes longer.
+    # Unrounded costs have the optimum 5140.6590136957 (docs/reference/simccs.md); the same search takes longer.
     plan = answered(imported(SOUTHEAST / "cap", "--mode", "target", "--target-mt", "50", "--rounded"))
     assert plan.status != "limit"
     assert plan.objective.value == pytest.approx(5140.65907369, rel=1e-8)

@@ -52,11 +52,11 @@ def test_fractional_plans_are_the_same(name: str) -> None:
     assert residuals(program, found.outcome.x).hold
 
 
-@pytest.mark.parametrize("name", ["shanxi", "pilot-zones"])
+@pytest.mark.parametrize("name", ["shanxi"])
 def test_whole_plans_lie_in_each_others_bounds(name: str) -> None:
     program = matrix(name, "integer")
     most = program.maximise[0]
-    deadline = time.monotonic() + 60  # its bound holds wherever it stops
+    deadline = time.monotonic() + 30  # its bound holds wherever it stops
     plain = solve_mip(Highs(program, OPTIONS), maximise=most, gap=GAP, deadline=deadline, stage="all columns").outcome
     allowance = Allowance(time.monotonic() + 300)
     found = solve_by_groups(program, OPTIONS, maximise=most, gap=GAP, allowance=allowance, stage="test")

@@ -152,7 +152,7 @@ def test_a_plans_capture_cost_comes_from_the_same_formula(
     yearly = yearly_capture_cost(
         captured_ktpa=of_plan["captured_at_full_load_ktpa"],
         capex_mn=problem.routes["capture_capex_mn"],
-        charge_share=capital_charge_share(problem.discount_rate, problem.routes["life_yr"]),
+        charge_share=capital_charge_share(problem.discount_rate, problem.routes["life_yr"], 1.035),
         fixed_om_mn_pa=problem.routes["fixed_om_mn_pa"],
         variable_om_per_t=last["capture_variable_om"],
         heat_gj_per_t=1.0,

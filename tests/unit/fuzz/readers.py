@@ -4,6 +4,10 @@
     csv     an inventory of plants
     xlsx    an inventory workbook: the raw archive, or one whose parts are made of the bytes, so that a check sum does
             not keep every change out
+    json    the plan.json of a run folder, or its manifest.json if the first byte is m
+    geojson the polygons of a map
+    simccs  one of the five files of a SimCCS folder, by the first byte; the others are sound
+    gem     a workbook of the steel tracker as for xlsx, or a CSV file of capacities if the first byte is g
 
 Anything but a fault told in words, more than SLOWEST_S of the processor's time, or more memory than the runner allows
 is a crash.
@@ -13,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import shutil
 import tempfile
 import time
 import zipfile
@@ -21,9 +26,15 @@ from functools import cache
 from pathlib import Path
 
 from ccs_model.errors import CcsModelError, InputError
+from ccs_model.importers.gem import read_gem
+from ccs_model.importers.simccs import read_simccs
 from ccs_model.inputs.declarations import read_dictionary
+from ccs_model.inputs.names_of_scenario import issues_of, known_names, shipped_column
 from ccs_model.inputs.user_tables import read_inventory, workbook_tables
+from ccs_model.report.page.basemap import basemap_of
+from ccs_model.runs.run_reader import read_run
 from ccs_model.scenario import read_scenario
+from ccs_model.scenario.read import read
 
 SLOWEST_S = 2.0
 LARGEST_BYTES = 20_000
@@ -88,29 +99,54 @@ WHOLE: Mapping[str, str] = {
     "xl/styles.xml": _STYLES,
 }
 
+_SIMCCS = Path(__file__).resolve().parents[2] / "data" / "simccs" / "southeast_us" / "cap"
+SIMCCS_FILES = ("CandidateNetwork.txt", "DelaunayPaths.txt", "Linear.txt", "Sinks.csv", "Sources.csv")
+_MANIFEST = b'{"schema": "ccs-model/manifest/2", "run_sha256": "00", "outputs": {}, "inputs": {}, "versions": {}}'
+_PLAN = b'{"schema": "ccs-model/plan/2", "scenario": {"name": "A"}, "status": "optimal", "totals": {"npv_mn": 1.5}}'
+_MAP = (
+    b'{"type": "FeatureCollection", "features": [{"type": "Feature", "properties": {"name": "A"}, "geometry": '
+    b'{"type": "Polygon", "coordinates": [[[110, 30], [111, 30], [111, 31], [110, 30]]]}}]}'
+)
+_TRACKER = (
+    ("Plant ID", "Plant name (English)", "Country/Area", "Subnational unit (province/state)", "Coordinates", "Status",
+     "Nominal crude steel capacity (ttpa)", "Nominal BOF steel capacity (ttpa)", "Start date"),
+    ("P1", "Works", "Germany", "Saarland", "49.3560, 6.7470", "operating", "5000", ">0", "unknown"),
+)  # fmt: skip
+
+
+def _sheet_of(rows: tuple[tuple[str, ...], ...]) -> str:
+    """The XML of a sheet of texts."""
+    cells = (
+        "".join(f'<c t="inlineStr"><is><t>{cell.replace(">", "&gt;")}</t></is></c>' for cell in row) for row in rows
+    )
+    written = "".join(f"<row>{each}</row>" for each in cells)
+    return f'<?xml version="1.0"?><worksheet xmlns="{_MAIN}"><sheetData>{written}</sheetData></worksheet>'
+
 
 class TooSlowError(Exception):
     """Reading took longer than a planner would forgive."""
 
 
-def book_of(raw: bytes) -> bytes:
-    """The archive itself, or a small workbook with one part made of the bytes."""
+def book_of(raw: bytes, title: str = "steel") -> bytes:
+    """The archive itself, or a small workbook of one sheet with one part made of the bytes."""
     part = PARTS.get(raw[:1])
     if part is None or raw.startswith(b"PK"):
         return raw
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as archive:
         for name, text in WHOLE.items():
-            archive.writestr(name, raw[1:] if name == part else text.encode())
+            archive.writestr(name, raw[1:] if name == part else text.replace('"steel"', f'"{title}"').encode())
     return made.getvalue()
 
 
 def read_yaml(raw: bytes) -> None:
-    """A scenario that is read is the same when its resolved text is read."""
+    """Names and amounts of a scenario are compared with the tables; what is read is the same from its resolved text."""
     path = _desk() / "scenario.yaml"
     path.write_bytes(raw)
     with contextlib.suppress(CcsModelError):
-        scenario = read_scenario(path)
+        reading = read(path)
+        issues_of(reading.document, known_names(shipped_column), shipped_column)
+        scenario = reading.validated()
         path.write_bytes(scenario.resolved_yaml().encode())
         try:
             again = read_scenario(path)
@@ -133,7 +169,51 @@ def read_xlsx(raw: bytes) -> None:
         workbook_tables(book, "mine.xlsx", read_dictionary())
 
 
-READERS: Mapping[str, Callable[[bytes], None]] = {"yaml": read_yaml, "csv": read_csv, "xlsx": read_xlsx}
+def read_json(raw: bytes) -> None:
+    """A run folder of a plan and a manifest."""
+    folder = _desk() / "run"
+    folder.mkdir(exist_ok=True)
+    is_manifest = raw[:1] == b"m"
+    (folder / "manifest.json").write_bytes(raw[1:] if is_manifest else _MANIFEST)
+    (folder / "plan.json").write_bytes(_PLAN if is_manifest else raw)
+    with contextlib.suppress(CcsModelError):
+        read_run(folder)
+
+
+def read_geojson(raw: bytes) -> None:
+    """Polygons to draw in place of the shipped ones."""
+    path = _desk() / "map.geojson"
+    path.write_bytes(raw)
+    with contextlib.suppress(CcsModelError):
+        basemap_of(str(path))
+
+
+def read_network(raw: bytes) -> None:
+    """A SimCCS folder in which one file is made of the bytes after the first."""
+    folder = _desk() / "simccs"
+    if not folder.is_dir():
+        shutil.copytree(_SIMCCS, folder)
+    name = SIMCCS_FILES[raw[0] % len(SIMCCS_FILES)] if raw else SIMCCS_FILES[0]
+    (folder / name).write_bytes(raw[1:])
+    try:
+        with contextlib.suppress(CcsModelError):
+            read_simccs(folder)
+    finally:
+        shutil.copy(_SIMCCS / name, folder / name)
+
+
+def read_tracker(raw: bytes) -> None:
+    """A workbook of the steel tracker, or the capacities that chemical plants lack."""
+    given = ("capacities.csv", raw[1:]) if raw[:1] == b"g" else None
+    book = book_of(b"" if given else raw, "Plant data")
+    with contextlib.suppress(CcsModelError):
+        read_gem([("tracker.xlsx", book)], given=given)
+
+
+READERS: Mapping[str, Callable[[bytes], None]] = {
+    "yaml": read_yaml, "csv": read_csv, "xlsx": read_xlsx, "json": read_json, "geojson": read_geojson,
+    "simccs": read_network, "gem": read_tracker,
+}  # fmt: skip
 
 
 def try_reading(kind: str, raw: bytes) -> None:
@@ -149,6 +229,17 @@ def seeds(kind: str) -> Iterator[bytes]:
     """Where the search starts: the files beside this one, and for workbooks one for each part that may change."""
     for path in sorted((Path(__file__).parent / "seeds" / kind).glob("*")):
         yield path.read_bytes()
+    if kind == "json":
+        yield _PLAN
+        yield b"m" + _MANIFEST
+    if kind == "geojson":
+        yield _MAP
+    if kind == "simccs":
+        for n, name in enumerate(SIMCCS_FILES):
+            yield bytes([n]) + (_SIMCCS / name).read_bytes()[:LARGEST_BYTES]
+    if kind == "gem":
+        yield b"s" + _sheet_of(_TRACKER).encode()
+        yield b"gplant,product,capacity_ktpa\nC1,ammonia,300\n"
     if kind == "xlsx":
         yield book_of(b"s" + _SHEET.encode())
         for letter, part in PARTS.items():

@@ -1,4 +1,4 @@
-"""`python tests/unit/fuzz/search.py yaml|csv|xlsx --seconds 900 --found DIR`: looks for bytes that a reader falls over.
+"""`python tests/unit/fuzz/search.py READER --seconds 900 --found DIR`: looks for bytes that a reader falls over.
 
 Needs the extra `fuzz`. Prints one JSON object: executions, hours by the clock and of the processor, and the files that
 hold what was found.
@@ -71,8 +71,10 @@ def main() -> int:
     """The command line."""
     if sys.argv[2:3] == ["--inside"]:
         search_inside(sys.argv[1], sys.argv[3:])
+    import readers
+
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("reader", choices=("yaml", "csv", "xlsx"))
+    parser.add_argument("reader", choices=sorted(readers.READERS))
     parser.add_argument("--seconds", type=int, default=900)
     parser.add_argument("--found", type=Path, required=True, help="folder for the corpus, the logs and what is found")
     requested = parser.parse_args()

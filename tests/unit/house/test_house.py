@@ -55,7 +55,7 @@ def test_every_shipped_scenario_is_named_in_their_readme():
 
 
 def test_every_claim_of_the_model_stands_in_the_formulation():
-    text = (ROOT / "docs" / "formulation.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "explanation" / "formulation.md").read_text(encoding="utf-8")
     for path in (PACKAGE / "model").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             is_claim = isinstance(node, ast.FunctionDef) and any(

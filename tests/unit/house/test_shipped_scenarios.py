@@ -13,7 +13,7 @@ SHIPPED = sorted(scenarios_folder().glob("*.yaml"))
 def test_it_can_be_asked(path):
     scenario = ccs.read_scenario(path)
     assert scenario.description.strip().endswith("?")
-    problem = ccs.build_problem(scenario, ccs.load_inputs())
+    problem = ccs.build_problem(scenario, ccs.load_inputs(scenario))
     assert len(problem.routes) > 0
 
 

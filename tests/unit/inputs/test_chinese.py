@@ -12,7 +12,7 @@ from ccs_model.inputs.chinese import HEADINGS, headings_of, in_english, plain
 from ccs_model.inputs.declarations import read_dictionary
 from tests.unit.inputs.conftest import works
 
-TEMPLATES = ("plants/steel", "plants/chemicals", "references")
+TEMPLATES = ("plants/steel", "plants/chemicals", "plants/sources", "references")
 IN_CHINESE = {
     "plant": "工厂编号", "name": "企业名称", "province": "省份", "grid": "电网", "lat_deg": "纬度（度）",
     "lon_deg": "经度[°]", "place_accuracy": "位置精度", "status": "状态", "crude_steel_ktpa": "粗钢产能\n（千吨/年）",

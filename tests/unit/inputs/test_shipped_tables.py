@@ -23,7 +23,7 @@ WITHOUT_UNIT = {
     "n_blast_furnaces", "n_wells_max", "readiness_level",
     "n_stages", "cop",
     "step", "price_index", "cny_per_unit", "scale_exponent", "gas_exponent", "cost_factor", "cost_multiplier", "detour",
-    "value", "low", "high", "amount", "retrofit_factor", "tasc_factor", "level", "aace_class",
+    "capex_factor", "value", "low", "high", "amount", "retrofit_factor", "tasc_factor", "level", "aace_class",
     "mode", "sigma", "flow_exponent", "length_exponent",
 }  # fmt: skip
 
@@ -121,6 +121,8 @@ def test_every_row_has_a_known_reference_and_a_quality(inputs: Inputs) -> None:
 
 def test_every_reference_is_used(inputs: Inputs) -> None:
     used = {key for table, frame in inputs.tables.items() if table != "references" for key in frame["reference"]}
+    for path in (data_folder() / "countries").rglob("*.csv"):
+        used |= set(pd.read_csv(path)["reference"].dropna())
     # What users leave out of their own tables is named OWN.
     assert set(inputs["references"]["reference"]) - used == {"OWN"}
 
@@ -128,7 +130,11 @@ def test_every_reference_is_used(inputs: Inputs) -> None:
 def test_every_table_of_the_folder_is_declared_and_the_other_way_round() -> None:
     folder = data_folder()
     there = {path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.csv")} - {"dictionary"}
-    assert there == set(read_dictionary())
+    of_packs = {name for name in there if name.startswith("countries/")}
+    assert there - of_packs == set(read_dictionary())
+    # The tables of a country pack are named as those of the folder; so are its inventories and settings.
+    inner = {name.split("/", 2)[2] for name in of_packs}
+    assert inner - {"country", "steel", "chemicals"} <= set(read_dictionary())
 
 
 def test_money_tells_its_currency_and_price_year(inputs: Inputs) -> None:
@@ -154,7 +160,7 @@ def test_a_number_ends_in_its_unit(column: Column) -> None:
 
 @pytest.mark.parametrize("column", COLUMNS, ids=named)
 def test_a_column_is_declared_soundly(column: Column) -> None:
-    assert column.kind in {"text", "number", "whole", "choice", "reference"}
+    assert column.kind in {"text", "number", "whole", "choice", "currency", "reference"}
     assert bool(column.choices) == (column.kind == "choice")
     assert not column.name.endswith("_mtpa")
     assert column.meaning
@@ -175,7 +181,7 @@ def test_a_column_is_declared_soundly(column: Column) -> None:
     ],
 )
 def test_a_named_number_ends_in_its_unit(inputs: Inputs, table: str, name: str) -> None:
-    counts = {"sites_in_reach", "n_neighbours", "n_direct_sites", "hub_plants_min", "wells_of_a_site"}
+    counts = {"n_neighbours", "n_direct_sites", "hub_plants_min", "wells_of_a_site"}
     ratios = {"prune_factor", "offshore_cost_factor"}
     assert [each for each in inputs[table][name] if unit_of(each) is None and each not in counts | ratios] == []
 
@@ -196,6 +202,19 @@ def test_effective_capacity_follows_its_rule(inputs: Inputs) -> None:
     assert steps["capacity_mid_kt"].to_numpy() == pytest.approx(mean.to_numpy(), rel=1e-3)
     shanxi = steps[steps["province"] == "Shanxi"][["capacity_low_kt", "capacity_mid_kt", "capacity_high_kt"]].sum()
     assert (shanxi / 1e6).tolist() == pytest.approx([0.47, 3.0, 19.4], rel=0.02)
+
+
+def test_capital_of_capture_is_that_of_the_projects(inputs: Inputs) -> None:
+    # GDP deflators of China: 2022 102.97, 2023 103.22, 2025 held at 103.44 of 2024.
+    projects = inputs["technologies/projects"].set_index("project")
+    per_tpa = projects["capex_mn"] * 1_000 / projects["design_ktpa"]
+    rizhao = per_tpa["Rizhao Steel"] * 103.22 / 103.44
+    baotou = per_tpa["Baotou Steel phase 1"] * 103.22 / 102.97
+    assert (rizhao, baotou) == pytest.approx((746.6, 1_231.0), abs=0.1)
+    costs = inputs["technologies/technologies"].set_index("technology")["capex_per_tpa"]
+    assert costs["amine"] == pytest.approx((rizhao + baotou) / 2, abs=0.5)
+    assert costs["advanced_amine"] == pytest.approx(1.10 * costs["amine"], abs=0.5)
+    assert costs["compression"] == costs["purification"] == per_tpa["Qilu-Shengli"]
 
 
 def test_urea_binds_what_stoichiometry_says(inputs: Inputs) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ccs_model.inputs.declarations import Column
-from ccs_model.inputs.unit_conversion import conversion, scaled
+from ccs_model.inputs.unit_conversion import conversion, currency_of, scaled
 
 
 def column(unit: str, meaning: str = "") -> Column:
@@ -31,6 +31,27 @@ def column(unit: str, meaning: str = "") -> Column:
         ("kg CO2/t", "t CO2/t", 0.001),
         ("t CO₂/t", "t CO2/t", 1.0),
         ("kWh/t", "GJ/t", 0.0036),
+        ("million CNY", "million money", 1.0),
+        ("万元", "million money", 0.01),
+        ("亿元", "million money", 100.0),
+        ("百万元", "million money", 1.0),
+        ("bn USD", "million money", 1_000.0),
+        ("EUR billion", "million money", 1_000.0),
+        ("Mio. EUR", "million money", 1.0),
+        ("crore", "million money", 10.0),
+        ("kEUR/yr", "million money/y", 0.001),
+        ("万元/年", "million money/y", 0.01),
+        ("元", "million money", 1e-6),
+        ("元/吨", "money/t", 1.0),
+        ("USD per kt", "money/t", 0.001),
+        ("EUR/t CO2", "money/t", 1.0),
+        ("元/千瓦时", "money/kWh", 1.0),
+        ("EUR/MWh", "money/kWh", 0.001),
+        ("元/吉焦", "money/GJ", 1.0),
+        ("万元/公里", "million money/km", 0.01),
+        ("元/千瓦/月", "money per kW and month", 1.0),
+        ("EUR per t/h, km and year", "money per t/h, km and year", 1.0),
+        ("million EUR per Mt/y", "million money per kt/y", 0.001),
     ],
 )
 def test_units_of_one_kind_have_a_factor(given: str, unit: str, factor: float) -> None:
@@ -46,10 +67,26 @@ def test_carbon_weighs_12_of_44_parts_of_co2() -> None:
 @pytest.mark.parametrize(
     ("given", "unit"),
     [("mt/y", "kt/y"), ("MT/y", "kt/y"), ("t/h", "kt/y"), ("MPa", "kt/y"), ("miles", "km"), ("t/t", "share"),
-     ("USD/t", "money/t"), ("", "kt/y"), ("kt/y", ""), ("kt water/y", "kt/y"), ("kt//y", "kt/y"), ("kt/y/y", "kt/y")],
+     ("", "kt/y"), ("million CNY", "kt/y"), ("USD/t", "million money"), ("MUSD", "million money"),
+     ("m EUR", "million money"), ("$", "million money"), ("¥/t", "money/t"), ("million bn EUR", "million money"),
+     ("EUR USD", "million money"), ("万元", "million money/y"), ("USD/t C", "money/t"), ("kt", "money/t"),
+     ("kt/y", ""), ("kt water/y", "kt/y"), ("kt//y", "kt/y"), ("kt/y/y", "kt/y")],
 )  # fmt: skip
 def test_other_units_have_none(given: str, unit: str) -> None:
     assert conversion(given, column(unit)) is None
+
+
+def test_money_per_tonne_of_co2_is_not_that_per_tonne_of_product() -> None:
+    assert conversion("USD/t CO2", column("money/t", "profit per t of product")) is None
+    assert conversion("USD/t", column("money/t", "profit per t of product")) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("unit", "currency"),
+    [("亿元", "CNY"), ("US$ bn", "USD"), ("EUR/t", "EUR"), ("bn", ""), ("money/t", ""), ("MWH", "")],
+)
+def test_a_unit_names_its_currency(unit: str, currency: str) -> None:
+    assert currency_of(unit) == currency
 
 
 def test_a_product_has_no_error_of_the_last_digit() -> None:

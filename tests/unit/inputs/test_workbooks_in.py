@@ -124,7 +124,7 @@ def test_sheets_that_are_not_known(scenario, write_book):
     issue = only(scenario("mine.xlsx"))
     assert (issue.where, issue.what) == ("mine.xlsx", "unknown sheet: 'Tabelle1'")
     write_book(Tabelle1=works("M1"))
-    assert only(scenario("mine.xlsx")).what == "no sheet is named steel or chemicals"
+    assert only(scenario("mine.xlsx")).what == "no sheet is named steel, chemicals or sources"
 
 
 # Formulas
@@ -249,7 +249,7 @@ def test_a_line_number_out_of_this_world_takes_no_time(scenario, write_book):
 
 def test_a_template_that_is_filled_in_is_read_back(scenario, inputs, tmp_path):
     book = openpyxl.load_workbook(io.BytesIO(template(inputs)))
-    assert book.sheetnames == ["README", "steel", "chemicals", "references", "lists"]
+    assert book.sheetnames == ["README", "steel", "chemicals", "sources", "references", "lists"]
     steel = book["steel"]
     headings = [cell.value for cell in steel[1]]
     for name, value in WORKS.items():
@@ -270,11 +270,14 @@ def test_an_empty_template_is_told(scenario, inputs, tmp_path):
 
 def test_the_examples_of_the_template_would_be_sound(scenario, inputs, tmp_path):
     book = openpyxl.load_workbook(io.BytesIO(template(inputs)))
-    for sheet in ("steel", "chemicals", "references"):
+    for sheet in ("steel", "chemicals", "sources", "references"):
         book[sheet]["A2"] = f"X-{sheet}"
     book.save(tmp_path / "plants.xlsx")
     requested = scenario("plants.xlsx")
-    assert set(build_problem(requested, load_inputs(requested)).plants["plant"]) == {"X-steel", "X-chemicals"}
+    plants = build_problem(requested, load_inputs(requested)).plants
+    assert dict(zip(plants["plant"], plants["sector"], strict=True)) == {
+        "X-steel": "steel", "X-chemicals": "chemicals", "X-sources": "cement"
+    }  # fmt: skip
 
 
 def test_the_template_has_notes_drop_downs_and_ranges(inputs):
@@ -286,6 +289,7 @@ def test_the_template_has_notes_drop_downs_and_ranges(inputs):
     assert any("present,absent,unknown" in (rule.formula1 or "") for rule in rules.values())
     assert all(len(rule.formula1) <= 255 and len(rule.prompt) <= 255 for rule in rules.values())
     assert "Hebei south" in {cell.value for cell in book["lists"]["B"]}
+    assert "cement" in {cell.value for cell in book["lists"]["C"]}
 
 
 # Places

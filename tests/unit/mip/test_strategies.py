@@ -11,6 +11,7 @@ from ccs_model.mip.network_lns import Alternate, Lns, Reoptimise
 from ccs_model.mip.search import Heuristic, Strategy
 from ccs_model.solve.strategies import (
     GROWN_NETWORK,
+    GROWN_PART,
     ONE_PERIOD,
     SIZES,
     STAGED_NETWORK,
@@ -22,7 +23,7 @@ from ccs_model.solve.strategies import (
 
 def chosen(**changes: Any) -> Strategy:
     model: dict[str, Any] = {"n_arc_groups": 500, "n_rows": 10_000, "is_staged": False}
-    given: dict[str, Any] = {"relaxation_uses_arcs": True, "relaxation_apart": 0.1, "arcs_are_given": False}
+    given: dict[str, Any] = {"is_grown": False, "is_part": False, "relaxation_uses_arcs": True, "arcs_are_given": False}
     return choose_strategy(SIZES, **{**model, **given, **changes})
 
 
@@ -45,10 +46,9 @@ def test_a_strategy_lists_its_stages_in_the_order_in_which_they_run() -> None:
         ({"n_arc_groups": SIZES.many_arc_groups + 1}, "large network"),
         ({"n_rows": SIZES.many_rows + 1}, "large network"),
         ({"is_staged": True}, STAGED_NETWORK.name),
-        ({"is_staged": True, "relaxation_apart": 0.3, "n_rows": 20_000}, GROWN_NETWORK.name),
-        ({"is_staged": True, "relaxation_apart": 0.3}, STAGED_NETWORK.name),
-        ({"is_staged": True, "relaxation_apart": 0.3, "n_rows": 20_000, "arcs_are_given": True}, STAGED_NETWORK.name),
-        ({"relaxation_apart": 0.3}, "network"),
+        ({"is_staged": True, "is_grown": True}, GROWN_NETWORK.name),
+        ({"is_staged": True, "is_grown": True, "n_rows": SIZES.many_rows + 1}, GROWN_NETWORK.name),
+        ({"is_staged": True, "is_grown": True, "is_part": True}, GROWN_PART.name),
         ({"is_staged": True, "relaxation_uses_arcs": False}, "several periods"),
         ({"is_staged": True, "n_rows": SIZES.many_rows + 1}, "several periods"),
     ],

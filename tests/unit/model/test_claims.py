@@ -132,7 +132,7 @@ def test_storage_holds_the_whole_life_of_a_retrofit(matrix: Matrix) -> None:
 
 def test_spending_is_undiscounted_overnight_capex(matrix: Matrix, problem: Problem) -> None:
     route = problem.routes.set_index("route").loc[FULL]
-    capture = 266 * 103.44 / 102.97 * NAMEPLATE / 1_000
+    capture = 380 * (NAMEPLATE / 1_000) ** -0.2 * 103.44 / 102.97 * NAMEPLATE / 1_000
     pipe = 120 * 2.3 * 121.01 / 95.29 * 7.7875 * route["length_km"] / 1_000
     # A site of 28.3 million USD2008 and two wells of 8.3 million CNY2010.
     site, wells = 28.3 * 121.2 / 83.19 * 7.1957, 2 * 8.3 * 103.44 / 78.06
@@ -205,7 +205,8 @@ def test_declared_constraints_are_functions_of_a_theme() -> None:
     assert [
         name for name in VARIABLES if f"m.{name}" not in themes and name not in ("spend_mn", "credited_ktpa", "paid_mn")
     ] == []
-    formulation = (Path(ccs_model.__path__[0]).parent / "docs" / "formulation.md").read_text(encoding="utf-8")
+    docs = Path(ccs_model.__path__[0]).parent / "docs"
+    formulation = (docs / "explanation" / "formulation.md").read_text(encoding="utf-8")
     assert [name for name in (*CONSTRAINTS, *VARIABLES) if f"`{name}" not in formulation] == []
 
 

@@ -14,6 +14,8 @@ from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
 from ccs_model.solve.driver import solve
 
+pytestmark = pytest.mark.slow
+
 Posed = Callable[..., Problem]
 Changes = dict[str, object]
 PHI = 0.64
@@ -64,9 +66,9 @@ def test_fixed_costs_follow_nameplate_and_energy_what_is_delivered(problem_of: P
             ("capture_capex_mn", 1.0), ("capture_fixed_om_mn", 1.0), ("pipe_fixed_om_mn", 1.0), ("salvage_mn", 1.0),
             ("capture_variable_om_mn", PHI), ("heat_mn", PHI), ("capture_power_mn", PHI), ("pipe_power_mn", PHI),
         ):  # fmt: skip
-            assert part.costs[name] == pytest.approx(share * full.costs[name], rel=1e-5, abs=1e-6), name
+            assert part.cost_terms[name] == pytest.approx(share * full.cost_terms[name], rel=1e-5, abs=1e-6), name
         cashflow = part.cashflow
-        assert cashflow["discounted_mn"].sum() == pytest.approx(sum(part.costs.values()), rel=1e-9)
+        assert cashflow["discounted_mn"].sum() == pytest.approx(sum(part.cost_terms.values()), rel=1e-9)
 
 
 def test_a_tonne_costs_more_when_less_is_delivered(problem_of: Posed) -> None:
@@ -122,7 +124,7 @@ def test_a_cut_takes_more_nameplate_when_less_is_delivered(problem_of: Posed) ->
     assert part.totals["uncalibrated_abatement_share"] == pytest.approx(
         float(full.totals["abatement_share"] or 0) / PHI, rel=1e-6
     )
-    assert sum(part.costs.values()) > sum(full.costs.values())
+    assert sum(part.cost_terms.values()) > sum(full.cost_terms.values())
 
 
 def test_the_scenario_names_the_quantile(problem_of: Posed) -> None:

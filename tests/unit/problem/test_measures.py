@@ -16,6 +16,8 @@ from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
 from ccs_model.report.workbook.workbook import write_workbook
 
+pytestmark = pytest.mark.slow
+
 Changes = dict[str, Any]
 Posed = Callable[..., Problem]
 Solved = Callable[..., Plan]
@@ -143,9 +145,9 @@ def test_the_workbook_takes_a_plan_of_measures(
 
 
 def test_shrunk_boilers_of_chemical_plants(
-    problem_of: Posed, inputs: Inputs, with_tables: Callable[..., Inputs]
+    problem_of: Posed, measure_tables: Inputs, with_tables: Callable[..., Inputs]
 ) -> None:
-    table: pd.DataFrame = inputs["technologies/measures"].assign(shrink_share=0.1)
+    table: pd.DataFrame = measure_tables["technologies/measures"].assign(shrink_share=0.1)
     problem = problem_of(
         {"capture.measures": ["boiler_efficiency"]}, tables=with_tables({"technologies/measures": table})
     )

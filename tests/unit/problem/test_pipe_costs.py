@@ -91,9 +91,9 @@ def test_own_and_shared_pipes_have_one_life(hand_solved: Callable[..., Plan], in
     left = capex * annuity[40] / annuity[50] + 50 * annuity[10] / annuity[20]
     for plan in (own, shared):
         assert plan.totals["pipe_capex_mn"] == pytest.approx(capex)
-        assert plan.costs["salvage_mn"] == pytest.approx(-left * 1.08**-10)
+        assert plan.cost_terms["salvage_mn"] == pytest.approx(-left * 1.08**-10)
         ten = sum(1.08**-t for t in range(10))
-        assert plan.costs["pipe_fixed_om_mn"] == pytest.approx(0.025 * capex * ten)
+        assert plan.cost_terms["pipe_fixed_om_mn"] == pytest.approx(0.025 * capex * ten)
         assert plan.checks["holds"].all()
 
 

@@ -51,7 +51,7 @@ def test_a_static_year_of_one_source_one_pipe_and_one_site(hand_solved: Solved) 
         "capture_variable_om_mn": 10 * 2,
         "storage_mn": 2 * 2,
     }
-    found = {name: value for name, value in plan.costs.items() if value}
+    found = {name: value for name, value in plan.cost_terms.items() if value}
     assert found == pytest.approx(by_hand, rel=1e-9)
     assert plan.objective.value == pytest.approx(sum(by_hand.values()), rel=1e-9)
     assert plan.objective.unit == "million a year"
@@ -71,10 +71,10 @@ def test_without_a_recovery_share_capital_is_recovered_over_each_life(hand_solve
     def recovery(years: int) -> float:
         return 0.08 * 1.08**years / (1.08**years - 1)
 
-    assert plan.costs["capture_capex_mn"] == pytest.approx(100 * recovery(15), rel=1e-9)
+    assert plan.cost_terms["capture_capex_mn"] == pytest.approx(100 * recovery(15), rel=1e-9)
     # 57 t/h: 8 a t/h would be dearer than 120 t/h at 2.3.
-    assert plan.costs["pipe_capex_mn"] == pytest.approx(LARGE * 120 * 10 * 2 * recovery(50), rel=1e-9)
-    assert plan.costs["site_capex_mn"] == pytest.approx(40 * recovery(30), rel=1e-9)
+    assert plan.cost_terms["pipe_capex_mn"] == pytest.approx(LARGE * 120 * 10 * 2 * recovery(50), rel=1e-9)
+    assert plan.cost_terms["site_capex_mn"] == pytest.approx(40 * recovery(30), rel=1e-9)
 
 
 def test_two_plants_share_one_large_pipe(hand_solved: Solved) -> None:
@@ -88,7 +88,7 @@ def test_two_plants_share_one_large_pipe(hand_solved: Solved) -> None:
     plan = hand_solved({"targets.captured_ktpa": 1_000}, **tables)
     assert set(plan.flows["link"]) == {"A-S", "A-B"}
     assert plan.flows["built_mn"].sum() == pytest.approx(pipe * (100 + 10), rel=1e-9)
-    assert plan.costs["pipe_capex_mn"] == pytest.approx(0.1 * pipe * 110, rel=1e-9)
+    assert plan.cost_terms["pipe_capex_mn"] == pytest.approx(0.1 * pipe * 110, rel=1e-9)
     flow = plan.flows.set_index("link")["flow_ktpa"]
     assert flow.to_dict() == pytest.approx({"A-S": 1_000, "A-B": 500})
     assert plan.shares is not None
@@ -148,17 +148,17 @@ def test_a_second_pipe_is_laid_when_the_money_for_it_comes(hand_solved: Solved) 
     # Five years of 500, five of 2,000 kt.
     assert plan.objective.value == pytest.approx(5 * 500 + 5 * 2_000)
     discount = 1.08**-5
-    assert plan.costs["pipe_capex_mn"] == pytest.approx(pipe * (1 + discount), rel=1e-9)
+    assert plan.cost_terms["pipe_capex_mn"] == pytest.approx(pipe * (1 + discount), rel=1e-9)
     # Of fifty years 40 and 45 are left when the horizon ends after ten.
     annuity = {years: (1 - 1.08**-years) / 0.08 for years in (5, 10, 15, 20, 30, 40, 45, 50)}
     left = pipe * (annuity[40] + annuity[45]) / annuity[50] + 10 * annuity[20] / annuity[30]
     left += (50 * annuity[10] + 150 * annuity[15]) / annuity[20]
-    assert plan.costs["salvage_mn"] == pytest.approx(-left * 1.08**-10, rel=1e-9)
+    assert plan.cost_terms["salvage_mn"] == pytest.approx(-left * 1.08**-10, rel=1e-9)
     # The site and a well of 1,000 kt/y are run for ten years, a second well for the last five of them.
     ten, last_five = (sum(1.08**-t for t in range(begun, 10)) for begun in (0, 5))
     assert plan.storage["n_wells"].tolist() == [1, 2]
-    assert plan.costs["site_fixed_om_mn"] == pytest.approx(2 * ten, rel=1e-9)
-    assert plan.costs["well_fixed_om_mn"] == pytest.approx(0.5 * (ten + last_five), rel=1e-9)
+    assert plan.cost_terms["site_fixed_om_mn"] == pytest.approx(2 * ten, rel=1e-9)
+    assert plan.cost_terms["well_fixed_om_mn"] == pytest.approx(0.5 * (ten + last_five), rel=1e-9)
     # After the horizon A delivers for ten years more and B for fifteen.
     assert plan.storage["committed_kt"].iloc[-1] == pytest.approx(10 * 500 + 15 * 1_500)
 
@@ -202,7 +202,7 @@ def test_oil_is_paid_for_up_to_what_the_field_takes(hand_solved: Solved) -> None
         sites={"S": {"eor_revenue_per_t": 30, "eor_max_ktpa": 400, "site_capex_mn": 1}},
         links={"A-S": {"length_km": 1}},
     )
-    assert plan.costs["oil_revenue_mn"] == pytest.approx(-30 * 0.4)
+    assert plan.cost_terms["oil_revenue_mn"] == pytest.approx(-30 * 0.4)
     assert plan.storage["oil_revenue_mn_pa"].tolist() == pytest.approx([12])
 
 
@@ -210,7 +210,7 @@ def test_a_pipe_that_is_there_is_used_before_one_is_laid(hand_solved: Solved) ->
     tables = {"plants": {"A": {"co2_ktpa": 1_000}}, "sites": {"S": {}}}
     half = {"length_km": 100, "existing_ktpa": 500}
     plan = hand_solved({"targets.captured_ktpa": 500}, **tables, links={"A-S": half})
-    assert plan.costs["pipe_capex_mn"] == 0
+    assert plan.cost_terms["pipe_capex_mn"] == 0
     assert plan.flows[["pipe", "capacity_ktpa", "built_mn"]].values.tolist() == [["existing", 500, 0]]
     more = hand_solved({"targets.captured_ktpa": 1_000}, **tables, links={"A-S": half})
     assert more.flows["built_mn"].tolist() == pytest.approx([LARGE * 120 * 100])
@@ -240,7 +240,7 @@ def test_a_site_takes_a_year_s_part_of_its_capacity_in_a_static_year(hand_solved
         links={"A-S": {"length_km": 1}, "A-T": {"length_km": 1}},
     )
     assert plan.storage.set_index("site")["injected_ktpa"].to_dict() == pytest.approx({"S": 250, "T": 450})
-    assert plan.costs["storage_mn"] == pytest.approx(45)
+    assert plan.cost_terms["storage_mn"] == pytest.approx(45)
 
 
 @pytest.mark.parametrize(("room_kt", "avoided_kt"), [(10_000, 5_000), (9_000, 4_000)])
@@ -270,7 +270,7 @@ def test_steps_of_a_site_are_filled_from_the_cheapest(hand_solved: Solved, with_
     # An all-in cost is a fee for each tonne, without capital: 250, 350 and 400 kt/y at 10, 12 and 20.
     assert plan.storage["n_wells"].tolist() == [10]
     by_hand = {"site_capex_mn": 0, "well_capex_mn": 0, "well_fixed_om_mn": 0, "storage_mn": 2.5 + 0.35 * 12 + 0.4 * 20}
-    assert {name: plan.costs[name] for name in by_hand} == pytest.approx(by_hand, rel=1e-9)
+    assert {name: plan.cost_terms[name] for name in by_hand} == pytest.approx(by_hand, rel=1e-9)
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from ccs_model.errors import FILE_TROUBLE, FileError, InputError, Issue
-from ccs_model.scenario import read_scenario
+from ccs_model.scenario import json_schema, read_scenario
+from ccs_model.scenario.schema import Storage
 
 GOOD = "name: Test\nplants: {}\nbudget: {total_mn: 12_000}\n"
 
@@ -201,8 +202,8 @@ NO_MAPPING = "expected keys with values, like 'name: My scenario'"
         ("name: a: b\n", "1:8", "not valid YAML: mapping values are not allowed here"),
         (
             "plants: {a: [b\n",
-            "2:1",
-            "not valid YAML: while parsing a flow sequence, expected ',' or ']', but got '<stream end>'",
+            "1:13",
+            "not valid YAML: the bracket that opens here is not closed on its line",
         ),
         (
             "a:\n  b: 1\n c: 2\n",
@@ -336,16 +337,80 @@ def test_a_fault_that_is_overwritten_is_none() -> None:
     assert read_scenario(write("extends: b.yaml\ndiscount_rate: 0.06\n")).discount_rate == 0.06
 
 
-def test_extends_goes_one_level_only() -> None:
-    write("extends: c.yaml\n" + GOOD, "b.yaml")
-    hint = "only one level is followed: extend c.yaml directly"
-    assert issues("extends: b.yaml\n") == [
-        Issue("b.yaml:1:10", "extends: s.yaml extends b.yaml extends c.yaml", hint),
-    ]
-    write("extends: d.yaml\n" + GOOD, "c.yaml")
-    write(GOOD, "d.yaml")
-    assert issues("extends: b.yaml\n")[0].what == "extends: s.yaml extends b.yaml extends c.yaml extends d.yaml"
-    assert [issue.where for issue in issues("extends: s.yaml\nseed: 3\n")] == ["s.yaml:2:1", "s.yaml:1:10"]
+def test_extends_goes_over_several_levels() -> None:
+    write(
+        GOOD.replace("12_000", "12_000, cumulative_mn: {2026: 1}") + "discount_rate: 0.05\nprice_year: 2020\n", "c.yaml"
+    )
+    write("extends: ../c.yaml\nname: B\ndiscount_rate: 0.06\n", "base/b.yaml")
+    write("extends: base/b.yaml\nname: A\n", "a.yaml")
+    scenario = read_scenario(write("extends: a.yaml\nbudget: {cumulative_mn: {2030: 2}}\n"))
+    assert (scenario.name, scenario.discount_rate, scenario.price_year) == ("A", 0.06, 2020)
+    assert scenario.budget.cumulative_mn == {2026: 1, 2030: 2} and scenario.budget.total_mn == 12_000
+    assert scenario.places["discount_rate"] == "base/b.yaml:3" and scenario.places["price_year"] == "c.yaml:5"
+    write("extends: c.yaml\nname: 5\n", "a.yaml")
+    write(GOOD.replace("name: Test", "discount_rate: 8"), "c.yaml")
+    assert [issue.where for issue in issues("extends: a.yaml\nsolver: {seed: -1}\n")] == [
+        "s.yaml:2:16", "a.yaml:2:7", "c.yaml:1:16",
+    ]  # fmt: skip
+
+
+def test_a_file_below_may_not_extend_one_outside(tmp_path: Path) -> None:
+    folder = outside(tmp_path)
+    (folder / "base").mkdir()
+    (folder / "base" / "b.yaml").write_text("extends: ../../secret.yaml\n")
+    (folder / "s.yaml").write_text("extends: base/b.yaml\n")
+    with pytest.raises(InputError, match="lies outside the scenario's folder"):
+        read_scenario(folder / "s.yaml")
+    assert read_scenario(folder / "s.yaml", allow_outside=True).name == "Test"
+
+
+def test_null_clears_what_is_inherited() -> None:
+    write(
+        GOOD.replace("12_000", "12_000, cumulative_mn: {2026: 1, 2030: 2}, by_province_mn: {Hebei: 5}")
+        + "storage: {sites: [A], capacity: low}\npolicy: {market: null, paid_until: 2030}\ndiscount_rate: 0.05\n"
+        "funds: {loan: {interest_rate: 0.03, ceiling_mn: 50}, grant: {kind: grant}}\n",
+        "b.yaml",
+    )
+    scenario = read_scenario(
+        write(
+            "extends: b.yaml\ndiscount_rate: null\nstorage: null\nbudget: {cumulative_mn: {2026: null}, "
+            "by_province_mn: null}\npolicy: {paid_until: null}\nfunds: {grant: null, loan: {ceiling_mn: null}}\n"
+        )
+    )
+    assert scenario.discount_rate == 0.08 and scenario.storage == Storage()
+    assert scenario.budget.cumulative_mn == {2030: 2} and scenario.budget.by_province_mn == {}
+    assert scenario.policy.paid_until is None and scenario.policy.market is None
+    assert list(scenario.funds) == ["loan"] and scenario.funds["loan"].ceiling_mn is None
+    # Where null is a value it stays one, and a null that clears nothing is an error.
+    write(GOOD + "policy: {market: China ETS}\n", "b.yaml")
+    assert read_scenario(write("extends: b.yaml\npolicy: {market: null}\n")).policy.market is None
+    assert [issue.where for issue in issues("extends: b.yaml\nstorage: null\n")] == ["s.yaml:2:1"]
+    assert issues("extends: b.yaml\nplants: null\n")[0].what == "plants: required key is missing"
+
+
+def test_plants_are_excluded_with_a_reason_or_without() -> None:
+    text = "plants: {exclude: [A, B: closes in 2027, C: 'under renovation: until 2030']}"
+    scenario = read_scenario(write(GOOD.replace("plants: {}", text)))
+    assert scenario.plants.excluded == {"A": "", "B": "closes in 2027", "C": "under renovation: until 2030"}
+    again = write(scenario.resolved_yaml(), "again.yaml")
+    assert read_scenario(again) == scenario
+    assert scenario.with_changes({"plants.exclude": ["A"]}).plants.excluded == {"A": ""}
+    assert json_schema()["$defs"]["Plants"]["properties"]["exclude"]["items"]["anyOf"][0]["type"] == "string"
+
+
+@pytest.mark.parametrize(
+    ("item", "what"),
+    [
+        ("5", "plants.exclude[0]: expected a plant id, or 'id: reason', got 5"),
+        ("{A: closes, B: closes}", "plants.exclude[0]: expected a plant id, or 'id: reason', got keys with values"),
+        ("{A: 5}", "plants.exclude[0]: expected a plant id, or 'id: reason', got 5"),
+        ("[A]", "plants.exclude[0]: expected a plant id, or 'id: reason', got a list"),
+        ("A, A: twice", "plants.exclude[1]: 'A' is listed twice, first at plants.exclude[0], s.yaml:2:20"),
+    ],
+)
+def test_an_exclusion_that_is_neither_is_an_error(item: str, what: str) -> None:
+    (issue,) = issues(GOOD.replace("plants: {}", f"plants: {{exclude: [{item}]}}"))
+    assert issue.what == what
 
 
 def test_a_cycle_of_extends_is_listed_whole() -> None:
@@ -353,9 +418,15 @@ def test_a_cycle_of_extends_is_listed_whole() -> None:
     write("extends: s.yaml\n" + GOOD, "c.yaml")
     (issue,) = issues("extends: b.yaml\n")
     what = "extends: s.yaml extends b.yaml extends c.yaml extends s.yaml, which is a cycle"
-    assert (issue.where, issue.what) == ("b.yaml:1:10", what)
+    assert (issue.where, issue.what) == ("c.yaml:1:10", what)
     (itself,) = issues("extends: s.yaml\n" + GOOD)
     assert itself.what == "extends: s.yaml extends s.yaml, which is a cycle"
+
+
+def test_a_long_chain_of_extends_is_an_error() -> None:
+    for k in range(25):
+        write(f"extends: {k + 1}.yaml\n", f"{k}.yaml")
+    assert issues("extends: 0.yaml\n")[-1].what.startswith("extends: more than 20 files")
 
 
 def test_extends_must_be_a_name() -> None:
@@ -404,3 +475,8 @@ def test_extends_a_file_that_cannot_be_read(like: str, reason: str) -> None:
 def test_a_quote_that_closes_on_a_later_line_is_reported_where_it_opens() -> None:
     (issue,) = issues("name: a\nplants: {provinces: ['Hebei]}\nbudget: {total_mn: 5}\n# it's\nobjective: 'x'\n")
     assert (issue.where, issue.what) == ("s.yaml:2:22", "the quote that opens here ends only on line 4")
+
+
+def test_a_word_in_place_of_true_or_false_is_named() -> None:
+    found = {issue.where: issue.what for issue in issues("name: T\ncalibration: {ceiling: perhaps}\n")}
+    assert found["s.yaml:2:24"] == "calibration.ceiling: expected true or false, got text 'perhaps'"

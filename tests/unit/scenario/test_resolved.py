@@ -27,6 +27,7 @@ plants:
   min_emissions_ktpa: 0  # default
   exclude: []  # default
   require: []  # default
+  not_before: {}  # default
   furnace_streams: false  # default
   captive_units: false  # default
 data: null  # default
@@ -50,9 +51,14 @@ transport:
 storage:
   sites: []  # default
   capacity: mid  # default
+  capacity_kt: {}  # default
   max_fill_share: 1  # default
   site_reach_km: null  # default
   nearest_sites: null  # default
+  oil_fields: false  # default
+  oil_price_per_bbl: null  # default
+  oil_price_currency: USD  # default
+  oil_price_year: null  # default
 budget:
   total_mn: 5000000000  # pilot.yaml:5
   cumulative_mn:
@@ -86,6 +92,11 @@ finance:
   tax_share: 0.25  # default
   depreciation_yr: 10  # default
   inflation_rate: null  # default
+costs:
+  capex_factor: 1  # default
+  om_factor: 1  # default
+  energy_factor: 1  # default
+  oil_factor: 1  # default
 calibration:
   use: none  # default
   preset: pilot-reported  # default

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from ccs_model.errors import BAD_INPUT, InputError, Issue
 from ccs_model.scenario import Scenario, json_schema
+from ccs_model.scenario.fields import CURRENCY_TEXT
 
 
 def values(**more: Any) -> dict[str, Any]:
@@ -62,11 +63,8 @@ def test_what_is_needed_is_named() -> None:
         ({"name": "\ud800"}, Issue("name", "contains an incomplete character (a lone surrogate)", "remove it")),
         ({"name": 2026}, Issue("name", "expected text, got 2026", "write '2026' in quotes")),
         ({"description": "a\x07"}, Issue("description", "contains the control character U+0007", "remove it")),
-        ({"currency": "GBP"}, Issue("currency", "expected one of CNY, USD, EUR; got text 'GBP'")),
-        (
-            {"currency": "cny"},
-            Issue("currency", "expected one of CNY, USD, EUR; got text 'cny'", "did you mean 'CNY'?"),
-        ),
+        ({"currency": "pound"}, Issue("currency", f"expected {CURRENCY_TEXT}; got text 'pound'")),
+        ({"currency": "cny"}, Issue("currency", f"expected {CURRENCY_TEXT}; got text 'cny'", "did you mean 'CNY'?")),
         ({"price_year": 1999}, Issue("price_year", "expected at least 2005, got 1999")),
         ({"price_year": 2026}, Issue("price_year", "expected at most 2025, got 2026")),
         ({"price_year": 2024.0}, Issue("price_year", "expected a whole number, got 2024.0", "write 2024")),
@@ -93,7 +91,7 @@ def test_what_is_needed_is_named() -> None:
             {"plants": {"inventory": ["own.csv", "stel"]}},
             Issue(
                 "plants.inventory[1]",
-                "expected steel, chemicals, coal_chemicals or a file of your own, got text 'stel'",
+                "expected steel, chemicals, coal_chemicals, sources or a file of your own, got text 'stel'",
                 "did you mean 'steel'?",
             ),
         ),
@@ -114,14 +112,6 @@ def test_what_is_needed_is_named() -> None:
             Issue("plants.min_emissions_ktpa", "expected at least 0, got -1"),
         ),
         ({"capture": {"technologies": []}}, Issue("capture.technologies", "expected at least 1 items, got 0")),
-        (
-            {"capture": {"technologies": ["amin"]}},
-            Issue(
-                "capture.technologies[0]",
-                "expected one of amine, advanced_amine, compression, purification; got text 'amin'",
-                "did you mean 'amine'?",
-            ),
-        ),
         ({"capture": {"max_builds_per_year": -1}}, Issue("capture.max_builds_per_year", "expected at least 0, got -1")),
         ({"transport": {"detour_factor": 0.9}}, Issue("transport.detour_factor", "expected at least 1, got 0.9")),
         (

@@ -223,9 +223,14 @@ def test_a_whole_old_scenario_reads_as_today(name: str, tmp_path: Path) -> None:
     assert re.findall("#.*", text) == re.findall("#.*", old)
     (tmp_path / name).write_text(text, encoding="utf-8")
     upgraded, today = read_scenario(tmp_path / name), read_scenario(scenarios_folder() / name)
-    # Since 0.2 the shipped scenarios have no time limit of their own, and Shanxi asks for a wider gap.
-    own = {"solver.time_limit_s": today.solver.time_limit_s, "solver.mip_gap": today.solver.mip_gap}
-    upgraded = upgraded.with_changes(own)
+    # Since 0.2 the shipped scenarios have no time limit of their own, ask for other gaps and limit deployment, and the
+    # stoves of each furnace are retrofitted about its relining.
+    own = (
+        "solver.time_limit_s", "solver.mip_gap", "calibration.ceiling", "plants.furnace_streams",
+        "capture.start_at_relining",
+    )  # fmt: skip
+    sections = ((key, *key.split(".")) for key in own)
+    upgraded = upgraded.with_changes({key: getattr(getattr(today, section), name) for key, section, name in sections})
     words = {"name": "", "description": ""}
     assert upgraded.model_dump() | words == today.model_dump() | words
 

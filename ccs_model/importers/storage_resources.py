@@ -1,0 +1,457 @@
+"""Public data of storage basins as a table of sites: CO2StoP of the European Union and NATCARB of the United States.
+
+CO2StoP    Hydrocarbon_Storage_Units.csv, Hydrocarbon_Traps.csv and Hydrocarbon_Formations.csv with their polygons in
+           KML; capacities in Mt. A unit is a site; a trap is one where its unit has no capacity.
+NATCARB    the attributes of the layers Saline_10K (cells of 10 km) and OilGas; capacities in t. The cells of a resource
+           in a basin are one site.
+
+Headings are matched by alias, ignoring case, since a shapefile shortens names to ten letters. The class of the Storage
+Resources Management System (SRMS) is taken over where a file has one.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ccs_model.errors import InputError, Issue
+from ccs_model.importers.storage_places import Place, place_of, places_of_kml
+from ccs_model.inputs.cells import nearest_hint
+from ccs_model.inputs.declarations import kind_of
+from ccs_model.inputs.excel_reader import workbook_grids
+from ccs_model.inputs.geography import are_off_land, km_outside_country
+from ccs_model.scenario.validation import shown
+
+Aliases = Mapping[str, Sequence[str]]
+CO2STOP, NATCARB = "co2stop", "natcarb"
+REFERENCES = {
+    CO2STOP: ("CO2STOP", "CO2StoP, European CO2 storage database, JRC open release", "https://setis.ec.europa.eu",
+              "copyright of the national geological surveys"),
+    NATCARB: ("NATCARB", "NATCARB v1502, National Energy Technology Laboratory, US Department of Energy",
+              "https://edx.netl.doe.gov/dataset/natcarb", "public domain"),
+}  # fmt: skip
+_CLASS = ("resource_class", "srms class", "srms_class", "srms", "srms classification", "maturity class")
+_CAPACITY = {
+    "low": ("EST_STORECAP_MIN",), "mid": ("EST_STORECAP_MEAN",), "high": ("EST_STORECAP_MAX",),
+    "calc_low": ("STORE_CAP_MIN",), "calc_mid": ("STORE_CAP_MEAN",), "calc_high": ("STORE_CAP_MAX",),
+}  # fmt: skip
+_PLACE = {"x": ("X",), "y": ("Y",), "projection": ("Projection_Info",)}
+_UNITS: Aliases = {
+    "id": ("STORAGE_UNIT_ID",), "name": ("STORAGE_UNIT_NAME",), "formation": ("FORMATION_ID",), "country": ("COUNTRY",),
+    **_CAPACITY, **_PLACE, "class": _CLASS,
+}  # fmt: skip
+_TRAPS: Aliases = {
+    "id": ("TRAP_ID",), "name": ("TRAP_NAME",), "unit": ("STORAGE_UNIT_ID",), "country": ("COUNTRY",), **_CAPACITY,
+    **{f"{fluid.lower()}_{case}": (f"{word}_EST_STORE_CAP_{fluid}",)
+       for fluid in ("GAS", "OIL") for case, word in zip(("low", "mid", "high"), ("MIN", "MEAN", "MAX"), strict=True)},
+    **_PLACE, "class": _CLASS,
+}  # fmt: skip
+_FORMATIONS: Aliases = {
+    "id": ("FORMATION_ID",), "name": ("FORMATION_NAME",), "basin": ("GEOLOGICAL_BASIN",), "offshore": ("ON_OFFSHOR",),
+}  # fmt: skip
+_NATCARB: Aliases = {
+    "low": ("VOL_LOW",), "mid": ("VOL_MED",), "high": ("VOL_HIGH",), "assessed": ("ASSESSED",),
+    "duplicate": ("DUPLICATE",), "lat": ("LAT", "LATITUDE", "Y_LAT", "LAT_DEG"),
+    "lon": ("LON", "LONG", "LONGITUDE", "X_LON", "LON_DEG"), "class": _CLASS,
+}  # fmt: skip
+_CELLS: Aliases = {
+    "name": ("RESOURCE_NAME", "RESOURCE_N"), "basin": ("BASIN_NAME",), "area": ("RSC_AREA_CELL", "RSC_AREA_C"),
+    **_NATCARB,
+}  # fmt: skip
+_OIL_GAS: Aliases = {
+    "name": ("FIELD_NAME",), "kind": ("FIELD_TYPE",), "basin": ("BASIN_NAME", "STATE_SRC"), **_NATCARB,
+}  # fmt: skip
+_OPTIONAL = frozenset(
+    ("class", "formation", "basin", "offshore", "area", "assessed", "duplicate", "projection", "kind",
+     *(key for key in _TRAPS if key[:4] in ("gas_", "oil_")), "calc_low", "calc_mid", "calc_high", "low", "high")
+)  # fmt: skip
+_LAYOUTS = {CO2STOP: {"units": _UNITS, "traps": _TRAPS, "formations": _FORMATIONS},
+            NATCARB: {"cells": _CELLS, "fields": _OIL_GAS}}  # fmt: skip
+# Words of the SRMS and of the CO2 Storage Resource Catalogue by class.
+_CLASSES = {
+    "stored": ("stored",),
+    "capacity": ("capacity", "commercial", "on injection", "approved for development", "justified for development"),
+    "contingent": ("contingent", "sub-commercial", "discovered", "development pending", "development on hold",
+                   "development unclarified", "development not viable"),
+    "prospective": ("prospective", "undiscovered", "prospect", "lead", "sequence play", "basin play"),
+    "inaccessible": ("inaccessible",),
+}  # fmt: skip
+_OFFSHORE_KM, _FAR_KM = 5.0, 500.0
+_M2_PER_KM2 = 1e6
+
+
+@dataclass
+class Resources:
+    """Sites of a source, and what was left out: reason by number of rows."""
+
+    sites: pd.DataFrame
+    left_out: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table of a source: its rows by key of its layout, each with its place."""
+
+    file: str
+    layout: str
+    rows: list[dict[str, Any]]
+
+
+def read_storage(
+    source: str, files: Sequence[tuple[str, bytes]], countries: Sequence[str] = (), min_mt: float = 0.0
+) -> Resources:
+    """Return the sites of the files of a source.
+
+    Parameters
+    ----------
+    source
+        `co2stop` or `natcarb`.
+    files
+        Name and content of each file: CSV, Excel workbooks, and for CO2StoP polygons in KML.
+    countries
+        Only sites of these countries; empty means all.
+    min_mt
+        Smallest capacity (mid) of a site in Mt.
+
+    Raises
+    ------
+    InputError
+        With every issue of the files, if none of them is a table of the source, or for an unknown country.
+    """
+    issues: list[Issue] = []
+    sheets: list[Sheet] = []
+    polygons: dict[str, Place] = {}
+    for name, raw in files:
+        try:
+            if name.lower().endswith(".kml"):
+                polygons.update(places_of_kml(raw, name))
+            else:
+                sheets += _sheets(source, raw, name)
+        except InputError as error:
+            issues += error.issues
+    if issues:
+        raise InputError(issues)
+    made = _of_co2stop(sheets, polygons) if source == CO2STOP else _of_natcarb(sheets)
+    return _selected(made, countries, min_mt)
+
+
+def _sheets(source: str, raw: bytes, file: str) -> Iterator[Sheet]:
+    """The tables of a file, each of a layout of the source. Raises InputError if there is none, or for bad numbers."""
+    tables = list(_grids(raw, file))
+    found = False
+    for place, header, rows in tables:
+        layout = _layout_of(_LAYOUTS[source], header)
+        if layout is None:
+            continue
+        found = True
+        yield Sheet(place, layout, _parsed(place, _LAYOUTS[source][layout], header, rows))
+    if not found:
+        raise InputError([_no_table(source, file, tables)])
+
+
+def _grids(raw: bytes, file: str) -> Iterator[tuple[str, list[str], list[tuple[int, Sequence[object]]]]]:
+    """Place, header, and rows with their line."""
+    if kind_of(raw).startswith("an Excel workbook (.xlsx)"):
+        book = workbook_grids(raw, file)
+        if book.issues:
+            raise InputError(book.issues)
+        for title, grid in book.sheets.items():
+            yield f"{file}:{title}", list(grid.header), list(grid.rows)
+        return
+    if kind := kind_of(raw):
+        raise InputError([Issue(file, f"this is {kind}, expected CSV, Excel (.xlsx) or KML (.kml)")])
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = raw.decode("latin-1")
+    delimiter = max(",;\t", key=text[:20_000].count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    header: list[str] = []
+    rows: list[tuple[int, Sequence[object]]] = []
+    try:
+        for cells in reader:
+            if not any(cell.strip() for cell in cells):
+                continue
+            if not header:
+                header = [cell.strip() for cell in cells]
+            else:
+                rows.append((reader.line_num, cells))
+    except csv.Error as error:
+        raise InputError([Issue(f"{file}:{reader.line_num}", f"cannot be read as CSV: {error}")]) from error
+    yield file, header, rows
+
+
+def _columns(layout: Aliases, header: Sequence[str]) -> dict[str, int]:
+    at = {name.strip().lower(): place for place, name in reversed(list(enumerate(header)))}
+    return {
+        key: at[alias.lower()] for key, aliases in layout.items() for alias in reversed(aliases) if alias.lower() in at
+    }
+
+
+def _layout_of(layouts: Mapping[str, Aliases], header: Sequence[str]) -> str | None:
+    """The layout all of whose required headings are there; of several, the one with most headings."""
+    fits = {}
+    for name, layout in layouts.items():
+        columns = _columns(layout, header)
+        if set(layout) - _OPTIONAL <= set(columns):
+            fits[name] = len(columns)
+    return max(fits, key=lambda name: fits[name]) if fits else None
+
+
+def _no_table(source: str, file: str, tables: Sequence[tuple[str, list[str], Any]]) -> Issue:
+    """Return an issue that names the missing columns of the most similar layout."""
+    other = NATCARB if source == CO2STOP else CO2STOP
+    for place, header, _ in tables:
+        if _layout_of(_LAYOUTS[other], header):
+            return Issue(place, f"is a table of {other}, not of {source}", f"ccs-model import storage {other}")
+    best: tuple[int, Issue] | None = None
+    for place, header, _ in tables:
+        for layout in _LAYOUTS[source].values():
+            lacking = [layout[key][0] for key in layout if key not in _OPTIONAL and key not in _columns(layout, header)]
+            what = f"no table of {source}: column{'s' * (len(lacking) > 1)} {', '.join(lacking)} missing"
+            hint = nearest_hint(lacking[0], header, "give the file as published, with its headings")
+            if best is None or len(lacking) < best[0]:
+                best = (len(lacking), Issue(place, what, hint))
+    return best[1] if best else Issue(file, "has no table")
+
+
+_WORDS = frozenset(("id", "name", "formation", "country", "unit", "basin", "offshore", "class", "projection", "kind"))
+
+
+def _parsed(
+    place: str, layout: Aliases, header: Sequence[str], rows: Sequence[tuple[int, Sequence[object]]]
+) -> list[dict[str, Any]]:
+    columns = _columns(layout, header)
+    issues: list[Issue] = []
+    parsed = []
+    for line, cells in rows:
+        row: dict[str, Any] = {"place": f"{place}:{line}"}
+        for key, at in columns.items():
+            text = "" if at >= len(cells) or cells[at] is None else str(cells[at]).strip()
+            if key in _WORDS:
+                row[key] = " ".join(text.split())
+                continue
+            try:
+                row[key] = float(text) if text else np.nan
+            except ValueError:
+                issues.append(Issue(f"{place}:{line}", f"{header[at]} is '{shown(text)}', expected a number"))
+                row[key] = np.nan
+        parsed.append(row)
+    if issues:
+        raise InputError(issues)
+    return parsed
+
+
+def _ordered(row: Mapping[str, Any], *prefixes: str) -> tuple[float, float, float] | None:
+    """Low, mid and high of the first prefix with an amount above 0; a missing one takes its neighbour's."""
+    for prefix in prefixes:
+        low, mid, high = (
+            amount if (amount := row.get(f"{prefix}{case}", np.nan)) > 0 else np.nan for case in ("low", "mid", "high")
+        )
+        if np.isnan([low, mid, high]).all():
+            continue
+        if np.isnan(mid):
+            mid = np.sqrt(low * high) if low > 0 and high > 0 else low if low > 0 else high
+        low = mid if np.isnan(low) else min(low, mid)
+        high = mid if np.isnan(high) else max(high, mid)
+        return float(low), float(mid), float(high)
+    return None
+
+
+def _of_co2stop(sheets: Sequence[Sheet], polygons: Mapping[str, Place]) -> Resources:
+    by_layout: dict[str, list[dict[str, Any]]] = {name: [] for name in _LAYOUTS[CO2STOP]}
+    for sheet in sheets:
+        by_layout[sheet.layout] += sheet.rows
+    formations = {row["id"]: row for row in by_layout["formations"]}
+    left_out: Counter[str] = Counter()
+    sites: list[dict[str, Any]] = []
+    with_capacity = set()
+    for row in by_layout["units"]:
+        capacity = _ordered(row, "", "calc_")
+        if capacity is None:
+            left_out["units without a capacity"] += 1
+            continue
+        with_capacity.add(row["id"])
+        _add(sites, left_out, row, polygons, capacity, "saline", formations.get(row.get("formation", ""), {}))
+    for row in by_layout["traps"]:
+        if row["unit"] in with_capacity:
+            left_out["traps whose unit has a capacity, which includes theirs"] += 1
+            continue
+        gas, oil, saline = _ordered(row, "gas_"), _ordered(row, "oil_"), _ordered(row, "", "calc_")
+        capacity = gas or oil or saline
+        if capacity is None:
+            left_out["traps without a capacity"] += 1
+            continue
+        kind = "gas_field" if gas or oil else "saline"
+        _add(sites, left_out, row, polygons, capacity, kind, {}, is_oil=oil is not None and gas is None)
+    return Resources(pd.DataFrame(sites), left_out)
+
+
+def _add(
+    sites: list[dict[str, Any]],
+    left_out: Counter[str],
+    row: Mapping[str, Any],
+    polygons: Mapping[str, Place],
+    capacity_mt: tuple[float, float, float],
+    kind: str,
+    formation: Mapping[str, Any],
+    *,
+    is_oil: bool = False,
+) -> None:
+    place = polygons.get(row["id"]) or place_of(_number(row, "x"), _number(row, "y"), row.get("projection", ""))
+    if place is None:
+        left_out["rows without a place in degrees or UTM, and without a polygon (give the .kml file)"] += 1
+        return
+    if km_outside_country(row["country"], *place) > _FAR_KM:
+        left_out[f"rows whose place lies more than {_FAR_KM:g} km outside their country"] += 1
+        return
+    where = {"offshore": "yes", "onshore": "no"}.get(formation.get("offshore", "").lower(), "")
+    notes = [f"CO2StoP {row['id']}", *(["oil field, without enhanced oil recovery"] if is_oil else [])]
+    sites.append(
+        {"name": row["name"] or row["id"], "basin": formation.get("basin") or row["name"] or row["id"],
+         "province": row["country"], "lat_deg": place[0], "lon_deg": place[1], "kind": kind, "is_offshore": where,
+         **dict(zip(("capacity_low_kt", "capacity_mid_kt", "capacity_high_kt"), np.multiply(capacity_mt, 1000.0),
+                    strict=True)),
+         "resource_class": class_of(row.get("class", ""), row["place"]), "note": "; ".join(notes)}
+    )  # fmt: skip
+
+
+def _number(row: Mapping[str, Any], key: str) -> float:
+    value = row.get(key, np.nan)
+    return 0.0 if np.isnan(value) else float(value)
+
+
+def _of_natcarb(sheets: Sequence[Sheet]) -> Resources:
+    left_out: Counter[str] = Counter()
+    issues: list[Issue] = []
+    rows: list[dict[str, Any]] = []
+    for sheet in sheets:
+        for row in sheet.rows:
+            lat, lon = row["lat"], row["lon"]
+            if row.get("assessed", 1.0) == 0:
+                left_out["rows that were not assessed"] += 1
+            elif row.get("duplicate", 0.0) == 1:
+                left_out["duplicate rows"] += 1
+            elif (capacity := _ordered(row, "")) is None:
+                left_out["rows without a capacity"] += 1
+            elif not _is_in_america(lat, lon):
+                hint = "lat and lon look swapped" if _is_in_america(lon, lat) else "expected degrees, WGS84"
+                what = f"latitude {lat:g} and longitude {lon:g} lie outside North America"
+                issues.append(Issue(row["place"], what, hint))
+            else:
+                rows.append({**row, "layout": sheet.layout, "capacity": capacity})
+    if issues:
+        raise InputError(issues)
+    together: dict[tuple[str, str, str, str], list[dict[str, Any]]] = {}
+    for place, row in enumerate(rows):
+        # A field is a site of its own; the cells of a resource are one site.
+        own = "" if row["layout"] == "cells" else str(place)
+        together.setdefault((row["layout"], row.get("basin", ""), row["name"], own), []).append(row)
+    sites = []
+    for (layout, basin, name, _), cells in together.items():
+        weights = np.array([cell["capacity"][1] for cell in cells])
+        tonnes = np.array([cell["capacity"] for cell in cells]).sum(axis=0)
+        area_km2 = np.nansum([cell.get("area", np.nan) for cell in cells]) / _M2_PER_KM2
+        many = f"{len(cells):,} cells of 10 km; " if layout == "cells" else ""
+        is_field = layout == "fields"
+        sites.append(
+            {"name": name or "unnamed", "basin": basin or name, "province": "",
+             "lat_deg": float(np.average([cell["lat"] for cell in cells], weights=weights)),
+             "lon_deg": float(np.average([cell["lon"] for cell in cells], weights=weights)),
+             "kind": "gas_field" if is_field else "saline", "is_offshore": "",
+             **dict(zip(("capacity_low_kt", "capacity_mid_kt", "capacity_high_kt"), tonnes / 1000.0, strict=True)),
+             "area_km2": area_km2 if area_km2 > 0 else np.nan,
+             "resource_class": class_of(cells[0].get("class", ""), cells[0]["place"]),
+             "note": f"{many}NATCARB v1502{' ' + cells[0].get('kind', '').lower() if is_field else ''}"}
+        )  # fmt: skip
+    return Resources(pd.DataFrame(sites), left_out)
+
+
+def _is_in_america(lat_deg: float, lon_deg: float) -> bool:
+    return 10 <= lat_deg <= 85 and -180 <= lon_deg <= -50
+
+
+def class_of(words: str, place: str) -> str:
+    """Return the class of the SRMS that the words of a file name, such as `Undiscovered: Basin Play`; "" for none.
+
+    Raises InputError for words that name no class.
+    """
+    if not words:
+        return ""
+    parts = [part.strip().lower() for part in re.split(r"[:;(),/]", words) if part.strip()]
+    for part in reversed(parts):
+        for name, known in _CLASSES.items():
+            if part in known:
+                return name
+    listed = sorted(each for names in _CLASSES.values() for each in names)
+    raise InputError([Issue(place, f"'{shown(words)}' is no class of the SRMS", nearest_hint(words.lower(), listed))])
+
+
+def _selected(made: Resources, countries: Sequence[str], min_mt: float) -> Resources:
+    """Sites of the countries from the smallest capacity on, with ids, sorted by province and name."""
+    sites, left_out = made.sites, made.left_out
+    if sites.empty:
+        reasons = "; ".join(f"{n:,} {why}" for why, n in left_out.items()) or "the files have no rows"
+        raise InputError([Issue("storage", f"no site: {reasons}")])
+    there = sorted(set(sites["province"]) - {""})
+    issues = []
+    for country in countries if there else ():
+        if country not in there:
+            hint = nearest_hint(country, there, f"there are {', '.join(there)}")
+            issues.append(Issue("--country", f"no site in '{shown(country)}'", hint))
+    if countries and not there:
+        issues.append(Issue("--country", "the files name no country", "leave the option out"))
+    if issues:
+        raise InputError(issues)
+    if countries:
+        inside = sites["province"].isin(countries)
+        left_out["sites of other countries"] += int((~inside).sum())
+        sites = sites[inside]
+    large = sites["capacity_mid_kt"] >= 1000.0 * min_mt
+    if not large.all():
+        left_out[f"sites below {min_mt:g} Mt"] += int((~large).sum())
+        sites = sites[large]
+    if sites.empty:
+        raise InputError([Issue("--min-mt", f"no site of {min_mt:g} Mt or more", "")])
+    sites = sites.sort_values(["province", "name", "lat_deg"], kind="stable").reset_index(drop=True)
+    unknown = np.flatnonzero(sites["is_offshore"] == "")
+    lat, lon = (sites[name].to_numpy(float)[unknown] for name in ("lat_deg", "lon_deg"))
+    sites.loc[unknown, "is_offshore"] = np.where(are_off_land(lat, lon, _OFFSHORE_KM), "yes", "no")
+    sites["lat_deg"], sites["lon_deg"] = sites["lat_deg"].round(4), sites["lon_deg"].round(4)
+    sites.insert(0, "site", _ids(sites))
+    return Resources(sites, left_out)
+
+
+def _ids(sites: pd.DataFrame) -> list[str]:
+    """An id by name, numbered where names repeat."""
+    seen: Counter[str] = Counter()
+    ids = []
+    for name in sites["name"]:
+        plain = re.sub(r"[^a-z0-9]+", "_", str(name).lower()).strip("_")[:60] or "site"
+        seen[plain] += 1
+        ids.append(plain if seen[plain] == 1 else f"{plain}_{seen[plain]}")
+    return ids
+
+
+def storage_files(source: str, made: Resources) -> dict[str, bytes]:
+    """Return the files of a data folder: storage/sites.csv and references.csv."""
+    key, citation, where, licence = REFERENCES[source]
+    sites = made.sites.assign(reference=key, quality="reported")
+    sites = sites[[*(name for name in sites if name != "note"), "note"]]
+    for name in [each for each in sites if each.startswith("capacity_")]:
+        sites[name] = sites[name].round(1)
+    references = pd.DataFrame(
+        [{"reference": key, "citation": citation, "where": where, "licence": licence, "use": "storage sites"}]
+    )
+    return {
+        "storage/sites.csv": sites.to_csv(index=False, lineterminator="\n").encode(),
+        "references.csv": references.to_csv(index=False, lineterminator="\n").encode(),
+    }

@@ -1,0 +1,233 @@
+"""Country packs: folders of data/countries that hold what `init --country` needs to write a scenario that runs.
+
+A pack has country.csv (keys of the scenario, each with its reference and quality), an inventory for each sector
+(steel.csv) and tables in the folders of data/, which override or replace the shipped ones. A new pack is data only.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from textwrap import wrap
+
+import pandas as pd
+
+from ccs_model.errors import InputError, Issue
+from ccs_model.inputs.cells import nearest_hint
+from ccs_model.inputs.checked_table import table_of
+from ccs_model.inputs.csv_reader import csv_grid, table_bytes
+from ccs_model.inputs.declarations import Column, Source, read_dictionary
+from ccs_model.inputs.user_tables import INSTEAD
+from ccs_model.paths import data_folder
+from ccs_model.scenario.fields import HOME, SHIPPED_INVENTORIES
+from ccs_model.scenario.spelling import same_name
+from ccs_model.scenario.validation import shown
+
+FOLDER, SETTINGS = "countries", "country.csv"
+# Without one of these tables, the plants of a country have no price, factor, site or cost of their own.
+REQUIRED = (
+    "prices/power", "prices/fuels", "prices/grid_factors", "storage/sites", "streams/utilisation",
+    "technologies/technologies", "transport/pipe_laws",
+)  # fmt: skip
+_COUNTRY, _ALSO, _CURRENCY = "country", "also", "currency"
+_KEYS = (_COUNTRY, _CURRENCY, "budget.total_mn")
+_COLUMNS = tuple(
+    Column(SETTINGS, name, kind, "", required=is_required, low=low, high=high, choices=choices, meaning=meaning)
+    for name, kind, is_required, low, high, choices, meaning in (
+        ("key", "text", True, None, None, (), "dotted key of the scenario, or country, also (other names)"),
+        ("value", "text", True, None, None, (), "its value, as in a scenario file"),
+        ("year", "whole", False, 1990, 2100, (), "year of the value"),
+        ("reference", "text", False, None, None, (), "key into references.csv"),
+        ("quality", "text", False, None, None, (), "measured, reported, estimated or assumed"),
+        ("note", "text", False, None, None, (), "remarks on the row"),
+    )
+)
+
+
+@dataclass(frozen=True)
+class CountryPack:
+    """A pack as read: its country, the rows of country.csv, and its files by their name in the pack."""
+
+    country: str
+    settings: pd.DataFrame
+    files: Mapping[str, bytes]
+
+    @property
+    def sectors(self) -> tuple[str, ...]:
+        """Sectors that have an inventory."""
+        return tuple(sector for sector in SHIPPED_INVENTORIES if f"{sector}.csv" in self.files)
+
+    def value(self, key: str) -> str:
+        """Value of a key of country.csv."""
+        return str(self.settings.set_index("key").at[key, "value"])
+
+
+@cache
+def _countries(root: Path) -> Mapping[str, Path]:
+    """Folder of each pack by every name of its country."""
+    folders: dict[str, Path] = {}
+    for path in sorted(root.glob(f"*/{SETTINGS}")):
+        rows = _settings(path)
+        found = dict(zip(rows["key"], rows["value"], strict=True))
+        names = [found.get(_COUNTRY, path.parent.name), *found.get(_ALSO, "").split(",")]
+        folders |= {name.strip(): path.parent for name in names if name.strip()}
+    return folders
+
+
+def pack_of(country: str, sectors: Sequence[str] = (), root: Path | None = None) -> CountryPack:
+    """Read the pack of a country and validate that it is complete.
+
+    Parameters
+    ----------
+    country
+        Name of the country, in any case.
+    sectors
+        Sectors that the pack must have; empty means those it has.
+    root
+        Folder of the packs; the shipped ones by default.
+
+    Raises
+    ------
+    InputError
+        If there is no pack of the country, or if the pack lacks a table, a key or a sector.
+    """
+    known = _countries(root or data_folder() / FOLDER)
+    named = same_name(country, known)
+    if named is None:
+        listed = ", ".join(sorted({HOME, *(_name_of(folder) for folder in known.values())}))
+        hint = nearest_hint(country, (HOME, *known))
+        hint = f"{hint + ' ' if hint else ''}there are {listed}; for others see `ccs-model import gem`"
+        raise InputError([Issue("--country", f"there is no pack of '{shown(country)}'", hint)])
+    folder = known[named]
+    files = {
+        path.relative_to(folder).as_posix(): table_bytes(path, str(path))
+        for path in sorted(folder.rglob("*.csv"))
+        if path.name != SETTINGS
+    }
+    pack = CountryPack(_name_of(folder), _settings(folder / SETTINGS), files)
+    if issues := [*_missing(pack, folder.name), *_without_sector(pack, sectors)]:
+        raise InputError(issues)
+    return pack
+
+
+def pack_files(pack: CountryPack, name: str, sectors: Sequence[str] = ()) -> dict[str, bytes]:
+    """Content of the files that `init` writes for a pack, by name: scenario.yaml, the inventories and data/."""
+    chosen = tuple(sectors) or pack.sectors
+    files = {"scenario.yaml": _scenario(pack, name, chosen).encode()}
+    for inner, raw in pack.files.items():
+        if "/" in inner:
+            files[f"data/{inner}"] = raw
+        elif inner.removesuffix(".csv") in chosen:
+            files[inner] = raw
+    files[f"data/{INSTEAD}"] = b"# The shipped sites are in China: this table replaces them.\nstorage/sites\n"
+    return files
+
+
+def _settings(path: Path) -> pd.DataFrame:
+    """The rows of country.csv."""
+    place = f"{FOLDER}/{path.parent.name}/{SETTINGS}"
+    table = table_of(csv_grid(table_bytes(path, place), Source(place), _COLUMNS), SETTINGS, _COLUMNS)
+    if table.issues:
+        raise InputError(table.issues)
+    return table.frame
+
+
+@cache
+def _name_of(folder: Path) -> str:
+    rows = _settings(folder / SETTINGS).set_index("key")["value"]
+    return str(rows.get(_COUNTRY, folder.name))
+
+
+def _missing(pack: CountryPack, folder: str) -> Iterator[Issue]:
+    """Issues of tables and keys that a pack lacks, and of files that are not tables."""
+    place = f"{FOLDER}/{folder}"
+    for table in REQUIRED:
+        if f"{table}.csv" not in pack.files:
+            yield Issue(place, f"the pack lacks {table}.csv", "`ccs-model data " + table + "` lists its columns")
+    keys = set(pack.settings["key"])
+    for key in _KEYS:
+        if key not in keys:
+            yield Issue(f"{place}/{SETTINGS}", f"has no row for {key}", "the scenario needs it")
+    if not pack.sectors:
+        yield Issue(
+            place, "the pack has no plants", f"add {' or '.join(f'{sector}.csv' for sector in SHIPPED_INVENTORIES)}"
+        )
+    tables = [*read_dictionary(), *SHIPPED_INVENTORIES]
+    for inner in pack.files:
+        if inner.removesuffix(".csv") not in tables:
+            hint = nearest_hint(inner, [f"{each}.csv" for each in tables], "`ccs-model data` lists the tables")
+            yield Issue(f"{place}/{inner}", "is not a table", hint)
+
+
+def _without_sector(pack: CountryPack, sectors: Sequence[str]) -> Iterator[Issue]:
+    for sector in sectors:
+        if sector not in pack.sectors:
+            hint = nearest_hint(sector, pack.sectors, f"it has {', '.join(pack.sectors)}")
+            yield Issue("--sector", f"the pack of {pack.country} has no plants of '{shown(sector)}'", hint)
+
+
+_HEAD = """\
+# yaml-language-server: $schema=./scenario.schema.json
+#
+# Run it:      ccs-model check scenario.yaml
+#              ccs-model optimize scenario.yaml
+# The plants are in {inventories}; steel works are those of Global Energy Monitor's tracker (CC BY 4.0).
+# Prices, factors, sites and costs of {country} are in data/; every row has its reference and quality.
+# Values below without a document are marked assumed: replace them with your own.
+name: {name}
+description: >
+  With {budget} million {currency}, which {what} of {country} should be retrofitted with carbon capture, when, and
+  with which technology?
+
+currency: {currency}
+price_year: 2024                     # all amounts are in real prices of this year
+years: [2026, 2030, 2035, 2040]      # start of each period; the last is as long as the one before
+data: data
+"""
+_WHAT = {"steel": "steel works", "chemicals": "chemical plants"}
+# Keys that every pack shares; those of country.csv are added to their sections.
+_SHARED = {
+    "plants.inventory": "[{inventories}]",
+    "capture.technologies": "[{technologies}]",
+    "solver.effort": "quick",
+    "solver.mip_gap": "0.15",
+}
+
+
+def _scenario(pack: CountryPack, name: str, sectors: Sequence[str]) -> str:
+    inventories = ", ".join(f"{sector}.csv" for sector in sectors)
+    technologies = ["amine", "advanced_amine", *(["compression", "purification"] if "chemicals" in sectors else [])]
+    text = _HEAD.format(
+        name=json.dumps(name, ensure_ascii=False), country=pack.country, inventories=inventories,
+        currency=pack.value(_CURRENCY), budget=pack.value("budget.total_mn").replace("_", ","),
+        what=" and ".join(_WHAT[sector] for sector in sectors),
+    )  # fmt: skip
+    rows = [
+        (key, value.format(inventories=inventories, technologies=", ".join(technologies)), "")
+        for key, value in _SHARED.items()
+    ]
+    for row in pack.settings.itertuples():
+        if row.key not in (_COUNTRY, _ALSO, _CURRENCY):
+            origin = ", ".join(str(each) for each in (row.quality, row.reference) if each)
+            rows.append((str(row.key), str(row.value), f"{row.note} ({origin})" if row.note else origin))
+    lines, section = [], ""
+    for key, value, note in sorted(rows, key=lambda row: _order(row[0])):
+        before, _, last = key.rpartition(".")
+        if before != section or not before:
+            lines.append("")
+        if before and before != section:
+            lines.append(f"{before}:")
+        section, indent = before, "  " if before else ""
+        lines += [f"{indent}# {line}" for line in wrap(note, 110)]
+        lines.append(f"{indent}{last}: {value}")
+    return text + "\n".join(lines) + "\n"
+
+
+def _order(key: str) -> tuple[int, str]:
+    """Sections in the order of the shipped scenarios; keys without a section come first."""
+    sections = ("", "plants", "capture", "transport", "storage", "budget", "policy", "finance", "solver")
+    section = key.rpartition(".")[0]
+    return (sections.index(section) if section in sections else len(sections), section)

@@ -1,0 +1,72 @@
+"""The result of a plan in a few words, and as a short text and HTML table for notebooks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+from ccs_model.units import label_of, rounded, unit_text
+
+# Totals that a notebook shows.
+_SHOWN = (
+    "n_retrofits", "n_plants_retrofitted", "captured_ktpa", "avoided_ktpa", "abatement_share", "capex_mn", "budget_mn",
+    "capture_cost_per_t", "avoidance_cost_per_t", "npv_mn", "break_even_carbon_value_per_t",
+)  # fmt: skip
+_LABELS = {"n_retrofits": "Retrofits", "n_plants_retrofitted": "Plants retrofitted"}
+
+Totals = Mapping[str, Any]
+
+
+def headline(totals: Totals, money: str) -> str:
+    """Return retrofits, tonnes avoided, abatement share and capital; `money` is its currency and price year."""
+    if not totals["n_retrofits"]:
+        return "nothing is built"
+    return (
+        f"{counted(totals['n_retrofits'], 'retrofit')}, {megatonnes(totals['avoided_ktpa'])}/y avoided "
+        f"({share_text(totals['abatement_share'])}), {rounded(totals['capex_mn'])} million {money}"
+    )
+
+
+def _gap_text(gap_share: float | None) -> str:
+    return f"{gap_share:.2%}" if gap_share is not None and math.isfinite(gap_share) else "unknown"
+
+
+def short_text(kind: str, name: str, status: str, gap_share: float | None, result: str) -> str:
+    """Return the `repr` of a plan or a stored run."""
+    gap = _gap_text(gap_share)
+    return f"{kind}({name!r}: {result}; {status}, gap {gap})"
+
+
+def html_table(name: str, status: str, gap_share: float | None, totals: Totals, currency: str, price_year: int) -> str:
+    """Return the headline figures as an HTML table."""
+    gap = _gap_text(gap_share)
+    rows = [("Status", status, ""), ("Optimality gap (all candidate links)", gap, "")]
+    for key in _SHOWN:
+        value = totals.get(key)
+        if value is not None:
+            unit = "" if key.endswith("_share") else unit_text(key, currency, price_year)
+            shown = share_text(value) if key.endswith("_share") else rounded(value)
+            rows.append((_LABELS.get(key) or label_of(key), shown, unit))
+    body = "".join(
+        f'<tr><th scope="row" style="text-align:left">{escape(label)}</th>'
+        f'<td style="text-align:right">{escape(shown)}</td><td style="text-align:left">{escape(unit)}</td></tr>'
+        for label, shown, unit in rows
+    )
+    return f'<table><caption style="text-align:left"><b>{escape(name)}</b></caption><tbody>{body}</tbody></table>'
+
+
+def counted(number: float | int | None, what: str) -> str:
+    """Return `1 retrofit`, `12 retrofits`."""
+    return f"{number or 0:,} {what}" + ("" if number == 1 else "s")
+
+
+def megatonnes(ktpa: float | int | None) -> str:
+    """Return an amount of kt in Mt."""
+    return f"{(ktpa or 0) / 1000:,.2f} Mt"
+
+
+def share_text(share: float | int | None) -> str:
+    """Return a share as a percentage."""
+    return f"{share or 0:.2%}"

@@ -1,0 +1,83 @@
+"""`Revision`: the edits of a workbook from which a plan was solved again, and the figures of the plan before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+# A plant's retrofits as text, by plant.
+Retrofits = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One edited cell.
+
+    Attributes
+    ----------
+    cell
+        Its address, such as `Inputs!D8`.
+    what
+        The input: the name of a number, a plant, a site, or a key of the scenario.
+    key
+        The key of the scenario that follows it.
+    old, new
+        The value as solved, and the value in the cell.
+    """
+
+    cell: str
+    what: str
+    key: str
+    old: object
+    new: object
+
+
+@dataclass(frozen=True, eq=False)
+class Revision:
+    """The edits of a workbook, and the plan that it held.
+
+    Attributes
+    ----------
+    workbook
+        File name of the workbook.
+    run
+        Name of the run that wrote it.
+    edits
+        The edited cells, in the order of the sheets.
+    totals
+        `Plan.totals` of that run.
+    retrofits
+        Its retrofits as text, by plant.
+    money
+        Its currency and price year, as units print them.
+    """
+
+    workbook: str
+    run: str
+    edits: tuple[Edit, ...]
+    totals: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    retrofits: Retrofits = field(default_factory=lambda: MappingProxyType({}))
+    money: str = ""
+
+
+def retrofit_text(stream: str, technology: str, year: int) -> str:
+    """A retrofit in short: `product_vent compression 2026`."""
+    return f"{stream} {technology} {year}"
+
+
+def shown_value(value: object) -> object:
+    """A value as one cell holds it: a number, or text."""
+    if isinstance(value, tuple | list):
+        return ", ".join(map(str, value)) or "none"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {shown_value(each)}" for name, each in value.items()) or "none"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "none" if value is None or value == "" else value
+
+
+def value_text(value: object) -> str:
+    """A value as a terminal prints it."""
+    shown = shown_value(value)
+    return f"{shown:,.12g}" if isinstance(shown, float | int) else str(shown)

@@ -1,0 +1,192 @@
+"""Outlines and names below the map: provinces of China, countries, cities, or the user's own polygons; Mercator.
+
+Countries are those of Natural Earth at 1:50 million and cities those of GeoNames, both reduced; see data/README.md.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ccs_model.bounded_reading import GEOJSON_BYTES, parse_json
+from ccs_model.errors import InputError, Issue
+from ccs_model.paths import data_folder
+from ccs_model.scenario.yaml_document import contents
+
+Ring = list[list[float]]
+Box = tuple[float, float, float, float]
+
+# Size of the drawing into which the box of a run is fitted.
+WIDTH, HEIGHT = 1072, 560
+# The map can be moved and zoomed out to a window this much larger than its box on each side.
+_BEYOND_SHARE = 1.0
+_MERCATOR_END_DEG = 80.0
+_EARTH_RADIUS_KM = 6371.0
+# Names of outlines that differ from the tables.
+_OUTLINE_NAMES = {"Inner Mongol": "Inner Mongolia", "Xizang": "Tibet"}
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A province, a country or a polygon of the user, as rings without distinction of holes."""
+
+    name: str
+    name_zh: str
+    rings: Sequence[Ring]
+    is_country: bool = False
+
+    @property
+    def middle(self) -> tuple[float, float]:
+        """Longitude and latitude of its name: the centre of the largest ring."""
+        ring = max(self.rings, key=lambda each: abs(_area(each)))
+        lon, lat = [point[0] for point in ring], [point[1] for point in ring]
+        return (min(lon) + max(lon)) / 2, (min(lat) + max(lat)) / 2
+
+
+@dataclass(frozen=True)
+class Basemap:
+    """Outlines and cities."""
+
+    outlines: Sequence[Outline]
+    cities: Sequence[Mapping[str, Any]]
+
+    def near(self, projection: Projection) -> Basemap:
+        """The part that can be seen with a projection."""
+        outlines = [
+            Outline(each.name, each.name_zh, rings, each.is_country)
+            for each in self.outlines
+            if (rings := [ring for ring in each.rings if projection.shows(ring)])
+        ]
+        return Basemap(outlines, [city for city in self.cities if projection.shows([[city["lon"], city["lat"]]])])
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Mercator, fitted so that a box fills the drawing in one direction and is centred in the other."""
+
+    box: Box
+
+    @cached_property
+    def _scale(self) -> float:
+        west, south, east, north = self.box
+        height = _mercator(north) - _mercator(south)
+        return min(WIDTH / math.radians(east - west), HEIGHT / height)
+
+    @cached_property
+    def _centre(self) -> tuple[float, float]:
+        west, south, east, north = self.box
+        return (west + east) / 2, (_mercator(south) + _mercator(north)) / 2
+
+    def __call__(self, lon: float, lat: float) -> tuple[float, float]:
+        """Return the place of a point in the drawing."""
+        lon_deg, north = self._centre
+        x = math.radians(lon - lon_deg) * self._scale
+        y = (_mercator(lat) - north) * self._scale
+        return round(WIDTH / 2 + x, 1), round(HEIGHT / 2 - y, 1)
+
+    @property
+    def extent(self) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom of the box in the drawing."""
+        west, south, east, north = self.box
+        return *self(west, north), *self(east, south)
+
+    @property
+    def km_per_unit(self) -> float:
+        """Kilometres in a unit of the drawing, at the latitude of its centre."""
+        middle = math.atan(math.sinh(self._centre[1]))
+        return _EARTH_RADIUS_KM * math.cos(middle) / self._scale
+
+    def shows(self, ring: Sequence[Sequence[float]]) -> bool:
+        """Return whether a ring may be visible when the map is moved or zoomed out."""
+        lon, lat = zip(*ring, strict=True)
+        left, top = self(min(lon), max(lat))
+        right, bottom = self(max(lon), min(lat))
+        wide, high = _BEYOND_SHARE * WIDTH, _BEYOND_SHARE * HEIGHT
+        return right >= -wide and left <= WIDTH + wide and bottom >= -high and top <= HEIGHT + high
+
+    def path(self, rings: Sequence[Ring]) -> str:
+        """Return rings as the path of an SVG."""
+        paths = (list(dict.fromkeys(self._visible([self(lon, lat) for lon, lat in ring]))) for ring in rings)
+        return "".join("M" + "L".join(f"{x:g} {y:g}" for x, y in path) + "Z" for path in paths if len(path) > 2)
+
+    def _visible(self, points: Sequence[tuple[float, float]]) -> Iterator[tuple[float, float]]:
+        """Points without those that lie, with both neighbours, beyond one edge of the largest window."""
+        wide, high = _BEYOND_SHARE * WIDTH, _BEYOND_SHARE * HEIGHT
+        beyond = [(x < -wide, x > WIDTH + wide, y < -high, y > HEIGHT + high) for x, y in points]
+        around = zip(points, beyond, [beyond[-1], *beyond[:-1]], [*beyond[1:], beyond[0]], strict=True)
+        return (point for point, *edges in around if not any(map(all, zip(*edges, strict=True))))
+
+
+def _mercator(lat_deg: float) -> float:
+    clipped = max(-_MERCATOR_END_DEG, min(_MERCATOR_END_DEG, lat_deg))
+    return math.log(math.tan(math.pi / 4 + math.radians(clipped) / 2))
+
+
+def basemap_of(option: str | None) -> Basemap:
+    """Return the shipped outlines and cities, the polygons of a GeoJSON file with the cities, or none for `none`.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be read.
+    InputError
+        If the file contains no polygons.
+    """
+    if option == "none":
+        return Basemap([], [])
+    if option is not None:
+        return Basemap(_own(Path(option)), _shipped("cities"))
+    countries = [Outline(row["name"], row["name_zh"], row["rings"], True) for row in _shipped("countries")]
+    provinces = [
+        Outline(_OUTLINE_NAMES.get(row["name"], row["name"]), "", row["rings"]) for row in _shipped("provinces")
+    ]
+    return Basemap([*countries, *provinces], _shipped("cities"))
+
+
+def _shipped(name: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads((data_folder() / "geo" / f"{name}.json").read_text(encoding="utf-8"))
+    return found
+
+
+def _own(path: Path) -> list[Outline]:
+    """The polygons of a GeoJSON file."""
+    try:
+        raw = contents(path, largest_bytes=GEOJSON_BYTES, expected="a GeoJSON file, or none", at=str(path))
+        document = parse_json(raw)
+    except ValueError as error:
+        raise InputError([Issue(str(path), f"is not JSON: {error}", "give a GeoJSON file, or none")]) from error
+    try:
+        found = list(_polygons(document))
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise InputError([Issue(str(path), "is not GeoJSON", "give a feature collection of polygons")]) from error
+    if not found:
+        raise InputError([Issue(str(path), "contains no polygon", "give a feature collection of polygons in WGS84")])
+    return found
+
+
+def _polygons(document: Mapping[str, Any]) -> Iterator[Outline]:
+    for feature in document["features"]:
+        shape = feature["geometry"]
+        if shape is None or shape["type"] not in ("Polygon", "MultiPolygon"):
+            continue
+        polygons = [shape["coordinates"]] if shape["type"] == "Polygon" else shape["coordinates"]
+        about = feature.get("properties") or {}
+        rings = [_ring(ring) for polygon in polygons for ring in polygon]
+        yield Outline(str(about.get("name") or ""), str(about.get("name_zh") or ""), rings)
+
+
+def _ring(points: Any) -> Ring:
+    ring = [[float(point[0]), float(point[1])] for point in points]
+    if len(ring) < 4 or not all(abs(lon) <= 180 and abs(lat) <= 90 for lon, lat in ring):
+        raise ValueError("not a closed ring of longitudes and latitudes")
+    return ring
+
+
+def _area(ring: Ring) -> float:
+    pairs = zip(ring, [*ring[1:], ring[0]], strict=True)
+    return sum(a[0] * b[1] - b[0] * a[1] for a, b in pairs) / 2.0

@@ -1,0 +1,332 @@
+// Moves and zooms the map, describes what the pointer is on, and pins a plant. Texts are set as text, never as HTML.
+(function () {
+  const root = document.querySelector("[data-map]");
+  if (!root) {
+    return;
+  }
+  const SVG = "http://www.w3.org/2000/svg";
+  const data = JSON.parse(document.getElementById(root.dataset.map).textContent);
+  const frame = root.querySelector(".frame");
+  const svg = frame.querySelector("svg");
+  const view = svg.querySelector("[data-view]");
+  const part = function (name) { return svg.querySelector("[data-part=" + name + "]"); };
+  const circles = Array.from(part("plants").children);
+  const diamonds = Array.from(part("sites").children);
+  const lines = Array.from(part("pipes").children);
+  const tip = frame.querySelector(".tip");
+  const select = root.querySelector("select");
+  const panel = root.querySelector(".pinned");
+  const FARTHEST = 0.4, NEAREST = 80, STEP = 1.5, PAN_PX = 60, SITE = 1, CITY = 4;
+  const state = { k: 1, x: 0, y: 0, fit: 1, w: 1072, h: 560, period: 1e9, budget: -1, pinned: -1 };
+  const hidden = new Set();
+
+  const element = function (tag, text, parent) {
+    const made = document.createElement(tag);
+    // A number stands for a text in the list of texts.
+    made.textContent = typeof text === "number" ? data.texts[text] : text;
+    parent.appendChild(made);
+    return made;
+  };
+  const ofPeriod = function (value) {
+    return Array.isArray(value) ? value[Math.min(state.period, value.length - 1)] : value;
+  };
+
+  // Names: the first of two that would overlap is kept; more cities appear as the map grows.
+  const names = data.labels.map(function (label) {
+    const made = document.createElementNS(SVG, "text");
+    made.textContent = (label.rank === CITY ? "•\u00a0" : "") + label.text;
+    made.setAttribute("class", "name rank" + label.rank);
+    part("names").appendChild(made);
+    return made;
+  });
+  const width = function (text) {
+    return Array.from(text).reduce(function (sum, c) { return sum + (c.charCodeAt(0) > 0x2e7f ? 12.5 : 6.8); }, 0);
+  };
+  const widths = data.labels.map(function (label) { return width(label.text) + (label.rank === CITY ? 9 : 0); });
+  const order = data.labels.map(function (_, i) { return i; }).sort(function (a, b) {
+    return data.labels[a].rank - data.labels[b].rank || a - b;
+  });
+  const placeNames = function () {
+    const taken = [], written = new Set();
+    let cities = Math.round((state.w < 600 ? 5 : 10) * Math.max(state.k / state.fit, 0.3));
+    order.forEach(function (i) {
+      const label = data.labels[i], at = [label.x * state.k + state.x, label.y * state.k + state.y];
+      const left = at[0] + ({ [SITE]: 13, [CITY]: -2 }[label.rank] || -widths[i] / 2);
+      const box = [left - 3, at[1] - 8, left + widths[i] + 3, at[1] + 8];
+      const fits = !hidden.has("names") && !written.has(label.text) && (label.rank !== CITY || cities > 0) && box[0] > 0 && box[2] < state.w &&
+        box[1] > 0 && box[3] < state.h &&
+        !taken.some(function (o) { return box[0] < o[2] && o[0] < box[2] && box[1] < o[3] && o[1] < box[3]; });
+      names[i].style.display = fits ? "" : "none";
+      if (fits) {
+        taken.push(box);
+        written.add(label.text);
+        cities -= label.rank === CITY ? 1 : 0;
+        names[i].setAttribute("x", left);
+        names[i].setAttribute("y", at[1] + 4);
+      }
+    });
+  };
+  const placeScale = function () {
+    const perPixel = data.kmPerUnit / state.k;
+    const most = 130 * perPixel, power = Math.pow(10, Math.floor(Math.log10(most)));
+    const km = [5, 2, 1].find(function (step) { return step * power <= most; }) * power;
+    const [line, text] = part("scale").children;
+    line.setAttribute("d", "M10 " + (state.h - 16) + "v7h" + (km / perPixel).toFixed(1) + "v-7");
+    text.setAttribute("x", 14);
+    text.setAttribute("y", state.h - 14);
+    text.textContent = Number(km.toPrecision(3)) + " km";
+  };
+  const place = function () {
+    view.setAttribute("transform", "translate(" + state.x + " " + state.y + ") scale(" + state.k + ")");
+    const back = " scale(" + 1 / state.k + ")";
+    circles.forEach(function (each, i) {
+      each.setAttribute("transform", "translate(" + data.plants[i].x + " " + data.plants[i].y + ")" + back);
+    });
+    diamonds.forEach(function (each, i) {
+      each.setAttribute("transform", "translate(" + data.sites[i].x + " " + data.sites[i].y + ")" + back);
+    });
+    placeNames();
+    placeScale();
+    tip.hidden = true;
+  };
+  const resize = function () {
+    const w = frame.clientWidth || state.w, h = frame.clientHeight || state.h;
+    state.x += (w - state.w) / 2;
+    state.y += (h - state.h) / 2;
+    state.w = w;
+    state.h = h;
+    svg.setAttribute("viewBox", "0 0 " + w + " " + h);
+    place();
+  };
+  const fit = function () {
+    resize();
+    state.isMoved = false;
+    const [left, top, right, bottom] = data.extent;
+    state.k = state.fit = Math.min(state.w / (right - left), state.h / (bottom - top));
+    state.x = (state.w - (left + right) * state.k) / 2;
+    state.y = (state.h - (top + bottom) * state.k) / 2;
+    place();
+  };
+  const zoom = function (factor, x, y) {
+    const k = Math.min(Math.max(state.k * factor, state.fit * FARTHEST), state.fit * NEAREST);
+    state.x = x - (x - state.x) * k / state.k;
+    state.y = y - (y - state.y) * k / state.k;
+    state.k = k;
+    state.isMoved = true;
+    place();
+  };
+  const pan = function (dx, dy) {
+    state.x += dx;
+    state.y += dy;
+    state.isMoved = true;
+    place();
+  };
+
+  // What is drawn: plants by sector, by state in the period and budget shown, and pipelines by their flow.
+  const stateOf = function (i) {
+    const plant = data.plants[i];
+    const budget = data.budgets[state.budget];
+    const from = budget && !budget.isScenario ? budget.fitted[plant.id] : plant.from;
+    if (from !== undefined && from !== null && from <= state.period) {
+      return "fitted";
+    }
+    return plant.state === "fitted" ? "eligible" : plant.state;
+  };
+  const show = function () {
+    circles.forEach(function (each, i) {
+      const now = stateOf(i);
+      each.setAttribute("class", now + (i === state.pinned ? " selected" : ""));
+      each.style.display = hidden.has(data.plants[i].sector) || hidden.has(now) ? "none" : "";
+    });
+    const budget = data.budgets[state.budget];
+    const isOther = Boolean(budget) && !budget.isScenario;
+    lines.forEach(function (each, i) {
+      const flow = ofPeriod(data.pipes[i].flows);
+      each.setAttribute("stroke-width", data.leastWidth + data.widthPerFlow * flow);
+      each.style.display = isOther || flow <= 0 || hidden.has("pipes") ? "none" : "";
+    });
+    part("pipes").querySelectorAll("[data-other]").forEach(function (each) { each.remove(); });
+    (isOther && !hidden.has("pipes") ? budget.lines : []).forEach(function (each) {
+      const made = document.createElementNS(SVG, "path");
+      made.setAttribute("class", "pipe");
+      made.setAttribute("data-other", "");
+      made.setAttribute("d", "M" + each[0] + " " + each[1] + "L" + each[2] + " " + each[3]);
+      made.setAttribute("stroke-width", data.leastWidth + data.widthPerFlow * each[4]);
+      part("pipes").appendChild(made);
+    });
+    diamonds.forEach(function (each, i) {
+      each.style.display = hidden.has(data.sites[i].used ? "sites" : "unused") ? "none" : "";
+    });
+    root.dataset.shown = circles.filter(function (each) {
+      return each.classList.contains("fitted") && each.style.display !== "none";
+    }).length;
+  };
+
+  const describe = function (each, parent, isLong) {
+    const list = element("dl", "", parent);
+    each.facts.slice(0, isLong ? 99 : 6).forEach(function (fact) {
+      element("dt", fact[0], list);
+      element("dd", ofPeriod(fact[1]), list);
+    });
+  };
+  const pin = function (i) {
+    state.pinned = i;
+    select.value = i < 0 ? "" : String(i);
+    panel.replaceChildren();
+    panel.hidden = root.querySelector("[data-do=unpin]").hidden = i < 0;
+    show();
+    if (i < 0) {
+      return;
+    }
+    const plant = data.plants[i];
+    part("plants").appendChild(circles[i]);
+    element("h3", plant.name, panel);
+    plant.why.filter(function (text) { return text !== ""; }).forEach(function (text) { element("p", text, panel); });
+    describe(plant, panel, true);
+    if (plant.streams.length) {
+      const wide = element("div", "", panel);
+      wide.className = "wide";
+      wide.tabIndex = 0;
+      wide.setAttribute("role", "region");
+      wide.setAttribute("aria-label", plant.name);
+      const table = element("table", "", wide);
+      const head = element("tr", "", element("thead", "", table));
+      data.streamHeads.forEach(function (text, at) {
+        const cell = element("th", text, head);
+        cell.scope = "col";
+        cell.className = at > 3 ? "n" : "";
+      });
+      const body = element("tbody", "", table);
+      plant.streams.forEach(function (texts) {
+        const row = element("tr", "", body);
+        texts.forEach(function (text, at) { element("td", text, row).className = at > 3 ? "n" : ""; });
+      });
+    }
+  };
+
+  data.plants.map(function (plant, i) { return [plant.name, i]; }).sort(function (a, b) {
+    return a[0].localeCompare(b[0], document.documentElement.lang);
+  }).forEach(function (each) { element("option", each[0], select).value = each[1]; });
+  select.addEventListener("change", function () {
+    pin(select.value === "" ? -1 : Number(select.value));
+    if (state.pinned >= 0) {
+      const plant = data.plants[state.pinned], x = plant.x * state.k + state.x, y = plant.y * state.k + state.y;
+      if (x < 0 || y < 0 || x > state.w || y > state.h) {
+        pan(state.w / 2 - x, state.h / 2 - y);
+      }
+    }
+  });
+  root.querySelector("[data-do=unpin]").addEventListener("click", function () { pin(-1); select.focus(); });
+
+  const found = function (target) {
+    const lists = [[circles, data.plants], [diamonds, data.sites], [lines, data.pipes]];
+    for (const [shapes, rows] of lists) {
+      const at = shapes.indexOf(target);
+      if (at >= 0) {
+        return [rows[at], shapes === circles ? at : -1];
+      }
+    }
+    return [null, -1];
+  };
+  frame.addEventListener("pointermove", function (event) {
+    const [each] = found(event.target);
+    tip.hidden = !each || fingers.size > 0;
+    if (!tip.hidden) {
+      const box = frame.getBoundingClientRect();
+      tip.replaceChildren();
+      element("b", each.name, tip);
+      describe(each, tip, false);
+      const x = event.clientX - box.left, y = event.clientY - box.top;
+      tip.style.left = Math.max(0, Math.min(x + 14, box.width - tip.offsetWidth - 4)) + "px";
+      tip.style.top = Math.max(0, y + 18 + tip.offsetHeight > box.height ? y - tip.offsetHeight - 10 : y + 18) + "px";
+    }
+  });
+  frame.addEventListener("pointerleave", function () { tip.hidden = true; });
+
+  // A mouse drags; one finger scrolls the page, two move and zoom the map.
+  const fingers = new Map();
+  let moved = 0;
+  frame.addEventListener("pointerdown", function (event) {
+    fingers.set(event.pointerId, [event.clientX, event.clientY]);
+    moved = 0;
+  });
+  frame.addEventListener("pointermove", function (event) {
+    const before = fingers.get(event.pointerId);
+    if (!before || (event.pointerType === "touch" && fingers.size < 2)) {
+      return;
+    }
+    const now = [event.clientX, event.clientY];
+    const other = Array.from(fingers.entries()).find(function (each) { return each[0] !== event.pointerId; });
+    fingers.set(event.pointerId, now);
+    moved += Math.abs(now[0] - before[0]) + Math.abs(now[1] - before[1]);
+    if (moved < 4) {
+      return;
+    }
+    if (event.pointerType === "mouse") {
+      frame.setPointerCapture(event.pointerId);
+    }
+    if (other) {
+      const box = frame.getBoundingClientRect(), far = other[1];
+      const length = function (p) { return Math.hypot(p[0] - far[0], p[1] - far[1]) || 1; };
+      pan((now[0] - before[0]) / 2, (now[1] - before[1]) / 2);
+      zoom(length(now) / length(before), (now[0] + far[0]) / 2 - box.left, (now[1] + far[1]) / 2 - box.top);
+    } else {
+      pan(now[0] - before[0], now[1] - before[1]);
+    }
+  });
+  ["pointerup", "pointercancel"].forEach(function (name) {
+    frame.addEventListener(name, function (event) { fingers.delete(event.pointerId); });
+  });
+  frame.addEventListener("click", function (event) {
+    const at = found(event.target)[1];
+    if (moved < 4 && at >= 0) {
+      pin(at === state.pinned ? -1 : at);
+    }
+  });
+  // The wheel scrolls the page until the map has the focus.
+  frame.addEventListener("wheel", function (event) {
+    if (event.ctrlKey || event.metaKey || document.activeElement === frame) {
+      event.preventDefault();
+      const box = frame.getBoundingClientRect();
+      zoom(Math.exp(-event.deltaY * 0.0015), event.clientX - box.left, event.clientY - box.top);
+    }
+  }, { passive: false });
+  const KEYS = {
+    ArrowLeft: function () { pan(PAN_PX, 0); }, ArrowRight: function () { pan(-PAN_PX, 0); },
+    ArrowUp: function () { pan(0, PAN_PX); }, ArrowDown: function () { pan(0, -PAN_PX); },
+    "+": function () { zoom(STEP, state.w / 2, state.h / 2); }, "=": function () { KEYS["+"](); },
+    "-": function () { zoom(1 / STEP, state.w / 2, state.h / 2); }, "0": fit, Escape: function () { pin(-1); },
+  };
+  frame.addEventListener("keydown", function (event) {
+    if (KEYS[event.key] && !event.ctrlKey && !event.metaKey && !event.altKey) {
+      event.preventDefault();
+      KEYS[event.key]();
+    }
+  });
+  root.querySelectorAll("[data-zoom]").forEach(function (button) {
+    button.addEventListener("click", KEYS[{ in: "+", out: "-", reset: "0" }[button.dataset.zoom]]);
+  });
+  root.querySelectorAll(".layers input").forEach(function (box) {
+    const name = box.dataset.sector || box.dataset.state || box.dataset.layer;
+    box.addEventListener("change", function () {
+      hidden[box.checked ? "delete" : "add"](name);
+      show();
+      placeNames();
+    });
+  });
+  document.addEventListener("ccs-select", function (event) {
+    Object.assign(state, event.detail);
+    show();
+    if (state.pinned >= 0) {
+      pin(state.pinned);
+    }
+  });
+  root.querySelectorAll(".pick, .zoom").forEach(function (each) { each.hidden = false; });
+  new ResizeObserver(function () {
+    if (Math.abs(frame.clientWidth - state.w) > 1 && !window.matchMedia("print").matches) {
+      (state.isMoved ? resize : fit)();
+    }
+  }).observe(frame);
+  fit();
+  show();
+})();

@@ -1,0 +1,281 @@
+"""The map of the page: an SVG drawn here, and the data with which map.js moves it and describes what is on it.
+
+The area of a circle is the baseline of a plant, the width of a pipeline its flow. Everything drawn has a row in the
+data under the same number, with its texts in the language of the page.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from ccs_model.plan.plan_json import records
+from ccs_model.plan.stored_run import StoredRun
+from ccs_model.report.page.basemap import HEIGHT, WIDTH, Basemap, Box, Projection
+from ccs_model.report.page.charts import sector_colour
+from ccs_model.report.page.html import Words, as_data, number, paragraph, render, section
+
+_MARGIN_SHARE, _LEAST_DEG = 0.07, 0.6
+# Radius in pixels of the largest circle and of the smallest; widths of the widest pipeline and of the narrowest.
+_RADIUS, _LEAST_RADIUS, _WIDTH, _LEAST_WIDTH = 16.0, 2.5, 7.0, 1.4
+_ZONE, _USED_SITE, _PROVINCE, _COUNTRY, _CITY = range(5)  # names, the first kept where two would overlap
+_LEGEND_SHARES = (1.0, 0.25, 0.05)
+# Longer texts stand once in the data, since many plants share them.
+_SHORT = 8
+
+
+def plan_map(run: StoredRun, words: Words, basemap: Basemap, why: Mapping[str, tuple[str, str]]) -> Markup:
+    """Return the map with its controls, legends and data; `why` holds the reason of each plant and what changes it."""
+    projection = Projection(box_of(run))
+    near = basemap.near(projection)
+    plants, pipes, sites = (
+        list(_plants(run, words, projection, why)),
+        list(_pipes(run, words, projection)),
+        list(_sites(run, words, projection)),
+    )
+    zones = {str(zone["zone"]) for zone in run.document["zones"]}
+    land = [
+        {"css": "zone" if each.name in zones else "country" if each.is_country else "province",
+         "path": projection.path(each.rings)}
+        for each in sorted(near.outlines, key=lambda each: (not each.is_country, each.name in zones))
+    ]  # fmt: skip
+    message = (
+        f"Map of {len(run.features('plant'))} plants ({run.document['totals']['n_plants_retrofitted']} retrofitted), "
+        f"{len(run.features('pipe', 'truck'))} pipelines and roads, and "
+        f"{sum(bool(each['properties']['is_used']) for each in run.features('site'))} storage sites in use"
+    )
+    caption = ("Outlines are schematic, not a boundary statement. " if near.outlines else "") + (
+        "A plant is drawn in the period shown, at its place; pipelines are straight lines between their ends."
+    )
+    sources = "Source: Natural Earth (outlines, public domain), GeoNames (cities, CC BY 4.0), map.geojson of this run."
+    largest = max((each["baseline"] for each in plants), default=1.0)
+    widest = max((max(each["flows"]) for each in pipes), default=0.0)
+    texts: dict[str, int] = {}
+    for each in (*plants, *pipes, *sites):
+        each |= {name: _listed(each[name], texts) for name in ("facts", "streams", "why") if name in each}
+    data = {
+        "texts": list(texts), "extent": projection.extent, "kmPerUnit": projection.km_per_unit,
+        "plants": plants, "pipes": pipes, "sites": sites, "labels": list(_names(run, words, projection, near, zones)),
+        "budgets": _budgets(run, projection),
+        "leastWidth": _LEAST_WIDTH, "widthPerFlow": (_WIDTH - _LEAST_WIDTH) / max(widest, 1.0),
+        "streamHeads": [words.title(name) for name in _STREAM_COLUMNS],
+    }  # fmt: skip
+    drawn = render(
+        "map",
+        words=words,
+        description=words.sentence(message),
+        width=WIDTH,
+        height=HEIGHT,
+        land=land,
+        plants=plants,
+        pipes=pipes,
+        sites=sites,
+        sectors=[(each, words.known(each, "sector"), sector_colour(each)) for each in _sectors(run)],
+        circles=[(number(top), _radius(top, largest)) for top in _legend(largest)],
+        lines=[(number(top), _LEAST_WIDTH + (_WIDTH - _LEAST_WIDTH) * top / widest) for top in _legend(widest)],
+        unit=words.unit("kt/y"),
+        has_trucks=bool(run.features("truck")),
+        data=as_data(data),
+    )
+    notes = (paragraph(words.sentence(text), "note") for text in (caption, sources))
+    return section("map", words("map"), drawn, *notes)
+
+
+def _listed(value: Any, texts: dict[str, int]) -> Any:
+    """Return lists of texts with the longer texts replaced by their number in a list of texts."""
+    if isinstance(value, list):
+        return [_listed(each, texts) for each in value]
+    return texts.setdefault(value, len(texts)) if len(value) > _SHORT else value
+
+
+def box_of(run: StoredRun) -> Box:
+    """Return west, south, east and north of the plants, sites in use and pipelines, with a margin."""
+    points = [each["geometry"]["coordinates"] for each in run.features("plant")]
+    points += [each["geometry"]["coordinates"] for each in run.features("site") if each["properties"]["is_used"]]
+    for each in run.features("pipe", "truck"):
+        points += each["geometry"]["coordinates"]
+    points = points or [[73.0, 18.0], [135.0, 53.0]]
+    west, east = min(p[0] for p in points), max(p[0] for p in points)
+    south, north = min(p[1] for p in points), max(p[1] for p in points)
+    margin = max(_MARGIN_SHARE * max(east - west, north - south), _LEAST_DEG)
+    return west - margin, south - margin, east + margin, north + margin
+
+
+def plant_names(run: StoredRun, words: Words) -> dict[str, str]:
+    """Return the name of each plant in the language of the page."""
+    found = (each["properties"] for each in run.features("plant"))
+    return {str(each["id"]): words.named(str(each["name"]), str(each["name_zh"] or "")) for each in found}
+
+
+def _sectors(run: StoredRun) -> list[str]:
+    return sorted({str(each["properties"]["sector"]) for each in run.features("plant")})
+
+
+def _radius(baseline_ktpa: float, largest_ktpa: float) -> float:
+    return round(max(_RADIUS * math.sqrt(max(baseline_ktpa, 0.0) / max(largest_ktpa, 1.0)), _LEAST_RADIUS), 1)
+
+
+def _legend(top: float) -> list[float]:
+    """Round values of a legend, the largest first: 1, 2 or 5 times a power of ten."""
+    if top <= 0:
+        return []
+    found = []
+    for share in _LEGEND_SHARES:
+        power = 10 ** math.floor(math.log10(top * share))
+        found.append(max(step for step in (1, 2, 5) if step * power <= top * share * 1.0001) * power)
+    return found
+
+
+_STREAM_COLUMNS = ("stream", "technology", "start", "site", "avoided_ktpa", "capex_mn", "avoidance_cost_per_t")
+
+
+def streams_of(run: StoredRun, words: Words) -> dict[str, list[list[str]]]:
+    """Return the streams of each plant as texts: those retrofitted, then the others with their cheapest option."""
+    rows: dict[str, list[list[str]]] = {}
+
+    def add(row: Mapping[str, Any], start: str, avoided: str, cost: str) -> None:
+        texts = [words.known(str(row[kind] or ""), kind) for kind in ("stream", "technology")]
+        amounts = [number(row[name]) for name in (avoided, "capex_mn", cost)]
+        rows.setdefault(str(row["plant"]), []).append([*texts, start, site_name(run, words, row["site"]), *amounts])
+
+    for row in run.document["retrofits"]:
+        start = words("in_plan") if run.scenario.is_static else str(row["year"])
+        add(row, start, "avoided_ktpa", "avoidance_cost_per_t")
+    table = run.tables.get("macc", pd.DataFrame())
+    for row in records(table):
+        if row["in_plan"] != "yes":
+            add(row, words("not_in_plan"), "avoided_at_full_load_ktpa", "avoidance_cost_at_full_load_per_t")
+    return rows
+
+
+def site_name(run: StoredRun, words: Words, site: Any) -> str:
+    """Return the name of a storage site in the language of the page; empty for none."""
+    names = {each["properties"]["id"]: str(each["properties"]["name"]) for each in run.features("site")}
+    return words.value(names.get(site, str(site or "")), "site")
+
+
+def _plants(
+    run: StoredRun, words: Words, place: Projection, why: Mapping[str, tuple[str, str]]
+) -> Iterator[dict[str, Any]]:
+    """Plants, the largest first, so that small ones stay visible."""
+    features = run.features("plant")
+    names, streams = plant_names(run, words), streams_of(run, words)
+    started: dict[str, int] = {}
+    for row in run.document["retrofits"]:
+        at = 0 if run.scenario.is_static else run.years.index(row["year"])
+        started[row["plant"]] = min(at, started.get(row["plant"], at))
+    owners = {row["plant"]: row for row in run.document["owners"]}
+    largest = max((float(each["properties"]["baseline_ktpa"] or 0.0) for each in features), default=1.0)
+    for each in sorted(features, key=lambda each: -float(each["properties"]["baseline_ktpa"] or 0.0)):
+        about = each["properties"]
+        plant, baseline = str(about["id"]), float(about["baseline_ktpa"] or 0.0)
+        facts = [
+            [words("sector"), words.known(str(about["sector"]), "sector")],
+            [words("province"), words.value(str(about["province"]), "province")],
+            *([words.title(name), number(about[name])] for name in ("baseline_ktpa",)),
+        ]
+        if about["is_fitted"]:
+            facts += [
+                [words.title(name), number(about[name])] for name in ("captured_ktpa", "avoided_ktpa", "capex_mn")
+            ]
+        if owner := owners.get(plant):
+            names_of = ("npv_mn", "break_even_carbon_price_per_t")
+            facts += [[words.title(name), number(owner[name])] for name in names_of if owner[name] is not None]
+        reason, change = why.get(plant, (words.label(f"out: {about['reason']}") if about["reason"] else "", ""))
+        x, y = place(*each["geometry"]["coordinates"])
+        yield {
+            "id": plant, "name": names[plant], "x": x, "y": y, "r": _radius(baseline, largest), "baseline": baseline,
+            "sector": str(about["sector"]), "colour": sector_colour(str(about["sector"])),
+            "state": "fitted" if about["is_fitted"] else "ineligible" if about["reason"] else "eligible",
+            "from": started.get(plant), "facts": facts, "streams": streams.get(plant, []),
+            "why": [reason, change],
+        }  # fmt: skip
+
+
+def link_name(run: StoredRun, words: Words, about: Mapping[str, Any]) -> str:
+    """Return the ends of a pipeline or road by name."""
+    plants = plant_names(run, words)
+    if about.get("from_name"):
+        shown = {str(each["properties"]["name"]): plants[each["properties"]["id"]] for each in run.features("plant")}
+        ends = (str(about.get(key) or "") for key in ("from_name", "to_name"))
+        return " → ".join(shown.get(end) or words.value(words.label(end), "site") for end in ends)
+    plant = plants.get(str(about.get("plant")), str(about.get("plant")))
+    return f"{plant} → {site_name(run, words, about.get('site'))}"
+
+
+def flows_of(run: StoredRun, about: Mapping[str, Any]) -> tuple[float, ...]:
+    """Return the flow of a pipeline or road in each period."""
+    flow = float(about["flow_ktpa"])
+    if run.scenario.is_static:
+        return (flow,)
+    # A pipeline of one retrofit is named by its route.
+    found = [row for row in run.document["links"] if row.get("link", row.get("route")) == about["id"]]
+    by_year = {row["year"]: float(row["flow_ktpa"]) for row in found}
+    return tuple(by_year.get(year, 0.0) for year in run.years)
+
+
+def _pipes(run: StoredRun, words: Words, place: Projection) -> Iterator[dict[str, Any]]:
+    """Pipelines and roads, with the flow of each period."""
+    for each in run.features("pipe", "truck"):
+        about, ends = each["properties"], each["geometry"]["coordinates"]
+        flows = flows_of(run, about)
+        facts = [[words.title(name), number(about[name])] for name in ("length_km", "capex_mn")]
+        yield {
+            "name": link_name(run, words, about), "kind": about["kind"], "line": [*place(*ends[0]), *place(*ends[-1])],
+            "flows": [round(value, 1) for value in flows],
+            "facts": [[words.title("flow_ktpa"), [number(value) for value in flows]], *facts],
+        }  # fmt: skip
+
+
+def _sites(run: StoredRun, words: Words, place: Projection) -> Iterator[dict[str, Any]]:
+    """Storage sites, those in use last, above the others."""
+    costs = {row["site"]: row["storage_cost_per_t"] for row in run.document["storage"]}
+    for each in sorted(run.features("site"), key=lambda each: bool(each["properties"]["is_used"])):
+        about = each["properties"]
+        facts = [[words.title(name), number(about[name])] for name in ("injected_ktpa", "capacity_kt")]
+        if about["is_used"] and costs.get(about["id"]) is not None:
+            facts.append([words.title("storage_cost_per_t"), number(costs[about["id"]])])
+        x, y = place(*each["geometry"]["coordinates"])
+        yield {
+            "name": words.value(str(about["name"]), "site"), "x": x, "y": y, "used": bool(about["is_used"]),
+            "facts": facts,
+        }  # fmt: skip
+
+
+def _names(
+    run: StoredRun, words: Words, place: Projection, basemap: Basemap, zones: set[str]
+) -> Iterator[dict[str, Any]]:
+    """Names on the map with their rank, largest cities first."""
+    for each in basemap.outlines:
+        if each.name:
+            rank = _ZONE if each.name in zones else _COUNTRY if each.is_country else _PROVINCE
+            name = words.shown(each.name, each.name_zh) if each.name_zh else words.value(each.name, "province")
+            x, y = place(*each.middle)
+            yield {"text": name, "x": x, "y": y, "rank": rank}
+    for site in run.features("site"):
+        if site["properties"]["is_used"]:
+            x, y = place(*site["geometry"]["coordinates"])
+            yield {"text": words.value(str(site["properties"]["name"]), "site"), "x": x, "y": y, "rank": _USED_SITE}
+    for city in sorted(basemap.cities, key=lambda city: -city["population_k"]):
+        x, y = place(city["lon"], city["lat"])
+        yield {"text": words.shown(city["name"], city["name_zh"] or None), "x": x, "y": y, "rank": _CITY}
+
+
+def _budgets(run: StoredRun, place: Projection) -> list[dict[str, Any]]:
+    """Retrofitted plants with their first period, and pipelines, of each budget of a frontier."""
+    points: Sequence[Mapping[str, Any]] = run.frontier["points"] if run.frontier else ()
+    found = []
+    for point in points:
+        fitted: dict[str, int] = {}
+        for row in point["rows"]:
+            at = 0 if run.scenario.is_static else run.years.index(row["year"])
+            fitted[row["plant"]] = min(at, fitted.get(row["plant"], at))
+        lines = [
+            [*place(lon, lat), *place(lon2, lat2), round(flow, 1)] for lon, lat, lon2, lat2, flow in point["lines"]
+        ]
+        found.append({"isScenario": bool(point["is_scenario"]), "fitted": fitted, "lines": lines})
+    return found

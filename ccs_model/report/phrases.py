@@ -1,0 +1,210 @@
+"""Sentences from plain values, without tables and solver, so that a stored run is summarised at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ccs_model.plan.headline import megatonnes
+from ccs_model.units import money_text, rounded
+
+# How many of the largest plants, and of the binding limits, a sentence names.
+_NAMED, _LIMITS_NAMED, _LISTED = 3, 4, 8
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Optimality gap of a plan, within the links searched and over all candidate links.
+
+    Attributes
+    ----------
+    searched_share, share : float
+        Gap relative to the value, within the links searched and over all candidate links; infinite if unknown.
+    searched_bound, bound : float
+        Bounds behind them, in the unit of the objective.
+    n_searched, n_links : int
+        Links for pipelines that were searched, and all candidates; both 0 without a shared network.
+    """
+
+    searched_share: float
+    share: float
+    searched_bound: float
+    bound: float
+    n_searched: int = 0
+    n_links: int = 0
+
+    @property
+    def is_restricted(self) -> bool:
+        """Whether a part of the candidate links was searched."""
+        return self.n_searched < self.n_links
+
+
+def gap_text(gap: Gap, unit: str = "") -> str:
+    """The optimality gap, over all candidate links first: `optimality gap 6.20 % (over all 420 candidate links); …`."""
+    if not gap.n_links:
+        return f"optimality gap {percent(gap.searched_share)}"
+    every = f"over all {gap.n_links} candidate links"
+    if not gap.is_restricted:
+        return f"optimality gap {percent(gap.searched_share)} ({every})"
+    if not math.isfinite(gap.share) and math.isfinite(gap.bound):
+        # A value of 0 has a bound, but no relative gap.
+        every = f"bound {gap.bound:,.0f} {unit} {every}"
+    return (
+        f"optimality gap {percent(gap.share)} ({every}); "
+        f"{percent(gap.searched_share)} within the {gap.n_searched} links searched"
+    )
+
+
+def searched_links(number: int) -> str:
+    """`1 searched link`, `38 searched links`."""
+    return f"{number} searched link" + ("" if number == 1 else "s")
+
+
+def percent(share: float | None, digits: int = 2) -> str:
+    """A share as a percentage, or `unknown`."""
+    return f"{100 * share:.{digits}f} %" if share is not None and math.isfinite(share) else "unknown"
+
+
+def society(totals: Mapping[str, Any], currency: str, price_year: int, terms: Mapping[str, Any] | None) -> list[str]:
+    """Sentences on the social account: resource cost, break-even value, value at the market price, requested damages.
+
+    Parameters
+    ----------
+    totals
+        Totals of the plan.
+    currency, price_year
+        Money of the plan.
+    terms
+        Result of `social_terms`, also in plan.json as `social_account`; None in runs without it.
+    """
+    if terms is None or totals.get("resource_cost_mn") is None:
+        return []
+    money = money_text(currency, price_year)
+
+    def mn(name: str) -> str:
+        return f"{totals[name]:,.0f} million {money}"
+
+    found = [
+        f"The resource cost to society is {mn('resource_cost_mn')} at a discount rate of "
+        f"{100 * terms['discount_rate']:g} %, without transfers."
+    ]
+    value = totals["break_even_carbon_value_per_t"]
+    if value is not None:
+        found[0] = f"{found[0][:-1]}; the break-even carbon value is {value:,.0f} {money} per t avoided."
+    if totals["value_at_market_price_mn"] is not None:
+        first, last = terms["market_price_per_t"]
+        path = f"{first:,.0f} {money} per t" if first == last else f"{first:,.0f} to {last:,.0f} {money} per t"
+        net = totals["net_value_at_market_price_mn"]
+        found.append(
+            f"At the price path of the carbon market ({path}) the tonnes avoided are worth "
+            f"{mn('value_at_market_price_mn')}; net of resource cost {net:,.0f} million."
+        )
+    damages = terms["damages"]
+    if damages is not None:
+        low, high = (f"{totals[f'damage_avoided_{end}_mn']:,.0f}" for end in ("low", "high"))
+        rates = " and ".join(f"{100 * damages[f'{end}_near_term_rate']:g} %" for end in ("low", "high"))
+        found.append(
+            f"Damages avoided with the series {damages['series']} are {mn('damage_avoided_mn')} (range {low} to "
+            f"{high}), discounted at its near-term rate of {100 * damages['near_term_rate']:g} % (range {rates}), in "
+            f"{damages['currency']} {damages['price_year']} at the market exchange rate of "
+            f"{damages['exchange_rate']:.4g} {currency}; the net social benefit is {totals['net_benefit_mn']:,.0f} "
+            "million."
+        )
+    return found
+
+
+def storage_range(cost_per_t: float | None, band: Mapping[str, Any] | None, money: str) -> str:
+    """Cost of storage beside its published range `band`; empty without either. `money` is the unit of the cost."""
+    if cost_per_t is None or band is None:
+        return ""
+    place = "within"
+    if cost_per_t < band["low_per_t"]:
+        place = "below"
+    elif cost_per_t > band["high_per_t"]:
+        place = "above"
+    low, high, mean = (rounded(band[f"{name}_per_t"]) for name in ("low", "high", "central"))
+    return (
+        f"Storage costs {rounded(cost_per_t)} {money} stored, {place} the published range of {low} to {high} "
+        f"(national mean {mean}, {band['reference']})."
+    )
+
+
+def oil_in_words(storage: Sequence[Mapping[str, Any]], money: str) -> str:
+    """What oil fields pay in the last year and for how much oil; empty without a payment. `money` is the unit."""
+    rows = [row for row in storage if row["year"] == max(each["year"] for each in storage)]
+    paid_mn = sum(row.get("oil_revenue_mn_pa") or 0.0 for row in rows)
+    if paid_mn <= 0:
+        return ""
+    oil_ktpa = sum(row.get("additional_oil_ktpa") or 0.0 for row in rows)
+    paid = f"For CO2, oil fields pay {rounded(paid_mn)} million {money} a year"
+    if oil_ktpa <= 0:
+        return f"{paid}."
+    return f"{paid}; they produce {megatonnes(oil_ktpa)} of additional oil, whose emissions are not counted."
+
+
+def reasons_in_words(plants: Sequence[Mapping[Any, Any]]) -> list[str]:
+    """One sentence for each reason why plants are not eligible: their number, emissions, the key, the largest."""
+    by_reason: dict[tuple[str, str], list[Mapping[Any, Any]]] = {}
+    for plant in plants:
+        by_reason.setdefault((plant["reason"], plant["key"]), []).append(plant)
+    sentences = []
+    for (reason, key), rows in by_reason.items():
+        n = len(rows)
+        change = f" (scenario key {key})" if key else _TABLE_KEYS.get(reason, "")
+        named = rows if reason in _TABLE_KEYS else rows[:_NAMED]
+        largest = "; ".join(f"{row['name']}{_closing(row)}" for row in named)
+        sentences.append(
+            f"{n} plant{'s' if n != 1 else ''} with {rounded(sum(row['baseline_ktpa'] for row in rows))} kt CO2 a year "
+            f"{'are' if n != 1 else 'is'} not eligible: {reason}{change}. Largest: {largest}."
+        )
+    return sentences
+
+
+# What changes a reason that no scenario key changes. These plants are all named, with their closing year.
+_TABLE_KEYS: Mapping[str, str] = {
+    "closes before the first period": " (closing_year of the plant)",
+    "closes before a retrofit reaches its minimum life": (
+        " (closing_year of the plant, or min_life_yr of technologies/technologies)"
+    ),
+}
+
+
+def _closing(row: Mapping[Any, Any]) -> str:
+    year = row.get("closing_year")
+    return f" ({year:.0f})" if row["reason"].startswith("closes") and year is not None and math.isfinite(year) else ""
+
+
+def left_out_in_words(plants: Sequence[Mapping[Any, Any]]) -> list[str]:
+    """One sentence for each reason why plants of the user's inventories are not in the plan."""
+    by_reason: dict[tuple[str, str], list[str]] = {}
+    for plant in plants:
+        by_reason.setdefault((plant["reason"], plant["key"]), []).append(f"{plant['name']}, {plant['province']}")
+    sentences = []
+    for (reason, key), names in by_reason.items():
+        plants_are = f"{len(names)} plants of your tables are" if len(names) > 1 else "1 plant of your tables is"
+        change = f"scenario key {key}" if key else "column status"
+        sentences.append(f"{plants_are} not in the plan: {reason} ({change}). Plants: {first_few(names, _LISTED)}.")
+    return sentences
+
+
+def binding_limits(limits: Sequence[str]) -> str:
+    """Which limits beside the budget bind in the LP relaxation; empty if none does."""
+    return f"Binding beside the budget (LP relaxation): {first_few(limits, _LIMITS_NAMED)}." if limits else ""
+
+
+def first_few(names: Sequence[str], n: int) -> str:
+    """The first `n` names and how many more there are."""
+    more = len(names) - n
+    return "; ".join(names[:n]) + (f" and {more} more" if more > 0 else "")
+
+
+def rounded_parts(values: Sequence[float]) -> tuple[int, ...]:
+    """Parts as whole numbers that add up to their rounded sum (method of the largest remainder)."""
+    parts = [math.floor(value) for value in values]
+    missing = round(sum(values)) - sum(parts)
+    by_remainder = sorted(range(len(parts)), key=lambda k: parts[k] - values[k])
+    for k in by_remainder[:missing]:
+        parts[k] += 1
+    return tuple(parts)

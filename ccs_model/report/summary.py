@@ -1,0 +1,337 @@
+"""The summary of a plan on one screen, from plan.json: retrofits, periods, zones, targets and money.
+
+The terminal, a stored run and `plan.summary()` share it. It needs no table, so that a stored run is shown at once.
+"""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ccs_model.plan.headline import counted, headline, megatonnes, share_text
+from ccs_model.report.phrases import (
+    Gap,
+    binding_limits,
+    gap_text,
+    left_out_in_words,
+    oil_in_words,
+    reasons_in_words,
+    rounded_parts,
+    society,
+    storage_range,
+)
+from ccs_model.report.text_tables import aligned, truncate, width_of
+from ccs_model.units import money_text, rounded, unit_text
+
+NOT_CALIBRATED = "Not calibrated: capture delivers its design capacity (calibration.use: none)."
+N_SHOWN = 12
+MIN_NAME_WIDTH, MAX_NAME_WIDTH = 18, 44
+# Columns of the retrofits that a narrow terminal leaves out, the first one first: capture cost, stream and site.
+_LESS_NEEDED = (8, 1, 3)
+PART_SIGN = {"quarter": "¼", "half": "½"}
+
+Document = Mapping[str, Any]
+Emphasis = Callable[[str], str]
+
+
+def summary_text(document: Document, width: int, emphasise: Emphasis = str) -> str:
+    """Return the summary of plan.json.
+
+    Parameters
+    ----------
+    document
+        plan.json, also that of an infeasible problem.
+    width
+        Columns of the terminal.
+    emphasise
+        Applied to the title and to the headings of tables.
+    """
+    if document["status"] == "infeasible":
+        return _Summary(document, width, emphasise).infeasible()
+    return _Summary(document, width, emphasise).text()
+
+
+def headline_of(document: Document) -> str:
+    """Return the result of plan.json in a few words."""
+    if document["status"] == "infeasible":
+        return f"infeasible: {len(document['conflicts'])} conflicting constraints"
+    return headline(document["totals"], money_text(document["currency"], document["price_year"]))
+
+
+def gap_of_document(document: Document) -> Gap:
+    """Return the optimality gap of plan.json."""
+    objective, context = document["objective"], document["context"]
+    share, searched, bound, searched_bound = (
+        math.inf if objective[name] is None else float(objective[name])
+        for name in ("gap_share", "searched_gap_share", "bound", "searched_bound")
+    )
+    links = (context["n_searched_links"] or 0, context["n_candidate_links"] or 0)
+    return Gap(searched, share, searched_bound, bound, *links)
+
+
+class _Summary:
+    def __init__(self, document: Document, width: int, emphasise: Emphasis) -> None:
+        self.document, self.width, self.emphasise = document, width, emphasise
+        self.totals: Mapping[str, Any] = document["totals"]
+        self.context: Mapping[str, Any] = document.get("context") or {}
+        self.currency = str(document["currency"])
+        self.money = money_text(self.currency, document["price_year"])
+        self.is_static = bool(self.context.get("is_static"))
+
+    def text(self) -> str:
+        calibration = self.document["calibration"]
+        statements = [NOT_CALIBRATED]
+        if calibration is not None:
+            statements = [calibration["statement"], *calibration["reported_reduction"]]
+        parts = [
+            self._headline(),
+            self._retrofits(),
+            self._periods(),
+            self._zones(),
+            "\n".join(map(self._filled, statements)),
+            self._targets(),
+            self._fixed_decisions(),
+            "\n".join(map(self._filled, reasons_in_words(self.document["not_eligible"]))),
+            "\n".join(map(self._filled, left_out_in_words(self.document.get("left_out", [])))),
+            self._marginal(),
+        ]
+        return "\n\n".join(part for part in parts if part)
+
+    def infeasible(self) -> str:
+        conflicts = self.document["conflicts"] or ["no single constraint restores feasibility when it is relaxed alone"]
+        lines = [self.emphasise(self.document["scenario"])]
+        lines += ["Infeasible: these constraints conflict; relaxing any one of them restores feasibility:"]
+        lines += [textwrap.fill(f"- {each}", self.width, subsequent_indent="  ") for each in conflicts]
+        return "\n".join(lines)
+
+    def _filled(self, sentence: str) -> str:
+        return textwrap.fill(sentence, self.width)
+
+    def _table(self, rows: Sequence[Sequence[str]], left: int, n_headings: int = 1) -> str:
+        lines = aligned(rows, left).splitlines()
+        return "\n".join([*map(self.emphasise, lines[:n_headings]), *lines[n_headings:]])
+
+    def _mn(self, amount: float | int | None) -> str:
+        return f"{rounded(amount)} million {self.money}"
+
+    def _headline(self) -> str:
+        document, totals = self.document, self.totals
+        lines = [self.emphasise(document["scenario"])]
+        if description := " ".join(self.context["description"].split()):
+            lines.append(self._filled(description))
+        if not totals["n_retrofits"]:
+            lines.append("\n" + self._filled(f"Nothing is built because {self.context['nothing_built_because']}."))
+            if document["corridors"] is not None and document["objective"]["bound"] != document["objective"]["value"]:
+                lines.append(f"{self._gap()}.")
+            return "\n".join(lines)
+        built = f"{counted(totals['n_retrofits'], 'retrofit')} at {counted(totals['n_plants_retrofitted'], 'plant')}"
+        costs = (totals[f"{name}_cost_per_t"] for name in ("capture", "avoidance"))
+        per_t = ["–" if each is None else f"{each:,.0f}" for each in costs]
+        when = "In a representative year" if self.is_static else f"By {self.context['periods'][-1]['year']}"
+        unit = unit_text("_per_t", self.currency, document["price_year"])
+        sentences = [
+            f"{built} for {self._spent()}",
+            f"{self._gap()}.",
+            *([] if document["corridors"] is None else [self._network()]),
+            f"{when} they capture {megatonnes(totals['captured_ktpa'])} and avoid {megatonnes(totals['avoided_ktpa'])} "
+            f"CO2 a year: {share_text(totals['abatement_share'])} of the zones' {megatonnes(totals['baseline_ktpa'])} "
+            f"(on-site abatement {share_text(totals['on_site_abatement_share'])}).",
+            f"Capture cost {per_t[0]} {unit} captured, without transport and storage; avoidance cost "
+            f"{per_t[1]} {unit} avoided, with them.",
+            storage_range(totals["storage_cost_per_t"], self.context["storage_cost_range"], unit),
+            oil_in_words(document["storage"], self.money),
+            *([] if not document["owners"] else [self._npv(), self._society()]),
+        ]
+        return "\n".join([*lines, "", *map(self._filled, filter(None, sentences))])
+
+    def _npv(self) -> str:
+        """Return the owners' net present value after tax, with and without other profits."""
+        totals = self.totals
+        priced = "" if self.context["has_carbon_revenue"] else ", without carbon revenue"
+        funded = sum(row["spend_mn"] for row in self.document["funds"])
+        funds = f" Funds pay {funded:,.0f} million of the capital." if funded > 0 else ""
+        alone = totals["standalone_npv_mn"] or 0.0
+        without = (
+            "" if math.isclose(alone, totals["npv_mn"] or 0.0) else f" ({alone:,.0f} without other profits to tax)"
+        )
+        return (
+            f"Owners' NPV after tax{priced}: {self._mn(totals['npv_mn'])}{without} at a discount rate of "
+            f"{100 * self.context['discount_rate']:g}%.{funds}"
+        )
+
+    def _society(self) -> str:
+        """Return the social account."""
+        price_year = int(self.document["price_year"])
+        sentences = society(self.totals, self.currency, price_year, self.document["social_account"])
+        return " ".join(sentences).replace(" %", "%")
+
+    def _spent(self) -> str:
+        """Return the capital cost, and that of capture, pipes and storage."""
+        totals = self.totals
+        spent = self._mn(totals["capex_mn"])
+        granted = sum(row["spend_mn"] for row in self.document["funds"] if row["kind"] == "grant")
+        spent += f" (grants {granted:,.0f})" if granted > 0 else ""
+        spent += "" if self.is_static else self._of_the_budget()
+        parts = (("capture", "capture_capex_mn"), ("pipes", "pipe_capex_mn"), ("storage", "storage_capex_mn"))
+        amounts = rounded_parts([float(totals[name] or 0.0) for _, name in parts])
+        return f"{spent}: {', '.join(f'{what} {amount:,}' for (what, _), amount in zip(parts, amounts, strict=True))}."
+
+    def _gap(self) -> str:
+        """Return the optimality gap; for a shared network the gap over all candidate links comes first."""
+        text = gap_text(gap_of_document(self.document), self.document["objective"]["unit"]).replace(" %", "%")
+        stopped = "Stopped by a limit. " if self.document["status"] == "limit" else ""
+        return f"{stopped}{text[:1].upper()}{text[1:]}"
+
+    def _network(self) -> str:
+        """Return one sentence on pipelines, truck routes and wells."""
+        last = self.context["periods"][-1]["year"]
+        flows = [row for row in self.document["links"] if row["year"] == last]
+        pipes = [row for row in flows if row["kind"] == "pipe"]
+        n_roads = sum(row["kind"] == "truck" for row in flows)
+        sites = [row for row in self.document["storage"] if row["year"] == last]
+        roads = f" and {counted(n_roads, 'truck route')}" if n_roads else ""
+        return (
+            f"{counted(len(pipes), 'pipeline')} of {sum(row['length_km'] for row in pipes):,.0f} km in total{roads}, "
+            f"{counted(len(sites), 'storage site')} with {sum(row['n_wells'] or 0 for row in sites):,.0f} wells."
+        )
+
+    def _of_the_budget(self) -> str:
+        budget = self.totals["budget_mn"]
+        return f" of the budget of {rounded(budget)} million" if budget is not None else ""
+
+    def _discounted_cost(self) -> str:
+        return self._mn(sum(self.document["costs"].values()))
+
+    def _targets(self) -> str:
+        if not self.document["targets"]:
+            return ""
+        header = ("target", "required", "reached", "marginal cost")
+        rows = [
+            (
+                row["target"],
+                f"{row['required_kt']:,.0f}",
+                f"{row['reached_kt']:,.0f}" + (" missed" if row["shortfall_kt"] > 1e-6 else ""),
+                "" if row["price_per_t"] is None else f"{row['price_per_t']:,.0f} {self.money}/t",
+            )
+            for row in self.document["targets"]
+        ]
+        what = "Cost of a year" if self.is_static else "Discounted cost over the horizon"
+        note = f"{what} {self._discounted_cost()}; marginal costs are those of the LP relaxation."
+        return self._table([header, ("", "kt", "kt", "per t avoided"), *rows], 1, 2) + "\n" + self._filled(note)
+
+    def _fixed_decisions(self) -> str:
+        """Return the cost of each required or excluded plant, by the LP relaxation."""
+        lines = []
+        for row in self.document["fixed_decisions"]:
+            what = "Requiring" if row["lock"] == "require" else "Excluding"
+            price = self._mn(row["cost_added_mn"])
+            if row["abatement_lost_kt"] is not None:
+                price = f"{row['abatement_lost_kt']:,.0f} kt CO2 over the horizon"
+            lines.append(self._filled(f"{what} {row['name'] or row['plant']} costs {price}."))
+        return "\n".join(lines)
+
+    def _retrofits(self) -> str:
+        retrofits = self.document["retrofits"]
+        if not retrofits:
+            return ""
+        per_t = f"{self.currency}/t"
+        header = ("plant", "stream", "technology", "start", "site", "captured", "avoided", "capex", per_t, per_t)
+        units = ("", "", "", "", "", "kt/y", "kt/y", f"mn {self.currency}", "captured", "avoided")
+        rows = [
+            (
+                "",
+                row["stream"].replace("_", " "),
+                f"{row['technology'].replace('_', ' ')} {PART_SIGN.get(row['size'], '')}".strip(),
+                str(row["year"]),
+                str(row["site"]).replace("_", " "),
+                f"{row['captured_ktpa']:,.0f}",
+                f"{row['avoided_ktpa']:,.0f}",
+                f"{row['capex_mn']:,.0f}",
+                # A measure without capture has no capture cost.
+                _number(row["capture_cost_per_t"]) if row["captured_at_full_load_ktpa"] > 0 else "–",
+                _number(row["avoidance_cost_per_t"]),
+            )
+            for row in retrofits[:N_SHOWN]
+        ]
+        table: list[tuple[str, ...]] = [header, units, *rows]
+        # The name takes the width that the other columns leave; a narrow terminal shows fewer of them.
+        for column in _LESS_NEEDED:
+            if self._name_width(table) < MIN_NAME_WIDTH:
+                table = [(*row[:column], *row[column + 1 :]) for row in table]
+        width = max(min(self._name_width(table), MAX_NAME_WIDTH), MIN_NAME_WIDTH)
+        for k, row in enumerate(retrofits[:N_SHOWN], start=2):
+            table[k] = (truncate(str(row["name"]), width), *table[k][1:])
+        more = len(retrofits) - N_SHOWN
+        note = f"\n… and {more} more in plan.xlsx, sheet Retrofits" if more > 0 else ""
+        return self._table(table, table[0].index("captured"), 2) + note
+
+    def _name_width(self, rows: Sequence[Sequence[str]]) -> int:
+        """Return the columns that are left for the names, which are empty in `rows` but for the heading."""
+        lines = aligned(rows, rows[0].index("captured")).splitlines()
+        return self.width - (max(map(width_of, lines)) - len(rows[0][0]))
+
+    def _periods(self) -> str:
+        if self.is_static:
+            cost = f"Annual cost {self._discounted_cost()}{self._of_the_budget()}, with annualised capital."
+            return self._filled(cost)
+        spent = f"spent, mn {self.currency}"
+        header = ("period", "started", spent, "captured, kt/y", "avoided, kt/y", "abatement")
+        rows = [
+            (
+                f"{row['year']:.0f}–{row['year'] + period['n_years'] - 1:.0f}",
+                f"{row['n_started']:.0f}",
+                f"{row['spending_mn']:,.0f}",
+                f"{row['captured_ktpa']:,.0f}",
+                f"{row['avoided_ktpa']:,.0f}",
+                share_text(row["abatement_share"]),
+            )
+            for row, period in zip(self.document["by_year"], self.context["periods"], strict=True)
+        ]
+        return self._table([header, *rows], 1)
+
+    def _zones(self) -> str:
+        header = ("zone", "baseline, kt/y", "avoided, kt/y", "abatement", "on-site", "as designed", "reported")
+        rows = [
+            (
+                str(row["zone"]),
+                f"{row['baseline_ktpa']:,.0f}",
+                f"{row['avoided_ktpa']:,.0f}",
+                share_text(row["abatement_share"]),
+                share_text(row["on_site_abatement_share"]),
+                share_text(row["uncalibrated_abatement_share"]),
+                "" if row["reported_abatement_share"] is None else share_text(row["reported_abatement_share"]),
+            )
+            for row in self.document["zones"]
+        ]
+        kept = len(header) if self.document["calibration"] is not None else len(header) - 2
+        return self._table([each[:kept] for each in (header, *rows)], 1)
+
+    def _marginal(self) -> str:
+        lines = []
+        bought, is_integer = self.document["marginal_budget"], self.document["decisions"] == "integer"
+        if bought is not None and bought["added_mn"]:
+            names = ", ".join(bought["names_entering"][:3]) or "no further plant"
+            over = "a year" if self.is_static else "over the horizon"
+            lines.append(
+                f"Marginal abatement: {bought['abatement_kt_per_mn']:,.1f} kt per additional million {self.money} "
+                f"{over} (existing retrofits kept; {self._mn(bought['added_mn'])} more give "
+                f"{bought['abatement_kt']:,.0f} kt: {names})."
+            )
+            least = "at least " if is_integer else ""
+            for each in bought["replans"]:
+                lines.append(
+                    f"Re-planned with {self._mn(each['added_mn'])} more: {least}{each['abatement_kt']:,.0f} kt more "
+                    f"(plants entering: {len(each['entering'])}, leaving: {len(each['leaving'])})."
+                )
+        if bound := binding_limits([each["text"] for each in self.document["binding_limits"]]):
+            lines.append(bound)
+        price = self.document["relaxation"]["abatement_per_budget_kt_per_mn"]
+        if price is not None and is_integer:
+            lines.append(f"Shadow price of the budget (LP relaxation): {price:,.1f} kt per million {self.money}.")
+        return "\n".join(map(self._filled, lines))
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.0f}"

@@ -1,0 +1,58 @@
+"""Text in columns for a terminal; a Chinese character takes two columns."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Collection, Sequence
+
+
+def width_of(text: str) -> int:
+    """Return the columns that `text` takes on a terminal; a Chinese character takes two."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def truncate(text: str, width: int) -> str:
+    """Return `text`, shortened with an ellipsis if it is wider than `width`."""
+    if width_of(text) <= width:
+        return text
+    kept = text
+    while width_of(kept) > width - 1:
+        kept = kept[:-1]
+    return kept.rstrip() + "…"
+
+
+def wrap(text: str, width: int, indent: str = "") -> str:
+    """Return `text` in lines of at most `width` columns; every line but the first starts with `indent`."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines[-1].strip() else lines[-1] + word
+        if width_of(longer) <= width or not lines[-1].strip():
+            lines[-1] = longer
+        else:
+            lines.append(indent + word)
+    return "\n".join(lines)
+
+
+def aligned(rows: Sequence[Sequence[str]], left: int | Collection[int], max_width: int | None = None) -> str:
+    """Return `rows` as columns of equal width.
+
+    Parameters
+    ----------
+    rows
+        Cells, the same number in each row.
+    left
+        Columns aligned to the left: their positions, or how many from the first.
+    max_width
+        Lines are shortened to this width.
+    """
+    at_left = range(left) if isinstance(left, int) else left
+    widths = [max(width_of(row[k]) for row in rows) for k in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = []
+        for k, (cell, width) in enumerate(zip(row, widths, strict=True)):
+            space = " " * (width - width_of(cell))
+            cells.append(cell + space if k in at_left else space + cell)
+        line = "  ".join(cells).rstrip()
+        lines.append(line if max_width is None else truncate(line, max_width))
+    return "\n".join(lines)

@@ -1,0 +1,426 @@
+"""Reads a workbook of ccs-model back: the scenario it was solved with, the cells edited since, and the plan it held.
+
+A cell counts as edited if it differs from the value that was written beside it, never from a converted one, so that a
+workbook without edits gives the scenario bit by bit. Every issue names the cell.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+from ccs_model.bounded_reading import TABLE_BYTES
+from ccs_model.errors import InputError, Issue
+from ccs_model.plan.own_copies import OWN
+from ccs_model.plan.revision import Edit, Revision
+from ccs_model.report.workbook.inputs_sheet import PLAY, live_inputs
+from ccs_model.report.workbook.plants_sheet import EXCLUDE, REQUIRE, decision_text
+from ccs_model.report.workbook.recalculation import stored_workbook
+from ccs_model.report.workbook.storage_sheet import NO, YES
+from ccs_model.report.workbook.workbook_reader import MOST_CELLS, Place, Value, WorkbookReader
+from ccs_model.scenario import Scenario
+from ccs_model.scenario.fields import Section, plant_and_reason
+from ccs_model.scenario.read import values_in
+from ccs_model.scenario.schema import is_within
+from ccs_model.scenario.sections import OwnTables
+from ccs_model.scenario.upgrade import renamed_key
+from ccs_model.scenario.yaml_document import contents, full, shown_path
+
+_DECISION = re.compile(rf"({REQUIRE})?(?:(?:^|\s+)from\s+([0-9]{{4}}))?|({EXCLUDE})", re.IGNORECASE)
+# Words for no value in a cell of new values.
+_NOTHING = ("none", "(none)", "null", "(none named)")
+_TRUTH: Mapping[str, bool] = MappingProxyType({"yes": True, "no": False})
+# A number that another program saved may differ in its last digits.
+_SAME = 1e-12
+_CARBON, _SOCIAL = "policy.carbon_price_per_t", "policy.social_cost_of_carbon_per_t"
+_SERIES = "policy.social_cost_series"
+
+
+@dataclass(frozen=True, eq=False)
+class EditedWorkbook:
+    """A workbook that was read back.
+
+    Attributes
+    ----------
+    solved
+        The scenario that the workbook was solved with.
+    scenario
+        The same with the edits of the workbook; `solved` itself without any.
+    revision
+        The edits and the plan before.
+    notices
+        What a reader should know: another version, changed tables.
+    hashes
+        SHA-256 of the tables of the run, by name.
+    """
+
+    solved: Scenario
+    scenario: Scenario
+    revision: Revision
+    notices: tuple[str, ...]
+    hashes: Mapping[str, str]
+
+
+def read_edited(path: Path) -> EditedWorkbook:
+    """Read a workbook that ccs-model wrote, perhaps edited and saved by another program.
+
+    Raises
+    ------
+    InputError
+        With every issue, each at its cell: no such workbook, an older format, a formula in an input, an edited result
+        of the solver, a value that the scenario cannot take.
+    FileError
+        If the file cannot be read.
+    """
+    shown = shown_path(path)
+    raw = contents(path, largest_bytes=TABLE_BYTES, expected="a workbook of ccs-model", at=shown)
+    cells, names = stored_workbook(raw, shown, MOST_CELLS)
+    book = WorkbookReader(path, shown, {(each.sheet, each.row, each.column): each for each in cells}, names)
+    notices = book.validated_format()
+    solved = book.solved_scenario()
+    reading = _Edits(book, solved)
+    reading.read()
+    issues = [*reading.issues, *book.changed_results(), *_missing_files(path, shown, solved)]
+    if issues:
+        raise InputError(issues)
+    revision = Revision(
+        workbook=shown_path(Path(path.name)),
+        run=str(book.value("workbook_run")),
+        edits=tuple(reading.edits),
+        totals=book.totals(),
+        retrofits=book.retrofits(),
+        money=f"{solved.currency} {solved.price_year}",
+    )
+    files = book.beside("input_files", "input_hashes")
+    hashes = {str(book.value_at(name)): str(book.value_at(sha256)) for name, sha256 in files}
+    return EditedWorkbook(solved, reading.scenario(), revision, notices, MappingProxyType(hashes))
+
+
+@dataclass
+class _Edits:
+    """The edited cells of a workbook, and the changes of its scenario that follow."""
+
+    book: WorkbookReader
+    solved: Scenario
+    edits: list[Edit] = field(default_factory=list)
+    issues: list[Issue] = field(default_factory=list)
+    changes: dict[str, object] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)
+    # Key → the cell that changes it.
+    taken: dict[str, str] = field(default_factory=dict)
+
+    def read(self) -> None:
+        """Read every cell that may be edited."""
+        factors = self._live()
+        self._paths(factors)
+        self._keys("scenario_keys", "scenario_new")
+        self._keys("more_keys", "more_values")
+        self._plants()
+        self._sites()
+
+    def scenario(self) -> Scenario:
+        """The scenario with all changes. Raises InputError with the cell of each error."""
+        if not self.changes:
+            return self.solved
+        try:
+            return self.solved.with_changes(self.changes, self.places)
+        except InputError as error:
+            raise InputError(map(self._at_cell, error.issues)) from error
+
+    def _at_cell(self, issue: Issue) -> Issue:
+        """The issue of a key, at the cell that changed it."""
+        key = issue.where
+        near = [each for each in self.places if is_within(key, each) or is_within(each, key)]
+        if not near:
+            return issue
+        return Issue(self.places[max(near, key=len)], f"{key}: {issue.what}", issue.hint)
+
+    def _edit(self, place: Place, what: str, key: str, old: object, new: object) -> None:
+        self.edits.append(Edit(self.book.address(place), what, key, old, new))
+
+    def _take(self, key: str, place: Place) -> bool:
+        """Whether no other cell changes the key, one above it, or one beneath it; if one does, add an issue."""
+        for other, cell in self.taken.items():
+            if is_within(key, other) or is_within(other, key):
+                self._issue(place, f"{key} is already changed at {cell}", "keep one of the two")
+                return False
+        self.taken[key] = self.book.address(place)
+        return True
+
+    def _change(self, key: str, value: object, place: Place) -> None:
+        self.changes[key] = value
+        self.places.setdefault(key, self.book.at(place))
+
+    def _issue(self, place: Place, what: str, hint: str = "") -> None:
+        self.issues.append(Issue(self.book.at(place), what, hint))
+
+    def _plain(self, place: Place) -> bool:
+        """Whether a cell holds no formula; if it does, add an issue."""
+        cell = self.book.cell(place)
+        if cell is None or not cell.has_formula:
+            return True
+        self._issue(place, "holds a formula, expected a value", f"type its value: {cell.value!r}")
+        return False
+
+    def _number(self, place: Place, low: float, high: float, unit: str) -> float | None:
+        """The number of a cell within its range; None, with an issue, if there is none."""
+        if not self._plain(place):
+            return None
+        value = self.book.value_at(place)
+        if isinstance(value, bool) or not isinstance(value, float | int):
+            got = "nothing" if value == "" else repr(value)
+            self._issue(place, f"expected a number from {low:g} to {high:g}, got {got}", "type digits and no unit")
+            return None
+        if not low <= value <= high:
+            hint = f"{value:g} % is {value / 100:g}" if high <= 1 < value <= 100 else unit
+            self._issue(place, f"expected a number from {low:g} to {high:g}, got {value:g}", hint)
+            return None
+        return float(value)
+
+    def _live(self) -> dict[str, tuple[float, Place]]:
+        """Take the live inputs of sheet Inputs, and return the edited factors with their cells."""
+        names = {str(self.book.value_at(at)): solved for at, solved in self.book.beside("live_names", "live_solved")}
+        factors: dict[str, tuple[float, Place]] = {}
+        for each in live_inputs():
+            name, key = each["name"], each["key"]
+            if name not in names or not key:
+                continue
+            place = self.book.places(name)[0]
+            value = self._number(place, float(each["low"]), float(each["high"]), each["meaning"])
+            solved = self.book.value_at(names[name])
+            if value is None or value == solved:
+                continue
+            known = 1.0 if key == PLAY else _leaf(self.solved, key)
+            if not isinstance(solved, float | int) or not _is_same(float(solved), known):
+                self._issue(names[name], f"is {solved!r}, but the plan was solved with {known}", "restore it")
+                continue
+            if key == PLAY:
+                factors[name] = (value, place)
+                self._edit(place, name, each["scales"].split()[0], 1.0, value)
+            elif self._take(key, place):
+                self._edit(place, name, key, known, _as_typed(value, known))
+                self._change(key, _as_typed(value, known), place)
+        for name, (value, place) in factors.items():
+            keys = next(each["scales"] for each in live_inputs() if each["name"] == name).split()
+            for key in keys:
+                if key not in (_CARBON, _SOCIAL) and self._take(key, place):
+                    self._change(key, _number_leaf(self.solved, key) * value, place)
+        return factors
+
+    def _paths(self, factors: Mapping[str, tuple[float, Place]]) -> None:
+        """Take the carbon price and the social cost of carbon by year, with their factors."""
+        policy = self.solved.policy
+        for key, factor, row, known in (
+            (_CARBON, "carbon_price_factor", "carbon_price", policy.carbon_price_per_t),
+            (_SOCIAL, "social_cost_factor", "social_cost", policy.social_cost_of_carbon_per_t),
+        ):
+            times, place = factors.get(factor, (1.0, None))
+            path: dict[int, float] = {}
+            first: Place | None = place
+            for at, cell, before in self.book.beside("calendar_year", f"{row}_asked", f"{row}_solved"):
+                shown_year, old = self.book.value_at(at), self.book.value_at(before)
+                value = self._number(cell, 0.0, 1e9, "")
+                if value is None or not isinstance(old, float | int) or not isinstance(shown_year, float | int):
+                    continue
+                year = int(shown_year)
+                path[year] = value * times
+                if value != old:
+                    first = first if first is not None and first != place else cell
+                    self._edit(cell, f"{row.replace('_', ' ')} {year}", f"{key}.{year}", float(old), value)
+                    self.places[f"{key}.{year}"] = self.book.at(cell)
+            if first is None or not self._take(key, first):
+                continue
+            if first == place and known:
+                path = {year: amount * times for year, amount in known.items()}
+            elif known:
+                # The path before and after the horizon stays.
+                path = {year: v * times for year, v in known.items() if not path or year not in path} | path
+            if key == _SOCIAL:
+                path.pop(self.solved.horizon_end, None)
+                if policy.social_cost_series is not None:
+                    self._change(_SERIES, None, first)
+            self._change(key, path, first)
+
+    def _keys(self, keys: str, values: str) -> None:
+        """Take new values of scenario keys."""
+        for at, place in self.book.beside(keys, values):
+            key, new = str(self.book.value_at(at)), self.book.value_at(place)
+            cell = self.book.cell(place)
+            if new == "" and (keys != "more_keys" or not key) and (cell is None or not cell.has_formula):
+                continue
+            if not key:
+                self._issue(at, "expected a key of the scenario beside the value", "such as solver.mip_gap")
+            elif new == "" and self._plain(place):
+                self._issue(place, f"expected a value of {key}")
+            elif not self._plain(place):
+                continue
+            elif old_name := renamed_key(key):
+                self._issue(at, old_name)
+            elif self._take(key, place):
+                old = _leaf(self.solved, key)
+                value = self._typed(place, key, new, old)
+                self._edit(place, key, key, old, value)
+                self._put(key, value, place)
+
+    def _put(self, key: str, value: object, place: Place) -> None:
+        """Change a key; without a value, an entry of a mapping is removed."""
+        above, _, last = key.rpartition(".")
+        mapping = _leaf(self.solved, above) if above else None
+        if value is not None or not isinstance(mapping, Mapping):
+            self._change(key, value, place)
+            return
+        # Other entries that were changed before are part of what is left.
+        beneath = [each for each in self.changes if each.startswith(f"{above}.")]
+        changed = {each.rpartition(".")[2]: self.changes.pop(each) for each in beneath}
+        left = {str(name): each for name, each in mapping.items()} | changed
+        known = self.changes.get(above, left)
+        assert isinstance(known, Mapping)
+        self._change(above, {name: each for name, each in known.items() if str(name) != last}, place)
+
+    def _typed(self, place: Place, key: str, new: Value, old: object) -> object:
+        """The value of a cell as the scenario takes it: text is read as in a scenario file."""
+        if isinstance(new, bool):
+            return new
+        if isinstance(new, float | int):
+            return int(new) if float(new).is_integer() else float(new)
+        if new.lower() in _NOTHING:
+            return () if isinstance(old, tuple) else None
+        if isinstance(old, bool) and new.lower() in _TRUTH:
+            return _TRUTH[new.lower()]
+        if isinstance(old, str):
+            return new
+        document = values_in(f"value: {new}\n", self.book.at(place))
+        if document.issues:
+            self.issues += [Issue(self.book.at(place), issue.what.partition(": ")[2], issue.hint)
+                            for _, issue in document.issues]  # fmt: skip
+            return new
+        return document.values.get("value")
+
+    def _plants(self) -> None:
+        """Take the decisions on plants."""
+        plants = self.solved.plants
+        require, exclude, start = dict.fromkeys(plants.require, ""), dict(plants.excluded), dict(plants.not_before)
+        changed: dict[str, Place] = {}
+        for at, place in self.book.beside("plant_ids", "plant_decisions"):
+            plant, text = str(self.book.value_at(at)), " ".join(str(self.book.value_at(place)).split())
+            old = decision_text(self.solved, plant)
+            if not self._plain(place) or text == old:
+                continue
+            found = _DECISION.fullmatch(text)
+            if found is None:
+                hint = f"expected {REQUIRE}, {EXCLUDE}, from YEAR or {REQUIRE} from YEAR"
+                self._issue(place, f"'{text}' is no decision on a plant", hint)
+                continue
+            required, year, excluded = found.groups()
+            key = "exclude" if excluded else "not_before" if year and not required else "require"
+            self._edit(place, plant, f"plants.{key}", old, text)
+            for names, is_named in ((require, required), (exclude, excluded)):
+                if not is_named:
+                    names.pop(plant, None)
+                elif plant not in names:
+                    names[plant] = ""
+            start.pop(plant, None)
+            if year:
+                start[plant] = int(year)
+            changed[plant] = place
+        for key, new, before in (
+            ("plants.require", tuple(require), plants.require),
+            ("plants.exclude", tuple({plant: why} if why else plant for plant, why in exclude.items()), plants.exclude),
+            ("plants.not_before", start, dict(plants.not_before)),
+        ):
+            if changed and new != before:
+                first = next(iter(changed.values()))
+                if self._take(key, first):
+                    self._change(key, new, first)
+                    named = {f"{key}[{i}]" if isinstance(new, tuple) else f"{key}.{plant}": plant
+                             for i, plant in enumerate(plant_and_reason(each)[0] for each in new)}  # fmt: skip
+                    self.places |= {
+                        part: self.book.at(changed[plant]) if plant in changed else self.solved.places.get(part, key)
+                        for part, plant in named.items()
+                    }
+
+    def _sites(self) -> None:
+        """Take the use and the capacities of sites."""
+        storage = self.solved.storage
+        columns = self.book.beside("site_ids", "site_use", "site_capacity", "site_capacity_solved")
+        sites = [str(self.book.value_at(row[0])) for row in columns]
+        left_out: dict[str, Place] = {}
+        for site, (_, place, _, _) in zip(sites, columns, strict=True):
+            use = str(self.book.value_at(place)).lower()
+            if not self._plain(place) or use == YES:
+                continue
+            if use != NO:
+                self._issue(place, f"expected {YES} or {NO}, got {use or 'nothing'!r}")
+                continue
+            left_out[site] = place
+            self._edit(place, site, "storage.sites", YES, NO)
+        if left_out:
+            first = next(iter(left_out.values()))
+            kept = tuple(site for site in sites if site not in left_out)
+            if not kept:
+                self._issue(first, "no storage site is left", f"write {YES} for one of them")
+            elif self._take("storage.sites", first):
+                self._change("storage.sites", kept, first)
+        capacities = dict(storage.capacity_kt)
+        edited: Place | None = None
+        for site, (_, _, place, before) in zip(sites, columns, strict=True):
+            old = self.book.value_at(before)
+            if self.book.value_at(place) == old and self._plain(place):
+                continue
+            value = self._number(place, 0.0, 1e9, "thousand tonnes")
+            if value is not None:
+                self._edit(place, site, "storage.capacity_kt", old, value)
+                capacities[site] = value
+                self.places[f"storage.capacity_kt.{site}"] = self.book.at(place)
+                edited = edited or place
+        if edited is not None and self._take("storage.capacity_kt", edited):
+            self._change("storage.capacity_kt", capacities, edited)
+
+
+def _leaf(scenario: Scenario, key: str) -> object:
+    """The value of a dotted key: a section, a mapping or a single value; None if the scenario has none."""
+    value: object = scenario
+    for step in key.split("."):
+        if isinstance(value, Section):
+            value = getattr(value, step, None) if step in type(value).model_fields else None
+        elif isinstance(value, Mapping):
+            value = value.get(step, value.get(int(step)) if step.isascii() and step.isdigit() else None)
+        else:
+            return None
+    return value
+
+
+def _number_leaf(scenario: Scenario, key: str) -> float:
+    value = _leaf(scenario, key)
+    assert isinstance(value, float | int)
+    return float(value)
+
+
+def _as_typed(value: float, known: object) -> object:
+    """A number of a cell as the type that the scenario has."""
+    if isinstance(known, bool):
+        return bool(value) if value in (0.0, 1.0) else value
+    return int(value) if isinstance(known, int) and value.is_integer() else value
+
+
+def _is_same(written: float, known: object) -> bool:
+    return isinstance(known, float | int) and abs(written - float(known)) <= _SAME * max(1.0, abs(float(known)))
+
+
+def _missing_files(path: Path, shown: str, scenario: Scenario) -> Iterator[Issue]:
+    """An issue for each file of the user that the scenario names and that is not beside the workbook."""
+    own = OwnTables.of(scenario)
+    corridors = scenario.transport.corridors
+    named = [
+        *(name for _, name in own.files), own.data, own.terrain, scenario.calibration.file,
+        corridors if corridors not in ("auto", "all") else None,
+    ]  # fmt: skip
+    for name in dict.fromkeys(filter(None, named)):
+        there = path.parent / name
+        if not there.exists():
+            what = f"the plan was solved with your own file {name}, which is not at {full(there)}"
+            hint = f"copy the folder {OWN} of the run folder beside the workbook"
+            yield Issue(f"{shown}:RunLog", what, hint)

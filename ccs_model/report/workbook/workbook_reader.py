@@ -1,0 +1,178 @@
+"""`WorkbookReader`: the cells of a workbook that ccs-model wrote, found by the names that mark them.
+
+Cells and names are untrusted: the archive is checked before it is opened, and a name may mark any place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from ccs_model import __version__
+from ccs_model.errors import InputError, Issue, schema_issue
+from ccs_model.plan.revision import retrofit_text
+from ccs_model.report.workbook.book import READ_BACK
+from ccs_model.report.workbook.recalculation import StoredCell, letters
+from ccs_model.report.workbook.run_log_sheet import FORMAT
+from ccs_model.report.workbook.solver_fingerprints import changed_cells
+from ccs_model.scenario import Scenario
+from ccs_model.scenario.read import resolved_scenario
+from ccs_model.scenario.yaml_document import LARGEST_BYTES
+
+Value = float | str | bool
+# Sheet, row and column, counted from 1.
+Place = tuple[str, int, int]
+
+MOST_CELLS = 2_000_000
+FOREIGN = "give a plan.xlsx of a run folder; scenarios end in .yaml"
+_AGAIN = "take the workbook from the run folder again and edit its shaded cells only"
+_RANGE = re.compile(r"(\w+)!([A-Z]{1,3})([0-9]{1,7})(?::([A-Z]{1,3})([0-9]{1,7}))?")
+
+
+class WorkbookReader:
+    """Cells and names of a workbook, found by the names that ccs-model defines."""
+
+    def __init__(self, path: Path, shown: str, cells: Mapping[Place, StoredCell], names: Mapping[str, str]) -> None:
+        self.path, self.shown = path, shown
+        self._cells, self._names = cells, names
+
+    def at(self, place: Place) -> str:
+        """A cell as errors name it: `plan.xlsx:Inputs!C7`."""
+        return f"{self.shown}:{self.address(place)}"
+
+    def address(self, place: Place) -> str:
+        """A cell as a reader names it: `Inputs!C7`."""
+        sheet, row, column = place
+        return f"{sheet}!{letters(column)}{row}"
+
+    def places(self, name: str) -> list[Place]:
+        """The cells of a defined name, row by row. Raises InputError if the name is missing or damaged."""
+        found = _RANGE.fullmatch(self._names.get(f"{READ_BACK}{name}", self._names.get(name, "")))
+        if found is None:
+            raise InputError([Issue(self.shown, f"its defined name {name} is missing or damaged", _AGAIN)])
+        sheet, left, top, right, bottom = found.groups()
+        columns = range(_number_of(left), _number_of(right or left) + 1)
+        rows = range(int(top), int(bottom or top) + 1)
+        if len(columns) * len(rows) > MOST_CELLS:
+            raise InputError([Issue(self.shown, f"its defined name {name} covers too many cells")])
+        return [(sheet, row, column) for row in rows for column in columns]
+
+    def cell(self, place: Place) -> StoredCell | None:
+        """A cell; None if it is empty."""
+        return self._cells.get(place)
+
+    def value_at(self, place: Place) -> Value:
+        """The value of a cell; "" if it is empty. Texts have no spaces around them."""
+        found = self._cells.get(place)
+        if found is None:
+            return ""
+        return found.value.strip() if isinstance(found.value, str) else found.value
+
+    def value(self, name: str) -> Value:
+        """The value of the first cell of a name."""
+        return self.value_at(self.places(name)[0])
+
+    def column(self, name: str) -> list[Value]:
+        """The values of a name, row by row."""
+        return [self.value_at(place) for place in self.places(name)]
+
+    def beside(self, *names: str) -> list[tuple[Place, ...]]:
+        """The cells of several names side by side. Raises InputError if these differ in length."""
+        places = [self.places(name) for name in names]
+        if len({len(each) for each in places}) > 1:
+            raise InputError([Issue(self.shown, f"its defined names {', '.join(names)} differ in length", _AGAIN)])
+        return list(zip(*places, strict=True))
+
+    def table(self, name: str, n_columns: int) -> Iterator[list[Value]]:
+        """The rows of a defined name; texts as they stand, with spaces. Raises InputError for another width."""
+        places = self.places(name)
+        if len({column for _, _, column in places}) != n_columns:
+            raise InputError([Issue(self.shown, f"its defined name {name} is damaged", _AGAIN)])
+        row: list[Value] = []
+        at = -1
+        for place in places:
+            if place[1] != at and row:
+                yield row
+                row = []
+            at = place[1]
+            found = self._cells.get(place)
+            row.append("" if found is None else found.value)
+        if row:
+            yield row
+
+    def validated_format(self) -> tuple[str, ...]:
+        """Raise InputError for a workbook of others or of another format; return a notice of another version."""
+        if f"{READ_BACK}workbook_format" not in self._names:
+            if "inputs_changed" in self._names:
+                what = f"an older version of ccs-model wrote this workbook; {__version__} cannot read it back"
+                hint = "solve its scenario again: ccs-model optimize scenario.resolved.yaml of its run folder"
+                raise InputError([Issue(self.shown, what, hint)])
+            raise InputError([Issue(self.shown, "ccs-model did not write this workbook", FOREIGN)])
+        found, version = str(self.value("workbook_format")), str(self.value("workbook_version"))
+        if found != FORMAT:
+            remedy = "solve the scenario.resolved.yaml of its run folder again"
+            raise InputError([schema_issue(self.at(self.places("workbook_format")[0]), found, FORMAT, remedy, version)])
+        if version == __version__:
+            return ()
+        return (f"{self.shown} was written by ccs-model {version}, and this is {__version__}; results may differ",)
+
+    def solved_scenario(self) -> Scenario:
+        """The scenario whose text stands on sheet RunLog."""
+        lines: dict[int, str] = {}
+        place = f"{self.shown}:RunLog"
+        for number, text in self.table("scenario_text", 2):
+            if not isinstance(number, float | int):
+                raise InputError([Issue(place, "the text of the scenario has lines without a number")])
+            lines[int(number)] = lines.get(int(number), "") + str(text)
+        whole = "\n".join(lines[number] for number in sorted(lines)) + "\n"
+        if len(whole.encode()) > LARGEST_BYTES:
+            raise InputError([Issue(place, f"the text of the scenario exceeds {LARGEST_BYTES:,} bytes")])
+        return resolved_scenario(whole, place, self.path)
+
+    def changed_results(self) -> Iterator[Issue]:
+        """An issue at each cell of the solver's result that was edited."""
+        values = {place: cell.value for place, cell in self._cells.items() if not cell.has_formula}
+        listed = []
+        for row in self.table("solver_fingerprints", 4):
+            texts = [str(each) if isinstance(each, str) else f"{each:g}" for each in row]
+            listed.append((texts[0], texts[1], texts[2], texts[3]))
+        try:
+            changed = list(changed_cells((each for each in listed if any(each)), values))
+        except ValueError as error:
+            what = f"its fingerprints of solver results are damaged: {error}"
+            yield Issue(f"{self.shown}:RunLog", what, _AGAIN)
+            return
+        for place in changed:
+            cell = self.cell(place)
+            shown = "is empty" if cell is None else f"is {cell.value!r}"
+            what = f"{shown}, which is not the solver's result: results cannot be edited"
+            hint = "restore it; to change the plan, edit shaded cells of Inputs, Series, Plants or Storage"
+            yield Issue(self.at(place), what, hint)
+
+    def totals(self) -> Mapping[str, float]:
+        """`Plan.totals` as sheet Data holds them."""
+        found = {str(name): value for name, value in self._numbers("totals")}
+        return MappingProxyType(found)
+
+    def _numbers(self, table: str) -> Iterator[tuple[str, float]]:
+        for row in self.table("solved_numbers", 5):
+            if row[0] == table and isinstance(row[4], float | int):
+                yield str(row[3]), float(row[4])
+
+    def retrofits(self) -> Mapping[str, str]:
+        """Retrofits as text by plant, from sheet Data."""
+        found: dict[str, set[str]] = {}
+        for row in self.table("solved_numbers", 5):
+            if row[0] == "retrofits" and isinstance(row[2], float | int):
+                plant, stream, technology = [*str(row[1]).rsplit(" / ", 2), "", ""][:3]
+                found.setdefault(plant, set()).add(retrofit_text(stream, technology, int(row[2])))
+        return MappingProxyType({plant: "; ".join(sorted(each)) for plant, each in found.items()})
+
+
+def _number_of(letters_: str) -> int:
+    column = 0
+    for letter in letters_:
+        column = 26 * column + ord(letter) - 64
+    return column

@@ -1,0 +1,165 @@
+"""Bounds of several periods with flow directions: over all links, and within the links searched.
+
+Over all links the network is needed in a few periods only, since pipes stay: those until which money is limited or in
+which a target holds, and the last. The relaxation without the network rows of the other periods is half as large and
+nearly as tight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from scipy import sparse
+
+from ccs_model._typing import Floats, Ints
+from ccs_model.mip import Highs, Matrix, Progress, SolverOptions
+from ccs_model.mip.clock import was_stopped
+from ccs_model.mip.cut_sets import with_cuts
+from ccs_model.mip.fixed_charge import Prove
+from ccs_model.mip.highs import LARGE_ROWS, gap_share, log_line
+from ccs_model.mip.matrix import residuals
+from ccs_model.mip.presolve import restricted
+from ccs_model.mip.search import Result, SearchContext
+from ccs_model.model.names import (
+    BALANCE,
+    BOTH_WAYS,
+    CUMULATIVE_BUDGET,
+    CURTAILED,
+    FORWARD,
+    INJECTED,
+    MINIMUM_LOAD,
+    PIPE_FLOW,
+    PIPE_LIMIT,
+    REVERSE,
+    SITE_HAS_PIPE,
+    SOURCE_HAS_PIPE,
+    WELL_LIMIT,
+)
+from ccs_model.problem import Problem
+from ccs_model.solve.fixed_charge_network import connections_of, network_of
+from ccs_model.solve.network_presolve import one_way
+from ccs_model.solve.strategies import BOUND_BY_DIRECTIONS, PROVE_BY_DIRECTIONS
+
+_ROWS_OF_A_PERIOD = (
+    PIPE_LIMIT, BOTH_WAYS, BALANCE, SOURCE_HAS_PIPE, SITE_HAS_PIPE, WELL_LIMIT, MINIMUM_LOAD,
+)  # fmt: skip
+_FLOWS_OF_A_PERIOD = (PIPE_FLOW, FORWARD, REVERSE, INJECTED, CURTAILED)
+
+
+def bound_over_all_links(
+    problem: Problem,
+    matrix: Matrix,
+    options: SolverOptions,
+    *,
+    effort: float,
+    stage: str,
+    on_progress: Callable[[Progress], None] | None,
+) -> float | None:
+    """Return the bound of the relaxation with flow directions; None where there are none or the model is too large."""
+    if was_stopped():
+        return None
+    small = without_network_of_other_periods(problem, matrix)
+    directed = one_way(problem, small, connections_of(problem, small))
+    if directed is None or len(directed.matrix.row_lower) > LARGE_ROWS:
+        return None
+    highs = Highs(directed.matrix, options, on_progress)
+    _, relaxation = BOUND_BY_DIRECTIONS.solve(highs, directed.connections, effort, f"{stage}, flow directions")
+    if relaxation.status != "optimal":
+        return None
+    log_line(options, f"flow directions: bound {relaxation.objective:.10g}")
+    return relaxation.objective
+
+
+def without_network_of_other_periods(problem: Problem, matrix: Matrix) -> Matrix:
+    """Return a relaxation with the network in the last period, and in those with cumulative budgets or targets."""
+    kept = {problem.years[-1], *(target.year for target in problem.targets)}
+    kept |= {matrix.row_constraints[i][1] for i in matrix.rows_of(CUMULATIVE_BUDGET)}
+    if kept.issuperset(problem.years):
+        return matrix
+    is_kept = np.ones(len(matrix.row_lower), dtype=bool)
+    for name in _ROWS_OF_A_PERIOD:
+        for i in matrix.rows_of(name):
+            is_kept[i] = matrix.row_constraints[i][1][-1] in kept
+    rows = np.flatnonzero(is_kept)
+    relaxed = replace(
+        matrix,
+        rows=sparse.csc_array(sparse.csr_array(matrix.rows)[rows]),
+        row_lower=matrix.row_lower[rows],
+        row_upper=matrix.row_upper[rows],
+        row_constraints=tuple(matrix.row_constraints[i] for i in rows),
+    )
+    flows = [j for name in _FLOWS_OF_A_PERIOD for j in matrix.columns_of(name)]
+    others = np.array([j for j in flows if matrix.columns[j].index[-1] not in kept], dtype=np.int64)
+    return restricted(relaxed, _only_costing(relaxed, others)).matrix
+
+
+def _only_costing(matrix: Matrix, columns: Ints) -> Ints:
+    """Those of some columns that are 0 in an optimal point: a smaller value violates no row and is no worse."""
+    entries = sparse.csc_array(matrix.rows)[:, columns].tocoo()
+    limit_below, limit_above = matrix.row_lower[entries.row], matrix.row_upper[entries.row]
+    harms = np.isfinite(np.where(entries.data > 0, limit_below, -limit_above))
+    sign = 1.0 if matrix.maximise[0] else -1.0
+    gains = (sign * matrix.costs[0][columns] > 0) | (matrix.lower[columns] != 0)
+    gains[entries.col[harms]] = True
+    return columns[~gains]
+
+
+def proven_by_directions(
+    problem: Problem, context: SearchContext, before: Result, arc_groups: Ints, prove: Prove, stage: str
+) -> Result | None:
+    """Return the incumbent with its bound over some arc groups; None where flows have no directions.
+
+    The relaxation with cut-sets comes first. Branching follows where it leaves more than the requested gap, unless the
+    model is too large for it.
+    """
+    start = before.incumbent
+    inside, small = context.restricted_to(arc_groups)
+    if start is None or not small.holds(start):
+        return None
+    directed = one_way(problem, small.matrix, connections_of(problem, small.matrix))
+    if directed is None:
+        return None
+    n = directed.n_columns
+    is_large = len(small.matrix.row_lower) > PROVE_BY_DIRECTIONS.most_rows
+    relax = BOUND_BY_DIRECTIONS if is_large else PROVE_BY_DIRECTIONS.relax
+    highs = Highs(directed.matrix, context.options, context.on_progress)
+    left = context.until(prove.until).left
+    cuts, relaxation = relax.solve(highs, directed.connections, left, f"{stage}, flow directions")
+    if relaxation.status != "optimal":
+        return None
+    value, bound = context.value(start), relaxation.objective
+    if before.relaxation is not None:
+        bound = context.sign * min(context.sign * bound, context.sign * before.relaxation.objective)
+    log_line(context.options, f"flow directions within {len(arc_groups)} arc groups: bound {bound:.10g}")
+    if gap_share(bound, value) <= context.options.gap_share:
+        return replace(before, status="optimal", bound=bound)
+    if is_large:
+        return replace(before, status="limit", bound=bound)
+    point = _with_directions(directed.matrix, start[small.columns], context.options)
+    if point is None:
+        return None
+    matrix = with_cuts(directed.matrix, cuts)
+    network = network_of(problem, matrix)
+    within = prove.run(
+        replace(inside, matrix=matrix, network=network),
+        replace(before, incumbent=point),
+        np.unique(network.arc_group),
+        stage,
+    )
+    x = start if within.incumbent is None else small.lifted(within.incumbent[:n])
+    if context.is_improvement(start, context.value(x)) or not residuals(context.matrix, x).hold:
+        x = start
+    bounds = [context.sign * b for b in (bound, within.bound) if np.isfinite(b)]
+    return replace(before, status=within.status, incumbent=x, bound=context.sign * min(bounds))
+
+
+def _with_directions(matrix: Matrix, start: Floats, options: SolverOptions) -> Floats | None:
+    """The best point with the integer columns of a point without directions; None without one."""
+    integers = np.flatnonzero(matrix.is_integer)
+    highs = Highs(matrix, options)
+    highs.set_integrality(False)
+    highs.set_bounds(integers, np.round(start[integers]), np.round(start[integers]))
+    outcome = highs.attempt(np.inf, "flow directions of the start")
+    return outcome.x if outcome.status == "optimal" else None

@@ -1,0 +1,85 @@
+"""Progress of a whole solve: stages in plain words, one clock, and a gap that never grows.
+
+Single solvers report the bounds and solutions of the model before them, which may be a neighbourhood, a sample or
+another objective. `SearchProgress` passes on what holds for the plan: the best solution and the tightest bound so far.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ccs_model.mip import Progress
+from ccs_model.mip.clock import time_s
+
+# Beginning or end of a solver's stage → what it does, in plain words.
+_WORDS = (
+    ("growth", "growing a pipeline network"),
+    ("slope scaling", "choosing pipelines"),
+    ("construction", "building a first plan"),
+    ("large-neighbourhood search", "improving the plan"),
+    ("extension", "adding retrofits to the plan"),
+    ("neighbourhood", "improving the plan"),
+    ("diving", "building a first plan"),
+    ("tie-breaking", "choosing among equal plans"),
+    ("marginal budget", "value of a larger budget"),
+    ("funds", "allocating the funds"),
+    ("fixed decision", "cost of fixed decisions"),
+    ("flow directions", "bounding over all links"),
+    ("all links", "bounding over all links"),
+    ("one period", "choosing pipelines"),
+    ("relaxation", "bounding (LP relaxation)"),
+    ("sifting", "bounding (LP relaxation)"),
+    ("sample", "bounding (LP relaxation)"),
+    ("cuts", "bounding (LP relaxation)"),
+    ("columns", "bounding (LP relaxation)"),
+)
+# Stages whose solutions are plans of the whole model.
+_OF_PLANS = ("growth", "slope scaling", "construction", "extension", "large-neighbourhood search")
+PROVING = "proving the gap"
+
+
+@dataclass
+class SearchProgress:
+    """Passes the progress of a solve to `report`.
+
+    Attributes
+    ----------
+    report
+        Called with each line of progress.
+    stage
+        Name that the solvers give the whole model.
+    scale
+        Unit of the problem's objective ÷ that of the search.
+    sense
+        1 to maximise, -1 to minimise.
+    """
+
+    report: Callable[[Progress], None]
+    stage: str
+    scale: float = 1.0
+    sense: int = 1
+    began: float = field(default_factory=time_s)
+    _bound: float = math.nan
+    _best: float = math.nan
+
+    def __call__(self, seen: Progress) -> None:
+        """Report the progress of a solver."""
+        is_whole = seen.stage == self.stage
+        if is_whole and math.isfinite(seen.bound):
+            self._bound = self._tighter(self._bound, self.scale * seen.bound)
+        if (is_whole or seen.stage in _OF_PLANS) and math.isfinite(seen.incumbent):
+            self._best = self._better(self._best, self.scale * seen.incumbent)
+        # A solution of the search may exceed a bound by its tolerance.
+        bound = self._best if self.sense * (self._bound - self._best) < 0 else self._bound
+        self.report(Progress(self._words(seen.stage), time_s() - self.began, bound, self._best))
+
+    def _words(self, stage: str) -> str:
+        return next((words for part, words in _WORDS if part in stage), PROVING if stage == self.stage else stage)
+
+    def _better(self, one: float, other: float) -> float:
+        return other if math.isnan(one) or self.sense * (other - one) > 0 else one
+
+    def _tighter(self, one: float, other: float) -> float:
+        return other if math.isnan(one) or self.sense * (other - one) < 0 else one

@@ -1,0 +1,117 @@
+"""Flow directions over several periods: bounds cut off no plan, and the proof finds the optimum of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ccs_model.mip import Highs, Matrix, SolverOptions
+from ccs_model.mip.clock import effort, now
+from ccs_model.mip.cut_sets import Relax
+from ccs_model.mip.fixed_charge import Prove
+from ccs_model.mip.matrix import residuals
+from ccs_model.mip.search import Result, SearchContext
+from ccs_model.model import build_model
+from ccs_model.model.names import BALANCE
+from ccs_model.model.standard_form import matrix_of
+from ccs_model.problem import Problem
+from ccs_model.solve import directed_bound
+from ccs_model.solve.directed_bound import bound_over_all_links, proven_by_directions, without_network_of_other_periods
+from ccs_model.solve.fixed_charge_network import network_of
+from ccs_model.solve.strategies import ProveByDirections
+from tests import hand_network
+
+pytestmark = pytest.mark.slow
+
+STAGED: dict[str, Any] = {
+    "objective": "max_abatement", "years": [2026, 2031, 2036], "capital_recovery_share": None,
+    "transport.corridors": "all", "transport.pipe_costs": "as_built",
+}  # fmt: skip
+# A ring of the three plants, so that pipes may carry either way.
+LINKS = {**hand_network.LINKS, "A-C": {"length_km": 45}}
+BUDGETS = [60.0, 120.0, 300.0, 900.0]
+EXACT = SolverOptions(1e-9)
+
+
+@pytest.fixture
+def posed(hand_problem: Callable[..., Problem]) -> Callable[[float], tuple[Problem, Matrix]]:
+    def made(budget: float) -> tuple[Problem, Matrix]:
+        changes = {**STAGED, "budget.total_mn": budget, "budget.cumulative_mn": {2026: budget / 2}}
+        problem = hand_problem(changes, plants=hand_network.PLANTS, sites=hand_network.SITES, links=LINKS)
+        return problem, matrix_of(build_model(problem))
+
+    return made
+
+
+Posed = Callable[[float], tuple[Problem, Matrix]]
+
+
+def optimum(matrix: Matrix) -> float:
+    found = Highs(matrix, EXACT).run(60, "test")
+    assert found.status == "optimal"
+    return found.objective
+
+
+def relaxation(matrix: Matrix) -> float:
+    highs = Highs(matrix, EXACT)
+    highs.set_integrality(False)
+    return highs.run(60, "test").objective
+
+
+@pytest.mark.parametrize("budget", BUDGETS)
+def test_the_bound_over_all_links_is_between_the_optimum_and_the_relaxation(posed: Posed, budget: float) -> None:
+    problem, matrix = posed(budget)
+    bound = bound_over_all_links(problem, matrix, EXACT, effort=np.inf, stage="test", on_progress=None)
+    assert bound is not None
+    assert optimum(matrix) * (1 - 1e-9) <= bound <= relaxation(matrix) * (1 + 1e-9)
+    if budget == 120.0:
+        assert bound < relaxation(matrix) * 0.99
+
+
+@pytest.mark.parametrize("budget", BUDGETS)
+def test_without_the_network_of_some_periods_no_plan_is_lost(posed: Posed, budget: float) -> None:
+    problem, matrix = posed(budget)
+    relaxed = without_network_of_other_periods(problem, matrix)
+    # The network of the second of three periods is left out; the first has a cumulative budget.
+    assert {relaxed.row_constraints[i][1][-1] for i in relaxed.rows_of(BALANCE)} == {2026, 2036}
+    assert optimum(relaxed) >= optimum(matrix) * (1 - 1e-9)
+
+
+@pytest.mark.parametrize("budget", BUDGETS)
+def test_the_proof_by_directions_finds_the_optimum_from_the_empty_plan(posed: Posed, budget: float) -> None:
+    problem, matrix = posed(budget)
+    result, every = proof(problem, matrix, SolverOptions(1e-7))
+    assert result is not None and result.incumbent is not None and residuals(matrix, result.incumbent).hold
+    best = optimum(matrix)
+    assert float(matrix.costs[0] @ result.incumbent) == pytest.approx(best, rel=1e-6)
+    assert result.bound == pytest.approx(best, rel=1e-6)
+    assert len(every) == len(LINKS) + len(hand_network.SITES)
+
+
+def test_a_model_too_large_to_branch_on_keeps_its_plan_and_has_the_bound(
+    posed: Posed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem, matrix = posed(300.0)
+    monkeypatch.setattr(directed_bound, "PROVE_BY_DIRECTIONS", ProveByDirections(Relax(cut_rounds=40), most_rows=0))
+    result, _ = proof(problem, matrix, SolverOptions(1e-7))
+    assert result is not None and result.status == "limit"
+    assert result.incumbent is not None and not result.incumbent.any()
+    assert optimum(matrix) * (1 - 1e-9) <= result.bound <= relaxation(matrix)
+    # Where the bound of the relaxation is near enough, nothing is branched on either.
+    wide, _ = proof(problem, matrix, SolverOptions(0.9), start=Highs(matrix, EXACT).run(60, "test").x)
+    assert wide is not None and wide.status == "optimal" and wide.bound == result.bound
+
+
+def proof(
+    problem: Problem, matrix: Matrix, options: SolverOptions, start: np.ndarray | None = None
+) -> tuple[Result | None, np.ndarray]:
+    """The proof over all links and sites, from a point or the empty plan."""
+    network = network_of(problem, matrix)
+    every = np.unique(network.arc_group)
+    with effort():
+        context = SearchContext(matrix, network, options, now() + 60.0)
+        before = Result("limit", incumbent=np.zeros(len(matrix.lower)) if start is None else start)
+        return proven_by_directions(problem, context, before, every, Prove(), "test"), every

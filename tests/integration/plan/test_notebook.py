@@ -1,0 +1,161 @@
+"""What a notebook shows: short texts, units of tables, charts, duals; and the page with a constraint of one's own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import pandas as pd
+import pyomo.environ as pyo
+import pytest
+
+import ccs_model as ccs
+from ccs_model.cli.stored_results import run_text
+from ccs_model.cli.terminal import columns
+from ccs_model.errors import InputError
+from ccs_model.mip import Progress
+from ccs_model.model.names import CONSTRAINTS, VARIABLES
+from ccs_model.plan.plan import Plan
+from ccs_model.scenario import Scenario
+from ccs_model.solve.search_progress import SearchProgress
+from tests.paths import ROOT
+
+pytestmark = pytest.mark.slow
+
+PAGE = ROOT / "docs" / "how-to" / "notebook.md"
+
+
+def test_a_plan_has_a_short_text_and_a_table(small_plan: Plan) -> None:
+    text = repr(small_plan)
+    assert text.startswith("Plan('Small': ") and len(text) < 200 and "optimal, gap 0.00%" in text
+    table = small_plan._repr_html_()
+    assert table.count("<tr>") >= 8 and "<b>Small</b>" in table
+    assert f"{small_plan.totals['capex_mn']:,.0f}" in table and "million CNY 2024" in table
+    assert len(repr(small_plan.problem)) < 200 and len(repr(small_plan.problem.inputs)) < 200
+
+
+def test_the_summary_is_that_of_the_command_line(small_plan: Plan) -> None:
+    summary = small_plan.summary(width=90)
+    assert max(map(len, summary.splitlines())) <= 90
+    assert click.unstyle(run_text(small_plan.to_dict(), Path("run"))).startswith(small_plan.summary(width=columns()))
+
+
+def test_costs_are_a_table_that_adds_up_to_the_terms(small_plan: Plan) -> None:
+    costs = small_plan.costs
+    assert isinstance(costs, pd.DataFrame) and list(costs.columns) == ["term", "discounted_mn"]
+    assert dict(zip(costs["term"], costs["discounted_mn"], strict=True)) == dict(small_plan.cost_terms)
+    assert costs.attrs["unit"] == {"discounted_mn": "million CNY 2024"}
+
+
+def test_every_table_states_its_units(small_plan: Plan) -> None:
+    units = small_plan.retrofits.attrs["unit"]
+    assert units["captured_ktpa"] == "kt/y" and units["capture_cost_per_t"] == "CNY 2024/t" and "plant" not in units
+    for name in ("flows", "storage", "emissions", "zones", "by_year", "cashflow", "owners", "stakeholders"):
+        table = getattr(small_plan, name)
+        ended = [each for each in table.columns if str(each).endswith(("_mn", "_ktpa", "_km"))]
+        assert set(ended) <= table.attrs["unit"].keys(), name
+
+
+def test_duals_are_those_of_the_relaxation(small: Callable[..., Scenario]) -> None:
+    plan = ccs.optimize(small({"capture.decisions": "continuous"}))
+    duals = plan.duals
+    assert duals is not None
+    budget = duals[duals["constraint"] == "spending_within_budget"]
+    assert budget["dual"].iloc[0] == pytest.approx(plan.relaxation.abatement_per_budget_kt_per_mn, rel=1e-9)
+    # One more million buys what its shadow price says, as long as the basis stays.
+    more = ccs.optimize(small({"capture.decisions": "continuous", "budget.total_mn": 2_001}))
+    gained = more.objective.value - plan.objective.value
+    assert gained == pytest.approx(budget["dual"].iloc[0], rel=1e-3)
+    assert set(duals["constraint"]) <= set(CONSTRAINTS) and duals["meaning"].str.len().gt(0).all()
+
+
+def test_components_of_the_model_are_documented(small: Callable[..., Scenario]) -> None:
+    scenario = small()
+    model = ccs.build_model(ccs.build_problem(scenario, ccs.load_inputs(scenario)))
+    for component in model.component_objects((pyo.Var, pyo.Constraint)):
+        assert component.doc == {**VARIABLES, **CONSTRAINTS}[component.local_name]
+
+
+def test_options_of_optimize_and_scenarios_from_a_dict(small: Callable[..., Scenario]) -> None:
+    values = small().model_dump()
+    plan = ccs.optimize(values, mip_gap=0.05, time_limit_s=99, effort="quick")
+    solver = plan.problem.scenario.solver
+    assert (solver.mip_gap, solver.time_limit_s, solver.effort) == (0.05, 99, "quick")
+    with pytest.raises(InputError, match="mip_gap"):
+        ccs.optimize(values, mip_gap=5.0)
+
+
+def test_a_stored_run_reads_like_its_plan(small_plan: Plan, tmp_path: Path) -> None:
+    run = ccs.read_run(small_plan.to_folder(tmp_path / "run"))
+    assert (
+        repr(run) == repr(small_plan).replace("Plan(", "StoredRun(") and run._repr_html_() == small_plan._repr_html_()
+    )
+    assert run.summary() == small_plan.summary()
+    assert run.retrofits.attrs == small_plan.retrofits.attrs and run.costs.equals(run.tables["costs"])
+    pd.testing.assert_series_equal(run.costs["discounted_mn"], small_plan.costs["discounted_mn"])
+    with pytest.raises(AttributeError, match="retrofits"):
+        _ = run.retrofit
+    assert ccs.compare(run, small_plan).names == ccs.compare([run, small_plan]).names
+
+
+@pytest.mark.parametrize("name", ["map", "macc", "timeline", "stakeholders"])
+def test_charts_are_valid_and_the_same_for_plan_and_run(small_plan: Plan, name: str, tmp_path: Path) -> None:
+    pytest.importorskip("altair")
+    chart = getattr(small_plan.plot, name)()
+    spec = chart.to_dict()  # validates
+    assert spec["$schema"].startswith("https://vega.github.io/schema/vega-lite/")
+    chart.save(tmp_path / "chart.svg")
+    drawn = (tmp_path / "chart.svg").read_text(encoding="utf-8")
+    assert "Small" in drawn and drawn.count("<path") > 3
+
+
+def test_progress_has_one_clock_and_a_gap_that_never_grows() -> None:
+    seen: list[Progress] = []
+    report = SearchProgress(seen.append, "max abatement", scale=2.0)
+    for stage, bound, incumbent in (
+        ("max abatement: relaxation", 70.0, 60.0),  # a relaxation is no plan
+        ("max abatement", 60.0, float("nan")),
+        ("growth", float("nan"), 40.0),
+        ("extension", 45.0, 44.0),  # the bound of a part of the model holds for that part alone
+        ("max abatement", 80.0, 42.0),  # a new solver starts from nothing
+        ("max abatement", 50.0, 50.0000001),
+        ("tie-breaking", 9.0, 8.0),  # another objective
+    ):
+        report(Progress(stage, 0.0, bound, incumbent))
+    gaps = [each.gap_share for each in seen if each.gap_share < float("inf")]
+    assert gaps == sorted(gaps, reverse=True) and gaps[-1] == 0.0
+    assert [each.bound for each in seen[1:5]] == [120.0, 120.0, 120.0, 120.0] and seen[4].incumbent == 88.0
+    assert [each.seconds for each in seen] == sorted(each.seconds for each in seen)
+    assert seen[2].stage == "growing a pipeline network" and seen[-1].stage == "choosing among equal plans"
+    costs: list[Progress] = []
+    dear = SearchProgress(costs.append, "min cost", sense=-1)
+    for bound, incumbent in ((10.0, 30.0), (12.0, 35.0), (5.0, 20.0)):
+        dear(Progress("min cost", 0.0, bound, incumbent))
+    assert [(each.bound, each.incumbent) for each in costs] == [(10.0, 30.0), (12.0, 30.0), (12.0, 20.0)]
+
+
+def test_progress_of_a_solve_ends_with_the_plan(small: Callable[..., Scenario]) -> None:
+    seen: list[Progress] = []
+    plan = ccs.optimize(small(), on_progress=seen.append)
+    best = [each.incumbent for each in seen if each.incumbent == each.incumbent]
+    assert best == sorted(best) and best[-1] == pytest.approx(plan.objective.value, rel=1e-6)
+
+
+def test_the_page_on_notebooks_runs_and_says_what_comes_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("altair")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    for block in re.findall(r"```python\n(.+?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL):
+        exec(block, names)
+    plan, equal, shares = names["plan"], names["equal"], names["shares"]
+    assert set(plan.retrofits["province"]) == {"Hebei"}
+    assert shares.max() <= 0.6 + 1e-6 and set(shares.index) == {"Hebei", "Shanxi"}
+    assert names["cost_of_equity_kt"] > 0 and (tmp_path / "macc.html").is_file()
+    assert names["unit"] == "CNY 2024/t" and "regional_equity" in set(equal.duals["constraint"])
+    assert names["why"].reason.startswith("in: ")
+    points = names["budgets"].frontier.points
+    at = points[points["is_scenario"]].iloc[0]
+    assert at["abatement_kt"] == pytest.approx(plan.objective.value, rel=1e-6)

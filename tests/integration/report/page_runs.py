@@ -1,0 +1,59 @@
+"""Runs for tests of the page: with a frontier and with uncertainty, by hand, and a name that is markup."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from ccs_model.plan.stored_run import StoredRun
+
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>&{{7*7}}"
+
+
+def frontier_of(run: StoredRun) -> dict[str, Any]:
+    """Three budgets: nothing, the plan of the run, and the same again with a name that is markup."""
+    retrofits = run.document["retrofits"]
+    rows = [{key: row[key] for key in ("plant", "name", "stream", "technology", "year", "site", "avoided_ktpa",
+                                       "capex_mn")} for row in retrofits]  # fmt: skip
+    fitted = {row["plant"]: [row["avoided_ktpa"], row["capex_mn"]] for row in rows}
+    lines = [[*each["geometry"]["coordinates"][0], *each["geometry"]["coordinates"][-1], 100.0]
+             for each in run.features("pipe")]  # fmt: skip
+    nothing: dict[str, Any] = {"fitted": {}, "rows": [], "lines": []}
+    built = {"fitted": fitted, "rows": rows, "lines": lines}
+    hostile = {**built, "rows": [{**row, "name": HOSTILE} for row in rows]}
+    points = [
+        {
+            "budget_mn": 1000.0 * k, "abatement_kt": value, "objective": value, "bound": value + 10.0,
+            "gap_share": 0.01, "list_objective": None, "n_plants_retrofitted": len(plan["fitted"]),
+            "words": f"step {k}", "is_scenario": k == 1, **plan,
+        }
+        for k, (value, plan) in enumerate(((0.0, nothing), (900.0, built), (1500.0, hostile)))
+    ]  # fmt: skip
+    about = {"unit": "kt over the horizon", "is_exact": False, "network": "every retrofit has its own pipeline"}
+    return {**about, "list_words": "", "points": points}
+
+
+def futures_of(run: StoredRun) -> StoredRun:
+    """Five futures by hand: the plan, held, reaches 10 to 50, and planned anew twice as much."""
+    held = [10.0, 20.0, 30.0, 40.0, 50.0]
+    futures = pd.DataFrame({"fixed_objective_value": held, "replanned_objective_value": [2 * value for value in held]})
+    spread = [
+        {"mode": mode, "measure": "objective_value", "planned": 31.0, "mean": 30.0 * k, "p5": 12.0 * k, "p50": 30.0 * k,
+         "p95": 48.0 * k, "n_futures": 5}
+        for mode, k in (("replanned", 2), ("fixed", 1))
+    ]  # fmt: skip
+    tornado = [
+        {"mode": mode, "measure": "objective_value", "input": name, "low": low, "high": high}
+        for mode in ("replanned", "fixed")
+        for name, low, high in (("power_price", 80.0, 45.0), ("pipe_cost", 65.0, 55.0))
+    ]
+    plants = [
+        {"plant": "p1", "name": HOSTILE, "chosen_share": 1.0, "is_planned": True},
+        {"plant": "p2", "name": "Works", "chosen_share": 0.4, "is_planned": False},
+        {"plant": "p3", "name": "Works", "chosen_share": 0.6, "is_planned": True},
+    ]
+    about = {"n_draws": 5, "seed": 1, "unit": "kt over the horizon", "overrun_share": 0.2, "within_limits_share": 0.8}
+    found = {**about, "spread": spread, "tornado": tornado, "plants": plants, "no_regret": {"plants": ["p1"]}}
+    return replace(run, uncertainty=found, tables={**run.tables, "futures": futures})

@@ -1,0 +1,299 @@
+"""The page in Chromium: it fits screens and paper, does what its controls say, and is accessible."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ccs_model.plan.plan import Plan
+from ccs_model.plan.stored_run import StoredRun
+from ccs_model.report.page.page import page_text
+from ccs_model.runs.run_reader import run_of
+
+from .page_runs import HOSTILE, frontier_of, futures_of
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+PHONE_PX, DESK_PX = 390, 1280
+# Playwright leaves its event loop to the interpreter.
+ignore_loop = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+pytestmark = [pytest.mark.browser, ignore_loop]
+
+
+@pytest.fixture(scope="module")
+def run(plan: Plan) -> StoredRun:
+    return run_of(plan)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium: apt-get install -y chromium fonts-noto-cjk")
+    api = pytest.importorskip("playwright.sync_api")
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+class Desk:
+    """Opens pages and collects what the browser complains of."""
+
+    def __init__(self, chromium: Any, folder: Path) -> None:
+        self.chromium, self.folder = chromium, folder
+        self.complaints: list[str] = []
+
+    def open(self, text: str, width: int = DESK_PX) -> Any:
+        path = self.folder / "page.html"
+        path.write_text(text, encoding="utf-8")
+        page = self.chromium.new_page(viewport={"width": width, "height": 900}, accept_downloads=True)
+        page.on("console", lambda message: self.complaints.append(message.text))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", lambda request: self.complaints.extend([] if request.url.startswith(("file:", "data:",
+                "blob:")) else [request.url]))  # fmt: skip
+        page.add_init_script("window.alerts = 0; window.alert = function () { window.alerts += 1; };")
+        page.goto(path.as_uri())
+        page.wait_for_selector("html[data-charts]", timeout=120_000)
+        return page
+
+
+@pytest.fixture
+def desk(chromium: Any, tmp_path: Path) -> Iterator[Desk]:
+    found = Desk(chromium, tmp_path)
+    yield found
+    assert found.complaints == []
+    for context in chromium.contexts:
+        context.close()
+
+
+@pytest.fixture
+def page(desk: Desk, run: StoredRun) -> Any:
+    return desk.open(page_text(run))
+
+
+_BEYOND = """() => Array.from(document.querySelectorAll("body *")).filter(each =>
+  each.getBoundingClientRect().right > document.documentElement.clientWidth + 1 &&
+  !each.closest(".wide, svg, details, noscript")).map(each => each.outerHTML.slice(0, 80))"""
+_SMALL = """() => Array.from(document.querySelectorAll("svg text, td, p, li, dd")).filter(each =>
+  each.textContent.trim() && each.getClientRects().length && parseFloat(getComputedStyle(each).fontSize) < 11).length"""
+_CHARTS = """() => Array.from(document.querySelectorAll("[data-chart]")).map(each => [each.id,
+  each.querySelectorAll("svg.marks path, svg.marks rect, svg.marks line, svg.marks text").length,
+  each.querySelector("svg.marks").getBoundingClientRect().width])"""
+
+
+@pytest.mark.parametrize("width", [PHONE_PX, DESK_PX])
+@pytest.mark.parametrize("lang", ["en", "both"])
+def test_it_is_drawn_within_the_screen(desk: Desk, run: StoredRun, width: int, lang: str) -> None:
+    page = desk.open(page_text(futures_of(run), lang=lang), width)
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert page.evaluate(_BEYOND) == [] and page.evaluate(_SMALL) == 0
+    charts = page.evaluate(_CHARTS)
+    assert [name for name, *_ in charts] == [
+        "spending", "tonnes", "zones-chart", "macc-chart", "stakeholders-chart", "outcomes", "tornado", "chosen",
+    ]  # fmt: skip
+    for name, n_marks, px in charts:
+        assert n_marks > 5 and px > 0.6 * min(width, 500), name
+    # A table that continues sideways says so.
+    for table in page.locator("[data-table]").all():
+        wide = table.locator(".wide").evaluate("each => each.scrollWidth > each.clientWidth + 1")
+        assert table.locator(".more").is_visible() == wide
+
+
+@pytest.mark.parametrize(("lang", "width"), [("en", DESK_PX), ("zh", PHONE_PX)])
+def test_axe_finds_nothing(desk: Desk, run: StoredRun, lang: str, width: int) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page = desk.open(page_text(replace(futures_of(run), frontier=frontier_of(run)), lang=lang), width)
+    select(page, 0)
+    found = axe.run(page).response["violations"]
+    assert [(each["id"], each["nodes"][0]["html"][:120]) for each in found] == []
+
+
+def test_hostile_names_run_nothing(desk: Desk, run: StoredRun) -> None:
+    marked = {**run.map, "features": [
+        {**each, "properties": {**each["properties"], "name": HOSTILE, "name_zh": HOSTILE}}
+        for each in run.map["features"]
+    ]}  # fmt: skip
+    tables = {**run.tables, "macc": run.tables["macc"].assign(name=HOSTILE)}
+    page = desk.open(page_text(replace(run, map=marked, tables=tables)))
+    select(page, 0)
+    page.locator(".frame circle").first.hover(force=True)
+    assert page.locator(".tip b").inner_text() == page.locator(".pinned h3").inner_text() == HOSTILE
+    assert page.evaluate("window.alerts") == 0
+    assert all(n_marks > 5 for _, n_marks, _ in page.evaluate(_CHARTS))
+
+
+def select(page: Any, plant: int) -> None:
+    page.locator(".pick select").select_option(str(plant))
+
+
+def view(page: Any) -> str:
+    return str(page.locator("[data-view]").get_attribute("transform"))
+
+
+def scale(page: Any) -> float:
+    return float(view(page).split("scale(")[1].rstrip(")"))
+
+
+def test_the_map_zooms_and_moves_by_buttons_mouse_and_keys(page: Any) -> None:
+    first, km = view(page), page.locator(".scale text").text_content()
+    page.locator("[data-zoom=in]").click()
+    page.locator("[data-zoom=in]").click()
+    assert scale(page) == pytest.approx(float(first.split("scale(")[1].rstrip(")")) * 2.25)
+    assert page.locator(".scale text").text_content() != km
+    # Circles keep their size on the screen.
+    assert page.locator(".frame circle").first.get_attribute("transform").endswith(f"scale({1 / scale(page)})")
+    page.locator("[data-zoom=reset]").click()
+    assert view(page) == first
+    box = page.locator(".frame").bounding_box()
+    page.mouse.move(box["x"] + 60, box["y"] + 60)
+    page.mouse.wheel(0, -200)
+    assert view(page) == first  # without the focus, the wheel scrolls the page
+    page.locator(".frame").scroll_into_view_if_needed()
+    box = page.locator(".frame").bounding_box()
+    page.mouse.move(box["x"] + 60, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 160, box["y"] + 90, steps=4)
+    page.mouse.up()
+    moved = view(page)
+    assert moved != first and scale(page) == pytest.approx(float(first.split("scale(")[1].rstrip(")")))
+    page.mouse.wheel(0, -200)
+    page.wait_for_function("before => document.querySelector('[data-view]').getAttribute('transform') !== before",
+                           arg=moved)  # fmt: skip
+    page.keyboard.press("0")
+    assert view(page) == first
+    for key in ("ArrowLeft", "+", "ArrowUp"):
+        before = view(page)
+        page.keyboard.press(key)
+        assert view(page) != before, key
+
+
+def test_a_click_or_the_list_pins_a_plant_with_its_streams_and_reason(page: Any, run: StoredRun) -> None:
+    retrofit = run.document["retrofits"][0]
+    pinned = page.locator(".pinned")
+    assert pinned.is_hidden()
+    page.locator(".pick select").select_option(label=retrofit["name"])
+    assert pinned.locator("h3").inner_text() == retrofit["name"]
+    assert pinned.locator("p").first.inner_text().startswith("in: ")
+    assert f"{retrofit['avoided_ktpa']:,.0f}" in pinned.locator("table").inner_text()
+    page.locator("[data-do=unpin]").click()
+    assert pinned.is_hidden() and page.locator("circle.selected").count() == 0
+    page.locator(".frame circle.fitted").last.click(force=True)
+    assert pinned.is_visible() and page.locator("circle.selected").count() == 1
+    page.locator(".frame").focus()
+    page.keyboard.press("Escape")
+    assert pinned.is_hidden()
+
+
+def test_layers_leave_the_map(page: Any) -> None:
+    def visible(css: str) -> int:
+        return sum(each.evaluate("each => each.style.display !== 'none'") for each in page.locator(css).all())
+
+    layers = {
+        "[data-sector=chemicals]": ".frame circle[fill='#2166ac']",
+        "[data-layer=pipes]": ".frame .pipe",
+        "[data-state=ineligible]": "circle.ineligible",
+        "[data-layer=names]": "text.name",
+    }
+    for box, css in layers.items():
+        n = visible(css)
+        page.locator(f".layers {box}").uncheck()
+        assert visible(css) == 0 < n, box
+        page.locator(f".layers {box}").check()
+        assert visible(css) == n, box
+
+
+def test_one_period_moves_figures_map_tables_and_charts(page: Any, run: StoredRun) -> None:
+    period = page.locator("#period")
+    period.focus()
+    page.keyboard.press("ArrowLeft")
+    assert page.locator("#period-name").inner_text() == "2026–29"
+    page.wait_for_timeout(300)
+    first = run.document["by_year"][0]
+    assert f"{first['captured_ktpa']:,.0f}" in page.locator("#answer").inner_text()
+    started = [row for row in run.document["retrofits"] if row["year"] == 2026]
+    assert page.locator("#retrofits tbody tr:visible").count() == len(started)
+    assert page.locator(".map").get_attribute("data-shown") == str(len({row["plant"] for row in started}))
+    assert page.locator("#timeline tr.current td").first.inner_text() == "2026–29"
+    bars = page.locator("#spending .mark-rect path").all()
+    assert [each.get_attribute("opacity") or "1" for each in bars] == ["1", "0.35"]
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#retrofits tbody tr:visible").count() == len(run.document["retrofits"])
+
+
+def test_a_table_is_sorted_searched_and_saved_as_shown(page: Any, run: StoredRun, tmp_path: Path) -> None:
+    plants = page.locator("#plants")
+    n = len(run.features("plant"))
+    status = plants.locator("[role=status]")
+    assert status.inner_text() == f"{min(12, n) if n > 15 else n} of {n} rows"
+    if n > 15:
+        plants.locator("[data-do=all]").click()
+    assert status.inner_text() == f"{n} of {n} rows"
+
+    def column(at: int) -> list[str]:
+        return list(plants.locator(f"tbody tr:visible td:nth-child({at})").all_inner_texts())
+
+    baseline = plants.locator("th", has_text="baseline")
+    baseline.locator("button").press("Enter")
+    assert baseline.get_attribute("aria-sort") == "descending"
+    baseline.locator("button").press("Enter")
+    numbers = [float(text.replace(",", "")) for text in column(4)]
+    assert baseline.get_attribute("aria-sort") == "ascending" and numbers == sorted(numbers)
+    plants.locator("input[type=search]").fill("steel")
+    assert 0 < len(column(1)) < n and all("steel" in text.lower() for text in plants.locator("tbody tr:visible")
+                                          .all_inner_texts())  # fmt: skip
+    shown = column(1)
+    with page.expect_download() as download:
+        plants.locator("[data-do=csv]").click()
+    download.value.save_as(tmp_path / "plants.csv")
+    assert download.value.suggested_filename == "plants.csv"
+    with (tmp_path / "plants.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.reader(file))
+    assert [row[0] for row in rows[1:]] == shown and rows[0][3] == "baseline emissions kt/y"
+    assert all(float(row[3]) > 0 for row in rows[1:])
+
+
+def test_a_csv_cannot_hold_a_formula(desk: Desk, run: StoredRun, tmp_path: Path) -> None:
+    document = {**run.document, "retrofits": [{**row, "name": "=1+1"} for row in run.document["retrofits"]]}
+    page = desk.open(page_text(replace(run, document=document)))
+    with page.expect_download() as download:
+        page.locator("#retrofits [data-do=csv]").click()
+    download.value.save_as(tmp_path / "out.csv")
+    assert "\n'=1+1," in (tmp_path / "out.csv").read_text(encoding="utf-8-sig")
+
+
+def test_a_budget_moves_map_words_and_list(desk: Desk, run: StoredRun) -> None:
+    page = desk.open(page_text(replace(run, frontier=frontier_of(run))))
+    fitted = page.locator(".map").get_attribute("data-shown")
+    page.locator("#budget").focus()
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#budget-summary").inner_text().startswith("2,000 million")
+    assert page.locator("#budget-step").inner_text() == "step 2"
+    rows = page.locator("#budget-list tbody tr")
+    assert rows.count() == len(run.document["retrofits"]) and rows.first.locator("td").first.inner_text() == HOSTILE
+    assert page.locator(".map").get_attribute("data-shown") == fitted
+    assert page.locator(".frame .pipe[data-other]").count() == len(run.features("pipe"))
+    page.keyboard.press("Home")
+    assert page.locator(".map").get_attribute("data-shown") == "0" and rows.count() == 0
+    assert page.evaluate("window.alerts") == 0
+
+
+def test_the_keyboard_reaches_every_control(page: Any) -> None:
+    n = page.locator("a[href], button:visible, input:visible, select:visible, summary:visible, [tabindex='0']").count()
+    reached = set()
+    for _ in range(n + 5):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("(() => { const e = document.activeElement; return e.id || e.dataset.zoom || "
+                                  "e.dataset.do || e.dataset.layer || e.className || e.tagName; })()"))  # fmt: skip
+    assert {"period", "in", "out", "reset", "csv", "pipes", "frame", "wide", "SELECT", "A", "SUMMARY"} <= reached
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_it_prints_on_at_most_eight_pages(desk: Desk, run: StoredRun, lang: str) -> None:
+    page = desk.open(page_text(run, lang=lang))
+    printed = page.pdf(prefer_css_page_size=True, print_background=True)
+    assert printed.startswith(b"%PDF") and 3 <= printed.count(b"/Type /Page\n") <= 8

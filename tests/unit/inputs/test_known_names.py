@@ -1,0 +1,123 @@
+"""Names that look like those of the tables are read as them, or reported at their cell with the nearest one."""
+
+from __future__ import annotations
+
+import pytest
+
+import ccs_model as ccs
+from ccs_model.errors import InputError
+from ccs_model.inputs import load_inputs
+from ccs_model.inputs.checked_scenario import read_checked
+from ccs_model.problem import build_problem
+from ccs_model.scenario.spelling import as_seen, cleaned, odd_letters, same_name
+
+from .conftest import works
+
+CYRILLIC = "H\u0435bei"  # the second letter is U+0435
+# What a person may write for Hebei; all look the same, or are its name in Chinese.
+SPELLINGS = ["HEBEI", "hebei", "Ｈｅｂｅｉ", CYRILLIC, "He\u200bbei", "\u202aHebei\u202c", "Hebei\u00a0", "河北 省"]
+
+
+@pytest.mark.parametrize("written", SPELLINGS)
+def test_a_province_is_read_as_the_known_one_that_looks_the_same(scenario, write_csv, written):
+    write_csv(works("M1", province=written))
+    inputs = load_inputs(scenario("mine.csv"))
+    assert inputs["plants/steel"]["province"].tolist() == ["Hebei"]
+    if cleaned(written) == written and written.isascii():
+        assert inputs.notices == (f"mine.csv:2:province: '{written}' is read as 'Hebei'",)
+
+
+def test_the_notice_names_the_odd_letter_and_its_cell(scenario, write_book):
+    write_book(steel=works("M1", "M2", "M3", province=CYRILLIC))
+    (notice,) = load_inputs(scenario("mine.xlsx")).notices
+    assert notice == (
+        f"mine.xlsx:steel!C2: '{CYRILLIC}' with the Cyrillic letter \u0435 (U+0435) is read as 'Hebei', "
+        "and in 2 more rows"
+    )
+
+
+def test_a_filter_by_province_keeps_every_spelling(tmp_path, write_csv):
+    heading, *rows = works(*(f"M{k}" for k in range(len(SPELLINGS))))
+    at = heading.index("province")
+    write_csv([heading, *([*row[:at], name, *row[at + 1 :]] for row, name in zip(rows, SPELLINGS, strict=True))])
+    lines = ["name: Mine", "plants:", "  inventory: [mine.csv]", "  provinces: [ＨＥＢＥＩ]", "  exclude: [m0]",
+             f"  not_before: {{'{'М1'}': 2030}}", "years: [2026, 2030]",
+             "budget: {total_mn: 1000, by_province_mn: {河北: 900}}"]  # fmt: skip
+    path = tmp_path / "scenario.yaml"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    requested, inputs = read_checked(path)
+    assert requested.plants.provinces == ("Hebei",) and requested.plants.exclude == ("M0",)
+    assert dict(requested.plants.not_before) == {"M1": 2030} and dict(requested.budget.by_province_mn) == {"Hebei": 900}
+    assert len(build_problem(requested, inputs).plants) == len(SPELLINGS)
+    assert f"{path.name}:4: plants.provinces[0]: 'ＨＥＢＥＩ' with characters of another width is read as 'Hebei'" in (
+        notice.replace(f"{tmp_path}/", "") for notice in inputs.notices
+    )
+
+
+def test_prices_override_the_province_that_looks_the_same(scenario, tmp_path):
+    path = tmp_path / "my" / "prices" / "grid_factors.csv"
+    path.parent.mkdir(parents=True)
+    path.write_text(
+        "province,year,grid_kg_per_kwh,reference,quality,note\nHEBEI,2022,0.5,own,reported,\n", encoding="utf-8"
+    )
+    table = load_inputs(scenario(data="my"))["prices/grid_factors"]
+    assert table.loc[table["province"] == "Hebei", ["year", "grid_kg_per_kwh", "reference"]].to_numpy().tolist() == [
+        [2022, 0.5, "OWN"]
+    ]
+
+
+def test_a_similar_name_is_reported_at_its_cell_with_the_nearest_one(scenario, write_csv, tmp_path):
+    write_csv(works("M1", province="Hebeii", grid="Hebei sauth"))
+    path = tmp_path / "my" / "prices" / "fuels.csv"
+    path.parent.mkdir(parents=True)
+    head = "province,fuel,year,price_per_gj,vat_share,currency,price_year,reference,quality,note"
+    path.write_text(f"{head}\nShanxii,coal,2024,30,0.13,CNY,2024,OWN,reported,\n", encoding="utf-8")
+    assert load_inputs(scenario("steel", "mine.csv", data="my")).notices == (
+        "mine.csv:2:province: 'Hebeii' has no row in prices/fuels and prices/grid_factors; did you mean 'Hebei'?",
+        "my/prices/fuels.csv:2:province: 'Shanxii' has no plants, this row is not used; did you mean 'Shanxi'?",
+        "mine.csv:2:grid: 'Hebei sauth' has no row in prices/power; did you mean 'Hebei south'?",
+    )
+
+
+@pytest.mark.parametrize("other", ["m1", "Ｍ１", "\u041c1", "M\u200b1"])
+def test_ids_that_look_alike_are_refused(scenario, write_csv, other):
+    write_csv(works("M1", other))
+    with pytest.raises(InputError, match="looks like 'M1' of line 2"):
+        load_inputs(scenario("mine.csv"))
+
+
+def test_a_site_that_looks_like_a_shipped_one_is_refused(scenario, tmp_path, inputs):
+    shipped = inputs["storage/sites"]["site"].iloc[0]
+    path = tmp_path / "my" / "storage" / "sites.csv"
+    path.parent.mkdir(parents=True)
+    path.write_text(
+        "site,name,basin,province,lat_deg,lon_deg,kind,is_offshore,capacity_low_kt,capacity_mid_kt,capacity_high_kt,"
+        f"currency,price_year,reference,quality\n{shipped.upper()},Mine,Mine,Hebei,38,115,saline,no,900,1000,1100,CNY,2024,OWN,assumed\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(InputError, match=f"'{shipped.upper()}' looks like '{shipped}'"):
+        load_inputs(scenario(data="my"))
+
+
+def test_an_unknown_name_of_a_scenario_is_reported_with_the_nearest_one(tmp_path):
+    path = tmp_path / "scenario.yaml"
+    path.write_text(
+        "name: Mine\nplants: {provinces: [Ｈebeii]}\nyears: [2026, 2030]\nbudget: {total_mn: 1}\n", encoding="utf-8"
+    )
+    with pytest.raises(InputError) as caught:
+        read_checked(path)
+    assert caught.value.issues[0].hint == "did you mean 'Hebei'?"
+
+
+def test_a_scenario_made_in_python_must_spell_names_as_the_tables_do():
+    requested = ccs.read_scenario("scenarios/hebei.yaml").with_changes({"plants.provinces": ["HEBEI"]})
+    with pytest.raises(InputError, match="did you mean 'Hebei'"):
+        build_problem(requested, load_inputs(requested))
+
+
+def test_forms_of_names():
+    assert as_seen("\u041dЕВЕI") == as_seen("hebei")  # Cyrillic capitals Н, Е, В
+    assert as_seen("в") != as_seen("b")  # the small letter does not look like b
+    assert same_name("inner\u00a0mongolia", ["Inner Mongolia", "Shanxi"]) == "Inner Mongolia"
+    assert same_name("a", ["A", "\u0410"]) is None
+    assert odd_letters("Ob\u00adi") == "an invisible character (U+00AD)" and odd_letters("São Paulo") == ""

@@ -1,0 +1,216 @@
+"""Plants of other sectors and technologies of one's own: what a user may get wrong, and where it is said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ccs_model as ccs
+from ccs_model.errors import InputError, Issue
+from ccs_model.inputs import load_inputs
+from ccs_model.problem import build_problem
+from ccs_model.problem.scenario_names import read_checked
+
+SOURCE = {
+    "plant": "C1", "name": "Cement", "province": "Hebei", "grid": "Hebei south", "lat_deg": 38.2, "lon_deg": 114.4,
+    "status": "operating", "sector": "cement", "capacity_ktpa": 1500,
+}  # fmt: skip
+VPSA = {
+    "technology": "vpsa", "name": "My VPSA", "grade": "flue_gas", "capture_rate_share": 0.85,
+    "reference_co2_share": 0.2, "capex_per_tpa": 700, "currency": "CNY", "price_year": 2023,
+    "smallest_train_ktpa": 50, "largest_train_ktpa": 500, "scale_exponent": 0.7, "fixed_om_share": 0.04,
+    "variable_om_per_t": 5, "power_kwh_per_t": 300, "first_year": 2030, "lead_yr": 2, "life_yr": 20, "min_life_yr": 10,
+    "min_load_share": 0.4, "readiness_level": 7, "reference": "OWN", "quality": "assumed", "heat_gj_per_t": 0,
+}  # fmt: skip
+Csv = Callable[..., Path]
+Made = Callable[..., ccs.Scenario]
+
+
+def rows(base: dict[str, Any], **changes: Any) -> list[list[Any]]:
+    row = {**base, **changes}
+    return [list(row), ["" if cell is None else cell for cell in row.values()]]
+
+
+def issue_of(scenario: ccs.Scenario) -> Issue:
+    with pytest.raises(InputError) as caught:
+        load_inputs(scenario)
+    (issue,) = caught.value.issues
+    return issue
+
+
+@pytest.mark.parametrize(
+    ("changes", "where", "what", "hint"),
+    [
+        ({"sector": "cemnt"}, "sector", "'cemnt' is not a sector", "did you mean 'cement'?"),
+        ({"sector": "steel"}, "sector", "'steel' is not a sector", "its plants are in plants/steel"),
+        ({"sector": ""}, "sector", "is empty, and the source has no capture costs of its own", "give the sector"),
+        ({"capacity_ktpa": ""}, "capacity_ktpa", "is empty, but required for sector cement", "or give co2_ktpa"),
+        ({"capacity_mw": 600}, "capacity_mw", "is given for a source of sector cement", "is in capacity_ktpa"),
+        ({"sector": "coal_power"}, "capacity_ktpa", "is given for a source of sector coal_power", "capacity_mw"),
+        ({"capture_capex_mn": 800}, "capture_capex_mn", "has capture costs of its own", "leave sector"),
+        ({"grid": ""}, "grid", "is empty, but required for sector cement", "it sets the price of power"),
+        ({"co2_ktpa": 90_000}, "co2_ktpa", "9e+04 kt/y of CO2, against 1,298 at full load", "is one of them in t/y?"),
+        ({"lat_deg": 114.4, "lon_deg": 38.2}, "lat_deg", "114.4 is outside the range -90 to 90", ""),
+        ({"lon_deg": 121.4}, "", "outside Hebei", ""),
+    ],
+)  # fmt: skip
+def test_a_faulty_source_is_told_at_its_cell(
+    scenario: Made, write_csv: Csv, changes: dict[str, Any], where: str, what: str, hint: str
+) -> None:
+    write_csv(rows(SOURCE, **changes))
+    issue = issue_of(scenario("mine.csv"))
+    assert issue.where == "mine.csv:2" + (f":{where}" if where else "")
+    assert what in issue.what
+    assert hint in issue.hint
+
+
+def test_a_source_with_the_columns_of_two_sectors(scenario: Made, write_csv: Csv) -> None:
+    write_csv(rows(SOURCE, crude_steel_ktpa=5000))
+    issue = issue_of(scenario("mine.csv"))
+    assert issue.where == "mine.csv:1"
+    assert issue.what == "unknown column 'crude_steel_ktpa'"
+    assert issue.hint == "it is a column of steel: a plant has the columns of one table"
+
+
+def test_stated_emissions_are_divided_by_the_profile(scenario: Made, write_csv: Csv) -> None:
+    write_csv(rows({**SOURCE, "sector": "hydrogen", "capacity_ktpa": ""}, co2_ktpa=887))
+    requested = scenario("mine.csv")
+    streams = build_problem(requested, load_inputs(requested)).streams.set_index("stream")["co2_ktpa"]
+    assert streams.to_dict() == pytest.approx({"hydrogen_process_gas": 465.0, "reformer_flue_gas": 422.0})
+
+
+def test_a_workbook_of_three_sheets_and_a_chinese_one(scenario: Made, write_book: Callable[..., Path]) -> None:
+    headings = {
+        "plant": "工厂编号", "name": "企业名称", "province": "省份", "grid": "电网", "lat_deg": "纬度",
+        "lon_deg": "经度", "status": "状态", "sector": "行业", "capacity_ktpa": "产能（万吨/年）",
+    }  # fmt: skip
+    write_book(其他行业=[[headings[name] for name in SOURCE], [*list(SOURCE.values())[:-1], 150]])
+    requested = scenario("mine.xlsx")
+    (plant,) = build_problem(requested, load_inputs(requested)).plants.to_dict("records")
+    assert (plant["sector"], plant["product"], plant["capacity_ktpa"]) == ("cement", "clinker", 1500)
+
+
+def test_a_sector_of_ones_own(scenario: Made, write_csv: Csv) -> None:
+    write_csv(rows(SOURCE, sector="glass", capacity_ktpa=400))
+    profile = {"sector": "glass", "reference": "OWN", "quality": "assumed"}
+    tables = {
+        "source_sectors": {**profile, "name": "Glass", "product": "glass", "unit": "t", "currency": "EUR",
+                           "price_year": 2020},
+        "source_streams": {**profile, "stream": "furnace", "emission_t_per_t": 0.5},
+        "source_gases": {**profile, "stream": "furnace", "grade": "flue_gas", "co2_share": 0.1},
+        "utilisation": {"province": "all", "product": "glass", "year": 2024, "utilisation_share": 0.9,
+                        "reference": "OWN", "quality": "assumed"},
+    }  # fmt: skip
+    for name, row in tables.items():
+        write_csv(rows(row), name=f"my/streams/{name}.csv")
+    requested = scenario("mine.csv", data="my")
+    problem = build_problem(requested, load_inputs(requested))
+    assert problem.plants["baseline_ktpa"].tolist() == pytest.approx([400 * 0.9 * 0.5])
+    write_csv(rows(tables["source_gases"], stream="furnaces"), name="my/streams/source_gases.csv")
+    issue = issue_of(requested)
+    assert issue.where == "my/streams/source_streams.csv:2:stream"
+    assert "no row for stream furnace of glass in streams/source_gases.csv" in issue.what
+    write_csv(rows(tables["source_gases"]), name="my/streams/source_gases.csv")
+    write_csv(rows(tables["utilisation"], product="glas"), name="my/streams/utilisation.csv")
+    with pytest.raises(InputError) as caught:
+        load_inputs(requested)
+    first, second = caught.value.issues
+    assert (first.where, second.where) == ("mine.csv:2:sector", "my/streams/utilisation.csv:2:product")
+    assert second.hint == "did you mean 'glass'?"
+
+
+def test_unknown_sectors_of_a_scenario(tmp_path: Path) -> None:
+    path = tmp_path / "zone.yaml"
+    path.write_text(
+        "name: Zone\nplants: {}\nbudget: {total_mn: 1}\nfunds: {bond: {interest_rate: 0.03, sectors: [stel]}}\n"
+    )
+    with pytest.raises(InputError) as caught:
+        build_problem(*read_checked(path))
+    (issue,) = caught.value.issues
+    assert "zone.yaml:4" in issue.where
+    assert "sector 'stel' is not in the tables" in issue.what
+    assert issue.hint == "did you mean 'steel'?"
+
+
+# Technologies
+
+
+def own_technology(write_csv: Csv, **changes: Any) -> None:
+    write_csv(rows(SOURCE))
+    write_csv(rows(VPSA, **changes), name="my/technologies/technologies.csv")
+
+
+def test_a_technology_of_ones_own_is_an_option_like_the_shipped_ones(scenario: Made, write_csv: Csv) -> None:
+    own_technology(write_csv)
+    requested = scenario("mine.csv", data="my").with_changes({"capture.technologies": ["amine", "vpsa"]})
+    options = build_problem(requested, load_inputs(requested)).options.set_index(["technology", "size"])
+    vpsa = options.loc[("vpsa", "full")]
+    kiln = 1500 * 0.85 * 0.865
+    assert vpsa["nameplate_ktpa"] == pytest.approx(kiln * 0.85)
+    assert vpsa["heat_gj_per_t"] == 0
+    assert vpsa["power_kwh_per_t"] == 300
+    assert vpsa["first_year"] == 2030
+    # 0.6 + 0.4 (13.5/x)^0.6 at 21 % over that at 20 %: the shipped law.
+    law = [0.6 + 0.4 * (13.5 / x) ** 0.6 for x in (21, 20)]
+    assert vpsa["concentration_factor"] == pytest.approx(law[0] / law[1])
+
+
+def test_its_own_law_and_its_own_streams(scenario: Made, write_csv: Csv) -> None:
+    own_technology(write_csv, co2_scaled_share=0, gas_exponent=1, streams="kiln; recovery_boiler")
+    requested = scenario("mine.csv", data="my").with_changes({"capture.technologies": ["vpsa"]})
+    options = build_problem(requested, load_inputs(requested)).options
+    assert set(options["concentration_factor"].round(9)) == {round(20 / 21, 9)}
+    own_technology(write_csv, streams="recovery_boiler")
+    problem = build_problem(requested, load_inputs(requested))
+    assert problem.options.empty
+    assert problem.plants["reason"].tolist() == ["no selected technology suits its streams"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "where", "what", "hint"),
+    [
+        ({"heat_gj_per_t": ""}, "heat_gj_per_t", "technology vpsa needs at least two rows", "0 for none"),
+        ({"heat_gj_per_t": -1}, "heat_gj_per_t", "-1 is outside the range 0 to 15", ""),
+        ({"streams": "kilnn"}, "streams", "'kilnn' is not a stream", "did you mean 'kiln'?"),
+        ({"grade": "fluegas"}, "grade", "'fluegas'", "did you mean 'flue_gas'?"),
+        ({"reference_co2_share": ""}, "reference_co2_share", "is empty, but required for flue gas", "CO2 share"),
+        ({"smallest_train_ktpa": 900}, "smallest_train_ktpa", "900 is more than largest_train_ktpa 500", ""),
+        ({"gas_exponent": 0.6}, "co2_scaled_share", "the other half of the law is given", "both or neither"),
+        ({"technology": "vp/sa"}, "technology", "'vp/sa' contains a slash", "remove it"),
+        ({"reference": "NOWHERE"}, "reference", "'NOWHERE' is not in references.csv", "references table"),
+    ],
+)
+def test_a_faulty_technology_is_told_at_its_cell(
+    scenario: Made, write_csv: Csv, changes: dict[str, Any], where: str, what: str, hint: str
+) -> None:
+    own_technology(write_csv, **changes)
+    issue = issue_of(scenario("mine.csv", data="my"))
+    assert issue.where == f"my/technologies/technologies.csv:2:{where}"
+    assert what in issue.what
+    assert hint in issue.hint
+
+
+def test_an_unknown_technology_is_told_with_the_nearest(tmp_path: Path) -> None:
+    path = tmp_path / "zone.yaml"
+    path.write_text("name: Zone\nplants: {}\nbudget: {total_mn: 1}\ncapture: {technologies: [amine, oxyfuel_klin]}\n")
+    with pytest.raises(InputError) as caught:
+        read_checked(path)
+    (issue,) = caught.value.issues
+    assert "zone.yaml:4" in issue.where
+    assert "technology 'oxyfuel_klin' is not in the tables" in issue.what
+    assert issue.hint == "did you mean 'oxyfuel_kiln'?"
+
+
+def test_oxyfuel_is_shipped_for_kilns_as_the_catalogue_has_it(scenario: Made, write_csv: Csv) -> None:
+    write_csv(rows(SOURCE))
+    requested = scenario("mine.csv").with_changes({"capture.technologies": ["oxyfuel_kiln"], "currency": "EUR",
+                                                   "price_year": 2020})  # fmt: skip
+    problem = build_problem(requested, load_inputs(requested))
+    full = problem.options.set_index("size").loc["full"]
+    # 1.2 + 0.3 million EUR per t/h: 94.5 t/h of a kiln of 3,000 t/d cost 141.75 million.
+    assert full["capex_per_tpa"] * 94.5 * 8.76 / 1000 == pytest.approx(141.75, rel=0.01)
+    assert full["power_kwh_per_t"] == 86 + 180
+    assert full["heat_gj_per_t"] == 0

@@ -1,0 +1,101 @@
+"""Five columns are a table of sites; rows of a country or of `*` hold where nothing else does; nothing is silent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ccs_model.errors import InputError
+from ccs_model.inputs import Inputs
+from ccs_model.inputs.checked_scenario import read_checked
+from ccs_model.inputs.geography import area_near
+from ccs_model.problem import build_problem
+
+PLANTS = """\
+plant,name,province,grid,lat_deg,lon_deg,place_accuracy,status,crude_steel_ktpa,bof_steel_ktpa,bf_iron_ktpa,coke_ovens
+A,Rourkela,Odisha,Odisha,22.21,84.87,exact,operating,4400,4400,4300,present
+B,Bokaro,Jharkhand,Jharkhand,23.67,86.11,exact,operating,4500,4500,4300,present
+C,Hanoi,Vietnam,Vietnam,21.0,105.8,exact,operating,4500,4500,4300,present
+"""
+TABLES = {
+    "prices/power": "grid,year,benchmark_per_kwh,transmission_per_kwh,loss_share,demand_per_kw_month,"
+    "load_factor_share,fees_per_kwh,vat_share,currency,price_year\n"
+    "India,2025,8.5,0,0,0,1,0,0,INR,2025\n*,2025,0.08,0,0,0,1,0,0,USD,2024\nJharkhand,2025,7,0,0,0,1,0,0,INR,2025\n",
+    "prices/fuels": "province,fuel,year,price_per_gj,vat_share,currency,price_year\n*,coal,2024,4.2,0,USD,2024\n",
+    "prices/grid_factors": "province,year,grid_kg_per_kwh\nIndia,2024,0.71\n＊,2024,0.5\n",
+    "streams/utilisation": "province,product,year,utilisation_share\n*,crude_steel,2024,0.9\n",
+    "storage/sites": "site,lat_deg,lon_deg,capacity_mid_kt,storage_cost_per_t\n"
+    "damodar,23.6,87.0,100000,12\nhanoi,20.8,106.0,50000,10\n",
+}
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Callable[..., tuple[object, Inputs]]:
+    def made(**changes: str) -> tuple[object, Inputs]:
+        (tmp_path / "plants.csv").write_text(PLANTS, encoding="utf-8")
+        for table, text in {**TABLES, **changes}.items():
+            path = tmp_path / "data" / f"{table}.csv"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        (tmp_path / "data" / "instead.txt").write_text("storage/sites\n")
+        path = tmp_path / "scenario.yaml"
+        path.write_text(
+            "name: Mine\ncurrency: USD\nprice_year: 2023\nyears: [2026, 2030]\nplants: {inventory: [plants.csv]}\n"
+            "policy: {market: null}\ndata: data\nbudget: {total_mn: 1000}\n"
+        )
+        return read_checked(path)
+
+    return made
+
+
+def test_a_table_of_sites_with_five_columns(read):
+    scenario, inputs = read()
+    sites = inputs["storage/sites"].set_index("site")
+    columns = ["name", "basin", "province", "kind", "is_offshore", "currency", "price_year"]
+    assert sites.loc["hanoi", columns].tolist() == ["hanoi", "hanoi", "Vietnam", "saline", "no", "USD", 2023]
+    assert sites.loc["damodar", ["capacity_low_kt", "capacity_high_kt"]].tolist() == [100_000, 100_000]
+    assert sites.loc["damodar", ["province", "reference", "quality"]].tolist() == ["India", "OWN", "reported"]
+    (notice,) = (each for each in inputs.notices if "sites.csv" in each)
+    assert notice.startswith("data/storage/sites.csv:2: 2 sites have defaults: name and basin as the id; province by ")
+    assert "low and high capacity as mid" in notice and "money in USD of the scenario; price year 2023" in notice
+    problem = build_problem(scenario, inputs)
+    # An all-in fee of 12 USD of 2023 stays 12 USD of 2023.
+    assert problem.sites.set_index("site").at["damodar", "injection_cost_per_t"] == pytest.approx(12)
+    assert set(problem.plants.loc[problem.plants["is_candidate"], "plant"]) == {"A", "B", "C"}
+
+
+def test_rows_of_a_place_come_before_those_of_its_country_and_of_the_star(read):
+    _, inputs = read()
+    power = inputs["prices/power"].set_index("grid")["benchmark_per_kwh"]
+    assert power[["Jharkhand", "Odisha", "Vietnam"]].tolist() == [7, 8.5, 0.08]
+    fuels = inputs["prices/fuels"].set_index("province")["price_per_gj"]
+    assert fuels[["Jharkhand", "Odisha", "Vietnam"]].tolist() == [4.2] * 3
+    factors = inputs["prices/grid_factors"].set_index("province")["grid_kg_per_kwh"]
+    assert factors[["Jharkhand", "Odisha", "Vietnam"]].tolist() == [0.71, 0.71, 0.5]
+    assert "data/prices/power.csv:2: the rows of 'India' hold for what has none of its own: Odisha" in inputs.notices
+    assert "data/prices/power.csv:3: the rows of '*' hold for what has none of its own: Vietnam" in inputs.notices
+
+
+def test_the_star_of_utilisation_is_its_row_all(read):
+    _, inputs = read()
+    table = inputs["streams/utilisation"]
+    found = table[(table["province"] == "all") & (table["product"] == "crude_steel")].sort_values("year")
+    assert found["utilisation_share"].iloc[-1] == 0.9
+
+
+def test_a_site_at_sea_without_is_offshore_is_still_an_error(read):
+    with pytest.raises(InputError, match="set is_offshore to yes"):
+        read(**{"storage/sites": "site,lat_deg,lon_deg,capacity_mid_kt,storage_cost_per_t\nsea,17,88,100,12\n"})
+
+
+def test_a_column_that_has_no_default_is_still_required(read):
+    with pytest.raises(InputError, match="column 'capacity_mid_kt' is missing"):
+        read(**{"storage/sites": "site,lat_deg,lon_deg,storage_cost_per_t\ndamodar,23.6,87.0,12\n"})
+
+
+def test_the_area_of_a_point():
+    # Tangshan, Rourkela, Duisburg, Hanoi, and a point in the southern Pacific.
+    places = [(39.6, 118.2), (22.2, 84.9), (51.4, 6.8), (21.0, 105.8), (-50.0, -130.0)]
+    assert [area_near(*each) for each in places] == ["Hebei", "India", "Germany", "Vietnam", ""]

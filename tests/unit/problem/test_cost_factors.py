@@ -1,0 +1,64 @@
+"""Cost factors, earliest years and capacities of a scenario act on what they name, and on nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from ccs_model.errors import InputError
+from ccs_model.plan.plan import Plan
+from ccs_model.problem import Problem
+
+SHARED = {"transport.shared_trunklines": True, "transport.pipe_costs": "as_built", "storage.sites": ["Qinshui"]}
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_each_factor_scales_its_kind_of_cost(problem_of: Callable[..., Problem], shared: bool) -> None:
+    changes = SHARED if shared else {}
+    plain = problem_of(changes)
+    scaled = problem_of(changes, {"costs.capex_factor": 2.0, "costs.om_factor": 3.0, "costs.energy_factor": 5.0})
+    for name, factor in (("capex_mn", 2), ("fixed_om_mn_pa", 3), ("pipe_om_mn_pa", 3), ("well_om_mn_pa", 3),
+                         ("length_km", 1), ("nameplate_ktpa", 1)):  # fmt: skip
+        assert scaled.routes[name].to_numpy(float) == pytest.approx(factor * plain.routes[name].to_numpy(float)), name
+    for name, factor in (("heat", 5), ("capture_power", 5), ("pipe_power", 3), ("storage", 3),
+                         ("capture_variable_om", 3)):  # fmt: skip
+        assert scaled.cost_per_t[name] == pytest.approx(factor * plain.cost_per_t[name]), name
+    if shared:
+        lines = [problem.network.lines for problem in (plain, scaled) if problem.network is not None]
+        upkeep = [line["om_share"] * line["fixed_mn"] for line in lines]
+        assert upkeep[1].to_numpy() == pytest.approx(3 * upkeep[0].to_numpy())
+        assert lines[1]["fixed_mn"].to_numpy() == pytest.approx(2 * lines[0]["fixed_mn"].to_numpy())
+
+
+def test_the_npv_of_a_fixed_selection_falls_by_the_added_cost(solved: Callable[..., Plan]) -> None:
+    # One selection is possible at either factor: the budget does not bind, and tonnes are maximised.
+    rich = {"budget.total_mn": 1e5, "finance.tax_share": 0.0}
+    plain, scaled = solved(rich), solved(rich, {"costs.energy_factor": 2.0})
+    assert list(plain.retrofits["plant"]) == list(scaled.retrofits["plant"])
+    energy = -sum(plain.cost_terms[name] for name in ("heat_mn", "capture_power_mn"))
+    assert scaled.totals["npv_mn"] - plain.totals["npv_mn"] == pytest.approx(energy, rel=1e-9)
+
+
+def test_a_plant_starts_no_earlier_than_its_year(problem_of: Callable[..., Problem]) -> None:
+    plain = problem_of()
+    plant = str(plain.routes["plant"].iloc[0])
+    later = problem_of({"plants.not_before": {plant: 2029}})
+    mine = (later.routes["plant"] == plant).to_numpy()
+    assert not later.running_share[mine][:, 0].any() and later.running_share[mine][:, 1].any()
+    assert np.array_equal(later.running_share[~mine], plain.running_share[~mine])
+
+
+def test_a_capacity_of_the_scenario_replaces_that_of_the_site(problem_of: Callable[..., Problem]) -> None:
+    site = str(problem_of().sites["site"].iloc[0])
+    sites = problem_of({"storage.capacity_kt": {site: 123.0}}).sites.set_index("site")
+    assert sites.at[site, "capacity_kt"] == sites.at[site, "capacity_high_kt"] == 123.0
+
+
+@pytest.mark.parametrize(
+    ("key", "names"), [("plants.not_before", {"NH3_9999": 2030}), ("storage.capacity_kt", {"x": 1.0})]
+)
+def test_unknown_names_are_reported(problem_of: Callable[..., Problem], key: str, names: dict[str, float]) -> None:
+    with pytest.raises(InputError, match="is not in the tables"):
+        problem_of({key: names})

@@ -1,0 +1,142 @@
+"""Oil fields: what they pay, in both modes of pipes, and the errors of their inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ccs_model.errors import InputError
+from ccs_model.inputs import Inputs, load_inputs
+from ccs_model.inputs.geography import km_outside_province
+from ccs_model.plan.plan import Plan
+from ccs_model.problem import Problem, build_problem
+from ccs_model.problem.scenario_names import validate_tables
+from ccs_model.scenario import Scenario
+from tests.integration.faults.conftest import answer_of
+
+Posed = Callable[..., Problem]
+Solved = Callable[..., Plan]
+PLANTS = {"A": {"co2_ktpa": 900, "capture_cost_per_t": 20}}
+FIELD = {
+    "kind": "eor",
+    "additional_t_oil_per_t": 0.25,
+    "well_injectivity_ktpa": 9,
+    "n_wells_max": 200,
+    "well_capex_mn": 0.1,
+}
+LINKS = {"A-S": {"length_km": 1}}
+OWN = {"transport.shared_trunklines": False, "transport.candidate_links": "made_and_given"}
+OIL = {"oil_fields": True, "oil_price_per_bbl": 60, "oil_price_currency": "EUR", "oil_price_year": 2015}
+
+
+@pytest.fixture(scope="module")
+def with_fields() -> Inputs:
+    return load_inputs(scenario(oil_fields=True))
+
+
+def scenario(**storage: Any) -> Scenario:
+    # With oil fields, min_cost needs neither a budget nor a target.
+    goal = {"objective": "min_cost"} if storage["oil_fields"] else {"budget": {"total_mn": 100}}
+    plants = {"inventory": ["chemicals"], "provinces": ["Shandong"]}
+    return Scenario.from_dict({"name": "Oil", "plants": plants, "storage": storage, **goal})
+
+
+@pytest.mark.parametrize("pipes", [{}, OWN], ids=["shared", "own"])
+def test_a_field_pays_the_share_of_its_oil_at_the_scenario_s_price(
+    hand_solved: Solved, inputs: Inputs, pipes: dict[str, Any]
+) -> None:
+    without_power = inputs["transport/pipes"].assign(power_kwh_per_t_km=0.0)
+    changes = pipes | {f"storage.{key}": value for key, value in OIL.items() if key != "oil_fields"}
+    tables = {"plants": PLANTS, "sites": {"S": FIELD}, "links": LINKS, "transport__pipes": without_power}
+    plan = hand_solved(changes, **tables)
+    # 0.25 t of oil × 7.33 barrels × 60 EUR × 0.2 = 21.99 EUR per t of CO2, above what capture costs.
+    assert plan.totals["captured_ktpa"] == pytest.approx(900)
+    assert plan.cost_terms["oil_revenue_mn"] == pytest.approx(-0.9 * 21.99)
+    assert plan.storage["oil_revenue_mn_pa"].tolist() == pytest.approx([0.9 * 21.99])
+    assert plan.storage["additional_oil_ktpa"].tolist() == pytest.approx([225])
+    # Revenue is no part of a cost of storage: 100 wells of 0.1 million at a tenth a year.
+    assert plan.totals["storage_cost_per_t"] == pytest.approx(1.0 / 0.9)
+    assert plan.retrofits["storage_mn_pa"].sum() == pytest.approx(0)
+    assert plan.checks["holds"].all()
+    # At half the price capture does not pay.
+    poorer = changes | {"storage.oil_price_per_bbl": 30}
+    assert hand_solved(poorer, **tables).totals["n_retrofits"] == 0
+    dearer = hand_solved(poorer | {"costs.oil_factor": 2}, **tables)
+    assert dearer.cost_terms["oil_revenue_mn"] == pytest.approx(-0.9 * 21.99)
+
+
+def test_with_own_pipes_a_field_takes_what_it_buys(hand_solved: Solved, inputs: Inputs) -> None:
+    without_power = inputs["transport/pipes"].assign(power_kwh_per_t_km=0.0)
+    field = {"eor_revenue_per_t": 60, "eor_max_ktpa": 400}
+    plan = hand_solved(dict(OWN), plants=PLANTS, sites={"S": field}, links=LINKS, transport__pipes=without_power)
+    assert plan.storage["oil_revenue_mn_pa"].tolist() == pytest.approx([60 * 0.4])
+
+
+def test_shipped_fields_are_those_of_documents(with_fields: Inputs, inputs: Inputs) -> None:
+    fields, steps = inputs["storage/oil_fields"], inputs["storage/cost_steps"]
+    assert len(inputs["storage/sites"]) + len(fields) == len(with_fields["storage/sites"])
+    oil = steps[steps["kind"] == "EOR"].groupby("province")["capacity_kt"].sum()
+    assert len(steps[steps["kind"] == "EOR"]) == 138
+    placed = fields.groupby("province")["capacity_mid_kt"].sum()
+    # All of a province's steps, but in Inner Mongolia only the fields with a place.
+    assert placed.drop("Inner Mongolia").to_dict() == pytest.approx(oil[placed.index].drop("Inner Mongolia").to_dict())
+    assert placed["Inner Mongolia"] < oil["Inner Mongolia"]
+    assert (km_outside_province(fields["province"], fields["lat_deg"], fields["lon_deg"]) <= 30).all()
+    # 9 kt/y a well fills the capacity in 30 years.
+    assert (fields["n_wells_max"] * 9 * 30 / fields["capacity_mid_kt"]).to_numpy() == pytest.approx(1, abs=0.01)
+
+
+def test_a_barrel_at_80_dollars_pays_about_30_dollars_a_tonne(with_fields: Inputs) -> None:
+    asked = scenario(oil_fields=True).with_changes({"currency": "USD", "transport.shared_trunklines": False})
+    sites = build_problem(asked, with_fields).sites.set_index("site")
+    assert sites.at["huabei_oil", "eor_revenue_per_t"] == pytest.approx(0.25 * 7.33 * 80 * 0.2)
+    assert sites.at["huabei_oil", "well_injectivity_ktpa"] == 9
+    assert sites.at["shengli_oil", "eor_revenue_per_t"] == pytest.approx(0.198 * 7.33 * 80 * 0.2)
+    assert (sites.loc[sites["kind"] != "eor", "eor_revenue_per_t"] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("storage", "what", "hint"),
+    [
+        ({"oil_fields": False, "oil_price_per_bbl": 70}, "no site pays by the oil price", "oil_fields: true"),
+        ({"oil_fields": True, "oil_price_per_bbl": 70, "oil_price_currency": "UDS"}, "no price index for UDS", "USD"),
+        ({"oil_fields": True, "oil_price_per_bbl": 70, "oil_price_year": 2030}, "no price index for USD 2030", "add"),
+        ({"oil_fields": False}, "the tables are with the oil fields", "load_inputs"),
+    ],
+)
+def test_wrong_oil_keys_name_the_key(
+    with_fields: Inputs, inputs: Inputs, storage: dict[str, Any], what: str, hint: str
+) -> None:
+    tables = inputs if what.startswith("no site") else with_fields
+    with pytest.raises(InputError) as caught:
+        validate_tables(scenario(**storage), tables)
+    issue = caught.value.issues[0]
+    assert issue.where.startswith("storage.oil_") and what in issue.what and hint in issue.hint
+
+
+def test_the_resource_class_stands_beside_the_capacity(hand_solved: Solved) -> None:
+    site = {"resource_class": "contingent"}
+    plan = hand_solved({"targets.captured_ktpa": 500}, plants=PLANTS, sites={"S": site}, links=LINKS)
+    columns = list(plan.storage)
+    assert plan.storage["resource_class"].tolist() == ["contingent"]
+    assert columns.index("resource_class") == columns.index("capacity_kt") - 1
+    without = hand_solved({"targets.captured_ktpa": 500}, plants=PLANTS, sites={"S": {}}, links=LINKS)
+    assert list(without.storage) == [name for name in columns if name != "resource_class"]
+
+
+@pytest.mark.parametrize(("oil_fields", "code"), [(True, 0), (False, 3)])
+def test_fields_are_named_among_the_sites_only_with_the_key(tmp_path: Path, oil_fields: bool, code: int) -> None:
+    text = f"""\
+name: Oil
+years: [2027, 2032]
+plants: {{inventory: [chemicals], provinces: [Shandong]}}
+storage: {{oil_fields: {str(oil_fields).lower()}, sites: [shengli_oil]}}
+budget: {{total_mn: 3000}}
+"""
+    (tmp_path / "oil.yaml").write_text(text, encoding="utf-8")
+    answer = answer_of(["check", "oil.yaml"], tmp_path)
+    assert answer.code == code, answer.err
+    assert ("site or basin 'shengli_oil' is not in the tables" in answer.err) == (not oil_fields)
