@@ -29,6 +29,9 @@ INTERACTIONS = {
     "p.dispatchEvent(new Event('input', {bubbles: true})) })()",
     "sort all plants by a text": "document.querySelectorAll('#plants thead th button')[0].click()",
     "sort all plants by a number": "document.querySelector('#plants thead th.n button').click()",
+    "sort all plants with every row shown": "(() => { const a = document.querySelector('#plants [data-do=all]'); "
+    "if (a.getAttribute('aria-expanded') === 'false') a.click(); "
+    "document.querySelector('#plants thead th.n button').click() })()",
     "search all plants": "(() => { const s = document.querySelector('#plants .tools input'); s.value = 'abcde'[n % 5]; "
     "s.dispatchEvent(new Event('input', {bubbles: true})) })()",
     "show all plants, or the first": "document.querySelector('#plants [data-do=all]').click()",

@@ -1,5 +1,7 @@
 // Sorts, searches and saves tables; a long table shows its first rows until all are asked for.
 (function () {
+  // Rows that are laid out at a time, so that the page answers while a long table appears.
+  const batch = 100;
   const order = new Intl.Collator(document.documentElement.lang, { numeric: true });
   // "1,234", "−5" and "1.5 %" as numbers; a dash for a missing value comes last.
   const value = function (cell) {
@@ -33,7 +35,7 @@
     const body = root.querySelector("tbody");
     const heads = Array.from(root.querySelectorAll("thead th"));
     const hint = root.querySelector(".more");
-    const state = { text: "", all: false, period: 1e9 };
+    const state = { text: "", all: false, period: 1e9, rows: [], frame: 0 };
     const scrolls = function () {
       hint.hidden = wide.scrollWidth <= wide.clientWidth + 1;
     };
@@ -44,21 +46,27 @@
     const search = tools.querySelector("input");
     const status = tools.querySelector("[role=status]");
     const all = tools.querySelector("[data-do=all]");
+    const reveal = function (from) {
+      state.rows.slice(from, from + batch).forEach(function (row) { row.hidden = false; });
+      if (from + batch < state.rows.length) {
+        state.frame = requestAnimationFrame(function () { reveal(from + batch); });
+      }
+    };
     const show = function () {
       const most = state.all || state.text ? Infinity : Number(root.dataset.first) || Infinity;
-      let shown = 0, matching = 0;
-      Array.from(body.rows).forEach(function (row) {
-        const matches = Number(row.dataset.from || 0) <= state.period &&
+      const matching = Array.from(body.rows).filter(function (row) {
+        row.hidden = true;
+        return Number(row.dataset.from || 0) <= state.period &&
           row.textContent.toLocaleLowerCase().includes(state.text);
-        matching += matches ? 1 : 0;
-        row.hidden = !matches || matching > most;
-        shown += row.hidden ? 0 : 1;
       });
-      status.textContent = status.dataset.of.replace("{0}", shown).replace("{1}", body.rows.length);
+      state.rows = matching.slice(0, most);
+      cancelAnimationFrame(state.frame);
+      reveal(0);
+      status.textContent = status.dataset.of.replace("{0}", state.rows.length).replace("{1}", body.rows.length);
       if (all) {
-        all.hidden = Boolean(state.text) || (!state.all && matching <= most);
+        all.hidden = Boolean(state.text) || (!state.all && matching.length <= most);
         all.setAttribute("aria-expanded", String(state.all));
-        all.textContent = state.all ? all.dataset.fewer : all.dataset.all.replace("{0}", matching);
+        all.textContent = state.all ? all.dataset.fewer : all.dataset.all.replace("{0}", matching.length);
       }
       scrolls();
     };
@@ -108,9 +116,9 @@
       });
     }
     tools.querySelector("[data-do=csv]").addEventListener("click", function () {
-      const rows = Array.from(body.rows).filter(function (row) { return !row.hidden; });
+      state.rows.forEach(function (row) { row.hidden = false; });
       const total = Array.from(root.querySelectorAll("tfoot tr"));
-      save(root.dataset.table, [line(heads)].concat(rows.concat(total).map(function (row) {
+      save(root.dataset.table, [line(heads)].concat(state.rows.concat(total).map(function (row) {
         return line(row.cells);
       })).join("\r\n") + "\r\n");
     });
