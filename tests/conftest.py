@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -13,9 +12,7 @@ import pandas as pd
 import pytest
 from hypothesis import settings
 
-from ccs_model.inputs import Inputs, load, load_inputs
-from ccs_model.inputs.checked_table import Table
-from ccs_model.inputs.declarations import Column
+from ccs_model.inputs import Inputs, load_inputs
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem, build_problem
 from ccs_model.scenario import Scenario
@@ -119,26 +116,6 @@ _OF_SITE: Mapping[str, Any] = MappingProxyType(
 
 Changes = Mapping[str, Any]
 Rows = Mapping[str, Mapping[str, Any]]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def tables_read_once() -> Iterator[None]:
-    """Read each table once a process: a table is a function of its name, its bytes and its declared columns."""
-    read = load.read_table
-    known: dict[tuple[str, bytes, tuple[Column, ...]], Table] = {}
-
-    def remembered(folder: Path, name: str, columns: Sequence[Column]) -> Table:
-        path = folder / f"{name}.csv"
-        if not path.is_file():
-            return read(folder, name, columns)
-        key = (name, path.read_bytes(), tuple(columns))
-        if key not in known:
-            known[key] = read(folder, name, columns)
-        return replace(known[key], frame=known[key].frame.copy())
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(load, "read_table", remembered)
-        yield
 
 
 @pytest.fixture(scope="session")

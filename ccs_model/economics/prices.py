@@ -73,13 +73,16 @@ class PriceLevel:
         """Return yuan per unit of a currency in the price year of the scenario."""
         if currency == HOME_CURRENCY:
             return 1.0
-        table = self.exchange_rates
-        found = table.loc[(table["currency"] == currency) & (table["year"] == self.price_year), "cny_per_unit"]
-        if found.empty:
+        if (found := self._rates.get(currency)) is None:
             raise InputError(
                 [Issue("indices/exchange_rates.csv", f"no exchange rate for {currency} in {self.price_year}")]
             )
-        return float(found.iloc[0])
+        return found
+
+    @cached_property
+    def _rates(self) -> dict[str, float]:
+        table = self.exchange_rates[self.exchange_rates["year"] == self.price_year]
+        return dict(zip(table["currency"], map(float, table["cny_per_unit"]), strict=True))
 
 
 # Prices of power and steam from their parts, in the scenario's money and without VAT.
@@ -135,6 +138,8 @@ def path(table: pd.DataFrame, key: str, value: str, keys: pd.Series, years: np.n
 
     Shape (len(keys), len(years)).
     """
-    known = {name: np.interp(years, rows["year"], rows[value]) for name, rows in table.sort_values("year").groupby(key)}
+    rows = table[table[key].isin(set(keys))].sort_values("year")
+    places, at, values = rows[key].to_numpy(), rows["year"].to_numpy(float), rows[value].to_numpy(float)
+    known = {name: np.interp(years, at[places == name], values[places == name]) for name in set(places)}
     none = np.full(len(years), np.nan)
     return np.array([known.get(name, none) for name in keys]).reshape(len(keys), len(years))

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -58,6 +59,13 @@ def compression_kwh_per_t(suction_mpa: npt.ArrayLike, train: Train) -> Floats:
     Suction above the pump's inlet pressure needs the pump only; suction above delivery pressure needs no power.
     """
     suction = np.asarray(suction_mpa, dtype=float)
+    return np.array(_compression_kwh_per_t(tuple(suction.ravel().tolist()), train)).reshape(suction.shape)
+
+
+@lru_cache(maxsize=256)
+def _compression_kwh_per_t(suction_mpa: tuple[float, ...], train: Train) -> tuple[float, ...]:
+    """As compression_kwh_per_t, once for equal pressures and trains."""
+    suction = np.array(suction_mpa)
     cooled = np.full(suction.shape, train.cooler_c + 273.15)
     top = np.maximum(np.minimum(train.pump_from_mpa, train.delivery_mpa), suction)
     ratio = (top / suction) ** (1.0 / train.n_stages)
@@ -70,7 +78,7 @@ def compression_kwh_per_t(suction_mpa: npt.ArrayLike, train: Train) -> Floats:
         work = work + (after.enthalpy - before.enthalpy) / train.stage_efficiency_share * (1.0 + water)
     volume = compressibility(cooled, top) * _R * cooled / (top * 1e6)
     work = work + volume * np.maximum(train.delivery_mpa - top, 0.0) * 1e6 / train.pump_efficiency_share
-    return np.asarray(work / train.motor_efficiency_share / _MOLAR_KG * 1000.0 / _J_PER_KWH)
+    return tuple((work / train.motor_efficiency_share / _MOLAR_KG * 1000.0 / _J_PER_KWH).tolist())
 
 
 def compressibility(temperature_k: npt.ArrayLike, pressure_mpa: npt.ArrayLike) -> Floats:

@@ -106,6 +106,9 @@ def key_of(table: str, frame: pd.DataFrame) -> list[str]:
 def rows_that_repeat(table: str, frame: pd.DataFrame) -> Iterator[Issue]:
     """Issues of rows that repeat the key of an earlier row."""
     key = key_of(table, frame)
+    keys = list(zip(*(frame[column].tolist() for column in key), strict=True))
+    if len(set(keys)) == len(keys) and all(value == value for values in keys for value in values):  # NaN repeats NaN
+        return
     first: dict[Hashable, pd.Series] = {}
     for _, row in frame[frame.duplicated(key, keep=False)].iterrows():
         before = first.setdefault(tuple(row[key]), row)
@@ -156,7 +159,7 @@ def references_exist(frames: Frames) -> Iterator[Issue]:
     """The reference of every row is in references.csv."""
     known = set(frames["references"]["reference"])
     for table, frame in frames.items():
-        if table == "references" or "reference" not in frame:
+        if table == "references" or "reference" not in frame or known.issuperset(frame["reference"]):
             continue
         for _, row in frame[~frame["reference"].isin(known)].iterrows():
             own = "add it to a references table of your own, see docs/reference/own-tables.md"
@@ -173,6 +176,8 @@ def money_is_of_a_known_year(frames: Frames) -> Iterator[Issue]:
         if "currency" not in frame or "price_year" not in frame or frame.empty:
             continue
         pairs = list(zip(frame["currency"], frame["price_year"], strict=True))
+        if known.issuperset(pairs):
+            continue
         for _, row in frame[[pair not in known for pair in pairs]].iterrows():
             if not row["source"].is_own or not row["currency"] or pd.isna(row["price_year"]):
                 continue
