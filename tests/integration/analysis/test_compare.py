@@ -19,6 +19,8 @@ from ccs_model.errors import InputError
 from ccs_model.plan.plan import Plan
 from ccs_model.runs.run_reader import run_of
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = '=cmd|"/c calc"!A1'
 
 

@@ -16,6 +16,8 @@ from ccs_model.plan.plan import Plan
 from ccs_model.plan.quality_of_inputs import Amount
 from tests.integration.faults.conftest import answer_of
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def plan(solved: Callable[..., Plan]) -> Plan:

@@ -242,6 +242,7 @@ def npv(problem_of: Callable[..., Problem], one_vent: dict[str, Any]) -> Callabl
     return made
 
 
+@pytest.mark.slow
 def test_the_plan_changes_within_the_carbon_price_bracket(npv: Callable[[float], Problem]) -> None:
     plan = solve(npv(75))
     assert plan.retrofits.empty

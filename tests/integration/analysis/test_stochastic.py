@@ -56,6 +56,7 @@ def newsvendor(problem_of: Posed, missed_per_t: float, **outlook: Any) -> Stocha
     return stochastic_plan_of(futures, Outlook((0.5, 0.5), (STATIC,), **outlook), problem(1_500))
 
 
+@pytest.mark.slow
 def test_the_stochastic_plan_differs_from_the_plan_of_the_mean(hand_problem: Posed) -> None:
     # A tonne missed costs 50: the mean plan builds 1,500 for 15 and misses 500 in half of all futures, 27.5 together;
     # building 2,000 costs 20 in both. Knowing the future would cost 10 or 20.

@@ -47,6 +47,7 @@ def write(folder: Path, name: str = "mine.xlsx", **changes: Any) -> Path:
     return folder / name
 
 
+@pytest.mark.slow
 def test_faulty_cells_are_filled_and_say_what_is_wrong(tmp_path):
     mine = write(tmp_path, status="operatin", lat_deg=138.04)
     before = mine.read_bytes()

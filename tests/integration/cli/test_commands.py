@@ -157,6 +157,7 @@ def test_five_errors_of_different_kinds_are_named_with_their_lines(desk):
     assert "Traceback" not in answer.stderr
 
 
+@pytest.mark.slow
 def test_check_counts_what_it_read(desk):
     answer = run(desk, "check", "small.yaml")
     assert answer.returncode == 0

@@ -124,6 +124,7 @@ def test_the_order_of_rows_and_zones_changes_no_bit(inputs: Inputs) -> None:
     assert np.array_equal(one.abatement_share("A"), other.abatement_share("A"))
 
 
+@pytest.mark.slow
 def test_the_order_of_rows_in_the_tables_changes_no_bit(inputs: Inputs, shuffled: Inputs) -> None:
     assert dict(calibrate(inputs=inputs).document)["presets"] == dict(calibrate(inputs=shuffled).document)["presets"]
 

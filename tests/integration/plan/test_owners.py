@@ -86,6 +86,7 @@ def test_at_the_break_even_price_nothing_is_gained(solved: Solved, shared: bool)
         assert by_name(again, "npv_mn")[plant] > -1e-6
 
 
+@pytest.mark.slow
 def test_a_loan_at_the_owners_rate_without_tax_is_worth_nothing(solved: Solved) -> None:
     untaxed: Changes = {"finance.tax_share": 0.0}
     bank = {"funds": {"bank": {"kind": "bond", "interest_rate": 0.08, "term_yr": 12}}}
@@ -99,6 +100,7 @@ def test_without_income_nothing_is_built(solved: Solved) -> None:
     assert nothing.objective.value == pytest.approx(0.0, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_grants_stretch_the_budget(solved: Solved) -> None:
     grant = {"funds": {"state": {"kind": "grant", "ceiling_mn": 500.0}}}
     plain, granted, richer = solved(), solved(grant), solved({"budget.total_mn": 2_500})
@@ -119,6 +121,7 @@ def test_better_terms_never_worsen_the_owners_aim(solved: Solved) -> None:
     assert by_name(ceilings[1], "borrowed_mn")["all"] == pytest.approx(200.0, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_funds_tied_to_others_pay_nothing_here(solved: Solved) -> None:
     tied = {
         "funds": {"hebei": {"kind": "grant", "provinces": ["Hebei"]}, "mills": {"kind": "grant", "sectors": ["steel"]}}
@@ -131,6 +134,7 @@ def test_funds_tied_to_others_pay_nothing_here(solved: Solved) -> None:
 TWO_PROVINCES: Changes = {"plants.provinces": ["Hebei", "Shanxi"], "plants.min_emissions_ktpa": 1_500}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes", [{}, {"transport.shared_trunklines": True, "solver.mip_gap": 0.05}], ids=["own pipes", "shared pipes"]
 )
@@ -155,6 +159,7 @@ def test_grants_and_loans_stay_within_the_capex_of_each_plant(solved: Solved, ch
     assert checks.at["grants and loans beyond a plant's capex", "holds"]
 
 
+@pytest.mark.slow
 def test_a_grant_counts_alike_in_every_budget(solved: Solved) -> None:
     """A grant of 300 stretches the budget of the province, of a period and of the horizon; a bank lends less."""
     grant = {"state": {"kind": "grant", "ceiling_mn": 300.0}}
@@ -178,6 +183,7 @@ def test_a_grant_counts_alike_in_every_budget(solved: Solved) -> None:
     assert each["borrowed_mn"] == pytest.approx(0.5 * (each["capex_mn"] - 300.0), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_a_band_limits_what_of_a_cut_is_sold(solved: Solved) -> None:
     plan = solved(NPV, {"policy.surplus_band_share": 0.05})
     assert plan.owner_cashflow is not None
@@ -193,6 +199,7 @@ def test_nothing_is_earned_where_stored_co2_may_not_be_deducted(solved: Solved) 
     assert (plan.owner_cashflow["carbon_mn"] == 0).all()
 
 
+@pytest.mark.slow
 def test_a_capped_payment_stops_at_its_cap_and_outside_its_window(solved: Solved) -> None:
     paid: Changes = {**NPV, "policy.paid_per_captured_t": 400.0, "policy.paid_from": 2028}
     capped = solved(paid, {"policy.paid_cap_mn": 500.0, "policy.paid_until": 2032})

@@ -145,6 +145,7 @@ def test_another_currency_gives_the_same_plan_in_other_money(small_plan: Plan, s
     assert dollars.totals["avoidance_cost_per_t"] * rate == pytest.approx(small_plan.totals["avoidance_cost_per_t"])
 
 
+@pytest.mark.slow
 def test_no_money_no_plan_and_no_complaint(solved: Solved) -> None:
     for retrofits in ("integer", "continuous"):
         plan = solved({"budget.total_mn": 0, "capture.decisions": retrofits})
@@ -166,6 +167,7 @@ def test_no_candidate_no_plan_and_no_complaint(solved: Solved) -> None:
     json.loads(plan_text(plan))
 
 
+@pytest.mark.slow
 def test_what_must_be_fitted_is_and_what_is_left_out_is_not(solved: Solved, small_plan: Plan) -> None:
     without = sorted(small_plan.retrofits["plant"].unique())[0]
     plan = solved({"plants.exclude": [without], "plants.require": ["NH3_27"]})
@@ -175,6 +177,7 @@ def test_what_must_be_fitted_is_and_what_is_left_out_is_not(solved: Solved, smal
     assert plan.objective.value <= small_plan.objective.value + 1e-6
 
 
+@pytest.mark.slow
 def test_a_sliver_of_storage_limits_the_plan(solved: Solved) -> None:
     # A thousandth of Qinshui's 1,504 Mt is 1,504 kt; over 20 years a retrofit of 75 kt/y fills it.
     for retrofits in ("integer", "continuous"):
@@ -188,6 +191,7 @@ def test_a_sliver_of_storage_limits_the_plan(solved: Solved) -> None:
             assert plan.terms["captured_kt"] > 0.2 * room  # the room is used
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("budget", [0.3, 1.0, 5.0])
 def test_a_tiny_plan_holds_as_well_as_a_large_one(solved: Solved, budget: float) -> None:
     # Objectives of a few kt: what is rounding in a large plan must not break the checks of a small one.
@@ -198,6 +202,7 @@ def test_a_tiny_plan_holds_as_well_as_a_large_one(solved: Solved, budget: float)
     assert plan.objective.value > 0
 
 
+@pytest.mark.slow
 def test_traces_the_solver_leaves_are_in_every_sum_or_in_none(solved: Solved) -> None:
     # HiGHS leaves a build of 4e-10 of a 5 Mt/y retrofit here: nothing, but two tonnes a year.
     plan = solved(
@@ -236,6 +241,7 @@ def test_the_next_money_is_more_abatement_for_more_money(small_plan: Plan) -> No
     assert not set(ten.entering) & set(ten.leaving)
 
 
+@pytest.mark.slow
 def test_re_plans_reach_the_optimum_of_the_larger_budget(solved: Solved, small_plan: Plan) -> None:
     assert small_plan.marginal_budget is not None
     larger = solved({"budget.total_mn": 2_200}).objective
@@ -244,6 +250,7 @@ def test_re_plans_reach_the_optimum_of_the_larger_budget(solved: Solved, small_p
     assert reached >= larger.value * (1 - 0.01)
 
 
+@pytest.mark.slow
 def test_limits_that_bind_beside_the_budget_are_named(solved: Solved) -> None:
     capped = {"budget.by_province_mn": {"Shanxi": 300}, "capture.decisions": "continuous"}
     (limit,) = solved(capped).binding_limits
@@ -330,6 +337,7 @@ def test_costs_of_one_forced_retrofit_year_by_year(
     assert dict(plan.cost_terms) == pytest.approx(expected, rel=1e-8)
 
 
+@pytest.mark.slow
 def test_a_posed_problem_is_not_changed_by_solving(problem_of: Callable[..., Problem], solved: Solved) -> None:
     before = problem_of()
     kept = before.routes.copy()

@@ -20,6 +20,8 @@ from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
 from ccs_model.solve.driver import solve
 
+pytestmark = pytest.mark.slow
+
 Solved = Callable[..., Plan]
 SHARED = {
     "transport.shared_trunklines": True,

@@ -162,6 +162,7 @@ def test_text_of_the_long_table_is_never_a_formula_and_reads_back(run: StoredRun
     assert f"'{HOSTILE}" in keys and HOSTILE not in keys
 
 
+@pytest.mark.slow
 def test_names_that_look_like_formulas_or_numbers_come_back_as_they_were(
     solved: Callable[..., Plan], tmp_path: Path
 ) -> None:

@@ -174,6 +174,7 @@ def test_summary_explains_every_total(plan: Plan, book: Workbook) -> None:
     assert row_that_starts(book["Summary"], "Budget")[2].value == "million CNY 2024"
 
 
+@pytest.mark.slow
 def test_the_summary_opens_with_key_figures_and_no_page_cuts_its_charts(plan: Plan, tmp_path: Path) -> None:
     # openpyxl keeps charts only where it reads formulas.
     sheet = openpyxl.load_workbook(plan.to_excel(tmp_path / "plan.xlsx"))["Summary"]
@@ -199,6 +200,7 @@ def test_inputs_say_where_each_value_came_from(book: Workbook) -> None:
     assert row_that_starts(book["Inputs"], "transport.detour_factor")[5].value == "default"
 
 
+@pytest.mark.slow
 def test_checks_say_in_words_what_the_colour_says(plan: Plan, tmp_path: Path) -> None:
     checks = plan.checks.copy()
     checks.loc[0, ["holds", "actual", "figure"]] = [False, 1.0, 1.0]

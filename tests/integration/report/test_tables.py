@@ -114,6 +114,7 @@ def test_tables_meet_no_other_table_no_merged_cell_and_no_filter(pair: tuple[Pla
         assert sum(table.autoFilter is not None for table in sheet.tables.values()) <= 1, sheet.title
 
 
+@pytest.mark.slow
 def test_pandas_reads_the_numbers_of_a_table(plan: Plan, tmp_path: Path) -> None:
     path = plan.to_excel(tmp_path / "plan.xlsx")
     sheet = openpyxl.load_workbook(path)["Retrofits"]

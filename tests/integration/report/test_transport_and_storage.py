@@ -133,6 +133,7 @@ def test_what_is_full_is_said_in_words() -> None:
     assert _limit(periods.assign(injection_max_ktpa=60.0), 500.0) == "none"
 
 
+@pytest.mark.slow
 def test_an_empty_plan_says_why_and_still_lists_the_sites(empty_plan: Plan, tmp_path: Path) -> None:
     book = read_back(empty_plan, tmp_path)
     for name, n_tables in (("Transport", 2), ("Storage", 3)):

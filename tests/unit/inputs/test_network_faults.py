@@ -135,6 +135,7 @@ def test_an_id_stands_for_one_node(desk):
     assert issues == ["my/transport/hubs.csv:2:hub: 'P1' is already an id in plants/sources"]
 
 
+@pytest.mark.slow
 def test_a_site_that_is_named_must_be_in_reach_of_a_plant(desk):
     issues = reported(desk(sites="S1, S2"))
     assert len(issues) == 1

@@ -381,6 +381,7 @@ def test_a_data_folder_that_is_none(scenario, tmp_path):
 # The hash
 
 
+@pytest.mark.slow
 def test_the_run_changes_with_the_users_files(scenario, write_csv, tmp_path):
     path = write_csv(works("M1"))
     requested = scenario("steel", "mine.csv")
@@ -395,6 +396,7 @@ def test_the_run_changes_with_the_users_files(scenario, write_csv, tmp_path):
     assert len({first, second, third, run_key(requested, load_inputs(requested)).sha256}) == 4
 
 
+@pytest.mark.slow
 def test_in_python_too(write_csv, tmp_path, monkeypatch):
     write_csv(works("M1"))
     monkeypatch.chdir(tmp_path)

@@ -64,6 +64,7 @@ def test_cells_without_data_count_as_1(tmp_path):
     assert factors(requested(tmp_path, "hills.asc", centred), (41.8, 110.2), (41.8, 112.2)) == [1, 2]
 
 
+@pytest.mark.slow
 def test_links_cost_more_in_the_hills(tmp_path):
     links = build_problem(*read_checked(requested(tmp_path, "hills.asc", GRID))).network.links
     links = links[links["kind"] == "pipe"]

@@ -216,6 +216,7 @@ def test_lines_are_the_sizes_that_the_link_could_need(hand_problem: Callable[...
     assert few["pipe"].tolist() == ["small"]
 
 
+@pytest.mark.slow
 def test_at_sea_and_over_hills_pipes_are_dearer(hand_problem: Callable[..., Problem], inputs: Inputs) -> None:
     ashore = network(hand_problem).lines["fixed_mn"].to_numpy()
     at_sea = network(hand_problem, sites={"S": {"lon_deg": 116.0, "is_offshore": "yes"}})

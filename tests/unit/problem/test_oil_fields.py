@@ -117,6 +117,7 @@ def test_wrong_oil_keys_name_the_key(
     assert issue.where.startswith("storage.oil_") and what in issue.what and hint in issue.hint
 
 
+@pytest.mark.slow
 def test_the_resource_class_stands_beside_the_capacity(hand_solved: Solved) -> None:
     site = {"resource_class": "contingent"}
     plan = hand_solved({"targets.captured_ktpa": 500}, plants=PLANTS, sites={"S": site}, links=LINKS)

@@ -125,6 +125,7 @@ def test_the_claim_stands_for_the_plant_and_every_year(problem_of: Posed, one_mi
     assert not list(build_model(problem_of(one_mill)).waste_heat_within_plant)
 
 
+@pytest.mark.slow
 def test_what_is_dominated_is_not_missed(
     solved: Solved, inputs: Inputs, with_tables: WithTables, one_mill: Changes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -279,6 +280,7 @@ def test_water_is_reported_and_decides_nothing(
     assert wet.retrofits["water_ktpa"].tolist() == pytest.approx((3.0 * wet.retrofits["captured_ktpa"]).tolist())
 
 
+@pytest.mark.slow
 def test_the_order_of_sources_and_rows_never_matters(
     small: Callable[..., Scenario], shuffled: Inputs, inputs: Inputs
 ) -> None:

@@ -214,6 +214,7 @@ def test_a_technology_starts_when_it_is_on_offer(
     assert problem.running_share[0].tolist() == [[0, 0], [0, 0.8]]
 
 
+@pytest.mark.slow
 def test_the_order_of_rows_in_the_tables_never_matters(
     problem_of: Posed, shuffled: Inputs, with_tables: Callable[..., Inputs]
 ) -> None:

@@ -55,6 +55,7 @@ def test_a_plant_at_part_load_pays_its_capital_with_fewer_tonnes(hand_solved: So
     columns_agree(plan)
 
 
+@pytest.mark.slow
 def test_a_plant_that_closes_pays_for_the_years_in_which_it_runs(hand_solved: Solved) -> None:
     plan = hand_solved(
         {"years": [2026, 2031], "capital_recovery_share": None, "objective": "max_abatement", "budget.total_mn": 500},
@@ -72,7 +73,7 @@ def test_a_plant_that_closes_pays_for_the_years_in_which_it_runs(hand_solved: So
     columns_agree(plan)
 
 
-@pytest.mark.parametrize("changes", [{}, SHARED], ids=["own", "shared"])
+@pytest.mark.parametrize("changes", [{}, pytest.param(SHARED, marks=pytest.mark.slow)], ids=["own", "shared"])
 def test_every_printed_cost_per_tonne_follows_from_its_columns(solved: Solved, changes: Changes) -> None:
     plan = solved(changes)
     columns_agree(plan)

@@ -163,6 +163,7 @@ def test_a_second_pipe_is_laid_when_the_money_for_it_comes(hand_solved: Solved) 
     assert plan.storage["committed_kt"].iloc[-1] == pytest.approx(10 * 500 + 15 * 1_500)
 
 
+@pytest.mark.slow
 def test_after_the_horizon_too_co2_goes_only_where_a_site_has_been_opened(hand_solved: Solved) -> None:
     # S is full when the horizon ends; the ten years that A still delivers need T, which costs more than there is.
     tables = {"plants": {"A": {"co2_ktpa": 500, "capture_capex_mn": 50}}, "links": {"A-S": {}, "S-T": {}}}
@@ -243,6 +244,7 @@ def test_a_site_takes_a_year_s_part_of_its_capacity_in_a_static_year(hand_solved
     assert plan.cost_terms["storage_mn"] == pytest.approx(45)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("room_kt", "avoided_kt"), [(10_000, 5_000), (9_000, 4_000)])
 def test_over_the_years_a_site_takes_its_whole_capacity_and_no_more(
     hand_solved: Solved, room_kt: float, avoided_kt: float
@@ -286,6 +288,7 @@ def with_steps() -> Callable[[str, dict[float, float]], pd.DataFrame]:
     return made
 
 
+@pytest.mark.slow
 def test_a_target_that_nobody_can_work_for_is_refused_and_none_at_all_is_kept(hand_solved: Solved) -> None:
     tables = {"plants": {"A": {"co2_ktpa": 500}}, "sites": {"S": {}}, "links": {"A-S": {}}}
     out = {"plants.exclude": ["A"]}
