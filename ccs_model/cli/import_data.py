@@ -48,7 +48,7 @@ Example:
 """,
 )
 def import_() -> None:
-    """Convert data of Global Energy Monitor or SimCCS, or public data of storage basins."""
+    """Convert data of GEM, SimCCS, CO2StoP or NATCARB."""
 
 
 @import_.command(

@@ -45,7 +45,7 @@ def gap_text(gap: Gap, unit: str = "") -> str:
     """The optimality gap, over all candidate links first: `optimality gap 6.20 % (over all 420 candidate links); …`."""
     if not gap.n_links:
         return f"optimality gap {percent(gap.searched_share)}"
-    every = f"over all {gap.n_links} candidate links"
+    every = f"over all {gap.n_links:,} candidate links"
     if not gap.is_restricted:
         return f"optimality gap {percent(gap.searched_share)} ({every})"
     if not math.isfinite(gap.share) and math.isfinite(gap.bound):
@@ -53,13 +53,13 @@ def gap_text(gap: Gap, unit: str = "") -> str:
         every = f"bound {gap.bound:,.0f} {unit} {every}"
     return (
         f"optimality gap {percent(gap.share)} ({every}); "
-        f"{percent(gap.searched_share)} within the {gap.n_searched} links searched"
+        f"{percent(gap.searched_share)} within the {gap.n_searched:,} links searched"
     )
 
 
 def searched_links(number: int) -> str:
     """`1 searched link`, `38 searched links`."""
-    return f"{number} searched link" + ("" if number == 1 else "s")
+    return f"{number:,} searched link" + ("" if number == 1 else "s")
 
 
 def percent(share: float | None, digits: int = 2) -> str:

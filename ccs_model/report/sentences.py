@@ -49,7 +49,7 @@ def bound_text(plan: Plan, requested: str = "") -> str:
     if not gap.is_restricted:
         return f"{value}; {limit(gap.searched_bound, gap.searched_share, requested)}"
     return (
-        f"{value}; over all {gap.n_links} candidate links {limit(gap.bound, gap.share, '')}. "
+        f"{value}; over all {gap.n_links:,} candidate links {limit(gap.bound, gap.share, '')}. "
         f"Searched links are the candidate links in which the plan was optimised. "
         f"Within its {searched_links(gap.n_searched)} {limit(gap.searched_bound, gap.searched_share, requested)}"
     )
