@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+# Quality of a row, from the best on.
+QUALITIES = ("measured", "reported", "estimated", "assumed")
+
+
 @dataclass(frozen=True)
 class Column:
     """A declared column. `kind` is text, number, whole (integer), choice or currency; `low` and `high` are inclusive.
