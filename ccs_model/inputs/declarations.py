@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # Quality of a row, from the best on.
 QUALITIES = ("measured", "reported", "estimated", "assumed")
+# Classes of the Storage Resources Management System (SRMS), from the most certain one on.
+RESOURCE_CLASSES = ("stored", "capacity", "contingent", "prospective", "inaccessible")
 
 
 @dataclass(frozen=True)
