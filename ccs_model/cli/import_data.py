@@ -213,7 +213,7 @@ def gem(
 Examples:
   ccs-model import storage co2stop Hydrocarbon_Storage_Units.csv StorageUnits_March13.kml -o basins
   ccs-model import storage co2stop Hydrocarbon_Storage_Units.csv -o spain --country Spain --min-mt 50
-  ccs-model import storage natcarb NATCARB_Saline_10K_v1502.shp NATCARB_Saline_10K_v1502.dbf -o basins --min-mt 100
+  ccs-model import storage natcarb NATCARB_Saline_10K_v1502.shp NATCARB_Saline_10K_v1502.dbf -o basins --block-km 200
 
 Exit codes: 0 done, 2 usage, 3 invalid file, 8 a file already exists or cannot be read or written.
 """
@@ -223,9 +223,16 @@ Exit codes: 0 done, 2 usage, 3 invalid file, 8 a file already exists or cannot b
 @out_option
 @click.option("--country", "countries", metavar="NAME", multiple=True, help="Only sites of this country; repeatable.")
 @_number_option("--min-mt", "Smallest capacity of a site in Mt.")
+@_number_option("--block-km", "Divide a resource of natcarb into blocks of this side, each a site.", high=5000.0)
 @replace_option
 def storage(
-    source: str, files: tuple[Path, ...], out: Path, countries: tuple[str, ...], min_mt: float | None, force: bool
+    source: str,
+    files: tuple[Path, ...],
+    out: Path,
+    countries: tuple[str, ...],
+    min_mt: float | None,
+    block_km: float | None,
+    force: bool,
 ) -> int:
     """Convert public data of storage basins to the data folder DIR with storage/sites.csv.
 
@@ -239,6 +246,8 @@ def storage(
     from ccs_model.scenario.sections import OwnTables
     from ccs_model.scenario.yaml_document import contents
 
+    if block_km is not None and source != "natcarb":
+        raise click.UsageError("--block-km is for natcarb")
     validate_import_folder(out, files)
     read = [
         (
@@ -247,7 +256,7 @@ def storage(
         )
         for file in files
     ]
-    made = read_storage(source, read, countries, min_mt or 0.0)
+    made = read_storage(source, read, countries, min_mt or 0.0, block_km)
     with (
         atomic_folder(out, storage_files(source, made), force=force) as folder,
         _errors_at(lambda where: where.replace(folder.name, str(out), 1)),

@@ -10,6 +10,7 @@ The class of the Storage Resources Management System (SRMS) is taken over where 
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -46,7 +47,7 @@ _CLASSES = {name: (name, *words) for name, words in zip(RESOURCE_CLASSES, _WORDS
 _OFFSHORE_KM, _FAR_KM = 5.0, 500.0
 # A whole basin of the North Sea has some 10 Gt.
 _LARGE_KT = 20e6
-_M2_PER_KM2 = 1e6
+_M2_PER_KM2, _KM_PER_DEG = 1e6, 111.2
 
 
 @dataclass
@@ -66,7 +67,11 @@ class Resources:
 
 
 def read_storage(
-    source: str, files: Sequence[tuple[str, bytes]], countries: Sequence[str] = (), min_mt: float = 0.0
+    source: str,
+    files: Sequence[tuple[str, bytes]],
+    countries: Sequence[str] = (),
+    min_mt: float = 0.0,
+    block_km: float | None = None,
 ) -> Resources:
     """Return the sites of the files of a source.
 
@@ -80,6 +85,8 @@ def read_storage(
         Only sites of these countries; empty means all.
     min_mt
         Smallest capacity (mid) of a site in Mt.
+    block_km
+        Side of the squares that the cells of a resource are grouped by, each a site; None for one site a resource.
 
     Raises
     ------
@@ -87,7 +94,7 @@ def read_storage(
         With every issue of the files, if none of them is a table of the source, or for an unknown country.
     """
     sheets, polygons = read_sheets(source, files)
-    made = _of_co2stop(sheets, polygons) if source == CO2STOP else _of_natcarb(sheets)
+    made = _of_co2stop(sheets, polygons) if source == CO2STOP else _of_natcarb(sheets, block_km)
     return _selected(made, countries, min_mt)
 
 
@@ -170,7 +177,7 @@ def _number(row: Mapping[str, Any], key: str) -> float:
     return 0.0 if np.isnan(value) else float(value)
 
 
-def _of_natcarb(sheets: Sequence[Sheet]) -> Resources:
+def _of_natcarb(sheets: Sequence[Sheet], block_km: float | None) -> Resources:
     left_out: Counter[str] = Counter()
     issues: list[Issue] = []
     rows: list[dict[str, Any]] = []
@@ -195,8 +202,8 @@ def _of_natcarb(sheets: Sequence[Sheet]) -> Resources:
         raise InputError(issues)
     together: dict[tuple[str, str, str, str], list[dict[str, Any]]] = {}
     for place, row in enumerate(rows):
-        # A reservoir of a field is a site of its own; the cells of a resource are one site.
-        own = "" if row["layout"] == "cells" else str(place)
+        # A reservoir of a field is a site of its own; the cells of a resource, or of a block of it, are one site.
+        own = _block_of(row["lat"], row["lon"], block_km) if row["layout"] == "cells" else str(place)
         basin = row.get("basin", row.get("state", ""))
         together.setdefault((row["layout"], basin, row["name"], own), []).append(row)
     sites = []
@@ -218,6 +225,16 @@ def _of_natcarb(sheets: Sequence[Sheet]) -> Resources:
              "note": f"{many}NATCARB v1502{' ' + cells[0].get('kind', '').lower() if is_field else ''}"}
         )  # fmt: skip
     return Resources(pd.DataFrame(sites), left_out)
+
+
+def _block_of(lat_deg: float, lon_deg: float, block_km: float | None) -> str:
+    """Name of the square of a place: rows of latitude, divided along the parallel in the middle of the row."""
+    if block_km is None:
+        return ""
+    row = math.floor(lat_deg * _KM_PER_DEG / block_km)
+    middle_deg = (row + 0.5) * block_km / _KM_PER_DEG
+    across_km = lon_deg * _KM_PER_DEG * math.cos(math.radians(middle_deg))
+    return f"{row},{math.floor(across_km / block_km)}"
 
 
 def _is_in_america(lat_deg: float, lon_deg: float) -> bool:

@@ -189,6 +189,23 @@ def test_reservoirs_of_a_natcarb_field_are_sites_of_their_own() -> None:
     assert sites["note"].tolist() == ["NATCARB v1502 oil & gas", "NATCARB v1502 oil"]
 
 
+def test_blocks_divide_a_resource_into_sites_near_its_cells() -> None:
+    # Cells at 40.0 and 40.4 N: rows of 30 km are at most 0.27 degrees high, those of 500 km hold both.
+    def sites(block_km: float) -> pd.DataFrame:
+        return read_storage("natcarb", [("cells.csv", CELLS.encode())], block_km=block_km).sites.set_index("site")
+
+    small = sites(30.0)
+    assert small.index.tolist() == ["mt_simon", "mt_simon_2"]
+    assert small["lat_deg"].tolist() == [40.0, 40.4]
+    assert small["capacity_mid_kt"].tolist() == [3_000, 1_000]
+    assert sites(500.0)["capacity_mid_kt"].tolist() == [4_000]
+    # Two cells on one parallel, 1.5 degrees or 128 km apart at 40 N.
+    apart = CELLS.replace("40.4,-89.0", "40.0,-90.5").encode()
+    assert len(read_storage("natcarb", [("cells.csv", apart)], block_km=100.0).sites) == 2
+    command = ["import", "storage", "co2stop", "units.csv", "-o", "out", "--block-km", "100"]
+    assert "--block-km is for natcarb" in CliRunner().invoke(group, command).output
+
+
 def test_shapes_that_are_deleted_or_empty_are_no_sites() -> None:
     files = [("s.dbf", dbf(FIELDS, LAYER, deleted=(2,))), ("s.shp", shp((CORNERS[0], CORNERS[1], CORNERS[2])))]
     (site,) = read_storage("natcarb", files).sites.to_dict("records")
