@@ -52,11 +52,11 @@ def _section(found: CountryValues) -> Iterator[str]:
     groups = [list(rows) for _, rows in groupby(assumed.itertuples(), key=lambda each: (each.table, each.row))]
     yield f"\n## {found.country}\n"
     yield f"{len(assumed):,} of {len(found.values):,} values are {QUALITY}, in {len(groups):,} rows.\n"
-    yield "| table | row | values | reference | reason |\n|---|---|---|---|---|"
+    yield "| table, row | values | reason | reference |\n|---|---|---|---|"
     for values in groups:
         first = values[0]
         given = "; ".join(_given(each.column, each.value, each.unit, each.price_year) for each in values)
-        cells = (first.table, first.row, given, first.reference, first.note)
+        cells = (f"{first.table}<br>{first.row}", given, first.note, first.reference)
         yield "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
 
 
