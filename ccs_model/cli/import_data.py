@@ -213,7 +213,7 @@ def gem(
 Examples:
   ccs-model import storage co2stop Hydrocarbon_Storage_Units.csv StorageUnits_March13.kml -o basins
   ccs-model import storage co2stop Hydrocarbon_Storage_Units.csv -o spain --country Spain --min-mt 50
-  ccs-model import storage natcarb NATCARB_Saline_10K.csv -o basins --min-mt 100
+  ccs-model import storage natcarb NATCARB_Saline_10K_v1502.shp NATCARB_Saline_10K_v1502.dbf -o basins --block-km 200
 
 Exit codes: 0 done, 2 usage, 3 invalid file, 8 a file already exists or cannot be read or written.
 """
@@ -223,23 +223,40 @@ Exit codes: 0 done, 2 usage, 3 invalid file, 8 a file already exists or cannot b
 @out_option
 @click.option("--country", "countries", metavar="NAME", multiple=True, help="Only sites of this country; repeatable.")
 @_number_option("--min-mt", "Smallest capacity of a site in Mt.")
+@_number_option("--block-km", "Divide a resource of natcarb into blocks of this side, each a site.", high=5000.0)
 @replace_option
 def storage(
-    source: str, files: tuple[Path, ...], out: Path, countries: tuple[str, ...], min_mt: float | None, force: bool
+    source: str,
+    files: tuple[Path, ...],
+    out: Path,
+    countries: tuple[str, ...],
+    min_mt: float | None,
+    block_km: float | None,
+    force: bool,
 ) -> int:
     """Convert public data of storage basins to the data folder DIR with storage/sites.csv.
 
-    SOURCE is co2stop (European Union: CSV tables, with polygons in KML) or natcarb (United States: attributes of the
-    layers Saline_10K and OilGas as CSV or Excel). Costs and rates of wells are those of the classes of sites.
+    SOURCE is co2stop (European Union: CSV tables, with polygons in KML) or natcarb (United States: the layers
+    Saline_10K and OilGas as shapefiles, .shp with .dbf, or exported as CSV or Excel with latitude and longitude).
+    Costs and rates of wells are those of the classes of sites.
     """
+    from ccs_model.bounded_reading import RUN_FILE_BYTES
     from ccs_model.importers import read_storage, storage_files
-    from ccs_model.inputs.csv_reader import table_bytes
     from ccs_model.inputs.load import load_tables
     from ccs_model.scenario.sections import OwnTables
+    from ccs_model.scenario.yaml_document import contents
 
+    if block_km is not None and source != "natcarb":
+        raise click.UsageError("--block-km is for natcarb")
     validate_import_folder(out, files)
-    read = [(str(file), table_bytes(file, str(file))) for file in files]
-    made = read_storage(source, read, countries, min_mt or 0.0)
+    read = [
+        (
+            str(file),
+            contents(file, largest_bytes=RUN_FILE_BYTES, expected="a file", at=str(file), requested_at=str(file)),
+        )
+        for file in files
+    ]
+    made = read_storage(source, read, countries, min_mt or 0.0, block_km)
     with (
         atomic_folder(out, storage_files(source, made), force=force) as folder,
         _errors_at(lambda where: where.replace(folder.name, str(out), 1)),
@@ -247,6 +264,9 @@ def storage(
         load_tables(OwnTables(folder.parent, data=folder.name))
     for reason, n in made.left_out.items():
         click.echo(f"left out: {reason} ({n:,})", err=True)
+    if made.largest:
+        more = f" and {len(made.largest) - 5:,} more" if len(made.largest) > 5 else ""
+        click.echo(f"check the capacity, taken as published: {', '.join(made.largest[:5])}{more}", err=True)
     total_gt = made.sites["capacity_mid_kt"].sum() / 1e6
     n_countries = made.sites.loc[made.sites["province"] != "", "province"].nunique()
     click.echo(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterator, Mapping
 from importlib import metadata
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from ccs_model import __version__
 from ccs_model.cli.command_options import json_option
 from ccs_model.cli.terminal import columns, print_json
 from ccs_model.errors import DONE, NO_PLAN, NoPlanError
+from ccs_model.inputs.declarations import QUALITIES
 from ccs_model.report.text_tables import aligned, wrap
 
 if TYPE_CHECKING:
@@ -21,13 +23,13 @@ if TYPE_CHECKING:
 
     from ccs_model.analysis.evidence import Evidence
     from ccs_model.inputs import Inputs
+    from ccs_model.inputs.country_values import CountryValues
     from ccs_model.inputs.declarations import Column
 
 SCHEMA = "ccs-model/data/2"
 _OF_COLUMNS = ("unit", "required", "low", "high", "choices", "default", "meaning")
 # Sensitivities on the terminal, and the first heading of the published ranges.
 N_SHOWN, _RANGE = 10, "published range"
-QUALITIES = ("measured", "reported", "estimated", "assumed")
 
 
 @click.command(
@@ -36,6 +38,7 @@ Examples:
   ccs-model data
   ccs-model data technologies/technologies
   ccs-model data --json > data.json
+  ccs-model data --country India --quality assumed
   ccs-model data --evidence runs/hebei-1a2b3c4d
 """
 )
@@ -44,16 +47,24 @@ Examples:
     "--evidence", "run", metavar="RUN", type=click.Path(path_type=Path, file_okay=False),
     help="What the figures of a run rest on: quality, sources, sensitivities.",
 )  # fmt: skip
+@click.option("--country", metavar="NAME", help="Values of a country pack with quality, reference and reason.")
+@click.option("--quality", type=click.Choice(QUALITIES), help="With --country, only values of this quality.")
 @json_option
-def data(table: str | None, run: Path | None, as_json: bool) -> int:
+def data(table: str | None, run: Path | None, country: str | None, quality: str | None, as_json: bool) -> int:
     """List the shipped data with sources and quality.
 
-    With TABLE, list its columns, the quality of its rows and their sources. With --evidence, report which share of the
-    tonnes and the capital of a run rests on documented numbers, and which inputs move the result most.
+    With TABLE, list its columns, the quality of its rows and their sources. With --country, list every value of a
+    country pack; China stands for the shipped tables, which also hold where a pack has no table of its own. With
+    --evidence, report which share of the tonnes and the capital of a run rests on documented numbers, and which inputs
+    move the result most.
     """
+    if sum(each is not None for each in (table, run, country)) > 1:
+        raise click.UsageError("give only one of TABLE, --country and --evidence")
+    if quality is not None and country is None:
+        raise click.UsageError("--quality needs --country")
+    if country is not None:
+        return _country(country, quality, as_json)
     if run is not None:
-        if table is not None:
-            raise click.UsageError("give either TABLE or --evidence")
         return _evidence(run, as_json)
     from ccs_model.inputs import load_inputs
     from ccs_model.inputs.declarations import read_dictionary
@@ -69,6 +80,48 @@ def data(table: str | None, run: Path | None, as_json: bool) -> int:
     else:
         _print_table(_described(table, inputs, declared[table]))
     return DONE
+
+
+def _country(country: str, quality: str | None, as_json: bool) -> int:
+    from ccs_model.inputs.country_values import country_values
+
+    found = country_values(country)
+    shown = found.values if quality is None else found.values[found.values["quality"] == quality]
+    if as_json:
+        rows = shown.to_dict("records")
+        print_json({"schema": SCHEMA, "country": found.country, "quality": found.counts(), "values": rows})
+        return DONE
+    click.echo(values_text(found, shown))
+    return DONE
+
+
+def values_text(found: CountryValues, shown: pd.DataFrame) -> str:
+    """Return the counts of a country by quality, then the shown values: each row of a table with its reason."""
+    from ccs_model.scenario.fields import HOME
+
+    width = columns()
+    what = "shipped tables" if found.country == HOME else "country pack"
+    blocks = [wrap(f"{found.country}, {what}: {len(found.values):,} values: {_counts(found.counts())}.", width)]
+    for _, group in groupby(shown.itertuples(), key=lambda each: (each.table, each.row)):
+        values = list(group)
+        first = values[0]
+        head = wrap(f"{first.table}: {first.row} ({first.quality}, {first.reference})", width, "  ")
+        cells = [[" ", each.column, _number(each.value), each.unit, prices_of(each.price_year)] for each in values]
+        reason = wrap(f"- {first.note}", width, "  ").replace("-", " ", 1) if first.note else ""
+        blocks.append("\n".join(filter(None, (head, aligned(cells, {0, 1, 3, 4}, max_width=width), reason))))
+    if found.country != HOME:
+        blocks.append(wrap(f"All else is from the shipped tables: `ccs-model data --country {HOME}`.", width))
+    return "\n\n".join(blocks)
+
+
+def _number(value: object) -> str:
+    """A number, with separators of thousands only where it is too large to be a year."""
+    return f"{value:,}" if isinstance(value, int | float) and abs(value) >= 10_000 else str(value)
+
+
+def prices_of(year: int | None) -> str:
+    """Return `prices of 2024` for a price year; empty if there is none."""
+    return "" if year is None else f"prices of {year}"
 
 
 def _evidence(run: Path, as_json: bool) -> int:

@@ -1,4 +1,4 @@
-"""Places of storage units: centroids of the polygons of KML files, and coordinates of the UTM grid."""
+"""Places of storage units: centroids of the polygons of KML files, and coordinates of map projections."""
 
 from __future__ import annotations
 
@@ -56,6 +56,40 @@ def from_utm(east_m: float, north_m: float, zone: int, *, is_south: bool = False
     lat = foot - n * tangent / r * (d**2 / 2 - (5 + 3 * t + 10 * c - 4 * c**2 - 9 * ep2) * d**4 / 24)
     lon = (d - (1 + 2 * t + c) * d**3 / 6) / cosine
     return math.degrees(lat), math.degrees(lon) + 6 * zone - 183
+
+
+def from_lambert_azimuthal(x_m: float, y_m: float, lat_deg: float, lon_deg: float) -> Place:
+    """Return latitude and longitude of a point of a Lambert azimuthal equal-area projection about a centre.
+
+    References
+    ----------
+    Snyder (1987), Map Projections: A Working Manual, USGS Professional Paper 1395, pages 187-190.
+    """
+    e2 = _FLATTENING * (2 - _FLATTENING)
+    e = math.sqrt(e2)
+
+    def q(sine: float) -> float:
+        return (1 - e2) * (sine / (1 - e2 * sine**2) - math.log((1 - e * sine) / (1 + e * sine)) / (2 * e))
+
+    centre = math.radians(lat_deg)
+    q_pole = q(1.0)
+    beta = math.asin(q(math.sin(centre)) / q_pole)
+    radius = _RADIUS_M * math.sqrt(q_pole / 2)
+    d = _RADIUS_M * math.cos(centre) / math.sqrt(1 - e2 * math.sin(centre) ** 2) / (radius * math.cos(beta))
+    rho = math.hypot(x_m / d, d * y_m)
+    if rho == 0:
+        return lat_deg, lon_deg
+    c = 2 * math.asin(min(1.0, rho / (2 * radius)))
+    sine = math.cos(c) * math.sin(beta) + d * y_m * math.sin(c) * math.cos(beta) / rho
+    b = math.asin(max(-1.0, min(1.0, sine)))
+    lat = (
+        b
+        + (e2 / 3 + 31 * e2**2 / 180 + 517 * e2**3 / 5040) * math.sin(2 * b)
+        + (23 * e2**2 / 360 + 251 * e2**3 / 3780) * math.sin(4 * b)
+        + 761 * e2**3 / 45360 * math.sin(6 * b)
+    )
+    across = d * rho * math.cos(beta) * math.cos(c) - d**2 * y_m * math.sin(beta) * math.sin(c)
+    return math.degrees(lat), lon_deg + math.degrees(math.atan2(x_m * math.sin(c), across))
 
 
 def places_of_kml(raw: bytes, file: str) -> Mapping[str, Place]:

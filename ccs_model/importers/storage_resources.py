@@ -2,20 +2,18 @@
 
 CO2StoP    Hydrocarbon_Storage_Units.csv, Hydrocarbon_Traps.csv and Hydrocarbon_Formations.csv with their polygons in
            KML; capacities in Mt. A unit is a site; a trap is one where its unit has no capacity.
-NATCARB    the attributes of the layers Saline_10K (cells of 10 km) and OilGas; capacities in t. The cells of a resource
-           in a basin are one site.
+NATCARB    the layers Saline_10K (cells of 10 km) and OilGas; capacities in t. The cells of a resource in a basin are
+           one site; each reservoir of a field is one.
 
-Headings are matched by alias, ignoring case, since a shapefile shortens names to ten letters. The class of the Storage
-Resources Management System (SRMS) is taken over where a file has one.
+The class of the Storage Resources Management System (SRMS) is taken over where a file has one.
 """
 
 from __future__ import annotations
 
-import csv
-import io
+import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,69 +21,33 @@ import numpy as np
 import pandas as pd
 
 from ccs_model.errors import InputError, Issue
-from ccs_model.importers.storage_places import Place, place_of, places_of_kml
+from ccs_model.importers.storage_places import Place, place_of
+from ccs_model.importers.storage_sheets import CO2STOP, NATCARB, Sheet, layouts_of, read_sheets
 from ccs_model.inputs.cells import nearest_hint
-from ccs_model.inputs.declarations import kind_of
-from ccs_model.inputs.excel_reader import workbook_grids
+from ccs_model.inputs.declarations import RESOURCE_CLASSES
 from ccs_model.inputs.geography import are_off_land, km_outside_country
 from ccs_model.scenario.validation import shown
 
-Aliases = Mapping[str, Sequence[str]]
-CO2STOP, NATCARB = "co2stop", "natcarb"
 REFERENCES = {
     CO2STOP: ("CO2STOP", "CO2StoP, European CO2 storage database, JRC open release", "https://setis.ec.europa.eu",
               "copyright of the national geological surveys"),
     NATCARB: ("NATCARB", "NATCARB v1502, National Energy Technology Laboratory, US Department of Energy",
               "https://edx.netl.doe.gov/dataset/natcarb", "public domain"),
 }  # fmt: skip
-_CLASS = ("resource_class", "srms class", "srms_class", "srms", "srms classification", "maturity class")
-_CAPACITY = {
-    "low": ("EST_STORECAP_MIN",), "mid": ("EST_STORECAP_MEAN",), "high": ("EST_STORECAP_MAX",),
-    "calc_low": ("STORE_CAP_MIN",), "calc_mid": ("STORE_CAP_MEAN",), "calc_high": ("STORE_CAP_MAX",),
-}  # fmt: skip
-_PLACE = {"x": ("X",), "y": ("Y",), "projection": ("Projection_Info",)}
-_UNITS: Aliases = {
-    "id": ("STORAGE_UNIT_ID",), "name": ("STORAGE_UNIT_NAME",), "formation": ("FORMATION_ID",), "country": ("COUNTRY",),
-    **_CAPACITY, **_PLACE, "class": _CLASS,
-}  # fmt: skip
-_TRAPS: Aliases = {
-    "id": ("TRAP_ID",), "name": ("TRAP_NAME",), "unit": ("STORAGE_UNIT_ID",), "country": ("COUNTRY",), **_CAPACITY,
-    **{f"{fluid.lower()}_{case}": (f"{word}_EST_STORE_CAP_{fluid}",)
-       for fluid in ("GAS", "OIL") for case, word in zip(("low", "mid", "high"), ("MIN", "MEAN", "MAX"), strict=True)},
-    **_PLACE, "class": _CLASS,
-}  # fmt: skip
-_FORMATIONS: Aliases = {
-    "id": ("FORMATION_ID",), "name": ("FORMATION_NAME",), "basin": ("GEOLOGICAL_BASIN",), "offshore": ("ON_OFFSHOR",),
-}  # fmt: skip
-_NATCARB: Aliases = {
-    "low": ("VOL_LOW",), "mid": ("VOL_MED",), "high": ("VOL_HIGH",), "assessed": ("ASSESSED",),
-    "duplicate": ("DUPLICATE",), "lat": ("LAT", "LATITUDE", "Y_LAT", "LAT_DEG"),
-    "lon": ("LON", "LONG", "LONGITUDE", "X_LON", "LON_DEG"), "class": _CLASS,
-}  # fmt: skip
-_CELLS: Aliases = {
-    "name": ("RESOURCE_NAME", "RESOURCE_N"), "basin": ("BASIN_NAME",), "area": ("RSC_AREA_CELL", "RSC_AREA_C"),
-    **_NATCARB,
-}  # fmt: skip
-_OIL_GAS: Aliases = {
-    "name": ("FIELD_NAME",), "kind": ("FIELD_TYPE",), "basin": ("BASIN_NAME", "STATE_SRC"), **_NATCARB,
-}  # fmt: skip
-_OPTIONAL = frozenset(
-    ("class", "formation", "basin", "offshore", "area", "assessed", "duplicate", "projection", "kind",
-     *(key for key in _TRAPS if key[:4] in ("gas_", "oil_")), "calc_low", "calc_mid", "calc_high", "low", "high")
+# Words of the SRMS and of the CO2 Storage Resource Catalogue by class, beside its name.
+_WORDS_OF_CLASSES = (
+    (),
+    ("commercial", "on injection", "approved for development", "justified for development"),
+    ("sub-commercial", "discovered", "development pending", "development on hold", "development unclarified",
+     "development not viable"),
+    ("undiscovered", "prospect", "lead", "sequence play", "basin play"),
+    (),
 )  # fmt: skip
-_LAYOUTS = {CO2STOP: {"units": _UNITS, "traps": _TRAPS, "formations": _FORMATIONS},
-            NATCARB: {"cells": _CELLS, "fields": _OIL_GAS}}  # fmt: skip
-# Words of the SRMS and of the CO2 Storage Resource Catalogue by class.
-_CLASSES = {
-    "stored": ("stored",),
-    "capacity": ("capacity", "commercial", "on injection", "approved for development", "justified for development"),
-    "contingent": ("contingent", "sub-commercial", "discovered", "development pending", "development on hold",
-                   "development unclarified", "development not viable"),
-    "prospective": ("prospective", "undiscovered", "prospect", "lead", "sequence play", "basin play"),
-    "inaccessible": ("inaccessible",),
-}  # fmt: skip
+_CLASSES = {name: (name, *words) for name, words in zip(RESOURCE_CLASSES, _WORDS_OF_CLASSES, strict=True)}
 _OFFSHORE_KM, _FAR_KM = 5.0, 500.0
-_M2_PER_KM2 = 1e6
+# A whole basin of the North Sea has some 10 Gt.
+_LARGE_KT = 20e6
+_M2_PER_KM2, _KM_PER_DEG = 1e6, 111.2
 
 
 @dataclass
@@ -95,18 +57,21 @@ class Resources:
     sites: pd.DataFrame
     left_out: Counter[str] = field(default_factory=Counter)
 
-
-@dataclass(frozen=True)
-class Sheet:
-    """A table of a source: its rows by key of its layout, each with its place."""
-
-    file: str
-    layout: str
-    rows: list[dict[str, Any]]
+    @property
+    def largest(self) -> list[str]:
+        """Sites with a capacity (mid) that is implausible for one site, with the capacity, the largest first."""
+        large = self.sites[self.sites["capacity_mid_kt"] > _LARGE_KT].sort_values("capacity_mid_kt", ascending=False)
+        return [
+            f"{name} ({kt / 1e6:,.0f} Gt)" for name, kt in zip(large["name"], large["capacity_mid_kt"], strict=True)
+        ]
 
 
 def read_storage(
-    source: str, files: Sequence[tuple[str, bytes]], countries: Sequence[str] = (), min_mt: float = 0.0
+    source: str,
+    files: Sequence[tuple[str, bytes]],
+    countries: Sequence[str] = (),
+    min_mt: float = 0.0,
+    block_km: float | None = None,
 ) -> Resources:
     """Return the sites of the files of a source.
 
@@ -115,139 +80,22 @@ def read_storage(
     source
         `co2stop` or `natcarb`.
     files
-        Name and content of each file: CSV, Excel workbooks, and for CO2StoP polygons in KML.
+        Name and content of each file: CSV and Excel workbooks, for CO2StoP polygons in KML, for NATCARB shapefiles.
     countries
         Only sites of these countries; empty means all.
     min_mt
         Smallest capacity (mid) of a site in Mt.
+    block_km
+        Side of the squares that the cells of a resource are grouped by, each a site; None for one site a resource.
 
     Raises
     ------
     InputError
         With every issue of the files, if none of them is a table of the source, or for an unknown country.
     """
-    issues: list[Issue] = []
-    sheets: list[Sheet] = []
-    polygons: dict[str, Place] = {}
-    for name, raw in files:
-        try:
-            if name.lower().endswith(".kml"):
-                polygons.update(places_of_kml(raw, name))
-            else:
-                sheets += _sheets(source, raw, name)
-        except InputError as error:
-            issues += error.issues
-    if issues:
-        raise InputError(issues)
-    made = _of_co2stop(sheets, polygons) if source == CO2STOP else _of_natcarb(sheets)
+    sheets, polygons = read_sheets(source, files)
+    made = _of_co2stop(sheets, polygons) if source == CO2STOP else _of_natcarb(sheets, block_km)
     return _selected(made, countries, min_mt)
-
-
-def _sheets(source: str, raw: bytes, file: str) -> Iterator[Sheet]:
-    """The tables of a file, each of a layout of the source. Raises InputError if there is none, or for bad numbers."""
-    tables = list(_grids(raw, file))
-    found = False
-    for place, header, rows in tables:
-        layout = _layout_of(_LAYOUTS[source], header)
-        if layout is None:
-            continue
-        found = True
-        yield Sheet(place, layout, _parsed(place, _LAYOUTS[source][layout], header, rows))
-    if not found:
-        raise InputError([_no_table(source, file, tables)])
-
-
-def _grids(raw: bytes, file: str) -> Iterator[tuple[str, list[str], list[tuple[int, Sequence[object]]]]]:
-    """Place, header, and rows with their line."""
-    if kind_of(raw).startswith("an Excel workbook (.xlsx)"):
-        book = workbook_grids(raw, file)
-        if book.issues:
-            raise InputError(book.issues)
-        for title, grid in book.sheets.items():
-            yield f"{file}:{title}", list(grid.header), list(grid.rows)
-        return
-    if kind := kind_of(raw):
-        raise InputError([Issue(file, f"this is {kind}, expected CSV, Excel (.xlsx) or KML (.kml)")])
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = raw.decode("latin-1")
-    delimiter = max(",;\t", key=text[:20_000].count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    header: list[str] = []
-    rows: list[tuple[int, Sequence[object]]] = []
-    try:
-        for cells in reader:
-            if not any(cell.strip() for cell in cells):
-                continue
-            if not header:
-                header = [cell.strip() for cell in cells]
-            else:
-                rows.append((reader.line_num, cells))
-    except csv.Error as error:
-        raise InputError([Issue(f"{file}:{reader.line_num}", f"cannot be read as CSV: {error}")]) from error
-    yield file, header, rows
-
-
-def _columns(layout: Aliases, header: Sequence[str]) -> dict[str, int]:
-    at = {name.strip().lower(): place for place, name in reversed(list(enumerate(header)))}
-    return {
-        key: at[alias.lower()] for key, aliases in layout.items() for alias in reversed(aliases) if alias.lower() in at
-    }
-
-
-def _layout_of(layouts: Mapping[str, Aliases], header: Sequence[str]) -> str | None:
-    """The layout all of whose required headings are there; of several, the one with most headings."""
-    fits = {}
-    for name, layout in layouts.items():
-        columns = _columns(layout, header)
-        if set(layout) - _OPTIONAL <= set(columns):
-            fits[name] = len(columns)
-    return max(fits, key=lambda name: fits[name]) if fits else None
-
-
-def _no_table(source: str, file: str, tables: Sequence[tuple[str, list[str], Any]]) -> Issue:
-    """Return an issue that names the missing columns of the most similar layout."""
-    other = NATCARB if source == CO2STOP else CO2STOP
-    for place, header, _ in tables:
-        if _layout_of(_LAYOUTS[other], header):
-            return Issue(place, f"is a table of {other}, not of {source}", f"ccs-model import storage {other}")
-    best: tuple[int, Issue] | None = None
-    for place, header, _ in tables:
-        for layout in _LAYOUTS[source].values():
-            lacking = [layout[key][0] for key in layout if key not in _OPTIONAL and key not in _columns(layout, header)]
-            what = f"no table of {source}: column{'s' * (len(lacking) > 1)} {', '.join(lacking)} missing"
-            hint = nearest_hint(lacking[0], header, "give the file as published, with its headings")
-            if best is None or len(lacking) < best[0]:
-                best = (len(lacking), Issue(place, what, hint))
-    return best[1] if best else Issue(file, "has no table")
-
-
-_WORDS = frozenset(("id", "name", "formation", "country", "unit", "basin", "offshore", "class", "projection", "kind"))
-
-
-def _parsed(
-    place: str, layout: Aliases, header: Sequence[str], rows: Sequence[tuple[int, Sequence[object]]]
-) -> list[dict[str, Any]]:
-    columns = _columns(layout, header)
-    issues: list[Issue] = []
-    parsed = []
-    for line, cells in rows:
-        row: dict[str, Any] = {"place": f"{place}:{line}"}
-        for key, at in columns.items():
-            text = "" if at >= len(cells) or cells[at] is None else str(cells[at]).strip()
-            if key in _WORDS:
-                row[key] = " ".join(text.split())
-                continue
-            try:
-                row[key] = float(text) if text else np.nan
-            except ValueError:
-                issues.append(Issue(f"{place}:{line}", f"{header[at]} is '{shown(text)}', expected a number"))
-                row[key] = np.nan
-        parsed.append(row)
-    if issues:
-        raise InputError(issues)
-    return parsed
 
 
 def _ordered(row: Mapping[str, Any], *prefixes: str) -> tuple[float, float, float] | None:
@@ -267,7 +115,7 @@ def _ordered(row: Mapping[str, Any], *prefixes: str) -> tuple[float, float, floa
 
 
 def _of_co2stop(sheets: Sequence[Sheet], polygons: Mapping[str, Place]) -> Resources:
-    by_layout: dict[str, list[dict[str, Any]]] = {name: [] for name in _LAYOUTS[CO2STOP]}
+    by_layout: dict[str, list[dict[str, Any]]] = {name: [] for name in layouts_of(CO2STOP)}
     for sheet in sheets:
         by_layout[sheet.layout] += sheet.rows
     formations = {row["id"]: row for row in by_layout["formations"]}
@@ -329,7 +177,7 @@ def _number(row: Mapping[str, Any], key: str) -> float:
     return 0.0 if np.isnan(value) else float(value)
 
 
-def _of_natcarb(sheets: Sequence[Sheet]) -> Resources:
+def _of_natcarb(sheets: Sequence[Sheet], block_km: float | None) -> Resources:
     left_out: Counter[str] = Counter()
     issues: list[Issue] = []
     rows: list[dict[str, Any]] = []
@@ -342,6 +190,8 @@ def _of_natcarb(sheets: Sequence[Sheet]) -> Resources:
                 left_out["duplicate rows"] += 1
             elif (capacity := _ordered(row, "")) is None:
                 left_out["rows without a capacity"] += 1
+            elif np.isnan(lat) or np.isnan(lon):
+                left_out["rows without a place"] += 1
             elif not _is_in_america(lat, lon):
                 hint = "lat and lon look swapped" if _is_in_america(lon, lat) else "expected degrees, WGS84"
                 what = f"latitude {lat:g} and longitude {lon:g} lie outside North America"
@@ -352,9 +202,10 @@ def _of_natcarb(sheets: Sequence[Sheet]) -> Resources:
         raise InputError(issues)
     together: dict[tuple[str, str, str, str], list[dict[str, Any]]] = {}
     for place, row in enumerate(rows):
-        # A field is a site of its own; the cells of a resource are one site.
-        own = "" if row["layout"] == "cells" else str(place)
-        together.setdefault((row["layout"], row.get("basin", ""), row["name"], own), []).append(row)
+        # A reservoir of a field is a site of its own; the cells of a resource, or of a block of it, are one site.
+        own = _block_of(row["lat"], row["lon"], block_km) if row["layout"] == "cells" else str(place)
+        basin = row.get("basin", row.get("state", ""))
+        together.setdefault((row["layout"], basin, row["name"], own), []).append(row)
     sites = []
     for (layout, basin, name, _), cells in together.items():
         weights = np.array([cell["capacity"][1] for cell in cells])
@@ -362,8 +213,9 @@ def _of_natcarb(sheets: Sequence[Sheet]) -> Resources:
         area_km2 = np.nansum([cell.get("area", np.nan) for cell in cells]) / _M2_PER_KM2
         many = f"{len(cells):,} cells of 10 km; " if layout == "cells" else ""
         is_field = layout == "fields"
+        named = ", ".join(dict.fromkeys(each for each in (name, cells[0].get("reservoir", "")) if each))
         sites.append(
-            {"name": name or "unnamed", "basin": basin or name, "province": "",
+            {"name": named or "unnamed", "basin": basin or name, "province": "",
              "lat_deg": float(np.average([cell["lat"] for cell in cells], weights=weights)),
              "lon_deg": float(np.average([cell["lon"] for cell in cells], weights=weights)),
              "kind": "gas_field" if is_field else "saline", "is_offshore": "",
@@ -373,6 +225,16 @@ def _of_natcarb(sheets: Sequence[Sheet]) -> Resources:
              "note": f"{many}NATCARB v1502{' ' + cells[0].get('kind', '').lower() if is_field else ''}"}
         )  # fmt: skip
     return Resources(pd.DataFrame(sites), left_out)
+
+
+def _block_of(lat_deg: float, lon_deg: float, block_km: float | None) -> str:
+    """Name of the square of a place: rows of latitude, divided along the parallel in the middle of the row."""
+    if block_km is None:
+        return ""
+    row = math.floor(lat_deg * _KM_PER_DEG / block_km)
+    middle_deg = (row + 0.5) * block_km / _KM_PER_DEG
+    across_km = lon_deg * _KM_PER_DEG * math.cos(math.radians(middle_deg))
+    return f"{row},{math.floor(across_km / block_km)}"
 
 
 def _is_in_america(lat_deg: float, lon_deg: float) -> bool:

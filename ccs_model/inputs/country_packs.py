@@ -27,6 +27,8 @@ from ccs_model.scenario.spelling import same_name
 from ccs_model.scenario.validation import shown
 
 FOLDER, SETTINGS = "countries", "country.csv"
+# Price year of the money in country.csv, and of the scenarios that `init --country` writes.
+PRICE_YEAR = 2024
 # Without one of these tables, the plants of a country have no price, factor, site or cost of their own.
 REQUIRED = (
     "prices/power", "prices/fuels", "prices/grid_factors", "storage/sites", "streams/utilisation",
@@ -77,6 +79,11 @@ def _countries(root: Path) -> Mapping[str, Path]:
     return folders
 
 
+def countries(root: Path | None = None) -> tuple[str, ...]:
+    """Return the countries that have a pack, by name."""
+    return tuple(sorted({_name_of(folder) for folder in _countries(root or data_folder() / FOLDER).values()}))
+
+
 def pack_of(country: str, sectors: Sequence[str] = (), root: Path | None = None) -> CountryPack:
     """Read the pack of a country and validate that it is complete.
 
@@ -97,7 +104,7 @@ def pack_of(country: str, sectors: Sequence[str] = (), root: Path | None = None)
     known = _countries(root or data_folder() / FOLDER)
     named = same_name(country, known)
     if named is None:
-        listed = ", ".join(sorted({HOME, *(_name_of(folder) for folder in known.values())}))
+        listed = ", ".join(sorted({HOME, *countries(root)}))
         hint = nearest_hint(country, (HOME, *known))
         hint = f"{hint + ' ' if hint else ''}there are {listed}; for others see `ccs-model import gem`"
         raise InputError([Issue("--country", f"there is no pack of '{shown(country)}'", hint)])
@@ -183,7 +190,7 @@ description: >
   with which technology?
 
 currency: {currency}
-price_year: 2024                     # all amounts are in real prices of this year
+price_year: {price_year}                     # all amounts are in real prices of this year
 years: [2026, 2030, 2035, 2040]      # start of each period; the last is as long as the one before
 data: data
 """
@@ -203,7 +210,7 @@ def _scenario(pack: CountryPack, name: str, sectors: Sequence[str]) -> str:
     text = _HEAD.format(
         name=json.dumps(name, ensure_ascii=False), country=pack.country, inventories=inventories,
         currency=pack.value(_CURRENCY), budget=pack.value("budget.total_mn").replace("_", ","),
-        what=" and ".join(_WHAT[sector] for sector in sectors),
+        what=" and ".join(_WHAT[sector] for sector in sectors), price_year=PRICE_YEAR,
     )  # fmt: skip
     rows = [
         (key, value.format(inventories=inventories, technologies=", ".join(technologies)), "")

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+# Quality of a row, from the best on.
+QUALITIES = ("measured", "reported", "estimated", "assumed")
+# Classes of the Storage Resources Management System (SRMS), from the most certain one on.
+RESOURCE_CLASSES = ("stored", "capacity", "contingent", "prospective", "inaccessible")
+
+
 @dataclass(frozen=True)
 class Column:
     """A declared column. `kind` is text, number, whole (integer), choice or currency; `low` and `high` are inclusive.

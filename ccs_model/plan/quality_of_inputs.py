@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ccs_model.inputs.declarations import QUALITIES
 from ccs_model.plan.citations import Citations, Cited
 from ccs_model.problem import Problem
 
-# From the best to the weakest, and the group that each counts in.
-QUALITIES = ("measured", "reported", "estimated", "assumed")
+# The group that each quality counts in.
 DOCUMENTED, ESTIMATED, ASSUMED = GROUPS = ("documented", "estimated", "assumed")
 _GROUP = dict(zip(QUALITIES, (DOCUMENTED, DOCUMENTED, ESTIMATED, ASSUMED), strict=True))
 TONNES, CAPTURE, PIPES, STORAGE, CAPITAL = (

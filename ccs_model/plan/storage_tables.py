@@ -6,12 +6,10 @@ import numpy as np
 import pandas as pd
 
 from ccs_model._typing import Floats
+from ccs_model.inputs.declarations import RESOURCE_CLASSES
 from ccs_model.model.names import INJECTED, OBLIGATION_STORED, OPENED, PAID_FOR_OIL, WELLS
 from ccs_model.plan.cost_sharing import injected_ktpa
 from ccs_model.plan.decisions import BUILT, Point
-
-# Classes of the Storage Resources Management System, from the most certain one on.
-RESOURCE_CLASSES = ("stored", "capacity", "contingent", "prospective", "inaccessible")
 
 
 def storage_table(point: Point) -> pd.DataFrame:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import struct
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +13,9 @@ from click.testing import CliRunner
 from ccs_model.cli import group
 from ccs_model.errors import InputError
 from ccs_model.importers import read_storage, storage_files
-from ccs_model.importers.storage_places import from_utm, place_of, places_of_kml
+from ccs_model.importers.storage_places import from_lambert_azimuthal, from_utm, place_of, places_of_kml
+from ccs_model.importers.storage_resources import class_of
+from ccs_model.inputs.declarations import RESOURCE_CLASSES, read_dictionary
 from ccs_model.inputs.load import load_tables
 from ccs_model.scenario.sections import OwnTables
 
@@ -46,6 +50,7 @@ KML = """\
 </outerBoundaryIs></Polygon></Placemark>
 </Folder></Document></kml>
 """
+# The columns of the geodatabase, as far as used, with latitude and longitude added by an export.
 CELLS = """\
 COL_ROW,RESOURCE_NAME,BASIN_NAME,VOL_LOW,VOL_MED,VOL_HIGH,RSC_AREA_CELL,ASSESSED,DUPLICATE,LAT,LONG,SRMS class
 1_1,Mt. Simon,Illinois Basin,1000000,3000000,9000000,1e8,1,0,40.0,-89.0,Undiscovered: Basin Play
@@ -53,6 +58,60 @@ COL_ROW,RESOURCE_NAME,BASIN_NAME,VOL_LOW,VOL_MED,VOL_HIGH,RSC_AREA_CELL,ASSESSED
 1_3,Mt. Simon,Illinois Basin,5000000,5000000,5000000,1e8,1,1,41.0,-89.0,
 9_3,Tuscaloosa,Gulf Coast,0,0,0,1e8,0,0,30.0,-90.0,
 """
+# Names of the shapefile of the layer, with their length there. The rows are from a published listing of it: a cell
+# without a capacity, and two of British Columbia with that of all aquifers of the cell, in t.
+FIELDS = (
+    ("COL_ROW", 12), ("PARTNERSHI", 10), ("RESOURCE_N", 40), ("BASIN_NAME", 40), ("RSC_AREA_C", 24), ("VOL_LOW", 24),
+    ("VOL_MED", 24), ("VOL_HIGH", 24), ("DEPTH_FT", 24), ("ASSESSED", 5), ("CYCLE_OF_L", 20), ("OVERLAP", 5),
+    ("DUPLICATE", 5),
+)  # fmt: skip
+LAYER = (
+    ("314 - 367", "PCOR", "Basal Cambrian", "", "1.1e+07", "0", "0", "0", "0", "1", "Atlas V, v1", "1", "0"),
+    ("", "PCOR", "Aquifers", "", "1.79924e+07", "3.19865e+06", "6.05149e+06", "1.0374e+07", "", "1", "", "0", "0"),
+    ("", "PCOR", "Aquifers", "", "5.54231e+07", "8.07035e+06", "1.52682e+07", "2.61741e+07", "", "1", "", "0", "0"),
+)
+# West and south of the cells of 10 km in the projection of the layer; that of the first is not in the listing.
+CORNERS = ((-600_000.0, 500_000.0), (-1331251.74, 1328935.68), (-1331251.74, 1338935.68))
+PRJ = (
+    'PROJCS["Lambert",GEOGCS["GCS_WGS_1984",DATUM["D_WGS_1984",SPHEROID["WGS_1984",6378137.0,298.257223563]]],'
+    'PROJECTION["Lambert_Azimuthal_Equal_Area"],PARAMETER["False_Easting",0.0],PARAMETER["False_Northing",0.0],'
+    'PARAMETER["Central_Meridian",-100.0],PARAMETER["Latitude_Of_Origin",45.0],UNIT["Meter",1.0]]'
+)
+
+
+def dbf(fields: tuple[tuple[str, int], ...], rows: tuple[tuple[str, ...], ...], deleted: tuple[int, ...] = ()) -> bytes:
+    heads = b"".join(
+        name.encode().ljust(11, b"\0") + b"C" + bytes(4) + bytes((width, 0)) + bytes(14) for name, width in fields
+    )
+    lengths = (32 + len(heads) + 1, 1 + sum(width for _, width in fields))
+    body = b"".join(
+        (b"*" if place in deleted else b" ")
+        + b"".join(cell.encode().ljust(width) for cell, (_, width) in zip(row, fields, strict=True))
+        for place, row in enumerate(rows)
+    )
+    return struct.pack("<4BIHH20x", 3, 115, 5, 14, len(rows), *lengths) + heads + b"\r" + body + b"\x1a"
+
+
+def shp(corners: tuple[tuple[float, float] | None, ...], side: float = 10_000.0) -> bytes:
+    shapes = []
+    for place, corner in enumerate(corners, start=1):
+        if corner is None:
+            shape = struct.pack("<i", 0)
+        else:
+            west, south = corner
+            ring = [(0, 0), (0, side), (side, side), (side, 0), (0, 0)]
+            shape = struct.pack("<i4d3i", 5, west, south, west + side, south + side, 1, len(ring), 0)
+            shape += b"".join(struct.pack("<2d", west + x, south + y) for x, y in ring)
+        shapes.append(struct.pack(">2i", place, len(shape) // 2) + shape)
+    body = b"".join(shapes)
+    return (
+        struct.pack(">7i", 9994, 0, 0, 0, 0, 0, (100 + len(body)) // 2)
+        + struct.pack("<2i8d", 1000, 5, *[0.0] * 8)
+        + body
+    )
+
+
+SHAPEFILE = [("a/Saline.dbf", dbf(FIELDS, LAYER)), ("a/Saline.shp", shp(CORNERS)), ("a/Saline.prj", PRJ.encode())]
 TEXTS = {"units.csv": UNITS, "traps.csv": TRAPS, "formations.csv": FORMATIONS, "units.kml": KML}
 CO2STOP = [(name, text.encode()) for name, text in TEXTS.items()]
 
@@ -98,6 +157,130 @@ def test_natcarb_cells_of_a_resource_are_one_site() -> None:
     assert dict(made.left_out) == {"duplicate rows": 1, "rows that were not assessed": 1}
 
 
+def test_a_natcarb_layer_is_read_as_published() -> None:
+    side_files = [("a/Saline.shx", b""), ("a/Saline.cpg", b"UTF-8"), ("a/Saline.shp.xml", b"<metadata/>")]
+    made = read_storage("natcarb", [*SHAPEFILE, *side_files])
+    (site,) = made.sites.to_dict("records")
+    assert (site["name"], site["basin"], site["kind"], site["is_offshore"]) == ("Aquifers", "Aquifers", "saline", "no")
+    cases = [site[f"capacity_{case}_kt"] for case in ("low", "mid", "high")]
+    assert cases == pytest.approx([(3198.65 + 8070.35), (6051.49 + 15268.2), (10374.0 + 26174.1)])
+    assert site["area_km2"] == pytest.approx(17.9924 + 55.4231)
+    # The cells lie at 55.3663 N, 121.16 W and 55.4522 N, 121.206 W; the middle counts their capacity.
+    weights = (6.05149, 15.2682)
+    for name, ends in (("lat_deg", (55.3663, 55.4522)), ("lon_deg", (-121.16, -121.206))):
+        middle = sum(w * end for w, end in zip(weights, ends, strict=True)) / sum(weights)
+        assert site[name] == pytest.approx(middle, abs=1e-3)
+    assert dict(made.left_out) == {"rows without a capacity": 1}
+    # Without the .prj file the projection is that of the published layers.
+    assert read_storage("natcarb", SHAPEFILE[:2]).sites.equals(made.sites)
+
+
+def test_reservoirs_of_a_natcarb_field_are_sites_of_their_own() -> None:
+    table = (
+        "FIELD_NAME,FIELD_TYPE,RESERVOIR_NUM,RESERVOIR_NAME,STATE_SRC,VOL_LOW,VOL_MED,VOL_HIGH,ASSESSED,OVERLAP,"
+        "DUPLICATE,LAT,LONG\n"
+        "East Texas,OIL,1,Woodbine,TX,1e6,2e6,3e6,1,0,0,32.4,-94.9\n"
+        "East Texas,OIL & GAS,2,Travis Peak,TX,1e6,4e6,5e6,1,0,0,32.4,-94.9\n"
+    )
+    sites = read_storage("natcarb", [("fields.csv", table.encode())]).sites
+    assert sites["name"].tolist() == ["East Texas, Travis Peak", "East Texas, Woodbine"]
+    assert sites["basin"].tolist() == ["TX", "TX"]
+    assert set(sites["kind"]) == {"gas_field"}
+    assert sites["note"].tolist() == ["NATCARB v1502 oil & gas", "NATCARB v1502 oil"]
+
+
+def test_blocks_divide_a_resource_into_sites_near_its_cells() -> None:
+    # Cells at 40.0 and 40.4 N: rows of 30 km are at most 0.27 degrees high, those of 500 km hold both.
+    def sites(block_km: float) -> pd.DataFrame:
+        return read_storage("natcarb", [("cells.csv", CELLS.encode())], block_km=block_km).sites.set_index("site")
+
+    small = sites(30.0)
+    assert small.index.tolist() == ["mt_simon", "mt_simon_2"]
+    assert small["lat_deg"].tolist() == [40.0, 40.4]
+    assert small["capacity_mid_kt"].tolist() == [3_000, 1_000]
+    assert sites(500.0)["capacity_mid_kt"].tolist() == [4_000]
+    # Two cells on one parallel, 1.5 degrees or 128 km apart at 40 N.
+    apart = CELLS.replace("40.4,-89.0", "40.0,-90.5").encode()
+    assert len(read_storage("natcarb", [("cells.csv", apart)], block_km=100.0).sites) == 2
+    command = ["import", "storage", "co2stop", "units.csv", "-o", "out", "--block-km", "100"]
+    assert "--block-km is for natcarb" in CliRunner().invoke(group, command).output
+
+
+def test_shapes_that_are_deleted_or_empty_are_no_sites() -> None:
+    files = [("s.dbf", dbf(FIELDS, LAYER, deleted=(2,))), ("s.shp", shp((CORNERS[0], CORNERS[1], CORNERS[2])))]
+    (site,) = read_storage("natcarb", files).sites.to_dict("records")
+    assert site["capacity_mid_kt"] == pytest.approx(6051.49)
+    files[1] = ("s.shp", shp((CORNERS[0], None, CORNERS[2])))
+    files[0] = ("s.dbf", dbf(FIELDS, LAYER))
+    made = read_storage("natcarb", files)
+    assert dict(made.left_out) == {"rows without a capacity": 1, "rows without a place": 1}
+
+
+def test_an_incomplete_or_damaged_shapefile_is_named() -> None:
+    def refused(*files: tuple[str, bytes]) -> str:
+        with pytest.raises(InputError) as caught:
+            read_storage("natcarb", files)
+        return str(caught.value)
+
+    table, shapes, projection = SHAPEFILE
+    assert "a/Saline.dbf: is a shapefile without its shapes" in refused(table)
+    assert "give Saline.shp as well" in refused(table)
+    assert "a/Saline.shp: is a shapefile without the table of its attributes" in refused(shapes, projection)
+    assert "has 2 shapes, but Saline.dbf has 3 rows" in refused(table, ("a/Saline.shp", shp(CORNERS[:2])))
+    assert "is cut short or damaged at shape 3" in refused(table, ("a/Saline.shp", shapes[1][:-20]))
+    assert "is cut short or damaged" in refused(("a/Saline.dbf", table[1][:-200]), shapes)
+    assert "is not a dBASE table" in refused(("a/Saline.dbf", b"COL_ROW,VOL_MED"), shapes)
+    assert "is not a shapefile" in refused(table, ("a/Saline.shp", b"nothing"))
+    albers = PRJ.replace("Azimuthal_Equal_Area", "Conformal_Conic").encode()
+    assert "the projection 'Lambert' is not supported" in refused(table, shapes, ("a/Saline.prj", albers))
+    bad = dbf(FIELDS, (LAYER[0], (*LAYER[1][:5], "x", *LAYER[1][6:]), LAYER[2]))
+    assert "a/Saline.dbf:2: VOL_LOW is 'x', expected a number" in refused(("a/Saline.dbf", bad), shapes)
+    with pytest.raises(InputError, match="is part of a shapefile, expected CSV"):
+        read_storage("co2stop", [table])
+
+
+def test_a_shapefile_with_random_bytes_is_read_or_refused() -> None:
+    rng = random.Random(7)
+    n_refused = 0
+    for _ in range(600):
+        files = dict(SHAPEFILE)
+        name = rng.choice(list(files))
+        raw = bytearray(files[name])
+        for _ in range(rng.choice((1, 3, 30))):
+            raw[rng.randrange(len(raw))] = rng.randrange(256)
+        files[name] = bytes(raw[: rng.choice((len(raw), rng.randrange(1, len(raw))))])
+        try:
+            read_storage("natcarb", list(files.items()))
+        except InputError:
+            n_refused += 1
+    assert 100 < n_refused < 600
+
+
+def test_other_layers_of_natcarb_are_named() -> None:
+    coal = CELLS.replace("BASIN_NAME,", "ARRA_PROJECT,")
+    assert "coal seams are no sites" in only("natcarb", ("coal.csv", coal))
+    formations = "PARTNERSHIP,RESOURCE_NAME,BASIN_NAME,ASSESSED\nPCOR,Mt. Simon,Illinois Basin,1\n"
+    assert "the layer of whole formations has no capacities" in only("natcarb", ("poly.csv", formations))
+    attributes = CELLS.replace("LAT,LONG", "Y,X")
+    assert "give the shapefile, .shp with .dbf" in only("natcarb", ("cells.csv", attributes))
+
+
+def test_a_capacity_out_of_scale_is_named() -> None:
+    # The Bunter Sandstone of Denmark as published: 154,400 Mt, against 6,210 Mt calculated.
+    large = (
+        UNITS
+        + "DK_F_1,DK_S_1,Bunter Sand Stone unit 1,3200,154400,1388000,0,6210,0,Denmark,11.4,54.7,Decimal degrees\n"
+    )
+    assert read_storage("co2stop", [("units.csv", large.encode())]).largest == ["Bunter Sand Stone unit 1 (154 Gt)"]
+    assert read_storage("co2stop", [("units.csv", UNITS.encode())]).largest == []
+
+
+def test_the_classes_of_a_resource_are_those_of_the_table() -> None:
+    (column,) = (each for each in read_dictionary()["storage/sites"] if each.name == "resource_class")
+    assert column.choices == RESOURCE_CLASSES
+    assert [class_of(name, "") for name in RESOURCE_CLASSES] == list(RESOURCE_CLASSES)
+
+
 def test_the_folder_is_read_as_own_tables(tmp_path: Path) -> None:
     for name, raw in storage_files("natcarb", read_storage("natcarb", [("cells.csv", CELLS.encode())])).items():
         (tmp_path / "basins" / name).parent.mkdir(parents=True, exist_ok=True)
@@ -120,6 +303,19 @@ def test_the_command_writes_a_data_folder_and_tells_what_it_leaves_out(tmp_path:
     assert pd.read_csv(tmp_path / "out" / "storage" / "sites.csv")["site"].tolist() == ["pavlikeni_zone"]
 
 
+def test_the_command_reads_a_shapefile(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    for name, raw in SHAPEFILE:
+        (tmp_path / name).write_bytes(raw)
+    files = [str(tmp_path / name) for name, _ in SHAPEFILE]
+    words = ["import", "storage", "natcarb", *files, "-o", str(tmp_path / "out")]
+    answer = CliRunner().invoke(group, words, standalone_mode=False)
+    assert answer.exception is None, answer.exception
+    assert "with 1 site, 0.0 Gt" in answer.stdout
+    assert "left out: rows without a capacity (1)" in answer.stderr
+    assert pd.read_csv(tmp_path / "out" / "storage" / "sites.csv")["capacity_mid_kt"].tolist() == [21_319.7]
+
+
 def test_wrong_files_name_the_place_and_the_right_thing() -> None:
     assert "is a table of natcarb" in only("co2stop", ("cells.csv", CELLS))
     assert "is a table of co2stop" in only("natcarb", ("units.csv", UNITS))
@@ -133,6 +329,19 @@ def test_wrong_files_name_the_place_and_the_right_thing() -> None:
         "natcarb", ("cells.csv", CELLS.replace("Undiscovered: Basin Play", "Undiscoverd"))
     )
     assert "expected plain KML" in only("co2stop", ("units.kml", '<!DOCTYPE a [<!ENTITY b "c">]><kml/>'))
+
+
+def test_places_of_the_projection_of_natcarb() -> None:
+    # Middles of three cells of the layer with latitude and longitude from a published listing.
+    for x, y, lat, lon in (
+        (-1336251.74, 1363935.68, 55.5994, -121.452),
+        (-1326251.74, 1333935.68, 55.3663, -121.160),
+        (-1326251.74, 1343935.68, 55.4522, -121.206),
+    ):
+        assert from_lambert_azimuthal(x, y, 45.0, -100.0) == pytest.approx((lat, lon), abs=5e-4)
+    assert from_lambert_azimuthal(0.0, 0.0, 45.0, -100.0) == (45.0, -100.0)
+    # Along the central meridian the latitude falls with y, and the longitude stays.
+    assert from_lambert_azimuthal(0.0, -1e5, 45.0, -100.0) == pytest.approx((44.1, -100.0), abs=1e-3)
 
 
 def test_places_on_the_utm_grid() -> None:
