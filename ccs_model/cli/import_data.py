@@ -52,6 +52,7 @@ def import_() -> None:
 
 
 @import_.command(
+    short_help="Convert a SimCCS 2 case.",
     epilog="""\b
 Examples:
   ccs-model import simccs Scenarios/priceScenario -o price --mode price
@@ -59,7 +60,7 @@ Examples:
   ccs-model optimize cap/scenario.yaml
 
 Exit codes: 0 done, 2 usage, 3 invalid case, 8 a file already exists or cannot be written.
-"""
+""",
 )
 @click.argument("folder", type=PATH)
 @out_option
@@ -118,6 +119,7 @@ def simccs(
 
 
 @import_.command(
+    short_help="Convert workbooks of Global Energy Monitor.",
     epilog="""\b
 Examples:
   ccs-model import gem Plant-level-data-Global-Iron-and-Steel-Tracker-September-2025-V1.xlsx -o china --country China
@@ -127,7 +129,7 @@ Examples:
   ccs-model optimize china/scenario.yaml
 
 Exit codes: 0 done, 2 usage, 3 invalid workbook, 8 a file already exists or cannot be read or written.
-"""
+""",
 )
 @click.argument("files", metavar="FILE...", type=PATH, nargs=-1, required=True)
 @out_option
@@ -209,6 +211,7 @@ def gem(
 
 
 @import_.command(
+    short_help="Convert CO2StoP or NATCARB storage resources.",
     epilog="""\b
 Examples:
   ccs-model import storage co2stop Hydrocarbon_Storage_Units.csv StorageUnits_March13.kml -o basins
@@ -216,7 +219,7 @@ Examples:
   ccs-model import storage natcarb NATCARB_Saline_10K_v1502.shp NATCARB_Saline_10K_v1502.dbf -o basins --block-km 200
 
 Exit codes: 0 done, 2 usage, 3 invalid file, 8 a file already exists or cannot be read or written.
-"""
+""",
 )
 @click.argument("source", type=click.Choice(["co2stop", "natcarb"]))
 @click.argument("files", metavar="FILE...", type=PATH, nargs=-1, required=True)

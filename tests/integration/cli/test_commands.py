@@ -273,6 +273,12 @@ def test_help_lists_the_commands_in_sections():
     assert all(f"\n  {name} " in shown for name in group.commands)
 
 
+@pytest.mark.parametrize("words", [["--help"], ["import", "--help"]])
+def test_summaries_of_commands_fit_their_line(words):
+    shown = CliRunner().invoke(group, words, terminal_width=80).output
+    assert not [line for line in shown.splitlines() if line.endswith("...") and not line.startswith("Usage")]
+
+
 @pytest.mark.parametrize("words", [["sweep", "-h"], ["sweep", "run", "-h"]])
 def test_sweep_needs_no_subcommand(words):
     answer = CliRunner().invoke(group, words)
