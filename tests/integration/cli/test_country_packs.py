@@ -89,10 +89,10 @@ def test_every_number_of_a_pack_has_a_reference_and_a_quality(country: str) -> N
         table = pd.read_csv(SHIPPED / country.lower().replace(" ", "-") / inner)
         assert set(table["reference"]) <= known, inner
         assert table["quality"].notna().all(), inner
-        # What is reported is not from memory.
+        # A reported number rests on a document that was consulted.
         cited = set(table.loc[table["quality"] == "reported", "reference"])
         where = pd.read_csv(data_folder() / "references.csv").set_index("reference")["citation"]
-        assert not [each for each in cited if "from memory" in where[each]], inner
+        assert not [each for each in cited if "not consulted" in where[each]], inner
 
 
 @pytest.mark.parametrize("country", PACKS)

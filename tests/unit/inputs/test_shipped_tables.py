@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 
 import numpy as np
@@ -275,3 +276,10 @@ def test_captive_units_are_those_of_the_tracker(inputs: Inputs) -> None:
     gj = running["capacity_mw"] * 8.76 * running["capacity_factor_share"] * 3.6 / running["efficiency_share"]
     assert (running["co2_ktpa"] / gj).between(0.08, 0.115).all()
     assert units["plant_km"].notna().equals(units["plant"] != "")
+
+
+def test_every_row_has_as_many_fields_as_its_header() -> None:
+    for path in data_folder().rglob("*.csv"):
+        with path.open(encoding="utf-8", newline="") as file:
+            header, *rows = csv.reader(file)
+        assert {len(row) for row in rows} <= {len(header)}, path.name
