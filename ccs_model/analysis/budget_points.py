@@ -1,25 +1,38 @@
-"""The budget points of a frontier: a plan at each budget, from low to high, each started from the one below."""
+"""The budget points of a frontier: a plan at each budget, from low to high, each started from the one below.
+
+For comparison, the merit order (MACC) serves as a rule for a budget. It selects streams from cheap to expensive until
+the budget is spent, each at the cost of its own pipeline. The model then optimises these streams only: their timing,
+their sinks and, on a shared network, their pipelines, under the budget rule of the plans. The rule falls short of the
+optimum because it ignores indivisible costs, limits that streams share and the years for which capture lasts.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from ccs_model._typing import Floats, Ints
-from ccs_model.analysis.frontier_search import processes_for, run_tasks_in
-from ccs_model.analysis.merit_order_budget import RankedList
+from ccs_model.analysis.jobs import Job, processes
+from ccs_model.errors import NoPlanError
 from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
-from ccs_model.mip.branch_and_bound import solve_mip
+from ccs_model.mip.branch_and_bound import solve_mip, verified_point
 from ccs_model.mip.budget_sweep import SweepModel, with_limit, zero_point
-from ccs_model.mip.clock import now, seconds_until_stop
+from ccs_model.mip.clock import counts_cpu, now, seconds_until_stop, was_stopped
 from ccs_model.mip.highs import gap_share
 from ccs_model.mip.matrix import residuals, rounded_to_integrality
 from ccs_model.mip.parametric import MovingLimit, Support
-from ccs_model.mip.sweep_search import SweepSearch, SweepWork
+from ccs_model.mip.presolve import restricted
+from ccs_model.mip.sweep_search import Processes, RunTasks, SweepSearch, SweepTask, SweepWork
+from ccs_model.model.names import BUILD
 from ccs_model.plan.decisions import without_traces
+from ccs_model.plan.merit_order import macc_table
 from ccs_model.problem import Problem
 from ccs_model.problem.candidate_network import corridor_rows
 from ccs_model.solve.fixed_charge_network import connections_of, network_of
@@ -32,6 +45,103 @@ from ccs_model.solve.tie_breaking import break_ties
 _GREEDY, _LEAST = 1.25, 0.5
 # Relative tolerance of spending against a budget.
 SPENDING_TOLERANCE = 1e-9
+_OWN = "The streams of the merit order, each with its own pipeline."
+_SHARED = "The streams of the merit order, ranked with a pipeline of their own each; their plan shares pipelines."
+# Relative gap, branch-and-bound nodes and effort at which the plan of a list ends.
+_GAP, _NODES, _EFFORT = 0.005, 20, 4.0
+
+
+@dataclass(frozen=True, eq=False)
+class Take:
+    """Plants that the merit order selects for a budget, and the best plan found with its streams; None without one.
+
+    `x` is in the units of the search, `value` in those of the problem.
+    """
+
+    plants: frozenset[str]
+    x: Floats | None
+    value: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class RankedList:
+    """The merit order, and its selection for each budget."""
+
+    table: pd.DataFrame
+    words: str
+    takes: Mapping[float, Take]
+
+    @classmethod
+    def of(
+        cls,
+        problem: Problem,
+        search: Normalised,
+        row: int,
+        options: SolverOptions,
+        budgets: Sequence[float],
+        useless: npt.NDArray[np.int64] | None = None,
+    ) -> RankedList | None:
+        """Return the merit order of a problem; None if nothing can be ranked.
+
+        Parameters
+        ----------
+        problem, search, row
+            The problem, the model of its search and the row of its budget.
+        options
+            Options of the solver.
+        budgets
+            Budgets in million, ascending.
+        useless
+            Columns of pipelines that are not searched.
+        """
+        table = macc_table(problem, pd.DataFrame(columns=["plant", "stream"]))
+        if table.empty:
+            return None
+        matrix = search.matrix
+        columns = matrix.columns_of(BUILD)
+        routes = problem.routes.set_index("route").loc[[matrix.columns[j].index[0] for j in columns]]
+        streams = list(zip(routes["plant"], routes["stream"], routes["technology"], strict=True))
+        off = np.zeros(0, dtype=np.int64) if useless is None else useless
+        takes, start = {}, None
+        for budget in budgets:
+            taken = _taken(table, budget)
+            listed = set(zip(taken["plant"], taken["stream"], taken["technology"], strict=True))
+            others = columns[[each not in listed for each in streams]]
+            there = with_limit(matrix, row, budget / search.unit)
+            start = None if was_stopped() else _listed_plan(there, np.union1d(others, off), options, start)
+            value = None if start is None else search.value(start)
+            takes[float(budget)] = Take(frozenset(map(str, taken["plant"])), start, value)
+        return cls(table, _OWN if problem.network is None else _SHARED, takes)
+
+
+def _taken(table: pd.DataFrame, budget: float) -> pd.DataFrame:
+    """Streams from cheap to expensive; one that no longer fits the budget is skipped."""
+    left, rows = budget, []
+    for place, capex in enumerate(table["capex_mn"].to_numpy(float)):
+        if capex <= left:
+            left -= capex
+            rows.append(place)
+    return table.iloc[rows]
+
+
+def _listed_plan(
+    matrix: Matrix, others: npt.NDArray[np.int64], options: SolverOptions, start: Floats | None
+) -> Floats | None:
+    """The best plan found without some columns, from the plan of a shorter list if it is one here."""
+    small = restricted(matrix, others[matrix.lower[others] == 0])
+    if start is None or not small.holds(start):
+        start = zero_point(matrix)
+    if not len(small.columns):
+        return start
+    highs = Highs(small.matrix, options)
+    highs.set_option("mip_rel_gap", _GAP)
+    highs.set_option("mip_max_nodes", _NODES)
+    highs.set_option("mip_allow_restart", False)
+    if start is not None and small.holds(start):
+        highs.start_from(start[small.columns])
+    outcome = highs.attempt(_EFFORT, "merit order")
+    found = None if outcome.x is None else verified_point(matrix, small.lifted(outcome.x), options)
+    return start if found is None else found
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,8 +303,8 @@ class BudgetPointSearch:
         required, required_only = self._required(links, is_grown=growth is not None)
         # As in a single plan, slope scaling chooses links where there are few or where growth does not apply.
         with_scaling = growth is None or len(links) <= SIZES.all_links
-        n_processes = processes_for(self.matrix, self.jobs)
-        with run_tasks_in(n_processes, work) as run_tasks:
+        n_processes = _processes_for(self.matrix, self.jobs)
+        with _run_tasks_in(n_processes, work) as run_tasks:
             sweep = SweepSearch(
                 work, required, required_only, with_scaling, self.known, self.effort, run_tasks, self._report_progress
             )
@@ -265,3 +375,31 @@ class BudgetPointSearch:
     def _report_progress(self, words: str) -> None:
         if self.on_progress is not None:
             self.on_progress(words)
+
+
+def _processes_for(matrix: Matrix, jobs: int | None) -> int:
+    """Return how many processes work on a sweep of a model; `jobs` is the requested number, None for automatic."""
+    limits = BUDGET_SWEEP.stage(Processes)
+    automatic = 1 if len(matrix.row_lower) < limits.min_rows else min(os.cpu_count() or 1, limits.n_jobs)
+    # The CPU seconds of one process do not count those of others.
+    return 1 if counts_cpu() else min(jobs or automatic, limits.n_jobs)
+
+
+@contextlib.contextmanager
+def _run_tasks_in(n_processes: int, work: SweepWork) -> Iterator[RunTasks]:
+    """Yield a function that does tasks, in this process or side by side in others, and returns results in order."""
+    if n_processes == 1:
+        do = work.opened()
+        yield lambda tasks: [do(task) for task in tasks]
+        return
+    with processes(work, n_processes) as group:
+
+        def run_tasks(tasks: Sequence[tuple[SweepTask, float]]) -> list[tuple[Any, float]]:
+            results: dict[str, Any] = {}
+            for ended in group.ended([Job(str(k), task) for k, task in enumerate(tasks)]):
+                if ended.failure is not None:
+                    raise NoPlanError(f"a part of the frontier failed: {ended.failure.message}")
+                results[ended.key] = ended.result
+            return [results[str(k)] for k in range(len(tasks))]
+
+        yield run_tasks
