@@ -12,23 +12,22 @@ import sys
 from pathlib import Path
 
 import click
+from click.shell_completion import get_completion_class
 
 from ccs_model import __version__
-from ccs_model.atomic_files import end_interrupted
+from ccs_model.atomic_files import end_interrupted, write_atomic
 from ccs_model.cli.command_options import OutputClosedError, SectionedGroup
-from ccs_model.cli.completion import install_completion
 from ccs_model.cli.explanation import explain
 from ccs_model.cli.import_data import import_
-from ccs_model.cli.inspect_run import compare, export, report, verify
+from ccs_model.cli.inspect_run import compare, export, report, runs, show, verify
 from ccs_model.cli.optimize import optimize
 from ccs_model.cli.pilot_zones import calibrate, replay
 from ccs_model.cli.plan_series import frontier, sweep
 from ccs_model.cli.robustness import montecarlo, near_optimal, regret, stochastic
 from ccs_model.cli.shipped import data, doctor
 from ccs_model.cli.start import check, init, schema
-from ccs_model.cli.stored_results import runs, show
 from ccs_model.cli.terminal import end_lines, use_color
-from ccs_model.errors import BUG, DONE, FILE_TROUBLE, NO_PLAN, CcsModelError, InputError, is_lack_of_memory
+from ccs_model.errors import BUG, DONE, FILE_TROUBLE, NO_PLAN, CcsModelError, FileError, InputError, is_lack_of_memory
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 # NumPy cannot be loaded in less.
@@ -43,8 +42,6 @@ RENAMED = {
     "new": "init",
     "template": "init --inventory-only FILE.xlsx",
 }
-
-
 _HELP = """Select carbon-capture retrofits under a budget: which plants, when and with which technology.
 
 \b
@@ -52,6 +49,48 @@ Start here:
   ccs-model optimize scenarios/pilot-zones.yaml
   ccs-model check my-scenario.yaml
 """
+_PROGRAM, _COMPLETION_VARIABLE = "ccs-model", "_CCS_MODEL_COMPLETE"
+# Shell → the file with the completion, and the start file of the shell that must read it (fish reads it by itself).
+_COMPLETION_FILES = {
+    "bash": (".local/share/ccs-model/complete.bash", ".bashrc"),
+    "zsh": (".local/share/ccs-model/complete.zsh", ".zshrc"),
+    "fish": (".config/fish/completions/ccs-model.fish", None),
+}
+
+
+def install_completion(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    """Write the completion script of the shell in SHELL, and a line in its start file that reads it."""
+    if not wanted or context.resilient_parsing:
+        return
+    shell = Path(os.environ.get("SHELL", "")).name
+    if shell not in _COMPLETION_FILES:
+        named = f"'{shell}'" if shell else "an unknown shell (SHELL is not set)"
+        raise click.UsageError(f"no completion for {named}; set SHELL to one of {', '.join(_COMPLETION_FILES)}")
+    script, start = (None if name is None else Path.home() / name for name in _COMPLETION_FILES[shell])
+    assert script is not None
+    completion = get_completion_class(shell)
+    assert completion is not None
+    # Bash needs no check of its version: what the script uses is older than the versions in use.
+    source = completion.source_template % completion(context.command, {}, _PROGRAM, _COMPLETION_VARIABLE).source_vars()
+    try:
+        script.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(script, source.encode())
+        click.echo(f"{script}: completion for {shell}")
+        if start is not None:
+            _add_line(start, f'. "{script}"')
+            click.echo(f"{start}: reads it; open a new terminal")
+    except OSError as error:
+        raise FileError(f"{error.filename or script}: cannot be written: {error.strerror}") from error
+    context.exit()
+
+
+def _add_line(path: Path, line: str) -> None:
+    """Append a line to a start file unless it is there."""
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    if line in text.splitlines():
+        return
+    with path.open("a", encoding="utf-8") as file:
+        file.write(("" if text.endswith("\n") or not text else "\n") + line + "\n")
 
 
 @click.group(cls=SectionedGroup, renamed=RENAMED, context_settings=CONTEXT, invoke_without_command=True, help=_HELP)

@@ -21,7 +21,7 @@ from ccs_model.cli.command_options import (
     scenario_argument,
     time_limit_option,
 )
-from ccs_model.cli.stored_results import run_text
+from ccs_model.cli.inspect_run import run_text
 from ccs_model.cli.terminal import shortened
 from ccs_model.errors import DONE, LIMIT_REACHED, FileError, InfeasibleError, InputError
 from ccs_model.runs.run_list import document_of

@@ -32,7 +32,7 @@ from ccs_model.cli.command_options import (
     time_limit_option,
     with_options,
 )
-from ccs_model.cli.stored_results import sweep_text
+from ccs_model.cli.inspect_run import sweep_text
 from ccs_model.cli.terminal import ProgressLine, print_json, strong
 from ccs_model.errors import DONE, INTERRUPTED, LIMIT_REACHED, FileError, InputError, MissingExtraError
 

@@ -13,7 +13,7 @@ import pyomo.environ as pyo
 import pytest
 
 import ccs_model as ccs
-from ccs_model.cli.stored_results import run_text
+from ccs_model.cli.inspect_run import run_text
 from ccs_model.cli.terminal import columns
 from ccs_model.errors import InputError
 from ccs_model.mip import Progress

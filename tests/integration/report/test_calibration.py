@@ -10,7 +10,7 @@ import openpyxl
 import pytest
 
 import ccs_model as ccs
-from ccs_model.cli.stored_results import run_text
+from ccs_model.cli.inspect_run import run_text
 from ccs_model.paths import data_folder
 from ccs_model.plan.calibrated_results import NOT_CALIBRATED, ensemble_table, statement
 from ccs_model.plan.merit_order import macc_table

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from openpyxl.workbook import Workbook
 
-from ccs_model.cli.stored_results import run_text
+from ccs_model.cli.inspect_run import run_text
 from ccs_model.errors import InputError, Issue
 from ccs_model.plan import merit_order as macc
 from ccs_model.plan.cache_key import run_key

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from ccs_model.cli.stored_results import run_text
+from ccs_model.cli.inspect_run import run_text
 from ccs_model.plan.plan import Plan
 from ccs_model.report import sentences as words
 
