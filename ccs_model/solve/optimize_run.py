@@ -17,8 +17,7 @@ from ccs_model.errors import CheckError, FileError, InfeasibleError
 from ccs_model.mip.clock import time_s
 from ccs_model.plan.cache_key import run_key
 from ccs_model.plan.plan import Plan
-from ccs_model.runs.folder_writer import remove_leftovers, validate_overwrite, write_files, write_locked
-from ccs_model.runs.run_lock import locked
+from ccs_model.runs.folder_writer import locked, remove_leftovers, validate_overwrite, write_files, write_locked
 from ccs_model.runs.run_writer import cached_manifest, infeasible_files, run_files
 from ccs_model.scenario import Scenario
 from ccs_model.solve.driver import ProgressCallback, Question, optimize_inputs, question_of

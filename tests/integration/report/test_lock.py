@@ -13,8 +13,8 @@ from filelock import FileLock
 
 from ccs_model.atomic_files import host_name
 from ccs_model.errors import FileError
-from ccs_model.runs import run_lock
-from ccs_model.runs.run_lock import holder_path, lock_path, locked
+from ccs_model.runs import folder_writer
+from ccs_model.runs.folder_writer import holder_path, lock_path, locked
 
 
 def held_by(folder: Path, **holder: object) -> Path:
@@ -31,7 +31,7 @@ def without_locks(monkeypatch: pytest.MonkeyPatch) -> None:
     def unsupported(lock: FileLock, **_: bool) -> None:
         raise OSError(errno.EOPNOTSUPP, "Operation not supported")
 
-    monkeypatch.setattr(run_lock.FileLock, "acquire", unsupported)
+    monkeypatch.setattr(folder_writer.FileLock, "acquire", unsupported)
 
 
 def test_a_second_process_does_not_wait_and_names_the_holder(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_a_folder_that_another_process_removes_is_made_again_but_not_for_ever(
             raise FileNotFoundError(errno.ENOENT, "No such file or directory")
         return acquire(lock, **how)
 
-    monkeypatch.setattr(run_lock.FileLock, "acquire", removed)
+    monkeypatch.setattr(folder_writer.FileLock, "acquire", removed)
     most = 2
     with locked(folder):
         assert n == 3
@@ -110,10 +110,10 @@ def test_a_lock_file_that_disappears_is_made_again(tmp_path: Path, monkeypatch: 
         nonlocal n
         n += 1
         if n == 1:  # its holder has just ended
-            raise run_lock.Timeout(lock.lock_file)
+            raise folder_writer.Timeout(lock.lock_file)
         return acquire(lock, **how)
 
-    monkeypatch.setattr(run_lock.FileLock, "acquire", late)
+    monkeypatch.setattr(folder_writer.FileLock, "acquire", late)
     with locked(tmp_path / "run"):
         assert n == 2 and json.loads(holder_path(tmp_path / "run").read_text(encoding="utf-8"))["pid"] == os.getpid()
 

@@ -26,9 +26,8 @@ from ccs_model.atomic_files import (
 )
 from ccs_model.errors import FILE_TROUBLE, FileError
 from ccs_model.plan.plan import Plan
-from ccs_model.runs import run_lock
-from ccs_model.runs.folder_writer import remove_temporary_files
-from ccs_model.runs.run_lock import holder_path, locked
+from ccs_model.runs import folder_writer
+from ccs_model.runs.folder_writer import holder_path, locked, remove_temporary_files
 
 
 @pytest.fixture
@@ -281,7 +280,7 @@ def test_the_lock_of_a_dead_process_is_taken_over_and_that_of_another_machine_is
     assert lock.exists()
 
 
-def without_locks(lock: run_lock.FileLock, **_: bool) -> None:
+def without_locks(lock: folder_writer.FileLock, **_: bool) -> None:
     """A network disk without locks."""
     raise OSError(errno.EOPNOTSUPP, "Operation not supported")
 
@@ -289,7 +288,7 @@ def without_locks(lock: run_lock.FileLock, **_: bool) -> None:
 def test_on_a_disk_without_locks_the_holder_file_protects_the_folder(
     tmp_path: Path, dead: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_lock.FileLock, "acquire", without_locks)
+    monkeypatch.setattr(folder_writer.FileLock, "acquire", without_locks)
     lock = holder_path(tmp_path / "mine")
     for pid, is_free in ((dead, True), (os.getppid(), False)):
         lock.write_text(json.dumps({"pid": pid, "host": host_name(), "since": "now"}), encoding="utf-8")

@@ -49,7 +49,7 @@ import ccs_model.cli
 from ccs_model import atomic_files
 from ccs_model.atomic_files import temporary_folder
 from ccs_model.runs import folder_writer
-from ccs_model.runs.run_lock import locked
+from ccs_model.runs.folder_writer import locked
 def slowly(path, content):
     path.write_bytes(content[:1])
     if content == b"last":
