@@ -1,6 +1,6 @@
 """What the figures of a plan rest on: the quality of the numbers behind them, and the inputs that move them most.
 
-The quality of the numbers is that of `ccs_model.plan.quality_of_inputs`.
+The quality of the numbers is that of `ccs_model.plan.citations`.
 
 Published ranges (pilots/anchors) stand beside the same figures of the plan, each computed from the retrofits that the
 range covers, in the money of the plan.
@@ -22,12 +22,10 @@ import pandas as pd
 from ccs_model.analysis.monte_carlo import FutureEvaluator
 from ccs_model.analysis.uncertain_inputs import one_at_a_time
 from ccs_model.inputs.geography import are_in_china
-from ccs_model.plan.citations import Citations
-from ccs_model.plan.context import Band
+from ccs_model.plan.citations import Citations, amounts_of, projects_by_reference, shares_table, sources_table
 from ccs_model.plan.merit_order import CAPTURE_PARTS, PARTS, STORAGE_PARTS, TRANSPORT_PARTS
 from ccs_model.plan.plan import FIXED, REPLANNED
-from ccs_model.plan.plan_json import plain
-from ccs_model.plan.quality_of_inputs import amounts_of, projects_by_reference, shares_table, sources_table
+from ccs_model.plan.plan_json import Band, plain
 from ccs_model.problem import Problem
 from ccs_model.runs.run_reader import RunLike, solved_problem_of
 

@@ -137,7 +137,7 @@ def _evidence(run: Path, as_json: bool) -> int:
 
 def evidence_text(found: Evidence) -> str:
     """Return the tables of an evidence report, as wide as the terminal; a table without rows is left out."""
-    from ccs_model.plan.quality_of_inputs import QUALITY_NOTE
+    from ccs_model.plan.citations import QUALITY_NOTE
 
     parts = (
         (QUALITY_NOTE, _share_rows(found), {0, 2}),

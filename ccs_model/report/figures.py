@@ -8,8 +8,8 @@ from dataclasses import dataclass, fields
 
 from ccs_model.inputs import Inputs
 from ccs_model.mip.highs import gap_share
-from ccs_model.plan.context import Band, pipe_links
 from ccs_model.plan.plan import Plan
+from ccs_model.plan.plan_json import Band, pipe_links
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.phrases import Gap
 from ccs_model.scenario.fields import SHIPPED_INVENTORIES

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import asdict
 
-from ccs_model.plan.context import binding_text, storage_band_of, why_nothing_is_built
 from ccs_model.plan.decisions import BUILT
 from ccs_model.plan.plan import Plan
+from ccs_model.plan.plan_json import binding_text, storage_band_of, why_nothing_is_built
 from ccs_model.plan.tables import left_out_table, not_eligible_table
 from ccs_model.problem import Problem
 from ccs_model.report.figures import gap_of

@@ -22,9 +22,8 @@ from ccs_model.bounded_reading import parse_json, read_regular, read_regular_tex
 from ccs_model.errors import FileError, InputError, Issue, NoPlanInRunError, schema_issue
 from ccs_model.inputs import Inputs
 from ccs_model.paths import data_folder
-from ccs_model.plan.cache_key import hashes, run_key
+from ccs_model.plan.cache_key import OWN, hashes, run_key
 from ccs_model.plan.decisions import POINT_COLUMNS
-from ccs_model.plan.own_copies import OWN
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import SCHEMA, csv_text, plan_dict
 from ccs_model.plan.stored_run import StoredRun

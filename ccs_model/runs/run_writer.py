@@ -19,9 +19,8 @@ import pandas as pd
 import ccs_model
 from ccs_model.bounded_reading import parse_json, read_regular
 from ccs_model.inputs import Inputs
-from ccs_model.plan.cache_key import RunKey, hashes, run_key
+from ccs_model.plan.cache_key import OWN, RunKey, hashes, names_of_copies, own_files, resolved_with_copies, run_key
 from ccs_model.plan.merit_order import macc_table
-from ccs_model.plan.own_copies import OWN, names_of_copies, own_files, resolved_with_copies
 from ccs_model.plan.plan import Plan, Plots
 from ccs_model.plan.plan_json import SCHEMA, csv_text, plain, plan_text
 from ccs_model.plan.stored_run import StoredRun

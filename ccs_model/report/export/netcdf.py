@@ -17,7 +17,7 @@ import pandas as pd
 import ccs_model
 from ccs_model.errors import MissingExtraError
 from ccs_model.inputs import Inputs, load_inputs
-from ccs_model.plan.quality_of_inputs import CAPITAL, CAPTURE, PIPES, STORAGE, TONNES, amounts_of
+from ccs_model.plan.citations import CAPITAL, CAPTURE, PIPES, STORAGE, TONNES, amounts_of
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.tables_in_use import problem_of_run, references_in_use, rows_in_use
 from ccs_model.units import label_of, unit_text
@@ -49,7 +49,7 @@ _ROWS: Mapping[str, str] = MappingProxyType(
         "targets": "target", "point": "column", "futures": "future", "frontier": "budget",
     }
 )  # fmt: skip
-# The amount, as in `ccs_model.plan.quality_of_inputs`, whose references a column has.
+# The amount, as in `ccs_model.plan.citations`, whose references a column has.
 _AMOUNT_OF: Mapping[str, str] = MappingProxyType(
     {
         "captured_ktpa": TONNES, "capex_mn": CAPITAL, "capture_capex_mn": CAPTURE, "pipe_capex_mn": PIPES,

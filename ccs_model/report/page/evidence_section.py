@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ccs_model.plan.quality_of_inputs import CAPITAL, DOCUMENTED, QUALITY_NOTE, TONNES, quality_rows
+from ccs_model.plan.citations import CAPITAL, DOCUMENTED, QUALITY_NOTE, TONNES, quality_rows
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.problem import Problem
 from ccs_model.report.page.html import Column, Words, paragraph, percent, render, section, table

@@ -10,9 +10,9 @@ import pandas as pd
 from ccs_model.engineering.capture_units import COAL_BOILER
 from ccs_model.inputs.declarations import read_dictionary
 from ccs_model.inputs.load import SHIPPED
+from ccs_model.plan.citations import QUALITY_NOTE, TONNES, quality_rows
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
-from ccs_model.plan.quality_of_inputs import QUALITY_NOTE, TONNES, quality_rows
 from ccs_model.problem import Problem
 from ccs_model.problem.pipe_costs import DEA
 from ccs_model.report.phrases import first_few

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from ccs_model.bounded_reading import TABLE_BYTES
 from ccs_model.errors import InputError, Issue
-from ccs_model.plan.own_copies import OWN
+from ccs_model.plan.cache_key import OWN
 from ccs_model.plan.revision import Edit, Revision
 from ccs_model.report.workbook.inputs_sheet import PLAY, live_inputs
 from ccs_model.report.workbook.plants_sheet import EXCLUDE, REQUIRE, decision_text

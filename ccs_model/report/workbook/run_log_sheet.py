@@ -14,11 +14,10 @@ from pathlib import PurePath
 import pandas as pd
 
 import ccs_model
-from ccs_model.plan.cache_key import hashes, run_key
-from ccs_model.plan.context import pipe_links
-from ccs_model.plan.own_copies import names_of_copies, own_files, resolved_with_copies
+from ccs_model.plan.cache_key import hashes, names_of_copies, own_files, resolved_with_copies, run_key
+from ccs_model.plan.calibrated_results import reported_reduction_lines
 from ccs_model.plan.plan import Plan
-from ccs_model.plan.reported_reduction import reported_reduction_lines
+from ccs_model.plan.plan_json import pipe_links
 from ccs_model.report import sentences as words
 from ccs_model.report.export.formats import long_table
 from ccs_model.report.figures import gap_of

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from ccs_model.plan.context import pipe_links
 from ccs_model.plan.plan import Plan
-from ccs_model.plan.plan_json import records
+from ccs_model.plan.plan_json import pipe_links, records
 from ccs_model.report import sentences as words
 from ccs_model.report.figures import gap_of
 from ccs_model.report.phrases import searched_links

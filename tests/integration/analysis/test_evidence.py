@@ -11,9 +11,8 @@ import pytest
 
 from ccs_model.analysis.evidence import Evidence, evidence
 from ccs_model.errors import FileError
-from ccs_model.plan.citations import Citation
+from ccs_model.plan.citations import Amount, Citation
 from ccs_model.plan.plan import Plan
-from ccs_model.plan.quality_of_inputs import Amount
 from tests.integration.faults.conftest import answer_of
 
 pytestmark = pytest.mark.slow

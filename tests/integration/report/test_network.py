@@ -17,9 +17,9 @@ from ccs_model.cli.inspect_run import run_text
 from ccs_model.errors import InputError, Issue
 from ccs_model.plan import merit_order as macc
 from ccs_model.plan.cache_key import run_key
-from ccs_model.plan.context import pipe_links
 from ccs_model.plan.merit_order import COLUMNS, macc_table
 from ccs_model.plan.plan import Plan
+from ccs_model.plan.plan_json import pipe_links
 from ccs_model.problem.scenario_names import read_checked
 from ccs_model.report.export.geojson import geojson_text
 from ccs_model.report.figures import gap_of
