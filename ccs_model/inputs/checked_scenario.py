@@ -1,22 +1,301 @@
-"""Reads a scenario with its tables, and rejects an invalid one early.
+"""Reads a scenario, compares its names and amounts with the tables, and rejects an invalid one early.
 
 Commands validate the scenario before they import the solver, and pandas only if the scenario names tables of its own,
-so that an invalid scenario takes a second and not three.
+so that an invalid scenario takes a second and not three. The names of the shipped tables are read from their CSV files.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+import csv
+import math
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
 from os import PathLike
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from ccs_model.errors import CcsModelError, FileError, InputError, Issue
-from ccs_model.inputs.names_of_scenario import Column, issues_of, known_names, shipped_column, with_names_of_tables
+from ccs_model.errors import MOST_SHOWN, CcsModelError, FileError, InputError, Issue
+from ccs_model.inputs.cells import nearest_hint
+from ccs_model.inputs.chinese import in_english
+from ccs_model.paths import data_folder
+from ccs_model.scenario.fields import HOME, HOME_CURRENCY, SHIPPED_INVENTORIES, SOURCES, plant_and_reason
 from ccs_model.scenario.read import Reading, read
+from ccs_model.scenario.sections import INVENTORY
+from ccs_model.scenario.spelling import odd_letters, same_name
+from ccs_model.scenario.validation import KeyPath, dotted, shown
+from ccs_model.units import rounded
 
 if TYPE_CHECKING:
     from ccs_model.inputs.load import Inputs
     from ccs_model.scenario import Scenario
+    from ccs_model.scenario.sections import OwnTables
+    from ccs_model.scenario.yaml_document import Document
+
+_LISTED = 12
+SITES = "storage/sites"
+_LARGEST = 1e300  # of an amount; the schema rejects larger ones
+# Keys of a scenario that hold names, each with what it names.
+_LISTS = {
+    INVENTORY: "inventory", "plants.provinces": "province", "plants.exclude": "plant", "plants.require": "plant",
+    "capture.technologies": "technology", "capture.measures": "measure", "storage.sites": "site or basin",
+}  # fmt: skip
+_BY_NAME = {
+    "plants.not_before": "plant", "storage.capacity_kt": "site", "budget.by_province_mn": "province",
+    "targets.by_province": "province", "targets.by_sector": "sector",
+    "targets.share_of_avoided_min": "province or sector",
+}  # fmt: skip
+_OF_FUNDS = {"provinces": "province", "sectors": "sector"}
+# Kinds whose names are in tables other than inventories.
+_TABLES_OF = {
+    "sector": ("streams/source_sectors",), "technology": ("technologies/technologies",),
+    "measure": ("technologies/measures",), "site": (SITES,), "site or basin": (SITES,),
+}  # fmt: skip
+
+Column = Callable[[str, str], Iterable[str]]
+"""The values of a column, by table and name."""
+Known = Mapping[str, Collection[str]]
+"""Names in the tables, by what they name."""
+
+
+@dataclass(frozen=True)
+class Name:
+    """A name in a scenario: its key, what it names, and the path of the item or key that holds it."""
+
+    key: str
+    kind: str
+    text: str
+    path: KeyPath
+
+    @property
+    def is_key(self) -> bool:
+        """Whether the name is a key, not an item of a list."""
+        return not isinstance(self.path[-1], int)
+
+
+def names_in(values: Mapping[Any, Any]) -> Iterator[Name]:
+    """Yield the names in nested values of a scenario, which may be invalid."""
+    for key, kind in _LISTS.items():
+        yield from _listed(_at(values, key), key, kind)
+    for key, kind in _BY_NAME.items():
+        by_name = _at(values, key)
+        for text in by_name if isinstance(by_name, Mapping) else ():
+            if isinstance(text, str):
+                yield Name(key, kind, text, (*key.split("."), text))
+    funds = values.get("funds")
+    for fund, content in funds.items() if isinstance(funds, Mapping) else ():
+        for last, kind in _OF_FUNDS.items() if isinstance(content, Mapping) else ():
+            yield from _listed(content.get(last), f"funds.{fund}.{last}", kind, ("funds", str(fund), last))
+
+
+def _listed(listed: Any, key: str, kind: str, path: KeyPath = ()) -> Iterator[Name]:
+    for place, item in enumerate(listed if isinstance(listed, list | tuple) else ()):
+        text = next(iter(item), None) if isinstance(item, Mapping) else item  # a plant with a reason
+        if isinstance(text, str):
+            yield Name(key, kind, text, (*(path or key.split(".")), place))
+
+
+def unknown_names(names: Iterable[Name], known: Known, *, as_spelt: bool = False) -> Iterator[tuple[Name, str, str]]:
+    """Yield (name, what, hint) of each name that no table has.
+
+    A name that looks like one of the tables counts as that one, unless `as_spelt`. Kinds that are not in `known` are
+    left out. Only the first ones have hints, as many as a command prints.
+    """
+    n_unknown = 0
+    for name in names:
+        if name.kind not in known:
+            continue
+        there = known[name.kind]
+        if name.kind == "inventory":
+            if name.text == SOURCES and SOURCES not in there:
+                hint = "give plants/sources.csv in the folder that data: names, see docs/reference/own-tables.md"
+                yield name, f"'{name.text}' holds no plant: table plants/sources has no rows", hint
+            continue
+        is_home = name.key == "budget.by_province_mn" and name.text == HOME
+        if name.text in there or is_home or (not as_spelt and known_name(name.text, name.kind, known) is not None):
+            continue
+        some = ", ".join(sorted(there)[:_LISTED]) + (", …" if len(there) > _LISTED else "")
+        what = f"{name.kind} '{shown(name.text)}' is not in the tables"
+        yield name, what, nearest_hint(name.text, sorted(there), some) if n_unknown < MOST_SHOWN else ""
+        n_unknown += 1
+
+
+def known_names(column: Column) -> Known:
+    """Names in the tables that a scenario may give, by what they name."""
+    plants = ("plants/steel", "plants/chemicals", "plants/coal_chemicals", "plants/sources")
+    provinces = {province for table in plants for province in column(table, "province")}
+    sectors = {*SHIPPED_INVENTORIES, SOURCES, *column("streams/source_sectors", "sector")}
+    sites = set(column(SITES, "site"))
+    return {
+        "inventory": {SOURCES} if list(column("plants/sources", "plant")) else set(),
+        "plant": {plant for table in plants for plant in column(table, "plant")},
+        "province": provinces,
+        "sector": sectors,
+        "province or sector": provinces | sectors,
+        "technology": set(column("technologies/technologies", "technology")),
+        "measure": set(column("technologies/measures", "measure")),
+        "site": sites,
+        "site or basin": sites | set(column(SITES, "basin")),
+    }
+
+
+def known_without_own_tables(own: OwnTables) -> Known:
+    """Names of the kinds that no table of the user's own can add to."""
+    folder = own.folder / own.data if own.data is not None else None
+    known = known_names(shipped_column)
+    return {
+        kind: known[kind]
+        for kind, tables in _TABLES_OF.items()
+        if (folder is None or not any((folder / f"{table}.csv").exists() for table in tables))
+        and not (own.oil_fields and SITES in tables)  # oil fields are sites as well
+    }
+
+
+def shipped_column(table: str, name: str) -> list[str]:
+    """Values of a column of a shipped table, as text."""
+    return [row[name] for row in _rows(data_folder() / f"{table}.csv")]
+
+
+@cache
+def _rows(path: Path) -> tuple[dict[str, str], ...]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return tuple(csv.DictReader(file))
+
+
+# Plausible are budgets of 10 to some 10,000 million CNY and prices of some 1,000 CNY/t; more than four orders beyond is
+# a wrong unit. 100 million million CNY is near the gross domestic product of China (data/policy/value_added).
+_MILLION, _PER_TONNE = (1e-3, 1e8, "is this in million?"), (0.0, 1e7, "is this per tonne of CO2?")
+PLAUSIBLE_CNY = {"_mn": _MILLION, **dict.fromkeys(("_per_t", "_per_captured_t", "_per_avoided_t"), _PER_TONNE)}
+
+
+def implausible_amounts(values: Mapping[Any, Any], column: Column) -> Iterator[tuple[KeyPath, str, str]]:
+    """Yield (path, what, hint) of every amount of money that is four orders of magnitude beyond plausible ones."""
+    currency, year = values.get("currency", HOME_CURRENCY), values.get("price_year")
+    columns = (column("indices/exchange_rates", each) for each in ("currency", "year", "cny_per_unit"))
+    cny_by_year = {
+        int(of_year): float(rate)
+        for code, of_year, rate in zip(*columns, strict=True)
+        if code == currency and (not isinstance(year, int) or int(of_year) <= year)
+    }
+    cny = cny_by_year[max(cny_by_year)] if cny_by_year else 1.0
+    for path, amount, ending in _amounts(values, (), ""):
+        low, high, hint = PLAUSIBLE_CNY[ending]
+        if math.isfinite(amount) and (amount * cny > high or 0 < amount * cny < low):
+            unit = f"million {currency}" if ending == "_mn" else f"{currency}/t"
+            yield path, f"{dotted(path)}: {rounded(amount)} {unit} is implausible", hint
+
+
+def _amounts(values: Mapping[Any, Any], within: KeyPath, ending: str) -> Iterator[tuple[KeyPath, float, str]]:
+    """Path, value and ending of every amount whose key, or the key above it, ends as in `PLAUSIBLE_CNY`."""
+    for name, value in values.items():
+        path = (*within, str(name))
+        found = next((each for each in PLAUSIBLE_CNY if str(name).endswith(each)), ending)
+        if isinstance(value, Mapping):
+            yield from _amounts(value, path, found)
+        elif found and isinstance(value, int | float) and not isinstance(value, bool):
+            yield path, float(value) if abs(value) < _LARGEST else math.inf, found
+
+
+def issues_of(document: Document, known: Known, column: Column) -> list[tuple[Any, Issue]]:
+    """Unknown names and implausible amounts of a scenario file, each with its mark.
+
+    Values that already have an issue are left out.
+    """
+    faulty = {mark for mark, _ in document.issues}
+    found = [
+        (document.mark_of(name.path, on_key=name.is_key), f"{name.key}: {what}", hint)
+        for name, what, hint in unknown_names(names_in(document.values), known)
+    ]
+    found += [(document.mark_of(path), what, hint) for path, what, hint in implausible_amounts(document.values, column)]
+    found.sort(key=lambda each: each[0])
+    return [(mark, Issue(str(mark), what, hint)) for mark, what, hint in found if mark not in faulty]
+
+
+def read_as(text: str, name: str) -> str:
+    """`'SHANXI' is read as 'Shanxi'`, with what a reader does not see of the text."""
+    odd = odd_letters(text)
+    return f"'{shown(text)}'{f' with {odd}' if odd else ''} is read as '{shown(name)}'"
+
+
+def with_names_of_tables(scenario: Scenario, known: Known) -> tuple[Scenario, list[str]]:
+    """Return the scenario with its names as the tables spell them, and a notice of each change.
+
+    Unknown names are not changed.
+    """
+    changes: dict[str, object] = {}
+    notices: list[str] = []
+    values = scenario.model_dump(by_alias=True)
+
+    def respelt(key: str, text: str, kind: str) -> str:
+        name = known_name(text, kind, known) or text
+        if name != text:
+            place = scenario.places.get(key, "")
+            notices.append(f"{f'{place}: ' if ':' in place else ''}{key}: {read_as(text, name)}")
+        return name
+
+    for key, kind in _LISTS.items():
+        if key == INVENTORY:
+            continue
+        listed = _at(values, key)
+        items: list[Any] = []
+        for i, each in enumerate(listed):
+            name, reason = plant_and_reason(each)
+            name = respelt(f"{key}[{i}]", name, kind)
+            items.append({name: reason} if reason else name)
+        _change(changes, key, listed, items)
+    for key, kind in _BY_NAME.items():
+        by_name = _at(values, key)
+        _change(changes, key, by_name, {respelt(f"{key}.{name}", name, kind): each for name, each in by_name.items()})
+    for fund, content in values["funds"].items():
+        key = f"funds.{fund}.provinces"
+        provinces = content["provinces"]
+        _change(changes, key, provinces, [respelt(f"{key}[{i}]", name, "province") for i, name in enumerate(provinces)])
+    if not changes:
+        return scenario, []
+    places = {key: place for key, place in scenario.places.items() if any(key.startswith(each) for each in changes)}
+    return scenario.with_changes(changes, places), notices
+
+
+def without_names(scenario: Scenario, known: Known) -> Scenario:
+    """Return the scenario without the names that no table has, so that later checks can go on."""
+    values = scenario.model_dump(by_alias=True)
+    changes: dict[str, object] = {}
+    strays = [name for name, _, _ in unknown_names(names_in(values), known) if name.kind != "inventory"]
+    for name in reversed(strays):  # the last item of a list first
+        *way, last = name.path
+        holder = values
+        for step in way[:-1]:
+            holder = holder[str(step)]
+        kept = holder[str(way[-1])]
+        if isinstance(last, int):
+            kept = [*kept[:last], *kept[last + 1 :]]
+        else:
+            kept = {key: value for key, value in kept.items() if key != last}
+        holder[str(way[-1])] = kept
+        key = ".".join(map(str, way[:2]))
+        changes[key] = values["funds"][str(way[1])] if way[0] == "funds" else kept
+    return scenario.with_changes(changes) if changes else scenario
+
+
+def known_name(text: str, kind: str, known: Known) -> str | None:
+    """The known name that a text of a scenario names; None if it names none. Sectors are exact."""
+    there = known[kind]
+    if text in there or kind == "sector":
+        return text if text in there else None
+    if kind == "province or sector":
+        return known_name(text, "province", known)
+    return same_name(in_english(kind, text, ()) if kind == "province" else text, there)
+
+
+def _at(values: Mapping[Any, Any], key: str) -> Any:
+    section, last = key.split(".")
+    inside = values.get(section)
+    return inside.get(last) if isinstance(inside, Mapping) else None
+
+
+def _change(changes: dict[str, object], key: str, before: Any, after: Any) -> None:
+    if after != (list(before) if isinstance(after, list) else before):
+        changes[key] = after
 
 
 def reject_invalid(path: str | PathLike[str], *, allow_outside: bool = False) -> None:

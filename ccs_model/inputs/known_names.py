@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
+from ccs_model.inputs.checked_scenario import read_as
 from ccs_model.inputs.checked_table import Table
 from ccs_model.inputs.declarations import Column, place_of
-from ccs_model.inputs.names_of_scenario import read_as
 from ccs_model.inputs.table_checks import PLANTS, key_of
 from ccs_model.scenario.spelling import as_seen, cleaned, most_similar
 from ccs_model.scenario.validation import shown

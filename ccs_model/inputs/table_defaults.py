@@ -10,11 +10,11 @@ from dataclasses import replace
 
 import pandas as pd
 
+from ccs_model.inputs.checked_scenario import SITES
 from ccs_model.inputs.checked_table import Table
 from ccs_model.inputs.declarations import Column, place_of
 from ccs_model.inputs.geography import area_near, country_outlines, km_outside_province
 from ccs_model.inputs.known_names import ANY
-from ccs_model.inputs.names_of_scenario import SITES
 from ccs_model.inputs.table_checks import PLANTS
 from ccs_model.scenario.sections import OwnTables
 from ccs_model.scenario.validation import shown

@@ -12,19 +12,19 @@ from pandas.errors import InvalidIndexError
 from ccs_model.errors import CcsModelError, InputError, Issue
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.cells import nearest_hint
-from ccs_model.inputs.checked_scenario import read_checked
-from ccs_model.inputs.load import load_tables
-from ccs_model.inputs.names_of_scenario import (
+from ccs_model.inputs.checked_scenario import (
     implausible_amounts,
     issues_of,
     known_names,
     known_without_own_tables,
     names_in,
+    read_checked,
     shipped_column,
     unknown_names,
     with_names_of_tables,
     without_names,
 )
+from ccs_model.inputs.load import load_tables
 from ccs_model.inputs.table_checks import UNKNOWN_REFERENCE
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.fields import HOME_CURRENCY

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from ccs_model.inputs.names_of_scenario import PLAUSIBLE_CNY
+from ccs_model.inputs.checked_scenario import PLAUSIBLE_CNY
 from ccs_model.problem.scenario_names import read_checked
 from ccs_model.scenario.schema import known_keys
 

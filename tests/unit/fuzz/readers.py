@@ -28,8 +28,8 @@ from pathlib import Path
 from ccs_model.errors import CcsModelError, InputError
 from ccs_model.importers.gem import read_gem
 from ccs_model.importers.simccs import read_simccs
+from ccs_model.inputs.checked_scenario import issues_of, known_names, shipped_column
 from ccs_model.inputs.declarations import read_dictionary
-from ccs_model.inputs.names_of_scenario import issues_of, known_names, shipped_column
 from ccs_model.inputs.user_tables import read_inventory, workbook_tables
 from ccs_model.report.page.basemap import basemap_of
 from ccs_model.runs.run_reader import read_run
