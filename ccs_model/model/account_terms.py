@@ -14,7 +14,7 @@ from ccs_model._typing import Floats
 from ccs_model.model.names import BUILD, CAPTURED, CREDITED, SPEND
 from ccs_model.model.terms import Term, abatement_terms, capex_mn, cost_terms, reduced_kt, summed
 from ccs_model.problem import Problem
-from ccs_model.problem.periods import period_sums
+from ccs_model.problem.problem import period_sums
 
 # Cost terms that are not yearly expenses: salvage is taxed separately, and a shortfall is not a payment.
 _NOT_YEARLY = ("salvage_mn", "shortfall_mn")

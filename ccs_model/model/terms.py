@@ -31,8 +31,7 @@ from ccs_model.model.names import (
 )
 from ccs_model.problem import Problem
 from ccs_model.problem.owner_accounts import SHARED
-from ccs_model.problem.periods import period_sums
-from ccs_model.problem.problem import Target
+from ccs_model.problem.problem import Target, period_sums
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
@@ -16,7 +18,6 @@ from ccs_model.inputs import Inputs
 from ccs_model.inputs.user_tables import INVENTORIES
 from ccs_model.problem.applied_calibration import calibrated_by, deployment_ceilings
 from ccs_model.problem.candidate_network import corridor_rows, validate_sites_reachable
-from ccs_model.problem.cost_factors import with_cost_factors
 from ccs_model.problem.energy_costs import Priced, grid_factors, line_power
 from ccs_model.problem.link_costs import network_of
 from ccs_model.problem.options import (
@@ -29,8 +30,7 @@ from ccs_model.problem.options import (
     without_dominated,
 )
 from ccs_model.problem.owner_accounts import accounts_of
-from ccs_model.problem.periods import calendar, periods_of, running_share
-from ccs_model.problem.problem import Problem
+from ccs_model.problem.problem import Problem, calendar, periods_of, running_share
 from ccs_model.problem.scenario_names import amount_issues, name_issues, place_of, validate_tables
 from ccs_model.problem.storage_sites import sites_of, stores_of
 from ccs_model.problem.target_tonnes import targets_of, validate_groups, validate_reachable_targets
@@ -63,6 +63,32 @@ REASON_KEYS = MappingProxyType(
         "nothing can start and work within the horizon": "years",
     }
 )
+
+# Cost factors (`costs.*`) act on the coefficients of a finished problem. The kinds are those of the workbook's live
+# inputs: pump power, trucks and injection fees belong to O&M, so that a plan at new factors agrees with a workbook at
+# the same factors. O&M as a share of capital is not capital.
+_CAPEX, _OM, _OIL = "capex_factor", "om_factor", "oil_factor"
+_OPTIONS = {
+    _CAPEX: ("reference_capex_per_tpa", "capex_per_tpa", "capture_capex_mn"),
+    _OM: ("fixed_om_mn_pa", "variable_om_per_t"),
+}
+_SITES = {
+    _CAPEX: ("site_capex_mn", "well_capex_mn"),
+    _OM: (
+        "site_om_mn_pa", "monitoring_mn_pa", "closure_mn", "post_injection_mn", "well_om_mn_pa", "injection_cost_per_t",
+    ),
+    _OIL: ("eor_revenue_per_t",),
+}  # fmt: skip
+_ROUTES = {
+    _CAPEX: (*_OPTIONS[_CAPEX], *_SITES[_CAPEX], "pipe_capex_mn", "capex_mn"),
+    _OM: (*_OPTIONS[_OM], *_SITES[_OM], "pipe_om_mn_pa"),
+    _OIL: ("eor_revenue_per_t",),
+}
+_LINES = {_CAPEX: ("fixed_mn", "slope_mn_per_ktpa"), _OM: ("om_mn_per_ktpa", "haul_per_t")}
+_COSTS_PER_T = {
+    "capture_variable_om": _OM, "heat": "energy_factor", "capture_power": "energy_factor", "pipe_power": _OM,
+    "storage": _OM, "oil_revenue": _OIL,
+}  # fmt: skip
 
 
 def build_problem(scenario: Scenario, inputs: Inputs, *, keep_dominated: bool = False) -> Problem:
@@ -189,7 +215,7 @@ def build_problem(scenario: Scenario, inputs: Inputs, *, keep_dominated: bool = 
         province_budget_mn=MappingProxyType(dict(scenario.budget.by_province_mn)),
     )
     validate_reachable_targets(problem)
-    return with_cost_factors(problem)
+    return _with_cost_factors(problem)
 
 
 def _plants_and_streams(scenario: Scenario, inputs: Inputs) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -302,3 +328,42 @@ def _in_turnaround(
     at = keys.get_indexer(pd.MultiIndex.from_frame(covered[["plant", "stream"]]))
     np.logical_and.at(in_time, covered["row"].to_numpy(), allowed[at])
     return in_time
+
+
+def _with_cost_factors(problem: Problem) -> Problem:
+    """Return the problem with the cost factors of its scenario; the same problem if all are 1."""
+    costs = problem.scenario.costs
+    if costs == Costs():
+        return problem
+    om_per_capex = costs.om_factor / costs.capex_factor
+    network = problem.network
+    if network is not None:
+        lines = _scaled(network.lines, _LINES, costs)
+        network = replace(network, lines=lines.assign(om_share=lines["om_share"] * om_per_capex))
+    tables = {
+        name: table.assign(fixed_om_share=table["fixed_om_share"] * om_per_capex)
+        for name, table in (
+            ("options", _scaled(problem.options, _OPTIONS, costs)),
+            ("routes", _scaled(problem.routes, _ROUTES, costs)),
+        )
+    }
+    stores, power = problem.stores, problem.line_power_per_t
+    return replace(
+        problem,
+        **tables,
+        sites=_scaled(problem.sites, _SITES, costs),
+        stores=None if stores is None else _scaled(stores, {_OM: ("variable_per_t",)}, costs),
+        network=network,
+        cost_per_t=MappingProxyType(
+            {name: cost * getattr(costs, _COSTS_PER_T[name]) for name, cost in problem.cost_per_t.items()}
+        ),
+        line_power_per_t=None if power is None else power * costs.om_factor,
+    )
+
+
+def _scaled(table: pd.DataFrame, columns: Mapping[str, tuple[str, ...]], costs: Costs) -> pd.DataFrame:
+    """The table with its columns multiplied by their factor."""
+    changed = {
+        name: table[name].astype(float) * getattr(costs, factor) for factor, names in columns.items() for name in names
+    }
+    return table.assign(**changed)

@@ -16,7 +16,7 @@ from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.geography import are_in_china
 from ccs_model.problem.candidate_network import Network
-from ccs_model.problem.periods import calendar, period_sums
+from ccs_model.problem.problem import calendar, period_sums
 from ccs_model.scenario import Scenario
 
 _ALIKE = 0.8  # names more similar than this may be misspellings

@@ -35,8 +35,8 @@ from ccs_model.engineering.streams import (
 from ccs_model.inputs import Inputs
 from ccs_model.problem.energy_costs import Priced, grid_factors
 from ccs_model.problem.link_costs import Terrain
-from ccs_model.problem.periods import calendar
 from ccs_model.problem.pipe_costs import pipe_costs_of
+from ccs_model.problem.problem import calendar
 from ccs_model.problem.storage_sites import SITE_MONEY, WELL_MONEY, wells_for
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.fields import SOURCES

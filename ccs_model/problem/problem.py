@@ -1,4 +1,4 @@
-"""`Problem`: sets and coefficients in canonical units, without YAML and Pyomo.
+"""`Problem`: sets and coefficients in canonical units, without YAML and Pyomo, and the periods of the horizon.
 
 Index words: plant, stream, option (stream × technology × size × heat source), site, route (source–sink option: an
 option with its own pipe to a site), year (the first year of a period). Frames are sorted by id, so row order in the
@@ -27,7 +27,6 @@ from ccs_model.inputs import Inputs
 from ccs_model.problem.applied_calibration import Calibrated
 from ccs_model.problem.candidate_network import Network
 from ccs_model.problem.owner_accounts import Accounts
-from ccs_model.problem.periods import calendar, period_sums, weighed
 from ccs_model.scenario import Scenario
 from ccs_model.units import money_text
 
@@ -304,3 +303,45 @@ class Problem:
     def baseline_ktpa(self) -> float:
         """Direct emissions of all operating plants of the zones, including plants below the size limit."""
         return float(self.plants["baseline_ktpa"].sum())
+
+
+def periods_of(scenario: Scenario) -> pd.DataFrame:
+    """Return year, n_years, flow_weight and capex_weight; the last period is as long as the one before."""
+    starts = scenario.starts
+    periods = pd.DataFrame({"year": starts, "n_years": [scenario.period_years(year) for year in starts]})
+    return weighed(periods, scenario.discount_rate)
+
+
+def weighed(periods: pd.DataFrame, discount_rate: float) -> pd.DataFrame:
+    """Return the periods with the weights of yearly flows and of capex at a discount rate."""
+    first = int(periods["year"].iloc[0])
+    factors = discount_factor(discount_rate, calendar(periods) - first)
+    return periods.assign(
+        flow_weight=period_sums(factors, periods),
+        capex_weight=discount_factor(discount_rate, periods["year"].to_numpy() - first),
+    )
+
+
+def calendar(periods: pd.DataFrame) -> Ints:
+    """Return every year of the horizon."""
+    return np.arange(int(periods["year"].iloc[0]), int((periods["year"] + periods["n_years"]).iloc[-1]))
+
+
+def period_sums(by_year: Floats, periods: pd.DataFrame) -> Floats:
+    """Sum the last axis, one entry a calendar year, over the years of each period."""
+    starts = np.cumsum(np.r_[0, periods["n_years"].to_numpy()[:-1]])
+    return np.add.reduceat(by_year, starts, axis=-1)
+
+
+def running_share(
+    periods: pd.DataFrame, lead_yr: Floats, life_yr: Floats, closing_year: Floats
+) -> tuple[Floats, Floats]:
+    """Return the working share [unit, start, year] and the last working year + 1 [unit, start].
+
+    A unit works from start + lead time until the end of its life or the closure of its plant (NaN: never).
+    """
+    years = calendar(periods)
+    begins = periods["year"].to_numpy()[None, :] + lead_yr[:, None]
+    ends = np.fmin(begins + life_yr[:, None], closing_year[:, None])
+    works = (years >= begins[..., None]) & (years < ends[..., None])
+    return period_sums(works.astype(float), periods) / periods["n_years"].to_numpy(), ends

@@ -16,8 +16,8 @@ import pytest
 
 from ccs_model.cli import group
 from ccs_model.errors import FileError, InputError
-from ccs_model.plan.plan import Plan
 from ccs_model.plan.citations import quality_rows
+from ccs_model.plan.plan import Plan
 from ccs_model.plan.reasons import reasons_table
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.language import LANGUAGES, labels

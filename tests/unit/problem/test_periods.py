@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ccs_model.problem.periods import calendar, period_sums, periods_of, running_share
+from ccs_model.problem.problem import calendar, period_sums, periods_of, running_share
 from ccs_model.scenario import Scenario
 
 NEVER = np.nan
