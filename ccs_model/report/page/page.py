@@ -22,11 +22,10 @@ from ccs_model.plan.plan_json import plain, records
 from ccs_model.plan.reasons import reasons_of
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.problem import Problem
-from ccs_model.report.page import answer_sections, economic_sections, engineering_sections
+from ccs_model.report.page import page_sections
 from ccs_model.report.page.basemap import Basemap, basemap_of
 from ccs_model.report.page.budget_slider import frontier, plans_of
 from ccs_model.report.page.charts import drawing_library, periods
-from ccs_model.report.page.evidence_section import evidence, sources
 from ccs_model.report.page.html import Words, render
 from ccs_model.report.page.plan_map import plan_map
 from ccs_model.report.page.uncertainty_section import uncertainty
@@ -91,7 +90,7 @@ def page_text(run: StoredRun, *, lang: str = "en", basemap: str | None = None) -
         words=words,
         title=run.document["scenario"],
         style=Markup(_file("page.css")),
-        heading=answer_sections.heading(run),
+        heading=page_sections.heading(run),
         contents=_contents(groups, words),
         controls=render("controls", words=words, periods=periods(run, words), first=first, plans=plans),
         sections=[each for group in groups.values() for each in group.values()],
@@ -116,27 +115,27 @@ def _sections(
     """Sections by reader and name; those without content are empty."""
     return {
         "for_planners": {
-            "answer": answer_sections.answer(run, words),
+            "answer": page_sections.answer(run, words),
             "map": plan_map(run, words, basemap, why),
-            "timeline": answer_sections.timeline(run, words),
+            "timeline": page_sections.timeline(run, words),
             "frontier": frontier(run, words),
-            "zones": answer_sections.zones(run, words),
+            "zones": page_sections.zones(run, words),
         },
         "for_engineers": {
-            "retrofits": engineering_sections.retrofits(run, words),
-            "plants": engineering_sections.plants(run, words, why),
-            "pipelines": engineering_sections.pipelines(run, words),
-            "storage": engineering_sections.storage(run, words, problem),
+            "retrofits": page_sections.retrofits(run, words),
+            "plants": page_sections.plants(run, words, why),
+            "pipelines": page_sections.pipelines(run, words),
+            "storage": page_sections.storage(run, words, problem),
         },
         "for_economists": {
-            "macc": economic_sections.cost_curve(run, words),
-            "stakeholders": economic_sections.stakeholders(run, words),
-            "owners": economic_sections.owners(run, words),
+            "macc": page_sections.cost_curve(run, words),
+            "stakeholders": page_sections.stakeholders(run, words),
+            "owners": page_sections.owners(run, words),
             "uncertainty": uncertainty(run, words),
         },
         "for_reviewers": {
-            "evidence": evidence(run, words, problem),
-            "sources": sources(words, references),
+            "evidence": page_sections.evidence(run, words, problem),
+            "sources": page_sections.sources(words, references),
         },
     }
 
