@@ -22,7 +22,7 @@ from ccs_model.economics.policy import price_path
 from ccs_model.errors import MissingExtraError
 from ccs_model.plan.plan_json import csv_text
 from ccs_model.plan.stored_run import StoredRun
-from ccs_model.report.export.geojson import collection_text
+from ccs_model.report.export.json_documents import collection_text
 from ccs_model.report.export.netcdf import netcdf_bytes
 from ccs_model.units import unit_of, unit_text
 
