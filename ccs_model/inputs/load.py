@@ -22,7 +22,6 @@ from ccs_model.inputs.csv_reader import csv_grid, path_of, table_bytes
 from ccs_model.inputs.declarations import Column, Source, read_dictionary, reading_order
 from ccs_model.inputs.known_names import similar_names, with_known_names
 from ccs_model.inputs.table_checks import CHECKS, key_of
-from ccs_model.inputs.table_defaults import with_rows_for_other_places, with_site_defaults
 from ccs_model.inputs.terrain_file import TERRAIN_TABLE, Raster, TerrainFile, read_terrain
 from ccs_model.inputs.user_tables import (
     COAL_CHEMICALS,
@@ -32,6 +31,8 @@ from ccs_model.inputs.user_tables import (
     OwnFolder,
     read_inventory,
     read_own_folder,
+    with_rows_for_other_places,
+    with_site_defaults,
 )
 from ccs_model.paths import data_folder, data_folder_name
 from ccs_model.scenario import Scenario

@@ -19,8 +19,7 @@ from ccs_model.errors import Issue
 from ccs_model.inputs.checked_table import Table, table_of
 from ccs_model.inputs.csv_reader import csv_grid
 from ccs_model.inputs.declarations import Column, Source, kind_of
-from ccs_model.inputs.table_defaults import own_columns
-from ccs_model.inputs.user_tables import with_own_reference
+from ccs_model.inputs.user_tables import own_columns, with_own_reference
 from ccs_model.scenario.validation import shown
 
 TERRAIN_TABLE = "transport/terrain"
