@@ -258,9 +258,7 @@ class BudgetPointSearch:
                 continue
             there = with_limit(self.matrix, self.row, budget)
             x = without_traces(self.problem, there, rounded_to_integrality(there, support.x))
-            price = np.zeros(len(self.matrix.row_lower))
-            price[self.row] = support.slope
-            outcome = Outcome("optimal", support.value, support.value, x, price, None)
+            outcome = replace(self._relaxation(support), x=x)
             budget_points.append(BudgetPoint(float(budget), x, outcome, outcome, support.value))
             self._report_budget(len(budget_points), len(budgets))
         return budget_points

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from os import PathLike
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 
 from ccs_model.errors import InputError, Issue
-from ccs_model.plan.plan import Plan
+from ccs_model.plan.plan import CHANGES, ENTERS, LEAVES, Plan
 from ccs_model.plan.plan_json import plain, records
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.workbook.plain_workbook import write_comparison
@@ -26,7 +26,7 @@ from ccs_model.runs.run_reader import read_run, run_of
 from ccs_model.units import unit_of, unit_text
 
 SCHEMA = "ccs-model/compare/2"
-ENTERS, LEAVES, CHANGES = "enters", "leaves", "changes"
+MOVES = (ENTERS, LEAVES, CHANGES)
 
 _ABOUT = ("scenario", "objective_name", "status", "currency", "price_year")
 _HASH = 12
@@ -175,17 +175,17 @@ def _unit(run: StoredRun, name: str) -> str:
 
 def _plants(names: Sequence[str], runs: Sequence[StoredRun]) -> pd.DataFrame:
     """Plants whose retrofits differ from the first run's."""
-    before, order = _retrofits(runs[0]), (ENTERS, LEAVES, CHANGES)
+    before = retrofits_by_plant(runs[0].document["retrofits"])
     nothing: dict[str, Any] = {"avoided_ktpa": 0.0, "capex_mn": 0.0, "retrofits": ""}
     rows = []
     for n, run in enumerate(runs[1:], start=1):
-        after = _retrofits(run)
+        after = retrofits_by_plant(run.document["retrofits"])
         for plant in {**before, **after}:
             was, now = before.get(plant, nothing), after.get(plant, nothing)
             if was["retrofits"] != now["retrofits"]:
                 about = after.get(plant) or before[plant]
-                change = CHANGES if plant in before and plant in after else ENTERS if plant in after else LEAVES
-                place = (n, order.index(change), -max(now["avoided_ktpa"], was["avoided_ktpa"]), plant)
+                change = change_of(plant, before, after)
+                place = (n, MOVES.index(change), -max(now["avoided_ktpa"], was["avoided_ktpa"]), plant)
                 amounts = {f"first_{key}": was[key] for key in nothing} | {key: now[key] for key in nothing}
                 rows.append((place, {"run": names[n], "change": change, **about, **amounts}))
     columns = ["run", "change", "plant", "name", "province", "sector", "first_avoided_ktpa", "avoided_ktpa",
@@ -193,18 +193,22 @@ def _plants(names: Sequence[str], runs: Sequence[StoredRun]) -> pd.DataFrame:
     return pd.DataFrame([row for _, row in sorted(rows, key=lambda each: each[0])], columns=columns)
 
 
-def _retrofits(run: StoredRun) -> dict[str, dict[str, Any]]:
-    """Amounts of each retrofitted plant, and its retrofits as text."""
+def change_of(plant: str, before: Container[str], after: Container[str]) -> str:
+    """Return how a plant moves from the plants of one plan to those of another, one of MOVES."""
+    return CHANGES if plant in before and plant in after else ENTERS if plant in after else LEAVES
+
+
+def retrofits_by_plant(retrofits: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the amounts of each retrofitted plant, and its retrofits as text, from the rows of a plan's retrofits."""
     plants: dict[str, dict[str, Any]] = {}
-    ordered = sorted(run.document["retrofits"], key=lambda row: (row["stream"], row["year"], row["technology"]))
-    for row in ordered:
+    for row in sorted(retrofits, key=lambda row: (row["plant"], row["stream"], row["year"], row["technology"])):
         plant = plants.setdefault(
-            row["plant"],
+            str(row["plant"]),
             {key: row[key] for key in ("plant", "name", "province", "sector")}
             | {"avoided_ktpa": 0.0, "capex_mn": 0.0, "retrofits": []},
         )
-        plant["avoided_ktpa"] += row["avoided_ktpa"]
-        plant["capex_mn"] += row["capex_mn"]
+        plant["avoided_ktpa"] += float(row["avoided_ktpa"])
+        plant["capex_mn"] += float(row["capex_mn"])
         part = "" if row["share"] == 1 else f" {row['share']:.1%}"
         size = "" if row["size"] in ("full", "") else f" {row['size']}"
         plant["retrofits"].append(f"{row['stream']} {row['technology']}{size}{part} {row['year']} → {row['site']}")

@@ -16,7 +16,9 @@ import numpy as np
 import pandas as pd
 
 from ccs_model._typing import Floats
+from ccs_model.analysis.analysis_result import amount_at
 from ccs_model.analysis.budget_points import BudgetPoint, BudgetPointSearch, RankedList
+from ccs_model.analysis.compare import MOVES, change_of, retrofits_by_plant
 from ccs_model.errors import InfeasibleError, InputError, Issue, NoPlanError
 from ccs_model.inputs import Inputs
 from ccs_model.mip import Matrix, SolverOptions
@@ -28,7 +30,6 @@ from ccs_model.mip.parametric import Breakpoint, MovingLimit, breakpoints
 from ccs_model.model import build_model
 from ccs_model.model.objective import OBJECTIVES, unit_of
 from ccs_model.model.standard_form import matrix_of
-from ccs_model.model.terms import breakdown
 from ccs_model.plan.cost_sharing import Sharing
 from ccs_model.plan.decisions import BUILT, Point, point_of, vector_of
 from ccs_model.plan.plan import BREAK_COLUMNS, CHANGES, ENTERS, LEAVES, MOVE_COLUMNS, POINT_COLUMNS, Frontier, Plan
@@ -267,12 +268,12 @@ def _points_of(
         point = point_of(problem, matrix, budget_point.x)
         sharing = Sharing.of(point) if problem.network is not None else None
         retrofits = retrofits_table(point, sharing)
-        fitted = _retrofitted(retrofits)
+        fitted = retrofits_by_plant(retrofits.to_dict("records"))
         moved = _moved(budget_point.budget_mn, before, fitted) if k else []
         value, bound = budget_point.outcome.objective, budget_point.outcome.bound
         one: Row = {
             "budget_mn": budget_point.budget_mn,
-            "abatement_kt": _abatement_kt(point),
+            "abatement_kt": float(amount_at(point, OBJECTIVES["max_abatement"].first)),
             "spent_mn": float(spending @ budget_point.x),
             "avoided_ktpa": float(retrofits["avoided_ktpa"].sum()),
             "n_plants_retrofitted": len(fitted),
@@ -305,40 +306,14 @@ def _points_of(
     )
 
 
-def _abatement_kt(point: Point) -> float:
-    """Abatement over the horizon, whatever the objective."""
-    return float(
-        sum(breakdown(OBJECTIVES["max_abatement"].first(point.problem), point.values, point.shortfall_kt).values())
-    )
-
-
-def _retrofitted(retrofits: pd.DataFrame) -> dict[str, Row]:
-    """Amounts and retrofits of each retrofitted plant."""
-    fitted: dict[str, Row] = {}
-    ordered = retrofits.sort_values(["plant", "stream", "year", "technology"], kind="stable")
-    for row in ordered.to_dict("records"):
-        plant = fitted.setdefault(
-            str(row["plant"]),
-            {key: row[key] for key in ("plant", "name", "province", "sector")}
-            | {"avoided_ktpa": 0.0, "capex_mn": 0.0, "retrofits": []},
-        )
-        plant["avoided_ktpa"] += float(row["avoided_ktpa"])
-        plant["capex_mn"] += float(row["capex_mn"])
-        part = "" if row["share"] == 1 else f" {row['share']:.1%}"
-        size = "" if row["size"] in ("full", "") else f" {row['size']}"
-        plant["retrofits"].append(f"{row['stream']} {row['technology']}{size}{part} {row['year']} → {row['site']}")
-    return {name: {**row, "retrofits": "; ".join(row["retrofits"])} for name, row in fitted.items()}
-
-
 def _moved(budget_mn: float, before: Mapping[str, Row], after: Mapping[str, Row]) -> list[Row]:
     found = []
     for plant in sorted({*before, *after}):
         if plant in before and plant in after and before[plant]["retrofits"] == after[plant]["retrofits"]:
             continue
-        change = CHANGES if plant in before and plant in after else ENTERS if plant in after else LEAVES
+        change = change_of(plant, before, after)
         found.append({"budget_mn": budget_mn, "change": change, **(after.get(plant) or before[plant])})
-    order = (ENTERS, LEAVES, CHANGES)
-    return sorted(found, key=lambda row: (order.index(row["change"]), -row["avoided_ktpa"], row["plant"]))
+    return sorted(found, key=lambda row: (MOVES.index(row["change"]), -row["avoided_ktpa"], row["plant"]))
 
 
 def _names(moved: Sequence[Row], change: str) -> str:

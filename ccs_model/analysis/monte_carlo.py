@@ -8,7 +8,7 @@ so an interrupted run resumes with the same result.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
@@ -53,7 +53,7 @@ from ccs_model.model.names import BUILD
 from ccs_model.plan.cache_key import RunKey, run_key
 from ccs_model.plan.decisions import vector_of
 from ccs_model.plan.plan import FIXED, REPLANNED, Plan, Uncertainty
-from ccs_model.plan.plan_json import csv_text
+from ccs_model.plan.plan_json import csv_text, plain
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.problem import Problem, build_problem
 from ccs_model.report.export.json_documents import uncertainty_text
@@ -152,8 +152,8 @@ class FutureEvaluator:
         point = fixed_point(future_model.matrix, future_model.scale, self._shortfalls, self.fixed)
         return {
             "future": k,
-            REPLANNED: _plain(replanned),
-            FIXED: _plain(future_model.weights.of_plan(point)),
+            REPLANNED: plain(replanned),
+            FIXED: plain(future_model.weights.of_plan(point)),
             "broken": dict(violated_constraints(future_model.matrix, point)),
             "plants": self.plants_in(solved.x),
         }
@@ -201,10 +201,6 @@ def plant_shares(of_plant: tuple[Ints, Ints, Ints], n_plants: int, x: Floats) ->
     share = np.zeros(n_plants)
     np.maximum.at(share, plant, np.minimum(by_stream, 1.0))
     return share
-
-
-def _plain(values: Mapping[str, float]) -> dict[str, float | None]:
-    return {name: None if not np.isfinite(value) else float(value) for name, value in values.items()}
 
 
 REQUEST, PLAN, DRAWS, RESULT, WORKBOOK = "request.json", "plan", "draws", "montecarlo.json", "plan.xlsx"

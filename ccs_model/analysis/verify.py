@@ -34,6 +34,7 @@ from ccs_model.runs.run_reader import (
     other_version,
     read_documents,
     table_of,
+    text_of,
     written_by,
 )
 from ccs_model.runs.run_writer import SCENARIO, tables_of
@@ -242,7 +243,7 @@ def _of_tables(path: Path, plan: Plan) -> Check:
     differences += [f"tables/{name}.csv: missing" for name in sorted(expected.keys() - there)]
     differences += [f"tables/{name}.csv: is not a table of a run" for name in sorted(there - expected.keys())]
     for name in sorted(expected.keys() & there):
-        text = _text(path / "tables" / f"{name}.csv")
+        text = text_of(path / "tables" / f"{name}.csv")
         try:
             rows = [table_of(each).to_dict("list") for each in (text, expected[name])]
         except ValueError as error:
@@ -301,15 +302,8 @@ def _bytes(path: Path) -> bytes:
         raise FileError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _text(path: Path) -> str:
-    try:
-        return _bytes(path).decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError([Issue(str(path), "is not UTF-8 text")]) from error
-
-
 def _json(path: Path) -> Any:
     try:
-        return parse_json(_text(path).encode())
+        return parse_json(text_of(path).encode())
     except ValueError as error:
         raise InputError([Issue(str(path), f"is not JSON: {error}")]) from error

@@ -80,7 +80,7 @@ def read_run(folder: str | PathLike[str]) -> StoredRun:
     path = Path(folder)
     if (path / FUTURES_DOCUMENT).is_file() and (path / FUTURES_PLAN / PLAN).is_file():
         of_plan = read_run(path / FUTURES_PLAN)
-        futures = {"futures": table_of(_text(path / FUTURES))} if (path / FUTURES).is_file() else {}
+        futures = {"futures": table_of(text_of(path / FUTURES))} if (path / FUTURES).is_file() else {}
         return replace(
             of_plan, name=path.resolve().name, folder=path, uncertainty=_json(path / FUTURES_DOCUMENT),
             tables={**of_plan.tables, **futures},
@@ -92,7 +92,7 @@ def read_run(folder: str | PathLike[str]) -> StoredRun:
     return StoredRun(
         name=path.resolve().name,
         document={**_ADDED, **document},
-        tables={file.stem: table_of(_text(file)) for file in sorted((path / TABLES).glob("*.csv"))},
+        tables={file.stem: table_of(text_of(file)) for file in sorted((path / TABLES).glob("*.csv"))},
         map=_json(path / MAP),
         scenario=scenario,
         inputs=dict(manifest.get("inputs", {})),
@@ -394,7 +394,8 @@ def _require(path: Path, *names: str) -> None:
         raise InputError([Issue(str(path), f"is not a run: {', '.join(missing)} missing", hint)])
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """Return the text of a file of a run. Raises FileError if it cannot be read, InputError if it is not UTF-8."""
     try:
         return read_regular_text(path)
     except OSError as error:
@@ -405,7 +406,7 @@ def _text(path: Path) -> str:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        read = parse_json(_text(path).encode())
+        read = parse_json(text_of(path).encode())
     except ValueError as error:
         raise InputError([Issue(str(path), f"is not JSON: {error}")]) from error
     if not isinstance(read, dict):
