@@ -50,7 +50,7 @@ from ccs_model.inputs import Inputs
 from ccs_model.mip import Matrix
 from ccs_model.mip.clock import now
 from ccs_model.model.names import BUILD
-from ccs_model.plan.cache_key import RunKey, run_key
+from ccs_model.plan.cache_key import RunKey, cached_manifest, run_key
 from ccs_model.plan.decisions import vector_of
 from ccs_model.plan.plan import FIXED, REPLANNED, Plan, Uncertainty
 from ccs_model.plan.plan_json import csv_text, plain
@@ -66,7 +66,7 @@ from ccs_model.runs.run_reader import (
     require_plan,
     solved_problem_of,
 )
-from ccs_model.runs.run_writer import cached_manifest, copy_run, write_run_folder
+from ccs_model.runs.run_writer import copy_run, write_run_folder
 from ccs_model.scenario import Scenario
 from ccs_model.solve.driver import ScenarioLike, inputs_of, solve
 

@@ -41,12 +41,12 @@ from ccs_model.errors import (
     schema_issue,
 )
 from ccs_model.inputs import Inputs
-from ccs_model.plan.cache_key import RunKey, run_key
+from ccs_model.plan.cache_key import RunKey, cached_manifest, run_key
 from ccs_model.plan.plan_json import csv_text, plain, records
 from ccs_model.problem import build_problem
 from ccs_model.report.workbook.plain_workbook import table_book
 from ccs_model.runs.folder_writer import remove_leftovers, write_files
-from ccs_model.runs.run_writer import cached_manifest, run_files
+from ccs_model.runs.run_writer import run_files
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.variations import Changes, combinations
 from ccs_model.solve.driver import inputs_of, solve

@@ -28,7 +28,7 @@ from ccs_model.cli.output_guard import (
     validate_output_file,
     validate_output_files,
 )
-from ccs_model.cli.terminal import columns, print_json, strong
+from ccs_model.cli.terminal import columns, print_json, shortened, strong
 from ccs_model.errors import CHECK_FAILED, DONE, FileError, InputError, Issue, schema_issue
 from ccs_model.report.summary import summary_text
 from ccs_model.report.text_tables import aligned, truncate, width_of
@@ -115,10 +115,8 @@ def sweep_text(folder: Path, name: str, rows: Sequence[Mapping[str, Any]]) -> st
     if not rows:
         return f"{strong(name)}: the sweep has not ended; repeat its command to resume it"
     lines = [f"{strong(name)}: {len(rows)} scenarios: {counted([dict(row) for row in rows])}"]
-    failed = [row for row in rows if row["message"]]
-    lines += [f"  scenario {row['scenario']}: {row['message']}" for row in failed[:_N_FAILED_SHOWN]]
-    if len(failed) > _N_FAILED_SHOWN:
-        lines.append(f"  … and {len(failed) - _N_FAILED_SHOWN} more")
+    failed = [f"  scenario {row['scenario']}: {row['message']}" for row in rows if row["message"]]
+    lines += shortened(failed, _N_FAILED_SHOWN)
     n_missing = sum(row["status"] == "missing" for row in rows)
     names = "sweep.partial.csv" if n_missing else "sweep.csv and sweep.xlsx"
     lines.append(f"Table: {folder} ({names}); run folders: {folder / 'runs'}")

@@ -47,7 +47,7 @@ def _cached(output: Output, values: Mapping[str, Any]) -> int | None:
     """Report the cached run without reading any table; None if there is none, or if the tables are needed to know."""
     if output.force or is_workbook(values["scenario"]):
         return None
-    from ccs_model.plan.cache_key import is_run_of, run_key_of_shipped
+    from ccs_model.plan.cache_key import cached_manifest, run_key_of_shipped
     from ccs_model.runs.folder_writer import remove_leftovers
     from ccs_model.scenario.read import read
 
@@ -59,7 +59,7 @@ def _cached(output: Output, values: Mapping[str, Any]) -> int | None:
     if key is None:
         return None
     folder = output.out if output.out is not None else key.folder()
-    if not is_run_of(folder, key):
+    if cached_manifest(folder, key) is None:
         return None
     try:
         document, manifest = (document_of(folder / name) for name in ("plan.json", "manifest.json"))

@@ -12,10 +12,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import ccs_model
-from ccs_model.bounded_reading import TABLE_BYTES, is_workbook, read_regular
+from ccs_model.bounded_reading import TABLE_BYTES, is_workbook, parse_json, read_regular
 from ccs_model.paths import data_folder
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.resolved import resolved_yaml
@@ -58,7 +58,7 @@ class RunKey:
     def folder(self, runs: Path | None = None) -> Path:
         """Return the run folder of these inputs: one that is there under any name with its hash, else the default."""
         runs = runs or Path(RUNS)
-        there = sorted(path for path in runs.glob(f"*-{self.sha256[:8]}") if is_run_of(path, self))
+        there = sorted(path for path in runs.glob(f"*-{self.sha256[:8]}") if cached_manifest(path, self))
         default = runs / self.folder_name
         return default if not there or default in there else there[0]
 
@@ -68,13 +68,14 @@ class RunKey:
         return hashlib.sha256(f"{ccs_model.__version__}\0{text}".encode()).hexdigest()
 
 
-def is_run_of(folder: Path, key: RunKey) -> bool:
-    """Return whether a folder holds a finished run of the key, by its manifest."""
+def cached_manifest(folder: Path, key: RunKey) -> dict[str, Any] | None:
+    """Return the manifest of the finished run in `folder`; None if there is none or its inputs differ."""
     try:
-        manifest = json.loads((folder / "manifest.json").read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return False
-    return isinstance(manifest, dict) and manifest.get("run_sha256") == key.sha256
+        manifest = parse_json(read_regular(folder / "manifest.json"))
+    except (OSError, ValueError):
+        return None
+    is_same = isinstance(manifest, dict) and manifest.get("run_sha256") == key.sha256
+    return manifest if is_same else None
 
 
 def run_key(scenario: Scenario, inputs: Inputs) -> RunKey:

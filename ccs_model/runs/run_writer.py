@@ -19,7 +19,16 @@ import pandas as pd
 import ccs_model
 from ccs_model.bounded_reading import parse_json, read_regular
 from ccs_model.inputs import Inputs
-from ccs_model.plan.cache_key import OWN, RunKey, hashes, names_of_copies, own_files, resolved_with_copies, run_key
+from ccs_model.plan.cache_key import (
+    OWN,
+    RunKey,
+    cached_manifest,
+    hashes,
+    names_of_copies,
+    own_files,
+    resolved_with_copies,
+    run_key,
+)
 from ccs_model.plan.merit_order import macc_table
 from ccs_model.plan.plan import Plan, Plots
 from ccs_model.plan.plan_json import SCHEMA, csv_text, plain, plan_text
@@ -85,16 +94,6 @@ class RunWriter:
 
 
 RUN_WRITER = RunWriter()
-
-
-def cached_manifest(folder: Path, key: RunKey) -> dict[str, Any] | None:
-    """Return the manifest of the finished run in `folder`; None if there is none or its inputs differ."""
-    try:
-        manifest = parse_json(read_regular(folder / MANIFEST))
-    except (OSError, ValueError):
-        return None
-    is_same = isinstance(manifest, dict) and manifest.get("run_sha256") == key.sha256
-    return manifest if is_same else None
 
 
 def write_run_folder(

@@ -15,10 +15,10 @@ from ccs_model.atomic_files import write_atomic
 from ccs_model.bounded_reading import is_workbook
 from ccs_model.errors import CheckError, FileError, InfeasibleError
 from ccs_model.mip.clock import time_s
-from ccs_model.plan.cache_key import run_key
+from ccs_model.plan.cache_key import cached_manifest, run_key
 from ccs_model.plan.plan import Plan
 from ccs_model.runs.folder_writer import locked, remove_leftovers, validate_overwrite, write_files, write_locked
-from ccs_model.runs.run_writer import cached_manifest, infeasible_files, run_files
+from ccs_model.runs.run_writer import infeasible_files, run_files
 from ccs_model.scenario import Scenario
 from ccs_model.solve.driver import ProgressCallback, Question, optimize_inputs, question_of
 
