@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from ccs_model._typing import Floats
+from ccs_model.analysis.uncertain_inputs import triangular
 from ccs_model.atomic_files import write_atomic
 from ccs_model.errors import CheckError
 from ccs_model.inputs import Inputs, load_inputs
@@ -35,7 +36,7 @@ from ccs_model.pilots.estimate import (
     variance,
 )
 from ccs_model.pilots.observations import REPORTED, Observation, Zone, observations_of, presets, zone_names, zone_of
-from ccs_model.pilots.sampling import effective_points, equal_weight_draws, mean, triangular, triangular_below
+from ccs_model.pilots.sampling import effective_points, equal_weight_draws, mean, triangular_below
 
 FARTHEST_Z = 2.0
 LEAST_EFFECTIVE_POINTS = 100.0

@@ -18,9 +18,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ccs_model._typing import Floats
+from ccs_model.analysis.uncertain_inputs import triangular
 from ccs_model.inputs import Inputs
 from ccs_model.pilots.observations import DRAWN_FROM, Observation, Zone
-from ccs_model.pilots.sampling import halton, mean, normal_halton, triangular, triangular_density, weighted_quantiles
+from ccs_model.pilots.sampling import halton, mean, normal_halton, triangular_density, weighted_quantiles
 
 N_POINTS = 20_000
 DELTA, PHI, OTHER, KAPPA = "deployment_share", "delivered_share", "b_share", "kappa"

@@ -42,14 +42,6 @@ def normal_halton(n_points: int, dimension: int) -> Floats:
     return points
 
 
-def triangular(share: Floats, low: float, mode: float, high: float) -> Floats:
-    """Return the quantile function of a triangular distribution, in closed form."""
-    at_mode = (mode - low) / (high - low)
-    rising = low + np.sqrt(share * (high - low) * (mode - low))
-    falling = high - np.sqrt((1.0 - share) * (high - low) * (high - mode))
-    return np.where(share < at_mode, rising, falling)
-
-
 def triangular_density(value: Floats, low: float, mode: float, high: float) -> Floats:
     """Density of the triangle."""
     with np.errstate(divide="ignore", invalid="ignore"):

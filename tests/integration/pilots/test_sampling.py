@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ccs_model.analysis.uncertain_inputs import triangular
 from ccs_model.pilots.sampling import (
     effective_points,
     equal_weight_draws,
     halton,
     log_normal_below,
     log_normal_between,
-    triangular,
     triangular_below,
     triangular_density,
     weighted_quantiles,
