@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ccs_model._typing import Floats, Ints
+from ccs_model._typing import Floats, Ints, MessageCallback
 from ccs_model.analysis.jobs import Job, processes
 from ccs_model.errors import NoPlanError
 from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
@@ -166,7 +166,7 @@ class BudgetPointSearch:
     moving: MovingLimit
     effort: float
     known: Sequence[Floats]
-    on_progress: Callable[[str], None] | None
+    report_progress: MessageCallback
     jobs: int | None = None
     links: tuple[str, ...] | None = None
     network_words: str = "every retrofit has its own pipeline"
@@ -199,7 +199,7 @@ class BudgetPointSearch:
             found = self._rounded(limits)
         else:
             found = self._in_corridors(limits)
-        self._report_progress("merit order")
+        self.report_progress("merit order")
         ranked = RankedList.of(
             self.problem, self.search, self.row, self.options, list(map(float, budgets)), self._unused
         )
@@ -304,7 +304,7 @@ class BudgetPointSearch:
         n_processes = _processes_for(self.matrix, self.jobs)
         with _run_tasks_in(n_processes, work) as run_tasks:
             sweep = SweepSearch(
-                work, required, required_only, with_scaling, self.known, self.effort, run_tasks, self._report_progress
+                work, required, required_only, with_scaling, self.known, self.effort, run_tasks, self.report_progress
             )
             found = sweep.run(budgets)
         if found is None:
@@ -368,11 +368,7 @@ class BudgetPointSearch:
         return kept[::-1]
 
     def _report_budget(self, k: int, n: int) -> None:
-        self._report_progress(f"budget {k} of {n}")
-
-    def _report_progress(self, words: str) -> None:
-        if self.on_progress is not None:
-            self.on_progress(words)
+        self.report_progress(f"budget {k} of {n}")
 
 
 def _processes_for(matrix: Matrix, jobs: int | None) -> int:

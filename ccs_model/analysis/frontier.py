@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ccs_model._typing import Floats
+from ccs_model._typing import Floats, MessageCallback
 from ccs_model.analysis.analysis_result import amount_at
 from ccs_model.analysis.budget_points import BudgetPoint, BudgetPointSearch, RankedList
 from ccs_model.analysis.compare import MOVES, change_of, retrofits_by_plant
@@ -110,7 +110,8 @@ def frontier(
         assert not isinstance(scenario, StoredRun | Plan)
         requested, inputs = inputs_of(scenario, allow_outside=allow_outside)
     with effort(time_s() + (time_limit_s or requested.solver.time_limit_s)):
-        return _FrontierRequest(requested, inputs, n_points, to_mn, tuple(known), jobs, on_progress).plan()
+        report_progress = on_progress or (lambda _: None)
+        return _FrontierRequest(requested, inputs, n_points, to_mn, tuple(known), jobs, report_progress).plan()
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +124,7 @@ class _FrontierRequest:
     to_mn: float | None
     known: tuple[pd.DataFrame, ...]
     jobs: int | None
-    on_progress: Callable[[str], None] | None
+    report_progress: MessageCallback
 
     def plan(self) -> Plan:
         own = self.scenario.budget.total_mn
@@ -137,7 +138,7 @@ class _FrontierRequest:
         if row is None:
             raise InputError([Issue("budget.total_mn", "nothing can be built, so that no budget buys anything")])
         options = SolverOptions(self.scenario.solver.mip_gap, seed=self.scenario.solver.seed)
-        self._report_progress("LP relaxation")
+        self.report_progress("LP relaxation")
         in_corridors = problem.is_integer and problem.network is not None
         search = normalised(problem, matrix)
         moving = MovingLimit(search.matrix, row.row, options, is_exact=not in_corridors)
@@ -156,7 +157,7 @@ class _FrontierRequest:
                 moving, *budgets[[0, -1]] / search.unit, deadline=now() + amount if problem.is_integer else np.inf
             )
         point_search = BudgetPointSearch(
-            problem, search, row.row, options, moving, amount, pool, self.on_progress, self.jobs
+            problem, search, row.row, options, moving, amount, pool, self.report_progress, self.jobs
         )
         budget_points, ranked = point_search.budget_points(budgets)
         if not budget_points:
@@ -178,7 +179,7 @@ class _FrontierRequest:
             "list_words": ranked.words if ranked is not None else "",
         }
         found = Frontier(MappingProxyType(about), points, _breaks(curve, search), moves, pictures)
-        self._report_progress("the plan at the scenario's budget")
+        self.report_progress("the plan at the scenario's budget")
         return replace(
             _plan_at(problem, matrix, row.row, budget_points[at], self.scenario, point_search.links), frontier=found
         )
@@ -187,7 +188,7 @@ class _FrontierRequest:
         """Points of plans at the scenario's budget: those given, else the optimised one."""
         if self.known or own is None or self.scenario.capture.decisions != "integer":
             return self.known
-        self._report_progress("the plan at the scenario's budget")
+        self.report_progress("the plan at the scenario's budget")
         try:
             plan = solve(build_problem(self.scenario, self.inputs))
         except (InfeasibleError, NoPlanError):
@@ -209,10 +210,6 @@ class _FrontierRequest:
         if low <= 0.0:
             return 0.0
         return float(np.ceil(low * (1.0 + 1e-6) * 1e3) / 1e3)
-
-    def _report_progress(self, words: str) -> None:
-        if self.on_progress is not None:
-            self.on_progress(words)
 
 
 def _vector(search: Normalised, table: pd.DataFrame) -> Floats | None:

@@ -112,7 +112,8 @@ def build_problem(scenario: Scenario, inputs: Inputs, *, keep_dominated: bool = 
     """
     level = PriceLevel.of(scenario.currency, scenario.price_year, inputs)
     validate_tables(scenario, inputs)
-    _validate_names(scenario, inputs)
+    if issues := [*name_issues(scenario, inputs), *amount_issues(scenario, inputs)]:
+        raise InputError(issues)
     calibrated = calibrated_by(scenario, inputs)
     delivered_share = calibrated.delivered_share if calibrated is not None else 1.0
     plants, streams = _plants_and_streams(scenario, inputs)
@@ -259,13 +260,6 @@ def _plants_and_streams(scenario: Scenario, inputs: Inputs) -> tuple[pd.DataFram
             plants.loc[plants["plant"] == plant, "reason"] = f"{EXCLUDED}: {why}"
     plants["is_candidate"] = plants["reason"] == ""
     return plants, all_streams
-
-
-def _validate_names(scenario: Scenario, inputs: Inputs) -> None:
-    """Provinces, plants and sites of the scenario must be in the tables, and its amounts plausible."""
-    issues = [*name_issues(scenario, inputs), *amount_issues(scenario, inputs)]
-    if issues:
-        raise InputError(issues)
 
 
 def _validate_required_plants(scenario: Scenario, plants: pd.DataFrame) -> None:

@@ -214,18 +214,6 @@ def long_table(
     return long[np.isfinite(long["value"])]
 
 
-def _iamc(run: StoredRun) -> dict[str, bytes]:
-    return {"iamc.csv": csv_text(iamc_table(run)).encode()}
-
-
-def _csv(run: StoredRun) -> dict[str, bytes]:
-    return {"data.csv": csv_text(tidy_table(run)).encode()}
-
-
-def _geojson(run: StoredRun) -> dict[str, bytes]:
-    return {"map.geojson": collection_text(run.map["features"]).encode()}
-
-
 def _parquet(run: StoredRun) -> dict[str, bytes]:
     """One file per table, with the unit of each column in its metadata."""
     try:
@@ -247,12 +235,14 @@ def _parquet(run: StoredRun) -> dict[str, bytes]:
     return files
 
 
-def _netcdf(run: StoredRun) -> dict[str, bytes]:
-    return {"plan.nc": netcdf_bytes(run)}
-
-
 FORMATS: Mapping[str, Callable[[StoredRun], dict[str, bytes]]] = MappingProxyType(
-    {"iamc": _iamc, "csv": _csv, "parquet": _parquet, "netcdf": _netcdf, "geojson": _geojson}
+    {
+        "iamc": lambda run: {"iamc.csv": csv_text(iamc_table(run)).encode()},
+        "csv": lambda run: {"data.csv": csv_text(tidy_table(run)).encode()},
+        "parquet": _parquet,
+        "netcdf": lambda run: {"plan.nc": netcdf_bytes(run)},
+        "geojson": lambda run: {"map.geojson": collection_text(run.map["features"]).encode()},
+    }
 )
 
 
