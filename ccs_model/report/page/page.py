@@ -23,12 +23,11 @@ from ccs_model.plan.reasons import reasons_of
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.problem import Problem
 from ccs_model.report.page import page_sections
+from ccs_model.report.page.analysis_sections import frontier, plans_of, uncertainty
 from ccs_model.report.page.basemap import Basemap, basemap_of
-from ccs_model.report.page.budget_slider import frontier, plans_of
 from ccs_model.report.page.charts import drawing_library, periods
 from ccs_model.report.page.html import Words, render
 from ccs_model.report.page.plan_map import plan_map
-from ccs_model.report.page.uncertainty_section import uncertainty
 from ccs_model.report.tables_in_use import problem_of_run, references_in_use, rows_in_use
 
 REPORT = "report.html"

@@ -15,7 +15,7 @@ from openpyxl.workbook import Workbook
 from ccs_model.cli import group
 from ccs_model.plan.plan import Plan
 from ccs_model.report.language import LANGUAGES, Language, chinese, labels
-from ccs_model.report.page.budget_slider import step_text
+from ccs_model.report.page.analysis_sections import step_text
 from ccs_model.report.page.html import Words
 from ccs_model.report.page.page import page_text
 from ccs_model.report.workbook.cell_values import text_width, widest_word
