@@ -27,15 +27,21 @@ from ccs_model.pilots.estimate import (
     OTHER,
     PARAMETERS,
     PHI,
+    REPORTED,
+    Observation,
     Prior,
     Sample,
+    Zone,
     band,
     correlation,
+    observations_of,
+    presets,
     priors_of,
     sample_of,
     variance,
+    zone_names,
+    zone_of,
 )
-from ccs_model.pilots.observations import REPORTED, Observation, Zone, observations_of, presets, zone_names, zone_of
 from ccs_model.pilots.sampling import effective_points, equal_weight_draws, mean, triangular_below
 
 FARTHEST_Z = 2.0

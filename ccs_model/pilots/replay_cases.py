@@ -21,14 +21,23 @@ from ccs_model.errors import CcsModelError, InputError, Issue, NoPlanError
 from ccs_model.inputs import Inputs
 from ccs_model.paths import data_folder
 from ccs_model.pilots.calibrate import Fit, fit, held_out, zone_spread
-from ccs_model.pilots.estimate import BAND, DELTA, OTHER, PARAMETERS, PHI, Sample, band, priors_of, sample_of, variance
-from ccs_model.pilots.observations import (
+from ccs_model.pilots.estimate import (
+    BAND,
+    DELTA,
     LITERAL,
+    OTHER,
+    PARAMETERS,
+    PHI,
     REPORTED,
     Observation,
+    Sample,
     Zone,
+    band,
     best_options,
     observations_of,
+    priors_of,
+    sample_of,
+    variance,
     zone_inputs,
     zone_names,
     zone_of,

@@ -20,8 +20,22 @@ from ccs_model.pilots.calibrate import (
     calibrate,
     zone_spread,
 )
-from ccs_model.pilots.estimate import DELTA, OTHER, PARAMETERS, PHI, Prior, Sample, band, priors_of, sample_of
-from ccs_model.pilots.observations import LITERAL, REPORTED, Observation, Zone, observations_of
+from ccs_model.pilots.estimate import (
+    DELTA,
+    LITERAL,
+    OTHER,
+    PARAMETERS,
+    PHI,
+    REPORTED,
+    Observation,
+    Prior,
+    Sample,
+    Zone,
+    band,
+    observations_of,
+    priors_of,
+    sample_of,
+)
 from ccs_model.pilots.replay_cases import ReplayContext, ranks_distance
 
 # Two zones of round numbers, N about what real inventories give.

@@ -17,7 +17,7 @@ from ccs_model.inputs import Inputs
 from ccs_model.inputs.load import load_tables
 from ccs_model.paths import data_folder
 from ccs_model.pilots.calibrate import calibrate
-from ccs_model.pilots.observations import REPORTED
+from ccs_model.pilots.estimate import REPORTED
 from ccs_model.problem.applied_calibration import INSTALLED
 from ccs_model.scenario.sections import OwnTables
 
