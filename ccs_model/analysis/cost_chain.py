@@ -23,7 +23,7 @@ from ccs_model.economics.capital_cost import (
     parts_from_toc,
 )
 from ccs_model.economics.investment import cost_per_t
-from ccs_model.engineering.streams import product_unit, utilisation_share
+from ccs_model.engineering.streams import product_output_ktpa, product_unit
 from ccs_model.plan.citations import Citation, Citations, Cited
 from ccs_model.plan.merit_order import PARTS, STORAGE_PARTS, TRANSPORT_PARTS, best_options, with_prices
 from ccs_model.plan.money import base_costs_per_t
@@ -174,15 +174,9 @@ def chain_of(problem: Problem, retrofits: pd.DataFrame, plant: str, cost_of_next
     return replace(chain, titles=citations.titles(each.reference for each in chain.cited))
 
 
-def output_ktpa(problem: Problem, plants: pd.DataFrame) -> pd.Series:
-    """[plant] output of product in kt/y; NaN if unknown."""
-    share = utilisation_share(plants, plants["product"], problem.inputs["streams/utilisation"])
-    return plants["capacity_ktpa"].astype(float) * share
-
-
 def _about(problem: Problem, citations: Citations, row: pd.Series) -> tuple[Line, ...]:
     of_plant = citations.plant(row["plant"])
-    output = float(output_ktpa(problem, row.to_frame().T).iloc[0])
+    output = float(product_output_ktpa(row.to_frame().T, problem.inputs).iloc[0])
     used = citations.utilisation(row["province"], row["product"])
     share = output / row["capacity_ktpa"] if row["capacity_ktpa"] > 0 else np.nan
     # A source with stated emissions has no output.
@@ -292,7 +286,7 @@ def _lines(
 def _of_product(problem: Problem, citations: Citations, row: pd.Series, units: list[Unit], add: Any) -> None:
     """Add the cost per unit of product, and the cost of the product without capture where a profile has it."""
     nothing: tuple[Cited, ...] = ((),) * len(units)
-    output = float(output_ktpa(problem, row.to_frame().T).iloc[0])
+    output = float(product_output_ktpa(row.to_frame().T, problem.inputs).iloc[0])
     per_product: list[Value] = [_known(float(cost_per_t(unit.number("cost_mn_pa"), output))) for unit in units]
     how = f"per {product_unit(problem.inputs, str(row['product']))} of {row['product']}"
     add("per t", "product_cost_per_t", "added cost of product", per_product, nothing, how)

@@ -26,9 +26,9 @@ import numpy as np
 import pandas as pd
 
 from ccs_model._typing import Floats
-from ccs_model.analysis.cost_chain import output_ktpa
 from ccs_model.economics.capital_cost import small_train_factor
 from ccs_model.engineering.capture_units import n_trains
+from ccs_model.engineering.streams import product_output_ktpa
 from ccs_model.plan.merit_order import best_options
 from ccs_model.problem import Problem
 from ccs_model.problem.pipe_costs import PipeCosts, pipe_costs_of
@@ -86,7 +86,7 @@ class Formula:
         technologies = problem.inputs["technologies/technologies"].set_index("technology")
         known = technologies.reindex(options["technology"])
         plants = problem.plants.set_index("plant", drop=False).loc[options["plant"]]
-        known_output = output_ktpa(problem, plants).to_numpy(float)
+        known_output = product_output_ktpa(plants, problem.inputs).to_numpy(float)
         lasting = options["lasting_share"].to_numpy(float)
         nameplate = options["nameplate_ktpa"].to_numpy(float)
         # Without a known product, the captured CO2 measures the size of a plant.

@@ -44,6 +44,12 @@ def utilisation_share(plants: pd.DataFrame, product: pd.Series, table: pd.DataFr
     )
 
 
+def product_output_ktpa(plants: pd.DataFrame, inputs: Inputs) -> pd.Series:
+    """Return [plant] output of the product in kt/y: capacity × utilisation; NaN if unknown."""
+    share = utilisation_share(plants, plants["product"], inputs["streams/utilisation"])
+    return plants["capacity_ktpa"].astype(float) * share
+
+
 def steel_streams(plants: pd.DataFrame, inputs: Inputs, profile: str = DEFAULT_PROFILE) -> pd.DataFrame:
     """Return the streams of steel mills.
 
@@ -100,7 +106,7 @@ def chemical_streams(plants: pd.DataFrame, inputs: Inputs) -> pd.DataFrame:
     routes = inputs["streams/chemical_routes"]
     key = ["product", "feedstock", "gasifier"]
     made = plants[key].merge(routes, on=key, how="left", validate="many_to_one").set_axis(plants.index)
-    output = plants["capacity_ktpa"] * utilisation_share(plants, plants["product"], inputs["streams/utilisation"])
+    output = product_output_ktpa(plants, inputs)
     process = output * made["process_t_per_t"]
     urea_takes = np.minimum(output * plants["urea_share"].fillna(0.0) * inputs.factor("urea_co2_t_per_t"), process)
     product_grade = process * inputs.factor("product_grade_share")
@@ -179,8 +185,7 @@ def source_streams(plants: pd.DataFrame, inputs: Inputs) -> pd.DataFrame:
         inputs["streams/source_gases"][["sector", "stream", "grade", "co2_share"]], on=["sector", "stream"]
     )
     per_unit = made["sector"].map(profiles.groupby("sector")["emission_t_per_t"].sum()).astype(float)
-    output = made["capacity_ktpa"] * utilisation_share(made, made["product"], inputs["streams/utilisation"])
-    output = (made["co2_ktpa"] / per_unit).fillna(output)
+    output = (made["co2_ktpa"] / per_unit).fillna(product_output_ktpa(made, inputs))
     lasting = (made["status"] == "operating").astype(float)
     parts = [_rows(given, "all", "given", given["co2_ktpa"], np.nan, 1.0)]
     for row in profiles.itertuples():

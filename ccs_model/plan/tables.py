@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ccs_model.engineering.co2_transport import diameter_mm
-from ccs_model.engineering.streams import OPERATING, utilisation_share
+from ccs_model.engineering.streams import OPERATING, product_output_ktpa
 from ccs_model.mip import Matrix
 from ccs_model.model.names import (
     ADDED_CAPACITY,
@@ -158,9 +158,7 @@ def retrofits_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
         closure = paid["storage_closure_mn"] * part_of_route
     reduced = problem.reduced_ktpa[at] * problem.running_share[at, start, -1] * share
     plants = problem.plants.set_index("plant").loc[routes["plant"]].reset_index()
-    output_ktpa = plants["capacity_ktpa"] * utilisation_share(
-        plants, plants["product"], problem.inputs["streams/utilisation"]
-    )
+    output_ktpa = product_output_ktpa(plants, problem.inputs)
     table = pd.DataFrame(
         {
             "plant": routes["plant"],
