@@ -6,18 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccs_model.economics.investment import (
-    avoidance_cost_of_capture,
-    avoidance_cost_per_t,
-    capital_charge_share,
-    cost_per_t,
-    yearly_capture_cost,
-)
+from ccs_model._typing import Floats
+from ccs_model.economics.investment import annuity_yr, cost_per_t
 from ccs_model.plan.merit_order import levelised_costs
 from ccs_model.problem import Problem
 from tests.paths import DATA
@@ -26,6 +22,65 @@ Changes = Mapping[str, Any]
 PUBLISHED = DATA / "published"
 # What NETL's costs are recomputed at: power in USD/kWh, natural gas at 4.42 USD per million Btu.
 POWER_PER_KWH, GAS_PER_GJ = 0.060, 4.42 / 1.055
+
+# Levelised costs.
+#
+#     capture cost     yearly cost of capture without transport and storage ÷ captured
+#     avoidance cost   (cost with − cost without) ÷ (emission without − emission with), with transport and storage
+#     added cost       total yearly cost ÷ product
+#
+# The marginal cost (the dual of a target) is a fourth number. Amounts are kt a year and million a year, so money per t
+# is 1,000 × million ÷ kt.
+
+CAPTURE_PARTS = ("capital_mn_pa", "fixed_om_mn_pa", "variable_om_mn_pa", "heat_mn_pa", "power_mn_pa")
+
+
+def capital_charge_share(discount_rate: float, life_yr: npt.ArrayLike, tasc_factor: npt.ArrayLike = 1.0) -> Floats:
+    """Return the yearly charge on total overnight cost: capital recovery factor × TASC ÷ TOC."""
+    return np.asarray(tasc_factor, dtype=float) / annuity_yr(discount_rate, life_yr)
+
+
+def yearly_capture_cost(
+    *,
+    captured_ktpa: npt.ArrayLike,
+    capex_mn: npt.ArrayLike,
+    charge_share: npt.ArrayLike,
+    fixed_om_mn_pa: npt.ArrayLike,
+    variable_om_per_t: npt.ArrayLike,
+    heat_gj_per_t: npt.ArrayLike,
+    heat_per_gj: npt.ArrayLike,
+    power_kwh_per_t: npt.ArrayLike,
+    power_per_kwh: npt.ArrayLike,
+) -> pd.DataFrame:
+    """Return CAPTURE_PARTS and their sum `capture_mn_pa`, one row a unit; capex is overnight, tonnes are delivered."""
+    tonnes = np.atleast_1d(np.asarray(captured_ktpa, dtype=float))
+    heat = np.asarray(heat_gj_per_t, dtype=float) * np.asarray(heat_per_gj, dtype=float)
+    power = np.asarray(power_kwh_per_t, dtype=float) * np.asarray(power_per_kwh, dtype=float)
+    table = pd.DataFrame(index=pd.RangeIndex(len(tonnes)))
+    table["capital_mn_pa"] = np.asarray(capex_mn, dtype=float) * np.asarray(charge_share, dtype=float)
+    table["fixed_om_mn_pa"] = np.asarray(fixed_om_mn_pa, dtype=float)
+    table["variable_om_mn_pa"] = tonnes * np.asarray(variable_om_per_t, dtype=float) / 1000.0
+    table["heat_mn_pa"] = tonnes * heat / 1000.0
+    table["power_mn_pa"] = tonnes * power / 1000.0
+    table["capture_mn_pa"] = table[list(CAPTURE_PARTS)].sum(axis=1)
+    return table
+
+
+def avoidance_cost_per_t(
+    cost_with: npt.ArrayLike, cost_without: npt.ArrayLike, emission_without: npt.ArrayLike, emission_with: npt.ArrayLike
+) -> Floats:
+    """Return money per tonne avoided; NaN if nothing is avoided.
+
+    Costs and emissions have the same basis: per t of product, or a year of a plant.
+    """
+    avoided = np.asarray(emission_without, dtype=float) - np.asarray(emission_with, dtype=float)
+    added = np.asarray(cost_with, dtype=float) - np.asarray(cost_without, dtype=float)
+    return added / np.where(avoided > 0, avoided, np.nan)
+
+
+def avoidance_cost_of_capture(capture_cost_per_t: npt.ArrayLike, avoided_t_per_t: npt.ArrayLike) -> Floats:
+    """Return money per tonne avoided from money per tonne captured; NaN if nothing is avoided."""
+    return avoidance_cost_per_t(capture_cost_per_t, 0.0, avoided_t_per_t, 0.0)
 
 
 def netl() -> pd.DataFrame:
