@@ -50,9 +50,9 @@ def read_regular(path: Path, largest_bytes: int = RUN_FILE_BYTES) -> bytes:
     return raw
 
 
-def read_regular_text(path: Path, largest_bytes: int = RUN_FILE_BYTES) -> str:
+def read_regular_text(path: Path) -> str:
     """Return the content of a regular file in UTF-8. Raises as `read_regular`, and UnicodeDecodeError."""
-    return read_regular(path, largest_bytes).decode("utf-8")
+    return read_regular(path).decode("utf-8")
 
 
 def parse_json(raw: bytes) -> Any:

@@ -341,12 +341,12 @@ def draw_futures(problem: Problem, n: int, seed: int, sampling: str = LATIN) -> 
     return Futures(problem, seed, inputs, pd.DataFrame(values), _planned(problem, inputs), sampling)
 
 
-def one_at_a_time(problem: Problem, low: float = 0.05, high: float = 0.95) -> Futures:
-    """The planned future, then two futures an input: that input at two cumulative probabilities, all others planned."""
+def one_at_a_time(problem: Problem) -> Futures:
+    """The planned future, then two futures an input: that input at its 5th and 95th percentile, all others planned."""
     inputs = _sampled_inputs(problem, problem.inputs["uncertainty/inputs"])
     planned = _planned(problem, inputs)
     values = pd.DataFrame([planned] * (1 + 2 * len(inputs))).reset_index(drop=True)
-    ends = np.array([low, high])
+    ends = np.array([0.05, 0.95])
     for at, row in enumerate(inputs.itertuples(index=False)):
         values.loc[1 + 2 * at : 2 + 2 * at, row.input] = _values(problem, row, ends)
     return Futures(problem, 0, inputs, values, planned)

@@ -23,7 +23,7 @@ from ccs_model.inputs import Inputs
 from ccs_model.units import GWH_PER_MW
 
 OPERATING = ("operating", "operating pre-retirement")
-DEFAULT_PROFILE = "ieaghg"
+MILL_PROFILE = "ieaghg"
 
 
 def is_operating(plants: pd.DataFrame) -> pd.Series:
@@ -50,7 +50,7 @@ def product_output_ktpa(plants: pd.DataFrame, inputs: Inputs) -> pd.Series:
     return plants["capacity_ktpa"].astype(float) * share
 
 
-def steel_streams(plants: pd.DataFrame, inputs: Inputs, profile: str = DEFAULT_PROFILE) -> pd.DataFrame:
+def steel_streams(plants: pd.DataFrame, inputs: Inputs) -> pd.DataFrame:
     """Return the streams of steel mills.
 
     A mill emits a fixed amount per t of oxygen-furnace steel (per t of blast-furnace iron if it lists no oxygen
@@ -58,7 +58,7 @@ def steel_streams(plants: pd.DataFrame, inputs: Inputs, profile: str = DEFAULT_P
     Electric furnaces and direct reduction are one stream each, not capturable.
     """
     stacks = inputs["streams/mill_stacks"]
-    stacks = stacks[stacks["profile"] == profile]
+    stacks = stacks[stacks["profile"] == MILL_PROFILE]
     share = stacks["emission_kg_per_t"] / stacks["emission_kg_per_t"].sum()
     utilisation = utilisation_share(plants, pd.Series("crude_steel", plants.index), inputs["streams/utilisation"])
     capacity = {name: plants[name].fillna(0.0) for name in plants.columns if name.endswith("_ktpa")}

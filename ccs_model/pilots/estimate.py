@@ -282,29 +282,25 @@ def priors_of(inputs: Inputs) -> dict[str, Prior]:
 
 
 def sample_of(
-    priors: Mapping[str, Prior],
-    zones: Sequence[Zone],
-    zone_spread: float,
-    rows: Sequence[Observation] = (),
-    n_points: int = N_POINTS,
+    priors: Mapping[str, Prior], zones: Sequence[Zone], zone_spread: float, rows: Sequence[Observation] = ()
 ) -> Sample:
     """Points and predictions for zones; `rows` matter only for one from which delta is drawn."""
     named = {zone.zone: zone for zone in sorted(zones, key=lambda each: each.zone)}
-    points = halton(n_points, len(PARAMETERS) + 1 + len(named))
+    points = halton(N_POINTS, len(PARAMETERS) + 1 + len(named))
     values = {
         name: triangular(points[:, k], priors[name].low, priors[name].mode, priors[name].high)
         for k, name in enumerate(PARAMETERS)
     }
-    noise = normal_halton(n_points, len(PARAMETERS))
+    noise = normal_halton(N_POINTS, len(PARAMETERS))
     delivered = {
-        zone: np.minimum(1.0, values[PHI] * np.exp(zone_spread * normal_halton(n_points, len(PARAMETERS) + 1 + k)))
+        zone: np.minimum(1.0, values[PHI] * np.exp(zone_spread * normal_halton(N_POINTS, len(PARAMETERS) + 1 + k)))
         for k, zone in enumerate(named)
     }
-    log_start = np.zeros(n_points)
+    log_start = np.zeros(N_POINTS)
     drawn = _installed(rows, named)
     if drawn is not None:
         zone = named[drawn.zones[0]]
-        reported = drawn.value * np.exp(drawn.sigma * normal_halton(n_points, 0))
+        reported = drawn.value * np.exp(drawn.sigma * normal_halton(N_POINTS, 0))
         delta = reported / (delivered[zone.zone] * zone.capturable_ktpa)
         values[DELTA] = delta
         prior = priors[DELTA]

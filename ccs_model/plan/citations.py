@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ccs_model.engineering.streams import MILL_PROFILE
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.declarations import QUALITIES
 from ccs_model.problem import Problem
@@ -119,7 +120,7 @@ class Citations:
     def stack(self, stream: str) -> Cited:
         """A stack of a steel plant."""
         name = stream.split(" ", maxsplit=1)[0] if stream.startswith(_OF_FURNACE) else stream
-        return self.of("streams/mill_stacks", stream=set(name.split("+")), profile="ieaghg")
+        return self.of("streams/mill_stacks", stream=set(name.split("+")), profile=MILL_PROFILE)
 
     def technology(self, technology: str, plant: str) -> Cited:
         """Costs and energy demand of a technology; the plant's own row where its costs are given."""
