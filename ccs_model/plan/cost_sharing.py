@@ -25,16 +25,7 @@ import numpy as np
 import pandas as pd
 
 from ccs_model._typing import Floats, Ints
-from ccs_model.model.names import (
-    ADDED_CAPACITY,
-    FORWARD,
-    INJECTED,
-    OPENED,
-    PIPE,
-    PIPE_FLOW,
-    REVERSE,
-    WELLS,
-)
+from ccs_model.model.names import ADDED_CAPACITY, FORWARD, INJECTED, OPENED, PIPE, PIPE_FLOW, REVERSE, WELLS
 from ccs_model.plan.decisions import BUILT, Point
 
 EXACT_USERS = 7

@@ -16,13 +16,7 @@ import pandas as pd
 
 from ccs_model._typing import Floats, Mask
 from ccs_model.economics.financing import debt_service_cover, stand_alone_tax
-from ccs_model.economics.investment import (
-    break_even_price_per_t,
-    contract_strike_per_t,
-    irr_share,
-    npv_mn,
-    payback_yr,
-)
+from ccs_model.economics.investment import break_even_price_per_t, contract_strike_per_t, irr_share, npv_mn, payback_yr
 from ccs_model.economics.policy import trading_rules
 from ccs_model.model.account_terms import npv_terms
 from ccs_model.model.names import ADDED_CAPACITY, BUILD, CAPTURED, CREDITED, OPENED, PIPE, SPEND, WELLS

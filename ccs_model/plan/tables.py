@@ -11,15 +11,7 @@ import pandas as pd
 from ccs_model.engineering.co2_transport import diameter_mm
 from ccs_model.engineering.streams import OPERATING, product_output_ktpa
 from ccs_model.mip import Matrix
-from ccs_model.model.names import (
-    ADDED_CAPACITY,
-    CUMULATIVE_TARGET,
-    FORWARD,
-    PIPE,
-    PIPE_FLOW,
-    REVERSE,
-    TARGET,
-)
+from ccs_model.model.names import ADDED_CAPACITY, CUMULATIVE_TARGET, FORWARD, PIPE, PIPE_FLOW, REVERSE, TARGET
 from ccs_model.model.terms import capex_mn
 from ccs_model.plan.cost_sharing import Sharing
 from ccs_model.plan.decisions import BUILT, Point
