@@ -16,7 +16,6 @@ import pandas as pd
 
 from ccs_model._typing import Floats
 from ccs_model.economics.policy import carbon_value_mn
-from ccs_model.economics.prices import PriceLevel
 from ccs_model.errors import CcsModelError, InputError, Issue, NoPlanError
 from ccs_model.inputs import Inputs
 from ccs_model.paths import data_folder
@@ -463,17 +462,12 @@ def _anchors(context: ReplayContext, plan: Plan) -> dict[str, float]:
     the highest; `demonstrations_low_per_t` is the low end of built projects.
     """
     problem = plan.problem
-    scenario, inputs = problem.scenario, problem.inputs
-    level = PriceLevel(
-        scenario.currency, scenario.price_year, inputs["indices/deflators"], inputs["indices/exchange_rates"]
-    )
-    table = inputs["pilots/anchors"]
+    table = problem.inputs["pilots/anchors"]
     costliest = plan.retrofits.sort_values("avoidance_cost_per_t", kind="stable").iloc[-1]
     ratio = float(costliest["avoided_ktpa"] / costliest["captured_ktpa"])
     found: dict[str, float] = {"dearest_avoided_per_captured": ratio}
     for end in ("low", "high"):
-        published = level.convert(table[f"{end}_per_t"], table["currency"], table["price_year"])
-        money = pd.Series(np.asarray(published, dtype=float))
+        money = pd.Series(problem.price_level.column(table, f"{end}_per_t").to_numpy(float))
         on_the_way = float(money[table["covers"].isin(("transport", "storage"))].sum())
         of_sector = table["sector"] == costliest["sector"]
         built = money[of_sector & (table["covers"] == "capture")] + on_the_way

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ccs_model.economics.benefits import OUTSIDE, SOCIETY, accounts_by_stakeholder, ledger_by_stakeholder, pollutants_kt
+from ccs_model.economics.benefits import OUTSIDE, SOCIETY, pollutants_kt
 from ccs_model.economics.investment import discount_factor
 from ccs_model.economics.policy import carbon_intensity_kt_per_mn, intensity_reduction_share
 from ccs_model.inputs.geography import are_in_china
@@ -129,16 +129,6 @@ def social_terms(problem: Problem) -> dict[str, object]:
             "exchange_rate": damages.exchange_rate,
         },
     }
-
-
-def stakeholders_table(items: pd.DataFrame) -> pd.DataFrame:
-    """Return benefits_mn, costs_mn, npv_mn and benefit_cost_ratio of each stakeholder."""
-    return accounts_by_stakeholder(items)
-
-
-def ledger_table(items: pd.DataFrame) -> pd.DataFrame:
-    """Return one row an item, one column a stakeholder: net amounts, discounted million."""
-    return ledger_by_stakeholder(items)
 
 
 # Air pollution from coal and power for capture, and the tax on it.

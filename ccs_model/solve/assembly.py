@@ -15,6 +15,7 @@ import pandas as pd
 import pyomo.environ as pyo
 
 from ccs_model._typing import Floats
+from ccs_model.economics.benefits import accounts_by_stakeholder, ledger_by_stakeholder
 from ccs_model.mip import Matrix, Outcome, SolverOptions
 from ccs_model.mip.branch_and_bound import MipOutcome
 from ccs_model.mip.highs import gap_share
@@ -42,9 +43,7 @@ from ccs_model.plan.social_account import (
     air_pollution_table,
     intensity_table,
     items_by_stakeholder,
-    ledger_table,
     social_totals,
-    stakeholders_table,
 )
 from ccs_model.plan.storage_tables import storage_table
 from ccs_model.plan.tables import (
@@ -171,7 +170,7 @@ def assembled(matrix: Matrix, chosen: Floats, point: Point, found: Residuals, re
     )
     if owners is not None and items is not None:
         checks = pd.concat([checks, accounts_checks(point, owners, items)], ignore_index=True)
-    stakeholders = stakeholders_table(items) if items is not None else None
+    stakeholders = accounts_by_stakeholder(items) if items is not None else None
     social = social_totals(point, stakeholders)
     by_year = by_year_table(point, emissions)
     n_rows, n_columns = matrix.rows.shape
@@ -192,7 +191,7 @@ def assembled(matrix: Matrix, chosen: Floats, point: Point, found: Residuals, re
         "owner_capital": capital_table(owners) if owners is not None else None,
         "owner_tonnes": tonnes_table(owners) if owners is not None else None,
         "stakeholders": stakeholders,
-        "ledger": ledger_table(items) if items is not None else None,
+        "ledger": ledger_by_stakeholder(items) if items is not None else None,
         "intensity": intensity_table(problem, emissions),
         "air_pollution": air_pollution_table(point),
         "terms": MappingProxyType(terms),

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ccs_model.economics.benefits import accounts_by_stakeholder, ledger_by_stakeholder
 from ccs_model.economics.financing import book_share
 from ccs_model.economics.policy import price_path, trading_rules
 from ccs_model.plan.cost_sharing import Sharing
 from ccs_model.plan.decisions import Point
 from ccs_model.plan.owners import Owners, capital_table, tonnes_table
 from ccs_model.plan.plan import Plan
-from ccs_model.plan.social_account import items_by_stakeholder, ledger_table, social_totals, stakeholders_table
+from ccs_model.plan.social_account import items_by_stakeholder, social_totals
 from ccs_model.plan.storage_tables import storage_table
 from ccs_model.plan.tables import by_year_table, emissions_table, plan_totals, retrofits_table
 from ccs_model.problem import Problem
@@ -47,7 +48,7 @@ def recounted(plan: Plan, point: Point, changes: Mapping[str, Any], capex_factor
     items = items_by_stakeholder(point, owners)
     emissions = emissions_table(point, sharing)
     by_year = by_year_table(point, emissions)
-    retrofits, stakeholders = retrofits_table(point, sharing), stakeholders_table(items)
+    retrofits, stakeholders = retrofits_table(point, sharing), accounts_by_stakeholder(items)
     return replace(
         plan,
         problem=problem,
@@ -67,7 +68,7 @@ def recounted(plan: Plan, point: Point, changes: Mapping[str, Any], capex_factor
         owner_capital=capital_table(owners),
         owner_tonnes=tonnes_table(owners),
         stakeholders=stakeholders,
-        ledger=ledger_table(items),
+        ledger=ledger_by_stakeholder(items),
     )
 
 
