@@ -15,7 +15,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from ccs_model._typing import Floats, Ints
-from ccs_model.economics.prices import PriceLevel
 from ccs_model.model.names import (
     ADDED_CAPACITY,
     BUILD,
@@ -58,7 +57,7 @@ def base_costs_per_t(problem: Problem) -> dict[str, float]:
     """Return the cost of the products of other sectors without capture, per t or MWh, by product."""
     table = problem.inputs["streams/source_sectors"]
     table = table[table["base_cost_per_t"].notna()]
-    level = PriceLevel.of(problem.currency, problem.price_year, problem.inputs)
+    level = problem.price_level
     return dict(zip(table["product"], level.column(table, "base_cost_per_t").astype(float), strict=True))
 
 
