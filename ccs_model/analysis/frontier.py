@@ -247,6 +247,9 @@ def _plan_at(
     )
 
 
+# Tables of the frontier.
+
+
 def _points_of(
     problem: Problem,
     matrix: Matrix,

@@ -366,6 +366,9 @@ def _n_missing(headings: Sequence[str], columns: Sequence[Column]) -> int:
     return sum(column.required and column.name not in there for column in columns)
 
 
+# Defaults of the user's tables.
+
+
 def own_columns(table: str, columns: Sequence[Column]) -> tuple[Column, ...]:
     """The columns of a table of the user: reference, quality and what `with_site_defaults` fills in are optional."""
     optional = () if table == "references" else ("reference", "quality", *(_FOLLOWING if table == SITES else ()))

@@ -158,6 +158,9 @@ def _is_readable(scenario: Scenario, name: str, allow_outside: bool) -> bool:
         return False
 
 
+# The user's own files of a run, and the names of their copies in its folder.
+
+
 def own_files(scenario: Scenario, inputs: Inputs) -> dict[str, Mapping[str, bytes]]:
     """Return the user's own files by name in the scenario: tables as read, candidate links, calibration."""
     files = dict(inputs.own_files)

@@ -190,6 +190,9 @@ def _unique(cited: Iterable[Citation]) -> Cited:
     return tuple(dict.fromkeys(cited))
 
 
+# Quality of a plan's amounts, by the weakest number they need.
+
+
 @dataclass(frozen=True)
 class Amount:
     """A part of an amount of the plan, and the numbers it needs."""

@@ -132,6 +132,9 @@ def _cell(value: Any) -> Any:
     return value
 
 
+# The context of a plan: what a summary states of its problem.
+
+
 @dataclass(frozen=True)
 class Band:
     """A published range of the cost per tonne captured, and what it covers."""

@@ -325,6 +325,9 @@ def _in_turnaround(
     return in_time
 
 
+# Cost factors of the scenario.
+
+
 def _with_cost_factors(problem: Problem) -> Problem:
     """Return the problem with the cost factors of its scenario; the same problem if all are 1."""
     costs = problem.scenario.costs
@@ -362,6 +365,9 @@ def _scaled(table: pd.DataFrame, columns: Mapping[str, tuple[str, ...]], costs: 
         name: table[name].astype(float) * getattr(costs, factor) for factor, names in columns.items() for name in names
     }
     return table.assign(**changed)
+
+
+# Targets in tonnes, relative to plant baselines.
 
 
 def _targets_of(scenario: Scenario, plants: pd.DataFrame) -> tuple[Target, ...]:

@@ -305,6 +305,9 @@ class Problem:
         return float(self.plants["baseline_ktpa"].sum())
 
 
+# Periods of the horizon, and the years in which a retrofit works.
+
+
 def periods_of(scenario: Scenario) -> pd.DataFrame:
     """Return year, n_years, flow_weight and capex_weight; the last period is as long as the one before."""
     starts = scenario.starts

@@ -305,6 +305,9 @@ def _move_files(made: Path, folder: Path, names: list[str]) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
+# The lock of a run folder.
+
+
 def lock_path(folder: Path) -> Path:
     """Return `.<name>.lock` beside the folder."""
     return folder.with_name(f".{shortened_name(folder.name)}.lock")

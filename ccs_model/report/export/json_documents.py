@@ -70,6 +70,9 @@ def uncertainty_text(found: Uncertainty) -> str:
     return json.dumps(uncertainty_dict(found), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
+# The map as GeoJSON.
+
+
 def geojson_text(plan: Plan) -> str:
     """Return the feature collection as text with one feature per line; the same plan gives the same bytes."""
     shared = plan.problem.network is not None

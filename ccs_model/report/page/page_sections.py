@@ -39,6 +39,9 @@ from ccs_model.units import label_of
 _NOT_CALIBRATED = "Not calibrated: capture delivers its design capacity."
 
 
+# Sections for a planner.
+
+
 def heading(run: StoredRun) -> Markup:
     """Return the name of the run and the question it answers."""
     return render(
@@ -160,6 +163,9 @@ def zones(run: StoredRun, words: Words) -> Markup:
     return section("zones", words("zones"), drawn, *reported, table("zones", columns, rows, words, words("zones")))
 
 
+# Sections for an engineer.
+
+
 def retrofits(run: StoredRun, words: Words) -> Markup:
     """Return the table of retrofits."""
     rows: list[dict[str, Any]] = [
@@ -269,6 +275,9 @@ def storage(run: StoredRun, words: Words, problem: Problem | None) -> Markup:
     return section("storage", words("storage"), *notes, table("storage", columns, rows, words, words("storage")))
 
 
+# Sections for an economist.
+
+
 def cost_curve(run: StoredRun, words: Words) -> Markup:
     """Return the marginal abatement cost curve; empty without a stream."""
     found = run.tables.get("macc")
@@ -361,6 +370,9 @@ def owners(run: StoredRun, words: Words) -> Markup:
     ]
     shown = table("owners", columns, plain(rows), words, words("owner_returns"), has_total=has_total)
     return section("owners", words("owner_returns"), shown, *(paragraph(note, "note") for note in notes))
+
+
+# Sections for a reviewer.
 
 
 def evidence(run: StoredRun, words: Words, problem: Problem | None) -> Markup:
