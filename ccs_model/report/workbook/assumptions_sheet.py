@@ -75,20 +75,30 @@ def _assumed_rows(name: str, table: pd.DataFrame) -> Iterator[Row]:
     if name.startswith("plants/"):  # an inventory's rows may stand in any order, and only the first are named
         table = table.sort_values(key, kind="stable")
     assumed = table[table["quality"] == "assumed"]
-    for (reference, note), group in _groups(assumed, ["reference", "note"], key):
-        yield _line(name, group, ", ".join(map(label, what)), note, reference)
+    rows, is_given = _row_keys(assumed, key), assumed[what].notna().to_numpy()
+    for (reference, note), group in _groups(assumed, ["reference", "note"]):
+        # A quantity without a value in these rows is not assumed.
+        quantities = [label(each) for each, given in zip(what, is_given[group].any(axis=0), strict=True) if given]
+        yield _line(name, [rows[at] for at in group], ", ".join(quantities), note, reference)
     if "assumed_columns" in table:
         partly = table[(table["assumed_columns"] != "") & (table["quality"] != "assumed")]
-        for (columns, reference), group in sorted(_groups(partly, ["assumed_columns", "reference"], key)):
+        rows = _row_keys(partly, key)
+        for (columns, reference), group in sorted(_groups(partly, ["assumed_columns", "reference"])):
             labels = ", ".join(map(label, columns.split(";")))
-            yield _line(name, group, labels, "not in the inventory; the usual case is assumed", reference)
+            yield _line(
+                name, [rows[at] for at in group], labels, "not in the inventory; the usual case is assumed", reference
+            )
 
 
-def _groups(table: pd.DataFrame, by: list[str], key: list[str]) -> list[tuple[tuple[str, str], list[tuple[Any, ...]]]]:
-    """The keys of rows, by two columns of text, in the order of their first rows."""
-    found: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
-    for first, second, *row in zip(*(table[each].tolist() for each in (*by, *key)), strict=True):
-        found.setdefault((str(first), str(second)), []).append(tuple(row))
+def _row_keys(table: pd.DataFrame, key: list[str]) -> list[tuple[Any, ...]]:
+    return list(zip(*(table[each].tolist() for each in key), strict=True))
+
+
+def _groups(table: pd.DataFrame, by: list[str]) -> list[tuple[tuple[str, str], list[int]]]:
+    """Positions of the rows that agree in two columns of text, in the order of their first rows."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for at, (first, second) in enumerate(zip(*(table[each].tolist() for each in by), strict=True)):
+        found.setdefault((str(first), str(second)), []).append(at)
     return list(found.items())
 
 

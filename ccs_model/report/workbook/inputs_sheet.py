@@ -454,6 +454,9 @@ def write_technologies(sheet: Sheet, plan: Plan) -> None:
     sheet.table("technologies.sources", rows)
     for name, title in _OF_TECHNOLOGIES:
         sheet.section(title)
+        if tables[name].empty:
+            sheet.paragraph("None.", "note")
+            continue
         sheet.table(data_columns(tables[name]), records(tables[name]))
 
 

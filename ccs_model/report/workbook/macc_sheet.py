@@ -20,6 +20,8 @@ from ccs_model.report.workbook.series_sheet import carbon_price_per_t, year_colu
 from ccs_model.report.workbook.sheet import Page, Sheet
 
 N_SLOTS = 200
+# The figures begin in the column of names, which is wide enough for their labels.
+_FIGURES_LEFT = 2
 # Room, head and rows of the figures above the curve.
 _PRICE_ROWS = 5
 # Some programs print the label of every slot; most are empty, so that none runs into the next.
@@ -32,6 +34,7 @@ def write_macc(sheet: Sheet, plan: Plan) -> None:
     """Write the curve, the cheapest streams, then all streams."""
     table = macc_table(plan.problem, plan.retrofits)
     sheet.title("MACC")
+    sheet.allow_upright_a3()
     sheet.banner()
     sheet.paragraph(
         "Each stream of each eligible plant, once, at full size, with the technology and site of lowest avoidance "
@@ -124,7 +127,7 @@ def _write_charges(sheet: Sheet, plan: Plan, table: pd.DataFrame) -> None:
         one = pd.DataFrame({"life_yr": [life], "tasc_factor": [tasc]})
         share = float(plan.problem.capture_charge(one)[0])
         rows.append({"figure": "Annual charge on capital", "value": share, "life_yr": life, "tasc_factor": tasc})
-    sheet.table("macc.charges", rows, key="macc_charges", plain=True)
+    sheet.table("macc.charges", rows, key="macc_charges", plain=True, left=_FIGURES_LEFT)
 
 
 def last_carbon_price_per_t(plan: Plan) -> float:
@@ -151,7 +154,7 @@ def _carbon_price(sheet: Sheet, plan: Plan, table: pd.DataFrame) -> None:
         }
         for text, name, formula, value in figures
     ]
-    block = sheet.table("macc.price", rows, plain=True)
+    block = sheet.table("macc.price", rows, plain=True, left=_FIGURES_LEFT)
     sheet.book.define("macc_carbon_price", block.cell("value", "price_per_t"))
 
 

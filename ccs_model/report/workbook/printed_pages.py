@@ -7,13 +7,22 @@ first ones again. Parts are ranges of the print area, so that spreadsheets print
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
+from typing import NamedTuple
 
-# Paper: its number in the file format, and how wide and tall its part within the margins is, lying down.
-A4, A3 = 9, 8
-_POINTS: Mapping[int, tuple[float, float]] = MappingProxyType({A4: (798.0, 530.0), A3: (1147.0, 776.0)})
+
+class Paper(NamedTuple):
+    """Number in the file format; width and height within the margins, in points; orientation."""
+
+    number: int
+    across: float
+    down: float
+    is_upright: bool = False
+
+
+# Upright A3 is as wide as landscape A4 and more than twice as long.
+A4, A3, UPRIGHT_A3 = Paper(9, 798.0, 537.0), Paper(8, 1147.0, 784.0), Paper(8, 798.0, 1132.0, True)
 # Cells of 10 points are printed in no less than about 6. Some programs make columns up to 6 % wider than Excel does.
 _SMALLEST, _SPARE = 0.6, 0.95
 PIXELS_A_DIGIT, _PIXELS_A_COLUMN, _POINTS_A_PIXEL = 7, 5, 0.75
@@ -50,17 +59,17 @@ class Keep:
     is_chart: bool = False
 
 
-def widest(paper: int) -> int:
+def widest(paper: Paper) -> int:
     """Pixels across a page that are printed in readable size."""
-    return round(_SPARE * _POINTS[paper][0] / _SMALLEST / _POINTS_A_PIXEL)
+    return round(_SPARE * paper.across / _SMALLEST / _POINTS_A_PIXEL)
 
 
-def paper_for(widths: Sequence[int]) -> int:
+def paper_for(widths: Sequence[int]) -> Paper:
     """A4 where these columns are readable side by side, else A3."""
     return A4 if pixels_across(widths) <= widest(A4) else A3
 
 
-def parts(widths: Sequence[int], n_repeated: int, paper: int) -> list[tuple[int, int]]:
+def parts(widths: Sequence[int], n_repeated: int, paper: Paper) -> list[tuple[int, int]]:
     """First and last column of each part; the first `n_repeated` columns are repeated in each part but the first.
 
     `widths` in digits. As few parts as keep to the widest that is readable, and those as even as may be; where no
@@ -134,14 +143,13 @@ def pixels_across(widths: Sequence[int]) -> float:
     return float(sum(widths) * PIXELS_A_DIGIT + len(widths) * _PIXELS_A_COLUMN)
 
 
-def page_rows_points(widths: Sequence[int], columns: Sequence[tuple[int, int]], n_repeated: int, paper: int) -> float:
+def page_rows_points(widths: Sequence[int], columns: Sequence[tuple[int, int]], n_repeated: int, paper: Paper) -> float:
     """Height of the rows that a page holds when it is made as small as its widest part asks for."""
     across = 0.0
     for at, (left, right) in enumerate(columns):
         shown = [*(widths[:n_repeated] if at else ()), *widths[left : right + 1]]
         across = max(across, pixels_across(shown))
-    room, tall = _POINTS[paper]
-    return tall * max(1.0, across * _POINTS_A_PIXEL / room)
+    return paper.down * max(1.0, across * _POINTS_A_PIXEL / paper.across)
 
 
 def breaks(

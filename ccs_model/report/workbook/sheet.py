@@ -19,6 +19,7 @@ from ccs_model.report.workbook.cell_values import (
     checked_text,
     is_missing,
     number_format,
+    printed_width,
     quoted,
     shown,
     text_width,
@@ -28,7 +29,9 @@ from ccs_model.report.workbook.columns import ASSUMED, INPUT, OBSERVED, SOLVER, 
 from ccs_model.report.workbook.formulas import TOTAL, Block, Formula, resolved
 from ccs_model.report.workbook.native_charts import CHART_ROWS, PICTURE_ROWS, ROW_POINTS, Picture, draw
 from ccs_model.report.workbook.printed_pages import (
+    A4,
     PRINTED_BESIDE,
+    UPRIGHT_A3,
     Keep,
     Stretch,
     area,
@@ -75,6 +78,7 @@ class Sheet(Canvas):
         key: str = "",
         named: str = "",
         years: tuple[str, str] | None = None,
+        left: int = 0,
     ) -> Block:
         """Letters of the classes, units, headings, rows, totals; a `plain` table of words has only headings and rows.
 
@@ -87,8 +91,10 @@ class Sheet(Canvas):
         page. Where other things stand above it `frozen` is 0: it is only filtered, and its head or that of a table
         above it may stand `head_on_each_page`. Formulas of other tables find it by its `key`, and its rows by what
         stands in them as `id`; `years` are the first and last column where time runs across. Values of a column with a
-        formula become formulas, and a row of `totals` has the sums of all columns that declare one.
+        formula become formulas, and a row of `totals` has the sums of all columns that declare one. The table begins in
+        column `left`.
         """
+        self._left = left or self._left
         columns = table_columns(columns) if isinstance(columns, str) else columns
         formulas = {column.name: column.formula for column in columns if column.formula}
         rows = [_with_formulas(row, formulas) for row in rows] if formulas else list(rows)
@@ -136,6 +142,7 @@ class Sheet(Canvas):
         # Of a table without rows the head is not printed on further parts.
         right = self._left + len(columns) - 1 if rows else 0
         self._stretches.append(Stretch(head if top is None else top, bottom, 0, right, columns[-1].wide))
+        self._left = 0 if left else self._left
         return block
 
     def table_in_halves(self, columns: Sequence[Column], rows: Sequence[Row]) -> None:
@@ -224,7 +231,6 @@ class Sheet(Canvas):
         is_divided = self._main is not None and self._printed_columns is None and not self._in_one_part
         n_again = self._n_again if is_divided else 0
         self._layout.apply(self._sheet, self._styles, n_again, self._printed_columns)
-        self._sheet.set_paper(self._layout.paper)
         self._repeat_heads()
         for draw_it in self._on_finish:
             draw_it(self._pixels())
@@ -240,7 +246,13 @@ class Sheet(Canvas):
             # The library knows areas of one range only.
             self._sheet.print_area_range = ",".join(f"{self._name}!{xl_range_abs(*each)}" for each in ranges)
         shown = widths[: edge + 1 if len(columns) == 1 else None]
-        self._break_pages(page_rows_points(shown, columns, n_again, self._layout.paper), end)
+        paper = self._layout.paper
+        heights = self._heights(end)
+        if self._may_be_upright and paper is A4 and sum(heights) > page_rows_points(shown, columns, n_again, paper):
+            paper = UPRIGHT_A3
+            self._sheet.set_portrait()
+        self._sheet.set_paper(paper.number)
+        self._break_pages(page_rows_points(shown, columns, n_again, paper), heights)
 
     def _pixels(self) -> int:
         """Width of what a page shows."""
@@ -255,17 +267,23 @@ class Sheet(Canvas):
         if last - first > _SHORT or all(each.top <= first for each in self._stretches):
             self._sheet.repeat_rows(*self._head_rows)
 
-    def _break_pages(self, points: float, end: int) -> None:
-        """No heading at the foot of a page, no chart or short table cut; rows of long sheets are not looked at."""
-        rows = sorted(set(self._sections))
-        if end > _LONG or not (rows or self._keeps):
+    def _heights(self, end: int) -> list[float]:
+        """Heights of the rows as printed; rows of long sheets are not looked at."""
+        if end > _LONG:
+            return []
+        left_out = {row for first, last in self._left_out for row in range(first, last + 1)}
+        return [0.0 if row in left_out else self._layout.row_points(row, self._sheet) for row in range(end + 1)]
+
+    def _break_pages(self, points: float, heights: Sequence[float]) -> None:
+        """No heading at the foot of a page, no chart or short table cut."""
+        rows, end = sorted(set(self._sections)), len(heights) - 1
+        if not heights or not (rows or self._keeps):
             return
         below = [*rows[1:], end + 2]
         sections = [Keep(top - 1, each - 2) for top, each in zip(rows, below, strict=True)]
         left_out = {row for first, last in self._left_out for row in range(first, last + 1)}
         # Each range of the print area begins a page of its own.
         given = {*self._own_breaks, *(last + 1 for _, last in self._left_out)}
-        heights = [0.0 if row in left_out else self._layout.row_points(row, self._sheet) for row in range(end + 1)]
         keeps = [*self._keeps, *(Keep(each.top, each.bottom) for each in self._stretches)]
         found = [row for row in breaks(sections, keeps, points, heights, given) if row not in left_out]
         if found:
@@ -395,7 +413,10 @@ class Sheet(Canvas):
             return text
         wrap = not column.clipped
         self._text(self._row, at, text, style, text_wrap=wrap, **ink, **_alignment(at, False))
-        self._layout.widen(at, min(text_width(text) + 2, column.widest))
+        width = text_width(text) + 2
+        if text.isupper():  # Capitals are wider than digits.
+            width = max(width, math.ceil(1.03 * printed_width(text)) + 1)
+        self._layout.widen(at, min(width, column.widest))
         if wrap:
             self._layout.wrapped(self._row, at, text)
         return text

@@ -31,6 +31,7 @@ def write_storage(sheet: Sheet, plan: Plan) -> None:
     capacity = {"capacity_kt": f"Capacity, {problem.scenario.storage.capacity} case"}
     injected = {"injected_ktpa": f"Injected, {'annual' if problem.is_static else 'last period'}"}
     sheet.title("Storage")
+    sheet.allow_upright_a3()
     sheet.paragraph(_about(plan))
     sheet.paragraph(_TO_CHANGE, "note")
     sheet.table(

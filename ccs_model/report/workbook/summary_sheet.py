@@ -33,7 +33,7 @@ from ccs_model.report.workbook.columns import (
 )
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.macc_sheet import SLOTS_A_LABEL
-from ccs_model.report.workbook.native_charts import PICTURE_ROWS, Picture
+from ccs_model.report.workbook.native_charts import Picture
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 
 _COLOURS = ("#1F4FA3", "#1B6637", "#9C5700", "#5B2C83", "#37474F", "#5B8DB8", "#A9B4BF")
@@ -99,20 +99,22 @@ def _with_formula(row: Row, live: Mapping[str, Formula]) -> Row:
 
 
 def write_charts(sheet: Sheet, plan: Plan) -> None:
-    """Write the charts and the table of capture by sector."""
-    drawn = []
-    if "slots" in sheet.book.blocks:
-        drawn.append(_macc(sheet))
+    """Write results by zone and sector, then the charts."""
+    _by_zone(sheet, plan)
+    capture = _captured_by_sector(sheet, plan)
     cash = pictures(sheet) if has_accounts(plan) else ()
-    drawn += list(cash[:1])
-    if drawn:
-        sheet.pictures(*drawn)
+    curve = (_macc(sheet),) if "slots" in sheet.book.blocks else ()
+    for row in ((*curve, *cash[:1]), (*capture, *cash[1:])):
+        if row:
+            sheet.pictures(*row)
+
+
+def _captured_by_sector(sheet: Sheet, plan: Plan) -> tuple[Picture, ...]:
+    """Write the table of capture by sector; return its chart, if anything is captured."""
     table = plan.emissions.pivot_table(index="sector", columns="year", values="captured_ktpa", aggfunc="sum")
     years = [int(year) for year in table.columns]
     if table.empty or not table.to_numpy().any():
-        return
-    top = sheet.row
-    sheet.jump(top + PICTURE_ROWS + 1)
+        return ()
     sheet.section("Captured by sector")
     names = [f"from_{year}" for year in years]
     rows = _sector_rows(table, years)
@@ -130,19 +132,25 @@ def write_charts(sheet: Sheet, plan: Plan) -> None:
         named="captured",
         years=(names[0], names[-1]),
     )
-    end = sheet.row
     heads = [block.sheet, block.heading, block.columns[names[0]], block.heading, block.columns[names[-1]]]
-    capture = Picture(
+    return (Picture(
         "Captured by sector", "stacked",
         tuple(
             (str(row["sector"]), heads, block.row_values(str(row["id"])), _COLOURS[at % len(_COLOURS)])
             for at, row in enumerate(rows)
         ),
         "Period", "kt CO2 captured per year", "Stacked columns of CO2 captured per year, by sector and period.",
-    )  # fmt: skip
-    sheet.jump(top)
-    sheet.pictures(capture, *cash[1:])
-    sheet.jump(end)
+    ),)  # fmt: skip
+
+
+def _by_zone(sheet: Sheet, plan: Plan) -> None:
+    """Write the results of the zones in the last period beside their reported shares."""
+    sheet.section(f"By zone ({words.last_period(plan).removeprefix('the ')})")
+    zones = plan.zones if plan.problem.calibrated is not None else plan.zones.drop(columns="reported_abatement_share")
+    of_zones = {**_OF_PLANTS, "reported_abatement_share": OBSERVED}
+    zone_columns = columns_of(zones, classes=of_zones, optional=("reported_abatement_share",))
+    sheet.table(zone_columns, records(zones), named="zones")
+    sheet.paragraph(f"{statement(plan)} Sheet Calibration gives the evidence.", "note")
 
 
 def _sector_rows(table: pd.DataFrame, years: Sequence[int]) -> list[Row]:
@@ -171,6 +179,7 @@ def _macc(sheet: Sheet) -> Picture:
     )  # fmt: skip
 
 
+_OF_PLANTS = {"province": OBSERVED, "sector": OBSERVED, "zone": OBSERVED, "baseline_ktpa": CALCULATION}
 _TOTALS_CLASS = {"n_plants": OBSERVED, "baseline_ktpa": CALCULATION, "budget_mn": INPUT}
 
 # Room above a section, its title, the note, room, headings, and room below.
@@ -178,7 +187,7 @@ _HEAD_ROWS = 6
 
 
 def write_summary(sheet: Sheet, plan: Plan) -> None:
-    """Write charts, key figures, results, costs, objective terms and the marginal value of the budget."""
+    """Write key figures, charts, results, costs, objective terms and the marginal value of the budget."""
     sheet.hide_gridlines()
     sheet.title("Summary")
     sheet.banner()
@@ -189,6 +198,13 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
     figures = list(_key_figures(sheet, plan))
     sheet.jump(top + len(figures) + _HEAD_ROWS)
     write_charts(sheet, plan)
+    sheet.section("Optimality gap")
+    sheet.paragraph(words.status(plan))
+    sheet.table("summary.figures", _bounds(sheet, plan), plain=True)
+    sheet.section("Representative year" if static else "By period (tonnes are annual means)")
+    by_year = _by_year(plan)
+    of_years = {"year": INPUT, "baseline_ktpa": CALCULATION}
+    sheet.table(columns_of(by_year, classes=of_years), records(by_year), named="periods")
     write_stakeholders(sheet, plan)
     rest = sheet.row
     sheet.jump(top)
@@ -203,25 +219,11 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
     if storage := words.storage_band(plan.totals["storage_cost_per_t"], plan.problem):
         sheet.paragraph(storage, "note")
     sheet.jump(rest)
-    sheet.section("Optimality gap")
-    sheet.paragraph(words.status(plan))
-    sheet.table("summary.figures", _bounds(sheet, plan), plain=True)
-    sheet.section("Representative year" if static else "By period (tonnes are annual means)")
-    by_year = _by_year(plan)
-    of_years = {"year": INPUT, "baseline_ktpa": CALCULATION}
-    sheet.table(columns_of(by_year, classes=of_years), records(by_year), named="periods")
     period = words.last_period(plan).removeprefix("the ")
     last = plan.emissions[plan.emissions["year"] == plan.problem.years[-1]].drop(columns="year")
-    of_plants = {"province": OBSERVED, "sector": OBSERVED, "zone": OBSERVED, "baseline_ktpa": CALCULATION}
     sheet.section(f"By province and sector ({period})")
-    columns = columns_of(last, classes=of_plants, summed=("_ktpa",))
+    columns = columns_of(last, classes=_OF_PLANTS, summed=("_ktpa",))
     sheet.table(columns, records(last), totals={"province": "Total"}, named="emissions")
-    sheet.section(f"By zone ({period})")
-    zones = plan.zones if plan.problem.calibrated is not None else plan.zones.drop(columns="reported_abatement_share")
-    of_zones = {**of_plants, "reported_abatement_share": OBSERVED}
-    zone_columns = columns_of(zones, classes=of_zones, optional=("reported_abatement_share",))
-    sheet.table(zone_columns, records(zones), named="zones")
-    sheet.paragraph(f"{statement(plan)} Sheet Calibration gives the evidence.", "note")
     meaning = {name: each["term"] for name, each in quantities().items()}
     meaning["storage_mn"] = "cost per tonne stored in addition to sites and wells"
     over = "one year, annualised capital" if static else "discounted to the first year, over the horizon"

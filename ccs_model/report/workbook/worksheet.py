@@ -17,9 +17,11 @@ from ccs_model.report.workbook.cell_values import checked_text, lines_of_words, 
 from ccs_model.report.workbook.columns import Styles
 from ccs_model.report.workbook.formulas import Block
 from ccs_model.report.workbook.printed_pages import (
+    A3,
     A4,
     PIXELS_A_DIGIT,
     Keep,
+    Paper,
     Stretch,
     paper_for,
     parts,
@@ -34,8 +36,9 @@ if TYPE_CHECKING:
 
 NO_CHANGES: Mapping[str, object] = MappingProxyType({})
 _NARROWEST, _SPARE = 7, 11
-# Running text is set about as wide as an A4 page lying down; longer lines are hard to read.
+# Running text is about as wide as a landscape A4 page, and half as wide as A3; longer lines are hard to read.
 _PAGE_WIDTH = 120
+_RUNNING_WIDTH: Mapping[Paper, int] = MappingProxyType({A4: _PAGE_WIDTH, A3: 170})
 _LEAST_ROOM = 40
 _LINE_POINTS, _WIDE_POINTS, _SPARE_POINTS, _TALLEST_POINTS = 13.0, 14.5, 1.0, 400.0
 # A row of one line and each further line, where spreadsheets make the row as tall as its texts ask for.
@@ -43,7 +46,7 @@ _PLAIN_POINTS, _NEXT_POINTS, _POINTS_A_PIXEL = 12.75, 12.0, 0.75
 # Units are set in smaller print. Columns of texts are widened in steps of this many digits, up to this width; a
 # sheet with more rows of text than this is long.
 _UNIT_SIZE, _UNIT_POINTS = 0.9, 11.0
-_STEP, _WIDEST_TEXT, _LONG = 2, 84, 60
+_STEP, _WIDEST_TEXT, _LONG = 2, 130, 60
 # Widths count digits; larger print is wider, and a line breaks before a word that it has no room for.
 _TEXT_SIZE = {"lead": 1.2}
 _LEFT_OVER = 1.03
@@ -137,7 +140,7 @@ class Layout:
         heights: dict[int, float] = {}
         for wide in self._wides:
             edge = next((last for first, last in self.parts if wide.column <= last), len(widths) - 1)
-            room = _place(worksheet, styles, wide, widths[: edge + 1])
+            room = _place(worksheet, styles, wide, widths[: edge + 1], _RUNNING_WIDTH[self.paper])
             if wide.sets_height:
                 others = [_height(text, widths[column]) for column, text in self._wrapped.get(wide.row, [])]
                 heights[wide.row] = max(heights.get(wide.row, 0.0), _height(wide.text, room, wide.style), *others)
@@ -182,10 +185,11 @@ class Layout:
             spare = most - pixels_across([self.widths[column] for column in (*again, *range(left, last + 1))])
             mine = [column for column in columns if max(left, starts) <= column <= last]
             spare = self._widen(mine, spare, needs, place)
-            if mine and (len(self.parts) > 1 or len(rows) > _LONG):
-                # All parts are made as small as the widest, and a long table takes fewer pages.
-                for column in mine:
-                    self.widths[column] += max(int(spare / len(mine) / PIXELS_A_DIGIT), 0)
+            if mine and (len(self.parts) > 1 or len(rows) > _LONG or self.paper is not A4):
+                # All parts are made as small as the widest, and a long table or a large sheet takes fewer pages.
+                each, rest = divmod(max(int(spare / PIXELS_A_DIGIT), 0), len(mine))
+                for n, column in enumerate(mine):
+                    self.widths[column] += each + (n < rest)
 
     def _widen(self, mine: Sequence[int], spare: float, needs: Floats, place: Mapping[int, int]) -> float:
         """Widen the column that saves most lines for its width, again and again; gives the pixels that are left."""
@@ -222,10 +226,10 @@ class Layout:
         return widths
 
 
-def _place(worksheet: Any, styles: Styles, wide: _Wide, widths: list[int]) -> int:
-    """Write a wide text over the columns it reaches; gives their width. Running text stops at the page's width."""
+def _place(worksheet: Any, styles: Styles, wide: _Wide, widths: list[int], running: int) -> int:
+    """Write a wide text over the columns it reaches; gives their width. Running text stops at the width `running`."""
     end = wide.column
-    while end + 1 < len(widths) and (wide.column > 0 or sum(widths[: end + 1]) < _PAGE_WIDTH):
+    while end + 1 < len(widths) and (wide.column > 0 or sum(widths[: end + 1]) < running):
         end += 1
     room = sum(widths[wide.column : end + 1])
     form = styles.get(wide.style, **{"text_wrap": True, **wide.changes, **quoted(wide.text)})
@@ -243,8 +247,10 @@ def _room(text: str, width: int) -> int:
 def _height(text: str, room: int, style: str = "") -> float:
     size = _TEXT_SIZE.get(style, 1.0)
     # Fonts of wide characters have taller lines.
-    points = _LINE_POINTS if text_width(text) == len(text) else _WIDE_POINTS
-    return points * size * _lines(text, room, size) + _SPARE_POINTS
+    is_plain, lines = text_width(text) == len(text), _lines(text, room, size)
+    if is_plain and lines == size == 1:
+        return _PLAIN_POINTS
+    return (_LINE_POINTS if is_plain else _WIDE_POINTS) * size * lines + _SPARE_POINTS
 
 
 def _lines(text: str, room: int, size: float = 1.0) -> int:
@@ -296,11 +302,12 @@ class Canvas:
         self._keeps: list[Keep] = []
         self._left_out: list[tuple[int, int]] = []
         self._own_breaks: list[int] = []
-        self._below_section = self._in_one_part = False
+        self._below_section = self._in_one_part = self._may_be_upright = False
         worksheet.set_landscape()
-        worksheet.set_margins(left=0.3, right=0.3, top=0.4, bottom=0.5)
+        worksheet.set_margins(left=0.3, right=0.3, top=0.35, bottom=0.45)
         worksheet.fit_to_pages(1, 0)
-        worksheet.set_footer(f"&L&8&A&C&8{book.run.replace('&', '&&')}&R&8{self._language.label('Page &P of &N')}")
+        footer = f"&L&8&A&C&8{book.run.replace('&', '&&')}&R&8{self._language.label('Page &P of &N')}"
+        worksheet.set_footer(footer, {"margin": 0.25})
         # Protected against slips, not against people: there is no password.
         worksheet.protect("", _MAY)
 
@@ -331,6 +338,10 @@ class Canvas:
             self._sheet.set_portrait()
         self._sheet.fit_to_pages(1, 1)
         self._sheet.center_horizontally()
+
+    def allow_upright_a3(self) -> None:
+        """Print on upright A3 if several pages of A4 would be needed: the text has the same size."""
+        self._may_be_upright = True
 
     def prints_across(self, n: int) -> None:
         """Print the first `n` columns only."""

@@ -7,6 +7,7 @@ import pytest
 from ccs_model.report.workbook.printed_pages import (
     A3,
     A4,
+    UPRIGHT_A3,
     Keep,
     Stretch,
     area,
@@ -59,12 +60,15 @@ def test_rows_left_out_twice_are_left_out_once() -> None:
 
 
 def test_a_wider_sheet_has_more_rows_a_page() -> None:
-    # A digit is 7 pixels and a column 5 more, a pixel is 0.75 points; A4 shows 798 by 530 points, A3 1,147 by 776.
+    # A digit is 7 pixels and a column 5 more, a pixel is 0.75 points; A4 shows 798 by 537 points, A3 1,147 by 784.
     assert pixels_across([10, 10]) == 150
-    assert page_rows_points([10, 10], [(0, 1)], 0, A4) == 530
-    assert page_rows_points([204, 85], [(0, 1)], 0, A4) == pytest.approx(530 * (289 * 7 + 10) * 0.75 / 798)
-    assert page_rows_points([100, 100, 189], [(0, 1), (2, 2)], 1, A4) == pytest.approx(530 * 2033 * 0.75 / 798)
-    assert page_rows_points([204, 85], [(0, 1)], 0, A3) == pytest.approx(776 * 2033 * 0.75 / 1147)
+    assert page_rows_points([10, 10], [(0, 1)], 0, A4) == 537
+    assert page_rows_points([204, 85], [(0, 1)], 0, A4) == pytest.approx(537 * (289 * 7 + 10) * 0.75 / 798)
+    assert page_rows_points([100, 100, 189], [(0, 1), (2, 2)], 1, A4) == pytest.approx(537 * 2033 * 0.75 / 798)
+    assert page_rows_points([204, 85], [(0, 1)], 0, A3) == pytest.approx(784 * 2033 * 0.75 / 1147)
+    # Upright A3 is as wide as A4, so that text has the same size, and has room for more than twice the rows.
+    assert widest(UPRIGHT_A3) == widest(A4)
+    assert page_rows_points([204, 10], [(0, 1)], 0, UPRIGHT_A3) > 2 * page_rows_points([204, 10], [(0, 1)], 0, A4)
 
 
 def test_no_heading_stands_at_the_foot_and_nothing_short_is_cut() -> None:
