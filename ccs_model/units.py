@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 HOURS_PER_YEAR = 8760.0
 # Of a year at full load: a power station has a capacity in GWh where other plants have kt.
@@ -71,6 +72,7 @@ _FIELD_SPELLING = {
 }  # fmt: skip
 
 
+@cache
 def unit_of(name: str) -> Unit | None:
     """Return the unit of a quantity; None for names, counts and flags."""
     return next((unit for unit in _LONGEST_FIRST if name.endswith(unit.suffix)), None)

@@ -94,7 +94,9 @@ def records(frame: pd.DataFrame | None) -> list[dict[str, Any]]:
     """Rows as dicts; none without a table."""
     if frame is None:
         return []
-    return [dict(zip(frame.columns, row, strict=True)) for row in frame.itertuples(index=False, name=None)]
+    names = list(frame.columns)
+    columns = [frame.iloc[:, at].tolist() for at in range(len(names))]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def plain(value: Any) -> Any:

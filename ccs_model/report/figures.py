@@ -71,7 +71,12 @@ def ranges_of(inputs: Inputs, sectors: Iterable[str]) -> tuple[PublishedRange, .
 
 def range_of(inputs: Inputs, sector: str, grade: str, feedstock: str) -> PublishedRange | None:
     """The range that covers a stream; None for mixed tail gas, flue gas of chemical plants and gas-fed plants."""
-    for each in published_ranges(inputs):
+    return covering_range(published_ranges(inputs), sector, grade, feedstock)
+
+
+def covering_range(ranges: Iterable[PublishedRange], sector: str, grade: str, feedstock: str) -> PublishedRange | None:
+    """The first of the ranges that covers a stream."""
+    for each in ranges:
         if each.sector == sector and each.grade in ("", grade) and each.feedstock in ("", feedstock):
             return each
     return None

@@ -22,14 +22,14 @@ from importlib import resources
 from types import MappingProxyType
 
 LANGUAGES = ("en", "zh", "both")
-# Columns of labels, by sheet. Other cells hold values (see VALUE_COLUMNS), names, data, or words that formulas
-# compare, such as the counterparty of a payment on Summary.
+# Columns of labels, by sheet. Other cells hold values (see VALUE_COLUMNS), names, data, or words that formulas compare.
 LABEL_COLUMNS = frozenset(
     {
         ("Cover", "figure"), ("Cover", "unit"), ("Changes", "figure"), ("Changes", "unit"),
+        ("MACC", "figure"), ("MACC", "unit"),
         ("Sources", "amount"), ("Sources", "unit"),
         ("Cover", "holds"), ("Cover", "kind"), ("Cover", "meaning"), ("Summary", "figure"), ("Summary", "meaning"),
-        ("Summary", "item"), ("Summary", "stakeholder"), ("Summary", "unit"),
+        ("Summary", "item"), ("Summary", "side"), ("Summary", "stakeholder"), ("Summary", "unit"),
         ("Series", "series"), ("Series", "unit"), ("CashFlow", "item"), ("CashFlow", "unit"),
         ("Inputs", "meaning"), ("Inputs", "unit"), ("Economics", "covers"), ("Calibration", "question"),
         ("Calibration", "parameter"), ("Calibration", "verdict"), ("Series", "note"), ("CashFlow", "note"),
@@ -65,16 +65,14 @@ VALUE_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )  # fmt: skip
 # Cells that formulas compare, and a sheet for other programs.
-_AS_THEY_ARE = frozenset({("CashFlow", "kind"), ("CashFlow", "item"), ("MACC", "in_plan"), ("Summary", "side")})
+_AS_THEY_ARE = frozenset({("CashFlow", "kind"), ("CashFlow", "item"), ("MACC", "in_plan")})
 # Columns whose ids are words without underscores on the sheets of a plan; sheets of tables keep what users type.
 _IDS_AS_WORDS = frozenset(("sector", "stream", "technology", "heat_source", "product", "retrofits", "before", "after"))
 _PLAN_SHEETS = frozenset(("Plants", "Transport", "Retrofits", "Economics", "MACC", "Changes"))
 _DATA_SHEETS = frozenset({"Data", "Sources"})
 # Columns of several values in one cell, with the separators between them.
 _RETROFITS = re.compile("( → |; |: |, | )")
-_JOINED = MappingProxyType(
-    {"retrofits": _RETROFITS, "before": _RETROFITS, "after": _RETROFITS, "facility_name": re.compile("( → )")}
-)
+_JOINED = MappingProxyType({"retrofits": _RETROFITS, "before": _RETROFITS, "after": _RETROFITS})
 _SENTENCES = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 
 
@@ -168,10 +166,31 @@ def _part(text: str, table: Labels) -> str:
     return text
 
 
+# A stream of one furnace, such as `hot_stoves U100000140173`; a hub, and a number of further places.
+_OF_UNIT = re.compile(r"(.+) (\S*[0-9]\S*)")
+_PLACES = ((re.compile(r"(.+) and ([0-9]+) more"), r"\1等（另 \2 处）"), (re.compile(r"hub by (.+)"), r"\1附近的枢纽"))
+_PLACE_COLUMNS = frozenset(("from_name", "to_name", "facility_name"))
+
+
 def chinese_value(text: str, kinds: tuple[str, ...]) -> str | None:
     """The value in Chinese from the first kind that has it, or None."""
     values = labels().values
-    return next((values[kind][text] for kind in kinds if text in values.get(kind, {})), None)
+    for kind in kinds:
+        known = values.get(kind, {})
+        if text in known:
+            return known[text]
+        if kind == "stream" and (found := _OF_UNIT.fullmatch(text)) and found[1] in known:
+            return f"{known[found[1]]} {found[2]}"
+    return None
+
+
+def _chinese_place(text: str) -> str | None:
+    """A hub or a group of places in Chinese, the names as they are; None for a name alone."""
+    translated = text
+    for english, chinese_form in _PLACES:
+        if found := english.fullmatch(translated):
+            translated = found.expand(chinese_form)
+    return None if translated == text else translated
 
 
 @dataclass(frozen=True)
@@ -200,6 +219,9 @@ class Language:
         if sheet in _DATA_SHEETS or (sheet, column) in _AS_THEY_ARE or column not in VALUE_COLUMNS:
             return text
         kinds = VALUE_COLUMNS[column]
+        if column in _PLACE_COLUMNS:
+            parts = [chinese_value(part, kinds) or _chinese_place(part) or part for part in text.split(" → ")]
+            return self.shown(words, " → ".join(parts))
         if column not in _JOINED or chinese_value(text, kinds):
             return self.shown(words, chinese_value(text, kinds))
         parts = [chinese_value(part, kinds) or part for part in _JOINED[column].split(text)]

@@ -20,12 +20,9 @@ YEAR_FORMAT, COUNT_FORMAT, FACTOR_FORMAT = "0", "#,##0", "#,##0.0##"
 _NOT_XML = frozenset("\ufffe\uffff")
 
 
-_unit_of = lru_cache(maxsize=None)(unit_of)
-
-
 def number_format(name: str, value: float) -> str:
     """The number format of a quantity, from its unit; without one, from whether it is a year or a whole number."""
-    unit = _unit_of(name)
+    unit = unit_of(name)
     if unit is not None:
         return unit.number_format
     if name == "year" or name.endswith("_year"):
@@ -97,6 +94,7 @@ _DIGIT, _WIDE_LETTER = 556, 1.92
 _LETTERS = {letter: width / _DIGIT for width, letters in _ARIAL.items() for letter in letters}
 
 
+@lru_cache(maxsize=16_384)
 def printed_width(line: str) -> float:
     """Width of running text in digits of its font; a wide character is nearly as wide as two digits."""
     if line.isascii():

@@ -10,7 +10,7 @@ import numpy as np
 from ccs_model.plan.merit_order import macc_table
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
-from ccs_model.report import sentences as words
+from ccs_model.report.language import Language, chinese, labels
 from ccs_model.report.live_accounts import by_plant, flows_of, has_accounts
 from ccs_model.report.workbook.columns import Cell, declared_rows
 from ccs_model.report.workbook.formulas import Formula
@@ -62,12 +62,21 @@ def write_check_result(sheet: Sheet, plan: Plan, n: int | None = None) -> None:
     """The master check as a live line."""
     block = sheet.book.blocks.get("checks")
     n_rows = n if n is not None or block is None else block.last - block.first + 1
-    sheet.live_check_result(
-        '=IF(checks_broken=0,"All "&checks_n&" checks hold.",'
-        'checks_broken&" of "&checks_n&" checks do not hold; see Checks.")',
-        words.checks(plan, n_rows or 0),
-        "checks_broken>0",
-    )
+    n_broken, texts = int((~plan.checks["holds"]).sum()), check_texts(sheet.book.language)
+    value = f"{n_broken}{texts['said_of']}{n_rows}{texts['said_broken']}"
+    if n_broken == 0:
+        value = f"{texts['said_all']}{n_rows}{texts['said_hold']}"
+    formula = "=IF(checks_broken=0,said_all&checks_n&said_hold,checks_broken&said_of&checks_n&said_broken)"
+    sheet.live_check_result(formula, value, "checks_broken>0")
+
+
+def check_texts(language: Language) -> dict[str, str]:
+    """The parts of the master check around its numbers, by the names of their cells on sheet Inputs."""
+    texts = {f"said_{name}": labels().keyed[f"checks_{name}"] for name in ("all", "hold", "of", "broken")}
+    if language.lang == "both":
+        after = {"said_hold": chinese("All checks hold."), "said_broken": chinese("Some checks do not hold.")}
+        return {name: each[0] + (f" / {after[name]}" if name in after else "") for name, each in texts.items()}
+    return {name: each[language.lang == "zh"] for name, each in texts.items()}
 
 
 def _of_plan(check: dict[str, object]) -> Row:

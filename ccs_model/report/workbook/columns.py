@@ -78,6 +78,13 @@ class Styles:
     def __init__(self, book: Any) -> None:
         self._book = book
         self._made: dict[tuple[object, ...], Any] = {}
+        self._of_numbers: dict[tuple[str, str], Any] = {}
+
+    def of_number(self, form: str, ink: str) -> Any:
+        """The format of a plain number."""
+        if (form, ink) not in self._of_numbers:
+            self._of_numbers[form, ink] = self.get("cell", num_format=form, font_color=ink)
+        return self._of_numbers[form, ink]
 
     def get(self, style: str, **changes: object) -> Any:
         """The format of a named style, with some properties changed."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
 from ccs_model._typing import Floats
 from ccs_model.engineering.streams import utilisation_share
-from ccs_model.inputs import Inputs
 from ccs_model.inputs.geography import are_in_china
 from ccs_model.plan.money import base_costs_per_t
 from ccs_model.plan.plan import Plan
@@ -134,6 +135,7 @@ _OF_RANGE = ("low_per_t", "high_per_t", "place")
 def write_economics(sheet: Sheet, plan: Plan) -> None:
     """Write one row a retrofit in the last period, at prices of the last year, then the published ranges."""
     inputs = plan.problem.inputs
+    published_ranges = published.published_ranges(inputs)
     ranges = published.ranges_of(inputs, plan.problem.plants["sector"])
     in_cny = bool(ranges) and plan.problem.currency == ranges[0].currency
     sheet.title("Economics")
@@ -156,7 +158,7 @@ def write_economics(sheet: Sheet, plan: Plan) -> None:
     rows = [_row(row) for row in records(costs)]
     if in_cny:
         feedstock = plan.problem.inputs.plants_of("chemicals").set_index("plant")["feedstock"].to_dict()
-        rows = [{**row, **_band_cells(inputs, row, feedstock.get(str(row["plant"]), ""))} for row in rows]
+        rows = [{**row, **_band_cells(published_ranges, row, feedstock.get(str(row["plant"]), ""))} for row in rows]
     without = [*(() if shared else _SHARED_ONLY), *(() if has_accounts(plan) else _OF_ACCOUNTS)]
     without += () if costs["base_cost_per_t"].notna().any() else _OF_PRODUCT
     columns = table_columns("economics", without if in_cny else [*without, *_OF_RANGE])
@@ -212,8 +214,10 @@ def _totals(costs: pd.DataFrame) -> dict[str, object]:
     return found
 
 
-def _band_cells(inputs: Inputs, row: dict[str, object], feedstock: str) -> dict[str, object]:
-    band = published.range_of(inputs, str(row["sector"]), str(row["grade"]), feedstock)
+def _band_cells(
+    ranges: Sequence[published.PublishedRange], row: dict[str, object], feedstock: str
+) -> dict[str, object]:
+    band = published.covering_range(ranges, str(row["sector"]), str(row["grade"]), feedstock)
     cost = row["capture_cost_per_t"]
     return {
         "low_per_t": None if band is None else band.low_per_t,

@@ -17,6 +17,7 @@ from ccs_model.plan.plan_json import records
 from ccs_model.problem import Problem
 from ccs_model.report.live_accounts import flows_of, has_accounts
 from ccs_model.report.tables_in_use import rows_in_use
+from ccs_model.report.workbook.checks_sheet import check_texts
 from ccs_model.report.workbook.columns import CALCULATION, INPUT, WORDS, Cell, Column, data_columns, declared_rows
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
@@ -131,8 +132,10 @@ def _grid(sheet: Sheet, plan: Plan) -> None:
         },
     }  # fmt: skip
     rows: list[Row] = [price_row]
+    flows = flows_of(plan, None)
     for rate in _GRID_RATES:
-        values, of_rate = grid_row(plan, rate, np.array(_GRID_PRICES)), grid_parts(plan, rate)
+        of_rate = grid_parts(plan, rate, flows)
+        values = grid_row(of_rate, flows, np.array(_GRID_PRICES))
         cells: dict[str, object] = {
             name: Cell(Formula(template, float(value)), "npv_mn", CALCULATION)
             for name, value in zip(names, values, strict=True)
@@ -153,10 +156,10 @@ def _grid(sheet: Sheet, plan: Plan) -> None:
     )  # fmt: skip
 
 
-def grid_parts(plan: Plan, rate: float) -> dict[str, float]:
+def grid_parts(plan: Plan, rate: float, flows: Mapping[str, Floats]) -> dict[str, float]:
     """What the net present values of a row of the grid are made of, at its discount rate."""
     assert plan.owner_capital is not None
-    problem, flows = plan.problem, flows_of(plan, None)
+    problem = plan.problem
     kept = 1.0 - problem.accounts.tax_share
     weights = (1 + rate) ** -(flows["when"] - problem.first_year)
     capital = plan.owner_capital
@@ -171,10 +174,9 @@ def grid_parts(plan: Plan, rate: float) -> dict[str, float]:
     }
 
 
-def grid_row(plan: Plan, rate: float, prices: Floats) -> Floats:
-    """NPV at a discount rate for each carbon price, [prices]. Million."""
-    parts = grid_parts(plan, rate)
-    salvage = parts["salvage_mn"] - float(flows_of(plan, None)["salvage_mn"].sum())
+def grid_row(parts: Mapping[str, float], flows: Mapping[str, Floats], prices: Floats) -> Floats:
+    """NPV for each carbon price at the discount rate of the parts, [prices]. Million."""
+    salvage = parts["salvage_mn"] - float(flows["salvage_mn"].sum())
     return np.asarray(parts["base_mn"] + prices * parts["taxed_kt"] / 1000.0 + salvage * parts["end_factor"])
 
 
@@ -311,7 +313,8 @@ def _write_scenario(sheet: Sheet, plan: Plan) -> None:
     message = sheet.table(
         "inputs.banner",
         [{"id": name, "name": name, "meaning": text}
-         for name, text in (("said_as_solved", AS_SOLVED), ("said_when_changed", WHEN_CHANGED))],
+         for name, text in (("said_as_solved", AS_SOLVED), ("said_when_changed", WHEN_CHANGED),
+                            *check_texts(sheet.book.language).items())],
         plain=True,
     )  # fmt: skip
     sheet.book.define("inputs_changed", count.cell("value", "n"))

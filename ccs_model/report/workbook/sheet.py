@@ -26,6 +26,7 @@ from ccs_model.report.workbook.cell_values import (
     widest_word,
 )
 from ccs_model.report.workbook.columns import ASSUMED, INPUT, OBSERVED, SOLVER, Cell, Column, table_columns
+from ccs_model.report.workbook.fast_worksheet import Fill
 from ccs_model.report.workbook.formulas import TOTAL, Block, Formula, resolved
 from ccs_model.report.workbook.native_charts import CHART_ROWS, PICTURE_ROWS, ROW_POINTS, Picture, draw
 from ccs_model.report.workbook.printed_pages import (
@@ -39,6 +40,7 @@ from ccs_model.report.workbook.printed_pages import (
     page_rows_points,
     pixels_across,
 )
+from ccs_model.report.workbook.table_rows import is_number, sums, with_formulas
 from ccs_model.report.workbook.worksheet import Canvas, Page, Row
 from ccs_model.units import unit_of
 
@@ -60,6 +62,9 @@ class Sheet(Canvas):
         super().__init__(book, page, contents)
         self._main: Block | None = None
         self._n_again = 0
+        # Cells of the texts of the table being written: by column, text and quality of the row.
+        self._texts: dict[tuple[int, str, object], tuple[Any, str | None, str]] = {}
+        self._fills: dict[tuple[Block, str, int], Fill] = {}
         self._head_rows: tuple[int, int] | None = None
         # Charts are as wide as the page, which is known when all of it is written.
         self._on_finish: list[Callable[[int], None]] = []
@@ -97,15 +102,15 @@ class Sheet(Canvas):
         self._left = left or self._left
         columns = table_columns(columns) if isinstance(columns, str) else columns
         formulas = {column.name: column.formula for column in columns if column.formula}
-        rows = [_with_formulas(row, formulas) for row in rows] if formulas else list(rows)
+        rows = [with_formulas(row, formulas) for row in rows] if formulas else list(rows)
         if totals is not None:
-            totals = {**_sums(columns, rows), **totals}
+            totals = {**sums(columns, rows), **totals}
         top = self._row - 1 if self._below_section else None
         if not main and len(rows) > PRINTED_BESIDE:  # Told below the rows it would be printed on a page of its own.
             self.paragraph(f"Printed: the first {PRINTED_BESIDE} of {len(rows):,} rows.", "note")
         self._row += 0 if self._below_section else 1
         self._below_section, head = False, self._row
-        numeric = {column.name for column in columns if any(_is_number(row.get(column.name)) for row in rows)}
+        numeric = {column.name for column in columns if any(is_number(row.get(column.name)) for row in rows)}
         own = (main or bool(named)) and bool(rows)
         headings = self._headings(columns, unique=own)
         self._head(columns, headings, numeric, plain=plain, filtered=main and bool(rows))
@@ -198,8 +203,18 @@ class Sheet(Canvas):
         shown_value = (
             checked_number(value, where) if isinstance(value, float | Real) else checked_text(str(value), where)
         )
+        # A template gives the same formula, moved, in all cells of a column; where years run across, of a row.
+        key = (self._own, formula.template, column if self._own.years is None else row)
+        fill = self._fills.get(key)
+        if fill is not None:
+            self._sheet.write_filled(row, column, fill, form, shown_value)
+            return
         text = resolved(formula.template, self._own, row, column, self.book.blocks)
-        self._sheet.write_formula(row, column, text, form, shown_value)
+        if "!" in text:  # Excel fills no formula that names another sheet in this way.
+            self._sheet.write_formula(row, column, text, form, shown_value)
+            return
+        self._fills[key] = fill = Fill(text.removeprefix("="), row, column)
+        self._sheet.write_filled(row, column, fill, form, shown_value)
 
     def _block(
         self,
@@ -220,10 +235,45 @@ class Sheet(Canvas):
 
     def _body(self, columns: Sequence[Column], rows: Sequence[Row]) -> None:
         placed = list(enumerate(columns, self._left))
+        self._texts.clear()
         for record in rows:
             for at, column in placed:
-                self._cell(at, column, record)
+                # Most cells are plain texts and numbers, and most texts of a column come again.
+                value = record.get(column.name)
+                if type(value) is str:
+                    self._plain_text(at, column, value, record)
+                elif type(value) is float and math.isfinite(value):
+                    self._plain_number(at, column, value, record)
+                else:
+                    self._cell(at, column, record)
             self._row += 1
+
+    def _plain_text(self, at: int, column: Column, value: str, record: Row) -> None:
+        quality = record.get("quality") if column.cell_class is None else ""
+        known = self._texts.get((at, value, quality))
+        if known is None:
+            self._cell(at, column, record)
+            if not column.wide:
+                cell = self._sheet.table[self._row][at]
+                text = self._label(value, column, "cell")
+                self._texts[at, value, quality] = cell, None if column.clipped else text, text
+            return
+        cell, wrapped, text = known
+        self._sheet.write_again(self._row, at, cell)
+        if wrapped is not None:
+            self._layout.wrapped(self._row, at, wrapped)
+        if column.cell_class is SOLVER and self._name != _FOR_PROGRAMS:
+            self.book.fingerprints.record(self._name, self._row, at, text)
+
+    def _plain_number(self, at: int, column: Column, value: float, record: Row) -> None:
+        kind = column.cell_class or (ASSUMED if record.get("quality") == "assumed" else OBSERVED)
+        # Adding zero turns -0.0, which some programs print with its sign, into 0.0.
+        number = value + 0.0
+        if kind is SOLVER and self._name != _FOR_PROGRAMS:
+            self.book.fingerprints.record(self._name, self._row, at, number)
+        form = column.form or number_format(column.name, number)
+        self._sheet.write_number(self._row, at, number, self._styles.of_number(form, kind.ink))
+        self._layout.widen(at, len(shown(number, form)) + 1)
 
     def finish(self) -> None:
         """Widths, heights, the text that goes by them, and how all of it is printed."""
@@ -366,7 +416,7 @@ class Sheet(Canvas):
                 raise CcsModelError(f"{where}: there is no value")
             form = {"num_format": unit.number_format} if unlocked and (unit := unit_of(name)) else {}
             self._sheet.write_blank(self._row, at, None, self._styles.get(style, **ink, **form))
-        elif isinstance(value, float | Real) and _is_number(value):
+        elif isinstance(value, float | Real) and is_number(value):
             number = checked_number(value, where)
             if is_fixed:
                 self.book.fingerprints.record(self._name, self._row, at, number)
@@ -420,38 +470,6 @@ class Sheet(Canvas):
         if wrap:
             self._layout.wrapped(self._row, at, text)
         return text
-
-
-def _with_formulas(row: Row, formulas: Mapping[str, str]) -> Row:
-    """The row with formulas of these columns; where there is no value they show no text."""
-    values = {name: "" if is_missing(row[name]) else row[name] for name in formulas}
-    return {**row, **{name: Formula(formulas[name], value) for name, value in values.items()}}
-
-
-def _sums(columns: Sequence[Column], rows: Sequence[Row]) -> Row:
-    """The totals that columns declare; a column without values has none."""
-    found: dict[str, object] = {}
-    for column in columns:
-        if column.total and any(column.name in row for row in rows):
-            total = float(np.nansum([_amount(row.get(column.name)) for row in rows]))
-            found[column.name] = Formula(f"=SUM({{{column.name}:all}})", total) if column.total == "live" else total
-    return found
-
-
-def _amount(value: object) -> float:
-    value = value.value if isinstance(value, Formula) else value
-    return float(value) if isinstance(value, float | Real) and not is_missing(value) else 0.0
-
-
-def _is_number(value: object) -> bool:
-    kind = type(value)
-    if kind is float:
-        return value == value
-    if kind is str:
-        return False
-    value = value.value if isinstance(value, Cell) else value
-    value = value.value if isinstance(value, Formula) else value
-    return isinstance(value, Real) and not isinstance(value, bool | np.bool_) and not is_missing(value)
 
 
 def _alignment(at: int, is_number: bool) -> dict[str, object]:

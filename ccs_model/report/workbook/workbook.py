@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -88,6 +91,23 @@ def write_workbook(plan: Plan, path: Path, *, lang: str = "en") -> Path:
 
 def workbook_bytes(plan: Plan, *, lang: str = "en") -> bytes:
     """The workbook as bytes. Names of sheets, formulas and values are the same in every language."""
+    with _without_collection():
+        return _workbook_bytes(plan, lang)
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Pause the collector of reference cycles: searching the many cells takes a tenth of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _workbook_bytes(plan: Plan, lang: str) -> bytes:
     out = io.BytesIO()
     book = xlsxwriter.Workbook(out, options())
     book.set_properties(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -120,6 +121,10 @@ def test_chinese_takes_the_place_of_english_and_both_stand_side_by_side(books: M
     assert opened(books["both"])["Retrofits"]["A1"].value == "Retrofits / 改造项目"
     cover = [cell.value for cell in opened(books["zh"])["Cover"]["A"] if cell.value]
     assert any("捕集改造" in str(text) and "家在运企业年排放" in str(text) for text in cover)
+    shown = [str(cell.value) for cell in opened(books["zh"], values=True)["Cover"]["A"]]
+    assert any(re.fullmatch(r"全部 \d+ 项检查均通过。", text) for text in shown)
+    sides = {cell.value for cell in opened(books["zh"])["Summary"]["C"]}
+    assert sides >= {"模型外部", "政府财政", "融资方", "避免的气候损害"}
     message = {lang: [cell.value for cell in opened(raw, values=True)["Summary"]["A"]] for lang, raw in books.items()}
     assert "输入与求解本方案时一致。" in message["zh"]
     assert "Inputs equal those of the solved plan." in message["en"]
@@ -205,3 +210,11 @@ def test_a_step_of_the_frontier_is_told_clause_by_clause() -> None:
     assert step_text(step, Words("zh")) == chinese
     assert step_text(step, Words("both")) == f"{step}\n{chinese}"
     assert step_text(step, Words("en")) == step
+
+
+def test_streams_of_a_furnace_hubs_and_groups_of_places_are_told_in_chinese() -> None:
+    language = Language("zh")
+    assert language.cell("MACC", "stream", "hot_stoves U100000140173") == "热风炉 U100000140173"
+    assert language.cell("Transport", "from_name", "hub by Works A and 2 more") == "Works A等（另 2 处）附近的枢纽"
+    assert language.cell("Transport", "facility_name", "Works A → Works B") == "Works A → Works B"
+    assert Language("en").cell("Transport", "from_name", "hub by Works A") == "hub by Works A"
