@@ -63,18 +63,20 @@ def write_check_result(sheet: Sheet, plan: Plan, n: int | None = None) -> None:
     block = sheet.book.blocks.get("checks")
     n_rows = n if n is not None or block is None else block.last - block.first + 1
     n_broken, texts = int((~plan.checks["holds"]).sum()), check_texts(sheet.book.language)
-    value = f"{n_broken}{texts['said_of']}{n_rows}{texts['said_broken']}"
+    value = f"{n_broken}{texts['checks_of']}{n_rows}{texts['checks_broken']}"
     if n_broken == 0:
-        value = f"{texts['said_all']}{n_rows}{texts['said_hold']}"
-    formula = "=IF(checks_broken=0,said_all&checks_n&said_hold,checks_broken&said_of&checks_n&said_broken)"
+        value = f"{texts['checks_all']}{n_rows}{texts['checks_hold']}"
+    messages = sheet.book.blocks["messages"]
+    every, hold, of, broken = (messages.cell("meaning", name) for name in texts)
+    formula = f"=IF(checks_broken=0,{every}&checks_n&{hold},checks_broken&{of}&checks_n&{broken})"
     sheet.live_check_result(formula, value, "checks_broken>0")
 
 
 def check_texts(language: Language) -> dict[str, str]:
-    """The parts of the master check around its numbers, by the names of their cells on sheet Inputs."""
-    texts = {f"said_{name}": labels().keyed[f"checks_{name}"] for name in ("all", "hold", "of", "broken")}
+    """The parts of the master check around its numbers, by the ids of their rows on sheet Inputs."""
+    texts = {name: labels().keyed[name] for name in ("checks_all", "checks_hold", "checks_of", "checks_broken")}
     if language.lang == "both":
-        after = {"said_hold": chinese("All checks hold."), "said_broken": chinese("Some checks do not hold.")}
+        after = {"checks_hold": chinese("All checks hold."), "checks_broken": chinese("Some checks do not hold.")}
         return {name: each[0] + (f" / {after[name]}" if name in after else "") for name, each in texts.items()}
     return {name: each[language.lang == "zh"] for name, each in texts.items()}
 

@@ -310,15 +310,16 @@ def _write_scenario(sheet: Sheet, plan: Plan) -> None:
         [*written, {"id": "n", "name": "inputs_changed", "meaning": "all edits", "value": Formula(total, 0)}],
         plain=True,
     )
+    status = {"said_as_solved": AS_SOLVED, "said_when_changed": WHEN_CHANGED}
+    parts = [{"id": name, "name": None, "meaning": text} for name, text in check_texts(sheet.book.language).items()]
     message = sheet.table(
         "inputs.banner",
-        [{"id": name, "name": name, "meaning": text}
-         for name, text in (("said_as_solved", AS_SOLVED), ("said_when_changed", WHEN_CHANGED),
-                            *check_texts(sheet.book.language).items())],
+        [*({"id": name, "name": name, "meaning": text} for name, text in status.items()), *parts],
         plain=True,
-    )  # fmt: skip
+        key="messages",
+    )
     sheet.book.define("inputs_changed", count.cell("value", "n"))
-    for name in message.rows:
+    for name in status:
         sheet.book.define(name, message.cell("meaning", name))
     for name, address in (
         ("scenario_keys", block.column("key")),

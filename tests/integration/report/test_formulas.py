@@ -10,12 +10,14 @@ from pathlib import Path
 import openpyxl
 import pandas as pd
 import pytest
+import xlsxwriter
 from openpyxl.utils import column_index_from_string
 from openpyxl.workbook import Workbook
 
 from ccs_model.errors import CcsModelError
 from ccs_model.plan.plan import Plan
 from ccs_model.report.workbook.columns import declared_rows
+from ccs_model.report.workbook.fast_worksheet import FastWorksheet, Fill
 from ccs_model.report.workbook.formulas import FUNCTIONS, Block, resolved
 from tests.integration.report.reading import main_ref
 from tests.integration.report.recomputing import formula_cells
@@ -163,3 +165,32 @@ def test_names_in_braces_become_addresses() -> None:
     made = resolved("={a}+{^b}+{@tax}+{<@net}+{@net:all}+{@tax.b}+{other!c}+{other!c@total}", own, 10, 4, blocks)
     assert made == "=$A11+$C10+E$11+D$10+$D$10:$E$10+$C$11+T!$B$5:$B$6+T!$B$7"
     assert resolved("=SUM({own!:col})", own, 10, 3, blocks) == "=SUM(D$10:D$12)"
+
+
+def test_a_formula_that_is_filled_down_or_across_is_stored_once_and_read_in_every_cell(tmp_path: Path) -> None:
+    path = tmp_path / "filled.xlsx"
+    with xlsxwriter.Workbook(path, {"in_memory": True}) as book:
+        sheet = book.add_worksheet("Sheet", worksheet_class=FastWorksheet)
+        down, across, single = Fill("$A1*A$9", 0, 1), Fill("SUM($A2:B2)<9", 5, 1), Fill("1+1", 7, 0)
+        for row in range(3):
+            sheet.write_filled(row, 1, down, None, 0.5)
+        for column in range(1, 4):
+            sheet.write_filled(5, column, across, None, "yes")
+        sheet.write_filled(7, 0, single, None, 2.0)
+    xml = zipfile.ZipFile(path).read("xl/worksheets/sheet1.xml").decode()
+    assert re.findall(r"<f[^>]*>(?:[^<]+</f>)?", xml) == [
+        '<f t="shared" ref="B1:B3" si="0">$A1*A$9</f>', '<f t="shared" si="0"/>', '<f t="shared" si="0"/>',
+        '<f t="shared" ref="B6:D6" si="1">SUM($A2:B2)&lt;9</f>', '<f t="shared" si="1"/>', '<f t="shared" si="1"/>',
+        "<f>1+1</f>",
+    ]  # fmt: skip
+    found = openpyxl.load_workbook(path)["Sheet"]
+    assert [found[f"B{row}"].value for row in (1, 2, 3)] == ["=$A1*A$9", "=$A2*A$9", "=$A3*A$9"]
+    assert [found[f"{letter}6"].value for letter in "BCD"] == ["=SUM($A2:B2)<9", "=SUM($A2:C2)<9", "=SUM($A2:D2)<9"]
+
+
+def test_a_formula_that_names_another_sheet_is_written_in_every_cell(path: Path) -> None:
+    with zipfile.ZipFile(path) as archive:
+        parts = [archive.read(name).decode() for name in archive.namelist() if name.startswith("xl/worksheets/sheet")]
+    shared = [text for part in parts for text in re.findall(r'<f t="shared" ref="[^"]+" si="\d+">([^<]+)</f>', part)]
+    assert len(shared) > 50
+    assert not [text for text in shared if "!" in text]

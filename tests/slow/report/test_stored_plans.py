@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +85,19 @@ def test_two_programs_compute_what_was_written(books: Mapping[str, Book], name: 
         difference, worst = differences(book.cells, ours, found)
         assert not difference, difference[:5]
         assert worst <= 1e-9
+
+
+def test_pilot_zones_is_printed_on_at_most_45_pages_and_takes_at_most_600_kb(
+    books: Mapping[str, Book], tmp_path: Path
+) -> None:
+    path = books["pilot-zones"].path
+    assert path.stat().st_size <= 600_000
+    profile = f"-env:UserInstallation={(tmp_path / 'profile').as_uri()}"
+    command = ["soffice", "--headless", profile, "--convert-to", "pdf", "--outdir", str(tmp_path), str(path)]
+    subprocess.run(command, check=True, capture_output=True, timeout=400)
+    told = subprocess.run(["pdfinfo", str(tmp_path / "pilot-zones.pdf")], check=True, capture_output=True, text=True)
+    n_pages = re.search(r"^Pages:\s+(\d+)$", told.stdout, re.MULTILINE)
+    assert n_pages is not None and int(n_pages[1]) <= 45
 
 
 @pytest.mark.parametrize("name", EDITED)
