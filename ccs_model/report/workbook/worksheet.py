@@ -248,8 +248,8 @@ def _height(text: str, room: int, style: str = "") -> float:
     size = _TEXT_SIZE.get(style, 1.0)
     # Fonts of wide characters have taller lines.
     is_plain, lines = text_width(text) == len(text), _lines(text, room, size)
-    if is_plain and lines == size == 1:
-        return _PLAIN_POINTS
+    if lines == size == 1:
+        return _PLAIN_POINTS if is_plain else _WIDE_POINTS
     return (_LINE_POINTS if is_plain else _WIDE_POINTS) * size * lines + _SPARE_POINTS
 
 
