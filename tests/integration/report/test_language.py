@@ -212,7 +212,7 @@ def test_a_step_of_the_frontier_is_told_clause_by_clause() -> None:
     assert step_text(step, Words("en")) == step
 
 
-def test_streams_of_a_furnace_hubs_and_groups_of_places_are_told_in_chinese() -> None:
+def test_streams_of_a_furnace_hubs_and_groups_of_places_have_chinese_names() -> None:
     language = Language("zh")
     assert language.cell("MACC", "stream", "hot_stoves U100000140173") == "热风炉 U100000140173"
     assert language.cell("Transport", "from_name", "hub by Works A and 2 more") == "Works A等（另 2 处）附近的枢纽"

@@ -95,8 +95,8 @@ def test_pilot_zones_is_printed_on_at_most_45_pages_and_takes_at_most_600_kb(
     profile = f"-env:UserInstallation={(tmp_path / 'profile').as_uri()}"
     command = ["soffice", "--headless", profile, "--convert-to", "pdf", "--outdir", str(tmp_path), str(path)]
     subprocess.run(command, check=True, capture_output=True, timeout=400)
-    told = subprocess.run(["pdfinfo", str(tmp_path / "pilot-zones.pdf")], check=True, capture_output=True, text=True)
-    n_pages = re.search(r"^Pages:\s+(\d+)$", told.stdout, re.MULTILINE)
+    printed = subprocess.run(["pdfinfo", str(tmp_path / "pilot-zones.pdf")], check=True, capture_output=True, text=True)
+    n_pages = re.search(r"^Pages:\s+(\d+)$", printed.stdout, re.MULTILINE)
     assert n_pages is not None and int(n_pages[1]) <= 45
 
 
