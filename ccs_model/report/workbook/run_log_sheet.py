@@ -106,7 +106,7 @@ def _items(sheet: Sheet, plan: Plan) -> Iterator[Row]:
     yield item("Gap", _known(objective.searched_gap_share), "relative distance between bound and value", "gap_share")
     if plan.corridors is not None:
         gap = gap_of(plan)
-        wide = f"no plan over all {gap.n_links} candidate links is better"
+        wide = f"no plan over all {gap.n_links:,} candidate links is better"
         yield item("Bound over all candidate links", _known(objective.bound), wide, "bound_kt", unit=objective.unit)
         yield item(
             "Optimality gap over all candidate links",

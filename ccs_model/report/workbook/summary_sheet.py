@@ -265,7 +265,7 @@ def _bounds(sheet: Sheet, plan: Plan) -> Iterator[Row]:
         return
     meaning = f"maximum improvement within the {searched_links(gap.n_searched)}"
     yield _figure(sheet, "Optimality gap within the searched links", searched, meaning)
-    meaning = f"maximum improvement over all {gap.n_links} candidate links"
+    meaning = f"maximum improvement over all {gap.n_links:,} candidate links"
     yield _figure(sheet, "Optimality gap over all candidate links", every, meaning)
 
 
