@@ -133,8 +133,9 @@ def _captured_by_sector(sheet: Sheet, plan: Plan) -> tuple[Picture, ...]:
         years=(names[0], names[-1]),
     )
     heads = [block.sheet, block.heading, block.columns[names[0]], block.heading, block.columns[names[-1]]]
+    last = table[years[-1]]
     return (Picture(
-        "Captured by sector", "stacked",
+        f"Captured by sector: {last.idxmax()}, {last.max() / last.sum():.0%} of the last period", "stacked",
         tuple(
             (str(row["sector"]), heads, block.row_values(str(row["id"])), _COLOURS[at % len(_COLOURS)])
             for at, row in enumerate(rows)
@@ -173,7 +174,7 @@ def _macc(sheet: Sheet) -> Picture:
             ("In the plan", axis, block.values("in_plan_per_t"), SOLVER.ink),
             ("Not in the plan", axis, block.values("not_in_plan_per_t"), "#A9B4BF"),
         ),
-        "Avoided in a year, added up (kt/y)", f"{sheet.unit('avoidance_cost_per_t')}",
+        "Cumulative annual abatement (kt/y)", f"{sheet.unit('avoidance_cost_per_t')}",
         "Marginal abatement cost curve: the width is the annual abatement of a stream, the height its cost per tonne.",
         SLOTS_A_LABEL,
     )  # fmt: skip
