@@ -326,7 +326,10 @@ EXTRAS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "docs": ("documentation site: mkdocs build", ("mkdocs", "mkdocs-material", "mkdocstrings")),
     "fuzz": ("fuzz tests of the readers: tests/unit/fuzz/search.py", ("atheris",)),
     "test": ("default tests: python -m pytest", ("hypothesis", "pytest", "pytest-xdist", "python-calamine")),
-    "test-all": ('all tests: python -m pytest -m ""', ("axe-playwright-python", "mypy", "playwright", "pyscipopt")),
+    "test-all": (
+        'all tests: python -m pytest -m ""',
+        ("axe-playwright-python", "mypy", "openxml-audit", "playwright", "pyscipopt"),
+    ),
 }
 
 
