@@ -28,11 +28,11 @@ from ccs_model.cli.output_guard import (
     validate_output_file,
     validate_output_files,
 )
-from ccs_model.cli.terminal import columns, print_json, shortened, strong
+from ccs_model.cli.terminal import columns, print_json, strong
 from ccs_model.errors import CHECK_FAILED, DONE, FileError, InputError, Issue, schema_issue
 from ccs_model.report.summary import summary_text
 from ccs_model.report.text_tables import aligned, truncate, width_of
-from ccs_model.runs.run_list import ListedRun, counted, document_of, listed_runs, require_kind, sweep_rows
+from ccs_model.runs.run_list import ListedRun, document_of, listed_runs, require_kind, sweep_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +47,6 @@ _TOTALS = (
 )  # fmt: skip
 _N_SHOWN, _NAME_WIDTH, _N_FINDINGS = 12, 48, 8
 PLAN_SCHEMA, RUNS_SCHEMA = "ccs-model/plan/2", "ccs-model/runs/1"
-_N_FAILED_SHOWN = 10
 
 
 def run_text(document: Mapping[str, Any], folder: Path) -> str:
@@ -98,9 +97,9 @@ def show(run: Path, as_json: bool) -> int:
 def _result_text(kind: str, document: Mapping[str, Any], folder: Path) -> str:
     if kind == "run":
         return run_text(document, folder)
-    if kind == "frontier":
-        from ccs_model.cli.plan_series import frontier_text
+    from ccs_model.cli.plan_series import frontier_text, sweep_text
 
+    if kind == "frontier":
         page = folder / "report.html"
         return frontier_text(document, folder, page if page.is_file() else None)
     if kind == "sweep":
@@ -108,21 +107,6 @@ def _result_text(kind: str, document: Mapping[str, Any], folder: Path) -> str:
     from ccs_model.cli import robustness
 
     return robustness.TEXTS[kind](document, folder)
-
-
-def sweep_text(folder: Path, name: str, rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return the summary of a sweep: scenarios by status, those without a plan, and where the tables are."""
-    if not rows:
-        return f"{strong(name)}: the sweep has not ended; repeat its command to resume it"
-    lines = [f"{strong(name)}: {len(rows)} scenarios: {counted([dict(row) for row in rows])}"]
-    failed = [f"  scenario {row['scenario']}: {row['message']}" for row in rows if row["message"]]
-    lines += shortened(failed, _N_FAILED_SHOWN)
-    n_missing = sum(row["status"] == "missing" for row in rows)
-    names = "sweep.partial.csv" if n_missing else "sweep.csv and sweep.xlsx"
-    lines.append(f"Table: {folder} ({names}); run folders: {folder / 'runs'}")
-    if n_missing:
-        lines.append(f"{n_missing} missing: run the other shards, then ccs-model sweep merge {folder}")
-    return "\n".join(lines)
 
 
 @click.command(

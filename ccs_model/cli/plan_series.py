@@ -6,7 +6,7 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,9 +32,9 @@ from ccs_model.cli.command_options import (
     time_limit_option,
     with_options,
 )
-from ccs_model.cli.inspect_run import sweep_text
-from ccs_model.cli.terminal import ProgressLine, print_json, strong
+from ccs_model.cli.terminal import ProgressLine, print_json, shortened, strong
 from ccs_model.errors import DONE, INTERRUPTED, LIMIT_REACHED, FileError, InputError, MissingExtraError
+from ccs_model.runs.run_list import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 # Interval of progress lines if stderr is not a terminal.
 _LINE_EVERY_S = 30.0
+_N_FAILED_SHOWN = 10
 
 
 @click.command(
@@ -329,3 +330,18 @@ def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def sweep_text(folder: Path, name: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the summary of a sweep: scenarios by status, those without a plan, and where the tables are."""
+    if not rows:
+        return f"{strong(name)}: the sweep has not ended; repeat its command to resume it"
+    lines = [f"{strong(name)}: {len(rows)} scenarios: {counted([dict(row) for row in rows])}"]
+    failed = [f"  scenario {row['scenario']}: {row['message']}" for row in rows if row["message"]]
+    lines += shortened(failed, _N_FAILED_SHOWN)
+    n_missing = sum(row["status"] == "missing" for row in rows)
+    names = "sweep.partial.csv" if n_missing else "sweep.csv and sweep.xlsx"
+    lines.append(f"Table: {folder} ({names}); run folders: {folder / 'runs'}")
+    if n_missing:
+        lines.append(f"{n_missing} missing: run the other shards, then ccs-model sweep merge {folder}")
+    return "\n".join(lines)

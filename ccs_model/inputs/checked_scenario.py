@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Any
 from ccs_model.errors import MOST_SHOWN, CcsModelError, FileError, InputError, Issue
 from ccs_model.inputs.cells import nearest_hint
 from ccs_model.inputs.chinese import in_english
+from ccs_model.inputs.declarations import SITES
 from ccs_model.paths import data_folder
 from ccs_model.scenario.fields import HOME, HOME_CURRENCY, SHIPPED_INVENTORIES, SOURCES, plant_and_reason
 from ccs_model.scenario.read import Reading, read
 from ccs_model.scenario.sections import INVENTORY
-from ccs_model.scenario.spelling import odd_letters, same_name
-from ccs_model.scenario.validation import KeyPath, dotted, shown
+from ccs_model.scenario.spelling import same_name
+from ccs_model.scenario.validation import KeyPath, dotted, read_as, shown
 from ccs_model.units import rounded
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from ccs_model.scenario.yaml_document import Document
 
 _LISTED = 12
-SITES = "storage/sites"
 _LARGEST = 1e300  # of an amount; the schema rejects larger ones
 # Keys of a scenario that hold names, each with what it names.
 _LISTS = {
@@ -209,12 +209,6 @@ def issues_of(document: Document, known: Known, column: Column) -> list[tuple[An
     found += [(document.mark_of(path), what, hint) for path, what, hint in implausible_amounts(document.values, column)]
     found.sort(key=lambda each: each[0])
     return [(mark, Issue(str(mark), what, hint)) for mark, what, hint in found if mark not in faulty]
-
-
-def read_as(text: str, name: str) -> str:
-    """`'SHANXI' is read as 'Shanxi'`, with what a reader does not see of the text."""
-    odd = odd_letters(text)
-    return f"'{shown(text)}'{f' with {odd}' if odd else ''} is read as '{shown(name)}'"
 
 
 def with_names_of_tables(scenario: Scenario, known: Known) -> tuple[Scenario, list[str]]:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 QUALITIES = ("measured", "reported", "estimated", "assumed")
 # Classes of the Storage Resources Management System (SRMS), from the most certain one on.
 RESOURCE_CLASSES = ("stored", "capacity", "contingent", "prospective", "inaccessible")
+# Table of the storage sites.
+SITES = "storage/sites"
 
 
 @dataclass(frozen=True)

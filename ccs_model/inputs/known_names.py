@@ -12,12 +12,11 @@ from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
-from ccs_model.inputs.checked_scenario import read_as
 from ccs_model.inputs.checked_table import Table
 from ccs_model.inputs.declarations import Column, place_of
 from ccs_model.inputs.table_checks import PLANTS, key_of
 from ccs_model.scenario.spelling import as_seen, cleaned, most_similar
-from ccs_model.scenario.validation import shown
+from ccs_model.scenario.validation import read_as, shown
 
 # Tables that give the names of a column; other tables refer to them.
 DEFINED_IN: Mapping[str, tuple[str, ...]] = {

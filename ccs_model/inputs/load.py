@@ -16,10 +16,9 @@ import numpy as np
 import pandas as pd
 
 from ccs_model.errors import FileError, InputError, Issue
-from ccs_model.inputs.checked_scenario import SITES
 from ccs_model.inputs.checked_table import Table, table_of
 from ccs_model.inputs.csv_reader import csv_grid, path_of, table_bytes
-from ccs_model.inputs.declarations import Column, Source, read_dictionary, reading_order
+from ccs_model.inputs.declarations import SITES, Column, Source, read_dictionary, reading_order
 from ccs_model.inputs.known_names import similar_names, with_known_names
 from ccs_model.inputs.table_checks import CHECKS, key_of
 from ccs_model.inputs.terrain_file import TERRAIN_TABLE, Raster, TerrainFile, read_terrain

@@ -20,11 +20,10 @@ import pandas as pd
 
 from ccs_model.errors import FileError, Issue
 from ccs_model.inputs.cells import nearest_hint
-from ccs_model.inputs.checked_scenario import SITES
 from ccs_model.inputs.checked_table import Table, column_of, nearest, table_of
 from ccs_model.inputs.chinese import SHEETS
 from ccs_model.inputs.csv_reader import csv_grid, table_bytes
-from ccs_model.inputs.declarations import Column, Grid, Source, place_of
+from ccs_model.inputs.declarations import SITES, Column, Grid, Source, place_of
 from ccs_model.inputs.excel_reader import workbook_grids
 from ccs_model.inputs.geography import area_near, country_outlines, km_outside_province
 from ccs_model.inputs.known_names import ANY

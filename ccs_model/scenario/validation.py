@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from ccs_model.scenario.spelling import as_seen
+from ccs_model.scenario.spelling import as_seen, odd_letters
 from ccs_model.scenario.upgrade import HINT, renamed_key, renamed_value
 
 # The search for similar words takes time, so a file with many unknown keys has hints for the first ones only.
@@ -118,6 +118,12 @@ def shown(value: object) -> str:
     text = str(value)
     text = text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…"
     return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
+
+
+def read_as(text: str, name: str) -> str:
+    """`'SHANXI' is read as 'Shanxi'`, with what a reader does not see of the text."""
+    odd = odd_letters(text)
+    return f"'{shown(text)}'{f' with {odd}' if odd else ''} is read as '{shown(name)}'"
 
 
 def describe(value: object) -> str:
