@@ -137,7 +137,7 @@ def test_the_command_prints_and_writes_json(folder: Path, found: Evidence, tmp_p
 
 def test_a_table_and_a_run_together_are_a_usage_error(folder: Path, tmp_path: Path) -> None:
     answer = answer_of(["data", "technologies/technologies", "--evidence", str(folder)], tmp_path)
-    assert answer.code == 2 and "either TABLE or --evidence" in answer.err
+    assert answer.code == 2 and "give only one of TABLE, --country and --evidence" in answer.err
 
 
 def test_a_folder_that_is_missing_is_a_file_error(tmp_path: Path) -> None:
