@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,15 +22,15 @@ from ccs_model.problem import Problem
 
 
 @dataclass(frozen=True, eq=False)
-class AnalysisResult:
+class AnalysisResult(ABC):
     """Settings `about` and tables of an analysis."""
 
     schema: ClassVar[str]
     about: Mapping[str, Any]
 
+    @abstractmethod
     def tables(self) -> dict[str, tuple[str, pd.DataFrame]]:
         """Each table with a heading, by name."""
-        raise NotImplementedError
 
     def to_dict(self) -> dict[str, Any]:
         """The schema, `about` and the rows of each table; unknown values are null."""

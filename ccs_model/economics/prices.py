@@ -59,7 +59,7 @@ class PriceLevel:
     def _indices(self) -> dict[tuple[str, int], float]:
         table = self.deflators
         keys = zip(table["currency"], table["year"].astype(int), strict=True)
-        return dict(reversed(list(zip(keys, table["price_index"].astype(float), strict=True))))
+        return dict(zip(keys, table["price_index"].astype(float), strict=True))
 
     def _index(self, currency: str, year: int) -> float:
         found = self._indices.get((currency, year))

@@ -7,6 +7,7 @@ columns of one arc, its sizes and vintages, form an *arc group*. Each phase of a
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
@@ -265,12 +266,12 @@ class Strategy:
         raise KeyError(f"strategy {self.name!r} has no stage {kind.__name__}")
 
 
-class Heuristic:
+class Heuristic(ABC):
     """A stage of a strategy that takes the result of the stage before and returns one that is no worse."""
 
+    @abstractmethod
     def run(self, context: SearchContext, before: Result) -> Result:
         """Return the result after this stage."""
-        raise NotImplementedError
 
 
 def candidate_list(reduced_cost_gap: Floats, choice: Ints, *, of_each: int, of_all: int) -> Mask:

@@ -118,15 +118,15 @@ def statement(plan: Plan) -> str:
         f"{_share(fitted.delivered_share)} ({_band(fitted, DELIVERED)}), not informed by the pilots; ceiling "
         f"{_share(fitted.deployment_share)} of capturable CO2 in five years ({_band(fitted, DEPLOYMENT)}; "
         f"{_beside(fitted)}), {applied}; {_held_out(fitted)}. "
-        f"Abatement {totals['abatement_share']:.2%}, "
-        f"as designed {totals['uncalibrated_abatement_share']:.2%}.{elsewhere}"
+        f"Abatement {100 * (totals['abatement_share'] or 0.0):.2f} %, "
+        f"as designed {100 * (totals['uncalibrated_abatement_share'] or 0.0):.2f} %.{elsewhere}"
     )
 
 
 def ensemble_table(plan: Plan) -> pd.DataFrame:
     """The plan over the common draws of its fit, one row a draw: same retrofits, other delivery and other capex.
 
-    Tonnes follow the delivered share and capital kappa, so nothing has to be solved again. Empty unless asked for.
+    Tonnes follow the delivered share and capital kappa, so nothing has to be solved again. Empty unless requested.
     """
     fitted = plan.problem.calibrated
     if fitted is None or fitted.use != "ensemble":
@@ -202,4 +202,4 @@ def _band(fitted: Calibrated, name: str) -> str:
 
 
 def _share(value: float) -> str:
-    return f"{value:.0%}" if value >= 0.01 else f"{value:.2%}"
+    return f"{100 * value:.0f} %" if value >= 0.01 else f"{100 * value:.2f} %"

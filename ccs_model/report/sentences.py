@@ -42,8 +42,8 @@ def bound_text(plan: Plan, requested: str = "") -> str:
     def limit(bound: float, share: float, requested: str) -> str:
         if not math.isfinite(bound):
             return f"no bound was found{f' (requested gap {requested})' if requested else ''}"
-        asked = f", requested {requested}" if requested else ""
-        return f"no plan {exceeds} {round(bound):,} (optimality gap {percent(share)}{asked})"
+        request = f", requested {requested}" if requested else ""
+        return f"no plan {exceeds} {round(bound):,} (optimality gap {percent(share)}{request})"
 
     value = f"{achieves} {round(objective.value):,} {unit}"
     if not gap.is_restricted:

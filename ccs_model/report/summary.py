@@ -6,6 +6,7 @@ The terminal, a stored run and `plan.summary()` share it. It needs no table, so 
 from __future__ import annotations
 
 import math
+import re
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -34,6 +35,7 @@ PART_SIGN = {"quarter": "¼", "half": "½"}
 
 Document = Mapping[str, Any]
 Emphasis = Callable[[str], str]
+_BLANK_BEFORE_PERCENT = re.compile(r"(?<=\d) %")
 
 
 def summary_text(document: Document, width: int, emphasise: Emphasis = str) -> str:
@@ -107,7 +109,8 @@ class _Summary:
         return "\n".join(lines)
 
     def _filled(self, sentence: str) -> str:
-        return textwrap.fill(sentence, self.width)
+        """Return a sentence in lines, with percentages as in the tables."""
+        return textwrap.fill(_BLANK_BEFORE_PERCENT.sub("%", sentence), self.width)
 
     def _table(self, rows: Sequence[Sequence[str]], left: int, n_headings: int = 1) -> str:
         lines = aligned(rows, left).splitlines()
@@ -124,7 +127,7 @@ class _Summary:
         if not totals["n_retrofits"]:
             lines.append("\n" + self._filled(f"Nothing is built because {self.context['nothing_built_because']}."))
             if document["corridors"] is not None and document["objective"]["bound"] != document["objective"]["value"]:
-                lines.append(f"{self._gap()}.")
+                lines.append(self._filled(f"{self._gap()}."))
             return "\n".join(lines)
         built = f"{counted(totals['n_retrofits'], 'retrofit')} at {counted(totals['n_plants_retrofitted'], 'plant')}"
         costs = (totals[f"{name}_cost_per_t"] for name in ("capture", "avoidance"))
@@ -165,7 +168,7 @@ class _Summary:
         """Return the social account."""
         price_year = int(self.document["price_year"])
         sentences = society(self.totals, self.currency, price_year, self.document["social_account"])
-        return " ".join(sentences).replace(" %", "%")
+        return " ".join(sentences)
 
     def _spent(self) -> str:
         """Return the capital cost, and that of capture, pipes and storage."""
@@ -180,7 +183,7 @@ class _Summary:
 
     def _gap(self) -> str:
         """Return the optimality gap; for a shared network the gap over all candidate links comes first."""
-        text = gap_text(gap_of_document(self.document), self.document["objective"]["unit"]).replace(" %", "%")
+        text = gap_text(gap_of_document(self.document), self.document["objective"]["unit"])
         stopped = "Stopped by a limit. " if self.document["status"] == "limit" else ""
         return f"{stopped}{text[:1].upper()}{text[1:]}"
 

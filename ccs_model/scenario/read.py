@@ -111,7 +111,7 @@ def read(path: str | os.PathLike[str], *, allow_outside: bool = False) -> Readin
         document = _with_base(document, path, allow_outside, (path,))
     result = checked(document.values, document.places(), path)
     if not isinstance(result, Scenario):
-        # What is missing may stand in the file to extend, unless that was read.
+        # A missing value may be given in the extended file, unless that file was read.
         whole = ("extends",) not in document.rejected and "like" not in document.values
         document.note(each for each in result if whole or each.what != MISSING)
     sound = result if isinstance(result, Scenario) and not document.issues else None

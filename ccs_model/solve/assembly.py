@@ -120,7 +120,7 @@ def duals_table(matrix: Matrix, row_dual: Floats | None) -> pd.DataFrame | None:
         for row, dual in enumerate(row_dual[: len(matrix.row_constraints)])
         if abs(dual) > _BINDS
     ]
-    # What a scenario limits comes first.
+    # Limits of the scenario are listed first.
     rows.sort(key=lambda row: row[0] not in (BUDGET, *_LIMITS, *TARGETS))
     table = pd.DataFrame(rows, columns=["constraint", "index", "dual"])
     return table.assign(meaning=table["constraint"].map(CONSTRAINTS).fillna("a constraint added to the model"))

@@ -14,7 +14,7 @@ from altair.utils._importers import vl_version_for_vl_convert
 
 from ccs_model.plan.plan_json import plain
 from ccs_model.plan.stored_run import StoredRun
-from ccs_model.report.page.html import Words
+from ccs_model.report.page.html import Words, percent
 from ccs_model.units import unit_of
 
 # Colours that differ for colour-blind readers and in greyscale.
@@ -279,7 +279,7 @@ def zones_chart(run: StoredRun, words: Words) -> Any | None:
             reported.mark_tick(thickness=2, size=28, opacity=1).encode(y=place, x=share, color=shade, tooltip=tooltip)
         )  # fmt: skip
     each = "; ".join(
-        f"{words.value(str(zone['zone']), 'zone', 'province')} {zone['abatement_share']:.2%}"
+        f"{words.value(str(zone['zone']), 'zone', 'province')} {percent(zone['abatement_share'], 2)}"
         for zone in run.document["zones"]
     )
     return shared(

@@ -9,6 +9,7 @@ from ccs_model.plan.calibrated_results import ensemble_bands, ensemble_table, st
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.problem.applied_calibration import Calibrated
+from ccs_model.report.phrases import percent
 from ccs_model.report.workbook.columns import CALCULATION, Column, table_columns
 from ccs_model.report.workbook.sheet import Page, Sheet
 
@@ -70,7 +71,7 @@ def _fit(sheet: Sheet, plan: Plan, fitted: Calibrated) -> None:
         names = ("p10", "median", "p90")
         sheet.table([*table_columns("calibration.draws"), *(Column(n, CALCULATION, label=n) for n in names)], bands)
         within = float(draws["is_within_budget"].mean())
-        sheet.paragraph(f"The investment is within the budget in {within:.0%} of the draws.", "note")
+        sheet.paragraph(f"The investment is within the budget in {percent(within, 0)} of the draws.", "note")
 
 
 def _parameters(fit: Mapping[str, Any]) -> Iterator[dict[str, object]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from functools import lru_cache
+from functools import cache, lru_cache
 from numbers import Real
 
 import pandas as pd
@@ -28,6 +28,12 @@ def number_format(name: str, value: float) -> str:
     if name == "year" or name.endswith("_year"):
         return YEAR_FORMAT
     return COUNT_FORMAT if value == int(value) else FACTOR_FORMAT
+
+
+@cache
+def with_dash(form: str) -> str:
+    """A number format that shows zero as a dash; years and powers of ten keep theirs."""
+    return f'{form};-{form};"–"' if form.startswith("#,##0") or form.endswith("%") else form
 
 
 def is_missing(value: object) -> bool:

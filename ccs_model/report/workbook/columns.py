@@ -73,7 +73,7 @@ _FONT = {"font_name": "Arial", "font_size": 10}
 
 
 class Styles:
-    """The formats of one workbook, each made when first asked for."""
+    """The formats of one workbook, each made at its first use."""
 
     def __init__(self, book: Any) -> None:
         self._book = book

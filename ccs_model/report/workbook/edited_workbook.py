@@ -220,7 +220,7 @@ class _Edits:
             times, place = factors.get(factor, (1.0, None))
             path: dict[int, float] = {}
             first: Place | None = place
-            for at, cell, before in self.book.beside("calendar_year", f"{row}_asked", f"{row}_solved"):
+            for at, cell, before in self.book.beside("calendar_year", f"{row}_input", f"{row}_solved"):
                 shown_year, old = self.book.value_at(at), self.book.value_at(before)
                 value = self._number(cell, 0.0, 1e9, "")
                 if value is None or not isinstance(old, float | int) or not isinstance(shown_year, float | int):

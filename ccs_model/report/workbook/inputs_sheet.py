@@ -267,7 +267,7 @@ _CHANGES = (
     ("carbon price by year, sheet Series", "=SUMPRODUCT(({series!@price:all}<>{series!@price_solved:all})*1)"),
     (
         "social cost of carbon by year, sheet Series",
-        "=SUMPRODUCT(({series!@damage_asked:all}<>{series!@damage_solved:all})*1)",
+        "=SUMPRODUCT(({series!@damage_input:all}<>{series!@damage_solved:all})*1)",
     ),
     ("new values of the scenario", '=SUMPRODUCT(({scenario!new}<>"")*1)+SUMPRODUCT(({more_keys!new}<>"")*1)'),
     ("decisions on plants, sheet Plants", "=SUMPRODUCT(({plants!decision}<>{plants!decision_solved})*1)"),

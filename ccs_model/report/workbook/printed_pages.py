@@ -111,7 +111,7 @@ def united(rows: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _but(top: int, bottom: int, left_out: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The rows from `top` to `bottom` without those left out, which are in order and apart."""
+    """The rows from `top` to `bottom` without those left out, which are in order and do not overlap."""
     found, row = [], top
     for first, last in [*left_out, (bottom + 1, bottom + 1)]:
         if row < min(first, bottom + 1):
@@ -125,7 +125,7 @@ def area(
 ) -> list[tuple[int, int, int, int]]:
     """Ranges to print, each (first row, first column, last row, last column): the first part, then each further one.
 
-    `left_out` are (first, last) rows that are not printed, in order and apart from one another.
+    `left_out` are (first, last) rows that are not printed, in order and without overlap.
     """
     ranges = [(first, 0, last, columns[0][1]) for first, last in _but(0, last_row, left_out)]
     for left, right in columns[1:]:

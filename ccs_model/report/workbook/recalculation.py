@@ -152,9 +152,9 @@ _UNKNOWN = ("Name", "NImpl")
 
 @dataclass(frozen=True)
 class Recomputed:
-    """How many formulas were compared, the largest distance (relative above 1), and the cells that stand apart.
+    """How many formulas were compared, the largest distance (relative above 1), and the cells that differ.
 
-    `apart` and `not_compared` are sentences that begin with the address.
+    `difference` and `not_compared` are sentences that begin with the address.
     """
 
     n_compared: int
@@ -211,7 +211,7 @@ def recomputed(raw: bytes, cells: Sequence[StoredCell]) -> Recomputed:
 
 
 def distance_of(ours: object, theirs: object) -> float | None:
-    """How far two values are apart, relative above 1; None where they are no two numbers and not equal."""
+    """Difference of two values, relative above 1; None if they are not both numbers and not equal."""
     if isinstance(ours, bool) or isinstance(theirs, bool):
         return 0.0 if ours == theirs else None
     if isinstance(ours, int | float) and isinstance(theirs, int | float):

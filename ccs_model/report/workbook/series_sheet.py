@@ -38,9 +38,9 @@ NAMED = {
 }
 # Rows that are read back from an edited workbook.
 _READ_BACK = {
-    "price": "carbon_price_asked",
+    "price": "carbon_price_input",
     "price_solved": "carbon_price_solved",
-    "damage_asked": "social_cost_asked",
+    "damage_input": "social_cost_input",
     "damage_solved": "social_cost_solved",
 }
 
@@ -163,7 +163,7 @@ def _live(sheet: Sheet, problem: Problem) -> Iterator[Row]:
     )  # fmt: skip
     origin = "scenario or policy/social_cost_of_carbon"
     yield row(
-        "Social cost of carbon", "damage_per_t", INPUT, damage, row="damage_asked", is_live=True, reference=origin,
+        "Social cost of carbon", "damage_per_t", INPUT, damage, row="damage_input", is_live=True, reference=origin,
         note="you can change it" if damages is not None else "0: no damages requested; you can change it",
     )  # fmt: skip
     yield row(
@@ -171,7 +171,7 @@ def _live(sheet: Sheet, problem: Problem) -> Iterator[Row]:
     )  # fmt: skip
     yield row(
         "Social cost of carbon, used", "damage_per_t", CALCULATION, damage, row="damage",
-        formula="={@damage_asked}*social_cost_factor",
+        formula="={@damage_input}*social_cost_factor",
     )  # fmt: skip
 
 

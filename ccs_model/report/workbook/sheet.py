@@ -24,8 +24,9 @@ from ccs_model.report.workbook.cell_values import (
     shown,
     text_width,
     widest_word,
+    with_dash,
 )
-from ccs_model.report.workbook.columns import ASSUMED, INPUT, OBSERVED, SOLVER, Cell, Column, table_columns
+from ccs_model.report.workbook.columns import ASSUMED, CHECK, INPUT, OBSERVED, SOLVER, Cell, Column, table_columns
 from ccs_model.report.workbook.fast_worksheet import Fill
 from ccs_model.report.workbook.formulas import TOTAL, Block, Formula, resolved
 from ccs_model.report.workbook.native_charts import CHART_ROWS, PICTURE_ROWS, ROW_POINTS, Picture, draw
@@ -51,6 +52,8 @@ _SHORT, _LONG = 25, 2_000
 _TWO_CHARTS = 200
 _NARROW = 0.9
 _FOR_PROGRAMS = "Data"
+# Zeros of inputs stay numbers.
+_INPUTS = "Inputs"
 
 __all__ = ["Page", "Row", "Sheet"]
 
@@ -272,7 +275,7 @@ class Sheet(Canvas):
         if kind is SOLVER and self._name != _FOR_PROGRAMS:
             self.book.fingerprints.record(self._name, self._row, at, number)
         form = column.form or number_format(column.name, number)
-        self._sheet.write_number(self._row, at, number, self._styles.of_number(form, kind.ink))
+        self._sheet.write_number(self._row, at, number, self._styles.of_number(self._dashed(form, kind.ink), kind.ink))
         self._layout.widen(at, len(shown(number, form)) + 1)
 
     def finish(self) -> None:
@@ -436,7 +439,7 @@ class Sheet(Canvas):
         if isinstance(value.value, float | Real):
             form = column.form or number_format(name, float(value.value))
             self._layout.widen(at, text_width(shown(float(value.value), form)) + 1)
-            self.formula(self._row, at, value, self._styles.get(style, num_format=form, **ink), where)
+            self.formula(self._row, at, value, self._numeric(form, style, ink), where)
             return
         form = column.form or (unit.number_format if (unit := unit_of(name)) else "General")
         self._layout.widen(at, min(text_width(str(value.value)) + 2, column.widest))
@@ -444,8 +447,17 @@ class Sheet(Canvas):
         align = {**_alignment(at, False), "text_wrap": True}
         self.formula(self._row, at, value, self._styles.get(style, num_format=form, **ink, **align), where)
 
+    def _dashed(self, form: str, color: object, *, is_input: bool = False) -> str:
+        """The format with a dash for zero; not for inputs, sheet Data and differences, which may be residues."""
+        is_plain = is_input or self._name in (_INPUTS, _FOR_PROGRAMS) or color == CHECK.ink
+        return form if is_plain else with_dash(form)
+
+    def _numeric(self, form: str, style: str, ink: Mapping[str, object]) -> Any:
+        form = self._dashed(form, ink.get("font_color"), is_input="locked" in ink)
+        return self._styles.get(style, num_format=form, **ink)
+
     def _number(self, at: int, value: float, form: str, style: str, ink: Mapping[str, object]) -> None:
-        self._sheet.write_number(self._row, at, value, self._styles.get(style, num_format=form, **ink))
+        self._sheet.write_number(self._row, at, value, self._numeric(form, style, ink))
         self._layout.widen(at, text_width(shown(value, form)) + 1)
 
     def _label(self, text: str, column: Column, style: str) -> str:

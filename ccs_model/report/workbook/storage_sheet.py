@@ -10,6 +10,7 @@ from ccs_model.plan.plan_json import records
 from ccs_model.problem import Problem
 from ccs_model.problem.storage_sites import wells_for
 from ccs_model.report import sentences as words
+from ccs_model.report.phrases import percent
 from ccs_model.report.workbook.columns import SOLVER, Cell, Column, table_columns
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 
@@ -109,14 +110,14 @@ def _finite(value: object) -> object:
 def _about(plan: Plan) -> str:
     problem = plan.problem
     text = (
-        f"A site may be filled to {problem.max_fill_share:.0%} of its capacity in the case chosen by the scenario. "
-        "The post-horizon injection obligation is the CO2 that retrofits deliver after the horizon until the end of "
-        "their life; capacity is reserved for it. "
+        f"A site may be filled to {percent(problem.max_fill_share, 0)} of its capacity in the case chosen by the "
+        "scenario. The post-horizon injection obligation is the CO2 that retrofits deliver after the horizon until the "
+        "end of their life; capacity is reserved for it. "
     )
     if problem.is_static:
         life_yr = problem.scenario.storage_life_yr
         text = (
-            f"A site may be filled to {problem.max_fill_share:.0%} of its capacity in the case chosen by the "
+            f"A site may be filled to {percent(problem.max_fill_share, 0)} of its capacity in the case chosen by the "
             f"scenario, within a storage life of {life_yr:g} years; stored is the total over that life. "
         )
     if problem.network is None:

@@ -16,7 +16,7 @@ from ccs_model.plan.social_account import SOCIAL_TOTALS, social_terms
 from ccs_model.report import sentences as words
 from ccs_model.report.figures import gap_of
 from ccs_model.report.live_accounts import has_accounts
-from ccs_model.report.phrases import searched_links, society
+from ccs_model.report.phrases import percent, searched_links, society
 from ccs_model.report.workbook.cash_flow_sheet import pictures
 from ccs_model.report.workbook.columns import (
     CALCULATION,
@@ -135,7 +135,7 @@ def _captured_by_sector(sheet: Sheet, plan: Plan) -> tuple[Picture, ...]:
     heads = [block.sheet, block.heading, block.columns[names[0]], block.heading, block.columns[names[-1]]]
     last = table[years[-1]]
     return (Picture(
-        f"Captured by sector: {last.idxmax()}, {last.max() / last.sum():.0%} of the last period", "stacked",
+        f"Captured by sector: {last.idxmax()}, {percent(last.max() / last.sum(), 0)} of the last period", "stacked",
         tuple(
             (str(row["sector"]), heads, block.row_values(str(row["id"])), _COLOURS[at % len(_COLOURS)])
             for at, row in enumerate(rows)

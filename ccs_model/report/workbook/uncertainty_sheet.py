@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from ccs_model.plan.plan import FIXED, NO_REGRET_SHARE, REPLANNED, Plan, Uncertainty
 from ccs_model.plan.plan_json import records
+from ccs_model.report.phrases import percent
 from ccs_model.report.workbook.formulas import Block
 from ccs_model.report.workbook.native_charts import PICTURE_ROWS, Picture
 from ccs_model.report.workbook.sheet import Page, Sheet
@@ -47,9 +48,9 @@ def write_uncertainty(sheet: Sheet, plan: Plan) -> None:
     )
     if about["overrun_share"] is not None:
         sheet.paragraph(
-            f"The fixed plan exceeds the budget in {about['overrun_share']:.0%} of the futures, by "
+            f"The fixed plan exceeds the budget in {percent(about['overrun_share'], 0)} of the futures, by "
             f"{about['overrun_p95_mn']:,.0f} million or more in 5 %. It satisfies every constraint in "
-            f"{about['within_limits_share']:.0%} of them."
+            f"{percent(about['within_limits_share'], 0)} of them."
         )
     sheet.section("Results over the futures")
     spread = [{**row, "mode": MODES[row["mode"]], "measure": MEASURES[row["measure"]]} for row in records(found.spread)]
@@ -60,7 +61,7 @@ def write_uncertainty(sheet: Sheet, plan: Plan) -> None:
     sheet.section("How often each plant is selected")
     sheet.paragraph(
         "Of the re-optimised futures; a plant is selected if at least half of a stream's retrofit is built. A plant "
-        f"selected in {NO_REGRET_SHARE:.0%} or more is a no-regret choice.",
+        f"selected in {percent(NO_REGRET_SHARE, 0)} or more is a no-regret choice.",
         "note",
     )
     plants = sheet.table(

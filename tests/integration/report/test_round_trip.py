@@ -168,7 +168,7 @@ def test_factors_multiply_what_an_earlier_edit_has_left(second_run: Path, tmp_pa
 @pytest.mark.slow
 def test_the_carbon_price_of_each_year_becomes_the_path(solved_run: Path, tmp_path: Path) -> None:
     def edit(book: Workbook) -> None:
-        sheet, address = book.defined_names["_read_carbon_price_asked"].attr_text.replace("$", "").split("!")
+        sheet, address = book.defined_names["_read_carbon_price_input"].attr_text.replace("$", "").split("!")
         for at, cell in enumerate(book[sheet][address][0]):
             cell.value = 50.0 + at
         cells(book, "carbon_price_factor")[0].value = 2
