@@ -155,11 +155,11 @@ NONE = "none"
 RESULTS = (
     ("npv_mn", "Net present value", "after tax and financing"),
     ("project_npv_mn", "Net present value of the project", "without loans"),
-    ("project_irr_share", "IRR of the project", "none: the cash flow changes sign never or several times"),
-    ("equity_irr_share", "IRR of the equity", "none: as above"),
-    ("payback_yr", "Payback period", "years from the first cash flow of the project; none: not within the horizon"),
+    ("project_irr_share", "IRR of the project", "“none” if the cash flow changes sign never or several times"),
+    ("equity_irr_share", "IRR of the equity", "“none” as above"),
+    ("payback_yr", "Payback period", "years from the first cash flow of the project; “none” if not within the horizon"),
     ("discounted_payback_yr", "Discounted payback period", "the same, discounted"),
-    ("debt_service_cover", "Minimum debt service cover", "none: no debt"),
+    ("debt_service_cover", "Minimum debt service cover", "“none” without debt"),
     ("break_even_carbon_price_per_t", "Break-even carbon price", "constant, per t of on-site abatement, after tax"),
 )
 
