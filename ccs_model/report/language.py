@@ -25,7 +25,8 @@ LANGUAGES = ("en", "zh", "both")
 # Columns of labels, by sheet. Other cells hold values (see VALUE_COLUMNS), names, data, or words that formulas compare.
 LABEL_COLUMNS = frozenset(
     {
-        ("Cover", "figure"), ("Cover", "unit"), ("Changes", "figure"), ("Changes", "unit"),
+        ("Cover", "figure"), ("Cover", "unit"), ("Cover", "item"), ("Cover", "note"),
+        ("Changes", "figure"), ("Changes", "unit"),
         ("MACC", "figure"), ("MACC", "unit"),
         ("Sources", "amount"), ("Sources", "unit"),
         ("Cover", "holds"), ("Cover", "kind"), ("Cover", "meaning"), ("Summary", "figure"), ("Summary", "meaning"),
@@ -140,6 +141,23 @@ def _start(text: str) -> str:
     return "" if text.startswith("{}") else text[:1]
 
 
+# An amount of Chinese money, with its price year and what it is per.
+_YUAN = re.compile(r"(百万|million)? ?CNY(?: ([0-9]{4}))?(/\([^)]*\)|/\w+)?")
+_HALF_WIDTH = str.maketrans({"（": " (", "）": ")"})
+_PER = MappingProxyType({"/t": "/吨", "/y": "/年", "/bbl": "/桶"})
+
+
+def _yuan(found: re.Match[str]) -> str:
+    millions, year, per = found.groups(default="")
+    space = " " if found.start() and found.string[found.start() - 1].isdigit() else ""
+    return f"{space}{'百万' if millions else ''}元{_PER.get(per, per)}{f'（{year}年价）' if year else ''}"
+
+
+def in_yuan(text: str) -> str:
+    """Chinese text with `百万 CNY 2024/年` as `百万元/年（2024年价）`; other currencies keep their codes."""
+    return _YUAN.sub(_yuan, text) if "CNY" in text else text
+
+
 @lru_cache(maxsize=8192)
 def chinese(text: str) -> str | None:
     """The Chinese text of the table, or None."""
@@ -148,7 +166,7 @@ def chinese(text: str) -> str | None:
         return table.exact[text]
     for pattern, translated in (*table.families.get(text[:1], ()), *table.families.get("", ())):
         if found := pattern.fullmatch(text):
-            return translated.format(*(_part(part, table) for part in found.groups()))
+            return in_yuan(translated.format(*(_part(part, table) for part in found.groups())))
     return None
 
 
@@ -239,7 +257,8 @@ class Language:
 
     def unit(self, text: str) -> str:
         """A unit; `both` keeps the English, which is shorter than the pair."""
-        return (chinese(text) or text) if self.lang == "zh" and text else text
+        # Half-width brackets: a heading breaks before them rather than within.
+        return in_yuan(chinese(text) or text).translate(_HALF_WIDTH) if self.lang == "zh" and text else text
 
     def sentence(self, text: str) -> str:
         """Running text, translated sentence by sentence; with `both` the Chinese follows on the next line."""

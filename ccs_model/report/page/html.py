@@ -212,7 +212,7 @@ class Words(Language):
     def unit_of(self, name: str) -> str:
         """Return the unit of a column of tonnes, money, lengths or years; empty for others."""
         if name.endswith("_per_t"):
-            return f"{self.money}/t"
+            return self.unit(f"{self.money}/t")
         suffix = name.rpartition("_")[2]
         english = {"ktpa": "kt/y", "kt": "kt", "mn": f"million {self.money}"}.get(suffix, "")
         return {"km": "km", "mm": "mm", "yr": self("years_unit")}.get(suffix) or self.unit(english)

@@ -93,9 +93,12 @@ def _headline(run: StoredRun, words: Words) -> Iterator[tuple[list[str], str]]:
         budget = f"; {words('annual_cost')} {number(sum(document['costs'].values()))}{budget}"
     yield invested, f"{words.millions} {words('capex')}{budget}"
     per_captured = f"{number(totals['capture_cost_per_t'])} {words('per_t_captured')}"
-    yield [number(totals["avoidance_cost_per_t"])], f"{run.money} {words('per_t_avoided')} ({per_captured})"
-    yield [number(totals.get("storage_cost_per_t"))], f"{run.money} {words('per_t_stored')}"
-    yield [number(totals.get("owners_break_even_price_per_t"))], f"{run.money}/t {words('owners_break_even')}"
+    yield [number(totals["avoidance_cost_per_t"])], f"{words.unit(run.money)} {words('per_t_avoided')} ({per_captured})"
+    yield [number(totals.get("storage_cost_per_t"))], f"{words.unit(run.money)} {words('per_t_stored')}"
+    yield (
+        [number(totals.get("owners_break_even_price_per_t"))],
+        f"{words.unit(f'{run.money}/t')} {words('owners_break_even')}",
+    )
 
 
 def _capital(text: str) -> str:

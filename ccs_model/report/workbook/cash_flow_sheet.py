@@ -12,6 +12,7 @@ from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.report import sentences as words
 from ccs_model.report.live_accounts import GIVEN, TAXED, by_plant, capital_of, flows_of, has_accounts, plants_of
+from ccs_model.report.phrases import percent
 from ccs_model.report.workbook.columns import (
     CALCULATION,
     CHECK,
@@ -311,6 +312,9 @@ def write_cash_flow(sheet: Sheet, plan: Plan) -> None:
     _account(sheet, plan, "programme", "All plants", flows_of(plan, None), work_at, of_plant=False)
     sheet.page_break()
     accounts = sheet.row
+    sheet.jump(end)
+    _titles(sheet, flows_of(plan, None))
+    end = sheet.row
     sheet.jump(top)
     sheet.pictures(*pictures(sheet))
     sheet.jump(accounts)
@@ -321,6 +325,41 @@ def write_cash_flow(sheet: Sheet, plan: Plan) -> None:
         raise AssertionError(f"the accounts reach row {sheet.row}, past {_PLANTS_AT}")
     sheet.jump(end)
     sheet.freeze_first_column()
+
+
+def _titles(sheet: Sheet, flows: Mapping[str, Floats]) -> None:
+    """Write the titles of the charts, which follow the inputs."""
+    amounts = [-float(flows[name].sum()) for name in ("capture_capex_mn", "transport_capex_mn", "storage_capex_mn")]
+    invested, ends = sum(amounts), float(flows["net_mn"].sum())
+    money = sheet.book.plan.problem.money
+    parts = "+".join(f"{{programme!total_mn@{name}_capex_mn}}" for name in ("capture", "transport", "storage"))
+    rows: list[Row] = [
+        {"id": "invested", "item": "Investment", "value": Cell(Formula(f"=-({parts})", invested), "x_mn")},
+        {
+            "id": "share", "item": "Share of capture units", "value": Cell(
+                Formula("=-{programme!total_mn@capture_capex_mn}/{@invested.value}", amounts[0] / invested), "x_share"
+            ),
+        },
+        {
+            "id": "ends", "item": "Cumulative net cash flow at the end",
+            "value": Cell(Formula("={programme!total_mn@net_mn}", ends), "x_mn"),
+        },
+        {
+            "id": "cash", "item": "Title of the chart of cash flow", "value": sheet.message(
+                f"Cumulative cash flow of the owners ends at {{}} million {money}",
+                ('TEXT({@ends.value},"#,##0")', f"{ends:,.0f}"),
+            ),
+        },
+        {
+            "id": "spend", "item": "Title of the chart of investment", "value": sheet.message(
+                f"Capture units take {{}} of the {{}} million {money} invested",
+                ('TEXT({@share.value},"0 %")', percent(amounts[0] / invested, 0)),
+                ('TEXT({@invested.value},"#,##0")', f"{invested:,.0f}"),
+            ),
+        },
+    ]  # fmt: skip
+    sheet.section("Titles of the charts")
+    sheet.table("cash_flow.titles", rows, plain=True, key="titles")
 
 
 def _name_nothing(sheet: Sheet) -> None:
@@ -432,10 +471,10 @@ def _templates(key: str) -> dict[str, str]:
 def pictures(sheet: Sheet) -> tuple[Picture, Picture]:
     """Charts of cumulative cash flow and investment by year, from the account of all plants."""
     block = sheet.book.blocks["programme"]
-    years = block.row_values("when")
+    years, titles = block.row_values("when"), sheet.book.blocks["titles"]
     money = sheet.unit("net_mn")
     cash = Picture(
-        "Cumulative cash flow of the owners", "line",
+        f"={titles.cell('value', 'cash')}", "line",
         (
             ("Undiscounted", years, block.row_values("cumulative_mn"), "#1F4FA3"),
             ("Discounted", years, block.row_values("cumulative_discounted_mn"), "#9C5700"),
@@ -443,7 +482,7 @@ def pictures(sheet: Sheet) -> tuple[Picture, Picture]:
         "Year", money, "Line chart of the owners' cumulative cash flow, undiscounted and discounted.", 2,
     )  # fmt: skip
     spend = Picture(
-        "Investment by year", "spending",
+        f"={titles.cell('value', 'spend')}", "spending",
         tuple(
             (name, years, block.row_values(row), colour)
             for name, row, colour in (

@@ -17,7 +17,7 @@ from ccs_model.units import label_of, unit_text
 
 @dataclass(frozen=True)
 class CellClass:
-    """Class of the numbers in a cell; its letter above the column repeats what the colour shows."""
+    """Class of the numbers in a cell, shown by colour; where rows differ, its letter stands in a column."""
 
     letter: str
     name: str
@@ -55,7 +55,7 @@ STYLES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "strong": {"bold": True, "valign": "top"},
         "note": {"text_wrap": True, "valign": "top", "italic": True, "font_color": _MUTED},
         "link": {"font_color": "#0563C1", "underline": 1, "valign": "top"},
-        "letter": {"bold": True, "align": "center", "font_size": 8},
+        "band": {"font_size": 1},
         "label": {"bold": True, "text_wrap": True, "valign": "bottom", "bg_color": _HEAD, "font_color": _DARK},
         "unit": {"italic": True, "font_size": 8, "text_wrap": True, "valign": "bottom", "bg_color": _UNIT},
         "cell": _BOXED,

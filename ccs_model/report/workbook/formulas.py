@@ -37,10 +37,14 @@ _PART = re.compile(r"(?:(\w+)!)?(<)?(\^)?(\w+)?(?:@(\w+))?(?:\.(\w+))?(?::(all|c
 
 @dataclass(frozen=True)
 class Formula:
-    """A formula with the value it has; there is none without. The value is a number, or words."""
+    """A formula with the value it has; there is none without. The value is a number, or words.
+
+    Words that run on reach over the empty cells to the right.
+    """
 
     template: str
     value: object
+    runs_on: bool = False
 
 
 @dataclass(frozen=True, eq=False)

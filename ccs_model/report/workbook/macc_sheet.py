@@ -23,7 +23,7 @@ N_SLOTS = 200
 # The figures begin in the column of names, which is wide enough for their labels.
 _FIGURES_LEFT = 2
 # Room, head and rows of the figures above the curve.
-_PRICE_ROWS = 5
+_PRICE_ROWS = 9
 # Some programs print the label of every slot; most are empty, so that none runs into the next.
 SLOTS_A_LABEL = 20
 _ROUND = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
@@ -139,11 +139,27 @@ def _carbon_price(sheet: Sheet, plan: Plan, table: pd.DataFrame) -> None:
     """Write the carbon price that the curve is compared with, and what lies at or below it."""
     price, below = last_carbon_price_per_t(plan), table[table["pays"] == "yes"]
     year = int(plan.problem.calendar[-1])
+    ends = table["cumulative_avoided_at_full_load_ktpa"]
+    total, n_cheaper = float(ends.iloc[-1]), int(np.searchsorted(ends, ends.iloc[-1] / 2))
+    half = float(table["avoidance_cost_at_full_load_per_t"].iloc[n_cheaper])
     abatement = '=SUMIFS({macc!avoided_at_full_load_ktpa},{macc!pays},"yes")'
     figures = (
         (f"Carbon price in {year}", "price_per_t", f"={{series!{year_column(year)}@price}}*carbon_price_factor", price),
         ("Streams at or below the carbon price", "n_streams", '=COUNTIF({macc!pays},"yes")', float(len(below))),
         ("Their annual abatement", "avoided_ktpa", abatement, float(below["avoided_at_full_load_ktpa"].sum())),
+        ("Annual abatement of all streams", "all_ktpa", "=SUM({macc!avoided_at_full_load_ktpa})", total),
+        (
+            "Streams cheaper than the median tonne",
+            "n_cheaper",
+            "=SUMPRODUCT(1*({macc!avoided_sum_ktpa}<{@all_ktpa.value}/2))",
+            float(n_cheaper),
+        ),
+        (
+            "Cost of the median tonne",
+            "half_per_t",
+            "=INDEX({macc!avoidance_cost_at_full_load_per_t},INDEX({macc!row_n},{@n_cheaper.value}+1,1),1)",
+            half,
+        ),
     )
     rows = [
         {
@@ -154,8 +170,14 @@ def _carbon_price(sheet: Sheet, plan: Plan, table: pd.DataFrame) -> None:
         }
         for text, name, formula, value in figures
     ]
+    rows.append({"id": "title", "figure": "Title of the curve", "value": sheet.message(
+        f"Half of the {{}} kt a year costs at most {{}} {plan.problem.money} per t avoided.",
+        ('TEXT({@all_ktpa.value},"#,##0")', f"{total:,.0f}"),
+        ('TEXT({@half_per_t.value},"#,##0")', f"{half:,.0f}"),
+    )})  # fmt: skip
     block = sheet.table("macc.price", rows, plain=True, left=_FIGURES_LEFT)
     sheet.book.define("macc_carbon_price", block.cell("value", "price_per_t"))
+    sheet.book.blocks["macc_price"] = block
 
 
 def _slot_rows(table: pd.DataFrame, price_per_t: float) -> list[dict[str, object]]:
@@ -213,7 +235,7 @@ def _curve(sheet: Sheet, table: pd.DataFrame, block: Block) -> Picture:
     lowest, highest = table["avoidance_cost_at_full_load_per_t"].iloc[[0, -1]]
     included_ktpa = in_plan["avoided_at_full_load_ktpa"].sum()
     return Picture(
-        "Marginal abatement cost by increasing cost",
+        f"={sheet.book.blocks['macc_price'].cell('value', 'title')}",
         "curve",
         tuple(
             ([block.sheet, block.heading, block.columns[name]], block.values("axis"), block.values(name), colour)

@@ -27,7 +27,8 @@ class Picture:
     `kind` is "line", "scatter" (a line over numbers), "stacked", "steps" (columns without gaps; every `every`-th has a
     label), "curve" (the same across the sheet), "spending" (stacked columns of amounts below 0, drawn upwards), "bars"
     (across, from one line to both sides, the first on top) or "shares" (the same from 0 to 100 %). `alt` is the chart
-    in words; titles of axes carry their units. A `line` over the columns is (cell of its name, values, colour).
+    in words; titles of axes carry their units. A `line` over the columns is (cell of its name, values, colour). A
+    title may be the address of a cell, `=Sheet!$A$1`.
     """
 
     title: str
@@ -70,7 +71,8 @@ def draw(book: Any, worksheet: Any, row: int, at: int, picture: Picture, languag
         over.add_series({"name": name, "categories": picture.series[0][1], "values": values, **looks})
         drawn.combine(over)
     title_font = {**_TITLE_FONT, "size": 12 if is_curve else 11}
-    drawn.set_title({"name": language.label(picture.title), "name_font": title_font, "overlay": False})
+    title = picture.title if picture.title.startswith("=") else language.label(picture.title)
+    drawn.set_title({"name": title, "name_font": title_font, "overlay": False})
     # Of bars that lie the library takes the axis of the categories for the upright one.
     of_categories, of_values = (drawn.set_y_axis, drawn.set_x_axis) if across else (drawn.set_x_axis, drawn.set_y_axis)
     of_categories(

@@ -29,7 +29,7 @@ PIXELS_A_DIGIT, _PIXELS_A_COLUMN, _POINTS_A_PIXEL = 7, 5, 0.75
 # Rows of a section that stand with its heading. What takes up to such a share of a page is not cut: the largest
 # share that needs no more pages than the smallest.
 _ROWS_WITH_HEADING = 8
-_UNCUT_SHARES = (0.67, 0.5, 0.35)
+_UNCUT_SHARES = (0.67, 0.5, 0.35, 0.2)
 # Programs differ in the height of rows; a chart that just fits by the heights known here may be cut.
 _ROOM_SHARE = 0.9
 # Of a table beside the main one: more rows are for the screen, since nothing heads them on further pages.

@@ -24,6 +24,7 @@ from ccs_model.report.figures import gap_of
 from ccs_model.report.workbook.checks_sheet import write_check_result
 from ccs_model.report.workbook.columns import CALCULATION, CELL_CLASSES, INPUT, SOLVER, Cell, CellClass, label
 from ccs_model.report.workbook.formulas import Block, Formula
+from ccs_model.report.workbook.money_unit import CHOSEN, HUNDRED_MILLIONS, MILLIONS, has_money_unit
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 
 FORMAT = "ccs-model/workbook/1"
@@ -189,6 +190,8 @@ def write_cover(sheet: Sheet, plan: Plan) -> None:
         "tonnes of CO2 unless stated otherwise.",
         "note",
     )
+    if has_money_unit(sheet.book):
+        _write_money_unit(sheet)
     run = run_key(plan.problem.scenario, plan.problem.inputs).label
     sheet.paragraph(f"Run {run}; see sheet RunLog.", "note")
     sheet.section("Contents")
@@ -198,7 +201,10 @@ def write_cover(sheet: Sheet, plan: Plan) -> None:
         plain=True,
     )
     sheet.section("Cell classes")
-    sheet.paragraph("The letter above each column gives the class of its numbers; the colour repeats it.")
+    sheet.paragraph(
+        "The colour above each column gives the class of its numbers, and so does their own. Screen readers read the "
+        "name of the class there. Where the rows of a table differ, a column Class has the letter."
+    )
     sheet.table(
         "cover.classes",
         [
@@ -211,6 +217,17 @@ def write_cover(sheet: Sheet, plan: Plan) -> None:
         ],
         plain=True,
     )
+
+
+def _write_money_unit(sheet: Sheet) -> None:
+    """The cell in which the reader chooses the unit of money; only Chinese workbooks have it."""
+    row = {
+        "id": CHOSEN, "item": "Unit of money in tables", "value": Cell(MILLIONS, "", INPUT, unlocked=True),
+        "note": "select from the list; charts, sentences, sheet Inputs and sheet Data stay in million",
+    }  # fmt: skip
+    block = sheet.table("cover.money_unit", [row], plain=True)
+    sheet.book.define(CHOSEN, block.cell("value", CHOSEN))
+    sheet.choices(block, "value", (MILLIONS, HUNDRED_MILLIONS))
 
 
 def _headline(sheet: Sheet, plan: Plan) -> Iterator[Row]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
@@ -29,6 +30,7 @@ from ccs_model.report.workbook.cell_values import (
 from ccs_model.report.workbook.columns import ASSUMED, CHECK, INPUT, OBSERVED, SOLVER, Cell, Column, table_columns
 from ccs_model.report.workbook.fast_worksheet import Fill
 from ccs_model.report.workbook.formulas import TOTAL, Block, Formula, resolved
+from ccs_model.report.workbook.money_unit import MoneyUnit, unit_in
 from ccs_model.report.workbook.native_charts import CHART_ROWS, PICTURE_ROWS, ROW_POINTS, Picture, draw
 from ccs_model.report.workbook.printed_pages import (
     A4,
@@ -45,13 +47,15 @@ from ccs_model.report.workbook.table_rows import is_number, sums, with_formulas
 from ccs_model.report.workbook.worksheet import Canvas, Page, Row
 from ccs_model.units import unit_of
 
-_FILTER_BUTTON = 3
+_FILTER_BUTTON, _BAND_POINTS = 3, 5
 # Rows of a table that stands on a page or two, and of a sheet whose pages break where they may.
 _SHORT, _LONG = 25, 2_000
 # So wide in digits, two charts side by side have room for their axes, and two rows of them for a page.
 _TWO_CHARTS = 200
 _NARROW = 0.9
 _FOR_PROGRAMS = "Data"
+# A character of no script, which stands for the first part of a message.
+_MARK = 0xE000
 # Zeros of inputs stay numbers.
 _INPUTS = "Inputs"
 
@@ -69,6 +73,7 @@ class Sheet(Canvas):
         self._texts: dict[tuple[int, str, object], tuple[Any, str | None, str]] = {}
         self._fills: dict[tuple[Block, str, int], Fill] = {}
         self._head_rows: tuple[int, int] | None = None
+        self._money_unit = MoneyUnit(book, page.name)
         # Charts are as wide as the page, which is known when all of it is written.
         self._on_finish: list[Callable[[int], None]] = []
 
@@ -88,7 +93,7 @@ class Sheet(Canvas):
         years: tuple[str, str] | None = None,
         left: int = 0,
     ) -> Block:
-        """Letters of the classes, units, headings, rows, totals; a `plain` table of words has only headings and rows.
+        """Colours of the classes, units, headings, rows, totals; a `plain` table of words has only headings and rows.
 
         `columns` are those that columns.csv declares under a name, or a list.
 
@@ -196,6 +201,14 @@ class Sheet(Canvas):
             self._sheet.set_row(row, ROW_POINTS)
         self._keeps.append(Keep(top, top + n - 1, is_chart=True))
 
+    def message(self, sentence: str, *parts: tuple[str, str]) -> Formula:
+        """A sentence in the workbook's language; its `{}` are what the formulas of `parts` give, with their values."""
+        marks = [chr(_MARK + at) for at in range(len(parts))]
+        words = self._language.label(sentence.format(*marks))
+        pieces = [piece for piece in re.split(f"([{''.join(marks)}])", words) if piece]
+        found = [parts[ord(piece) - _MARK] if piece in marks else (f'"{piece}"', piece) for piece in pieces]
+        return Formula("=" + "&".join(formula for formula, _ in found), "".join(value for _, value in found), True)
+
     def formula(self, row: int, column: int, formula: Formula, form: Any, where: str) -> None:
         """Write a formula together with its value. The only way a formula of a table gets into the workbook."""
         assert self._own is not None
@@ -249,6 +262,9 @@ class Sheet(Canvas):
                     self._plain_number(at, column, value, record)
                 else:
                     self._cell(at, column, record)
+            if self._money_unit.has_amount(self._row):
+                for at in (at for at, column in placed if column.name == "unit"):
+                    self._money_unit.unit(self._row, at, self._language.unit(unit_in(record)))
             self._row += 1
 
     def _plain_text(self, at: int, column: Column, value: str, record: Row) -> None:
@@ -274,6 +290,8 @@ class Sheet(Canvas):
         number = value + 0.0
         if kind is SOLVER and self._name != _FOR_PROGRAMS:
             self.book.fingerprints.record(self._name, self._row, at, number)
+        if self._money_unit.counts(column, column.name, record):
+            self._money_unit.amount(self._row, at)
         form = column.form or number_format(column.name, number)
         self._sheet.write_number(self._row, at, number, self._styles.of_number(self._dashed(form, kind.ink), kind.ink))
         self._layout.widen(at, len(shown(number, form)) + 1)
@@ -285,6 +303,7 @@ class Sheet(Canvas):
         n_again = self._n_again if is_divided else 0
         self._layout.apply(self._sheet, self._styles, n_again, self._printed_columns)
         self._repeat_heads()
+        self._money_unit.apply(self.book.workbook, self._sheet)
         for draw_it in self._on_finish:
             draw_it(self._pixels())
         columns, widths, last = self._layout.parts, self._layout.widths, max(self._sheet.dim_rowmax or 0, self._row - 1)
@@ -346,14 +365,17 @@ class Sheet(Canvas):
         self, columns: Sequence[Column], headings: Sequence[str], numeric: Collection[str], *, plain: bool = False,
         filtered: bool = False,
     ) -> None:  # fmt: skip
-        """Letters, units, headings, or headings alone; a unit wraps in the width that its heading asks for."""
+        """Colours of the classes, units, headings, or headings alone; a unit wraps in the width of its heading."""
         units = [self._unit_of(column) for column in columns]
         aligned = [_alignment(at, column.name in numeric) for at, column in enumerate(columns, self._left)]
         if not plain:
+            # A band of colours; its words are for screen readers, in the colour of the band.
             for at, column in enumerate(columns, self._left):
                 kind = column.cell_class or OBSERVED
-                letter = kind.letter if column.cell_class else f"{OBSERVED.letter}/{ASSUMED.letter}"
-                self._heading_cell(self._row, at, column, letter, "letter", bg_color=kind.fill, font_color=kind.ink)
+                words = kind.name if column.cell_class else f"{OBSERVED.name} or {ASSUMED.name}"
+                band = {"bg_color": kind.fill, "font_color": kind.fill}
+                self._heading_cell(self._row, at, column, self._language.label(words), "band", **band)
+            self._sheet.set_row(self._row, _BAND_POINTS)
         row = self._row if plain else self._row + 2
         for at, (column, heading, unit) in enumerate(zip(columns, headings, units, strict=True), self._left):
             self._heading_cell(row, at, column, heading, "label", **aligned[at - self._left])
@@ -370,6 +392,8 @@ class Sheet(Canvas):
         if not plain:
             for at, (column, unit) in enumerate(zip(columns, units, strict=True), self._left):
                 self._heading_cell(row - 1, at, column, unit, "unit", **aligned[at - self._left])
+                if self._money_unit.counts(column, column.name, {}):
+                    self._money_unit.unit(row - 1, at, unit)
                 if not column.wide:
                     self._layout.unit(row - 1, at, unit)
         self._row = row + 1
@@ -412,6 +436,8 @@ class Sheet(Canvas):
         is_fixed = kind is SOLVER and style == "cell" and self._name != _FOR_PROGRAMS
         if unlocked:
             ink |= {"locked": False, "bg_color": INPUT.fill}
+        elif self._money_unit.counts(column, name, record) and is_number(value):
+            self._money_unit.amount(self._row, at, is_difference=kind is CHECK)
         if isinstance(value, Formula):
             self._live(at, column, name, value, style, ink, where)
         elif is_missing(value):
@@ -442,9 +468,10 @@ class Sheet(Canvas):
             self.formula(self._row, at, value, self._numeric(form, style, ink), where)
             return
         form = column.form or (unit.number_format if (unit := unit_of(name)) else "General")
-        self._layout.widen(at, min(text_width(str(value.value)) + 2, column.widest))
+        if not value.runs_on:
+            self._layout.widen(at, min(text_width(str(value.value)) + 2, column.widest))
         # Another plant of a list may have a longer name than the one that is shown.
-        align = {**_alignment(at, False), "text_wrap": True}
+        align = {**_alignment(at, False), "text_wrap": not value.runs_on}
         self.formula(self._row, at, value, self._styles.get(style, num_format=form, **ink, **align), where)
 
     def _dashed(self, form: str, color: object, *, is_input: bool = False) -> str:

@@ -169,7 +169,7 @@ def _macc(sheet: Sheet) -> Picture:
     block = sheet.book.blocks["slots"]
     axis = block.values("axis")
     return Picture(
-        "Marginal abatement cost", "steps",
+        f"={sheet.book.blocks['macc_price'].cell('value', 'title')}", "steps",
         (
             ("In the plan", axis, block.values("in_plan_per_t"), SOLVER.ink),
             ("Not in the plan", axis, block.values("not_in_plan_per_t"), "#A9B4BF"),

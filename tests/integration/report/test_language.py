@@ -168,7 +168,7 @@ def test_families_of_texts_carry_what_stood_in_them() -> None:
     assert zh.sentence("Status: optimal. Said by nobody.") == "求解状态：最优。Said by nobody."
     assert both.sentence("Nothing is built.") == "Nothing is built.\n未建设任何项目。"
     assert Language().sentence("Nothing is built.") == "Nothing is built."
-    assert zh.unit("million CNY 2024") == "百万 CNY 2024" and both.unit("million CNY 2024") == "million CNY 2024"
+    assert zh.unit("million CNY 2024") == "百万元 (2024年价)" and both.unit("million CNY 2024") == "million CNY 2024"
     assert all(each.strip() for each in labels().exact.values())
 
 
@@ -206,7 +206,8 @@ def test_a_run_that_is_there_in_another_language_is_kept_and_says_so(plan: Plan,
 def test_a_step_of_the_frontier_is_told_clause_by_clause() -> None:
     step = "500 million CNY 2024 more add 1,200 kt over the horizon, 417 CNY 2024 of budget per tonne; A enters; "
     step += "B, C leave."
-    chinese = "预算增加 500 百万 CNY 2024，规划期内多减排 1,200 千吨，每吨减排预算 417 CNY 2024；新增 A；退出 B, C。"
+    chinese = "预算增加 500 百万元（2024年价），规划期内多减排 1,200 千吨，每吨减排预算 417 元（2024年价）；"
+    chinese += "新增 A；退出 B, C。"
     assert step_text(step, Words("zh")) == chinese
     assert step_text(step, Words("both")) == f"{step}\n{chinese}"
     assert step_text(step, Words("en")) == step

@@ -1,0 +1,128 @@
+"""A Chinese workbook shows its tables in 百万元 or 亿元; titles of charts are sentences that follow the inputs."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path
+
+import openpyxl
+import pytest
+from openpyxl.workbook import Workbook
+
+from ccs_model.plan.plan import Plan
+from ccs_model.report.language import in_yuan
+from ccs_model.report.workbook.money_unit import HUNDRED_MILLIONS, MILLIONS, rectangles
+from ccs_model.report.workbook.workbook import workbook_bytes
+from tests.integration.report.recomputing import MISSING
+
+
+@pytest.fixture(scope="module")
+def raw(shared_plan: Plan) -> bytes:
+    return workbook_bytes(shared_plan, lang="zh")
+
+
+@pytest.fixture(scope="module")
+def chinese_book(raw: bytes) -> Workbook:
+    return openpyxl.load_workbook(io.BytesIO(raw))
+
+
+def switched(book: Workbook) -> dict[str, set[tuple[int, int]]]:
+    """Cells of each sheet whose format depends on the unit of money."""
+    found: dict[str, set[tuple[int, int]]] = {}
+    for sheet in book:
+        cells: set[tuple[int, int]] = set()
+        for formats in sheet.conditional_formatting:
+            if any("money_unit" in formula for rule in formats.rules for formula in rule.formula):
+                for area in formats.sqref.ranges:
+                    cells |= {*area.cells}
+        found[sheet.title] = cells
+    return found
+
+
+def test_chinese_money_is_in_yuan() -> None:
+    for text, expected in (
+        ("投资 11,999 百万 CNY 2024，预算 12,000", "投资 11,999 百万元（2024年价），预算 12,000"),
+        ("减排成本 294 CNY 2024/t。", "减排成本 294 元/吨（2024年价）。"),
+        ("净现值，million CNY 2024", "净现值，百万元（2024年价）"),
+        ("百万 CNY 2024/年", "百万元/年（2024年价）"),
+        ("千吨/百万 CNY 2024", "千吨/百万元（2024年价）"),
+        ("CNY 2024/(t/年)", "元/(t/年)（2024年价）"),
+        ("CNY/吨捕集", "元/吨捕集"),
+        ("百万 USD 2024", "百万 USD 2024"),
+    ):
+        assert in_yuan(text) == expected
+
+
+def test_rectangles_hold_the_same_cells() -> None:
+    cells = [(1, 1), (2, 1), (1, 2), (2, 2), (4, 2), (1, 4), (2, 3)]
+    found = rectangles(cells)
+    held = [
+        (row, at) for top, left, down, right in found for row in range(top, down + 1) for at in range(left, right + 1)
+    ]
+    assert sorted(held) == sorted(cells)
+    assert (1, 1, 2, 2) in found and len(found) == 4
+
+
+def test_the_cover_offers_two_units_and_no_other_language_does(chinese_book: Workbook, shared_plan: Plan) -> None:
+    sheet, address = "Cover", chinese_book.defined_names["money_unit"].attr_text.split("!")[1].replace("$", "")
+    cell = chinese_book[sheet][address]
+    assert cell.value == MILLIONS and not cell.protection.locked
+    (rule,) = (each for each in chinese_book[sheet].data_validations.dataValidation if address in each.sqref)
+    assert rule.formula1 == f'"{MILLIONS},{HUNDRED_MILLIONS}"'
+    for lang in ("en", "both"):
+        assert (
+            "money_unit" not in openpyxl.load_workbook(io.BytesIO(workbook_bytes(shared_plan, lang=lang))).defined_names
+        )
+
+
+def test_amounts_and_their_units_are_shown_together(chinese_book: Workbook) -> None:
+    cells = switched(chinese_book)
+    assert not cells["Inputs"] and not cells["Data"]
+    assert all(cells[name] for name in ("Cover", "Summary", "Transport", "Storage", "Retrofits", "CashFlow", "MACC"))
+    for name, chosen in cells.items():
+        sheet = chinese_book[name]
+        rows = {row for row, _ in chosen}
+        for row in rows:
+            units = [cell for cell in sheet[row] if str(cell.value).startswith(MILLIONS)]
+            # A unit in the row of an amount is that of the amount, or that of a column below.
+            assert all((row, cell.column) in chosen for cell in units), (name, row)
+        for row, at in chosen:
+            value = sheet.cell(row, at).value
+            if isinstance(value, str) and not value.startswith("="):
+                assert value.startswith(MILLIONS), (name, row, at, value)
+
+
+@pytest.mark.office
+def test_a_chosen_unit_is_shown_by_a_spreadsheet(chinese_book: Workbook, shared_plan: Plan, tmp_path: Path) -> None:
+    address = chinese_book.defined_names["money_unit"].attr_text.split("!")[1].replace("$", "")
+    chinese_book["Cover"][address].value = HUNDRED_MILLIONS
+    chinese_book.save(tmp_path / "plan.xlsx")
+    if shutil.which("soffice") is None:
+        pytest.skip(MISSING)
+    profile = f"-env:UserInstallation={(tmp_path / 'profile').as_uri()}"
+    convert = ["soffice", "--headless", profile, "--convert-to", "pdf", "--outdir", tmp_path, tmp_path / "plan.xlsx"]
+    subprocess.run(convert, check=True, capture_output=True, timeout=300)
+    text = subprocess.run(
+        ["pdftotext", "-layout", "-f", "1", "-l", "1", tmp_path / "plan.pdf", "-"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    (line,) = (line.split() for line in text.splitlines() if HUNDRED_MILLIONS in line and "2024" in line)
+    assert line[1] == f"{shared_plan.totals['capex_mn'] / 100:.2f}"
+
+
+def test_titles_of_charts_are_sentences_with_their_numbers(raw: bytes, shared_plan: Plan) -> None:
+    def charts(data: bytes) -> str:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return "".join(archive.read(name).decode() for name in archive.namelist() if "charts/chart" in name)
+
+    invested = shared_plan.totals["capex_mn"]
+    share = shared_plan.totals["capture_capex_mn"] / invested
+    english = charts(workbook_bytes(shared_plan))
+    assert f"Capture units take {share * 100:.0f} % of the {invested:,.0f} million CNY 2024 invested" in english
+    assert f"捕集装置占 {share * 100:.0f} %，投资合计 {invested:,.0f} 百万元（2024年价）" in charts(raw)
+    assert "<c:f>CashFlow!$B$" in english and "Cumulative cash flow of the owners ends at" in english
