@@ -23,7 +23,7 @@ from ccs_model.report.workbook.columns import (
     declared_rows,
     table_columns,
 )
-from ccs_model.report.workbook.formulas import Block, Formula
+from ccs_model.report.workbook.formulas import Block, Formula, message
 from ccs_model.report.workbook.native_charts import PICTURE_ROWS, Picture
 from ccs_model.report.workbook.series_sheet import carbon_price_per_t, year_column, year_columns, year_span, years_of
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
@@ -331,32 +331,26 @@ def _titles(sheet: Sheet, flows: Mapping[str, Floats]) -> None:
     """Write the titles of the charts, which follow the inputs."""
     amounts = [-float(flows[name].sum()) for name in ("capture_capex_mn", "transport_capex_mn", "storage_capex_mn")]
     invested, ends = sum(amounts), float(flows["net_mn"].sum())
-    money = sheet.book.plan.problem.money
+    money, share = sheet.book.plan.problem.money, amounts[0] / invested
     parts = "+".join(f"{{programme!total_mn@{name}_capex_mn}}" for name in ("capture", "transport", "storage"))
+    of_units = Formula("=-{programme!total_mn@capture_capex_mn}/{@invested.value}", share)
+    cash = message(
+        sheet.book.language, f"Cumulative cash flow of the owners ends at {{}} million {money}",
+        ('TEXT({@ends.value},"#,##0")', f"{ends:,.0f}"),
+    )  # fmt: skip
+    spend = message(
+        sheet.book.language, f"Capture units take {{}} of the {{}} million {money} invested",
+        ('TEXT({@share.value},"0 %")', percent(share, 0)), ('TEXT({@invested.value},"#,##0")', f"{invested:,.0f}"),
+    )  # fmt: skip
     rows: list[Row] = [
         {"id": "invested", "item": "Investment", "value": Cell(Formula(f"=-({parts})", invested), "x_mn")},
-        {
-            "id": "share", "item": "Share of capture units", "value": Cell(
-                Formula("=-{programme!total_mn@capture_capex_mn}/{@invested.value}", amounts[0] / invested), "x_share"
-            ),
-        },
+        {"id": "share", "item": "Share of capture units", "value": Cell(of_units, "x_share")},
         {
             "id": "ends", "item": "Cumulative net cash flow at the end",
             "value": Cell(Formula("={programme!total_mn@net_mn}", ends), "x_mn"),
         },
-        {
-            "id": "cash", "item": "Title of the chart of cash flow", "value": sheet.message(
-                f"Cumulative cash flow of the owners ends at {{}} million {money}",
-                ('TEXT({@ends.value},"#,##0")', f"{ends:,.0f}"),
-            ),
-        },
-        {
-            "id": "spend", "item": "Title of the chart of investment", "value": sheet.message(
-                f"Capture units take {{}} of the {{}} million {money} invested",
-                ('TEXT({@share.value},"0 %")', percent(amounts[0] / invested, 0)),
-                ('TEXT({@invested.value},"#,##0")', f"{invested:,.0f}"),
-            ),
-        },
+        {"id": "cash", "item": "Title of the chart of cash flow", "value": cash},
+        {"id": "spend", "item": "Title of the chart of investment", "value": spend},
     ]  # fmt: skip
     sheet.section("Titles of the charts")
     sheet.table("cash_flow.titles", rows, plain=True, key="titles")

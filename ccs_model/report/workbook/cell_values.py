@@ -70,6 +70,13 @@ def checked_text(text: str, where: str) -> str:
     return units[: 2 * (MOST_CHARACTERS - 1)].decode("utf-16-le", errors="ignore") + "…"
 
 
+def alignment(column: int, is_number: bool) -> dict[str, object]:
+    """Numbers stand right, under headings that do; words keep off the number before them."""
+    if is_number:
+        return {"align": "right"}
+    return {"align": "left", "indent": 1} if column else {}
+
+
 def quoted(text: str) -> dict[str, object]:
     """The format of text that looks like a formula: it keeps being text when a reader edits its cell."""
     return {"quote_prefix": True} if text.startswith(FORMULA_STARTS) else {}

@@ -22,6 +22,7 @@ from functools import lru_cache
 from xlsxwriter.utility import xl_col_to_name as _letters_of
 
 from ccs_model.errors import CcsModelError
+from ccs_model.report.language import Language
 
 FUNCTIONS = (
     "SUM", "SUMIFS", "COUNTIF", "SUMPRODUCT", "INDEX", "MATCH", "SMALL", "IF", "IFERROR", "AND", "OR", "MIN", "MAX",
@@ -45,6 +46,19 @@ class Formula:
     template: str
     value: object
     runs_on: bool = False
+
+
+# A character of no script, which stands for the first part of a message.
+_MARK = 0xE000
+
+
+def message(language: Language, sentence: str, *parts: tuple[str, str]) -> Formula:
+    """A sentence in a language whose `{}` are what the formulas of `parts` give, with their values."""
+    marks = [chr(_MARK + at) for at in range(len(parts))]
+    words = language.label(sentence.format(*marks))
+    pieces = [piece for piece in re.split(f"([{''.join(marks)}])", words) if piece]
+    found = [parts[ord(piece) - _MARK] if piece in marks else (f'"{piece}"', piece) for piece in pieces]
+    return Formula("=" + "&".join(formula for formula, _ in found), "".join(value for _, value in found), True)
 
 
 @dataclass(frozen=True, eq=False)

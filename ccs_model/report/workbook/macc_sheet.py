@@ -14,7 +14,7 @@ from ccs_model.plan.plan_json import records
 from ccs_model.report.phrases import first_few
 from ccs_model.report.workbook.cell_values import is_missing
 from ccs_model.report.workbook.columns import CALCULATION, SOLVER, Cell
-from ccs_model.report.workbook.formulas import Block, Formula
+from ccs_model.report.workbook.formulas import Block, Formula, message
 from ccs_model.report.workbook.native_charts import CHART_ROWS, PICTURE_ROWS, Picture
 from ccs_model.report.workbook.series_sheet import carbon_price_per_t, year_column
 from ccs_model.report.workbook.sheet import Page, Sheet
@@ -170,7 +170,8 @@ def _carbon_price(sheet: Sheet, plan: Plan, table: pd.DataFrame) -> None:
         }
         for text, name, formula, value in figures
     ]
-    rows.append({"id": "title", "figure": "Title of the curve", "value": sheet.message(
+    rows.append({"id": "title", "figure": "Title of the curve", "value": message(
+        sheet.book.language,
         f"Half of the {{}} kt a year costs at most {{}} {plan.problem.money} per t avoided.",
         ('TEXT({@all_ktpa.value},"#,##0")', f"{total:,.0f}"),
         ('TEXT({@half_per_t.value},"#,##0")', f"{half:,.0f}"),

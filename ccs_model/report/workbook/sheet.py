@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
@@ -16,6 +15,7 @@ from xlsxwriter.utility import xl_range_abs
 from ccs_model.errors import CcsModelError
 from ccs_model.report.workbook.book import Book
 from ccs_model.report.workbook.cell_values import (
+    alignment,
     checked_number,
     checked_text,
     is_missing,
@@ -54,10 +54,7 @@ _SHORT, _LONG = 25, 2_000
 _TWO_CHARTS = 200
 _NARROW = 0.9
 _FOR_PROGRAMS = "Data"
-# A character of no script, which stands for the first part of a message.
-_MARK = 0xE000
-# Zeros of inputs stay numbers.
-_INPUTS = "Inputs"
+_INPUTS = "Inputs"  # Its zeros stay numbers.
 
 __all__ = ["Page", "Row", "Sheet"]
 
@@ -139,7 +136,7 @@ class Sheet(Canvas):
             # Headings and rows, without totals, are a table of the spreadsheet's own; it looks as it did.
             heads = []
             for at, (column, heading) in enumerate(zip(columns, headings, strict=True)):
-                form = self._styles.get("label", **_alignment(at, column.name in numeric), **quoted(heading))
+                form = self._styles.get("label", **alignment(at, column.name in numeric), **quoted(heading))
                 heads.append({"header": heading, "header_format": form})
             name = f"{self._name}_{named}_table" if named else f"{self._name}_table"
             options = {"name": name, "columns": heads, "autofilter": main, "style": None, "banded_rows": False}
@@ -201,14 +198,6 @@ class Sheet(Canvas):
             self._sheet.set_row(row, ROW_POINTS)
         self._keeps.append(Keep(top, top + n - 1, is_chart=True))
 
-    def message(self, sentence: str, *parts: tuple[str, str]) -> Formula:
-        """A sentence in the workbook's language; its `{}` are what the formulas of `parts` give, with their values."""
-        marks = [chr(_MARK + at) for at in range(len(parts))]
-        words = self._language.label(sentence.format(*marks))
-        pieces = [piece for piece in re.split(f"([{''.join(marks)}])", words) if piece]
-        found = [parts[ord(piece) - _MARK] if piece in marks else (f'"{piece}"', piece) for piece in pieces]
-        return Formula("=" + "&".join(formula for formula, _ in found), "".join(value for _, value in found), True)
-
     def formula(self, row: int, column: int, formula: Formula, form: Any, where: str) -> None:
         """Write a formula together with its value. The only way a formula of a table gets into the workbook."""
         assert self._own is not None
@@ -262,8 +251,8 @@ class Sheet(Canvas):
                     self._plain_number(at, column, value, record)
                 else:
                     self._cell(at, column, record)
-            if self._money_unit.has_amount(self._row):
-                for at in (at for at, column in placed if column.name == "unit"):
+            for at, column in placed if self._money_unit.has_amount(self._row) else ():
+                if column.name == "unit":
                     self._money_unit.unit(self._row, at, self._language.unit(unit_in(record)))
             self._row += 1
 
@@ -367,7 +356,7 @@ class Sheet(Canvas):
     ) -> None:  # fmt: skip
         """Colours of the classes, units, headings, or headings alone; a unit wraps in the width of its heading."""
         units = [self._unit_of(column) for column in columns]
-        aligned = [_alignment(at, column.name in numeric) for at, column in enumerate(columns, self._left)]
+        aligned = [alignment(at, column.name in numeric) for at, column in enumerate(columns, self._left)]
         if not plain:
             # A band of colours; its words are for screen readers, in the colour of the band.
             for at, column in enumerate(columns, self._left):
@@ -471,7 +460,7 @@ class Sheet(Canvas):
         if not value.runs_on:
             self._layout.widen(at, min(text_width(str(value.value)) + 2, column.widest))
         # Another plant of a list may have a longer name than the one that is shown.
-        align = {**_alignment(at, False), "text_wrap": not value.runs_on}
+        align = {**alignment(at, False), "text_wrap": not value.runs_on}
         self.formula(self._row, at, value, self._styles.get(style, num_format=form, **ink, **align), where)
 
     def _dashed(self, form: str, color: object, *, is_input: bool = False) -> str:
@@ -498,10 +487,10 @@ class Sheet(Canvas):
         text = ("yes" if value else "no") if isinstance(value, bool | np.bool_) else str(value)
         text = checked_text(self._label(text, column, style), where)
         if column.wide:
-            self._layout.wide(self._row, at, text, style, {**ink, **_alignment(at, False)})
+            self._layout.wide(self._row, at, text, style, {**ink, **alignment(at, False)})
             return text
         wrap = not column.clipped
-        self._text(self._row, at, text, style, text_wrap=wrap, **ink, **_alignment(at, False))
+        self._text(self._row, at, text, style, text_wrap=wrap, **ink, **alignment(at, False))
         width = text_width(text) + 2
         if text.isupper():  # Capitals are wider than digits.
             width = max(width, math.ceil(1.03 * printed_width(text)) + 1)
@@ -509,10 +498,3 @@ class Sheet(Canvas):
         if wrap:
             self._layout.wrapped(self._row, at, text)
         return text
-
-
-def _alignment(at: int, is_number: bool) -> dict[str, object]:
-    """Numbers stand right, under headings that do; words keep off the number before them."""
-    if is_number:
-        return {"align": "right"}
-    return {"align": "left", "indent": 1} if at else {}
