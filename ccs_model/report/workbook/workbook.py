@@ -121,9 +121,12 @@ def _workbook_bytes(plan: Plan, lang: str) -> bytes:
     pages = SHEETS if plan.revision is None else (*SHEETS[:2], CHANGES, *SHEETS[2:])
     shared = Book(book, [page.name for page in pages], plan, Language(lang))
     between = (page for page in pages if page not in (*_FIRST, *_LAST))
+    sheets = []
     for page in (*_FIRST, *between, *_LAST):
-        sheet = Sheet(shared, page, pages)
+        sheets.append(sheet := Sheet(shared, page, pages))
         page.write(sheet, plan)
         sheet.finish()
+    for sheet in sheets:
+        sheet.link_neighbours()
     book.close()
     return out.getvalue()

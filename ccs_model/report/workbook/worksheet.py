@@ -14,7 +14,7 @@ from ccs_model._typing import Floats
 from ccs_model.plan.plan import Plan
 from ccs_model.report.workbook.book import Book
 from ccs_model.report.workbook.cell_values import checked_text, lines_of_words, printed_width, quoted, text_width
-from ccs_model.report.workbook.columns import Styles
+from ccs_model.report.workbook.columns import INPUT, SOLVER, Styles
 from ccs_model.report.workbook.formulas import Block
 from ccs_model.report.workbook.printed_pages import (
     A3,
@@ -266,6 +266,20 @@ Row = Mapping[str, object]
 
 _MAY = {"autofilter": True, "sort": True, "format_columns": True, "format_rows": True, "objects": False}
 _BANNER_COLUMNS = 6
+# Column of the link to the sheet before or after; between them there is room for the name.
+_NEIGHBOURS = ((1, -1, "← {}"), (3, 1, "{} →"))
+# Colours of the tabs: answer, inputs, results, evidence.
+_TAB_COLOURS = MappingProxyType(
+    {
+        **dict.fromkeys(("Cover", "Summary", "Changes"), "#1F3A5F"),
+        **dict.fromkeys(("Inputs", "Series", "Plants", "Technologies"), INPUT.ink),
+        **dict.fromkeys(
+            ("Transport", "Storage", "Retrofits", "Economics", "CashFlow", "MACC", "Frontier", "Uncertainty"),
+            SOLVER.ink,
+        ),
+    }
+)
+_EVIDENCE_COLOUR = "#5F6B76"
 AS_SOLVED = "Inputs equal those of the solved plan."
 WHEN_CHANGED = (
     "INPUTS EDITED: costs follow, the selection is that of the solved plan. Solve again: save the workbook and run "
@@ -292,6 +306,7 @@ class Canvas:
         self._sheet = worksheet = book.worksheets[name]
         self._currency, self._price_year = book.plan.problem.currency, book.plan.problem.price_year
         self._row = self._left = 0
+        self._link_row: int | None = None
         self._own: Block | None = None
         self._layout = Layout()
         # What is printed, and on which page: see printing.py.
@@ -303,6 +318,7 @@ class Canvas:
         self._left_out: list[tuple[int, int]] = []
         self._own_breaks: list[int] = []
         self._below_section = self._in_one_part = self._may_be_upright = False
+        worksheet.set_tab_color(_TAB_COLOURS.get(name, _EVIDENCE_COLOUR))
         worksheet.set_landscape()
         worksheet.set_margins(left=0.3, right=0.3, top=0.35, bottom=0.45)
         worksheet.fit_to_pages(1, 0)
@@ -322,7 +338,18 @@ class Canvas:
         self._row += 1
         if self._name != self.contents[0].name:
             self._link(self._row, 0, self.contents[0].name, self._language.label(f"back to {self.contents[0].name}"))
+            self._link_row = self._row
             self._row += 1
+
+    def link_neighbours(self) -> None:
+        """Ways to the sheets before and after, once all are written: hidden ones are passed over."""
+        names = [page.name for page in self.shown_pages()]
+        if self._link_row is None or self._name not in names:
+            return
+        for column, step, sign in _NEIGHBOURS:
+            at = names.index(self._name) + step
+            if 0 < at < len(names):
+                self._link(self._link_row, column, names[at], sign.format(names[at]))
 
     def hide_gridlines(self) -> None:
         """For sheets that are read, not worked on."""

@@ -35,6 +35,18 @@ def test_cover_tells_answer_status_checks_and_classes(book: Workbook) -> None:
     assert {kind.letter for kind in CELL_CLASSES} <= set(every)
 
 
+def test_sheets_are_linked_in_their_order_and_hidden_ones_passed_over(book: Workbook) -> None:
+    shown = [sheet for sheet in book if sheet.sheet_state == "visible"]
+    assert {sheet.title for sheet in book} - {sheet.title for sheet in shown} == {"Frontier", "Uncertainty"}
+    for before, sheet, after in zip([None, *shown[1:-1]], shown[1:], [*shown[2:], None], strict=True):
+        found = [cell.value for cell in sheet[2][:4]]
+        assert found[0] == "back to Cover"
+        assert found[1] == (f"← {before.title}" if before else None), sheet.title
+        assert found[3] == (f"{after.title} →" if after else None), sheet.title
+    tabs = {sheet.title: sheet.sheet_properties.tabColor.rgb for sheet in book}
+    assert tabs["Cover"] == tabs["Summary"] != tabs["Inputs"] == tabs["Plants"] != tabs["MACC"] != tabs["Checks"]
+
+
 def shown(plan: Plan) -> list[str]:
     """Columns of sheet Retrofits: a year's parts stand in Economics, and only a shared network has capital of sites."""
     return [name for name in plan.retrofits if name not in (*DETAILS, "storage_capex_mn")]
