@@ -36,7 +36,7 @@ MARGINAL_BUDGET_NODES = 200
 # Shares of the budget added in a re-plan, and its effort as a share of that of a later stage.
 REPLAN_SHARES = (0.01, 0.1)
 _REPLAN_PART = 0.3
-_NEARBY = SubMip(gap_part=0.05, max_nodes=20, candidates=(20, 60), per_choice=1)
+_NEARBY = SubMip(gap_part=0.05, max_nodes=20, candidates=(5, 20))
 
 
 def marginal_budget(
