@@ -40,6 +40,7 @@ from ccs_model.importers.gem_workbooks import (
     plant_values,
     rows_of,
     sorted_sheets,
+    with_sign_of_country,
 )
 from ccs_model.inputs.cells import nearest_hint
 from ccs_model.inputs.declarations import Column, Grid, read_dictionary, reading_order
@@ -249,6 +250,8 @@ def _described(
     other_names, name_local = row.text("other_names", issues), row.text("name_local", [])
     notes = [f"also: {other_names}"] if other_names else []
     notes += [f"local name: {name_local}"] if name_local and not is_chinese else []
+    if note := with_sign_of_country(values):
+        notes.append(note)
     start = row.year("start", issues)
     if not _is_in_range(start, declared["start_year"]):
         notes.append(f"start year {start}")

@@ -20,7 +20,7 @@ from ccs_model.errors import Issue
 from ccs_model.inputs.cells import converted, nearest_hint
 from ccs_model.inputs.declarations import Column, Grid
 from ccs_model.inputs.excel_reader import Book, workbook_grids
-from ccs_model.inputs.geography import km_outside_province, province_outlines
+from ccs_model.inputs.geography import km_outside_country, km_outside_province, lies_in_country, province_outlines
 from ccs_model.inputs.table_checks import PROVINCE_MARGIN_KM
 from ccs_model.scenario.validation import shown
 
@@ -98,6 +98,7 @@ _MORE_THAN = re.compile(r">\s*(\d[\d,]*(?:\.\d+)?)?")
 _UNIT = re.compile(r"\s*\((?:ttpa|thousand tonnes per annum|kt/y|ktpa)\)\s*$")
 _COORDINATES = re.compile(r"\s*([-+]?\d+(?:\.\d+)?)\s*[,;]\s*([-+]?\d+(?:\.\d+)?)\s*")
 _DECIMALS = 6  # a tenth of a metre
+_WRONG_SIGN_KM = 500.0  # a place farther outside its country may have a longitude of the wrong sign
 _YEAR = re.compile(r"(?<!\d)(1[5-9]\d\d|20\d\d|2100)(?!\d)")
 
 
@@ -217,6 +218,19 @@ def plant_values(plant: str, row: Row, declared: Mapping[str, Column], issues: l
         "lon_deg": lon,
         "place_accuracy": "exact" if row.text("accuracy", issues).lower() == "exact" else "approximate",
     }
+
+
+def with_sign_of_country(values: dict[str, object]) -> str:
+    """Correct the sign of a longitude that only then lies in the country; return the note, or "" without a change."""
+    country, lat, lon = values["country"], values["lat_deg"], values["lon_deg"]
+    if not isinstance(lat, float) or not isinstance(lon, float):
+        return ""
+    if km_outside_country(str(country), lat, lon) <= _WRONG_SIGN_KM:
+        return ""
+    if not lies_in_country(str(country), lat, -lon, PROVINCE_MARGIN_KM):
+        return ""
+    values["lon_deg"] = -lon
+    return f"the sign of the longitude is corrected: the tracker gives {lon:g}"
 
 
 def _coordinates(row: Row, declared: Mapping[str, Column], issues: list[Issue]) -> tuple[float | None, float | None]:

@@ -69,6 +69,12 @@ def km_outside_country(country: str, lat_deg: float, lon_deg: float) -> float:
     return float(_km_outside(rings, np.array([[lon_deg, lat_deg]]))[0]) if rings else 0.0
 
 
+def lies_in_country(country: str, lat_deg: float, lon_deg: float, margin_km: float) -> bool:
+    """Whether a point lies in the outline of the country or within `margin_km` of it; false without an outline."""
+    has_outline = country in _outlines_of_countries(with_pack=False)
+    return has_outline and km_outside_country(country, lat_deg, lon_deg) <= margin_km
+
+
 def are_off_land(lat_deg: Floats, lon_deg: Floats, km: float) -> Mask:
     """Return whether each point is further than `km` from the outlines of all countries and in none of them."""
     points = np.column_stack([lon_deg, lat_deg])

@@ -25,7 +25,7 @@ from ccs_model.inputs.chinese import SHEETS
 from ccs_model.inputs.csv_reader import csv_grid, table_bytes
 from ccs_model.inputs.declarations import SITES, Column, Grid, Source, place_of
 from ccs_model.inputs.excel_reader import workbook_grids
-from ccs_model.inputs.geography import area_near, country_outlines, km_outside_province
+from ccs_model.inputs.geography import area_near, country_outlines, km_outside_province, lies_in_country
 from ccs_model.inputs.known_names import ANY
 from ccs_model.inputs.table_checks import PLANTS, rows_that_repeat
 from ccs_model.paths import data_folder
@@ -420,7 +420,7 @@ def with_rows_for_other_places(frames: dict[str, pd.DataFrame]) -> list[str]:
     """Give every province or grid with plants the rows of its country or of `*` where it has none; return notices.
 
     Frames are changed in place. Rows of a country need an outline of it (data/geo); the rows of a country come before
-    those of `*`.
+    those of `*`. A place that is a country itself takes no rows of its neighbour.
     """
     notices: list[str] = []
     for table, column, group in _BY_PLACE:
@@ -431,12 +431,16 @@ def with_rows_for_other_places(frames: dict[str, pd.DataFrame]) -> list[str]:
         plants = plants[(plants[column] != "")].drop_duplicates(column)
         if not general:
             continue
+        are_countries = _are_countries(plants, column)
         added: list[pd.DataFrame] = []
         for _, rows in frame.groupby(group) if group else [("", frame)]:
             lacking = plants[~plants[column].isin(set(rows[column]))]
             for source in general:
                 of_source = rows[rows[column] == source]
-                here = lacking if source == ANY else lacking[_lie_in(source, lacking)]
+                here = lacking
+                if source != ANY:
+                    within = lacking[~are_countries[lacking.index]]
+                    here = within[_lie_in(source, within)]
                 if of_source.empty or here.empty:
                     continue
                 added += [of_source.assign(**{column: name}) for name in here[column]]
@@ -445,6 +449,14 @@ def with_rows_for_other_places(frames: dict[str, pd.DataFrame]) -> list[str]:
         if added:
             frames[table] = pd.concat([frame, *added], ignore_index=True)
     return notices
+
+
+def _are_countries(places: pd.DataFrame, column: str) -> pd.Series:
+    """Whether each place bears the name of the country whose outline holds it."""
+    rows = zip(places[column], places["lat_deg"], places["lon_deg"], strict=True)
+    return pd.Series(
+        [lies_in_country(name, lat, lon, _MARGIN_KM) for name, lat, lon in rows], index=places.index, dtype=bool
+    )
 
 
 def _lie_in(country: str, places: pd.DataFrame) -> pd.Series:

@@ -144,6 +144,14 @@ def test_both_generations_of_headings_say_the_same(generation):
     assert tracker.citation.endswith("September 2025")
 
 
+def test_a_longitude_of_the_wrong_sign_is_corrected_with_a_note():
+    works = [WORKS[0] | {"country": "United States", "place": "30.5191, 91.5209"}, WORKS[1]]
+    first, second = read_gem([("tracker.xlsx", plant_book(works=works))]).plants.to_dict("records")
+    assert (first["lat_deg"], first["lon_deg"]) == (30.5191, -91.5209)
+    assert "the sign of the longitude is corrected: the tracker gives 91.5209" in first["note"]
+    assert (second["lon_deg"], "sign" in second["note"]) == (6.747, False)
+
+
 def test_the_release_may_stand_in_the_name_alone():
     assert read_gem([("Tracker-April-2024-V2.xlsx", plant_book(about="About"))]).reference == "GIST-2024-04"
     assert read_gem([("tracker.xlsx", plant_book(about="About"))]).reference == "GIST"

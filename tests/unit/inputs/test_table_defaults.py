@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 
 from ccs_model.errors import InputError
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.checked_scenario import read_checked
 from ccs_model.inputs.geography import area_near
+from ccs_model.inputs.table_checks import PLANTS as PLANT_TABLES
+from ccs_model.inputs.user_tables import with_rows_for_other_places
 from ccs_model.problem import build_problem
 
 PLANTS = """\
@@ -76,6 +80,24 @@ def test_rows_of_a_place_come_before_those_of_its_country_and_of_the_star(read):
     assert factors[["Jharkhand", "Odisha", "Vietnam"]].tolist() == [0.71, 0.71, 0.5]
     assert "data/prices/power.csv:2: the rows of 'India' hold for what has none of its own: Odisha" in inputs.notices
     assert "data/prices/power.csv:3: the rows of '*' hold for what has none of its own: Vietnam" in inputs.notices
+
+
+def test_a_country_takes_no_rows_of_its_neighbour():
+    # Point Edward in Canada lies on the border to the United States, East Chicago in a state of the same grid rows.
+    places = pd.DataFrame({"lat_deg": [42.99, 41.65], "lon_deg": [-82.41, -87.45]})
+    plants = places.assign(province=["Canada", "Indiana"], grid=["Canada", "Indiana"])
+    prices = {
+        "prices/power": pd.DataFrame({"grid": ["United States", "*"], "price": [1.0, 2.0]}),
+        "prices/fuels": pd.DataFrame({"province": ["United States", "*"], "fuel": "coal", "price": [1.0, 2.0]}),
+        "prices/grid_factors": pd.DataFrame({"province": ["United States", "*"], "price": [1.0, 2.0]}),
+    }
+    for frame in prices.values():
+        frame["source"] = [SimpleNamespace(at=lambda line, _: f"table.csv:{line}")] * len(frame)
+        frame["line"] = 2
+    frames = {**dict.fromkeys(PLANT_TABLES, plants.iloc[:0]), "plants/steel": plants, **prices}
+    with_rows_for_other_places(frames)
+    for table, column in (("prices/power", "grid"), ("prices/fuels", "province"), ("prices/grid_factors", "province")):
+        assert frames[table].set_index(column)["price"][["Canada", "Indiana"]].tolist() == [2.0, 1.0]
 
 
 def test_the_star_of_utilisation_is_its_row_all(read):
