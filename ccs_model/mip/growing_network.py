@@ -105,6 +105,13 @@ class GrowthNetwork:
         return self.flow.max(axis=1, initial=0.0)
 
     @cached_property
+    def area_of(self) -> Ints:
+        """[option] the first area that pays for it; the number of areas where none does."""
+        pays = np.vstack([self.area_options > 0, np.ones(len(self.column), dtype=bool)])
+        first: Ints = pays.argmax(axis=0)
+        return first
+
+    @cached_property
     def link_between(self) -> dict[tuple[int, int], int]:
         """Link that joins two nodes, either way."""
         ends = list(zip(self.start.tolist(), self.end.tolist(), strict=True))
@@ -270,6 +277,7 @@ class Growth:
         of_link = net.pipe_costs(self.vintages(more, period), period).sum(axis=-2) - old
         of_site = self.site_costs(flows[:, :, None]).sum(axis=-2) - self.site_costs().sum(axis=0)
         weights = np.maximum(np.concatenate([of_link, of_link, of_site], axis=1), TOLERANCE)
+        weights[weights > self._most_costs()] = np.inf
         order, graph = net.edges
         spend(len(flows) * (_EFFORT + _EFFORT_PER_LINK * len(net.start)))
         found = []
@@ -278,6 +286,16 @@ class Growth:
             cost, following = dijkstra(graph, indices=len(net.positions), return_predecessors=True)
             found.append((cost[:-1], following[:-1]))
         return found
+
+    def _most_costs(self) -> Floats:
+        """[links forward, links backward, sites] the most that the areas of each have left to pay."""
+        net = self.network
+        if not len(net.area_limits):
+            return np.full(2 * len(net.start) + len(net.site_node), np.inf)
+        left = self.area_left()[:, None] + TOLERANCE * net.area_limits[:, None]
+        inside = np.hstack([net.area_links, net.area_links, net.area_sites]) > 0
+        most: Floats = np.where(inside, left, np.inf).min(axis=0)
+        return np.maximum(most, TOLERANCE)
 
     def packs(self, options: Ints, instead: Ints) -> Mask:
         """[k] whether the packing rows allow each option, in place of another one; −1 in place of none."""

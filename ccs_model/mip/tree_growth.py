@@ -47,7 +47,7 @@ class Grow(Heuristic):
     flow_classes
         Flows for which cheapest paths are found in each step.
     trials
-        Options tried in each step, the best first.
+        Options of an area that are tried in vain before it ends, the best first.
     worse
         Relative loss of value that the first rounds accept; it falls to 0 in the last.
     seeds
@@ -123,6 +123,8 @@ class Grow(Heuristic):
         classes = np.unique(np.quantile(size, (np.arange(self.flow_classes) + 0.5) / self.flow_classes))
         flows = classes[:, None] * (np.arange(net.n_periods) >= period)
         n_failed = np.zeros(len(mine), dtype=np.int64)
+        # An area with a budget of its own ends by itself: its failures do not end the growth elsewhere.
+        area, n_in_vain = net.area_of[mine], np.zeros(len(net.area_limits) + 1, dtype=np.int64)
         while True:
             left = growth.left_for(mine, period)
             of_stream = np.full(int(net.choice.max()) + 1, -1)
@@ -134,7 +136,7 @@ class Grow(Heuristic):
                 of_all[mine] - np.where(is_new, 0.0, of_all[current]) for of_all in (net.value, net.cost, net.most_flow)
             )
             fits = growth.packs(mine, np.where(is_new, -1, current))
-            open_ = fits & (value > 0) & (money <= left) & (n_failed < 2)
+            open_ = fits & (value > 0) & (money <= left) & (n_failed < 2) & (n_in_vain[area] < self.trials)
             if not open_.any() or np.isinf(now()):
                 return
             of_class = np.abs(np.log(np.maximum(flow, classes[0]))[:, None] - np.log(classes)).argmin(axis=1)
@@ -148,10 +150,19 @@ class Grow(Heuristic):
             cost = money + path_cost
             worth = open_ & np.isfinite(cost) & (cost <= 1.2 * left)
             merit = np.where(worth, value / np.maximum(cost, TOLERANCE), 0.0)
-            for k in np.argsort(-merit, kind="stable")[: self.trials]:
-                if merit[k] > 0 and self._added(growth, int(mine[k])):
+            for k in np.argsort(-merit, kind="stable"):
+                if merit[k] <= 0:
+                    return
+                if n_in_vain[area[k]] >= self.trials or n_failed[k] > 1:
+                    continue
+                if self._added(growth, int(mine[k])):
+                    n_in_vain[area[k]] = 0
                     break
                 n_failed[k] += 1
+                n_in_vain[area[k]] += 1
+                if len(net.area_limits):
+                    # What takes as much money and flow from the same place fails as well.
+                    n_failed[(choice == choice[k]) & (money >= money[k]) & (flow >= flow[k])] = 2
             else:
                 return
 

@@ -1,0 +1,86 @@
+"""Tree growth under budgets of areas: what one area cannot pay ends neither the growth nor the paths elsewhere."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+from ccs_model.mip.clock import effort
+from ccs_model.mip.growing_network import Growth, GrowthNetwork
+from ccs_model.mip.tree_growth import Grow
+
+
+def network_of(
+    links: list[tuple[int, int, float]], sites: list[int], options: list[tuple[int, float, float]],
+    area_limits: list[float], area_of: dict[str, list[int]],
+) -> GrowthNetwork:  # fmt: skip
+    """One period, free sites and wells, pipes of one size with a fixed cost, and 100 units of flow for each option."""
+    n_links, n_sites, n_options, n_areas = len(links), len(sites), len(options), len(area_limits)
+    inside = {key: np.zeros((n_areas, len(of))) for key, of in area_of.items()}
+    for key, of in area_of.items():
+        inside[key][of, np.arange(len(of))] = 1.0
+    cost = np.array([money for _, _, money in options])
+    one = np.ones((1, n_sites))
+    return GrowthNetwork(
+        start=np.array([a for a, _, _ in links]),
+        end=np.array([b for _, b, _ in links]),
+        fixed=np.array([[[money] for _, _, money in links]]),
+        slope=np.zeros((1, n_links, 1)),
+        included=np.full((n_links, 1), 1e4),
+        largest=np.full((n_links, 1), 1e4),
+        pipe=np.arange(n_links).reshape(1, n_links, 1),
+        site_node=np.array(sites),
+        opening=0 * one,
+        well=0 * one,
+        opened=np.zeros((1, n_sites), dtype=int),
+        wells=np.zeros((1, n_sites), dtype=int),
+        rate=np.full(n_sites, 100.0),
+        most_wells=np.full(n_sites, 100.0),
+        room=np.full(n_sites, 1e9),
+        weight=one,
+        column=np.arange(n_options),
+        period=np.zeros(n_options, dtype=int),
+        choice=np.arange(n_options),
+        node=np.array([node for node, _, _ in options]),
+        value=np.array([value for _, value, _ in options]),
+        cost=cost,
+        flow=np.full((n_options, 1), 100.0),
+        packing=sparse.csc_array((0, n_options)),
+        packing_limit=np.zeros(0),
+        limits=np.array([1e6]),
+        area_limits=np.array(area_limits),
+        area_options=inside["options"] * cost,
+        area_links=inside["links"],
+        area_sites=inside["sites"],
+        positions=np.zeros((1 + max(max(a, b) for a, b, _ in links), 2)),
+    )
+
+
+def grown(network: GrowthNetwork) -> Growth:
+    with effort():
+        return Grow()._grown(Growth.empty(network))
+
+
+def test_options_beyond_the_budget_of_their_area_do_not_end_the_growth_elsewhere():
+    # Seven streams at node 0 cost 60 and need a pipe of 50, of 100 in their area; the stream at node 1 is worth less.
+    network = network_of(
+        [(0, 2, 50.0), (1, 2, 50.0)],
+        [2],
+        [*[(0, 1_000.0, 60.0)] * 7, (1, 1.0, 10.0)],
+        [100.0, 100.0],
+        {"options": [0] * 7 + [1], "links": [0, 1], "sites": [1]},
+    )
+    assert set(grown(network).chosen) == {7}
+
+
+def test_a_path_leaves_out_what_its_area_cannot_pay():
+    # The way from node 0 to the site at 1 is shorter, but its area has 20 for a pipe of 30.
+    network = network_of(
+        [(0, 1, 30.0), (0, 2, 80.0)],
+        [1, 2],
+        [(0, 1.0, 10.0)],
+        [20.0, 100.0],
+        {"options": [1], "links": [0, 1], "sites": [0, 1]},
+    )
+    ((_, _, site),) = grown(network).chosen.values()
+    assert site == 1
