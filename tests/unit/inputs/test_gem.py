@@ -17,6 +17,7 @@ import pytest
 
 from ccs_model.errors import InputError
 from ccs_model.importers import GemTracker, gem_place, read_gem
+from ccs_model.inputs.geography import are_in_area
 from tests.paths import ROOT
 from tests.unit.inputs.gem_books import CAPACITIES, NEW, OLD, WORKS, plant_book, unit_book
 
@@ -114,6 +115,10 @@ def test_the_world_adds_up():
     # facts: 1,209 plants in 89 countries, 918 of them operating, 2,199 Mt/y of steel.
     assert (len(plants), int(runs.sum()), len(future_model.countries)) == (1_209, 918, 89)
     assert plants["crude_steel_ktpa"].sum() == pytest.approx(2_199_263.52)
+    world = pd.read_csv(ROOT / "scenarios" / "world-steel" / "steel.csv")
+    is_here = runs & ~are_in_area(plants["province"], "China")
+    assert set(world["plant"]) == set(plants.loc[is_here, "plant"])
+    assert world["bf_iron_ktpa"].sum() == pytest.approx(plants.loc[is_here, "bf_iron_ktpa"].astype(float).sum())
     assert plants.loc[plants["province"] == "Germany", "grid"].eq("Germany").all()
     facts = pd.read_csv(FACTS / "steel_global.csv", keep_default_na=False, dtype=str).set_index("plant_id")
     plants = plants.set_index("plant").loc[facts.index]

@@ -1,4 +1,4 @@
-"""The tables of scenarios/world-steel are those of the country packs, and each country keeps its budget."""
+"""scenarios/world-steel: all operating works outside China, the tables of the packs, and a budget for each country."""
 
 from __future__ import annotations
 
@@ -9,12 +9,17 @@ import pytest
 
 from ccs_model.economics.prices import PriceLevel
 from ccs_model.inputs import Inputs
+from ccs_model.inputs.checked_scenario import read_checked
 from ccs_model.inputs.geography import are_in_area
 from ccs_model.paths import data_folder
+from ccs_model.problem import Problem, build_problem
+from ccs_model.problem.build_problem import NO_SITE
 from ccs_model.scenario import read_scenario
 from tests.paths import ROOT
 
+SCENARIO = ROOT / "scenarios" / "world-steel.yaml"
 WORLD = ROOT / "scenarios" / "world-steel"
+OPERATING = ("operating", "operating pre-retirement")
 PACKS = sorted((data_folder() / "countries").glob("*/country.csv"))
 KEYS = {
     "prices/power": ["grid", "year"], "prices/fuels": ["province", "fuel", "year"],
@@ -26,26 +31,75 @@ def read(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype=str, keep_default_na=False)
 
 
+@pytest.fixture(scope="module")
+def pack_countries() -> list[str]:
+    return [read(pack).set_index("key").at["country", "value"] for pack in PACKS]
+
+
+@pytest.fixture(scope="module")
+def problem() -> Problem:
+    return build_problem(*read_checked(SCENARIO))
+
+
 @pytest.mark.parametrize("table", KEYS)
-def test_tables_are_those_of_the_packs(table):
+def test_rows_of_the_packs_stay_as_they_are(table, pack_countries):
     world = read(WORLD / "data" / f"{table}.csv").set_index(KEYS[table])
     rows = [(pack, row) for pack in PACKS for _, row in read(pack.parent / f"{table}.csv").iterrows()]
-    assert len(world) == len(rows)
+    assert world.index.get_level_values(0).isin(pack_countries).sum() == len(rows)
     for _, row in rows:
         expected = row.drop(KEYS[table])
         assert world.loc[tuple(row[KEYS[table]]), expected.index].tolist() == expected.tolist()
 
 
-def test_works_are_the_operating_ones_of_the_packs():
+def test_works_begin_with_the_operating_ones_of_the_packs():
     works = pd.concat([read(pack.parent / "steel.csv") for pack in PACKS])
-    works = works[works["status"].isin(["operating", "operating pre-retirement"])]
-    assert read(WORLD / "steel.csv")["plant"].tolist() == works["plant"].tolist()
+    works = works[works["status"].isin(OPERATING)]
+    assert read(WORLD / "steel.csv")["plant"].tolist()[: len(works)] == works["plant"].tolist()
 
 
-def test_sites_keep_places_and_capacities_of_the_packs():
-    sites = pd.concat([read(pack.parent / "storage" / "sites.csv") for pack in PACKS])
+def test_works_are_all_operating_ones_outside_china():
+    works = read(WORLD / "steel.csv")
+    # 918 operating works of the tracker, of which 323 are Chinese.
+    assert (len(works), works["province"].nunique(), works["plant"].nunique()) == (595, 81, 595)
+    assert works["status"].isin(OPERATING).all()
+    assert not are_in_area(works["province"], "China").any()
+    counts = works["province"].value_counts()
+    some = ["India", "United States", "Iran", "Russia", "Türkiye", "Italy", "Vietnam", "France", "Kazakhstan"]
+    assert counts[some].tolist() == [74, 70, 31, 27, 25, 22, 20, 10, 1]
+
+
+def test_sites_keep_places_and_capacities_of_the_packs(pack_countries):
+    packs = pd.concat([read(pack.parent / "storage" / "sites.csv") for pack in PACKS])
+    sites = read(WORLD / "data/storage/sites.csv")
     columns = ["site", "province", "lat_deg", "lon_deg", "capacity_mid_kt"]
-    assert read(WORLD / "data/storage/sites.csv")[columns].to_numpy().tolist() == sites[columns].to_numpy().tolist()
+    ours = sites[sites["province"].isin(pack_countries)]
+    assert ours[columns].to_numpy().tolist() == packs[columns].to_numpy().tolist()
+    # Costs are those of three classes: saline onshore, saline offshore, and gas fields, which cost as much as onshore.
+    costs = sites.columns[sites.columns.get_loc("site_capex_mn") : sites.columns.get_loc("reference")]
+    assert len(sites[costs].drop_duplicates()) == 2
+
+
+def test_every_country_with_candidates_has_rows_and_a_budget(problem):
+    candidates = problem.plants[problem.plants["is_candidate"]]
+    countries = {name for name in candidates["province"] if not are_in_area(pd.Series([name]), "China")[0]}
+    assert len(countries) == 29
+    assert {"China", *countries} == set(problem.scenario.budget.by_province_mn)
+    for table in ("technologies/location_factors", "streams/utilisation", "prices/grid_factors"):
+        assert countries <= set(read(WORLD / "data" / f"{table}.csv")["province"])
+    assert countries <= set(read(WORLD / "data/prices/power.csv")["grid"])
+    fuels = read(WORLD / "data/prices/fuels.csv")
+    assert set(fuels.loc[fuels["province"] == "*", "fuel"]) == {"coal", "natural_gas"}
+
+
+def test_works_without_a_site_in_reach_are_named(problem):
+    why = problem.plants.set_index("name")["reason"]
+    names = why.index[why == NO_SITE]
+    assert sorted(names) == [
+        "ArcelorMittal Lázaro Cárdenas steel plant",
+        "ArcelorMittal Pecém steel plant",
+        "ArcelorMittal Vanderbijlpark Steel Works",
+        "Xinjiang Ka Steel Group Co",
+    ]
 
 
 def test_location_factors_give_the_capital_of_the_packs(inputs: Inputs):
@@ -61,7 +115,7 @@ def test_location_factors_give_the_capital_of_the_packs(inputs: Inputs):
 
 
 def test_budgets_of_the_countries_sum_to_the_total():
-    budget = read_scenario(ROOT / "scenarios" / "world-steel.yaml").budget
+    budget = read_scenario(SCENARIO).budget
     assert sum(budget.by_province_mn.values()) == budget.total_mn
 
 
