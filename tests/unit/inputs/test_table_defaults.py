@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -15,6 +17,7 @@ from ccs_model.inputs.checked_scenario import read_checked
 from ccs_model.inputs.geography import area_near
 from ccs_model.inputs.table_checks import PLANTS as PLANT_TABLES
 from ccs_model.inputs.user_tables import with_rows_for_other_places
+from ccs_model.paths import data_folder
 from ccs_model.problem import build_problem
 
 PLANTS = """\
@@ -118,6 +121,16 @@ def test_a_column_that_has_no_default_is_still_required(read):
 
 
 def test_the_area_of_a_point():
-    # Tangshan, Rourkela, Duisburg, Hanoi, and a point in the southern Pacific.
-    places = [(39.6, 118.2), (22.2, 84.9), (51.4, 6.8), (21.0, 105.8), (-50.0, -130.0)]
-    assert [area_near(*each) for each in places] == ["Hebei", "India", "Germany", "Vietnam", ""]
+    # Tangshan, Rourkela, Duisburg, Hanoi, Kiruna, Vorkuta, Provideniya, and a point in the southern Pacific.
+    places = [
+        (39.6, 118.2), (22.2, 84.9), (51.4, 6.8), (21.0, 105.8), (67.86, 20.22), (67.5, 64.05), (64.42, -173.23),
+        (-50.0, -130.0),
+    ]  # fmt: skip
+    areas = ["Hebei", "India", "Germany", "Vietnam", "Sweden", "Russia", "Russia", ""]
+    assert [area_near(*each) for each in places] == areas
+
+
+def test_no_outline_crosses_the_antimeridian():
+    countries = json.loads((data_folder() / "geo" / "countries.json").read_text(encoding="utf-8"))
+    rings = [ring for country in countries for ring in country["rings"]]
+    assert all(np.abs(np.diff([lon for lon, _ in ring])).max(initial=0.0) < 180 for ring in rings)
