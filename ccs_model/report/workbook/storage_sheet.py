@@ -167,7 +167,7 @@ def _used(plan: Plan) -> pd.DataFrame:
     """Sites of plan.storage in its order, with what stands at the horizon's end and what is injected by period."""
     problem = plan.problem
     by_site = plan.storage.groupby("site", sort=False)
-    end = by_site.last()
+    end = by_site.tail(1).set_index("site")
     sites = problem.sites.set_index("site").loc[end.index]
     # A static year stands for every year of the storage life.
     times = problem.scenario.storage_life_yr if problem.is_static else 1.0

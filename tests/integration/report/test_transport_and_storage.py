@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from openpyxl.cell import Cell
@@ -131,6 +132,16 @@ def test_what_is_full_is_said_in_words() -> None:
     assert _limit(periods, 500.0) == "all wells, from 2030, 2035"
     assert _limit(periods, 900.0) == "all wells, from 2030, 2035; the capacity"
     assert _limit(periods.assign(injection_max_ktpa=60.0), 500.0) == "none"
+
+
+@pytest.mark.slow
+def test_a_site_without_injection_in_the_last_period_has_no_cost_per_tonne(plan: Plan, tmp_path: Path) -> None:
+    storage, site = plan.storage.copy(), plan.storage["site"].iloc[0]
+    last = (storage["site"] == site) & (storage["year"] == plan.problem.years[-1])
+    storage.loc[last, ["injected_ktpa", "storage_cost_per_t"]] = 0.0, np.nan
+    sheet = read_back(replace(plan, storage=storage), tmp_path)["Storage"]
+    costs = {row[at(sheet, "Site id")].value: row[at(sheet, "Storage")].value for row in main_table(sheet)}
+    assert costs[site] is None and all(cost > 0 for each, cost in costs.items() if each != site)
 
 
 @pytest.mark.slow
