@@ -56,6 +56,7 @@ from ccs_model.solve.tie_breaking import (
     break_ties_by_group,
     with_best_funds,
     with_continuous_ties_broken,
+    without_idle_network,
 )
 
 ProgressCallback = Callable[[Progress], None]
@@ -292,6 +293,7 @@ def _solve_stages(
         _limit_to(highs, search.matrix, chosen)
     stages = _LaterStages()
     chosen = stages.attempt("ties are not broken", chosen, lambda: _break_ties(highs, chosen, maximise, later, first))
+    chosen = without_idle_network(problem, search.matrix, chosen)
     chosen = stages.attempt(
         "ties of flows are not broken", chosen, lambda: with_continuous_ties_broken(search.matrix, options, chosen)
     )

@@ -16,7 +16,7 @@ from ccs_model.mip.grouped_milp import solve_program
 from ccs_model.mip.matrix import residuals, rounded_to_integrality
 from ccs_model.mip.presolve import restricted
 from ccs_model.model.account_terms import npv_terms
-from ccs_model.model.names import ONE_RETROFIT, SPEND
+from ccs_model.model.names import ADDED_CAPACITY, ONE_RETROFIT, OPENED, PIPE, SPEND, WELLS
 from ccs_model.model.terms import summed
 from ccs_model.plan.decisions import BUILT, Point, places_of
 from ccs_model.problem import Problem
@@ -89,6 +89,31 @@ def with_continuous_ties_broken(matrix: Matrix, options: SolverOptions, chosen: 
     highs.set_objective(matrix.costs[1], maximise=matrix.maximise[1])
     second = highs.attempt(np.inf, "tie-breaking with integers fixed")
     return _better(matrix, chosen, second, second.x, value, maximise)
+
+
+def without_idle_network(problem: Problem, matrix: Matrix, chosen: Floats) -> Floats:
+    """Return `chosen` without the pipes, sites and wells that no row needs: a search that met its limit may leave some.
+
+    Links and sites are tried one by one, in the order of the model.
+    """
+    if problem.network is None:
+        return chosen
+    lines = dict(zip(problem.network.lines["line"], problem.network.lines["link"], strict=True))
+    assets: dict[str, list[int]] = {}
+    for name in (PIPE, ADDED_CAPACITY, OPENED, WELLS):
+        for j in matrix.columns_of(name):
+            place = str(matrix.columns[j].index[0])
+            assets.setdefault(lines.get(place, place), []).append(int(j))
+    sign = 1.0 if matrix.maximise[0] else -1.0
+    kept = chosen
+    for columns in assets.values():
+        if (kept[columns] <= matrix.lower[columns]).all():
+            continue
+        without = kept.copy()
+        without[columns] = matrix.lower[columns]
+        if sign * float(matrix.costs[0] @ (without - kept)) >= 0 and residuals(matrix, without).hold:
+            kept = without
+    return kept
 
 
 def _value_limits(value: float, maximise: bool) -> tuple[float, float]:

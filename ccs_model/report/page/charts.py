@@ -25,6 +25,8 @@ FIRST, SECOND, THIRD = "#1b5e8a", "#8fbbd9", "#d98b2b"
 
 # Heights in pixels: a bar of a group, a single bar, axis and legend.
 _ROW, _WIDE_ROW, _EDGE = 15, 36, 90
+# More zones than these are drawn only where they have abatement.
+_MOST_ZONES = 30
 # Share of the tonnes of the cost curve that its cost axis shows in full height.
 _SHOWN_SHARE = 0.95
 # Columns that the cost curve draws or describes, and their decimal places.
@@ -240,8 +242,17 @@ def tonnes_chart(run: StoredRun, words: Words) -> Any:
     return shared(by_period, words.sentence(f"Captured and avoided by period; {message}"), 260)
 
 
+def drawn_zones(run: StoredRun) -> list[dict[str, Any]]:
+    """Return the zones that the chart draws: of many, those with abatement or a report of it."""
+    zones: list[dict[str, Any]] = run.document["zones"]
+    if len(zones) <= _MOST_ZONES:
+        return zones
+    return [zone for zone in zones if zone["abatement_share"] or zone["reported_abatement_share"]]
+
+
 def zones_chart(run: StoredRun, words: Words) -> Any | None:
     """Return the abatement of each zone as delivered and designed, the reported one as a mark; None without a value."""
+    zones = drawn_zones(run)
     names = {
         "abatement_share": "as_delivered",
         "uncalibrated_abatement_share": "as_designed",
@@ -254,7 +265,7 @@ def zones_chart(run: StoredRun, words: Words) -> Any | None:
             "what": words(key),
             "share": zone[name],
         }
-        for zone in run.document["zones"]
+        for zone in zones
         for name, key in names.items()
         if zone[name] is not None
     ]
@@ -279,13 +290,12 @@ def zones_chart(run: StoredRun, words: Words) -> Any | None:
             reported.mark_tick(thickness=2, size=28, opacity=1).encode(y=place, x=share, color=shade, tooltip=tooltip)
         )  # fmt: skip
     each = "; ".join(
-        f"{words.value(str(zone['zone']), 'zone', 'province')} {percent(zone['abatement_share'], 2)}"
-        for zone in run.document["zones"]
+        f"{words.value(str(zone['zone']), 'zone', 'province')} {percent(zone['abatement_share'], 2)}" for zone in zones
     )
     return shared(
         alt.layer(*layers),
         words.sentence(f"Abatement of each zone as delivered, as designed and as reported. As delivered: {each}"),
-        _EDGE + _ROW * 4 * len(run.document["zones"]),
+        _EDGE + _ROW * 4 * len(zones),
     )
 
 

@@ -162,6 +162,8 @@ def zones(run: StoredRun, words: Words) -> Markup:
     drawn = Markup("")
     if chart is not None:
         caption = note if has_report else ""
+        if len(charts.drawn_zones(run)) < len(rows):
+            caption = f"{caption} Zones without abatement are in the table only.".strip()
         drawn = figure("zones-chart", spec(chart), words, title=title, caption=caption, source="tables/zones.csv")
     return section("zones", words("zones"), drawn, *reported, table("zones", columns, rows, words, words("zones")))
 

@@ -15,6 +15,7 @@ from ccs_model.inputs.declarations import Column, read_dictionary
 from ccs_model.inputs.geography import km_outside_province
 from ccs_model.paths import data_folder
 from ccs_model.units import unit_of
+from tests.paths import ROOT
 
 COLUMNS = [column for columns in read_dictionary().values() for column in columns]
 QUALITIES = {"measured", "reported", "estimated", "assumed"}
@@ -122,7 +123,8 @@ def test_every_row_has_a_known_reference_and_a_quality(inputs: Inputs) -> None:
 
 def test_every_reference_is_used(inputs: Inputs) -> None:
     used = {key for table, frame in inputs.tables.items() if table != "references" for key in frame["reference"]}
-    for path in (data_folder() / "countries").rglob("*.csv"):
+    scenarios = ROOT / "scenarios" / "world-steel"
+    for path in (*(data_folder() / "countries").rglob("*.csv"), *scenarios.rglob("*.csv")):
         used |= set(pd.read_csv(path)["reference"].dropna())
     # What users leave out of their own tables is named OWN.
     assert set(inputs["references"]["reference"]) - used == {"OWN"}

@@ -22,7 +22,9 @@ from ccs_model.scenario import Scenario, read_scenario
 from ccs_model.scenario.sections import OwnTables
 from tests.examples import examples
 
-YEARS = st.integers(1990, 2200)
+# Mostly years in which a period starts.
+STARTS = [2026, 2030, 2035, 2040]
+YEARS = st.sampled_from(STARTS) | st.integers(1990, 2200)
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=12)
 
 
@@ -53,13 +55,16 @@ SCENARIOS = st.fixed_dictionaries(
                 "require": st.lists(st.sampled_from(["NH3_29", "NH3_27"]), max_size=1),
             },
         ),
-        "budget": st.fixed_dictionaries({"total_mn": numbers(0, 1e6)}, optional={"ceiling_mn": paths(numbers(0, 1e6))}),
+        "budget": st.fixed_dictionaries(
+            {"total_mn": numbers(0, 1e6)}, optional={"cumulative_mn": paths(numbers(0, 1e6))}
+        ),
     },
     optional={
         "description": TEXT,
         "currency": st.sampled_from(["CNY", "USD", "EUR"]),
         "price_year": st.integers(1990, 2026),
-        "years": st.lists(st.integers(2020, 2070), min_size=2, max_size=4, unique=True).map(sorted) | st.just("static"),
+        "years": st.sampled_from([STARTS, STARTS[:2], "static"])
+        | st.lists(st.integers(2020, 2070), min_size=2, max_size=4, unique=True).map(sorted),
         "discount_rate": numbers(0, 0.5),
         "capture": st.fixed_dictionaries(
             {},
