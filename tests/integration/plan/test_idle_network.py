@@ -1,0 +1,47 @@
+"""Pipes, sites and wells that nothing needs are taken out of a plan, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ccs_model.mip import Highs, SolverOptions
+from ccs_model.mip.matrix import residuals
+from ccs_model.model import build_model
+from ccs_model.model.names import OPENED, PIPE, WELLS
+from ccs_model.model.standard_form import matrix_of
+from ccs_model.problem import Problem
+from ccs_model.solve.tie_breaking import without_idle_network
+from tests import hand_network
+
+CHANGES = {
+    "objective": "max_abatement", "years": [2026, 2031], "capital_recovery_share": None, "budget.total_mn": 300.0,
+    "transport.corridors": "all", "transport.pipe_costs": "as_built",
+}  # fmt: skip
+
+
+def test_what_no_flow_needs_is_left_out(hand_problem: Callable[..., Problem]) -> None:
+    sites = {**hand_network.SITES, "spare": {**next(iter(hand_network.SITES.values()))}}
+    links = {**hand_network.LINKS, "A-C": {"length_km": 45}}
+    problem = hand_problem(CHANGES, plants=hand_network.PLANTS, sites=sites, links=links)
+    matrix = matrix_of(build_model(problem))
+    found = Highs(matrix, SolverOptions(1e-9)).run(60, "test")
+    assert found.x is not None
+    needed = without_idle_network(problem, matrix, np.where(matrix.is_integer, np.round(found.x), found.x))
+    # The optimum without anything idle is a fixed point; what is added to it goes again.
+    assert without_idle_network(problem, matrix, needed) is needed
+    wasteful = needed.copy()
+    for name in (PIPE, OPENED, WELLS):
+        idle = [j for j in matrix.columns_of(name) if needed[j] == 0]
+        for j in idle:
+            tried = wasteful.copy()
+            tried[j] = 1.0
+            if residuals(matrix, tried).hold:
+                wasteful = tried
+    assert (wasteful != needed).any()
+    cleaned = without_idle_network(problem, matrix, wasteful)
+    assert residuals(matrix, cleaned).hold
+    assert matrix.costs[0] @ cleaned >= matrix.costs[0] @ needed * (1 - 1e-9)
+    assert cleaned[matrix.is_integer].sum() < wasteful[matrix.is_integer].sum()
+    assert matrix.costs[1] @ cleaned < matrix.costs[1] @ wasteful
