@@ -16,7 +16,7 @@ from ccs_model.mip.grouped_milp import solve_program
 from ccs_model.mip.matrix import residuals, rounded_to_integrality
 from ccs_model.mip.presolve import restricted
 from ccs_model.model.account_terms import npv_terms
-from ccs_model.model.names import ADDED_CAPACITY, ONE_RETROFIT, OPENED, PIPE, SPEND, WELLS
+from ccs_model.model.names import ADDED_CAPACITY, ONE_RETROFIT, OPENED, PIPE, PIPE_FLOW, SPEND, WELLS
 from ccs_model.model.terms import summed
 from ccs_model.plan.decisions import BUILT, Point, places_of
 from ccs_model.problem import Problem
@@ -104,10 +104,12 @@ def without_idle_network(problem: Problem, matrix: Matrix, chosen: Floats) -> Fl
         for j in matrix.columns_of(name):
             place = str(matrix.columns[j].index[0])
             assets.setdefault(lines.get(place, place), []).append(int(j))
+    flows = [(matrix.columns[j].index[0], chosen[j]) for j in matrix.columns_of(PIPE_FLOW)]
+    with_flow = {lines[line] for line, flow in flows if flow > BUILT}
     sign = 1.0 if matrix.maximise[0] else -1.0
     kept = chosen
-    for columns in assets.values():
-        if (kept[columns] <= matrix.lower[columns]).all():
+    for place, columns in assets.items():
+        if place in with_flow or (kept[columns] <= matrix.lower[columns]).all():
             continue
         without = kept.copy()
         without[columns] = matrix.lower[columns]
