@@ -69,6 +69,7 @@ def km_outside_country(country: str, lat_deg: float, lon_deg: float) -> float:
     return float(_km_outside(rings, np.array([[lon_deg, lat_deg]]))[0]) if rings else 0.0
 
 
+@cache
 def lies_in_country(country: str, lat_deg: float, lon_deg: float, margin_km: float) -> bool:
     """Whether a point lies in the outline of the country or within `margin_km` of it; false without an outline."""
     has_outline = country in _outlines_of_countries(with_pack=False)
