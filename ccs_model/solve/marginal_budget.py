@@ -36,7 +36,12 @@ MARGINAL_BUDGET_NODES = 200
 # Shares of the budget added in a re-plan, and its effort as a share of that of a later stage.
 REPLAN_SHARES = (0.01, 0.1)
 _REPLAN_PART = 0.3
-_NEARBY = SubMip(gap_part=0.05, max_nodes=20, candidates=(5, 20))
+# Each search follows where those before took less of the effort than this share.
+_SEARCHES = (
+    SubMip(gap_part=0.05, max_nodes=20, candidates=(5, 20)),
+    SubMip(gap_part=0.05, max_nodes=20, candidates=(20, 60), per_choice=1),
+)
+_NEXT_BELOW = 0.4
 
 
 def marginal_budget(
@@ -130,9 +135,16 @@ class _Again:
             return self._solved(self.matrix, without, start, more, effort)
         # Retrofits, pipes and sites near those of the relaxation and of the plan; the whole model takes far longer.
         matrix = replace(self.matrix, upper=np.where(without, 0.0, self.matrix.upper), row_upper=self._limits(more))
-        context = SearchContext(matrix, network_of(self.problem, matrix), self.options, now() + effort)
-        found = _NEARBY.solve(context, matrix.is_integer, start)
-        return found if found is not None and self.value(found) > self.value(start) else start
+        began = now()
+        context = SearchContext(matrix, network_of(self.problem, matrix), self.options, began + effort)
+        best = start
+        for search in _SEARCHES:
+            found = search.solve(context, matrix.is_integer, start)
+            if found is not None and self.value(found) > self.value(best):
+                best = found
+            if now() - began > _NEXT_BELOW * effort:
+                break
+        return best
 
     def _solved(self, matrix: Matrix, without: Mask, start: Floats, more: float, effort: float) -> Floats | None:
         small = restricted(replace(matrix, row_upper=self._limits(more)), np.flatnonzero(without))

@@ -266,8 +266,8 @@ Row = Mapping[str, object]
 
 _MAY = {"autofilter": True, "sort": True, "format_columns": True, "format_rows": True, "objects": False}
 _BANNER_COLUMNS = 6
-# Column of the link to the sheet before or after; between them there is room for the name.
-_NEIGHBOURS = ((1, -1, "← {}"), (3, 1, "{} →"))
+# Column of the link to the sheet before or after; the column before each has room for the end of a longer text.
+_NEIGHBOURS = ((2, -1, "← {}"), (4, 1, "{} →"))
 # Colours of the tabs: answer, inputs, results, evidence.
 _TAB_COLOURS = MappingProxyType(
     {

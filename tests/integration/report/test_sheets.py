@@ -39,10 +39,10 @@ def test_sheets_are_linked_in_their_order_and_hidden_ones_passed_over(book: Work
     shown = [sheet for sheet in book if sheet.sheet_state == "visible"]
     assert {sheet.title for sheet in book} - {sheet.title for sheet in shown} == {"Frontier", "Uncertainty"}
     for before, sheet, after in zip([None, *shown[1:-1]], shown[1:], [*shown[2:], None], strict=True):
-        found = [cell.value for cell in sheet[2][:4]]
+        found = [cell.value for cell in sheet[2][:5]]
         assert found[0] == "back to Cover"
-        assert found[1] == (f"← {before.title}" if before else None), sheet.title
-        assert found[3] == (f"{after.title} →" if after else None), sheet.title
+        assert found[2] == (f"← {before.title}" if before else None), sheet.title
+        assert found[4] == (f"{after.title} →" if after else None), sheet.title
     tabs = {sheet.title: sheet.sheet_properties.tabColor.rgb for sheet in book}
     assert tabs["Cover"] == tabs["Summary"] != tabs["Inputs"] == tabs["Plants"] != tabs["MACC"] != tabs["Checks"]
 
