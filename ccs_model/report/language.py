@@ -25,7 +25,7 @@ LANGUAGES = ("en", "zh", "both")
 # Columns of labels, by sheet. Other cells hold values (see VALUE_COLUMNS), names, data, or words that formulas compare.
 LABEL_COLUMNS = frozenset(
     {
-        ("Cover", "figure"), ("Cover", "unit"), ("Cover", "item"), ("Cover", "note"),
+        ("Cover", "figure"), ("Cover", "unit"), ("Cover", "item"), ("Cover", "note"), ("Cover", "value"),
         ("Changes", "figure"), ("Changes", "unit"),
         ("MACC", "figure"), ("MACC", "unit"),
         ("Sources", "amount"), ("Sources", "unit"),

@@ -14,7 +14,7 @@ from pathlib import PurePath
 import pandas as pd
 
 import ccs_model
-from ccs_model.plan.cache_key import hashes, names_of_copies, own_files, resolved_with_copies, run_key
+from ccs_model.plan.cache_key import hashes, names_of_copies, own_files, resolved_with_copies
 from ccs_model.plan.calibrated_results import reported_reduction_lines
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import pipe_links
@@ -162,6 +162,11 @@ def _hashes(plan: Plan) -> Iterator[Row]:
 RUN_LOG = Page("RunLog", "Status, model size, solver options, versions and the hash of every input.", write_run_log)
 
 
+_NAMED_SOURCES = 3
+_DISCLAIMER = (
+    "Results of a model under the assumptions of sheet Assumptions; no engineering design, offer or investment advice. "
+    "Sites, costs and permits must be examined before a decision."
+)
 _HEADLINE = ("avoided_ktpa", "abatement_share", "capex_mn", "avoidance_cost_per_t", "break_even_carbon_value_per_t")
 
 
@@ -192,8 +197,9 @@ def write_cover(sheet: Sheet, plan: Plan) -> None:
     )
     if has_money_unit(sheet.book):
         _write_money_unit(sheet)
-    run = run_key(plan.problem.scenario, plan.problem.inputs).label
-    sheet.paragraph(f"Run {run}; see sheet RunLog.", "note")
+    sheet.section("About")
+    sheet.table("cover.about", list(_about(sheet, plan)), plain=True)
+    sheet.paragraph(_DISCLAIMER, "note")
     sheet.section("Contents")
     sheet.table(
         "cover.contents",
@@ -217,6 +223,16 @@ def write_cover(sheet: Sheet, plan: Plan) -> None:
         ],
         plain=True,
     )
+
+
+def _about(sheet: Sheet, plan: Plan) -> Iterator[Row]:
+    """Version, author, sources of the plants and run; the author's name is for the reader to fill in."""
+    sources = plan.problem.plants["reference"].value_counts().index
+    named = ", ".join(sources[:_NAMED_SOURCES]) + (" …" if len(sources) > _NAMED_SOURCES else "")
+    yield {"item": "Software", "value": f"ccs-model {ccs_model.__version__}"}
+    yield {"item": "Author", "value": Cell(None, unlocked=True)}
+    yield {"item": "Plant data", "value": f"{named}: see sheet Sources" if named else "none"}
+    yield {"item": "Run", "value": f"{sheet.book.run}: see sheet RunLog"}
 
 
 def _write_money_unit(sheet: Sheet) -> None:
