@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
+import pandas as pd
+
 from ccs_model.inputs import Inputs
 from ccs_model.mip.highs import gap_share
 from ccs_model.plan.plan import Plan
@@ -13,6 +15,9 @@ from ccs_model.plan.plan_json import Band, pipe_links
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.phrases import Gap
 from ccs_model.scenario.fields import SHIPPED_INVENTORIES
+
+# Share of the tonnes of the cost curve that its cost axis shows in full height.
+_SHOWN_SHARE = 0.95
 
 
 def gap_of(plan: Plan) -> Gap:
@@ -80,3 +85,11 @@ def covering_range(ranges: Iterable[PublishedRange], sector: str, grade: str, fe
         if each.sector == sector and each.grade in ("", grade) and each.feedstock in ("", feedstock):
             return each
     return None
+
+
+def macc_cut(table: pd.DataFrame) -> float:
+    """Return where the cost axis of the curve ends: above the cost of all but the most expensive tonnes."""
+    costs, ends = table["avoidance_cost_at_full_load_per_t"], table["cumulative_avoided_at_full_load_ktpa"]
+    shown = float(costs[ends >= _SHOWN_SHARE * ends.iloc[-1]].iloc[0])
+    step = 10 ** math.floor(math.log10(max(shown, 1.0))) / 2
+    return min(math.ceil(1.25 * shown / step) * step, float(costs.max()))

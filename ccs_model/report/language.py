@@ -172,7 +172,7 @@ def chinese(text: str) -> str | None:
 
 def _part(text: str, table: Labels) -> str:
     """A part of a sentence: a text of its own, a province, a list of these, or amounts."""
-    if known := table.exact.get(text) or table.values["province"].get(text):
+    if known := table.exact.get(text) or table.values["province"].get(text) or table.values["sector"].get(text):
         return known
     if found := _ZONE_RESULT.fullmatch(text):
         return f"{_part(found[1], table)}{table.exact.get(found[2], found[2])}"

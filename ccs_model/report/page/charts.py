@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -27,8 +26,6 @@ FIRST, SECOND, THIRD = "#1b5e8a", "#8fbbd9", "#d98b2b"
 _ROW, _WIDE_ROW, _EDGE = 15, 36, 90
 # More zones than these are drawn only where they have abatement.
 _MOST_ZONES = 30
-# Share of the tonnes of the cost curve that its cost axis shows in full height.
-_SHOWN_SHARE = 0.95
 # Columns that the cost curve draws or describes, and their decimal places.
 _OF_CURVE = [
     "name", "stream", "technology", "avoided_at_full_load_ktpa", "cumulative_avoided_at_full_load_ktpa",
@@ -114,14 +111,6 @@ def tooltips(words: Words, *names: str, **keys: str) -> list[Any]:
 def sector_colour(sector: str) -> str:
     """Return the colour of a sector."""
     return {"steel": STEEL, "chemicals": CHEMICALS}.get(sector, OTHER)
-
-
-def macc_cut(table: pd.DataFrame) -> float:
-    """Return where the cost axis of the curve ends: above the cost of all but the most expensive tonnes."""
-    costs, ends = table["avoidance_cost_at_full_load_per_t"], table["cumulative_avoided_at_full_load_ktpa"]
-    shown = float(costs[ends >= _SHOWN_SHARE * ends.iloc[-1]].iloc[0])
-    step = 10 ** math.floor(math.log10(max(shown, 1.0))) / 2
-    return min(math.ceil(1.25 * shown / step) * step, float(costs.max()))
 
 
 def macc_chart(run: StoredRun, words: Words, table: pd.DataFrame, cut: float) -> Any:

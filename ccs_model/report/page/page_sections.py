@@ -14,7 +14,7 @@ from ccs_model.plan.citations import CAPITAL, DOCUMENTED, QUALITY_NOTE, TONNES, 
 from ccs_model.plan.plan_json import plain, records
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.problem import Problem
-from ccs_model.report.figures import gap_of_run
+from ccs_model.report.figures import gap_of_run, macc_cut
 from ccs_model.report.page import charts
 from ccs_model.report.page.charts import spec
 from ccs_model.report.page.html import (
@@ -288,7 +288,7 @@ def cost_curve(run: StoredRun, words: Words) -> Markup:
     found = run.tables.get("macc")
     if found is None or found.empty:
         return Markup("")
-    cut = charts.macc_cut(found)
+    cut = macc_cut(found)
     note = (
         "Each bar is a stream at full size with its cheapest option: the width is its annual abatement, the height its "
         "cost per tonne. The curve ignores the budget and limits shared between streams; the plan respects them and "

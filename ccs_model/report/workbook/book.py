@@ -29,6 +29,9 @@ class Book:
         self.blocks: dict[str, Block] = {}
         self.defined: dict[str, str] = {}
         self.fingerprints = Fingerprints()
+        # Where the cost axis of the curve ends, if not at its highest cost, and the sectors that it draws.
+        self.curve_end: float | None = None
+        self.curve_sectors: list[str] = []
 
     def define(self, name: str, address: str) -> None:
         """Give cells a name that formulas of every sheet use."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -11,11 +12,12 @@ import pandas as pd
 from ccs_model.plan.merit_order import macc_parts, macc_table
 from ccs_model.plan.plan import Frontier, Plan
 from ccs_model.plan.plan_json import records
+from ccs_model.report.figures import macc_cut
 from ccs_model.report.phrases import first_few
 from ccs_model.report.workbook.cell_values import is_missing
-from ccs_model.report.workbook.columns import CALCULATION, SOLVER, Cell
+from ccs_model.report.workbook.columns import CALCULATION, SOLVER, Cell, Column, table_columns
 from ccs_model.report.workbook.formulas import Block, Formula, message
-from ccs_model.report.workbook.native_charts import CHART_ROWS, PICTURE_ROWS, Picture
+from ccs_model.report.workbook.native_charts import CHART_ROWS, PICTURE_ROWS, Picture, sector_colours
 from ccs_model.report.workbook.series_sheet import carbon_price_per_t, year_column
 from ccs_model.report.workbook.sheet import Page, Sheet
 
@@ -27,7 +29,8 @@ _PRICE_ROWS = 9
 # Some programs print the label of every slot; most are empty, so that none runs into the next.
 SLOTS_A_LABEL = 20
 _ROUND = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
-_PLAN_COLOUR, _OTHER_COLOUR, _PRICE_COLOUR = SOLVER.ink, "#A9B4BF", "#9C5700"
+_PRICE_COLOUR, _BUDGET_COLOUR = "#1A1A1A", "#B3261E"
+_OF_BUDGET = ("capex_so_far_mn", "budget_per_t")
 
 
 def write_macc(sheet: Sheet, plan: Plan) -> None:
@@ -62,6 +65,9 @@ def write_macc(sheet: Sheet, plan: Plan) -> None:
         sheet.paragraph(f"{why}.", "note")
         return
     table = _with_parts(plan, table)
+    sheet.book.curve_end, sheet.book.curve_sectors = _cut(table), _sectors(table)
+    if note := _cut_note(table):
+        sheet.paragraph(note, "note")
     figures = sheet.row
     top = figures + _PRICE_ROWS
     sheet.jump(top + 1 + CHART_ROWS)
@@ -77,7 +83,8 @@ def write_macc(sheet: Sheet, plan: Plan) -> None:
     sheet.jump(top)
     left = block.columns["avoided_sum_ktpa"] + 2
     price = last_carbon_price_per_t(plan)
-    sheet.chart(partial(_curve, sheet, table), "macc.slots", _slot_rows(table, price), left=left, key="slots")
+    columns = _slot_columns(plan, table)
+    sheet.chart(partial(_curve, sheet, table), columns, _slot_rows(plan, table, price), left, "slots")
     sheet.jump(end)
 
 
@@ -96,6 +103,7 @@ def _with_parts(plan: Plan, table: pd.DataFrame) -> pd.DataFrame:
         n=numbers,
         row_n=numbers,
         site=[sites.get(site, site) for site in table["site"]],
+        sector_n=[_sectors(table).index(_grouped(table, sector)) + 1 for sector in table["sector"]],
         pays=np.where(cost <= last_carbon_price_per_t(plan), "yes", "no"),
         avoided_sum_ktpa=table["cumulative_avoided_at_full_load_ktpa"],
     )
@@ -181,7 +189,38 @@ def _carbon_price(sheet: Sheet, plan: Plan, table: pd.DataFrame) -> None:
     sheet.book.blocks["macc_price"] = block
 
 
-def _slot_rows(table: pd.DataFrame, price_per_t: float) -> list[dict[str, object]]:
+# Sectors with colours of their own, those with the largest potential first; the rest share one.
+_MOST_SECTORS = 4
+_OTHER_SECTORS = "other sectors"
+
+
+def _sectors(table: pd.DataFrame) -> list[str]:
+    """Sectors in the order of their potential; of many, the last is that of all others."""
+    potential = table.groupby("sector")["avoided_at_full_load_ktpa"].sum().sort_values(ascending=False, kind="stable")
+    names = [str(sector) for sector in potential.index]
+    return names if len(names) <= _MOST_SECTORS else [*names[: _MOST_SECTORS - 1], _OTHER_SECTORS]
+
+
+def _grouped(table: pd.DataFrame, sector: str) -> str:
+    return sector if sector in _sectors(table) else _OTHER_SECTORS
+
+
+def _counts_capital(plan: Plan) -> bool:
+    """Whether the budget limits capital, so that it ends somewhere along the curve."""
+    return not plan.problem.is_static and math.isfinite(plan.problem.budget_mn)
+
+
+def _slot_columns(plan: Plan, table: pd.DataFrame) -> list[Column]:
+    """Columns of the slots: those declared, a pair for each sector, and the budget."""
+    pairs = [
+        Column(f"{kind}_{n}_per_t", cell_class, label=f"{sector}, {words}", optional=True)
+        for n, sector in enumerate(_sectors(table), start=1)
+        for kind, cell_class, words in (("in", SOLVER, "in the plan"), ("out", CALCULATION, "not in the plan"))
+    ]
+    return table_columns("macc.slots", () if _counts_capital(plan) else _OF_BUDGET) + pairs
+
+
+def _slot_rows(plan: Plan, table: pd.DataFrame, price_per_t: float) -> list[dict[str, object]]:
     width = f"{slot_ktpa(table):.12g}"
     past = "{row_n}=0"
     cost, is_in = (f"INDEX({{macc!{name}}},{{row_n}},1)" for name in ("avoidance_cost_at_full_load_per_t", "in_plan"))
@@ -194,10 +233,36 @@ def _slot_rows(table: pd.DataFrame, price_per_t: float) -> list[dict[str, object
         "not_in_plan_per_t": f'=IF({past},"",IF({is_in}="yes","",{cost}))',
         "carbon_price_per_t": "=macc_carbon_price",
     }
-    return [
-        {**row, **{name: Formula(text, "" if is_missing(row[name]) else row[name]) for name, text in templates.items()}}
-        for row in records(slots(table).assign(carbon_price_per_t=price_per_t))
-    ]
+    found = slots(table).assign(carbon_price_per_t=price_per_t)
+    there = found["row_n"].to_numpy() - 1
+    found["sector_n"] = np.where(there < 0, 0, table["sector_n"].to_numpy()[there])
+    templates["sector_n"] = f"=IF({past},0,INDEX({{macc!sector_n}},{{row_n}},1))"
+    for n in range(1, len(_sectors(table)) + 1):
+        for kind, of in (("in", "in_plan_per_t"), ("out", "not_in_plan_per_t")):
+            found[f"{kind}_{n}_per_t"] = found[of].where(found["sector_n"] == n)
+            templates[f"{kind}_{n}_per_t"] = f'=IF({{sector_n}}={n},{{{of}}},"")'
+    begins: dict[str, str] = {}
+    if _counts_capital(plan):
+        budget, highest = plan.problem.budget_mn, float(table["avoidance_cost_at_full_load_per_t"].max())
+        spent = np.where(there < 0, 0.0, table["cumulative_capex_mn"].to_numpy()[there])
+        is_end = (spent > budget) & (np.r_[0.0, spent[:-1]] <= budget)
+        found = found.assign(capex_so_far_mn=spent, budget_per_t=np.where(is_end, highest, np.nan))
+        top = "MAX({macc!avoidance_cost_at_full_load_per_t})"
+        templates["capex_so_far_mn"] = f"=IF({past},0,INDEX({{macc!cumulative_capex_mn}},{{row_n}},1))"
+        before = "{^capex_so_far_mn}<=budget_mn"
+        templates["budget_per_t"] = f'=IF(AND({{capex_so_far_mn}}>budget_mn,{before}),{top},"")'
+        # No slot stands above the first.
+        begins["budget_per_t"] = f'=IF({{capex_so_far_mn}}>budget_mn,{top},"")'
+    rows = []
+    for at, row in enumerate(records(found)):
+        chosen = templates | (begins if at == 0 else {})
+        rows.append(
+            {
+                **row,
+                **{name: Formula(text, "" if is_missing(row[name]) else row[name]) for name, text in chosen.items()},
+            }
+        )
+    return rows
 
 
 def slot_ktpa(table: pd.DataFrame) -> float:
@@ -238,10 +303,7 @@ def _curve(sheet: Sheet, table: pd.DataFrame, block: Block) -> Picture:
     return Picture(
         f"={sheet.book.blocks['macc_price'].cell('value', 'title')}",
         "curve",
-        tuple(
-            ([block.sheet, block.heading, block.columns[name]], block.values("axis"), block.values(name), colour)
-            for name, colour in (("in_plan_per_t", _PLAN_COLOUR), ("not_in_plan_per_t", _OTHER_COLOUR))
-        ),
+        curve_series(block, _sectors(table)),
         f"Cumulative annual abatement ({sheet.unit('avoided_at_full_load_ktpa')})",
         f"Avoidance cost ({money})",
         f"Marginal abatement cost curve of {len(table)} streams with a potential of {total_ktpa:,.0f} kt CO2 a "
@@ -250,6 +312,42 @@ def _curve(sheet: Sheet, table: pd.DataFrame, block: Block) -> Picture:
         f"retrofits {len(in_plan)} of them, with {included_ktpa:,.0f} kt of annual abatement here.",
         SLOTS_A_LABEL,
         line=(*price, _PRICE_COLOUR),
+        highest=_cut(table),
+    )
+
+
+def curve_series(
+    block: Block, sectors: Sequence[str]
+) -> tuple[tuple[list[object], list[object], list[object], str], ...]:
+    """The columns of the curve by sector, in the plan and not, and the budget: heading, axis, values and colour."""
+    colours: dict[str, str] = {}
+    for n, sector in enumerate(sectors, start=1):
+        colours[f"in_{n}_per_t"], colours[f"out_{n}_per_t"] = sector_colours(sectors)[sector]
+    if "budget_per_t" in block.columns:
+        colours["budget_per_t"] = _BUDGET_COLOUR
+    return tuple(
+        ([block.sheet, block.heading, block.columns[name]], block.values("axis"), block.values(name), colour)
+        for name, colour in colours.items()
+    )
+
+
+def _cut(table: pd.DataFrame) -> float | None:
+    """Where the cost axis ends below the most expensive tonnes; None where it shows all of them."""
+    columns = ["avoidance_cost_at_full_load_per_t", "cumulative_avoided_at_full_load_ktpa"]
+    cut = macc_cut(table[columns])
+    return cut if cut < float(table[columns[0]].max()) else None
+
+
+def _cut_note(table: pd.DataFrame) -> str:
+    """What the cost axis cuts off, as solved."""
+    cut, costs = _cut(table), table["avoidance_cost_at_full_load_per_t"]
+    if cut is None:
+        return ""
+    above = table[costs > cut]
+    n_in = int(above["in_plan"].sum())
+    return (
+        f"The cost axis ends at {cut:,.0f}; {len(above)} streams cost more, {n_in} of them in the plan, and "
+        f"the highest {costs.max():,.0f}, as solved. Its end is a setting of the axis."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,17 @@ _SPENDING_FORMAT = "-#,##0;#,##0;0"
 _GRID = {"color": "#E0E0E0", "width": 0.5}
 
 
+# Colours of sectors, full and pale; steel and chemicals have those of the page.
+_OF_SECTOR = {"steel": ("#B35806", "#EBCDB4"), "chemicals": ("#2166AC", "#BCD1E6")}
+_OF_OTHERS = (("#1B6637", "#B8D8C3"), ("#5B2C83", "#CDBEDB"), ("#37474F", "#C3CBCF"), ("#7B6D8D", "#D5D0DB"))
+
+
+def sector_colours(sectors: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Full and pale colour of each sector."""
+    others = [sector for sector in sectors if sector not in _OF_SECTOR]
+    return _OF_SECTOR | {sector: _OF_OTHERS[at % len(_OF_OTHERS)] for at, sector in enumerate(others)}
+
+
 @dataclass(frozen=True, eq=False)
 class Picture:
     """A chart of ranges of a table; `series` are (name, or the cell that holds it; categories; values; colour).
@@ -28,7 +40,7 @@ class Picture:
     label), "curve" (the same across the sheet), "spending" (stacked columns of amounts below 0, drawn upwards), "bars"
     (across, from one line to both sides, the first on top) or "shares" (the same from 0 to 100 %). `alt` is the chart
     in words; titles of axes carry their units. A `line` over the columns is (cell of its name, values, colour). A
-    title may be the address of a cell, `=Sheet!$A$1`.
+    title may be the address of a cell, `=Sheet!$A$1`. The upright axis ends at `highest`.
     """
 
     title: str
@@ -39,6 +51,7 @@ class Picture:
     alt: str
     every: int = 1
     line: tuple[list[object], list[object], str] | None = None
+    highest: float | None = None
 
 
 def draw(book: Any, worksheet: Any, row: int, at: int, picture: Picture, language: Language, width: int) -> None:
@@ -98,6 +111,7 @@ def draw(book: Any, worksheet: Any, row: int, at: int, picture: Picture, languag
             "major_gridlines": {"visible": True, "line": _GRID},
             "line": {"none": True},
             **({"min": 0, "max": 1} if kind == "shares" else {}),
+            **({} if picture.highest is None else {"max": picture.highest}),
             # The first bar stands on top, so that the scale would stand there as well.
             **({"label_position": "high"} if across else {}),
         }

@@ -169,10 +169,9 @@ class Sheet(Canvas):
         self._row, self._left = end, 0
 
     def chart(
-        self, picture: Callable[[Block], Picture], table: str, rows: Sequence[Row], *, left: int, key: str
+        self, picture: Callable[[Block], Picture], columns: Sequence[Column], rows: Sequence[Row], left: int, key: str
     ) -> Block:
         """A chart across the sheet; the table it draws stands beside it from column `left` on, and is not printed."""
-        columns = table_columns(table)
         self._row += 1
         top, self._left, self._printed_columns = self._row, left, min(self._printed_columns or left, left - 1)
         self._head(columns, self._headings(columns), {column.name for column in columns})

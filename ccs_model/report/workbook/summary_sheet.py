@@ -32,11 +32,9 @@ from ccs_model.report.workbook.columns import (
     quantities,
 )
 from ccs_model.report.workbook.formulas import Formula
-from ccs_model.report.workbook.macc_sheet import SLOTS_A_LABEL
-from ccs_model.report.workbook.native_charts import Picture
+from ccs_model.report.workbook.macc_sheet import SLOTS_A_LABEL, curve_series
+from ccs_model.report.workbook.native_charts import Picture, sector_colours
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
-
-_COLOURS = ("#1F4FA3", "#1B6637", "#9C5700", "#5B2C83", "#37474F", "#5B8DB8", "#A9B4BF")
 
 
 def live_figures(sheet: Sheet, plan: Plan) -> dict[str, Formula]:
@@ -134,11 +132,12 @@ def _captured_by_sector(sheet: Sheet, plan: Plan) -> tuple[Picture, ...]:
     )
     heads = [block.sheet, block.heading, block.columns[names[0]], block.heading, block.columns[names[-1]]]
     last = table[years[-1]]
+    colours = sector_colours(list(dict.fromkeys([*sheet.book.curve_sectors, *(str(row["sector"]) for row in rows)])))
     return (Picture(
         f"Captured by sector: {last.idxmax()}, {percent(last.max() / last.sum(), 0)} of the last period", "stacked",
         tuple(
-            (str(row["sector"]), heads, block.row_values(str(row["id"])), _COLOURS[at % len(_COLOURS)])
-            for at, row in enumerate(rows)
+            (str(row["sector"]), heads, block.row_values(str(row["id"])), colours[str(row["sector"])][0])
+            for row in rows
         ),
         "Period", "kt CO2 captured per year", "Stacked columns of CO2 captured per year, by sector and period.",
     ),)  # fmt: skip
@@ -167,16 +166,12 @@ def _sector_rows(table: pd.DataFrame, years: Sequence[int]) -> list[Row]:
 
 def _macc(sheet: Sheet) -> Picture:
     block = sheet.book.blocks["slots"]
-    axis = block.values("axis")
     return Picture(
         f"={sheet.book.blocks['macc_price'].cell('value', 'title')}", "steps",
-        (
-            ("In the plan", axis, block.values("in_plan_per_t"), SOLVER.ink),
-            ("Not in the plan", axis, block.values("not_in_plan_per_t"), "#A9B4BF"),
-        ),
+        curve_series(block, sheet.book.curve_sectors),
         "Cumulative annual abatement (kt/y)", f"{sheet.unit('avoidance_cost_per_t')}",
         "Marginal abatement cost curve: the width is the annual abatement of a stream, the height its cost per tonne.",
-        SLOTS_A_LABEL,
+        SLOTS_A_LABEL, highest=sheet.book.curve_end,
     )  # fmt: skip
 
 

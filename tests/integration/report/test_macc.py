@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from openpyxl.workbook import Workbook
 
 from ccs_model.plan.merit_order import levelised_costs, macc_table
 from ccs_model.plan.plan import Plan
+from ccs_model.report.figures import macc_cut
 from ccs_model.report.workbook.macc_sheet import N_SLOTS, slot_ktpa, slots
 from tests.integration.report.conftest import read_back
 from tests.integration.report.reading import main_table, texts
@@ -114,3 +116,37 @@ def test_a_problem_without_streams_has_no_chart(plan: Plan, empty_plan: Plan, tm
     nobody = replace(plan.problem, plants=plan.problem.plants.assign(is_candidate=False))
     book = read_back(replace(empty_plan, problem=nobody), tmp_path)
     assert any("No stream of an eligible plant" in text for text in texts(book["MACC"]))
+
+
+def test_the_curve_is_coloured_by_sector_and_marks_where_the_budget_ends(plan: Plan, book: Workbook) -> None:
+    sheet = book["MACC"]
+    head = next(row for row in sheet.iter_rows() if any(cell.value == "Budget reached" for cell in row))
+    place = {str(cell.value): cell.column for cell in head if cell.value}
+    rows = list(sheet.iter_rows(min_row=head[0].row + 1, max_row=head[0].row + N_SLOTS))
+    sectors = [name.removesuffix(", in the plan") for name in place if name.endswith(", in the plan")]
+    assert set(sectors) <= set(plan.problem.plants["sector"]) and sectors
+    for kind in ("in the plan", "not in the plan"):
+        all_of_kind = place[kind[0].upper() + kind[1:]]
+        for row in rows:
+            parts = [row[place[f"{sector}, {kind}"] - 1].value for sector in sectors]
+            found = [part for part in parts if part not in (None, "")]
+            whole = row[all_of_kind - 1].value
+            assert found == ([] if whole in (None, "") else [whole])
+    # The budget ends in the first slot beyond it, in the order of cost.
+    spent = [row[place["Cumulative capex"] - 1].value for row in rows]
+    beyond = [at for at, amount in enumerate(spent) if amount > plan.problem.budget_mn]
+    marked = [at for at, row in enumerate(rows) if row[place["Budget reached"] - 1].value not in (None, "")]
+    assert marked == beyond[:1] != []
+
+
+def test_the_cost_axis_ends_above_all_but_the_dearest_tonnes(plan: Plan, tmp_path: Path) -> None:
+    table = macc_table(plan.problem, plan.retrofits)
+    cut, costs = macc_cut(table), table["avoidance_cost_at_full_load_per_t"]
+    assert table.loc[costs <= cut, "avoided_at_full_load_ktpa"].sum() >= 0.95 * table["avoided_at_full_load_ktpa"].sum()
+    with zipfile.ZipFile(plan.to_excel(tmp_path / "plan.xlsx")) as archive:
+        charts = [archive.read(name).decode() for name in archive.namelist() if name.startswith("xl/charts/chart")]
+        texts = archive.read("xl/sharedStrings.xml").decode()
+    chart = next(each for each in charts if "Avoidance cost (CNY 2024/t)" in each)
+    above = int((costs > cut).sum())
+    assert above > 0 and cut in [float(end) for end in re.findall(r'<c:max val="([^"]+)"/>', chart)]
+    assert f"The cost axis ends at {cut:,.0f}; {above} streams cost more" in texts
