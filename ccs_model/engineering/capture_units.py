@@ -51,7 +51,8 @@ def covered_rows(options: pd.DataFrame) -> pd.DataFrame:
         {
             "row": np.repeat(np.arange(len(options)), times),
             "plant": np.repeat(options["plant"].to_numpy(object), times),
-            "stream": list(chain.from_iterable(parts)),
+            # Of no options the column of names is one of texts, too.
+            "stream": pd.Series(list(chain.from_iterable(parts)), dtype=object),
         }
     )
 

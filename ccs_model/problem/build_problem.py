@@ -118,6 +118,8 @@ def build_problem(scenario: Scenario, inputs: Inputs, *, keep_dominated: bool = 
     calibrated = calibrated_by(scenario, inputs)
     delivered_share = calibrated.delivered_share if calibrated is not None else 1.0
     plants, streams = _plants_and_streams(scenario, inputs)
+    if plants.empty:
+        raise InputError([_without_plants(scenario)])
     periods = periods_of(scenario)
     candidates = plants[plants["is_candidate"]]
     options = options_of(scenario, inputs, level, streams[streams["plant"].isin(candidates["plant"])], candidates)
@@ -407,6 +409,16 @@ def _validate_reachable_targets(problem: Problem) -> None:
             unreachable.append(f"{target.key}: {why}{when}; {nothing} would restore feasibility")
     if unreachable:
         raise InfeasibleError(unreachable)
+
+
+def _without_plants(scenario: Scenario) -> Issue:
+    """What is wrong with a scenario that no operating plant belongs to."""
+    chosen = scenario.plants
+    where = f" in {', '.join(chosen.provinces)}" if chosen.provinces else ""
+    what = f"no operating plant of {', '.join(map(str, chosen.inventory))}{where}"
+    return Issue(
+        place_of(scenario, "plants"), what, "choose other provinces or inventories; ccs-model data lists those shipped"
+    )
 
 
 def _validate_groups(scenario: Scenario, plants: pd.DataFrame) -> None:

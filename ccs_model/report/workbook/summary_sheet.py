@@ -133,8 +133,11 @@ def _captured_by_sector(sheet: Sheet, plan: Plan) -> tuple[Picture, ...]:
     heads = [block.sheet, block.heading, block.columns[names[0]], block.heading, block.columns[names[-1]]]
     last = table[years[-1]]
     colours = sector_colours(list(dict.fromkeys([*sheet.book.curve_sectors, *(str(row["sector"]) for row in rows)])))
+    title = "Captured by sector"
+    if last.sum() > 0:
+        title += f": {last.idxmax()}, {percent(last.max() / last.sum(), 0)} of the last period"
     return (Picture(
-        f"Captured by sector: {last.idxmax()}, {percent(last.max() / last.sum(), 0)} of the last period", "stacked",
+        title, "stacked",
         tuple(
             (str(row["sector"]), heads, block.row_values(str(row["id"])), colours[str(row["sector"])][0])
             for row in rows

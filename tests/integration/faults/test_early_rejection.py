@@ -11,6 +11,7 @@ import pytest
 
 from ccs_model.errors import InputError
 from ccs_model.inputs.checked_scenario import read_checked, reject_invalid
+from ccs_model.problem import build_problem
 from tests.paths import ROOT
 
 from .conftest import Desk, works
@@ -138,3 +139,13 @@ def test_an_error_brings_none_that_follows_from_it(desk: Desk) -> None:
     assert [each.split(": ")[1] for each in desk.check().lines[:-1]] == [
         "funds.other.interst_rate", "finance.inflation",
     ]  # fmt: skip
+
+
+def test_a_scenario_without_an_operating_plant_is_rejected_at_its_line(desk: Desk) -> None:
+    text = "name: A\nbudget: {total_mn: 5}\nplants: {inventory: [coal_chemicals], provinces: [Hebei, Shanxi]}\n"
+    path = desk.put("s.yaml", text)
+    with pytest.raises(InputError) as rejected:
+        build_problem(*read_checked(path))
+    (issue,) = rejected.value.issues
+    assert issue.where.endswith("s.yaml:3")
+    assert issue.what == "no operating plant of coal_chemicals in Shanxi, Hebei"
