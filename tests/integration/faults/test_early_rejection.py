@@ -148,4 +148,4 @@ def test_a_scenario_without_an_operating_plant_is_rejected_at_its_line(desk: Des
         build_problem(*read_checked(path))
     (issue,) = rejected.value.issues
     assert issue.where.endswith("s.yaml:3")
-    assert issue.what == "no operating plant of coal_chemicals in Shanxi, Hebei"
+    assert issue.what == "no operating plant of coal_chemicals in Hebei, Shanxi"
