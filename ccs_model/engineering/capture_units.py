@@ -51,7 +51,7 @@ def covered_rows(options: pd.DataFrame) -> pd.DataFrame:
         {
             "row": np.repeat(np.arange(len(options)), times),
             "plant": np.repeat(options["plant"].to_numpy(object), times),
-            # Of no options the column of names is one of texts, too.
+            # The dtype holds for an empty list as well, so that tables can be merged.
             "stream": pd.Series(list(chain.from_iterable(parts)), dtype=object),
         }
     )

@@ -331,9 +331,9 @@ def _titles(sheet: Sheet, flows: Mapping[str, Floats]) -> None:
     """Write the titles of the charts, which follow the inputs."""
     amounts = [-float(flows[name].sum()) for name in ("capture_capex_mn", "transport_capex_mn", "storage_capex_mn")]
     invested, ends = sum(amounts), float(flows["net_mn"].sum())
-    money, share = sheet.book.plan.problem.money, amounts[0] / invested
+    money, share = sheet.book.plan.problem.money, amounts[0] / invested if invested else 0.0
     parts = "+".join(f"{{programme!total_mn@{name}_capex_mn}}" for name in ("capture", "transport", "storage"))
-    of_units = Formula("=-{programme!total_mn@capture_capex_mn}/{@invested.value}", share)
+    of_units = Formula("=IFERROR(-{programme!total_mn@capture_capex_mn}/{@invested.value},0)", share)
     cash = message(
         sheet.book.language, f"Cumulative cash flow of the owners ends at {{}} million {money}",
         ('TEXT({@ends.value},"#,##0")', f"{ends:,.0f}"),

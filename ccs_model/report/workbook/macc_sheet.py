@@ -31,6 +31,9 @@ SLOTS_A_LABEL = 20
 _ROUND = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 _PRICE_COLOUR, _BUDGET_COLOUR = "#1A1A1A", "#B3261E"
 _OF_BUDGET = ("capex_so_far_mn", "budget_per_t")
+# Sectors with colours of their own, those with the largest potential first; the rest share one.
+_MOST_SECTORS = 4
+_OTHER_SECTORS = "other sectors"
 
 
 def write_macc(sheet: Sheet, plan: Plan) -> None:
@@ -103,7 +106,7 @@ def _with_parts(plan: Plan, table: pd.DataFrame) -> pd.DataFrame:
         n=numbers,
         row_n=numbers,
         site=[sites.get(site, site) for site in table["site"]],
-        sector_n=[_sectors(table).index(_grouped(table, sector)) + 1 for sector in table["sector"]],
+        sector_n=_sector_numbers(table),
         pays=np.where(cost <= last_carbon_price_per_t(plan), "yes", "no"),
         avoided_sum_ktpa=table["cumulative_avoided_at_full_load_ktpa"],
     )
@@ -184,14 +187,8 @@ def _carbon_price(sheet: Sheet, plan: Plan, table: pd.DataFrame) -> None:
         ('TEXT({@all_ktpa.value},"#,##0")', f"{total:,.0f}"),
         ('TEXT({@half_per_t.value},"#,##0")', f"{half:,.0f}"),
     )})  # fmt: skip
-    block = sheet.table("macc.price", rows, plain=True, left=_FIGURES_LEFT)
+    block = sheet.table("macc.price", rows, plain=True, left=_FIGURES_LEFT, key="macc_price")
     sheet.book.define("macc_carbon_price", block.cell("value", "price_per_t"))
-    sheet.book.blocks["macc_price"] = block
-
-
-# Sectors with colours of their own, those with the largest potential first; the rest share one.
-_MOST_SECTORS = 4
-_OTHER_SECTORS = "other sectors"
 
 
 def _sectors(table: pd.DataFrame) -> list[str]:
@@ -201,8 +198,11 @@ def _sectors(table: pd.DataFrame) -> list[str]:
     return names if len(names) <= _MOST_SECTORS else [*names[: _MOST_SECTORS - 1], _OTHER_SECTORS]
 
 
-def _grouped(table: pd.DataFrame, sector: str) -> str:
-    return sector if sector in _sectors(table) else _OTHER_SECTORS
+def _sector_numbers(table: pd.DataFrame) -> list[int]:
+    """[stream] number of its sector among `_sectors`, from 1."""
+    sectors = _sectors(table)
+    numbers = {sector: n for n, sector in enumerate(sectors, start=1)}
+    return [numbers.get(sector, len(sectors)) for sector in table["sector"]]
 
 
 def _counts_capital(plan: Plan) -> bool:

@@ -21,7 +21,7 @@ MILLIONS, HUNDRED_MILLIONS = "百万元", "亿元"
 CHOSEN = "money_unit"
 _IN_HUNDREDS = '0\\.00;-0\\.00;"–"'
 _DIFFERENCE = "0\\.00"
-# Inputs keep their unit, so that nobody types an amount in another one than it is read in; Data is for programs.
+# Inputs keep their unit, so that an amount is typed in the unit in which it is read; Data is for programs.
 _KEPT = frozenset(("Inputs", "Data"))
 
 

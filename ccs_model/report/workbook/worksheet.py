@@ -342,7 +342,7 @@ class Canvas:
             self._row += 1
 
     def link_neighbours(self) -> None:
-        """Ways to the sheets before and after, once all are written: hidden ones are passed over."""
+        """Write the links to the sheets before and after, when all are written: hidden sheets are left out."""
         names = [page.name for page in self.shown_pages()]
         if self._link_row is None or self._name not in names:
             return
