@@ -76,9 +76,17 @@ def schema_issue(where: str, found: object, expected: str, remedy: str, written_
 
 
 class CcsModelError(Exception):
-    """Base class of all errors of this package."""
+    """Base class of all errors of this package; any of them can be sent to another process."""
 
     exit_code = BUG
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Restore message and attributes without the constructor, whose parameters the message does not hold."""
+        return _restored, (type(self), self.args), dict(self.__dict__)
+
+
+def _restored(kind: type[CcsModelError], args: tuple[object, ...]) -> CcsModelError:
+    return kind.__new__(kind, *args)
 
 
 def is_lack_of_memory(error: BaseException) -> bool:

@@ -434,7 +434,7 @@ def _edges(text: Text, issues: list[Issue]) -> list[_Site]:
 
 
 def _vertices(text: Text, sites: dict[str, set[str]], issues: list[Issue]) -> dict[tuple[str, str], int]:
-    """Vertex by (SOURCE or SINK, name), from the pairs of nodes."""
+    """Vertex by (SOURCE or SINK, name), from the pairs of nodes; names of a kind that could not be read all count."""
     vertices: dict[tuple[str, str], int] = {}
     before = len(issues)
     for line, cells in text.lines():
@@ -445,7 +445,7 @@ def _vertices(text: Text, sites: dict[str, set[str]], issues: list[Issue]) -> di
             vertex = reader.vertex(cell)
             if kind not in sites:
                 issues.append(Issue(reader.where, f"'{shown(kind)}' is neither SOURCE nor SINK"))
-            elif name not in sites[kind]:
+            elif name not in sites[kind] and sites[kind]:
                 issues.append(Issue(reader.where, f"{kind.lower()} '{shown(name)}' is unknown"))
             elif vertices.setdefault((kind, name), vertex) != vertex:
                 what = f"{kind.lower()} '{shown(name)}' is at vertex {vertices[kind, name]} and at {vertex}"

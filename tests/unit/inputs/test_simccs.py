@@ -306,3 +306,10 @@ def test_what_cannot_be_read_is_told(folder, monkeypatch):
     monkeypatch.setattr("ccs_model.bounded_reading.os.open", refused)
     with pytest.raises(FileError, match="permission denied"):
         read_simccs(folder)
+
+
+def test_sites_that_could_not_be_read_are_not_unknown_as_well(edit):
+    assert faults_of(edit("Sinks.csv", "Unique ID,Name,Storage", "Unique ID,Name,Room")) == [
+        "Sinks.csv:2: not in the format of SimCCS's Sinks.csv "
+        "(the second row names Unique ID, Name and storage capacity, the third the costs)"
+    ]
