@@ -49,6 +49,8 @@ class GrowthNetwork:
         [option, p] flow.
     packing, packing_limit
         [row, option] and [row]: rows Σ coefficient × option ≤ limit of the model.
+    required
+        Groups of streams, of each of which a solution must have an option.
     limits
         [p] money that may be spent until the end of the period.
     area_limits, area_options, area_links, area_sites
@@ -83,6 +85,7 @@ class GrowthNetwork:
     flow: Floats
     packing: sparse.csc_array
     packing_limit: Floats
+    required: tuple[Ints, ...]
     limits: Floats
     area_limits: Floats
     area_options: Floats
@@ -197,8 +200,14 @@ class Growth:
 
     @property
     def value(self) -> float:
-        """Objective value of the options."""
-        return float(self.network.value[self.options].sum())
+        """Objective value of the options; −∞ where a required group has none."""
+        return -np.inf if len(self.missing) else float(self.network.value[self.options].sum())
+
+    @property
+    def missing(self) -> Ints:
+        """Streams of the required groups that have no option yet."""
+        groups = [each for each in self.network.required if not any(int(stream) in self.chosen for stream in each)]
+        return np.concatenate([np.zeros(0, dtype=np.int64), *groups])
 
     @property
     def options(self) -> Ints:

@@ -102,8 +102,10 @@ class Grow(Heuristic):
         return order[value[order] > 0][: self.n_seeds]
 
     def _grown(self, growth: Growth, banned: Sequence[int] = ()) -> Growth:
-        """Add options period by period, enlarge first pipes, and add what the money saved allows."""
+        """Add options period by period, the required ones first, enlarge first pipes, and add what that saves."""
         n_periods = growth.network.n_periods
+        for period in range(n_periods) if len(growth.missing) else ():
+            self._grow_in(growth, period, (), only_missing=True)
         for period in range(n_periods):
             self._grow_in(growth, period, banned)
         growth.forced &= growth.stored.any(axis=0)
@@ -112,8 +114,11 @@ class Grow(Heuristic):
             self._grow_in(growth, period, ())
         return growth
 
-    def _grow_in(self, growth: Growth, period: int, banned: Sequence[int]) -> None:
-        """Add options of a period, or exchange them for those of the same stream, while any fits."""
+    def _grow_in(self, growth: Growth, period: int, banned: Sequence[int], *, only_missing: bool = False) -> None:
+        """Add options of a period, or exchange them for those of the same stream, while any fits.
+
+        With `only_missing` only streams of required groups without an option count.
+        """
         net = growth.network
         mine = np.flatnonzero((net.period == period) & ~np.isin(net.choice, np.array([*banned], dtype=np.int64)))
         if not len(mine):
@@ -137,7 +142,9 @@ class Grow(Heuristic):
             )
             fits = growth.packs(mine, np.where(is_new, -1, current))
             open_ = fits & (value > 0) & (money <= left) & (n_failed < 2) & (n_in_vain[area] < self.trials)
-            if not open_.any() or np.isinf(now()):
+            if only_missing:
+                open_ &= np.isin(choice, growth.missing)
+            if not open_.any() or (np.isinf(now()) and not only_missing):
                 return
             of_class = np.abs(np.log(np.maximum(flow, classes[0]))[:, None] - np.log(classes)).argmin(axis=1)
             path_cost = np.full(len(mine), np.inf)

@@ -26,14 +26,16 @@ from ccs_model.problem import Problem
 def network_of(problem: Problem, matrix: Matrix) -> FixedChargeNetwork:
     """Return pipes and sites as fixed charges; sizes of a link and vintages of a site exclude each other."""
     assert problem.network is not None
-    lines = problem.network.lines.set_index("line")
+    lines = problem.network.lines
     link_at = {link: k for k, link in enumerate(problem.network.links["link"])}
+    link_of = {line: link_at[link] for line, link in zip(lines["line"], lines["link"], strict=True)}
+    size_of = dict(zip(lines["line"], lines["largest_ktpa"], strict=True))
     pipes, opened = matrix.columns_of(PIPE), matrix.columns_of(OPENED)
     named = [matrix.columns[j].index for j in pipes]
     year_at = {year: y for y, year in enumerate(problem.years)}
-    link = np.array([link_at[lines.at[line, "link"]] for line, _ in named], dtype=np.int64)
+    link = np.array([link_of[line] for line, _ in named], dtype=np.int64)
     year = np.array([year_at[y] for _, y in named], dtype=np.int64)
-    size = np.array([lines.at[line, "largest_ktpa"] for line, _ in named], dtype=float)
+    size = np.array([size_of[line] for line, _ in named], dtype=float)
     sites = {site: k for k, site in enumerate(problem.sites["site"])}
     at_site = [matrix.columns[j].index for j in opened]
     site = np.array([sites[s] for s, _ in at_site], dtype=np.int64) + len(link_at)

@@ -24,6 +24,7 @@ from ccs_model.model.names import (
     OPENED,
     PIPE,
     PROVINCE_BUDGET,
+    REQUIRED_PLANT,
     SITE_CAPACITY,
     WELLS,
 )
@@ -100,6 +101,7 @@ def growth_network_of(problem: Problem, matrix: Matrix) -> GrowthNetwork | None:
         flow=options.flow,
         packing=packing,
         packing_limit=packing_limit,
+        required=_required(matrix, rows, options),
         limits=_limits(matrix, rows, years),
         **_areas(matrix, rows, options.column, pipe, opened),
         positions=degrees * np.array([1.0, narrower]),
@@ -155,6 +157,13 @@ def _packing(matrix: Matrix, rows: sparse.csr_array, options: Ints) -> tuple[spa
     streams[matrix.rows_of(ONE_RETROFIT)] = True
     kept = np.flatnonzero(~other & filled & ~streams & np.isfinite(matrix.row_upper))
     return sparse.csc_array(rows[kept][:, options]), matrix.row_upper[kept]
+
+
+def _required(matrix: Matrix, rows: sparse.csr_array, options: _Options) -> tuple[Ints, ...]:
+    """The streams of each required plant."""
+    stream = dict(zip(options.column.tolist(), options.choice.tolist(), strict=True))
+    required = rows[matrix.rows_of(REQUIRED_PLANT)].tolil().rows
+    return tuple(np.array(sorted({stream[j] for j in each if j in stream}), dtype=np.int64) for each in required)
 
 
 def _rooms(

@@ -37,14 +37,13 @@ from ccs_model.plan.decisions import BUILT, point_of
 from ccs_model.problem import Problem
 from ccs_model.solve.feasibility_repair import scenario_changes
 from ccs_model.solve.fixed_charge_network import network_of
+from ccs_model.solve.strategies import effort_of_model
 
 # Effort to find the smallest changes that restore feasibility. A time limit does not shorten it, so that the answer
 # does not depend on the clock.
 REPAIR_EFFORT = 30.0
 # Share of it for relaxations of constraints; changes of the scenario have the rest.
 _ROWS_SHARE = 2 / 3
-# Effort of a verification.
-_VERIFY_EFFORT = 30.0
 # Effort of the nearest plan.
 _NEAREST_EFFORT = 10.0
 # By variable, the scenario key or table that limits it.
@@ -97,7 +96,8 @@ def verified_outcome(problem: Problem, matrix: Matrix, options: SolverOptions, o
 
 def _without_a_plan(problem: Problem, matrix: Matrix, options: SolverOptions) -> Outcome:
     """Verify that the model is infeasible and raise an InfeasibleError, or return the outcome of another opinion."""
-    second = point_without_presolve(matrix, options, _VERIFY_EFFORT)
+    to_verify = effort_of_model(len(matrix.row_lower), "normal")
+    second = point_without_presolve(matrix, options, to_verify)
     if second.x is not None:
         return second
     if second.status == "unbounded":
@@ -105,7 +105,7 @@ def _without_a_plan(problem: Problem, matrix: Matrix, options: SolverOptions) ->
     undecided = NoPlanError("the solver reports that the model is infeasible, but this could not be verified")
     if second.status != "infeasible":
         raise undecided
-    status, plan = elastic_opinion(matrix, options, now() + _VERIFY_EFFORT)
+    status, plan = elastic_opinion(matrix, options, now() + to_verify)
     if plan is not None:
         return plan
     if status == "undecided":
@@ -144,7 +144,7 @@ def _nearest_tables(problem: Problem, matrix: Matrix, nearest: Nearest) -> dict[
 
 def _without_limit(problem: Problem, matrix: Matrix, options: SolverOptions) -> InputError:
     """The error of an unbounded objective, with the variables that lack a limit."""
-    columns = columns_without_limit(matrix, options, _VERIFY_EFFORT)[:_NAMED]
+    columns = columns_without_limit(matrix, options, effort_of_model(len(matrix.row_lower), "normal"))[:_NAMED]
     growing = "the objective {} is unbounded: {} has no limit"
     issues = [
         Issue(

@@ -75,6 +75,17 @@ def test_growth_keeps_the_budget_of_a_province(
     assert values[0] < 0.5 * values[2] and values == sorted(values)
 
 
+@pytest.mark.parametrize("plant", sorted(PLANTS))
+def test_growth_retrofits_a_required_plant(
+    hand_problem: Callable[..., Problem], hand_solved: Callable[..., Plan], plant: str
+) -> None:
+    requested = {**STAGED, "budget.total_mn": 300, "transport.corridors": "all", "plants.require": [plant]}
+    optimum = hand_solved(requested, plants=PLANTS, sites=SITES, links=LINKS).objective.value
+    found = grown(hand_problem(requested, plants=PLANTS, sites=SITES, links=LINKS))
+    assert found is not None
+    assert 0.7 * optimum <= found[0] <= optimum * (1 + 1e-6)
+
+
 def test_growth_is_left_out_where_it_does_not_apply(hand_problem: Callable[..., Problem]) -> None:
     tables = {"plants": PLANTS, "sites": SITES}
     costs = hand_problem({"targets.captured_ktpa": 500}, **tables, links=LINKS)

@@ -1,6 +1,8 @@
-"""Tree growth under budgets of areas: what one area cannot pay ends neither the growth nor the paths elsewhere."""
+"""Tree growth under budgets of areas, where what one cannot pay ends nothing elsewhere, and with required plants."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 from scipy import sparse
@@ -47,6 +49,7 @@ def network_of(
         flow=np.full((n_options, 1), 100.0),
         packing=sparse.csc_array((0, n_options)),
         packing_limit=np.zeros(0),
+        required=(),
         limits=np.array([1e6]),
         area_limits=np.array(area_limits),
         area_options=inside["options"] * cost,
@@ -84,3 +87,20 @@ def test_a_path_leaves_out_what_its_area_cannot_pay():
     )
     ((_, _, site),) = grown(network).chosen.values()
     assert site == 1
+
+
+def test_a_required_option_comes_first_and_only_once():
+    # The money pays for one stream and its pipe of 30; the required plant has the streams 0 and 1, which are worth less.
+    network = network_of(
+        [(0, 2, 30.0), (1, 2, 30.0)],
+        [2],
+        [(0, 1.0, 10.0), (0, 2.0, 15.0), (1, 9.0, 10.0)],
+        [1e6],
+        {"options": [0, 0, 0], "links": [0, 0], "sites": [0]},
+    )
+    network = replace(network, limits=np.array([50.0]))
+    assert set(grown(network).chosen) == {2}
+    required = grown(replace(network, required=(np.array([0, 1]),)))
+    assert set(required.chosen) == {1} and required.value == 2.0
+    out_of_reach = grown(replace(network, limits=np.array([30.0]), required=(np.array([0, 1]),)))
+    assert out_of_reach.value == -np.inf
