@@ -2,7 +2,7 @@
 
 Scenarios are drawn from the schema by `tests/unit/properties/test_strangers.py`. `check` and `optimize --effort quick`
 must end with a documented exit code and never with an internal error; a plan with a failed check ends with another one.
-The counts by exit code are printed as JSON, with the scenarios that failed.
+The counts by exit code are printed as JSON, with the scenarios that failed and those that have no plan within the limit.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from ruamel.yaml import YAML
 from ccs_model.cli import group, outcome_of
 from tests.unit.properties.test_strangers import SCENARIOS
 
-# Success, options, input, infeasible, limit or solver; anything else is a failure.
-_DOCUMENTED = (0, 2, 3, 4, 5, 6)
+# Success, options, input, infeasible; anything else is a failure, or a limit that came before a plan.
+_DOCUMENTED = (0, 2, 3, 4, 5)
+_LIMIT = 6
 _SECONDS = 20
 
 
@@ -49,6 +50,7 @@ class Runs:
         self.folder = folder
         self.codes: dict[str, Counter[str]] = {}
         self.failed: list[dict[str, Any]] = []
+        self.limited: list[dict[str, Any]] = []
 
     def _run(self, command: str, *arguments: str) -> tuple[int, str]:
         result = CliRunner().invoke(group, [command, *arguments], standalone_mode=False)
@@ -65,8 +67,7 @@ class Runs:
         with path.open("w", encoding="utf-8") as file:
             YAML().dump(values, file)
         code, output = self._run("check", str(path))
-        if code not in _DOCUMENTED or "internal error" in output:
-            self.failed.append({"command": "check", "code": code, "scenario": values, "output": output[-2_000:]})
+        self._judge("check", code, output, values)
         return code
 
     def optimize(self, values: dict[str, Any]) -> None:
@@ -76,8 +77,13 @@ class Runs:
         run = self.folder / f"run-{sum(self.codes.get('optimize', Counter()).values())}"
         limits = ["--effort", "quick", "--time-limit", str(_SECONDS), "-q"]
         code, output = self._run("optimize", str(self.folder / "scenario.yaml"), "--out", str(run), *limits)
-        if code not in _DOCUMENTED or "internal error" in output:
-            self.failed.append({"command": "optimize", "code": code, "scenario": values, "output": output[-2_000:]})
+        self._judge("optimize", code, output, values)
+
+    def _judge(self, command: str, code: int, output: str, values: dict[str, Any]) -> None:
+        """Keep a scenario that failed, or that met the limit without a plan."""
+        if code == _LIMIT or code not in _DOCUMENTED or "internal error" in output:
+            kept = self.limited if code == _LIMIT else self.failed
+            kept.append({"command": command, "code": code, "scenario": values, "output": output[-2_000:]})
 
 
 def main() -> None:
@@ -91,7 +97,10 @@ def main() -> None:
         runs = Runs(Path(folder))
         drawn(asked.check, asked.seed, runs.check)
         drawn(asked.optimize, asked.seed + 1, runs.optimize)
-    sys.stdout.write(json.dumps({"exit_codes": runs.codes, "failed": runs.failed}, indent=1, default=str) + "\n")
+    sys.stdout.write(
+        json.dumps({"exit_codes": runs.codes, "failed": runs.failed, "limited": runs.limited}, indent=1, default=str)
+        + "\n"
+    )
 
 
 if __name__ == "__main__":
