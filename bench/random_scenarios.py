@@ -2,7 +2,7 @@
 
 Scenarios are drawn from the schema by `tests/unit/properties/test_strangers.py`. `check` and `optimize --effort quick`
 must end with a documented exit code and never with an internal error; a plan with a failed check ends with another one.
-The counts by exit code are printed as JSON, with the scenarios that failed and those that have no plan within the limit.
+The counts by exit code are printed as JSON, with the scenarios that failed and those without a plan within the limit.
 """
 
 from __future__ import annotations

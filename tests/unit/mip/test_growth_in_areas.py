@@ -90,7 +90,7 @@ def test_a_path_leaves_out_what_its_area_cannot_pay():
 
 
 def test_a_required_option_comes_first_and_only_once():
-    # The money pays for one stream and its pipe of 30; the required plant has the streams 0 and 1, which are worth less.
+    # The money pays for one stream and its pipe of 30; the required plant has streams 0 and 1, which are worth less.
     network = network_of(
         [(0, 2, 30.0), (1, 2, 30.0)],
         [2],
