@@ -312,15 +312,18 @@ class Prove:
         Whether HiGHS may run the heuristics that it runs even at a heuristic effort of 0.
     until
         Share of the effort by which the search ends.
+    scaled
+        Whether flows are counted in the unit of `FixedChargeNetwork.scaling`.
     """
 
     heuristics: bool = True
     until: float = 1.0
+    scaled: bool = True
 
     def run(self, context: SearchContext, before: Result, arc_groups: Ints, stage: str) -> Result:
         """Return the incumbent and the bound over the arc groups."""
         context = context.until(self.until)
-        scaling = context.network.scaling(context.matrix)
+        scaling = context.network.scaling(context.matrix) if self.scaled else None
         result = self._solve(context, before, arc_groups, stage, scaling)
         x = result.incumbent
         if scaling is not None and x is not None and not residuals(context.matrix, x).hold:

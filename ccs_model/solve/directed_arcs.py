@@ -21,7 +21,7 @@ import numpy as np
 from scipy import sparse
 
 from ccs_model._typing import Floats, Ints
-from ccs_model.mip import Highs, Matrix, SolverOptions
+from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
 from ccs_model.model.names import (
     ADDED_CAPACITY,
     BOTH_WAYS,
@@ -90,21 +90,21 @@ class DirectedArcs:
         return point
 
 
-def is_tighter(directed: DirectedArcs, matrix: Matrix, options: SolverOptions) -> bool:
-    """Return whether the LP relaxation with two arcs a link is tighter than that of the undirected model.
+def tighter_than(directed: DirectedArcs, matrix: Matrix, options: SolverOptions) -> Outcome | None:
+    """Return the LP relaxation of the undirected model if that with two arcs a link is tighter; else None.
 
     Where every source has one way out, both relaxations are equal, and the undirected model is proven sooner.
     """
-    bounds = []
+    found = []
     for each in (matrix, directed.matrix):
         highs = Highs(each, options)
         highs.set_integrality(False)
-        found = highs.run(np.inf, "directed arcs: relaxation")
-        if found.status != "optimal":
-            return False
-        bounds.append(found.objective)
-    gained = (bounds[0] - bounds[1]) * (1.0 if matrix.maximise[0] else -1.0)
-    return gained > _TIGHTER * abs(bounds[0])
+        found.append(highs.run(np.inf, "directed arcs: relaxation"))
+        if found[-1].status != "optimal":
+            return None
+    undirected, tighter = (each.objective for each in found)
+    gained = (undirected - tighter) * (1.0 if matrix.maximise[0] else -1.0)
+    return found[0] if gained > _TIGHTER * abs(undirected) else None
 
 
 def directed_arcs(problem: Problem, matrix: Matrix) -> DirectedArcs | None:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ccs_model._typing import Floats, Ints
+from ccs_model.errors import NoPlanError
 from ccs_model.mip import Highs, Matrix, Outcome, Progress, SolverOptions
 from ccs_model.mip.branch_and_bound import MipOutcome
 from ccs_model.mip.clock import now, was_stopped
@@ -25,7 +26,7 @@ from ccs_model.mip.presolve import restricted
 from ccs_model.mip.search import Heuristic, Result, SearchContext, Strategy
 from ccs_model.problem import Problem
 from ccs_model.problem.candidate_network import corridor_rows
-from ccs_model.solve.directed_arcs import directed_arcs, is_tighter
+from ccs_model.solve.directed_arcs import DirectedArcs, directed_arcs, tighter_than
 from ccs_model.solve.directed_bound import bound_over_all_links, proven_by_directions
 from ccs_model.solve.fixed_charge_network import connections_of, network_of, places_of
 from ccs_model.solve.growth_network import growth_network_of
@@ -36,6 +37,7 @@ from ccs_model.solve.strategies import (
     GROW,
     GROW_LARGE,
     ONE_PERIOD,
+    PROVE_BY_ARCS,
     PROVE_REDUCED,
     SIZES,
     Restrict,
@@ -75,7 +77,12 @@ def solve_in_corridors(
     is_staged = len(problem.years) > 1 and problem.scenario.transport.corridors == "auto" and by_tonnes
     if is_staged and len(matrix.row_lower) > SIZES.staged_rows:
         return search.over_chosen_links(matrix)
-    return search.over(matrix, effort)
+    by_arcs = search.by_arcs(matrix)
+    if by_arcs is None or by_arcs.within.outcome.status == "optimal":
+        return by_arcs or search.over(matrix, effort)
+    n_arc_groups = len(search.links) + len(problem.sites)
+    start = by_arcs.within.outcome.x if n_arc_groups <= SIZES.few_arc_groups else None
+    return _combined(by_arcs, search.over(matrix, effort, start=start), matrix, options)
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,6 +167,31 @@ class _NetworkSearch:
             assert result.incumbent is not None
             arc_groups = np.union1d(arc_groups, context.network.arc_groups_used(result.incumbent))
         return arc_groups
+
+    def by_arcs(self, matrix: Matrix) -> Corridors | None:
+        """Search a small network of one period with two arcs a link; None where that does not apply or finds nothing.
+
+        Most such networks are solved to the end, so that no link need be left out.
+        """
+        problem, n_arc_groups = self.problem, len(self.links) + len(self.problem.sites)
+        are_given = problem.scenario.transport.corridors not in ("auto", "all")
+        if len(problem.years) > 1 or n_arc_groups > SIZES.by_arcs or are_given:
+            return None
+        self._announce(f"{self.stage}: relaxation")
+        context, directed = self.context(matrix, self.effort), directed_arcs(problem, matrix)
+        relaxation = None if directed is None else tighter_than(directed, matrix, self.options)
+        if directed is None or relaxation is None:
+            return None
+        self._announce(self.stage, relaxation.objective)
+        try:
+            found = self._over_arcs(context, directed, Result("limit", relaxation=relaxation), PROVE_BY_ARCS)
+        except NoPlanError:
+            return None
+        if found is None or found.incumbent is None:
+            return None
+        bound = found.bound if np.isfinite(found.bound) else relaxation.objective
+        outcome = _with_status(replace(found, bound=bound).outcome(context.value(found.incumbent)), self.options)
+        return Corridors(MipOutcome(outcome, relaxation), tuple(map(str, self.links)), bound)
 
     def over(self, matrix: Matrix, effort: float, *, is_part: bool = False, start: Floats | None = None) -> Corridors:
         """Search all links of a matrix for corridors, and solve within them, with this effort after the relaxation.
@@ -307,17 +339,19 @@ class _NetworkSearch:
     def _over_directed_arcs(self, context: SearchContext, before: Result, prove: Prove) -> Result | None:
         """Search over all links with two arcs each; None where that does not hold, is no tighter or finds nothing."""
         directed = directed_arcs(self.problem, context.matrix)
-        if directed is None or not is_tighter(directed, context.matrix, self.options):
+        if directed is None or tighter_than(directed, context.matrix, self.options) is None:
             return None
+        return self._over_arcs(context, directed, before, prove)
+
+    def _over_arcs(self, context: SearchContext, directed: DirectedArcs, before: Result, prove: Prove) -> Result | None:
+        """Search with two arcs a link; None if that finds no plan."""
         network = network_of(self.problem, directed.matrix)
         inside = replace(context, matrix=directed.matrix, network=network, places=None)
         start = None if before.incumbent is None else directed.split(before.incumbent)
         if start is not None and not residuals(directed.matrix, start).hold:
             start = None
         within = prove.run(inside, replace(before, incumbent=start), np.unique(network.arc_group), self.stage)
-        if within.incumbent is None:
-            return None
-        return replace(within, incumbent=directed.lifted(within.incumbent))
+        return None if within.incumbent is None else replace(within, incumbent=directed.lifted(within.incumbent))
 
     def _over_reduced(self, context: SearchContext, before: Result) -> Result | None:
         """Search over all links where the incumbent fixes nearly every retrofit; else None."""
@@ -338,6 +372,17 @@ def _unbounded(context: SearchContext) -> Outcome:
     """The outcome of a relaxation that was stopped."""
     unbounded = context.sign * np.inf
     return Outcome("limit", unbounded, unbounded, None, None, None)
+
+
+def _combined(one: Corridors, other: Corridors, matrix: Matrix, options: SolverOptions) -> Corridors:
+    """The better plan of two searches, with the tighter bound over all links, over which `one` searched."""
+    sign = 1.0 if matrix.maximise[0] else -1.0
+    bound = sign * min(sign * one.all_links_bound, sign * other.all_links_bound)
+    first, second = one.within.outcome, other.within.outcome
+    if second.x is not None and sign * second.objective >= sign * first.objective:
+        return replace(other, all_links_bound=bound)
+    outcome = _with_status(replace(first, bound=bound), options)
+    return replace(one, within=replace(one.within, outcome=outcome), all_links_bound=bound)
 
 
 def _with_status(outcome: Outcome, options: SolverOptions) -> Outcome:

@@ -29,6 +29,8 @@ class ModelSizes:
         Largest number of links over which every network is solved to the end, without a choice of corridors.
     few_arc_groups
         Largest number of arc groups that the exact search takes all; with more, flow directions pay off.
+    by_arcs
+        Largest number of arc groups of one period that are searched with two arcs a link before anything else.
     many_arc_groups, many_rows
         From there on a search over early rounds of slope scaling takes longer than neighbourhoods do.
     staged_rows
@@ -37,6 +39,7 @@ class ModelSizes:
 
     all_links: int = 150
     few_arc_groups: int = 300
+    by_arcs: int = 500
     many_arc_groups: int = 1_000
     many_rows: int = 25_000
     staged_rows: int = LARGE_ROWS
@@ -157,6 +160,9 @@ ONE_PERIOD = Strategy(
 
 BUDGET_SWEEP = Strategy("budget sweep", (Anchors(), GrowAtLimits(), Sweep(), Relate(), Deepen(), Processes()))
 """Solutions at many budgets."""
+
+PROVE_BY_ARCS = Prove(until=0.5, scaled=False)
+"""The exact search of one period with two arcs a link, without a start: HiGHS's heuristics are strong on that model."""
 
 PROVE_REDUCED = Prove(heuristics=False)
 """The exact search over a model that the incumbent has reduced to few decisions."""
