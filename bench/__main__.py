@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterable, Mapping
 
-from bench import large, monte_carlo, network, options, sweep, whole_command, workbooks
+from bench import large, monte_carlo, network, network_library, options, sweep, whole_command, workbooks
 from bench.measure import Figure, as_json, as_table
 
 BENCHES: Mapping[str, Callable[..., Iterable[Figure]]] = {
@@ -21,6 +21,7 @@ BENCHES: Mapping[str, Callable[..., Iterable[Figure]]] = {
     "B9": workbooks.figures,
     "B10": whole_command.figures,
     "B11": monte_carlo.processes,
+    "B12": network_library.figures,
     "OPT": options.figures,
 }
 

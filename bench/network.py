@@ -191,16 +191,22 @@ def shuffled(case: Path, folder: Path, order: int) -> Path:
     return folder
 
 
-def solve_published(case: Path, target_mt: float | None) -> Proven:
+def solve_published(
+    case: Path, target_mt: float | None, *, gap: float = SIMCCS_GAP, limit_s: float = math.inf
+) -> Proven:
     """Solve the published SimCCS model with HiGHS."""
     program = simccs_published.published(simccs_published.read(case), target_mt, CRF, YEARS)
-    options = {"output_flag": False, "threads": 1, "mip_rel_gap": SIMCCS_GAP, "mip_abs_gap": 0.0}
+    options = {
+        "output_flag": False, "threads": 1, "mip_rel_gap": gap, "mip_abs_gap": 0.0, "time_limit": limit_s,
+    }  # fmt: skip
     highs, cpu_s = program.solve(options)
     is_proven = highs.modelStatusToString(highs.getModelStatus()) == "Optimal"
     return Proven(cpu_s, highs.getInfo().objective_function_value if is_proven else math.nan)
 
 
-def solve_imported(case: Path, target_mt: float | None) -> Proven:
+def solve_imported(
+    case: Path, target_mt: float | None, *, gap: float = SIMCCS_GAP, limit_s: float | None = None
+) -> Proven:
     """Solve the same case as imported by `ccs-model import simccs --rounded`."""
     requested = SimccsCase(target_mt, CRF, YEARS, 1.0, True)
     with tempfile.TemporaryDirectory() as folder:
@@ -211,7 +217,8 @@ def solve_imported(case: Path, target_mt: float | None) -> Proven:
         path = Path(folder) / "scenario.yaml"
         path.write_text(simccs_scenario(case.name, requested), encoding="utf-8")
         scenario, inputs = read_checked(path)
-        scenario = scenario.with_changes({"solver.mip_gap": SIMCCS_GAP, "solver.effort": "thorough"})
+        limits = {} if limit_s is None else {"solver.time_limit_s": limit_s}
+        scenario = scenario.with_changes({"solver.mip_gap": gap, "solver.effort": "thorough", **limits})
         problem = ccs.build_problem(scenario, inputs)
         model = ccs.build_model(problem)
         began = time.process_time()
