@@ -51,6 +51,8 @@ class GrowthNetwork:
         [row, option] and [row]: rows Σ coefficient × option ≤ limit of the model.
     required
         Groups of streams, of each of which a solution must have an option.
+    targets, target_limits
+        [row, option] and [row]: rows Σ coefficient × option ≥ limit. Where there are any, growth ends when all hold.
     limits
         [p] money that may be spent until the end of the period.
     area_limits, area_options, area_links, area_sites
@@ -86,6 +88,8 @@ class GrowthNetwork:
     packing: sparse.csc_array
     packing_limit: Floats
     required: tuple[Ints, ...]
+    targets: sparse.csc_array
+    target_limits: Floats
     limits: Floats
     area_limits: Floats
     area_options: Floats
@@ -213,6 +217,14 @@ class Growth:
     def options(self) -> Ints:
         """Options chosen."""
         return np.array([option for option, _, _ in self.chosen.values()], dtype=np.int64)
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether the solution reaches every target and has every required group; never without targets."""
+        net = self.network
+        if not len(net.target_limits) or len(self.missing):
+            return False
+        return bool((net.targets[:, self.options].sum(axis=1) >= net.target_limits * (1 + TOLERANCE)).all())
 
     def vintages(self, more: Floats | None = None, first: int = 0) -> Floats:
         """[…, p, link] capacity built in each period from `first` on, for the flows and more […, p, 1] from then on."""

@@ -6,7 +6,7 @@ conflict, and the smallest relaxation found (to half a percent) is attained by a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from types import MappingProxyType
@@ -19,17 +19,26 @@ from ccs_model._typing import Floats
 from ccs_model.mip.branch_and_bound import solve_mip
 from ccs_model.mip.clock import now
 from ccs_model.mip.fixed_charge import Construct, Prove, SlopeScaling
+from ccs_model.mip.growing_network import GrowthNetwork
 from ccs_model.mip.highs import Highs, Outcome, SolverOptions
 from ccs_model.mip.matrix import Column, Matrix, rounded_to_integrality
 from ccs_model.mip.search import FixedChargeNetwork, Result, SearchContext
+from ccs_model.mip.tree_growth import Grow
 
 _RELAXED = 1e-6
 _LEAST_GAP = 5e-3
-# Share of the effort left that one group may take.
-_TIME_SHARE = 1 / 3
+_GROW = Grow(n_rounds=40, until=0.5)
 _SCALING = SlopeScaling(n_rounds=4, until=0.5)
 _CONSTRUCT = Construct(until=0.5)
 _IMPROVE = Prove(until=0.8)
+
+
+# The network for tree growth without some constraints; None where growth does not apply.
+Growths = Callable[[Sequence[str]], GrowthNetwork | None]
+
+
+def _no_growth(without: Sequence[str]) -> None:
+    return None
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,7 @@ def smallest_relaxations(
     options: SolverOptions,
     deadline: float,
     network: FixedChargeNetwork | None = None,
+    growths: Growths = _no_growth,
 ) -> tuple[Relaxation, ...]:
     """Return the smallest relaxation found of each group of constraints that restores feasibility alone.
 
@@ -61,24 +71,32 @@ def smallest_relaxations(
         The infeasible model.
     groups
         Names of the constraints that are relaxed together. A group is skipped if one of its constraints is in a
-        relaxation found before; each group takes at most a share of the time left.
+        relaxation found before; each group takes at most an equal share of what is left.
     options
         Options of the solver.
     deadline
         A value of `clock.now`.
     network
         Fixed charges of the model, for slope scaling.
+    growths
+        The network for tree growth without the constraints of a group.
     """
     found: list[Relaxation] = []
     repaired: set[str] = set()
+    n_left = sum(any(len(matrix.rows_of(constraint)) for constraint in group) for group in groups)
     for group in groups:
         rows = np.concatenate([matrix.rows_of(constraint) for constraint in group])
-        if not len(rows) or repaired & set(group) or now() >= deadline:
+        if not len(rows):
+            continue
+        n_left -= 1
+        growth = growths(group)
+        # Tree growth takes little time, so that it answers for the groups that are left.
+        if repaired & set(group) or (now() >= deadline and growth is None):
             continue
         stage = f"relaxing {' and '.join(group)}"
         begun = now()
-        until = begun + _TIME_SHARE * (deadline - begun)
-        outcome = _least(_elastic(matrix, rows), options, until, stage, network)
+        until = begun + max(deadline - begun, 0.0) / (1 + n_left)
+        outcome = _least(_elastic(matrix, rows), options, until, stage, network, growth)
         if outcome.x is None or outcome.status not in ("optimal", "limit"):
             continue
         given: dict[str, list[tuple[Any, float, float]]] = {}
@@ -99,13 +117,14 @@ def smallest_pair(
     options: SolverOptions,
     deadline: float,
     network: FixedChargeNetwork | None = None,
+    growths: Growths = _no_growth,
 ) -> tuple[Relaxation, ...]:
     """Return the relaxation of the first two groups, in their order, that restore feasibility together; or none."""
     there = [group for group in groups if any(len(matrix.rows_of(constraint)) for constraint in group)]
     for one, other in combinations(there, 2):
         if now() >= deadline:
             break
-        if found := smallest_relaxations(matrix, [(*one, *other)], options, deadline, network):
+        if found := smallest_relaxations(matrix, [(*one, *other)], options, deadline, network, growths):
             return found
     return ()
 
@@ -127,6 +146,7 @@ def nearest_point(
     options: SolverOptions,
     deadline: float,
     network: FixedChargeNetwork | None = None,
+    growths: Growths = _no_growth,
 ) -> Nearest | None:
     """Return the point that misses some constraints the least and satisfies all others; None without one."""
     rows = np.concatenate([np.zeros(0, dtype=np.int64), *(matrix.rows_of(constraint) for constraint in constraints)])
@@ -134,7 +154,7 @@ def nearest_point(
         return None
     limits = np.array([_limit(matrix, int(row)) for row in rows])
     weights = 1.0 / np.maximum(np.abs(limits), 1.0)
-    outcome = _least(_elastic(matrix, rows, weights), options, deadline, "nearest plan", network)
+    outcome = _least(_elastic(matrix, rows, weights), options, deadline, "nearest plan", network, growths(()))
     if outcome.x is None or outcome.status not in ("optimal", "limit"):
         return None
     n = len(matrix.lower)
@@ -178,27 +198,41 @@ def least_beyond(
 
 
 def _least(
-    elastic: Matrix, options: SolverOptions, deadline: float, stage: str, network: FixedChargeNetwork | None
+    elastic: Matrix,
+    options: SolverOptions,
+    deadline: float,
+    stage: str,
+    network: FixedChargeNetwork | None,
+    growth: GrowthNetwork | None = None,
 ) -> Outcome:
     """The solution of an elastic model with the smallest slack found until `deadline`."""
     start = None
     if network is not None:
-        start = _first_solution(elastic, replace(options, gap_share=_LEAST_GAP), deadline, network)
+        start = _first_solution(elastic, replace(options, gap_share=_LEAST_GAP), deadline, network, growth)
+        if start is not None and now() >= deadline:
+            return Outcome("limit", float(elastic.costs[0] @ start), 0.0, start, None, None)
     highs = Highs(elastic, options)
     return solve_mip(highs, maximise=False, gap=_LEAST_GAP, deadline=deadline, stage=stage, start=start).outcome
 
 
 def _first_solution(
-    elastic: Matrix, options: SolverOptions, deadline: float, network: FixedChargeNetwork
+    elastic: Matrix,
+    options: SolverOptions,
+    deadline: float,
+    network: FixedChargeNetwork,
+    growth: GrowthNetwork | None,
 ) -> Floats | None:
-    """A solution with little slack, by slope scaling and then over the arcs that it opens; None if none is found."""
-    context = SearchContext(elastic, network, options, deadline)
+    """A solution with little slack, by tree growth, by slope scaling and over its arcs; None if none is found."""
+    context = SearchContext(elastic, network, options, deadline, growth=growth)
+    grown = _GROW.run(context, Result("limit")).incumbent
+    if context.is_over:
+        return grown
     highs = Highs(elastic, options)
     highs.set_integrality(False)
     relaxation = highs.run(context.until(_CONSTRUCT.until).left, "elastic model: relaxation")
     if relaxation.x is None:
-        return None
-    result = _SCALING.run(context, Result("limit", relaxation=relaxation))
+        return grown
+    result = _SCALING.run(context, Result("limit", incumbent=grown, relaxation=relaxation))
     result = _CONSTRUCT.run(context, result if result.trace else replace(result, trace=(relaxation.x,)))
     if result.incumbent is None:
         return None

@@ -130,7 +130,7 @@ class Grow(Heuristic):
         n_failed = np.zeros(len(mine), dtype=np.int64)
         # An area with a budget of its own ends by itself: its failures do not end the growth elsewhere.
         area, n_in_vain = net.area_of[mine], np.zeros(len(net.area_limits) + 1, dtype=np.int64)
-        while True:
+        while not growth.is_enough:
             left = growth.left_for(mine, period)
             of_stream = np.full(int(net.choice.max()) + 1, -1)
             for stream, (option, _, _) in growth.chosen.items():
@@ -222,7 +222,7 @@ class Grow(Heuristic):
         rng = np.random.default_rng([context.options.seed, seed])
         best = current = growth
         for k in range(self.n_rounds):
-            if context.is_over or not current.chosen:
+            if context.is_over or not current.chosen or best.is_enough:
                 break
             trial = current.copy()
             removed = self._part(trial, rng)

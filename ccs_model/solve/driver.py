@@ -65,8 +65,9 @@ Result = TypeVar("Result")
 # Effort of each later stage, as a share of the first stage's, and the least effort of one.
 _LATER_SHARE = 0.25
 _LATER_LEAST = 5.0
-# Seconds of the time limit that are left for tables and run folder, and the largest share of it that they take.
-_WRITING_S, _WRITING_SHARE = 6.0, 0.3
+# Seconds of the time limit that are left for tables and run folder, at least and per row of the model, and the largest
+# share of it that they take.
+_WRITING_S, _WRITING_S_PER_ROW, _WRITING_SHARE = 6.0, 1.2e-4, 0.3
 
 
 ScenarioLike = str | PathLike[str] | Scenario | Mapping[str, object]
@@ -217,7 +218,7 @@ def solve(
     matrix = matrix_of(model)
     clock.lap("pose_and_build_s")
     # A time limit around this one, such as that of a frontier, holds as well.
-    stop_at = min(clock.stop_at, time_s() + seconds_until_stop())
+    stop_at = min(clock.stop_at(len(matrix.row_lower)), time_s() + seconds_until_stop())
     with temporary_folder() as folder, effort(stop_at):
         log_path = folder / "solver.log"
         plan, failed = _solve_stages(problem, matrix, log_path, clock, on_progress)
@@ -239,9 +240,13 @@ class _Clock:
 
     def __init__(self, started: float, limit_s: float) -> None:
         self.started, self.limit_s = started, limit_s
-        self.stop_at = started + limit_s - min(_WRITING_S, _WRITING_SHARE * limit_s)
         self.laps: dict[str, float] = {}
         self._last = started
+
+    def stop_at(self, n_rows: int) -> float:
+        """When the time limit stops the search of a model of this size."""
+        writing_s = max(_WRITING_S, _WRITING_S_PER_ROW * n_rows)
+        return self.started + self.limit_s - min(writing_s, _WRITING_SHARE * self.limit_s)
 
     def lap(self, name: str) -> None:
         """Record the seconds since the last lap."""

@@ -1,10 +1,12 @@
 """The shared network of a problem as tree growth needs it: costs of pipes and sites, options, limits of the budget.
 
-Tree growth maximises what fits into a budget. It is left out for other objectives, without a budget, and where lines
-are free to use (existing pipes, trucks).
+Tree growth maximises what fits into a budget, or adds retrofits until every target is reached. It is left out for other
+objectives, without a budget or targets, and where lines are free to use (existing pipes, trucks).
 """
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 import numpy as np
 from scipy import sparse
@@ -18,6 +20,7 @@ from ccs_model.model.names import (
     BUDGET,
     BUILD,
     CUMULATIVE_BUDGET,
+    CUMULATIVE_TARGET,
     INJECTED,
     OBLIGATION_BALANCE,
     ONE_RETROFIT,
@@ -26,20 +29,42 @@ from ccs_model.model.names import (
     PROVINCE_BUDGET,
     REQUIRED_PLANT,
     SITE_CAPACITY,
+    TARGET,
     WELLS,
 )
 from ccs_model.problem import Problem
 
 
-def growth_network_of(problem: Problem, matrix: Matrix) -> GrowthNetwork | None:
-    """Return the network, or None where tree growth does not apply."""
+def growth_network_of(
+    problem: Problem, matrix: Matrix, *, to_targets: bool = False, without: Collection[str] = ()
+) -> GrowthNetwork | None:
+    """Return the network, or None where tree growth does not apply.
+
+    Parameters
+    ----------
+    problem, matrix
+        The problem and its model.
+    to_targets
+        Growth ends when the abatement targets are reached, and an option is worth what it contributes to them.
+    without
+        Names of constraints that do not count.
+    """
     network = problem.network
-    if problem.objective != "max_abatement" or network is None or network.lines["is_free"].any():
+    if network is None or network.lines["is_free"].any():
         return None
     rows = sparse.csr_array(matrix.rows)
-    if not len(matrix.rows_of(BUDGET)):
-        return None
-    money = rows[[int(matrix.rows_of(BUDGET)[0])]].toarray().ravel()
+    budget, targets = matrix.rows_of(BUDGET), np.r_[matrix.rows_of(TARGET), matrix.rows_of(CUMULATIVE_TARGET)]
+    if to_targets:
+        if not len(targets):
+            return None
+        worth = np.asarray((rows[targets] / matrix.row_lower[targets][:, None]).sum(axis=0)).ravel()
+    else:
+        if problem.objective != "max_abatement" or not len(budget):
+            return None
+        worth, targets = matrix.costs[0], targets[:0]
+    # Without a budget, costs of the objective guide the growth and limit nothing.
+    costs = -matrix.costs[0] if matrix.maximise[0] else matrix.costs[0]
+    money = rows[[int(budget[0])]].toarray().ravel() if len(budget) else np.maximum(costs, 0.0)
     years = {year: p for p, year in enumerate(sorted({matrix.columns[j].index[1] for j in matrix.columns_of(BUILD)}))}
     nodes = {node: k for k, node in enumerate(network.nodes["node"])}
     links = {link: k for k, link in enumerate(network.links["link"])}
@@ -69,10 +94,10 @@ def growth_network_of(problem: Problem, matrix: Matrix) -> GrowthNetwork | None:
     wells = np.array([[columns[WELLS, (site, year)] for site in sites] for year in years], dtype=np.int64)
     about = problem.sites.set_index("site").loc[sites]
     room, weight = _rooms(problem, matrix, rows, sites, years)
-    options = _Options(problem, matrix, rows, nodes, years)
+    options = _Options(problem, matrix, rows, nodes, years, worth)
     if not len(options.column):
         return None
-    packing, packing_limit = _packing(matrix, rows, options.column)
+    packing, packing_limit = _packing(matrix, rows, options.column, without)
     degrees = network.nodes[["lat_deg", "lon_deg"]].to_numpy(float)
     narrower = np.cos(np.radians(degrees[:, 0].mean()))
     return GrowthNetwork(
@@ -96,14 +121,16 @@ def growth_network_of(problem: Problem, matrix: Matrix) -> GrowthNetwork | None:
         period=options.period,
         choice=options.choice,
         node=options.node,
-        value=matrix.costs[0][options.column],
+        value=worth[options.column],
         cost=money[options.column],
         flow=options.flow,
         packing=packing,
         packing_limit=packing_limit,
-        required=_required(matrix, rows, options),
-        limits=_limits(matrix, rows, years),
-        **_areas(matrix, rows, options.column, pipe, opened),
+        required=() if REQUIRED_PLANT in without else _required(matrix, rows, options),
+        targets=sparse.csc_array(rows[targets][:, options.column]),
+        target_limits=matrix.row_lower[targets],
+        limits=_limits(matrix, rows, years, without),
+        **_areas(matrix, rows, options.column, pipe, opened, is_limited=PROVINCE_BUDGET not in without),
         positions=degrees * np.array([1.0, narrower]),
     )
 
@@ -112,8 +139,9 @@ class _Options:
     """Columns of retrofits that earn a value and send CO₂ to a node."""
 
     def __init__(
-        self, problem: Problem, matrix: Matrix, rows: sparse.csr_array, nodes: dict[object, int], years: dict[int, int]
-    ) -> None:
+        self, problem: Problem, matrix: Matrix, rows: sparse.csr_array, nodes: dict[object, int],
+        years: dict[int, int], worth: Floats,
+    ) -> None:  # fmt: skip
         build = matrix.columns_of(BUILD)
         n_years = len(years)
         flow, node = np.zeros((len(matrix.lower), n_years)), np.full(len(matrix.lower), -1)
@@ -135,7 +163,7 @@ class _Options:
         of_streams = rows[matrix.rows_of(ONE_RETROFIT)].tocoo()
         choice[of_streams.col] = of_streams.row
         kept = build[
-            (matrix.costs[0][build] > 0) & (flow[build].max(axis=1, initial=0.0) > 0) & (choice[build] >= 0)
+            (worth[build] > 0) & (flow[build].max(axis=1, initial=0.0) > 0) & (choice[build] >= 0)
             & (matrix.upper[build] > 0)
         ]  # fmt: skip
         self.column: Ints = kept
@@ -145,12 +173,14 @@ class _Options:
         self.period: Ints = np.array([years[matrix.columns[j].index[1]] for j in kept], dtype=np.int64)
 
 
-def _packing(matrix: Matrix, rows: sparse.csr_array, options: Ints) -> tuple[sparse.csc_array, Floats]:
+def _packing(
+    matrix: Matrix, rows: sparse.csr_array, options: Ints, without: Collection[str]
+) -> tuple[sparse.csc_array, Floats]:
     """Rows Σ coefficient × option ≤ limit, with coefficients of options alone and none below 0."""
     is_build: Mask = np.zeros(len(matrix.lower), dtype=bool)
     is_build[matrix.columns_of(BUILD)] = True
     entries = rows.tocoo()
-    other = np.zeros(rows.shape[0], dtype=bool)
+    other = np.array([name in without for name, _ in matrix.row_constraints], dtype=bool)
     other[entries.row[~is_build[entries.col] | (entries.data < 0)]] = True
     filled = np.diff(rows.indptr) > 0
     streams = np.zeros(rows.shape[0], dtype=bool)
@@ -183,9 +213,11 @@ def _rooms(
     return room, weight
 
 
-def _areas(matrix: Matrix, rows: sparse.csr_array, options: Ints, pipe: Ints, opened: Ints) -> dict[str, Floats]:
+def _areas(
+    matrix: Matrix, rows: sparse.csr_array, options: Ints, pipe: Ints, opened: Ints, *, is_limited: bool
+) -> dict[str, Floats]:
     """Budgets of provinces: limits, costs of options, and which links and sites count."""
-    limits = matrix.rows_of(PROVINCE_BUDGET)
+    limits = matrix.rows_of(PROVINCE_BUDGET) if is_limited else np.zeros(0, dtype=np.int64)
     money = rows[limits].toarray()
     # The largest coefficient of a column of each link and site; −1 stands for no column.
     with_none = np.hstack([money, np.zeros((len(limits), 1))])
@@ -197,10 +229,11 @@ def _areas(matrix: Matrix, rows: sparse.csr_array, options: Ints, pipe: Ints, op
     }
 
 
-def _limits(matrix: Matrix, rows: sparse.csr_array, years: dict[int, int]) -> Floats:
+def _limits(matrix: Matrix, rows: sparse.csr_array, years: dict[int, int], without: Collection[str]) -> Floats:
     """[p] money that may be spent until the end of the period."""
     limits = np.full(len(years), np.inf)
-    for i in np.r_[matrix.rows_of(BUDGET), matrix.rows_of(CUMULATIVE_BUDGET)]:
+    counted = [matrix.rows_of(name) for name in (BUDGET, CUMULATIVE_BUDGET) if name not in without]
+    for i in np.concatenate([np.zeros(0, dtype=np.int64), *counted]):
         columns = rows[[int(i)]].tocoo().col
         spent = [years[matrix.columns[j].index[1]] for j in columns if matrix.columns[j].variable == PIPE]
         if spent:

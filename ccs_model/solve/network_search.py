@@ -112,8 +112,8 @@ class _NetworkSearch:
     def over_chosen_links(self, matrix: Matrix) -> Corridors:
         """Bound over all links, choose arcs by growth or in a model of one period, then search within them."""
         context = self.context(matrix, self.effort)
-        context = replace(context, growth=growth_network_of(self.problem, matrix))
-        grown = self._after(GROW_LARGE, context, self._constructed(context))
+        context, grown = self._constructed(context)
+        grown = self._after(GROW_LARGE, context, grown)
         connections = connections_of(self.problem, matrix)
         stage = f"{self.stage}, all links"
         self._announce(stage)
@@ -128,10 +128,10 @@ class _NetworkSearch:
                 return self._without_relaxation(context, relaxation, grown.incumbent)
             relaxation = _unbounded(context)
         context = context.restarted(self.effort)
+        arc_groups = None if context.growth is not None else self._arcs_of_one_period(context)
         if grown.incumbent is not None:
-            arc_groups: Ints | None = context.network.arc_groups_used(grown.incumbent)
-        else:
-            arc_groups = self._arcs_of_one_period(context)
+            used = context.network.arc_groups_used(grown.incumbent)
+            arc_groups = used if arc_groups is None else np.union1d(used, arc_groups)
         if arc_groups is None or not (arc_groups < len(self.links)).any():
             return self.over(matrix, context.left)
         small = restricted(matrix, context.network.outside(arc_groups))
@@ -208,12 +208,11 @@ class _NetworkSearch:
         if directed is not None:
             matrix, connections = directed.matrix, directed.connections
         context = self.context(matrix, effort)
-        context = replace(context, growth=growth_network_of(problem, context.matrix))
-        first = Result("limit", incumbent=start) if start is not None else self._constructed(context)
+        context, first = self._constructed(context, start)
         self._announce(f"{self.stage}: relaxation")
         # Where all links are searched, the proof needs the cuts.
         is_chosen = problem.scenario.transport.corridors == "auto" and len(links) > SIZES.all_links
-        is_grown = is_staged and is_chosen and first.incumbent is not None
+        is_grown = is_staged and is_chosen and first.incumbent is not None and context.growth is not None
         relax = relaxation_stage(is_directed=directed is not None, is_grown=is_grown)
         context, result = relax.run(context, connections, self.stage)
         relaxation = result.relaxation
@@ -276,9 +275,17 @@ class _NetworkSearch:
             outcome, relaxation = directed.without(outcome), directed.without(relaxation)
         return Corridors(MipOutcome(outcome, relaxation), links, relaxation.objective)
 
-    def _constructed(self, context: SearchContext) -> Result:
-        """A first plan, for the case that a time limit stops the relaxation."""
-        return self._after(CONSTRUCT, context, Result("limit"))
+    def _constructed(self, context: SearchContext, start: Floats | None = None) -> tuple[SearchContext, Result]:
+        """The search with the network for tree growth, and a first plan, for the case that a time limit stops it.
+
+        Growth towards targets gives a first plan only.
+        """
+        growth = growth_network_of(self.problem, context.matrix)
+        grown = growth or growth_network_of(self.problem, context.matrix, to_targets=True)
+        first = Result("limit", incumbent=start)
+        if start is None:
+            first = self._after(CONSTRUCT, replace(context, growth=grown), first)
+        return replace(context, growth=growth), first
 
     def _announce(self, stage: str, bound: float = np.nan, incumbent: float = np.nan) -> None:
         """Report that a stage begins, or what it found."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from ccs_model.errors import InfeasibleError, InputError, Issue, NoPlanError
 from ccs_model.mip import Matrix, Outcome, SolverOptions
 from ccs_model.mip.budget_sweep import zero_point
 from ccs_model.mip.clock import effort, now
+from ccs_model.mip.growing_network import GrowthNetwork
 from ccs_model.mip.infeasible_rows import (
     Nearest,
     nearest_point,
@@ -37,6 +39,7 @@ from ccs_model.plan.decisions import BUILT, point_of
 from ccs_model.problem import Problem
 from ccs_model.solve.feasibility_repair import scenario_changes
 from ccs_model.solve.fixed_charge_network import network_of
+from ccs_model.solve.growth_network import growth_network_of
 from ccs_model.solve.strategies import effort_of_model
 
 # Effort to find the smallest changes that restore feasibility. A time limit does not shorten it, so that the answer
@@ -117,12 +120,16 @@ def _without_a_plan(problem: Problem, matrix: Matrix, options: SolverOptions) ->
     charges = network_of(problem, matrix) if problem.network is not None and problem.is_integer else None
     until = now() + _ROWS_SHARE * REPAIR_EFFORT
     groups = relaxations_of(problem, (name for name, _ in matrix.row_constraints))
-    by_rows = smallest_relaxations(matrix, groups, options, until, charges)
+
+    def growths(without: Sequence[str]) -> GrowthNetwork | None:
+        return growth_network_of(problem, matrix, to_targets=True, without=without) if charges is not None else None
+
+    by_rows = smallest_relaxations(matrix, groups, options, until, charges, growths)
     changes = scenario_changes(problem, matrix, options, deadline)
     if not by_rows and not changes:
-        by_rows = smallest_pair(matrix, groups, options, now() + REPAIR_EFFORT, charges)
+        by_rows = smallest_pair(matrix, groups, options, now() + REPAIR_EFFORT, charges, growths)
     every = list(dict.fromkeys(name for group in groups for name in group))
-    nearest = nearest_point(matrix, every, options, now() + _NEAREST_EFFORT, charges)
+    nearest = nearest_point(matrix, every, options, now() + _NEAREST_EFFORT, charges, growths)
     raise InfeasibleError(
         [*(relaxation_text(problem, each.rows) for each in by_rows), *changes],
         tables=None if nearest is None else _nearest_tables(problem, matrix, nearest),

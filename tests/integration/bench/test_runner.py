@@ -78,3 +78,21 @@ def test_figures_are_a_row_each():
 def test_another_order_of_a_simccs_case_is_the_same_case():
     answer = run("-c", ORDERS)
     assert answer.returncode == 0, answer.stderr
+
+
+def test_a_case_of_the_library_is_one_that_the_package_and_the_published_model_read(tmp_path):
+    if str(ROOT) not in sys.path:
+        sys.path.insert(0, str(ROOT))
+    from bench import network_library, simccs_published
+    from ccs_model.importers import read_simccs
+
+    assert len({case.name for case in network_library.CASES}) == len(network_library.CASES) == 30
+    for k in (0, 6, 22):
+        case = network_library.CASES[k]
+        target = network_library.write(case, tmp_path / str(k), k)
+        assert (target is None) == (case.target_share is None)
+        read, published = read_simccs(tmp_path / str(k)), simccs_published.read(tmp_path / str(k))
+        assert len(read.edges) == len(published.edges) and len(read.sources) == len(published.sources)
+        assert read.sources["capturable_ktpa"].sum() / 1e3 == pytest.approx(sum(s["rate"] for s in published.sources))
+        again = network_library.write(case, tmp_path / f"{k} again", k)
+        assert again == target and read_simccs(tmp_path / f"{k} again").edges.equals(read.edges)

@@ -86,6 +86,28 @@ def test_growth_retrofits_a_required_plant(
     assert 0.7 * optimum <= found[0] <= optimum * (1 + 1e-6)
 
 
+@pytest.mark.parametrize("least", [300, 900])
+def test_growth_towards_a_target_reaches_it(
+    hand_problem: Callable[..., Problem], hand_solved: Callable[..., Plan], least: float
+) -> None:
+    requested = {
+        **STAGED,
+        "objective": "min_cost",
+        "targets.cumulative_avoided_kt": least,
+        "transport.corridors": "all",
+    }
+    problem = hand_problem(requested, plants=PLANTS, sites=SITES, links=LINKS)
+    matrix = matrix_of(build_model(problem))
+    network = growth_network_of(problem, matrix, to_targets=True)
+    assert network is not None and growth_network_of(problem, matrix) is None
+    with effort():
+        context = SearchContext(matrix, network_of(problem, matrix), SolverOptions(0.0), now() + 60.0, growth=network)
+        found = Grow(n_seeds=0, n_rounds=0).run(context, Result("limit")).incumbent
+    assert found is not None and residuals(matrix, found).hold
+    optimum = hand_solved(requested, plants=PLANTS, sites=SITES, links=LINKS).objective.value
+    assert context.value(found) >= optimum * (1 - 1e-6)
+
+
 def test_growth_is_left_out_where_it_does_not_apply(hand_problem: Callable[..., Problem]) -> None:
     tables = {"plants": PLANTS, "sites": SITES}
     costs = hand_problem({"targets.captured_ktpa": 500}, **tables, links=LINKS)

@@ -15,7 +15,8 @@ from ccs_model.errors import INFEASIBLE, InfeasibleError
 from ccs_model.model import build_model
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
-from ccs_model.solve.driver import solve
+from ccs_model.scenario import read_scenario
+from ccs_model.solve.driver import optimize, solve
 from tests.paths import ROOT
 
 pytestmark = pytest.mark.slow
@@ -129,3 +130,17 @@ def test_an_infeasible_question_kept_in_hand_never_blocks_the_next(tmp_path: Pat
         env={"PYTHONPATH": str(ROOT)}, check=False,
     )  # fmt: skip
     assert done.stdout.strip() in ("optimal", "within_gap"), done.stderr
+
+
+def test_a_target_that_the_budget_of_a_shared_network_misses_is_named_with_what_would_do() -> None:
+    hebei = read_scenario(ROOT / "scenarios" / "hebei.yaml").with_changes({"objective": "min_cost"})
+    with pytest.raises(InfeasibleError) as caught:
+        optimize(hebei.with_changes({"targets.abatement_share": {2040: 0.1}}))
+    lines = list(caught.value.conflicts)
+    assert "the budget is 10,000.0 million CNY" in message(lines, "spending_within_budget")
+    line = message(lines, "abatement_target_reached")
+    reach = float(re.search(r"([\d.]+)% would restore feasibility", line).group(1)) / 100.0  # type: ignore[union-attr]
+    assert len(caught.value.tables["nearest_retrofits"])
+    # The target in reach has a plan, and tree growth is not far from what the budget pays for.
+    plan = optimize(hebei.with_changes({"targets.abatement_share": {2040: reach}}), effort="quick")
+    assert len(plan.retrofits) and 0.008 < reach < 0.02

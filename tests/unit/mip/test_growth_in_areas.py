@@ -50,6 +50,8 @@ def network_of(
         packing=sparse.csc_array((0, n_options)),
         packing_limit=np.zeros(0),
         required=(),
+        targets=sparse.csc_array((0, n_options)),
+        target_limits=np.zeros(0),
         limits=np.array([1e6]),
         area_limits=np.array(area_limits),
         area_options=inside["options"] * cost,
@@ -104,3 +106,17 @@ def test_a_required_option_comes_first_and_only_once():
     assert set(required.chosen) == {1} and required.value == 2.0
     out_of_reach = grown(replace(network, limits=np.array([30.0]), required=(np.array([0, 1]),)))
     assert out_of_reach.value == -np.inf
+
+
+def test_growth_ends_when_every_target_is_reached():
+    network = network_of(
+        [(0, 2, 30.0), (1, 2, 30.0)],
+        [2],
+        [(0, 3.0, 10.0), (0, 2.0, 10.0), (1, 1.0, 10.0)],
+        [1e6],
+        {"options": [0, 0, 0], "links": [0, 0], "sites": [0]},
+    )
+    assert set(grown(network).chosen) == {0, 1, 2}
+    targets = replace(network, targets=sparse.csc_array(np.array([[3.0, 2.0, 1.0]])), target_limits=np.array([4.0]))
+    assert set(grown(targets).chosen) == {0, 1} and grown(targets).is_enough
+    assert not grown(replace(targets, target_limits=np.array([9.0]))).is_enough
