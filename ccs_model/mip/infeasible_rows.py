@@ -89,9 +89,11 @@ def smallest_relaxations(
         if not len(rows):
             continue
         n_left -= 1
+        if repaired & set(group):
+            continue
         growth = growths(group)
         # Tree growth takes little time, so that it answers for the groups that are left.
-        if repaired & set(group) or (now() >= deadline and growth is None):
+        if now() >= deadline and growth is None:
             continue
         stage = f"relaxing {' and '.join(group)}"
         begun = now()

@@ -128,11 +128,12 @@ class _NetworkSearch:
                 return self._without_relaxation(context, relaxation, grown.incumbent)
             relaxation = _unbounded(context)
         context = context.restarted(self.effort)
-        arc_groups = None if context.growth is not None else self._arcs_of_one_period(context)
-        if grown.incumbent is not None:
-            used = context.network.arc_groups_used(grown.incumbent)
-            arc_groups = used if arc_groups is None else np.union1d(used, arc_groups)
-        if arc_groups is None or not (arc_groups < len(self.links)).any():
+        used = [] if grown.incumbent is None else [context.network.arc_groups_used(grown.incumbent)]
+        if not used or context.growth is None:
+            of_one_period = self._arcs_of_one_period(context)
+            used += [] if of_one_period is None else [of_one_period]
+        arc_groups = np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *used]))
+        if not (arc_groups < len(self.links)).any():
             return self.over(matrix, context.left)
         small = restricted(matrix, context.network.outside(arc_groups))
         start = None if grown.incumbent is None else grown.incumbent[small.columns]
