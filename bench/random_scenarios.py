@@ -2,7 +2,8 @@
 
 Scenarios are drawn from the schema by `tests/unit/properties/test_strangers.py`. `check` and `optimize --effort quick`
 must end with a documented exit code and never with an internal error; a plan with a failed check ends with another one.
-The counts by exit code are printed as JSON, with the scenarios that failed and those without a plan within the limit.
+The counts by exit code are printed as JSON, with the scenarios that failed and those without a plan within the limit,
+which stderr has at once.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from ruamel.yaml import YAML
 
+from bench.measure import say
 from ccs_model.cli import group, outcome_of
 from tests.unit.properties.test_strangers import SCENARIOS
 
@@ -84,6 +86,7 @@ class Runs:
         if code == _LIMIT or code not in _DOCUMENTED or "internal error" in output:
             kept = self.limited if code == _LIMIT else self.failed
             kept.append({"command": command, "code": code, "scenario": values, "output": output[-2_000:]})
+            say(json.dumps(kept[-1], default=str))
 
 
 def main() -> None:

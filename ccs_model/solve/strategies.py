@@ -161,7 +161,7 @@ ONE_PERIOD = Strategy(
 BUDGET_SWEEP = Strategy("budget sweep", (Anchors(), GrowAtLimits(), Sweep(), Relate(), Deepen(), Processes()))
 """Solutions at many budgets."""
 
-PROVE_BY_ARCS = Prove(until=0.5, scaled=False)
+PROVE_BY_ARCS = Prove(until=1.5, scaled=False)
 """The exact search of one period with two arcs a link, without a start: HiGHS's heuristics are strong on that model."""
 
 PROVE_REDUCED = Prove(heuristics=False)
