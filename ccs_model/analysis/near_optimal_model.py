@@ -35,6 +35,7 @@ from ccs_model._typing import Floats, Ints, Mask, MessageCallback
 from ccs_model.analysis.rebuilt_plan import NO_COLUMNS, capture_builds, columns_outside, feasible_point
 from ccs_model.analysis.what_if import LinearRelaxation, bound_from
 from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
+from ccs_model.mip.branch_and_bound import verified_point
 from ccs_model.mip.clock import now
 from ccs_model.mip.matrix import Column
 from ccs_model.mip.presolve import restricted
@@ -226,7 +227,7 @@ class NearOptimalModel:
     def near_optimal_plan(self, point: Floats, *, is_proven: bool = False) -> NearOptimalPlan | None:
         """A point over all columns as a plan; None if it violates a row or is below the floor."""
         reference = self.reference
-        x = feasible_point(reference.matrix, point)
+        x = verified_point(reference.matrix, point, self.options)
         if x is None:
             return None
         value = float(reference.matrix.costs[0] @ x)

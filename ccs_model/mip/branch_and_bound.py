@@ -191,13 +191,19 @@ def resolved_with_integers_fixed(matrix: Matrix, x: Floats, options: SolverOptio
     point = rounded_to_integrality(matrix, x)
     if residuals(matrix, point).hold:
         return point
+    better = best_with_integers_fixed(matrix, point, options)
+    return point if better is None else better
+
+
+def best_with_integers_fixed(matrix: Matrix, x: Floats, options: SolverOptions) -> Floats | None:
+    """Return the best point with the integer columns of `x`; None if none is found."""
     integers = np.flatnonzero(matrix.is_integer)
     highs = Highs(matrix, options)
     highs.set_integrality(False)
-    value = np.round(point[integers])
+    value = np.round(x[integers])
     highs.set_bounds(integers, value, value)
     outcome = highs.attempt(_LIMIT_S, "re-solve with integers fixed")
-    return point if outcome.status != "optimal" or outcome.x is None else rounded_to_integrality(matrix, outcome.x)
+    return None if outcome.status != "optimal" or outcome.x is None else rounded_to_integrality(matrix, outcome.x)
 
 
 def verified_point(matrix: Matrix, x: Floats, options: SolverOptions) -> Floats | None:

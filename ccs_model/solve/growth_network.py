@@ -54,6 +54,7 @@ def growth_network_of(
         return None
     rows = sparse.csr_array(matrix.rows)
     budget, targets = matrix.rows_of(BUDGET), np.r_[matrix.rows_of(TARGET), matrix.rows_of(CUMULATIVE_TARGET)]
+    targets = targets[matrix.row_lower[targets] > 0]
     if to_targets:
         if not len(targets):
             return None

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ccs_model._typing import Floats, Ints
 from ccs_model.errors import NoPlanError
 from ccs_model.mip import Highs, Matrix, Outcome, Progress, SolverOptions
-from ccs_model.mip.branch_and_bound import MipOutcome
+from ccs_model.mip.branch_and_bound import MipOutcome, best_with_integers_fixed
 from ccs_model.mip.clock import now, was_stopped
 from ccs_model.mip.cut_sets import Relax
 from ccs_model.mip.fixed_charge import Construct, Prove, SlopeScaling
@@ -190,6 +190,11 @@ class _NetworkSearch:
             return None
         if found is None or found.incumbent is None:
             return None
+        # Flows of an unscaled model are exact to its tolerance only.
+        exact = best_with_integers_fixed(matrix, found.incumbent, self.options)
+        if exact is not None and residuals(matrix, exact).hold:
+            found = replace(found, incumbent=exact)
+        assert found.incumbent is not None
         bound = found.bound if np.isfinite(found.bound) else relaxation.objective
         outcome = _with_status(replace(found, bound=bound).outcome(context.value(found.incumbent)), self.options)
         return Corridors(MipOutcome(outcome, relaxation), tuple(map(str, self.links)), bound)
