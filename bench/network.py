@@ -98,7 +98,7 @@ def simccs(n_orders: int) -> Iterator[Figure]:
                 published.append(apart(solve_published, case, target))
                 ours.append(apart(solve_imported, case, target))
             say(f"B8 SimCCS {name}, order {order}: {ours[-1].cpu_s:.1f} s and {published[-1].cpu_s:.1f} s published")
-        apart_by = max(_apart(one.optimum, other.optimum) for one, other in zip(ours, published, strict=True))
+        apart_by = max(difference(one.optimum, other.optimum) for one, other in zip(ours, published, strict=True))
         own, peer = (median(each.cpu_s for each in runs) for runs in (ours, published))
         what = f"SimCCS {name}: CPU time ÷ HiGHS on the published program, medians of {n_orders} orders"
         yield Figure(
@@ -267,7 +267,7 @@ def reach_alone(path: Path, changes: Mapping[str, object], limit_s: float) -> Re
     return Reached(time.process_time() - began, outcome.objective, gap, gap, outcome.status == "limit")
 
 
-def _apart(one: float, other: float) -> float:
+def difference(one: float, other: float) -> float:
     """Relative difference; infinite if one of the values is missing."""
     return math.inf if math.isnan(one) or math.isnan(other) else abs(one - other) / abs(other)
 

@@ -143,7 +143,7 @@ class InfeasibleError(CcsModelError):
     Attributes
     ----------
     conflicts
-        One sentence per conflicting constraint, with the smallest relaxation that restores feasibility.
+        One sentence per conflicting constraint, with the smallest relaxation found that restores feasibility.
     folder
         The run folder with the report, if one was written.
     tables

@@ -102,10 +102,11 @@ class Grow(Heuristic):
         return order[value[order] > 0][: self.n_seeds]
 
     def _grown(self, growth: Growth, banned: Sequence[int] = ()) -> Growth:
-        """Add options period by period, the required ones first, enlarge first pipes, and add what that saves."""
+        """Add options by period, those of required groups first, then enlarge first pipes and add what then fits."""
         n_periods = growth.network.n_periods
-        for period in range(n_periods) if len(growth.missing) else ():
-            self._grow_in(growth, period, (), only_missing=True)
+        if len(growth.missing):
+            for period in range(n_periods):
+                self._grow_in(growth, period, (), only_missing=True)
         for period in range(n_periods):
             self._grow_in(growth, period, banned)
         growth.forced &= growth.stored.any(axis=0)
@@ -144,6 +145,7 @@ class Grow(Heuristic):
             open_ = fits & (value > 0) & (money <= left) & (n_failed < 2) & (n_in_vain[area] < self.trials)
             if only_missing:
                 open_ &= np.isin(choice, growth.missing)
+            # A time limit leaves the required options, without which there is no plan.
             if not open_.any() or (np.isinf(now()) and not only_missing):
                 return
             of_class = np.abs(np.log(np.maximum(flow, classes[0]))[:, None] - np.log(classes)).argmin(axis=1)

@@ -90,7 +90,7 @@ class DirectedArcs:
         return point
 
 
-def tighter_than(directed: DirectedArcs, matrix: Matrix, options: SolverOptions) -> Outcome | None:
+def relaxation_if_tighter(directed: DirectedArcs, matrix: Matrix, options: SolverOptions) -> Outcome | None:
     """Return the LP relaxation of the undirected model if that with two arcs a link is tighter; else None.
 
     Where every source has one way out, both relaxations are equal, and the undirected model is proven sooner.

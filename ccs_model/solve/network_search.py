@@ -26,7 +26,7 @@ from ccs_model.mip.presolve import restricted
 from ccs_model.mip.search import Heuristic, Result, SearchContext, Strategy
 from ccs_model.problem import Problem
 from ccs_model.problem.candidate_network import corridor_rows
-from ccs_model.solve.directed_arcs import DirectedArcs, directed_arcs, tighter_than
+from ccs_model.solve.directed_arcs import DirectedArcs, directed_arcs, relaxation_if_tighter
 from ccs_model.solve.directed_bound import bound_over_all_links, proven_by_directions
 from ccs_model.solve.fixed_charge_network import connections_of, network_of, places_of
 from ccs_model.solve.growth_network import growth_network_of
@@ -180,7 +180,7 @@ class _NetworkSearch:
             return None
         self._announce(f"{self.stage}: relaxation")
         context, directed = self.context(matrix, self.effort), directed_arcs(problem, matrix)
-        relaxation = None if directed is None else tighter_than(directed, matrix, self.options)
+        relaxation = None if directed is None else relaxation_if_tighter(directed, matrix, self.options)
         if directed is None or relaxation is None:
             return None
         self._announce(self.stage, relaxation.objective)
@@ -352,7 +352,7 @@ class _NetworkSearch:
     def _over_directed_arcs(self, context: SearchContext, before: Result, prove: Prove) -> Result | None:
         """Search over all links with two arcs each; None where that does not hold, is no tighter or finds nothing."""
         directed = directed_arcs(self.problem, context.matrix)
-        if directed is None or tighter_than(directed, context.matrix, self.options) is None:
+        if directed is None or relaxation_if_tighter(directed, context.matrix, self.options) is None:
             return None
         return self._over_arcs(context, directed, before, prove)
 

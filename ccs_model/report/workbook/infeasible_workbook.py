@@ -14,7 +14,7 @@ from ccs_model.report.workbook.workbook import CREATED, options
 SHEET = "Infeasible"
 _LEAD = "The problem is infeasible: these constraints conflict; relaxing any one of them restores feasibility."
 _NO_CONFLICT = "No single constraint restores feasibility when it is relaxed alone."
-_HEADINGS = ("Constraint or key", "Conflict, and the smallest relaxation that restores feasibility")
+_HEADINGS = ("Constraint or key", "Conflict, and the smallest relaxation found that restores feasibility")
 _WIDTHS = (32, 110)
 
 

@@ -24,7 +24,7 @@ from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem, build_problem
 from ccs_model.problem.scenario_names import read_checked
 from ccs_model.solve import network_search as corridors_module
-from ccs_model.solve.directed_arcs import directed_arcs, tighter_than
+from ccs_model.solve.directed_arcs import directed_arcs, relaxation_if_tighter
 from ccs_model.solve.driver import solve
 from ccs_model.solve.fixed_charge_network import connections_of, network_of
 from ccs_model.solve.network_presolve import ONE_DIRECTION, OneWay, is_cheaper_below, one_way
@@ -146,7 +146,7 @@ def test_two_arcs_a_link_have_the_same_optimum(problem_of: Posed, question: dict
     assert float(matrix.costs[0] @ lifted) == pytest.approx(arcs.objective, rel=1e-9)
     assert float(directed.matrix.costs[0] @ split) == pytest.approx(both.objective, rel=1e-9)
     # Two arcs a link are never weaker; here they are no tighter, so that the search keeps the undirected model.
-    assert tighter_than(directed, matrix, options) is None
+    assert relaxation_if_tighter(directed, matrix, options) is None
 
 
 def test_the_tighter_formulation_of_a_made_case_is_chosen(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_the_tighter_formulation_of_a_made_case_is_chosen(tmp_path: Path) -> Non
     problem = build_problem(scenario.with_changes({"transport.corridors": "all"}), inputs)
     matrix = matrix_of(build_model(problem))
     directed = directed_arcs(problem, matrix)
-    assert directed is not None and tighter_than(directed, matrix, SolverOptions()) is not None
+    assert directed is not None and relaxation_if_tighter(directed, matrix, SolverOptions()) is not None
     found = solve(problem)
     alone = Highs(matrix, SolverOptions(gap_share=1e-6), scaling=in_units_of_flow(matrix)).run(60, "test")
     assert found.objective.value == pytest.approx(alone.objective, rel=scenario.solver.mip_gap + 1e-6)
