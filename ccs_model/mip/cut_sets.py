@@ -26,6 +26,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
 from ccs_model._typing import Floats, Ints, Mask
+from ccs_model.mip.basis import Basis
 from ccs_model.mip.clock import now
 from ccs_model.mip.highs import LARGE_ROWS, Highs, Outcome
 from ccs_model.mip.matrix import Matrix
@@ -162,9 +163,16 @@ class Relax:
     min_gain: float = 1e-5
     idle_rounds: int = 2
 
-    def run(self, context: SearchContext, connections: Connections, stage: str) -> tuple[SearchContext, Result]:
-        """Return the search over the matrix with the cuts that are tight in the end, and the relaxation with them."""
+    def run(
+        self, context: SearchContext, connections: Connections, stage: str, basis: Basis | None = None
+    ) -> tuple[SearchContext, Result]:
+        """Return the search over the matrix with the cuts that are tight in the end, and the relaxation with them.
+
+        `basis` is one of a relaxation without some of the rows.
+        """
         highs = Highs(context.matrix, context.options, context.on_progress)
+        if basis is not None:
+            highs.start_from_basis(basis)
         effort = self.cuts_until * (context.deadline - context.began)
         cuts, relaxation = self.solve(highs, connections, effort, stage)
         result = Result(relaxation.status, bound=relaxation.objective, relaxation=relaxation)

@@ -153,6 +153,17 @@ class GrowthNetwork:
         best[capacity <= LEAST_FLOW] = 0.0
         return best
 
+    @cached_property
+    def packing_keys(self) -> Ints:
+        """Option × number of packing rows + row of each entry of `packing`, ascending."""
+        option = np.repeat(np.arange(self.packing.shape[1]), np.diff(self.packing.indptr))
+        return option * len(self.packing_limit) + self.packing.indices
+
+    def packed_by(self, option: int) -> tuple[Ints, Floats]:
+        """Packing rows of an option, and what it takes of each."""
+        begin, end = self.packing.indptr[option : option + 2]
+        return self.packing.indices[begin:end], self.packing.data[begin:end]
+
     def size(self, capacity: float, period: int, link: int) -> int:
         """The cheapest size of a capacity."""
         beyond = np.maximum(capacity - self.included[link], 0.0)
@@ -323,15 +334,26 @@ class Growth:
         net = self.network
         if not len(net.packing_limit):
             return np.ones(len(options), dtype=bool)
-        more = net.packing[:, options].toarray() - net.packing[:, instead].toarray() * (instead >= 0)
-        return np.asarray((more + self.packed[:, None] <= net.packing_limit[:, None] + TOLERANCE).all(axis=0))
+        begin, end = net.packing.indptr[options], net.packing.indptr[options + 1]
+        owner = np.repeat(np.arange(len(options)), end - begin)
+        at = np.arange(len(owner)) + np.repeat(begin - np.r_[0, np.cumsum(end - begin)[:-1]], end - begin)
+        row, more = net.packing.indices[at], net.packing.data[at].copy()
+        # What leaves counts less.
+        leaving = np.flatnonzero(instead[owner] >= 0)
+        sought = instead[owner[leaving]] * len(net.packing_limit) + row[leaving]
+        place = np.minimum(np.searchsorted(net.packing_keys, sought), len(net.packing_keys) - 1)
+        more[leaving] -= np.where(net.packing_keys[place] == sought, net.packing.data[place], 0.0)
+        fits = np.ones(len(options), dtype=bool)
+        fits[owner[more + self.packed[row] > net.packing_limit[row] + TOLERANCE]] = False
+        return fits
 
     def add(self, option: int, links: Ints, site: int) -> None:
         """Add an option and its flow on a path."""
         flow = self.network.flow[option]
         self.flow[:, links] += flow[:, None]
         self.stored[:, site] += flow
-        self.packed += self.network.packing[:, [option]].toarray().ravel()
+        row, amount = self.network.packed_by(option)
+        self.packed[row] += amount
         self.chosen[int(self.network.choice[option])] = option, links, site
 
     def remove(self, choice: int) -> None:
@@ -340,7 +362,8 @@ class Growth:
         flow = self.network.flow[option]
         self.flow[:, links] -= flow[:, None]
         self.stored[:, site] -= flow
-        self.packed -= self.network.packing[:, [option]].toarray().ravel()
+        row, amount = self.network.packed_by(option)
+        self.packed[row] -= amount
         self.flow[np.abs(self.flow) < LEAST_FLOW] = 0.0
         self.stored[np.abs(self.stored) < LEAST_FLOW] = 0.0
         self.ahead = np.minimum(self.ahead, self.flow.max(axis=0))

@@ -20,6 +20,7 @@ from scipy import sparse
 
 from ccs_model._typing import Floats, Ints
 from ccs_model.errors import CcsModelError, NoPlanError
+from ccs_model.mip.basis import Basis
 from ccs_model.mip.clock import (
     counts_cpu,
     counts_effort,
@@ -268,6 +269,14 @@ class Highs:
         point.col_value = [float(value) for value in x / self._scale.column]
         self._must(self._highs.setSolution(point))
         self._has_start = True
+
+    def basis(self) -> Basis | None:
+        """Return the basis of the last LP; None without one."""
+        return Basis.of(self.matrix, self._highs.getBasis())
+
+    def start_from_basis(self, basis: Basis) -> None:
+        """Start the next LP from the basis of another matrix, which must not have rows that this one lacks."""
+        self._must(self._highs.setBasis(basis.on(self.matrix)))
 
     def set_option(self, name: str, value: Any) -> None:
         """Set a HiGHS option by name."""

@@ -55,6 +55,15 @@ class Matrix:
         """Return the columns of one named variable."""
         return self._columns_by_variable.get(variable, np.zeros(0, dtype=np.int64)).copy()
 
+    def entries(self, row: int) -> tuple[Ints, Floats]:
+        """Return the columns of one row and their coefficients."""
+        begin, end = self._by_row.indptr[row : row + 2]
+        return self._by_row.indices[begin:end].astype(np.int64), self._by_row.data[begin:end]
+
+    @cached_property
+    def _by_row(self) -> sparse.csr_array:
+        return sparse.csr_array(self.rows)
+
     @cached_property
     def _rows_by_constraint(self) -> dict[str, Ints]:
         return _places(name for name, _ in self.row_constraints)

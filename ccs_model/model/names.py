@@ -27,6 +27,7 @@ PIPE_FLOW: Final = "pipe_flow_ktpa"
 FORWARD: Final = "forward_ktpa"
 REVERSE: Final = "reverse_ktpa"
 OPENED: Final = "opened"
+SITE_IS_OPEN: Final = "site_is_open"
 WELLS: Final = "wells"
 INJECTED: Final = "injected_ktpa"
 PAID_FOR_OIL: Final = "paid_for_oil_ktpa"
@@ -50,6 +51,7 @@ VARIABLES: Mapping[str, str] = MappingProxyType(
         FORWARD: "[link, year] delivered flow from the link's first end to its second",
         REVERSE: "[link, year] delivered flow from the link's second end to its first",
         OPENED: "[site, year] the site is prepared at the start of the period",
+        SITE_IS_OPEN: '["any", year] some site has been opened so far, over several periods',
         WELLS: "[site, year] wells drilled at the start of the period",
         INJECTED: "[store, year] delivered flow into a step of the site's supply curve",
         PAID_FOR_OIL: "[site, year] the part of the injection that an oil field pays for",
@@ -244,6 +246,7 @@ ROAD_FROM_SOURCE = _constraint("only_what_is_captured_there_goes_by_road", "truc
 ROAD_TO_SITE = _constraint("what_comes_by_road_is_stored_there", "CO₂ that arrives by road is injected at that site")
 SOURCE_HAS_PIPE = _constraint("a_used_source_has_a_pipe", "valid inequality: a used source is connected")
 SOURCE_HAS_SITE = _constraint("a_used_source_has_an_open_site", "valid inequality: a used source has an open site")
+SITE_WAS_OPENED = _constraint("an_open_site_was_opened", "some site is open only if one has been opened")
 SITE_HAS_PIPE = _constraint("a_used_site_has_a_pipe", "valid inequality: an opened site is connected")
 
 SITE_OPENS_ONCE = _constraint("a_site_opens_once", "a site opens at most once")

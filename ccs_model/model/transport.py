@@ -4,6 +4,7 @@ pipe[line, year]                         0 or 1 (0 … 1 if continuous): a pipe 
 added_capacity_ktpa[line, year]          nameplate capacity above the included capacity
 pipe_flow_ktpa[line, year]               delivered flow in either direction
 forward_ktpa, reverse_ktpa[link, year]   delivered flow from the link's first end to its second, and back
+site_is_open["any", year]                0 … 1: some site has been opened so far
 obligation_forward_kt, obligation_reverse_kt[link]    total flow after the horizon
 
 A pipe option (`line`) is a size on a link. A vintage built in one period works from that period on. Existing pipes and
@@ -197,13 +198,25 @@ def _add_connections(m: pyo.ConcreteModel, problem: Problem) -> None:
             row += [(-1.0, m.pipe[line, before]) for line in to_build[node]]
         return linear_sum(row) <= 0
 
+    opened = {
+        year: [(-1.0, m.opened[site, before]) for before in years if before <= year for site in network.node_of_site]
+        for year in years
+    }
+    if len(years) > 1:
+        # One variable in place of all sites and vintages, which would be more than half of a large model.
+        m.site_is_open = pyo.Var(["any"], years, bounds=(0.0, 1.0))
+
+        @m.Constraint(years)
+        def an_open_site_was_opened(m: pyo.ConcreteModel, year: int) -> object:
+            """site is open ≤ Σ sites so far: opened"""
+            return linear_sum([(1.0, m.site_is_open["any", year]), *opened[year]]) <= 0
+
+        opened = {year: [(-1.0, m.site_is_open["any", year])] for year in years}
+
     @m.Constraint(sorted(needs))
     def a_used_source_has_an_open_site(m: pyo.ConcreteModel, plant: str, stream: str, year: int) -> object:
-        """Σ options of the stream: build ≤ Σ sites so far: opened"""
-        row: Terms = [(1.0, built) for _, built in needs[plant, stream, year]]
-        for before in years[: years.index(year) + 1]:
-            row += [(-1.0, m.opened[site, before]) for site in network.node_of_site]
-        return linear_sum(row) <= 0
+        """Σ options of the stream: build ≤ site is open; in a single period ≤ Σ sites: opened"""
+        return linear_sum([*((1.0, built) for _, built in needs[plant, stream, year]), *opened[year]]) <= 0
 
     at_home = set(node_of.values())
     sites = [site for site in network.node_of_site if site not in free_at and site not in at_home]
@@ -223,20 +236,20 @@ def _add_obligation(m: pyo.ConcreteModel, problem: Problem) -> None:
     network, years = problem.network, problem.years
     assert network is not None and problem.stores is not None
     obligation_yr = problem.obligation_yr
-    names = network.links["link"].tolist()
-    m.obligation_forward_kt = pyo.Var(names, domain=pyo.NonNegativeReals)
-    m.obligation_reverse_kt = pyo.Var(names, domain=pyo.NonNegativeReals)
+    links = network.links["link"].tolist()
+    m.obligation_forward_kt = pyo.Var(links, domain=pyo.NonNegativeReals)
+    m.obligation_reverse_kt = pyo.Var(links, domain=pyo.NonNegativeReals)
     for link in network.links.loc[network.links["kind"] == "truck", "link"]:
         m.obligation_reverse_kt[link].fix(0.0)
     leaving, entering = _ends(problem)
     full_ktpa = problem.routes["nameplate_ktpa"].to_numpy(float) * problem.delivered_share
     obligation_kt = problem.years_after_horizon * full_ktpa[:, None]
     obligation: dict[str, Terms] = defaultdict(list)
-    routes = problem.routes
-    for r, s in np.argwhere(obligation_kt > 0):
-        key = (routes["route"].iat[r], years[s])
+    names, plants = (problem.routes[name].tolist() for name in ("route", "plant"))
+    for r, s in np.argwhere(obligation_kt > 0).tolist():
+        key = names[r], years[s]
         if key in m.build:
-            obligation[network.node_of_plant[routes["plant"].iat[r]]].append((float(obligation_kt[r, s]), m.build[key]))
+            obligation[network.node_of_plant[plants[r]]].append((float(obligation_kt[r, s]), m.build[key]))
     lines_of = network.lines.groupby("link")["line"].agg(list).to_dict()
     about = network.lines.set_index("line")[["is_free", "free_ktpa", "included_ktpa", "largest_ktpa"]].T.to_dict()
 
@@ -252,7 +265,7 @@ def _add_obligation(m: pyo.ConcreteModel, problem: Problem) -> None:
             terms.append((-1.0, m.obligation_stored_kt[node]))
         return linear_sum(terms) == 0 if terms else pyo.Constraint.Skip
 
-    @m.Constraint(names)
+    @m.Constraint(links)
     def obligation_within_pipes(m: pyo.ConcreteModel, link: str) -> object:
         """later forward + later reverse ≤ longest obligation in years × capacity built"""
         terms: Terms = [(1.0, m.obligation_forward_kt[link]), (1.0, m.obligation_reverse_kt[link])]

@@ -216,6 +216,8 @@ def solve(
     if model is None:
         model = build_model(problem)
     matrix = matrix_of(model)
+    # A model built here is of no further use, and as large as the search.
+    del model
     clock.lap("pose_and_build_s")
     # A time limit around this one, such as that of a frontier, holds as well.
     stop_at = min(clock.stop_at(len(matrix.row_lower)), time_s() + seconds_until_stop())

@@ -81,22 +81,22 @@ def connections_of(problem: Problem, matrix: Matrix) -> Connections:
     for j in matrix.columns_of(OPENED):
         site, year = matrix.columns[j].index
         opened.setdefault(int(nodes.get_loc(site)), []).append((years[year], int(j)))
-    pipes_and_sites = set(matrix.columns_of(PIPE).tolist())
-    rows = matrix.rows.tocsr()
+    is_pipe = np.zeros(len(matrix.lower), dtype=bool)
+    is_pipe[matrix.columns_of(PIPE)] = True
     idle = _idle(problem, matrix)
     demands = []
     for i in matrix.rows_of(SOURCE_HAS_PIPE):
         plant, _, year = matrix.row_constraints[i][1]
-        row = rows[[int(i)]].tocoo()
-        used = [k for k, j in enumerate(row.col) if int(j) not in pipes_and_sites]
-        curtailed = dict(sorted({idle[int(j), year] for j in row.col[used] if (int(j), year) in idle}))
+        column, amount = matrix.entries(i)
+        used = ~is_pipe[column]
+        curtailed = dict(sorted({idle[j, year] for j in column[used].tolist() if (j, year) in idle}))
         columns, shares = np.array([*curtailed], dtype=np.int64), np.array([*curtailed.values()], dtype=float)
         demands.append(
             Demand(
                 int(nodes.get_loc(network.node_of_plant[plant])),
                 years[year],
-                np.r_[row.col[used].astype(np.int64), columns],
-                np.r_[row.data[used].astype(float), -shares],
+                np.r_[column[used], columns],
+                np.r_[amount[used], -shares],
             )
         )
     n_years = len(problem.years)
@@ -124,15 +124,14 @@ def _idle(problem: Problem, matrix: Matrix) -> dict[tuple[int, int], tuple[int, 
         return {}
     options = problem.routes
     may_idle = set(options.loc[options["min_load_share"] == 0, "route"])
-    rows = matrix.rows.tocsr()
     found = {}
     for i in matrix.rows_of(MINIMUM_LOAD) if may_idle else ():
-        row = rows[[int(i)]].tocoo()
-        (curtailed,) = (int(j) for j in row.col if matrix.columns[j].variable == CURTAILED)
+        columns, amounts = (each.tolist() for each in matrix.entries(i))
+        (curtailed,) = (j for j in columns if matrix.columns[j].variable == CURTAILED)
         delivered = {
-            int(j): -float(value)
-            for j, value in zip(row.col, row.data, strict=True)
-            if int(j) != curtailed and matrix.columns[j].index[0] in may_idle
+            j: -value
+            for j, value in zip(columns, amounts, strict=True)
+            if j != curtailed and matrix.columns[j].index[0] in may_idle
         }
         for j in delivered:
             found[j, matrix.row_constraints[i][1][1]] = (curtailed, 1.0 / min(delivered.values()))

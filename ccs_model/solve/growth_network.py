@@ -150,16 +150,16 @@ class _Options:
         is_build[build] = True
         for i in matrix.rows_of(BALANCE):
             name, year = matrix.row_constraints[i][1]
-            row = rows[[int(i)]].tocoo()
-            mine = is_build[row.col]
-            flow[row.col[mine], years[year]] = np.abs(row.data[mine])
-            node[row.col[mine]] = nodes[name]
+            column, amount = matrix.entries(i)
+            mine = is_build[column]
+            flow[column[mine], years[year]] = np.abs(amount[mine])
+            node[column[mine]] = nodes[name]
         for i in matrix.rows_of(OBLIGATION_BALANCE):
             # Capacity of the last period also serves the time after the horizon.
-            row = rows[[int(i)]].tocoo()
-            mine = is_build[row.col]
-            after = np.abs(row.data[mine]) / problem.obligation_yr
-            flow[row.col[mine], -1] = np.maximum(flow[row.col[mine], -1], after)
+            column, amount = matrix.entries(i)
+            mine = is_build[column]
+            after = np.abs(amount[mine]) / problem.obligation_yr
+            flow[column[mine], -1] = np.maximum(flow[column[mine], -1], after)
         choice = np.full(len(matrix.lower), -1)
         of_streams = rows[matrix.rows_of(ONE_RETROFIT)].tocoo()
         choice[of_streams.col] = of_streams.row
@@ -206,8 +206,7 @@ def _rooms(
     for i in matrix.rows_of(SITE_CAPACITY):
         k = at[matrix.row_constraints[i][1]]
         room[k] = matrix.row_upper[i]
-        row = rows[[int(i)]].tocoo()
-        for j, value in zip(row.col, row.data, strict=True):
+        for j, value in zip(*matrix.entries(i), strict=True):
             if matrix.columns[j].variable == INJECTED:
                 weight[years[matrix.columns[j].index[1]], k] = value
     weight[-1] += problem.obligation_yr
@@ -235,7 +234,7 @@ def _limits(matrix: Matrix, rows: sparse.csr_array, years: dict[int, int], witho
     limits = np.full(len(years), np.inf)
     counted = [matrix.rows_of(name) for name in (BUDGET, CUMULATIVE_BUDGET) if name not in without]
     for i in np.concatenate([np.zeros(0, dtype=np.int64), *counted]):
-        columns = rows[[int(i)]].tocoo().col
+        columns, _ = matrix.entries(i)
         spent = [years[matrix.columns[j].index[1]] for j in columns if matrix.columns[j].variable == PIPE]
         if spent:
             limits[max(spent)] = min(limits[max(spent)], float(matrix.row_upper[i]))

@@ -19,7 +19,7 @@ from ccs_model.mip.branch_and_bound import MipOutcome, best_with_integers_fixed
 from ccs_model.mip.clock import now, was_stopped
 from ccs_model.mip.cut_sets import Relax
 from ccs_model.mip.fixed_charge import Construct, Prove, SlopeScaling
-from ccs_model.mip.highs import gap_share, log_line
+from ccs_model.mip.highs import LARGE_ROWS, gap_share, log_line
 from ccs_model.mip.matrix import residuals
 from ccs_model.mip.network_lns import Lns
 from ccs_model.mip.presolve import restricted
@@ -27,7 +27,7 @@ from ccs_model.mip.search import Heuristic, Result, SearchContext, Strategy
 from ccs_model.problem import Problem
 from ccs_model.problem.candidate_network import corridor_rows
 from ccs_model.solve.directed_arcs import DirectedArcs, directed_arcs, relaxation_if_tighter
-from ccs_model.solve.directed_bound import bound_over_all_links, proven_by_directions
+from ccs_model.solve.directed_bound import bound_over_all_links, few_periods, proven_by_directions
 from ccs_model.solve.fixed_charge_network import connections_of, network_of, places_of
 from ccs_model.solve.growth_network import growth_network_of
 from ccs_model.solve.network_presolve import OneWay, one_way, reduced_model
@@ -124,7 +124,7 @@ class _NetworkSearch:
             return Corridors(MipOutcome(relaxation, relaxation), (), relaxation.objective)
         if relaxation.status == "limit":
             # A plan without a bound over all links is worth more than neither.
-            if was_stopped() and grown.incumbent is not None:
+            if was_stopped():
                 return self._without_relaxation(context, relaxation, grown.incumbent)
             relaxation = _unbounded(context)
         context = context.restarted(self.effort)
@@ -220,7 +220,8 @@ class _NetworkSearch:
         is_chosen = problem.scenario.transport.corridors == "auto" and len(links) > SIZES.all_links
         is_grown = is_staged and is_chosen and first.incumbent is not None and context.growth is not None
         relax = relaxation_stage(is_directed=directed is not None, is_grown=is_grown)
-        context, result = relax.run(context, connections, self.stage)
+        basis = few_periods(problem, matrix, options, self.stage) if is_grown and n_rows <= LARGE_ROWS else None
+        context, result = relax.run(context, connections, self.stage, basis)
         relaxation = result.relaxation
         assert relaxation is not None
         if relaxation.status != "optimal" or relaxation.x is None:
@@ -256,7 +257,7 @@ class _NetworkSearch:
             bound = context.sign * min(context.sign * bound, context.sign * within.bound)
         if is_staged and len(arc_groups) < len(every) and not is_part:
             directions = bound_over_all_links(
-                problem, whole, options, effort=self.effort, stage=self.stage, on_progress=self.on_progress
+                problem, whole, options, effort=self.effort, stage=self.stage, on_progress=self.on_progress, basis=basis
             )
             if directions is not None:
                 bound = context.sign * min(context.sign * bound, context.sign * directions)

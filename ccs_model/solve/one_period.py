@@ -28,11 +28,11 @@ from ccs_model.problem import Problem
 
 def in_one_period(problem: Problem, matrix: Matrix) -> Matrix:
     """Return the matrix of one period: that of the last target, or the first in which all of the budget is allowed."""
-    year = _period(problem)
-    column_year = np.array([_year_of(column.index, problem) for column in matrix.columns])
+    year, years = _period(problem), frozenset(problem.years)
+    column_year = np.array([_year_of(column.index, years) for column in matrix.columns])
     row_year = np.array(
         [
-            0 if constraint in (BUDGET, PROVINCE_BUDGET) else _year_of(index, problem)
+            0 if constraint in (BUDGET, PROVINCE_BUDGET) else _year_of(index, years)
             for constraint, index in matrix.row_constraints
         ]
     )
@@ -82,7 +82,7 @@ def _period(problem: Problem) -> int:
     return next(year for year in problem.years if allowed_mn(year) >= allowed_mn(problem.years[-1]))
 
 
-def _year_of(index: Any, problem: Problem) -> int:
+def _year_of(index: Any, years: frozenset[int]) -> int:
     """The last part of an index if it is a period, else 0."""
     last = index[-1] if isinstance(index, tuple) else index
-    return int(last) if isinstance(last, int | np.integer) and int(last) in problem.years else 0
+    return int(last) if isinstance(last, int | np.integer) and int(last) in years else 0
