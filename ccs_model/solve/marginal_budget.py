@@ -7,6 +7,7 @@ within the links searched. Each search starts from the best plan known and can o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -36,6 +37,8 @@ MARGINAL_BUDGET_NODES = 200
 # Shares of the budget added in a re-plan, and its effort as a share of that of a later stage.
 REPLAN_SHARES = (0.01, 0.1)
 _REPLAN_PART = 0.3
+# With retrofits kept, few decisions are open.
+_KEPT = SubMip(gap_part=0.0, max_nodes=MARGINAL_BUDGET_NODES, candidates=(20, 60), min_gap=MARGINAL_BUDGET_GAP)
 # Each search follows where those before took less of the effort than this share.
 _SEARCHES = (
     SubMip(gap_part=0.05, max_nodes=20, candidates=(5, 20)),
@@ -126,20 +129,29 @@ class _Again:
         # Retrofitted streams keep their retrofit.
         others = of_the_same_streams(matrix, chosen) & (chosen <= 0.5)
         others[np.setdiff1d(np.arange(len(others)), matrix.columns_of(BUILD))] = False
-        return self._solved(replace(matrix, lower=lower), others | self.outside, chosen, more, effort)
+        without, matrix = others | self.outside, replace(matrix, lower=lower)
+        if self.problem.network is None:
+            return self._solved(matrix, without, chosen, more, effort)
+        return self._searched(matrix, without & (chosen <= 0.5), chosen, more, effort, (_KEPT,))
 
     def planned(self, start: Floats, more: float, effort: float) -> Floats | None:
         """The best point with `more` budget; None if none is found."""
         without = self.outside & (start <= 0.5)
         if self.problem.network is None:
             return self._solved(self.matrix, without, start, more, effort)
-        # Retrofits, pipes and sites near those of the relaxation and of the plan; the whole model takes far longer.
-        matrix = replace(self.matrix, upper=np.where(without, 0.0, self.matrix.upper), row_upper=self._limits(more))
+        return self._searched(self.matrix, without, start, more, effort, _SEARCHES)
+
+    def _searched(
+        self, matrix: Matrix, without: Mask, start: Floats, more: float, effort: float, searches: Sequence[SubMip]
+    ) -> Floats | None:
+        """The best point near the relaxation and the start; a search of the whole model takes far longer."""
+        upper = np.where(without, 0.0, matrix.upper)
+        matrix = replace(matrix, upper=upper, row_upper=self._limits(more))
         began = now()
         context = SearchContext(matrix, network_of(self.problem, matrix), self.options, began + effort)
         best = start
-        for search in _SEARCHES:
-            found = search.solve(context, matrix.is_integer, start)
+        for search in searches:
+            found = search.solve(context, matrix.is_integer & (upper > 0), start)
             if found is not None and self.value(found) > self.value(best):
                 best = found
             if now() - began > _NEXT_BELOW * effort:
