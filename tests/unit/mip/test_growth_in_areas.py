@@ -120,3 +120,25 @@ def test_growth_ends_when_every_target_is_reached():
     targets = replace(network, targets=sparse.csc_array(np.array([[3.0, 2.0, 1.0]])), target_limits=np.array([4.0]))
     assert set(grown(targets).chosen) == {0, 1} and grown(targets).is_enough
     assert not grown(replace(targets, target_limits=np.array([9.0]))).is_enough
+
+
+def test_packing_rows_count_what_an_option_takes_less_what_it_replaces():
+    # Row 0 takes 2, 1 and 4 of the options, row 1 takes 3 of the first; both have 4. The second option is chosen.
+    network = replace(
+        network_of([(0, 1, 1.0)], [1], [(0, 1.0, 1.0)] * 3, [1e6], {"options": [0] * 3, "links": [0], "sites": [0]}),
+        packing=sparse.csc_array(np.array([[2.0, 1.0, 4.0], [3.0, 0.0, 0.0]])),
+        packing_limit=np.array([4.0, 4.0]),
+    )
+    growth = Growth.empty(network)
+    growth.add(1, np.array([0]), 0)
+    every, none = np.arange(3), np.full(3, -1)
+    assert growth.packed.tolist() == [1.0, 0.0]
+    assert growth.packs(every, none).tolist() == [True, True, False]
+    # In place of the chosen one there is room for 4.
+    assert growth.packs(every, np.array([1, 1, 1])).tolist() == [True, True, True]
+    growth.remove(1)
+    assert growth.packed.tolist() == [0.0, 0.0]
+    assert growth.packs(every, none).tolist() == [True, True, True]
+    growth.add(0, np.array([0]), 0)
+    assert growth.packs(every, none).tolist() == [False, True, False]
+    assert growth.packs(np.array([0, 2]), np.array([-1, 0])).tolist() == [False, True]

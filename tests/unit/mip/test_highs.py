@@ -230,3 +230,45 @@ def test_a_program_stopped_in_its_middle_has_not_failed(monkeypatch: pytest.Monk
         with pytest.raises(NoPlanError, match="Solve error"):
             highs.run(1.0, "test")
     assert highs.attempt(1.0, "test").status == "limit"
+
+
+def test_a_linear_program_starts_from_the_basis_of_one_without_some_rows():
+    # 60 projects; the second half of the rows is left out first. The optimum is that of a cold start.
+    rng = np.random.default_rng(3)
+    full = linear()
+    n, n_rows = 60, 40
+    rows = sparse.csc_array(rng.integers(1, 9, (n_rows, n)).astype(float))
+    name = full.columns[0]
+    full = replace(
+        full,
+        rows=rows,
+        row_lower=np.full(n_rows, -np.inf),
+        row_upper=rng.integers(50, 90, n_rows).astype(float),
+        lower=np.zeros(n),
+        upper=np.ones(n),
+        is_integer=np.zeros(n, dtype=bool),
+        costs=rng.integers(1, 30, (1, n)).astype(float),
+        maximise=(True,),
+        row_constraints=tuple(("limit", k) for k in range(n_rows)),
+        columns=tuple(name._replace(index=k) for k in range(n)),
+    )
+    half = replace(
+        full,
+        rows=sparse.csc_array(rows.tocsr()[:20]),
+        row_lower=full.row_lower[:20],
+        row_upper=full.row_upper[:20],
+        row_constraints=full.row_constraints[:20],
+    )
+    relaxed = Highs(half, ONE)
+    above = relaxed.run(10, "half").objective
+    basis = relaxed.basis()
+    assert basis is not None
+    cold, warm = Highs(full, ONE), Highs(full, ONE)
+    warm.start_from_basis(basis)
+    optimum = cold.run(10, "cold").objective
+    assert warm.run(10, "warm").objective == pytest.approx(optimum, rel=1e-9)
+    assert optimum <= above * (1 + 1e-9)
+    # Rows that were added to the instance have no names.
+    relaxed.add_row(np.ones(n), -np.inf, 10.0)
+    relaxed.run(10, "more")
+    assert relaxed.basis() is None

@@ -127,3 +127,22 @@ def test_in_fractions_a_pipe_is_laid_as_far_as_its_source_is_fitted_and_its_site
     plan = hand_solved(requested, **tables, transport__pipes=large)
     assert plan.objective.value == pytest.approx(150, rel=1e-6)
     assert plan.flows[["link", "built_mn"]].values.tolist() == [["A-S", pytest.approx(PIPE / 2, rel=1e-6)]]
+
+
+def test_over_several_periods_one_variable_stands_for_all_sites_that_are_open(
+    hand_problem: HandPosed, large: pd.DataFrame
+) -> None:
+    requested = {**STAGED, "budget.total_mn": 1_000}
+    rows = matrix_of(build_model(hand_problem(requested, **SMALL_SITE, transport__pipes=large)))
+    columns = {name: len(rows.columns_of(name)) for name in ("opened", "site_is_open")}
+    assert columns == {"opened": 4, "site_is_open": 2}
+    # A source has the options of its stream and that variable, however many sites there are.
+    of_sources = rows.rows_of("a_used_source_has_an_open_site")
+    names = [{rows.columns[j].variable for j in rows.entries(int(i))[0]} for i in of_sources]
+    assert len(names) == 2 and all(each == {"build", "site_is_open"} for each in names)
+    # In 2031 a site that was opened in 2026 is open as well.
+    last = rows.rows_of("an_open_site_was_opened")[-1]
+    column, amount = rows.entries(int(last))
+    opened = sorted(rows.columns[j].index for j in column if rows.columns[j].variable == "opened")
+    assert opened == [("S", 2026), ("S", 2031), ("T", 2026), ("T", 2031)]
+    assert sorted(amount.tolist()) == [-1.0] * 4 + [1.0]
