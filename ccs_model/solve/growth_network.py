@@ -26,6 +26,7 @@ from ccs_model.model.names import (
     ONE_RETROFIT,
     OPENED,
     PIPE,
+    PIPE_FLOW,
     PROVINCE_BUDGET,
     REQUIRED_PLANT,
     SITE_CAPACITY,
@@ -66,7 +67,9 @@ def growth_network_of(
     # Without a budget, costs of the objective guide the growth and limit nothing.
     costs = -matrix.costs[0] if matrix.maximise[0] else matrix.costs[0]
     money = rows[[int(budget[0])]].toarray().ravel() if len(budget) else np.maximum(costs, 0.0)
-    years = {year: p for p, year in enumerate(sorted({matrix.columns[j].index[1] for j in matrix.columns_of(BUILD)}))}
+    # Periods with a network, also those in which no retrofit may start.
+    of_periods = np.r_[matrix.columns_of(BUILD), matrix.columns_of(PIPE_FLOW)]
+    years = {year: p for p, year in enumerate(sorted({matrix.columns[j].index[1] for j in of_periods}))}
     nodes = {node: k for k, node in enumerate(network.nodes["node"])}
     links = {link: k for k, link in enumerate(network.links["link"])}
     columns = {(column.variable, column.index): j for j, column in enumerate(matrix.columns)}

@@ -136,3 +136,14 @@ def test_a_search_that_ends_before_its_relaxation_has_a_plan(
     assert 0.7 * best.objective.value <= found.objective.value <= best.objective.value * (1 + 1e-6)
     assert "gap unknown" in repr(found)
     assert len(found.retrofits) and found.checks["holds"].sum() == len(found.checks) - 1
+
+
+def test_a_first_period_in_which_nothing_may_start_has_a_network(hand_problem: Callable[..., Problem]) -> None:
+    plants = {name: {**each, "turnaround_from": 2031, "turnaround_until": 2040} for name, each in PLANTS.items()}
+    problem = hand_problem({**STAGED, "budget.total_mn": 900}, plants=plants, sites=SITES, links=LINKS)
+    matrix = matrix_of(build_model(problem))
+    assert {matrix.columns[j].index[1] for j in matrix.columns_of("build")} == {2031}
+    network = growth_network_of(problem, matrix)
+    assert network is not None and network.n_periods == 2 and set(network.period) == {1}
+    found = grown(problem)
+    assert found is not None and found[0] > 0
