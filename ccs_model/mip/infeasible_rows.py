@@ -20,7 +20,7 @@ from ccs_model.mip.branch_and_bound import solve_mip
 from ccs_model.mip.clock import now
 from ccs_model.mip.fixed_charge import Construct, Prove, SlopeScaling
 from ccs_model.mip.growing_network import GrowthNetwork
-from ccs_model.mip.highs import Highs, Outcome, SolverOptions
+from ccs_model.mip.highs import LARGE_ROWS, Highs, Outcome, SolverOptions
 from ccs_model.mip.matrix import Column, Matrix, rounded_to_integrality
 from ccs_model.mip.search import FixedChargeNetwork, Result, SearchContext
 from ccs_model.mip.tree_growth import Grow
@@ -209,9 +209,13 @@ def _least(
 ) -> Outcome:
     """The solution of an elastic model with the smallest slack found until `deadline`."""
     start = None
+    # The root relaxation of a large model has no limit of effort and takes minutes, so that tree growth answers alone.
+    is_large = growth is not None and len(elastic.row_lower) > LARGE_ROWS
     if network is not None:
         start = _first_solution(elastic, replace(options, gap_share=_LEAST_GAP), deadline, network, growth)
-        if start is not None and now() >= deadline:
+        if is_large and start is None:
+            return Outcome("limit", np.nan, np.nan, None, None, None)
+        if start is not None and (is_large or now() >= deadline):
             return Outcome("limit", float(elastic.costs[0] @ start), 0.0, start, None, None)
     highs = Highs(elastic, options)
     return solve_mip(highs, maximise=False, gap=_LEAST_GAP, deadline=deadline, stage=stage, start=start).outcome
@@ -227,7 +231,7 @@ def _first_solution(
     """A solution with little slack, by tree growth, by slope scaling and over its arcs; None if none is found."""
     context = SearchContext(elastic, network, options, deadline, growth=growth)
     grown = _GROW.run(context, Result("limit")).incumbent
-    if context.is_over:
+    if context.is_over or (growth is not None and len(elastic.row_lower) > LARGE_ROWS):
         return grown
     highs = Highs(elastic, options)
     highs.set_integrality(False)

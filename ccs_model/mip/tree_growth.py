@@ -70,7 +70,8 @@ class Grow(Heuristic):
         """Return `before` with the better of its incumbent and the solutions grown; `before` without a network."""
         if context.growth is None or not len(context.growth.column):
             return before
-        first, best, end = self._from_sites(context.growth), before.incumbent, context.moment(self.until)
+        best, end = before.incumbent, context.moment(self.until)
+        first = self._from_sites(context.growth, end)
         for k, seed in enumerate(self.seeds):
             inside = replace(context, began=now(), deadline=end)
             if inside.is_over and k:
@@ -82,10 +83,12 @@ class Grow(Heuristic):
             best = context.better(best, result.incumbent)
         return context.found(best, before)
 
-    def _from_sites(self, network: GrowthNetwork) -> Growth:
-        """The best of the solutions grown without a site and from those with the most value near them."""
+    def _from_sites(self, network: GrowthNetwork, end: float) -> Growth:
+        """The best of the solutions grown without a site and, until `end`, from those with the most value near them."""
         best = self._grown(Growth.empty(network))
         for site in self._seeds(network):
+            if now() >= end:
+                break
             start = Growth.empty(network)
             start.forced[site] = True
             if start.is_within_limits():

@@ -132,7 +132,11 @@ def test_an_infeasible_question_kept_in_hand_never_blocks_the_next(tmp_path: Pat
     assert done.stdout.strip() in ("optimal", "within_gap"), done.stderr
 
 
-def test_a_target_that_the_budget_of_a_shared_network_misses_is_named_with_what_would_do() -> None:
+@pytest.mark.parametrize("large_rows", [60_000, 1_000], ids=["with a MILP", "by tree growth alone"])
+def test_a_target_that_the_budget_of_a_shared_network_misses_is_named_with_what_would_do(
+    monkeypatch: pytest.MonkeyPatch, large_rows: int
+) -> None:
+    monkeypatch.setattr("ccs_model.mip.infeasible_rows.LARGE_ROWS", large_rows)
     hebei = read_scenario(ROOT / "scenarios" / "hebei.yaml").with_changes({"objective": "min_cost"})
     with pytest.raises(InfeasibleError) as caught:
         optimize(hebei.with_changes({"targets.abatement_share": {2040: 0.1}}))
