@@ -24,7 +24,7 @@ class Basis:
 
     @classmethod
     def of(cls, matrix: Matrix, basis: highspy.HighsBasis) -> Basis | None:
-        """Return the basis of a solved matrix; None without one. Rows added to the instance are left out."""
+        """Return the basis of a solved matrix; None without one, or with rows added that have no name."""
         if not basis.valid or len(basis.row_status) != len(matrix.row_constraints):
             return None
         return cls(

@@ -61,7 +61,7 @@ def bound_over_all_links(
 ) -> float | None:
     """Return the bound of the relaxation with flow directions; None where there are none or the model is too large.
 
-    `basis` is that of `few_periods`.
+    `basis` is that of `basis_of_few_periods`.
     """
     if was_stopped():
         return None
@@ -79,7 +79,7 @@ def bound_over_all_links(
     return relaxation.objective
 
 
-def few_periods(problem: Problem, matrix: Matrix, options: SolverOptions, stage: str) -> Basis | None:
+def basis_of_few_periods(problem: Problem, matrix: Matrix, options: SolverOptions, stage: str) -> Basis | None:
     """Return the basis of the relaxation with the network of a few periods; None if it is stopped.
 
     Both the relaxation with all periods and that with flow directions start from it, in half the time.

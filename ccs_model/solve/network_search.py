@@ -27,7 +27,7 @@ from ccs_model.mip.search import Heuristic, Result, SearchContext, Strategy
 from ccs_model.problem import Problem
 from ccs_model.problem.candidate_network import corridor_rows
 from ccs_model.solve.directed_arcs import DirectedArcs, directed_arcs, relaxation_if_tighter
-from ccs_model.solve.directed_bound import bound_over_all_links, few_periods, proven_by_directions
+from ccs_model.solve.directed_bound import basis_of_few_periods, bound_over_all_links, proven_by_directions
 from ccs_model.solve.fixed_charge_network import connections_of, network_of, places_of
 from ccs_model.solve.growth_network import growth_network_of
 from ccs_model.solve.network_presolve import OneWay, one_way, reduced_model
@@ -220,7 +220,9 @@ class _NetworkSearch:
         is_chosen = problem.scenario.transport.corridors == "auto" and len(links) > SIZES.all_links
         is_grown = is_staged and is_chosen and first.incumbent is not None and context.growth is not None
         relax = relaxation_stage(is_directed=directed is not None, is_grown=is_grown)
-        basis = few_periods(problem, matrix, options, self.stage) if is_grown and n_rows <= LARGE_ROWS else None
+        basis = (
+            basis_of_few_periods(problem, matrix, options, self.stage) if is_grown and n_rows <= LARGE_ROWS else None
+        )
         context, result = relax.run(context, connections, self.stage, basis)
         relaxation = result.relaxation
         assert relaxation is not None
