@@ -12,6 +12,7 @@ from ccs_model.units import money_text, rounded
 
 # How many of the largest plants, and of the binding limits, a sentence names.
 _NAMED, _LIMITS_NAMED, _LISTED = 3, 4, 8
+_LITTLE_MONEY = 0.002
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,13 @@ def oil_in_words(storage: Sequence[Mapping[str, Any]], money: str) -> str:
     if oil_ktpa <= 0:
         return f"{paid}."
     return f"{paid}; they produce {megatonnes(oil_ktpa)} of additional oil, whose emissions are not counted."
+
+
+def unspent(budget_mn: float | None, capex_mn: float | None) -> str:
+    """How much of its budget a plan leaves, which the next retrofits use as well; empty below a share of it."""
+    if budget_mn is None or capex_mn is None or budget_mn - capex_mn < _LITTLE_MONEY * budget_mn:
+        return ""
+    return f" They also use the {rounded(budget_mn - capex_mn)} million that the plan leaves of its budget."
 
 
 def reasons_in_words(plants: Sequence[Mapping[Any, Any]]) -> list[str]:

@@ -19,6 +19,7 @@ from ccs_model.report.phrases import (
     rounded_parts,
     searched_links,
     storage_range,
+    unspent,
 )
 from ccs_model.units import rounded, unit_text
 
@@ -164,7 +165,8 @@ def marginal_budget(plan: Plan) -> str:
     entering = "; ".join(f"{names[plant]} ({plant})" for plant in marginal.plants)
     who = f" Entering or enlarged: {entering}." if entering else " No further plant enters."
     over = "in a year" if plan.problem.is_static else "over the horizon"
-    return f"{solved}{rounded(marginal.abatement_kt)} kt more abatement {over}.{who}"
+    left = "" if plan.problem.is_static else unspent(plan.totals["budget_mn"], plan.totals["capex_mn"])
+    return f"{solved}{rounded(marginal.abatement_kt)} kt more abatement {over}.{who}{left}"
 
 
 def replans(plan: Plan) -> str:

@@ -22,6 +22,7 @@ from ccs_model.report.phrases import (
     rounded_parts,
     society,
     storage_range,
+    unspent,
 )
 from ccs_model.report.text_tables import aligned, truncate, width_of
 from ccs_model.units import money_text, rounded, unit_text
@@ -321,6 +322,7 @@ class _Summary:
                 f"Marginal abatement: {bought['abatement_kt_per_mn']:,.1f} kt per additional million {self.money} "
                 f"{over} (existing retrofits kept; {self._mn(bought['added_mn'])} more give "
                 f"{bought['abatement_kt']:,.0f} kt: {names})."
+                + ("" if self.is_static else unspent(self.totals["budget_mn"], self.totals["capex_mn"]))
             )
             least = "at least " if is_integer else ""
             for each in bought["replans"]:

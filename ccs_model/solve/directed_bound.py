@@ -16,10 +16,10 @@ from scipy import sparse
 from ccs_model._typing import Floats, Ints
 from ccs_model.mip import Highs, Matrix, Progress, SolverOptions
 from ccs_model.mip.basis import Basis
-from ccs_model.mip.clock import was_stopped
-from ccs_model.mip.cut_sets import with_cuts
+from ccs_model.mip.clock import now, was_stopped
+from ccs_model.mip.cut_sets import Connections, Cut, with_cuts
 from ccs_model.mip.fixed_charge import Prove
-from ccs_model.mip.highs import LARGE_ROWS, gap_share, log_line
+from ccs_model.mip.highs import LARGE_ROWS, Outcome, gap_share, log_line
 from ccs_model.mip.matrix import residuals
 from ccs_model.mip.presolve import restricted
 from ccs_model.mip.search import Result, SearchContext
@@ -31,6 +31,7 @@ from ccs_model.model.names import (
     FORWARD,
     INJECTED,
     MINIMUM_LOAD,
+    MONEY_LIMITS,
     PIPE_FLOW,
     PIPE_LIMIT,
     REVERSE,
@@ -41,7 +42,8 @@ from ccs_model.model.names import (
 from ccs_model.problem import Problem
 from ccs_model.solve.fixed_charge_network import connections_of, network_of
 from ccs_model.solve.network_presolve import one_way
-from ccs_model.solve.strategies import BOUND_BY_DIRECTIONS, PROVE_BY_DIRECTIONS
+from ccs_model.solve.source_network import source_network_of
+from ccs_model.solve.strategies import BOUND_BY_DIRECTIONS, PRICES_BY_SOURCE, PROVE_BY_DIRECTIONS
 
 _ROWS_OF_A_PERIOD = (
     PIPE_LIMIT, BOTH_WAYS, BALANCE, SOURCE_HAS_PIPE, SITE_HAS_PIPE, WELL_LIMIT, MINIMUM_LOAD,
@@ -72,11 +74,25 @@ def bound_over_all_links(
     highs = Highs(directed.matrix, options, on_progress)
     if basis is not None:
         highs.start_from_basis(basis)
+    began = now()
     _, relaxation = BOUND_BY_DIRECTIONS.solve(highs, directed.connections, effort, f"{stage}, flow directions")
     if relaxation.status != "optimal":
         return None
+    _, relaxation = _with_prices(problem, highs, directed.connections, relaxation, effort + began - now(), stage)
     log_line(options, f"flow directions: bound {relaxation.objective:.10g}")
     return relaxation.objective
+
+
+def _with_prices(
+    problem: Problem, highs: Highs, connections: Connections, relaxation: Outcome, effort: float, stage: str
+) -> tuple[list[Cut], Outcome]:
+    """The inequalities by source added to the instance, and the relaxation with them."""
+    matrix = highs.matrix
+    network = source_network_of(problem, matrix)
+    if network is None:
+        return [], relaxation
+    money_rows = np.concatenate([matrix.rows_of(constraint) for constraint in MONEY_LIMITS])
+    return PRICES_BY_SOURCE.run(highs, connections, network, relaxation, money_rows, effort, stage)
 
 
 def basis_of_few_periods(problem: Problem, matrix: Matrix, options: SolverOptions, stage: str) -> Basis | None:
@@ -146,7 +162,12 @@ def proven_by_directions(
     cuts, relaxation = relax.solve(highs, directed.connections, left, f"{stage}, flow directions")
     if relaxation.status != "optimal":
         return None
-    value, bound = context.value(start), relaxation.objective
+    value = context.value(start)
+    if gap_share(relaxation.objective, value) > context.options.gap_share:
+        left = context.until(prove.until).left
+        more, relaxation = _with_prices(problem, highs, directed.connections, relaxation, left, stage)
+        cuts = [*cuts, *more]
+    bound = relaxation.objective
     if before.relaxation is not None:
         bound = context.sign * min(context.sign * bound, context.sign * before.relaxation.objective)
     log_line(context.options, f"flow directions within {len(arc_groups)} arc groups: bound {bound:.10g}")

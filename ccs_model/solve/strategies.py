@@ -15,6 +15,7 @@ from ccs_model.mip.fixed_charge import Construct, Extend, ExtendRestricted, Prov
 from ccs_model.mip.highs import LARGE_ROWS
 from ccs_model.mip.network_lns import Alternate, Lns, Neighbourhoods, Reoptimise, SubMip
 from ccs_model.mip.search import Strategy
+from ccs_model.mip.source_prices import PriceRounds
 from ccs_model.mip.sweep_search import GrowAtLimits, Processes
 from ccs_model.mip.tree_growth import Grow
 
@@ -172,8 +173,11 @@ PROVE_REDUCED = Prove(heuristics=False)
 """The exact search over a model that the incumbent has reduced to few decisions."""
 
 
-BOUND_BY_DIRECTIONS = Relax(cut_rounds=40, min_gain=1e-3, idle_rounds=1)
+BOUND_BY_DIRECTIONS = Relax(cut_rounds=40, min_gain=1e-2, idle_rounds=1)
 """The bound over all links of several periods, with flow directions, once the search has ended."""
+
+PRICES_BY_SOURCE = PriceRounds()
+"""Inequalities by source, after the cut-sets of either bound with flow directions."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,351 @@
+"""Inequalities by source: a pipe of some size carries no more of a source than that source supplies.
+
+A relaxation pays for a fraction of a large pipe and sends the whole flow of one source through it. If flows were kept
+apart by source, this fraction could carry only the same fraction of each source's supply. That model is too large to
+solve, but any prices of moving CO₂ by source give an inequality in the columns of the ordinary one. Let `d[p, n]` be
+what source *p* pays per tonne to have it moved on from node *n*. In every solution
+
+    Σ sources: d[p, node of p] × captured
+        ≤ Σ pipes: V × built + slope × added capacity + Σ sites: fee × injected + W × opened
+
+where *V* is the most that a pipe earns at these prices, a continuous knapsack over the sources,
+
+    V = max Σ p: |d[p, start] − d[p, end]| × flow[p] − slope × flow beyond the included one,
+        0 ≤ flow[p] ≤ supply of p,  Σ p: flow[p] ≤ largest flow
+
+and *W* = Σ p: supply of p × max(d[p, node of the site] − fee, 0). The prices are found by ascent from the point of the
+relaxation, with penalties where a pipe would earn more than it costs. Each round adds an inequality and solves again.
+
+This is the Lagrangian dual of the disaggregated formulation of network design with piecewise linear costs, and its use
+as a Benders cut. Steps of the ascent are scaled by coordinate, since supplies differ by orders of magnitude.
+
+References
+----------
+Croxton, K. L., Gendron, B., Magnanti, T. L. (2007). Variable disaggregation in network design problems with piecewise
+linear costs. Operations Research 55(1), 146–157.
+
+Gendron, B., Crainic, T. G., Frangioni, A. (1999). Multicommodity capacitated network design. In Telecommunications
+Network Planning, 1–19. Springer.
+
+Kingma, D. P., Ba, J. (2015). Adam: a method for stochastic optimization. In 3rd International Conference on Learning
+Representations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ccs_model._typing import Floats, Ints
+from ccs_model.mip.clock import now, spend
+from ccs_model.mip.cut_sets import Connections, Cut
+from ccs_model.mip.highs import Highs, Outcome
+
+_EFFORT_PER_FLOW = 1.6e-8
+_VIOLATED = 1e-6
+_SHARE = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """Σ coefficient × column by item: flat arrays of the items, their columns and their coefficients."""
+
+    item: Ints
+    column: Ints
+    coefficient: Floats
+
+    def of(self, x: Floats, n_items: int) -> Floats:
+        """[item] value of the sum at a point."""
+        total: Floats = np.zeros(n_items)
+        np.add.at(total, self.item, self.coefficient * x[self.column])
+        return total
+
+    def times(self, factors: Floats) -> Cut:
+        """Σ factor of the item × coefficient × column."""
+        return self.column, self.coefficient * factors[self.item]
+
+
+@dataclass(frozen=True, eq=False)
+class SourceNetwork:
+    """The network in one year, with flows as delivered.
+
+    Parameters
+    ----------
+    start, end
+        [link] nodes that a link joins.
+    link
+        [size] link of each pipe size.
+    included, largest
+        [size] flow that a pipe carries without added capacity, and with all of it.
+    pipes, added
+        Pipes of each size built by the year, and their added capacity in flow.
+    source, supply
+        [source] node, and most that it delivers.
+    captured
+        What each source delivers.
+    site
+        [site] node.
+    opened, injected, wells
+        Sites opened by the year, what is injected, and the rate of the wells drilled by the year.
+    balance, sign
+        [node] row of its balance, and the sign that captured CO₂ has there.
+    """
+
+    start: Ints
+    end: Ints
+    link: Ints
+    included: Floats
+    largest: Floats
+    pipes: Columns
+    added: Columns
+    source: Ints
+    supply: Floats
+    captured: Columns
+    site: Ints
+    opened: Columns
+    injected: Columns
+    wells: Columns
+    balance: Ints
+    sign: float
+
+
+@dataclass(frozen=True, eq=False)
+class Charges:
+    """What the relaxation pays for each size and site, in units of the objective; at least 0.
+
+    Parameters
+    ----------
+    pipe, slope
+        [size] charge of a pipe, and of a unit of flow beyond the included one.
+    site, fee
+        [site] charge of a site, and that of wells for a unit injected.
+    """
+
+    pipe: Floats
+    slope: Floats
+    site: Floats
+    fee: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class _Earned:
+    """The most that pipes and sites earn at some prices, and the flows with which they do."""
+
+    pipe: Floats
+    order: Ints
+    flow: Floats
+    difference: Floats
+    site: Floats
+    margin: Floats
+
+
+def _earned(network: SourceNetwork, charges: Charges, prices: Floats) -> _Earned:
+    difference = (prices[:, network.start] - prices[:, network.end]).T
+    order = np.argsort(-np.abs(difference), axis=1, kind="stable")
+    supply = network.supply[order]
+    until = np.cumsum(supply, axis=1)
+    gain = np.take_along_axis(np.abs(difference), order, 1)[network.link]
+    before, until = (until - supply)[network.link], until[network.link]
+    included, largest = network.included[:, None], network.largest[:, None]
+    within = np.maximum(np.minimum(until, included) - before, 0.0)
+    beyond = np.maximum(np.minimum(until, largest) - np.maximum(before, included), 0.0)
+    beyond[gain <= charges.slope[:, None]] = 0.0
+    pipe = (gain * (within + beyond)).sum(axis=1) - charges.slope * beyond.sum(axis=1)
+    margin = np.maximum(prices[:, network.site] - charges.fee, 0.0)
+    site = (margin * network.supply[:, None]).sum(axis=0)
+    return _Earned(pipe, order, within + beyond, difference, site, margin)
+
+
+def inequality(network: SourceNetwork, charges: Charges, prices: Floats) -> Cut:
+    """Return the inequality Σ coefficient × column ≤ 0 of some prices [source, node], its largest coefficient 1."""
+    earned = _earned(network, charges, prices)
+    parts = [
+        network.captured.times(prices[np.arange(len(network.source)), network.source]),
+        network.pipes.times(-earned.pipe),
+        network.added.times(-charges.slope),
+        network.opened.times(-earned.site),
+        network.injected.times(-charges.fee),
+    ]
+    columns, inverse = np.unique(np.concatenate([column for column, _ in parts]), return_inverse=True)
+    values = np.bincount(inverse, weights=np.concatenate([value for _, value in parts]))
+    largest = np.abs(values).max(initial=0.0)
+    kept = np.abs(values) > _SHARE * largest
+    return columns[kept], values[kept] / max(largest, 1e-300)
+
+
+@dataclass(frozen=True)
+class Ascent:
+    """Ascent of the prices for the point of a relaxation.
+
+    Parameters
+    ----------
+    n_steps
+        Number of steps.
+    first_step, last_step
+        Steps as shares of the mean price, falling geometrically.
+    charged
+        Share of its pipes and sites that the point has paid for already; the rest keeps prices low where it has none.
+    decay, decay_of_squares
+        Decay of the running means of slopes and of their squares.
+    """
+
+    n_steps: int = 500
+    first_step: float = 0.1
+    last_step: float = 1e-3
+    charged: float = 0.9
+    decay: float = 0.9
+    decay_of_squares: float = 0.999
+
+    def run(self, network: SourceNetwork, charges: Charges, prices: Floats, x: Floats) -> Floats:
+        """Return the best prices met, from `prices`."""
+        n_sources, n_sizes = len(network.source), len(network.link)
+        captured = network.captured.of(x, n_sources)
+        paid = self.charged * np.maximum(network.pipes.of(x, n_sizes), 0.0)
+        opened = self.charged * np.maximum(network.opened.of(x, len(network.site)), 0.0)
+        step = self.first_step * float(np.abs(prices).mean())
+        falls = (self.last_step / self.first_step) ** (1.0 / self.n_steps)
+        mean, square = np.zeros_like(prices), np.zeros_like(prices)
+        weight, weight_of_squares = 1.0, 1.0
+        best, best_value, own = prices, -np.inf, (np.arange(n_sources), network.source)
+        for _ in range(self.n_steps):
+            earned = _earned(network, charges, prices)
+            # A pipe that earns more than its charge is built once; one that the relaxation has built is paid for.
+            built = paid + (earned.pipe > charges.pipe)
+            open_ = opened + (earned.site > charges.site)
+            value = float(
+                (captured * prices[own]).sum()
+                - (paid * earned.pipe).sum()
+                - np.maximum(earned.pipe - charges.pipe, 0.0).sum()
+                - (opened * earned.site).sum()
+                - np.maximum(earned.site - charges.site, 0.0).sum()
+            )
+            if value > best_value:
+                best, best_value = prices, value
+            slope = np.zeros_like(prices)
+            slope[own] += captured
+            slope -= _moved(network, earned, built)
+            np.add.at(slope.T, network.site, -(open_ * np.where(earned.margin > 0, network.supply[:, None], 0.0)).T)
+            slope /= network.supply[:, None]
+            mean = self.decay * mean + (1 - self.decay) * slope
+            square = self.decay_of_squares * square + (1 - self.decay_of_squares) * slope**2
+            weight, weight_of_squares = weight * self.decay, weight_of_squares * self.decay_of_squares
+            steps = mean / (1 - weight) / (np.sqrt(square / (1 - weight_of_squares)) + 1e-3)
+            prices = prices + step * steps
+            step *= falls
+        spend(self.n_steps * n_sources * n_sizes * _EFFORT_PER_FLOW)
+        return best
+
+
+def _moved(network: SourceNetwork, earned: _Earned, built: Floats) -> Floats:
+    """[source, node] flow out of each node less that into it, in the pipes of some sizes."""
+    moved = np.zeros((len(network.source), len(network.balance)))
+    used = np.flatnonzero(built > _SHARE)
+    row, place = np.nonzero(earned.flow[used])
+    size = used[row]
+    link = network.link[size]
+    source = earned.order[link, place]
+    flow = earned.flow[size, place] * built[size] * np.sign(earned.difference[link, source])
+    np.add.at(moved, (source, network.start[link]), flow)
+    np.add.at(moved, (source, network.end[link]), -flow)
+    return moved
+
+
+@dataclass(frozen=True)
+class PriceRounds:
+    """Rounds of inequalities by source, each with the cut-sets that its relaxation violates.
+
+    Parameters
+    ----------
+    n_rounds
+        Most rounds.
+    until
+        Share of the effort after which no round begins.
+    min_gain
+        Rounds end after one that moves the bound by less than this relative gain.
+    ascent
+        Ascent of the prices.
+    """
+
+    n_rounds: int = 40
+    until: float = 0.8
+    min_gain: float = 2e-3
+    ascent: Ascent = Ascent()
+
+    def run(
+        self,
+        highs: Highs,
+        connections: Connections,
+        network: SourceNetwork,
+        relaxation: Outcome,
+        money_rows: Ints,
+        effort: float,
+        stage: str,
+    ) -> tuple[list[Cut], Outcome]:
+        """Return the inequalities that are tight in the end, and the relaxation with all, which stay in the instance.
+
+        Parameters
+        ----------
+        highs
+            Instance with the relaxation, solved.
+        connections
+            Network for the cut-sets.
+        network
+            The network in the last year.
+        relaxation
+            Its optimum, with duals.
+        money_rows
+            Rows that limit money.
+        effort
+            Effort after which no round begins.
+        stage
+            Name for the log.
+        """
+        matrix, added, deadline = highs.matrix, [], now() + self.until * effort
+        sign = 1.0 if matrix.maximise[0] else -1.0
+        prices: Floats | None = None
+        for _ in range(self.n_rounds):
+            x, dual = relaxation.x, relaxation.row_dual
+            if x is None or dual is None or now() >= deadline:
+                break
+            paid = sign * (matrix.rows[money_rows].T @ dual[money_rows] - matrix.costs[0])
+            charges = _charges(network, np.maximum(paid, 0.0))
+            if prices is None:
+                aggregated = np.maximum(sign * network.sign * dual[network.balance], 0.0)
+                prices = np.tile(aggregated, (len(network.source), 1))
+            prices = self.ascent.run(network, charges, prices, x)
+            new = connections.violated(x)
+            cut = inequality(network, charges, prices)
+            if float(cut[1] @ x[cut[0]]) > _VIOLATED:
+                new.append(cut)
+            if not new:
+                break
+            for columns, coefficients in new:
+                highs.add_sparse_row(columns, coefficients, -np.inf, 0.0)
+            again = highs.run(np.inf, f"{stage}: prices by source")
+            if again.x is None or again.status != "optimal":
+                break
+            added += new
+            gain = abs(again.objective - relaxation.objective)
+            relaxation = again
+            if gain < self.min_gain * max(abs(again.objective), 1.0):
+                break
+        point = relaxation.x
+        return [] if point is None else [cut for cut in added if float(cut[1] @ point[cut[0]]) > -_VIOLATED], relaxation
+
+
+def _charges(network: SourceNetwork, paid: Floats) -> Charges:
+    """Charges of sizes and sites: the least of their columns."""
+
+    def least(columns: Columns, n_items: int) -> Floats:
+        found = np.full(n_items, np.inf)
+        np.minimum.at(found, columns.item, paid[columns.column] / columns.coefficient)
+        return np.where(np.isfinite(found), found, 0.0)
+
+    n_sizes, n_sites = len(network.link), len(network.site)
+    return Charges(
+        pipe=least(network.pipes, n_sizes),
+        slope=least(network.added, n_sizes),
+        site=least(network.opened, n_sites),
+        fee=least(network.wells, n_sites),
+    )

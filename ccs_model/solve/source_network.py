@@ -1,0 +1,165 @@
+"""The network of a matrix with its sources, for inequalities by source."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ccs_model._typing import Floats, Ints
+from ccs_model.mip import Matrix
+from ccs_model.mip.source_prices import Columns, SourceNetwork
+from ccs_model.model.names import (
+    ADDED_CAPACITY,
+    BALANCE,
+    BUILD,
+    CAPACITY_NEEDS_PIPE,
+    FORWARD,
+    INJECTED,
+    OPENED,
+    PIPE,
+    PIPE_FLOW,
+    PIPE_LIMIT,
+    REVERSE,
+    WELL_LIMIT,
+    WELLS,
+)
+from ccs_model.problem import Problem
+from ccs_model.solve.fixed_charge_network import network_of
+
+
+def source_network_of(problem: Problem, matrix: Matrix) -> SourceNetwork | None:
+    """Return the network in the last year.
+
+    There is none where a line is free to use, or where columns of the network have been removed one by one.
+    """
+    assert problem.network is not None
+    if problem.network.lines["is_free"].any():
+        return None
+    return _network_in(matrix, problem, network_of(problem, matrix).choice, problem.years[-1])
+
+
+def _network_in(matrix: Matrix, problem: Problem, choice: Ints, year: int) -> SourceNetwork | None:
+    rows = [int(i) for i in matrix.rows_of(BALANCE) if matrix.row_constraints[i][1][1] == year]
+    node_at = {matrix.row_constraints[i][1][0]: n for n, i in enumerate(rows)}
+    ends: dict[object, list[tuple[int, float]]] = {}
+    captured: list[tuple[int, int, float]] = []
+    injected: list[tuple[int, int, float]] = []
+    for n, i in enumerate(rows):
+        for j, value in zip(*(each.tolist() for each in matrix.entries(i)), strict=True):
+            kind = matrix.columns[j].variable
+            if kind in (FORWARD, REVERSE):
+                # Reverse flow counts at both ends with the other sign.
+                ends.setdefault(matrix.columns[j].index[0], []).append((n, value if kind == FORWARD else -value))
+            else:
+                (injected if kind == INJECTED else captured).append((n, j, value))
+    signs = {np.sign(value) for _, j, value in captured if matrix.columns[j].variable == BUILD}
+    if len(signs) != 1:
+        return None
+    (sign,) = signs
+    links = {link: k for k, link in enumerate(ends)}
+    # Flow into a node has the sign of captured CO₂.
+    start, end = np.zeros((2, len(links)), dtype=np.int64)
+    for link, k in links.items():
+        into = {n for n, value in ends[link] if value * sign > 0}
+        out_of = {n for n, value in ends[link] if value * sign < 0}
+        if len(into) != 1 or len(out_of) != 1:
+            return None
+        (start[k],), (end[k],) = out_of, into
+    pipes = _pipes_in(matrix, problem, links, year)
+    if pipes is None:
+        return None
+    sources = sorted({n for n, _, _ in captured})
+    source_at = {n: p for p, n in enumerate(sources)}
+    supply = np.zeros(len(sources))
+    most: dict[tuple[int, int], float] = {}
+    for n, j, value in captured:
+        # Of the retrofits that exclude each other the largest; others by themselves.
+        key = n, int(choice[j]) if choice[j] >= 0 else -1 - j
+        most[key] = max(most.get(key, 0.0), value * sign)
+    for (n, _), value in most.items():
+        supply[source_at[n]] += value
+    is_source = supply > 0
+    kept = np.cumsum(is_source) - 1
+    sites = [s for s in problem.sites["site"] if s in node_at]
+    site_at = {site: k for k, site in enumerate(sites)}
+    opened = [(site_at[s], int(j), 1.0) for j, (s, y) in _named(matrix, OPENED) if y <= year and s in site_at]
+    at_node = {node_at[s]: k for s, k in site_at.items()}
+    if any(n not in at_node for n, _, _ in injected):
+        return None
+    wells = _wells_by(matrix, site_at, year)
+    link, included, largest, built, added = pipes
+    return SourceNetwork(
+        start=start,
+        end=end,
+        link=link,
+        included=included,
+        largest=largest,
+        pipes=_columns(built),
+        added=_columns(added),
+        source=np.array(sources, dtype=np.int64)[is_source],
+        supply=supply[is_source],
+        captured=_columns(
+            [(int(kept[source_at[n]]), j, value * sign) for n, j, value in captured if is_source[source_at[n]]]
+        ),
+        site=np.array([node_at[s] for s in sites], dtype=np.int64),
+        opened=_columns(opened),
+        injected=_columns([(at_node[n], j, -value * sign) for n, j, value in injected]),
+        wells=_columns(wells),
+        balance=np.array(rows, dtype=np.int64),
+        sign=float(sign),
+    )
+
+
+def _pipes_in(
+    matrix: Matrix, problem: Problem, links: dict[object, int], year: int
+) -> tuple[Ints, Floats, Floats, list[tuple[int, int, float]], list[tuple[int, int, float]]] | None:
+    """Link, included and largest flow of each size, and its pipes and added capacity by column."""
+    assert problem.network is not None
+    link_of = dict(zip(problem.network.lines["line"], problem.network.lines["link"], strict=True))
+    room: dict[str, float] = {}
+    for i in matrix.rows_of(CAPACITY_NEEDS_PIPE):
+        for j, value in zip(*(each.tolist() for each in matrix.entries(i)), strict=True):
+            if matrix.columns[j].variable == PIPE:
+                line = matrix.columns[j].index[0]
+                room[line] = max(room.get(line, 0.0), -value)
+    link: list[int] = []
+    included: list[float] = []
+    largest: list[float] = []
+    built: list[tuple[int, int, float]] = []
+    added: list[tuple[int, int, float]] = []
+    for i in matrix.rows_of(PIPE_LIMIT):
+        line, row_year = matrix.row_constraints[i][1]
+        if row_year != year:
+            continue
+        k, entries = len(link), list(zip(*(each.tolist() for each in matrix.entries(i)), strict=True))
+        per_flow = [value for j, value in entries if matrix.columns[j].variable == PIPE_FLOW]
+        if not per_flow:
+            continue
+        if link_of[line] not in links:
+            return None
+        within = [-value for j, value in entries if matrix.columns[j].variable == PIPE]
+        link.append(links[link_of[line]])
+        included.append(max(within, default=0.0) / per_flow[0])
+        largest.append((max(within, default=0.0) + room.get(line, 0.0)) / per_flow[0])
+        built += [(k, j, 1.0) for j, _ in entries if matrix.columns[j].variable == PIPE]
+        added += [(k, j, -value / per_flow[0]) for j, value in entries if matrix.columns[j].variable == ADDED_CAPACITY]
+    return np.array(link, dtype=np.int64), np.array(included), np.array(largest), built, added
+
+
+def _wells_by(matrix: Matrix, site_at: dict[str, int], year: int) -> list[tuple[int, int, float]]:
+    """Wells by the year, each with the rate at which it injects."""
+    found = []
+    for i in matrix.rows_of(WELL_LIMIT):
+        site, row_year = matrix.row_constraints[i][1]
+        if row_year == year and site in site_at:
+            entries = zip(*(each.tolist() for each in matrix.entries(i)), strict=True)
+            found += [(site_at[site], j, -value) for j, value in entries if matrix.columns[j].variable == WELLS]
+    return found
+
+
+def _named(matrix: Matrix, variable: str) -> list[tuple[int, tuple[str, int]]]:
+    return [(int(j), matrix.columns[j].index) for j in matrix.columns_of(variable)]
+
+
+def _columns(entries: list[tuple[int, int, float]]) -> Columns:
+    item, column, value = zip(*entries, strict=True) if entries else ((), (), ())
+    return Columns(np.array(item, dtype=np.int64), np.array(column, dtype=np.int64), np.array(value, dtype=float))

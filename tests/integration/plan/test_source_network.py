@@ -1,0 +1,106 @@
+"""The inequalities by source of a whole model: they cut off no plan, at any prices, and tighten the bound."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from ccs_model.mip import Highs, Matrix, SolverOptions
+from ccs_model.mip.source_prices import Charges, PriceRounds, SourceNetwork, inequality
+from ccs_model.model import build_model
+from ccs_model.model.standard_form import matrix_of
+from ccs_model.problem import Problem
+from ccs_model.solve import directed_bound
+from ccs_model.solve.directed_bound import bound_over_all_links
+from ccs_model.solve.source_network import source_network_of
+from tests import hand_network
+
+EXACT = SolverOptions(1e-9)
+STAGED = {
+    "objective": "max_abatement", "years": [2026, 2031, 2036], "capital_recovery_share": None,
+    "transport.corridors": "all", "transport.pipe_costs": "as_built",
+}  # fmt: skip
+# A ring of the three plants, so that pipes may carry either way.
+LINKS = {**hand_network.LINKS, "A-C": {"length_km": 45}}
+
+
+@pytest.fixture
+def posed(hand_problem: Callable[..., Problem]) -> Callable[[float], tuple[Problem, Matrix]]:
+    def made(budget: float) -> tuple[Problem, Matrix]:
+        changes = {**STAGED, "budget.total_mn": budget, "budget.cumulative_mn": {2026: budget / 2}}
+        problem = hand_problem(changes, plants=hand_network.PLANTS, sites=hand_network.SITES, links=LINKS)
+        return problem, matrix_of(build_model(problem))
+
+    return made
+
+
+Posed = Callable[[float], tuple[Problem, Matrix]]
+
+
+def optimum(matrix: Matrix) -> tuple[float, np.ndarray]:
+    found = Highs(matrix, EXACT).run(60, "test")
+    assert found.status == "optimal" and found.x is not None
+    return found.objective, found.x
+
+
+def network_in(posed: Posed, budget: float) -> tuple[SourceNetwork, Matrix]:
+    problem, matrix = posed(budget)
+    network = source_network_of(problem, matrix)
+    assert network is not None
+    return network, matrix
+
+
+@pytest.mark.parametrize("budget", [120.0, 300.0, 900.0])
+def test_no_plan_violates_an_inequality_at_any_prices(posed: Posed, budget: float) -> None:
+    network, matrix = network_in(posed, budget)
+    _, plan = optimum(matrix)
+    assert network.pipes.of(plan, len(network.link)).sum() >= 1
+    random = np.random.default_rng(7)
+    n_sources, n_nodes, n_sites = len(network.source), len(network.balance), len(network.site)
+    for _ in range(200):
+        slope = random.uniform(0.0, 0.05, len(network.link))
+        charges = Charges(np.zeros(len(network.link)), slope, np.zeros(n_sites), random.uniform(0.0, 0.5, n_sites))
+        prices = random.exponential(1.0, (n_sources, n_nodes)) * random.integers(0, 2, (n_sources, n_nodes))
+        columns, values = inequality(network, charges, prices)
+        assert float(values @ plan[columns]) <= 1e-7
+
+
+def test_supplies_and_flows_are_those_of_the_model(posed: Posed) -> None:
+    network, matrix = network_in(posed, 900.0)
+    _, plan = optimum(matrix)
+    captured = network.captured.of(plan, len(network.source))
+    assert captured.sum() > 0
+    assert (captured <= network.supply + 1e-9).all()
+    assert network.injected.of(plan, len(network.site)).sum() == pytest.approx(captured.sum())
+    assert network.wells.of(plan, len(network.site)).sum() >= captured.sum() - 1e-6
+    carried = network.pipes.of(plan, len(network.link)) * network.included + network.added.of(plan, len(network.link))
+    assert carried.max() >= captured.max() - 1e-6
+    assert (network.largest >= network.included).all()
+
+
+@pytest.mark.parametrize("budget", [60.0, 120.0, 300.0, 900.0])
+def test_the_inequalities_tighten_the_bound_and_keep_the_optimum(
+    posed: Posed, budget: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem, matrix = posed(budget)
+
+    def bound() -> float:
+        found = bound_over_all_links(problem, matrix, EXACT, effort=1e6, stage="test", on_progress=None)
+        assert found is not None
+        return found
+
+    with_prices = bound()
+    monkeypatch.setattr(directed_bound, "PRICES_BY_SOURCE", PriceRounds(n_rounds=0))
+    without = bound()
+    best, _ = optimum(matrix)
+    assert best * (1 - 1e-9) <= with_prices <= without * (1 + 1e-9)
+    if budget == 120.0:
+        assert with_prices - best < 0.9 * (without - best)
+
+
+def test_there_are_none_with_a_line_that_is_free_to_use(hand_problem: Callable[..., Problem]) -> None:
+    trucks = {**STAGED, "transport.trucks": True, "budget.total_mn": 300.0}
+    problem = hand_problem(trucks, plants=hand_network.PLANTS, sites=hand_network.SITES, links=LINKS)
+    assert source_network_of(problem, matrix_of(build_model(problem))) is None

@@ -1,0 +1,101 @@
+"""Inequalities by source: what a pipe earns is a knapsack, and the ascent ends at the price of a source alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import linprog
+
+from ccs_model.mip.source_prices import Ascent, Charges, Columns, SourceNetwork, inequality
+
+NONE = Columns(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0))
+
+
+def columns(*entries: tuple[int, int, float]) -> Columns:
+    item, column, value = zip(*entries, strict=True)
+    return Columns(np.array(item), np.array(column), np.array(value, dtype=float))
+
+
+def network(supply: list[float], included: float = 5.0, largest: float = 20.0, **changes: Any) -> SourceNetwork:
+    """Sources at node 0 and a site at node 1, with one pipe size between them.
+
+    Columns are the pipe, its added capacity, the site and then the sources, which deliver all or a part.
+    """
+    n = len(supply)
+    given = {
+        "start": np.array([0]), "end": np.array([1]), "link": np.array([0]),
+        "included": np.array([included]), "largest": np.array([largest]),
+        "pipes": columns((0, 0, 1.0)), "added": columns((0, 1, 1.0)),
+        "source": np.zeros(n, dtype=np.int64), "supply": np.array(supply),
+        "captured": columns(*((p, 3 + p, supply[p]) for p in range(n))),
+        "site": np.array([1]), "opened": columns((0, 2, 1.0)), "injected": NONE, "wells": NONE,
+        "balance": np.array([0, 1]), "sign": 1.0,
+    }  # fmt: skip
+    return SourceNetwork(**{**given, **changes})
+
+
+def dense(cut: tuple[np.ndarray, np.ndarray], n: int) -> np.ndarray:
+    found = np.zeros(n)
+    found[cut[0]] = cut[1]
+    return found
+
+
+def test_a_pipe_earns_what_its_sources_supply_and_no_more() -> None:
+    # 3 and 4 kt/y at 2 a tonne: 14, although the pipe could carry 20. With added capacity at 0.5 a tonne, 2 of the 7
+    # flow beyond the included 5: 14 − 1.
+    charges = Charges(pipe=np.array([10.0]), slope=np.array([0.5]), site=np.array([1.0]), fee=np.zeros(1))
+    prices = np.array([[2.0, 0.0], [2.0, 0.0]])
+    row = dense(inequality(network([3.0, 4.0]), charges, prices), 5)
+    assert row * 13.0 == pytest.approx([-13.0, -0.5, 0.0, 6.0, 8.0])
+
+
+def test_a_site_earns_what_is_paid_above_its_fee() -> None:
+    charges = Charges(pipe=np.array([10.0]), slope=np.array([9.0]), site=np.array([1.0]), fee=np.array([0.5]))
+    prices = np.array([[2.0, 2.0]])
+    injecting = network([3.0], injected=columns((0, 4, 1.0)))
+    row = dense(inequality(injecting, charges, prices), 5)
+    # The pipe earns nothing, since both ends have the same price; the site 3 × (2 − 0.5).
+    assert row * 9.0 == pytest.approx([0.0, -9.0, -4.5, 6.0, -0.5])
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.tuples(st.floats(0.5, 9.0), st.floats(-3.0, 3.0)), min_size=1, max_size=5), st.floats(0.0, 2.0))
+def test_what_a_pipe_earns_is_the_optimum_of_a_linear_program(sources: list[tuple[float, float]], slope: float) -> None:
+    supply, price = (np.array(each) for each in zip(*sources, strict=True))
+    charges = Charges(pipe=np.array([1.0]), slope=np.array([slope]), site=np.array([1.0]), fee=np.zeros(1))
+    prices = np.stack([np.maximum(price, 0.0), np.maximum(-price, 0.0)], axis=1)
+    cut = inequality(network(supply.tolist(), included=4.0, largest=11.0), charges, prices)
+    row = dense(cut, 3 + len(supply))
+    # Flows of each source, and the flow beyond the included 4.
+    best = linprog(
+        np.r_[-np.abs(price), slope],
+        A_ub=np.array([np.r_[np.ones(len(supply)), -1.0]]),
+        b_ub=[4.0],
+        bounds=[*((0.0, each) for each in supply), (0.0, 7.0)],
+    )
+    scale = np.abs(np.r_[best.fun, slope, price * supply, np.maximum(prices[:, 1], 0) @ supply]).max()
+    assert -row[0] * scale == pytest.approx(-best.fun, abs=1e-7 * max(scale, 1.0))
+
+
+def test_the_ascent_charges_a_source_for_the_whole_pipe() -> None:
+    """A fifth of a pipe for a fifth of its capacity is paid for; a source of that size needs all of it."""
+    charges = Charges(pipe=np.array([10.0]), slope=np.array([9.0]), site=np.array([5.0]), fee=np.zeros(1))
+    alone = network([4.0], included=20.0)
+    # In use in full, with 0.2 of the pipe and 0.2 of the site.
+    x = np.array([0.2, 0.0, 0.2, 1.0])
+    prices = Ascent(n_steps=2000).run(alone, charges, np.array([[0.75, 0.25]]), x)
+    row = dense(inequality(alone, charges, prices), 4)
+    assert row @ x > 0
+    # Pipe and site cost 15, which the source pays for 4 kt/y.
+    assert prices[0, 0] * 4.0 == pytest.approx(15.0, rel=0.02)
+    # The whole pipe and the whole site satisfy the inequality.
+    assert row @ np.array([1.0, 0.0, 1.0, 1.0]) <= 1e-9
+
+
+def test_without_charges_there_is_no_inequality() -> None:
+    free = Charges(*(np.zeros(1) for _ in range(4)))
+    assert len(inequality(network([4.0]), free, np.zeros((1, 2)))[0]) == 0
