@@ -12,6 +12,7 @@ import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,7 @@ from ccs_model.problem.candidate_network import corridor_rows
 from ccs_model.solve.fixed_charge_network import connections_of, network_of
 from ccs_model.solve.growth_network import growth_network_of
 from ccs_model.solve.normalised_money import Normalised
+from ccs_model.solve.source_network import source_network_of
 from ccs_model.solve.strategies import BUDGET_SWEEP, SIZES
 from ccs_model.solve.tie_breaking import break_ties
 
@@ -304,8 +306,9 @@ class BudgetPointSearch:
         n_processes = _processes_for(self.matrix, self.jobs)
         with _run_tasks_in(n_processes, work) as run_tasks:
             sweep = SweepSearch(
-                work, required, required_only, with_scaling, self.known, self.effort, run_tasks, self.report_progress
-            )
+                work, required, required_only, with_scaling, self.known, self.effort, run_tasks, self.report_progress,
+                partial(source_network_of, problem),
+            )  # fmt: skip
             found = sweep.run(budgets)
         if found is None:
             return []

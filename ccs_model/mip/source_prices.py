@@ -183,7 +183,7 @@ class Ascent:
     n_steps
         Number of steps.
     first_step, last_step
-        Steps as shares of the mean price, falling geometrically.
+        Steps as shares of the mean price, or of a pipe's charge per unit of all supplies; they fall geometrically.
     charged
         Share of its pipes and sites that the point has paid for already; the rest keeps prices low where it has none.
     decay, decay_of_squares
@@ -203,7 +203,9 @@ class Ascent:
         captured = network.captured.of(x, n_sources)
         paid = self.charged * np.maximum(network.pipes.of(x, n_sizes), 0.0)
         opened = self.charged * np.maximum(network.opened.of(x, len(network.site)), 0.0)
-        step = self.first_step * float(np.abs(prices).mean())
+        # Where the relaxation pays nothing for flow, its pipes per unit of all supplies.
+        least = float(charges.pipe.mean()) / float(network.supply.sum())
+        step = self.first_step * max(float(np.abs(prices).mean()), least)
         falls = (self.last_step / self.first_step) ** (1.0 / self.n_steps)
         mean, square = np.zeros_like(prices), np.zeros_like(prices)
         weight, weight_of_squares = 1.0, 1.0
@@ -268,14 +270,14 @@ class PriceRounds:
     """
 
     n_rounds: int = 40
-    until: float = 0.8
+    until: float = 0.6
     min_gain: float = 2e-3
     ascent: Ascent = Ascent()
 
     def run(
         self,
         highs: Highs,
-        connections: Connections,
+        connections: Connections | None,
         network: SourceNetwork,
         relaxation: Outcome,
         money_rows: Ints,
@@ -289,7 +291,7 @@ class PriceRounds:
         highs
             Instance with the relaxation, solved.
         connections
-            Network for the cut-sets.
+            Network for the cut-sets; None for none.
         network
             The network in the last year.
         relaxation
@@ -314,7 +316,7 @@ class PriceRounds:
                 aggregated = np.maximum(sign * network.sign * dual[network.balance], 0.0)
                 prices = np.tile(aggregated, (len(network.source), 1))
             prices = self.ascent.run(network, charges, prices, x)
-            new = connections.violated(x)
+            new = [] if connections is None else connections.violated(x)
             cut = inequality(network, charges, prices)
             if float(cut[1] @ x[cut[0]]) > _VIOLATED:
                 new.append(cut)

@@ -15,13 +15,16 @@ from typing import Any, Protocol
 import numpy as np
 
 from ccs_model._typing import Floats, Ints, MessageCallback
-from ccs_model.mip.budget_sweep import Anchor, Anchors, Deepen, Relate, Sweep, SweepModel, SweepPoint
+from ccs_model.mip.budget_sweep import Anchor, Anchors, Deepen, Relate, Sweep, SweepModel, SweepPoint, with_limit
 from ccs_model.mip.clock import effort, effort_spent, now, seconds_until_stop, spend, time_s, was_stopped
 from ccs_model.mip.cut_sets import Connections, Cut
 from ccs_model.mip.growing_network import GrowthNetwork
+from ccs_model.mip.highs import Highs
+from ccs_model.mip.matrix import Matrix
 from ccs_model.mip.parametric import Support
 from ccs_model.mip.presolve import RestrictedModel, restricted
 from ccs_model.mip.search import Result, Strategy
+from ccs_model.mip.source_prices import PriceRounds, SourceNetwork
 from ccs_model.mip.tree_growth import Grow
 
 
@@ -50,6 +53,25 @@ class GrowAtLimits:
     shares: tuple[float, ...] = (0.05, 0.15, 0.3, 0.5, 0.75, 1.0)
     share: float = 0.2
     grow: Grow = Grow(n_seeds=4, n_rounds=20, until=1.0)
+
+
+@dataclass(frozen=True)
+class PriceAtLimits:
+    """Inequalities by source at a few shares of the highest limit, which hold at every limit.
+
+    Parameters
+    ----------
+    shares
+        Shares of the highest limit.
+    share
+        Share of the sweep's effort that each may take.
+    rounds
+        Rounds at each.
+    """
+
+    shares: tuple[float, ...] = (0.1, 0.25, 0.5, 1.0)
+    share: float = 0.1
+    rounds: PriceRounds = PriceRounds(until=1.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +131,23 @@ class _GrowTask:
         context = work.model.at(self.limit, now() + self.effort)
         context = replace(context, growth=work.growth.limited_to(self.limit))
         return work.strategy.stage(GrowAtLimits).grow.run(context, Result("limit")).incumbent
+
+
+@dataclass(frozen=True, eq=False)
+class _PriceTask:
+    model: SweepModel
+    network: SourceNetwork
+    money_rows: Ints
+    limit: float
+    effort: float
+
+    def done(self, work: SweepWork) -> list[Cut]:
+        model = self.model
+        highs = Highs(with_limit(model.matrix_with_cuts, model.row, self.limit), model.options)
+        highs.set_integrality(False)
+        relaxation = highs.run(np.inf, "budget point: relaxation")
+        rounds = work.strategy.stage(PriceAtLimits).rounds
+        return rounds.run(highs, None, self.network, relaxation, self.money_rows, self.effort, "budget point")[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,6 +212,8 @@ class SweepSearch:
         Does the tasks.
     message
         Called with each phase.
+    source_network
+        The network with its sources of a matrix within some arc groups, if it has one.
     """
 
     work: SweepWork
@@ -183,6 +224,7 @@ class SweepSearch:
     effort: float
     run_tasks: RunTasks
     message: MessageCallback
+    source_network: Callable[[Matrix], SourceNetwork | None]
 
     def run(self, limits: Floats) -> SweepResult | None:
         """Return points at the limits, from low to high; None where not even a relaxation was solved in time."""
@@ -208,7 +250,7 @@ class SweepSearch:
             arc_groups = np.unique(np.concatenate([*scaled, *used, self.required]))
         model, small = self._restricted(arc_groups, [cut for each in known for cut in each.cuts])
         inside = tuple(x[small.columns] for x in solutions if small.holds(x))
-        model = replace(model, known=inside)
+        model = self._with_prices(replace(model, known=inside), float(limits[-1]))
         began = now()
 
         def left(share: float) -> float:
@@ -233,6 +275,16 @@ class SweepSearch:
         self.message("tree growth")
         tasks = [_GrowTask(share * highest, stage.share * self.effort) for share in stage.shares]
         return [x for x in self._done(tasks) if x is not None]
+
+    def _with_prices(self, model: SweepModel, highest: float) -> SweepModel:
+        """The model with inequalities by source from a few limits."""
+        stage, network = self.work.strategy.stage(PriceAtLimits), self.source_network(model.matrix)
+        if network is None:
+            return model
+        self.message("bounds by source")
+        money_rows, effort = model.network.budget_rows, stage.share * self.effort
+        tasks = [_PriceTask(model, network, money_rows, share * highest, effort) for share in stage.shares]
+        return replace(model, cuts=(*model.cuts, *(cut for cuts in self._done(tasks) for cut in cuts)))
 
     def _done(self, tasks: Sequence[SweepTask]) -> list[Any]:
         """Results of tasks that run side by side; their effort is spread over the jobs."""

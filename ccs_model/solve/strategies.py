@@ -16,7 +16,7 @@ from ccs_model.mip.highs import LARGE_ROWS
 from ccs_model.mip.network_lns import Alternate, Lns, Neighbourhoods, Reoptimise, SubMip
 from ccs_model.mip.search import Strategy
 from ccs_model.mip.source_prices import PriceRounds
-from ccs_model.mip.sweep_search import GrowAtLimits, Processes
+from ccs_model.mip.sweep_search import GrowAtLimits, PriceAtLimits, Processes
 from ccs_model.mip.tree_growth import Grow
 
 
@@ -163,7 +163,9 @@ ONE_PERIOD = Strategy(
 )
 """Several periods over many links: the bound over all links, then the arcs of a model with one period."""
 
-BUDGET_SWEEP = Strategy("budget sweep", (Anchors(), GrowAtLimits(), Sweep(), Relate(), Deepen(), Processes()))
+BUDGET_SWEEP = Strategy(
+    "budget sweep", (Anchors(), GrowAtLimits(), PriceAtLimits(), Sweep(), Relate(), Deepen(), Processes())
+)
 """Solutions at many budgets."""
 
 PROVE_BY_ARCS = Prove(until=1.5, scaled=False)

@@ -100,6 +100,25 @@ def test_the_inequalities_tighten_the_bound_and_keep_the_optimum(
         assert with_prices - best < 0.9 * (without - best)
 
 
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.6])
+def test_the_bound_of_the_cheapest_plan_rises_and_stays_below_it(
+    hand_problem: Callable[..., Problem], share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = {**STAGED, "objective": "min_cost", "targets.abatement_share": {2036: share}}
+    problem = hand_problem(changes, plants=hand_network.PLANTS, sites=hand_network.SITES, links=LINKS)
+    matrix = matrix_of(build_model(problem))
+    bounds = []
+    for rounds in (PriceRounds(), PriceRounds(n_rounds=0)):
+        monkeypatch.setattr(directed_bound, "PRICES_BY_SOURCE", rounds)
+        bounds.append(bound_over_all_links(problem, matrix, EXACT, effort=1e6, stage="test", on_progress=None))
+    with_prices, without = bounds
+    assert with_prices is not None and without is not None
+    best, _ = optimum(matrix)
+    assert without * (1 - 1e-9) <= with_prices <= best * (1 + 1e-9)
+    # A sixth of a retrofit needs a sixth of a pipe in either relaxation, but some price is always found.
+    assert with_prices > without * (1 + 1e-6)
+
+
 def test_there_are_none_with_a_line_that_is_free_to_use(hand_problem: Callable[..., Problem]) -> None:
     trucks = {**STAGED, "transport.trucks": True, "budget.total_mn": 300.0}
     problem = hand_problem(trucks, plants=hand_network.PLANTS, sites=hand_network.SITES, links=LINKS)
