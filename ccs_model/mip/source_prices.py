@@ -185,7 +185,8 @@ class Ascent:
     first_step, last_step
         Steps as shares of the mean price, or of a pipe's charge per unit of all supplies; they fall geometrically.
     charged
-        Share of its pipes and sites that the point has paid for already; the rest keeps prices low where it has none.
+        Weight of the point's own pipes and sites: with 1 the violation is maximised, with 0 the cost of moving what
+        the point captures.
     decay, decay_of_squares
         Decay of the running means of slopes and of their squares.
     """

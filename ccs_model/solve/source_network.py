@@ -65,7 +65,7 @@ def _network_in(matrix: Matrix, problem: Problem, choice: Ints, year: int) -> So
             return None
         (start[k],), (end[k],) = out_of, into
     pipes = _pipes_in(matrix, problem, links, year)
-    if pipes is None:
+    if pipes is None or not len(pipes[0]):
         return None
     sources = sorted({n for n, _, _ in captured})
     source_at = {n: p for p, n in enumerate(sources)}
@@ -78,6 +78,8 @@ def _network_in(matrix: Matrix, problem: Problem, choice: Ints, year: int) -> So
     for (n, _), value in most.items():
         supply[source_at[n]] += value
     is_source = supply > 0
+    if not is_source.any():
+        return None
     kept = np.cumsum(is_source) - 1
     sites = [s for s in problem.sites["site"] if s in node_at]
     site_at = {site: k for k, site in enumerate(sites)}
