@@ -145,11 +145,11 @@ def oil_in_words(storage: Sequence[Mapping[str, Any]], money: str) -> str:
     return f"{paid}; they produce {megatonnes(oil_ktpa)} of additional oil, whose emissions are not counted."
 
 
-def unspent(budget_mn: float | None, capex_mn: float | None) -> str:
+def unspent(budget_mn: float | None, capex_mn: float | None, money: str) -> str:
     """How much of its budget a plan leaves, which the next retrofits use as well; empty below a share of it."""
     if budget_mn is None or capex_mn is None or budget_mn - capex_mn < _LITTLE_MONEY * budget_mn:
         return ""
-    return f" They also use the {rounded(budget_mn - capex_mn)} million that the plan leaves of its budget."
+    return f" They also use {rounded(budget_mn - capex_mn)} million {money} that the plan leaves of its budget."
 
 
 def reasons_in_words(plants: Sequence[Mapping[Any, Any]]) -> list[str]:

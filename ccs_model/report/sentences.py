@@ -165,7 +165,8 @@ def marginal_budget(plan: Plan) -> str:
     entering = "; ".join(f"{names[plant]} ({plant})" for plant in marginal.plants)
     who = f" Entering or enlarged: {entering}." if entering else " No further plant enters."
     over = "in a year" if plan.problem.is_static else "over the horizon"
-    left = "" if plan.problem.is_static else unspent(plan.totals["budget_mn"], plan.totals["capex_mn"])
+    problem, totals = plan.problem, plan.totals
+    left = "" if problem.is_static else unspent(totals["budget_mn"], totals["capex_mn"], problem.money)
     return f"{solved}{rounded(marginal.abatement_kt)} kt more abatement {over}.{who}{left}"
 
 

@@ -322,7 +322,7 @@ class _Summary:
                 f"Marginal abatement: {bought['abatement_kt_per_mn']:,.1f} kt per additional million {self.money} "
                 f"{over} (existing retrofits kept; {self._mn(bought['added_mn'])} more give "
                 f"{bought['abatement_kt']:,.0f} kt: {names})."
-                + ("" if self.is_static else unspent(self.totals["budget_mn"], self.totals["capex_mn"]))
+                + ("" if self.is_static else unspent(self.totals["budget_mn"], self.totals["capex_mn"], self.money))
             )
             least = "at least " if is_integer else ""
             for each in bought["replans"]:
