@@ -29,6 +29,7 @@ from ccs_model.mip.presolve import restricted
 from ccs_model.mip.search import USED, FixedChargeNetwork, Result, SearchContext
 
 _DIFFERING = SubMip(gap_part=0.15, max_nodes=1)
+_SLACK = 1e-6
 
 
 def with_limit(matrix: Matrix, row: int, limit: float) -> Matrix:
@@ -369,6 +370,10 @@ class Deepen:
         relaxation = highs.run(effort, "budget point: relaxation")
         if relaxation.x is None or relaxation.reduced_cost is None or relaxation.status != "optimal":
             return replace(point, is_deepened=True)
+        # Branch and bound has the cuts that are tight; the others only slow it down.
+        tight = [cut for cut in model.cuts if float(cut[1] @ relaxation.x[cut[0]]) > -_SLACK]
+        matrix = with_cuts(with_limit(model.matrix, model.row, point.limit), tight)
+        context = replace(context, matrix=matrix)
         free = matrix.is_integer & (np.abs(relaxation.x - x) > USED)
         x = _improved(context, self.differing, free, x)
         # The bound allows for the columns left out, which gain less than `enough`.

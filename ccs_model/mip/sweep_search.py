@@ -69,7 +69,7 @@ class PriceAtLimits:
         Rounds at each.
     """
 
-    shares: tuple[float, ...] = (0.1, 0.25, 0.5, 1.0)
+    shares: tuple[float, ...] = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 1.0)
     share: float = 0.1
     rounds: PriceRounds = PriceRounds(until=1.0)
 
