@@ -55,32 +55,18 @@ def _network_in(matrix: Matrix, problem: Problem, choice: Ints, year: int) -> So
     if len(signs) != 1:
         return None
     (sign,) = signs
+    joined = _joined(ends, sign)
+    if joined is None:
+        return None
+    start, end = joined
     links = {link: k for k, link in enumerate(ends)}
-    # Flow into a node has the sign of captured CO₂.
-    start, end = np.zeros((2, len(links)), dtype=np.int64)
-    for link, k in links.items():
-        into = {n for n, value in ends[link] if value * sign > 0}
-        out_of = {n for n, value in ends[link] if value * sign < 0}
-        if len(into) != 1 or len(out_of) != 1:
-            return None
-        (start[k],), (end[k],) = out_of, into
     pipes = _pipes_in(matrix, problem, links, year)
     if pipes is None or not len(pipes[0]):
         return None
-    sources = sorted({n for n, _, _ in captured})
-    source_at = {n: p for p, n in enumerate(sources)}
-    supply = np.zeros(len(sources))
-    most: dict[tuple[int, int], float] = {}
-    for n, j, value in captured:
-        # Of the retrofits that exclude each other the largest; others by themselves.
-        key = n, int(choice[j]) if choice[j] >= 0 else -1 - j
-        most[key] = max(most.get(key, 0.0), value * sign)
-    for (n, _), value in most.items():
-        supply[source_at[n]] += value
-    is_source = supply > 0
-    if not is_source.any():
+    supply = _supplies([(n, j, value * sign) for n, j, value in captured], choice)
+    if not supply:
         return None
-    kept = np.cumsum(is_source) - 1
+    source_at = {n: p for p, n in enumerate(supply)}
     sites = [s for s in problem.sites["site"] if s in node_at]
     site_at = {site: k for k, site in enumerate(sites)}
     opened = [(site_at[s], int(j), 1.0) for j, (s, y) in _named(matrix, OPENED) if y <= year and s in site_at]
@@ -97,11 +83,9 @@ def _network_in(matrix: Matrix, problem: Problem, choice: Ints, year: int) -> So
         largest=largest,
         pipes=_columns(built),
         added=_columns(added),
-        source=np.array(sources, dtype=np.int64)[is_source],
-        supply=supply[is_source],
-        captured=_columns(
-            [(int(kept[source_at[n]]), j, value * sign) for n, j, value in captured if is_source[source_at[n]]]
-        ),
+        source=np.array([*supply], dtype=np.int64),
+        supply=np.array([*supply.values()]),
+        captured=_columns([(source_at[n], j, value * sign) for n, j, value in captured if n in source_at]),
         site=np.array([node_at[s] for s in sites], dtype=np.int64),
         opened=_columns(opened),
         injected=_columns([(at_node[n], j, -value * sign) for n, j, value in injected]),
@@ -109,6 +93,30 @@ def _network_in(matrix: Matrix, problem: Problem, choice: Ints, year: int) -> So
         balance=np.array(rows, dtype=np.int64),
         sign=float(sign),
     )
+
+
+def _joined(ends: dict[object, list[tuple[int, float]]], sign: float) -> tuple[Ints, Ints] | None:
+    """[link] nodes at which it starts and ends; None where one has been removed."""
+    start, end = np.zeros((2, len(ends)), dtype=np.int64)
+    for k, at in enumerate(ends.values()):
+        # Flow into a node has the sign of captured CO₂.
+        into, out_of = ({n for n, value in at if value * way > 0} for way in (sign, -sign))
+        if len(into) != 1 or len(out_of) != 1:
+            return None
+        (start[k],), (end[k],) = out_of, into
+    return start, end
+
+
+def _supplies(captured: list[tuple[int, int, float]], choice: Ints) -> dict[int, float]:
+    """Most that each node delivers, where it delivers: the largest of retrofits that exclude each other."""
+    most: dict[tuple[int, int], float] = {}
+    for n, j, value in captured:
+        key = n, int(choice[j]) if choice[j] >= 0 else -1 - j
+        most[key] = max(most.get(key, 0.0), value)
+    supply: dict[int, float] = {}
+    for (n, _), value in sorted(most.items()):
+        supply[n] = supply.get(n, 0.0) + value
+    return {n: value for n, value in supply.items() if value > 0}
 
 
 def _pipes_in(
