@@ -11,3 +11,10 @@ SITES = {
 }
 LENGTHS_KM = {"A-B": 20, "A-S": 60, "B-S": 50, "B-C": 30, "C-T": 40}
 LINKS = {name: {"length_km": km} for name, km in LENGTHS_KM.items()}
+# A ring of the three plants, so that pipes may carry either way.
+RING = {**LINKS, "A-C": {"length_km": 45}}
+# Three periods over all links.
+STAGED = {
+    "objective": "max_abatement", "years": [2026, 2031, 2036], "capital_recovery_share": None,
+    "transport.corridors": "all", "transport.pipe_costs": "as_built",
+}  # fmt: skip

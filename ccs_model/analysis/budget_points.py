@@ -306,9 +306,16 @@ class BudgetPointSearch:
         n_processes = _processes_for(self.matrix, self.jobs)
         with _run_tasks_in(n_processes, work) as run_tasks:
             sweep = SweepSearch(
-                work, required, required_only, with_scaling, self.known, self.effort, run_tasks, self.report_progress,
+                work,
+                required,
+                required_only,
+                with_scaling,
+                self.known,
+                self.effort,
+                run_tasks,
+                self.report_progress,
                 partial(source_network_of, problem),
-            )  # fmt: skip
+            )
             found = sweep.run(budgets)
         if found is None:
             return []

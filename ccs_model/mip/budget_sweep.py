@@ -19,7 +19,7 @@ from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.errors import NoPlanError
 from ccs_model.mip.branch_and_bound import verified_point
 from ccs_model.mip.clock import now, was_stopped
-from ccs_model.mip.cut_sets import Connections, Cut, Relax, with_cuts
+from ccs_model.mip.cut_sets import Connections, Cut, Relax, tight, with_cuts
 from ccs_model.mip.fixed_charge import Construct, SlopeScaling
 from ccs_model.mip.highs import Highs, Outcome, SolverOptions, gap_share
 from ccs_model.mip.matrix import Matrix, residuals
@@ -29,7 +29,6 @@ from ccs_model.mip.presolve import restricted
 from ccs_model.mip.search import USED, FixedChargeNetwork, Result, SearchContext
 
 _DIFFERING = SubMip(gap_part=0.15, max_nodes=1)
-_SLACK = 1e-6
 
 
 def with_limit(matrix: Matrix, row: int, limit: float) -> Matrix:
@@ -371,8 +370,7 @@ class Deepen:
         if relaxation.x is None or relaxation.reduced_cost is None or relaxation.status != "optimal":
             return replace(point, is_deepened=True)
         # Branch and bound has the cuts that are tight; the others only slow it down.
-        tight = [cut for cut in model.cuts if float(cut[1] @ relaxation.x[cut[0]]) > -_SLACK]
-        matrix = with_cuts(with_limit(model.matrix, model.row, point.limit), tight)
+        matrix = with_cuts(with_limit(model.matrix, model.row, point.limit), tight(model.cuts, relaxation.x))
         context = replace(context, matrix=matrix)
         free = matrix.is_integer & (np.abs(relaxation.x - x) > USED)
         x = _improved(context, self.differing, free, x)

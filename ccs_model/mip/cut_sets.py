@@ -208,7 +208,12 @@ class Relax:
             n_idle = n_idle + 1 if gain < self.min_gain * max(abs(again.objective), 1.0) else 0
             if n_idle == self.idle_rounds:
                 break
-        return [cut for cut in cuts if float(cut[1] @ x[cut[0]]) > -_SLACK], outcome
+        return tight(cuts, x), outcome
+
+
+def tight(cuts: Sequence[Cut], x: Floats) -> list[Cut]:
+    """Return the cuts that hold with equality at a point."""
+    return [cut for cut in cuts if float(cut[1] @ x[cut[0]]) > -_SLACK]
 
 
 def with_cuts(matrix: Matrix, rows: Sequence[Cut]) -> Matrix:

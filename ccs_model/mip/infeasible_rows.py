@@ -209,8 +209,7 @@ def _least(
 ) -> Outcome:
     """The solution of an elastic model with the smallest slack found until `deadline`."""
     start = None
-    # The root relaxation of a large model has no limit of effort and takes minutes, so that tree growth answers alone.
-    is_large = growth is not None and len(elastic.row_lower) > LARGE_ROWS
+    is_large = _grows_alone(elastic, growth)
     if network is not None:
         start = _first_solution(elastic, replace(options, gap_share=_LEAST_GAP), deadline, network, growth)
         if is_large and start is None:
@@ -219,6 +218,11 @@ def _least(
             return Outcome("limit", float(elastic.costs[0] @ start), 0.0, start, None, None)
     highs = Highs(elastic, options)
     return solve_mip(highs, maximise=False, gap=_LEAST_GAP, deadline=deadline, stage=stage, start=start).outcome
+
+
+def _grows_alone(elastic: Matrix, growth: GrowthNetwork | None) -> bool:
+    """Whether tree growth answers alone: the root relaxation of a large model has no limit of effort."""
+    return growth is not None and len(elastic.row_lower) > LARGE_ROWS
 
 
 def _first_solution(
@@ -231,7 +235,7 @@ def _first_solution(
     """A solution with little slack, by tree growth, by slope scaling and over its arcs; None if none is found."""
     context = SearchContext(elastic, network, options, deadline, growth=growth)
     grown = _GROW.run(context, Result("limit")).incumbent
-    if context.is_over or (growth is not None and len(elastic.row_lower) > LARGE_ROWS):
+    if context.is_over or _grows_alone(elastic, growth):
         return grown
     highs = Highs(elastic, options)
     highs.set_integrality(False)

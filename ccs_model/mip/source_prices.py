@@ -2,7 +2,7 @@
 
 A relaxation pays for a fraction of a large pipe and sends the whole flow of one source through it. If flows were kept
 apart by source, this fraction could carry only the same fraction of each source's supply. That model is too large to
-solve, but any prices of moving CO₂ by source give an inequality in the columns of the ordinary one. Let `d[p, n]` be
+solve, but any prices of moving flow by source give an inequality in the columns of the ordinary one. Let `d[p, n]` be
 what source *p* pays per tonne to have it moved on from node *n*. In every solution
 
     Σ sources: d[p, node of p] × captured
@@ -39,11 +39,13 @@ import numpy as np
 
 from ccs_model._typing import Floats, Ints
 from ccs_model.mip.clock import now, spend
-from ccs_model.mip.cut_sets import Connections, Cut
+from ccs_model.mip.cut_sets import Connections, Cut, tight
 from ccs_model.mip.highs import Highs, Outcome
 
+# Measured, in units of effort: a step of the ascent, for each source and pipe size.
 _EFFORT_PER_FLOW = 1.6e-8
 _VIOLATED = 1e-6
+# Coefficients below this share of the largest, and shares of a pipe, that count as 0.
 _SHARE = 1e-9
 
 
@@ -89,7 +91,9 @@ class SourceNetwork:
     opened, injected, wells
         Sites opened by the year, what is injected, and the rate of the wells drilled by the year.
     balance, sign
-        [node] row of its balance, and the sign that captured CO₂ has there.
+        [node] row of its balance, and the sign that captured flow has there.
+    money_rows
+        Rows that limit money.
     """
 
     start: Ints
@@ -108,6 +112,7 @@ class SourceNetwork:
     wells: Columns
     balance: Ints
     sign: float
+    money_rows: Ints
 
 
 @dataclass(frozen=True, eq=False)
@@ -281,7 +286,6 @@ class PriceRounds:
         connections: Connections | None,
         network: SourceNetwork,
         relaxation: Outcome,
-        money_rows: Ints,
         effort: float,
         stage: str,
     ) -> tuple[list[Cut], Outcome]:
@@ -297,8 +301,6 @@ class PriceRounds:
             The network in the last year.
         relaxation
             Its optimum, with duals.
-        money_rows
-            Rows that limit money.
         effort
             Effort after which no round begins.
         stage
@@ -311,7 +313,7 @@ class PriceRounds:
             x, dual = relaxation.x, relaxation.row_dual
             if x is None or dual is None or now() >= deadline:
                 break
-            paid = sign * (matrix.rows[money_rows].T @ dual[money_rows] - matrix.costs[0])
+            paid = sign * (matrix.rows[network.money_rows].T @ dual[network.money_rows] - matrix.costs[0])
             charges = _charges(network, np.maximum(paid, 0.0))
             if prices is None:
                 aggregated = np.maximum(sign * network.sign * dual[network.balance], 0.0)
@@ -333,8 +335,7 @@ class PriceRounds:
             relaxation = again
             if gain < self.min_gain * max(abs(again.objective), 1.0):
                 break
-        point = relaxation.x
-        return [] if point is None else [cut for cut in added if float(cut[1] @ point[cut[0]]) > -_VIOLATED], relaxation
+        return [] if relaxation.x is None else tight(added, relaxation.x), relaxation
 
 
 def _charges(network: SourceNetwork, paid: Floats) -> Charges:

@@ -137,7 +137,6 @@ class _GrowTask:
 class _PriceTask:
     model: SweepModel
     network: SourceNetwork
-    money_rows: Ints
     limit: float
     effort: float
 
@@ -147,7 +146,7 @@ class _PriceTask:
         highs.set_integrality(False)
         relaxation = highs.run(np.inf, "budget point: relaxation")
         rounds = work.strategy.stage(PriceAtLimits).rounds
-        return rounds.run(highs, None, self.network, relaxation, self.money_rows, self.effort, "budget point")[0]
+        return rounds.run(highs, None, self.network, relaxation, self.effort, "budget point")[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,7 +212,7 @@ class SweepSearch:
     message
         Called with each phase.
     source_network
-        The network with its sources of a matrix within some arc groups, if it has one.
+        Returns the network, with its sources, of a matrix within some arc groups; None without one.
     """
 
     work: SweepWork
@@ -282,8 +281,7 @@ class SweepSearch:
         if network is None:
             return model
         self.message("bounds by source")
-        money_rows, effort = model.network.budget_rows, stage.share * self.effort
-        tasks = [_PriceTask(model, network, money_rows, share * highest, effort) for share in stage.shares]
+        tasks = [_PriceTask(model, network, share * highest, stage.share * self.effort) for share in stage.shares]
         return replace(model, cuts=(*model.cuts, *(cut for cuts in self._done(tasks) for cut in cuts)))
 
     def _done(self, tasks: Sequence[SweepTask]) -> list[Any]:

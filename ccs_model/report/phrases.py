@@ -12,6 +12,7 @@ from ccs_model.units import money_text, rounded
 
 # How many of the largest plants, and of the binding limits, a sentence names.
 _NAMED, _LIMITS_NAMED, _LISTED = 3, 4, 8
+# Share of the budget below which money left unspent is not worth a sentence.
 _LITTLE_MONEY = 0.002
 
 
@@ -146,10 +147,11 @@ def oil_in_words(storage: Sequence[Mapping[str, Any]], money: str) -> str:
 
 
 def unspent(budget_mn: float | None, capex_mn: float | None, money: str) -> str:
-    """How much of its budget a plan leaves, which the next retrofits use as well; empty below a share of it."""
+    """What a plan leaves of its budget, which the next retrofits use as well; empty below a small share of it."""
     if budget_mn is None or capex_mn is None or budget_mn - capex_mn < _LITTLE_MONEY * budget_mn:
         return ""
-    return f" They also use {rounded(budget_mn - capex_mn)} million {money} that the plan leaves of its budget."
+    left = f"{rounded(budget_mn - capex_mn)} million {money}"
+    return f" The retrofits added also use the {left} of the budget that the plan leaves unspent."
 
 
 def reasons_in_words(plants: Sequence[Mapping[Any, Any]]) -> list[str]:

@@ -31,7 +31,6 @@ from ccs_model.model.names import (
     FORWARD,
     INJECTED,
     MINIMUM_LOAD,
-    MONEY_LIMITS,
     PIPE_FLOW,
     PIPE_LIMIT,
     REVERSE,
@@ -87,12 +86,10 @@ def _with_prices(
     problem: Problem, highs: Highs, connections: Connections, relaxation: Outcome, effort: float, stage: str
 ) -> tuple[list[Cut], Outcome]:
     """The inequalities by source added to the instance, and the relaxation with them."""
-    matrix = highs.matrix
-    network = source_network_of(problem, matrix)
+    network = source_network_of(problem, highs.matrix)
     if network is None:
         return [], relaxation
-    money_rows = np.concatenate([matrix.rows_of(constraint) for constraint in MONEY_LIMITS])
-    return PRICES_BY_SOURCE.run(highs, connections, network, relaxation, money_rows, effort, stage)
+    return PRICES_BY_SOURCE.run(highs, connections, network, relaxation, effort, stage)
 
 
 def basis_of_few_periods(problem: Problem, matrix: Matrix, options: SolverOptions, stage: str) -> Basis | None:

@@ -6,6 +6,7 @@ import numpy as np
 
 from ccs_model._typing import Floats, Ints
 from ccs_model.mip import Matrix
+from ccs_model.mip.search import FixedChargeNetwork
 from ccs_model.mip.source_prices import Columns, SourceNetwork
 from ccs_model.model.names import (
     ADDED_CAPACITY,
@@ -34,10 +35,10 @@ def source_network_of(problem: Problem, matrix: Matrix) -> SourceNetwork | None:
     assert problem.network is not None
     if problem.network.lines["is_free"].any():
         return None
-    return _network_in(matrix, problem, network_of(problem, matrix).choice, problem.years[-1])
+    return _network_in(matrix, problem, network_of(problem, matrix), problem.years[-1])
 
 
-def _network_in(matrix: Matrix, problem: Problem, choice: Ints, year: int) -> SourceNetwork | None:
+def _network_in(matrix: Matrix, problem: Problem, fixed_charges: FixedChargeNetwork, year: int) -> SourceNetwork | None:
     rows = [int(i) for i in matrix.rows_of(BALANCE) if matrix.row_constraints[i][1][1] == year]
     node_at = {matrix.row_constraints[i][1][0]: n for n, i in enumerate(rows)}
     ends: dict[object, list[tuple[int, float]]] = {}
@@ -63,7 +64,7 @@ def _network_in(matrix: Matrix, problem: Problem, choice: Ints, year: int) -> So
     pipes = _pipes_in(matrix, problem, links, year)
     if pipes is None or not len(pipes[0]):
         return None
-    supply = _supplies([(n, j, value * sign) for n, j, value in captured], choice)
+    supply = _supplies([(n, j, value * sign) for n, j, value in captured], fixed_charges.choice)
     if not supply:
         return None
     source_at = {n: p for p, n in enumerate(supply)}
@@ -92,6 +93,7 @@ def _network_in(matrix: Matrix, problem: Problem, choice: Ints, year: int) -> So
         wells=_columns(wells),
         balance=np.array(rows, dtype=np.int64),
         sign=float(sign),
+        money_rows=fixed_charges.budget_rows,
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,9 +13,7 @@ from ccs_model.mip.cut_sets import Relax
 from ccs_model.mip.fixed_charge import Prove
 from ccs_model.mip.matrix import residuals
 from ccs_model.mip.search import Result, SearchContext
-from ccs_model.model import build_model
 from ccs_model.model.names import BALANCE
-from ccs_model.model.standard_form import matrix_of
 from ccs_model.problem import Problem
 from ccs_model.solve import directed_bound
 from ccs_model.solve.directed_bound import bound_over_all_links, proven_by_directions, without_network_of_other_periods
@@ -26,26 +23,8 @@ from tests import hand_network
 
 pytestmark = pytest.mark.slow
 
-STAGED: dict[str, Any] = {
-    "objective": "max_abatement", "years": [2026, 2031, 2036], "capital_recovery_share": None,
-    "transport.corridors": "all", "transport.pipe_costs": "as_built",
-}  # fmt: skip
-# A ring of the three plants, so that pipes may carry either way.
-LINKS = {**hand_network.LINKS, "A-C": {"length_km": 45}}
 BUDGETS = [60.0, 120.0, 300.0, 900.0]
 EXACT = SolverOptions(1e-9)
-
-
-@pytest.fixture
-def posed(hand_problem: Callable[..., Problem]) -> Callable[[float], tuple[Problem, Matrix]]:
-    def made(budget: float) -> tuple[Problem, Matrix]:
-        changes = {**STAGED, "budget.total_mn": budget, "budget.cumulative_mn": {2026: budget / 2}}
-        problem = hand_problem(changes, plants=hand_network.PLANTS, sites=hand_network.SITES, links=LINKS)
-        return problem, matrix_of(build_model(problem))
-
-    return made
-
-
 Posed = Callable[[float], tuple[Problem, Matrix]]
 
 
@@ -88,7 +67,7 @@ def test_the_proof_by_directions_finds_the_optimum_from_the_empty_plan(posed: Po
     best = optimum(matrix)
     assert float(matrix.costs[0] @ result.incumbent) == pytest.approx(best, rel=1e-6)
     assert result.bound == pytest.approx(best, rel=1e-6)
-    assert len(every) == len(LINKS) + len(hand_network.SITES)
+    assert len(every) == len(hand_network.RING) + len(hand_network.SITES)
 
 
 def test_a_model_too_large_to_branch_on_keeps_its_plan_and_has_the_bound(

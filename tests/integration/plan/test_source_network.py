@@ -18,24 +18,6 @@ from ccs_model.solve.source_network import source_network_of
 from tests import hand_network
 
 EXACT = SolverOptions(1e-9)
-STAGED = {
-    "objective": "max_abatement", "years": [2026, 2031, 2036], "capital_recovery_share": None,
-    "transport.corridors": "all", "transport.pipe_costs": "as_built",
-}  # fmt: skip
-# A ring of the three plants, so that pipes may carry either way.
-LINKS = {**hand_network.LINKS, "A-C": {"length_km": 45}}
-
-
-@pytest.fixture
-def posed(hand_problem: Callable[..., Problem]) -> Callable[[float], tuple[Problem, Matrix]]:
-    def made(budget: float) -> tuple[Problem, Matrix]:
-        changes = {**STAGED, "budget.total_mn": budget, "budget.cumulative_mn": {2026: budget / 2}}
-        problem = hand_problem(changes, plants=hand_network.PLANTS, sites=hand_network.SITES, links=LINKS)
-        return problem, matrix_of(build_model(problem))
-
-    return made
-
-
 Posed = Callable[[float], tuple[Problem, Matrix]]
 
 
@@ -104,8 +86,8 @@ def test_the_inequalities_tighten_the_bound_and_keep_the_optimum(
 def test_the_bound_of_the_cheapest_plan_rises_and_stays_below_it(
     hand_problem: Callable[..., Problem], share: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    changes = {**STAGED, "objective": "min_cost", "targets.abatement_share": {2036: share}}
-    problem = hand_problem(changes, plants=hand_network.PLANTS, sites=hand_network.SITES, links=LINKS)
+    changes = {**hand_network.STAGED, "objective": "min_cost", "targets.abatement_share": {2036: share}}
+    problem = hand_problem(changes, plants=hand_network.PLANTS, sites=hand_network.SITES, links=hand_network.RING)
     matrix = matrix_of(build_model(problem))
     bounds = []
     for rounds in (PriceRounds(), PriceRounds(n_rounds=0)):
@@ -120,6 +102,6 @@ def test_the_bound_of_the_cheapest_plan_rises_and_stays_below_it(
 
 
 def test_there_are_none_with_a_line_that_is_free_to_use(hand_problem: Callable[..., Problem]) -> None:
-    trucks = {**STAGED, "transport.trucks": True, "budget.total_mn": 300.0}
-    problem = hand_problem(trucks, plants=hand_network.PLANTS, sites=hand_network.SITES, links=LINKS)
+    trucks = {**hand_network.STAGED, "transport.trucks": True, "budget.total_mn": 300.0}
+    problem = hand_problem(trucks, plants=hand_network.PLANTS, sites=hand_network.SITES, links=hand_network.RING)
     assert source_network_of(problem, matrix_of(build_model(problem))) is None

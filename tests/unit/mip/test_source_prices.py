@@ -33,7 +33,7 @@ def network(supply: list[float], included: float = 5.0, largest: float = 20.0, *
         "source": np.zeros(n, dtype=np.int64), "supply": np.array(supply),
         "captured": columns(*((p, 3 + p, supply[p]) for p in range(n))),
         "site": np.array([1]), "opened": columns((0, 2, 1.0)), "injected": NONE, "wells": NONE,
-        "balance": np.array([0, 1]), "sign": 1.0,
+        "balance": np.array([0, 1]), "sign": 1.0, "money_rows": np.zeros(0, dtype=np.int64),
     }  # fmt: skip
     return SourceNetwork(**{**given, **changes})
 

@@ -10,8 +10,8 @@ from ccs_model.report.phrases import unspent
 
 def test_money_that_a_plan_leaves_is_named() -> None:
     text = unspent(12_000.0, 11_897.3, "CNY 2024")
-    assert text == " They also use 103 million CNY 2024 that the plan leaves of its budget."
-    assert Language("zh").sentence(text.strip()) == "它们还使用方案预算中未支出的 103 百万元（2024年价）。"
+    assert text == " The retrofits added also use the 103 million CNY 2024 of the budget that the plan leaves unspent."
+    assert Language("zh").sentence(text.strip()) == "新增改造还使用方案预算中未支出的 103 百万元（2024年价）。"
 
 
 @pytest.mark.parametrize(("budget", "capex"), [(12_000.0, 11_990.0), (None, 500.0), (12_000.0, None), (100.0, 120.0)])
