@@ -4,18 +4,38 @@
 size of the model. Searches share out effort, never time, so that a search that ends by its gap or its effort gives the
 same solution on any machine under any load. A time limit beside it only stops a search: from then on the clock is
 beyond every deadline, each stage ends, and the incumbent is returned.
+
+A `BackgroundTask` runs beside the search in a thread of its own, with the same time limit and its own effort: HiGHS
+releases Python's lock while it solves.
 """
 
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import inf
+from typing import Generic, TypeVar
+
+Computed = TypeVar("Computed")
 
 _by_cpu: list[bool] = []
-_efforts: list[_Effort] = []
+
+
+class _OfThread(threading.local):
+    """Contexts that count effort, the innermost last, and whether the result of this thread is no longer needed."""
+
+    def __init__(self) -> None:
+        self.contexts: list[_Effort] = []
+        self.cancelled = threading.Event()
+
+
+_local = _OfThread()
+
+# Seconds between two looks at the signals of the process while it waits, and that a cancelled task has to end.
+_POLL_S, _PATIENCE_S = 0.05, 1.5
 
 # Medians of CPU seconds over the shipped scenarios: a simplex iteration of an LP per row, an interior-point iteration
 # per nonzero, and handing over a nonzero.
@@ -55,9 +75,9 @@ def now() -> float:
 
     Within `effort` it is the effort spent, and infinite once the time limit is over.
     """
-    if not _efforts:
+    if not _local.contexts:
         return time_s()
-    current = _efforts[-1]
+    current = _local.contexts[-1]
     if time_s() >= current.stop_at:
         current.was_stopped = True
         return inf
@@ -71,7 +91,7 @@ def counts_cpu() -> bool:
 
 def counts_effort() -> bool:
     """Return whether `now` counts effort."""
-    return bool(_efforts)
+    return bool(_local.contexts)
 
 
 @contextlib.contextmanager
@@ -91,34 +111,34 @@ def effort(stop_at: float = inf, *, counted: bool = True) -> Iterator[None]:
     `stop_at` is a value of `time_s` at which a time limit stops the search. The effort is part of that of the context
     around it if it is `counted`.
     """
-    _efforts.append(_Effort(stop_at))
+    _local.contexts.append(_Effort(stop_at))
     try:
         yield
     finally:
-        ended = _efforts.pop()
-        if _efforts:
-            _efforts[-1].spent += ended.spent if counted else 0.0
+        ended = _local.contexts.pop()
+        if _local.contexts:
+            _local.contexts[-1].spent += ended.spent if counted else 0.0
 
 
 def was_stopped() -> bool:
     """Return whether the time limit has ended a stage of the current search."""
-    return bool(_efforts) and _efforts[-1].was_stopped
+    return bool(_local.contexts) and _local.contexts[-1].was_stopped
 
 
 def effort_spent() -> float:
     """Return the effort spent in this context."""
-    return _efforts[-1].spent if _efforts else 0.0
+    return _local.contexts[-1].spent if _local.contexts else 0.0
 
 
 def seconds_until_stop() -> float:
     """Return the seconds until the time limit stops the search; infinite without one."""
-    return _efforts[-1].stop_at - time_s() if _efforts else inf
+    return _local.contexts[-1].stop_at - time_s() if _local.contexts else inf
 
 
 def spend(amount: float) -> None:
     """Count effort that was spent, such as that of another process."""
-    if _efforts:
-        _efforts[-1].spent += amount
+    if _local.contexts:
+        _local.contexts[-1].spent += amount
 
 
 def effort_of(n_rows: int, n_nonzeros: int, simplex: int, interior: int, *, is_mip: bool) -> float:
@@ -138,6 +158,59 @@ def iteration_limits(allowed: float, n_rows: int, n_nonzeros: int) -> IterationL
     simplex = most(_LP_ITERATION * max(n_rows, _LEAST_ROWS))
     checks = most(max(_CHECK, _CHECK_PER_ROW * n_rows))
     return IterationLimits(simplex, most(_IPM_ITERATION * max(n_nonzeros, 1)), checks)
+
+
+def was_cancelled() -> bool:
+    """Return whether the result of this background task is no longer needed."""
+    return _local.cancelled.is_set()
+
+
+class BackgroundTask(Generic[Computed]):
+    """A computation in a thread of its own, beside the search that starts it.
+
+    Parameters
+    ----------
+    compute
+        The computation; it may share nothing with the search that either of them changes.
+    """
+
+    def __init__(self, compute: Callable[[], Computed]) -> None:
+        outer = _local.contexts[-1] if _local.contexts else None
+        self._effort = _Effort(outer.stop_at if outer else inf)
+        self._compute, self._counts, self._cancelled = compute, outer is not None, threading.Event()
+        self._result: list[Computed] = []
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        _local.cancelled = self._cancelled
+        if self._counts:
+            _local.contexts.append(self._effort)
+        try:
+            self._result.append(self._compute())
+        except BaseException as error:  # noqa: BLE001
+            self._error = error
+
+    def result(self) -> Computed:
+        """Wait for the computation, count its effort, and return its result or raise its error."""
+        while self._thread.is_alive():
+            self._thread.join(_POLL_S)
+        spend(self._effort.spent)
+        if self._effort.was_stopped and _local.contexts:
+            _local.contexts[-1].was_stopped = True
+        if self._error is not None:
+            raise self._error
+        return self._result[0]
+
+    def __enter__(self) -> BackgroundTask[Computed]:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Cancel the computation if it has not ended."""
+        self._cancelled.set()
+        self._effort.stop_at = -inf
+        self._thread.join(_PATIENCE_S)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -29,6 +30,7 @@ from ccs_model.mip.clock import (
     seconds_until_stop,
     spend,
     time_s,
+    was_cancelled,
 )
 from ccs_model.mip.highs_instances import new_highs
 from ccs_model.mip.matrix import Matrix, validate_finite
@@ -68,6 +70,11 @@ class SolverOptions:
     threads: int = 1
     seed: int = 0
     log_path: Path | None = None
+
+    def with_log(self, name: str) -> SolverOptions:
+        """Return the same options with a log of another name, which does not mix with that of the search."""
+        log = self.log_path
+        return self if log is None else replace(self, log_path=log.with_stem(f"{log.stem}_{name}"))
 
 
 @dataclass(frozen=True)
@@ -165,8 +172,10 @@ class Highs:
         self._set("mip_abs_gap", 0.0)
         self._set("presolve_rule_off", _RULES_OFF)
         self._pass(matrix)
-        self._highs.HandleUserInterrupt = True
-        self._checks, self._most_checks = 0, _NO_LIMIT
+        self._checks, self._most_checks, self._is_cancelled = 0, _NO_LIMIT, False
+        self._error: BaseException | None = None
+        self._highs.cbSimplexInterrupt.subscribe(self._stop_if_cancelled)
+        self._highs.cbIpmInterrupt.subscribe(self._stop_if_cancelled)
         self._highs.cbMipInterrupt.subscribe(self._check)
         if progress is not None:
             self._highs.cbMipLogging.subscribe(self._report)
@@ -333,7 +342,11 @@ class Highs:
 
     def _check(self, event: Any) -> None:
         self._checks += 1
-        if self._checks > self._most_checks:
+        if self._is_cancelled or self._checks > self._most_checks:
+            event.interrupt()
+
+    def _stop_if_cancelled(self, event: Any) -> None:
+        if self._is_cancelled:
             event.interrupt()
 
     def attempt(self, limit: float, stage: str) -> Outcome:
@@ -358,21 +371,32 @@ class Highs:
             path.write_bytes(written.read_bytes())
 
     def _solve(self) -> None:
-        self._was_cancelled = False
-        worker = self._highs.startSolve()
+        # In a thread of its own, so that signals are heard; `startSolve` of highspy allows one instance at a time.
+        self._is_cancelled, self._error = False, None
+        worker = threading.Thread(target=self._run_highs, daemon=True)
+        worker.start()
         try:
             while worker.is_alive():
                 worker.join(0.05)
                 # HiGHS has no limit of CPU seconds.
                 is_spent = counts_cpu() and time_s() >= self._until
-                if is_spent or time.process_time() >= self.cpu_until:
-                    self._was_cancelled = True
-                    self._highs.cancelSolve()
+                if is_spent or was_cancelled() or time.process_time() >= self.cpu_until:
+                    self._is_cancelled = True
                     worker.join()
         except KeyboardInterrupt:
-            self._highs.cancelSolve()
+            self._is_cancelled = True
             worker.join(_INTERRUPT_PATIENCE_S)
             raise
+        if self._error is not None:
+            raise self._error
+
+    def _run_highs(self) -> None:
+        try:
+            self._highs.run()
+        except BaseException as error:  # noqa: BLE001
+            self._error = error
+        # Else the end of the thread may wait for the scheduler of HiGHS on Windows.
+        self._highs.resetThreadScheduler(False)
 
     def _outcome(self) -> Outcome:
         status = self._highs.getModelStatus()
@@ -386,7 +410,7 @@ class Highs:
             rows = self._highs.getLp()
             holds = np.all(np.asarray(rows.row_lower_) <= 0.0) and np.all(np.asarray(rows.row_upper_) >= 0.0)
             named = "optimal" if holds else "infeasible"
-        elif status in _LIMITS or (status == _STATUS.kSolveError and self._was_cancelled):
+        elif status in _LIMITS or (status == _STATUS.kSolveError and self._is_cancelled):
             # HiGHS reports an LP that was cancelled as an error.
             named = "limit"
         elif status == _STATUS.kInfeasible:

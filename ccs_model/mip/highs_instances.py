@@ -6,6 +6,7 @@ import contextlib
 import gc
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,6 +28,7 @@ def quiet_stdout() -> Iterator[None]:
 
 
 _threads_in_use: list[int] = []
+_lock = threading.Lock()
 
 
 def _use_threads(threads: int) -> None:
@@ -44,7 +46,7 @@ def _use_threads(threads: int) -> None:
 
 def new_highs(threads: int) -> Any:
     """Return a new instance with default options."""
-    with quiet_stdout():
+    with _lock, quiet_stdout():
         _use_threads(threads)
         return highspy.Highs()
 

@@ -7,16 +7,15 @@ nearly as tight.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 from scipy import sparse
 
 from ccs_model._typing import Floats, Ints
-from ccs_model.mip import Highs, Matrix, Progress, SolverOptions
+from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip.basis import Basis
-from ccs_model.mip.clock import now, was_stopped
+from ccs_model.mip.clock import now
 from ccs_model.mip.cut_sets import Connections, Cut, with_cuts
 from ccs_model.mip.fixed_charge import Prove
 from ccs_model.mip.highs import LARGE_ROWS, Outcome, gap_share, log_line
@@ -51,26 +50,17 @@ _FLOWS_OF_A_PERIOD = (PIPE_FLOW, FORWARD, REVERSE, INJECTED, CURTAILED)
 
 
 def bound_over_all_links(
-    problem: Problem,
-    matrix: Matrix,
-    options: SolverOptions,
-    *,
-    effort: float,
-    stage: str,
-    on_progress: Callable[[Progress], None] | None,
-    basis: Basis | None = None,
+    problem: Problem, matrix: Matrix, options: SolverOptions, effort: float, stage: str, basis: Basis | None = None
 ) -> float | None:
     """Return the bound of the relaxation with flow directions; None where there are none or the model is too large.
 
     `basis` is that of `basis_of_few_periods`.
     """
-    if was_stopped():
-        return None
     small = without_network_of_other_periods(problem, matrix)
     directed = one_way(problem, small, connections_of(problem, small))
     if directed is None or len(directed.matrix.row_lower) > LARGE_ROWS:
         return None
-    highs = Highs(directed.matrix, options, on_progress)
+    highs = Highs(directed.matrix, options)
     if basis is not None:
         highs.start_from_basis(basis)
     began = now()

@@ -224,7 +224,8 @@ def solve(
     with temporary_folder() as folder, effort(stop_at):
         log_path = folder / "solver.log"
         plan, failed = _solve_stages(problem, matrix, log_path, clock, on_progress)
-        log = log_path.read_text(encoding="utf-8", errors="replace") if log_path.exists() else ""
+        logs = sorted(folder.glob("*.log"))
+        log = "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in logs)
     warning = warning_of(matrix)
     reported = ((warning,) if warning else ()) + failed + problem.inputs.notices
     if problem.scenario.futures:

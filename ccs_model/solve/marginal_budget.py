@@ -2,19 +2,21 @@
 
 A linear program has one price for the next million. An integer plan does not: with its integers fixed the budget's dual
 is zero. So the plan is solved again with a larger budget, first with its retrofits kept, then with all decisions free
-within the links searched. Each search starts from the best plan known and can only underestimate the gain.
+within the links searched. Re-plans start from the plan with its retrofits kept and can only underestimate the gain.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from ccs_model._typing import Floats, Mask
 from ccs_model.mip import Highs, Matrix, SolverOptions
-from ccs_model.mip.clock import now, was_stopped
+from ccs_model.mip.clock import BackgroundTask, now, was_stopped
 from ccs_model.mip.grouped_milp import solve_program
 from ccs_model.mip.matrix import rounded_to_integrality
 from ccs_model.mip.network_lns import SubMip
@@ -91,17 +93,14 @@ def marginal_budget(
     if kept is None or was_stopped():
         return None
     replans: list[Replan] = []
-    best = kept
-    for share in REPLAN_SHARES if budget.limit > 0 else ():
-        found = again.planned(best, share * budget.limit, _REPLAN_PART * later)
+    for share, found in zip(REPLAN_SHARES, again.all_planned(kept, _REPLAN_PART * later), strict=False):
         if found is None or was_stopped():
             break
         gained = max(again.value(found) - value, 0.0)
         if problem.network is not None and replans and gained <= replans[-1].abatement_kt:
             # Nothing is said of more money for which the search found no better plan.
             break
-        best = found
-        entering, leaving = again.changes(chosen, best)
+        entering, leaving = again.changes(chosen, found)
         replans.append(Replan(share * problem.budget_mn, gained, entering, leaving))
     entering, _ = again.changes(chosen, kept)
     return MarginalBudget(added_mn, max(again.value(kept) - value, 0.0), entering, replans=tuple(replans))
@@ -133,6 +132,19 @@ class _Again:
         if self.problem.network is None:
             return self._solved(matrix, without, chosen, more, effort)
         return self._searched(matrix, without & (chosen <= 0.5), chosen, more, effort, (_KEPT,))
+
+    def all_planned(self, start: Floats, effort: float) -> tuple[Floats | None, ...]:
+        """The best points of all re-plans, side by side; none without money to add to."""
+        if self.budget.limit <= 0:
+            return ()
+        with contextlib.ExitStack() as tasks:
+            searches = []
+            for share in REPLAN_SHARES[1:]:
+                aside = replace(self, options=self.options.with_log(f"replan_{share:g}"))
+                search = partial(aside.planned, start, share * self.budget.limit, effort)
+                searches.append(tasks.enter_context(BackgroundTask(search)))
+            first = self.planned(start, REPLAN_SHARES[0] * self.budget.limit, effort)
+            return (first, *(search.result() for search in searches))
 
     def planned(self, start: Floats, more: float, effort: float) -> Floats | None:
         """The best point with `more` budget; None if none is found."""

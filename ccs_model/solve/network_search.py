@@ -6,8 +6,10 @@ gap within its corridors, which is small, and beside it the gap to the relaxatio
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +18,7 @@ from ccs_model._typing import Floats, Ints
 from ccs_model.errors import NoPlanError
 from ccs_model.mip import Highs, Matrix, Outcome, Progress, SolverOptions
 from ccs_model.mip.branch_and_bound import MipOutcome, best_with_integers_fixed
-from ccs_model.mip.clock import now, was_stopped
+from ccs_model.mip.clock import BackgroundTask, now, was_stopped
 from ccs_model.mip.cut_sets import Relax
 from ccs_model.mip.fixed_charge import Construct, Prove, SlopeScaling
 from ccs_model.mip.highs import LARGE_ROWS, gap_share, log_line
@@ -103,6 +105,12 @@ class _NetworkSearch:
         assert self.problem.network is not None
         names: npt.NDArray[np.object_] = self.problem.network.links["link"].to_numpy(object)
         return names
+
+    @property
+    def _takes_all_links(self) -> bool:
+        """Whether the exact search is over every candidate link."""
+        corridors = self.problem.scenario.transport.corridors
+        return corridors == "all" or (corridors == "auto" and len(self.links) <= SIZES.all_links)
 
     def context(self, matrix: Matrix, effort: float) -> SearchContext:
         """The search that begins now."""
@@ -205,6 +213,12 @@ class _NetworkSearch:
         `is_part` says that the matrix has a part of the links only, so that its bound does not count. `start` is a
         point of the matrix. Without one a plan is constructed before the relaxation, which a time limit may stop.
         """
+        with contextlib.ExitStack() as tasks:
+            return self._over(matrix, effort, tasks, is_part=is_part, start=start)
+
+    def _over(
+        self, matrix: Matrix, effort: float, tasks: contextlib.ExitStack, *, is_part: bool, start: Floats | None
+    ) -> Corridors:
         problem, options = self.problem, self.options
         connections, links = connections_of(problem, matrix), self.links
         every = np.arange(len(links) + len(problem.sites))
@@ -217,12 +231,16 @@ class _NetworkSearch:
         context, first = self._constructed(context, start)
         self._announce(f"{self.stage}: relaxation")
         # Where all links are searched, the proof needs the cuts.
-        is_chosen = problem.scenario.transport.corridors == "auto" and len(links) > SIZES.all_links
+        is_chosen = problem.scenario.transport.corridors == "auto" and not self._takes_all_links
         is_grown = is_staged and is_chosen and first.incumbent is not None and context.growth is not None
         relax = relaxation_stage(is_directed=directed is not None, is_grown=is_grown)
         basis = (
             basis_of_few_periods(problem, matrix, options, self.stage) if is_grown and n_rows <= LARGE_ROWS else None
         )
+        bounding = None
+        if is_staged and not is_part and not self._takes_all_links:
+            given = (problem, whole, options.with_log("links"), self.effort, self.stage, basis)
+            bounding = tasks.enter_context(BackgroundTask(partial(bound_over_all_links, *given)))
         context, result = relax.run(context, connections, self.stage, basis)
         relaxation = result.relaxation
         assert relaxation is not None
@@ -257,10 +275,9 @@ class _NetworkSearch:
             within = replace(within, bound=bound)
         if len(arc_groups) == len(every) and np.isfinite(within.bound):
             bound = context.sign * min(context.sign * bound, context.sign * within.bound)
-        if is_staged and len(arc_groups) < len(every) and not is_part:
-            directions = bound_over_all_links(
-                problem, whole, options, effort=self.effort, stage=self.stage, on_progress=self.on_progress, basis=basis
-            )
+        if bounding is not None and len(arc_groups) < len(every):
+            self._announce(f"{self.stage}, flow directions")
+            directions = bounding.result()
             if directions is not None:
                 bound = context.sign * min(context.sign * bound, context.sign * directions)
         chosen = tuple(str(links[k]) for k in arc_groups if k < len(links))
@@ -332,7 +349,7 @@ class _NetworkSearch:
         """Arc groups of the exact search, and the result to start from, without an incumbent that uses others."""
         problem, links, incumbent = self.problem, self.links, result.incumbent
         requested, sites = problem.scenario.transport.corridors, every[len(links) :]
-        if requested == "all" or (requested == "auto" and len(links) <= SIZES.all_links):
+        if self._takes_all_links:
             return every, result
         converged = every
         if result.trace:

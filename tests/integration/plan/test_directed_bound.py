@@ -43,7 +43,7 @@ def relaxation(matrix: Matrix) -> float:
 @pytest.mark.parametrize("budget", BUDGETS)
 def test_the_bound_over_all_links_is_between_the_optimum_and_the_relaxation(posed: Posed, budget: float) -> None:
     problem, matrix = posed(budget)
-    bound = bound_over_all_links(problem, matrix, EXACT, effort=np.inf, stage="test", on_progress=None)
+    bound = bound_over_all_links(problem, matrix, EXACT, effort=np.inf, stage="test")
     assert bound is not None
     assert optimum(matrix) * (1 - 1e-9) <= bound <= relaxation(matrix) * (1 + 1e-9)
     if budget == 120.0:

@@ -69,7 +69,7 @@ def test_the_inequalities_tighten_the_bound_and_keep_the_optimum(
     problem, matrix = posed(budget)
 
     def bound() -> float:
-        found = bound_over_all_links(problem, matrix, EXACT, effort=1e6, stage="test", on_progress=None)
+        found = bound_over_all_links(problem, matrix, EXACT, effort=1e6, stage="test")
         assert found is not None
         return found
 
@@ -92,7 +92,7 @@ def test_the_bound_of_the_cheapest_plan_rises_and_stays_below_it(
     bounds = []
     for rounds in (PriceRounds(), PriceRounds(n_rounds=0)):
         monkeypatch.setattr(directed_bound, "PRICES_BY_SOURCE", rounds)
-        bounds.append(bound_over_all_links(problem, matrix, EXACT, effort=1e6, stage="test", on_progress=None))
+        bounds.append(bound_over_all_links(problem, matrix, EXACT, effort=1e6, stage="test"))
     with_prices, without = bounds
     assert with_prices is not None and without is not None
     best, _ = optimum(matrix)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
+from functools import partial
 
 import numpy as np
 import pyomo.environ as pyo
 import pytest
 
+from ccs_model.errors import NoPlanError
 from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip.clock import (
+    BackgroundTask,
     counts_cpu,
     counts_effort,
     cpu_seconds,
@@ -119,3 +123,48 @@ def test_a_search_that_ends_by_its_effort_repeats() -> None:
     assert little == searched(0.5) and more == searched(2.0)
     assert little[0] == more[0] == "limit"
     assert more[1] <= little[1] and more[2] >= little[2] and more[3] > little[3]
+
+
+def solved(matrix: Matrix, amount: float) -> tuple[float, float]:
+    """Objective and bound of a search with this effort."""
+    outcome = Highs(matrix, SolverOptions(gap_share=0.0)).run(amount, "test")
+    return outcome.objective, outcome.bound
+
+
+def test_two_searches_side_by_side_find_what_each_finds_alone() -> None:
+    matrix = split_markets()
+    with effort():
+        alone = [solved(matrix, amount) for amount in (0.5, 0.25)]
+        spent = effort_spent()
+    with effort(), BackgroundTask(partial(solved, matrix, 0.5)) as task:
+        beside = solved(matrix, 0.25)
+        assert effort_spent() < spent
+        assert [task.result(), beside] == alone
+        assert effort_spent() == pytest.approx(spent)
+
+
+def test_a_background_task_has_the_time_limit_of_its_search() -> None:
+    with effort(stop_at=time_s() - 1.0), BackgroundTask(now) as task:
+        assert task.result() == math.inf
+        assert was_stopped()
+
+
+def test_the_error_of_a_background_task_is_raised_where_its_result_is_needed() -> None:
+    def failing() -> None:
+        raise NoPlanError("the solver failed")
+
+    with BackgroundTask(failing) as task, pytest.raises(NoPlanError, match="the solver failed"):
+        task.result()
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_a_task_whose_result_is_not_needed_is_cancelled(counted: bool) -> None:
+    ended: list[str] = []
+
+    def endless() -> None:
+        ended.append(Highs(split_markets(), SolverOptions(gap_share=0.0)).run(1e6, "test").status)
+
+    with effort() if counted else contextlib.nullcontext(), pytest.raises(KeyboardInterrupt), BackgroundTask(endless):
+        time.sleep(0.3)
+        raise KeyboardInterrupt
+    assert ended == ["limit"]

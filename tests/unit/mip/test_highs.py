@@ -222,7 +222,7 @@ def test_a_program_stopped_in_its_middle_has_not_failed(monkeypatch: pytest.Monk
             return highspy.HighsModelStatus.kSolveError
 
     monkeypatch.setattr(highs, "_highs", Stopped())
-    monkeypatch.setattr(highs, "_solve", lambda: setattr(highs, "_was_cancelled", was_cut))
+    monkeypatch.setattr(highs, "_solve", lambda: setattr(highs, "_is_cancelled", was_cut))
     if was_cut:
         outcome = highs.run(1.0, "test")
         assert outcome.status == "limit" and outcome.x is None
