@@ -172,29 +172,35 @@ class BackgroundTask(Generic[Computed]):
     ----------
     compute
         The computation; it may share nothing with the search that either of them changes.
+    is_threaded
+        Whether it has a thread; else it runs when its result is needed, with the same result.
     """
 
-    def __init__(self, compute: Callable[[], Computed]) -> None:
+    def __init__(self, compute: Callable[[], Computed], *, is_threaded: bool = True) -> None:
         outer = _local.contexts[-1] if _local.contexts else None
         self._effort = _Effort(outer.stop_at if outer else inf)
         self._compute, self._counts, self._cancelled = compute, outer is not None, threading.Event()
         self._result: list[Computed] = []
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
+        self._thread = threading.Thread(target=self._run, daemon=True) if is_threaded else None
+        if self._thread is not None:
+            self._thread.start()
 
     def _run(self) -> None:
-        _local.cancelled = self._cancelled
-        if self._counts:
-            _local.contexts.append(self._effort)
+        outer, _local.contexts = _local.contexts, [self._effort] if self._counts else []
+        cancelled, _local.cancelled = _local.cancelled, self._cancelled
         try:
             self._result.append(self._compute())
         except BaseException as error:  # noqa: BLE001
             self._error = error
+        finally:
+            _local.contexts, _local.cancelled = outer, cancelled
 
     def result(self) -> Computed:
         """Wait for the computation, count its effort, and return its result or raise its error."""
-        while self._thread.is_alive():
+        if self._thread is None:
+            self._run()
+        while self._thread is not None and self._thread.is_alive():
             self._thread.join(_POLL_S)
         spend(self._effort.spent)
         if self._effort.was_stopped and _local.contexts:
@@ -210,7 +216,8 @@ class BackgroundTask(Generic[Computed]):
         """Cancel the computation if it has not ended."""
         self._cancelled.set()
         self._effort.stop_at = -inf
-        self._thread.join(_PATIENCE_S)
+        if self._thread is not None:
+            self._thread.join(_PATIENCE_S)
 
 
 @dataclass(frozen=True)

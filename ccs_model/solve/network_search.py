@@ -107,6 +107,10 @@ class _NetworkSearch:
         return names
 
     @property
+    def _is_threaded(self) -> bool:
+        return self.problem.scenario.solver.threads > 1
+
+    @property
     def _takes_all_links(self) -> bool:
         """Whether the exact search is over every candidate link."""
         corridors = self.problem.scenario.transport.corridors
@@ -118,41 +122,51 @@ class _NetworkSearch:
         return SearchContext(matrix, network, self.options, began + effort, began, self.on_progress)
 
     def over_chosen_links(self, matrix: Matrix) -> Corridors:
-        """Bound over all links, choose arcs by growth or in a model of one period, then search within them."""
-        context = self.context(matrix, self.effort)
-        context, grown = self._constructed(context)
-        grown = self._after(GROW_LARGE, context, grown)
-        connections = connections_of(self.problem, matrix)
-        stage = f"{self.stage}, all links"
-        self._announce(stage)
-        _, result = ONE_PERIOD.stage(Relax).run(context, connections, stage)
-        relaxation = result.relaxation
-        assert relaxation is not None
+        """Bound over all links, beside it choose arcs by growth or in a model of one period and search within them."""
+        context, grown = self._constructed(self.context(matrix, self.effort))
+        with BackgroundTask(partial(self._relaxation, context), is_threaded=self._is_threaded) as relaxing:
+            grown = self._after(GROW_LARGE, context, grown)
+            found = self._within_chosen_links(context.restarted(self.effort), grown)
+            self._announce(f"{self.stage}, all links")
+            relaxation = relaxing.result()
         if relaxation.status not in ("optimal", "limit"):
             return Corridors(MipOutcome(relaxation, relaxation), (), relaxation.objective)
-        if relaxation.status == "limit":
-            # A plan without a bound over all links is worth more than neither.
+        if found is None:
             if was_stopped():
                 return self._without_relaxation(context, relaxation, grown.incumbent)
+            return self.over(matrix, self.effort)
+        if relaxation.status == "limit":
+            # A plan without a bound over all links is worth more than neither.
             relaxation = _unbounded(context)
-        context = context.restarted(self.effort)
+        return replace(found, within=MipOutcome(found.within.outcome, relaxation), all_links_bound=relaxation.objective)
+
+    def _relaxation(self, context: SearchContext) -> Outcome:
+        """The relaxation over all links."""
+        connections = connections_of(self.problem, context.matrix)
+        context = replace(context.restarted(self.effort), options=self.options.with_log("links"), on_progress=None)
+        _, result = ONE_PERIOD.stage(Relax).run(context, connections, f"{self.stage}, all links")
+        assert result.relaxation is not None
+        return result.relaxation
+
+    def _within_chosen_links(self, context: SearchContext, grown: Result) -> Corridors | None:
+        """The outcome within the links that growth or a model of one period uses; None if they have no plan."""
         used = [] if grown.incumbent is None else [context.network.arc_groups_used(grown.incumbent)]
         if not used or context.growth is None:
             of_one_period = self._arcs_of_one_period(context)
             used += [] if of_one_period is None else [of_one_period]
         arc_groups = np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *used]))
         if not (arc_groups < len(self.links)).any():
-            return self.over(matrix, context.left)
-        small = restricted(matrix, context.network.outside(arc_groups))
+            return None
+        small = restricted(context.matrix, context.network.outside(arc_groups))
         start = None if grown.incumbent is None else grown.incumbent[small.columns]
         found = self.over(small.matrix, context.left, is_part=True, start=start)
         within = found.within.outcome
         if within.x is None:
-            return self.over(matrix, context.left)
+            return None
         within = replace(within, x=small.lifted(within.x))
         searched = set(self.links[arc_groups[arc_groups < len(self.links)]])
         links = tuple(link for link in found.links if link in searched)
-        return Corridors(MipOutcome(within, relaxation), links, relaxation.objective)
+        return replace(found, within=replace(found.within, outcome=within), links=links)
 
     def _arcs_of_one_period(self, full: SearchContext) -> Ints | None:
         """Arc groups that a plan with all its decisions in one period uses, or nearly uses."""
@@ -240,7 +254,9 @@ class _NetworkSearch:
         bounding = None
         if is_staged and not is_part and not self._takes_all_links:
             given = (problem, whole, options.with_log("links"), self.effort, self.stage, basis)
-            bounding = tasks.enter_context(BackgroundTask(partial(bound_over_all_links, *given)))
+            bounding = tasks.enter_context(
+                BackgroundTask(partial(bound_over_all_links, *given), is_threaded=self._is_threaded)
+            )
         context, result = relax.run(context, connections, self.stage, basis)
         relaxation = result.relaxation
         assert relaxation is not None

@@ -131,12 +131,13 @@ def solved(matrix: Matrix, amount: float) -> tuple[float, float]:
     return outcome.objective, outcome.bound
 
 
-def test_two_searches_side_by_side_find_what_each_finds_alone() -> None:
+@pytest.mark.parametrize("is_threaded", [True, False])
+def test_two_searches_side_by_side_find_what_each_finds_alone(is_threaded: bool) -> None:
     matrix = split_markets()
     with effort():
         alone = [solved(matrix, amount) for amount in (0.5, 0.25)]
         spent = effort_spent()
-    with effort(), BackgroundTask(partial(solved, matrix, 0.5)) as task:
+    with effort(), BackgroundTask(partial(solved, matrix, 0.5), is_threaded=is_threaded) as task:
         beside = solved(matrix, 0.25)
         assert effort_spent() < spent
         assert [task.result(), beside] == alone
