@@ -122,7 +122,9 @@ failure without a plan, 7 verification failed, 8 file system error.
               help="Stop at this relative optimality gap.")  # fmt: skip
 @time_limit_option("Seconds after which the search stops; the whole run takes hardly longer.")
 @effort_option
-@click.option("--threads", type=click.IntRange(1, 64), help="Most threads, and processes of a frontier; no plan depends on it.")
+@click.option(
+    "--threads", type=click.IntRange(1, 64), help="Most threads, or processes of a frontier; no plan depends on them."
+)
 @lang_option("workbook")
 @click.option("-v", "--verbose", is_flag=True, help="Print the solver log on stderr.")
 def optimize(scenario: Path, output: Output, lang: str, verbose: bool, **values: Any) -> int:

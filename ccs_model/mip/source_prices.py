@@ -34,6 +34,7 @@ Representations.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -43,7 +44,7 @@ from ccs_model.mip.cut_sets import Connections, Cut, tight
 from ccs_model.mip.highs import Highs, Outcome
 
 # Measured, in units of effort: a step of the ascent, for each source and pipe size.
-_EFFORT_PER_FLOW = 1.6e-8
+_EFFORT_PER_FLOW = 1e-8
 _VIOLATED = 1e-6
 # Coefficients below this share of the largest, and shares of a pipe, that count as 0.
 _SHARE = 1e-9
@@ -135,31 +136,65 @@ class Charges:
 
 @dataclass(frozen=True, eq=False)
 class _Earned:
-    """The most that pipes and sites earn at some prices, and the flows with which they do."""
+    """The most that pipes and sites earn at some prices.
 
-    pipe: Floats
-    order: Ints
-    flow: Floats
+    Parameters
+    ----------
+    difference, order
+        [link, source] difference of prices along a link, and the sources from the largest to the smallest.
+    supply, before
+        [link, place in the order] supply of a source, and that of those before it.
+    capacity, pipe
+        [size] flow with which a pipe earns most, and what it earns.
+    margin, site
+        [source, site] price above the fee, and what a site earns.
+    """
+
     difference: Floats
-    site: Floats
+    order: Ints
+    supply: Floats
+    before: Floats
+    capacity: Floats
+    pipe: Floats
     margin: Floats
+    site: Floats
 
 
-def _earned(network: SourceNetwork, charges: Charges, prices: Floats) -> _Earned:
+def _earned(network: SourceNetwork, charges: Charges, prices: Floats, near: Ints | None = None) -> _Earned:
+    """What is earned at some prices; `near` is the order of sources at similar ones, from which sorting is faster."""
     difference = (prices[:, network.start] - prices[:, network.end]).T
-    order = np.argsort(-np.abs(difference), axis=1, kind="stable")
-    supply = network.supply[order]
-    until = np.cumsum(supply, axis=1)
-    gain = np.take_along_axis(np.abs(difference), order, 1)[network.link]
-    before, until = (until - supply)[network.link], until[network.link]
-    included, largest = network.included[:, None], network.largest[:, None]
-    within = np.maximum(np.minimum(until, included) - before, 0.0)
-    beyond = np.maximum(np.minimum(until, largest) - np.maximum(before, included), 0.0)
-    beyond[gain <= charges.slope[:, None]] = 0.0
-    pipe = (gain * (within + beyond)).sum(axis=1) - charges.slope * beyond.sum(axis=1)
+    gain = np.abs(difference)
+    if near is None:
+        order = np.argsort(-gain, axis=1, kind="stable")
+    else:
+        moved = np.argsort(-np.take_along_axis(gain, near, 1), axis=1, kind="stable")
+        order = np.take_along_axis(near, moved, 1)
+    gain, supply = np.take_along_axis(gain, order, 1), network.supply[order]
+    # The first sources of the order fill a pipe: flow and worth of the first none, one, two ...
+    start = np.zeros((len(gain), 1))
+    flow = np.hstack([start, np.cumsum(supply, axis=1)])
+    worth = np.hstack([start, np.cumsum(gain * supply, axis=1)])
+    link, slope = network.link, charges.slope
+    worth_adding = flow[link, _places(-gain, link, -slope, "left")]
+    capacity = np.maximum(np.minimum(worth_adding, network.largest), network.included)
+    full = np.minimum(capacity, flow[link, -1])
+    place = _places(flow[:, 1:], link, full, "right")
+    rest = np.hstack([gain, start])[link, place] * (full - flow[link, place])
+    pipe = worth[link, place] + rest - slope * (capacity - network.included)
     margin = np.maximum(prices[:, network.site] - charges.fee, 0.0)
     site = (margin * network.supply[:, None]).sum(axis=0)
-    return _Earned(pipe, order, within + beyond, difference, site, margin)
+    return _Earned(difference, order, supply, flow[:, :-1], capacity, pipe, margin, site)
+
+
+def _places(ascending: Floats, row: Ints, values: Floats, side: Literal["left", "right"]) -> Ints:
+    """Where values would be inserted in some rows of ascending numbers."""
+    n_rows, n = ascending.shape
+    lowest = float(ascending.min())
+    width = 2.0 * (float(ascending.max()) - lowest) or 1.0
+    # Behind one another with a distance between them, the rows ascend as a whole.
+    apart = (ascending - lowest + width * np.arange(n_rows)[:, None]).ravel()
+    found = np.searchsorted(apart, np.clip(values - lowest, -0.25 * width, 0.75 * width) + width * row, side)
+    return np.clip(found - n * row, 0, n)
 
 
 def inequality(network: SourceNetwork, charges: Charges, prices: Floats) -> Cut:
@@ -216,8 +251,10 @@ class Ascent:
         mean, square = np.zeros_like(prices), np.zeros_like(prices)
         weight, weight_of_squares = 1.0, 1.0
         best, best_value, own = prices, -np.inf, (np.arange(n_sources), network.source)
+        order: Ints | None = None
         for _ in range(self.n_steps):
-            earned = _earned(network, charges, prices)
+            earned = _earned(network, charges, prices, order)
+            order = earned.order
             # A pipe that earns more than its charge is built once; one that the relaxation has built is paid for.
             built = paid + (earned.pipe > charges.pipe)
             open_ = opened + (earned.site > charges.site)
@@ -249,11 +286,13 @@ def _moved(network: SourceNetwork, earned: _Earned, built: Floats) -> Floats:
     """[source, node] flow out of each node less that into it, in the pipes of some sizes."""
     moved = np.zeros((len(network.source), len(network.balance)))
     used = np.flatnonzero(built > _SHARE)
-    row, place = np.nonzero(earned.flow[used])
+    before = earned.before[network.link[used]]
+    row, place = np.nonzero(before < earned.capacity[used, None])
     size = used[row]
     link = network.link[size]
     source = earned.order[link, place]
-    flow = earned.flow[size, place] * built[size] * np.sign(earned.difference[link, source])
+    flow = np.minimum(earned.supply[link, place], earned.capacity[size] - before[row, place])
+    flow = flow * built[size] * np.sign(earned.difference[link, source])
     np.add.at(moved, (source, network.start[link]), flow)
     np.add.at(moved, (source, network.end[link]), -flow)
     return moved

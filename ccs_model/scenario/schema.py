@@ -144,7 +144,7 @@ class Solver(Section):
     time_limit_s: float = Field(default=1800.0, gt=0)
     """Time limit in seconds, which stops the search; the best plan found by then is returned."""
     threads: int = Field(default=2, ge=1, le=64)
-    """Most threads of an optimisation and processes of a frontier. Each search has one thread; no plan depends on it."""
+    """Most threads of an optimisation, or processes of a frontier. A search has one thread; no plan depends on it."""
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
     """Random seed of the solver (31 bits)."""
 

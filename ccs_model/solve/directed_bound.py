@@ -18,7 +18,7 @@ from ccs_model.mip.basis import Basis
 from ccs_model.mip.clock import now
 from ccs_model.mip.cut_sets import Connections, Cut, with_cuts
 from ccs_model.mip.fixed_charge import Prove
-from ccs_model.mip.highs import LARGE_ROWS, Outcome, gap_share, log_line
+from ccs_model.mip.highs import Outcome, gap_share, log_line
 from ccs_model.mip.matrix import residuals
 from ccs_model.mip.presolve import restricted
 from ccs_model.mip.search import Result, SearchContext
@@ -52,13 +52,13 @@ _FLOWS_OF_A_PERIOD = (PIPE_FLOW, FORWARD, REVERSE, INJECTED, CURTAILED)
 def bound_over_all_links(
     problem: Problem, matrix: Matrix, options: SolverOptions, effort: float, stage: str, basis: Basis | None = None
 ) -> float | None:
-    """Return the bound of the relaxation with flow directions; None where there are none or the model is too large.
+    """Return the bound of the relaxation with flow directions; None where there are none.
 
     `basis` is that of `basis_of_few_periods`.
     """
     small = without_network_of_other_periods(problem, matrix)
     directed = one_way(problem, small, connections_of(problem, small))
-    if directed is None or len(directed.matrix.row_lower) > LARGE_ROWS:
+    if directed is None:
         return None
     highs = Highs(directed.matrix, options)
     if basis is not None:

@@ -124,11 +124,11 @@ class _NetworkSearch:
     def over_chosen_links(self, matrix: Matrix) -> Corridors:
         """Bound over all links, beside it choose arcs by growth or in a model of one period and search within them."""
         context, grown = self._constructed(self.context(matrix, self.effort))
-        with BackgroundTask(partial(self._relaxation, context), is_threaded=self._is_threaded) as relaxing:
+        with BackgroundTask(partial(self._bounds, context), is_threaded=self._is_threaded) as bounding:
             grown = self._after(GROW_LARGE, context, grown)
             found = self._within_chosen_links(context.restarted(self.effort), grown)
             self._announce(f"{self.stage}, all links")
-            relaxation = relaxing.result()
+            relaxation, bound = bounding.result()
         if relaxation.status not in ("optimal", "limit"):
             return Corridors(MipOutcome(relaxation, relaxation), (), relaxation.objective)
         if found is None:
@@ -137,16 +137,21 @@ class _NetworkSearch:
             return self.over(matrix, self.effort)
         if relaxation.status == "limit":
             # A plan without a bound over all links is worth more than neither.
-            relaxation = _unbounded(context)
-        return replace(found, within=MipOutcome(found.within.outcome, relaxation), all_links_bound=relaxation.objective)
+            relaxation, bound = _unbounded(context), context.sign * np.inf
+        return replace(found, within=MipOutcome(found.within.outcome, relaxation), all_links_bound=bound)
 
-    def _relaxation(self, context: SearchContext) -> Outcome:
-        """The relaxation over all links."""
+    def _bounds(self, context: SearchContext) -> tuple[Outcome, float]:
+        """The relaxation over all links, and the tightest bound."""
         connections = connections_of(self.problem, context.matrix)
         context = replace(context.restarted(self.effort), options=self.options.with_log("links"), on_progress=None)
         _, result = ONE_PERIOD.stage(Relax).run(context, connections, f"{self.stage}, all links")
-        assert result.relaxation is not None
-        return result.relaxation
+        relaxation = result.relaxation
+        assert relaxation is not None
+        if relaxation.status != "optimal":
+            return relaxation, relaxation.objective
+        directions = bound_over_all_links(self.problem, context.matrix, context.options, self.effort, self.stage)
+        bounds = [context.sign * each for each in (relaxation.objective, directions) if each is not None]
+        return relaxation, context.sign * min(bounds)
 
     def _within_chosen_links(self, context: SearchContext, grown: Result) -> Corridors | None:
         """The outcome within the links that growth or a model of one period uses; None if they have no plan."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
-from ccs_model.mip.source_prices import Ascent, Charges, Columns, SourceNetwork, inequality
+from ccs_model.mip.source_prices import Ascent, Charges, Columns, SourceNetwork, _earned, inequality
 
 NONE = Columns(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0))
 
@@ -99,3 +100,31 @@ def test_the_ascent_charges_a_source_for_the_whole_pipe() -> None:
 def test_without_charges_there_is_no_inequality() -> None:
     free = Charges(*(np.zeros(1) for _ in range(4)))
     assert len(inequality(network([4.0]), free, np.zeros((1, 2)))[0]) == 0
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.integers(1, 6))
+def test_what_is_earned_does_not_depend_on_the_order_from_which_sources_are_sorted(seed: int, n: int, m: int) -> None:
+    # Prices with ties, several sizes a link, and links that a source gains nothing from.
+    chance = np.random.default_rng(seed)
+    links = replace(
+        network(chance.uniform(0.1, 9.0, n).tolist()),
+        start=chance.integers(0, 4, m), end=chance.integers(0, 4, m), link=np.repeat(np.arange(m), 2),
+        included=chance.uniform(0.0, 9.0, 2 * m), largest=chance.uniform(5.0, 40.0, 2 * m),
+    )  # fmt: skip
+    charges = Charges(np.ones(2 * m), chance.uniform(0.0, 2.0, 2 * m), np.ones(1), np.zeros(1))
+    prices = np.round(chance.uniform(0.0, 3.0, (n, 4)), 1)
+    near = np.array([chance.permutation(n) for _ in range(m)])
+    one, other = (_earned(links, charges, prices, each) for each in (None, near))
+    np.testing.assert_allclose(one.pipe, other.pipe, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(one.capacity, other.capacity, rtol=1e-12)
+    # As a knapsack of each pipe by itself.
+    for k in range(2 * m):
+        gains = sorted(zip(abs(one.difference[k // 2]), links.supply, strict=True), reverse=True)
+        left, beyond, worth = links.included[k], max(links.largest[k] - links.included[k], 0.0), 0.0
+        for gain, supply in gains:
+            within = min(supply, left)
+            more = min(supply - within, beyond) if gain > charges.slope[k] else 0.0
+            left, beyond = left - within, beyond - more
+            worth += gain * within + (gain - charges.slope[k]) * more
+        assert one.pipe[k] == pytest.approx(worth, rel=1e-12, abs=1e-12)
