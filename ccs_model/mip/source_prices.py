@@ -1,7 +1,7 @@
 """Inequalities by source: a pipe of some size carries no more of a source than that source supplies.
 
 A relaxation pays for a fraction of a large pipe and sends the whole flow of one source through it. If flows were kept
-apart by source, this fraction could carry only the same fraction of each source's supply. That model is too large to
+shifted by source, this fraction could carry only the same fraction of each source's supply. That model is too large to
 solve, but any prices of moving flow by source give an inequality in the columns of the ordinary one. Let `d[p, n]` be
 what source *p* pays per tonne to have it moved on from node *n*. In every solution
 
@@ -192,8 +192,8 @@ def _places(ascending: Floats, row: Ints, values: Floats, side: Literal["left", 
     lowest = float(ascending.min())
     width = 2.0 * (float(ascending.max()) - lowest) or 1.0
     # Behind one another with a distance between them, the rows ascend as a whole.
-    apart = (ascending - lowest + width * np.arange(n_rows)[:, None]).ravel()
-    found = np.searchsorted(apart, np.clip(values - lowest, -0.25 * width, 0.75 * width) + width * row, side)
+    shifted = (ascending - lowest + width * np.arange(n_rows)[:, None]).ravel()
+    found = np.searchsorted(shifted, np.clip(values - lowest, -0.25 * width, 0.75 * width) + width * row, side)
     return np.clip(found - n * row, 0, n)
 
 
