@@ -253,6 +253,8 @@ class Ascent:
         best, best_value, own = prices, -np.inf, (np.arange(n_sources), network.source)
         order: Ints | None = None
         for _ in range(self.n_steps):
+            if np.isinf(now()):
+                break
             earned = _earned(network, charges, prices, order)
             order = earned.order
             # A pipe that earns more than its charge is built once; one that the relaxation has built is paid for.

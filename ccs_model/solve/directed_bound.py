@@ -56,9 +56,11 @@ def bound_over_all_links(
 
     `basis` is that of `basis_of_few_periods`.
     """
+    if np.isinf(now()):
+        return None
     small = without_network_of_other_periods(problem, matrix)
     directed = one_way(problem, small, connections_of(problem, small))
-    if directed is None:
+    if directed is None or np.isinf(now()):
         return None
     highs = Highs(directed.matrix, options)
     if basis is not None:

@@ -78,6 +78,17 @@ def test_without_a_bound_over_all_links_there_is_still_a_plan(
     assert plan.objective.gap_share == np.inf
 
 
+@pytest.mark.parametrize("sizes", [ModelSizes(staged_rows=0), ModelSizes(all_links=3)], ids=["one period", "growth"])
+def test_a_bound_beside_the_search_is_the_one_after_it(
+    solved: Solved, requested: dict[str, Any], monkeypatch: pytest.MonkeyPatch, sizes: ModelSizes
+) -> None:
+    monkeypatch.setattr(corridors_module, "SIZES", sizes)
+    beside, after = (solved(requested, {"solver.threads": threads}) for threads in (2, 1))
+    assert np.isfinite(beside.objective.bound) and beside.objective == after.objective
+    assert beside.point is not None and after.point is not None and beside.point.equals(after.point)
+    assert beside.marginal_budget == after.marginal_budget
+
+
 def test_one_period_has_its_own_columns_and_all_the_money(problem_of: Posed) -> None:
     problem = problem_of(STAGED, {"budget.cumulative_mn": {2026: 500}})
     matrix = matrix_of(build_model(problem))
