@@ -226,3 +226,88 @@ def test_time_that_is_over_leaves_the_program_to_the_solver() -> None:
         solve_by_groups(matrix, EXACT, maximise=True, gap=0.0, allowance=Allowance(time.monotonic() - 1), stage="test")
         is None
     )
+
+
+def two_groups(row: list[float], lower: float, upper: float) -> Matrix:
+    """Values 4 and 3 in one group, 2 and 5 in the other, under one row."""
+    return Matrix(
+        rows=sparse.csc_array(np.array([[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0], row])),
+        row_lower=np.array([-np.inf, -np.inf, lower]),
+        row_upper=np.array([1.0, 1.0, upper]),
+        lower=np.zeros(4),
+        upper=np.ones(4),
+        is_integer=np.ones(4, dtype=bool),
+        costs=np.array([[4.0, 3.0, 2.0, 5.0]]),
+        maximise=(True,),
+        row_constraints=tuple(("row", i) for i in range(3)),
+        columns=(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("row", "limits", "price", "bound"),
+    [
+        # At least 1, without a price: the best of each group, 4 + 5.
+        ([1.0, 1.0, 1.0, 1.0], (1.0, np.inf), 0.0, 9.0),
+        # Each choice earns 2 more for what it adds to the row, of which 1 is paid back: 6 + 7 − 2.
+        ([1.0, 1.0, 1.0, 1.0], (1.0, np.inf), -2.0, 11.0),
+        # At most 2 at a price of 3: max(4 − 6, 3 − 3, 0) + max(2 − 3, 5 − 9, 0) + 2 × 3.
+        ([2.0, 1.0, 1.0, 3.0], (-np.inf, 2.0), 3.0, 6.0),
+        # Between 1 and 2: at a negative price the lower limit counts, max(4 + 2, 3 + 1) + max(2 + 1, 5 + 3) − 1.
+        ([2.0, 1.0, 1.0, 3.0], (1.0, 2.0), -1.0, 13.0),
+    ],
+)
+def test_the_bound_of_a_price_by_hand(
+    row: list[float], limits: tuple[float, float], price: float, bound: float
+) -> None:
+    shape = shape_of(two_groups(row, *limits), maximise=True)
+    assert isinstance(shape, Shape)
+    assert shape.priced(np.array([price])).bound == pytest.approx(bound)
+
+
+def test_a_target_is_met_though_it_costs_many_times_what_serves_it() -> None:
+    # What serves the target costs 1, and takes 100 of a room of 105 from twelve choices that are worth 5 for 10 of it.
+    n = 12
+    rows = np.zeros((n + 3, 2 * n + 2))
+    for g in range(n + 1):
+        rows[g, 2 * g : 2 * g + 2] = 1.0
+    rows[n + 1, 0] = -1.0
+    rows[n + 2] = [100.0, 0.0, *[10.0, 5.0] * n]
+    matrix = Matrix(
+        rows=sparse.csc_array(rows),
+        row_lower=np.full(n + 3, -np.inf),
+        row_upper=np.r_[np.ones(n + 1), -1.0, 105.0],
+        lower=np.zeros(2 * n + 2),
+        upper=np.ones(2 * n + 2),
+        is_integer=np.zeros(2 * n + 2, dtype=bool),
+        costs=np.array([[-1.0, 0.0, *[5.0, 1.0] * n]]),
+        maximise=(True,),
+        row_constraints=tuple(("row", i) for i in range(n + 3)),
+        columns=(),
+    )
+    found = by(matrix)
+    # The room left is half of one choice: −1 + 5 / 2.
+    assert found is not None and found.outcome.objective == pytest.approx(1.5)
+    assert found.outcome.bound == pytest.approx(1.5)
+    assert found.outcome.x[0] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("factor", [0.25, 8.0])
+@pytest.mark.parametrize("most", [True, False])
+def test_prices_prove_a_program_whose_followers_are_counted_in_another_unit(factor: float, most: bool) -> None:
+    n_groups, n_each, n_rows = 40, 3, 2
+    matrix = linear(program(17, n_groups, n_each, n_rows, vubs=True, most=most))
+    optimum = Highs(matrix, EXACT).run(60, "all").objective
+    of_row = np.r_[np.ones(n_groups + n_rows), np.full(n_groups * n_each, factor)]
+    matrix = replace(matrix, rows=sparse.csc_array(sparse.diags_array(of_row) @ matrix.rows))
+    found = by(matrix)
+    assert found is not None and found.outcome.row_dual is not None
+    # With the sign of a maximised objective: prices are at least 0, and no column without a limit earns anything.
+    sign = 1.0 if most else -1.0
+    dual = sign * found.outcome.row_dual
+    earned = sign * matrix.costs[0] - matrix.rows.T @ dual
+    assert (dual >= -1e-9).all()
+    assert (earned[np.isinf(matrix.upper)] <= 1e-7).all()
+    at_upper = np.where(np.isfinite(matrix.upper), matrix.upper, 0.0)
+    proved = dual @ matrix.row_upper + np.maximum(earned, 0.0) @ at_upper
+    assert sign * proved == pytest.approx(optimum, rel=1e-8)

@@ -13,7 +13,7 @@ import pyomo.environ as pyo
 import pytest
 
 from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions, fixed_charge, search
-from ccs_model.mip.fixed_charge import Construct, Extend, Prove, SlopeScaling
+from ccs_model.mip.fixed_charge import Construct, Extend, ExtendRestricted, Prove, SlopeScaling
 from ccs_model.mip.matrix import residuals
 from ccs_model.mip.scaling import Scaling
 from ccs_model.mip.search import FixedChargeNetwork, Result, SearchContext
@@ -184,6 +184,68 @@ def test_only_the_corridors_given_are_laid(matrix: Matrix) -> None:
     assert set(context.network.arc_groups_used(found).tolist()) <= {0, 4}
     inside = [value for value, built in every_layout(matrix) if not any(built[k] for k in (1, 2, 3))]
     assert context.value(found) == pytest.approx(max(inside))
+
+
+def test_a_search_that_ends_without_a_point_keeps_a_plan_of_other_corridors(
+    matrix: Matrix, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = context_of(matrix)
+    plan = Construct().run(context, SlopeScaling().run(context, from_point(relaxed(matrix)))).incumbent
+    assert plan is not None
+    used = context.network.arc_groups_used(plan)
+    others = np.setdiff1d(np.arange(len(context.network.columns)), used)
+    assert len(used) and len(others)
+    monkeypatch.setattr(Highs, "attempt", lambda *_: Outcome("limit", np.nan, 99.0, None, None, None))
+    found = Prove().run(context, Result("limit", plan), others, "others")
+    assert found.incumbent is plan
+    assert (found.status, found.bound) == ("limit", 99.0)
+
+
+def test_an_extension_lays_only_the_corridors_of_both_points(matrix: Matrix) -> None:
+    context = context_of(matrix)
+    start = Prove().run(context, Result("limit"), np.array([0]), "A to the near store").incumbent
+    # A alone: 4 × (10 − 1).
+    assert start is not None and context.value(start) == pytest.approx(36.0)
+    near = np.zeros(len(matrix.lower))
+    near[context.network.columns[4]] = 1.0  # A – B
+    found = Extend(0).run(context, Result("limit", start, trace=(near,))).incumbent
+    # B by way of A, within every budget: 36 + 6 × (10 − 1 − 1).
+    assert found is not None and residuals(matrix, found).hold
+    assert context.network.arc_groups_used(found).tolist() == [0, 4]
+    assert context.value(found) == pytest.approx(84.0)
+
+
+def test_where_slope_scaling_ends_without_a_corridor_one_is_the_measure(matrix: Matrix) -> None:
+    context = context_of(matrix)
+    rounds = []
+    for laid in ([0, 1], [0], []):
+        point = np.zeros(len(matrix.lower))
+        point[context.network.columns[laid]] = 1.0
+        rounds.append(point)
+    before = Result("limit", np.zeros(len(matrix.lower)), trace=tuple(rounds))
+    found = ExtendRestricted(times=1.0).run(context, before).incumbent
+    # The first round with one corridor at most has that of A to the near store: 4 × (10 − 1).
+    assert found is not None and residuals(matrix, found).hold
+    assert context.network.arc_groups_used(found).tolist() == [0]
+    assert context.value(found) == pytest.approx(36.0)
+
+
+@pytest.mark.parametrize("sense", [pyo.maximize, pyo.minimize])
+def test_points_whose_values_differ_by_rounding_are_equally_good(sense: Any) -> None:
+    m = pyo.ConcreteModel()
+    m.pipe = pyo.Var([0], bounds=(0, 9))
+    m.within_budget = pyo.Constraint(expr=m.pipe[0] <= 9)
+    m.objective = pyo.Objective(expr=m.pipe[0], sense=sense)
+    context = context_of(matrix_of(m))
+    sign = 1.0 if sense == pyo.maximize else -1.0
+    assert context.sign == sign
+    one = np.array([4.0])
+    # Relative differences of 7e-10 and 2e-9.
+    for change, is_better in ((2.8e-9, False), (8e-9, True), (1.0, True)):
+        better, worse = one + sign * change, one - sign * change
+        assert context.better(one, better) is (better if is_better else one)
+        assert context.better(one, worse) is one
+    assert context.better(None, one) is one and context.better(one, None) is one
 
 
 def test_of_columns_that_exclude_each_other_the_highest_rank_is_laid() -> None:

@@ -142,3 +142,23 @@ def test_packing_rows_count_what_an_option_takes_less_what_it_replaces():
     growth.add(0, np.array([0]), 0)
     assert growth.packs(every, none).tolist() == [False, True, False]
     assert growth.packs(np.array([0, 2]), np.array([-1, 0])).tolist() == [False, True]
+
+
+def test_an_option_has_the_least_money_left_of_all_and_of_its_area():
+    # In all 200 are left, in the areas 20 and 0.25; the pipe and the site are in neither.
+    network = network_of(
+        [(0, 1, 30.0)],
+        [1],
+        [(0, 1.0, 10.0), (0, 1.0, 0.5), (0, 1.0, 0.0)],
+        [20.0, 0.25],
+        {"options": [0, 1, 1], "links": [0], "sites": [0]},
+    )
+    none = np.zeros_like(network.area_links)
+    network = replace(network, limits=np.array([200.0]), area_links=none, area_sites=np.zeros_like(network.area_sites))
+    growth = Growth.empty(network)
+    # What costs nothing needs nothing of its area.
+    assert growth.left_for(np.arange(3), 0).tolist() == [20.0, 0.25, 200.0]
+    growth.add(0, np.array([0]), 0)
+    # 10 and the pipe of 30 are spent.
+    assert growth.area_left().tolist() == [10.0, 0.25]
+    assert growth.left_for(np.arange(3), 0).tolist() == [10.0, 0.25, 160.0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -68,6 +70,60 @@ def test_a_row_whose_followers_are_outside_stands_aside() -> None:
     other = sparse.csc_array((turned, FLOW.rows.indices, FLOW.rows.indptr), shape=FLOW.rows.shape)
     assert layers.fit(FLOW)
     assert not layers.fit(matrix_of(other.toarray().tolist(), [0.0, 8.0, 1.0], [5.0, -12.0, 1.0], [np.inf, 1.0, 1.0]))
+
+
+# Flows worth 3 and 4 a tonne, each within ten times a pipe of 12 or 25, of which one may be laid.
+# Columns: both flows, both pipes.
+ONE_OF_TWO = matrix_of(
+    [[1.0, 0.0, -10.0, 0.0], [0.0, 1.0, 0.0, -10.0], [0.0, 0.0, 1.0, 1.0]],
+    [0.0, 0.0, 1.0],
+    [3.0, 4.0, -12.0, -25.0],
+    [np.inf, np.inf, 1.0, 1.0],
+)
+
+
+def test_of_pipes_that_exclude_each_other_the_best_joins_with_its_flow() -> None:
+    layers, inside = Layers(ONE_OF_TWO), np.zeros(4, dtype=bool)
+    assert layers.vub.tolist() == [True, True, False, False]
+    assert layers.group[2] == layers.group[3] and len(set(layers.group.tolist())) == 3
+    y = np.zeros(3)
+    at_pool, worth, joining = layers.priced(ONE_OF_TWO, y, inside, 1.0)
+    assert at_pool.tolist() == [3.0, 4.0, -12.0, -25.0]
+    assert y.tolist() == [3.0, 4.0, 0.0]
+    # 10 × 3 − 12 and 10 × 4 − 25.
+    assert worth == pytest.approx([0.0, 0.0, 18.0, 15.0])
+    assert joining.tolist() == [0, 2]
+
+
+def test_pipes_that_may_both_be_laid_join_together() -> None:
+    # A row without an upper limit, and one with room for both, exclude nothing.
+    at_least = replace(ONE_OF_TWO, row_lower=np.array([-np.inf, -np.inf, -1.0]), row_upper=np.array([0.0, 0.0, np.inf]))
+    for matrix in (at_least, replace(ONE_OF_TWO, row_upper=np.array([0.0, 0.0, 2.0]))):
+        layers = Layers(matrix)
+        assert len(set(layers.group.tolist())) == 4
+        joining = layers.priced(matrix, np.zeros(3), np.zeros(4, dtype=bool), 1.0)[2]
+        assert joining.tolist() == [0, 1, 2, 3]
+
+
+def test_a_row_that_0_breaks_is_kept_for_any_of_its_columns() -> None:
+    # At least 2 t flow, which no row without the flow can reach.
+    target = matrix_of([[1.0, -10.0], [-1.0, 0.0]], [0.0, -2.0], [-1.0, -12.0], [np.inf, 1.0])
+    layers = Layers(target)
+    assert layers.never_broken.tolist() == [True, False]
+    assert layers.kept(np.array([True, False])).tolist() == [True, True]
+    assert layers.kept(np.array([False, True])).tolist() == [False, False]
+
+
+def test_a_pool_needs_the_flows_that_give_a_pipe_its_value() -> None:
+    layers, pipe = Layers(FLOW), np.array([False, True, False])
+    # At a price of 0.5 a flow worth 0.5 a tonne has reduced cost 0, one worth 0.4 loses.
+    y = np.array([0.5, 0.0, 0.0])
+    for worth, needed in ((0.5, True), (0.4, False)):
+        matrix = replace(FLOW, costs=np.array([[worth, -4.0, 1.0]]))
+        assert layers.leading(matrix, y, pipe, 1.0).tolist() == [needed, True, False]
+    # Where the row has no price, the flow gives the pipe nothing.
+    worthless = replace(FLOW, costs=np.array([[0.0, -4.0, 1.0]]))
+    assert layers.leading(worthless, np.zeros(3), pipe, 1.0).tolist() == [False, True, False]
 
 
 @pytest.mark.parametrize("seed", range(4))

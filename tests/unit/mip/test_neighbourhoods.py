@@ -151,3 +151,17 @@ def test_a_row_that_0_breaks_stays() -> None:
     assert [column.variable for column in small.matrix.columns] == ["b"]
     assert [name for name, _ in small.matrix.row_constraints] == ["at_least", "free"]
     assert Highs(small.matrix, OPTIONS).run(10, "none").status == "infeasible"
+
+
+def test_a_row_without_columns_stays_only_where_0_breaks_it() -> None:
+    m = pyo.ConcreteModel()
+    m.a, m.b = pyo.Var(domain=pyo.Binary), pyo.Var(bounds=(-1, 1))
+    m.never = pyo.Constraint(expr=-m.a <= -1)
+    m.always = pyo.Constraint(expr=m.a <= 3)
+    m.other = pyo.Constraint(expr=m.b <= 0.5)
+    m.objective = pyo.Objective(expr=m.a + m.b, sense=pyo.maximize)
+    matrix = matrix_of(m)
+    small = restricted(matrix, matrix.columns_of("a"))
+    assert [name for name, _ in small.matrix.row_constraints] == ["never", "other"]
+    assert small.matrix.row_upper.tolist() == [-1.0, 0.5]
+    assert Highs(small.matrix, OPTIONS).run(10, "none").status == "infeasible"

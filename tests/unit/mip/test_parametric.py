@@ -40,6 +40,19 @@ def test_three_plants_by_hand():
     assert moving.n_solves <= 2 * len(found) + 2
 
 
+def test_limits_below_0_have_the_same_breakpoints():
+    # The three plants of above, with 20 million paid in beforehand: every limit is 20 lower.
+    m = pyo.ConcreteModel()
+    m.part, m.paid_in = pyo.Var(range(3), bounds=(0, 1)), pyo.Var(bounds=(1, 1))
+    m.money = pyo.Constraint(expr=4 * m.part[0] + 5 * m.part[1] + 2 * m.part[2] - 20 * m.paid_in <= 0)
+    m.objective = pyo.Objective(expr=20 * m.part[0] + 10 * m.part[1] + 30 * m.part[2], sense=pyo.maximize)
+    found, complete = breakpoints(MovingLimit(matrix_of(m), 0, ALONE), -20.0, -1.0)
+    assert complete
+    assert [each.limit for each in found] == pytest.approx([-20.0, -18.0, -14.0, -9.0, -1.0])
+    assert [each.value for each in found] == pytest.approx([0.0, 30.0, 50.0, 60.0, 60.0])
+    assert [each.slope_above for each in found[:-1]] == pytest.approx([15.0, 5.0, 2.0, 0.0])
+
+
 def test_the_lowest_limit_is_what_must_be_spent():
     m = pyo.ConcreteModel()
     m.part = pyo.Var(range(2), bounds=(0, 1))

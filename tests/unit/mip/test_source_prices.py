@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 from scipy.optimize import linprog
 
-from ccs_model.mip.source_prices import Ascent, Charges, Columns, SourceNetwork, _earned, inequality
+from ccs_model.mip import Highs, Matrix, SolverOptions
+from ccs_model.mip.source_prices import Ascent, Charges, Columns, PriceRounds, SourceNetwork, _earned, inequality
 
 NONE = Columns(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0))
 
@@ -128,3 +130,43 @@ def test_what_is_earned_does_not_depend_on_the_order_from_which_sources_are_sort
             left, beyond = left - within, beyond - more
             worth += gain * within + (gain - charges.slope[k]) * more
         assert one.pipe[k] == pytest.approx(worth, rel=1e-12, abs=1e-12)
+
+
+@pytest.mark.parametrize("most", [True, False])
+def test_rounds_of_inequalities_raise_the_bound_to_whole_pipes_and_sites(most: bool) -> None:
+    # A source of 4 is worth 40; the pipe of 10 and the site of 5 carry 20. Columns: pipe, added, site, source, flow.
+    sign = 1.0 if most else -1.0
+    rows = np.array(
+        [
+            [0.0, 0.0, 0.0, 4.0, -1.0],
+            [0.0, 0.0, -20.0, 0.0, 1.0],
+            [-20.0, -1.0, 0.0, 0.0, 1.0],
+        ]
+    )
+    matrix = Matrix(
+        rows=sparse.csc_array(rows),
+        row_lower=np.array([0.0, -np.inf, -np.inf]),
+        row_upper=np.zeros(3),
+        lower=np.zeros(5),
+        upper=np.array([1.0, 0.0, 1.0, 1.0, np.inf]),
+        is_integer=np.array([True, False, True, True, False]),
+        costs=sign * np.array([[-10.0, -9.0, -5.0, 40.0, 0.0]]),
+        maximise=(most,),
+        row_constraints=(("balance", 0), ("site", None), ("pipe", None)),
+        columns=(),
+    )
+    highs = Highs(matrix, SolverOptions(gap_share=0.0, threads=1))
+    highs.set_integrality(False)
+    relaxation = highs.run(10, "relaxation")
+    # A fifth of the pipe and of the site: 40 − 15 / 5.
+    assert sign * relaxation.objective == pytest.approx(37.0)
+    alone = network([4.0], included=20.0)
+    assert PriceRounds().run(highs, None, alone, relaxation, 0.0, "late") == ([], relaxation)
+    cuts, outcome = PriceRounds(n_rounds=4).run(highs, None, alone, relaxation, 20.0, "test")
+    # The bound is never below the plan with all of both, 40 − 15, and near it.
+    assert 25.0 - 1e-6 <= sign * outcome.objective <= 25.0 + 0.02 * 15.0
+    plan = np.array([1.0, 0.0, 1.0, 1.0, 4.0])
+    assert cuts
+    for columns_of_cut, coefficients in cuts:
+        assert coefficients @ plan[columns_of_cut] <= 1e-9
+        assert np.abs(coefficients).max() == pytest.approx(1.0)

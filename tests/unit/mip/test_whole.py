@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from dataclasses import replace
 
 import numpy as np
 import pyomo.environ as pyo
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip import branch_and_bound as whole_module
-from ccs_model.mip.branch_and_bound import MipOutcome, solve_mip
+from ccs_model.mip.branch_and_bound import MipOutcome, _rounded_down, solve_mip
 from ccs_model.mip.matrix import residuals
 from ccs_model.model.standard_form import matrix_of
 from tests.examples import examples
@@ -170,3 +171,23 @@ def test_a_deadline_that_has_passed_never_loses_the_plan_in_hand() -> None:
     if found.x is not None:
         assert residuals(matrix, found.x).hold
         assert found.objective <= 3800 + 1e-6 <= found.bound + 2e-6
+
+
+def test_the_relaxation_rounded_down_is_a_start_where_it_holds() -> None:
+    m = pyo.ConcreteModel()
+    m.pieces, m.part = pyo.Var(domain=pyo.Integers, bounds=(0, 9)), pyo.Var(bounds=(0, 5))
+    m.room = pyo.Constraint(expr=3 * m.pieces + m.part <= 8.5)
+    m.objective = pyo.Objective(expr=4 * m.pieces + m.part, sense=pyo.maximize)
+    matrix = matrix_of(m)
+    names = [column.name for column in matrix.columns]
+    x = np.array([{"pieces": 2.7, "part": 0.4}[name] for name in names])
+    start = _rounded_down(matrix, x)
+    assert start is not None
+    # Two whole pieces, and nothing of what is not counted in pieces.
+    assert dict(zip(names, start.tolist(), strict=True)) == {"pieces": 2.0, "part": 0.0}
+    # At least 7 need a part as well.
+    assert _rounded_down(_with_least(matrix, 7.0), x) is None
+
+
+def _with_least(matrix: Matrix, least: float) -> Matrix:
+    return replace(matrix, row_lower=np.full(len(matrix.row_lower), least))

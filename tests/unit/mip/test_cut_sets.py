@@ -1,0 +1,97 @@
+"""Cut-set inequalities on a line of two plants and a site, whose minimum cuts are plain."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from ccs_model.mip import Highs, Matrix, SolverOptions
+from ccs_model.mip.cut_sets import CUT_SET, Connections, Cut, Demand, Relax, tight, with_cuts
+
+# Plants at nodes 0 and 1 and a site at node 2; a pipe joins each node to the next.
+# Columns: both pipes, the site, and the use of both plants.
+PIPES = (0, 1)
+SITE, FIRST, SECOND = 2, 3, 4
+
+
+def line(*, is_there: tuple[bool, bool] = (False, False)) -> Connections:
+    demands = tuple(Demand(node, 0, np.array([column]), np.ones(1)) for node, column in ((0, FIRST), (1, SECOND)))
+    pipes = tuple((np.array([column]),) for column in PIPES)
+    opened = {2: (np.array([SITE]),)}
+    return Connections(3, np.array([0, 1]), np.array([1, 2]), pipes, np.array(is_there), opened, demands)
+
+
+def rows(cuts: list[Cut]) -> list[dict[int, float]]:
+    return [dict(zip(columns.tolist(), coefficients.tolist(), strict=True)) for columns, coefficients in cuts]
+
+
+@pytest.mark.parametrize(
+    ("x", "expected"),
+    [
+        # Pipes of 0.8 and 0.3 and 0.6 of the site: the first plant's 0.5 is cut at the second pipe, 0.25 fits.
+        ([0.8, 0.3, 0.6, 0.5, 0.25], [{FIRST: 1.0, 1: -1.0}]),
+        ([0.8, 0.3, 0.6, 0.5, 0.4], [{FIRST: 1.0, 1: -1.0}, {SECOND: 1.0, 1: -1.0}]),
+        # Cut at the first pipe, and at the site.
+        ([0.2, 0.9, 0.9, 0.5, 0.0], [{FIRST: 1.0, 0: -1.0}]),
+        ([0.9, 1.0, 0.6, 0.0, 0.9], [{SECOND: 1.0, SITE: -1.0}]),
+        # All that is used has a path; what is not used needs none.
+        ([0.5, 0.9, 0.9, 0.5, 0.4], []),
+        ([0.0, 0.0, 0.0, 0.0, 0.0], []),
+    ],
+)
+def test_the_least_border_around_a_source_is_the_inequality(x: list[float], expected: list[dict[int, float]]) -> None:
+    assert rows(line().violated(np.array(x))) == expected
+
+
+def test_a_pipe_that_is_there_needs_no_column() -> None:
+    x = np.array([0.0, 0.0, 0.3, 0.5, 0.0])
+    # With both pipes there, the border is the site.
+    assert rows(line(is_there=(True, True)).violated(x)) == [{FIRST: 1.0, SITE: -1.0}]
+
+
+def test_only_the_way_out_of_the_border_counts_where_ways_are_given() -> None:
+    # Columns 5 and 6 carry along the line, 7 and 8 against it. The second pipe is whole, but 0.9 of it leads back.
+    both = replace(line(), ways=np.array([[[5, 6]], [[7, 8]]]))
+    x = np.array([1.0, 1.0, 1.0, 0.5, 0.0, 1.0, 0.1, 0.0, 0.9])
+    assert line().violated(x[:5]) == []
+    assert rows(both.violated(x)) == [{FIRST: 1.0, 6: -1.0}]
+
+
+def test_cuts_that_hold_with_equality_are_tight() -> None:
+    first, second = (np.array([FIRST, 0]), np.array([1.0, -1.0])), (np.array([FIRST, 1]), np.array([1.0, -1.0]))
+    assert tight([first, second], np.array([0.5, 0.7, 0.0, 0.5, 0.0])) == [first]
+
+
+def test_the_relaxation_pays_for_whole_pipes_after_the_rounds() -> None:
+    # The first plant is worth 10 and needs half of each pipe (4 and 3) and of the site (1) in the relaxation.
+    table = np.zeros((3, 5))
+    for k, column in enumerate((*PIPES, SITE)):
+        table[k, FIRST], table[k, column] = 1.0, -2.0
+    matrix = Matrix(
+        rows=sparse.csc_array(table),
+        row_lower=np.full(3, -np.inf),
+        row_upper=np.zeros(3),
+        lower=np.zeros(5),
+        upper=np.array([1.0, 1.0, 1.0, 1.0, 0.0]),
+        is_integer=np.ones(5, dtype=bool),
+        costs=np.array([[-4.0, -3.0, -1.0, 10.0, 0.0]]),
+        maximise=(True,),
+        row_constraints=tuple(("needs", k) for k in range(3)),
+        columns=(),
+    )
+    options = SolverOptions(gap_share=0.0, threads=1)
+    # Without cuts 10 − 8 / 2; with those of both pipes and the site 10 − 8.
+    for n_rounds, value in ((0, 6.0), (8, 2.0)):
+        cuts, outcome = Relax(cut_rounds=n_rounds).solve(Highs(matrix, options), line(), 20.0, "test")
+        assert (outcome.status, outcome.objective) == ("optimal", pytest.approx(value))
+    borders: list[dict[int, float]] = [{FIRST: 1.0, column: -1.0} for column in (*PIPES, SITE)]
+    assert sorted(rows(cuts), key=min) == sorted(borders, key=min)
+    again = with_cuts(matrix, cuts)
+    assert [name for name, _ in again.row_constraints] == ["needs"] * 3 + [CUT_SET] * 3
+    highs = Highs(again, options)
+    highs.set_integrality(False)
+    assert highs.run(10, "with cuts").objective == pytest.approx(2.0)
+    assert with_cuts(matrix, []) is matrix
