@@ -313,20 +313,22 @@ def _bounds(
 def _most_ktpa(options: pd.DataFrame, sites: pd.DataFrame, scenario: Scenario, delivered_share: float) -> float:
     """Return an upper bound on the nameplate of any useful plan.
 
-    With a budget and integer decisions: a fractional knapsack with free pipes and sites. In a static year with
-    `min_cost` and no revenue: the captured target.
+    With a budget, integer decisions and nothing required: a fractional knapsack with free pipes and sites. In a static
+    year with `min_cost` and no revenue: the captured target.
     """
+    requested, policy = scenario.targets, scenario.policy
+    other = any(cut.abatement_share or cut.cumulative_avoided_kt for _, _, cut in requested.abatement_targets())
+    other = other or bool(requested.share_of_avoided_min) or bool(scenario.plants.require)
     if scenario.is_static:
-        requested, policy = scenario.targets, scenario.policy
         earns = policy.paid_per_captured_t + policy.paid_per_avoided_t + sites["eor_revenue_per_t"].sum() > 0
-        other = any(cut.abatement_share or cut.cumulative_avoided_kt for _, _, cut in requested.abatement_targets())
-        other = other or bool(requested.share_of_avoided_min) or bool(scenario.plants.require)
         may_throttle = not (options["min_load_share"] > 0).any()
         if requested.captured_ktpa and scenario.objective == "min_cost" and may_throttle and not earns and not other:
             return requested.captured_ktpa / delivered_share
         return np.inf
-    # A continuous plan is concave in its budget only if its coefficients do not depend on the budget.
-    if scenario.budget.total_mn is None or scenario.capture.decisions == "continuous":
+    # A continuous plan is concave in its budget only if its coefficients do not depend on the budget, and where the
+    # budget is too small for what is required, the smallest sufficient one needs larger pipes.
+    required = other or bool(requested.captured_ktpa)
+    if scenario.budget.total_mn is None or scenario.capture.decisions == "continuous" or required:
         return np.inf
     options = options[options["technology"] != options["measure"]]
     # Lower bound on the cost of a stream: its cheapest unit, shared or not.
@@ -338,7 +340,8 @@ def _most_ktpa(options: pd.DataFrame, sites: pd.DataFrame, scenario: Scenario, d
     order = np.argsort(cheapest, kind="stable")
     cost = cheapest[order] * most[order]
     spent = np.cumsum(cost)
-    left = np.clip(scenario.budget.total_mn - (spent - cost), 0.0, cost)
+    # Nothing is built with a budget of 0, but plants with a link remain eligible.
+    left = np.clip(max(scenario.budget.total_mn, 1.0) - (spent - cost), 0.0, cost)
     share = np.divide(left, cost, out=np.ones_like(cost), where=cost > 0)
     return float((most[order] * share).sum())
 
