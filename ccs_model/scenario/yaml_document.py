@@ -128,7 +128,10 @@ class Mark:
 
 @dataclass
 class Document:
-    """Values of a file with their places and errors; paths in `rejected` have an error and are not validated again."""
+    """Values of a file with their places and errors.
+
+    Paths in `rejected` have an error and are not validated again; those in `cleared` were removed by a null.
+    """
 
     start: Mark
     values: dict[Any, Any] = field(default_factory=dict)
@@ -136,6 +139,7 @@ class Document:
     marks: dict[KeyPath, Mark] = field(default_factory=dict)
     issues: list[tuple[Mark, Issue]] = field(default_factory=list)
     rejected: set[KeyPath] = field(default_factory=set)
+    cleared: set[KeyPath] = field(default_factory=set)
 
     def add_issue(self, mark: Mark, path: KeyPath, what: str, hint: str = "") -> None:
         """Add an error at `path`, whose value is then not validated again."""
@@ -160,9 +164,9 @@ class Document:
 
         A null removes the value of `base` where `is_cleared` returns True for its path.
         """
-        values = dict(base.values)
+        values, cleared = dict(base.values), set(base.cleared)
         replaced: set[KeyPath] = set()
-        _lay(self.values, values, (), replaced, is_cleared)
+        _lay(self.values, values, (), replaced, cleared, is_cleared)
         return Document(
             self.start,
             values,
@@ -170,6 +174,7 @@ class Document:
             _kept(base.marks, replaced) | self.marks,
             self.issues + base.issues,
             self.rejected | {path for path in base.rejected if not _beneath(path, replaced)},
+            cleared,
         )
 
     def mark_of(self, path: KeyPath, *, on_key: bool = False) -> Mark:
@@ -189,16 +194,18 @@ def _lay(
     lower: dict[Any, Any],
     path: KeyPath,
     replaced: set[KeyPath],
+    cleared: set[KeyPath],
     is_cleared: Callable[[KeyPath], bool],
 ) -> None:
     for key, value in upper.items():
         here = (*path, str(key))
         if isinstance(value, dict) and isinstance(lower.get(key), dict):
             lower[key] = dict(lower[key])
-            _lay(value, lower[key], here, replaced, is_cleared)
-        elif value is None and key in lower and is_cleared(here):
-            del lower[key]
+            _lay(value, lower[key], here, replaced, cleared, is_cleared)
+        elif value is None and (key in lower or here in cleared) and is_cleared(here):
+            lower.pop(key, None)
             replaced.add(here)
+            cleared.add(here)
         else:
             lower[key] = value
             replaced.add(here)

@@ -381,6 +381,12 @@ def test_null_clears_what_is_inherited() -> None:
     assert scenario.budget.cumulative_mn == {2030: 2} and scenario.budget.by_province_mn == {}
     assert scenario.policy.paid_until is None and scenario.policy.market is None
     assert list(scenario.funds) == ["loan"] and scenario.funds["loan"].ceiling_mn is None
+    # Clearing again what a file in between has cleared is no error, and a value may follow.
+    write("extends: b.yaml\nbudget: {cumulative_mn: null}\n", "c.yaml")
+    assert not read_scenario(write("extends: c.yaml\nbudget: {cumulative_mn: null}\n")).budget.cumulative_mn
+    assert read_scenario(write("extends: c.yaml\nbudget: {cumulative_mn: {2030: 3}}\n")).budget.cumulative_mn == {
+        2030: 3
+    }
     # Where null is a value it stays one, and a null that clears nothing is an error.
     write(GOOD + "policy: {market: China ETS}\n", "b.yaml")
     assert read_scenario(write("extends: b.yaml\npolicy: {market: null}\n")).policy.market is None
