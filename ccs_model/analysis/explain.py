@@ -17,6 +17,7 @@ from ccs_model.analysis.cost_chain import Chain, chain_of
 from ccs_model.analysis.what_if import EXCHANGE_GAP, Exchange, Exchanges, exchanges_of
 from ccs_model.errors import CcsModelError
 from ccs_model.mip.clock import effort, now, time_s
+from ccs_model.mip.highs import gap_share
 from ccs_model.model.names import (
     BUDGET,
     CUMULATIVE_BUDGET,
@@ -192,7 +193,7 @@ class _Findings:
             return
         gain = self._gain(exchange.value)
         if self._is_retrofitted:
-            lost = self._loss(-gain)
+            lost = self._loss(exchange)
             message = f"Without it and with the other retrofits kept, the plan is {lost}: {self._moves(exchange)}."
         elif gain >= 0:
             gap = float(self._run.document["objective"]["searched_gap_share"])
@@ -201,7 +202,7 @@ class _Findings:
                 f"both are equally good ({self._built(exchange)}); {self._moves(exchange)}."
             )
         else:
-            lost = self._loss(-gain)
+            lost = self._loss(exchange)
             message = f"Requiring it ({self._built(exchange)}) makes the plan {lost}: {self._moves(exchange)}."
         yield Change(kind, message, self._figures(exchange), exchange.entering, exchange.leaving)
 
@@ -322,10 +323,16 @@ class _Findings:
             return f"{abs(amount):,.0f} kt {over}"
         return f"{abs(amount):,.1f} million {self._problem.money} {over}"
 
-    def _loss(self, lost: float) -> str:
-        if lost < 0:
-            return f"{self._amount(lost)} better (within its gap)"
-        return f"{self._amount(lost)} worse (best exchange within {EXCHANGE_GAP:.2%})"
+    def _loss(self, exchange: Exchange) -> str:
+        """What an exchange costs, and its optimality gap relative to the objective."""
+        gained, most = self._gain(exchange.value), self._gain(exchange.bound)
+        if gained > 0:
+            return f"{self._amount(gained)} better (within the plan's gap)"
+        gap = gap_share(exchange.bound, exchange.value)
+        if gap <= EXCHANGE_GAP:
+            return f"{self._amount(gained)} worse (best exchange within {EXCHANGE_GAP:.2%})"
+        least = "possibly none" if most >= 0 else f"at least {self._amount(most)}"
+        return f"{self._amount(gained)} worse in the best exchange found ({least}; gap {gap:.2%})"
 
     def _figures(self, exchange: Exchange) -> dict[str, float | None]:
         name = "gain_kt" if self._is_kt else "gain_mn"
@@ -340,7 +347,7 @@ class _Findings:
         leaving = tuple(each for each in exchange.leaving if each != self._plant)
         entering = tuple(each for each in exchange.entering if each != self._plant)
         texts = [f"{self._list(each)} {verb}" for each, verb in ((leaving, "left"), (entering, "entered")) if each]
-        return "; ".join(texts) or "no other plant changes"
+        return "; ".join(texts) or "no other plant enters or leaves"
 
     def _built(self, exchange: Exchange) -> str:
         """What an exchange builds at the plant: `power plant, quarter, from 2035`."""

@@ -38,7 +38,11 @@ class KnownExchanges:
         self.n_left -= 1
         value = value_at(self._results.get("here", 1.0) if at is None else at)
         moved = self._results.get("moved", ((), ()))
-        return None if value is None else Exchange(value, value + 1.0, *moved, np.zeros(0))
+        return (
+            None
+            if value is None
+            else Exchange(value, value + self.sign * self._results.get("open", 0.1), *moved, np.zeros(0))
+        )
 
     def with_plant(self, plant: str, at: float | None = None, start: Exchange | None = None) -> Exchange | None:
         return self._exchange(self._with, at)
@@ -97,7 +101,7 @@ def test_a_plant_enters_at_a_share_of_its_capital_cost() -> None:
         "Requiring it (pure vent, half, from 2031) makes the plan 70 kt over the horizon worse (best exchange within "
         "0.05%): Birch (B) left; Aster (A) entered."
     )
-    assert found["require"].figures == {"gain_kt": pytest.approx(-70), "at_most_gain_kt": pytest.approx(-69)}
+    assert found["require"].figures == {"gain_kt": pytest.approx(-70), "at_most_gain_kt": pytest.approx(-69.9)}
     assert found["require"].to_dict()["entering"] == ["P", "A"]
     assert (
         found["relaxation"].message == "In the LP relaxation over all links, requiring it costs 12 kt over the horizon."
@@ -107,11 +111,26 @@ def test_a_plant_enters_at_a_share_of_its_capital_cost() -> None:
     assert f"between {low:.0%} and {high:.0%} of the present one" in found["capex"].message
 
 
+@pytest.mark.parametrize(
+    ("open_", "words"),
+    [
+        (0.4, "70 kt over the horizon worse (best exchange within 0.05%)"),
+        (30.0, "70 kt over the horizon worse in the best exchange found (at least 40 kt over the horizon; gap 3.23%)"),
+        (100.0, "70 kt over the horizon worse in the best exchange found (possibly none; gap 10.75%)"),
+    ],
+)
+def test_an_exchange_states_the_gap_that_it_reached(open_: float, words: str) -> None:
+    exchanges = KnownExchanges(lambda share: VALUE - 70.0, duals={}, open=open_)
+    found = findings_of(exchanges, is_retrofitted=False)
+    assert words in found["require"].message
+    assert found["require"].figures["at_most_gain_kt"] == pytest.approx(open_ - 70.0)
+
+
 def test_amounts_of_money_are_in_millions_and_lower_costs_are_better() -> None:
     exchanges = KnownExchanges(lambda share: VALUE + 25.0, sign=-1.0, duals={}, price=2.5)
     found = findings_of(exchanges, is_retrofitted=False, objective="min_cost", is_static=True)
     assert "makes the plan 25.0 million CNY 2024 a year worse" in found["require"].message
-    assert "no other plant changes" in found["require"].message
+    assert "no other plant enters or leaves" in found["require"].message
     assert found["require"].figures["gain_mn"] == pytest.approx(-25)
     assert found["relaxation"].figures == {"lost_mn": 2.5}
     assert found["capex"].message == "It would not enter by an exchange even at zero capital cost of capture."
@@ -177,7 +196,7 @@ def test_a_plant_leaves_at_a_multiple_of_its_capital_cost() -> None:
     found = findings_of(exchanges, is_retrofitted=True)
     assert found["exclude"].message == (
         "Without it and with the other retrofits kept, the plan is 40 kt over the horizon worse (best exchange within "
-        "0.05%): no other plant changes."
+        "0.05%): no other plant enters or leaves."
     )
     low, high = found["capex"].figures["low_factor"], found["capex"].figures["high_factor"]
     assert low <= 3.2 < high and high - low == pytest.approx(2 / 16)
@@ -191,7 +210,7 @@ def test_a_plant_can_be_worth_keeping_at_any_capital_cost_or_not_at_all() -> Non
     assert worth["capex"].message == "At 16 times its capital cost of capture it would still be worth keeping."
     assert worth["capex"].figures == {"low_factor": 16.0, "high_factor": None}
     better = findings_of(KnownExchanges(lambda factor: VALUE, lambda at: VALUE + 2), is_retrofitted=True)["exclude"]
-    assert "the plan is 2 kt over the horizon better (within its gap)" in better.message
+    assert "the plan is 2 kt over the horizon better (within the plan's gap)" in better.message
 
 
 def test_a_plant_leaves_where_no_plan_with_it_is_feasible() -> None:
