@@ -126,7 +126,11 @@ def _solve_record(document: Mapping[str, Any]) -> SolveRecord:
             tuple(budget["plants_entering"]),
             budget["last_abatement_kt_per_mn"],
             tuple(
-                Replan(each["added_mn"], each["abatement_kt"], tuple(each["entering"]), tuple(each["leaving"]))
+                Replan(
+                    each["added_mn"],
+                    each["abatement_kt"],
+                    *(tuple(each.get(kind, ())) for kind in ("entering", "leaving", "changing")),
+                )
                 for each in budget.get("replans", ())
             ),
         ),

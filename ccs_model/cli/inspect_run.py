@@ -61,6 +61,8 @@ def run_text(document: Mapping[str, Any], folder: Path) -> str:
         return f"{text}\n\nFiles: {folder}\n  plan.xlsx (sheet Infeasible), plan.json, manifest.json"
     checks = document["checks"]
     passed = f"{sum(bool(each['holds']) for each in checks)} of {len(checks)} checks of the plan passed"
+    if broken := [str(each["name"]) for each in checks if not each["holds"]]:
+        passed += f"; not passed: {'; '.join(broken)}"
     files = "  plan.xlsx (workbook), plan.json, map.geojson, tables/*.csv, manifest.json"
     return f"{text}\n\n{passed}. Files: {folder}\n{files}"
 

@@ -169,12 +169,16 @@ class Relaxation:
 
 @dataclass(frozen=True)
 class Replan:
-    """A plan with a larger budget in which every decision is free: what it adds, and plants that enter and leave."""
+    """A plan with a larger budget in which every decision is free.
+
+    `abatement_kt` is what it adds. Plants enter, leave, or stay with other retrofits, sizes or years (`changing`).
+    """
 
     added_mn: float
     abatement_kt: float
     entering: tuple[str, ...]
     leaving: tuple[str, ...]
+    changing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -193,9 +197,10 @@ class BindingLimit:
 class MarginalBudget:
     """The marginal value of the budget, re-solved with the plan's retrofits kept, and by re-plans.
 
-    `added_mn` is the addition to the budget, `abatement_kt` the abatement gained over the horizon, and `plants` are the
-    plants that enter. `last_kt_per_mn` is the abatement of the last million, for continuous plans; at a breakpoint the
-    two slopes differ. `replans` have 1 % and 10 % more budget and all decisions free within the links searched.
+    `added_mn` is the addition to the budget, `abatement_kt` the abatement gained over the horizon, and `plants` are
+    those that enter or are enlarged. `last_kt_per_mn` is the abatement of the last million, for continuous plans; at a
+    breakpoint the two slopes differ. `replans` have 1 % and 10 % more budget and all decisions free within the links
+    searched.
     """
 
     added_mn: float

@@ -43,8 +43,9 @@ def reasons_of(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
         if row.plant in costs.index and np.isnan(costs[row.plant]):
             reason, change = "in: it avoids no CO2 in the last period", "an earlier last period, or a later closure"
         elif row.plant in costs.index:
-            reason = f"in: {costs[row.plant]:,.0f} {money} per t avoided, {_nth(int(rank[row.plant]))} lowest of "
-            reason += f"{len(costs)} retrofitted plants"
+            place = int(rank[row.plant])
+            reason = f"in: {costs[row.plant]:,.0f} {money} per t avoided, {'' if place == 1 else f'{_nth(place)} '}"
+            reason += f"lowest of {len(costs)} retrofitted plants"
             change = _leaves(float(costs[row.plant]), others, money)
         elif row.reason:
             reason, change = f"out: {row.reason}", "the stated reason; the plant is not eligible in this scenario"

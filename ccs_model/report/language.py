@@ -176,6 +176,9 @@ def _part(text: str, table: Labels) -> str:
         return known
     if found := _ZONE_RESULT.fullmatch(text):
         return f"{_part(found[1], table)}{table.exact.get(found[2], found[2])}"
+    if found := _LIMITS.fullmatch(text):
+        limits = "；".join(chinese(item) or item for item in found[1].split("; "))
+        return f"{limits}，另 {found[2]} 项" if found[2] else limits
     if ", " in text:
         items = [_part(item, table) for item in text.split(", ")]
         return "、".join(items) if items != text.split(", ") else text
@@ -184,6 +187,11 @@ def _part(text: str, table: Labels) -> str:
     return text
 
 
+# Limits that bind beside the budget, and how many more.
+_LIMITS = re.compile(
+    "((?:cumulative budget to|province budget of|deployment ceiling of|limit on new retrofits from|capacity of site) "
+    ".+?)(?: and ([0-9]+) more)?"
+)
 # A stream of one furnace, such as `hot_stoves U100000140173`; a hub, and a number of further places.
 _OF_UNIT = re.compile(r"(.+) (\S*[0-9]\S*)")
 _PLACES = ((re.compile(r"(.+) and ([0-9]+) more"), r"\1等（另 \2 处）"), (re.compile(r"hub by (.+)"), r"\1附近的枢纽"))

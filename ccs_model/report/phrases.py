@@ -14,6 +14,8 @@ from ccs_model.units import money_text, rounded
 _NAMED, _LIMITS_NAMED, _LISTED = 3, 4, 8
 # Share of the budget below which money left unspent is not worth a sentence.
 _LITTLE_MONEY = 0.002
+# Costs per tonne that are all below this have a decimal.
+_TENTHS = 20.0
 
 
 @dataclass(frozen=True)
@@ -126,9 +128,13 @@ def storage_range(cost_per_t: float | None, band: Mapping[str, Any] | None, mone
         place = "below"
     elif cost_per_t > band["high_per_t"]:
         place = "above"
-    low, high, mean = (rounded(band[f"{name}_per_t"]) for name in ("low", "high", "central"))
+    amounts = [cost_per_t, *(band[f"{name}_per_t"] for name in ("low", "high", "central"))]
+    shown = [rounded(amount) for amount in amounts]
+    if max(amounts) < _TENTHS or (place != "within" and shown[0] in shown[1:3]):
+        shown = [f"{amount:,.1f}" for amount in amounts]
+    cost, low, high, mean = shown
     return (
-        f"Storage costs {rounded(cost_per_t)} {money} stored, {place} the published range of {low} to {high} "
+        f"Storage costs {cost} {money} stored, {place} the published range of {low} to {high} "
         f"(national mean {mean}, {band['reference']})."
     )
 

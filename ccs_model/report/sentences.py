@@ -176,7 +176,8 @@ def replans(plan: Plan) -> str:
     least = "at least " if plan.problem.is_integer else ""
     return " ".join(
         f"Re-planned with {rounded(each.added_mn)} {money(plan, '_mn')} more: {least}{rounded(each.abatement_kt)} kt "
-        f"more abatement; plants entering: {len(each.entering)}, leaving: {len(each.leaving)}."
+        f"more abatement; plants entering: {len(each.entering)}, leaving: {len(each.leaving)}, "
+        f"with other retrofits: {len(each.changing)}."
         for each in found
     )
 

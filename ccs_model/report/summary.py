@@ -223,6 +223,8 @@ class _Summary:
         ]
         what = "Cost of a year" if self.is_static else "Discounted cost over the horizon"
         note = f"{what} {self._discounted_cost()}; marginal costs are those of the LP relaxation."
+        if any(row["group"] != "all" for row in self.document["targets"]):
+            note += " Targets of provinces and sectors leave out the power of pumps along shared pipelines."
         return self._table([header, ("", "kt", "kt", "per t avoided"), *rows], 1, 2) + "\n" + self._filled(note)
 
     def _fixed_decisions(self) -> str:
@@ -328,7 +330,8 @@ class _Summary:
             for each in bought["replans"]:
                 lines.append(
                     f"Re-planned with {self._mn(each['added_mn'])} more: {least}{each['abatement_kt']:,.0f} kt more "
-                    f"(plants entering: {len(each['entering'])}, leaving: {len(each['leaving'])})."
+                    f"(plants entering: {len(each['entering'])}, leaving: {len(each['leaving'])}, "
+                    f"with other retrofits: {len(each.get('changing', ()))})."
                 )
         if bound := binding_limits([each["text"] for each in self.document["binding_limits"]]):
             lines.append(bound)

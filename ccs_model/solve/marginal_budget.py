@@ -100,10 +100,9 @@ def marginal_budget(
         if problem.network is not None and replans and gained <= replans[-1].abatement_kt:
             # Nothing is said of more money for which the search found no better plan.
             break
-        entering, leaving = again.changes(chosen, found)
-        replans.append(Replan(share * problem.budget_mn, gained, entering, leaving))
-    entering, _ = again.changes(chosen, kept)
-    return MarginalBudget(added_mn, max(again.value(kept) - value, 0.0), entering, replans=tuple(replans))
+        replans.append(Replan(share * problem.budget_mn, gained, *again.changes(chosen, found)))
+    plants = again.enlarged(chosen, kept)
+    return MarginalBudget(added_mn, max(again.value(kept) - value, 0.0), plants, replans=tuple(replans))
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,15 +195,24 @@ class _Again:
         limits[self.budget.row] += more
         return limits
 
-    def changes(self, before: Floats, after: Floats) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Plants with more, and with less, capture built in `after` than in `before`."""
-        was, now_built = (
-            point_of(self.problem, self.matrix, rounded_to_integrality(self.matrix, x)).build.sum(axis=1)
-            for x in (before, after)
-        )
-        plants = self.problem.routes["plant"]
-        more, fewer = set(plants[now_built > was + BUILT]), set(plants[now_built < was - BUILT])
-        return tuple(sorted(more - fewer)), tuple(sorted(fewer - more))
+    def changes(self, before: Floats, after: Floats) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+        """Plants that enter, that leave, and that stay with other retrofits, sizes or years."""
+        was, is_now = self._built(before), self._built(after)
+        had, has, other = (self._plants(each) for each in (was > BUILT, is_now > BUILT, np.abs(was - is_now) > BUILT))
+        return tuple(sorted(has - had)), tuple(sorted(had - has)), tuple(sorted(had & has & other))
+
+    def enlarged(self, before: Floats, after: Floats) -> tuple[str, ...]:
+        """Plants with a retrofit, or a larger part of one, that is not built in `before`."""
+        more = self._built(after).sum(axis=1) > self._built(before).sum(axis=1) + BUILT
+        return tuple(sorted(self._plants(more[:, None])))
+
+    def _built(self, x: Floats) -> Floats:
+        """[option, year] what is built."""
+        return point_of(self.problem, self.matrix, rounded_to_integrality(self.matrix, x)).build
+
+    def _plants(self, options: Mask) -> set[str]:
+        """Plants of the options with any year."""
+        return set(self.problem.routes["plant"].to_numpy(str)[options.any(axis=1)].tolist())
 
 
 def _slopes(
@@ -227,8 +235,8 @@ def _slopes(
             replans.append(Replan(share * problem.budget_mn, gained, *again.changes(chosen, found)))
     # A smaller budget may be infeasible with a target or a required plant; then only one slope exists.
     last = None if budget.limit <= 0 or down is None else (value - again.value(down)) / step_mn
-    entering, _ = again.changes(chosen, up)
-    return MarginalBudget(step_mn, max(again.value(up) - value, 0.0), entering, last, tuple(replans))
+    plants = again.enlarged(chosen, up)
+    return MarginalBudget(step_mn, max(again.value(up) - value, 0.0), plants, last, tuple(replans))
 
 
 def _optimum(highs: Highs, budget: BudgetRow, limit: float) -> Floats | None:

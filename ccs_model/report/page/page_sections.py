@@ -178,7 +178,7 @@ def retrofits(run: StoredRun, words: Words) -> Markup:
             **row,
             "name": words.named(str(row["name"]), str(row["name_zh"] or "")),
             "stream": words.known(str(row["stream"]), "stream"),
-            "technology": words.known(str(row["technology"]), "technology"),
+            "technology": _technology(words, row),
             "province": words.value(str(row["province"]), "province"),
             "site": site_name(run, words, row["site"]),
             "start": "" if run.scenario.is_static else str(row["year"]),
@@ -194,6 +194,12 @@ def retrofits(run: StoredRun, words: Words) -> Markup:
         "avoidance_cost_per_t",
     )  # fmt: skip
     return section("retrofits", words("built"), table("retrofits", columns, rows, words, words("built")))
+
+
+def _technology(words: Words, row: Mapping[str, Any]) -> str:
+    """The technology, and the size of a retrofit that takes a part of its stream."""
+    name, size = words.known(str(row["technology"]), "technology"), str(row["size"])
+    return name if size in ("full", "") else f"{name}, {words.known(size, 'size')}"
 
 
 def _period(run: StoredRun, year: Any) -> int:

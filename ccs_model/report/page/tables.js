@@ -62,11 +62,11 @@
       state.rows = matching.slice(0, most);
       cancelAnimationFrame(state.frame);
       reveal(0);
-      status.textContent = status.dataset.of.replace("{0}", state.rows.length).replace("{1}", body.rows.length);
+      status.textContent = status.dataset.of.replaceAll("{0}", state.rows.length).replaceAll("{1}", body.rows.length);
       if (all) {
         all.hidden = Boolean(state.text) || (!state.all && matching.length <= most);
         all.setAttribute("aria-expanded", String(state.all));
-        all.textContent = state.all ? all.dataset.fewer : all.dataset.all.replace("{0}", matching.length);
+        all.textContent = state.all ? all.dataset.fewer : all.dataset.all.replaceAll("{0}", matching.length);
       }
       scrolls();
     };
