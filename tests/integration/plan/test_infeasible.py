@@ -54,6 +54,18 @@ def test_a_budget_too_small_is_named_with_one_that_would_do(solved: Solved, retr
     conflicts(solved, MUST, kind, {"budget.total_mn": enough * 0.99})
 
 
+def test_the_budget_that_would_do_does_not_depend_on_the_one_that_does_not(solved: Solved) -> None:
+    # Shared pipes of any useful size are candidates, however small the budget.
+    network = {"transport.shared_trunklines": True, "transport.trucks": False}
+    found = []
+    for budget in (20, 400):
+        line = message(conflicts(solved, MUST, network, {"budget.total_mn": budget}), "spending_within_budget")
+        found.append(re.search(r"([\d,.]+) million CNY would restore feasibility", line))
+    small, large = (float(each.group(1).replace(",", "")) for each in found if each is not None)
+    assert small == pytest.approx(large, rel=0.01)
+    assert {"NH3_21", "NH3_82"} <= set(solved(MUST, network, {"budget.total_mn": small}).retrofits["plant"])
+
+
 @pytest.mark.slow
 def test_a_ceiling_too_low_is_named_with_one_that_would_do(solved: Solved) -> None:
     # What is spent until 2035 may be 50 only.
