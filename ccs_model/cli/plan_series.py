@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 import sys
 import time
@@ -34,6 +35,7 @@ from ccs_model.cli.command_options import (
 )
 from ccs_model.cli.terminal import ProgressLine, print_json, shortened, strong
 from ccs_model.errors import DONE, INTERRUPTED, LIMIT_REACHED, FileError, InputError, MissingExtraError
+from ccs_model.report.text_tables import aligned
 from ccs_model.runs.run_list import counted
 
 if TYPE_CHECKING:
@@ -45,6 +47,9 @@ if TYPE_CHECKING:
 # Interval of progress lines if stderr is not a terminal.
 _LINE_EVERY_S = 30.0
 _N_FAILED_SHOWN = 10
+# Variants of a sweep that its summary lists, and their figures.
+_N_VARIANTS_SHOWN = 20
+_FIGURES = (("avoided_ktpa", ",.0f"), ("n_plants_retrofitted", ",.0f"), ("capex_mn", ",.0f"), ("gap_share", ".2%"))
 
 
 @click.command(
@@ -332,13 +337,38 @@ def _duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
+def _figures_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The changes and main figures of the first variants as a table; none for a sweep without a plan."""
+    names = list(rows[0])
+    if "avoided_ktpa" not in names or not any(_figure(row["avoided_ktpa"], ",.0f") != "–" for row in rows):
+        return []
+    changed = names[names.index("scenario") + 1 : names.index("status")]
+    money = next(
+        f"{row['currency']} {float(row['price_year']):.0f}" for row in rows if str(row["unit"]) not in ("", "nan")
+    )
+    table = [["", *changed, "status", "avoided, kt/y", "plants", f"capex, mn {money}", "gap"]]
+    for row in rows[:_N_VARIANTS_SHOWN]:
+        values = [str(row[name]) for name in changed]
+        figures = [_figure(row[name], form) for name, form in _FIGURES]
+        table.append([str(row["scenario"]), *values, str(row["status"]).replace("_", " "), *figures])
+    left = {len(changed) + 1}
+    more = len(rows) - _N_VARIANTS_SHOWN
+    return ["", *aligned(table, left).splitlines(), *([f"… and {more} more"] if more > 0 else []), ""]
+
+
+def _figure(value: Any, form: str) -> str:
+    number = float("nan") if value in ("", None) else float(value)
+    return format(number, form) if math.isfinite(number) else "–"
+
+
 def sweep_text(folder: Path, name: str, rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return the summary of a sweep: scenarios by status, those without a plan, and where the tables are."""
+    """Return the summary of a sweep: scenarios by status, their figures, those without a plan, and the tables."""
     if not rows:
         return f"{strong(name)}: the sweep has not ended; repeat its command to resume it"
     lines = [f"{strong(name)}: {len(rows)} scenarios: {counted([dict(row) for row in rows])}"]
     failed = [f"  scenario {row['scenario']}: {row['message']}" for row in rows if row["message"]]
     lines += shortened(failed, _N_FAILED_SHOWN)
+    lines += _figures_of(rows)
     n_missing = sum(row["status"] == "missing" for row in rows)
     names = "sweep.partial.csv" if n_missing else "sweep.csv and sweep.xlsx"
     lines.append(f"Table: {folder} ({names}); run folders: {folder / 'runs'}")

@@ -29,6 +29,10 @@ def cleaned(text: str) -> str:
     return " ".join("".join(sign for sign in plain if not _is_invisible(sign)).split())
 
 
+# Similarity that a word of at most so many letters needs.
+_SHORT, _OF_SHORT_WORDS = 3, 0.75
+
+
 def as_seen(text: str) -> str:
     """The text as a reader sees it: cleaned, with Latin letters for those that look alike, without case and blanks."""
     plain = cleaned(text)
@@ -52,6 +56,8 @@ def same_name(name: str, known: Iterable[str]) -> str | None:
 def most_similar(name: str, known: Collection[str], cutoff: float = 0.6) -> str:
     """The known name most similar to the given one, or ""."""
     seen = {as_seen(each): each for each in known}
+    # Two common letters do not make a word of three a misspelling of another.
+    cutoff = max(cutoff, _OF_SHORT_WORDS) if len(name) <= _SHORT else cutoff
     near = difflib.get_close_matches(as_seen(name[:80]), seen, 1, cutoff)
     return seen[near[0]] if near else ""
 

@@ -94,6 +94,23 @@ def swept(folder: Path, **status: int) -> Sweep:
     return Sweep(folder, "Small", table, pd.DataFrame({"plant": [], "chosen_share": []}))
 
 
+def test_a_sweep_prints_the_figures_of_its_variants(tmp_path: Path) -> None:
+    row = {
+        "scenario": 1, "budget.total_mn": 1_500, "status": "within_gap", "currency": "CNY", "price_year": 2024.0,
+        "unit": "kt", "gap_share": 0.0193, "n_plants_retrofitted": 1.0, "avoided_ktpa": 523.4, "capex_mn": 1_484.2,
+        "message": "",
+    }  # fmt: skip
+    none = dict.fromkeys(("gap_share", "n_plants_retrofitted", "avoided_ktpa", "capex_mn"), float("nan"))
+    failed = {**row, "scenario": 2, "status": "infeasible", "unit": float("nan"), "currency": "", **none}
+    text = sweeping.sweep_text(tmp_path, "Small", [failed, *[row] * 24])
+    lines = [line.split() for line in text.splitlines()]
+    assert ["budget.total_mn", "status", "avoided,", "kt/y", "plants", "capex,", "mn", "CNY", "2024", "gap"] in lines
+    assert ["2", "1500", "infeasible", "–", "–", "–", "–"] in lines
+    assert lines.count(["1", "1500", "within", "gap", "523", "1", "1,484", "1.93%"]) == 19
+    assert "… and 5 more" in text
+    assert "budget.total_mn" not in sweeping.sweep_text(tmp_path, "Small", [failed])
+
+
 def test_a_sweep_lists_its_failures_and_missing_shards(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     whole = swept(tmp_path, optimal=3, infeasible=1)
     sweeping.show(whole, as_json=False, quiet=False)
