@@ -177,7 +177,7 @@ def replans(plan: Plan) -> str:
     return " ".join(
         f"Re-planned with {rounded(each.added_mn)} {money(plan, '_mn')} more: {least}{rounded(each.abatement_kt)} kt "
         f"more abatement; plants entering: {len(each.entering)}, leaving: {len(each.leaving)}, "
-        f"with other retrofits: {len(each.changing)}."
+        f"changing: {len(each.changing)}."
         for each in found
     )
 

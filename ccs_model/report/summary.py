@@ -331,7 +331,7 @@ class _Summary:
                 lines.append(
                     f"Re-planned with {self._mn(each['added_mn'])} more: {least}{each['abatement_kt']:,.0f} kt more "
                     f"(plants entering: {len(each['entering'])}, leaving: {len(each['leaving'])}, "
-                    f"with other retrofits: {len(each.get('changing', ()))})."
+                    f"changing: {len(each.get('changing', ()))})."
                 )
         if bound := binding_limits([each["text"] for each in self.document["binding_limits"]]):
             lines.append(bound)
