@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ import click
 from ccs_model.cli.command_options import json_option, run_argument, time_limit_option
 from ccs_model.cli.terminal import columns, print_json
 from ccs_model.errors import DONE
-from ccs_model.report.text_tables import aligned, truncate, wrap
+from ccs_model.report.text_tables import aligned, truncate, width_of, wrap
 
 if TYPE_CHECKING:
     from ccs_model.analysis.cost_chain import Chain, Line, Value
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from ccs_model.plan.citations import Citation
 
 SHOWN_COLUMNS = 3
-WIDEST = 100
+# Columns of a terminal for the sources of a line, at least.
+LEAST_SOURCES = 9
+WIDEST, WIDEST_TABLE = 100, 160
 _GRADES = {"product_grade": "pure", "flue_gas": "flue gas", "tail_gas": "tail gas", "none": "not capturable"}
 # Lines of the cost table: label, unit, format of a cell, and the lines of the cost chain with their digits.
 _SCREEN: tuple[tuple[str, str, str, tuple[tuple[str, int], ...]], ...] = (
@@ -55,7 +57,7 @@ _SCREEN: tuple[tuple[str, str, str, tuple[tuple[str, int], ...]], ...] = (
 def explanation_text(answer: Explanation) -> str:
     """Return the explanation as text: plant, streams, costs of up to three retrofits, reasons, references."""
     chain = answer.chain
-    legend = _Legend(chain)
+    legend = _Legend(chain.titles)
     numbers = [_plant(answer, legend), _streams(chain, legend), _chain(answer, legend)]
     parts = [*numbers, _owners(answer), _why(answer), legend.text()]
     return "\n".join(part for part in parts if part)
@@ -64,14 +66,18 @@ def explanation_text(answer: Explanation) -> str:
 class _Legend:
     """Numbers the references in the order of the text."""
 
-    def __init__(self, chain: Chain) -> None:
-        self._titles = chain.titles
-        self._at: dict[str, int] = {}
+    def __init__(self, titles: Mapping[str, str], at: Mapping[str, int] | None = None) -> None:
+        self._titles = titles
+        self._at: dict[str, int] = dict(at or {})
 
     def mark(self, cited: Iterable[Citation]) -> str:
         """Return `1r 4a`: number and quality of each reference, once."""
         marks = [f"{self._at.setdefault(each.reference, len(self._at) + 1)}{each.quality[:1]}" for each in cited]
         return " ".join(dict.fromkeys(marks))
+
+    def copy(self) -> _Legend:
+        """Return a legend that numbers on from here by itself."""
+        return _Legend(self._titles, self._at)
 
     def text(self) -> str:
         """Return the list of references."""
@@ -114,7 +120,31 @@ def _chain(answer: Explanation, legend: _Legend) -> str:
     chain = answer.chain
     if not chain.lines:
         return ""
+    # As many retrofits as leave room for the column of sources.
     n = min(len(chain.columns), SHOWN_COLUMNS)
+    while n > 1 and _width(_costs(answer, legend.copy(), n)) > min(columns(), WIDEST_TABLE):
+        n -= 1
+    rows = _costs(answer, legend, n)
+    text = _table(rows, {0, 1, len(rows[0]) - 1})
+    more = len(chain.columns) - n
+    priced = [line for line in chain.lines if line.section == "power price"]
+    power = " + ".join(f"{line.label} {line.values[0]:.3f}" for line in priced)
+    where = "in --json" if n == SHOWN_COLUMNS else "on a wider terminal or in --json"
+    others = f"… and {more} more {where}" if more > 0 else ""
+    return "\n".join(
+        each for each in (text, others, _filled(f"Power: {power} {answer.problem.money}/kWh") if power else "") if each
+    )
+
+
+def _width(rows: Sequence[Sequence[str]]) -> int:
+    """Columns that a table needs on a terminal, with the first sources of each line."""
+    rows = [[*row[:-1], truncate(row[-1], LEAST_SOURCES)] for row in rows]
+    return max(map(width_of, aligned(rows, len(rows[0])).splitlines()))
+
+
+def _costs(answer: Explanation, legend: _Legend, n: int) -> list[Sequence[str]]:
+    """The cost table of the first `n` retrofits."""
+    chain = answer.chain
     of = {line.name: line for line in chain.lines}
     rows: list[Sequence[str]] = [("", "", *(title.replace("_", " ") for title in chain.columns[:n]), "source")]
     currency = answer.problem.money
@@ -131,14 +161,7 @@ def _chain(answer: Explanation, legend: _Legend) -> str:
         ]
         cited = (each for line, _ in lines for some in line.cited[:n] for each in some)
         rows.append((label, unit.replace("t product", of_product).format(currency), *cells, legend.mark(cited)))
-    text = _table(rows, {0, 1, len(rows[0]) - 1})
-    more = len(chain.columns) - n
-    priced = [line for line in chain.lines if line.section == "power price"]
-    power = " + ".join(f"{line.label} {line.values[0]:.3f}" for line in priced)
-    others = f"… and {more} more in --json" if more > 0 else ""
-    return "\n".join(
-        each for each in (text, others, _filled(f"Power: {power} {currency}/kWh") if power else "") if each
-    )
+    return rows
 
 
 def _cell(line: Line, k: int, digits: int) -> str:
@@ -187,7 +210,7 @@ def _filled(text: str) -> str:
 
 
 def _table(rows: Sequence[Sequence[str]], left: set[int]) -> str:
-    return aligned(rows, left, max_width=min(columns(), WIDEST))
+    return aligned(rows, left, max_width=min(columns(), WIDEST_TABLE))
 
 
 @click.command(

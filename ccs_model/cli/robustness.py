@@ -323,6 +323,8 @@ def _near_optimal_text(document: Mapping[str, Any], folder: Path) -> str:
 
 def _sets(document: Mapping[str, Any]) -> list[str]:
     """Lines on integer plans: plants by class, exchanges, and the plans that differ most."""
+    from ccs_model.plan.headline import counted
+
     plants, plans = document["plants"], document["plans"]
     every = "; there are no others" if document["is_exhausted"] else ""
     lines = [f"Other sets of plants found: {len(plans) - 1}{every}", ""]
@@ -337,7 +339,7 @@ def _sets(document: Mapping[str, Any]) -> list[str]:
         rows = [row for row in plants if row["standing"] == standing]
         if not rows and not standing.isalpha():
             continue
-        lines.append(f"{heading}: {len(rows)} plants")
+        lines.append(f"{heading}: {counted(len(rows), 'plant')}")
         if standing == "never":
             continue
         named = []

@@ -162,7 +162,7 @@ class Scenario(Section):
     currency: Currency = "CNY"
     """Currency of all amounts: a code of ISO 4217 with rows in indices/deflators and indices/exchange_rates."""
     price_year: int = Field(default=2024, ge=2005, le=2025)
-    """Price year of all amounts, which are in real terms."""
+    """Price year of all amounts, in real terms; amounts in other currencies take the exchange rate of that year."""
     years: Years = (2026, 2030, 2035, 2040)
     """First year of each period; the last is as long as the one before. `static` models one representative year."""
     capital_recovery_share: float | None = Field(default=None, gt=0, le=1)

@@ -219,3 +219,11 @@ def test_streams_of_a_furnace_hubs_and_groups_of_places_have_chinese_names() -> 
     assert language.cell("Transport", "from_name", "hub by Works A and 2 more") == "Works A等（另 2 处）附近的枢纽"
     assert language.cell("Transport", "facility_name", "Works A → Works B") == "Works A → Works B"
     assert Language("en").cell("Transport", "from_name", "hub by Works A") == "hub by Works A"
+
+
+def test_limits_beside_the_budget_are_chinese_one_by_one() -> None:
+    text = "Binding beside the budget (LP relaxation): cumulative budget to 2026; province budget of Hebei and 2 more."
+    assert (
+        Language("zh").sentence(text)
+        == "预算之外的紧约束（LP 松弛）：截至 2026 年的累计预算；河北的省级预算，另 2 项。"
+    )

@@ -98,6 +98,8 @@ def test_it_is_drawn_within_the_screen(desk: Desk, run: StoredRun, width: int, l
     ]  # fmt: skip
     for name, n_marks, px in charts:
         assert n_marks > 5 and px > 0.6 * min(width, 500), name
+    # Every number stands in its text, in both languages.
+    assert "{0}" not in page.locator("main").inner_text()
     # A table that continues sideways says so.
     for table in page.locator("[data-table]").all():
         wide = table.locator(".wide").evaluate("each => each.scrollWidth > each.clientWidth + 1")

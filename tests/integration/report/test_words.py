@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from ccs_model.cli.inspect_run import run_text
-from ccs_model.plan.plan import Plan
+from ccs_model.plan.plan import MarginalBudget, Plan, Replan
 from ccs_model.report import sentences as words
 
 Solved = Callable[..., Plan]
@@ -88,6 +88,11 @@ def test_of_a_network_the_pipe_comes_on_top_of_the_cheapest_retrofit(solved: Sol
     assert f"below the cost of the cheapest retrofit without its pipeline ({cheapest:,.0f})" in why(poor)
     between = of_question(poor, budget_mn=cheapest + 1)
     assert why(between).startswith("no retrofit with its pipelines and wells satisfies every constraint")
+    # More money would buy a retrofit, so that money is the reason.
+    bought = MarginalBudget(22.0, 0.0, (), replans=(Replan(220.0, 900.0, ("A",), ()),))
+    assert why(replace(between, marginal_budget=bought)) == (
+        "no retrofit is affordable together with its pipelines and wells"
+    )
     assert poor.status == "optimal" and "Nothing is built" in run_text(poor.to_dict(), Path("run"))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ccs_model.report.language import Language
-from ccs_model.report.phrases import unspent
+from ccs_model.report.phrases import storage_range, unspent
 
 
 def test_money_that_a_plan_leaves_is_named() -> None:
@@ -17,3 +17,20 @@ def test_money_that_a_plan_leaves_is_named() -> None:
 @pytest.mark.parametrize(("budget", "capex"), [(12_000.0, 11_990.0), (None, 500.0), (12_000.0, None), (100.0, 120.0)])
 def test_little_money_left_is_not_worth_a_sentence(budget: float | None, capex: float | None) -> None:
     assert unspent(budget, capex, "CNY 2024") == ""
+
+
+@pytest.mark.parametrize(
+    ("cost", "low", "high", "words"),
+    [
+        (29.4, 21.0, 60.0, "29 CNY 2024/t stored, within the published range of 21 to 60 (national mean 35, A)"),
+        # Where whole numbers would contradict the sentence, or say too little, there is a decimal.
+        (19.6, 20.3, 58.0, "19.6 CNY 2024/t stored, below the published range of 20.3 to 58.0 (national mean 35.0, A)"),
+        (20.4, 20.3, 58.0, "20 CNY 2024/t stored, within the published range of 20 to 58 (national mean 35, A)"),
+        (19.9, 20.3, 58.0, "19.9 CNY 2024/t stored, below the published range of 20.3 to 58.0 (national mean 35.0, A)"),
+        (2.9, 2.8, 8.1, "2.9 CNY 2024/t stored, within the published range of 2.8 to 8.1 (national mean 4.9, A)"),
+    ],
+)
+def test_the_cost_of_storage_and_its_range_agree_as_printed(cost: float, low: float, high: float, words: str) -> None:
+    central = 4.9 if high < 10 else 35.0
+    band = {"low_per_t": low, "high_per_t": high, "central_per_t": central, "reference": "A"}
+    assert storage_range(cost, band, "CNY 2024/t") == f"Storage costs {words}."
