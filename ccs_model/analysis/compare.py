@@ -23,13 +23,15 @@ from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.workbook.plain_workbook import write_comparison
 from ccs_model.report.workbook.recalculation import distance_of
 from ccs_model.runs.run_reader import read_run, run_of
-from ccs_model.units import unit_of, unit_text
+from ccs_model.units import money_text, unit_of, unit_text
 
 SCHEMA = "ccs-model/compare/2"
 MOVES = (ENTERS, LEAVES, CHANGES)
 
 _ABOUT = ("scenario", "objective_name", "status", "currency", "price_year")
 _HASH = 12
+OWN_MONEY = "own money"
+"""The money of a row whose runs have other currencies or price years; it has no differences."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,10 +160,13 @@ def _side_by_side(names: Sequence[str], runs: Sequence[StoredRun], part: str, *k
     """Keys, unit, one column a run, then the differences; a value that a run does not have is missing, never 0."""
     values = [_values(run.document[part], keys[0]) for run in runs]
     rows = list(dict.fromkeys(key for each in values for key in each))
-    units = [[_unit(run, str(key[-1])) for run in runs] for key in rows]
+    money = list(dict.fromkeys(_money(run) for run in runs))
+    units = [_unit(runs[0], str(key[-1])) for key in rows]
+    same = pd.Series([len(money) == 1 or money[0] not in unit for unit in units], dtype=bool)
     table = pd.DataFrame(rows, columns=list(keys))
-    table["unit"] = [" or ".join(dict.fromkeys(unit)) for unit in units]
-    same = pd.Series([len(set(unit)) == 1 for unit in units], dtype=bool)
+    table["unit"] = [
+        unit if is_same else unit.replace(money[0], OWN_MONEY) for unit, is_same in zip(units, same, strict=True)
+    ]
     for name, each in zip(names, values, strict=True):
         table[name] = pd.Series([each.get(key) for key in rows], dtype=float)
     for name in names[1:]:
@@ -171,6 +176,10 @@ def _side_by_side(names: Sequence[str], runs: Sequence[StoredRun], part: str, *k
 
 def _unit(run: StoredRun, name: str) -> str:
     return unit_text(name, str(run.document["currency"]), int(run.document["price_year"])) if unit_of(name) else ""
+
+
+def _money(run: StoredRun) -> str:
+    return money_text(str(run.document["currency"]), int(run.document["price_year"]))
 
 
 def _plants(names: Sequence[str], runs: Sequence[StoredRun]) -> pd.DataFrame:

@@ -119,7 +119,7 @@ def test_money_of_two_currencies_is_never_subtracted(poor: Plan) -> None:
     totals = found.totals.set_index("quantity")
     differ = f"{found.names[1]} − first"
     assert pd.isna(totals.at["capex_mn", differ])
-    assert totals.at["capex_mn", "unit"] == "million CNY 2024 or million USD 2024"
+    assert totals.at["capex_mn", "unit"] == "million own money"
     assert totals.at["captured_ktpa", differ] == 0.0
 
 
