@@ -29,7 +29,7 @@ def cleaned(text: str) -> str:
     return " ".join("".join(sign for sign in plain if not _is_invisible(sign)).split())
 
 
-# Similarity that a word of at most so many letters needs.
+# Most letters of a short word, and the similarity that it needs.
 _SHORT, _OF_SHORT_WORDS = 3, 0.75
 
 
