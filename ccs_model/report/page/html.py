@@ -36,6 +36,8 @@ _WORD_OF = {
     "storage_cost_per_t": "storage_cost", "built_year": "year", "stored_kt": "stored", "diameter_mm": "diameter",
     "uncalibrated_abatement_share": "as_designed", "reported_abatement_share": "as_reported",
 }  # fmt: skip
+# A hyphen before a number is a minus.
+_HYPHEN = re.compile(r"(?<![\w-])-(?=[0-9])")
 # The stream of one furnace: its kind and the id of the furnace.
 _OF_FURNACE = re.compile(r"(.+)[_ ]([A-Z]\d{6,})")
 # A table with more rows shows the first ones until the reader asks for all of them.
@@ -231,6 +233,10 @@ class Words(Language):
     def stop(self) -> str:
         """Full stop between two sentences."""
         return "。" if self.lang == "zh" else ". "
+
+    def sentence(self, text: str) -> str:
+        """Return a sentence in the language of the page, with the minus sign of its tables."""
+        return _HYPHEN.sub("−", super().sentence(text))
 
     def known(self, text: str, *kinds: str) -> str:
         """Return a keyed word, or else an identifier without underscores, as a value of one of these kinds."""

@@ -227,3 +227,10 @@ def test_limits_beside_the_budget_are_chinese_one_by_one() -> None:
         Language("zh").sentence(text)
         == "预算之外的紧约束（LP 松弛）：截至 2026 年的累计预算；河北的省级预算，另 2 项。"
     )
+
+
+def test_a_page_has_one_minus_sign() -> None:
+    assert (
+        Words("en").sentence("From -12.5 to -3 in 2026-2040, NH3_21-2 (-4).")
+        == "From −12.5 to −3 in 2026-2040, NH3_21-2 (−4)."
+    )
