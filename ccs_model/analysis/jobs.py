@@ -11,6 +11,7 @@ workers need the same package version and the same paths for files that a scenar
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import shutil
 import signal
@@ -21,7 +22,6 @@ import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from multiprocessing import connection, get_context, parent_process
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -349,7 +349,12 @@ def on_cluster(jobs: Sequence[Job], work: Work, scheduler: Scheduler | str) -> I
         from distributed import Client, as_completed
     except ImportError as error:
         raise MissingExtraError("--scheduler", "cluster", ["distributed"]) from error
-    connected = partial(Client, timeout=_CONNECT_S, set_as_default=False, security=scheduler.security())
+
+    def connected(address: str) -> Client:
+        # A client that could not connect is closed when it is collected; while another one starts, that waits forever.
+        gc.collect()
+        return Client(address, timeout=_CONNECT_S, set_as_default=False, security=scheduler.security())
+
     try:
         try:
             client = connected(scheduler.address)
