@@ -189,16 +189,17 @@ def compare(runs: tuple[Path, ...], out: Path | None, force: bool, as_json: bool
 
 
 def _comparison_text(found: Comparison) -> str:
-    letters = [ascii_uppercase[k] if k < len(ascii_uppercase) else str(k + 1) for k in range(len(found.names))]
     from ccs_model.units import money_text
 
+    letters = [ascii_uppercase[k] if k < len(ascii_uppercase) else str(k + 1) for k in range(len(found.names))]
     runs = found.runs.to_dict("records")
     money = [money_text(str(row["currency"]), int(row["price_year"])) for row in runs]
+    differs = len(set(money)) > 1
     lines = [
-        f"{letter}  {row['run']}: {row['scenario']} ({row['status']}" + (f"; {own})" if len(set(money)) > 1 else ")")
+        f"{letter}  {row['run']}: {row['scenario']} ({row['status']}{f'; {own}' if differs else ''})"
         for letter, row, own in zip(letters, runs, money, strict=True)
     ]
-    if len(set(money)) > 1:
+    if differs:
         lines.append("Amounts are in each run's own money; their differences are left out.")
     totals = found.totals[found.totals["quantity"].isin(_TOTALS)]
     costs = found.costs[(found.costs[list(found.names)].fillna(0.0).abs() > 0).any(axis=1)]

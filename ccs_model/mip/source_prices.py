@@ -1,7 +1,7 @@
 """Inequalities by source: a pipe of some size carries no more of a source than that source supplies.
 
 A relaxation pays for a fraction of a large pipe and sends the whole flow of one source through it. If flows were kept
-shifted by source, this fraction could carry only the same fraction of each source's supply. That model is too large to
+separate by source, this fraction could carry only the same fraction of each source's supply. That model is too large to
 solve, but any prices of moving flow by source give an inequality in the columns of the ordinary one. Let `d[p, n]` be
 what source *p* pays per tonne to have it moved on from node *n*. In every solution
 
@@ -170,7 +170,7 @@ def _earned(network: SourceNetwork, charges: Charges, prices: Floats, near: Ints
         moved = np.argsort(-np.take_along_axis(gain, near, 1), axis=1, kind="stable")
         order = np.take_along_axis(near, moved, 1)
     gain, supply = np.take_along_axis(gain, order, 1), network.supply[order]
-    # The first sources of the order fill a pipe: flow and worth of the first none, one, two ...
+    # The first sources of the order fill a pipe: cumulative flow and worth, from no source on.
     start = np.zeros((len(gain), 1))
     flow = np.hstack([start, np.cumsum(supply, axis=1)])
     worth = np.hstack([start, np.cumsum(gain * supply, axis=1)])
@@ -191,7 +191,7 @@ def _places(ascending: Floats, row: Ints, values: Floats, side: Literal["left", 
     n_rows, n = ascending.shape
     lowest = float(ascending.min())
     width = 2.0 * (float(ascending.max()) - lowest) or 1.0
-    # Behind one another with a distance between them, the rows ascend as a whole.
+    # Each row is shifted beyond the one before, so that all of them ascend as one.
     shifted = (ascending - lowest + width * np.arange(n_rows)[:, None]).ravel()
     found = np.searchsorted(shifted, np.clip(values - lowest, -0.25 * width, 0.75 * width) + width * row, side)
     return np.clip(found - n * row, 0, n)

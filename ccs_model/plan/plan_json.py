@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,7 +16,7 @@ from ccs_model.inputs.geography import are_in_china
 from ccs_model.model.names import CUMULATIVE_BUDGET, DEPLOYMENT, PROVINCE_BUDGET, SITE_CAPACITY, YEARLY_RATE
 from ccs_model.plan.calibrated_results import calibration_dict
 from ccs_model.plan.decisions import BUILT
-from ccs_model.plan.plan import BindingLimit, MarginalBudget, Plan
+from ccs_model.plan.plan import BindingLimit, Plan
 from ccs_model.plan.social_account import social_terms
 from ccs_model.plan.tables import left_out_table, not_eligible_table
 from ccs_model.problem import Problem
@@ -199,11 +198,6 @@ def pipe_links(plan: Plan) -> tuple[int, int]:
     return len(within), len(built)
 
 
-def _replanned(bought: MarginalBudget) -> Iterator[float]:
-    """Abatement gained in each re-plan."""
-    return (each.abatement_kt for each in bought.replans)
-
-
 def why_nothing_is_built(plan: Plan) -> str:
     """The first reason that alone explains an empty plan; none is given where better plans are not ruled out."""
     problem = plan.problem
@@ -230,8 +224,9 @@ def why_nothing_is_built(plan: Plan) -> str:
             f"the budget of {rounded(problem.budget_mn)} {unit_text('_mn', problem.currency, problem.price_year)} is "
             f"below the cost of the cheapest retrofit {pipeline} its pipeline ({rounded(cheapest)})"
         )
-    bought = plan.marginal_budget
-    if bought is not None and any(gained > BUILT for gained in (bought.abatement_kt, *_replanned(bought))):
+    more = plan.marginal_budget
+    gains = () if more is None else (more.abatement_kt, *(each.abatement_kt for each in more.replans))
+    if any(gained > BUILT for gained in gains):
         return "no retrofit is affordable together with its pipelines and wells"
     if problem.network is not None:
         return "no retrofit with its pipelines and wells satisfies every constraint and has positive net abatement"

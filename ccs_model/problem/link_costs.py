@@ -340,8 +340,8 @@ def _most_ktpa(options: pd.DataFrame, sites: pd.DataFrame, scenario: Scenario, d
     order = np.argsort(cheapest, kind="stable")
     cost = cheapest[order] * most[order]
     spent = np.cumsum(cost)
-    # Nothing is built with a budget of 0, but plants with a link remain eligible.
-    left = np.clip(max(scenario.budget.total_mn, 1.0) - (spent - cost), 0.0, cost)
+    # Plants remain eligible with a budget of 0 or one that pays for no stream.
+    left = np.clip(max(scenario.budget.total_mn, cost[:1].sum()) - (spent - cost), 0.0, cost)
     share = np.divide(left, cost, out=np.ones_like(cost), where=cost > 0)
     return float((most[order] * share).sum())
 

@@ -154,7 +154,7 @@ def oil_in_words(storage: Sequence[Mapping[str, Any]], money: str) -> str:
 
 def unspent(budget_mn: float | None, capex_mn: float | None, money: str) -> str:
     """What a plan leaves of its budget, which the next retrofits use as well; empty below a small share of it."""
-    if budget_mn is None or capex_mn is None or budget_mn - capex_mn < _LITTLE_MONEY * budget_mn:
+    if budget_mn is None or capex_mn is None or budget_mn - capex_mn <= _LITTLE_MONEY * budget_mn:
         return ""
     left = f"{rounded(budget_mn - capex_mn)} million {money}"
     return f" The retrofits added also use the {left} of the budget that the plan leaves unspent."

@@ -166,7 +166,7 @@ def marginal_budget(plan: Plan) -> str:
     who = f" Entering or enlarged: {entering}." if entering else " No further plant enters."
     over = "in a year" if plan.problem.is_static else "over the horizon"
     problem, totals = plan.problem, plan.totals
-    left = "" if problem.is_static else unspent(totals["budget_mn"], totals["capex_mn"], problem.money)
+    left = "" if problem.is_static or not entering else unspent(totals["budget_mn"], totals["capex_mn"], problem.money)
     return f"{solved}{rounded(marginal.abatement_kt)} kt more abatement {over}.{who}{left}"
 
 

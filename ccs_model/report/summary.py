@@ -223,7 +223,8 @@ class _Summary:
         ]
         what = "Cost of a year" if self.is_static else "Discounted cost over the horizon"
         note = f"{what} {self._discounted_cost()}; marginal costs are those of the LP relaxation."
-        if any(row["group"] != "all" for row in self.document["targets"]):
+        is_shared = self.document["corridors"] is not None
+        if is_shared and any(row["group"] != "all" for row in self.document["targets"]):
             note += " Targets of provinces and sectors leave out the power of pumps along shared pipelines."
         return self._table([header, ("", "kt", "kt", "per t avoided"), *rows], 1, 2) + "\n" + self._filled(note)
 
@@ -320,11 +321,12 @@ class _Summary:
         if bought is not None and bought["added_mn"]:
             names = ", ".join(bought["names_entering"][:3]) or "no further plant"
             over = "a year" if self.is_static else "over the horizon"
+            adds = bought["names_entering"] and not self.is_static
             lines.append(
                 f"Marginal abatement: {bought['abatement_kt_per_mn']:,.1f} kt per additional million {self.money} "
                 f"{over} (existing retrofits kept; {self._mn(bought['added_mn'])} more give "
                 f"{bought['abatement_kt']:,.0f} kt: {names})."
-                + ("" if self.is_static else unspent(self.totals["budget_mn"], self.totals["capex_mn"], self.money))
+                + (unspent(self.totals["budget_mn"], self.totals["capex_mn"], self.money) if adds else "")
             )
             least = "at least " if is_integer else ""
             for each in bought["replans"]:

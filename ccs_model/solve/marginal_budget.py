@@ -2,7 +2,7 @@
 
 A linear program has one price for the next million. An integer plan does not: with its integers fixed the budget's dual
 is zero. So the plan is solved again with a larger budget, first with its retrofits kept, then with all decisions free
-within the links searched. Re-plans start from the plan with its retrofits kept and can only underestimate the gain.
+within the links searched. The re-plans start from the plan with its retrofits kept and can only underestimate the gain.
 """
 
 from __future__ import annotations
@@ -93,14 +93,18 @@ def marginal_budget(
     if kept is None or was_stopped():
         return None
     replans: list[Replan] = []
+    best = kept
     for share, found in zip(REPLAN_SHARES, again.all_planned(kept, _REPLAN_PART * later), strict=False):
         if found is None or was_stopped():
             break
-        gained = max(again.value(found) - value, 0.0)
-        if problem.network is not None and replans and gained <= replans[-1].abatement_kt:
+        is_better = again.value(found) > again.value(best)
+        if problem.network is not None and replans and not is_better:
             # Nothing is said of more money for which the search found no better plan.
             break
-        replans.append(Replan(share * problem.budget_mn, gained, *again.changes(chosen, found)))
+        # The plan of a smaller budget is one of a larger budget as well.
+        best = found if is_better else best
+        gained = max(again.value(best) - value, 0.0)
+        replans.append(Replan(share * problem.budget_mn, gained, *again.changes(chosen, best)))
     plants = again.enlarged(chosen, kept)
     return MarginalBudget(added_mn, max(again.value(kept) - value, 0.0), plants, replans=tuple(replans))
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -40,6 +41,21 @@ def test_a_mill_fits_on_one_screen(mill):
     for words in ("CAPTURE COST", "COST OF AVOIDANCE", "Why in:", "CN-PROJECTS", "1 − fuel − power", "Without it"):
         assert words in answer.stdout, words
     assert answer.stderr == ""
+
+
+@pytest.mark.slow
+def test_a_narrow_terminal_shows_fewer_retrofits_but_their_sources(solved, one_mill, tmp_path):
+    plan = solved(one_mill, {"budget.total_mn": 100_000})
+    folder, plant = plan.to_folder(tmp_path / "rich"), plan.retrofits["plant"].iloc[0]
+    assert len(plan.retrofits) >= 3
+    n_shown = []
+    for columns in ("90", "100", "160"):
+        lines = run(folder, plant, "--quick", columns=columns).stdout.splitlines()
+        (line,) = [line for line in lines if line.startswith("capex × dilute")]
+        assert len(line) <= int(columns) and re.search(r"  [0-9]+[rema]\b[0-9rema ]*…?$", line), line
+        # The unit has no multiplication sign, each retrofit has two.
+        n_shown.append((line.count("×") - 2) // 2)
+    assert 1 <= n_shown[0] <= n_shown[1] < n_shown[2]
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ from openpyxl.workbook import Workbook
 
 from ccs_model.cli import group
 from ccs_model.plan.plan import Plan
+from ccs_model.plan.plan_json import BINDING
 from ccs_model.report.language import LANGUAGES, Language, chinese, labels
 from ccs_model.report.page.analysis_sections import step_text
 from ccs_model.report.page.html import Words
@@ -227,6 +228,12 @@ def test_limits_beside_the_budget_are_chinese_one_by_one() -> None:
         Language("zh").sentence(text)
         == "预算之外的紧约束（LP 松弛）：截至 2026 年的累计预算；河北的省级预算，另 2 项。"
     )
+
+
+@pytest.mark.parametrize("limit", BINDING.values())
+def test_every_limit_that_may_bind_is_chinese(limit: str) -> None:
+    found = Language("zh").sentence(f"Binding beside the budget (LP relaxation): {limit.format('2030')}.")
+    assert not re.search("[a-z]{2}", found) and "2030" in found
 
 
 def test_a_page_has_one_minus_sign() -> None:

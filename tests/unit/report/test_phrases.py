@@ -14,7 +14,9 @@ def test_money_that_a_plan_leaves_is_named() -> None:
     assert Language("zh").sentence(text.strip()) == "新增改造还使用方案预算中未支出的 103 百万元（2024年价）。"
 
 
-@pytest.mark.parametrize(("budget", "capex"), [(12_000.0, 11_990.0), (None, 500.0), (12_000.0, None), (100.0, 120.0)])
+@pytest.mark.parametrize(
+    ("budget", "capex"), [(12_000.0, 11_990.0), (None, 500.0), (12_000.0, None), (100.0, 120.0), (0.0, 0.0)]
+)
 def test_little_money_left_is_not_worth_a_sentence(budget: float | None, capex: float | None) -> None:
     assert unspent(budget, capex, "CNY 2024") == ""
 
