@@ -25,17 +25,18 @@ from ccs_model.errors import NoPlanError
 from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
 from ccs_model.mip.branch_and_bound import solve_mip, verified_point
 from ccs_model.mip.budget_sweep import SweepModel, with_limit, zero_point
-from ccs_model.mip.clock import counts_cpu, now, seconds_until_stop, was_stopped
-from ccs_model.mip.highs import gap_share
+from ccs_model.mip.clock import BackgroundTask, counts_cpu, now, seconds_until_stop, was_stopped
+from ccs_model.mip.highs import LARGE_ROWS, gap_share
 from ccs_model.mip.matrix import residuals, rounded_to_integrality
 from ccs_model.mip.parametric import MovingLimit, Support
 from ccs_model.mip.presolve import restricted
-from ccs_model.mip.sweep_search import Processes, RunTasks, SweepSearch, SweepTask, SweepWork
+from ccs_model.mip.sweep_search import BoundAtLimits, Processes, RunTasks, SweepSearch, SweepTask, SweepWork
 from ccs_model.model.names import BUILD
 from ccs_model.plan.decisions import without_traces
 from ccs_model.plan.merit_order import macc_table
 from ccs_model.problem import Problem
 from ccs_model.problem.candidate_network import corridor_rows
+from ccs_model.solve.directed_bound import lines_over_all_links
 from ccs_model.solve.fixed_charge_network import connections_of, network_of
 from ccs_model.solve.growth_network import growth_network_of
 from ccs_model.solve.normalised_money import Normalised
@@ -304,7 +305,10 @@ class BudgetPointSearch:
         # As in a single plan, slope scaling chooses links where there are few or where growth does not apply.
         with_scaling = growth is None or len(links) <= SIZES.all_links
         n_processes = _processes_for(self.matrix, self.jobs)
-        with _run_tasks_in(n_processes, work) as run_tasks:
+        lines = BackgroundTask(
+            partial(self._lines_over_all_links, float(budgets[-1])), is_threaded=problem.scenario.solver.threads > 1
+        )
+        with _run_tasks_in(n_processes, work) as run_tasks, lines:
             sweep = SweepSearch(
                 work,
                 required,
@@ -317,9 +321,10 @@ class BudgetPointSearch:
                 partial(source_network_of, problem),
             )
             found = sweep.run(budgets)
-        if found is None:
-            return []
-        self._supports = list(found.supports)
+            if found is None:
+                return []
+            self.report_progress("bounds over all links")
+            self._supports = [*found.supports, *lines.result()]
         self.links = tuple(str(links[k]) for k in found.arc_groups if k < len(links))
         self._unused = model.network.outside(found.arc_groups)
         budget_points: list[BudgetPoint] = []
@@ -329,12 +334,22 @@ class BudgetPointSearch:
             there = with_limit(self.matrix, self.row, sweep_point.limit)
             x = without_traces(problem, there, found.small.lifted(sweep_point.x))
             value = float(self.matrix.costs[0] @ x)
-            outcome = Outcome("limit", value, sweep_point.bound, x, None, None)
+            over_all = self._over_all_links(sweep_point.limit)
+            bound = self.sign * min(self.sign * sweep_point.bound, self.sign * over_all)
+            outcome = Outcome("limit", value, bound, x, None, None)
             relaxation = self._relaxation(sweep_point.support)
-            budget_points.append(
-                BudgetPoint(sweep_point.limit, x, outcome, relaxation, self._over_all_links(sweep_point.limit))
-            )
+            budget_points.append(BudgetPoint(sweep_point.limit, x, outcome, relaxation, over_all))
         return budget_points
+
+    def _lines_over_all_links(self, highest: float) -> list[Support]:
+        """Lines of the relaxation with flow directions, where several periods make that of the anchors weak."""
+        anchors = BUDGET_SWEEP.stage(BoundAtLimits)
+        if len(self.problem.years) == 1 or len(self.matrix.row_lower) > LARGE_ROWS:
+            return []
+        limits = [share * highest for share in anchors.shares]
+        return lines_over_all_links(
+            self.problem, self.matrix, self.row, limits, self.options, anchors.share * self.effort
+        )
 
     def _required(self, links: npt.NDArray[np.object_], *, is_grown: bool) -> tuple[Ints, bool]:
         """Arc groups that the corridors contain in any case, all sites among them, and whether there are no others."""

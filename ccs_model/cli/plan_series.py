@@ -171,30 +171,39 @@ def _known(run: Path | None, own: Path) -> list[pd.DataFrame]:
         return []
 
 
+def _share(share: float | None) -> str:
+    return "–" if share is None else f"{share:.2%}"
+
+
 def frontier_text(document: Mapping[str, Any], folder: Path, page: Path | None) -> str:
     """Return the table of frontier.json."""
+    in_corridors = document["n_corridors"] is not None
+    searched = f" {'searched':>9}" if in_corridors else ""
     lines = [
         f"Abatement by budget over the horizon; {document['network']}",
         f"Money in million {document['currency']} {document['price_year']}, real",
         "",
         strong(
-            f"{'budget':>10} {'avoided kt':>12} {'gap':>7} {'plants':>7} {'merit':>7}  change from the previous budget"
+            f"{'budget':>10} {'avoided kt':>12} {'gap':>7}{searched} {'plants':>7} {'merit':>7}"
+            "  change from the previous budget"
         ),
     ]
     for row in document["points"]:
-        short, gap = row["list_short_share"], row["gap_share"]
+        short = row["list_short_share"]
         # Rounded before the sign is written, so that no difference reads −0.0 %.
         listed = "–" if short is None else f"{round(-short, 3) + 0.0:+.1%}"
-        proven = "–" if gap is None else f"{gap:.2%}"
+        within = f" {_share(row['gap_share']):>9}" if in_corridors else ""
         mark = "*" if row["is_scenario"] else " "
         lines.append(
-            f"{row['budget_mn']:>9,.0f}{mark} {row['abatement_kt']:>12,.0f} {proven:>7} "
-            f"{row['n_plants_retrofitted']:>7} {listed:>7}  {row['words']}"
+            f"{row['budget_mn']:>9,.0f}{mark} {row['abatement_kt']:>12,.0f} "
+            f"{_share(row['all_links_gap_share']):>7}{within} {row['n_plants_retrofitted']:>7} {listed:>7}"
+            f"  {row['words']}"
         )
     if document["is_exact"]:
         n_breaks = len(document["breakpoints"])
         lines.append(f"Exact: the slope changes at {n_breaks - 2} budgets (tables/frontier_breakpoints.csv).")
-    lines += ["* the scenario's budget; merit: abatement of the merit order against the plan", ""]
+    gaps = "gap: over all candidate links; searched: within the links searched; " if in_corridors else ""
+    lines += [f"* the scenario's budget; {gaps}merit: abatement of the merit order against the plan", ""]
     lines.append(f"Run folder: {folder} (plan.xlsx, sheet Frontier; frontier.json)")
     if page is not None:
         lines.append(f"Page with a slider over the budgets: {page}")

@@ -12,6 +12,8 @@ from scipy.sparse.csgraph import dijkstra
 from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.mip.clock import spend
 
+# Classes of flow for paths to a solution, and the part of its cost that a pipe in use counts with.
+_FLOW_CLASSES, _IN_USE = 5, 0.05
 # Effort of a shortest-path tree: of each, and of each link.
 _EFFORT, _EFFORT_PER_LINK = 4e-4, 1e-6
 LEAST_FLOW = 1e-6
@@ -152,6 +154,49 @@ class GrowthNetwork:
             np.minimum(best, cost, out=best)
         best[capacity <= LEAST_FLOW] = 0.0
         return best
+
+    def paths_to(self, x: Floats, n_options: int) -> Ints:
+        """Links on the cheapest paths from the best options outside a point of the model to its pipes and sites.
+
+        Of each node the option with the most value per money counts, its path included; `n_options` nodes are taken.
+        """
+        has_pipe = ((self.pipe >= 0) & (x[self.pipe] > 0.5)).any(axis=(0, 2))
+        in_use = np.flatnonzero((x[self.opened] > 0.5).any(axis=0))
+        outside = np.flatnonzero(~np.isin(self.choice, self.choice[x[self.column] > 0.5]))
+        if not len(in_use) or not len(outside):
+            return np.zeros(0, dtype=np.int64)
+        n_nodes = len(self.positions)
+        flows = np.quantile(self.most_flow, (np.arange(_FLOW_CLASSES) + 0.5) / _FLOW_CLASSES)
+        of_class = np.abs(flows[:, None] - self.most_flow[outside]).argmin(axis=0)
+        begin = np.concatenate([self.start, self.end, self.site_node[in_use]])
+        end = np.concatenate([self.end, self.start, np.full(len(in_use), n_nodes)])
+        merit = np.zeros(len(outside))
+        following = np.zeros((_FLOW_CLASSES, n_nodes + 1), dtype=np.int64)
+        for k, flow in enumerate(flows):
+            cost = self.pipe_costs(np.full((self.n_periods, len(self.start)), flow)).min(axis=0)
+            cost *= np.where(has_pipe, _IN_USE, 1.0)
+            weights = np.maximum(np.concatenate([cost, cost, np.zeros(len(in_use))]), TOLERANCE)
+            built = np.isfinite(weights)
+            # The graph leads backward, as that of growth.
+            graph = sparse.csr_array((weights[built], (end[built], begin[built])), shape=(n_nodes + 1, n_nodes + 1))
+            path, following[k] = dijkstra(graph, indices=n_nodes, return_predecessors=True)
+            mine = np.flatnonzero(of_class == k)
+            option = outside[mine]
+            merit[mine] = self.value[option] / (self.cost[option] + path[self.node[option]])
+        spend(_FLOW_CLASSES * (_EFFORT + _EFFORT_PER_LINK * len(self.start)))
+        links: set[int] = set()
+        nodes: set[int] = set()
+        for k in np.argsort(-merit, kind="stable"):
+            node = int(self.node[outside[k]])
+            if len(nodes) == n_options or merit[k] <= 0:
+                break
+            if node in nodes:
+                continue
+            nodes.add(node)
+            while (after := int(following[of_class[k], node])) != n_nodes:
+                links.add(self.link_between[node, after])
+                node = after
+        return np.array(sorted(links), dtype=np.int64)
 
     @cached_property
     def packing_keys(self) -> Ints:

@@ -196,37 +196,35 @@ class Reoptimise(Heuristic):
 
 @dataclass(frozen=True)
 class Alternate(Heuristic):
-    """Alternate between `Reoptimise` and one pass of `Lns` while a turn improves the incumbent enough.
+    """Take turns of several heuristics while a turn improves the incumbent enough.
 
     Parameters
     ----------
-    passes
-        Neighbourhoods of each turn.
+    turns
+        Heuristics of each turn.
     begin_until, until
         Shares of the effort by which the last turn begins, and ends.
     min_gain_part
         Smallest relative gain of a turn after which another one follows, as a part of the requested gap.
-    reoptimise
-        The first half of a turn.
     """
 
-    passes: tuple[Neighbourhoods, ...]
+    turns: tuple[tuple[Heuristic, ...], ...]
     begin_until: float = 1.0
     until: float = 1.0
     min_gain_part: float = 0.25
-    reoptimise: Reoptimise = Reoptimise()
 
     def run(self, context: SearchContext, before: Result) -> Result:
         """Return `before` with an incumbent that is no worse."""
         if before.incumbent is None:
             return before
         last_begin, context, result = context.moment(self.begin_until), context.until(self.until), before
-        for each in self.passes:
+        for turn in self.turns:
             if now() >= last_begin:
                 break
             assert result.incumbent is not None
             value = context.value(result.incumbent)
-            result = Lns((each,)).run(context, self.reoptimise.run(context, result))
+            for heuristic in turn:
+                result = heuristic.run(context, result)
             assert result.incumbent is not None
             gain = abs(context.value(result.incumbent) - value)
             if gain < self.min_gain_part * context.options.gap_share * abs(value):

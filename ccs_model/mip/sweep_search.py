@@ -74,6 +74,22 @@ class PriceAtLimits:
     rounds: PriceRounds = PriceRounds(until=1.0)
 
 
+@dataclass(frozen=True)
+class BoundAtLimits:
+    """Lines that bound solutions over all arc groups, from relaxations at a few shares of the highest limit.
+
+    Parameters
+    ----------
+    shares
+        Shares of the highest limit; inequalities are found at the first.
+    share
+        Share of the sweep's effort that those may take.
+    """
+
+    shares: tuple[float, ...] = (0.667, 1.0, 0.83, 0.5, 0.4, 0.3, 0.2, 0.1)
+    share: float = 0.75
+
+
 @dataclass(frozen=True, eq=False)
 class SweepWork:
     """The model over all arc groups, as a process receives it, and the costs of its network if growth applies."""

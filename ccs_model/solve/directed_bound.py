@@ -7,6 +7,7 @@ nearly as tight.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,11 +16,13 @@ from scipy import sparse
 from ccs_model._typing import Floats, Ints
 from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip.basis import Basis
+from ccs_model.mip.budget_sweep import with_limit
 from ccs_model.mip.clock import now
 from ccs_model.mip.cut_sets import Connections, Cut, with_cuts
 from ccs_model.mip.fixed_charge import Prove
 from ccs_model.mip.highs import Outcome, gap_share, log_line
 from ccs_model.mip.matrix import residuals
+from ccs_model.mip.parametric import Support
 from ccs_model.mip.presolve import restricted
 from ccs_model.mip.search import Result, SearchContext
 from ccs_model.model.names import (
@@ -56,6 +59,38 @@ def bound_over_all_links(
 
     `basis` is that of `basis_of_few_periods`.
     """
+    directed = _relaxed_with_directions(problem, matrix, options, effort, stage, basis)
+    return None if directed is None else directed[1].objective
+
+
+def lines_over_all_links(
+    problem: Problem, matrix: Matrix, row: int, limits: Sequence[float], options: SolverOptions, effort: float
+) -> list[Support]:
+    """Return the relaxation with flow directions at some limits of a row; none where there are no directions.
+
+    The value of the relaxation is concave in the limit, so that each line bounds the value at every other limit too.
+    Inequalities are found at the first limit and hold at all.
+    """
+    directed = _relaxed_with_directions(problem, with_limit(matrix, row, limits[0]), options, effort, "budget", None)
+    if directed is None:
+        return []
+    highs, relaxation = directed
+    at = highs.matrix.row_constraints.index(matrix.row_constraints[row])
+    found: list[Support] = []
+    for limit in limits:
+        if found:
+            highs.set_row(at, float(matrix.row_lower[row]), limit)
+            relaxation = highs.attempt(np.inf, "budget, another limit")
+        if relaxation.status != "optimal" or relaxation.x is None or relaxation.row_dual is None:
+            break
+        found.append(Support(limit, relaxation.objective, float(relaxation.row_dual[at]), relaxation.x))
+    return found
+
+
+def _relaxed_with_directions(
+    problem: Problem, matrix: Matrix, options: SolverOptions, effort: float, stage: str, basis: Basis | None
+) -> tuple[Highs, Outcome] | None:
+    """The relaxation over all links with flow directions and inequalities by source; None without directions."""
     if np.isinf(now()):
         return None
     small = without_network_of_other_periods(problem, matrix)
@@ -71,7 +106,7 @@ def bound_over_all_links(
         return None
     _, relaxation = _with_prices(problem, highs, directed.connections, relaxation, effort + began - now(), stage)
     log_line(options, f"flow directions: bound {relaxation.objective:.10g}")
-    return relaxation.objective
+    return highs, relaxation
 
 
 def _with_prices(

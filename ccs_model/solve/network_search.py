@@ -50,7 +50,7 @@ from ccs_model.solve.strategies import (
 # Names of heuristics in the progress of a solve.
 _NAMES = {
     "Grow": "growth", "SlopeScaling": "slope scaling", "Construct": "construction", "Extend": "extension",
-    "ExtendRestricted": "extension",
+    "ExtendPaths": "extension", "ExtendRestricted": "extension",
 }  # fmt: skip
 
 

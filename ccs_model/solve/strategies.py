@@ -11,12 +11,12 @@ from types import MappingProxyType
 
 from ccs_model.mip.budget_sweep import Anchors, Deepen, Relate, Sweep
 from ccs_model.mip.cut_sets import Relax
-from ccs_model.mip.fixed_charge import Construct, Extend, ExtendRestricted, Prove, SlopeScaling
+from ccs_model.mip.fixed_charge import Construct, Extend, ExtendPaths, ExtendRestricted, Prove, SlopeScaling
 from ccs_model.mip.highs import LARGE_ROWS
 from ccs_model.mip.network_lns import Alternate, Lns, Neighbourhoods, Reoptimise, SubMip
 from ccs_model.mip.search import Strategy
 from ccs_model.mip.source_prices import PriceRounds
-from ccs_model.mip.sweep_search import GrowAtLimits, PriceAtLimits, Processes
+from ccs_model.mip.sweep_search import BoundAtLimits, GrowAtLimits, PriceAtLimits, Processes
 from ccs_model.mip.tree_growth import Grow
 
 
@@ -108,10 +108,9 @@ STAGED_NETWORK = Strategy(
         ExtendRestricted(1.25, until=0.75),
         ExtendRestricted(1.6, until=0.8, max_arc_groups=60),
         Alternate(
-            (
-                Neighbourhoods(60, 2, elsewhere=True),
-                Neighbourhoods(40, 3, elsewhere=True),
-                Neighbourhoods(60, 4, elsewhere=True),
+            tuple(
+                (Reoptimise(), Lns((Neighbourhoods(n_arc_groups, n_centres, elsewhere=True),)))
+                for n_arc_groups, n_centres in ((60, 2), (40, 3), (60, 4))
             ),
             begin_until=0.9,
             until=1.05,
@@ -139,6 +138,11 @@ GROWN_NETWORK = Strategy(
         ExtendRestricted(1.0, until=0.7),
         Lns((Neighbourhoods(30, 2, elsewhere=True),), until=0.8, elsewhere=_CLOSE),
         Grow(n_rounds=40, seeds=(1,), polish=(Reoptimise(), ExtendRestricted(1.0)), until=0.9),
+        Alternate(
+            12 * ((ExtendPaths(), Lns((Neighbourhoods(30, 2, elsewhere=True),), elsewhere=_CLOSE)),),
+            until=1.3,
+            min_gain_part=0.02,
+        ),
         Restrict(),
         Prove(until=1.4),
     ),
@@ -164,7 +168,8 @@ ONE_PERIOD = Strategy(
 """Several periods over many links: the bound over all links, then the arcs of a model with one period."""
 
 BUDGET_SWEEP = Strategy(
-    "budget sweep", (Anchors(), GrowAtLimits(), PriceAtLimits(), Sweep(), Relate(), Deepen(), Processes())
+    "budget sweep",
+    (Anchors(), GrowAtLimits(), PriceAtLimits(), BoundAtLimits(), Sweep(), Relate(), Deepen(), Processes()),
 )
 """Solutions at many budgets."""
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ccs_model.mip import Highs, Matrix, SolverOptions
+from ccs_model.mip.budget_sweep import with_limit
 from ccs_model.mip.clock import effort, now
 from ccs_model.mip.cut_sets import Relax
 from ccs_model.mip.fixed_charge import Prove
@@ -16,7 +17,13 @@ from ccs_model.mip.search import Result, SearchContext
 from ccs_model.model.names import BALANCE
 from ccs_model.problem import Problem
 from ccs_model.solve import directed_bound
-from ccs_model.solve.directed_bound import bound_over_all_links, proven_by_directions, without_network_of_other_periods
+from ccs_model.solve.assembly import budget_row
+from ccs_model.solve.directed_bound import (
+    bound_over_all_links,
+    lines_over_all_links,
+    proven_by_directions,
+    without_network_of_other_periods,
+)
 from ccs_model.solve.fixed_charge_network import network_of
 from ccs_model.solve.strategies import ProveByDirections
 from tests import hand_network
@@ -48,6 +55,20 @@ def test_the_bound_over_all_links_is_between_the_optimum_and_the_relaxation(pose
     assert optimum(matrix) * (1 - 1e-9) <= bound <= relaxation(matrix) * (1 + 1e-9)
     if budget == 120.0:
         assert bound < relaxation(matrix) * 0.99
+
+
+def test_each_line_over_all_links_bounds_the_plans_of_every_budget(posed: Posed) -> None:
+    problem, matrix = posed(BUDGETS[-1])
+    row = budget_row(matrix)
+    assert row is not None
+    lines = lines_over_all_links(problem, matrix, row.row, BUDGETS[::-1], EXACT, effort=60.0)
+    assert [line.limit for line in lines] == BUDGETS[::-1]
+    for budget in BUDGETS:
+        best = optimum(with_limit(matrix, row.row, budget))
+        bounds = [line.at(budget) for line in lines]
+        assert all(best * (1 - 1e-9) <= bound for bound in bounds)
+        # The line of the budget itself is the tightest there.
+        assert min(bounds) == pytest.approx(bounds[BUDGETS[::-1].index(budget)], rel=1e-9)
 
 
 @pytest.mark.parametrize("budget", BUDGETS)
