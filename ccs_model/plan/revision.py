@@ -61,9 +61,9 @@ class Revision:
     money: str = ""
 
 
-def retrofit_text(stream: str, technology: str, year: int) -> str:
-    """A retrofit in short: `product_vent compression 2026`."""
-    return f"{stream} {technology} {year}"
+def retrofit_text(stream: str, technology: str, year: int, nameplate_ktpa: float) -> str:
+    """A retrofit in short: `product_vent compression 2026 497 kt/y`."""
+    return f"{stream} {technology} {year} {nameplate_ktpa:,.0f} kt/y"
 
 
 def shown_value(value: object) -> object:

@@ -79,7 +79,8 @@ def retrofits_by_plant(plan: Plan) -> Retrofits:
     """Retrofits of a plan as text, by plant."""
     found: dict[str, list[str]] = {}
     for row in records(plan.retrofits):
-        found.setdefault(str(row["plant"]), []).append(retrofit_text(row["stream"], row["technology"], row["year"]))
+        text = retrofit_text(row["stream"], row["technology"], row["year"], row["nameplate_ktpa"])
+        found.setdefault(str(row["plant"]), []).append(text)
     return {plant: "; ".join(sorted(each)) for plant, each in found.items()}
 
 

@@ -165,9 +165,11 @@ class WorkbookReader:
         """Retrofits as text by plant, from sheet Data."""
         found: dict[str, set[str]] = {}
         for row in self.table("solved_numbers", 5):
-            if row[0] == "retrofits" and isinstance(row[2], float | int):
+            is_size = row[0] == "retrofits" and row[3] == "nameplate_ktpa"
+            if is_size and isinstance(row[2], float | int) and isinstance(row[4], float | int):
                 plant, stream, technology = [*str(row[1]).rsplit(" / ", 2), "", ""][:3]
-                found.setdefault(plant, set()).add(retrofit_text(stream, technology, int(row[2])))
+                text = retrofit_text(stream, technology, int(row[2]), float(row[4]))
+                found.setdefault(plant, set()).add(text)
         return MappingProxyType({plant: "; ".join(sorted(each)) for plant, each in found.items()})
 
 

@@ -155,6 +155,17 @@ def test_sheet_changes_lists_edits_figures_and_plants(solved_run: Path, second_r
     ]
     assert {row[1] for row in moved if row[0] == "enters"} == plants[1] - plants[0]
     assert {row[1] for row in moved if row[0] == "leaves"} == plants[0] - plants[1]
+    # Retrofits are listed with their nameplate, so that another size is a change.
+    sizes: list[dict[str, set[str]]] = [{}, {}]
+    for found, folder in zip(sizes, (solved_run, second_run), strict=True):
+        for row in ccs.read_run(folder).document["retrofits"]:
+            text = f"{row['stream']} {row['technology']} {row['year']} {row['nameplate_ktpa']:,.0f} kt/y"
+            found.setdefault(row["plant"], set()).add(text.replace("_", " "))
+    for row in moved:
+        for text, found in zip(row[5:7], sizes, strict=True):
+            assert (set() if text == "–" else set(text.split("; "))) == found.get(row[1], set())
+    kept = {row[1] for row in moved if row[0] == "changes"}
+    assert kept == {plant for plant in plants[0] & plants[1] if sizes[0][plant] != sizes[1][plant]}
 
 
 @pytest.mark.slow
