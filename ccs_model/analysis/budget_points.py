@@ -306,7 +306,7 @@ class BudgetPointSearch:
         with_scaling = growth is None or len(links) <= SIZES.all_links
         n_processes = _processes_for(self.matrix, self.jobs)
         lines = BackgroundTask(
-            partial(self._lines_over_all_links, float(budgets[-1])), is_threaded=problem.scenario.solver.threads > 1
+            partial(self._lines_over_all_links, float(budgets[-1])), is_threaded=problem.scenario.solver.is_threaded
         )
         with _run_tasks_in(n_processes, work) as run_tasks, lines:
             sweep = SweepSearch(

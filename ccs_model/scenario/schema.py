@@ -148,6 +148,11 @@ class Solver(Section):
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
     """Random seed of the solver (31 bits)."""
 
+    @property
+    def is_threaded(self) -> bool:
+        """Whether computations that share nothing run beside each other."""
+        return self.threads > 1
+
 
 class Scenario(Section):
     """A validated scenario: which plants, technologies, budgets, targets and policies to plan with.

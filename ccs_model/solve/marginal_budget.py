@@ -145,7 +145,7 @@ class _Again:
             for share in REPLAN_SHARES[1:]:
                 aside = replace(self, options=self.options.with_log(f"replan_{share:g}"))
                 search = partial(aside.planned, start, share * self.budget.limit, effort)
-                task = BackgroundTask(search, is_threaded=self.problem.scenario.solver.threads > 1)
+                task = BackgroundTask(search, is_threaded=self.problem.scenario.solver.is_threaded)
                 searches.append(tasks.enter_context(task))
             first = self.planned(start, REPLAN_SHARES[0] * self.budget.limit, effort)
             return (first, *(search.result() for search in searches))

@@ -107,10 +107,6 @@ class _NetworkSearch:
         return names
 
     @property
-    def _is_threaded(self) -> bool:
-        return self.problem.scenario.solver.threads > 1
-
-    @property
     def _takes_all_links(self) -> bool:
         """Whether the exact search is over every candidate link."""
         corridors = self.problem.scenario.transport.corridors
@@ -124,7 +120,9 @@ class _NetworkSearch:
     def over_chosen_links(self, matrix: Matrix) -> Corridors:
         """Bound over all links, beside it choose arcs by growth or in a model of one period and search within them."""
         context, grown = self._constructed(self.context(matrix, self.effort))
-        with BackgroundTask(partial(self._bounds, context), is_threaded=self._is_threaded) as bounding:
+        with BackgroundTask(
+            partial(self._bounds, context), is_threaded=self.problem.scenario.solver.is_threaded
+        ) as bounding:
             grown = self._after(GROW_LARGE, context, grown)
             found = self._within_chosen_links(context.restarted(self.effort), grown)
             self._announce(f"{self.stage}, all links")
@@ -260,7 +258,9 @@ class _NetworkSearch:
         if is_staged and not is_part and not self._takes_all_links:
             given = (problem, whole, options.with_log("links"), self.effort, self.stage, basis)
             bounding = tasks.enter_context(
-                BackgroundTask(partial(bound_over_all_links, *given), is_threaded=self._is_threaded)
+                BackgroundTask(
+                    partial(bound_over_all_links, *given), is_threaded=self.problem.scenario.solver.is_threaded
+                )
             )
         context, result = relax.run(context, connections, self.stage, basis)
         relaxation = result.relaxation
