@@ -17,7 +17,6 @@ from itertools import islice
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 from scipy.spatial import Delaunay, QhullError
 
@@ -130,8 +129,15 @@ def _same_places(plants: pd.DataFrame) -> Ints:
     """Number of each plant's place; plants within a hundred metres share one."""
     if len(plants) < 2:
         return np.zeros(len(plants), dtype=np.int64)
-    xy = _flat(plants["lat_deg"].to_numpy(float), plants["lon_deg"].to_numpy(float))
-    return np.asarray(fcluster(linkage(xy, "complete"), _SAME_PLACE_KM, "distance"), dtype=np.int64)
+    return _clusters(plants, _SAME_PLACE_KM)
+
+
+def _clusters(places: pd.DataFrame, diameter_km: float) -> Ints:
+    """Number of each place's cluster, by complete linkage."""
+    from scipy.cluster.hierarchy import fcluster, linkage  # takes 0.2 s, and only a shared network needs it
+
+    xy = _flat(places["lat_deg"].to_numpy(float), places["lon_deg"].to_numpy(float))
+    return np.asarray(fcluster(linkage(xy, "complete"), diameter_km, "distance"), dtype=np.int64)
 
 
 def _hubs(at_plants: pd.DataFrame, radii: SearchRadii) -> pd.DataFrame:
@@ -139,10 +145,8 @@ def _hubs(at_plants: pd.DataFrame, radii: SearchRadii) -> pd.DataFrame:
     none = pd.DataFrame(columns=[*NODE_COLUMNS, "members"])
     if len(at_plants) < max(radii.hub_plants_min, 2) or radii.hub_diameter_km <= 0:
         return none
-    lat, lon = at_plants["lat_deg"].to_numpy(float), at_plants["lon_deg"].to_numpy(float)
-    cluster = fcluster(linkage(_flat(lat, lon), "complete"), radii.hub_diameter_km, "distance")
     rows = []
-    for _, inside in at_plants.groupby(cluster):
+    for _, inside in at_plants.groupby(_clusters(at_plants, radii.hub_diameter_km)):
         if len(inside) >= radii.hub_plants_min:
             middle = inside[["lat_deg", "lon_deg"]].astype(float).mean()
             rows.append((f"hub {min(inside['node'])}", middle["lat_deg"], middle["lon_deg"]))
