@@ -24,6 +24,7 @@ from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.terrain_file import Raster
 from ccs_model.problem.candidate_network import Network, SearchRadii, candidate_pairs, flow_bounds, places_as_nodes
+from ccs_model.problem.owner_accounts import most_capital_mn
 from ccs_model.problem.pipe_costs import PipeCosts, pipe_costs_of
 from ccs_model.scenario import Scenario
 
@@ -313,8 +314,8 @@ def _bounds(
 def _most_ktpa(options: pd.DataFrame, sites: pd.DataFrame, scenario: Scenario, delivered_share: float) -> float:
     """Return an upper bound on the nameplate of any useful plan.
 
-    With a budget, integer decisions and nothing required: a fractional knapsack with free pipes and sites. In a static
-    year with `min_cost` and no revenue: the captured target.
+    With a budget, integer decisions and nothing required: a fractional knapsack of what the budget and the grants pay
+    for, with free pipes and sites. In a static year with `min_cost` and no revenue: the captured target.
     """
     requested, policy = scenario.targets, scenario.policy
     other = any(cut.abatement_share or cut.cumulative_avoided_kt for _, _, cut in requested.abatement_targets())
@@ -328,7 +329,8 @@ def _most_ktpa(options: pd.DataFrame, sites: pd.DataFrame, scenario: Scenario, d
     # A continuous plan is concave in its budget only if its coefficients do not depend on the budget, and where the
     # budget is too small for what is required, the smallest sufficient one needs larger pipes.
     required = other or bool(requested.captured_ktpa)
-    if scenario.budget.total_mn is None or scenario.capture.decisions == "continuous" or required:
+    money_mn = most_capital_mn(scenario)
+    if np.isinf(money_mn) or scenario.capture.decisions == "continuous" or required:
         return np.inf
     options = options[options["technology"] != options["measure"]]
     # Lower bound on the cost of a stream: its cheapest unit, shared or not.
@@ -341,7 +343,7 @@ def _most_ktpa(options: pd.DataFrame, sites: pd.DataFrame, scenario: Scenario, d
     cost = cheapest[order] * most[order]
     spent = np.cumsum(cost)
     # Plants remain eligible with a budget of 0 or one that pays for no stream.
-    left = np.clip(max(scenario.budget.total_mn, cost[:1].sum()) - (spent - cost), 0.0, cost)
+    left = np.clip(max(money_mn, cost[:1].sum()) - (spent - cost), 0.0, cost)
     share = np.divide(left, cost, out=np.ones_like(cost), where=cost > 0)
     return float((most[order] * share).sum())
 

@@ -6,7 +6,7 @@ entry, the end of the horizon, at which balances are repaid and salvage is compa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -132,6 +132,32 @@ class Accounts:
     def is_grant(self) -> Floats:
         """[allocation, 1] 1 for a grant, 0 for a loan or bond."""
         return self.allocations["kind"].eq("grant").to_numpy(float)[:, None]
+
+
+# Rounds in which the most capital approaches its limit from above.
+_ROUNDS = 100
+
+
+def most_capital_mn(scenario: Scenario) -> float:
+    """Return an upper bound on the capital that the budget and the grants pay for, in million; infinite without one."""
+    if scenario.budget.total_mn is None:
+        return np.inf
+    grants = [fund for fund in scenario.funds.values() if fund.kind == "grant"]
+    ceilings = [np.inf if fund.ceiling_mn is None else fund.ceiling_mn for fund in grants]
+    return most_capital(
+        scenario.budget.total_mn, [(c, fund.share_max) for c, fund in zip(ceilings, grants, strict=True)]
+    )
+
+
+def most_capital(budget: float, grants: Sequence[tuple[float, float]]) -> float:
+    """Return an upper bound on the capital C ≤ budget + Σ min(ceiling, share × C) of grants (ceiling, share)."""
+    unlimited = sum(share for ceiling, share in grants if np.isinf(ceiling))
+    if unlimited >= 1:
+        return np.inf
+    most = (budget + sum(ceiling for ceiling, _ in grants if np.isfinite(ceiling))) / (1.0 - unlimited)
+    for _ in range(_ROUNDS if grants else 0):
+        most = budget + sum(min(ceiling, share * most) for ceiling, share in grants)
+    return most
 
 
 def accounts_of(

@@ -21,6 +21,7 @@ from ccs_model.model.names import (
     BUILD,
     CUMULATIVE_BUDGET,
     CUMULATIVE_TARGET,
+    FUND_CEILING,
     INJECTED,
     OBLIGATION_BALANCE,
     ONE_RETROFIT,
@@ -34,6 +35,7 @@ from ccs_model.model.names import (
     WELLS,
 )
 from ccs_model.problem import Problem
+from ccs_model.problem.owner_accounts import most_capital
 
 
 def growth_network_of(
@@ -133,7 +135,7 @@ def growth_network_of(
         required=() if REQUIRED_PLANT in without else _required(matrix, rows, options),
         targets=sparse.csc_array(rows[targets][:, options.column]),
         target_limits=matrix.row_lower[targets],
-        limits=_limits(matrix, rows, years, without),
+        limits=_limits(problem, matrix, years, without),
         **_areas(matrix, rows, options.column, pipe, opened, is_limited=PROVINCE_BUDGET not in without),
         positions=degrees * np.array([1.0, narrower]),
     )
@@ -232,14 +234,25 @@ def _areas(
     }
 
 
-def _limits(matrix: Matrix, rows: sparse.csr_array, years: dict[int, int], without: Collection[str]) -> Floats:
-    """[p] money that may be spent until the end of the period."""
+def _limits(problem: Problem, matrix: Matrix, years: dict[int, int], without: Collection[str]) -> Floats:
+    """[p] money that may be spent until the end of the period, grants that are open to every asset included."""
     limits = np.full(len(years), np.inf)
+    grants = _grants(problem, matrix)
     counted = [matrix.rows_of(name) for name in (BUDGET, CUMULATIVE_BUDGET) if name not in without]
     for i in np.concatenate([np.zeros(0, dtype=np.int64), *counted]):
         columns, _ = matrix.entries(i)
         spent = [years[matrix.columns[j].index[1]] for j in columns if matrix.columns[j].variable == PIPE]
         if spent:
-            limits[max(spent)] = min(limits[max(spent)], float(matrix.row_upper[i]))
+            limits[max(spent)] = min(limits[max(spent)], most_capital(float(matrix.row_upper[i]), grants))
     # What may be spent until a later period bounds what may be spent until now.
     return np.minimum.accumulate(limits[::-1])[::-1]
+
+
+def _grants(problem: Problem, matrix: Matrix) -> list[tuple[float, float]]:
+    """Ceiling, in the unit of the model, and largest share of capital of each grant that is open to every asset."""
+    ceilings = {matrix.row_constraints[i][1]: float(matrix.row_upper[i]) for i in matrix.rows_of(FUND_CEILING)}
+    return [
+        (ceilings.get(fund.fund, np.inf), float(fund.share_max))
+        for fund in problem.accounts.funds.itertuples()
+        if fund.kind == "grant" and not fund.sectors and not fund.provinces
+    ]
