@@ -160,7 +160,10 @@ class BudgetPoint:
 
 @dataclass(eq=False)
 class BudgetPointSearch:
-    """Finds the budget points. After `budget_points`, `links` are the corridors (None without a shared network)."""
+    """Finds the budget points. After `budget_points`, `links` are the corridors (None without a shared network).
+
+    `known_bound` is a budget in million and a bound on every plan within it.
+    """
 
     problem: Problem
     search: Normalised
@@ -171,6 +174,7 @@ class BudgetPointSearch:
     known: Sequence[Floats]
     report_progress: MessageCallback
     jobs: int | None = None
+    known_bound: tuple[float, float] | None = None
     links: tuple[str, ...] | None = None
     network_words: str = "every retrofit has its own pipeline"
     _supports: list[Support] = field(default_factory=list)
@@ -335,6 +339,8 @@ class BudgetPointSearch:
             x = without_traces(problem, there, found.small.lifted(sweep_point.x))
             value = float(self.matrix.costs[0] @ x)
             over_all = self._over_all_links(sweep_point.limit)
+            if len(self.links) == len(links):
+                over_all = self.sign * min(self.sign * over_all, self.sign * sweep_point.bound)
             bound = self.sign * min(self.sign * sweep_point.bound, self.sign * over_all)
             outcome = Outcome("limit", value, bound, x, None, None)
             relaxation = self._relaxation(sweep_point.support)
@@ -383,6 +389,11 @@ class BudgetPointSearch:
         kept: list[BudgetPoint] = []
         within = over = np.inf
         for budget_point in reversed(budget_points):
+            if self.known_bound is not None:
+                budget_mn, known = self.known_bound
+                if budget_point.budget_mn * self.search.unit <= budget_mn * (1 + SPENDING_TOLERANCE):
+                    known *= self.sign / float(self.search.objective[0])
+                    within, over = min(within, known), min(over, known)
             value = self.sign * budget_point.outcome.objective
             within = max(min(within, self.sign * budget_point.outcome.bound), value)
             over = max(min(over, self.sign * budget_point.all_links_bound), value)

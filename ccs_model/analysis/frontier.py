@@ -55,6 +55,9 @@ _ALL_THE_MONEY_MN = 1e7
 _NAMED = 3
 _DECIMALS = 5
 
+# Words of the first point. Whether an integer plan exists at a lower budget is not known.
+_FIRST = ("The lowest feasible budget.", "The lowest of these budgets with a plan.")
+
 Row = dict[str, Any]
 
 
@@ -65,6 +68,7 @@ def frontier(
     to_mn: float | None = None,
     time_limit_s: float | None = None,
     known: Sequence[pd.DataFrame] = (),
+    known_bound: float | None = None,
     allow_outside: bool = False,
     jobs: int | None = None,
     on_progress: Callable[[str], None] | None = None,
@@ -85,6 +89,8 @@ def frontier(
     known
         Points of finished runs of the same scenario (`Plan.point`), which the frontier takes over where they are
         better. Without any, the plan at the scenario's budget is optimised first.
+    known_bound
+        Bound over all candidate links of a finished run of the same scenario, in the unit of the objective.
     allow_outside
         Whether the scenario may read files outside its folder.
     jobs
@@ -104,14 +110,21 @@ def frontier(
     """
     if is_run(scenario):
         solved = solved_problem_of(scenario)
-        known = [*known, solved.point]
+        known, known_bound = [*known, solved.point], bound_of(solved.document)
         requested, inputs = solved.problem.scenario, solved.problem.inputs
     else:
         assert not isinstance(scenario, StoredRun | Plan)
         requested, inputs = inputs_of(scenario, allow_outside=allow_outside)
     with effort(time_s() + (time_limit_s or requested.solver.time_limit_s)):
         report_progress = on_progress or (lambda _: None)
-        return _FrontierRequest(requested, inputs, n_points, to_mn, tuple(known), jobs, report_progress).plan()
+        request = _FrontierRequest(requested, inputs, n_points, to_mn, tuple(known), known_bound, jobs, report_progress)
+        return request.plan()
+
+
+def bound_of(document: Mapping[str, Any]) -> float | None:
+    """Return the bound over all candidate links of plan.json; None without one."""
+    bound = document["objective"]["bound"]
+    return float(bound) if bound is not None and np.isfinite(bound) else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,14 +136,19 @@ class _FrontierRequest:
     n_points: int
     to_mn: float | None
     known: tuple[pd.DataFrame, ...]
+    known_bound: float | None
     jobs: int | None
     report_progress: MessageCallback
 
     def plan(self) -> Plan:
         own = self.scenario.budget.total_mn
-        top = self.to_mn or (_BEYOND * own if own else _ALL_THE_MONEY_MN)
         if self.n_points < 2:
-            raise InputError([Issue("--points", f"{self.n_points} points, expected two or more")])
+            raise InputError([Issue("n_points", f"{self.n_points} points, expected two or more")])
+        if self.to_mn is not None and not self.to_mn > 0:
+            raise InputError([Issue("to_mn", f"{self.to_mn:g}, expected more than 0")])
+        # A budget of 0 has no multiple.
+        has_top = self.to_mn is not None or bool(own)
+        top = self.to_mn or (_BEYOND * own if own else _ALL_THE_MONEY_MN)
         # The highest budget has every pipe size and column that a lower one has.
         problem = build_problem(self.scenario.with_changes({"budget.total_mn": max(top, own or 0.0)}), self.inputs)
         matrix = matrix_of(build_model(problem))
@@ -142,14 +160,15 @@ class _FrontierRequest:
         in_corridors = problem.is_integer and problem.network is not None
         search = normalised(problem, matrix)
         moving = MovingLimit(search.matrix, row.row, options, is_exact=not in_corridors)
-        if own is None and self.to_mn is None:
+        if not has_top:
             top = self._most(moving) * search.unit
         low = self._lowest(matrix, row.row, moving, search.unit)
         if own is not None and own < low:
             own = None
         budgets = np.unique(np.r_[np.linspace(low, max(top, low + 1e-6), self.n_points), [own] if own else []])
         amount = effort_of_sweep(len(matrix.row_lower), self.scenario.solver.effort)
-        pool = [each for table in self._known(own) if (each := _vector(search, table)) is not None]
+        known, known_bound = self._known(own)
+        pool = [each for table in known if (each := _vector(search, table)) is not None]
         curve: tuple[Breakpoint, ...] = ()
         complete = False
         if not in_corridors:
@@ -157,8 +176,9 @@ class _FrontierRequest:
                 moving, *budgets[[0, -1]] / search.unit, deadline=now() + amount if problem.is_integer else np.inf
             )
         point_search = BudgetPointSearch(
-            problem, search, row.row, options, moving, amount, pool, self.report_progress, self.jobs
-        )
+            problem, search, row.row, options, moving, amount, pool, self.report_progress, self.jobs,
+            None if known_bound is None or own is None else (own, known_bound),
+        )  # fmt: skip
         budget_points, ranked = point_search.budget_points(budgets)
         if not budget_points:
             raise NoPlanError("no plan was found at any budget; a higher solver.effort or --time-limit searches longer")
@@ -175,7 +195,7 @@ class _FrontierRequest:
             "network": point_search.network_words,
             "n_corridors": point_search.n_corridors,
             "budget_mn": own,
-            "lowest_budget_mn": float(budgets[0]),
+            "lowest_budget_mn": budget_points[0].budget_mn,
             "list_words": ranked.words if ranked is not None else "",
         }
         found = Frontier(MappingProxyType(about), points, _breaks(curve, search), moves, pictures)
@@ -184,16 +204,17 @@ class _FrontierRequest:
             _plan_at(problem, matrix, row.row, budget_points[at], self.scenario, point_search.links), frontier=found
         )
 
-    def _known(self, own: float | None) -> Sequence[pd.DataFrame]:
-        """Points of plans at the scenario's budget: those given, else the optimised one."""
+    def _known(self, own: float | None) -> tuple[Sequence[pd.DataFrame], float | None]:
+        """Points of plans at the scenario's budget, those given or the optimised one, and its bound."""
         if self.known or own is None or self.scenario.capture.decisions != "integer":
-            return self.known
+            return self.known, self.known_bound
         self.report_progress("the plan at the scenario's budget")
         try:
             plan = solve(build_problem(self.scenario, self.inputs))
         except (InfeasibleError, NoPlanError):
-            return ()
-        return () if plan.point is None else (plan.point,)
+            return (), None
+        bound = plan.objective.bound
+        return () if plan.point is None else (plan.point,), bound if np.isfinite(bound) else None
 
     def _most(self, moving: MovingLimit) -> float:
         """Spending without a limit."""
@@ -293,7 +314,9 @@ def _points_of(
         if rows:
             one |= _more(rows[-1], one)
             one["unsure_kt"] = max(_unsure_kt(each) for each in (rows[-1], one))
-        one["words"] = _words(one, moved, problem.money) if rows else "The lowest feasible budget."
+        one["words"] = (
+            _words(one, moved, problem.money) if rows else _FIRST[problem.is_integer and one["budget_mn"] > 0]
+        )
         one |= _list(ranked, budget_point, fitted, matrix.maximise[0])
         rows.append(one)
         moves += moved

@@ -114,6 +114,7 @@ def frontier(
         scenario = scenario.with_changes({"solver.effort": effort})
     own = run_key(scenario, inputs)
     known = _known(run, own.folder())
+    bound = _bound(run if requested.is_dir() else own.folder() if run is None else None)
     # Plans of the scenario itself are what the frontier would find, so that they do not name its folder.
     sha = RunKey.of_text(json.dumps([own.sha256, points, to_mn, str(run) if run else ""]))
     folder = output.folder(f"{own.slug}-frontier-{sha[:8]}")
@@ -129,6 +130,7 @@ def frontier(
         to_mn=to_mn,
         time_limit_s=time_limit,
         known=known,
+        known_bound=bound,
         jobs=jobs,
         allow_outside=output.allow_outside,
         on_progress=line.show,
@@ -173,6 +175,17 @@ def _known(run: Path | None, own: Path) -> list[pd.DataFrame]:
 
 def _share(share: float | None) -> str:
     return "–" if share is None else f"{share:.2%}"
+
+
+def _bound(run: Path | None) -> float | None:
+    """Return the bound over all candidate links of the scenario's own run, if it exists."""
+    from ccs_model.analysis.frontier import bound_of
+    from ccs_model.runs.run_reader import read_run
+
+    try:
+        return None if run is None else bound_of(read_run(run).document)
+    except (FileError, InputError):
+        return None
 
 
 def frontier_text(document: Mapping[str, Any], folder: Path, page: Path | None) -> str:

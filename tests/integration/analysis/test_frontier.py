@@ -140,6 +140,18 @@ def test_one_budget_is_no_frontier(small):
         frontier(small(), n_points=1)
 
 
+@pytest.mark.parametrize("to_mn", [0.0, -5.0])
+def test_the_highest_budget_is_above_0(small, to_mn):
+    with pytest.raises(InputError, match=r"to_mn: .*, expected more than 0"):
+        frontier(small(), to_mn=to_mn)
+
+
+def test_a_budget_of_0_is_followed_by_budgets_that_buy_something(small):
+    points = frontier(small({"budget.total_mn": 0.0, "capture.decisions": "continuous"}), n_points=4).frontier.points
+    assert points["budget_mn"].iloc[0] == 0
+    assert points["objective"].iloc[-1] > points["objective"].iloc[1] > 0
+
+
 NETWORK = {"transport.shared_trunklines": True, "storage.sites": ["Qinshui", "Ordos"], "solver.mip_gap": 0.05}
 
 
@@ -165,6 +177,9 @@ def test_the_scenarios_budget_on_a_shared_network_reaches_what_optimize_reaches(
     plan = optimize(small(NETWORK))
     (own,) = points.loc[points["is_scenario"], "objective"]
     assert own >= plan.objective.value * (1 - 1e-9)
+    # So does its gap: the bound of a finished run holds at its budget and below.
+    gaps = points.set_index("budget_mn")["all_links_gap_share"]
+    assert gaps[plan.problem.budget_mn] <= plan.objective.gap_share + 1e-9
     # A plan of a finished run counts at its own spending and at every higher budget.
     taken = frontier(small(NETWORK), n_points=2, known=[plan.point], jobs=1).frontier.points
     above = taken["budget_mn"] >= plan.totals["capex_mn"] - 1e-6

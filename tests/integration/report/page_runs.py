@@ -26,12 +26,13 @@ def frontier_of(run: StoredRun) -> dict[str, Any]:
     points = [
         {
             "budget_mn": 1000.0 * k, "abatement_kt": value, "objective": value, "bound": value + 10.0,
-            "gap_share": 0.01, "list_objective": None, "n_plants_retrofitted": len(plan["fitted"]),
-            "words": f"step {k}", "is_scenario": k == 1, **plan,
+            "gap_share": 0.01, "all_links_gap_share": 0.05, "list_objective": None,
+            "n_plants_retrofitted": len(plan["fitted"]), "words": f"step {k}", "is_scenario": k == 1, **plan,
         }
         for k, (value, plan) in enumerate(((0.0, nothing), (900.0, built), (1500.0, hostile)))
     ]  # fmt: skip
-    about = {"unit": "kt over the horizon", "is_exact": False, "network": "every retrofit has its own pipeline"}
+    about = {"unit": "kt over the horizon", "is_exact": False, "network": "every retrofit has its own pipeline",
+             "n_corridors": None}  # fmt: skip
     return {**about, "list_words": "", "points": points}
 
 
