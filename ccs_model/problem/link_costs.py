@@ -9,6 +9,7 @@ with both coefficients in proportion to L^m × cost factor; `problem/pipe_costs`
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -119,7 +120,8 @@ def network_of(
     trucks = _truck_links(nodes, inputs, level) if scenario.transport.trucks else _no_links()
     pipes = pipe_costs_of(scenario, inputs, level)
     most_ktpa = _most_ktpa(options, sites, scenario, delivered_share)
-    lines = _sized_lines(links, pipes, _bounds(links, nodes, options, sites, node_of, most_ktpa))
+    quoted = set(inputs["transport/line_costs"]["link"] + " | " + inputs["transport/line_costs"]["pipe"])
+    lines = _sized_lines(links, pipes, _bounds(links, nodes, options, sites, node_of, most_ktpa), quoted)
     lines = _with_least(_quoted(lines, links, inputs, level))
     lines = pd.concat([lines, _existing_lines(links, pipes), _trucked_lines(trucks)], ignore_index=True)
     lines = lines.sort_values("line", kind="stable").reset_index(drop=True)
@@ -348,8 +350,8 @@ def _most_ktpa(options: pd.DataFrame, sites: pd.DataFrame, scenario: Scenario, d
     return float((most[order] * share).sum())
 
 
-def _sized_lines(links: pd.DataFrame, pipes: PipeCosts, most_ktpa: Floats) -> pd.DataFrame:
-    """Return every link with every useful size."""
+def _sized_lines(links: pd.DataFrame, pipes: PipeCosts, most_ktpa: Floats, quoted: Collection[str]) -> pd.DataFrame:
+    """Return every link with every useful size; one with a quotation is useful whatever its size."""
     sizes = pipes.sizes
     lines = links.assign(most_ktpa=most_ktpa).merge(sizes, how="cross")
     weight = lines["length_km"] ** pipes.length_exponent * lines["cost_factor"]
@@ -357,10 +359,10 @@ def _sized_lines(links: pd.DataFrame, pipes: PipeCosts, most_ktpa: Floats) -> pd
     # Of the sizes that suffice for the link's largest flow, only the smallest is kept.
     enough = lines["largest_ktpa"] >= lines["most_ktpa"]
     already = enough.astype(int).groupby(lines["link"]).cumsum() - enough.astype(int)
-    with_trends = bool((sizes["included_ktpa"] == 0).all())
-    offered = (lines["most_ktpa"] > 0) & ((already == 0) | with_trends)
+    names = lines["link"] + " | " + lines["pipe"].astype(str)
+    offered = (lines["most_ktpa"] > 0) & ((already == 0) | pipes.has_trends | names.isin(quoted))
     lines = lines.assign(
-        line=lines["link"] + " | " + lines["pipe"].astype(str),
+        line=names,
         is_free=False,
         free_ktpa=0.0,
         fixed_mn=lines["fixed_mn_per_km"] * weight,

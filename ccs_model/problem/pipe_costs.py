@@ -4,9 +4,9 @@ The law of lines as built (transport/pipe_laws) is
 
     capex = k Q^n L^m × cost factor,      Q in Mt/y (nameplate), L in km
 
-with pump stations included. An own pipe costs what the law says. A shared pipe is of a size (transport/pipe_sizes):
-its cost is that of the smallest flow of the size, and linear between the ends of the size, where it equals the law. The
-line lies below the law by at most 5 % for sizes that quadruple the flow.
+with pump stations included. An own pipe costs what the law says, or the cheapest trend that carries its flow. A shared
+pipe is of a size (transport/pipe_sizes): its cost is that of the smallest flow of the size, and linear between the ends
+of the size, where it equals the law. The line lies below the law by at most 5 % for sizes that quadruple the flow.
 """
 
 from __future__ import annotations
@@ -59,6 +59,8 @@ class PipeCosts:
         flow, length, factor = np.broadcast_arrays(
             *(np.asarray(x, dtype=float) for x in (flow_ktpa, length_km, cost_factor))
         )
+        if self.has_trends:
+            return self._own_of_trends(flow, length, factor)
         if self.law is None:
             return self._own_of_classes(flow, length, factor)
         sizes = self.sizes
@@ -74,6 +76,32 @@ class PipeCosts:
                 "om_mn_pa": capex * float(self.law["fixed_om_share"]),
                 "kwh_per_t": sizes["kwh_per_t_km"].to_numpy(float)[at] * length,
                 "life_yr": float(self.law["life_yr"]),
+            }
+        )
+
+    @property
+    def has_trends(self) -> bool:
+        """Whether the sizes are linear trends, whose fixed cost includes no flow."""
+        return self.law is None and bool((self.sizes["included_ktpa"] == 0).all())
+
+    def _own_of_trends(self, flow_ktpa: Floats, length_km: Floats, cost_factor: Floats) -> pd.DataFrame:
+        """The cheapest trend that carries the flow; beyond the largest trend, parallel lines of equal flow."""
+        sizes = self.sizes
+        largest = sizes["largest_ktpa"].to_numpy(float)
+        n_lines = np.maximum(np.ceil(flow_ktpa / largest[-1] - 1e-9), 1.0)
+        each = (flow_ktpa / n_lines)[:, None]
+        fixed, slope = (sizes[name].to_numpy(float) for name in ("fixed_mn_per_km", "slope_mn_per_km_per_ktpa"))
+        per_km = np.where(each <= largest * (1 + 1e-9), fixed + slope * each, np.inf)
+        chosen = per_km.argmin(axis=1)
+        om = sizes["om_mn_per_km_per_ktpa"].to_numpy(float)[chosen]
+        return pd.DataFrame(
+            {
+                "pipe": sizes["pipe"].to_numpy(object)[chosen],
+                "n_lines": n_lines,
+                "capex_mn": per_km.min(axis=1) * n_lines * length_km * cost_factor,
+                "om_mn_pa": om * flow_ktpa * length_km,
+                "kwh_per_t": sizes["kwh_per_t_km"].to_numpy(float)[chosen] * length_km,
+                "life_yr": sizes["life_yr"].to_numpy(float)[chosen],
             }
         )
 

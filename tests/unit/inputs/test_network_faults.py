@@ -75,6 +75,22 @@ def test_a_sound_network_of_ones_own_is_posed(desk):
     assert problem.network.links.set_index("link").at["mine", "length_km"] == 40
 
 
+def test_a_quoted_size_is_offered_even_where_a_smaller_one_would_do(desk):
+    rows = "mine,P1,H1,40,MINE,assumed\n"
+
+    def sizes(costs: str) -> dict[str, float]:
+        problem = problem_of(
+            desk(transport__links=LINKS + rows, transport__hubs=HUBS, transport__line_costs=COSTS + costs)
+        )
+        lines = problem.network.lines
+        return dict(lines.loc[lines["link"] == "mine", ["pipe", "fixed_mn"]].itertuples(index=False, name=None))
+
+    listed = sizes("mine,small,1,0.01,USD,2024,MINE,assumed\n")
+    assert "trunk" not in listed
+    quoted = sizes("mine,trunk,0.5,0,USD,2024,MINE,assumed\n")
+    assert set(quoted) == {*listed, "trunk"} and quoted["trunk"] == 0.5
+
+
 def test_ends_that_nobody_knows_are_told_with_their_lines_and_all_at_once(desk):
     rows = "a,P1,S11,40,MINE,assumed\nb,P1,P2,-3,MINE,assumed\nc,nowhere,H1,,MINE,assumed\n"
     # A range is judged before what joins what.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from ccs_model.economics.prices import PriceLevel
@@ -104,3 +105,21 @@ def test_a_law_that_is_not_in_the_table(hand_solved: Callable[..., Plan], inputs
             plants={"A": {"co2_ktpa": 1_600}}, sites={"S": {}}, links={"A-S": {}},
             transport__pipe_laws=inputs["transport/pipe_laws"].iloc[:0],
         )  # fmt: skip
+
+
+def test_an_own_pipe_costs_the_cheapest_trend_that_carries_it() -> None:
+    trends = pd.DataFrame(
+        {
+            "pipe": ["thin", "thick"], "fixed_mn_per_km": [0.1, 1.0], "included_ktpa": 0.0,
+            "slope_mn_per_km_per_ktpa": [0.004, 0.001], "largest_ktpa": [500.0, 2_000.0], "smallest_ktpa": [0.0, 500.0],
+            "om_mn_per_km_per_ktpa": [1e-5, 2e-5], "om_share": 0.0, "kwh_per_t_km": [0.02, 0.03], "life_yr": [30, 40],
+        }
+    )  # fmt: skip
+    own = PipeCosts(trends, 1.0, None, pd.DataFrame()).own([200, 400, 600, 3_000], 50, [1.0, 1.0, 2.0, 1.0])
+    # 0.1 + 0.004 × 200 = 0.9 per km; at 400 kt/y the thick one costs 1.4 against 1.7; 3,000 kt/y take two lines.
+    assert own["pipe"].tolist() == ["thin", "thick", "thick", "thick"]
+    assert own["n_lines"].tolist() == [1, 1, 1, 2]
+    assert own["capex_mn"].to_numpy() == pytest.approx([0.9 * 50, 1.4 * 50, 1.6 * 50 * 2, 2 * 2.5 * 50])
+    assert own["om_mn_pa"].to_numpy() == pytest.approx([1e-5 * 200 * 50, 2e-5 * 400 * 50, 2e-5 * 600 * 50, 3.0])
+    assert own["kwh_per_t"].tolist() == pytest.approx([1.0, 1.5, 1.5, 1.5])
+    assert own["life_yr"].tolist() == [30, 40, 40, 40]
