@@ -34,10 +34,11 @@ def test_pipes_are_as_large_as_budget_and_grants_can_fill(hand_problem: Callable
         assert network is not None
         return network.most_ktpa
 
-    assert most_ktpa(10, g={"kind": "grant", "ceiling_mn": 20}) == pytest.approx(most_ktpa(30))
-    assert most_ktpa(15, g={"kind": "grant", "share_max": 0.5}) == pytest.approx(most_ktpa(30))
+    # The streams cost 45, 10 and 30 million.
+    assert most_ktpa(50, g={"kind": "grant", "ceiling_mn": 20}) == pytest.approx(most_ktpa(70))
+    assert most_ktpa(35, g={"kind": "grant", "share_max": 0.5}) == pytest.approx(most_ktpa(70))
     assert most_ktpa(0, g={"kind": "grant"}) == np.inf
-    assert most_ktpa(10, g={"kind": "loan", "interest_rate": 0.03}) == most_ktpa(10) < most_ktpa(30)
+    assert most_ktpa(50, g={"kind": "loan", "interest_rate": 0.03}) == most_ktpa(50) < most_ktpa(70)
 
 
 @pytest.mark.parametrize(
