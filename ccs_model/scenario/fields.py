@@ -205,14 +205,16 @@ PlantsWithReasons = Annotated[
         }
     ),
 ]
+# A path has years far before and after any horizon, but no year of two digits or with a digit too many.
+PathYear = Annotated[int, Field(ge=1990, le=2200)]
 MoneyByYear = Annotated[
-    dict[int, Annotated[float, Field(ge=0)]], BeforeValidator(years_as_numbers), AfterValidator(by_key)
+    dict[PathYear, Annotated[float, Field(ge=0)]], BeforeValidator(years_as_numbers), AfterValidator(by_key)
 ]
 AmountByName = Annotated[dict[Line, Annotated[float, Field(ge=0)]], AfterValidator(by_key)]
 StartByName = Annotated[dict[Line, Annotated[int, Field(ge=2020, le=2100)]], AfterValidator(by_key)]
 ShareByName = Annotated[dict[Line, Annotated[float, Field(ge=0, le=1)]], AfterValidator(by_key)]
 ShareByYear = Annotated[
-    dict[int, Annotated[float, Field(ge=0, le=1)]], BeforeValidator(years_as_numbers), AfterValidator(by_key)
+    dict[PathYear, Annotated[float, Field(ge=0, le=1)]], BeforeValidator(years_as_numbers), AfterValidator(by_key)
 ]
 
 
