@@ -77,6 +77,14 @@ def test_what_is_needed_is_named() -> None:
         ),
         ({"years": "dynamic"}, Issue("years", "expected a list, got text 'dynamic'", "write [dynamic]")),
         ({"discount_rate": 8}, Issue("discount_rate", "expected less than 1, got 8", "did you mean 0.08?")),
+        (
+            {"policy": {"carbon_price_per_t": {27: 20}}},
+            Issue("policy.carbon_price_per_t.27", "expected at least 1990, got 27"),
+        ),
+        (
+            {"policy": {"non_fossil_share": {20360: 0.5}}},
+            Issue("policy.non_fossil_share.20360", "expected at most 2200, got 20360"),
+        ),
         ({"discount_rate": -0.5}, Issue("discount_rate", "expected at least 0, got -0.5")),
         ({"discount_rate": True}, Issue("discount_rate", "expected a number, got true")),
         (
