@@ -188,14 +188,19 @@ class Sharing:
             table[self.routes, y] = emitted[:, y] @ share
         return table
 
-    def main_site(self) -> pd.Series:
-        """Site that receives most of each option's CO₂."""
+    def main_site(self) -> pd.DataFrame:
+        """Site that receives most of each option's CO₂, and its share of the tonnes over the horizon, by route."""
         problem = self.point.problem
         names = problem.sites["site"].to_numpy(object)
-        n_years = problem.periods["n_years"].to_numpy(float)
-        tonnes = self.at_site_ktpa @ n_years
-        best = names[tonnes.argmax(axis=0)] if len(names) and len(self.routes) else np.array([], dtype=object)
-        return pd.Series(best, index=problem.routes["route"].to_numpy(object)[self.routes], dtype=object)
+        tonnes = self.at_site_ktpa @ problem.periods["n_years"].to_numpy(float)
+        total = tonnes.sum(axis=0)
+        share = np.divide(tonnes, total, out=np.zeros_like(tonnes), where=total > 0)
+        found = len(names) > 0 and len(self.routes) > 0
+        columns = {
+            "site": names[share.argmax(axis=0)] if found else np.array([], dtype=object),
+            "site_share": share.max(axis=0) if found else np.array([], dtype=float),
+        }
+        return pd.DataFrame(columns, index=problem.routes["route"].to_numpy(object)[self.routes])
 
 
 def injected_ktpa(point: Point) -> Floats:

@@ -121,8 +121,8 @@ def retrofits_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
     """Return one row a retrofit (option and start), largest avoided first; tonnes are of the last period.
 
     With a shared network, `pipe_capex_mn` and `storage_capex_mn` are its parts of shared assets by use; `site` receives
-    most of its CO₂, and `length_km` is the mean distance of its tonnes. Costs are those of a mean year of the last
-    period, at the load of the plan; the last columns are its parts and the figures at full load.
+    most of its CO₂, the share `site_share`, and `length_km` is the mean distance of its tonnes. Costs are those of a
+    mean year of the last period, at the load of the plan; the last columns are its parts and the figures at full load.
     """
     problem = point.problem
     at, start = np.nonzero(point.build > BUILT)
@@ -138,13 +138,15 @@ def retrofits_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
     yearly = levelised_of(point, sharing, at, start, share, part_of_route, part)
     booster_kt = problem.booster_power_t_per_t[at, -1] * captured
     if sharing is None:
-        site, length, pipe_capex = routes["site"], routes["length_km"], routes["pipe_capex_mn"] * share
+        site, site_share = routes["site"], np.ones(len(routes))
+        length, pipe_capex = routes["length_km"], routes["pipe_capex_mn"] * share
         storage_capex = (routes["site_capex_mn"] + routes["well_capex_mn"]) * share
         closure = (routes["closure_mn"] + routes["post_injection_mn"]) * share * (not problem.is_static)
     else:
         booster_kt = booster_kt + sharing.power_co2_ktpa[at, -1] * part
         paid = sharing.by_route.reindex(routes["route"]).fillna(0.0).reset_index(drop=True)
-        site = routes["route"].map(sharing.main_site()).astype(object).fillna("")
+        main = sharing.main_site().reindex(routes["route"])
+        site, site_share = main["site"].astype(object).fillna("").to_numpy(object), main["site_share"].to_numpy(float)
         length, pipe_capex = paid["path_km"], paid["pipe_capex_mn"] * part_of_route
         storage_capex = paid["storage_capex_mn"] * part_of_route
         closure = paid["storage_closure_mn"] * part_of_route
@@ -166,6 +168,7 @@ def retrofits_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
             "year": np.array(problem.years)[start] if len(at) else np.array([], dtype=int),
             "share": share,
             "site": site,
+            "site_share": site_share,
             "length_km": length,
             "pipe": routes["pipe"],
             "co2_share": routes["co2_share"],

@@ -32,6 +32,8 @@ N_SHOWN = 12
 MIN_NAME_WIDTH, MAX_NAME_WIDTH = 18, 44
 # Columns of the retrofits that a narrow terminal leaves out, the first one first: capture cost, stream and site.
 _LESS_NEEDED = (8, 1, 3)
+# Mark of a site that takes less than all CO₂ of a retrofit, beyond rounding.
+_AND_OTHERS, _ALL_OF_IT = "+", 0.995
 PART_SIGN = {"quarter": "¼", "half": "½"}
 
 Document = Mapping[str, Any]
@@ -211,8 +213,8 @@ class _Summary:
     def _targets(self) -> str:
         if not self.document["targets"]:
             return ""
-        header = ("target", "required", "reached", "marginal cost")
-        rows = [
+        table = [("target", "required", "reached", "marginal cost"), ("", "kt", "kt", "per t avoided")]
+        table += [
             (
                 row["target"],
                 f"{row['required_kt']:,.0f}",
@@ -221,12 +223,15 @@ class _Summary:
             )
             for row in self.document["targets"]
         ]
+        is_priced = any(row["price_per_t"] is not None for row in self.document["targets"])
         what = "Cost of a year" if self.is_static else "Discounted cost over the horizon"
-        note = f"{what} {self._discounted_cost()}; marginal costs are those of the LP relaxation."
+        note = f"{what} {self._discounted_cost()}"
+        note += "; marginal costs are those of the LP relaxation." if is_priced else "."
         is_shared = self.document["corridors"] is not None
         if is_shared and any(row["group"] != "all" for row in self.document["targets"]):
             note += " Targets of provinces and sectors leave out the power of pumps along shared pipelines."
-        return self._table([header, ("", "kt", "kt", "per t avoided"), *rows], 1, 2) + "\n" + self._filled(note)
+        shown = table if is_priced else [row[:3] for row in table]
+        return self._table(shown, 1, 2) + "\n" + self._filled(note)
 
     def _fixed_decisions(self) -> str:
         """Return the cost of each required or excluded plant, by the LP relaxation."""
@@ -252,7 +257,7 @@ class _Summary:
                 row["stream"].replace("_", " "),
                 f"{row['technology'].replace('_', ' ')} {PART_SIGN.get(row['size'], '')}".strip(),
                 str(row["year"]),
-                str(row["site"]).replace("_", " "),
+                self._site(row),
                 f"{row['captured_ktpa']:,.0f}",
                 f"{row['avoided_ktpa']:,.0f}",
                 f"{row['capex_mn']:,.0f}",
@@ -272,7 +277,16 @@ class _Summary:
             table[k] = (truncate(str(row["name"]), width), *table[k][1:])
         more = len(retrofits) - N_SHOWN
         note = f"\n… and {more} more in plan.xlsx, sheet Retrofits" if more > 0 else ""
+        if any(self._site(row).endswith(_AND_OTHERS) for row in retrofits[:N_SHOWN]):
+            note += f"\n{_AND_OTHERS} and further sites: sheet Retrofits has the share stored at the site"
         return self._table(table, table[0].index("captured"), 2) + note
+
+    @staticmethod
+    def _site(row: Mapping[str, Any]) -> str:
+        """Return the site, with a mark where it does not take all CO₂ of the retrofit."""
+        share = row.get("site_share")
+        others = _AND_OTHERS if share is not None and share < _ALL_OF_IT else ""
+        return f"{row['site']}{others}".replace("_", " ")
 
     def _name_width(self, rows: Sequence[Sequence[str]]) -> int:
         """Return the columns that are left for the names, which are empty in `rows` but for the heading."""

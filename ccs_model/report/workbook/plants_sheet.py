@@ -104,7 +104,7 @@ PLANTS = Page("Plants", "Every operating plant: emissions, retrofits, or the rea
 _NAME_WIDTH = 44
 _CLASSES = {
     **dict.fromkeys(("plant", "name", "name_zh", "province", "sector", "product"), OBSERVED),
-    **dict.fromkeys(("length_km", "co2_share", "n_trains", "is_extrapolated", *ENERGY), CALCULATION),
+    **dict.fromkeys(("length_km", "site_share", "co2_share", "n_trains", "is_extrapolated", *ENERGY), CALCULATION),
 }
 # Nothing avoided, or no product made: the cost per tonne of it does not exist. A source given whole has no gas.
 _OPTIONAL = (
@@ -112,6 +112,7 @@ _OPTIONAL = (
     "heat_source",
     "co2_share",
     "site",
+    "site_share",
     "capture_cost_per_t",
     "avoidance_cost_per_t",
     "product_cost_per_t",
@@ -128,7 +129,7 @@ def write_retrofits(sheet: Sheet, plan: Plan) -> None:
     """Write plan.retrofits with totals, largest abatement first; sheet Economics holds the parts of the annual cost."""
     table = plan.retrofits.drop(columns=list(DETAILS))
     if plan.problem.network is None:
-        table = table.drop(columns="storage_capex_mn")
+        table = table.drop(columns=["storage_capex_mn", "site_share"])
     if not (plan.problem.plants["name_zh"].fillna("") != "").any():
         table = table.drop(columns="name_zh")
     sites = plan.problem.sites.set_index("site")["name"].to_dict()

@@ -150,6 +150,16 @@ def test_lines_fit_a_narrow_and_a_wide_terminal(small_plan: Plan) -> None:
     assert "site" in summary_text(document, 120) and " of 2024" not in summary_text(document, 120)
 
 
+def test_a_site_that_takes_only_a_part_of_the_tonnes_is_marked(small_plan: Plan) -> None:
+    document = small_plan.to_dict()
+    assert document["retrofits"][0]["site_share"] == 1 and "further sites" not in summary_text(document, 120)
+    site = str(document["retrofits"][0]["site"]).replace("_", " ")
+    document["retrofits"][0]["site_share"] = 0.6
+    text = summary_text(document, 120)
+    assert f" {site}+ " in text
+    assert "+ and further sites: sheet Retrofits has the share stored at the site" in text
+
+
 def test_a_scenario_created_in_python_has_the_name_of_its_scenario(
     small: Callable[..., Scenario], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -83,6 +83,12 @@ def test_what_meets_at_a_node_mixes(problem: Problem) -> None:
         assert found[facility] == pytest.approx(use), facility
 
 
+def test_the_main_site_of_a_retrofit_has_its_share_of_the_tonnes(problem: Problem) -> None:
+    main = Sharing.of(point(problem, **FLOWS)).main_site()
+    assert main["site"].tolist() == ["S", "S"]
+    assert main["site_share"].tolist() == pytest.approx([0.75, 0.75])
+
+
 def test_a_link_may_be_used_against_its_direction_and_a_site_be_passed(problem: Problem) -> None:
     # All goes to T first; 500 are stored there, 300 go on to S, against the link's direction.
     flows = {"A-H": 600, "B-H": 200, "H-T": 800}
