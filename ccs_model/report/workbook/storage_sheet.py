@@ -71,7 +71,7 @@ YES, NO = "yes", "no"
 
 
 def _sites_to_change(sheet: Sheet, plan: Plan) -> None:
-    """Write every candidate site with its use and its capacity, which can be changed."""
+    """Write every site that a plant can reach with its use and its capacity, which can be changed."""
     top = sheet.row
     sheet.section("Sites you can change")
     sheet.paragraph(
@@ -79,7 +79,10 @@ def _sites_to_change(sheet: Sheet, plan: Plan) -> None:
         "capacity replaces the estimate of the table.",
         "note",
     )
-    sites = plan.problem.sites
+    sites, network = plan.problem.sites, plan.problem.network
+    if network is not None and (reached := network.sites_with_a_plant()):
+        # An edit turns the sites left in use into a list of names, and a named site has to be in reach.
+        sites = sites[sites["site"].isin(reached)]
     rows: list[Row] = [
         {
             **site,

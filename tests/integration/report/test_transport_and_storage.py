@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
 from openpyxl.cell import Cell
@@ -13,7 +14,10 @@ from openpyxl.workbook import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
 from ccs_model.plan.plan import Plan
+from ccs_model.problem import build_problem
 from ccs_model.report.pipe_tables import flows_by_year, pipes_table
+from ccs_model.report.workbook.book import READ_BACK
+from ccs_model.report.workbook.edited_workbook import read_edited
 from ccs_model.report.workbook.storage_sheet import _limit
 from tests.integration.report.conftest import read_back
 from tests.integration.report.reading import headings, main_table, texts
@@ -152,3 +156,16 @@ def test_an_empty_plan_says_why_and_still_lists_the_sites(empty_plan: Plan, tmp_
         assert found == n_tables, name
     others = rows_below(book["Storage"], "Other candidate sites")
     assert len(others) == len(empty_plan.problem.sites)
+
+
+def test_a_site_that_is_taken_out_leaves_sites_that_plants_reach(shared_plan: Plan, tmp_path: Path) -> None:
+    path = shared_plan.to_excel(tmp_path / "plan.xlsx")
+    book = openpyxl.load_workbook(path)
+    ids, use = (book.defined_names[f"{READ_BACK}{name}"].attr_text for name in ("site_ids", "site_use"))
+    sites = [row[0].value for row in book["Storage"][ids.rpartition("!")[2]]]
+    assert set(sites) < set(shared_plan.problem.sites["site"])
+    book["Storage"][use.rpartition("!")[2]][sites.index("qinshui")][0].value = "no"
+    book.save(path)
+    scenario = read_edited(path).scenario
+    assert set(scenario.storage.sites) == set(sites) - {"qinshui"}
+    assert "qinshui" not in set(build_problem(scenario, shared_plan.problem.inputs).sites["site"])
