@@ -190,6 +190,20 @@ def test_summary_explains_every_total(plan: Plan, book: Workbook) -> None:
     assert row_that_starts(book["Summary"], "Budget")[2].value == "million CNY 2024"
 
 
+def test_key_figures_that_depend_on_inputs_are_formulas(plan: Plan, tmp_path: Path) -> None:
+    sheet = openpyxl.load_workbook(plan.to_excel(tmp_path / "plan.xlsx"))["Summary"]
+    formulas = {
+        label: str(row_that_starts(sheet, label)[1].value)
+        for label in (
+            "Storage cost", "NPV", "NPV without other profits", "Owners' break-even carbon price",
+            "Value at the market price", "Net value at the market price",
+        )
+    }  # fmt: skip
+    assert all(text.startswith("=") for text in formulas.values()), formulas
+    # No cell holds the parts of this one; it is empty at other inputs.
+    assert "inputs_changed=0" in formulas["NPV without other profits"]
+
+
 @pytest.mark.slow
 def test_the_summary_opens_with_key_figures_and_no_page_cuts_its_charts(plan: Plan, tmp_path: Path) -> None:
     # openpyxl keeps charts only where it reads formulas.
