@@ -152,8 +152,16 @@ def oil_in_words(storage: Sequence[Mapping[str, Any]], money: str) -> str:
     return f"{paid}; they produce {megatonnes(oil_ktpa)} of additional oil, whose emissions are not counted."
 
 
+def granted_mn(funds: Sequence[Mapping[Any, Any]]) -> float:
+    """What grants pay of the investment, on top of the budget; `funds` has one row a fund and period."""
+    return math.fsum(row["spend_mn"] for row in funds if row["kind"] == "grant")
+
+
 def unspent(budget_mn: float | None, capex_mn: float | None, money: str) -> str:
-    """What a plan leaves of its budget, which the next retrofits use as well; empty below a small share of it."""
+    """What a plan leaves of its budget, which the next retrofits use as well; empty below a small share of it.
+
+    `capex_mn` is what counts towards the budget: less grants.
+    """
     if budget_mn is None or capex_mn is None or budget_mn - capex_mn <= _LITTLE_MONEY * budget_mn:
         return ""
     left = f"{rounded(budget_mn - capex_mn)} million {money}"

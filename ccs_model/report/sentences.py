@@ -7,12 +7,13 @@ from dataclasses import asdict
 
 from ccs_model.plan.decisions import BUILT
 from ccs_model.plan.plan import Plan
-from ccs_model.plan.plan_json import binding_text, storage_band_of, why_nothing_is_built
+from ccs_model.plan.plan_json import binding_text, records, storage_band_of, why_nothing_is_built
 from ccs_model.plan.tables import left_out_table, not_eligible_table
 from ccs_model.problem import Problem
 from ccs_model.report.figures import gap_of
 from ccs_model.report.phrases import (
     binding_limits,
+    granted_mn,
     left_out_in_words,
     percent,
     reasons_in_words,
@@ -85,10 +86,18 @@ def _investment(plan: Plan) -> str:
     parts = f"capture {capture:,}, pipelines {pipes:,}, storage sites and wells {storage:,}"
     budget = "" if totals["budget_mn"] is None else f" of a budget of {rounded(totals['budget_mn'])}"
     investment = f"The investment is {rounded(totals['capex_mn'])} {money(plan, '_mn')}"
+    if (granted := _granted_mn(plan)) > BUILT:
+        investment += f", including grants of {rounded(granted)}"
+        budget = budget.replace(" of", " on top of", 1)
     if not plan.problem.is_static:
         return f"{investment}{budget} ({parts})"
     annual = f"with annualised capital, the annual cost is {rounded(sum(plan.cost_terms.values()))} million{budget}"
     return f"{investment} ({parts}); {annual}"
+
+
+def _granted_mn(plan: Plan) -> float:
+    """Grants, which pay a part of the investment on top of the budget."""
+    return granted_mn(records(plan.funds))
 
 
 def _levelised(plan: Plan) -> str:
@@ -166,7 +175,8 @@ def marginal_budget(plan: Plan) -> str:
     who = f" Entering or enlarged: {entering}." if entering else " No further plant enters."
     over = "in a year" if plan.problem.is_static else "over the horizon"
     problem, totals = plan.problem, plan.totals
-    left = "" if problem.is_static or not entering else unspent(totals["budget_mn"], totals["capex_mn"], problem.money)
+    capex_mn = float(totals["capex_mn"] or 0.0) - _granted_mn(plan)
+    left = "" if problem.is_static or not entering else unspent(totals["budget_mn"], capex_mn, problem.money)
     return f"{solved}{rounded(marginal.abatement_kt)} kt more abatement {over}.{who}{left}"
 
 

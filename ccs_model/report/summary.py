@@ -16,6 +16,7 @@ from ccs_model.report.phrases import (
     Gap,
     binding_limits,
     gap_text,
+    granted_mn,
     left_out_in_words,
     oil_in_words,
     reasons_in_words,
@@ -177,7 +178,7 @@ class _Summary:
         """Return the capital cost, and that of capture, pipes and storage."""
         totals = self.totals
         spent = self._mn(totals["capex_mn"])
-        granted = sum(row["spend_mn"] for row in self.document["funds"] if row["kind"] == "grant")
+        granted = granted_mn(self.document["funds"])
         spent += f" (grants {granted:,.0f})" if granted > 0 else ""
         spent += "" if self.is_static else self._of_the_budget()
         parts = (("capture", "capture_capex_mn"), ("pipes", "pipe_capex_mn"), ("storage", "storage_capex_mn"))
@@ -336,11 +337,12 @@ class _Summary:
             names = ", ".join(bought["names_entering"][:3]) or "no further plant"
             over = "a year" if self.is_static else "over the horizon"
             adds = bought["names_entering"] and not self.is_static
+            paid_mn = (self.totals["capex_mn"] or 0.0) - granted_mn(self.document["funds"])
             lines.append(
                 f"Marginal abatement: {bought['abatement_kt_per_mn']:,.1f} kt per additional million {self.money} "
                 f"{over} (existing retrofits kept; {self._mn(bought['added_mn'])} more give "
                 f"{bought['abatement_kt']:,.0f} kt: {names})."
-                + (unspent(self.totals["budget_mn"], self.totals["capex_mn"], self.money) if adds else "")
+                + (unspent(self.totals["budget_mn"], paid_mn, self.money) if adds else "")
             )
             least = "at least " if is_integer else ""
             for each in bought["replans"]:

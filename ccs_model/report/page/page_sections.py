@@ -11,6 +11,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from ccs_model.plan.citations import CAPITAL, DOCUMENTED, QUALITY_NOTE, TONNES, quality_rows
+from ccs_model.plan.decisions import BUILT
 from ccs_model.plan.plan_json import plain, records
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.problem import Problem
@@ -32,7 +33,7 @@ from ccs_model.report.page.html import (
     table,
 )
 from ccs_model.report.page.plan_map import flows_of, link_name, plant_names, site_name
-from ccs_model.report.phrases import gap_text, society
+from ccs_model.report.phrases import gap_text, granted_mn, society
 from ccs_model.report.sentences import storage_band
 from ccs_model.units import label_of
 
@@ -88,6 +89,8 @@ def _headline(run: StoredRun, words: Words) -> Iterator[tuple[list[str], str]]:
     on_site = f"{words('on_site_abatement')} {percent(totals['on_site_abatement_share'], 2)}"
     yield [percent(row["abatement_share"], 2) for row in by_year], f"{words('abatement')} ({on_site})"
     budget = "" if totals["budget_mn"] is None else f" ({words('budget')} {number(totals['budget_mn'])})"
+    if budget and (granted := granted_mn(document["funds"])) > BUILT:
+        budget = f"{budget[:-1]}, {words('grants')} {number(granted)})"
     if is_static:
         # The budget of a representative year limits the annual cost, with annualised capital.
         budget = f"; {words('annual_cost')} {number(sum(document['costs'].values()))}{budget}"
