@@ -14,7 +14,7 @@ import re
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from importlib import util
@@ -30,6 +30,10 @@ _RANGE = re.compile(r"([A-Z]{1,3})(\d{1,7})(?::([A-Z]{1,3})(\d{1,7}))?")
 # A cell merged over more lines than this is decoration.
 _MOST_LINES = 100_000
 _PERCENT_IDS = (9, 10)  # built-in formats 0% and 0.00%
+_DATE_IDS = (*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59))  # built-in formats of dates and times
+_DATE = re.compile(r"[dmyhs]", re.IGNORECASE)
+# Texts, colours, currencies and conditions of a number format, and the word General.
+_NOT_DATE = re.compile(r'"[^"]*"|\\.|_.|\[(?!h+\]|m+\]|s+\])[^\]]*\]|General', re.IGNORECASE)
 
 
 @dataclass
@@ -63,13 +67,23 @@ def marks_of(raw: bytes, part: str, percent_styles: frozenset[int]) -> Marks:
 
 def percent_styles(styles: bytes) -> frozenset[int]:
     """Indices of the cell styles with a percent format, from the part xl/styles.xml."""
+    return _styles_of(styles, _PERCENT_IDS, lambda code: "%" in code)
+
+
+def date_styles(styles: bytes) -> frozenset[int]:
+    """Indices of the cell styles with a format of dates or times, from the part xl/styles.xml."""
+    return _styles_of(styles, _DATE_IDS, lambda code: _DATE.search(_NOT_DATE.sub("", code)) is not None)
+
+
+def _styles_of(styles: bytes, ids: Sequence[int], is_shown: Callable[[str], bool]) -> frozenset[int]:
+    """Indices of the cell styles with one of the built-in formats `ids`, or a format of the workbook that is shown."""
     root = ElementTree.fromstring(styles)
-    shown = set(_PERCENT_IDS)
+    shown = set(ids)
     places: list[int] = []
     for element in root:
         name = _plain(element.tag)
         if name == "numFmts":
-            shown |= {int(each.get("numFmtId", -1)) for each in element if "%" in each.get("formatCode", "")}
+            shown |= {int(each.get("numFmtId", -1)) for each in element if is_shown(each.get("formatCode", ""))}
         elif name == "cellXfs":
             places = [int(each.get("numFmtId", 0)) for each in element]
     return frozenset(place for place, form in enumerate(places) if form in shown)

@@ -157,17 +157,23 @@ class _Edits:
     def _issue(self, place: Place, what: str, hint: str = "") -> None:
         self.issues.append(Issue(self.book.at(place), what, hint))
 
-    def _plain(self, place: Place) -> bool:
-        """Whether a cell holds no formula; if it does, add an issue."""
+    def _plain(self, place: Place, expected: str = "a value") -> bool:
+        """Whether a cell holds neither a formula nor a date; if it does, add an issue."""
         cell = self.book.cell(place)
-        if cell is None or not cell.has_formula:
+        if cell is None or not (cell.has_formula or cell.is_date):
             return True
-        self._issue(place, "holds a formula, expected a value", f"type its value: {cell.value!r}")
+        if not cell.has_formula:
+            self._issue(place, f"is a date, expected {expected}", "format the cell as a number and type the value")
+        elif cell.value == "":
+            what = "holds a formula without a stored value, expected a value"
+            self._issue(place, what, "type its value; a spreadsheet program shows it")
+        else:
+            self._issue(place, "holds a formula, expected a value", f"type its value: {cell.value!r}")
         return False
 
     def _number(self, place: Place, low: float, high: float, unit: str) -> float | None:
         """The number of a cell within its range; None, with an issue, if there is none."""
-        if not self._plain(place):
+        if not self._plain(place, f"a number from {low:g} to {high:g}"):
             return None
         value = self.book.value_at(place)
         if isinstance(value, bool) or not isinstance(value, float | int):

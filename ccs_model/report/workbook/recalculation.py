@@ -19,7 +19,7 @@ from typing import IO, Any, NamedTuple
 from xml.etree import ElementTree
 
 from ccs_model.errors import InputError, Issue, MissingExtraError
-from ccs_model.inputs.excel_reader import guarded
+from ccs_model.inputs.excel_reader import date_styles, guarded
 
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
@@ -27,13 +27,18 @@ _ADDRESS = re.compile(r"([A-Z]+)([0-9]+)")
 
 
 class StoredCell(NamedTuple):
-    """One filled cell; rows and columns are counted from 1. `value` is a number, text, or a truth."""
+    """One filled cell; rows and columns are counted from 1.
+
+    `value` is a number, text, or a truth; "" for a formula without a stored value. `is_date` tells a number that is
+    shown as a date or a time.
+    """
 
     sheet: str
     row: int
     column: int
     value: float | str | bool
     has_formula: bool
+    is_date: bool = False
 
     @property
     def address(self) -> str:
@@ -59,8 +64,8 @@ def stored_workbook(raw: bytes, name: str, most: int | None = None) -> tuple[lis
         raise InputError([Issue(name, result.what, result.hint)])
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-            shared = _shared_texts(archive)
-            found = (cell for sheet, part in _sheets(archive) for cell in _cells(archive, part, sheet, shared))
+            shared, dates = _shared_texts(archive), _date_styles(archive)
+            found = (cell for sheet, part in _sheets(archive) for cell in _cells(archive, part, sheet, shared, dates))
             cells = list(itertools.islice(found, most))
             if most is not None and len(cells) == most:
                 raise ValueError(f"{most:,} filled cells or more")
@@ -101,7 +106,15 @@ def _shared_texts(archive: zipfile.ZipFile) -> list[str]:
     return ["".join(text.text or "" for text in item.iter(f"{_MAIN}t")) for item in root]
 
 
-def _cells(archive: zipfile.ZipFile, part: str, sheet: str, shared: list[str]) -> Iterator[StoredCell]:
+def _date_styles(archive: zipfile.ZipFile) -> frozenset[int]:
+    """Indices of the cell styles that show a number as a date or a time."""
+    part = "xl/styles.xml"
+    return date_styles(archive.read(part)) if part in archive.namelist() else frozenset()
+
+
+def _cells(
+    archive: zipfile.ZipFile, part: str, sheet: str, shared: list[str], dates: frozenset[int]
+) -> Iterator[StoredCell]:
     with archive.open(part) as file:
         for cell in _elements(file):
             value = _value(cell, shared)
@@ -113,7 +126,8 @@ def _cells(archive: zipfile.ZipFile, part: str, sheet: str, shared: list[str]) -
             column = 0
             for letter in at[1]:
                 column = 26 * column + ord(letter) - 64
-            yield StoredCell(sheet, int(at[2]), column, value, cell.find(f"{_MAIN}f") is not None)
+            is_date = isinstance(value, float) and int(cell.attrib.get("s", 0)) in dates
+            yield StoredCell(sheet, int(at[2]), column, value, cell.find(f"{_MAIN}f") is not None, is_date)
 
 
 def _elements(file: IO[bytes]) -> Iterator[ElementTree.Element]:

@@ -6,6 +6,7 @@ import re
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 
 import openpyxl
@@ -231,7 +232,9 @@ def new_value(book: Workbook, key: str) -> Cell:
 # Edits whose errors are found together: in the cells, in the values of the scenario, in the tables.
 ERRORS: tuple[dict[str, tuple[Callable[[Workbook], object], str]], ...] = (
     {
-        "Inputs!D10": (set_named("discount_rate", "=0.05+0.01"), "holds a formula, expected a value"),
+        "Inputs!D10": (set_named("discount_rate", "=0.05+0.01"),
+                       "holds a formula without a stored value, expected a value (type its value"),
+        "Inputs!D13": (set_named("depreciation_yr", date(2026, 5, 30)), "is a date, expected a number from 1 to 60"),
         "Inputs!D11": (set_named("social_discount_rate", 8), "expected a number from 0 to 0.5, got 8 (8 % is 0.08)"),
         "Inputs!D14": (set_named("budget_mn", "much"), "expected a number from 0 to 1e+09, got 'much'"),
         "Plants!D": (lambda book: setattr(plant(book, "MEOH_22"), "value", "build"),

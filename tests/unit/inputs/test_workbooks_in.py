@@ -302,3 +302,21 @@ def test_letters_and_order():
     places = ["b.xlsx:s!B10", "b.xlsx:s!AA9", "b.xlsx:s!B9", "a.csv:10:x", "a.csv:9:x", "a.csv"]
     ordered = sorted((Issue(place, "w") for place in places), key=reading_order)
     assert [issue.where for issue in ordered] == list(reversed(places))
+
+
+@pytest.mark.parametrize(
+    ("form", "is_date"),
+    [
+        ("yyyy-mm-dd", True), ("d mmm yyyy", True), ('yyyy"年"m"月"', True), ("[h]:mm", True), ("mm-dd-yy", True),
+        ("General", False), ("0.00E+00", False), ("#,##0.0", False), ('0.0 "days"', False), ("[Red]-0", False),
+        ("[$EUR-407] #,##0", False), ("0%", False),
+    ],
+)  # fmt: skip
+def test_number_formats_of_dates_are_known(form, is_date):
+    book = openpyxl.Workbook()
+    book.active["A1"] = 1
+    book.active["A1"].number_format = form
+    out = io.BytesIO()
+    book.save(out)
+    styles = zipfile.ZipFile(out).read("xl/styles.xml")
+    assert bool(workbook_grids.date_styles(styles)) == is_date
