@@ -12,7 +12,7 @@ from ccs_model.report.workbook.cell_values import checked_text, quoted
 from ccs_model.report.workbook.workbook import CREATED, options
 
 SHEET = "Infeasible"
-_LEAD = "The problem is infeasible: these constraints conflict; relaxing any one of them restores feasibility."
+LEAD = "The problem is infeasible: these constraints conflict; relaxing any one of them restores feasibility."
 _NO_CONFLICT = "No single constraint restores feasibility when it is relaxed alone."
 _HEADINGS = ("Constraint or key", "Conflict, and the smallest relaxation found that restores feasibility")
 _WIDTHS = (32, 110)
@@ -29,7 +29,7 @@ def infeasible_workbook(conflicts: Sequence[str], name: str) -> bytes:
     title = book.add_format({"bold": True, "font_size": 16, **quoted(name)})
     bold, plain = book.add_format({"bold": True}), book.add_format({"text_wrap": True, "valign": "top"})
     sheet.write_string(0, 0, checked_text(name, SHEET), title)
-    sheet.write_string(1, 0, _LEAD)
+    sheet.write_string(1, 0, LEAD)
     for column, heading in enumerate(_HEADINGS):
         sheet.write_string(3, column, heading, bold)
     for row, conflict in enumerate(conflicts or (_NO_CONFLICT,), start=4):

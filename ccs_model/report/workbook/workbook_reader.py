@@ -14,9 +14,12 @@ from ccs_model import __version__
 from ccs_model.errors import InputError, Issue, schema_issue
 from ccs_model.plan.revision import retrofit_text
 from ccs_model.report.workbook.book import READ_BACK
+from ccs_model.report.workbook.changes_sheet import CHANGES
+from ccs_model.report.workbook.infeasible_workbook import LEAD, SHEET
 from ccs_model.report.workbook.recalculation import StoredCell, letters
 from ccs_model.report.workbook.run_log_sheet import FORMAT
 from ccs_model.report.workbook.solver_fingerprints import changed_cells
+from ccs_model.report.workbook.workbook import SHEETS
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.read import resolved_scenario
 from ccs_model.scenario.yaml_document import LARGEST_BYTES
@@ -28,6 +31,8 @@ Place = tuple[str, int, int]
 MOST_CELLS = 2_000_000
 FOREIGN = "give a plan.xlsx of a run folder; scenarios end in .yaml"
 _AGAIN = "take the workbook from the run folder again and edit its shaded cells only"
+# Sheets with inputs or with what the plan was solved from.
+_READ = ("Inputs", "Series", "Plants", "Storage", "Data", "RunLog")
 _RANGE = re.compile(r"(\w+)!([A-Z]{1,3})([0-9]{1,7})(?::([A-Z]{1,3})([0-9]{1,7}))?")
 
 
@@ -103,13 +108,20 @@ class WorkbookReader:
             yield row
 
     def validated_format(self) -> tuple[str, ...]:
-        """Raise InputError for a workbook of others or of another format; return a notice of another version."""
+        """Return a notice of another version.
+
+        Raises InputError for a workbook of others, of an infeasible scenario, without a sheet, or of another format.
+        """
         if f"{READ_BACK}workbook_format" not in self._names:
+            if self.value_at((SHEET, 2, 1)) == LEAD:
+                hint = "change the scenario and solve it; the sheet lists the conflicting constraints"
+                raise InputError([Issue(self.shown, "holds no plan, because the scenario is infeasible", hint)])
             if "inputs_changed" in self._names:
                 what = f"an older version of ccs-model wrote this workbook; {__version__} cannot read it back"
                 hint = "solve its scenario again: ccs-model optimize scenario.resolved.yaml of its run folder"
                 raise InputError([Issue(self.shown, what, hint)])
             raise InputError([Issue(self.shown, "ccs-model did not write this workbook", FOREIGN)])
+        self._validate_sheets()
         found, version = str(self.value("workbook_format")), str(self.value("workbook_version"))
         if found != FORMAT:
             remedy = "solve the scenario.resolved.yaml of its run folder again"
@@ -117,6 +129,17 @@ class WorkbookReader:
         if version == __version__:
             return ()
         return (f"{self.shown} was written by ccs-model {version}, and this is {__version__}; results may differ",)
+
+    def _validate_sheets(self) -> None:
+        """Raise InputError for each sheet that is missing and has cells to be read back."""
+        found = {sheet for sheet, _, _ in self._cells}
+        needed = {*_READ, *(str(row[0]) for row in self.table("solver_fingerprints", 4))}
+        written = [page.name for page in (*SHEETS, CHANGES)]
+        others = ", ".join(sorted(found.difference(written)))
+        hint = f"if it is now called {others}, rename it; otherwise {_AGAIN}" if others else _AGAIN
+        missing = (name for name in written if name in needed and name not in found)
+        if issues := [Issue(self.shown, f"sheet {name} is missing", hint) for name in missing]:
+            raise InputError(issues)
 
     def solved_scenario(self) -> Scenario:
         """The scenario whose text stands on sheet RunLog."""

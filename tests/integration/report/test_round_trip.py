@@ -21,6 +21,7 @@ from ccs_model.errors import FileError, InputError
 from ccs_model.paths import data_folder
 from ccs_model.report.workbook.book import READ_BACK
 from ccs_model.report.workbook.edited_workbook import read_edited
+from ccs_model.report.workbook.infeasible_workbook import infeasible_workbook
 from ccs_model.report.workbook.solver_fingerprints import Fingerprints, changed_cells
 from ccs_model.solve.optimize_run import optimize_to_folder
 from tests.integration.report.reading import texts
@@ -299,6 +300,29 @@ def test_another_workbook_is_named_for_what_it_is(
         solved_run / "plan.xlsx", tmp_path / "b.xlsx", part, lambda text: re.sub(old, new, text, flags=re.S)
     )
     assert what in str(run("check", book).exception)
+
+
+@pytest.mark.parametrize(
+    ("edit", "what"),
+    [
+        (lambda book: book.remove(book["Series"]), "sheet Series is missing (take the workbook"),
+        (lambda book: book.remove(book["Retrofits"]), "sheet Retrofits is missing (take the workbook"),
+        (lambda book: setattr(book["Plants"], "title", "Works"),
+         "sheet Plants is missing (if it is now called Works, rename it; otherwise take the workbook"),
+    ],
+)  # fmt: skip
+def test_a_missing_sheet_is_the_only_error(
+    solved_run: Path, tmp_path: Path, edit: Callable[[Workbook], object], what: str
+) -> None:
+    error = run("check", edited(solved_run / "plan.xlsx", tmp_path / "b.xlsx", edit)).exception
+    assert isinstance(error, InputError) and len(error.issues) == 1
+    assert what in str(error)
+
+
+def test_the_workbook_of_an_infeasible_scenario_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "plan.xlsx"
+    path.write_bytes(infeasible_workbook(["targets.abatement_share: 0.9 is out of reach"], "Five plants"))
+    assert "holds no plan, because the scenario is infeasible (change the scenario" in str(run("check", path).exception)
 
 
 @pytest.mark.parametrize(
