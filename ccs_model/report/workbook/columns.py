@@ -41,6 +41,17 @@ CHECK = CellClass(
 # Words that name or explain the numbers beside them.
 WORDS = CellClass("", "words", "", "#1A1A1A", "#FFFFFF")
 
+# A sheet that holds rows of the inventory beside inputs, and one that only programs read.
+PLANT_DATA, _FOR_PROGRAMS = "Plants", "Data"
+
+
+def fixed_classes(sheet: str) -> tuple[CellClass, ...]:
+    """Classes of the cells that an edit cannot change: solver results, and on sheet Plants the data of plants too."""
+    if sheet == _FOR_PROGRAMS:
+        return ()
+    return (SOLVER, OBSERVED, ASSUMED, CALCULATION) if sheet == PLANT_DATA else (SOLVER,)
+
+
 CELL_CLASSES = (INPUT, OBSERVED, ASSUMED, CALCULATION, SOLVER, CHECK)
 
 _DARK, _MUTED, _HEAD, _UNIT, _LINE = "#1F3A5F", "#5F6B76", "#D5E0EC", "#EDF2F7", "#D9D9D9"

@@ -27,7 +27,16 @@ from ccs_model.report.workbook.cell_values import (
     widest_word,
     with_dash,
 )
-from ccs_model.report.workbook.columns import ASSUMED, CHECK, INPUT, OBSERVED, SOLVER, Cell, Column, table_columns
+from ccs_model.report.workbook.columns import (
+    ASSUMED,
+    CHECK,
+    INPUT,
+    OBSERVED,
+    Cell,
+    Column,
+    fixed_classes,
+    table_columns,
+)
 from ccs_model.report.workbook.fast_worksheet import Fill
 from ccs_model.report.workbook.formulas import TOTAL, Block, Formula, resolved
 from ccs_model.report.workbook.money_unit import MoneyUnit, unit_in
@@ -71,6 +80,7 @@ class Sheet(Canvas):
         self._fills: dict[tuple[Block, str, int], Fill] = {}
         self._head_rows: tuple[int, int] | None = None
         self._money_unit = MoneyUnit(book, page.name)
+        self._fixed = fixed_classes(page.name)
         # Charts are as wide as the page, which is known when all of it is written.
         self._on_finish: list[Callable[[int], None]] = []
 
@@ -269,14 +279,14 @@ class Sheet(Canvas):
         self._sheet.write_again(self._row, at, cell)
         if wrapped is not None:
             self._layout.wrapped(self._row, at, wrapped)
-        if column.cell_class is SOLVER and self._name != _FOR_PROGRAMS:
+        if (column.cell_class or OBSERVED) in self._fixed:
             self.book.fingerprints.record(self._name, self._row, at, text)
 
     def _plain_number(self, at: int, column: Column, value: float, record: Row) -> None:
         kind = column.cell_class or (ASSUMED if record.get("quality") == "assumed" else OBSERVED)
         # Adding zero turns -0.0, which some programs print with its sign, into 0.0.
         number = value + 0.0
-        if kind is SOLVER and self._name != _FOR_PROGRAMS:
+        if kind in self._fixed:
             self.book.fingerprints.record(self._name, self._row, at, number)
         if self._money_unit.counts(column, column.name, record):
             self._money_unit.amount(self._row, at)
@@ -420,8 +430,7 @@ class Sheet(Canvas):
         kind = kind or (ASSUMED if record.get("quality") == "assumed" else OBSERVED)
         where = f"sheet {self._name}, row {self._row + 1}, {column.name}"
         ink: dict[str, object] = {"font_color": kind.ink} if style == "cell" else {}
-        # Solver results are fixed once solved; sheet Data is read by programs alone.
-        is_fixed = kind is SOLVER and style == "cell" and self._name != _FOR_PROGRAMS
+        is_fixed = kind in self._fixed and style == "cell" and not unlocked
         if unlocked:
             ink |= {"locked": False, "bg_color": INPUT.fill}
         elif self._money_unit.counts(column, name, record) and is_number(value):

@@ -15,6 +15,7 @@ from ccs_model.errors import InputError, Issue, schema_issue
 from ccs_model.plan.revision import retrofit_text
 from ccs_model.report.workbook.book import READ_BACK
 from ccs_model.report.workbook.changes_sheet import CHANGES
+from ccs_model.report.workbook.columns import PLANT_DATA
 from ccs_model.report.workbook.infeasible_workbook import LEAD, SHEET
 from ccs_model.report.workbook.recalculation import StoredCell, letters
 from ccs_model.report.workbook.run_log_sheet import FORMAT
@@ -155,7 +156,7 @@ class WorkbookReader:
         return resolved_scenario(whole, place, self.path)
 
     def changed_results(self) -> Iterator[Issue]:
-        """An issue at each cell of the solver's result that was edited."""
+        """An issue at each cell with a result of the solver, or with data of a plant, that was edited."""
         values = {place: cell.value for place, cell in self._cells.items() if not cell.has_formula}
         listed = []
         for row in self.table("solver_fingerprints", 4):
@@ -172,6 +173,9 @@ class WorkbookReader:
             shown = "is empty" if cell is None else f"is {cell.value!r}"
             what = f"{shown}, which is not the solver's result: results cannot be edited"
             hint = "restore it; to change the plan, edit shaded cells of Inputs, Series, Plants or Storage"
+            if place[0] == PLANT_DATA:
+                what = f"{shown}, which is not what was solved with: the cell is not an input of the workbook"
+                hint = "restore it; to change data of a plant, change the inventory"
             yield Issue(self.at(place), what, hint)
 
     def totals(self) -> Mapping[str, float]:

@@ -243,6 +243,8 @@ ERRORS: tuple[dict[str, tuple[Callable[[Workbook], object], str]], ...] = (
         "Storage!C": (set_named("site_use", "perhaps"), "expected yes or no"),
         "Inputs!B": (lambda book: (set_named("tax_share", 0.2)(book), set_more("finance.tax_share", 0.3)(book)),
                      "finance.tax_share is already changed at Inputs!D12"),
+        "Plants!I": (lambda book: setattr(plant(book, "MEOH_22").offset(column=5), "value", 3000),
+                     "is 3000.0, which is not what was solved with: the cell is not an input of the workbook"),
         "Retrofits!": (lambda book: setattr(first_result(book), "value", 2031), "results cannot be edited"),
     },
     {
