@@ -18,7 +18,6 @@ from ccs_model.units import unit_of
 
 # Colours that differ for colour-blind readers and in greyscale.
 INK, FAINT, GRID = "#1d2733", "#5b6875", "#dfe5ea"
-STEEL, CHEMICALS, OTHER = "#b35806", "#2166ac", "#7b6d8d"
 IN_PLAN, OUT = "#1b7f5c", "#b8c2cb"
 FIRST, SECOND, THIRD = "#1b5e8a", "#8fbbd9", "#d98b2b"
 
@@ -106,11 +105,6 @@ def tooltips(words: Words, *names: str, **keys: str) -> list[Any]:
         else alt.Tooltip(f"{name}:N", title=words.title(name, keys.get(name, "")))
         for name in names
     ]
-
-
-def sector_colour(sector: str) -> str:
-    """Return the colour of a sector."""
-    return {"steel": STEEL, "chemicals": CHEMICALS}.get(sector, OTHER)
 
 
 def macc_chart(run: StoredRun, words: Words, table: pd.DataFrame, cut: float) -> Any:

@@ -16,8 +16,8 @@ from markupsafe import Markup
 from ccs_model.plan.plan_json import records
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.page.basemap import HEIGHT, WIDTH, Basemap, Box, Projection
-from ccs_model.report.page.charts import sector_colour
 from ccs_model.report.page.html import Words, as_data, number, paragraph, render, section
+from ccs_model.report.sector_colours import sector_colours
 
 _MARGIN_SHARE, _LEAST_DEG = 0.07, 0.6
 # Radius in pixels of the largest circle and of the smallest; widths of the widest pipeline and of the narrowest.
@@ -74,7 +74,7 @@ def plan_map(run: StoredRun, words: Words, basemap: Basemap, why: Mapping[str, t
         plants=plants,
         pipes=pipes,
         sites=sites,
-        sectors=[(each, words.known(each, "sector"), sector_colour(each)) for each in _sectors(run)],
+        sectors=[(each, words.known(each, "sector"), colour) for each, colour in _colours(run).items()],
         circles=[(number(top), _radius(top, largest)) for top in _legend(largest)],
         lines=[(number(top), _LEAST_WIDTH + (_WIDTH - _LEAST_WIDTH) * top / widest) for top in _legend(widest)],
         unit=words.unit("kt/y"),
@@ -111,8 +111,11 @@ def plant_names(run: StoredRun, words: Words) -> dict[str, str]:
     return {str(each["id"]): words.named(str(each["name"]), str(each["name_zh"] or "")) for each in found}
 
 
-def _sectors(run: StoredRun) -> list[str]:
-    return sorted({str(each["properties"]["sector"]) for each in run.features("plant")})
+def _colours(run: StoredRun) -> dict[str, str]:
+    """The sectors of the plants with their colours."""
+    sectors = sorted({str(each["properties"]["sector"]) for each in run.features("plant")})
+    colours = sector_colours(sectors)
+    return {sector: colours[sector] for sector in sectors}
 
 
 def _radius(baseline_ktpa: float, largest_ktpa: float) -> float:
@@ -162,7 +165,7 @@ def _plants(
     run: StoredRun, words: Words, place: Projection, why: Mapping[str, tuple[str, str]]
 ) -> Iterator[dict[str, Any]]:
     """Plants, the largest first, so that small ones stay visible."""
-    features = run.features("plant")
+    features, colours = run.features("plant"), _colours(run)
     names, streams = plant_names(run, words), streams_of(run, words)
     started: dict[str, int] = {}
     for row in run.document["retrofits"]:
@@ -189,7 +192,7 @@ def _plants(
         x, y = place(*each["geometry"]["coordinates"])
         yield {
             "id": plant, "name": names[plant], "x": x, "y": y, "r": _radius(baseline, largest), "baseline": baseline,
-            "sector": str(about["sector"]), "colour": sector_colour(str(about["sector"])),
+            "sector": str(about["sector"]), "colour": colours[str(about["sector"])],
             "state": "fitted" if about["is_fitted"] else "ineligible" if about["reason"] else "eligible",
             "from": started.get(plant), "facts": facts, "streams": streams.get(plant, []),
             "why": [reason, change],

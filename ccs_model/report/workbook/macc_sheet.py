@@ -14,10 +14,11 @@ from ccs_model.plan.plan import Frontier, Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.report.figures import macc_cut
 from ccs_model.report.phrases import first_few
+from ccs_model.report.sector_colours import pale, sector_colours
 from ccs_model.report.workbook.cell_values import is_missing
 from ccs_model.report.workbook.columns import CALCULATION, SOLVER, Cell, Column, table_columns
 from ccs_model.report.workbook.formulas import Block, Formula, message
-from ccs_model.report.workbook.native_charts import CHART_ROWS, PICTURE_ROWS, Picture, sector_colours
+from ccs_model.report.workbook.native_charts import CHART_ROWS, PICTURE_ROWS, Picture
 from ccs_model.report.workbook.series_sheet import carbon_price_per_t, year_column
 from ccs_model.report.workbook.sheet import Page, Sheet
 
@@ -321,8 +322,9 @@ def curve_series(
 ) -> tuple[tuple[list[object], list[object], list[object], str], ...]:
     """The columns of the curve by sector, in the plan and not, and the budget: heading, axis, values and colour."""
     colours: dict[str, str] = {}
+    full = sector_colours(sectors)
     for n, sector in enumerate(sectors, start=1):
-        colours[f"in_{n}_per_t"], colours[f"out_{n}_per_t"] = sector_colours(sectors)[sector]
+        colours[f"in_{n}_per_t"], colours[f"out_{n}_per_t"] = full[sector], pale(full[sector])
     if "budget_per_t" in block.columns:
         colours["budget_per_t"] = _BUDGET_COLOUR
     return tuple(

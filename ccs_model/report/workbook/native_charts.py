@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,17 +18,6 @@ _TITLE_FONT = {"name": "Arial", "size": 12, "bold": True}
 # Spending lies below 0 and is drawn upwards; what comes in keeps a sign of its own.
 _SPENDING_FORMAT = "-#,##0;#,##0;0"
 _GRID = {"color": "#E0E0E0", "width": 0.5}
-
-
-# Colours of sectors, full and pale; steel and chemicals have those of the page.
-_OF_SECTOR = {"steel": ("#B35806", "#EBCDB4"), "chemicals": ("#2166AC", "#BCD1E6")}
-_OF_OTHERS = (("#1B6637", "#B8D8C3"), ("#5B2C83", "#CDBEDB"), ("#37474F", "#C3CBCF"), ("#7B6D8D", "#D5D0DB"))
-
-
-def sector_colours(sectors: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Full and pale colour of each sector."""
-    others = [sector for sector in sectors if sector not in _OF_SECTOR]
-    return _OF_SECTOR | {sector: _OF_OTHERS[at % len(_OF_OTHERS)] for at, sector in enumerate(others)}
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,16 +27,7 @@ from ccs_model.report.workbook.cell_values import (
     widest_word,
     with_dash,
 )
-from ccs_model.report.workbook.columns import (
-    ASSUMED,
-    CHECK,
-    INPUT,
-    OBSERVED,
-    Cell,
-    Column,
-    fixed_classes,
-    table_columns,
-)
+from ccs_model.report.workbook.columns import ASSUMED, CHECK, INPUT, OBSERVED, Cell, Column, table_columns
 from ccs_model.report.workbook.fast_worksheet import Fill
 from ccs_model.report.workbook.formulas import TOTAL, Block, Formula, resolved
 from ccs_model.report.workbook.money_unit import MoneyUnit, unit_in
@@ -80,7 +71,6 @@ class Sheet(Canvas):
         self._fills: dict[tuple[Block, str, int], Fill] = {}
         self._head_rows: tuple[int, int] | None = None
         self._money_unit = MoneyUnit(book, page.name)
-        self._fixed = fixed_classes(page.name)
         # Charts are as wide as the page, which is known when all of it is written.
         self._on_finish: list[Callable[[int], None]] = []
 

@@ -17,6 +17,7 @@ from ccs_model.report import sentences as words
 from ccs_model.report.figures import gap_of
 from ccs_model.report.live_accounts import has_accounts
 from ccs_model.report.phrases import percent, searched_links, society
+from ccs_model.report.sector_colours import sector_colours
 from ccs_model.report.workbook.cash_flow_sheet import pictures
 from ccs_model.report.workbook.columns import (
     CALCULATION,
@@ -33,7 +34,7 @@ from ccs_model.report.workbook.columns import (
 )
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.macc_sheet import SLOTS_A_LABEL, curve_series
-from ccs_model.report.workbook.native_charts import Picture, sector_colours
+from ccs_model.report.workbook.native_charts import Picture
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 
 # Figures of the accounts whose parts the workbook does not hold: empty once an input differs from the solved plan.
@@ -149,7 +150,7 @@ def _captured_by_sector(sheet: Sheet, plan: Plan) -> tuple[Picture, ...]:
     return (Picture(
         title, "stacked",
         tuple(
-            (str(row["sector"]), heads, block.row_values(str(row["id"])), colours[str(row["sector"])][0])
+            (str(row["sector"]), heads, block.row_values(str(row["id"])), colours[str(row["sector"])])
             for row in rows
         ),
         "Period", "kt CO2 captured per year", "Stacked columns of CO2 captured per year, by sector and period.",

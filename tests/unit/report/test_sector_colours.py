@@ -1,0 +1,16 @@
+"""Colours of sectors."""
+
+from __future__ import annotations
+
+from ccs_model.inputs import Inputs
+from ccs_model.report.sector_colours import SECTOR_COLOURS, pale, sector_colours
+
+
+def test_each_sector_of_the_table_has_a_colour_of_its_own(inputs: Inputs) -> None:
+    assert set(SECTOR_COLOURS) == {"steel", "chemicals", *inputs["streams/source_sectors"]["sector"]}
+    colours = sector_colours([*SECTOR_COLOURS, "glass", "bricks"])
+    assert len(set(colours.values())) == len(colours) == len(SECTOR_COLOURS) + 2
+
+
+def test_pale_colours_are_nearer_to_white() -> None:
+    assert pale("#000000") == "#B2B2B2" and pale("#FFFFFF") == "#FFFFFF"
