@@ -22,6 +22,8 @@ _NOT_XML = frozenset("\ufffe\uffff")
 
 def number_format(name: str, value: float) -> str:
     """The number format of a quantity, from its unit; without one, from whether it is a year or a whole number."""
+    if name.endswith("payback_yr"):
+        return "0.0"
     unit = unit_of(name)
     if unit is not None:
         return unit.number_format

@@ -454,7 +454,7 @@ class Sheet(Canvas):
             self._layout.widen(at, text_width(shown(float(value.value), form)) + 1)
             self.formula(self._row, at, value, self._numeric(form, style, ink), where)
             return
-        form = column.form or (unit.number_format if (unit := unit_of(name)) else "General")
+        form = column.form or (number_format(name, 0.0) if unit_of(name) else "General")
         if not value.runs_on:
             self._layout.widen(at, min(text_width(str(value.value)) + 2, column.widest))
         # Another plant of a list may have a longer name than the one that is shown.

@@ -204,6 +204,11 @@ def test_key_figures_that_depend_on_inputs_are_formulas(plan: Plan, tmp_path: Pa
     assert "inputs_changed=0" in formulas["NPV without other profits"]
 
 
+def test_years_to_payback_have_a_decimal(book: Workbook) -> None:
+    for label in ("Payback period", "Discounted payback period"):
+        assert row_that_starts(book["CashFlow"], label)[3].number_format == "0.0"
+
+
 @pytest.mark.slow
 def test_the_summary_opens_with_key_figures_and_no_page_cuts_its_charts(plan: Plan, tmp_path: Path) -> None:
     # openpyxl keeps charts only where it reads formulas.
