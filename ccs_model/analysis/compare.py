@@ -16,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 
+from ccs_model.economics.policy import price_path
 from ccs_model.errors import InputError, Issue
 from ccs_model.plan.plan import CHANGES, ENTERS, LEAVES, Plan
 from ccs_model.plan.plan_json import plain, records
@@ -226,7 +227,7 @@ def retrofits_by_plant(retrofits: Iterable[Mapping[str, Any]]) -> dict[str, dict
 
 def _inputs(names: Sequence[str], runs: Sequence[StoredRun]) -> pd.DataFrame:
     """Scenario keys (by value) and tables (by the start of their hash) that differ."""
-    scenarios = [dict(_leaves(run.scenario.model_dump(mode="json"), "")) for run in runs]
+    scenarios = [dict(_leaves(each, "")) for each in _with_whole_paths(runs)]
     tables = [{name: sha[:_HASH] for name, sha in run.inputs.items()} for run in runs]
     rows = []
     for kind, found in (("scenario", scenarios), ("table", tables)):
@@ -235,6 +236,24 @@ def _inputs(names: Sequence[str], runs: Sequence[StoredRun]) -> pd.DataFrame:
             if len(set(values)) > 1:
                 rows.append({"kind": kind, "input": key, **dict(zip(names, values, strict=True))})
     return pd.DataFrame(rows, columns=["kind", "input", *names])
+
+
+# Values by year, with straight lines between the years.
+_PATHS = ("carbon_price_per_t", "social_cost_of_carbon_per_t")
+
+
+def _with_whole_paths(runs: Sequence[StoredRun]) -> list[dict[str, Any]]:
+    """Scenarios with the value of each path in every year that any of them names."""
+    documents = [run.scenario.model_dump(mode="json") for run in runs]
+    for name in _PATHS:
+        paths = [{int(year): value for year, value in each["policy"][name].items()} for each in documents]
+        years = sorted(set().union(*paths))
+        for document, path in zip(documents, paths, strict=True):
+            if path:
+                # Values on a straight line may differ in their last digits.
+                values = (float(f"{value:.12g}") for value in price_path(path, years))
+                document["policy"][name] = dict(zip(years, values, strict=True))
+    return documents
 
 
 def _leaves(value: Any, place: str) -> Iterator[tuple[str, str]]:

@@ -17,6 +17,7 @@ from ccs_model.analysis.compare import CHANGES, ENTERS, LEAVES, Comparison, comp
 from ccs_model.cli import group
 from ccs_model.errors import InputError
 from ccs_model.plan.plan import Plan
+from ccs_model.plan.stored_run import StoredRun
 from ccs_model.runs.run_reader import run_of
 
 pytestmark = pytest.mark.slow
@@ -95,6 +96,19 @@ def test_only_changed_scenario_keys_are_listed(found: Comparison) -> None:
     (row,) = found.inputs.to_dict("records")
     assert (row["kind"], row["input"]) == ("scenario", "budget.total_mn")
     assert [float(row[name]) for name in found.names] == [2_000.0, 1_500.0]
+
+
+def test_a_year_on_the_line_between_others_is_no_difference(poor: Plan) -> None:
+    run = run_of(poor)
+
+    def priced(path: dict[int, float]) -> StoredRun:
+        return replace(run, scenario=run.scenario.with_changes({"policy.carbon_price_per_t": path}))
+
+    two = priced({2026: 20.0, 2035: 80.0})
+    assert compare([two, priced({2026: 20.0, 2027: 26.66666666666667, 2035: 80.0, 2040: 80.0})]).inputs.empty
+    (row,) = compare([two, priced({2026: 20.0, 2027: 30.0, 2035: 80.0})]).inputs.to_dict("records")
+    assert row["input"] == "policy.carbon_price_per_t.2027"
+    assert "–" not in row.values() and "" not in row.values()
 
 
 def test_a_changed_table_is_listed_by_its_hash(poor: Plan) -> None:
