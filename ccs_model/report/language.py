@@ -5,7 +5,7 @@ the captured parts in the same order. The most specific family that matches is u
 
 * a plain key (`captured`) is a word of the page;
 * `value:KIND:ID` is a value of a column, such as `value:province:Hebei`, found by its id or its English text;
-* `key:NAME` is the meaning of a scenario key, such as `key:budget.total_mn`.
+* `key:NAME` is the meaning of a scenario key, such as `key:budget.total_mn`; `key:funds.*.kind` is that of any fund.
 
 Texts without a row stay English. Plant names, figures and formulas are never looked up.
 """
@@ -255,6 +255,8 @@ class Language:
 
     def meaning(self, key: str, english: str) -> str:
         """The meaning of a scenario key; `english` is its description in the schema."""
+        # Users name their funds.
+        key = re.sub(r"^funds\..+\.", "funds.*.", key)
         return self.shown(english, labels().meanings.get(key))
 
     def shown(self, english: str, translated: str | None) -> str:

@@ -31,7 +31,7 @@ from ccs_model.scenario.yaml_document import contents, full, shown_path
 
 _DECISION = re.compile(rf"({REQUIRE})?(?:(?:^|\s+)from\s+([0-9]{{4}}))?|({EXCLUDE})", re.IGNORECASE)
 # Words for no value in a cell of new values.
-_NOTHING = ("none", "(none)", "null", "(none named)")
+_NOTHING = ("none", "(none)", "null", "(none named)", "无", "（无）", "（未指定）")
 _TRUTH: Mapping[str, bool] = MappingProxyType({"yes": True, "no": False})
 # A number that another program saved may differ in its last digits.
 _SAME = 1e-12

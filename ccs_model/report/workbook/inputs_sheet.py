@@ -350,7 +350,7 @@ def _values(sheet: Sheet, section: Section, places: Mapping[str, str], parent: s
                 continue
             yield {
                 "key": name,
-                "value": Cell(_sentence(amount), "year" if key == "price_year" else key),
+                "value": Cell(_sentence(sheet, amount), "year" if key == "price_year" else key),
                 "unit": sheet.unit(key),
                 "class": INPUT.letter,
                 "place": _origin(places.get(name)),
@@ -358,12 +358,12 @@ def _values(sheet: Sheet, section: Section, places: Mapping[str, str], parent: s
             }
 
 
-def _sentence(value: object) -> object:
+def _sentence(sheet: Sheet, value: object) -> object:
     """A value as one cell holds it."""
     if isinstance(value, tuple):
-        return ", ".join(map(str, value)) or "(none named)"
+        return ", ".join(map(str, value)) or sheet.book.language.label("(none named)")
     if value is None or value == {}:
-        return "(none)"
+        return sheet.book.language.label("(none)")
     return " ".join(value.split()) if isinstance(value, str) else value
 
 

@@ -143,15 +143,16 @@ def _captured_by_sector(sheet: Sheet, plan: Plan) -> tuple[Picture, ...]:
     )
     heads = [block.sheet, block.heading, block.columns[names[0]], block.heading, block.columns[names[-1]]]
     last = table[years[-1]]
-    colours = sector_colours(list(dict.fromkeys([*sheet.book.curve_sectors, *(str(row["sector"]) for row in rows)])))
+    sectors, language = [str(row["sector"]) for row in rows], sheet.book.language
+    colours = sector_colours(list(dict.fromkeys([*sheet.book.curve_sectors, *sectors])))
     title = "Captured by sector"
     if last.sum() > 0:
-        title += f": {last.idxmax()}, {percent(last.max() / last.sum(), 0)} of the last period"
+        title += f": {str(last.idxmax()).replace('_', ' ')}, {percent(last.max() / last.sum(), 0)} of the last period"
     return (Picture(
         title, "stacked",
         tuple(
-            (str(row["sector"]), heads, block.row_values(str(row["id"])), colours[str(row["sector"])])
-            for row in rows
+            (language.cell("Plants", "sector", sector), heads, block.row_values(str(row["id"])), colours[sector])
+            for row, sector in zip(rows, sectors, strict=True)
         ),
         "Period", "kt CO2 captured per year", "Stacked columns of CO2 captured per year, by sector and period.",
     ),)  # fmt: skip

@@ -162,6 +162,18 @@ def test_the_same_language_gives_the_same_bytes(plan: Plan) -> None:
     assert "业主累计现金流" in charts and "Cumulative cash" not in charts
 
 
+@pytest.mark.slow
+def test_no_legend_no_class_and_no_empty_value_is_english(books: Mapping[str, bytes]) -> None:
+    with zipfile.ZipFile(io.BytesIO(books["zh"])) as archive:
+        charts = [archive.read(name).decode() for name in archive.namelist() if name.startswith("xl/charts/chart")]
+    names = {name for chart in charts for name in re.findall(r"<c:ser>.*?<c:tx><c:v>([^<]*)</c:v></c:tx>", chart)}
+    assert not [name for name in names if name.isascii()]
+    book = opened(books["zh"])
+    shown = {cell.value for sheet in (book["Summary"], book["Inputs"]) for row in sheet.iter_rows() for cell in row}
+    assert not shown & {"words", "(none)", "(none named)", "Base cost"}
+    assert "（未指定）" in shown
+
+
 def test_families_of_texts_carry_what_stood_in_them() -> None:
     zh, both = Language("zh"), Language("both")
     assert zh.label("Flow from 2030") == "流量（自 2030 年）"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pandas as pd
+import pytest
 
 from ccs_model.plan.plan import Plan
 from ccs_model.report import sentences
 from ccs_model.report.language import Language
+from ccs_model.scenario.sections import Fund
 
 
 def test_grants_are_told_apart_from_the_budget(small_plan: Plan) -> None:
@@ -20,3 +23,21 @@ def test_grants_are_told_apart_from_the_budget(small_plan: Plan) -> None:
     assert "grants" not in sentences.answer(small_plan)
     translated = Language("zh").sentence(text)
     assert "预算外补助 80，预算" in translated
+
+
+@pytest.mark.parametrize("objective", ["max_abatement", "min_cost", "max_npv", "max_net_benefit"])
+@pytest.mark.parametrize("requested", ["", "2 %"])
+def test_the_bound_over_all_links_is_chinese(small_plan: Plan, objective: str, requested: str) -> None:
+    unit = small_plan.objective.unit if objective == "max_abatement" else "million over the horizon, discounted"
+    plan = replace(
+        small_plan,
+        problem=replace(small_plan.problem, objective=objective),
+        objective=replace(small_plan.objective, unit=unit),
+    )
+    text = f"{sentences.bound_text(plan, requested)}."
+    assert not re.search("[a-z]{3}", Language("zh").sentence(text)), text
+
+
+def test_the_keys_of_every_fund_have_a_chinese_meaning() -> None:
+    for key in Fund.model_fields:
+        assert Language("zh").meaning(f"funds.eu_grant.{key}", "English") != "English", key
