@@ -357,7 +357,7 @@ def _uncertainty(plan: Plan, futures: Futures, evaluator: FutureEvaluator, rows:
         "fixed": "the scenario's plan with its builds fixed; the delivered share is the future's",
         "n_infeasible": sum(row[REPLANNED]["objective_value"] is None for row in rows),
         "within_limits_share": within_limits_share(table),
-        **overrun(problem, table),
+        **overrun(problem, rows),
     }
     return Uncertainty(
         about=MappingProxyType(about),

@@ -198,6 +198,15 @@ def test_the_capital_of_the_fixed_plan_scales_with_its_factors(small: Callable[.
     assert run.uncertainty.about["overrun_share"] == pytest.approx(over)
 
 
+@pytest.mark.slow
+def test_spending_above_the_budget_counts_less_grants(small: Callable[..., Scenario], tmp_path: Path) -> None:
+    grant = {"funds": {"state": {"kind": "grant", "ceiling_mn": 400.0}}, "capture.technologies": ["compression"]}
+    run = montecarlo(small(grant), draws=30, seed=2, jobs=1, out=tmp_path / "run")
+    about, broken = run.uncertainty.about, run.uncertainty.broken.set_index("constraint")["future_share"]
+    assert (run.uncertainty.futures["fixed_capex_mn"] > 2_000.0).mean() > about["overrun_share"] > 0
+    assert about["overrun_share"] == broken["spending_within_budget"]
+
+
 def test_no_fixed_plan_is_better_than_the_replanned_future(found: MonteCarlo) -> None:
     futures = found.uncertainty.futures
     kept = futures[futures["fixed_violations"] == ""]
