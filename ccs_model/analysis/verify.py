@@ -6,7 +6,7 @@ Each check has a name, a result, a figure and, if it fails, what was found.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -26,6 +26,8 @@ from ccs_model.plan.plan_json import csv_text, plain, plan_dict
 from ccs_model.problem import Problem, build_problem
 from ccs_model.problem.scenario_names import read_checked
 from ccs_model.report.export.json_documents import geojson_text
+from ccs_model.report.workbook.changes_sheet import CHANGES
+from ccs_model.report.workbook.macc_sheet import FRONTIER as FRONTIER_SHEET
 from ccs_model.report.workbook.recalculation import StoredCell, distance_of, recomputed, stored_cells
 from ccs_model.report.workbook.workbook import workbook_bytes
 from ccs_model.runs.run_reader import (
@@ -37,7 +39,7 @@ from ccs_model.runs.run_reader import (
     text_of,
     written_by,
 )
-from ccs_model.runs.run_writer import SCENARIO, tables_of
+from ccs_model.runs.run_writer import FRONTIER, SCENARIO, tables_of
 
 SCHEMA = "ccs-model/verify/2"
 EXACT = 1e-9
@@ -66,13 +68,15 @@ class Check:
 class Verification:
     """All checks of a run.
 
-    `skipped` says which part did not run, and what it needs; `note` that another version wrote the run.
+    `skipped` says which part did not run, and what it needs; `not_recomputed` names sheets and tables with results of
+    other solves, whose numbers are not compared; `note` that another version wrote the run.
     """
 
     run: str
     checks: tuple[Check, ...]
     skipped: tuple[str, ...] = ()
     note: str = ""
+    not_recomputed: tuple[str, ...] = ()
 
     @property
     def all_hold(self) -> bool:
@@ -88,7 +92,7 @@ class Verification:
                 "all_hold": self.all_hold,
                 "checks": [{**vars(check), "found": list(check.found)} for check in self.checks],
                 "skipped": list(self.skipped),
-                "not_checked": list(NOT_CHECKED),
+                "not_checked": [*NOT_CHECKED, *self.not_recomputed],
                 "note": self.note,
             }
         )
@@ -120,6 +124,7 @@ def verify(folder: str | PathLike[str], *, on_progress: MessageCallback = lambda
     path, document, manifest = read_documents(folder)
     checks: list[Check] = []
     skipped: list[str] = []
+    other_tables, other_sheets = _of_other_budgets(manifest)
     on_progress("hashing inputs and outputs")
     checks += _of_files(path, manifest)
     inputs_hold = checks[0].holds
@@ -139,7 +144,7 @@ def verify(folder: str | PathLike[str], *, on_progress: MessageCallback = lambda
         if plan is None:
             checks.append(_failed("the answer can be recomputed from the point", issue))
         else:
-            checks += _of_answer(path, document, plan)
+            checks += _of_answer(path, document, plan, other_tables)
     on_progress("recomputing the workbook")
     raw = _bytes(path / WORKBOOK)
     try:
@@ -147,11 +152,23 @@ def verify(folder: str | PathLike[str], *, on_progress: MessageCallback = lambda
     except InputError as error:
         checks.append(_failed("the workbook can be read", *map(str, error.issues)))
     else:
-        checks += [_of_numbers(raw, cells, plan)] if plan is not None else []
+        # Sheet Changes has the figures of the run before.
+        other_sheets += (CHANGES.name,) if any(cell.sheet == CHANGES.name for cell in cells) else ()
+        checks += [_of_numbers(raw, cells, plan, other_sheets)] if plan is not None else []
         checks += _of_formulas(raw, cells, skipped)
     if note := other_version(manifest):
         note += f"; a failed check may come from the version (verify with ccs-model=={written_by(manifest)})"
-    return Verification(path.resolve().name, tuple(checks), tuple(skipped), note)
+    others = (*(f"sheet {name}" for name in other_sheets), *(f"tables/{name}.csv" for name in other_tables))
+    return Verification(path.resolve().name, tuple(checks), tuple(skipped), note, others)
+
+
+def _of_other_budgets(manifest: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Tables and sheets of a frontier, whose plans at other budgets have no point in the run folder."""
+    written = manifest.get("outputs", {})
+    if FRONTIER not in written:
+        return (), ()
+    tables = ("frontier", "frontier_moves", "frontier_breakpoints")
+    return tuple(name for name in tables if f"tables/{name}.csv" in written), (FRONTIER_SHEET.name,)
 
 
 def _failed(name: str, *found: str) -> Check:
@@ -207,7 +224,7 @@ def _rebuilt_plan(at: AtPoint, document: Mapping[str, Any]) -> tuple[Plan | None
         return None, f"plan.json cannot be read as a plan: {type(error).__name__}: {error}"
 
 
-def _of_answer(path: Path, document: Mapping[str, Any], plan: Plan) -> Iterator[Check]:
+def _of_answer(path: Path, document: Mapping[str, Any], plan: Plan, other_tables: Collection[str]) -> Iterator[Check]:
     broken = plan.checks[~plan.checks["holds"] & (plan.checks["name"] != GAP_CHECK)]
     message = tuple(f"{row.name}: {row.figure:.3g}" for row in broken.itertuples(index=False))
     yield Check(f"the plan's own {len(plan.checks)} checks hold", not message, float(len(message)), "failed", message)
@@ -215,7 +232,7 @@ def _of_answer(path: Path, document: Mapping[str, Any], plan: Plan) -> Iterator[
     for name, part in _PARTS.items():
         n, largest, differences = difference(_some(document, part), _some(recomputed_document, part), EXACT)
         yield _compared(f"{name}: {n:,} figures", largest, differences)
-    yield _of_tables(path, plan)
+    yield _of_tables(path, plan, other_tables)
     n, largest, differences = difference(_json(path / MAP), json.loads(geojson_text(plan)), EXACT)
     yield _compared(f"map.geojson: {n:,} figures", largest, differences)
 
@@ -234,12 +251,12 @@ def _some(document: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
     return {key: value for key, value in document.items() if (key in keys if keys else key not in named)}
 
 
-def _of_tables(path: Path, plan: Plan) -> Check:
-    """Compare every table of the run folder cell by cell."""
+def _of_tables(path: Path, plan: Plan, others: Collection[str]) -> Check:
+    """Compare every table of the run folder cell by cell, except `others`."""
     differences: list[str] = []
     largest, n_cells = 0.0, 0
     expected = {name: csv_text(table) for name, table in tables_of(plan).items()}
-    there = {file.stem for file in (path / "tables").glob("*.csv")}
+    there = {file.stem for file in (path / "tables").glob("*.csv")} - set(others)
     differences += [f"tables/{name}.csv: missing" for name in sorted(expected.keys() - there)]
     differences += [f"tables/{name}.csv: is not a table of a run" for name in sorted(there - expected.keys())]
     for name in sorted(expected.keys() & there):
@@ -255,13 +272,13 @@ def _of_tables(path: Path, plan: Plan) -> Check:
     return _compared(f"tables: {n_cells:,} cells of {len(expected)}", largest, differences)
 
 
-def _of_numbers(raw: bytes, cells: Sequence[StoredCell], plan: Plan) -> Check:
-    """Compare every number with a newly written workbook; headings may be in another language."""
-    expected, ours = workbook_bytes(plan), _numbers(cells)
+def _of_numbers(raw: bytes, cells: Sequence[StoredCell], plan: Plan, others: Collection[str]) -> Check:
+    """Compare every number with a newly written workbook, except on the sheets `others`; headings may be translated."""
+    expected, ours = workbook_bytes(plan), _numbers(cells, others)
     name = f"the workbook's {len(ours):,} numbers are the plan's"
     if raw == expected:
         return _compared(name, 0.0, ())
-    theirs = _numbers(stored_cells(expected, WORKBOOK))
+    theirs = _numbers(stored_cells(expected, WORKBOOK), others)
     differences, largest = [], 0.0
     for at in sorted(ours.keys() | theirs.keys()):
         one, other = ours.get(at), theirs.get(at)
@@ -276,11 +293,11 @@ def _of_numbers(raw: bytes, cells: Sequence[StoredCell], plan: Plan) -> Check:
     return _compared(name, largest, differences)
 
 
-def _numbers(cells: Sequence[StoredCell]) -> dict[tuple[str, int, int], StoredCell]:
+def _numbers(cells: Sequence[StoredCell], others: Collection[str]) -> dict[tuple[str, int, int], StoredCell]:
     return {
         (cell.sheet, cell.row, cell.column): cell
         for cell in cells
-        if isinstance(cell.value, float) and cell.sheet != _SKIPPED_SHEET
+        if isinstance(cell.value, float) and cell.sheet not in (_SKIPPED_SHEET, *others)
     }
 
 

@@ -355,6 +355,8 @@ def verify(run: Path, as_json: bool, quiet: bool) -> int:
         click.echo(f"{run}: {verification.note}", err=True)
     for each in verification.skipped:
         click.echo(f"skipped: {each}", err=True)
+    if verification.not_recomputed and not quiet:
+        click.echo(f"not recomputed, results of other solves: {', '.join(verification.not_recomputed)}", err=True)
     if as_json:
         print_json(verification.to_dict())
     else:

@@ -9,22 +9,27 @@ import shutil
 import sys
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
 from ccs_model.analysis import verify as verifying
 from ccs_model.analysis.compare import difference
+from ccs_model.analysis.frontier import frontier
 from ccs_model.analysis.verify import Check, Verification, verify
 from ccs_model.errors import CHECK_FAILED, FileError, InputError, Issue, MissingExtraError
 from ccs_model.paths import data_folder
 from ccs_model.plan.plan import Plan
+from ccs_model.plan.revision import Edit, Revision
 from ccs_model.problem import Problem, build_problem
 from ccs_model.problem.scenario_names import read_checked
 from ccs_model.report.workbook import recalculation as engine
 from ccs_model.report.workbook.recalculation import stored_cells
 from ccs_model.runs import run_reader as run_files
 from ccs_model.runs.run_writer import write_run_folder
+from ccs_model.scenario import Scenario
 
 pytestmark = pytest.mark.slow  # the workbook is recalculated with the extra verify
 
@@ -77,6 +82,27 @@ def test_an_unchanged_run_passes(run: Path) -> None:
     formulas = int(result.checks[-1].name.split()[0].replace(",", ""))
     assert formulas > 2_000
     assert reported[0] == "hashing inputs and outputs" and len(reported) == 5
+
+
+def test_runs_with_results_of_other_solves_pass_and_name_them(
+    small: Callable[..., Scenario], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from ccs_model.cli.inspect_run import verify as command
+
+    plan = frontier(small(), n_points=2)
+    edit = Edit("Inputs!D8", "budget_mn", "budget.total_mn", 1_000.0, 2_000.0)
+    totals = MappingProxyType({name: value for name, value in plan.totals.items() if value is not None})
+    revised = replace(plan, revision=Revision("mine.xlsx", "small-1a2b3c4d", (edit,), totals, money="CNY 2024"))
+    folder = write_run_folder(revised, tmp_path / "run")
+    assert command.main([str(folder)], standalone_mode=False) == 0
+    named = "not recomputed, results of other solves: sheet Frontier, sheet Changes, tables/frontier.csv"
+    assert named in capfd.readouterr().err
+    # Sheet Data: every other number is still compared.
+    edited_cell(folder / "plan.xlsx", 18, r'<c r="(E\d+)" s="\d+"><v>([-\d.e]+)</v>', 1 + 1e-7)
+    changed(folder / "tables" / "frontier.csv", "0.0", "0.1")
+    found = broken(verify(folder))
+    assert set(found) == {"every file of the run is unchanged", "the workbook's"}
+    assert "tables/frontier.csv: changed" in found["every file of the run is unchanged"].found
 
 
 def test_the_point_is_the_plan_s_own_and_repeats(run: Path, solved: Callable[..., Plan], tmp_path: Path) -> None:
