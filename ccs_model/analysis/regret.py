@@ -137,7 +137,7 @@ def regret(
     Raises
     ------
     InputError
-        If a future or a probability is invalid, or the futures have different objectives.
+        If a future or a probability is invalid, or the futures have different objectives, currencies or price years.
     InfeasibleError, NoPlanError
         If a future has no plan.
     """
@@ -202,6 +202,18 @@ def shares_of(probabilities: Sequence[float] | None, n: int) -> tuple[float, ...
     return tuple(float(each) for each in probabilities)
 
 
+def validate_comparable(problems: Sequence[Problem]) -> None:
+    """Raise InputError if the futures have different objectives, currencies or price years."""
+    issues = []
+    for key, name in (("objective", "objectives"), ("currency", "currencies"), ("price_year", "price years")):
+        found = sorted({str(getattr(problem, key)) for problem in problems})
+        if len(found) > 1:
+            what = f"futures have different {name}: {', '.join(found)}"
+            issues.append(Issue(key, what, "their values are compared, so all futures need the same"))
+    if issues:
+        raise InputError(issues)
+
+
 def question_key(
     scenario: str | PathLike[str], requested: Sequence[object], what: str, *, allow_outside: bool = False
 ) -> RunKey:
@@ -213,11 +225,8 @@ def question_key(
 
 
 def regret_of(futures: Sequence[Future], *, on_progress: MessageCallback | None = None) -> Regret:
-    """Regret over futures whose problems are built. Raises InputError if they have different objectives."""
-    objectives = {future.problem.objective for future in futures}
-    if len(objectives) > 1:
-        what = f"futures have different objectives: {', '.join(sorted(objectives))}"
-        raise InputError([Issue("objective", what, "regret needs one objective")])
+    """Regret over futures whose problems are built. Raises InputError if their values are not comparable."""
+    validate_comparable([future.problem for future in futures])
     solved = []
     for k, future in enumerate(futures, start=1):
         if on_progress is not None:

@@ -35,7 +35,7 @@ from ccs_model.analysis.rebuilt_plan import (
     solver_options,
     value_with_fixed,
 )
-from ccs_model.analysis.regret import Future, futures_of, problem_with
+from ccs_model.analysis.regret import Future, futures_of, problem_with, validate_comparable
 from ccs_model.analysis.stochastic_tables import (
     RiskMeasures,
     futures_table,
@@ -199,12 +199,9 @@ def stochastic_plan_of(
 ) -> StochasticPlan:
     """Optimise over futures whose problems are built; `mean` is the problem of the mean future, if there is one.
 
-    Raises InputError if the futures have different objectives, else what `stochastic` raises.
+    Raises InputError if the futures have different objectives or money, else what `stochastic` raises.
     """
-    objectives = {future.problem.objective for future in futures}
-    if len(objectives) > 1:
-        what = f"different objectives: {', '.join(sorted(objectives))}"
-        raise InputError([Issue("futures", what, "all futures must have the same objective")])
+    validate_comparable([future.problem for future in futures])
     *problems, mean = with_common_flow_bounds([*(future.problem for future in futures), mean])
     futures = [replace(future, problem=problem) for future, problem in zip(futures, problems, strict=True) if problem]
     with effort(time_s() + futures[0].problem.scenario.solver.time_limit_s):

@@ -259,6 +259,10 @@ def probabilities_of(futures: Mapping[str, Future]) -> tuple[float, ...]:
     return tuple(known) if len(known) == len(given) else (1.0 / len(given),) * len(given)
 
 
+# Keys that hold for all futures; amounts in different money are not comparable.
+_SAME_IN_FUTURES = ("futures", "here_and_now", "risk", "extends", "name", "years", "currency", "price_year")
+
+
 def findings_of_futures(
     futures: Mapping[str, Future], here_and_now: Sequence[int], starts: Sequence[int]
 ) -> Iterator[Finding]:
@@ -275,7 +279,7 @@ def findings_of_futures(
         yield Finding(("futures",), "expected at least two futures, got one", "add a future, or remove the key")
     for name, future in futures.items():
         for key in future.changes:
-            if key.split(".")[0] in ("futures", "here_and_now", "risk", "extends", "name", "years"):
+            if key.split(".")[0] in _SAME_IN_FUTURES:
                 yield Finding(("futures", name, "changes", key), "cannot differ between futures", "remove the key")
     for place, year in enumerate(here_and_now):
         if year not in starts:

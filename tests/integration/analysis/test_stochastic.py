@@ -177,6 +177,8 @@ def test_the_mean_of_futures(small: Callable[..., Scenario]) -> None:
         ({"futures": {"a": {"probability_share": 0.5}, "b": {"probability_share": 0.4}}}, "sum to 0.9"),
         ({"futures": {"a": {"probability_share": 0.5}, "b": {}}}, "probability_share is missing"),
         ({"futures": {"a": {"changes": {"years": [2026]}}, "b": {}}}, "cannot differ between futures"),
+        ({"futures": {"a": {"changes": {"currency": "EUR"}}, "b": {}}}, "currency: cannot differ between futures"),
+        ({"futures": {"a": {"changes": {"price_year": 2010}}, "b": {}}}, "price_year: cannot differ between futures"),
         ({"here_and_now": [2027]}, "no period starts in 2027"),
         ({"futures": {"a": {"changes": {"budget.totl_mn": 5}}, "b": {}}}, "did you mean 'total_mn'"),
         ({"futures": {"a": {"changes": {"budget.total_mn": "much"}}, "b": {}}}, "expected a number"),
@@ -240,6 +242,19 @@ def test_futures_of_different_objectives_are_input_errors(problem_of: Posed, one
         stochastic_plan_of(futures, Outlook((0.5, 0.5), (2026,)), None)
     with pytest.raises(InputError, match="futures have different objectives: max_abatement, max_npv"):
         regret_of(futures)
+
+
+def test_futures_in_different_money_are_input_errors(problem_of: Posed, one_vent: dict[str, Any]) -> None:
+    from ccs_model.analysis.regret import regret_of
+
+    futures = [
+        Future(str(year), problem_of(one_vent, {"currency": currency, "price_year": year}), 0.5)
+        for currency, year in (("CNY", 2024), ("EUR", 2010))
+    ]
+    with pytest.raises(InputError, match=r"different currencies: CNY, EUR.*\n?.*price years: 2010, 2024"):
+        regret_of(futures)
+    with pytest.raises(InputError, match="different currencies: CNY, EUR"):
+        stochastic_plan_of(futures, Outlook((0.5, 0.5), (2026,)), None)
 
 
 def lonely(problem_of: Posed, target: float, cost: float = 10.0) -> Problem:
