@@ -34,7 +34,7 @@ from ccs_model.model.names import (
 from ccs_model.plan.plan_json import plain
 from ccs_model.plan.reasons import reason_of
 from ccs_model.problem import Problem
-from ccs_model.runs.run_reader import RunLike, SolvedProblem, plant_of, solved_problem_of
+from ccs_model.runs.run_reader import RunLike, SolvedProblem, plant_of, solved_problem_of, validate_own_model
 
 SCHEMA = "ccs-model/explain/2"
 # Solves of one bracket, and the largest multiple of the capture capex that is tried.
@@ -132,6 +132,7 @@ def explain(run: RunLike, plant: str, *, time_limit_s: float = 600.0) -> Explana
         If a file of the run cannot be read.
     """
     solved = solved_problem_of(run)
+    validate_own_model(solved.added_components)
     problem = solved.problem
     name = plant_of(problem, plant)
     retrofits = solved.retrofits

@@ -37,7 +37,7 @@ from ccs_model.plan.plan_json import plain
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.plan.tables import links_table, retrofits_table
 from ccs_model.problem import Problem, build_problem
-from ccs_model.runs.run_reader import RunLike, is_run, solved_problem_of
+from ccs_model.runs.run_reader import RunLike, is_run, solved_problem_of, validate_own_model
 from ccs_model.runs.run_writer import RUN_WRITER
 from ccs_model.scenario import Scenario
 from ccs_model.solve.assembly import budget_row, checked_parts, plan_status
@@ -110,6 +110,7 @@ def frontier(
     """
     if is_run(scenario):
         solved = solved_problem_of(scenario)
+        validate_own_model(solved.added_components)
         known, known_bound = [*known, solved.point], bound_of(solved.document)
         requested, inputs = solved.problem.scenario, solved.problem.inputs
     else:

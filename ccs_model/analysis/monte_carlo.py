@@ -58,7 +58,15 @@ from ccs_model.plan.stored_run import StoredRun
 from ccs_model.problem import Problem, build_problem
 from ccs_model.report.export.json_documents import uncertainty_text
 from ccs_model.report.workbook.workbook import workbook_bytes
-from ccs_model.runs.run_reader import RunLike, SolvedProblem, is_run, read_point, require_plan, solved_problem_of
+from ccs_model.runs.run_reader import (
+    RunLike,
+    SolvedProblem,
+    is_run,
+    read_point,
+    require_plan,
+    solved_problem_of,
+    validate_own_model,
+)
 from ccs_model.runs.run_writer import copy_run, write_run_folder
 from ccs_model.scenario import Scenario
 from ccs_model.solve.driver import ScenarioLike, inputs_of, solve
@@ -291,6 +299,7 @@ def montecarlo(
         if run is not None:
             raise InputError([Issue("--run", "a run is given already", "give a run, or a scenario with --run")])
         solved = solved_problem_of(scenario)
+        validate_own_model(solved.added_components)
         planned, inputs = solved.problem.scenario, solved.problem.inputs
         key = replace(run_key(planned, inputs), sha256=solved.sha256)
     else:

@@ -48,7 +48,7 @@ from ccs_model.plan.plan import Plan
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.plan.tables import flows_table, retrofits_table
 from ccs_model.problem.scenario_names import read_checked
-from ccs_model.runs.run_reader import RunLike, is_run, read_documents, solved_problem_of
+from ccs_model.runs.run_reader import RunLike, is_run, read_documents, solved_problem_of, validate_own_model
 from ccs_model.runs.run_writer import SCENARIO as SCENARIO_FILE
 from ccs_model.solve.driver import ScenarioLike, optimize
 
@@ -161,9 +161,11 @@ def near_optimal(
         If the scenario has no plan, or none was found in time.
     """
     if isinstance(requested, Plan):
+        validate_own_model(requested.added_components)
         reference = reference_of(requested)
     elif is_run(requested):
         run = solved_problem_of(requested)
+        validate_own_model(run.added_components)
         at = at_solution(run)
         objective, corridors = run.document["objective"], run.document.get("corridors")
         bound = objective["value"] if objective["searched_bound"] is None else objective["searched_bound"]

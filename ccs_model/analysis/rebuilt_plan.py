@@ -99,7 +99,12 @@ def plan_at(at: AtPoint, document: Mapping[str, Any]) -> Plan:
     parts = assembled(at.matrix, at.x, point_of(at.problem, at.matrix, at.x), at.found, _solve_record(document))
     fixed_decisions = pd.DataFrame(document["fixed_decisions"], columns=FIXED_DECISION_COLUMNS)
     return Plan(
-        **parts, fixed_decisions=fixed_decisions, solver_log="", timings=MappingProxyType({}), writer=RUN_WRITER
+        **parts,
+        fixed_decisions=fixed_decisions,
+        solver_log="",
+        timings=MappingProxyType({}),
+        added_components=tuple(document.get("added_components", ())),
+        writer=RUN_WRITER,
     )
 
 

@@ -11,6 +11,7 @@ from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
 from scipy import sparse
 
 from ccs_model.mip.matrix import Column, Matrix, validate_finite
+from ccs_model.model.names import CONSTRAINTS, VARIABLES
 
 
 def matrix_of(model: pyo.ConcreteModel) -> Matrix:
@@ -23,6 +24,12 @@ def matrix_of(model: pyo.ConcreteModel) -> Matrix:
         matrix = _compiled(model)
     validate_finite(matrix)
     return matrix
+
+
+def added_components(matrix: Matrix) -> tuple[str, ...]:
+    """Constraints and variables that `build_model` does not make, by name."""
+    names = dict.fromkeys((*(name for name, _ in matrix.row_constraints), *(each.variable for each in matrix.columns)))
+    return tuple(name for name in names if name not in CONSTRAINTS and name not in VARIABLES)
 
 
 def _compiled(model: pyo.ConcreteModel) -> Matrix:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -27,6 +27,12 @@ def headline(totals: Totals, money: str) -> str:
         f"{counted(totals['n_retrofits'], 'retrofit')}, {megatonnes(totals['avoided_ktpa'])}/y avoided "
         f"({share_text(totals['abatement_share'])}), {rounded(totals['capex_mn'])} million {money}"
     )
+
+
+def additions_text(names: Sequence[str]) -> str:
+    """Return the warning of a plan whose model has more constraints and variables than its problem's."""
+    added = ", ".join(names)
+    return f"Constraints and variables added to the model: {added}. Analyses of the plan and verify do not know them."
 
 
 def _gap_text(gap_share: float | None) -> str:

@@ -277,7 +277,8 @@ def _with_units(table: pd.DataFrame, plan: Plan) -> None:
 class Plan:
     """The answer; the module names the tables. `timings` are seconds a stage and stand in no file but the manifest.
 
-    `warnings` are sentences about the program as it was solved: its numbers, not its plan.
+    `warnings` are sentences about the model as it was solved: its numbers, not its plan. `added_components` names the
+    constraints and variables that were added to the model of the problem.
     """
 
     problem: Problem
@@ -320,6 +321,7 @@ class Plan:
     uncertainty: Uncertainty | None = None
     revision: Revision | None = None
     warnings: tuple[str, ...] = ()
+    added_components: tuple[str, ...] = ()
     writer: PlanWriter | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:

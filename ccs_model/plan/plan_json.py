@@ -52,6 +52,7 @@ def plan_dict(plan: Plan) -> dict[str, Any]:
         "context": context_dict(plan),
         "objective_name": problem.objective,
         "decisions": "integer" if problem.is_integer else "continuous",
+        **({"added_components": list(plan.added_components)} if plan.added_components else {}),
         "status": plan.status,
         "objective": {name: getattr(plan.objective, name) for name in _OBJECTIVE},
         "relaxation": asdict(plan.relaxation),

@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ccs_model.plan.headline import counted, headline, megatonnes, share_text
+from ccs_model.plan.headline import additions_text, counted, headline, megatonnes, share_text
 from ccs_model.report.phrases import (
     Gap,
     binding_limits,
@@ -142,6 +142,7 @@ class _Summary:
             f"{built} for {self._spent()}",
             f"{self._gap()}.",
             *([] if document["corridors"] is None else [self._network()]),
+            additions_text(document["added_components"]) if document.get("added_components") else "",
             f"{when} they capture {megatonnes(totals['captured_ktpa'])} and avoid {megatonnes(totals['avoided_ktpa'])} "
             f"CO2 a year: {share_text(totals['abatement_share'])} of the zones' {megatonnes(totals['baseline_ktpa'])} "
             f"(on-site abatement {share_text(totals['on_site_abatement_share'])}).",

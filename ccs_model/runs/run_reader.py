@@ -6,7 +6,7 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -255,6 +255,11 @@ class SolvedProblem:
         return read_point(self.folder) if self.solution is None else self.solution
 
     @property
+    def added_components(self) -> tuple[str, ...]:
+        """Constraints and variables that were added to the model of the problem, by name."""
+        return tuple(self.document.get("added_components", ()))
+
+    @property
     def retrofits(self) -> pd.DataFrame:
         """One row per retrofit of the plan; empty if nothing is built."""
         return pd.DataFrame(self.document["retrofits"])
@@ -287,6 +292,13 @@ def solved_problem_of(run: RunLike) -> SolvedProblem:
     problem = run.problem
     sha256 = run_key(problem.scenario, problem.inputs).sha256
     return SolvedProblem(Path(), json.loads(json.dumps(plan_dict(run))), problem, sha256, run.point)
+
+
+def validate_own_model(added: Sequence[str]) -> None:
+    """Raise InputError if the model of a plan has added constraints or variables, which an analysis would drop."""
+    if added:
+        what = f"its model has constraints or variables that this analysis does not know: {', '.join(added)}"
+        raise InputError([Issue("the plan", what, "solve the problem without them, or analyse it in your own code")])
 
 
 def is_run(requested: object) -> TypeGuard[RunLike]:

@@ -32,9 +32,10 @@ from ccs_model.mip.scaling import warning_of
 from ccs_model.model import build_model
 from ccs_model.model.names import BUILD, OPENED, PIPE, WELLS
 from ccs_model.model.objective import OBJECTIVES
-from ccs_model.model.standard_form import matrix_of
+from ccs_model.model.standard_form import added_components, matrix_of
 from ccs_model.plan.cache_key import hashes
 from ccs_model.plan.decisions import point_of, without_traces
+from ccs_model.plan.headline import additions_text
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.revision import Revision
 from ccs_model.problem import Problem
@@ -216,6 +217,7 @@ def solve(
     if model is None:
         model = build_model(problem)
     matrix = matrix_of(model)
+    added = added_components(matrix)
     # A model built here is of no further use, and as large as the search.
     del model
     clock.lap("pose_and_build_s")
@@ -228,6 +230,8 @@ def solve(
         log = "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in logs)
     warning = warning_of(matrix)
     reported = ((warning,) if warning else ()) + failed + problem.inputs.notices
+    if added:
+        reported = (*reported, additions_text(added))
     if problem.scenario.futures:
         reported = (
             *reported,
@@ -235,7 +239,14 @@ def solve(
         )
     log = "".join(f"Warning: {each}\n" for each in reported) + log
     timings = MappingProxyType(dict(clock.laps))
-    return Plan(**plan, solver_log=log, warnings=reported, timings=timings, writer=RUN_WRITER)  # type: ignore[arg-type]
+    return Plan(
+        **plan,  # type: ignore[arg-type]
+        solver_log=log,
+        warnings=reported,
+        added_components=added,
+        timings=timings,
+        writer=RUN_WRITER,
+    )
 
 
 class _Clock:

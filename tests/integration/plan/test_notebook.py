@@ -13,12 +13,14 @@ import pyomo.environ as pyo
 import pytest
 
 import ccs_model as ccs
+from ccs_model.analysis.verify import verify
 from ccs_model.cli.inspect_run import run_text
 from ccs_model.cli.terminal import columns
 from ccs_model.errors import InputError
 from ccs_model.mip import Progress
 from ccs_model.model.names import CONSTRAINTS, VARIABLES
 from ccs_model.plan.plan import Plan
+from ccs_model.problem import Problem
 from ccs_model.scenario import Scenario
 from ccs_model.solve.search_progress import SearchProgress
 from tests.paths import ROOT
@@ -142,6 +144,31 @@ def test_progress_of_a_solve_ends_with_the_plan(small: Callable[..., Scenario]) 
     plan = ccs.optimize(small(), on_progress=seen.append)
     best = [each.incumbent for each in seen if each.incumbent == each.incumbent]
     assert best == sorted(best) and best[-1] == pytest.approx(plan.objective.value, rel=1e-6)
+
+
+def test_a_plan_with_an_added_constraint_names_it_and_is_not_analysed_without_it(
+    problem_of: Callable[..., Problem], one_vent: dict[str, Any], tmp_path: Path
+) -> None:
+    problem = problem_of(one_vent)
+    assert ccs.solve(problem).added_components == () and not ccs.solve(problem, ccs.build_model(problem)).warnings
+    model = ccs.build_model(problem)
+    model.none_in_2026 = pyo.Constraint(expr=sum(v for (_, year), v in model.build.items() if year == 2026) == 0)
+    plan = ccs.solve(problem, model)
+    assert plan.added_components == ("none_in_2026",) and "none_in_2026" in plan.warnings[-1]
+    assert plan.to_dict()["added_components"] == ["none_in_2026"]
+    assert "added to the model: none_in_2026." in " ".join(plan.summary().split())
+    folder = plan.to_folder(tmp_path / "run")
+    for given in (plan, folder):
+        analyses: list[Callable[[], object]] = [
+            lambda given=given: ccs.near_optimal(given),
+            lambda given=given: ccs.frontier(given, n_points=2),
+            lambda given=given: ccs.explain(given, str(problem.plants["plant"].iloc[0]), time_limit_s=0),
+            lambda given=given: ccs.montecarlo(given, draws=2, out=tmp_path / "mc"),
+        ]
+        for analyse in analyses:
+            with pytest.raises(InputError, match="none_in_2026"):
+                analyse()
+    assert verify(folder).all_hold
 
 
 def test_the_page_on_notebooks_runs_and_says_what_comes_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
