@@ -19,6 +19,7 @@ from ccs_model.inputs import Inputs
 from ccs_model.inputs.declarations import QUALITIES
 from ccs_model.problem import Problem
 from ccs_model.problem.pipe_costs import DEA
+from ccs_model.problem.storage_sites import ALL_IN, STORAGE_MONEY
 
 # Prefix of the stream of a single furnace.
 _OF_FURNACE = "hot_stoves "
@@ -157,10 +158,15 @@ class Citations:
         return _unique((*self.of("storage/sites", site=site), *self.site_costs(site)))
 
     def site_costs(self, site: str) -> Cited:
-        """Costs of a site and its wells: its own, else those of its reservoir class."""
+        """Costs of a site and its wells: those of its row or its supply curve, else those of its reservoir class."""
+        sites, curve = self.inputs["storage/sites"], self.inputs["storage/site_costs"]
+        row = sites[sites["site"] == site]
+        is_own, has_curve = row[[ALL_IN, *STORAGE_MONEY]].notna().any(axis=None), (curve["site"] == site).any()
+        if is_own or has_curve:
+            own = self._of_rows("storage/sites", row) if is_own else ()
+            return _unique((*own, *self.of("storage/site_costs", site=site)))
         classes = self.problem.sites.set_index("site")["reservoir_class"]
-        own, of_class = self.of("storage/site_costs", site=site), classes.get(site, "")
-        return _unique((*own, *self.of("storage/class_costs", reservoir_class=of_class)))
+        return self.of("storage/class_costs", reservoir_class=classes.get(site, ""))
 
     def titles(self, keys: Iterable[str]) -> dict[str, str]:
         """Full citation of each reference key."""

@@ -30,7 +30,7 @@ from ccs_model.scenario import Scenario
 SITE_MONEY = ("site_capex_mn", "site_om_mn_pa", "monitoring_mn_pa", "closure_mn", "post_injection_mn")
 WELL_MONEY = ("well_capex_mn", "well_om_mn_pa")
 STORAGE_MONEY = (*SITE_MONEY, *WELL_MONEY, "injection_cost_per_t")
-_ALL_IN = "storage_cost_per_t"
+ALL_IN = "storage_cost_per_t"
 CAPACITIES = ("capacity_low_kt", "capacity_mid_kt", "capacity_high_kt")
 
 
@@ -101,10 +101,10 @@ def _with_costs(sites: pd.DataFrame, inputs: Inputs, level: PriceLevel) -> pd.Da
     classes = classes.assign(amount=level.column(classes, "amount"))
     by_class_and_cost = classes.set_index(["cost", "reservoir_class"])["amount"]
     is_separate = sites[list(STORAGE_MONEY)].notna().any(axis=1)
-    is_all_in = ~is_separate & (sites[_ALL_IN].notna() | sites["site"].isin(curve["site"]))
+    is_all_in = ~is_separate & (sites[ALL_IN].notna() | sites["site"].isin(curve["site"]))
     by_class = ~is_separate & ~is_all_in
-    mean = (level.column(curve, _ALL_IN) * curve["capacity_share"]).groupby(curve["site"]).sum()
-    fee = level.column(sites, _ALL_IN).fillna(sites["site"].map(mean)).where(is_all_in, 0.0)
+    mean = (level.column(curve, ALL_IN) * curve["capacity_share"]).groupby(curve["site"]).sum()
+    fee = level.column(sites, ALL_IN).fillna(sites["site"].map(mean)).where(is_all_in, 0.0)
     found = {}
     for name in STORAGE_MONEY:
         of_class = sites["reservoir_class"].map(by_class_and_cost.loc[name])
@@ -120,7 +120,7 @@ def stores_of(sites: pd.DataFrame, inputs: Inputs, level: PriceLevel) -> pd.Data
     """
     curve = inputs["storage/site_costs"]
     curve = curve[curve["site"].isin(sites["site"][sites["is_all_in"]])]
-    curve = curve.assign(variable_per_t=level.column(curve, _ALL_IN))
+    curve = curve.assign(variable_per_t=level.column(curve, ALL_IN))
     without = sites[~sites["site"].isin(curve["site"])]
     single = without[["site"]].assign(step=1, capacity_share=1.0, variable_per_t=without["injection_cost_per_t"])
     steps = pd.concat([curve[list(single)], single], ignore_index=True)

@@ -106,6 +106,17 @@ def test_a_plant_of_given_costs_in_a_static_year(hand_solved):
     assert Citations(plan.problem).technology("given", "A")[0].reference == "OWN"
 
 
+def test_a_site_with_its_own_costs_cites_its_own_row(hand_problem, small_plan):
+    plants = {"A": {"co2_ktpa": 1000.0, "capture_cost_per_t": 20.0, "avoided_per_captured_share": 1.0}}
+    separate, all_in = {"site_capex_mn": 50.0, "storage_cost_per_t": None}, {"storage_cost_per_t": 30.0}
+    problem = hand_problem({}, plants=plants, sites={"S": separate, "T": all_in}, links={"A-S": {"length_km": 10.0}})
+    for site in ("S", "T"):
+        (cited,) = Citations(problem).site_costs(site)
+        assert (cited.table, cited.reference) == ("storage/sites", "OWN")
+    shipped = Citations(small_plan.problem).site_costs(small_plan.problem.sites["site"].iloc[0])
+    assert {each.table for each in shipped} == {"storage/class_costs"}
+
+
 def test_the_dual_of_a_target_is_the_marginal_cost(solved):
     plan = solved({"objective": "min_cost", "targets": {"abatement_share": {2031: 0.02}}, "budget": {}})
     (plant, *_) = plan.retrofits["plant"]
