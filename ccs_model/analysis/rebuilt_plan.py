@@ -24,13 +24,12 @@ from ccs_model.model import build_model
 from ccs_model.model.names import BUILD, FIRST_STAGE, MONEY_LIMITS, TARGETS
 from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.decisions import BUILT, Point, point_of, vector_of
-from ccs_model.plan.plan import BindingLimit, MarginalBudget, Plan, Relaxation, Replan
+from ccs_model.plan.plan import FIXED_DECISION_COLUMNS, BindingLimit, MarginalBudget, Plan, Relaxation, Replan
 from ccs_model.problem import Problem
 from ccs_model.runs.run_reader import SolvedProblem, read_point
 from ccs_model.runs.run_writer import RUN_WRITER
 from ccs_model.solve.assembly import SolveRecord, assembled
 from ccs_model.solve.fixed_charge_network import network_of
-from ccs_model.solve.fixed_decisions import COLUMNS as FIXED_DECISION_COLUMNS
 
 NO_COLUMNS: Ints = np.zeros(0, dtype=np.int64)
 

@@ -48,6 +48,11 @@ from ccs_model.units import unit_text
 if TYPE_CHECKING:
     from os import PathLike
 
+TARGET_COLUMNS = [
+    "target", "group", "year", "required_kt", "reached_kt", "shortfall_kt", "abatement_share", "price_per_t",
+]  # fmt: skip
+FIXED_DECISION_COLUMNS = ["plant", "name", "lock", "abatement_lost_kt", "cost_added_mn"]
+
 # Frontier: the abatement of each budget.
 #
 # points       one row a budget: its plan, bound and gap, abatement of the merit order, changes

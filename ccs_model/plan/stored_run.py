@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
+import numpy as np
 import pandas as pd
 
 from ccs_model.plan.headline import headline, html_table, short_text
-from ccs_model.plan.plan import Plots
+from ccs_model.plan.plan import FIXED_DECISION_COLUMNS, TARGET_COLUMNS, Plots
 from ccs_model.scenario import Scenario
 from ccs_model.units import money_text, unit_text
+
+# Tables of a plan that the run folder has in plan.json.
+_IN_DOCUMENT: Mapping[str, Sequence[str] | None] = MappingProxyType(
+    {"by_year": None, "targets": TARGET_COLUMNS, "fixed_decisions": FIXED_DECISION_COLUMNS, "checks": None}
+)
 
 
 class RunViewer(Protocol):
@@ -34,8 +41,9 @@ class StoredRun:
 
     `inputs` holds the SHA-256 of every input file by name, `sha256` that of all inputs together. `frontier` is
     frontier.json and `uncertainty` is montecarlo.json, if the folder has them; the futures of a Monte Carlo run are in
-    `tables` as `futures`. `run.retrofits` is short for `run.tables["retrofits"]`, and so on; the units of the columns
-    are in `attrs["unit"]` of a table.
+    `tables` as `futures`. `run.retrofits` is short for `run.tables["retrofits"]`, and so on; `by_year`, `targets`,
+    `fixed_decisions` and `checks` are read from plan.json. The units of the columns are in `attrs["unit"]` of a table.
+    `duals`, `vintages`, `owner_capital` and `owner_tonnes` of a plan are not stored.
     """
 
     name: str
@@ -53,8 +61,7 @@ class StoredRun:
     def __post_init__(self) -> None:
         """State the units of the columns of every table."""
         for table in self.tables.values():
-            units = {str(name): self._unit(str(name)) for name in table.columns}
-            table.attrs["unit"] = {name: unit for name, unit in units.items() if unit}
+            self._with_units(table)
 
     def __repr__(self) -> str:
         document = self.document
@@ -75,7 +82,16 @@ class StoredRun:
         tables = self.__dict__.get("tables", {})
         if name in tables:
             return tables[name]
-        raise AttributeError(f"a stored run has no attribute or table {name!r}; its tables: {', '.join(tables)}")
+        if name in _IN_DOCUMENT and "document" in self.__dict__:
+            table = pd.DataFrame(self.document[name], columns=_IN_DOCUMENT[name])
+            return self._with_units(table.where(table.notna(), np.nan).infer_objects())
+        known = ", ".join((*tables, *_IN_DOCUMENT))
+        raise AttributeError(f"a stored run has no attribute or table {name!r}; its tables: {known}")
+
+    def _with_units(self, table: pd.DataFrame) -> pd.DataFrame:
+        units = {str(name): self._unit(str(name)) for name in table.columns}
+        table.attrs["unit"] = {name: unit for name, unit in units.items() if unit}
+        return table
 
     def summary(self, width: int = 100) -> str:
         """Return the summary that `ccs-model show` prints, in lines of at most `width` columns."""

@@ -17,6 +17,7 @@ from ccs_model.plan.cost_sharing import Sharing
 from ccs_model.plan.decisions import BUILT, Point
 from ccs_model.plan.merit_order import CAPTURE_PARTS, DETAILS, levelised_of
 from ccs_model.plan.owners import Owners
+from ccs_model.plan.plan import TARGET_COLUMNS
 from ccs_model.problem import Problem
 from ccs_model.problem.build_problem import REASON_KEYS
 from ccs_model.scenario.fields import names_a_file
@@ -330,9 +331,6 @@ def _with_shares(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-COLUMNS = ["target", "group", "year", "required_kt", "reached_kt", "shortfall_kt", "abatement_share", "price_per_t"]
-
-
 def prices_of(problem: Problem, matrix: Matrix, row_dual: npt.NDArray[np.float64] | None) -> dict[str, float]:
     """Return the shadow price of each target in the LP, by key, for the objective `min_cost`.
 
@@ -387,7 +385,7 @@ def targets_table(point: Point, price_per_t: Mapping[str, float]) -> pd.DataFram
                 "price_per_t": price_per_t.get(target.key, np.nan),
             }
         )
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=TARGET_COLUMNS)
 
 
 # Totals of a plan, for the last period unless the name says otherwise.

@@ -44,7 +44,7 @@ def gap_of_run(run: StoredRun) -> Gap:
     n_searched = n_links = 0
     if run.document["corridors"] is not None:
         pipelines = run.tables["links"].query("kind == 'pipe'")
-        n_searched, n_links = int(pipelines["is_corridor"].isin(["yes", True]).sum()), len(pipelines)
+        n_searched, n_links = int(pipelines["is_corridor"].sum()), len(pipelines)
     return Gap(share, gap_share(every, value), searched, every, n_searched, n_links)
 
 

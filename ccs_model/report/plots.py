@@ -72,7 +72,7 @@ class RunPlots:
         """Return the marginal abatement cost curve: a bar is as wide as the abatement and as high as its cost."""
         table = self._run.tables["macc"]
         ends, width = table["cumulative_avoided_at_full_load_ktpa"], table["avoided_at_full_load_ktpa"]
-        in_plan = table["in_plan"].isin(["yes", True]).map({True: "in the plan", False: "not in the plan"})
+        in_plan = table["in_plan"].map({True: "in the plan", False: "not in the plan"})
         rows = records(table.assign(start_ktpa=ends - width, zero=0.0, state=in_plan))
         cost = "avoidance_cost_at_full_load_per_t"
         # A cost far above the others, of a plant that avoids little, would flatten the curve.

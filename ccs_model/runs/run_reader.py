@@ -47,6 +47,7 @@ _TEXT = frozenset(
         "plant", "name", "name_zh", "province", "zone", "sector", "product", "stream", "technology", "size", "site",
         "heat_source", "pipe", "route", "link", "kind", "node_a", "node_b", "from_node", "from_name", "to_node",
         "to_name", "users", "facility", "term", "item", "stakeholder", "pollutant", "basin", "target",
+        "no_project_irr", "no_equity_irr",
     )
 )  # fmt: skip
 _GUARDED = ("'=", "'+", "'-", "'@", "'\t", "'\r")
@@ -186,7 +187,10 @@ def list_runs(folder: str | PathLike[str] = "runs") -> pd.DataFrame:
 
 
 def table_of(text: str) -> pd.DataFrame:
-    """Return a table of the run folder, without the apostrophes that guard text against spreadsheets."""
+    """Return a table of the run folder.
+
+    Text is without the apostrophes that guard it against spreadsheets. Flags are booleans, missing if unknown.
+    """
     header = text.partition("\n")[0].split(",")
     as_text = {name: str for name in header if name in _TEXT}
     table = pd.read_csv(io.StringIO(text), dtype=as_text, keep_default_na=False, na_values=[""])
@@ -197,6 +201,9 @@ def table_of(text: str) -> pd.DataFrame:
             table[name] = column.where(~guarded, column.str[1:])
         elif unit_of(str(name)) is not None:
             table[name] = table[name].astype(float)
+        elif str(name).startswith("is_") or name == "in_plan":
+            flags = table[name].map({"yes": True, "no": False})
+            table[name] = flags if flags.isna().any() else flags.astype(bool)
     return table
 
 

@@ -18,15 +18,14 @@ from ccs_model.model import build_model
 from ccs_model.model.names import BUILD, REQUIRED_PLANT
 from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.decisions import places_of
+from ccs_model.plan.plan import FIXED_DECISION_COLUMNS
 from ccs_model.problem import Problem, build_problem
 from ccs_model.scenario.fields import plant_and_reason
-
-COLUMNS = ["plant", "name", "lock", "abatement_lost_kt", "cost_added_mn"]
 
 
 def no_fixed_decisions() -> pd.DataFrame:
     """Return the table of a scenario without fixed decisions."""
-    return pd.DataFrame([], columns=COLUMNS)
+    return pd.DataFrame([], columns=FIXED_DECISION_COLUMNS)
 
 
 def fixed_decisions_table(
@@ -60,7 +59,7 @@ def fixed_decisions_table(
         for plant, kind, outcome, value in rows
         if outcome.status == "optimal"
     ]
-    return pd.DataFrame(table, columns=COLUMNS)
+    return pd.DataFrame(table, columns=FIXED_DECISION_COLUMNS)
 
 
 def _freed_exclusions(

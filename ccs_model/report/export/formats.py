@@ -180,7 +180,10 @@ def tidy_table(run: StoredRun) -> pd.DataFrame:
 
 
 def _long(run: StoredRun, name: str, table: pd.DataFrame) -> pd.DataFrame:
-    is_number = {str(column): pd.api.types.is_numeric_dtype(table[column].dtype) for column in table}
+    is_number = {
+        str(column): pd.api.types.is_numeric_dtype(table[column].dtype) and table[column].dtype != bool
+        for column in table
+    }
     texts = [column for column in is_number if not is_number[column]]
     keys = list(_KEYS.get(name, texts[:1]))
     numbers = [column for column in is_number if is_number[column] and column != "year"]

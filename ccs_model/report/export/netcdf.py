@@ -155,6 +155,8 @@ def _columns(
 
 def _values(column: pd.Series) -> np.ndarray | None:
     """Return a column as numbers or texts; None for one without content, or of lists."""
+    if column.dtype == bool:
+        return np.where(column, "yes", "no")
     if pd.api.types.is_numeric_dtype(column.dtype):
         return column.to_numpy()
     texts = column.astype(object).where(column.notna(), "")

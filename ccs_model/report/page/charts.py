@@ -116,7 +116,7 @@ def macc_chart(run: StoredRun, words: Words, table: pd.DataFrame, cut: float) ->
         .assign(start_ktpa=(ends - table["avoided_at_full_load_ktpa"]).round(_DECIMALS), zero=0)
     )
     yes, no = words("in_plan"), words("not_in_plan")
-    shown["state"] = (table["in_plan"] == "yes").map({True: yes, False: no})
+    shown["state"] = table["in_plan"].map({True: yes, False: no})
     for name in ("stream", "technology"):
         shown[name] = [words.known(str(each), name) for each in shown[name]]
     tonnes, price = (

@@ -306,7 +306,7 @@ def cost_curve(run: StoredRun, words: Words) -> Markup:
     costs, ends = found["avoidance_cost_at_full_load_per_t"], found["cumulative_avoided_at_full_load_ktpa"]
     if cut < float(costs.max()):
         above = found[costs > cut]
-        n_in = int((above["in_plan"] == "yes").sum())
+        n_in = int(above["in_plan"].sum())
         note += f" Bars cut off at {number(cut)}: {len(above)}, of which {n_in} in the plan; the highest reaches "
         note += f"{number(costs.max())}."
     half = float(costs[ends >= ends.iloc[-1] / 2].iloc[0])

@@ -150,7 +150,7 @@ def streams_of(run: StoredRun, words: Words) -> dict[str, list[list[str]]]:
         add(row, start, "avoided_ktpa", "avoidance_cost_per_t")
     table = run.tables.get("macc", pd.DataFrame())
     for row in records(table):
-        if row["in_plan"] != "yes":
+        if not row["in_plan"]:
             add(row, words("not_in_plan"), "avoided_at_full_load_ktpa", "avoidance_cost_at_full_load_per_t")
     return rows
 

@@ -146,6 +146,22 @@ def test_progress_of_a_solve_ends_with_the_plan(small: Callable[..., Scenario]) 
     assert best == sorted(best) and best[-1] == pytest.approx(plan.objective.value, rel=1e-6)
 
 
+def test_a_stored_run_has_the_tables_of_its_plan(small: Callable[..., Scenario], tmp_path: Path) -> None:
+    target = {"objective": "min_cost", "targets": {"abatement_share": {2031: 0.02}}, "plants.require": ["NH3_21"]}
+    plan = ccs.optimize(small(target))
+    run = ccs.read_run(plan.to_folder(tmp_path / "run"))
+    names = ("retrofits", "flows", "storage", "emissions", "costs", "cashflow", "zones", "by_year", "targets", "owners",
+             "fixed_decisions", "checks", "owner_cashflow", "funds", "stakeholders", "ledger", "intensity")  # fmt: skip
+    for name in names:
+        stored, own = getattr(run, name), getattr(plan, name)
+        pd.testing.assert_frame_equal(stored, own, check_dtype=False, check_column_type=False, rtol=1e-9)
+        assert stored.attrs.get("unit", {}) == own.attrs.get("unit", {}), name
+    assert run.retrofits["is_extrapolated"].dtype == bool and run.macc["in_plan"].dtype == bool
+    assert set(run.owners["no_project_irr"]) == set(plan.owners["no_project_irr"])
+    with pytest.raises(AttributeError, match=r"'duals'; its tables: .*by_year"):
+        _ = run.duals
+
+
 def test_a_plan_with_an_added_constraint_names_it_and_is_not_analysed_without_it(
     problem_of: Callable[..., Problem], one_vent: dict[str, Any], tmp_path: Path
 ) -> None:
