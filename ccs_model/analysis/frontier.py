@@ -182,7 +182,7 @@ class _FrontierRequest:
         )  # fmt: skip
         budget_points, ranked = point_search.budget_points(budgets)
         if not budget_points:
-            raise NoPlanError("no plan was found at any budget; a higher solver.effort or --time-limit searches longer")
+            raise NoPlanError("no plan was found at any budget; a higher solver.effort or time limit searches longer")
         there = [k for k, each in enumerate(budget_points) if own is None or each.budget_mn <= own]
         at = there[-1] if there else 0
         points, moves, pictures = _points_of(problem, matrix, row.row, budget_points, ranked, own)

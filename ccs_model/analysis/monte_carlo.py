@@ -291,13 +291,13 @@ def montecarlo(
     """
     report_message = on_message or (lambda _: None)
     if draws < 1:
-        raise InputError([Issue("--draws", f"{draws} futures, expected one or more")])
+        raise InputError([Issue("draws", f"{draws} futures, expected one or more")])
     if sampling not in SAMPLINGS:
-        raise InputError([Issue("--sampling", f"'{sampling}' is unknown", f"one of {list(SAMPLINGS)}")])
+        raise InputError([Issue("sampling", f"'{sampling}' is unknown", f"one of {list(SAMPLINGS)}")])
     solved: SolvedProblem | None = None
     if is_run(scenario):
         if run is not None:
-            raise InputError([Issue("--run", "a run is given already", "give a run, or a scenario with --run")])
+            raise InputError([Issue("run", "a run is given already", "give a run, or a scenario with a run")])
         solved = solved_problem_of(scenario)
         validate_own_model(solved.added_components)
         planned, inputs = solved.problem.scenario, solved.problem.inputs
@@ -391,7 +391,7 @@ def _given_plan(
     is_kept = cached_manifest(own, key) is not None
     if is_kept and not _is_same(read_point(own), solved.point):
         what = f"{folder}: holds futures of another plan of this scenario"
-        raise InputError([Issue("--out", what, "choose another --out")])
+        raise InputError([Issue("out", what, "choose another folder")])
     if isinstance(given, Plan):
         plan, matrix = given, None
     else:
@@ -417,7 +417,7 @@ def _fixed_plan(
         if cached_manifest(place, key) is None:
             if place == run:
                 what = f"{place} is not a run of this scenario with these tables and this version"
-                raise InputError([Issue("--run", what)])
+                raise InputError([Issue("run", what)])
             continue
         document = read_json(place / "plan.json")
         require_plan(place, document)

@@ -218,7 +218,7 @@ def alternatives_near(
     """Near-optimal plans of a reference plan; parameters as in `near_optimal`. Raises InputError."""
     if not 0 < within_share < 1:
         what = f"{within_share:g} is not a valid share"
-        raise InputError([Issue("--within", what, "expected more than 0 and less than 1")])
+        raise InputError([Issue("within_share", what, "expected more than 0 and less than 1")])
     report_progress = on_progress or (lambda _: None)
     with effort(time_s() + time_limit_s):
         return _alternatives(reference, within_share, n_plans, report_progress)

@@ -12,7 +12,7 @@ Savage (1951). The theory of statistical decision. Journal of the American Stati
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from os import PathLike
@@ -43,7 +43,7 @@ from ccs_model.problem import Problem, build_problem
 from ccs_model.problem.scenario_names import name_issues, read_checked
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.sections import OwnTables
-from ccs_model.scenario.variations import Changes
+from ccs_model.scenario.variations import Changes, variations_of
 from ccs_model.solve.driver import inputs_of, solve
 from ccs_model.solve.strategies import effort_of_model
 
@@ -108,7 +108,7 @@ class Regret(AnalysisResult):
 
 def regret(
     scenario: str | PathLike[str] | Scenario,
-    changes: Sequence[Changes],
+    changes: Sequence[Changes] | Mapping[str, Sequence[object]],
     *,
     probabilities: Sequence[float] | None = None,
     allow_outside: bool = False,
@@ -121,7 +121,7 @@ def regret(
     scenario
         Scenario, or its file.
     changes
-        One mapping a future of dotted scenario keys to values.
+        One mapping a future of dotted scenario keys to values, or values by key for all combinations.
     probabilities
         One share a future, summing to 1; equal by default.
     allow_outside
@@ -141,7 +141,8 @@ def regret(
     InfeasibleError, NoPlanError
         If a future has no plan.
     """
-    return regret_of(futures_of(scenario, changes, probabilities, allow_outside=allow_outside), on_progress=on_progress)
+    futures = futures_of(scenario, variations_of(changes), probabilities, allow_outside=allow_outside)
+    return regret_of(futures, on_progress=on_progress)
 
 
 def futures_of(
@@ -192,13 +193,13 @@ def name_of(changes: Changes) -> str:
 def shares_of(probabilities: Sequence[float] | None, n: int) -> tuple[float, ...]:
     """Probabilities of `n` futures that sum to 1; equal if None is given. Raises InputError."""
     if n < 2:
-        raise InputError([Issue("--set", f"{n} future{'s' if n != 1 else ''}, expected two or more")])
+        raise InputError([Issue("changes", f"{n} future{'s' if n != 1 else ''}, expected two or more")])
     if probabilities is None:
         return (1.0 / n,) * n
     hint = f"expected {n} shares that sum to 1, in the order of the futures"
     if len(probabilities) != n or min(probabilities) < 0 or abs(sum(probabilities) - 1.0) > 1e-6:
         shown = ", ".join(f"{each:g}" for each in probabilities)
-        raise InputError([Issue("--probability", f"'{shown}' are not the probabilities of {n} futures", hint)])
+        raise InputError([Issue("probabilities", f"'{shown}' are not the probabilities of {n} futures", hint)])
     return tuple(float(each) for each in probabilities)
 
 

@@ -48,7 +48,7 @@ from ccs_model.report.workbook.plain_workbook import table_book
 from ccs_model.runs.folder_writer import remove_leftovers, write_files
 from ccs_model.runs.run_writer import run_files
 from ccs_model.scenario import Scenario
-from ccs_model.scenario.variations import Changes, combinations
+from ccs_model.scenario.variations import Changes, variations_of
 from ccs_model.solve.driver import inputs_of, solve
 
 SCHEMA = "ccs-model/sweep/2"
@@ -173,7 +173,7 @@ def sweep(
     FileError
         If the folder holds something else, or a file cannot be read or written.
     """
-    variations = combinations(changes) if isinstance(changes, Mapping) else tuple(changes)
+    variations = variations_of(changes)
     cases = _Cases.of(scenario, variations, workbooks=workbooks, allow_outside=allow_outside)
     folder = Path(out) if out is not None else Path("runs") / cases.folder_name
     write_request(folder / SPEC, cases.spec, "another sweep", _read_spec)
@@ -253,7 +253,7 @@ class _Cases:
         allow_outside: bool,
     ) -> _Cases:
         if not variations:
-            raise InputError([Issue("sweep", "the sweep has no scenario", "give --set KEY=V1,V2 or --list FILE")])
+            raise InputError([Issue("changes", "the sweep has no scenario")])
         base, first = inputs_of(scenario, allow_outside=allow_outside)
         inputs: dict[tuple[object, ...], Inputs] = {own_tables(base): first}
         tasks: dict[str, ScenarioTask] = {}

@@ -333,7 +333,7 @@ def plant_of(problem: Problem, text: str) -> str:
         if len(found):
             some = [f"{row.plant} {row.name}" for row in found.head(_N_SHOWN).itertuples(index=False)]
             more = f", and {len(found) - _N_SHOWN} more" if len(found) > _N_SHOWN else ""
-            raise InputError([Issue("PLANT", f"'{text}' matches {len(found)} plants", "; ".join(some) + more)])
+            raise InputError([Issue("plant", f"'{text}' matches {len(found)} plants", "; ".join(some) + more)])
     raise InputError([_unknown_plant(problem, text, wanted)])
 
 
@@ -345,14 +345,14 @@ def _unknown_plant(problem: Problem, text: str, wanted: str) -> Issue:
         if len(there):
             row = there.iloc[0]
             what = f"'{text}' is in the tables ({row['province']}, {row['status']}) but not in this run"
-            return Issue("PLANT", what, f"the run covers operating plants of {', '.join(problem.zones)}")
+            return Issue("plant", what, f"the run covers operating plants of {', '.join(problem.zones)}")
     by_text = {str(value): str(row.plant) for row in plants.itertuples() for value in (row.plant, row.name)}
     folded = {value.casefold(): value for value in by_text}
     near = get_close_matches(wanted, list(folded), n=1)
     hint = "the workbook lists ids and names on sheet Plants"
     if near:
         hint = f"did you mean '{folded[near[0]]}' ({by_text[folded[near[0]]]})?"
-    return Issue("PLANT", f"no plant '{text}' in this run", hint)
+    return Issue("plant", f"no plant '{text}' in this run", hint)
 
 
 def _validate_tables(path: Path, manifest: Mapping[str, Any], scenario: Scenario, inputs: Inputs) -> None:

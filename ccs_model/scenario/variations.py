@@ -51,11 +51,24 @@ def _validate_names(place: str, key: str, values: Sequence[object]) -> None:
         raise InputError([Issue(place, what) for what in whats])
 
 
-def combinations(values: Mapping[str, Sequence[object]]) -> tuple[Changes, ...]:
+def variations_of(changes: Sequence[Changes] | Mapping[str, Sequence[object]]) -> tuple[Changes, ...]:
+    """Changes as a list, or all combinations of values by key. Raises InputError for anything else."""
+    hint = "expected a list of mappings, or lists of values by key: {'budget.total_mn': [400, 900]}"
+    if isinstance(changes, Mapping):
+        single = [key for key, each in changes.items() if isinstance(each, str) or not hasattr(each, "__len__")]
+        if single:
+            raise InputError([Issue("changes", f"{key} has no list of values", hint) for key in single])
+        return combinations(changes, "changes")
+    if isinstance(changes, str) or not all(isinstance(each, Mapping) for each in changes):
+        raise InputError([Issue("changes", "a scenario's changes are no mapping", hint)])
+    return tuple(changes)
+
+
+def combinations(values: Mapping[str, Sequence[object]], place: str = "--set") -> tuple[Changes, ...]:
     """Every combination of the values of some keys; the last key varies fastest. Raises InputError for too many."""
     many = int(np.prod([len(each) for each in values.values()], dtype=float))
     if many > MOST:
-        raise InputError([Issue("--set", f"{many:,} scenarios, expected at most {MOST:,}")])
+        raise InputError([Issue(place, f"{many:,} scenarios, expected at most {MOST:,}")])
     return tuple(dict(zip(values, each, strict=True)) for each in itertools.product(*values.values()))
 
 

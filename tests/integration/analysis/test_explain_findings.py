@@ -233,7 +233,7 @@ def test_an_exchange_that_was_not_found_is_reported() -> None:
 
 def test_the_time_limit_is_reported() -> None:
     (late,) = findings_of(KnownExchanges(lambda share: VALUE, seconds=-1.0), is_retrofitted=False).values()
-    assert late.message == "The time limit was reached before all analyses ran; raise --time-limit."
+    assert late.message == "The time limit was reached before all analyses ran; a longer time limit completes them."
     short = findings_of(KnownExchanges(lambda share: VALUE - 1, n_answers=1), is_retrofitted=False)
     assert short["capex"].message == "The time limit was reached before a capital cost at which it enters was found."
     assert list(

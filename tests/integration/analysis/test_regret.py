@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+import ccs_model as ccs
 from ccs_model.analysis.rebuilt_plan import KEPT, MISSES_TARGET, OVER_BUDGET
 from ccs_model.analysis.regret import Future, Regret, regret_of, shares_of
 from ccs_model.cli import group
 from ccs_model.errors import InputError
 from ccs_model.problem import Problem
+from ccs_model.scenario import Scenario
 
 pytestmark = pytest.mark.slow
 
@@ -88,6 +90,32 @@ def test_a_plan_for_less_misses_the_target_for_more(hand_problem: Posed) -> None
     assert states[1, 2] == MISSES_TARGET
     assert states[2, 1] == KEPT
     assert found.about["minimax_plan"] == 2
+
+
+@pytest.mark.parametrize("changes", [{"budget.total_mn": 400}, {"budget.total_mn": "400"}, [400, 900], "budget"])
+def test_changes_are_a_list_of_mappings_or_lists_by_key(changes: Any, small: Callable[..., Scenario]) -> None:
+    for analysis in (ccs.regret, ccs.sweep):
+        with pytest.raises(InputError, match=r"^changes: .*expected a list of mappings, or lists of values by key"):
+            analysis(small(), changes)
+
+
+def test_values_by_key_are_all_combinations(one_vent: dict[str, Any], small: Callable[..., Scenario]) -> None:
+    scenario = small(one_vent)
+    of_keys = ccs.regret(scenario, {"budget.total_mn": [100, 900]})
+    listed = ccs.regret(scenario, [{"budget.total_mn": 100}, {"budget.total_mn": 900}])
+    assert list(of_keys.futures["name"]) == ["budget.total_mn = 100", "budget.total_mn = 900"]
+    assert of_keys.regrets.equals(listed.regrets)
+
+
+def test_errors_name_the_parameter(small: Callable[..., Scenario]) -> None:
+    for words, call in {
+        "changes: 1 future": lambda: ccs.regret(small(), [{}]),
+        "probabilities: '1, 1'": lambda: ccs.regret(small(), [{}, {}], probabilities=[1.0, 1.0]),
+        "n_points: 1 points": lambda: ccs.frontier(small(), n_points=1),
+        "draws: 0 futures": lambda: ccs.montecarlo(small(), draws=0),
+    }.items():
+        with pytest.raises(InputError, match=f"^{words}"):
+            call()
 
 
 def test_probabilities_sum_to_one() -> None:
