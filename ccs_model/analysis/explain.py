@@ -173,11 +173,8 @@ class _Findings:
         """Findings in order; the last one says if the time limit was reached."""
         for analysis in (self._exchange, self._budget, self._relaxation, self._turning_points):
             if not self._has_time():
-                yield Change(
-                    "time",
-                    "The time limit was reached before all analyses ran; a longer time limit completes them.",
-                    {},
-                )
+                message = "The time limit was reached before all analyses ran; a longer time limit completes them."
+                yield Change("time", message, {})
                 return
             try:
                 yield from analysis()

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
+from pyomo.common.errors import InfeasibleConstraintException, InvalidConstraintError, InvalidExpressionError
 from pyomo.common.gc_manager import PauseGC
 from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
 from scipy import sparse
 
+from ccs_model.errors import InputError, Issue
 from ccs_model.mip.matrix import Column, Matrix, validate_finite
 from ccs_model.model.names import CONSTRAINTS, VARIABLES
 
@@ -17,7 +19,8 @@ from ccs_model.model.names import CONSTRAINTS, VARIABLES
 def matrix_of(model: pyo.ConcreteModel) -> Matrix:
     """Compile the model in one pass: its active objective first, then its inactive ones.
 
-    Raises CcsModelError when a coefficient is not finite, which no solver reports reliably.
+    Raises InputError for a constraint or objective that is not linear, or a constraint that no value satisfies, and
+    CcsModelError when a coefficient is not finite, which no solver reports reliably.
     """
     # Python's collector would go through all of the model again and again.
     with PauseGC():
@@ -39,6 +42,8 @@ def _compiled(model: pyo.ConcreteModel) -> Matrix:
         objective.activate()
     try:
         form = LinearStandardFormCompiler().write(model, mixed_form=True, set_sense=None)
+    except (InvalidConstraintError, InvalidExpressionError, InfeasibleConstraintException) as error:
+        raise InputError([Issue("the model", str(error))]) from error
     finally:
         for objective in inactive:
             objective.deactivate()

@@ -385,6 +385,8 @@ class Plan:
 
         Raises
         ------
+        InputError
+            If the language is unknown.
         FileError
             If it cannot be written; a workbook that was there is kept.
         """
@@ -404,6 +406,8 @@ class Plan:
 
         Raises
         ------
+        InputError
+            If the language is unknown.
         FileError
             If the folder holds other files, or a run and not `force`, or if it cannot be written.
         """

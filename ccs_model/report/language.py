@@ -21,6 +21,8 @@ from functools import cache, lru_cache
 from importlib import resources
 from types import MappingProxyType
 
+from ccs_model.errors import InputError, Issue
+
 LANGUAGES = ("en", "zh", "both")
 # Columns of labels, by sheet. Other cells hold values (see VALUE_COLUMNS), names, data, or words that formulas compare.
 LABEL_COLUMNS = frozenset(
@@ -224,6 +226,11 @@ class Language:
     """Texts in English (`en`), in Chinese (`zh`), or side by side (`both`)."""
 
     lang: str = "en"
+
+    def __post_init__(self) -> None:
+        """Raise InputError for another language."""
+        if self.lang not in LANGUAGES:
+            raise InputError([Issue("lang", f"'{self.lang}' is unknown", f"one of {', '.join(LANGUAGES)}")])
 
     def label(self, text: str) -> str:
         """A title, heading or label."""

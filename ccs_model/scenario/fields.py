@@ -21,6 +21,7 @@ from pydantic import (
     WrapValidator,
 )
 
+from ccs_model.errors import InputError, Issue
 from ccs_model.scenario.validation import Finding, describe, findings_error, nearest_word
 
 HOME = "China"  # the country of the shipped tables, whose rows name its provinces
@@ -262,3 +263,15 @@ def plain_values(value: Any) -> Any:
     if isinstance(value, Integral):
         return int(value)
     return float(value) if isinstance(value, Real) else value
+
+
+def put_key(values: dict[Any, Any], key: str, value: object) -> None:
+    """Set a dotted key in nested values; a step of digits is a year."""
+    if not isinstance(key, str):
+        raise InputError([Issue(f"{key!r}", "is no key", "expected text, such as budget.total_mn")])
+    *way, last = (int(step) if step.isascii() and step.isdigit() else step for step in key.split("."))
+    for step in way:
+        values = values.setdefault(step, {})
+        if not isinstance(values, dict):
+            raise InputError([Issue(key, f"'{step}' has a value, not keys")])
+    values[last] = value

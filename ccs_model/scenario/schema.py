@@ -30,6 +30,7 @@ from ccs_model.scenario.fields import (
     Years,
     corridors_or_file,
     plain_values,
+    put_key,
     starts_of,
 )
 from ccs_model.scenario.resolved import resolved_yaml
@@ -273,7 +274,7 @@ class Scenario(Section):
         values = self.model_dump()
         known = dict(self._places)
         for key, value in changes.items():
-            _put(values, key, value)
+            put_key(values, key, value)
             beneath = (f"{key}.", f"{key}[")
             known = {k: place for k, place in known.items() if k != key and not k.startswith(beneath)}
             nested = [f"{key}.{each}" for each in _keys_in(value)] if isinstance(value, Mapping) else []
@@ -372,7 +373,7 @@ def _findings_in_futures(values: Mapping[str, Any], scenario: Scenario) -> Itera
         place = ("futures", name, "changes")
         try:
             for key, value in future.changes.items():
-                _put(there, key, value)
+                put_key(there, key, value)
         except InputError as error:
             yield from (Finding(place, each.what, each.hint) for each in error.issues)
             continue
@@ -493,13 +494,3 @@ def _keys_in(values: Mapping[Any, object]) -> list[str]:
         if isinstance(value, Mapping):
             keys += [f"{key}.{each}" for each in _keys_in(value)]
     return keys
-
-
-def _put(values: dict[Any, Any], key: str, value: object) -> None:
-    """Set a dotted key in nested values; a step of digits is a year."""
-    *way, last = (int(step) if step.isascii() and step.isdigit() else step for step in key.split("."))
-    for step in way:
-        values = values.setdefault(step, {})
-        if not isinstance(values, dict):
-            raise InputError([Issue(key, f"'{step}' has a value, not keys")])
-    values[last] = value

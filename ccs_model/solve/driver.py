@@ -206,6 +206,8 @@ def solve(
 
     Raises
     ------
+    InputError
+        If a constraint that was added to the model is not linear.
     InfeasibleError
         If constraints conflict.
     NoPlanError

@@ -74,7 +74,7 @@ def page_text(run: StoredRun, *, lang: str = "en", basemap: str | None = None) -
     Raises
     ------
     InputError
-        If the basemap or one of the run's own tables is invalid.
+        If the language is unknown, or the basemap or one of the run's own tables is invalid.
     """
     words = Words(lang, run.money)
     inputs = load_inputs(run.scenario, allow_outside=True)

@@ -21,6 +21,7 @@ from ccs_model.mip import Progress
 from ccs_model.model.names import CONSTRAINTS, VARIABLES
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
+from ccs_model.report.page.page import page_text
 from ccs_model.scenario import Scenario
 from ccs_model.solve.search_progress import SearchProgress
 from tests.paths import ROOT
@@ -160,6 +161,29 @@ def test_a_stored_run_has_the_tables_of_its_plan(small: Callable[..., Scenario],
     assert set(run.owners["no_project_irr"]) == set(plan.owners["no_project_irr"])
     with pytest.raises(AttributeError, match=r"'duals'; its tables: .*by_year"):
         _ = run.duals
+
+
+def test_invalid_arguments_are_input_errors(
+    problem_of: Callable[..., Problem], small_plan: Plan, tmp_path: Path
+) -> None:
+    problem = problem_of()
+    for word, expression in (("constraint", "<="), ("objective", "+")):
+        model = ccs.build_model(problem)
+        square = sum(model.build.values()) * sum(model.build.values())
+        if expression == "<=":
+            model.squared = pyo.Constraint(expr=square <= 4)
+        else:
+            next(model.component_data_objects(pyo.Objective, active=True)).expr += square
+        with pytest.raises(InputError, match=f"^the model: Model {word} .*nonlinear"):
+            ccs.solve(problem, model)
+    with pytest.raises(InputError, match=r"^3: is no key"):
+        problem.scenario.with_changes({3: 3})  # type: ignore[dict-item]
+    for write in (small_plan.to_excel, small_plan.to_folder):
+        with pytest.raises(InputError, match=r"^lang: 'fr' is unknown \(one of en, zh, both\)"):
+            write(tmp_path / "plan.xlsx", lang="fr")
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(InputError, match=r"^lang: 'fr' is unknown"):
+        page_text(ccs.read_run(small_plan.to_folder(tmp_path / "run")), lang="fr")
 
 
 def test_a_plan_with_an_added_constraint_names_it_and_is_not_analysed_without_it(
