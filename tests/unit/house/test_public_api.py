@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import doctest
+import inspect
 import subprocess
 import sys
 from importlib import import_module
@@ -48,6 +49,14 @@ def test_solve_is_a_function_although_a_package_has_its_name() -> None:
     assert callable(ccs.solve)
     with pytest.raises(TypeError, match="problem"):
         ccs.solve()  # type: ignore[call-arg]
+
+
+def test_solve_has_the_signature_and_docstring_of_the_function() -> None:
+    from ccs_model.solve import driver
+
+    # Importing a module of the package binds the name to the package.
+    assert inspect.signature(ccs.solve) == inspect.signature(driver.solve)
+    assert ccs.solve.__doc__ == driver.solve.__doc__
 
 
 @pytest.mark.parametrize(
