@@ -1,8 +1,8 @@
 """Monte Carlo: a scenario in many futures, with its plan fixed in all of them and each future replanned.
 
 A run's folder holds `request.json`, `plan/` (the run folder of the fixed plan), `draws/` (finished chunks of futures)
-and, at the end, the tables, `montecarlo.json` and `plan.xlsx`. A chunk does not depend on the process that computes it,
-so an interrupted run resumes with the same result.
+and, at the end, the tables, `montecarlo.json`, `plan.xlsx` and `own/` (copies of the user's own tables). A chunk does
+not depend on the process that computes it, so an interrupted run resumes with the same result.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ from ccs_model.inputs import Inputs
 from ccs_model.mip import Matrix
 from ccs_model.mip.clock import now
 from ccs_model.model.names import BUILD
-from ccs_model.plan.cache_key import RunKey, cached_manifest, run_key
+from ccs_model.plan.cache_key import OWN, RunKey, cached_manifest, run_key
 from ccs_model.plan.decisions import vector_of
 from ccs_model.plan.plan import FIXED, REPLANNED, Plan, Uncertainty
 from ccs_model.plan.plan_json import csv_text, plain
@@ -67,7 +67,7 @@ from ccs_model.runs.run_reader import (
     solved_problem_of,
     validate_own_model,
 )
-from ccs_model.runs.run_writer import copy_run, write_run_folder
+from ccs_model.runs.run_writer import copy_run, input_files, write_run_folder
 from ccs_model.scenario import Scenario
 from ccs_model.solve.driver import ScenarioLike, inputs_of, solve
 
@@ -342,11 +342,20 @@ def montecarlo(
     flat = sorted((row for each in rows.values() for row in each), key=lambda row: int(row["future"]))
     result = replace(plan, uncertainty=_uncertainty(plan, futures, evaluator, flat))
     found_run = MonteCarlo(folder, result)
-    for name in TABLES:
-        write_atomic(folder / f"{name}.csv", csv_text(getattr(found_run.uncertainty, name)).encode())
-    write_atomic(folder / RESULT, found_run.text.encode())
-    write_atomic(folder / WORKBOOK, workbook_bytes(result))
+    _write(found_run)
     return found_run
+
+
+def _write(found: MonteCarlo) -> None:
+    """Write the tables, the results, the workbook and the user's own tables, with which it can be solved again."""
+    folder, problem = found.folder, found.plan.problem
+    for name in TABLES:
+        write_atomic(folder / f"{name}.csv", csv_text(getattr(found.uncertainty, name)).encode())
+    write_atomic(folder / RESULT, found.text.encode())
+    write_atomic(folder / WORKBOOK, workbook_bytes(found.plan))
+    for name, content in input_files(problem.scenario, problem.inputs).items():
+        if name.startswith(f"{OWN}/") and not name.endswith("/"):
+            write_atomic(folder / name, content)
 
 
 def _uncertainty(plan: Plan, futures: Futures, evaluator: FutureEvaluator, rows: list[dict[str, Any]]) -> Uncertainty:

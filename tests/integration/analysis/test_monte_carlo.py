@@ -29,7 +29,7 @@ from ccs_model.plan.plan import FIXED, MODES, REPLANNED
 from ccs_model.problem import build_problem
 from ccs_model.runs.run_reader import read_run, solved_problem_of
 from ccs_model.scenario import Scenario
-from ccs_model.solve.driver import solve
+from ccs_model.solve.driver import question_of, solve
 
 pytestmark = pytest.mark.slow
 
@@ -205,6 +205,20 @@ def test_spending_above_the_budget_counts_less_grants(small: Callable[..., Scena
     about, broken = run.uncertainty.about, run.uncertainty.broken.set_index("constraint")["future_share"]
     assert (run.uncertainty.futures["fixed_capex_mn"] > 2_000.0).mean() > about["overrun_share"] > 0
     assert about["overrun_share"] == broken["spending_within_budget"]
+
+
+def test_the_workbook_of_futures_can_be_solved_again_with_own_tables(tmp_path: Path) -> None:
+    row = "C1,Cement,Hebei,Hebei south,38.2,114.4,operating,cement,1000"
+    header = "plant,name,province,grid,lat_deg,lon_deg,status,sector,capacity_ktpa"
+    (tmp_path / "mine.csv").write_text(f"{header}\n{row}\n", encoding="utf-8")
+    keys = "plants: {inventory: [mine.csv]}\nbudget: {total_mn: 1000}\nyears: [2026, 2031]\n"
+    (tmp_path / "mine.yaml").write_text(
+        f"name: Mine\n{keys}transport: {{shared_trunklines: false}}\n", encoding="utf-8"
+    )
+    folder = montecarlo(tmp_path / "mine.yaml", draws=2, jobs=1, out=tmp_path / "run").folder
+    (tmp_path / "mine.csv").unlink()
+    question = question_of(folder / "plan.xlsx")
+    assert question.revision is None and question.scenario.plants.inventory == ("own/mine.csv",)
 
 
 def test_no_fixed_plan_is_better_than_the_replanned_future(found: MonteCarlo) -> None:
