@@ -48,7 +48,7 @@ _CONSTRAINT_TEXTS = {
     TARGET: "the target {}",
     CUMULATIVE_TARGET: "the target {}",
     MINIMUM_SHARE: "the minimum share of {}",
-    FUND_CEILING: "the ceiling of {}",
+    FUND_CEILING: "the ceiling of fund {}",
     REQUIRED_PLANT: "the required plant {}",
 }
 _BUDGETS = (BUDGET, CUMULATIVE_BUDGET, PROVINCE_BUDGET)

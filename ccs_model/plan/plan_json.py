@@ -13,7 +13,14 @@ import numpy as np
 import pandas as pd
 
 from ccs_model.inputs.geography import are_in_china
-from ccs_model.model.names import CUMULATIVE_BUDGET, DEPLOYMENT, PROVINCE_BUDGET, SITE_CAPACITY, YEARLY_RATE
+from ccs_model.model.names import (
+    CUMULATIVE_BUDGET,
+    DEPLOYMENT,
+    FUND_CEILING,
+    PROVINCE_BUDGET,
+    SITE_CAPACITY,
+    YEARLY_RATE,
+)
 from ccs_model.plan.calibrated_results import calibration_dict
 from ccs_model.plan.decisions import BUILT
 from ccs_model.plan.plan import BindingLimit, Plan
@@ -178,6 +185,7 @@ def storage_band_of(problem: Problem) -> StorageBand | None:
 BINDING = {
     CUMULATIVE_BUDGET: "cumulative budget to {}",
     PROVINCE_BUDGET: "province budget of {}",
+    FUND_CEILING: "ceiling of fund {}",
     DEPLOYMENT: "deployment ceiling of {}",
     YEARLY_RATE: "limit on new retrofits from {}",
     SITE_CAPACITY: "capacity of site {}",

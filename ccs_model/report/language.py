@@ -191,8 +191,8 @@ def _part(text: str, table: Labels) -> str:
 
 # Limits that bind beside the budget, and how many more.
 _LIMITS = re.compile(
-    "((?:cumulative budget to|province budget of|deployment ceiling of|limit on new retrofits from|capacity of site) "
-    ".+?)(?: and ([0-9]+) more)?"
+    "((?:cumulative budget to|province budget of|ceiling of fund|deployment ceiling of|limit on new retrofits from"
+    "|capacity of site) .+?)(?: and ([0-9]+) more)?"
 )
 # A stream of one furnace, such as `hot_stoves U100000140173`; a hub, and a number of further places.
 _OF_UNIT = re.compile(r"(.+) (\S*[0-9]\S*)")

@@ -26,6 +26,7 @@ from ccs_model.model.names import (
     CONSTRAINTS,
     CUMULATIVE_BUDGET,
     DEPLOYMENT,
+    FUND_CEILING,
     PROVINCE_BUDGET,
     SITE_CAPACITY,
     TARGETS,
@@ -97,7 +98,7 @@ def budget_row(matrix: Matrix) -> BudgetRow | None:
 # Shadow price above which a limit binds.
 _BINDS = 1e-6
 # Limits that may bind beside the budget, in the order in which they are named.
-_LIMITS = (CUMULATIVE_BUDGET, PROVINCE_BUDGET, DEPLOYMENT, YEARLY_RATE, SITE_CAPACITY)
+_LIMITS = (CUMULATIVE_BUDGET, PROVINCE_BUDGET, FUND_CEILING, DEPLOYMENT, YEARLY_RATE, SITE_CAPACITY)
 
 
 def binding_limits(matrix: Matrix, row_dual: Floats | None) -> tuple[BindingLimit, ...]:

@@ -262,6 +262,15 @@ def test_limits_that_bind_beside_the_budget_are_named(solved: Solved) -> None:
     assert limit.price == pytest.approx(more.objective.value - solved(capped).objective.value, rel=0.05)
 
 
+@pytest.mark.slow
+def test_a_ceiling_of_a_fund_that_binds_is_named(solved: Solved) -> None:
+    grant = {"funds": {"state": {"kind": "grant", "ceiling_mn": 300.0}}, "capture.decisions": "continuous"}
+    plan = solved(grant)
+    (limit,) = plan.binding_limits
+    assert (limit.constraint, limit.index) == ("fund_within_ceiling", "state")
+    assert "ceiling of fund state" in " ".join(plan.summary().split())
+
+
 def yearly(rows: list[float]) -> float:
     """What lies in the years 2026 to 2035, discounted to 2026 at 8 %."""
     return sum(value / 1.08**t for t, value in enumerate(rows))
