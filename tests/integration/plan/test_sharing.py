@@ -157,10 +157,6 @@ def test_what_running_costs_is_split_by_use(hand_problem: Callable[..., Problem]
     assert not paid[["pipe_power_mn_pa", "haul_mn_pa"]].any(axis=None)
 
 
-def test_each_retrofit_s_site_is_the_one_that_takes_most_of_it(problem: Problem) -> None:
-    assert Sharing.of(point(problem, **FLOWS)).main_site().tolist() == ["S", "S"]
-
-
 # Shapley values
 
 
