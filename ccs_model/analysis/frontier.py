@@ -351,7 +351,8 @@ def _known(number: float) -> float | None:
 
 def _unsure_kt(row: Row) -> float:
     """By how much the abatement of a budget point may be too small; infinite where its gap is unknown."""
-    return float("inf") if row["gap_share"] is None else float(row["gap_share"] * row["abatement_kt"])
+    gap = row["all_links_gap_share"]
+    return float("inf") if gap is None else float(gap * row["abatement_kt"])
 
 
 def _more(before: Row, now: Row) -> Row:

@@ -14,6 +14,8 @@ _SHOWN = (
     "n_retrofits", "n_plants_retrofitted", "captured_ktpa", "avoided_ktpa", "abatement_share", "capex_mn", "budget_mn",
     "capture_cost_per_t", "avoidance_cost_per_t", "npv_mn", "break_even_carbon_value_per_t",
 )  # fmt: skip
+# Share of a retrofit's CO₂ from which its site takes all, but for rounding.
+ALL_AT_ONE_SITE = 0.995
 _LABELS = {"n_retrofits": "Retrofits", "n_plants_retrofitted": "Plants retrofitted"}
 
 Totals = Mapping[str, Any]

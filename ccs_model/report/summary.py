@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ccs_model.plan.headline import additions_text, counted, headline, megatonnes, share_text
+from ccs_model.plan.headline import ALL_AT_ONE_SITE, additions_text, counted, headline, megatonnes, share_text
 from ccs_model.report.phrases import (
     Gap,
     binding_limits,
@@ -33,8 +33,8 @@ N_SHOWN = 12
 MIN_NAME_WIDTH, MAX_NAME_WIDTH = 18, 44
 # Columns of the retrofits that a narrow terminal leaves out, the first one first: capture cost, stream and site.
 _LESS_NEEDED = (8, 1, 3)
-# Mark of a site that takes less than all CO₂ of a retrofit, beyond rounding.
-_AND_OTHERS, _ALL_OF_IT = "+", 0.995
+# Mark of a site that takes less than all CO₂ of a retrofit.
+_AND_OTHERS = "+"
 PART_SIGN = {"quarter": "¼", "half": "½"}
 
 Document = Mapping[str, Any]
@@ -287,7 +287,7 @@ class _Summary:
     def _site(row: Mapping[str, Any]) -> str:
         """Return the site, with a mark where it does not take all CO₂ of the retrofit."""
         share = row.get("site_share")
-        others = _AND_OTHERS if share is not None and share < _ALL_OF_IT else ""
+        others = _AND_OTHERS if share is not None and share < ALL_AT_ONE_SITE else ""
         return f"{row['site']}{others}".replace("_", " ")
 
     def _name_width(self, rows: Sequence[Sequence[str]]) -> int:

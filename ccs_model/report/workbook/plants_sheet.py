@@ -7,6 +7,7 @@ from dataclasses import replace
 import pandas as pd
 
 from ccs_model.engineering.streams import product_unit
+from ccs_model.plan.headline import ALL_AT_ONE_SITE
 from ccs_model.plan.merit_order import DETAILS
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
@@ -129,7 +130,9 @@ def write_retrofits(sheet: Sheet, plan: Plan) -> None:
     """Write plan.retrofits with totals, largest abatement first; sheet Economics holds the parts of the annual cost."""
     table = plan.retrofits.drop(columns=list(DETAILS))
     if plan.problem.network is None:
-        table = table.drop(columns=["storage_capex_mn", "site_share"])
+        table = table.drop(columns="storage_capex_mn")
+    if not (table["site_share"] < ALL_AT_ONE_SITE).any():
+        table = table.drop(columns="site_share")
     if not (plan.problem.plants["name_zh"].fillna("") != "").any():
         table = table.drop(columns="name_zh")
     sites = plan.problem.sites.set_index("site")["name"].to_dict()
