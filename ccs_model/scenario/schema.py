@@ -162,7 +162,7 @@ class Scenario(Section):
     """
 
     name: Line
-    """Title of the scenario; also names its run folder."""
+    """Title of the scenario; names the run folder of a scenario without a file."""
     description: Paragraph = ""
     """The planning question in your own words."""
     currency: Currency = "CNY"

@@ -37,7 +37,8 @@ from ccs_model.report.workbook.macc_sheet import SLOTS_A_LABEL, curve_series
 from ccs_model.report.workbook.native_charts import Picture
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 
-# Figures of the accounts whose parts the workbook does not hold: empty once an input differs from the solved plan.
+# A figure whose parts the workbook does not hold: empty once an input differs from the solved plan.
+_AS_SOLVED = '=IF(inputs_changed=0,{solved},"")'
 _NOT_RECOMPUTED = (
     "standalone_npv_mn", "value_at_market_price_mn", "net_value_at_market_price_mn", "damage_avoided_low_mn",
     "damage_avoided_high_mn",
@@ -64,12 +65,11 @@ def live_figures(sheet: Sheet, plan: Plan) -> dict[str, Formula]:
         found["cost_mn_pa"] = "={economics!cost_mn_pa@total}"
         for name in ("capture_cost_per_t", "avoidance_cost_per_t"):
             found[name] = f"={{economics!{name}@total}}"
-        storage = "+".join(f"{{economics!{name}_mn_pa@total}}" for name in ("storage_capital", "storage_om", "storage"))
-        found["storage_cost_per_t"] = f'=IFERROR(({storage})*1000/{{@captured_ktpa.value}},"")'
+        found["storage_cost_per_t"] = _AS_SOLVED
     if has_accounts(plan):
         found["npv_mn"] = "={programme_results!live@npv_mn}"
         found["owners_break_even_price_per_t"] = '=IFERROR({programme_results!live@break_even_carbon_price_per_t}+0,"")'
-        found |= dict.fromkeys(_NOT_RECOMPUTED, '=IF(inputs_changed=0,{solved},"")')
+        found |= dict.fromkeys(_NOT_RECOMPUTED, _AS_SOLVED)
         cost = "{ledger!amount_mn@damage_avoided_mn}-{stakeholders!npv_mn@society}"
         tonnes = "SUMPRODUCT({series!@avoided:all},social_discount_factor)"
         found["resource_cost_mn"] = f"={cost}"

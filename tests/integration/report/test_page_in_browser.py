@@ -196,7 +196,7 @@ def test_layers_leave_the_map(page: Any) -> None:
         return sum(each.evaluate("each => each.style.display !== 'none'") for each in page.locator(css).all())
 
     layers = {
-        "[data-sector=chemicals]": ".frame circle[fill='#2166ac']",
+        "[data-sector=chemicals]": ".frame circle[fill='#2166ac' i]",
         "[data-layer=pipes]": ".frame .pipe",
         "[data-state=ineligible]": "circle.ineligible",
         "[data-layer=names]": "text.name",
