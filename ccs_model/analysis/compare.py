@@ -227,7 +227,7 @@ def retrofits_by_plant(retrofits: Iterable[Mapping[str, Any]]) -> dict[str, dict
 
 def _inputs(names: Sequence[str], runs: Sequence[StoredRun]) -> pd.DataFrame:
     """Scenario keys (by value) and tables (by the start of their hash) that differ."""
-    scenarios = [dict(_leaves(each, "")) for each in _with_whole_paths(runs)]
+    scenarios = [dict(_leaves(each, "")) for each in _with_full_paths(runs)]
     tables = [{name: sha[:_HASH] for name, sha in run.inputs.items()} for run in runs]
     rows = []
     for kind, found in (("scenario", scenarios), ("table", tables)):
@@ -242,7 +242,7 @@ def _inputs(names: Sequence[str], runs: Sequence[StoredRun]) -> pd.DataFrame:
 _PATHS = ("carbon_price_per_t", "social_cost_of_carbon_per_t")
 
 
-def _with_whole_paths(runs: Sequence[StoredRun]) -> list[dict[str, Any]]:
+def _with_full_paths(runs: Sequence[StoredRun]) -> list[dict[str, Any]]:
     """Scenarios with the value of each path in every year that any of them names."""
     documents = [run.scenario.model_dump(mode="json") for run in runs]
     for name in _PATHS:
