@@ -269,7 +269,7 @@ class ExtendPaths(Heuristic):
     Parameters
     ----------
     n_options
-        Number of nodes, those with the most value per money of an option and its path.
+        Number of options, at most one of each node: those with the most value per money, their path included.
     until
         Share of the effort by which the search ends.
     extend

@@ -158,27 +158,24 @@ class GrowthNetwork:
     def paths_to(self, x: Floats, n_options: int) -> Ints:
         """Links on the cheapest paths from the best options outside a point of the model to its pipes and sites.
 
-        Of each node the option with the most value per money counts, its path included; `n_options` nodes are taken.
+        Of each node the option with the most value per money counts, its path included; `n_options` such are taken.
         """
         has_pipe = ((self.pipe >= 0) & (x[self.pipe] > 0.5)).any(axis=(0, 2))
-        in_use = np.flatnonzero((x[self.opened] > 0.5).any(axis=0))
+        is_open = (x[self.opened] > 0.5).any(axis=0)
         outside = np.flatnonzero(~np.isin(self.choice, self.choice[x[self.column] > 0.5]))
-        if not len(in_use) or not len(outside):
+        if not is_open.any() or not len(outside):
             return np.zeros(0, dtype=np.int64)
         n_nodes = len(self.positions)
         flows = np.quantile(self.most_flow, (np.arange(_FLOW_CLASSES) + 0.5) / _FLOW_CLASSES)
         of_class = np.abs(flows[:, None] - self.most_flow[outside]).argmin(axis=0)
-        begin = np.concatenate([self.start, self.end, self.site_node[in_use]])
-        end = np.concatenate([self.end, self.start, np.full(len(in_use), n_nodes)])
+        order, graph = self.edges
         merit = np.zeros(len(outside))
         following = np.zeros((_FLOW_CLASSES, n_nodes + 1), dtype=np.int64)
         for k, flow in enumerate(flows):
             cost = self.pipe_costs(np.full((self.n_periods, len(self.start)), flow)).min(axis=0)
             cost *= np.where(has_pipe, _IN_USE, 1.0)
-            weights = np.maximum(np.concatenate([cost, cost, np.zeros(len(in_use))]), TOLERANCE)
-            built = np.isfinite(weights)
-            # The graph leads backward, as that of growth.
-            graph = sparse.csr_array((weights[built], (end[built], begin[built])), shape=(n_nodes + 1, n_nodes + 1))
+            weights = np.concatenate([cost, cost, np.where(is_open, 0.0, np.inf)])
+            graph.data[:] = np.maximum(weights, TOLERANCE)[order]
             path, following[k] = dijkstra(graph, indices=n_nodes, return_predecessors=True)
             mine = np.flatnonzero(of_class == k)
             option = outside[mine]

@@ -90,13 +90,15 @@ def frontier(run: StoredRun, words: Words) -> Markup:
 
 def _summary(point: Mapping[str, Any], run: StoredRun) -> str:
     assert run.frontier is not None
-    gap = f", gap {percent(point['all_links_gap_share'], 2)}"
-    if run.frontier["n_corridors"] is not None:
+    gap = f"gap {percent(point['all_links_gap_share'], 2)}"
+    if run.frontier["n_corridors"] is None:
+        proven = f", {gap}"
+    else:
         searched = percent(point["gap_share"], 2)
-        gap = f";{gap[1:]} over all candidate links, {searched} within the links searched"
+        proven = f"; {gap} over all candidate links, {searched} within the links searched"
     return (
         f"{number(point['budget_mn'])} million {run.money}: {number(point['abatement_kt'])} kt avoided over the "
-        f"horizon, {point['n_plants_retrofitted']} plants{gap}"
+        f"horizon, {point['n_plants_retrofitted']} plants{proven}"
     )
 
 
