@@ -1,8 +1,9 @@
 """The marginal value of the budget: what more money buys with the plan's retrofits kept, and in a re-plan.
 
 A linear program has one price for the next million. An integer plan does not: with its integers fixed the budget's dual
-is zero. So the plan is solved again with a larger budget, first with its retrofits kept, then with all decisions free
-within the links searched. The re-plans start from the plan with its retrofits kept and can only underestimate the gain.
+is zero. So the plan is solved again with a larger budget, first with its retrofits kept, then with all decisions free:
+within the links searched, and with the paths to the best plants outside the plan. The re-plans start from the plan with
+its retrofits kept and can only underestimate the gain.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 from ccs_model._typing import Floats, Mask
 from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip.clock import BackgroundTask, now, was_stopped
+from ccs_model.mip.fixed_charge import ExtendPaths
 from ccs_model.mip.grouped_milp import solve_program
 from ccs_model.mip.matrix import rounded_to_integrality
 from ccs_model.mip.network_lns import SubMip
@@ -28,6 +30,7 @@ from ccs_model.plan.plan import MarginalBudget, Replan
 from ccs_model.problem import Problem
 from ccs_model.solve.assembly import BudgetRow, budget_row
 from ccs_model.solve.fixed_charge_network import network_of
+from ccs_model.solve.growth_network import growth_network_of
 from ccs_model.solve.network_search import Corridors
 from ccs_model.solve.normalised_money import Normalised
 from ccs_model.solve.tie_breaking import of_the_same_streams
@@ -73,7 +76,7 @@ def marginal_budget(
     later
         Effort of the stage; a re-plan has a part of it.
     corridors
-        The links searched on a shared network, which limit the re-plans too.
+        The links searched on a shared network. Re-plans may use them and the paths to the best plants outside the plan.
     """
     matrix = search.matrix
     budget = budget_row(matrix)
@@ -81,13 +84,7 @@ def marginal_budget(
         return None
     if not problem.is_integer:
         return _slopes(problem, search, Highs(matrix, options), budget, chosen, value)
-    outside = np.zeros(len(chosen), dtype=bool)
-    if corridors is not None and problem.network is not None:
-        links = problem.network.links["link"]
-        inside = np.flatnonzero(links.isin(corridors.links))
-        sites = np.arange(len(links), len(links) + len(problem.sites))
-        outside[network_of(problem, matrix).outside(np.r_[inside, sites])] = True
-    again = _Again(problem, matrix, options, budget, outside)
+    again = _Again(problem, matrix, options, budget, _outside(problem, matrix, chosen, corridors))
     added_mn = max(1.0, MARGINAL_BUDGET_SHARE * problem.budget_mn)
     kept = again.with_retrofits_kept(chosen, added_mn / search.unit, later)
     if kept is None or was_stopped():
@@ -109,15 +106,35 @@ def marginal_budget(
     return MarginalBudget(added_mn, max(again.value(kept) - value, 0.0), plants, replans=tuple(replans))
 
 
+def _outside(problem: Problem, matrix: Matrix, chosen: Floats, corridors: Corridors | None) -> tuple[Mask, ...]:
+    """Columns of links that a search leaves out, for each search: the links of the plan, and those with further paths.
+
+    A plan fills its links, so that further plants need others; with all of them free, fewer retrofits are found.
+    """
+    if corridors is None or problem.network is None:
+        return (np.zeros(len(chosen), dtype=bool),)
+    network, links = network_of(problem, matrix), problem.network.links["link"]
+    inside = np.flatnonzero(links.isin(corridors.links))
+    growth = growth_network_of(problem, matrix)
+    searched = [inside]
+    if growth is not None:
+        searched.append(np.union1d(inside, growth.paths_to(chosen, ExtendPaths().n_options)))
+    sites = np.arange(len(links), len(links) + len(problem.sites))
+    outside = np.zeros((len(searched), len(chosen)), dtype=bool)
+    for each, arc_groups in zip(outside, searched, strict=True):
+        each[network.outside(np.r_[arc_groups, sites])] = True
+    return tuple(outside)
+
+
 @dataclass(frozen=True, eq=False)
 class _Again:
-    """Searches of one problem with a larger budget; `outside` are columns of links that are not searched."""
+    """Searches of one problem with a larger budget, one for each mask `outside` of columns that it leaves out."""
 
     problem: Problem
     matrix: Matrix
     options: SolverOptions
     budget: BudgetRow
-    outside: Mask
+    outside: tuple[Mask, ...]
 
     def value(self, x: Floats) -> float:
         return float(self.matrix.costs[0] @ x)
@@ -131,10 +148,11 @@ class _Again:
         # Retrofitted streams keep their retrofit.
         others = of_the_same_streams(matrix, chosen) & (chosen <= 0.5)
         others[np.setdiff1d(np.arange(len(others)), matrix.columns_of(BUILD))] = False
-        without, matrix = others | self.outside, replace(matrix, lower=lower)
+        matrix = replace(matrix, lower=lower)
         if self.problem.network is None:
-            return self._solved(matrix, without, chosen, more, effort)
-        return self._searched(matrix, without & (chosen <= 0.5), chosen, more, effort, (_KEPT,))
+            return self._solved(matrix, others | self.outside[0], chosen, more, effort)
+        without = [(others | outside) & (chosen <= 0.5) for outside in self.outside]
+        return self._searched(matrix, without, chosen, more, effort, (_KEPT,))
 
     def all_planned(self, start: Floats, effort: float) -> tuple[Floats | None, ...]:
         """The best points of all re-plans, side by side; none without money to add to."""
@@ -152,26 +170,33 @@ class _Again:
 
     def planned(self, start: Floats, more: float, effort: float) -> Floats | None:
         """The best point with `more` budget; None if none is found."""
-        without = self.outside & (start <= 0.5)
+        without = [outside & (start <= 0.5) for outside in self.outside]
         if self.problem.network is None:
-            return self._solved(self.matrix, without, start, more, effort)
+            return self._solved(self.matrix, without[0], start, more, effort)
         return self._searched(self.matrix, without, start, more, effort, _SEARCHES)
 
     def _searched(
-        self, matrix: Matrix, without: Mask, start: Floats, more: float, effort: float, searches: Sequence[SubMip]
+        self,
+        matrix: Matrix,
+        without: Sequence[Mask],
+        start: Floats,
+        more: float,
+        effort: float,
+        searches: Sequence[SubMip],
     ) -> Floats | None:
         """The best point near the relaxation and the start; a search of the whole model takes far longer."""
-        upper = np.where(without, 0.0, matrix.upper)
-        matrix = replace(matrix, upper=upper, row_upper=self._limits(more))
-        began = now()
-        context = SearchContext(matrix, network_of(self.problem, matrix), self.options, began + effort)
         best = start
-        for search in searches:
-            found = search.solve(context, matrix.is_integer & (upper > 0), start)
-            if found is not None and self.value(found) > self.value(best):
-                best = found
-            if now() - began > _NEXT_BELOW * effort:
-                break
+        for outside in without:
+            upper = np.where(outside, 0.0, matrix.upper)
+            inside = replace(matrix, upper=upper, row_upper=self._limits(more))
+            began = now()
+            context = SearchContext(inside, network_of(self.problem, inside), self.options, began + effort)
+            for search in searches:
+                found = search.solve(context, inside.is_integer & (upper > 0), start)
+                if found is not None and self.value(found) > self.value(best):
+                    best = found
+                if now() - began > _NEXT_BELOW * effort:
+                    break
         return best
 
     def _solved(self, matrix: Matrix, without: Mask, start: Floats, more: float, effort: float) -> Floats | None:
@@ -224,7 +249,7 @@ def _slopes(
 ) -> MarginalBudget | None:
     """Slopes of a continuous plan: abatement of one million more, of the last million, and of re-plans."""
     matrix = search.matrix
-    again = _Again(problem, matrix, highs.options, budget, np.zeros(len(chosen), dtype=bool))
+    again = _Again(problem, matrix, highs.options, budget, (np.zeros(len(chosen), dtype=bool),))
     step_mn = min(1.0, problem.budget_mn) or 1.0
     step = step_mn / search.unit
     up = _optimum(highs, budget, budget.limit + step)
