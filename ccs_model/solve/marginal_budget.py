@@ -20,6 +20,7 @@ from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip.clock import BackgroundTask, now, was_stopped
 from ccs_model.mip.fixed_charge import ExtendPaths
 from ccs_model.mip.grouped_milp import solve_program
+from ccs_model.mip.highs import LARGE_ROWS
 from ccs_model.mip.matrix import rounded_to_integrality
 from ccs_model.mip.network_lns import SubMip
 from ccs_model.mip.presolve import restricted
@@ -115,7 +116,7 @@ def _outside(problem: Problem, matrix: Matrix, chosen: Floats, corridors: Corrid
         return (np.zeros(len(chosen), dtype=bool),)
     network, links = network_of(problem, matrix), problem.network.links["link"]
     inside = np.flatnonzero(links.isin(corridors.links))
-    growth = growth_network_of(problem, matrix)
+    growth = growth_network_of(problem, matrix) if len(matrix.row_lower) <= LARGE_ROWS else None
     searched = [inside]
     if growth is not None:
         searched.append(np.union1d(inside, growth.paths_to(chosen, ExtendPaths().n_options)))
