@@ -121,7 +121,7 @@ def temporary_path(path: Path) -> Iterator[Path]:
 def folder_for(path: Path, mode: int = 0o777) -> Iterator[None]:
     """Create the folder of `path` for the block; folders created here are removed at the end if they are empty.
 
-    Raises OSError if it cannot be created.
+    The names of the others are flushed to the disk. Raises OSError if it cannot be created.
     """
     path = path.absolute()
     new: list[Path] = []
@@ -133,6 +133,9 @@ def folder_for(path: Path, mode: int = 0o777) -> Iterator[None]:
         yield
     finally:
         _remove_empty(new)
+        for each in new:
+            if each.exists():
+                sync_folder(each.parent)
         _new_folders.difference_update(new)
 
 

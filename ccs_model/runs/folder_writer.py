@@ -163,15 +163,13 @@ def _write(files: Mapping[str, bytes], folder: Path) -> None:
     with folder_for(folder):
         remove_temporary_files(folder)
         with temporary_path(folder.with_name(temporary_name(_PART, folder.name))) as made:
-            made.mkdir()
             _fill(files, made)
-            for inside in (*(path for path in made.rglob("*") if path.is_dir()), made):
-                sync_folder(inside)
             _move_into_place(made, folder)
-        sync_folder(folder.parent)
 
 
 def _fill(files: Mapping[str, bytes], folder: Path) -> None:
+    """Create `folder` with the files, and flush them and all folders to the disk."""
+    folder.mkdir()
     for name, content in files.items():
         inner = PurePath(name)
         is_folder = name.endswith("/")
@@ -180,6 +178,8 @@ def _fill(files: Mapping[str, bytes], folder: Path) -> None:
             (folder / above).mkdir(exist_ok=True)
         if not is_folder:
             write_synced(folder / inner, content)
+    for inside in (*(path for path in folder.rglob("*") if path.is_dir()), folder):
+        sync_folder(inside)
 
 
 def _write_elsewhere(files: Mapping[str, bytes], folder: Path) -> Path | None:
@@ -197,7 +197,7 @@ def _write_elsewhere(files: Mapping[str, bytes], folder: Path) -> Path | None:
 
 
 def _move_into_place(made: Path, folder: Path) -> None:
-    """Put the new folder in place by one rename.
+    """Put the new folder in place by one rename, on the disk before anything of an old run is removed.
 
     An old run changes places with the new one. Where the system cannot do that in one step, the old run is moved aside
     first, and moved back if the rename fails.
@@ -205,8 +205,10 @@ def _move_into_place(made: Path, folder: Path) -> None:
     with deferred_signals():
         if not folder.exists():
             made.rename(folder)
+            sync_folder(folder.parent)
             return
         if exchange_folders(made, folder):
+            sync_folder(folder.parent)
             return
         aside = folder.with_name(temporary_name(_OLD, folder.name))
         folder.rename(aside)
@@ -218,6 +220,7 @@ def _move_into_place(made: Path, folder: Path) -> None:
             except OSError:
                 raise FileError(f"{folder}: cannot be written: {error}; the previous run is now {aside}") from error
             raise
+    sync_folder(folder.parent)
     shutil.rmtree(aside, ignore_errors=True)
 
 
@@ -245,14 +248,10 @@ def atomic_folder(folder: Path, files: Mapping[str, bytes], *, force: bool = Fal
         with folder_for(target):
             _restore_files(target)
             with temporary_path(target.with_name(temporary_name(_PART, target.name))) as made:
-                made.mkdir()
-                for name, contents in files.items():
-                    (made / name).parent.mkdir(parents=True, exist_ok=True)
-                    write_synced(made / name, contents)
+                _fill(files, made)
                 yield made
                 _validate_new_files(folder, force)
                 _move_files(made, target, sorted({PurePath(name).parts[0] for name in files}))
-            sync_folder(target.parent)
     except OSError as error:
         raise FileError(f"{folder}: cannot be written: {error.strerror or error}") from error
 
@@ -283,6 +282,7 @@ def _move_files(made: Path, folder: Path, names: list[str]) -> None:
     """Move the new files to `folder`; existing ones are moved aside first, and moved back if anything fails."""
     if not folder.exists():
         made.rename(folder)
+        sync_folder(folder.parent)
         return
     aside = folder.with_name(temporary_name(_OLD, folder.name))
     with deferred_signals():
@@ -302,6 +302,7 @@ def _move_files(made: Path, folder: Path, names: list[str]) -> None:
                     (aside / name).rename(folder / name)
             shutil.rmtree(aside, ignore_errors=True)
             raise
+    sync_folder(folder)
     shutil.rmtree(aside, ignore_errors=True)
 
 
@@ -337,8 +338,9 @@ def locked(folder: Path) -> Iterator[None]:
                 holder = _holder(note)
                 if holder is not None and _may_hold(holder, is_enforced=is_enforced):
                     raise FileError(_message(folder, holder))
+                note.unlink(missing_ok=True)
+                _write_holder(note, folder)
                 held.enter_context(temporary_path(note))
-                _write_holder(note)
         except Timeout as error:
             raise FileError(_message(folder, _holder(note))) from error
         except OSError as error:
@@ -389,11 +391,15 @@ def _holder(note: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) and "pid" in found else None
 
 
-def _write_holder(note: Path) -> None:
+def _write_holder(note: Path, folder: Path) -> None:
+    """Name this process in a new file. Raises FileError if a process of another machine has done so first."""
     holder = {"pid": os.getpid(), "host": host_name(), "since": datetime.now(UTC).isoformat(timespec="seconds")}
-    # The lock holds even if the disk is too full to name its holder.
-    with contextlib.suppress(OSError):
-        note.write_text(json.dumps(holder) + "\n", encoding="utf-8")
+    try:
+        create_files({note: (json.dumps(holder) + "\n").encode()})
+    except FileError as error:
+        # The lock holds even if the disk is too full to name its holder.
+        if lexists(note):
+            raise FileError(_message(folder, _holder(note))) from error
 
 
 def _message(folder: Path, holder: dict[str, Any] | None) -> str:
