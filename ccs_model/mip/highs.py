@@ -287,6 +287,11 @@ class Highs:
         """Start the next LP from the basis of another matrix, which must not have rows that this one lacks."""
         self._must(self._highs.setBasis(basis.on(self.matrix)))
 
+    def dual_ray(self) -> Floats | None:
+        """Return [row] the multipliers with which the last LP, an infeasible one, proves that; None without them."""
+        _, has_ray, ray = self._highs.getDualRay()
+        return self._duals(ray) if has_ray else None
+
     def set_option(self, name: str, value: Any) -> None:
         """Set a HiGHS option by name."""
         self._set(name, value)

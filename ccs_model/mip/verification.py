@@ -1,7 +1,9 @@
 """Independent verification of the statuses of HiGHS, and the model saved where two results contradict each other.
 
-"Infeasible" is verified when HiGHS with presolve, HiGHS without presolve and an elastic model agree. The elastic model
-penalises the violation of every row; where no row is violated, its point is a solution after all.
+"Infeasible" is verified by multipliers of the rows that prove it (Farkas' lemma), checked without the solver. Where
+only integrality makes the model infeasible, there are none: then HiGHS with presolve, HiGHS without presolve and an
+elastic model must agree. The elastic model penalises the violation of every row; where no row is violated, its point
+is a solution after all.
 """
 
 from __future__ import annotations
@@ -24,8 +26,38 @@ Opinion = Literal["infeasible", "plan", "undecided", "contradiction"]
 
 # Violation below which a row counts as satisfied, relative to its largest coefficient.
 _VIOLATED = 1e-6
+# Coefficients of a sum of rows that are rounding errors, relative to their parts.
+_ROUNDING = 1e-12
 # Bound given to unbounded columns to find those that need one.
 _AS_IF_LIMIT = 1e6
+
+
+def is_proven_infeasible(matrix: Matrix, options: SolverOptions, limit: float) -> bool:
+    """Return whether multipliers of the rows prove the model infeasible without regard to integrality.
+
+    The sum of the rows with these multipliers is one row that no point between the columns' bounds satisfies (Farkas
+    1902). HiGHS finds the multipliers within `limit`; whether they prove it is computed here.
+    """
+    highs = Highs(matrix, options)
+    highs.set_integrality(False)
+    highs.set_objective(np.zeros(len(matrix.lower)), maximise=False)
+    if highs.attempt(limit, "feasibility").status != "infeasible":
+        return False
+    ray = highs.dual_ray()
+    return ray is not None and any(_proves(matrix, multipliers) for multipliers in (ray, -ray))
+
+
+def _proves(matrix: Matrix, multipliers: Floats) -> bool:
+    """Whether the weighted sum of the rows needs more than the columns can give."""
+    limits = np.where(multipliers > 0, matrix.row_lower, matrix.row_upper)
+    multipliers = np.where(np.isfinite(limits), multipliers, 0.0)
+    needed = np.where(multipliers != 0, limits, 0.0) * multipliers
+    coefficients = matrix.rows.T @ multipliers
+    sizes = abs(matrix.rows).T @ abs(multipliers)
+    coefficients = np.where(abs(coefficients) > _ROUNDING * sizes, coefficients, 0.0)
+    bounds = np.where(coefficients > 0, matrix.upper, np.where(coefficients < 0, matrix.lower, 0.0))
+    given = coefficients * bounds
+    return bool(needed.sum() - given.sum() > _VIOLATED * (abs(needed).sum() + abs(given).sum()))
 
 
 def elastic_opinion(matrix: Matrix, options: SolverOptions, deadline: float) -> tuple[Opinion, Outcome | None]:

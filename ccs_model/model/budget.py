@@ -52,10 +52,8 @@ def _add_funds(m: pyo.ConcreteModel, problem: Problem, total: Sum) -> None:
     def paid(rows: pd.DataFrame, on: Sequence[int], factor: float = 1.0) -> Terms:
         return [(factor, m.spend_mn[name, year]) for name in rows["allocation"] for year in on]
 
-    def invested(on: Floats, group: str | None = None) -> Terms:
-        amounts = {name: each[:, None] * on for name, each in capex.items()}
-        if group is not None:
-            amounts = {name: amount * np.equal(group_of[name], group)[:, None] for name, amount in amounts.items()}
+    def invested(on: Floats, group: str) -> Terms:
+        amounts = {name: (each * np.equal(group_of[name], group))[:, None] * on for name, each in capex.items()}
         found = total(amounts)
         return list(zip(found.linear_coefs, found.linear_vars, strict=True))
 
@@ -75,14 +73,18 @@ def _add_funds(m: pyo.ConcreteModel, problem: Problem, total: Sum) -> None:
         """Σ groups, years: spend ≤ ceiling of the fund"""
         return linear_sum(paid(allocations[allocations["fund"] == fund], years)) <= funds.at[fund, "ceiling_mn"]
 
-    @m.Constraint([name for name in used if funds.at[name, "share_max"] < 1])
-    def fund_within_share(m: pyo.ConcreteModel, fund: str) -> object:
-        """Σ groups, years: spend ≤ share × Σ all assets, years: capex, for a loan or bond less grants"""
-        share = float(funds.at[fund, "share_max"])
-        spent = invested(np.ones(len(years)))
-        if funds.at[fund, "kind"] != "grant":
-            spent += paid(allocations[allocations["kind"] == "grant"], years, -1.0)
-        return linear_sum([*paid(allocations[allocations["fund"] == fund], years), *times(spent, -share)]) <= 0
+    shares = allocations["fund"].map(funds["share_max"]) if len(allocations) else allocations["fund"]
+    limited = allocations[shares < 1].set_index("allocation")
+
+    @m.Constraint(list(limited.index), years)
+    def fund_within_share(m: pyo.ConcreteModel, name: str, year: int) -> object:
+        """spend ≤ share × Σ assets of the group built in the year: capex, for a loan or bond less grants"""
+        group, share = str(limited.at[name, "group"]), float(funds.at[limited.at[name, "fund"], "share_max"])
+        spent = invested(np.equal(years, year).astype(float), group)
+        if limited.at[name, "kind"] != "grant":
+            grants = allocations[(allocations["kind"] == "grant") & (allocations["group"] == group)]
+            spent += paid(grants, [year], -1.0)
+        return linear_sum([(1.0, m.spend_mn[name, year]), *times(spent, -share)]) <= 0
 
 
 def _add_credits(m: pyo.ConcreteModel, problem: Problem, total: Sum) -> None:

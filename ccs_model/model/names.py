@@ -219,7 +219,7 @@ FUNDS_PAY = _constraint(
 )
 FUND_CEILING = _constraint("fund_within_ceiling", "a fund pays no more than its ceiling")
 FUND_SHARE = _constraint(
-    "fund_within_share", "a fund pays no more than its share of all capex, loans of capex less grants"
+    "fund_within_share", "a fund pays no more than its share of a group's capex of the year, loans of capex less grants"
 )
 CREDIT = _constraint(
     "credit_within_on_site_abatement", "credited tonnes are no more than the plant's on-site abatement"

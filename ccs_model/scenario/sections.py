@@ -95,7 +95,7 @@ class Fund(Section):
     ceiling_mn: float | None = Field(default=None, ge=0)
     """Upper limit over all years, in million; null means no limit."""
     share_max: float = Field(default=1.0, ge=0, le=1)
-    """Upper limit as a share of all spending, 0 to 1; for a loan or bond, of spending less grants."""
+    """Upper limit as a share of capex at the time it is spent, 0 to 1; for a loan or bond, of capex less grants."""
     interest_rate: float | None = Field(default=None, ge=0, lt=1)
     """Real interest rate a year, 0 to 1."""
     nominal_interest_rate: float | None = Field(default=None, ge=0, lt=1)

@@ -50,12 +50,13 @@ from ccs_model.solve.marginal_budget import marginal_budget
 from ccs_model.solve.network_search import solve_in_corridors
 from ccs_model.solve.normalised_money import normalised
 from ccs_model.solve.search_progress import SearchProgress
-from ccs_model.solve.solution_check import REPAIR_EFFORT, verified_outcome
+from ccs_model.solve.solution_check import REPAIR_EFFORT, raise_if_infeasible, verified_outcome
 from ccs_model.solve.strategies import effort_of_model
 from ccs_model.solve.tie_breaking import (
     break_ties,
     break_ties_by_group,
-    with_best_funds,
+    idle_links,
+    with_best_finance,
     with_continuous_ties_broken,
     without_idle_network,
 )
@@ -66,6 +67,10 @@ Result = TypeVar("Result")
 # Effort of each later stage, as a share of the first stage's, and the least effort of one.
 _LATER_SHARE = 0.25
 _LATER_LEAST = 5.0
+# Links that a warning names.
+_NAMED = 5
+# Effort of the check whether a shared network is feasible, as a share of the first stage's.
+_FEASIBILITY_SHARE = 0.02
 # Seconds of the time limit that are left for tables and run folder, at least and per row of the model, and the largest
 # share of it that they take.
 _WRITING_S, _WRITING_S_PER_ROW, _WRITING_SHARE = 6.0, 1.2e-4, 0.3
@@ -289,6 +294,7 @@ def _solve_stages(
     highs = Highs(search.matrix, options, on_progress)
     corridors = None
     if problem.network is not None and problem.is_integer:
+        raise_if_infeasible(problem, matrix, options, _FEASIBILITY_SHARE * amount)
         corridors = solve_in_corridors(problem, search.matrix, options, effort=amount, on_progress=on_progress)
         first = corridors.within
     else:
@@ -319,12 +325,11 @@ def _solve_stages(
         "ties of flows are not broken", chosen, lambda: with_continuous_ties_broken(search.matrix, options, chosen)
     )
     chosen = without_traces(problem, matrix, rounded_to_integrality(matrix, search.x(chosen)))
-    if len(problem.accounts.allocations):
-        chosen = stages.attempt(
-            "the allocation of funds is not optimised",
-            chosen,
-            lambda: with_best_funds(problem, matrix, options, chosen, now() + later),
-        )
+    chosen = stages.attempt(
+        "the draws of funds and the sale of allowances are not optimised",
+        chosen,
+        lambda: with_best_finance(problem, matrix, options, chosen),
+    )
     clock.lap("second_stage_s")
     point = point_of(problem, matrix, chosen)
     bought = None
@@ -344,11 +349,21 @@ def _solve_stages(
     )
     clock.lap("locks_s")
     parts = checked_parts(problem, matrix, chosen, point, outcome, first, bought, corridors)
+    if idle := idle_links(problem, matrix, chosen):
+        stages.failed.append(_idle_text(idle))
     if was_stopped():
         stages.failed.append(
             f"the time limit of {clock.limit_s:g} s stopped the search; with more time the plan may differ"
         )
     return {**parts, "fixed_decisions": fixed_decisions}, tuple(stages.failed)
+
+
+def _idle_text(links: tuple[str, ...]) -> str:
+    named = ", ".join(links[:_NAMED]) + (f" and {len(links) - _NAMED} more" if len(links) > _NAMED else "")
+    return (
+        f"these links are built but carry no CO₂ in any year, because grants, loans and salvage value exceed what "
+        f"they cost the owners: {named}; lower share_max or ceiling_mn of the funds"
+    )
 
 
 class _LaterStages:

@@ -20,7 +20,7 @@ from ccs_model.mip.infeasible_rows import (
     smallest_pair,
     smallest_relaxations,
 )
-from ccs_model.mip.verification import columns_without_limit, disagreement, elastic_opinion
+from ccs_model.mip.verification import columns_without_limit, disagreement, elastic_opinion, is_proven_infeasible
 from ccs_model.model.names import (
     ADDED_CAPACITY,
     BUILD,
@@ -65,6 +65,16 @@ _LIMITS = {
 _NAMED = 3
 
 
+def raise_if_infeasible(problem: Problem, matrix: Matrix, options: SolverOptions, limit: float) -> None:
+    """Raise InfeasibleError before the search if the model is proven infeasible within `limit`.
+
+    Nothing is solved where building nothing is feasible.
+    """
+    if zero_point(matrix) is None and is_proven_infeasible(matrix, options, limit):
+        with effort():
+            raise _infeasible(problem, matrix, options)
+
+
 def verified_outcome(problem: Problem, matrix: Matrix, options: SolverOptions, outcome: Outcome) -> Outcome:
     """Return the outcome if it has a solution; otherwise raise an error with the reason why there is none.
 
@@ -100,6 +110,8 @@ def verified_outcome(problem: Problem, matrix: Matrix, options: SolverOptions, o
 def _without_a_plan(problem: Problem, matrix: Matrix, options: SolverOptions) -> Outcome:
     """Verify that the model is infeasible and raise an InfeasibleError, or return the outcome of another opinion."""
     to_verify = effort_of_model(len(matrix.row_lower), "normal")
+    if is_proven_infeasible(matrix, options, to_verify):
+        raise _infeasible(problem, matrix, options)
     second = point_without_presolve(matrix, options, to_verify)
     if second.x is not None:
         return second
@@ -116,6 +128,11 @@ def _without_a_plan(problem: Problem, matrix: Matrix, options: SolverOptions) ->
     if status == "contradiction":
         what = "the solver reports that the model is infeasible, but an elastic model needs to violate no constraint"
         raise disagreement(matrix, options, what)
+    raise _infeasible(problem, matrix, options)
+
+
+def _infeasible(problem: Problem, matrix: Matrix, options: SolverOptions) -> InfeasibleError:
+    """The error of an infeasible model: what conflicts, what restores feasibility, and the nearest plan."""
     deadline = now() + REPAIR_EFFORT
     charges = network_of(problem, matrix) if problem.network is not None and problem.is_integer else None
     until = now() + _ROWS_SHARE * REPAIR_EFFORT
@@ -130,7 +147,7 @@ def _without_a_plan(problem: Problem, matrix: Matrix, options: SolverOptions) ->
         by_rows = smallest_pair(matrix, groups, options, now() + REPAIR_EFFORT, charges, growths)
     every = list(dict.fromkeys(name for group in groups for name in group))
     nearest = nearest_point(matrix, every, options, now() + _NEAREST_EFFORT, charges, growths)
-    raise InfeasibleError(
+    return InfeasibleError(
         [*(relaxation_text(problem, each.rows) for each in by_rows), *changes],
         tables=None if nearest is None else _nearest_tables(problem, matrix, nearest),
     )

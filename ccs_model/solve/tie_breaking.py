@@ -9,14 +9,14 @@ import pandas as pd
 from scipy import sparse
 
 from ccs_model._typing import Floats, Mask
+from ccs_model.errors import NoPlanError
 from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
 from ccs_model.mip.branch_and_bound import solve_mip
-from ccs_model.mip.clock import now
 from ccs_model.mip.grouped_milp import solve_program
 from ccs_model.mip.matrix import residuals, rounded_to_integrality
 from ccs_model.mip.presolve import restricted
 from ccs_model.model.account_terms import npv_terms
-from ccs_model.model.names import ADDED_CAPACITY, ONE_RETROFIT, OPENED, PIPE, PIPE_FLOW, SPEND, WELLS
+from ccs_model.model.names import ADDED_CAPACITY, CREDITED, ONE_RETROFIT, OPENED, PIPE, PIPE_FLOW, SPEND, WELLS
 from ccs_model.model.terms import summed
 from ccs_model.plan.decisions import BUILT, Point, places_of
 from ccs_model.problem import Problem
@@ -96,8 +96,26 @@ def without_idle_network(problem: Problem, matrix: Matrix, chosen: Floats) -> Fl
 
     Links and sites are tried one by one, in the order of the model.
     """
+    sign = 1.0 if matrix.maximise[0] else -1.0
+    kept = chosen
+    for columns in _idle_assets(problem, matrix, chosen).values():
+        without = kept.copy()
+        without[columns] = matrix.lower[columns]
+        if sign * float(matrix.costs[0] @ (without - kept)) >= 0 and residuals(matrix, without).hold:
+            kept = without
+    return kept
+
+
+def idle_links(problem: Problem, matrix: Matrix, chosen: Floats) -> tuple[str, ...]:
+    """Return the links that are built and never carry CO₂: their subsidies and salvage value exceed their cost."""
+    links = () if problem.network is None else tuple(problem.network.links["link"])
+    return tuple(place for place in _idle_assets(problem, matrix, chosen) if place in set(links))
+
+
+def _idle_assets(problem: Problem, matrix: Matrix, chosen: Floats) -> dict[str, list[int]]:
+    """The columns of links without flow and of sites that the plan builds, by name."""
     if problem.network is None:
-        return chosen
+        return {}
     lines = dict(zip(problem.network.lines["line"], problem.network.lines["link"], strict=True))
     assets: dict[str, list[int]] = {}
     for name in (PIPE, ADDED_CAPACITY, OPENED, WELLS):
@@ -106,16 +124,11 @@ def without_idle_network(problem: Problem, matrix: Matrix, chosen: Floats) -> Fl
             assets.setdefault(lines.get(place, place), []).append(int(j))
     flows = [(matrix.columns[j].index[0], chosen[j]) for j in matrix.columns_of(PIPE_FLOW)]
     with_flow = {lines[line] for line, flow in flows if flow > BUILT}
-    sign = 1.0 if matrix.maximise[0] else -1.0
-    kept = chosen
-    for place, columns in assets.items():
-        if place in with_flow or (kept[columns] <= matrix.lower[columns]).all():
-            continue
-        without = kept.copy()
-        without[columns] = matrix.lower[columns]
-        if sign * float(matrix.costs[0] @ (without - kept)) >= 0 and residuals(matrix, without).hold:
-            kept = without
-    return kept
+    return {
+        place: columns
+        for place, columns in assets.items()
+        if place not in with_flow and (chosen[columns] > matrix.lower[columns]).any()
+    }
 
 
 def _value_limits(value: float, maximise: bool) -> tuple[float, float]:
@@ -161,20 +174,43 @@ def funds_table(point: Point) -> pd.DataFrame:
     return table[["fund", "kind", "year", "spend_mn", "interest_rate", "term_yr"]]
 
 
-def with_best_funds(
-    problem: Problem, matrix: Matrix, options: SolverOptions, chosen: Floats, deadline: float
-) -> Floats:
-    """Return `chosen` with spending allocated to the funds for the highest NPV of the owners, all else fixed."""
-    columns, fund, year = places_of(problem, matrix, "spend_mn")
+def with_best_finance(problem: Problem, matrix: Matrix, options: SolverOptions, chosen: Floats) -> Floats:
+    """Return `chosen` with the draws of funds and the sale of allowances that give the owners the highest NPV.
+
+    All other decisions stay. Raises NoPlanError if the solver fails.
+    """
+    value = summed(npv_terms(problem))
     worth = np.zeros(len(chosen))
-    worth[columns] = summed(npv_terms(problem))[SPEND][fund, year]
-    fixed = np.setdiff1d(np.arange(len(chosen)), columns)
-    highs = Highs(matrix, options)
-    highs.set_objective(worth, maximise=True)
-    highs.set_bounds(fixed, chosen[fixed], chosen[fixed])
-    found = highs.run(max(deadline - now(), 1.0), "funds")
-    if found.x is None or found.status != "optimal":
+    decided = np.zeros(len(chosen), dtype=bool)
+    for name in [name for name in (SPEND, CREDITED) if name in problem.axes]:
+        columns, place, year = places_of(problem, matrix, name)
+        decided[columns] = True
+        if name in value:
+            worth[columns] = value[name][place, year]
+    if not decided.any():
         return chosen
+    free = np.flatnonzero(decided)
+    within = matrix.rows[:, free].tocsr()
+    rows = np.flatnonzero(np.diff(within.indptr) > 0)
+    within = within[rows]
+    own = within @ chosen[free]
+    others = matrix.rows.tocsr()[rows] @ chosen - own
+    # What `chosen` violates by rounding is feasible here.
+    small = Matrix(
+        rows=sparse.csc_array(within),
+        row_lower=np.minimum(matrix.row_lower[rows] - others, own),
+        row_upper=np.maximum(matrix.row_upper[rows] - others, own),
+        lower=np.minimum(matrix.lower[free], chosen[free]),
+        upper=np.maximum(matrix.upper[free], chosen[free]),
+        is_integer=np.zeros(len(free), dtype=bool),
+        costs=worth[free][None, :],
+        maximise=(True,),
+        row_constraints=tuple(matrix.row_constraints[i] for i in rows),
+        columns=tuple(matrix.columns[j] for j in free),
+    )
+    found = Highs(small, options).run(np.inf, "finance")
+    if found.x is None or found.status != "optimal":
+        raise NoPlanError(f"the solver ended with status '{found.status}'")
     point = chosen.copy()
-    point[columns] = np.maximum(found.x[columns], 0.0)
-    return point if residuals(matrix, point).hold else chosen
+    point[free] = np.clip(found.x, matrix.lower[free], matrix.upper[free])
+    return point

@@ -11,7 +11,7 @@ from ccs_model.errors import NoPlanError
 from ccs_model.mip import Highs, Matrix, Progress, SolverOptions
 from ccs_model.mip.clock import now
 from ccs_model.mip.parametric import MovingLimit, breakpoints
-from ccs_model.mip.verification import columns_without_limit, elastic_opinion
+from ccs_model.mip.verification import columns_without_limit, elastic_opinion, is_proven_infeasible
 from ccs_model.model.standard_form import matrix_of
 
 OPTIONS = SolverOptions(gap_share=0.0, threads=1)
@@ -44,6 +44,31 @@ def test_a_plan_is_found_where_no_row_has_to_give_way(matrix: Matrix, opinion: s
     else:
         assert found is not None and found.status == "optimal"
         assert found.objective == pytest.approx(value, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "is_proven"),
+    [
+        (knapsack(9), False),
+        (knapsack(9, 10), True),
+        (knapsack(9, 16, whole=False), True),  # beyond all three pieces
+        (knapsack(11.5, 11), False),  # only in whole pieces
+    ],
+)
+def test_multipliers_of_rows_prove_infeasibility_where_parts_do_not_help(matrix: Matrix, is_proven: bool) -> None:
+    assert is_proven_infeasible(matrix, OPTIONS, 20.0) == is_proven
+
+
+def test_an_unbounded_column_hides_no_infeasibility() -> None:
+    m = pyo.ConcreteModel()
+    m.flow, m.other = pyo.Var(domain=pyo.NonNegativeReals), pyo.Var(domain=pyo.Reals)
+    m.balance = pyo.Constraint(expr=m.flow - 1e6 * m.other == 3)
+    m.least = pyo.Constraint(expr=m.flow >= 5)
+    m.most = pyo.Constraint(expr=m.flow - 1e6 * m.other >= 4)
+    m.objective = pyo.Objective(expr=m.flow)
+    assert is_proven_infeasible(matrix_of(m), OPTIONS, 20.0)
+    m.most.deactivate()
+    assert not is_proven_infeasible(matrix_of(m), OPTIONS, 20.0)
 
 
 def test_columns_that_nothing_limits_are_named_by_what_they_are_worth() -> None:
