@@ -71,7 +71,8 @@ def smallest_relaxations(
         The infeasible model.
     groups
         Names of the constraints that are relaxed together. A group is skipped if one of its constraints is in a
-        relaxation found before; each group takes at most an equal share of what is left.
+        relaxation found before; each group takes at most an equal share of what is left. Groups whose smallest
+        relaxation is not known by then take what remains.
     options
         Options of the solver.
     deadline
@@ -81,7 +82,7 @@ def smallest_relaxations(
     growths
         The network for tree growth without the constraints of a group.
     """
-    found: list[Relaxation] = []
+    tried: list[_Tried] = []
     repaired: set[str] = set()
     n_left = sum(any(len(matrix.rows_of(constraint)) for constraint in group) for group in groups)
     for group in groups:
@@ -95,22 +96,57 @@ def smallest_relaxations(
         # Tree growth takes little time, so that it answers for the groups that are left.
         if now() >= deadline and growth is None:
             continue
-        stage = f"relaxing {' and '.join(group)}"
-        begun = now()
-        until = begun + max(deadline - begun, 0.0) / (1 + n_left)
-        outcome = _least(_elastic(matrix, rows), options, until, stage, network, growth)
-        if outcome.x is None or outcome.status not in ("optimal", "limit"):
-            continue
+        elastic, stage = _elastic(matrix, rows), f"relaxing {' and '.join(group)}"
+        until = _share(deadline, 1 + n_left)
+        outcome = _least(elastic, options, until, stage, network, growth)
+        is_open = outcome.status == "limit" and not _grows_alone(elastic, growth)
+        tried.append(_Tried(group, rows, elastic, stage, outcome, is_open))
+        if tried[-1].relaxed(matrix):
+            repaired |= set(group)
+    n_left = sum(each.is_open for each in tried)
+    for k, each in enumerate(tried):
+        if each.is_open and now() < deadline:
+            tried[k] = each.improved(options, _share(deadline, n_left))
+        n_left -= each.is_open
+    relaxed = [each.relaxed(matrix) for each in tried]
+    return tuple(Relaxation(MappingProxyType(rows)) for rows in relaxed if rows)
+
+
+def _share(deadline: float, n: int) -> float:
+    """When the first of `n` searches with equal shares of what is left ends."""
+    begun = now()
+    return begun + max(deadline - begun, 0.0) / n
+
+
+@dataclass(frozen=True, eq=False)
+class _Tried:
+    """A group of constraints, its elastic model and what is known of its smallest relaxation."""
+
+    group: tuple[str, ...]
+    rows: np.ndarray
+    elastic: Matrix
+    stage: str
+    outcome: Outcome
+    is_open: bool
+
+    def relaxed(self, matrix: Matrix) -> dict[str, tuple[tuple[Any, float, float], ...]]:
+        """The relaxed rows by constraint; none without a point."""
+        if self.outcome.x is None or self.outcome.status not in ("optimal", "limit"):
+            return {}
         given: dict[str, list[tuple[Any, float, float]]] = {}
-        for row, amount in zip(rows, outcome.x[len(matrix.lower) :], strict=True):
+        for row, amount in zip(self.rows, self.outcome.x[len(matrix.lower) :], strict=True):
             if amount > _RELAXED:
                 constraint, index = matrix.row_constraints[row]
                 given.setdefault(constraint, []).append((index, float(amount), _limit(matrix, row)))
-        if not given:
-            continue
-        found.append(Relaxation(MappingProxyType({constraint: tuple(rows) for constraint, rows in given.items()})))
-        repaired |= set(group)
-    return tuple(found)
+        return {constraint: tuple(rows) for constraint, rows in given.items()}
+
+    def improved(self, options: SolverOptions, deadline: float) -> _Tried:
+        """The same after a further search from the point that is known."""
+        highs, start = Highs(self.elastic, options), self.outcome.x
+        found = solve_mip(
+            highs, maximise=False, gap=_LEAST_GAP, deadline=deadline, stage=self.stage, start=start
+        ).outcome
+        return self if found.x is None else replace(self, outcome=found)
 
 
 def smallest_pair(

@@ -25,6 +25,7 @@ from ccs_model.errors import NoPlanError
 from ccs_model.inputs import Inputs, load_inputs
 from ccs_model.mip import Highs, Matrix, Progress, SolverOptions
 from ccs_model.mip.branch_and_bound import MipOutcome
+from ccs_model.mip.budget_sweep import zero_point
 from ccs_model.mip.clock import effort, now, seconds_until_stop, time_s, was_stopped
 from ccs_model.mip.grouped_milp import solve_program
 from ccs_model.mip.matrix import rounded_to_integrality
@@ -47,7 +48,7 @@ from ccs_model.solve.assembly import checked_parts
 from ccs_model.solve.feasibility_repair import build_problem_with_advice
 from ccs_model.solve.fixed_decisions import fixed_decisions_table, no_fixed_decisions
 from ccs_model.solve.marginal_budget import marginal_budget
-from ccs_model.solve.network_search import solve_in_corridors
+from ccs_model.solve.network_search import Corridors, solve_in_corridors
 from ccs_model.solve.normalised_money import normalised
 from ccs_model.solve.search_progress import SearchProgress
 from ccs_model.solve.solution_check import REPAIR_EFFORT, raise_if_infeasible, verified_outcome
@@ -67,6 +68,9 @@ Result = TypeVar("Result")
 # Effort of each later stage, as a share of the first stage's, and the least effort of one.
 _LATER_SHARE = 0.25
 _LATER_LEAST = 5.0
+# Effort of a second search where the first ends without a plan and nothing need be built, relative to the first and at
+# least.
+_WITHOUT_PLAN, _WITHOUT_PLAN_LEAST = 4.0, 60.0
 # Links that a warning names.
 _NAMED = 5
 # Effort of the check whether a shared network is feasible, as a share of the first stage's.
@@ -291,21 +295,7 @@ def _solve_stages(
     if on_progress is not None:
         sense = 1 if maximise else -1
         on_progress = SearchProgress(on_progress, stage, float(search.objective[0]), sense, clock.started)
-    highs = Highs(search.matrix, options, on_progress)
-    corridors = None
-    if problem.network is not None and problem.is_integer:
-        raise_if_infeasible(problem, matrix, options, _FEASIBILITY_SHARE * amount)
-        corridors = solve_in_corridors(problem, search.matrix, options, effort=amount, on_progress=on_progress)
-        first = corridors.within
-    else:
-        first = solve_program(
-            highs,
-            maximise=maximise,
-            gap=requested.mip_gap,
-            deadline=now() + amount,
-            stage=stage,
-            on_progress=on_progress,
-        )
+    highs, first, corridors = _first_stage(problem, matrix, search.matrix, options, amount, on_progress)
     clock.lap("first_stage_s")
     first = search.mip_outcome(first)
     if corridors is not None:
@@ -364,6 +354,43 @@ def _idle_text(links: tuple[str, ...]) -> str:
         f"these links are built but carry no CO₂ in any year, because grants, loans and salvage value exceed what "
         f"they cost the owners: {named}; lower share_max or ceiling_mn of the funds"
     )
+
+
+def _first_stage(
+    problem: Problem,
+    matrix: Matrix,
+    searched: Matrix,
+    options: SolverOptions,
+    amount: float,
+    on_progress: ProgressCallback | None,
+) -> tuple[Highs, MipOutcome, Corridors | None]:
+    """Search for the best plan of the first objective; with more effort where none is found and one is needed."""
+    is_network = problem.network is not None and problem.is_integer
+    if is_network:
+        raise_if_infeasible(problem, matrix, options, _FEASIBILITY_SHARE * amount)
+    solver = problem.scenario.solver
+
+    def search(amount: float) -> tuple[Highs, MipOutcome, Corridors | None]:
+        highs = Highs(searched, options, on_progress)
+        if is_network:
+            corridors = solve_in_corridors(problem, searched, options, effort=amount, on_progress=on_progress)
+            return highs, corridors.within, corridors
+        found = solve_program(
+            highs,
+            maximise=OBJECTIVES[problem.objective].sense == pyo.maximize,
+            gap=solver.mip_gap,
+            deadline=now() + amount,
+            stage=problem.objective.replace("_", " "),
+            on_progress=on_progress,
+        )
+        return highs, found, None
+
+    result = search(amount)
+    outcome = result[1].outcome
+    is_undecided = outcome.x is None and outcome.status == "limit" and not was_stopped()
+    if is_undecided and zero_point(matrix) is None:
+        return search(max(_WITHOUT_PLAN * amount, _WITHOUT_PLAN_LEAST))
+    return result
 
 
 class _LaterStages:

@@ -47,6 +47,8 @@ from ccs_model.solve.strategies import effort_of_model
 REPAIR_EFFORT = 30.0
 # Share of it for relaxations of constraints; changes of the scenario have the rest.
 _ROWS_SHARE = 2 / 3
+# Least effort of each confirmation that a model is infeasible.
+_VERIFY_EFFORT = 60.0
 # Effort of the nearest plan.
 _NEAREST_EFFORT = 10.0
 # By variable, the scenario key or table that limits it.
@@ -109,7 +111,7 @@ def verified_outcome(problem: Problem, matrix: Matrix, options: SolverOptions, o
 
 def _without_a_plan(problem: Problem, matrix: Matrix, options: SolverOptions) -> Outcome:
     """Verify that the model is infeasible and raise an InfeasibleError, or return the outcome of another opinion."""
-    to_verify = effort_of_model(len(matrix.row_lower), "normal")
+    to_verify = max(effort_of_model(len(matrix.row_lower), "normal"), _VERIFY_EFFORT)
     if is_proven_infeasible(matrix, options, to_verify):
         raise _infeasible(problem, matrix, options)
     second = point_without_presolve(matrix, options, to_verify)

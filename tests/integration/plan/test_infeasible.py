@@ -7,15 +7,22 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyomo.environ as pyo
 import pytest
 
 from ccs_model.errors import INFEASIBLE, InfeasibleError
+from ccs_model.mip import Highs, Outcome, SolverOptions
+from ccs_model.mip.branch_and_bound import MipOutcome
+from ccs_model.mip.clock import effort, now
+from ccs_model.mip.infeasible_rows import smallest_relaxations
 from ccs_model.model import build_model
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
 from ccs_model.scenario import read_scenario
+from ccs_model.solve import driver
 from ccs_model.solve.driver import optimize, solve
 from tests.paths import ROOT
 
@@ -160,3 +167,44 @@ def test_a_target_that_the_budget_of_a_shared_network_misses_is_named_with_what_
     # The target in reach has a plan, and tree growth is not far from what the budget pays for.
     plan = optimize(hebei.with_changes({"targets.abatement_share": {2040: reach}}), effort="quick")
     assert len(plan.retrofits) and 0.008 < reach < 0.02
+
+
+def test_a_search_that_ends_without_a_plan_is_given_more_effort(
+    solved: Solved, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    amounts: list[float] = []
+    searched = driver.solve_program
+
+    def first_in_vain(highs: Highs, **options: Any) -> MipOutcome:
+        amounts.append(options["deadline"] - now())
+        if len(amounts) == 1:
+            options["deadline"] = now()
+            nothing = Outcome("limit", float("nan"), float("nan"), None, None, None)
+            return MipOutcome(nothing, searched(highs, **options).relaxation)
+        return searched(highs, **options)
+
+    monkeypatch.setattr(driver, "solve_program", first_in_vain)
+    plan = solved(MUST)
+    assert {"NH3_21", "NH3_82"} <= set(plan.retrofits["plant"])
+    assert amounts[1] == pytest.approx(4 * amounts[0], rel=0.01)
+
+
+def test_a_relaxation_that_its_share_of_the_effort_leaves_open_is_made_smaller() -> None:
+    """Pieces worth 220 do not fit into a room of 100; the room needed is at most that of the pieces of best worth."""
+    m = pyo.ConcreteModel()
+    sizes = {k: 10 + (7 * k) % 11 for k in range(30)}
+    m.piece = pyo.Var(list(sizes), domain=pyo.Binary)
+    m.room = pyo.Constraint(expr=sum(size * m.piece[k] for k, size in sizes.items()) <= 100)
+    m.worth = pyo.Constraint(expr=sum((size + k % 3) * m.piece[k] for k, size in sizes.items()) >= 220)
+    m.objective = pyo.Objective(expr=sum(m.piece[k] for k in sizes))
+    matrix = matrix_of(m)
+    least = min(
+        sum(sizes[k] for k in chosen)
+        for n in range(14, 22)
+        for chosen in [sorted(sizes, key=lambda k: sizes[k] / (sizes[k] + k % 3))[:n]]
+        if sum(sizes[k] + k % 3 for k in chosen) >= 220
+    )
+    with effort():
+        (found,) = smallest_relaxations(matrix, [("room",), *[("nothing",)] * 9], SolverOptions(0.0), now() + 5.0)
+    ((_, amount, limit),) = found.rows["room"]
+    assert limit == 100 and amount <= least - 100 + 1e-6
