@@ -212,8 +212,13 @@ def why_nothing_is_built(plan: Plan) -> str:
     problem = plan.problem
     if plan.reached_a_limit and problem.budget_mn != 0 and len(problem.routes):
         return "the search ended before it found a retrofit; a plan with retrofits may exist"
-    if problem.objective == "min_cost":
+    if problem.objective == "min_cost" and problem.targets:
         return "the targets are reached without retrofits, or the shortfall is cheaper than a retrofit"
+    if problem.objective == "min_cost":
+        return "there is no target, and no retrofit costs less than payments per tonne and oil fields pay for it"
+    ceilings = [limit for limit in plan.binding_limits if limit.constraint == DEPLOYMENT]
+    if ceilings and problem.objective in ("max_npv", "max_net_benefit"):
+        return f"no retrofit within the {binding_text(ceilings[0])} has a positive value"
     if problem.objective in ("max_npv", "max_net_benefit"):
         worth = "NPV for its owners" if problem.objective == "max_npv" else "net social benefit"
         return f"no retrofit, with transport and storage, has a positive {worth}"

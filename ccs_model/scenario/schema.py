@@ -407,6 +407,9 @@ def _findings_without_limits(values: Mapping[str, object]) -> Iterator[Finding]:
             yield Finding(("budget", "total_mn"), "expected a number, got nothing")
         if values.get("objective") == "min_cost" and not _may_earn(values):
             hint = "min_cost requires a target: add 'targets:' with 'abatement_share:'"
+            policy = values.get("policy")
+            if isinstance(policy, Mapping) and policy.get("carbon_price_per_t"):
+                hint += "; its cost includes payments per tonne, but no carbon price (max_npv does)"
             yield Finding(("targets",), MISSING, hint)
     if (
         isinstance(targets, Mapping)
@@ -418,13 +421,15 @@ def _findings_without_limits(values: Mapping[str, object]) -> Iterator[Finding]:
 
 
 def _may_earn(values: Mapping[str, object]) -> bool:
-    """Whether retrofits may have revenue, so that min_cost needs no target.
+    """Whether retrofits may have revenue that min_cost counts, so that it needs no target.
 
-    In a static year, with a policy, or with oil fields.
+    Payments per tonne, oil fields, and the own tables of a static year, whose costs may be negative.
     """
-    storage = values.get("storage")
+    storage, policy = values.get("storage"), values.get("policy")
     has_oil_fields = isinstance(storage, Mapping) and bool(storage.get("oil_fields"))
-    return values.get("years") == "static" or bool(values.get("policy")) or has_oil_fields
+    payments = ("paid_per_captured_t", "paid_per_avoided_t")
+    is_static = values.get("years") == "static"
+    return is_static or has_oil_fields or (isinstance(policy, Mapping) and any(policy.get(each) for each in payments))
 
 
 @cache
