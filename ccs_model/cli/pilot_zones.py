@@ -67,9 +67,13 @@ def _preset(name: str, fit: Mapping[str, Any]) -> str:
         rows.append((_LABELS[key], *bands[0], *bands[1], f"{each['contraction_share']:.2f}", each["verdict"]))
     lines += [aligned(rows, left={0, 6}), "", _zones(fit)]
     lines += [f"Accepted conflict: {conflict}." for conflict in fit["conflicts"]]
+    from ccs_model.plan.calibrated_results import PRESS, evidence_of
+
+    evidence = evidence_of(fit)
+    what = "press figure (grade C) without baseline, metric, boundary or attribution"
     lines.append(
-        "The report is a press figure (grade C) without baseline, metric, boundary or attribution. It informs "
-        "deployment, hardly performance, and not cost."
+        f"The evidence is a {what if evidence == PRESS else evidence}. It informs deployment, hardly performance, and "
+        "not cost."
     )
     return "\n".join(lines)
 

@@ -19,7 +19,8 @@ from ccs_model.plan.plan import Plan
 from ccs_model.problem.applied_calibration import DELIVERED, DEPLOYMENT, Calibrated
 
 NOT_CALIBRATED = "Not calibrated: capture delivers its design capacity (calibration.use: none)."
-GRADE = "press figure, grade C"
+PRESS = "press figure, grade C"
+"""Evidence of a fit that rests on press reports alone."""
 _AVOIDED, _COST = "avoided_at_full_load_ktpa", "avoidance_cost_at_full_load_per_t"
 
 
@@ -81,16 +82,35 @@ def _reported_reduction(zone: str, share: float, row: pd.Series, merit_order: pd
     )
 
 
+def evidence_of(fit: Mapping[str, Any]) -> str:
+    """Return what the reported abatement of a fit is: a press figure, or a report of another grade."""
+    reported = [row["grade"] for row in fit["observations"] if row["quantity"] == "abatement_share"]
+    grades = sorted({*reported} or {row["grade"] for row in fit["observations"]})
+    if grades == ["C"]:
+        return PRESS
+    return f"report, grade {grades[0]}" if len(grades) == 1 else f"reports, grades {' and '.join(grades)}"
+
+
 def reported_reduction_lines(plan: Plan) -> tuple[str, ...]:
     """Return what the report is, and for each zone what it would take and what its last tonne costs."""
-    found = reported_reductions(plan)
-    if not found:
+    found, fitted = reported_reductions(plan), plan.problem.calibrated
+    if not found or fitted is None:
         return ()
+    shares = " and ".join(dict.fromkeys(f"{each.share * 100:.0f} %" for each in found))
     return (
-        f"The {found[0].share * 100:.0f} % is a press figure without baseline, metric or technology; it informs the "
-        "scale of deployment, not the performance.",
+        report_line(shares, evidence_of(fitted.fit)),
         *(_reported_line(plan, each) for each in found),
     )
+
+
+def report_line(shares: str, evidence: str) -> str:
+    """Return what a reported abatement, such as 15 %, is and what it informs."""
+    if evidence == PRESS:
+        return (
+            f"The {shares} is a press figure without baseline, metric or technology; it informs the scale of "
+            "deployment, not the performance."
+        )
+    return f"The reported {shares} ({evidence}) informs the scale of deployment, not the performance."
 
 
 def _reported_line(plan: Plan, each: ReportedReduction) -> str:
@@ -114,7 +134,7 @@ def statement(plan: Plan) -> str:
     applied = "applied" if fitted.has_ceiling else "not applied"
     elsewhere = "" if set(plan.problem.zones) & set(fitted.zones) else " No zone of this plan was among those fitted."
     return (
-        f"Calibrated on {fitted.preset} ({GRADE}), {fitted.use}: delivered share assumed, "
+        f"Calibrated on {fitted.preset} ({evidence_of(fitted.fit)}), {fitted.use}: delivered share assumed, "
         f"{_share(fitted.delivered_share)} ({_band(fitted, DELIVERED)}), not informed by the pilots; ceiling "
         f"{_share(fitted.deployment_share)} of capturable CO2 in five years ({_band(fitted, DEPLOYMENT)}; "
         f"{_beside(fitted)}), {applied}; {_held_out(fitted)}. "
@@ -172,7 +192,7 @@ def calibration_dict(plan: Plan) -> dict[str, Any] | None:
         "deployment_share": {"used": fitted.deployment_share, **fitted.posterior(DEPLOYMENT)},
         "deployment_share_beside": dict(zip(("preset", "median"), fitted.beside, strict=True)),
         "has_ceiling": fitted.has_ceiling,
-        "evidence": GRADE,
+        "evidence": evidence_of(fitted.fit),
         "held_out": {zone: each["held_out"] for zone, each in fitted.zones.items()},
         "conflicts": list(fitted.fit["conflicts"]),
         "ensemble": ensemble_bands(draws) if len(draws) else None,
@@ -182,7 +202,7 @@ def calibration_dict(plan: Plan) -> dict[str, Any] | None:
 def _beside(fitted: Calibrated) -> str:
     """The ceiling of the preset that reads the report differently: what is known to be installed, or the report."""
     preset, median = fitted.beside
-    return f"{preset} {_share(median)}"
+    return "no other preset" if preset == fitted.preset else f"{preset} {_share(median)}"
 
 
 def _held_out(fitted: Calibrated) -> str:

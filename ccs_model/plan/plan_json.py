@@ -212,16 +212,8 @@ def why_nothing_is_built(plan: Plan) -> str:
     problem = plan.problem
     if plan.reached_a_limit and problem.budget_mn != 0 and len(problem.routes):
         return "the search ended before it found a retrofit; a plan with retrofits may exist"
-    if problem.objective == "min_cost" and problem.targets:
-        return "the targets are reached without retrofits, or the shortfall is cheaper than a retrofit"
-    if problem.objective == "min_cost":
-        return "there is no target, and no retrofit costs less than payments per tonne and oil fields pay for it"
-    ceilings = [limit for limit in plan.binding_limits if limit.constraint == DEPLOYMENT]
-    if ceilings and problem.objective in ("max_npv", "max_net_benefit"):
-        return f"no retrofit within the {binding_text(ceilings[0])} has a positive value"
-    if problem.objective in ("max_npv", "max_net_benefit"):
-        worth = "NPV for its owners" if problem.objective == "max_npv" else "net social benefit"
-        return f"no retrofit, with transport and storage, has a positive {worth}"
+    if problem.objective != "max_abatement":
+        return _why_no_retrofit_pays(plan)
     if problem.budget_mn == 0:
         return "the budget is 0"
     if not problem.plants["is_candidate"].any():
@@ -245,6 +237,19 @@ def why_nothing_is_built(plan: Plan) -> str:
     if problem.network is not None:
         return "no retrofit with its pipelines and wells satisfies every constraint and has positive net abatement"
     return "no retrofit that satisfies every constraint has positive net abatement"
+
+
+def _why_no_retrofit_pays(plan: Plan) -> str:
+    problem = plan.problem
+    if problem.objective == "min_cost" and problem.targets:
+        return "the targets are reached without retrofits, or the shortfall is cheaper than a retrofit"
+    if problem.objective == "min_cost":
+        return "there is no target, and no retrofit costs less than payments per tonne and oil fields pay for it"
+    ceilings = [limit for limit in plan.binding_limits if limit.constraint == DEPLOYMENT]
+    if ceilings:
+        return f"no retrofit within the {binding_text(ceilings[0])} has a positive value"
+    worth = "NPV for its owners" if problem.objective == "max_npv" else "net social benefit"
+    return f"no retrofit, with transport and storage, has a positive {worth}"
 
 
 def context_dict(plan: Plan) -> dict[str, Any]:

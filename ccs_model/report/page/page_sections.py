@@ -153,13 +153,12 @@ def zones(run: StoredRun, words: Words) -> Markup:
         "uncalibrated_abatement_share", "reported_abatement_share",
     )  # fmt: skip
     has_report = any(zone["reported_abatement_share"] is not None for zone in rows)
-    note = (
-        "The thin mark is the reported abatement: a press figure without baseline, metric or technology; it is not "
-        "known to result from capture."
-    )
     highest = max(rows, key=lambda row: row["abatement_share"] or 0.0)
     title = f"Abatement is highest in {highest['zone']}: {percent(highest['abatement_share'], 2)} of its emissions."
     calibration: dict[str, Any] = run.document["calibration"] or {}
+    is_press = calibration.get("evidence", "").startswith("press")
+    what = ": a press figure without baseline, metric or technology" if is_press else ""
+    note = f"The thin mark is the reported abatement{what}; it is not known to result from capture."
     # A run of 0.1 lacks what the reported reduction would take.
     reported = [paragraph(words.sentence(each)) for each in calibration.get("reported_reduction", ())]
     drawn = Markup("")

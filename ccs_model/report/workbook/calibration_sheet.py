@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ccs_model.plan.calibrated_results import ensemble_bands, ensemble_table, statement
+import pandas as pd
+
+from ccs_model.plan.calibrated_results import (
+    PRESS,
+    ensemble_bands,
+    ensemble_table,
+    report_line,
+    reported_reduction_lines,
+    statement,
+)
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.problem.applied_calibration import Calibrated
@@ -13,10 +22,6 @@ from ccs_model.report.phrases import percent
 from ccs_model.report.workbook.columns import CALCULATION, Column, table_columns
 from ccs_model.report.workbook.sheet import Page, Sheet
 
-PRESS = (
-    "The 15 % is a press figure without baseline, metric or technology; it informs the scale of deployment, not the "
-    "performance."
-)
 _MEAN = {
     "deployment_share": "share of capturable CO2 retrofitted in five years",
     "delivered_share": "captured ÷ design",
@@ -31,7 +36,8 @@ def write_calibration(sheet: Sheet, plan: Plan) -> None:
     sheet.one_page()
     sheet.title("Calibration")
     sheet.paragraph(statement(plan))
-    sheet.paragraph(PRESS, "note")
+    if line := _report_line(plan):
+        sheet.paragraph(line, "note")
     sheet.section("Abatement of each zone, as delivered and as designed")
     sheet.table("calibration.zones", records(plan.zones), named="zones")
     fitted = plan.problem.calibrated
@@ -41,6 +47,20 @@ def write_calibration(sheet: Sheet, plan: Plan) -> None:
     sheet.table(
         "calibration.report", [{"question": what, "answer": answer} for what, answer in _card(plan)], plain=True
     )
+
+
+def _report_line(plan: Plan) -> str:
+    lines = reported_reduction_lines(plan)
+    if lines or plan.problem.calibrated is not None:
+        return next(iter(lines), "")
+    reported = _reported(plan)
+    return report_line("15 %", PRESS) if set(reported["reference"]) == {"PILOT-PRESS"} else ""
+
+
+def _reported(plan: Plan) -> pd.DataFrame:
+    """The observations that report an abatement share."""
+    rows = plan.problem.inputs["pilots/observations"]
+    return rows[(rows["quantity"] == "abatement_share") & (rows["grade"] != "D")]
 
 
 def _fit(sheet: Sheet, plan: Plan, fitted: Calibrated) -> None:
@@ -107,8 +127,7 @@ def _split(fit: Mapping[str, Any]) -> Iterator[dict[str, object]]:
 
 def _card(plan: Plan) -> Iterator[tuple[str, str]]:
     """The claim's card, from the rows of pilots/observations that report the cut."""
-    rows = plan.problem.inputs["pilots/observations"]
-    reported = rows[(rows["quantity"] == "abatement_share") & (rows["grade"] != "D")]
+    reported = _reported(plan)
     for name in ("metric", "baseline_year", "boundary", "attribution", "grade", "reference"):
         yield name.replace("_", " "), ", ".join(dict.fromkeys(str(value) for value in reported[name]))
 
