@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from ccs_model.scenario.case import Case, Expectation
 
 _SUFFIXES = (".yaml", ".yml")
-_FIRST_BYTES = 8_192
-_IS_CASE = (re.compile(rb"^case:", re.MULTILINE), re.compile(rb"^kind:", re.MULTILINE))
+# A case has these keys and a scenario none of them; one is enough, since another may be misspelt.
+_IS_CASE = re.compile(rb"^(case|kind|expect):", re.MULTILINE)
+# Cases are small, and larger files are rejected where they are read.
+_MOST_BYTES = 1_000_000
 _CONTEXTS: pytest.StashKey[ReplayContexts] = pytest.StashKey()
 
 
@@ -31,7 +33,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> CaseFile | None:
     """Collect a case file that the options select."""
-    if file_path.suffix not in _SUFFIXES or not _is_selected(file_path, parent.config) or not _is_case(file_path):
+    if file_path.suffix not in _SUFFIXES or not _is_selected(file_path, parent.config):
+        return None
+    if not _is_named(file_path, parent.config) and not _is_case(file_path):
         return None
     return CaseFile.from_parent(parent, path=file_path)
 
@@ -39,16 +43,19 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> CaseFile |
 def _is_selected(path: Path, config: pytest.Config) -> bool:
     if config.getoption("--ccs-cases"):
         return True
+    return _is_named(path, config) or _is_named(path.parent, config)
+
+
+def _is_named(path: Path, config: pytest.Config) -> bool:
+    """Whether an argument of pytest names the file or folder."""
     if config.args_source is not pytest.Config.ArgsSource.ARGS:
         return False
-    named = {(config.invocation_params.dir / arg.split("::")[0]).resolve() for arg in config.args}
-    return path.resolve() in named or path.parent.resolve() in named
+    return path.resolve() in {(config.invocation_params.dir / arg.split("::")[0]).resolve() for arg in config.args}
 
 
 def _is_case(path: Path) -> bool:
     with path.open("rb") as file:
-        start = file.read(_FIRST_BYTES)
-    return all(pattern.search(start) for pattern in _IS_CASE)
+        return bool(_IS_CASE.search(file.read(_MOST_BYTES)))
 
 
 class CaseFile(pytest.File):
@@ -94,8 +101,8 @@ class Expected(pytest.Item):
         found, why = self.parent.found()
         row = judged(self.parent.case, self.expectation, found, why)
         if not row.as_expected:
-            must = "must lie outside" if row.expected_to_fail else "must lie in"
-            band = f"{row.quantity} = {row.value} {must} {row.low} … {row.high}"
+            must = "must not lie" if row.expected_to_fail else "must lie"
+            band = f"{row.quantity} = {row.value} {must} {_band(row.low, row.high)}"
             raise ExpectationError(f"{row.case}, zone {row.zone}: {row.why or band}")
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *args: Any, **kwargs: Any) -> Any:
@@ -109,6 +116,12 @@ class Expected(pytest.Item):
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Where it stands."""
         return self.path, None, f"{self.path.stem}: {self.name}"
+
+
+def _band(low: float | None, high: float | None) -> str:
+    if low is None or high is None:
+        return f"at or below {high}" if low is None else f"at or above {low}"
+    return f"in {low} … {high}"
 
 
 class ExpectationError(AssertionError):

@@ -187,5 +187,5 @@ def _value(case: Case, name: float | str, found: Mapping[str, float]) -> float:
         return float(name)
     if name not in found:
         known = ", ".join(found)
-        raise InputError([Issue(f"case {case.case}", f"kind {case.kind} computes no '{name}'", known)])
+        raise InputError([Issue(case.place, f"kind {case.kind} computes no '{name}'", f"one of {known}")])
     return float(found[name])

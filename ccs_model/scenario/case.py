@@ -48,6 +48,8 @@ class Expectation(Section):
         bounds = self.low is not None or self.high is not None
         if bounds == (self.about is not None):
             raise findings_error([Finding(("about",), "expected low, high or both, or about")])
+        if isinstance(self.low, float) and isinstance(self.high, float) and self.low > self.high:
+            raise findings_error([Finding(("low",), f"expected at most high ({self.high:g}), got {self.low:g}")])
         return self
 
 
@@ -75,12 +77,17 @@ class Case(Section):
     expect: tuple[Expectation, ...] = Field(min_length=1)
     """Expectations, at least one."""
 
-    _folder: Path = PrivateAttr(default_factory=Path)
+    _path: Path = PrivateAttr(default_factory=Path)
 
     @property
     def folder(self) -> Path:
         """Folder of the case file; file names in the case are relative to it."""
-        return self._folder
+        return self._path.parent
+
+    @property
+    def place(self) -> str:
+        """The file and name of the case, for errors."""
+        return f"{self._path}: case {self.case}" if self._path.name else f"case {self.case}"
 
 
 def read_case(path: str | os.PathLike[str]) -> Case:
@@ -100,7 +107,7 @@ def read_case(path: str | os.PathLike[str]) -> Case:
     case = None
     try:
         case = Case.model_validate(values)
-        case._folder = Path(path).parent
+        case._path = Path(path)
     except ValidationError as error:
         document.note(findings_of(error, values, _known()))
     if document.issues or case is None:

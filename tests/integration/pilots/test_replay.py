@@ -130,7 +130,7 @@ def test_a_case_with_faults_names_the_line(tmp_path: Path, text: str, words: str
 @pytest.mark.slow
 def test_words_of_a_case_that_only_the_kind_can_judge(tmp_path: Path) -> None:
     path = write(tmp_path / "c.yaml", MINE + "  - {quantity: nameplat, low: 1}\n")
-    with pytest.raises(InputError, match="computes no 'nameplat' \\(nameplate_ktpa"):
+    with pytest.raises(InputError, match="computes no 'nameplat' \\(one of nameplate_ktpa"):
         ccs.replay(path)
     path = write(tmp_path / "d.yaml", "case: x\nkind: budget_sweep\nzone: Jincheng\nexpect: [{quantity: a, low: 1}]\n")
     with pytest.raises(InputError, match="needs 'most_mn'"):
@@ -203,6 +203,22 @@ def test_pytest_collects_cases_where_their_folder_is_named(elsewhere: Path) -> N
     assert "mine, zone Zhangjiakou: nameplate_ktpa = 75.0 must lie in 74.0 … 74.0" in run.stdout
     assert "Traceback" not in run.stdout
     assert "1 passed" in pytest_run("cases/good.yaml", folder=elsewhere).stdout
+
+
+@pytest.mark.slow
+def test_pytest_drops_no_case_of_a_named_folder(elsewhere: Path) -> None:
+    """A misspelt key and a long comment hide no case, a file that is named is always read as one."""
+    long = "# why this case is here, at length\n" * 400
+    write(elsewhere / "cases" / "late.yaml", long + MINE + "  - {quantity: nameplate_ktpa, high: 74}\n")
+    run = pytest_run("cases", folder=elsewhere)
+    assert "2 failed" in run.stdout and "nameplate_ktpa = 75.0 must lie at or below 74.0" in run.stdout
+    write(
+        elsewhere / "cases" / "typo.yaml", MINE.replace("kind:", "kindd:") + "  - {quantity: nameplate_ktpa, low: 1}\n"
+    )
+    assert "typo.yaml" in (run := pytest_run("cases", folder=elsewhere)).stdout and "kindd" in run.stdout
+    assert run.returncode != 0
+    assert "name: unknown key" in (run := pytest_run("cases/other.yaml", folder=elsewhere)).stdout
+    assert run.returncode != 0
 
 
 @pytest.mark.slow
