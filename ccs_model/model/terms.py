@@ -235,7 +235,7 @@ def _paid(problem: Problem) -> dict[str, Floats]:
 
 
 def inside(problem: Problem, variable: str, province: str) -> Floats:
-    """Return [id] 1 for assets in the province or in China (plants, first ends of links, sites), else 0."""
+    """Return [id] 1 for assets in the province or in China (plants, western ends of links, sites), else 0."""
     return are_in_area(provinces_of(problem, variable), province).astype(float)
 
 
@@ -247,7 +247,7 @@ def fund_groups(problem: Problem, variable: str) -> Objects:
 
 
 def provinces_of(problem: Problem, variable: str) -> pd.Series:
-    """Return [id] the province of each asset: of the plant, of the first end of the link, or of the site."""
+    """Return [id] the province of each asset: of the plant, of the western end of the link, or of the site."""
     if variable == BUILD:
         where = problem.routes["province"]
     elif variable in (PIPE, ADDED_CAPACITY):

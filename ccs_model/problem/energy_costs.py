@@ -95,7 +95,7 @@ def line_power(
 ) -> tuple[Floats, Floats]:
     """Money [line, calendar year] and CO₂ [line, year] of the power of pumps and trucks, per t of flow.
 
-    A pipe option uses the grid of its link's first end; without a grid its power has no cost.
+    A pipe option uses the grid of its link's western end; without a grid its power has no cost.
     """
     years = calendar(periods)
     links = network.links.set_index("link").loc[network.lines["link"]]
@@ -142,11 +142,16 @@ def grid_factors(scenario: Scenario, inputs: Inputs, calendar: Ints) -> pd.DataF
     """Return COLUMNS, one row a province and year with a known factor.
 
     Each province's last known factor falls in proportion to the fossil share of the country's power: that of
-    `policy.non_fossil_share`, or for China the path of policy/non_fossil. Elsewhere the last known factor stays.
+    `policy.non_fossil_share`, or for China the path of policy/non_fossil. Elsewhere the last known factor stays. Shares
+    of the scenario also replace factors of later years than its first year and theirs, such as forecasts.
     """
     known = inputs["prices/grid_factors"][COLUMNS]
-    last = known.sort_values("year").groupby("province", as_index=False).last()
     shares = scenario.policy.non_fossil_share
+    if shares:
+        until = max(int(calendar[0]), min(shares))
+        first = known.groupby("province")["year"].transform("min")
+        known = known[(known["year"] <= until) | (known["year"] == first)]
+    last = known.sort_values("year").groupby("province", as_index=False).last()
     if not shares:
         last = last[are_in_china(last["province"])].reset_index(drop=True)
         shares = non_fossil_path(inputs["policy/non_fossil"])

@@ -222,11 +222,13 @@ def _measured(links: pd.DataFrame, nodes: pd.DataFrame, scenario: Scenario, inpu
 
 
 def _with_places(links: pd.DataFrame, nodes: pd.DataFrame) -> pd.DataFrame:
-    """Links with the grid and province of their first end."""
+    """Links with the grid and province of their western end, so that names do not matter; the southern one of equals."""
     at = nodes.set_index("node")
+    one, other = (at.reindex(links[end])[["lon_deg", "lat_deg"]].to_numpy(float) for end in ("node_a", "node_b"))
+    is_first = (one[:, 0] < other[:, 0]) | ((one[:, 0] == other[:, 0]) & (one[:, 1] <= other[:, 1]))
+    ends = np.where(is_first, links["node_a"], links["node_b"])
     return links.assign(
-        grid=at["grid"].reindex(links["node_a"]).to_numpy(object),
-        province=at["province"].reindex(links["node_a"]).to_numpy(object),
+        grid=at["grid"].reindex(ends).to_numpy(object), province=at["province"].reindex(ends).to_numpy(object)
     )
 
 

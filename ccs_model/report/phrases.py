@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ccs_model.plan.headline import megatonnes
+from ccs_model.problem.owner_accounts import OWN_SERIES
 from ccs_model.units import money_text, rounded
 
 # How many of the largest plants, and of the binding limits, a sentence names.
@@ -106,7 +107,13 @@ def society(totals: Mapping[str, Any], currency: str, price_year: int, terms: Ma
             f"{mn('value_at_market_price_mn')}; net of resource cost {net:,.0f} million."
         )
     damages = terms["damages"]
-    if damages is not None:
+    if damages is not None and damages["series"] == OWN_SERIES:
+        found.append(
+            f"Damages avoided at the scenario's own values are {mn('damage_avoided_mn')}, discounted at the social "
+            f"discount rate of {100 * damages['near_term_rate']:g} %; the net social benefit is "
+            f"{totals['net_benefit_mn']:,.0f} million."
+        )
+    elif damages is not None:
         low, high = (f"{totals[f'damage_avoided_{end}_mn']:,.0f}" for end in ("low", "high"))
         rates = " and ".join(f"{100 * damages[f'{end}_near_term_rate']:g} %" for end in ("low", "high"))
         found.append(

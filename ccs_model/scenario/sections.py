@@ -63,8 +63,9 @@ class Policy(Section):
     paid_cap_mn: float | None = Field(default=None, ge=0)
     """Upper limit on the payments per tonne over all years, in million, undiscounted; null means no limit."""
     non_fossil_share: ShareByYear = Field(default_factory=dict)
-    """Share of non-fossil power by year; grid factors scale with the fossil share: {2025: 0.21, 2030: 0.25}. Empty uses
-    the path of policy/non_fossil, if it is the country's; one year keeps the last known factors."""
+    """Share of non-fossil power by year; grid factors scale with the fossil share: {2025: 0.21, 2030: 0.25}. They
+    replace grid factors of years after the first of them. Empty uses the path of policy/non_fossil, if it is the
+    country's; one year keeps the last known factors."""
     value_added_growth_rate: float = Field(default=0.05, gt=-0.5, lt=1)
     """Real growth of value added a year; used only for carbon intensity."""
     social_cost_of_carbon_per_t: MoneyByYear = Field(default_factory=dict)
