@@ -104,7 +104,7 @@ def _unit(values: dict[str, Any], title: str, year: int | None, pipes: tuple[str
         "power_per_t": values["capture_power_mn_pa"] * per_t,
         "transport_per_t": sum(values[name] for name in TRANSPORT_PARTS) * per_t,
         "storage_per_t": sum(values[name] for name in STORAGE_PARTS) * per_t,
-        "storage_capex_mn": values.get("storage_capex_mn", 0.0),
+        "storage_capex_mn": values.get("storage_capex_mn", values["site_capex_mn"] + values["well_capex_mn"]),
     }
     return Unit(title, {**values, **derived}, year, pipes)
 

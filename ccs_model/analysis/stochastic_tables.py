@@ -118,6 +118,8 @@ def values_table(
 ) -> pd.DataFrame:
     """VALUE_COLUMNS: the stochastic plan compared with the plan of the mean future and with perfect information."""
     known = mean is not None
+    # With a weight of the tail, values compare the objective, which is no mean over the futures.
+    what = "expected value" if hedged.objective == hedged.mean else "objective"
     gained = sign * (hedged.objective - mean.objective) if mean is not None else float("nan")
     rows = [
         (OBJECTIVE_ROW, hedged.objective, "objective: expected value, and CVaR by its weight"),
@@ -128,8 +130,9 @@ def values_table(
         (MEAN_PLAN, mean.objective if mean is not None else float("nan"),
          "plan of the mean future with its first-stage builds fixed" if known else f"mean plan: {mean_state}"),
         (VSS, gained, "value of the stochastic solution (VSS)" if known else "unknown: the mean plan has no value"),
-        (PERFECT, perfect.objective, "expected value with perfect information"),
-        (EVPI, sign * (perfect.objective - hedged.objective), "expected value of perfect information (EVPI)"),
+        (PERFECT, perfect.objective, f"{what} with perfect information"),
+        (EVPI, sign * (perfect.objective - hedged.objective),
+         "expected value of perfect information (EVPI)" if what == "expected value" else "gain of perfect information"),
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=VALUE_COLUMNS)
 

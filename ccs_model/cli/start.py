@@ -194,6 +194,7 @@ def _found(problem: Problem) -> dict[str, Any]:
     """Return what a valid scenario contains."""
     from ccs_model.plan.plan_json import plain, records
     from ccs_model.plan.tables import left_out_table, not_eligible_table
+    from ccs_model.problem.unused_inputs import unused_inputs
 
     return {
         "scenario": problem.name,
@@ -204,13 +205,14 @@ def _found(problem: Problem) -> dict[str, Any]:
         "baseline_ktpa": float(problem.baseline_ktpa),
         "not_eligible": plain(records(not_eligible_table(problem))),
         "left_out": records(left_out_table(problem)),
-        "notices": list(problem.inputs.notices),
+        "notices": [*problem.inputs.notices, *unused_inputs(problem)],
         "own_tables": {table: origin for table, origin in problem.inputs.origins.items() if origin != "shipped"},
     }
 
 
 def _check_text(scenario: Path, problem: Problem) -> str:
     from ccs_model.plan.headline import counted
+    from ccs_model.problem.unused_inputs import unused_inputs
     from ccs_model.report.sentences import left_out, not_eligible
 
     n_candidates = int(problem.plants["is_candidate"].sum())
@@ -226,6 +228,7 @@ def _check_text(scenario: Path, problem: Problem) -> str:
         *not_eligible(problem),
         *left_out(problem),
         *problem.inputs.notices,
+        *unused_inputs(problem),
         *(f"{name}: {origin or 'not used'}" for name, origin in own),
     ]
     return "\n".join([sentence, *(f"  {line}" for line in lines)])

@@ -222,7 +222,7 @@ def _measured(links: pd.DataFrame, nodes: pd.DataFrame, scenario: Scenario, inpu
 
 
 def _with_places(links: pd.DataFrame, nodes: pd.DataFrame) -> pd.DataFrame:
-    """Links with the grid and province of their western end, so that names do not matter; the southern one of equals."""
+    """Links with the grid and province of their western end, whatever its name; the southern one of equals."""
     at = nodes.set_index("node")
     one, other = (at.reindex(links[end])[["lon_deg", "lat_deg"]].to_numpy(float) for end in ("node_a", "node_b"))
     is_first = (one[:, 0] < other[:, 0]) | ((one[:, 0] == other[:, 0]) & (one[:, 1] <= other[:, 1]))

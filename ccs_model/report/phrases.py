@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ccs_model.plan.headline import megatonnes
-from ccs_model.problem.owner_accounts import OWN_SERIES
 from ccs_model.units import money_text, rounded
+
+# Name of a series of damages that is the scenario's own, as in problem.owner_accounts, which needs pandas.
+_OWN_SERIES = "scenario"
 
 # How many of the largest plants, and of the binding limits, a sentence names.
 _NAMED, _LIMITS_NAMED, _LISTED = 3, 4, 8
@@ -107,7 +109,7 @@ def society(totals: Mapping[str, Any], currency: str, price_year: int, terms: Ma
             f"{mn('value_at_market_price_mn')}; net of resource cost {net:,.0f} million."
         )
     damages = terms["damages"]
-    if damages is not None and damages["series"] == OWN_SERIES:
+    if damages is not None and damages["series"] == _OWN_SERIES:
         found.append(
             f"Damages avoided at the scenario's own values are {mn('damage_avoided_mn')}, discounted at the social "
             f"discount rate of {100 * damages['near_term_rate']:g} %; the net social benefit is "

@@ -37,7 +37,8 @@ def bound_text(plan: Plan, requested: str = "") -> str:
     """Value, bounds and gaps as sentences without the last full stop; `requested` closes the last gap."""
     objective, gap = plan.objective, gap_of(plan)
     achieves, exceeds = _ACHIEVED[plan.problem.objective]
-    if plan.problem.objective == "min_cost" and not plan.problem.targets:
+    may_miss = plan.problem.scenario.targets.shortfall_per_t is not None
+    if plan.problem.objective == "min_cost" and (may_miss or not plan.problem.targets):
         exceeds = "costs less than"
     unit = objective.unit.replace("million", f"million {plan.problem.money}")
 
@@ -201,7 +202,8 @@ def targets(plan: Plan) -> str:
     """Whether the targets are reached."""
     missed = int((plan.targets["shortfall_kt"] > BUILT).sum())
     if missed:
-        return f"{missed} of {len(plan.targets)} targets are missed, at the shortfall price of the scenario."
+        price = f"{rounded(plan.cost_terms.get('shortfall_mn', 0.0))} million {plan.problem.money}"
+        return f"{missed} of {len(plan.targets)} targets are missed; the cost includes {price} for the missing tonnes."
     return (
         "All targets are reached. An annual target applies in its period and is in kt/y; other targets are in kt over "
         "the horizon."

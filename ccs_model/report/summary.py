@@ -228,6 +228,8 @@ class _Summary:
         is_priced = any(row["price_per_t"] is not None for row in self.document["targets"])
         what = "Cost of a year" if self.is_static else "Discounted cost over the horizon"
         note = f"{what} {self._discounted_cost()}"
+        if missing := self.document["costs"].get("shortfall_mn", 0.0):
+            note += f", of which {self._mn(missing)} for missing tonnes"
         note += "; marginal costs are those of the LP relaxation." if is_priced else "."
         is_shared = self.document["corridors"] is not None
         if is_shared and any(row["group"] != "all" for row in self.document["targets"]):

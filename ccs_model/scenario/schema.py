@@ -427,9 +427,8 @@ def _may_earn(values: Mapping[str, object]) -> bool:
     """
     storage, policy = values.get("storage"), values.get("policy")
     has_oil_fields = isinstance(storage, Mapping) and bool(storage.get("oil_fields"))
-    payments = ("paid_per_captured_t", "paid_per_avoided_t")
-    is_static = values.get("years") == "static"
-    return is_static or has_oil_fields or (isinstance(policy, Mapping) and any(policy.get(each) for each in payments))
+    pays = isinstance(policy, Mapping) and (policy.get("paid_per_captured_t") or policy.get("paid_per_avoided_t"))
+    return values.get("years") == "static" or has_oil_fields or bool(pays)
 
 
 @cache

@@ -41,6 +41,7 @@ from ccs_model.plan.plan import Plan
 from ccs_model.plan.revision import Revision
 from ccs_model.problem import Problem
 from ccs_model.problem.scenario_names import read_checked
+from ccs_model.problem.unused_inputs import unused_inputs
 from ccs_model.report.workbook.edited_workbook import read_edited
 from ccs_model.runs.run_writer import RUN_WRITER
 from ccs_model.scenario import Scenario
@@ -240,7 +241,7 @@ def solve(
         logs = sorted(folder.glob("*.log"))
         log = "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in logs)
     warning = warning_of(matrix)
-    reported = ((warning,) if warning else ()) + failed + problem.inputs.notices
+    reported = ((warning,) if warning else ()) + failed + problem.inputs.notices + unused_inputs(problem)
     if added:
         reported = (*reported, additions_text(added))
     if problem.scenario.futures:

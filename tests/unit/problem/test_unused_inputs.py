@@ -1,0 +1,43 @@
+"""Values without effect are named, and values with one are not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from ccs_model.problem import Problem
+from ccs_model.problem.unused_inputs import unused_inputs
+
+Changes = dict[str, object]
+GIFT = {"kind": "grant", "ceiling_mn": 10.0}
+PRICE: Changes = {"policy.carbon_price_per_t": {2026: 300.0}, "objective": "max_npv"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"funds": {"gift": {**GIFT, "sectors": ["steel"]}}}, "funds.gift: fund gift can pay for nothing"),
+        ({"policy.paid_per_avoided_t": 50.0, "policy.paid_from": 2090}, "policy.paid_from: no payment per tonne"),
+        ({"policy.paid_cap_mn": 100.0}, "policy.paid_cap_mn: limits payments per tonne, of which there are none"),
+        (PRICE, "policy.carbon_price_per_t: earns the owners nothing"),
+        ({"policy.surplus_band_share": 0.03}, "policy.surplus_band_share: limits tonnes sold"),
+        ({"budget.cumulative_mn": {2026: 500.0, 2031: 100.0}}, "the limit until 2031 is lower than that until 2026"),
+    ],
+)
+def test_a_value_without_effect_is_named(problem_of: Callable[..., Problem], changes: Changes, words: str) -> None:
+    (found,) = unused_inputs(problem_of(changes))
+    assert words in found
+
+
+def test_values_with_an_effect_are_not_named(problem_of: Callable[..., Problem]) -> None:
+    used: Changes = {
+        **PRICE,
+        "policy.capture_deductible": True,
+        "policy.surplus_band_share": 0.5,
+        "policy.paid_per_avoided_t": 50.0,
+        "policy.paid_cap_mn": 100.0,
+        "funds": {"gift": GIFT},
+        "budget.cumulative_mn": {2026: 100.0, 2031: 500.0},
+    }
+    assert unused_inputs(problem_of(used)) == ()
