@@ -40,6 +40,8 @@ PART_SIGN = {"quarter": "¼", "half": "½"}
 Document = Mapping[str, Any]
 Emphasis = Callable[[str], str]
 _BLANK_BEFORE_PERCENT = re.compile(r"(?<=\d) %")
+# Tonnes per million that count as none.
+_TRACE_KT = 1e-6
 
 
 def summary_text(document: Document, width: int, emphasise: Emphasis = str) -> str:
@@ -341,9 +343,10 @@ class _Summary:
             over = "a year" if self.is_static else "over the horizon"
             adds = bought["names_entering"] and not self.is_static
             paid_mn = (self.totals["capex_mn"] or 0.0) - granted_mn(self.document["funds"])
+            per_mn = _per_million(bought["abatement_kt_per_mn"])
             lines.append(
-                f"Marginal abatement: {bought['abatement_kt_per_mn']:,.1f} kt per additional million {self.money} "
-                f"{over} (existing retrofits kept; {self._mn(bought['added_mn'])} more give "
+                f"Marginal abatement: {per_mn} kt per additional million {self.money} {over} "
+                f"(existing retrofits kept; {self._mn(bought['added_mn'])} more give "
                 f"{bought['abatement_kt']:,.0f} kt: {names})."
                 + (unspent(self.totals["budget_mn"], paid_mn, self.money) if adds else "")
             )
@@ -358,9 +361,16 @@ class _Summary:
             lines.append(bound)
         price = self.document["relaxation"]["abatement_per_budget_kt_per_mn"]
         if price is not None and is_integer:
-            lines.append(f"Shadow price of the budget (LP relaxation): {price:,.1f} kt per million {self.money}.")
+            lines.append(
+                f"Shadow price of the budget (LP relaxation): {_per_million(price)} kt per million {self.money}."
+            )
         return "\n".join(map(self._filled, lines))
 
 
 def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:,.0f}"
+
+
+def _per_million(kt: float) -> str:
+    """Tonnes per million of money; where a unit of the currency is worth little, with three digits."""
+    return f"{kt:.3g}" if _TRACE_KT <= abs(kt) < 1 else f"{kt:,.1f}"

@@ -330,7 +330,7 @@ def _words(detail: ErrorDetails, path: KeyPath, known: tuple[str, ...], n_unknow
 def _share_hint(path: KeyPath, kind: str, given: float) -> str:
     """Hint for a share or rate above its bound: most likely a percentage."""
     is_share = str(path[-1]).endswith(("_share", "_share_max", "_rate", "mip_gap"))
-    return f"did you mean {given / 100:g}?" if is_share and kind.startswith("less") and 1 <= given <= 100 else ""
+    return f"did you mean {given / 100:g}?" if is_share and kind.startswith("less") and 1 < given <= 100 else ""
 
 
 def _type_hint(kind: str, given: object, path: KeyPath) -> str:

@@ -7,10 +7,11 @@ workbook without edits gives the scenario bit by bit. Every issue names the cell
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from ccs_model.bounded_reading import TABLE_BYTES
 from ccs_model.errors import InputError, Issue
@@ -338,7 +339,8 @@ class _Edits:
             ("plants.not_before", start, dict(plants.not_before)),
         ):
             if changed and new != before:
-                first = next(iter(changed.values()))
+                now, was = _by_plant(new), _by_plant(before)
+                first = next(place for plant, place in changed.items() if now.get(plant) != was.get(plant))
                 if self._take(key, first):
                     self._change(key, new, first)
                     named = {f"{key}[{i}]" if isinstance(new, tuple) else f"{key}.{plant}": plant
@@ -430,3 +432,8 @@ def _missing_files(path: Path, shown: str, scenario: Scenario) -> Iterator[Issue
             what = f"the plan was solved with your own file {name}, which is not at {full(there)}"
             hint = f"copy the folder {OWN} of the run folder beside the workbook"
             yield Issue(f"{shown}:RunLog", what, hint)
+
+
+def _by_plant(decisions: Sequence[Any] | Mapping[str, Any]) -> Mapping[str, Any]:
+    """Decisions by plant; plants are listed, perhaps with a reason, or have a year each."""
+    return decisions if isinstance(decisions, Mapping) else {plant_and_reason(each)[0]: each for each in decisions}
