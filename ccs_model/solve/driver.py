@@ -61,6 +61,7 @@ from ccs_model.solve.tie_breaking import (
     with_best_finance,
     with_continuous_ties_broken,
     without_idle_network,
+    without_idle_wells,
 )
 
 ProgressCallback = Callable[[Progress], None]
@@ -315,6 +316,7 @@ def _solve_stages(
     chosen = stages.attempt(
         "ties of flows are not broken", chosen, lambda: with_continuous_ties_broken(search.matrix, options, chosen)
     )
+    chosen = without_idle_wells(search.matrix, chosen)
     chosen = without_traces(problem, matrix, rounded_to_integrality(matrix, search.x(chosen)))
     chosen = stages.attempt(
         "the draws of funds and the sale of allowances are not optimised",

@@ -106,6 +106,27 @@ def without_idle_network(problem: Problem, matrix: Matrix, chosen: Floats) -> Fl
     return kept
 
 
+def without_idle_wells(matrix: Matrix, chosen: Floats) -> Floats:
+    """Return `chosen` with as few wells as its injection needs where wells have no cost of their own."""
+    wells = matrix.columns_of(WELLS)
+    free = wells[(matrix.costs[:, wells] == 0).all(axis=0) & (chosen[wells] > matrix.lower[wells])]
+    if not len(free):
+        return chosen
+    kept, by_column = chosen.copy(), matrix.rows.tocsc()
+    activity = matrix.rows @ chosen
+    for j in free:
+        rows, amounts = (
+            part[by_column.indptr[j] : by_column.indptr[j + 1]] for part in (by_column.indices, by_column.data)
+        )
+        # Fewer wells lower the activity of rows with a positive coefficient and raise that of the others.
+        room = np.where(amounts > 0, activity[rows] - matrix.row_lower[rows], matrix.row_upper[rows] - activity[rows])
+        fewer = min(float((room / np.abs(amounts)).min(initial=np.inf)), kept[j] - matrix.lower[j])
+        fewer = max(np.floor(fewer + HELD_SHARE) if matrix.is_integer[j] else fewer, 0.0)
+        kept[j] -= fewer
+        activity[rows] -= amounts * fewer
+    return kept
+
+
 def idle_links(problem: Problem, matrix: Matrix, chosen: Floats) -> tuple[str, ...]:
     """Return the links that are built and never carry CO₂: their subsidies and salvage value exceed their cost."""
     links = () if problem.network is None else tuple(problem.network.links["link"])

@@ -280,3 +280,15 @@ def test_the_shipped_network_is_the_same_in_any_order_of_rows(problem_of: Posed,
         pd.testing.assert_frame_equal(getattr(here, name), getattr(there, name))
     assert here.links["length_km"].max() <= 450 * 1.14
     assert (here.lines["largest_ktpa"] > 0).all()
+
+
+def test_a_link_lies_where_its_western_end_is_whatever_its_name(hand_problem: Callable[..., Problem]) -> None:
+    """Renaming the ends changes neither province nor grid of a link, which a province budget and pumps pay for."""
+    for west, east in (("A", "B"), ("B", "A")):
+        plants = {
+            west: {"co2_ktpa": 500, "province": "Here", "lon_deg": 114.0},
+            east: {"co2_ktpa": 500, "province": "There", "lon_deg": 115.0},
+        }
+        given = {"A-B": {"length_km": 50}, "A-S": {"length_km": 60}}
+        links = network(hand_problem, plants=plants, links=given).links.set_index("link")
+        assert links.at["A-B", "province"] == "Here"

@@ -318,3 +318,17 @@ def test_without_a_share_the_grid_follows_the_path_to_2060(problem_of: Callable[
     of_2023 = 1 - (0.159 + 0.6 * 0.051)
     for year, share in ((2026, 0.21 + 0.04 / 5), (2030, 0.25), (2035, 0.25 + 0.55 * 5 / 30)):
         assert path["Shanxi", year] == pytest.approx(0.6663 * (1 - share) / of_2023), year
+
+
+def test_shares_of_the_scenario_replace_grid_factors_of_later_years(
+    problem_of: Callable[..., Problem], inputs: Inputs, with_tables: Callable[..., Inputs]
+) -> None:
+    """A forecast of 2040 in the table gives way to the path of the scenario, and stays without one."""
+    factors = inputs["prices/grid_factors"]
+    forecast = factors[factors["province"] == "Shanxi"].tail(1).assign(year=2040, grid_kg_per_kwh=0.3)
+    tables = with_tables({"prices/grid_factors": pd.concat([factors, forecast], ignore_index=True)})
+    share = {2023: 0.2, 2030: 0.6, 2050: 0.6}
+    path = problem_of({"policy.non_fossil_share": share}, tables=tables).grid_kg_per_kwh
+    of_year = path[path["province"] == "Shanxi"].set_index("year")["grid_kg_per_kwh"]
+    assert of_year[2035] == pytest.approx(of_year[2023] * 0.4 / 0.8)
+    assert of_year.get(2040, of_year[2035]) == pytest.approx(of_year[2035])

@@ -106,3 +106,11 @@ def test_costs_of_own_storage_by_hand(solved: Solved) -> None:
         yearly = 88 * recovery + 3.5 + 11 * (recovery - 0.08)
         assert plan.totals["storage_cost_per_t"] == pytest.approx(yearly / 0.5 + 0.2)
         assert plan.owners.set_index("plant").at["all", "npv_mn"] == pytest.approx(plan.totals["npv_mn"])
+
+
+def test_where_wells_cost_nothing_none_is_drilled_that_injection_does_not_need(solved: Solved) -> None:
+    """An all-in cost per tonne leaves the number of wells open: 500 kt/y at 150 kt/y a well are four wells."""
+    free = SITE | {"well_capex_mn": 0, "well_om_mn_pa": 0, "n_wells_max": 50}
+    tables = {"plants": {"A": {"co2_ktpa": 500, "capture_capex_mn": 50, "lon_deg": 115.2}}, "sites": {"S": free}}
+    plan = solved(YEARS | SHARED | {"budget.total_mn": 500}, **tables, links={"A-S": {"length_km": 0}})
+    assert plan.storage["n_wells"].tolist() == [4, 4]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ccs_model.report.language import Language
-from ccs_model.report.phrases import storage_range, unspent
+from ccs_model.report.phrases import society, storage_range, unspent
 
 
 def test_money_that_a_plan_leaves_is_named() -> None:
@@ -36,3 +36,17 @@ def test_the_cost_of_storage_and_its_range_agree_as_printed(cost: float, low: fl
     central = 4.9 if high < 10 else 35.0
     band = {"low_per_t": low, "high_per_t": high, "central_per_t": central, "reference": "A"}
     assert storage_range(cost, band, "CNY 2024/t") == f"Storage costs {words}."
+
+
+def test_damages_at_the_scenario_s_own_values_name_no_series() -> None:
+    totals = {
+        "resource_cost_mn": 100.0, "break_even_carbon_value_per_t": None, "value_at_market_price_mn": None,
+        "damage_avoided_mn": 5_847.0, "net_benefit_mn": 5_747.0,
+    }  # fmt: skip
+    damages = {"series": "scenario", "near_term_rate": 0.02}
+    *_, text = society(totals, "CNY", 2024, {"discount_rate": 0.05, "damages": damages})
+    assert text == (
+        "Damages avoided at the scenario's own values are 5,847 million CNY 2024, discounted at the social discount "
+        "rate of 2 %; the net social benefit is 5,747 million."
+    )
+    assert Language("zh").sentence(text).startswith("按情景自设数值计")
