@@ -314,10 +314,10 @@ def _points_of(
         }  # fmt: skip
         if rows:
             one |= _more(rows[-1], one)
-            one["unsure_kt"] = max(_unsure_kt(each) for each in (rows[-1], one))
-        one["words"] = (
-            _words(one, moved, problem.money) if rows else _FIRST[problem.is_integer and one["budget_mn"] > 0]
-        )
+            effect = _effect(rows[-1], one, problem.objective, problem.money)
+            one["words"] = _words(effect, moved)
+        else:
+            one["words"] = _FIRST[problem.is_integer and one["budget_mn"] > 0]
         one |= _list(ranked, budget_point, fitted, matrix.maximise[0])
         rows.append(one)
         moves += moved
@@ -349,10 +349,10 @@ def _known(number: float) -> float | None:
     return number if np.isfinite(number) else None
 
 
-def _unsure_kt(row: Row) -> float:
-    """By how much the abatement of a budget point may be too small; infinite where its gap is unknown."""
+def _unsure(row: Row, name: str) -> float:
+    """By how much a value of a budget point may be too small; infinite where its gap is unknown."""
     gap = row["all_links_gap_share"]
-    return float("inf") if gap is None else float(gap * row["abatement_kt"])
+    return float("inf") if gap is None else float(gap * abs(row[name]))
 
 
 def _more(before: Row, now: Row) -> Row:
@@ -366,20 +366,32 @@ def _more(before: Row, now: Row) -> Row:
     }
 
 
-def _words(row: Row, moved: Sequence[Row], money: str) -> str:
-    """The step from the budget below, as a sentence; no statement where it is within the optimality gaps."""
-    unsure_kt = row["unsure_kt"]
-    if row["more_kt"] > max(0.5, unsure_kt):
-        message = (
-            f"{row['added_mn']:,.0f} million {money} more add {row['more_kt']:,.0f} kt over the horizon, "
-            f"{row['capital_per_t']:,.0f} {money} of budget per tonne"
-        )
-    elif unsure_kt > 0.5:
-        message = f"the effect of {row['added_mn']:,.0f} million {money} more is within the optimality gaps"
-    elif row["more_kt"] < -0.5:
-        message = f"{row['added_mn']:,.0f} million {money} more reduce abatement by {-row['more_kt']:,.0f} kt"
-    else:
-        message = f"{row['added_mn']:,.0f} million {money} more add no abatement"
+# What more money does to an objective in money, and the sign of its difference.
+_EFFECTS = {
+    "min_cost": ("lower the cost by", -1.0),
+    "max_npv": ("raise the owners' NPV by", 1.0),
+    "max_net_benefit": ("raise the net social benefit by", 1.0),
+}
+
+
+def _effect(before: Row, now: Row, objective: str, money: str) -> str:
+    """What the step from the budget below does; no statement where that is within the optimality gaps."""
+    verb, sign = _EFFECTS.get(objective, ("", 1.0))
+    name = "objective" if verb else "abatement_kt"
+    gained, unsure = sign * (now[name] - before[name]), max(_unsure(each, name) for each in (before, now))
+    more = f"{now['added_mn']:,.0f} million {money} more"
+    if gained > max(0.5, unsure) and verb:
+        return f"{more} {verb} {gained:,.0f} million"
+    if gained > max(0.5, unsure):
+        per_t = f"{now['capital_per_t']:,.0f} {money} of budget per tonne"
+        return f"{more} add {gained:,.0f} kt over the horizon, {per_t}"
+    if unsure > 0.5:
+        return f"the effect of {more} is within the optimality gaps"
+    return f"{more} change nothing" if verb else f"{more} add no abatement"
+
+
+def _words(message: str, moved: Sequence[Row]) -> str:
+    """The effect of a step and the plants that it moves, as a sentence."""
     each = (
         (ENTERS, "{} enters", "{} enter"),
         (LEAVES, "{} leaves", "{} leave"),

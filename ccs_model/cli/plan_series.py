@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 # Interval of progress lines if stderr is not a terminal.
 _LINE_EVERY_S = 30.0
 _N_FAILED_SHOWN = 10
+# Objectives in money, as headings of a frontier.
+_WORTH = {"min_cost": "cost", "max_npv": "NPV", "max_net_benefit": "net benefit"}
 # Variants of a sweep that its summary lists, and their figures.
 _N_VARIANTS_SHOWN = 20
 _FIGURES = (("avoided_ktpa", ",.0f"), ("n_plants_retrofitted", ",.0f"), ("capex_mn", ",.0f"), ("gap_share", ".2%"))
@@ -192,13 +194,14 @@ def frontier_text(document: Mapping[str, Any], folder: Path, page: Path | None) 
     """Return the table of frontier.json."""
     in_corridors = document["n_corridors"] is not None
     searched = f" {'searched':>9}" if in_corridors else ""
+    worth = _WORTH.get(document["objective_name"], "")
     lines = [
-        f"Abatement by budget over the horizon; {document['network']}",
+        f"{'Plans' if worth else 'Abatement'} by budget over the horizon; {document['network']}",
         f"Money in million {document['currency']} {document['price_year']}, real",
         "",
         strong(
-            f"{'budget':>10} {'avoided kt':>12} {'gap':>7}{searched} {'plants':>7} {'merit':>7}"
-            "  change from the previous budget"
+            f"{'budget':>10} {worth and f'{worth:>12} '}{'avoided kt':>12} {'gap':>7}{searched} {'plants':>7} "
+            f"{'merit':>7}  change from the previous budget"
         ),
     ]
     for row in document["points"]:
@@ -208,7 +211,8 @@ def frontier_text(document: Mapping[str, Any], folder: Path, page: Path | None) 
         within = f" {_share(row['gap_share']):>9}" if in_corridors else ""
         mark = "*" if row["is_scenario"] else " "
         lines.append(
-            f"{row['budget_mn']:>9,.0f}{mark} {row['abatement_kt']:>12,.0f} "
+            f"{row['budget_mn']:>9,.0f}{mark} {worth and format(row['objective'], '>12,.0f') + ' '}"
+            f"{row['abatement_kt']:>12,.0f} "
             f"{_share(row['all_links_gap_share']):>7}{within} {row['n_plants_retrofitted']:>7} {listed:>7}"
             f"  {row['words']}"
         )
@@ -216,7 +220,7 @@ def frontier_text(document: Mapping[str, Any], folder: Path, page: Path | None) 
         n_breaks = len(document["breakpoints"])
         lines.append(f"Exact: the slope changes at {n_breaks - 2} budgets (tables/frontier_breakpoints.csv).")
     gaps = "gap: over all candidate links; searched: within the links searched; " if in_corridors else ""
-    lines += [f"* the scenario's budget; {gaps}merit: abatement of the merit order against the plan", ""]
+    lines += [f"* the scenario's budget; {gaps}merit: {worth or 'abatement'} of the merit order against the plan", ""]
     lines.append(f"Run folder: {folder} (plan.xlsx, sheet Frontier; frontier.json)")
     if page is not None:
         lines.append(f"Page with a slider over the budgets: {page}")

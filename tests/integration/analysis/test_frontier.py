@@ -1,6 +1,7 @@
 """The frontier: laws of budgets, exact breakpoints, who enters and leaves, and what the ranked list makes of it."""
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -218,3 +219,18 @@ def test_a_time_limit_leaves_a_plan_at_every_budget(small):
     assert set(found["status"]) <= {"optimal", "limit"}
     # Nothing is said of a step between points whose gap is unknown.
     assert not found["words"].str.contains("add no abatement").any()
+
+
+@pytest.mark.slow
+def test_a_frontier_of_least_cost_tells_the_cost(small):
+    """More money lowers the cost of a target; a step never claims that it is bad to avoid fewer tonnes."""
+    target = {"objective": "min_cost", "targets.cumulative_avoided_kt": 3_000, "budget.total_mn": 1_500}
+    found = frontier(small(target), n_points=6).frontier
+    assert found is not None
+    points = found.points
+    assert (points["objective"].diff().dropna() <= 1e-6).all()
+    for before, now in pairwise(points.to_dict("records")):
+        saved = before["objective"] - now["objective"]
+        if saved > 0.5 + 2 * (now["all_links_gap_share"] or 0.0) * now["objective"]:
+            assert f"more lower the cost by {saved:,.0f} million" in now["words"]
+        assert "reduce abatement" not in now["words"] and "kt over" not in now["words"]
