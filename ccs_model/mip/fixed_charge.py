@@ -335,6 +335,10 @@ def _solve_candidates(
     return None if outcome.x is None else verified_point(matrix, outcome.x, highs.options)
 
 
+# Gap to which a model of several periods is solved before a smaller requested gap.
+_COARSE_GAP = 0.01
+
+
 @dataclass(frozen=True)
 class Prove:
     """Solve the model over some arc groups to the requested gap, from the incumbent.
@@ -356,6 +360,20 @@ class Prove:
     def run(self, context: SearchContext, before: Result, arc_groups: Ints, stage: str) -> Result:
         """Return the incumbent and the bound over the arc groups."""
         context = context.until(self.until)
+        options = context.options
+        if context.network.is_single_period or before.incumbent is None or options.gap_share >= _COARSE_GAP:
+            return self._proved(context, before, arc_groups, stage)
+        # A wider gap prunes the nodes between both, which would take the effort that the bound needs.
+        coarse = replace(context, options=replace(options, gap_share=_COARSE_GAP))
+        first = self._proved(coarse, before, arc_groups, stage)
+        if first.status != "optimal" or first.incumbent is None or context.is_over:
+            return first
+        result = self._proved(context, first, arc_groups, stage)
+        if result.status == "limit" and not context.sign * (result.bound - first.bound) <= 0:
+            return replace(result, bound=first.bound)
+        return result
+
+    def _proved(self, context: SearchContext, before: Result, arc_groups: Ints, stage: str) -> Result:
         scaling = context.network.scaling(context.matrix) if self.scaled else None
         result = self._solve(context, before, arc_groups, stage, scaling)
         x = result.incumbent
