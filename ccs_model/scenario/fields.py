@@ -180,7 +180,8 @@ def years_as_numbers(values: Any) -> Any:
 
 _LONGEST_LINE = 120
 Line = Annotated[str, Field(min_length=1, max_length=_LONGEST_LINE), AfterValidator(_one_line)]
-Paragraph = Annotated[str, AfterValidator(_paragraph)]
+# A limit of length, even one beyond any file, also rejects incomplete characters.
+Paragraph = Annotated[str, Field(max_length=1_000_000), AfterValidator(_paragraph)]
 # Names that no file can have are reported on opening the file.
 FileName = Annotated[str, Field(min_length=1, max_length=1000)]
 TerrainName = Annotated[FileName, AfterValidator(terrain_file)]
@@ -253,16 +254,31 @@ class Section(BaseModel):
 
 
 def plain_values(value: Any) -> Any:
-    """Return the value with lists as tuples and NumPy numbers as Python numbers; the schema validates the rest."""
+    """Return the value with lists as tuples, NumPy numbers as Python numbers and surrogate pairs as characters.
+
+    JSON escapes characters beyond 65,535 as such a pair. The schema validates the rest.
+    """
     if isinstance(value, Mapping):
         return {key: plain_values(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return tuple(plain_values(each) for each in value)
+    if isinstance(value, str):
+        return _joined(value)
     if isinstance(value, bool | int | float):
         return value
     if isinstance(value, Integral):
         return int(value)
     return float(value) if isinstance(value, Real) else value
+
+
+def _joined(text: str) -> str:
+    """The text with each pair of surrogates as its character; one of them alone stays."""
+    if text.isascii() or not any("\ud800" <= each <= "\udfff" for each in text):
+        return text
+    try:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError:
+        return text
 
 
 def put_key(values: dict[Any, Any], key: str, value: object) -> None:

@@ -170,6 +170,17 @@ objective: max_npw
     ]
 
 
+def test_characters_that_json_escapes_in_two_parts_are_whole(tmp_path: Path) -> None:
+    """JSON is YAML, and writes 😀 as a pair of surrogates; one of them alone is no character, wherever it stands."""
+    path = tmp_path / "s.yaml"
+    rest = '"plants": {"inventory": ["steel"]}, "budget": {"total_mn": 1}'
+    path.write_text(f'{{"name": "a \\ud83d\\ude00", "description": "b \\ud83d\\ude00", {rest}}}')
+    scenario = read_scenario(path)
+    assert (scenario.name, scenario.description) == ("a 😀", "b 😀")
+    (issue,) = issues('name: T\ndescription: "b \\ud83d"\nplants: {inventory: [steel]}\nbudget: {total_mn: 1}\n')
+    assert str(issue).startswith("s.yaml:2:14: description: contains an incomplete character")
+
+
 def test_what_is_missing_is_placed_at_what_holds_it() -> None:
     assert issues("name: T\nplants: {}\nbudget:\n  cumulative_mn: {}\n") == [
         Issue("s.yaml:3:1", "budget.total_mn: required key is missing", "add 'total_mn:'")
