@@ -33,6 +33,8 @@ _SECONDS = 20
 
 def drawn(n: int, first: int, use: Callable[[dict[str, Any]], object]) -> None:
     """Give `n` scenarios to `use`."""
+    if not n:
+        return
 
     @seed(first)
     @settings(
