@@ -43,6 +43,10 @@ def write_run_log(sheet: Sheet, plan: Plan) -> None:
     )
     sheet.section("Run")
     run = sheet.table("run_log", list(_items(sheet, plan)), plain=True)
+    if plan.warnings:
+        sheet.section("Warnings")
+        for each in plan.warnings:
+            sheet.paragraph(_without_folder(each))
     sheet.section("Inputs")
     inputs = sheet.table("run_log.inputs", list(_hashes(plan)), plain=True)
     sheet.section("Scenario as solved")
@@ -66,6 +70,12 @@ def write_run_log(sheet: Sheet, plan: Plan) -> None:
         ("solved_numbers", _across(sheet.book.blocks["data"], "table", "value")),
     ):
         sheet.book.mark(name, address)
+
+
+def _without_folder(warning: str) -> str:
+    """A warning whose place, if it has one, names the file only, so that equal runs give equal bytes."""
+    place, separator, text = warning.partition(": ")
+    return f"{PurePath(place).name}{separator}{text}" if separator and "/" in place and " " not in place else warning
 
 
 def _across(block: Block, first: str, last: str) -> str:
