@@ -184,6 +184,20 @@ def test_factors_scale_their_own_money_after_tax(proof: Proof) -> None:
     assert live == pytest.approx(expected, rel=1e-9)
 
 
+def test_closure_and_care_follow_the_factor_of_operation_and_maintenance(proof: Proof) -> None:
+    """As in a scenario with `costs.om_factor`, which scales all that a site costs but its capital."""
+
+    def storage(book: Workbook) -> list[float]:
+        rows = list(book["Economics"].iter_rows(values_only=True))
+        head = next(row for row in rows if "Storage O&M" in row)
+        values = [row[head.index("Storage O&M")] for row in rows[rows.index(head) + 1 :]]
+        return [each for each in values if isinstance(each, int | float)]
+
+    plain, halved = storage(proof.found["rich"]), storage(proof.found["rich--factors"])
+    assert len(plain) > 1 and min(plain[:-1]) > 0
+    assert halved == pytest.approx([0.5 * each for each in plain], rel=1e-9)
+
+
 @pytest.mark.parametrize("name", ["own", "shared_rich", "hebei"])
 def test_an_edited_workbook_says_so_and_its_checks_still_hold(proof: Proof, name: str) -> None:
     book = proof.found[f"{name}--all"]
