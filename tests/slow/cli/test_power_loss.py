@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from tests.paths import ROOT
 
 if not (ROOT / "bench").is_dir():
     pytest.skip("bench/ is not part of this distribution", allow_module_level=True)
+if not sys.platform.startswith("linux"):
+    pytest.skip("operations are recorded on Linux only", allow_module_level=True)
 
 from bench.kills import SMALL
 from bench.power_loss import Disk, examine, examined
