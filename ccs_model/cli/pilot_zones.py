@@ -60,6 +60,8 @@ def calibrate(preset: str, accept: bool, out: Path | None, force: bool, data: Pa
 
 
 def _preset(name: str, fit: Mapping[str, Any]) -> str:
+    from ccs_model.plan.calibrated_results import PRESS, evidence_of
+
     lines = [f"{name}: {fit['effective_points']:,.0f} effective points of {20_000:,}", ""]
     rows = [("", "prior", "P10–P90", "posterior", "P10–P90", "contraction", "")]
     for key, each in fit["parameters"].items():
@@ -67,14 +69,9 @@ def _preset(name: str, fit: Mapping[str, Any]) -> str:
         rows.append((_LABELS[key], *bands[0], *bands[1], f"{each['contraction_share']:.2f}", each["verdict"]))
     lines += [aligned(rows, left={0, 6}), "", _zones(fit)]
     lines += [f"Accepted conflict: {conflict}." for conflict in fit["conflicts"]]
-    from ccs_model.plan.calibrated_results import PRESS, evidence_of
-
     evidence = evidence_of(fit)
-    what = "press figure (grade C) without baseline, metric, boundary or attribution"
-    lines.append(
-        f"The evidence is a {what if evidence == PRESS else evidence}. It informs deployment, hardly performance, and "
-        "not cost."
-    )
+    lacks = " without baseline, metric, boundary or attribution" if evidence == PRESS else ""
+    lines.append(f"Evidence: {evidence}{lacks}. It informs deployment, hardly performance, and not cost.")
     return "\n".join(lines)
 
 

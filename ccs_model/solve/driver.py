@@ -70,8 +70,8 @@ Result = TypeVar("Result")
 # Effort of each later stage, as a share of the first stage's, and the least effort of one.
 _LATER_SHARE = 0.25
 _LATER_LEAST = 5.0
-# Effort of a second search where the first ends without a plan and nothing need be built, relative to the first and at
-# least.
+# Effort of a second search where the first ends without a plan and building nothing is infeasible, relative to the
+# first and at least.
 _WITHOUT_PLAN, _WITHOUT_PLAN_LEAST = 4.0, 60.0
 # Links that a warning names.
 _NAMED = 5
@@ -354,8 +354,8 @@ def _solve_stages(
 def _idle_text(links: tuple[str, ...]) -> str:
     named = ", ".join(links[:_NAMED]) + (f" and {len(links) - _NAMED} more" if len(links) > _NAMED else "")
     return (
-        f"these links are built but carry no CO₂ in any year, because grants, loans and salvage value exceed what "
-        f"they cost the owners: {named}; lower share_max or ceiling_mn of the funds"
+        f"these links are built but carry no CO₂ in any year: {named}; where grants, loans and salvage value exceed "
+        "their cost, lower share_max or ceiling_mn of the funds"
     )
 
 

@@ -128,7 +128,7 @@ def without_idle_wells(matrix: Matrix, chosen: Floats) -> Floats:
 
 
 def idle_links(problem: Problem, matrix: Matrix, chosen: Floats) -> tuple[str, ...]:
-    """Return the links that are built and never carry CO₂: their subsidies and salvage value exceed their cost."""
+    """Return the links that are built and never carry CO₂."""
     links = () if problem.network is None else tuple(problem.network.links["link"])
     return tuple(place for place in _idle_assets(problem, matrix, chosen) if place in set(links))
 
