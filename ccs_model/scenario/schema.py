@@ -409,7 +409,7 @@ def _findings_without_limits(values: Mapping[str, object]) -> Iterator[Finding]:
             hint = "min_cost requires a target: add 'targets:' with 'abatement_share:'"
             policy = values.get("policy")
             if isinstance(policy, Mapping) and policy.get("carbon_price_per_t"):
-                hint += "; its cost includes payments per tonne, but no carbon price (max_npv does)"
+                hint += "; its cost excludes the carbon price, which max_npv counts"
             yield Finding(("targets",), MISSING, hint)
     if (
         isinstance(targets, Mapping)
