@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from heapq import heapify, heappop, heappush
 
 import numpy as np
 from scipy import sparse
@@ -15,7 +16,7 @@ from ccs_model.mip.clock import spend
 # Classes of flow for paths to a solution, and the part of its cost that a pipe in use counts with.
 _FLOW_CLASSES, _IN_USE = 5, 0.05
 # Effort of a shortest-path tree: of each, and of each link.
-_EFFORT, _EFFORT_PER_LINK = 4e-4, 1e-6
+_EFFORT, _EFFORT_PER_LINK = 2e-4, 5e-7
 LEAST_FLOW = 1e-6
 TOLERANCE = 1e-9
 
@@ -103,6 +104,15 @@ class GrowthNetwork:
         """Return the network with less money, of the unit of `limits`."""
         return replace(self, limits=np.minimum(self.limits, limit))
 
+    def with_limits_raised(self, share: float) -> GrowthNetwork:
+        """Return the network with more money in every period and area."""
+        return replace(self, limits=(1 + share) * self.limits, area_limits=(1 + share) * self.area_limits)
+
+    def with_values_perturbed(self, deviation: float, rng: np.random.Generator) -> GrowthNetwork:
+        """Return the network with the values of each stream multiplied by a lognormal factor."""
+        factor = np.exp(deviation * rng.standard_normal(int(self.choice.max()) + 1))
+        return replace(self, value=self.value * factor[self.choice])
+
     @property
     def n_periods(self) -> int:
         """Number of periods."""
@@ -144,13 +154,13 @@ class GrowthNetwork:
         starts = np.searchsorted(end[order], np.arange(n_nodes + 2))
         return order, sparse.csr_array((np.ones(len(order)), begin[order], starts), shape=(n_nodes + 1, n_nodes + 1))
 
-    def pipe_costs(self, capacity: Floats, first: int = 0) -> Floats:
+    def pipe_costs(self, capacity: Floats, first: int = 0, links: Ints | slice = slice(None)) -> Floats:
         """[…, p, link] cost of pipes of capacities, from a period on; infinite where no size carries as much."""
         best = np.full(capacity.shape, np.inf)
         for d in range(self.fixed.shape[2]):
-            beyond = np.maximum(capacity - self.included[:, d], 0.0)
-            cost = self.fixed[first:, :, d] + self.slope[first:, :, d] * beyond
-            cost[capacity > self.largest[:, d] * (1 + TOLERANCE)] = np.inf
+            beyond = np.maximum(capacity - self.included[links, d], 0.0)
+            cost = self.fixed[first:, links, d] + self.slope[first:, links, d] * beyond
+            cost[capacity > self.largest[links, d] * (1 + TOLERANCE)] = np.inf
             np.minimum(best, cost, out=best)
         best[capacity <= LEAST_FLOW] = 0.0
         return best
@@ -243,10 +253,39 @@ class Growth:
             np.zeros(len(network.packing_limit)),
         )
 
-    def copy(self) -> Growth:
-        """Return a solution that may be changed on its own."""
+    @classmethod
+    def at(cls, network: GrowthNetwork, x: Floats) -> Growth | None:
+        """Return the solution with the options, pipes and sites of a point of the model; None if a pipe is missing.
+
+        Each option takes the way over pipes of the point with the least sum of 1 ÷ capacity to an open site. Pipes and
+        wells have the sizes that these flows need.
+        """
+        growth, n_nodes = cls.empty(network), len(network.positions)
+        has_pipe = (network.pipe >= 0) & (x[network.pipe] > 0.5)
+        is_open = (x[network.opened] > 0.5).any(axis=0)
+        capacity = np.where(has_pipe, network.largest, 0.0)
+        width = capacity.sum(axis=(0, 2))
+        resistance = np.divide(1.0, width, out=np.full(len(width), np.inf), where=width > 0)
+        order, graph = network.edges
+        graph.data[:] = np.concatenate([resistance, resistance, np.where(is_open, TOLERANCE, np.inf)])[order]
+        away, following = dijkstra(graph, indices=n_nodes, return_predecessors=True)
+        for option in np.flatnonzero(x[network.column] > 0.5):
+            node, links = int(network.node[option]), []
+            if not np.isfinite(away[node]):
+                return None
+            while following[node] != n_nodes:
+                links.append(network.link_between[node, int(following[node])])
+                node = int(following[node])
+            growth.add(int(option), np.array(links, dtype=np.int64), network.site_at[node])
+        first = has_pipe.any(axis=2).argmax(axis=0)
+        first_capacity = capacity.sum(axis=2)[first, np.arange(len(first))]
+        growth.ahead = np.minimum(first_capacity, growth.flow.max(axis=0))
+        return growth
+
+    def copy(self, network: GrowthNetwork | None = None) -> Growth:
+        """Return a solution to be changed on its own, of a network with other values or limits if one is given."""
         return Growth(
-            self.network,
+            self.network if network is None else network,
             self.flow.copy(),
             self.stored.copy(),
             self.ahead.copy(),
@@ -279,15 +318,15 @@ class Growth:
             return False
         return bool((net.targets[:, self.options].sum(axis=1) >= net.target_limits * (1 + TOLERANCE)).all())
 
-    def vintages(self, more: Floats | None = None, first: int = 0) -> Floats:
+    def vintages(self, more: Floats | None = None, first: int = 0, links: Ints | slice = slice(None)) -> Floats:
         """[…, p, link] capacity built in each period from `first` on, for the flows and more […, p, 1] from then on."""
-        flow = self.flow[first:] if more is None else self.flow[first:] + more
-        before = self.flow[:first].max(axis=0, initial=0.0)
+        flow = self.flow[first:, links] if more is None else self.flow[first:, links] + more
+        before, ahead = self.flow[:first, links].max(axis=0, initial=0.0), self.ahead[links]
         in_use = np.maximum(np.maximum.accumulate(flow, axis=-2), before)
-        so_far = np.where(in_use > LEAST_FLOW, np.maximum(in_use, self.ahead), 0.0)
+        so_far = np.where(in_use > LEAST_FLOW, np.maximum(in_use, ahead), 0.0)
         built = so_far.copy()
         built[..., 1:, :] -= so_far[..., :-1, :]
-        built[..., 0, :] -= np.where(before > LEAST_FLOW, np.maximum(before, self.ahead), 0.0)
+        built[..., 0, :] -= np.where(before > LEAST_FLOW, np.maximum(before, ahead), 0.0)
         return built
 
     def site_costs(self, more: Floats | None = None) -> Floats:
@@ -409,3 +448,32 @@ class Growth:
         self.flow[np.abs(self.flow) < LEAST_FLOW] = 0.0
         self.stored[np.abs(self.stored) < LEAST_FLOW] = 0.0
         self.ahead = np.minimum(self.ahead, self.flow.max(axis=0))
+
+    def shrink(self) -> None:
+        """Remove the streams of least value per money saved until the limits hold; required groups keep an option."""
+        queue = [(self._value_per_money(stream), stream) for stream in self.chosen]
+        heapify(queue)
+        while queue and not self.is_within_limits():
+            _, stream = heappop(queue)
+            # What a stream saves grows as others leave its pipes.
+            merit = self._value_per_money(stream)
+            if queue and merit > queue[0][0]:
+                heappush(queue, (merit, stream))
+            elif not self._is_required(stream):
+                self.remove(stream)
+
+    def _is_required(self, stream: int) -> bool:
+        """Whether a required group has no other option than that of this stream."""
+        return any(
+            stream in group and sum(int(each) in self.chosen for each in group) == 1 for group in self.network.required
+        )
+
+    def _value_per_money(self, stream: int) -> float:
+        """Value of a stream's option per money that its removal saves, with its part of pipes, site and wells."""
+        net = self.network
+        option, links, site = self.chosen[stream]
+        less = -net.flow[option][:, None]
+        pipes = [net.pipe_costs(self.vintages(each, links=links), links=links) for each in (None, less)]
+        sites = [self.site_costs(each)[:, site] for each in (None, less)]
+        saved = net.cost[option] + sum(float(a.sum() - b.sum()) for a, b in (pipes, sites))
+        return float(net.value[option]) / max(saved, TOLERANCE)

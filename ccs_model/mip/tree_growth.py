@@ -3,7 +3,8 @@
 The cost of a pipe is concave in its flow, so that a tonne is cheap where a pipe is large already. Each step finds for
 every option the cheapest way to a site, at the *additional* cost of its flow on each link and at the site, and adds the
 option with the largest value per additional money (a construction of shortest paths, in the order of a greedy
-knapsack). Then parts of the solution are removed and grown again (large-neighbourhood search).
+knapsack). Then parts of the solution are removed and grown again (large-neighbourhood search), or it is grown beyond
+the budget and the options of least value per money are removed (strategic oscillation), also with perturbed values.
 
 A relaxation charges a tonne what it costs in the largest pipe, however little flows in the end. Where costs are
 strongly concave, links chosen by a relaxation are a poor guide; here every cost is that of the flow so far.
@@ -12,6 +13,9 @@ References
 ----------
 Balakrishnan, A., Graves, S. C. (1989). A composite algorithm for a concave-cost network flow problem. Networks 19,
 175–202.
+
+Glover, F., Kochenberger, G. A. (1996). Critical event tabu search for multidimensional knapsack problems. In:
+Meta-Heuristics, Kluwer, 407–427.
 
 Shaw, P. (1998). Using constraint programming and local search methods to solve vehicle routing problems. CP98,
 LNCS 1520, 417–431.
@@ -50,6 +54,14 @@ class Grow(Heuristic):
         Options of an area that are tried in vain before it ends, the best first.
     worse
         Relative loss of value that the first rounds accept; it falls to 0 in the last.
+    beyond
+        Shares by which rounds exceed the budget, one of which is drawn.
+    beyond_share
+        Share of the rounds that exceed the budget; in the others a part is removed.
+    perturbed_share, deviation
+        Share of the rounds with perturbed values, and the standard deviation of their logarithms.
+    resume
+        Whether growth begins from the incumbent, with its options, pipes and sites.
     seeds
         Random seeds of the solutions grown, beside that of the options; each is completed and polished while effort is
         left.
@@ -63,6 +75,11 @@ class Grow(Heuristic):
     flow_classes: int = 5
     trials: int = 6
     worse: float = 0.005
+    beyond: tuple[float, ...] = (0.03, 0.06, 0.1, 0.15, 0.2)
+    beyond_share: float = 0.3
+    perturbed_share: float = 0.5
+    deviation: float = 0.1
+    resume: bool = False
     seeds: tuple[int, ...] = (0,)
     polish: tuple[Heuristic, ...] = ()
 
@@ -71,7 +88,9 @@ class Grow(Heuristic):
         if context.growth is None or not len(context.growth.column):
             return before
         best, end = before.incumbent, context.moment(self.until)
-        first = self._from_sites(context.growth, end)
+        first = self._first(context.growth, best, end)
+        if first is None:
+            return before
         for k, seed in enumerate(self.seeds):
             inside = replace(context, began=now(), deadline=end)
             if inside.is_over and k:
@@ -82,6 +101,19 @@ class Grow(Heuristic):
                 result = heuristic.run(inside, result)
             best = context.better(best, result.incumbent)
         return context.found(best, before)
+
+    def _first(self, network: GrowthNetwork, incumbent: Floats | None, end: float) -> Growth | None:
+        """The solution from which rounds begin; None without an incumbent that growth can resume."""
+        if not self.resume:
+            return self._from_sites(network, end)
+        first = None if incumbent is None else Growth.at(network, incumbent)
+        if first is None:
+            return None
+        if not first.is_within_limits():
+            # Capacity for later flows is chosen again.
+            first.ahead[:] = 0.0
+            first.shrink()
+        return self._grown(first) if first.is_within_limits() else None
 
     def _from_sites(self, network: GrowthNetwork, end: float) -> Growth:
         """The best of the solutions grown without a site and, until `end`, from those with the most value near them."""
@@ -229,22 +261,39 @@ class Grow(Heuristic):
         for k in range(self.n_rounds):
             if context.is_over or not current.chosen or best.is_enough:
                 break
-            trial = current.copy()
-            removed = self._part(trial, rng)
-            for choice in removed:
-                trial.remove(choice)
-            n_banned = len(removed) // 3 if rng.random() < 0.5 else 0
-            banned = rng.permutation(removed)[:n_banned]
-            if rng.random() < 0.3:
-                trial.forced[rng.integers(len(trial.forced))] = True
-            if not trial.is_within_limits():
+            network = growth.network
+            if rng.random() < self.perturbed_share:
+                network = network.with_values_perturbed(self.deviation, rng)
+            step = self._swung if rng.random() < self.beyond_share else self._regrown
+            trial = step(current.copy(network), rng)
+            if trial is None:
                 continue
-            trial = self._grown(trial, banned.tolist())
+            trial.network = growth.network
             if trial.value > current.value - self.worse * (1 - k / self.n_rounds) * best.value:
                 current = trial
             if trial.value > best.value:
                 best = trial
         return best
+
+    def _regrown(self, trial: Growth, rng: np.random.Generator) -> Growth | None:
+        """A part removed and grown again; None where what is left with another site exceeds the limits."""
+        removed = self._part(trial, rng)
+        for choice in removed:
+            trial.remove(choice)
+        n_banned = len(removed) // 3 if rng.random() < 0.5 else 0
+        banned = rng.permutation(removed)[:n_banned]
+        if rng.random() < 0.3:
+            trial.forced[rng.integers(len(trial.forced))] = True
+        return self._grown(trial, banned.tolist()) if trial.is_within_limits() else None
+
+    def _swung(self, trial: Growth, rng: np.random.Generator) -> Growth | None:
+        """Grown beyond the limits, shrunk to them and grown again; None where shrinking fails."""
+        network = trial.network
+        trial.network = network.with_limits_raised(float(rng.choice(self.beyond)))
+        self._grown(trial)
+        trial.network = network
+        trial.shrink()
+        return self._grown(trial) if trial.is_within_limits() else None
 
     @staticmethod
     def _part(growth: Growth, rng: np.random.Generator) -> list[int]:

@@ -2,8 +2,8 @@
 
 A linear program has one price for the next million. An integer plan does not: with its integers fixed the budget's dual
 is zero. So the plan is solved again with a larger budget, first with its retrofits kept, then with all decisions free:
-within the links searched, and with the paths to the best plants outside the plan. The re-plans start from the plan with
-its retrofits kept and can only underestimate the gain.
+by tree growth over all links, then within the links searched and with the paths to the best plants outside the plan.
+The re-plans start from the plan with its retrofits kept and can only underestimate the gain.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from ccs_model.mip.highs import LARGE_ROWS
 from ccs_model.mip.matrix import rounded_to_integrality
 from ccs_model.mip.network_lns import SubMip
 from ccs_model.mip.presolve import restricted
-from ccs_model.mip.search import SearchContext
+from ccs_model.mip.search import Result, SearchContext
+from ccs_model.mip.tree_growth import Grow
 from ccs_model.model.names import BUILD
 from ccs_model.plan.decisions import BUILT, point_of
 from ccs_model.plan.plan import MarginalBudget, Replan
@@ -51,6 +52,8 @@ _SEARCHES = (
     SubMip(gap_part=0.05, max_nodes=20, candidates=(20, 60), per_choice=1),
 )
 _NEXT_BELOW = 0.4
+# Before them, over all links.
+_GROW = Grow(n_rounds=40, resume=True, until=0.5)
 
 
 def marginal_budget(
@@ -77,7 +80,7 @@ def marginal_budget(
     later
         Effort of the stage; a re-plan has a part of it.
     corridors
-        The links searched on a shared network. Re-plans may use them and the paths to the best plants outside the plan.
+        The links searched on a shared network. Later searches of a re-plan use them and the paths to further plants.
     """
     matrix = search.matrix
     budget = budget_row(matrix)
@@ -171,10 +174,19 @@ class _Again:
 
     def planned(self, start: Floats, more: float, effort: float) -> Floats | None:
         """The best point with `more` budget; None if none is found."""
-        without = [outside & (start <= 0.5) for outside in self.outside]
         if self.problem.network is None:
-            return self._solved(self.matrix, without[0], start, more, effort)
-        return self._searched(self.matrix, without, start, more, effort, _SEARCHES)
+            return self._solved(self.matrix, self.outside[0] & (start <= 0.5), start, more, effort)
+        grown = self._grown(start, more, effort)
+        without = [outside & (grown <= 0.5) for outside in self.outside]
+        return self._searched(self.matrix, without, grown, more, effort, _SEARCHES)
+
+    def _grown(self, start: Floats, more: float, effort: float) -> Floats:
+        """The point that tree growth makes of `start` with `more` budget over all links; `start` if none is better."""
+        matrix = replace(self.matrix, row_upper=self._limits(more))
+        growth = growth_network_of(self.problem, matrix)
+        context = SearchContext(matrix, network_of(self.problem, matrix), self.options, now() + effort)
+        found = _GROW.run(replace(context, growth=growth), Result("limit", incumbent=start)).incumbent
+        return start if found is None else found
 
     def _searched(
         self,

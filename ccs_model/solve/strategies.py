@@ -13,7 +13,7 @@ from ccs_model.mip.budget_sweep import Anchors, Deepen, Relate, Sweep
 from ccs_model.mip.cut_sets import Relax
 from ccs_model.mip.fixed_charge import Construct, Extend, ExtendPaths, ExtendRestricted, Prove, SlopeScaling
 from ccs_model.mip.highs import LARGE_ROWS
-from ccs_model.mip.network_lns import Alternate, Lns, Neighbourhoods, Reoptimise, SubMip
+from ccs_model.mip.network_lns import Alternate, Lns, Neighbourhoods, Reoptimise
 from ccs_model.mip.search import Strategy
 from ccs_model.mip.source_prices import PriceRounds
 from ccs_model.mip.sweep_search import BoundAtLimits, GrowAtLimits, PriceAtLimits, Processes
@@ -97,8 +97,6 @@ _LARGE_NEIGHBOURHOODS = (
 )
 _STAGED_NEIGHBOURHOODS = (Neighbourhoods(20, 16, elsewhere=False), Neighbourhoods(40, 8, elsewhere=False))
 
-# A gap of its own, since the requested one may be wide.
-_CLOSE = SubMip(candidates=(30, 50), gap_part=0.0, min_gap=0.002)
 
 STAGED_NETWORK = Strategy(
     "staged network",
@@ -136,13 +134,8 @@ GROWN_NETWORK = Strategy(
     (
         Reoptimise(until=0.5),
         ExtendRestricted(1.0, until=0.7),
-        Lns((Neighbourhoods(30, 2, elsewhere=True),), until=0.8, elsewhere=_CLOSE),
         Grow(n_rounds=40, seeds=(1,), polish=(Reoptimise(), ExtendRestricted(1.0)), until=0.9),
-        Alternate(
-            12 * ((ExtendPaths(), Lns((Neighbourhoods(30, 2, elsewhere=True),), elsewhere=_CLOSE)),),
-            until=1.3,
-            min_gain_part=0.02,
-        ),
+        Alternate(12 * ((Grow(n_rounds=20, resume=True, until=1.3), ExtendPaths()),), until=1.3, min_gain_part=0.02),
         Restrict(),
         Prove(until=1.4),
     ),

@@ -169,3 +169,19 @@ def test_a_first_period_in_which_nothing_may_start_has_a_network(hand_problem: C
     assert network is not None and network.n_periods == 2 and set(network.period) == {1}
     found = grown(problem)
     assert found is not None and found[0] > 0
+
+
+@pytest.mark.parametrize("budget", [900, 120])
+def test_growth_resumes_from_a_plan_and_never_loses(hand_problem: Callable[..., Problem], budget: float) -> None:
+    requested: dict[str, Any] = {**STAGED, "budget.total_mn": 900, "transport.corridors": "all"}
+    poor = {**requested, "budget.total_mn": budget}
+    value, start = grown(hand_problem(poor, plants=PLANTS, sites=SITES, links=LINKS)) or (0.0, np.zeros(0))
+    problem = hand_problem(requested, plants=PLANTS, sites=SITES, links=LINKS)
+    matrix = matrix_of(build_model(problem))
+    network = growth_network_of(problem, matrix)
+    with effort():
+        context = SearchContext(matrix, network_of(problem, matrix), SolverOptions(0.0), now() + 60.0, growth=network)
+        found = Grow(n_rounds=10, resume=True).run(context, Result("limit", incumbent=start)).incumbent
+    assert found is not None and residuals(matrix, found).hold
+    # What the smaller budget left unbuilt is added.
+    assert context.value(found) >= value * (1.1 if budget < 900 else 1 - 1e-9)

@@ -162,3 +162,46 @@ def test_an_option_has_the_least_money_left_of_all_and_of_its_area():
     # 10 and the pipe of 30 are spent.
     assert growth.area_left().tolist() == [10.0, 0.25]
     assert growth.left_for(np.arange(3), 0).tolist() == [10.0, 0.25, 160.0]
+
+
+def test_shrinking_removes_the_least_value_per_money_saved_and_keeps_required_streams():
+    # Streams 0 and 1 share a pipe of 30, which only the last of them saves; stream 2 has one of its own.
+    network = network_of(
+        [(0, 2, 30.0), (1, 2, 30.0)],
+        [2],
+        [(0, 8.0, 10.0), (0, 3.0, 10.0), (1, 5.0, 10.0)],
+        [1e6],
+        {"options": [0, 0, 0], "links": [0, 0], "sites": [0]},
+    )
+    whole = grown(network)
+    assert float(whole.spending().sum()) == 90.0
+
+    def kept(limit: float, required: tuple[np.ndarray, ...] = ()) -> set[int]:
+        growth = whole.copy(replace(network, limits=np.array([limit]), required=required))
+        growth.shrink()
+        return set(growth.chosen)
+
+    # Values per money saved: 8 ÷ 10, 3 ÷ 10 and 5 ÷ 40; without stream 2 they are 0.8 and 0.3.
+    assert kept(50.0) == {0, 1}
+    assert kept(45.0) == {0}
+    assert kept(50.0, required=(np.array([2]),)) == {2}
+    assert kept(80.0, required=(np.array([2]),)) == {0, 2}
+    assert set(whole.chosen) == {0, 1, 2}
+
+
+def test_a_point_becomes_the_solution_with_its_options_pipes_and_sites():
+    network = network_of(
+        [(0, 1, 30.0), (1, 2, 30.0), (0, 2, 50.0)],
+        [2],
+        [(0, 8.0, 10.0), (1, 3.0, 10.0)],
+        [1e6],
+        {"options": [0, 0], "links": [0, 0, 0], "sites": [0]},
+    )
+    # Columns: options 0 and 1, links 2 to 4, the site 5 and its wells 6.
+    network = replace(network, pipe=np.array([[[2], [3], [4]]]), opened=np.array([[5]]), wells=np.array([[6]]))
+    growth = Growth.at(network, np.array([1.0, 1.0, 1.0, 1.0, 0.0, 1.0, 2.0]))
+    assert growth is not None
+    assert {stream: links.tolist() for stream, (_, links, _) in growth.chosen.items()} == {0: [0, 1], 1: [1]}
+    assert growth.flow.tolist() == [[100.0, 200.0, 0.0]] and growth.stored.tolist() == [[200.0]]
+    # The first plant's pipe is missing.
+    assert Growth.at(network, np.array([1.0, 1.0, 0.0, 1.0, 0.0, 1.0, 2.0])) is None
