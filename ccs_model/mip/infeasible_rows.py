@@ -1,7 +1,8 @@
 """Infeasibility per constraint: which constraints conflict, and the smallest relaxation of each that helps alone.
 
 Each group of constraints is made elastic by itself. If that makes the model feasible, the group is part of the
-conflict, and the smallest relaxation found (to half a percent) is attained by a solution.
+conflict, and the smallest relaxation found is attained by a solution. Where the effort suffices, it is proven to half a
+percent.
 """
 
 from __future__ import annotations
@@ -43,9 +44,13 @@ def _no_growth(without: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class Relaxation:
-    """A relaxation that restores feasibility: by constraint, the relaxed rows as (index, amount, former limit)."""
+    """A relaxation that restores feasibility: by constraint, the relaxed rows as (index, amount, former limit).
+
+    `is_proven` says that none is smaller by more than half a percent.
+    """
 
     rows: Mapping[str, tuple[tuple[Any, float, float], ...]]
+    is_proven: bool = True
 
 
 def point_without_presolve(matrix: Matrix, options: SolverOptions, time_limit_s: float) -> Outcome:
@@ -108,8 +113,11 @@ def smallest_relaxations(
         if each.is_open and now() < deadline:
             tried[k] = each.improved(options, _share(deadline, n_left))
         n_left -= each.is_open
-    relaxed = [each.relaxed(matrix) for each in tried]
-    return tuple(Relaxation(MappingProxyType(rows)) for rows in relaxed if rows)
+    return tuple(
+        Relaxation(MappingProxyType(relaxed), each.outcome.status == "optimal")
+        for each in tried
+        if (relaxed := each.relaxed(matrix))
+    )
 
 
 def _share(deadline: float, n: int) -> float:

@@ -15,6 +15,7 @@ from ccs_model.mip.clock import effort, now
 from ccs_model.mip.growing_network import GrowthNetwork
 from ccs_model.mip.infeasible_rows import (
     Nearest,
+    Relaxation,
     nearest_point,
     point_without_presolve,
     smallest_pair,
@@ -29,6 +30,7 @@ from ccs_model.model.names import (
     PAID_FOR_OIL,
     PIPE,
     PIPE_FLOW,
+    REQUIRED_PLANT,
     REVERSE,
     SHORTFALL,
     WELLS,
@@ -45,6 +47,8 @@ from ccs_model.solve.strategies import effort_of_model
 # Effort to find the smallest changes that restore feasibility. A time limit does not shorten it, so that the answer
 # does not depend on the clock.
 REPAIR_EFFORT = 30.0
+# A unit of effort is less work in a model of few rows, which then has more of them.
+_SMALL_ROWS, _OF_SMALL_MODELS = 2_000, 12.0
 # Share of it for relaxations of constraints; changes of the scenario have the rest.
 _ROWS_SHARE = 2 / 3
 # Least effort of each confirmation that a model is infeasible.
@@ -98,10 +102,8 @@ def verified_outcome(problem: Problem, matrix: Matrix, options: SolverOptions, o
     if outcome.status == "limit":
         nothing = zero_point(matrix)
         if nothing is None:
-            raise NoPlanError(
-                "the search ended before it found a plan; raise solver.effort or solver.time_limit_s, "
-                "or lower the targets"
-            )
+            with effort():
+                return _found_or_infeasible(problem, matrix, options)
         return replace(outcome, x=nothing, objective=float(matrix.costs[0] @ nothing))
     if outcome.status == "unbounded":
         raise _without_limit(problem, matrix, options)
@@ -109,9 +111,21 @@ def verified_outcome(problem: Problem, matrix: Matrix, options: SolverOptions, o
         return _without_a_plan(problem, matrix, options)
 
 
+def _found_or_infeasible(problem: Problem, matrix: Matrix, options: SolverOptions) -> Outcome:
+    """The plan of an elastic model that violates nothing; an error if there is none or no answer."""
+    status, plan = elastic_opinion(matrix, options, now() + _effort_to_verify(matrix))
+    if plan is not None:
+        return plan
+    if status == "infeasible":
+        raise _infeasible(problem, matrix, options)
+    raise NoPlanError(
+        "the search ended before it found a plan; raise solver.effort or solver.time_limit_s, or lower the targets"
+    )
+
+
 def _without_a_plan(problem: Problem, matrix: Matrix, options: SolverOptions) -> Outcome:
     """Verify that the model is infeasible and raise an InfeasibleError, or return the outcome of another opinion."""
-    to_verify = max(effort_of_model(len(matrix.row_lower), "normal"), _VERIFY_EFFORT)
+    to_verify = _effort_to_verify(matrix)
     if is_proven_infeasible(matrix, options, to_verify):
         raise _infeasible(problem, matrix, options)
     second = point_without_presolve(matrix, options, to_verify)
@@ -119,7 +133,10 @@ def _without_a_plan(problem: Problem, matrix: Matrix, options: SolverOptions) ->
         return second
     if second.status == "unbounded":
         raise _without_limit(problem, matrix, options)
-    undecided = NoPlanError("the solver reports that the model is infeasible, but this could not be verified")
+    undecided = NoPlanError(
+        "the solver reports that the model is infeasible, but this could not be verified, and no plan was found; "
+        "raise solver.effort, or the budgets, or lower the targets"
+    )
     if second.status != "infeasible":
         raise undecided
     status, plan = elastic_opinion(matrix, options, now() + to_verify)
@@ -133,11 +150,20 @@ def _without_a_plan(problem: Problem, matrix: Matrix, options: SolverOptions) ->
     raise _infeasible(problem, matrix, options)
 
 
+def _multiple(matrix: Matrix) -> float:
+    return _OF_SMALL_MODELS if len(matrix.row_lower) <= _SMALL_ROWS else 1.0
+
+
+def _effort_to_verify(matrix: Matrix) -> float:
+    return max(effort_of_model(len(matrix.row_lower), "normal"), _VERIFY_EFFORT * _multiple(matrix))
+
+
 def _infeasible(problem: Problem, matrix: Matrix, options: SolverOptions) -> InfeasibleError:
     """The error of an infeasible model: what conflicts, what restores feasibility, and the nearest plan."""
-    deadline = now() + REPAIR_EFFORT
+    repair_effort = REPAIR_EFFORT * _multiple(matrix)
+    deadline = now() + repair_effort
     charges = network_of(problem, matrix) if problem.network is not None and problem.is_integer else None
-    until = now() + _ROWS_SHARE * REPAIR_EFFORT
+    until = now() + _ROWS_SHARE * repair_effort
     groups = relaxations_of(problem, (name for name, _ in matrix.row_constraints))
 
     def growths(without: Sequence[str]) -> GrowthNetwork | None:
@@ -146,13 +172,19 @@ def _infeasible(problem: Problem, matrix: Matrix, options: SolverOptions) -> Inf
     by_rows = smallest_relaxations(matrix, groups, options, until, charges, growths)
     changes = scenario_changes(problem, matrix, options, deadline)
     if not by_rows and not changes:
-        by_rows = smallest_pair(matrix, groups, options, now() + REPAIR_EFFORT, charges, growths)
+        by_rows = smallest_pair(matrix, groups, options, now() + repair_effort, charges, growths)
     every = list(dict.fromkeys(name for group in groups for name in group))
     nearest = nearest_point(matrix, every, options, now() + _NEAREST_EFFORT, charges, growths)
     return InfeasibleError(
-        [*(relaxation_text(problem, each.rows) for each in by_rows), *changes],
+        [*(_text(problem, each) for each in by_rows), *changes],
         tables=None if nearest is None else _nearest_tables(problem, matrix, nearest),
     )
+
+
+def _text(problem: Problem, relaxation: Relaxation) -> str:
+    """A relaxation as a sentence, which says so where a smaller one may exist."""
+    text, is_whole = relaxation_text(problem, relaxation.rows), set(relaxation.rows) == {REQUIRED_PLANT}
+    return text if relaxation.is_proven or is_whole else f"{text}; a smaller change may suffice"
 
 
 def _nearest_tables(problem: Problem, matrix: Matrix, nearest: Nearest) -> dict[str, pd.DataFrame]:
