@@ -161,15 +161,17 @@ class Chain:
         }
 
 
-def chain_of(problem: Problem, retrofits: pd.DataFrame, plant: str, cost_of_next_per_t: float | None) -> Chain:
-    """Cost chain of one plant; `retrofits` are the plan's, `cost_of_next_per_t` the dual of its target, if any."""
+def chain_of(
+    problem: Problem, retrofits: pd.DataFrame, plant: str, cost_of_next_per_t: float | None, measure: str = "avoided"
+) -> Chain:
+    """Cost chain of one plant; `retrofits` are the plan's, `cost_of_next_per_t` the dual of its target of a measure."""
     citations = Citations(problem)
     row = problem.plants.set_index("plant", drop=False).loc[plant]
     own = retrofits[retrofits["plant"] == plant] if len(retrofits) else retrofits
     units = units_of(problem, own, plant)
     about = _about(problem, citations, row)
     streams = _streams(problem, citations, row)
-    lines = _lines(problem, citations, row, units, cost_of_next_per_t) if units else ()
+    lines = _lines(problem, citations, row, units, cost_of_next_per_t, measure) if units else ()
     chain = Chain(plant, about, streams, tuple(unit.title for unit in units), len(own) > 0, lines, {})
     return replace(chain, titles=citations.titles(each.reference for each in chain.cited))
 
@@ -213,7 +215,12 @@ def _streams(problem: Problem, citations: Citations, row: pd.Series) -> tuple[Li
 
 
 def _lines(
-    problem: Problem, citations: Citations, row: pd.Series, units: list[Unit], cost_of_next_per_t: float | None
+    problem: Problem,
+    citations: Citations,
+    row: pd.Series,
+    units: list[Unit],
+    cost_of_next_per_t: float | None,
+    measure: str,
 ) -> tuple[Line, ...]:
     lines: list[Line] = []
     province = str(row["province"])
@@ -278,7 +285,8 @@ def _lines(
     add("per t", "avoidance_cost_per_t", "avoidance cost", numbers("avoidance_cost_per_t"), nothing, "per t avoided")
     if cost_of_next_per_t is not None:
         next_tonne: list[Value] = [cost_of_next_per_t] * len(units)
-        add("per t", "marginal_cost_per_t", "marginal cost of the target", next_tonne, nothing, "dual of the target")
+        how = f"dual of the target, per t {measure}"
+        add("per t", "marginal_cost_per_t", "marginal cost of the target", next_tonne, nothing, how)
     _of_product(problem, citations, row, units, add)
     return tuple(lines)
 

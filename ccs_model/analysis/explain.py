@@ -137,7 +137,8 @@ def explain(run: RunLike, plant: str, *, time_limit_s: float = 600.0) -> Explana
     name = plant_of(problem, plant)
     retrofits = solved.retrofits
     next_tonne = solved.document["relaxation"]["cost_of_next_tonne_per_t"]
-    chain = chain_of(problem, retrofits, name, next_tonne)
+    measures = (row["measure"] for row in solved.document["targets"] if row["price_per_t"] == next_tonne)
+    chain = chain_of(problem, retrofits, name, next_tonne, next(measures, "avoided"))
     owners = next((each for each in solved.document.get("owners", []) if each["plant"] == name), None)
     changes = changes_of(solved, name, time_limit_s) if time_limit_s > 0 else ()
     return Explanation(solved, problem, chain, reason_of(problem, retrofits, name), owners, changes)

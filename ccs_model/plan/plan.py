@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
 TARGET_COLUMNS = [
-    "target", "group", "year", "required_kt", "reached_kt", "shortfall_kt", "abatement_share", "price_per_t",
+    "target", "group", "measure", "year", "required_kt", "reached_kt", "shortfall_kt", "abatement_share", "price_per_t",
 ]  # fmt: skip
 FIXED_DECISION_COLUMNS = ["plant", "name", "lock", "abatement_lost_kt", "cost_added_mn"]
 
@@ -204,8 +204,7 @@ class MarginalBudget:
 
     `added_mn` is the addition to the budget, `abatement_kt` the abatement gained over the horizon, and `plants` are
     those that enter or are enlarged. `last_kt_per_mn` is the abatement of the last million, for continuous plans; at a
-    breakpoint the two slopes differ. `replans` have 1 % and 10 % more budget and all decisions free within the links
-    searched.
+    breakpoint the two slopes differ. `replans` have 1 % and 10 % more budget and all decisions free.
     """
 
     added_mn: float

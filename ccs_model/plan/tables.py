@@ -334,7 +334,7 @@ def _with_shares(table: pd.DataFrame) -> pd.DataFrame:
 def prices_of(problem: Problem, matrix: Matrix, row_dual: npt.NDArray[np.float64] | None) -> dict[str, float]:
     """Return the shadow price of each target in the LP, by key, for the objective `min_cost`.
 
-    Dual ÷ discount factors of the period's years, money per t avoided.
+    Dual ÷ discount factors of the period's years, money per t avoided, or per t captured of a target of that measure.
     """
     if row_dual is None or problem.objective != "min_cost":
         return {}
@@ -375,6 +375,7 @@ def targets_table(point: Point, price_per_t: Mapping[str, float]) -> pd.DataFram
             {
                 "target": target.key,
                 "group": target.group or "all",
+                "measure": target.measure,
                 "year": target.year,
                 "required_kt": target.required,
                 "reached_kt": reached,

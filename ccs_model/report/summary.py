@@ -217,13 +217,13 @@ class _Summary:
     def _targets(self) -> str:
         if not self.document["targets"]:
             return ""
-        table = [("target", "required", "reached", "marginal cost"), ("", "kt", "kt", "per t avoided")]
+        table = [("target", "required", "reached", "marginal cost"), ("", "kt", "kt", "")]
         table += [
             (
                 row["target"],
                 f"{row['required_kt']:,.0f}",
                 f"{row['reached_kt']:,.0f}" + (" missed" if row["shortfall_kt"] > 1e-6 else ""),
-                "" if row["price_per_t"] is None else f"{row['price_per_t']:,.0f} {self.money}/t",
+                "" if row["price_per_t"] is None else f"{row['price_per_t']:,.0f} {self.money}/t {row['measure']}",
             )
             for row in self.document["targets"]
         ]

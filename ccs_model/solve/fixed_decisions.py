@@ -1,7 +1,7 @@
 """The cost of each fixed decision of the scenario: a required or an excluded plant.
 
 The cost is the change of the LP value when this one decision is freed and all others are kept: abatement gained over
-the horizon for max_abatement, money saved for min_cost. It is at least 0.
+the horizon for max_abatement, money gained or saved for the objectives in money. It is at least 0.
 """
 
 from __future__ import annotations
@@ -49,12 +49,13 @@ def fixed_decisions_table(
         rows.append((str(matrix.row_constraints[row][1]), "require", outcome, fixed_value))
     rows += [(plant, "exclude", freed, value) for plant, freed, value in _freed_exclusions(problem, options, deadline)]
     names = problem.plants.set_index("plant")["name"]
+    cost = "abatement_lost_kt" if problem.objective == "max_abatement" else "cost_added_mn"
     table = [
         {
             "plant": plant,
             "name": names.get(plant, ""),
             "lock": kind,
-            ("abatement_lost_kt" if sign > 0 else "cost_added_mn"): max(sign * (outcome.objective - value), 0.0),
+            cost: max(sign * (outcome.objective - value), 0.0),
         }
         for plant, kind, outcome, value in rows
         if outcome.status == "optimal"
