@@ -56,6 +56,7 @@ UNITS: tuple[Unit, ...] = (
     Unit("_mw", "MW", "#,##0.0"),
     Unit("_km", "km", "#,##0.0"),
     Unit("_km2", "km2", "#,##0"),
+    Unit("_per_km2", "per km2", "0.00000"),
     Unit("_mm", "mm", "#,##0"),
     Unit("_mpa", "MPa", "0.0"),
     Unit("_yr", "years", "0"),

@@ -38,7 +38,7 @@ from ccs_model.analysis.near_optimal_model import (
 from ccs_model.analysis.rebuilt_plan import KEPT, AtPoint, at_solution, decisions_of, solver_options, value_with_fixed
 from ccs_model.analysis.what_if import Exchange, Exchanges
 from ccs_model.errors import InputError, Issue
-from ccs_model.mip.clock import effort, now, time_s
+from ccs_model.mip.clock import effort, now, time_s, was_stopped
 from ccs_model.model.objective import OBJECTIVES
 from ccs_model.model.terms import abatement_terms, cost_terms
 from ccs_model.plan.cache_key import RunKey, run_key
@@ -256,6 +256,7 @@ def _alternatives(
     else:
         ranges, points = ranges_of(reference, within_share, options, deadline, report_progress)
         about["is_complete"] = bool(ranges["is_proven"].all())
+    about["is_stopped"] = was_stopped()
     return Alternatives(MappingProxyType(about), plans, plants, exchanges, ranges, points)
 
 

@@ -316,7 +316,11 @@ def _near_optimal_text(document: Mapping[str, Any], folder: Path) -> str:
         lines[0] += f"; pipes on the plan's {document['n_corridors']} links"
     lines += _ranges(document["ranges"]) if "ranges" in document else _sets(document)
     if not document["is_complete"]:
-        lines.append("The time limit was reached before every plant was classified; raise --time-limit")
+        lines.append(
+            "The time limit was reached before every plant was classified; raise --time-limit"
+            if document["is_stopped"]
+            else "The effort of the search was spent before every plant was classified; what is not proven may be wrong"
+        )
     lines.append(f"Folder: {folder} (near_optimal.xlsx, near_optimal.json, tables/)")
     return "\n".join(lines)
 

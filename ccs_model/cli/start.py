@@ -205,7 +205,7 @@ def _found(problem: Problem) -> dict[str, Any]:
         "baseline_ktpa": float(problem.baseline_ktpa),
         "not_eligible": plain(records(not_eligible_table(problem))),
         "left_out": records(left_out_table(problem)),
-        "notices": [*problem.inputs.notices, *unused_inputs(problem)],
+        "notices": [*problem.inputs.all_notices, *unused_inputs(problem)],
         "own_tables": {table: origin for table, origin in problem.inputs.origins.items() if origin != "shipped"},
     }
 
@@ -227,7 +227,7 @@ def _check_text(scenario: Path, problem: Problem) -> str:
     lines = [
         *not_eligible(problem),
         *left_out(problem),
-        *problem.inputs.notices,
+        *problem.inputs.all_notices,
         *unused_inputs(problem),
         *(f"{name}: {origin or 'not used'}" for name, origin in own),
     ]

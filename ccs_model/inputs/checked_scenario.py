@@ -338,7 +338,7 @@ def read_checked(path: str | PathLike[str], *, allow_outside: bool = False) -> t
     except (InputError, FileError) as error:
         raise _with_those_of_the_file(reading, error) from error
     scenario, notices = with_names_of_tables(_validated(reading, inputs.column), known_names(inputs.column))
-    return scenario, replace(inputs, notices=(*inputs.notices, *notices)) if notices else inputs
+    return scenario, replace(inputs, scenario_notices=tuple(notices))
 
 
 def _validated(reading: Reading, column: Column) -> Scenario:

@@ -237,6 +237,8 @@ class Inputs:
         Whether files outside the scenario's folder may be read.
     notices
         Sentences on values of the user's tables that were converted.
+    scenario_notices
+        Sentences on names in the scenario that are read as those of the tables.
     """
 
     tables: Mapping[str, pd.DataFrame]
@@ -249,6 +251,12 @@ class Inputs:
     sources: Mapping[str, tuple[Source, ...]] = field(default_factory=dict, repr=False)
     allow_outside: bool = False
     notices: tuple[str, ...] = ()
+    scenario_notices: tuple[str, ...] = ()
+
+    @property
+    def all_notices(self) -> tuple[str, ...]:
+        """Notices on the user's tables and on names in the scenario."""
+        return self.notices + self.scenario_notices
 
     def __repr__(self) -> str:
         n_rows = sum(map(len, self.tables.values()))

@@ -67,8 +67,8 @@ VALUE_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "group": ("province", "sector"), "constraint": ("constraint",), "claim": ("constraint",),
     }
 )  # fmt: skip
-# Cells that formulas compare, and a sheet for other programs.
-_AS_THEY_ARE = frozenset({("CashFlow", "kind"), ("CashFlow", "item"), ("MACC", "in_plan")})
+# Cells that formulas compare, and ids that users type.
+_AS_THEY_ARE = frozenset({("CashFlow", "kind"), ("CashFlow", "item"), ("MACC", "in_plan"), ("Storage", "site")})
 # Columns whose ids are words without underscores on the sheets of a plan; sheets of tables keep what users type.
 _IDS_AS_WORDS = frozenset(("sector", "stream", "technology", "heat_source", "product", "retrofits", "before", "after"))
 _PLAN_SHEETS = frozenset(("Plants", "Transport", "Retrofits", "Economics", "MACC", "Changes"))

@@ -242,7 +242,7 @@ def solve(
         logs = sorted(folder.glob("*.log"))
         log = "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in logs)
     warning = warning_of(matrix)
-    reported = ((warning,) if warning else ()) + failed + problem.inputs.notices + unused_inputs(problem)
+    reported = ((warning,) if warning else ()) + failed + problem.inputs.all_notices + unused_inputs(problem)
     if added:
         reported = (*reported, additions_text(added))
     if problem.scenario.futures:

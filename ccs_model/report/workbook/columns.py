@@ -43,13 +43,17 @@ WORDS = CellClass("", "words", "", "#1A1A1A", "#FFFFFF")
 
 # A sheet that holds rows of the inventory beside inputs, and one that only programs read.
 PLANT_DATA, _FOR_PROGRAMS = "Plants", "Data"
+# Sheets with values solved with beside the new ones.
+SOLVED_BESIDE = ("Series", "Storage")
 
 
 def fixed_classes(sheet: str) -> tuple[CellClass, ...]:
-    """Classes of the cells that an edit cannot change: solver results, and on sheet Plants the data of plants too."""
+    """Classes of the locked cells that an edit cannot change: solver results, values solved with, data of plants."""
     if sheet == _FOR_PROGRAMS:
         return ()
-    return (SOLVER, OBSERVED, ASSUMED, CALCULATION) if sheet == PLANT_DATA else (SOLVER,)
+    if sheet == PLANT_DATA:
+        return (SOLVER, OBSERVED, ASSUMED, CALCULATION, INPUT)
+    return (SOLVER, INPUT) if sheet in SOLVED_BESIDE else (SOLVER,)
 
 
 CELL_CLASSES = (INPUT, OBSERVED, ASSUMED, CALCULATION, SOLVER, CHECK)

@@ -430,6 +430,8 @@ class Sheet(Canvas):
         elif is_missing(value):
             if not column.optional and style != "total":
                 raise CcsModelError(f"{where}: there is no value")
+            if is_fixed and kind is INPUT:
+                self.book.fingerprints.record(self._name, self._row, at, "")
             form = {"num_format": unit.number_format} if unlocked and (unit := unit_of(name)) else {}
             self._sheet.write_blank(self._row, at, None, self._styles.get(style, **ink, **form))
         elif isinstance(value, float | Real) and is_number(value):

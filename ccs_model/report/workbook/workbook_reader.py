@@ -15,7 +15,7 @@ from ccs_model.errors import InputError, Issue, schema_issue
 from ccs_model.plan.revision import retrofit_text
 from ccs_model.report.workbook.book import READ_BACK
 from ccs_model.report.workbook.changes_sheet import CHANGES
-from ccs_model.report.workbook.columns import PLANT_DATA
+from ccs_model.report.workbook.columns import PLANT_DATA, SOLVED_BESIDE
 from ccs_model.report.workbook.infeasible_workbook import LEAD, SHEET
 from ccs_model.report.workbook.recalculation import StoredCell, letters
 from ccs_model.report.workbook.run_log_sheet import FORMAT
@@ -176,6 +176,9 @@ class WorkbookReader:
             if place[0] == PLANT_DATA:
                 what = f"{shown}, which is not what was solved with: the cell is not an input of the workbook"
                 hint = "restore it; to change data of a plant, change the inventory"
+            elif place[0] in SOLVED_BESIDE:
+                what = f"{shown}, which is not the value of the solved plan: only shaded cells are inputs"
+                hint = "restore it, and write the new value into the shaded cell"
             yield Issue(self.at(place), what, hint)
 
     def totals(self) -> Mapping[str, float]:
