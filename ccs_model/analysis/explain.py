@@ -216,12 +216,17 @@ class _Findings:
         more = self._exchanges.money_to_add(self._plant, self._value)
         if more is None:
             return
+        budget = self._problem.scenario.budget
+        kinds = [
+            name for name, given in (("cumulative", budget.cumulative_mn), ("province", budget.by_province_mn)) if given
+        ]
+        others = f"the {' and '.join(kinds)} budgets"
         message = (
-            f"A budget {more:,.0f} million {self._problem.money} higher, without the cumulative budgets, would pay "
-            "for the plan and this plant."
+            f"A budget {more:,.0f} million {self._problem.money} higher{f', without {others},' if kinds else ''} would "
+            "pay for the plan and this plant."
         )
-        if more <= 0:
-            message = "The total budget would pay for the plan and this plant; the cumulative budgets do not."
+        if more <= 0 and kinds:
+            message = f"The total budget would pay for the plan and this plant; {others} do not."
         yield Change("budget", message, {"added_mn": more})
 
     def _relaxation(self) -> Iterator[Change]:

@@ -155,7 +155,7 @@ class Exchanges:
         return self._solve(highs)
 
     def money_to_add(self, plant: str, value: float) -> float | None:
-        """Smallest increase of the budget (million) that pays for the plan and the plant, ignoring cumulative budgets.
+        """Smallest increase of the budget (million) that pays for the plan and the plant, without other budgets.
 
         The objective must not be worse than `value`. None if that is impossible or was not found in time.
         """

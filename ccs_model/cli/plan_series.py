@@ -369,7 +369,12 @@ def _figures_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     if "avoided_ktpa" not in names or not any(_figure(row["avoided_ktpa"], ",.0f") != "–" for row in rows):
         return []
     changed = names[names.index("scenario") + 1 : names.index("status")]
-    money = next(f"{row['currency']} {year}" for row in rows if (year := _figure(row["price_year"], ".0f")) != "–")
+    # A variant without a plan has neither a currency nor a price year.
+    money = next(
+        f"{row['currency']} {year}"
+        for row in rows
+        if isinstance(row["currency"], str) and row["currency"] and (year := _figure(row["price_year"], ".0f")) != "–"
+    )
     table = [["", *changed, "status", "avoided, kt/y", "plants", f"capex, mn {money}", "gap"]]
     for row in rows[:_N_VARIANTS_SHOWN]:
         values = [str(row[name]) for name in changed]

@@ -318,7 +318,7 @@ def _near_optimal_text(document: Mapping[str, Any], folder: Path) -> str:
     if not document["is_complete"]:
         lines.append(
             "The time limit was reached before every plant was classified; raise --time-limit"
-            if document["is_stopped"]
+            if document.get("is_stopped", True)
             else "The effort of the search was spent before every plant was classified; what is not proven may be wrong"
         )
     lines.append(f"Folder: {folder} (near_optimal.xlsx, near_optimal.json, tables/)")

@@ -42,8 +42,8 @@ _POLL_S, _PATIENCE_S = 0.05, 1.5
 _LP_ITERATION, _IPM_ITERATION, _NONZERO = 3e-8, 4e-7, 5e-7
 # In branch and bound: a simplex iteration with its share of presolve, cuts and heuristics, and the step from one check
 # of the limits to the next, a round of cuts or a part of a node; the least of each, and per row of a large model.
-_MIP_ITERATION, _MIP_ITERATION_PER_ROW = 2.5e-4, 5e-8
-_CHECK, _CHECK_PER_ROW = 0.025, 1e-5
+_MIP_ITERATION, _MIP_ITERATION_PER_ROW = 6e-5, 5e-8
+_CHECK, _CHECK_PER_ROW = 0.006, 1e-5
 _LEAST_ROWS = 200
 
 

@@ -38,7 +38,7 @@ class Processes:
 
 @dataclass(frozen=True)
 class GrowAtLimits:
-    """Tree growth at a few shares of the highest limit; its solutions choose arc groups and start the sweep.
+    """Tree growth at a few shares of the highest limit, resumed at all others; choose arc groups and start the sweep.
 
     Parameters
     ----------
@@ -47,12 +47,15 @@ class GrowAtLimits:
     share
         Share of the sweep's effort that each may take.
     grow
-        The heuristic.
+        The heuristic at these shares.
+    resume
+        The heuristic that makes a solution at each limit of those at its neighbours, upward and then downward.
     """
 
     shares: tuple[float, ...] = (0.05, 0.15, 0.3, 0.5, 0.75, 1.0)
     share: float = 0.2
     grow: Grow = Grow(n_seeds=4, n_rounds=20, until=1.0)
+    resume: Grow = Grow(n_rounds=20, resume=True, until=1.0)
 
 
 @dataclass(frozen=True)
@@ -147,6 +150,35 @@ class _GrowTask:
         context = work.model.at(self.limit, now() + self.effort)
         context = replace(context, growth=work.growth.limited_to(self.limit))
         return work.strategy.stage(GrowAtLimits).grow.run(context, Result("limit")).incumbent
+
+
+@dataclass(frozen=True, eq=False)
+class _ResumeTask:
+    limits: tuple[float, ...]
+    solutions: tuple[Floats, ...]
+    effort: float
+
+    def done(self, work: SweepWork) -> list[Floats]:
+        """The best solution at each limit, each made of those at lower limits and at the next higher one."""
+        assert work.growth is not None
+        model, grow = work.model, work.strategy.stage(GrowAtLimits).resume
+        best: list[Floats | None] = [None] * len(self.limits)
+
+        def improve(k: int, start: Floats | None) -> None:
+            context = model.at(self.limits[k], now() + self.effort)
+            context = replace(context, growth=work.growth and work.growth.limited_to(self.limits[k]))
+            found = None if start is None else grow.resumed(context, start)
+            best[k] = context.better(best[k], found)
+
+        spent = [float((model.matrix.rows[[model.row]] @ x)[0]) for x in self.solutions]
+        for k, limit in enumerate(self.limits):
+            known = [x for x, money in zip(self.solutions, spent, strict=True) if money <= limit * (1 + 1e-9)]
+            for x in (*known, *(best[k - 1 : k] if k else ())):
+                best[k] = model.at(limit, np.inf).better(best[k], x)
+            improve(k, best[k])
+        for k in range(len(self.limits) - 2, -1, -1):
+            improve(k, best[k + 1])
+        return [x for x in best if x is not None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -257,7 +289,7 @@ class SweepSearch:
         known: list[Anchor] = [each for each in self._done(tasks) if each is not None]
         if not known:
             return None
-        solutions = [*self.points, *self._grown(float(limits[-1]))]
+        solutions = [*self.points, *self._grown(limits)]
         arc_groups = self.required
         if not self.required_only:
             used = [self.work.model.network.arc_groups_used(x) for x in solutions]
@@ -282,14 +314,19 @@ class SweepSearch:
         points = self._deepened(model, points, left)
         return SweepResult(points, small, arc_groups, tuple(support for each in known for support in each.supports))
 
-    def _grown(self, highest: float) -> list[Floats]:
-        """Solutions of tree growth at a few limits."""
+    def _grown(self, limits: Floats) -> list[Floats]:
+        """Solutions of tree growth at a few limits, and at each limit resumed from these and from known points."""
         stage = self.work.strategy.stage(GrowAtLimits)
         if self.work.growth is None or self.required_only:
             return []
         self.message("tree growth")
-        tasks = [_GrowTask(share * highest, stage.share * self.effort) for share in stage.shares]
-        return [x for x in self._done(tasks) if x is not None]
+        allowed = stage.share * self.effort
+        grown = self._done([_GrowTask(share * float(limits[-1]), allowed) for share in stage.shares])
+        solutions = (*self.points, *(x for x in grown if x is not None))
+        middle = len(limits) // 2
+        halves = [half for half in (limits[:middle], limits[middle:]) if len(half)]
+        tasks = [_ResumeTask(tuple(map(float, half)), solutions, allowed) for half in halves]
+        return [*solutions[len(self.points) :], *(x for half in self._done(tasks) for x in half)]
 
     def _with_prices(self, model: SweepModel, highest: float) -> SweepModel:
         """The model with inequalities by source from a few limits."""

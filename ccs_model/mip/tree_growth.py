@@ -102,6 +102,12 @@ class Grow(Heuristic):
             best = context.better(best, result.incumbent)
         return context.found(best, before)
 
+    def resumed(self, context: SearchContext, x: Floats) -> Floats | None:
+        """Return what growth makes of a point, which may exceed the limits; None where growth cannot resume from it."""
+        assert context.growth is not None
+        first = replace(self, resume=True)._first(context.growth, x, context.deadline)
+        return None if first is None else completed(context, self._improved(context, first))
+
     def _first(self, network: GrowthNetwork, incumbent: Floats | None, end: float) -> Growth | None:
         """The solution from which rounds begin; None without an incumbent that growth can resume."""
         if not self.resume:

@@ -109,7 +109,7 @@ def records(frame: pd.DataFrame | None) -> list[dict[str, Any]]:
 
 
 def plain(value: Any) -> Any:
-    """numpy's scalars as Python's, NaN as None, all the way down."""
+    """numpy's scalars as Python's, NaN as None and −0 as 0, all the way down."""
     if isinstance(value, dict):
         return {key: plain(each) for key, each in value.items()}
     if isinstance(value, list):
@@ -119,7 +119,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, np.integer):
         return int(value)
     if isinstance(value, float | np.floating):
-        return float(value) if math.isfinite(value) else None
+        return float(value) + 0.0 if math.isfinite(value) else None
     return value
 
 
@@ -242,7 +242,10 @@ def why_nothing_is_built(plan: Plan) -> str:
 def _why_no_retrofit_pays(plan: Plan) -> str:
     problem = plan.problem
     if problem.objective == "min_cost" and problem.targets:
-        return "the targets are reached without retrofits, or the shortfall is cheaper than a retrofit"
+        missed = int((plan.targets["shortfall_kt"] > BUILT).sum())
+        if missed:
+            return f"missing {missed} of {len(plan.targets)} targets costs less than retrofits that reach more of them"
+        return "the targets are reached without retrofits"
     if problem.objective == "min_cost":
         return "there is no target, and no retrofit costs less than payments per tonne and oil fields pay for it"
     ceilings = [limit for limit in plan.binding_limits if limit.constraint == DEPLOYMENT]

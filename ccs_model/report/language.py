@@ -236,6 +236,11 @@ class Language:
         """A title, heading or label."""
         return self.shown(text, None if self.lang == "en" or not text else chinese(text))
 
+    def heading(self, sheet: str, text: str) -> str:
+        """A heading of a table, which may have a meaning of its own on a sheet: `Storage: Capacity` in the table."""
+        own = None if self.lang == "en" else labels().exact.get(f"{sheet}: {text}")
+        return self.label(text) if own is None else self.shown(text, own)
+
     def value(self, text: str, *kinds: str) -> str:
         """A value of one of these kinds, such as a province."""
         return self.shown(text, None if self.lang == "en" or not text else chinese_value(text, kinds))

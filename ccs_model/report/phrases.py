@@ -48,6 +48,10 @@ class Gap:
         return self.n_searched < self.n_links
 
 
+# Tonnes below it are numerical noise.
+_LEAST_KT = 1e-6
+
+
 def gap_text(gap: Gap, unit: str = "") -> str:
     """The optimality gap, over all candidate links first: `optimality gap 6.20 % (over all 420 candidate links); …`."""
     if not gap.n_links:
@@ -220,6 +224,15 @@ def left_out_in_words(plants: Sequence[Mapping[Any, Any]]) -> list[str]:
         change = f"scenario key {key}" if key else "column status"
         sentences.append(f"{plants_are} not in the plan: {reason} ({change}). Plants: {first_few(names, _LISTED)}.")
     return sentences
+
+
+def targets_in_words(targets: Sequence[Mapping[Any, Any]], shortfall_mn: float, money: str) -> str:
+    """Whether the targets are reached; what the missing tonnes cost where they are not."""
+    missed = sum(float(row["shortfall_kt"] or 0.0) > _LEAST_KT for row in targets)
+    if missed:
+        price = f"{rounded(shortfall_mn)} million {money}"
+        return f"{missed} of {len(targets)} targets are missed; the cost includes {price} for the missing tonnes."
+    return "All targets are reached."
 
 
 def binding_limits(limits: Sequence[str]) -> str:

@@ -20,6 +20,7 @@ from ccs_model.report.phrases import (
     rounded_parts,
     searched_links,
     storage_range,
+    targets_in_words,
     unspent,
 )
 from ccs_model.units import rounded, unit_text
@@ -200,14 +201,9 @@ def binding(plan: Plan) -> str:
 
 def targets(plan: Plan) -> str:
     """Whether the targets are reached."""
-    missed = int((plan.targets["shortfall_kt"] > BUILT).sum())
-    if missed:
-        price = f"{rounded(plan.cost_terms.get('shortfall_mn', 0.0))} million {plan.problem.money}"
-        return f"{missed} of {len(plan.targets)} targets are missed; the cost includes {price} for the missing tonnes."
-    return (
-        "All targets are reached. An annual target applies in its period and is in kt/y; other targets are in kt over "
-        "the horizon."
-    )
+    shortfall_mn = plan.cost_terms.get("shortfall_mn", 0.0)
+    found = targets_in_words(records(plan.targets), shortfall_mn, plan.problem.money)
+    return f"{found} An annual target applies in its period and is in kt/y; other targets are in kt over the horizon."
 
 
 def money(plan: Plan, name: str) -> str:

@@ -249,7 +249,8 @@ class _Reading:
             self._stop(0, 0, f"the file is empty, {expected}")
         if not isinstance(event, MappingStartEvent):
             got = "a list" if isinstance(event, SequenceStartEvent) else "a single value"
-            self._stop(event.start_mark.line, event.start_mark.column, f"{expected}; got {got}")
+            hint = " (write ': ' for the full-width '：')" if "：" in str(getattr(event, "value", "")) else ""
+            self._stop(event.start_mark.line, event.start_mark.column, f"{expected}; got {got}{hint}")
         node = self._node(event, 0)
         for event in self._events:
             if isinstance(event, DocumentStartEvent):

@@ -20,6 +20,8 @@ from ccs_model.scenario.upgrade import HINT, renamed_key, renamed_value
 # The search for similar words takes time, so a file with many unknown keys has hints for the first ones only.
 MOST_HINTS = 500
 
+_FULL_WIDTH = str.maketrans({"：": ": ", "，": ", ", "［": "[", "］": "]", "｛": "{", "｝": "}", "、": ", "})
+
 
 def unknown_key(path: tuple[str, ...], known: tuple[str, ...], n_before: int = 0) -> tuple[str, str]:
     """Message and hint for the unknown key at `path`: where it belongs, or the most similar of the `known` dotted keys.
@@ -32,6 +34,8 @@ def unknown_key(path: tuple[str, ...], known: tuple[str, ...], n_before: int = 0
     homes = {_leaf(each): each for each in sorted(known, reverse=True)}  # the first one wins
     siblings = [_leaf(each) for each in known if _stands_at(tuple(each.split(".")[:-1]), level)]
     name = path[-1]
+    if spelt := half_width(name):
+        return "unknown key", f"write {shown(spelt)} with half-width punctuation"
     near = _nearest(name, siblings)
     if name in homes:
         home = homes[name].rpartition(".")[0]
@@ -45,6 +49,12 @@ def unknown_key(path: tuple[str, ...], known: tuple[str, ...], n_before: int = 0
 def _stands_at(pattern: tuple[str, ...], level: tuple[str, ...]) -> bool:
     """Whether the level of a known key is this one; `*` stands for a name chosen by the planner."""
     return len(pattern) == len(level) and all(a in ("*", b) for a, b in zip(pattern, level, strict=True))
+
+
+def half_width(text: str) -> str:
+    """The text with the punctuation of YAML in place of full-width forms; "" if it has none of these."""
+    spelt = text.translate(_FULL_WIDTH)
+    return "" if spelt == text else " ".join(spelt.split())
 
 
 def nearest_word(given: object, allowed: Iterable[str]) -> str:
@@ -344,5 +354,7 @@ def _type_hint(kind: str, given: object, path: KeyPath) -> str:
     if kind == "string_type":
         return text_hint(given)
     if kind == "tuple_type" and isinstance(given, str | int | float):
-        return f"write [{shown(given)}]"
+        spelt = half_width(str(given))
+        listed = spelt if spelt.startswith("[") else f"[{spelt or shown(given)}]"
+        return f"write {shown(listed)}{' with half-width punctuation' if spelt else ''}"
     return ""

@@ -48,7 +48,7 @@ from ccs_model.solve.strategies import effort_of_model
 # does not depend on the clock.
 REPAIR_EFFORT = 30.0
 # A unit of effort is less work in a model of few rows, which then has more of them.
-_SMALL_ROWS, _OF_SMALL_MODELS = 2_000, 12.0
+_SMALL_ROWS, _OF_SMALL_MODELS = 2_000, 3.0
 # Share of it for relaxations of constraints; changes of the scenario have the rest.
 _ROWS_SHARE = 2 / 3
 # Least effort of each confirmation that a model is infeasible.

@@ -33,7 +33,7 @@ from ccs_model.report.page.html import (
     table,
 )
 from ccs_model.report.page.plan_map import flows_of, link_name, plant_names, site_name
-from ccs_model.report.phrases import gap_text, granted_mn, society
+from ccs_model.report.phrases import gap_text, granted_mn, society, targets_in_words
 from ccs_model.report.sentences import storage_band
 from ccs_model.units import label_of
 
@@ -59,8 +59,10 @@ def answer(run: StoredRun, words: Words) -> Markup:
     calibration = document["calibration"]
     status = _capital(words.known(document["status"]))
     statement = calibration["statement"] if calibration else _NOT_CALIBRATED
+    of_targets = targets_in_words(document["targets"], document["costs"].get("shortfall_mn", 0.0), run.money)
     quality = [
         (words("status"), f"{status}{words.stop}{words.sentence(_gap(run))}"),
+        *([(words("targets"), words.sentence(of_targets))] if document["targets"] else []),
         (words("calibration"), words.sentence(statement)),
     ]
     return section("answer", words("answer"), render("answer", figures=figures, quality=quality))
@@ -86,8 +88,8 @@ def _headline(run: StoredRun, words: Words) -> Iterator[tuple[list[str], str]]:
     for name in ("captured", "avoided"):
         texts = [number(row[f"{name}_ktpa"]) for row in by_year]
         yield texts, f"{words.unit('kt/y')} {words(name)}"
-    on_site = f"{words('on_site_abatement')} {percent(totals['on_site_abatement_share'], 2)}"
-    yield [percent(row["abatement_share"], 2) for row in by_year], f"{words('abatement')} ({on_site})"
+    for name in ("abatement", "on_site_abatement"):
+        yield [percent(row[f"{name}_share"], 2) for row in by_year], words(name)
     budget = "" if totals["budget_mn"] is None else f" ({words('budget')} {number(totals['budget_mn'])})"
     if budget and (granted := granted_mn(document["funds"])) > BUILT:
         budget = f"{budget[:-1]}, {words('grants')} {number(granted)})"
@@ -96,8 +98,10 @@ def _headline(run: StoredRun, words: Words) -> Iterator[tuple[list[str], str]]:
         budget = f"; {words('annual_cost')} {number(sum(document['costs'].values()))}{budget}"
     yield invested, f"{words.millions} {words('capex')}{budget}"
     per_captured = f"{number(totals['capture_cost_per_t'])} {words('per_t_captured')}"
-    yield [number(totals["avoidance_cost_per_t"])], f"{words.unit(run.money)} {words('per_t_avoided')} ({per_captured})"
-    yield [number(totals.get("storage_cost_per_t"))], f"{words.unit(run.money)} {words('per_t_stored')}"
+    last = f", {charts.periods(run, words)[-1]}" if len(by_year) > 1 else ""
+    per_avoided = f"{words.unit(run.money)} {words('per_t_avoided')} ({per_captured}){last}"
+    yield [number(totals["avoidance_cost_per_t"])], per_avoided
+    yield [number(totals.get("storage_cost_per_t"))], f"{words.unit(run.money)} {words('per_t_stored')}{last}"
     yield (
         [number(totals.get("owners_break_even_price_per_t"))],
         f"{words.unit(f'{run.money}/t')} {words('owners_break_even')}",
@@ -195,7 +199,15 @@ def retrofits(run: StoredRun, words: Words) -> Markup:
         words, "name", "province", "stream", "technology", "start", "site", "captured_ktpa", "avoided_ktpa", "capex_mn",
         "avoidance_cost_per_t",
     )  # fmt: skip
-    return section("retrofits", words("built"), table("retrofits", columns, rows, words, words("built")))
+    shown = table("retrofits", columns, rows, words, words("built"))
+    return section("retrofits", words("built"), *_of_last_period(run, words), shown)
+
+
+def _of_last_period(run: StoredRun, words: Words) -> Iterator[Markup]:
+    """A note that figures of a table are those of the last period; none with one period."""
+    if len(run.document["by_year"]) > 1:
+        last = charts.periods(run, words)[-1]
+        yield paragraph(words.sentence(f"Tonnes and costs per tonne of each plant are those of {last}."), "note")
 
 
 def _technology(words: Words, row: Mapping[str, Any]) -> str:
@@ -231,7 +243,8 @@ def plants(run: StoredRun, words: Words, why: Mapping[str, tuple[str, str]]) -> 
     columns = columns_of(
         words, "name", "province", "sector_name", "baseline_ktpa", "avoided_ktpa", Column("item", words("why"))
     )
-    return section("plants", words("plants"), table("plants", columns, rows, words, words("plants")))
+    shown = table("plants", columns, rows, words, words("plants"))
+    return section("plants", words("plants"), *_of_last_period(run, words), shown)
 
 
 def pipelines(run: StoredRun, words: Words) -> Markup:

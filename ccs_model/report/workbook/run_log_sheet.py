@@ -196,6 +196,8 @@ def write_cover(sheet: Sheet, plan: Plan) -> None:
     sheet.table("cover.headline", list(_headline(sheet, plan)), plain=True, key="headline")
     sheet.section("Quality of the solution")
     sheet.paragraph(words.status(plan))
+    if len(plan.targets):
+        sheet.paragraph(words.targets(plan))
     write_check_result(sheet, plan)
     sheet.banner()
     for line in reported_reduction_lines(plan):

@@ -74,13 +74,19 @@ class KnownExchanges:
         return (("P/vent/half", 2031),)
 
 
+def with_budgets(*keys: str) -> SimpleNamespace:
+    """A scenario with budgets beside the total one."""
+    given = {key: {2029: 5.0} if key in keys else {} for key in ("cumulative_mn", "by_province_mn")}
+    return SimpleNamespace(budget=SimpleNamespace(**given))
+
+
 def findings_of(exchanges: KnownExchanges, *, is_retrofitted: bool, **of_problem: Any) -> dict[str, Change]:
     """Findings by their kind."""
     plants = pd.DataFrame({"plant": ["P", "A", "B", "C", "D"], "name": ["Peony", "Aster", "Birch", "Cedar", "Dahlia"]})
     routes = pd.DataFrame({"route": ["P/vent/half"], "stream": ["pure_vent"], "size": ["half"]})
     problem = {
         "objective": "max_abatement", "is_static": False, "currency": "CNY", "money": "CNY 2024",
-        "plants": plants, "routes": routes, "network": None,
+        "plants": plants, "routes": routes, "network": None, "scenario": with_budgets(),
     } | of_problem  # fmt: skip
     retrofits = [{"plant": "P"}] if is_retrofitted else []
     document = {"objective": {"value": VALUE, "searched_gap_share": 0.005}, "retrofits": retrofits}
@@ -151,18 +157,32 @@ def test_more_than_three_plants_that_change_are_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("more", "words"),
+    ("more", "others", "words"),
     [
         (
             1_234.4,
+            ["cumulative_mn"],
             "A budget 1,234 million CNY 2024 higher, without the cumulative budgets, would pay for the plan and this "
             "plant.",
         ),
-        (-5.0, "The total budget would pay for the plan and this plant; the cumulative budgets do not."),
+        (
+            1_234.4,
+            ["cumulative_mn", "by_province_mn"],
+            "A budget 1,234 million CNY 2024 higher, without the cumulative and province budgets, would pay for the "
+            "plan and this plant.",
+        ),
+        (1_234.4, [], "A budget 1,234 million CNY 2024 higher would pay for the plan and this plant."),
+        (
+            -5.0,
+            ["by_province_mn"],
+            "The total budget would pay for the plan and this plant; the province budgets do not.",
+        ),
     ],
 )
-def test_budget_that_pays_for_the_plan_and_the_plant(more: float, words: str) -> None:
-    found = findings_of(KnownExchanges(lambda share: VALUE - 1, money=more), is_retrofitted=False)
+def test_budget_that_pays_for_the_plan_and_the_plant(more: float, others: list[str], words: str) -> None:
+    found = findings_of(
+        KnownExchanges(lambda share: VALUE - 1, money=more), is_retrofitted=False, scenario=with_budgets(*others)
+    )
     assert words in found["budget"].message
     assert found["budget"].figures == {"added_mn": more}
 

@@ -108,6 +108,9 @@ def test_a_sweep_prints_the_figures_of_its_variants(tmp_path: Path) -> None:
     assert ["2", "1500", "infeasible", "–", "–", "–", "–"] in lines
     assert lines.count(["1", "1500", "within", "gap", "523", "1", "1,484", "1.93%"]) == 19
     assert "… and 5 more" in text
+    # Read back from a file, a variant without a plan has no values at all.
+    without = {**failed, "unit": None, "currency": None, "price_year": None}
+    assert "mn CNY 2024" in " ".join(sweeping.sweep_text(tmp_path, "Small", [without, row]).split())
     assert "budget.total_mn" not in sweeping.sweep_text(tmp_path, "Small", [failed])
 
 

@@ -50,7 +50,7 @@ def test_a_filter_by_province_keeps_every_spelling(tmp_path, write_csv):
     assert dict(requested.plants.not_before) == {"M1": 2030} and dict(requested.budget.by_province_mn) == {"Hebei": 900}
     assert len(build_problem(requested, inputs).plants) == len(SPELLINGS)
     assert f"{path.name}:4: plants.provinces[0]: 'ＨＥＢＥＩ' with characters of another width is read as 'Hebei'" in (
-        notice.replace(f"{tmp_path}/", "") for notice in inputs.notices
+        notice.replace(f"{tmp_path}/", "") for notice in inputs.all_notices
     )
 
 
