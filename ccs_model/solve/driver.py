@@ -343,7 +343,7 @@ def _solve_stages(
     clock.lap("locks_s")
     parts = checked_parts(problem, matrix, chosen, point, outcome, first, bought, corridors)
     if idle := idle_links(problem, matrix, chosen):
-        stages.failed.append(_idle_text(idle))
+        stages.failed.append(_idle_text(problem, idle))
     if was_stopped():
         stages.failed.append(
             f"the time limit of {clock.limit_s:g} s stopped the search; with more time the plan may differ"
@@ -351,12 +351,16 @@ def _solve_stages(
     return {**parts, "fixed_decisions": fixed_decisions}, tuple(stages.failed)
 
 
-def _idle_text(links: tuple[str, ...]) -> str:
+def _idle_text(problem: Problem, links: tuple[str, ...]) -> str:
     named = ", ".join(links[:_NAMED]) + (f" and {len(links) - _NAMED} more" if len(links) > _NAMED else "")
-    return (
-        f"these links are built but carry no CO₂ in any year: {named}; where grants, loans and salvage value exceed "
-        "their cost, lower share_max or ceiling_mn of the funds"
-    )
+    text = f"these links are built but carry no CO₂ in any year: {named}"
+    if problem.scenario.funds:
+        text += "; where grants, loans and salvage value exceed their cost, lower share_max or ceiling_mn of the funds"
+    elif not problem.is_integer:
+        text += (
+            "; with continuous decisions the pipes around a source in use add up to at least one, whatever their size"
+        )
+    return text
 
 
 def _first_stage(

@@ -205,7 +205,7 @@ def link_name(run: StoredRun, words: Words, about: Mapping[str, Any]) -> str:
     if about.get("from_name"):
         shown = {str(each["properties"]["name"]): plants[each["properties"]["id"]] for each in run.features("plant")}
         ends = (str(about.get(key) or "") for key in ("from_name", "to_name"))
-        return " → ".join(shown.get(end) or words.value(words.label(end), "site") for end in ends)
+        return " → ".join(shown.get(end) or words.cell("Transport", "from_name", end) for end in ends)
     plant = plants.get(str(about.get("plant")), str(about.get("plant")))
     return f"{plant} → {site_name(run, words, about.get('site'))}"
 

@@ -42,6 +42,12 @@ class Picture:
     highest: float | None = None
 
 
+def _axis_title(language: Language, title: str) -> str:
+    """The title of an axis in the workbook's language; some are units alone."""
+    label = language.label(title)
+    return language.unit(title) if label == title else label
+
+
 def draw(book: Any, worksheet: Any, row: int, at: int, picture: Picture, language: Language, width: int) -> None:
     """Insert a chart of half of `width` pixels, the `at`-th from the left; a "curve" takes all of it."""
     kinds = {
@@ -78,7 +84,7 @@ def draw(book: Any, worksheet: Any, row: int, at: int, picture: Picture, languag
     of_categories, of_values = (drawn.set_y_axis, drawn.set_x_axis) if across else (drawn.set_x_axis, drawn.set_y_axis)
     of_categories(
         {
-            "name": language.label(picture.across_title),
+            "name": _axis_title(language, picture.across_title),
             "name_font": _HEAD_FONT,
             # Years and steps turned, so that they stay whole where a program labels every one of them.
             "num_font": {**_FONT, "rotation": -90 if of_years or kind == "steps" else 0},
@@ -91,7 +97,7 @@ def draw(book: Any, worksheet: Any, row: int, at: int, picture: Picture, languag
     )
     of_values(
         {
-            "name": language.label(picture.up_title),
+            "name": _axis_title(language, picture.up_title),
             "name_font": _HEAD_FONT,
             "num_font": _FONT,
             "num_format": {"shares": "0%", "spending": _SPENDING_FORMAT}.get(kind, "#,##0"),
