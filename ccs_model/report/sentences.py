@@ -203,6 +203,8 @@ def targets(plan: Plan) -> str:
     """Whether the targets are reached."""
     shortfall_mn = plan.cost_terms.get("shortfall_mn", 0.0)
     found = targets_in_words(records(plan.targets), shortfall_mn, plan.problem.money)
+    if (plan.targets["shortfall_kt"] > BUILT).any():
+        return found
     return f"{found} An annual target applies in its period and is in kt/y; other targets are in kt over the horizon."
 
 

@@ -234,6 +234,10 @@ def test_every_lock_has_its_price(solved: Solved) -> None:
     fixed_decisions = plan.fixed_decisions.set_index("lock")
     assert fixed_decisions.loc["require", "plant"] == must and fixed_decisions.loc["exclude", "plant"] == out
     assert (plan.fixed_decisions["abatement_lost_kt"] >= 0).all() and plan.fixed_decisions["cost_added_mn"].isna().all()
+    # An objective in money prices them in money.
+    paid = solved({"plants.exclude": [must], "objective": "max_npv", "policy.carbon_price_per_t": {2026: 900}})
+    of_money = paid.fixed_decisions
+    assert (of_money["cost_added_mn"] >= 0).all() and of_money["abatement_lost_kt"].isna().all() and len(of_money)
     # Lifting the one lock gives just the linear program without it.
     without = solved({"plants.require": [must]})
     gained = without.relaxation.value - plan.relaxation.value

@@ -201,6 +201,11 @@ def test_what_a_period_shows_is_that_period_s(page: Page, plan: Plan) -> None:
     by_period = [json.loads(str(about["data-periods"])) for tag, about in page.elements if tag == "b" and len(about)]
     for name in by_year:
         assert [f"{value:,.0f}" for value in by_year[name]] in by_period
+    # Tonnes and shares move; costs per tonne name the last period.
+    assert len(by_period) >= 4
+    last = f"{plan.problem.years[-1]}–"
+    labels_of = [text for text in page.texts["span"] if "per t avoided" in text or "per t stored" in text]
+    assert labels_of and all(f", {last}" in text for text in labels_of)
     late = [about for tag, about in page.elements if tag == "tr" and about.get("data-from") == "1"]
     # Retrofits that start in the second period, and their own pipelines.
     assert len(late) == 2 * int((plan.retrofits["year"] == plan.problem.years[1]).sum())

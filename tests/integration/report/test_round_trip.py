@@ -230,6 +230,19 @@ def new_value(book: Workbook, key: str) -> Cell:
     return by_id(book, "scenario_keys", "scenario_new", key)
 
 
+@pytest.mark.parametrize("lang", ["zh", "both"])
+def test_a_site_is_edited_in_every_language(solved_run: Path, tmp_path: Path, lang: str) -> None:
+    written = run("optimize", solved_run / "plan.xlsx", "--lang", lang, "--out", tmp_path / "run", "-q")
+    assert written.exit_code == 0, written.output
+
+    def smaller(book: Workbook) -> None:
+        by_id(book, "site_ids", "site_capacity", "qinshui").value = 90_000
+
+    read = read_edited(edited(tmp_path / "run/plan.xlsx", tmp_path / "edited.xlsx", smaller))
+    assert read.scenario.storage.capacity_kt == {"qinshui": 90_000.0}
+    assert [edit.key for edit in read.revision.edits] == ["storage.capacity_kt"]
+
+
 # Edits whose errors are found together: in the cells, in the values of the scenario, in the tables.
 ERRORS: tuple[dict[str, tuple[Callable[[Workbook], object], str]], ...] = (
     {
@@ -259,6 +272,14 @@ ERRORS: tuple[dict[str, tuple[Callable[[Workbook], object], str]], ...] = (
     {"Plants!D": (set_named("plant_decisions", "require"), "cannot be retrofitted: below the smallest size")},
     {"Storage!C": (lambda book: [setattr(cell, "value", "no") for cell in cells(book, "site_use")],
                    "no storage site is left")},
+    {
+        "Storage!D": (lambda book: setattr(cells(book, "site_use")[0].offset(column=1), "value", "no"),
+                      "is 'no', which is not the value of the solved plan: only shaded cells are inputs"),
+        "Plants!E": (lambda book: setattr(plant(book, "MEOH_22").offset(column=1), "value", "exclude"),
+                     "is 'exclude', which is not what was solved with"),
+        "Series!": (lambda book: setattr(cells(book, "carbon_price_solved")[0], "value", 99),
+                    "is 99.0, which is not the value of the solved plan"),
+    },
 )  # fmt: skip
 
 

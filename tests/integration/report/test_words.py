@@ -53,7 +53,7 @@ def flat(text: str) -> str:
                 "targets.shortfall_per_t": 0.001,
                 "budget.total_mn": None,
             },
-            "the targets are reached without retrofits, or the shortfall is cheaper than a retrofit",
+            "missing 1 of 1 targets costs less than retrofits that reach more of them",
         ),
     ],
 )

@@ -75,6 +75,14 @@ def test_what_is_needed_is_named() -> None:
             {"years": [2026, 2030, 2030]},
             Issue("years[2]", "expected a year after 2030, got 2030", "list the years in increasing order"),
         ),
+        (
+            {"years": "［2026，2030］"},
+            Issue(
+                "years",
+                "expected a list, got text '［2026，2030］'",
+                "write [2026, 2030] with half-width punctuation",
+            ),
+        ),
         ({"years": "dynamic"}, Issue("years", "expected a list, got text 'dynamic'", "write [dynamic]")),
         ({"discount_rate": 8}, Issue("discount_rate", "expected less than 1, got 8", "did you mean 0.08?")),
         (
@@ -287,6 +295,10 @@ def test_with_changes_replaces_a_mapping_whole() -> None:
 @pytest.mark.parametrize(
     ("changes", "issue"),
     [
+        (
+            {"budget.total_mn：3": 1},
+            Issue("budget.total_mn：3", "unknown key", "write total_mn: 3 with half-width punctuation"),
+        ),
         ({"budget.totl_mn": 1}, Issue("budget.totl_mn", "unknown key", "did you mean 'total_mn'?")),
         ({"discount_rate": 8}, Issue("discount_rate", "expected less than 1, got 8", "did you mean 0.08?")),
         ({"name.first": "x"}, Issue("name.first", "'name' has a value, not keys")),
