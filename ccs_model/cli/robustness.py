@@ -31,6 +31,8 @@ from ccs_model.errors import DONE, INTERRUPTED, LIMIT_REACHED
 if TYPE_CHECKING:
     from ccs_model.analysis.jobs import Scheduler
 
+# Futures below which five per cent are fewer than five of them.
+_FEW_DRAWS = 100
 _N_INPUTS_SHOWN = 6
 _N_SHOWN = 20
 
@@ -114,6 +116,8 @@ def _monte_carlo_text(document: Mapping[str, Any], folder: Path) -> str:
         for row in (each for each in document["spread"] if each["mode"] == mode):
             values = [math.nan if row[name] is None else row[name] for name in ("planned", "p5", "p50", "p95")]
             lines.append(f"  {MEASURES[row['measure']]:42} " + " ".join(f"{value:12,.1f}" for value in values))
+    if document["n_draws"] < _FEW_DRAWS:
+        lines.append(f"With fewer than {_FEW_DRAWS} futures, P5 and P95 rest on a few of them; raise --draws.")
     if document["overrun_share"] is not None:
         lines.append(f"The plan exceeds the budget in {document['overrun_share']:.0%} of the futures.")
     for mode, heading in headings:

@@ -473,7 +473,13 @@ class Growth:
         net = self.network
         option, links, site = self.chosen[stream]
         less = -net.flow[option][:, None]
-        pipes = [net.pipe_costs(self.vintages(each, links=links), links=links) for each in (None, less)]
-        sites = [self.site_costs(each)[:, site] for each in (None, less)]
-        saved = net.cost[option] + sum(float(a.sum() - b.sum()) for a, b in (pipes, sites))
+        with_it, without = (
+            float(
+                net.pipe_costs(self.vintages(each, links=links), links=links).sum()
+                + self.site_costs(each)[:, site].sum()
+            )
+            for each in (None, less)
+        )
+        # Where a flow exceeds every pipe, what leaves it is worth nothing.
+        saved = net.cost[option] + (with_it - without if np.isfinite(with_it) else np.inf)
         return float(net.value[option]) / max(saved, TOLERANCE)
