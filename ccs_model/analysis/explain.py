@@ -225,8 +225,9 @@ class _Findings:
             f"A budget {more:,.0f} million {self._problem.money} higher{f', without {others},' if kinds else ''} would "
             "pay for the plan and this plant."
         )
-        if more <= 0 and kinds:
-            message = f"The total budget would pay for the plan and this plant; {others} do not."
+        if more <= 0:
+            message = "The total budget would pay for the plan and this plant"
+            message += f"; {others} do not." if kinds else " already."
         yield Change("budget", message, {"added_mn": more})
 
     def _relaxation(self) -> Iterator[Change]:

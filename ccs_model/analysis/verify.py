@@ -228,7 +228,7 @@ def _of_answer(path: Path, document: Mapping[str, Any], plan: Plan, other_tables
     broken = plan.checks[~plan.checks["holds"] & (plan.checks["name"] != GAP_CHECK)]
     message = tuple(f"{row.name}: {row.figure:.3g}" for row in broken.itertuples(index=False))
     n_others = int((plan.checks["name"] != GAP_CHECK).sum())
-    name = f"the plan's own {n_others} checks beside the optimality gap hold"
+    name = f"the plan's own {n_others} checks other than the optimality gap hold"
     yield Check(name, not message, float(len(message)), "failed", message)
     recomputed_document = json.loads(json.dumps(plan_dict(plan)))
     for name, part in _PARTS.items():

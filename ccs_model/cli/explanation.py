@@ -160,7 +160,9 @@ def _costs(answer: Explanation, legend: _Legend, n: int) -> list[Sequence[str]]:
             for k, cell in enumerate(cells)
         ]
         cited = (each for line, _ in lines for some in line.cited[:n] for each in some)
-        rows.append((label, unit.replace("t product", of_product).format(currency), *cells, legend.mark(cited)))
+        of_captured = lines[-1][0].name == "marginal_cost_per_t" and lines[-1][0].how.endswith("captured")
+        shown = unit.replace("avoided", "captured") if of_captured else unit.replace("t product", of_product)
+        rows.append((label, shown.format(currency), *cells, legend.mark(cited)))
     return rows
 
 

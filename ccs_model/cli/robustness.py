@@ -117,7 +117,9 @@ def _monte_carlo_text(document: Mapping[str, Any], folder: Path) -> str:
             values = [math.nan if row[name] is None else row[name] for name in ("planned", "p5", "p50", "p95")]
             lines.append(f"  {MEASURES[row['measure']]:42} " + " ".join(f"{value:12,.1f}" for value in values))
     if document["n_draws"] < _FEW_DRAWS:
-        lines.append(f"With fewer than {_FEW_DRAWS} futures, P5 and P95 rest on a few of them; raise --draws.")
+        lines.append(
+            f"With fewer than {_FEW_DRAWS} futures, P5 and P95 are based on fewer than five of them; raise --draws."
+        )
     if document["overrun_share"] is not None:
         lines.append(f"The plan exceeds the budget in {document['overrun_share']:.0%} of the futures.")
     for mode, heading in headings:
@@ -323,7 +325,7 @@ def _near_optimal_text(document: Mapping[str, Any], folder: Path) -> str:
         lines.append(
             "The time limit was reached before every plant was classified; raise --time-limit"
             if document.get("is_stopped", True)
-            else "The effort of the search was spent before every plant was classified; what is not proven may be wrong"
+            else "The effort limit was reached before every plant was classified; classes without proof may be wrong"
         )
     lines.append(f"Folder: {folder} (near_optimal.xlsx, near_optimal.json, tables/)")
     return "\n".join(lines)

@@ -21,8 +21,8 @@ from ccs_model.scenario.validation import shown
 LONGEST_TEXT = 32_767  # limit of a workbook cell
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
 _THOUSANDS = re.compile(r"([-+]?\d{1,3}(?:[, ]\d{3})+)(\.\d+)?")
-# A comma before four or more digits, which is neither a separator of thousands nor likely to begin decimals.
-_MISPLACED = re.compile(r"[-+]?\d{1,3},\d{4,}")
+# A comma before four or more digits may begin decimals, or be a separator of thousands in the wrong place.
+_MISPLACED = re.compile(r"[-+]?[1-9]\d{0,2},\d{4,}")
 _EUROPEAN = re.compile(r"[-+]?\d{1,3}(?:\.\d{3})+,\d+|[-+]?\d+,\d+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _PERCENT = re.compile(r"([-+]?\d+(?:\.\d+)?) ?%")
@@ -154,7 +154,7 @@ def _right_spelling(text: str) -> str:
     if match := _THOUSANDS.fullmatch(text):
         return f"write {re.sub('[, ]', '', match[1])}{match[2] or ''}"
     if _MISPLACED.fullmatch(text):
-        return f"write {text.replace(',', '')}, or a point for the decimals"
+        return f"write {text.replace(',', '.')} for decimals or {text.replace(',', '')} for thousands"
     if _EUROPEAN.fullmatch(text):
         return f"write {text.replace('.', '').replace(',', '.')}"
     if match := _PERCENT.fullmatch(text):

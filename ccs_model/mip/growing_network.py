@@ -255,7 +255,7 @@ class Growth:
 
     @classmethod
     def at(cls, network: GrowthNetwork, x: Floats) -> Growth | None:
-        """Return the solution with the options, pipes and sites of a point of the model; None if a pipe is missing.
+        """Return the solution with the options, pipes and sites of a point of the model; None where none can be made.
 
         Each option takes the way over pipes of the point with the least sum of 1 ÷ capacity to an open site. Pipes and
         wells have the sizes that these flows need.
@@ -450,12 +450,15 @@ class Growth:
         self.ahead = np.minimum(self.ahead, self.flow.max(axis=0))
 
     def shrink(self) -> None:
-        """Remove the streams of least value per money saved until the limits hold; required groups keep an option."""
+        """Remove streams by value per money saved, the least first, until the limits hold; required groups keep one.
+
+        The order is that of the solution as it was. What a stream saves is only computed again when its turn comes, and
+        it waits where its value per money has risen.
+        """
         queue = [(self._value_per_money(stream), stream) for stream in self.chosen]
         heapify(queue)
         while queue and not self.is_within_limits():
             _, stream = heappop(queue)
-            # What a stream saves grows as others leave its pipes.
             merit = self._value_per_money(stream)
             if queue and merit > queue[0][0]:
                 heappush(queue, (merit, stream))

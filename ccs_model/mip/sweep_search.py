@@ -38,7 +38,7 @@ class Processes:
 
 @dataclass(frozen=True)
 class GrowAtLimits:
-    """Tree growth at a few shares of the highest limit, resumed at all others; choose arc groups and start the sweep.
+    """Tree growth at a few shares of the highest limit, then resumed at every limit; it chooses arc groups.
 
     Parameters
     ----------
@@ -165,6 +165,8 @@ class _ResumeTask:
         best: list[Floats | None] = [None] * len(self.limits)
 
         def improve(k: int, start: Floats | None) -> None:
+            if was_stopped():
+                return
             context = model.at(self.limits[k], now() + self.effort)
             context = replace(context, growth=work.growth and work.growth.limited_to(self.limits[k]))
             found = None if start is None else grow.resumed(context, start)

@@ -45,7 +45,7 @@ class Grow(Heuristic):
     n_seeds
         Sites from which a solution is grown.
     n_rounds
-        Rounds in which a part of the solution is removed and grown again.
+        Rounds in which a part of the solution is removed and grown again, or the budget is exceeded and held again.
     until
         Share of the effort by which the rounds end.
     flow_classes
@@ -261,7 +261,7 @@ class Grow(Heuristic):
                 growth.ahead[later[k]] = before
 
     def _improved(self, context: SearchContext, growth: Growth, seed: int = 0) -> Growth:
-        """Remove parts and grow them again; worse solutions are accepted at first."""
+        """Rounds of removal and of oscillation around the budget; worse solutions are accepted at first."""
         rng = np.random.default_rng([context.options.seed, seed])
         best = current = growth
         for k in range(self.n_rounds):

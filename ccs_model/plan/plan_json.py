@@ -244,7 +244,9 @@ def _why_no_retrofit_pays(plan: Plan) -> str:
     if problem.objective == "min_cost" and problem.targets:
         missed = int((plan.targets["shortfall_kt"] > BUILT).sum())
         if missed:
-            return f"missing {missed} of {len(plan.targets)} targets costs less than retrofits that reach more of them"
+            return (
+                f"paying for the shortfall of {missed} of {len(plan.targets)} targets costs less than further retrofits"
+            )
         return "the targets are reached without retrofits"
     if problem.objective == "min_cost":
         return "there is no target, and no retrofit costs less than payments per tonne and oil fields pay for it"

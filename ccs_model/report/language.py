@@ -67,6 +67,7 @@ VALUE_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "group": ("province", "sector"), "constraint": ("constraint",), "claim": ("constraint",),
     }
 )  # fmt: skip
+_VALUE_COLUMNS_OF_SHEETS = MappingProxyType({("Summary", "measure"): ("target_measure",)})
 # Cells that formulas compare, and ids that users type.
 _AS_THEY_ARE = frozenset({("CashFlow", "kind"), ("CashFlow", "item"), ("MACC", "in_plan"), ("Storage", "site")})
 # Columns whose ids are words without underscores on the sheets of a plan; sheets of tables keep what users type.
@@ -236,7 +237,7 @@ class Language:
         """A title, heading or label."""
         return self.shown(text, None if self.lang == "en" or not text else chinese(text))
 
-    def heading(self, sheet: str, text: str) -> str:
+    def sheet_heading(self, sheet: str, text: str) -> str:
         """A heading of a table, which may have a meaning of its own on a sheet: `Storage: Capacity` in the table."""
         own = None if self.lang == "en" else labels().exact.get(f"{sheet}: {text}")
         return self.label(text) if own is None else self.shown(text, own)
@@ -256,7 +257,7 @@ class Language:
             return ", ".join(map(self.label, text.split(", ")))
         if sheet in _DATA_SHEETS or (sheet, column) in _AS_THEY_ARE or column not in VALUE_COLUMNS:
             return text
-        kinds = VALUE_COLUMNS[column]
+        kinds = _VALUE_COLUMNS_OF_SHEETS.get((sheet, column), VALUE_COLUMNS[column])
         if column in _PLACE_COLUMNS:
             parts = [chinese_value(part, kinds) or _chinese_place(part) or part for part in text.split(" → ")]
             return self.shown(words, " → ".join(parts))

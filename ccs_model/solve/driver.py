@@ -358,7 +358,8 @@ def _idle_text(problem: Problem, links: tuple[str, ...]) -> str:
         text += "; where grants, loans and salvage value exceed their cost, lower share_max or ceiling_mn of the funds"
     elif not problem.is_integer:
         text += (
-            "; with continuous decisions the pipes around a source in use add up to at least one, whatever their size"
+            "; with continuous decisions the build shares of the pipes at each source in use sum to at least 1, "
+            "whatever the pipe size"
         )
     return text
 

@@ -52,7 +52,7 @@ _SEARCHES = (
     SubMip(gap_part=0.05, max_nodes=20, candidates=(20, 60), per_choice=1),
 )
 _NEXT_BELOW = 0.4
-# Before them, over all links.
+# Growth over all links comes before these searches.
 _GROW = Grow(n_rounds=40, resume=True, until=0.5)
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from ccs_model.errors import InfeasibleError, InputError, Issue, NoPlanError
 from ccs_model.mip import Matrix, Outcome, SolverOptions
 from ccs_model.mip.budget_sweep import zero_point
-from ccs_model.mip.clock import effort, now
+from ccs_model.mip.clock import effort, now, was_stopped
 from ccs_model.mip.growing_network import GrowthNetwork
 from ccs_model.mip.infeasible_rows import (
     Nearest,
@@ -47,7 +47,7 @@ from ccs_model.solve.strategies import effort_of_model
 # Effort to find the smallest changes that restore feasibility. A time limit does not shorten it, so that the answer
 # does not depend on the clock.
 REPAIR_EFFORT = 30.0
-# A unit of effort is less work in a model of few rows, which then has more of them.
+# Models of few rows have more of these units, since they can often be solved to the end.
 _SMALL_ROWS, _OF_SMALL_MODELS = 2_000, 3.0
 # Share of it for relaxations of constraints; changes of the scenario have the rest.
 _ROWS_SHARE = 2 / 3
@@ -89,7 +89,8 @@ def verified_outcome(problem: Problem, matrix: Matrix, options: SolverOptions, o
     Raises
     ------
     NoPlanError
-        If a limit came before any solution.
+        If a time limit came before any solution, or the effort, and an elastic model gives neither a solution nor the
+        proof that there is none.
     InfeasibleError
         If the model is infeasible; it names the conflicting constraints and the smallest changes.
     InputError
@@ -102,6 +103,8 @@ def verified_outcome(problem: Problem, matrix: Matrix, options: SolverOptions, o
     if outcome.status == "limit":
         nothing = zero_point(matrix)
         if nothing is None:
+            if was_stopped():
+                raise _without_plan()
             with effort():
                 return _found_or_infeasible(problem, matrix, options)
         return replace(outcome, x=nothing, objective=float(matrix.costs[0] @ nothing))
@@ -118,7 +121,11 @@ def _found_or_infeasible(problem: Problem, matrix: Matrix, options: SolverOption
         return plan
     if status == "infeasible":
         raise _infeasible(problem, matrix, options)
-    raise NoPlanError(
+    raise _without_plan()
+
+
+def _without_plan() -> NoPlanError:
+    return NoPlanError(
         "the search ended before it found a plan; raise solver.effort or solver.time_limit_s, or lower the targets"
     )
 
@@ -183,8 +190,9 @@ def _infeasible(problem: Problem, matrix: Matrix, options: SolverOptions) -> Inf
 
 def _text(problem: Problem, relaxation: Relaxation) -> str:
     """A relaxation as a sentence, which says so where a smaller one may exist."""
-    text, is_whole = relaxation_text(problem, relaxation.rows), set(relaxation.rows) == {REQUIRED_PLANT}
-    return text if relaxation.is_proven or is_whole else f"{text}; a smaller change may suffice"
+    text, rows = relaxation_text(problem, relaxation.rows), relaxation.rows
+    is_one_plant = set(rows) == {REQUIRED_PLANT} and len(rows[REQUIRED_PLANT]) == 1
+    return text if relaxation.is_proven or is_one_plant else f"{text}; a smaller change may suffice"
 
 
 def _nearest_tables(problem: Problem, matrix: Matrix, nearest: Nearest) -> dict[str, pd.DataFrame]:

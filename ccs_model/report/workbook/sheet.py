@@ -388,7 +388,7 @@ class Sheet(Canvas):
 
     def _headings(self, columns: Sequence[Column], *, unique: bool = False) -> list[str]:
         """Words above the columns; `unique` tells those that are alike by their unit, else by their number."""
-        headings = [self._language.heading(self._name, column.heading) for column in columns]
+        headings = [self._language.sheet_heading(self._name, column.heading) for column in columns]
         if not unique:
             return headings
         units, numbers = [self._unit_of(column) for column in columns], [str(at) for at in range(1, len(columns) + 1)]

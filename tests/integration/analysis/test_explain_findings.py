@@ -171,6 +171,7 @@ def test_more_than_three_plants_that_change_are_counted() -> None:
             "A budget 1,234 million CNY 2024 higher, without the cumulative and province budgets, would pay for the "
             "plan and this plant.",
         ),
+        (-5.0, [], "The total budget would pay for the plan and this plant already."),
         (1_234.4, [], "A budget 1,234 million CNY 2024 higher would pay for the plan and this plant."),
         (
             -5.0,

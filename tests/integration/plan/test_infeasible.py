@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyomo.environ as pyo
 import pytest
 
@@ -17,6 +18,7 @@ from ccs_model.mip import Highs, Outcome, SolverOptions
 from ccs_model.mip.branch_and_bound import MipOutcome
 from ccs_model.mip.clock import effort, now
 from ccs_model.mip.infeasible_rows import smallest_relaxations
+from ccs_model.mip.matrix import residuals, rounded_to_integrality
 from ccs_model.model import build_model
 from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.plan import Plan
@@ -24,6 +26,8 @@ from ccs_model.problem import Problem
 from ccs_model.scenario import read_scenario
 from ccs_model.solve import driver
 from ccs_model.solve.driver import optimize, solve
+from ccs_model.solve.solution_check import verified_outcome
+from tests.hand_network import LINKS, PLANTS, SITES
 from tests.paths import ROOT
 
 pytestmark = pytest.mark.slow
@@ -208,3 +212,22 @@ def test_a_relaxation_that_its_share_of_the_effort_leaves_open_is_made_smaller()
         (found,) = smallest_relaxations(matrix, [("room",), *[("nothing",)] * 9], SolverOptions(0.0), now() + 5.0)
     ((_, amount, limit),) = found.rows["room"]
     assert limit == 100 and amount <= least - 100 + 1e-6
+
+
+def test_a_search_without_a_plan_ends_with_one_of_the_elastic_model(hand_problem: Callable[..., Problem]) -> None:
+    """Where a target is reachable its plan is found, and where it is not the changes are named."""
+    requested: dict[str, Any] = {
+        "years": [2026, 2031],
+        "capital_recovery_share": None,
+        "objective": "min_cost",
+        "budget.total_mn": None,
+    }
+    tables: dict[str, Any] = {"plants": PLANTS, "sites": SITES, "links": LINKS}
+    undecided = Outcome("limit", np.nan, np.nan, None, None, None)
+    problem = hand_problem({**requested, "targets.captured_ktpa": 50}, **tables)
+    matrix = matrix_of(build_model(problem))
+    found = verified_outcome(problem, matrix, SolverOptions(0.0), undecided)
+    assert found.x is not None and residuals(matrix, rounded_to_integrality(matrix, found.x)).hold
+    poor = hand_problem({**requested, "targets.captured_ktpa": 50, "budget.total_mn": 1}, **tables)
+    with pytest.raises(InfeasibleError, match="would restore feasibility"):
+        verified_outcome(poor, matrix_of(build_model(poor)), SolverOptions(0.0), undecided)

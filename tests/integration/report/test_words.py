@@ -53,7 +53,7 @@ def flat(text: str) -> str:
                 "targets.shortfall_per_t": 0.001,
                 "budget.total_mn": None,
             },
-            "missing 1 of 1 targets costs less than retrofits that reach more of them",
+            "paying for the shortfall of 1 of 1 targets costs less than further retrofits",
         ),
     ],
 )
