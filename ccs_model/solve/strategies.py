@@ -144,13 +144,7 @@ GROWN_NETWORK = Strategy(
 
 GROWN_PART = Strategy(
     "grown part of a network",
-    (
-        Reoptimise(until=0.5),
-        Grow(n_rounds=100, seeds=(1, 2), until=0.9),
-        Grow(n_rounds=40, resume=True, until=1.0),
-        Restrict(),
-        Prove(until=1.4),
-    ),
+    (Reoptimise(until=0.5), Grow(n_rounds=100, seeds=(1, 2), until=0.9), Restrict(), Prove(until=1.4)),
 )
 """The same within the links of a large model, whose restricted MILP spends its effort at the root node."""
 
