@@ -245,12 +245,22 @@ else:
     ]
 
 
+# Limits from here on are years.
+_FIRST_YEAR = 2000
+
+
 class Section(BaseModel):
     """Base of all sections of a scenario: frozen, no unknown keys, no numbers from text, no infinities."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
     )
+
+    @classmethod
+    def holds_years(cls, key: str) -> bool:
+        """Whether the values of a key are years: those by plant, and what the schema limits to years."""
+        limits = cls.model_fields[key].metadata
+        return key == "not_before" or any((getattr(limit, "ge", None) or 0) >= _FIRST_YEAR for limit in limits)
 
 
 def plain_values(value: Any) -> Any:

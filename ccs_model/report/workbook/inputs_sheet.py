@@ -8,7 +8,6 @@ from pathlib import PurePath
 
 import numpy as np
 import pandas as pd
-from pydantic.fields import FieldInfo
 
 from ccs_model._typing import Floats
 from ccs_model.economics.investment import annuity_yr
@@ -28,7 +27,6 @@ from ccs_model.scenario.resolved import DEFAULT
 
 # Inputs of named_inputs.csv without a key of the scenario; they are 1 in the solved plan.
 PLAY = "play"
-_FIRST_YEAR = 2000
 _GRID_RATES = (0.04, 0.06, 0.08, 0.10, 0.12)
 _GRID_PRICES = (0.0, 50.0, 100.0, 200.0, 400.0, 800.0)
 
@@ -352,17 +350,12 @@ def _values(sheet: Sheet, section: Section, places: Mapping[str, str], parent: s
                 continue
             yield {
                 "key": name,
-                "value": Cell(_sentence(sheet, amount), "year" if _is_year(key, field) else key),
+                "value": Cell(_sentence(sheet, amount), "year" if section.holds_years(key) else key),
                 "unit": sheet.unit(key),
                 "class": INPUT.letter,
                 "place": _origin(places.get(name)),
                 "meaning": sheet.book.language.meaning(dotted, field.description or ""),
             }
-
-
-def _is_year(key: str, field: FieldInfo) -> bool:
-    """Whether the values of a key are years: those of plants, and what the schema limits to years."""
-    return key == "not_before" or any((getattr(limit, "ge", None) or 0) >= _FIRST_YEAR for limit in field.metadata)
 
 
 def _sentence(sheet: Sheet, value: object) -> object:
