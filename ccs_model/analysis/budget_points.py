@@ -56,7 +56,7 @@ _GAP, _NODES, _EFFORT = 0.005, 20, 4.0
 
 @dataclass(frozen=True, eq=False)
 class Take:
-    """Plants that the merit order selects for a budget, and the best plan found with its streams; None without one.
+    """Plants that the merit order selects for a budget or a smaller one, and the best plan found; None without one.
 
     `x` is in the units of the search, `value` in those of the problem.
     """
@@ -105,7 +105,8 @@ class RankedList:
         routes = problem.routes.set_index("route").loc[[matrix.columns[j].index[0] for j in columns]]
         streams = list(zip(routes["plant"], routes["stream"], routes["technology"], strict=True))
         off = np.zeros(0, dtype=np.int64) if useless is None else useless
-        takes, start = {}, None
+        takes: dict[float, Take] = {}
+        start, best, sign = None, None, 1.0 if matrix.maximise[0] else -1.0
         for budget in budgets:
             taken = _taken(table, budget)
             listed = set(zip(taken["plant"], taken["stream"], taken["technology"], strict=True))
@@ -113,7 +114,11 @@ class RankedList:
             there = with_limit(matrix, row, budget / search.unit)
             start = None if was_stopped() else _listed_plan(there, np.union1d(others, off), options, start)
             value = None if start is None else search.value(start)
-            takes[float(budget)] = Take(frozenset(map(str, taken["plant"])), start, value)
+            take = Take(frozenset(map(str, taken["plant"])), start, value)
+            # The list of a smaller budget fits this one as well.
+            if best is not None and best.value is not None and (value is None or sign * (best.value - value) > 0):
+                take = best
+            takes[float(budget)] = best = take
         return cls(table, _OWN if problem.network is None else _SHARED, takes)
 
 

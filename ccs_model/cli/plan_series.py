@@ -6,6 +6,7 @@ import json
 import math
 import shlex
 import sys
+import textwrap
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -33,7 +34,7 @@ from ccs_model.cli.command_options import (
     time_limit_option,
     with_options,
 )
-from ccs_model.cli.terminal import ProgressLine, print_json, shortened, strong
+from ccs_model.cli.terminal import ProgressLine, columns, print_json, shortened, strong
 from ccs_model.errors import DONE, INTERRUPTED, LIMIT_REACHED, FileError, InputError, MissingExtraError
 from ccs_model.report.text_tables import aligned
 from ccs_model.runs.run_list import counted
@@ -195,9 +196,10 @@ def frontier_text(document: Mapping[str, Any], folder: Path, page: Path | None) 
     in_corridors = document["n_corridors"] is not None
     searched = f" {'searched':>9}" if in_corridors else ""
     worth = _WORTH.get(document["objective_name"], "")
+    money = f"{document['currency']} {document['price_year']}"
     lines = [
         f"{'Plans' if worth else 'Abatement'} by budget over the horizon; {document['network']}",
-        f"Money in million {document['currency']} {document['price_year']}, real",
+        f"Money in million {money}, real",
         "",
         strong(
             f"{'budget':>10} {worth and f'{worth:>12} '}{'avoided kt':>12} {'gap':>7}{searched} {'plants':>7} "
@@ -214,17 +216,35 @@ def frontier_text(document: Mapping[str, Any], folder: Path, page: Path | None) 
             f"{row['budget_mn']:>9,.0f}{mark} {worth and format(row['objective'], '>12,.0f') + ' '}"
             f"{row['abatement_kt']:>12,.0f} "
             f"{_share(row['all_links_gap_share']):>7}{within} {row['n_plants_retrofitted']:>7} {listed:>7}"
-            f"  {row['words']}"
+            f"  {_step(row, money)}"
         )
     if document["is_exact"]:
         n_breaks = len(document["breakpoints"])
         lines.append(f"Exact: the slope changes at {n_breaks - 2} budgets (tables/frontier_breakpoints.csv).")
     gaps = "gap: over all candidate links; searched: within the links searched; " if in_corridors else ""
-    lines += [f"* the scenario's budget; {gaps}merit: {worth or 'abatement'} of the merit order against the plan", ""]
-    lines.append(f"Run folder: {folder} (plan.xlsx, sheet Frontier; frontier.json)")
+    notes = f"* the scenario's budget; {gaps}merit: {worth or 'abatement'} of the merit order against the plan"
+    lines += [textwrap.fill(notes, columns()), ""]
+    lines.append(f"Run folder: {folder} (plan.xlsx, whose sheet Frontier names the plants of each step; frontier.json)")
     if page is not None:
         lines.append(f"Page with a slider over the budgets: {page}")
     return "\n".join(lines)
+
+
+def _step(row: Mapping[str, Any], money: str) -> str:
+    """What the step from the budget below does, and how many plants enter, leave and change: short for a screen."""
+    effect = str(row["words"]).split(";")[0].rstrip(".")
+    effect = effect[:1].lower() + effect[1:]
+    if effect.startswith("the effect of"):
+        effect = "within the gaps"
+    elif row.get("added_mn"):
+        effect = effect.removeprefix(f"{row['added_mn']:,.0f} million {money} more ")
+        effect = effect.replace(" over the horizon", "").replace(f" {money} of budget per tonne", " per t")
+    counts = [
+        f"{n} {verb}{'s' if n == 1 else ''}"
+        for key, verb in (("entering", "enter"), ("leaving", "leave"), ("changing", "change"))
+        if (n := len(str(row[key]).split("; ")) if row[key] else 0)
+    ]
+    return "; ".join([effect, ", ".join(counts)]) if counts else effect
 
 
 @click.group(
