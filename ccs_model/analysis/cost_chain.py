@@ -285,8 +285,9 @@ def _lines(
     add("per t", "avoidance_cost_per_t", "avoidance cost", numbers("avoidance_cost_per_t"), nothing, "per t avoided")
     if cost_of_next_per_t is not None:
         next_tonne: list[Value] = [cost_of_next_per_t] * len(units)
+        name = "marginal_cost_per_t" if measure == "avoided" else "marginal_cost_of_capture_per_t"
         how = f"dual of the target, per t {measure}"
-        add("per t", "marginal_cost_per_t", "marginal cost of the target", next_tonne, nothing, how)
+        add("per t", name, "marginal cost of the target", next_tonne, nothing, how)
     _of_product(problem, citations, row, units, add)
     return tuple(lines)
 

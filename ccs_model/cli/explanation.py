@@ -49,6 +49,7 @@ _SCREEN: tuple[tuple[str, str, str, tuple[tuple[str, int], ...]], ...] = (
     ("transport + storage", "{}/t captured", "{} + {}", (("transport_per_t", 1), ("storage_per_t", 1))),
     ("COST OF AVOIDANCE", "{}/t avoided", "{}", (("avoidance_cost_per_t", 0),)),
     ("marginal cost of target", "{}/t avoided", "{}", (("marginal_cost_per_t", 0),)),
+    ("marginal cost of target", "{}/t captured", "{}", (("marginal_cost_of_capture_per_t", 0),)),
     ("added cost of product", "{}/t product", "{}", (("product_cost_per_t", 1),)),
     ("on its cost without capture", "{}/t product", "{}", (("base_cost_per_t", 0),)),
 )  # fmt: skip
@@ -160,9 +161,7 @@ def _costs(answer: Explanation, legend: _Legend, n: int) -> list[Sequence[str]]:
             for k, cell in enumerate(cells)
         ]
         cited = (each for line, _ in lines for some in line.cited[:n] for each in some)
-        of_captured = lines[-1][0].name == "marginal_cost_per_t" and lines[-1][0].how.endswith("captured")
-        shown = unit.replace("avoided", "captured") if of_captured else unit.replace("t product", of_product)
-        rows.append((label, shown.format(currency), *cells, legend.mark(cited)))
+        rows.append((label, unit.replace("t product", of_product).format(currency), *cells, legend.mark(cited)))
     return rows
 
 

@@ -452,8 +452,8 @@ class Growth:
     def shrink(self) -> None:
         """Remove streams by value per money saved, the least first, until the limits hold; required groups keep one.
 
-        The order is that of the solution as it was. What a stream saves is only computed again when its turn comes, and
-        it waits where its value per money has risen.
+        The order is that of the initial solution. The saving of a stream is updated when it is next in the order, and a
+        stream whose value per money has risen is moved back.
         """
         queue = [(self._value_per_money(stream), stream) for stream in self.chosen]
         heapify(queue)
