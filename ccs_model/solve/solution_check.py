@@ -105,8 +105,7 @@ def verified_outcome(problem: Problem, matrix: Matrix, options: SolverOptions, o
         if nothing is None:
             if was_stopped():
                 raise _without_plan()
-            with effort():
-                return _found_or_infeasible(problem, matrix, options)
+            return _found_or_infeasible(problem, matrix, options)
         return replace(outcome, x=nothing, objective=float(matrix.costs[0] @ nothing))
     if outcome.status == "unbounded":
         raise _without_limit(problem, matrix, options)
@@ -120,7 +119,8 @@ def _found_or_infeasible(problem: Problem, matrix: Matrix, options: SolverOption
     if plan is not None:
         return plan
     if status == "infeasible":
-        raise _infeasible(problem, matrix, options)
+        with effort():
+            raise _infeasible(problem, matrix, options)
     raise _without_plan()
 
 
