@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 from scipy import sparse
 
-from ccs_model._typing import Floats
+from ccs_model._typing import Floats, Ints
 from ccs_model.errors import CheckError
 from ccs_model.mip.clock import now
 from ccs_model.mip.highs import Highs, Outcome, SolverOptions
@@ -58,6 +58,27 @@ def _proves(matrix: Matrix, multipliers: Floats) -> bool:
     bounds = np.where(coefficients > 0, matrix.upper, np.where(coefficients < 0, matrix.lower, 0.0))
     given = coefficients * bounds
     return bool(needed.sum() - given.sum() > _VIOLATED * (abs(needed).sum() + abs(given).sum()))
+
+
+def most_of_rows(matrix: Matrix, rows: Ints, choices: str) -> Floats:
+    """Return the most that each of `rows` can be, from bounds and the rows of the constraint `choices` alone.
+
+    Of the columns in a row of `choices`, at most one is 1. A column in several such rows counts in the first alone, so
+    that the result is an upper bound.
+    """
+    entries = sparse.csr_array(sparse.csr_array(matrix.rows)[matrix.rows_of(choices)])
+    group = np.full(len(matrix.lower), -1)
+    for k in reversed(range(entries.shape[0])):
+        group[entries.indices[entries.indptr[k] : entries.indptr[k + 1]]] = k
+    most = np.zeros(len(rows))
+    for place, row in enumerate(rows):
+        at, coefficients = matrix.entries(int(row))
+        terms = np.where(coefficients > 0, coefficients * matrix.upper[at], coefficients * matrix.lower[at])
+        chosen = group[at] >= 0
+        best = np.zeros(entries.shape[0])
+        np.maximum.at(best, group[at][chosen], terms[chosen])
+        most[place] = best.sum() + terms[~chosen].sum()
+    return most
 
 
 def elastic_opinion(matrix: Matrix, options: SolverOptions, deadline: float) -> tuple[Opinion, Outcome | None]:

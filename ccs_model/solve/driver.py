@@ -374,8 +374,7 @@ def _first_stage(
 ) -> tuple[Highs, MipOutcome, Corridors | None]:
     """Search for the best plan of the first objective; with more effort where none is found and one is needed."""
     is_network = problem.network is not None and problem.is_integer
-    if is_network:
-        raise_if_infeasible(problem, matrix, options, _FEASIBILITY_SHARE * amount)
+    raise_if_infeasible(problem, matrix, options, _FEASIBILITY_SHARE * amount)
     solver = problem.scenario.solver
 
     def search(amount: float) -> tuple[Highs, MipOutcome, Corridors | None]:

@@ -13,6 +13,7 @@ from ccs_model.mip import Matrix, Outcome, SolverOptions
 from ccs_model.mip.budget_sweep import zero_point
 from ccs_model.mip.clock import effort, now, was_stopped
 from ccs_model.mip.growing_network import GrowthNetwork
+from ccs_model.mip.highs import LARGE_ROWS
 from ccs_model.mip.infeasible_rows import (
     Nearest,
     Relaxation,
@@ -21,18 +22,28 @@ from ccs_model.mip.infeasible_rows import (
     smallest_pair,
     smallest_relaxations,
 )
-from ccs_model.mip.verification import columns_without_limit, disagreement, elastic_opinion, is_proven_infeasible
+from ccs_model.mip.matrix import TOLERANCE
+from ccs_model.mip.verification import (
+    columns_without_limit,
+    disagreement,
+    elastic_opinion,
+    is_proven_infeasible,
+    most_of_rows,
+)
 from ccs_model.model.names import (
     ADDED_CAPACITY,
     BUILD,
+    CUMULATIVE_TARGET,
     FORWARD,
     INJECTED,
+    ONE_RETROFIT,
     PAID_FOR_OIL,
     PIPE,
     PIPE_FLOW,
     REQUIRED_PLANT,
     REVERSE,
     SHORTFALL,
+    TARGET,
     WELLS,
     relaxation_text,
     relaxations_of,
@@ -74,11 +85,37 @@ _NAMED = 3
 def raise_if_infeasible(problem: Problem, matrix: Matrix, options: SolverOptions, limit: float) -> None:
     """Raise InfeasibleError before the search if the model is proven infeasible within `limit`.
 
-    Nothing is solved where building nothing is feasible.
+    Nothing is solved where building nothing is feasible. In a large model with own pipelines, only targets beyond the
+    largest retrofits of all streams are found, which takes no solve.
     """
-    if zero_point(matrix) is None and is_proven_infeasible(matrix, options, limit):
+    if zero_point(matrix) is not None:
+        return
+    if problem.network is None or not problem.is_integer:
+        if len(matrix.row_lower) > LARGE_ROWS:
+            _raise_if_beyond_retrofits(problem, matrix)
+    elif is_proven_infeasible(matrix, options, limit):
         with effort():
             raise _infeasible(problem, matrix, options)
+
+
+def _raise_if_beyond_retrofits(problem: Problem, matrix: Matrix) -> None:
+    """Raise InfeasibleError for targets that the largest retrofits of all streams miss together."""
+    rows = np.concatenate([matrix.rows_of(TARGET), matrix.rows_of(CUMULATIVE_TARGET)])
+    most = most_of_rows(matrix, rows, ONE_RETROFIT)
+    missed = most < matrix.row_lower[rows] * (1.0 - TOLERANCE) - TOLERANCE
+    by_key = {target.key: target for target in problem.targets}
+    conflicts = []
+    for row, kt in zip(rows[missed], most[missed], strict=True):
+        target = by_key[matrix.row_constraints[row][1]]
+        verb = "capture" if target.measure == "captured" else "avoid"
+        unit = "kt" if target.year is None else "kt/y"
+        share = f" ({kt / target.baseline_ktpa:.2%})" if target.year is not None and verb == "avoid" else ""
+        conflicts.append(
+            f"{target.key}: {target.required:,.0f} {unit} are out of reach; the largest retrofits of all streams "
+            f"together {verb} {kt:,.0f} {unit}{share}, before limits of storage and budget"
+        )
+    if conflicts:
+        raise InfeasibleError(conflicts)
 
 
 def verified_outcome(problem: Problem, matrix: Matrix, options: SolverOptions, outcome: Outcome) -> Outcome:
@@ -104,6 +141,7 @@ def verified_outcome(problem: Problem, matrix: Matrix, options: SolverOptions, o
         nothing = zero_point(matrix)
         if nothing is None:
             if was_stopped():
+                _raise_if_beyond_retrofits(problem, matrix)
                 raise _without_plan()
             return _found_or_infeasible(problem, matrix, options)
         return replace(outcome, x=nothing, objective=float(matrix.costs[0] @ nothing))

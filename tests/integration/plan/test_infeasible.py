@@ -173,6 +173,18 @@ def test_a_target_that_the_budget_of_a_shared_network_misses_is_named_with_what_
     assert len(plan.retrofits) and 0.008 < reach < 0.02
 
 
+def test_a_target_beyond_all_retrofits_of_a_large_model_is_found_without_a_solve(
+    solved: Solved, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = {"objective": "min_cost", "targets.abatement_share": {2031: 0.9}, "budget.total_mn": 10_000_000}
+    line = message(conflicts(solved, target), "abatement_target_reached")
+    reach = float(re.search(r"([\d.]+)% would restore feasibility", line).group(1))  # type: ignore[union-attr]
+    monkeypatch.setattr("ccs_model.solve.solution_check.LARGE_ROWS", 0)
+    (line,) = conflicts(solved, target)
+    bound = float(re.search(r"\(([\d.]+)%\)", line).group(1))  # type: ignore[union-attr]
+    assert line.startswith("targets.abatement_share.2031: ") and reach <= bound + 0.01 < 90.0
+
+
 def test_a_search_that_ends_without_a_plan_is_given_more_effort(
     solved: Solved, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pyomo.environ as pyo
 import pytest
 
@@ -11,7 +12,12 @@ from ccs_model.errors import NoPlanError
 from ccs_model.mip import Highs, Matrix, Progress, SolverOptions
 from ccs_model.mip.clock import now
 from ccs_model.mip.parametric import MovingLimit, breakpoints
-from ccs_model.mip.verification import columns_without_limit, elastic_opinion, is_proven_infeasible
+from ccs_model.mip.verification import (
+    columns_without_limit,
+    elastic_opinion,
+    is_proven_infeasible,
+    most_of_rows,
+)
 from ccs_model.model.standard_form import matrix_of
 
 OPTIONS = SolverOptions(gap_share=0.0, threads=1)
@@ -57,6 +63,21 @@ def test_a_plan_is_found_where_no_row_has_to_give_way(matrix: Matrix, opinion: s
 )
 def test_multipliers_of_rows_prove_infeasibility_where_parts_do_not_help(matrix: Matrix, is_proven: bool) -> None:
     assert is_proven_infeasible(matrix, OPTIONS, 20.0) == is_proven
+
+
+def test_the_most_of_a_row_counts_one_column_of_each_choice() -> None:
+    m = pyo.ConcreteModel()
+    m.take = pyo.Var("abcd", domain=pyo.Binary)
+    m.idle = pyo.Var(domain=pyo.NonNegativeReals)
+    m.one = pyo.Constraint([0, 1], rule=lambda m, k: sum(m.take[name] for name in ("ab", "bc")[k]) <= 1)
+    weights = {"a": 3, "b": 4, "c": 2, "d": 5}
+    m.total = pyo.Constraint(expr=sum(w * m.take[name] for name, w in weights.items()) - m.idle >= 20)
+    m.least = pyo.Constraint(expr=2 * m.take["d"] - 3 * m.take["a"] >= 9)
+    m.objective = pyo.Objective(expr=m.idle)
+    matrix = matrix_of(m)
+    rows = np.r_[matrix.rows_of("total"), matrix.rows_of("least")]
+    # 4 for the choice of a and b, 2 for that of b and c, 5 for d; in the other row 2 for d and nothing for a.
+    assert most_of_rows(matrix, rows, "one").tolist() == [11.0, 2.0]
 
 
 def test_an_unbounded_column_hides_no_infeasibility() -> None:
