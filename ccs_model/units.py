@@ -26,6 +26,8 @@ UNITS: tuple[Unit, ...] = (
     Unit("_kt", "kt", "#,##0.0"),
     Unit("_ktpa", "kt/y", "#,##0.0"),
     Unit("_per_t", "{currency}/t", "#,##0.0"),
+    Unit("_per_captured_t", "{currency} per t captured", "#,##0.0"),
+    Unit("_per_avoided_t", "{currency} per t avoided", "#,##0.0"),
     Unit("_per_t_km", "{currency} per t and km", "0.000"),
     Unit("_per_tpa", "{currency} per t/y", "#,##0.0"),
     Unit("_mn", "million {currency}", "#,##0.0"),

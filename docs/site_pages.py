@@ -1,4 +1,4 @@
-"""MkDocs hooks: add linked files of the project, and generate the reference of commands and scenario keys.
+"""MkDocs hooks: add the decisions and linked files of the project.
 
 A page may link to any file of the project. The file is added to the site under its own path, and the link is
 rewritten. The same Markdown therefore works in a checkout and on the site, and a broken link fails a strict build.
@@ -12,7 +12,6 @@ from pathlib import Path
 from posixpath import relpath
 from typing import Any
 
-import click
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
@@ -33,7 +32,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add linked files and the generated pages for commands and scenario keys."""
+    """Add linked files."""
     waiting = [*sorted(DOCS.rglob("*.md")), ROOT / "data/README.md", ROOT / "scenarios/README.md"]
     seen: set[Path] = set()
     while waiting:
@@ -46,8 +45,6 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
             files.append(File.generated(config, name, abs_src_path=str(page)))
         if page.suffix == ".md":
             waiting += [each for each in _linked(page) if DOCS not in each.parents]
-    files.append(File.generated(config, "reference/commands.md", content=commands_page()))
-    files.append(File.generated(config, "reference/scenario.md", content=scenario_page()))
     return files
 
 
@@ -86,61 +83,3 @@ def _place(target: Path) -> str:
 
 def _title(path: Path) -> str:
     return path.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
-
-
-def commands_page() -> str:
-    """The help text of every command."""
-    from ccs_model.cli import group
-
-    parts = ["# Commands\n\nOutput of `ccs-model COMMAND --help`. `python -m ccs_model` runs the same program.\n"]
-    for name, command in _commands(group, ()):
-        context = click.Context(command, info_name=f"ccs-model {name}", max_content_width=100, terminal_width=100)
-        parts.append(f"## {name}\n\n```text\n{command.get_help(context)}\n```\n")
-    return "\n".join(parts)
-
-
-def _commands(group: click.Group, above: tuple[str, ...]) -> Iterator[tuple[str, click.Command]]:
-    for name, command in group.commands.items():
-        if isinstance(command, click.Group):
-            yield from _commands(command, (*above, name))
-        else:
-            yield " ".join((*above, name)), command
-
-
-def scenario_page() -> str:
-    """Every scenario key with default and meaning, by section, from the JSON Schema."""
-    from ccs_model.scenario import json_schema
-
-    schema = json_schema()
-    parts = [
-        "# Scenario keys\n\nGenerated from the JSON Schema (`ccs-model schema`). Only `name`, `plants` and "
-        "`budget` (or `targets`) are required.\n"
-    ]
-    parts += _section("", schema, schema.get("$defs", {}))
-    return "\n".join(parts)
-
-
-def _section(path: str, node: dict[str, Any], defs: dict[str, Any]) -> Iterator[str]:
-    """A table of the keys, followed by their subsections."""
-    if path:
-        yield f"## {path}\n"
-    yield "| key | default | meaning |\n|---|---|---|"
-    below = []
-    for key, field in node.get("properties", {}).items():
-        inner = _inner(field, defs)
-        default = "" if "default" not in field or isinstance(field["default"], dict) else f"`{field['default']}`"
-        meaning = " ".join(str(field.get("description") or inner.get("description", "")).split()).replace("|", "\\|")
-        yield f"| `{key}` | {default} | {meaning} |"
-        if inner.get("properties") and not path:
-            below.append((key, inner))
-    yield ""
-    for key, inner in below:
-        yield from _section(f"{path}.{key}".strip("."), inner, defs)
-
-
-def _inner(field: dict[str, Any], defs: dict[str, Any]) -> dict[str, Any]:
-    for each in (field, *field.get("allOf", ()), *field.get("anyOf", ())):
-        if "$ref" in each:
-            found: dict[str, Any] = defs[each["$ref"].rpartition("/")[2]]
-            return found
-    return {}

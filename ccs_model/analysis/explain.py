@@ -246,14 +246,17 @@ class _Findings:
 
     def _turning_points(self) -> Iterator[Change]:
         """The capital cost and the carbon price at which the decision turns."""
+        earns = self._problem.objective == "max_npv" and self._problem.accounts.credit_per_t.any()
         if self._is_retrofitted:
             yield from self._capex_of_leaving()
+            if earns and self._found is not None:
+                yield from self._carbon_price_of_leaving()
             return
         exchange = self._found
         if exchange is not None and self._gain(exchange.value) >= 0:
             return
         yield from self._capex_of_entering(exchange)
-        if self._problem.objective == "max_npv" and self._problem.accounts.credit_per_t.any():
+        if earns:
             yield from self._carbon_price_of_entering()
 
     def _capex_of_entering(self, exchange: Exchange | None) -> Iterator[Change]:
@@ -306,13 +309,11 @@ class _Findings:
 
     def _carbon_price_of_entering(self) -> Iterator[Change]:
         """Additions to the carbon price between which the plant enters."""
-        parameter_change = self._exchanges.with_carbon_price()
+        gain = self._gain_at_carbon_prices()
 
         def enters(more: float) -> bool | None:
-            matrix = parameter_change.at(more)
-            on = self._exchanges.with_plant(self._plant, matrix)
-            off = self._exchanges.without_plant(self._plant, refilled=False, matrix=matrix)
-            return None if on is None or off is None else self._exchanges.sign * (on.value - off.value) >= 0
+            found = gain(more)
+            return None if found is None else found >= 0
 
         high, low = _doubled(enters, 100.0, 0.0, self._has_time)
         if high is not None:
@@ -321,6 +322,38 @@ class _Findings:
                 "the years in which abatement earns it."
             )
             yield Change("carbon_price", message, {"low_per_t": low, "high_per_t": high})
+
+    def _carbon_price_of_leaving(self) -> Iterator[Change]:
+        """Reductions of the carbon price between which the plant leaves."""
+        gain, most = self._gain_at_carbon_prices(), float(self._problem.accounts.credit_per_t.max())
+
+        def leaves(less: float) -> bool | None:
+            found = gain(-less)
+            return None if found is None else found < 0
+
+        high, low = _doubled(leaves, most / 2.0 ** (MAX_SOLVES // 2), 0.0, self._has_time, most=most)
+        if high is not None:
+            message = (
+                f"It would leave at a carbon price {low:,.0f} to {high:,.0f} {self._problem.money}/t lower in "
+                "the years in which abatement earns it."
+            )
+        elif low >= most:
+            message = "It would stay without a carbon price."
+        else:
+            return
+        yield Change("carbon_price", message, {"low_less_per_t": low, "high_less_per_t": high})
+
+    def _gain_at_carbon_prices(self) -> Callable[[float], float | None]:
+        """What the plan with the plant gains on that without, by the addition to the carbon price; None if unknown."""
+        parameter_change = self._exchanges.with_carbon_price()
+
+        def gain(more: float) -> float | None:
+            matrix = parameter_change.at(more)
+            on = self._exchanges.with_plant(self._plant, matrix)
+            off = self._exchanges.without_plant(self._plant, refilled=False, matrix=matrix)
+            return None if on is None or off is None else self._exchanges.sign * (on.value - off.value)
+
+        return gain
 
     def _gain(self, value: float) -> float:
         """Improvement of an objective value on the plan's."""

@@ -250,15 +250,34 @@ def _validate_out(out: Path, arguments: Mapping[str, Any]) -> None:
     validate_output_folder(out, inputs=inputs)
 
 
-def requested_changes(sets: Sequence[str], listed: Path | None) -> list[dict[str, Any]]:
-    """Return every combination of the rows of --list with the values of --set. Raises click.UsageError for neither."""
+def requested_changes(
+    scenario: Path, sets: Sequence[str], listed: Path | None, *, allow_outside: bool
+) -> list[dict[str, Any]]:
+    """Return every combination of the rows of --list with the values of --set, and warn of changes without effect.
+
+    Raises click.UsageError for neither, and InputError for an invalid scenario.
+    """
     if not sets and listed is None:
         raise click.UsageError("give --set KEY=V1,V2 or --list FILE")
     from ccs_model.scenario.variations import grid_of, listed_in
 
     grid = grid_of(sets)
     rows = listed_in(listed) if listed is not None else ({},)
-    return [{**row, **each} for row in rows for each in grid]
+    changes = [{**row, **each} for row in rows for each in grid]
+    warn_of_unused(scenario, changes, allow_outside=allow_outside)
+    return changes
+
+
+def warn_of_unused(path: Path, changes: Sequence[Mapping[str, Any]] | None = None, *, allow_outside: bool) -> None:
+    """Print a warning of changes without effect, by default those of the scenario's futures."""
+    from ccs_model.inputs.checked_scenario import read_checked
+    from ccs_model.problem.unused_inputs import unused_changes
+
+    if changes is not None and not any(key.startswith("policy.") for each in changes for key in each):
+        return
+    scenario = read_checked(path, allow_outside=allow_outside)[0]
+    for text in unused_changes(scenario, changes or [each.changes for each in scenario.futures.values()]):
+        click.echo(f"warning: {text}", err=True)
 
 
 def require_suffix(path: Path | None, suffix: str, param_hint: str) -> None:
@@ -372,10 +391,16 @@ class DefaultGroup(click.Group):
         return super().parse_args(ctx, args)
 
 
-class DefaultCommand(click.Command):
-    """The default subcommand of a `DefaultGroup`; its usage line shows the name of the group."""
+class _GroupContext(click.Context):
+    """The context of a default subcommand, whose usage and hints name the group alone."""
 
-    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the usage line without the name of the subcommand."""
-        path = ctx.parent.command_path if ctx.parent is not None else ctx.command_path
-        formatter.write_usage(path, " ".join(self.collect_usage_pieces(ctx)))
+    @property
+    def command_path(self) -> str:
+        """The path of the group."""
+        return self.parent.command_path if self.parent is not None else super().command_path
+
+
+class DefaultCommand(click.Command):
+    """The default subcommand of a `DefaultGroup`."""
+
+    context_class = _GroupContext

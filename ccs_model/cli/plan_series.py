@@ -222,7 +222,7 @@ def frontier_text(document: Mapping[str, Any], folder: Path, page: Path | None) 
         n_breaks = len(document["breakpoints"])
         lines.append(f"Exact: the slope changes at {n_breaks - 2} budgets (tables/frontier_breakpoints.csv).")
     gaps = "gap: over all candidate links; searched: within the links searched; " if in_corridors else ""
-    notes = f"* the scenario's budget; {gaps}merit: {worth or 'abatement'} of the merit order against the plan"
+    notes = f"* the scenario's budget; {gaps}merit: {worth or 'abatement'} of the merit order less the plan's"
     lines += [textwrap.fill(notes, columns()), ""]
     lines.append(f"Run folder: {folder} (plan.xlsx, whose sheet Frontier names the plants of each step; frontier.json)")
     if page is not None:
@@ -295,7 +295,7 @@ def run(
     output: Output,
 ) -> int:
     """Run variants of a scenario, each in its own run folder, and write one table of all."""
-    changes = requested_changes(sets, listed)
+    changes = requested_changes(scenario, sets, listed, allow_outside=output.allow_outside)
     from ccs_model.analysis.jobs import shard_of
     from ccs_model.analysis.sweep import sweep as run_sweep
 
@@ -397,7 +397,7 @@ def _figures_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     )
     table = [["", *changed, "status", "avoided, kt/y", "plants", f"capex, mn {money}", "gap"]]
     for row in rows[:_N_VARIANTS_SHOWN]:
-        values = [str(row[name]) for name in changed]
+        values = ["–" if row[name] is None else str(row[name]) for name in changed]
         figures = [_figure(row[name], form) for name, form in _FIGURES]
         table.append([str(row["scenario"]), *values, str(row["status"]).replace("_", " "), *figures])
     left = {len(changed) + 1}
@@ -422,5 +422,8 @@ def sweep_text(folder: Path, name: str, rows: Sequence[Mapping[str, Any]]) -> st
     names = "sweep.partial.csv" if n_missing else "sweep.csv and sweep.xlsx"
     lines.append(f"Table: {folder} ({names}); run folders: {folder / 'runs'}")
     if n_missing:
-        lines.append(f"{n_missing} missing: run the other shards, then ccs-model sweep merge {folder}")
+        lines.append(
+            f"{n_missing} missing: run the other shards, then ccs-model sweep merge {folder}, with any folders "
+            "of shards run elsewhere"
+        )
     return "\n".join(lines)

@@ -23,6 +23,7 @@ from ccs_model.cli.command_options import (
     scenario_or_run_argument,
     scheduler_options,
     time_limit_option,
+    warn_of_unused,
     with_options,
 )
 from ccs_model.cli.terminal import columns, shortened, strong
@@ -152,10 +153,12 @@ Examples:
 \b
 The scenario names its futures:
   futures:
-    low: {probability_share: 0.6, changes: {policy.carbon_price_per_t: {2026: 75, 2040: 120}}}
-    high: {probability_share: 0.4, changes: {policy.carbon_price_per_t: {2026: 75, 2040: 500}}}
+    low: {probability_share: 0.6, changes: {policy.carbon_price_per_t: {2026: 75, 2040: 300}}}
+    high: {probability_share: 0.4, changes: {policy.carbon_price_per_t: {2026: 75, 2040: 900}}}
   here_and_now: [2026]
   risk: {cvar_share: 0.9, weight: 0.5}
+  objective: max_npv
+  policy: {capture_deductible: true}  # captured CO2 earns the carbon price
 
 \b
 Exit codes: 0 done, 3 invalid input, 4 infeasible, 5 stopped by a limit, 6 solver failure without a plan,
@@ -166,6 +169,7 @@ Exit codes: 0 done, 3 invalid input, 4 infeasible, 5 stopped by a limit, 6 solve
 @output_options("stochastic")
 def stochastic(scenario: Path, output: Output) -> int:
     """Optimise first-stage decisions for several futures."""
+    warn_of_unused(scenario, allow_outside=output.allow_outside)
     from ccs_model.analysis.regret import question_key
     from ccs_model.analysis.stochastic import stochastic as solve_stages
 
@@ -222,7 +226,7 @@ def regret(scenario: Path, sets: tuple[str, ...], listed: Path | None, probabili
 
     The result names the plans of minimax and of least expected regret.
     """
-    changes = requested_changes(sets, listed)
+    changes = requested_changes(scenario, sets, listed, allow_outside=output.allow_outside)
     from ccs_model.analysis.regret import question_key, shares_of
     from ccs_model.analysis.regret import regret as evaluate
 
@@ -286,7 +290,7 @@ Exit codes: 0 done, 3 invalid input, 4 infeasible, 5 time limit before every pla
 """,
 )
 @scenario_or_run_argument
-@click.option("--within", "within_share", type=finite(), default=0.01, show_default=True,
+@click.option("--within", "within_share", type=finite(0, 1, above=True), default=0.01, show_default=True,
               help="Largest loss of the objective, as a share of its optimum.")  # fmt: skip
 @click.option("--n", "n_plans", type=click.IntRange(1, 1000), default=10, show_default=True,
               help="Number of maximally different plans.")  # fmt: skip

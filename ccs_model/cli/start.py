@@ -73,7 +73,7 @@ def init(dir: Path | None, country: str | None, sectors: tuple[str, ...], invent
         return _init_country(dir, country, tuple(dict.fromkeys(each for word in sectors for each in word.split(","))))
     if sectors:
         raise click.UsageError(
-            "--sector needs --country; the shipped scenario lists its sectors under plants: inventory:"
+            "--sector needs another country than China, whose scenario lists its sectors under plants: inventory:"
         )
     if inventory is not None:
         path = inventory if dir is None else dir / inventory
@@ -108,6 +108,7 @@ def _name_of(folder: Path) -> str:
 def _init_country(folder: Path, country: str, sectors: tuple[str, ...]) -> int:
     """Write the scenario of a country pack, after it was built once to validate the pack."""
     from ccs_model.inputs.country_packs import pack_files, pack_of
+    from ccs_model.plan.headline import counted
     from ccs_model.problem import build_problem
     from ccs_model.problem.scenario_names import read_checked
     from ccs_model.report.sentences import not_eligible
@@ -122,7 +123,7 @@ def _init_country(folder: Path, country: str, sectors: tuple[str, ...]) -> int:
     n_candidates = int(problem.plants["is_candidate"].sum())
     click.echo(
         f"{folder}: scenario.yaml (ready to run), {inventories} and data/ of {pack.country} with "
-        f"{len(problem.plants):,} operating plants, {n_candidates} of them candidates, and "
+        f"{len(problem.plants):,} operating plants, {counted(n_candidates, 'candidate')}, and "
         f"{len(problem.sites)} storage sites"
     )
     for sentence in not_eligible(problem):

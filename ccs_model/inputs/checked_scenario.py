@@ -142,6 +142,8 @@ def known_names(column: Column) -> Known:
 def known_without_own_tables(own: OwnTables) -> Known:
     """Names of the kinds that no table of the user's own can add to."""
     folder = own.folder / own.data if own.data is not None else None
+    if folder is not None and any(folder.glob("*.xlsx")):
+        return {}  # any sheet may be such a table
     known = known_names(shipped_column)
     return {
         kind: known[kind]

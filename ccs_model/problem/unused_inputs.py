@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 
 from ccs_model.problem.problem import Problem
 from ccs_model.problem.scenario_names import place_of
+from ccs_model.scenario import Scenario
 
 
 def unused_inputs(problem: Problem) -> tuple[str, ...]:
     """Return a sentence, after its file and line or key, on each value of the scenario that has no effect."""
-    return (*_funds(problem), *_policy(problem), *_budgets(problem))
+    changes = [future.changes for future in problem.scenario.futures.values()]
+    return (
+        *_funds(problem),
+        *_policy(problem),
+        *_targets(problem),
+        *_budgets(problem),
+        *(f"futures: {text}" for text in unused_changes(problem.scenario, changes)),
+    )
+
+
+def unused_changes(scenario: Scenario, variants: Iterable[Mapping[str, object]]) -> tuple[str, ...]:
+    """Return a sentence on changes by dotted key that have no effect on the owners in any variant that makes them."""
+    deductible = "policy.capture_deductible"
+    priced = [each for each in variants if any(key.startswith("policy.carbon_price_per_t") for key in each)]
+    if priced and not any(each.get(deductible, scenario.policy.capture_deductible) for each in priced):
+        return (f"policy.carbon_price_per_t: the carbon price earns the owners nothing, since {deductible} is false",)
+    return ()
 
 
 def _funds(problem: Problem) -> Iterator[str]:
@@ -36,9 +53,23 @@ def _policy(problem: Problem) -> Iterator[str]:
     if policy.paid_cap_mn is not None and not has_rate:
         yield f"{at('paid_cap_mn')}: limits payments per tonne, of which there are none"
     if problem.objective == "max_npv" and policy.carbon_price_per_t and not policy.capture_deductible:
-        yield f"{at('carbon_price_per_t')}: earns the owners nothing, since policy.capture_deductible is false"
+        yield (
+            f"{at('carbon_price_per_t')}: the carbon price earns the owners nothing, since "
+            "policy.capture_deductible is false"
+        )
     if policy.surplus_band_share is not None and not accounts.credit_per_t.any():
         yield f"{at('surplus_band_share')}: limits tonnes sold on the carbon market, of which there are none"
+
+
+def _targets(problem: Problem) -> Iterator[str]:
+    """Targets beside the largest abatement that no budget limits."""
+    budget = problem.scenario.budget
+    is_limited = budget.total_mn is not None or budget.cumulative_mn or budget.by_province_mn
+    if problem.objective == "max_abatement" and problem.targets and not is_limited:
+        yield (
+            f"{place_of(problem.scenario, 'targets')}: objective: max_abatement without a budget builds "
+            "whatever avoids CO2, beyond the targets; objective: min_cost reaches them at the lowest cost"
+        )
 
 
 def _budgets(problem: Problem) -> Iterator[str]:

@@ -106,7 +106,11 @@ def society(totals: Mapping[str, Any], currency: str, price_year: int, terms: Ma
         found[0] = f"{found[0][:-1]}; the break-even carbon value is {value:,.0f} {money} per t avoided."
     if totals["value_at_market_price_mn"] is not None:
         first, last = terms["market_price_per_t"]
-        path = f"{first:,.0f} {money} per t" if first == last else f"{first:,.0f} to {last:,.0f} {money} per t"
+        path = (
+            f"{first:,.0f} {money} per t"
+            if first == last
+            else f"{first:,.0f} at first, {last:,.0f} at last, {money} per t"
+        )
         net = totals["net_value_at_market_price_mn"]
         found.append(
             f"At the price path of the carbon market ({path}) the tonnes avoided are worth "

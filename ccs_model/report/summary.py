@@ -222,7 +222,8 @@ class _Summary:
             (
                 row["target"],
                 f"{row['required_kt']:,.0f}",
-                f"{row['reached_kt']:,.0f}" + (" missed" if row["shortfall_kt"] > 1e-6 else ""),
+                f"{row['reached_kt']:,.0f}"
+                + (f" ({row['shortfall_kt']:,.0f} short)" if row["shortfall_kt"] > 1e-6 else ""),
                 "" if row["price_per_t"] is None else f"{row['price_per_t']:,.0f} {self.money}/t {row['measure']}",
             )
             for row in self.document["targets"]

@@ -126,7 +126,8 @@ def _listed(folder: Path, kind: str, path: Path) -> ListedRun:
 def _analysis(folder: Path, kind: str, document: Mapping[str, Any]) -> tuple[str, float | None, float | None]:
     """Return the headline of an analysis, and its objective and gap where it has them."""
     if kind == "montecarlo":
-        return f"{document['n_draws']:,} futures, {len(document['no_regret']['plants'])} no-regret plants", None, None
+        n = len(document["no_regret"]["plants"])
+        return f"{document['n_draws']:,} futures, {n} no-regret plant{'' if n == 1 else 's'}", None, None
     if kind == "sweep":
         n, rows = len(document["cases"]), sweep_rows(folder)
         return f"{n} scenarios: {counted(rows) or 'not finished'}", None, None

@@ -42,7 +42,8 @@ def unknown_key(path: tuple[str, ...], known: tuple[str, ...], n_before: int = 0
         return "unknown key", f"'{name}' belongs {f'under {home!r}' if home else 'at the top level'}"
     if near:
         return "unknown key", f"did you mean '{near}'?"
-    far = _nearest(name, homes)
+    # A key of another section has to be nearly the same.
+    far = _nearest(name, homes, 0.8)
     return "unknown key", f"did you mean '{homes[far]}'?" if far else f"known here: {', '.join(sorted(siblings))}"
 
 
@@ -63,9 +64,9 @@ def nearest_word(given: object, allowed: Iterable[str]) -> str:
     return f"did you mean '{near}'?" if near else ""
 
 
-def _nearest(word: str, words: Iterable[str]) -> str:
+def _nearest(word: str, words: Iterable[str], cutoff: float = 0.6) -> str:
     spelt = {_spelling(each): each for each in words}
-    near = difflib.get_close_matches(_spelling(word[:80]), spelt, 1)
+    near = difflib.get_close_matches(_spelling(word[:80]), spelt, 1, cutoff)
     return spelt[near[0]] if near else ""
 
 

@@ -161,7 +161,7 @@ RESULTS = (
     ("payback_yr", "Payback period", "years from the first cash flow of the project; “none” if not within the horizon"),
     ("discounted_payback_yr", "Discounted payback period", "the same, discounted"),
     ("debt_service_cover", "Minimum debt service cover", "“none” without debt"),
-    ("break_even_carbon_price_per_t", "Break-even carbon price", "constant, per t of on-site abatement, after tax"),
+    ("break_even_carbon_price_per_t", "Break-even carbon price", "constant, paid on every t of on-site abatement"),
 )
 
 

@@ -24,6 +24,8 @@ from ccs_model.report.workbook.sheet import Page, Row, Sheet
 from ccs_model.report.workbook.worksheet import AS_SOLVED, WHEN_CHANGED
 from ccs_model.scenario.fields import Section
 from ccs_model.scenario.resolved import DEFAULT
+from ccs_model.scenario.schema import Storage
+from ccs_model.units import unit_text
 
 # Inputs of named_inputs.csv without a key of the scenario; they are 1 in the solved plan.
 PLAY = "play"
@@ -351,11 +353,18 @@ def _values(sheet: Sheet, section: Section, places: Mapping[str, str], parent: s
             yield {
                 "key": name,
                 "value": Cell(_sentence(sheet, amount), "year" if section.holds_years(key) else key),
-                "unit": sheet.unit(key),
+                "unit": _unit(sheet, section, key),
                 "class": INPUT.letter,
                 "place": _origin(places.get(name)),
                 "meaning": sheet.book.language.meaning(dotted, field.description or ""),
             }
+
+
+def _unit(sheet: Sheet, section: Section, key: str) -> str:
+    """The unit of a value; the price of oil has a currency and a price year of its own."""
+    if isinstance(section, Storage) and key == "oil_price_per_bbl":
+        return unit_text(key, section.oil_price_currency, section.oil_price_year)
+    return sheet.unit(key)
 
 
 def _sentence(sheet: Sheet, value: object) -> object:

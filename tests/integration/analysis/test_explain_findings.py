@@ -15,6 +15,7 @@ from ccs_model.analysis.explain import Change, _Findings, changes_of
 from ccs_model.analysis.what_if import Exchange
 from ccs_model.errors import NoPlanError
 from ccs_model.mip.clock import now
+from ccs_model.plan.plan_json import records
 from ccs_model.problem import Problem
 from ccs_model.runs.run_reader import SolvedProblem
 from ccs_model.solve.driver import solve
@@ -298,5 +299,19 @@ def test_the_plan_changes_within_the_carbon_price_bracket(npv: Callable[[float],
         f"It would enter at a carbon price {low:,.0f} to {high:,.0f} CNY 2024/t higher" in found["carbon_price"].message
     )
     assert solve(npv(75 + low)).retrofits.empty
-    assert solve(npv(75 + high)).retrofits["plant"].tolist() == ["NH3_79"]
+    built = solve(npv(75 + high))
+    assert built.retrofits["plant"].tolist() == ["NH3_79"]
+    # The same price from the other side: what the plan with the plant can lose.
+    document = {
+        "objective": {"value": built.objective.value, "searched_gap_share": 0.0},
+        "retrofits": records(built.retrofits),
+        "links": [],
+    }
+    run = SolvedProblem(Path("run"), document, built.problem)
+    change = {each.kind: each for each in changes_of(run, "NH3_79", 30)}["carbon_price"]
+    least, most = change.figures["low_less_per_t"], change.figures["high_less_per_t"]
+    assert f"It would leave at a carbon price {least:,.0f} to {most:,.0f} CNY 2024/t lower" in change.message
+    assert 0 <= least < most and least <= high - low
+    assert solve(npv(75 + high - most)).retrofits.empty
+    assert least == 0 or len(solve(npv(75 + high - least)).retrofits)
     assert changes_of(run, plan.problem.plants.loc[~plan.problem.plants["is_candidate"], "plant"].iloc[0], 30) == ()

@@ -126,7 +126,8 @@ def test_a_sweep_lists_its_failures_and_missing_shards(tmp_path: Path, capsys: p
     reported = capsys.readouterr().out.splitlines()
     n_shown = sum("these clash" in line for line in reported)
     assert f"  … and {30 - n_shown} more" in reported and "sweep.partial.csv" in reported[-2]
-    assert reported[-1] == f"2 missing: run the other shards, then ccs-model sweep merge {tmp_path}"
+    where = f"2 missing: run the other shards, then ccs-model sweep merge {tmp_path}"
+    assert reported[-1] == f"{where}, with any folders of shards run elsewhere"
     assert (whole.exit_code, swept(tmp_path, optimal=1, limit=1).exit_code) == (INFEASIBLE, 5)
     sweeping.show(whole, as_json=False, quiet=True)
     assert capsys.readouterr().out == ""

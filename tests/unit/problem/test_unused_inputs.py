@@ -20,7 +20,15 @@ PRICE: Changes = {"policy.carbon_price_per_t": {2026: 300.0}, "objective": "max_
         ({"funds": {"gift": {**GIFT, "sectors": ["steel"]}}}, "funds.gift: fund gift can pay for nothing"),
         ({"policy.paid_per_avoided_t": 50.0, "policy.paid_from": 2090}, "policy.paid_from: no payment per tonne"),
         ({"policy.paid_cap_mn": 100.0}, "policy.paid_cap_mn: limits payments per tonne, of which there are none"),
-        (PRICE, "policy.carbon_price_per_t: earns the owners nothing"),
+        (PRICE, "policy.carbon_price_per_t: the carbon price earns the owners nothing"),
+        (
+            {"targets.abatement_share": {2031: 0.01}, "budget.total_mn": None},
+            "targets: objective: max_abatement without a budget builds whatever avoids CO2",
+        ),
+        (
+            {"futures": {name: {"changes": {"policy.carbon_price_per_t": {2026: 75.0}}} for name in ("low", "high")}},
+            "futures: policy.carbon_price_per_t: the carbon price earns the owners nothing",
+        ),
         ({"policy.surplus_band_share": 0.03}, "policy.surplus_band_share: limits tonnes sold"),
         ({"budget.cumulative_mn": {2026: 500.0, 2031: 100.0}}, "the limit until 2031 is lower than that until 2026"),
     ],

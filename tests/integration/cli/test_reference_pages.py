@@ -1,0 +1,33 @@
+"""The committed reference of commands and scenario keys is that of the code."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from types import ModuleType
+
+import pytest
+
+from tests.paths import ROOT
+
+REFERENCE = ROOT / "docs" / "reference"
+
+
+@pytest.fixture(scope="module")
+def pages() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("make_reference", ROOT / "docs" / "make_reference.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_scenario_key_is_on_the_page(pages: ModuleType) -> None:
+    assert (REFERENCE / "scenario.md").read_text(encoding="utf-8") == pages.scenario_page()
+
+
+def test_every_command_and_option_is_on_the_page(pages: ModuleType) -> None:
+    # Versions of click wrap lines differently.
+    words = re.compile(r"\S+")
+    committed = (REFERENCE / "commands.md").read_text(encoding="utf-8")
+    assert words.findall(committed) == words.findall(pages.commands_page())
