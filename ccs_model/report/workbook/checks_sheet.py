@@ -117,13 +117,14 @@ def _of_workbook(sheet: Sheet, plan: Plan) -> Iterator[Row]:
     values = _figures(sheet, plan)
     parts = (("capture_capital_mn_pa", "capture_power_mn_pa"), ("pipe_capital_mn_pa", "storage_mn_pa"))
     sums = (f"SUM({{economics!{first}@total}}:{{economics!{last}@total}})" for first, last in parts)
-    marks = {"$cost_parts": "+".join(sums), "$last_year": str(plan.problem.years[-1])}
+    cap = plan.problem.scenario.policy.paid_cap_mn
+    marks = {"$cost_parts": "+".join(sums), "$last_year": str(plan.problem.years[-1]), "$paid_cap": repr(cap)}
     for declared in declared_rows("checks.csv"):
         if declared["check"] in values:
-            actual, value = declared["actual"], float(values[declared["check"]])
+            actual, expected, value = declared["actual"], declared["expected"], float(values[declared["check"]])
             for mark, text in marks.items():
-                actual = actual.replace(mark, text)
-            sides = Formula(f"={actual}", value), Formula(f"={declared['expected']}", value)
+                actual, expected = actual.replace(mark, text), expected.replace(mark, text)
+            sides = Formula(f"={actual}", value), Formula(f"={expected}", value)
             yield _row(declared["name"], *sides, 0.0, float(declared["tolerance"]), "workbook")
 
 
@@ -155,6 +156,8 @@ def _figures(sheet: Sheet, plan: Plan) -> dict[str, float]:
         society = plan.stakeholders.set_index("stakeholder")["npv_mn"]["society"]
         if math.isfinite(plan.problem.budget_mn):
             found["budget"] = max(float(own), plan.problem.budget_mn)
+        if (cap := plan.problem.scenario.policy.paid_cap_mn) is not None:
+            found["payments"] = max(float(flows["paid_mn"].sum()), cap)
         found |= {"cumulative": flows["net_mn"].sum(), "society": society, "society_as_solved": society}
     return found
 

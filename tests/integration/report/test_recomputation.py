@@ -45,7 +45,8 @@ HEBEI: Mapping[str, Any] = {
 }
 QUESTIONS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
     "own": ({"solver.mip_gap": 0.02},),
-    "rich": (MONEY,),
+    # Payments of 88 million: the cap holds as solved, and not at twice the rate.
+    "rich": (MONEY, {"policy.paid_cap_mn": 120.0}),
     "shared": (NETWORK, {"budget.total_mn": 1_800, "transport.trucks": True, "solver.mip_gap": 0.02}),
     "shared_rich": (NETWORK, MONEY, {"budget.total_mn": 1_800, "solver.mip_gap": 0.02}),
     "hebei": (HEBEI, MONEY),
@@ -211,11 +212,18 @@ def test_an_edited_workbook_says_so_and_its_checks_still_hold(proof: Proof, name
     assert sum(value == "holds" for value in check_results) >= 20
 
 
-@pytest.mark.parametrize("name", ["rich--dear", "rich--poor"])
-def test_spending_beyond_the_budget_at_edited_inputs_fails_the_master_check(proof: Proof, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "check"),
+    [
+        ("rich--dear", "spending at these inputs is within the budget"),
+        ("rich--poor", "spending at these inputs is within the budget"),
+        ("rich--factors", "policy payments at these inputs are within their cap"),
+    ],
+)
+def test_money_beyond_its_limit_at_edited_inputs_fails_the_master_check(proof: Proof, name: str, check: str) -> None:
     book = proof.found[name]
     failed = [row[0].value for row in book["Checks"].iter_rows() if "does not hold" in [cell.value for cell in row]]
-    assert failed == ["spending at these inputs is within the budget"]
+    assert failed == [check]
     text = " ".join(str(cell.value) for row in book["Cover"].iter_rows(max_row=40) for cell in row)
     assert "1 of " in text and "checks do not hold" in text and "INPUTS EDITED:" in text
 
