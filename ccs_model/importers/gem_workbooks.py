@@ -21,7 +21,7 @@ from ccs_model.inputs.cells import converted, nearest_hint
 from ccs_model.inputs.declarations import Column, Grid
 from ccs_model.inputs.excel_reader import Book, workbook_grids
 from ccs_model.inputs.geography import km_outside_country, km_outside_province, lies_in_country, province_outlines
-from ccs_model.inputs.table_checks import PROVINCE_MARGIN_KM
+from ccs_model.inputs.place_checks import PROVINCE_MARGIN_KM
 from ccs_model.scenario.validation import shown
 
 PLANTS, CAPACITIES = "Plant data", "Plant capacities and status"

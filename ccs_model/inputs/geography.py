@@ -45,6 +45,18 @@ def _outlines_of_countries(*, with_pack: bool) -> dict[str, list[Ring]]:
 
 
 @cache
+def _land() -> tuple[Ring, ...]:
+    """The rings of all countries and of the Chinese provinces."""
+    outlines = (_outlines_of_countries(with_pack=False), province_outlines())
+    return tuple(ring for each in outlines for rings in each.values() for ring in rings)
+
+
+def countries_with_outline() -> tuple[str, ...]:
+    """Return the names of all countries with an outline."""
+    return tuple(_outlines_of_countries(with_pack=False))
+
+
+@cache
 def area_near(lat_deg: float, lon_deg: float) -> str:
     """The Chinese province or the other country that holds a point or lies nearest to it; "" beyond 1,000 km."""
     point = np.array([[lon_deg, lat_deg]])
@@ -82,12 +94,24 @@ def are_off_land(lat_deg: Floats, lon_deg: Floats, km: float) -> Mask:
     is_off = np.ones(len(points), dtype=bool)
     # A degree of longitude is 22 km long at 78 degrees north.
     margin = 2 * km / 22.0
-    for ring in (ring for rings in _outlines_of_countries(with_pack=False).values() for ring in rings):
+    for ring in _land():
         low, high = ring.min(axis=0) - margin, ring.max(axis=0) + margin
         near = np.flatnonzero(is_off & (points >= low).all(axis=1) & (points <= high).all(axis=1))
         if len(near):
             is_off[near] = _km_outside([ring], points[near]) > km
     return is_off
+
+
+def are_deep_inland(lat_deg: pd.Series, lon_deg: pd.Series, km: float) -> Mask:
+    """Return whether each point lies in the outline of a country and further than `km` from its edge."""
+    points = np.column_stack([lon_deg.to_numpy(float), lat_deg.to_numpy(float)])
+    is_inland = np.zeros(len(points), dtype=bool)
+    for ring in _land():
+        held = np.flatnonzero((ring.min(axis=0) <= points).all(axis=1) & (points <= ring.max(axis=0)).all(axis=1))
+        held = held[_are_inside(ring, points[held])] if len(held) else held
+        if len(held):
+            is_inland[held] = _km_to_ring(ring, points[held]) > km
+    return is_inland
 
 
 def are_in_china(province: pd.Series) -> Mask:

@@ -14,6 +14,7 @@ import pandas as pd
 
 from ccs_model.inputs.checked_table import Table
 from ccs_model.inputs.declarations import Column, place_of
+from ccs_model.inputs.geography import countries_with_outline
 from ccs_model.inputs.table_checks import PLANTS, key_of
 from ccs_model.scenario.spelling import as_seen, cleaned, most_similar
 from ccs_model.scenario.validation import read_as, shown
@@ -33,6 +34,7 @@ _PRICED_BY = {"province": ("prices/fuels", "prices/grid_factors"), "grid": ("pri
 ANY = "*"  # the name of rows for every province or grid without rows of its own
 _ALL = "all"  # the same in streams/utilisation
 _SIMILAR = 0.8  # names more similar than this may be misspellings
+_NAMED = 6
 
 Declared = Mapping[str, Sequence[Column]]
 
@@ -164,9 +166,27 @@ def similar_names(frames: Mapping[str, pd.DataFrame]) -> list[str]:
                 lacking = " and ".join(each for each in priced if name not in names[each])
                 notices.append(f"{place}: '{shown(name)}' has no row in {lacking}; did you mean '{near}'?")
         for table in priced:
-            for place, name, near in _strays(frames[table], column, of_plants):
+            strays = list(_strays(frames[table], column, of_plants))
+            for place, name, near in strays:
                 notices.append(f"{place}: '{shown(name)}' has no plants, this row is not used; did you mean '{near}'?")
+            notices += _unused(frames[table], column, of_plants | {name for _, name, _ in strays})
+    burnt = sorted({"coal", *_texts(frames["technologies/heat_sources"]["fuel"])} - {"none"})
+    fuels = frames["prices/fuels"].drop_duplicates("fuel")
+    for _, row in fuels[~fuels["fuel"].isin(burnt)].iterrows():
+        if row["source"].is_own:
+            what = f"no heat source burns '{shown(row['fuel'])}', this row is not used"
+            notices.append(f"{place_of(row, 'fuel')}: {what}; fuels are {', '.join(burnt)}")
     return notices
+
+
+def _unused(frame: pd.DataFrame, column: str, used: set[str]) -> Iterator[str]:
+    """A notice of the own rows of places without plants; rows of a whole country or of every place are left out."""
+    own = frame[[source.is_own for source in frame["source"]]]
+    unused = own[~own[column].isin({*used, "", ANY, *countries_with_outline()})].drop_duplicates(column)
+    if len(unused):
+        names = ", ".join(map(shown, unused[column].iloc[:_NAMED]))
+        more = f" and {len(unused) - _NAMED} more" if len(unused) > _NAMED else ""
+        yield f"{place_of(unused.iloc[0], column)}: rows of places without plants are not used: {names}{more}"
 
 
 def _strays(frame: pd.DataFrame, column: str, known: set[str]) -> Iterator[tuple[str, str, str]]:

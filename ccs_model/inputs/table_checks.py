@@ -11,7 +11,6 @@ import pandas as pd
 from ccs_model.errors import Issue
 from ccs_model.inputs.cells import nearest_hint
 from ccs_model.inputs.declarations import place_of as at
-from ccs_model.inputs.geography import km_if_swapped, km_outside_province
 from ccs_model.inputs.pilot_checks import pilot_rows_can_be_used
 from ccs_model.inputs.source_checks import (
     flue_gas_technologies_have_heat,
@@ -59,13 +58,12 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "pilots/presets": ("preset", "id"),
     "pilots/track_record": ("project", "period"),
 }
-PROVINCE_MARGIN_KM = 30.0
 UNKNOWN_REFERENCE = "is not in references.csv"
 _CHEMICALS = ("plants/chemicals", "plants/coal_chemicals")
-_SOURCES = "plants/sources"
-PLANTS = ("plants/steel", *_CHEMICALS, _SOURCES)
+SOURCE_PLANTS = "plants/sources"
+PLANTS = ("plants/steel", *_CHEMICALS, SOURCE_PLANTS)
 # Tables of nodes that a link can join, with their id column.
-_NODES = (
+NODES = (
     ("plants/steel", "plant"),
     ("plants/chemicals", "plant"),
     ("plants/coal_chemicals", "plant"),
@@ -95,6 +93,8 @@ _WELL_RATES = {
 _MOST_RATIO = 20.0
 _IRON = ("bf_iron_ktpa", "dri_iron_ktpa")
 _ROUTES = ("bof_steel_ktpa", "eaf_steel_ktpa")
+# Routes add up to crude steel, but for different years of the two figures.
+_MOST_OF_CRUDE = 1.1
 _HINT = "is one of them in t/y? Columns that end in _ktpa are in kt/y"
 
 
@@ -211,7 +211,7 @@ def turnarounds_end_after_they_begin(frames: Frames) -> Iterator[Issue]:
 def plants_close_after_they_start(frames: Frames) -> Iterator[Issue]:
     """The closing year of a plant of the user is after the first year of its operation."""
     for table in ("plants/steel", *_CHEMICALS):
-        plants = _own_rows(frames[table])
+        plants = own_rows(frames[table])
         for _, row in plants[plants["closing_year"] <= plants["start_year"]].iterrows():
             closes, starts = _written(row["closing_year"]), _written(row["start_year"])
             what = f"{row['plant']} closes in {closes}, but starts in {starts}"
@@ -227,9 +227,37 @@ def retiring_capacity_is_part_of_operating(frames: Frames) -> Iterator[Issue]:
             yield Issue(at(row, part), f"{row[part]:g} is more than {whole} {row[whole]:g}")
 
 
+def estimates_of_sites_are_in_order(frames: Frames) -> Iterator[Issue]:
+    """The low, mid and high estimates of the capacity of a site of the user do not decrease."""
+    sites = own_rows(frames["storage/sites"])
+    for lower, upper in pairwise(("capacity_low_kt", "capacity_mid_kt", "capacity_high_kt")):
+        for _, row in sites[sites[lower] > sites[upper]].iterrows():
+            what = f"{_written(row[lower])} is more than {upper} {_written(row[upper])}"
+            yield Issue(at(row, lower), what, "expected low ≤ mid ≤ high")
+
+
+def technologies_live_long_enough(frames: Frames) -> Iterator[Issue]:
+    """The technical life of a technology of the user is not shorter than the life that justifies building."""
+    technologies = own_rows(frames["technologies/technologies"])
+    for _, row in technologies[technologies["life_yr"] < technologies["min_life_yr"]].iterrows():
+        what = f"{_written(row['life_yr'])} is less than min_life_yr {_written(row['min_life_yr'])}"
+        yield Issue(at(row, "life_yr"), what, "the technology could never be built")
+
+
+def notices_of_capacities(frames: Frames) -> list[str]:
+    """Notices of mills of the user whose routes make more steel than the mill."""
+    steel = own_rows(frames["plants/steel"])
+    by_route, crude = steel[list(_ROUTES)].fillna(0.0).sum(axis=1), steel["crude_steel_ktpa"]
+    return [
+        f"{at(row, 'crude_steel_ktpa')}: {' and '.join(_ROUTES)} of {row['plant']} sum to {by_route[i]:,.0f}, "
+        f"more than crude_steel_ktpa {crude[i]:,.0f}; emissions follow the routes"
+        for i, row in steel[by_route > _MOST_OF_CRUDE * crude].iterrows()
+    ]
+
+
 def own_capacities_are_plausible(frames: Frames) -> Iterator[Issue]:
     """Iron and steel capacities of the user's plants are in proportion to crude steel; a wrong unit is not."""
-    steel = _own_rows(frames["plants/steel"])
+    steel = own_rows(frames["plants/steel"])
     if steel.empty:
         return
     crude = steel["crude_steel_ktpa"].fillna(0.0)
@@ -244,41 +272,6 @@ def own_capacities_are_plausible(frames: Frames) -> Iterator[Issue]:
     for i in steel.index[(by_route > 0) & (crude > _MOST_RATIO * by_route)]:
         what = f"{crude[i] / by_route[i]:,.0f} t of crude steel for each t by its routes"
         yield Issue(at(steel.loc[i], "crude_steel_ktpa"), what, _HINT)
-
-
-def places_lie_in_their_province(frames: Frames) -> Iterator[Issue]:
-    """Plants lie in their province, or within 30 km of its outline."""
-    for table in PLANTS:
-        frame = frames[table]
-        if table == _SOURCES:
-            frame = frame[frame["sector"] != ""]
-        outside = km_outside_province(frame["province"], frame["lat_deg"], frame["lon_deg"])
-        strays = frame[(outside > PROVINCE_MARGIN_KM) & ~_at_zero(frame)]
-        swapped = km_outside_province(strays["province"], strays["lon_deg"], strays["lat_deg"])
-        for i, row in strays.iterrows():
-            hint = "lat and lon look swapped" if swapped[i] <= PROVINCE_MARGIN_KM else ""
-            far = f"lies {outside[i]:,.0f} km outside {row['province']}"
-            yield Issue(at(row), f"plant {row['plant']} {far}", hint)
-
-
-def _at_zero(frame: pd.DataFrame) -> pd.Series:
-    """Rows at (0, 0), which is an issue of its own."""
-    return (frame["lat_deg"] == 0) & (frame["lon_deg"] == 0)
-
-
-def onshore_sites_lie_on_land(frames: Frames) -> Iterator[Issue]:
-    """Onshore sites of the user lie in their province or country, or within 30 km of its outline."""
-    sites = _own_rows(frames["storage/sites"])
-    onshore = sites[sites["is_offshore"] != "yes"]
-    outside = km_outside_province(onshore["province"], onshore["lat_deg"], onshore["lon_deg"])
-    strays = onshore[(outside > PROVINCE_MARGIN_KM) & ~_at_zero(onshore)]
-    swapped = km_outside_province(strays["province"], strays["lon_deg"], strays["lat_deg"])
-    for i, row in strays.iterrows():
-        hint = "set is_offshore to yes if it lies under the sea"
-        if swapped[i] <= PROVINCE_MARGIN_KM:
-            hint = "lat and lon look swapped"
-        what = f"site {row['site']} is onshore, but lies {outside[i]:,.0f} km outside {row['province']}"
-        yield Issue(at(row, "lat_deg"), what, hint)
 
 
 def cost_curves_are_complete_and_increasing(frames: Frames) -> Iterator[Issue]:
@@ -363,6 +356,12 @@ def gasifiers_and_urea_are_given(frames: Frames) -> Iterator[Issue]:
             yield Issue(at(row, "gasifier"), "is empty, but required for a coal plant")
         for _, row in plants[(plants["product"] == "ammonia") & plants["urea_share"].isna()].iterrows():
             yield Issue(at(row, "urea_share"), "is empty, but required for an ammonia plant")
+        for _, row in plants[(plants["product"] != "ammonia") & (plants["urea_share"] > 0)].iterrows():
+            yield Issue(
+                at(row, "urea_share"),
+                f"is given for a {row['product']} plant",
+                "leave it empty: urea is made of ammonia",
+            )
 
 
 def chemical_plants_have_a_route(frames: Frames) -> Iterator[Issue]:
@@ -389,7 +388,7 @@ def streams_have_plain_names(frames: Frames) -> Iterator[Issue]:
 def node_ids_are_unique(frames: Frames) -> Iterator[Issue]:
     """Ids of the user's hubs and sites differ from those of all other nodes, so that links are unambiguous."""
     owners: dict[str, str] = {}
-    for table, column in _NODES:
+    for table, column in NODES:
         frame = frames[table]
         for _, row in frame[frame[column].isin(owners)].iterrows():
             if row["source"].is_own and not table.startswith("plants/"):
@@ -430,28 +429,13 @@ def line_costs_belong_to_a_line(frames: Frames) -> Iterator[Issue]:
             yield Issue(at(row, "pipe"), what, nearest_hint(row["pipe"], sorted(pipes), ", ".join(sorted(pipes)[:12])))
 
 
-def own_places_are_plausible(frames: Frames) -> Iterator[Issue]:
-    """Locations of the user are not at (0, 0), nor with latitude and longitude swapped."""
-    given = frames[_SOURCES][frames[_SOURCES]["sector"] == ""]
-    plants = given if len(given) else pd.concat([frames[table] for table in PLANTS])
-    among = [plants[name].to_numpy(float) for name in ("lat_deg", "lon_deg")]
-    for table, column in _NODES:
-        frame = _own_rows(frames[table])
-        far = km_if_swapped(frame["lat_deg"].to_numpy(float), frame["lon_deg"].to_numpy(float), *among)
-        for (_, row), km in zip(frame.iterrows(), far, strict=True):
-            if row["lat_deg"] == 0 and row["lon_deg"] == 0:
-                yield Issue(at(row, "lat_deg"), f"'{shown(row[column])}' is at (0, 0), in the sea off Africa")
-            elif km == km:
-                what = f"'{shown(row[column])}' lies {km:,.0f} km from the centre of the plants"
-                yield Issue(at(row, "lat_deg"), what, "lat and lon look swapped")
-
-
-def _own_rows(frame: pd.DataFrame) -> pd.DataFrame:
+def own_rows(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the user's tables."""
     return frame[np.array([source.is_own for source in frame["source"]], dtype=bool)]
 
 
 def _node_names(frames: Frames) -> set[str]:
-    return {name for table, column in _NODES for name in frames[table][column]}
+    return {name for table, column in NODES for name in frames[table][column]}
 
 
 def _joins_two(link: str, nodes: Collection[str]) -> bool:
@@ -474,9 +458,9 @@ CHECKS: tuple[Callable[[Frames], Iterator[Issue]], ...] = (
     turnarounds_end_after_they_begin,
     plants_close_after_they_start,
     retiring_capacity_is_part_of_operating,
+    estimates_of_sites_are_in_order,
+    technologies_live_long_enough,
     own_capacities_are_plausible,
-    places_lie_in_their_province,
-    onshore_sites_lie_on_land,
     gasifiers_and_urea_are_given,
     chemical_plants_have_a_route,
     flue_gas_technologies_have_heat,
@@ -493,6 +477,5 @@ CHECKS: tuple[Callable[[Frames], Iterator[Issue]], ...] = (
     node_ids_are_unique,
     links_join_two_nodes,
     line_costs_belong_to_a_line,
-    own_places_are_plausible,
     pilot_rows_can_be_used,
 )

@@ -25,7 +25,7 @@ from ccs_model.inputs.chinese import SHEETS
 from ccs_model.inputs.csv_reader import csv_grid, table_bytes
 from ccs_model.inputs.declarations import SITES, Column, Grid, Source, place_of
 from ccs_model.inputs.excel_reader import workbook_grids
-from ccs_model.inputs.geography import area_near, country_outlines, km_outside_province, lies_in_country
+from ccs_model.inputs.geography import area_near, countries_with_outline, km_outside_country, lies_in_country
 from ccs_model.inputs.known_names import ANY
 from ccs_model.inputs.table_checks import PLANTS, rows_that_repeat
 from ccs_model.paths import data_folder
@@ -47,6 +47,7 @@ _BY_PLACE = (
     ("prices/power", "grid", ""),
     ("prices/fuels", "province", "fuel"),
     ("prices/grid_factors", "province", ""),
+    ("streams/utilisation", "province", "product"),
 )
 # Distance outside a country within which a place still belongs to it, and number of places that a notice names.
 _MARGIN_KM, _PLACES_NAMED = 30.0, 6
@@ -380,8 +381,8 @@ def with_site_defaults(table: Table, requested: OwnTables) -> Table:
         return table
     frame = table.frame.copy()
     fills: list[tuple[str, pd.Series | str | float, str]] = [
-        ("name", frame["site"], "name and basin as the id"),
-        ("basin", frame["site"], "name and basin as the id"),
+        ("name", frame["site"], "name as the id"),
+        ("basin", frame["site"], "basin as the id"),
         ("province", _areas_of(frame), "province by place ({})"),
         ("kind", _KIND, f"kind {_KIND}"),
         ("capacity_low_kt", frame["capacity_mid_kt"], "low and high capacity as mid"),
@@ -426,7 +427,7 @@ def with_rows_for_other_places(frames: dict[str, pd.DataFrame]) -> list[str]:
     for table, column, group in _BY_PLACE:
         frame = frames[table]
         given = set(frame[column])
-        general = [*(name for name in country_outlines() if name in given), *([ANY] if ANY in given else [])]
+        general = [*(name for name in countries_with_outline() if name in given), *([ANY] if ANY in given else [])]
         plants = pd.concat([frames[each][[column, "lat_deg", "lon_deg"]] for each in PLANTS], ignore_index=True)
         plants = plants[(plants[column] != "")].drop_duplicates(column)
         if not general:
@@ -460,8 +461,8 @@ def _are_countries(places: pd.DataFrame, column: str) -> pd.Series:
 
 
 def _lie_in(country: str, places: pd.DataFrame) -> pd.Series:
-    names = pd.Series(country, index=places.index)
-    return km_outside_province(names, places["lat_deg"], places["lon_deg"]) <= _MARGIN_KM
+    rows = zip(places["lat_deg"], places["lon_deg"], strict=True)
+    return pd.Series([km_outside_country(country, *row) <= _MARGIN_KM for row in rows], index=places.index, dtype=bool)
 
 
 def _holds_for(rows: pd.DataFrame, source: str, names: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ def unused_inputs(problem: Problem) -> tuple[str, ...]:
     """Return a sentence, after its file and line or key, on each value of the scenario that has no effect."""
     changes = [future.changes for future in problem.scenario.futures.values()]
     return (
+        *_technologies(problem),
         *_funds(problem),
         *_policy(problem),
         *_targets(problem),
@@ -29,6 +30,18 @@ def unused_changes(scenario: Scenario, variants: Iterable[Mapping[str, object]])
     if priced and not any(each.get(deductible, scenario.policy.capture_deductible) for each in priced):
         return (f"policy.carbon_price_per_t: the carbon price earns the owners nothing, since {deductible} is false",)
     return ()
+
+
+def _technologies(problem: Problem) -> Iterator[str]:
+    """Technologies of the user that the scenario does not offer, or that come after its last start."""
+    table, offered = "technologies/technologies", problem.scenario.capture.technologies
+    rows, last = problem.inputs[table], problem.years[-1]
+    for k, (name, first) in enumerate(zip(rows["technology"], rows["first_year"], strict=True)):
+        place = problem.inputs.place(table, k) if problem.inputs.is_own(table, k) else ""
+        if place and name not in offered:
+            yield f"{place}: technology {name} is not offered, since capture.technologies does not name it"
+        elif place and first > last:
+            yield f"{place}: technology {name} is first on offer in {first:.0f}, after the last start in {last}"
 
 
 def _funds(problem: Problem) -> Iterator[str]:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.geography import are_in_china
-from ccs_model.inputs.load import OIL_FIELDS
+from ccs_model.inputs.merged_tables import OIL_FIELDS
 from ccs_model.plan.cache_key import hashes
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.problem import Problem, build_problem

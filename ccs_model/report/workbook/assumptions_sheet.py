@@ -9,7 +9,7 @@ import pandas as pd
 
 from ccs_model.engineering.capture_units import COAL_BOILER
 from ccs_model.inputs.declarations import read_dictionary
-from ccs_model.inputs.load import SHIPPED
+from ccs_model.inputs.merged_tables import SHIPPED
 from ccs_model.plan.citations import QUALITY_NOTE, TONNES, quality_rows
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records

@@ -279,6 +279,20 @@ def test_tables_of_another_scenario_are_not_taken(scenario, write_csv, inputs, t
 # A folder laid over ours
 
 
+def test_an_own_price_of_an_earlier_year_is_not_followed_by_a_shipped_one(scenario, inputs, tmp_path):
+    """Shanxi has a shipped coal price of 2025. The user's of 2024 replaces it; that of 2030 continues it."""
+    coal = {}
+    for year in (2024, 2030):
+        overlay(tmp_path, "prices/fuels", f"Shanxi,coal,{year},40,0.13,CNY,2024,OWN,assumed,")
+        table = load_inputs(scenario(data="my"))["prices/fuels"]
+        mine = table[(table["province"] == "Shanxi") & (table["fuel"] == "coal")]
+        coal[year] = dict(zip(mine["year"], mine["price_per_gj"], strict=True))
+    ours = inputs["prices/fuels"].query("province == 'Shanxi' and fuel == 'coal'")
+    shipped = dict(zip(ours["year"], ours["price_per_gj"], strict=True))
+    assert set(shipped) == {2025}
+    assert coal == {2024: {2024: 40.0}, 2030: {**shipped, 2030: 40.0}}
+
+
 def test_grid_factors_of_a_province_replace_every_shipped_year(scenario, inputs, tmp_path):
     overlay(tmp_path, "prices/grid_factors", GRID, "Atlantis,2022,0.9,OWN,assumed,")
     loaded = load_inputs(scenario(data="my"))

@@ -41,7 +41,7 @@ TABLES = {
 @pytest.fixture
 def read(tmp_path: Path) -> Callable[..., tuple[object, Inputs]]:
     def made(**changes: str) -> tuple[object, Inputs]:
-        (tmp_path / "plants.csv").write_text(PLANTS, encoding="utf-8")
+        (tmp_path / "plants.csv").write_text(changes.pop("plants", PLANTS), encoding="utf-8")
         for table, text in {**TABLES, **changes}.items():
             path = tmp_path / "data" / f"{table}.csv"
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,7 +65,9 @@ def test_a_table_of_sites_with_five_columns(read):
     assert sites.loc["damodar", ["capacity_low_kt", "capacity_high_kt"]].tolist() == [100_000, 100_000]
     assert sites.loc["damodar", ["province", "reference", "quality"]].tolist() == ["India", "OWN", "reported"]
     (notice,) = (each for each in inputs.notices if "sites.csv" in each)
-    assert notice.startswith("data/storage/sites.csv:2: 2 sites have defaults: name and basin as the id; province by ")
+    assert notice.startswith(
+        "data/storage/sites.csv:2: 2 sites have defaults: name as the id; basin as the id; province by "
+    )
     assert "low and high capacity as mid" in notice and "money in USD of the scenario; price year 2023" in notice
     problem = build_problem(scenario, inputs)
     # An all-in fee of 12 USD of 2023 stays 12 USD of 2023.
@@ -93,14 +95,81 @@ def test_a_country_takes_no_rows_of_its_neighbour():
         "prices/power": pd.DataFrame({"grid": ["United States", "*"], "price": [1.0, 2.0]}),
         "prices/fuels": pd.DataFrame({"province": ["United States", "*"], "fuel": "coal", "price": [1.0, 2.0]}),
         "prices/grid_factors": pd.DataFrame({"province": ["United States", "*"], "price": [1.0, 2.0]}),
+        "streams/utilisation": pd.DataFrame(
+            {"province": ["United States", "*"], "product": "urea", "price": [1.0, 2.0]}
+        ),
     }
     for frame in prices.values():
         frame["source"] = [SimpleNamespace(at=lambda line, _: f"table.csv:{line}")] * len(frame)
         frame["line"] = 2
     frames = {**dict.fromkeys(PLANT_TABLES, plants.iloc[:0]), "plants/steel": plants, **prices}
     with_rows_for_other_places(frames)
-    for table, column in (("prices/power", "grid"), ("prices/fuels", "province"), ("prices/grid_factors", "province")):
+    for table, frame in prices.items():
+        column = frame.columns[0]
         assert frames[table].set_index(column)["price"][["Canada", "Indiana"]].tolist() == [2.0, 1.0]
+
+
+SITE = "site,lat_deg,lon_deg,capacity_mid_kt,storage_cost_per_t"
+TURKEY = {
+    "plants": """\
+plant,name,province,grid,lat_deg,lon_deg,place_accuracy,status,crude_steel_ktpa,bof_steel_ktpa,bf_iron_ktpa,coke_ovens
+A,Eregli,Zonguldak,Zonguldak,41.26,31.42,exact,operating,4000,4000,3600,present
+""",
+    "prices/power": TABLES["prices/power"].replace("India", "Türkiye"),
+    "prices/fuels": TABLES["prices/fuels"].replace("*,coal", "Türkiye,coal"),
+    "prices/grid_factors": TABLES["prices/grid_factors"].replace("India", "Türkiye"),
+    "streams/utilisation": "province,product,year,utilisation_share\nTürkiye,crude_steel,2021,0.72\n",
+    "storage/sites": TABLES["storage/sites"].replace("damodar,23.6,87.0", "tuz,38.7,33.4"),
+}
+
+
+def test_rows_of_any_country_with_an_outline_hold_for_its_places(read):
+    """A country needs no pack; its utilisation comes before the shipped one of a later year."""
+    _, inputs = read(**TURKEY)
+    for table, column in (("prices/power", "grid"), ("prices/fuels", "province"), ("prices/grid_factors", "province")):
+        assert "Zonguldak" in set(inputs[table][column])
+    table = inputs["streams/utilisation"]
+    found = table[(table["province"] == "Zonguldak") & (table["product"] == "crude_steel")]
+    assert found["utilisation_share"].tolist() == [0.72]
+
+
+@pytest.mark.parametrize(
+    ("table", "row", "words"),
+    [
+        (
+            "storage/sites",
+            "sea,43.0,34.0,100,12",
+            "site sea is onshore, but lies in the sea, more than 30 km from land",
+        ),
+        ("storage/sites", "sea,43.0,34.0,100,12,100,90", "capacity_low_kt: 100 is more than"),
+    ],
+)
+def test_a_site_that_cannot_be_is_an_error(read, table, row, words):
+    head = SITE
+    if row.count(",") > 4:
+        head, row = f"{head},capacity_low_kt,capacity_high_kt", row.replace("100,12,100,90", "80,12,100,90")
+    with pytest.raises(InputError, match=words):
+        read(**{**TURKEY, table: f"{head}\n{row}\n"})
+
+
+def test_plants_at_sea_offshore_sites_on_land_and_unused_rows_are_noticed(read):
+    tables = {
+        **TURKEY,
+        "plants": TURKEY["plants"].replace("41.26,31.42", "42.7,32.0")
+        + TURKEY["plants"].splitlines()[1].replace("A,", "B,"),
+        "prices/fuels": TURKEY["prices/fuels"] + "Türkiye,gas,2024,9,0,USD,2024\n",
+        "prices/grid_factors": TURKEY["prices/grid_factors"] + "Ankara,2024,0.4\n",
+        "storage/sites": f"{SITE},is_offshore\ntuz,38.7,33.4,100,12,yes\n",
+    }
+    notices = "\n".join(read(**tables)[1].all_notices)
+    assert "plants.csv:2:lat_deg: plant A lies in the sea, more than 60 km from land" in notices
+    assert "plant B" not in notices
+    assert "storage/sites.csv:2:is_offshore: site tuz is offshore, but lies on land" in notices
+    assert (
+        "prices/fuels.csv:3:fuel: no heat source burns 'gas', this row is not used; fuels are coal, natural_gas"
+        in notices
+    )
+    assert "prices/grid_factors.csv:4:province: rows of places without plants are not used: Ankara" in notices
 
 
 def test_the_star_of_utilisation_is_its_row_all(read):
