@@ -215,8 +215,9 @@ def value_with_fixed(
     deadline: float,
     *,
     years: Collection[int] | None = None,
+    start: Floats | None = None,
 ) -> Valuation:
-    """Re-optimise a model with its builds fixed, in all years or in the given ones.
+    """Re-optimise a model with its builds fixed, in all years or in the given ones, from a feasible start if given.
 
     If that is infeasible, budgets and then targets are relaxed, which names the kind of constraint that is violated.
     """
@@ -236,7 +237,10 @@ def value_with_fixed(
     fixed = replace(matrix, lower=lower, upper=upper)
     for state, constraints in _RELAXED.items():
         relaxed = _without_constraints(fixed, constraints)
-        outcome = Highs(relaxed, options).run(deadline - now(), "fixed decisions")
+        highs = Highs(relaxed, options)
+        if start is not None:
+            highs.start_from(start)
+        outcome = highs.run(deadline - now(), "fixed decisions")
         x = feasible_point(relaxed, outcome.x)
         if x is None:
             continue

@@ -3,8 +3,9 @@
 All futures stand in one MILP, the scenario formulation (deterministic equivalent) of `model.stochastic_model`. Two
 other plans are compared with its solution: the plan of the mean future with its first-stage builds fixed in each
 future, and the best plan of each future as if it were known. The differences are the value of the stochastic solution
-(VSS) and the expected value of perfect information (EVPI). The search starts from the first, and a future's best value
-is no worse than the stochastic plan's there, so neither difference is negative.
+(VSS) and the expected value of perfect information (EVPI). The search starts from the best of the mean plan and the
+futures' own plans, each with the best recourse found, and a future's best value is no worse than any of them there, so
+neither difference is negative.
 
 References
 ----------
@@ -67,6 +68,8 @@ from ccs_model.scenario.sections import probabilities_of
 from ccs_model.solve.driver import solve
 from ccs_model.solve.strategies import effort_of_model
 
+# Futures whose own plans are tried as first stages, the likeliest first.
+_MOST_FIRST_STAGES = 8
 # First-stage builds of two futures may differ by this share.
 _SAME = 1e-6
 
@@ -243,7 +246,10 @@ class _TwoStage:
         links = _corridors([*plans, *([mean_plan] if mean_plan is not None else [])])
         self.futures = [SolvedFuture.of(future, plan, links) for future, plan in zip(futures, plans, strict=True)]
         self.sign = 1.0 if self.futures[0].matrix.maximise[0] else -1.0
-        self.mean_values = self._mean_plan_in_each(mean_plan)
+        self.mean_values = None if mean_plan is None else self._in_each(AtPoint.of_plan(mean_plan), "the mean plan")
+        # Any future's own plan is a first stage as well.
+        likely = sorted(self.futures, key=lambda each: -each.future.probability_share)[:_MOST_FIRST_STAGES]
+        self.own_values = [self._in_each(each.at, f"the plan of {each.future.name}") for each in likely]
 
     def solve(self) -> StochasticPlan:
         """Build and solve the model of all futures. Raises as `stochastic`."""
@@ -262,10 +268,7 @@ class _TwoStage:
         points, values, residual = self._points(x, columns)
         measures = risk_measures(values, outlook, self.sign)
         # A future's own plan may be worse than the stochastic plan there, within the solver's gap.
-        best = [
-            self.sign * max(self.sign * future.plan.objective.value, self.sign * value)
-            for future, value in zip(futures, values, strict=True)
-        ]
+        best = [self._best_in(f, value) for f, value in enumerate(values)]
         bound = self.sign * max(self.sign * found.bound, self.sign * measures.objective)
         about = {
             **about_of(futures[0].problem),
@@ -325,28 +328,37 @@ class _TwoStage:
             return solve(mean)
         return None
 
-    def _mean_plan_in_each(self, plan: Plan | None) -> list[Valuation] | None:
-        """Value in each future of the mean plan's first-stage builds and the best recourse."""
-        if plan is None:
-            return None
-        at, years = AtPoint.of_plan(plan), self.outlook.here_and_now
-        decisions = decisions_of(at.matrix, at.x, years)
+    def _in_each(self, at: AtPoint, what: str) -> list[Valuation]:
+        """Value in each future of the first-stage builds of a plan and the best recourse found.
+
+        The recourse is at least as good as the builds of the plan itself, where the future admits them.
+        """
+        years = self.outlook.here_and_now
+        first, every = decisions_of(at.matrix, at.x, years), decisions_of(at.matrix, at.x, at.problem.years)
         found = []
         for future in self.futures:
-            self._report_progress(f"the mean plan in {future.future.name}")
-            deadline = now() + effort_of_model(len(future.small.matrix.row_lower), self.level)
-            fixed = value_with_fixed(future.small.matrix, decisions, self.options, deadline, years=years)
+            self._report_progress(f"{what} in {future.future.name}")
+            matrix = future.small.matrix
+            amount = effort_of_model(len(matrix.row_lower), self.level)
+            kept = value_with_fixed(matrix, every, self.options, now() + amount)
+            start = kept.x if kept.state == KEPT else None
+            fixed = value_with_fixed(matrix, first, self.options, now() + amount, years=years, start=start)
+            if start is not None and (fixed.state != KEPT or self.sign * (kept.objective - fixed.objective) > 0):
+                fixed = kept
             found.append(fixed if fixed.x is None else replace(fixed, x=future.small.lifted(fixed.x)))
         return found
 
     def _start(self, full: Matrix, columns: Sequence[Ints]) -> Floats | None:
-        """The mean plan with its recourse as a point of the full model, if it is feasible in every future."""
-        points = [each.x for each in self.mean_values or () if each.state == KEPT and each.x is not None]
-        if self.mean_values is None or len(points) < len(self.mean_values):
+        """The best plan with its recourse that is feasible in every future, as a point of the full model."""
+        kept = [each for each in (self.mean_values, *self.own_values) if each is not None and _is_kept(each)]
+        if not kept:
             return None
-        values = [each.objective for each in self.mean_values]
+        best = max(kept, key=lambda each: self.sign * self._measures_of(each).objective)
+        points = [each.x for each in best]
+        values = [each.objective for each in best]
         x = np.zeros(len(full.lower))
         for of_future, point in zip(columns, points, strict=True):
+            assert point is not None
             known = of_future >= 0
             x[of_future[known]] = point[known]
         at_risk = risk_measures(values, self.outlook, self.sign).at_risk
@@ -358,9 +370,18 @@ class _TwoStage:
         return x
 
     def _measures_of_mean(self) -> RiskMeasures | None:
-        if self.mean_values is None or any(each.state != KEPT for each in self.mean_values):
+        if self.mean_values is None or not _is_kept(self.mean_values):
             return None
-        return risk_measures([each.objective for each in self.mean_values], self.outlook, self.sign)
+        return self._measures_of(self.mean_values)
+
+    def _measures_of(self, values: Sequence[Valuation]) -> RiskMeasures:
+        return risk_measures([each.objective for each in values], self.outlook, self.sign)
+
+    def _best_in(self, f: int, *values: float) -> float:
+        """The best value known in a future: of its own plan, of another evaluated there, or one of `values`."""
+        evaluated = (each[f] for each in (self.mean_values, *self.own_values) if each is not None)
+        known = [each.objective for each in evaluated if each.state == KEPT]
+        return self.sign * max(self.sign * each for each in (self.futures[f].plan.objective.value, *known, *values))
 
     def _mean_state(self) -> str:
         """Why the plan of the mean future has no value; empty if it has one."""
@@ -425,6 +446,11 @@ def _columns_of_futures(full: Matrix, futures: Sequence[SolvedFuture]) -> list[I
         )
         for f, future in enumerate(futures)
     ]
+
+
+def _is_kept(values: Sequence[Valuation]) -> bool:
+    """Whether a plan is feasible in every future."""
+    return all(each.state == KEPT and each.x is not None for each in values)
 
 
 def _known(columns: Ints) -> Ints:

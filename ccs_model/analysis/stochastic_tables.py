@@ -176,7 +176,7 @@ def plants_table(
         of_mean = retrofit_shares(point_of(first, futures[0].matrix, mean[0].x))
     rows = [
         (plant, named.at[plant, "name"], named.at[plant, "province"], named.at[plant, "sector"], year, share,
-         (plant, year) in of_mean if of_mean is not None else False, sum((plant, year) in each for each in own))
+         (plant, year) in of_mean if of_mean is not None else None, sum((plant, year) in each for each in own))
         for (plant, year), share in sorted(hedged.items())
         if year in years
     ]  # fmt: skip

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 # Futures below which five per cent are fewer than five of them.
 _FEW_DRAWS = 100
 _N_INPUTS_SHOWN = 6
+# Gap of a stochastic plan beyond which it explains a part of the value of perfect information worth a note.
+_NARROW_GAP = 0.005
 _N_SHOWN = 20
 
 
@@ -190,10 +192,12 @@ def _stochastic_text(document: Mapping[str, Any], folder: Path) -> str:
     for row in document["values"]:
         amount = f"{row['objective']:,.1f}" if row["objective"] is not None else "–"
         lines.append(f"{amount:>14}  {row['text']}")
+    if document["gap_share"] > _NARROW_GAP:
+        lines.append("The value of perfect information contains the optimality gap of the plan, and may be smaller.")
     lines += ["", f"First stage ({years}), the same in every future:"]
     built = []
     for row in document["plants"]:
-        more = "" if row["is_in_mean_plan"] else "; not in the plan of the mean future"
+        more = "; not in the plan of the mean future" if row["is_in_mean_plan"] is False else ""
         built.append(f"  {row['plant']} {row['name']}, {row['year']}{more}")
     lines += [*(shortened(built, _N_SHOWN) or ["  nothing is built"]), ""]
     for row in document["futures"]:

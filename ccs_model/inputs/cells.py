@@ -151,7 +151,11 @@ def _read(cell: str | int | float) -> float:
 def _right_spelling(text: str) -> str:
     """Hint for a text that was meant as a number."""
     text = text.translate(_FULL_WIDTH).strip()
+    if text.startswith(("0,", "-0,")) and text.count(",") == 1:
+        return f"write {text.replace(',', '.')}"
     if match := _THOUSANDS.fullmatch(text):
+        if match[1].count(",") == 1 and not match[2]:
+            return f"write {text.replace(',', '')} for thousands or {text.replace(',', '.')} for decimals"
         return f"write {re.sub('[, ]', '', match[1])}{match[2] or ''}"
     if _MISPLACED.fullmatch(text):
         return f"write {text.replace(',', '.')} for decimals or {text.replace(',', '')} for thousands"

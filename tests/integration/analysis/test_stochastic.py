@@ -160,6 +160,22 @@ def test_shared_pipes_are_built_for_all_futures(small: Callable[..., Scenario]) 
     assert found.value(EVPI) >= 0 and not found.value(VSS) < 0
 
 
+@pytest.mark.slow
+def test_no_plan_of_a_future_that_all_can_keep_is_better(small: Callable[..., Scenario]) -> None:
+    """Futures without a mean give no plan of it, and the futures' own plans are first stages all the same."""
+    sites = {"transport.shared_trunklines": True, "storage.sites": ["Qinshui"], "solver.mip_gap": 0.02}
+    shares = (0.002, 0.01)
+    futures = {f"fill {share}": {"changes": {"storage.max_fill_share": share, "storage.capacity": size}}
+               for share, size in zip(shares, ("low", "mid"), strict=True)}  # fmt: skip
+    base = two_periods(small, sites, {"budget.total_mn": 1_400})
+    found = stochastic(base.with_changes({"futures": futures}))
+    assert "no mean" in found.values.set_index("quantity").at[MEAN_PLAN, "text"]
+    compared = ccs.regret(base, [each["changes"] for each in futures.values()])
+    expected = compared.regrets.pivot(index="plan", columns="future", values="objective").mean(axis=1, skipna=False)
+    assert found.value(HEDGED) >= expected.dropna().max() * (1 - 1e-9)
+    assert found.value(EVPI) <= found.value(PERFECT) - expected.dropna().max() + 1e-6
+
+
 def test_the_mean_of_futures(small: Callable[..., Scenario]) -> None:
     base = small()
     price = "policy.carbon_price_per_t"

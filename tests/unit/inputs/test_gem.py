@@ -195,7 +195,8 @@ def capacities(**changes: Any) -> bytes:
         (capacities(status=None), "!B2: has no status (expected one of operating, "
         "operating pre-retirement, construction"),
         (capacities(crude=-5), "!C2: -5 is outside the range 0 to 50000 (operating crude steel capacity)"),
-        (capacities(bf="1,200"), "!G2: '1,200' is not a finite number (write 1200)"),
+        (capacities(bf="1,200"), "!G2: '1,200' is not a finite number "
+        "(write 1200 for thousands or 1.200 for decimals)"),
     ],
 )  # fmt: skip
 def test_faults_name_their_cell(book, reported):

@@ -200,7 +200,13 @@ def test_latin_letters_in_an_old_encoding_are_not_taken_for_chinese(scenario, wr
 
 @pytest.mark.parametrize(
     ("cell", "hint"),
-    [('"1,234"', "write 1234"), ('"1.234,5"', "write 1234.5"), ("93%", "write 0.93"), ("1 234", "write 1234")],
+    [
+        ('"1,234"', "write 1234 for thousands or 1.234 for decimals"),
+        ('"1.234,5"', "write 1234.5"),
+        ('"0,004"', "write 0.004"),
+        ("93%", "write 0.93"),
+        ("1 234", "write 1234"),
+    ],
 )
 def test_a_number_in_another_spelling_is_told_the_right_one(scenario, write_csv, cell, hint):
     write_csv(works("M1", crude_steel_ktpa=cell))

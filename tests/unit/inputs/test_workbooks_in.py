@@ -78,7 +78,7 @@ def test_a_workbook_with_faults_is_refused_cell_by_cell(scenario, write_book):
     write_book(steel=rows)
     assert [str(issue) for issue in issues(scenario("mine.xlsx"))] == [
         "mine.xlsx:steel!E3: is empty (latitude, WGS84; beyond 90 the two look swapped)",
-        "mine.xlsx:steel!F3: '1,234' is not a finite number (write 1234)",
+        "mine.xlsx:steel!F3: '1,234' is not a finite number (write 1234 for thousands or 1.234 for decimals)",
         "mine.xlsx:steel!H4: 'operatng' is unknown (did you mean 'operating'?)",
         "mine.xlsx:steel!I5: is a date or time, 2026-01-01 00:00:00 (expected a number)",
         "mine.xlsx:steel!L5: is TRUE, a truth value (expected text)",
