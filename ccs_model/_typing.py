@@ -1,8 +1,11 @@
-"""Type aliases shared by the whole package."""
+"""Type aliases shared by the whole package, and the pickling of read-only mappings in its frozen objects."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copyreg
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,3 +20,12 @@ Objects = npt.NDArray[np.object_]
 """Array of names."""
 MessageCallback = Callable[[str], None]
 """Called with one line of progress."""
+
+
+def read_only(content: dict[Any, Any]) -> Mapping[Any, Any]:
+    """Return a read-only mapping, when one is unpickled."""
+    return MappingProxyType(content)
+
+
+# Plans and problems hold read-only mappings, which pickle and copy do not know.
+copyreg.pickle(MappingProxyType, lambda mapping: (read_only, (dict(mapping),)))  # type: ignore[arg-type,return-value]

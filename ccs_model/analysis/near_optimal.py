@@ -160,6 +160,8 @@ def near_optimal(
     InfeasibleError, NoPlanError
         If the scenario has no plan, or none was found in time.
     """
+    if n_plans < 1:
+        raise InputError([Issue("n_plans", f"{n_plans} plans, expected one or more")])
     if isinstance(requested, Plan):
         validate_own_model(requested.added_components)
         reference = reference_of(requested)

@@ -136,8 +136,13 @@ def _monte_carlo_text(document: Mapping[str, Any], folder: Path) -> str:
         ]
         lines += ["", f"Largest effects on the objective. {heading}:"]
         lines += [f"  {row['input']:32} {row['low']:12,.0f} … {row['high']:12,.0f}" for row in most[:_N_INPUTS_SHOWN]]
-    names = [row["name"] for row in document["plants"] if row["is_no_regret"]]
-    sure = f"No-regret plants, chosen in at least 90% of futures ({len(names)}): {', '.join(names) or 'none'}"
+    sure_plants = [row for row in document["plants"] if row["is_no_regret"]]
+    # The relaxation shares trunk lines and sites at fractions of their cost.
+    names = [f"{row['name']}{'' if row['is_planned'] else ' (not in the plan)'}" for row in sure_plants]
+    sure = (
+        f"No-regret plants, chosen in at least 90% of futures by the LP relaxation ({len(names)}): "
+        f"{', '.join(names) or 'none'}"
+    )
     where = f"Folder: {folder} (plan.xlsx, sheet Uncertainty; montecarlo.json; futures.csv)"
     return "\n".join([*lines, "", textwrap.fill(sure, columns()), where])
 

@@ -18,7 +18,7 @@ import pandas as pd
 from ccs_model.errors import Issue
 from ccs_model.inputs.cells import converted, nearest_hint
 from ccs_model.inputs.chinese import UNITS, headings_of, plain
-from ccs_model.inputs.declarations import Column, Grid, Source
+from ccs_model.inputs.declarations import Column, Grid, Source, letters_of
 from ccs_model.inputs.unit_conversion import conversion, currency_of
 from ccs_model.paths import data_folder
 from ccs_model.scenario.fields import CURRENCY, HOME_CURRENCY
@@ -78,6 +78,10 @@ def table_of(grid: Grid, name: str, columns: Sequence[Column]) -> Table:
             data[column.name] = [None] * len(grid.rows)
     issues += _values_without_heading(grid)
     notices += _hidden_rows(grid, columns[0].name, data)
+    if grid.is_hidden and grid.rows:
+        notices.append(
+            f"{grid.source.file}: the sheet is hidden but read like the others; delete what should not be read"
+        )
     frame = pd.DataFrame(data, columns=[column.name for column in columns])
     for column in columns:
         if column.kind in ("number", "whole"):
@@ -211,7 +215,11 @@ def matched(
             hint = f"name it {shown(heading)}（千吨/年） or {shown(heading)}（万吨/年）"
             issues.append(Issue(place, what, hint))
     for name in sorted({name for name in names if name and names.count(name) > 1}):
-        at = [str(i + 1) for i, other in enumerate(names) if other == name]
+        at = [
+            f"column {letters_of(i)}" if source.positions is not None else str(i + 1)
+            for i, other in enumerate(names)
+            if other == name
+        ]
         what = f"column '{name}' is given twice, at {' and '.join(at)}"
         issues.append(Issue(source.at_position(line, names.index(name)), what))
     issues.extend(

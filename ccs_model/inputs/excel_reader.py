@@ -15,11 +15,12 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from importlib import util
 from typing import Any
 from xml.etree import ElementTree
+from xml.sax.saxutils import unescape
 
 from ccs_model.errors import Issue
 from ccs_model.inputs.cells import ErrorValue, Merged, Percent, Uncomputed
@@ -326,6 +327,8 @@ def _plain_value(cell: object) -> object:
     return cell
 
 
+_SHEET = re.compile(r"<(?:\w+:)?sheet\s[^<>]{0,2000}>")
+_ATTRIBUTE = re.compile(r"(\w+)\s*=\s*\"([^\"<>]*)\"")
 _LAST_LINE = 1_048_576  # of any sheet; a file may claim more, and openpyxl would count up to it
 
 
@@ -345,15 +348,24 @@ def workbook_grids(raw: bytes, file: str) -> Book:
     sha256 = hashlib.sha256(raw).hexdigest()
     sheets = {}
     try:
+        hidden = _hidden_sheets(raw)
         read = quick_sheets if result.is_plain and has_quick_reader() else careful_sheets
         for sheet in read(raw):
             source = Source(f"{file}:{sheet.title}", {}, is_own=True)
             marks = marks_of(raw, sheet.part, result.percent_styles) if result.has_marks and sheet.part else Marks()
-            sheets[sheet.title] = _grid(sheet, source, sha256, marks)
+            sheets[sheet.title] = replace(_grid(sheet, source, sha256, marks), is_hidden=sheet.title in hidden)
     except Exception as error:  # noqa: BLE001 - the readers raise any type of error for broken parts
         what = f"cannot be read as a workbook: {type(error).__name__}: {error}"
         return Book({}, (Issue(file, " ".join(what.split()), "open and save it in Excel"),))
     return Book(sheets)
+
+
+def _hidden_sheets(raw: bytes) -> frozenset[str]:
+    """Titles of the sheets that the workbook hides."""
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        text = archive.read("xl/workbook.xml").decode("utf-8", errors="replace")
+    sheets = (dict(_ATTRIBUTE.findall(each)) for each in _SHEET.findall(text))
+    return frozenset(unescape(each.get("name", "")) for each in sheets if each.get("state") in ("hidden", "veryHidden"))
 
 
 def _grid(sheet: SheetRows, source: Source, sha256: str, marks: Marks) -> Grid:

@@ -6,7 +6,7 @@ The user's tables override rows of the shipped tables by key or replace whole ta
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path, PurePath
 from types import MappingProxyType
@@ -92,13 +92,6 @@ class Inputs:
     def __getitem__(self, table: str) -> pd.DataFrame:
         return self.tables[table]
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle with plain mappings, since read-only ones cannot be pickled."""
-        own = self.own and replace(self.own, places=dict(self.own.places))
-        values = {each.name: getattr(self, each.name) for each in fields(self)}
-        plain = {name: dict(value) if isinstance(value, Mapping) else value for name, value in values.items()}
-        return _unpickled, ({**plain, "own": own},)
-
     def column(self, table: str, name: str) -> list[Any]:
         """Values of a column of a table."""
         return list(self[table][name])
@@ -132,13 +125,6 @@ class Inputs:
         return float(table.loc[table["limit"] == name, "value"].iloc[0])
 
 
-def _unpickled(values: dict[str, Any]) -> Inputs:
-    frozen: dict[str, Any] = {
-        n: MappingProxyType(each) if isinstance(each, dict) else each for n, each in values.items()
-    }
-    return Inputs(**frozen)
-
-
 def load_inputs(scenario: Scenario | None = None, *, folder: Path | None = None, allow_outside: bool = False) -> Inputs:
     """Read and validate every table.
 
@@ -157,7 +143,11 @@ def load_inputs(scenario: Scenario | None = None, *, folder: Path | None = None,
         With the issues of all tables.
     FileError
         If a file cannot be read.
+    TypeError
+        If `scenario` is a path or a mapping: `read_scenario` and `Scenario.from_dict` make a Scenario of it.
     """
+    if scenario is not None and not isinstance(scenario, Scenario):
+        raise TypeError(f"expected a Scenario, got {type(scenario).__name__}: read_scenario(path) reads one")
     own = OwnTables.of(scenario) if scenario is not None else None
     return load_tables(own, folder=folder, allow_outside=allow_outside)
 

@@ -42,7 +42,14 @@ def build_model(problem: Problem) -> pyo.ConcreteModel:
     -------
     pyomo.environ.ConcreteModel
         Plain model that can be extended before `solve`. `ccs_model.model.names` lists its variables and constraints.
+
+    Raises
+    ------
+    TypeError
+        If `problem` is anything else, such as a path.
     """
+    if not isinstance(problem, Problem):
+        raise TypeError(f"expected a Problem, got {type(problem).__name__}: build_problem(scenario, inputs) makes one")
     m = pyo.ConcreteModel(name=problem.name)
     with PauseGC():
         add_themes(m, problem)

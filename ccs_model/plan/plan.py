@@ -40,6 +40,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pandas as pd
 
+from ccs_model.errors import InputError, Issue
 from ccs_model.plan.headline import headline, html_table, short_text
 from ccs_model.plan.revision import Revision
 from ccs_model.problem import Problem
@@ -385,10 +386,12 @@ class Plan:
         Raises
         ------
         InputError
-            If the language is unknown.
+            If the language is unknown, or the name of the file does not end in .xlsx.
         FileError
             If it cannot be written; a workbook that was there is kept.
         """
+        if Path(path).suffix.lower() != ".xlsx":
+            raise InputError([Issue("path", f"'{path}' does not end in .xlsx")])
         return self._writer().to_excel(self, Path(path), lang=lang)
 
     def to_folder(self, folder: str | PathLike[str], *, force: bool = False, lang: str = "en") -> Path:

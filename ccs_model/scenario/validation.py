@@ -340,7 +340,8 @@ def _words(detail: ErrorDetails, path: KeyPath, known: tuple[str, ...], n_unknow
 
 def _share_hint(path: KeyPath, kind: str, given: float) -> str:
     """Hint for a share or rate above its bound: most likely a percentage."""
-    is_share = str(path[-1]).endswith(("_share", "_share_max", "_rate", "mip_gap"))
+    names = [str(each) for each in path if not str(each).isdigit()]  # a share by year
+    is_share = bool(names) and names[-1].endswith(("_share", "_share_max", "_rate", "mip_gap"))
     return f"did you mean {given / 100:g}?" if is_share and kind.startswith("less") and 1 < given <= 100 else ""
 
 

@@ -6,6 +6,7 @@ workbook without edits gives the scenario bit by bit. Every issue names the cell
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -85,6 +86,11 @@ def read_edited(path: Path) -> EditedWorkbook:
     reading = _Edits(book, solved)
     reading.read()
     issues = [*reading.issues, *book.changed_results(), *_missing_files(path, shown, solved)]
+    scenario = solved
+    try:
+        scenario = reading.scenario()
+    except InputError as error:
+        issues += error.issues
     if issues:
         raise InputError(issues)
     revision = Revision(
@@ -97,7 +103,7 @@ def read_edited(path: Path) -> EditedWorkbook:
     )
     files = book.beside("input_files", "input_hashes")
     hashes = {str(book.value_at(name)): str(book.value_at(sha256)) for name, sha256 in files}
-    return EditedWorkbook(solved, reading.scenario(), revision, notices, MappingProxyType(hashes))
+    return EditedWorkbook(solved, scenario, revision, notices, MappingProxyType(hashes))
 
 
 @dataclass
@@ -193,9 +199,12 @@ class _Edits:
         factors: dict[str, tuple[float, Place]] = {}
         for each in live_inputs():
             name, key = each["name"], each["key"]
-            if name not in names or not key:
+            if name not in names:
                 continue
             place = self.book.places(name)[0]
+            if not key:
+                self._not_an_input(place, names[name])
+                continue
             value = self._number(place, float(each["low"]), float(each["high"]), each["meaning"])
             solved = self.book.value_at(names[name])
             if value is None or value == solved:
@@ -216,6 +225,15 @@ class _Edits:
                 if key not in (_CARBON, _SOCIAL) and self._take(key, place):
                     self._change(key, _number_leaf(self.solved, key) * value, place)
         return factors
+
+    def _not_an_input(self, place: Place, before: Place) -> None:
+        """Add an issue if a value that formulas use, but no key of the scenario holds, has changed."""
+        value, solved = self.book.value_at(place), self.book.value_at(before)
+        if value == solved or (isinstance(value, float) and isinstance(solved, float) and math.isclose(value, solved)):
+            return
+        shown, known = (f"{each:g}" if isinstance(each, float) else repr(each) for each in (value, solved))
+        what = f"is {shown}, which is not what was solved with ({known}): the cell is not an input of the workbook"
+        self._issue(place, what, "restore it; to change the plan, give a scenario key below a new value")
 
     def _paths(self, factors: Mapping[str, tuple[float, Place]]) -> None:
         """Take the carbon price and the social cost of carbon by year, with their factors."""

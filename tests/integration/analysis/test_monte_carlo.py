@@ -288,7 +288,10 @@ def test_the_command_prints_a_summary_of_the_futures(found: MonteCarlo) -> None:
     over = f"The plan exceeds the budget in {about['overrun_share']:.0%} of the futures."
     assert over in lines
     sure = found.uncertainty.plants["is_no_regret"].sum()
-    assert any(line.startswith(f"No-regret plants, chosen in at least 90% of futures ({sure}): ") for line in lines)
+    assert any(
+        line.startswith(f"No-regret plants, chosen in at least 90% of futures by the LP relaxation ({sure}): ")
+        for line in lines
+    )
     # No input is reported whose effect sampling noise could explain.
     reported = found.uncertainty.tornado
     of_objective = reported[reported["measure"] == "objective_value"]

@@ -27,7 +27,8 @@ def test_every_scenario_key_is_on_the_page(pages: ModuleType) -> None:
 
 
 def test_every_command_and_option_is_on_the_page(pages: ModuleType) -> None:
-    # Versions of click wrap lines differently.
-    words = re.compile(r"\S+")
-    committed = (REFERENCE / "commands.md").read_text(encoding="utf-8")
-    assert words.findall(committed) == words.findall(pages.commands_page())
+    # Versions of click wrap lines differently, and keep the names of the help option that a command had first.
+    def words(text: str) -> list[str]:
+        return re.findall(r"\S+", text.replace("-h, --help", "--help"))
+
+    assert words((REFERENCE / "commands.md").read_text(encoding="utf-8")) == words(pages.commands_page())

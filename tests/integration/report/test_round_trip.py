@@ -263,6 +263,8 @@ ERRORS: tuple[dict[str, tuple[Callable[[Workbook], object], str]], ...] = (
     {
         "Inputs!D18": (set_named("capex_factor", 0), "costs.capex_factor: expected"),
         "Inputs!B": (set_more("solver.mip_gp", 0.1), "solver.mip_gp: unknown key"),
+        # Values that no key of the scenario holds alone; found together with errors of the scenario.
+        "Inputs!D2": (set_named("first_year", 2028), "is 2028, which is not what was solved with (2026)"),
     },
     {
         "Inputs!D14": (set_named("budget_mn", 9e8), "is implausible"),

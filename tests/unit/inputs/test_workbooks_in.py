@@ -100,7 +100,7 @@ def test_headings_are_told_at_their_cell(scenario, write_book):
     rows = works("M1")
     write_book(steel=[[*rows[0], "colour", "status"], [*rows[1], "red", "operating"]])
     assert [(issue.where, issue.what) for issue in issues(scenario("mine.xlsx"))] == [
-        ("mine.xlsx:steel!H1", "column 'status' is given twice, at 8 and 14"),
+        ("mine.xlsx:steel!H1", "column 'status' is given twice, at column H and column N"),
         ("mine.xlsx:steel!M1", "unknown column 'colour'"),
     ]
 
@@ -118,6 +118,18 @@ def test_references_have_their_own_sheet(scenario, write_book):
     loaded = load_inputs(scenario("mine.xlsx"))
     assert "Our own survey, 2025" in set(loaded["references"]["citation"])
     assert loaded["plants/steel"]["note"].tolist() == [""]
+
+
+@pytest.mark.parametrize("state", ["hidden", "veryHidden"])
+def test_a_hidden_sheet_is_read_and_noticed(scenario, write_book, state):
+    path = write_book(steel=works("M1"), README=[["x"]])
+    book = openpyxl.load_workbook(path)
+    book["steel"].sheet_state = state
+    book.save(path)
+    inputs = load_inputs(scenario("mine.xlsx"))
+    assert inputs["plants/steel"]["plant"].tolist() == ["M1"]
+    (notice,) = (each for each in inputs.notices if "hidden" in each)
+    assert notice == "mine.xlsx:steel: the sheet is hidden but read like the others; delete what should not be read"
 
 
 def test_sheets_that_are_not_known(scenario, write_book):

@@ -1,0 +1,38 @@
+"""Frozen objects with read-only mappings can be pickled and copied."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from types import MappingProxyType
+
+import pytest
+
+import ccs_model as ccs
+from ccs_model.errors import InputError
+from ccs_model.plan.plan import Plan
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    plants = {"inventory": ["chemicals"], "provinces": ["Shanxi"], "min_emissions_ktpa": 2_000}
+    values = {"name": "One", "years": [2026, 2030], "plants": plants, "budget": {"total_mn": 900}}
+    return ccs.optimize({**values, "transport": {"shared_trunklines": False}})
+
+
+def test_a_plan_survives_a_pickle_and_a_copy(plan: Plan) -> None:
+    for other in (pickle.loads(pickle.dumps(plan)), copy.deepcopy(plan)):
+        assert other.totals == plan.totals and isinstance(other.totals, MappingProxyType)
+        assert other.problem.scenario == plan.problem.scenario
+        assert other.retrofits.equals(plan.retrofits) and other.summary() == plan.summary()
+
+
+def test_arguments_of_another_type_are_named(plan: Plan, tmp_path: object) -> None:
+    with pytest.raises(TypeError, match="expected a Scenario, got str: read_scenario"):
+        ccs.load_inputs("scenario.yaml")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="expected a Problem, got str: build_problem"):
+        ccs.build_model("scenario.yaml")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"plan\.csv' does not end in \.xlsx"):
+        plan.to_excel(f"{tmp_path}/plan.csv")
+    with pytest.raises(InputError, match="0 plans, expected one or more"):
+        ccs.near_optimal(plan, n_plans=0)
