@@ -205,6 +205,9 @@ def assembled(matrix: Matrix, chosen: Floats, point: Point, found: Residuals, re
         "cashflow": cashflow,
         "zones": zones_table(emissions, problem),
         "by_year": by_year,
+        "captured_at_period_end_ktpa": None
+        if problem.is_static or problem.network is None
+        else tuple(map(float, point.captured_at_period_end_ktpa)),
         "targets": targets,
         "checks": checks,
         "size": Size(n_rows, n_columns, int(matrix.is_integer.sum()), int(matrix.rows.nnz)),

@@ -30,7 +30,7 @@ def model_assumptions(problem: Problem) -> list[Row]:
         costs = "size_classes" if problem.scenario.transport.pipe_costs == DEA else "pipe_law"
         names = ["cost_trends" if len(problem.inputs["transport/trends"]) else costs]
         names += ["candidate_links", "link_length", "shared_capacity"]
-        names += [] if problem.is_static else ["obligation"]
+        names += [] if problem.is_static else ["obligation", "period_means"]
         if problem.is_integer and problem.scenario.transport.corridors != "all":
             names.append("searched_links")
         if (problem.network.links["kind"] == "truck").any():
