@@ -55,6 +55,9 @@ def table_of(grid: Grid, name: str, columns: Sequence[Column]) -> Table:
     names, wrong = matched(grid.header, columns, grid.source, grid.header_line)
     issues += wrong if not grid.is_unreadable else ()
     source = grid.source_with({each: position for position, each in enumerate(names) if each})
+    beside = _rows_beside_the_table(grid, names, columns)
+    issues += [Issue(source.at_position(line, 0), *words) for line, words in beside.items()]
+    grid = replace(grid, rows=tuple(row for row in grid.rows if row[0] not in beside))
     data: dict[str, list[object]] = {}
     notices: list[str] = []
     for column in columns:
@@ -92,6 +95,32 @@ def table_of(grid: Grid, name: str, columns: Sequence[Column]) -> Table:
     frame["line"] = pd.Series([line for line, _ in grid.rows], dtype="int64")
     frame["source"] = pd.Series([source] * len(frame), dtype=object)
     return Table(name, frame, grid.sha256, tuple(issues), tuple(notices))
+
+
+_TOTALS = frozenset(("total", "totals", "sum", "subtotal", "grand total", "合计", "总计", "小计"))
+_IS_TOTAL = ("looks like a row of totals, expected a row of the table", "delete it")
+_IS_UNITS = (
+    "looks like a row of units, expected a row of the table",
+    "delete it; a unit stands in its heading: Capacity [kt/y]",
+)
+
+
+def _rows_beside_the_table(grid: Grid, names: Sequence[str], columns: Sequence[Column]) -> dict[int, tuple[str, str]]:
+    """Lines of rows without a key that are totals or units, with what and hint of their issue."""
+    key = columns[0].name
+    if key not in names:
+        return {}
+    by_name, at = {column.name: column for column in columns}, names.index(key)
+    found = {}
+    for line, cells in grid.rows:
+        texts = {name: each.strip() for name, each in zip(names, cells, strict=False) if isinstance(each, str) and name}
+        if cells[at : at + 1] not in ((), (None,), ("",)) and texts.get(key, "").lower().rstrip(":：") not in _TOTALS:
+            continue
+        if any(text.lower().rstrip(":：") in _TOTALS for text in texts.values()):
+            found[line] = _IS_TOTAL
+        elif any(by_name[name].unit and _factor(text, by_name[name]) is not None for name, text in texts.items()):
+            found[line] = _IS_UNITS
+    return found
 
 
 def _factor(unit: str, column: Column) -> float | None:

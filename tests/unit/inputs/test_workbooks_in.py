@@ -120,6 +120,23 @@ def test_references_have_their_own_sheet(scenario, write_book):
     assert loaded["plants/steel"]["note"].tolist() == [""]
 
 
+@pytest.mark.parametrize(
+    ("place", "cells", "what"),
+    [
+        (1, {"crude_steel_ktpa": "kt/y"}, "looks like a row of units"),
+        (1, {"name": "单位", "crude_steel_ktpa": "万吨/年"}, "looks like a row of units"),
+        (2, {"name": "Total", "crude_steel_ktpa": 5_000}, "looks like a row of totals"),
+        (2, {"plant": "合计：", "crude_steel_ktpa": 5_000}, "looks like a row of totals"),
+    ],
+)
+def test_a_row_of_units_or_totals_is_one_issue(scenario, write_book, place, cells, what):
+    rows = works("M1")
+    rows.insert(place, [cells.get(name) for name in rows[0]])
+    write_book(steel=rows)
+    issue = only(scenario("mine.xlsx"))
+    assert issue.where == f"mine.xlsx:steel!A{place + 1}" and issue.what.startswith(what)
+
+
 @pytest.mark.parametrize("state", ["hidden", "veryHidden"])
 def test_a_hidden_sheet_is_read_and_noticed(scenario, write_book, state):
     path = write_book(steel=works("M1"), README=[["x"]])
