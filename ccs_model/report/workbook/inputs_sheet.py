@@ -22,7 +22,7 @@ from ccs_model.report.workbook.columns import CALCULATION, INPUT, WORDS, Cell, C
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 from ccs_model.report.workbook.worksheet import AS_SOLVED, WHEN_CHANGED
-from ccs_model.scenario.fields import Section
+from ccs_model.scenario.fields import HOME_CURRENCY, Section
 from ccs_model.scenario.resolved import DEFAULT
 from ccs_model.scenario.schema import Storage
 from ccs_model.units import unit_text
@@ -30,6 +30,7 @@ from ccs_model.units import unit_text
 # Inputs of named_inputs.csv without a key of the scenario; they are 1 in the solved plan.
 PLAY = "play"
 _GRID_RATES = (0.04, 0.06, 0.08, 0.10, 0.12)
+# CNY per t; other currencies have prices of about the same worth.
 _GRID_PRICES = (0.0, 50.0, 100.0, 200.0, 400.0, 800.0)
 
 
@@ -113,7 +114,8 @@ def _grid(sheet: Sheet, plan: Plan) -> None:
         "of the carbon price of sheet Series, and taxed as other income. You can change rates and prices.",
         "note",
     )
-    names = [f"at_{at}" for at in range(len(_GRID_PRICES))]
+    prices = _grid_prices(plan.problem)
+    names = [f"at_{at}" for at in range(len(prices))]
     template = "={base_mn}+{@prices}*{taxed_kt}/1000+({salvage_mn}-{programme!total_mn@salvage_mn})*{end_factor}"
     parts = {
         "base_mn": "=SUMPRODUCT({programme!@without_carbon_mn:all},(1+{rate})^-(calendar_year-first_year))",
@@ -130,14 +132,14 @@ def _grid(sheet: Sheet, plan: Plan) -> None:
         "id": "prices", "what": f"Carbon price, {sheet.unit('price_per_t')}", "rate": "",
         **{
             name: Cell(price, "price_per_t", INPUT, unlocked=True)
-            for name, price in zip(names, _GRID_PRICES, strict=True)
+            for name, price in zip(names, prices, strict=True)
         },
     }  # fmt: skip
     rows: list[Row] = [price_row]
     flows = flows_of(plan, None)
     for rate in _GRID_RATES:
         of_rate = grid_parts(plan, rate, flows)
-        values = grid_row(of_rate, flows, np.array(_GRID_PRICES))
+        values = grid_row(of_rate, flows, np.array(prices))
         cells: dict[str, object] = {
             name: Cell(Formula(template, float(value)), "npv_mn", CALCULATION)
             for name, value in zip(names, values, strict=True)
@@ -156,6 +158,17 @@ def _grid(sheet: Sheet, plan: Plan) -> None:
         key="grid",
         plain=True,
     )  # fmt: skip
+
+
+def _grid_prices(problem: Problem) -> tuple[float, ...]:
+    """Carbon prices of the grid; in other currencies the highest is 1, 2 or 5 times a power of ten."""
+    level = problem.price_level
+    if level.currency == HOME_CURRENCY:
+        return _GRID_PRICES
+    highest = _GRID_PRICES[-1] / level.rate(level.currency)
+    power = 10.0 ** math.floor(math.log10(highest))
+    rounded = min((1.0, 2.0, 5.0, 10.0), key=lambda digit: abs(math.log(digit * power / highest))) * power
+    return tuple(rounded * price / _GRID_PRICES[-1] for price in _GRID_PRICES)
 
 
 def grid_parts(plan: Plan, rate: float, flows: Mapping[str, Floats]) -> dict[str, float]:
