@@ -48,7 +48,7 @@ from ccs_model.report.workbook.plain_workbook import table_book
 from ccs_model.runs.folder_writer import remove_leftovers, write_files
 from ccs_model.runs.run_writer import run_files
 from ccs_model.scenario import Scenario
-from ccs_model.scenario.variations import Changes, variations_of
+from ccs_model.scenario.variations import Changes, at_their_row, variations_of
 from ccs_model.solve.driver import inputs_of, solve
 
 SCHEMA = "ccs-model/sweep/2"
@@ -263,7 +263,8 @@ class _Cases:
             try:
                 one = base.with_changes({_THREADS: 1, **changes})
                 key = run_key(one, inputs_for(one, inputs, allow_outside=allow_outside))
-            except (InputError, FileError) as error:
+            except (InputError, FileError) as failed:
+                error = at_their_row(changes, failed)
                 first_error = first_error or error
                 outcome = {"error": message_of(error), "exit_code": error.exit_code}
             else:

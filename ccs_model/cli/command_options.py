@@ -259,11 +259,12 @@ def requested_changes(
     """
     if not sets and listed is None:
         raise click.UsageError("give --set KEY=V1,V2 or --list FILE")
-    from ccs_model.scenario.variations import grid_of, listed_in
+    from ccs_model.scenario.variations import Listed, grid_of, listed_in
 
     grid = grid_of(sets)
-    rows = listed_in(listed) if listed is not None else ({},)
-    changes = [{**row, **each} for row in rows for each in grid]
+    changes: list[dict[str, Any]] = list(map(dict, grid))
+    if listed is not None:
+        changes = [Listed({**row, **each}, row.place) for row in listed_in(listed) for each in grid]
     warn_of_unused(scenario, changes, allow_outside=allow_outside)
     return changes
 

@@ -15,12 +15,21 @@ from pathlib import Path
 
 import numpy as np
 
-from ccs_model.errors import InputError, Issue
+from ccs_model.errors import CcsModelError, InputError, Issue
 from ccs_model.scenario.read import read_values, values_in
 from ccs_model.scenario.upgrade import renamed_key, renamed_value
 from ccs_model.scenario.yaml_document import read_text, shown_path
 
 Changes = Mapping[str, object]
+
+
+class Listed(dict[str, object]):
+    """Changes of one row of a list; `place` is its file and line."""
+
+    def __init__(self, changes: Changes, place: str) -> None:
+        super().__init__(changes)
+        self.place = place
+
 
 MOST = 100_000
 _RANGE = re.compile(r"([^:\[{]+):([^:]+):([0-9]+)")
@@ -72,7 +81,14 @@ def combinations(values: Mapping[str, Sequence[object]], place: str = "--set") -
     return tuple(dict(zip(values, each, strict=True)) for each in itertools.product(*values.values()))
 
 
-def listed_in(path: Path) -> tuple[Changes, ...]:
+def at_their_row(changes: Changes, error: CcsModelError) -> CcsModelError:
+    """Return the error of changes with the file and line of the row that lists them, if there is one."""
+    if not isinstance(changes, Listed) or not isinstance(error, InputError):
+        return error
+    return InputError(Issue(f"{changes.place}: {each.where}", each.what, each.hint) for each in error.issues)
+
+
+def listed_in(path: Path) -> tuple[Listed, ...]:
     """Read a list of changes from a CSV or YAML file.
 
     The header of a CSV file has the dotted keys, and each row is a scenario; an empty cell changes nothing. A YAML file
@@ -81,7 +97,7 @@ def listed_in(path: Path) -> tuple[Changes, ...]:
     return _of_csv(path) if path.suffix.lower() == ".csv" else _of_yaml(path)
 
 
-def _of_csv(path: Path) -> tuple[Changes, ...]:
+def _of_csv(path: Path) -> tuple[Listed, ...]:
     shown = shown_path(path)
     rows = list(csv.reader(io.StringIO(read_text(path))))
     if len(rows) < 2:
@@ -100,11 +116,11 @@ def _of_csv(path: Path) -> tuple[Changes, ...]:
         }
         for key, value in changes.items():
             _validate_names(f"{shown}:{line}: {key}", key, [value])
-        found.append(changes)
+        found.append(Listed(changes, f"{shown}:{line}"))
     return tuple(found)
 
 
-def _of_yaml(path: Path) -> tuple[Changes, ...]:
+def _of_yaml(path: Path) -> tuple[Listed, ...]:
     document = read_values(path)
     issues = [issue for _, issue in document.issues]
     listed = document.values.get("scenarios")
@@ -113,11 +129,15 @@ def _of_yaml(path: Path) -> tuple[Changes, ...]:
         issues = [Issue(f"{shown_path(path)}:1", "no key 'scenarios' with a list of changes", hint)]
     if issues or not isinstance(listed, list | tuple):
         raise InputError(issues)
+    found = []
     for place, each in enumerate(listed):
-        for key, value in each.items():
-            mark = document.keys["scenarios", place, str(key)]
+        marks = [document.keys["scenarios", place, str(key)] for key in each]
+        for mark, (key, value) in zip(marks, each.items(), strict=True):
             _validate_names(f"{mark}: {key}", str(key), [value])
-    return tuple({str(key): value for key, value in each.items()} for each in listed)
+        found.append(
+            Listed({str(key): value for key, value in each.items()}, str(marks[0]) if marks else shown_path(path))
+        )
+    return tuple(found)
 
 
 def _values(key: str, text: str) -> tuple[object, ...]:

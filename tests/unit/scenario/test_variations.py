@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ccs_model.errors import InputError
-from ccs_model.scenario.variations import combinations, grid_of, listed_in
+from ccs_model.errors import InputError, Issue
+from ccs_model.scenario.variations import at_their_row, combinations, grid_of, listed_in
 
 
 @pytest.mark.parametrize(
@@ -60,3 +60,13 @@ def test_a_list_that_is_none_names_its_line(tmp_path: Path, name: str, content: 
 def test_empty_rows_and_empty_cells_change_nothing(tmp_path: Path) -> None:
     (tmp_path / "some.csv").write_text("budget.total_mn, storage.capacity\n,\n500,\n\n,low\n", encoding="utf-8")
     assert listed_in(tmp_path / "some.csv") == ({"budget.total_mn": 500}, {"storage.capacity": "low"})
+
+
+def test_errors_of_a_listed_variant_name_its_row(tmp_path: Path) -> None:
+    (tmp_path / "some.csv").write_text("budget.total_mn,budget.totl_mn\n500,\n,600\n", encoding="utf-8")
+    (tmp_path / "some.yaml").write_text("scenarios:\n- {budget.total_mn: 5}\n- {budget.totl_mn: 6}\n", encoding="utf-8")
+    error = InputError([Issue("budget.totl_mn", "unknown key")])
+    for name, place in (("some.csv", "some.csv:3"), ("some.yaml", "some.yaml:3:4")):
+        (issue,) = at_their_row(listed_in(tmp_path / name)[1], error).issues  # type: ignore[attr-defined]
+        assert issue.where.endswith(f"{place}: budget.totl_mn")
+    assert at_their_row({"budget.totl_mn": 6}, error) is error
