@@ -282,6 +282,9 @@ class _Summary:
             if self._name_width(table) < MIN_NAME_WIDTH:
                 table = [(*row[:column], *row[column + 1 :]) for row in table]
         width = max(min(self._name_width(table), MAX_NAME_WIDTH), MIN_NAME_WIDTH)
+        if self.is_static:  # a representative year has no start
+            start = table[0].index("start")
+            table = [(*row[:start], *row[start + 1 :]) for row in table]
         for k, row in enumerate(retrofits[:N_SHOWN], start=2):
             table[k] = (truncate(str(row["name"]), width), *table[k][1:])
         more = len(retrofits) - N_SHOWN
