@@ -309,11 +309,13 @@ class _Findings:
 
     def _carbon_price_of_entering(self) -> Iterator[Change]:
         """Additions to the carbon price between which the plant enters."""
-        gain = self._gain_at_carbon_prices()
+        parameter_change = self._exchanges.with_carbon_price()
 
         def enters(more: float) -> bool | None:
-            found = gain(more)
-            return None if found is None else found >= 0
+            matrix = parameter_change.at(more)
+            on = self._exchanges.with_plant(self._plant, matrix)
+            off = self._exchanges.without_plant(self._plant, refilled=False, matrix=matrix)
+            return None if on is None or off is None else self._exchanges.sign * (on.value - off.value) >= 0
 
         high, low = _doubled(enters, 100.0, 0.0, self._has_time)
         if high is not None:
@@ -324,36 +326,26 @@ class _Findings:
             yield Change("carbon_price", message, {"low_per_t": low, "high_per_t": high})
 
     def _carbon_price_of_leaving(self) -> Iterator[Change]:
-        """Reductions of the carbon price between which the plant leaves."""
-        gain, most = self._gain_at_carbon_prices(), float(self._problem.accounts.credit_per_t.max())
+        """Shares of the carbon price between which the plant leaves, others perhaps in its place."""
+        parameter_change = self._exchanges.with_carbon_price_factor()
 
-        def leaves(less: float) -> bool | None:
-            found = gain(-less)
-            return None if found is None else found < 0
-
-        high, low = _doubled(leaves, most / 2.0 ** (MAX_SOLVES // 2), 0.0, self._has_time, most=most)
-        if high is not None:
-            message = (
-                f"It would leave at a carbon price {low:,.0f} to {high:,.0f} {self._problem.money}/t lower in "
-                "the years in which abatement earns it."
-            )
-        elif low >= most:
-            message = "It would stay without a carbon price."
-        else:
-            return
-        yield Change("carbon_price", message, {"low_less_per_t": low, "high_less_per_t": high})
-
-    def _gain_at_carbon_prices(self) -> Callable[[float], float | None]:
-        """What the plan with the plant gains on that without, by the addition to the carbon price; None if unknown."""
-        parameter_change = self._exchanges.with_carbon_price()
-
-        def gain(more: float) -> float | None:
-            matrix = parameter_change.at(more)
+        def stays(share: float) -> bool | None:
+            matrix = parameter_change.at(share)
             on = self._exchanges.with_plant(self._plant, matrix)
-            off = self._exchanges.without_plant(self._plant, refilled=False, matrix=matrix)
-            return None if on is None or off is None else self._exchanges.sign * (on.value - off.value)
+            off = self._exchanges.without_plant(self._plant, matrix=matrix)
+            return None if on is None or off is None else self._exchanges.sign * (on.value - off.value) >= 0
 
-        return gain
+        at_none = stays(0.0) if self._has_time() else None
+        if at_none is None:
+            return
+        if at_none:
+            yield Change(
+                "carbon_price", "It would stay without a carbon price.", {"low_share": None, "high_share": 0.0}
+            )
+            return
+        high, low = _closest(stays, 1.0, 0.0, MAX_SOLVES - 1, self._has_time)
+        message = f"It would leave at a carbon price between {low:.0%} and {high:.0%} of the present one in every year."
+        yield Change("carbon_price", message, {"low_share": low, "high_share": high})
 
     def _gain(self, value: float) -> float:
         """Improvement of an objective value on the plan's."""

@@ -215,11 +215,12 @@ def value_with_fixed(
     deadline: float,
     *,
     years: Collection[int] | None = None,
-    start: Floats | None = None,
+    only_kept: bool = False,
 ) -> Valuation:
-    """Re-optimise a model with its builds fixed, in all years or in the given ones, from a feasible start if given.
+    """Re-optimise a model with its builds fixed, in all years or in the given ones.
 
-    If that is infeasible, budgets and then targets are relaxed, which names the kind of constraint that is violated.
+    If that is infeasible, budgets and then targets are relaxed, which names the kind of constraint that is violated;
+    with `only_kept` nothing is relaxed.
     """
     columns = {
         (column.variable, column.index): j
@@ -237,12 +238,11 @@ def value_with_fixed(
     fixed = replace(matrix, lower=lower, upper=upper)
     for state, constraints in _RELAXED.items():
         relaxed = _without_constraints(fixed, constraints)
-        highs = Highs(relaxed, options)
-        if start is not None:
-            highs.start_from(start)
-        outcome = highs.run(deadline - now(), "fixed decisions")
+        outcome = Highs(relaxed, options).run(deadline - now(), "fixed decisions")
         x = feasible_point(relaxed, outcome.x)
         if x is None:
+            if only_kept:
+                break
             continue
         bound = outcome.bound if np.isfinite(outcome.bound) else np.nan
         return Valuation(state, float(matrix.costs[0] @ x), bound, _excess_mn(matrix, x), x, outcome.status)

@@ -49,7 +49,7 @@ from ccs_model.analysis.stochastic_tables import (
 )
 from ccs_model.errors import CcsModelError, CheckError, InfeasibleError, InputError, Issue, NoPlanError
 from ccs_model.mip import Highs, Matrix, Outcome
-from ccs_model.mip.clock import effort, now, time_s
+from ccs_model.mip.clock import effort, now, time_s, was_stopped
 from ccs_model.mip.grouped_milp import solve_program
 from ccs_model.mip.highs import gap_share
 from ccs_model.mip.infeasible_rows import point_without_presolve
@@ -246,10 +246,11 @@ class _TwoStage:
         links = _corridors([*plans, *([mean_plan] if mean_plan is not None else [])])
         self.futures = [SolvedFuture.of(future, plan, links) for future, plan in zip(futures, plans, strict=True)]
         self.sign = 1.0 if self.futures[0].matrix.maximise[0] else -1.0
-        self.mean_values = None if mean_plan is None else self._in_each(AtPoint.of_plan(mean_plan), "the mean plan")
-        # Any future's own plan is a first stage as well.
-        likely = sorted(self.futures, key=lambda each: -each.future.probability_share)[:_MOST_FIRST_STAGES]
-        self.own_values = [self._in_each(each.at, f"the plan of {each.future.name}") for each in likely]
+        self.mean_values = None
+        if mean_plan is not None:
+            at = AtPoint.of_plan(mean_plan)
+            self.mean_values = self._with_recourse(at, self._kept_in_each(at, "the mean plan"), "the mean plan")
+        self.own_values = self._own_plans_in_each()
 
     def solve(self) -> StochasticPlan:
         """Build and solve the model of all futures. Raises as `stochastic`."""
@@ -328,25 +329,49 @@ class _TwoStage:
             return solve(mean)
         return None
 
-    def _in_each(self, at: AtPoint, what: str) -> list[Valuation]:
-        """Value in each future of the first-stage builds of a plan and the best recourse found.
-
-        The recourse is at least as good as the builds of the plan itself, where the future admits them.
-        """
-        years = self.outlook.here_and_now
-        first, every = decisions_of(at.matrix, at.x, years), decisions_of(at.matrix, at.x, at.problem.years)
-        found = []
+    def _kept_in_each(self, at: AtPoint, what: str) -> list[Valuation]:
+        """Value of all builds of a plan in each future, up to the first that cannot keep them."""
+        every, found = decisions_of(at.matrix, at.x, at.problem.years), []
         for future in self.futures:
+            if was_stopped():
+                break
             self._report_progress(f"{what} in {future.future.name}")
-            matrix = future.small.matrix
-            amount = effort_of_model(len(matrix.row_lower), self.level)
-            kept = value_with_fixed(matrix, every, self.options, now() + amount)
-            start = kept.x if kept.state == KEPT else None
-            fixed = value_with_fixed(matrix, first, self.options, now() + amount, years=years, start=start)
-            if start is not None and (fixed.state != KEPT or self.sign * (kept.objective - fixed.objective) > 0):
-                fixed = kept
-            found.append(fixed if fixed.x is None else replace(fixed, x=future.small.lifted(fixed.x)))
+            deadline = now() + self._amount(future)
+            kept = value_with_fixed(future.small.matrix, every, self.options, deadline, only_kept=True)
+            found.append(kept)
+            if kept.state != KEPT:
+                break
         return found
+
+    def _with_recourse(self, at: AtPoint, kept: Sequence[Valuation], what: str) -> list[Valuation]:
+        """Value in each future of a plan's first-stage builds with the best recourse found, or the plan's own."""
+        years = self.outlook.here_and_now
+        first, found = decisions_of(at.matrix, at.x, years), []
+        for f, future in enumerate(self.futures):
+            known = [kept[f]] if f < len(kept) and kept[f].state == KEPT else []
+            if not known or not was_stopped():
+                self._report_progress(f"{what} with recourse in {future.future.name}")
+                deadline = now() + self._amount(future)
+                fixed = value_with_fixed(future.small.matrix, first, self.options, deadline, years=years)
+                known += [fixed] if fixed.state == KEPT or not known else []
+            best = max(known, key=lambda each: self.sign * each.objective)
+            found.append(best if best.x is None else replace(best, x=future.small.lifted(best.x)))
+        return found
+
+    def _own_plans_in_each(self) -> list[list[Valuation]]:
+        """The best of the futures' own plans as a first stage, with recourse; none if no plan is feasible in all."""
+        likely = sorted(self.futures, key=lambda each: -each.future.probability_share)[:_MOST_FIRST_STAGES]
+        plans = [(each, self._kept_in_each(each.at, f"the plan of {each.future.name}")) for each in likely]
+        n = len(self.futures)
+        feasible = [(each, kept) for each, kept in plans if len(kept) == n and _is_kept(kept)]
+        if not feasible:
+            return []
+        best, kept = max(feasible, key=lambda plan: self.sign * self._measures_of(plan[1]).objective)
+        return [self._with_recourse(best.at, kept, f"the plan of {best.future.name}")]
+
+    def _amount(self, future: SolvedFuture) -> float:
+        """Effort of one evaluation in a future."""
+        return effort_of_model(len(future.small.matrix.row_lower), self.level)
 
     def _start(self, full: Matrix, columns: Sequence[Ints]) -> Floats | None:
         """The best plan with its recourse that is feasible in every future, as a point of the full model."""

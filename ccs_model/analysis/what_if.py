@@ -215,6 +215,12 @@ class Exchanges:
         more = replace(self.problem, accounts=replace(accounts, credit_per_t=accounts.credit_per_t + 100.0 * earns))
         return ParameterChange.of(self.matrix, more, 0.0, 100.0)
 
+    def with_carbon_price_factor(self) -> ParameterChange:
+        """The model at any multiple of the carbon price that abatement earns."""
+        accounts = self.problem.accounts
+        doubled = replace(self.problem, accounts=replace(accounts, credit_per_t=2.0 * accounts.credit_per_t))
+        return ParameterChange.of(self.matrix, doubled, 1.0, 2.0)
+
     def columns_of(self, plant: str) -> Ints:
         """Columns of the builds at a plant."""
         builds = self._builds

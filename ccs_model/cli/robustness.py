@@ -191,13 +191,18 @@ def stochastic(scenario: Path, output: Output) -> int:
 
 
 def _stochastic_text(document: Mapping[str, Any], folder: Path) -> str:
+    from ccs_model.analysis.stochastic_tables import EVPI
+
     years = ", ".join(map(str, document["here_and_now"]))
     lines = [f"{document['scenario']}: two-stage plan for {len(document['futures'])} futures, in {document['unit']}"]
-    lines += [f"gap {document['gap_share']:.2%}; {document['n_columns']:,} columns, {document['n_rows']:,} rows", ""]
+    gap = document["gap_share"]
+    shown = "unknown" if gap is None else f"{gap:.2%}"
+    lines += [f"gap {shown}; {document['n_columns']:,} columns, {document['n_rows']:,} rows", ""]
     for row in document["values"]:
         amount = f"{row['objective']:,.1f}" if row["objective"] is not None else "–"
         lines.append(f"{amount:>14}  {row['text']}")
-    if document["gap_share"] > _NARROW_GAP:
+    known = next(row["objective"] for row in document["values"] if row["quantity"] == EVPI)
+    if known and (gap is None or gap > _NARROW_GAP):
         lines.append("The value of perfect information contains the optimality gap of the plan, and may be smaller.")
     lines += ["", f"First stage ({years}), the same in every future:"]
     built = []

@@ -21,6 +21,8 @@ from ccs_model.scenario.validation import shown
 LONGEST_TEXT = 32_767  # limit of a workbook cell
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
 _THOUSANDS = re.compile(r"([-+]?\d{1,3}(?:[, ]\d{3})+)(\.\d+)?")
+_BELOW_ONE = re.compile(r"[-+]?0,\d+")
+_SPACED = re.compile(r"[-+]?\d{1,3}(?: \d{3})+,\d+")
 # A comma before four or more digits may begin decimals, or be a separator of thousands in the wrong place.
 _MISPLACED = re.compile(r"[-+]?[1-9]\d{0,2},\d{4,}")
 _EUROPEAN = re.compile(r"[-+]?\d{1,3}(?:\.\d{3})+,\d+|[-+]?\d+,\d+")
@@ -151,16 +153,18 @@ def _read(cell: str | int | float) -> float:
 def _right_spelling(text: str) -> str:
     """Hint for a text that was meant as a number."""
     text = text.translate(_FULL_WIDTH).strip()
-    if text.startswith(("0,", "-0,")) and text.count(",") == 1:
+    if _BELOW_ONE.fullmatch(text):
         return f"write {text.replace(',', '.')}"
+    if _SPACED.fullmatch(text):
+        return f"write {text.replace(' ', '').replace(',', '.')}"
     if match := _THOUSANDS.fullmatch(text):
-        if match[1].count(",") == 1 and not match[2]:
+        if match[1].count(",") == 1 and " " not in match[1] and not match[2]:
             return f"write {text.replace(',', '')} for thousands or {text.replace(',', '.')} for decimals"
         return f"write {re.sub('[, ]', '', match[1])}{match[2] or ''}"
     if _MISPLACED.fullmatch(text):
         return f"write {text.replace(',', '.')} for decimals or {text.replace(',', '')} for thousands"
     if _EUROPEAN.fullmatch(text):
         return f"write {text.replace('.', '').replace(',', '.')}"
-    if match := _PERCENT.fullmatch(text):
+    if match := _PERCENT.fullmatch(text.replace(",", ".")):
         return f"write {float(match[1]) / 100:.12g}"
     return "write 1234.5, without separators"

@@ -114,7 +114,8 @@ def _rows_beside_the_table(grid: Grid, names: Sequence[str], columns: Sequence[C
     found = {}
     for line, cells in grid.rows:
         texts = {name: each.strip() for name, each in zip(names, cells, strict=False) if isinstance(each, str) and name}
-        if cells[at : at + 1] not in ((), (None,), ("",)) and texts.get(key, "").lower().rstrip(":：") not in _TOTALS:
+        is_alone = texts.keys() == {key} and texts[key].lower().rstrip(":：") in _TOTALS
+        if cells[at : at + 1] not in ((), (None,), ("",)) and not is_alone:
             continue
         if any(text.lower().rstrip(":：") in _TOTALS for text in texts.values()):
             found[line] = _IS_TOTAL

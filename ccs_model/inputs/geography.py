@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
 import pandas as pd
 
-from ccs_model._typing import Floats, Mask
+from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.paths import data_folder
 from ccs_model.scenario.fields import HOME
 
@@ -97,9 +98,19 @@ def are_off_land(lat_deg: Floats, lon_deg: Floats, km: float) -> Mask:
     for ring in _land():
         low, high = ring.min(axis=0) - margin, ring.max(axis=0) + margin
         near = np.flatnonzero(is_off & (points >= low).all(axis=1) & (points <= high).all(axis=1))
-        if len(near):
-            is_off[near] = _km_outside([ring], points[near]) > km
+        for some in _batches(near, ring):
+            is_off[some[_are_inside(ring, points[some])]] = False
+            # Most points lie inside, and need no distance.
+            outside = some[is_off[some]]
+            is_off[outside] = _km_to_ring(ring, points[outside]) > km
     return is_off
+
+
+def _batches(points: Ints, ring: Ring) -> Iterator[Ints]:
+    """Points of which each batch makes a limited number of pairs with the segments of a ring."""
+    n_together = max(1, _MOST_PAIRS // len(ring))
+    for start in range(0, len(points), n_together):
+        yield points[start : start + n_together]
 
 
 def are_deep_inland(lat_deg: pd.Series, lon_deg: pd.Series, km: float) -> Mask:
@@ -108,9 +119,9 @@ def are_deep_inland(lat_deg: pd.Series, lon_deg: pd.Series, km: float) -> Mask:
     is_inland = np.zeros(len(points), dtype=bool)
     for ring in _land():
         held = np.flatnonzero((ring.min(axis=0) <= points).all(axis=1) & (points <= ring.max(axis=0)).all(axis=1))
-        held = held[_are_inside(ring, points[held])] if len(held) else held
-        if len(held):
-            is_inland[held] = _km_to_ring(ring, points[held]) > km
+        for some in _batches(held, ring):
+            inside = some[_are_inside(ring, points[some])]
+            is_inland[inside] = _km_to_ring(ring, points[inside]) > km
     return is_inland
 
 
@@ -133,9 +144,7 @@ def km_outside_province(province: pd.Series, lat_deg: pd.Series, lon_deg: pd.Ser
     for name, at in province.groupby(province).indices.items():
         rings = province_outlines().get(_OUTLINE_NAME.get(str(name), str(name))) or country_outlines().get(str(name))
         if rings:
-            n_together = max(1, _MOST_PAIRS // max(map(len, rings)))
-            for start in range(0, len(at), n_together):
-                some = at[start : start + n_together]
+            for some in _batches(at, max(rings, key=len)):
                 far[some] = _km_outside(rings, points[some])
     return pd.Series(far, index=province.index)
 

@@ -16,6 +16,7 @@ from ccs_model.scenario.validation import shown
 PROVINCE_MARGIN_KM = 30.0
 # Distance from land beyond which a plant looks misplaced; outlines are simplified and leave out small islands.
 _SEA_KM = 60.0
+_MOST_NAMED = 6
 
 
 def places_lie_in_their_province(frames: Frames) -> Iterator[Issue]:
@@ -46,11 +47,6 @@ def onshore_sites_lie_on_land(frames: Frames) -> Iterator[Issue]:
             hint = "lat and lon look swapped"
         what = f"site {row['site']} is onshore, but lies {outside[i]:,.0f} km outside {row['province']}"
         yield Issue(at(row, "lat_deg"), what, hint)
-    is_reported = (outside > PROVINCE_MARGIN_KM) | _at_zero(onshore) | ~np.isnan(_km_if_swapped(frames, onshore))
-    others = onshore[~is_reported]
-    for _, row in others[_are_at_sea(others, PROVINCE_MARGIN_KM)].iterrows():
-        what = f"site {row['site']} is onshore, but lies in the sea, more than {PROVINCE_MARGIN_KM:g} km from land"
-        yield Issue(at(row, "lat_deg"), what, "set is_offshore to yes, or is its place wrong?")
 
 
 def own_places_are_plausible(frames: Frames) -> Iterator[Issue]:
@@ -78,28 +74,34 @@ def _at_zero(frame: pd.DataFrame) -> pd.Series:
     return (frame["lat_deg"] == 0) & (frame["lon_deg"] == 0)
 
 
-def _are_at_sea(frame: pd.DataFrame, km: float) -> np.ndarray:
-    return are_off_land(frame["lat_deg"].to_numpy(float), frame["lon_deg"].to_numpy(float), km)
-
-
 def notices_of_places(frames: Frames) -> list[str]:
-    """Notices of plants of the user in the sea, and of offshore sites on land."""
-    notices = []
-    for table in PLANTS:
-        plants = own_rows(frames[table])
-        for _, row in plants[_are_at_sea(plants, _SEA_KM) & ~_at_zero(plants)].iterrows():
-            notices.append(
-                f"{at(row, 'lat_deg')}: plant {shown(row['plant'])} lies in the sea, more than {_SEA_KM:g} km from "
-                "land; is its place right?"
-            )
+    """Notices of plants and onshore sites of the user in the sea, and of offshore sites on land.
+
+    Small islands have no outline, so that these are no errors.
+    """
+    notices: list[str] = []
+    for table, column in (*((table, "plant") for table in PLANTS), ("storage/sites", "site")):
+        own = own_rows(frames[table])
+        own = own[~_at_zero(own) & np.isnan(_km_if_swapped(frames, own))] if len(own) else own
+        if column == "site":
+            own = own[own["is_offshore"] != "yes"]
+        far = are_off_land(own["lat_deg"].to_numpy(float), own["lon_deg"].to_numpy(float), _SEA_KM)
+        notices += _named(own[far], column, f"in the sea, more than {_SEA_KM:g} km from land (is the place right?)")
     sites = own_rows(frames["storage/sites"])
     offshore = sites[sites["is_offshore"] == "yes"]
-    for _, row in offshore[are_deep_inland(offshore["lat_deg"], offshore["lon_deg"], PROVINCE_MARGIN_KM)].iterrows():
-        notices.append(
-            f"{at(row, 'is_offshore')}: site {shown(row['site'])} is offshore, but lies on land, more than "
-            f"{PROVINCE_MARGIN_KM:g} km from the sea and the border"
-        )
+    inland = are_deep_inland(offshore["lat_deg"], offshore["lon_deg"], PROVINCE_MARGIN_KM)
+    where = f"offshore, but on land, more than {PROVINCE_MARGIN_KM:g} km from the sea and the border"
+    notices += _named(offshore[inland], "site", where)
     return notices
+
+
+def _named(rows: pd.DataFrame, column: str, where: str) -> list[str]:
+    """A notice at the first row, which names the first of them."""
+    if rows.empty:
+        return []
+    names = [shown(name) for name in rows[column]]
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return [f"{at(rows.iloc[0], 'lat_deg')}: {column}s {where}: {', '.join(names[:_MOST_NAMED])}{more}"]
 
 
 PLACE_CHECKS: tuple[Callable[[Frames], Iterator[Issue]], ...] = (

@@ -25,7 +25,7 @@ from ccs_model.inputs.chinese import SHEETS
 from ccs_model.inputs.csv_reader import csv_grid, table_bytes
 from ccs_model.inputs.declarations import SITES, Column, Grid, Source, place_of
 from ccs_model.inputs.excel_reader import workbook_grids
-from ccs_model.inputs.geography import area_near, countries_with_outline, km_outside_country, lies_in_country
+from ccs_model.inputs.geography import area_near, countries_with_outline, lies_in_country
 from ccs_model.inputs.known_names import ANY
 from ccs_model.inputs.table_checks import PLANTS, rows_that_repeat
 from ccs_model.paths import data_folder
@@ -438,11 +438,13 @@ def with_rows_for_other_places(frames: dict[str, pd.DataFrame]) -> list[str]:
             lacking = plants[~plants[column].isin(set(rows[column]))]
             for source in general:
                 of_source = rows[rows[column] == source]
+                if of_source.empty or lacking.empty:
+                    continue
                 here = lacking
                 if source != ANY:
                     within = lacking[~are_countries[lacking.index]]
                     here = within[_lie_in(source, within)]
-                if of_source.empty or here.empty:
+                if here.empty:
                     continue
                 added += [of_source.assign(**{column: name}) for name in here[column]]
                 notices.append(_holds_for(of_source, source, list(here[column])))
@@ -462,7 +464,7 @@ def _are_countries(places: pd.DataFrame, column: str) -> pd.Series:
 
 def _lie_in(country: str, places: pd.DataFrame) -> pd.Series:
     rows = zip(places["lat_deg"], places["lon_deg"], strict=True)
-    return pd.Series([km_outside_country(country, *row) <= _MARGIN_KM for row in rows], index=places.index, dtype=bool)
+    return pd.Series([lies_in_country(country, *row, _MARGIN_KM) for row in rows], index=places.index, dtype=bool)
 
 
 def _holds_for(rows: pd.DataFrame, source: str, names: Sequence[str]) -> str:

@@ -40,7 +40,7 @@ def _technologies(problem: Problem) -> Iterator[str]:
         place = problem.inputs.place(table, k) if problem.inputs.is_own(table, k) else ""
         if place and name not in offered:
             yield f"{place}: technology {name} is not offered, since capture.technologies does not name it"
-        elif place and first > last:
+        elif place and not problem.is_static and first > last:
             yield f"{place}: technology {name} is first on offer in {first:.0f}, after the last start in {last}"
 
 
@@ -77,7 +77,8 @@ def _policy(problem: Problem) -> Iterator[str]:
 def _targets(problem: Problem) -> Iterator[str]:
     """Targets beside the largest abatement that no budget limits."""
     budget = problem.scenario.budget
-    is_limited = budget.total_mn is not None or budget.cumulative_mn or budget.by_province_mn
+    builds = problem.max_builds_per_year is not None or bool(problem.deployment_ceiling_ktpa)
+    is_limited = builds or bool(budget.total_mn is not None or budget.cumulative_mn or budget.by_province_mn)
     if problem.objective == "max_abatement" and problem.targets and not is_limited:
         yield (
             f"{place_of(problem.scenario, 'targets')}: objective: max_abatement without a budget builds "

@@ -110,8 +110,9 @@ def _raise_if_beyond_retrofits(problem: Problem, matrix: Matrix) -> None:
         verb = "capture" if target.measure == "captured" else "avoid"
         unit = "kt" if target.year is None else "kt/y"
         share = f" ({kt / target.baseline_ktpa:.2%})" if target.year is not None and verb == "avoid" else ""
+        streams = f"eligible streams{f' of {target.group}' if target.group else ''}"
         conflicts.append(
-            f"{target.key}: {target.required:,.0f} {unit} are out of reach; the largest retrofits of all streams "
+            f"{target.key}: {target.required:,.0f} {unit} are out of reach; the largest retrofits of all {streams} "
             f"together {verb} {kt:,.0f} {unit}{share}, before limits of storage and budget"
         )
     if conflicts:

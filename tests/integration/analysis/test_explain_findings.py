@@ -309,9 +309,9 @@ def test_the_plan_changes_within_the_carbon_price_bracket(npv: Callable[[float],
     }
     run = SolvedProblem(Path("run"), document, built.problem)
     change = {each.kind: each for each in changes_of(run, "NH3_79", 30)}["carbon_price"]
-    least, most = change.figures["low_less_per_t"], change.figures["high_less_per_t"]
-    assert f"It would leave at a carbon price {least:,.0f} to {most:,.0f} CNY 2024/t lower" in change.message
-    assert 0 <= least < most and least <= high - low
-    assert solve(npv(75 + high - most)).retrofits.empty
-    assert least == 0 or len(solve(npv(75 + high - least)).retrofits)
+    least, most = change.figures["low_share"], change.figures["high_share"]
+    assert f"between {least:.0%} and {most:.0%} of the present one" in change.message
+    assert 0 <= least < most <= 1 and most >= (75 + low) / (75 + high)
+    assert solve(npv((75 + high) * least)).retrofits.empty
+    assert len(solve(npv((75 + high) * most)).retrofits)
     assert changes_of(run, plan.problem.plants.loc[~plan.problem.plants["is_candidate"], "plant"].iloc[0], 30) == ()

@@ -133,23 +133,10 @@ def test_rows_of_any_country_with_an_outline_hold_for_its_places(read):
     assert found["utilisation_share"].tolist() == [0.72]
 
 
-@pytest.mark.parametrize(
-    ("table", "row", "words"),
-    [
-        (
-            "storage/sites",
-            "sea,43.0,34.0,100,12",
-            "site sea is onshore, but lies in the sea, more than 30 km from land",
-        ),
-        ("storage/sites", "sea,43.0,34.0,100,12,100,90", "capacity_low_kt: 100 is more than"),
-    ],
-)
-def test_a_site_that_cannot_be_is_an_error(read, table, row, words):
-    head = SITE
-    if row.count(",") > 4:
-        head, row = f"{head},capacity_low_kt,capacity_high_kt", row.replace("100,12,100,90", "80,12,100,90")
-    with pytest.raises(InputError, match=words):
-        read(**{**TURKEY, table: f"{head}\n{row}\n"})
+def test_estimates_out_of_order_are_an_error(read):
+    sites = f"{SITE},capacity_low_kt,capacity_high_kt\ntuz,38.7,33.4,80,12,100,90\n"
+    with pytest.raises(InputError, match="capacity_low_kt: 100 is more than"):
+        read(**{**TURKEY, "storage/sites": sites})
 
 
 def test_plants_at_sea_offshore_sites_on_land_and_unused_rows_are_noticed(read):
@@ -159,12 +146,15 @@ def test_plants_at_sea_offshore_sites_on_land_and_unused_rows_are_noticed(read):
         + TURKEY["plants"].splitlines()[1].replace("A,", "B,"),
         "prices/fuels": TURKEY["prices/fuels"] + "Türkiye,gas,2024,9,0,USD,2024\n",
         "prices/grid_factors": TURKEY["prices/grid_factors"] + "Ankara,2024,0.4\n",
-        "storage/sites": f"{SITE},is_offshore\ntuz,38.7,33.4,100,12,yes\n",
+        "storage/sites": f"{SITE},is_offshore\ntuz,38.7,33.4,100,12,yes\nsea,43.0,34.0,100,12,\n",
     }
     notices = "\n".join(read(**tables)[1].all_notices)
-    assert "plants.csv:2:lat_deg: plant A lies in the sea, more than 60 km from land" in notices
-    assert "plant B" not in notices
-    assert "storage/sites.csv:2:is_offshore: site tuz is offshore, but lies on land" in notices
+    assert "plants.csv:2:lat_deg: plants in the sea, more than 60 km from land; are their places right?: A\n" in notices
+    assert (
+        "storage/sites.csv:3:lat_deg: sites in the sea, more than 60 km from land; are their places right?: sea"
+        in notices
+    )
+    assert "storage/sites.csv:2:lat_deg: sites offshore, but on land, more than 30 km from the sea" in notices
     assert (
         "prices/fuels.csv:3:fuel: no heat source burns 'gas', this row is not used; fuels are coal, natural_gas"
         in notices
