@@ -149,10 +149,9 @@ def test_plants_at_sea_offshore_sites_on_land_and_unused_rows_are_noticed(read):
         "storage/sites": f"{SITE},is_offshore\ntuz,38.7,33.4,100,12,yes\nsea,43.0,34.0,100,12,\n",
     }
     notices = "\n".join(read(**tables)[1].all_notices)
-    assert "plants.csv:2:lat_deg: plants in the sea, more than 60 km from land; are their places right?: A\n" in notices
+    assert "plants.csv:2:lat_deg: plants in the sea, more than 60 km from land (is the place right?): A\n" in notices
     assert (
-        "storage/sites.csv:3:lat_deg: sites in the sea, more than 60 km from land; are their places right?: sea"
-        in notices
+        "storage/sites.csv:3:lat_deg: sites in the sea, more than 60 km from land (is the place right?): sea" in notices
     )
     assert "storage/sites.csv:2:lat_deg: sites offshore, but on land, more than 30 km from the sea" in notices
     assert (
