@@ -139,10 +139,8 @@ def _monte_carlo_text(document: Mapping[str, Any], folder: Path) -> str:
     sure_plants = [row for row in document["plants"] if row["is_no_regret"]]
     # The relaxation shares trunk lines and sites at fractions of their cost.
     names = [f"{row['name']}{'' if row['is_planned'] else ' (not in the plan)'}" for row in sure_plants]
-    sure = (
-        f"No-regret plants, chosen in at least 90% of futures by the LP relaxation ({len(names)}): "
-        f"{', '.join(names) or 'none'}"
-    )
+    found = ", ".join(names) or "none"
+    sure = f"No-regret plants, in at least 90% of futures by the LP relaxation ({len(names)}): {found}"
     where = f"Folder: {folder} (plan.xlsx, sheet Uncertainty; montecarlo.json; futures.csv)"
     return "\n".join([*lines, "", textwrap.fill(sure, columns()), where])
 

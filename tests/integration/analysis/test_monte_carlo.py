@@ -289,7 +289,7 @@ def test_the_command_prints_a_summary_of_the_futures(found: MonteCarlo) -> None:
     assert over in lines
     sure = found.uncertainty.plants["is_no_regret"].sum()
     assert any(
-        line.startswith(f"No-regret plants, chosen in at least 90% of futures by the LP relaxation ({sure}): ")
+        line.startswith(f"No-regret plants, in at least 90% of futures by the LP relaxation ({sure}):")
         for line in lines
     )
     # No input is reported whose effect sampling noise could explain.

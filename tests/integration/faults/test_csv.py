@@ -40,7 +40,12 @@ def test_F19_a_heading_twice_names_both_places(desk: Desk, reported: Told) -> No
 @pytest.mark.parametrize(
     ("cell", "sign", "code", "words"),
     [
-        ("5,000", ";", 3, "mine.csv:2:crude_steel_ktpa: '5,000' is not a finite number (write 5000)"),
+        (
+            "5,000",
+            ";",
+            3,
+            "mine.csv:2:crude_steel_ktpa: '5,000' is not a finite number (write 5000 for thousands or 5.000 for",
+        ),
         ("5.000,5", ";", 3, "mine.csv:2:crude_steel_ktpa: '5.000,5' is not a finite number (write 5000.5)"),
         ("5000,5", "\t", 3, "'5000,5' is not a finite number (write 5000.5)"),
         ("５０００", ",", 0, ""),

@@ -71,7 +71,7 @@ def test_an_empty_plan_says_why_in_the_workbook_and_on_the_screen(
             words.targets(plan),
         )
         assert words.marginal_budget(plan).startswith("The objective is the minimum cost of the targets")
-        assert "100 0 missed" in shown
+        assert "100 0 (100 short)" in shown
     elif plan.problem.objective == "max_npv":
         assert words.marginal_budget(plan).startswith("The objective is money, not tonnes")
     else:
