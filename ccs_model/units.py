@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -108,3 +109,9 @@ def rounded(value: float | int | None) -> str:
     if value and abs(value) < 1:
         return f"{value:.3g}"
     return f"{value or 0:,.0f}"
+
+
+def first_few(names: Sequence[str], n: int, joint: str = ", ") -> str:
+    """Return the first `n` names and how many more there are: `a, b and 3 more`."""
+    more = len(names) - n
+    return joint.join(names[:n]) + (f" and {more:,} more" if more > 0 else "")

@@ -35,6 +35,7 @@ from ccs_model.plan.plan_json import plain
 from ccs_model.plan.reasons import reason_of
 from ccs_model.problem import Problem
 from ccs_model.runs.run_reader import RunLike, SolvedProblem, plant_of, solved_problem_of, validate_own_model
+from ccs_model.units import first_few
 
 SCHEMA = "ccs-model/explain/2"
 # Solves of one bracket, and the largest multiple of the capture capex that is tried.
@@ -373,8 +374,7 @@ class _Findings:
         return {name: self._gain(exchange.value), f"at_most_{name}": self._gain(exchange.bound)}
 
     def _list(self, plants: tuple[str, ...]) -> str:
-        some = [f"{self._names.get(each, each)} ({each})" for each in plants[:3]]
-        return ", ".join(some) + (f" and {len(plants) - 3} more" if len(plants) > 3 else "")
+        return first_few([f"{self._names.get(each, each)} ({each})" for each in plants], 3)
 
     def _moves(self, exchange: Exchange) -> str:
         """Other plants that leave and enter."""

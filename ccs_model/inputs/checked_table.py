@@ -23,7 +23,7 @@ from ccs_model.inputs.unit_conversion import conversion, currency_of
 from ccs_model.paths import data_folder
 from ccs_model.scenario.fields import CURRENCY, HOME_CURRENCY
 from ccs_model.scenario.validation import shown
-from ccs_model.units import label_of
+from ccs_model.units import first_few, label_of
 
 _REQUIRED_UNITS = ("kt/y",)
 _MONEY = ("money", "million money")
@@ -142,10 +142,9 @@ def _hidden_rows(grid: Grid, key: str, data: Mapping[str, Sequence[object]]) -> 
     if not names:
         return []
     rows, are = ("1 row", "is") if len(names) == 1 else (f"{len(names):,} rows", "are")
-    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
     return [
         f"{grid.source.file}: {rows} hidden by hand or by a filter {are} read like the others: "
-        f"{', '.join(names[:_NAMED])}{more}; delete what should not be read"
+        f"{first_few(names, _NAMED)}; delete what should not be read"
     ]
 
 

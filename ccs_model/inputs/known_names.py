@@ -18,6 +18,7 @@ from ccs_model.inputs.geography import countries_with_outline
 from ccs_model.inputs.table_checks import PLANTS, key_of
 from ccs_model.scenario.spelling import as_seen, cleaned, most_similar
 from ccs_model.scenario.validation import read_as, shown
+from ccs_model.units import first_few
 
 # Tables that give the names of a column; other tables refer to them.
 DEFINED_IN: Mapping[str, tuple[str, ...]] = {
@@ -184,9 +185,8 @@ def _unused(frame: pd.DataFrame, column: str, used: set[str]) -> Iterator[str]:
     own = frame[[source.is_own for source in frame["source"]]]
     unused = own[~own[column].isin({*used, "", ANY, *countries_with_outline()})].drop_duplicates(column)
     if len(unused):
-        names = ", ".join(map(shown, unused[column].iloc[:_NAMED]))
-        more = f" and {len(unused) - _NAMED} more" if len(unused) > _NAMED else ""
-        yield f"{place_of(unused.iloc[0], column)}: rows of places without plants are not used: {names}{more}"
+        names = first_few([shown(name) for name in unused[column]], _NAMED)
+        yield f"{place_of(unused.iloc[0], column)}: rows of places without plants are not used: {names}"
 
 
 def _strays(frame: pd.DataFrame, column: str, known: set[str]) -> Iterator[tuple[str, str, str]]:

@@ -12,6 +12,7 @@ from ccs_model.inputs.declarations import place_of as at
 from ccs_model.inputs.geography import are_deep_inland, are_off_land, km_if_swapped, km_outside_province
 from ccs_model.inputs.table_checks import NODES, PLANTS, SOURCE_PLANTS, Frames, own_rows
 from ccs_model.scenario.validation import shown
+from ccs_model.units import first_few
 
 PROVINCE_MARGIN_KM = 30.0
 # Distance from land beyond which a plant looks misplaced; outlines are simplified and leave out small islands.
@@ -99,9 +100,8 @@ def _named(rows: pd.DataFrame, column: str, where: str) -> list[str]:
     """A notice at the first row, which names the first of them."""
     if rows.empty:
         return []
-    names = [shown(name) for name in rows[column]]
-    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    return [f"{at(rows.iloc[0], 'lat_deg')}: {column}s {where}: {', '.join(names[:_MOST_NAMED])}{more}"]
+    names = first_few([shown(name) for name in rows[column]], _MOST_NAMED)
+    return [f"{at(rows.iloc[0], 'lat_deg')}: {column}s {where}: {names}"]
 
 
 PLACE_CHECKS: tuple[Callable[[Frames], Iterator[Issue]], ...] = (

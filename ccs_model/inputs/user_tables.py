@@ -33,6 +33,7 @@ from ccs_model.scenario.fields import SHIPPED_INVENTORIES, SOURCES
 from ccs_model.scenario.sections import OwnTables
 from ccs_model.scenario.validation import shown
 from ccs_model.scenario.yaml_document import full
+from ccs_model.units import first_few
 
 WORKBOOKS = (".xlsx", ".xlsm")
 # Sheets that are not read.
@@ -468,6 +469,5 @@ def _lie_in(country: str, places: pd.DataFrame) -> pd.Series:
 
 
 def _holds_for(rows: pd.DataFrame, source: str, names: Sequence[str]) -> str:
-    more = f" and {len(names) - _PLACES_NAMED} more" if len(names) > _PLACES_NAMED else ""
-    listed = ", ".join(map(shown, names[:_PLACES_NAMED]))
-    return f"{place_of(rows.iloc[0])}: the rows of '{source}' hold for what has none of its own: {listed}{more}"
+    listed = first_few([shown(name) for name in names], _PLACES_NAMED)
+    return f"{place_of(rows.iloc[0])}: the rows of '{source}' hold for what has none of its own: {listed}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ccs_model.plan.headline import megatonnes
-from ccs_model.units import money_text, rounded
+from ccs_model.units import first_few, money_text, rounded
 
 # Name of a series of damages that is the scenario's own, as in problem.owner_accounts, which needs pandas.
 _OWN_SERIES = "scenario"
@@ -226,7 +226,9 @@ def left_out_in_words(plants: Sequence[Mapping[Any, Any]]) -> list[str]:
     for (reason, key), names in by_reason.items():
         plants_are = f"{len(names)} plants of your tables are" if len(names) > 1 else "1 plant of your tables is"
         change = f"scenario key {key}" if key else "column status"
-        sentences.append(f"{plants_are} not in the plan: {reason} ({change}). Plants: {first_few(names, _LISTED)}.")
+        sentences.append(
+            f"{plants_are} not in the plan: {reason} ({change}). Plants: {first_few(names, _LISTED, '; ')}."
+        )
     return sentences
 
 
@@ -241,13 +243,7 @@ def targets_in_words(targets: Sequence[Mapping[Any, Any]], shortfall_mn: float, 
 
 def binding_limits(limits: Sequence[str]) -> str:
     """Which limits beside the budget bind in the LP relaxation; empty if none does."""
-    return f"Binding beside the budget (LP relaxation): {first_few(limits, _LIMITS_NAMED)}." if limits else ""
-
-
-def first_few(names: Sequence[str], n: int) -> str:
-    """The first `n` names and how many more there are."""
-    more = len(names) - n
-    return "; ".join(names[:n]) + (f" and {more} more" if more > 0 else "")
+    return f"Binding beside the budget (LP relaxation): {first_few(limits, _LIMITS_NAMED, '; ')}." if limits else ""
 
 
 def rounded_parts(values: Sequence[float]) -> tuple[int, ...]:

@@ -63,6 +63,7 @@ from ccs_model.solve.tie_breaking import (
     without_idle_network,
     without_idle_wells,
 )
+from ccs_model.units import first_few
 
 ProgressCallback = Callable[[Progress], None]
 Result = TypeVar("Result")
@@ -352,8 +353,7 @@ def _solve_stages(
 
 
 def _idle_text(problem: Problem, links: tuple[str, ...]) -> str:
-    named = ", ".join(links[:_NAMED]) + (f" and {len(links) - _NAMED} more" if len(links) > _NAMED else "")
-    text = f"these links are built but carry no CO₂ in any year: {named}"
+    text = f"these links are built but carry no CO₂ in any year: {first_few(links, _NAMED)}"
     if problem.scenario.funds:
         text += "; where grants, loans and salvage value exceed their cost, lower share_max or ceiling_mn of the funds"
     elif not problem.is_integer:

@@ -15,10 +15,10 @@ from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.problem import Problem
 from ccs_model.problem.pipe_costs import DEA
-from ccs_model.report.phrases import first_few
 from ccs_model.report.tables_in_use import references_in_use, rows_in_use
 from ccs_model.report.workbook.columns import Cell, declared_rows, label
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
+from ccs_model.units import first_few
 
 
 def model_assumptions(problem: Problem) -> list[Row]:
@@ -106,7 +106,7 @@ def _line(name: str, group: list[tuple[Any, ...]], what: str, note: str, referen
     named = [" ".join(text for each in row if (text := _sentence(each))) for row in group]
     return {
         "table": name,
-        "rows": first_few(named, _MOST_NAMED),
+        "rows": first_few(named, _MOST_NAMED, "; "),
         "what": what,
         "note": note,
         "reference": reference,

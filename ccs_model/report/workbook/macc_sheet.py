@@ -13,7 +13,6 @@ from ccs_model.plan.merit_order import macc_parts, macc_table
 from ccs_model.plan.plan import Frontier, Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.report.figures import macc_cut
-from ccs_model.report.phrases import first_few
 from ccs_model.report.sector_colours import pale, sector_colours
 from ccs_model.report.workbook.cell_values import is_missing
 from ccs_model.report.workbook.columns import CALCULATION, SOLVER, Cell, Column, table_columns
@@ -21,6 +20,7 @@ from ccs_model.report.workbook.formulas import Block, Formula, message
 from ccs_model.report.workbook.native_charts import CHART_ROWS, PICTURE_ROWS, Picture
 from ccs_model.report.workbook.series_sheet import carbon_price_per_t, year_column
 from ccs_model.report.workbook.sheet import Page, Sheet
+from ccs_model.units import first_few
 
 N_SLOTS = 200
 # The figures begin in the column of names, which is wide enough for their labels.
@@ -409,7 +409,7 @@ def write_frontier(sheet: Sheet, plan: Plan) -> None:
             formula = f"={sign}({{objective}}-{{list_objective}})/MAX({{objective}},-{{objective}})"
             made["list_short_share"] = Formula(formula, row["list_short_share"])
         # tables/frontier.csv names them all.
-        difference = {name: first_few(row[name].split("; "), _NAMED) for name in ("list_only", "plan_only")}
+        difference = {name: first_few(row[name].split("; "), _NAMED, "; ") for name in ("list_only", "plan_only")}
         rows.append({**made, **difference})
     sheet.section("By budget")
     block = sheet.table("frontier", rows, main=True, frozen=0, head_on_each_page=True, key="frontier")
