@@ -203,6 +203,12 @@ def _running(case: Case, life_yr: float, start: int, period: int) -> float:
     return sum(case.starts[start] <= year < case.starts[start] + life_yr for year in years) / len(years)
 
 
+def _idle(case: Case, life_yr: float, start: int, period: int) -> float:
+    """Share of a period's years in which a unit that works in the period does not: pipes and wells carry the peak."""
+    share = _running(case, life_yr, start, period)
+    return 1.0 - share if share > 0 else 0.0
+
+
 def _limits(case: Case, program: Program, spent: Terms, captured: Mapping[int, list[int]]) -> None:
     """The budget over all periods, and the target of the last one."""
     if case.budget_mn is not None and not case.is_static:
@@ -248,7 +254,7 @@ def _with_own_pipes(case: Case, program: Program, money: Money) -> Program:
                 works = [(-full * _running(case, life, s, y), build[s]) for s in periods if s <= y]
                 program.row([(1.0, tonnes), *works], -math.inf, 0.0)
                 captured[y].append(tonnes)
-                into[at, y].append((1.0, tonnes))
+                into[at, y] += [(1.0, tonnes), *((full * _idle(case, life, s, y), build[s]) for s in periods)]
                 stored[at].append((float(len(case.calendar[y])), tonnes))
         program.row(builds, -math.inf, 1.0)
     for at, site in case.sites.items():
@@ -285,6 +291,8 @@ def _with_shared_pipes(case: Case, program: Program, money: Money) -> Program:
     for key, terms in network.balance.items():
         if terms and (key[1] >= 0 or network.later_yr):
             program.row(terms, 0.0, 0.0)
+    for terms in network.above_mean.values():
+        program.row(terms, 0.0, 0.0)
     _add_valid_rows(network)
     _limits(case, program, network.spent, network.captured)
     return program
@@ -301,6 +309,8 @@ class Shared:
     captured: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
     # What comes in and goes out at a node, and the pipes there so far, by node and period.
     balance: dict[tuple[str, int], Terms] = field(default_factory=lambda: defaultdict(list))
+    # The same of the peak flow less the mean flow.
+    above_mean: dict[tuple[str, int], Terms] = field(default_factory=lambda: defaultdict(list))
     pipes: dict[tuple[str, int], Terms] = field(default_factory=lambda: defaultdict(list))
     # Columns that build a plant's unit and open a site, by name and start.
     built: dict[tuple[str, int], int] = field(default_factory=dict)
@@ -331,6 +341,8 @@ def _add_plants(network: Shared) -> None:
             program.row([(1.0, tonnes), *works], -math.inf, 0.0)
             network.captured[y].append(tonnes)
             network.balance[name, y].append((1.0, tonnes))
+            peaks = [(full * _idle(case, life, s, y), network.built[name, s]) for s in periods]
+            network.above_mean[name, y] += [(amount, at) for amount, at in peaks if amount]
 
 
 def _add_links(network: Shared) -> None:
@@ -340,6 +352,7 @@ def _add_links(network: Shared) -> None:
     most = _most_on_links(case)
     for (a, b), km in case.lengths_km.items():
         capacity: Terms = []
+        so_far: dict[int, Terms] = {y: [] for y in periods}
         of_start: dict[int, Terms] = {s: [] for s in periods}
         flow: dict[int, Terms] = {y: [] for y in periods}
         om = PIPE_OM_PER_TPH_KM * km / KTPA_PER_TPH
@@ -353,6 +366,8 @@ def _add_links(network: Shared) -> None:
                 program.row([(1.0, added), (-max(largest - least, 0.0), pipe)], -math.inf, 0.0)
                 network.spent += [(slope * least, pipe), (slope, added)]
                 laid += [(-min(least, largest), pipe), (-1.0, added)]
+                for y in periods[s:]:
+                    so_far[y] += [(-min(least, largest), pipe), (-1.0, added)]
                 carried = program.column(om * money.yearly(s) + money.power(s, kwh * km))
                 program.row([(1.0, carried), *laid], -math.inf, 0.0)
                 flow[s].append((-1.0, carried))
@@ -362,17 +377,20 @@ def _add_links(network: Shared) -> None:
             capacity += laid
         for s in periods:
             program.row(of_start[s], -math.inf, 1.0)
-            program.row([*_both_ways(network, a, b, s), *flow[s]], 0.0, 0.0)
+            mean = _both_ways(network.balance, program, a, b, s)
+            program.row([*mean, *flow[s]], 0.0, 0.0)
+            above = _both_ways(network.above_mean, program, a, b, s)
+            program.row([*mean, *above, *so_far[s]], -math.inf, 0.0)
         if network.later_yr:
             every = [(network.later_yr * amount, at) for amount, at in capacity]
-            program.row([*_both_ways(network, a, b, -1), *every], -math.inf, 0.0)
+            program.row([*_both_ways(network.balance, program, a, b, -1), *every], -math.inf, 0.0)
 
 
-def _both_ways(network: Shared, a: str, b: str, period: int) -> Terms:
+def _both_ways(balance: dict[tuple[str, int], Terms], program: Program, a: str, b: str, period: int) -> Terms:
     """Flow from a to b and back, which enters the balance of both."""
-    forward, back = network.program.column(), network.program.column()
-    network.balance[a, period] += [(-1.0, forward), (1.0, back)]
-    network.balance[b, period] += [(1.0, forward), (-1.0, back)]
+    forward, back = program.column(), program.column()
+    balance[a, period] += [(-1.0, forward), (1.0, back)]
+    balance[b, period] += [(1.0, forward), (-1.0, back)]
     return [(1.0, forward), (1.0, back)]
 
 
@@ -401,7 +419,10 @@ def _add_sites(network: Shared) -> None:
             program.row([*drilled, *((-useful, opened[at, s]) for s in periods[: y + 1])], -math.inf, 0.0)
             injected = program.column(site["injection_cost_per_t"] / 1000.0 * money.yearly(y))
             program.row([(1.0, injected), *((-rate, well) for _, well in drilled)], -math.inf, 0.0)
+            above = program.column()
+            program.row([(1.0, injected), (1.0, above), *((-rate, well) for _, well in drilled)], -math.inf, 0.0)
             network.balance[at, y].append((-1.0, injected))
+            network.above_mean[at, y].append((-1.0, above))
             filled.append((float(len(case.calendar[y])), injected))
             if case.is_static:
                 program.row([(1.0, injected), (-room, opened[at, y])], -math.inf, 0.0)

@@ -11,6 +11,7 @@ from ccs_model.model.abatement_targets import add_targets
 from ccs_model.model.budget import add_payments, add_spending, declare_payments
 from ccs_model.model.names import CONSTRAINTS, VARIABLES
 from ccs_model.model.objective import add_objective
+from ccs_model.model.peak_flows import add_peak_flows
 from ccs_model.model.retrofits import add_capture, add_retrofits
 from ccs_model.model.storage import add_sites, add_storage
 from ccs_model.model.transport import add_transport
@@ -23,6 +24,7 @@ THEMES: tuple[Callable[[pyo.ConcreteModel, Problem], None], ...] = (
     add_sites,
     add_storage,
     add_transport,
+    add_peak_flows,
     add_spending,
     add_payments,
     add_targets,

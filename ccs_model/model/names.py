@@ -30,6 +30,9 @@ OPENED: Final = "opened"
 SITE_IS_OPEN: Final = "site_is_open"
 WELLS: Final = "wells"
 INJECTED: Final = "injected_ktpa"
+ABOVE_FORWARD: Final = "above_mean_forward_ktpa"
+ABOVE_REVERSE: Final = "above_mean_reverse_ktpa"
+ABOVE_INJECTED: Final = "above_mean_injected_ktpa"
 PAID_FOR_OIL: Final = "paid_for_oil_ktpa"
 SPEND: Final = "spend_mn"
 CREDITED: Final = "credited_ktpa"
@@ -47,13 +50,16 @@ VARIABLES: Mapping[str, str] = MappingProxyType(
         CURTAILED: "[unit, year] delivered tonnes forgone below full load",
         PIPE: "[line, year] a pipe of this size is built on its link at the start of the period",
         ADDED_CAPACITY: "[line, year] nameplate capacity above the included capacity",
-        PIPE_FLOW: "[line, year] delivered flow in either direction",
-        FORWARD: "[link, year] delivered flow from the link's first end to its second",
-        REVERSE: "[link, year] delivered flow from the link's second end to its first",
+        PIPE_FLOW: "[line, year] delivered mean flow in either direction",
+        FORWARD: "[link, year] delivered mean flow from the link's first end to its second",
+        REVERSE: "[link, year] delivered mean flow from the link's second end to its first",
         OPENED: "[site, year] the site is prepared at the start of the period",
         SITE_IS_OPEN: '["any", year] some site has been opened so far, over several periods',
         WELLS: "[site, year] wells drilled at the start of the period",
-        INJECTED: "[store, year] delivered flow into a step of the site's supply curve",
+        INJECTED: "[store, year] delivered mean flow into a step of the site's supply curve",
+        ABOVE_FORWARD: "[link, year] peak flow less mean flow of the period, from the link's first end to its second",
+        ABOVE_REVERSE: "[link, year] peak flow less mean flow of the period, from the link's second end to its first",
+        ABOVE_INJECTED: "[site, year] peak injection less mean injection of the period",
         PAID_FOR_OIL: "[site, year] the part of the injection that an oil field pays for",
         SPEND: "[allocation, year] what a fund pays for a group of assets at the start of the period",
         CREDITED: "[plant, year] on-site abatement sold on the carbon market, where a band limits it",
@@ -238,12 +244,16 @@ MINIMUM_SHARE = _constraint(
 
 CAPACITY_NEEDS_PIPE = _constraint("capacity_needs_a_pipe", "added capacity needs a pipe of that size")
 LARGER_TREND = _constraint("a_larger_trend_carries_more", "a cost trend starts where it is the cheaper one")
-PIPE_LIMIT = _constraint("flow_within_pipes", "flow stays within the capacity built so far")
+PIPE_LIMIT = _constraint("flow_within_pipes", "mean flow stays within the capacity built so far")
+PEAK_PIPES = _constraint("peak_flow_within_pipes", "peak flow stays within the capacity of the link built so far")
 ONE_SIZE = _constraint("one_size_a_link_and_vintage", "a link gets at most one size a year")
 BOTH_WAYS = _constraint("both_ways_share_the_pipe", "both directions share the capacity of the link")
 BALANCE = _constraint("co2_in_equals_co2_out", "inflow equals outflow at every node")
+PEAK_BALANCE = _constraint("above_mean_in_equals_out", "inflow equals outflow at every node, for flow above the mean")
 ROAD_FROM_SOURCE = _constraint("only_what_is_captured_there_goes_by_road", "trucks carry only CO₂ of their own node")
 ROAD_TO_SITE = _constraint("what_comes_by_road_is_stored_there", "CO₂ that arrives by road is injected at that site")
+PEAK_FROM_SOURCE = _constraint("peak_by_road_is_captured_there", "trucks carry only CO₂ of their own node at the peak")
+PEAK_TO_SITE = _constraint("peak_by_road_is_stored_there", "CO₂ by road is injected at that site at the peak")
 SOURCE_HAS_PIPE = _constraint("a_used_source_has_a_pipe", "valid inequality: a used source is connected")
 SOURCE_HAS_SITE = _constraint("a_used_source_has_an_open_site", "valid inequality: a used source has an open site")
 SITE_WAS_OPENED = _constraint("an_open_site_was_opened", "some site is open only if one has been opened")
@@ -252,6 +262,7 @@ SITE_HAS_PIPE = _constraint("a_used_site_has_a_pipe", "valid inequality: an open
 SITE_OPENS_ONCE = _constraint("a_site_opens_once", "a site opens at most once")
 WELLS_NEED_SITE = _constraint("wells_need_an_open_site", "wells are drilled at open sites only")
 WELL_LIMIT = _constraint("injection_within_wells", "injection stays within the rate of the wells", _text_of_wells)
+PEAK_WELLS = _constraint("peak_injection_within_wells", "peak injection stays within the rate of the wells")
 STEP_LIMIT = _constraint("injected_within_step", "injection fits into the step of the supply curve")
 SITE_CAPACITY = _constraint(
     "stored_within_capacity", "injection and obligation fit into the site's capacity", _text_of_capacity

@@ -140,11 +140,15 @@ def add_storage(m: pyo.ConcreteModel, problem: Problem) -> None:
 
     @m.Constraint(fed)
     def injection_within_wells(m: pyo.ConcreteModel, site: str, year: int) -> object:
-        """Σ options to the site: captured ≤ delivered share × injectivity of a well × wells, and what the field buys"""
+        """Σ options to the site: peak capture ≤ delivered share × injectivity × wells, and what the field buys
+
+        Peak capture is captured + delivered share × nameplate × idle share × build.
+        """
         in_year = np.broadcast_to(one_year[years.index(year)], works.shape)
+        above_mean = full_ktpa[:, None] * problem.idle_share[:, :, years.index(year)]
         takes = float(sites.at[site, "injection_max_ktpa"]) * problem.delivered_share
         takes = min(takes, float(sites.at[site, "eor_max_ktpa"]))
-        return total({CAPTURED: in_year}, routes=goes_to[site]) <= takes
+        return total({CAPTURED: in_year, BUILD: above_mean}, routes=goes_to[site]) <= takes
 
     @m.Constraint([site for site, to in goes_to.items() if works[to].any()])
     def stored_within_capacity(m: pyo.ConcreteModel, site: str) -> object:

@@ -67,6 +67,8 @@ def add_transport(m: pyo.ConcreteModel, problem: Problem) -> None:
         """added capacity ≥ flow from which the trend is the cheaper one × pipe"""
         return linear_sum([(1.0, m.added_capacity_ktpa[line, year]), (-least[line], m.pipe[line, year])]) >= 0
 
+    is_constant = len(years) == 1 and not problem.idle_share.any()
+
     @m.Constraint(built["line"].tolist(), years)
     def flow_within_pipes(m: pyo.ConcreteModel, line: str, year: int) -> object:
         """flow ÷ delivered share ≤ Σ vintages so far: included × pipe + added capacity"""
@@ -75,8 +77,8 @@ def add_transport(m: pyo.ConcreteModel, problem: Problem) -> None:
             terms.append((-included[line], m.pipe[line, before]))
             if room[line] > 0:
                 terms.append((-1.0, m.added_capacity_ktpa[line, before]))
-        # In a single period no capacity is built for later, so that the capacity of a trend equals its flow.
-        return linear_sum(terms) == 0 if len(years) == 1 and included[line] == 0 else linear_sum(terms) <= 0
+        # In a single period of constant flow, the capacity of a trend equals its flow.
+        return linear_sum(terms) == 0 if is_constant and included[line] == 0 else linear_sum(terms) <= 0
 
     by_pair = built.groupby("link")["line"].agg(list).to_dict()
 
@@ -101,9 +103,9 @@ def _add_balance(m: pyo.ConcreteModel, problem: Problem) -> None:
     """Add the CO₂ balance of every node and the rules for trucks."""
     network, years = problem.network, problem.years
     assert network is not None and problem.stores is not None
-    leaving, entering = _ends(problem)
+    leaving, entering = ends_of_links(problem)
     stores_at = problem.stores.groupby("site")["store"].agg(list).to_dict()
-    sent = _captured_at_nodes(m, problem)
+    sent = captured_at_nodes(m, problem)
     roads = set(network.links.loc[network.links["kind"] == "truck", "link"])
 
     @m.Constraint(network.nodes["node"].tolist(), years)
@@ -134,7 +136,7 @@ def _add_balance(m: pyo.ConcreteModel, problem: Problem) -> None:
         return linear_sum(terms + [(-1.0, m.injected_ktpa[store, year]) for store in stores_at[node]]) <= 0
 
 
-def _captured_at_nodes(m: pyo.ConcreteModel, problem: Problem) -> dict[tuple[str, int], Terms]:
+def captured_at_nodes(m: pyo.ConcreteModel, problem: Problem) -> dict[tuple[str, int], Terms]:
     """CO₂ that each node's plants supply in each year, as terms of build and curtailed."""
     assert problem.network is not None
     node_of = problem.network.node_of_plant
@@ -241,7 +243,7 @@ def _add_obligation(m: pyo.ConcreteModel, problem: Problem) -> None:
     m.obligation_reverse_kt = pyo.Var(links, domain=pyo.NonNegativeReals)
     for link in network.links.loc[network.links["kind"] == "truck", "link"]:
         m.obligation_reverse_kt[link].fix(0.0)
-    leaving, entering = _ends(problem)
+    leaving, entering = ends_of_links(problem)
     full_ktpa = problem.routes["nameplate_ktpa"].to_numpy(float) * problem.delivered_share
     obligation_kt = problem.years_after_horizon * full_ktpa[:, None]
     obligation: dict[str, Terms] = defaultdict(list)
@@ -282,7 +284,7 @@ def _add_obligation(m: pyo.ConcreteModel, problem: Problem) -> None:
         return linear_sum(terms) <= limit
 
 
-def _ends(problem: Problem) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+def ends_of_links(problem: Problem) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     """Links whose first end, and links whose second end, is each node."""
     assert problem.network is not None
     leaving: dict[str, list[str]] = defaultdict(list)

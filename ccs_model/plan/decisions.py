@@ -64,19 +64,11 @@ class Point:
         return full * self.running - self.curtailed_ktpa
 
     @property
-    def captured_at_period_end_ktpa(self) -> Floats:
-        """[year] delivered tonnes at the rate of the period's last year, at the load of its mean.
-
-        A unit works in that year if it works in the period at all, unless its life ends in it.
-        """
+    def peak_captured_ktpa(self) -> Floats:
+        """[route, year] delivered tonnes a year with all options of the period in service."""
         problem = self.problem
-        share = problem.running_share
-        has_worked = np.cumsum(share, axis=2) - share > 0
-        works = (share > 0) & ((share >= 1.0) | ~has_worked)
-        at_end = np.einsum("rs,rsy->ry", self.build, works.astype(float))
-        mean = self.running
-        load = np.divide(self.captured_ktpa, mean, out=np.zeros_like(mean), where=mean > 0)
-        return (at_end * load).sum(axis=0)
+        full = problem.routes["nameplate_ktpa"].to_numpy(float)[:, None] * problem.delivered_share
+        return self.captured_ktpa + full * np.einsum("rsy,rs->ry", problem.idle_share, self.build)
 
     @property
     def on_site_abatement_ktpa(self) -> Floats:

@@ -283,8 +283,7 @@ class Plan:
     """The answer; the module names the tables. `timings` are seconds a stage and stand in no file but the manifest.
 
     `warnings` are sentences about the model as it was solved: its numbers, not its plan. `added_components` names the
-    constraints and variables that were added to the model of the problem. `captured_at_period_end_ktpa` is the rate of
-    each period's last year, None in a static year and with own pipelines.
+    constraints and variables that were added to the model of the problem.
     """
 
     problem: Problem
@@ -328,7 +327,6 @@ class Plan:
     revision: Revision | None = None
     warnings: tuple[str, ...] = ()
     added_components: tuple[str, ...] = ()
-    captured_at_period_end_ktpa: tuple[float, ...] | None = None
     writer: PlanWriter | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:

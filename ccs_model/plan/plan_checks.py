@@ -11,8 +11,9 @@ from ccs_model.economics.benefits import accounts_by_stakeholder
 from ccs_model.engineering.capture_units import covered_rows
 from ccs_model.mip.matrix import Residuals
 from ccs_model.model.account_terms import net_benefit_terms
-from ccs_model.model.names import FORWARD, INJECTED, REVERSE, SPEND
+from ccs_model.model.names import ABOVE_FORWARD, ABOVE_INJECTED, ABOVE_REVERSE, FORWARD, INJECTED, REVERSE, SPEND
 from ccs_model.model.terms import breakdown, capex_mn
+from ccs_model.plan.cost_sharing import injected_ktpa
 from ccs_model.plan.decisions import Point
 from ccs_model.plan.owners import Owners
 
@@ -29,6 +30,8 @@ def checks_table(
     emissions: pd.DataFrame,
     cashflow: pd.DataFrame,
     targets: pd.DataFrame,
+    storage: pd.DataFrame,
+    flows: pd.DataFrame,
     gap_share: float,
     requested_gap: float,
 ) -> pd.DataFrame:
@@ -41,8 +44,6 @@ def checks_table(
     if problem.is_static:
         spent = sum(costs.values()) - costs.get("shortfall_mn", 0.0)
     by_site = _into_sites(point)
-    most = problem.sites.set_index("site")["injection_max_ktpa"] * problem.delivered_share
-    injection = (by_site.sub(most.reindex(by_site.index), axis=0)).max().max() if len(by_site) else 0.0
     covered, co2 = _covered(point), problem.streams.set_index(["plant", "stream"])["co2_ktpa"]
     stream_of = [covered["plant"], covered["stream"]]
     per_stream = pd.DataFrame(point.build[covered["row"]]).groupby(stream_of).sum().sum(axis=1)
@@ -65,7 +66,9 @@ def checks_table(
         ("spending beyond the budget", max(spent - problem.budget_mn, 0.0), 0.0, _tolerance(problem.budget_mn)),
         ("CO2 captured equals CO2 stored, last period", float(by_site.iloc[:, -1].sum()) if len(by_site) else 0.0,
          float(last["captured_ktpa"].sum()), 1e-9 if problem.network is None else 1e-6),
-        ("injection beyond the well rate", max(float(injection), 0.0), 0.0, _tolerance(float(by_site.max(axis=None)))),
+        ("peak injection beyond the rate of the wells", *_beyond(storage["peak_injected_ktpa"], storage["wells_ktpa"])),
+        ("peak flow beyond the pipelines",
+         *_beyond(flows["peak_flow_ktpa"], flows["capacity_ktpa"] * problem.delivered_share)),
         ("more than one retrofit per stream", max(float(per_stream.max()) - 1.0, 0.0) if len(per_stream) else 0.0,
          0.0, 1e-6),
         ("more captured than a stream contains", max(float(too_much), 0.0), 0.0, _tolerance(float(co2.max()))),
@@ -125,7 +128,7 @@ def _covered(point: Point) -> pd.DataFrame:
 
 
 def _into_sites(point: Point) -> pd.DataFrame:
-    """Injection into each site and year."""
+    """Mean injection into each site and year."""
     problem = point.problem
     if problem.stores is None:
         return pd.DataFrame(point.captured_ktpa).groupby(problem.routes["site"].to_numpy()).sum()
@@ -133,18 +136,33 @@ def _into_sites(point: Point) -> pd.DataFrame:
 
 
 def _unbalanced(point: Point) -> float:
-    """Largest imbalance of a node in any year, as a share of total capture."""
+    """Largest imbalance of a node in any year, of mean or peak flows, as a share of total capture."""
     problem = point.problem
-    network, stores = problem.network, problem.stores
-    if network is None or stores is None:
+    network = problem.network
+    if network is None or problem.stores is None:
         return 0.0
-    nodes = pd.Index(network.nodes["node"])
-    balance = np.zeros((len(nodes), len(problem.years)))
+    decided, nodes = point.decided, pd.Index(network.nodes["node"])
     home = nodes.get_indexer(problem.routes["plant"].map(network.node_of_plant))
-    np.add.at(balance, home, point.captured_ktpa)
-    net = point.decided[FORWARD] - point.decided[REVERSE]
-    np.add.at(balance, nodes.get_indexer(network.links["node_a"]), -net)
-    np.add.at(balance, nodes.get_indexer(network.links["node_b"]), net)
-    site_at = nodes.get_indexer(stores["site"])
-    np.add.at(balance, site_at[site_at >= 0], -point.decided[INJECTED][site_at >= 0])
-    return float(np.abs(balance).max(initial=0.0) / max(point.captured_ktpa.sum(axis=0).max(initial=0.0), 1.0))
+    ends = [nodes.get_indexer(network.links[end]) for end in ("node_a", "node_b")]
+    site_at = nodes.get_indexer(problem.sites["site"])
+    net, injected = decided[FORWARD] - decided[REVERSE], injected_ktpa(point)
+    above_mean = decided[ABOVE_FORWARD] - decided[ABOVE_REVERSE]
+    worst = 0.0
+    for captured, flow, into in (
+        (point.captured_ktpa, net, injected),
+        (point.peak_captured_ktpa, net + above_mean, injected + decided[ABOVE_INJECTED]),
+    ):
+        balance = np.zeros((len(nodes), len(problem.years)))
+        np.add.at(balance, home, captured)
+        for end, sign in zip(ends, (-1.0, 1.0), strict=True):
+            np.add.at(balance, end, sign * flow)
+        np.add.at(balance, site_at[site_at >= 0], -into[site_at >= 0])
+        total = max(float(captured.sum(axis=0).max(initial=0.0)), 1.0)
+        worst = max(worst, float(np.abs(balance).max(initial=0.0)) / total)
+    return worst
+
+
+def _beyond(peak: pd.Series, capacity: pd.Series) -> tuple[float, float, float]:
+    """Largest excess of a peak flow over its capacity, 0, and the tolerance."""
+    excess = float((peak - capacity).max()) if len(peak) else 0.0
+    return max(excess, 0.0), 0.0, _tolerance(float(peak.max()) if len(peak) else 0.0)

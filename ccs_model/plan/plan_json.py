@@ -257,18 +257,6 @@ def _why_no_retrofit_pays(plan: Plan) -> str:
     return f"no retrofit, with transport and storage, has a positive {worth}"
 
 
-def _period_end(plan: Plan) -> list[dict[str, Any]] | None:
-    """What is captured at the end of each period, and what the wells inject at most; None with own pipelines."""
-    captured = plan.captured_at_period_end_ktpa
-    if captured is None:
-        return None
-    wells = plan.storage.groupby("year")["wells_ktpa"].sum()
-    return [
-        {"year": year, "captured_ktpa": ktpa, "wells_ktpa": float(wells.get(year, 0.0))}
-        for year, ktpa in zip(plan.problem.years, captured, strict=True)
-    ]
-
-
 def context_dict(plan: Plan) -> dict[str, Any]:
     """Return the part `context` of plan.json."""
     problem = plan.problem
@@ -286,6 +274,5 @@ def context_dict(plan: Plan) -> dict[str, Any]:
         "n_searched_links": links[0],
         "n_candidate_links": links[1],
         "storage_cost_range": None if band is None else asdict(band),
-        "period_end": _period_end(plan),
         "nothing_built_because": why_nothing_is_built(plan) if plan.retrofits.empty else None,
     }

@@ -7,7 +7,7 @@ import pandas as pd
 
 from ccs_model._typing import Floats
 from ccs_model.inputs.declarations import RESOURCE_CLASSES
-from ccs_model.model.names import INJECTED, OBLIGATION_STORED, OPENED, PAID_FOR_OIL, WELLS
+from ccs_model.model.names import ABOVE_INJECTED, INJECTED, OBLIGATION_STORED, OPENED, PAID_FOR_OIL, WELLS
 from ccs_model.plan.cost_sharing import injected_ktpa
 from ccs_model.plan.decisions import BUILT, Point
 
@@ -24,21 +24,25 @@ def storage_table(point: Point) -> pd.DataFrame:
         at_site = problem.routes["site"].to_numpy()
         full = problem.routes["nameplate_ktpa"].to_numpy(float)[:, None] * problem.delivered_share
         # Full load less equal curtailment can leave negative rounding.
-        by_site = pd.DataFrame(np.maximum(point.captured_ktpa, 0.0)).groupby(at_site).sum()
-        injected = by_site.reindex(sites["site"], fill_value=0.0).to_numpy()
+        injected, peak = (
+            pd.DataFrame(np.maximum(each, 0.0)).groupby(at_site).sum().reindex(sites["site"], fill_value=0.0).to_numpy()
+            for each in (point.captured_ktpa, point.peak_captured_ktpa)
+        )
         by_route = pd.Series((full * problem.years_after_horizon * point.build).sum(axis=1))
         committed = sites["site"].map(by_route.groupby(at_site).sum())
         is_used = injected.sum(axis=1) > BUILT
     else:
         injected = injected_ktpa(point)
+        peak = injected + decided[ABOVE_INJECTED]
         committed = sites["site"].map(point.obligation_kt.get(OBLIGATION_STORED, {})).fillna(0.0)
-        is_used = (decided[OPENED].sum(axis=1) > BUILT) | (injected.max(axis=1) > BUILT)
+        is_used = (decided[OPENED].sum(axis=1) > BUILT) | (peak.max(axis=1) > BUILT)
     k, y = (each.ravel() for each in np.indices(injected.shape)[:, is_used])
     of = sites.iloc[k].reset_index(drop=True)
     stored = np.cumsum(injected * problem.periods["n_years"].to_numpy(float), axis=1)
     table = of[["site", "name", "basin", "province"]].assign(
         year=np.array(problem.years)[y],
         injected_ktpa=injected[k, y],
+        peak_injected_ktpa=peak[k, y],
         injection_max_ktpa=of["injection_max_ktpa"] * problem.delivered_share,
         stored_kt=stored[k, y],
         committed_kt=committed.to_numpy(float)[k],

@@ -11,7 +11,17 @@ import pandas as pd
 from ccs_model.engineering.co2_transport import diameter_mm
 from ccs_model.engineering.streams import OPERATING, product_output_ktpa
 from ccs_model.mip import Matrix
-from ccs_model.model.names import ADDED_CAPACITY, CUMULATIVE_TARGET, FORWARD, PIPE, PIPE_FLOW, REVERSE, TARGET
+from ccs_model.model.names import (
+    ABOVE_FORWARD,
+    ABOVE_REVERSE,
+    ADDED_CAPACITY,
+    CUMULATIVE_TARGET,
+    FORWARD,
+    PIPE,
+    PIPE_FLOW,
+    REVERSE,
+    TARGET,
+)
 from ccs_model.model.terms import capex_mn
 from ccs_model.plan.cost_sharing import Sharing
 from ccs_model.plan.decisions import BUILT, Point
@@ -24,7 +34,7 @@ from ccs_model.scenario.fields import names_a_file
 
 LINK_COLUMNS = [
     "link", "kind", "from_node", "to_node", "year", "pipe", "length_km", "diameter_mm", "capacity_ktpa", "flow_ktpa",
-    "built_mn",
+    "peak_flow_ktpa", "built_mn",
 ]  # fmt: skip
 
 
@@ -55,8 +65,10 @@ def links_table(point: Point) -> pd.DataFrame:
     free = lines[~built_lines]
     np.add.at(capacity, links.get_indexer(free["link"]), free["free_ktpa"].to_numpy(float)[:, None])
     flow = point.decided[FORWARD] - point.decided[REVERSE]
+    above_mean = point.decided[ABOVE_FORWARD] - point.decided[ABOVE_REVERSE]
+    peak = np.maximum(np.abs(flow), np.abs(flow + above_mean))
     there = np.cumsum(spent, axis=1) > BUILT
-    used = there | (np.abs(flow) > BUILT)
+    used = there | (peak > BUILT)
     names = _names_of_sizes(built, pipe, free)
     rows = []
     for k, y in np.argwhere(used):
@@ -69,7 +81,7 @@ def links_table(point: Point) -> pd.DataFrame:
                 link["node_b"] if forward else link["node_a"], problem.years[y],
                 names.get((link["link"], int(y)), link["kind"]), link["length_km"],
                 diameter_mm(capacity_ktpa) if link["kind"] == "pipe" else np.nan,
-                capacity_ktpa, abs(float(flow[k, y])), float(spent[k, y]),
+                capacity_ktpa, abs(float(flow[k, y])), float(peak[k, y]), float(spent[k, y]),
             )
         )  # fmt: skip
     return pd.DataFrame(rows, columns=LINK_COLUMNS)
@@ -224,6 +236,7 @@ def flows_table(point: Point) -> pd.DataFrame:
             "length_km": routes["length_km"],
             "capacity_ktpa": routes["nameplate_ktpa"] * built[at],
             "flow_ktpa": point.captured_ktpa[at, year],
+            "peak_flow_ktpa": point.peak_captured_ktpa[at, year],
             "route": routes["route"],
         }
     )

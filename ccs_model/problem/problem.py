@@ -207,6 +207,11 @@ class Problem:
         """Whether any option includes a measure."""
         return bool((self.reduced_ktpa > 0).any())
 
+    @cached_property
+    def idle_share(self) -> Floats:
+        """[route, start, year] share of the years of a period in which an option that works in the period does not."""
+        return np.where(self.running_share > 0, 1.0 - self.running_share, 0.0)
+
     @property
     def captures(self) -> Mask:
         """[route] whether the option captures CO₂; a measure alone does not."""
@@ -253,6 +258,9 @@ class Problem:
                 "pipe_flow_ktpa": lines,
                 "forward_ktpa": links,
                 "reverse_ktpa": links,
+                "above_mean_forward_ktpa": links,
+                "above_mean_reverse_ktpa": links,
+                "above_mean_injected_ktpa": sites,
             }
             axes |= {"opened": sites, "wells": sites, "paid_for_oil_ktpa": sites}
             axes |= {"injected_ktpa": pd.Index(self.stores["store"])}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 import textwrap
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ccs_model.plan.headline import ALL_AT_ONE_SITE, additions_text, counted, headline, megatonnes, share_text
@@ -42,8 +42,6 @@ Emphasis = Callable[[str], str]
 _BLANK_BEFORE_PERCENT = re.compile(r"(?<=\d) %")
 # Tonnes per million that count as none.
 _TRACE_KT = 1e-6
-# By how much wells may fall short of the capture at the end of a period without a sentence, as a share.
-_WELLS_SHORT = 0.005
 
 
 def summary_text(document: Document, width: int, emphasise: Emphasis = str) -> str:
@@ -322,21 +320,7 @@ class _Summary:
             )
             for row, period in zip(self.document["by_year"], self.context["periods"], strict=True)
         ]
-        return "\n".join([self._table([header, *rows], 1), *map(self._filled, self._period_ends())])
-
-    def _period_ends(self) -> Iterator[str]:
-        """Periods at whose end the retrofits capture more than the wells, sized for the mean, inject."""
-        over = [
-            f"{row['captured_ktpa']:,.0f} kt/y where wells inject {row['wells_ktpa']:,.0f} in {row['year']}–"
-            f"{row['year'] + period['n_years'] - 1}"
-            for row, period in zip(self.context.get("period_end") or (), self.context["periods"], strict=False)
-            if row["captured_ktpa"] > row["wells_ktpa"] * (1.0 + _WELLS_SHORT)
-        ]
-        if over:
-            yield (
-                "Pipes and wells are sized for the mean flow of a period. In the last years of a period in which "
-                f"retrofits start, more is captured: {'; '.join(over)}."
-            )
+        return self._table([header, *rows], 1)
 
     def _zones(self) -> str:
         header = ("zone", "baseline, kt/y", "avoided, kt/y", "abatement", "on-site", "as designed", "reported")

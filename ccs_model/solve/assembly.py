@@ -163,11 +163,23 @@ def assembled(matrix: Matrix, chosen: Floats, point: Point, found: Residuals, re
     cashflow = cashflow_table(point)
     retrofits = retrofits_table(point, sharing)
     storage = storage_table(point)
+    flows = flows_table(point)
     requested_gap = problem.scenario.solver.mip_gap
     owners = None if problem.is_static else Owners.of(point, sharing)
     items = items_by_stakeholder(point, owners) if owners is not None else None
     checks = checks_table(
-        point, found, float(matrix.costs[0] @ chosen), terms, costs, emissions, cashflow, targets, gap, requested_gap
+        point,
+        found,
+        float(matrix.costs[0] @ chosen),
+        terms,
+        costs,
+        emissions,
+        cashflow,
+        targets,
+        storage,
+        flows,
+        gap,
+        requested_gap,
     )
     if owners is not None and items is not None:
         checks = pd.concat([checks, accounts_checks(point, owners, items)], ignore_index=True)
@@ -198,16 +210,13 @@ def assembled(matrix: Matrix, chosen: Floats, point: Point, found: Residuals, re
         "terms": MappingProxyType(terms),
         "cost_terms": MappingProxyType(costs),
         "retrofits": retrofits,
-        "flows": flows_table(point),
+        "flows": flows,
         "vintages": pipe_vintages_table(point) if problem.network is not None else None,
         "storage": storage,
         "emissions": emissions,
         "cashflow": cashflow,
         "zones": zones_table(emissions, problem),
         "by_year": by_year,
-        "captured_at_period_end_ktpa": None
-        if problem.is_static or problem.network is None
-        else tuple(map(float, point.captured_at_period_end_ktpa)),
         "targets": targets,
         "checks": checks,
         "size": Size(n_rows, n_columns, int(matrix.is_integer.sum()), int(matrix.rows.nnz)),

@@ -26,6 +26,9 @@ from ccs_model.mip.parametric import Support
 from ccs_model.mip.presolve import restricted
 from ccs_model.mip.search import Result, SearchContext
 from ccs_model.model.names import (
+    ABOVE_FORWARD,
+    ABOVE_INJECTED,
+    ABOVE_REVERSE,
     BALANCE,
     BOTH_WAYS,
     CUMULATIVE_BUDGET,
@@ -33,6 +36,9 @@ from ccs_model.model.names import (
     FORWARD,
     INJECTED,
     MINIMUM_LOAD,
+    PEAK_BALANCE,
+    PEAK_PIPES,
+    PEAK_WELLS,
     PIPE_FLOW,
     PIPE_LIMIT,
     REVERSE,
@@ -48,8 +54,11 @@ from ccs_model.solve.strategies import BOUND_BY_DIRECTIONS, PRICES_BY_SOURCE, PR
 
 _ROWS_OF_A_PERIOD = (
     PIPE_LIMIT, BOTH_WAYS, BALANCE, SOURCE_HAS_PIPE, SITE_HAS_PIPE, WELL_LIMIT, MINIMUM_LOAD,
+    PEAK_BALANCE, PEAK_PIPES, PEAK_WELLS,
 )  # fmt: skip
-_FLOWS_OF_A_PERIOD = (PIPE_FLOW, FORWARD, REVERSE, INJECTED, CURTAILED)
+_FLOWS_OF_A_PERIOD = (
+    PIPE_FLOW, FORWARD, REVERSE, INJECTED, CURTAILED, ABOVE_FORWARD, ABOVE_REVERSE, ABOVE_INJECTED,
+)  # fmt: skip
 
 
 def bound_over_all_links(

@@ -26,6 +26,7 @@ from ccs_model.model.names import (
     OBLIGATION_BALANCE,
     ONE_RETROFIT,
     OPENED,
+    PEAK_BALANCE,
     PIPE,
     PIPE_FLOW,
     PROVINCE_BUDGET,
@@ -159,6 +160,10 @@ class _Options:
             mine = is_build[column]
             flow[column[mine], years[year]] = np.abs(amount[mine])
             node[column[mine]] = nodes[name]
+        for i in matrix.rows_of(PEAK_BALANCE):
+            column, amount = matrix.entries(i)
+            mine = is_build[column]
+            flow[column[mine], years[matrix.row_constraints[i][1][1]]] += np.abs(amount[mine])
         for i in matrix.rows_of(OBLIGATION_BALANCE):
             # Capacity of the last period also serves the time after the horizon.
             column, amount = matrix.entries(i)

@@ -217,7 +217,7 @@ def _across(what: str, year: int, unit: str) -> str:
 def _limit(periods: pd.DataFrame, filled_kt: float) -> str:
     """What is full, in words: `all wells, from 2030, 2035; the room`."""
     most = 1.0 - _REACHED_SHARE
-    years = periods["year"][periods["injected_ktpa"] >= most * periods["injection_max_ktpa"]]
+    years = periods["year"][periods["peak_injected_ktpa"] >= most * periods["injection_max_ktpa"]]
     full = [f"all wells, from {', '.join(map(str, years))}"] if len(years) else []
     if filled_kt >= most * periods["capacity_kt"].iloc[-1]:
         full.append("the capacity")

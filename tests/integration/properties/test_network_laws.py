@@ -86,7 +86,9 @@ def assert_every_tonne_has_a_way(plan: Plan) -> None:
     """Whoever sends reaches a site over what lies there in that year, and all of it keeps to its capacity."""
     sent = assert_nothing_is_lost(plan)
     flows, storage = plan.flows, plan.storage
-    assert (flows["flow_ktpa"] <= flows["capacity_ktpa"] * (1 + 1e-6) + 1e-6).all()
+    for each, mean, peak in ((flows, "flow_ktpa", "peak_flow_ktpa"), (storage, "injected_ktpa", "peak_injected_ktpa")):
+        assert (each[mean] <= each[peak] * (1 + 1e-6) + 1e-6).all()
+    assert (flows["peak_flow_ktpa"] <= flows["capacity_ktpa"] * (1 + 1e-6) + 1e-6).all()
     for year in plan.problem.years:
         moving = flows[(flows["year"] == year) & (flows["flow_ktpa"] > 1e-6)]
         served = set(storage.loc[(storage["year"] == year) & (storage["injected_ktpa"] > 0), "site"])
@@ -99,7 +101,7 @@ def assert_every_tonne_has_a_way(plan: Plan) -> None:
             assert (storage["injected_ktpa"] * plan.problem.scenario.storage_life_yr <= room).all()
         else:
             assert (storage["stored_kt"] + storage["committed_kt"] <= room).all()
-        assert (storage["injected_ktpa"] <= storage["wells_ktpa"] * (1 + 1e-6) + 1e-6).all()
+        assert (storage["peak_injected_ktpa"] <= storage["wells_ktpa"] * (1 + 1e-6) + 1e-6).all()
         assert (storage["wells_ktpa"] <= storage["injection_max_ktpa"] * (1 + 1e-6)).all()
     # What has been stored, in the horizon and after it, is what retrofits capture in all their life.
     if not plan.problem.is_static and len(storage):

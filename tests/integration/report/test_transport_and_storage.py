@@ -128,7 +128,7 @@ def test_what_is_full_is_said_in_words() -> None:
     periods = pd.DataFrame(
         {
             "year": [2026, 2030, 2035],
-            "injected_ktpa": [10.0, 50.0, 50.0],
+            "peak_injected_ktpa": [10.0, 50.0, 50.0],
             "injection_max_ktpa": 50.0,
             "capacity_kt": 900.0,
         }

@@ -1,0 +1,126 @@
+"""Peak flows of a shared network: pipes and wells carry all that is in service at one time in a period.
+
+above_mean_forward_ktpa, above_mean_reverse_ktpa[link, year]   peak flow less mean flow
+above_mean_injected_ktpa[site, year]                           peak injection less mean injection
+
+Retrofits that start or stop within a period work in a part of its years, so that the mean flow of the period is less
+than the flow with all of them in service. Costs, tonnes and reservoirs follow the mean; capacities follow the peak.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import numpy as np
+import pyomo.environ as pyo
+
+from ccs_model.model.names import ABOVE_FORWARD, ABOVE_INJECTED, ABOVE_REVERSE
+from ccs_model.model.sums import Terms, linear_sum
+from ccs_model.model.transport import captured_at_nodes, ends_of_links
+from ccs_model.problem import Problem
+
+
+def add_peak_flows(m: pyo.ConcreteModel, problem: Problem) -> None:
+    """Add flows above the mean of the periods in which retrofits start or stop, and the capacities at the peak."""
+    network = problem.network
+    if network is None or problem.stores is None:
+        return
+    above = _above_mean_at_nodes(m, problem)
+    years = [year for year in problem.years if any(at == year for _, at in above)]
+    nodes, links = network.nodes["node"].tolist(), network.links["link"].tolist()
+    stores_at = problem.stores.groupby("site")["store"].agg(list).to_dict()
+    sites = [site for site in problem.sites["site"] if site in network.node_of_site]
+    for name, ids in ((ABOVE_FORWARD, links), (ABOVE_REVERSE, links), (ABOVE_INJECTED, sites)):
+        setattr(m, name, pyo.Var(ids, years, domain=pyo.NonNegativeReals))
+    roads = set(network.links.loc[network.links["kind"] == "truck", "link"])
+    for link in sorted(roads):
+        for year in years:
+            m.above_mean_reverse_ktpa[link, year].fix(0.0)
+    leaving, entering = ends_of_links(problem)
+
+    @m.Constraint(nodes, years)
+    def above_mean_in_equals_out(m: pyo.ConcreteModel, node: str, year: int) -> object:
+        """Σ above the mean captured at the node + inflow = outflow + injected there"""
+        terms: Terms = list(above.get((node, year), ()))
+        for links, sign in ((leaving[node], -1.0), (entering[node], 1.0)):
+            for link in links:
+                terms += [(sign, m.above_mean_forward_ktpa[link, year]), (-sign, m.above_mean_reverse_ktpa[link, year])]
+        if node in network.node_of_site:
+            terms.append((-1.0, m.above_mean_injected_ktpa[node, year]))
+        return linear_sum(terms) == 0 if terms else pyo.Constraint.Skip
+
+    lines_of = network.lines.groupby("link")["line"].agg(list).to_dict()
+    about = network.lines.set_index("line")[["is_free", "free_ktpa", "included_ktpa", "largest_ktpa"]].T.to_dict()
+
+    @m.Constraint(links, years)
+    def peak_flow_within_pipes(m: pyo.ConcreteModel, link: str, year: int) -> object:
+        """peak flow in both directions ÷ delivered share ≤ Σ pipe options, vintages so far: included × pipe + added"""
+        flows = (m.forward_ktpa, m.reverse_ktpa, m.above_mean_forward_ktpa, m.above_mean_reverse_ktpa)
+        terms: Terms = [(1.0 / problem.delivered_share, flow[link, year]) for flow in flows]
+        limit = 0.0
+        for line in lines_of.get(link, []):
+            if about[line]["is_free"]:
+                limit += float(about[line]["free_ktpa"])
+                continue
+            for before in problem.years[: problem.years.index(year) + 1]:
+                terms.append((-min(about[line]["included_ktpa"], about[line]["largest_ktpa"]), m.pipe[line, before]))
+                terms.append((-1.0, m.added_capacity_ktpa[line, before]))
+        return linear_sum(terms) <= limit if np.isfinite(limit) else pyo.Constraint.Skip
+
+    rate = dict(
+        zip(problem.sites["site"], problem.sites["well_injectivity_ktpa"] * problem.delivered_share, strict=True)
+    )
+
+    def peak_injection(m: pyo.ConcreteModel, site: str, year: int) -> Terms:
+        mean: Terms = [(1.0, m.injected_ktpa[store, year]) for store in stores_at[site]]
+        return [*mean, (1.0, m.above_mean_injected_ktpa[site, year])]
+
+    @m.Constraint(sites, years)
+    def peak_injection_within_wells(m: pyo.ConcreteModel, site: str, year: int) -> object:
+        """Σ steps: injected + injected above the mean ≤ injectivity of a well × Σ so far: wells"""
+        so_far = problem.years[: problem.years.index(year) + 1]
+        return (
+            linear_sum([*peak_injection(m, site, year), *((-rate[site], m.wells[site, each]) for each in so_far)]) <= 0
+        )
+
+    mean_at = captured_at_nodes(m, problem) if roads else {}
+    by_road_from = {node: [link for link in links if link in roads] for node, links in leaving.items()}
+    by_road_to = {site: [link for link in entering[site] if link in roads] for site in sites}
+
+    def peak_by_road(m: pyo.ConcreteModel, links: list[str], year: int) -> Terms:
+        return [(1.0, flow[link, year]) for link in links for flow in (m.forward_ktpa, m.above_mean_forward_ktpa)]
+
+    @m.Constraint([node for node, links in by_road_from.items() if links], years)
+    def peak_by_road_is_captured_there(m: pyo.ConcreteModel, node: str, year: int) -> object:
+        """Σ roads from the node: peak flow ≤ peak capture at the node"""
+        captured = [*mean_at.get((node, year), ()), *above.get((node, year), ())]
+        # A retrofit has a term in both lists.
+        amount: dict[int, float] = defaultdict(float)
+        for each, variable in captured:
+            amount[id(variable)] += each
+        variables = {id(variable): variable for _, variable in captured}
+        peak = [(-amount[key], variable) for key, variable in variables.items()]
+        return linear_sum(peak_by_road(m, by_road_from[node], year) + peak) <= 0
+
+    @m.Constraint([site for site, links in by_road_to.items() if links], years)
+    def peak_by_road_is_stored_there(m: pyo.ConcreteModel, site: str, year: int) -> object:
+        """Σ roads to the site: peak flow ≤ peak injection"""
+        stored = [(-c, v) for c, v in peak_injection(m, site, year)]
+        return linear_sum(peak_by_road(m, by_road_to[site], year) + stored) <= 0
+
+
+def _above_mean_at_nodes(m: pyo.ConcreteModel, problem: Problem) -> dict[tuple[str, int], Terms]:
+    """Peak less mean of the CO₂ that each node's plants supply in each year, as terms of build.
+
+    Curtailment does not lower the difference.
+    """
+    assert problem.network is not None
+    years, routes = problem.years, problem.routes
+    names, plants = routes["route"].tolist(), routes["plant"].tolist()
+    full_ktpa = np.where(problem.captures, routes["nameplate_ktpa"].to_numpy(float) * problem.delivered_share, 0.0)
+    found: dict[tuple[str, int], Terms] = defaultdict(list)
+    for r, s, y in np.argwhere(full_ktpa[:, None, None] * problem.idle_share > 0):
+        if (names[r], years[s]) in m.build:
+            amount = float(full_ktpa[r] * problem.idle_share[r, s, y])
+            found[problem.network.node_of_plant[plants[r]], years[y]].append((amount, m.build[names[r], years[s]]))
+    return found
