@@ -198,7 +198,7 @@ class _FrontierRequest:
             "n_corridors": point_search.n_corridors,
             "budget_mn": own,
             "lowest_budget_mn": budget_points[0].budget_mn,
-            "list_words": ranked.words if ranked is not None else "",
+            "list_text": ranked.words if ranked is not None else "",
         }
         found = Frontier(MappingProxyType(about), points, _breaks(curve, search), moves, pictures)
         self.report_progress("the plan at the scenario's budget")
@@ -264,7 +264,7 @@ def _plan_at(
     corridors = Corridors(within, links, budget_point.all_links_bound) if links is not None else None
     point = point_of(own, there, budget_point.x)
     fields = checked_parts(own, there, budget_point.x, point, budget_point.outcome, within, None, corridors)
-    fixed_decisions = pd.DataFrame(columns=["plant", "name", "lock", "abatement_lost_kt", "cost_added_mn"])
+    fixed_decisions = pd.DataFrame(columns=["plant", "name", "decision", "abatement_lost_kt", "cost_added_mn"])
     return Plan(
         **fields, fixed_decisions=fixed_decisions, solver_log="", timings=MappingProxyType({}), writer=RUN_WRITER
     )
@@ -316,9 +316,9 @@ def _points_of(
         if rows:
             one |= _more(rows[-1], one)
             effect = _effect(rows[-1], one, problem.objective, problem.money)
-            one["words"] = _words(effect, moved)
+            one["text"] = _words(effect, moved)
         else:
-            one["words"] = _FIRST[problem.is_integer and one["budget_mn"] > 0]
+            one["text"] = _FIRST[problem.is_integer and one["budget_mn"] > 0]
         one |= _list(ranked, budget_point, fitted, matrix.maximise[0])
         rows.append(one)
         moves += moved
@@ -428,7 +428,7 @@ def _picture(budget_mn: float, point: Point, retrofits: pd.DataFrame, fitted: Ma
     picture: dict[str, Any] = plain(
         {
             "budget_mn": budget_mn,
-            "fitted": {plant: [row["avoided_ktpa"], row["capex_mn"]] for plant, row in fitted.items()},
+            "retrofitted": {plant: [row["avoided_ktpa"], row["capex_mn"]] for plant, row in fitted.items()},
             "rows": rows.to_dict("records"),
             "lines": _lines(point),
         }

@@ -232,7 +232,7 @@ def frontier_text(document: Mapping[str, Any], folder: Path, page: Path | None) 
 
 def _step(row: Mapping[str, Any], money: str) -> str:
     """What the step from the budget below does, and how many plants enter, leave and change: short for a screen."""
-    effect = str(row["words"]).split(";")[0].rstrip(".")
+    effect = str(row["text"]).split(";")[0].rstrip(".")
     effect = effect[:1].lower() + effect[1:]
     if effect.startswith("the effect of"):
         effect = "within the gaps"

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 TARGET_COLUMNS = [
     "target", "group", "measure", "year", "required_kt", "reached_kt", "shortfall_kt", "abatement_share", "price_per_t",
 ]  # fmt: skip
-FIXED_DECISION_COLUMNS = ["plant", "name", "lock", "abatement_lost_kt", "cost_added_mn"]
+FIXED_DECISION_COLUMNS = ["plant", "name", "decision", "abatement_lost_kt", "cost_added_mn"]
 
 # Frontier: the abatement of each budget.
 #
@@ -65,7 +65,7 @@ FRONTIER_SCHEMA = "ccs-model/frontier/2"
 POINT_COLUMNS = [
     "budget_mn", "abatement_kt", "spent_mn", "avoided_ktpa", "n_plants_retrofitted", "objective", "bound", "gap_share",
     "all_links_bound", "all_links_gap_share", "status", "added_mn", "more_kt", "more_kt_per_mn", "capital_per_t",
-    "entering", "leaving", "changing", "words", "list_objective", "list_short_share", "list_only", "plan_only",
+    "entering", "leaving", "changing", "text", "list_objective", "list_short_share", "list_only", "plan_only",
     "plants", "is_scenario",
 ]  # fmt: skip
 BREAK_COLUMNS = ["budget_mn", "objective", "below_per_mn", "above_per_mn"]

@@ -40,7 +40,7 @@ class RunPlots:
         pipes = self._run.features("pipe", "truck")
         box = _box([*plants, *sites])
         for row in plants:
-            row["state"] = "retrofitted" if row["is_fitted"] else "not retrofitted"
+            row["state"] = "retrofitted" if row["is_retrofitted"] else "not retrofitted"
         lines = alt.Chart(alt.Data(values=plain(pipes))).mark_geoshape(filled=False, stroke=_PIPE)
         # The corners fit the projection to the plan and not to the outlines, which are clipped.
         geometry = {"type": "MultiPoint", "coordinates": [[box[0], box[1]], [box[2], box[3]]]}

@@ -92,7 +92,7 @@ class _Summary:
         calibration = self.document["calibration"]
         statements = [NOT_CALIBRATED]
         if calibration is not None:
-            statements = [calibration["statement"], *calibration["reported_reduction"]]
+            statements = [calibration["text"], *calibration["reported_reduction"]]
         parts = [
             self._headline(),
             self._retrofits(),
@@ -244,7 +244,7 @@ class _Summary:
         """Return the cost of each required or excluded plant, by the LP relaxation."""
         lines = []
         for row in self.document["fixed_decisions"]:
-            what = "Requiring" if row["lock"] == "require" else "Excluding"
+            what = "Requiring" if row["decision"] == "require" else "Excluding"
             price = self._mn(row["cost_added_mn"])
             if row["abatement_lost_kt"] is not None:
                 price = f"{row['abatement_lost_kt']:,.0f} kt CO2 over the horizon"

@@ -234,7 +234,7 @@ def solve(
     added = added_components(matrix)
     # A model built here is of no further use, and as large as the search.
     del model
-    clock.lap("pose_and_build_s")
+    clock.lap("build_model_s")
     # A time limit around this one, such as that of a frontier, holds as well.
     stop_at = min(clock.stop_at(len(matrix.row_lower)), time_s() + seconds_until_stop())
     with temporary_folder() as folder, effort(stop_at):
@@ -335,13 +335,13 @@ def _solve_stages(
             None,
             lambda: marginal_budget(problem, search, options, search.searched(chosen), value, later, corridors),
         )
-    clock.lap("next_money_s")
+    clock.lap("marginal_budget_s")
     fixed_decisions = stages.attempt(
         "the cost of fixed decisions is unknown",
         no_fixed_decisions(),
         lambda: fixed_decisions_table(problem, matrix, first.relaxation.objective, options, now() + later),
     )
-    clock.lap("locks_s")
+    clock.lap("fixed_decisions_s")
     parts = checked_parts(problem, matrix, chosen, point, outcome, first, bought, corridors)
     if idle := idle_links(problem, matrix, chosen):
         stages.failed.append(_idle_text(problem, idle))

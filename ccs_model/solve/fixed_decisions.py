@@ -54,7 +54,7 @@ def fixed_decisions_table(
         {
             "plant": plant,
             "name": names.get(plant, ""),
-            "lock": kind,
+            "decision": kind,
             cost: max(sign * (outcome.objective - value), 0.0),
         }
         for plant, kind, outcome, value in rows

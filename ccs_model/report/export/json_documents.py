@@ -90,14 +90,14 @@ def _plants(plan: Plan) -> Iterator[Feature]:
     amounts = ["captured_ktpa", "avoided_ktpa", "capex_mn"]
     retrofitted = plan.retrofits.groupby("plant")[amounts].sum()
     for plant in records(plan.problem.plants):
-        is_fitted = plant["plant"] in retrofitted.index
+        is_retrofitted = plant["plant"] in retrofitted.index
         properties = {
             "kind": "plant",
             "id": plant["plant"],
             **{name: plant[name] for name in ("name", "name_zh", "sector", "province", "baseline_ktpa", "status")},
             "reason": plant["reason"],
-            **{name: retrofitted.at[plant["plant"], name] if is_fitted else 0.0 for name in amounts},
-            "is_fitted": is_fitted,
+            **{name: retrofitted.at[plant["plant"], name] if is_retrofitted else 0.0 for name in amounts},
+            "is_retrofitted": is_retrofitted,
         }
         yield _feature("Point", _position(plant), properties)
 

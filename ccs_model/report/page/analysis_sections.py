@@ -50,7 +50,7 @@ def plans_of(run: StoredRun, words: Words) -> tuple[int, list[dict[str, Any]]]:
         {
             "name": f"{number(each['budget_mn'])} {words.millions}",
             "summary": words.sentence(_summary(each, run)),
-            "step": step_text(str(each["words"]), words),
+            "step": step_text(str(each["text"]), words),
             "rows": [_cells(row, run, words) for row in each["rows"]],
             "firstNumber": 5,
         }
@@ -74,7 +74,7 @@ def frontier(run: StoredRun, words: Words) -> Markup:
         else "Every point is an integer solution with its own bound."
     )
     network = str(document["network"])
-    note = f"{exact} {network[:1].upper()}{network[1:]}. {document['list_words']}"
+    note = f"{exact} {network[:1].upper()}{network[1:]}. {document['list_text']}"
     curve = spec(_curve(run, words, first))
     body = render(
         "budget",

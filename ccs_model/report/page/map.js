@@ -126,11 +126,11 @@
   const stateOf = function (i) {
     const plant = data.plants[i];
     const budget = data.budgets[state.budget];
-    const from = budget && !budget.isScenario ? budget.fitted[plant.id] : plant.from;
+    const from = budget && !budget.isScenario ? budget.retrofitted[plant.id] : plant.from;
     if (from !== undefined && from !== null && from <= state.period) {
-      return "fitted";
+      return "retrofitted";
     }
-    return plant.state === "fitted" ? "eligible" : plant.state;
+    return plant.state === "retrofitted" ? "eligible" : plant.state;
   };
   const show = function () {
     circles.forEach(function (each, i) {
@@ -158,7 +158,7 @@
       each.style.display = hidden.has(data.sites[i].used ? "sites" : "unused") ? "none" : "";
     });
     root.dataset.shown = circles.filter(function (each) {
-      return each.classList.contains("fitted") && each.style.display !== "none";
+      return each.classList.contains("retrofitted") && each.style.display !== "none";
     }).length;
   };
 

@@ -58,7 +58,7 @@ def answer(run: StoredRun, words: Words) -> Markup:
     ]
     calibration = document["calibration"]
     status = _capital(words.known(document["status"]))
-    statement = calibration["statement"] if calibration else _NOT_CALIBRATED
+    statement = calibration["text"] if calibration else _NOT_CALIBRATED
     of_targets = targets_in_words(document["targets"], document["costs"].get("shortfall_mn", 0.0), run.money)
     quality = [
         (words("status"), f"{status}{words.stop}{words.sentence(_gap(run))}"),
@@ -226,7 +226,7 @@ def plants(run: StoredRun, words: Words, why: Mapping[str, tuple[str, str]]) -> 
     rows = []
     for each in run.features("plant"):
         about = each["properties"]
-        state = "fitted" if about["is_fitted"] else "ineligible" if about["reason"] else "eligible"
+        state = "retrofitted" if about["is_retrofitted"] else "ineligible" if about["reason"] else "eligible"
         stated = words.label(str(about["reason"] or "")) or words(f"state_{state}")
         rows.append(
             {

@@ -181,7 +181,7 @@ def _plants(
             [words("province"), words.value(str(about["province"]), "province")],
             *([words.title(name), number(about[name])] for name in ("baseline_ktpa",)),
         ]
-        if about["is_fitted"]:
+        if about["is_retrofitted"]:
             facts += [
                 [words.title(name), number(about[name])] for name in ("captured_ktpa", "avoided_ktpa", "capex_mn")
             ]
@@ -193,7 +193,7 @@ def _plants(
         yield {
             "id": plant, "name": names[plant], "x": x, "y": y, "r": _radius(baseline, largest), "baseline": baseline,
             "sector": str(about["sector"]), "colour": colours[str(about["sector"])],
-            "state": "fitted" if about["is_fitted"] else "ineligible" if about["reason"] else "eligible",
+            "state": "retrofitted" if about["is_retrofitted"] else "ineligible" if about["reason"] else "eligible",
             "from": started.get(plant), "facts": facts, "streams": streams.get(plant, []),
             "why": [reason, change],
         }  # fmt: skip
@@ -280,5 +280,5 @@ def _budgets(run: StoredRun, place: Projection) -> list[dict[str, Any]]:
         lines = [
             [*place(lon, lat), *place(lon2, lat2), round(flow, 1)] for lon, lat, lon2, lat2, flow in point["lines"]
         ]
-        found.append({"isScenario": bool(point["is_scenario"]), "fitted": fitted, "lines": lines})
+        found.append({"isScenario": bool(point["is_scenario"]), "retrofitted": fitted, "lines": lines})
     return found

@@ -385,9 +385,9 @@ def write_frontier(sheet: Sheet, plan: Plan) -> None:
         f"Abatement by budget; {about['network']}. {proven} Values are as solved; the effect of a step is "
         "computed from the row above."
     )
-    if about["list_words"]:
+    if about["list_text"]:
         sheet.paragraph(
-            f"{about['list_words']} It takes streams at full size by increasing cost (sheet MACC) up to the "
+            f"{about['list_text']} It takes streams at full size by increasing cost (sheet MACC) up to the "
             "budget, and builds them in the best years. Where it falls short, the merit order is not "
             "optimal for that budget.",
             "note",

@@ -78,8 +78,8 @@ def test_the_words_say_what_a_step_buys(point_search):
     row, below = points.iloc[3], points.iloc[2]
     more_kt = row["abatement_kt"] - below["abatement_kt"]
     assert row["capital_per_t"] == pytest.approx((row["budget_mn"] - below["budget_mn"]) * 1000 / more_kt)
-    assert f"add {more_kt:,.0f} kt over the horizon" in row["words"]
-    assert f"{row['capital_per_t']:,.0f} CNY 2024 of budget per tonne" in row["words"]
+    assert f"add {more_kt:,.0f} kt over the horizon" in row["text"]
+    assert f"{row['capital_per_t']:,.0f} CNY 2024 of budget per tonne" in row["text"]
 
 
 def test_the_ranked_list_never_beats_the_plan_and_falls_short_somewhere(point_search):
@@ -124,7 +124,7 @@ def test_its_json_and_tables_hold_no_clock_and_repeat(point_search, small):
     document = frontier_dict(point_search.frontier, "Small")
     assert document["schema"] == "ccs-model/frontier/2"
     assert json.loads(json.dumps(document, allow_nan=False)) == document
-    assert [len(each["fitted"]) for each in document["points"]] == list(
+    assert [len(each["retrofitted"]) for each in document["points"]] == list(
         point_search.frontier.points["n_plants_retrofitted"]
     )
     again = frontier(small(), n_points=8)
@@ -218,7 +218,7 @@ def test_a_time_limit_leaves_a_plan_at_every_budget(small):
     assert len(found) == 4 and found["objective"].is_monotonic_increasing
     assert set(found["status"]) <= {"optimal", "limit"}
     # Nothing is said of a step between points whose gap is unknown.
-    assert not found["words"].str.contains("add no abatement").any()
+    assert not found["text"].str.contains("add no abatement").any()
 
 
 @pytest.mark.slow
@@ -232,5 +232,5 @@ def test_a_frontier_of_least_cost_tells_the_cost(small):
     for before, now in pairwise(points.to_dict("records")):
         saved = before["objective"] - now["objective"]
         if saved > 0.5 + 2 * (now["all_links_gap_share"] or 0.0) * now["objective"]:
-            assert f"more lower the cost by {saved:,.0f} million" in now["words"]
-        assert "reduce abatement" not in now["words"] and "kt over" not in now["words"]
+            assert f"more lower the cost by {saved:,.0f} million" in now["text"]
+        assert "reduce abatement" not in now["text"] and "kt over" not in now["text"]

@@ -231,7 +231,7 @@ def test_every_lock_has_its_price(solved: Solved) -> None:
     free = solved()
     must, out = "MEOH_22", "NH3_82"
     plan = solved({"plants.require": [must], "plants.exclude": [out]})
-    fixed_decisions = plan.fixed_decisions.set_index("lock")
+    fixed_decisions = plan.fixed_decisions.set_index("decision")
     assert fixed_decisions.loc["require", "plant"] == must and fixed_decisions.loc["exclude", "plant"] == out
     assert (plan.fixed_decisions["abatement_lost_kt"] >= 0).all() and plan.fixed_decisions["cost_added_mn"].isna().all()
     # An objective in money prices them in money.

@@ -20,20 +20,20 @@ def frontier_of(run: StoredRun) -> dict[str, Any]:
     fitted = {row["plant"]: [row["avoided_ktpa"], row["capex_mn"]] for row in rows}
     lines = [[*each["geometry"]["coordinates"][0], *each["geometry"]["coordinates"][-1], 100.0]
              for each in run.features("pipe")]  # fmt: skip
-    nothing: dict[str, Any] = {"fitted": {}, "rows": [], "lines": []}
-    built = {"fitted": fitted, "rows": rows, "lines": lines}
+    nothing: dict[str, Any] = {"retrofitted": {}, "rows": [], "lines": []}
+    built = {"retrofitted": fitted, "rows": rows, "lines": lines}
     hostile = {**built, "rows": [{**row, "name": HOSTILE} for row in rows]}
     points = [
         {
             "budget_mn": 1000.0 * k, "abatement_kt": value, "objective": value, "bound": value + 10.0,
             "gap_share": 0.01, "all_links_gap_share": 0.05, "list_objective": None,
-            "n_plants_retrofitted": len(plan["fitted"]), "words": f"step {k}", "is_scenario": k == 1, **plan,
+            "n_plants_retrofitted": len(plan["retrofitted"]), "text": f"step {k}", "is_scenario": k == 1, **plan,
         }
         for k, (value, plan) in enumerate(((0.0, nothing), (900.0, built), (1500.0, hostile)))
     ]  # fmt: skip
     about = {"unit": "kt over the horizon", "is_exact": False, "network": "every retrofit has its own pipeline",
              "n_corridors": None}  # fmt: skip
-    return {**about, "list_words": "", "points": points}
+    return {**about, "list_text": "", "points": points}
 
 
 def futures_of(run: StoredRun) -> StoredRun:

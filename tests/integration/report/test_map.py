@@ -55,7 +55,7 @@ def test_pipes_run_from_every_fitted_plant_to_a_used_site(plan: Plan) -> None:
     for pipe in pipes:
         ends = pipe["properties"]
         assert pipe["geometry"]["coordinates"] == [at[ends["plant"]], at[ends["site"]]]
-    fitted = {feature["properties"]["id"] for feature in of_kind(plan, "plant") if feature["properties"]["is_fitted"]}
+    fitted = {feature["properties"]["id"] for feature in of_kind(plan, "plant") if feature["properties"]["is_retrofitted"]}
     used = {feature["properties"]["id"] for feature in of_kind(plan, "site") if feature["properties"]["is_used"]}
     assert fitted == {pipe["properties"]["plant"] for pipe in pipes} == set(plan.retrofits["plant"])
     assert used == {pipe["properties"]["site"] for pipe in pipes} == set(plan.storage["site"])
@@ -76,4 +76,4 @@ def test_its_figures_add_up_to_the_plan(plan: Plan) -> None:
 def test_the_same_plan_gives_the_same_text_and_an_empty_one_has_no_pipes(plan: Plan, empty_plan: Plan) -> None:
     assert geojson_text(plan) == geojson_text(replace(plan))
     assert of_kind(empty_plan, "pipe") == []
-    assert not any(feature["properties"]["is_fitted"] for feature in of_kind(empty_plan, "plant"))
+    assert not any(feature["properties"]["is_retrofitted"] for feature in of_kind(empty_plan, "plant"))

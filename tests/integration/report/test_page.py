@@ -169,7 +169,7 @@ def test_each_plant_on_the_map_says_why_it_is_in_or_out_and_what_its_streams_cos
     retrofits = plan.retrofits.groupby("plant").size()
     for each in drawn["plants"]:
         assert drawn["texts"][each["why"][0]] == reasons[each["id"]]
-        assert (each["state"] == "fitted") == (each["id"] in retrofits.index)
+        assert (each["state"] == "retrofitted") == (each["id"] in retrofits.index)
         built = [row for row in each["streams"] if row[2] in ("2026", "2030")]
         assert len(built) == retrofits.get(each["id"], 0)
 

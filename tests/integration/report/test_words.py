@@ -135,7 +135,7 @@ def test_locks_are_priced_on_the_screen_in_tonnes_or_money(vent: Plan) -> None:
     name = str(vent.fixed_decisions["name"].iloc[0])
     assert f"Requiring {name} costs {lost:,.0f} kt CO2 over the horizon." in run_text(vent.to_dict(), Path("run"))
     dear = pd.DataFrame([vent.fixed_decisions.iloc[0].to_dict() | {
-        "lock": "exclude", "name": "", "abatement_lost_kt": float("nan"), "cost_added_mn": 1_234.4
+        "decision": "exclude", "name": "", "abatement_lost_kt": float("nan"), "cost_added_mn": 1_234.4
     }])  # fmt: skip
     assert "Excluding NH3_79 costs 1,234 million CNY 2024." in run_text(
         replace(vent, fixed_decisions=dear).to_dict(), Path("run")
