@@ -186,7 +186,7 @@ def calibration_dict(plan: Plan) -> dict[str, Any] | None:
     return {
         "preset": fitted.preset,
         "use": fitted.use,
-        "text": statement(plan),
+        "statement": statement(plan),
         "reported_reduction": list(reported_reduction_lines(plan)),
         "delivered_share": {"used": fitted.delivered_share, **fitted.posterior(DELIVERED)},
         "deployment_share": {"used": fitted.deployment_share, **fitted.posterior(DEPLOYMENT)},

@@ -40,7 +40,7 @@ LABEL_COLUMNS = frozenset(
         ("RunLog", "item"), ("RunLog", "unit"), ("RunLog", "meaning"), ("Plants", "reason"), ("Plants", "why"),
         ("Plants", "change"), ("Retrofits", "reason"), ("Retrofits", "change"), ("Storage", "limit"),
         ("Uncertainty", "mode"), ("Uncertainty", "measure"), ("Uncertainty", "multiplies"),
-        ("Assumptions", "text"), ("Assumptions", "why"), ("Assumptions", "effect_if_wrong"),
+        ("Assumptions", "statement"), ("Assumptions", "why"), ("Assumptions", "effect_if_wrong"),
         ("Assumptions", "note"), ("Frontier", "change"),
     }
 )  # fmt: skip

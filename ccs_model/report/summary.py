@@ -92,7 +92,7 @@ class _Summary:
         calibration = self.document["calibration"]
         statements = [NOT_CALIBRATED]
         if calibration is not None:
-            statements = [calibration["text"], *calibration["reported_reduction"]]
+            statements = [calibration["statement"], *calibration["reported_reduction"]]
         parts = [
             self._headline(),
             self._retrofits(),

@@ -58,7 +58,7 @@ def answer(run: StoredRun, words: Words) -> Markup:
     ]
     calibration = document["calibration"]
     status = _capital(words.known(document["status"]))
-    statement = calibration["text"] if calibration else _NOT_CALIBRATED
+    statement = calibration["statement"] if calibration else _NOT_CALIBRATED
     of_targets = targets_in_words(document["targets"], document["costs"].get("shortfall_mn", 0.0), run.money)
     quality = [
         (words("status"), f"{status}{words.stop}{words.sentence(_gap(run))}"),

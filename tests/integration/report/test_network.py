@@ -230,7 +230,7 @@ def test_totals_and_assumptions_are_those_of_a_network(shared_plan: Plan, shared
         shared_plan.totals["storage_capex_mn"]
     )
     assert {"Pipe spending", "Storage spending", "Well capex", "Trucking"} <= set(texts(shared_book["Summary"]))
-    shared, own = ({str(each["text"]) for each in model_assumptions(p.problem)} for p in (shared_plan, plan))
+    shared, own = ({str(each["statement"]) for each in model_assumptions(p.problem)} for p in (shared_plan, plan))
     assert any("searched links" in each for each in shared - own) and any(
         "by electric truck" in each for each in shared - own
     )
