@@ -5,6 +5,8 @@ above_mean_injected_ktpa[site, year]                           peak injection le
 
 Retrofits that start or stop within a period work in a part of its years, so that the mean flow of the period is less
 than the flow with all of them in service. Costs, tonnes and reservoirs follow the mean; capacities follow the peak.
+A way that carries more at the peak also carries more on average: a road, whose cost follows the mean, and a site have
+flow above the mean in proportion to their mean flow, at most.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 import numpy as np
+import pandas as pd
 import pyomo.environ as pyo
 
 from ccs_model.model.names import ABOVE_FORWARD, ABOVE_INJECTED, ABOVE_REVERSE
@@ -32,10 +35,6 @@ def add_peak_flows(m: pyo.ConcreteModel, problem: Problem) -> None:
     sites = [site for site in problem.sites["site"] if site in network.node_of_site]
     for name, ids in ((ABOVE_FORWARD, links), (ABOVE_REVERSE, links), (ABOVE_INJECTED, sites)):
         setattr(m, name, pyo.Var(ids, years, domain=pyo.NonNegativeReals))
-    roads = set(network.links.loc[network.links["kind"] == "truck", "link"])
-    for link in sorted(roads):
-        for year in years:
-            m.above_mean_reverse_ktpa[link, year].fix(0.0)
     leaving, entering = ends_of_links(problem)
 
     @m.Constraint(nodes, years)
@@ -83,14 +82,49 @@ def add_peak_flows(m: pyo.ConcreteModel, problem: Problem) -> None:
             linear_sum([*peak_injection(m, site, year), *((-rate[site], m.wells[site, each]) for each in so_far)]) <= 0
         )
 
-    mean_at = captured_at_nodes(m, problem) if roads else {}
-    by_road_from = {node: [link for link in links if link in roads] for node, links in leaving.items()}
-    by_road_to = {site: [link for link in entering[site] if link in roads] for site in sites}
+    above_per_mean, least_load = _above_per_mean(problem)
+
+    @m.Constraint(sites if least_load > 0 else [], years)
+    def above_mean_injected_follows_mean(m: pyo.ConcreteModel, site: str, year: int) -> object:
+        """injected above the mean ≤ largest idle ÷ running share ÷ smallest minimum load × Σ steps: injected"""
+        most = max(ratio for (_, at), ratio in above_per_mean.items() if at == year) / least_load
+        mean = [(-most, m.injected_ktpa[store, year]) for store in stores_at[site]]
+        return linear_sum([(1.0, m.above_mean_injected_ktpa[site, year]), *mean]) <= 0
+
+    roads = network.links.loc[network.links["kind"] == "truck", ["link", "node_a", "node_b"]]
+    if len(roads) and years:
+        _add_roads(m, problem, roads, years, above, above_per_mean)
+
+
+def _add_roads(
+    m: pyo.ConcreteModel, problem: Problem, roads: pd.DataFrame, years: list[int],
+    above: dict[tuple[str, int], Terms], above_per_mean: dict[tuple[str, int], float],
+) -> None:  # fmt: skip
+    """Roads lead from plants to sites, and their cost follows the mean."""
+    assert problem.stores is not None
+    start_of = dict(zip(roads["link"], roads["node_a"], strict=True))
+    stores_at = problem.stores.groupby("site")["store"].agg(list).to_dict()
+    mean_at, node_of_unit = captured_at_nodes(m, problem), _node_of_unit(problem)
+    by_road_from, by_road_to = (roads.groupby(end)["link"].agg(list).to_dict() for end in ("node_a", "node_b"))
+    curtailed_at: dict[tuple[str, int], Terms] = defaultdict(list)
+    for unit, year in m.working:
+        curtailed_at[node_of_unit[unit], year].append((1.0, m.curtailed_ktpa[unit, year]))
+    for link in start_of:
+        for year in years:
+            m.above_mean_reverse_ktpa[link, year].fix(0.0)
+
+    @m.Constraint(list(start_of), years)
+    def above_mean_by_road_follows_mean(m: pyo.ConcreteModel, link: str, year: int) -> object:
+        """above the mean ≤ largest idle ÷ running share at the node × (forward + Σ curtailed at the node)"""
+        key = start_of[link], year
+        most = above_per_mean.get(key, 0.0)
+        mean = [(1.0, m.forward_ktpa[link, year]), *curtailed_at.get(key, ())] if most else []
+        return linear_sum([(1.0, m.above_mean_forward_ktpa[link, year]), *((-most * c, v) for c, v in mean)]) <= 0
 
     def peak_by_road(m: pyo.ConcreteModel, links: list[str], year: int) -> Terms:
         return [(1.0, flow[link, year]) for link in links for flow in (m.forward_ktpa, m.above_mean_forward_ktpa)]
 
-    @m.Constraint([node for node, links in by_road_from.items() if links], years)
+    @m.Constraint(list(by_road_from), years)
     def peak_by_road_is_captured_there(m: pyo.ConcreteModel, node: str, year: int) -> object:
         """Σ roads from the node: peak flow ≤ peak capture at the node"""
         captured = [*mean_at.get((node, year), ()), *above.get((node, year), ())]
@@ -102,10 +136,11 @@ def add_peak_flows(m: pyo.ConcreteModel, problem: Problem) -> None:
         peak = [(-amount[key], variable) for key, variable in variables.items()]
         return linear_sum(peak_by_road(m, by_road_from[node], year) + peak) <= 0
 
-    @m.Constraint([site for site, links in by_road_to.items() if links], years)
+    @m.Constraint(list(by_road_to), years)
     def peak_by_road_is_stored_there(m: pyo.ConcreteModel, site: str, year: int) -> object:
         """Σ roads to the site: peak flow ≤ peak injection"""
-        stored = [(-c, v) for c, v in peak_injection(m, site, year)]
+        stored: Terms = [(-1.0, m.injected_ktpa[store, year]) for store in stores_at[site]]
+        stored.append((-1.0, m.above_mean_injected_ktpa[site, year]))
         return linear_sum(peak_by_road(m, by_road_to[site], year) + stored) <= 0
 
 
@@ -124,3 +159,26 @@ def _above_mean_at_nodes(m: pyo.ConcreteModel, problem: Problem) -> dict[tuple[s
             amount = float(full_ktpa[r] * problem.idle_share[r, s, y])
             found[problem.network.node_of_plant[plants[r]], years[y]].append((amount, m.build[names[r], years[s]]))
     return found
+
+
+def _above_per_mean(problem: Problem) -> tuple[dict[tuple[str, int], float], float]:
+    """Largest idle ÷ running share of the options at each node and year, and the smallest minimum load."""
+    assert problem.network is not None
+    routes = problem.routes
+    share, idle = problem.running_share, problem.idle_share
+    ratio = np.divide(idle, share, out=np.zeros_like(idle), where=share > 0).max(axis=1, initial=0.0)
+    ratio[~problem.captures] = 0.0
+    nodes = [problem.network.node_of_plant[plant] for plant in routes["plant"]]
+    found: dict[tuple[str, int], float] = {}
+    for r, y in np.argwhere(ratio > 0).tolist():
+        key = nodes[r], problem.years[y]
+        found[key] = max(found.get(key, 0.0), float(ratio[r, y]))
+    captures = routes["min_load_share"].to_numpy(float)[problem.captures]
+    return found, float(captures.min()) if len(captures) else 0.0
+
+
+def _node_of_unit(problem: Problem) -> dict[str, str]:
+    """The node of each unit."""
+    assert problem.network is not None
+    plants = zip(problem.units[problem.unit_of], problem.routes["plant"], strict=True)
+    return {unit: problem.network.node_of_plant[plant] for unit, plant in plants}

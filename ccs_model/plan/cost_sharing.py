@@ -131,7 +131,10 @@ class Sharing:
 
     @cached_property
     def by_route(self) -> pd.DataFrame:
-        """Costs of each of `routes` by use: capital over the horizon; running cost and tonnes of the last year."""
+        """Costs of each of `routes` by use: capital and its O&M over the horizon, running cost in the last year.
+
+        Pipes have fixed O&M as a share of capital, or O&M in proportion to the flow, by their cost law.
+        """
         point, problem = self.point, self.point.problem
         network, stores = problem.network, problem.stores
         assert network is not None and stores is not None
@@ -139,7 +142,7 @@ class Sharing:
         lines, carried = network.lines, point.decided[PIPE_FLOW]
         last = carried[:, -1]
         running = {
-            "pipe_fixed_om_mn_pa": lines["om_mn_per_ktpa"].to_numpy(float) / problem.delivered_share * last,
+            "pipe_om_by_flow_mn_pa": lines["om_mn_per_ktpa"].to_numpy(float) / problem.delivered_share * last,
             "pipe_power_mn_pa": problem.line_power_per_t[:, -1] * last / 1000.0,
             "haul_mn_pa": lines["haul_per_t"].to_numpy(float) * last / 1000.0,
         }
@@ -148,7 +151,6 @@ class Sharing:
         last_site = rows_to_one(self.at_site_ktpa[:, :, -1], self.site_share)
         built, sites = self._built, problem.sites
         pipe_capital = built["capex_mn"].to_numpy(float) * problem.recovery(built["life_yr"])
-        link_om = self._to_links(lines, running["pipe_fixed_om_mn_pa"])
         built_om = self._to_links(built, (built["capex_mn"] * built["om_share"]).to_numpy(float))
         at_site = pd.Index(sites["site"]).get_indexer(stores["site"])
         variable = np.zeros(len(sites))
@@ -165,8 +167,8 @@ class Sharing:
                 "pipe_capex_mn": self.link_capex_mn @ self.link_share,
                 "storage_capex_mn": self.site_capex_mn @ self.site_share,
                 "pipe_capital_mn_pa": self._to_links(built, pipe_capital) @ self.link_share,
-                **{name: self._to_links(lines, amount) @ last_link for name, amount in running.items()}
-                | {"pipe_fixed_om_mn_pa": link_om @ last_link + built_om @ self.link_share},
+                "pipe_fixed_om_mn_pa": built_om @ self.link_share,
+                **{name: self._to_links(lines, amount) @ last_link for name, amount in running.items()},
                 "storage_capital_mn_pa": (self.site_capex_mn * problem.recovery(sites["life_yr"])) @ self.site_share,
                 "storage_om_mn_pa": site_om @ self.site_share,
                 "storage_closure_mn": (due * opened) @ self.site_share,
@@ -229,6 +231,9 @@ def shares_table(sharing: Sharing) -> pd.DataFrame:
     n_years = problem.periods["n_years"].to_numpy(float)
     plants = problem.routes["plant"].to_numpy(object)[sharing.routes]
     everybody = np.maximum(sharing.point.captured_ktpa[sharing.routes], 0.0)
+    # Assets are sized for the peak flow of a period.
+    peak = np.maximum(sharing.point.peak_captured_ktpa[sharing.routes], 0.0)
+    at_peak = np.divide(peak, everybody, out=np.ones_like(peak), where=everybody > BUILT)
     rows = []
     for kind, names, capex, use, cost_of in (
         ("link", problem.network.links["link"], sharing.link_capex_mn, sharing.on_link_ktpa, _link_cost(sharing)),
@@ -239,7 +244,8 @@ def shares_table(sharing: Sharing) -> pd.DataFrame:
             if not is_built and not is_used:
                 continue
             tonnes = use[k] if is_used else everybody
-            each = pd.DataFrame({"use_kt": tonnes @ n_years, "peak_ktpa": tonnes.max(axis=1)}).groupby(plants).sum()
+            peaks = (tonnes * at_peak).max(axis=1)
+            each = pd.DataFrame({"use_kt": tonnes @ n_years, "peak_ktpa": peaks}).groupby(plants).sum()
             each = each[each["use_kt"] > BUILT]
             if each.empty:
                 continue

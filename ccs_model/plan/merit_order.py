@@ -49,7 +49,12 @@ _FIXED = (
     "capture_capital_mn_pa", "capture_fixed_om_mn_pa", "pipe_capital_mn_pa", "pipe_fixed_om_mn_pa",
     "storage_capital_mn_pa", "storage_om_mn_pa",
 )  # fmt: skip
-_PART_OF_SHARED_FLOW = ("pipe_fixed_om_mn_pa", "pipe_power_mn_pa", "haul_mn_pa", "storage_mn_pa")
+# Cost of shared assets and the part to which it belongs: those that exist whatever the flow, and those that follow it.
+_SHARED_CAPITAL = ("pipe_capital_mn_pa", "pipe_fixed_om_mn_pa", "storage_capital_mn_pa", "storage_om_mn_pa")
+_SHARED_FLOW = {
+    "pipe_om_by_flow_mn_pa": "pipe_fixed_om_mn_pa", "pipe_power_mn_pa": "pipe_power_mn_pa", "haul_mn_pa": "haul_mn_pa",
+    "storage_mn_pa": "storage_mn_pa",
+}  # fmt: skip
 
 
 def levelised_costs(problem: Problem) -> pd.DataFrame:
@@ -93,7 +98,7 @@ def levelised_of(
 
     Amounts are means over the years of the last period. Capital and fixed costs count in the years of operation; costs
     that follow the tonnes are those of the tonnes delivered. With a shared network, transport and storage are the
-    retrofit's part of shared assets by use.
+    retrofit's part of shared assets by use, also after the retrofit has ended.
 
     Parameters
     ----------
@@ -120,12 +125,15 @@ def levelised_of(
         booster = sharing.power_co2_ktpa[at, -1]
         # A retrofit without flow in the last period has no running cost to scale to full load.
         more = np.divide(nameplate, captured, out=np.ones(len(at)), where=captured > 0)
-        for name in ("pipe_capital_mn_pa", "storage_capital_mn_pa", "storage_om_mn_pa"):
-            parts[name] = parts[name] + paid[name] * part_of_route * operating
+        # Shared assets outlast a retrofit that has ended. Before a start they are not in service.
+        has_run = problem.running_share[at, start, :-1].any(axis=1)
+        in_service = np.where(has_run, 1.0, operating)
+        for name in _SHARED_CAPITAL:
+            parts[name] = parts[name] + paid[name] * part_of_route * in_service
             full[name] = full[name] + paid[name] * part_of_route
-        for name in _PART_OF_SHARED_FLOW:
-            parts[name] = parts[name] + paid[name] * part_of_flow
-            full[name] = full[name] + paid[name] * part_of_flow * more
+        for name, part in _SHARED_FLOW.items():
+            parts[part] = parts[part] + paid[name] * part_of_flow
+            full[part] = full[part] + paid[name] * part_of_flow * more
         avoided = avoided - booster * part_of_flow
         full["avoided_at_full_load_ktpa"] -= booster * part_of_flow * more
     at_load = _summed(pd.DataFrame(parts), pd.Series(captured), avoided)

@@ -22,7 +22,7 @@ from ccs_model.model.account_terms import npv_terms
 from ccs_model.model.names import ADDED_CAPACITY, BUILD, CAPTURED, CREDITED, OPENED, PIPE, SPEND, WELLS
 from ccs_model.model.terms import capex_mn, summed
 from ccs_model.plan.cost_sharing import Sharing
-from ccs_model.plan.decisions import Point
+from ccs_model.plan.decisions import BUILT, Point
 from ccs_model.plan.money import Split, at_start, every_year, items_of, year_at
 
 # Income positive, expense negative; they sum to net_mn.
@@ -191,9 +191,10 @@ class Owners:
         npv_mn, project_npv_mn (without loans and bonds), rates of return of project and equity, payback_yr,
         discounted_payback_yr, debt_service_cover (minimum over years), break_even_carbon_price_per_t and
         contract_strike_per_t (per tonne of on-site abatement, after tax; the contract runs for contract_yr from the
-        first abatement), standalone_npv_mn (without the tax saving on other profits of the owner: losses are carried
-        forward; `all` is the sum of the plants), hurdle_npv_mn (at the required return of the sector). Missing figures
-        are NaN; two columns give the reason for a missing rate of return.
+        first year of operation, in other years tonnes earn the carbon revenue of the account), standalone_npv_mn
+        (without the tax saving on other profits of the owner: losses are carried forward; `all` is the sum of the
+        plants), hurdle_npv_mn (before tax and loans, at the required return of the sector). Missing figures are NaN;
+        two columns give the reason for a missing rate of return.
         """
         names = [*self.split.plants, "all"]
         flows = {name: _with_sum(amount) for name, amount in self.flows.items()}
@@ -203,14 +204,17 @@ class Owners:
         financing = np.asarray(sum(flows[name] for name in FINANCING))
         grants = flows["grants_mn"]
         capital = np.asarray(sum(flows[name] for name in CAPITAL))
-        hurdle = self._hurdle_share()
-        at_hurdle = npv_mn(net[:-1], hurdle) if len(hurdle) else np.zeros(0)
         # Grants lower depreciation, so they stay in the project's flows.
         project = net - (financing - grants) - interest_shield
+        # Required returns are those before tax and loans.
+        hurdle = self._hurdle_share()
+        before_tax = net - (financing - grants) - flows["tax_mn"]
+        at_hurdle = npv_mn(before_tax[:-1], hurdle) if len(hurdle) else np.zeros(0)
         equity_irr, equity_reason = irr_share(net)
         project_irr, reason = irr_share(project)
         cut = _with_sum(self.on_site_abatement_kt)
         without_carbon = net - flows["carbon_mn"] * (1.0 - tax)
+        under = self._under_contract(cut)
         service = tuple(-flows[name][:, :-1] for name in ("interest_mn", "repaid_mn"))
         # The settlement at the end of the horizon is excluded.
         cash = (project - capital - grants)[:, :-1]
@@ -229,7 +233,7 @@ class Owners:
                 "debt_service_cover": _least(debt_service_cover(cash, *service)),
                 "break_even_carbon_price_per_t": break_even_price_per_t(without_carbon, cut, rate, tax),
                 "contract_strike_per_t": contract_strike_per_t(
-                    without_carbon, cut, _under_contract(cut, self._factor("contract_yr")), rate, tax_share=tax
+                    net - np.where(under, flows["carbon_mn"] * (1.0 - tax), 0.0), cut, under, rate, tax_share=tax
                 ),
                 "standalone_npv_mn": [*self.standalone_npv_mn, self.standalone_npv_mn.sum()],
                 "hurdle_share": [*hurdle, np.nan],
@@ -242,6 +246,21 @@ class Owners:
     def _factor(self, name: str) -> int:
         """Whole years of finance/factors."""
         return int(self.point.problem.inputs["finance/factors"].set_index("factor").at[name, "value"])
+
+    def _under_contract(self, cut_kt: Floats) -> Mask:
+        """[plant and all, year] the contract_yr years from the first year of operation.
+
+        The account spreads the tonnes of a period evenly, so that those of the first years stand before operation.
+        """
+        problem = self.point.problem
+        first = np.array(problem.years) + problem.routes["lead_yr"].to_numpy(float)[:, None] * (not problem.is_static)
+        begins = np.where(self.point.build > BUILT, first, np.inf).min(axis=1, initial=np.inf)
+        of_plant = pd.Series(begins).groupby(problem.routes["plant"].to_numpy(object)).min()
+        begins = np.r_[of_plant.reindex(self.split.plants).to_numpy(float), np.inf]
+        begins[-1] = begins.min(initial=np.inf)
+        ends = begins - problem.calendar[0] + self._factor("contract_yr")
+        under: Mask = (cut_kt > 0) & (np.arange(cut_kt.shape[1]) < ends[:, None])
+        return under
 
     def _hurdle_share(self) -> Floats:
         """[plant] required return of its sector; NaN if the table has none for its product."""
@@ -260,15 +279,6 @@ class Owners:
         paid = stand_alone_tax(taxed, problem.accounts.tax_share, years)["tax_mn"]
         untaxed = np.asarray(sum(amount for name, amount in flows.items() if name != "tax_mn"))
         return npv_mn(untaxed - paid, problem.discount_rate)
-
-
-def _under_contract(cut_kt: Floats, contract_yr: int) -> Mask:
-    """[plant, year] the contract_yr years from the first abatement."""
-    cuts = cut_kt > 0
-    first = np.where(cuts.any(axis=1), cuts.argmax(axis=1), cut_kt.shape[1])[:, None]
-    years = np.arange(cut_kt.shape[1])
-    under: Mask = (years >= first) & (years < first + contract_yr)
-    return under
 
 
 def _least(cover: Floats) -> Floats:

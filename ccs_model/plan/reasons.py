@@ -36,6 +36,8 @@ def reasons_of(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
     best = best_options(problem)
     alone = best.set_index("plant")["avoidance_cost_per_t"] if len(best) else pd.Series(dtype=float)
     rank = costs.rank(method="first")
+    # Plants with an option that avoids CO₂, before transport.
+    avoiding = set(problem.routes["plant"][problem.avoided_t_per_t[:, -1] > 0])
     highest = float(costs.max()) if len(costs) else float("nan")
     others = alone[~alone.index.isin(costs.index)].sort_values(kind="stable")
     rows = []
@@ -49,6 +51,9 @@ def reasons_of(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
             change = _leaves(float(costs[row.plant]), others, money)
         elif row.reason:
             reason, change = f"out: {row.reason}", "the stated reason; the plant is not eligible in this scenario"
+        elif row.plant not in alone.index and row.plant in avoiding:
+            reason = "out: no site is within reach of an own pipeline, so that its cost alone is not known"
+            change = "ccs-model explain finds what would let it enter"
         elif row.plant not in alone.index:
             reason = "out: no option with its own pipe avoids CO2"
             change = "other technologies, or heat and power with lower emissions"
@@ -75,7 +80,10 @@ def _compared(cost_per_t: float, highest: float, n_retrofitted: int, money: str)
         return f"{text}; nothing is built"
     if cost_per_t > highest:
         return f"{text}, above the highest cost of a retrofitted plant ({highest:,.0f})"
-    return f"{text}, not above the highest cost of a retrofitted plant ({highest:,.0f}): another constraint excludes it"
+    return (
+        f"{text}, not above the highest cost of a retrofitted plant ({highest:,.0f}): "
+        "not excluded by its cost per tonne alone"
+    )
 
 
 def _enters(cost_per_t: float, highest: float, n_retrofitted: int, money: str) -> str:

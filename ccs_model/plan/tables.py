@@ -25,7 +25,7 @@ from ccs_model.model.names import (
 from ccs_model.model.terms import capex_mn
 from ccs_model.plan.cost_sharing import Sharing
 from ccs_model.plan.decisions import BUILT, Point
-from ccs_model.plan.merit_order import CAPTURE_PARTS, DETAILS, levelised_of
+from ccs_model.plan.merit_order import CAPTURE_PARTS, DETAILS, STORAGE_PARTS, levelised_of
 from ccs_model.plan.owners import Owners
 from ccs_model.plan.plan import TARGET_COLUMNS
 from ccs_model.problem import Problem
@@ -413,7 +413,6 @@ def targets_table(point: Point, price_per_t: Mapping[str, float]) -> pd.DataFram
 def plan_totals(
     problem: Problem,
     retrofits: pd.DataFrame,
-    storage: pd.DataFrame,
     by_year: pd.DataFrame,
     costs: Mapping[str, float],
     owners: Owners | None,
@@ -432,7 +431,6 @@ def plan_totals(
         float(retrofits[name].sum()) for name in ("cost_mn_pa", "captured_ktpa", "avoided_ktpa")
     )
     capture_mn = float(retrofits[list(CAPTURE_PARTS)].sum().sum())
-    stored = storage[storage["year"] == problem.years[-1]]
     return {
         "n_plants": len(problem.plants),
         "n_plants_retrofitted": int(retrofits["plant"].nunique()),
@@ -453,7 +451,8 @@ def plan_totals(
         "cost_mn_pa": yearly_mn,
         "capture_cost_per_t": _ratio(capture_mn * 1000.0, captured),
         "avoidance_cost_per_t": _ratio(yearly_mn * 1000.0, avoided),
-        "storage_cost_per_t": _ratio(float(stored["cost_mn_pa"].sum()) * 1000.0, float(stored["injected_ktpa"].sum())),
+        # As in the avoidance cost, assets of retrofits that start in the last period count in the years of operation.
+        "storage_cost_per_t": _ratio(float(retrofits[list(STORAGE_PARTS)].sum().sum()) * 1000.0, captured),
         "npv_mn": float(owners.npv_mn.sum()) if owners is not None else 0.0 - sum(costs.values()),
         "standalone_npv_mn": None if owners is None else float(owners.standalone_npv_mn.sum()),
         "owners_break_even_price_per_t": None if owners is None else _finite(owners.break_even_price_per_t),

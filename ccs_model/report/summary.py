@@ -138,7 +138,9 @@ class _Summary:
         built = f"{counted(totals['n_retrofits'], 'retrofit')} at {counted(totals['n_plants_retrofitted'], 'plant')}"
         costs = (totals[f"{name}_cost_per_t"] for name in ("capture", "avoidance"))
         per_t = ["–" if each is None else f"{each:,.0f}" for each in costs]
-        when = "In a representative year" if self.is_static else f"By {self.context['periods'][-1]['year']}"
+        last = self.context["periods"][-1]
+        when = f"In {last['year']}–{last['year'] + last['n_years'] - 1}"
+        when = "In a representative year" if self.is_static else when
         unit = unit_text("_per_t", self.currency, document["price_year"])
         sentences = [
             f"{built} for {self._spent()}",
@@ -201,10 +203,11 @@ class _Summary:
         pipes = [row for row in flows if row["kind"] == "pipe"]
         n_roads = sum(row["kind"] == "truck" for row in flows)
         sites = [row for row in self.document["storage"] if row["year"] == last]
+        n_wells = round(sum(row["n_wells"] or 0 for row in sites))
         roads = f" and {counted(n_roads, 'truck route')}" if n_roads else ""
         return (
             f"{counted(len(pipes), 'pipeline')} of {sum(row['length_km'] for row in pipes):,.0f} km in total{roads}, "
-            f"{counted(len(sites), 'storage site')} with {sum(row['n_wells'] or 0 for row in sites):,.0f} wells."
+            f"{counted(len(sites), 'storage site')} with {counted(n_wells, 'well')}."
         )
 
     def _of_the_budget(self) -> str:
@@ -305,7 +308,8 @@ class _Summary:
 
     def _periods(self) -> str:
         if self.is_static:
-            cost = f"Annual cost {self._discounted_cost()}{self._of_the_budget()}, with annualised capital."
+            net = ", net of revenue and payments," if min(self.document["costs"].values(), default=0.0) < 0 else ""
+            cost = f"Annual cost{net} {self._discounted_cost()}{self._of_the_budget()}, with annualised capital."
             return self._filled(cost)
         spent = f"spent, mn {self.currency}"
         header = ("period", "started", spent, "captured, kt/y", "avoided, kt/y", "abatement")

@@ -197,7 +197,7 @@ def assembled(matrix: Matrix, chosen: Floats, point: Point, found: Residuals, re
         "relaxation": record.relaxation,
         "marginal_budget": record.marginal_budget,
         "binding_limits": record.binding_limits,
-        "totals": MappingProxyType(plan_totals(problem, retrofits, storage, by_year, costs, owners, social)),
+        "totals": MappingProxyType(plan_totals(problem, retrofits, by_year, costs, owners, social)),
         "owners": owners.by_plant() if owners is not None else None,
         "owner_cashflow": owners.by_year() if owners is not None else None,
         "funds": funds_table(point),

@@ -148,7 +148,7 @@ def _idle_assets(problem: Problem, matrix: Matrix, chosen: Floats) -> dict[str, 
     return {
         place: columns
         for place, columns in assets.items()
-        if place not in with_flow and (chosen[columns] > matrix.lower[columns]).any()
+        if place not in with_flow and (chosen[columns] > matrix.lower[columns] + BUILT).any()
     }
 
 

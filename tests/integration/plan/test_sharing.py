@@ -145,7 +145,7 @@ def test_what_running_costs_is_split_by_use(hand_problem: Callable[..., Problem]
     paid = Sharing.of(here).by_route
     # 20 EUR a t/h, km and year; of the links after H a quarter is B's.
     per_ktpa_km = 20e-6 / 8.76
-    assert paid["pipe_fixed_om_mn_pa"].tolist() == pytest.approx(
+    assert paid["pipe_om_by_flow_mn_pa"].tolist() == pytest.approx(
         [per_ktpa_km * (600 * 10 + 450 * 30 + 150 * 40), per_ktpa_km * (200 * 20 + 150 * 30 + 50 * 40)]
     )
     # What the oil field pays is revenue, not a negative cost.

@@ -55,7 +55,9 @@ def test_pipes_run_from_every_fitted_plant_to_a_used_site(plan: Plan) -> None:
     for pipe in pipes:
         ends = pipe["properties"]
         assert pipe["geometry"]["coordinates"] == [at[ends["plant"]], at[ends["site"]]]
-    fitted = {feature["properties"]["id"] for feature in of_kind(plan, "plant") if feature["properties"]["is_retrofitted"]}
+    fitted = {
+        feature["properties"]["id"] for feature in of_kind(plan, "plant") if feature["properties"]["is_retrofitted"]
+    }
     used = {feature["properties"]["id"] for feature in of_kind(plan, "site") if feature["properties"]["is_used"]}
     assert fitted == {pipe["properties"]["plant"] for pipe in pipes} == set(plan.retrofits["plant"])
     assert used == {pipe["properties"]["site"] for pipe in pipes} == set(plan.storage["site"])
