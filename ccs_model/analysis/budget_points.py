@@ -105,10 +105,13 @@ class RankedList:
         routes = problem.routes.set_index("route").loc[[matrix.columns[j].index[0] for j in columns]]
         streams = list(zip(routes["plant"], routes["stream"], routes["technology"], strict=True))
         off = np.zeros(0, dtype=np.int64) if useless is None else useless
+        # The budget of a static year is money per year, and covers all yearly costs.
+        yearly_mn = table["avoidance_cost_at_full_load_per_t"] * table["avoided_at_full_load_ktpa"] / 1000.0
+        amounts = (yearly_mn if problem.is_static else table["capex_mn"]).to_numpy(float)
         takes: dict[float, Take] = {}
         start, best, sign = None, None, 1.0 if matrix.maximise[0] else -1.0
         for budget in budgets:
-            taken = _taken(table, budget)
+            taken = _taken(table, amounts, budget)
             listed = set(zip(taken["plant"], taken["stream"], taken["technology"], strict=True))
             others = columns[[each not in listed for each in streams]]
             there = with_limit(matrix, row, budget / search.unit)
@@ -122,12 +125,12 @@ class RankedList:
         return cls(table, _OWN if problem.network is None else _SHARED, takes)
 
 
-def _taken(table: pd.DataFrame, budget: float) -> pd.DataFrame:
-    """Streams from cheap to expensive; one that no longer fits the budget is skipped."""
+def _taken(table: pd.DataFrame, amounts: Floats, budget: float) -> pd.DataFrame:
+    """Streams from cheap to expensive, each with its amount of the budget; one that no longer fits is skipped."""
     left, rows = budget, []
-    for place, capex in enumerate(table["capex_mn"].to_numpy(float)):
-        if capex <= left:
-            left -= capex
+    for place, amount in enumerate(amounts.tolist()):
+        if amount <= left:
+            left -= amount
             rows.append(place)
     return table.iloc[rows]
 

@@ -376,16 +376,19 @@ _EFFECTS = {
 
 
 def _effect(before: Row, now: Row, objective: str, money: str) -> str:
-    """What the step from the budget below does; no statement where that is within the optimality gaps."""
+    """What the step from the budget below does; no statement where that is within the gap of the plan before."""
     verb, sign = _EFFECTS.get(objective, ("", 1.0))
     name = "objective" if verb else "abatement_kt"
-    gained, unsure = sign * (now[name] - before[name]), max(_unsure(each, name) for each in (before, now))
+    # The plan of the larger budget is there; only that of the smaller one may be better than the one found.
+    gained, unsure = sign * (now[name] - before[name]), _unsure(before, name)
     more = f"{now['added_mn']:,.0f} million {money} more"
     if gained > max(0.5, unsure) and verb:
         return f"{more} {verb} {gained:,.0f} million"
     if gained > max(0.5, unsure):
         per_t = f"{now['capital_per_t']:,.0f} {money} of budget per tonne"
         return f"{more} add {gained:,.0f} kt over the horizon, {per_t}"
+    if np.isinf(unsure):
+        return f"the effect of {more} is not known, because the gap of the plan before is not"
     if unsure > 0.5:
         return f"the effect of {more} is within the optimality gaps"
     return f"{more} change nothing" if verb else f"{more} add no abatement"

@@ -367,6 +367,7 @@ def _uncertainty(plan: Plan, futures: Futures, evaluator: FutureEvaluator, rows:
     retrofitted = evaluator.plants_in(evaluator.fixed)
     about = {
         **about_of(problem),
+        "is_static": problem.is_static,
         "n_draws": len(futures),
         "seed": futures.seed,
         "sampling": f"{SAMPLINGS[futures.sampling]}, ranks correlated after Iman and Conover",

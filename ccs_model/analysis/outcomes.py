@@ -45,13 +45,17 @@ class Weights:
         weighted = replace(problem, periods=periods.assign(n_years=periods["flow_weight"]))
         costs = cost_terms(problem)
         first = OBJECTIVES[problem.objective].first
+        cost_mn = reparameterised.vector(problem, summed(costs))
         return cls(
             objective=matrix.costs[0],
             abatement_kt=matrix.costs[0] if first is abatement_terms else reparameterised.vector(problem, tonnes),
             discounted_kt=reparameterised.vector(problem, summed(abatement_terms(weighted))),
             capex_mn=reparameterised.capex(problem),
-            cost_mn=reparameterised.vector(problem, summed(costs)),
-            npv_mn=reparameterised.vector(problem, summed(npv_terms(problem, costs))),
+            cost_mn=cost_mn,
+            # In a static year the NPV is a year's cost with its sign turned.
+            npv_mn=-cost_mn
+            if problem.is_static
+            else reparameterised.vector(problem, summed(npv_terms(problem, costs))),
         )
 
     def of_plan(self, x: Floats) -> dict[str, float]:
@@ -225,9 +229,9 @@ def within_limits_share(table: pd.DataFrame) -> float:
 def overrun(problem: Problem, rows: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
     """Share of futures in which the fixed plan exceeds the budget, and the 95 % quantile of the excess.
 
-    Spending counts less grants, as in the constraint.
+    Spending counts less grants, as in the constraint; in a static year it is a year's cost.
     """
-    if not np.isfinite(problem.budget_mn) or problem.is_static:
+    if not np.isfinite(problem.budget_mn):
         return {"budget_mn": None, "overrun_share": None, "overrun_p95_mn": None}
     over = np.array([row["broken"].get(BUDGET, 0.0) for row in rows])
     return {

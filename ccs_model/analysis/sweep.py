@@ -382,8 +382,10 @@ class _Runs:
             return None
 
 
-_ABOUT = ("status", "exit_code", "objective_name", "currency", "price_year", "objective", "unit", "bound", "gap_share",
-          "searched_bound", "searched_gap_share")  # fmt: skip
+_ABOUT = (
+    "status", "exit_code", "objective_name", "currency", "price_year", "objective_value", "unit", "bound", "gap_share",
+    "searched_bound", "searched_gap_share",
+)  # fmt: skip
 
 
 def row_of(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -394,7 +396,7 @@ def row_of(document: Mapping[str, Any]) -> dict[str, Any]:
         "status": document["status"],
         "exit_code": LIMIT_REACHED if document["status"] == "limit" else DONE,
         **{key: document[key] for key in ("objective_name", "currency", "price_year")},
-        "objective": objective["value"],
+        "objective_value": objective["value"],
         **{
             key: _without_negative_zero(objective[key])
             for key in ("unit", "bound", "gap_share", "searched_bound", "searched_gap_share")
@@ -415,7 +417,8 @@ def sweep_tables(spec: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]])
             {
                 "scenario": case["scenario"],
                 **{key: _text(case["changes"][key]) if key in case["changes"] else None for key in spec["keys"]},
-                **{key: each.get(key) for key in _ABOUT},
+                # A swept key of the same name stays where there is no plan.
+                **{key: each.get(key, case["changes"].get(key)) for key in _ABOUT},
                 **{name: each["totals"].get(name) for name in totals},
                 "plants": " ".join(sorted(each["retrofitted"])),
                 "message": each.get("message", ""),
@@ -452,7 +455,7 @@ def _without_negative_zero(value: Any) -> Any:
 
 
 def _plants(found: list[dict[str, Any]]) -> pd.DataFrame:
-    with_plan = [each for each in found if "objective" in each]
+    with_plan = [each for each in found if "objective_value" in each]
     often = Counter(plant for each in with_plan for plant in each["retrofitted"])
     about = {plant: row for each in with_plan for plant, row in each["retrofitted"].items()}
     rows = [

@@ -109,16 +109,17 @@ def montecarlo(
 
 def _monte_carlo_text(document: Mapping[str, Any], folder: Path) -> str:
     from ccs_model.plan.plan import FIXED, REPLANNED
-    from ccs_model.report.workbook.uncertainty_sheet import MEASURES
+    from ccs_model.report.workbook.uncertainty_sheet import measures
 
     lines = [f"{strong(document['scenario'])}: {document['n_draws']} futures, seed {document['seed']}",
              f"Money in million {document['currency']} {document['price_year']}, real", ""]  # fmt: skip
     headings = ((FIXED, "The plan, fixed in every future"), (REPLANNED, "Re-optimised in each future, LP relaxation"))
+    measure_names = measures(is_static=document["is_static"])
     for mode, heading in headings:
         lines.append(strong(f"{heading:44} {'scenario':>12} {'P5':>12} {'P50':>12} {'P95':>12}"))
         for row in (each for each in document["spread"] if each["mode"] == mode):
             values = [math.nan if row[name] is None else row[name] for name in ("planned", "p5", "p50", "p95")]
-            lines.append(f"  {MEASURES[row['measure']]:42} " + " ".join(f"{value:12,.1f}" for value in values))
+            lines.append(f"  {measure_names[row['measure']]:42} " + " ".join(f"{value:12,.1f}" for value in values))
     if document["n_draws"] < _FEW_DRAWS:
         lines.append(
             f"With fewer than {_FEW_DRAWS} futures, P5 and P95 are based on fewer than five of them; raise --draws."

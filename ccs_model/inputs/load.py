@@ -176,8 +176,10 @@ def load_tables(
         _raise_or_collect(issues, found)
         if len(inventories) < len(requested.files) or not all(each.tables for each in inventories):
             raise InputError(found or ())  # without plants, everything that follows is a consequence
-        own_folder = replace(own_folder, tables=_with_stand_ins(own_folder.tables, declared, found))
-        inventories = [replace(each, tables=_with_stand_ins(each.tables, declared, found)) for each in inventories]
+        own_folder = replace(own_folder, tables=_with_stand_ins(own_folder.tables, declared, shipped, found))
+        inventories = [
+            replace(each, tables=_with_stand_ins(each.tables, declared, shipped, found)) for each in inventories
+        ]
     n_folder = len(own_folder.tables)
     own_tables = [*own_folder.tables, *(table for each in inventories for table in each.tables)]
     own_tables = [with_site_defaults(table, requested) for table in own_tables]
@@ -230,8 +232,10 @@ def _raise_or_collect(issues: list[Issue], found: list[Issue] | None) -> None:
     found += ordered
 
 
-def _with_stand_ins(tables: tuple[Table, ...], declared: Declared, found: list[Issue] | None) -> tuple[Table, ...]:
-    """Return tables without empty required values. Raises InputError if a whole column is missing or invalid."""
+def _with_stand_ins(
+    tables: tuple[Table, ...], declared: Declared, shipped: Mapping[str, Table], found: list[Issue] | None
+) -> tuple[Table, ...]:
+    """Return tables without empty required values. Raises InputError if a whole column of texts is invalid."""
     filled = []
     for table in tables:
         frame = table.frame.copy()
@@ -241,9 +245,12 @@ def _with_stand_ins(tables: tuple[Table, ...], declared: Declared, found: list[I
             is_empty = values.isna() if is_number else values == ""
             if not column.required or not is_empty.any():
                 continue
-            if is_empty.all():
+            known = values[~is_empty]
+            if known.empty and is_number and len(frame):
+                known = shipped[table.name].frame[column.name].dropna()
+            if known.empty:
                 raise InputError(found or ())
-            frame.loc[is_empty, column.name] = values[~is_empty].median() if is_number else values[~is_empty].iloc[0]
+            frame.loc[is_empty, column.name] = known.median() if is_number else known.iloc[0]
             if column.name == "plant":  # ids are unique
                 frame.loc[is_empty, "plant"] = [f"row {line}" for line in frame.loc[is_empty, "line"]]
         filled.append(replace(table, frame=frame))

@@ -45,9 +45,12 @@ _INTERRUPT_PATIENCE_S = 1.5
 # Seconds that a solve has after the time limit: enough to re-solve with integers fixed.
 _AFTER_STOP_S = 0.5
 _NO_LIMIT = 2**31 - 1
+# Options with which a model is solved again if HiGHS fails.
+_OTHER_WAYS = (("presolve", "off"), ("solver", "ipm"))
 # Probing and Fourier–Motzkin elimination ignore the time limit and take up to minutes each on these models.
 _RULES_OFF = 1 << 15 | 1 << 22
 _STATUS = highspy.HighsModelStatus
+_KINDS = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
 _LIMITS = {
     _STATUS.kTimeLimit,
     _STATUS.kIterationLimit,
@@ -329,11 +332,26 @@ class Highs:
         self._set("time_limit", math.inf if counts_cpu() else left_s + spent)
         self._checks = 0
         self._solve()
+        self._solve_another_way()
         if counts_effort():
             info = self._highs.getInfo()
             iterations = int(info.simplex_iteration_count), int(info.ipm_iteration_count)
             spend(effort_of(*self._size(), *iterations, is_mip=self._is_mip))
         return self._outcome()
+
+    def _has_failed(self) -> bool:
+        return self._highs.getModelStatus() == _STATUS.kSolveError and not self._is_cancelled
+
+    def _solve_another_way(self) -> None:
+        """Solve again without presolve, then by the interior point method, where HiGHS has failed."""
+        for name, value in _OTHER_WAYS:
+            if not self._has_failed():
+                return
+            _, usual = self._highs.getOptionValue(name)
+            self._set(name, value)
+            self._highs.clearSolver()
+            self._solve()
+            self._set(name, usual)
 
     def _limit_effort(self, limit: float) -> None:
         limits = iteration_limits(limit, *self._size())
@@ -424,7 +442,7 @@ class Highs:
             named = "unbounded" if status == _STATUS.kUnbounded else "infeasible"
         else:
             words = self._highs.modelStatusToString(status)
-            raise NoPlanError(f"the solver ended with status '{words}'; the log says more")
+            raise NoPlanError(f"the solver ended with status '{words}', also in other ways of solving ({self._doing})")
         solution = self._highs.getSolution()
         # An LP that reached a limit has a point, but no bound.
         usable = named == "optimal" or (is_mip and has_point and status != _STATUS.kSolveError)
@@ -442,10 +460,9 @@ class Highs:
         )
 
     def _report(self, event: Any) -> None:
-        seen = event.data_out
         if self._progress is not None:
-            seconds = time_s() - self._began
-            self._progress(Progress(self._doing, seconds, seen.mip_dual_bound, seen.mip_primal_bound))
+            seen = event.data_out
+            self._progress(Progress(self._doing, time_s() - self._began, seen.mip_dual_bound, seen.mip_primal_bound))
 
     def _pass(self, matrix: Matrix) -> None:
         lp = highspy.HighsLp()
@@ -459,13 +476,11 @@ class Highs:
         lp.a_matrix_.num_col_, lp.a_matrix_.num_row_ = lp.num_col_, lp.num_row_
         lp.a_matrix_.start_ = matrix.rows.indptr
         lp.a_matrix_.index_ = matrix.rows.indices
-        lp.a_matrix_.value_ = (
-            matrix.rows.data * row[matrix.rows.indices] * np.repeat(column, np.diff(matrix.rows.indptr))
-        )
+        of_column = np.repeat(column, np.diff(matrix.rows.indptr))
+        lp.a_matrix_.value_ = matrix.rows.data * row[matrix.rows.indices] * of_column
         lp.sense_ = highspy.ObjSense.kMaximize if matrix.maximise[0] else highspy.ObjSense.kMinimize
         if matrix.is_integer.any():
-            kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
-            lp.integrality_ = [kinds[int(integer)] for integer in matrix.is_integer]
+            lp.integrality_ = [_KINDS[int(integer)] for integer in matrix.is_integer]
         self._must(self._highs.passModel(lp))
 
     def _row_scale(self, row: int) -> float:
@@ -474,8 +489,7 @@ class Highs:
 
     def _duals(self, duals: Any) -> Floats:
         values = np.array(duals, dtype=float)
-        n_rows = len(self._scale.row)
-        values[:n_rows] *= self._scale.row
+        values[: len(self._scale.row)] *= self._scale.row
         return values
 
     def _set(self, name: str, value: Any) -> None:
@@ -483,4 +497,4 @@ class Highs:
 
     def _must(self, status: Any) -> None:
         if status == highspy.HighsStatus.kError:
-            raise NoPlanError("the solver refused a call; the log says more")
+            raise NoPlanError(f"the solver refused a call ({self._doing})")

@@ -143,24 +143,33 @@ def _text_of_deployment(problem: Problem, rows: Rows) -> str:
 
 def _text_of_target(problem: Problem, rows: Rows) -> str:
     by_key = {target.key: target for target in problem.targets}
-    each = []
+    amounts = []
     for key, missing, _ in rows:
         target = by_key[key]
         if target.measure == "captured":
-            tonnes = math.floor(target.required - missing)
-            each.append(f"{key} is {target.required:,.0f} kt/y; {tonnes:,} kt/y would restore feasibility")
+            amounts.append((key, f"{target.required:,.0f} kt/y", f"{math.floor(target.required - missing):,} kt/y"))
             continue
         # Rounded down to a hundredth of a percent, so that the share shown is attainable.
         share = math.floor((target.required - missing) / target.baseline_ktpa * 1e4) / 1e4
-        each.append(f"{key} is {target.required / target.baseline_ktpa:.2%}; {share:.2%} would restore feasibility")
-    return "; ".join(each)
+        amounts.append((key, f"{target.required / target.baseline_ktpa:.2%}", f"{share:.2%}"))
+    return _lower_targets(amounts)
+
+
+def _lower_targets(amounts: Sequence[tuple[str, str, str]]) -> str:
+    """Targets with their amounts and those that would restore feasibility, all of them together."""
+    if len(amounts) == 1:
+        return "; ".join(f"{key} is {now}; {lower} would restore feasibility" for key, now, lower in amounts)
+    each = " and ".join(f"{lower} for {key} ({now})" for key, now, lower in amounts)
+    return f"together these would restore feasibility: {each}"
 
 
 def _text_of_cumulative_target(problem: Problem, rows: Rows) -> str:
     required = {target.key: target.required for target in problem.targets}
-    return "; ".join(
-        f"{key} is {required[key]:,.0f} kt; {math.floor(required[key] - missing):,.0f} kt would restore feasibility"
-        for key, missing, _ in rows
+    return _lower_targets(
+        [
+            (key, f"{required[key]:,.0f} kt", f"{math.floor(required[key] - missing):,.0f} kt")
+            for key, missing, _ in rows
+        ]
     )
 
 

@@ -42,7 +42,7 @@ AT_FULL_LOAD = (
     "captured_at_full_load_ktpa", "avoided_at_full_load_ktpa", "cost_at_full_load_mn_pa",
     "capture_cost_at_full_load_per_t", "avoidance_cost_at_full_load_per_t",
 )  # fmt: skip
-DETAILS = (*PARTS, "operating_share", "load_share", *AT_FULL_LOAD)
+DETAILS = (*PARTS, "operating_share", "assets_share", "load_share", *AT_FULL_LOAD)
 """Last columns of a plan's retrofits."""
 # Parts that are due in each year of operation whatever the load; the others follow the tonnes.
 _FIXED = (
@@ -119,6 +119,7 @@ def levelised_of(
     reduced = problem.reduced_ktpa[at] * share
     avoided = (full["avoided_at_full_load_ktpa"] - reduced) * load + reduced * operating
     parts = {name: full[name] * (operating if name in _FIXED else load) for name in PARTS}
+    in_service = operating
     if sharing is not None:
         names = problem.routes["route"].iloc[at]
         paid = sharing.by_route.reindex(names).fillna(0.0).reset_index(drop=True)
@@ -140,6 +141,7 @@ def levelised_of(
     at_full = _summed(full[list(PARTS)], *(full[name] for name in AT_FULL_LOAD[:2]))
     return at_load.assign(
         operating_share=operating,
+        assets_share=in_service,
         load_share=load,
         captured_ktpa=captured,
         avoided_ktpa=avoided,

@@ -31,7 +31,7 @@ from ccs_model.report.page.html import (
     table,
 )
 from ccs_model.report.page.plan_map import site_name
-from ccs_model.report.workbook.uncertainty_sheet import MEASURES, MODES
+from ccs_model.report.workbook.uncertainty_sheet import MODES, measures
 
 _BINS = 24
 # Bars that remain legible in print.
@@ -337,8 +337,9 @@ def _chosen(run: StoredRun, words: Words) -> Any | None:
 
 def _table(run: StoredRun, words: Words) -> Markup:
     assert run.uncertainty is not None
+    names = measures(is_static=run.document["context"]["is_static"])
     rows = [
-        {**row, "mode": _mode(words, row["mode"]), "item": words.label(MEASURES[row["measure"]])}
+        {**row, "mode": _mode(words, row["mode"]), "item": words.label(names[row["measure"]])}
         for row in run.uncertainty["spread"]
     ]
     columns = [

@@ -59,14 +59,14 @@ def retrofit_costs(plan: Plan) -> pd.DataFrame:
     by_law = table["capex_per_tpa"] * table["nameplate_ktpa"] / 1000.0
     other = table["capture_capex_mn"] - by_law
     table["other_capex_mn"] = other.where(other.abs() > _SAME * table["capture_capex_mn"].abs(), 0.0)
-    operating = table["operating_share"]
+    in_service = table["assets_share"]
     table["charge_share"] = problem.capture_charge(table)
     for kind, life in _lives(problem, table, routes).items():
         capital, capex = table[f"{kind}_capital_mn_pa"], table[f"{kind}_capex_mn"]
-        yearly = capex * operating
+        yearly = capex * in_service
         ratio = np.divide(capital, yearly, out=np.zeros(len(table)), where=yearly.to_numpy(float) > 0)
         one_life = problem.recovery(life) if len(table) else life
-        fits = np.isclose(capital, capex * one_life * operating, rtol=1e-11, atol=1e-12)
+        fits = np.isclose(capital, capex * one_life * in_service, rtol=1e-11, atol=1e-12)
         table[f"{kind}_life_yr"] = np.where(fits, life, np.nan)
         table[f"{kind}_recovery_share"] = np.where(fits, one_life, ratio)
     captured = table["captured_ktpa"]
@@ -78,7 +78,7 @@ def retrofit_costs(plan: Plan) -> pd.DataFrame:
     for name in (*_AS_SOLVED, "pipe_capex_mn", "storage_capex_mn"):
         table[f"solved_{name}"] = table[name]
     # What is set aside for closure and care depends on the discount rate; the other O&M does not.
-    closure = table["storage_closure_mn"] * operating
+    closure = table["storage_closure_mn"] * in_service
     set_aside = table["storage_recovery_share"] - problem.discount_rate
     table["solved_storage_closure_mn"] = table["storage_closure_mn"]
     table["solved_storage_om_mn_pa"] = table["storage_om_mn_pa"] - closure * set_aside

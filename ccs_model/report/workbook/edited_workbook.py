@@ -34,6 +34,9 @@ from ccs_model.scenario.yaml_document import contents, full, shown_path
 _DECISION = re.compile(rf"({REQUIRE})?(?:(?:^|\s+)from\s+([0-9]{{4}}))?|({EXCLUDE})", re.IGNORECASE)
 # Words for no value in a cell of new values.
 _NOTHING = ("none", "(none)", "null", "(none named)", "无", "（无）", "（未指定）")
+# Decisions in Chinese, as own tables take them.
+_CHINESE = {"必须": REQUIRE, "必选": REQUIRE, "要求": REQUIRE, "排除": EXCLUDE, "不改造": EXCLUDE, "是": YES, "否": NO}
+_CHINESE_YEAR = re.compile(r"(?:自|从)?\s*([0-9]{4})\s*年?\s*(?:起|以后|之后)")
 _TRUTH: Mapping[str, bool] = MappingProxyType({"yes": True, "no": False})
 # A number that another program saved may differ in its last digits.
 _SAME = 1e-12
@@ -313,8 +316,8 @@ class _Edits:
             return int(new) if float(new).is_integer() else float(new)
         if new.lower() in _NOTHING:
             return () if isinstance(old, tuple) else None
-        if isinstance(old, bool) and new.lower() in _TRUTH:
-            return _TRUTH[new.lower()]
+        if isinstance(old, bool) and _decision(new).lower() in _TRUTH:
+            return _TRUTH[_decision(new).lower()]
         if isinstance(old, str):
             return new
         document = values_in(f"value: {new}\n", self.book.at(place))
@@ -330,7 +333,7 @@ class _Edits:
         require, exclude, start = dict.fromkeys(plants.require, ""), dict(plants.excluded), dict(plants.not_before)
         changed: dict[str, Place] = {}
         for at, place in self.book.beside("plant_ids", "plant_decisions"):
-            plant, text = str(self.book.value_at(at)), " ".join(str(self.book.value_at(place)).split())
+            plant, text = str(self.book.value_at(at)), _decision(self.book.value_at(place))
             old = decision_text(self.solved, plant)
             if not self._plain(place) or text == old:
                 continue
@@ -375,7 +378,7 @@ class _Edits:
         sites = [str(self.book.value_at(row[0])) for row in columns]
         left_out: dict[str, Place] = {}
         for site, (_, place, _, _) in zip(sites, columns, strict=True):
-            use = str(self.book.value_at(place)).lower()
+            use = _decision(self.book.value_at(place)).lower()
             if not self._plain(place) or use == YES:
                 continue
             if use != NO:
@@ -404,6 +407,14 @@ class _Edits:
                 edited = edited or place
         if edited is not None and self._take("storage.capacity_kt", edited):
             self._change("storage.capacity_kt", capacities, edited)
+
+
+def _decision(value: Value) -> str:
+    """A decision on a plant, a site or a switch in English words; Chinese words are translated."""
+    text = _CHINESE_YEAR.sub(r" from \1", str(value))
+    for chinese, english in _CHINESE.items():
+        text = text.replace(chinese, f" {english} ")
+    return " ".join(text.split())
 
 
 def _leaf(scenario: Scenario, key: str) -> object:

@@ -26,6 +26,17 @@ MEASURES: Mapping[str, str] = {
     "cost_per_t": "Cost per tonne avoided, both discounted",
     "npv_mn": "Owners' NPV (million)",
 }
+_OF_A_YEAR: Mapping[str, str] = {
+    "abatement_kt": "Avoided in a year (kt)",
+    "cost_mn": "Annual cost (million)",
+    "cost_per_t": "Cost per tonne avoided",
+    "npv_mn": "Annual cost, with its sign turned (million)",
+}
+
+
+def measures(*, is_static: bool) -> Mapping[str, str]:
+    """Return the name of each measure; a static year has tonnes and costs of a year."""
+    return {**MEASURES, **(_OF_A_YEAR if is_static else {})}
 
 
 def write_uncertainty(sheet: Sheet, plan: Plan) -> None:
@@ -53,7 +64,8 @@ def write_uncertainty(sheet: Sheet, plan: Plan) -> None:
             f"{percent(about['within_limits_share'], 0)} of them."
         )
     sheet.section("Results over the futures")
-    spread = [{**row, "mode": MODES[row["mode"]], "measure": MEASURES[row["measure"]]} for row in records(found.spread)]
+    names = measures(is_static=plan.problem.is_static)
+    spread = [{**row, "mode": MODES[row["mode"]], "measure": names[row["measure"]]} for row in records(found.spread)]
     sheet.table("uncertainty.spread", spread, main=True, frozen=0, key="uncertainty")
     top = sheet.row
     sheet.jump(top + 1 + PICTURE_ROWS)

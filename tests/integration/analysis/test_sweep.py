@@ -56,7 +56,7 @@ def test_F64_an_invalid_scenario_does_not_stop_the_others(swept):
     assert list(table["status"]) == ["optimal", "bad input"] * 3
     assert "storage.capacity" in table["message"].iloc[1]
     assert (swept.n_failed, swept.n_missing, swept.exit_code) == (3, 0, 3)
-    reached = table["objective"].iloc[::2].astype(float)
+    reached = table["objective_value"].iloc[::2].astype(float)
     assert reached.is_monotonic_increasing and reached.iloc[-1] > 0
     assert (swept.folder / "sweep.csv").is_file() and (swept.folder / "sweep.xlsx").is_file()
     assert set(swept.plants["chosen_share"]) <= {1 / 3, 2 / 3, 1.0}

@@ -243,6 +243,17 @@ def test_a_site_is_edited_in_every_language(solved_run: Path, tmp_path: Path, la
     assert [edit.key for edit in read.revision.edits] == ["storage.capacity_kt"]
 
 
+def test_decisions_are_read_in_chinese(solved_run: Path, tmp_path: Path) -> None:
+    def decide(book: Workbook) -> None:
+        plant(book, "MEOH_22").value = "必须 2031年起"
+        by_id(book, "site_ids", "site_use", "qinshui").value = "否"
+
+    read = read_edited(edited(solved_run / "plan.xlsx", tmp_path / "edited.xlsx", decide))
+    assert read.scenario.plants.require == ("MEOH_22",)
+    assert dict(read.scenario.plants.not_before) == {"MEOH_22": 2031}
+    assert "qinshui" not in read.scenario.storage.sites
+
+
 # Edits whose errors are found together: in the cells, in the values of the scenario, in the tables.
 ERRORS: tuple[dict[str, tuple[Callable[[Workbook], object], str]], ...] = (
     {

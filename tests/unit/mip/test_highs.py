@@ -285,3 +285,16 @@ def test_what_a_basis_does_not_name_is_at_its_lower_bound_or_basic() -> None:
     # Without a solve, or with more rows than names, there is none.
     assert Basis.of(matrix, highspy.HighsBasis()) is None
     assert Basis.of(replace(matrix, row_constraints=rows[:1]), found) is None
+
+
+def test_a_failure_of_the_solver_is_solved_another_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    matrix = linear()
+    highs = Highs(matrix, ONE)
+    highs.set_integrality(False)
+    failures = [True, True]
+    monkeypatch.setattr(Highs, "_has_failed", lambda _: failures.pop(0))
+    outcome = highs.run(10, "first")
+    assert not failures
+    assert outcome.status == "optimal" and at(matrix, outcome.x) == pytest.approx({"a": 3, "b": 1})
+    # The next run solves as usual.
+    assert [highs._highs.getOptionValue(name)[1] for name in ("presolve", "solver")] == ["choose", "choose"]
