@@ -184,6 +184,8 @@ class _FrontierRequest:
         budget_points, ranked = point_search.budget_points(budgets)
         if not budget_points:
             raise NoPlanError("no plan was found at any budget; a higher solver.effort or time limit searches longer")
+        breaks = _breaks(curve, search)
+        budget_points = _bounded(budget_points, breaks)
         there = [k for k, each in enumerate(budget_points) if own is None or each.budget_mn <= own]
         at = there[-1] if there else 0
         points, moves, pictures = _points_of(problem, matrix, row.row, budget_points, ranked, own)
@@ -200,7 +202,7 @@ class _FrontierRequest:
             "lowest_budget_mn": budget_points[0].budget_mn,
             "list_text": ranked.words if ranked is not None else "",
         }
-        found = Frontier(MappingProxyType(about), points, _breaks(curve, search), moves, pictures)
+        found = Frontier(MappingProxyType(about), points, breaks, moves, pictures)
         self.report_progress("the plan at the scenario's budget")
         return replace(
             _plan_at(problem, matrix, row.row, budget_points[at], self.scenario, point_search.links), frontier=found
@@ -246,6 +248,17 @@ def _breaks(curve: Sequence[Breakpoint], search: Normalised) -> pd.DataFrame:
     slope = by / unit
     rows = [(at.limit * unit, at.value * by, at.slope_below * slope, at.slope_above * slope) for at in curve]
     return pd.DataFrame(rows, columns=BREAK_COLUMNS, dtype=float)
+
+
+def _bounded(budget_points: Sequence[BudgetPoint], breaks: pd.DataFrame) -> list[BudgetPoint]:
+    """The budget points; those without a bound get the value of the LP relaxation at their budget."""
+    found = []
+    for each in budget_points:
+        if not np.isfinite(each.all_links_bound) and len(breaks) and each.budget_mn <= breaks["budget_mn"].iloc[-1]:
+            bound = float(np.interp(each.budget_mn, breaks["budget_mn"], breaks["objective"]))
+            each = replace(each, outcome=replace(each.outcome, bound=bound), all_links_bound=bound)  # noqa: PLW2901
+        found.append(each)
+    return found
 
 
 def _plan_at(

@@ -4,10 +4,14 @@ import json
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from ccs_model.analysis.frontier import frontier
+from ccs_model.analysis.budget_points import BudgetPoint
+from ccs_model.analysis.frontier import _bounded, frontier
 from ccs_model.errors import InputError
+from ccs_model.mip import Outcome
+from ccs_model.plan.plan import BREAK_COLUMNS
 from ccs_model.report.export.json_documents import frontier_dict
 from ccs_model.runs.run_writer import run_files
 from ccs_model.solve.driver import optimize
@@ -234,3 +238,16 @@ def test_a_frontier_of_least_cost_tells_the_cost(small):
         if saved > 0.5 + 2 * (now["all_links_gap_share"] or 0.0) * now["objective"]:
             assert f"more lower the cost by {saved:,.0f} million" in now["text"]
         assert "reduce abatement" not in now["text"] and "kt over" not in now["text"]
+
+
+def test_a_point_without_a_bound_gets_that_of_the_linear_program() -> None:
+    nothing = np.zeros(0)
+    relaxation = Outcome("limit", np.nan, np.nan, None, None, None)
+    points = [
+        BudgetPoint(budget, nothing, Outcome("limit", 5.0, bound, nothing, None, None), relaxation, bound)
+        for budget, bound in ((10.0, 6.0), (15.0, np.inf), (40.0, np.inf))
+    ]
+    breaks = pd.DataFrame([(0.0, 0.0, 1.0, 1.0), (20.0, 8.0, 0.4, 0.1)], columns=BREAK_COLUMNS)
+    found = [(each.outcome.bound, each.all_links_bound) for each in _bounded(points, breaks)]
+    # Halfway between 10 and 20 million; beyond the last breakpoint nothing is known.
+    assert found == [(6.0, 6.0), (6.0, 6.0), (np.inf, np.inf)]

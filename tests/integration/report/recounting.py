@@ -17,7 +17,6 @@ from ccs_model.plan.decisions import Point
 from ccs_model.plan.owners import Owners, capital_table, tonnes_table
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.social_account import items_by_stakeholder, social_totals
-from ccs_model.plan.storage_tables import storage_table
 from ccs_model.plan.tables import by_year_table, emissions_table, plan_totals, retrofits_table
 from ccs_model.problem import Problem
 from ccs_model.problem.owner_accounts import _depreciation
@@ -55,7 +54,6 @@ def recounted(plan: Plan, point: Point, changes: Mapping[str, Any], capex_factor
         totals=plan_totals(
             problem,
             retrofits,
-            storage_table(point),
             by_year,
             plan.cost_terms,
             owners,
