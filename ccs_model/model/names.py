@@ -33,6 +33,7 @@ INJECTED: Final = "injected_ktpa"
 ABOVE_FORWARD: Final = "above_mean_forward_ktpa"
 ABOVE_REVERSE: Final = "above_mean_reverse_ktpa"
 ABOVE_INJECTED: Final = "above_mean_injected_ktpa"
+TOTAL_CURTAILED: Final = "total_curtailed_ktpa"
 PAID_FOR_OIL: Final = "paid_for_oil_ktpa"
 SPEND: Final = "spend_mn"
 CREDITED: Final = "credited_ktpa"
@@ -60,6 +61,7 @@ VARIABLES: Mapping[str, str] = MappingProxyType(
         ABOVE_FORWARD: "[link, year] peak flow less mean flow of the period, from the link's first end to its second",
         ABOVE_REVERSE: "[link, year] peak flow less mean flow of the period, from the link's second end to its first",
         ABOVE_INJECTED: "[site, year] peak injection less mean injection of the period",
+        TOTAL_CURTAILED: '["all", year] sum of curtailed, in periods in which retrofits start or stop',
         PAID_FOR_OIL: "[site, year] the part of the injection that an oil field pays for",
         SPEND: "[allocation, year] what a fund pays for a group of assets at the start of the period",
         CREDITED: "[plant, year] on-site abatement sold on the carbon market, where a band limits it",
@@ -271,6 +273,9 @@ SITE_HAS_PIPE = _constraint("a_used_site_has_a_pipe", "valid inequality: an open
 SITE_OPENS_ONCE = _constraint("a_site_opens_once", "a site opens at most once")
 WELLS_NEED_SITE = _constraint("wells_need_an_open_site", "wells are drilled at open sites only")
 WELL_LIMIT = _constraint("injection_within_wells", "injection stays within the rate of the wells", _text_of_wells)
+CURTAILED_SUM = _constraint("total_curtailed_is_the_sum", "total curtailment is that of all units")
+ABOVE_MOST = _constraint("above_mean_follows_mean", "peak flow by pipe comes with mean flow by pipe")
+ABOVE_LEAST = _constraint("mean_comes_with_above_mean", "where all retrofits start, mean flow comes with peak flow")
 ABOVE_BY_ROAD = _constraint("above_mean_by_road_follows_mean", "peak flow by road comes with mean flow by road")
 ABOVE_AT_SITE = _constraint("above_mean_injected_follows_mean", "peak injection comes with mean injection")
 PEAK_WELLS = _constraint("peak_injection_within_wells", "peak injection stays within the rate of the wells")

@@ -5,19 +5,19 @@ above_mean_injected_ktpa[site, year]                           peak injection le
 
 Retrofits that start or stop within a period work in a part of its years, so that the mean flow of the period is less
 than the flow with all of them in service. Costs, tonnes and reservoirs follow the mean; capacities follow the peak.
-A way that carries more at the peak also carries more on average: a road, whose cost follows the mean, and a site have
-flow above the mean in proportion to their mean flow, at most.
+What a source sends above its mean takes the way of its mean: links and sites have both in proportion.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 import pyomo.environ as pyo
 
-from ccs_model.model.names import ABOVE_FORWARD, ABOVE_INJECTED, ABOVE_REVERSE
+from ccs_model.model.names import ABOVE_FORWARD, ABOVE_INJECTED, ABOVE_REVERSE, FORWARD, REVERSE
 from ccs_model.model.sums import Terms, linear_sum
 from ccs_model.model.transport import captured_at_nodes, ends_of_links
 from ccs_model.problem import Problem
@@ -82,23 +82,67 @@ def add_peak_flows(m: pyo.ConcreteModel, problem: Problem) -> None:
             linear_sum([*peak_injection(m, site, year), *((-rate[site], m.wells[site, each]) for each in so_far)]) <= 0
         )
 
-    above_per_mean, least_load = _above_per_mean(problem)
-
-    @m.Constraint(sites if least_load > 0 else [], years)
-    def above_mean_injected_follows_mean(m: pyo.ConcreteModel, site: str, year: int) -> object:
-        """injected above the mean ≤ largest idle ÷ running share ÷ smallest minimum load × Σ steps: injected"""
-        most = max(ratio for (_, at), ratio in above_per_mean.items() if at == year) / least_load
-        mean = [(-most, m.injected_ktpa[store, year]) for store in stores_at[site]]
-        return linear_sum([(1.0, m.above_mean_injected_ktpa[site, year]), *mean]) <= 0
-
+    ratios = _above_per_mean(problem)
+    _tie_to_mean(m, problem, years, ratios)
     roads = network.links.loc[network.links["kind"] == "truck", ["link", "node_a", "node_b"]]
     if len(roads) and years:
-        _add_roads(m, problem, roads, years, above, above_per_mean)
+        _add_roads(m, problem, roads, years, above, ratios)
+
+
+def _tie_to_mean(
+    m: pyo.ConcreteModel, problem: Problem, years: list[int], ratios: Mapping[tuple[str, int], tuple[float, float]]
+) -> None:
+    """Tie peak flow to mean flow: a source sends what is above its mean the way it sends its mean.
+
+    Of each source, flow above the mean is idle ÷ running share of its mean before curtailment. In a mixture the ratio
+    lies between the smallest and the largest one.
+    """
+    assert problem.network is not None and problem.stores is not None
+    m.total_curtailed_ktpa = pyo.Var(["all"], years, domain=pyo.NonNegativeReals)
+    curtailed: dict[int, Terms] = {year: [] for year in years}
+    for unit, year in m.working:
+        if year in curtailed:
+            curtailed[year].append((-1.0, m.curtailed_ktpa[unit, year]))
+
+    @m.Constraint(years)
+    def total_curtailed_is_the_sum(m: pyo.ConcreteModel, year: int) -> object:
+        """total curtailed = Σ units: curtailed"""
+        return linear_sum([(1.0, m.total_curtailed_ktpa["all", year]), *curtailed[year]]) == 0
+
+    least = {year: min(low for (_, at), (low, _) in ratios.items() if at == year) for year in years}
+    most = {year: max(high for (_, at), (_, high) in ratios.items() if at == year) for year in years}
+    ways = {
+        FORWARD: (m.forward_ktpa, m.above_mean_forward_ktpa), REVERSE: (m.reverse_ktpa, m.above_mean_reverse_ktpa),
+    }  # fmt: skip
+    pipes = problem.network.links.loc[problem.network.links["kind"] != "truck", "link"].tolist()
+
+    @m.Constraint(pipes, list(ways), years)
+    def above_mean_follows_mean(m: pyo.ConcreteModel, link: str, way: str, year: int) -> object:
+        """above the mean ≤ largest idle ÷ running share × (mean + total curtailed), in each direction"""
+        mean, above = (flow[link, year] for flow in ways[way])
+        return linear_sum(
+            [(1.0, above), (-most[year], mean), (-most[year], m.total_curtailed_ktpa["all", year])]
+        ) <= 0  # fmt: skip
+
+    @m.Constraint(pipes, list(ways), [year for year in years if least[year] > 0])
+    def mean_comes_with_above_mean(m: pyo.ConcreteModel, link: str, way: str, year: int) -> object:
+        """smallest idle ÷ running share × mean ≤ above the mean, in each direction, in periods of starts alone"""
+        mean, above = (flow[link, year] for flow in ways[way])
+        return linear_sum([(least[year], mean), (-1.0, above)]) <= 0
+
+    stores_at = problem.stores.groupby("site")["store"].agg(list).to_dict()
+
+    @m.Constraint([site for site in problem.sites["site"] if site in problem.network.node_of_site], years)
+    def above_mean_injected_follows_mean(m: pyo.ConcreteModel, site: str, year: int) -> object:
+        """injected above the mean ≤ largest idle ÷ running share × (Σ steps: injected + total curtailed)"""
+        mean: Terms = [(-most[year], m.injected_ktpa[store, year]) for store in stores_at[site]]
+        mean.append((-most[year], m.total_curtailed_ktpa["all", year]))
+        return linear_sum([(1.0, m.above_mean_injected_ktpa[site, year]), *mean]) <= 0
 
 
 def _add_roads(
     m: pyo.ConcreteModel, problem: Problem, roads: pd.DataFrame, years: list[int],
-    above: dict[tuple[str, int], Terms], above_per_mean: dict[tuple[str, int], float],
+    above: dict[tuple[str, int], Terms], ratios: Mapping[tuple[str, int], tuple[float, float]],
 ) -> None:  # fmt: skip
     """Roads lead from plants to sites, and their cost follows the mean."""
     assert problem.stores is not None
@@ -117,7 +161,7 @@ def _add_roads(
     def above_mean_by_road_follows_mean(m: pyo.ConcreteModel, link: str, year: int) -> object:
         """above the mean ≤ largest idle ÷ running share at the node × (forward + Σ curtailed at the node)"""
         key = start_of[link], year
-        most = above_per_mean.get(key, 0.0)
+        _, most = ratios.get(key, (0.0, 0.0))
         mean = [(1.0, m.forward_ktpa[link, year]), *curtailed_at.get(key, ())] if most else []
         return linear_sum([(1.0, m.above_mean_forward_ktpa[link, year]), *((-most * c, v) for c, v in mean)]) <= 0
 
@@ -161,20 +205,20 @@ def _above_mean_at_nodes(m: pyo.ConcreteModel, problem: Problem) -> dict[tuple[s
     return found
 
 
-def _above_per_mean(problem: Problem) -> tuple[dict[tuple[str, int], float], float]:
-    """Largest idle ÷ running share of the options at each node and year, and the smallest minimum load."""
+def _above_per_mean(problem: Problem) -> dict[tuple[str, int], tuple[float, float]]:
+    """Smallest and largest idle ÷ running share of the options at each node and year in which they may work."""
     assert problem.network is not None
-    routes = problem.routes
-    share, idle = problem.running_share, problem.idle_share
-    ratio = np.divide(idle, share, out=np.zeros_like(idle), where=share > 0).max(axis=1, initial=0.0)
-    ratio[~problem.captures] = 0.0
-    nodes = [problem.network.node_of_plant[plant] for plant in routes["plant"]]
-    found: dict[tuple[str, int], float] = {}
-    for r, y in np.argwhere(ratio > 0).tolist():
-        key = nodes[r], problem.years[y]
-        found[key] = max(found.get(key, 0.0), float(ratio[r, y]))
-    captures = routes["min_load_share"].to_numpy(float)[problem.captures]
-    return found, float(captures.min()) if len(captures) else 0.0
+    routes, share = problem.routes, problem.running_share
+    works = (share > 0) & problem.captures[:, None, None]
+    ratio = np.divide(problem.idle_share, share, out=np.zeros_like(share), where=works)
+    least, most = np.where(works, ratio, np.inf).min(axis=1), ratio.max(axis=1)
+    found: dict[tuple[str, int], tuple[float, float]] = {}
+    for r, plant in enumerate(routes["plant"]):
+        for y in np.flatnonzero(works[r].any(axis=0)).tolist():
+            key = problem.network.node_of_plant[plant], problem.years[y]
+            low, high = found.get(key, (np.inf, 0.0))
+            found[key] = min(low, float(least[r, y])), max(high, float(most[r, y]))
+    return found
 
 
 def _node_of_unit(problem: Problem) -> dict[str, str]:

@@ -261,6 +261,7 @@ class Problem:
                 "above_mean_forward_ktpa": links,
                 "above_mean_reverse_ktpa": links,
                 "above_mean_injected_ktpa": sites,
+                "total_curtailed_ktpa": pd.Index(["all"]),
             }
             axes |= {"opened": sites, "wells": sites, "paid_for_oil_ktpa": sites}
             axes |= {"injected_ktpa": pd.Index(self.stores["store"])}

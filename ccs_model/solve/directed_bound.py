@@ -26,8 +26,11 @@ from ccs_model.mip.parametric import Support
 from ccs_model.mip.presolve import restricted
 from ccs_model.mip.search import Result, SearchContext
 from ccs_model.model.names import (
+    ABOVE_AT_SITE,
     ABOVE_FORWARD,
     ABOVE_INJECTED,
+    ABOVE_LEAST,
+    ABOVE_MOST,
     ABOVE_REVERSE,
     BALANCE,
     BOTH_WAYS,
@@ -54,7 +57,7 @@ from ccs_model.solve.strategies import BOUND_BY_DIRECTIONS, PRICES_BY_SOURCE, PR
 
 _ROWS_OF_A_PERIOD = (
     PIPE_LIMIT, BOTH_WAYS, BALANCE, SOURCE_HAS_PIPE, SITE_HAS_PIPE, WELL_LIMIT, MINIMUM_LOAD,
-    PEAK_BALANCE, PEAK_PIPES, PEAK_WELLS,
+    PEAK_BALANCE, PEAK_PIPES, PEAK_WELLS, ABOVE_MOST, ABOVE_LEAST, ABOVE_AT_SITE,
 )  # fmt: skip
 _FLOWS_OF_A_PERIOD = (
     PIPE_FLOW, FORWARD, REVERSE, INJECTED, CURTAILED, ABOVE_FORWARD, ABOVE_REVERSE, ABOVE_INJECTED,
