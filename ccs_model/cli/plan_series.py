@@ -234,7 +234,9 @@ def _step(row: Mapping[str, Any], money: str) -> str:
     """What the step from the budget below does, and how many plants enter, leave and change: short for a screen."""
     effect = str(row["text"]).split(";")[0].rstrip(".")
     effect = effect[:1].lower() + effect[1:]
-    if effect.startswith("the effect of"):
+    if "is not known" in effect:
+        effect = "not known: no gap before"
+    elif effect.startswith("the effect of"):
         effect = "within the gaps"
     elif row.get("added_mn"):
         effect = effect.removeprefix(f"{row['added_mn']:,.0f} million {money} more ")

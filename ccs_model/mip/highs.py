@@ -32,7 +32,7 @@ from ccs_model.mip.clock import (
     time_s,
     was_cancelled,
 )
-from ccs_model.mip.highs_instances import new_highs
+from ccs_model.mip.highs_instances import new_highs, other_options
 from ccs_model.mip.matrix import Matrix, validate_finite
 from ccs_model.mip.scaling import Scaling, scaling_of
 
@@ -46,11 +46,12 @@ _INTERRUPT_PATIENCE_S = 1.5
 _AFTER_STOP_S = 0.5
 _NO_LIMIT = 2**31 - 1
 # Options with which a model is solved again if HiGHS fails.
-_OTHER_WAYS = (("presolve", "off"), ("solver", "ipm"))
+_OTHER_WAYS = ({"presolve": "off"}, {"presolve": "off", "solver": "ipm", "run_crossover": "on"})
 # Probing and Fourier–Motzkin elimination ignore the time limit and take up to minutes each on these models.
 _RULES_OFF = 1 << 15 | 1 << 22
 _STATUS = highspy.HighsModelStatus
 _KINDS = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
+_UNBOUNDED = (_STATUS.kUnbounded, _STATUS.kUnboundedOrInfeasible)
 _LIMITS = {
     _STATUS.kTimeLimit,
     _STATUS.kIterationLimit,
@@ -60,6 +61,7 @@ _LIMITS = {
     _STATUS.kObjectiveBound,
     _STATUS.kObjectiveTarget,
 }
+_ANSWERS = _LIMITS | {_STATUS.kOptimal, _STATUS.kModelEmpty, _STATUS.kInfeasible, *_UNBOUNDED}
 
 
 @dataclass(frozen=True)
@@ -325,11 +327,6 @@ class Highs:
         return outcome
 
     def _ran(self) -> Outcome:
-        # HiGHS counts the time of LPs over all runs of an instance, that of a MIP from its own start, and knows the
-        # wall clock only.
-        spent = 0.0 if self._is_mip else self._highs.getRunTime()
-        left_s = max(self._until - time_s(), 0.01)
-        self._set("time_limit", math.inf if counts_cpu() else left_s + spent)
         self._checks = 0
         self._solve()
         self._solve_another_way()
@@ -340,18 +337,16 @@ class Highs:
         return self._outcome()
 
     def _has_failed(self) -> bool:
-        return self._highs.getModelStatus() == _STATUS.kSolveError and not self._is_cancelled
+        return self._highs.getModelStatus() not in _ANSWERS and not self._is_cancelled
 
     def _solve_another_way(self) -> None:
-        """Solve again without presolve, then by the interior point method, where HiGHS has failed."""
-        for name, value in _OTHER_WAYS:
-            if not self._has_failed():
+        """Solve again without presolve, then with another algorithm, where HiGHS has failed."""
+        for options in _OTHER_WAYS:
+            if not self._has_failed() or time_s() >= self._until:
                 return
-            _, usual = self._highs.getOptionValue(name)
-            self._set(name, value)
-            self._highs.clearSolver()
-            self._solve()
-            self._set(name, usual)
+            with other_options(self._highs, options):
+                self._highs.clearSolver()
+                self._solve()
 
     def _limit_effort(self, limit: float) -> None:
         limits = iteration_limits(limit, *self._size())
@@ -394,6 +389,10 @@ class Highs:
             path.write_bytes(written.read_bytes())
 
     def _solve(self) -> None:
+        # HiGHS counts the time of LPs over all runs of an instance, that of a MIP from its own start, and knows the
+        # wall clock only.
+        limit_s = max(self._until - time_s(), 0.01) + (0.0 if self._is_mip else self._highs.getRunTime())
+        self._set("time_limit", math.inf if counts_cpu() else limit_s)
         # In a thread of its own, so that signals are heard; `startSolve` of highspy allows one instance at a time.
         self._is_cancelled, self._error = False, None
         worker = threading.Thread(target=self._run_highs, daemon=True)
@@ -438,7 +437,7 @@ class Highs:
             named = "limit"
         elif status == _STATUS.kInfeasible:
             named = "infeasible"
-        elif status in (_STATUS.kUnbounded, _STATUS.kUnboundedOrInfeasible):
+        elif status in _UNBOUNDED:
             named = "unbounded" if status == _STATUS.kUnbounded else "infeasible"
         else:
             words = self._highs.modelStatusToString(status)

@@ -7,7 +7,7 @@ import gc
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import highspy
@@ -56,3 +56,16 @@ def quiet_highs(threads: int) -> Any:
     highs = new_highs(threads)
     highs.setOptionValue("output_flag", False)
     return highs
+
+
+@contextlib.contextmanager
+def other_options(highs: Any, options: Mapping[str, str]) -> Iterator[None]:
+    """Set options of an instance, and restore them at the end."""
+    usual = {name: highs.getOptionValue(name)[1] for name in options}
+    try:
+        for name, value in options.items():
+            highs.setOptionValue(name, value)
+        yield
+    finally:
+        for name, value in usual.items():
+            highs.setOptionValue(name, value)

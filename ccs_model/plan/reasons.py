@@ -37,7 +37,8 @@ def reasons_of(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
     alone = best.set_index("plant")["avoidance_cost_per_t"] if len(best) else pd.Series(dtype=float)
     rank = costs.rank(method="first")
     # Plants with an option that avoids CO₂, before transport.
-    avoiding = set(problem.routes["plant"][problem.avoided_t_per_t[:, -1] > 0])
+    may_avoid = (problem.avoided_t_per_t[:, -1] > 0) & problem.captures
+    avoiding = set(problem.routes["plant"][may_avoid]) if len(best) else set()
     highest = float(costs.max()) if len(costs) else float("nan")
     others = alone[~alone.index.isin(costs.index)].sort_values(kind="stable")
     rows = []

@@ -16,7 +16,18 @@ from ccs_model.mip.grouped_milp import solve_program
 from ccs_model.mip.matrix import residuals, rounded_to_integrality
 from ccs_model.mip.presolve import restricted
 from ccs_model.model.account_terms import npv_terms
-from ccs_model.model.names import ADDED_CAPACITY, CREDITED, ONE_RETROFIT, OPENED, PIPE, PIPE_FLOW, SPEND, WELLS
+from ccs_model.model.names import (
+    ABOVE_FORWARD,
+    ABOVE_REVERSE,
+    ADDED_CAPACITY,
+    CREDITED,
+    ONE_RETROFIT,
+    OPENED,
+    PIPE,
+    PIPE_FLOW,
+    SPEND,
+    WELLS,
+)
 from ccs_model.model.terms import summed
 from ccs_model.plan.decisions import BUILT, Point, places_of
 from ccs_model.problem import Problem
@@ -145,6 +156,8 @@ def _idle_assets(problem: Problem, matrix: Matrix, chosen: Floats) -> dict[str, 
             assets.setdefault(lines.get(place, place), []).append(int(j))
     flows = [(matrix.columns[j].index[0], chosen[j]) for j in matrix.columns_of(PIPE_FLOW)]
     with_flow = {lines[line] for line, flow in flows if flow > BUILT}
+    above = (matrix.columns_of(name) for name in (ABOVE_FORWARD, ABOVE_REVERSE))
+    with_flow |= {str(matrix.columns[j].index[0]) for columns in above for j in columns if chosen[j] > BUILT}
     return {
         place: columns
         for place, columns in assets.items()

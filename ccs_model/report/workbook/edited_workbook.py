@@ -36,7 +36,7 @@ _DECISION = re.compile(rf"({REQUIRE})?(?:(?:^|\s+)from\s+([0-9]{{4}}))?|({EXCLUD
 _NOTHING = ("none", "(none)", "null", "(none named)", "无", "（无）", "（未指定）")
 # Decisions in Chinese, as own tables take them.
 _CHINESE = {"必须": REQUIRE, "必选": REQUIRE, "要求": REQUIRE, "排除": EXCLUDE, "不改造": EXCLUDE, "是": YES, "否": NO}
-_CHINESE_YEAR = re.compile(r"(?:自|从)?\s*([0-9]{4})\s*年?\s*(?:起|以后|之后)")
+_CHINESE_YEAR = re.compile(r"(?:自|从)?\s*([0-9]{4})\s*年?\s*(?:起|开始|以后|之后)")
 _TRUTH: Mapping[str, bool] = MappingProxyType({"yes": True, "no": False})
 # A number that another program saved may differ in its last digits.
 _SAME = 1e-12
@@ -414,7 +414,7 @@ def _decision(value: Value) -> str:
     text = _CHINESE_YEAR.sub(r" from \1", str(value))
     for chinese, english in _CHINESE.items():
         text = text.replace(chinese, f" {english} ")
-    return " ".join(text.split())
+    return " ".join(text.replace("，", " ").replace(",", " ").replace("、", " ").split())
 
 
 def _leaf(scenario: Scenario, key: str) -> object:

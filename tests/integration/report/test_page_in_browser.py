@@ -184,7 +184,7 @@ def test_a_click_or_the_list_pins_a_plant_with_its_streams_and_reason(page: Any,
     assert f"{retrofit['avoided_ktpa']:,.0f}" in pinned.locator("table").inner_text()
     page.locator("[data-do=unpin]").click()
     assert pinned.is_hidden() and page.locator("circle.selected").count() == 0
-    page.locator(".frame circle.fitted").last.click(force=True)
+    page.locator(".frame circle.retrofitted").last.click(force=True)
     assert pinned.is_visible() and page.locator("circle.selected").count() == 1
     page.locator(".frame").focus()
     page.keyboard.press("Escape")
