@@ -312,6 +312,8 @@ class Shared:
     # The same of the peak flow less the mean flow.
     above_mean: dict[tuple[str, int], Terms] = field(default_factory=lambda: defaultdict(list))
     pipes: dict[tuple[str, int], Terms] = field(default_factory=lambda: defaultdict(list))
+    # What is forgone below full load, by period.
+    curtailed: dict[int, Terms] = field(default_factory=lambda: defaultdict(list))
     # Columns that build a plant's unit and open a site, by name and start.
     built: dict[tuple[str, int], int] = field(default_factory=dict)
     opened: dict[tuple[str, int], int] = field(default_factory=dict)
@@ -340,6 +342,7 @@ def _add_plants(network: Shared) -> None:
             works = [(-full * _running(case, life, s, y), network.built[name, s]) for s in periods if s <= y]
             program.row([(1.0, tonnes), *works], -math.inf, 0.0)
             network.captured[y].append(tonnes)
+            network.curtailed[y] += [(-1.0, tonnes), *((-c, at) for c, at in works)]
             network.balance[name, y].append((1.0, tonnes))
             peaks = [(full * _idle(case, life, s, y), network.built[name, s]) for s in periods]
             network.above_mean[name, y] += [(amount, at) for amount, at in peaks if amount]
@@ -381,6 +384,8 @@ def _add_links(network: Shared) -> None:
             program.row([*mean, *flow[s]], 0.0, 0.0)
             above = _both_ways(network.above_mean, program, a, b, s)
             program.row([*mean, *above, *so_far[s]], -math.inf, 0.0)
+            for (_, of_mean), (_, of_peak) in zip(mean, above, strict=True):
+                _tie_to_mean(network, s, [(1.0, of_mean)], of_peak)
         if network.later_yr:
             every = [(network.later_yr * amount, at) for amount, at in capacity]
             program.row([*_both_ways(network.balance, program, a, b, -1), *every], -math.inf, 0.0)
@@ -392,6 +397,22 @@ def _both_ways(balance: dict[tuple[str, int], Terms], program: Program, a: str, 
     balance[a, period] += [(-1.0, forward), (1.0, back)]
     balance[b, period] += [(1.0, forward), (-1.0, back)]
     return [(1.0, forward), (1.0, back)]
+
+
+def _tie_to_mean(network: Shared, period: int, mean: Terms, above: int) -> None:
+    """A source sends what is above its mean the way of its mean."""
+    case = network.case
+    ratios = [
+        _idle(case, plant["life_yr"], s, period) / running
+        for plant in case.plants.values()
+        for s in network.periods
+        if (running := _running(case, plant["life_yr"], s, period)) > 0
+    ]
+    if ratios and max(ratios) > 0:
+        most = [(-max(ratios) * amount, at) for amount, at in (*mean, *network.curtailed[period])]
+        network.program.row([(1.0, above), *most], -math.inf, 0.0)
+        least = [(min(ratios) * amount, at) for amount, at in mean]
+        network.program.row([*least, (-1.0, above)], -math.inf, 0.0)
 
 
 def _add_sites(network: Shared) -> None:
@@ -423,6 +444,7 @@ def _add_sites(network: Shared) -> None:
             program.row([(1.0, injected), (1.0, above), *((-rate, well) for _, well in drilled)], -math.inf, 0.0)
             network.balance[at, y].append((-1.0, injected))
             network.above_mean[at, y].append((-1.0, above))
+            _tie_to_mean(network, y, [(1.0, injected)], above)
             filled.append((float(len(case.calendar[y])), injected))
             if case.is_static:
                 program.row([(1.0, injected), (-room, opened[at, y])], -math.inf, 0.0)

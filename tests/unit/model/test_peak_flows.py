@@ -68,3 +68,31 @@ def test_those_that_stop_and_those_that_start_use_capacity_at_the_same_time(hand
     assert trunk.at[2031, "capacity_ktpa"] == pytest.approx(2_000, rel=1e-6)
     # Stored tonnes follow the mean.
     assert storage.at[2031, "stored_kt"] == pytest.approx(5 * 500 + 5 * 1_800)
+
+
+def test_a_site_takes_its_part_of_the_peak(hand_solved: Callable[..., Plan]) -> None:
+    """T has cheap wells and little room: it cannot take the peak of CO₂ whose mean goes elsewhere."""
+    units = {"co2_ktpa": 1_000, "life_yr": 8}
+    plan = hand_solved(
+        {
+            "years": [2026, 2031, 2036],
+            "capital_recovery_share": None,
+            "objective": "max_abatement",
+            "budget.total_mn": 420,
+        },
+        plants={"A": units, "B": units},
+        sites={
+            "S": {"well_injectivity_ktpa": 200, "well_capex_mn": 50},
+            "T": {
+                "well_injectivity_ktpa": 200, "well_capex_mn": 1,
+                **dict.fromkeys(("capacity_low_kt", "capacity_mid_kt", "capacity_high_kt"), 100),
+            },
+        },
+        links={"A-S": {"length_km": 10}, "B-S": {"length_km": 10}, "A-T": {"length_km": 10}},
+    )  # fmt: skip
+    assert plan.retrofits.set_index("plant")["year"].to_dict() == {"A": 2026, "B": 2031}
+    of_t = plan.storage.set_index(["site", "year"]).loc[("T", 2031)]
+    # In 2031 A works in three of five years: two thirds of its mean before curtailment come on top of it.
+    curtailed = 0.6 * 1_000 + 1_000 - plan.by_year.set_index("year").at[2031, "captured_ktpa"]
+    most = of_t["injected_ktpa"] + 2 / 3 * (of_t["injected_ktpa"] + curtailed)
+    assert of_t["peak_injected_ktpa"] <= most * (1 + 1e-6)
