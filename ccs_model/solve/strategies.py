@@ -115,7 +115,7 @@ STAGED_NETWORK = Strategy(
             min_gain_part=0.25,
         ),
         Restrict(min_share=0.5),
-        Prove(until=2.0),
+        Prove(until=3.0),
     ),
 )
 """Several periods over few enough links for rounds of slope scaling in small steps."""
