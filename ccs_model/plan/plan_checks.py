@@ -44,6 +44,8 @@ def checks_table(
     if problem.is_static:
         spent = sum(costs.values()) - costs.get("shortfall_mn", 0.0)
     by_site = _into_sites(point)
+    # A part of an own retrofit has that part of its wells, which may be fewer than its site's.
+    wells = "injection_max_ktpa" if problem.network is None else "wells_ktpa"
     covered, co2 = _covered(point), problem.streams.set_index(["plant", "stream"])["co2_ktpa"]
     stream_of = [covered["plant"], covered["stream"]]
     per_stream = pd.DataFrame(point.build[covered["row"]]).groupby(stream_of).sum().sum(axis=1)
@@ -66,7 +68,7 @@ def checks_table(
         ("spending beyond the budget", max(spent - problem.budget_mn, 0.0), 0.0, _tolerance(problem.budget_mn)),
         ("CO2 captured equals CO2 stored, last period", float(by_site.iloc[:, -1].sum()) if len(by_site) else 0.0,
          float(last["captured_ktpa"].sum()), 1e-9 if problem.network is None else 1e-6),
-        ("peak injection beyond the rate of the wells", *_beyond(storage["peak_injected_ktpa"], storage["wells_ktpa"])),
+        ("peak injection beyond the rate of the wells", *_beyond(storage["peak_injected_ktpa"], storage[wells])),
         ("peak flow beyond the pipelines",
          *_beyond(flows["peak_flow_ktpa"], flows["capacity_ktpa"] * problem.delivered_share)),
         ("more than one retrofit per stream", max(float(per_stream.max()) - 1.0, 0.0) if len(per_stream) else 0.0,

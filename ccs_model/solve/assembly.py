@@ -71,7 +71,7 @@ class BudgetRow:
     limit: float
 
 
-# Largest relative gap over all candidate links at which a plan counts as optimal.
+# Largest relative gap over all candidate links at which a plan is optimal, and the tolerance of the requested gap.
 _OPTIMAL = 1e-6
 
 
@@ -86,7 +86,7 @@ def plan_status(gap: float, searched_gap: float, requested_gap: float) -> str:
     """
     if gap <= _OPTIMAL:
         return "optimal"
-    return "within_gap" if searched_gap <= requested_gap + 1e-9 else "limit"
+    return "within_gap" if searched_gap <= requested_gap + _OPTIMAL else "limit"
 
 
 def budget_row(matrix: Matrix) -> BudgetRow | None:

@@ -74,7 +74,7 @@ def test_without_a_bound_over_all_links_there_is_still_a_plan(
 
     monkeypatch.setattr(Relax, "solve", out_of_time)
     plan = solved(STAGED)
-    assert plan.objective.value > 0 and plan.objective.searched_gap_share < 1e-9
+    assert plan.objective.value > 0 and plan.objective.searched_gap_share < 1e-8
     assert plan.objective.gap_share == np.inf
 
 
