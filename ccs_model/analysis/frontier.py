@@ -401,7 +401,7 @@ def _effect(before: Row, now: Row, objective: str, money: str) -> str:
         per_t = f"{now['capital_per_t']:,.0f} {money} of budget per tonne"
         return f"{more} add {gained:,.0f} kt over the horizon, {per_t}"
     if np.isinf(unsure):
-        return f"the effect of {more} is not known, because the gap of the plan before is not"
+        return f"the effect of {more} is not known, because the plan at the budget below has no known gap"
     if unsure > 0.5:
         return f"the effect of {more} is within the optimality gaps"
     return f"{more} change nothing" if verb else f"{more} add no abatement"

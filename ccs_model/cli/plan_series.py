@@ -235,7 +235,7 @@ def _step(row: Mapping[str, Any], money: str) -> str:
     effect = str(row["text"]).split(";")[0].rstrip(".")
     effect = effect[:1].lower() + effect[1:]
     if "is not known" in effect:
-        effect = "not known: no gap before"
+        effect = "not known: no gap at the budget below"
     elif effect.startswith("the effect of"):
         effect = "within the gaps"
     elif row.get("added_mn"):

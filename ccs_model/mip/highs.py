@@ -441,7 +441,7 @@ class Highs:
             named = "unbounded" if status == _STATUS.kUnbounded else "infeasible"
         else:
             words = self._highs.modelStatusToString(status)
-            raise NoPlanError(f"the solver ended with status '{words}', also in other ways of solving ({self._doing})")
+            raise NoPlanError(f"the solver ended with status '{words}', also without presolve ({self._doing})")
         solution = self._highs.getSolution()
         # An LP that reached a limit has a point, but no bound.
         usable = named == "optimal" or (is_mip and has_point and status != _STATUS.kSolveError)

@@ -66,21 +66,16 @@ def add_peak_flows(m: pyo.ConcreteModel, problem: Problem) -> None:
                 terms.append((-1.0, m.added_capacity_ktpa[line, before]))
         return linear_sum(terms) <= limit if np.isfinite(limit) else pyo.Constraint.Skip
 
-    rate = dict(
-        zip(problem.sites["site"], problem.sites["well_injectivity_ktpa"] * problem.delivered_share, strict=True)
-    )
-
-    def peak_injection(m: pyo.ConcreteModel, site: str, year: int) -> Terms:
-        mean: Terms = [(1.0, m.injected_ktpa[store, year]) for store in stores_at[site]]
-        return [*mean, (1.0, m.above_mean_injected_ktpa[site, year])]
+    injectivity = problem.sites["well_injectivity_ktpa"] * problem.delivered_share
+    rate = dict(zip(problem.sites["site"], injectivity, strict=True))
 
     @m.Constraint(sites, years)
     def peak_injection_within_wells(m: pyo.ConcreteModel, site: str, year: int) -> object:
         """Σ steps: injected + injected above the mean ≤ injectivity of a well × Σ so far: wells"""
-        so_far = problem.years[: problem.years.index(year) + 1]
-        return (
-            linear_sum([*peak_injection(m, site, year), *((-rate[site], m.wells[site, each]) for each in so_far)]) <= 0
-        )
+        terms: Terms = [(1.0, m.injected_ktpa[store, year]) for store in stores_at[site]]
+        terms.append((1.0, m.above_mean_injected_ktpa[site, year]))
+        terms += [(-rate[site], m.wells[site, each]) for each in problem.years[: problem.years.index(year) + 1]]
+        return linear_sum(terms) <= 0
 
     ratios = _above_per_mean(problem)
     _tie_to_mean(m, problem, years, ratios)

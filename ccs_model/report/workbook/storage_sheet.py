@@ -128,7 +128,10 @@ def _about(plan: Plan) -> str:
             f"{text}Every retrofit with a pipe of its own has an injection site and wells of its own; the injectivity "
             "of all wells of a site limits them together."
         )
-    return f"{text}Injection is limited by the wells drilled so far, and a site has a maximum number of wells."
+    return (
+        f"{text}The wells drilled so far limit injection at the peak of a period, and a site has a maximum number of "
+        "wells."
+    )
 
 
 def _by_period(sheet: Sheet, plan: Plan, used: pd.DataFrame, empty: str) -> None:
@@ -194,6 +197,7 @@ def _used(plan: Plan) -> pd.DataFrame:
         wells_ktpa=end["wells_ktpa"],
         storage_cost_per_t=end["storage_cost_per_t"],
         invested_mn=by_site["invested_mn"].sum(),
+        closure_mn=sites["closure_mn"] + sites["post_injection_mn"],
         capital_mn_pa=end["capital_mn_pa"],
         site_and_well_om_mn_pa=end["fixed_om_mn_pa"],
         fixed_cost_per_t=(end["capital_mn_pa"] + end["fixed_om_mn_pa"]) * 1000.0 / injected.where(injected > 0, np.nan),

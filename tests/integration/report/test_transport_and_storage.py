@@ -105,6 +105,17 @@ def test_storage_holds_the_plan_s_injection_and_room(plan: Plan, book: Workbook)
         assert row[at(sheet, "Binding limit")].value == "none"
 
 
+def test_closure_includes_post_injection_care(plan: Plan, book: Workbook) -> None:
+    sites = plan.problem.sites.set_index("site")
+    due = sites["closure_mn"] + sites["post_injection_mn"]
+    rows = rows_below(book["Storage"], "Cost of sites and wells")
+    n_sites = plan.storage["site"].nunique()
+    # Below the rows of units and headings.
+    used = [[cell.value for cell in row if cell.value is not None] for row in rows[2 : 2 + n_sites]]
+    # Closure stands beside the id of the site, which is the last column.
+    assert used and all(row[-2] == pytest.approx(due[row[-1]], rel=1e-12) for row in used)
+
+
 def test_injection_by_period_is_that_of_the_plan(plan: Plan, book: Workbook) -> None:
     rows = rows_below(
         book["Storage"], "By period: injection (annual mean), cumulative wells, investment in sites and wells"
