@@ -240,7 +240,7 @@ def _lines(
     add("tonnes", "stream_share", "× size", numbers("stream_share"), nothing)
     add("tonnes", "capture_rate_share", "× capture rate", numbers("capture_rate_share"), of_technology)
     add("tonnes", "nameplate_ktpa", "= nameplate", numbers("nameplate_ktpa"), nothing, "stream × size × capture rate")
-    delivered: list[Value] = [problem.delivered_share] * len(units)
+    delivered: list[Value] = [problem.delivered_share * float(unit.number("relative_delivery")) for unit in units]
     add("tonnes", "delivered_share", "× delivered share φ", delivered, nothing)
     how = "captured ÷ full load, last period"
     add("tonnes", "load_share", "× load", numbers("load_share"), nothing, how)

@@ -78,7 +78,7 @@ class Formula:
 
     numbers: Mapping[str, Floats]
     pipes: PipeCosts
-    delivered_share: float = 1.0
+    delivered_share: float | Floats = 1.0
 
     @classmethod
     def of(cls, problem: Problem, options: pd.DataFrame) -> Formula:
@@ -115,7 +115,7 @@ class Formula:
             "storage_mn_pa": (options["storage_capital_mn_pa"] + options["storage_om_mn_pa"]).to_numpy(float),
         }  # fmt: skip
         pipes = pipe_costs_of(problem.scenario, problem.inputs, problem.price_level)
-        return cls(numbers, pipes, problem.delivered_share)
+        return cls(numbers, pipes, problem.delivered_share * options["relative_delivery"].to_numpy(float))
 
     def cost_per_t(self, own: set[str]) -> Floats:
         """[plant] cost per t avoided with the factors `own` at each plant's value and the others at their mean."""

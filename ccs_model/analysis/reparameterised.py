@@ -148,8 +148,7 @@ class ReparameterisedModel:
         self.problem = problem
         self.planned = matrix if matrix is not None else matrix_of(build_model(problem))
         constraints = np.array([name for name, _ in self.planned.row_constraints], dtype=object)
-        full = problem.routes["nameplate_ktpa"].to_numpy(float)
-        self._per_share = full[:, None, None] * problem.running_share
+        self._per_share = (problem.delivered_ktpa / problem.delivered_share)[:, None, None] * problem.running_share
         self._speaker = np.unique(problem.unit_of, return_index=True)[1]
         self.places = {name: places_of(problem, self.planned, name) for name in problem.axes}
         names = [column.variable for column in self.planned.columns]

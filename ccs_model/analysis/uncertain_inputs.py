@@ -404,7 +404,9 @@ def _values(problem: Problem, row: Any, probability: Floats) -> Floats:
     if distribution == POSTERIOR:
         assert problem.calibrated is not None
         draws = np.array([draw[DELIVERED] for draw in problem.calibrated.fit["draws"]], dtype=float)
-        return empirical_quantiles(probability, draws)
+        # Delivered shares by class keep their ratio to each other.
+        relative = problem.delivered_share / problem.calibrated.delivered_share
+        return np.minimum(empirical_quantiles(probability, draws) * relative, 1.0)
     return quantiles(distribution, probability, float(row.low), float(row.mode), float(row.high))
 
 

@@ -57,6 +57,7 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "policy/pollution_taxes": ("tax_zone", "pollutant"),
     "pilots/presets": ("preset", "id"),
     "pilots/track_record": ("project", "period"),
+    "pilots/delivered_shares": ("class", "region"),
 }
 UNKNOWN_REFERENCE = "is not in references.csv"
 _CHEMICALS = ("plants/chemicals", "plants/coal_chemicals")

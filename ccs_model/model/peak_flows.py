@@ -191,21 +191,21 @@ def _above_mean_at_nodes(m: pyo.ConcreteModel, problem: Problem) -> dict[tuple[s
     assert problem.network is not None
     years, routes = problem.years, problem.routes
     names, plants = routes["route"].tolist(), routes["plant"].tolist()
-    full_ktpa = np.where(problem.captures, routes["nameplate_ktpa"].to_numpy(float) * problem.delivered_share, 0.0)
+    above = np.where(problem.captures[:, None, None], problem.above_mean_ktpa, 0.0)
     found: dict[tuple[str, int], Terms] = defaultdict(list)
-    for r, s, y in np.argwhere(full_ktpa[:, None, None] * problem.idle_share > 0):
+    for r, s, y in np.argwhere(above > 0):
         if (names[r], years[s]) in m.build:
-            amount = float(full_ktpa[r] * problem.idle_share[r, s, y])
+            amount = float(above[r, s, y])
             found[problem.network.node_of_plant[plants[r]], years[y]].append((amount, m.build[names[r], years[s]]))
     return found
 
 
 def _above_per_mean(problem: Problem) -> dict[tuple[str, int], tuple[float, float]]:
-    """Smallest and largest idle ÷ running share of the options at each node and year in which they may work."""
+    """Smallest and largest ratio of above mean to mean of the options at each node and year in which they may work."""
     assert problem.network is not None
-    routes, share = problem.routes, problem.running_share
-    works = (share > 0) & problem.captures[:, None, None]
-    ratio = np.divide(problem.idle_share, share, out=np.zeros_like(share), where=works)
+    routes, mean = problem.routes, problem.delivered_ktpa[:, None, None] * problem.running_share
+    works = (mean > 0) & problem.captures[:, None, None]
+    ratio = np.divide(problem.above_mean_ktpa, mean, out=np.zeros_like(mean), where=works)
     least, most = np.where(works, ratio, np.inf).min(axis=1), ratio.max(axis=1)
     found: dict[tuple[str, int], tuple[float, float]] = {}
     for r, plant in enumerate(routes["plant"]):

@@ -92,8 +92,7 @@ def add_capture(m: pyo.ConcreteModel, problem: Problem) -> None:
     running = m.running_terms
     routes = problem.routes
     unit_of = dict(zip(routes["route"], problem.units[problem.unit_of], strict=True))
-    delivered = (routes["nameplate_ktpa"] * problem.delivered_share).tolist()
-    most = dict(zip(routes["route"], delivered, strict=True))
+    most = dict(zip(routes["route"], problem.delivered_ktpa.tolist(), strict=True))
     least_share = dict(zip(routes["route"], routes["min_load_share"].tolist(), strict=True))
     full: dict[tuple[str, int], Terms] = defaultdict(list)
     room: dict[tuple[str, int], Terms] = defaultdict(list)

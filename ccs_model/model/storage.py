@@ -132,9 +132,8 @@ def add_storage(m: pyo.ConcreteModel, problem: Problem) -> None:
     goes_to = {site: (routes["site"] == site).to_numpy() for site in sorted(set(routes.loc[problem.captures, "site"]))}
     n_years = problem.periods["n_years"].to_numpy(float)
     one_year = np.eye(len(years))
-    full_ktpa = routes["nameplate_ktpa"].to_numpy(float) * problem.delivered_share
     # The post-horizon obligation reserves capacity.
-    committed_kt = problem.years_after_horizon * full_ktpa[:, None]
+    committed_kt = problem.years_after_horizon * problem.delivered_ktpa[:, None]
     works = np.any(problem.running_share > 0, axis=1)
     fed = [(site, year) for site, to in goes_to.items() for y, year in enumerate(years) if works[to, y].any()]
 
@@ -142,10 +141,10 @@ def add_storage(m: pyo.ConcreteModel, problem: Problem) -> None:
     def injection_within_wells(m: pyo.ConcreteModel, site: str, year: int) -> object:
         """Σ options to the site: peak capture ≤ delivered share × injectivity × wells, and what the field buys
 
-        Peak capture is captured + delivered share × nameplate × idle share × build.
+        Peak capture is captured + what the option delivers above its mean × build.
         """
         in_year = np.broadcast_to(one_year[years.index(year)], works.shape)
-        above_mean = full_ktpa[:, None] * problem.idle_share[:, :, years.index(year)]
+        above_mean = problem.above_mean_ktpa[:, :, years.index(year)]
         takes = float(sites.at[site, "injection_max_ktpa"]) * problem.delivered_share
         takes = min(takes, float(sites.at[site, "eor_max_ktpa"]))
         return total({CAPTURED: in_year, BUILD: above_mean}, routes=goes_to[site]) <= takes

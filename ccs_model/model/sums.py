@@ -33,8 +33,7 @@ class Sum:
     def __init__(self, m: pyo.ConcreteModel, problem: Problem) -> None:
         years = {year: y for y, year in enumerate(problem.years)}
         self._columns = {name: _Columns(getattr(m, name).items(), ids, years) for name, ids in problem.axes.items()}
-        full_ktpa = problem.routes["nameplate_ktpa"].to_numpy(float) * problem.delivered_share
-        self._full_ktpa = full_ktpa[:, None, None] * problem.running_share
+        self._full_ktpa = problem.delivered_ktpa[:, None, None] * problem.running_share
         # One option represents its unit, since tonnes of all its options have the same coefficients.
         self._representative = np.unique(problem.unit_of, return_index=True)[1]
 

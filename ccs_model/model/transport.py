@@ -67,7 +67,7 @@ def add_transport(m: pyo.ConcreteModel, problem: Problem) -> None:
         """added capacity ≥ flow from which the trend is the cheaper one × pipe"""
         return linear_sum([(1.0, m.added_capacity_ktpa[line, year]), (-least[line], m.pipe[line, year])]) >= 0
 
-    is_constant = len(years) == 1 and not problem.idle_share.any()
+    is_constant = len(years) == 1 and not problem.above_mean_ktpa.any()
 
     @m.Constraint(built["line"].tolist(), years)
     def flow_within_pipes(m: pyo.ConcreteModel, line: str, year: int) -> object:
@@ -141,7 +141,7 @@ def captured_at_nodes(m: pyo.ConcreteModel, problem: Problem) -> dict[tuple[str,
     assert problem.network is not None
     node_of = problem.network.node_of_plant
     routes = problem.routes
-    most = dict(zip(routes["route"], (routes["nameplate_ktpa"] * problem.delivered_share).tolist(), strict=True))
+    most = dict(zip(routes["route"], problem.delivered_ktpa.tolist(), strict=True))
     plant_of = dict(zip(routes["route"], routes["plant"], strict=True))
     sent: dict[tuple[str, int], Terms] = defaultdict(list)
     without_capture = set(routes.loc[~problem.captures, "route"])
@@ -168,7 +168,7 @@ def _add_connections(m: pyo.ConcreteModel, problem: Problem) -> None:
             (free_at if is_free else to_build)[node].append(line)
     node_of = network.node_of_plant
     routes = problem.routes
-    least = routes["min_load_share"] * routes["nameplate_ktpa"] * problem.delivered_share
+    least = routes["min_load_share"] * problem.delivered_ktpa
     about = dict(zip(routes["route"], zip(routes["plant"], routes["stream"], least, strict=True), strict=True))
     without_capture = set(routes.loc[~problem.captures, "route"])
     needs: dict[tuple[str, str, int], Terms] = defaultdict(list)
@@ -244,8 +244,7 @@ def _add_obligation(m: pyo.ConcreteModel, problem: Problem) -> None:
     for link in network.links.loc[network.links["kind"] == "truck", "link"]:
         m.obligation_reverse_kt[link].fix(0.0)
     leaving, entering = ends_of_links(problem)
-    full_ktpa = problem.routes["nameplate_ktpa"].to_numpy(float) * problem.delivered_share
-    obligation_kt = problem.years_after_horizon * full_ktpa[:, None]
+    obligation_kt = problem.years_after_horizon * problem.delivered_ktpa[:, None]
     obligation: dict[str, Terms] = defaultdict(list)
     names, plants = (problem.routes[name].tolist() for name in ("route", "plant"))
     for r, s in np.argwhere(obligation_kt > 0).tolist():

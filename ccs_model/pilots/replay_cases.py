@@ -481,7 +481,7 @@ def _anchors(context: ReplayContext, plan: Plan) -> dict[str, float]:
 def _physical_maximum_kt(problem: Problem) -> float:
     """Upper bound on abatement over the horizon without a budget: Σ streams: best option and start."""
     years = problem.periods["n_years"].to_numpy(float)
-    full = problem.routes["nameplate_ktpa"].to_numpy(float) * problem.delivered_share
-    each = np.einsum("rsy,ry->rs", problem.running_share, problem.avoided_t_per_t * years) * full[:, None]
+    each = np.einsum("rsy,ry->rs", problem.running_share, problem.avoided_t_per_t * years)
+    each *= problem.delivered_ktpa[:, None]
     best = pd.Series(each.max(axis=1)).groupby([problem.routes["plant"], problem.routes["stream"]]).max()
     return float(best.clip(lower=0.0).sum())

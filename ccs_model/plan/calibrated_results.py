@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ccs_model.plan.headline import class_text, uncalibrated_text
 from ccs_model.plan.merit_order import macc_table
 from ccs_model.plan.plan import Plan
-from ccs_model.problem.applied_calibration import DELIVERED, DEPLOYMENT, Calibrated
+from ccs_model.problem import Problem
+from ccs_model.problem.applied_calibration import CLASS_OF_GRADE, DELIVERED, DEPLOYMENT, Calibrated
 
-NOT_CALIBRATED = "Not calibrated: capture delivers its design capacity (calibration.use: none)."
 PRESS = "press figure, grade C"
 """Evidence of a fit that rests on press reports alone."""
 _AVOIDED, _COST = "avoided_at_full_load_ktpa", "avoidance_cost_at_full_load_per_t"
@@ -129,18 +130,35 @@ def _reported_line(plan: Plan, each: ReportedReduction) -> str:
 def statement(plan: Plan) -> str:
     """The one line every run prints: preset, delivery and ceiling with bands, evidence, the held-out zones."""
     fitted, totals = plan.problem.calibrated, plan.totals
+    by_class = delivered_shares(plan.problem)
     if fitted is None:
-        return NOT_CALIBRATED
+        return uncalibrated_text({"delivered_shares": by_class})
     applied = "applied" if fitted.has_ceiling else "not applied"
     elsewhere = "" if set(plan.problem.zones) & set(fitted.zones) else " No zone of this plan was among those fitted."
+    delivered = (
+        f"delivered share assumed, {_share(fitted.delivered_share)} ({_band(fitted, DELIVERED)}), not informed by the "
+        "pilots; "
+    )
+    if by_class:
+        delivered = ""
     return (
-        f"Calibrated on {fitted.preset} ({evidence_of(fitted.fit)}), {fitted.use}: delivered share assumed, "
-        f"{_share(fitted.delivered_share)} ({_band(fitted, DELIVERED)}), not informed by the pilots; ceiling "
+        f"{class_text(by_class) + ' ' if by_class else ''}"
+        f"Calibrated on {fitted.preset} ({evidence_of(fitted.fit)}), {fitted.use}: {delivered}ceiling "
         f"{_share(fitted.deployment_share)} of capturable CO2 in five years ({_band(fitted, DEPLOYMENT)}; "
         f"{_beside(fitted)}), {applied}; {_held_out(fitted)}. "
         f"Abatement {100 * (totals['abatement_share'] or 0.0):.2f} %, "
         f"as designed {100 * (totals['uncalibrated_abatement_share'] or 0.0):.2f} %.{elsewhere}"
     )
+
+
+def delivered_shares(problem: Problem) -> dict[str, list[float]] | None:
+    """Return the delivered shares of each class, several for a plan over several regions; None without classes."""
+    requested = problem.scenario.calibration
+    if not requested.delivered_by_class and not requested.delivered_share:
+        return None
+    classes, captures = problem.routes["grade"].map(CLASS_OF_GRADE), problem.captures
+    shares = pd.Series(problem.delivered_share_of[captures]).groupby(classes[captures].to_numpy())
+    return {str(name): sorted(set(found.tolist()), reverse=True) for name, found in shares}
 
 
 def ensemble_table(plan: Plan) -> pd.DataFrame:

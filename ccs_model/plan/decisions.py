@@ -45,7 +45,7 @@ class Point:
         """[route, year]; a unit's curtailment is allocated to its options in proportion to their full load."""
         problem = self.problem
         by_unit = self.decided[CURTAILED]
-        full = problem.routes["nameplate_ktpa"].to_numpy(float)[:, None] * problem.delivered_share * self.running
+        full = problem.delivered_ktpa[:, None] * self.running
         total = np.zeros(by_unit.shape)
         np.add.at(total, problem.unit_of, full)
         share = np.divide(by_unit, total, out=np.zeros_like(by_unit), where=total > 0)
@@ -59,16 +59,15 @@ class Point:
     @property
     def captured_ktpa(self) -> Floats:
         """[route, year] delivered tonnes, yearly mean of the period."""
-        problem = self.problem
-        full = problem.routes["nameplate_ktpa"].to_numpy(float)[:, None] * problem.delivered_share
-        return full * self.running - self.curtailed_ktpa
+        return self.problem.delivered_ktpa[:, None] * self.running - self.curtailed_ktpa
 
     @property
     def peak_captured_ktpa(self) -> Floats:
-        """[route, year] delivered tonnes a year with all options of the period in service."""
-        problem = self.problem
-        full = problem.routes["nameplate_ktpa"].to_numpy(float)[:, None] * problem.delivered_share
-        return self.captured_ktpa + full * np.einsum("rsy,rs->ry", problem.idle_share, self.build)
+        """[route, year] delivered tonnes a year with all options of the period in service.
+
+        With delivered shares by class, the nameplate at the largest share.
+        """
+        return self.captured_ktpa + np.einsum("rsy,rs->ry", self.problem.above_mean_ktpa, self.build)
 
     @property
     def on_site_abatement_ktpa(self) -> Floats:
@@ -132,7 +131,7 @@ def without_traces(problem: Problem, matrix: Matrix, x: Floats) -> Floats:
     point = point_of(problem, matrix, x)
     build = np.where(point.build > BUILT, point.build, 0.0)
     routes = problem.routes
-    full = routes["nameplate_ktpa"].to_numpy(float)[:, None] * problem.delivered_share
+    full = problem.delivered_ktpa[:, None]
     room = full * (1.0 - routes["min_load_share"].to_numpy(float)[:, None])
     running = np.einsum("rsy,rs->ry", problem.running_share, build)
     by_unit = point.decided[CURTAILED]

@@ -16,6 +16,8 @@ _SHOWN = (
 )  # fmt: skip
 # Share of a retrofit's CO₂ from which its site takes all, but for rounding.
 ALL_AT_ONE_SITE = 0.995
+NOT_CALIBRATED = "Not calibrated: capture delivers its design capacity (calibration.use: none)."
+_CLASSES = {"vent": "vents", "flue_gas": "flue gas", "given": "given sources"}
 _LABELS = {"n_retrofits": "Retrofits", "n_plants_retrofitted": "Plants retrofitted"}
 
 Totals = Mapping[str, Any]
@@ -35,6 +37,20 @@ def additions_text(names: Sequence[str]) -> str:
     """Return the warning of a plan whose model has more constraints and variables than its problem's."""
     added = ", ".join(names)
     return f"Constraints and variables added to the model: {added}. Analyses of the plan and verify do not know them."
+
+
+def uncalibrated_text(context: Mapping[str, Any]) -> str:
+    """Return what a plan without calibration takes for delivered, from the context of plan.json."""
+    shares = context.get("delivered_shares")
+    if not shares:
+        return NOT_CALIBRATED
+    return f"Not calibrated. {class_text(shares)}"
+
+
+def class_text(shares: Mapping[str, Sequence[float]]) -> str:
+    """Return the delivered shares of classes in a sentence."""
+    each = (f"{_CLASSES[name]} {' or '.join(f'{100 * one:.0f} %' for one in found)}" for name, found in shares.items())
+    return f"Delivered shares assumed by class, not informed by the pilots: {', '.join(each)}."
 
 
 def _gap_text(gap_share: float | None) -> str:

@@ -60,7 +60,7 @@ _SHARED_FLOW = {
 def levelised_costs(problem: Problem) -> pd.DataFrame:
     """Return one row an option at full load: yearly cost by part, million; tonnes, kt/y; levelised costs per t."""
     routes = problem.routes
-    captured_ktpa = routes["nameplate_ktpa"] * problem.delivered_share
+    captured_ktpa = pd.Series(problem.delivered_ktpa, index=routes.index)
     last = {name: per_t[:, -1] for name, per_t in problem.cost_per_t.items()}
     yearly = pd.DataFrame(
         {

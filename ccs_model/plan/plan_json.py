@@ -21,7 +21,7 @@ from ccs_model.model.names import (
     SITE_CAPACITY,
     YEARLY_RATE,
 )
-from ccs_model.plan.calibrated_results import calibration_dict
+from ccs_model.plan.calibrated_results import calibration_dict, delivered_shares
 from ccs_model.plan.decisions import BUILT
 from ccs_model.plan.plan import BindingLimit, Plan
 from ccs_model.plan.social_account import social_terms
@@ -270,6 +270,7 @@ def context_dict(plan: Plan) -> dict[str, Any]:
             for year, n in zip(problem.years, problem.periods["n_years"], strict=True)
         ],
         "discount_rate": problem.discount_rate,
+        "delivered_shares": delivered_shares(problem),
         "has_carbon_revenue": bool(problem.accounts.credit_per_t.any()),
         "n_searched_links": links[0],
         "n_candidate_links": links[1],

@@ -22,13 +22,12 @@ def storage_table(point: Point) -> pd.DataFrame:
     problem, decided, sites = point.problem, point.decided, point.problem.sites
     if problem.network is None:
         at_site = problem.routes["site"].to_numpy()
-        full = problem.routes["nameplate_ktpa"].to_numpy(float)[:, None] * problem.delivered_share
         # Full load less equal curtailment can leave negative rounding.
         injected, peak = (
             pd.DataFrame(np.maximum(each, 0.0)).groupby(at_site).sum().reindex(sites["site"], fill_value=0.0).to_numpy()
             for each in (point.captured_ktpa, point.peak_captured_ktpa)
         )
-        by_route = pd.Series((full * problem.years_after_horizon * point.build).sum(axis=1))
+        by_route = pd.Series((problem.delivered_ktpa[:, None] * problem.years_after_horizon * point.build).sum(axis=1))
         committed = sites["site"].map(by_route.groupby(at_site).sum())
         is_used = injected.sum(axis=1) > BUILT
     else:

@@ -142,9 +142,8 @@ def retrofits_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
     routes = problem.routes.iloc[at].reset_index(drop=True)
     share = point.build[at, start]
     # Builds of one option at several starts share its curtailment in proportion to their capture.
-    full = problem.routes["nameplate_ktpa"].to_numpy(float)[at] * problem.delivered_share
-    own_full = full * problem.running_share[at, start, -1] * share
-    route_full = (problem.routes["nameplate_ktpa"].to_numpy(float) * problem.delivered_share * point.running[:, -1])[at]
+    own_full = problem.delivered_ktpa[at] * problem.running_share[at, start, -1] * share
+    route_full = (problem.delivered_ktpa * point.running[:, -1])[at]
     part = np.divide(own_full, route_full, out=np.zeros_like(own_full), where=route_full > 0)
     captured = point.captured_ktpa[at, -1] * part
     part_of_route = np.divide(share, point.build.sum(axis=1)[at], out=np.zeros_like(share), where=share > 0)
@@ -186,6 +185,7 @@ def retrofits_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
             "pipe": routes["pipe"],
             "co2_share": routes["co2_share"],
             "nameplate_ktpa": routes["nameplate_ktpa"] * share,
+            **({"delivered_share": problem.delivered_share_of[at]} if problem.has_classes else {}),
             "captured_ktpa": captured,
             "fuel_co2_ktpa": captured * problem.fuel_co2_t_per_t[at, -1],
             "power_co2_ktpa": captured * problem.capture_power_t_per_t[at, -1] + booster_kt,
@@ -261,6 +261,8 @@ def emissions_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
             }
         )
         amounts["on_site_abatement_ktpa"] = amounts["captured_ktpa"] - amounts["fuel_co2_ktpa"]
+        if problem.has_classes:
+            amounts["designed_ktpa"] = captured / problem.delivered_share_of
         if problem.has_measures:
             amounts["reduced_ktpa"] = problem.reduced_ktpa * point.running[:, y]
             amounts["on_site_abatement_ktpa"] += amounts["reduced_ktpa"]
@@ -320,10 +322,21 @@ def zones_table(emissions: pd.DataFrame, problem: Problem) -> pd.DataFrame:
 
 
 def uncalibrated(totals: pd.DataFrame, problem: Problem) -> pd.Series:
-    """Return the abatement share if all capture were delivered as designed; measures are not calibrated."""
+    """Return the abatement share if all capture were delivered as designed; measures are not calibrated.
+
+    With delivered shares by class, the tonnes of each row are scaled by their mean share.
+    """
     base = totals["baseline_ktpa"]
     spared = totals["reduced_ktpa"] / base.where(base > 0, 1.0) if "reduced_ktpa" in totals else 0.0
-    return (totals["abatement_share"] - spared) / problem.delivered_share + spared
+    return (totals["abatement_share"] - spared) / mean_delivered_share(totals, problem) + spared
+
+
+def mean_delivered_share(totals: pd.DataFrame, problem: Problem) -> pd.Series:
+    """Return captured ÷ design by row of a table of emissions; the largest share where nothing is captured."""
+    if "designed_ktpa" not in totals:
+        return pd.Series(problem.delivered_share, index=totals.index)
+    share = totals["captured_ktpa"] / totals["designed_ktpa"].where(totals["designed_ktpa"] > 0)
+    return share.fillna(problem.delivered_share)
 
 
 def by_year_table(point: Point, emissions: pd.DataFrame) -> pd.DataFrame:
@@ -442,7 +455,7 @@ def plan_totals(
         "abatement_share": float(last["abatement_share"]),
         "on_site_abatement_share": float(last["on_site_abatement_share"]),
         "uncalibrated_abatement_share": float(uncalibrated(by_year, problem).iloc[-1]),
-        "delivered_share": problem.delivered_share,
+        "delivered_share": float(mean_delivered_share(by_year, problem).iloc[-1]),
         "capex_mn": float(retrofits["capex_mn"].sum()),
         "capture_capex_mn": float(retrofits["capture_capex_mn"].sum()),
         "pipe_capex_mn": float(retrofits["pipe_capex_mn"].sum()),

@@ -14,15 +14,23 @@ from ccs_model.bounded_reading import parse_json
 from ccs_model.engineering.capture_units import is_shared
 from ccs_model.errors import FileError, InputError, Issue, schema_issue
 from ccs_model.inputs import Inputs
+from ccs_model.inputs.cells import nearest_hint
 from ccs_model.inputs.csv_reader import path_of
+from ccs_model.inputs.geography import are_in_china
 from ccs_model.problem.scenario_names import place_of
 from ccs_model.scenario import Scenario
+from ccs_model.scenario.fields import HOME
 from ccs_model.scenario.sections import SHIPPED_CALIBRATION, SHIPPED_PRESET, OwnTables, calibration_file
 from ccs_model.scenario.yaml_document import contents
+from ccs_model.units import first_few
 
 SCHEMA = "ccs-model/calibration/2"
 DELIVERED, DEPLOYMENT, BOTH = "delivered_share", "deployment_share", "delivered_deployment_share"
 INSTALLED = "pilot-installed"
+# Classes of built projects by the grade of a stream; `given` are sources with a cost of their own.
+CLASS_OF_GRADE = {"product_grade": "vent", "tail_gas": "vent", "flue_gas": "flue_gas", "given": "given"}
+OTHER_COUNTRIES = "other"
+_ABOVE_0 = "a share above 0, at most 1"
 # The deployment share refers to one five-year plan.
 PLAN_YR = 5.0
 _LARGEST_BYTES = 5_000_000
@@ -88,6 +96,52 @@ def calibrated_by(scenario: Scenario, inputs: Inputs) -> Calibrated | None:
     return Calibrated(
         requested.use, requested.preset, delivered, deployment, requested.ceiling, fit, _beside(fits, requested.preset)
     )
+
+
+def delivery_of(
+    scenario: Scenario, inputs: Inputs, calibrated: Calibrated | None, options: pd.DataFrame
+) -> tuple[float, pd.Series]:
+    """Return the largest delivered share, and the share of each option relative to it.
+
+    Without shares by class, one share holds for all options: that of the calibration, or 1. Raises InputError for an
+    unknown class, or if the class of an option has no share.
+    """
+    requested = scenario.calibration
+    shares, key = requested.delivered_share, "calibration.delivered_share"
+    if not shares and not requested.delivered_by_class:
+        return (1.0 if calibrated is None else calibrated.delivered_share), pd.Series(1.0, index=options.index)
+    place = place_of(scenario, key if shares else "calibration.delivered_by_class")
+    if shares and requested.delivered_by_class:
+        what = "delivered shares are given twice, by class and of your own"
+        raise InputError([Issue(place, what, "remove calibration.delivered_by_class")])
+    known = tuple(dict.fromkeys(CLASS_OF_GRADE.values()))
+    issues = [
+        Issue(place, f"class '{name}' is unknown", nearest_hint(name, known)) for name in shares if name not in known
+    ]
+    issues += [Issue(place, f"a delivered share of 0 for {name} is not possible", _ABOVE_0)
+               for name, share in shares.items() if share <= 0.0]  # fmt: skip
+    if issues:
+        raise InputError(issues)
+    captures = options["technology"] != options["measure"]
+    classes = options["grade"].map(CLASS_OF_GRADE)
+    share = classes.map(shares) if shares else _shipped_shares(inputs, requested.use, classes, options["province"])
+    missing = captures & share.isna()
+    if missing.any():
+        names = first_few(sorted(set(options.loc[missing, "plant"])), 3)
+        for name in sorted(set(classes[missing])):
+            issues.append(Issue(place, f"class {name} (plants {names}) has no delivered share", f"add it to {key}"))
+        raise InputError(issues)
+    largest = float(share[captures].max()) if captures.any() else 1.0
+    return largest, (share / largest).where(captures, 1.0)
+
+
+def _shipped_shares(inputs: Inputs, use: str, classes: pd.Series, province: pd.Series) -> pd.Series:
+    """Delivered share of built projects by class, of China or of other countries."""
+    table = inputs["pilots/delivered_shares"].set_index(["class", "region"])
+    column = {"p10": "low_share", "p90": "high_share"}.get(use, "median_share")
+    region = pd.Series(np.where(are_in_china(province), HOME, OTHER_COUNTRIES), index=province.index)
+    keys = pd.MultiIndex.from_arrays([classes, region])
+    return pd.Series(table[column].reindex(keys).to_numpy(float), index=classes.index)
 
 
 def _beside(fits: Mapping[str, Any], preset: str) -> tuple[str, float]:

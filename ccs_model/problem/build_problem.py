@@ -18,7 +18,7 @@ from ccs_model.inputs import Inputs
 from ccs_model.inputs.cells import nearest_hint
 from ccs_model.inputs.geography import are_in_china
 from ccs_model.inputs.user_tables import INVENTORIES
-from ccs_model.problem.applied_calibration import calibrated_by, deployment_ceilings
+from ccs_model.problem.applied_calibration import calibrated_by, delivery_of, deployment_ceilings
 from ccs_model.problem.candidate_network import corridor_rows, validate_sites_reachable
 from ccs_model.problem.energy_costs import Priced, grid_factors, line_power
 from ccs_model.problem.link_costs import network_of
@@ -116,13 +116,13 @@ def build_problem(scenario: Scenario, inputs: Inputs, *, keep_dominated: bool = 
     if issues := [*name_issues(scenario, inputs), *amount_issues(scenario, inputs)]:
         raise InputError(issues)
     calibrated = calibrated_by(scenario, inputs)
-    delivered_share = calibrated.delivered_share if calibrated is not None else 1.0
     plants, streams = _plants_and_streams(scenario, inputs)
     if plants.empty:
         raise InputError([_without_plants(scenario)])
     periods = periods_of(scenario)
     candidates = plants[plants["is_candidate"]]
     options = options_of(scenario, inputs, level, streams[streams["plant"].isin(candidates["plant"])], candidates)
+    delivered_share, options["relative_delivery"] = delivery_of(scenario, inputs, calibrated, options)
     sites = sites_of(scenario, inputs, level)
     stores = None
     if scenario.transport.shared_trunklines:

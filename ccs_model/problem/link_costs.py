@@ -328,7 +328,7 @@ def _most_ktpa(options: pd.DataFrame, sites: pd.DataFrame, scenario: Scenario, d
         earns = policy.paid_per_captured_t + policy.paid_per_avoided_t + sites["eor_revenue_per_t"].sum() > 0
         may_throttle = not (options["min_load_share"] > 0).any()
         if requested.captured_ktpa and scenario.objective == "min_cost" and may_throttle and not earns and not other:
-            return requested.captured_ktpa / delivered_share
+            return requested.captured_ktpa / (delivered_share * float(options["relative_delivery"].min()))
         return np.inf
     # A continuous plan is concave in its budget only if its coefficients do not depend on the budget, and where the
     # budget is too small for what is required, the smallest sufficient one needs larger pipes.

@@ -72,7 +72,8 @@ class Problem:
     network     candidate links with shared pipelines; None if every source–sink option has its own pipe
     stores      one row a step of a site's supply curve (store, site, capacity_kt, variable_per_t), with a network
     waste_heat_tj_pa   steam that the waste heat of each plant can raise, if waste heat is a heat source
-    delivered_share     captured ÷ nameplate at full load; `calibrated` is its fit, None without calibration
+    delivered_share     captured ÷ nameplate at full load, the largest of all classes; relative_delivery of `routes`
+                is the share of an option relative to it. `calibrated` is the fit, None without calibration
     deployment_ceiling_ktpa[zone, year]   largest nameplate built by the end of the period, if there is a ceiling
     line_power_per_t[line, calendar year], line_power_co2_t_per_t[line, year]   of pumps and trucks, per t of flow
     """
@@ -207,10 +208,31 @@ class Problem:
         """Whether any option includes a measure."""
         return bool((self.reduced_ktpa > 0).any())
 
+    @property
+    def delivered_share_of(self) -> Floats:
+        """[route] captured ÷ nameplate at full load."""
+        return np.asarray(self.routes["relative_delivery"], dtype=float) * self.delivered_share
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether classes of capture have delivered shares of their own."""
+        return bool((self.routes["relative_delivery"] != 1.0).any())
+
     @cached_property
-    def idle_share(self) -> Floats:
-        """[route, start, year] share of the years of a period in which an option that works in the period does not."""
-        return np.where(self.running_share > 0, 1.0 - self.running_share, 0.0)
+    def delivered_ktpa(self) -> Floats:
+        """[route] tonnes a year that an option delivers at full load."""
+        return np.asarray(self.routes["nameplate_ktpa"], dtype=float) * self.delivered_share_of
+
+    @cached_property
+    def above_mean_ktpa(self) -> Floats:
+        """[route, start, year] what pipes and wells must take of an option above its mean of the period.
+
+        In the years in which it works, an option may send its nameplate × the largest delivered share.
+        """
+        peak = np.asarray(self.routes["nameplate_ktpa"], dtype=float) * self.delivered_share
+        relative = np.asarray(self.routes["relative_delivery"], dtype=float)
+        idle = 1.0 - self.running_share * relative[:, None, None]
+        return np.where(self.running_share > 0, peak[:, None, None] * idle, 0.0)
 
     @property
     def captures(self) -> Mask:

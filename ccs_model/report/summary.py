@@ -11,7 +11,15 @@ import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ccs_model.plan.headline import ALL_AT_ONE_SITE, additions_text, counted, headline, megatonnes, share_text
+from ccs_model.plan.headline import (
+    ALL_AT_ONE_SITE,
+    additions_text,
+    counted,
+    headline,
+    megatonnes,
+    share_text,
+    uncalibrated_text,
+)
 from ccs_model.report.phrases import (
     Gap,
     binding_limits,
@@ -28,7 +36,6 @@ from ccs_model.report.phrases import (
 from ccs_model.report.text_tables import aligned, truncate, width_of
 from ccs_model.units import money_text, rounded, unit_text
 
-NOT_CALIBRATED = "Not calibrated: capture delivers its design capacity (calibration.use: none)."
 N_SHOWN = 12
 MIN_NAME_WIDTH, MAX_NAME_WIDTH = 18, 44
 # Columns of the retrofits that a narrow terminal leaves out, the first one first: capture cost, stream and site.
@@ -90,7 +97,7 @@ class _Summary:
 
     def text(self) -> str:
         calibration = self.document["calibration"]
-        statements = [NOT_CALIBRATED]
+        statements = [uncalibrated_text(self.context)]
         if calibration is not None:
             statements = [calibration["statement"], *calibration["reported_reduction"]]
         parts = [

@@ -480,3 +480,8 @@ class Calibration(Section):
     """Whether to limit retrofits in each province to the calibrated share of its capturable CO₂ in five years."""
     file: FileName | None = Field(default=None)
     """A calibration.json of your own, written by `ccs-model calibrate -o`; null uses the shipped one."""
+    delivered_by_class: bool = False
+    """Whether vents and flue gas have delivered shares of their own (pilots/delivered_shares), in place of one share
+    for all capture; `use` selects the median, p10 or p90."""
+    delivered_share: ShareByName = Field(default_factory=dict)
+    """Delivered shares of your own by class, in place of all others: {vent: 0.9, flue_gas: 0.7}."""

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from ccs_model.plan.citations import CAPITAL, DOCUMENTED, QUALITY_NOTE, TONNES, quality_rows
 from ccs_model.plan.decisions import BUILT
+from ccs_model.plan.headline import uncalibrated_text
 from ccs_model.plan.plan_json import plain, records
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.problem import Problem
@@ -37,9 +38,6 @@ from ccs_model.report.phrases import gap_text, granted_mn, society, targets_in_w
 from ccs_model.report.sentences import storage_band
 from ccs_model.units import label_of
 
-_NOT_CALIBRATED = "Not calibrated: capture delivers its design capacity."
-
-
 # Sections for a planner.
 
 
@@ -58,7 +56,7 @@ def answer(run: StoredRun, words: Words) -> Markup:
     ]
     calibration = document["calibration"]
     status = _capital(words.known(document["status"]))
-    statement = calibration["statement"] if calibration else _NOT_CALIBRATED
+    statement = calibration["statement"] if calibration else uncalibrated_text(document["context"])
     of_targets = targets_in_words(document["targets"], document["costs"].get("shortfall_mn", 0.0), run.money)
     quality = [
         (words("status"), f"{status}{words.stop}{words.sentence(_gap(run))}"),

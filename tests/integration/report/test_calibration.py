@@ -12,7 +12,8 @@ import pytest
 import ccs_model as ccs
 from ccs_model.cli.inspect_run import run_text
 from ccs_model.paths import data_folder
-from ccs_model.plan.calibrated_results import NOT_CALIBRATED, ensemble_table, reported_reduction_lines, statement
+from ccs_model.plan.calibrated_results import ensemble_table, reported_reduction_lines, statement
+from ccs_model.plan.headline import NOT_CALIBRATED
 from ccs_model.plan.merit_order import macc_table
 from ccs_model.plan.plan import Plan
 

@@ -102,6 +102,8 @@ calibration:
   preset: pilot-reported  # default
   ceiling: false  # default
   file: null  # default
+  delivered_by_class: false  # default
+  delivered_share: {}  # default
 uncertainty:
   exclude: []  # default
   spreads: {}  # default
