@@ -21,13 +21,18 @@ from ccs_model.plan.plan import CHOSEN_SHARE, MODES, NO_REGRET_SHARE, REPLANNED
 from ccs_model.problem import Problem
 
 MEASURES = ("objective_value", "abatement_kt", "capex_mn", "cost_mn", "cost_per_t", "npv_mn")
+# Cost terms that are revenue: payments per tonne and of oil fields.
+REVENUE = frozenset(("paid_mn", "oil_revenue_mn"))
 # A row counts as violated beyond this share of its limit or of its largest term.
 _VIOLATED_SHARE = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
 class Weights:
-    """[column] contribution of one unit of each decision to each measure, in one future."""
+    """[column] contribution of one unit of each decision to each measure, in one future.
+
+    `cost_mn` contains no revenue, like the costs of a plan's retrofits.
+    """
 
     objective: Floats
     abatement_kt: Floats
@@ -45,15 +50,15 @@ class Weights:
         weighted = replace(problem, periods=periods.assign(n_years=periods["flow_weight"]))
         costs = cost_terms(problem)
         first = OBJECTIVES[problem.objective].first
-        cost_mn = reparameterised.vector(problem, summed(costs))
+        spent = {name: term for name, term in costs.items() if name not in REVENUE}
         return cls(
             objective=matrix.costs[0],
             abatement_kt=matrix.costs[0] if first is abatement_terms else reparameterised.vector(problem, tonnes),
             discounted_kt=reparameterised.vector(problem, summed(abatement_terms(weighted))),
             capex_mn=reparameterised.capex(problem),
-            cost_mn=cost_mn,
+            cost_mn=reparameterised.vector(problem, summed(spent)),
             # In a static year the NPV is a year's cost with its sign turned.
-            npv_mn=-cost_mn
+            npv_mn=-reparameterised.vector(problem, summed(costs))
             if problem.is_static
             else reparameterised.vector(problem, summed(npv_terms(problem, costs))),
         )

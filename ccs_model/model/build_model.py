@@ -9,6 +9,7 @@ from pyomo.common.gc_manager import PauseGC
 
 from ccs_model.model.abatement_targets import add_targets
 from ccs_model.model.budget import add_payments, add_spending, declare_payments
+from ccs_model.model.model_changes import remember
 from ccs_model.model.names import CONSTRAINTS, VARIABLES
 from ccs_model.model.objective import add_objective
 from ccs_model.model.peak_flows import add_peak_flows
@@ -55,6 +56,7 @@ def build_model(problem: Problem) -> pyo.ConcreteModel:
     m = pyo.ConcreteModel(name=problem.name)
     with PauseGC():
         add_themes(m, problem)
+        remember(m)
     return m
 
 

@@ -186,10 +186,17 @@ def _text_of_wells(problem: Problem, rows: Rows) -> str:
 
 
 def _text_of_capacity(problem: Problem, rows: Rows) -> str:
-    each = "; ".join(f"{math.ceil(more):,} kt at {site}" for site, more, _ in rows)
+    storage = problem.scenario.storage
+    # The row limits what may be filled, in a static year what may be filled in one year.
+    per_kt = (problem.scenario.storage_life_yr if problem.is_static else 1.0) / problem.max_fill_share
+    each = "; ".join(f"{math.ceil(more * per_kt):,} kt at {site}" for site, more, _ in rows)
+    own = [f"storage.capacity_kt.{site}" for site, _, _ in rows if site in storage.capacity_kt]
+    keys = [*own, *(["storage.capacity"] if len(own) < len(rows) else [])]
+    keys += ["storage.max_fill_share"] if problem.max_fill_share < 1.0 else []
+    filled = f", of which {problem.max_fill_share:.0%} may be filled" if problem.max_fill_share < 1.0 else ""
     return (
-        f"storage capacity is too small; additional capacity that would restore feasibility: {each} "
-        "(storage.capacity, storage.max_fill_share)"
+        f"storage capacity is too small; additional capacity that would restore feasibility: {each}{filled} "
+        f"({', '.join(keys)})"
     )
 
 

@@ -13,6 +13,7 @@ from scipy import sparse
 
 from ccs_model.errors import InputError, Issue
 from ccs_model.mip.matrix import Column, Matrix, validate_finite
+from ccs_model.model.model_changes import fixed_values_as_bounds
 from ccs_model.model.names import CONSTRAINTS, VARIABLES
 
 
@@ -23,7 +24,7 @@ def matrix_of(model: pyo.ConcreteModel) -> Matrix:
     CcsModelError when a coefficient is not finite, which no solver reports reliably.
     """
     # Python's collector would go through all of the model again and again.
-    with PauseGC():
+    with PauseGC(), fixed_values_as_bounds(model):
         matrix = _compiled(model)
     validate_finite(matrix)
     return matrix

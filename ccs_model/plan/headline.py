@@ -34,9 +34,9 @@ def headline(totals: Totals, money: str) -> str:
 
 
 def additions_text(names: Sequence[str]) -> str:
-    """Return the warning of a plan whose model has more constraints and variables than its problem's."""
+    """Return the warning of a plan whose model has other constraints, variables or bounds than its problem's."""
     added = ", ".join(names)
-    return f"Constraints and variables added to the model: {added}. Analyses of the plan and verify do not know them."
+    return f"Added to the model or changed in it: {added}. Analyses of the plan and verify do not know them."
 
 
 def uncalibrated_text(context: Mapping[str, Any]) -> str:

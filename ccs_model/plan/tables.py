@@ -417,7 +417,8 @@ def targets_table(point: Point, price_per_t: Mapping[str, float]) -> pd.DataFram
                 "price_per_t": price_per_t.get(target.key, np.nan),
             }
         )
-    return pd.DataFrame(rows, columns=TARGET_COLUMNS)
+    # dtype object keeps whole years beside a target over the horizon.
+    return pd.DataFrame(rows, columns=TARGET_COLUMNS).astype({"year": object})
 
 
 # Totals of a plan, for the last period unless the name says otherwise.

@@ -45,14 +45,17 @@ PLANT_COLUMNS = [
 ]  # fmt: skip
 NO_SITE = "no storage site in reach"
 EXCLUDED = "excluded by the scenario"
+RETIRES, STREAMS_RETIRE = "announced to retire", "all capturable streams announced to retire"
 CLOSED = "closes before the first period"
 CLOSES = "closes before a retrofit reaches its minimum life"
 WAITS_TOO_LONG = "closes too soon after its earliest start"
+STARTS_TOO_LATE = "earliest start too late for the horizon"
 # By the reason why a plant is not eligible, the scenario key that changes it.
 REASON_KEYS = MappingProxyType(
     {
         EXCLUDED: "plants.exclude",
-        "announced to retire": "",
+        RETIRES: "",
+        STREAMS_RETIRE: "",
         "no capturable stream": "",
         "below the smallest size": "plants.min_emissions_ktpa",
         "no selected technology suits its streams": "capture.technologies",
@@ -60,6 +63,7 @@ REASON_KEYS = MappingProxyType(
         CLOSED: "",
         CLOSES: "",
         WAITS_TOO_LONG: "plants.not_before",
+        STARTS_TOO_LATE: "plants.not_before",
         "no turnaround in time for a retrofit to start": "",
         "nothing can start and work within the horizon": "years",
     }
@@ -248,14 +252,16 @@ def _plants_and_streams(scenario: Scenario, inputs: Inputs) -> tuple[pd.DataFram
     offered = (capturable["co2_ktpa"] * capturable["lasting_share"]).groupby(capturable["plant"]).sum()
     plants["capturable_ktpa"] = plants["plant"].map(offered).fillna(0.0)
     small = plants["baseline_ktpa"] < scenario.plants.min_emissions_ktpa
+    none_lasts = plants["plant"].isin(set(capturable["plant"])) & (plants["capturable_ktpa"] <= 0)
     plants["reason"] = np.select(
         [
             plants["plant"].isin(scenario.plants.excluded),
             plants["status"] != "operating",
+            none_lasts,
             plants["capturable_ktpa"] <= 0,
             small,
         ],
-        [EXCLUDED, "announced to retire", "no capturable stream", "below the smallest size"],
+        [EXCLUDED, RETIRES, STREAMS_RETIRE, "no capturable stream", "below the smallest size"],
         default="",
     )
     for plant, why in scenario.plants.excluded.items():
@@ -291,10 +297,12 @@ def _without_dead_ends(
     idle = candidate & ~plants["plant"].isin(set(routes["plant"][running.any(axis=(1, 2))]))
     unlinked = candidate & ~plants["plant"].isin(set(routes["plant"]))
     unsuited = candidate & ~plants["plant"].isin(set(options["plant"]))
+    delayed = plants["plant"].isin(set(scenario.plants.not_before))
     reason = plants["reason"].mask(idle, "nothing can start and work within the horizon")
+    reason = reason.mask(idle & delayed, STARTS_TOO_LATE)
     reason = reason.mask(idle & plants["plant"].isin(waits), "no turnaround in time for a retrofit to start")
     reason = reason.mask(idle & closes, CLOSES)
-    reason = reason.mask(idle & closes & plants["plant"].isin(set(scenario.plants.not_before)), WAITS_TOO_LONG)
+    reason = reason.mask(idle & closes & delayed, WAITS_TOO_LONG)
     reason = reason.mask(candidate & (plants["closing_year"] <= scenario.starts[0]), CLOSED)
     reason = reason.mask(unlinked, NO_SITE)
     reason = reason.mask(unsuited, "no selected technology suits its streams")

@@ -251,14 +251,14 @@ class _Summary:
         return self._table(shown, 1, 2) + "\n" + self._filled(note)
 
     def _fixed_decisions(self) -> str:
-        """Return the cost of each required or excluded plant, by the LP relaxation."""
+        """Return the cost of each required or excluded plant in the LP relaxation; that of the plan may differ."""
         lines = []
         for row in self.document["fixed_decisions"]:
             what = "Requiring" if row["decision"] == "require" else "Excluding"
             price = self._mn(row["cost_added_mn"])
             if row["abatement_lost_kt"] is not None:
                 price = f"{row['abatement_lost_kt']:,.0f} kt CO2 over the horizon"
-            lines.append(self._filled(f"{what} {row['name'] or row['plant']} costs {price}."))
+            lines.append(self._filled(f"{what} {row['name'] or row['plant']} costs {price} in the LP relaxation."))
         return "\n".join(lines)
 
     def _retrofits(self) -> str:

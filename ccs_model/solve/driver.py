@@ -33,6 +33,7 @@ from ccs_model.mip.scaling import warning_of
 from ccs_model.model import build_model
 from ccs_model.model.names import BUILD, OPENED, PIPE, WELLS
 from ccs_model.model.objective import OBJECTIVES
+from ccs_model.model.model_changes import changed_bounds
 from ccs_model.model.standard_form import added_components, matrix_of
 from ccs_model.plan.cache_key import hashes
 from ccs_model.plan.decisions import point_of, without_traces
@@ -219,7 +220,7 @@ def solve(
     Raises
     ------
     InputError
-        If a constraint that was added to the model is not linear.
+        If a constraint that was added to the model is not linear, or one of the problem is deactivated.
     InfeasibleError
         If constraints conflict.
     NoPlanError
@@ -228,10 +229,13 @@ def solve(
         If a check of the solution fails.
     """
     clock = _Clock(started if started is not None else time_s(), problem.scenario.solver.time_limit_s)
+    changed: tuple[str, ...] = ()
     if model is None:
         model = build_model(problem)
+    else:
+        changed = changed_bounds(model)
     matrix = matrix_of(model)
-    added = added_components(matrix)
+    added = (*added_components(matrix), *changed)
     # A model built here is of no further use, and as large as the search.
     del model
     clock.lap("build_model_s")

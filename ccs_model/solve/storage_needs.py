@@ -80,6 +80,9 @@ _YEARS = 100.0
 # Fuel for capture at most doubles the emissions of a plant.
 _FUEL = 2.0
 
+# Limits of sites: a column of storage/sites, and a key of the scenario that replaces the estimates of the table.
+_WELLS, _CAPACITY = "n_wells_max", "capacity_kt"
+
 Limits = Mapping[str, Mapping[str, float]]
 
 
@@ -88,17 +91,13 @@ def limits_of_sites(problem: Problem, matrix: Matrix, trials: Trials) -> Iterato
     if problem.network is None:
         return
     alone = False
-    for columns in (("n_wells_max",), (_capacity(problem),), ("n_wells_max", _capacity(problem))):
+    for columns in ((_WELLS,), (_CAPACITY,), (_WELLS, _CAPACITY)):
         if alone and len(columns) > 1:
             return
         needed = _needed(problem, matrix, columns, trials)
-        if needed and trials.has_plan(problem.scenario, _with_limits(problem.inputs, needed)):
+        if needed and trials.has_plan(*_with_limits(problem, needed)):
             alone = True
             yield _in_words(problem, needed)
-
-
-def _capacity(problem: Problem) -> str:
-    return f"capacity_{problem.scenario.storage.capacity}_kt"
 
 
 def _needed(problem: Problem, matrix: Matrix, columns: tuple[str, ...], trials: Trials) -> Limits | None:
@@ -108,19 +107,19 @@ def _needed(problem: Problem, matrix: Matrix, columns: tuple[str, ...], trials: 
     most_ktpa = _FUEL * float(problem.plants["baseline_ktpa"].sum())
     years = scenario.storage_life_yr if problem.is_static else _YEARS
     far_off = {
-        "n_wells_max": np.ceil(most_ktpa / sites["well_injectivity_ktpa"]),
-        _capacity(problem): 0 * sites["capacity_kt"] + most_ktpa * years / problem.max_fill_share,
+        _WELLS: np.ceil(most_ktpa / sites["well_injectivity_ktpa"]),
+        _CAPACITY: 0 * sites["capacity_kt"] + most_ktpa * years / problem.max_fill_share,
     }
     wide = {name: (sites[name].astype(float) + far_off[name]).to_dict() for name in columns}
-    built = trials.build(scenario, _with_limits(problem.inputs, wide))
+    built = trials.build(*_with_limits(problem, wide))
     if built is None:
         return None
     widening, lifted = built
     counted: list[tuple[str, str, sparse.csr_array, float, float]] = []
-    if "n_wells_max" in columns:
-        counted += [("n_wells_max", *each) for each in _wells(problem, matrix, lifted)]
-    if _capacity(problem) in columns:
-        counted += [(_capacity(problem), *each) for each in _rooms(problem, matrix, lifted)]
+    if _WELLS in columns:
+        counted += [(_WELLS, *each) for each in _wells(problem, matrix, lifted)]
+    if _CAPACITY in columns:
+        counted += [(_CAPACITY, *each) for each in _rooms(problem, matrix, lifted)]
     if not counted:
         return None
     names, at, amounts, limits, weights = zip(*counted, strict=True)
@@ -141,7 +140,7 @@ def _needed(problem: Problem, matrix: Matrix, columns: tuple[str, ...], trials: 
     for name, site, more in zip(names, at, beyond, strict=True):
         if more > _ROUNDING:
             had = float(sites.at[site, name])
-            limit = math.floor(had) + more if name == "n_wells_max" else had + more * per_room
+            limit = math.floor(had) + more if name == _WELLS else had + more * per_room
             found.setdefault(name, {})[site] = float(math.ceil(limit - _ROUNDING))
     return found
 
@@ -171,25 +170,32 @@ def _rooms(problem: Problem, matrix: Matrix, lifted: Matrix) -> Iterator[tuple[s
         yield site, rows[[i]], room[site], 1.0 / years
 
 
-def _with_limits(inputs: Inputs, limits: Limits) -> Inputs:
-    """The inputs with other limits of some sites."""
-    sites = inputs["storage/sites"]
-    wider = {name: sites["site"].map(by_site).fillna(sites[name].astype(float)) for name, by_site in limits.items()}
-    return replace(inputs, tables=MappingProxyType({**inputs.tables, "storage/sites": sites.assign(**wider)}))
+def _with_limits(problem: Problem, limits: Limits) -> tuple[Scenario, Inputs]:
+    """The scenario and inputs with other limits of some sites."""
+    scenario, inputs = problem.scenario, problem.inputs
+    if _CAPACITY in limits:
+        wider = {**scenario.storage.capacity_kt, **limits[_CAPACITY]}
+        scenario = scenario.with_changes({"storage.capacity_kt": wider})
+    if _WELLS in limits:
+        sites = inputs["storage/sites"]
+        wells = sites["site"].map(limits[_WELLS]).fillna(sites[_WELLS].astype(float))
+        tables = {**inputs.tables, "storage/sites": sites.assign(**{_WELLS: wells})}
+        inputs = replace(inputs, tables=MappingProxyType(tables))
+    return scenario, inputs
 
 
 def _in_words(problem: Problem, needed: Limits) -> str:
     sites = problem.sites.set_index("site")
     lines = []
     for name, by_site in needed.items():
-        unit = " kt" if name != "n_wells_max" else ""
+        unit = " kt" if name != _WELLS else ""
         each = "; ".join(
             f"{site}: {limit:,.0f}{unit} in place of {math.floor(sites.at[site, name]):,}{unit}"
             for site, limit in sorted(by_site.items())
         )
-        if name == "n_wells_max":
+        if name == _WELLS:
             lines.append(f"{WELLS_NEED_SITE}: too few wells; these would do: {each} (n_wells_max, storage.sites)")
         else:
-            keys = f"{name}, storage.capacity, storage.max_fill_share"
+            keys = "storage.capacity_kt, storage.capacity, storage.max_fill_share"
             lines.append(f"{SITE_CAPACITY}: the sites are too small; these would do: {each} ({keys})")
     return "; and ".join(lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -125,8 +126,9 @@ def _with_plants(plan: Plan, table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-# Only with delivered shares by class.
+# Only with delivered shares by class; the formula of captured tonnes then uses them.
 _OF_CLASS = ("delivered_share",)
+_CAPTURED_BY_CLASS = "={nameplate_ktpa}*{delivered_share}*{load_share}"
 # What a plan with a shared network has besides: its part of what is shared.
 _SHARED_ONLY = ("haul_mn_pa", "solved_haul_mn_pa")
 _OF_ACCOUNTS = ("plant_n", "plant_npv_mn", "plant_break_even_per_t")
@@ -165,6 +167,10 @@ def write_economics(sheet: Sheet, plan: Plan) -> None:
     without += () if costs["base_cost_per_t"].notna().any() else _OF_PRODUCT
     without += () if plan.problem.has_classes else _OF_CLASS
     columns = table_columns("economics", without if in_cny else [*without, *_OF_RANGE])
+    if plan.problem.has_classes:
+        columns = [
+            replace(each, formula=_CAPTURED_BY_CLASS) if each.name == "captured_ktpa" else each for each in columns
+        ]
     # The columns on the right are what the others are computed from.
     sheet.prints_parts_to(next(at for at, each in enumerate(columns) if each.name == "solved_pipe_capex_mn"))
     sheet.table(
@@ -196,9 +202,6 @@ def write_economics(sheet: Sheet, plan: Plan) -> None:
 def _row(row: dict[str, object]) -> dict[str, object]:
     """The row with recoveries of shared capital; without a single life the formula is left out."""
     found = dict(row)
-    if "delivered_share" in row:
-        formula = "={nameplate_ktpa}*{delivered_share}*{load_share}"
-        found["captured_ktpa"] = Formula(formula, row["captured_ktpa"])
     for kind in ("pipe", "storage"):
         if not is_missing(row[f"{kind}_life_yr"]):
             text = f"=IF(capital_recovery_share>0,capital_recovery_share,-PMT(discount_rate,{{{kind}_life_yr}},1))"
