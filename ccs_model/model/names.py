@@ -193,7 +193,7 @@ def _text_of_capacity(problem: Problem, rows: Rows) -> str:
     own = [f"storage.capacity_kt.{site}" for site, _, _ in rows if site in storage.capacity_kt]
     keys = [*own, *(["storage.capacity"] if len(own) < len(rows) else [])]
     keys += ["storage.max_fill_share"] if problem.max_fill_share < 1.0 else []
-    filled = f", of which {problem.max_fill_share:.0%} may be filled" if problem.max_fill_share < 1.0 else ""
+    filled = f"; {problem.max_fill_share:.0%} of it may be filled" if problem.max_fill_share < 1.0 else ""
     return (
         f"storage capacity is too small; additional capacity that would restore feasibility: {each}{filled} "
         f"({', '.join(keys)})"

@@ -44,14 +44,18 @@ def reasons_of(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for row in plants.itertuples(index=False):
         if row.plant in costs.index and np.isnan(costs[row.plant]):
-            reason, change = "in: it avoids no CO2 in the last period", "an earlier last period, or a later closure"
+            reason, change = (
+                "in: it avoids no CO2 in the last period",
+                "not compared: it avoids nothing in the last period",
+            )
         elif row.plant in costs.index:
             place = int(rank[row.plant])
-            reason = f"in: {costs[row.plant]:,.0f} {money} per t avoided, {'' if place == 1 else f'{_nth(place)} '}"
-            reason += f"lowest of {len(costs)} retrofitted plants"
+            place_text = f"{'' if place == 1 else f'{_nth(place)} '}lowest of {len(costs)} retrofitted plants"
+            place_text = place_text if len(costs) > 1 else "the only retrofitted plant"
+            reason = f"in: {costs[row.plant]:,.0f} {money} per t avoided, {place_text}"
             change = _leaves(float(costs[row.plant]), others, money)
         elif row.reason:
-            reason, change = f"out: {row.reason}", "the stated reason; the plant is not eligible in this scenario"
+            reason, change = f"out: {row.reason}", "not compared: the plant is not eligible in this scenario"
         elif row.plant not in alone.index and row.plant in avoiding:
             reason = "out: no site is within reach of an own pipeline, so that its cost alone is not known"
             change = "ccs-model explain finds what would let it enter"

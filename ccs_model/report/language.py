@@ -86,7 +86,15 @@ _AMOUNTS = (
     (re.compile(r"(?<=\d) per t$"), "/吨"),
     (re.compile(r"(?<=\d) to (?=\d)"), " 至 "),
     (re.compile(r"(?<=\d)(?:st|nd|rd|th)$"), ""),
+    (re.compile(r"(?<=%) for (\S+) \(([^)]+)\)(?: and )?"), r"（\1，现为 \2）；"),
+    (re.compile("；$"), ""),
+    (re.compile(r"(?<=\d) kt/y at (\S+) in (?=\d)"), r" 千吨/年，场地 \1，"),
+    (re.compile(r"(?<=\d) kt at "), " 千吨，场地 "),
+    (re.compile(r"; (\d+%) of it may be filled"), r"（可填充 \1）"),
+    (re.compile(r"(?<=\d) kt in place of ([\d,]+) kt"), r" 千吨，原为 \1 千吨"),
+    (re.compile(r"(?<=\d) in place of "), "，原为 "),
 )
+_PRICE_PATH = re.compile(r"([\d,]+) at first, ([\d,]+) at last, (.+) per t")
 _ZONE_RESULT = re.compile(r"(.+) (consistent|outside its band)")
 
 
@@ -177,6 +185,8 @@ def _part(text: str, table: Labels) -> str:
     """A part of a sentence: a text of its own, a province, a list of these, or amounts."""
     if known := table.exact.get(text) or table.values["province"].get(text) or table.values["sector"].get(text):
         return known
+    if found := _PRICE_PATH.fullmatch(text):
+        return f"初期 {found[1]}、末期 {found[2]} {found[3]}/吨"
     if found := _ZONE_RESULT.fullmatch(text):
         return f"{_part(found[1], table)}{table.exact.get(found[2], found[2])}"
     if found := _LIMITS.fullmatch(text):

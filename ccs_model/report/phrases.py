@@ -244,13 +244,3 @@ def targets_in_words(targets: Sequence[Mapping[Any, Any]], shortfall_mn: float, 
 def binding_limits(limits: Sequence[str]) -> str:
     """Which limits beside the budget bind in the LP relaxation; empty if none does."""
     return f"Binding beside the budget (LP relaxation): {first_few(limits, _LIMITS_NAMED, '; ')}." if limits else ""
-
-
-def rounded_parts(values: Sequence[float]) -> tuple[int, ...]:
-    """Parts as whole numbers that add up to their rounded sum (method of the largest remainder)."""
-    parts = [math.floor(value) for value in values]
-    missing = round(sum(values)) - sum(parts)
-    by_remainder = sorted(range(len(parts)), key=lambda k: parts[k] - values[k])
-    for k in by_remainder[:missing]:
-        parts[k] += 1
-    return tuple(parts)

@@ -6,6 +6,7 @@ import math
 from dataclasses import asdict
 
 from ccs_model.plan.decisions import BUILT
+from ccs_model.plan.headline import counted
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import binding_text, records, storage_band_of, why_nothing_is_built
 from ccs_model.plan.tables import left_out_table, not_eligible_table
@@ -17,7 +18,6 @@ from ccs_model.report.phrases import (
     left_out_in_words,
     percent,
     reasons_in_words,
-    rounded_parts,
     searched_links,
     storage_range,
     targets_in_words,
@@ -68,9 +68,11 @@ def answer(plan: Plan) -> str:
         return f"{plants}none is retrofitted. {nothing_built(plan)}"
     when = "In a representative year" if problem.is_static else f"In the last period, from {problem.years[-1]},"
     return (
-        f"{plants}the plan retrofits {totals['n_plants_retrofitted']} with {totals['n_retrofits']} capture units. "
-        f"{when} they capture {rounded(totals['captured_ktpa'])} kt/y and avoid {rounded(totals['avoided_ktpa'])} "
-        f"kt/y, {percent(totals['abatement_share'], 1)} of the emissions of all these plants. "
+        f"{plants}the plan retrofits {totals['n_plants_retrofitted']} with "
+        f"{counted(totals['n_retrofits'], 'capture unit')}. "
+        f"{when} the plan captures {rounded(totals['captured_ktpa'])} kt/y and avoids "
+        f"{rounded(totals['avoided_ktpa'])} kt/y, {percent(totals['abatement_share'], 1)} of the emissions of all "
+        "these plants. "
         f"{_investment(plan)}; {_levelised(plan)}"
     )
 
@@ -84,17 +86,16 @@ def _investment(plan: Plan) -> str:
     """Investment in capture, pipelines and storage; for a static year also the annual cost."""
     totals = plan.totals
     names = ("capture_capex_mn", "pipe_capex_mn", "storage_capex_mn")
-    capture, pipes, storage = rounded_parts([float(totals[name] or 0.0) for name in names])
-    parts = f"capture {capture:,}, pipelines {pipes:,}, storage sites and wells {storage:,}"
-    budget = "" if totals["budget_mn"] is None else f" of a budget of {rounded(totals['budget_mn'])}"
-    investment = f"The investment is {rounded(totals['capex_mn'])} {money(plan, '_mn')}"
+    capture, pipes, storage = (rounded(float(totals[name] or 0.0)) for name in names)
+    parts = f"capture {capture}, pipelines {pipes}, storage sites and wells {storage}"
+    investment = f"The investment is {rounded(totals['capex_mn'])} {money(plan, '_mn')} ({parts})"
     if (granted := _granted_mn(plan)) > BUILT:
-        investment += f", including grants of {rounded(granted)}"
-        budget = budget.replace(" of", " on top of", 1)
-    if not plan.problem.is_static:
-        return f"{investment}{budget} ({parts})"
-    annual = f"with annualised capital, the annual cost is {rounded(sum(plan.cost_terms.values()))} million{budget}"
-    return f"{investment} ({parts}); {annual}"
+        investment += f", of which grants pay {rounded(granted)}"
+    if plan.problem.is_static:
+        investment += f"; with annualised capital, the annual cost is {rounded(sum(plan.cost_terms.values()))} million"
+    without = ", without grants," if granted > BUILT else ""
+    budget = "" if totals["budget_mn"] is None else f"; the budget{without} is {rounded(totals['budget_mn'])} million"
+    return f"{investment}{budget}"
 
 
 def _granted_mn(plan: Plan) -> float:

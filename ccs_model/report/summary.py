@@ -28,7 +28,6 @@ from ccs_model.report.phrases import (
     left_out_in_words,
     oil_in_words,
     reasons_in_words,
-    rounded_parts,
     society,
     storage_range,
     unspent,
@@ -194,8 +193,7 @@ class _Summary:
         spent += f" (grants {granted:,.0f})" if granted > 0 else ""
         spent += "" if self.is_static else self._of_the_budget()
         parts = (("capture", "capture_capex_mn"), ("pipes", "pipe_capex_mn"), ("storage", "storage_capex_mn"))
-        amounts = rounded_parts([float(totals[name] or 0.0) for _, name in parts])
-        return f"{spent}: {', '.join(f'{what} {amount:,}' for (what, _), amount in zip(parts, amounts, strict=True))}."
+        return f"{spent}: {', '.join(f'{what} {rounded(float(totals[name] or 0.0))}' for what, name in parts)}."
 
     def _gap(self) -> str:
         """Return the optimality gap; for a shared network the gap over all candidate links comes first."""

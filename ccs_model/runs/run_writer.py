@@ -156,10 +156,11 @@ def infeasible_files(
     *,
     tables: Mapping[str, pd.DataFrame] | None = None,
     command: str = "",
+    lang: str = "en",
 ) -> dict[str, bytes]:
     """Return the run folder of an infeasible problem: plan.json, the workbook, the resolved scenario, the manifest.
 
-    `tables` are those of the nearest plan, by name.
+    `tables` are those of the nearest plan, by name; `lang` is the language of the workbook.
     """
     document = {
         "schema": SCHEMA,
@@ -179,7 +180,7 @@ def infeasible_files(
     }
     files = {
         PLAN: (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode(),
-        WORKBOOK: infeasible_workbook(conflicts, scenario.name),
+        WORKBOOK: infeasible_workbook(conflicts, scenario.name, lang),
         **{f"tables/{name}.csv": csv_text(table).encode() for name, table in (tables or {}).items()},
         **input_files(scenario, inputs),
     }

@@ -31,9 +31,9 @@ from ccs_model.mip.grouped_milp import solve_program
 from ccs_model.mip.matrix import rounded_to_integrality
 from ccs_model.mip.scaling import warning_of
 from ccs_model.model import build_model
+from ccs_model.model.model_changes import changed_bounds
 from ccs_model.model.names import BUILD, OPENED, PIPE, WELLS
 from ccs_model.model.objective import OBJECTIVES
-from ccs_model.model.model_changes import changed_bounds
 from ccs_model.model.standard_form import added_components, matrix_of
 from ccs_model.plan.cache_key import hashes
 from ccs_model.plan.decisions import point_of, without_traces

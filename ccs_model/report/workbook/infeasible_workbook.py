@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import xlsxwriter
 
 import ccs_model
+from ccs_model.report.language import LANGUAGES, Language
 from ccs_model.report.workbook.cell_values import checked_text, quoted
 from ccs_model.report.workbook.workbook import CREATED, options
 
@@ -18,8 +19,14 @@ _HEADINGS = ("Constraint or key", "Conflict, and the smallest relaxation found t
 _WIDTHS = (32, 110)
 
 
-def infeasible_workbook(conflicts: Sequence[str], name: str) -> bytes:
+def leads() -> frozenset[str]:
+    """The first sentence of the sheet in every language."""
+    return frozenset(Language(lang).sentence(LEAD) for lang in LANGUAGES)
+
+
+def infeasible_workbook(conflicts: Sequence[str], name: str, lang: str = "en") -> bytes:
     """Return the workbook with one row per conflicting constraint; equal conflicts give equal bytes."""
+    language = Language(lang)
     out = io.BytesIO()
     book = xlsxwriter.Workbook(out, options())
     book.set_properties({"title": name, "author": f"ccs-model {ccs_model.__version__}", "created": CREATED})
@@ -29,12 +36,14 @@ def infeasible_workbook(conflicts: Sequence[str], name: str) -> bytes:
     title = book.add_format({"bold": True, "font_size": 16, **quoted(name)})
     bold, plain = book.add_format({"bold": True}), book.add_format({"text_wrap": True, "valign": "top"})
     sheet.write_string(0, 0, checked_text(name, SHEET), title)
-    sheet.write_string(1, 0, LEAD)
+    sheet.write_string(1, 0, language.sentence(LEAD))
     for column, heading in enumerate(_HEADINGS):
-        sheet.write_string(3, column, heading, bold)
+        sheet.write_string(3, column, language.label(heading), bold)
     for row, conflict in enumerate(conflicts or (_NO_CONFLICT,), start=4):
-        constraint = conflict.partition(":")[0] if ":" in conflict else ""
-        for column, text in enumerate((constraint, conflict)):
+        constraint, _, what = conflict.partition(": ") if ": " in conflict else ("", "", conflict)
+        translated = language.sentence(what)
+        shown = conflict if translated == what else translated
+        for column, text in enumerate((language.value(constraint, "constraint"), shown)):
             form = book.add_format({"text_wrap": True, "valign": "top", **quoted(text)}) if quoted(text) else plain
             sheet.write_string(row, column, checked_text(text, SHEET), form)
     sheet.freeze_panes(4, 0)

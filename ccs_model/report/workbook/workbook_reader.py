@@ -16,7 +16,7 @@ from ccs_model.plan.revision import retrofit_text
 from ccs_model.report.workbook.book import READ_BACK
 from ccs_model.report.workbook.changes_sheet import CHANGES
 from ccs_model.report.workbook.columns import PLANT_DATA, SOLVED_BESIDE
-from ccs_model.report.workbook.infeasible_workbook import LEAD, SHEET
+from ccs_model.report.workbook.infeasible_workbook import SHEET, leads
 from ccs_model.report.workbook.recalculation import StoredCell, letters
 from ccs_model.report.workbook.run_log_sheet import FORMAT
 from ccs_model.report.workbook.solver_fingerprints import changed_cells
@@ -114,7 +114,7 @@ class WorkbookReader:
         Raises InputError for a workbook of others, of an infeasible scenario, without a sheet, or of another format.
         """
         if f"{READ_BACK}workbook_format" not in self._names:
-            if self.value_at((SHEET, 2, 1)) == LEAD:
+            if self.value_at((SHEET, 2, 1)) in leads():
                 hint = "change the scenario and solve it; the sheet lists the conflicting constraints"
                 raise InputError([Issue(self.shown, "holds no plan, because the scenario is infeasible", hint)])
             if "inputs_changed" in self._names:

@@ -238,7 +238,7 @@ def test_limits_beside_the_budget_are_chinese_one_by_one() -> None:
     text = "Binding beside the budget (LP relaxation): cumulative budget to 2026; province budget of Hebei and 2 more."
     assert (
         Language("zh").sentence(text)
-        == "预算之外的紧约束（LP 松弛）：截至 2026 年的累计预算；河北的省级预算，另 2 项。"
+        == "预算之外的紧约束（线性松弛）：截至 2026 年的累计预算；河北的省级预算，另 2 项。"
     )
 
 

@@ -243,8 +243,8 @@ def test_a_static_year_is_told_as_one(static_plan: Plan, tmp_path: Path) -> None
     answer = " ".join(texts(book["Cover"]))
     cost = f"{sum(static_plan.cost_terms.values()):,.0f}"
     assert (
-        "In a representative year they capture" in answer
-        and f"the annual cost is {cost} million of a budget of 300" in answer
+        "In a representative year the plan captures" in answer
+        and f"the annual cost is {cost} million; the budget is 300 million" in answer
     )
     every = " ".join(text for name in SHEETS for text in texts(book[name]))
     assert "In the last period" not in every

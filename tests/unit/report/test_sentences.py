@@ -19,10 +19,10 @@ def test_grants_are_told_apart_from_the_budget(small_plan: Plan) -> None:
     capex = small_plan.totals["budget_mn"] + 79.0
     plan = replace(small_plan, funds=funds, totals={**small_plan.totals, "capex_mn": capex})
     text = sentences.answer(plan)
-    assert ", including grants of 80 on top of a budget of" in text
+    assert ", of which grants pay 80; the budget, without grants, is" in text
     assert "grants" not in sentences.answer(small_plan)
     translated = Language("zh").sentence(text)
-    assert "预算外补助 80，预算" in translated
+    assert "其中补助 80；预算（不含补助）" in translated
 
 
 @pytest.mark.parametrize("objective", ["max_abatement", "min_cost", "max_npv", "max_net_benefit"])
