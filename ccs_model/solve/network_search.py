@@ -29,7 +29,12 @@ from ccs_model.mip.search import Heuristic, Result, SearchContext, Strategy
 from ccs_model.problem import Problem
 from ccs_model.problem.candidate_network import corridor_rows
 from ccs_model.solve.directed_arcs import DirectedArcs, directed_arcs, relaxation_if_tighter
-from ccs_model.solve.directed_bound import basis_of_few_periods, bound_over_all_links, proven_by_directions
+from ccs_model.solve.directed_bound import (
+    basis_of_few_periods,
+    bound_over_all_links,
+    proven_by_directions,
+    without_peak_flows,
+)
 from ccs_model.solve.fixed_charge_network import connections_of, network_of, places_of
 from ccs_model.solve.growth_network import growth_network_of
 from ccs_model.solve.network_presolve import OneWay, one_way, reduced_model
@@ -139,15 +144,20 @@ class _NetworkSearch:
         return replace(found, within=MipOutcome(found.within.outcome, relaxation), all_links_bound=bound)
 
     def _bounds(self, context: SearchContext) -> tuple[Outcome, float]:
-        """The relaxation over all links, and the tightest bound."""
-        connections = connections_of(self.problem, context.matrix)
-        context = replace(context.restarted(self.effort), options=self.options.with_log("links"), on_progress=None)
-        _, result = ONE_PERIOD.stage(Relax).run(context, connections, f"{self.stage}, all links")
+        """The relaxation over all links without peak flows, with duals of the whole matrix, and the tightest bound."""
+        small = without_peak_flows(context.matrix)
+        matrix = small.matrix
+        connections = connections_of(self.problem, matrix)
+        part = replace(self.context(matrix, self.effort), options=self.options.with_log("links"), on_progress=None)
+        _, result = ONE_PERIOD.stage(Relax).run(part, connections, f"{self.stage}, all links")
         relaxation = result.relaxation
         assert relaxation is not None
         if relaxation.status != "optimal":
             return relaxation, relaxation.objective
-        directions = bound_over_all_links(self.problem, context.matrix, context.options, self.effort, self.stage)
+        x, reduced = (None if each is None else small.lifted(each) for each in (relaxation.x, relaxation.reduced_cost))
+        dual = _on_rows_of(context.matrix, matrix, relaxation.row_dual)
+        relaxation = replace(relaxation, x=x, reduced_cost=reduced, row_dual=dual)
+        directions = bound_over_all_links(self.problem, matrix, part.options, self.effort, self.stage)
         bounds = [context.sign * each for each in (relaxation.objective, directions) if each is not None]
         return relaxation, context.sign * min(bounds)
 
@@ -426,6 +436,14 @@ def _unbounded(context: SearchContext) -> Outcome:
     """The outcome of a relaxation that was stopped."""
     unbounded = context.sign * np.inf
     return Outcome("limit", unbounded, unbounded, None, None, None)
+
+
+def _on_rows_of(matrix: Matrix, part: Matrix, row_dual: Floats | None) -> Floats | None:
+    """Return the duals of the rows of a part on those of the whole matrix; 0 on its other rows."""
+    if row_dual is None:
+        return None
+    dual_of = dict(zip(part.row_constraints, row_dual.tolist(), strict=False))
+    return np.array([dual_of.get(row, 0.0) for row in matrix.row_constraints])
 
 
 def _combined(one: Corridors, other: Corridors, matrix: Matrix, options: SolverOptions) -> Corridors:

@@ -23,6 +23,7 @@ from ccs_model.solve.directed_bound import (
     lines_over_all_links,
     proven_by_directions,
     without_network_of_other_periods,
+    without_peak_flows,
 )
 from ccs_model.solve.fixed_charge_network import network_of
 from ccs_model.solve.strategies import ProveByDirections
@@ -115,3 +116,15 @@ def proof(
         context = SearchContext(matrix, network, options, now() + 60.0)
         before = Result("limit", incumbent=np.zeros(len(matrix.lower)) if start is None else start)
         return proven_by_directions(problem, context, before, every, Prove(), "test"), every
+
+
+@pytest.mark.parametrize("budget", BUDGETS)
+def test_every_plan_holds_in_the_relaxation_without_peak_flows(posed: Posed, budget: float) -> None:
+    _, matrix = posed(budget)
+    small = without_peak_flows(matrix)
+    assert len(small.columns) < len(matrix.columns)
+    assert not any(column.variable.startswith("above_mean") for column in small.matrix.columns)
+    x = Highs(matrix, EXACT).run(60, "test").x
+    assert x is not None
+    assert residuals(small.matrix, x[small.columns]).hold
+    assert relaxation(matrix) <= relaxation(small.matrix) * (1 + 1e-9)
