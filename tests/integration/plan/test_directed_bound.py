@@ -14,7 +14,9 @@ from ccs_model.mip.cut_sets import Relax
 from ccs_model.mip.fixed_charge import Prove
 from ccs_model.mip.matrix import residuals
 from ccs_model.mip.search import Result, SearchContext
+from ccs_model.model import build_model
 from ccs_model.model.names import BALANCE
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.problem import Problem
 from ccs_model.solve import directed_bound
 from ccs_model.solve.assembly import budget_row
@@ -118,13 +120,18 @@ def proof(
         return proven_by_directions(problem, context, before, every, Prove(), "test"), every
 
 
-@pytest.mark.parametrize("budget", BUDGETS)
-def test_every_plan_holds_in_the_relaxation_without_peak_flows(posed: Posed, budget: float) -> None:
-    _, matrix = posed(budget)
+@pytest.mark.parametrize("budget", [1_000, 3_000])
+def test_every_plan_holds_in_the_relaxation_without_peak_flows(
+    problem_of: Callable[..., Problem], budget: float
+) -> None:
+    changes = {"transport.shared_trunklines": True, "budget.total_mn": budget, "capture.decisions": "continuous"}
+    matrix = matrix_of(build_model(problem_of(changes)))
     small = without_peak_flows(matrix)
     assert len(small.columns) < len(matrix.columns)
     assert not any(column.variable.startswith("above_mean") for column in small.matrix.columns)
-    x = Highs(matrix, EXACT).run(60, "test").x
-    assert x is not None
-    assert residuals(small.matrix, x[small.columns]).hold
-    assert relaxation(matrix) <= relaxation(small.matrix) * (1 + 1e-9)
+    whole, relaxed = (Highs(each, EXACT).run(60, "test") for each in (matrix, small.matrix))
+    assert whole.x is not None
+    assert residuals(small.matrix, whole.x[small.columns]).hold
+    assert whole.objective <= relaxed.objective * (1 + 1e-9)
+    # Where all retrofits start, pipes take the peak that comes with their mean: the bound is little above.
+    assert relaxed.objective < whole.objective * 1.2
