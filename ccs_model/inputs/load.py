@@ -176,9 +176,10 @@ def load_tables(
         _raise_or_collect(issues, found)
         if len(inventories) < len(requested.files) or not all(each.tables for each in inventories):
             raise InputError(found or ())  # without plants, everything that follows is a consequence
-        own_folder = replace(own_folder, tables=_with_stand_ins(own_folder.tables, declared, shipped, found))
+        own_folder = replace(own_folder, tables=_with_stand_ins(own_folder.tables, requested, declared, shipped, found))
         inventories = [
-            replace(each, tables=_with_stand_ins(each.tables, declared, shipped, found)) for each in inventories
+            replace(each, tables=_with_stand_ins(each.tables, requested, declared, shipped, found))
+            for each in inventories
         ]
     n_folder = len(own_folder.tables)
     own_tables = [*own_folder.tables, *(table for each in inventories for table in each.tables)]
@@ -191,7 +192,9 @@ def load_tables(
     # Checks across tables assume that each table by itself is valid.
     result = merged(shipped, own_folder, inventories, requested, terrain)
     general = with_rows_for_other_places(result.frames)
-    issues = result.issues or [issue for check in (*CHECKS, *PLACE_CHECKS) for issue in check(result.frames)]
+    issues = list(result.issues)
+    if not issues or found is not None:
+        issues += [issue for check in (*CHECKS, *PLACE_CHECKS) for issue in check(result.frames)]
     if issues:
         _raise_or_collect(issues, found)
     sha256 = {
@@ -232,13 +235,21 @@ def _raise_or_collect(issues: list[Issue], found: list[Issue] | None) -> None:
     found += ordered
 
 
+# Texts that name a row of its own.
+_IDS = frozenset(("plant", "site", "link", "technology", "reference"))
+
+
 def _with_stand_ins(
-    tables: tuple[Table, ...], declared: Declared, shipped: Mapping[str, Table], found: list[Issue] | None
+    tables: tuple[Table, ...],
+    requested: OwnTables,
+    declared: Declared,
+    shipped: Mapping[str, Table],
+    found: list[Issue] | None,
 ) -> tuple[Table, ...]:
     """Return tables without empty required values. Raises InputError if a whole column of texts is invalid."""
     filled = []
     for table in tables:
-        frame = table.frame.copy()
+        frame = with_site_defaults(table, requested).frame.copy()
         for column in declared[table.name]:
             values = frame[column.name]
             is_number = column.kind in ("number", "whole")
@@ -246,8 +257,9 @@ def _with_stand_ins(
             if not column.required or not is_empty.any():
                 continue
             known = values[~is_empty]
-            if known.empty and is_number and len(frame):
-                known = shipped[table.name].frame[column.name].dropna()
+            if known.empty and len(frame) and column.name not in _IDS:
+                known = shipped[table.name].frame[column.name]
+                known = known.dropna() if is_number else known[known != ""]
             if known.empty:
                 raise InputError(found or ())
             frame.loc[is_empty, column.name] = known.median() if is_number else known.iloc[0]

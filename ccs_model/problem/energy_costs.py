@@ -15,6 +15,7 @@ from ccs_model.engineering.capture_units import fuel_co2_t_per_t, power_co2_t_pe
 from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.geography import are_in_china
+from ccs_model.inputs.table_checks import PLANTS
 from ccs_model.problem.candidate_network import Network
 from ccs_model.problem.problem import calendar, period_sums
 from ccs_model.scenario import Scenario
@@ -46,7 +47,7 @@ class Priced:
         draws = (routes[["power_kwh_per_t", "booster_kwh_per_t"]].sum(axis=1) > 0).to_numpy()
         burns = (routes["heat_gj_per_t"] > 0).to_numpy()
         known = {"grid": set(self.power["grid"]), "province": set(grid["province"])}
-        _validate_prices(routes, power_per_kwh, steam_per_gj, grid_kg, draws, burns, known)
+        _validate_prices(inputs, routes, power_per_kwh, steam_per_gj, grid_kg, draws, burns, known)
         # Energy that is not used needs no price.
         power_per_kwh = np.where(draws[:, None], power_per_kwh, 0.0)
         grid_kg = np.where(draws[:, None], grid_kg, 0.0)
@@ -107,6 +108,7 @@ def line_power(
 
 
 def _validate_prices(
+    inputs: Inputs,
     routes: pd.DataFrame,
     power: Floats,
     steam: Floats,
@@ -128,9 +130,20 @@ def _validate_prices(
             hint += ", see docs/reference/own-tables.md"
             hint = f"did you mean '{near[0]}'? else {hint}" if near else hint
             row = f"row of {fuel}" if key == "province" and needs is burns and fuel != "coal" else "row"
-            issues.add(Issue(table, f"no {row} for {key} '{name}', which has plants", hint))
+            where = (_cell_of(inputs, key, str(name)) if near else "") or table
+            of_table = f" in {table}" if where != table else ""
+            issues.add(Issue(where, f"no {row} for {key} '{name}'{of_table}, which has plants", hint))
     if issues:
         raise InputError(sorted(issues))
+
+
+def _cell_of(inputs: Inputs, column: str, name: str) -> str:
+    """Place of the first cell of the user's inventories with this name of a province or grid; empty without one."""
+    for table in PLANTS:
+        for row in np.flatnonzero(inputs[table][column] == name).tolist():
+            if inputs.is_own(table, row):
+                return inputs.place(table, row, column)
+    return ""
 
 
 # CO₂ of grid power by province and year, from the tables or lowered by the scenario's non-fossil share.

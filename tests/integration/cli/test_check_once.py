@@ -113,3 +113,14 @@ def test_a_missing_column_of_numbers_hides_no_other_error_and_json_lists_the_sam
     assert [each["where"] for each in errors] == [
         "mine.csv:1", "mine.csv:1", "s.yaml:2:45", "prices/fuels.csv", "prices/grid_factors.csv",
     ]  # fmt: skip
+
+
+def test_a_column_without_a_valid_cell_hides_no_later_check(
+    desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = {f"W{k}": {"status": "running"} for k in range(3)}
+    write(desk, **wrong)
+    (desk / "s.yaml").write_text(SCENARIO.replace(", provinces: [Bayren]", ""), encoding="utf-8")
+    lines = faults(capsys, monkeypatch)
+    assert sum("'running' is unknown" in line for line in lines) == 3
+    assert any("no row for province 'Bayern'" in line for line in lines), lines
