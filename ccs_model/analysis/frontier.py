@@ -82,9 +82,10 @@ def frontier(
         A Scenario, its file or its values as a dict; or a run folder, a stored run or a plan, which is then one of
         those compared.
     n_points
-        Number of budgets.
+        Number of evenly spaced budgets. The scenario's own budget is one more, if it is none of them.
     to_mn
-        Highest budget in million; by default one and a half times the scenario's. The lowest is the lowest feasible.
+        Highest of the evenly spaced budgets in million; by default one and a half times the scenario's. The lowest is
+        the lowest feasible.
     time_limit_s
         Time limit in seconds, which stops the search; by default that of the scenario.
     known

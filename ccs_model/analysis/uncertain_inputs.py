@@ -390,6 +390,9 @@ def _sampled_inputs(problem: Problem, table: pd.DataFrame) -> pd.DataFrame:
     if issues:
         raise InputError(sorted(issues))
     is_sampled = ~table["input"].isin(requested.exclude)
+    if not is_sampled.any():
+        place = place_of(problem.scenario, "uncertainty.exclude")
+        raise InputError([Issue(place, "every input is excluded, so that nothing is uncertain", "keep one of them")])
     if problem.calibrated is None:
         # Only a calibration gives the posterior of the delivered share.
         is_sampled &= table["distribution"] != POSTERIOR

@@ -188,7 +188,7 @@ def _owners(answer: Explanation) -> str:
     why = owners.get("no_project_irr")
     irr = reported("project_irr_share", percent=True) + (f" ({why})" if why else "")
     return _filled(
-        f"Owners: NPV {reported('npv_mn')} mn {money}, IRR {irr}, payback {payback}, "
+        f"Owners: NPV {reported('npv_mn')} mn {money}, project IRR {irr}, payback {payback}, "
         f"break-even carbon price {reported('break_even_carbon_price_per_t')} {money}/t."
     )
 

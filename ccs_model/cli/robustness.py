@@ -137,6 +137,7 @@ def _monte_carlo_text(document: Mapping[str, Any], folder: Path) -> str:
         ]
         lines += ["", f"Largest effects on the objective. {heading}:"]
         lines += [f"  {row['input']:32} {row['low']:12,.0f} … {row['high']:12,.0f}" for row in most[:_N_INPUTS_SHOWN]]
+        lines.append("  Correlated inputs share their effect.")
     sure_plants = [row for row in document["plants"] if row["is_no_regret"]]
     # The relaxation shares trunk lines and sites at fractions of their cost.
     names = [f"{row['name']}{'' if row['is_planned'] else ' (not in the plan)'}" for row in sure_plants]
@@ -375,7 +376,9 @@ def _sets(document: Mapping[str, Any]) -> list[str]:
             named.append(f"  {row['plant']} {row['name']}" + (lost if standing == "needed" else ""))
         lines += shortened(named, _N_SHOWN)
     lines += ["", "Exchanges:"] if document["exchanges"] else []
-    lines += [f"  {row['text']} (−{row['short_share']:.2%})" for row in document["exchanges"][:_N_SHOWN]]
+    # An exchange of two plants is a row of each.
+    exchanges = dict.fromkeys(f"  {row['text']} (−{row['short_share']:.2%})" for row in document["exchanges"])
+    lines += [*exchanges][:_N_SHOWN]
     most = [each for each in plans[1:] if each["how"] == "most different"]
     lines += ["", "Most different plans:"] if most else []
     for row in most[:_N_SHOWN]:

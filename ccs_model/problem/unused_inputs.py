@@ -19,6 +19,7 @@ def unused_inputs(problem: Problem) -> tuple[str, ...]:
         *_policy(problem),
         *_targets(problem),
         *_budgets(problem),
+        *_others(problem),
         *(f"futures: {text}" for text in unused_changes(problem.scenario, changes)),
     )
 
@@ -30,6 +31,16 @@ def unused_changes(scenario: Scenario, variants: Iterable[Mapping[str, object]])
     if priced and not any(each.get(deductible, scenario.policy.capture_deductible) for each in priced):
         return (f"policy.carbon_price_per_t: the carbon price earns the owners nothing, since {deductible} is false",)
     return ()
+
+
+def _others(problem: Problem) -> Iterator[str]:
+    """Trucks without shared pipelines, and a risk preference without futures."""
+    scenario = problem.scenario
+    if scenario.transport.trucks and not scenario.transport.shared_trunklines:
+        place = place_of(scenario, "transport.trucks")
+        yield f"{place}: trucks run on shared networks only, and transport.shared_trunklines is false"
+    if scenario.risk.weight > 0 and not scenario.futures:
+        yield f"{place_of(scenario, 'risk.weight')}: has no effect without futures"
 
 
 def _technologies(problem: Problem) -> Iterator[str]:
@@ -65,7 +76,7 @@ def _policy(problem: Problem) -> Iterator[str]:
         yield f"{at(key)}: no payment per tonne is made, since its years are outside the horizon"
     if policy.paid_cap_mn is not None and not has_rate:
         yield f"{at('paid_cap_mn')}: limits payments per tonne, of which there are none"
-    if problem.objective == "max_npv" and policy.carbon_price_per_t and not policy.capture_deductible:
+    if policy.carbon_price_per_t and not policy.capture_deductible:
         yield (
             f"{at('carbon_price_per_t')}: the carbon price earns the owners nothing, since "
             "policy.capture_deductible is false"

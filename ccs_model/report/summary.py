@@ -225,14 +225,18 @@ class _Summary:
     def _targets(self) -> str:
         if not self.document["targets"]:
             return ""
-        table = [("target", "required", "reached", "marginal cost"), ("", "kt", "kt", "")]
+        table = [("target", "required", "reached", "unit", "marginal cost")]
         table += [
             (
                 row["target"],
                 f"{row['required_kt']:,.0f}",
                 f"{row['reached_kt']:,.0f}"
                 + (f" ({row['shortfall_kt']:,.0f} short)" if row["shortfall_kt"] > 1e-6 else ""),
-                "" if row["price_per_t"] is None else f"{row['price_per_t']:,.0f} {self.money}/t {row['measure']}",
+                "kt" if row["year"] is None else "kt/y",
+                ""
+                if row["price_per_t"] is None
+                else f"{row['price_per_t']:,.0f} {self.money}/t {row['measure']}"
+                + (", discounted" if row["year"] is None else ""),
             )
             for row in self.document["targets"]
         ]
@@ -245,8 +249,8 @@ class _Summary:
         is_shared = self.document["corridors"] is not None
         if is_shared and any(row["group"] != "all" for row in self.document["targets"]):
             note += " Targets of provinces and sectors leave out the power of pumps along shared pipelines."
-        shown = table if is_priced else [row[:3] for row in table]
-        return self._table(shown, 1, 2) + "\n" + self._filled(note)
+        shown = table if is_priced else [row[:4] for row in table]
+        return self._table(shown, 1, 1) + "\n" + self._filled(note)
 
     def _fixed_decisions(self) -> str:
         """Return the cost of each required or excluded plant in the LP relaxation; that of the plan may differ."""

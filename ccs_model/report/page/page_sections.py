@@ -385,10 +385,10 @@ def owners(run: StoredRun, words: Words) -> Markup:
         rows.append({**row, "name": name, "is_total": is_total})
     rows.sort(key=lambda row: (row["is_total"], -(row["capex_mn"] or 0.0), row["plant"]))
     columns = columns_of(
-        words, "name", "capex_mn", "npv_mn", "equity_irr_share", "payback_yr", "break_even_carbon_price_per_t"
+        words, "name", "capex_mn", "npv_mn", "project_irr_share", "payback_yr", "break_even_carbon_price_per_t"
     )
     has_total = bool(rows[-1]["is_total"])
-    reasons = Counter(str(row["no_equity_irr"]) for row in rows if row["no_equity_irr"] and not row["is_total"])
+    reasons = Counter(str(row["no_project_irr"]) for row in rows if row["no_project_irr"] and not row["is_total"])
     notes = [
         words.sentence(f"Plants without an internal rate of return: {n} ({reason}).") for reason, n in reasons.items()
     ]

@@ -150,7 +150,7 @@ def test_targets_that_are_reached_are_shown_with_the_next_tonne_s_price(solved: 
     row = plan.targets.iloc[0]
     assert row["reached_kt"] >= 100
     shown = flat(run_text(plan.to_dict(), Path("run")))
-    assert f"100 {row['reached_kt']:,.0f} {row['price_per_t']:,.0f} CNY 2024/t" in shown
+    assert f"100 {row['reached_kt']:,.0f} kt/y {row['price_per_t']:,.0f} CNY 2024/t" in shown
     assert f"Discounted cost over the horizon {sum(plan.cost_terms.values()):,.0f} million CNY 2024" in shown
 
 
