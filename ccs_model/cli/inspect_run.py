@@ -229,6 +229,8 @@ def _number(value: Any, name: str) -> str:
         return "–"
     if name.endswith("_share"):
         return f"{value:.2%}"
+    if 0 < abs(value) < 0.05:
+        return f"{value:.1g}" if abs(value) > 1e-6 else "0"
     return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:,.1f}"
 
 

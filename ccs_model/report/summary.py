@@ -169,7 +169,9 @@ class _Summary:
         totals = self.totals
         priced = "" if self.context["has_carbon_revenue"] else ", without carbon revenue"
         funded = sum(row["spend_mn"] for row in self.document["funds"])
-        funds = f" Funds pay {funded:,.0f} million of the capital." if funded > 0 else ""
+        granted = granted_mn(self.document["funds"])
+        repaid = f", of which the owners repay {funded - granted:,.0f}" if funded - granted > 0 else ""
+        funds = f" Funds pay {funded:,.0f} million of the capital{repaid}." if funded > 0 else ""
         alone = totals["standalone_npv_mn"] or 0.0
         without = (
             "" if math.isclose(alone, totals["npv_mn"] or 0.0) else f" ({alone:,.0f} without other profits to tax)"

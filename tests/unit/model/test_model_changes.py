@@ -1,0 +1,62 @@
+"""A model that was changed in Python: fixed variables count, changed bounds are named, the problem's rows stay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pyomo.environ as pyo
+import pytest
+
+from ccs_model.analysis.near_optimal import near_optimal
+from ccs_model.errors import InputError
+from ccs_model.model import build_model
+from ccs_model.problem import Problem
+from ccs_model.solve.driver import solve
+
+Posed = Callable[..., Problem]
+Changes = dict[str, object]
+NETWORK = {"transport.shared_trunklines": True, "storage.sites": ["Qinshui", "Ordos"]}
+
+
+@pytest.mark.parametrize("changes", [{}, NETWORK])
+def test_a_retrofit_of_the_plan_may_be_fixed(problem_of: Posed, one_vent: Changes, changes: Changes) -> None:
+    problem = problem_of(one_vent, changes)
+    free = solve(problem)
+    (route, year), *_ = zip(free.retrofits["route"], free.retrofits["year"], strict=True)
+    model = build_model(problem)
+    model.build[route, year].fix(1)
+    fixed = solve(problem, model)
+    assert fixed.objective.value == pytest.approx(free.objective.value)
+    assert fixed.retrofits["route"].tolist() == free.retrofits["route"].tolist()
+    assert fixed.added_components == ("bounds of build",)
+    assert model.build[route, year].fixed and model.build[route, year].value == 1
+    with pytest.raises(InputError, match="bounds of build"):
+        near_optimal(fixed)
+
+
+def test_a_changed_bound_is_named(problem_of: Posed, one_vent: Changes) -> None:
+    problem = problem_of(one_vent, NETWORK)
+    model = build_model(problem)
+    model.injected_ktpa.setub(100.0)
+    plan = solve(problem, model)
+    assert plan.storage["injected_ktpa"].max() <= 100.0 + 1e-6
+    assert plan.added_components == ("bounds of injected_ktpa",)
+    assert any("bounds of injected_ktpa" in each for each in plan.warnings)
+
+
+def test_an_unchanged_model_has_no_changes(problem_of: Posed, one_vent: Changes) -> None:
+    problem = problem_of(one_vent, NETWORK)
+    assert solve(problem, build_model(problem)).added_components == ()
+
+
+def test_a_deactivated_constraint_and_another_objective_are_errors(problem_of: Posed, one_vent: Changes) -> None:
+    problem = problem_of(one_vent)
+    model = build_model(problem)
+    model.spending_within_budget.deactivate()
+    with pytest.raises(InputError, match="constraint spending_within_budget is deactivated"):
+        solve(problem, model)
+    model = build_model(problem)
+    model.objective.deactivate()
+    model.mine = pyo.Objective(expr=sum(model.build.values()), sense=pyo.maximize)
+    with pytest.raises(InputError, match="replaced by mine"):
+        solve(problem, model)
