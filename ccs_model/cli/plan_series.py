@@ -73,8 +73,16 @@ requested, 6 solver failure without a plan, 8 file system error.
 """
 )
 @scenario_or_run_argument
-@click.option("--points", type=click.IntRange(2, 1000), default=21, show_default=True, help="Number of evenly spaced budgets; that of the scenario is one more.")
-@click.option("--to", "to_mn", type=POSITIVE, help="Highest of these budgets in million (default: 1.5 times the scenario's).")
+@click.option(
+    "--points",
+    type=click.IntRange(2, 1000),
+    default=21,
+    show_default=True,
+    help="Number of evenly spaced budgets; that of the scenario is one more.",
+)
+@click.option(
+    "--to", "to_mn", type=POSITIVE, help="Highest of these budgets in million (default: 1.5 times the scenario's)."
+)
 @time_limit_option("Seconds after which the search stops (default: the scenario's).")
 @effort_option
 @click.option("--jobs", type=click.IntRange(1, 2),

@@ -39,6 +39,7 @@ _LARGEST = 1e300  # of an amount; the schema rejects larger ones
 _LISTS = {
     INVENTORY: "inventory", "plants.provinces": "province", "plants.exclude": "plant", "plants.require": "plant",
     "capture.technologies": "technology", "capture.measures": "measure", "storage.sites": "site or basin",
+    "storage.exclude": "site or basin",
 }  # fmt: skip
 _BY_NAME = {
     "plants.not_before": "plant", "storage.capacity_kt": "site", "budget.by_province_mn": "province",

@@ -23,7 +23,9 @@ import pandas as pd
 
 from ccs_model._typing import Floats
 from ccs_model.economics.prices import PriceLevel
+from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import Inputs
+from ccs_model.problem.scenario_names import place_of
 from ccs_model.scenario import Scenario
 
 # Money of a site, whatever it takes in, and of each well; then the cost per tonne.
@@ -40,6 +42,11 @@ def sites_of(scenario: Scenario, inputs: Inputs, level: PriceLevel) -> pd.DataFr
     if scenario.storage.sites:
         requested = scenario.storage.sites
         sites = sites[sites["site"].isin(requested) | sites["basin"].isin(requested)]
+    if excluded := scenario.storage.exclude:
+        sites = sites[~(sites["site"].isin(excluded) | sites["basin"].isin(excluded))]
+        if sites.empty:
+            what = "excludes every storage site"
+            raise InputError([Issue(place_of(scenario, "storage.exclude"), what, "keep one of storage.sites")])
     sites = sites.reset_index(drop=True)
     own_kt = sites["site"].map(dict(scenario.storage.capacity_kt)).astype(float)
     sites = sites.assign(**{name: own_kt.fillna(sites[name]) for name in CAPACITIES})

@@ -374,28 +374,29 @@ class _Edits:
     def _sites(self) -> None:
         """Take the use and the capacities of sites."""
         storage = self.solved.storage
-        columns = self.book.beside("site_ids", "site_use", "site_capacity", "site_capacity_solved")
+        columns = self.book.beside("site_ids", "site_use", "site_use_solved", "site_capacity", "site_capacity_solved")
         sites = [str(self.book.value_at(row[0])) for row in columns]
-        left_out: dict[str, Place] = {}
-        for site, (_, place, _, _) in zip(sites, columns, strict=True):
-            use = _decision(self.book.value_at(place)).lower()
-            if not self._plain(place) or use == YES:
-                continue
-            if use != NO:
+        excluded: list[str] = []
+        changed: Place | None = None
+        for site, (_, place, solved, _, _) in zip(sites, columns, strict=True):
+            use, used = (_decision(self.book.value_at(each)).lower() for each in (place, solved))
+            if use not in (YES, NO) and self._plain(place):
                 self._issue(place, f"expected {YES} or {NO}, got {use or 'nothing'!r}")
-                continue
-            left_out[site] = place
-            self._edit(place, site, "storage.sites", YES, NO)
-        if left_out:
-            first = next(iter(left_out.values()))
-            kept = tuple(site for site in sites if site not in left_out)
-            if not kept:
-                self._issue(first, "no storage site is left", f"write {YES} for one of them")
-            elif self._take("storage.sites", first):
-                self._change("storage.sites", kept, first)
+            if not self._plain(place) or use not in (YES, NO):
+                use = used
+            if use == NO:
+                excluded.append(site)
+            if use != used:
+                self._edit(place, site, "storage.exclude", used, use)
+                changed = changed or place
+        if changed is not None:
+            if len(excluded) == len(sites):
+                self._issue(changed, "no storage site is left", f"write {YES} for one of them")
+            elif self._take("storage.exclude", changed):
+                self._change("storage.exclude", tuple(excluded), changed)
         capacities = dict(storage.capacity_kt)
         edited: Place | None = None
-        for site, (_, _, place, before) in zip(sites, columns, strict=True):
+        for site, (_, _, _, place, before) in zip(sites, columns, strict=True):
             old = self.book.value_at(before)
             if self.book.value_at(place) == old and self._plain(place):
                 continue

@@ -23,8 +23,8 @@ from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 from ccs_model.report.workbook.worksheet import AS_SOLVED, WHEN_CHANGED
 from ccs_model.scenario.fields import HOME_CURRENCY, Section
+from ccs_model.scenario.network_sections import Storage
 from ccs_model.scenario.resolved import DEFAULT
-from ccs_model.scenario.schema import Storage
 from ccs_model.units import unit_text
 
 # Inputs of named_inputs.csv without a key of the scenario; they are 1 in the solved plan.

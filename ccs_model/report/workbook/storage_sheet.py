@@ -8,7 +8,7 @@ import pandas as pd
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.problem import Problem
-from ccs_model.problem.storage_sites import wells_for
+from ccs_model.problem.storage_sites import sites_of, wells_for
 from ccs_model.report import sentences as words
 from ccs_model.report.phrases import percent
 from ccs_model.report.workbook.columns import SOLVER, Cell, Column, table_columns
@@ -71,7 +71,7 @@ YES, NO = "yes", "no"
 
 
 def _sites_to_change(sheet: Sheet, plan: Plan) -> None:
-    """Write every site that a plant can reach with its use and its capacity, which can be changed."""
+    """Write every site that a plant can reach, and those excluded, with use and capacity, which can be changed."""
     top = sheet.row
     sheet.section("Sites you can change")
     sheet.paragraph(
@@ -81,13 +81,15 @@ def _sites_to_change(sheet: Sheet, plan: Plan) -> None:
     )
     sites, network = plan.problem.sites, plan.problem.network
     if network is not None and (reached := network.sites_with_a_plant()):
-        # An edit turns the sites left in use into a list of names, and a named site has to be in reach.
         sites = sites[sites["site"].isin(reached)]
+    excluded = _excluded_sites(plan.problem)
+    off = set(excluded["site"])
+    sites = pd.concat([sites, excluded], ignore_index=True) if off else sites
     rows: list[Row] = [
         {
             **site,
-            "use": Cell(YES, unlocked=True),
-            "use_solved": YES,
+            "use": Cell(NO if site["site"] in off else YES, unlocked=True),
+            "use_solved": NO if site["site"] in off else YES,
             "new_capacity_kt": Cell(_finite(site["capacity_kt"]), "capacity_kt", unlocked=True),
             "capacity_kt": _finite(site["capacity_kt"]),
         }
@@ -99,10 +101,19 @@ def _sites_to_change(sheet: Sheet, plan: Plan) -> None:
     for name, column in (
         ("site_ids", "site"),
         ("site_use", "use"),
+        ("site_use_solved", "use_solved"),
         ("site_capacity", "new_capacity_kt"),
         ("site_capacity_solved", "capacity_kt"),
     ):
         sheet.book.mark(name, block.column(column))
+
+
+def _excluded_sites(problem: Problem) -> pd.DataFrame:
+    """The sites that the scenario excludes, with their capacity."""
+    if not problem.scenario.storage.exclude:
+        return problem.sites.iloc[:0]
+    every = sites_of(problem.scenario.with_changes({"storage.exclude": []}), problem.inputs, problem.price_level)
+    return every[~every["site"].isin(problem.sites["site"])]
 
 
 def _finite(value: object) -> object:

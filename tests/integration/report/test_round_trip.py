@@ -251,7 +251,22 @@ def test_decisions_are_read_in_chinese(solved_run: Path, tmp_path: Path) -> None
     read = read_edited(edited(solved_run / "plan.xlsx", tmp_path / "edited.xlsx", decide))
     assert read.scenario.plants.require == ("MEOH_22",)
     assert dict(read.scenario.plants.not_before) == {"MEOH_22": 2031}
-    assert "qinshui" not in read.scenario.storage.sites
+    assert read.scenario.storage.exclude == ("qinshui",)
+
+
+def test_a_site_switched_off_can_be_switched_on_in_the_next_workbook(solved_run: Path, tmp_path: Path) -> None:
+    def switch(to: str) -> Callable[[Workbook], None]:
+        return lambda book: setattr(by_id(book, "site_ids", "site_use", "qinshui"), "value", to)
+
+    off = edited(solved_run / "plan.xlsx", tmp_path / "off.xlsx", switch("no"))
+    written = run("optimize", off, "--out", tmp_path / "run", "-q")
+    assert written.exit_code == 0, written.output
+    assert "qinshui" not in (tmp_path / "run/tables/storage.csv").read_text()
+    again = read_edited(tmp_path / "run/plan.xlsx")
+    assert again.scenario.storage.exclude == ("qinshui",) and not again.revision.edits
+    on = read_edited(edited(tmp_path / "run/plan.xlsx", tmp_path / "on.xlsx", switch("yes")))
+    assert on.scenario.storage.exclude == ()
+    assert [(edit.key, edit.old, edit.new) for edit in on.revision.edits] == [("storage.exclude", "no", "yes")]
 
 
 # Edits whose errors are found together: in the cells, in the values of the scenario, in the tables.

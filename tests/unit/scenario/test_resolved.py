@@ -50,6 +50,7 @@ transport:
   terrain: null  # default
 storage:
   sites: []  # default
+  exclude: []  # default
   capacity: mid  # default
   capacity_kt: {}  # default
   max_fill_share: 1  # default
