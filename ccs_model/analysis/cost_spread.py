@@ -43,7 +43,7 @@ FACTORS: Mapping[str, tuple[str, ...]] = {
     "concentration and grade": (
         "reference_capex_per_tpa", "concentration_factor", "fixed_om_share", "variable_om_per_t", "heat_gj_per_t",
         "fuel_t_per_heat", "power_kwh_per_t", "smallest_train_ktpa", "largest_train_ktpa", "scale_exponent",
-        "charge_share", "pipe_recovery_share",
+        "charge_share", "pipe_recovery_share", "delivered_share",
     ),
     "energy price and grid": ("heat_per_gj", "power_per_kwh", "grid_kg_per_kwh"),
     "distance": ("length_km", "cost_factor"),
@@ -78,7 +78,6 @@ class Formula:
 
     numbers: Mapping[str, Floats]
     pipes: PipeCosts
-    delivered_share: float | Floats = 1.0
 
     @classmethod
     def of(cls, problem: Problem, options: pd.DataFrame) -> Formula:
@@ -112,10 +111,11 @@ class Formula:
             "scale_exponent": _filled(known["scale_exponent"]),
             "charge_share": problem.capture_charge(options),
             "pipe_recovery_share": problem.recovery(options["pipe_life_yr"]),
+            "delivered_share": problem.delivered_share * options["relative_delivery"].to_numpy(float),
             "storage_mn_pa": (options["storage_capital_mn_pa"] + options["storage_om_mn_pa"]).to_numpy(float),
         }  # fmt: skip
         pipes = pipe_costs_of(problem.scenario, problem.inputs, problem.price_level)
-        return cls(numbers, pipes, problem.delivered_share * options["relative_delivery"].to_numpy(float))
+        return cls(numbers, pipes)
 
     def cost_per_t(self, own: set[str]) -> Floats:
         """[plant] cost per t avoided with the factors `own` at each plant's value and the others at their mean."""
@@ -135,7 +135,7 @@ class Formula:
         power = (n["power_kwh_per_t"] + pumps) * n["power_per_kwh"]
         storage = n["storage_mn_pa"] * 1000.0 / tonnes
         designed = capex * (n["charge_share"] + n["fixed_om_share"]) + pipe + storage
-        yearly = designed / self.delivered_share + n["variable_om_per_t"] + heat + power
+        yearly = designed / n["delivered_share"] + n["variable_om_per_t"] + heat + power
         burnt = n["heat_gj_per_t"] * n["fuel_t_per_heat"]
         avoided = 1.0 - burnt - (n["power_kwh_per_t"] + pumps) * n["grid_kg_per_kwh"] / 1000.0
         cost: Floats = (yearly + n["injection_cost_per_t"]) / avoided

@@ -390,12 +390,12 @@ def _sampled_inputs(problem: Problem, table: pd.DataFrame) -> pd.DataFrame:
     if issues:
         raise InputError(sorted(issues))
     is_sampled = ~table["input"].isin(requested.exclude)
-    if not is_sampled.any():
-        place = place_of(problem.scenario, "uncertainty.exclude")
-        raise InputError([Issue(place, "every input is excluded, so that nothing is uncertain", "keep one of them")])
     if problem.calibrated is None:
         # Only a calibration gives the posterior of the delivered share.
         is_sampled &= table["distribution"] != POSTERIOR
+    if not is_sampled.any():
+        place = place_of(problem.scenario, "uncertainty.exclude")
+        raise InputError([Issue(place, "every input is excluded, so that nothing is uncertain", "keep one of them")])
     order = {name: at for at, name in enumerate(UNCERTAIN_PARAMETERS)}
     at = table["input"].map(order).fillna(0.0)
     table = table[is_sampled].assign(at=at).sort_values(["at", "input"], kind="stable")

@@ -235,10 +235,6 @@ def _raise_or_collect(issues: list[Issue], found: list[Issue] | None) -> None:
     found += ordered
 
 
-# Texts that name a row of its own.
-_IDS = frozenset(("plant", "site", "link", "technology", "reference"))
-
-
 def _with_stand_ins(
     tables: tuple[Table, ...],
     requested: OwnTables,
@@ -257,7 +253,8 @@ def _with_stand_ins(
             if not column.required or not is_empty.any():
                 continue
             known = values[~is_empty]
-            if known.empty and len(frame) and column.name not in _IDS:
+            # Of texts, only a choice is the same everywhere; a province or a name of other rows would mislead.
+            if known.empty and len(frame) and (is_number or column.choices):
                 known = shipped[table.name].frame[column.name]
                 known = known.dropna() if is_number else known[known != ""]
             if known.empty:

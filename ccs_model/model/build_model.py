@@ -53,10 +53,17 @@ def build_model(problem: Problem) -> pyo.ConcreteModel:
     """
     if not isinstance(problem, Problem):
         raise TypeError(f"expected a Problem, got {type(problem).__name__}: build_problem(scenario, inputs) makes one")
+    m = unshared_model(problem)
+    with PauseGC():
+        remember(m)
+    return m
+
+
+def unshared_model(problem: Problem) -> pyo.ConcreteModel:
+    """Return the model without a record of its state, for use where no caller can change it."""
     m = pyo.ConcreteModel(name=problem.name)
     with PauseGC():
         add_themes(m, problem)
-        remember(m)
     return m
 
 

@@ -1,4 +1,4 @@
-"""Changes of a model after it was built: fixed variables, bounds, deactivated constraints and objectives.
+"""Changes of a model after it was built: fixed variables and bounds, changed constraints and objectives.
 
 A solver would take them in silence, and the plan would still be checked against the problem as it is stated.
 """
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyomo.environ as pyo
+from pyomo.core.expr.numeric_expr import LinearExpression
 
 from ccs_model.errors import InputError, Issue
 
@@ -19,11 +20,14 @@ _BUILT = "_as_built"
 
 @dataclass(frozen=True)
 class AsBuilt:
-    """Bounds of each variable as bytes, number of active constraints by name, and the names of objectives."""
+    """Bounds and kinds of each variable, active rows of each constraint, and the active objectives.
+
+    A row is its limits and the sum of its coefficients, which a change by mistake hardly leaves equal.
+    """
 
     bounds: dict[str, bytes]
-    active: dict[str, int]
-    objectives: tuple[str, ...]
+    rows: dict[str, bytes]
+    objectives: tuple[tuple[str, int, float], ...]
 
 
 def remember(m: pyo.ConcreteModel) -> None:
@@ -34,21 +38,29 @@ def remember(m: pyo.ConcreteModel) -> None:
 def changed_bounds(m: pyo.ConcreteModel) -> tuple[str, ...]:
     """Return `bounds of VARIABLE` for each variable with other bounds or fixed values than the model had when built.
 
-    Raises InputError for a deactivated constraint and a changed objective, since a plan is checked against all
-    constraints of its problem and reports the value of its objective.
+    Raises InputError for a changed or deactivated constraint and a changed objective, since a plan is checked against
+    all constraints of its problem and reports the value of its objective, and for a variable fixed without a value.
     """
     built: AsBuilt | None = getattr(m, _BUILT, None)
     if built is None:
         return ()
+    issues = [
+        Issue("the model", f"variable {each.name} is fixed without a value", "give one: fix(1)")
+        for each in m.component_data_objects(pyo.Var)
+        if each.fixed and each.value is None
+    ]
+    if issues:
+        raise InputError(issues)
     now = _as_built(m)
     issues = [
-        Issue("the model", f"constraint {name} is deactivated or deleted, in part or in full", _CHANGE)
-        for name, number in built.active.items()
-        if now.active.get(name, 0) < number
+        Issue("the model", f"constraint {name} was changed, deactivated or deleted, in part or in full", _CHANGE)
+        for name, rows in built.rows.items()
+        if now.rows.get(name) != rows
     ]
     if now.objectives != built.objectives:
-        others = ", ".join(name for name in now.objectives if name not in built.objectives) or "another one"
-        issues.append(Issue("the model", f"the objective of the problem was replaced by {others}", _CHANGE))
+        others = ", ".join(name for name, _, _ in now.objectives if name not in {each for each, *_ in built.objectives})
+        what = f"was replaced by {others}" if others else "was changed"
+        issues.append(Issue("the model", f"the objective of the problem {what}", _CHANGE))
     if issues:
         raise InputError(issues)
     return tuple(f"bounds of {name}" for name, bounds in built.bounds.items() if now.bounds.get(name, bounds) != bounds)
@@ -82,21 +94,40 @@ def fixed_values_as_bounds(m: pyo.ConcreteModel) -> Iterator[None]:
 def _as_built(m: pyo.ConcreteModel) -> AsBuilt:
     return AsBuilt(
         {each.local_name: _bounds(each) for each in m.component_objects(pyo.Var, descend_into=False)},
-        {
-            each.local_name: sum(row.active for row in each.values())
-            for each in m.component_objects(pyo.Constraint, descend_into=False)
-        },
-        tuple(each.local_name for each in m.component_objects(pyo.Objective, active=True, descend_into=False)),
+        {each.local_name: _rows(each) for each in m.component_objects(pyo.Constraint, descend_into=False)},
+        tuple(
+            (each.local_name, each.sense, _sum_of(each.expr))
+            for each in m.component_objects(pyo.Objective, active=True, descend_into=False)
+        ),
     )
 
 
+def _rows(constraint: pyo.Constraint) -> bytes:
+    """[row] limits and sum of coefficients of the active rows."""
+    values = [
+        (-np.inf if row.lb is None else row.lb, np.inf if row.ub is None else row.ub, _sum_of(row.body))
+        for row in constraint.values()
+        if row.active
+    ]
+    return np.array(values, dtype=float).tobytes()
+
+
+def _sum_of(expression: object) -> float:
+    """Sum of the coefficients of a linear expression, and its number of terms; NaN of another expression."""
+    if not isinstance(expression, LinearExpression):
+        return float("nan")
+    coefficients = expression.linear_coefs
+    return float(sum(coefficients)) + len(coefficients)
+
+
 def _bounds(variable: pyo.Var) -> bytes:
-    """[id] lower and upper bound, and the fixed value."""
+    """[id] lower and upper bound, the fixed value, and whether it is continuous."""
     values = [
         (
             -np.inf if each.lb is None else each.lb,
             np.inf if each.ub is None else each.ub,
             each.value if each.fixed else np.inf,
+            each.is_continuous(),
         )
         for each in variable.values()
     ]

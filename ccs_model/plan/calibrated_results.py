@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ccs_model._typing import Floats
 from ccs_model.plan.headline import class_text, uncalibrated_text
 from ccs_model.plan.merit_order import macc_table
 from ccs_model.plan.plan import Plan
@@ -173,19 +174,34 @@ def ensemble_table(plan: Plan) -> pd.DataFrame:
     draws = pd.DataFrame(list(fitted.fit["draws"]))
     totals = plan.totals
     ratio = draws[DELIVERED].to_numpy(float) / fitted.delivered_share
+    share: pd.Series | Floats = draws[DELIVERED]
+    captured, avoided = ratio, ratio
+    if delivered_shares(plan.problem) is not None:
+        captured, avoided = (_scaled_by_class(plan, ratio, name) for name in ("captured_ktpa", "avoided_ktpa"))
+        share = captured * float(totals["delivered_share"] or 0.0)
     capex = draws["kappa"].to_numpy(float) * float(totals["capex_mn"] or 0.0)
     return pd.DataFrame(
         {
             "draw": np.arange(1, len(draws) + 1),
-            "delivered_share": draws[DELIVERED],
+            "delivered_share": share,
             "kappa": draws["kappa"],
-            "captured_ktpa": ratio * float(totals["captured_ktpa"] or 0.0),
-            "avoided_ktpa": ratio * float(totals["avoided_ktpa"] or 0.0),
-            "abatement_share": ratio * float(totals["abatement_share"] or 0.0),
+            "captured_ktpa": captured * float(totals["captured_ktpa"] or 0.0),
+            "avoided_ktpa": avoided * float(totals["avoided_ktpa"] or 0.0),
+            "abatement_share": avoided * float(totals["abatement_share"] or 0.0),
             "capex_mn": capex,
             "is_within_budget": capex <= plan.problem.budget_mn * (1 + 1e-9),
         }
     )
+
+
+def _scaled_by_class(plan: Plan, ratio: Floats, name: str) -> Floats:
+    """Return [draw] the tonnes of a column relative to those of the plan; no class delivers more than its design."""
+    retrofits = plan.retrofits
+    tonnes = retrofits[name].to_numpy(float)
+    shares = retrofits.get("delivered_share", pd.Series(plan.problem.delivered_share, index=retrofits.index))
+    factor = np.minimum(ratio[:, None], 1.0 / shares.to_numpy(float))
+    whole = float(tonnes.sum())
+    return np.asarray(factor @ tonnes / whole if whole else ratio, dtype=float)
 
 
 def ensemble_bands(table: pd.DataFrame) -> dict[str, dict[str, float]]:
@@ -206,7 +222,7 @@ def calibration_dict(plan: Plan) -> dict[str, Any] | None:
         "use": fitted.use,
         "statement": statement(plan),
         "reported_reduction": list(reported_reduction_lines(plan)),
-        "delivered_share": {"used": fitted.delivered_share, **fitted.posterior(DELIVERED)},
+        "delivered_share": {"used": plan.totals["delivered_share"], **fitted.posterior(DELIVERED)},
         "deployment_share": {"used": fitted.deployment_share, **fitted.posterior(DEPLOYMENT)},
         "deployment_share_beside": dict(zip(("preset", "median"), fitted.beside, strict=True)),
         "has_ceiling": fitted.has_ceiling,

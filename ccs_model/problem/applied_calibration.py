@@ -127,9 +127,10 @@ def delivery_of(
     share = classes.map(shares) if shares else _shipped_shares(inputs, requested.use, classes, options["province"])
     missing = captures & share.isna()
     if missing.any():
-        names = first_few(sorted(set(options.loc[missing, "plant"])), 3)
+        hint = f"add it to {key}" if shares else f"give all shares in {key} instead"
         for name in sorted(set(classes[missing])):
-            issues.append(Issue(place, f"class {name} (plants {names}) has no delivered share", f"add it to {key}"))
+            names = first_few(sorted(set(options.loc[missing & (classes == name), "plant"])), 3)
+            issues.append(Issue(place, f"class {name} (plants {names}) has no delivered share", hint))
         raise InputError(issues)
     largest = float(share[captures].max()) if captures.any() else 1.0
     return largest, (share / largest).where(captures, 1.0)

@@ -152,13 +152,15 @@ def build_problem(scenario: Scenario, inputs: Inputs, *, keep_dominated: bool = 
         starts <= routes["last_year"].to_numpy()[:, None]
     )
     may_start = (on_offer | scenario.is_static) & (lasts >= routes["min_life_yr"].to_numpy()[:, None])
+    earlier = may_start
     not_before = routes["plant"].map(dict(scenario.plants.not_before)).fillna(0).to_numpy(float)
-    may_start &= (starts >= not_before[:, None]) | scenario.is_static
+    may_start = earlier & ((starts >= not_before[:, None]) | scenario.is_static)
+    delayed = set(routes["plant"][(earlier & ~may_start).any(axis=1)])
     running = np.where(may_start[..., None], running, 0.0)
     in_time = _in_turnaround(scenario, inputs, plants, streams, routes, periods) | scenario.is_static
     waits = set(routes["plant"][(may_start & ~in_time).any(axis=1)])
     may_start, running = may_start & in_time, np.where(in_time[..., None], running, 0.0)
-    plants = _without_dead_ends(scenario, plants, options, routes, running, waits)
+    plants = _without_dead_ends(scenario, plants, options, routes, running, waits, delayed)
     _validate_groups(scenario, plants)
     targets = _targets_of(scenario, plants)
     _validate_required_plants(scenario, plants)
@@ -291,18 +293,19 @@ def _without_dead_ends(
     routes: pd.DataFrame,
     running: np.ndarray,
     waits: set[str],
+    delayed: set[str],
 ) -> pd.DataFrame:
     """Plants with the reason why a candidate has no way to capture and store within the horizon."""
     candidate, closes = plants["is_candidate"], plants["closing_year"].notna()
     idle = candidate & ~plants["plant"].isin(set(routes["plant"][running.any(axis=(1, 2))]))
     unlinked = candidate & ~plants["plant"].isin(set(routes["plant"]))
     unsuited = candidate & ~plants["plant"].isin(set(options["plant"]))
-    delayed = plants["plant"].isin(set(scenario.plants.not_before))
+    is_delayed = plants["plant"].isin(delayed)
     reason = plants["reason"].mask(idle, "nothing can start and work within the horizon")
-    reason = reason.mask(idle & delayed, STARTS_TOO_LATE)
+    reason = reason.mask(idle & is_delayed, STARTS_TOO_LATE)
     reason = reason.mask(idle & plants["plant"].isin(waits), "no turnaround in time for a retrofit to start")
     reason = reason.mask(idle & closes, CLOSES)
-    reason = reason.mask(idle & closes & delayed, WAITS_TOO_LONG)
+    reason = reason.mask(idle & closes & plants["plant"].isin(set(scenario.plants.not_before)), WAITS_TOO_LONG)
     reason = reason.mask(candidate & (plants["closing_year"] <= scenario.starts[0]), CLOSED)
     reason = reason.mask(unlinked, NO_SITE)
     reason = reason.mask(unsuited, "no selected technology suits its streams")

@@ -180,23 +180,25 @@ def without_peak_flows(matrix: Matrix) -> RestrictedModel:
     The model of a large network is half as large without them, and its bound nearly the same.
     """
     columns = np.array([j for name in _ABOVE_MEAN for j in matrix.columns_of(name)], dtype=np.int64)
-    if not len(columns):
-        return RestrictedModel(matrix, np.arange(len(matrix.lower)), len(matrix.lower))
-    rows = sparse.csr_array(matrix.rows)
-    n = len(matrix.lower)
+    rows, n = sparse.csr_array(matrix.rows), len(matrix.lower)
+    own = np.zeros(len(matrix.row_lower), dtype=bool)
+    for name in _OF_PEAKS:
+        own[matrix.rows_of(name)] = True
+    # A modeller may have used or bounded them.
+    if not len(columns) or rows[~own][:, columns].nnz or (matrix.lower[columns] != 0).any():
+        return RestrictedModel(matrix, np.arange(n), n)
     # Above the mean ≥ smallest ratio × mean, by link and direction.
     mean_of, least_of = np.zeros(n, dtype=np.int64), np.zeros(n)
     for i in matrix.rows_of(ABOVE_LEAST):
         entries, amounts = matrix.entries(i)
-        (above,) = entries[amounts < 0]
-        (mean,) = entries[amounts > 0]
-        mean_of[above], least_of[above] = mean, float(amounts[amounts > 0][0])
+        # A variable that is fixed at 0 has no column.
+        if len(entries) == 2:
+            above, mean = (int(entries[np.flatnonzero(side)[0]]) for side in (amounts < 0, amounts > 0))
+            mean_of[above], least_of[above] = mean, float(amounts[amounts > 0][0])
     follows = np.flatnonzero(least_of > 0)
     replaced = sparse.csr_array((least_of[follows], (follows, mean_of[follows])), shape=(n, n))
     peaks = matrix.rows_of(PEAK_PIPES)
-    kept = np.ones(len(matrix.row_lower), dtype=bool)
-    for name in _OF_PEAKS:
-        kept[matrix.rows_of(name)] = False
+    kept = ~own
     is_tight = np.asarray((rows[peaks] @ replaced).sum(axis=1)).ravel() > 0
     kept[peaks[is_tight]] = True
     at = np.flatnonzero(kept)

@@ -30,7 +30,7 @@ from ccs_model.mip.clock import effort, now, seconds_until_stop, time_s, was_sto
 from ccs_model.mip.grouped_milp import solve_program
 from ccs_model.mip.matrix import rounded_to_integrality
 from ccs_model.mip.scaling import warning_of
-from ccs_model.model import build_model
+from ccs_model.model.build_model import unshared_model
 from ccs_model.model.model_changes import changed_bounds
 from ccs_model.model.names import BUILD, OPENED, PIPE, WELLS
 from ccs_model.model.objective import OBJECTIVES
@@ -231,7 +231,7 @@ def solve(
     clock = _Clock(started if started is not None else time_s(), problem.scenario.solver.time_limit_s)
     changed: tuple[str, ...] = ()
     if model is None:
-        model = build_model(problem)
+        model = unshared_model(problem)
     else:
         changed = changed_bounds(model)
     matrix = matrix_of(model)

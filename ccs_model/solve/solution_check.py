@@ -30,6 +30,7 @@ from ccs_model.mip.verification import (
     is_proven_infeasible,
     most_of_rows,
 )
+from ccs_model.model import build_model
 from ccs_model.model.names import (
     ADDED_CAPACITY,
     BUILD,
@@ -48,6 +49,7 @@ from ccs_model.model.names import (
     relaxation_text,
     relaxations_of,
 )
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.decisions import BUILT, point_of
 from ccs_model.problem import Problem
 from ccs_model.solve.feasibility_repair import scenario_changes
@@ -216,7 +218,8 @@ def _infeasible(problem: Problem, matrix: Matrix, options: SolverOptions) -> Inf
         return growth_network_of(problem, matrix, to_targets=True, without=without) if charges is not None else None
 
     by_rows = smallest_relaxations(matrix, groups, options, until, charges, growths)
-    changes = scenario_changes(problem, matrix, options, deadline)
+    # A trial of another scenario has none of the changes that a modeller made.
+    changes = scenario_changes(problem, matrix, options, deadline) if _is_own_model(problem, matrix) else ()
     if not by_rows and not changes:
         by_rows = smallest_pair(matrix, groups, options, now() + repair_effort, charges, growths)
     every = list(dict.fromkeys(name for group in groups for name in group))
@@ -224,6 +227,24 @@ def _infeasible(problem: Problem, matrix: Matrix, options: SolverOptions) -> Inf
     return InfeasibleError(
         [*(_text(problem, each) for each in by_rows), *changes],
         tables=None if nearest is None else _nearest_tables(problem, matrix, nearest),
+    )
+
+
+def _is_own_model(problem: Problem, matrix: Matrix) -> bool:
+    """Whether a matrix has the rows, columns and kinds of bounds of its problem; amounts of money may be scaled."""
+    own = matrix_of(build_model(problem))
+    if (own.row_constraints, own.columns) != (matrix.row_constraints, matrix.columns):
+        return False
+    whole = own.is_integer
+    kinds = ((each.lower == each.upper, np.isfinite(each.lower), np.isfinite(each.upper)) for each in (own, matrix))
+    return all(
+        np.array_equal(one, other)
+        for one, other in [
+            *zip(*kinds, strict=True),
+            (own.lower[whole], matrix.lower[whole]),
+            (own.upper[whole], matrix.upper[whole]),
+            (whole, matrix.is_integer),
+        ]
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Sequence
 
 import xlsxwriter
@@ -17,6 +18,7 @@ LEAD = "The problem is infeasible: these constraints conflict; relaxing any one 
 _NO_CONFLICT = "No single constraint restores feasibility when it is relaxed alone."
 _HEADINGS = ("Constraint or key", "Conflict, and the smallest relaxation found that restores feasibility")
 _WIDTHS = (32, 110)
+_PAIR = re.compile(r"; and (?=[a-z_.]+: )")
 
 
 def leads() -> frozenset[str]:
@@ -40,10 +42,12 @@ def infeasible_workbook(conflicts: Sequence[str], name: str, lang: str = "en") -
     for column, heading in enumerate(_HEADINGS):
         sheet.write_string(3, column, language.label(heading), bold)
     for row, conflict in enumerate(conflicts or (_NO_CONFLICT,), start=4):
-        constraint, _, what = conflict.partition(": ") if ": " in conflict else ("", "", conflict)
-        translated = language.sentence(what)
-        shown = conflict if translated == what else translated
-        for column, text in enumerate((language.value(constraint, "constraint"), shown)):
+        # A pair of changes is one conflict.
+        parts = [part.partition(": ") if ": " in part else ("", "", part) for part in _PAIR.split(conflict)]
+        names = [language.value(constraint, "constraint") for constraint, _, _ in parts]
+        texts = [language.sentence(what) for _, _, what in parts]
+        is_same = texts == [what for _, _, what in parts]
+        for column, text in enumerate((", ".join(names), conflict if is_same else "\n".join(texts))):
             form = book.add_format({"text_wrap": True, "valign": "top", **quoted(text)}) if quoted(text) else plain
             sheet.write_string(row, column, checked_text(text, SHEET), form)
     sheet.freeze_panes(4, 0)

@@ -90,7 +90,7 @@ def solved_with(plan: Plan) -> dict[str, float]:
         "capture_deductible": float(scenario.policy.capture_deductible),
         "first_year": float(problem.first_year),
         "horizon_end": float(problem.horizon_end),
-        "delivered_share": problem.delivered_share,
+        "delivered_share": float(plan.totals["delivered_share"] or problem.delivered_share),
         "capital_recovery_share": float(requested or 0.0),
         "price_year": float(problem.price_year),
         **({"budget_mn": problem.budget_mn} if math.isfinite(problem.budget_mn) else {}),

@@ -8,7 +8,7 @@ import pyomo.environ as pyo
 import pytest
 
 from ccs_model.analysis.near_optimal import near_optimal
-from ccs_model.errors import InputError
+from ccs_model.errors import InfeasibleError, InputError
 from ccs_model.model import build_model
 from ccs_model.problem import Problem
 from ccs_model.solve.driver import solve
@@ -53,10 +53,41 @@ def test_a_deactivated_constraint_and_another_objective_are_errors(problem_of: P
     problem = problem_of(one_vent)
     model = build_model(problem)
     model.spending_within_budget.deactivate()
-    with pytest.raises(InputError, match="constraint spending_within_budget is deactivated"):
+    with pytest.raises(InputError, match="constraint spending_within_budget was changed, deactivated"):
         solve(problem, model)
     model = build_model(problem)
     model.objective.deactivate()
     model.mine = pyo.Objective(expr=sum(model.build.values()), sense=pyo.maximize)
     with pytest.raises(InputError, match="replaced by mine"):
         solve(problem, model)
+
+
+def test_a_changed_sense_kind_or_row_is_named(problem_of: Posed, one_vent: Changes) -> None:
+    problem = problem_of(one_vent)
+    model = build_model(problem)
+    model.objective.sense = pyo.minimize
+    with pytest.raises(InputError, match="the objective of the problem was changed"):
+        solve(problem, model)
+    model = build_model(problem)
+    key = next(iter(model.one_retrofit_per_stream))
+    model.one_retrofit_per_stream[key].set_value(model.one_retrofit_per_stream[key].body <= 5)
+    with pytest.raises(InputError, match="constraint one_retrofit_per_stream was changed"):
+        solve(problem, model)
+    model = build_model(problem)
+    pyo.TransformationFactory("core.relax_integer_vars").apply_to(model)
+    assert "bounds of build" in solve(problem, model).added_components
+    model = build_model(problem)
+    model.build[next(iter(model.build))].fix()
+    with pytest.raises(InputError, match="is fixed without a value"):
+        solve(problem, model)
+
+
+def test_an_infeasible_changed_model_has_no_advice_of_another_model(problem_of: Posed) -> None:
+    problem = problem_of(NETWORK, {"budget.total_mn": 100})
+    model = build_model(problem)
+    largest = problem.routes.loc[problem.routes["capex_mn"].idxmax(), "route"]
+    model.build[largest, problem.years[0]].fix(1)
+    with pytest.raises(InfeasibleError) as found:
+        solve(problem, model)
+    assert any("spending_within_budget" in each for each in found.value.conflicts)
+    assert not any("storage.sites" in each for each in found.value.conflicts)

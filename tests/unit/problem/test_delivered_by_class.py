@@ -11,6 +11,7 @@ import pytest
 from ccs_model.errors import InputError
 from ccs_model.model import build_model
 from ccs_model.model.standard_form import Matrix, matrix_of
+from ccs_model.plan.calibrated_results import ensemble_table
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
 from ccs_model.solve.driver import solve
@@ -126,3 +127,30 @@ def test_the_statement_names_the_classes_and_drops_the_single_share(problem_of: 
     assert "Delivered shares assumed by class, not informed by the pilots: flue gas 70 %, vents 65 %." in text
     assert "delivered share assumed" not in text
     assert "vents 65%" in " ".join(plan.summary().split())
+
+
+def test_no_draw_of_an_ensemble_delivers_more_than_the_design(problem_of: Posed) -> None:
+    values = {"calibration.delivered_share": {"vent": 0.9, "flue_gas": 0.6}, "calibration.use": "ensemble"}
+    plan = solve(problem_of({"budget.total_mn": 3_000, "transport.shared_trunklines": False}, values))
+    table = ensemble_table(plan)
+    nameplate = plan.retrofits["nameplate_ktpa"].sum()
+    assert table["captured_ktpa"].max() <= nameplate * (1 + 1e-9)
+    assert table["captured_ktpa"].min() < plan.totals["captured_ktpa"] < table["captured_ktpa"].max()
+    assert plan.to_dict()["calibration"]["delivered_share"]["used"] == plan.totals["delivered_share"]
+
+
+def test_a_plant_that_starts_no_later_than_the_first_period_is_not_called_late(problem_of: Posed) -> None:
+    def reasons(*changes: Changes) -> dict[str, str]:
+        short: Changes = {"years": [2026, 2027], "capture.technologies": ["amine"]}
+        plants = problem_of(short, *changes).plants
+        return dict(zip(plants["plant"], plants["reason"], strict=True))
+
+    plain = reasons()
+    idle = [plant for plant, reason in plain.items() if reason.startswith("nothing can start")]
+    assert idle
+    assert reasons({"plants.not_before": dict.fromkeys(idle, 2026)}) == plain
+
+
+def test_a_start_beyond_the_horizon_is_the_reason(problem_of: Posed) -> None:
+    plants = problem_of({"plants.not_before": {"MEOH_22": 2050}}).plants.set_index("plant")
+    assert plants.at["MEOH_22", "reason"] == "earliest start too late for the horizon"
