@@ -43,6 +43,7 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "transport/terrain": ("lat_deg", "lon_deg"),
     "storage/site_costs": ("site", "step"),
     "storage/well_rates": ("basin", "reservoir_class"),
+    "storage/basin_capacities": ("basin", "part"),
     "storage/class_costs": ("reservoir_class", "cost"),
     "costs/contingencies": ("contingency", "level"),
     "uncertainty/correlations": ("input", "other_input"),

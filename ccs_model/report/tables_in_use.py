@@ -109,7 +109,7 @@ def _is_used(name: str, table: pd.DataFrame, inputs: Inputs, scenario: Scenario)
         return is_own | (table["market"] == scenario.policy.market).to_numpy(bool)
     if name in _OF_CHINA:
         return is_own
-    if name == "storage/well_rates":
+    if name in ("storage/well_rates", "storage/basin_capacities"):
         return is_own | table["basin"].isin(inputs["storage/sites"]["basin"]).to_numpy(bool)
     if name.startswith("storage/") or "province" not in table:
         return np.ones(len(table), dtype=bool)

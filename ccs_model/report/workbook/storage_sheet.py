@@ -64,7 +64,27 @@ def write_storage(sheet: Sheet, plan: Plan) -> None:
         empty="None: every candidate site is in use.",
         named="others",
     )
+    _basins(sheet, plan)
     _sites_to_change(sheet, plan)
+
+
+def _basins(sheet: Sheet, plan: Plan) -> None:
+    """Write the capacity of the sites of each basin beside that of the whole basin in the literature, where known."""
+    problem = plan.problem
+    whole = problem.inputs["storage/basin_capacities"].groupby("basin")[["saline_capacity_kt", "oil_capacity_kt"]]
+    known = whole.sum(min_count=1)
+    sites = problem.sites.groupby("basin")[["capacity_low_kt", "capacity_mid_kt", "capacity_high_kt"]].sum()
+    table = sites.join(known, how="inner").reset_index()
+    if table.empty:
+        return
+    table.insert(1, "n_sites", table["basin"].map(problem.sites["basin"].value_counts()))
+    sheet.section("Capacity of basins, beside the literature")
+    sheet.paragraph(
+        "Capacities of the literature are those of whole basins on a grid, before sites are chosen (Fan et al. 2025). "
+        "Capacities of sites come from other sources and may exceed them. An empty cell means that there is no figure.",
+        "note",
+    )
+    sheet.table("storage.basins", records(table), named="basins")
 
 
 YES, NO = "yes", "no"
