@@ -200,8 +200,8 @@ def _scaled_by_class(plan: Plan, ratio: Floats, name: str) -> Floats:
     tonnes = retrofits[name].to_numpy(float)
     shares = retrofits.get("delivered_share", pd.Series(plan.problem.delivered_share, index=retrofits.index))
     factor = np.minimum(ratio[:, None], 1.0 / shares.to_numpy(float))
-    whole = float(tonnes.sum())
-    return np.asarray(factor @ tonnes / whole if whole else ratio, dtype=float)
+    total = float(tonnes.sum())
+    return np.asarray(factor @ tonnes / total if total else ratio, dtype=float)
 
 
 def ensemble_bands(table: pd.DataFrame) -> dict[str, dict[str, float]]:

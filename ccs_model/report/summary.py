@@ -170,7 +170,7 @@ class _Summary:
         priced = "" if self.context["has_carbon_revenue"] else ", without carbon revenue"
         funded = sum(row["spend_mn"] for row in self.document["funds"])
         granted = granted_mn(self.document["funds"])
-        repaid = f", of which the owners repay {funded - granted:,.0f}" if funded - granted > 0 else ""
+        repaid = f"; the owners repay {funded - granted:,.0f}" if funded - granted > 0 else ""
         funds = f" Funds pay {funded:,.0f} million of the capital{repaid}." if funded > 0 else ""
         alone = totals["standalone_npv_mn"] or 0.0
         without = (

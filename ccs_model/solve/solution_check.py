@@ -235,15 +235,15 @@ def _is_own_model(problem: Problem, matrix: Matrix) -> bool:
     own = matrix_of(build_model(problem))
     if (own.row_constraints, own.columns) != (matrix.row_constraints, matrix.columns):
         return False
-    whole = own.is_integer
+    integers = own.is_integer
     kinds = ((each.lower == each.upper, np.isfinite(each.lower), np.isfinite(each.upper)) for each in (own, matrix))
     return all(
         np.array_equal(one, other)
         for one, other in [
             *zip(*kinds, strict=True),
-            (own.lower[whole], matrix.lower[whole]),
-            (own.upper[whole], matrix.upper[whole]),
-            (whole, matrix.is_integer),
+            (own.lower[integers], matrix.lower[integers]),
+            (own.upper[integers], matrix.upper[integers]),
+            (integers, matrix.is_integer),
         ]
     )
 

@@ -71,8 +71,8 @@ def write_storage(sheet: Sheet, plan: Plan) -> None:
 def _basins(sheet: Sheet, plan: Plan) -> None:
     """Write the capacity of the sites of each basin beside that of the whole basin in the literature, where known."""
     problem = plan.problem
-    whole = problem.inputs["storage/basin_capacities"].groupby("basin")[["saline_capacity_kt", "oil_capacity_kt"]]
-    known = whole.sum(min_count=1)
+    published = problem.inputs["storage/basin_capacities"].groupby("basin")[["saline_capacity_kt", "oil_capacity_kt"]]
+    known = published.sum(min_count=1)
     sites = problem.sites.groupby("basin")[["capacity_low_kt", "capacity_mid_kt", "capacity_high_kt"]].sum()
     table = sites.join(known, how="inner").reset_index()
     if table.empty:
