@@ -174,8 +174,10 @@ def load_tables(
     terrain = _terrain(requested, declared, allow_outside, issues)
     if issues:
         _raise_or_collect(issues, found)
-        if len(inventories) < len(requested.files) or not all(each.tables for each in inventories):
-            raise InputError(found or ())  # without plants, everything that follows is a consequence
+        is_empty = len(inventories) < len(requested.files) or not all(each.tables for each in inventories)
+        # Without plants, everything that follows is a consequence. After so many issues nothing more is of use.
+        if is_empty or len(issues) > _MOST_ISSUES:
+            raise InputError(found or ())
         own_folder = replace(own_folder, tables=_with_stand_ins(own_folder.tables, requested, declared, shipped, found))
         inventories = [
             replace(each, tables=_with_stand_ins(each.tables, requested, declared, shipped, found))
@@ -226,6 +228,10 @@ def load_tables(
             *general,
         ),
     )
+
+
+# Issues of tables after which no later check is made.
+_MOST_ISSUES = 100
 
 
 def _raise_or_collect(issues: list[Issue], found: list[Issue] | None) -> None:

@@ -195,7 +195,7 @@ def test_F55_nor_by_any_other_way_in() -> None:
 
 
 def test_F56_what_could_grow_for_ever_is_named_with_its_limit(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    build = optimize.build_model
+    build = optimize.unshared_model
 
     def unlimited(problem: Any) -> MODEL:
         model = build(problem)
@@ -204,7 +204,7 @@ def test_F56_what_could_grow_for_ever_is_named_with_its_limit(desk: Desk, monkey
             objective.expr = objective.expr + 5.0 * model.credit_ktpa * (1 if objective.sense == pyo.maximize else -1)
         return model
 
-    monkeypatch.setattr(optimize, "build_model", unlimited)
+    monkeypatch.setattr(optimize, "unshared_model", unlimited)
     answer = ask(desk)
     assert answer.code == 3, answer.err
     assert "the objective max_abatement is unbounded: credit_ktpa has no limit" in answer.err
