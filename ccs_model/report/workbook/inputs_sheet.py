@@ -228,7 +228,6 @@ _AS_THEY_ARE = (
     ("transport/limits", "Transport limits"),
     ("storage/reservoir_classes", "Rates of wells by class"),
     ("storage/well_rates", "Rates of wells by basin"),
-    ("storage/basin_capacities", "Capacities of basins in the literature"),
     ("storage/class_costs", "Costs of sites and wells by class"),
     ("storage/factors", "Area and life of storage sites"),
 )

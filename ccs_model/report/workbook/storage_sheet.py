@@ -78,13 +78,15 @@ def _basins(sheet: Sheet, plan: Plan) -> None:
     if table.empty:
         return
     table.insert(1, "n_sites", table["basin"].map(problem.sites["basin"].value_counts()))
+    top = sheet.row
     sheet.section("Capacity of basins, beside the literature")
     sheet.paragraph(
         "Capacities of the literature are those of whole basins on a grid, before sites are chosen (Fan et al. 2025). "
         "Capacities of sites come from other sources and may exceed them. An empty cell means that there is no figure.",
         "note",
     )
-    sheet.table("storage.basins", records(table), named="basins")
+    block = sheet.table("storage.basins", records(table), named="basins")
+    sheet.leave_unprinted(top, block.last)
 
 
 YES, NO = "yes", "no"
