@@ -22,7 +22,7 @@ _BUILT = "_as_built"
 class AsBuilt:
     """Bounds and kinds of each variable, active rows of each constraint, and the active objectives.
 
-    A row is its limits and the sum of its coefficients, which a change by mistake hardly leaves equal.
+    A row is represented by its limits and the sum of its coefficients.
     """
 
     bounds: dict[str, bytes]
@@ -113,9 +113,9 @@ def _rows(constraint: pyo.Constraint) -> bytes:
 
 
 def _sum_of(expression: object) -> float:
-    """Sum of the coefficients of a linear expression, and its number of terms; NaN of another expression."""
+    """Sum of the coefficients of a linear expression, and its number of terms; infinite for another expression."""
     if not isinstance(expression, LinearExpression):
-        return float("nan")
+        return float("inf")
     coefficients = expression.linear_coefs
     return float(sum(coefficients)) + len(coefficients)
 

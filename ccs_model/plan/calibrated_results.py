@@ -136,14 +136,12 @@ def statement(plan: Plan) -> str:
         return uncalibrated_text({"delivered_shares": by_class})
     applied = "applied" if fitted.has_ceiling else "not applied"
     elsewhere = "" if set(plan.problem.zones) & set(fitted.zones) else " No zone of this plan was among those fitted."
-    delivered = (
-        f"delivered share assumed, {_share(fitted.delivered_share)} ({_band(fitted, DELIVERED)}), not informed by the "
-        "pilots; "
-    )
-    if by_class:
-        delivered = ""
+    classes, delivered = f"{class_text(by_class)} " if by_class else "", ""
+    if not by_class:
+        share = f"{_share(fitted.delivered_share)} ({_band(fitted, DELIVERED)})"
+        delivered = f"delivered share assumed, {share}, not informed by the pilots; "
     return (
-        f"{class_text(by_class) + ' ' if by_class else ''}"
+        f"{classes}"
         f"Calibrated on {fitted.preset} ({evidence_of(fitted.fit)}), {fitted.use}: {delivered}ceiling "
         f"{_share(fitted.deployment_share)} of capturable CO2 in five years ({_band(fitted, DEPLOYMENT)}; "
         f"{_beside(fitted)}), {applied}; {_held_out(fitted)}. "
@@ -154,8 +152,7 @@ def statement(plan: Plan) -> str:
 
 def delivered_shares(problem: Problem) -> dict[str, list[float]] | None:
     """Return the delivered shares of each class, several for a plan over several regions; None without classes."""
-    requested = problem.scenario.calibration
-    if not requested.delivered_by_class and not requested.delivered_share:
+    if not problem.scenario.calibration.is_by_class:
         return None
     classes, captures = problem.routes["grade"].map(CLASS_OF_GRADE), problem.captures
     shares = pd.Series(problem.delivered_share_of[captures]).groupby(classes[captures].to_numpy())

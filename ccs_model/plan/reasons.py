@@ -44,10 +44,8 @@ def reasons_of(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for row in plants.itertuples(index=False):
         if row.plant in costs.index and np.isnan(costs[row.plant]):
-            reason, change = (
-                "in: it avoids no CO2 in the last period",
-                "not compared: it avoids nothing in the last period",
-            )
+            reason = "in: it avoids no CO2 in the last period"
+            change = "not compared: it avoids nothing in the last period"
         elif row.plant in costs.index:
             place = int(rank[row.plant])
             place_text = f"{'' if place == 1 else f'{_nth(place)} '}lowest of {len(costs)} retrofitted plants"

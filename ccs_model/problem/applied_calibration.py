@@ -108,7 +108,7 @@ def delivery_of(
     """
     requested = scenario.calibration
     shares, key = requested.delivered_share, "calibration.delivered_share"
-    if not shares and not requested.delivered_by_class:
+    if not requested.is_by_class:
         return (1.0 if calibrated is None else calibrated.delivered_share), pd.Series(1.0, index=options.index)
     place = place_of(scenario, key if shares else "calibration.delivered_by_class")
     if shares and requested.delivered_by_class:

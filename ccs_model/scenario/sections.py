@@ -485,3 +485,8 @@ class Calibration(Section):
     for all capture; `use` selects the median, p10 or p90."""
     delivered_share: ShareByName = Field(default_factory=dict)
     """Delivered shares of your own by class, in place of all others: {vent: 0.9, flue_gas: 0.7}."""
+
+    @property
+    def is_by_class(self) -> bool:
+        """Whether classes of capture have delivered shares of their own."""
+        return self.delivered_by_class or bool(self.delivered_share)

@@ -37,7 +37,7 @@ def model_assumptions(problem: Problem) -> list[Row]:
             names.append("trucks")
         names += ["site_capital", "wells_as_needed"]
     names += ["representative_year"] if problem.is_static else []
-    by_class = problem.scenario.calibration.delivered_by_class or problem.scenario.calibration.delivered_share
+    by_class = problem.scenario.calibration.is_by_class
     names.append("by_class" if by_class else "as_designed" if problem.calibrated is None else "as_fitted")
     names.append("coal_steam" if problem.scenario.capture.heat_sources == (COAL_BOILER,) else "heat_by_choice")
     names += ["wells", "coke_ovens", "operation", "prices", "payment" if is_paid else "no_payment"]
