@@ -175,7 +175,7 @@ def load_tables(
     if issues:
         _raise_or_collect(issues, found)
         is_empty = len(inventories) < len(requested.files) or not all(each.tables for each in inventories)
-        # Without plants, everything that follows is a consequence. A hundred issues are enough to mend first.
+        # Without plants, everything that follows is a consequence. A hundred issues are enough for one pass.
         if is_empty or len(issues) > _MOST_ISSUES:
             raise InputError(found or ())
         own_folder = replace(own_folder, tables=_with_stand_ins(own_folder.tables, requested, declared, shipped, found))

@@ -14,7 +14,6 @@ from ccs_model.bounded_reading import parse_json
 from ccs_model.engineering.capture_units import is_shared
 from ccs_model.errors import FileError, InputError, Issue, schema_issue
 from ccs_model.inputs import Inputs
-from ccs_model.inputs.cells import nearest_hint
 from ccs_model.inputs.csv_reader import path_of
 from ccs_model.inputs.geography import are_in_china
 from ccs_model.problem.scenario_names import place_of
@@ -30,7 +29,6 @@ INSTALLED = "pilot-installed"
 # Classes of built projects by the grade of a stream; `given` are sources with a cost of their own.
 CLASS_OF_GRADE = {"product_grade": "vent", "tail_gas": "vent", "flue_gas": "flue_gas", "given": "given"}
 OTHER_COUNTRIES = "other"
-_ABOVE_0 = "a share above 0, at most 1"
 # The deployment share refers to one five-year plan.
 PLAN_YR = 5.0
 _LARGEST_BYTES = 5_000_000
@@ -103,8 +101,8 @@ def delivery_of(
 ) -> tuple[float, pd.Series]:
     """Return the largest delivered share, and the share of each option relative to it.
 
-    Without shares by class, one share holds for all options: that of the calibration, or 1. Raises InputError for an
-    unknown class, or if the class of an option has no share.
+    Without shares by class, one share holds for all options: that of the calibration, or 1. Raises InputError if the
+    class of an option has no share.
     """
     requested = scenario.calibration
     shares, key = requested.delivered_share, "calibration.delivered_share"
@@ -114,20 +112,13 @@ def delivery_of(
     if shares and requested.delivered_by_class:
         what = "delivered shares are given twice, by class and of your own"
         raise InputError([Issue(place, what, "remove calibration.delivered_by_class")])
-    known = tuple(dict.fromkeys(CLASS_OF_GRADE.values()))
-    issues = [
-        Issue(place, f"class '{name}' is unknown", nearest_hint(name, known)) for name in shares if name not in known
-    ]
-    issues += [Issue(place, f"a delivered share of 0 for {name} is not possible", _ABOVE_0)
-               for name, share in shares.items() if share <= 0.0]  # fmt: skip
-    if issues:
-        raise InputError(issues)
     captures = options["technology"] != options["measure"]
     classes = options["grade"].map(CLASS_OF_GRADE)
     share = classes.map(shares) if shares else _shipped_shares(inputs, requested.use, classes, options["province"])
     missing = captures & share.isna()
     if missing.any():
         hint = f"add it to {key}" if shares else f"give all shares in {key} instead"
+        issues = []
         for name in sorted(set(classes[missing])):
             names = first_few(sorted(set(options.loc[missing & (classes == name), "plant"])), 3)
             issues.append(Issue(place, f"class {name} (plants {names}) has no delivered share", hint))

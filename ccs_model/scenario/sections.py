@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from ccs_model.scenario.schema import Scenario
 
 CHINA_ETS = "China ETS"
+CaptureClass = Literal["vent", "flue_gas", "given"]
 
 
 class Policy(Section):
@@ -483,7 +484,7 @@ class Calibration(Section):
     delivered_by_class: bool = False
     """Whether vents and flue gas have delivered shares of their own (pilots/delivered_shares), in place of one share
     for all capture; `use` selects the median, p10 or p90."""
-    delivered_share: ShareByName = Field(default_factory=dict)
+    delivered_share: dict[CaptureClass, Annotated[float, Field(gt=0, le=1)]] = Field(default_factory=dict)
     """Delivered shares of your own by class, in place of all others: {vent: 0.9, flue_gas: 0.7}."""
 
     @property
