@@ -101,7 +101,10 @@ def test_shipped_shares_are_those_of_the_region_and_quantile(problem_of: Posed) 
     [
         ({"calibration.delivered_share": {"vents": 0.9, "flue_gas": 0.6}}, "vents"),
         ({"calibration.delivered_share": {"vent": 0.9}}, r"class flue_gas \(plants .*\) has no delivered share"),
-        ({"calibration.delivered_share": {"vent": 0.0, "flue_gas": 0.6}}, "calibration.delivered_share.vent: expected more than 0"),
+        (
+            {"calibration.delivered_share": {"vent": 0.0, "flue_gas": 0.6}},
+            "calibration.delivered_share.vent: expected more than 0",
+        ),
         ({**SHARES, "calibration.delivered_by_class": True}, "delivered shares are given twice"),
     ],
 )
