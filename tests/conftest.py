@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from hypothesis import settings
+from openpyxl.worksheet.merge import MergedCellRange
 
 from ccs_model.inputs import Inputs, load_inputs
 from ccs_model.plan.plan import Plan
@@ -18,7 +19,12 @@ from ccs_model.problem import Problem, build_problem
 from ccs_model.scenario import Scenario
 from ccs_model.solve.driver import solve
 
-_SLOW = (Path(__file__).parent / "slow", Path(__file__).parent / "integration" / "faults")
+# Borders of merged cells take half of the time in which openpyxl reads a workbook, and no test looks at them.
+MergedCellRange.format = lambda self: None  # type: ignore[method-assign]
+
+_TESTS = Path(__file__).parent
+_SLOW = (_TESTS / "slow", _TESTS / "integration" / "faults")
+_ORDER = ("slow", "integration", "unit")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -38,10 +44,14 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test below the folders of slow tests as slow, before tests are selected by marker."""
+    """Mark every test below the folders of slow tests as slow, before tests are selected by marker.
+
+    Unit tests come last, so that several processes end together.
+    """
     for item in items:
         if not set(_SLOW).isdisjoint(item.path.parents):
             item.add_marker("slow")
+    items.sort(key=lambda item: _ORDER.index(item.path.relative_to(_TESTS).parts[0]))
 
 
 # Five coal-chemical plants of Shanxi, two periods of five years, solved to the end.

@@ -178,7 +178,7 @@ def test_a_budget_of_nothing_gives_an_empty_plan(desk):
 def test_conflicting_constraints_are_named_and_the_suggested_budget_is_sufficient(desk):
     clash = SCENARIO.replace("1_500", "10").replace("years:", "  require: [NH3_82]\nyears:").replace("5_000", "100")
     (desk / "clash.yaml").write_text(clash, encoding="utf-8")
-    answer = run(desk, "optimize", "clash.yaml", "--out", "clash")
+    answer = run(desk, "optimize", "clash.yaml", "--out", "clash", "--effort", "quick")
     assert answer.returncode == 4
     assert "required_plant_is_retrofitted" in answer.stderr and "spending_within_budget" in answer.stderr
     reported = json.loads((desk / "clash" / "plan.json").read_text(encoding="utf-8"))
@@ -190,7 +190,7 @@ def test_conflicting_constraints_are_named_and_the_suggested_budget_is_sufficien
     assert float(violations[0]["missed_by"]) == pytest.approx(1.0) and "nearest_*.csv" in answer.stderr
     would_do = answer.stderr.split("million CNY; ")[1].split(" million")[0].replace(",", "")
     (desk / "mended.yaml").write_text(clash.replace("total_mn: 10", f"total_mn: {would_do}"), encoding="utf-8")
-    assert run(desk, "optimize", "mended.yaml", "--out", "mended", "--quiet").returncode == 0
+    assert run(desk, "optimize", "mended.yaml", "--out", "mended", "--quiet", "--effort", "quick").returncode == 0
 
 
 @pytest.mark.slow

@@ -43,7 +43,7 @@ def test_init_writes_three_files(desk):
 
 @pytest.mark.slow
 def test_the_starter_scenario_is_solved_as_it_is(desk):
-    answer = run(desk, "optimize", "my zone/scenario.yaml", "--out", "answer")
+    answer = run(desk, "optimize", "my zone/scenario.yaml", "--out", "answer", "--gap", "0.15")
     assert answer.returncode == 0, answer.stderr
     assert "retrofits at" in answer.stdout
     assert (desk / "answer" / "plan.xlsx").is_file()

@@ -83,7 +83,7 @@ def test_a_bound_beside_the_search_is_the_one_after_it(
     solved: Solved, requested: dict[str, Any], monkeypatch: pytest.MonkeyPatch, sizes: ModelSizes
 ) -> None:
     monkeypatch.setattr(corridors_module, "SIZES", sizes)
-    beside, after = (solved(requested, {"solver.threads": threads}) for threads in (2, 1))
+    beside, after = (solved(requested, {"solver.threads": threads, "solver.effort": "quick"}) for threads in (2, 1))
     assert np.isfinite(beside.objective.bound) and beside.objective == after.objective
     assert beside.point is not None and after.point is not None and beside.point.equals(after.point)
     assert beside.marginal_budget == after.marginal_budget

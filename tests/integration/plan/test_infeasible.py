@@ -67,7 +67,7 @@ def test_a_budget_too_small_is_named_with_one_that_would_do(solved: Solved, retr
 
 def test_the_budget_that_would_do_does_not_depend_on_the_one_that_does_not(solved: Solved) -> None:
     # Shared pipes of any useful size are candidates, however small the budget.
-    network = {"transport.shared_trunklines": True, "transport.trucks": False}
+    network = {"transport.shared_trunklines": True, "transport.trucks": False, "solver.effort": "quick"}
     found = []
     for budget in (20, 400):
         line = message(conflicts(solved, MUST, network, {"budget.total_mn": budget}), "spending_within_budget")
@@ -138,7 +138,7 @@ def test_an_infeasible_question_kept_in_hand_never_blocks_the_next(tmp_path: Pat
         "from ccs_model.errors import InfeasibleError\n"
         "base = {'name': 'x', 'years': [2026, 2031], 'plants': {'inventory': ['chemicals'], 'provinces': ['Shanxi'],\n"
         "        'min_emissions_ktpa': 900, 'require': ['NH3_21', 'NH3_82']},\n"
-        "        'budget': {'total_mn': 50}, 'solver': {'threads': 1}}\n"
+        "        'budget': {'total_mn': 50}, 'solver': {'threads': 1, 'effort': 'quick'}}\n"
         "asked = ccs.Scenario.from_dict(base)\n"
         "try:\n"
         "    ccs.optimize(asked)\n"
@@ -160,7 +160,8 @@ def test_a_target_that_the_budget_of_a_shared_network_misses_is_named_with_what_
     monkeypatch: pytest.MonkeyPatch, large_rows: int
 ) -> None:
     monkeypatch.setattr("ccs_model.mip.infeasible_rows.LARGE_ROWS", large_rows)
-    hebei, least = read_scenario(ROOT / "scenarios" / "hebei.yaml"), {"objective": "min_cost"}
+    hebei = read_scenario(ROOT / "scenarios" / "hebei.yaml")
+    least = {"objective": "min_cost", "plants.min_emissions_ktpa": 12_000, "solver.effort": "quick"}
     with pytest.raises(InfeasibleError) as caught:
         optimize(hebei.with_changes({**least, "targets.abatement_share": {2040: 0.1}}))
     lines = list(caught.value.conflicts)
@@ -169,7 +170,7 @@ def test_a_target_that_the_budget_of_a_shared_network_misses_is_named_with_what_
     reach = float(re.search(r"([\d.]+)% would restore feasibility", line).group(1)) / 100.0  # type: ignore[union-attr]
     assert len(caught.value.tables["nearest_retrofits"])
     # The target in reach has a plan, and tree growth is not far from what the budget pays for.
-    plan = optimize(hebei.with_changes({**least, "targets.abatement_share": {2040: reach}}), effort="quick")
+    plan = optimize(hebei.with_changes({**least, "targets.abatement_share": {2040: reach}}))
     assert len(plan.retrofits) and 0.008 < reach < 0.02
 
 
