@@ -47,7 +47,7 @@ WORKBOOK, MAP = "plan.xlsx", "map.geojson"
 # Results of the solve in plan.json that cannot be verified without solving again.
 NOT_CHECKED = (
     "objective.searched_bound", "objective.bound", "relaxation", "marginal_budget", "binding_limits",
-    "fixed_decisions", "targets.price_per_t", "corridors", "status", "added_components",
+    "fixed_decisions", "targets.price_per_t", "corridors", "status", "added_components", "warnings",
 )  # fmt: skip
 # Versions and hashes of the machine that wrote the workbook; hashes of inputs have their own check.
 _SKIPPED_SHEET = "RunLog"

@@ -28,7 +28,7 @@ from ccs_model.cli.output_guard import (
     validate_output_file,
     validate_output_files,
 )
-from ccs_model.cli.terminal import columns, print_json, strong
+from ccs_model.cli.terminal import columns, print_json, show_warnings, strong
 from ccs_model.errors import CHECK_FAILED, DONE, FileError, InputError, Issue, schema_issue
 from ccs_model.report.summary import summary_text
 from ccs_model.report.text_tables import aligned, truncate, width_of
@@ -88,6 +88,8 @@ def show(run: Path, as_json: bool) -> int:
     if as_json:
         print_json(document)
         return DONE
+    if kind == "run":
+        show_warnings(document.get("warnings", []))
     try:
         click.echo(_result_text(kind, document, run))
     except (KeyError, TypeError, AttributeError) as error:

@@ -22,7 +22,7 @@ from ccs_model.cli.command_options import (
     time_limit_option,
 )
 from ccs_model.cli.inspect_run import run_text
-from ccs_model.cli.terminal import shortened
+from ccs_model.cli.terminal import shortened, show_warnings
 from ccs_model.errors import DONE, LIMIT_REACHED, FileError, InfeasibleError, InputError
 from ccs_model.runs.run_list import document_of
 
@@ -77,6 +77,7 @@ def _report_cached(
     there = manifest.get("workbook_lang", "en")
     if there != lang:
         click.echo(f"{folder}: its workbook is in '{there}', not '{lang}'; use --force to re-run", err=True)
+    show_warnings(document["warnings"])
     when = str(manifest.get("finished", ""))[:16].replace("T", " ")
     output.report(_text(folder), lambda: f"{edits}{run_text(document, folder)}\nCached run of {when} UTC. {CACHED}")
     return LIMIT_REACHED if document["status"] == "limit" else DONE
@@ -86,6 +87,7 @@ def _raise_infeasible(error: InfeasibleError, output: Output) -> NoReturn:
     """Report the folder of an infeasible problem, and raise the error."""
     output.line.done()
     if error.folder is not None:
+        show_warnings(document_of(error.folder / "plan.json")["warnings"])
         if output.as_json:
             click.echo(_text(error.folder), nl=False)
         has_nearest = any((error.folder / "tables").glob("nearest_*.csv"))
@@ -151,8 +153,7 @@ def optimize(scenario: Path, output: Output, lang: str, verbose: bool, **values:
     edits = "" if run.question is None else edits_text(run.question)
     if run.plan is None:
         return _report_cached(output, run.folder, document, run.manifest, lang, edits)
-    for warning in run.plan.warnings:
-        click.echo(f"{click.style('warning', fg='yellow')}: {warning}", err=True)
+    show_warnings(run.plan.warnings)
     if verbose:
         click.echo(run.plan.solver_log, err=True)
     output.report(_text(run.folder), lambda: edits + run_text(document, run.folder))

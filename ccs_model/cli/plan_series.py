@@ -34,10 +34,10 @@ from ccs_model.cli.command_options import (
     time_limit_option,
     with_options,
 )
-from ccs_model.cli.terminal import ProgressLine, columns, print_json, shortened, strong
+from ccs_model.cli.terminal import ProgressLine, columns, print_json, shortened, show_warnings, strong
 from ccs_model.errors import DONE, INTERRUPTED, LIMIT_REACHED, FileError, InputError, MissingExtraError
 from ccs_model.report.text_tables import aligned
-from ccs_model.runs.run_list import counted
+from ccs_model.runs.run_list import counted, document_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -132,6 +132,7 @@ def frontier(
     if not force and output.out is None and (folder / FRONTIER).is_file():
         page = _page(folder)  # an interrupted run may lack its page, which is written last
         text = (folder / FRONTIER).read_text(encoding="utf-8")
+        show_warnings(document_of(folder / "plan.json")["warnings"])
         output.report(text, lambda: f"{frontier_text(json.loads(text), folder, page)}\n{CACHED}")
         return DONE
     validate_overwrite(folder, force)
@@ -153,6 +154,7 @@ def frontier(
     write_run_folder(plan, folder, force=force, command=command, started=started)
     page = _page(folder)
     text = (folder / FRONTIER).read_text(encoding="utf-8")
+    show_warnings(plan.warnings)
     output.report(text, lambda: frontier_text(json.loads(text), folder, page))
     return LIMIT_REACHED if (found.points["status"] == "limit").any() else DONE
 

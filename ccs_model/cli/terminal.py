@@ -40,6 +40,12 @@ def print_json(document: Any) -> None:
     click.echo(json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False))
 
 
+def show_warnings(warnings: Sequence[str]) -> None:
+    """Print the warnings of a run on stderr."""
+    for each in warnings:
+        click.echo(f"{click.style('warning', fg='yellow')}: {each}", err=True)
+
+
 def strong(text: str) -> str:
     """Return text in bold; click removes the codes if the output is not a terminal or NO_COLOR is set."""
     return click.style(text, bold=True)

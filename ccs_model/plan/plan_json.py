@@ -7,6 +7,7 @@ import io
 import json
 import math
 from dataclasses import asdict, dataclass
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -88,6 +89,7 @@ def plan_dict(plan: Plan) -> dict[str, Any]:
         "terms": dict(plan.terms),
         "costs": dict(plan.cost_terms),
         "conflicts": [],
+        "warnings": [without_folder(each) for each in plan.warnings],
         "checks": records(plan.checks),
     }
     cleaned: dict[str, Any] = plain(document)
@@ -97,6 +99,12 @@ def plan_dict(plan: Plan) -> dict[str, Any]:
 def plan_text(plan: Plan) -> str:
     """The document as text: the same plan gives the same bytes."""
     return json.dumps(plan_dict(plan), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
+def without_folder(warning: str) -> str:
+    """A warning whose place, if it has one, names the file only, so that equal runs give equal bytes."""
+    place, separator, text = warning.partition(": ")
+    return f"{PurePath(place).name}{separator}{text}" if separator and "/" in place and " " not in place else warning
 
 
 def records(frame: pd.DataFrame | None) -> list[dict[str, Any]]:

@@ -31,7 +31,7 @@ from ccs_model.plan.cache_key import (
 )
 from ccs_model.plan.merit_order import macc_table
 from ccs_model.plan.plan import Plan, Plots
-from ccs_model.plan.plan_json import SCHEMA, csv_text, plain, plan_text
+from ccs_model.plan.plan_json import SCHEMA, csv_text, plain, plan_text, without_folder
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.export.json_documents import frontier_text, geojson_text
 from ccs_model.report.pipe_tables import candidate_links, pipes_by_vintage, pipes_table, shares_of
@@ -176,6 +176,7 @@ def infeasible_files(
         "terms": {},
         "costs": {},
         "conflicts": list(conflicts),
+        "warnings": [without_folder(each) for each in inputs.all_notices],
         "checks": [],
     }
     files = {

@@ -62,6 +62,7 @@ def answer(run: StoredRun, words: Words) -> Markup:
         (words("status"), f"{status}{words.stop}{words.sentence(_gap(run))}"),
         *([(words("targets"), words.sentence(of_targets))] if document["targets"] else []),
         (words("calibration"), words.sentence(statement)),
+        *((words("warning"), words.sentence(each)) for each in document["warnings"]),
     ]
     return section("answer", words("answer"), render("answer", figures=figures, quality=quality))
 

@@ -17,7 +17,7 @@ import ccs_model
 from ccs_model.plan.cache_key import hashes, names_of_copies, own_files, resolved_with_copies
 from ccs_model.plan.calibrated_results import reported_reduction_lines
 from ccs_model.plan.plan import Plan
-from ccs_model.plan.plan_json import pipe_links
+from ccs_model.plan.plan_json import pipe_links, without_folder
 from ccs_model.report import sentences as words
 from ccs_model.report.export.formats import long_table
 from ccs_model.report.figures import gap_of
@@ -46,7 +46,7 @@ def write_run_log(sheet: Sheet, plan: Plan) -> None:
     if plan.warnings:
         sheet.section("Warnings")
         for each in plan.warnings:
-            sheet.paragraph(_without_folder(each))
+            sheet.paragraph(without_folder(each))
     sheet.section("Inputs")
     inputs = sheet.table("run_log.inputs", list(_hashes(plan)), plain=True)
     sheet.section("Scenario as solved")
@@ -70,12 +70,6 @@ def write_run_log(sheet: Sheet, plan: Plan) -> None:
         ("solved_numbers", _across(sheet.book.blocks["data"], "table", "value")),
     ):
         sheet.book.mark(name, address)
-
-
-def _without_folder(warning: str) -> str:
-    """A warning whose place, if it has one, names the file only, so that equal runs give equal bytes."""
-    place, separator, text = warning.partition(": ")
-    return f"{PurePath(place).name}{separator}{text}" if separator and "/" in place and " " not in place else warning
 
 
 def _across(block: Block, first: str, last: str) -> str:

@@ -81,6 +81,20 @@ def test_a_repeated_optimize_and_show_print_the_first_summary(desk: Path) -> Non
     assert document == json.loads((folder / "plan.json").read_text(encoding="utf-8"))
 
 
+def test_warnings_of_a_run_are_repeated_wherever_it_is_shown(desk: Path, tmp_path: Path) -> None:
+    gift = "funds: {gift: {kind: grant, share_max: 0.2, provinces: [Hebei]}}\n"
+    (tmp_path / "gift.yaml").write_text(SMALL.replace("0.0, threads", "0.5, threads") + gift, encoding="utf-8")
+    warned = "gift.yaml:8: fund gift can pay for nothing"
+    answers = [command(tmp_path, "optimize", "gift.yaml", "--out", "run") for _ in range(2)]
+    answers.append(command(tmp_path, "show", "run"))
+    assert all(answer.stderr.startswith(f"warning: {warned}") for answer in answers)
+    assert "Cached run" in answers[1].stdout
+    (warning,) = json.loads((tmp_path / "run" / "plan.json").read_text(encoding="utf-8"))["warnings"]
+    assert warning.startswith(warned)
+    assert command(tmp_path, "report", "run").returncode == 0
+    assert warned in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+
+
 def test_a_repeated_optimize_reads_no_table(desk: Path) -> None:
     script = (
         "import sys; from ccs_model.cli import group\n"
