@@ -333,7 +333,8 @@ class _Findings:
         def stays(share: float) -> bool | None:
             matrix = parameter_change.at(share)
             on = self._exchanges.with_plant(self._plant, matrix)
-            off = self._exchanges.without_plant(self._plant, matrix=matrix)
+            # At another price the other retrofits may leave as well, with the plant and without it.
+            off = self._exchanges.without_plant(self._plant, others_stay=False, matrix=matrix)
             return None if on is None or off is None else self._exchanges.sign * (on.value - off.value) >= 0
 
         at_none = stays(0.0) if self._has_time() else None

@@ -150,6 +150,7 @@ def optimize(scenario: Path, output: Output, lang: str, verbose: bool, **values:
     finally:
         output.line.done()
     document = document_of(run.folder / "plan.json")
+    show_warnings(run.question.notices if run.question is not None else ())
     edits = "" if run.question is None else edits_text(run.question)
     if run.plan is None:
         return _report_cached(output, run.folder, document, run.manifest, lang, edits)

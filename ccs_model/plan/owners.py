@@ -189,7 +189,8 @@ class Owners:
         """Return investment figures, one row a retrofitted plant, and `all`.
 
         npv_mn, project_npv_mn (without loans and bonds), rates of return of project and equity, payback_yr,
-        discounted_payback_yr, debt_service_cover (minimum over years), break_even_carbon_price_per_t and
+        discounted_payback_yr, debt_service_cover (minimum over the years before the settlement at the end),
+        break_even_carbon_price_per_t and
         contract_strike_per_t (per tonne of on-site abatement, after tax; the contract runs for contract_yr from the
         first year of operation, in other years tonnes earn the carbon revenue of the account), standalone_npv_mn
         (without the tax saving on other profits of the owner: losses are carried forward; `all` is the sum of the

@@ -39,7 +39,7 @@ def items_by_stakeholder(point: Point, owners: Owners) -> pd.DataFrame:
     worth["loans_mn"] = sum(worth.pop(name) for name in ("drawn_mn", "repaid_mn", "interest_mn"))
     rows = [(name, _SIDES[name], "owners", amount) for name, amount in worth.items()]
     social = problem.discounted_at(rate)
-    # Salvage value depends on the discount rate of the account.
+    # Salvage value depends on the discount rate of the account; its tax is that of the owners' account.
     found = breakdown({"salvage_mn": cost_terms(social)["salvage_mn"]}, point.values, {})
     rows = [row for row in rows if row[0] != "salvage_mn"]
     rows.append(("salvage_mn", OUTSIDE, "owners", -found["salvage_mn"]))

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 
+import pandas as pd
+
+from ccs_model.inputs.geography import are_in_china
 from ccs_model.problem.problem import Problem
 from ccs_model.problem.scenario_names import place_of
 from ccs_model.scenario import Scenario
+from ccs_model.scenario.sections import CHINA_ETS
 
 
 def unused_inputs(problem: Problem) -> tuple[str, ...]:
@@ -58,10 +62,18 @@ def _technologies(problem: Problem) -> Iterator[str]:
 def _funds(problem: Problem) -> Iterator[str]:
     paying = set(problem.accounts.allocations["fund"])
     for name, fund in problem.scenario.funds.items():
-        if name not in paying:
-            place = place_of(problem.scenario, f"funds.{name}")
+        place = place_of(problem.scenario, f"funds.{name}")
+        zero = next((key for key in ("ceiling_mn", "share_max") if getattr(fund, key) == 0), "")
+        if zero:
+            yield f"{place}: fund {name} can pay for nothing: its {zero} is 0"
+        elif name not in paying:
             where = [text for text, names in (("sectors", fund.sectors), ("provinces", fund.provinces)) if names]
             yield f"{place}: fund {name} can pay for nothing: no asset belongs to its {' and '.join(where)}"
+        if fund.passed_through_share and not _is_in_china(problem):
+            yield (
+                f"{place}: fund {name} takes its saving from the facility of the People's Bank of China, though no "
+                "plant is in China; leave out passed_through_share where that facility does not apply"
+            )
 
 
 def _policy(problem: Problem) -> Iterator[str]:
@@ -74,15 +86,45 @@ def _policy(problem: Problem) -> Iterator[str]:
     if has_rate and not accounts.pays:
         key = "paid_from" if policy.paid_from is not None else "paid_until"
         yield f"{at(key)}: no payment per tonne is made, since its years are outside the horizon"
+    elif has_rate and policy.paid_cap_mn == 0:
+        yield f"{at('paid_cap_mn')}: no payment per tonne is made, since the limit is 0"
+    elif has_rate and not problem.is_static:
+        yield from _payment_years(problem)
     if policy.paid_cap_mn is not None and not has_rate:
         yield f"{at('paid_cap_mn')}: limits payments per tonne, of which there are none"
-    if policy.carbon_price_per_t and not policy.capture_deductible:
+    if problem.is_static:
+        keys = ("carbon_price_per_t", "social_cost_series", "social_cost_of_carbon_per_t")
+        for key in keys:
+            if getattr(policy, key):
+                yield f"{at(key)}: has no effect in a representative year, which has no owners' and social accounts"
+    elif policy.carbon_price_per_t and not policy.capture_deductible:
         yield (
             f"{at('carbon_price_per_t')}: the carbon price earns the owners nothing, since "
             "policy.capture_deductible is false"
         )
+    elif accounts.credit_per_t.any() and policy.market == CHINA_ETS and not _is_in_china(problem):
+        yield (
+            f"{at('market')}: the sectors and years of the {CHINA_ETS} apply, though no plant is in China; null prices "
+            "all sectors in all years"
+        )
     if policy.surplus_band_share is not None and not accounts.credit_per_t.any():
         yield f"{at('surplus_band_share')}: limits tonnes sold on the carbon market, of which there are none"
+
+
+def _payment_years(problem: Problem) -> Iterator[str]:
+    """Payments per tonne that begin or end within a period."""
+    policy, edges = problem.scenario.policy, {*problem.years, problem.horizon_end}
+    for key, year in (("paid_from", policy.paid_from), ("paid_until", policy.paid_until)):
+        border = None if year is None else year + (key == "paid_until")
+        if border is not None and problem.years[0] < border < problem.horizon_end and border not in edges:
+            yield (
+                f"{place_of(problem.scenario, f'policy.{key}')}: payments change within a period; the tonnes of a "
+                "period are spread evenly over its years, also over those before operation, and are paid accordingly"
+            )
+
+
+def _is_in_china(problem: Problem) -> bool:
+    return bool(are_in_china(pd.Series(problem.zones)).any())
 
 
 def _targets(problem: Problem) -> Iterator[str]:

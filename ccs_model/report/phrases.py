@@ -117,21 +117,26 @@ def society(totals: Mapping[str, Any], currency: str, price_year: int, terms: Ma
             f"{mn('value_at_market_price_mn')}; net of resource cost {net:,.0f} million."
         )
     damages = terms["damages"]
-    if damages is not None and damages["series"] == _OWN_SERIES:
+    if damages is None:
+        return found
+    net = (
+        f"net of resource cost at {100 * terms['discount_rate']:g} %, the social benefit is "
+        f"{totals['net_benefit_mn']:,.0f} million."
+    )
+    if damages["series"] == _OWN_SERIES:
         found.append(
             f"Damages avoided at the scenario's own values are {mn('damage_avoided_mn')}, discounted at the social "
-            f"discount rate of {100 * damages['near_term_rate']:g} %; the net social benefit is "
-            f"{totals['net_benefit_mn']:,.0f} million."
+            f"discount rate of {100 * damages['near_term_rate']:g} %; {net}"
         )
-    elif damages is not None:
+    else:
+        exchanged = f" at the market exchange rate of {damages['exchange_rate']:.4g} {currency}"
+        exchanged = "" if damages["currency"] == currency else exchanged
         low, high = (f"{totals[f'damage_avoided_{end}_mn']:,.0f}" for end in ("low", "high"))
         rates = " and ".join(f"{100 * damages[f'{end}_near_term_rate']:g} %" for end in ("low", "high"))
         found.append(
             f"Damages avoided with the series {damages['series']} are {mn('damage_avoided_mn')} (range {low} to "
             f"{high}), discounted at its near-term rate of {100 * damages['near_term_rate']:g} % (range {rates}), in "
-            f"{damages['currency']} {damages['price_year']} at the market exchange rate of "
-            f"{damages['exchange_rate']:.4g} {currency}; the net social benefit is {totals['net_benefit_mn']:,.0f} "
-            "million."
+            f"{damages['currency']} {damages['price_year']}{exchanged}; {net}"
         )
     return found
 

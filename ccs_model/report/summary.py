@@ -168,6 +168,9 @@ class _Summary:
         """Return the owners' net present value after tax, with and without other profits."""
         totals = self.totals
         priced = "" if self.context["has_carbon_revenue"] else ", without carbon revenue"
+        paid, left = (-self.document["costs"].get(name, 0.0) for name in ("paid_mn", "salvage_mn"))
+        priced += f", with payments per tonne of {paid:,.0f} million" if paid > 0 else ""
+        worth = f" It counts {left:,.0f} million, before tax, for assets that outlive the horizon." if left > 0 else ""
         funded = sum(row["spend_mn"] for row in self.document["funds"])
         granted = granted_mn(self.document["funds"])
         repaid = f"; the owners repay {funded - granted:,.0f}" if funded - granted > 0 else ""
@@ -178,7 +181,7 @@ class _Summary:
         )
         return (
             f"Owners' NPV after tax{priced}: {self._mn(totals['npv_mn'])}{without} at a discount rate of "
-            f"{100 * self.context['discount_rate']:g}%.{funds}"
+            f"{100 * self.context['discount_rate']:g}%.{worth}{funds}"
         )
 
     def _society(self) -> str:
@@ -192,8 +195,13 @@ class _Summary:
         totals = self.totals
         spent = self._mn(totals["capex_mn"])
         granted = granted_mn(self.document["funds"])
-        spent += f" (grants {granted:,.0f})" if granted > 0 else ""
-        spent += "" if self.is_static else self._of_the_budget()
+        budget = self.totals["budget_mn"]
+        if granted > 0:
+            spent += f", of which grants pay {rounded(granted)}"
+            paid = rounded(float(totals["capex_mn"]) - granted)
+            spent += "" if budget is None else f" and the budget of {rounded(budget)} million pays {paid}"
+        elif not self.is_static:
+            spent += self._of_the_budget()
         parts = (("capture", "capture_capex_mn"), ("pipes", "pipe_capex_mn"), ("storage", "storage_capex_mn"))
         return f"{spent}: {', '.join(f'{what} {rounded(float(totals[name] or 0.0))}' for what, name in parts)}."
 

@@ -189,7 +189,13 @@ def _with_base(document: Document, path: Path, allow_outside: bool, chain: tuple
         raise FileError(f"{mark}: extends: {error}") from error
     if "extends" in base.values:
         base = _with_base(base, other, allow_outside, (*chain, other))
-    return document.overriding(base, is_cleared_by_null)
+    return document.overriding(base, is_cleared_by_null, _PATHS_BY_YEAR.__contains__)
+
+
+# Values by year with straight lines between them: points of two files would make a path that neither has.
+_PATHS_BY_YEAR = frozenset(
+    ("policy", name) for name in ("carbon_price_per_t", "social_cost_of_carbon_per_t", "non_fossil_share")
+)
 
 
 def _base_path(folder: Path, name: str, root: Path, allow_outside: bool) -> Path | None:

@@ -159,14 +159,17 @@ class Document:
         """Place of every value, `file:line` by dotted key."""
         return {dotted(path): f"{mark.file}:{mark.line}" for path, mark in self.marks.items()}
 
-    def overriding(self, base: Document, is_cleared: Callable[[KeyPath], bool]) -> Document:
+    def overriding(
+        self, base: Document, is_cleared: Callable[[KeyPath], bool], is_replaced: Callable[[KeyPath], bool]
+    ) -> Document:
         """Return the document merged over `base`: mappings key by key, all other values replaced.
 
-        A null removes the value of `base` where `is_cleared` returns True for its path.
+        A null removes the value of `base` where `is_cleared` returns True for its path. A mapping without nulls is
+        replaced as a whole where `is_replaced` does.
         """
         values, cleared = dict(base.values), set(base.cleared)
         replaced: set[KeyPath] = set()
-        _lay(self.values, values, (), replaced, cleared, is_cleared)
+        _lay(self.values, values, (), replaced, cleared, is_cleared, is_replaced)
         return Document(
             self.start,
             values,
@@ -196,12 +199,14 @@ def _lay(
     replaced: set[KeyPath],
     cleared: set[KeyPath],
     is_cleared: Callable[[KeyPath], bool],
+    is_replaced: Callable[[KeyPath], bool],
 ) -> None:
     for key, value in upper.items():
         here = (*path, str(key))
-        if isinstance(value, dict) and isinstance(lower.get(key), dict):
+        is_merged = isinstance(value, dict) and isinstance(lower.get(key), dict)
+        if is_merged and not (is_replaced(here) and None not in value.values()):
             lower[key] = dict(lower[key])
-            _lay(value, lower[key], here, replaced, cleared, is_cleared)
+            _lay(value, lower[key], here, replaced, cleared, is_cleared, is_replaced)
         elif value is None and (key in lower or here in cleared) and is_cleared(here):
             lower.pop(key, None)
             replaced.add(here)

@@ -393,8 +393,34 @@ def owners(run: StoredRun, words: Words) -> Markup:
     notes = [
         words.sentence(f"Plants without an internal rate of return: {n} ({reason}).") for reason, n in reasons.items()
     ]
+    document = run.document
+    if (left := -document["costs"].get("salvage_mn", 0.0)) > 0:
+        notes.insert(0, words.sentence(f"The net present values count {number(left)} million, before tax, for assets that "
+                                       "outlive the horizon."))  # fmt: skip
+    if document["funds"] or document["costs"].get("paid_mn"):
+        notes.insert(0, words.sentence("Break-even prices count the payments, grants and loans of the scenario."))
     shown = table("owners", columns, plain(rows), words, words("owner_returns"), has_total=has_total)
-    return section("owners", words("owner_returns"), shown, *(paragraph(note, "note") for note in notes))
+    drawn = [row for row in document["funds"] if row["spend_mn"] > 0]
+    of_funds = [
+        Column("fund", words.label("Fund")),
+        Column("kind", words.label("Kind")),
+        Column("of_year", words("year")),
+        Column("spend_mn", words.label("Drawn"), words.millions, 0),
+        Column("interest_share", words.label("Real interest rate"), ""),
+        Column("term", words.label("Term"), words.unit("years")),
+    ]
+    terms = [
+        {
+            **row,
+            "kind": words.label(str(row["kind"]).capitalize()),
+            "of_year": f"{row['year']:.0f}",
+            "interest_share": None if row["kind"] == "grant" else row["interest_rate"],
+            "term": "" if row["kind"] == "grant" else f"{row['term_yr']:.0f}",
+        }
+        for row in drawn
+    ]
+    funds = [table("funds", of_funds, plain(terms), words, words.label("Funds drawn"))] if drawn else []
+    return section("owners", words("owner_returns"), shown, *(paragraph(note, "note") for note in notes), *funds)
 
 
 # Sections for a reviewer.

@@ -48,12 +48,10 @@ SOLVED_BESIDE = ("Series", "Storage")
 
 
 def fixed_classes(sheet: str) -> tuple[CellClass, ...]:
-    """Classes of the locked cells that an edit cannot change: solver results, values solved with, data of plants."""
+    """Classes of the locked cells that an edit cannot change: solver results, values solved with, data in use."""
     if sheet == _FOR_PROGRAMS:
         return ()
-    if sheet == PLANT_DATA:
-        return (SOLVER, OBSERVED, ASSUMED, CALCULATION, INPUT)
-    return (SOLVER, INPUT) if sheet in SOLVED_BESIDE else (SOLVER,)
+    return (SOLVER, INPUT, OBSERVED, ASSUMED, *((CALCULATION,) if sheet == PLANT_DATA else ()))
 
 
 CELL_CLASSES = (INPUT, OBSERVED, ASSUMED, CALCULATION, SOLVER, CHECK)

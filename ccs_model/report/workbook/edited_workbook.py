@@ -106,6 +106,14 @@ def read_edited(path: Path) -> EditedWorkbook:
     )
     files = book.beside("input_files", "input_hashes")
     hashes = {str(book.value_at(name)): str(book.value_at(sha256)) for name, sha256 in files}
+    was, series = scenario.policy, solved.policy.social_cost_series
+    if series is not None and was.social_cost_series is None and was.social_cost_of_carbon_per_t:
+        notices = (
+            *notices,
+            f"the edited social cost of carbon takes the place of the series {series}: damages are now discounted at "
+            f"the social discount rate of {100 * was.social_discount_rate:g} %, not at the near-term rate of the "
+            "series, and have no range",
+        )
     return EditedWorkbook(solved, scenario, revision, notices, MappingProxyType(hashes))
 
 

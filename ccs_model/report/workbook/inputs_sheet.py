@@ -98,7 +98,7 @@ def solved_with(plan: Plan) -> dict[str, float]:
 
 
 _GRID_PARTS = {
-    "base_mn": "Without carbon revenue",
+    "base_mn": "Without carbon revenue, salvage as solved",
     "taxed_kt": "On-site abatement after tax",
     "straight_mn": "Salvage value at rate 0",
     "salvage_mn": "Salvage value",

@@ -171,7 +171,7 @@ class WorkbookReader:
         for place in changed:
             cell = self.cell(place)
             shown = "is empty" if cell is None else f"is {cell.value!r}"
-            what = f"{shown}, which is not the solver's result: results cannot be edited"
+            what = f"{shown}, which is not what the run wrote: only shaded cells can be edited"
             hint = "restore it; to change the plan, edit shaded cells of Inputs, Series, Plants or Storage"
             if place[0] == PLANT_DATA:
                 what = f"{shown}, which is not what was solved with: the cell is not an input of the workbook"

@@ -284,7 +284,7 @@ ERRORS: tuple[dict[str, tuple[Callable[[Workbook], object], str]], ...] = (
                      "finance.tax_share is already changed at Inputs!D12"),
         "Plants!I": (lambda book: setattr(plant(book, "MEOH_22").offset(column=5), "value", 3000),
                      "is 3000.0, which is not what was solved with: the cell is not an input of the workbook"),
-        "Retrofits!": (lambda book: setattr(first_result(book), "value", 2031), "results cannot be edited"),
+        "Retrofits!": (lambda book: setattr(first_result(book), "value", 2031), "only shaded cells can be edited"),
     },
     {
         "Inputs!D18": (set_named("capex_factor", 0), "costs.capex_factor: expected"),

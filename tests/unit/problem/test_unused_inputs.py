@@ -29,6 +29,16 @@ PRICE: Changes = {"policy.carbon_price_per_t": {2026: 300.0}, "objective": "max_
             {"futures": {name: {"changes": {"policy.carbon_price_per_t": {2026: 75.0}}} for name in ("low", "high")}},
             "futures: policy.carbon_price_per_t: the carbon price earns the owners nothing",
         ),
+        (
+            {"funds": {"gift": {"kind": "grant", "share_max": 0.0}}},
+            "funds.gift: fund gift can pay for nothing: its share_max",
+        ),
+        ({"policy.paid_per_avoided_t": 50.0, "policy.paid_cap_mn": 0.0}, "policy.paid_cap_mn: no payment per tonne"),
+        ({"policy.paid_per_avoided_t": 50.0, "policy.paid_until": 2027}, "policy.paid_until: payments change within"),
+        (
+            {"years": "static", "policy.carbon_price_per_t": {2024: 500.0}, "policy.capture_deductible": True},
+            "policy.carbon_price_per_t: has no effect in a representative year",
+        ),
         ({"policy.surplus_band_share": 0.03}, "policy.surplus_band_share: limits tonnes sold"),
         ({"budget.cumulative_mn": {2026: 500.0, 2031: 100.0}}, "the limit until 2031 is lower than that until 2026"),
     ],
