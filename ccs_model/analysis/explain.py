@@ -137,9 +137,16 @@ def explain(run: RunLike, plant: str, *, time_limit_s: float = 600.0) -> Explana
     problem = solved.problem
     name = plant_of(problem, plant)
     retrofits = solved.retrofits
-    next_tonne = solved.document["relaxation"]["cost_of_next_tonne_per_t"]
-    measures = (row["measure"] for row in solved.document["targets"] if row["price_per_t"] == next_tonne)
-    chain = chain_of(problem, retrofits, name, next_tonne, next(measures, "avoided"))
+    about = problem.plants.set_index("plant").loc[name]
+    counting = [
+        row
+        for row in solved.document["targets"]
+        if row["price_per_t"] is not None and row["group"] in ("all", about["province"], about["sector"])
+    ]
+    # Of the targets that count the plant, the one with the highest price.
+    dearest = max(counting, key=lambda row: float(row["price_per_t"]), default=None)
+    next_tonne = None if dearest is None else float(dearest["price_per_t"])
+    chain = chain_of(problem, retrofits, name, next_tonne, "avoided" if dearest is None else str(dearest["measure"]))
     owners = next((each for each in solved.document.get("owners", []) if each["plant"] == name), None)
     changes = changes_of(solved, name, time_limit_s) if time_limit_s > 0 else ()
     return Explanation(solved, problem, chain, reason_of(problem, retrofits, name), owners, changes)

@@ -163,15 +163,18 @@ class _FrontierRequest:
         in_corridors = problem.is_integer and problem.network is not None
         search = normalised(problem, matrix)
         moving = MovingLimit(search.matrix, row.row, options, is_exact=not in_corridors)
+        unlimited: list[Floats] = []
         if not has_top:
             top = self._most(moving) * search.unit
+            unlimited = self._unlimited(search)
+            top = max(top, *(moving.used(x) * search.unit for x in unlimited), 0.0)
         low = self._lowest(matrix, row.row, moving, search.unit)
         if own is not None and own < low:
             own = None
         budgets = np.unique(np.r_[np.linspace(low, max(top, low + 1e-6), self.n_points), [own] if own else []])
         amount = effort_of_sweep(len(matrix.row_lower), self.scenario.solver.effort)
         known, known_bound = self._known(own)
-        pool = [each for table in known if (each := _vector(search, table)) is not None]
+        pool = [*unlimited, *(each for table in known if (each := _vector(search, table)) is not None)]
         curve: tuple[Breakpoint, ...] = ()
         complete = False
         if not in_corridors:
@@ -220,6 +223,18 @@ class _FrontierRequest:
             return (), None
         bound = plan.objective.bound
         return () if plan.point is None else (plan.point,), bound if np.isfinite(bound) else None
+
+    def _unlimited(self, search: Normalised) -> list[Floats]:
+        """The plan of a scenario without a budget, whose integer decisions may cost more than the LP relaxation."""
+        if self.scenario.capture.decisions != "integer":
+            return []
+        self.report_progress("the plan without a budget")
+        try:
+            point = solve(build_problem(self.scenario, self.inputs)).point
+        except (InfeasibleError, NoPlanError):
+            return []
+        found = None if point is None else _vector(search, point)
+        return [] if found is None else [found]
 
     def _most(self, moving: MovingLimit) -> float:
         """Spending without a limit."""

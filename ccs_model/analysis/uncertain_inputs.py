@@ -28,7 +28,7 @@ from ccs_model._typing import Floats
 from ccs_model.errors import InputError, Issue
 from ccs_model.problem import Problem
 from ccs_model.problem.options import OWN_CAPEX
-from ccs_model.problem.scenario_names import place_of
+from ccs_model.problem.scenario_names import place_of, unknown_uncertain_inputs
 from ccs_model.problem.storage_sites import STORAGE_MONEY
 
 Quantile = Callable[[Floats, float, float, float], Floats]
@@ -365,13 +365,7 @@ def _planned(problem: Problem, inputs: pd.DataFrame) -> pd.Series:
 def _sampled_inputs(problem: Problem, table: pd.DataFrame) -> pd.DataFrame:
     """Sampled parameters with the scenario's distributions, in the order in which they are applied."""
     requested = problem.scenario.uncertainty
-    known = list(table["input"])
-    issues = [
-        Issue(place_of(problem.scenario, f"uncertainty.{key}"), f"input '{name}' is unknown", f"one of {known}")
-        for key, names in (("exclude", requested.exclude), ("spreads", tuple(requested.spreads)))
-        for name in names
-        if name not in known
-    ]
+    issues = list(unknown_uncertain_inputs(problem.scenario, list(table["input"])))
     table = table.assign(technology=table["technology"].fillna("").astype(str))
     is_known = table["input"].isin(list(UNCERTAIN_PARAMETERS)) | (table["technology"] != "")
     issues += [

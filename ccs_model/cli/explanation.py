@@ -23,11 +23,12 @@ SHOWN_COLUMNS = 3
 LEAST_SOURCES = 9
 WIDEST, WIDEST_TABLE = 100, 160
 _GRADES = {"product_grade": "pure", "flue_gas": "flue gas", "tail_gas": "tail gas", "none": "not capturable"}
+_START = "starts in"
 # Lines of the cost table: label, unit, format of a cell, and the lines of the cost chain with their digits.
 _SCREEN: tuple[tuple[str, str, str, tuple[tuple[str, int], ...]], ...] = (
     ("technology", "", "{}", (("technology", 0),)),
     ("heat from", "", "{}", (("heat_source", 0),)),
-    ("starts in", "", "{}", (("year", 0),)),
+    (_START, "", "{}", (("year", 0),)),
     ("stream × size × rate", "kt/y", "{} × {} × {}", (("co2_ktpa", 0), ("stream_share", 2), ("capture_rate_share", 2))),
     ("nameplate × φ × load", "kt/y", "{} × {} × {} = {}",
      (("nameplate_ktpa", 0), ("delivered_share", 2), ("load_share", 2), ("captured_ktpa", 0))),
@@ -153,6 +154,8 @@ def _costs(answer: Explanation, legend: _Legend, n: int) -> list[Sequence[str]]:
     of_product = "MWh" if is_power else "t product"
     for label, unit, form, parts in _SCREEN:
         lines = [(of[name], digits) for name, digits in parts if name in of]
+        if label == _START and answer.problem.is_static:
+            continue
         if len(lines) < len(parts) or all(_is_nothing(each) for each in lines[-1][0].values[:n]):
             continue
         cells = [form.format(*(_cell(line, k, digits) for line, digits in lines)) for k in range(n)]
@@ -221,7 +224,7 @@ Examples:
   ccs-model explain runs/hebei-1a2b3c4d NH3_29 --quick
   ccs-model explain runs/hebei-1a2b3c4d "Shougang Jingtang" --json
 
-Exit codes: 0 done, 3 not a run, or no such plant in it, 8 file system error.
+Exit codes: 0 done, 3 not a run, or no such plant in it, 4 an infeasible run, 8 file system error.
 """
 )
 @run_argument

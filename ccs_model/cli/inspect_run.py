@@ -160,7 +160,7 @@ Examples:
   ccs-model compare runs/low runs/mid runs/high -o budgets.xlsx
 
 Differences are those from the first run.
-Exit codes: 0 done, 2 fewer than two runs, 3 not a run, 8 file system error.
+Exit codes: 0 done, 2 fewer than two runs, 3 not a run, 4 an infeasible run, 8 file system error.
 """
 )
 @click.argument("runs", nargs=-1, required=True, metavar="RUN RUN...", type=PATH)
@@ -270,7 +270,7 @@ Examples:
 
 Needs the extra: python -m pip install "ccs-model[report]"
 
-Exit codes: 0 done, 2 the extra is not installed, 3 not a run, 8 file system error.
+Exit codes: 0 done, 2 the extra is not installed, 3 not a run, 4 an infeasible run, 8 file system error.
 """
 )
 @run_argument
@@ -303,7 +303,7 @@ Examples:
   ccs-model export runs/hebei-1a2b3c4d --format parquet -o hebei-tables
   ccs-model export runs/hebei-1a2b3c4d --format netcdf -o hebei.nc
 
-Exit codes: 0 done, 2 an extra is not installed, 3 not a run, 8 file system error.
+Exit codes: 0 done, 2 an extra is not installed, 3 not a run, 4 an infeasible run, 8 file system error.
 """
 )
 @run_argument
@@ -341,7 +341,7 @@ Examples:
 
 Recalculating the workbook needs the extra: python -m pip install "ccs-model[verify]"
 
-Exit codes: 0 every check passed, 3 not a run, 7 a check failed, 8 file system error.
+Exit codes: 0 every check passed, 3 not a run, 4 an infeasible run, 7 a check failed, 8 file system error.
 """
 )
 @run_argument

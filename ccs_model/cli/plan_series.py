@@ -232,7 +232,8 @@ def frontier_text(document: Mapping[str, Any], folder: Path, page: Path | None) 
         n_breaks = len(document["breakpoints"])
         lines.append(f"Exact: the slope changes at {n_breaks - 2} budgets (tables/frontier_breakpoints.csv).")
     gaps = "gap: over all candidate links; searched: within the links searched; " if in_corridors else ""
-    notes = f"* the scenario's budget; {gaps}merit: {worth or 'abatement'} of the merit order less the plan's"
+    star = "* the scenario's budget; " if any(row["is_scenario"] for row in document["points"]) else ""
+    notes = f"{star}{gaps}merit: {worth or 'abatement'} of the merit order less the plan's"
     lines += [textwrap.fill(notes, columns()), ""]
     lines.append(f"Run folder: {folder} (plan.xlsx, whose sheet Frontier names the plants of each step; frontier.json)")
     if page is not None:

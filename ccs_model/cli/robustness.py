@@ -28,6 +28,7 @@ from ccs_model.cli.command_options import (
 )
 from ccs_model.cli.terminal import columns, shortened, strong
 from ccs_model.errors import DONE, INTERRUPTED, LIMIT_REACHED
+from ccs_model.plan.headline import counted
 
 if TYPE_CHECKING:
     from ccs_model.analysis.jobs import Scheduler
@@ -213,7 +214,8 @@ def _stochastic_text(document: Mapping[str, Any], folder: Path) -> str:
     for row in document["futures"]:
         later = [r for r in document["retrofits"] if r["future"] == row["future"] and not r["is_here_and_now"]]
         ends = f"{row['objective']:,.1f}; with perfect information {row['perfect_objective']:,.1f}"
-        lines.append(f"{row['name']} ({row['probability_share']:.0%}): {ends}; {len(later)} second-stage retrofits")
+        n_later = counted(len(later), "second-stage retrofit")
+        lines.append(f"{row['name']} ({row['probability_share']:.0%}): {ends}; {n_later}")
     return "\n".join([*lines, f"Folder: {folder} (stochastic.xlsx, stochastic.json, tables/)"])
 
 
@@ -337,7 +339,7 @@ def _near_optimal_text(document: Mapping[str, Any], folder: Path) -> str:
     share, value = document["within_share"], document["objective"]
     lines = [f"{document['scenario']}: plans within {share:.2%} of {value:,.1f} {document['unit']}"]
     if document["n_corridors"] is not None:
-        lines[0] += f"; pipes on the plan's {document['n_corridors']} links"
+        lines[0] += f"; pipelines within the {counted(document['n_corridors'], 'link')} searched"
     lines += _ranges(document["ranges"]) if "ranges" in document else _sets(document)
     if not document["is_complete"]:
         lines.append(
@@ -351,8 +353,6 @@ def _near_optimal_text(document: Mapping[str, Any], folder: Path) -> str:
 
 def _sets(document: Mapping[str, Any]) -> list[str]:
     """Lines on integer plans: plants by class, exchanges, and the plans that differ most."""
-    from ccs_model.plan.headline import counted
-
     plants, plans = document["plants"], document["plans"]
     every = "; there are no others" if document["is_exhausted"] else ""
     lines = [f"Other sets of plants found: {len(plans) - 1}{every}", ""]

@@ -88,8 +88,18 @@ _CHOICES: Mapping[str, Mapping[str, str]] = {
     "feedstock": {
         "煤": "coal", "煤炭": "coal", "天然气": "natural_gas", "焦炉气": "coke_oven_gas", "焦炉煤气": "coke_oven_gas",
     },
-    "gasifier": {"固定床": "fixed_bed", "间歇固定床": "fixed_bed", "纯氧气化": "oxygen_blown"},
+    "gasifier": {
+        "固定床": "fixed_bed", "间歇固定床": "fixed_bed", "纯氧气化": "oxygen_blown", "水煤浆": "oxygen_blown",
+        "水煤浆气化": "oxygen_blown", "粉煤气化": "oxygen_blown", "干煤粉气化": "oxygen_blown",
+    },
     "quality": {"实测": "measured", "报告": "reported", "估算": "estimated", "假设": "assumed", "假定": "assumed"},
+}  # fmt: skip
+# Sectors of streams/source_sectors, which may be extended, so that they are no choices.
+_SECTORS = {
+    "水泥": "cement", "石灰": "lime", "炼油": "refinery", "炼厂": "refinery", "石油炼制": "refinery",
+    "制氢": "hydrogen", "乙烯": "ethylene", "环氧乙烷": "ethylene_oxide", "乙醇": "ethanol", "燃料乙醇": "ethanol",
+    "制浆": "pulp", "造纸": "pulp", "垃圾焚烧": "waste", "煤电": "coal_power", "燃煤发电": "coal_power",
+    "火电": "coal_power", "气电": "gas_power", "燃气发电": "gas_power",
 }  # fmt: skip
 _PROVINCES = {
     "北京": "Beijing", "天津": "Tianjin", "河北": "Hebei", "山西": "Shanxi", "内蒙古": "Inner Mongolia",
@@ -126,6 +136,8 @@ def in_english(column: str, text: str, choices: Sequence[str]) -> str:
     if choices:
         message = _CHOICES.get(column, {}).get(words, words)
         return message if message in choices else text
+    if column == "sector":
+        return _SECTORS.get(words, text)
     if column not in ("province", "grid"):
         return text
     short = next((words.removesuffix(end) for end in _ENDINGS if words.endswith(end)), words)

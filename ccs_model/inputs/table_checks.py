@@ -355,9 +355,9 @@ def gasifiers_and_urea_are_given(frames: Frames) -> Iterator[Issue]:
     for table in _CHEMICALS:
         plants = frames[table]
         for _, row in plants[(plants["feedstock"] == "coal") & (plants["gasifier"] == "")].iterrows():
-            yield Issue(at(row, "gasifier"), "is empty, but required for a coal plant")
+            yield Issue(at(row, "gasifier"), "gasifier is empty, but required for a coal plant")
         for _, row in plants[(plants["product"] == "ammonia") & plants["urea_share"].isna()].iterrows():
-            yield Issue(at(row, "urea_share"), "is empty, but required for an ammonia plant")
+            yield Issue(at(row, "urea_share"), "urea_share is empty, but required for an ammonia plant")
         for _, row in plants[(plants["product"] != "ammonia") & (plants["urea_share"] > 0)].iterrows():
             yield Issue(
                 at(row, "urea_share"),

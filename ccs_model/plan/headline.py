@@ -91,6 +91,11 @@ def megatonnes(ktpa: float | int | None) -> str:
     return f"{(ktpa or 0) / 1000:,.2f} Mt"
 
 
+def period_text(year: float, n_years: int) -> str:
+    """Return the years of a period."""
+    return f"{year:.0f}" if n_years == 1 else f"{year:.0f}–{year + n_years - 1:.0f}"
+
+
 def share_text(share: float | int | None) -> str:
     """Return a share as a percentage."""
     return f"{share or 0:.2%}"

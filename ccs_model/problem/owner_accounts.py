@@ -27,8 +27,10 @@ from ccs_model.economics.policy import price_path, trading_rules
 from ccs_model.economics.prices import PriceLevel
 from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import Inputs
+from ccs_model.inputs.geography import are_in_china
 from ccs_model.problem.scenario_names import place_of
 from ccs_model.scenario import Scenario
+from ccs_model.scenario.sections import CHINA_ETS
 
 SOCIAL_COST_SERIES = "EPA 2023"
 """Series of an objective that values damages if the scenario names none."""
@@ -200,7 +202,7 @@ def accounts_of(
         paid_cap_mn=policy.paid_cap_mn,
         damage_per_t=np.zeros(len(calendar)) if damages is None else damages.per_t["central"],
         damages=damages,
-        market_price_per_t=_market_price(scenario, inputs, level, calendar),
+        market_price_per_t=_market_price(scenario, inputs, level, routes["province"], calendar),
         social_discount_rate=policy.social_discount_rate,
         tax_share=finance.tax_share,
         funds=funds,
@@ -255,10 +257,17 @@ def _damages(scenario: Scenario, inputs: Inputs, level: PriceLevel, calendar: In
     )
 
 
-def _market_price(scenario: Scenario, inputs: Inputs, level: PriceLevel, calendar: Ints) -> Floats | None:
-    """Price path of the scenario's carbon market; None if neither the scenario nor prices/carbon has a price."""
+def _market_price(
+    scenario: Scenario, inputs: Inputs, level: PriceLevel, provinces: pd.Series, calendar: Ints
+) -> Floats | None:
+    """Price path of the scenario's carbon market; None if neither the scenario nor prices/carbon has a price.
+
+    The price of China's market is none of plants elsewhere.
+    """
     if scenario.policy.carbon_price_per_t:
         return price_path(scenario.policy.carbon_price_per_t, calendar)
+    if scenario.policy.market == CHINA_ETS and not are_in_china(provinces).any():
+        return None
     table = inputs["prices/carbon"]
     seen = table[(table["market"] == scenario.policy.market) & (table["measure"] == "mean")]
     # A price of a year without a price index cannot be converted.

@@ -24,6 +24,7 @@ def unused_inputs(problem: Problem) -> tuple[str, ...]:
         *_targets(problem),
         *_budgets(problem),
         *_others(problem),
+        *_outside(problem),
         *(f"futures: {text}" for text in unused_changes(problem.scenario, changes)),
     )
 
@@ -38,13 +39,51 @@ def unused_changes(scenario: Scenario, variants: Iterable[Mapping[str, object]])
 
 
 def _others(problem: Problem) -> Iterator[str]:
-    """Trucks without shared pipelines, and a risk preference without futures."""
+    """Keys of another kind of scenario."""
     scenario = problem.scenario
+    nominal = any(fund.nominal_interest_rate is not None for fund in scenario.funds.values())
+    for key, has_effect, why in (
+        ("capital_recovery_share", problem.is_static, "annualises the capital of 'years: static'"),
+        ("finance.inflation_rate", nominal, "converts nominal interest rates, of which there are none"),
+        ("storage.nearest_sites", problem.network is None, "limits the sites of own pipelines; the network is shared"),
+        ("here_and_now", bool(scenario.futures), "names first-stage years of futures, of which there are none"),
+        (
+            "calibration.ceiling",
+            scenario.calibration.use != "none",
+            "limits a calibrated plan; calibration.use is none",
+        ),
+    ):
+        if key in scenario.places and not has_effect and _value(scenario, key):
+            yield f"{place_of(scenario, key)}: {key} {why}"
     if scenario.transport.trucks and not scenario.transport.shared_trunklines:
         place = place_of(scenario, "transport.trucks")
         yield f"{place}: trucks run on shared networks only, and transport.shared_trunklines is false"
     if scenario.risk.weight > 0 and not scenario.futures:
         yield f"{place_of(scenario, 'risk.weight')}: has no effect without futures"
+
+
+def _value(scenario: Scenario, key: str) -> object:
+    found: object = scenario
+    for name in key.split("."):
+        found = getattr(found, name)
+    return found
+
+
+def _outside(problem: Problem) -> Iterator[str]:
+    """Plants and sites that are named and not in the problem, and province budgets above the total."""
+    scenario, budget = problem.scenario, problem.scenario.budget
+    plants, sites = set(problem.plants["plant"]), set(problem.sites["site"])
+    for key, names, known in (
+        ("plants.exclude", scenario.plants.excluded, plants),
+        ("plants.not_before", scenario.plants.not_before, plants),
+        ("storage.capacity_kt", scenario.storage.capacity_kt, sites),
+    ):
+        if outside := [name for name in names if name not in known]:
+            yield f"{place_of(scenario, key)}: {key} names what is not in the problem: {', '.join(outside)}"
+    for province, limit in budget.by_province_mn.items():
+        if budget.total_mn is not None and limit > budget.total_mn:
+            place = place_of(scenario, f"budget.by_province_mn.{province}")
+            yield f"{place}: the budget of {province} is above the total budget, which limits it"
 
 
 def _technologies(problem: Problem) -> Iterator[str]:

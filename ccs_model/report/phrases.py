@@ -203,7 +203,7 @@ def reasons_in_words(plants: Sequence[Mapping[Any, Any]]) -> list[str]:
         largest = "; ".join(f"{row['name']}{_closing(row)}" for row in named)
         sentences.append(
             f"{n} plant{'s' if n != 1 else ''} with {rounded(sum(row['baseline_ktpa'] for row in rows))} kt CO2 a year "
-            f"{'are' if n != 1 else 'is'} not eligible: {reason}{change}. Largest: {largest}."
+            f"{'are' if n != 1 else 'is'} not eligible: {reason}{change}. {'Largest' if n > 1 else 'Plant'}: {largest}."
         )
     return sentences
 
@@ -248,4 +248,5 @@ def targets_in_words(targets: Sequence[Mapping[Any, Any]], shortfall_mn: float, 
 
 def binding_limits(limits: Sequence[str]) -> str:
     """Which limits beside the budget bind in the LP relaxation; empty if none does."""
-    return f"Binding beside the budget (LP relaxation): {first_few(limits, _LIMITS_NAMED, '; ')}." if limits else ""
+    named = first_few(limits, _LIMITS_NAMED, "; ")
+    return f"Binding limits other than the budget (LP relaxation): {named}." if limits else ""

@@ -149,7 +149,7 @@ def checks(plan: Plan, number: int) -> str:
     """The master check; `number` counts the checks of the plan and of the workbook."""
     failed = int((~plan.checks["holds"]).sum())
     if failed:
-        return f"{failed} of {number} checks do not hold; see Checks."
+        return f"{failed} of {number} checks {'does' if failed == 1 else 'do'} not hold; see Checks."
     return f"All {number} checks hold."
 
 

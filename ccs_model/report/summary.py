@@ -17,6 +17,7 @@ from ccs_model.plan.headline import (
     counted,
     headline,
     megatonnes,
+    period_text,
     share_text,
     uncalibrated_text,
 )
@@ -145,7 +146,7 @@ class _Summary:
         costs = (totals[f"{name}_cost_per_t"] for name in ("capture", "avoidance"))
         per_t = ["–" if each is None else f"{each:,.0f}" for each in costs]
         last = self.context["periods"][-1]
-        when = f"In {last['year']}–{last['year'] + last['n_years'] - 1}"
+        when = f"In {period_text(last['year'], last['n_years'])}"
         when = "In a representative year" if self.is_static else when
         unit = unit_text("_per_t", self.currency, document["price_year"])
         sentences = [
@@ -220,10 +221,9 @@ class _Summary:
         sites = [row for row in self.document["storage"] if row["year"] == last]
         n_wells = round(sum(row["n_wells"] or 0 for row in sites))
         roads = f" and {counted(n_roads, 'truck route')}" if n_roads else ""
-        return (
-            f"{counted(len(pipes), 'pipeline')} of {sum(row['length_km'] for row in pipes):,.0f} km in total{roads}, "
-            f"{counted(len(sites), 'storage site')} with {counted(n_wells, 'well')}."
-        )
+        lines = f"{counted(len(pipes), 'pipeline')} of {sum(row['length_km'] for row in pipes):,.0f} km in total"
+        transport = f"{lines}{roads}" if pipes else roads.removeprefix(" and ") or "no pipeline"
+        return f"{carried}, {counted(len(sites), 'storage site')} with {counted(n_wells, 'well')}."
 
     def _of_the_budget(self) -> str:
         budget = self.totals["budget_mn"]
@@ -334,7 +334,7 @@ class _Summary:
         header = ("period", "started", spent, "captured, kt/y", "avoided, kt/y", "abatement")
         rows = [
             (
-                f"{row['year']:.0f}–{row['year'] + period['n_years'] - 1:.0f}",
+                period_text(row["year"], period["n_years"]),
                 f"{row['n_started']:.0f}",
                 f"{row['spending_mn']:,.0f}",
                 f"{row['captured_ktpa']:,.0f}",

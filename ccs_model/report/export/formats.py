@@ -123,7 +123,12 @@ def _storage(run: StoredRun) -> Rows:
 
 
 def _investment(run: StoredRun) -> Rows:
-    """Million a year, mean over each period; only capture is given by zone, since pipelines and sites are shared."""
+    """Million a year, mean over each period; only capture is given by zone, since pipelines and sites are shared.
+
+    A representative year has annualised capital and no investment of its own.
+    """
+    if run.scenario.is_static:
+        return
     lasts = {year: run.scenario.period_years(year) for year in run.years}
     unit = f"million {_iamc_money(run)}/yr"
     retrofits = run.tables["retrofits"]

@@ -16,13 +16,14 @@ from typing import Any
 
 from ccs_model.bounded_reading import TABLE_BYTES
 from ccs_model.errors import InputError, Issue
+from ccs_model.inputs.cells import nearest_hint
 from ccs_model.plan.cache_key import OWN
-from ccs_model.plan.revision import Edit, Revision
+from ccs_model.plan.revision import Edit, Revision, notices_of_edits
 from ccs_model.report.workbook.inputs_sheet import PLAY, live_inputs
 from ccs_model.report.workbook.plants_sheet import EXCLUDE, REQUIRE, decision_text
 from ccs_model.report.workbook.recalculation import stored_workbook
 from ccs_model.report.workbook.storage_sheet import NO, YES
-from ccs_model.report.workbook.workbook_reader import MOST_CELLS, Place, Value, WorkbookReader
+from ccs_model.report.workbook.workbook_reader import MOST_CELLS, Place, Value, WorkbookReader, without_consequences
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.fields import Section, plant_and_reason
 from ccs_model.scenario.read import values_in
@@ -95,7 +96,7 @@ def read_edited(path: Path) -> EditedWorkbook:
     except InputError as error:
         issues += error.issues
     if issues:
-        raise InputError(issues)
+        raise InputError(without_consequences(issues))
     revision = Revision(
         workbook=shown_path(Path(path.name)),
         run=str(book.value("workbook_run")),
@@ -106,14 +107,7 @@ def read_edited(path: Path) -> EditedWorkbook:
     )
     files = book.beside("input_files", "input_hashes")
     hashes = {str(book.value_at(name)): str(book.value_at(sha256)) for name, sha256 in files}
-    was, series = scenario.policy, solved.policy.social_cost_series
-    if series is not None and was.social_cost_series is None and was.social_cost_of_carbon_per_t:
-        notices = (
-            *notices,
-            f"the edited social cost of carbon takes the place of the series {series}: damages are now discounted at "
-            f"the social discount rate of {100 * was.social_discount_rate:g} %, not at the near-term rate of the "
-            "series, and have no range",
-        )
+    notices = (*notices, *notices_of_edits(solved, scenario))
     return EditedWorkbook(solved, scenario, revision, notices, MappingProxyType(hashes))
 
 
@@ -196,7 +190,12 @@ class _Edits:
         value = self.book.value_at(place)
         if isinstance(value, bool) or not isinstance(value, float | int):
             got = "nothing" if value == "" else repr(value)
-            self._issue(place, f"expected a number from {low:g} to {high:g}, got {got}", "type digits and no unit")
+            hint = "the cell is text: format it as a number and type it again" if _is_digits(value) else ""
+            if isinstance(value, str) and value.strip().endswith("%") and _is_digits(value.strip()[:-1]):
+                hint = f"type {float(value.strip()[:-1]) / 100:g}"
+            self._issue(
+                place, f"expected a number from {low:g} to {high:g}, got {got}", hint or "type digits and no unit"
+            )
             return None
         if not low <= value <= high:
             hint = f"{value:g} % is {value / 100:g}" if high <= 1 < value <= 100 else unit
@@ -328,7 +327,7 @@ class _Edits:
             return _TRUTH[_decision(new).lower()]
         if isinstance(old, str):
             return new
-        document = values_in(f"value: {new}\n", self.book.at(place))
+        document = values_in(f"value: {_bracketed(new, old)}\n", self.book.at(place))
         if document.issues:
             self.issues += [Issue(self.book.at(place), issue.what.partition(": ")[2], issue.hint)
                             for _, issue in document.issues]  # fmt: skip
@@ -347,7 +346,8 @@ class _Edits:
                 continue
             found = _DECISION.fullmatch(text)
             if found is None:
-                hint = f"expected {REQUIRE}, {EXCLUDE}, from YEAR or {REQUIRE} from YEAR"
+                known = f"expected {REQUIRE}, {EXCLUDE}, from YEAR or {REQUIRE} from YEAR"
+                hint = nearest_hint(text, (REQUIRE, EXCLUDE), known)
                 self._issue(place, f"'{text}' is no decision on a plant", hint)
                 continue
             required, year, excluded = found.groups()
@@ -470,6 +470,22 @@ def _missing_files(path: Path, shown: str, scenario: Scenario) -> Iterator[Issue
             what = f"the plan was solved with your own file {name}, which is not at {full(there)}"
             hint = f"copy the folder {OWN} of the run folder beside the workbook"
             yield Issue(f"{shown}:RunLog", what, hint)
+
+
+def _bracketed(text: str, old: object) -> str:
+    """A list or mapping as column Value shows it, or with other separators, in the brackets that YAML needs."""
+    is_list, is_mapping = isinstance(old, tuple), isinstance(old, Mapping) and ":" in text
+    if text.lstrip()[:1] in ("[", "{") or not (is_list or is_mapping):
+        return text
+    inner = re.sub(r"\s*[,;，；、]\s*", ", ", text.strip())
+    return f"[{inner}]" if is_list else f"{{{inner}}}"
+
+
+def _is_digits(value: object) -> bool:
+    try:
+        return isinstance(value, str) and math.isfinite(float(value))
+    except ValueError:
+        return False
 
 
 def _by_plant(decisions: Sequence[Any] | Mapping[str, Any]) -> Mapping[str, Any]:

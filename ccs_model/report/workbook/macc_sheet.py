@@ -44,10 +44,10 @@ def write_macc(sheet: Sheet, plan: Plan) -> None:
     sheet.allow_upright_a3()
     sheet.banner()
     sheet.paragraph(
-        "Each stream of each eligible plant, once, at full size, with the technology and site of lowest avoidance "
-        "cost. The list considers each stream alone. It ignores the budget, limits shared between streams, and the "
-        "earliest start of a retrofit, so it is not the optimal plan; the plan may use another technology, size or "
-        "site. Full load, prices of the last year."
+        "Each stream of each eligible plant that its own pipeline can serve, once, at full size, with the technology "
+        "and site of lowest avoidance cost. The list considers each stream alone. It ignores the budget, limits shared "
+        "between streams, and the earliest start of a retrofit, so it is not the optimal plan; the plan may use "
+        "another technology, size or site. Full load, prices of the last year."
     )
     sheet.paragraph(
         "Costs, capex, ranks and the curve follow the inputs: discount rate, capex_factor, om_factor, energy_factor "
@@ -346,9 +346,10 @@ def _cut_note(table: pd.DataFrame) -> str:
     if cut is None:
         return ""
     above = table[costs > cut]
+    more = "stream costs more" if len(above) == 1 else "streams cost more"
     n_in = int(above["in_plan"].sum())
     return (
-        f"The cost axis ends at {cut:,.0f}; {len(above)} streams cost more, {n_in} of them in the plan, and "
+        f"The cost axis ends at {cut:,.0f}; {len(above)} {more}, {n_in} of them in the plan, and "
         f"the highest {costs.max():,.0f}, as solved. Its end is a setting of the axis."
     )
 

@@ -6,7 +6,8 @@ Cells and names are untrusted: the archive is checked before it is opened, and a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -32,9 +33,18 @@ Place = tuple[str, int, int]
 MOST_CELLS = 2_000_000
 FOREIGN = "give a plan.xlsx of a run folder; scenarios end in .yaml"
 _AGAIN = "take the workbook from the run folder again and edit its shaded cells only"
+# Changed cells of a sheet that are named one by one, at most.
+_MOST_CHANGED = 12
+_MOVED = "are not what the run wrote, here and in further rows"
 # Sheets with inputs or with what the plan was solved from.
 _READ = ("Inputs", "Series", "Plants", "Storage", "Data", "RunLog")
 _RANGE = re.compile(r"(\w+)!([A-Z]{1,3})([0-9]{1,7})(?::([A-Z]{1,3})([0-9]{1,7}))?")
+
+
+def without_consequences(issues: Sequence[Issue]) -> list[Issue]:
+    """The issues without those of single cells on a sheet whose rows were moved."""
+    moved = {issue.where.rpartition("!")[0] for issue in issues if _MOVED in issue.what}
+    return [issue for issue in issues if _MOVED in issue.what or issue.where.rpartition("!")[0] not in moved]
 
 
 class WorkbookReader:
@@ -168,7 +178,14 @@ class WorkbookReader:
             what = f"its fingerprints of solver results are damaged: {error}"
             yield Issue(f"{self.shown}:RunLog", what, _AGAIN)
             return
-        for place in changed:
+        n_changed = Counter(place[0] for place in changed)
+        for sheet, n in n_changed.items():
+            if n > _MOST_CHANGED:
+                first = next(place for place in changed if place[0] == sheet)
+                what = f"{n} cells {_MOVED} of sheet {sheet}"
+                hint = "was a row inserted, deleted or sorted? Take the workbook of the run and edit its shaded cells"
+                yield Issue(self.at(first), what, hint)
+        for place in (each for each in changed if n_changed[each[0]] <= _MOST_CHANGED):
             cell = self.cell(place)
             shown = "is empty" if cell is None else f"is {cell.value!r}"
             what = f"{shown}, which is not what the run wrote: only shaded cells can be edited"

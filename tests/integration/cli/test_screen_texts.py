@@ -66,7 +66,7 @@ def test_ranges_of_a_continuous_plan_are_shown_as_shares(tmp_path: Path) -> None
         "ranges": [each, unknown, {**each, "plant": "C", "standing": "never"}], "is_complete": False,
     }  # fmt: skip
     lines = near_optimal._near_optimal_text(document, tmp_path).splitlines()
-    assert lines[0] == "Small: plans within 1.00% of 1,234.5 kt; pipes on the plan's 7 links"
+    assert lines[0] == "Small: plans within 1.00% of 1,234.5 kt; pipelines within the 7 links searched"
     assert [line.split() for line in lines[2:4]] == [
         ["50.0%", "25.0%", "100.0%", "A", "Aster"], ["50.0%", "–", "–", "B", "Birch"],
     ]  # fmt: skip

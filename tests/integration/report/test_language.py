@@ -235,7 +235,8 @@ def test_streams_of_a_furnace_hubs_and_groups_of_places_have_chinese_names() -> 
 
 
 def test_limits_beside_the_budget_are_chinese_one_by_one() -> None:
-    text = "Binding beside the budget (LP relaxation): cumulative budget to 2026; province budget of Hebei and 2 more."
+    limits = "cumulative budget to 2026; province budget of Hebei and 2 more"
+    text = f"Binding limits other than the budget (LP relaxation): {limits}."
     assert (
         Language("zh").sentence(text)
         == "预算之外的紧约束（线性松弛）：截至 2026 年的累计预算；河北的省级预算，另 2 项。"
@@ -244,7 +245,7 @@ def test_limits_beside_the_budget_are_chinese_one_by_one() -> None:
 
 @pytest.mark.parametrize("limit", BINDING.values())
 def test_every_limit_that_may_bind_is_chinese(limit: str) -> None:
-    found = Language("zh").sentence(f"Binding beside the budget (LP relaxation): {limit.format('2030')}.")
+    found = Language("zh").sentence(f"Binding limits other than the budget (LP relaxation): {limit.format('2030')}.")
     assert not re.search("[a-z]{2}", found) and "2030" in found
 
 

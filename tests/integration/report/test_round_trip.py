@@ -325,6 +325,59 @@ def test_an_edit_that_cannot_be_is_an_error_at_its_cell(
         assert any(f"bad.xlsx:{cell}" in str(issue) and what in str(issue) for issue in error.issues), (what, error)
 
 
+def test_cells_that_are_no_inputs_cannot_be_edited_in_silence(solved_run: Path, tmp_path: Path) -> None:
+    def edit(book: Workbook) -> None:
+        new_value(book, "budget.cumulative_mn.2026").offset(column=-1).value = 1_000  # column Value
+        *_, formula = (cell for row in book["CashFlow"].iter_rows() for cell in row if cell.data_type == "f")
+        formula.value = 999
+        next(cell for row in book["Technologies"].iter_rows() for cell in row if cell.value == "amine").value = "lime"
+
+    error = run("check", edited(solved_run / "plan.xlsx", tmp_path / "bad.xlsx", edit)).exception
+    assert isinstance(error, InputError)
+    found = [str(issue) for issue in error.issues]
+    assert sorted(each.split("!")[0].split(":")[-1] for each in found) == ["CashFlow", "Inputs", "Technologies"], found
+    assert all("which is not what the run wrote: only shaded cells can be edited" in each for each in found)
+
+
+def test_a_row_that_was_inserted_is_one_error(solved_run: Path, tmp_path: Path) -> None:
+    moved = edited(solved_run / "plan.xlsx", tmp_path / "moved.xlsx", lambda book: book["Plants"].delete_rows(12))
+    error = run("check", moved).exception
+    assert isinstance(error, InputError)
+    (issue,) = error.issues
+    assert "moved.xlsx:Plants!" in issue.where and "was a row inserted, deleted or sorted?" in issue.hint
+
+
+def test_lists_are_read_as_the_workbook_shows_them(solved_run: Path, tmp_path: Path) -> None:
+    def edit(book: Workbook) -> None:
+        for key, text in (
+            ("years", "2026；2031, 2036"),
+            ("storage.sites", "Qinshui"),
+            ("plants.provinces", "Shanxi、Hebei"),
+        ):
+            new_value(book, key).value = text
+
+    read = read_edited(edited(solved_run / "plan.xlsx", tmp_path / "lists.xlsx", edit)).scenario
+    assert (read.years, read.storage.sites) == ((2026, 2031, 2036), ("Qinshui",))
+    assert read.plants.provinces == ("Shanxi", "Hebei")
+
+
+@pytest.mark.parametrize(("value", "hint"), [("8%", "type 0.08"), ("0.08", "format it as a number and type it again")])
+def test_a_number_that_is_text_is_named_with_what_to_type(
+    solved_run: Path, tmp_path: Path, value: str, hint: str
+) -> None:
+    book = edited(solved_run / "plan.xlsx", tmp_path / "text.xlsx", set_named("discount_rate", value))
+    error = run("check", book).exception
+    assert isinstance(error, InputError) and hint in error.issues[0].hint
+
+
+def test_a_carbon_price_of_a_workbook_says_what_it_replaces(solved_run: Path, tmp_path: Path) -> None:
+    def edit(book: Workbook) -> None:
+        cells(book, "carbon_price_input")[0].value = 50.0
+
+    (notice,) = read_edited(edited(solved_run / "plan.xlsx", tmp_path / "price.xlsx", edit)).notices
+    assert "no longer with the last observed mean of the market" in notice
+
+
 def with_part(source: Path, to: Path, part: str, change: Callable[[str], str]) -> Path:
     """A copy of a workbook with one of its XML parts changed."""
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED) as new:

@@ -62,8 +62,8 @@ def test_lives_that_end_are_told_by_plant(read):
     }
     assert found["key"].to_dict() == {"A": "", "B": "", "C": "plants.not_before"}
     sentences = not_eligible(problem)
-    assert any("(closing_year of the plant). Largest: Works A (2026)." in each for each in sentences)
-    assert any("min_life_yr of technologies/technologies). Largest: Works B (2033)." in each for each in sentences)
+    assert any("(closing_year of the plant). Plant: Works A (2026)." in each for each in sentences)
+    assert any("min_life_yr of technologies/technologies). Plant: Works B (2033)." in each for each in sentences)
     assert all("不可改造" in Language("zh").sentence(each) for each in sentences)
 
 

@@ -47,6 +47,6 @@ def test_damages_at_the_scenario_s_own_values_name_no_series() -> None:
     *_, text = society(totals, "CNY", 2024, {"discount_rate": 0.05, "damages": damages})
     assert text == (
         "Damages avoided at the scenario's own values are 5,847 million CNY 2024, discounted at the social discount "
-        "rate of 2 %; the net social benefit is 5,747 million."
+        "rate of 2 %; net of resource cost at 5 %, the social benefit is 5,747 million."
     )
     assert Language("zh").sentence(text).startswith("按情景自设数值计")
