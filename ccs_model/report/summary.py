@@ -223,7 +223,7 @@ class _Summary:
         roads = f" and {counted(n_roads, 'truck route')}" if n_roads else ""
         lines = f"{counted(len(pipes), 'pipeline')} of {sum(row['length_km'] for row in pipes):,.0f} km in total"
         transport = f"{lines}{roads}" if pipes else roads.removeprefix(" and ") or "no pipeline"
-        return f"{carried}, {counted(len(sites), 'storage site')} with {counted(n_wells, 'well')}."
+        return f"{transport}, {counted(len(sites), 'storage site')} with {counted(n_wells, 'well')}."
 
     def _of_the_budget(self) -> str:
         budget = self.totals["budget_mn"]
