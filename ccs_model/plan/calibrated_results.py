@@ -147,6 +147,23 @@ def statement(plan: Plan) -> str:
         f"{_beside(fitted)}), {applied}; {_held_out(fitted)}. "
         f"Abatement {100 * (totals['abatement_share'] or 0.0):.2f} %, "
         f"as designed {100 * (totals['uncalibrated_abatement_share'] or 0.0):.2f} %.{elsewhere}"
+        f"{_over_draws(plan)}"
+    )
+
+
+def _over_draws(plan: Plan) -> str:
+    """What the plan avoids and costs over the draws of an ensemble, P10 to P90; empty without one."""
+    draws = ensemble_table(plan)
+    if draws.empty:
+        return ""
+    bands = ensemble_bands(draws)
+    avoided, capex = ([f"{bands[name][end]:,.0f}" for end in ("p10", "p90")] for name in ("avoided_ktpa", "capex_mn"))
+    within = ""
+    if np.isfinite(plan.problem.budget_mn):
+        within = f", within the budget in {100 * draws['is_within_budget'].mean():.0f} % of them"
+    return (
+        f" Over {len(draws)} draws (P10 to P90) it avoids {avoided[0]} to {avoided[1]} kt a year and costs {capex[0]} "
+        f"to {capex[1]} million {plan.problem.money} of capital{within}."
     )
 
 
