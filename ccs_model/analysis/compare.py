@@ -32,8 +32,7 @@ MOVES = (ENTERS, LEAVES, CHANGES)
 _ABOUT = ("scenario", "objective_name", "status", "currency", "price_year")
 _HASH = 12
 OWN_MONEY = "own money"
-"""The money of a row whose runs have other currencies or price years, or of which one has a representative year; it has
-no differences."""
+"""The money of a row whose runs have other currencies or price years; it has no differences."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,18 +161,20 @@ def _side_by_side(names: Sequence[str], runs: Sequence[StoredRun], part: str, *k
     """Keys, unit, one column a run, then the differences; a value that a run does not have is missing, never 0."""
     values = [_values(run.document[part], keys[0]) for run in runs]
     rows = list(dict.fromkeys(key for each in values for key in each))
+    money = list(dict.fromkeys(_money(run) for run in runs))
     # Amounts of a representative year are none of a horizon.
-    money = list(dict.fromkeys((_money(run), run.scenario.is_static) for run in runs))
+    are_alike = len({run.scenario.is_static for run in runs}) == 1
     units = [_unit(runs[0], str(key[-1])) for key in rows]
-    same = pd.Series([len(money) == 1 or money[0][0] not in unit for unit in units], dtype=bool)
+    same = pd.Series([len(money) == 1 or money[0] not in unit for unit in units], dtype=bool)
+    has_period = pd.Series([unit.startswith("million") for unit in units], dtype=bool)
     table = pd.DataFrame(rows, columns=list(keys))
     table["unit"] = [
-        unit if is_same else unit.replace(money[0][0], OWN_MONEY) for unit, is_same in zip(units, same, strict=True)
+        unit if is_same else unit.replace(money[0], OWN_MONEY) for unit, is_same in zip(units, same, strict=True)
     ]
     for name, each in zip(names, values, strict=True):
         table[name] = pd.Series([each.get(key) for key in rows], dtype=float)
     for name in names[1:]:
-        table[f"{name} − first"] = (table[name] - table[names[0]]).where(same)
+        table[f"{name} − first"] = (table[name] - table[names[0]]).where(same & (are_alike | ~has_period))
     return table
 
 

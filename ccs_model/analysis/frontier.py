@@ -37,6 +37,7 @@ from ccs_model.plan.plan_json import plain
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.plan.tables import links_table, retrofits_table
 from ccs_model.problem import Problem, build_problem
+from ccs_model.problem.unused_inputs import input_warnings
 from ccs_model.runs.run_reader import RunLike, is_run, solved_problem_of, validate_own_model
 from ccs_model.runs.run_writer import RUN_WRITER
 from ccs_model.scenario import Scenario
@@ -166,7 +167,7 @@ class _FrontierRequest:
         unlimited: list[Floats] = []
         if not has_top:
             top = self._most(moving) * search.unit
-            unlimited = self._unlimited(search)
+            unlimited = self._unlimited(search) if own is None else []
             top = max(top, *(moving.used(x) * search.unit for x in unlimited), 0.0)
         low = self._lowest(matrix, row.row, moving, search.unit)
         if own is not None and own < low:
@@ -287,15 +288,22 @@ def _plan_at(
 ) -> Plan:
     """The plan of one budget point, as `optimize` would return it."""
     there = with_limit(matrix, row, budget_point.budget_mn)
-    own = problem if scenario.budget.total_mn is None else replace(problem, scenario=scenario)
-    own = replace(own, budget_mn=budget_point.budget_mn)
+    if scenario.budget.total_mn != budget_point.budget_mn:
+        # No budget is given, or none that is sufficient: the plan is that of a scenario with this one.
+        scenario = scenario.with_changes({"budget.total_mn": budget_point.budget_mn})
+    own = replace(problem, scenario=scenario, budget_mn=budget_point.budget_mn)
     within = MipOutcome(budget_point.outcome, budget_point.relaxation)
     corridors = Corridors(within, links, budget_point.all_links_bound) if links is not None else None
     point = point_of(own, there, budget_point.x)
     fields = checked_parts(own, there, budget_point.x, point, budget_point.outcome, within, None, corridors)
     fixed_decisions = pd.DataFrame(columns=["plant", "name", "decision", "abatement_lost_kt", "cost_added_mn"])
     return Plan(
-        **fields, fixed_decisions=fixed_decisions, solver_log="", timings=MappingProxyType({}), writer=RUN_WRITER
+        **fields,
+        fixed_decisions=fixed_decisions,
+        solver_log="",
+        timings=MappingProxyType({}),
+        warnings=input_warnings(own),
+        writer=RUN_WRITER,
     )
 
 

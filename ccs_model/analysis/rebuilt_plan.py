@@ -102,7 +102,7 @@ def plan_at(at: AtPoint, document: Mapping[str, Any]) -> Plan:
         fixed_decisions=fixed_decisions,
         solver_log="",
         timings=MappingProxyType({}),
-        warnings=tuple(document["warnings"]),
+        warnings=tuple(document.get("warnings", ())),
         added_components=tuple(document.get("added_components", ())),
         writer=RUN_WRITER,
     )

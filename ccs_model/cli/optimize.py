@@ -77,7 +77,7 @@ def _report_cached(
     there = manifest.get("workbook_lang", "en")
     if there != lang:
         click.echo(f"{folder}: its workbook is in '{there}', not '{lang}'; use --force to re-run", err=True)
-    show_warnings(document["warnings"])
+    show_warnings(document.get("warnings", ()))
     when = str(manifest.get("finished", ""))[:16].replace("T", " ")
     output.report(_text(folder), lambda: f"{edits}{run_text(document, folder)}\nCached run of {when} UTC. {CACHED}")
     return LIMIT_REACHED if document["status"] == "limit" else DONE
@@ -87,7 +87,7 @@ def _raise_infeasible(error: InfeasibleError, output: Output) -> NoReturn:
     """Report the folder of an infeasible problem, and raise the error."""
     output.line.done()
     if error.folder is not None:
-        show_warnings(document_of(error.folder / "plan.json")["warnings"])
+        show_warnings(document_of(error.folder / "plan.json").get("warnings", ()))
         if output.as_json:
             click.echo(_text(error.folder), nl=False)
         has_nearest = any((error.folder / "tables").glob("nearest_*.csv"))
@@ -150,7 +150,6 @@ def optimize(scenario: Path, output: Output, lang: str, verbose: bool, **values:
     finally:
         output.line.done()
     document = document_of(run.folder / "plan.json")
-    show_warnings(run.question.notices if run.question is not None else ())
     edits = "" if run.question is None else edits_text(run.question)
     if run.plan is None:
         return _report_cached(output, run.folder, document, run.manifest, lang, edits)

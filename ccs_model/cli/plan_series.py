@@ -35,7 +35,15 @@ from ccs_model.cli.command_options import (
     with_options,
 )
 from ccs_model.cli.terminal import ProgressLine, columns, print_json, shortened, show_warnings, strong
-from ccs_model.errors import DONE, INTERRUPTED, LIMIT_REACHED, FileError, InputError, MissingExtraError
+from ccs_model.errors import (
+    DONE,
+    INTERRUPTED,
+    LIMIT_REACHED,
+    FileError,
+    InputError,
+    MissingExtraError,
+    NoPlanInRunError,
+)
 from ccs_model.report.text_tables import aligned
 from ccs_model.runs.run_list import counted, document_of
 
@@ -132,7 +140,7 @@ def frontier(
     if not force and output.out is None and (folder / FRONTIER).is_file():
         page = _page(folder)  # an interrupted run may lack its page, which is written last
         text = (folder / FRONTIER).read_text(encoding="utf-8")
-        show_warnings(document_of(folder / "plan.json")["warnings"])
+        show_warnings(document_of(folder / "plan.json").get("warnings", ()))
         output.report(text, lambda: f"{frontier_text(json.loads(text), folder, page)}\n{CACHED}")
         return DONE
     validate_overwrite(folder, force)
@@ -182,7 +190,7 @@ def _known(run: Path | None, own: Path) -> list[pd.DataFrame]:
             raise click.BadParameter(str(error), param_hint="--run") from error
     try:
         return [read_point(own)]
-    except (FileError, InputError):
+    except (FileError, InputError, NoPlanInRunError):
         return []
 
 
@@ -197,7 +205,7 @@ def _bound(run: Path | None) -> float | None:
 
     try:
         return None if run is None else bound_of(read_run(run).document)
-    except (FileError, InputError):
+    except (FileError, InputError, NoPlanInRunError):
         return None
 
 

@@ -27,7 +27,7 @@ _SPACED = re.compile(r"[-+]?\d{1,3}(?: \d{3})+,\d+")
 _MISPLACED = re.compile(r"[-+]?[1-9]\d{0,2},\d{4,}")
 _EUROPEAN = re.compile(r"[-+]?\d{1,3}(?:\.\d{3})+,\d+|[-+]?\d+,\d+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_WITH_UNIT = re.compile(r"([-+]?\d+(?:\.\d+)?) ?[a-zA-Z]+(?:/[a-zA-Z]+)?")
+_WITH_UNIT = re.compile(r"[-+]?\d+(?:\.\d+)? ?[a-zA-Z]+(?:/[a-zA-Z]+)?")
 _PERCENT = re.compile(r"([-+]?\d+(?:\.\d+)?) ?%")
 
 
@@ -168,6 +168,6 @@ def _right_spelling(text: str) -> str:
         return f"write {text.replace('.', '').replace(',', '.')}"
     if match := _PERCENT.fullmatch(text.replace(",", ".")):
         return f"write {float(match[1]) / 100:.12g}"
-    if match := _WITH_UNIT.fullmatch(text):
-        return f"write {match[1]}; the heading states the unit"
+    if _WITH_UNIT.fullmatch(text):
+        return "write the number alone, in the unit of the column"
     return "write 1234.5, without separators"

@@ -88,14 +88,14 @@ def value_text(value: object) -> str:
 def notices_of_edits(solved: Scenario, edited: Scenario) -> Iterator[str]:
     """Yield what an edited carbon price or social cost of carbon changes beside its amount."""
     was, policy = solved.policy, edited.policy
-    if was.social_cost_series is not None and policy.social_cost_series is None and policy.social_cost_of_carbon_per_t:
+    if policy.social_cost_of_carbon_per_t and not was.social_cost_of_carbon_per_t:
         yield (
-            f"the edited social cost of carbon takes the place of the series {was.social_cost_series}: damages are now "
-            f"discounted at the social discount rate of {100 * policy.social_discount_rate:g} %, not at the near-term "
-            "rate of the series, and have no range"
+            "the edited social cost of carbon takes the place of a series: damages are now discounted at the social "
+            f"discount rate of {100 * policy.social_discount_rate:g} %, not at the near-term rate of the series, and "
+            "have no range"
         )
     if policy.carbon_price_per_t and not was.carbon_price_per_t:
         yield (
-            "the edited carbon price is now the price path of the scenario: the value of the tonnes avoided at the "
-            "price of the market is computed with it, no longer with the last observed mean of the market"
+            "the edited carbon price is now the price path of the scenario, with which the value of the tonnes avoided "
+            "at the price of the market is computed"
         )

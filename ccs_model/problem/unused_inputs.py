@@ -14,6 +14,12 @@ from ccs_model.scenario import Scenario
 from ccs_model.scenario.sections import CHINA_ETS
 
 
+def input_warnings(problem: Problem) -> tuple[str, ...]:
+    """Return what a plan warns of: notices on the tables, values without effect, futures."""
+    ignored = ("the scenario's futures are ignored here; ccs-model stochastic uses them",)
+    return (*problem.inputs.all_notices, *unused_inputs(problem), *(ignored if problem.scenario.futures else ()))
+
+
 def unused_inputs(problem: Problem) -> tuple[str, ...]:
     """Return a sentence, after its file and line or key, on each value of the scenario that has no effect."""
     changes = [future.changes for future in problem.scenario.futures.values()]
@@ -54,7 +60,7 @@ def _others(problem: Problem) -> Iterator[str]:
         ),
     ):
         if key in scenario.places and not has_effect and _value(scenario, key):
-            yield f"{place_of(scenario, key)}: {key} {why}"
+            yield f"{place_of(scenario, key)}: {key} has no effect: it {why}"
     if scenario.transport.trucks and not scenario.transport.shared_trunklines:
         place = place_of(scenario, "transport.trucks")
         yield f"{place}: trucks run on shared networks only, and transport.shared_trunklines is false"
@@ -135,7 +141,10 @@ def _policy(problem: Problem) -> Iterator[str]:
         keys = ("carbon_price_per_t", "social_cost_series", "social_cost_of_carbon_per_t")
         for key in keys:
             if getattr(policy, key):
-                yield f"{at(key)}: has no effect in a representative year, which has no owners' and social accounts"
+                yield (
+                    f"{at(key)}: policy.{key} has no effect in a representative year, which has neither owners' "
+                    "accounts nor a social account"
+                )
     elif policy.carbon_price_per_t and not policy.capture_deductible:
         yield (
             f"{at('carbon_price_per_t')}: the carbon price earns the owners nothing, since "
@@ -157,8 +166,8 @@ def _payment_years(problem: Problem) -> Iterator[str]:
         border = None if year is None else year + (key == "paid_until")
         if border is not None and problem.years[0] < border < problem.horizon_end and border not in edges:
             yield (
-                f"{place_of(problem.scenario, f'policy.{key}')}: payments change within a period; the tonnes of a "
-                "period are spread evenly over its years, also over those before operation, and are paid accordingly"
+                f"{place_of(problem.scenario, f'policy.{key}')}: {key} {year} lies within a period; its tonnes are "
+                "spread evenly over its years, also over those before operation, and are paid accordingly"
             )
 
 

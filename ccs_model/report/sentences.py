@@ -145,14 +145,6 @@ def status(plan: Plan) -> str:
     return f"Status: {reached}. {bound_text(plan, requested)}."
 
 
-def checks(plan: Plan, number: int) -> str:
-    """The master check; `number` counts the checks of the plan and of the workbook."""
-    failed = int((~plan.checks["holds"]).sum())
-    if failed:
-        return f"{failed} of {number} checks {'does' if failed == 1 else 'do'} not hold; see Checks."
-    return f"All {number} checks hold."
-
-
 def marginal_budget(plan: Plan) -> str:
     """Additional abatement of a larger budget, from a second solve."""
     marginal = plan.marginal_budget

@@ -42,7 +42,7 @@ from ccs_model.plan.plan import Plan
 from ccs_model.plan.revision import Revision
 from ccs_model.problem import Problem
 from ccs_model.problem.scenario_names import read_checked
-from ccs_model.problem.unused_inputs import unused_inputs
+from ccs_model.problem.unused_inputs import input_warnings
 from ccs_model.report.workbook.edited_workbook import read_edited
 from ccs_model.runs.run_writer import RUN_WRITER
 from ccs_model.scenario import Scenario
@@ -247,14 +247,9 @@ def solve(
         logs = sorted(folder.glob("*.log"))
         log = "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in logs)
     warning = warning_of(matrix)
-    reported = ((warning,) if warning else ()) + failed + problem.inputs.all_notices + unused_inputs(problem)
+    reported = ((warning,) if warning else ()) + failed + input_warnings(problem)
     if added:
         reported = (*reported, additions_text(added))
-    if problem.scenario.futures:
-        reported = (
-            *reported,
-            "the scenario's futures are ignored here; ccs-model stochastic uses them",
-        )
     log = "".join(f"Warning: {each}\n" for each in reported) + log
     timings = MappingProxyType(dict(clock.laps))
     return Plan(

@@ -134,7 +134,7 @@ def optimize_to_folder(
                 raise CheckError(f"{error}; the model is saved as {saved}") from error
             raise
         message("writing the run folder")
-        plan = replace(plan, revision=question.revision)
+        plan = replace(plan, revision=question.revision, warnings=(*question.notices, *plan.warnings))
         files = run_files(plan, command=command, started=started, lang=lang)
         return OptimizedRun(write_locked(files, folder, force=force), plan, question=question)
 

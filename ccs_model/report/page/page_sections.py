@@ -62,7 +62,7 @@ def answer(run: StoredRun, words: Words) -> Markup:
         (words("status"), f"{status}{words.stop}{words.sentence(_gap(run))}"),
         *([(words("targets"), words.sentence(of_targets))] if document["targets"] else []),
         (words("calibration"), words.sentence(statement)),
-        *((words("warning"), words.sentence(each)) for each in document["warnings"]),
+        *((words("warning"), words.sentence(each)) for each in document.get("warnings", ())),
     ]
     return section("answer", words("answer"), render("answer", figures=figures, quality=quality))
 
@@ -420,6 +420,8 @@ def owners(run: StoredRun, words: Words) -> Markup:
         for row in drawn
     ]
     funds = [table("funds", of_funds, plain(terms), words, words.label("Funds drawn"))] if drawn else []
+    if drawn:
+        funds.insert(0, paragraph(words.sentence("Funds drawn, by period:")))
     return section("owners", words("owner_returns"), shown, *(paragraph(note, "note") for note in notes), *funds)
 
 

@@ -35,7 +35,7 @@ FOREIGN = "give a plan.xlsx of a run folder; scenarios end in .yaml"
 _AGAIN = "take the workbook from the run folder again and edit its shaded cells only"
 # Changed cells of a sheet that are named one by one, at most.
 _MOST_CHANGED = 12
-_MOVED = "are not what the run wrote, here and in further rows"
+_MOVED = "are not what the run wrote, the first here"
 # Sheets with inputs or with what the plan was solved from.
 _READ = ("Inputs", "Series", "Plants", "Storage", "Data", "RunLog")
 _RANGE = re.compile(r"(\w+)!([A-Z]{1,3})([0-9]{1,7})(?::([A-Z]{1,3})([0-9]{1,7}))?")
@@ -182,7 +182,7 @@ class WorkbookReader:
         for sheet, n in n_changed.items():
             if n > _MOST_CHANGED:
                 first = next(place for place in changed if place[0] == sheet)
-                what = f"{n} cells {_MOVED} of sheet {sheet}"
+                what = f"{n} cells of sheet {sheet} {_MOVED}"
                 hint = "was a row inserted, deleted or sorted? Take the workbook of the run and edit its shaded cells"
                 yield Issue(self.at(first), what, hint)
         for place in (each for each in changed if n_changed[each[0]] <= _MOST_CHANGED):

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ccs_model.cli import group
-from ccs_model.errors import LIMIT_REACHED, FileError
+from ccs_model.errors import LIMIT_REACHED, FileError, InfeasibleError
 from tests.integration.report.recomputing import Computed, differences, formula_cells, recomputed
 
 pytestmark = pytest.mark.slow
@@ -134,3 +134,36 @@ def test_a_rung_that_is_not_closed_is_told_by_the_exit_code(scenario: Path) -> N
     code = requested(shared, "--points", "3", "--time-limit", "8", "--out", out, "--quiet").return_value
     table = pd.read_csv(out / "tables" / "frontier.csv")
     assert code == (LIMIT_REACHED if (table["status"] == "limit").any() else 0)
+
+
+def test_a_scenario_without_a_budget_reaches_its_plan_and_is_verified(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    least = SCENARIO.replace("budget: {total_mn: 900}", "objective: min_cost\ntargets: {abatement_share: {2031: 0.02}}")
+    gift = "funds: {gift: {kind: grant, share_max: 0.0}}\n"
+    Path("least.yaml").write_text(least + "budget: {total_mn: null}\n" + gift, encoding="utf-8")
+    run = CliRunner().invoke(group, ["optimize", "least.yaml", "--out", "run", "-q"], standalone_mode=False)
+    assert run.return_value == 0
+    result = requested("least.yaml", "--points", "3", "--out", "out")
+    spent = json.loads(Path("run/plan.json").read_text(encoding="utf-8"))["totals"]["capex_mn"]
+    found = json.loads(Path("out/frontier.json").read_text(encoding="utf-8"))["points"]
+    assert found[-1]["budget_mn"] == pytest.approx(spent, rel=0.02) and "the scenario's budget" not in result.stdout
+    # What the scenario warns of is said here too, and the folder stands for itself.
+    assert "fund gift can pay for nothing: its share_max is 0" in result.stderr
+    assert json.loads(Path("out/plan.json").read_text(encoding="utf-8"))["warnings"]
+    verified = CliRunner().invoke(group, ["verify", "out"], standalone_mode=False)
+    assert verified.return_value == 0, verified.output
+
+
+def test_a_frontier_does_not_need_the_scenario_to_be_feasible(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    poor = SCENARIO.replace("total_mn: 900", "total_mn: 10").replace(
+        "min_emissions", "require: [NH3_21], min_emissions"
+    )
+    Path("poor.yaml").write_text(poor, encoding="utf-8")
+    assert isinstance(CliRunner().invoke(group, ["optimize", "poor.yaml", "-q"]).exception, InfeasibleError)
+    result = requested("poor.yaml", "--points", "2", "--to", "900", "--out", "out")
+    assert "10*" not in result.stdout
+    verified = CliRunner().invoke(group, ["verify", "out"], standalone_mode=False)
+    assert verified.return_value == 0, verified.output

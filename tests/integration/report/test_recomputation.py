@@ -217,8 +217,8 @@ def test_an_edited_workbook_says_so_and_its_checks_still_hold(proof: Proof, name
 @pytest.mark.parametrize(
     ("name", "check"),
     [
-        ("rich--dear", "budget, or spending at these inputs where it is higher"),
-        ("rich--poor", "budget, or spending at these inputs where it is higher"),
+        ("rich--dear", "spending at these inputs is within the budget (the larger of the two is shown)"),
+        ("rich--poor", "spending at these inputs is within the budget (the larger of the two is shown)"),
         ("rich--factors", "policy payments at these inputs are within their cap"),
     ],
 )

@@ -375,7 +375,7 @@ def test_a_carbon_price_of_a_workbook_says_what_it_replaces(solved_run: Path, tm
         cells(book, "carbon_price_input")[0].value = 50.0
 
     (notice,) = read_edited(edited(solved_run / "plan.xlsx", tmp_path / "price.xlsx", edit)).notices
-    assert "no longer with the last observed mean of the market" in notice
+    assert "the edited carbon price is now the price path of the scenario" in notice
 
 
 def with_part(source: Path, to: Path, part: str, change: Callable[[str], str]) -> Path:

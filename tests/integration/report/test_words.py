@@ -122,13 +122,6 @@ def test_a_limit_a_missing_answer_and_no_budget_are_told(vent: Plan) -> None:
     assert words.marginal_budget(unlimited) == "The plan has no budget limit."
 
 
-def test_checks_that_do_not_hold_are_counted(vent: Plan) -> None:
-    n = len(vent.checks)
-    assert words.checks(vent, n) == f"All {n} checks hold."
-    broken = replace(vent, checks=vent.checks.assign(holds=[False, False, *vent.checks["holds"].iloc[2:]]))
-    assert words.checks(broken, n) == f"2 of {n} checks do not hold; see Checks."
-
-
 def test_locks_are_priced_on_the_screen_in_tonnes_or_money(vent: Plan) -> None:
     assert vent.fixed_decisions["plant"].iloc[0] == "NH3_79"
     lost = float(vent.fixed_decisions["abatement_lost_kt"].iloc[0])
