@@ -1,0 +1,36 @@
+"""The summary of a shared network, with pipelines and with trucks alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ccs_model.plan.plan import Plan
+from ccs_model.report.summary import summary_text
+from tests.hand_network import LINKS, PLANTS, SITES
+
+
+@pytest.fixture(scope="module")
+def document(hand_solved: Callable[..., Plan]) -> dict[str, Any]:
+    """plan.json of a small network."""
+    tables = {"plants": PLANTS, "sites": SITES, "links": LINKS}
+    return hand_solved({"targets.captured_ktpa": 300}, **tables).to_dict()
+
+
+def test_pipelines_sites_and_wells_are_counted(document: dict[str, Any]) -> None:
+    pipes = [row for row in document["links"] if row["kind"] == "pipe"]
+    length = sum(row["length_km"] for row in pipes)
+    text = " ".join(summary_text(document, 100).split())
+    plural = "s" if len(pipes) > 1 else ""
+    assert pipes and f"{len(pipes)} pipeline{plural} of {length:,.0f} km in total, 1 storage site with" in text
+
+
+@pytest.mark.parametrize(
+    ("n", "counted"), [(1, "1 truck route, 1 storage site"), (2, "2 truck routes, 1 storage site")]
+)
+def test_trucks_alone_are_no_pipelines_of_0_km(document: dict[str, Any], n: int, counted: str) -> None:
+    roads = [{**document["links"][0], "kind": "truck"}] * n
+    text = " ".join(summary_text({**document, "links": roads}, 100).split())
+    assert counted in text and "km in total" not in text
