@@ -152,10 +152,10 @@ def _without_index(scenario: Scenario, inputs: Inputs) -> Iterator[Issue]:
             continue
         what = "exchange rate" if table == rates else "price index"
         known = sorted({HOME_CURRENCY, *rows.loc[rows["year"] == year, "currency"]})
-        hint = nearest_hint(currency, known, f"there are {', '.join(known)}")
-        yield Issue(
-            place_of(scenario, key), f"no {what} for {currency} {year} in {table}", f"{hint}; or add rows of it"
-        )
+        meant = HOME_CURRENCY if currency == "RMB" else currency
+        hint = nearest_hint(meant, known, f"there are {', '.join(known)}")
+        hint += " Otherwise add rows of it" if hint.endswith("?") else "; or add rows of it"
+        yield Issue(place_of(scenario, key), f"no {what} for {currency} {year} in {table}", hint)
 
 
 def _unused_oil_price(scenario: Scenario, inputs: Inputs) -> Iterator[Issue]:
