@@ -407,7 +407,7 @@ def owners(run: StoredRun, words: Words) -> Markup:
         Column("of_year", words("year")),
         Column("spend_mn", words.label("Drawn"), words.millions, 0),
         Column("interest_share", words.label("Real interest rate"), ""),
-        Column("term", words.label("Term"), words.unit("years")),
+        Column("term_yr", words.label("Term"), words.unit("years"), 0),
     ]
     terms = [
         {
@@ -415,7 +415,7 @@ def owners(run: StoredRun, words: Words) -> Markup:
             "kind": words.label(str(row["kind"]).capitalize()),
             "of_year": f"{row['year']:.0f}",
             "interest_share": None if row["kind"] == "grant" else row["interest_rate"],
-            "term": "" if row["kind"] == "grant" else f"{row['term_yr']:.0f}",
+            "term_yr": None if row["kind"] == "grant" else row["term_yr"],
         }
         for row in drawn
     ]
