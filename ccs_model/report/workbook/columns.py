@@ -45,13 +45,22 @@ WORDS = CellClass("", "words", "", "#1A1A1A", "#FFFFFF")
 PLANT_DATA, _FOR_PROGRAMS = "Plants", "Data"
 # Sheets with values solved with beside the new ones.
 SOLVED_BESIDE = ("Series", "Storage")
+# Sheets with numbers that the plan was solved from.
+_WITH_DATA = ("Inputs", "Technologies")
 
 
 def fixed_classes(sheet: str) -> tuple[CellClass, ...]:
     """Classes of the locked cells that an edit cannot change: solver results, values solved with, data in use."""
     if sheet == _FOR_PROGRAMS:
         return ()
-    return (SOLVER, INPUT, OBSERVED, ASSUMED, *((CALCULATION,) if sheet == PLANT_DATA else ()))
+    if sheet == PLANT_DATA:
+        return (SOLVER, OBSERVED, ASSUMED, CALCULATION, INPUT)
+    return (SOLVER, INPUT, OBSERVED, ASSUMED) if sheet in (*SOLVED_BESIDE, *_WITH_DATA) else (SOLVER,)
+
+
+def fixed_text_classes(sheet: str) -> tuple[CellClass, ...]:
+    """Those of cells with text: names and notes of data in use change no number."""
+    return tuple(each for each in fixed_classes(sheet) if each in (SOLVER, INPUT) or sheet == PLANT_DATA)
 
 
 CELL_CLASSES = (INPUT, OBSERVED, ASSUMED, CALCULATION, SOLVER, CHECK)

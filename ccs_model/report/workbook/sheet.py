@@ -206,7 +206,7 @@ class Sheet(Canvas):
         # Most values are floats, and known for that at once; what else is a number takes five times as long to ask.
         result = checked_number(value, where) if isinstance(value, float | Real) else checked_text(str(value), where)
         if self._fixed:  # A number in the place of a formula is an edit that has no effect.
-            self.book.fingerprints.record(self._name, row, column, "")
+            self.book.fingerprints.record_formula(self._name, row, column)
         # A template gives the same formula, moved, in all cells of a column; where years run across, of a row.
         key = (self._own, formula.template, column if self._own.years is None else row)
         fill = self._fills.get(key)
@@ -269,7 +269,7 @@ class Sheet(Canvas):
         self._sheet.write_again(self._row, at, cell)
         if wrapped is not None:
             self._layout.wrapped(self._row, at, wrapped)
-        if (column.cell_class or OBSERVED) in self._fixed:
+        if (column.cell_class or OBSERVED) in self._fixed_text:
             self.book.fingerprints.record(self._name, self._row, at, text)
 
     def _plain_number(self, at: int, column: Column, value: float, record: Row) -> None:
@@ -444,7 +444,7 @@ class Sheet(Canvas):
             self._layout.widen(at, text_width(str(value)) + 1)
         else:
             text = self._words(at, column, value, where, style, ink)
-            if is_fixed:
+            if is_fixed and kind in self._fixed_text:
                 self.book.fingerprints.record(self._name, self._row, at, text)
 
     def _live(

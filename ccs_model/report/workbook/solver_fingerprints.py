@@ -1,7 +1,8 @@
 """Fingerprints of the cells that hold results of the solver, by which a changed one is found when a workbook is read.
 
-Three signs stand for a cell: 18 bits of the CRC-32 of its text, or of its number in ten digits. Programs that save a
-workbook may change the last of sixteen digits, so that a number also counts as unchanged if its neighbours match.
+Two signs stand for a cell: 12 bits of the CRC-32 of its text, or of its number in ten digits; one change of 4,096 is
+missed. Programs that save a workbook may change the last of sixteen digits, so that a number also counts as unchanged
+if its neighbours match.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 _SIGNS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._"
-_WIDTH = 3
+_WIDTH, _EARLIER_WIDTH = 2, 3
+# In place of the signs of cells that hold formulas.
+_FORMULAS = "formulas"
 # So far a number may move when another program saves it.
 _MOVED = 4e-14
 # A row of the list holds at most this many signs, which a cell can hold.
@@ -25,33 +28,51 @@ class Fingerprints:
     """Cells as they are written, by sheet; rows and columns counted from 0."""
 
     cells: dict[str, dict[Place, str]] = field(default_factory=dict)
+    formulas: dict[str, dict[Place, str]] = field(default_factory=dict)
 
     def record(self, sheet: str, row: int, column: int, value: float | str) -> None:
         """Keep the fingerprint of one cell."""
-        self.cells.setdefault(sheet, {})[row, column] = _of(value)
+        self.cells.setdefault(sheet, {})[row, column] = _of(value)[:_WIDTH]
+
+    def record_formula(self, sheet: str, row: int, column: int) -> None:
+        """Keep that a cell holds a formula, whose value may change."""
+        self.formulas.setdefault(sheet, {})[row, column] = ""
 
     def rows(self) -> Iterator[dict[str, str]]:
-        """The list: sheet, first and last row, columns and signs, of rows with the same columns."""
+        """The list: sheet, first and last row, columns and signs, of rows with the same columns.
+
+        The formulas of a sheet are one row, whose columns are those of each group of rows.
+        """
         for sheet, cells in self.cells.items():
-            by_row: dict[int, list[int]] = {}
-            for row, column in sorted(cells):
-                by_row.setdefault(row, []).append(column)
-            rows = sorted(by_row)
-            first = 0
-            for at in range(1, len(rows) + 1):
-                group = rows[first:at]
-                n_signs = _WIDTH * len(group) * len(by_row[group[0]])
-                is_next = at < len(rows) and rows[at] == rows[at - 1] + 1 and by_row[rows[at]] == by_row[group[0]]
-                if is_next and n_signs + _WIDTH * len(by_row[group[0]]) <= _LONGEST:
-                    continue
-                signs = "".join(cells[row, column] for row in group for column in by_row[group[0]])
+            for group, columns in _groups(cells, _LONGEST // _WIDTH):
                 yield {
                     "sheet": sheet,
                     "rows": f"{group[0] + 1}:{group[-1] + 1}",
-                    "columns": " ".join(str(column + 1) for column in by_row[group[0]]),
-                    "signs": signs,
+                    "columns": " ".join(str(column + 1) for column in columns),
+                    "signs": "".join(cells[row, column] for row in group for column in columns),
                 }
-                first = at
+        for sheet, formulas in self.formulas.items():
+            parts = [
+                f"{group[0] + 1}:{group[-1] + 1} {' '.join(str(column + 1) for column in columns)}"
+                for group, columns in _groups(formulas, len(formulas))
+            ]
+            yield {"sheet": sheet, "rows": "1:1", "columns": ";".join(parts), "signs": _FORMULAS}
+
+
+def _groups(cells: Iterable[Place], most: int) -> Iterator[tuple[list[int], list[int]]]:
+    """Rows that follow one another with cells in the same columns, and these columns; at most `most` cells."""
+    by_row: dict[int, list[int]] = {}
+    for row, column in sorted(cells):
+        by_row.setdefault(row, []).append(column)
+    group: list[int] = []
+    for row, columns in by_row.items():
+        is_next = group and row == group[-1] + 1 and columns == by_row[group[0]]
+        if group and not (is_next and (len(group) + 1) * len(columns) <= most):
+            yield group, by_row[group[0]]
+            group = []
+        group.append(row)
+    if group:
+        yield group, by_row[group[0]]
 
 
 def changed_cells(
@@ -59,18 +80,29 @@ def changed_cells(
 ) -> Iterator[tuple[str, int, int]]:
     """Yield sheet, row and column (counted from 1) of each cell that differs from the list `rows`.
 
+    `cells` has no cells with formulas, so that a value in the place of one is found.
+
     Raises ValueError if the list itself is damaged.
     """
     for sheet, span, columns, signs in rows:
-        first, last = map(int, span.split(":"))
-        n_cells = (last - first + 1) * len(columns.split())
-        if len(signs) != _WIDTH * n_cells:
-            raise ValueError(f"{len(signs)} signs for {n_cells} cells of sheet {sheet}")
-        places = [(row, int(column)) for row in range(first, last + 1) for column in columns.split()]
+        if signs == _FORMULAS:
+            for part in columns.split(";"):
+                places = _places(*part.split(" ", 1))
+                yield from ((sheet, *place) for place in places if cells.get((sheet, *place), "") != "")
+            continue
+        places = _places(span, columns)
+        width = len(signs) // max(len(places), 1)
+        if len(signs) != width * len(places) or width not in (_WIDTH, _EARLIER_WIDTH):
+            raise ValueError(f"{len(signs)} signs for {len(places)} cells of sheet {sheet}")
         for k, (row, column) in enumerate(places):
             value = cells.get((sheet, row, column), "")
-            if signs[_WIDTH * k : _WIDTH * (k + 1)] not in _like(value):
+            if signs[width * k : width * (k + 1)] not in {each[:width] for each in _like(value)}:
                 yield sheet, row, column
+
+
+def _places(span: str, columns: str) -> list[Place]:
+    first, last = map(int, span.split(":"))
+    return [(row, int(column)) for row in range(first, last + 1) for column in columns.split()]
 
 
 def _of(value: float | str | bool) -> str:

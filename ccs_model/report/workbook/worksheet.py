@@ -14,7 +14,7 @@ from ccs_model._typing import Floats
 from ccs_model.plan.plan import Plan
 from ccs_model.report.workbook.book import Book
 from ccs_model.report.workbook.cell_values import checked_text, lines_of_words, printed_width, quoted, text_width
-from ccs_model.report.workbook.columns import INPUT, SOLVER, Styles, fixed_classes
+from ccs_model.report.workbook.columns import INPUT, SOLVER, Styles, fixed_classes, fixed_text_classes
 from ccs_model.report.workbook.formulas import Block
 from ccs_model.report.workbook.printed_pages import (
     A3,
@@ -303,6 +303,7 @@ class Canvas:
         self.contents, self.book, self._language = contents, book, book.language
         name = page.name
         self._name, self._styles, self._fixed = name, book.styles, fixed_classes(name)
+        self._fixed_text = fixed_text_classes(name)
         self._sheet = worksheet = book.worksheets[name]
         self._currency, self._price_year = book.plan.problem.currency, book.plan.problem.price_year
         self._row = self._left = 0
