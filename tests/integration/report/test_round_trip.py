@@ -330,8 +330,9 @@ def test_cells_that_are_no_inputs_cannot_be_edited_in_silence(solved_run: Path, 
         new_value(book, "budget.cumulative_mn.2026").offset(column=-1).value = 1_000  # column Value
         *_, formula = (cell for row in book["CashFlow"].iter_rows() for cell in row if cell.data_type == "f")
         formula.value = 999
-        rate = next(cell for row in book["Technologies"].iter_rows() for cell in row if isinstance(cell.value, float))
-        rate.value += 0.01
+        capex = book["Technologies"]["E8"]
+        assert isinstance(capex.value, int | float)
+        capex.value += 1
 
     error = run("check", edited(solved_run / "plan.xlsx", tmp_path / "bad.xlsx", edit)).exception
     assert isinstance(error, InputError)
