@@ -11,16 +11,12 @@ from typing import Any
 import pandas as pd
 import pytest
 from hypothesis import settings
-from openpyxl.worksheet.merge import MergedCellRange
 
 from ccs_model.inputs import Inputs, load_inputs
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem, build_problem
 from ccs_model.scenario import Scenario
 from ccs_model.solve.driver import solve
-
-# Borders of merged cells take half of the time in which openpyxl reads a workbook, and no test looks at them.
-MergedCellRange.format = lambda self: None  # type: ignore[method-assign]
 
 _TESTS = Path(__file__).parent
 _SLOW = (_TESTS / "slow", _TESTS / "integration" / "faults")

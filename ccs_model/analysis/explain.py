@@ -322,7 +322,7 @@ class _Findings:
         def enters(more: float) -> bool | None:
             matrix = parameter_change.at(more)
             on = self._exchanges.with_plant(self._plant, matrix)
-            off = self._exchanges.without_plant(self._plant, refilled=False, matrix=matrix)
+            off = self._exchanges.without_plant(self._plant, refilled=False, others_stay=False, matrix=matrix)
             return None if on is None or off is None else self._exchanges.sign * (on.value - off.value) >= 0
 
         high, low = _doubled(enters, 100.0, 0.0, self._has_time)

@@ -289,7 +289,7 @@ def _plan_at(
     """The plan of one budget point, as `optimize` would return it."""
     there = with_limit(matrix, row, budget_point.budget_mn)
     if scenario.budget.total_mn != budget_point.budget_mn:
-        # No budget is given, or none that is sufficient: the plan is that of a scenario with this one.
+        # A scenario without a sufficient budget takes that of the plan.
         scenario = scenario.with_changes({"budget.total_mn": budget_point.budget_mn})
     own = replace(problem, scenario=scenario, budget_mn=budget_point.budget_mn)
     within = MipOutcome(budget_point.outcome, budget_point.relaxation)

@@ -398,7 +398,7 @@ class Search:
         if not is_in_plan:
             return self._plan_of(exchanges.with_plant(plant))
         # With other pipe sizes, the remaining plants may suffice.
-        rest = self._plan_of(exchanges.without_plant(plant, refilled=False))
+        rest = self._plan_of(exchanges.without_plant(plant, refilled=False, others_stay=False))
         return rest if rest is not None else self._plan_of(exchanges.without_plant(plant))
 
     def _plan_of(self, exchange: Exchange | None) -> NearOptimalPlan | None:

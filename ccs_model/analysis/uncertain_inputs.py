@@ -28,7 +28,7 @@ from ccs_model._typing import Floats
 from ccs_model.errors import InputError, Issue
 from ccs_model.problem import Problem
 from ccs_model.problem.options import OWN_CAPEX
-from ccs_model.problem.scenario_names import place_of, unknown_uncertain_inputs
+from ccs_model.problem.scenario_names import place_of
 from ccs_model.problem.storage_sites import STORAGE_MONEY
 
 Quantile = Callable[[Floats, float, float, float], Floats]
@@ -365,10 +365,9 @@ def _planned(problem: Problem, inputs: pd.DataFrame) -> pd.Series:
 def _sampled_inputs(problem: Problem, table: pd.DataFrame) -> pd.DataFrame:
     """Sampled parameters with the scenario's distributions, in the order in which they are applied."""
     requested = problem.scenario.uncertainty
-    issues = list(unknown_uncertain_inputs(problem.scenario, list(table["input"])))
     table = table.assign(technology=table["technology"].fillna("").astype(str))
     is_known = table["input"].isin(list(UNCERTAIN_PARAMETERS)) | (table["technology"] != "")
-    issues += [
+    issues = [
         Issue("uncertainty/inputs.csv", f"parameter '{name}' is unknown",
               f"one of {list(UNCERTAIN_PARAMETERS)}, or a cost of one technology")
         for name in table.loc[~is_known, "input"]

@@ -141,18 +141,18 @@ class Exchanges:
         return self._solve(highs, start)
 
     def without_plant(
-        self, plant: str, *, refilled: bool = True, others_stay: bool | None = None, matrix: Matrix | None = None
+        self, plant: str, *, refilled: bool = True, others_stay: bool = True, matrix: Matrix | None = None
     ) -> Exchange | None:
         """Best exchange without a plant.
 
-        With `refilled` plants along the plan's pipes may enter, otherwise none. With `others_stay`, by default that of
-        `refilled`, the other retrofits stay; otherwise they may leave.
+        With `refilled` plants along the plan's pipes may enter, otherwise none. With `others_stay` the other retrofits
+        stay, otherwise they may leave.
         """
         builds = self._builds
         others = (builds["share"] > BUILT) & (builds["plant"] != plant)
         nearby = builds["plant"].isin(self._plants_on_pipes()) & (builds["plant"] != plant) if refilled else others
         highs = self._restricted(matrix, builds["column"][~(others | nearby)], set())
-        if others_stay if others_stay is not None else refilled:
+        if others_stay:
             self._keep(highs, others)
         return self._solve(highs)
 

@@ -35,22 +35,24 @@ if TYPE_CHECKING:
 
 _LISTED = 12
 _LARGEST = 1e300  # of an amount; the schema rejects larger ones
+UNCERTAIN = "uncertain input"
 # Keys of a scenario that hold names, each with what it names.
 _LISTS = {
     INVENTORY: "inventory", "plants.provinces": "province", "plants.exclude": "plant", "plants.require": "plant",
     "capture.technologies": "technology", "capture.measures": "measure", "storage.sites": "site or basin",
-    "storage.exclude": "site or basin",
+    "storage.exclude": "site or basin", "uncertainty.exclude": UNCERTAIN,
 }  # fmt: skip
 _BY_NAME = {
     "plants.not_before": "plant", "storage.capacity_kt": "site", "budget.by_province_mn": "province",
     "targets.by_province": "province", "targets.by_sector": "sector",
-    "targets.share_of_avoided_min": "province or sector",
+    "targets.share_of_avoided_min": "province or sector", "uncertainty.spreads": UNCERTAIN,
 }  # fmt: skip
 _OF_FUNDS = {"provinces": "province", "sectors": "sector"}
 # Kinds whose names are in tables other than inventories.
 _TABLES_OF = {
     "sector": ("streams/source_sectors",), "technology": ("technologies/technologies",),
     "measure": ("technologies/measures",), "site": (SITES,), "site or basin": (SITES,),
+    UNCERTAIN: ("uncertainty/inputs",),
 }  # fmt: skip
 
 Column = Callable[[str, str], Iterable[str]]
@@ -137,6 +139,7 @@ def known_names(column: Column) -> Known:
         "measure": set(column("technologies/measures", "measure")),
         "site": sites,
         "site or basin": sites | set(column(SITES, "basin")),
+        UNCERTAIN: set(column("uncertainty/inputs", "input")),
     }
 
 

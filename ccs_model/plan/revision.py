@@ -90,9 +90,8 @@ def notices_of_edits(solved: Scenario, edited: Scenario) -> Iterator[str]:
     was, policy = solved.policy, edited.policy
     if policy.social_cost_of_carbon_per_t and not was.social_cost_of_carbon_per_t:
         yield (
-            "the edited social cost of carbon takes the place of a series: damages are now discounted at the social "
-            f"discount rate of {100 * policy.social_discount_rate:g} %, not at the near-term rate of the series, and "
-            "have no range"
+            "damages avoided now use the edited social cost of carbon, discounted at the social discount rate of "
+            f"{100 * policy.social_discount_rate:g} %, in place of any series with a rate and a range of its own"
         )
     if policy.carbon_price_per_t and not was.carbon_price_per_t:
         yield (

@@ -120,19 +120,9 @@ def validate_tables(scenario: Scenario, inputs: Inputs) -> None:
         what = "the oil fields were not read" if requested.oil_fields else "the tables are with the oil fields"
         issues.append(Issue(requested.where("storage.oil_fields"), what, hint))
     issues += _without_index(scenario, inputs)
-    issues += unknown_uncertain_inputs(scenario, list(inputs["uncertainty/inputs"]["input"]))
     issues += _unused_oil_price(scenario, inputs)
     if issues:
         raise InputError(issues)
-
-
-def unknown_uncertain_inputs(scenario: Scenario, known: Sequence[str]) -> Iterator[Issue]:
-    """Issues of names below `uncertainty` that are no uncertain input."""
-    for key, names in (("exclude", scenario.uncertainty.exclude), ("spreads", tuple(scenario.uncertainty.spreads))):
-        for name in names:
-            if name not in known:
-                hint = nearest_hint(name, known, f"one of {', '.join(known)}")
-                yield Issue(place_of(scenario, f"uncertainty.{key}"), f"input '{name}' is unknown", hint)
 
 
 def _without_index(scenario: Scenario, inputs: Inputs) -> Iterator[Issue]:

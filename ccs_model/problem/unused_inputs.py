@@ -53,19 +53,14 @@ def _others(problem: Problem) -> Iterator[str]:
         ("finance.inflation_rate", nominal, "converts nominal interest rates, of which there are none"),
         ("storage.nearest_sites", problem.network is None, "limits the sites of own pipelines; the network is shared"),
         ("here_and_now", bool(scenario.futures), "names first-stage years of futures, of which there are none"),
-        (
-            "calibration.ceiling",
-            scenario.calibration.use != "none",
-            "limits a calibrated plan; calibration.use is none",
-        ),
+        ("calibration.ceiling", scenario.calibration.use != "none", "limits a calibrated plan; use is none"),
+        ("risk.weight", bool(scenario.futures), "weighs the worst futures, of which there are none"),
     ):
         if key in scenario.places and not has_effect and _value(scenario, key):
             yield f"{place_of(scenario, key)}: {key} has no effect: it {why}"
     if scenario.transport.trucks and not scenario.transport.shared_trunklines:
         place = place_of(scenario, "transport.trucks")
         yield f"{place}: trucks run on shared networks only, and transport.shared_trunklines is false"
-    if scenario.risk.weight > 0 and not scenario.futures:
-        yield f"{place_of(scenario, 'risk.weight')}: has no effect without futures"
 
 
 def _value(scenario: Scenario, key: str) -> object:
@@ -85,7 +80,8 @@ def _outside(problem: Problem) -> Iterator[str]:
         ("storage.capacity_kt", scenario.storage.capacity_kt, sites),
     ):
         if outside := [name for name in names if name not in known]:
-            yield f"{place_of(scenario, key)}: {key} names what is not in the problem: {', '.join(outside)}"
+            what = f"{key} names plants or sites that are not in the problem"
+            yield f"{place_of(scenario, key)}: {what}: {', '.join(outside)}"
     for province, limit in budget.by_province_mn.items():
         if budget.total_mn is not None and limit > budget.total_mn:
             place = place_of(scenario, f"budget.by_province_mn.{province}")
@@ -136,7 +132,7 @@ def _policy(problem: Problem) -> Iterator[str]:
     elif has_rate and not problem.is_static:
         yield from _payment_years(problem)
     if policy.paid_cap_mn is not None and not has_rate:
-        yield f"{at('paid_cap_mn')}: limits payments per tonne, of which there are none"
+        yield f"{at('paid_cap_mn')}: policy.paid_cap_mn limits payments per tonne, of which there are none"
     if problem.is_static:
         keys = ("carbon_price_per_t", "social_cost_series", "social_cost_of_carbon_per_t")
         for key in keys:
@@ -156,7 +152,10 @@ def _policy(problem: Problem) -> Iterator[str]:
             "all sectors in all years"
         )
     if policy.surplus_band_share is not None and not accounts.credit_per_t.any():
-        yield f"{at('surplus_band_share')}: limits tonnes sold on the carbon market, of which there are none"
+        yield (
+            f"{at('surplus_band_share')}: policy.surplus_band_share limits tonnes sold on the carbon market, of which "
+            "there are none"
+        )
 
 
 def _payment_years(problem: Problem) -> Iterator[str]:

@@ -419,10 +419,11 @@ def owners(run: StoredRun, words: Words) -> Markup:
         }
         for row in drawn
     ]
-    funds = [table("funds", of_funds, plain(terms), words, words.label("Funds drawn"))] if drawn else []
+    parts = [shown, *(paragraph(note, "note") for note in notes)]
     if drawn:
-        funds.insert(0, paragraph(words.sentence("Funds drawn, by period:")))
-    return section("owners", words("owner_returns"), shown, *(paragraph(note, "note") for note in notes), *funds)
+        parts.append(paragraph(words.sentence("Funds drawn, by period:")))
+        parts.append(table("funds", of_funds, plain(terms), words, words.label("Funds drawn")))
+    return section("owners", words("owner_returns"), *parts)
 
 
 # Sections for a reviewer.

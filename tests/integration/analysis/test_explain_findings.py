@@ -48,7 +48,9 @@ class KnownExchanges:
     def with_plant(self, plant: str, at: float | None = None, start: Exchange | None = None) -> Exchange | None:
         return self._exchange(self._with, at)
 
-    def without_plant(self, plant: str, *, refilled: bool = True, matrix: float | None = None) -> Exchange | None:
+    def without_plant(
+        self, plant: str, *, refilled: bool = True, others_stay: bool = True, matrix: float | None = None
+    ) -> Exchange | None:
         return self._exchange(self._without, matrix)
 
     def money_to_add(self, plant: str, value: float) -> float | None:

@@ -20,7 +20,7 @@ PRICE: Changes = {"policy.carbon_price_per_t": {2026: 300.0}, "objective": "max_
     [
         ({"funds": {"gift": {**GIFT, "sectors": ["steel"]}}}, "funds.gift: fund gift can pay for nothing"),
         ({"policy.paid_per_avoided_t": 50.0, "policy.paid_from": 2090}, "policy.paid_from: no payment per tonne"),
-        ({"policy.paid_cap_mn": 100.0}, "policy.paid_cap_mn: limits payments per tonne, of which there are none"),
+        ({"policy.paid_cap_mn": 100.0}, "policy.paid_cap_mn limits payments per tonne, of which there are none"),
         (PRICE, "policy.carbon_price_per_t: the carbon price earns the owners nothing"),
         (
             {"targets.abatement_share": {2031: 0.01}, "budget.total_mn": None},
@@ -43,7 +43,7 @@ PRICE: Changes = {"policy.carbon_price_per_t": {2026: 300.0}, "objective": "max_
             {"years": "static", "policy.carbon_price_per_t": {2024: 500.0}, "policy.capture_deductible": True},
             "policy.carbon_price_per_t has no effect in a representative year",
         ),
-        ({"policy.surplus_band_share": 0.03}, "policy.surplus_band_share: limits tonnes sold"),
+        ({"policy.surplus_band_share": 0.03}, "policy.surplus_band_share limits tonnes sold"),
         ({"budget.cumulative_mn": {2026: 500.0, 2031: 100.0}}, "the limit until 2031 is lower than that until 2026"),
     ],
 )
