@@ -95,6 +95,11 @@ def money_text(currency: str, price_year: int | None = None) -> str:
     return currency if price_year is None else f"{currency} {price_year}"
 
 
+def unit_with_money(unit: str, currency: str, price_year: int) -> str:
+    """Return the unit of an objective with its money: `million CNY 2024 over the horizon, discounted`."""
+    return unit.replace("million", f"million {money_text(currency, price_year)}", 1)
+
+
 def label_of(name: str) -> str:
     """Return the name without its unit as a heading: `capture_cost_per_t` → `Capture cost`; rates keep "rate"."""
     unit = unit_of(name)

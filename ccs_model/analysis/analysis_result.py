@@ -19,6 +19,7 @@ from ccs_model.model.terms import breakdown
 from ccs_model.plan.decisions import Point
 from ccs_model.plan.plan_json import plain, records
 from ccs_model.problem import Problem
+from ccs_model.units import unit_with_money
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +45,7 @@ def about_of(problem: Problem) -> dict[str, Any]:
     return {
         "scenario": problem.name,
         "objective_name": problem.objective,
-        "unit": unit_of(problem),
+        "unit": unit_with_money(unit_of(problem), problem.currency, problem.price_year),
         "currency": problem.currency,
         "price_year": problem.price_year,
     }

@@ -245,7 +245,9 @@ class _Findings:
         if not relaxation.is_solved:
             return
         if message := self._binding(exchanges.duals(relaxation)):
-            yield Change("binding", f"Binding constraints (LP relaxation): {message}.", {})
+            yield Change(
+                "binding", f"Binding constraints (LP relaxation with every option of the plant): {message}.", {}
+            )
         price = exchanges.relaxed_cost_of(self._plant, relaxation, required=not self._is_retrofitted)
         if price is not None:
             action = "excluding it" if self._is_retrofitted else "requiring it"

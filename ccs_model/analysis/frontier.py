@@ -54,8 +54,7 @@ _BEYOND = 1.5
 # Highest budget of a scenario without one: more than anything can cost.
 _ALL_THE_MONEY_MN = 1e7
 # Plants that the sentence of a budget point names, and decimal places of the coordinates of its map.
-_NAMED = 3
-_DECIMALS = 5
+_NAMED, _DECIMALS = 3, 5
 
 # Words of the first point. Whether an integer plan exists at a lower budget is not known.
 _FIRST = ("The lowest feasible budget.", "The lowest of these budgets with a plan.")
@@ -175,7 +174,7 @@ class _FrontierRequest:
         budgets = np.unique(np.r_[np.linspace(low, max(top, low + 1e-6), self.n_points), [own] if own else []])
         amount = effort_of_sweep(len(matrix.row_lower), self.scenario.solver.effort)
         known, known_bound = self._known(own)
-        pool = [*unlimited, *(each for table in known if (each := _vector(search, table)) is not None)]
+        pool = [*unlimited, *(_vector(search, table) for table in known)]
         curve: tuple[Breakpoint, ...] = ()
         complete = False
         if not in_corridors:
@@ -234,8 +233,7 @@ class _FrontierRequest:
             point = solve(build_problem(self.scenario, self.inputs)).point
         except (InfeasibleError, NoPlanError):
             return []
-        found = None if point is None else _vector(search, point)
-        return [] if found is None else [found]
+        return [] if point is None else [_vector(search, point)]
 
     def _most(self, moving: MovingLimit) -> float:
         """Spending without a limit."""
@@ -254,10 +252,12 @@ class _FrontierRequest:
         return float(np.ceil(low * (1.0 + 1e-6) * 1e3) / 1e3)
 
 
-def _vector(search: Normalised, table: pd.DataFrame) -> Floats | None:
-    """The point of a table in the model of the search; None if it has columns that the model has not."""
+def _vector(search: Normalised, table: pd.DataFrame) -> Floats:
+    """The point of a table in the model of the search. Raises InputError if it is a plan of another scenario."""
     x, strange = vector_of(search.matrix, table)
-    return None if strange else search.searched(x)
+    if strange:
+        raise InputError([Issue("run", f"it is a run of another scenario: the model here has no {strange[0]}")])
+    return search.searched(x)
 
 
 def _breaks(curve: Sequence[Breakpoint], search: Normalised) -> pd.DataFrame:

@@ -27,6 +27,7 @@ from ccs_model.analysis.outcomes import (
     fixed_point,
     futures_table,
     inputs_table,
+    missed_target_share,
     overrun,
     plants_table,
     spread_table,
@@ -376,6 +377,7 @@ def _uncertainty(plan: Plan, futures: Futures, evaluator: FutureEvaluator, rows:
         "fixed": "the scenario's plan with its builds fixed; the delivered share is the future's",
         "n_infeasible": sum(row[REPLANNED]["objective_value"] is None for row in rows),
         "within_limits_share": within_limits_share(table),
+        "missed_target_share": missed_target_share(problem, rows),
         **overrun(problem, rows),
     }
     return Uncertainty(

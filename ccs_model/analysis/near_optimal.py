@@ -221,6 +221,9 @@ def alternatives_near(
     if not 0 < within_share < 1:
         what = f"{within_share:g} is not a valid share"
         raise InputError([Issue("within_share", what, "expected more than 0 and less than 1")])
+    if reference.value == 0:
+        what = "the objective value of the plan is 0, and a share of it allows no other plan"
+        raise InputError([Issue("objective", what, "compare the plans of another objective or budget")])
     report_progress = on_progress or (lambda _: None)
     with effort(time_s() + time_limit_s):
         return _alternatives(reference, within_share, n_plans, report_progress)

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from ccs_model._typing import Floats, Ints
 from ccs_model.analysis.reparameterised import ReparameterisedModel
 from ccs_model.analysis.uncertain_inputs import Futures
 from ccs_model.mip import Matrix
 from ccs_model.model.account_terms import npv_terms
-from ccs_model.model.names import BUDGET
+from ccs_model.model.names import BUDGET, TARGETS
 from ccs_model.model.objective import OBJECTIVES
 from ccs_model.model.terms import abatement_terms, cost_terms, summed
 from ccs_model.plan.plan import CHOSEN_SHARE, MODES, NO_REGRET_SHARE, REPLANNED
@@ -159,7 +160,8 @@ def tornado_table(table: pd.DataFrame, inputs: Sequence[str]) -> pd.DataFrame:
 
     `noise_width` is the width that a parameter without any effect exceeds in one of twenty runs. `variance_share` is
     the variance of the means over ten equal parts of the parameter, less sampling noise, over the variance of the
-    measure: about the share that the parameter explains alone.
+    measure: the first-order share of the parameter, with that of parameters correlated with it, so that shares may sum
+    to more than 1. It is 0 where an F test at 1 % finds no effect.
     """
     rows = []
     for mode in MODES:
@@ -190,6 +192,8 @@ def _explained(ordered: np.ndarray) -> float:
     parts = np.array_split(ordered, _BINS)
     between = sum(len(part) * (part.mean() - ordered.mean()) ** 2 for part in parts) / n
     within = max(total - float(between), 0.0)
+    if between * (n - _BINS) <= within * (_BINS - 1) * stats.f.ppf(0.99, _BINS - 1, n - _BINS):
+        return 0.0
     return float(min(max((between - within * (_BINS - 1) / (n - _BINS)) / total, 0.0), 1.0))
 
 
@@ -218,7 +222,7 @@ def plants_table(problem: Problem, rows: Sequence[Mapping[str, Any]], planned: M
                 "chosen_share": chosen,
                 "built_share": float(shares.mean()) if len(shares) else float("nan"),
                 "is_planned": planned.get(plant, 0.0) >= CHOSEN_SHARE,
-                "is_no_regret": chosen >= NO_REGRET_SHARE,
+                "is_no_regret": chosen >= NO_REGRET_SHARE and planned.get(plant, 0.0) >= CHOSEN_SHARE,
             }
         )
     columns = ["plant", *about.columns, "chosen_share", "built_share", "is_planned", "is_no_regret"]
@@ -229,6 +233,13 @@ def plants_table(problem: Problem, rows: Sequence[Mapping[str, Any]], planned: M
 def within_limits_share(table: pd.DataFrame) -> float:
     """Share of futures in which the fixed plan violates no constraint."""
     return float((table["fixed_violations"] == "").mean())
+
+
+def missed_target_share(problem: Problem, rows: Sequence[Mapping[str, Any]]) -> float | None:
+    """Share of futures in which the fixed plan misses a target; None without targets."""
+    if not problem.targets:
+        return None
+    return float(np.mean([any(name in row["broken"] for name in TARGETS) for row in rows]))
 
 
 def overrun(problem: Problem, rows: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:

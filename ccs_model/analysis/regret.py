@@ -282,8 +282,8 @@ def _value_in(other: _Solved, own: _Solved) -> Valuation:
 
 def _regrets(values: Sequence[Sequence[Valuation]], best: Floats, lost: Floats) -> pd.DataFrame:
     rows = [
-        (g + 1, f + 1, each.state, each.objective, lost[g, f], lost[g, f] / abs(best[f]) if best[f] else np.nan,
-         each.excess_mn)
+        (g + 1, f + 1, each.state, each.objective if each.state == KEPT else np.nan, lost[g, f],
+         lost[g, f] / abs(best[f]) if best[f] else np.nan, each.excess_mn)
         for g, row in enumerate(values)
         for f, each in enumerate(row)
     ]  # fmt: skip

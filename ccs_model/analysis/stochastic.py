@@ -64,7 +64,7 @@ from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
 from ccs_model.problem.scenario_names import read_checked
 from ccs_model.scenario import Scenario
-from ccs_model.scenario.sections import probabilities_of
+from ccs_model.scenario.uncertainty_sections import probabilities_of
 from ccs_model.solve.driver import solve
 from ccs_model.solve.strategies import effort_of_model
 
@@ -287,7 +287,7 @@ class _TwoStage:
         of_mean, perfect = self._measures_of_mean(), risk_measures(best, outlook, self.sign)
         return StochasticPlan(
             MappingProxyType(about),
-            values_table(measures, of_mean, perfect, self._mean_state(), self.sign),
+            values_table(measures, of_mean, perfect, self._mean_state(), outlook, self.sign),
             futures_table(futures, points, values, best, self.mean_values, residual),
             plants_table(futures, points, self.mean_values, outlook.here_and_now),
             retrofits_of(futures, points, outlook.here_and_now),

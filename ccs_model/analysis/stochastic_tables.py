@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ccs_model.analysis.analysis_result import amount_at
-from ccs_model.analysis.rebuilt_plan import Valuation, retrofit_shares
+from ccs_model.analysis.rebuilt_plan import KEPT, Valuation, retrofit_shares
 from ccs_model.model.stochastic_model import Outlook
 from ccs_model.model.terms import abatement_terms, cost_terms
 from ccs_model.plan.cost_sharing import Sharing
@@ -114,22 +114,24 @@ OBJECTIVE_ROW, VSS, EVPI = "hedged_objective", "value_of_stochastic_solution", "
 
 
 def values_table(
-    hedged: RiskMeasures, mean: RiskMeasures | None, perfect: RiskMeasures, mean_state: str, sign: float
-) -> pd.DataFrame:
+    hedged: RiskMeasures, mean: RiskMeasures | None, perfect: RiskMeasures, mean_state: str, outlook: Outlook,
+    sign: float,
+) -> pd.DataFrame:  # fmt: skip
     """VALUE_COLUMNS: the stochastic plan compared with the plan of the mean future and with perfect information."""
+    level = f"level {outlook.cvar_share:g}"
     known = mean is not None
     # With a weight of the tail, values compare the objective, which is no mean over the futures.
     what = "expected value" if hedged.objective == hedged.mean else "objective"
     gained = sign * (hedged.objective - mean.objective) if mean is not None else float("nan")
     rows = [
-        (OBJECTIVE_ROW, hedged.objective, "objective: expected value, and CVaR by its weight"),
+        (OBJECTIVE_ROW, hedged.objective, f"objective: expected value, and CVaR with a weight of {outlook.weight:g}"),
         (HEDGED, hedged.mean, "expected value over all futures"),
-        (TAIL, hedged.tail, "conditional value at risk (CVaR): mean over the worst futures"),
-        (AT_RISK, hedged.at_risk, "value at risk: best value of the worst futures"),
+        (TAIL, hedged.tail, f"conditional value at risk (CVaR, {level}): mean over the worst futures"),
+        (AT_RISK, hedged.at_risk, f"value at risk ({level}): best value of the worst futures"),
         (WORST, hedged.worst, "value in the worst future"),
         (MEAN_PLAN, mean.objective if mean is not None else float("nan"),
          "plan of the mean future with its first-stage builds fixed" if known else f"mean plan: {mean_state}"),
-        (VSS, gained, "value of the stochastic solution (VSS)" if known else "unknown: the mean plan has no value"),
+        (VSS, gained, "value of the stochastic solution (VSS)" + ("" if known else ": unbounded, no mean plan")),
         (PERFECT, perfect.objective, f"{what} with perfect information"),
         (EVPI, sign * (perfect.objective - hedged.objective),
          "expected value of perfect information (EVPI)" if what == "expected value" else "gain of perfect information"),
@@ -153,7 +155,8 @@ def futures_table(
         other = mean[f] if mean is not None else None
         rows.append(
             (f + 1, future.future.name, future.future.probability_share, values[f], best[f], abs(best[f] - values[f]),
-             other.objective if other is not None else float("nan"), other.state if other is not None else "",
+             other.objective if other is not None and other.state == KEPT else float("nan"),
+             other.state if other is not None else "",
              len(retrofit_shares(point)), amount_at(point, abatement_terms), amount_at(point, cost_terms),
              float(spent), residual[f])
         )  # fmt: skip

@@ -26,6 +26,7 @@ from scipy.stats import norm, qmc
 
 from ccs_model._typing import Floats
 from ccs_model.errors import InputError, Issue
+from ccs_model.inputs.name_checks import correlation_matrix
 from ccs_model.problem import Problem
 from ccs_model.problem.options import OWN_CAPEX
 from ccs_model.problem.scenario_names import place_of
@@ -53,9 +54,13 @@ def uniform(probability: Floats, low: float, mode: float, high: float) -> Floats
 
 
 def lognormal(probability: Floats, low: float, mode: float, high: float) -> Floats:
-    """Quantiles of a lognormal with median `mode`; its 5 and 95 % quantiles have the ratio of `low` to `high`."""
-    sigma = np.log(high / low) / (2.0 * _NORMAL_P95)
-    return np.asarray(mode * np.exp(sigma * stats.norm.ppf(probability)), dtype=float)
+    """Quantiles of a lognormal with median `mode` and 5 and 95 % quantiles `low` and `high`.
+
+    Where these are no mirror images, each half has a standard deviation of its own.
+    """
+    score = np.asarray(stats.norm.ppf(probability), dtype=float)
+    sigma: Floats = np.where(score < 0, float(np.log(mode / low)), float(np.log(high / mode))) / _NORMAL_P95
+    return np.asarray(mode * np.exp(sigma * score), dtype=float)
 
 
 def truncated_normal(probability: Floats, low: float, mode: float, high: float) -> Floats:
@@ -235,8 +240,8 @@ def storage_capacity(draft: Draft, position: float) -> None:
 
 
 def delivered_share(draft: Draft, value: float) -> None:
-    """Captured over designed tonnes: an absolute value, not a factor."""
-    draft.others["delivered_share"] = float(value)
+    """Captured over designed tonnes: an absolute value, not a factor; at most 1."""
+    draft.others["delivered_share"] = min(float(value), 1.0)
 
 
 def utilisation(draft: Draft, factor: float) -> None:
@@ -376,10 +381,6 @@ def _sampled_inputs(problem: Problem, table: pd.DataFrame) -> pd.DataFrame:
         mode = (spread.low + spread.high) / 2.0 if spread.distribution == "uniform" else spread.mode
         row = table["input"] == name
         table.loc[row, ["distribution", "low", "mode", "high"]] = [spread.distribution, spread.low, mode, spread.high]
-    for row in table.itertuples(index=False):
-        if not row.low <= row.mode <= row.high or (row.distribution == "lognormal" and row.low <= 0):
-            what = f"{row.input}: {row.low:g}, {row.mode:g}, {row.high:g} are not low, mode and high of a "
-            issues.append(Issue("uncertainty", what + str(row.distribution).replace("_", " ")))
     if issues:
         raise InputError(sorted(issues))
     is_sampled = ~table["input"].isin(requested.exclude)
@@ -409,23 +410,11 @@ def _values(problem: Problem, row: Any, probability: Floats) -> Floats:
 def _correlated(points: dict[str, Floats], correlations: pd.DataFrame) -> dict[str, Floats]:
     """[future] cumulative probabilities of each parameter, rearranged to the rank correlations (Iman, Conover 1982)."""
     found = dict(points)
-    pairs = correlations[correlations["input"].isin(found) & correlations["other_input"].isin(found)]
     names = sorted(found)
     n = len(found[names[0]])
     if n < 2:
         return found
-    wanted = np.eye(len(names))
-    for one, other, rank in pairs[["input", "other_input", "rank_correlation_share"]].itertuples(
-        index=False, name=None
-    ):
-        i, j = names.index(one), names.index(other)
-        # Correlation of normals with this rank correlation (Pearson 1907).
-        wanted[i, j] = wanted[j, i] = 2.0 * np.sin(np.pi * rank / 6.0)
-    try:
-        target = np.linalg.cholesky(wanted)
-    except np.linalg.LinAlgError as error:
-        what = "the correlation matrix is not positive definite"
-        raise InputError([Issue("uncertainty/correlations.csv", what)]) from error
+    target = np.linalg.cholesky(correlation_matrix(correlations, names))
     scores = norm.ppf(np.column_stack([found[name] for name in names]))
     if n > 2 * len(names):
         # Remove the sample's own correlation first.

@@ -29,12 +29,11 @@ from ccs_model.cli.command_options import (
 from ccs_model.cli.terminal import columns, shortened, strong
 from ccs_model.errors import DONE, INTERRUPTED, LIMIT_REACHED
 from ccs_model.plan.headline import counted
+from ccs_model.units import money_text
 
 if TYPE_CHECKING:
     from ccs_model.analysis.jobs import Scheduler
 
-# Futures below which five per cent are fewer than five of them.
-_FEW_DRAWS = 100
 _N_INPUTS_SHOWN = 6
 # Gap of a stochastic plan beyond which it explains a part of the value of perfect information worth a note.
 _NARROW_GAP = 0.005
@@ -110,23 +109,22 @@ def montecarlo(
 
 def _monte_carlo_text(document: Mapping[str, Any], folder: Path) -> str:
     from ccs_model.plan.plan import FIXED, REPLANNED
-    from ccs_model.report.workbook.uncertainty_sheet import measures
+    from ccs_model.report.workbook.uncertainty_sheet import FEW_FUTURES, futures_text, measures
 
     lines = [f"{strong(document['scenario'])}: {document['n_draws']} futures, seed {document['seed']}",
-             f"Money in million {document['currency']} {document['price_year']}, real", ""]  # fmt: skip
+             f"Money in {money_text(document['currency'], document['price_year'])}, real", ""]  # fmt: skip
     headings = ((FIXED, "The plan, fixed in every future"), (REPLANNED, "Re-optimised in each future, LP relaxation"))
-    measure_names = measures(is_static=document["is_static"])
+    measure_names = measures(document)
     for mode, heading in headings:
-        lines.append(strong(f"{heading:44} {'scenario':>12} {'P5':>12} {'P50':>12} {'P95':>12}"))
+        lines.append(strong(f"{heading:54} {'scenario':>9} {'P5':>9} {'P50':>9} {'P95':>9}"))
         for row in (each for each in document["spread"] if each["mode"] == mode):
             values = [math.nan if row[name] is None else row[name] for name in ("planned", "p5", "p50", "p95")]
-            lines.append(f"  {measure_names[row['measure']]:42} " + " ".join(f"{value:12,.1f}" for value in values))
-    if document["n_draws"] < _FEW_DRAWS:
-        lines.append(
-            f"With fewer than {_FEW_DRAWS} futures, P5 and P95 are based on fewer than five of them; raise --draws."
-        )
-    if document["overrun_share"] is not None:
-        lines.append(f"The plan exceeds the budget in {document['overrun_share']:.0%} of the futures.")
+            of_some = "" if row["n_futures"] == document["n_draws"] else f"  in {row['n_futures']} of the futures"
+            shown = " ".join(f"{value:9,.1f}" for value in values)
+            lines.append(f"  {measure_names[row['measure']]:52} {shown}{of_some}")
+    lines.append(textwrap.fill(futures_text(document), columns()))
+    if document["n_draws"] < FEW_FUTURES:
+        lines.append("More --draws narrow this down.")
     for mode, heading in headings:
         # Inputs whose effect is within sampling error are left out.
         most = [
@@ -136,16 +134,21 @@ def _monte_carlo_text(document: Mapping[str, Any], folder: Path) -> str:
             and row["measure"] == "objective_value"
             and _exceeds(row["width"], row["noise_width"])
         ]
-        lines += ["", f"Largest effects on the objective. {heading}:"]
+        if not most:
+            continue
+        lines += ["", f"Largest effects on the objective, in {document['unit']}. {heading}:"]
         lines += [f"  {row['input']:32} {row['low']:12,.0f} … {row['high']:12,.0f}" for row in most[:_N_INPUTS_SHOWN]]
         lines.append("  Correlated inputs share their effect.")
-    sure_plants = [row for row in document["plants"] if row["is_no_regret"]]
-    # The relaxation shares trunk lines and sites at fractions of their cost.
-    names = [f"{row['name']}{'' if row['is_planned'] else ' (not in the plan)'}" for row in sure_plants]
-    found = ", ".join(names) or "none"
-    sure = f"No-regret plants, in at least 90% of futures by the LP relaxation ({len(names)}): {found}"
-    where = f"Folder: {folder} (plan.xlsx, sheet Uncertainty; montecarlo.json; futures.csv)"
-    return "\n".join([*lines, "", textwrap.fill(sure, columns()), where])
+    often = [row for row in document["plants"] if (row["chosen_share"] or 0.0) >= document["no_regret"]["share_min"]]
+    groups = (
+        ("No-regret plants, in the plan and in at least 90% of the futures by the LP relaxation", True),
+        ("Not in the plan, but selected as often by the relaxation, which pays for fractions of pipes", False),
+    )
+    for what, is_planned in groups:
+        names = [row["name"] for row in often if row["is_planned"] == is_planned]
+        if names or is_planned:
+            lines += ["", textwrap.fill(f"{what} ({len(names)}): {', '.join(names) or 'none'}", columns())]
+    return "\n".join([*lines, f"Folder: {folder} (plan.xlsx, sheet Uncertainty; montecarlo.json; futures.csv)"])
 
 
 def _exceeds(width: float | None, noise: float | None) -> bool:
@@ -198,13 +201,21 @@ def _stochastic_text(document: Mapping[str, Any], folder: Path) -> str:
     lines = [f"{document['scenario']}: two-stage plan for {len(document['futures'])} futures, in {document['unit']}"]
     gap = document["gap_share"]
     shown = "unknown" if gap is None else f"{gap:.2%}"
-    lines += [f"gap {shown}; {document['n_columns']:,} columns, {document['n_rows']:,} rows", ""]
+    lines += [f"gap {shown}; {document['n_columns']:,} columns, {document['n_rows']:,} rows"]
+    if document["status"] != "optimal":
+        lines.append(
+            "Stopped by a limit before the requested gap was reached; solver.effort: thorough searches longer."
+        )
+    lines.append("")
     for row in document["values"]:
         amount = f"{row['objective']:,.1f}" if row["objective"] is not None else "–"
         lines.append(f"{amount:>14}  {row['text']}")
     known = next(row["objective"] for row in document["values"] if row["quantity"] == EVPI)
     if known and (gap is None or gap > _NARROW_GAP):
-        lines.append("The value of perfect information contains the optimality gap of the plan, and may be smaller.")
+        lines.append(
+            "The value of perfect information contains the optimality gaps of the plan and of the plans of the single "
+            "futures: the true value may be smaller or larger."
+        )
     lines += ["", f"First stage ({years}), the same in every future:"]
     built = []
     for row in document["plants"]:
@@ -274,15 +285,24 @@ def _regret_text(document: Mapping[str, Any], folder: Path) -> str:
     by_plan: dict[int, list[str]] = {}
     for row in document["regrets"]:
         by_plan.setdefault(row["plan"], []).append(
-            f"{row['regret']:,.1f}" if row["regret"] is not None else row["state"]
+            f"{row['regret']:,.1f}"
+            if row["regret"] is not None
+            else row["state"] + (f" by {row['excess_mn']:,.0f} million" if row["excess_mn"] else "")
         )
     lines += ["", "plan        max       mean  regret in each future"]
     for row in plans:
         ends = [f"{row[name]:,.1f}" if row[name] is not None else "–" for name in ("max_regret", "expected_regret")]
         lines.append(f"{row['plan']:>4} {ends[0]:>10} {ends[1]:>10}  {' | '.join(by_plan[row['plan']])}")
-    names = {row["plan"]: row["name"] for row in plans}
-    for key, what in (("minimax_plan", "Minimax regret"), ("least_expected_plan", "Least expected regret")):
-        lines += [f"{what}: {names[document[key]] if document[key] else 'no plan is feasible in every future'}"]
+    eligible = [row for row in plans if row["max_regret"] is not None]
+    among = f", of the {len(eligible)} of {len(plans)} plans that are feasible in every future"
+    for key, name, what in (
+        ("minimax_plan", "max_regret", "Minimax regret"),
+        ("least_expected_plan", "expected_regret", "Least expected regret"),
+    ):
+        least = next((row[name] for row in plans if row["plan"] == document[key]), math.nan)
+        named = [row["name"] for row in eligible if math.isclose(row[name], least, rel_tol=1e-9, abs_tol=1e-9)]
+        found = " and ".join(named) + (among if len(eligible) < len(plans) else "")
+        lines += [f"{what}: {found if named else 'no plan is feasible in every future'}"]
     sure = [row for row in plants if row["is_no_regret"]]
     lines += ["", f"No-regret plants, in every plan: {len(sure)}"]
     lines += shortened([f"  {row['plant']} {row['name']}" for row in sure], _N_SHOWN)

@@ -17,8 +17,9 @@ Frames = Mapping[str, pd.DataFrame]
 # Costs of a source that has capture costs of its own, and what else its row needs.
 _COSTS = ("capture_capex_mn", "fixed_om_mn_pa", "capture_cost_per_t")
 _OWN = ("co2_ktpa", *_COSTS, "currency", "price_year")
-# Sectors with tables of their own, and the name of sources without a sector.
-_ELSEWHERE = {"steel": "plants/steel", "chemicals": "plants/chemicals", "sources": "plants/sources"}
+SECTORS_ELSEWHERE = {"steel": "plants/steel", "chemicals": "plants/chemicals", "sources": "plants/sources"}
+"""Sectors with tables of their own, and the name of sources without a sector."""
+
 # Largest plausible ratio of stated to computed emissions; a wrong unit is a factor of a thousand.
 _MOST_RATIO = 20.0
 
@@ -48,8 +49,12 @@ def _without_sector(row: pd.Series) -> Iterator[Issue]:
 
 def _unknown(row: pd.Series, known: list[str]) -> Issue:
     sector = row["sector"]
-    if sector.lower() in _ELSEWHERE:
-        hint = f"its plants are in {_ELSEWHERE[sector.lower()]}" if sector.lower() != "sources" else "leave it empty"
+    if sector.lower() in SECTORS_ELSEWHERE:
+        hint = (
+            f"its plants are in {SECTORS_ELSEWHERE[sector.lower()]}"
+            if sector.lower() != "sources"
+            else "leave it empty"
+        )
     else:
         hint = nearest_hint(sector, known, f"sectors are {', '.join(known)}")
     return Issue(at(row, "sector"), f"'{shown(sector)}' is not a sector of streams/source_sectors", hint)
@@ -86,7 +91,7 @@ def _is_empty(value: object) -> bool:
 def sectors_have_a_profile(frames: Frames) -> Iterator[Issue]:
     """A sector has streams, each with a gas, and no name that other plants use."""
     sectors, streams, gases = (frames[f"streams/source_{name}"] for name in ("sectors", "streams", "gases"))
-    for _, row in sectors[sectors["sector"].isin(_ELSEWHERE)].iterrows():
+    for _, row in sectors[sectors["sector"].isin(SECTORS_ELSEWHERE)].iterrows():
         what = f"'{row['sector']}' is the name of a table of plants"
         yield Issue(at(row, "sector"), what, "give the sector another name")
     for table in (streams, gases):

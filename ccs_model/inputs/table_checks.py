@@ -11,6 +11,7 @@ import pandas as pd
 from ccs_model.errors import Issue
 from ccs_model.inputs.cells import nearest_hint
 from ccs_model.inputs.declarations import place_of as at
+from ccs_model.inputs.name_checks import correlations_are_of_inputs, market_sectors_exist, spreads_are_possible
 from ccs_model.inputs.pilot_checks import pilot_rows_can_be_used
 from ccs_model.inputs.source_checks import (
     flue_gas_technologies_have_heat,
@@ -480,4 +481,7 @@ CHECKS: tuple[Callable[[Frames], Iterator[Issue]], ...] = (
     links_join_two_nodes,
     line_costs_belong_to_a_line,
     pilot_rows_can_be_used,
+    correlations_are_of_inputs,
+    market_sectors_exist,
+    spreads_are_possible,
 )

@@ -259,39 +259,6 @@ class ExtendRestricted(Heuristic):
         return context.found(small.lifted(found), before)
 
 
-@dataclass(frozen=True)
-class ExtendPaths(Heuristic):
-    """Solve over the arc groups of the incumbent and the cheapest paths to it from the best options that it omits.
-
-    The next retrofit of a good solution is often one near its pipes, on a link that neither the relaxation nor the
-    incumbent uses. Needs the costs of tree growth.
-
-    Parameters
-    ----------
-    n_options
-        Number of options, at most one of each node: those with the most value per money, their path included.
-    until
-        Share of the effort by which the search ends.
-    extend
-        Parameters of the restricted MILP.
-    """
-
-    n_options: int = 16
-    until: float = 1.0
-    extend: Extend = Extend(candidates=100, gap=0.005, max_nodes=200)
-
-    def run(self, context: SearchContext, before: Result) -> Result:
-        """Return `before` with an incumbent that is no worse."""
-        incumbent = before.incumbent
-        if incumbent is None or context.growth is None:
-            return before
-        paths = context.growth.paths_to(incumbent, self.n_options)
-        arc_groups = np.union1d(context.network.arc_groups_used(incumbent), paths)
-        inside, small = context.until(self.until).restricted_to(arc_groups)
-        start = incumbent[small.columns]
-        return context.found(small.lifted(self.extend.improved(inside, start, start)), before)
-
-
 def _solve_candidates(
     context: SearchContext,
     highs: Highs,

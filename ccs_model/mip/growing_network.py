@@ -13,10 +13,8 @@ from scipy.sparse.csgraph import dijkstra
 from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.mip.clock import spend
 
-# Classes of flow for paths to a solution, and the part of its cost that a pipe in use counts with.
-_FLOW_CLASSES, _IN_USE = 5, 0.05
 # Effort of a shortest-path tree: of each, and of each link.
-_EFFORT, _EFFORT_PER_LINK = 2e-4, 5e-7
+EFFORT, EFFORT_PER_LINK = 2e-4, 5e-7
 LEAST_FLOW = 1e-6
 TOLERANCE = 1e-9
 
@@ -154,56 +152,24 @@ class GrowthNetwork:
         starts = np.searchsorted(end[order], np.arange(n_nodes + 2))
         return order, sparse.csr_array((np.ones(len(order)), begin[order], starts), shape=(n_nodes + 1, n_nodes + 1))
 
-    def pipe_costs(self, capacity: Floats, first: int = 0, links: Ints | slice = slice(None)) -> Floats:
-        """[…, p, link] cost of pipes of capacities, from a period on; infinite where no size carries as much."""
-        best = np.full(capacity.shape, np.inf)
-        for d in range(self.fixed.shape[2]):
-            beyond = np.maximum(capacity - self.included[links, d], 0.0)
-            cost = self.fixed[first:, links, d] + self.slope[first:, links, d] * beyond
-            cost[capacity > self.largest[links, d] * (1 + TOLERANCE)] = np.inf
-            np.minimum(best, cost, out=best)
+    def pipe_costs(self, capacity: Floats, periods: slice = slice(None), links: Ints | slice = slice(None)) -> Floats:
+        """[…, p, link] cost of pipes of capacities in some periods; infinite where no size carries as much."""
+        asked = capacity[..., None]
+        cost = np.maximum(asked - self.included[links], 0.0)
+        cost = cost * self.slope[periods, links] + self.fixed[periods, links]
+        cost[asked > self.largest[links] * (1 + TOLERANCE)] = np.inf
+        best: Floats = cost.min(axis=-1, initial=np.inf)
         best[capacity <= LEAST_FLOW] = 0.0
         return best
 
-    def paths_to(self, x: Floats, n_options: int) -> Ints:
-        """Links on the cheapest paths from the best options outside a point of the model to its pipes and sites.
-
-        Of each node the option with the most value per money counts, its path included; `n_options` such are taken.
-        """
-        has_pipe = ((self.pipe >= 0) & (x[self.pipe] > 0.5)).any(axis=(0, 2))
-        is_open = (x[self.opened] > 0.5).any(axis=0)
-        outside = np.flatnonzero(~np.isin(self.choice, self.choice[x[self.column] > 0.5]))
-        if not is_open.any() or not len(outside):
-            return np.zeros(0, dtype=np.int64)
-        n_nodes = len(self.positions)
-        flows = np.quantile(self.most_flow, (np.arange(_FLOW_CLASSES) + 0.5) / _FLOW_CLASSES)
-        of_class = np.abs(flows[:, None] - self.most_flow[outside]).argmin(axis=0)
-        order, graph = self.edges
-        merit = np.zeros(len(outside))
-        following = np.zeros((_FLOW_CLASSES, n_nodes + 1), dtype=np.int64)
-        for k, flow in enumerate(flows):
-            cost = self.pipe_costs(np.full((self.n_periods, len(self.start)), flow)).min(axis=0)
-            cost *= np.where(has_pipe, _IN_USE, 1.0)
-            weights = np.concatenate([cost, cost, np.where(is_open, 0.0, np.inf)])
-            graph.data[:] = np.maximum(weights, TOLERANCE)[order]
-            path, following[k] = dijkstra(graph, indices=n_nodes, return_predecessors=True)
-            mine = np.flatnonzero(of_class == k)
-            option = outside[mine]
-            merit[mine] = self.value[option] / (self.cost[option] + path[self.node[option]])
-        spend(_FLOW_CLASSES * (_EFFORT + _EFFORT_PER_LINK * len(self.start)))
-        links: set[int] = set()
-        nodes: set[int] = set()
-        for k in np.argsort(-merit, kind="stable"):
-            node = int(self.node[outside[k]])
-            if len(nodes) == n_options or merit[k] <= 0:
-                break
-            if node in nodes:
-                continue
-            nodes.add(node)
-            while (after := int(following[of_class[k], node])) != n_nodes:
-                links.add(self.link_between[node, after])
-                node = after
-        return np.array(sorted(links), dtype=np.int64)
+    def first_pipe_costs(self, flows: Floats, period: int) -> Floats:
+        """[flow, link] cost of the pipes for flows [flow, p] from a period on, on links without any flow."""
+        built = np.diff(np.maximum.accumulate(flows[:, period:], axis=1), axis=1, prepend=0.0)
+        cost = np.zeros((len(flows), len(self.start)))
+        for k in np.flatnonzero((built > LEAST_FLOW).any(axis=0)):
+            capacity = np.repeat(built[:, k, None, None], len(self.start), axis=2)
+            cost += self.pipe_costs(capacity, slice(period + k, period + k + 1))[:, 0]
+        return cost
 
     @cached_property
     def packing_keys(self) -> Ints:
@@ -211,10 +177,12 @@ class GrowthNetwork:
         option = np.repeat(np.arange(self.packing.shape[1]), np.diff(self.packing.indptr))
         return option * len(self.packing_limit) + self.packing.indices
 
-    def packed_by(self, option: int) -> tuple[Ints, Floats]:
-        """Packing rows of an option, and what it takes of each."""
-        begin, end = self.packing.indptr[option : option + 2]
-        return self.packing.indices[begin:end], self.packing.data[begin:end]
+    def packed_by(self, options: Ints) -> tuple[Ints, Ints, Floats]:
+        """For each entry of options in `packing`: the place of the option, the row, and what the option takes of it."""
+        begin, end = self.packing.indptr[options], self.packing.indptr[options + 1]
+        owner = np.repeat(np.arange(len(options)), end - begin)
+        at = np.arange(len(owner)) + np.repeat(begin - np.r_[0, np.cumsum(end - begin)[:-1]], end - begin)
+        return owner, self.packing.indices[at], self.packing.data[at]
 
     def size(self, capacity: float, period: int, link: int) -> int:
         """The cheapest size of a capacity."""
@@ -344,10 +312,20 @@ class Growth:
         cost[~np.broadcast_to(fits[..., None, :], cost.shape)] = np.inf
         return cost
 
+    def _used_links(self) -> Ints:
+        """Links with flow or a pipe."""
+        return np.flatnonzero(self.flow.any(axis=0) | (self.ahead > 0))
+
+    def _spent_on_pipes(self) -> Floats:
+        """[p, link] cost of the pipes."""
+        spent, used = np.zeros_like(self.flow), self._used_links()
+        spent[:, used] = self.network.pipe_costs(self.vintages(links=used), links=used)
+        return spent
+
     def spending(self) -> Floats:
         """[p] money spent in each period."""
         net = self.network
-        spent = net.pipe_costs(self.vintages()).sum(axis=1) + self.site_costs().sum(axis=1)
+        spent = self._spent_on_pipes().sum(axis=1) + self.site_costs().sum(axis=1)
         options = self.options
         np.add.at(spent, net.period[options], net.cost[options])
         return spent
@@ -359,7 +337,7 @@ class Growth:
     def area_left(self) -> Floats:
         """[area] money left in each area."""
         net = self.network
-        pipes, sites = net.pipe_costs(self.vintages()).sum(axis=0), self.site_costs().sum(axis=0)
+        pipes, sites = self._spent_on_pipes().sum(axis=0), self.site_costs().sum(axis=0)
         spent = net.area_options[:, self.options].sum(axis=1)
         # A cost beyond every size is infinite, wherever it counts.
         for part, inside in ((pipes, net.area_links), (sites, net.area_sites)):
@@ -382,17 +360,21 @@ class Growth:
             return False
         return not len(net.area_limits) or bool((self.area_left() >= -TOLERANCE * net.area_limits).all())
 
-    def trees(self, flows: Floats, period: int) -> list[tuple[Floats, Ints]]:
-        """For flows [flow, p] from a period on: [node] additional cost from each node to a site, and the next node."""
-        net = self.network
-        more = flows[:, period:, None]
-        old = net.pipe_costs(self.vintages(first=period), period).sum(axis=-2)
-        of_link = net.pipe_costs(self.vintages(more, period), period).sum(axis=-2) - old
+    def trees(self, flows: Floats, period: int, first: Floats | None = None) -> list[tuple[Floats, Ints]]:
+        """For flows [flow, p] from a period on: [node] additional cost from each node to a site, and the next node.
+
+        `first` are the costs of first pipes for these flows, where they are known.
+        """
+        net, used, periods = self.network, self._used_links(), slice(period, None)
+        of_link = net.first_pipe_costs(flows, period) if first is None else first.copy()
+        before = net.pipe_costs(self.vintages(first=period, links=used), periods, used).sum(axis=-2)
+        after = net.pipe_costs(self.vintages(flows[:, period:, None], period, used), periods, used).sum(axis=-2)
+        of_link[:, used] = after - before
         of_site = self.site_costs(flows[:, :, None]).sum(axis=-2) - self.site_costs().sum(axis=0)
         weights = np.maximum(np.concatenate([of_link, of_link, of_site], axis=1), TOLERANCE)
         weights[weights > self._most_costs()] = np.inf
         order, graph = net.edges
-        spend(len(flows) * (_EFFORT + _EFFORT_PER_LINK * len(net.start)))
+        spend(len(flows) * (EFFORT + EFFORT_PER_LINK * len(net.start)))
         found = []
         for each in weights:
             graph.data[:] = each[order]
@@ -410,21 +392,21 @@ class Growth:
         most: Floats = np.where(inside, left, np.inf).min(axis=0)
         return np.maximum(most, TOLERANCE)
 
-    def packs(self, options: Ints, instead: Ints) -> Mask:
-        """[k] whether the packing rows allow each option, in place of another one; −1 in place of none."""
+    def packs(self, packed: tuple[Ints, Ints, Floats], instead: Ints) -> Mask:
+        """[k] whether the packing rows allow each of some options, in place of another one; −1 in place of none.
+
+        `packed` are the entries of the options, by `packed_by`.
+        """
         net = self.network
+        fits = np.ones(len(instead), dtype=bool)
         if not len(net.packing_limit):
-            return np.ones(len(options), dtype=bool)
-        begin, end = net.packing.indptr[options], net.packing.indptr[options + 1]
-        owner = np.repeat(np.arange(len(options)), end - begin)
-        at = np.arange(len(owner)) + np.repeat(begin - np.r_[0, np.cumsum(end - begin)[:-1]], end - begin)
-        row, more = net.packing.indices[at], net.packing.data[at].copy()
+            return fits
+        owner, row, more = packed[0], packed[1], packed[2].copy()
         # What leaves counts less.
         leaving = np.flatnonzero(instead[owner] >= 0)
         sought = instead[owner[leaving]] * len(net.packing_limit) + row[leaving]
         place = np.minimum(np.searchsorted(net.packing_keys, sought), len(net.packing_keys) - 1)
         more[leaving] -= np.where(net.packing_keys[place] == sought, net.packing.data[place], 0.0)
-        fits = np.ones(len(options), dtype=bool)
         fits[owner[more + self.packed[row] > net.packing_limit[row] + TOLERANCE]] = False
         return fits
 
@@ -433,7 +415,7 @@ class Growth:
         flow = self.network.flow[option]
         self.flow[:, links] += flow[:, None]
         self.stored[:, site] += flow
-        row, amount = self.network.packed_by(option)
+        _, row, amount = self.network.packed_by(np.array([option]))
         self.packed[row] += amount
         self.chosen[int(self.network.choice[option])] = option, links, site
 
@@ -443,7 +425,7 @@ class Growth:
         flow = self.network.flow[option]
         self.flow[:, links] -= flow[:, None]
         self.stored[:, site] -= flow
-        row, amount = self.network.packed_by(option)
+        _, row, amount = self.network.packed_by(np.array([option]))
         self.packed[row] -= amount
         self.flow[np.abs(self.flow) < LEAST_FLOW] = 0.0
         self.stored[np.abs(self.stored) < LEAST_FLOW] = 0.0

@@ -27,13 +27,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.sparse.csgraph import dijkstra
 
 from ccs_model._typing import Floats, Ints
 from ccs_model.mip.branch_and_bound import verified_point
-from ccs_model.mip.clock import effort, now
-from ccs_model.mip.growing_network import LEAST_FLOW, TOLERANCE, Growth, GrowthNetwork
+from ccs_model.mip.clock import effort, now, spend
+from ccs_model.mip.growing_network import EFFORT, EFFORT_PER_LINK, LEAST_FLOW, TOLERANCE, Growth, GrowthNetwork
 from ccs_model.mip.highs import Highs
 from ccs_model.mip.search import Heuristic, Result, SearchContext
+
+# Classes of flow for paths to a solution, and the part of its cost that a pipe in use counts with.
+_FLOW_CLASSES, _IN_USE = 5, 0.05
 
 
 @dataclass(frozen=True)
@@ -166,9 +170,10 @@ class Grow(Heuristic):
         if not len(mine):
             return
         choice, node = net.choice[mine], net.node[mine]
-        size = net.flow[mine].max(axis=1)
+        size = net.most_flow[mine]
         classes = np.unique(np.quantile(size, (np.arange(self.flow_classes) + 0.5) / self.flow_classes))
         flows = classes[:, None] * (np.arange(net.n_periods) >= period)
+        of_first_pipes, packed = net.first_pipe_costs(flows, period), net.packed_by(mine)
         n_failed = np.zeros(len(mine), dtype=np.int64)
         # An area with a budget of its own ends by itself: its failures do not end the growth elsewhere.
         area, n_in_vain = net.area_of[mine], np.zeros(len(net.area_limits) + 1, dtype=np.int64)
@@ -182,8 +187,8 @@ class Grow(Heuristic):
             value, money, flow = (
                 of_all[mine] - np.where(is_new, 0.0, of_all[current]) for of_all in (net.value, net.cost, net.most_flow)
             )
-            fits = growth.packs(mine, np.where(is_new, -1, current))
-            open_ = fits & (value > 0) & (money <= left) & (n_failed < 2) & (n_in_vain[area] < self.trials)
+            open_ = (value > 0) & (money <= left) & (n_failed < 2) & (n_in_vain[area] < self.trials)
+            open_ &= growth.packs(packed, np.where(is_new, -1, current))
             if only_missing:
                 open_ &= np.isin(choice, growth.missing)
             # A time limit leaves the required options, without which there is no plan.
@@ -191,18 +196,16 @@ class Grow(Heuristic):
                 return
             of_class = np.abs(np.log(np.maximum(flow, classes[0]))[:, None] - np.log(classes)).argmin(axis=1)
             path_cost = np.full(len(mine), np.inf)
-            for k, (to_site, _) in enumerate(growth.trees(flows, period)):
+            for k, (to_site, _) in enumerate(growth.trees(flows, period, of_first_pipes)):
                 here = open_ & (of_class == k)
                 path_cost[here] = to_site[node[here]]
             # More of a stream that has a path already costs in proportion, and less saves something.
             more = ~is_new & np.isfinite(path_cost)
             path_cost[more] *= np.clip(flow / classes[of_class], 0.0, 1.0)[more]
             cost = money + path_cost
-            worth = open_ & np.isfinite(cost) & (cost <= 1.2 * left)
-            merit = np.where(worth, value / np.maximum(cost, TOLERANCE), 0.0)
-            for k in np.argsort(-merit, kind="stable"):
-                if merit[k] <= 0:
-                    return
+            worth = np.flatnonzero(open_ & np.isfinite(cost) & (cost <= 1.2 * left))
+            merit = value[worth] / np.maximum(cost[worth], TOLERANCE)
+            for k in worth[np.argsort(-merit, kind="stable")]:
                 if n_in_vain[area[k]] >= self.trials or n_failed[k] > 1:
                     continue
                 if self._added(growth, int(mine[k])):
@@ -348,3 +351,44 @@ def completed(context: SearchContext, growth: Growth) -> Floats | None:
     if outcome.x is None or outcome.status != "optimal":
         return None
     return verified_point(matrix, outcome.x, context.options)
+
+
+def paths_to(network: GrowthNetwork, x: Floats, n_options: int) -> Ints:
+    """Links on the cheapest paths from the best options outside a point of the model to its pipes and sites.
+
+    Of each node the option with the most value per money counts, its path included; `n_options` such are taken.
+    """
+    has_pipe = ((network.pipe >= 0) & (x[network.pipe] > 0.5)).any(axis=(0, 2))
+    is_open = (x[network.opened] > 0.5).any(axis=0)
+    outside = np.flatnonzero(~np.isin(network.choice, network.choice[x[network.column] > 0.5]))
+    if not is_open.any() or not len(outside):
+        return np.zeros(0, dtype=np.int64)
+    n_nodes = len(network.positions)
+    flows = np.quantile(network.most_flow, (np.arange(_FLOW_CLASSES) + 0.5) / _FLOW_CLASSES)
+    of_class = np.abs(flows[:, None] - network.most_flow[outside]).argmin(axis=0)
+    order, graph = network.edges
+    merit = np.zeros(len(outside))
+    following = np.zeros((_FLOW_CLASSES, n_nodes + 1), dtype=np.int64)
+    for k, flow in enumerate(flows):
+        cost = network.pipe_costs(np.full((network.n_periods, len(network.start)), flow)).min(axis=0)
+        cost *= np.where(has_pipe, _IN_USE, 1.0)
+        weights = np.concatenate([cost, cost, np.where(is_open, 0.0, np.inf)])
+        graph.data[:] = np.maximum(weights, TOLERANCE)[order]
+        path, following[k] = dijkstra(graph, indices=n_nodes, return_predecessors=True)
+        mine = np.flatnonzero(of_class == k)
+        option = outside[mine]
+        merit[mine] = network.value[option] / (network.cost[option] + path[network.node[option]])
+    spend(_FLOW_CLASSES * (EFFORT + EFFORT_PER_LINK * len(network.start)))
+    links: set[int] = set()
+    nodes: set[int] = set()
+    for k in np.argsort(-merit, kind="stable"):
+        node = int(network.node[outside[k]])
+        if len(nodes) == n_options or merit[k] <= 0:
+            break
+        if node in nodes:
+            continue
+        nodes.add(node)
+        while (after := int(following[of_class[k], node])) != n_nodes:
+            links.add(network.link_between[node, after])
+            node = after
+    return np.array(sorted(links), dtype=np.int64)

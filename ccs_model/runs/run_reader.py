@@ -410,6 +410,8 @@ def _require(path: Path, *names: str) -> None:
     missing = [name for name in names if not (path / name).is_file()]
     if missing:
         hint = "give a folder that `ccs-model optimize` wrote, such as runs/<scenario file>-<hash>"
+        if all((path / "plan" / name).is_file() for name in names):
+            hint = f"it is an analysis, whose plan is the run {path / 'plan'}"
         raise InputError([Issue(str(path), f"is not a run: {', '.join(missing)} missing", hint)])
 
 

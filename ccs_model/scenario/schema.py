@@ -40,17 +40,13 @@ from ccs_model.scenario.sections import (
     Finance,
     Fund,
     Funds,
-    Future,
-    Futures,
     Plants,
     Policy,
-    Risk,
     Targets,
-    Uncertainty,
-    findings_of_futures,
     findings_of_money,
     stray_years,
 )
+from ccs_model.scenario.uncertainty_sections import Future, Futures, Risk, Uncertainty, findings_of_futures
 from ccs_model.scenario.upgrade import FORMAT, HINT, VERSION, upgraded_values
 from ccs_model.scenario.validation import (
     MISSING,

@@ -1,4 +1,4 @@
-"""Sections of a scenario: policy, finance, targets, futures, plants, capture, uncertainty and calibration.
+"""Sections of a scenario: policy, finance, targets, plants, capture and calibration.
 
 All amounts are real, in the scenario's price year. Nominal rates have keys of their own and are converted with
 `finance.inflation_rate`.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -230,65 +230,6 @@ def stray_years(targets: Targets, years: Sequence[int]) -> list[Finding]:
     ]
 
 
-_ROUNDING = 1e-6
-
-
-class Future(Section):
-    """A future: an uncertainty scenario with some keys changed."""
-
-    probability_share: float | None = Field(default=None, ge=0, le=1)
-    """Probability, 0 to 1; all probabilities sum to 1. Null in every future means equal probabilities."""
-    changes: dict[Line, Any] = Field(default_factory=dict)
-    """Changed keys of the scenario, with dots: {policy.carbon_price_per_t.2030: 300}."""
-
-
-class Risk(Section):
-    """Weight of the worst futures."""
-
-    cvar_share: float = Field(default=0.9, ge=0, lt=1)
-    """Confidence level of the conditional value at risk (CVaR): 0.9 averages the worst tenth of all futures."""
-    weight: float = Field(default=0.0, ge=0, le=1)
-    """Weight of the CVaR against the mean over all futures, 0 to 1."""
-
-
-Futures = Annotated[dict[Line, Future], Field(max_length=1000)]
-
-
-def probabilities_of(futures: Mapping[str, Future]) -> tuple[float, ...]:
-    """Probability of each future; equal if none is given."""
-    given = [future.probability_share for future in futures.values()]
-    known = [each for each in given if each is not None]
-    return tuple(known) if len(known) == len(given) else (1.0 / len(given),) * len(given)
-
-
-# Keys that hold for all futures; amounts in different money are not comparable.
-_SAME_IN_FUTURES = ("futures", "here_and_now", "risk", "extends", "name", "years", "currency", "price_year")
-
-
-def findings_of_futures(
-    futures: Mapping[str, Future], here_and_now: Sequence[int], starts: Sequence[int]
-) -> Iterator[Finding]:
-    """Errors that involve several of futures, here_and_now and years."""
-    given = [future.probability_share for future in futures.values()]
-    known = [each for each in given if each is not None]
-    if known and len(known) < len(given):
-        some = next(name for name, future in futures.items() if future.probability_share is None)
-        hint = "give it for every future or for none"
-        yield Finding(("futures", some), "probability_share is missing, but other futures have one", hint)
-    elif known and abs(sum(known) - 1.0) > _ROUNDING:
-        yield Finding(("futures",), f"the probabilities sum to {sum(known):g}", "expected 1")
-    if len(futures) == 1:
-        yield Finding(("futures",), "expected at least two futures, got one", "add a future, or remove the key")
-    for name, future in futures.items():
-        for key in future.changes:
-            if key.split(".")[0] in _SAME_IN_FUTURES:
-                yield Finding(("futures", name, "changes", key), "cannot differ between futures", "remove the key")
-    for place, year in enumerate(here_and_now):
-        if year not in starts:
-            hint = f"years: {', '.join(map(str, starts))}"
-            yield Finding(("here_and_now", str(place)), f"no period starts in {year}", hint)
-
-
 class Plants(Section):
     """Plants to consider."""
 
@@ -438,32 +379,6 @@ class Capture(Section):
     """Largest number of retrofits that start in one year; null means no limit."""
     start_at_relining: bool = False
     """Whether retrofits of hot stoves may start only around the relining of a furnace, if its year is known."""
-
-
-class Spread(Section):
-    """Distribution of an input: factors on the planned value, except for `delivered_share`, which is a value."""
-
-    distribution: Literal["triangular", "uniform", "lognormal", "truncated_normal"] = "triangular"
-    """Shape; `low` and `high` are the 5 % and 95 % quantiles of a lognormal, and about ±2 standard deviations of a
-    truncated normal."""
-    low: float = Field(ge=-1.0, le=100.0)
-    """Lower end, as a factor."""
-    mode: float = Field(default=1.0, ge=-1.0, le=100.0)
-    """Most likely factor; the median of a lognormal; ignored for a uniform distribution."""
-    high: float = Field(ge=-1.0, le=100.0)
-    """Upper end, as a factor."""
-
-
-class Uncertainty(Section):
-    """Distributions of uncertain inputs, for `ccs-model montecarlo`.
-
-    Inputs, distributions and correlations are shipped in data/uncertainty; these keys override them.
-    """
-
-    exclude: tuple[Line, ...] = ()
-    """Inputs that keep their planned value."""
-    spreads: dict[Line, Spread] = Field(default_factory=dict)
-    """Distributions that override the shipped ones, by input."""
 
 
 SHIPPED_PRESET = "pilot-reported"

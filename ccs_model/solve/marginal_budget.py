@@ -2,8 +2,9 @@
 
 A linear program has one price for the next million. An integer plan does not: with its integers fixed the budget's dual
 is zero. So the plan is solved again with a larger budget, first with its retrofits kept, then with all decisions free:
-by tree growth over all links, then within the links searched and with the paths to the best plants outside the plan.
-The re-plans start from the plan with its retrofits kept and can only underestimate the gain.
+by tree growth over all links, then within the links of either plan. With retrofits kept, the paths to the best plants
+outside the plan are searched as well. The re-plans start from the plan with its retrofits kept and can only
+underestimate the gain.
 """
 
 from __future__ import annotations
@@ -18,14 +19,13 @@ import numpy as np
 from ccs_model._typing import Floats, Mask
 from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip.clock import BackgroundTask, now, was_stopped
-from ccs_model.mip.fixed_charge import ExtendPaths
 from ccs_model.mip.grouped_milp import solve_program
 from ccs_model.mip.highs import LARGE_ROWS
 from ccs_model.mip.matrix import rounded_to_integrality
 from ccs_model.mip.network_lns import SubMip
 from ccs_model.mip.presolve import restricted
 from ccs_model.mip.search import Result, SearchContext
-from ccs_model.mip.tree_growth import Grow
+from ccs_model.mip.tree_growth import Grow, paths_to
 from ccs_model.model.names import BUILD
 from ccs_model.plan.decisions import BUILT, point_of
 from ccs_model.plan.plan import MarginalBudget, Replan
@@ -52,6 +52,8 @@ _SEARCHES = (
     SubMip(gap_part=0.05, max_nodes=20, candidates=(20, 60), per_choice=1),
 )
 _NEXT_BELOW = 0.4
+# With retrofits kept, paths are searched to this number of plants outside the plan.
+_N_PATHS = 16
 # Growth over all links comes before these searches.
 _GROW = Grow(n_rounds=40, resume=True, until=0.5)
 
@@ -80,7 +82,7 @@ def marginal_budget(
     later
         Effort of the stage; a re-plan has a part of it.
     corridors
-        The links searched on a shared network. Later searches of a re-plan use them and the paths to further plants.
+        The links searched on a shared network.
     """
     matrix = search.matrix
     budget = budget_row(matrix)
@@ -122,7 +124,7 @@ def _outside(problem: Problem, matrix: Matrix, chosen: Floats, corridors: Corrid
     growth = growth_network_of(problem, matrix) if len(matrix.row_lower) <= LARGE_ROWS else None
     searched = [inside]
     if growth is not None:
-        searched.append(np.union1d(inside, growth.paths_to(chosen, ExtendPaths().n_options)))
+        searched.append(np.union1d(inside, paths_to(growth, chosen, _N_PATHS)))
     sites = np.arange(len(links), len(links) + len(problem.sites))
     outside = np.zeros((len(searched), len(chosen)), dtype=bool)
     for each, arc_groups in zip(outside, searched, strict=True):
@@ -177,8 +179,8 @@ class _Again:
         if self.problem.network is None:
             return self._solved(self.matrix, self.outside[0] & (start <= 0.5), start, more, effort)
         grown = self._grown(start, more, effort)
-        without = [outside & (grown <= 0.5) for outside in self.outside]
-        return self._searched(self.matrix, without, grown, more, effort, _SEARCHES)
+        without = self.outside[0] & (grown <= 0.5)
+        return self._searched(self.matrix, [without], grown, more, effort, _SEARCHES)
 
     def _grown(self, start: Floats, more: float, effort: float) -> Floats:
         """The point that tree growth makes of `start` with `more` budget over all links; `start` if none is better."""

@@ -55,7 +55,7 @@ from ccs_model.solve.strategies import (
 # Names of heuristics in the progress of a solve.
 _NAMES = {
     "Grow": "growth", "SlopeScaling": "slope scaling", "Construct": "construction", "Extend": "extension",
-    "ExtendPaths": "extension", "ExtendRestricted": "extension",
+    "ExtendRestricted": "extension",
 }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from ccs_model.mip.budget_sweep import Anchors, Deepen, Relate, Sweep
 from ccs_model.mip.cut_sets import Relax
-from ccs_model.mip.fixed_charge import Construct, Extend, ExtendPaths, ExtendRestricted, Prove, SlopeScaling
+from ccs_model.mip.fixed_charge import Construct, Extend, ExtendRestricted, Prove, SlopeScaling
 from ccs_model.mip.highs import LARGE_ROWS
 from ccs_model.mip.network_lns import Alternate, Lns, Neighbourhoods, Reoptimise
 from ccs_model.mip.search import Strategy
@@ -133,9 +133,8 @@ GROWN_NETWORK = Strategy(
     "grown network",
     (
         Reoptimise(until=0.5),
-        ExtendRestricted(1.0, until=0.7),
-        Grow(n_rounds=40, seeds=(1,), polish=(Reoptimise(), ExtendRestricted(1.0)), until=0.9),
-        Alternate(12 * ((Grow(n_rounds=20, resume=True, until=1.3), ExtendPaths()),), until=1.3, min_gain_part=0.02),
+        Grow(n_rounds=40, seeds=(1,), polish=(Reoptimise(),), until=0.9),
+        Alternate(12 * ((Grow(n_rounds=20, resume=True, until=1.3), Reoptimise()),), until=1.3, min_gain_part=0.02),
         Restrict(),
         Prove(until=1.4),
     ),

@@ -205,7 +205,9 @@ def long_table(
     no_year: str | None,
 ) -> pd.DataFrame:
     """Return TIDY_COLUMNS with one row per finite number of these columns; `no_year` stands where there is no year."""
-    of_row = table[list(keys)].astype(str).agg(" / ".join, axis=1) if keys else pd.Series("", index=table.index)
+    of_row = (
+        table[list(keys)].fillna("").astype(str).agg(" / ".join, axis=1) if keys else pd.Series("", index=table.index)
+    )
     year = table["year"].astype(object) if "year" in table else pd.Series(no_year, index=table.index, dtype=object)
     n = len(numbers)
     long = pd.DataFrame(

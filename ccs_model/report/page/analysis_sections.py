@@ -31,7 +31,7 @@ from ccs_model.report.page.html import (
     table,
 )
 from ccs_model.report.page.plan_map import site_name
-from ccs_model.report.workbook.uncertainty_sheet import MODES, measures
+from ccs_model.report.workbook.uncertainty_sheet import FEW_FUTURES, MODES, futures_text, measures
 
 _BINS = 24
 # Bars that remain legible in print.
@@ -182,15 +182,12 @@ def uncertainty(run: StoredRun, words: Words) -> Markup:
         f"{number(document['n_draws'])} futures, seed {document['seed']}. Fixed plan: built as it is in every future. "
         "Re-optimised: the LP of each future, solved with perfect foresight; no plan can do better."
     )
-    if document["overrun_share"] is not None:
-        about += (
-            f" The fixed plan exceeds the budget in {percent(document['overrun_share'], 0)} of the futures and "
-            f"satisfies every constraint in {percent(document['within_limits_share'], 0)} of them."
-        )
+    about += f" {futures_text(document)}"
     drawn = [
         ("outcomes", _outcomes(run, words), "The line is the planned value."),
         ("tornado", _tornado(run, words), "Mean of the re-optimised futures in which the input lies in its lowest or "
-         "highest fifth, minus the mean of all. Widest first."),
+         "highest fifth, minus the mean of all. Widest first; inputs without an effect beyond sampling noise are left "
+         "out."),
         ("chosen", _chosen(run, words), "A plant is selected if at least half of a stream's retrofit is built."),
     ]  # fmt: skip
     figures = [
@@ -249,6 +246,8 @@ def _outcomes(run: StoredRun, words: Words) -> Any | None:
     message = (
         f"Outcomes of {len(futures)} futures: the fixed plan reaches {number(fixed['p5'])} to "
         f"{number(fixed['p95'])} {unit} (90 % interval), median {number(fixed['p50'])}"
+        if len(futures) >= FEW_FUTURES
+        else f"Outcomes of {len(futures)} futures: the fixed plan reaches {number(fixed['p50'])} {unit} in the median"
     )
     return shared(alt.layer(bars, line), words.sentence(message), 280)
 
@@ -257,8 +256,10 @@ def _tornado(run: StoredRun, words: Words) -> Any | None:
     """Drivers of the objective value, widest first; None with too few futures."""
     assert run.uncertainty is not None
     found = [
-        row for row in run.uncertainty["tornado"] if row["mode"] == REPLANNED and row["measure"] == "objective_value"
-    ][:_INPUTS]  # fmt: skip
+        row
+        for row in run.uncertainty["tornado"]
+        if row["mode"] == REPLANNED and row["measure"] == "objective_value" and row["width"] > row["noise_width"]
+    ][:_INPUTS]
     if not found:
         return None
     mean = _spread(run, REPLANNED, "objective_value")["mean"]
@@ -330,14 +331,14 @@ def _chosen(run: StoredRun, words: Words) -> Any | None:
             ],
         )
     )
-    n_sure = len(run.uncertainty["no_regret"]["plants"])
-    message = f"Selection frequency: {n_sure} of {len(found)} plants are selected in at least 90 % of the futures"
+    n_sure = sum((row["chosen_share"] or 0.0) >= run.uncertainty["no_regret"]["share_min"] for row in found)
+    message = f"The LP relaxation selects {n_sure} of {len(found)} plants in at least 90 % of the futures"
     return shared(chart, words.sentence(message), _EDGE + _ROW * len(rows))
 
 
 def _table(run: StoredRun, words: Words) -> Markup:
     assert run.uncertainty is not None
-    names = measures(is_static=run.document["context"]["is_static"])
+    names = measures(run.uncertainty)
     rows = [
         {**row, "mode": _mode(words, row["mode"]), "item": words.label(names[row["measure"]])}
         for row in run.uncertainty["spread"]

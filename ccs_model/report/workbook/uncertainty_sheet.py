@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from ccs_model.plan.plan import FIXED, NO_REGRET_SHARE, REPLANNED, Plan, Uncertainty
 from ccs_model.plan.plan_json import records
@@ -10,6 +11,10 @@ from ccs_model.report.phrases import percent
 from ccs_model.report.workbook.formulas import Block
 from ccs_model.report.workbook.native_charts import PICTURE_ROWS, Picture
 from ccs_model.report.workbook.sheet import Page, Sheet
+from ccs_model.units import money_text
+
+FEW_FUTURES = 100
+"""Futures below which five per cent are fewer than five of them."""
 
 _LOW_COLOUR, _HIGH_COLOUR, _OFTEN_COLOUR = "#D98B2B", "#1B5E8A", "#1B5E8A"
 # Number of bars that can be read in half a page's width.
@@ -19,24 +24,55 @@ _PLANT_BARS = 14
 
 MODES: Mapping[str, str] = {FIXED: "fixed plan", REPLANNED: "re-optimised (continuous)"}
 MEASURES: Mapping[str, str] = {
-    "objective_value": "Objective value",
+    "objective_value": "Objective value ({unit})",
     "abatement_kt": "Avoided over the horizon (kt)",
-    "capex_mn": "Capital (million)",
-    "cost_mn": "Discounted cost (million)",
-    "cost_per_t": "Cost per tonne avoided, both discounted",
-    "npv_mn": "Owners' NPV (million)",
+    "capex_mn": "Capital (million {money})",
+    "cost_mn": "Discounted cost (million {money})",
+    "cost_per_t": "Cost per tonne avoided, both discounted ({money} per t)",
+    "npv_mn": "Owners' NPV (million {money})",
 }
 _OF_A_YEAR: Mapping[str, str] = {
     "abatement_kt": "Avoided in a year (kt)",
-    "cost_mn": "Annual cost (million)",
-    "cost_per_t": "Cost per tonne avoided",
-    "npv_mn": "Annual cost, with its sign turned (million)",
+    "cost_mn": "Annual cost (million {money})",
+    "cost_per_t": "Cost per tonne avoided ({money} per t)",
+    "npv_mn": "Annual cost, with its sign turned (million {money})",
 }
 
 
-def measures(*, is_static: bool) -> Mapping[str, str]:
-    """Return the name of each measure; a static year has tonnes and costs of a year."""
-    return {**MEASURES, **(_OF_A_YEAR if is_static else {})}
+def measures(about: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return the name of each measure with its unit; a static year has tonnes and costs of a year.
+
+    `about` has the settings of the analysis, as in montecarlo.json.
+    """
+    money = money_text(about["currency"], about["price_year"])
+    named = {**MEASURES, **(_OF_A_YEAR if about["is_static"] else {})}
+    return {name: text.format(unit=about["unit"], money=money) for name, text in named.items()}
+
+
+def futures_text(about: Mapping[str, Any]) -> str:
+    """Return sentences on the fixed plan over the futures: its spending, targets and constraints; and on few futures.
+
+    `about` has the settings of the analysis, as in montecarlo.json.
+    """
+    is_few = about["n_draws"] < FEW_FUTURES
+    texts = []
+    if about["overrun_share"] is not None:
+        text = f"The fixed plan exceeds the budget in {percent(about['overrun_share'], 0)} of the futures"
+        if about["overrun_p95_mn"] and not is_few:
+            money = money_text(about["currency"], about["price_year"])
+            text += f", by {about['overrun_p95_mn']:,.0f} million {money} or more in 5 %"
+        texts.append(f"{text}.")
+    if about.get("missed_target_share") is not None:
+        texts.append(f"The fixed plan misses a target in {percent(about['missed_target_share'], 0)} of the futures.")
+    texts.append(
+        f"The fixed plan satisfies every constraint in {percent(about['within_limits_share'], 0)} of the futures."
+    )
+    if is_few:
+        texts.append(
+            f"With fewer than {FEW_FUTURES} futures, P5 and P95 are based on fewer than five of them, and how often a "
+            "plant is selected is uncertain."
+        )
+    return " ".join(texts)
 
 
 def write_uncertainty(sheet: Sheet, plan: Plan) -> None:
@@ -57,14 +93,9 @@ def write_uncertainty(sheet: Sheet, plan: Plan) -> None:
         "workbook, built unchanged in every future. Re-optimised: the LP relaxation of each future, solved with "
         "perfect foresight; it is a bound that no plan can reach."
     )
-    if about["overrun_share"] is not None:
-        sheet.paragraph(
-            f"The fixed plan exceeds the budget in {percent(about['overrun_share'], 0)} of the futures, by "
-            f"{about['overrun_p95_mn']:,.0f} million or more in 5 %. It satisfies every constraint in "
-            f"{percent(about['within_limits_share'], 0)} of them."
-        )
+    sheet.paragraph(futures_text(about))
     sheet.section("Results over the futures")
-    names = measures(is_static=plan.problem.is_static)
+    names = measures(about)
     spread = [{**row, "mode": MODES[row["mode"]], "measure": names[row["measure"]]} for row in records(found.spread)]
     sheet.table("uncertainty.spread", spread, main=True, frozen=0, key="uncertainty")
     top = sheet.row
@@ -72,8 +103,9 @@ def write_uncertainty(sheet: Sheet, plan: Plan) -> None:
     blocks = {mode: _tornado(sheet, found, mode) for mode in (REPLANNED, FIXED)}
     sheet.section("How often each plant is selected")
     sheet.paragraph(
-        "Of the re-optimised futures; a plant is selected if at least half of a stream's retrofit is built. A plant "
-        f"selected in {percent(NO_REGRET_SHARE, 0)} or more is a no-regret choice.",
+        "Of the re-optimised futures; a plant is selected if at least half of a stream's retrofit is built. A plant of "
+        f"the plan that is selected in {percent(NO_REGRET_SHARE, 0)} or more is a no-regret choice. The relaxation "
+        "also selects plants that no integer plan could pay for, since it pays for fractions of pipes and sites.",
         "note",
     )
     plants = sheet.table(
@@ -128,7 +160,8 @@ def _bars(found: Uncertainty, block: Block) -> Picture:
 
 def _choices(found: Uncertainty, block: Block) -> Picture:
     """The plants whose choice is least sure, in the table's order: from most futures to fewest."""
-    n_sure, shares = int(found.plants["is_no_regret"].sum()), found.plants["chosen_share"].to_numpy(float)
+    shares = found.plants["chosen_share"].to_numpy(float)
+    n_sure = int((shares >= NO_REGRET_SHARE).sum())
     skipped = int(min(max((shares >= 0.5).sum() - _PLANT_BARS // 2, 0), max(len(shares) - _PLANT_BARS, 0)))
     return Picture(
         "Selection frequency of the least certain plants",
@@ -143,8 +176,8 @@ def _choices(found: Uncertainty, block: Block) -> Picture:
         ),
         "Plant",
         "Share of futures",
-        f"{n_sure} of {len(found.plants)} plants are selected in at least 90 % of the futures. The chart shows the "
-        "plants closest to 50 %.",
+        f"The LP relaxation selects {n_sure} of {len(found.plants)} plants in at least 90 % of the futures. The chart "
+        "shows the plants closest to 50 %.",
     )
 
 

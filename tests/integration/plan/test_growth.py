@@ -11,7 +11,6 @@ import pytest
 from ccs_model.mip import SolverOptions
 from ccs_model.mip.clock import effort, now
 from ccs_model.mip.cut_sets import Relax
-from ccs_model.mip.fixed_charge import ExtendPaths
 from ccs_model.mip.highs import Outcome
 from ccs_model.mip.matrix import residuals
 from ccs_model.mip.search import Result, SearchContext
@@ -56,27 +55,6 @@ def test_growth_holds_and_is_near_the_optimum(
     value = 0.0 if found is None else found[0]
     assert value <= optimum * (1 + 1e-6) + 1e-6
     assert value >= 0.7 * optimum - 1e-6
-
-
-@pytest.mark.parametrize("n_options", [0, 1, 3])
-def test_an_extension_by_paths_keeps_or_improves_a_plan_of_less_money(
-    hand_problem: Callable[..., Problem], hand_solved: Callable[..., Plan], n_options: int
-) -> None:
-    requested: dict[str, Any] = {**STAGED, "budget.total_mn": 900, "transport.corridors": "all"}
-    problem = hand_problem(requested, plants=PLANTS, sites=SITES, links=LINKS)
-    optimum = hand_solved(requested, plants=PLANTS, sites=SITES, links=LINKS).objective.value
-    poor = hand_problem({**requested, "budget.total_mn": 120}, plants=PLANTS, sites=SITES, links=LINKS)
-    value, start = grown(poor) or (0.0, np.zeros(0))
-    matrix = matrix_of(build_model(problem))
-    network = growth_network_of(problem, matrix)
-    with effort():
-        context = SearchContext(matrix, network_of(problem, matrix), SolverOptions(0.0), now() + 60.0, growth=network)
-        found = ExtendPaths(n_options).run(context, Result("limit", incumbent=start)).incumbent
-    assert found is not None and residuals(matrix, found).hold
-    assert value * (1 - 1e-9) <= context.value(found) <= optimum * (1 + 1e-6)
-    if n_options == 3:
-        # With a path from every plant, hardly anything is missing.
-        assert context.value(found) >= 0.98 * optimum > value
 
 
 def test_growth_keeps_the_budget_of_a_province(

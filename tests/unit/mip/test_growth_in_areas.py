@@ -133,15 +133,15 @@ def test_packing_rows_count_what_an_option_takes_less_what_it_replaces():
     growth.add(1, np.array([0]), 0)
     every, none = np.arange(3), np.full(3, -1)
     assert growth.packed.tolist() == [1.0, 0.0]
-    assert growth.packs(every, none).tolist() == [True, True, False]
+    assert growth.packs(growth.network.packed_by(every), none).tolist() == [True, True, False]
     # In place of the chosen one there is room for 4.
-    assert growth.packs(every, np.array([1, 1, 1])).tolist() == [True, True, True]
+    assert growth.packs(growth.network.packed_by(every), np.array([1, 1, 1])).tolist() == [True, True, True]
     growth.remove(1)
     assert growth.packed.tolist() == [0.0, 0.0]
-    assert growth.packs(every, none).tolist() == [True, True, True]
+    assert growth.packs(growth.network.packed_by(every), none).tolist() == [True, True, True]
     growth.add(0, np.array([0]), 0)
-    assert growth.packs(every, none).tolist() == [False, True, False]
-    assert growth.packs(np.array([0, 2]), np.array([-1, 0])).tolist() == [False, True]
+    assert growth.packs(growth.network.packed_by(every), none).tolist() == [False, True, False]
+    assert growth.packs(growth.network.packed_by(np.array([0, 2])), np.array([-1, 0])).tolist() == [False, True]
 
 
 def test_an_option_has_the_least_money_left_of_all_and_of_its_area():

@@ -8,6 +8,7 @@ import numpy as np
 
 from ccs_model.mip.clock import effort
 from ccs_model.mip.growing_network import GrowthNetwork
+from ccs_model.mip.tree_growth import paths_to
 from tests.unit.mip.test_growth_in_areas import network_of
 
 # Node 0 has the solution, whose pipe (link 0) leads over node 1 (link 1) to the site at node 2.
@@ -31,7 +32,7 @@ def solution() -> np.ndarray:
 
 def paths(n_options: int, x: np.ndarray) -> list[int]:
     with effort():
-        return network().paths_to(x, n_options).tolist()
+        return paths_to(network(), x, n_options).tolist()
 
 
 def test_the_best_option_comes_first_and_uses_the_pipe_that_exists():
