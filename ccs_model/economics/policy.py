@@ -13,6 +13,9 @@ import pandas as pd
 
 from ccs_model._typing import Floats
 
+CHINA = "China"
+"""Region of policy/non_fossil whose path holds in every province without one of its own."""
+
 
 def price_path(given: Mapping[int, float], years: npt.ArrayLike) -> Floats:
     """Return values at `years`: linear between the given years, constant outside; 0 if none is given."""
@@ -65,9 +68,9 @@ def carbon_value_mn(
     return np.asarray(price_per_t, dtype=float) * np.asarray(is_covered, dtype=float) * sold / 1000.0
 
 
-def non_fossil_path(table: pd.DataFrame) -> dict[int, float]:
-    """Return China's non-fossil share of energy by year: what was reached, and the targets of years after that."""
-    table = table[table["region"] == "China"]
+def non_fossil_path(table: pd.DataFrame, region: str = CHINA) -> dict[int, float]:
+    """Return a region's non-fossil share of energy by year: what was reached, and the targets of years after that."""
+    table = table[table["region"] == region]
     reached = table[table["measure"] == "reached"]
     last = reached["year"].max() if len(reached) else -np.inf
     rows = pd.concat([reached, table[(table["measure"] == "target") & (table["year"] > last)]])

@@ -60,12 +60,14 @@ def table_of(grid: Grid, name: str, columns: Sequence[Column]) -> Table:
     grid = replace(grid, rows=tuple(row for row in grid.rows if row[0] not in beside))
     data: dict[str, list[object]] = {}
     notices: list[str] = []
+    currencies: dict[str, int] = {}
     for column in columns:
         if column.name in names:
             at = names.index(column.name)
             factor = 1.0
             unit = stated_unit(grid.header[at], column)
             currency = currency_of(unit) if column.unit.startswith(_MONEY) else ""
+            currencies |= {currency: at} if currency else {}
             if unit and (found := _factor(unit, column)) not in (None, 1.0):
                 factor = float(found or 1.0)
                 place = source.at_position(grid.header_line, at)
@@ -79,6 +81,7 @@ def table_of(grid: Grid, name: str, columns: Sequence[Column]) -> Table:
             notices += _numbers_as_text(column, grid, at, source, data[column.name])
         else:
             data[column.name] = [None] * len(grid.rows)
+    issues += _with_currency(data, currencies, grid, source)
     issues += _values_without_heading(grid)
     notices += _hidden_rows(grid, columns[0].name, data)
     if grid.is_hidden and grid.rows:
@@ -193,6 +196,18 @@ def _in_other_currency(
         if money and money != currency and at < len(cells) and cells[at] not in (None, ""):
             what = f"its heading is in {currency}, its row in {shown(money)}"
             yield Issue(source.at(line, column.name), what, f"convert it to {shown(money)} and leave the unit out")
+
+
+def _with_currency(
+    data: dict[str, list[object]], currencies: Mapping[str, int], grid: Grid, source: Source
+) -> Iterator[Issue]:
+    """Give rows without a currency that of the headings, which must name one only; `currencies` are their columns."""
+    lacking = [row for row, currency in enumerate(data.get("currency", ())) if not currency]
+    if len(currencies) > 1 and lacking:
+        what = f"headings are in {' and '.join(map(shown, currencies))}, and the row has no currency"
+        yield Issue(source.at_position(grid.rows[lacking[0]][0], max(currencies.values())), what, "add column currency")
+    for row in lacking if len(currencies) == 1 else ():
+        data["currency"][row] = next(iter(currencies))
 
 
 def _of_currency(column: Column, currency: str) -> Column:

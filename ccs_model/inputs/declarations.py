@@ -101,6 +101,11 @@ def place_of(row: pd.Series, column: str = "") -> str:
     return str(row["source"].at(int(row["line"]), column))
 
 
+def own_rows(frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows of a table as read that are the user's."""
+    return frame.loc[[source.is_own for source in frame["source"]]] if len(frame) else frame
+
+
 def letters_of(position: int) -> str:
     """Letters of a spreadsheet column: 0 is A, 26 is AA."""
     letters = ""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 
 from ccs_model.inputs.checked_table import Table
-from ccs_model.inputs.declarations import Column, place_of
+from ccs_model.inputs.declarations import Column, own_rows, place_of
 from ccs_model.inputs.geography import countries_with_outline
 from ccs_model.inputs.table_checks import PLANTS, key_of
 from ccs_model.scenario.spelling import as_seen, cleaned, most_similar
@@ -171,6 +171,8 @@ def similar_names(frames: Mapping[str, pd.DataFrame]) -> list[str]:
             for place, name, near in strays:
                 notices.append(f"{place}: '{shown(name)}' has no plants, this row is not used; did you mean '{near}'?")
             notices += _unused(frames[table], column, of_plants | {name for _, name, _ in strays})
+    factors = frames["technologies/location_factors"]
+    notices += _unused(factors, "province", set().union(*(_texts(frames[table]["province"]) for table in PLANTS)))
     burnt = sorted({"coal", *_texts(frames["technologies/heat_sources"]["fuel"])} - {"none"})
     fuels = frames["prices/fuels"].drop_duplicates("fuel")
     for _, row in fuels[~fuels["fuel"].isin(burnt)].iterrows():
@@ -182,7 +184,7 @@ def similar_names(frames: Mapping[str, pd.DataFrame]) -> list[str]:
 
 def _unused(frame: pd.DataFrame, column: str, used: set[str]) -> Iterator[str]:
     """A notice of the own rows of places without plants; rows of a whole country or of every place are left out."""
-    own = frame[[source.is_own for source in frame["source"]]]
+    own = own_rows(frame)
     unused = own[~own[column].isin({*used, "", ANY, *countries_with_outline()})].drop_duplicates(column)
     if len(unused):
         names = first_few([shown(name) for name in unused[column]], _NAMED)

@@ -9,14 +9,18 @@ import pandas as pd
 
 from ccs_model.errors import Issue
 from ccs_model.inputs.cells import nearest_hint
+from ccs_model.inputs.declarations import own_rows
 from ccs_model.inputs.declarations import place_of as at
+from ccs_model.inputs.geography import are_in_china, area_near
 from ccs_model.inputs.source_checks import SECTORS_ELSEWHERE
 from ccs_model.scenario.uncertainty_sections import spread_faults
 from ccs_model.scenario.validation import shown
+from ccs_model.units import first_few
 
 Frames = Mapping[str, pd.DataFrame]
 
 _ENDS = ("input", "other_input")
+_NAMED = 6
 
 
 def correlations_are_of_inputs(frames: Frames) -> Iterator[Issue]:
@@ -64,6 +68,34 @@ def spreads_are_possible(frames: Frames) -> Iterator[Issue]:
             ends = (row[name] for name in ("low", "mode", "high"))
             for what, hint in spread_faults(row["input"], row["distribution"], *ends):
                 yield Issue(at(row, "low"), what, hint)
+
+
+def notices_of_means(frames: Frames) -> list[str]:
+    """Notices of products of the user's plants outside China whose utilisation is the mean of China."""
+    table = frames["streams/utilisation"]
+    means = table[table["province"] == "all"]
+    shipped_means = set(means["product"]) - set(own_rows(means)["product"])
+    known = set(table[["province", "product"]].itertuples(index=False, name=None))
+    sectors = frames["streams/source_sectors"].set_index("sector")["product"]
+    sources = frames["plants/sources"]
+    made = [
+        (frames["plants/steel"], "crude_steel"),
+        *((frames[name], frames[name]["product"]) for name in ("plants/chemicals", "plants/coal_chemicals")),
+        (sources, sources["sector"].map(sectors).where(sources["co2_ktpa"].isna())),
+    ]
+    found: dict[str, list[str]] = {}
+    for frame, product in made:
+        plants = own_rows(frame.assign(made=product))
+        plants = plants[plants["made"].isin(shipped_means) & ~are_in_china(plants["province"])]
+        for _, row in plants.drop_duplicates(["province", "made"]).iterrows():
+            is_known = (row["province"], row["made"]) in known
+            if not is_known and not are_in_china(pd.Series([area_near(row["lat_deg"], row["lon_deg"])])).any():
+                found.setdefault(str(row["made"]), []).append(str(row["province"]))
+    return [
+        f"streams/utilisation: the mean of China holds for {name} in {first_few([*map(shown, places)], _NAMED)}; add a "
+        "row of the country to a table of your own"
+        for name, places in found.items()
+    ]
 
 
 def market_sectors_exist(frames: Frames) -> Iterator[Issue]:

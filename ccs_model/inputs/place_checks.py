@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from ccs_model.errors import Issue
+from ccs_model.inputs.declarations import own_rows
 from ccs_model.inputs.declarations import place_of as at
 from ccs_model.inputs.geography import are_deep_inland, are_off_land, km_if_swapped, km_outside_province
-from ccs_model.inputs.table_checks import NODES, PLANTS, SOURCE_PLANTS, Frames, own_rows
+from ccs_model.inputs.table_checks import NODES, PLANTS, SOURCE_PLANTS, Frames
 from ccs_model.scenario.validation import shown
 from ccs_model.units import first_few
 

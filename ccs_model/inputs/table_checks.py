@@ -10,8 +10,13 @@ import pandas as pd
 
 from ccs_model.errors import Issue
 from ccs_model.inputs.cells import nearest_hint
+from ccs_model.inputs.declarations import own_rows
 from ccs_model.inputs.declarations import place_of as at
-from ccs_model.inputs.name_checks import correlations_are_of_inputs, market_sectors_exist, spreads_are_possible
+from ccs_model.inputs.name_checks import (
+    correlations_are_of_inputs,
+    market_sectors_exist,
+    spreads_are_possible,
+)
 from ccs_model.inputs.pilot_checks import pilot_rows_can_be_used
 from ccs_model.inputs.source_checks import (
     flue_gas_technologies_have_heat,
@@ -430,11 +435,6 @@ def line_costs_belong_to_a_line(frames: Frames) -> Iterator[Issue]:
         if row["pipe"] not in pipes:
             what = f"there is no size '{shown(row['pipe'])}' in transport/{'trends' if len(trends) else 'pipe_sizes'}"
             yield Issue(at(row, "pipe"), what, nearest_hint(row["pipe"], sorted(pipes), ", ".join(sorted(pipes)[:12])))
-
-
-def own_rows(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the user's tables."""
-    return frame[np.array([source.is_own for source in frame["source"]], dtype=bool)]
 
 
 def _node_names(frames: Frames) -> set[str]:

@@ -23,7 +23,7 @@ from ccs_model.inputs.cells import nearest_hint
 from ccs_model.inputs.checked_table import Table, column_of, nearest, table_of
 from ccs_model.inputs.chinese import SHEETS
 from ccs_model.inputs.csv_reader import csv_grid, table_bytes
-from ccs_model.inputs.declarations import SITES, Column, Grid, Source, place_of
+from ccs_model.inputs.declarations import SITES, Column, Grid, Source, own_rows, place_of
 from ccs_model.inputs.excel_reader import workbook_grids
 from ccs_model.inputs.geography import area_near, countries_with_outline, lies_in_country
 from ccs_model.inputs.known_names import ANY
@@ -43,12 +43,14 @@ _FOLLOWING = (
     "name", "basin", "province", "kind", "capacity_low_kt", "capacity_high_kt", "currency", "price_year",
 )  # fmt: skip
 _KIND = "saline"
-# Tables with rows for every other place, with the column of the place and the column that separates their groups.
+# Tables with rows for every other place: the column of the place, that of plants, and one that separates their groups.
 _BY_PLACE = (
-    ("prices/power", "grid", ""),
-    ("prices/fuels", "province", "fuel"),
-    ("prices/grid_factors", "province", ""),
-    ("streams/utilisation", "province", "product"),
+    ("prices/power", "grid", "grid", ""),
+    ("prices/fuels", "province", "province", "fuel"),
+    ("prices/grid_factors", "province", "province", ""),
+    ("streams/utilisation", "province", "province", "product"),
+    ("technologies/location_factors", "province", "province", ""),
+    ("policy/non_fossil", "region", "province", "measure"),
 )
 # Distance outside a country within which a place still belongs to it, and number of places that a notice names.
 _MARGIN_KM, _PLACES_NAMED = 30.0, 6
@@ -382,16 +384,16 @@ def with_site_defaults(table: Table, requested: OwnTables) -> Table:
         return table
     frame = table.frame.copy()
     fills: list[tuple[str, pd.Series | str | float, str]] = [
-        ("name", frame["site"], "name as the id"),
-        ("basin", frame["site"], "basin as the id"),
-        ("province", _areas_of(frame), "province by place ({})"),
-        ("kind", _KIND, f"kind {_KIND}"),
-        ("capacity_low_kt", frame["capacity_mid_kt"], "low and high capacity as mid"),
-        ("capacity_high_kt", frame["capacity_mid_kt"], "low and high capacity as mid"),
-        ("currency", requested.currency, "money in {} of the scenario"),
-        ("price_year", float(requested.price_year), "price year {} of the scenario"),
-        ("well_injectivity_ktpa", float("nan"), "rate of a well by basin or class, or by storage/reservoir_classes"),
-        ("n_wells_max", float("nan"), "number of wells by area"),
+        ("name", frame["site"], "name is the id"),
+        ("basin", frame["site"], "basin is the id"),
+        ("province", _areas_of(frame), "province is that of the place ({})"),
+        ("kind", _KIND, f"kind is {_KIND}"),
+        ("capacity_low_kt", frame["capacity_mid_kt"], "low and high capacity are the mid one"),
+        ("capacity_high_kt", frame["capacity_mid_kt"], "low and high capacity are the mid one"),
+        ("currency", requested.currency, "currency is the scenario's, {}"),
+        ("price_year", float(requested.price_year), "price year is the scenario's, {}"),
+        ("well_injectivity_ktpa", float("nan"), "rate of a well is that of the basin or class"),
+        ("n_wells_max", float("nan"), "number of wells follows from the area"),
     ]  # fmt: skip
     texts: list[str] = []
     is_short = False
@@ -406,9 +408,9 @@ def with_site_defaults(table: Table, requested: OwnTables) -> Table:
     if not is_short:
         return table
     if (frame["area_km2"].isna() & table.frame["n_wells_max"].isna()).any():
-        texts.append("area site_area_km2 of storage/factors")
-    sites = f"{len(frame)} sites have" if len(frame) > 1 else "1 site has"
-    notice = f"{place_of(frame.iloc[0])}: {sites} defaults: {'; '.join(dict.fromkeys(texts))}"
+        texts.append("area is site_area_km2 of storage/factors")
+    sites = f"{len(frame)} sites" if len(frame) > 1 else "1 site"
+    notice = f"{place_of(frame.iloc[0])}: empty columns of {sites} are filled in: {'; '.join(dict.fromkeys(texts))}"
     return replace(table, frame=frame, notices=(*table.notices, notice))
 
 
@@ -425,15 +427,18 @@ def with_rows_for_other_places(frames: dict[str, pd.DataFrame]) -> list[str]:
     those of `*`. A place that is a country itself takes no rows of its neighbour.
     """
     notices: list[str] = []
-    for table, column, group in _BY_PLACE:
-        frame = frames[table]
+    for table, column, of_plants, group in _BY_PLACE:
+        # The shipped path of China's power holds without copies of its rows.
+        frame = frames[table] if table != "policy/non_fossil" else own_rows(frames[table])
         given = set(frame[column])
         general = [*(name for name in countries_with_outline() if name in given), *([ANY] if ANY in given else [])]
-        plants = pd.concat([frames[each][[column, "lat_deg", "lon_deg"]] for each in PLANTS], ignore_index=True)
+        plants = pd.concat([frames[each][[of_plants, "lat_deg", "lon_deg"]] for each in PLANTS], ignore_index=True)
+        plants = plants.rename(columns={of_plants: column})
         plants = plants[(plants[column] != "")].drop_duplicates(column)
         if not general:
             continue
         are_countries = _are_countries(plants, column)
+        kind = "grids" if column == "grid" else "provinces"
         added: list[pd.DataFrame] = []
         for _, rows in frame.groupby(group) if group else [("", frame)]:
             lacking = plants[~plants[column].isin(set(rows[column]))]
@@ -448,10 +453,12 @@ def with_rows_for_other_places(frames: dict[str, pd.DataFrame]) -> list[str]:
                 if here.empty:
                     continue
                 added += [of_source.assign(**{column: name}) for name in here[column]]
-                notices.append(_holds_for(of_source, source, list(here[column])))
+                names = first_few([shown(name) for name in here[column]], _PLACES_NAMED)
+                what = f"the rows of '{source}' apply to {kind} without rows of their own"
+                notices.append(f"{place_of(of_source.iloc[0])}: {what}: {names}")
                 lacking = lacking.drop(here.index)
         if added:
-            frames[table] = pd.concat([frame, *added], ignore_index=True)
+            frames[table] = pd.concat([frames[table], *added], ignore_index=True)
     return notices
 
 
@@ -466,8 +473,3 @@ def _are_countries(places: pd.DataFrame, column: str) -> pd.Series:
 def _lie_in(country: str, places: pd.DataFrame) -> pd.Series:
     rows = zip(places["lat_deg"], places["lon_deg"], strict=True)
     return pd.Series([lies_in_country(country, *row, _MARGIN_KM) for row in rows], index=places.index, dtype=bool)
-
-
-def _holds_for(rows: pd.DataFrame, source: str, names: Sequence[str]) -> str:
-    listed = first_few([shown(name) for name in names], _PLACES_NAMED)
-    return f"{place_of(rows.iloc[0])}: the rows of '{source}' hold for what has none of its own: {listed}"

@@ -9,18 +9,19 @@ import numpy as np
 import pandas as pd
 
 from ccs_model._typing import Floats, Ints, Mask
-from ccs_model.economics.policy import grid_factor_path, non_fossil_path
+from ccs_model.economics.policy import CHINA, grid_factor_path, non_fossil_path
 from ccs_model.economics.prices import PriceLevel, fuelless_steam, path, power_build_up, steam_build_up
 from ccs_model.engineering.capture_units import fuel_co2_t_per_t, power_co2_t_per_t
 from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import Inputs
-from ccs_model.inputs.geography import are_in_china
+from ccs_model.inputs.geography import are_in_china, are_off_land
 from ccs_model.inputs.table_checks import PLANTS
 from ccs_model.problem.candidate_network import Network
 from ccs_model.problem.problem import calendar, period_sums
 from ccs_model.scenario import Scenario
 
 _ALIKE = 0.8  # names more similar than this may be misspellings
+_SEA_KM = 60.0  # a place farther from land lies in no country
 
 
 class Priced:
@@ -126,15 +127,29 @@ def _validate_prices(
     ):
         for name, fuel in set(routes.loc[np.isnan(values).any(axis=1) & needs, [key, "fuel"]].itertuples(index=False)):
             near = [] if name in known[key] else get_close_matches(str(name), sorted(known[key]), n=1, cutoff=_ALIKE)
-            hint = f"add rows to {table} in the folder that the scenario's `data:` names"
-            hint += ", see docs/reference/own-tables.md"
+            hint = f"add rows to {table} in the folder that the scenario's `data:` names (one of the country, or of *, "
+            hint += f"is enough for all {key}s), see docs/reference/own-tables.md"
             hint = f"did you mean '{near[0]}'? else {hint}" if near else hint
-            row = f"row of {fuel}" if key == "province" and needs is burns and fuel != "coal" else "row"
+            if at_sea := _at_sea(inputs, key, str(name)):
+                hint = at_sea
+            row = f"row of {fuel}" if needs is burns else "row"
             where = (_cell_of(inputs, key, str(name)) if near else "") or table
             of_table = f" in {table}" if where != table else ""
             issues.add(Issue(where, f"no {row} for {key} '{name}'{of_table}, which has plants", hint))
     if issues:
         raise InputError(sorted(issues))
+
+
+def _at_sea(inputs: Inputs, column: str, name: str) -> str:
+    """Hint on a plant of the user with this province or grid that lies in no country; empty without one."""
+    for table in PLANTS:
+        rows = inputs[table][inputs[table][column] == name]
+        for row in rows.index[are_off_land(rows["lat_deg"].to_numpy(), rows["lon_deg"].to_numpy(), _SEA_KM)]:
+            if inputs.is_own(table, row):
+                lat, lon = rows.at[row, "lat_deg"], rows.at[row, "lon_deg"]
+                where = f"{rows.at[row, 'plant']} at {lat:g}, {lon:g} ({inputs.place(table, row, 'lat_deg')})"
+                return f"{where} lies in no country, so that no country's rows apply to it: is its place right?"
+    return ""
 
 
 def _cell_of(inputs: Inputs, column: str, name: str) -> str:
@@ -155,8 +170,9 @@ def grid_factors(scenario: Scenario, inputs: Inputs, calendar: Ints) -> pd.DataF
     """Return COLUMNS, one row a province and year with a known factor.
 
     Each province's last known factor falls in proportion to the fossil share of the country's power: that of
-    `policy.non_fossil_share`, or for China the path of policy/non_fossil. Elsewhere the last known factor stays. Shares
-    of the scenario also replace factors of later years than its first year and theirs, such as forecasts.
+    `policy.non_fossil_share`, or the path of policy/non_fossil for a province of China or a region that is named there.
+    Elsewhere the last known factor stays. Shares of the scenario also replace factors of later years than its first
+    year and theirs, such as forecasts.
     """
     known = inputs["prices/grid_factors"][COLUMNS]
     shares = scenario.policy.non_fossil_share
@@ -165,15 +181,22 @@ def grid_factors(scenario: Scenario, inputs: Inputs, calendar: Ints) -> pd.DataF
         first = known.groupby("province")["year"].transform("min")
         known = known[(known["year"] <= until) | (known["year"] == first)]
     last = known.sort_values("year").groupby("province", as_index=False).last()
-    if not shares:
-        last = last[are_in_china(last["province"])].reset_index(drop=True)
-        shares = non_fossil_path(inputs["policy/non_fossil"])
-    if last.empty or not shares:
-        return known
+    table, fossil = inputs["policy/non_fossil"], inputs.factor("fossil_power_kg_per_kwh")
+    regions = last["province"].where(last["province"].isin(table["region"]), "")
+    regions = regions.mask((regions == "") & are_in_china(last["province"]), CHINA)
+    parts = [known]
+    for region, rows in last.groupby(regions) if not shares else [("", last)]:
+        path = shares or non_fossil_path(table, str(region))
+        if path and len(rows):
+            parts.append(_later_factors(rows, path, calendar, fossil))
+    both = pd.concat(parts, ignore_index=True)
+    return both.sort_values(["province", "year"], kind="stable").reset_index(drop=True)
+
+
+def _later_factors(last: pd.DataFrame, non_fossil: Mapping[int, float], calendar: Ints, fossil: float) -> pd.DataFrame:
+    """COLUMNS of the years after the last known factor of each province, as the non-fossil share rises."""
     later = calendar[calendar > int(last["year"].min())]
-    path = grid_factor_path(
-        last["grid_kg_per_kwh"], last["year"], shares, later, inputs.factor("fossil_power_kg_per_kwh")
-    )
+    path = grid_factor_path(last["grid_kg_per_kwh"], last["year"], non_fossil, later, fossil)
     carried = pd.DataFrame(
         {
             "province": np.repeat(last["province"].to_numpy(object), len(later)),
@@ -183,6 +206,4 @@ def grid_factors(scenario: Scenario, inputs: Inputs, calendar: Ints) -> pd.DataF
             "quality": "assumed",
         }
     )
-    is_new = carried["year"] > carried["province"].map(last.set_index("province")["year"])
-    both = pd.concat([known, carried[is_new]], ignore_index=True)
-    return both.sort_values(["province", "year"], kind="stable").reset_index(drop=True)
+    return carried[carried["year"] > carried["province"].map(last.set_index("province")["year"])]

@@ -58,6 +58,8 @@ def _others(problem: Problem) -> Iterator[str]:
     ):
         if key in scenario.places and not has_effect and _value(scenario, key):
             yield f"{place_of(scenario, key)}: {key} has no effect: it {why}"
+    if scenario.source_path is not None and "currency" not in scenario.places and not _is_in_china(problem):
+        yield f"currency: amounts are in {scenario.currency}, the default, though no plant is in China; name it aloud"
     if scenario.transport.trucks and not scenario.transport.shared_trunklines:
         place = place_of(scenario, "transport.trucks")
         yield f"{place}: trucks run on shared networks only, and transport.shared_trunklines is false"
@@ -146,6 +148,12 @@ def _policy(problem: Problem) -> Iterator[str]:
             f"{at('carbon_price_per_t')}: the carbon price earns the owners nothing, since "
             "policy.capture_deductible is false"
         )
+    elif policy.carbon_price_per_t and policy.market is not None and (without := _sectors_without_rule(problem)):
+        what = "earns no plant anything" if not accounts.credit_per_t.any() else "earns other sectors nothing"
+        yield (
+            f"{at('market')}: the carbon price {what}: {policy.market} has no rule in policy/ets for "
+            f"{', '.join(without)}; null prices all sectors in all years"
+        )
     elif accounts.credit_per_t.any() and policy.market == CHINA_ETS and not _is_in_china(problem):
         yield (
             f"{at('market')}: the sectors and years of the {CHINA_ETS} apply, though no plant is in China; null prices "
@@ -156,6 +164,14 @@ def _policy(problem: Problem) -> Iterator[str]:
             f"{at('surplus_band_share')}: policy.surplus_band_share limits tonnes sold on the carbon market, of which "
             "there are none"
         )
+
+
+def _sectors_without_rule(problem: Problem) -> list[str]:
+    """Sectors of the plants that may be fitted without a rule of the carbon market."""
+    rules = problem.inputs["policy/ets"]
+    covered = rules.loc[rules["market"] == problem.scenario.policy.market, "sector"]
+    candidates = problem.plants["plant"].isin(problem.routes["plant"])
+    return sorted({*problem.plants.loc[candidates, "sector"]} - {*covered})
 
 
 def _payment_years(problem: Problem) -> Iterator[str]:

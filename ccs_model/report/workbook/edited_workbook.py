@@ -89,7 +89,9 @@ def read_edited(path: Path) -> EditedWorkbook:
     solved = book.solved_scenario()
     reading = _Edits(book, solved)
     reading.read()
-    issues = [*reading.issues, *book.changed_results(), *_missing_files(path, shown, solved)]
+    found = {issue.where for issue in reading.issues}
+    changed = (issue for issue in book.changed_results() if issue.where not in found)
+    issues = [*reading.issues, *changed, *_missing_files(path, shown, solved)]
     scenario = solved
     try:
         scenario = reading.scenario()
@@ -121,8 +123,9 @@ class _Edits:
     issues: list[Issue] = field(default_factory=list)
     changes: dict[str, object] = field(default_factory=dict)
     places: dict[str, str] = field(default_factory=dict)
-    # Key → the cell that changes it.
+    # Key → the cell that changes it, and that of its live input.
     taken: dict[str, str] = field(default_factory=dict)
+    live: dict[str, str] = field(default_factory=dict)
 
     def read(self) -> None:
         """Read every cell that may be edited."""
@@ -212,6 +215,7 @@ class _Edits:
             if name not in names:
                 continue
             place = self.book.places(name)[0]
+            self.live[key] = self.book.address(place)
             if not key:
                 self._not_an_input(place, names[name])
                 continue
@@ -288,6 +292,8 @@ class _Edits:
                 continue
             if not key:
                 self._issue(at, "expected a key of the scenario beside the value", "such as solver.mip_gap")
+            elif keys == "scenario_keys" and key in self.live:
+                self._issue(place, f"{key} is changed at {self.live[key]}", "clear this cell, and type the value there")
             elif new == "" and self._plain(place):
                 self._issue(place, f"expected a value of {key}")
             elif not self._plain(place):

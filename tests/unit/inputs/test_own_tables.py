@@ -166,7 +166,7 @@ def test_a_province_without_prices_is_told_how_to_get_them(scenario, write_csv):
         build_problem(requested, load_inputs(requested))
     reported = [str(issue) for issue in caught.value.issues]
     assert len(reported) == 3
-    expected = ("no row for", "`data:`", "docs/reference/own-tables.md")
+    expected = ("no row", "`data:`", "docs/reference/own-tables.md")
     assert all(each in line for each in expected for line in reported)
 
 

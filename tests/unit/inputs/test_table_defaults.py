@@ -66,9 +66,10 @@ def test_a_table_of_sites_with_five_columns(read):
     assert sites.loc["damodar", ["province", "reference", "quality"]].tolist() == ["India", "OWN", "reported"]
     (notice,) = (each for each in inputs.notices if "sites.csv" in each)
     assert notice.startswith(
-        "data/storage/sites.csv:2: 2 sites have defaults: name as the id; basin as the id; province by "
+        "data/storage/sites.csv:2: empty columns of 2 sites are filled in: name is the id; basin is the id; province is "
     )
-    assert "low and high capacity as mid" in notice and "money in USD of the scenario; price year 2023" in notice
+    assert "low and high capacity are the mid one" in notice
+    assert "currency is the scenario's, USD; price year is the scenario's, 2023" in notice
     problem = build_problem(scenario, inputs)
     # An all-in fee of 12 USD of 2023 stays 12 USD of 2023.
     assert problem.sites.set_index("site").at["damodar", "injection_cost_per_t"] == pytest.approx(12)
@@ -83,8 +84,9 @@ def test_rows_of_a_place_come_before_those_of_its_country_and_of_the_star(read):
     assert fuels[["Jharkhand", "Odisha", "Vietnam"]].tolist() == [4.2] * 3
     factors = inputs["prices/grid_factors"].set_index("province")["grid_kg_per_kwh"]
     assert factors[["Jharkhand", "Odisha", "Vietnam"]].tolist() == [0.71, 0.71, 0.5]
-    assert "data/prices/power.csv:2: the rows of 'India' hold for what has none of its own: Odisha" in inputs.notices
-    assert "data/prices/power.csv:3: the rows of '*' hold for what has none of its own: Vietnam" in inputs.notices
+    where = "data/prices/power.csv"
+    assert f"{where}:2: the rows of 'India' apply to grids without rows of their own: Odisha" in inputs.notices
+    assert f"{where}:3: the rows of '*' apply to grids without rows of their own: Vietnam" in inputs.notices
 
 
 def test_a_country_takes_no_rows_of_its_neighbour():
@@ -98,9 +100,11 @@ def test_a_country_takes_no_rows_of_its_neighbour():
         "streams/utilisation": pd.DataFrame(
             {"province": ["United States", "*"], "product": "urea", "price": [1.0, 2.0]}
         ),
+        "technologies/location_factors": pd.DataFrame({"province": ["United States", "*"], "price": [1.0, 2.0]}),
+        "policy/non_fossil": pd.DataFrame({"region": ["United States", "*"], "measure": "target", "price": [1.0, 2.0]}),
     }
     for frame in prices.values():
-        frame["source"] = [SimpleNamespace(at=lambda line, _: f"table.csv:{line}")] * len(frame)
+        frame["source"] = [SimpleNamespace(at=lambda line, _: f"table.csv:{line}", is_own=True)] * len(frame)
         frame["line"] = 2
     frames = {**dict.fromkeys(PLANT_TABLES, plants.iloc[:0]), "plants/steel": plants, **prices}
     with_rows_for_other_places(frames)
