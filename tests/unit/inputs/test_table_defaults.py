@@ -66,7 +66,7 @@ def test_a_table_of_sites_with_five_columns(read):
     assert sites.loc["damodar", ["province", "reference", "quality"]].tolist() == ["India", "OWN", "reported"]
     (notice,) = (each for each in inputs.notices if "sites.csv" in each)
     assert notice.startswith(
-        "data/storage/sites.csv:2: empty columns of 2 sites are filled in: name is the id; basin is the id; province is "
+        "data/storage/sites.csv:2: empty columns of 2 sites are filled in: name is the id; basin is the id; province "
     )
     assert "low and high capacity are the mid one" in notice
     assert "currency is the scenario's, USD; price year is the scenario's, 2023" in notice
