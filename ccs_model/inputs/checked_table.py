@@ -101,6 +101,8 @@ def table_of(grid: Grid, name: str, columns: Sequence[Column]) -> Table:
 
 
 _TOTALS = frozenset(("total", "totals", "sum", "subtotal", "grand total", "合计", "总计", "小计"))
+# A total, perhaps of something: TOTAL ESPAÑA.
+_TOTAL_OF = re.compile(rf"({'|'.join(sorted(_TOTALS))})([\s:：].*)?")
 _IS_TOTAL = ("looks like a row of totals, expected a row of the table", "delete it")
 _IS_UNITS = (
     "looks like a row of units, expected a row of the table",
@@ -109,18 +111,23 @@ _IS_UNITS = (
 
 
 def _rows_beside_the_table(grid: Grid, names: Sequence[str], columns: Sequence[Column]) -> dict[int, tuple[str, str]]:
-    """Lines of rows without a key that are totals or units, with what and hint of their issue."""
+    """Lines of totals, and of units without a key, with what and hint of their issue."""
     key = columns[0].name
     if key not in names:
         return {}
-    by_name, at = {column.name: column for column in columns}, names.index(key)
+    by_name = {column.name: column for column in columns}
+    required = {column.name for column in columns if column.required}
     found = {}
     for line, cells in grid.rows:
-        texts = {name: each.strip() for name, each in zip(names, cells, strict=False) if isinstance(each, str) and name}
-        is_alone = texts.keys() == {key} and texts[key].lower().rstrip(":：") in _TOTALS
-        if cells[at : at + 1] not in ((), (None,), ("",)) and not is_alone:
+        there = {name: each for name, each in zip(names, cells, strict=False) if each not in (None, "") and name}
+        texts = {name: each.strip() for name, each in there.items() if isinstance(each, str)}
+        # In a CSV file every number is a text.
+        words = [] if required <= there.keys() else [text for text in texts.values() if any(map(str.isalpha, text))]
+        if len(words) == 1 and _TOTAL_OF.fullmatch(words[0].lower()):
+            found[line] = _IS_TOTAL
+        elif key in there:
             continue
-        if any(text.lower().rstrip(":：") in _TOTALS for text in texts.values()):
+        elif any(text.lower().rstrip(":：") in _TOTALS for text in texts.values()):
             found[line] = _IS_TOTAL
         elif any(by_name[name].unit and _factor(text, by_name[name]) is not None for name, text in texts.items()):
             found[line] = _IS_UNITS

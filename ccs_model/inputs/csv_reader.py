@@ -11,6 +11,7 @@ import io
 import os
 import re
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path, PurePath, PureWindowsPath
 
 from ccs_model.bounded_reading import TABLE_BYTES
@@ -22,8 +23,11 @@ from ccs_model.scenario.yaml_document import contents, full, path_inside
 
 _DELIMITERS = ",;\t"
 _FEW = 20
+_LONGEST_LINE = 100_000  # read to find the delimiter
 # A quoted field, up to its closing quote or to the end of the text.
 _QUOTED = re.compile(r'"(?:[^"]|"")*+("|\Z)')
+# First line that Excel writes and reads to state the separator.
+_STATED = re.compile(rf'"?sep=([{_DELIMITERS}])"?[{_DELIMITERS}]*')
 # Minimum share of common Chinese characters among the non-ASCII ones of a text in GB18030.
 _COMMON_SHARE = 0.8
 
@@ -41,7 +45,8 @@ def csv_grid(raw: bytes, source: Source, columns: Sequence[Column]) -> Grid:
     text = _decoded(raw)
     if isinstance(text, int):
         return unreadable(source, sha256, f"not UTF-8 text at byte {text}", "save it as CSV UTF-8")
-    delimiter = _delimiter(text, columns)
+    stated = _STATED.fullmatch(text.partition("\n")[0].strip("\r "))
+    delimiter = stated[1] if stated else _delimiter(text, columns)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     issues: list[Issue] = []
     first: list[tuple[int, list[str]]] = []
@@ -53,7 +58,7 @@ def csv_grid(raw: bytes, source: Source, columns: Sequence[Column]) -> Grid:
         for fields in reader:
             # A row of several lines is named after its first.
             line, next_line = next_line, reader.line_num + 1
-            if not any(field.strip() for field in fields):
+            if not any(field.strip() for field in fields) or (stated and line == 1):
                 continue
             if not header:
                 header, header_line = [field.strip() for field in fields], line
@@ -149,17 +154,21 @@ def _is_common_chinese(sign: str) -> bool:
 
 
 def _delimiter(text: str, columns: Sequence[Column]) -> str:
-    """The delimiter that splits the first line into the most known headings."""
-    first = next((line for line in text.splitlines() if line.strip()), "")[:100_000]
+    """The delimiter that splits the first line with known headings, perhaps below a title, into the most of them."""
 
-    def known(delimiter: str) -> int:
+    def known(line: str, delimiter: str) -> int:
         try:
-            fields = next(csv.reader([first], delimiter=delimiter), [])
+            fields = next(csv.reader([line[:_LONGEST_LINE]], delimiter=delimiter), [])
         except csv.Error:
             return 0
         return sum(column_of(field.strip(), columns) is not None for field in fields)
 
-    return max(_DELIMITERS, key=known)
+    lines = (line for line in text.splitlines() if line.strip())
+    for line in islice(lines, 1 + LINES_OF_TITLE):
+        n_known = {delimiter: known(line, delimiter) for delimiter in _DELIMITERS}
+        if any(n_known.values()):
+            return max(_DELIMITERS, key=lambda delimiter: n_known[delimiter])
+    return _DELIMITERS[0]
 
 
 LARGEST_BYTES = TABLE_BYTES

@@ -175,7 +175,7 @@ def load_tables(
     terrain = _terrain(requested, declared, allow_outside, issues)
     if issues:
         _raise_or_collect(issues, found)
-        is_empty = len(inventories) < len(requested.files) or not all(each.tables for each in inventories)
+        is_empty = len(inventories) < len(requested.files) or not all(each.has_plants for each in inventories)
         # Without plants, everything that follows is a consequence. A hundred issues are enough for one pass.
         if is_empty or len(issues) > _MOST_ISSUES:
             raise InputError(found or ())

@@ -186,16 +186,17 @@ def _append(result: Merged, name: str, frame: pd.DataFrame) -> None:
 
 
 def _missing_rows(result: Merged, shipped: Mapping[str, Table], folder: OwnFolder) -> list[Issue]:
-    """Issues of replaced tables that lack required rows."""
+    """Issues of replaced tables that lack required rows; a table that could not be read has its own issues."""
     issues = []
+    read = folder.instead - {table.name for table in folder.tables if table.issues and table.frame.empty}
     for table, column, always in _REQUIRED_ROWS:
-        if table in folder.instead:
+        if table in read:
             needed = always or tuple(shipped[table].frame[column])
             for name in needed:
                 if name not in set(result.frames[table][column]):
                     what = f"no row for {column} '{name}', which is required"
                     issues.append(Issue(f"{table}.csv", what, f"instead.txt replaces the shipped {table} with yours"))
-    for table in sorted(folder.instead):
+    for table in sorted(read):
         if result.frames[table].empty and len(shipped[table].frame):
             issues.append(Issue(f"{table}.csv", "has no rows", "instead.txt replaces the shipped table with it"))
     return issues

@@ -247,6 +247,11 @@ class Inventory:
     issues: tuple[Issue, ...] = ()
 
     @property
+    def has_plants(self) -> bool:
+        """Whether a table of plants has rows."""
+        return any(table.name != "references" and len(table.frame) for table in self.tables)
+
+    @property
     def sha256(self) -> str:
         """SHA-256 of the file."""
         return hashlib.sha256(self.raw).hexdigest()

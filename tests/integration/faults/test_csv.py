@@ -121,10 +121,48 @@ def test_empty_rows_and_columns_at_the_end_are_passed_over(desk: Desk) -> None:
     assert (answer.code, "1 operating plant with" in answer.out) == (0, True), answer.err
 
 
-def test_a_title_above_the_header_says_where_the_header_is(desk: Desk, reported: Told) -> None:
+@pytest.mark.parametrize("sign", [",", ";", "\t"])
+def test_a_title_above_the_header_says_where_the_header_is(desk: Desk, reported: Told, sign: str) -> None:
     rows = works("M1")
-    desk.csv([["Our plants 2026", *[""] * 11], [""] * 12, *rows])
+    desk.csv([["Our plants 2026", *[""] * 11], [""] * 12, *rows], sign=sign)
     assert "the header is on line 3" in reported()
+
+
+def test_a_title_above_a_table_of_the_folder_is_the_only_error(desk: Desk, reported: Told) -> None:
+    desk.csv(works("M1"))
+    rows = [["site", "lat_deg", "lon_deg", "capacity_mid_kt", "storage_cost_per_t"], ["deep", 38, 114, 9_000, 60]]
+    desk.csv([["Our sites", *[""] * 4], *rows], name="my/storage/sites.csv", sign=";")
+    desk.put("my/instead.txt", "storage/sites\n")
+    desk.scenario(data="my", storage="")
+    message = reported()
+    assert "my/storage/sites.csv: the header is on line 2, expected on the first" in message
+    assert "1 error;" in message and "no rows" not in message
+
+
+@pytest.mark.parametrize("sign", [",", ";", "\t"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_first_line_that_states_the_separator_is_no_row(desk: Desk, sign: str, end: str) -> None:
+    desk.put("mine.csv", f"sep={sign}{end}" + csv_text(works("M1", "M2"), sign, end))
+    answer = desk.check()
+    assert (answer.code, "2 operating plants" in answer.out) == (0, True), answer.err
+
+
+@pytest.mark.parametrize("word", ["TOTAL", "Total:", "TOTAL ESPAÑA", "合计"])
+@pytest.mark.parametrize("column", ["plant", "name"])
+@pytest.mark.parametrize("amount", ["5000", "5.000,5"])
+def test_a_row_of_totals_is_one_error(desk: Desk, reported: Told, word: str, column: str, amount: str) -> None:
+    rows = works("M1")
+    total = dict.fromkeys(rows[0], "") | {column: word, "crude_steel_ktpa": amount, "bof_steel_ktpa": amount}
+    desk.csv([*rows, list(total.values())], sign=";")
+    message = reported()
+    assert "mine.csv:3: looks like a row of totals, expected a row of the table (delete it)" in message
+    assert "1 error;" in message
+
+
+def test_a_plant_named_total_is_a_plant(desk: Desk) -> None:
+    desk.csv(works("Total 1", name="Total"))
+    answer = desk.check()
+    assert answer.code == 0, answer.err
 
 
 def test_blanks_around_cells_and_blanks_that_do_not_break_are_no_part_of_them(desk: Desk) -> None:
