@@ -13,9 +13,12 @@ from ccs_model.cli.command_options import PATH, Decorator, finite
 from ccs_model.cli.output_guard import validate_import_folder
 from ccs_model.errors import DONE, InputError, Issue
 from ccs_model.runs.folder_writer import atomic_folder
+from ccs_model.units import first_few
 
 if TYPE_CHECKING:
     from ccs_model.importers import GemTracker
+
+_NAMED = 5
 
 
 def _number_option(name: str, help: str, *, default: float | None = None, high: float | None = None) -> Decorator[Any]:
@@ -266,10 +269,14 @@ def storage(
     ):
         load_tables(OwnTables(folder.parent, data=folder.name))
     for reason, n in made.left_out.items():
-        click.echo(f"left out: {reason} ({n:,})", err=True)
-    if made.largest:
-        more = f" and {len(made.largest) - 5:,} more" if len(made.largest) > 5 else ""
-        click.echo(f"check the capacity, taken as published: {', '.join(made.largest[:5])}{more}", err=True)
+        lost = made.lost.get(reason, [])
+        click.echo(f"left out: {reason} ({n:,}){': ' if lost else ''}{first_few(lost, _NAMED)}", err=True)
+    for words, sites in (
+        ("estimates out of order or negative, adjusted (published low/mean/high)", made.adjusted),
+        ("check the capacity, taken as published", made.largest),
+    ):
+        if sites:
+            click.echo(f"{words}: {first_few(sites, _NAMED)}", err=True)
     total_gt = made.sites["capacity_mid_kt"].sum() / 1e6
     n_countries = made.sites.loc[made.sites["province"] != "", "province"].nunique()
     click.echo(
@@ -281,10 +288,13 @@ def storage(
 
 
 def _show_missing(tracker: GemTracker, out: Path) -> None:
-    """Print on stderr the plants without a capacity and the missing data of the chemicals inventory."""
+    """Print on stderr what the steel tracker lacks on either sheet, and the missing data of the chemicals inventory."""
     if tracker.unquantified:
         named = ", ".join(tracker.unquantified)
         click.echo(f"operating plants without a capacity in the tracker, counted as zero: {named}", err=True)
+    if tracker.strays:
+        named = first_few(tracker.strays, _NAMED)
+        click.echo(f"left out: capacities of plants that are not on the sheet Plant data: {named}", err=True)
     made = tracker.chemicals
     if made is None:
         return

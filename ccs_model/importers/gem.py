@@ -77,7 +77,8 @@ class GemTracker:
     `reference` is the key of the steel tracker's release (GIST-2025-09), `citation` its citation. `places` holds the
     places of each steel plant's cells. `unquantified` lists operating plants without a quantified capacity.
     `in_country` is the country of each steel plant, `countries` all countries including those of chemical plants.
-    `chemicals` is None without a workbook of the chemicals inventory.
+    `chemicals` is None without a workbook of the chemicals inventory. `strays` names the rows of capacities of plants
+    that "Plant data" lacks, with status and crude steel.
     """
 
     plants: pd.DataFrame
@@ -89,6 +90,7 @@ class GemTracker:
     unquantified: tuple[str, ...]
     in_country: tuple[str, ...] = ()
     chemicals: GemChemicals | None = None
+    strays: tuple[str, ...] = ()
 
 
 def read_gem(
@@ -149,8 +151,18 @@ def read_gem(
     countries = {*in_country, *(chemicals.countries if chemicals is not None else ())}
     if issues:
         raise InputError(sorted(issues, key=reading_order))
+    strays = _strays(sheets.get(CAPACITIES.lower(), []), {row.text("plant", []) for row in steel})
     return GemTracker(
-        plants, units, tuple(sorted(countries)), reference, citation, places, unquantified, in_country, chemicals
+        plants,
+        units,
+        tuple(sorted(countries)),
+        reference,
+        citation,
+        places,
+        unquantified,
+        in_country,
+        chemicals,
+        strays,
     )
 
 
@@ -201,6 +213,18 @@ def _by_plant(
             if (plant := row.text("plant", [])) in wanted:  # an invalid id is reported for "Plant data"
                 found.setdefault(plant, []).append(row)
     return found
+
+
+def _strays(grids: Sequence[Grid], known: set[str]) -> tuple[str, ...]:
+    """Rows of capacities whose plant is not on the sheet "Plant data", with their status and crude steel."""
+    named = []
+    for grid in grids:
+        for row in rows_of(grid, CAPACITY_HEADINGS, []):
+            if (plant := row.text("plant", [])) not in known:
+                amount, status = row.cell("crude"), row.text("status", [])
+                crude = f"{amount:,.10g} kt/y" if isinstance(amount, int | float) else shown(amount or "no amount")
+                named.append(f"{row.place()} {shown(plant)} ({status or 'no status'}, crude steel {crude})")
+    return tuple(named)
 
 
 def _status(row: Row, issues: list[Issue]) -> str:

@@ -14,7 +14,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,10 @@ from ccs_model.importers.storage_sheets import CO2STOP, NATCARB, Sheet, layouts_
 from ccs_model.inputs.cells import nearest_hint
 from ccs_model.inputs.declarations import RESOURCE_CLASSES
 from ccs_model.inputs.geography import are_off_land, km_outside_country
+from ccs_model.inputs.place_checks import PROVINCE_MARGIN_KM
+from ccs_model.scenario.spelling import without_accents
 from ccs_model.scenario.validation import shown
+from ccs_model.units import first_few
 
 REFERENCES = {
     CO2STOP: ("CO2STOP", "CO2StoP, European CO2 storage database, JRC open release", "https://setis.ec.europa.eu",
@@ -47,15 +50,33 @@ _CLASSES = {name: (name, *words) for name, words in zip(RESOURCE_CLASSES, _WORDS
 _OFFSHORE_KM, _FAR_KM = 5.0, 500.0
 # A whole basin of the North Sea has some 10 Gt.
 _LARGE_KT = 20e6
+_NAMED = 5
 _M2_PER_KM2, _KM_PER_DEG = 1e6, 111.2
 
 
 @dataclass
 class Resources:
-    """Sites of a source, and what was left out: reason by number of rows."""
+    """Sites of a source, and what was left out: reason by number of rows.
+
+    `lost` names the rows with a capacity among them, by reason. The column `adjusted` of the sites says which estimates
+    were changed because they are negative or out of order.
+    """
 
     sites: pd.DataFrame
     left_out: Counter[str] = field(default_factory=Counter)
+    lost: dict[str, list[str]] = field(default_factory=dict)
+
+    def lose(self, reason: str, row: Mapping[str, Any], mid_mt: float, hint: str = "") -> None:
+        """Leave a row with a capacity out, and name it."""
+        self.left_out[reason] += 1
+        words = f"{row['place']} {shown(row['id'])} ({mid_mt:,.1f} Mt{', ' if hint else ''}{hint})"
+        self.lost.setdefault(reason, []).append(words)
+
+    @property
+    def adjusted(self) -> list[str]:
+        """Sites whose estimates were changed, with the published ones."""
+        changed = self.sites[self.sites["adjusted"] != ""]
+        return [f"{name} ({words})" for name, words in zip(changed["name"], changed["adjusted"], strict=True)]
 
     @property
     def largest(self) -> list[str]:
@@ -98,19 +119,28 @@ def read_storage(
     return _selected(made, countries, min_mt)
 
 
-def _ordered(row: Mapping[str, Any], *prefixes: str) -> tuple[float, float, float] | None:
-    """Low, mid and high of the first prefix with an amount above 0; a missing one takes its neighbour's."""
+@dataclass(frozen=True)
+class _Estimates:
+    """Low, mid and high capacity in the unit of the file; `adjusted` holds the published ones if they were changed."""
+
+    amounts: tuple[float, float, float]
+    adjusted: str = ""
+
+
+def _ordered(row: Mapping[str, Any], *prefixes: str) -> _Estimates | None:
+    """The estimates of the first prefix with an amount above 0; a missing one takes its neighbour's."""
     for prefix in prefixes:
-        low, mid, high = (
-            amount if (amount := row.get(f"{prefix}{case}", np.nan)) > 0 else np.nan for case in ("low", "mid", "high")
-        )
-        if np.isnan([low, mid, high]).all():
+        published = [row.get(f"{prefix}{case}", np.nan) for case in ("low", "mid", "high")]
+        low, mid, high = given = [amount if amount > 0 else np.nan for amount in published]
+        if np.isnan(given).all():
             continue
         if np.isnan(mid):
             mid = np.sqrt(low * high) if low > 0 and high > 0 else low if low > 0 else high
+        is_adjusted = low > mid or high < mid or any(amount < 0 for amount in published)
         low = mid if np.isnan(low) else min(low, mid)
         high = mid if np.isnan(high) else max(high, mid)
-        return float(low), float(mid), float(high)
+        words = "/".join("–" if np.isnan(amount) else f"{amount:,.10g}" for amount in published) if is_adjusted else ""
+        return _Estimates((float(low), float(mid), float(high)), words)
     return None
 
 
@@ -119,57 +149,75 @@ def _of_co2stop(sheets: Sequence[Sheet], polygons: Mapping[str, Place]) -> Resou
     for sheet in sheets:
         by_layout[sheet.layout] += sheet.rows
     formations = {row["id"]: row for row in by_layout["formations"]}
-    left_out: Counter[str] = Counter()
+    made = Resources(pd.DataFrame())
     sites: list[dict[str, Any]] = []
-    with_capacity = set()
+    seen: dict[str, set[str]] = {"units": set(), "traps": set()}
+
+    def add(
+        layout: str, row: Mapping[str, Any], capacity: _Estimates, kind: str, formation: Mapping[str, Any], what: str
+    ) -> None:
+        if row["id"] and row["id"] in seen[layout]:
+            made.lose(f"repeated rows of {layout}", row, capacity.amounts[1])
+            return
+        seen[layout].add(row["id"])
+        if (place := _place_in_country(made, row, polygons, capacity)) is not None:
+            sites.append(_site(row, place, capacity, kind, formation, what))
+
     for row in by_layout["units"]:
         capacity = _ordered(row, "", "calc_")
         if capacity is None:
-            left_out["units without a capacity"] += 1
+            made.left_out["units without a capacity"] += 1
             continue
-        with_capacity.add(row["id"])
-        _add(sites, left_out, row, polygons, capacity, "saline", formations.get(row.get("formation", ""), {}))
+        add("units", row, capacity, "saline", formations.get(row.get("formation", ""), {}), "")
     for row in by_layout["traps"]:
-        if row["unit"] in with_capacity:
-            left_out["traps whose unit has a capacity, which includes theirs"] += 1
+        if row["unit"] in seen["units"]:
+            made.left_out["traps whose unit has a capacity, which includes theirs"] += 1
             continue
         gas, oil, saline = _ordered(row, "gas_"), _ordered(row, "oil_"), _ordered(row, "", "calc_")
         capacity = gas or oil or saline
         if capacity is None:
-            left_out["traps without a capacity"] += 1
+            made.left_out["traps without a capacity"] += 1
             continue
         kind = "gas_field" if gas or oil else "saline"
-        _add(sites, left_out, row, polygons, capacity, kind, {}, is_oil=oil is not None and gas is None)
-    return Resources(pd.DataFrame(sites), left_out)
+        add("traps", row, capacity, kind, {}, "oil field, without enhanced oil recovery" if oil and not gas else "")
+    made.sites = pd.DataFrame(sites)
+    return made
 
 
-def _add(
-    sites: list[dict[str, Any]],
-    left_out: Counter[str],
-    row: Mapping[str, Any],
-    polygons: Mapping[str, Place],
-    capacity_mt: tuple[float, float, float],
-    kind: str,
-    formation: Mapping[str, Any],
-    *,
-    is_oil: bool = False,
-) -> None:
+def _place_in_country(
+    made: Resources, row: Mapping[str, Any], polygons: Mapping[str, Place], capacity: _Estimates
+) -> Place | None:
+    """The place of a unit or trap; None if it has none in its country, and is left out."""
+    mid_mt = capacity.amounts[1]
     place = polygons.get(row["id"]) or place_of(_number(row, "x"), _number(row, "y"), row.get("projection", ""))
     if place is None:
-        left_out["rows without a place in degrees or UTM, and without a polygon (give the .kml file)"] += 1
-        return
+        reason = "rows without a place in degrees or UTM, and without a polygon (give the .kml file)"
+        made.lose(reason, row, mid_mt)
+        return None
+    if not row["country"]:
+        made.lose("rows without a country", row, mid_mt)
+        return None
     if km_outside_country(row["country"], *place) > _FAR_KM:
-        left_out[f"rows whose place lies more than {_FAR_KM:g} km outside their country"] += 1
-        return
+        is_swapped = km_outside_country(row["country"], *reversed(place)) <= PROVINCE_MARGIN_KM
+        reason = f"rows whose place lies more than {_FAR_KM:g} km outside their country"
+        made.lose(reason, row, mid_mt, "X and Y look swapped" if is_swapped else "")
+        return None
+    return place
+
+
+def _site(
+    row: Mapping[str, Any], place: Place, capacity: _Estimates, kind: str, formation: Mapping[str, Any], what: str
+) -> dict[str, Any]:
     where = {"offshore": "yes", "onshore": "no"}.get(formation.get("offshore", "").lower(), "")
-    notes = [f"CO2StoP {row['id']}", *(["oil field, without enhanced oil recovery"] if is_oil else [])]
-    sites.append(
-        {"name": row["name"] or row["id"], "basin": formation.get("basin") or row["name"] or row["id"],
-         "province": row["country"], "lat_deg": place[0], "lon_deg": place[1], "kind": kind, "is_offshore": where,
-         **dict(zip(("capacity_low_kt", "capacity_mid_kt", "capacity_high_kt"), np.multiply(capacity_mt, 1000.0),
-                    strict=True)),
-         "resource_class": class_of(row.get("class", ""), row["place"]), "note": "; ".join(notes)}
-    )  # fmt: skip
+    return {
+        "name": row["name"] or row["id"], "basin": formation.get("basin") or row["name"] or row["id"],
+        "province": row["country"], "lat_deg": place[0], "lon_deg": place[1], "kind": kind, "is_offshore": where,
+        **dict(zip(("capacity_low_kt", "capacity_mid_kt", "capacity_high_kt"), np.multiply(capacity.amounts, 1000.0),
+                   strict=True)),
+        "resource_class": class_of(row.get("class", ""), row["place"]),
+        "note": "; ".join(each for each in (f"CO2StoP {row['id']}", what) if each),
+        "adjusted": f"{capacity.adjusted} Mt" if capacity.adjusted else "",
+    }  # fmt: skip
 
 
 def _number(row: Mapping[str, Any], key: str) -> float:
@@ -208,8 +256,9 @@ def _of_natcarb(sheets: Sequence[Sheet], block_km: float | None) -> Resources:
         together.setdefault((row["layout"], basin, row["name"], own), []).append(row)
     sites = []
     for (layout, basin, name, _), cells in together.items():
-        weights = np.array([cell["capacity"][1] for cell in cells])
-        tonnes = np.array([cell["capacity"] for cell in cells]).sum(axis=0)
+        weights = np.array([cell["capacity"].amounts[1] for cell in cells])
+        tonnes = np.array([cell["capacity"].amounts for cell in cells]).sum(axis=0)
+        adjusted = [cell["capacity"].adjusted for cell in cells if cell["capacity"].adjusted]
         area_km2 = np.nansum([cell.get("area", np.nan) for cell in cells]) / _M2_PER_KM2
         many = f"{len(cells):,} cells of 10 km; " if layout == "cells" else ""
         is_field = layout == "fields"
@@ -222,7 +271,8 @@ def _of_natcarb(sheets: Sequence[Sheet], block_km: float | None) -> Resources:
              **dict(zip(("capacity_low_kt", "capacity_mid_kt", "capacity_high_kt"), tonnes / 1000.0, strict=True)),
              "area_km2": area_km2 if area_km2 > 0 else np.nan,
              "resource_class": class_of(cells[0].get("class", ""), cells[0]["place"]),
-             "note": f"{many}NATCARB v1502{' ' + cells[0].get('kind', '').lower() if is_field else ''}"}
+             "note": f"{many}NATCARB v1502{' ' + cells[0].get('kind', '').lower() if is_field else ''}",
+             "adjusted": first_few([f"{words} t" for words in adjusted], 1)}
         )  # fmt: skip
     return Resources(pd.DataFrame(sites), left_out)
 
@@ -262,7 +312,8 @@ def _selected(made: Resources, countries: Sequence[str], min_mt: float) -> Resou
     sites, left_out = made.sites, made.left_out
     if sites.empty:
         reasons = "; ".join(f"{n:,} {why}" for why, n in left_out.items()) or "the files have no rows"
-        raise InputError([Issue("storage", f"no site: {reasons}")])
+        lost = [name for names in made.lost.values() for name in names]
+        raise InputError([Issue("storage", f"no site: {reasons}", first_few(lost, _NAMED))])
     there = sorted(set(sites["province"]) - {""})
     issues = []
     for country in countries if there else ():
@@ -275,7 +326,8 @@ def _selected(made: Resources, countries: Sequence[str], min_mt: float) -> Resou
         raise InputError(issues)
     if countries:
         inside = sites["province"].isin(countries)
-        left_out["sites of other countries"] += int((~inside).sum())
+        if not inside.all():
+            left_out["sites of other countries"] += int((~inside).sum())
         sites = sites[inside]
     large = sites["capacity_mid_kt"] >= 1000.0 * min_mt
     if not large.all():
@@ -289,7 +341,7 @@ def _selected(made: Resources, countries: Sequence[str], min_mt: float) -> Resou
     sites.loc[unknown, "is_offshore"] = np.where(are_off_land(lat, lon, _OFFSHORE_KM), "yes", "no")
     sites["lat_deg"], sites["lon_deg"] = sites["lat_deg"].round(4), sites["lon_deg"].round(4)
     sites.insert(0, "site", _ids(sites))
-    return Resources(sites, left_out)
+    return replace(made, sites=sites)
 
 
 def _ids(sites: pd.DataFrame) -> list[str]:
@@ -297,7 +349,7 @@ def _ids(sites: pd.DataFrame) -> list[str]:
     seen: Counter[str] = Counter()
     ids = []
     for name in sites["name"]:
-        plain = re.sub(r"[^a-z0-9]+", "_", str(name).lower()).strip("_")[:60] or "site"
+        plain = re.sub(r"[^a-z0-9]+", "_", without_accents(str(name)).lower()).strip("_")[:60] or "site"
         seen[plain] += 1
         ids.append(plain if seen[plain] == 1 else f"{plain}_{seen[plain]}")
     return ids
@@ -307,7 +359,7 @@ def storage_files(source: str, made: Resources) -> dict[str, bytes]:
     """Return the files of a data folder: storage/sites.csv and references.csv."""
     key, citation, where, licence = REFERENCES[source]
     sites = made.sites.assign(reference=key, quality="reported")
-    sites = sites[[*(name for name in sites if name != "note"), "note"]]
+    sites = sites[[*(name for name in sites if name not in ("note", "adjusted")), "note"]]
     for name in [each for each in sites if each.startswith("capacity_")]:
         sites[name] = sites[name].round(1)
     references = pd.DataFrame(

@@ -29,6 +29,11 @@ def cleaned(text: str) -> str:
     return " ".join("".join(sign for sign in plain if not _is_invisible(sign)).split())
 
 
+def without_accents(text: str) -> str:
+    """The text with the letters under its accents: Almazán becomes Almazan."""
+    return "".join(sign for sign in unicodedata.normalize("NFKD", text) if not unicodedata.combining(sign))
+
+
 # Most letters of a short word, and the similarity that it needs.
 _SHORT, _OF_SHORT_WORDS = 3, 0.75
 

@@ -39,7 +39,8 @@ def run(*words: str | Path) -> Result:
 @pytest.fixture
 def book(tmp_path: Path) -> Path:
     path = tmp_path / "tracker.xlsx"
-    path.write_bytes(plant_book(works=[*WORKS, CHINESE], capacities=[*CAPACITIES, CAPACITIES[0] | {"id": "P3"}]))
+    rows = [*CAPACITIES, CAPACITIES[0] | {"id": "P3"}, CAPACITIES[0] | {"id": "P9"}]
+    path.write_bytes(plant_book(works=[*WORKS, CHINESE], capacities=rows))
     return path
 
 
@@ -73,6 +74,7 @@ def test_another_country_says_what_is_missing_and_is_solved_once_it_is_there(tmp
         assert f"  {line}\n" in answer.stdout
         assert f"#   {line}\n" in (out / "scenario.yaml").read_text(encoding="utf-8")
     assert "counted as zero: P2" in answer.stderr
+    assert "!A7 P9 (operating, crude steel 5,000 kt/y)" in answer.stderr
     for table, row in TABLES.items():
         with (out / "data" / f"{table}.csv").open("a", encoding="utf-8") as file:
             file.write(row + "\n")

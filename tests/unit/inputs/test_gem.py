@@ -162,6 +162,19 @@ def test_the_release_may_stand_in_the_name_alone():
     assert read_gem([("tracker.xlsx", plant_book(about="About"))]).reference == "GIST"
 
 
+def test_capacities_of_a_plant_that_is_not_there_are_named():
+    rows = [*CAPACITIES, CAPACITIES[0] | {"id": "P9"}, {"id": "P8", "status": "announced", "crude": ">0"}]
+    tracker = read_gem([("t.xlsx", plant_book(capacities=rows))])
+    assert tracker.strays == (
+        "t.xlsx:Plant capacities and status!A6 P9 (operating, crude steel 5,000 kt/y)",
+        "t.xlsx:Plant capacities and status!A7 P8 (announced, crude steel >0)",
+    )
+    # A plant of another country is there, and a choice leaves it out.
+    works = [*WORKS, WORKS[0] | {"id": "P3", "country": "India", "state": "Odisha"}]
+    book = plant_book(works=works, capacities=[*CAPACITIES, CAPACITIES[0] | {"id": "P3"}])
+    assert read_gem([("t.xlsx", book)], ["India"]).strays == ()
+
+
 def test_countries_are_told_by_name():
     works = [*WORKS, WORKS[0] | {"id": "P3", "country": "India", "state": "Odisha"}]
     book = plant_book(works=works, capacities=[*CAPACITIES, CAPACITIES[0] | {"id": "P3"}])

@@ -125,25 +125,60 @@ def only(source: str, *files: tuple[str, str], countries: tuple[str, ...] = ()) 
 def test_co2stop_units_and_traps_become_sites_once() -> None:
     made = read_storage("co2stop", CO2STOP)
     sites = made.sites.set_index("site")
-    assert sorted(sites.index) == ["buntsandstein", "d_tlingen", "monegrillo", "pavlikeni_zone"]
+    assert sorted(sites.index) == ["buntsandstein", "dotlingen", "monegrillo", "pavlikeni_zone"]
     # Mt become kt; a missing estimate takes its neighbour's; calculated capacities stand in for none.
     cases = ["capacity_low_kt", "capacity_mid_kt", "capacity_high_kt"]
     assert sites.loc["monegrillo", cases].tolist() == pytest.approx([95_640] * 3)
     assert sites.loc["pavlikeni_zone", cases].tolist() == pytest.approx([400_000, 460_000, 550_000])
     assert sites.loc["buntsandstein", cases].tolist() == pytest.approx([12_000, 12_000, 20_000])
     assert sites["kind"].to_dict() == {
-        "monegrillo": "saline", "pavlikeni_zone": "saline", "buntsandstein": "saline", "d_tlingen": "gas_field",
+        "monegrillo": "saline", "pavlikeni_zone": "saline", "buntsandstein": "saline", "dotlingen": "gas_field",
     }  # fmt: skip
     # Monegrillo lies in the province of Zaragoza, 41.64 N, 0.42 W.
     assert sites.loc["monegrillo", ["lat_deg", "lon_deg"]].tolist() == pytest.approx([41.64, -0.42], abs=0.02)
     assert sites.loc["buntsandstein", ["lat_deg", "lon_deg"]].tolist() == pytest.approx([54.5, 7.5], abs=0.01)
-    assert sites.loc["d_tlingen", ["lat_deg", "lon_deg"]].tolist() == pytest.approx([53.0, 8.5], abs=0.01)
+    assert sites.loc["dotlingen", ["lat_deg", "lon_deg"]].tolist() == pytest.approx([53.0, 8.5], abs=0.01)
     assert sites["is_offshore"].to_dict() == {
-        "monegrillo": "no", "pavlikeni_zone": "no", "buntsandstein": "yes", "d_tlingen": "no",
+        "monegrillo": "no", "pavlikeni_zone": "no", "buntsandstein": "yes", "dotlingen": "no",
     }  # fmt: skip
     assert sites.at["monegrillo", "basin"] == "Ebro Basin"
     assert sum(made.left_out.values()) == 3
     assert any("500 km outside" in reason for reason in made.left_out)
+
+
+def test_a_unit_counts_once_and_lost_rows_and_changed_estimates_are_named() -> None:
+    heads, spain, *_ = UNITS.splitlines()
+    degrees = "Spain,-2.5,41.5,WGS84"
+    rows = (
+        heads, spain, spain.replace("95.64", "99"),
+        f"F,ES_S_2,Almazán,400,60,50,0,0,0,{degrees}",
+        f"F,ES_S_3,Duero,-5,60,0,0,0,0,{degrees}",
+        f"F,ES_S_4,Tormo,0,95.6,0,0,0,0,{degrees.replace('-2.5,41.5', '41.9,-4.2')}",
+        f"F,ES_S_5,Badajoz,0,1.5,0,0,0,0,{degrees.replace('Spain', '')}",
+    )  # fmt: skip
+    made = read_storage("co2stop", [("units.csv", "\n".join(rows).encode())])
+    sites = made.sites.set_index("site")
+    cases = ["capacity_low_kt", "capacity_mid_kt", "capacity_high_kt"]
+    assert sites[cases].to_numpy().tolist() == [[60_000] * 3, [60_000] * 3, pytest.approx([95_640] * 3)]
+    assert sites.index.tolist() == ["almazan", "duero", "monegrillo"]
+    assert made.adjusted == ["Almazán (400/60/50 Mt)", "Duero (-5/60/0 Mt)"]
+    assert made.lost == {
+        "repeated rows of units": ["units.csv:3 ES_S_1 (99.0 Mt)"],
+        "rows whose place lies more than 500 km outside their country": [
+            "units.csv:6 ES_S_4 (95.6 Mt, X and Y look swapped)"
+        ],
+        "rows without a country": ["units.csv:7 ES_S_5 (1.5 Mt)"],
+    }
+    assert {reason: len(names) for reason, names in made.lost.items()} == dict(made.left_out)
+    with pytest.raises(InputError, match=r"no site: 1 rows without a country \(units.csv:2 ES_S_5 \(1.5 Mt\)\)"):
+        read_storage("co2stop", [("units.csv", "\n".join((heads, rows[-1])).encode())])
+
+
+def test_natcarb_estimates_out_of_order_are_named() -> None:
+    cells = CELLS.replace("1000000,3000000,9000000", "4000000,3000000,9000000")
+    made = read_storage("natcarb", [("cells.csv", cells.encode())])
+    assert made.adjusted == ["Mt. Simon (4,000,000/3,000,000/9,000,000 t)"]
+    assert made.sites["capacity_low_kt"].tolist() == [4_000]
 
 
 def test_natcarb_cells_of_a_resource_are_one_site() -> None:
@@ -300,6 +335,7 @@ def test_the_command_writes_a_data_folder_and_tells_what_it_leaves_out(tmp_path:
     assert answer.exception is None, answer.exception
     assert "with 1 site in 1 country, 0.5 Gt" in answer.stdout
     assert "left out: sites of other countries (3)" in answer.stderr
+    assert "country (1): " + f"{files[0]}:6 NL_S_1 (1.0 Mt)" in answer.stderr
     assert pd.read_csv(tmp_path / "out" / "storage" / "sites.csv")["site"].tolist() == ["pavlikeni_zone"]
 
 
