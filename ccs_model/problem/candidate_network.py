@@ -7,12 +7,9 @@ nearest sites, and the planner's own links. The result does not depend on the or
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 import pandas as pd
@@ -24,8 +21,9 @@ from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.engineering.co2_transport import distances_km, great_circle_km
 from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import Inputs
-from ccs_model.inputs.csv_reader import path_of, table_bytes
-from ccs_model.inputs.declarations import MOST_ROWS
+from ccs_model.inputs.checked_table import column_of
+from ccs_model.inputs.csv_reader import csv_grid, path_of, table_bytes
+from ccs_model.inputs.declarations import Column, Source
 from ccs_model.problem.scenario_names import place_of
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.sections import OwnTables
@@ -290,6 +288,9 @@ def _bridges(a: Ints, b: Ints, n: int) -> dict[int, Ints]:
 # Corridors file of the planner: a CSV file whose column `link` names candidate links.
 
 CORRIDORS = "transport.corridors"
+_LINK = Column(
+    CORRIDORS, "link", "text", "", required=True, low=None, high=None, choices=(), meaning="name of a candidate link"
+)
 
 
 def corridor_rows(scenario: Scenario, inputs: Inputs, links: Sequence[str]) -> Ints:
@@ -300,27 +301,23 @@ def corridor_rows(scenario: Scenario, inputs: Inputs, links: Sequence[str]) -> I
     requested, name = OwnTables.of(scenario), scenario.transport.corridors
     path = path_of(requested, CORRIDORS, name, allow_outside=inputs.allow_outside)
     raw = table_bytes(path, requested.where(CORRIDORS), name=name)
-    try:
-        reader = csv.DictReader(io.StringIO(raw.decode("utf-8-sig"), newline=""))
-        rows = list(islice(reader, MOST_ROWS + 1))
-    except UnicodeDecodeError as error:
-        raise InputError([Issue(name, f"not UTF-8 text at byte {error.start}", "save it as CSV UTF-8")]) from error
-    except csv.Error as error:
-        raise InputError([Issue(name, f"not readable as CSV: {error}")]) from error
-    if len(rows) > MOST_ROWS:
-        raise InputError([Issue(name, f"more than {MOST_ROWS:,} rows")])
-    if not rows or "link" not in rows[0]:
-        raise InputError([Issue(f"{name}:1", "no column 'link'", "tables/flows.csv of a run has one")])
-    at = {link: k for k, link in enumerate(links)}
+    grid = csv_grid(raw, Source(name, is_own=True), (_LINK,))
+    named = [column_of(heading, (_LINK,)) is not None for heading in grid.header]
+    if grid.issues:
+        raise InputError(grid.issues)
     hint = "tables/links.csv of a run lists them"
+    if not any(named):
+        raise InputError([Issue(f"{name}:{grid.header_line}", "no column 'link'", hint)])
+    if not grid.rows:
+        raise InputError([Issue(name, "has no rows, expected candidate links", hint)])
+    rows = [(line, str(cells[named.index(True)])) for line, cells in grid.rows]
+    at = {link: k for k, link in enumerate(links)}
     issues = [
-        Issue(f"{name}:{line}", f"no candidate link '{shown(row['link'])}'", hint)
-        for line, row in enumerate(rows, start=2)
-        if row["link"] not in at
+        Issue(f"{name}:{line}", f"no candidate link '{shown(link)}'", hint) for line, link in rows if link not in at
     ]
     if issues and at:
         raise InputError(issues)
-    return np.unique(np.array([at[row["link"]] for row in rows if row["link"] in at], dtype=np.int64))
+    return np.unique(np.array([at[link] for _, link in rows if link in at], dtype=np.int64))
 
 
 # Named sites that no plant can reach.

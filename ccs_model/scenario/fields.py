@@ -132,8 +132,8 @@ def _inventories(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def corridors_or_file(word: str) -> str:
-    """Return the word; raise unless it is `auto`, `all` or the name of a file."""
-    if word not in ("auto", "all") and not names_a_file(word):
+    """Return the word; raise unless it is `auto`, `all` or the name of a .csv file."""
+    if word not in ("auto", "all") and not word.lower().endswith(".csv"):
         what = f"expected auto, all or a .csv file of your own, got {describe(word)}"
         raise findings_error([Finding((), what, nearest_word(word, ("auto", "all")))])
     return word

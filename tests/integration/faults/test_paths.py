@@ -188,7 +188,11 @@ def test_a_pipe_in_a_data_folder_never_hangs(desk: Desk, reported: Told) -> None
 @pytest.mark.parametrize(
     ("key", "content", "words"),
     [
-        ("corridors", "flow\n1\n", "odd.csv:1: no column 'link'"),
+        ("corridors", "flow\n1\n", "odd.csv:1: no column 'link' (tables/links.csv of a run lists them)"),
+        ("corridors", "link;km\n", "odd.csv: has no rows"),
+        ("corridors", "km;link\n1;nowhere\n", "odd.csv:2: no candidate link 'nowhere'"),
+        ("corridors", "link\tkm\nnowhere\t1\n".encode("utf-16"), "odd.csv:2: no candidate link 'nowhere'"),
+        ("corridors", "link,km\nA – B,1,2\n", "odd.csv:2: 3 fields, expected 2"),
         ("corridors", "link\nnowhere\n", "odd.csv:2: no candidate link 'nowhere'"),
         ("corridors", b"link\n\xff\xfe\n", "odd.csv"),
         ("calibration", "{", "odd.json is not JSON"),

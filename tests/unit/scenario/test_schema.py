@@ -184,6 +184,8 @@ def test_corridors_are_a_word_or_a_file() -> None:
     (issue,) = issues(values(transport={"corridors": "autto"}))
     assert issue.what == "expected auto, all or a .csv file of your own, got text 'autto'"
     assert issue.hint == "did you mean 'auto'?"
+    (issue,) = issues(values(transport={"corridors": "mine.geojson"}))
+    assert issue.what == "expected auto, all or a .csv file of your own, got text 'mine.geojson'"
 
 
 def test_a_static_year_is_the_price_year() -> None:
