@@ -10,7 +10,14 @@ import pandas as pd
 from ccs_model.errors import Issue
 from ccs_model.inputs.declarations import own_rows
 from ccs_model.inputs.declarations import place_of as at
-from ccs_model.inputs.geography import are_deep_inland, are_off_land, km_if_swapped, km_outside_province
+from ccs_model.inputs.geography import (
+    are_deep_inland,
+    are_off_land,
+    countries_with_outline,
+    km_if_swapped,
+    km_outside_province,
+    lies_in_country,
+)
 from ccs_model.inputs.table_checks import NODES, PLANTS, SOURCE_PLANTS, Frames
 from ccs_model.scenario.validation import shown
 from ccs_model.units import first_few
@@ -53,22 +60,51 @@ def onshore_sites_lie_on_land(frames: Frames) -> Iterator[Issue]:
 
 def own_places_are_plausible(frames: Frames) -> Iterator[Issue]:
     """Locations of the user are not at (0, 0), nor with latitude and longitude swapped."""
+    what, others = _reference_places(frames)
     for table, column in NODES:
         frame = own_rows(frames[table])
-        for (_, row), km in zip(frame.iterrows(), _km_if_swapped(frames, frame), strict=True):
+        for (_, row), km in zip(frame.iterrows(), _km_if_swapped(frame, others), strict=True):
             if row["lat_deg"] == 0 and row["lon_deg"] == 0:
                 yield Issue(at(row, "lat_deg"), f"'{shown(row[column])}' is at (0, 0), in the sea off Africa")
             elif km == km:
-                what = f"'{shown(row[column])}' lies {km:,.0f} km from the centre of the plants"
-                yield Issue(at(row, "lat_deg"), what, "lat and lon look swapped")
+                far = f"'{shown(row[column])}' lies {km:,.0f} km from the centre of the {what}"
+                yield Issue(at(row, "lat_deg"), far, "lat and lon look swapped")
 
 
-def _km_if_swapped(frames: Frames, frame: pd.DataFrame) -> np.ndarray:
-    """Distance of each row from the plants if its coordinates look swapped, else NaN."""
+def _reference_places(frames: Frames) -> tuple[str, pd.DataFrame]:
+    """The places that others are compared with: the plants, or the user's sites if all plants look swapped."""
     given = frames[SOURCE_PLANTS][frames[SOURCE_PLANTS]["sector"] == ""]
     plants = given if len(given) else pd.concat([frames[table] for table in PLANTS])
-    among = [plants[name].to_numpy(float) for name in ("lat_deg", "lon_deg")]
-    return km_if_swapped(frame["lat_deg"].to_numpy(float), frame["lon_deg"].to_numpy(float), *among)
+    sites = own_rows(frames["storage/sites"])
+    if sites.empty or np.isnan(_km_if_swapped(sites, plants)).any():
+        return "plants", plants
+    # Either all sites are swapped or the plants are. The province of a site may follow from its place.
+    sites_alone = sites.assign(province="")
+    as_sites_say = _share_plausible(_exchanged(plants)) + _share_plausible(sites_alone)
+    as_plants_say = _share_plausible(plants) + _share_plausible(_exchanged(sites_alone))
+    return ("sites", sites) if as_sites_say > as_plants_say else ("plants", plants)
+
+
+def _exchanged(places: pd.DataFrame) -> pd.DataFrame:
+    return places.rename(columns={"lat_deg": "lon_deg", "lon_deg": "lat_deg"})
+
+
+def _share_plausible(places: pd.DataFrame) -> float:
+    """Share of places on land, and in their province or country where its outline is known."""
+    lat, lon = (places[name].to_numpy(float) for name in ("lat_deg", "lon_deg"))
+    on_land = ~are_off_land(lat, lon, PROVINCE_MARGIN_KM)
+    far = km_outside_province(places["province"], places["lat_deg"], places["lon_deg"]).to_numpy()
+    in_country = [
+        name not in countries_with_outline() or lies_in_country(name, *place, PROVINCE_MARGIN_KM)
+        for name, *place in zip(places["province"], lat, lon, strict=True)
+    ]
+    return float(np.mean(on_land & (far <= PROVINCE_MARGIN_KM) & np.array(in_country)))
+
+
+def _km_if_swapped(frame: pd.DataFrame, others: pd.DataFrame) -> np.ndarray:
+    """Distance of each row from the centre of other places if its coordinates look swapped, else NaN."""
+    places = [each[name].to_numpy(float) for each in (frame, others) for name in ("lat_deg", "lon_deg")]
+    return km_if_swapped(*places)
 
 
 def _at_zero(frame: pd.DataFrame) -> pd.Series:
@@ -82,9 +118,10 @@ def notices_of_places(frames: Frames) -> list[str]:
     Small islands have no outline, so that these are no errors.
     """
     notices: list[str] = []
+    _, others = _reference_places(frames)
     for table, column in (*((table, "plant") for table in PLANTS), ("storage/sites", "site")):
         own = own_rows(frames[table])
-        own = own[~_at_zero(own) & np.isnan(_km_if_swapped(frames, own))] if len(own) else own
+        own = own[~_at_zero(own) & np.isnan(_km_if_swapped(own, others))] if len(own) else own
         if column == "site":
             own = own[own["is_offshore"] != "yes"]
         far = are_off_land(own["lat_deg"].to_numpy(float), own["lon_deg"].to_numpy(float), _SEA_KM)

@@ -146,6 +146,36 @@ def test_a_hub_that_would_lie_among_the_plants_with_its_numbers_changed_round_lo
     assert issues[0].endswith("km from the centre of the plants (lat and lon look swapped)")
 
 
+@pytest.mark.parametrize(
+    ("province", "places"),
+    [
+        ("Spain", ((43.53, -5.74), (42.9, -5.6))),  # in Spain or in the sea
+        ("Spain", ((39.66, -0.22), (39.4, -0.5))),  # in Spain or in Kenya
+        ("Valencia", ((43.53, -5.74), (39.66, -0.22))),  # one of them in the sea, no outline of that name
+    ],
+)
+def test_plants_that_are_all_swapped_are_named_and_not_the_sites(desk, province, places):
+    heads, *rows = PLANTS.splitlines()
+    sites = SITES.replace("38.9,114.6", "41.6,-0.9").replace("30.0,104.0", "42.4,-4.2").replace("Here", "Spain")
+
+    def tables(is_swapped):
+        made = [heads]
+        for row, (lat, lon) in zip(rows[:2], places, strict=True):
+            cells = row.split(",")
+            cells[2:5] = [province, str(lon), str(lat)] if is_swapped else [province, str(lat), str(lon)]
+            made.append(",".join(cells))
+        return {"plants__sources": "\n".join(made) + "\n", "storage__sites": sites}
+
+    issues = reported(desk(**tables(is_swapped=True)))
+    assert [issue.split(":")[:3] for issue in issues] == [["my/plants/sources.csv", str(n), "lat_deg"] for n in (2, 3)]
+    assert all(issue.endswith("km from the centre of the sites (lat and lon look swapped)") for issue in issues)
+    right = tables(is_swapped=False)
+    right["storage__sites"] = sites.replace("41.6,-0.9", "-0.9,41.6").replace("42.4,-4.2", "-4.2,42.4")
+    issues = reported(desk(**right))
+    assert [issue.split(":")[0] for issue in issues] == ["my/storage/sites.csv"] * 2
+    assert issues[0].endswith("km from the centre of the plants (lat and lon look swapped)")
+
+
 def test_an_id_stands_for_one_node(desk):
     issues = reported(desk(transport__hubs=HUBS.replace("H1", "P1")))
     assert issues == ["my/transport/hubs.csv:2:hub: 'P1' is already an id in plants/sources"]
