@@ -20,10 +20,11 @@ from ccs_model.inputs.cells import nearest_hint
 from ccs_model.inputs.checked_table import table_of
 from ccs_model.inputs.csv_reader import csv_grid, table_bytes
 from ccs_model.inputs.declarations import Column, Source, read_dictionary
+from ccs_model.inputs.geography import countries_with_outline
 from ccs_model.inputs.user_tables import INSTEAD
 from ccs_model.paths import data_folder
 from ccs_model.scenario.fields import HOME, SHIPPED_INVENTORIES
-from ccs_model.scenario.spelling import same_name
+from ccs_model.scenario.spelling import most_similar, same_name
 from ccs_model.scenario.validation import shown
 
 FOLDER, SETTINGS = "countries", "country.csv"
@@ -105,8 +106,10 @@ def pack_of(country: str, sectors: Sequence[str] = (), root: Path | None = None)
     named = same_name(country, known)
     if named is None:
         listed = ", ".join(sorted({HOME, *countries(root)}))
-        hint = nearest_hint(country, (HOME, *known))
-        hint = f"{hint + ' ' if hint else ''}there are {listed}; for others see `ccs-model import gem`"
+        # The name of another country is no misspelling: Spain is not Japan.
+        near = most_similar(country, (HOME, *known, *countries_with_outline()))
+        meant = f"did you mean '{near}'? " if near == HOME or near in known else ""
+        hint = f"{meant}there are {listed}; for others see docs/reference/other-countries.md and `ccs-model import gem`"
         raise InputError([Issue("--country", f"there is no pack of '{shown(country)}'", hint)])
     folder = known[named]
     files = {

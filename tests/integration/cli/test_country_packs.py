@@ -143,6 +143,14 @@ def test_an_unknown_country_is_answered_with_the_nearest_and_the_list(tmp_path: 
     assert not (tmp_path / "zone").exists()
 
 
+@pytest.mark.parametrize("name", ["Spain", "spain", "Portugal", "Nowhere"])
+def test_another_country_is_no_misspelling(tmp_path: Path, name: str) -> None:
+    code, _, wrong = run("init", str(tmp_path / "zone"), "--country", name)
+    assert code == 3
+    assert f"--country: there is no pack of '{name}' (there are Brazil, China, Germany" in wrong
+    assert "United States; for others see docs/reference/other-countries.md and `ccs-model import gem`)" in wrong
+
+
 def test_names_are_matched_in_any_case_and_by_their_short_form(tmp_path: Path) -> None:
     assert pack_of("uNiTeD states").country == pack_of("USA").country == "United States"
     assert "provinces: [Shanxi]" in Path(
