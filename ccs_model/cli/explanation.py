@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -92,7 +93,7 @@ def _plant(answer: Explanation, legend: _Legend) -> str:
     cited = {line.name: legend.mark(line.cited[0]) for line in answer.chain.about}
     head = f"{about['name']} {about['name_zh'] or ''}".strip()
     what = f"{about['product'] or about['sector']}".replace("_", " ")
-    place = f"{about['province']}, {about['lat_deg']:.2f} N {about['lon_deg']:.2f} E"
+    place = f"{about['province']}, {_degrees(about['lat_deg'], 'NS')} {_degrees(about['lon_deg'], 'EW')}"
     first = f"{head} ({answer.chain.plant}) · {about['sector']} · {place} · {about['status']} [{cited['name']}]"
     made = ""
     if about["output_ktpa"] is not None:
@@ -203,6 +204,12 @@ def _why(answer: Explanation) -> str:
 
 def _is_nothing(value: Value) -> bool:
     return value is None or value == "–"
+
+
+def _degrees(value: Value, sides: str) -> str:
+    """Degrees on one side of the equator or of Greenwich: `6.89 W`."""
+    degrees = value if isinstance(value, int | float) else math.nan
+    return f"{abs(degrees):.2f} {sides[degrees < 0]}"
 
 
 def _number(value: Value, digits: int) -> str:

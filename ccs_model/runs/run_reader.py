@@ -34,6 +34,7 @@ from ccs_model.runs.folder_writer import MANIFEST
 from ccs_model.runs.run_list import listed_runs
 from ccs_model.runs.run_writer import FRONTIER, MAP, PLAN, RUN_WRITER, SCENARIO, tables_of
 from ccs_model.scenario import Scenario, read_scenario
+from ccs_model.scenario.spelling import without_accents
 from ccs_model.units import first_few, unit_of
 
 TABLES, POINT = "tables", "tables/point.csv"
@@ -323,11 +324,12 @@ def plant_of(problem: Problem, text: str) -> str:
     plants = problem.plants
     if text in set(plants["plant"]):
         return text
-    wanted = text.strip().casefold()
-    names = [plants[name].fillna("").astype(str).str.strip().str.casefold() for name in ("plant", "name", "name_zh")]
-    same = pd.concat([each == wanted for each in names], axis=1).any(axis=1)
-    within = pd.concat([each.str.contains(wanted, regex=False) for each in names], axis=1).any(axis=1) & (wanted != "")
-    for found in (plants[same], plants[within]):
+    exact, wanted = text.strip().casefold(), _folded(text)
+    names = plants[["plant", "name", "name_zh"]].fillna("").astype(str)
+    same = names.map(lambda name: name.strip().casefold() == exact).any(axis=1)
+    alike = names.map(lambda name: _folded(name) == wanted).any(axis=1)
+    within = names.map(lambda name: wanted in _folded(name)).any(axis=1) & (wanted != "")
+    for found in (plants[same], plants[alike], plants[within]):
         if len(found) == 1:
             return str(found["plant"].iloc[0])
         if len(found):
@@ -337,17 +339,22 @@ def plant_of(problem: Problem, text: str) -> str:
     raise InputError([_unknown_plant(problem, text, wanted)])
 
 
+def _folded(name: str) -> str:
+    """The name without case and accents."""
+    return without_accents(name.strip().casefold())
+
+
 def _unknown_plant(problem: Problem, text: str, wanted: str) -> Issue:
     """Return the issue of a name that no plant of the run has, with the nearest name as the hint."""
     inputs, plants = problem.inputs, problem.plants
     for table in (inputs["plants/steel"], inputs.plants_of("chemicals"), inputs["plants/sources"]):
-        there = table[(table["plant"].str.casefold() == wanted) | (table["name"].str.casefold() == wanted)]
+        there = table[(table["plant"].map(_folded) == wanted) | (table["name"].map(_folded) == wanted)]
         if len(there):
             row = there.iloc[0]
             what = f"'{text}' is in the tables ({row['province']}, {row['status']}) but not in this run"
             return Issue("plant", what, f"the run covers operating plants of {', '.join(problem.zones)}")
     by_text = {str(value): str(row.plant) for row in plants.itertuples() for value in (row.plant, row.name)}
-    folded = {value.casefold(): value for value in by_text}
+    folded = {_folded(value): value for value in by_text}
     near = get_close_matches(wanted, list(folded), n=1)
     hint = "the workbook lists ids and names on sheet Plants"
     if near:

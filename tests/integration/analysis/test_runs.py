@@ -1,6 +1,7 @@
 """Reading run folders: invalid ones, and the names of plants."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -54,6 +55,17 @@ def test_a_plant_is_named_by_id_or_by_a_unique_name(small_plan):
     row = problem.plants.iloc[0]
     for text in (row["plant"], row["plant"].lower(), row["name"], row["name"].upper(), row["name_zh"]):
         assert plant_of(problem, text) == row["plant"]
+
+
+def test_accents_decide_only_between_plants_that_differ_in_them(small_plan):
+    plants = small_plan.problem.plants.copy()
+    plants.loc[plants.index[:3], "name"] = ["Gijón Works", "Léon", "Leon"]
+    problem = replace(small_plan.problem, plants=plants)
+    first, second, third = plants["plant"].iloc[:3]
+    named = {"gijon works": first, "GIJÓN": first, "Gijon": first, "léon": second, "leon": third}
+    assert {text: plant_of(problem, text) for text in named} == named
+    with pytest.raises(InputError, match="did you mean 'Gijón Works'"):
+        plant_of(problem, "Gihon Works")
 
 
 def test_an_ambiguous_name_lists_the_plants(small_plan):

@@ -5,8 +5,12 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
+
+from ccs_model.analysis.explain import explain
+from ccs_model.cli.explanation import explanation_text
 
 
 def run(*words, columns="100"):
@@ -76,6 +80,18 @@ def test_an_invalid_run_and_an_unknown_plant_are_reported(folder, tmp_path):
     assert no_run.returncode == 3 and "is not a run" in no_run.stderr
     no_plant = run(folder, "NH3_8X")
     assert no_plant.returncode == 3 and "did you mean" in no_plant.stderr and no_plant.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [((43.53, -5.741), "43.53 N 5.74 W"), ((-26.2, 28), "26.20 S 28.00 E"), ((0.0, 0.0), "0.00 N 0.00 E")],
+)
+def test_places_have_their_side_of_the_equator_and_of_greenwich(folder, small_plan, place, words):
+    answer = explain(folder, small_plan.retrofits["plant"].iloc[0], time_limit_s=0.0)
+    given = dict(zip(("lat_deg", "lon_deg"), place, strict=True))
+    about = [replace(line, values=(given.get(line.name, line.values[0]),)) for line in answer.chain.about]
+    moved = replace(answer, chain=replace(answer.chain, about=about))
+    assert words in " ".join(explanation_text(moved).split())
 
 
 @pytest.mark.slow
