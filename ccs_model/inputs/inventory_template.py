@@ -129,12 +129,14 @@ def _write_table(sheet: Any, columns: Sequence[Column], example: Mapping[str, ob
 
 def _rule(column: Column) -> DataValidation | None:
     """The drop-down or range of a column. Other provinces and grids are allowed, if prices for them are added."""
+    error = f"Expected {_allowed(column)}."
     if column.choices:
         rule = DataValidation(type="list", formula1=f'"{",".join(column.choices)}"')
     elif column.name in _LISTED:
         letter = _LISTED[column.name]
         rule = DataValidation(type="list", formula1=f"{quote_sheetname('lists')}!${letter}$2:${letter}$200")
         rule.errorStyle = "warning"
+        error = f"Not a {column.name} of the shipped tables. Keep it if it is your own, and add tables for it."
     elif column.kind in ("number", "whole") and column.low is not None and column.high is not None:
         kind = "whole" if column.kind == "whole" else "decimal"
         rule = DataValidation(
@@ -143,7 +145,7 @@ def _rule(column: Column) -> DataValidation | None:
     else:
         return None
     rule.allow_blank = True
-    rule.errorTitle, rule.error = column.name[:32], f"Expected {_allowed(column)}."[:255]
+    rule.errorTitle, rule.error = column.name[:32], error[:255]
     rule.promptTitle, rule.prompt = column.name[:32], _note(column)[:255]
     rule.showErrorMessage = rule.showInputMessage = True
     return rule

@@ -318,6 +318,12 @@ def test_the_template_has_notes_drop_downs_and_ranges(inputs):
     rules = {str(rule.sqref): rule for rule in steel.data_validations.dataValidation}
     assert any("present,absent,unknown" in (rule.formula1 or "") for rule in rules.values())
     assert all(len(rule.formula1) <= 255 and len(rule.prompt) <= 255 for rule in rules.values())
+    listed = {rule.errorTitle: (rule.errorStyle, rule.error) for rule in rules.values() if "lists" in rule.formula1}
+    assert listed == {
+        name: ("warning", f"Not a {name} of the shipped tables. Keep it if it is your own, and add tables for it.")
+        for name in ("province", "grid")
+    }
+    assert "Expected one of present, absent, unknown." in {rule.error for rule in rules.values()}
     assert "Hebei south" in {cell.value for cell in book["lists"]["B"]}
     assert "cement" in {cell.value for cell in book["lists"]["C"]}
 
