@@ -97,6 +97,7 @@ UNKNOWN, SOME = "unknown", ">0"
 _MORE_THAN = re.compile(r">\s*(\d[\d,]*(?:\.\d+)?)?")
 _UNIT = re.compile(r"\s*\((?:ttpa|thousand tonnes per annum|kt/y|ktpa)\)\s*$")
 _COORDINATES = re.compile(r"\s*([-+]?\d+(?:\.\d+)?)\s*[,;]\s*([-+]?\d+(?:\.\d+)?)\s*")
+_WITH_COMMAS = re.compile(r"([-+]?\d+[.,]\d+)[\s,;/]+([-+]?\d+[.,]\d+)")
 _DECIMALS = 6  # a tenth of a metre
 _WRONG_SIGN_KM = 500.0  # a place farther outside its country may have a longitude of the wrong sign
 _YEAR = re.compile(r"(?<!\d)(1[5-9]\d\d|20\d\d|2100)(?!\d)")
@@ -240,7 +241,9 @@ def _coordinates(row: Row, declared: Mapping[str, Column], issues: list[Issue]) 
     if not found:
         plant = shown(row.text("plant", []))
         what = f"'{shown(words)}' is not a pair of coordinates" if words else f"plant '{plant}' has no coordinates"
-        issues.append(Issue(row.place("coordinates"), what, "write latitude, longitude: 39.1604, 118.4298"))
+        pair = _WITH_COMMAS.fullmatch(words)
+        example = ", ".join(each.replace(",", ".") for each in pair.groups()) if pair else "12.34, 56.78"
+        issues.append(Issue(row.place("coordinates"), what, f"write latitude, longitude: {example}"))
         return None, None
     lat, lon = float(found[1]), float(found[2])
     for name, value in (("lat_deg", lat), ("lon_deg", lon)):

@@ -26,6 +26,11 @@ _SPACED = re.compile(r"[-+]?\d{1,3}(?: \d{3})+,\d+")
 # A comma before four or more digits may begin decimals, or be a separator of thousands in the wrong place.
 _MISPLACED = re.compile(r"[-+]?[1-9]\d{0,2},\d{4,}")
 _EUROPEAN = re.compile(r"[-+]?\d{1,3}(?:\.\d{3})+,\d+|[-+]?\d+,\d+")
+# What tables of several languages write where there is no number.
+_NO_DATA = frozenset(
+    ("-", "–", "—", "?", "n/a", "n.a.", "na", "nan", "n/d", "n.d.", "nd", "s/d", "s.d.", "sd", "k.a.", "none", "null",
+     "unknown", "no data", "无", "未知")
+)  # fmt: skip
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _WITH_UNIT = re.compile(r"[-+]?\d+(?:\.\d+)? ?[a-zA-Z]+(?:/[a-zA-Z]+)?")
 _PERCENT = re.compile(r"([-+]?\d+(?:\.\d+)?) ?%")
@@ -123,7 +128,10 @@ def _number(
         issues.append(Issue(place, f"is shown in percent, expected {column.unit or 'a plain number'}", column.meaning))
         return None
     if not math.isfinite(value):
-        issues.append(Issue(place, f"'{message}' is not a finite number", _right_spelling(str(cell))))
+        hint = _right_spelling(str(cell))
+        if str(cell).strip().lower() in _NO_DATA:
+            hint = f"a number is required: {column.meaning}" if column.required else "leave the cell empty"
+        issues.append(Issue(place, f"'{message}' is not a finite number", hint))
         return None
     # A cell in percent format holds the share already.
     if factor != 1.0 and not isinstance(cell, Percent):

@@ -16,12 +16,13 @@ from itertools import islice
 import pandas as pd
 
 from ccs_model.errors import Issue
-from ccs_model.inputs.cells import converted, nearest_hint
+from ccs_model.inputs.cells import converted
 from ccs_model.inputs.chinese import UNITS, headings_of, plain
 from ccs_model.inputs.declarations import Column, Grid, Source, letters_of
 from ccs_model.inputs.unit_conversion import conversion, currency_of
 from ccs_model.paths import data_folder
 from ccs_model.scenario.fields import CURRENCY, HOME_CURRENCY
+from ccs_model.scenario.spelling import most_similar
 from ccs_model.scenario.validation import shown
 from ccs_model.units import first_few, label_of
 
@@ -29,6 +30,8 @@ _REQUIRED_UNITS = ("kt/y",)
 _MONEY = ("money", "million money")
 # Number of lines searched for a header below a title, and number of known columns that identify one.
 LINES_OF_TITLE, _PLAINLY_A_HEADER = 20, 4
+# Similarity of a heading to a column that it misspells: Fuente is no note, longitude is lon_deg.
+_SIMILAR = 0.62
 _WITH_UNIT = re.compile(r"(.*\S)\s*[\[(（［【]([^\[\]()（）［］【】]*)[\])）］】]")
 
 
@@ -332,7 +335,8 @@ def nearest(heading: str, columns: Sequence[Column]) -> str:
     if (match := _WITH_UNIT.fullmatch(message)) and not message.isascii():
         message = match[1]
     words = [column.name for column in columns] + [word for column in columns for word in headings_of(column.name)]
-    return nearest_hint(message, words)
+    near = most_similar(message, words, _SIMILAR)
+    return f"did you mean '{shown(near)}'?" if near else ""
 
 
 def _unit(words: str) -> str:

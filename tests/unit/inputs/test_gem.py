@@ -196,6 +196,8 @@ def capacities(**changes: Any) -> bytes:
     [
         (works(place="somewhere"), "Plant data!K2: 'somewhere' is not a pair of "
         "coordinates (write latitude, longitude:"),
+        (works(place="36,19; -5,42"), "Plant data!K2: '36,19; -5,42' is not a pair of coordinates "
+        "(write latitude, longitude: 36.19, -5.42)"),
         (works(place=None), "Plant data!K2: plant 'P1' has no coordinates (write latitude, longitude:"),
         (works(place="151.4, 6.7"), "Plant data!K2: 151.4 is outside -90 to 90 (write latitude, then longitude)"),
         (works(start="long ago"), "Plant data!M2: 'long ago' has no year (write 2012, or unknown)"),

@@ -206,12 +206,32 @@ def test_latin_letters_in_an_old_encoding_are_not_taken_for_chinese(scenario, wr
         ('"0,004"', "write 0.004"),
         ("93%", "write 0.93"),
         ("1 234", "write 1234"),
+        ("n/d", "leave the cell empty"),
+        ("S/D", "leave the cell empty"),
+        ("n/x", "write 1234.5, without separators"),
     ],
 )
 def test_a_number_in_another_spelling_is_told_the_right_one(scenario, write_csv, cell, hint):
     write_csv(works("M1", crude_steel_ktpa=cell))
     issue = only(scenario("mine.csv"))
     assert (issue.where, issue.hint) == ("mine.csv:2:crude_steel_ktpa", hint)
+
+
+def test_no_data_in_a_required_column_is_no_empty_cell(scenario, write_csv):
+    write_csv(works("M1", lat_deg="n/d"))
+    issue = only(scenario("mine.csv"))
+    assert issue.hint == "a number is required: latitude, WGS84; beyond 90 the two look swapped"
+
+
+@pytest.mark.parametrize(
+    ("heading", "hint"),
+    [("Fuente", ""), ("Nombre", ""), ("longitude", "did you mean 'lon_deg'?"), ("latitude", "did you mean 'lat_deg'?"),
+     ("stauts", "did you mean 'status'?"), ("coke_oven", "did you mean 'coke_ovens'?")],
+)  # fmt: skip
+def test_an_unknown_heading_is_answered_with_a_column_only_if_it_is_near(scenario, write_csv, heading, hint):
+    write_csv([[*row, ""] if k else [*row, heading] for k, row in enumerate(works("M1"))])
+    issue = only(scenario("mine.csv"))
+    assert (issue.what, issue.hint) == (f"unknown column '{heading}'", hint)
 
 
 def test_a_value_under_no_heading(scenario, write_csv):
