@@ -31,6 +31,9 @@ _NO_DATA = frozenset(
     ("-", "–", "—", "?", "n/a", "n.a.", "na", "nan", "n/d", "n.d.", "nd", "s/d", "s.d.", "sd", "k.a.", "none", "null",
      "unknown", "no data", "无", "未知")
 )  # fmt: skip
+_MILLIONS = re.compile(r"[-+]?\d{1,3}(?:\.\d{3}){2,}")
+# A point that separates thousands where commas are decimal signs: 5.000.
+THOUSANDS_POINT = re.compile(r"[-+]?[1-9]\d{0,2}\.\d{3}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _WITH_UNIT = re.compile(r"[-+]?\d+(?:\.\d+)? ?[a-zA-Z]+(?:/[a-zA-Z]+)?")
 _PERCENT = re.compile(r"([-+]?\d+(?:\.\d+)?) ?%")
@@ -172,6 +175,8 @@ def _right_spelling(text: str) -> str:
         return f"write {re.sub('[, ]', '', match[1])}{match[2] or ''}"
     if _MISPLACED.fullmatch(text):
         return f"write {text.replace(',', '.')} for decimals or {text.replace(',', '')} for thousands"
+    if _MILLIONS.fullmatch(text):
+        return f"write {text.replace('.', '')}"
     if _EUROPEAN.fullmatch(text):
         return f"write {text.replace('.', '').replace(',', '.')}"
     if match := _PERCENT.fullmatch(text.replace(",", ".")):

@@ -16,7 +16,7 @@ from itertools import islice
 import pandas as pd
 
 from ccs_model.errors import Issue
-from ccs_model.inputs.cells import converted
+from ccs_model.inputs.cells import THOUSANDS_POINT, converted
 from ccs_model.inputs.chinese import UNITS, headings_of, plain
 from ccs_model.inputs.declarations import Column, Grid, Source, letters_of
 from ccs_model.inputs.unit_conversion import conversion, currency_of
@@ -162,19 +162,35 @@ def _hidden_rows(grid: Grid, key: str, data: Mapping[str, Sequence[object]]) -> 
 
 
 def _numbers_as_text(column: Column, grid: Grid, at: int, source: Source, values: Sequence[object]) -> list[str]:
-    """Notice of the numbers that a sheet stores as text; in a CSV file every number is text."""
-    if column.kind not in ("number", "whole") or source.positions is None:
+    """Notices of numbers that a sheet stores as text, and of texts like 5.000 where a point may separate thousands.
+
+    In a CSV file every number is text. One with semicolons comes from a program whose decimal sign is a comma.
+    """
+    if column.kind not in ("number", "whole") or (source.positions is None and not grid.is_semicolon):
         return []
     texts = [
-        (line, cells[at])
+        (line, cell, value)
         for (line, cells), value in zip(grid.rows, values, strict=True)
-        if value is not None and at < len(cells) and isinstance(cells[at], str)
+        if value is not None and at < len(cells) and isinstance(cell := cells[at], str)
     ]
-    if not texts:
-        return []
-    line, first = texts[0]
-    more = f", and {len(texts) - 1:,} more of the column" if len(texts) > 1 else ""
-    return [f"{source.at(line, column.name)}: the text '{shown(first)}' is read as a number{more}"]
+    notices = []
+    for are_thousands in (False, True):
+        found = [each for each in texts if bool(THOUSANDS_POINT.fullmatch(each[1])) == are_thousands]
+        if (
+            not found
+            or (column.unit == "degrees" and are_thousands)
+            or (source.positions is None and not are_thousands)
+        ):
+            continue
+        line, first, value = found[0]
+        more = f", and {len(found) - 1:,} more of the column" if len(found) > 1 else ""
+        what = f"the text '{shown(first)}' is read as a number{more}"
+        if are_thousands:
+            what = (
+                f"'{first}' is read as {value:g}{more}; write {first.replace('.', '')} if the point separates thousands"
+            )
+        notices.append(f"{source.at(line, column.name)}: {what}")
+    return notices
 
 
 def _values(

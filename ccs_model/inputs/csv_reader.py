@@ -81,7 +81,8 @@ def csv_grid(raw: bytes, source: Source, columns: Sequence[Column]) -> Grid:
         issues.append(_syntax_issue(text, next_line, reader.line_num, error, source))
     if below := header_below(header, first, columns):
         return unreadable(source, sha256, *not_first(below))
-    return Grid(source, tuple(header), header_line, tuple(rows), sha256, tuple(issues))
+    semicolon = delimiter == ";"
+    return Grid(source, tuple(header), header_line, tuple(rows), sha256, tuple(issues), is_semicolon=semicolon)
 
 
 def _syntax_issue(text: str, first: int, last: int, error: csv.Error, source: Source) -> Issue:

@@ -133,7 +133,8 @@ class Grid:
     """Header and rows (line, cells) of a CSV file or sheet, before validation. Rows may be shorter than the header.
 
     `hidden` holds the lines of rows that a sheet hides, by hand or by a filter; they are read like the others.
-    `is_hidden` says that the sheet itself is hidden.
+    `is_hidden` says that the sheet itself is hidden, `is_semicolon` that semicolons separate the cells, as where commas
+    are decimal signs.
     """
 
     source: Source
@@ -145,6 +146,7 @@ class Grid:
     is_unreadable: bool = False
     hidden: frozenset[int] = frozenset()
     is_hidden: bool = False
+    is_semicolon: bool = False
 
     def source_with(self, positions: Mapping[str, int]) -> Source:
         """The source with the positions of the columns, if it is a sheet."""

@@ -133,7 +133,7 @@ GROWN_NETWORK = Strategy(
     "grown network",
     (
         Reoptimise(until=0.5),
-        Grow(n_rounds=40, seeds=(1,), polish=(Reoptimise(),), until=0.9),
+        Grow(n_rounds=100, seeds=(1,), polish=(Reoptimise(),), until=0.9),
         Alternate(12 * ((Grow(n_rounds=20, resume=True, until=1.3), Reoptimise()),), until=1.3, min_gain_part=0.02),
         Restrict(),
         Prove(until=1.4),
