@@ -59,7 +59,7 @@ def _others(problem: Problem) -> Iterator[str]:
         if key in scenario.places and not has_effect and _value(scenario, key):
             yield f"{place_of(scenario, key)}: {key} has no effect: it {why}"
     if scenario.source_path is not None and "currency" not in scenario.places and not _is_in_china(problem):
-        yield f"currency: amounts are in {scenario.currency}, the default, though no plant is in China; name it aloud"
+        yield f"currency: amounts are in {scenario.currency}, the default, though no plant is in China; write currency"
     if scenario.transport.trucks and not scenario.transport.shared_trunklines:
         place = place_of(scenario, "transport.trucks")
         yield f"{place}: trucks run on shared networks only, and transport.shared_trunklines is false"

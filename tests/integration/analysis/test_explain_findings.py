@@ -199,7 +199,8 @@ def test_binding_constraints_are_named_and_sites_are_counted() -> None:
     }  # fmt: skip
     message = findings_of(KnownExchanges(lambda share: VALUE - 1, duals=duals), is_retrofitted=False)["binding"].message
     assert message == (
-        "Binding constraints (LP relaxation): the budget (3.46 kt per million), retrofits per year from 2031, wells or "
+        "Binding constraints (LP relaxation with every option of the plant): "
+        "the budget (3.46 kt per million), retrofits per year from 2031, wells or "
         "capacity of 2 sites."
     )
     # Wells of a network are built as needed, so only capacity is scarce; an objective in money has no kt per million.

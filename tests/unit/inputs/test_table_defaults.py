@@ -196,3 +196,55 @@ def test_no_outline_crosses_the_antimeridian():
     countries = json.loads((data_folder() / "geo" / "countries.json").read_text(encoding="utf-8"))
     rings = [ring for country in countries for ring in country["rings"]]
     assert all(np.abs(np.diff([lon for lon, _ in ring])).max(initial=0.0) < 180 for ring in rings)
+
+
+def test_rows_of_a_country_hold_for_location_and_for_the_power_of_later_years(read):
+    scenario, inputs = read(
+        **TURKEY,
+        **{
+            "technologies/location_factors": "province,capex_factor\nTürkiye,1.9\nAnkara,1.2\n",
+            "policy/non_fossil": "region,measure,year,non_fossil_share\n"
+            "Türkiye,reached,2024,0.4\nTürkiye,target,2040,0.7\n",
+        },
+    )
+    problem = build_problem(scenario, inputs)
+    plain = build_problem(*read(**TURKEY, **{"technologies/location_factors": "province,capex_factor\n"}))
+    ratio = problem.options["capex_per_tpa"] / plain.options["capex_per_tpa"]
+    assert ratio[problem.options["capture_capex_mn"] > 0].to_numpy() == pytest.approx(1.9)
+    factors = problem.grid_kg_per_kwh[problem.grid_kg_per_kwh["province"] == "Zonguldak"].set_index("year")
+    # 0.71 kg/kWh in 2024 with 40 % non-fossil energy; half of the way to 70 % lies in 2032.
+    assert factors.at[2032.0, "grid_kg_per_kwh"] == pytest.approx(0.71 * (1 - 0.55) / (1 - 0.4))
+    assert "rows of places without plants are not used: Ankara" in "\n".join(inputs.notices)
+
+
+def test_a_heading_gives_the_currency_of_rows_without_one(read):
+    sites = "site,lat_deg,lon_deg,capacity_mid_kt,storage_cost_per_t [EUR/t]\n"
+    _, inputs = read(**{"storage/sites": sites + "damodar,23.6,87.0,100000,12\nhanoi,20.8,106.0,50000,10\n"})
+    assert inputs["storage/sites"]["currency"].tolist() == ["EUR", "EUR"]
+
+
+def test_a_mean_of_china_that_holds_elsewhere_is_named(read):
+    (notice,) = (
+        each
+        for each in read(**{"streams/utilisation": TABLES["streams/utilisation"].replace("*", "India")})[1].notices
+        if "mean of China" in each
+    )
+    assert notice.startswith("streams/utilisation: the mean of China holds for crude_steel in Vietnam;")
+
+
+def test_a_point_that_may_separate_thousands_is_named(read):
+    rows = PLANTS.replace(",", ";").replace("4400;4400;4300", "4.400;4.400;4.300")
+    _, inputs = read(plants=rows)
+    notices = [each for each in inputs.notices if "separates thousands" in each]
+    assert notices[0] == (
+        "plants.csv:2:crude_steel_ktpa: '4.400' is read as 4.4; write 4400 if the point separates thousands"
+    )
+    assert len(notices) == 3 and not any("_deg" in each for each in notices)
+
+
+def test_a_plant_at_sea_is_named_where_its_prices_are_missing(read):
+    sites = TURKEY["storage/sites"].replace("38.7,33.4", "40.2,32.0")
+    plants = TURKEY["plants"].replace("41.26,31.42", "42.1,31.4")
+    scenario, inputs = read(**{**TURKEY, "plants": plants, "storage/sites": sites})
+    with pytest.raises(InputError, match=r"A at 42.1, 31.4 \(plants.csv:2:lat_deg\) lies in no country"):
+        build_problem(scenario, inputs)

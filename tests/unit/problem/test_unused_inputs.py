@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from ccs_model.inputs import Inputs
 from ccs_model.problem import Problem
 from ccs_model.problem.unused_inputs import unused_inputs
 from ccs_model.report.language import Language
@@ -65,3 +66,13 @@ def test_values_with_an_effect_are_not_named(problem_of: Callable[..., Problem])
         "budget.cumulative_mn": {2026: 100.0, 2031: 500.0},
     }
     assert unused_inputs(problem_of(used)) == ()
+
+
+def test_sectors_without_a_rule_of_the_market_are_named(
+    problem_of: Callable[..., Problem], inputs: Inputs, with_tables: Callable[..., Inputs]
+) -> None:
+    rules = inputs["policy/ets"]
+    tables = with_tables({"policy/ets": rules[rules["sector"] == "steel"].reset_index(drop=True)})
+    (found,) = unused_inputs(problem_of({**PRICE, "policy.capture_deductible": True}, tables=tables))
+    assert "policy.market: the carbon price earns no plant anything: China ETS has no rule" in found
+    assert "for chemicals;" in found and Language("zh").sentence(found) != found
