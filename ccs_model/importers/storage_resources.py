@@ -69,7 +69,7 @@ class Resources:
     def lose(self, reason: str, row: Mapping[str, Any], mid_mt: float, hint: str = "") -> None:
         """Leave a row with a capacity out, and name it."""
         self.left_out[reason] += 1
-        words = f"{row['place']} {shown(row['id'])} ({mid_mt:,.1f} Mt{', ' if hint else ''}{hint})"
+        words = f"{row['place']} {shown(row['id'] or row['name'])} ({mid_mt:,.1f} Mt{', ' if hint else ''}{hint})"
         self.lost.setdefault(reason, []).append(words)
 
     @property

@@ -27,7 +27,7 @@ _LONGEST_LINE = 100_000  # read to find the delimiter
 # A quoted field, up to its closing quote or to the end of the text.
 _QUOTED = re.compile(r'"(?:[^"]|"")*+("|\Z)')
 # First line that Excel writes and reads to state the separator.
-_STATED = re.compile(rf'"?sep=([{_DELIMITERS}])"?[{_DELIMITERS}]*')
+_STATED = re.compile(rf'"?sep=([{_DELIMITERS}])"?[{_DELIMITERS} ]*(?=[\r\n]|\Z)', re.IGNORECASE)
 # Minimum share of common Chinese characters among the non-ASCII ones of a text in GB18030.
 _COMMON_SHARE = 0.8
 
@@ -45,7 +45,7 @@ def csv_grid(raw: bytes, source: Source, columns: Sequence[Column]) -> Grid:
     text = _decoded(raw)
     if isinstance(text, int):
         return unreadable(source, sha256, f"not UTF-8 text at byte {text}", "save it as CSV UTF-8")
-    stated = _STATED.fullmatch(text.partition("\n")[0].strip("\r "))
+    stated = _STATED.match(text)
     delimiter = stated[1] if stated else _delimiter(text, columns)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     issues: list[Issue] = []

@@ -140,7 +140,7 @@ def test_a_title_above_a_table_of_the_folder_is_the_only_error(desk: Desk, repor
 
 
 @pytest.mark.parametrize("sign", [",", ";", "\t"])
-@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_a_first_line_that_states_the_separator_is_no_row(desk: Desk, sign: str, end: str) -> None:
     desk.put("mine.csv", f"sep={sign}{end}" + csv_text(works("M1", "M2"), sign, end))
     answer = desk.check()
