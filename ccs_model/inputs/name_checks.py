@@ -13,7 +13,7 @@ from ccs_model.inputs.declarations import own_rows
 from ccs_model.inputs.declarations import place_of as at
 from ccs_model.inputs.geography import are_in_china, area_near
 from ccs_model.inputs.source_checks import SECTORS_ELSEWHERE
-from ccs_model.scenario.uncertainty_sections import spread_faults
+from ccs_model.scenario.uncertainty_sections import impossible_spreads
 from ccs_model.scenario.validation import shown
 from ccs_model.units import first_few
 
@@ -66,7 +66,7 @@ def spreads_are_possible(frames: Frames) -> Iterator[Issue]:
     for _, row in frames["uncertainty/inputs"].iterrows():
         if row["distribution"] != "posterior":
             ends = (row[name] for name in ("low", "mode", "high"))
-            for what, hint in spread_faults(row["input"], row["distribution"], *ends):
+            for what, hint in impossible_spreads(row["input"], row["distribution"], *ends):
                 yield Issue(at(row, "low"), what, hint)
 
 

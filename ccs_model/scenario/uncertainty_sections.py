@@ -103,7 +103,7 @@ class Uncertainty(Section):
         found = [
             Finding(("spreads", name), what, hint)
             for name, spread in self.spreads.items()
-            for what, hint in spread_faults(name, spread.distribution, spread.low, spread.mode, spread.high)
+            for what, hint in impossible_spreads(name, spread.distribution, spread.low, spread.mode, spread.high)
         ]
         if found:
             raise findings_error(found)
@@ -114,7 +114,7 @@ _SHARES = ("delivered_share", "utilisation")
 _POSITION = "storage_capacity"
 
 
-def spread_faults(name: str, distribution: str, low: float, mode: float, high: float) -> Iterator[tuple[str, str]]:
+def impossible_spreads(name: str, distribution: str, low: float, mode: float, high: float) -> Iterator[tuple[str, str]]:
     """Yield what is impossible in the distribution of an uncertain input, with a hint."""
     if low > high:
         yield f"low {low:g} is above high {high:g}", ""
