@@ -109,6 +109,11 @@ def _is_used(name: str, table: pd.DataFrame, inputs: Inputs, scenario: Scenario)
         return is_own | (table["market"] == scenario.policy.market).to_numpy(bool)
     if name in _OF_CHINA:
         return is_own
+    if name == "storage/class_costs":
+        # Costs of a class are those of sites without an all-in fee of their own.
+        sites = inputs["storage/sites"]
+        has_fee = sites["storage_cost_per_t"].notna() | sites["site"].isin(inputs["storage/site_costs"]["site"])
+        return is_own | bool((~has_fee).any())
     if name in ("storage/well_rates", "storage/basin_capacities"):
         return is_own | table["basin"].isin(inputs["storage/sites"]["basin"]).to_numpy(bool)
     if name.startswith("storage/") or "province" not in table:

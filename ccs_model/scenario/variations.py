@@ -88,18 +88,24 @@ def at_their_row(changes: Changes, error: CcsModelError) -> CcsModelError:
     return InputError(Issue(f"{changes.place}: {each.where}", each.what, each.hint) for each in error.issues)
 
 
+_DELIMITERS = ",;\t"
+
+
 def listed_in(path: Path) -> tuple[Listed, ...]:
     """Read a list of changes from a CSV or YAML file.
 
-    The header of a CSV file has the dotted keys, and each row is a scenario; an empty cell changes nothing. A YAML file
-    has one key, `scenarios`, with a list of changes by dotted key. Raises InputError and FileError.
+    The header of a CSV file has the dotted keys, separated by commas, semicolons or tabs; each row is a scenario, and an
+    empty cell changes nothing. A YAML file has one key, `scenarios`, with a list of changes by dotted key. Raises
+    InputError and FileError.
     """
     return _of_csv(path) if path.suffix.lower() == ".csv" else _of_yaml(path)
 
 
 def _of_csv(path: Path) -> tuple[Listed, ...]:
     shown = shown_path(path)
-    rows = list(csv.reader(io.StringIO(read_text(path))))
+    text = read_text(path)
+    delimiter = max(_DELIMITERS, key=text.partition("\n")[0].count)
+    rows = list(csv.reader(io.StringIO(text), delimiter=delimiter))
     if len(rows) < 2:
         raise InputError([Issue(f"{shown}:1", "no scenarios", "expected a header of keys and one row per scenario")])
     keys = [each.strip() for each in rows[0]]

@@ -134,6 +134,8 @@ def timeline(run: StoredRun, words: Words) -> Markup:
     most = max(rows, key=lambda row: row["spending_mn"] or 0.0)
     last = rows[-1]
     spending = f"Capital spending is highest in {most['period']}: {number(most['spending_mn'])} million {run.money}."
+    if not most["spending_mn"]:
+        spending = "Nothing is spent in any period."
     tonnes = f"In {last['period']}, {number(last['captured_ktpa'])} kt a year are captured and "
     tonnes += f"{number(last['avoided_ktpa'])} kt avoided."
     pair = render(
@@ -158,6 +160,8 @@ def zones(run: StoredRun, words: Words) -> Markup:
     has_report = any(zone["reported_abatement_share"] is not None for zone in rows)
     highest = max(rows, key=lambda row: row["abatement_share"] or 0.0)
     title = f"Abatement is highest in {highest['zone']}: {percent(highest['abatement_share'], 2)} of its emissions."
+    if not highest["abatement_share"]:
+        title = "No zone reduces its emissions."
     calibration: dict[str, Any] = run.document["calibration"] or {}
     is_press = calibration.get("evidence", "").startswith("press")
     what = ": a press figure without baseline, metric or technology" if is_press else ""

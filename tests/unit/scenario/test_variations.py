@@ -70,3 +70,10 @@ def test_errors_of_a_listed_variant_name_its_row(tmp_path: Path) -> None:
         (issue,) = at_their_row(listed_in(tmp_path / name)[1], error).issues  # type: ignore[attr-defined]
         assert issue.where.endswith(f"{place}: budget.totl_mn")
     assert at_their_row({"budget.totl_mn": 6}, error) is error
+
+
+@pytest.mark.parametrize("sign", [",", ";", "\t"])
+def test_a_list_may_have_any_separator(tmp_path, sign):
+    path = tmp_path / "list.csv"
+    path.write_text(f"budget.total_mn{sign}storage.capacity\n5000{sign}low\n9000{sign}\n", encoding="utf-8")
+    assert listed_in(path) == ({"budget.total_mn": 5000, "storage.capacity": "low"}, {"budget.total_mn": 9000})
