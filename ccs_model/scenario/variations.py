@@ -94,7 +94,7 @@ _DELIMITERS = ",;\t"
 def listed_in(path: Path) -> tuple[Listed, ...]:
     """Read a list of changes from a CSV or YAML file.
 
-    The header of a CSV file has the dotted keys, separated by commas, semicolons or tabs. Each row is a scenario, and an
+    The header of a CSV file has the dotted keys, separated by commas, semicolons or tabs. Each row is a scenario; an
     empty cell changes nothing. A YAML file has one key, `scenarios`, with a list of changes by dotted key. Raises
     InputError and FileError.
     """
