@@ -237,7 +237,7 @@ def within_limits_share(table: pd.DataFrame) -> float:
 
 def missed_target_share(problem: Problem, rows: Sequence[Mapping[str, Any]]) -> float | None:
     """Share of futures in which the fixed plan misses a target; None without targets."""
-    if not problem.targets:
+    if not problem.targets and not problem.share_of_avoided_min:
         return None
     return float(np.mean([any(name in row["broken"] for name in TARGETS) for row in rows]))
 

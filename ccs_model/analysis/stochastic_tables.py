@@ -120,6 +120,7 @@ def values_table(
     """VALUE_COLUMNS: the stochastic plan compared with the plan of the mean future and with perfect information."""
     level = f"level {outlook.cvar_share:g}"
     known = mean is not None
+    unknown = "unbounded, since the mean plan is infeasible" if mean_state.startswith("cannot") else "unknown"
     # With a weight of the tail, values compare the objective, which is no mean over the futures.
     what = "expected value" if hedged.objective == hedged.mean else "objective"
     gained = sign * (hedged.objective - mean.objective) if mean is not None else float("nan")
@@ -131,7 +132,7 @@ def values_table(
         (WORST, hedged.worst, "value in the worst future"),
         (MEAN_PLAN, mean.objective if mean is not None else float("nan"),
          "plan of the mean future with its first-stage builds fixed" if known else f"mean plan: {mean_state}"),
-        (VSS, gained, "value of the stochastic solution (VSS)" + ("" if known else ": unbounded, no mean plan")),
+        (VSS, gained, "value of the stochastic solution (VSS)" + ("" if known else f": {unknown}")),
         (PERFECT, perfect.objective, f"{what} with perfect information"),
         (EVPI, sign * (perfect.objective - hedged.objective),
          "expected value of perfect information (EVPI)" if what == "expected value" else "gain of perfect information"),

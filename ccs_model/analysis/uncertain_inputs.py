@@ -404,7 +404,9 @@ def _values(problem: Problem, row: Any, probability: Floats) -> Floats:
         # Delivered shares by class keep their ratio to each other.
         relative = problem.delivered_share / problem.calibrated.delivered_share
         return np.minimum(empirical_quantiles(probability, draws) * relative, 1.0)
-    return quantiles(distribution, probability, float(row.low), float(row.mode), float(row.high))
+    values = quantiles(distribution, probability, float(row.low), float(row.mode), float(row.high))
+    # A lognormal exceeds its 95 % quantile.
+    return np.minimum(values, 1.0) if row.input == DELIVERED else values
 
 
 def _correlated(points: dict[str, Floats], correlations: pd.DataFrame) -> dict[str, Floats]:

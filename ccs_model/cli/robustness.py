@@ -29,7 +29,7 @@ from ccs_model.cli.command_options import (
 from ccs_model.cli.terminal import columns, shortened, strong
 from ccs_model.errors import DONE, INTERRUPTED, LIMIT_REACHED
 from ccs_model.plan.headline import counted
-from ccs_model.units import money_text
+from ccs_model.units import money_text, rounded
 
 if TYPE_CHECKING:
     from ccs_model.analysis.jobs import Scheduler
@@ -115,13 +115,14 @@ def _monte_carlo_text(document: Mapping[str, Any], folder: Path) -> str:
              f"Money in {money_text(document['currency'], document['price_year'])}, real", ""]  # fmt: skip
     headings = ((FIXED, "The plan, fixed in every future"), (REPLANNED, "Re-optimised in each future, LP relaxation"))
     measure_names = measures(document)
+    width = max(map(len, measure_names.values()))
     for mode, heading in headings:
-        lines.append(strong(f"{heading:54} {'scenario':>9} {'P5':>9} {'P50':>9} {'P95':>9}"))
+        lines.append(strong(f"{heading:{width + 2}} {'scenario':>9} {'P5':>9} {'P50':>9} {'P95':>9}"))
         for row in (each for each in document["spread"] if each["mode"] == mode):
             values = [math.nan if row[name] is None else row[name] for name in ("planned", "p5", "p50", "p95")]
             of_some = "" if row["n_futures"] == document["n_draws"] else f"  in {row['n_futures']} of the futures"
             shown = " ".join(f"{value:9,.1f}" for value in values)
-            lines.append(f"  {measure_names[row['measure']]:52} {shown}{of_some}")
+            lines.append(f"  {measure_names[row['measure']]:{width}} {shown}{of_some}")
     lines.append(textwrap.fill(futures_text(document), columns()))
     if document["n_draws"] < FEW_FUTURES:
         lines.append("More --draws narrow this down.")
@@ -279,7 +280,9 @@ def _probabilities(text: str | None) -> tuple[float, ...] | None:
 
 def _regret_text(document: Mapping[str, Any], folder: Path) -> str:
     futures, plans, plants = document["futures"], document["plans"], document["plants"]
-    lines = [f"{document['scenario']}: regret in {document['unit']}", "", "future      optimum  probability"]
+    money = money_text(document["currency"], document["price_year"])
+    heading = f"{document['scenario']}: regret in {document['unit']}; spending above a budget in million {money}"
+    lines = [heading, "", "future      optimum  probability"]
     for row in futures:
         lines.append(f"{row['future']:>4} {row['objective']:>14,.1f} {row['probability_share']:>12.1%}  {row['name']}")
     by_plan: dict[int, list[str]] = {}
@@ -287,7 +290,7 @@ def _regret_text(document: Mapping[str, Any], folder: Path) -> str:
         by_plan.setdefault(row["plan"], []).append(
             f"{row['regret']:,.1f}"
             if row["regret"] is not None
-            else row["state"] + (f" by {row['excess_mn']:,.0f} million" if row["excess_mn"] else "")
+            else row["state"] + (f" by {rounded(row['excess_mn'])} million" if row["state"] == "over budget" else "")
         )
     lines += ["", "plan        max       mean  regret in each future"]
     for row in plans:

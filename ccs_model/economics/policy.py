@@ -93,7 +93,9 @@ def grid_factor_path(
     known = np.atleast_1d(np.asarray(known_kg_per_kwh, dtype=float))
     at_known = fossil_kg_per_kwh * (1.0 - price_path(non_fossil, np.broadcast_to(known_year, known.shape)))
     national = fossil_kg_per_kwh * (1.0 - price_path(non_fossil, years))
-    path = national * (known / at_known)[:, None]
+    # Without fossil power in the known year, nothing is left to fall.
+    scale = np.divide(known, at_known, out=np.zeros_like(known), where=at_known > 0)
+    path = np.where((at_known > 0)[:, None], national * scale[:, None], known[:, None])
     return np.minimum(path, np.maximum(fossil_kg_per_kwh, known)[:, None])
 
 

@@ -152,15 +152,15 @@ def _of_co2stop(sheets: Sequence[Sheet], polygons: Mapping[str, Place]) -> Resou
     made = Resources(pd.DataFrame())
     sites: list[dict[str, Any]] = []
     seen: dict[str, set[str]] = {"units": set(), "traps": set()}
+    with_capacity: set[str] = set()
 
     def add(
         layout: str, row: Mapping[str, Any], capacity: _Estimates, kind: str, formation: Mapping[str, Any], what: str
     ) -> None:
         if row["id"] and row["id"] in seen[layout]:
             made.lose(f"repeated rows of {layout}", row, capacity.amounts[1])
-            return
-        seen[layout].add(row["id"])
-        if (place := _place_in_country(made, row, polygons, capacity)) is not None:
+        elif (place := _place_in_country(made, row, polygons, capacity)) is not None:
+            seen[layout].add(row["id"])
             sites.append(_site(row, place, capacity, kind, formation, what))
 
     for row in by_layout["units"]:
@@ -168,9 +168,10 @@ def _of_co2stop(sheets: Sequence[Sheet], polygons: Mapping[str, Place]) -> Resou
         if capacity is None:
             made.left_out["units without a capacity"] += 1
             continue
+        with_capacity.add(row["id"])
         add("units", row, capacity, "saline", formations.get(row.get("formation", ""), {}), "")
     for row in by_layout["traps"]:
-        if row["unit"] in seen["units"]:
+        if row["unit"] in with_capacity:
             made.left_out["traps whose unit has a capacity, which includes theirs"] += 1
             continue
         gas, oil, saline = _ordered(row, "gas_"), _ordered(row, "oil_"), _ordered(row, "", "calc_")

@@ -79,7 +79,7 @@ def table_of(grid: Grid, name: str, columns: Sequence[Column]) -> Table:
                     f"{column.unit.replace('money', currency or 'money')} (× {factor:.6g})"
                 )
             money_at = names.index("currency") if column.unit.startswith(_MONEY) and "currency" in names else -1
-            data[column.name] = _values(column, grid, at, source, issues, factor, money_at)
+            data[column.name] = _values(column, grid, at, source, issues, factor, money_at, currency)
             issues += _in_other_currency(column, currency, grid, at, money_at, source)
             notices += _numbers_as_text(column, grid, at, source, data[column.name])
         else:
@@ -169,39 +169,44 @@ def _numbers_as_text(column: Column, grid: Grid, at: int, source: Source, values
     if column.kind not in ("number", "whole") or (source.positions is None and not grid.is_semicolon):
         return []
     texts = [
-        (line, cell, value)
+        (line, cells[at])
         for (line, cells), value in zip(grid.rows, values, strict=True)
-        if value is not None and at < len(cells) and isinstance(cell := cells[at], str)
+        if value is not None and at < len(cells) and isinstance(cells[at], str)
     ]
     notices = []
     for are_thousands in (False, True):
-        found = [each for each in texts if bool(THOUSANDS_POINT.fullmatch(each[1])) == are_thousands]
-        if (
-            not found
-            or (column.unit == "degrees" and are_thousands)
-            or (source.positions is None and not are_thousands)
-        ):
+        found = [each for each in texts if bool(THOUSANDS_POINT.fullmatch(str(each[1]))) == are_thousands]
+        if not found or (column.unit == "degrees" if are_thousands else source.positions is None):
             continue
-        line, first, value = found[0]
+        line, first = found[0][0], str(found[0][1])
         more = f", and {len(found) - 1:,} more of the column" if len(found) > 1 else ""
         what = f"the text '{shown(first)}' is read as a number{more}"
         if are_thousands:
-            what = (
-                f"'{first}' is read as {value:g}{more}; write {first.replace('.', '')} if the point separates thousands"
-            )
+            digits = first.replace(".", "")
+            what = f"'{first}' is read as {float(first):g}{more}; write {digits} if the point separates thousands"
         notices.append(f"{source.at(line, column.name)}: {what}")
     return notices
 
 
 def _values(
-    column: Column, grid: Grid, at: int, source: Source, issues: list[Issue], factor: float = 1.0, money_at: int = -1
+    column: Column,
+    grid: Grid,
+    at: int,
+    source: Source,
+    issues: list[Issue],
+    factor: float = 1.0,
+    money_at: int = -1,
+    currency: str = "",
 ) -> list[object]:
-    """Values of one column; valid texts are converted once. `money_at` is the column of their currency, if any."""
+    """Values of one column; valid texts are converted once.
+
+    `money_at` is the column of their currency, if any, and `currency` that of the heading.
+    """
     valid: dict[tuple[str, object], object] = {}
     values: list[object] = []
     for line, cells in grid.rows:
         cell = cells[at] if at < len(cells) else None
-        money = cells[money_at] if -1 < money_at < len(cells) else ""
+        money = (cells[money_at] if -1 < money_at < len(cells) else "") or currency
         if type(cell) is str and (cell, money) in valid:
             values.append(valid[cell, money])
             continue
@@ -231,7 +236,9 @@ def _with_currency(
     lacking = [row for row, currency in enumerate(data.get("currency", ())) if not currency]
     if len(currencies) > 1 and lacking:
         what = f"headings are in {' and '.join(map(shown, currencies))}, and the row has no currency"
-        yield Issue(source.at_position(grid.rows[lacking[0]][0], max(currencies.values())), what, "add column currency")
+        yield Issue(
+            source.at_position(grid.rows[lacking[0]][0], max(currencies.values())), what, "give the row a currency"
+        )
     for row in lacking if len(currencies) == 1 else ():
         data["currency"][row] = next(iter(currencies))
 

@@ -20,7 +20,7 @@ from ccs_model.inputs.csv_reader import csv_grid, path_of, table_bytes
 from ccs_model.inputs.declarations import Column, Source, read_dictionary, reading_order
 from ccs_model.inputs.known_names import similar_names, with_known_names
 from ccs_model.inputs.merged_tables import merged
-from ccs_model.inputs.name_checks import notices_of_means
+from ccs_model.inputs.name_checks import notices_of_means, notices_of_paths
 from ccs_model.inputs.place_checks import PLACE_CHECKS, notices_of_places
 from ccs_model.inputs.table_checks import CHECKS, notices_of_capacities
 from ccs_model.inputs.terrain_file import TERRAIN_TABLE, Raster, TerrainFile, read_terrain
@@ -227,6 +227,7 @@ def load_tables(
             *notices_of_places(result.frames),
             *notices_of_capacities(result.frames),
             *notices_of_means(result.frames),
+            *notices_of_paths(result.frames),
             *general,
         ),
     )

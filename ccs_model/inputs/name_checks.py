@@ -24,11 +24,14 @@ _NAMED = 6
 
 
 def correlations_are_of_inputs(frames: Frames) -> Iterator[Issue]:
-    """A correlation names two different inputs, each pair once, and all of them together are possible."""
+    """A correlation of the user names two different inputs, each pair once; all of them together are possible."""
     known, table = list(frames["uncertainty/inputs"]["input"]), frames["uncertainty/correlations"]
     pairs: dict[frozenset[str], pd.Series] = {}
     issues = []
     for _, row in table.iterrows():
+        if not row["source"].is_own:
+            pairs[frozenset(row[name] for name in _ENDS)] = row
+            continue
         for name in _ENDS:
             if row[name] not in known:
                 hint = nearest_hint(row[name], known, "`ccs-model data uncertainty/inputs` lists the inputs")
@@ -70,6 +73,19 @@ def spreads_are_possible(frames: Frames) -> Iterator[Issue]:
                 yield Issue(at(row, "low"), what, hint)
 
 
+def notices_of_paths(frames: Frames) -> list[str]:
+    """Notices of the user's paths of non-fossil power with one year, which change nothing."""
+    own = own_rows(frames["policy/non_fossil"])
+    n_years = own.groupby("region")["year"].nunique()
+    short = own[own["region"].isin(n_years.index[n_years == 1])]
+    # Rows of a country are copied to its provinces.
+    first = {at(row, "year"): row["region"] for _, row in short[::-1].iterrows()}
+    return [
+        f"{place}: the path of '{shown(region)}' has one year, so that grid factors stay; add an earlier year's share"
+        for place, region in first.items()
+    ]
+
+
 def notices_of_means(frames: Frames) -> list[str]:
     """Notices of products of the user's plants outside China whose utilisation is the mean of China."""
     table = frames["streams/utilisation"]
@@ -101,7 +117,7 @@ def notices_of_means(frames: Frames) -> list[str]:
 def market_sectors_exist(frames: Frames) -> Iterator[Issue]:
     """The sectors of the user's rules of a carbon market are sectors of plants."""
     known = [*SECTORS_ELSEWHERE, *frames["streams/source_sectors"]["sector"]]
-    rules = frames["policy/ets"]
+    rules = own_rows(frames["policy/ets"])
     for _, row in rules[~rules["sector"].isin(known)].iterrows():
         hint = nearest_hint(row["sector"], known, f"sectors are {', '.join(known)}")
         yield Issue(at(row, "sector"), f"'{shown(row['sector'])}' is not a sector of plants", hint)

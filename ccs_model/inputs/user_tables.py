@@ -25,7 +25,7 @@ from ccs_model.inputs.chinese import SHEETS
 from ccs_model.inputs.csv_reader import csv_grid, table_bytes
 from ccs_model.inputs.declarations import SITES, Column, Grid, Source, own_rows, place_of
 from ccs_model.inputs.excel_reader import workbook_grids
-from ccs_model.inputs.geography import area_near, countries_with_outline, lies_in_country
+from ccs_model.inputs.geography import are_in_china, area_near, countries_with_outline, lies_in_country
 from ccs_model.inputs.known_names import ANY
 from ccs_model.inputs.table_checks import PLANTS, rows_that_repeat
 from ccs_model.paths import data_folder
@@ -440,6 +440,8 @@ def with_rows_for_other_places(frames: dict[str, pd.DataFrame]) -> list[str]:
         plants = pd.concat([frames[each][[of_plants, "lat_deg", "lon_deg"]] for each in PLANTS], ignore_index=True)
         plants = plants.rename(columns={of_plants: column})
         plants = plants[(plants[column] != "")].drop_duplicates(column)
+        if table == "policy/non_fossil":
+            plants = plants[~are_in_china(plants[column])]
         if not general:
             continue
         are_countries = _are_countries(plants, column)

@@ -182,7 +182,9 @@ def grid_factors(scenario: Scenario, inputs: Inputs, calendar: Ints) -> pd.DataF
         known = known[(known["year"] <= until) | (known["year"] == first)]
     last = known.sort_values("year").groupby("province", as_index=False).last()
     table, fossil = inputs["policy/non_fossil"], inputs.factor("fossil_power_kg_per_kwh")
-    regions = last["province"].where(last["province"].isin(table["region"]), "")
+    # One year is no path.
+    n_years = table.groupby("region")["year"].nunique()
+    regions = last["province"].where(last["province"].isin(n_years.index[n_years > 1]), "")
     regions = regions.mask((regions == "") & are_in_china(last["province"]), CHINA)
     parts = [known]
     for region, rows in last.groupby(regions) if not shares else [("", last)]:

@@ -149,12 +149,11 @@ def _policy(problem: Problem) -> Iterator[str]:
             "policy.capture_deductible is false"
         )
     elif policy.carbon_price_per_t and policy.market is not None and (without := _sectors_without_rule(problem)):
-        what = "earns no plant anything" if not accounts.credit_per_t.any() else "earns other sectors nothing"
         yield (
-            f"{at('market')}: the carbon price {what}: {policy.market} has no rule in policy/ets for "
-            f"{', '.join(without)}; null prices all sectors in all years"
+            f"{at('market')}: {policy.market} has no rule in policy/ets for {', '.join(without)}, which the carbon "
+            "price earns nothing; null prices all sectors in all years"
         )
-    elif accounts.credit_per_t.any() and policy.market == CHINA_ETS and not _is_in_china(problem):
+    if accounts.credit_per_t.any() and policy.market == CHINA_ETS and not _is_in_china(problem):
         yield (
             f"{at('market')}: the sectors and years of the {CHINA_ETS} apply, though no plant is in China; null prices "
             "all sectors in all years"

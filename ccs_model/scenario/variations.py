@@ -104,15 +104,17 @@ def listed_in(path: Path) -> tuple[Listed, ...]:
 def _of_csv(path: Path) -> tuple[Listed, ...]:
     shown = shown_path(path)
     text = read_text(path)
-    delimiter = max(_DELIMITERS, key=text.partition("\n")[0].count)
-    rows = list(csv.reader(io.StringIO(text), delimiter=delimiter))
-    if len(rows) < 2:
+    delimiter = max(_DELIMITERS, key=text.lstrip().partition("\n")[0].count)
+    lines = [(line, row) for line, row in enumerate(csv.reader(io.StringIO(text), delimiter=delimiter), start=1)
+             if any(cell.strip() for cell in row)]  # fmt: skip
+    if lines and lines[0][1][0].lower().startswith("sep="):
+        # Excel writes the separator into the first line.
+        lines = lines[1:]
+    if len(lines) < 2:
         raise InputError([Issue(f"{shown}:1", "no scenarios", "expected a header of keys and one row per scenario")])
-    keys = [each.strip() for each in rows[0]]
+    keys = [each.strip() for each in lines[0][1]]
     found = []
-    for line, row in enumerate(rows[1:], start=2):
-        if not any(cell.strip() for cell in row):
-            continue
+    for line, row in lines[1:]:
         if len(row) != len(keys):
             raise InputError([Issue(f"{shown}:{line}", f"{len(row)} cells, expected {len(keys)} as in the header")])
         changes = {

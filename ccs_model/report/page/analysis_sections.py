@@ -253,7 +253,7 @@ def _outcomes(run: StoredRun, words: Words) -> Any | None:
 
 
 def _tornado(run: StoredRun, words: Words) -> Any | None:
-    """Drivers of the objective value, widest first; None with too few futures."""
+    """Drivers of the objective value, widest first; None with too few futures or no effect beyond noise."""
     assert run.uncertainty is not None
     found = [
         row

@@ -293,7 +293,7 @@ class _Edits:
             if not key:
                 self._issue(at, "expected a key of the scenario beside the value", "such as solver.mip_gap")
             elif keys == "scenario_keys" and key in self.live:
-                self._issue(place, f"{key} is changed at {self.live[key]}", "clear this cell, and type the value there")
+                self._issue(place, f"{key} has a cell of its own, {self.live[key]}", "clear this cell, and use that")
             elif new == "" and self._plain(place):
                 self._issue(place, f"expected a value of {key}")
             elif not self._plain(place):

@@ -40,13 +40,13 @@ TABLES = {
 
 @pytest.fixture
 def read(tmp_path: Path) -> Callable[..., tuple[object, Inputs]]:
-    def made(**changes: str) -> tuple[object, Inputs]:
+    def made(*, instead: str = "", **changes: str) -> tuple[object, Inputs]:
         (tmp_path / "plants.csv").write_text(changes.pop("plants", PLANTS), encoding="utf-8")
         for table, text in {**TABLES, **changes}.items():
             path = tmp_path / "data" / f"{table}.csv"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-        (tmp_path / "data" / "instead.txt").write_text("storage/sites\n")
+        (tmp_path / "data" / "instead.txt").write_text(f"storage/sites\n{instead}")
         path = tmp_path / "scenario.yaml"
         path.write_text(
             "name: Mine\ncurrency: USD\nprice_year: 2023\nyears: [2026, 2030]\nplants: {inventory: [plants.csv]}\n"
@@ -248,3 +248,55 @@ def test_a_plant_at_sea_is_named_where_its_prices_are_missing(read):
     scenario, inputs = read(**{**TURKEY, "plants": plants, "storage/sites": sites})
     with pytest.raises(InputError, match=r"A at 42.1, 31.4 \(plants.csv:2:lat_deg\) lies in no country"):
         build_problem(scenario, inputs)
+
+
+CORRELATION = "input,other_input,rank_correlation_share\n"
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ("heat_cost,power_price,0.3\n", "'heat_cost' is not an uncertain input"),
+        ("heat_price,heat_price,0.3\n", "'heat_price' is correlated with itself"),
+        ("pipe_cost,capture_capex,0.9\n", "the pair is given as capture_capex, pipe_cost too"),
+        ("capture_capex,pipe_cost,0.95\ncapture_capex,storage_cost,-0.9\n", "matrix is not positive definite"),
+    ],
+)
+def test_a_correlation_of_the_user_is_of_two_inputs_and_possible(read, rows, words):
+    with pytest.raises(InputError) as caught:
+        read(**{"uncertainty/correlations": CORRELATION + rows})
+    (issue,) = caught.value.issues
+    assert words in issue.what and issue.where.startswith("data/uncertainty/correlations.csv:2")
+
+
+def test_inputs_of_the_user_may_leave_correlations_without_effect(read):
+    rows = "input,technology,distribution,low,mode,high,multiplies\npipe_cost,,uniform,0.8,1,1.4,capital of pipes\n"
+    _, inputs = read(instead="uncertainty/inputs\n", **{"uncertainty/inputs": rows})
+    assert inputs["uncertainty/inputs"]["input"].tolist() == ["pipe_cost"]
+
+
+def test_a_market_of_the_user_has_rules_for_sectors_that_exist(read):
+    rows = "market,sector,first_year,allocation,free_share,band_share,scope\nMine,acero,2026,intensity,1,0.1,direct\n"
+    with pytest.raises(InputError, match="'acero' is not a sector of plants"):
+        read(**{"policy/ets": rows})
+
+
+def test_a_path_of_one_year_changes_nothing_and_is_named(read):
+    rows = "region,measure,year,non_fossil_share\nTürkiye,target,2040,0.7\n"
+    scenario, inputs = read(**TURKEY, **{"policy/non_fossil": rows})
+    (notice,) = (each for each in inputs.notices if "has one year" in each)
+    assert notice.startswith("data/policy/non_fossil.csv:2:year: the path of 'Türkiye' has one year")
+    factors = build_problem(scenario, inputs).grid_kg_per_kwh
+    assert factors.loc[factors["province"] == "Zonguldak", "grid_kg_per_kwh"].tolist() == [0.71]
+
+
+def test_the_range_of_an_amount_is_that_of_the_currency_in_its_heading(read):
+    sites = "site,lat_deg,lon_deg,capacity_mid_kt,storage_cost_per_t [JPY/t]\ndamodar,23.6,87.0,100000,2000\n"
+    _, inputs = read(**{"storage/sites": sites})
+    assert inputs["storage/sites"]["currency"].tolist() == ["JPY"]
+
+
+def test_a_point_in_another_unit_is_named_as_it_stands(read):
+    sites = TABLES["storage/sites"].replace("capacity_mid_kt", "capacity_mid_kt [Mt]").replace("100000,", "5.000,")
+    notices = read(**{"storage/sites": sites.replace(",", ";")})[1].notices
+    assert any("'5.000' is read as 5; write 5000" in each for each in notices)

@@ -267,28 +267,7 @@ def test_the_nearest_name_is_found_whatever_its_case(word: str, hint: str) -> No
     assert nearest_hint(word, ["Anhui", "Hebei", "Shanxi"], "none of these") == hint
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "words"),
-    [
-        ("heat_price,power_price", "heat_cost,power_price", "'heat_cost' is not an uncertain input"),
-        ("heat_price,power_price", "heat_price,heat_price", "'heat_price' is correlated with itself"),
-        ("capture_capex,storage_cost", "pipe_cost,capture_capex", "the pair is given as capture_capex, pipe_cost too"),
-    ],
-)
-def test_a_correlation_is_of_two_inputs_and_given_once(
-    folder: Path, edit: Edit, old: str, new: str, words: str
-) -> None:
-    edit("uncertainty/correlations.csv", old, new)
-    assert words in only(folder).what
-
-
 def test_a_distribution_with_its_ends_in_the_wrong_order_is_named(folder: Path, edit: Edit) -> None:
     edit("uncertainty/inputs.csv", "pipe_cost,,triangular,0.7,1,1.5", "pipe_cost,,triangular,1.7,1,1.5")
     found = only(folder)
     assert "uncertainty/inputs.csv" in found.where and "low 1.7 is above high 1.5" in found.what
-
-
-def test_a_market_has_rules_for_sectors_that_exist(folder: Path, edit: Edit) -> None:
-    edit("policy/ets.csv", "China ETS,chemicals", "China ETS,chemical")
-    found = only(folder)
-    assert "'chemical' is not a sector of plants" in found.what and "'chemicals'" in found.hint

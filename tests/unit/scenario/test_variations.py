@@ -77,3 +77,10 @@ def test_a_list_may_have_any_separator(tmp_path, sign):
     path = tmp_path / "list.csv"
     path.write_text(f"budget.total_mn{sign}storage.capacity\n5000{sign}low\n9000{sign}\n", encoding="utf-8")
     assert listed_in(path) == ({"budget.total_mn": 5000, "storage.capacity": "low"}, {"budget.total_mn": 9000})
+
+
+def test_a_list_may_state_its_separator(tmp_path):
+    path = tmp_path / "list.csv"
+    path.write_text("sep=;\n\nbudget.total_mn;storage.capacity\n5000;low\n", encoding="utf-8")
+    (found,) = listed_in(path)
+    assert dict(found) == {"budget.total_mn": 5000, "storage.capacity": "low"} and found.place.endswith(":4")
