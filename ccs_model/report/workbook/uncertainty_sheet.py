@@ -58,7 +58,7 @@ def futures_text(about: Mapping[str, Any]) -> str:
     texts = []
     if about["overrun_share"] is not None:
         text = f"The fixed plan exceeds the budget in {percent(about['overrun_share'], 0)} of the futures"
-        if about["overrun_p95_mn"] and not is_few:
+        if about.get("overrun_p95_mn") and not is_few:
             money = money_text(about["currency"], about["price_year"])
             text += f", by {about['overrun_p95_mn']:,.0f} million {money} or more in 5 %"
         texts.append(f"{text}.")

@@ -46,15 +46,21 @@ def futures_of(run: StoredRun) -> StoredRun:
         for mode, k in (("replanned", 2), ("fixed", 1))
     ]  # fmt: skip
     tornado = [
-        {"mode": mode, "measure": "objective_value", "input": name, "low": low, "high": high}
+        {"mode": mode, "measure": "objective_value", "input": name, "low": low, "high": high, "width": abs(high - low),
+         "noise_width": 4.0}
         for mode in ("replanned", "fixed")
-        for name, low, high in (("power_price", 80.0, 45.0), ("pipe_cost", 65.0, 55.0))
-    ]
+        for name, low, high in (("power_price", 80.0, 45.0), ("pipe_cost", 65.0, 55.0), ("heat_price", 61.0, 59.0))
+    ]  # fmt: skip
     plants = [
         {"plant": "p1", "name": HOSTILE, "chosen_share": 1.0, "is_planned": True},
         {"plant": "p2", "name": "Works", "chosen_share": 0.4, "is_planned": False},
         {"plant": "p3", "name": "Works", "chosen_share": 0.6, "is_planned": True},
     ]
-    about = {"n_draws": 5, "seed": 1, "unit": "kt over the horizon", "overrun_share": 0.2, "within_limits_share": 0.8}
-    found = {**about, "spread": spread, "tornado": tornado, "plants": plants, "no_regret": {"plants": ["p1"]}}
+    about = {
+        "n_draws": 5, "seed": 1, "unit": "kt over the horizon", "currency": "CNY", "price_year": 2024,
+        "is_static": False,
+        "overrun_share": 0.2, "overrun_p95_mn": 30.0, "missed_target_share": 0.4, "within_limits_share": 0.8,
+        "no_regret": {"share_min": 0.9, "plants": ["p1"]},
+    }  # fmt: skip
+    found = {**about, "spread": spread, "tornado": tornado, "plants": plants}
     return replace(run, uncertainty=found, tables={**run.tables, "futures": futures})

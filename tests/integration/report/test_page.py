@@ -288,7 +288,7 @@ def test_futures_are_drawn_where_the_run_has_been_looked_at_in_many(run: StoredR
         assert sum(row["n"] for row in mine) == 5
         assert max(row["high"] for row in mine) >= most > max(row["low"] for row in mine)
     assert line == [{"planned": 31.0}]
-    # Less the mean of 60: the widest first, its low end to the right.
+    # Less the mean of 60: the widest first, its low end to the right; without the input whose effect may be noise.
     assert [(row["input"], row["change"]) for row in values_of(charts["tornado"])] == [
         ("power price", 20.0), ("power price", -15.0), ("pipe cost", 5.0), ("pipe cost", -5.0),
     ]  # fmt: skip
@@ -303,8 +303,10 @@ def test_sentences_of_a_monte_carlo_are_chinese_in_chinese(run: StoredRun) -> No
     page = page_text(futures_of(run), lang="zh")
     for message in (
         "共 5 种未来情景（随机种子 1）。",
-        "的未来情景下超出预算，在",
-        "按宽度由大到小排列。",
+        "固定方案在 20 % 的未来情景下超出预算。",
+        "固定方案在 40 % 的未来情景下未达到目标。",
+        "未来情景少于 100 种时",
+        "按宽度由大到小排列；影响未超出抽样误差的参数不列出。",
         "目标函数值的主要影响因素：电价 影响最大",
     ):
         assert message in page
