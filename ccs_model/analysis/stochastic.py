@@ -285,9 +285,10 @@ class _TwoStage:
             "n_integer": int(full.is_integer.sum()),
         }
         of_mean, perfect = self._measures_of_mean(), risk_measures(best, outlook, self.sign)
+        has_plan = self.mean_values is not None
         return StochasticPlan(
             MappingProxyType(about),
-            values_table(measures, of_mean, perfect, self._mean_state(), outlook, self.sign),
+            values_table(measures, of_mean, perfect, self._mean_state(), outlook, self.sign, has_mean_plan=has_plan),
             futures_table(futures, points, values, best, self.mean_values, residual),
             plants_table(futures, points, self.mean_values, outlook.here_and_now),
             retrofits_of(futures, points, outlook.here_and_now),

@@ -115,12 +115,15 @@ OBJECTIVE_ROW, VSS, EVPI = "hedged_objective", "value_of_stochastic_solution", "
 
 def values_table(
     hedged: RiskMeasures, mean: RiskMeasures | None, perfect: RiskMeasures, mean_state: str, outlook: Outlook,
-    sign: float,
+    sign: float, *, has_mean_plan: bool,
 ) -> pd.DataFrame:  # fmt: skip
-    """VALUE_COLUMNS: the stochastic plan compared with the plan of the mean future and with perfect information."""
+    """VALUE_COLUMNS: the stochastic plan compared with the plan of the mean future and with perfect information.
+
+    `mean` is None where there is no plan of the mean future, or it is infeasible in some future; `mean_state` says why.
+    """
     level = f"level {outlook.cvar_share:g}"
     known = mean is not None
-    unknown = "unbounded, since the mean plan is infeasible" if mean_state.startswith("cannot") else "unknown"
+    unknown = "unbounded, since the mean plan is infeasible" if has_mean_plan else "unknown"
     # With a weight of the tail, values compare the objective, which is no mean over the futures.
     what = "expected value" if hedged.objective == hedged.mean else "objective"
     gained = sign * (hedged.objective - mean.objective) if mean is not None else float("nan")

@@ -109,7 +109,8 @@ def montecarlo(
 
 def _monte_carlo_text(document: Mapping[str, Any], folder: Path) -> str:
     from ccs_model.plan.plan import FIXED, REPLANNED
-    from ccs_model.report.workbook.uncertainty_sheet import FEW_FUTURES, futures_text, measures
+    from ccs_model.report.phrases import FEW_FUTURES, futures_text
+    from ccs_model.report.workbook.uncertainty_sheet import measures
 
     lines = [f"{strong(document['scenario'])}: {document['n_draws']} futures, seed {document['seed']}",
              f"Money in {money_text(document['currency'], document['price_year'])}, real", ""]  # fmt: skip

@@ -154,10 +154,10 @@ class GrowthNetwork:
 
     def pipe_costs(self, capacity: Floats, periods: slice = slice(None), links: Ints | slice = slice(None)) -> Floats:
         """[…, p, link] cost of pipes of capacities in some periods; infinite where no size carries as much."""
-        asked = capacity[..., None]
-        cost = np.maximum(asked - self.included[links], 0.0)
+        needed = capacity[..., None]
+        cost = np.maximum(needed - self.included[links], 0.0)
         cost = cost * self.slope[periods, links] + self.fixed[periods, links]
-        cost[asked > self.largest[links] * (1 + TOLERANCE)] = np.inf
+        cost[needed > self.largest[links] * (1 + TOLERANCE)] = np.inf
         best: Floats = cost.min(axis=-1, initial=np.inf)
         best[capacity <= LEAST_FLOW] = 0.0
         return best

@@ -59,7 +59,7 @@ def _others(problem: Problem) -> Iterator[str]:
         if key in scenario.places and not has_effect and _value(scenario, key):
             yield f"{place_of(scenario, key)}: {key} has no effect: it {why}"
     if scenario.source_path is not None and "currency" not in scenario.places and not _is_in_china(problem):
-        yield f"currency: amounts are in {scenario.currency}, the default, though no plant is in China; write currency"
+        yield f"currency is not given, so that amounts are in {scenario.currency}, though no plant is in China"
     if scenario.transport.trucks and not scenario.transport.shared_trunklines:
         place = place_of(scenario, "transport.trucks")
         yield f"{place}: trucks run on shared networks only, and transport.shared_trunklines is false"
@@ -150,8 +150,8 @@ def _policy(problem: Problem) -> Iterator[str]:
         )
     elif policy.carbon_price_per_t and policy.market is not None and (without := _sectors_without_rule(problem)):
         yield (
-            f"{at('market')}: {policy.market} has no rule in policy/ets for {', '.join(without)}, which the carbon "
-            "price earns nothing; null prices all sectors in all years"
+            f"{at('market')}: {policy.market} has no rule in policy/ets for {', '.join(without)}, whose plants earn "
+            "nothing from the carbon price; null prices all sectors in all years"
         )
     if accounts.credit_per_t.any() and policy.market == CHINA_ETS and not _is_in_china(problem):
         yield (

@@ -250,3 +250,33 @@ def binding_limits(limits: Sequence[str]) -> str:
     """Which limits beside the budget bind in the LP relaxation; empty if none does."""
     named = first_few(limits, _LIMITS_NAMED, "; ")
     return f"Binding limits other than the budget (LP relaxation): {named}." if limits else ""
+
+
+FEW_FUTURES = 100
+"""Futures below which five per cent are fewer than five of them."""
+
+
+def futures_text(about: Mapping[str, Any]) -> str:
+    """Return sentences on the fixed plan over the futures: its spending, targets and constraints; and on few futures.
+
+    `about` has the settings of the analysis, as in montecarlo.json.
+    """
+    is_few = about["n_draws"] < FEW_FUTURES
+    texts = []
+    if about["overrun_share"] is not None:
+        text = f"The fixed plan exceeds the budget in {percent(about['overrun_share'], 0)} of the futures"
+        if about.get("overrun_p95_mn") and not is_few:
+            money = money_text(about["currency"], about["price_year"])
+            text += f", by {about['overrun_p95_mn']:,.0f} million {money} or more in 5 %"
+        texts.append(f"{text}.")
+    if about.get("missed_target_share") is not None:
+        texts.append(f"The fixed plan misses a target in {percent(about['missed_target_share'], 0)} of the futures.")
+    texts.append(
+        f"The fixed plan satisfies every constraint in {percent(about['within_limits_share'], 0)} of the futures."
+    )
+    if is_few:
+        texts.append(
+            f"With fewer than {FEW_FUTURES} futures, P5 and P95 are based on fewer than five of them, and how often a "
+            "plant is selected is uncertain."
+        )
+    return " ".join(texts)

@@ -31,7 +31,8 @@ from ccs_model.report.page.html import (
     table,
 )
 from ccs_model.report.page.plan_map import site_name
-from ccs_model.report.workbook.uncertainty_sheet import FEW_FUTURES, MODES, futures_text, measures
+from ccs_model.report.phrases import FEW_FUTURES, futures_text
+from ccs_model.report.workbook.uncertainty_sheet import MODES, measures
 
 _BINS = 24
 # Bars that remain legible in print.

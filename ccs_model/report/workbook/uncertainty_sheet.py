@@ -7,14 +7,11 @@ from typing import Any
 
 from ccs_model.plan.plan import FIXED, NO_REGRET_SHARE, REPLANNED, Plan, Uncertainty
 from ccs_model.plan.plan_json import records
-from ccs_model.report.phrases import percent
+from ccs_model.report.phrases import futures_text, percent
 from ccs_model.report.workbook.formulas import Block
 from ccs_model.report.workbook.native_charts import PICTURE_ROWS, Picture
 from ccs_model.report.workbook.sheet import Page, Sheet
 from ccs_model.units import money_text
-
-FEW_FUTURES = 100
-"""Futures below which five per cent are fewer than five of them."""
 
 _LOW_COLOUR, _HIGH_COLOUR, _OFTEN_COLOUR = "#D98B2B", "#1B5E8A", "#1B5E8A"
 # Number of bars that can be read in half a page's width.
@@ -47,32 +44,6 @@ def measures(about: Mapping[str, Any]) -> Mapping[str, str]:
     money = money_text(about["currency"], about["price_year"])
     named = {**MEASURES, **(_OF_A_YEAR if about["is_static"] else {})}
     return {name: text.format(unit=about["unit"], money=money) for name, text in named.items()}
-
-
-def futures_text(about: Mapping[str, Any]) -> str:
-    """Return sentences on the fixed plan over the futures: its spending, targets and constraints; and on few futures.
-
-    `about` has the settings of the analysis, as in montecarlo.json.
-    """
-    is_few = about["n_draws"] < FEW_FUTURES
-    texts = []
-    if about["overrun_share"] is not None:
-        text = f"The fixed plan exceeds the budget in {percent(about['overrun_share'], 0)} of the futures"
-        if about.get("overrun_p95_mn") and not is_few:
-            money = money_text(about["currency"], about["price_year"])
-            text += f", by {about['overrun_p95_mn']:,.0f} million {money} or more in 5 %"
-        texts.append(f"{text}.")
-    if about.get("missed_target_share") is not None:
-        texts.append(f"The fixed plan misses a target in {percent(about['missed_target_share'], 0)} of the futures.")
-    texts.append(
-        f"The fixed plan satisfies every constraint in {percent(about['within_limits_share'], 0)} of the futures."
-    )
-    if is_few:
-        texts.append(
-            f"With fewer than {FEW_FUTURES} futures, P5 and P95 are based on fewer than five of them, and how often a "
-            "plant is selected is uncertain."
-        )
-    return " ".join(texts)
 
 
 def write_uncertainty(sheet: Sheet, plan: Plan) -> None:

@@ -74,5 +74,5 @@ def test_sectors_without_a_rule_of_the_market_are_named(
     rules = inputs["policy/ets"]
     tables = with_tables({"policy/ets": rules[rules["sector"] == "steel"].reset_index(drop=True)})
     (found,) = unused_inputs(problem_of({**PRICE, "policy.capture_deductible": True}, tables=tables))
-    assert "policy.market: China ETS has no rule in policy/ets for chemicals, which the carbon price earns" in found
+    assert "policy.market: China ETS has no rule in policy/ets for chemicals, whose plants earn nothing" in found
     assert Language("zh").sentence(found) != found
