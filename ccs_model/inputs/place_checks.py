@@ -24,7 +24,7 @@ from ccs_model.units import first_few
 
 PROVINCE_MARGIN_KM = 30.0
 # Distance from land beyond which a plant looks misplaced; outlines are simplified and leave out small islands.
-_SEA_KM = 60.0
+SEA_KM = 60.0
 _MOST_NAMED = 6
 
 
@@ -124,8 +124,8 @@ def notices_of_places(frames: Frames) -> list[str]:
         own = own[~_at_zero(own) & np.isnan(_km_if_swapped(own, others))] if len(own) else own
         if column == "site":
             own = own[own["is_offshore"] != "yes"]
-        far = are_off_land(own["lat_deg"].to_numpy(float), own["lon_deg"].to_numpy(float), _SEA_KM)
-        notices += _named(own[far], column, f"in the sea, more than {_SEA_KM:g} km from land (is the place right?)")
+        far = are_off_land(own["lat_deg"].to_numpy(float), own["lon_deg"].to_numpy(float), SEA_KM)
+        notices += _named(own[far], column, f"in the sea, more than {SEA_KM:g} km from land (is the place right?)")
     sites = own_rows(frames["storage/sites"])
     offshore = sites[sites["is_offshore"] == "yes"]
     inland = are_deep_inland(offshore["lat_deg"], offshore["lon_deg"], PROVINCE_MARGIN_KM)

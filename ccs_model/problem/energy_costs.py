@@ -15,13 +15,13 @@ from ccs_model.engineering.capture_units import fuel_co2_t_per_t, power_co2_t_pe
 from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.geography import are_in_china, are_off_land
+from ccs_model.inputs.place_checks import SEA_KM
 from ccs_model.inputs.table_checks import PLANTS
 from ccs_model.problem.candidate_network import Network
 from ccs_model.problem.problem import calendar, period_sums
 from ccs_model.scenario import Scenario
 
 _ALIKE = 0.8  # names more similar than this may be misspellings
-_SEA_KM = 60.0  # a place farther from land lies in no country
 
 
 class Priced:
@@ -144,7 +144,7 @@ def _at_sea(inputs: Inputs, column: str, name: str) -> str:
     """Hint on a plant of the user with this province or grid that lies in no country; empty without one."""
     for table in PLANTS:
         rows = inputs[table][inputs[table][column] == name]
-        for row in rows.index[are_off_land(rows["lat_deg"].to_numpy(), rows["lon_deg"].to_numpy(), _SEA_KM)]:
+        for row in rows.index[are_off_land(rows["lat_deg"].to_numpy(), rows["lon_deg"].to_numpy(), SEA_KM)]:
             if inputs.is_own(table, row):
                 lat, lon = rows.at[row, "lat_deg"], rows.at[row, "lon_deg"]
                 where = f"{rows.at[row, 'plant']} at {lat:g}, {lon:g} ({inputs.place(table, row, 'lat_deg')})"
