@@ -17,7 +17,7 @@ from scipy import sparse
 
 from ccs_model.errors import CcsModelError
 from ccs_model.inputs import Inputs
-from ccs_model.mip import Highs, Matrix, SolverOptions
+from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
 from ccs_model.mip.clock import now
 from ccs_model.mip.infeasible_rows import least_beyond
 from ccs_model.mip.matrix import residuals, rounded_to_integrality
@@ -62,16 +62,30 @@ class Trials:
             return False
         _, matrix = built
         try:
-            highs = Highs(matrix, self.options)
-            highs.set_objective(np.zeros(len(matrix.lower)), maximise=False)
-            highs.set_integrality(False)
-            outcome = highs.run(until - now(), "a trial: relaxation")
+            highs, outcome = self._relaxed(matrix, until)
             if outcome.status == "optimal" and matrix.is_integer.any():
                 highs.set_integrality(True)
                 outcome = highs.run(until - now(), "a trial")
         except CcsModelError:
             return False
         return outcome.x is not None and residuals(matrix, rounded_to_integrality(matrix, outcome.x)).hold
+
+    def is_out_of_reach(self, scenario: Scenario, inputs: Inputs) -> bool:
+        """Return whether the problem is valid and its linear relaxation is infeasible."""
+        built = self.build(scenario, inputs)
+        if built is None:
+            return False
+        try:
+            return self._relaxed(built[1], self.until())[1].status == "infeasible"
+        except CcsModelError:
+            return False
+
+    def _relaxed(self, matrix: Matrix, until: float) -> tuple[Highs, Outcome]:
+        """The linear relaxation without an objective, and its outcome."""
+        highs = Highs(matrix, self.options)
+        highs.set_objective(np.zeros(len(matrix.lower)), maximise=False)
+        highs.set_integrality(False)
+        return highs, highs.run(until - now(), "a trial: relaxation")
 
 
 _ROUNDING = 1e-6
@@ -90,6 +104,9 @@ def limits_of_sites(problem: Problem, matrix: Matrix, trials: Trials) -> Iterato
     """Yield the smallest limits found that restore feasibility: wells, capacity, or both if neither suffices alone."""
     if problem.network is None:
         return
+    # Mostly the sites are not the cause: with wells and capacity for everything, there is no plan either.
+    if trials.is_out_of_reach(*_with_limits(problem, _wide(problem, (_WELLS, _CAPACITY)))):
+        return
     alone = False
     for columns in ((_WELLS,), (_CAPACITY,), (_WELLS, _CAPACITY)):
         if alone and len(columns) > 1:
@@ -104,14 +121,7 @@ def _needed(problem: Problem, matrix: Matrix, columns: tuple[str, ...], trials: 
     """The limits that restore feasibility, by column of storage/sites and site, where they are wider than now."""
     sites = problem.sites.set_index("site")
     scenario = problem.scenario
-    most_ktpa = _FUEL * float(problem.plants["baseline_ktpa"].sum())
-    years = scenario.storage_life_yr if problem.is_static else _YEARS
-    far_off = {
-        _WELLS: np.ceil(most_ktpa / sites["well_injectivity_ktpa"]),
-        _CAPACITY: 0 * sites["capacity_kt"] + most_ktpa * years / problem.max_fill_share,
-    }
-    wide = {name: (sites[name].astype(float) + far_off[name]).to_dict() for name in columns}
-    built = trials.build(*_with_limits(problem, wide))
+    built = trials.build(*_with_limits(problem, _wide(problem, columns)))
     if built is None:
         return None
     widening, lifted = built
@@ -143,6 +153,18 @@ def _needed(problem: Problem, matrix: Matrix, columns: tuple[str, ...], trials: 
             limit = math.floor(had) + more if name == _WELLS else had + more * per_room
             found.setdefault(name, {})[site] = float(math.ceil(limit - _ROUNDING))
     return found
+
+
+def _wide(problem: Problem, columns: tuple[str, ...]) -> Limits:
+    """Limits of sites, by column and site, with which each site could store all emissions."""
+    sites = problem.sites.set_index("site")
+    most_ktpa = _FUEL * float(problem.plants["baseline_ktpa"].sum())
+    years = problem.scenario.storage_life_yr if problem.is_static else _YEARS
+    far_off = {
+        _WELLS: np.ceil(most_ktpa / sites["well_injectivity_ktpa"]),
+        _CAPACITY: 0 * sites["capacity_kt"] + most_ktpa * years / problem.max_fill_share,
+    }
+    return {name: (sites[name].astype(float) + far_off[name]).to_dict() for name in columns}
 
 
 def _wells(problem: Problem, matrix: Matrix, lifted: Matrix) -> Iterator[tuple[str, sparse.csr_array, float, float]]:

@@ -10,14 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import openpyxl
 import pytest
-from openpyxl.workbook import Workbook
 
 from ccs_model.plan.decisions import Point
 from ccs_model.plan.plan import Plan
 from ccs_model.report.workbook.workbook import write_workbook
-from tests.integration.report.recomputing import Computed, differences, edited, formula_cells, recomputed
+from tests.integration.report.recomputing import Computed, Values, differences, edited, formula_cells, recomputed
 from tests.integration.report.recounting import recounted
 from tests.integration.report.test_recomputation import PRICES, follows_the_money, straight_prices
 from tests.slow.report import store
@@ -42,8 +40,8 @@ class Book:
     plan: Plan
     point: Point
     path: Path
-    found: Workbook
-    found_edited: Workbook | None
+    found: Values
+    found_edited: Values | None
     cells: list[tuple[str, str, str]]
 
 
@@ -79,7 +77,7 @@ def test_answers_of_shipped_scenarios_are_kept() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_two_programs_compute_what_was_written(books: Mapping[str, Book], name: str) -> None:
     book = books[name]
-    ours = openpyxl.load_workbook(book.path, data_only=True)
+    ours = Values(book.path)
     assert len(book.cells) > 4_000
     for found in (book.found, Computed(book.path)):
         difference, worst = differences(book.cells, ours, found)
@@ -106,7 +104,7 @@ def test_at_edited_inputs_they_compute_what_the_engine_does(
 ) -> None:
     book = books[name]
     again = recounted(book.plan, book.point, SAME_IN_THE_SCENARIO, LIVE["capex_factor"])
-    expected = openpyxl.load_workbook(write_workbook(again, tmp_path / "again.xlsx"), data_only=True)
+    expected = Values(write_workbook(again, tmp_path / "again.xlsx"))
     cells = [each for each in book.cells if follows_the_money(each)]
     assert book.found_edited is not None
     difference, worst = differences(cells, expected, book.found_edited)
