@@ -32,7 +32,8 @@ from scipy.sparse.csgraph import dijkstra
 from ccs_model._typing import Floats, Ints
 from ccs_model.mip.branch_and_bound import verified_point
 from ccs_model.mip.clock import effort, now, spend
-from ccs_model.mip.growing_network import EFFORT, EFFORT_PER_LINK, LEAST_FLOW, TOLERANCE, Growth, GrowthNetwork
+from ccs_model.mip.growing_network import EFFORT, EFFORT_PER_LINK, LEAST_FLOW, TOLERANCE, GrowthNetwork
+from ccs_model.mip.grown_solution import Growth
 from ccs_model.mip.highs import Highs
 from ccs_model.mip.search import Heuristic, Result, SearchContext
 
@@ -64,6 +65,9 @@ class Grow(Heuristic):
         Share of the rounds that exceed the budget; in the others a part is removed.
     perturbed_share, deviation
         Share of the rounds with perturbed values, and the standard deviation of their logarithms.
+    thresholds
+        Least values of the options added where pipes count in the objective, as shares of what their paths cost; one
+        is drawn. What does not pay in the end is removed.
     resume
         Whether growth begins from the incumbent, with its options, pipes and sites.
     seeds
@@ -83,6 +87,7 @@ class Grow(Heuristic):
     beyond_share: float = 0.3
     perturbed_share: float = 0.5
     deviation: float = 0.1
+    thresholds: tuple[float, ...] = (0.2, 0.5, 0.8, 1.0)
     resume: bool = False
     seeds: tuple[int, ...] = (0,)
     polish: tuple[Heuristic, ...] = ()
@@ -127,14 +132,14 @@ class Grow(Heuristic):
 
     def _from_sites(self, network: GrowthNetwork, end: float) -> Growth:
         """The best of the solutions grown without a site and, until `end`, from those with the most value near them."""
-        best = self._grown(Growth.empty(network))
+        best = self._settled(Growth.empty(network), network)
         for site in self._seeds(network):
             if now() >= end:
                 break
             start = Growth.empty(network)
             start.forced[site] = True
             if start.is_within_limits():
-                grown = self._grown(start)
+                grown = self._settled(start, network)
                 best = grown if grown.value > best.value else best
         return best
 
@@ -159,6 +164,17 @@ class Grow(Heuristic):
         for period in range(n_periods):
             self._grow_in(growth, period, ())
         return growth
+
+    def _settled(
+        self, growth: Growth, network: GrowthNetwork, threshold: float = 0.0, banned: Sequence[int] = ()
+    ) -> Growth:
+        """Grow; where pipes count in the objective, first with a lower threshold, since later streams share them."""
+        if network.is_priced:
+            growth.network = network.with_threshold(threshold)
+            self._grown(growth, banned)
+            growth.network = network
+            growth.prune()
+        return self._grown(growth, banned)
 
     def _grow_in(self, growth: Growth, period: int, banned: Sequence[int], *, only_missing: bool = False) -> None:
         """Add options of a period, or exchange them for those of the same stream, while any fits.
@@ -187,7 +203,7 @@ class Grow(Heuristic):
             value, money, flow = (
                 of_all[mine] - np.where(is_new, 0.0, of_all[current]) for of_all in (net.value, net.cost, net.most_flow)
             )
-            open_ = (value > 0) & (money <= left) & (n_failed < 2) & (n_in_vain[area] < self.trials)
+            open_ = ((value > 0) | only_missing) & (money <= left) & (n_failed < 2) & (n_in_vain[area] < self.trials)
             open_ &= growth.packs(packed, np.where(is_new, -1, current))
             if only_missing:
                 open_ &= np.isin(choice, growth.missing)
@@ -205,6 +221,11 @@ class Grow(Heuristic):
             cost = money + path_cost
             worth = np.flatnonzero(open_ & np.isfinite(cost) & (cost <= 1.2 * left))
             merit = value[worth] / np.maximum(cost[worth], TOLERANCE)
+            if net.is_priced:
+                lost = net.loss[period] * path_cost[worth]
+                merit = value[worth] - lost if only_missing else merit
+                pays = only_missing | (value[worth] >= net.threshold * lost)
+                worth, merit = worth[pays], merit[pays]
             for k in worth[np.argsort(-merit, kind="stable")]:
                 if n_in_vain[area[k]] >= self.trials or n_failed[k] > 1:
                     continue
@@ -293,16 +314,21 @@ class Grow(Heuristic):
         banned = rng.permutation(removed)[:n_banned]
         if rng.random() < 0.3:
             trial.forced[rng.integers(len(trial.forced))] = True
-        return self._grown(trial, banned.tolist()) if trial.is_within_limits() else None
+        if not trial.is_within_limits():
+            return None
+        threshold = float(rng.choice(self.thresholds)) if trial.network.is_priced else 1.0
+        return self._settled(trial, trial.network, threshold, banned.tolist())
 
     def _swung(self, trial: Growth, rng: np.random.Generator) -> Growth | None:
         """Grown beyond the limits, shrunk to them and grown again; None where shrinking fails."""
         network = trial.network
         trial.network = network.with_limits_raised(float(rng.choice(self.beyond)))
+        if network.is_priced:
+            trial.network = trial.network.with_threshold(float(rng.choice(self.thresholds)))
         self._grown(trial)
         trial.network = network
         trial.shrink()
-        return self._grown(trial) if trial.is_within_limits() else None
+        return self._settled(trial, network, 1.0) if trial.is_within_limits() else None
 
     @staticmethod
     def _part(growth: Growth, rng: np.random.Generator) -> list[int]:

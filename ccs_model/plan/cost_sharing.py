@@ -224,7 +224,8 @@ def shares_table(sharing: Sharing) -> pd.DataFrame:
     """Return one row a user (plant) of each built or used link and site, with both allocations of its capital.
 
     facility, kind (link or site), plant, use_kt, n_users, capex_mn, by_use_mn, by_shapley_mn, shapley_error_mn
-    (standard error of the sampled value, 0 if exact). Unused assets are shared by all plants.
+    (standard error of the sampled value, 0 if exact). Unused assets are shared by all plants, in proportion to what they
+    capture.
     """
     problem = sharing.point.problem
     assert problem.network is not None
@@ -259,7 +260,7 @@ def shares_table(sharing: Sharing) -> pd.DataFrame:
                         "facility": name,
                         "kind": kind,
                         "plant": each.index,
-                        "use_kt": each["use_kt"].to_numpy(),
+                        "use_kt": each["use_kt"].to_numpy() if is_used else 0.0,
                         "n_users": len(each),
                         "capex_mn": capex[k],
                         "by_use_mn": capex[k] * (each["use_kt"] / each["use_kt"].sum()).to_numpy(),

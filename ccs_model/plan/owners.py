@@ -216,8 +216,8 @@ class Owners:
         without_carbon = net - flows["carbon_mn"] * (1.0 - tax)
         under = self._under_contract(cut)
         service = tuple(-flows[name][:, :-1] for name in ("interest_mn", "repaid_mn"))
-        # The settlement at the end of the horizon is excluded.
-        cash = (project - capital - grants)[:, :-1]
+        # Operating cash after the tax that is paid; the settlement at the end of the horizon is excluded.
+        cash = (net - financing - capital)[:, :-1]
         return pd.DataFrame(
             {
                 "plant": names,

@@ -125,7 +125,7 @@ def shared_facilities(plan: Plan) -> pd.DataFrame:
     ends = links_in_use(plan).set_index("link")
     called = dict(zip(ends.index, ends["from_name"] + " → " + ends["to_name"], strict=True)) | names
     plants = plan.problem.plants.set_index("plant")["name"]
-    use_share = table["use_kt"] / table.groupby(["kind", "facility"])["use_kt"].transform("sum")
+    use_share = table["by_use_mn"] / table["capex_mn"]
     table.insert(1, "facility_name", table["facility"].map(called).to_numpy(object))
     table.insert(4, "name", table["plant"].map(plants).to_numpy(object))
     return table.assign(use_share=use_share)

@@ -61,7 +61,7 @@ from ccs_model.solve.tie_breaking import (
     idle_links,
     with_best_finance,
     with_continuous_ties_broken,
-    without_idle_network,
+    with_network_fitted,
     without_idle_wells,
 )
 from ccs_model.units import first_few
@@ -312,7 +312,11 @@ def _solve_stages(
         _limit_to(highs, search.matrix, chosen)
     stages = _LaterStages()
     chosen = stages.attempt("ties are not broken", chosen, lambda: _break_ties(highs, chosen, maximise, later, first))
-    chosen = without_idle_network(problem, search.matrix, chosen)
+    chosen = stages.attempt(
+        "the sizes of pipes are those of the search",
+        chosen,
+        lambda: with_network_fitted(problem, search.matrix, options, chosen, now() + later),
+    )
     chosen = stages.attempt(
         "ties of flows are not broken", chosen, lambda: with_continuous_ties_broken(search.matrix, options, chosen)
     )

@@ -21,8 +21,10 @@ from ccs_model.model.names import (
     BUILD,
     CUMULATIVE_BUDGET,
     CUMULATIVE_TARGET,
+    CURTAILED,
     FUND_CEILING,
     INJECTED,
+    MINIMUM_LOAD,
     OBLIGATION_BALANCE,
     ONE_RETROFIT,
     OPENED,
@@ -57,19 +59,25 @@ def growth_network_of(
     if network is None or network.lines["is_free"].any():
         return None
     rows = sparse.csr_array(matrix.rows)
+    gains = matrix.costs[0] if matrix.maximise[0] else -matrix.costs[0]
+    is_priced = False
     budget, targets = matrix.rows_of(BUDGET), np.r_[matrix.rows_of(TARGET), matrix.rows_of(CUMULATIVE_TARGET)]
     targets = targets[matrix.row_lower[targets] > 0]
     if to_targets:
         if not len(targets):
             return None
         worth = np.asarray((rows[targets] / matrix.row_lower[targets][:, None]).sum(axis=0)).ravel()
-    else:
-        if problem.objective != "max_abatement" or not len(budget):
+    elif problem.objective == "max_abatement":
+        if not len(budget):
             return None
-        worth, targets = matrix.costs[0], targets[:0]
+        worth, targets = gains, targets[:0]
+    else:
+        # One period does not need a first plan to choose its links, and what is required by a target need not pay.
+        if len(problem.years) == 1 or len(targets):
+            return None
+        worth, is_priced = _with_curtailment(matrix, gains), True
     # Without a budget, costs of the objective guide the growth and limit nothing.
-    costs = -matrix.costs[0] if matrix.maximise[0] else matrix.costs[0]
-    money = rows[[int(budget[0])]].toarray().ravel() if len(budget) else np.maximum(costs, 0.0)
+    money = rows[[int(budget[0])]].toarray().ravel() if len(budget) else np.maximum(-gains, 0.0)
     # Periods with a network, also those in which no retrofit may start.
     of_periods = np.r_[matrix.columns_of(BUILD), matrix.columns_of(PIPE_FLOW)]
     years = {year: p for p, year in enumerate(sorted({matrix.columns[j].index[1] for j in of_periods}))}
@@ -102,6 +110,9 @@ def growth_network_of(
     about = problem.sites.set_index("site").loc[sites]
     room, weight = _rooms(problem, matrix, rows, sites, years)
     options = _Options(problem, matrix, rows, nodes, years, worth)
+    loss = np.zeros((2, len(years)))
+    if is_priced:
+        loss[:] = [_loss(of, money, gains) for of in (pipe, opened)]
     if not len(options.column):
         return None
     packing, packing_limit = _packing(matrix, rows, options.column, without)
@@ -139,7 +150,34 @@ def growth_network_of(
         limits=_limits(problem, matrix, years, without),
         **_areas(matrix, rows, options.column, pipe, opened, is_limited=PROVINCE_BUDGET not in without),
         positions=degrees * np.array([1.0, narrower]),
+        loss=loss[0],
+        loss_at_sites=loss[1],
     )
+
+
+def _with_curtailment(matrix: Matrix, gains: Floats) -> Floats:
+    """What each column adds to the objective where a retrofit captures only when that pays."""
+    worth = gains.copy()
+    is_build = np.zeros(len(gains), dtype=bool)
+    is_build[matrix.columns_of(BUILD)] = True
+    is_curtailed = np.zeros(len(gains), dtype=bool)
+    is_curtailed[matrix.columns_of(CURTAILED)] = True
+    for i in matrix.rows_of(MINIMUM_LOAD):
+        columns, amounts = matrix.entries(i)
+        gain = float(gains[columns[is_curtailed[columns]]].max(initial=0.0))
+        if gain > 0:
+            mine = is_build[columns]
+            worth[columns[mine]] += gain * np.abs(amounts[mine])
+    return worth
+
+
+def _loss(columns: Ints, money: Floats, gains: Floats) -> Floats:
+    """[p] what money for some columns [p, …] takes from the objective."""
+    loss = np.zeros(len(columns))
+    for p, each in enumerate(columns):
+        paid = each[(each >= 0) & (money[each] > 0)]
+        loss[p] = np.median(-gains[paid] / money[paid]) if len(paid) else 0.0
+    return np.maximum(loss, 0.0)
 
 
 class _Options:
@@ -173,8 +211,9 @@ class _Options:
         choice = np.full(len(matrix.lower), -1)
         of_streams = rows[matrix.rows_of(ONE_RETROFIT)].tocoo()
         choice[of_streams.col] = of_streams.row
+        required = np.isin(build, rows[matrix.rows_of(REQUIRED_PLANT)].indices)
         kept = build[
-            (worth[build] > 0) & (flow[build].max(axis=1, initial=0.0) > 0) & (choice[build] >= 0)
+            ((worth[build] > 0) | required) & (flow[build].max(axis=1, initial=0.0) > 0) & (choice[build] >= 0)
             & (matrix.upper[build] > 0)
         ]  # fmt: skip
         self.column: Ints = kept

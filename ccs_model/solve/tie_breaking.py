@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from ccs_model._typing import Floats, Mask
+from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.errors import NoPlanError
 from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
 from ccs_model.mip.branch_and_bound import solve_mip
@@ -25,6 +25,7 @@ from ccs_model.model.names import (
     OPENED,
     PIPE,
     PIPE_FLOW,
+    SITE_IS_OPEN,
     SPEND,
     WELLS,
 )
@@ -102,19 +103,66 @@ def with_continuous_ties_broken(matrix: Matrix, options: SolverOptions, chosen: 
     return _better(matrix, chosen, second, second.x, value, maximise)
 
 
-def without_idle_network(problem: Problem, matrix: Matrix, chosen: Floats) -> Floats:
-    """Return `chosen` without the pipes, sites and wells that no row needs: a search that met its limit may leave some.
+def with_network_fitted(
+    problem: Problem, matrix: Matrix, options: SolverOptions, chosen: Floats, deadline: float
+) -> Floats:
+    """Return `chosen` with the best pipes, sites and wells for its retrofits and flows, found until `deadline`.
 
-    Links and sites are tried one by one, in the order of the model.
+    A search that met its limit may leave pipes that are not used, larger than needed or built too early. Money that
+    funds pay for them follows. The value counts by the objective if the network has a part in it, else by the secondary
+    objective.
     """
-    sign = 1.0 if matrix.maximise[0] else -1.0
-    kept = chosen
-    for columns in _idle_assets(problem, matrix, chosen).values():
-        without = kept.copy()
-        without[columns] = matrix.lower[columns]
-        if sign * float(matrix.costs[0] @ (without - kept)) >= 0 and residuals(matrix, without).hold:
-            kept = without
-    return kept
+    if problem.network is None or not problem.is_integer:
+        return chosen
+    assets = _assets(problem, matrix)
+    used = [columns for columns in assets.values() if (chosen[columns] > matrix.lower[columns] + BUILT).any()]
+    if not used:
+        return chosen
+    network = np.sort(np.concatenate(used))
+    free = np.union1d(network, np.concatenate([matrix.columns_of(SPEND), matrix.columns_of(SITE_IS_OPEN)]))
+    small = _part_of(matrix, free, chosen)
+    by = 0 if small.costs[0][np.isin(free, network)].any() else 1
+    small = replace(small, costs=small.costs[[by]], maximise=(small.maximise[by],))
+    found = solve_mip(
+        Highs(small, options),
+        maximise=small.maximise[0],
+        gap=HELD_SHARE,
+        deadline=deadline,
+        stage="pipes of the flows",
+        start=chosen[free],
+    ).outcome
+    if found.x is None or found.status not in ("optimal", "limit"):
+        return chosen
+    fitted = chosen.copy()
+    fitted[free] = np.clip(found.x, matrix.lower[free], matrix.upper[free])
+    fitted = rounded_to_integrality(matrix, fitted)
+    gained = float(matrix.costs[by] @ (fitted - chosen)) * (1 if matrix.maximise[by] else -1)
+    return (
+        fitted
+        if gained > HELD_SHARE * abs(float(matrix.costs[by] @ chosen)) and residuals(matrix, fitted).hold
+        else chosen
+    )
+
+
+def _part_of(matrix: Matrix, free: Ints, chosen: Floats) -> Matrix:
+    """The model of some columns where all others are as chosen; what `chosen` violates by rounding is feasible."""
+    within = matrix.rows[:, free].tocsr()
+    rows = np.flatnonzero(np.diff(within.indptr) > 0)
+    within = within[rows]
+    own = within @ chosen[free]
+    others = matrix.rows.tocsr()[rows] @ chosen - own
+    return Matrix(
+        rows=sparse.csc_array(within),
+        row_lower=np.minimum(matrix.row_lower[rows] - others, own),
+        row_upper=np.maximum(matrix.row_upper[rows] - others, own),
+        lower=np.minimum(matrix.lower[free], chosen[free]),
+        upper=np.maximum(matrix.upper[free], chosen[free]),
+        is_integer=matrix.is_integer[free],
+        costs=matrix.costs[:, free],
+        maximise=matrix.maximise,
+        row_constraints=tuple(matrix.row_constraints[i] for i in rows),
+        columns=tuple(matrix.columns[j] for j in free),
+    )
 
 
 def without_idle_wells(matrix: Matrix, chosen: Floats) -> Floats:
@@ -149,20 +197,27 @@ def _idle_assets(problem: Problem, matrix: Matrix, chosen: Floats) -> dict[str, 
     if problem.network is None:
         return {}
     lines = dict(zip(problem.network.lines["line"], problem.network.lines["link"], strict=True))
-    assets: dict[str, list[int]] = {}
-    for name in (PIPE, ADDED_CAPACITY, OPENED, WELLS):
-        for j in matrix.columns_of(name):
-            place = str(matrix.columns[j].index[0])
-            assets.setdefault(lines.get(place, place), []).append(int(j))
     flows = [(matrix.columns[j].index[0], chosen[j]) for j in matrix.columns_of(PIPE_FLOW)]
     with_flow = {lines[line] for line, flow in flows if flow > BUILT}
     above = (matrix.columns_of(name) for name in (ABOVE_FORWARD, ABOVE_REVERSE))
     with_flow |= {str(matrix.columns[j].index[0]) for columns in above for j in columns if chosen[j] > BUILT}
     return {
         place: columns
-        for place, columns in assets.items()
+        for place, columns in _assets(problem, matrix).items()
         if place not in with_flow and (chosen[columns] > matrix.lower[columns] + BUILT).any()
     }
+
+
+def _assets(problem: Problem, matrix: Matrix) -> dict[str, list[int]]:
+    """The columns of pipes of each link and of each site with its wells, by name."""
+    assert problem.network is not None
+    lines = dict(zip(problem.network.lines["line"], problem.network.lines["link"], strict=True))
+    assets: dict[str, list[int]] = {}
+    for name in (PIPE, ADDED_CAPACITY, OPENED, WELLS):
+        for j in matrix.columns_of(name):
+            place = str(matrix.columns[j].index[0])
+            assets.setdefault(lines.get(place, place), []).append(int(j))
+    return assets
 
 
 def _value_limits(value: float, maximise: bool) -> tuple[float, float]:
@@ -224,24 +279,7 @@ def with_best_finance(problem: Problem, matrix: Matrix, options: SolverOptions, 
     if not decided.any():
         return chosen
     free = np.flatnonzero(decided)
-    within = matrix.rows[:, free].tocsr()
-    rows = np.flatnonzero(np.diff(within.indptr) > 0)
-    within = within[rows]
-    own = within @ chosen[free]
-    others = matrix.rows.tocsr()[rows] @ chosen - own
-    # What `chosen` violates by rounding is feasible here.
-    small = Matrix(
-        rows=sparse.csc_array(within),
-        row_lower=np.minimum(matrix.row_lower[rows] - others, own),
-        row_upper=np.maximum(matrix.row_upper[rows] - others, own),
-        lower=np.minimum(matrix.lower[free], chosen[free]),
-        upper=np.maximum(matrix.upper[free], chosen[free]),
-        is_integer=np.zeros(len(free), dtype=bool),
-        costs=worth[free][None, :],
-        maximise=(True,),
-        row_constraints=tuple(matrix.row_constraints[i] for i in rows),
-        columns=tuple(matrix.columns[j] for j in free),
-    )
+    small = replace(_part_of(matrix, free, chosen), costs=worth[free][None, :], maximise=(True,))
     found = Highs(small, options).run(np.inf, "finance")
     if found.x is None or found.status != "optimal":
         raise NoPlanError(f"the solver ended with status '{found.status}'")
