@@ -64,6 +64,30 @@ def nearest_word(given: object, allowed: Iterable[str]) -> str:
     return f"did you mean '{near}'?" if near else ""
 
 
+# Beginnings of words for the quantity of an objective, and for its direction where no quantity is named.
+_QUANTITIES: Mapping[str, tuple[str, ...]] = {
+    "max_net_benefit": ("benefit", "welfare", "soci"),
+    "max_npv": ("npv", "profit", "value", "return", "earn", "revenue", "income"),
+    "min_cost": ("cost", "cheap", "expen", "spend", "capex"),
+    "max_abatement": ("abate", "avoid", "captur", "reduc", "emission", "co2", "carbon", "tonne", "mitigat"),
+}
+_DIRECTIONS: Mapping[str, tuple[str, ...]] = {
+    "min_cost": ("min", "least", "low"),
+    "max_abatement": ("max", "most", "high"),
+}
+
+
+def _objective_hint(given: str, allowed: Sequence[str]) -> str:
+    """Hint that names the objective that is meant: a misspelling first, then the sense of the words."""
+    words = re.findall("[a-z0-9]+", given[:_LONGEST_SHOWN].casefold())
+    by_quantity = [name for name, starts in _QUANTITIES.items() if any(word.startswith(starts) for word in words)]
+    by_direction = [
+        name for name, starts in _DIRECTIONS.items() if words and all(word.startswith(starts) for word in words)
+    ]
+    near = _nearest(given, allowed, 0.8) or next(iter((*by_quantity, *by_direction)), "")
+    return f"did you mean '{near}'?" if near else nearest_word(given, allowed)
+
+
 def _nearest(word: str, words: Iterable[str], cutoff: float = 0.6) -> str:
     spelt = {_spelling(each): each for each in words}
     near = difflib.get_close_matches(_spelling(word[:80]), spelt, 1, cutoff)
@@ -326,7 +350,9 @@ def _words(detail: ErrorDetails, path: KeyPath, known: tuple[str, ...], n_unknow
         return MISSING, f"add '{path[-1]}:'"
     if kind == "literal_error":
         allowed = re.findall("'([^']+)'", context["expected"])
-        return f"expected one of {', '.join(allowed)}; got {describe(given)}", nearest_word(given, allowed)
+        is_objective = path == ("objective",) and isinstance(given, str)
+        hint = _objective_hint(given, allowed) if is_objective else nearest_word(given, allowed)
+        return f"expected one of {', '.join(allowed)}; got {describe(given)}", hint
     if kind in _BOUNDS:
         name, words = _BOUNDS[kind]
         return f"expected {words} {context[name]:.12g}, got {describe(given)}", _share_hint(path, kind, given)

@@ -197,6 +197,28 @@ def test_a_static_year_is_the_price_year() -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("most", "max_abatement"),
+        ("maximum", "max_abatement"),
+        ("maximise", "max_abatement"),
+        ("lowest emissions", "max_abatement"),
+        ("cheapest", "min_cost"),
+        ("lowest_cost", "min_cost"),
+        ("minimum", "min_cost"),
+        ("npv", "max_npv"),
+        ("profit", "max_npv"),
+        ("max_nvp", "max_npv"),
+        ("welfare", "max_net_benefit"),
+        ("benefit", "max_net_benefit"),
+    ],
+)
+def test_the_objective_that_is_meant_is_named(given: str, meant: str) -> None:
+    (issue,) = issues(values(objective=given))
+    assert issue.hint == f"did you mean '{meant}'?"
+
+
+@pytest.mark.parametrize(
     ("more", "where", "hint"),
     [
         ({"budgett": 1}, "budgett", "did you mean 'budget'?"),
