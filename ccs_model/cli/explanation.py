@@ -62,7 +62,7 @@ def explanation_text(answer: Explanation) -> str:
     chain = answer.chain
     legend = _Legend(chain.titles)
     numbers = [_plant(answer, legend), _streams(chain, legend), _chain(answer, legend)]
-    parts = [*numbers, _owners(answer), _why(answer), legend.text()]
+    parts = [*numbers, _owners(answer), _why(answer), _bases(answer), legend.text()]
     return "\n".join(part for part in parts if part)
 
 
@@ -200,6 +200,33 @@ def _owners(answer: Explanation) -> str:
 def _why(answer: Explanation) -> str:
     message = [f"Why {answer.reason}.", *(each.message for each in answer.changes)]
     return "\n".join(wrap(each, min(columns(), WIDEST), "  ") for each in message)
+
+
+def _bases(answer: Explanation) -> str:
+    """What each cost per tonne of the explanation counts."""
+    chain = answer.chain
+    names = {line.name for line in chain.lines}
+    if "avoidance_cost_per_t" not in names:
+        return ""
+    period = "the year" if answer.problem.is_static else "the last period"
+    load = f"at the load of {period}" if chain.is_retrofitted else "at full load"
+    pipes = "its share of pipes and storage" if chain.is_retrofitted else "its own pipe and storage"
+    texts = [
+        "Costs: CAPTURE COST is levelised, before tax, for capture alone; COST OF AVOIDANCE adds "
+        f"{pipes} and counts net tonnes {load}."
+    ]
+    if chain.is_retrofitted and len(chain.columns) > 1:
+        texts.append(f"The cost under Why is the average of the plant's {len(chain.columns)} retrofits.")
+    if names & {"marginal_cost_per_t", "marginal_cost_of_capture_per_t"}:
+        texts.append(
+            "The marginal cost of target is that of the next tonne in the whole plan (LP dual), not of this plant."
+        )
+    if answer.owners is not None:
+        texts.append(
+            "The break-even carbon price is constant, is paid on on-site abatement, and makes the owners' NPV over the "
+            "horizon zero after tax."
+        )
+    return _filled(" ".join(texts))
 
 
 def _is_nothing(value: Value) -> bool:

@@ -82,6 +82,20 @@ def test_an_invalid_run_and_an_unknown_plant_are_reported(folder, tmp_path):
     assert no_plant.returncode == 3 and "did you mean" in no_plant.stderr and no_plant.stdout == ""
 
 
+def test_costs_per_tonne_state_their_basis(folder, small_plan):
+    answer = explain(folder, small_plan.retrofits["plant"].iloc[0], time_limit_s=0.0)
+    n = len(answer.chain.columns)
+    text = " ".join(explanation_text(answer).split())
+    assert "CAPTURE COST is levelised, before tax, for capture alone" in text
+    assert "COST OF AVOIDANCE adds its share of pipes and storage" in text and "load of the last period" in text
+    assert ("average of the plant's" in text) == (n > 1)
+    assert "The break-even carbon price is constant" in text
+    lines = tuple(replace(line, values=line.values * 2, cited=line.cited * 2) for line in answer.chain.lines)
+    twice = replace(answer.chain, columns=answer.chain.columns * 2, lines=lines)
+    several = " ".join(explanation_text(replace(answer, chain=twice)).split())
+    assert f"The cost under Why is the average of the plant's {2 * n} retrofits" in several
+
+
 @pytest.mark.parametrize(
     ("place", "words"),
     [((43.53, -5.741), "43.53 N 5.74 W"), ((-26.2, 28), "26.20 S 28.00 E"), ((0.0, 0.0), "0.00 N 0.00 E")],
