@@ -154,6 +154,9 @@ def _start(text: str) -> str:
 
 # An amount of Chinese money, with its price year and what it is per.
 _YUAN = re.compile(r"(百万|million)? ?CNY(?: ([0-9]{4}))?(/\([^)]*\)|/\w+)?")
+# A later amount of the same sentence, whose English text leaves the currency out.
+_BARE_MILLIONS = re.compile(r"(?<=[0-9] )百万(?![吨元]| [A-Z]{3}\b)")
+_OTHER_MONEY = re.compile(r"百万 [A-Z]{3}\b")
 _HALF_WIDTH = str.maketrans({"（": " (", "）": ")"})
 _PER = MappingProxyType({"/t": "/吨", "/y": "/年", "/bbl": "/桶"})
 
@@ -165,8 +168,14 @@ def _yuan(found: re.Match[str]) -> str:
 
 
 def in_yuan(text: str) -> str:
-    """Chinese text with `百万 CNY 2024/年` as `百万元/年（2024年价）`; other currencies keep their codes."""
-    return _YUAN.sub(_yuan, text) if "CNY" in text else text
+    """Chinese text with `百万 CNY 2024/年` as `百万元/年（2024年价）`; other currencies keep their codes.
+
+    Further amounts in `百万` are in yuan too, unless the text names another currency.
+    """
+    if "CNY" not in text:
+        return text
+    found = _YUAN.sub(_yuan, text)
+    return found if _OTHER_MONEY.search(found) else _BARE_MILLIONS.sub("百万元", found)
 
 
 @lru_cache(maxsize=8192)

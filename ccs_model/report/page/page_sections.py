@@ -399,7 +399,8 @@ def owners(run: StoredRun, words: Words) -> Markup:
     ]
     document = run.document
     if (left := -document["costs"].get("salvage_mn", 0.0)) > 0:
-        count = f"The net present values count {number(left)} million, before tax, for assets that outlive the horizon."
+        worth = f"{number(left)} million {run.money}"
+        count = f"The net present values count {worth}, before tax, for assets that outlive the horizon."
         notes.insert(0, words.sentence(count))
     if document["funds"] or document["costs"].get("paid_mn"):
         notes.insert(0, words.sentence("Break-even prices count the payments, grants and loans of the scenario."))

@@ -314,7 +314,8 @@ def _more_money(sheet: Sheet, plan: Plan) -> Iterator[Row]:
             meaning = "abatement per last million of the budget; at a breakpoint it differs from the next million"
             yield _figure(sheet, "Abatement per last budget spent", ratio, meaning)
         for each in bought.replans:
-            meaning = f"{over}; re-planned with {each.added_mn:,.0f} million more, all decisions free"
+            added = f"{each.added_mn:,.0f} million {plan.problem.money}"
+            meaning = f"{over}; re-planned with {added} more, all decisions free"
             yield _figure(sheet, "Additional abatement, re-plan", Cell(each.abatement_kt, "abatement_kt"), meaning)
     price = plan.relaxation.abatement_per_budget_kt_per_mn
     if price is not None:

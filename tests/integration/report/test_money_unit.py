@@ -13,7 +13,7 @@ import pytest
 from openpyxl.workbook import Workbook
 
 from ccs_model.plan.plan import Plan
-from ccs_model.report.language import in_yuan
+from ccs_model.report.language import chinese, in_yuan
 from ccs_model.report.workbook.money_unit import HUNDRED_MILLIONS, MILLIONS, rectangles
 from ccs_model.report.workbook.workbook import workbook_bytes
 from tests.integration.report.recomputing import MISSING
@@ -52,8 +52,26 @@ def test_chinese_money_is_in_yuan() -> None:
         ("CNY 2024/(t/年)", "元/(t/年)（2024年价）"),
         ("CNY/吨捕集", "元/吨捕集"),
         ("百万 USD 2024", "百万 USD 2024"),
+        ("价值 1,182 百万 CNY 2024；扣除后为 -12 百万。", "价值 1,182 百万元（2024年价）；扣除后为 -12 百万元。"),
+        ("单位成本 747 CNY 2024/t，每年 51.0 百万吨", "单位成本 747 元/吨（2024年价），每年 51.0 百万吨"),
+        ("9 百万 USD 2024，即 63 百万 CNY 2024；余 1 百万", "9 百万 USD 2024，即 63 百万元（2024年价）；余 1 百万"),
     ):
         assert in_yuan(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The net present values count 1,370 million CNY 2024, before tax, for assets that outlive the horizon.",
+        "over the horizon; re-planned with 100 million CNY 2024 more, all decisions free",
+        "in a year; re-planned with 100 million CNY 2024 more, all decisions free",
+        "At the price path of the carbon market (62 CNY 2024 per t) the tonnes avoided are worth 9 million CNY 2024; "
+        "net of resource cost -12 million.",
+    ],
+)
+def test_each_million_of_a_chinese_sentence_is_in_yuan(text: str) -> None:
+    found = chinese(text)
+    assert found is not None and found.count("百万") == found.count("百万元") > 0
 
 
 def test_rectangles_hold_the_same_cells() -> None:
