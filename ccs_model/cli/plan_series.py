@@ -44,7 +44,7 @@ from ccs_model.errors import (
     MissingExtraError,
     NoPlanInRunError,
 )
-from ccs_model.report.text_tables import aligned
+from ccs_model.report.text_tables import fitted, wrap
 from ccs_model.runs.run_list import counted, document_of
 
 if TYPE_CHECKING:
@@ -416,14 +416,42 @@ def _figures_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         for row in rows
         if isinstance(row["currency"], str) and row["currency"] and (year := _figure(row["price_year"], ".0f")) != "–"
     )
-    table = [["", *changed, "status", "avoided, kt/y", "plants", f"capex, mn {money}", "gap"]]
-    for row in rows[:_N_VARIANTS_SHOWN]:
+    head, worth = _objective_figures(rows, money)
+    keys = _short_keys(changed)
+    table = [["", *keys, "status", *head, "avoided, kt/y", "plants", f"capex, mn {money}", "gap"]]
+    for row, own in zip(rows[:_N_VARIANTS_SHOWN], worth, strict=False):
         values = ["–" if row[name] is None else str(row[name]) for name in changed]
         figures = [_figure(row[name], form) for name, form in _FIGURES]
-        table.append([str(row["scenario"]), *values, str(row["status"]).replace("_", " "), *figures])
-    left = {len(changed) + 1}
+        table.append([str(row["scenario"]), *values, str(row["status"]).replace("_", " "), *own, *figures])
+    # A narrow terminal shows fewer figures: no plants, then no capex, then no gap.
+    n = len(table[0])
+    text, n_less = fitted(table, {len(changed) + 1}, columns(), (n - 3, n - 2, n - 1))
     more = len(rows) - _N_VARIANTS_SHOWN
-    return ["", *aligned(table, left).splitlines(), *([f"… and {more} more"] if more > 0 else []), ""]
+    notes = [f"… and {more} more"] if more > 0 else []
+    notes += ["Figures left out on this narrow terminal are in the table."] if n_less else []
+    return ["", *text.splitlines(), *notes, ""]
+
+
+def _objective_figures(rows: Sequence[Mapping[str, Any]], money: str) -> tuple[list[str], list[list[str]]]:
+    """Heading and cells of the objective in money; nothing where every variant maximises the abatement shown anyway."""
+    names = {str(row.get("objective_name")) for row in rows if _figure(row.get("objective_value"), ".0f") != "–"}
+    if not names & set(_WORTH):
+        return [], [[] for _ in rows]
+    if len(names) == 1:
+        values = [[_figure(row["objective_value"], ",.0f")] for row in rows]
+        return [f"{_WORTH[names.pop()]}, mn {money}"], values
+    cells = []
+    for row in rows:
+        value, unit = _figure(row["objective_value"], ",.0f"), str(row["unit"]).partition(" over ")[0]
+        cells.append(["–" if value == "–" else f"{_WORTH.get(str(row['objective_name']), '')} {value} {unit}".strip()])
+    return ["objective"], cells
+
+
+def _short_keys(keys: Sequence[str]) -> list[str]:
+    """The swept keys; if these need too much of a line, without their sections where the names stay different."""
+    last = [key.rpartition(".")[2] for key in keys]
+    is_short = sum(map(len, keys)) <= columns() // 3
+    return list(keys) if is_short or len(set(last)) < len(last) or any(map(str.isdigit, last)) else last
 
 
 def _figure(value: Any, form: str) -> str:
@@ -436,8 +464,8 @@ def sweep_text(folder: Path, name: str, rows: Sequence[Mapping[str, Any]]) -> st
     if not rows:
         return f"{strong(name)}: the sweep has not ended; repeat its command to resume it"
     lines = [f"{strong(name)}: {len(rows)} scenarios: {counted([dict(row) for row in rows])}"]
-    failed = [f"  scenario {row['scenario']}: {row['message']}" for row in rows if row["message"]]
-    lines += shortened(failed, _N_FAILED_SHOWN)
+    failed = [f"scenario {row['scenario']}: {row['message']}" for row in rows if row["message"]]
+    lines += [f"  {wrap(line, columns() - 2, '    ')}" for line in shortened(failed, _N_FAILED_SHOWN, "")]
     lines += _figures_of(rows)
     n_missing = sum(row["status"] == "missing" for row in rows)
     names = "sweep.partial.csv" if n_missing else "sweep.csv and sweep.xlsx"

@@ -56,3 +56,21 @@ def aligned(rows: Sequence[Sequence[str]], left: int | Collection[int], max_widt
         line = "  ".join(cells).rstrip()
         lines.append(line if max_width is None else truncate(line, max_width))
     return "\n".join(lines)
+
+
+def fitted(
+    rows: Sequence[Sequence[str]], left: Collection[int], max_width: int, less: Sequence[int] = ()
+) -> tuple[str, int]:
+    """Return `rows` in columns within `max_width`, and how many columns are left out for that.
+
+    The columns of `less` are left out in their order as far as needed. Lines that are still too wide are shortened.
+    """
+    kept = list(range(len(rows[0])))
+    for column in (*less, None):
+        at_left = {place for place, k in enumerate(kept) if k in left}
+        cells = [[row[k] for k in kept] for row in rows]
+        text = aligned(cells, at_left)
+        if column is None or max(map(width_of, text.splitlines())) <= max_width:
+            break
+        kept.remove(column)
+    return aligned(cells, at_left, max_width), len(rows[0]) - len(kept)

@@ -114,6 +114,38 @@ def test_a_sweep_prints_the_figures_of_its_variants(tmp_path: Path) -> None:
     assert "budget.total_mn" not in sweeping.sweep_text(tmp_path, "Small", [failed])
 
 
+def test_a_sweep_prints_the_objective_of_its_variants(tmp_path: Path) -> None:
+    row = {
+        "scenario": 1, "discount_rate": 0.06, "status": "optimal", "objective_name": "max_npv", "currency": "CNY",
+        "price_year": 2024, "objective_value": 349.7, "unit": "million over the horizon, discounted", "gap_share": 0.0,
+        "n_plants_retrofitted": 1, "avoided_ktpa": 319, "capex_mn": 812, "message": "",
+    }  # fmt: skip
+    failed = {**row, "scenario": 2, "status": "infeasible", "objective_name": None, "objective_value": None}
+    text = sweeping.sweep_text(tmp_path, "Small", [row, failed])
+    assert "NPV, mn CNY 2024" in text and ["1", "0.06", "optimal", "350", "319"] in [
+        line.split()[:5] for line in text.splitlines()
+    ]
+    tonnes = {**row, "objective_name": "max_abatement", "objective_value": 5_484.0, "unit": "kt over the horizon"}
+    assert "5,484" not in sweeping.sweep_text(tmp_path, "Small", [tonnes, failed])
+    mixed = sweeping.sweep_text(tmp_path, "Small", [tonnes, row])
+    assert "objective" in mixed and "NPV 350 million" in mixed and "5,484 kt" in mixed
+
+
+def test_a_sweep_fits_a_narrow_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    row = {
+        "scenario": 1, "budget.total_mn": 1_000, "finance.tax_share": 0.25, "discount_rate": 0.06, "status": "optimal",
+        "objective_name": "max_npv", "currency": "CNY", "price_year": 2024, "objective_value": 349.7, "unit": "million",
+        "gap_share": 0.0, "n_plants_retrofitted": 1, "avoided_ktpa": 319, "capex_mn": 812, "message": "",
+    }  # fmt: skip
+    failed = {**row, "scenario": 2, "status": "infeasible", "message": "these constraints conflict: " + "x " * 80}
+    lines = sweeping.sweep_text(Path("runs"), "Small", [row, failed]).splitlines()
+    assert max(map(len, lines)) <= 80
+    heading = next(line for line in lines if "status" in line)
+    assert "total_mn  tax_share  discount_rate" in heading and "NPV" in heading and "plants" not in heading
+    assert "Figures left out on this narrow terminal are in the table." in lines
+
+
 def test_a_sweep_lists_its_failures_and_missing_shards(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     whole = swept(tmp_path, optimal=3, infeasible=1)
     sweeping.show(whole, as_json=False, quiet=False)
