@@ -101,7 +101,7 @@ def show(run: Path, as_json: bool) -> int:
 def _result_text(kind: str, document: Mapping[str, Any], folder: Path) -> str:
     if kind == "run":
         return run_text(document, folder)
-    from ccs_model.cli.plan_series import frontier_text, sweep_text
+    from ccs_model.cli.series_texts import frontier_text, sweep_text
 
     if kind == "frontier":
         page = folder / "report.html"

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 import shlex
 import sys
-import textwrap
 import time
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -34,7 +31,8 @@ from ccs_model.cli.command_options import (
     time_limit_option,
     with_options,
 )
-from ccs_model.cli.terminal import ProgressLine, columns, print_json, shortened, show_warnings, strong
+from ccs_model.cli.series_texts import frontier_text, sweep_text
+from ccs_model.cli.terminal import ProgressLine, print_json, show_warnings
 from ccs_model.errors import (
     DONE,
     INTERRUPTED,
@@ -44,8 +42,7 @@ from ccs_model.errors import (
     MissingExtraError,
     NoPlanInRunError,
 )
-from ccs_model.report.text_tables import fitted, wrap
-from ccs_model.runs.run_list import counted, document_of
+from ccs_model.runs.run_list import document_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,12 +52,6 @@ if TYPE_CHECKING:
 
 # Interval of progress lines if stderr is not a terminal.
 _LINE_EVERY_S = 30.0
-_N_FAILED_SHOWN = 10
-# Objectives in money, as headings of a frontier.
-_WORTH = {"min_cost": "cost", "max_npv": "NPV", "max_net_benefit": "net benefit"}
-# Variants of a sweep that its summary lists, and their figures.
-_N_VARIANTS_SHOWN = 20
-_FIGURES = (("avoided_ktpa", ",.0f"), ("n_plants_retrofitted", ",.0f"), ("capex_mn", ",.0f"), ("gap_share", ".2%"))
 
 
 @click.command(
@@ -194,10 +185,6 @@ def _known(run: Path | None, own: Path) -> list[pd.DataFrame]:
         return []
 
 
-def _share(share: float | None) -> str:
-    return "–" if share is None else f"{share:.2%}"
-
-
 def _bound(run: Path | None) -> float | None:
     """Return the bound over all candidate links of the scenario's own run, if it exists."""
     from ccs_model.analysis.frontier import bound_of
@@ -207,65 +194,6 @@ def _bound(run: Path | None) -> float | None:
         return None if run is None else bound_of(read_run(run).document)
     except (FileError, InputError, NoPlanInRunError):
         return None
-
-
-def frontier_text(document: Mapping[str, Any], folder: Path, page: Path | None) -> str:
-    """Return the table of frontier.json."""
-    in_corridors = document["n_corridors"] is not None
-    searched = f" {'searched':>9}" if in_corridors else ""
-    worth = _WORTH.get(document["objective_name"], "")
-    money = f"{document['currency']} {document['price_year']}"
-    lines = [
-        f"{'Plans' if worth else 'Abatement'} by budget over the horizon; {document['network']}",
-        f"Money in million {money}, real",
-        "",
-        strong(
-            f"{'budget':>10} {worth and f'{worth:>12} '}{'avoided kt':>12} {'gap':>7}{searched} {'plants':>7} "
-            f"{'merit':>7}  change from the previous budget"
-        ),
-    ]
-    for row in document["points"]:
-        short = row["list_short_share"]
-        # Rounded before the sign is written, so that no difference reads −0.0 %.
-        listed = "–" if short is None else f"{round(-short, 3) + 0.0:+.1%}"
-        within = f" {_share(row['gap_share']):>9}" if in_corridors else ""
-        mark = "*" if row["is_scenario"] else " "
-        lines.append(
-            f"{row['budget_mn']:>9,.0f}{mark} {worth and format(row['objective'], '>12,.0f') + ' '}"
-            f"{row['abatement_kt']:>12,.0f} "
-            f"{_share(row['all_links_gap_share']):>7}{within} {row['n_plants_retrofitted']:>7} {listed:>7}"
-            f"  {_step(row, money)}"
-        )
-    if document["is_exact"]:
-        n_breaks = len(document["breakpoints"])
-        lines.append(f"Exact: the slope changes at {n_breaks - 2} budgets (tables/frontier_breakpoints.csv).")
-    gaps = "gap: over all candidate links; searched: within the links searched; " if in_corridors else ""
-    star = "* the scenario's budget; " if any(row["is_scenario"] for row in document["points"]) else ""
-    notes = f"{star}{gaps}merit: {worth or 'abatement'} of the merit order less the plan's"
-    lines += [textwrap.fill(notes, columns()), ""]
-    lines.append(f"Run folder: {folder} (plan.xlsx, whose sheet Frontier names the plants of each step; frontier.json)")
-    if page is not None:
-        lines.append(f"Page with a slider over the budgets: {page}")
-    return "\n".join(lines)
-
-
-def _step(row: Mapping[str, Any], money: str) -> str:
-    """What the step from the budget below does, and how many plants enter, leave and change: short for a screen."""
-    effect = str(row["text"]).split(";")[0].rstrip(".")
-    effect = effect[:1].lower() + effect[1:]
-    if "is not known" in effect:
-        effect = "not known: no gap at the budget below"
-    elif effect.startswith("the effect of"):
-        effect = "within the gaps"
-    elif row.get("added_mn"):
-        effect = effect.removeprefix(f"{row['added_mn']:,.0f} million {money} more ")
-        effect = effect.replace(" over the horizon", "").replace(f" {money} of budget per tonne", " per t")
-    counts = [
-        f"{n} {verb}{'s' if n == 1 else ''}"
-        for key, verb in (("entering", "enter"), ("leaving", "leave"), ("changing", "change"))
-        if (n := len(str(row[key]).split("; ")) if row[key] else 0)
-    ]
-    return "; ".join([effect, ", ".join(counts)]) if counts else effect
 
 
 @click.group(
@@ -402,77 +330,3 @@ def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
-def _figures_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The changes and main figures of the first variants as a table; none for a sweep without a plan."""
-    names = list(rows[0])
-    if "avoided_ktpa" not in names or not any(_figure(row["avoided_ktpa"], ",.0f") != "–" for row in rows):
-        return []
-    changed = names[names.index("scenario") + 1 : names.index("status")]
-    # A variant without a plan has neither a currency nor a price year.
-    money = next(
-        f"{row['currency']} {year}"
-        for row in rows
-        if isinstance(row["currency"], str) and row["currency"] and (year := _figure(row["price_year"], ".0f")) != "–"
-    )
-    head, worth = _objective_figures(rows, money)
-    keys = _short_keys(changed)
-    table = [["", *keys, "status", *head, "avoided, kt/y", "plants", f"capex, mn {money}", "gap"]]
-    for row, own in zip(rows[:_N_VARIANTS_SHOWN], worth, strict=False):
-        values = ["–" if row[name] is None else str(row[name]) for name in changed]
-        figures = [_figure(row[name], form) for name, form in _FIGURES]
-        table.append([str(row["scenario"]), *values, str(row["status"]).replace("_", " "), *own, *figures])
-    # A narrow terminal shows fewer figures: no plants, then no capex, then no gap.
-    n = len(table[0])
-    text, n_less = fitted(table, {len(changed) + 1}, columns(), (n - 3, n - 2, n - 1))
-    more = len(rows) - _N_VARIANTS_SHOWN
-    notes = [f"… and {more} more"] if more > 0 else []
-    notes += ["Figures left out on this narrow terminal are in the table."] if n_less else []
-    return ["", *text.splitlines(), *notes, ""]
-
-
-def _objective_figures(rows: Sequence[Mapping[str, Any]], money: str) -> tuple[list[str], list[list[str]]]:
-    """Heading and cells of the objective in money; nothing where every variant maximises the abatement shown anyway."""
-    names = {str(row.get("objective_name")) for row in rows if _figure(row.get("objective_value"), ".0f") != "–"}
-    if not names & set(_WORTH):
-        return [], [[] for _ in rows]
-    if len(names) == 1:
-        values = [[_figure(row["objective_value"], ",.0f")] for row in rows]
-        return [f"{_WORTH[names.pop()]}, mn {money}"], values
-    cells = []
-    for row in rows:
-        value, unit = _figure(row["objective_value"], ",.0f"), str(row["unit"]).partition(" over ")[0]
-        cells.append(["–" if value == "–" else f"{_WORTH.get(str(row['objective_name']), '')} {value} {unit}".strip()])
-    return ["objective"], cells
-
-
-def _short_keys(keys: Sequence[str]) -> list[str]:
-    """The swept keys; if these need too much of a line, without their sections where the names stay different."""
-    last = [key.rpartition(".")[2] for key in keys]
-    is_short = sum(map(len, keys)) <= columns() // 3
-    return list(keys) if is_short or len(set(last)) < len(last) or any(map(str.isdigit, last)) else last
-
-
-def _figure(value: Any, form: str) -> str:
-    number = float("nan") if value in ("", None) else float(value)
-    return format(number, form) if math.isfinite(number) else "–"
-
-
-def sweep_text(folder: Path, name: str, rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return the summary of a sweep: scenarios by status, their figures, those without a plan, and the tables."""
-    if not rows:
-        return f"{strong(name)}: the sweep has not ended; repeat its command to resume it"
-    lines = [f"{strong(name)}: {len(rows)} scenarios: {counted([dict(row) for row in rows])}"]
-    failed = [f"scenario {row['scenario']}: {row['message']}" for row in rows if row["message"]]
-    lines += [f"  {wrap(line, columns() - 2, '    ')}" for line in shortened(failed, _N_FAILED_SHOWN, "")]
-    lines += _figures_of(rows)
-    n_missing = sum(row["status"] == "missing" for row in rows)
-    names = "sweep.partial.csv" if n_missing else "sweep.csv and sweep.xlsx"
-    lines.append(f"Table: {folder} ({names}); run folders: {folder / 'runs'}")
-    if n_missing:
-        lines.append(
-            f"{n_missing} missing: run the other shards, then ccs-model sweep merge {folder}, with any folders "
-            "of shards run elsewhere"
-        )
-    return "\n".join(lines)

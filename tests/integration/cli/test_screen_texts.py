@@ -146,6 +146,28 @@ def test_a_sweep_fits_a_narrow_terminal(tmp_path: Path, monkeypatch: pytest.Monk
     assert "Figures left out on this narrow terminal are in the table." in lines
 
 
+def test_a_frontier_fits_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = import_module("ccs_model.cli.series_texts")
+    text = "1,125 million CNY 2024 more raise the owners' NPV by 416 million; A enters."
+    point = {
+        "budget_mn": 3_000, "objective": 1_416.0, "abatement_kt": 14_860, "all_links_gap_share": 0.036,
+        "gap_share": 0.01, "n_plants_retrofitted": 2, "list_short_share": 0.1, "is_scenario": True, "text": text,
+        "added_mn": 1_125.0, "entering": "A", "leaving": "B", "changing": "",
+    }  # fmt: skip
+    document = {
+        "objective_name": "max_npv", "currency": "CNY", "price_year": 2024, "n_corridors": 9, "is_exact": False,
+        "network": "pipelines are shared, within the links of known plans and those found here", "points": [point],
+    }  # fmt: skip
+    monkeypatch.setenv("COLUMNS", "140")
+    wide = texts.frontier_text(document, Path("runs"), None)
+    assert "searched" in wide and "merit" in wide and "416 million; 1 enters, 1 leaves" in wide
+    monkeypatch.setenv("COLUMNS", "80")
+    narrow = texts.frontier_text(document, Path("runs"), None)
+    assert max(map(len, narrow.splitlines()[:-1])) <= 80  # the last line names the folder
+    assert "+416 million; 1 in, 1 out" in narrow and "NPV" in narrow
+    assert "searched" not in narrow and "merit" not in narrow
+
+
 def test_a_sweep_lists_its_failures_and_missing_shards(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     whole = swept(tmp_path, optimal=3, infeasible=1)
     sweeping.show(whole, as_json=False, quiet=False)

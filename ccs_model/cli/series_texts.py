@@ -1,0 +1,173 @@
+"""Summaries of a frontier and of a sweep for a terminal."""
+
+from __future__ import annotations
+
+import math
+import re
+import textwrap
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ccs_model.cli.terminal import columns, shortened, strong
+from ccs_model.report.text_tables import fitted, truncate, width_of, wrap
+from ccs_model.runs.run_list import counted
+
+_N_FAILED_SHOWN = 10
+# Objectives in money, as headings of a table.
+_WORTH = {"min_cost": "cost", "max_npv": "NPV", "max_net_benefit": "net benefit"}
+# Variants of a sweep that its summary lists, and their figures.
+_N_VARIANTS_SHOWN = 20
+_FIGURES = (("avoided_ktpa", ",.0f"), ("n_plants_retrofitted", ",.0f"), ("capex_mn", ",.0f"), ("gap_share", ".2%"))
+
+
+def frontier_text(document: Mapping[str, Any], folder: Path, page: Path | None) -> str:
+    """Return the table of frontier.json."""
+    worth = _WORTH.get(document["objective_name"], "")
+    money = f"{document['currency']} {document['price_year']}"
+    subject = f"{'Plans' if worth else 'Abatement'} by budget over the horizon; {document['network']}"
+    lines = [wrap(subject, columns()), f"Money in million {money}, real", ""]
+    # A narrow terminal shows no merit order, then no gap within the links searched; at last lines are shortened.
+    optional = ("searched", "merit") if document["n_corridors"] is not None else ("merit",)
+    table = _frontier_table(document, worth, money, optional)
+    while optional and max(map(width_of, table)) > columns():
+        optional = optional[:-1]
+        table = _frontier_table(document, worth, money, optional)
+    heading, *rows = (truncate(line, columns()) for line in table)
+    lines += [strong(heading), *rows]
+    if document["is_exact"]:
+        n_breaks = len(document["breakpoints"])
+        lines.append(f"Exact: the slope changes at {n_breaks - 2} budgets (tables/frontier_breakpoints.csv).")
+    gaps = "gap: over all candidate links; searched: within the links searched; " if "searched" in optional else ""
+    star = "* the scenario's budget; " if any(row["is_scenario"] for row in document["points"]) else ""
+    merit = f"merit: {worth or 'abatement'} of the merit order less the plan's" if "merit" in optional else ""
+    notes = f"{star}{gaps}{merit}".removesuffix("; ")
+    lines += [*([textwrap.fill(notes, columns())] if notes else []), ""]
+    lines.append(f"Run folder: {folder} (plan.xlsx, whose sheet Frontier names the plants of each step; frontier.json)")
+    if page is not None:
+        lines.append(f"Page with a slider over the budgets: {page}")
+    return "\n".join(lines)
+
+
+def _frontier_table(document: Mapping[str, Any], worth: str, money: str, optional: Collection[str]) -> list[str]:
+    """The heading and the budgets of a frontier, with the `optional` columns; without `merit` changes are short."""
+    is_short = "merit" not in optional
+    searched = f" {'searched':>9}" if "searched" in optional else ""
+    merit = "" if is_short else f" {'merit':>7}"
+    lines = [
+        f"{'budget':>10} {worth and f'{worth:>12} '}{'avoided kt':>12} {'gap':>7}{searched} {'plants':>7}{merit}"
+        f"  change{'' if is_short else ' from the previous budget'}"
+    ]
+    for row in document["points"]:
+        short = row["list_short_share"]
+        # Rounded before the sign is written, so that no difference reads −0.0 %.
+        listed = "–" if short is None else f"{round(-short, 3) + 0.0:+.1%}"
+        within = f" {_share(row['gap_share']):>9}" if searched else ""
+        mark = "*" if row["is_scenario"] else " "
+        lines.append(
+            f"{row['budget_mn']:>9,.0f}{mark} {worth and format(row['objective'], '>12,.0f') + ' '}"
+            f"{row['abatement_kt']:>12,.0f} "
+            f"{_share(row['all_links_gap_share']):>7}{within} {row['n_plants_retrofitted']:>7}"
+            f"{f' {listed:>7}' if merit else ''}  {_step(row, money, is_short=is_short)}"
+        )
+    return lines
+
+
+def _step(row: Mapping[str, Any], money: str, *, is_short: bool) -> str:
+    """What the step from the budget below does, and how many plants enter, leave and change: short for a screen."""
+    effect = str(row["text"]).split(";")[0].rstrip(".")
+    effect = effect[:1].lower() + effect[1:]
+    if "is not known" in effect:
+        effect = "not known: no gap at the budget below"
+    elif effect.startswith("the effect of"):
+        effect = "within the gaps"
+    elif row.get("added_mn"):
+        effect = effect.removeprefix(f"{row['added_mn']:,.0f} million {money} more ")
+        effect = effect.replace(" over the horizon", "").replace(f" {money} of budget per tonne", " per t")
+    if is_short:
+        effect = re.sub("^(raise|lower) .+ by ", lambda found: "+" if found[1] == "raise" else "−", effect)
+    verbs = {"entering": ("enter", "in"), "leaving": ("leave", "out"), "changing": ("change", "changed")}
+    counts = [
+        f"{n} {short if is_short else verb}{'s' if n == 1 and not is_short else ''}"
+        for key, (verb, short) in verbs.items()
+        if (n := len(str(row[key]).split("; ")) if row[key] else 0)
+    ]
+    return "; ".join([effect, ", ".join(counts)]) if counts else effect
+
+
+def _share(share: float | None) -> str:
+    return "–" if share is None else f"{share:.2%}"
+
+
+def _figures_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The changes and main figures of the first variants as a table; none for a sweep without a plan."""
+    names = list(rows[0])
+    if "avoided_ktpa" not in names or not any(_figure(row["avoided_ktpa"], ",.0f") != "–" for row in rows):
+        return []
+    changed = names[names.index("scenario") + 1 : names.index("status")]
+    # A variant without a plan has neither a currency nor a price year.
+    money = next(
+        f"{row['currency']} {year}"
+        for row in rows
+        if isinstance(row["currency"], str) and row["currency"] and (year := _figure(row["price_year"], ".0f")) != "–"
+    )
+    head, worth = _objective_figures(rows, money)
+    keys = _short_keys(changed)
+    table = [["", *keys, "status", *head, "avoided, kt/y", "plants", f"capex, mn {money}", "gap"]]
+    for row, own in zip(rows[:_N_VARIANTS_SHOWN], worth, strict=False):
+        values = ["–" if row[name] is None else str(row[name]) for name in changed]
+        figures = [_figure(row[name], form) for name, form in _FIGURES]
+        table.append([str(row["scenario"]), *values, str(row["status"]).replace("_", " "), *own, *figures])
+    # A narrow terminal shows fewer figures: no plants, then no capex, then no gap.
+    n = len(table[0])
+    text, n_less = fitted(table, {len(changed) + 1}, columns(), (n - 3, n - 2, n - 1))
+    more = len(rows) - _N_VARIANTS_SHOWN
+    notes = [f"… and {more} more"] if more > 0 else []
+    notes += ["Figures left out on this narrow terminal are in the table."] if n_less else []
+    return ["", *text.splitlines(), *notes, ""]
+
+
+def _objective_figures(rows: Sequence[Mapping[str, Any]], money: str) -> tuple[list[str], list[list[str]]]:
+    """Heading and cells of the objective in money; nothing where every variant maximises the abatement shown anyway."""
+    names = {str(row.get("objective_name")) for row in rows if _figure(row.get("objective_value"), ".0f") != "–"}
+    if not names & set(_WORTH):
+        return [], [[] for _ in rows]
+    if len(names) == 1:
+        values = [[_figure(row["objective_value"], ",.0f")] for row in rows]
+        return [f"{_WORTH[names.pop()]}, mn {money}"], values
+    cells = []
+    for row in rows:
+        value, unit = _figure(row["objective_value"], ",.0f"), str(row["unit"]).partition(" over ")[0]
+        cells.append(["–" if value == "–" else f"{_WORTH.get(str(row['objective_name']), '')} {value} {unit}".strip()])
+    return ["objective"], cells
+
+
+def _short_keys(keys: Sequence[str]) -> list[str]:
+    """The swept keys; if these need too much of a line, without their sections where the names stay different."""
+    last = [key.rpartition(".")[2] for key in keys]
+    is_short = sum(map(len, keys)) <= columns() // 3
+    return list(keys) if is_short or len(set(last)) < len(last) or any(map(str.isdigit, last)) else last
+
+
+def _figure(value: Any, form: str) -> str:
+    number = float("nan") if value in ("", None) else float(value)
+    return format(number, form) if math.isfinite(number) else "–"
+
+
+def sweep_text(folder: Path, name: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the summary of a sweep: scenarios by status, their figures, those without a plan, and the tables."""
+    if not rows:
+        return f"{strong(name)}: the sweep has not ended; repeat its command to resume it"
+    lines = [f"{strong(name)}: {len(rows)} scenarios: {counted([dict(row) for row in rows])}"]
+    failed = [f"scenario {row['scenario']}: {row['message']}" for row in rows if row["message"]]
+    lines += [f"  {wrap(line, columns() - 2, '    ')}" for line in shortened(failed, _N_FAILED_SHOWN, "")]
+    lines += _figures_of(rows)
+    n_missing = sum(row["status"] == "missing" for row in rows)
+    names = "sweep.partial.csv" if n_missing else "sweep.csv and sweep.xlsx"
+    lines.append(f"Table: {folder} ({names}); run folders: {folder / 'runs'}")
+    if n_missing:
+        lines.append(
+            f"{n_missing} missing: run the other shards, then ccs-model sweep merge {folder}, with any folders "
+            "of shards run elsewhere"
+        )
+    return "\n".join(lines)
