@@ -31,7 +31,7 @@ from ccs_model.cli.output_guard import (
 from ccs_model.cli.terminal import columns, print_json, show_warnings, strong
 from ccs_model.errors import CHECK_FAILED, DONE, FileError, InputError, Issue, schema_issue
 from ccs_model.report.summary import summary_text
-from ccs_model.report.text_tables import aligned, truncate, width_of
+from ccs_model.report.text_tables import aligned, fitted, truncate, width_of, wrap
 from ccs_model.runs.run_list import ListedRun, document_of, listed_runs, require_kind, sweep_rows
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ _TOTALS = (
     "capture_cost_per_t", "avoidance_cost_per_t", "npv_mn",
     "resource_cost_mn", "break_even_carbon_value_per_t",
 )  # fmt: skip
-_N_SHOWN, _NAME_WIDTH, _N_FINDINGS = 12, 48, 8
+_N_SHOWN, _NAME_WIDTH, _LEAST_NAME_WIDTH, _N_FINDINGS = 12, 48, 16, 8
 PLAN_SCHEMA, RUNS_SCHEMA = "ccs-model/plan/2", "ccs-model/runs/1"
 
 
@@ -201,8 +201,14 @@ def _comparison_text(found: Comparison) -> str:
         f"{letter}  {row['run']}: {row['scenario']} ({row['status']}{f'; {own}' if differs else ''})"
         for letter, row, own in zip(letters, runs, money, strict=True)
     ]
+    lines = [truncate(line, columns()) for line in lines]
     if differs:
-        lines.append("Amounts are in each run's own money; their differences are left out.")
+        each = ", ".join(f"{letter} {own}" for letter, own in zip(letters, money, strict=True))
+        text = f"The runs are in different money ({each}), so amounts and costs per tonne have no differences."
+        lines.append(wrap(text, columns()))
+    elif _has_undiffered_sums(found):
+        text = "Some runs plan one year and others several, so amounts in million have no differences."
+        lines.append(wrap(text, columns()))
     totals = found.totals[found.totals["quantity"].isin(_TOTALS)]
     costs = found.costs[(found.costs[list(found.names)].fillna(0.0).abs() > 0).any(axis=1)]
     parts = [
@@ -215,6 +221,14 @@ def _comparison_text(found: Comparison) -> str:
     return "\n\n".join(parts)
 
 
+def _has_undiffered_sums(found: Comparison) -> bool:
+    """Whether totals that every run has lack a difference."""
+    names = list(found.names)
+    differences = [f"{name} − first" for name in names[1:]]
+    known = found.totals[found.totals[names].notna().all(axis=1)]
+    return bool(known[differences].isna().any(axis=None))
+
+
 def _numbers(found: Comparison, letters: Sequence[str], table: pd.DataFrame, key: str, title: str) -> str:
     from ccs_model.units import label_of
 
@@ -223,7 +237,10 @@ def _numbers(found: Comparison, letters: Sequence[str], table: pd.DataFrame, key
     for row in table.to_dict("records"):
         values = [_number(row[name], str(row[key])) for name in (*found.names, *differ)]
         rows.append([label_of(str(row[key])), str(row["unit"]), *values])
-    return aligned(rows, left=2)
+    # A narrow terminal shows fewer differences, from the last.
+    n = len(rows[0])
+    text, n_less = fitted(rows, {0, 1}, columns(), range(n - 1, n - len(differ), -1))
+    return text + (f"\nDifferences of {n_less} more on a wider terminal, with -o or in --json." if n_less else "")
 
 
 def _number(value: Any, name: str) -> str:
@@ -243,9 +260,11 @@ def _plants(found: Comparison, letters: Sequence[str]) -> str:
     rows = [["plants", "", "", "", f"avoided in {letters[0]}", "avoided, kt/y"]]
     for row in found.plants.head(_N_SHOWN).to_dict("records"):
         tonnes = [f"{row[name]:,.0f}" for name in ("first_avoided_ktpa", "avoided_ktpa")]
-        name = truncate(str(row["name"]), _NAME_WIDTH)
-        rows.append([letter_of[row["run"]], row["change"], row["plant"], name, *tonnes])
-    return aligned(rows, left=4) + _more(len(found.plants) - _N_SHOWN)
+        rows.append([letter_of[row["run"]], row["change"], row["plant"], str(row["name"]), *tonnes])
+    others = max(map(width_of, aligned([[*row[:3], "", *row[4:]] for row in rows], left=4).splitlines()))
+    width = max(min(columns() - others, _NAME_WIDTH), _LEAST_NAME_WIDTH)
+    rows = [[*row[:3], truncate(row[3], width), *row[4:]] for row in rows]
+    return aligned(rows, left=4, max_width=columns()) + _more(len(found.plants) - _N_SHOWN)
 
 
 def _inputs(found: Comparison, letters: Sequence[str]) -> str:
@@ -253,8 +272,10 @@ def _inputs(found: Comparison, letters: Sequence[str]) -> str:
         return "The runs have the same inputs."
     rows = [["inputs that differ", *letters]]
     for row in found.inputs.head(2 * _N_SHOWN).to_dict("records"):
-        rows.append([str(row["input"]), *(truncate(str(row[name]) or "–", 32) for name in found.names)])
-    return aligned(rows, left=len(rows[0])) + _more(len(found.inputs) - 2 * _N_SHOWN)
+        rows.append([str(row["input"]), *(str(row[name]) or "–" for name in found.names)])
+    width = (columns() - max(width_of(row[0]) for row in rows)) // len(found.names) - 2
+    rows = [[row[0], *(truncate(each, max(min(width, 32), 8)) for each in row[1:])] for row in rows]
+    return aligned(rows, left=len(rows[0]), max_width=columns()) + _more(len(found.inputs) - 2 * _N_SHOWN)
 
 
 def _more(n: int) -> str:

@@ -15,9 +15,11 @@ from click.testing import CliRunner
 import ccs_model as ccs
 from ccs_model.analysis.compare import CHANGES, ENTERS, LEAVES, Comparison, compare
 from ccs_model.cli import group
+from ccs_model.cli.inspect_run import _comparison_text
 from ccs_model.errors import InputError
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.stored_run import StoredRun
+from ccs_model.report.text_tables import width_of
 from ccs_model.runs.run_reader import run_of
 
 pytestmark = pytest.mark.slow
@@ -135,6 +137,27 @@ def test_money_of_two_currencies_is_never_subtracted(poor: Plan) -> None:
     assert pd.isna(totals.at["capex_mn", differ])
     assert totals.at["capex_mn", "unit"] == "million own money"
     assert totals.at["captured_ktpa", differ] == 0.0
+    text = " ".join(_comparison_text(found).split())
+    assert f"different money (A CNY {run.document['price_year']}, B USD {run.document['price_year']})" in text
+    assert "amounts and costs per tonne have no differences" in text
+
+
+def test_a_run_of_one_year_has_no_differences_of_sums(poor: Plan) -> None:
+    run = run_of(poor)
+    found = compare([run, replace(run, scenario=run.scenario.with_changes({"years": "static"}))])
+    assert "Some runs plan one year and others several" in _comparison_text(found)
+    assert "Some runs plan" not in _comparison_text(compare([run, run]))
+
+
+@pytest.mark.parametrize("n_runs", [2, 5])
+def test_a_comparison_fits_a_narrow_terminal(
+    poor: Plan, rich: Plan, monkeypatch: pytest.MonkeyPatch, n_runs: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = _comparison_text(compare([poor, *[rich] * (n_runs - 1)])).splitlines()
+    assert max(map(width_of, lines)) <= 80
+    assert any(line.endswith("B − A") for line in lines)
+    assert ("more on a wider terminal" in "".join(lines)) == (n_runs > 2)
 
 
 def test_folders_and_plans_give_the_same_comparison(found: Comparison, folders: list[Path]) -> None:
