@@ -86,7 +86,15 @@ def _visible(path: Path) -> str:
     return text if text.isprintable() else ascii(text)
 
 
+# First bytes of a zip archive, as .xlsx, .xlsm, .xlsb and .ods are, and of an old Excel workbook (.xls).
+_WORKBOOK_STARTS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
+
+
 def _decoded(path: Path, raw: bytes) -> str:
+    if raw.startswith(_WORKBOOK_STARTS):
+        what = "a workbook or archive, not text; expected a scenario (.yaml) or the workbook of a run (.xlsx)"
+        hint = "save the workbook of a run as an Excel workbook (.xlsx); tables of plants belong in plants.inventory"
+        raise InputError([Issue(shown_path(path), what, hint)])
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -170,6 +170,20 @@ objective: max_npw
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [("plan.xlsm", b"PK\x03\x04"), ("plan.ods", b"PK\x03\x04"), ("plan.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")],
+)
+def test_a_workbook_of_another_format_is_named(tmp_path: Path, name: str, start: bytes) -> None:
+    path = tmp_path / name
+    path.write_bytes(start + bytes(range(256)))
+    with pytest.raises(InputError) as caught:
+        read_scenario(path)
+    (issue,) = caught.value.issues
+    assert issue.where.endswith(name) and "expected a scenario (.yaml) or the workbook of a run (.xlsx)" in issue.what
+    assert "save the workbook of a run as an Excel workbook (.xlsx)" in issue.hint
+
+
 def test_characters_that_json_escapes_in_two_parts_are_whole(tmp_path: Path) -> None:
     """JSON is YAML, and writes 😀 as a pair of surrogates; one of them alone is no character, wherever it stands."""
     path = tmp_path / "s.yaml"
