@@ -33,7 +33,7 @@ from ccs_model.analysis.rebuilt_plan import (
     solver_options,
     value_with_fixed,
 )
-from ccs_model.errors import InputError, Issue
+from ccs_model.errors import FileError, InputError, Issue
 from ccs_model.inputs import Inputs, load_inputs
 from ccs_model.mip.clock import effort, now, time_s
 from ccs_model.plan.cache_key import RunKey, run_key
@@ -43,7 +43,7 @@ from ccs_model.problem import Problem, build_problem
 from ccs_model.problem.scenario_names import name_issues, read_checked
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.sections import OwnTables
-from ccs_model.scenario.variations import Changes, variations_of
+from ccs_model.scenario.variations import Changes, at_their_row, variations_of
 from ccs_model.solve.driver import inputs_of, solve
 from ccs_model.solve.strategies import effort_of_model
 
@@ -156,10 +156,17 @@ def futures_of(
     """The problem of each future, with every option that any of them may use. Raises InputError."""
     base, inputs = inputs_of(scenario, allow_outside=allow_outside)
     loaded, shares = {own_tables(base): inputs}, shares_of(probabilities, len(changes))
-    return tuple(
-        Future(name, problem_with(base, each, loaded, allow_outside=allow_outside), share)
-        for name, each, share in zip(names or map(name_of, changes), changes, shares, strict=True)
-    )
+    futures, errors = [], []
+    for name, each, share in zip(names or map(name_of, changes), changes, shares, strict=True):
+        try:
+            futures.append(Future(name, problem_with(base, each, loaded, allow_outside=allow_outside), share))
+        except (InputError, FileError) as error:
+            errors.append(at_their_row(each, error))
+    if errors:
+        # A file that cannot be read has no issues to list beside those of other futures.
+        issues = [issue for error in errors if isinstance(error, InputError) for issue in error.issues]
+        raise InputError(dict.fromkeys(issues)) if issues else errors[0]
+    return tuple(futures)
 
 
 def problem_with(

@@ -19,6 +19,7 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -62,9 +63,11 @@ from ccs_model.model.stochastic_model import Outlook, build_hedge
 from ccs_model.plan.decisions import Point, point_of, without_traces
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
-from ccs_model.problem.scenario_names import read_checked
+from ccs_model.problem.scenario_names import place_of, read_checked
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.uncertainty_sections import probabilities_of
+from ccs_model.scenario.variations import Listed
+from ccs_model.scenario.yaml_document import shown_path
 from ccs_model.solve.driver import solve
 from ccs_model.solve.strategies import effort_of_model
 
@@ -177,15 +180,21 @@ def stochastic(
     InfeasibleError, NoPlanError, CheckError
         If no plan with the same first stage exists, was found in time, or passes the check without the solver.
     """
+    where = "futures"
     if not isinstance(scenario, Scenario):
+        where = f"{shown_path(Path(scenario))}: {where}"
         scenario, _ = read_checked(scenario, allow_outside=allow_outside)
     if not scenario.futures:
         hint = "add 'futures:', such as {low: {changes: {budget.total_mn: 5000}}, high: {changes: {…}}}"
-        raise InputError([Issue("futures", "the scenario has no futures", hint)])
+        raise InputError([Issue(where, "the scenario has no futures", hint)])
     base = scenario.with_changes({"futures": {}})
     names = list(scenario.futures)
     probabilities = probabilities_of(scenario.futures)
-    changes = [dict(scenario.futures[name].changes) for name in names]
+    places = [(place_of(scenario, key), key) for key in (f"futures.{name}.changes" for name in names)]
+    changes = [
+        Listed(scenario.futures[name].changes, ": ".join(dict.fromkeys(place)))
+        for name, place in zip(names, places, strict=True)
+    ]
     futures = futures_of(base, changes, probabilities, names=names, allow_outside=allow_outside)
     of_mean = mean_changes(base, changes, probabilities)
     mean = None

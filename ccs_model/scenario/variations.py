@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ccs_model.errors import CcsModelError, InputError, Issue
+from ccs_model.errors import CcsModelError, FileError, InputError, Issue
 from ccs_model.scenario.read import read_values, values_in
 from ccs_model.scenario.upgrade import renamed_key, renamed_value
 from ccs_model.scenario.yaml_document import read_text, shown_path
@@ -83,7 +83,11 @@ def combinations(values: Mapping[str, Sequence[object]], place: str = "--set") -
 
 def at_their_row(changes: Changes, error: CcsModelError) -> CcsModelError:
     """Return the error of changes with the file and line of the row that lists them, if there is one."""
-    if not isinstance(changes, Listed) or not isinstance(error, InputError):
+    if not isinstance(changes, Listed):
+        return error
+    if isinstance(error, FileError):
+        return FileError(f"{changes.place}: {error}")
+    if not isinstance(error, InputError):
         return error
     return InputError(Issue(f"{changes.place}: {each.where}", each.what, each.hint) for each in error.issues)
 

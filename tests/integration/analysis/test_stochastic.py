@@ -211,6 +211,22 @@ def test_a_scenario_without_futures_is_an_input_error(small: Callable[..., Scena
         stochastic(small())
 
 
+def test_errors_of_futures_name_file_and_line(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    text = (
+        "name: T\nyears: [2026, 2031]\nplants: {provinces: [Shanxi]}\nbudget: {total_mn: 1}\nfutures:\n"
+        "  low: {changes: {plants.provinces: [Shanxi]}}\n  high: {changes: {plants.provinces: [Shanxy]}}\n"
+    )
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        stochastic(path)
+    (issue,) = caught.value.issues
+    assert issue.where.endswith("s.yaml:7: futures.high.changes: plants.provinces[0]")
+    path.write_text(text.partition("futures:")[0], encoding="utf-8")
+    with pytest.raises(InputError, match=r"s\.yaml: futures: the scenario has no futures"):
+        stochastic(path)
+
+
 @pytest.mark.slow
 def test_optimize_says_that_it_plans_for_no_future(small: Callable[..., Scenario]) -> None:
     futures = {"poor": {"changes": {"budget.total_mn": 300}}, "rich": {}}

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ccs_model.errors import InputError, Issue
-from ccs_model.scenario.variations import at_their_row, combinations, grid_of, listed_in
+from ccs_model.errors import FileError, InputError, Issue
+from ccs_model.scenario.variations import Listed, at_their_row, combinations, grid_of, listed_in
 
 
 @pytest.mark.parametrize(
@@ -84,3 +84,8 @@ def test_a_list_may_state_its_separator(tmp_path):
     path.write_text("sep=;\n\nbudget.total_mn;storage.capacity\n5000;low\n", encoding="utf-8")
     (found,) = listed_in(path)
     assert dict(found) == {"budget.total_mn": 5000, "storage.capacity": "low"} and found.place.endswith(":4")
+
+
+def test_a_file_that_cannot_be_read_has_the_place_of_its_changes() -> None:
+    error = at_their_row(Listed({"budget.total_mn": 6}, "s.yaml:3"), FileError("cannot read a.csv"))
+    assert isinstance(error, FileError) and str(error) == "s.yaml:3: cannot read a.csv"
