@@ -22,6 +22,7 @@ import pandas as pd
 from ccs_model.analysis.analysis_result import json_bytes, read_json, write_request
 from ccs_model.analysis.jobs import Ended, Job, Scheduler, message_of, results_of, share_of
 from ccs_model.analysis.regret import inputs_for, own_tables
+from ccs_model.analysis.sweep_warnings import write_warnings
 from ccs_model.atomic_files import write_atomic
 from ccs_model.bounded_reading import parse_json, read_regular
 from ccs_model.errors import (
@@ -81,7 +82,8 @@ class SweepProgress:
 class Sweep:
     """A complete or partial sweep: `table` has one row a scenario, `plants` one row a plant that any plan retrofits.
 
-    `is_part` states whether missing scenarios are expected, because only one shard ran.
+    `is_part` states whether missing scenarios are expected, because only one shard ran. `warnings` are those of the
+    plans, each once with its scenarios.
     """
 
     folder: Path
@@ -89,6 +91,7 @@ class Sweep:
     table: pd.DataFrame
     plants: pd.DataFrame
     is_part: bool = False
+    warnings: tuple[dict[str, Any], ...] = ()
 
     @property
     def n_missing(self) -> int:
@@ -122,6 +125,7 @@ class Sweep:
             "n_scenarios": len(self.table),
             "n_failed": self.n_failed,
             "n_missing": self.n_missing,
+            "warnings": [dict(each) for each in self.warnings],
             "scenarios": rows,
         }
 
@@ -339,7 +343,8 @@ class _Runs:
         """Write the tables; a partial sweep has another file name."""
         self._read_missing()  # what other shards have finished meanwhile
         table, plants = sweep_tables(self._spec, self._rows)
-        result = Sweep(self._folder, str(self._spec["scenario"]), table, plants, is_part)
+        warnings = write_warnings(self._folder, self._spec, self._rows)
+        result = Sweep(self._folder, str(self._spec["scenario"]), table, plants, is_part, warnings)
         if result.n_missing:
             write_atomic(self._folder / PARTIAL, csv_text(table).encode())
             return result
@@ -402,6 +407,7 @@ def row_of(document: Mapping[str, Any]) -> dict[str, Any]:
             for key in ("unit", "bound", "gap_share", "searched_bound", "searched_gap_share")
         },
         "totals": dict(document["totals"]),
+        "warnings": list(document.get("warnings", ())),
         "retrofitted": {
             plant: {key: row[key] for key in ("name", "province", "sector")} for plant, row in retrofitted.items()
         },

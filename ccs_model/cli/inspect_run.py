@@ -32,7 +32,7 @@ from ccs_model.cli.terminal import columns, print_json, show_warnings, strong
 from ccs_model.errors import CHECK_FAILED, DONE, FileError, InputError, Issue, schema_issue
 from ccs_model.report.summary import summary_text
 from ccs_model.report.text_tables import aligned, fitted, truncate, width_of, wrap
-from ccs_model.runs.run_list import ListedRun, document_of, listed_runs, require_kind, sweep_rows
+from ccs_model.runs.run_list import ListedRun, document_of, listed_runs, require_kind, sweep_rows, sweep_warnings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,6 +90,10 @@ def show(run: Path, as_json: bool) -> int:
         return DONE
     if kind == "run":
         show_warnings(document.get("warnings", []))
+    if kind == "sweep":
+        from ccs_model.cli.series_texts import sweep_warning_texts
+
+        show_warnings(sweep_warning_texts(sweep_warnings(run), len(document["cases"])))
     try:
         click.echo(_result_text(kind, document, run))
     except (KeyError, TypeError, AttributeError) as error:

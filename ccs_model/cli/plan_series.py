@@ -31,7 +31,7 @@ from ccs_model.cli.command_options import (
     time_limit_option,
     with_options,
 )
-from ccs_model.cli.series_texts import frontier_text, sweep_text
+from ccs_model.cli.series_texts import frontier_text, sweep_text, sweep_warning_texts
 from ccs_model.cli.terminal import ProgressLine, print_json, show_warnings
 from ccs_model.errors import (
     DONE,
@@ -317,7 +317,8 @@ class _SweepConsole:
 
 
 def show(result: Sweep, *, as_json: bool, quiet: bool) -> None:
-    """Print the sweep on stdout."""
+    """Print the sweep on stdout, and the warnings of its plans on stderr."""
+    show_warnings(sweep_warning_texts(result.warnings, len(result.table)))
     if as_json:
         print_json(result.to_dict())
         return

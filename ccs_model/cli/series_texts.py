@@ -12,8 +12,11 @@ from typing import Any
 from ccs_model.cli.terminal import columns, shortened, strong
 from ccs_model.report.text_tables import fitted, truncate, width_of, wrap
 from ccs_model.runs.run_list import counted
+from ccs_model.units import first_few
 
 _N_FAILED_SHOWN = 10
+# Scenarios that a warning lists.
+_N_NUMBERS_SHOWN = 5
 # Objectives in money, as headings of a table.
 _WORTH = {"min_cost": "cost", "max_npv": "NPV", "max_net_benefit": "net benefit"}
 # Variants of a sweep that its summary lists, and their figures.
@@ -152,6 +155,16 @@ def _short_keys(keys: Sequence[str]) -> list[str]:
 def _figure(value: Any, form: str) -> str:
     number = float("nan") if value in ("", None) else float(value)
     return format(number, form) if math.isfinite(number) else "–"
+
+
+def sweep_warning_texts(warnings: Sequence[Mapping[str, Any]], n_all: int) -> list[str]:
+    """Return each warning of a sweep's plans with the scenarios, of `n_all`, that have it."""
+    texts = []
+    for each in warnings:
+        scenarios = str(each["scenarios"]).split()
+        name = f"scenario{'s' if len(scenarios) > 1 else ''} {first_few(scenarios, _N_NUMBERS_SHOWN)}"
+        texts.append(f"{each['warning']} ({f'all {n_all} scenarios' if len(scenarios) == n_all else name})")
+    return texts
 
 
 def sweep_text(folder: Path, name: str, rows: Sequence[Mapping[str, Any]]) -> str:

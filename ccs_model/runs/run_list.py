@@ -25,6 +25,7 @@ KINDS = {
     "stochastic.json": "stochastic",
 }
 SWEEP_TABLES = ("sweep.csv", "sweep.partial.csv")
+SWEEP_WARNINGS = "sweep.warnings.csv"
 
 
 @dataclass(frozen=True)
@@ -93,11 +94,17 @@ def listed_runs(folder: Path) -> list[ListedRun]:
 
 def sweep_rows(folder: Path) -> list[dict[str, str]]:
     """Return the rows of a sweep's table, that of a partial sweep if it is not complete; none before it has ended."""
-    for name in SWEEP_TABLES:
-        if (folder / name).is_file():
-            with (folder / name).open(encoding="utf-8", newline="") as file:
-                return list(csv.DictReader(file))
-    return []
+    return next((_rows(folder / name) for name in SWEEP_TABLES if (folder / name).is_file()), [])
+
+
+def sweep_warnings(folder: Path) -> list[dict[str, str]]:
+    """Return the warnings of a sweep's plans, each with its scenarios."""
+    return _rows(folder / SWEEP_WARNINGS) if (folder / SWEEP_WARNINGS).is_file() else []
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def counted(rows: list[dict[str, str]]) -> str:

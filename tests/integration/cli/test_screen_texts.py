@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,13 @@ from click.testing import CliRunner
 
 from ccs_model.analysis.jobs import Failure, attempted, shard_of, share_of
 from ccs_model.analysis.sweep import Sweep, SweepProgress
+from ccs_model.analysis.sweep_warnings import write_warnings
 from ccs_model.cli import group
 from ccs_model.cli.terminal import ProgressLine
 from ccs_model.errors import BUG, INFEASIBLE, CcsModelError, InfeasibleError, InputError, Issue, NoPlanError
 from ccs_model.mip import Progress
 from ccs_model.pilots.replay import Replay, Row
+from ccs_model.runs.run_list import sweep_warnings
 
 # The package exports the commands under these names; the tests need the modules.
 near_optimal, comparing, replaying, sweeping = (
@@ -129,6 +132,24 @@ def test_a_sweep_prints_the_objective_of_its_variants(tmp_path: Path) -> None:
     assert "5,484" not in sweeping.sweep_text(tmp_path, "Small", [tonnes, failed])
     mixed = sweeping.sweep_text(tmp_path, "Small", [tonnes, row])
     assert "objective" in mixed and "NPV 350 million" in mixed and "5,484 kt" in mixed
+
+
+def test_a_sweep_prints_each_warning_once_with_its_scenarios(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = {"cases": [{"scenario": n, "run": f"run-{n}"} for n in range(1, 8)]}
+    rows = {f"run-{n}": {"warnings": ["of all", *(["of two"] if n in (2, 5) else [])]} for n in range(1, 8)}
+    rows["run-3"]["warnings"].append("of one")
+    warnings = write_warnings(tmp_path, spec, rows)
+    found = [(each["warning"], each["scenarios"]) for each in warnings]
+    assert found == [("of all", "1 2 3 4 5 6 7"), ("of two", "2 5"), ("of one", "3")]
+    sweeping.show(replace(swept(tmp_path, optimal=7), warnings=warnings), as_json=False, quiet=False)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [
+        "warning: of all (all 7 scenarios)", "warning: of two (scenarios 2, 5)", "warning: of one (scenario 3)"
+    ]  # fmt: skip
+    assert [each["warning"] for each in sweep_warnings(tmp_path)] == ["of all", "of two", "of one"]
+    assert write_warnings(tmp_path, spec, {}) == () and sweep_warnings(tmp_path) == []
 
 
 def test_a_sweep_fits_a_narrow_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
