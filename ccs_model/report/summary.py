@@ -94,6 +94,8 @@ class _Summary:
         self.currency = str(document["currency"])
         self.money = money_text(self.currency, document["price_year"])
         self.is_static = bool(self.context.get("is_static"))
+        # Only calibrated plans are compared with the pilot zones.
+        self._region = "region" if document.get("calibration") is None else "zone"
 
     def text(self) -> str:
         calibration = self.document["calibration"]
@@ -155,7 +157,8 @@ class _Summary:
             *([] if document["corridors"] is None else [self._network()]),
             additions_text(document["added_components"]) if document.get("added_components") else "",
             f"{when} they capture {megatonnes(totals['captured_ktpa'])} and avoid {megatonnes(totals['avoided_ktpa'])} "
-            f"CO2 a year: {share_text(totals['abatement_share'])} of the zones' {megatonnes(totals['baseline_ktpa'])} "
+            f"CO2 a year: {share_text(totals['abatement_share'])} of the {self._region}s' "
+            f"{megatonnes(totals['baseline_ktpa'])} "
             f"(on-site abatement {share_text(totals['on_site_abatement_share'])}).",
             f"Capture cost {per_t[0]} {unit} captured, without transport and storage; avoidance cost "
             f"{per_t[1]} {unit} avoided, with them.",
@@ -346,7 +349,7 @@ class _Summary:
         return self._table([header, *rows], 1)
 
     def _zones(self) -> str:
-        header = ("zone", "baseline, kt/y", "avoided, kt/y", "abatement", "on-site", "as designed", "reported")
+        header = (self._region, "baseline, kt/y", "avoided, kt/y", "abatement", "on-site", "as designed", "reported")
         rows = [
             (
                 str(row["zone"]),

@@ -6,6 +6,7 @@ import pytest
 
 from ccs_model.report.language import Language
 from ccs_model.report.phrases import society, storage_range, unspent
+from ccs_model.report.summary import _Summary
 
 
 def test_money_that_a_plan_leaves_is_named() -> None:
@@ -50,3 +51,10 @@ def test_damages_at_the_scenario_s_own_values_name_no_series() -> None:
         "rate of 2 %; net of resource cost at 5 %, the social benefit is 5,747 million."
     )
     assert Language("zh").sentence(text).startswith("按情景自设数值计")
+
+
+def test_only_calibrated_plans_have_zones() -> None:
+    document = {"totals": {}, "currency": "CNY", "price_year": 2024}
+    assert _Summary({**document, "calibration": None}, 80, str)._region == "region"
+    assert _Summary(document, 80, str)._region == "region"
+    assert _Summary({**document, "calibration": {"statement": "Calibrated."}}, 80, str)._region == "zone"
