@@ -31,7 +31,7 @@ def frontier_text(document: Mapping[str, Any], folder: Path, page: Path | None) 
     subject = f"{'Plans' if worth else 'Abatement'} by budget over the horizon; {document['network']}"
     lines = [wrap(subject, columns()), f"Money in million {money}, real", ""]
     # A narrow terminal shows no merit order, then no gap within the links searched; at last lines are shortened.
-    optional = ("searched", "merit") if document["n_corridors"] is not None else ("merit",)
+    optional: tuple[str, ...] = ("searched", "merit") if document["n_corridors"] is not None else ("merit",)
     table = _frontier_table(document, worth, money, optional)
     while optional and max(map(width_of, table)) > columns():
         optional = optional[:-1]
