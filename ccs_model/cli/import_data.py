@@ -295,6 +295,10 @@ def _show_missing(tracker: GemTracker, out: Path) -> None:
     if tracker.strays:
         named = first_few(tracker.strays, _NAMED)
         click.echo(f"left out: capacities of plants that are not on the sheet Plant data: {named}", err=True)
+    if n := len(tracker.stray_furnaces):
+        named = first_few(tracker.stray_furnaces, _NAMED)
+        what = f"{n:,} furnace{'s' if n > 1 else ''} of plants that are not on the sheet Plant data"
+        click.echo(f"left out: {what}: {named}", err=True)
     made = tracker.chemicals
     if made is None:
         return

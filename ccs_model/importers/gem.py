@@ -78,7 +78,7 @@ class GemTracker:
     places of each steel plant's cells. `unquantified` lists operating plants without a quantified capacity.
     `in_country` is the country of each steel plant, `countries` all countries including those of chemical plants.
     `chemicals` is None without a workbook of the chemicals inventory. `strays` names the rows of capacities of plants
-    that "Plant data" lacks, with status and crude steel.
+    that "Plant data" lacks, with status and crude steel, `stray_furnaces` those of furnaces.
     """
 
     plants: pd.DataFrame
@@ -91,6 +91,7 @@ class GemTracker:
     in_country: tuple[str, ...] = ()
     chemicals: GemChemicals | None = None
     strays: tuple[str, ...] = ()
+    stray_furnaces: tuple[str, ...] = ()
 
 
 def read_gem(
@@ -151,7 +152,8 @@ def read_gem(
     countries = {*in_country, *(chemicals.countries if chemicals is not None else ())}
     if issues:
         raise InputError(sorted(issues, key=reading_order))
-    strays = _strays(sheets.get(CAPACITIES.lower(), []), {row.text("plant", []) for row in steel})
+    known = {row.text("plant", []) for row in steel}
+    strays = _strays(sheets.get(CAPACITIES.lower(), []), known)
     return GemTracker(
         plants,
         units,
@@ -163,6 +165,7 @@ def read_gem(
         in_country,
         chemicals,
         strays,
+        _stray_furnaces(sheets, known),
     )
 
 
@@ -225,6 +228,17 @@ def _strays(grids: Sequence[Grid], known: set[str]) -> tuple[str, ...]:
                 crude = f"{amount:,.10g} kt/y" if isinstance(amount, int | float) else shown(amount or "no amount")
                 named.append(f"{row.place()} {shown(plant)} ({status or 'no status'}, crude steel {crude})")
     return tuple(named)
+
+
+def _stray_furnaces(sheets: Mapping[str, list[Grid]], known: set[str]) -> tuple[str, ...]:
+    """Rows of furnaces whose plant is not on the sheet "Plant data", with unit and plant."""
+    return tuple(
+        f"{row.place()} {shown(row.text('unit', []) or 'no unit id')} of {shown(plant or 'no plant')}"
+        for sheet in KIND_OF
+        for grid in sheets.get(sheet, [])
+        for row in rows_of(grid, UNIT_HEADINGS, [])
+        if (plant := row.text("plant", [])) not in known
+    )
 
 
 def _status(row: Row, issues: list[Issue]) -> str:

@@ -259,6 +259,7 @@ def test_furnaces_of_unit_workbooks():
     }
     tracker = read_gem([("t.xlsx", plant_book()), ("iron.xlsx", unit_book(furnaces))])
     assert list(tracker.units["unit"]) == ["U1", "U2", "U3"]
+    assert tracker.stray_furnaces == ("iron.xlsx:Blast Furnaces!B5 U4 of P7",)
     assert list(tracker.units["relining_year"].fillna(0)) == [2019, 2015, 0]
     assert tracker.plants["n_blast_furnaces"].tolist()[0] == 2
     assert tracker.plants["bf_relining_years"].tolist() == ["BF 1:2015;BF 2:2019", ""]
