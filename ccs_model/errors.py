@@ -149,6 +149,8 @@ class InfeasibleError(CcsModelError):
     tables
         The nearest plan as data frames by name: `nearest_retrofits`, and `nearest_violations` with the constraints that
         it violates. Empty if none was found.
+    warnings
+        What a plan of the problem would warn of; None if the problem was not built.
     """
 
     exit_code = INFEASIBLE
@@ -159,6 +161,7 @@ class InfeasibleError(CcsModelError):
         self.conflicts: tuple[str, ...] = tuple(conflicts)
         self.folder = folder
         self.tables: Mapping[str, Any] = dict(tables or {})
+        self.warnings: tuple[str, ...] | None = None
         lines = self.conflicts or ("no single constraint restores feasibility when it is relaxed alone",)
         super().__init__(
             "infeasible: these constraints conflict; relaxing any one of them restores feasibility:\n"

@@ -155,12 +155,14 @@ def infeasible_files(
     inputs: Inputs,
     *,
     tables: Mapping[str, pd.DataFrame] | None = None,
+    warnings: Sequence[str] | None = None,
     command: str = "",
     lang: str = "en",
 ) -> dict[str, bytes]:
     """Return the run folder of an infeasible problem: plan.json, the workbook, the resolved scenario, the manifest.
 
-    `tables` are those of the nearest plan, by name; `lang` is the language of the workbook.
+    `tables` are those of the nearest plan, by name; `warnings` are those of the problem, by default the notices on the
+    tables; `lang` is the language of the workbook.
     """
     document = {
         "schema": SCHEMA,
@@ -176,7 +178,7 @@ def infeasible_files(
         "terms": {},
         "costs": {},
         "conflicts": list(conflicts),
-        "warnings": [without_folder(each) for each in inputs.all_notices],
+        "warnings": [without_folder(each) for each in (inputs.all_notices if warnings is None else warnings)],
         "checks": [],
     }
     files = {

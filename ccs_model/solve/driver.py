@@ -21,7 +21,7 @@ import pyomo.environ as pyo
 from ccs_model._typing import Floats
 from ccs_model.atomic_files import temporary_folder
 from ccs_model.bounded_reading import is_workbook
-from ccs_model.errors import NoPlanError
+from ccs_model.errors import InfeasibleError, NoPlanError
 from ccs_model.inputs import Inputs, load_inputs
 from ccs_model.mip import Highs, Matrix, Progress, SolverOptions
 from ccs_model.mip.branch_and_bound import MipOutcome
@@ -189,7 +189,11 @@ def optimize_inputs(
     """
     started = started if started is not None else time_s()
     problem = build_problem_with_advice(scenario, inputs, REPAIR_EFFORT)
-    return solve(problem, on_progress=on_progress, started=started)
+    try:
+        return solve(problem, on_progress=on_progress, started=started)
+    except InfeasibleError as error:
+        error.warnings = input_warnings(problem)
+        raise
 
 
 def solve(

@@ -121,7 +121,13 @@ def optimize_to_folder(
             plan = optimize_inputs(requested, inputs, on_progress=on_progress, started=clock)
         except InfeasibleError as error:
             files = infeasible_files(
-                error.conflicts, requested, inputs, tables=error.tables, command=command, lang=lang
+                error.conflicts,
+                requested,
+                inputs,
+                tables=error.tables,
+                warnings=error.warnings,
+                command=command,
+                lang=lang,
             )
             if out is None and folder.name == key.folder_name:
                 error.folder = write_files(files, folder.with_name(key.infeasible_folder_name), force=force)

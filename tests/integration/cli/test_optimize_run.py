@@ -63,6 +63,18 @@ def test_an_infeasible_problem_leaves_a_report_with_the_advice_that_python_gives
     assert listed["status"].tolist() == ["infeasible"] and listed["objective"].isna().all()
 
 
+def test_an_infeasible_problem_keeps_the_warnings_of_its_scenario(
+    small: Callable[..., Scenario], tmp_path: Path
+) -> None:
+    # A plant can reach the target, but the budget pays for none.
+    conflicting = {"objective": "min_cost", "targets.abatement_share": {2031: 0.01}, "budget.total_mn": 1}
+    scenario = small({**conflicting, "policy.carbon_price_per_t": {2026: 300}})
+    with pytest.raises(InfeasibleError):
+        optimize_to_folder(scenario, tmp_path / "run")
+    document = json.loads((tmp_path / "run" / "plan.json").read_text(encoding="utf-8"))
+    assert any("policy.capture_deductible is false" in each for each in document["warnings"])
+
+
 def test_a_plan_without_a_writer_says_so(small_plan: Plan, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="this plan has no writer"):
         replace(small_plan, writer=None).to_excel(tmp_path / "plan.xlsx")
