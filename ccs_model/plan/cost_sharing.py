@@ -224,8 +224,8 @@ def shares_table(sharing: Sharing) -> pd.DataFrame:
     """Return one row a user (plant) of each built or used link and site, with both allocations of its capital.
 
     facility, kind (link or site), plant, use_kt, n_users, capex_mn, by_use_mn, by_shapley_mn, shapley_error_mn
-    (standard error of the sampled value, 0 if exact). Unused assets are shared by all plants, in proportion to what they
-    capture.
+    (standard error of the sampled value, 0 if exact). Unused assets are shared by all plants, in proportion to
+    what they capture.
     """
     problem = sharing.point.problem
     assert problem.network is not None
