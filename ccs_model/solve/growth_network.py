@@ -116,6 +116,7 @@ def growth_network_of(
     if not len(options.column):
         return None
     packing, packing_limit = _packing(matrix, rows, options.column, without)
+    areas = _areas(matrix, rows, options.column, pipe, opened, is_limited=PROVINCE_BUDGET not in without)
     degrees = network.nodes[["lat_deg", "lon_deg"]].to_numpy(float)
     narrower = np.cos(np.radians(degrees[:, 0].mean()))
     return GrowthNetwork(
@@ -148,7 +149,10 @@ def growth_network_of(
         targets=sparse.csc_array(rows[targets][:, options.column]),
         target_limits=matrix.row_lower[targets],
         limits=_limits(problem, matrix, years, without),
-        **_areas(matrix, rows, options.column, pipe, opened, is_limited=PROVINCE_BUDGET not in without),
+        area_limits=areas["area_limits"],
+        area_options=areas["area_options"],
+        area_links=areas["area_links"],
+        area_sites=areas["area_sites"],
         positions=degrees * np.array([1.0, narrower]),
         loss=loss[0],
         loss_at_sites=loss[1],
