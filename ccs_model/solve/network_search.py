@@ -78,12 +78,13 @@ def solve_in_corridors(
 ) -> Corridors:
     """Find corridors, or take those of the scenario, and solve within them; `effort` is that after the relaxation."""
     search = _NetworkSearch(problem, options, effort, on_progress)
-    # One period does not show what a tonne earns over all its years, so objectives in money are searched over all of
-    # them, unless they minimise the cost of a target.
-    by_tonnes = problem.objective == "max_abatement" or (problem.objective == "min_cost" and bool(problem.targets))
-    is_staged = len(problem.years) > 1 and problem.scenario.transport.corridors == "auto" and by_tonnes
+    is_staged = len(problem.years) > 1 and problem.scenario.transport.corridors == "auto"
     if is_staged and len(matrix.row_lower) > SIZES.staged_rows:
-        return search.over_chosen_links(matrix)
+        # One period does not show what a tonne earns over all its years, so without tree growth objectives in money are
+        # searched over all links, unless they minimise the cost of a target.
+        by_tonnes = problem.objective == "max_abatement" or (problem.objective == "min_cost" and bool(problem.targets))
+        if by_tonnes or growth_network_of(problem, matrix) is not None:
+            return search.over_chosen_links(matrix)
     by_arcs = search.by_arcs(matrix)
     if by_arcs is None or by_arcs.within.outcome.status == "optimal":
         return by_arcs or search.over(matrix, effort)
