@@ -58,7 +58,7 @@ class GrowthNetwork:
         [area, site] 1 where the costs of a link or a site count there, else 0.
     positions
         [node, 2] positions in km.
-    loss, loss_at_sites
+    charge, charge_at_sites
         [p] what money for pipes, and for sites and wells, takes from the objective; 0 where only options count.
     threshold
         Least value of an option added, as a share of what its path takes from the objective.
@@ -98,8 +98,8 @@ class GrowthNetwork:
     area_links: Floats
     area_sites: Floats
     positions: Floats
-    loss: Floats
-    loss_at_sites: Floats
+    charge: Floats
+    charge_at_sites: Floats
     threshold: float = 1.0
 
     def limited_to(self, limit: float) -> GrowthNetwork:
@@ -122,7 +122,7 @@ class GrowthNetwork:
     @cached_property
     def is_priced(self) -> bool:
         """Whether pipes and sites count in the objective."""
-        return bool(self.loss.any())
+        return bool(self.charge.any())
 
     @property
     def n_periods(self) -> int:

@@ -92,8 +92,8 @@ class Growth:
             return -np.inf
         value = float(net.value[self.options].sum())
         if net.is_priced:
-            value -= float(net.loss @ self._spent_on_pipes().sum(axis=1))
-            value -= float(net.loss_at_sites @ self.site_costs().sum(axis=1))
+            value -= float(net.charge @ self._spent_on_pipes().sum(axis=1))
+            value -= float(net.charge_at_sites @ self.site_costs().sum(axis=1))
         return value
 
     @property
@@ -310,7 +310,7 @@ class Growth:
         saved = pipes[:, links] - net.pipe_costs(self.vintages(less, links=links), links=links)
         saved_at_sites = sites - self.site_costs(less_stored)
         lost = sum(float(net.value[self.chosen[stream][0]]) for stream in group)
-        return float(net.loss @ saved.sum(axis=1) + net.loss_at_sites @ saved_at_sites.sum(axis=1)) - lost
+        return float(net.charge @ saved.sum(axis=1) + net.charge_at_sites @ saved_at_sites.sum(axis=1)) - lost
 
     def _is_required(self, stream: int) -> bool:
         """Whether a required group has no other option than that of this stream."""

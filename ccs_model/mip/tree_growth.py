@@ -132,14 +132,14 @@ class Grow(Heuristic):
 
     def _from_sites(self, network: GrowthNetwork, end: float) -> Growth:
         """The best of the solutions grown without a site and, until `end`, from those with the most value near them."""
-        best = self._settled(Growth.empty(network), network)
+        best = self._grown_and_pruned(Growth.empty(network), network)
         for site in self._seeds(network):
             if now() >= end:
                 break
             start = Growth.empty(network)
             start.forced[site] = True
             if start.is_within_limits():
-                grown = self._settled(start, network)
+                grown = self._grown_and_pruned(start, network)
                 best = grown if grown.value > best.value else best
         return best
 
@@ -165,7 +165,7 @@ class Grow(Heuristic):
             self._grow_in(growth, period, ())
         return growth
 
-    def _settled(
+    def _grown_and_pruned(
         self, growth: Growth, network: GrowthNetwork, threshold: float = 0.0, banned: Sequence[int] = ()
     ) -> Growth:
         """Grow; where pipes count in the objective, first with a lower threshold, since later streams share them."""
@@ -222,7 +222,7 @@ class Grow(Heuristic):
             worth = np.flatnonzero(open_ & np.isfinite(cost) & (cost <= 1.2 * left))
             merit = value[worth] / np.maximum(cost[worth], TOLERANCE)
             if net.is_priced:
-                lost = net.loss[period] * path_cost[worth]
+                lost = net.charge[period] * path_cost[worth]
                 merit = value[worth] - lost if only_missing else merit
                 pays = only_missing | (value[worth] >= net.threshold * lost)
                 worth, merit = worth[pays], merit[pays]
@@ -317,7 +317,7 @@ class Grow(Heuristic):
         if not trial.is_within_limits():
             return None
         threshold = float(rng.choice(self.thresholds)) if trial.network.is_priced else 1.0
-        return self._settled(trial, trial.network, threshold, banned.tolist())
+        return self._grown_and_pruned(trial, trial.network, threshold, banned.tolist())
 
     def _swung(self, trial: Growth, rng: np.random.Generator) -> Growth | None:
         """Grown beyond the limits, shrunk to them and grown again; None where shrinking fails."""
@@ -328,7 +328,7 @@ class Grow(Heuristic):
         self._grown(trial)
         trial.network = network
         trial.shrink()
-        return self._settled(trial, network, 1.0) if trial.is_within_limits() else None
+        return self._grown_and_pruned(trial, network, 1.0) if trial.is_within_limits() else None
 
     @staticmethod
     def _part(growth: Growth, rng: np.random.Generator) -> list[int]:

@@ -110,9 +110,9 @@ def growth_network_of(
     about = problem.sites.set_index("site").loc[sites]
     room, weight = _rooms(problem, matrix, rows, sites, years)
     options = _Options(problem, matrix, rows, nodes, years, worth)
-    loss = np.zeros((2, len(years)))
+    charge = np.zeros((2, len(years)))
     if is_priced:
-        loss[:] = [_loss(of, money, gains) for of in (pipe, opened)]
+        charge[:] = [_charge(of, money, gains) for of in (pipe, opened)]
     if not len(options.column):
         return None
     packing, packing_limit = _packing(matrix, rows, options.column, without)
@@ -154,8 +154,8 @@ def growth_network_of(
         area_links=areas["area_links"],
         area_sites=areas["area_sites"],
         positions=degrees * np.array([1.0, narrower]),
-        loss=loss[0],
-        loss_at_sites=loss[1],
+        charge=charge[0],
+        charge_at_sites=charge[1],
     )
 
 
@@ -175,13 +175,13 @@ def _with_curtailment(matrix: Matrix, gains: Floats) -> Floats:
     return worth
 
 
-def _loss(columns: Ints, money: Floats, gains: Floats) -> Floats:
+def _charge(columns: Ints, money: Floats, gains: Floats) -> Floats:
     """[p] what money for some columns [p, …] takes from the objective."""
-    loss = np.zeros(len(columns))
+    charge = np.zeros(len(columns))
     for p, each in enumerate(columns):
         paid = each[(each >= 0) & (money[each] > 0)]
-        loss[p] = np.median(-gains[paid] / money[paid]) if len(paid) else 0.0
-    return np.maximum(loss, 0.0)
+        charge[p] = np.median(-gains[paid] / money[paid]) if len(paid) else 0.0
+    return np.maximum(charge, 0.0)
 
 
 class _Options:

@@ -16,7 +16,7 @@ from ccs_model.mip.tree_growth import Grow
 
 def network_of(
     links: list[tuple[int, int, float]], sites: list[int], options: list[tuple[int, float, float]],
-    area_limits: list[float], area_of: dict[str, list[int]], loss: float = 0.0,
+    area_limits: list[float], area_of: dict[str, list[int]], charge: float = 0.0,
 ) -> GrowthNetwork:  # fmt: skip
     """One period, free sites and wells, pipes of one size with a fixed cost, and 100 units of flow for each option."""
     n_links, n_sites, n_options, n_areas = len(links), len(sites), len(options), len(area_limits)
@@ -60,8 +60,8 @@ def network_of(
         area_links=inside["links"],
         area_sites=inside["sites"],
         positions=np.zeros((1 + max(max(a, b) for a, b, _ in links), 2)),
-        loss=np.full(1, loss),
-        loss_at_sites=np.full(1, loss),
+        charge=np.full(1, charge),
+        charge_at_sites=np.full(1, charge),
     )
 
 
@@ -218,10 +218,10 @@ def test_streams_that_pay_for_their_pipe_together_are_found_and_those_that_do_no
         [(0, 2, 5.0), (1, 2, 5.0), (2, 4, 60.0), (3, 2, 30.0), (5, 4, 150.0)],
         [4],
         [(0, 40.0, 0.0), (1, 40.0, 0.0), (3, 20.0, 0.0), (5, 100.0, 0.0)],
-        [1e6], {"options": [0] * 4, "links": [0] * 5, "sites": [0]}, loss=1.0,
+        [1e6], {"options": [0] * 4, "links": [0] * 5, "sites": [0]}, charge=1.0,
     )  # fmt: skip
     with effort():
-        growth = Grow(n_seeds=0)._settled(Growth.empty(network), network)
+        growth = Grow(n_seeds=0)._grown_and_pruned(Growth.empty(network), network)
     assert sorted(growth.chosen) == [0, 1]
     assert growth.value == pytest.approx(80.0 - 70.0)
 
@@ -232,7 +232,7 @@ def test_pruning_removes_a_group_of_which_no_stream_goes_alone_unless_one_is_req
         [(0, 2, 5.0), (1, 2, 5.0), (2, 3, 60.0)], [3], [(0, 30.0, 0.0), (1, 30.0, 0.0)], [1e6],
         {"options": [0, 0], "links": [0, 0, 0], "sites": [0]},
     )  # fmt: skip
-    network = network_of(*arguments, loss=1.0)
+    network = network_of(*arguments, charge=1.0)
     # With both, the required stream costs least.
     for required, left in (((), []), ((np.array([1]),), [0, 1])):
         growth = Growth.empty(replace(network, required=required))
