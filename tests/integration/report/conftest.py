@@ -13,6 +13,7 @@ import ccs_model as ccs
 from ccs_model.plan.plan import Plan
 from ccs_model.solve import network_search
 from ccs_model.solve.strategies import ModelSizes
+from tests.integration.report.editing import SCENARIO, run
 
 
 def _solved(total_mn: float) -> Plan:
@@ -70,3 +71,13 @@ def shared_book(shared_plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> 
 def read_back(plan: Plan, folder: Path) -> Workbook:
     """The workbook of a plan, written and read again: of formulas the values that were written beside them."""
     return openpyxl.load_workbook(plan.to_excel(folder / "plan.xlsx"), data_only=True)
+
+
+@pytest.fixture(scope="session")
+def solved_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of the scenario."""
+    folder = tmp_path_factory.mktemp("round")
+    (folder / "five.yaml").write_text(SCENARIO, encoding="utf-8")
+    answer = run("optimize", folder / "five.yaml", "--out", folder / "run", "-q")
+    assert answer.exit_code == 0, answer.output
+    return folder / "run"
