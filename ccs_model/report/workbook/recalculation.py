@@ -30,7 +30,8 @@ class StoredCell(NamedTuple):
     """One filled cell; rows and columns are counted from 1.
 
     `value` is a number, text, or a truth; "" for a formula without a stored value. `is_date` tells a number that is
-    shown as a date or a time.
+    shown as a date or a time. `formula` is the text of a formula with the row and column that it is written for: those
+    of another cell where it is filled from there.
     """
 
     sheet: str
@@ -39,6 +40,7 @@ class StoredCell(NamedTuple):
     value: float | str | bool
     has_formula: bool
     is_date: bool = False
+    formula: tuple[str, int, int] | None = None
 
     @property
     def address(self) -> str:
@@ -115,6 +117,7 @@ def _date_styles(archive: zipfile.ZipFile) -> frozenset[int]:
 def _cells(
     archive: zipfile.ZipFile, part: str, sheet: str, shared: list[str], dates: frozenset[int]
 ) -> Iterator[StoredCell]:
+    filled: dict[str, tuple[str, int, int]] = {}
     with archive.open(part) as file:
         for cell in _elements(file):
             value = _value(cell, shared)
@@ -127,7 +130,23 @@ def _cells(
             for letter in at[1]:
                 column = 26 * column + ord(letter) - 64
             is_date = isinstance(value, float) and int(cell.attrib.get("s", 0)) in dates
-            yield StoredCell(sheet, int(at[2]), column, value, cell.find(f"{_MAIN}f") is not None, is_date)
+            formula = _formula(cell, int(at[2]), column, filled)
+            yield StoredCell(sheet, int(at[2]), column, value, formula is not None, is_date, formula)
+
+
+def _formula(
+    cell: ElementTree.Element, row: int, column: int, filled: dict[str, tuple[str, int, int]]
+) -> tuple[str, int, int] | None:
+    """The formula of a cell; None without one. `filled` are those written once for several cells, by their number."""
+    found = cell.find(f"{_MAIN}f")
+    if found is None:
+        return None
+    text, number = found.text or "", found.attrib.get("si", "")
+    if found.attrib.get("t") == "shared" and not text:
+        return filled.get(number, ("", row, column))
+    if number:
+        filled[number] = (text, row, column)
+    return text, row, column
 
 
 def _elements(file: IO[bytes]) -> Iterator[ElementTree.Element]:

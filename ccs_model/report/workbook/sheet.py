@@ -205,19 +205,15 @@ class Sheet(Canvas):
             raise CcsModelError(f"{where}: the formula has no value")
         # Most values are floats, and known for that at once; what else is a number takes five times as long to ask.
         result = checked_number(value, where) if isinstance(value, float | Real) else checked_text(str(value), where)
-        if self._fixed:  # A number in the place of a formula is an edit that has no effect.
-            self.book.fingerprints.record_formula(self._name, row, column)
         # A template gives the same formula, moved, in all cells of a column; where years run across, of a row.
         key = (self._own, formula.template, column if self._own.years is None else row)
         fill = self._fills.get(key)
-        if fill is not None:
-            self._sheet.write_filled(row, column, fill, form, result)
-            return
-        text = resolved(formula.template, self._own, row, column, self.book.blocks)
-        if "!" in text:  # Excel fills no formula that names another sheet in this way.
-            self._sheet.write_formula(row, column, text, form, result)
-            return
-        self._fills[key] = fill = Fill(text.removeprefix("="), row, column)
+        # Excel fills no formula that names another sheet in this way.
+        if fill is None or "!" in fill.text:
+            text = resolved(formula.template, self._own, row, column, self.book.blocks)
+            self._fills[key] = fill = Fill(text.removeprefix("="), row, column)
+        if self._fixed:  # Another formula or a number in its place is an edit that has no effect.
+            self.book.fingerprints.record_formula(self._name, row, column, fill.text, (fill.row, fill.column))
         self._sheet.write_filled(row, column, fill, form, result)
 
     def _block(

@@ -2,7 +2,7 @@
 
 Two signs stand for a cell: 12 bits of the CRC-32 of its text, or of its number in ten digits; one change of 4,096 is
 missed. Programs that save a workbook may change the last of sixteen digits, so that a number also counts as unchanged
-if its neighbours match.
+if its neighbours match. A formula has two signs of its own, those of its text as seen from its cell.
 """
 
 from __future__ import annotations
@@ -10,17 +10,22 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+
+from ccs_model.report.workbook.formula_signs import seen_from
 
 _SIGNS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._"
 _WIDTH, _EARLIER_WIDTH = 2, 3
-# In place of the signs of cells that hold formulas.
-_FORMULAS = "formulas"
+# In place of the signs of cells that hold formulas; theirs stand behind the columns.
+_FORMULAS, _SIGNED = "formulas", "="
 # So far a number may move when another program saves it.
 _MOVED = 4e-14
 # A row of the list holds at most this many signs, which a cell can hold.
 _LONGEST = 30_000
 
 Place = tuple[int, int]
+# A formula, and the row and the column of the cell that it is written for, counted from 1.
+Written = tuple[str, int, int]
 
 
 @dataclass
@@ -34,9 +39,13 @@ class Fingerprints:
         """Keep the fingerprint of one cell."""
         self.cells.setdefault(sheet, {})[row, column] = _of(value)[:_WIDTH]
 
-    def record_formula(self, sheet: str, row: int, column: int) -> None:
-        """Keep that a cell holds a formula, whose value may change."""
-        self.formulas.setdefault(sheet, {})[row, column] = ""
+    def record_formula(self, sheet: str, row: int, column: int, text: str, first: Place | None = None) -> None:
+        """Keep that a cell holds a formula, whose value may change, and the signs of its text.
+
+        The text is that of the cell `first` if it is filled from there.
+        """
+        first_row, first_column = first or (row, column)
+        self.formulas.setdefault(sheet, {})[row, column] = sign_of(text, first_row + 1, first_column + 1)
 
     def rows(self) -> Iterator[dict[str, str]]:
         """The list: sheet, first and last row, columns and signs, of rows with the same columns.
@@ -53,20 +62,47 @@ class Fingerprints:
                 }
         for sheet, formulas in self.formulas.items():
             parts = [
-                f"{group[0] + 1}:{group[-1] + 1} {' '.join(str(column + 1) for column in columns)}"
-                for group, columns in _groups(formulas, len(formulas))
+                f"{group[0] + 1}:{group[-1] + 1} {' '.join(str(column + 1) for column in columns)}{_SIGNED}"
+                + "".join(formulas[group[0], column] for column in columns)
+                for group, columns in _groups(formulas, len(formulas), formulas)
             ]
-            yield {"sheet": sheet, "rows": "1:1", "columns": ";".join(parts), "signs": _FORMULAS}
+            for joined in _joined(parts):
+                yield {"sheet": sheet, "rows": "1:1", "columns": joined, "signs": _FORMULAS}
 
 
-def _groups(cells: Iterable[Place], most: int) -> Iterator[tuple[list[int], list[int]]]:
-    """Rows that follow one another with cells in the same columns, and these columns; at most `most` cells."""
+@lru_cache(maxsize=4096)
+def sign_of(formula: str, row: int, column: int) -> str:
+    """The signs of the formula of a cell, counted from 1."""
+    return _of(seen_from(formula, row, column))[:_WIDTH]
+
+
+def _joined(parts: Iterable[str]) -> Iterator[str]:
+    """The parts in texts that a cell can hold."""
+    text = ""
+    for part in parts:
+        if text and len(text) + len(part) >= _LONGEST:
+            yield text
+            text = ""
+        text += f";{part}" if text else part
+    if text:
+        yield text
+
+
+def _groups(
+    cells: Iterable[Place], most: int, alike: Mapping[Place, str] | None = None
+) -> Iterator[tuple[list[int], list[int]]]:
+    """Rows that follow one another with cells in the same columns, and these columns; at most `most` cells.
+
+    With `alike`, the rows of a group also have the same texts there.
+    """
     by_row: dict[int, list[int]] = {}
     for row, column in sorted(cells):
         by_row.setdefault(row, []).append(column)
     group: list[int] = []
     for row, columns in by_row.items():
         is_next = group and row == group[-1] + 1 and columns == by_row[group[0]]
+        if is_next and alike is not None:
+            is_next = all(alike[row, column] == alike[group[0], column] for column in columns)
         if group and not (is_next and (len(group) + 1) * len(columns) <= most):
             yield group, by_row[group[0]]
             group = []
@@ -76,19 +112,25 @@ def _groups(cells: Iterable[Place], most: int) -> Iterator[tuple[list[int], list
 
 
 def changed_cells(
-    rows: Iterable[tuple[str, str, str, str]], cells: Mapping[tuple[str, int, int], float | str | bool]
+    rows: Iterable[tuple[str, str, str, str]],
+    cells: Mapping[tuple[str, int, int], float | str | bool],
+    formulas: Mapping[tuple[str, int, int], Written],
 ) -> Iterator[tuple[str, int, int]]:
     """Yield sheet, row and column (counted from 1) of each cell that differs from the list `rows`.
 
-    `cells` has no cells with formulas, so that a value in the place of one is found.
+    `cells` has no cells with formulas: those are in `formulas`. A formula that was deleted, or replaced by a value or
+    by another formula, differs.
 
     Raises ValueError if the list itself is damaged.
     """
     for sheet, span, columns, signs in rows:
         if signs == _FORMULAS:
             for part in columns.split(";"):
-                places = _places(*part.split(" ", 1))
-                yield from ((sheet, *place) for place in places if cells.get((sheet, *place), "") != "")
+                places, expected = _formulas_of(part)
+                for (row, column), sign in zip(places, expected, strict=True):
+                    written = formulas.get((sheet, row, column))
+                    if written is None or (sign and sign_of(*written) != sign):
+                        yield sheet, row, column
             continue
         places = _places(span, columns)
         width = len(signs) // max(len(places), 1)
@@ -98,6 +140,18 @@ def changed_cells(
             value = cells.get((sheet, row, column), "")
             if signs[width * k : width * (k + 1)] not in {each[:width] for each in _like(value)}:
                 yield sheet, row, column
+
+
+def _formulas_of(part: str) -> tuple[list[Place], list[str]]:
+    """Places of a part of the formulas, and the sign of each: empty in workbooks of earlier versions."""
+    listed, _, signs = part.partition(_SIGNED)
+    places = _places(*listed.split(" ", 1))
+    if not signs:
+        return places, [""] * len(places)
+    each = [signs[at : at + _WIDTH] for at in range(0, len(signs), _WIDTH)]
+    if not each or len(places) % len(each):
+        raise ValueError(f"{len(signs)} signs for {len(places)} formulas")
+    return places, each * (len(places) // len(each))
 
 
 def _places(span: str, columns: str) -> list[Place]:

@@ -168,16 +168,18 @@ class WorkbookReader:
     def changed_results(self) -> Iterator[Issue]:
         """An issue at each cell with a result of the solver, or with data of a plant, that was edited."""
         values = {place: cell.value for place, cell in self._cells.items() if not cell.has_formula}
+        formulas = {place: cell.formula for place, cell in self._cells.items() if cell.formula is not None}
         listed = []
         for row in self.table("solver_fingerprints", 4):
             texts = [str(each) if isinstance(each, str) else f"{each:g}" for each in row]
             listed.append((texts[0], texts[1], texts[2], texts[3]))
         try:
-            changed = list(changed_cells((each for each in listed if any(each)), values))
+            changed = list(changed_cells((each for each in listed if any(each)), values, formulas))
         except ValueError as error:
             what = f"its fingerprints of solver results are damaged: {error}"
             yield Issue(f"{self.shown}:RunLog", what, _AGAIN)
             return
+        changed = self._without_adapted(changed)
         n_changed = Counter(place[0] for place in changed)
         for sheet, n in n_changed.items():
             if n > _MOST_CHANGED:
@@ -188,6 +190,8 @@ class WorkbookReader:
         for place in (each for each in changed if n_changed[each[0]] <= _MOST_CHANGED):
             cell = self.cell(place)
             shown = "is empty" if cell is None else f"is {cell.value!r}"
+            if cell is not None and cell.formula is not None:
+                shown = f"holds the formula ={cell.formula[0]}"
             what = f"{shown}, which is not what the run wrote: only shaded cells can be edited"
             hint = "restore it; to change the plan, edit shaded cells of Inputs, Series, Plants or Storage"
             if place[0] == PLANT_DATA:
@@ -197,6 +201,18 @@ class WorkbookReader:
                 what = f"{shown}, which is not the value of the solved plan: only shaded cells are inputs"
                 hint = "restore it, and write the new value into the shaded cell"
             yield Issue(self.at(place), what, hint)
+
+    def _without_adapted(self, changed: list[Place]) -> list[Place]:
+        """The changed cells without formulas that a program adapted because rows of another sheet were moved."""
+        n_changed = Counter(place[0] for place in changed)
+        moved = {sheet for sheet, n in n_changed.items() if n > _MOST_CHANGED}
+
+        def is_adapted(place: Place) -> bool:
+            cell = self.cell(place)
+            text = cell.formula[0] if cell is not None and cell.formula is not None else ""
+            return any(f"{sheet}!" in text or f"{sheet}'!" in text for sheet in moved - {place[0]})
+
+        return [place for place in changed if not is_adapted(place)] if moved else changed
 
     def totals(self) -> Mapping[str, float]:
         """`Plan.totals` as sheet Data holds them."""

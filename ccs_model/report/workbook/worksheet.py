@@ -433,19 +433,21 @@ class Canvas:
 
     def live_text(self, formula: str, value: str) -> None:
         """A line of bold text that a formula of addresses and defined names writes."""
-        form = self._styles.get("strong")
-        self._sheet.merge_range(self._row, 0, self._row, _BANNER_COLUMNS - 1, "", form)
-        self._sheet.write_formula(self._row, 0, formula, form, value)
+        self._merged_formula(formula, self._styles.get("strong"), value)
         self._row += 1
         self._below_section = False
 
     def _live_line(self, formula: str, value: str, alarm: str, style: str, alarm_style: str) -> None:
-        form = self._styles.get(style)
-        self._sheet.merge_range(self._row, 0, self._row, _BANNER_COLUMNS - 1, "", form)
-        self._sheet.write_formula(self._row, 0, formula, form, value)
+        self._merged_formula(formula, self._styles.get(style), value)
         rule = {"type": "formula", "criteria": f"={alarm}", "format": self._styles.get(alarm_style)}
         self._sheet.conditional_format(self._row, 0, self._row, _BANNER_COLUMNS - 1, rule)
         self._row += 1
+
+    def _merged_formula(self, formula: str, form: Any, value: str) -> None:
+        self._sheet.merge_range(self._row, 0, self._row, _BANNER_COLUMNS - 1, "", form)
+        self._sheet.write_formula(self._row, 0, formula, form, value)
+        if self._fixed:
+            self.book.fingerprints.record_formula(self._name, self._row, 0, formula)
 
     def check_results(self, block: Block, column: str, broken: str) -> None:
         """Colour a column of verdicts; the words say the same."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+from openpyxl.cell import Cell
 from openpyxl.workbook import Workbook
 
 from ccs_model.errors import InputError
@@ -102,6 +103,37 @@ def test_cells_that_are_no_inputs_cannot_be_edited_in_silence(solved_run: Path, 
     found = [str(issue) for issue in error.issues]
     assert sorted(each.split("!")[0].split(":")[-1] for each in found) == ["CashFlow", "Inputs", "Technologies"], found
     assert all("which is not what the run wrote: only shaded cells can be edited" in each for each in found)
+
+
+def formula_cells(book: Workbook, sheet: str) -> list[Cell]:
+    return [cell for row in book[sheet].iter_rows() for cell in row if cell.data_type == "f"]
+
+
+def test_a_formula_that_was_replaced_or_deleted_is_an_error_at_its_cell(solved_run: Path, tmp_path: Path) -> None:
+    def edit(book: Workbook) -> None:
+        formula_cells(book, "Summary")[4].value = "=1+1"
+        formula_cells(book, "CashFlow")[-1].value = None
+        formula_cells(book, "Checks")[0].value = '="All checks hold."'
+        # The last cell of a formula that is filled down.
+        formula_cells(book, "MACC")[-1].value = "=$B$1"
+
+    error = run("check", edited(solved_run / "plan.xlsx", tmp_path / "bad.xlsx", edit)).exception
+    assert isinstance(error, InputError)
+    found = {str(issue.where).split("!")[0].split(":")[-1]: issue.what for issue in error.issues}
+    assert set(found) == {"Summary", "CashFlow", "Checks", "MACC"} and len(error.issues) == 4, error
+    assert found["Summary"].startswith("holds the formula =1+1, which is not what the run wrote: only shaded cells")
+    assert found["CashFlow"].startswith("is empty, which is not what the run wrote")
+
+
+def test_formulas_of_a_whole_column_are_one_error(solved_run: Path, tmp_path: Path) -> None:
+    def edit(book: Workbook) -> None:
+        for cell in formula_cells(book, "MACC"):
+            cell.value = "=1"
+
+    error = run("check", edited(solved_run / "plan.xlsx", tmp_path / "bad.xlsx", edit)).exception
+    assert isinstance(error, InputError)
+    (issue,) = error.issues
+    assert "cells of sheet MACC are not what the run wrote" in issue.what
 
 
 def test_a_row_that_was_inserted_is_one_error(solved_run: Path, tmp_path: Path) -> None:
@@ -228,7 +260,7 @@ def test_fingerprints_bear_the_last_digit_and_find_any_other_change() -> None:
 
     def found(changed: dict[tuple[int, int], float | str]) -> list[tuple[str, int, int]]:
         there = {("S", row + 1, column + 1): value for (row, column), value in (values | changed).items()}
-        return list(changed_cells(listed, there))
+        return list(changed_cells(listed, there, {}))
 
     assert found({}) == []
     assert found({place: value * (1 + 1e-15) for place, value in values.items() if isinstance(value, float)}) == []
