@@ -5,7 +5,7 @@ A solver would take them in silence, and the plan would still be checked against
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -22,12 +22,12 @@ _BUILT = "_as_built"
 class AsBuilt:
     """Bounds and kinds of each variable, active rows of each constraint, and the active objectives.
 
-    A row is represented by its limits and the sum of its coefficients.
+    A row is represented by its limits and a hash of its coefficients and variables.
     """
 
     bounds: dict[str, bytes]
     rows: dict[str, bytes]
-    objectives: tuple[tuple[str, int, float], ...]
+    objectives: tuple[tuple[str, int, int], ...]
 
 
 def remember(m: pyo.ConcreteModel) -> None:
@@ -92,32 +92,32 @@ def fixed_values_as_bounds(m: pyo.ConcreteModel) -> Iterator[None]:
 
 
 def _as_built(m: pyo.ConcreteModel) -> AsBuilt:
+    # A copy of the model has its variables in the same order, so that places stand for them.
+    places = {id(each): at for at, each in enumerate(m.component_data_objects(pyo.Var, descend_into=False))}
     return AsBuilt(
         {each.local_name: _bounds(each) for each in m.component_objects(pyo.Var, descend_into=False)},
-        {each.local_name: _rows(each) for each in m.component_objects(pyo.Constraint, descend_into=False)},
+        {each.local_name: _rows(each, places) for each in m.component_objects(pyo.Constraint, descend_into=False)},
         tuple(
-            (each.local_name, each.sense, _sum_of(each.expr))
+            (each.local_name, each.sense, _hash_of(each.expr, places))
             for each in m.component_objects(pyo.Objective, active=True, descend_into=False)
         ),
     )
 
 
-def _rows(constraint: pyo.Constraint) -> bytes:
-    """[row] limits and sum of coefficients of the active rows."""
-    values = [
-        (-np.inf if row.lb is None else row.lb, np.inf if row.ub is None else row.ub, _sum_of(row.body))
-        for row in constraint.values()
-        if row.active
-    ]
-    return np.array(values, dtype=float).tobytes()
+def _rows(constraint: pyo.Constraint, places: Mapping[int, int]) -> bytes:
+    """[row] limits, and hash of coefficients and variables, of the active rows."""
+    rows = [row for row in constraint.values() if row.active]
+    limits = [(-np.inf if row.lb is None else row.lb, np.inf if row.ub is None else row.ub) for row in rows]
+    hashes = [_hash_of(row.body, places) for row in rows]
+    return np.array(limits, dtype=float).tobytes() + np.array(hashes, dtype=np.int64).tobytes()
 
 
-def _sum_of(expression: object) -> float:
-    """Sum of the coefficients of a linear expression, and its number of terms; infinite for another expression."""
+def _hash_of(expression: object, places: Mapping[int, int]) -> int:
+    """Hash of the constant, the coefficients and the variables of a linear expression; 0 for another expression."""
     if not isinstance(expression, LinearExpression):
-        return float("inf")
-    coefficients = expression.linear_coefs
-    return float(sum(coefficients)) + len(coefficients)
+        return 0
+    variables = tuple([places.get(id(each), -1) for each in expression.linear_vars])
+    return hash((expression.constant, tuple(expression.linear_coefs), variables))
 
 
 def _bounds(variable: pyo.Var) -> bytes:

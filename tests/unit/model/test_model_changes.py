@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 import pyomo.environ as pyo
 import pytest
+from pyomo.core.expr.numeric_expr import LinearExpression
 
 from ccs_model.analysis.near_optimal import near_optimal
 from ccs_model.errors import InfeasibleError, InputError
 from ccs_model.model import build_model
+from ccs_model.model.model_changes import changed_bounds
 from ccs_model.problem import Problem
 from ccs_model.solve.driver import solve
 
@@ -80,6 +82,24 @@ def test_a_changed_sense_kind_or_row_is_named(problem_of: Posed, one_vent: Chang
     model.build[next(iter(model.build))].fix()
     with pytest.raises(InputError, match="is fixed without a value"):
         solve(problem, model)
+
+
+def test_a_row_with_exchanged_coefficients_is_named(problem_of: Posed, one_vent: Changes) -> None:
+    problem = problem_of(one_vent)
+    model = build_model(problem)
+    row = next(each for each in model.component_data_objects(pyo.Constraint) if len(set(each.body.linear_coefs)) > 1)
+    coefficients = list(row.body.linear_coefs)
+    at = next(k for k, each in enumerate(coefficients) if each != coefficients[0])
+    coefficients[0], coefficients[at] = coefficients[at], coefficients[0]
+    body = row.body
+    changed = LinearExpression(constant=body.constant, linear_coefs=coefficients, linear_vars=body.linear_vars)
+    row.set_value((row.lb, changed, row.ub))
+    with pytest.raises(InputError, match=f"constraint {row.parent_component().name} was changed"):
+        solve(problem, model)
+
+
+def test_a_copy_of_a_model_has_no_changes(problem_of: Posed, one_vent: Changes) -> None:
+    assert changed_bounds(build_model(problem_of(one_vent, NETWORK)).clone()) == ()
 
 
 def test_an_infeasible_changed_model_has_no_advice_of_another_model(problem_of: Posed) -> None:
