@@ -23,6 +23,14 @@ from ccs_model.report.workbook.inputs_sheet import PLAY, live_inputs
 from ccs_model.report.workbook.plants_sheet import EXCLUDE, REQUIRE, decision_text
 from ccs_model.report.workbook.recalculation import stored_workbook
 from ccs_model.report.workbook.storage_sheet import NO, YES
+from ccs_model.report.workbook.typed_values import (
+    as_typed,
+    bracketed,
+    decision,
+    is_digits,
+    is_same,
+    is_same_number,
+)
 from ccs_model.report.workbook.workbook_reader import MOST_CELLS, Place, Value, WorkbookReader, without_consequences
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.fields import Section, plant_and_reason
@@ -35,12 +43,7 @@ from ccs_model.scenario.yaml_document import contents, full, shown_path
 _DECISION = re.compile(rf"({REQUIRE})?(?:(?:^|\s+)from\s+([0-9]{{4}}))?|({EXCLUDE})", re.IGNORECASE)
 # Words for no value in a cell of new values.
 _NOTHING = ("none", "(none)", "null", "(none named)", "无", "（无）", "（未指定）")
-# Decisions in Chinese, as own tables take them.
-_CHINESE = {"必须": REQUIRE, "必选": REQUIRE, "要求": REQUIRE, "排除": EXCLUDE, "不改造": EXCLUDE, "是": YES, "否": NO}
-_CHINESE_YEAR = re.compile(r"(?:自|从)?\s*([0-9]{4})\s*年?\s*(?:起|开始|以后|之后)")
 _TRUTH: Mapping[str, bool] = MappingProxyType({"yes": True, "no": False})
-# A number that another program saved may differ in its last digits.
-_SAME = 1e-12
 _CARBON, _SOCIAL = "policy.carbon_price_per_t", "policy.social_cost_of_carbon_per_t"
 _SERIES = "policy.social_cost_series"
 
@@ -193,8 +196,8 @@ class _Edits:
         value = self.book.value_at(place)
         if isinstance(value, bool) or not isinstance(value, float | int):
             got = "nothing" if value == "" else repr(value)
-            hint = "the cell is text: format it as a number and type it again" if _is_digits(value) else ""
-            if isinstance(value, str) and value.strip().endswith("%") and _is_digits(value.strip()[:-1]):
+            hint = "the cell is text: format it as a number and type it again" if is_digits(value) else ""
+            if isinstance(value, str) and value.strip().endswith("%") and is_digits(value.strip()[:-1]):
                 hint = f"type {float(value.strip()[:-1]) / 100:g}"
             self._issue(
                 place, f"expected a number from {low:g} to {high:g}, got {got}", hint or "type digits and no unit"
@@ -221,18 +224,18 @@ class _Edits:
                 continue
             value = self._number(place, float(each["low"]), float(each["high"]), each["meaning"])
             solved = self.book.value_at(names[name])
-            if value is None or value == solved:
+            if value is None or is_same_number(value, solved):
                 continue
             known = 1.0 if key == PLAY else _leaf(self.solved, key)
-            if not isinstance(solved, float | int) or not _is_same(float(solved), known):
+            if not isinstance(solved, float | int) or not is_same_number(float(solved), known):
                 self._issue(names[name], f"is {solved!r}, but the plan was solved with {known}", "restore it")
                 continue
             if key == PLAY:
                 factors[name] = (value, place)
                 self._edit(place, name, each["scales"].split()[0], 1.0, value)
             elif self._take(key, place):
-                self._edit(place, name, key, known, _as_typed(value, known))
-                self._change(key, _as_typed(value, known), place)
+                self._edit(place, name, key, known, as_typed(value, known))
+                self._change(key, as_typed(value, known), place)
         for name, (value, place) in factors.items():
             keys = next(each["scales"] for each in live_inputs() if each["name"] == name).split()
             for key in keys:
@@ -266,7 +269,7 @@ class _Edits:
                     continue
                 year = int(shown_year)
                 path[year] = value * times
-                if value != old:
+                if not is_same_number(value, old):
                     first = first if first is not None and first != place else cell
                     self._edit(cell, f"{row.replace('_', ' ')} {year}", f"{key}.{year}", float(old), value)
                     self.places[f"{key}.{year}"] = self.book.at(cell)
@@ -300,11 +303,18 @@ class _Edits:
                 continue
             elif old_name := renamed_key(key):
                 self._issue(at, old_name)
-            elif self._take(key, place):
-                old = _leaf(self.solved, key)
-                value = self._typed(place, key, new, old)
-                self._edit(place, key, key, old, value)
-                self._put(key, value, place)
+            else:
+                self._new_value(key, new, place, is_listed=keys == "scenario_keys")
+
+    def _new_value(self, key: str, new: Value, place: Place, *, is_listed: bool) -> None:
+        """Take a new value of one key, unless it is the present one; a key that is not listed may be unknown."""
+        old = _leaf(self.solved, key)
+        value = self._typed(place, key, new, old)
+        if is_same(value, old) and (is_listed or old is not None):
+            return
+        if self._take(key, place):
+            self._edit(place, key, key, old, value)
+            self._put(key, value, place)
 
     def _put(self, key: str, value: object, place: Place) -> None:
         """Change a key; without a value, an entry of a mapping is removed."""
@@ -329,11 +339,11 @@ class _Edits:
             return int(new) if float(new).is_integer() else float(new)
         if new.lower() in _NOTHING:
             return () if isinstance(old, tuple) else None
-        if isinstance(old, bool) and _decision(new).lower() in _TRUTH:
-            return _TRUTH[_decision(new).lower()]
+        if isinstance(old, bool) and decision(new).lower() in _TRUTH:
+            return _TRUTH[decision(new).lower()]
         if isinstance(old, str):
             return new
-        document = values_in(f"value: {_bracketed(new, old)}\n", self.book.at(place))
+        document = values_in(f"value: {bracketed(new, old)}\n", self.book.at(place))
         if document.issues:
             self.issues += [Issue(self.book.at(place), issue.what.partition(": ")[2], issue.hint)
                             for _, issue in document.issues]  # fmt: skip
@@ -346,9 +356,9 @@ class _Edits:
         require, exclude, start = dict.fromkeys(plants.require, ""), dict(plants.excluded), dict(plants.not_before)
         changed: dict[str, Place] = {}
         for at, place in self.book.beside("plant_ids", "plant_decisions"):
-            plant, text = str(self.book.value_at(at)), _decision(self.book.value_at(place))
+            plant, text = str(self.book.value_at(at)), decision(self.book.value_at(place))
             old = decision_text(self.solved, plant)
-            if not self._plain(place) or text == old:
+            if not self._plain(place) or text.casefold() == old.casefold():
                 continue
             found = _DECISION.fullmatch(text)
             if found is None:
@@ -393,7 +403,7 @@ class _Edits:
         excluded: list[str] = []
         changed: Place | None = None
         for site, (_, place, solved, _, _) in zip(sites, columns, strict=True):
-            use, used = (_decision(self.book.value_at(each)).lower() for each in (place, solved))
+            use, used = (decision(self.book.value_at(each)).lower() for each in (place, solved))
             if use not in (YES, NO) and self._plain(place):
                 self._issue(place, f"expected {YES} or {NO}, got {use or 'nothing'!r}")
             if not self._plain(place) or use not in (YES, NO):
@@ -412,24 +422,14 @@ class _Edits:
         edited: Place | None = None
         for site, (_, _, _, place, before) in zip(sites, columns, strict=True):
             old = self.book.value_at(before)
-            if self.book.value_at(place) == old and self._plain(place):
-                continue
             value = self._number(place, 0.0, 1e9, "thousand tonnes")
-            if value is not None:
+            if value is not None and not is_same_number(value, old):
                 self._edit(place, site, "storage.capacity_kt", old, value)
                 capacities[site] = value
                 self.places[f"storage.capacity_kt.{site}"] = self.book.at(place)
                 edited = edited or place
         if edited is not None and self._take("storage.capacity_kt", edited):
             self._change("storage.capacity_kt", capacities, edited)
-
-
-def _decision(value: Value) -> str:
-    """A decision on a plant, a site or a switch in English words; Chinese words are translated."""
-    text = _CHINESE_YEAR.sub(r" from \1", str(value))
-    for chinese, english in _CHINESE.items():
-        text = text.replace(chinese, f" {english} ")
-    return " ".join(text.replace("，", " ").replace(",", " ").replace("、", " ").split())
 
 
 def _leaf(scenario: Scenario, key: str) -> object:
@@ -451,17 +451,6 @@ def _number_leaf(scenario: Scenario, key: str) -> float:
     return float(value)
 
 
-def _as_typed(value: float, known: object) -> object:
-    """A number of a cell as the type that the scenario has."""
-    if isinstance(known, bool):
-        return bool(value) if value in (0.0, 1.0) else value
-    return int(value) if isinstance(known, int) and value.is_integer() else value
-
-
-def _is_same(written: float, known: object) -> bool:
-    return isinstance(known, float | int) and abs(written - float(known)) <= _SAME * max(1.0, abs(float(known)))
-
-
 def _missing_files(path: Path, shown: str, scenario: Scenario) -> Iterator[Issue]:
     """An issue for each file of the user that the scenario names and that is not beside the workbook."""
     own = OwnTables.of(scenario)
@@ -476,22 +465,6 @@ def _missing_files(path: Path, shown: str, scenario: Scenario) -> Iterator[Issue
             what = f"the plan was solved with your own file {name}, which is not at {full(there)}"
             hint = f"copy the folder {OWN} of the run folder beside the workbook"
             yield Issue(f"{shown}:RunLog", what, hint)
-
-
-def _bracketed(text: str, old: object) -> str:
-    """A list or mapping as column Value shows it, or with other separators, in the brackets that YAML needs."""
-    is_list, is_mapping = isinstance(old, tuple), isinstance(old, Mapping) and ":" in text
-    if text.lstrip()[:1] in ("[", "{") or not (is_list or is_mapping):
-        return text
-    inner = re.sub(r"\s*[,;，；、]\s*", ", ", text.strip())
-    return f"[{inner}]" if is_list else f"{{{inner}}}"
-
-
-def _is_digits(value: object) -> bool:
-    try:
-        return isinstance(value, str) and math.isfinite(float(value))
-    except ValueError:
-        return False
 
 
 def _by_plant(decisions: Sequence[Any] | Mapping[str, Any]) -> Mapping[str, Any]:

@@ -284,7 +284,10 @@ _CHANGES = (
         "social cost of carbon by year, sheet Series",
         "=SUMPRODUCT(({series!@damage_input:all}<>{series!@damage_solved:all})*1)",
     ),
-    ("new values of the scenario", '=SUMPRODUCT(({scenario!new}<>"")*1)+SUMPRODUCT(({more_keys!new}<>"")*1)'),
+    (
+        "new values of the scenario",
+        '=SUMPRODUCT(({scenario!new}<>"")*({scenario!new}<>{scenario!value}))+SUMPRODUCT(({more_keys!new}<>"")*1)',
+    ),
     ("decisions on plants, sheet Plants", "=SUMPRODUCT(({plants!decision}<>{plants!decision_solved})*1)"),
     ("use of sites, sheet Storage", "=SUMPRODUCT(({sites!use}<>{sites!use_solved})*1)"),
     ("capacity of sites, sheet Storage", "=SUMPRODUCT(({sites!new_capacity_kt}<>{sites!capacity_kt})*1)"),

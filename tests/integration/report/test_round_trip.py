@@ -25,6 +25,7 @@ from tests.integration.report.editing import (
     new_value,
     plant,
     run,
+    set_more,
     set_named,
 )
 from tests.integration.report.reading import texts
@@ -38,6 +39,38 @@ def test_without_edits_the_run_is_the_same_byte_for_byte(solved_run: Path, tmp_p
     assert answer.exit_code == 0, answer.output
     assert answer.output.startswith(f"No edits in {solved_run / 'plan.xlsx'}.")
     assert files_of(tmp_path / "again") == files_of(solved_run)
+
+
+def test_values_that_are_typed_again_are_no_edits(solved_run: Path, tmp_path: Path) -> None:
+    def edit(book: Workbook) -> None:
+        cells(book, "discount_rate")[0].value = 0.08
+        cells(book, "capex_factor")[0].value = 1
+        for key, value in (
+            ("budget.cumulative_mn.2026", 1900),
+            ("years", "2026, 2031"),
+            ("storage.sites", "Ordos；Qinshui"),
+            ("transport.shared_trunklines", False),
+            ("transport.pipe_costs", "dea"),
+            ("solver.mip_gap", 0),
+        ):
+            new_value(book, key).value = value
+        set_more("costs.capex_factor", 1.0)(book)
+        by_id(book, "site_ids", "site_capacity", "qinshui").value *= 1 + 1e-14
+
+    read = read_edited(edited(solved_run / "plan.xlsx", tmp_path / "same.xlsx", edit))
+    assert read.scenario is read.solved and not read.revision.edits
+
+
+@pytest.mark.office
+def test_values_that_are_typed_again_are_not_counted_in_the_workbook(solved_run: Path, tmp_path: Path) -> None:
+    book = edited(
+        solved_run / "plan.xlsx",
+        tmp_path / "same.xlsx",
+        lambda book: setattr(new_value(book, "years"), "value", "2026, 2031"),
+    )
+    recomputed([book], tmp_path)
+    saved = openpyxl.load_workbook(tmp_path / "recomputed/same.xlsx", data_only=True)
+    assert cells(saved, "inputs_changed")[0].value == 0
 
 
 @pytest.fixture(scope="module")
