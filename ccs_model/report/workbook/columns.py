@@ -38,6 +38,7 @@ SOLVER = CellClass("S", "solver result", "chosen by the solver, or derived from 
 CHECK = CellClass(
     "K", "check", "compares two figures that must agree; the result is also stated in words", "#5B2C83", "#EDE3F5"
 )
+CELL_CLASSES = (INPUT, OBSERVED, ASSUMED, CALCULATION, SOLVER, CHECK)
 # Words that name or explain the numbers beside them.
 WORDS = CellClass("", "words", "", "#1A1A1A", "#FFFFFF")
 
@@ -45,25 +46,21 @@ WORDS = CellClass("", "words", "", "#1A1A1A", "#FFFFFF")
 PLANT_DATA, _FOR_PROGRAMS = "Plants", "Data"
 # Sheets with values solved with beside the new ones.
 SOLVED_BESIDE = ("Series", "Storage")
-# Sheets with numbers that the plan was solved from.
-_WITH_DATA = ("Inputs", "Technologies")
+# Sheets with long lists, or with records, of which an edit of a locked cell is found for results of the solver alone.
+_WITH_RECORDS = ("Cover", "Changes", "MACC", "Frontier", "Uncertainty", "Sources", "Assumptions", "RunLog")
 
 
 def fixed_classes(sheet: str) -> tuple[CellClass, ...]:
     """Classes of the locked cells that an edit cannot change: solver results, values solved with, data in use."""
     if sheet == _FOR_PROGRAMS:
         return ()
-    if sheet == PLANT_DATA:
-        return (SOLVER, OBSERVED, ASSUMED, CALCULATION, INPUT)
-    return (SOLVER, INPUT, OBSERVED, ASSUMED) if sheet in (*SOLVED_BESIDE, *_WITH_DATA) else (SOLVER,)
+    return (SOLVER,) if sheet in _WITH_RECORDS else CELL_CLASSES
 
 
 def fixed_text_classes(sheet: str) -> tuple[CellClass, ...]:
     """Those of cells with text: names and notes of data in use change no number."""
     return tuple(each for each in fixed_classes(sheet) if each in (SOLVER, INPUT) or sheet == PLANT_DATA)
 
-
-CELL_CLASSES = (INPUT, OBSERVED, ASSUMED, CALCULATION, SOLVER, CHECK)
 
 _DARK, _MUTED, _HEAD, _UNIT, _LINE = "#1F3A5F", "#5F6B76", "#D5E0EC", "#EDF2F7", "#D9D9D9"
 _BOXED = {"bottom": 1, "bottom_color": _LINE, "valign": "top"}

@@ -416,7 +416,7 @@ class Sheet(Canvas):
         kind = kind or (ASSUMED if record.get("quality") == "assumed" else OBSERVED)
         where = f"sheet {self._name}, row {self._row + 1}, {column.name}"
         ink: dict[str, object] = {"font_color": kind.ink} if style == "cell" else {}
-        is_fixed = kind in self._fixed and style == "cell" and not unlocked
+        is_fixed = kind in self._fixed and style in ("cell", "total") and not unlocked
         if unlocked:
             ink |= {"locked": False, "bg_color": INPUT.fill}
         elif self._money_unit.counts(column, name, record) and is_number(value):

@@ -105,6 +105,34 @@ def test_cells_that_are_no_inputs_cannot_be_edited_in_silence(solved_run: Path, 
     assert all("which is not what the run wrote: only shaded cells can be edited" in each for each in found)
 
 
+@pytest.mark.parametrize(("sheet", "address"), [("Summary", "B10"), ("Summary", "E10"), ("Retrofits", "P8")])
+def test_a_figure_that_no_solver_chose_cannot_be_edited(
+    solved_run: Path, tmp_path: Path, sheet: str, address: str
+) -> None:
+    def edit(book: Workbook) -> None:
+        assert isinstance(book[sheet][address].value, int | float)
+        book[sheet][address].value += 1
+
+    error = run("check", edited(solved_run / "plan.xlsx", tmp_path / "bad.xlsx", edit)).exception
+    assert isinstance(error, InputError)
+    (issue,) = error.issues
+    assert issue.where.endswith(f"bad.xlsx:{sheet}!{address}") and "only shaded cells can be edited" in issue.what
+
+
+# Sheets with inputs, the plant of CashFlow and the author.
+UNLOCKED = {"Cover", "Inputs", "Series", "Plants", "Storage", "CashFlow"}
+
+
+def test_no_result_is_unlocked(solved_run: Path) -> None:
+    book = openpyxl.load_workbook(solved_run / "plan.xlsx")
+    assert all(sheet.protection.sheet for sheet in book)
+    unlocked = [(sheet.title, cell) for sheet in book for row in sheet.iter_rows() for cell in row
+                if not cell.protection.locked]  # fmt: skip
+    assert {sheet for sheet, _ in unlocked} == UNLOCKED
+    assert not [cell for _, cell in unlocked if cell.data_type == "f"]
+    assert sum(sheet in ("Cover", "CashFlow") for sheet, _ in unlocked) == 2
+
+
 def formula_cells(book: Workbook, sheet: str) -> list[Cell]:
     return [cell for row in book[sheet].iter_rows() for cell in row if cell.data_type == "f"]
 
