@@ -260,6 +260,8 @@ class _Edits:
             (_SOCIAL, "social_cost_factor", "social_cost", policy.social_cost_of_carbon_per_t),
         ):
             times, place = factors.get(factor, (1.0, None))
+            if key == _SOCIAL and self.solved.is_static:  # Without a social account the workbook has no such row.
+                continue
             path: dict[int, float] = {}
             first: Place | None = place
             for at, cell, before in self.book.beside("calendar_year", f"{row}_input", f"{row}_solved"):

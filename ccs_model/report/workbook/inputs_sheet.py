@@ -27,6 +27,11 @@ from ccs_model.scenario.network_sections import Storage
 from ccs_model.scenario.resolved import DEFAULT
 from ccs_model.units import unit_text
 
+# Inputs that act on accounts, which a static year has none of.
+_OF_ACCOUNTS = (
+    "social_discount_rate", "tax_share", "depreciation_yr", "capture_deductible", "social_cost_factor", "oil_factor",
+    "subsidy_factor",
+)  # fmt: skip
 # Inputs of named_inputs.csv without a key of the scenario; they are 1 in the solved plan.
 PLAY = "play"
 _GRID_RATES = (0.04, 0.06, 0.08, 0.10, 0.12)
@@ -41,11 +46,15 @@ def write_live_inputs(sheet: Sheet, plan: Plan) -> None:
     """
     values = solved_with(plan)
     sheet.section("Inputs you can change here")
-    sheet.paragraph(
-        "When you change a shaded value, costs, cash flows, ratios and checks are recomputed. Sheet Series holds the "
-        "carbon price and the social cost of carbon by year. To choose plants again, save the workbook and solve it: "
-        "ccs-model optimize FILE."
+    is_static = plan.problem.is_static
+    recomputed = (
+        "When you change a shaded value, annual costs and the cost curve are recomputed. Sheet Series holds the carbon "
+        "price."
+        if is_static
+        else "When you change a shaded value, costs, cash flows, ratios and checks are recomputed. Sheet Series holds "
+        "the carbon price and the social cost of carbon by year."
     )
+    sheet.paragraph(f"{recomputed} To choose plants again, save the workbook and solve it: ccs-model optimize FILE.")
     places = plan.problem.scenario.places
     declared = [each for each in declared_rows("named_inputs.csv") if each["name"] in values]
     rows: list[Row] = []
@@ -54,9 +63,10 @@ def write_live_inputs(sheet: Sheet, plan: Plan) -> None:
         kind, solved = INPUT if is_live else CALCULATION, Cell(values[name], like)
         low, high = (Cell(float(each[end]), like) if is_live else solved for end in ("low", "high"))
         origin = "1: as solved" if each["key"] == PLAY else _origin(places.get(each["key"]))
+        meaning = (is_static and each["static_meaning"]) or each["meaning"]
         rows.append(
             {
-                "id": name, "name": name, "meaning": each["meaning"], "unit": sheet.unit(like),
+                "id": name, "name": name, "meaning": meaning, "unit": sheet.unit(like),
                 "value": Cell(values[name], like, kind, unlocked=is_live), "low": low, "high": high,
                 "class": kind.letter, "reference": origin if is_live else "scenario", "solved": solved, "changed": "no",
             }
@@ -81,7 +91,7 @@ def solved_with(plan: Plan) -> dict[str, float]:
     """The value of each name in the solved plan."""
     problem, scenario = plan.problem, plan.problem.scenario
     requested = scenario.capital_recovery_share if problem.is_static else None
-    return {
+    values = {
         **{each["name"]: 1.0 for each in declared_rows("named_inputs.csv") if each["key"] == PLAY},
         "discount_rate": problem.discount_rate,
         "social_discount_rate": problem.accounts.social_discount_rate,
@@ -95,6 +105,7 @@ def solved_with(plan: Plan) -> dict[str, float]:
         "price_year": float(problem.price_year),
         **({"budget_mn": problem.budget_mn} if math.isfinite(problem.budget_mn) else {}),
     }
+    return {name: value for name, value in values.items() if not (problem.is_static and name in _OF_ACCOUNTS)}
 
 
 _GRID_PARTS = {
@@ -276,14 +287,12 @@ def write_inputs(sheet: Sheet, plan: Plan) -> None:
 
 # Rows for keys that the scenario does not list, such as those of a single province.
 _N_MORE_KEYS = 5
+_BY_YEAR = "social cost of carbon by year, sheet Series"
 # Cells that a reader of the workbook may edit, counted for the banner.
 _CHANGES = (
     ("live inputs of this sheet", '=COUNTIF({inputs!changed},"yes")'),
     ("carbon price by year, sheet Series", "=SUMPRODUCT(({series!@price:all}<>{series!@price_solved:all})*1)"),
-    (
-        "social cost of carbon by year, sheet Series",
-        "=SUMPRODUCT(({series!@damage_input:all}<>{series!@damage_solved:all})*1)",
-    ),
+    (_BY_YEAR, "=SUMPRODUCT(({series!@damage_input:all}<>{series!@damage_solved:all})*1)"),
     (
         "new values of the scenario",
         '=SUMPRODUCT(({scenario!new}<>"")*({scenario!new}<>{scenario!value}))+SUMPRODUCT(({more_keys!new}<>"")*1)',
@@ -318,11 +327,12 @@ def _write_scenario(sheet: Sheet, plan: Plan) -> None:
         "inputs.more_keys", [{"key": blank, "new": blank} for _ in range(_N_MORE_KEYS)], key="more_keys", plain=True
     )
     sheet.section("Edits of this workbook")
+    changes = [each for each in _CHANGES if not (plan.problem.is_static and each[0] == _BY_YEAR)]
     written = [
         {"id": str(at), "name": "", "meaning": text, "value": Formula(formula, 0)}
-        for at, (text, formula) in enumerate(_CHANGES)
+        for at, (text, formula) in enumerate(changes)
     ]
-    total = "=" + "+".join(f"{{value@{at}}}" for at in range(len(_CHANGES)))
+    total = "=" + "+".join(f"{{value@{at}}}" for at in range(len(changes)))
     count = sheet.table(
         "inputs.changed",
         [*written, {"id": "n", "name": "inputs_changed", "meaning": "all edits", "value": Formula(total, 0)}],

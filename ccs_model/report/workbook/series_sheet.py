@@ -43,6 +43,8 @@ _READ_BACK = {
     "damage_input": "social_cost_input",
     "damage_solved": "social_cost_solved",
 }
+# Rows that act on accounts alone, which a static year has none of.
+_OF_ACCOUNTS = ("social", "carbon", "damage_factor", "damage_input", "damage_solved", "damage")
 
 
 def years_of(problem: Problem) -> list[int]:
@@ -81,18 +83,22 @@ def write_series(sheet: Sheet, plan: Plan) -> None:
     sheet.title("Series")
     sheet.banner()
     sheet.paragraph(
-        "Years run across, in the same columns as on sheet CashFlow. The last column is the end of the horizon, when "
-        "salvage values, closure and loans are settled. You can change the carbon price and the social cost of "
+        "The first year is the representative one. You can change its carbon price in the shaded cell; sheet MACC "
+        "compares it with the costs."
+        if problem.is_static
+        else "Years run across, in the same columns as on sheet CashFlow. The last column is the end of the horizon, "
+        "when salvage values, closure and loans are settled. You can change the carbon price and the social cost of "
         "carbon in the shaded cells."
     )
     sheet.one_part()
     columns = [*table_columns("series"), *year_columns(problem)]
-    rows = [*_live(sheet, problem), _avoided(sheet, plan), *_observed(sheet, problem)]
+    live = [row for row in _live(sheet, problem) if not (problem.is_static and row["id"] in _OF_ACCOUNTS)]
+    rows = [*live, _avoided(sheet, plan), *_observed(sheet, problem)]
     block = sheet.table(columns, rows, main=True, frozen=2, key="series", years=year_span(problem))
-    for row, name in NAMED.items():
-        sheet.book.define(name, block.row(row))
-    for row, name in _READ_BACK.items():
-        sheet.book.mark(name, block.row(row))
+    for named, name_it in ((NAMED, sheet.book.define), (_READ_BACK, sheet.book.mark)):
+        for row, name in named.items():
+            if row in block.rows:
+                name_it(name, block.row(row))
 
 
 def _row(
@@ -110,7 +116,11 @@ def _row(
     reference: str = "",
     note: str = "",
 ) -> Row:
-    """One series, its constant columns before the years. An input that `is_live` may be changed."""
+    """One series, its constant columns before the years. An input that `is_live` may be changed.
+
+    Nothing follows from the year after a static one.
+    """
+    last = problem.horizon_end - problem.is_static
     cells = (Formula(formula, float(value)) if formula else float(value) for value in values)
     return {
         **({"id": row} if row else {}),
@@ -121,7 +131,7 @@ def _row(
         "reference": reference,
         "note": note,
         **{
-            year_column(year): Cell(cell, name, kind, unlocked=is_live)
+            year_column(year): Cell(cell, name, kind, unlocked=is_live and year <= last)
             for year, cell in zip(years_of(problem), cells, strict=True)
         },
     }

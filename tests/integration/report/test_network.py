@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
+import openpyxl
 import pandas as pd
 import pytest
 from openpyxl.workbook import Workbook
@@ -36,6 +37,7 @@ from ccs_model.report.pipe_tables import (
 from ccs_model.report.sentences import bound_text
 from ccs_model.report.workbook.assumptions_sheet import model_assumptions
 from ccs_model.report.workbook.columns import quantities
+from ccs_model.report.workbook.edited_workbook import read_edited
 from ccs_model.runs.run_writer import tables_of, write_run_folder
 from tests.integration.report.conftest import NETWORK, read_back
 from tests.integration.report.reading import headings, main_table, row_that_starts, texts
@@ -238,6 +240,25 @@ def test_totals_and_assumptions_are_those_of_a_network(shared_plan: Plan, shared
 
 
 @pytest.mark.slow
+def test_a_static_year_offers_the_inputs_that_act_on_it(static_plan: Plan, tmp_path: Path) -> None:
+    path = static_plan.to_excel(tmp_path / "static.xlsx")
+    book = openpyxl.load_workbook(path)
+    unlocked = [[cell.value for cell in book["Inputs"][row]][:2] for row in range(9, 20)
+                if not book["Inputs"][row][3].protection.locked]  # fmt: skip
+    named = dict(unlocked)
+    assert list(named) == [
+        "discount_rate", "budget_mn", "carbon_price_factor", "capex_factor", "om_factor", "energy_factor",
+    ]  # fmt: skip
+    assert str(named["budget_mn"]).startswith("maximum annual cost, with annualised capital")
+    prices = [cell for row in book["Series"].iter_rows() for cell in row if not cell.protection.locked]
+    assert len(prices) == 1
+    prices[0].value = 100
+    book["Inputs"]["D11"].value = 250
+    book.save(tmp_path / "edited.xlsx")
+    read = read_edited(tmp_path / "edited.xlsx")
+    assert (read.scenario.budget.total_mn, read.scenario.policy.carbon_price_per_t[2024]) == (250, 100)
+
+
 def test_a_static_year_is_told_as_one(static_plan: Plan, tmp_path: Path) -> None:
     book = read_back(static_plan, tmp_path)
     answer = " ".join(texts(book["Cover"]))
