@@ -186,6 +186,7 @@ def write_cover(sheet: Sheet, plan: Plan) -> None:
         sheet.quotation(" ".join(scenario.description.split()), "lead")
     sheet.section("Answer")
     sheet.paragraph(words.answer(plan), "lead")
+    sheet.paragraph(words.AS_SOLVED, "note")
     sheet.section("Headline figures")
     sheet.table("cover.headline", list(_headline(sheet, plan)), plain=True, key="headline")
     sheet.section("Quality of the solution")

@@ -203,6 +203,7 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
     sheet.title("Summary")
     sheet.banner()
     sheet.paragraph(words.answer(plan))
+    sheet.paragraph(words.AS_SOLVED, "note")
     static = plan.problem.is_static
     # The key figures are read off what follows them, which is written first.
     top = sheet.row

@@ -30,6 +30,8 @@ def test_cover_tells_answer_status_checks_and_classes(book: Workbook) -> None:
     every = texts(book["Cover"])
     assert "Which works, and when?" in every
     assert any("the plan retrofits" in text and "kt/y" in text for text in every)
+    for sheet in ("Cover", "Summary"):
+        assert any(text.startswith("The answer describes the plan as solved.") for text in texts(book[sheet]))
     assert any("; no plan avoids more than" in text for text in every)
     assert any(text.startswith("All ") and text.endswith("checks hold.") for text in every)
     assert {kind.letter for kind in CELL_CLASSES} <= set(every)
@@ -215,7 +217,7 @@ def test_the_summary_opens_with_key_figures_and_no_page_cuts_its_charts(plan: Pl
     sheet = openpyxl.load_workbook(plan.to_excel(tmp_path / "plan.xlsx"))["Summary"]
     anchors = [chart.anchor for chart in sheet._charts]
     assert len(anchors) == 4
-    assert row_that_starts(sheet, "Key figures (last period unless stated otherwise)")[0].row <= 6
+    assert row_that_starts(sheet, "Key figures (last period unless stated otherwise)")[0].row <= 7
     last = row_that_starts(sheet, "Net value at the market price")[0].row
     # Charts stand below the key figures, cover no text, and no page begins within them.
     starts = {each.id + 1 for each in sheet.row_breaks.brk}
