@@ -280,3 +280,11 @@ def futures_text(about: Mapping[str, Any]) -> str:
             "plant is selected is uncertain."
         )
     return " ".join(texts)
+
+
+def is_beyond_noise(driver: Mapping[str, Any]) -> bool:
+    """Whether a row of the tornado has an effect by the F test, or by its width with too few futures for that test."""
+    share = driver.get("variance_share")
+    if share is None or math.isnan(share):
+        return bool(driver["width"] > driver["noise_width"])
+    return bool(share > 0.0)

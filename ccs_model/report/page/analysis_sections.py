@@ -31,7 +31,7 @@ from ccs_model.report.page.html import (
     table,
 )
 from ccs_model.report.page.plan_map import site_name
-from ccs_model.report.phrases import FEW_FUTURES, futures_text
+from ccs_model.report.phrases import FEW_FUTURES, futures_text, is_beyond_noise
 from ccs_model.report.workbook.uncertainty_sheet import MODES, measures
 
 _BINS = 24
@@ -184,11 +184,11 @@ def uncertainty(run: StoredRun, words: Words) -> Markup:
         "Re-optimised: the LP of each future, solved with perfect foresight; no plan can do better."
     )
     about += f" {futures_text(document)}"
+    n_noise = sum(not is_beyond_noise(row) for row in _drivers(run))
     drawn = [
         ("outcomes", _outcomes(run, words), "The line is the planned value."),
         ("tornado", _tornado(run, words), "Mean of the re-optimised futures in which the input lies in its lowest or "
-         "highest fifth, minus the mean of all. Widest first; inputs without an effect beyond sampling noise are left "
-         "out."),
+         f"highest fifth, minus the mean of all. Widest first; inputs within sampling noise, left out: {n_noise}."),
         ("chosen", _chosen(run, words), "A plant is selected if at least half of a stream's retrofit is built."),
     ]  # fmt: skip
     figures = [
@@ -253,14 +253,17 @@ def _outcomes(run: StoredRun, words: Words) -> Any | None:
     return shared(alt.layer(bars, line), words.sentence(message), 280)
 
 
+def _drivers(run: StoredRun) -> list[Mapping[str, Any]]:
+    """Rows of the tornado of the objective value over the re-optimised futures."""
+    assert run.uncertainty is not None
+    rows = run.uncertainty["tornado"]
+    return [row for row in rows if row["mode"] == REPLANNED and row["measure"] == "objective_value"]
+
+
 def _tornado(run: StoredRun, words: Words) -> Any | None:
     """Drivers of the objective value, widest first; None with too few futures or no effect beyond noise."""
     assert run.uncertainty is not None
-    found = [
-        row
-        for row in run.uncertainty["tornado"]
-        if row["mode"] == REPLANNED and row["measure"] == "objective_value" and row["width"] > row["noise_width"]
-    ][:_INPUTS]
+    found = [row for row in _drivers(run) if is_beyond_noise(row)][:_INPUTS]
     if not found:
         return None
     mean = _spread(run, REPLANNED, "objective_value")["mean"]

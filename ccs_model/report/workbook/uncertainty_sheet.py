@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from ccs_model.plan.plan import FIXED, NO_REGRET_SHARE, REPLANNED, Plan, Uncertainty
 from ccs_model.plan.plan_json import records
-from ccs_model.report.phrases import futures_text, percent
+from ccs_model.report.phrases import futures_text, is_beyond_noise, percent
 from ccs_model.report.workbook.formulas import Block
 from ccs_model.report.workbook.native_charts import PICTURE_ROWS, Picture
 from ccs_model.report.workbook.sheet import Page, Sheet
@@ -86,7 +89,8 @@ def write_uncertainty(sheet: Sheet, plan: Plan) -> None:
     # The charts draw the tables, so that those stand in their places first.
     sheet.jump(top)
     replanned = blocks[REPLANNED]
-    pictures = [_bars(found, replanned)] if replanned is not None else []
+    bars = None if replanned is None else _bars(found, replanned)
+    pictures = [] if bars is None else [bars]
     if len(found.plants):
         pictures.append(_choices(found, plants))
     if pictures:
@@ -99,28 +103,42 @@ def write_uncertainty(sheet: Sheet, plan: Plan) -> None:
 
 
 def _tornado(sheet: Sheet, found: Uncertainty, mode: str) -> Block | None:
-    """Drivers of the objective value, largest first."""
+    """Drivers of the objective value, largest first, and after them those within sampling noise."""
     sheet.section(f"Drivers of the objective value: {MODES[mode]}")
+    table = _drivers(found, mode)
     means = found.spread[(found.spread["mode"] == mode) & (found.spread["measure"] == "objective_value")]["mean"]
-    table = found.tornado[(found.tornado["mode"] == mode) & (found.tornado["measure"] == "objective_value")]
     if table.empty:
         sheet.paragraph("Too few futures.", "note")
         return None
+    if n_noise := int((~table["is_drawn"]).sum()):
+        sheet.paragraph(f"Inputs within sampling noise, last in the table and not in the chart: {n_noise}.", "note")
     mean = float(means.iloc[0])
+    table = table.drop(columns="is_drawn")
     rows = table.assign(mean=mean, low_change=table["low"] - mean, high_change=table["high"] - mean)
     return sheet.table("uncertainty.tornado", records(rows), key=f"tornado-{mode}")
 
 
-def _bars(found: Uncertainty, block: Block) -> Picture:
-    names = block.values("input")
-    table = found.tornado[(found.tornado["mode"] == REPLANNED) & (found.tornado["measure"] == "objective_value")]
-    first = table.iloc[0]
+def _drivers(found: Uncertainty, mode: str) -> pd.DataFrame:
+    """Rows of the tornado of the objective value; `is_drawn` where the effect is beyond sampling noise."""
+    of_mode = (found.tornado["mode"] == mode) & (found.tornado["measure"] == "objective_value")
+    table = found.tornado[of_mode]
+    drawn = [is_beyond_noise(row) for row in records(table)]
+    return table.assign(is_drawn=np.array(drawn, dtype=bool)).sort_values("is_drawn", ascending=False, kind="stable")
+
+
+def _bars(found: Uncertainty, block: Block) -> Picture | None:
+    """Chart of the drivers beyond sampling noise; None without any."""
+    table = _drivers(found, REPLANNED)
+    n = min(int(table["is_drawn"].sum()), _BARS)
+    if n == 0:
+        return None
+    names, first = block.values("input"), table.iloc[0]
     return Picture(
         "Drivers of the objective value",
         "bars",
         (
-            ("Lowest fifth", _some(names, _BARS), _some(block.values("low_change"), _BARS), _LOW_COLOUR),
-            ("Highest fifth", _some(names, _BARS), _some(block.values("high_change"), _BARS), _HIGH_COLOUR),
+            ("Lowest fifth", _some(names, n), _some(block.values("low_change"), n), _LOW_COLOUR),
+            ("Highest fifth", _some(names, n), _some(block.values("high_change"), n), _HIGH_COLOUR),
         ),
         "Input",
         f"Objective value minus its mean ({found.about['unit']})",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -26,7 +27,9 @@ from ccs_model.analysis.rebuilt_plan import at_solution, plan_at
 from ccs_model.cli import group
 from ccs_model.errors import FileError, InputError
 from ccs_model.plan.plan import FIXED, MODES, REPLANNED
+from ccs_model.plan.plan_json import records
 from ccs_model.problem import build_problem
+from ccs_model.report.phrases import is_beyond_noise
 from ccs_model.runs.run_reader import read_run, solved_problem_of
 from ccs_model.scenario import Scenario
 from ccs_model.solve.driver import question_of, solve
@@ -258,6 +261,14 @@ def test_the_sheet_has_tables_and_charts(found: MonteCarlo) -> None:
     book = openpyxl.load_workbook(found.folder / "plan.xlsx")
     sheet = book["Uncertainty"]
     assert len(sheet._charts) == 2
+    # The chart of drivers ends where the effect is within sampling noise; the rows below it stay in the table.
+    tornado = found.uncertainty.tornado
+    of_chart = tornado[(tornado["mode"] == "replanned") & (tornado["measure"] == "objective_value")]
+    drawn = [is_beyond_noise(row) for row in records(of_chart)]
+    rows = re.findall(r"\$([0-9]+)", sheet._charts[0].series[0].val.numRef.f)
+    assert int(rows[-1]) - int(rows[0]) + 1 == min(sum(drawn), 10)
+    note = f"Inputs within sampling noise, last in the table and not in the chart: {drawn.count(False)}."
+    assert note in [cell.value for cell in sheet["A"]] or all(drawn)
     words = {cell.value for row in sheet.iter_rows() for cell in row if isinstance(cell.value, str)}
     assert {"How often each plant is selected", "Uncertain inputs", "Results over the futures"} <= words
 

@@ -47,9 +47,12 @@ def futures_of(run: StoredRun) -> StoredRun:
     ]  # fmt: skip
     tornado = [
         {"mode": mode, "measure": "objective_value", "input": name, "low": low, "high": high, "width": abs(high - low),
-         "noise_width": 4.0}
+         "noise_width": 4.0, "variance_share": share}
         for mode in ("replanned", "fixed")
-        for name, low, high in (("power_price", 80.0, 45.0), ("pipe_cost", 65.0, 55.0), ("heat_price", 61.0, 59.0))
+        for name, low, high, share in (
+            ("power_price", 80.0, 45.0, 0.8), ("om_cost", 70.0, 50.0, 0.0), ("pipe_cost", 65.0, 55.0, 0.1),
+            ("heat_price", 61.0, 59.0, None),
+        )
     ]  # fmt: skip
     plants = [
         {"plant": "p1", "name": HOSTILE, "chosen_share": 1.0, "is_planned": True},

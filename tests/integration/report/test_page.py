@@ -281,7 +281,8 @@ def test_a_frontier_is_drawn_where_the_run_has_one(run: StoredRun) -> None:
 
 
 def test_futures_are_drawn_where_the_run_has_been_looked_at_in_many(run: StoredRun, page: Page) -> None:
-    charts = Page(page_text(futures_of(run))).charts
+    text = page_text(futures_of(run))
+    charts = Page(text).charts
     bars, line = (layer["data"]["values"] for layer in charts["outcomes"]["layer"])
     for mode, most in (("fixed plan", 50), ("re-optimised (continuous)", 100)):
         mine = [row for row in bars if row["mode"] == mode]
@@ -289,6 +290,7 @@ def test_futures_are_drawn_where_the_run_has_been_looked_at_in_many(run: StoredR
         assert max(row["high"] for row in mine) >= most > max(row["low"] for row in mine)
     assert line == [{"planned": 31.0}]
     # Less the mean of 60: the widest first, its low end to the right; without the input whose effect may be noise.
+    assert "inputs within sampling noise, left out: 2." in text
     assert [(row["input"], row["change"]) for row in values_of(charts["tornado"])] == [
         ("power price", 20.0), ("power price", -15.0), ("pipe cost", 5.0), ("pipe cost", -5.0),
     ]  # fmt: skip
