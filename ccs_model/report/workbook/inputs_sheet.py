@@ -6,23 +6,21 @@ import math
 from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 
-import numpy as np
 import pandas as pd
 
-from ccs_model._typing import Floats
-from ccs_model.economics.investment import annuity_yr
 from ccs_model.economics.prices import PriceLevel
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.problem import Problem
-from ccs_model.report.live_accounts import flows_of, has_accounts
+from ccs_model.report.live_accounts import has_accounts
 from ccs_model.report.tables_in_use import rows_in_use
 from ccs_model.report.workbook.checks_sheet import check_texts
-from ccs_model.report.workbook.columns import CALCULATION, INPUT, WORDS, Cell, Column, data_columns, declared_rows
+from ccs_model.report.workbook.columns import CALCULATION, INPUT, Cell, Column, data_columns, declared_rows
 from ccs_model.report.workbook.formulas import Formula
+from ccs_model.report.workbook.npv_grid import write_grid
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 from ccs_model.report.workbook.worksheet import AS_SOLVED, WHEN_CHANGED
-from ccs_model.scenario.fields import HOME_CURRENCY, Section
+from ccs_model.scenario.fields import Section
 from ccs_model.scenario.network_sections import Storage
 from ccs_model.scenario.resolved import DEFAULT
 from ccs_model.units import unit_text
@@ -34,9 +32,6 @@ _OF_ACCOUNTS = (
 )  # fmt: skip
 # Inputs of named_inputs.csv without a key of the scenario; they are 1 in the solved plan.
 PLAY = "play"
-_GRID_RATES = (0.04, 0.06, 0.08, 0.10, 0.12)
-# CNY per t; other currencies have prices of about the same worth.
-_GRID_PRICES = (0.0, 50.0, 100.0, 200.0, 400.0, 800.0)
 
 
 def write_live_inputs(sheet: Sheet, plan: Plan) -> None:
@@ -79,7 +74,7 @@ def write_live_inputs(sheet: Sheet, plan: Plan) -> None:
     for name, column in (("live_names", "name"), ("live_solved", "solved")):
         sheet.book.mark(name, block.column(column))
     if has_accounts(plan):
-        _grid(sheet, plan)
+        write_grid(sheet, plan)
 
 
 def live_inputs() -> list[dict[str, str]]:
@@ -106,104 +101,6 @@ def solved_with(plan: Plan) -> dict[str, float]:
         **({"budget_mn": problem.budget_mn} if math.isfinite(problem.budget_mn) else {}),
     }
     return {name: value for name, value in values.items() if not (problem.is_static and name in _OF_ACCOUNTS)}
-
-
-_GRID_PARTS = {
-    "base_mn": "Without carbon revenue, salvage as solved",
-    "taxed_kt": "On-site abatement after tax",
-    "straight_mn": "Salvage value at rate 0",
-    "salvage_mn": "Salvage value",
-    "end_factor": "Factor at the end",
-}
-
-
-def _grid(sheet: Sheet, plan: Plan) -> None:
-    """Write the net present value of all plants by discount rate and constant carbon price."""
-    sheet.section("Net present value of all plants by discount rate and carbon price")
-    sheet.paragraph(
-        "Down: discount rate. Across: a constant carbon price, earned by every tonne of on-site abatement, in place "
-        "of the carbon price of sheet Series, and taxed as other income. You can change rates and prices.",
-        "note",
-    )
-    prices = _grid_prices(plan.problem)
-    names = [f"at_{at}" for at in range(len(prices))]
-    template = "={base_mn}+{@prices}*{taxed_kt}/1000+({salvage_mn}-{programme!total_mn@salvage_mn})*{end_factor}"
-    parts = {
-        "base_mn": "=SUMPRODUCT({programme!@without_carbon_mn:all},(1+{rate})^-(calendar_year-first_year))",
-        "taxed_kt": "=(1-tax_share)*SUMPRODUCT({programme!@on_site_abatement_kt:all},"
-        "(1+{rate})^-(calendar_year-first_year))",
-        "straight_mn": "=SUMPRODUCT(capital_spent_mn*capital_left_yr/capital_life_yr)",
-        "salvage_mn": "=IF({rate}=0,{straight_mn},"
-        "SUMPRODUCT(capital_spent_mn*(1-(1+{rate})^-capital_left_yr)/(1-(1+{rate})^-capital_life_yr)))",
-        "end_factor": "=(1-tax_share)*(1+{rate})^-(horizon_end-first_year)",
-    }
-    for name in ("spent_mn", "left_yr", "life_yr"):
-        sheet.book.define(f"capital_{name}", sheet.book.blocks["capital"].column(name))
-    price_row = {
-        "id": "prices", "what": f"Carbon price, {sheet.unit('price_per_t')}", "rate": "",
-        **{
-            name: Cell(price, "price_per_t", INPUT, unlocked=True)
-            for name, price in zip(names, prices, strict=True)
-        },
-    }  # fmt: skip
-    rows: list[Row] = [price_row]
-    flows = flows_of(plan, None)
-    for rate in _GRID_RATES:
-        of_rate = grid_parts(plan, rate, flows)
-        values = grid_row(of_rate, flows, np.array(prices))
-        cells: dict[str, object] = {
-            name: Cell(Formula(template, float(value)), "npv_mn", CALCULATION)
-            for name, value in zip(names, values, strict=True)
-        }
-        cells |= {name: Formula(text, of_rate[name]) for name, text in parts.items()}
-        rows.append({"what": "NPV", "rate": Cell(rate, "discount_rate", INPUT, unlocked=True), **cells})
-    sheet.table(
-        [
-            Column("what", WORDS, label=f"NPV, {sheet.unit('npv_mn')}", widest=34),
-            Column("rate", INPUT, label="Discount rate"),
-            *(Column(name, CALCULATION, label=f"Price {at + 1}", widest=14)
-              for at, name in enumerate(names)),
-            *(Column(name, CALCULATION, label=text, optional=True) for name, text in _GRID_PARTS.items()),
-        ],
-        rows,
-        key="grid",
-        plain=True,
-    )  # fmt: skip
-
-
-def _grid_prices(problem: Problem) -> tuple[float, ...]:
-    """Carbon prices of the grid; in other currencies the highest is 1, 2 or 5 times a power of ten."""
-    level = problem.price_level
-    if level.currency == HOME_CURRENCY:
-        return _GRID_PRICES
-    highest = _GRID_PRICES[-1] / level.rate(level.currency)
-    power = 10.0 ** math.floor(math.log10(highest))
-    rounded = min((1.0, 2.0, 5.0, 10.0), key=lambda digit: abs(math.log(digit * power / highest))) * power
-    return tuple(rounded * price / _GRID_PRICES[-1] for price in _GRID_PRICES)
-
-
-def grid_parts(plan: Plan, rate: float, flows: Mapping[str, Floats]) -> dict[str, float]:
-    """What the net present values of a row of the grid are made of, at its discount rate."""
-    assert plan.owner_capital is not None
-    problem = plan.problem
-    kept = 1.0 - problem.accounts.tax_share
-    weights = (1 + rate) ** -(flows["when"] - problem.first_year)
-    capital = plan.owner_capital
-    spent, life, left = (capital[name].to_numpy(float) for name in ("capital_mn", "life_yr", "left_yr"))
-    # Sums of products, not BLAS's, whose last digit hangs on where the numbers lie in memory.
-    return {
-        "base_mn": float((flows["without_carbon_mn"] * weights).sum()),
-        "taxed_kt": kept * float((flows["on_site_abatement_kt"] * weights).sum()),
-        "straight_mn": float((spent * left / life).sum()),
-        "salvage_mn": float((spent * annuity_yr(rate, left) / annuity_yr(rate, life)).sum()),
-        "end_factor": kept * float(weights[-1]),
-    }
-
-
-def grid_row(parts: Mapping[str, float], flows: Mapping[str, Floats], prices: Floats) -> Floats:
-    """NPV for each carbon price at the discount rate of the parts, [prices]. Million."""
-    salvage = parts["salvage_mn"] - float(flows["salvage_mn"].sum())
-    return np.asarray(parts["base_mn"] + prices * parts["taxed_kt"] / 1000.0 + salvage * parts["end_factor"])
 
 
 # Tables with money that enters the model.

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ccs_model.report.workbook.inputs_sheet import _grid_prices
+from ccs_model.report.workbook.npv_grid import grid_prices
 
 
 @pytest.mark.parametrize(
@@ -21,4 +21,4 @@ from ccs_model.report.workbook.inputs_sheet import _grid_prices
 )
 def test_prices_are_worth_about_the_same(currency: str, yuan: float, prices: tuple[float, ...]) -> None:
     problem: Any = SimpleNamespace(price_level=SimpleNamespace(currency=currency, rate=lambda _: yuan))
-    assert _grid_prices(problem) == prices
+    assert grid_prices(problem) == prices
