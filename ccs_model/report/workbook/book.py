@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from ccs_model.plan.cache_key import run_key
@@ -32,6 +33,15 @@ class Book:
         # Where the cost axis of the curve ends, if not at its highest cost, and the sectors that it draws.
         self.curve_end: float | None = None
         self.curve_sectors: list[str] = []
+
+    @cached_property
+    def chinese_names(self) -> Mapping[str, str]:
+        """Chinese names of plants by their names, for a Chinese workbook; without names that several plants have."""
+        plants = self.plan.problem.plants
+        if self.language.lang != "zh" or "name_zh" not in plants:
+            return {}
+        known = plants[plants["name_zh"].fillna("") != ""].drop_duplicates("name", keep=False)
+        return dict(zip(known["name"].astype(str), known["name_zh"].astype(str), strict=True))
 
     def define(self, name: str, address: str) -> None:
         """Give cells a name that formulas of every sheet use."""

@@ -368,7 +368,7 @@ def _name_picked(sheet: Sheet, block: Block) -> None:
 
 def _picker(sheet: Sheet, plan: Plan) -> None:
     first = plants_of(plan)[0]
-    name = plan.problem.plants.set_index("plant")["name"][first]
+    name = str(plan.problem.plants.set_index("plant")["name"][first])
     rows: list[Row] = [
         {
             "id": "pick", "item": "Plant shown below", "value": Cell(first, "", INPUT, unlocked=True),
@@ -383,7 +383,8 @@ def _picker(sheet: Sheet, plan: Plan) -> None:
     ]  # fmt: skip
     block = sheet.table("cash_flow.pick", rows, plain=True, key="pick")
     _name_picked(sheet, block)
-    sheet.live_text(f"=INDEX({sheet.book.blocks['plants_paid'].column('name')},plant_picked_n,1)", str(name))
+    found = f"=INDEX({sheet.book.blocks['plants_paid'].column('name')},plant_picked_n,1)"
+    sheet.live_text(found, sheet.book.chinese_names.get(name, name))
     sheet.choice(block, "value", "pick", sheet.book.blocks["plants_paid"].column("plant"))
 
 

@@ -54,6 +54,8 @@ _SHORT, _LONG = 25, 2_000
 _TWO_CHARTS = 200
 _NARROW = 0.9
 _FOR_PROGRAMS = "Data"
+# Sheets that name plants once; Plants and Retrofits have a column of Chinese names.
+_CHINESE_NAMES = ("Changes", "Economics", "CashFlow", "MACC", "Frontier", "Uncertainty")
 _INPUTS = "Inputs"  # Its zeros stay numbers.
 
 __all__ = ["Page", "Row", "Sheet"]
@@ -476,6 +478,8 @@ class Sheet(Canvas):
         """Labels in the workbook's language; names, data and what formulas compare stay as they are."""
         if style == "total" and text == "Total":
             return self._language.label(text)
+        if column.name == "name" and self._name in _CHINESE_NAMES:
+            return self.book.chinese_names.get(text, text)
         return self._language.cell(self._name, column.name, text)
 
     def _words(self, at: int, column: Column, value: object, where: str, style: str, ink: Mapping[str, object]) -> str:

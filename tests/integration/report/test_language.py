@@ -15,7 +15,7 @@ from openpyxl.workbook import Workbook
 
 from ccs_model.cli import group
 from ccs_model.plan.plan import Plan
-from ccs_model.plan.plan_json import BINDING
+from ccs_model.plan.plan_json import BINDING, records
 from ccs_model.report.language import LANGUAGES, Language, chinese, labels
 from ccs_model.report.page.analysis_sections import step_text
 from ccs_model.report.page.html import Words
@@ -25,6 +25,7 @@ from ccs_model.report.workbook.columns import Column
 from ccs_model.report.workbook.sheet import Sheet
 from ccs_model.report.workbook.workbook import SHEETS, workbook_bytes
 from ccs_model.runs.run_reader import run_of
+from tests.integration.report.reading import texts
 from tests.integration.report.recomputing import differences, formula_cells, recomputed
 
 
@@ -254,3 +255,15 @@ def test_a_page_has_one_minus_sign() -> None:
         Words("en").sentence("From -12.5 to -3 in 2026-2040, NH3_21-2 (-4).")
         == "From −12.5 to −3 in 2026-2040, NH3_21-2 (−4)."
     )
+
+
+def test_a_chinese_workbook_names_plants_in_chinese(plan: Plan, tmp_path: Path) -> None:
+    book = openpyxl.load_workbook(plan.to_excel(tmp_path / "zh.xlsx", lang="zh"), data_only=True)
+    chinese = dict(zip(plan.problem.plants["name"], plan.problem.plants["name_zh"], strict=True))
+    named = {str(chinese[row["name"]]) for row in records(plan.retrofits)} - {""}
+    assert named
+    for name in ("Economics", "CashFlow", "MACC"):
+        every = texts(book[name])
+        assert named <= set(every), name
+        assert not set(chinese) & set(every), name
+    assert {cell.value for cell in book["Plants"]["B"]} >= set(plan.retrofits["name"])
