@@ -308,7 +308,7 @@ def test_sentences_of_a_monte_carlo_are_chinese_in_chinese(run: StoredRun) -> No
         "固定方案在 20 % 的未来情景下超出预算。",
         "固定方案在 40 % 的未来情景下未达到目标。",
         "未来情景少于 100 种时",
-        "按宽度由大到小排列；影响未超出抽样误差的参数不列出。",
+        "按宽度由大到小排列；影响未超出抽样误差而未列出的参数：2 个。",
         "目标函数值的主要影响因素：电价 影响最大",
     ):
         assert message in page
