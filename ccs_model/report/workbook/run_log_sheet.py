@@ -239,7 +239,8 @@ def _about(sheet: Sheet, plan: Plan) -> Iterator[Row]:
     yield {"item": "Software", "value": f"ccs-model {ccs_model.__version__}"}
     yield {"item": "Author", "value": Cell(None, unlocked=True)}
     yield {"item": "Plant data", "value": f"{named}: see sheet Sources" if named else "none"}
-    yield {"item": "Run", "value": f"{sheet.book.run}: see sheet RunLog"}
+    # Not the run folder, whose name is the user's: the same inputs give the same workbook in every folder.
+    yield {"item": "Scenario and hash of inputs", "value": f"{sheet.book.run}: see sheet RunLog"}
 
 
 def _write_money_unit(sheet: Sheet) -> None:
