@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from ccs_model._typing import Mask
 from ccs_model.engineering.capture_units import COAL_BOILER
 from ccs_model.inputs.declarations import read_dictionary
 from ccs_model.inputs.merged_tables import SHIPPED
@@ -17,14 +19,13 @@ from ccs_model.problem import Problem
 from ccs_model.problem.pipe_costs import DEA
 from ccs_model.report.tables_in_use import references_in_use, rows_in_use
 from ccs_model.report.workbook.columns import Cell, declared_rows, label
+from ccs_model.report.workbook.series_sheet import spans
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 from ccs_model.units import first_few
 
 
 def model_assumptions(problem: Problem) -> list[Row]:
     """The rows of assumptions.csv that apply to a problem, transport and storage first."""
-    policy = problem.scenario.policy
-    is_paid = policy.paid_per_captured_t > 0 or policy.paid_per_avoided_t > 0
     names = ["own_pipelines", "own_storage"]
     if problem.network is not None:
         costs = "size_classes" if problem.scenario.transport.pipe_costs == DEA else "pipe_law"
@@ -40,9 +41,52 @@ def model_assumptions(problem: Problem) -> list[Row]:
     by_class = problem.scenario.calibration.is_by_class
     names.append("by_class" if by_class else "as_designed" if problem.calibrated is None else "as_fitted")
     names.append("coal_steam" if problem.scenario.capture.heat_sources == (COAL_BOILER,) else "heat_by_choice")
-    names += ["wells", "coke_ovens", "operation", "prices", "payment" if is_paid else "no_payment"]
+    names += ["wells", *(["coke_ovens"] if problem.plants["sector"].eq("steel").any() else []), "operation", "prices"]
+    names += [_of_grid(problem), *_of_money(problem)]
     declared = {row["assumption"]: row for row in declared_rows("assumptions.csv")}
+    paid = declared["payment"]
+    paid["statement"] = paid["statement"].format(spans(problem.calendar[_is_paid(problem)]))
     return [declared[name] for name in names]
+
+
+def _of_grid(problem: Problem) -> str:
+    """The assumption on grid emission factors: constant, or on a path after the last known year."""
+    known = problem.inputs["prices/grid_factors"].sort_values("year").groupby("province")["grid_kg_per_kwh"].last()
+    factors = problem.grid_kg_per_kwh.sort_values("year")
+    for zone in factors["province"].unique():
+        path = factors[factors["province"] == zone]
+        used = np.interp(problem.calendar, path["year"].to_numpy(float), path["grid_kg_per_kwh"].to_numpy(float))
+        if zone in problem.zones and not np.allclose(used, known[zone]):
+            return "grid_of_scenario" if problem.scenario.policy.non_fossil_share else "grid_path"
+    return "grid_constant"
+
+
+def _is_paid(problem: Problem) -> Mask:
+    """[calendar] years in which a policy pays for tonnes."""
+    accounts = problem.accounts
+    return np.asarray(accounts.paid_per_captured_t + accounts.paid_per_avoided_t > 0)
+
+
+def _of_money(problem: Problem) -> Iterator[str]:
+    """The assumptions on revenue, funds and tax."""
+    accounts, scenario = problem.accounts, problem.scenario
+    if accounts.credit_per_t.any():
+        yield "carbon_price" if scenario.policy.market is None else "carbon_market"
+        if accounts.is_banded:
+            yield "surplus_band"
+    if accounts.pays:
+        yield "payment"
+        if accounts.is_capped:
+            yield "payment_cap"
+    if not accounts.credit_per_t.any() and not accounts.pays:
+        yield "no_revenue"
+    is_grant = accounts.funds["kind"].eq("grant")
+    if is_grant.any():
+        yield "grants"
+    if not is_grant.all():
+        yield "loans"
+    if accounts.tax_share > 0 and not problem.is_static:
+        yield "tax"
 
 
 # Columns that describe the origin of a row.
