@@ -105,12 +105,13 @@ def social_totals(point: Point, stakeholders: pd.DataFrame | None) -> dict[str, 
 
 
 def social_terms(problem: Problem) -> dict[str, object]:
-    """Return what the social account is based on: discount rate, market price path (first and last), damages."""
+    """Return the basis of the social account: discount rate, price path (first and last) and its origin, damages."""
     accounts, damages = problem.accounts, problem.accounts.damages
     price = accounts.market_price_per_t
     return {
         "discount_rate": accounts.social_discount_rate,
         "market_price_per_t": None if price is None else [float(price[0]), float(price[-1])],
+        "is_price_of_scenario": bool(problem.scenario.policy.carbon_price_per_t),
         "damages": None
         if damages is None
         else {

@@ -112,8 +112,11 @@ def society(totals: Mapping[str, Any], currency: str, price_year: int, terms: Ma
             else f"{first:,.0f} at first, {last:,.0f} at last, {money} per t"
         )
         net = totals["net_value_at_market_price_mn"]
+        at_price = "At the price path of the carbon market"
+        if terms.get("is_price_of_scenario"):
+            at_price = "At the scenario's carbon price path"
         found.append(
-            f"At the price path of the carbon market ({path}) the tonnes avoided are worth "
+            f"{at_price} ({path}) the tonnes avoided are worth "
             f"{mn('value_at_market_price_mn')}; net of resource cost {net:,.0f} million."
         )
     damages = terms["damages"]

@@ -45,6 +45,18 @@ _NOT_RECOMPUTED = (
 )  # fmt: skip
 
 
+# Headings and meanings where the price is that of the scenario and not the market's.
+_AT_PRICE_OF_SCENARIO = {
+    "value_at_market_price_mn": (
+        "Value at the scenario's carbon price",
+        "tonnes avoided at the scenario's carbon price path, at the social discount rate",
+    ),
+    "net_value_at_market_price_mn": (
+        "Net value at the scenario's carbon price", "value at the scenario's carbon price less resource cost",
+    ),
+}  # fmt: skip
+
+
 def live_figures(sheet: Sheet, plan: Plan) -> dict[str, Formula]:
     """Formulas of the key figures that other sheets hold the inputs of."""
     totals = plan.totals
@@ -261,11 +273,12 @@ def _key_figures(sheet: Sheet, plan: Plan) -> Iterator[Row]:
     meaning = {name: each["total"] for name, each in quantities().items()}
     if plan.problem.is_static:
         meaning |= {name: each["static_total"] for name, each in quantities().items() if each["static_total"]}
+    given = _AT_PRICE_OF_SCENARIO if plan.problem.scenario.policy.carbon_price_per_t else {}
     for name, value in plan.totals.items():
         if name in SOCIAL_TOTALS and value is None:
             continue
-        kind = _TOTALS_CLASS.get(name, SOLVER)
-        yield {"id": name, **_figure(sheet, label(name), Cell(value, name, kind), meaning.get(name, ""))}
+        heading, text = given.get(name, (label(name), meaning.get(name, "")))
+        yield {"id": name, **_figure(sheet, heading, Cell(value, name, _TOTALS_CLASS.get(name, SOLVER)), text)}
 
 
 def _bounds(sheet: Sheet, plan: Plan) -> Iterator[Row]:

@@ -58,3 +58,15 @@ def test_only_calibrated_plans_have_zones() -> None:
     assert _Summary({**document, "calibration": None}, 80, str)._region == "region"
     assert _Summary(document, 80, str)._region == "region"
     assert _Summary({**document, "calibration": {"statement": "Calibrated."}}, 80, str)._region == "zone"
+
+
+def test_an_assumed_price_path_is_the_scenario_s_and_not_the_market_s() -> None:
+    totals = {
+        "resource_cost_mn": 100.0, "break_even_carbon_value_per_t": None, "value_at_market_price_mn": 40.0,
+        "net_value_at_market_price_mn": -60.0,
+    }  # fmt: skip
+    terms = {"discount_rate": 0.05, "market_price_per_t": [300.0, 1_000.0], "damages": None}
+    assert society(totals, "CNY", 2024, terms)[1].startswith("At the price path of the carbon market (300 at first")
+    text = society(totals, "CNY", 2024, {**terms, "is_price_of_scenario": True})[1]
+    assert text.startswith("At the scenario's carbon price path (300 at first, 1,000 at last, CNY 2024 per t)")
+    assert Language("zh").sentence(text).startswith("按情景碳价路径（初期 300、末期 1,000 元/吨（2024年价））")
