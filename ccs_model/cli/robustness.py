@@ -171,7 +171,7 @@ The scenario names its futures:
   here_and_now: [2026]
   risk: {cvar_share: 0.9, weight: 0.5}
   objective: max_npv
-  policy: {capture_deductible: true}  # captured CO2 earns the carbon price
+  policy: {capture_deductible: true}  # on-site abatement earns the carbon price
 
 \b
 Exit codes: 0 done, 3 invalid input, 4 infeasible, 5 stopped by a limit, 6 solver failure without a plan,

@@ -158,9 +158,10 @@ def _live(sheet: Sheet, problem: Problem) -> Iterator[Row]:
     )  # fmt: skip
     yield row("Carbon price, as solved", "price_per_t", INPUT, price, row="price_solved", reference="scenario")
     yield row(
-        "Carbon price earned per tonne captured", "price_per_t", CALCULATION, price * policy.capture_deductible,
-        row="carbon", formula="={@price}*carbon_price_factor*capture_deductible",
-        note="0 where captured CO2 is not deductible",
+        "Carbon price earned per tonne of on-site abatement", "price_per_t", CALCULATION,
+        price * policy.capture_deductible, row="carbon", formula="={@price}*carbon_price_factor*capture_deductible",
+        note="0 where captured CO2 is not deductible" if policy.market is None
+        else "only in years in which the market covers the sector; 0 where captured CO2 is not deductible",
     )  # fmt: skip
     damages = problem.accounts.damages
     rate = problem.accounts.social_discount_rate if damages is None else damages.rate["central"]

@@ -206,6 +206,11 @@ def test_key_figures_that_depend_on_inputs_are_formulas(plan: Plan, tmp_path: Pa
     assert "inputs_changed=0" in formulas["NPV without other profits"]
 
 
+def test_series_name_the_tonnes_that_earn_the_carbon_price(book: Workbook) -> None:
+    row = row_that_starts(book["Series"], "Carbon price earned per tonne of on-site abatement")
+    assert "only in years in which the market covers the sector" in row[5].value
+
+
 def test_years_to_payback_have_a_decimal(book: Workbook) -> None:
     for label in ("Payback period", "Discounted payback period"):
         assert row_that_starts(book["CashFlow"], label)[3].number_format == "0.0"
