@@ -400,7 +400,10 @@ def owners(run: StoredRun, words: Words) -> Markup:
     document = run.document
     if (left := -document["costs"].get("salvage_mn", 0.0)) > 0:
         worth = f"{number(left)} million {run.money}"
-        count = f"The net present values count {worth}, before tax, for assets that outlive the horizon."
+        count = (
+            f"The net present values count {worth}, before tax, for assets that outlive the horizon. "
+            "Rates of return and payback count these assets too."
+        )
         notes.insert(0, words.sentence(count))
     if document["funds"] or document["costs"].get("paid_mn"):
         notes.insert(0, words.sentence("Break-even prices count the payments, grants and loans of the scenario."))

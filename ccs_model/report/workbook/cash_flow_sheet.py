@@ -156,9 +156,9 @@ NONE = "none"
 RESULTS = (
     ("npv_mn", "Net present value", "after tax and financing"),
     ("project_npv_mn", "Net present value of the project", "without loans"),
-    ("project_irr_share", "IRR of the project", "“none” if the cash flow changes sign never or several times"),
+    ("project_irr_share", "IRR of the project", "“none” unless the flow, or else its running sum, changes sign once"),
     ("equity_irr_share", "IRR of the equity", "“none” as above"),
-    ("payback_yr", "Payback period", "years from the first cash flow of the project; “none” if not within the horizon"),
+    ("payback_yr", "Payback period", "years from the first cash flow; counts salvage value; “none” beyond the horizon"),
     ("discounted_payback_yr", "Discounted payback period", "the same, discounted"),
     ("debt_service_cover", "Minimum debt service cover", "“none” without debt"),
     ("break_even_carbon_price_per_t", "Break-even carbon price", "constant, paid on every t of on-site abatement"),

@@ -211,6 +211,15 @@ def test_series_name_the_tonnes_that_earn_the_carbon_price(book: Workbook) -> No
     assert "only in years in which the market covers the sector" in row[5].value
 
 
+_WITH_NOTES = ("IRR of the project", "Payback period")
+
+
+def test_notes_tell_when_a_rate_is_unique_and_that_payback_counts_the_salvage_value(book: Workbook) -> None:
+    rate, years = (row_that_starts(book["CashFlow"], label)[6].value for label in _WITH_NOTES)
+    assert "or else its running sum, changes sign once" in rate
+    assert "counts salvage value" in years
+
+
 def test_years_to_payback_have_a_decimal(book: Workbook) -> None:
     for label in ("Payback period", "Discounted payback period"):
         assert row_that_starts(book["CashFlow"], label)[3].number_format == "0.0"
