@@ -30,7 +30,7 @@ ALL_ZONES = "All zones"
 IAMC_INDEX = ("Model", "Scenario", "Region", "Variable", "Unit")
 TIDY_COLUMNS = ("table", "key", "year", "name", "value", "unit")
 
-# Columns that identify a row of a table, besides the year; the first text column in all other tables.
+# Columns that identify a row, besides the year, as far as a table has them; in other tables the first text column.
 _KEYS = MappingProxyType(
     {
         "retrofits": ("plant", "stream", "technology"),
@@ -38,8 +38,16 @@ _KEYS = MappingProxyType(
         "emissions": ("province", "sector"),
         "air_pollution": ("province", "pollutant"),
         "shares": ("facility", "plant"),
+        "flows": ("link", "plant", "stream", "site"),
+        "pipes": ("link", "plant", "stream", "site"),
+        "targets": ("target", "group"),
+        "point": ("variable", "index"),
     }
 )
+# Columns that complete the key where rows have the same one.
+_FURTHER = ("size", "site", "heat_source", "route", "pipe", "built_year")
+_UNIT_OF_RATIOS = "1"
+_RATIOS = frozenset({"benefit_cost_ratio", "cost_factor", "debt_service_cover", "discount_factor"})
 
 Rows = Iterator[tuple[str, str, str, int, float]]
 
@@ -190,10 +198,25 @@ def _long(run: StoredRun, name: str, table: pd.DataFrame) -> pd.DataFrame:
         for column in table
     }
     texts = [column for column in is_number if not is_number[column]]
-    keys = list(_KEYS.get(name, texts[:1]))
+    keys = _unique_key(table, [column for column in _KEYS.get(name, texts[:1]) if column in table])
     numbers = [column for column in is_number if is_number[column] and column != "year"]
     currency, price_year = str(run.document["currency"]), int(run.document["price_year"])
-    return long_table(name, table, keys, numbers, lambda column: unit_text(column, currency, price_year), no_year="")
+
+    def unit(column: str) -> str:
+        return _UNIT_OF_RATIOS if column in _RATIOS else unit_text(column, currency, price_year)
+
+    return long_table(name, table, keys, numbers, unit, no_year="")
+
+
+def _unique_key(table: pd.DataFrame, keys: list[str]) -> list[str]:
+    """Return the key, completed by further columns until no two rows of a year have the same one."""
+    year = ["year"] if "year" in table else []
+    for column in _FURTHER:
+        if not (keys or year) or not table.duplicated([*keys, *year]).any():
+            break
+        if column in table and column not in keys:
+            keys = [*keys, column]
+    return keys
 
 
 def long_table(

@@ -278,7 +278,7 @@ _TABLES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("stakeholders", ("stakeholder",)),
     ("ledger", ("item",)),
     ("storage", ("site",)),
-    ("targets", ("target",)),
+    ("targets", ("target", "group")),
 )
 
 

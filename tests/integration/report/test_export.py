@@ -109,6 +109,21 @@ def test_the_long_table_holds_every_number_of_every_table(run: StoredRun, plan: 
                 assert reported["value"].sum() == pytest.approx(float(frame[column].sum()), rel=1e-12), (name, column)
     units = table.drop_duplicates("name").set_index("name")["unit"]
     assert units["captured_ktpa"] == "kt/y" and units["capex_mn"] == "million CNY 2024"
+    assert units["discount_factor"] == units["benefit_cost_ratio"] == "1"
+
+
+ROW = ["table", "key", "year", "name"]
+
+
+def test_no_two_rows_of_the_long_table_have_the_same_key(run: StoredRun, shared_plan: Plan) -> None:
+    for each in (run, run_of(shared_plan)):
+        assert not tidy_table(each).duplicated(ROW).any()
+    # Two retrofits of a stream with the same technology, and pipes built in two periods.
+    for name in ("retrofits", "flows", "pipes"):
+        row = run.tables[name].iloc[[0]]
+        again = pd.concat([row, row.assign(size="half") if name == "retrofits" else row.assign(route="other")])
+        table = tidy_table(replace(run, tables={name: again}))
+        assert not table.duplicated(ROW).any(), name
 
 
 @pytest.mark.slow
