@@ -46,7 +46,7 @@ def write_storage(sheet: Sheet, plan: Plan) -> None:
     _by_period(sheet, plan, used, empty)
     if beside := words.storage_band(plan.totals["storage_cost_per_t"], plan.problem):
         sheet.paragraph(beside, "note")
-    _costs(sheet, used, empty)
+    _costs(sheet, plan, used, empty)
     sheet.section("Other candidate sites")
     others = problem.sites[~problem.sites["site"].isin(plan.storage["site"])]
     reach = {
@@ -190,16 +190,34 @@ def _by_period(sheet: Sheet, plan: Plan, used: pd.DataFrame, empty: str) -> None
     )
 
 
-def _costs(sheet: Sheet, used: pd.DataFrame, empty: str) -> None:
+# Columns of own injection sites, and the headings of those that are costs of one of them.
+_OF_OWN_SITES = ("n_injection_sites", "closure_of_all_mn")
+_PER_OWN_SITE = {
+    "site_capex_mn": "Capital of an injection site",
+    "closure_mn": "Closure and post-injection care of an injection site",
+}
+
+
+_OWN_SITES = (
+    " Each retrofit has an injection site of its own. Total investment is capital of an injection site × injection "
+    "sites + capital of a well × wells drilled."
+)
+
+
+def _costs(sheet: Sheet, plan: Plan, used: pd.DataFrame, empty: str) -> None:
+    is_shared = plan.problem.network is not None
     sheet.section("Cost of sites and wells")
     sheet.paragraph(
         "Capital of the site and of each well, whatever they take in. O&M includes monitoring and what is set aside "
         "for closure and post-injection care. Other cost is paid per tonne: injection, or the all-in cost of a site "
         "that gives no other, at the cheapest step of its supply curve. Payments of an oil field are separate income "
-        "and not part of any cost.",
+        f"and not part of any cost.{'' if is_shared else _OWN_SITES}",
         "note",
     )
-    sheet.table("storage.costs", records(used), totals=_TOTALS, empty=empty, named="costs")
+    columns = table_columns(
+        "storage.costs", without=_OF_OWN_SITES if is_shared else (), headings={} if is_shared else _PER_OWN_SITE
+    )
+    sheet.table(columns, records(used), totals=_TOTALS, empty=empty, named="costs")
 
 
 def _used(plan: Plan) -> pd.DataFrame:
@@ -222,6 +240,7 @@ def _used(plan: Plan) -> pd.DataFrame:
     for what, unit in (("injected", "ktpa"), ("n_wells", ""), ("invested", "mn")):
         used = _with_periods(plan, used, what, unit)
     injected = end["injected_ktpa"]
+    of_site = plan.retrofits.groupby("site")[["share", "storage_closure_mn"]].sum().reindex(end.index)
     variable = sites["injection_cost_per_t"]
     if problem.stores is not None:
         variable = problem.stores.groupby("site")["variable_per_t"].min().reindex(end.index)
@@ -231,6 +250,8 @@ def _used(plan: Plan) -> pd.DataFrame:
         storage_cost_per_t=end["storage_cost_per_t"],
         invested_mn=by_site["invested_mn"].sum(),
         closure_mn=sites["closure_mn"] + sites["post_injection_mn"],
+        n_injection_sites=of_site["share"],
+        closure_of_all_mn=of_site["storage_closure_mn"],
         capital_mn_pa=end["capital_mn_pa"],
         site_and_well_om_mn_pa=end["fixed_om_mn_pa"],
         fixed_cost_per_t=(end["capital_mn_pa"] + end["fixed_om_mn_pa"]) * 1000.0 / injected.where(injected > 0, np.nan),

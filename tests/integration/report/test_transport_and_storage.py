@@ -112,8 +112,8 @@ def test_closure_includes_post_injection_care(plan: Plan, book: Workbook) -> Non
     n_sites = plan.storage["site"].nunique()
     # Below the rows of units and headings.
     used = [[cell.value for cell in row if cell.value is not None] for row in rows[2 : 2 + n_sites]]
-    # Closure stands beside the id of the site, which is the last column.
-    assert used and all(row[-2] == pytest.approx(due[row[-1]], rel=1e-12) for row in used)
+    # The last columns are closure of a site, of all own injection sites, and the id of the site.
+    assert used and all(row[-3] == pytest.approx(due[row[-1]], rel=1e-12) for row in used)
 
 
 def test_injection_by_period_is_that_of_the_plan(plan: Plan, book: Workbook) -> None:
@@ -181,3 +181,27 @@ def test_a_site_that_is_taken_out_leaves_sites_that_plants_reach(shared_plan: Pl
     assert scenario.storage.exclude == ("qinshui",)
     assert scenario.storage.sites == shared_plan.problem.scenario.storage.sites
     assert "qinshui" not in set(build_problem(scenario, shared_plan.problem.inputs).sites["site"])
+
+
+def test_costs_of_own_injection_sites_add_up(plan: Plan, book: Workbook, shared_book: Workbook) -> None:
+    sheet = book["Storage"]
+    head = next(row for row in sheet.iter_rows() if "Capital of an injection site" in [cell.value for cell in row])
+    place = {str(cell.value): at for at, cell in enumerate(head)}
+    rows = [list(row) for row in sheet.iter_rows(head[0].row + 1, head[0].row + plan.storage["site"].nunique())]
+    for row in rows:
+        n, capital, wells, well, total, closure, of_all = (
+            float(row[place[name]].value)
+            for name in (
+                "Injection sites", "Capital of an injection site", "Wells drilled", "Capital of a well",
+                "Total investment", "Closure and post-injection care of an injection site",
+                "Closure and post-injection care, all injection sites",
+            )
+        )  # fmt: skip
+        assert total == pytest.approx(n * capital + wells * well, rel=1e-9)
+        assert of_all == pytest.approx(n * closure, rel=1e-9)
+    assert sum(row[place["Injection sites"]].value for row in rows) == len(plan.retrofits)
+    ended = plan.cashflow.iloc[-1]
+    closure_mn = ended["closure_mn"] + ended["post_injection_mn"]
+    of_all = place["Closure and post-injection care, all injection sites"]
+    assert sheet.cell(rows[-1][0].row + 1, of_all + 1).value == pytest.approx(closure_mn, rel=1e-9)
+    assert "Injection sites" not in texts(shared_book["Storage"])
