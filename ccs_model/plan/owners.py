@@ -248,9 +248,10 @@ class Owners:
         return int(self.point.problem.inputs["finance/factors"].set_index("factor").at[name, "value"])
 
     def _under_contract(self, cut_kt: Floats) -> Mask:
-        """[plant and all, year] the contract_yr years from the first year of operation.
+        """[plant and all, year] the years with tonnes until contract_yr years after operation begins.
 
-        The account spreads the tonnes of a period evenly, so that those of the first years stand before operation.
+        The account spreads the tonnes of a period evenly, so that some stand in the years before operation: they are
+        under the contract, too.
         """
         problem = self.point.problem
         first = np.array(problem.years) + problem.routes["lead_yr"].to_numpy(float)[:, None] * (not problem.is_static)
