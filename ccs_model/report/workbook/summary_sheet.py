@@ -33,6 +33,7 @@ from ccs_model.report.workbook.columns import (
     quantities,
 )
 from ccs_model.report.workbook.formulas import Formula
+from ccs_model.report.workbook.funds_tables import write_funds
 from ccs_model.report.workbook.macc_sheet import SLOTS_A_LABEL, curve_series
 from ccs_model.report.workbook.native_charts import Picture
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
@@ -230,6 +231,7 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
     of_years = {"year": INPUT, "baseline_ktpa": CALCULATION}
     sheet.table(columns_of(by_year, classes=of_years), records(by_year), named="periods")
     write_stakeholders(sheet, plan)
+    write_funds(sheet, plan)
     rest = sheet.row
     sheet.jump(top)
     sheet.section("Key figures (one year)" if static else "Key figures (last period unless stated otherwise)")
