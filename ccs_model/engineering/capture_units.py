@@ -213,6 +213,19 @@ def vintages(technologies: pd.DataFrame, starts: Sequence[int]) -> pd.DataFrame:
     return pd.concat([each for each in (steady, grown) if len(each)] or [steady], ignore_index=True)
 
 
+def by_start(options: pd.DataFrame, starts: Sequence[int]) -> pd.DataFrame:
+    """Return the options with each that captures split into vintages, one for each start from its first year.
+
+    Tonnes of a vintage are known by their start, which payments per tonne may depend on.
+    """
+    steady = (options["vintage"] == 0) & (options["technology"] != options["measure"])
+    split = options[steady].drop(columns="vintage").merge(pd.DataFrame({"vintage": list(starts)}), how="cross")
+    split = split[(split["vintage"] >= split["first_year"]) & (split["vintage"] <= split["last_year"])]
+    split["option"] = split["option"] + _vintage_suffix(split)
+    split = split.assign(first_year=split["vintage"], last_year=split["vintage"])[list(options.columns)]
+    return pd.concat([each for each in (options[~steady], split) if len(each)] or [options], ignore_index=True)
+
+
 def capture_options(
     streams: pd.DataFrame,
     technologies: pd.DataFrame,
@@ -270,9 +283,17 @@ def _ids(options: pd.DataFrame) -> pd.Series:
     """plant/stream/technology/size, then the heat source unless it is the coal boiler, a measure, a vintage's year."""
     parts = [options[name].astype(str) for name in ("plant", "stream", "technology", "size")]
     ids = parts[0].str.cat(parts[1:], sep="/")
-    ids = ids + unit_suffix(options["heat_source"])
-    ids = ids + ("/with_" + options["measure"].astype(str)).where(options["measure"] != "", "")
-    return ids + ("/built_" + options["vintage"].astype(str)).where(options["vintage"] > 0, "")
+    return ids + unit_suffix(options["heat_source"]) + variant_suffix(options)
+
+
+def variant_suffix(options: pd.DataFrame) -> pd.Series:
+    """Return the suffix of ids by measure and vintage; empty without a measure and for any start."""
+    measure = ("/with_" + options["measure"].astype(str)).where(options["measure"] != "", "")
+    return measure + _vintage_suffix(options)
+
+
+def _vintage_suffix(options: pd.DataFrame) -> pd.Series:
+    return ("/built_" + options["vintage"].astype(int).astype(str)).where(options["vintage"] > 0, "")
 
 
 def unit_suffix(heat_source: pd.Series) -> pd.Series:

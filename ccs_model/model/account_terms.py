@@ -78,7 +78,8 @@ def _financing(problem: Problem) -> dict[str, Term]:
 def _taxes(problem: Problem, costs: Mapping[str, Term], terms: Mapping[str, Term]) -> dict[str, Term]:
     accounts = problem.accounts
     tax = accounts.tax_share
-    yearly = {name: term for name, term in costs.items() if not name.endswith("_capex_mn") and name not in _NOT_YEARLY}
+    untaxed = _NOT_YEARLY if accounts.paid_is_taxed else (*_NOT_YEARLY, "paid_mn")
+    yearly = {name: term for name, term in costs.items() if not name.endswith("_capex_mn") and name not in untaxed}
     income = summed({"costs": Term(_times(summed(yearly), -1.0)), "carbon": terms.get("carbon_mn", Term())})
     factors = np.r_[problem.discount, problem.closing_discount]
     depreciated = accounts.depreciation_share @ factors

@@ -113,8 +113,13 @@ def abatement_terms(problem: Problem) -> Mapping[str, Term]:
 
 
 def reduced_kt(problem: Problem, weight: Floats) -> Floats:
-    """Return [route, start] reduced tonnes of one build: yearly mean of each period × `weight` [year]."""
-    return np.asarray(problem.reduced_ktpa[:, None] * (problem.running_share @ weight))
+    """Return [route, start] reduced tonnes of one build: yearly mean of each period × `weight`.
+
+    `weight` is [year] or [route, start, year].
+    """
+    running = problem.running_share
+    sums = running @ weight if weight.ndim == 1 else np.einsum("rsy,rsy->rs", running, weight)
+    return np.asarray(problem.reduced_ktpa[:, None] * sums)
 
 
 def cost_terms(problem: Problem) -> Mapping[str, Term]:
@@ -208,17 +213,21 @@ def _network_terms(problem: Problem) -> dict[str, Term]:
 
 
 def paid_by_tonne(problem: Problem, by_year: Floats | None = None) -> dict[str, Floats]:
-    """Return policy payments per 1 kt/y, by variable, in million: Σ over the period's years of rate × `by_year`."""
-    accounts = problem.accounts
+    """Return policy payments per 1 kt/y, by variable, in million: Σ over the period's years of rate × `by_year`.
+
+    Payments that depend on the start of a unit leave out the CO₂ of shared pipes, which belong to no unit.
+    """
+    accounts, periods = problem.accounts, problem.periods
     weights = np.ones(len(problem.calendar)) if by_year is None else by_year
     per_captured, per_avoided = (
-        period_sums(rate * weights, problem.periods) / 1000.0
+        period_sums(rate * weights * accounts.paid_share_of_captured, periods) / 1000.0
         for rate in (accounts.paid_per_captured_t, accounts.paid_per_avoided_t)
     )
     paid = {CAPTURED: per_captured + per_avoided * problem.avoided_t_per_t}
-    if problem.has_measures and per_avoided.any():
-        paid[BUILD] = reduced_kt(problem, per_avoided)
-    if problem.line_power_co2_t_per_t is not None and per_avoided.any():
+    if problem.has_measures and accounts.paid_per_avoided_t.any():
+        rate = accounts.paid_per_avoided_t * weights * (1.0 if accounts.paid_share is None else accounts.paid_share)
+        paid[BUILD] = reduced_kt(problem, period_sums(rate, periods) / 1000.0)
+    if problem.line_power_co2_t_per_t is not None and per_avoided.any() and accounts.paid_share is None:
         paid[PIPE_FLOW] = -per_avoided * problem.line_power_co2_t_per_t
     return paid
 
@@ -228,9 +237,9 @@ def _paid(problem: Problem) -> dict[str, Floats]:
     if not problem.accounts.is_capped:
         return {name: -amount for name, amount in paid_by_tonne(problem, problem.discount).items()}
     # Capped payments of a period are spread evenly over its years with a payment.
-    rate = problem.accounts.paid_per_captured_t + problem.accounts.paid_per_avoided_t
-    years = period_sums((rate > 0).astype(float), problem.periods)
-    weight = period_sums((rate > 0) * problem.discount, problem.periods)
+    pays = problem.accounts.paying_years
+    years = period_sums(pays.astype(float), problem.periods)
+    weight = period_sums(pays * problem.discount, problem.periods)
     return {PAID: -np.divide(weight, years, out=np.zeros_like(years), where=years > 0)[None, :]}
 
 

@@ -172,18 +172,21 @@ def _paid(point: Point) -> Iterator[Item]:
         return
     at = year_at(problem)
     if accounts.is_capped:
-        pays = (accounts.paid_per_captured_t + accounts.paid_per_avoided_t > 0).astype(float)
+        pays = accounts.paying_years.astype(float)
         n_paid = np.bincount(at, weights=pays, minlength=len(problem.years))
         yearly = point.decided[PAID] / np.maximum(n_paid, 1.0)
         yield Item("paid_mn", PAID, every_year(problem, -yearly[:, at] * pays))
         return
     if problem.has_measures and accounts.paid_per_avoided_t.any():
-        reduced = problem.reduced_ktpa[:, None] * point.running[:, at]
+        running = point.running[:, at]
+        if accounts.paid_share is not None:
+            works = problem.running_share[..., at] * accounts.paid_share
+            running = np.einsum("rst,rs->rt", works, point.build)
+        reduced = problem.reduced_ktpa[:, None] * running
         yield Item("paid_mn", BUILD, every_year(problem, -accounts.paid_per_avoided_t * reduced / 1000.0))
-    for variable, used in (
-        (CAPTURED, point.captured_ktpa),
-        (PIPE_FLOW, point.decided.get(PIPE_FLOW)),
-    ):
+    # Payments that depend on the start of a unit leave out the CO₂ of shared pipes.
+    flow = point.decided.get(PIPE_FLOW) if accounts.paid_share is None else None
+    for variable, used in ((CAPTURED, point.captured_ktpa), (PIPE_FLOW, flow)):
         if used is not None:
             yield Item("paid_mn", variable, every_year(problem, -_rate(problem, variable) * used[:, at] / 1000.0))
 
@@ -192,7 +195,8 @@ def _rate(problem: Problem, variable: str) -> Floats:
     """[id, calendar] payment per t of a variable."""
     accounts, at = problem.accounts, year_at(problem)
     if variable == CAPTURED:
-        return accounts.paid_per_captured_t + accounts.paid_per_avoided_t * problem.avoided_t_per_t[:, at]
+        rate = accounts.paid_per_captured_t + accounts.paid_per_avoided_t * problem.avoided_t_per_t[:, at]
+        return rate * accounts.paid_share_of_captured
     assert problem.line_power_co2_t_per_t is not None
     return -accounts.paid_per_avoided_t * problem.line_power_co2_t_per_t[:, at]
 

@@ -24,6 +24,7 @@ from ccs_model.model.terms import capex_mn, summed
 from ccs_model.plan.cost_sharing import Sharing
 from ccs_model.plan.decisions import BUILT, Point
 from ccs_model.plan.money import Split, at_start, every_year, items_of, year_at
+from ccs_model.problem import Problem
 
 # Income positive, expense negative; they sum to net_mn.
 FLOWS = (
@@ -46,6 +47,11 @@ _FLOW_OF = {
 _TAXED_YEARLY = (
     "capture_om_mn", "energy_mn", "transport_om_mn", "storage_om_mn", "oil_mn", "carbon_mn", "paid_mn", "interest_mn",
 )  # fmt: skip
+
+
+def taxed_yearly(problem: Problem) -> tuple[str, ...]:
+    """Return the yearly flows that are taxable income; payments per tonne only if the policy taxes them."""
+    return tuple(name for name in _TAXED_YEARLY if name != "paid_mn" or problem.accounts.paid_is_taxed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +77,7 @@ class Owners:
         found["carbon_mn"] += self.sold(accounts.credit_per_t, 1000.0)
         if len(accounts.allocations):
             found |= self._financing()
-        income = sum(found[name] for name in _TAXED_YEARLY) - self.depreciation_mn
+        income = sum(found[name] for name in taxed_yearly(problem)) - self.depreciation_mn
         income[:, -1] += found["salvage_mn"][:, -1] - self.book_mn
         found["tax_mn"] = -accounts.tax_share * income
         return found
@@ -274,7 +280,7 @@ class Owners:
     def standalone_npv_mn(self) -> Floats:
         """[plant] NPV of stand-alone plants, whose losses reduce no tax on other profits but are carried forward."""
         problem, flows = self.point.problem, self.flows
-        taxed = np.asarray(sum(flows[name] for name in _TAXED_YEARLY)) - self.depreciation_mn
+        taxed = np.asarray(sum(flows[name] for name in taxed_yearly(problem))) - self.depreciation_mn
         taxed[:, -1] += flows["salvage_mn"][:, -1] - self.book_mn
         years = self._factor("loss_carry_forward_yr")
         paid = stand_alone_tax(taxed, problem.accounts.tax_share, years)["tax_mn"]

@@ -32,7 +32,7 @@ from ccs_model.problem.options import (
     without_dominated,
 )
 from ccs_model.problem.owner_accounts import accounts_of
-from ccs_model.problem.problem import Problem, Target, calendar, in_group, periods_of, running_share
+from ccs_model.problem.problem import Problem, Target, calendar, in_group, paid_share, periods_of, running_share
 from ccs_model.problem.scenario_names import amount_issues, name_issues, place_of, validate_tables
 from ccs_model.problem.storage_sites import sites_of, stores_of
 from ccs_model.scenario import Scenario
@@ -202,6 +202,7 @@ def build_problem(scenario: Scenario, inputs: Inputs, *, keep_dominated: bool = 
             routes,
             calendar(periods),
             () if network is None else {*network.links["province"], *sites["province"]},
+            paid_share(scenario.policy, periods, lead_yr, ends, running) if scenario.pays_by_start else None,
         ),
         network=network,
         stores=stores,

@@ -14,6 +14,7 @@ from ccs_model.engineering.capture_units import (
     NO_FUEL,
     NO_VINTAGE,
     WASTE_HEAT,
+    by_start,
     capture_options,
     covered_rows,
     is_shared,
@@ -208,6 +209,8 @@ def options_of(
     options = _without_idle_sharing(scenario, options)
     others = (measures_alone(streams, measures, options.columns), _given_options(inputs, level, candidates))
     options = pd.concat([options, *(each for each in others if len(each))], ignore_index=True)
+    if scenario.pays_by_start:
+        options = by_start(options, scenario.starts)
     options["tasc_factor"] = tasc_factor(
         inputs["costs/build_up"], options["grade"].where(options["nameplate_ktpa"] > 0)
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ccs_model._typing import Floats, Ints
+from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.economics.benefits import social_cost_path_per_t
 from ccs_model.economics.financing import (
     ANNUITY,
@@ -88,6 +88,8 @@ class Accounts:
 
     credit_per_t[route, calendar]      revenue of a tonne of on-site abatement on the carbon market
     paid_per_captured_t[calendar], paid_per_avoided_t[calendar]     policy payments
+    paid_share[route, start, calendar] share of a year's tonnes that they pay for; None if they pay for all tonnes
+    paid_is_taxed                      whether policy payments are taxable income
     damage_per_t[calendar]             social cost of carbon of a tonne avoided; 0 if no damages are requested
     damages                            the requested series with its range; None if no damages are requested
     market_price_per_t[calendar]       price path of the carbon market: the scenario's, or the last observed mean
@@ -101,6 +103,8 @@ class Accounts:
     surplus_band_share: float | None
     paid_per_captured_t: Floats
     paid_per_avoided_t: Floats
+    paid_share: Floats | None
+    paid_is_taxed: bool
     paid_cap_mn: float | None
     damage_per_t: Floats
     damages: Damages | None
@@ -118,7 +122,19 @@ class Accounts:
     @property
     def pays(self) -> bool:
         """Whether a policy pays for tonnes."""
-        return bool(self.paid_per_captured_t.any() or self.paid_per_avoided_t.any())
+        return bool(self.paying_years.any())
+
+    @property
+    def paying_years(self) -> Mask:
+        """[calendar] years in which a policy may pay for tonnes."""
+        rate = self.paid_per_captured_t + self.paid_per_avoided_t
+        years: Mask = (rate if self.paid_share is None else rate * self.paid_share.max(axis=(0, 1), initial=0.0)) > 0
+        return years
+
+    @property
+    def paid_share_of_captured(self) -> Floats:
+        """[route, calendar], or [1] if policies pay for all tonnes: an option that captures has one start otherwise."""
+        return np.ones(1) if self.paid_share is None else np.asarray(self.paid_share.max(axis=1, initial=0.0))
 
     @property
     def is_capped(self) -> bool:
@@ -169,10 +185,11 @@ def accounts_of(
     routes: pd.DataFrame,
     calendar: Ints,
     shared_provinces: Iterable[str] = (),
+    paid_share: Floats | None = None,
 ) -> Accounts:
     """The scenario's policy, funds and finance as arrays over the calendar.
 
-    `shared_provinces` are the provinces of the links and sites of a shared network.
+    `shared_provinces` are the provinces of the links and sites of a shared network, `paid_share` that of `Accounts`.
     """
     policy, finance = scenario.policy, scenario.finance
     starts, end = np.array(scenario.starts), scenario.horizon_end
@@ -199,6 +216,8 @@ def accounts_of(
         surplus_band_share=policy.surplus_band_share,
         paid_per_captured_t=policy.paid_per_captured_t * window,
         paid_per_avoided_t=policy.paid_per_avoided_t * window,
+        paid_share=paid_share,
+        paid_is_taxed=policy.paid_is_taxed,
         paid_cap_mn=policy.paid_cap_mn,
         damage_per_t=np.zeros(len(calendar)) if damages is None else damages.per_t["central"],
         damages=damages,

@@ -22,12 +22,13 @@ import pandas as pd
 from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.economics.investment import capital_recovery_share, discount_factor, salvage_share
 from ccs_model.economics.prices import PriceLevel
-from ccs_model.engineering.capture_units import unit_suffix
+from ccs_model.engineering.capture_units import unit_suffix, variant_suffix
 from ccs_model.inputs import Inputs
 from ccs_model.problem.applied_calibration import Calibrated
 from ccs_model.problem.candidate_network import Network
 from ccs_model.problem.owner_accounts import Accounts
 from ccs_model.scenario import Scenario
+from ccs_model.scenario.sections import Policy
 from ccs_model.units import money_text
 
 
@@ -248,8 +249,8 @@ class Problem:
     def units(self) -> pd.Index:
         """Ids of units: options that are curtailed together, since their tonnes have the same cost and avoided CO₂.
 
-        Over a shared network, a unit groups sizes and vintages of a stream's technology and heat source. With own
-        pipes, each source–sink option is a unit.
+        Over a shared network, a unit groups sizes and vintages of a stream's technology and heat source; vintages that
+        policies pay for in different years are units of their own. With own pipes, each source–sink option is a unit.
         """
         return pd.Index(sorted(set(self._unit_ids)))
 
@@ -264,7 +265,10 @@ class Problem:
             return [str(route) for route in self.routes["route"]]
         parts = self.routes[["plant", "stream", "technology"]]
         ids = ["/".join(map(str, each)) for each in parts.itertuples(index=False, name=None)]
-        return [unit + suffix for unit, suffix in zip(ids, unit_suffix(self.routes["heat_source"]), strict=True)]
+        suffixes = unit_suffix(self.routes["heat_source"])
+        if self.accounts.paid_share is not None:
+            suffixes = suffixes + variant_suffix(self.routes)
+        return [unit + suffix for unit, suffix in zip(ids, suffixes, strict=True)]
 
     @cached_property
     def axes(self) -> Mapping[str, pd.Index]:
@@ -379,3 +383,21 @@ def running_share(
     ends = np.fmin(begins + life_yr[:, None], closing_year[:, None])
     works = (years >= begins[..., None]) & (years < ends[..., None])
     return period_sums(works.astype(float), periods) / periods["n_years"].to_numpy(), ends
+
+
+def paid_share(policy: Policy, periods: pd.DataFrame, lead_yr: Floats, ends: Floats, running: Floats) -> Floats | None:
+    """Return [unit, start, calendar] the share of a unit's tonnes of a year that a policy pays for.
+
+    None if the policy pays for every unit as long as it works. A period in which a unit works throughout has payments
+    in the paid years. Tonnes of another period are spread evenly over its years, and so are their payments.
+    """
+    if policy.paid_for_yr is None and policy.paid_to_starts_until is None:
+        return None
+    years, starts, n_years = calendar(periods), periods["year"].to_numpy(), periods["n_years"].to_numpy()
+    begins = (starts + lead_yr[:, None])[..., None]
+    paid = (years >= begins) & (years < np.fmin(ends[..., None], begins + (policy.paid_for_yr or np.inf)))
+    paid &= (starts <= (policy.paid_to_starts_until or np.inf))[:, None]
+    part = np.divide(period_sums(paid.astype(float), periods) / n_years, running, out=np.zeros_like(running),
+                     where=running > 0)  # fmt: skip
+    at = np.repeat(np.arange(len(periods)), n_years)
+    return np.where(running[..., at] >= 1.0, paid, part[..., at])

@@ -119,30 +119,21 @@ def _funds(problem: Problem) -> Iterator[str]:
             )
 
 
+_NO_ACCOUNTS = "has no effect in a representative year, which has neither owners' accounts nor a social account"
+
+
 def _policy(problem: Problem) -> Iterator[str]:
     scenario, policy, accounts = problem.scenario, problem.scenario.policy, problem.accounts
 
     def at(key: str) -> str:
         return place_of(scenario, f"policy.{key}")
 
-    has_rate = bool(policy.paid_per_captured_t or policy.paid_per_avoided_t)
-    if has_rate and not accounts.pays:
-        key = "paid_from" if policy.paid_from is not None else "paid_until"
-        yield f"{at(key)}: no payment per tonne is made, since its years are outside the horizon"
-    elif has_rate and policy.paid_cap_mn == 0:
-        yield f"{at('paid_cap_mn')}: no payment per tonne is made, since the limit is 0"
-    elif has_rate and not problem.is_static:
-        yield from _payment_years(problem)
-    if policy.paid_cap_mn is not None and not has_rate:
-        yield f"{at('paid_cap_mn')}: policy.paid_cap_mn limits payments per tonne, of which there are none"
+    yield from _payments(problem)
     if problem.is_static:
         keys = ("carbon_price_per_t", "social_cost_series", "social_cost_of_carbon_per_t")
         for key in keys:
             if getattr(policy, key):
-                yield (
-                    f"{at(key)}: policy.{key} has no effect in a representative year, which has neither owners' "
-                    "accounts nor a social account"
-                )
+                yield f"{at(key)}: policy.{key} {_NO_ACCOUNTS}"
     elif policy.carbon_price_per_t and not policy.capture_deductible:
         yield (
             f"{at('carbon_price_per_t')}: the carbon price earns the owners nothing, since "
@@ -163,6 +154,36 @@ def _policy(problem: Problem) -> Iterator[str]:
             f"{at('surplus_band_share')}: policy.surplus_band_share limits tonnes sold on the carbon market, of which "
             "there are none"
         )
+
+
+def _payments(problem: Problem) -> Iterator[str]:
+    """Payments per tonne that are never made, and limits on them that have no effect."""
+    scenario, policy, accounts = problem.scenario, problem.scenario.policy, problem.accounts
+
+    def at(key: str) -> str:
+        return place_of(scenario, f"policy.{key}")
+
+    has_rate = bool(policy.paid_per_captured_t or policy.paid_per_avoided_t)
+    if has_rate and not (accounts.paid_per_captured_t + accounts.paid_per_avoided_t).any():
+        key = "paid_from" if policy.paid_from is not None else "paid_until"
+        yield f"{at(key)}: no payment per tonne is made, since its years are outside the horizon"
+    elif has_rate and not accounts.pays:
+        key = "paid_for_yr" if policy.paid_to_starts_until is None else "paid_to_starts_until"
+        yield f"{at(key)}: no payment per tonne is made, since no unit that it allows works in the years paid for"
+    elif has_rate and policy.paid_cap_mn == 0:
+        yield f"{at('paid_cap_mn')}: no payment per tonne is made, since the limit is 0"
+    elif has_rate and not problem.is_static:
+        yield from _payment_years(problem)
+    for key in ("paid_cap_mn", "paid_for_yr", "paid_to_starts_until"):
+        if getattr(policy, key) is None:
+            continue
+        if not has_rate:
+            yield f"{at(key)}: policy.{key} limits payments per tonne, of which there are none"
+        elif problem.is_static and key != "paid_cap_mn":
+            yield f"{at(key)}: policy.{key} has no effect in a representative year, in which no unit starts"
+    if not policy.paid_is_taxed and (problem.is_static or not has_rate):
+        why = _NO_ACCOUNTS if has_rate else "has no effect: there are no payments per tonne"
+        yield f"{at('paid_is_taxed')}: policy.paid_is_taxed {why}"
 
 
 def _sectors_without_rule(problem: Problem) -> list[str]:

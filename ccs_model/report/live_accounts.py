@@ -7,20 +7,25 @@ import pandas as pd
 
 from ccs_model._typing import Floats
 from ccs_model.economics.investment import annuity_yr
-from ccs_model.plan.owners import CAPITAL, FLOWS, SOLD
+from ccs_model.plan.owners import CAPITAL, FLOWS, SOLD, taxed_yearly
 from ccs_model.plan.plan import Plan
 
-TAXED = (
-    "capture_om_mn", "energy_mn", "transport_om_mn", "storage_om_mn", "oil_mn", "paid_mn", "interest_mn",
-)  # fmt: skip
 # Annual flows given by the solution; capital, carbon revenue, tax and salvage value follow from other cells.
-GIVEN = (*TAXED[:6], "drawn_mn", "interest_mn", "repaid_mn")
+GIVEN = (
+    "capture_om_mn", "energy_mn", "transport_om_mn", "storage_om_mn", "oil_mn", "paid_mn", "drawn_mn", "interest_mn",
+    "repaid_mn",
+)  # fmt: skip
 _DUST = 1e-12
 
 
 def has_accounts(plan: Plan) -> bool:
     """Whether the plan has owners' accounts; a static year and an empty plan have none."""
     return plan.owner_cashflow is not None and len(plan.owner_cashflow) > 0
+
+
+def taxed_items(plan: Plan) -> tuple[str, ...]:
+    """Items of GIVEN that are taxable income."""
+    return tuple(name for name in taxed_yearly(plan.problem) if name in GIVEN)
 
 
 def plants_of(plan: Plan) -> list[str]:
@@ -149,8 +154,8 @@ def by_plant(plan: Plan) -> pd.DataFrame:
     owners = plan.owners.set_index("plant").loc[plants]
     table = capital.reindex(plants, fill_value=0.0).rename(columns={"pv_mn": "capital_pv_mn"})
     return table.assign(
-        money_pv_mn=worth[list(dict.fromkeys(GIVEN))].sum(axis=1),
-        taxed_pv_mn=worth[list(TAXED)].sum(axis=1),
+        money_pv_mn=worth[list(GIVEN)].sum(axis=1),
+        taxed_pv_mn=worth[list(taxed_items(plan))].sum(axis=1),
         carbon_pv_mn=worth["carbon_mn"],
         tax_pv_mn=worth["tax_mn"].mul(-1.0),
         cut_pv_kt=(cut.to_numpy(float) * discount).sum(axis=1),

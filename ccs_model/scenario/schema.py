@@ -245,6 +245,12 @@ class Scenario(Section):
         return self.years == "static"
 
     @property
+    def pays_by_start(self) -> bool:
+        """Whether the payments per tonne of a unit depend on its start; a static year has no starts."""
+        policy = self.policy
+        return not self.is_static and (policy.paid_for_yr is not None or policy.paid_to_starts_until is not None)
+
+    @property
     def starts(self) -> tuple[int, ...]:
         """First year of each period; for `static`, the price year."""
         return starts_of(self.years, self.price_year)

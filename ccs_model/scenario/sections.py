@@ -61,6 +61,12 @@ class Policy(Section):
     """First year of the payments per tonne; null means from the start."""
     paid_until: int | None = Field(default=None, ge=2000, le=2200)
     """Last year of the payments per tonne; null means to the end."""
+    paid_for_yr: int | None = Field(default=None, ge=1, le=100)
+    """Years for which a unit is paid, from its first year of operation; null means as long as it works."""
+    paid_to_starts_until: int | None = Field(default=None, ge=2000, le=2200)
+    """Last start (year of decision) of a unit that is paid; null pays every unit."""
+    paid_is_taxed: bool = True
+    """Whether the payments per tonne are taxable income of the owners; false for an after-tax credit."""
     paid_cap_mn: float | None = Field(default=None, ge=0)
     """Upper limit on the payments per tonne over all years, in million, undiscounted; null means no limit."""
     non_fossil_share: ShareByYear = Field(default_factory=dict)

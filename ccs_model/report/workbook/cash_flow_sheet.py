@@ -11,7 +11,7 @@ from ccs_model._typing import Floats
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.report import sentences as words
-from ccs_model.report.live_accounts import GIVEN, TAXED, by_plant, capital_of, flows_of, has_accounts, plants_of
+from ccs_model.report.live_accounts import GIVEN, by_plant, capital_of, flows_of, has_accounts, plants_of, taxed_items
 from ccs_model.report.phrases import percent
 from ccs_model.report.workbook.columns import (
     CALCULATION,
@@ -48,10 +48,11 @@ _SELECTED = {
 def account_rows(sheet: Sheet, plan: Plan, values: Mapping[str, Floats], *, of_plant: bool) -> list[Row]:
     """The rows of an account (income positive, expense negative), their sums, and the bases of tax and ratios."""
     discount = np.r_[plan.problem.discount, plan.problem.closing_discount]
+    taxed = {"$taxed_paid": "+{@paid_mn}" if plan.problem.accounts.paid_is_taxed else ""}
     rows = []
     for declared in declared_rows("account_rows.csv"):
         formula = declared["formula"]
-        for mark, text in (_SELECTED if of_plant else _ALL_PLANTS).items():
+        for mark, text in {**(_SELECTED if of_plant else _ALL_PLANTS), **taxed}.items():
             formula = formula.replace(mark, text)
         rows.append(_row(sheet, plan, declared, formula, values[declared["row"]], discount))
     return rows
@@ -175,10 +176,10 @@ def _money(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
     assert plan.owner_cashflow is not None
     problem = plan.problem
     discount = np.r_[problem.discount, problem.closing_discount]
-    wide = plan.owner_cashflow.pivot(index="plant", columns="year", values=list(dict.fromkeys(GIVEN)))
+    wide = plan.owner_cashflow.pivot(index="plant", columns="year", values=list(GIVEN))
     first, last = (f"{{{each}}}" for each in year_span(problem))
-    rows = []
-    for item in dict.fromkeys(GIVEN):
+    taxed, rows = taxed_items(plan), []
+    for item in GIVEN:
         for plant, amounts in wide[item].iterrows():
             values = amounts.to_numpy(float)
             # The first plant keeps every item, so that no list is empty.
@@ -186,7 +187,7 @@ def _money(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
                 continue
             rows.append(
                 {
-                    "plant": plant, "item": item, "n": numbers[str(plant)], "taxed": int(item in TAXED),
+                    "plant": plant, "item": item, "n": numbers[str(plant)], "taxed": int(item in taxed),
                     "factor": Formula(f"={FACTORS.get(item, 1)}", 1.0), "note": "",
                     **{year_column(int(year)): value for year, value in amounts.items()},
                     "pv_mn": Formula(

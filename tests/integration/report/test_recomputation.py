@@ -48,6 +48,9 @@ QUESTIONS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
     "rich": (MONEY, {"policy.paid_cap_mn": 120.0}),
     "shared": (NETWORK, {"budget.total_mn": 1_800, "transport.trucks": True, "solver.mip_gap": 0.02}),
     "shared_rich": (NETWORK, MONEY, {"budget.total_mn": 1_800, "solver.mip_gap": 0.02}),
+    # A credit for four years of each unit that starts in time, which is no taxable income.
+    "credit": (NETWORK, MONEY, {"budget.total_mn": 1_800, "solver.mip_gap": 0.02, "policy.paid_for_yr": 4,
+                                "policy.paid_to_starts_until": 2029, "policy.paid_is_taxed": False}),
     "hebei": (HEBEI, MONEY),
     "measures": (HEBEI, {"capture.measures": ["sinter_fuel_saving"], "plants.min_emissions_ktpa": 20_000}),
     "static": (NETWORK, {"years": "static", "budget.total_mn": 150}),
@@ -72,7 +75,7 @@ EDITS: Mapping[str, tuple[Mapping[str, float], Mapping[str, Any], float]] = {
 # Each input for itself where plants share pipes and funds pay; all together everywhere.
 EDITED = (
     ("shared_rich", "discount"), ("shared_rich", "capex"), ("shared_rich", "carbon"), ("own", "all"), ("rich", "tax"),
-    ("shared_rich", "all"), ("hebei", "all"),
+    ("shared_rich", "all"), ("hebei", "all"), ("credit", "tax"),
 )  # fmt: skip
 # Formulas whose value says that something was changed, or repeats the solved plan.
 _OF_CHANGE = re.compile(

@@ -22,6 +22,21 @@ PRICE: Changes = {"policy.carbon_price_per_t": {2026: 300.0}, "objective": "max_
         ({"funds": {"gift": {**GIFT, "sectors": ["steel"]}}}, "funds.gift: fund gift can pay for nothing"),
         ({"policy.paid_per_avoided_t": 50.0, "policy.paid_from": 2090}, "policy.paid_from: no payment per tonne"),
         ({"policy.paid_cap_mn": 100.0}, "policy.paid_cap_mn limits payments per tonne, of which there are none"),
+        ({"policy.paid_for_yr": 12}, "policy.paid_for_yr limits payments per tonne, of which there are none"),
+        ({"policy.paid_to_starts_until": 2030}, "policy.paid_to_starts_until limits payments per tonne"),
+        ({"policy.paid_is_taxed": False}, "policy.paid_is_taxed has no effect: there are no payments per tonne"),
+        (
+            {"policy.paid_per_captured_t": 50.0, "policy.paid_to_starts_until": 2025},
+            "policy.paid_to_starts_until: no payment per tonne is made, since no unit that it allows",
+        ),
+        (
+            {"years": "static", "policy.paid_per_captured_t": 50.0, "policy.paid_for_yr": 12},
+            "policy.paid_for_yr has no effect in a representative year, in which no unit starts",
+        ),
+        (
+            {"years": "static", "policy.paid_per_captured_t": 50.0, "policy.paid_is_taxed": False},
+            "policy.paid_is_taxed has no effect in a representative year, which has neither",
+        ),
         (PRICE, "policy.carbon_price_per_t: the carbon price earns the owners nothing"),
         (
             {"targets.abatement_share": {2031: 0.01}, "budget.total_mn": None},
@@ -62,6 +77,9 @@ def test_values_with_an_effect_are_not_named(problem_of: Callable[..., Problem])
         "policy.surplus_band_share": 0.5,
         "policy.paid_per_avoided_t": 50.0,
         "policy.paid_cap_mn": 100.0,
+        "policy.paid_for_yr": 12,
+        "policy.paid_to_starts_until": 2031,
+        "policy.paid_is_taxed": False,
         "funds": {"gift": GIFT},
         "budget.cumulative_mn": {2026: 100.0, 2031: 500.0},
     }

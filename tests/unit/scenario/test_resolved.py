@@ -82,6 +82,9 @@ policy:
   paid_per_avoided_t: 0  # default
   paid_from: null  # default
   paid_until: null  # default
+  paid_for_yr: null  # default
+  paid_to_starts_until: null  # default
+  paid_is_taxed: true  # default
   paid_cap_mn: null  # default
   non_fossil_share: {}  # default
   value_added_growth_rate: 0.05  # default
