@@ -71,7 +71,10 @@ def table_of(grid: Grid, name: str, columns: Sequence[Column]) -> Table:
             unit = stated_unit(grid.header[at], column)
             currency = currency_of(unit) if column.unit.startswith(_MONEY) else ""
             currencies |= {currency: at} if currency else {}
-            if unit and (found := _factor(unit, column)) not in (None, 1.0):
+            found = _factor(unit, column) if unit else 1.0
+            # Numbers in a unit that cannot be converted are not compared with the range.
+            read_as = column if found is not None else replace(column, low=None, high=None)
+            if found not in (None, 1.0):
                 factor = float(found or 1.0)
                 place = source.at_position(grid.header_line, at)
                 notices.append(
@@ -79,7 +82,7 @@ def table_of(grid: Grid, name: str, columns: Sequence[Column]) -> Table:
                     f"{column.unit.replace('money', currency or 'money')} (× {factor:.6g})"
                 )
             money_at = names.index("currency") if column.unit.startswith(_MONEY) and "currency" in names else -1
-            data[column.name] = _values(column, grid, at, source, issues, factor, money_at, currency)
+            data[column.name] = _values(read_as, grid, at, source, issues, factor, money_at, currency)
             issues += _in_other_currency(column, currency, grid, at, money_at, source)
             notices += _numbers_as_text(column, grid, at, source, data[column.name])
         else:
@@ -286,7 +289,9 @@ def matched(
             issues.append(Issue(place, f"unknown column '{shown(heading)}'", nearest(heading, columns)))
         elif (unit := stated_unit(heading, column)) and _factor(unit, column) is None:
             what = f"column '{shown(heading)}' is in {shown(unit)}, expected {column.unit or 'no unit'}"
-            issues.append(Issue(place, what, f"convert it and name it '{column.name}'"))
+            is_ton = re.search(r"(?<!short )(?<!metric )\btons?\b", unit.lower())
+            hint = "a ton may be short or metric: write 'short ton' or 't'" if is_ton else ""
+            issues.append(Issue(place, what, hint or f"convert it and name it '{column.name}'"))
         elif not unit and column.unit in _REQUIRED_UNITS and plain(heading) in headings_of(column.name):
             what = f"column '{shown(heading)}' has no unit, expected {column.unit}"
             hint = f"name it {shown(heading)}（千吨/年） or {shown(heading)}（万吨/年）"

@@ -16,9 +16,12 @@ from ccs_model.scenario.fields import CURRENCY
 
 # kg per mol of CO2 and of carbon: standard atomic weights, IUPAC 2021 (conventional values C 12.011, O 15.999).
 _CO2_PER_C = (12.011 + 2 * 15.999) / 12.011
-# Term → kind and size in the unit of that kind. Capital and small letters matter only for Mt; see `_terms`.
+# US customary units by definition: the pound of 1959, the international mile, the Btu of the International Table.
+_LB_T, _MILE_KM, _MMBTU_GJ = 0.45359237e-3, 1.609344, 1.05505585262
+# Term → kind and size in the unit of that kind. Capital and small letters matter only for Mt; see `_unit`.
 _TERMS: dict[str, tuple[str, float]] = {
     "g": ("mass", 1e-6), "kg": ("mass", 1e-3), "t": ("mass", 1.0), "kt": ("mass", 1e3), "mt": ("mass", 1e6),
+    "lb": ("mass", _LB_T), "short_ton": ("mass", 2_000 * _LB_T), "tonne": ("mass", 1.0), "metric_ton": ("mass", 1.0),
     "吨": ("mass", 1.0), "千吨": ("mass", 1e3), "万吨": ("mass", 1e4), "百万吨": ("mass", 1e6), "亿吨": ("mass", 1e8),
     "pa": ("pressure", 1e-6), "kpa": ("pressure", 1e-3), "mpa": ("pressure", 1.0), "bar": ("pressure", 0.1),
     "兆帕": ("pressure", 1.0), "kw": ("power", 1e-3), "mw": ("power", 1.0), "gw": ("power", 1e3),
@@ -26,12 +29,21 @@ _TERMS: dict[str, tuple[str, float]] = {
     "mj": ("energy", 1e-3), "gj": ("energy", 1.0), "tj": ("energy", 1e3), "kwh": ("energy", 3.6e-3),
     "mwh": ("energy", 3.6), "gwh": ("energy", 3.6e3), "m": ("length", 1e-3), "km": ("length", 1.0),
     "吉焦": ("energy", 1.0), "千瓦时": ("energy", 3.6e-3), "兆瓦时": ("energy", 3.6),
+    "mmbtu": ("energy", _MMBTU_GJ), **dict.fromkeys(("mi", "mile"), ("length", _MILE_KM)),
     "米": ("length", 1e-3), "公里": ("length", 1.0), "千米": ("length", 1.0),
     **dict.fromkeys(("y", "yr", "a", "year", "annum", "年"), ("year", 1.0)), "h": ("hour", 1.0),
+    # A rate per day is held for the days of a year.
+    **dict.fromkeys(("d", "day", "天", "日"), ("year", 1.0 / 365.0)),
     **dict.fromkeys(("month", "月"), ("month", 1.0)),
     **dict.fromkeys(("share", "份额", "比例", "0-1"), ("share", 1.0)),
     **dict.fromkeys(("%", "percent", "百分比"), ("share", 0.01)),
 }  # fmt: skip
+# Terms of two words and plurals, as one word.
+_PHRASES = (
+    (re.compile(r"\b(short|metric)[\s-]+tons?\b", re.I), lambda m: f"{m[1].lower()}_ton"),
+    (re.compile(r"\bmillion\s+btu\b", re.I), lambda m: "mmbtu"),
+    (re.compile(r"\b(tonne|mile|day|year|month)s\b", re.I), lambda m: m[1]),
+)
 _SPECIES = {"co2": 1.0, "c": _CO2_PER_C}
 _DIGITS = 12
 # "m" and "MM" are left out: either may be a thousand or a million. So are $ and ¥, which several currencies use.
@@ -103,6 +115,8 @@ def _unit(text: str) -> _Unit | None:
     words = " ".join(unicodedata.normalize("NFKC", text).replace("每", "/").split())
     words = re.sub(r"\s*(?:/|\bper\b)\s*", "/", words)
     words = re.sub(r"^([kMG]?t)pa$", r"\1/y", words)
+    for phrase, term in _PHRASES:
+        words = phrase.sub(term, words)
     first, slash, rest = words.partition("/")
     money = _money(first)
     if money is not None:

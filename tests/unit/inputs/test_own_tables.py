@@ -94,6 +94,14 @@ def test_a_heading_in_a_unit_of_another_kind_is_refused(scenario, write_csv):
         assert (issue.where, issue.what) == ("mine.csv:1", f"column 'Crude steel [{unit}]' is in {unit}, expected kt/y")
 
 
+def test_numbers_in_a_unit_that_cannot_be_converted_are_in_no_range(scenario, write_csv):
+    rows = works("M1", crude_steel_ktpa=5_500_000)
+    write_csv([[name if name != "crude_steel_ktpa" else "Crude steel [tons/y]" for name in rows[0]], *rows[1:]])
+    issue = only(scenario("mine.csv"))
+    assert issue.what == "column 'Crude steel [tons/y]' is in tons/y, expected kt/y"
+    assert issue.hint == "a ton may be short or metric: write 'short ton' or 't'"
+
+
 @pytest.mark.parametrize(("unit", "written"), [("Mt/y", 5), ("万吨/年", 500), ("t/y", 5_000_000), ("Mtpa", 5)])
 def test_a_heading_in_a_unit_of_the_same_kind_is_converted_and_reported(scenario, write_csv, unit, written):
     rows = works("M1", crude_steel_ktpa=written)

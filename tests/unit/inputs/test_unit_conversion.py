@@ -52,10 +52,26 @@ def column(unit: str, meaning: str = "") -> Column:
         ("元/千瓦/月", "money per kW and month", 1.0),
         ("EUR per t/h, km and year", "money per t/h, km and year", 1.0),
         ("million EUR per Mt/y", "million money per kt/y", 0.001),
+        ("short ton/y", "kt/y", 0.90718474e-3),
+        ("Short tons per year", "kt/y", 0.90718474e-3),
+        ("short tons", "kt/y", 0.90718474e-3),
+        ("metric tons/y", "kt/y", 0.001),
+        ("tonnes per year", "kt/y", 0.001),
+        ("t/d", "kt/y", 0.365),
+        ("tonnes per day", "kt/y", 0.365),
+        ("short ton/day", "kt/y", 0.90718474 * 0.365),
+        ("mi", "km", 1.609344),
+        ("miles", "km", 1.609344),
+        ("USD/MMBtu", "money/GJ", 1 / 1.05505585262),
+        ("USD per million Btu", "money/GJ", 1 / 1.05505585262),
+        ("million USD/mile", "million money/km", 1 / 1.609344),
+        ("USD/short ton", "money/t", 1 / 0.90718474),
+        ("lb CO2/MWh", "kg CO2/kWh", 0.45359237e-3),
+        ("MMBtu/short ton", "GJ/t", 1.05505585262 / 0.90718474),
     ],
 )
 def test_units_of_one_kind_have_a_factor(given: str, unit: str, factor: float) -> None:
-    assert conversion(given, column(unit)) == pytest.approx(factor, rel=1e-12)
+    assert conversion(given, column(unit)) == pytest.approx(factor, rel=1e-11)
 
 
 def test_carbon_weighs_12_of_44_parts_of_co2() -> None:
@@ -66,7 +82,8 @@ def test_carbon_weighs_12_of_44_parts_of_co2() -> None:
 
 @pytest.mark.parametrize(
     ("given", "unit"),
-    [("mt/y", "kt/y"), ("MT/y", "kt/y"), ("t/h", "kt/y"), ("MPa", "kt/y"), ("miles", "km"), ("t/t", "share"),
+    [("mt/y", "kt/y"), ("MT/y", "kt/y"), ("t/h", "kt/y"), ("MPa", "kt/y"), ("t/t", "share"),
+     ("tons/y", "kt/y"), ("ton", "kt/y"), ("MBtu", "GJ"),
      ("", "kt/y"), ("million CNY", "kt/y"), ("USD/t", "million money"), ("MUSD", "million money"),
      ("m EUR", "million money"), ("$", "million money"), ("¥/t", "money/t"), ("million bn EUR", "million money"),
      ("EUR USD", "million money"), ("万元", "million money/y"), ("USD/t C", "money/t"), ("kt", "money/t"),
