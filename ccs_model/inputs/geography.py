@@ -154,14 +154,21 @@ def km_if_swapped(lat_deg: Floats, lon_deg: Floats, among_lat_deg: Floats, among
 
     They look swapped if the point is far from the median and would be much nearer with swapped coordinates.
     """
+    km = km_if_changed(lat_deg, lon_deg, lon_deg, lat_deg, among_lat_deg, among_lon_deg)
+    return np.where(np.abs(lon_deg) <= 90, km, np.nan)
+
+
+def km_if_changed(
+    lat_deg: Floats, lon_deg: Floats, new_lat: Floats, new_lon: Floats, among_lat_deg: Floats, among_lon_deg: Floats
+) -> Floats:
+    """Distance in km of each point from the median of others if it would be much nearer at new ones, else NaN."""
     among = np.column_stack([among_lat_deg, among_lon_deg])
     among = among[~np.isnan(among).any(axis=1)]
     if not len(among):
         return np.full(len(lat_deg), np.nan)
     centre = np.median(among, axis=0)
-    far, swapped = _km_to(lat_deg, lon_deg, centre), _km_to(lon_deg, lat_deg, centre)
-    looks_so = (far > _FAR_KM) & (swapped < _NEARER_SHARE * far) & (np.abs(lon_deg) <= 90)
-    return np.where(looks_so, far, np.nan)
+    far, near = _km_to(lat_deg, lon_deg, centre), _km_to(new_lat, new_lon, centre)
+    return np.where((far > _FAR_KM) & (near < _NEARER_SHARE * far), far, np.nan)
 
 
 def _km_to(lat_deg: Floats, lon_deg: Floats, place: Floats) -> Floats:

@@ -22,6 +22,7 @@ from ccs_model.inputs.known_names import similar_names, with_known_names
 from ccs_model.inputs.merged_tables import merged
 from ccs_model.inputs.name_checks import notices_of_means, notices_of_paths
 from ccs_model.inputs.place_checks import PLACE_CHECKS, notices_of_places
+from ccs_model.inputs.sign_checks import signs_are_right
 from ccs_model.inputs.table_checks import CHECKS, notices_of_capacities
 from ccs_model.inputs.terrain_file import TERRAIN_TABLE, Raster, TerrainFile, read_terrain
 from ccs_model.inputs.user_tables import (
@@ -197,7 +198,7 @@ def load_tables(
     general = with_rows_for_other_places(result.frames)
     issues = list(result.issues)
     if not issues or found is not None:
-        issues += [issue for check in (*CHECKS, *PLACE_CHECKS) for issue in check(result.frames)]
+        issues += [issue for check in (*CHECKS, *PLACE_CHECKS, signs_are_right) for issue in check(result.frames)]
     if issues:
         _raise_or_collect(issues, found)
     sha256 = {

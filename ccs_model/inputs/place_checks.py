@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 
 import numpy as np
 import pandas as pd
@@ -36,9 +36,9 @@ def places_lie_in_their_province(frames: Frames) -> Iterator[Issue]:
             frame = frame[frame["sector"] != ""]
         outside = km_outside_province(frame["province"], frame["lat_deg"], frame["lon_deg"])
         strays = frame[(outside > PROVINCE_MARGIN_KM) & ~_at_zero(frame)]
-        swapped = km_outside_province(strays["province"], strays["lon_deg"], strays["lat_deg"])
+        hints = _hints(strays)
         for i, row in strays.iterrows():
-            hint = "lat and lon look swapped" if swapped[i] <= PROVINCE_MARGIN_KM else ""
+            hint = hints.get(i, "")
             far = f"lies {outside[i]:,.0f} km outside {row['province']}"
             yield Issue(at(row), f"plant {row['plant']} {far}", hint)
 
@@ -49,13 +49,25 @@ def onshore_sites_lie_on_land(frames: Frames) -> Iterator[Issue]:
     onshore = sites[sites["is_offshore"] != "yes"]
     outside = km_outside_province(onshore["province"], onshore["lat_deg"], onshore["lon_deg"])
     strays = onshore[(outside > PROVINCE_MARGIN_KM) & ~_at_zero(onshore)]
-    swapped = km_outside_province(strays["province"], strays["lon_deg"], strays["lat_deg"])
+    hints = _hints(strays)
     for i, row in strays.iterrows():
-        hint = "set is_offshore to yes if it lies under the sea"
-        if swapped[i] <= PROVINCE_MARGIN_KM:
-            hint = "lat and lon look swapped"
+        hint = hints.get(i, "set is_offshore to yes if it lies under the sea")
         what = f"site {row['site']} is onshore, but lies {outside[i]:,.0f} km outside {row['province']}"
         yield Issue(at(row, "lat_deg"), what, hint)
+
+
+def _hints(strays: pd.DataFrame) -> dict[Hashable, str]:
+    """Hints of the rows that would lie in their province with other coordinates: swapped, or of the other sign."""
+    lat, lon = strays["lat_deg"], strays["lon_deg"]
+    found: dict[Hashable, str] = {}
+    for text, *coordinates in (
+        ("lat and lon look swapped", lon, lat),
+        ("check the sign of lon_deg", lat, -lon),
+        ("check the sign of lat_deg", -lat, lon),
+    ):
+        outside = km_outside_province(strays["province"], *coordinates)
+        found = dict.fromkeys(outside.index[outside <= PROVINCE_MARGIN_KM], text) | found
+    return found
 
 
 def own_places_are_plausible(frames: Frames) -> Iterator[Issue]:

@@ -176,6 +176,38 @@ def test_plants_that_are_all_swapped_are_named_and_not_the_sites(desk, province,
     assert issues[0].endswith("km from the centre of the plants (lat and lon look swapped)")
 
 
+def test_a_plant_with_the_wrong_sign_of_its_longitude_is_named(desk):
+    american = {
+        "plants__sources": PLANTS.replace(",114.", ",-92."),
+        "storage__sites": SITES.replace(",114.6", ",-92.6"),
+    }
+    american["storage__sites"] = american["storage__sites"].replace("30.0,104.0", "30.0,-93.0")
+    assert read_checked(desk(**american))
+    american["plants__sources"] = american["plants__sources"].replace("38.2,-92.3", "38.2,92.3")
+    (issue,) = reported(desk(**american))
+    assert issue.startswith("my/plants/sources.csv:3:lon_deg: 'P2' lies in or near China, ")
+    assert issue.endswith(
+        "km from the other places of Here (with lon_deg -92.3 it would lie among them: check the sign)"
+    )
+
+
+def test_places_with_the_wrong_sign_in_a_country_of_the_tables_are_named(desk):
+    grid = "province,year,grid_kg_per_kwh,reference,quality\nUnited States,2024,0.4,MINE,assumed\n"
+    tables = {"plants__sources": PLANTS.replace(",114.", ",92."), "prices__grid_factors": grid}
+    tables["storage__sites"] = SITES.replace(",114.6", ",92.6").replace("30.0,104.0", "30.0,93.0")
+    issue = reported(desk(**tables))[0]
+    assert issue.startswith("my/plants/sources.csv:2:lon_deg: no place of your tables lies in United States, of which")
+    assert issue.endswith(
+        "'P1' lies in or near China (with lon_deg -92 it would lie there, as most would: check the sign)"
+    )
+
+
+def test_a_site_outside_its_country_that_would_lie_in_it_with_the_other_sign(desk):
+    sites = SITES.replace("Here,38.9,114.6", "United States,38.9,92.6")
+    issue = next(each for each in reported(desk(storage__sites=sites)) if "onshore" in each)
+    assert issue.endswith("km outside United States (check the sign of lon_deg)")
+
+
 def test_an_id_stands_for_one_node(desk):
     issues = reported(desk(transport__hubs=HUBS.replace("H1", "P1")))
     assert issues == ["my/transport/hubs.csv:2:hub: 'P1' is already an id in plants/sources"]
