@@ -108,6 +108,29 @@ def test_growth_towards_a_target_reaches_it(
     assert context.value(found) >= optimum * (1 - 1e-6)
 
 
+@pytest.mark.parametrize("objective", ["max_npv", "max_net_benefit"])
+@pytest.mark.parametrize("budget", [200, 600, None])
+@pytest.mark.parametrize("price", [60, 120, 400])
+def test_growth_for_money_is_near_the_optimum(
+    hand_problem: Callable[..., Problem],
+    hand_solved: Callable[..., Plan],
+    price: float,
+    budget: float | None,
+    objective: str,
+) -> None:
+    requested: dict[str, Any] = {
+        **STAGED, "objective": objective, "transport.corridors": "all",
+        "policy.paid_per_captured_t": price, "policy.social_cost_of_carbon_per_t": {2026: price, 2031: price},
+    }  # fmt: skip
+    if budget is not None:
+        requested["budget.total_mn"] = budget
+    optimum = hand_solved(requested, plants=PLANTS, sites=SITES, links=LINKS).objective.value
+    found = grown(hand_problem(requested, plants=PLANTS, sites=SITES, links=LINKS))
+    assert 0.9 * optimum - 1e-6 <= (found[0] if found else 0.0) <= optimum * (1 + 1e-6) + 1e-6
+    # The plants share their pipes, and do not pay at the lowest price to their owners.
+    assert optimum > 0 or (price == 60 and objective == "max_npv")
+
+
 def test_growth_is_left_out_where_it_does_not_apply(hand_problem: Callable[..., Problem]) -> None:
     tables = {"plants": PLANTS, "sites": SITES}
     costs = hand_problem({"targets.captured_ktpa": 500}, **tables, links=LINKS)
