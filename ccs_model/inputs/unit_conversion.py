@@ -115,8 +115,8 @@ def _unit(text: str) -> _Unit | None:
     words = " ".join(unicodedata.normalize("NFKC", text).replace("每", "/").split())
     words = re.sub(r"\s*(?:/|\bper\b)\s*", "/", words)
     words = re.sub(r"^([kMG]?t)pa$", r"\1/y", words)
-    for phrase, term in _PHRASES:
-        words = phrase.sub(term, words)
+    for phrase, replacement in _PHRASES:
+        words = phrase.sub(replacement, words)
     first, slash, rest = words.partition("/")
     money = _money(first)
     if money is not None:
