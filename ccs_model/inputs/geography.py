@@ -167,12 +167,12 @@ def km_if_changed(
     if not len(among):
         return np.full(len(lat_deg), np.nan)
     centre = np.median(among, axis=0)
-    far, near = _km_to(lat_deg, lon_deg, centre), _km_to(new_lat, new_lon, centre)
+    far, near = km_to(lat_deg, lon_deg, centre), km_to(new_lat, new_lon, centre)
     return np.where((far > _FAR_KM) & (near < _NEARER_SHARE * far), far, np.nan)
 
 
-def _km_to(lat_deg: Floats, lon_deg: Floats, place: Floats) -> Floats:
-    """Great-circle distance in km."""
+def km_to(lat_deg: Floats, lon_deg: Floats, place: Floats) -> Floats:
+    """Return the great-circle distances in km to a place or, with `place` [2, n], to a place each."""
     lat, lon, (to_lat, to_lon) = np.radians(lat_deg), np.radians(lon_deg), np.radians(place)
     half = np.sin((lat - to_lat) / 2) ** 2 + np.cos(lat) * np.cos(to_lat) * np.sin((lon - to_lon) / 2) ** 2
     km: Floats = 2 * _EARTH_RADIUS_KM * np.arcsin(np.sqrt(np.clip(half, 0.0, 1.0)))

@@ -16,6 +16,7 @@ from ccs_model.inputs.geography import (
     countries_with_outline,
     km_if_swapped,
     km_outside_province,
+    km_to,
     lies_in_country,
 )
 from ccs_model.inputs.table_checks import NODES, PLANTS, SOURCE_PLANTS, Frames
@@ -144,6 +145,41 @@ def notices_of_places(frames: Frames) -> list[str]:
     where = f"offshore, but on land, more than {PROVINCE_MARGIN_KM:g} km from the sea and the border"
     notices += _named(offshore[inland], "site", where)
     return notices
+
+
+# Share of the straight line below which a length is too short: places are rounded.
+_LENGTH_SHARE = 0.97
+_KM_PER_MILE = 1.609344
+_SIMCCS = "SIMCCS"
+
+
+def notices_of_links(frames: Frames) -> list[str]:
+    """Notice of the user's links that are shorter than the straight line between their ends.
+
+    Lengths of SimCCS are weighted by cost, and its junctions have no places.
+    """
+    links = own_rows(frames["transport/links"])
+    links = links[links["length_km"].notna() & (links["reference"] != _SIMCCS)]
+    if links.empty:
+        return []
+    names = [frames[table].rename(columns={column: "id"})[["id", "lat_deg", "lon_deg"]] for table, column in NODES]
+    places = pd.concat(names).drop_duplicates("id").set_index("id")
+    one, other = (places.reindex(links[end])[["lat_deg", "lon_deg"]].to_numpy(float) for end in ("node_a", "node_b"))
+    straight = km_to(one[:, 0], one[:, 1], other.T)
+    length = links["length_km"].to_numpy(float)
+    short = length < _LENGTH_SHARE * straight
+    if not short.any():
+        return []
+    texts = [
+        f"{shown(link)} ({km:,.0f} km, {far:,.0f} km apart)"
+        for link, km, far in zip(links["link"][short], length[short], straight[short], strict=True)
+    ]
+    are_miles = (length[short] * _KM_PER_MILE >= _LENGTH_SHARE * straight[short]).any()
+    hint = "; length_km is in km (are these miles?)" if are_miles else "; length_km is in km"
+    return [
+        f"{at(links[short].iloc[0], 'length_km')}: links shorter than the straight line between their ends: "
+        f"{first_few(texts, _MOST_NAMED)}{hint}"
+    ]
 
 
 def _named(rows: pd.DataFrame, column: str, where: str) -> list[str]:

@@ -12,6 +12,9 @@ from ccs_model.problem.problem import Problem
 from ccs_model.problem.scenario_names import place_of
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.sections import CHINA_ETS
+from ccs_model.units import first_few
+
+_MOST_NAMED = 6
 
 
 def input_warnings(problem: Problem) -> tuple[str, ...]:
@@ -31,6 +34,7 @@ def unused_inputs(problem: Problem) -> tuple[str, ...]:
         *_budgets(problem),
         *_others(problem),
         *_outside(problem),
+        *_links(problem),
         *(f"futures: {text}" for text in unused_changes(problem.scenario, changes)),
     )
 
@@ -88,6 +92,24 @@ def _outside(problem: Problem) -> Iterator[str]:
         if budget.total_mn is not None and limit > budget.total_mn:
             place = place_of(scenario, f"budget.by_province_mn.{province}")
             yield f"{place}: the budget of {province} is above the total budget, which limits it"
+
+
+def _links(problem: Problem) -> Iterator[str]:
+    """Links and hubs of the user that take no part in the network."""
+    inputs, network = problem.inputs, problem.network
+    for table, column, what in (("transport/links", "link", "links"), ("transport/hubs", "hub", "hubs")):
+        rows = inputs[table]
+        taking = set() if network is None else {*network.links["link"], *network.nodes["node"]}
+        unused = [k for k in range(len(rows)) if inputs.is_own(table, k) and rows[column].iloc[k] not in taking]
+        if not unused:
+            continue
+        why = "transport.shared_trunklines is false" if network is None else "an end takes no part in the network"
+        exist = column == "link" and (rows["existing_ktpa"].iloc[unused].fillna(0.0) > 0).all()
+        names = first_few([str(rows[column].iloc[k]) for k in unused], _MOST_NAMED)
+        yield (
+            f"{inputs.place(table, unused[0])}: {'existing pipelines' if exist else what} without effect, since {why}: "
+            f"{names}"
+        )
 
 
 def _technologies(problem: Problem) -> Iterator[str]:

@@ -10,6 +10,8 @@ import pytest
 from ccs_model.errors import InputError
 from ccs_model.problem import Problem, build_problem
 from ccs_model.problem.scenario_names import read_checked
+from ccs_model.problem.unused_inputs import unused_inputs
+from ccs_model.report.language import Language
 
 MINE = ",USD,2024,MINE,assumed\n"
 PLANTS = "plant,name,province,lat_deg,lon_deg,status,co2_ktpa,capture_capex_mn,fixed_om_mn_pa,capture_cost_per_t,"
@@ -206,6 +208,40 @@ def test_a_site_outside_its_country_that_would_lie_in_it_with_the_other_sign(des
     sites = SITES.replace("Here,38.9,114.6", "United States,38.9,92.6")
     issue = next(each for each in reported(desk(storage__sites=sites)) if "onshore" in each)
     assert issue.endswith("km outside United States (check the sign of lon_deg)")
+
+
+def test_links_shorter_than_the_straight_line_are_named(desk):
+    # P1 and P2 are 34 km apart, P1 and S1 113 km.
+    links = LINKS + "A,P1,P2,21,MINE,assumed\nB,P1,S1,113.2,MINE,assumed\nC,P2,P3,30,SIMCCS,assumed\n"
+    references = REFERENCES + "SIMCCS,SimCCS,,mine,tests\n"
+    (notice,) = read_checked(desk(transport__links=links, references=references))[1].notices
+    assert notice == (
+        "my/transport/links.csv:2:length_km: links shorter than the straight line between their ends: A (21 km, 34 km "
+        "apart); length_km is in km (are these miles?)"
+    )
+    assert Language("zh").sentence(notice) != notice
+
+
+def test_links_and_hubs_without_effect_are_named(desk):
+    tables = {
+        "transport__hubs": HUBS,
+        "transport__links": LINKS + "A,P1,H1,60,MINE,assumed\nB,H1,S2,1100,MINE,assumed\n",
+    }
+    of_grid = PLANTS.replace("lon_deg,status", "lon_deg,grid,status").replace(",operating", ",Shanxi,operating")
+    tables["plants__sources"] = of_grid.replace("Here", "Shanxi")
+    for transport, sites, expected in (
+        ("trucks: false", "Basin", []),
+        ("trucks: false", "S1", [
+            "my/transport/links.csv:3: links without effect, since an end takes no part in the network: B",
+        ]),
+        ("shared_trunklines: false", "Basin", [
+            "my/transport/links.csv:2: links without effect, since transport.shared_trunklines is false: A, B",
+            "my/transport/hubs.csv:2: hubs without effect, since transport.shared_trunklines is false: H1",
+        ]),
+    ):  # fmt: skip
+        found = [text for text in unused_inputs(problem_of(desk(transport, sites, **tables))) if "effect" in text]
+        assert found == expected
+        assert all(Language("zh").sentence(text) != text for text in found)
 
 
 def test_an_id_stands_for_one_node(desk):
