@@ -86,6 +86,10 @@ def gap_of_document(document: Document) -> Gap:
     return Gap(searched, share, searched_bound, bound, *links)
 
 
+# Name of an existing pipeline in the sizes of a link, such as `existing, small`.
+_EXISTING = "existing"
+
+
 class _Summary:
     def __init__(self, document: Document, width: int, emphasise: Emphasis) -> None:
         self.document, self.width, self.emphasise = document, width, emphasise
@@ -218,15 +222,25 @@ class _Summary:
     def _network(self) -> str:
         """Return one sentence on pipelines, truck routes and wells."""
         last = self.context["periods"][-1]["year"]
-        flows = [row for row in self.document["links"] if row["year"] == last]
-        pipes = [row for row in flows if row["kind"] == "pipe"]
-        n_roads = sum(row["kind"] == "truck" for row in flows)
+        n_roads = sum(row["kind"] == "truck" for row in self.document["links"] if row["year"] == last)
         sites = [row for row in self.document["storage"] if row["year"] == last]
         n_wells = round(sum(row["n_wells"] or 0 for row in sites))
         roads = f" and {counted(n_roads, 'truck route')}" if n_roads else ""
-        lines = f"{counted(len(pipes), 'pipeline')} of {sum(row['length_km'] for row in pipes):,.0f} km in total"
-        transport = f"{lines}{roads}" if pipes else roads.removeprefix(" and ") or "no pipeline"
+        lines = self._pipelines()
+        transport = f"{lines}{roads}" if lines else roads.removeprefix(" and ") or "no pipeline"
         return f"{transport}, {counted(len(sites), 'storage site')} with {counted(n_wells, 'well')}."
+
+    def _pipelines(self) -> str:
+        """Return the number and length of the links with new pipelines, and of existing ones that any period uses."""
+        rows = [row for row in self.document["links"] if row["kind"] == "pipe"]
+        length = {row["link"]: row["length_km"] for row in rows}
+        old = {row["link"] for row in rows if _EXISTING in row["pipe"].split(", ") and row["peak_flow_ktpa"] > 0}
+        new = {row["link"] for row in rows if row["built_mn"] > 0 or _EXISTING not in row["pipe"].split(", ")}
+        n_km = sum(length[link] for link in sorted(new))
+        if not old:
+            return f"{counted(len(new), 'pipeline')} of {n_km:,.0f} km in total" if new else ""
+        used = f"{counted(len(old), 'existing pipeline')} of {sum(length[link] for link in sorted(old)):,.0f} km in use"
+        return f"{counted(len(new), 'new pipeline')} of {n_km:,.0f} km, {used}" if new else used
 
     def _of_the_budget(self) -> str:
         budget = self.totals["budget_mn"]
