@@ -261,7 +261,7 @@ def _of_natcarb(sheets: Sequence[Sheet], block_km: float | None) -> Resources:
         tonnes = np.array([cell["capacity"].amounts for cell in cells]).sum(axis=0)
         adjusted = [cell["capacity"].adjusted for cell in cells if cell["capacity"].adjusted]
         area_km2 = np.nansum([cell.get("area", np.nan) for cell in cells]) / _M2_PER_KM2
-        many = f"{len(cells):,} cells of 10 km; " if layout == "cells" else ""
+        many = f"{len(cells):,} cell{'s' if len(cells) > 1 else ''} of 10 km; " if layout == "cells" else ""
         is_field = layout == "fields"
         named = ", ".join(dict.fromkeys(each for each in (name, cells[0].get("reservoir", "")) if each))
         sites.append(

@@ -228,7 +228,7 @@ def load_tables(
             *notices_of_places(result.frames),
             *notices_of_links(result.frames),
             *notices_of_capacities(result.frames),
-            *notices_of_means(result.frames),
+            *notices_of_means(result.frames, requested.provinces),
             *notices_of_paths(result.frames),
             *general,
         ),

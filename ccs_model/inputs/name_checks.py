@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ from ccs_model.inputs.declarations import own_rows
 from ccs_model.inputs.declarations import place_of as at
 from ccs_model.inputs.geography import are_in_china, area_near
 from ccs_model.inputs.source_checks import SECTORS_ELSEWHERE
+from ccs_model.scenario.spelling import as_seen
 from ccs_model.scenario.uncertainty_sections import impossible_spreads
 from ccs_model.scenario.validation import shown
 from ccs_model.units import first_few
@@ -86,8 +87,12 @@ def notices_of_paths(frames: Frames) -> list[str]:
     ]
 
 
-def notices_of_means(frames: Frames) -> list[str]:
-    """Notices of products of the user's plants outside China whose utilisation is the mean of China."""
+def notices_of_means(frames: Frames, provinces: Collection[str] = ()) -> list[str]:
+    """Notices of products of the user's plants outside China whose utilisation is the mean of China.
+
+    Of the plants in `provinces` only, if there are any.
+    """
+    selected = {as_seen(province) for province in provinces}
     table = frames["streams/utilisation"]
     means = table[table["province"] == "all"]
     shipped_means = set(means["product"]) - set(own_rows(means)["product"])
@@ -105,6 +110,7 @@ def notices_of_means(frames: Frames) -> list[str]:
         plants = plants[plants["made"].isin(shipped_means) & ~are_in_china(plants["province"])]
         for _, row in plants.drop_duplicates(["province", "made"]).iterrows():
             is_known = (row["province"], row["made"]) in known
+            is_known |= bool(selected) and as_seen(row["province"]) not in selected
             if not is_known and not are_in_china(pd.Series([area_near(row["lat_deg"], row["lon_deg"])])).any():
                 found.setdefault(str(row["made"]), []).append(str(row["province"]))
     return [

@@ -291,7 +291,7 @@ class OwnTables:
     """Tables of the planner that a scenario names; file names are relative to `folder`, that of the scenario.
 
     `currency` and `price_year` of the scenario hold for amounts that state none; with `oil_fields`, the rows of
-    storage/oil_fields are sites as well.
+    storage/oil_fields are sites as well. Notices on plants name those of `provinces` only, if there are any.
     """
 
     folder: Path
@@ -302,6 +302,7 @@ class OwnTables:
     currency: str = "CNY"
     price_year: int = 2024
     oil_fields: bool = False
+    provinces: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
     def of(cls, scenario: Scenario) -> OwnTables:
@@ -309,8 +310,8 @@ class OwnTables:
         source = scenario.source_path
         folder = source.parent if source is not None else Path.cwd()
         terrain, money = scenario.transport.terrain, (scenario.currency, scenario.price_year)
-        oil = scenario.storage.oil_fields
-        return cls(folder, scenario.plants.inventory, scenario.data, scenario.places, terrain, *money, oil)
+        oil, plants = scenario.storage.oil_fields, scenario.plants
+        return cls(folder, plants.inventory, scenario.data, scenario.places, terrain, *money, oil, plants.provinces)
 
     @classmethod
     def of_values(cls, values: Mapping[str, object], places: Mapping[str, str], folder: Path) -> OwnTables:
@@ -321,6 +322,7 @@ class OwnTables:
         listed = plants.get("inventory") if isinstance(plants, Mapping) else None
         names = listed if isinstance(listed, list | tuple) else SHIPPED_INVENTORIES
         inventory = tuple(name for name in names if name in _TABLES or (isinstance(name, str) and names_a_file(name)))
+        provinces = plants.get("provinces") if isinstance(plants, Mapping) else None
         return cls(
             folder,
             inventory,
@@ -328,6 +330,7 @@ class OwnTables:
             places,
             terrain if isinstance(terrain, str) and terrain.lower().endswith((".asc", ".csv")) else None,
             oil_fields=isinstance(storage, Mapping) and storage.get("oil_fields") is True,
+            provinces=tuple(map(str, provinces)) if isinstance(provinces, list | tuple) else (),
         )
 
     @property

@@ -205,6 +205,7 @@ def test_a_natcarb_layer_is_read_as_published() -> None:
     for name, ends in (("lat_deg", (55.3663, 55.4522)), ("lon_deg", (-121.16, -121.206))):
         middle = sum(w * end for w, end in zip(weights, ends, strict=True)) / sum(weights)
         assert site[name] == pytest.approx(middle, abs=1e-3)
+    assert "2 cells of 10 km" in site["note"]
     assert dict(made.left_out) == {"rows without a capacity": 1}
     # Without the .prj file the projection is that of the published layers.
     assert read_storage("natcarb", SHAPEFILE[:2]).sites.equals(made.sites)
@@ -227,7 +228,9 @@ def test_reservoirs_of_a_natcarb_field_are_sites_of_their_own() -> None:
 def test_blocks_divide_a_resource_into_sites_near_its_cells() -> None:
     # Cells at 40.0 and 40.4 N: rows of 30 km are at most 0.27 degrees high, those of 500 km hold both.
     def sites(block_km: float) -> pd.DataFrame:
-        return read_storage("natcarb", [("cells.csv", CELLS.encode())], block_km=block_km).sites.set_index("site")
+        sites = read_storage("natcarb", [("cells.csv", CELLS.encode())], block_km=block_km).sites.set_index("site")
+        assert not sites["note"].str.contains("1 cells").any()
+        return sites
 
     small = sites(30.0)
     assert small.index.tolist() == ["mt_simon", "mt_simon_2"]

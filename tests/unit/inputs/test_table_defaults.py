@@ -15,10 +15,12 @@ from ccs_model.errors import InputError
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.checked_scenario import read_checked
 from ccs_model.inputs.geography import area_near
+from ccs_model.inputs.load import load_tables
 from ccs_model.inputs.table_checks import PLANTS as PLANT_TABLES
 from ccs_model.inputs.user_tables import with_rows_for_other_places
 from ccs_model.paths import data_folder
 from ccs_model.problem import build_problem
+from ccs_model.scenario.sections import OwnTables
 
 PLANTS = """\
 plant,name,province,grid,lat_deg,lon_deg,place_accuracy,status,crude_steel_ktpa,bof_steel_ktpa,bf_iron_ktpa,coke_ovens
@@ -230,6 +232,15 @@ def test_a_mean_of_china_that_holds_elsewhere_is_named(read):
         if "mean of China" in each
     )
     assert notice.startswith("streams/utilisation: the mean of China holds for crude_steel in Vietnam;")
+
+
+def test_means_of_china_are_named_for_the_provinces_of_the_scenario_only(read, tmp_path):
+    read(**{"streams/utilisation": TABLES["streams/utilisation"].replace("*", "Atlantis")})
+    for provinces, expected in (((), "Odisha, Jharkhand, Vietnam"), (("vietnam",), "Vietnam"), (("Peru",), "")):
+        inputs = load_tables(OwnTables(tmp_path, ("plants.csv",), "data", currency="USD", provinces=provinces))
+        found = [each for each in inputs.notices if "mean of China" in each]
+        assert [each.split(" in ")[1].split(";")[0] for each in found] == [expected][: len(found)]
+        assert bool(found) == bool(expected)
 
 
 def test_a_point_that_may_separate_thousands_is_named(read):
