@@ -100,7 +100,8 @@ def lasting_share_of_mill(plants: pd.DataFrame) -> pd.Series:
 def chemical_streams(plants: pd.DataFrame, inputs: Inputs) -> pd.DataFrame:
     """Return the streams of ammonia and methanol plants.
 
-    Process CO₂ leaves an acid-gas wash as product grade and tail gas. Urea uses product grade first, then tail gas;
+    Process CO₂ leaves an acid-gas wash as product grade and tail gas, and the amine wash of a steam reformer as product
+    grade alone. Urea uses product grade first, then tail gas;
     this CO₂ leaves with the product and is in no stream.
     """
     routes = inputs["streams/chemical_routes"]
@@ -109,7 +110,8 @@ def chemical_streams(plants: pd.DataFrame, inputs: Inputs) -> pd.DataFrame:
     output = product_output_ktpa(plants, inputs)
     process = output * made["process_t_per_t"]
     urea_takes = np.minimum(output * plants["urea_share"].fillna(0.0) * inputs.factor("urea_co2_t_per_t"), process)
-    product_grade = process * inputs.factor("product_grade_share")
+    # The share of the wash of gasified coal, unless the route has one of its own.
+    product_grade = process * made["product_grade_share"].fillna(inputs.factor("product_grade_share"))
     tail_gas = process - product_grade
     from_product = np.minimum(urea_takes, product_grade)
     amounts = {

@@ -44,6 +44,16 @@ def tonnes(streams: pd.DataFrame) -> Tonnes:
     return streams["co2_ktpa"].to_dict()
 
 
+@pytest.mark.parametrize(("feedstock", "share"), [("natural_gas", 1.0), ("coal", 0.7)])
+def test_ammonia_from_natural_gas_has_one_pure_stream(inputs: Inputs, feedstock: str, share: float) -> None:
+    table = inputs["plants/chemicals"]
+    plants = table[(table["product"] == "ammonia") & (table["feedstock"] == feedstock)].assign(urea_share=0.0)
+    found = chemical_streams(plants.reset_index(drop=True), inputs).groupby("stream")["co2_ktpa"].sum()
+    process = found["product_vent"] + found.get("tail_gas", 0.0)
+    assert len(plants) and found["product_vent"] / process == pytest.approx(share, rel=1e-9)
+    assert ("tail_gas" in found) == (share < 1.0)
+
+
 def test_the_profile_sums_to_what_ieaghg_prints(inputs: Inputs) -> None:
     table = inputs["streams/mill_stacks"]
     ieaghg = table[table["profile"] == "ieaghg"].set_index("stream")["emission_kg_per_t"]
