@@ -119,6 +119,8 @@ def with_network_fitted(
     if not used:
         return chosen
     network = np.sort(np.concatenate(used))
+    # What costs nothing stays as it is.
+    network = network[matrix.costs[:, network].any(axis=0)]
     free = np.union1d(network, np.concatenate([matrix.columns_of(SPEND), matrix.columns_of(SITE_IS_OPEN)]))
     small = _part_of(matrix, free, chosen)
     by = 0 if small.costs[0][np.isin(free, network)].any() else 1

