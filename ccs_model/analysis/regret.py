@@ -211,13 +211,17 @@ def shares_of(probabilities: Sequence[float] | None, n: int) -> tuple[float, ...
 
 
 def validate_comparable(problems: Sequence[Problem]) -> None:
-    """Raise InputError if the futures have different objectives, currencies or price years."""
+    """Raise InputError if the futures have different objectives, currencies, price years, or units by start in some."""
     issues = []
     for key, name in (("objective", "objectives"), ("currency", "currencies"), ("price_year", "price years")):
         found = sorted({str(getattr(problem, key)) for problem in problems})
         if len(found) > 1:
             what = f"futures have different {name}: {', '.join(found)}"
             issues.append(Issue(key, what, "their values are compared, so all futures need the same"))
+    if len({problem.accounts.paid_share is None for problem in problems}) > 1:
+        what = "some futures limit the payments of a unit by its start, others do not, so that their units differ"
+        hint = "give paid_for_yr in all of them; 100 years limit nothing"
+        issues.append(Issue("policy.paid_for_yr", what, hint))
     if issues:
         raise InputError(issues)
 

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ccs_model.analysis.regret import validate_comparable
+from ccs_model.errors import InputError
 from ccs_model.model.terms import paid_by_tonne
 from ccs_model.plan.cost_sharing import Sharing
 from ccs_model.plan.owners import Owners
@@ -127,3 +129,12 @@ def test_a_payment_for_longer_than_the_horizon_changes_no_plan(hand_solved: Call
     limited = hand_solved(NETWORK | {"policy.paid_for_yr": 50}, **tables)
     assert limited.objective.value == pytest.approx(free.objective.value, rel=1e-9)
     assert limited.retrofits[["plant", "year"]].values.tolist() == free.retrofits[["plant", "year"]].values.tolist()
+
+
+def test_futures_that_differ_in_their_units_are_not_compared(hand_problem: Callable[..., Problem]) -> None:
+    def problem(years: int | None) -> Problem:
+        return hand_problem(NETWORK | {"policy.paid_for_yr": years}, plants=PLANTS, sites=SITES, links=LINKS)
+
+    validate_comparable([problem(12), problem(100)])
+    with pytest.raises(InputError, match="some futures limit the payments of a unit by its start"):
+        validate_comparable([problem(12), problem(None)])
