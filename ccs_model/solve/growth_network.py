@@ -1,7 +1,8 @@
 """The shared network of a problem as tree growth needs it: costs of pipes and sites, options, limits of the budget.
 
-Tree growth maximises what fits into a budget, or adds retrofits until every target is reached. It is left out for other
-objectives, without a budget or targets, and where lines are free to use (existing pipes, trucks).
+Tree growth maximises what fits into a budget or what an objective in money gains over several periods, or adds retrofits
+until every target is reached. It is left out for tonnes without a budget or targets, and where lines are free to use
+(existing pipes, trucks).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from ccs_model.model.names import (
     FUND_CEILING,
     INJECTED,
     MINIMUM_LOAD,
+    MINIMUM_SHARE,
     OBLIGATION_BALANCE,
     ONE_RETROFIT,
     OPENED,
@@ -72,8 +74,8 @@ def growth_network_of(
             return None
         worth, targets = gains, targets[:0]
     else:
-        # One period does not need a first plan to choose its links, and what is required by a target need not pay.
-        if len(problem.years) == 1 or len(targets):
+        # One period does not need a first plan to choose its links, and what a target requires need not pay.
+        if len(problem.years) == 1 or len(targets) or len(matrix.rows_of(MINIMUM_SHARE)):
             return None
         worth, is_priced = _with_curtailment(matrix, gains), True
     # Without a budget, costs of the objective guide the growth and limit nothing.
