@@ -1,8 +1,8 @@
 """The shared network of a problem as tree growth needs it: costs of pipes and sites, options, limits of the budget.
 
-Tree growth maximises what fits into a budget or what an objective in money gains over several periods, or adds retrofits
-until every target is reached. It is left out for tonnes without a budget or targets, and where lines are free to use
-(existing pipes, trucks).
+Tree growth maximises what fits into a budget or what an objective in money gains over several periods, or adds
+retrofits until every target is reached. It is left out for tonnes without a budget or targets, and where lines are free
+to use (existing pipes, trucks).
 """
 
 from __future__ import annotations
