@@ -21,6 +21,8 @@ from ccs_model.model.names import (
     ABOVE_REVERSE,
     ADDED_CAPACITY,
     CREDITED,
+    OBLIGATION_FORWARD,
+    OBLIGATION_REVERSE,
     ONE_RETROFIT,
     OPENED,
     PIPE,
@@ -201,8 +203,10 @@ def _idle_assets(problem: Problem, matrix: Matrix, chosen: Floats) -> dict[str, 
     lines = dict(zip(problem.network.lines["line"], problem.network.lines["link"], strict=True))
     flows = [(matrix.columns[j].index[0], chosen[j]) for j in matrix.columns_of(PIPE_FLOW)]
     with_flow = {lines[line] for line, flow in flows if flow > BUILT}
-    above = (matrix.columns_of(name) for name in (ABOVE_FORWARD, ABOVE_REVERSE))
-    with_flow |= {str(matrix.columns[j].index[0]) for columns in above for j in columns if chosen[j] > BUILT}
+    # Flows by link: those above the mean, and those after the horizon.
+    by_link = (ABOVE_FORWARD, ABOVE_REVERSE, OBLIGATION_FORWARD, OBLIGATION_REVERSE)
+    used = [matrix.columns[j].index for name in by_link for j in matrix.columns_of(name) if chosen[j] > BUILT]
+    with_flow |= {index if isinstance(index, str) else str(index[0]) for index in used}
     return {
         place: columns
         for place, columns in _assets(problem, matrix).items()

@@ -11,10 +11,10 @@ from ccs_model._typing import Floats
 from ccs_model.mip import Highs, SolverOptions
 from ccs_model.mip.matrix import residuals
 from ccs_model.model import build_model
-from ccs_model.model.names import OPENED, PIPE, WELLS
+from ccs_model.model.names import OBLIGATION_FORWARD, OPENED, PIPE, WELLS
 from ccs_model.model.standard_form import matrix_of
 from ccs_model.problem import Problem
-from ccs_model.solve.tie_breaking import with_network_fitted
+from ccs_model.solve.tie_breaking import idle_links, with_network_fitted
 from tests import hand_network
 
 CHANGES = {
@@ -52,3 +52,15 @@ def test_what_no_flow_needs_is_left_out(hand_problem: Callable[..., Problem]) ->
     assert matrix.costs[0] @ cleaned >= matrix.costs[0] @ needed * (1 - 1e-9)
     assert cleaned[matrix.is_integer].sum() < wasteful[matrix.is_integer].sum()
     assert matrix.costs[1] @ cleaned == pytest.approx(matrix.costs[1] @ needed, rel=1e-9)
+
+
+def test_a_pipe_that_carries_only_after_the_horizon_is_in_use(hand_problem: Callable[..., Problem]) -> None:
+    problem = hand_problem(CHANGES, plants=hand_network.PLANTS, sites=hand_network.SITES, links=hand_network.LINKS)
+    matrix = matrix_of(build_model(problem))
+    x = np.zeros(len(matrix.lower))
+    later = matrix.columns_of(OBLIGATION_FORWARD)[0]
+    link = matrix.columns[later].index
+    x[next(j for j in matrix.columns_of(PIPE) if str(matrix.columns[j].index[0]).startswith(link))] = 1.0
+    assert idle_links(problem, matrix, x) == (link,)
+    x[later] = 10.0
+    assert idle_links(problem, matrix, x) == ()
