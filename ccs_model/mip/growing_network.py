@@ -122,7 +122,7 @@ class GrowthNetwork:
     @cached_property
     def is_priced(self) -> bool:
         """Whether pipes and sites count in the objective."""
-        return bool(self.charge.any())
+        return bool(self.charge.any() or self.charge_at_sites.any())
 
     @property
     def n_periods(self) -> int:

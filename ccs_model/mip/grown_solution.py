@@ -9,8 +9,11 @@ import numpy as np
 from scipy.sparse.csgraph import dijkstra
 
 from ccs_model._typing import Floats, Ints, Mask
-from ccs_model.mip.clock import spend
+from ccs_model.mip.clock import now, spend
 from ccs_model.mip.growing_network import EFFORT, EFFORT_PER_LINK, LEAST_FLOW, TOLERANCE, GrowthNetwork
+
+# Effort of what a group adds to the objective.
+_EFFORT_PER_GROUP = 1e-4
 
 
 @dataclass
@@ -281,19 +284,34 @@ class Growth:
 
         The group whose removal gains most goes first.
         """
-        while self.chosen:
+        gains: dict[tuple[int, ...], float] = {}
+        while self.chosen and not np.isinf(now()):
             by_place: dict[tuple[str, int], list[int]] = {}
-            for stream, (_, links, site) in self.chosen.items():
-                for place in (("site", site), *(("link", int(link)) for link in links)):
+            for stream in self.chosen:
+                for place in self._places(stream):
                     by_place.setdefault(place, []).append(stream)
             groups = dict.fromkeys([*((stream,) for stream in self.chosen), *map(tuple, by_place.values())])
             pipes, sites = self._spent_on_pipes(), self.site_costs()
-            gains = {group: self._gain_without(group, pipes, sites) for group in groups}
-            best = max(gains, key=lambda group: gains[group])
+            new = [group for group in groups if group not in gains]
+            spend(len(new) * _EFFORT_PER_GROUP)
+            gains |= {group: self._gain_without(group, pipes, sites) for group in new}
+            best = max(groups, key=lambda group: gains[group])
             if gains[best] <= TOLERANCE:
                 return
+            # What shares no link and no site with the group stays worth what it is.
+            left = {place for stream in best for place in self._places(stream)}
             for stream in best:
                 self.remove(stream)
+            gains = {
+                group: gain
+                for group, gain in gains.items()
+                if not any(s not in self.chosen or not left.isdisjoint(self._places(s)) for s in group)
+            }
+
+    def _places(self, stream: int) -> tuple[tuple[str, int], ...]:
+        """The site and the links of a stream."""
+        _, links, site = self.chosen[stream]
+        return (("site", site), *(("link", int(link)) for link in links))
 
     def _gain_without(self, group: tuple[int, ...], pipes: Floats, sites: Floats) -> float:
         """What the objective gains without some streams; `pipes` [p, link] and `sites` [p, site] are what is spent."""

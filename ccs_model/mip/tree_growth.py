@@ -174,7 +174,10 @@ class Grow(Heuristic):
             self._grown(growth, banned)
             growth.network = network
             growth.prune()
-        return self._grown(growth, banned)
+        self._grown(growth, banned)
+        if network.is_priced:
+            growth.prune()
+        return growth
 
     def _grow_in(self, growth: Growth, period: int, banned: Sequence[int], *, only_missing: bool = False) -> None:
         """Add options of a period, or exchange them for those of the same stream, while any fits.

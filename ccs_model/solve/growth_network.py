@@ -8,6 +8,7 @@ to use (existing pipes, trucks).
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
@@ -20,22 +21,27 @@ from ccs_model.model.names import (
     BALANCE,
     BUDGET,
     BUILD,
+    CREDITED,
     CUMULATIVE_BUDGET,
     CUMULATIVE_TARGET,
     CURTAILED,
     FUND_CEILING,
+    FUND_SHARE,
     INJECTED,
     MINIMUM_LOAD,
     MINIMUM_SHARE,
     OBLIGATION_BALANCE,
     ONE_RETROFIT,
     OPENED,
+    PAID,
+    PAID_FOR_OIL,
     PEAK_BALANCE,
     PIPE,
     PIPE_FLOW,
     PROVINCE_BUDGET,
     REQUIRED_PLANT,
     SITE_CAPACITY,
+    SPEND,
     TARGET,
     WELLS,
 )
@@ -61,25 +67,10 @@ def growth_network_of(
     if network is None or network.lines["is_free"].any():
         return None
     rows = sparse.csr_array(matrix.rows)
-    gains = matrix.costs[0] if matrix.maximise[0] else -matrix.costs[0]
-    is_priced = False
-    budget, targets = matrix.rows_of(BUDGET), np.r_[matrix.rows_of(TARGET), matrix.rows_of(CUMULATIVE_TARGET)]
-    targets = targets[matrix.row_lower[targets] > 0]
-    if to_targets:
-        if not len(targets):
-            return None
-        worth = np.asarray((rows[targets] / matrix.row_lower[targets][:, None]).sum(axis=0)).ravel()
-    elif problem.objective == "max_abatement":
-        if not len(budget):
-            return None
-        worth, targets = gains, targets[:0]
-    else:
-        # One period does not need a first plan to choose its links, and what a target requires need not pay.
-        if len(problem.years) == 1 or len(targets) or len(matrix.rows_of(MINIMUM_SHARE)):
-            return None
-        worth, is_priced = _with_curtailment(matrix, gains), True
-    # Without a budget, costs of the objective guide the growth and limit nothing.
-    money = rows[[int(budget[0])]].toarray().ravel() if len(budget) else np.maximum(-gains, 0.0)
+    aim = _Aim.towards_targets(matrix, rows) if to_targets else _Aim.of_objective(problem, matrix, rows)
+    if aim is None:
+        return None
+    money = aim.money
     # Periods with a network, also those in which no retrofit may start.
     of_periods = np.r_[matrix.columns_of(BUILD), matrix.columns_of(PIPE_FLOW)]
     years = {year: p for p, year in enumerate(sorted({matrix.columns[j].index[1] for j in of_periods}))}
@@ -111,10 +102,10 @@ def growth_network_of(
     wells = np.array([[columns[WELLS, (site, year)] for site in sites] for year in years], dtype=np.int64)
     about = problem.sites.set_index("site").loc[sites]
     room, weight = _rooms(problem, matrix, rows, sites, years)
-    options = _Options(problem, matrix, rows, nodes, years, worth)
+    options = _Options(problem, matrix, rows, nodes, years, aim.worth)
     charge = np.zeros((2, len(years)))
-    if is_priced:
-        charge[:] = [_charge(of, money, gains) for of in (pipe, opened)]
+    if aim.is_priced:
+        charge[:] = [_charge(of, money, aim.gains) for of in (pipe.reshape(n_years, -1), np.hstack([opened, wells]))]
     if not len(options.column):
         return None
     packing, packing_limit = _packing(matrix, rows, options.column, without)
@@ -142,14 +133,14 @@ def growth_network_of(
         period=options.period,
         choice=options.choice,
         node=options.node,
-        value=worth[options.column],
+        value=aim.worth[options.column],
         cost=money[options.column],
         flow=options.flow,
         packing=packing,
         packing_limit=packing_limit,
         required=() if REQUIRED_PLANT in without else _required(matrix, rows, options),
-        targets=sparse.csc_array(rows[targets][:, options.column]),
-        target_limits=matrix.row_lower[targets],
+        targets=sparse.csc_array(rows[aim.targets][:, options.column]),
+        target_limits=matrix.row_lower[aim.targets],
         limits=_limits(problem, matrix, years, without),
         area_limits=areas["area_limits"],
         area_options=areas["area_options"],
@@ -159,6 +150,71 @@ def growth_network_of(
         charge=charge[0],
         charge_at_sites=charge[1],
     )
+
+
+@dataclass(frozen=True)
+class _Aim:
+    """What growth maximises and what limits it.
+
+    `worth` is what each column adds to the aim, `gains` what it adds to the objective, `money` what it costs; `targets`
+    are the rows to be reached. With `is_priced`, pipes and sites count against the objective.
+    """
+
+    worth: Floats
+    gains: Floats
+    money: Floats
+    targets: Ints
+    is_priced: bool = False
+
+    @classmethod
+    def towards_targets(cls, matrix: Matrix, rows: sparse.csr_array) -> _Aim | None:
+        """Growth until all targets are reached; None without one."""
+        targets = _targets(matrix)
+        if not len(targets):
+            return None
+        worth = np.asarray((rows[targets] / matrix.row_lower[targets][:, None]).sum(axis=0)).ravel()
+        return cls(worth, _gains(matrix), _money(matrix, rows, _gains(matrix)), targets)
+
+    @classmethod
+    def of_objective(cls, problem: Problem, matrix: Matrix, rows: sparse.csr_array) -> _Aim | None:
+        """Growth for the objective of the problem; None where it does not apply."""
+        gains, none = _gains(matrix), np.zeros(0, dtype=np.int64)
+        if problem.objective == "max_abatement":
+            has_budget = len(matrix.rows_of(BUDGET)) > 0
+            return cls(gains, gains, _money(matrix, rows, gains), none) if has_budget else None
+        # One period does not need a first plan to choose its links, and what a target requires need not pay.
+        if len(problem.years) == 1 or len(_targets(matrix)) or len(matrix.rows_of(MINIMUM_SHARE)):
+            return None
+        # A province's budget without one in all would mix two kinds of money within a period.
+        if len(matrix.rows_of(PROVINCE_BUDGET)) and not len(matrix.rows_of(BUDGET)):
+            return None
+        # Revenue that is limited by rows of its own is not that of an option.
+        if any((gains[matrix.columns_of(name)] > 0).any() for name in (CREDITED, PAID, PAID_FOR_OIL)):
+            return None
+        gains = _with_funds(matrix, gains)
+        worth, money = _with_curtailment(matrix, gains), _money(matrix, rows, gains)
+        if not len(matrix.rows_of(BUDGET)):
+            for i in matrix.rows_of(CUMULATIVE_BUDGET):
+                columns, amounts = matrix.entries(i)
+                money[columns] = amounts
+        return cls(worth, gains, money, none, is_priced=True) if (worth[matrix.columns_of(BUILD)] > 0).any() else None
+
+
+def _targets(matrix: Matrix) -> Ints:
+    targets = np.r_[matrix.rows_of(TARGET), matrix.rows_of(CUMULATIVE_TARGET)]
+    return targets[matrix.row_lower[targets] > 0]
+
+
+def _gains(matrix: Matrix) -> Floats:
+    gains: Floats = matrix.costs[0] if matrix.maximise[0] else -matrix.costs[0]
+    return gains
+
+
+def _money(matrix: Matrix, rows: sparse.csr_array, gains: Floats) -> Floats:
+    """What each column takes of the budget; without one, costs of the objective guide the growth and limit nothing."""
+    budget = matrix.rows_of(BUDGET)
+    money: Floats = rows[[int(budget[0])]].toarray().ravel() if len(budget) else np.maximum(-gains, 0.0)
+    return money
 
 
 def _with_curtailment(matrix: Matrix, gains: Floats) -> Floats:
@@ -175,6 +231,22 @@ def _with_curtailment(matrix: Matrix, gains: Floats) -> Floats:
             mine = is_build[columns]
             worth[columns[mine]] += gain * np.abs(amounts[mine])
     return worth
+
+
+def _with_funds(matrix: Matrix, gains: Floats) -> Floats:
+    """What each column adds to the objective where funds without a ceiling pay their largest share of its capital."""
+    is_spend = np.zeros(len(gains), dtype=bool)
+    is_spend[matrix.columns_of(SPEND)] = True
+    limited = {int(j) for i in matrix.rows_of(FUND_CEILING) for j in matrix.entries(i)[0]}
+    of_fund = {matrix.columns[j].index: int(j) for j in matrix.columns_of(SPEND)}
+    added = gains.copy()
+    for i in matrix.rows_of(FUND_SHARE):
+        own = of_fund[matrix.row_constraints[i][1]]
+        if gains[own] > 0 and own not in limited:
+            columns, amounts = matrix.entries(i)
+            paid = ~is_spend[columns]
+            added[columns[paid]] += gains[own] * np.abs(amounts[paid])
+    return added
 
 
 def _charge(columns: Ints, money: Floats, gains: Floats) -> Floats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
 from ccs_model.solve.fixed_charge_network import network_of
 from ccs_model.solve.growth_network import growth_network_of
+from ccs_model.solve.strategies import SIZES
 from tests.hand_network import LINKS, PLANTS, SITES
 
 pytestmark = pytest.mark.slow
@@ -186,3 +188,34 @@ def test_growth_resumes_from_a_plan_and_never_loses(hand_problem: Callable[..., 
     assert found is not None and residuals(matrix, found).hold
     # What the smaller budget left unbuilt is added.
     assert context.value(found) >= value * (1.1 if budget < 900 else 1 - 1e-9)
+
+
+_AT_A_PRICE = {
+    "policy.carbon_price_per_t": {2026: 300.0, 2031: 300.0},
+    "policy.capture_deductible": True,
+    "policy.market": None,
+}
+_REVENUES: dict[str, dict[str, Any]] = {
+    "carbon price": _AT_A_PRICE,
+    "carbon price within a band": {**_AT_A_PRICE, "policy.surplus_band_share": 0.9},
+    "payments with a cap": {"policy.paid_per_captured_t": 300.0, "policy.paid_cap_mn": 100_000.0},
+    "a grant": {
+        "policy.paid_per_captured_t": 25.0, "budget.total_mn": 100_000.0,
+        "funds": {"grant": {"kind": "grant", "share_max": 0.95}},
+    },
+    "a budget of the first period": {**_AT_A_PRICE, "budget.cumulative_mn": {2026: 110.0}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("size", ["all_links", "staged_rows"])
+@pytest.mark.parametrize("revenue", sorted(_REVENUES))
+def test_a_required_plant_does_not_limit_the_search_to_its_links(
+    hand_solved: Callable[..., Plan], monkeypatch: pytest.MonkeyPatch, revenue: str, size: str
+) -> None:
+    tables = {"plants": PLANTS, "sites": SITES, "links": LINKS}
+    requested = {**STAGED, "objective": "max_npv", "plants.require": ["A"], **_REVENUES[revenue]}
+    full = hand_solved(requested, **tables)
+    # As in a network of many links, and in a large model.
+    monkeypatch.setattr("ccs_model.solve.network_search.SIZES", replace(SIZES, **{size: 0}))
+    part = hand_solved({**requested, "solver.seed": 1}, **tables)
+    assert 0.9 * full.objective.value <= part.objective.value <= full.objective.value * (1 + 1e-6)
