@@ -42,6 +42,7 @@ from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem, build_problem
 from ccs_model.problem.scenario_names import name_issues, read_checked
 from ccs_model.scenario import Scenario
+from ccs_model.scenario.fields import names_a_file
 from ccs_model.scenario.sections import OwnTables
 from ccs_model.scenario.variations import Changes, at_their_row, variations_of
 from ccs_model.solve.driver import inputs_of, solve
@@ -352,6 +353,7 @@ def _plants(solved: Sequence[_Solved]) -> pd.DataFrame:
 
 
 def own_tables(scenario: Scenario) -> tuple[object, ...]:
-    """Names of a scenario's own tables; equal names mean the same inputs."""
+    """Names of a scenario's own tables, and the provinces that notices on them name; the same means the same inputs."""
     own = OwnTables.of(scenario)
-    return own.inventory, own.data, own.terrain
+    is_own = own.data is not None or any(map(names_a_file, own.inventory))
+    return own.inventory, own.data, own.terrain, own.provinces if is_own else ()

@@ -210,7 +210,8 @@ def _bases(answer: Explanation) -> str:
         return ""
     period = "the year" if answer.problem.is_static else "the last period"
     load = f"at the load of {period}" if chain.is_retrofitted else "at full load"
-    pipes = "its share of pipes and storage" if chain.is_retrofitted else "its own pipe and storage"
+    is_shared = chain.is_retrofitted and answer.problem.network is not None
+    pipes = "its share of pipes and storage" if is_shared else "its own pipe and storage"
     texts = [
         "Costs: CAPTURE COST is levelised, before tax, for capture alone; COST OF AVOIDANCE adds "
         f"{pipes} and counts net tonnes {load}."

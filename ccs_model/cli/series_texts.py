@@ -163,7 +163,7 @@ def sweep_warning_texts(warnings: Sequence[Mapping[str, Any]], n_all: int) -> li
     for each in warnings:
         scenarios = str(each["scenarios"]).split()
         name = f"scenario{'s' if len(scenarios) > 1 else ''} {first_few(scenarios, _N_NUMBERS_SHOWN)}"
-        texts.append(f"{each['warning']} ({f'all {n_all} scenarios' if len(scenarios) == n_all else name})")
+        texts.append(f"{each['warning']} ({f'all {n_all} scenarios' if len(scenarios) == n_all > 1 else name})")
     return texts
 
 

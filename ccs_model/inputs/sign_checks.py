@@ -35,16 +35,24 @@ _COORDINATES = ("lon_deg", "lat_deg")
 
 
 def signs_are_right(frames: Frames) -> Iterator[Issue]:
-    """Places of the user lie near the others of their province, and in a country that the tables are for.
+    """Places of the user lie in a country that the tables are for, or would not with the other sign either.
 
     Only provinces without an outline are looked at: the others have a check of their own.
     """
     places = _places(frames)
-    if places.empty:
-        return
-    if (found := _all_elsewhere(frames, places)) is not None:
+    if not places.empty and (found := _all_elsewhere(frames, places)) is not None:
         yield found
-        return
+
+
+def notices_of_signs(frames: Frames) -> list[str]:
+    """Notices of the user's places that would lie among the others of their province with the other sign.
+
+    A region may span the equator or the zero meridian, so that this is no error.
+    """
+    return list(_among_others(_places(frames)))
+
+
+def _among_others(places: pd.DataFrame) -> Iterator[str]:
     for province, group in places.groupby("province", sort=False):
         if len(group) < _FEWEST:
             continue
@@ -52,8 +60,10 @@ def signs_are_right(frames: Frames) -> Iterator[Issue]:
             km = km_if_changed(*_coordinates(group), *_coordinates(_changed(group, column)), *_coordinates(group))
             for (_, row), far in zip(group.iterrows(), km, strict=True):
                 if far == far:
-                    what = f"'{shown(row['id'])}' lies {_where(row)}{far:,.0f} km from the other places of {province}"
-                    yield Issue(at(row, column), what, _hint(row, column, "among them"))
+                    yield (
+                        f"{at(row)}: '{shown(row['id'])}' lies {_where(row)}{far:,.0f} km from the other places of "
+                        f"{province}; {_hint(row, column, 'among them')}"
+                    )
 
 
 def _places(frames: Frames) -> pd.DataFrame:

@@ -84,7 +84,8 @@ def _objective_hint(given: str, allowed: Sequence[str]) -> str:
     by_direction = [
         name for name, starts in _DIRECTIONS.items() if words and all(word.startswith(starts) for word in words)
     ]
-    near = _nearest(given, allowed, 0.8) or next(iter((*by_quantity, *by_direction)), "")
+    named = [name for name, starts in _QUANTITIES.items() if not set(words).isdisjoint(starts)]
+    near = next(iter(named), "") or _nearest(given, allowed, 0.8) or next(iter((*by_quantity, *by_direction)), "")
     return f"did you mean '{near}'?" if near else nearest_word(given, allowed)
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ccs_model._typing import Mask
 from ccs_model.engineering.capture_units import COAL_BOILER
 from ccs_model.inputs.declarations import read_dictionary
 from ccs_model.inputs.merged_tables import SHIPPED
@@ -45,7 +44,7 @@ def model_assumptions(problem: Problem) -> list[Row]:
     names += [_of_grid(problem), *_of_money(problem)]
     declared = {row["assumption"]: row for row in declared_rows("assumptions.csv")}
     paid = declared["payment"]
-    paid["statement"] = paid["statement"].format(spans(problem.calendar[_is_paid(problem)]))
+    paid["statement"] = paid["statement"].format(spans(problem.calendar[problem.accounts.paying_years]))
     return [declared[name] for name in names]
 
 
@@ -61,24 +60,24 @@ def _of_grid(problem: Problem) -> str:
     return "grid_constant"
 
 
-def _is_paid(problem: Problem) -> Mask:
-    """[calendar] years in which a policy pays for tonnes."""
-    accounts = problem.accounts
-    return np.asarray(accounts.paid_per_captured_t + accounts.paid_per_avoided_t > 0)
-
-
 def _of_money(problem: Problem) -> Iterator[str]:
     """The assumptions on revenue, funds and tax."""
     accounts, scenario = problem.accounts, problem.scenario
-    if accounts.credit_per_t.any():
+    is_credited = bool(accounts.credit_per_t.any())
+    # In a representative year the carbon price is only compared with costs.
+    if is_credited and not problem.is_static:
         yield "carbon_price" if scenario.policy.market is None else "carbon_market"
         if accounts.is_banded:
             yield "surplus_band"
     if accounts.pays:
         yield "payment"
+        if accounts.paid_share is not None:
+            yield "payment_by_start"
+        if not problem.is_static and accounts.tax_share > 0 and not scenario.policy.paid_is_taxed:
+            yield "payment_untaxed"
         if accounts.is_capped:
             yield "payment_cap"
-    if not accounts.credit_per_t.any() and not accounts.pays:
+    if not is_credited and not accounts.pays:
         yield "no_revenue"
     is_grant = accounts.funds["kind"].eq("grant")
     if is_grant.any():

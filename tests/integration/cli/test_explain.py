@@ -87,7 +87,7 @@ def test_costs_per_tonne_state_their_basis(folder, small_plan):
     n = len(answer.chain.columns)
     text = " ".join(explanation_text(answer).split())
     assert "CAPTURE COST is levelised, before tax, for capture alone" in text
-    assert "COST OF AVOIDANCE adds its share of pipes and storage" in text and "load of the last period" in text
+    assert "COST OF AVOIDANCE adds its own pipe and storage" in text and "load of the last period" in text
     assert ("average of the plant's" in text) == (n > 1)
     assert "The break-even carbon price is constant" in text
     lines = tuple(replace(line, values=line.values * 2, cited=line.cited * 2) for line in answer.chain.lines)
