@@ -108,18 +108,17 @@ def _figures_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     if "avoided_ktpa" not in names or not any(_figure(row["avoided_ktpa"], ",.0f") != "–" for row in rows):
         return []
     changed = names[names.index("scenario") + 1 : names.index("status")]
-    # A variant without a plan has neither a currency nor a price year.
-    money = next(
-        f"{row['currency']} {year}"
-        for row in rows
-        if isinstance(row["currency"], str) and row["currency"] and (year := _figure(row["price_year"], ".0f")) != "–"
-    )
-    head, worth = _objective_figures(rows, money)
+    units = [_money_of(row) for row in rows]
+    different = dict.fromkeys(unit for unit in units if unit)
+    # Amounts in different money have their own unit each.
+    money = f" {next(iter(different))}" if len(different) == 1 else ""
+    own_unit = ["" if money or not unit else f" {unit}" for unit in units]
+    head, worth = _objective_figures(rows, money, own_unit)
     keys = _short_keys(changed)
-    table = [["", *keys, "status", *head, "avoided, kt/y", "plants", f"capex, mn {money}", "gap"]]
-    for row, own in zip(rows[:_N_VARIANTS_SHOWN], worth, strict=False):
+    table = [["", *keys, "status", *head, "avoided, kt/y", "plants", f"capex, mn{money}", "gap"]]
+    for row, own, unit in zip(rows[:_N_VARIANTS_SHOWN], worth, own_unit, strict=False):
         values = ["–" if row[name] is None else str(row[name]) for name in changed]
-        figures = [_figure(row[name], form) for name, form in _FIGURES]
+        figures = [_figure(row[name], form) + (unit if name == "capex_mn" else "") for name, form in _FIGURES]
         table.append([str(row["scenario"]), *values, str(row["status"]).replace("_", " "), *own, *figures])
     # A narrow terminal shows fewer figures: no plants, then no capex, then no gap.
     n = len(table[0])
@@ -130,14 +129,23 @@ def _figures_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return ["", *text.splitlines(), *notes, ""]
 
 
-def _objective_figures(rows: Sequence[Mapping[str, Any]], money: str) -> tuple[list[str], list[list[str]]]:
+def _money_of(row: Mapping[str, Any]) -> str:
+    """Currency and price year of a variant's plan; a variant without one has neither."""
+    year = _figure(row["price_year"], ".0f")
+    has_plan = isinstance(row["currency"], str) and row["currency"] and year != "–"
+    return f"{row['currency']} {year}" if has_plan else ""
+
+
+def _objective_figures(
+    rows: Sequence[Mapping[str, Any]], money: str, units: Sequence[str]
+) -> tuple[list[str], list[list[str]]]:
     """Heading and cells of the objective in money; nothing where every variant maximises the abatement shown anyway."""
     names = {str(row.get("objective_name")) for row in rows if _figure(row.get("objective_value"), ".0f") != "–"}
     if not names & set(_WORTH):
         return [], [[] for _ in rows]
     if len(names) == 1:
-        values = [[_figure(row["objective_value"], ",.0f")] for row in rows]
-        return [f"{_WORTH[names.pop()]}, mn {money}"], values
+        values = [[_figure(row["objective_value"], ",.0f") + unit] for row, unit in zip(rows, units, strict=True)]
+        return [f"{_WORTH[names.pop()]}, mn{money}"], values
     cells = []
     for row in rows:
         value, unit = _figure(row["objective_value"], ",.0f"), str(row["unit"]).partition(" over ")[0]
