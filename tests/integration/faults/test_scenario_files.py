@@ -98,7 +98,7 @@ def test_F09_an_unknown_key_names_the_nearest(desk: Desk, reported: Told) -> Non
         (b'name: "x\nplants: {}\n', "s.yaml:1:7", "the quote that opens here is not closed"),
         (b"name: x\nquestion: \xb8\xd6\xcc\xfa\n", "s.yaml:2:11", "not UTF-8"),
         (b"\x7fELF\x02\x01\x01\x00", "s.yaml:1:1", "control character"),
-        (b"PK\x03\x04\x14\x00\x06\x00", "s.yaml:1:3", "control character"),
+        (b"PK\x03\x04\x14\x00\x06\x00", "s.yaml:", "a workbook or archive, not text"),
         (b"name: [x\n", "s.yaml:", "not valid YAML"),
     ],
 )
