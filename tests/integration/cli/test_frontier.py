@@ -25,9 +25,12 @@ budget: {total_mn: 900}
 solver: {mip_gap: 0.0, threads: 1}
 """
 
+# A narrow terminal has shorter headings.
+_WIDE = {"COLUMNS": "120"}
+
 
 def requested(*words: str | Path) -> Result:
-    return CliRunner().invoke(
+    return CliRunner(env=_WIDE).invoke(
         group, ["frontier", *map(str, words)], catch_exceptions=False, standalone_mode=False
     )  # fmt: skip
 
@@ -55,7 +58,7 @@ def test_it_prints_a_row_a_budget_and_marks_the_scenarios(made: tuple[Result, Pa
     fitted = [int(row[3]) for row in rows]
     assert fitted[0] == 0 and fitted == sorted(fitted)
     assert str(out) in result.stdout and "slider" in result.stdout
-    assert CliRunner().invoke(group, ["show", str(out)]).stdout == result.stdout
+    assert CliRunner(env=_WIDE).invoke(group, ["show", str(out)]).stdout == result.stdout
 
 
 def test_json_and_table_of_the_folder_agree(made: tuple[Result, Path]) -> None:
