@@ -79,9 +79,10 @@ def flows_of(plan: Plan, plant: str | None) -> dict[str, Floats]:
     writing = (written * own).sum(axis=1)
     left = ((when > end - dep) * (1 - (end - when) / dep) * own).sum()
     interest = found["interest_mn"]
-    project = net - found["drawn_mn"] - interest - found["repaid_mn"] + tax * interest
+    before_debt = net - found["drawn_mn"] - interest - found["repaid_mn"]
+    project = before_debt + tax * interest
     service = -(interest + found["repaid_mn"])
-    cash = project - sum(found[name] for name in CAPITAL) - found["grants_mn"]
+    cash = before_debt - sum(found[name] for name in CAPITAL) - found["grants_mn"]
     found |= {
         "when": when,
         "own_mn": own,
