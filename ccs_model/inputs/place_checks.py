@@ -20,6 +20,7 @@ from ccs_model.inputs.geography import (
     lies_in_country,
 )
 from ccs_model.inputs.table_checks import NODES, PLANTS, SOURCE_PLANTS, Frames
+from ccs_model.inputs.unit_conversion import MILE_KM
 from ccs_model.scenario.validation import shown
 from ccs_model.units import first_few
 
@@ -149,7 +150,6 @@ def notices_of_places(frames: Frames) -> list[str]:
 
 # Share of the straight line below which a length is too short: places are rounded.
 _LENGTH_SHARE = 0.97
-_KM_PER_MILE = 1.609344
 _SIMCCS = "SIMCCS"
 
 
@@ -174,7 +174,7 @@ def notices_of_links(frames: Frames) -> list[str]:
         f"{shown(link)} ({km:,.0f} km, {far:,.0f} km apart)"
         for link, km, far in zip(links["link"][short], length[short], straight[short], strict=True)
     ]
-    are_miles = (length[short] * _KM_PER_MILE >= _LENGTH_SHARE * straight[short]).any()
+    are_miles = (length[short] * MILE_KM >= _LENGTH_SHARE * straight[short]).any()
     hint = "; length_km is in km (are these miles?)" if are_miles else "; length_km is in km"
     return [
         f"{at(links[short].iloc[0], 'length_km')}: links shorter than the straight line between their ends: "

@@ -18,6 +18,7 @@ from ccs_model.inputs.geography import (
     km_if_changed,
     lies_in_country,
 )
+from ccs_model.inputs.place_checks import SEA_KM
 from ccs_model.inputs.table_checks import PLANTS, Frames
 from ccs_model.scenario.fields import HOME
 from ccs_model.scenario.validation import shown
@@ -29,13 +30,13 @@ _OF_COUNTRIES = (
     ("prices/grid_factors", "province"),
     ("streams/utilisation", "province"),
 )
-# Fewest places of a province that tell where it lies, and margin of the outline of a country.
-_FEWEST, _MARGIN_KM = 3, 60.0
+# Fewest places of a province that tell where it lies.
+_FEWEST = 3
 _COORDINATES = ("lon_deg", "lat_deg")
 
 
 def signs_are_right(frames: Frames) -> Iterator[Issue]:
-    """Places of the user lie in a country that the tables are for, or would not with the other sign either.
+    """Yield an issue if no place of the user lies in a country of the tables, but most would with the other sign.
 
     Only provinces without an outline are looked at: the others have a check of their own.
     """
@@ -59,7 +60,7 @@ def _among_others(places: pd.DataFrame) -> Iterator[str]:
         for column in _COORDINATES:
             km = km_if_changed(*_coordinates(group), *_coordinates(_changed(group, column)), *_coordinates(group))
             for (_, row), far in zip(group.iterrows(), km, strict=True):
-                if far == far:
+                if np.isfinite(far):
                     yield (
                         f"{at(row)}: '{shown(row['id'])}' lies {_where(row)}{far:,.0f} km from the other places of "
                         f"{province}; {_hint(row, column, 'among them')}"
@@ -90,7 +91,7 @@ def _all_elsewhere(frames: Frames, places: pd.DataFrame) -> Issue | None:
         if _are_in(countries, _changed(places, column)).mean() > 0.5:
             row = places.iloc[0]
             names = " or ".join(sorted(countries))
-            what = f"no place of your tables lies in {names}, of which the tables have rows; '{shown(row['id'])}' lies"
+            what = f"no place of your tables lies in {names}, for which they have rows; '{shown(row['id'])}' lies"
             where = _where(row) or f"at {row['lat_deg']:g}, {row['lon_deg']:g}"
             return Issue(at(row, column), f"{what} {where.rstrip(', ')}", _hint(row, column, "there, as most would"))
     return None
@@ -98,7 +99,7 @@ def _all_elsewhere(frames: Frames, places: pd.DataFrame) -> Issue | None:
 
 def _are_in(countries: set[str], places: pd.DataFrame) -> Mask:
     points = zip(*_coordinates(places), strict=True)
-    return np.array([any(lies_in_country(name, *point, _MARGIN_KM) for name in countries) for point in points], bool)
+    return np.array([any(lies_in_country(name, *point, SEA_KM) for name in countries) for point in points], bool)
 
 
 def _where(row: pd.Series) -> str:

@@ -17,7 +17,7 @@ from ccs_model.scenario.fields import CURRENCY
 # kg per mol of CO2 and of carbon: standard atomic weights, IUPAC 2021 (conventional values C 12.011, O 15.999).
 _CO2_PER_C = (12.011 + 2 * 15.999) / 12.011
 # US customary units by definition: the pound of 1959, the international mile, the Btu of the International Table.
-_LB_T, _MILE_KM, _MMBTU_GJ = 0.45359237e-3, 1.609344, 1.05505585262
+_LB_T, MILE_KM, _MMBTU_GJ = 0.45359237e-3, 1.609344, 1.05505585262
 # Term → kind and size in the unit of that kind. Capital and small letters matter only for Mt; see `_unit`.
 _TERMS: dict[str, tuple[str, float]] = {
     "g": ("mass", 1e-6), "kg": ("mass", 1e-3), "t": ("mass", 1.0), "kt": ("mass", 1e3), "mt": ("mass", 1e6),
@@ -29,10 +29,10 @@ _TERMS: dict[str, tuple[str, float]] = {
     "mj": ("energy", 1e-3), "gj": ("energy", 1.0), "tj": ("energy", 1e3), "kwh": ("energy", 3.6e-3),
     "mwh": ("energy", 3.6), "gwh": ("energy", 3.6e3), "m": ("length", 1e-3), "km": ("length", 1.0),
     "吉焦": ("energy", 1.0), "千瓦时": ("energy", 3.6e-3), "兆瓦时": ("energy", 3.6),
-    "mmbtu": ("energy", _MMBTU_GJ), **dict.fromkeys(("mi", "mile"), ("length", _MILE_KM)),
+    "mmbtu": ("energy", _MMBTU_GJ), **dict.fromkeys(("mi", "mile"), ("length", MILE_KM)),
     "米": ("length", 1e-3), "公里": ("length", 1.0), "千米": ("length", 1.0),
     **dict.fromkeys(("y", "yr", "a", "year", "annum", "年"), ("year", 1.0)), "h": ("hour", 1.0),
-    # A rate per day is held for the days of a year.
+    # A rate per day is kept for 365 days a year.
     **dict.fromkeys(("d", "day", "天", "日"), ("year", 1.0 / 365.0)),
     **dict.fromkeys(("month", "月"), ("month", 1.0)),
     **dict.fromkeys(("share", "份额", "比例", "0-1"), ("share", 1.0)),

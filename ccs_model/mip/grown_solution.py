@@ -12,7 +12,7 @@ from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.mip.clock import now, spend
 from ccs_model.mip.growing_network import EFFORT, EFFORT_PER_LINK, LEAST_FLOW, TOLERANCE, GrowthNetwork
 
-# Effort of what a group adds to the objective.
+# Effort of the evaluation of a group of streams.
 _EFFORT_PER_GROUP = 1e-4
 
 

@@ -385,14 +385,12 @@ def running_share(
     return period_sums(works.astype(float), periods) / periods["n_years"].to_numpy(), ends
 
 
-def paid_share(policy: Policy, periods: pd.DataFrame, lead_yr: Floats, ends: Floats, running: Floats) -> Floats | None:
+def paid_share(policy: Policy, periods: pd.DataFrame, lead_yr: Floats, ends: Floats, running: Floats) -> Floats:
     """Return [unit, start, calendar] the share of a unit's tonnes of a year that a policy pays for.
 
-    None if the policy pays for every unit as long as it works. A period in which a unit works throughout has payments
+    A period in which a unit works throughout has payments
     in the paid years. Tonnes of another period are spread evenly over its years, and so are their payments.
     """
-    if policy.paid_for_yr is None and policy.paid_to_starts_until is None:
-        return None
     years, starts, n_years = calendar(periods), periods["year"].to_numpy(), periods["n_years"].to_numpy()
     begins = (starts + lead_yr[:, None])[..., None]
     paid = (years >= begins) & (years < np.fmin(ends[..., None], begins + (policy.paid_for_yr or np.inf)))

@@ -77,7 +77,7 @@ def _value(scenario: Scenario, key: str) -> object:
 
 
 def _outside(problem: Problem) -> Iterator[str]:
-    """Plants and sites that are named and not in the problem, and province budgets above the total."""
+    """Plants and sites of the scenario that are not in the problem, and province budgets above the total."""
     scenario, budget = problem.scenario, problem.scenario.budget
     plants, sites = set(problem.plants["plant"]), set(problem.sites["site"])
     for key, names, known in (

@@ -78,7 +78,7 @@ _DIRECTIONS: Mapping[str, tuple[str, ...]] = {
 
 
 def _objective_hint(given: str, allowed: Sequence[str]) -> str:
-    """Hint that names the objective that is meant: a misspelling first, then the sense of the words."""
+    """Hint that names the objective that is meant: by a quantity that is named, the spelling, then parts of words."""
     words = re.findall("[a-z0-9]+", given[:_LONGEST_SHOWN].casefold())
     by_quantity = [name for name, starts in _QUANTITIES.items() if any(word.startswith(starts) for word in words)]
     by_direction = [

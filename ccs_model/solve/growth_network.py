@@ -67,10 +67,10 @@ def growth_network_of(
     if network is None or network.lines["is_free"].any():
         return None
     rows = sparse.csr_array(matrix.rows)
-    aim = _Aim.towards_targets(matrix, rows) if to_targets else _Aim.of_objective(problem, matrix, rows)
-    if aim is None:
+    goal = _Goal.towards_targets(matrix, rows) if to_targets else _Goal.of_objective(problem, matrix, rows)
+    if goal is None:
         return None
-    money = aim.money
+    money = goal.money
     # Periods with a network, also those in which no retrofit may start.
     of_periods = np.r_[matrix.columns_of(BUILD), matrix.columns_of(PIPE_FLOW)]
     years = {year: p for p, year in enumerate(sorted({matrix.columns[j].index[1] for j in of_periods}))}
@@ -102,10 +102,10 @@ def growth_network_of(
     wells = np.array([[columns[WELLS, (site, year)] for site in sites] for year in years], dtype=np.int64)
     about = problem.sites.set_index("site").loc[sites]
     room, weight = _rooms(problem, matrix, rows, sites, years)
-    options = _Options(problem, matrix, rows, nodes, years, aim.worth)
+    options = _Options(problem, matrix, rows, nodes, years, goal.worth)
     charge = np.zeros((2, len(years)))
-    if aim.is_priced:
-        charge[:] = [_charge(of, money, aim.gains) for of in (pipe.reshape(n_years, -1), np.hstack([opened, wells]))]
+    if goal.is_priced:
+        charge[:] = [_charge(of, money, goal.gains) for of in (pipe.reshape(n_years, -1), np.hstack([opened, wells]))]
     if not len(options.column):
         return None
     packing, packing_limit = _packing(matrix, rows, options.column, without)
@@ -133,14 +133,14 @@ def growth_network_of(
         period=options.period,
         choice=options.choice,
         node=options.node,
-        value=aim.worth[options.column],
+        value=goal.worth[options.column],
         cost=money[options.column],
         flow=options.flow,
         packing=packing,
         packing_limit=packing_limit,
         required=() if REQUIRED_PLANT in without else _required(matrix, rows, options),
-        targets=sparse.csc_array(rows[aim.targets][:, options.column]),
-        target_limits=matrix.row_lower[aim.targets],
+        targets=sparse.csc_array(rows[goal.targets][:, options.column]),
+        target_limits=matrix.row_lower[goal.targets],
         limits=_limits(problem, matrix, years, without),
         area_limits=areas["area_limits"],
         area_options=areas["area_options"],
@@ -153,11 +153,11 @@ def growth_network_of(
 
 
 @dataclass(frozen=True)
-class _Aim:
+class _Goal:
     """What growth maximises and what limits it.
 
-    `worth` is what each column adds to the aim, `gains` what it adds to the objective, `money` what it costs; `targets`
-    are the rows to be reached. With `is_priced`, pipes and sites count against the objective.
+    `worth` is what each column adds to the goal, `gains` what it adds to the objective, and `money` what it costs;
+    `targets` are the rows to be reached. With `is_priced`, pipes and sites count against the objective.
     """
 
     worth: Floats
@@ -167,7 +167,7 @@ class _Aim:
     is_priced: bool = False
 
     @classmethod
-    def towards_targets(cls, matrix: Matrix, rows: sparse.csr_array) -> _Aim | None:
+    def towards_targets(cls, matrix: Matrix, rows: sparse.csr_array) -> _Goal | None:
         """Growth until all targets are reached; None without one."""
         targets = _targets(matrix)
         if not len(targets):
@@ -176,7 +176,7 @@ class _Aim:
         return cls(worth, _gains(matrix), _money(matrix, rows, _gains(matrix)), targets)
 
     @classmethod
-    def of_objective(cls, problem: Problem, matrix: Matrix, rows: sparse.csr_array) -> _Aim | None:
+    def of_objective(cls, problem: Problem, matrix: Matrix, rows: sparse.csr_array) -> _Goal | None:
         """Growth for the objective of the problem; None where it does not apply."""
         gains, none = _gains(matrix), np.zeros(0, dtype=np.int64)
         if problem.objective == "max_abatement":
@@ -200,12 +200,21 @@ class _Aim:
         return cls(worth, gains, money, none, is_priced=True) if (worth[matrix.columns_of(BUILD)] > 0).any() else None
 
 
+def _are(matrix: Matrix, variable: str) -> Mask:
+    """[column] whether it is one of a variable."""
+    found: Mask = np.zeros(len(matrix.lower), dtype=bool)
+    found[matrix.columns_of(variable)] = True
+    return found
+
+
 def _targets(matrix: Matrix) -> Ints:
+    """Rows of the abatement targets above 0."""
     targets = np.r_[matrix.rows_of(TARGET), matrix.rows_of(CUMULATIVE_TARGET)]
     return targets[matrix.row_lower[targets] > 0]
 
 
 def _gains(matrix: Matrix) -> Floats:
+    """[column] what it adds to the objective, maximised."""
     gains: Floats = matrix.costs[0] if matrix.maximise[0] else -matrix.costs[0]
     return gains
 
@@ -220,10 +229,7 @@ def _money(matrix: Matrix, rows: sparse.csr_array, gains: Floats) -> Floats:
 def _with_curtailment(matrix: Matrix, gains: Floats) -> Floats:
     """What each column adds to the objective where a retrofit captures only when that pays."""
     worth = gains.copy()
-    is_build = np.zeros(len(gains), dtype=bool)
-    is_build[matrix.columns_of(BUILD)] = True
-    is_curtailed = np.zeros(len(gains), dtype=bool)
-    is_curtailed[matrix.columns_of(CURTAILED)] = True
+    is_build, is_curtailed = _are(matrix, BUILD), _are(matrix, CURTAILED)
     for i in matrix.rows_of(MINIMUM_LOAD):
         columns, amounts = matrix.entries(i)
         gain = float(gains[columns[is_curtailed[columns]]].max(initial=0.0))
@@ -235,8 +241,7 @@ def _with_curtailment(matrix: Matrix, gains: Floats) -> Floats:
 
 def _with_funds(matrix: Matrix, gains: Floats) -> Floats:
     """What each column adds to the objective where funds without a ceiling pay their largest share of its capital."""
-    is_spend = np.zeros(len(gains), dtype=bool)
-    is_spend[matrix.columns_of(SPEND)] = True
+    is_spend = _are(matrix, SPEND)
     limited = {int(j) for i in matrix.rows_of(FUND_CEILING) for j in matrix.entries(i)[0]}
     of_fund = {matrix.columns[j].index: int(j) for j in matrix.columns_of(SPEND)}
     added = gains.copy()
@@ -268,8 +273,7 @@ class _Options:
         build = matrix.columns_of(BUILD)
         n_years = len(years)
         flow, node = np.zeros((len(matrix.lower), n_years)), np.full(len(matrix.lower), -1)
-        is_build = np.zeros(len(matrix.lower), dtype=bool)
-        is_build[build] = True
+        is_build = _are(matrix, BUILD)
         for i in matrix.rows_of(BALANCE):
             name, year = matrix.row_constraints[i][1]
             column, amount = matrix.entries(i)
@@ -305,8 +309,7 @@ def _packing(
     matrix: Matrix, rows: sparse.csr_array, options: Ints, without: Collection[str]
 ) -> tuple[sparse.csc_array, Floats]:
     """Rows Σ coefficient × option ≤ limit, with coefficients of options alone and none below 0."""
-    is_build: Mask = np.zeros(len(matrix.lower), dtype=bool)
-    is_build[matrix.columns_of(BUILD)] = True
+    is_build = _are(matrix, BUILD)
     entries = rows.tocoo()
     other = np.array([name in without for name, _ in matrix.row_constraints], dtype=bool)
     other[entries.row[~is_build[entries.col] | (entries.data < 0)]] = True

@@ -111,18 +111,17 @@ def with_network_fitted(
     """Return `chosen` with the best pipes, sites and wells for its retrofits and flows, found until `deadline`.
 
     A search that met its limit may leave pipes that are not used, larger than needed or built too early. Money that
-    funds pay for them follows. The value counts by the objective if the network has a part in it, else by the secondary
-    objective.
+    funds pay for them follows. The objective decides if these columns have a coefficient in it, otherwise the secondary
+    objective does.
     """
     if problem.network is None or not problem.is_integer:
         return chosen
-    assets = _assets(problem, matrix)
-    used = [columns for columns in assets.values() if (chosen[columns] > matrix.lower[columns] + BUILT).any()]
-    if not used:
-        return chosen
-    network = np.sort(np.concatenate(used))
+    built = _built_assets(problem, matrix, chosen).values()
+    network = np.array(sorted(j for columns in built for j in columns), dtype=np.int64)
     # What costs nothing stays as it is.
     network = network[matrix.costs[:, network].any(axis=0)]
+    if not len(network):
+        return chosen
     free = np.union1d(network, np.concatenate([matrix.columns_of(SPEND), matrix.columns_of(SITE_IS_OPEN)]))
     small = _part_of(matrix, free, chosen)
     by = 0 if small.costs[0][np.isin(free, network)].any() else 1
@@ -141,11 +140,8 @@ def with_network_fitted(
     fitted[free] = np.clip(found.x, matrix.lower[free], matrix.upper[free])
     fitted = rounded_to_integrality(matrix, fitted)
     gained = float(matrix.costs[by] @ (fitted - chosen)) * (1 if matrix.maximise[by] else -1)
-    return (
-        fitted
-        if gained > HELD_SHARE * abs(float(matrix.costs[by] @ chosen)) and residuals(matrix, fitted).hold
-        else chosen
-    )
+    least = HELD_SHARE * abs(float(matrix.costs[by] @ chosen))
+    return fitted if gained > least and residuals(matrix, fitted).hold else chosen
 
 
 def _part_of(matrix: Matrix, free: Ints, chosen: Floats) -> Matrix:
@@ -192,38 +188,33 @@ def without_idle_wells(matrix: Matrix, chosen: Floats) -> Floats:
 
 def idle_links(problem: Problem, matrix: Matrix, chosen: Floats) -> tuple[str, ...]:
     """Return the links that are built and never carry CO₂."""
-    links = () if problem.network is None else tuple(problem.network.links["link"])
-    return tuple(place for place in _idle_assets(problem, matrix, chosen) if place in set(links))
-
-
-def _idle_assets(problem: Problem, matrix: Matrix, chosen: Floats) -> dict[str, list[int]]:
-    """The columns of links without flow and of sites that the plan builds, by name."""
     if problem.network is None:
-        return {}
-    lines = dict(zip(problem.network.lines["line"], problem.network.lines["link"], strict=True))
-    flows = [(matrix.columns[j].index[0], chosen[j]) for j in matrix.columns_of(PIPE_FLOW)]
-    with_flow = {lines[line] for line, flow in flows if flow > BUILT}
+        return ()
+    lines = problem.network.lines
+    link_of = dict(zip(lines["line"], lines["link"], strict=True))
+    with_flow = {link_of[matrix.columns[j].index[0]] for j in matrix.columns_of(PIPE_FLOW) if chosen[j] > BUILT}
     # Flows by link: those above the mean, and those after the horizon.
     by_link = (ABOVE_FORWARD, ABOVE_REVERSE, OBLIGATION_FORWARD, OBLIGATION_REVERSE)
     used = [matrix.columns[j].index for name in by_link for j in matrix.columns_of(name) if chosen[j] > BUILT]
-    with_flow |= {index if isinstance(index, str) else str(index[0]) for index in used}
-    return {
-        place: columns
-        for place, columns in _assets(problem, matrix).items()
-        if place not in with_flow and (chosen[columns] > matrix.lower[columns] + BUILT).any()
-    }
+    with_flow |= {index if isinstance(index, str) else index[0] for index in used}
+    idle = set(problem.network.links["link"]) - with_flow
+    built = _built_assets(problem, matrix, chosen)
+    return tuple(place for place in built if place in idle)
 
 
-def _assets(problem: Problem, matrix: Matrix) -> dict[str, list[int]]:
-    """The columns of pipes of each link and of each site with its wells, by name."""
+def _built_assets(problem: Problem, matrix: Matrix, chosen: Floats) -> dict[str, list[int]]:
+    """The columns of the pipes of each link, and of each site with its wells, that the plan builds, by name."""
     assert problem.network is not None
-    lines = dict(zip(problem.network.lines["line"], problem.network.lines["link"], strict=True))
+    lines = problem.network.lines
+    link_of = dict(zip(lines["line"], lines["link"], strict=True))
     assets: dict[str, list[int]] = {}
     for name in (PIPE, ADDED_CAPACITY, OPENED, WELLS):
         for j in matrix.columns_of(name):
             place = str(matrix.columns[j].index[0])
-            assets.setdefault(lines.get(place, place), []).append(int(j))
-    return assets
+            assets.setdefault(link_of.get(place, place), []).append(int(j))
+    return {
+        place: columns for place, columns in assets.items() if (chosen[columns] > matrix.lower[columns] + BUILT).any()
+    }
 
 
 def _value_limits(value: float, maximise: bool) -> tuple[float, float]:

@@ -157,7 +157,7 @@ NONE = "none"
 RESULTS = (
     ("npv_mn", "Net present value", "after tax and financing"),
     ("project_npv_mn", "Net present value of the project", "without loans"),
-    ("project_irr_share", "IRR of the project", "“none” unless the flow, or else its running sum, changes sign once"),
+    ("project_irr_share", "IRR of the project", "“none” unless the flow, or its cumulative sum, changes sign once"),
     ("equity_irr_share", "IRR of the equity", "“none” as above"),
     ("payback_yr", "Payback period", "years from the first cash flow; counts salvage value; “none” beyond the horizon"),
     ("discounted_payback_yr", "Discounted payback period", "the same, discounted"),

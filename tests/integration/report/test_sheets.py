@@ -216,7 +216,7 @@ _WITH_NOTES = ("IRR of the project", "Payback period")
 
 def test_notes_tell_when_a_rate_is_unique_and_that_payback_counts_the_salvage_value(book: Workbook) -> None:
     rate, years = (row_that_starts(book["CashFlow"], label)[6].value for label in _WITH_NOTES)
-    assert "or else its running sum, changes sign once" in rate
+    assert "or its cumulative sum, changes sign once" in rate
     assert "counts salvage value" in years
 
 

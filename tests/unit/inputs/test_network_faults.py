@@ -198,7 +198,7 @@ def test_places_with_the_wrong_sign_in_a_country_of_the_tables_are_named(desk):
     tables = {"plants__sources": PLANTS.replace(",114.", ",92."), "prices__grid_factors": grid}
     tables["storage__sites"] = SITES.replace(",114.6", ",92.6").replace("30.0,104.0", "30.0,93.0")
     issue = reported(desk(**tables))[0]
-    assert issue.startswith("my/plants/sources.csv:2:lon_deg: no place of your tables lies in United States, of which")
+    assert issue.startswith("my/plants/sources.csv:2:lon_deg: no place of your tables lies in United States, for which")
     assert issue.endswith(
         "'P1' lies in or near China (with lon_deg -92 it would lie there, as most would: check the sign)"
     )
