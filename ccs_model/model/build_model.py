@@ -13,12 +13,14 @@ from ccs_model.model.model_changes import remember
 from ccs_model.model.names import CONSTRAINTS, VARIABLES
 from ccs_model.model.objective import add_objective
 from ccs_model.model.peak_flows import add_peak_flows
-from ccs_model.model.retrofits import add_capture, add_retrofits
+from ccs_model.model.retrofits import add_capture, add_captured, add_retrofits
 from ccs_model.model.storage import add_sites, add_storage
 from ccs_model.model.transport import add_transport
 from ccs_model.problem import Problem
 
-THEMES: tuple[Callable[[pyo.ConcreteModel, Problem], None], ...] = (
+Theme = Callable[[pyo.ConcreteModel, Problem], None]
+
+THEMES: tuple[Theme, ...] = (
     add_retrofits,
     add_capture,
     declare_payments,
@@ -53,23 +55,24 @@ def build_model(problem: Problem) -> pyo.ConcreteModel:
     """
     if not isinstance(problem, Problem):
         raise TypeError(f"expected a Problem, got {type(problem).__name__}: build_problem(scenario, inputs) makes one")
-    m = unshared_model(problem)
+    m = pyo.ConcreteModel(name=problem.name)
     with PauseGC():
+        add_themes(m, problem, (*THEMES, add_captured))
         remember(m)
     return m
 
 
 def unshared_model(problem: Problem) -> pyo.ConcreteModel:
-    """Return the model without a record of its state, for use where no caller can change it."""
+    """Return the model without a record of its state and without expressions, where no caller can change it."""
     m = pyo.ConcreteModel(name=problem.name)
     with PauseGC():
         add_themes(m, problem)
     return m
 
 
-def add_themes(m: pyo.Block, problem: Problem) -> None:
+def add_themes(m: pyo.Block, problem: Problem, themes: tuple[Theme, ...] = THEMES) -> None:
     """Add all variables and constraints of a problem."""
-    for add_theme in THEMES:
+    for add_theme in themes:
         add_theme(m, problem)
     # Only the themes need these sums.
     del m.running_terms

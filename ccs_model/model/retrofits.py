@@ -16,6 +16,7 @@ curtailment as a variable describes the same plans as capture with fewer rows.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 
 import numpy as np
 import pyomo.environ as pyo
@@ -88,22 +89,17 @@ def add_retrofits(m: pyo.ConcreteModel, problem: Problem) -> None:
 
 
 def add_capture(m: pyo.ConcreteModel, problem: Problem) -> None:
-    """Add curtailment and the capture expressions."""
-    running = m.running_terms
+    """Add curtailment."""
     routes = problem.routes
-    unit_of = dict(zip(routes["route"], problem.units[problem.unit_of], strict=True))
-    most = dict(zip(routes["route"], problem.delivered_ktpa.tolist(), strict=True))
     least_share = dict(zip(routes["route"], routes["min_load_share"].tolist(), strict=True))
+    of_waste = _heat_from_waste(problem)
     full: dict[tuple[str, int], Terms] = defaultdict(list)
     room: dict[tuple[str, int], Terms] = defaultdict(list)
-    without_capture = set(routes.loc[~problem.captures, "route"])
-    for (route, year), pairs in running.items():
-        if route in without_capture:
-            continue
-        for share, built in pairs:
-            full[unit_of[route], year].append((most[route] * share, built))
-            room[unit_of[route], year].append((-(1.0 - least_share[route]) * most[route] * share, built))
-    m.working = pyo.Set(initialize=list(full), dimen=2, ordered=True)
+    for unit, route, year, ktpa, built in _captured_at_full_load(m, problem):
+        if unit in of_waste:
+            full[unit, year].append((ktpa, built))
+        room[unit, year].append((-(1.0 - least_share[route]) * ktpa, built))
+    m.working = pyo.Set(initialize=list(room), dimen=2, ordered=True)
     m.curtailed_ktpa = pyo.Var(m.working, domain=pyo.NonNegativeReals)
 
     @m.Constraint(m.working)
@@ -111,18 +107,11 @@ def add_capture(m: pyo.ConcreteModel, problem: Problem) -> None:
         """curtailed ≤ Σ options of the unit: (1 − minimum load) × delivered share × nameplate × running"""
         return linear_sum([(1.0, m.curtailed_ktpa[unit, year]), *room[unit, year]]) <= 0
 
-    @m.Expression(m.working)
-    def captured_ktpa(m: pyo.ConcreteModel, unit: str, year: int) -> object:
-        """Σ options of the unit: delivered share × nameplate × running − curtailed"""
-        return linear_sum([(-1.0, m.curtailed_ktpa[unit, year]), *full[unit, year]])
-
-    of_waste = _heat_from_waste(problem)
     using: dict[tuple[str, int], Terms] = defaultdict(list)
     for (unit, year), terms in full.items():
-        if unit in of_waste:
-            plant, heat = of_waste[unit]
-            using[plant, year] += [(heat * amount, built) for amount, built in terms]
-            using[plant, year].append((-heat, m.curtailed_ktpa[unit, year]))
+        plant, heat = of_waste[unit]
+        using[plant, year] += [(heat * amount, built) for amount, built in terms]
+        using[plant, year].append((-heat, m.curtailed_ktpa[unit, year]))
 
     @m.Constraint(sorted(using))
     def waste_heat_within_plant(m: pyo.ConcreteModel, plant: str, year: int) -> object:
@@ -132,6 +121,34 @@ def add_capture(m: pyo.ConcreteModel, problem: Problem) -> None:
     # Constraints keep a reference to their rule and its closure: without this, a fifth of a large model's memory.
     for terms_of in (full, room, using):
         terms_of.clear()
+
+
+def add_captured(m: pyo.ConcreteModel, problem: Problem) -> None:
+    """Add what every unit captures as an expression, for models that a caller extends."""
+    full: dict[tuple[str, int], Terms] = defaultdict(list)
+    for unit, _, year, ktpa, built in _captured_at_full_load(m, problem):
+        full[unit, year].append((ktpa, built))
+
+    @m.Expression(m.working)
+    def captured_ktpa(m: pyo.ConcreteModel, unit: str, year: int) -> object:
+        """Σ options of the unit: delivered share × nameplate × running − curtailed"""
+        return linear_sum([(-1.0, m.curtailed_ktpa[unit, year]), *full[unit, year]])
+
+    full.clear()
+
+
+def _captured_at_full_load(
+    m: pyo.ConcreteModel, problem: Problem
+) -> Iterator[tuple[str, str, int, float, object]]:
+    """Unit, option, year, delivered flow at full load and build variable of every option that captures."""
+    routes = problem.routes
+    unit_of = dict(zip(routes["route"], problem.units[problem.unit_of], strict=True))
+    most = dict(zip(routes["route"], problem.delivered_ktpa.tolist(), strict=True))
+    without_capture = set(routes.loc[~problem.captures, "route"])
+    for (route, year), pairs in m.running_terms.items():
+        if route not in without_capture:
+            for share, built in pairs:
+                yield unit_of[route], route, year, most[route] * share, built
 
 
 def _heat_from_waste(problem: Problem) -> dict[str, tuple[str, float]]:

@@ -7,6 +7,7 @@ stage has its own effort; `time_limit_s` stops them all.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from os import PathLike
@@ -75,6 +76,8 @@ _LATER_LEAST = 5.0
 # Effort of a second search where the first ends without a plan and building nothing is infeasible, relative to the
 # first and at least.
 _WITHOUT_PLAN, _WITHOUT_PLAN_LEAST = 4.0, 60.0
+# Columns of a model whose memory is reclaimed at once; below, it is not worth the time.
+_LARGE_MODEL = 100_000
 # Links that a warning names.
 _NAMED = 5
 # Effort of the check whether a shared network is feasible, as a share of the first stage's.
@@ -240,8 +243,10 @@ def solve(
         changed = changed_bounds(model)
     matrix = matrix_of(model)
     added = (*added_components(matrix), *changed)
-    # A model built here is of no further use, and as large as the search.
+    # A model built here is of no further use, and larger than the search; since it refers to itself, it is collected.
     del model
+    if len(matrix.columns) > _LARGE_MODEL:
+        gc.collect()
     clock.lap("build_model_s")
     # A time limit around this one, such as that of a frontier, holds as well.
     stop_at = min(clock.stop_at(len(matrix.row_lower)), time_s() + seconds_until_stop())
