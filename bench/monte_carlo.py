@@ -12,9 +12,9 @@ import numpy as np
 
 from bench.measure import Figure, apart, say
 from ccs_model.analysis.monte_carlo import FutureEvaluator, montecarlo
+from ccs_model.analysis.outcomes import relaxed
 from ccs_model.analysis.reparameterised import ReparameterisedModel
 from ccs_model.analysis.uncertain_inputs import draw_futures
-from ccs_model.analysis.uncertainty_scenarios import relaxed
 from ccs_model.inputs import load_inputs
 from ccs_model.mip import Highs, SolverOptions
 from ccs_model.problem import build_problem

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
-from ccs_model.inputs.country_values import CountryValues, country_values, listed_countries
+from ccs_model.inputs.country_packs import CountryValues, country_values, listed_countries
 from ccs_model.inputs.declarations import QUALITIES
 from ccs_model.scenario.fields import HOME
 

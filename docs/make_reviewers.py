@@ -19,8 +19,8 @@ from typing import Any
 import pandas as pd
 
 from ccs_model.analysis.evidence import sensitivities
+from ccs_model.analysis.outcomes import Replanner, planned_model
 from ccs_model.analysis.reparameterised import ReparameterisedModel
-from ccs_model.analysis.uncertainty_scenarios import Replanner, planned_model
 from ccs_model.inputs import Inputs
 from ccs_model.plan.cache_key import run_key
 from ccs_model.plan.plan_json import plain

@@ -37,10 +37,9 @@ from ccs_model.plan.merit_order import macc_table
 from ccs_model.problem import Problem
 from ccs_model.problem.candidate_network import corridor_rows
 from ccs_model.solve.directed_bound import lines_over_all_links
-from ccs_model.solve.fixed_charge_network import connections_of, network_of
+from ccs_model.solve.fixed_charge_network import connections_of, network_of, source_network_of
 from ccs_model.solve.growth_network import growth_network_of
 from ccs_model.solve.normalised_money import Normalised
-from ccs_model.solve.source_network import source_network_of
 from ccs_model.solve.strategies import BUDGET_SWEEP, SIZES
 from ccs_model.solve.tie_breaking import break_ties
 

@@ -23,13 +23,18 @@ from ccs_model.analysis.analysis_result import about_of, read_json, write_reques
 from ccs_model.analysis.jobs import Job, Scheduler, Work, results_of
 from ccs_model.analysis.outcomes import (
     MEASURES,
+    ProductFutureModels,
+    Replanner,
     broken_table,
     fixed_point,
+    future_models_of,
     futures_table,
     inputs_table,
     missed_target_share,
     overrun,
+    planned_model,
     plants_table,
+    position_of,
     spread_table,
     tornado_table,
     violated_constraints,
@@ -38,13 +43,6 @@ from ccs_model.analysis.outcomes import (
 from ccs_model.analysis.rebuilt_plan import at_point, at_solution, plan_at
 from ccs_model.analysis.reparameterised import ReparameterisedModel
 from ccs_model.analysis.uncertain_inputs import LATIN, SAMPLINGS, Futures, draw_futures, numbers_in
-from ccs_model.analysis.uncertainty_scenarios import (
-    ProductFutureModels,
-    Replanner,
-    future_models_of,
-    planned_model,
-    position_of,
-)
 from ccs_model.atomic_files import write_atomic
 from ccs_model.errors import CheckError, InputError, Issue, NoPlanError
 from ccs_model.inputs import Inputs
@@ -57,7 +55,7 @@ from ccs_model.plan.plan import FIXED, REPLANNED, Plan, Uncertainty
 from ccs_model.plan.plan_json import csv_text, plain
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.problem import Problem, build_problem
-from ccs_model.report.export.json_documents import uncertainty_text
+from ccs_model.report.export.formats import uncertainty_text
 from ccs_model.report.workbook.workbook import workbook_bytes
 from ccs_model.runs.run_reader import (
     RunLike,

@@ -1,6 +1,6 @@
 """Two-stage stochastic plan: the first-stage builds are the same in all futures, the rest follows once one is known.
 
-All futures stand in one MILP, the scenario formulation (deterministic equivalent) of `model.stochastic_model`. Two
+All futures stand in one MILP, the scenario formulation (deterministic equivalent) of `model.build_model`. Two
 other plans are compared with its solution: the plan of the mean future with its first-stage builds fixed in each
 future, and the best plan of each future as if it were known. The differences are the value of the stochastic solution
 (VSS) and the expected value of perfect information (EVPI). The search starts from the best of the mean plan and the
@@ -56,10 +56,10 @@ from ccs_model.mip.highs import gap_share
 from ccs_model.mip.infeasible_rows import point_without_presolve
 from ccs_model.mip.matrix import residuals, rounded_to_integrality
 from ccs_model.mip.presolve import RestrictedModel, restricted
+from ccs_model.model.build_model import Outlook, build_hedge
 from ccs_model.model.names import EXCESS, HERE_AND_NOW, VALUE_AT_RISK
 from ccs_model.model.objective import OBJECTIVES
 from ccs_model.model.standard_form import matrix_of
-from ccs_model.model.stochastic_model import Outlook, build_hedge
 from ccs_model.plan.decisions import Point, point_of, without_traces
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem

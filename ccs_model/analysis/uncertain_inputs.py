@@ -26,7 +26,7 @@ from scipy.stats import norm, qmc
 
 from ccs_model._typing import Floats
 from ccs_model.errors import InputError, Issue
-from ccs_model.inputs.name_checks import correlation_matrix
+from ccs_model.inputs.source_checks import correlation_matrix
 from ccs_model.problem import Problem
 from ccs_model.problem.options import OWN_CAPEX
 from ccs_model.problem.scenario_names import place_of

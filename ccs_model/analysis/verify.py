@@ -25,7 +25,7 @@ from ccs_model.plan.plan_checks import GAP_CHECK
 from ccs_model.plan.plan_json import csv_text, plain, plan_dict
 from ccs_model.problem import Problem, build_problem
 from ccs_model.problem.scenario_names import read_checked
-from ccs_model.report.export.json_documents import geojson_text
+from ccs_model.report.export.formats import geojson_text
 from ccs_model.report.workbook.changes_sheet import CHANGES
 from ccs_model.report.workbook.macc_sheet import FRONTIER as FRONTIER_SHEET
 from ccs_model.report.workbook.recalculation import StoredCell, distance_of, recomputed, stored_cells

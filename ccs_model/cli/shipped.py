@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ccs_model.analysis.evidence import Evidence
     from ccs_model.inputs import Inputs
-    from ccs_model.inputs.country_values import CountryValues
+    from ccs_model.inputs.country_packs import CountryValues
     from ccs_model.inputs.declarations import Column
 
 SCHEMA = "ccs-model/data/2"
@@ -83,7 +83,7 @@ def data(table: str | None, run: Path | None, country: str | None, quality: str 
 
 
 def _country(country: str, quality: str | None, as_json: bool) -> int:
-    from ccs_model.inputs.country_values import country_values
+    from ccs_model.inputs.country_packs import country_values
 
     found = country_values(country)
     shown = found.values if quality is None else found.values[found.values["quality"] == quality]

@@ -82,7 +82,7 @@ def init(dir: Path | None, country: str | None, sectors: tuple[str, ...], invent
         return DONE
     assert dir is not None
     from ccs_model.scenario import json_schema
-    from ccs_model.scenario.resolved import starter
+    from ccs_model.scenario.yaml_document import starter
 
     name = _name_of(dir)
     schema = json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"

@@ -16,8 +16,16 @@ from typing import Any
 import numpy as np
 
 from ccs_model.errors import InputError, Issue
-from ccs_model.importers.shapefile import SIDE_FILES, ToPlace, attributes, middles, projection_of
-from ccs_model.importers.storage_places import Place, from_lambert_azimuthal, places_of_kml
+from ccs_model.importers.storage_places import (
+    SIDE_FILES,
+    Place,
+    ToPlace,
+    attributes,
+    from_lambert_azimuthal,
+    middles,
+    places_of_kml,
+    projection_of,
+)
 from ccs_model.inputs.cells import nearest_hint
 from ccs_model.inputs.declarations import kind_of
 from ccs_model.inputs.excel_reader import workbook_grids

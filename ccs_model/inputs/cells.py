@@ -1,19 +1,25 @@
-"""Converts cells to values, with the same rules for CSV files and workbooks.
+"""Converts cells to values, with the same rules for CSV files and workbooks, and columns in another unit.
 
 Nothing is guessed: a plant named NA stays text, and a number must be finite and within its declared range.
+
+A heading may state another unit of the same kind, such as Mt/y for kt/y or 万元 for million CNY. A unit is a product of
+terms divided by others: `kt CO2/y`. Mass of carbon is converted to mass of CO2 by molar masses. Money is scaled and
+never exchanged: each row must be in the currency that its heading names.
 """
 
 from __future__ import annotations
 
 import math
 import re
+import unicodedata
+from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from ccs_model.errors import Issue
 from ccs_model.inputs.chinese import in_english
 from ccs_model.inputs.declarations import Column
-from ccs_model.inputs.unit_conversion import scaled
 from ccs_model.scenario.fields import CURRENCY, CURRENCY_TEXT
 from ccs_model.scenario.spelling import most_similar, same_name
 from ccs_model.scenario.validation import shown
@@ -184,3 +190,144 @@ def _right_spelling(text: str) -> str:
     if _WITH_UNIT.fullmatch(text):
         return "write the number alone, in the unit of the column"
     return "write 1234.5, without separators"
+
+
+# kg per mol of CO2 and of carbon: standard atomic weights, IUPAC 2021 (conventional values C 12.011, O 15.999).
+_CO2_PER_C = (12.011 + 2 * 15.999) / 12.011
+# US customary units by definition: the pound of 1959, the international mile, the Btu of the International Table.
+_LB_T, MILE_KM, _MMBTU_GJ = 0.45359237e-3, 1.609344, 1.05505585262
+# Term → kind and size in the unit of that kind. Capital and small letters matter only for Mt; see `_unit`.
+_TERMS: dict[str, tuple[str, float]] = {
+    "g": ("mass", 1e-6), "kg": ("mass", 1e-3), "t": ("mass", 1.0), "kt": ("mass", 1e3), "mt": ("mass", 1e6),
+    "lb": ("mass", _LB_T), "short_ton": ("mass", 2_000 * _LB_T), "tonne": ("mass", 1.0), "metric_ton": ("mass", 1.0),
+    "吨": ("mass", 1.0), "千吨": ("mass", 1e3), "万吨": ("mass", 1e4), "百万吨": ("mass", 1e6), "亿吨": ("mass", 1e8),
+    "pa": ("pressure", 1e-6), "kpa": ("pressure", 1e-3), "mpa": ("pressure", 1.0), "bar": ("pressure", 0.1),
+    "兆帕": ("pressure", 1.0), "kw": ("power", 1e-3), "mw": ("power", 1.0), "gw": ("power", 1e3),
+    "千瓦": ("power", 1e-3), "兆瓦": ("power", 1.0), "万千瓦": ("power", 10.0),
+    "mj": ("energy", 1e-3), "gj": ("energy", 1.0), "tj": ("energy", 1e3), "kwh": ("energy", 3.6e-3),
+    "mwh": ("energy", 3.6), "gwh": ("energy", 3.6e3), "m": ("length", 1e-3), "km": ("length", 1.0),
+    "吉焦": ("energy", 1.0), "千瓦时": ("energy", 3.6e-3), "兆瓦时": ("energy", 3.6),
+    "mmbtu": ("energy", _MMBTU_GJ), **dict.fromkeys(("mi", "mile"), ("length", MILE_KM)),
+    "米": ("length", 1e-3), "公里": ("length", 1.0), "千米": ("length", 1.0),
+    **dict.fromkeys(("y", "yr", "a", "year", "annum", "年"), ("year", 1.0)), "h": ("hour", 1.0),
+    # A rate per day is kept for 365 days a year.
+    **dict.fromkeys(("d", "day", "天", "日"), ("year", 1.0 / 365.0)),
+    **dict.fromkeys(("month", "月"), ("month", 1.0)),
+    **dict.fromkeys(("share", "份额", "比例", "0-1"), ("share", 1.0)),
+    **dict.fromkeys(("%", "percent", "百分比"), ("share", 0.01)),
+}  # fmt: skip
+# Terms of two words and plurals, as one word.
+_PHRASES = (
+    (re.compile(r"\b(short|metric)[\s-]+tons?\b", re.I), lambda m: f"{m[1].lower()}_ton"),
+    (re.compile(r"\bmillion\s+btu\b", re.I), lambda m: "mmbtu"),
+    (re.compile(r"\b(tonne|mile|day|year|month)s\b", re.I), lambda m: m[1]),
+)
+_SPECIES = {"co2": 1.0, "c": _CO2_PER_C}
+_DIGITS = 12
+# "m" and "MM" are left out: either may be a thousand or a million. So are $ and ¥, which several currencies use.
+_MONEY_SCALES = {
+    "": 1.0, "k": 1e3, "thousand": 1e3, "mn": 1e6, "mln": 1e6, "mio": 1e6, "million": 1e6, "bn": 1e9, "billion": 1e9,
+    "trillion": 1e12, "lakh": 1e5, "crore": 1e7, "千": 1e3, "万": 1e4, "百万": 1e6, "千万": 1e7, "亿": 1e8,
+    "万亿": 1e12,
+}  # fmt: skip
+_CURRENCIES = {
+    "rmb": "CNY", "yuan": "CNY", "元": "CNY", "人民币": "CNY", "元人民币": "CNY", "us$": "USD", "美元": "USD",
+    "€": "EUR", "euro": "EUR", "欧元": "EUR", "£": "GBP", "英镑": "GBP", "日元": "JPY", "韩元": "KRW",
+    "₹": "INR", "卢比": "INR",
+}  # fmt: skip
+_JOINED = re.compile(rf"({'|'.join(sorted(filter(str.strip, _MONEY_SCALES), key=len, reverse=True))})(.*)", re.I)
+_ANY_CURRENCY = "money"  # of a column: the currency of the row
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """Kinds of the terms with their exponents, the size in the units of those kinds, and what the mass is of.
+
+    `currency` is that of money, `_ANY_CURRENCY` if none is named, "" without money.
+    """
+
+    kinds: tuple[tuple[str, int], ...]
+    size: float
+    species: str
+    currency: str = ""
+
+
+def conversion(given: str, column: Column) -> float | None:
+    """Return the factor from a unit stated in a heading to the unit of a column; None if they are of other kinds.
+
+    A mass for a column per year is taken as the mass in a year. Mass of carbon or CO2 converts only to a column of CO2.
+    """
+    own, other = _unit(column.unit), _unit(given)
+    if own is None or other is None:
+        return None
+    if own.kinds != other.kinds and own.kinds != _per_year(other.kinds):
+        return None
+    is_of_co2 = own.species == "co2" or "co2" in f"{column.name} {column.meaning}".lower()
+    # Money per tonne is per tonne of CO2, except of a product.
+    is_of_co2 |= bool(own.currency) and "product" not in column.meaning
+    own_species = own.species or ("co2" if is_of_co2 else "")
+    species = other.species or own_species
+    if species != own_species and not {species, own_species} <= _SPECIES.keys():
+        return None
+    return float(f"{other.size / own.size * _SPECIES.get(species, 1.0) / _SPECIES.get(own_species, 1.0):.{_DIGITS}g}")
+
+
+def currency_of(given: str) -> str:
+    """Return the currency that a unit names, or ""."""
+    unit = _unit(given)
+    return unit.currency if unit is not None and unit.currency != _ANY_CURRENCY else ""
+
+
+def scaled(value: float, factor: float) -> float:
+    """Return the value times the factor, without the error of the last digits: 12.3 times 10 is 123."""
+    return value if factor == 1.0 else float(f"{value * factor:.{_DIGITS}g}")
+
+
+def _per_year(kinds: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted((*kinds, ("year", -1)))) if kinds == (("mass", 1),) else ()
+
+
+def _unit(text: str) -> _Unit | None:
+    kinds: Counter[str] = Counter()
+    size, species, currency = 1.0, "", ""
+    words = " ".join(unicodedata.normalize("NFKC", text).replace("每", "/").split())
+    words = re.sub(r"\s*(?:/|\bper\b)\s*", "/", words)
+    words = re.sub(r"^([kMG]?t)pa$", r"\1/y", words)
+    for phrase, replacement in _PHRASES:
+        words = phrase.sub(replacement, words)
+    first, slash, rest = words.partition("/")
+    money = _money(first)
+    if money is not None:
+        kinds["money"], (size, currency) = 1, money
+        words = re.sub(r",\s*|\s+and\s+", "/", rest)  # "money per t/h, km and year"
+    for n, term in enumerate(words.split("/") if money is None or slash else (), start=int(money is not None)):
+        name, _, of = term.partition(" ")
+        # mt and MT are also used for the metric ton.
+        if (name.lower() == "mt" and name != "Mt") or name.lower() not in _TERMS:
+            return None
+        if of and n and not (money and of.lower() == "co2"):
+            return None
+        kind, amount = _TERMS[name.lower()]
+        sign = -1 if n else 1
+        kinds[kind] += sign
+        size *= amount**sign
+        species = species or of.lower()
+    return _Unit(tuple(sorted((kind, n) for kind, n in kinds.items())), size, species, currency)
+
+
+def _money(text: str) -> tuple[float, str] | None:
+    """Size and currency of an amount of money, such as `million CNY`, `EUR bn` or `万元`; None for anything else."""
+    words = text.replace(".", " ").split()
+    if len(words) == 1 and (match := _JOINED.fullmatch(text)):
+        words = [each for each in match.groups() if each]
+    sizes = [_MONEY_SCALES[word.lower()] for word in words if word.lower() in _MONEY_SCALES]
+    currencies = [found for word in words if word.lower() not in _MONEY_SCALES and (found := _currency(word))]
+    if not words or len(sizes) > 1 or len(currencies) > 1 or len(sizes) + len(currencies) != len(words):
+        return None
+    return (sizes or [1.0])[0], (currencies or [_ANY_CURRENCY])[0]
+
+
+def _currency(word: str) -> str:
+    if word == _ANY_CURRENCY or (CURRENCY.fullmatch(word) and word.lower() not in _TERMS):
+        return word
+    return _CURRENCIES.get(word.lower(), "")

@@ -16,10 +16,9 @@ from itertools import islice
 import pandas as pd
 
 from ccs_model.errors import Issue
-from ccs_model.inputs.cells import THOUSANDS_POINT, converted
+from ccs_model.inputs.cells import THOUSANDS_POINT, conversion, converted, currency_of
 from ccs_model.inputs.chinese import UNITS, headings_of, plain
 from ccs_model.inputs.declarations import Column, Grid, Source, letters_of
-from ccs_model.inputs.unit_conversion import conversion, currency_of
 from ccs_model.paths import data_folder
 from ccs_model.scenario.fields import CURRENCY, HOME_CURRENCY
 from ccs_model.scenario.spelling import most_similar

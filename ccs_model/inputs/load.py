@@ -20,9 +20,14 @@ from ccs_model.inputs.csv_reader import csv_grid, path_of, table_bytes
 from ccs_model.inputs.declarations import Column, Source, read_dictionary, reading_order
 from ccs_model.inputs.known_names import similar_names, with_known_names
 from ccs_model.inputs.merged_tables import merged
-from ccs_model.inputs.name_checks import notices_of_means, notices_of_paths
-from ccs_model.inputs.place_checks import PLACE_CHECKS, notices_of_links, notices_of_places
-from ccs_model.inputs.sign_checks import notices_of_signs, signs_are_right
+from ccs_model.inputs.place_checks import (
+    PLACE_CHECKS,
+    notices_of_links,
+    notices_of_places,
+    notices_of_signs,
+    signs_are_right,
+)
+from ccs_model.inputs.source_checks import notices_of_means, notices_of_paths
 from ccs_model.inputs.table_checks import CHECKS, notices_of_capacities
 from ccs_model.inputs.terrain_file import TERRAIN_TABLE, Raster, TerrainFile, read_terrain
 from ccs_model.inputs.user_tables import (

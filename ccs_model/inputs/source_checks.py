@@ -1,16 +1,21 @@
-"""Checks of plants of other sectors, of the profiles of these sectors, and of capture technologies."""
+"""Checks of plants of other sectors and their profiles, capture technologies, uncertain inputs and pilot zones."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
+import numpy as np
 import pandas as pd
 
 from ccs_model.errors import Issue
 from ccs_model.inputs.cells import nearest_hint
+from ccs_model.inputs.declarations import own_rows, place_of
 from ccs_model.inputs.declarations import place_of as at
+from ccs_model.inputs.geography import are_in_china, area_near
+from ccs_model.scenario.spelling import as_seen
+from ccs_model.scenario.uncertainty_sections import impossible_spreads
 from ccs_model.scenario.validation import shown
-from ccs_model.units import GWH_PER_MW
+from ccs_model.units import GWH_PER_MW, first_few
 
 Frames = Mapping[str, pd.DataFrame]
 
@@ -156,3 +161,216 @@ def technologies_suit_a_stream(frames: Frames) -> Iterator[Issue]:
         if pd.isna(row["co2_scaled_share"]) != pd.isna(row["gas_exponent"]):
             empty = "co2_scaled_share" if pd.isna(row["co2_scaled_share"]) else "gas_exponent"
             yield Issue(at(row, empty), "is empty, but the other half of the law is given", "give both or neither")
+
+
+UNKNOWN = "unknown"
+_MOST_ABATEMENT_SHARE = 1.0
+_TABLES = ("pilots/zones", "pilots/observations", "pilots/presets", "pilots/priors")
+
+
+def pilot_rows_can_be_used(frames: Mapping[str, pd.DataFrame]) -> Iterator[Issue]:
+    """Zones have plants, observations belong to a zone and are possible, and presets name usable observations."""
+    if any(table not in frames for table in _TABLES):
+        return
+    yield from _zones(frames)
+    yield from _observations(frames)
+    yield from _presets(frames)
+    for _, row in frames["pilots/priors"].iterrows():
+        if not row["low"] <= row["mode"] <= row["high"] or row["low"] == row["high"]:
+            yield Issue(place_of(row, "mode"), f"{row['parameter']}: expected low ≤ mode ≤ high, and low below high")
+
+
+def _zones(frames: Mapping[str, pd.DataFrame]) -> Iterator[Issue]:
+    tables = {name.removeprefix("plants/"): frame for name, frame in frames.items() if name.startswith("plants/")}
+    for _, row in frames["pilots/zones"].iterrows():
+        # Own inventories may leave shipped zones without plants; that is an error only if a zone is used.
+        if not row["source"].is_own:
+            continue
+        sectors = parts(row["sectors"])
+        strays = [sector for sector in sectors if sector not in ("steel", "chemicals", "sources")]
+        if strays:
+            yield Issue(
+                place_of(row, "sectors"), f"zone {shown(row['zone'])}: '{shown(strays[0])}' is not an inventory"
+            )
+            continue
+        inside = {
+            plant
+            for sector in sectors
+            for plant in tables[sector].loc[tables[sector]["province"] == row["province"], "plant"]
+        }
+        named = parts(row["plants"])
+        missing = [plant for plant in named if plant not in inside]
+        if missing:
+            what = f"plant '{shown(missing[0])}' is not among {row['sectors']} of {row['province']}"
+            yield Issue(place_of(row, "plants"), f"zone {shown(row['zone'])}: {what}")
+        elif not inside:
+            yield Issue(
+                place_of(row, "province"),
+                f"zone {shown(row['zone'])} has no plants",
+                f"{row['sectors']} of {row['province']}: name a province of the tables",
+            )
+
+
+def _observations(frames: Mapping[str, pd.DataFrame]) -> Iterator[Issue]:
+    zones = list(frames["pilots/zones"]["zone"])
+    for _, row in frames["pilots/observations"].iterrows():
+        about = f"row {shown(row['id'])}, zone {shown(row['zone'])}"
+        for zone in parts(row["zone"]) or [""]:
+            if zone not in zones:
+                hint = nearest_hint(zone, zones, "zones are in pilots/zones")
+                yield Issue(place_of(row, "zone"), f"{about}: unknown zone", hint)
+        year = str(row["baseline_year"]).strip()
+        if not year:
+            yield Issue(place_of(row, "baseline_year"), f"{about}: the baseline year is missing", f"write '{UNKNOWN}'")
+        needs = ("low", "high") if row["kind"] == "interval" else ("value",)
+        for column in needs:
+            if pd.isna(row[column]):
+                yield Issue(place_of(row, column), f"{about}: is empty", f"required for kind {row['kind']}")
+        for column in ("value", "low", "high"):
+            yield from _possible(row, column, about)
+        if row["kind"] == "interval" and row["low"] > row["high"]:
+            yield Issue(place_of(row, "low"), f"{about}: low {row['low']:g} is above high {row['high']:g}")
+        if row["sigma"] <= 0:
+            yield Issue(place_of(row, "sigma"), f"{about}: expected a standard error above 0")
+        if "|" in row["zone"] and row["kind"] != "max_of_group":
+            yield Issue(place_of(row, "kind"), f"{about}: only rows of kind max_of_group may have several zones")
+
+
+def _possible(row: pd.Series, column: str, about: str) -> Iterator[Issue]:
+    value = row[column]
+    if pd.isna(value):
+        return
+    if row["quantity"] == "abatement_share" and not 0 <= value <= _MOST_ABATEMENT_SHARE:
+        right = value / 100
+        hint = f"a share, 0 to 1: did you mean {right:g}?" if 1 < value <= 100 else "a share, 0 to 1"
+        yield Issue(
+            place_of(row, column), f"{about}: an abatement of {value:.0%} of the baseline is not possible", hint
+        )
+    elif value < 0 or (row["kind"] == "lognormal" and value <= 0):
+        yield Issue(place_of(row, column), f"{about}: {value:g} is too low")
+
+
+def _presets(frames: Mapping[str, pd.DataFrame]) -> Iterator[Issue]:
+    grades = dict(zip(frames["pilots/observations"]["id"], frames["pilots/observations"]["grade"], strict=True))
+    for _, row in frames["pilots/presets"].iterrows():
+        if row["id"] not in grades:
+            yield Issue(
+                place_of(row, "id"), f"preset {shown(row['preset'])}: there is no observation '{shown(row['id'])}'"
+            )
+        elif grades[row["id"]] == "D":
+            what = f"preset {shown(row['preset'])}: '{row['id']}' is a target (grade D), which cannot be used in a fit"
+            yield Issue(place_of(row, "id"), what)
+
+
+def parts(text: object) -> list[str]:
+    """Items of a cell that holds a list separated by bars."""
+    return [part.strip() for part in str(text).split("|") if part.strip()]
+
+
+_ENDS = ("input", "other_input")
+_NAMED = 6
+
+
+def correlations_are_of_inputs(frames: Frames) -> Iterator[Issue]:
+    """A correlation of the user names two different inputs, each pair once; all of them together are possible."""
+    known, table = list(frames["uncertainty/inputs"]["input"]), frames["uncertainty/correlations"]
+    pairs: dict[frozenset[str], pd.Series] = {}
+    issues = []
+    for _, row in table.iterrows():
+        if not row["source"].is_own:
+            pairs[frozenset(row[name] for name in _ENDS)] = row
+            continue
+        for name in _ENDS:
+            if row[name] not in known:
+                hint = nearest_hint(row[name], known, "`ccs-model data uncertainty/inputs` lists the inputs")
+                issues.append(Issue(at(row, name), f"'{shown(row[name])}' is not an uncertain input", hint))
+        pair = frozenset(row[name] for name in _ENDS)
+        before = pairs.setdefault(pair, row)
+        if len(pair) == 1:
+            issues.append(Issue(at(row, "other_input"), f"'{shown(row['input'])}' is correlated with itself"))
+        elif before is not row and before["input"] != row["input"]:
+            hint = f"write {before['input']} in column input; a row of your own then overrides the shipped one"
+            issues.append(Issue(at(row, "input"), f"the pair is given as {before['input']}, {row['input']} too", hint))
+    yield from issues
+    own = [row for row in pairs.values() if row["source"].is_own]
+    if own and not issues and not _are_possible(table, known):
+        what = "no inputs have these correlations together (the correlation matrix is not positive definite)"
+        yield Issue(at(own[0], "rank_correlation_share"), what, "lower the largest ones")
+
+
+def correlation_matrix(table: pd.DataFrame, names: list[str]) -> np.ndarray:
+    """Return the correlations of normals with the rank correlations of a table (Pearson 1907), [name, name]."""
+    wanted = np.eye(len(names))
+    for one, other, rank in table[[*_ENDS, "rank_correlation_share"]].itertuples(index=False, name=None):
+        if one in names and other in names:
+            i, j = names.index(one), names.index(other)
+            wanted[i, j] = wanted[j, i] = 2.0 * np.sin(np.pi * rank / 6.0)
+    return wanted
+
+
+def _are_possible(table: pd.DataFrame, names: list[str]) -> bool:
+    return bool(np.linalg.eigvalsh(correlation_matrix(table, names)).min() > 0)
+
+
+def spreads_are_possible(frames: Frames) -> Iterator[Issue]:
+    """The distribution of an uncertain input has its ends in order and within what the input can be."""
+    for _, row in frames["uncertainty/inputs"].iterrows():
+        if row["distribution"] != "posterior":
+            ends = (row[name] for name in ("low", "mode", "high"))
+            for what, hint in impossible_spreads(row["input"], row["distribution"], *ends):
+                yield Issue(at(row, "low"), what, hint)
+
+
+def notices_of_paths(frames: Frames) -> list[str]:
+    """Notices of the user's paths of non-fossil power with one year, which change nothing."""
+    own = own_rows(frames["policy/non_fossil"])
+    n_years = own.groupby("region")["year"].nunique()
+    short = own[own["region"].isin(n_years.index[n_years == 1])]
+    # Rows of a country are copied to its provinces.
+    first = {at(row, "year"): row["region"] for _, row in short[::-1].iterrows()}
+    return [
+        f"{place}: the path of '{shown(region)}' has one year, so that grid factors stay; add an earlier year's share"
+        for place, region in first.items()
+    ]
+
+
+def notices_of_means(frames: Frames, provinces: Collection[str] = ()) -> list[str]:
+    """Notices of products of the user's plants outside China whose utilisation is the mean of China.
+
+    Of the plants in `provinces` only, if there are any.
+    """
+    selected = {as_seen(province) for province in provinces}
+    table = frames["streams/utilisation"]
+    means = table[table["province"] == "all"]
+    shipped_means = set(means["product"]) - set(own_rows(means)["product"])
+    known = set(table[["province", "product"]].itertuples(index=False, name=None))
+    sectors = frames["streams/source_sectors"].set_index("sector")["product"]
+    sources = frames["plants/sources"]
+    made = [
+        (frames["plants/steel"], "crude_steel"),
+        *((frames[name], frames[name]["product"]) for name in ("plants/chemicals", "plants/coal_chemicals")),
+        (sources, sources["sector"].map(sectors).where(sources["co2_ktpa"].isna())),
+    ]
+    found: dict[str, list[str]] = {}
+    for frame, product in made:
+        plants = own_rows(frame.assign(made=product))
+        plants = plants[plants["made"].isin(shipped_means) & ~are_in_china(plants["province"])]
+        for _, row in plants.drop_duplicates(["province", "made"]).iterrows():
+            is_known = (row["province"], row["made"]) in known
+            is_known |= bool(selected) and as_seen(row["province"]) not in selected
+            if not is_known and not are_in_china(pd.Series([area_near(row["lat_deg"], row["lon_deg"])])).any():
+                found.setdefault(str(row["made"]), []).append(str(row["province"]))
+    return [
+        f"streams/utilisation: the mean of China holds for {name} in {first_few([*map(shown, places)], _NAMED)}; add a "
+        "row of the country to a table of your own"
+        for name, places in found.items()
+    ]
+
+
+def market_sectors_exist(frames: Frames) -> Iterator[Issue]:
+    """The sectors of the user's rules of a carbon market are sectors of plants."""
+    known = [*SECTORS_ELSEWHERE, *frames["streams/source_sectors"]["sector"]]
+    rules = own_rows(frames["policy/ets"])
+    for _, row in rules[~rules["sector"].isin(known)].iterrows():
+        hint = nearest_hint(row["sector"], known, f"sectors are {', '.join(known)}")
+        yield Issue(at(row, "sector"), f"'{shown(row['sector'])}' is not a sector of plants", hint)

@@ -12,16 +12,14 @@ from ccs_model.errors import Issue
 from ccs_model.inputs.cells import nearest_hint
 from ccs_model.inputs.declarations import own_rows
 from ccs_model.inputs.declarations import place_of as at
-from ccs_model.inputs.name_checks import (
-    correlations_are_of_inputs,
-    market_sectors_exist,
-    spreads_are_possible,
-)
-from ccs_model.inputs.pilot_checks import pilot_rows_can_be_used
 from ccs_model.inputs.source_checks import (
+    correlations_are_of_inputs,
     flue_gas_technologies_have_heat,
+    market_sectors_exist,
+    pilot_rows_can_be_used,
     sectors_have_a_profile,
     sources_have_a_sector_or_costs,
+    spreads_are_possible,
     technologies_suit_a_stream,
     utilisation_is_of_a_product,
 )

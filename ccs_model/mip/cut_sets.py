@@ -26,11 +26,11 @@ from scipy import sparse
 from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
 from ccs_model._typing import Floats, Ints, Mask
-from ccs_model.mip.basis import Basis
 from ccs_model.mip.clock import now
 from ccs_model.mip.highs import LARGE_ROWS, Highs, Outcome
 from ccs_model.mip.matrix import Matrix
 from ccs_model.mip.search import Result, SearchContext
+from ccs_model.mip.warm_start import NamedBasis
 
 # A row Σ coefficient × column ≤ 0, as (columns, coefficients).
 Cut = tuple[Ints, Floats]
@@ -164,7 +164,7 @@ class Relax:
     idle_rounds: int = 2
 
     def run(
-        self, context: SearchContext, connections: Connections, stage: str, basis: Basis | None = None
+        self, context: SearchContext, connections: Connections, stage: str, basis: NamedBasis | None = None
     ) -> tuple[SearchContext, Result]:
         """Return the search over the matrix with the cuts that are tight in the end, and the relaxation with them.
 

@@ -24,8 +24,7 @@ from ccs_model._typing import Floats, Ints
 from ccs_model.mip.branch_and_bound import outcome_with_integers_fixed, verified_point
 from ccs_model.mip.clock import now
 from ccs_model.mip.highs import LARGE_ROWS, Highs
-from ccs_model.mip.matrix import residuals
-from ccs_model.mip.scaling import Scaling
+from ccs_model.mip.matrix import Scaling, residuals
 from ccs_model.mip.search import USED, Heuristic, Result, SearchContext, candidate_list
 
 # Heuristics of HiGHS that run at a heuristic effort of 0 as well.

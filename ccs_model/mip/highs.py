@@ -21,7 +21,6 @@ from scipy import sparse
 
 from ccs_model._typing import Floats, Ints
 from ccs_model.errors import CcsModelError, NoPlanError
-from ccs_model.mip.basis import Basis
 from ccs_model.mip.clock import (
     counts_cpu,
     counts_effort,
@@ -33,8 +32,8 @@ from ccs_model.mip.clock import (
     was_cancelled,
 )
 from ccs_model.mip.highs_instances import new_highs, other_options
-from ccs_model.mip.matrix import Matrix, validate_finite
-from ccs_model.mip.scaling import Scaling, scaling_of
+from ccs_model.mip.matrix import Matrix, Scaling, scaling_of, validate_finite
+from ccs_model.mip.warm_start import NamedBasis
 
 Status = Literal["optimal", "limit", "infeasible", "unbounded"]
 
@@ -284,11 +283,11 @@ class Highs:
         self._must(self._highs.setSolution(point))
         self._has_start = True
 
-    def basis(self) -> Basis | None:
+    def basis(self) -> NamedBasis | None:
         """Return the basis of the last LP; None without one."""
-        return Basis.of(self.matrix, self._highs.getBasis())
+        return NamedBasis.of(self.matrix, self._highs.getBasis())
 
-    def start_from_basis(self, basis: Basis) -> None:
+    def start_from_basis(self, basis: NamedBasis) -> None:
         """Start the next LP from the basis of another matrix, which must not have rows that this one lacks."""
         self._must(self._highs.setBasis(basis.on(self.matrix)))
 

@@ -17,9 +17,8 @@ import numpy as np
 from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.mip.clock import now
 from ccs_model.mip.highs import Outcome, Progress, SolverOptions, Status
-from ccs_model.mip.matrix import Matrix
+from ccs_model.mip.matrix import Matrix, Scaling, in_units_of_flow
 from ccs_model.mip.presolve import RestrictedModel, restricted
-from ccs_model.mip.scaling import Scaling, in_units_of_flow
 
 if TYPE_CHECKING:
     from ccs_model.mip.growing_network import GrowthNetwork

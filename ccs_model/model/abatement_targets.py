@@ -11,8 +11,7 @@ from pyomo.core.expr.numeric_expr import LinearExpression
 
 from ccs_model._typing import Floats, Mask
 from ccs_model.model.names import BUILD, CAPTURED, PIPE_FLOW
-from ccs_model.model.sums import Sum
-from ccs_model.model.terms import reduced_kt
+from ccs_model.model.terms import Sum, reduced_kt
 from ccs_model.problem import Problem
 from ccs_model.problem.problem import Target
 

@@ -23,8 +23,18 @@ from pyomo.core.expr.numeric_expr import LinearExpression
 from ccs_model._typing import Floats
 from ccs_model.inputs.geography import are_in_area
 from ccs_model.model.names import BUILD, CAPTURED, CREDITED, PAID, SPEND
-from ccs_model.model.sums import Sum, Terms, linear_sum
-from ccs_model.model.terms import capex_mn, cost_terms, fund_groups, inside, paid_by_tonne, reduced_kt, summed
+from ccs_model.model.terms import (
+    Sum,
+    Terms,
+    capex_mn,
+    cost_terms,
+    fund_groups,
+    inside,
+    linear_sum,
+    paid_by_tonne,
+    reduced_kt,
+    summed,
+)
 from ccs_model.problem import Problem
 
 

@@ -1,4 +1,9 @@
-"""Objectives: what is optimised first, and the tie-breaking objective among plans of equal value."""
+"""Objectives: what is optimised first, and the tie-breaking objective among plans of equal value.
+
+In the owners' account (`max_npv`) and the net social benefit (`max_net_benefit`), income and benefits are positive. Tax
+is linear: losses are used in the year in which they arise. Capex less grants is depreciated in equal parts. At the end
+of the horizon, salvage value less net book value is taxed and loans are repaid.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +11,135 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import numpy as np
 import pyomo.environ as pyo
 from pyomo.core.expr.numeric_expr import LinearExpression
 
-from ccs_model.model.account_terms import net_benefit_terms, npv_terms
-from ccs_model.model.sums import Sum
-from ccs_model.model.terms import Term, abatement_terms, cost_terms, summed
+from ccs_model._typing import Floats
+from ccs_model.model.names import BUILD, CAPTURED, CREDITED, SPEND
+from ccs_model.model.terms import Sum, Term, abatement_terms, capex_mn, cost_terms, reduced_kt, summed
 from ccs_model.problem import Problem
+from ccs_model.problem.problem import period_sums
+
+# Cost terms that are not yearly expenses: salvage is taxed separately, and a shortfall is not a payment.
+_NOT_YEARLY = ("salvage_mn", "shortfall_mn")
+
+
+def npv_terms(problem: Problem, costs: Mapping[str, Term] | None = None) -> Mapping[str, Term]:
+    """Return the terms of the owners' account, discounted million over the horizon.
+
+    Parameters
+    ----------
+    problem
+        The problem.
+    costs
+        Its cost terms, if they are already known.
+    """
+    accounts = problem.accounts
+    costs = cost_terms(problem) if costs is None else costs
+    terms = {
+        name: Term(_times(term.on, -1.0), {key: -price for key, price in term.on_shortfall.items()})
+        for name, term in costs.items()
+    }
+    if accounts.credit_per_t.any():
+        terms["carbon_mn"] = Term(carbon_value(problem))
+    if len(accounts.allocations):
+        terms |= _financing(problem)
+    if accounts.tax_share:
+        terms |= _taxes(problem, costs, terms)
+    return terms
+
+
+def carbon_value(problem: Problem) -> dict[str, Floats]:
+    """Return the discounted value of 1 kt/y of on-site abatement, in million, by variable.
+
+    Where a band limits the sale of allowances, the value applies to credited tonnes.
+    """
+    credit = period_sums(problem.accounts.credit_per_t * problem.discount, problem.periods) / 1000.0
+    if not problem.accounts.is_banded:
+        value = {CAPTURED: credit * (1.0 - problem.fuel_co2_t_per_t)}
+        if problem.has_measures:
+            value[BUILD] = problem.reduced_ktpa[:, None] * np.einsum("rsy,ry->rs", problem.running_share, credit)
+        return value
+    # All options of a plant belong to one sector and earn the same price.
+    first = np.unique(problem.routes["plant"].to_numpy(str), return_index=True)[1]
+    return {CREDITED: credit[first]}
+
+
+def _financing(problem: Problem) -> dict[str, Term]:
+    """Payments of the funds to the owners, and repayments."""
+    accounts = problem.accounts
+    drawn = problem.periods["capex_weight"].to_numpy(float)
+    factors = np.r_[problem.discount, problem.closing_discount]
+    grants = accounts.is_grant
+    return {
+        "grants_mn": Term({SPEND: grants * drawn}),
+        "drawn_mn": Term({SPEND: (1.0 - grants) * drawn}),
+        "repaid_mn": Term({SPEND: -accounts.repaid_share @ factors}),
+        "interest_mn": Term({SPEND: -accounts.interest_rate @ factors}),
+    }
+
+
+def _taxes(problem: Problem, costs: Mapping[str, Term], terms: Mapping[str, Term]) -> dict[str, Term]:
+    accounts = problem.accounts
+    tax = accounts.tax_share
+    untaxed = _NOT_YEARLY if accounts.paid_is_taxed else (*_NOT_YEARLY, "paid_mn")
+    yearly = {name: term for name, term in costs.items() if not name.endswith("_capex_mn") and name not in untaxed}
+    income = summed({"costs": Term(_times(summed(yearly), -1.0)), "carbon": terms.get("carbon_mn", Term())})
+    factors = np.r_[problem.discount, problem.closing_discount]
+    depreciated = accounts.depreciation_share @ factors
+    book = accounts.book_share * problem.closing_discount
+    capex = {name: each[:, None] for name, each in capex_mn(problem).items()}
+    depreciation, book_value = ({name: each * w for name, each in capex.items()} for w in (depreciated, book))
+    if len(accounts.allocations):
+        grants = accounts.is_grant
+        depreciation[SPEND], book_value[SPEND] = -grants * depreciated, -grants * book
+    salvage = _times(costs["salvage_mn"].on, -1.0)
+    found = {
+        "tax_on_income_mn": Term(_times(income, -tax)),
+        "tax_of_depreciation_mn": Term(_times(depreciation, tax)),
+        "tax_on_salvage_mn": Term(_times(salvage, -tax)),
+        "tax_of_book_value_mn": Term(_times(book_value, tax)),
+    }
+    if "interest_mn" in terms:
+        found["tax_of_interest_mn"] = Term(_times(terms["interest_mn"].on, -tax))
+    return found
+
+
+def _times(amounts: Mapping[str, Floats], factor: float) -> dict[str, Floats]:
+    return {name: factor * amount for name, amount in amounts.items()}
+
+
+# Net social benefit: damages avoided on request, discounted at the rate of their series, less resource cost at the
+# social discount rate. Transfers between stakeholders (carbon price, policy payments, loans, grants, taxes) cancel and
+# are excluded. The payment of an oil field is taken as the value of its additional oil.
+
+# Cost terms that are transfers between stakeholders.
+TRANSFERS = ("paid_mn", "shortfall_mn")
+
+
+def net_benefit_terms(problem: Problem) -> Mapping[str, Term]:
+    """Return the terms of the net social benefit, discounted million over the horizon."""
+    accounts = problem.accounts
+    terms = {}
+    if accounts.damages is not None:
+        rate = accounts.damages.rate["central"]
+        terms["damage_avoided_mn"] = abatement_value(problem.discounted_at(rate), accounts.damage_per_t)
+    for name, term in cost_terms(problem.discounted_at(accounts.social_discount_rate)).items():
+        if name not in TRANSFERS:
+            terms[name] = Term({variable: -amount for variable, amount in term.on.items()})
+    return terms
+
+
+def abatement_value(problem: Problem, per_t: Floats) -> Term:
+    """Return the value of all avoided tonnes at `per_t` [calendar], discounted at the problem's rate, in million."""
+    per_kt = period_sums(per_t * problem.discount, problem.periods) / 1000.0
+    years = problem.periods["n_years"].to_numpy(float)
+    tonnes = {name: amount for name, amount in summed(abatement_terms(problem)).items() if name != BUILD}
+    value = {name: amount / years * per_kt for name, amount in tonnes.items()}
+    if problem.has_measures:
+        value[BUILD] = reduced_kt(problem, per_kt)
+    return Term(value)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import pandas as pd
 import pyomo.environ as pyo
 
 from ccs_model.model.names import ABOVE_FORWARD, ABOVE_INJECTED, ABOVE_REVERSE, FORWARD, REVERSE
-from ccs_model.model.sums import Terms, linear_sum
+from ccs_model.model.terms import Terms, linear_sum
 from ccs_model.model.transport import captured_at_nodes, ends_of_links
 from ccs_model.problem import Problem
 

@@ -22,7 +22,7 @@ import numpy as np
 import pyomo.environ as pyo
 
 from ccs_model.engineering.capture_units import WASTE_HEAT, streams_covered
-from ccs_model.model.sums import Terms, linear_sum
+from ccs_model.model.terms import Terms, linear_sum
 from ccs_model.problem import Problem
 
 
@@ -137,9 +137,7 @@ def add_captured(m: pyo.ConcreteModel, problem: Problem) -> None:
     full.clear()
 
 
-def _captured_at_full_load(
-    m: pyo.ConcreteModel, problem: Problem
-) -> Iterator[tuple[str, str, int, float, object]]:
+def _captured_at_full_load(m: pyo.ConcreteModel, problem: Problem) -> Iterator[tuple[str, str, int, float, object]]:
     """Unit, option, year, delivered flow at full load and build variable of every option that captures."""
     routes = problem.routes
     unit_of = dict(zip(routes["route"], problem.units[problem.unit_of], strict=True))

@@ -19,7 +19,7 @@ import pandas as pd
 import pyomo.environ as pyo
 
 from ccs_model.model.names import BUILD, CAPTURED
-from ccs_model.model.sums import Sum, Terms, linear_sum
+from ccs_model.model.terms import Sum, Terms, linear_sum
 from ccs_model.problem import Problem
 
 

@@ -1,26 +1,30 @@
-"""Terms of the objectives. One function adds a term to the objective and to the breakdown.
+"""Terms of the objectives, and weighted sums of variables. One function adds a term to objective and breakdown.
 
 abatement_kt[term]      tonnes over the horizon, undiscounted: captured less the CO₂ of fuel and power, plus reduced
 cost_mn[term]           discounted money over the horizon; salvage and revenue are negative
 
-`breakdown` evaluates the same coefficients at a plan, so it always agrees with the objective.
+`breakdown` evaluates the same coefficients at a plan, so it always agrees with the objective. In a linear sum each
+variable appears once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
+import pyomo.environ as pyo
+from pyomo.core.expr.numeric_expr import LinearExpression
 
-from ccs_model._typing import Floats, Objects
+from ccs_model._typing import Floats, Mask, Objects
 from ccs_model.inputs.geography import are_in_area
 from ccs_model.model.names import (
     ADDED_CAPACITY,
     BUILD,
     CAPTURED,
+    CURTAILED,
     INJECTED,
     OPENED,
     PAID,
@@ -32,6 +36,68 @@ from ccs_model.model.names import (
 from ccs_model.problem import Problem
 from ccs_model.problem.owner_accounts import SHARED
 from ccs_model.problem.problem import Target, period_sums
+
+# Coefficient and variable, one pair a term.
+Terms = list[tuple[float, object]]
+
+
+def linear_sum(terms: Terms) -> LinearExpression:
+    """Return Σ coefficient × variable."""
+    return LinearExpression(
+        constant=0.0, linear_coefs=[c for c, _ in terms], linear_vars=[variable for _, variable in terms]
+    )
+
+
+class Sum:
+    """Σ coefficient × variable for coefficient arrays [id, year] along `problem.axes`.
+
+    Coefficients on `captured_ktpa` [route, year] become those of the builds at full load, less curtailment.
+    """
+
+    def __init__(self, m: pyo.ConcreteModel, problem: Problem) -> None:
+        years = {year: y for y, year in enumerate(problem.years)}
+        self._columns = {name: _Columns(getattr(m, name).items(), ids, years) for name, ids in problem.axes.items()}
+        self._full_ktpa = problem.delivered_ktpa[:, None, None] * problem.running_share
+        # One option represents its unit, since tonnes of all its options have the same coefficients.
+        self._representative = np.unique(problem.unit_of, return_index=True)[1]
+
+    def __call__(self, amounts: Mapping[str, Floats], routes: Mask | None = None) -> LinearExpression:
+        """Return the sum; `routes` restricts builds and curtailment to some source–sink options."""
+        on = {name: amount for name, amount in amounts.items() if name != CAPTURED}
+        captured = amounts.get(CAPTURED)
+        if captured is not None:
+            built = np.einsum("rsy,ry->rs", self._full_ktpa, captured)
+            on[BUILD] = on[BUILD] + built if BUILD in on else built
+            on[CURTAILED] = on.get(CURTAILED, 0.0) - captured[self._representative]
+        coefficients: list[float] = []
+        variables: list[object] = []
+        for name, amount in on.items():
+            mask = None
+            if routes is not None:
+                mask = {BUILD: routes, CURTAILED: routes[self._representative]}.get(name)
+            values, found = self._columns[name].take(np.asarray(amount, dtype=float), mask)
+            coefficients += values
+            variables += found
+        return LinearExpression(constant=0.0, linear_coefs=coefficients, linear_vars=variables)
+
+
+class _Columns:
+    """Variables of one indexed Var with their positions in [id, year] arrays."""
+
+    def __init__(self, items: Iterable[tuple[tuple[str, int], object]], ids: pd.Index, years: dict[int, int]) -> None:
+        pairs = list(items)
+        self.shape = (len(ids), len(years))
+        first = ids.get_indexer([key[0] for key, _ in pairs]) if pairs else np.array([], dtype=int)
+        second = np.array([years[key[1]] for key, _ in pairs], dtype=int)
+        self.at = np.column_stack([first, second]).astype(int).reshape(-1, 2)
+        self.variables = np.array([variable for _, variable in pairs], dtype=object)
+
+    def take(self, coefficients: Floats, mask: Mask | None) -> tuple[list[float], list[object]]:
+        values = np.broadcast_to(coefficients, self.shape)[self.at[:, 0], self.at[:, 1]]
+        keep = values != 0
+        if mask is not None:
+            keep &= mask[self.at[:, 0]]
+        return values[keep].tolist(), self.variables[keep].tolist()
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from collections import defaultdict
 import numpy as np
 import pyomo.environ as pyo
 
-from ccs_model.model.sums import Terms, linear_sum
+from ccs_model.model.terms import Terms, linear_sum
 from ccs_model.problem import Problem
 
 

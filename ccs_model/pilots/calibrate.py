@@ -34,15 +34,18 @@ from ccs_model.pilots.estimate import (
     Zone,
     band,
     correlation,
+    effective_points,
+    equal_weight_draws,
+    mean,
     observations_of,
     presets,
     priors_of,
     sample_of,
+    triangular_below,
     variance,
     zone_names,
     zone_of,
 )
-from ccs_model.pilots.sampling import effective_points, equal_weight_draws, mean, triangular_below
 
 FARTHEST_Z = 2.0
 LEAST_EFFECTIVE_POINTS = 100.0

@@ -33,16 +33,17 @@ from ccs_model.pilots.estimate import (
     Zone,
     band,
     best_options,
+    mean,
     observations_of,
     priors_of,
     sample_of,
     variance,
+    weighted_quantiles,
     zone_inputs,
     zone_names,
     zone_of,
     zone_scenario,
 )
-from ccs_model.pilots.sampling import mean, weighted_quantiles
 from ccs_model.plan.merit_order import levelised_costs
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem, build_problem

@@ -18,9 +18,8 @@ import ccs_model
 from ccs_model.bounded_reading import TABLE_BYTES, is_workbook, parse_json, read_regular
 from ccs_model.paths import data_folder
 from ccs_model.scenario import Scenario
-from ccs_model.scenario.resolved import resolved_yaml
 from ccs_model.scenario.sections import SHIPPED_CALIBRATION, OwnTables, calibration_file, corridors_file
-from ccs_model.scenario.yaml_document import path_inside
+from ccs_model.scenario.yaml_document import path_inside, resolved_yaml
 
 if TYPE_CHECKING:
     from ccs_model.inputs import Inputs

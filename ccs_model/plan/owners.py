@@ -15,11 +15,18 @@ import numpy as np
 import pandas as pd
 
 from ccs_model._typing import Floats, Mask
-from ccs_model.economics.financing import debt_service_cover, stand_alone_tax
-from ccs_model.economics.investment import break_even_price_per_t, contract_strike_per_t, irr_share, npv_mn, payback_yr
+from ccs_model.economics.investment import (
+    break_even_price_per_t,
+    contract_strike_per_t,
+    debt_service_cover,
+    irr_share,
+    npv_mn,
+    payback_yr,
+    stand_alone_tax,
+)
 from ccs_model.economics.policy import trading_rules
-from ccs_model.model.account_terms import npv_terms
 from ccs_model.model.names import ADDED_CAPACITY, BUILD, CAPTURED, CREDITED, OPENED, PIPE, SPEND, WELLS
+from ccs_model.model.objective import npv_terms
 from ccs_model.model.terms import capex_mn, summed
 from ccs_model.plan.cost_sharing import Sharing
 from ccs_model.plan.decisions import BUILT, Point

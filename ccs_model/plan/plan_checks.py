@@ -10,8 +10,8 @@ import pandas as pd
 from ccs_model.economics.benefits import accounts_by_stakeholder
 from ccs_model.engineering.capture_units import covered_rows
 from ccs_model.mip.matrix import Residuals
-from ccs_model.model.account_terms import net_benefit_terms
 from ccs_model.model.names import ABOVE_FORWARD, ABOVE_INJECTED, ABOVE_REVERSE, FORWARD, INJECTED, REVERSE, SPEND
+from ccs_model.model.objective import net_benefit_terms
 from ccs_model.model.terms import breakdown, capex_mn
 from ccs_model.plan.cost_sharing import injected_ktpa
 from ccs_model.plan.decisions import Point

@@ -14,7 +14,7 @@ import pandas as pd
 
 from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.economics.benefits import social_cost_path_per_t
-from ccs_model.economics.financing import (
+from ccs_model.economics.investment import (
     ANNUITY,
     BULLET,
     book_share,

@@ -29,7 +29,7 @@ from ccs_model.plan.plan_json import SCHEMA, csv_text, plan_dict
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.problem import Problem, build_problem
 from ccs_model.problem.scenario_names import read_checked
-from ccs_model.report.export.json_documents import frontier_dict, geojson_text
+from ccs_model.report.export.formats import frontier_dict, geojson_text
 from ccs_model.runs.folder_writer import MANIFEST
 from ccs_model.runs.run_list import listed_runs
 from ccs_model.runs.run_writer import FRONTIER, MAP, PLAN, RUN_WRITER, SCENARIO, tables_of

@@ -31,12 +31,12 @@ from ruamel.yaml.events import (
 )
 
 from ccs_model.errors import FileError, InputError, Issue
-from ccs_model.scenario.resolved import DEFAULT
 from ccs_model.scenario.schema import Scenario, checked, is_cleared_by_null
 from ccs_model.scenario.sections import OwnTables
 from ccs_model.scenario.upgrade import FORMAT, format_issue
 from ccs_model.scenario.validation import MISSING, describe, dotted, scalar
 from ccs_model.scenario.yaml_document import (
+    DEFAULT,
     Document,
     Kind,
     Mark,

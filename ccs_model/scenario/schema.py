@@ -30,8 +30,6 @@ from ccs_model.scenario.fields import (
     put_key,
     starts_of,
 )
-from ccs_model.scenario.network_sections import Storage, Transport
-from ccs_model.scenario.resolved import resolved_yaml
 from ccs_model.scenario.sections import (
     TONNE_TARGETS,
     Calibration,
@@ -42,7 +40,9 @@ from ccs_model.scenario.sections import (
     Funds,
     Plants,
     Policy,
+    Storage,
     Targets,
+    Transport,
     findings_of_money,
     stray_years,
 )
@@ -58,6 +58,7 @@ from ccs_model.scenario.validation import (
     findings_of,
     without_paths,
 )
+from ccs_model.scenario.yaml_document import resolved_yaml
 
 _NO_PLACES: Mapping[str, str] = MappingProxyType({})
 FROM_PYTHON = "given in Python"

@@ -15,7 +15,6 @@ from scipy import sparse
 
 from ccs_model._typing import Floats, Ints
 from ccs_model.mip import Highs, Matrix, SolverOptions
-from ccs_model.mip.basis import Basis
 from ccs_model.mip.budget_sweep import with_limit
 from ccs_model.mip.clock import now
 from ccs_model.mip.cut_sets import Connections, Cut, with_cuts
@@ -25,6 +24,7 @@ from ccs_model.mip.matrix import residuals
 from ccs_model.mip.parametric import Support
 from ccs_model.mip.presolve import RestrictedModel, restricted
 from ccs_model.mip.search import Result, SearchContext
+from ccs_model.mip.warm_start import NamedBasis
 from ccs_model.model.names import (
     ABOVE_AT_SITE,
     ABOVE_BY_ROAD,
@@ -55,9 +55,8 @@ from ccs_model.model.names import (
     WELL_LIMIT,
 )
 from ccs_model.problem import Problem
-from ccs_model.solve.fixed_charge_network import connections_of, network_of
+from ccs_model.solve.fixed_charge_network import connections_of, network_of, source_network_of
 from ccs_model.solve.network_presolve import one_way
-from ccs_model.solve.source_network import source_network_of
 from ccs_model.solve.strategies import BOUND_BY_DIRECTIONS, PRICES_BY_SOURCE, PROVE_BY_DIRECTIONS
 
 _ROWS_OF_A_PERIOD = (
@@ -75,7 +74,7 @@ _FLOWS_OF_A_PERIOD = (
 
 
 def bound_over_all_links(
-    problem: Problem, matrix: Matrix, options: SolverOptions, effort: float, stage: str, basis: Basis | None = None
+    problem: Problem, matrix: Matrix, options: SolverOptions, effort: float, stage: str, basis: NamedBasis | None = None
 ) -> float | None:
     """Return the bound of the relaxation with flow directions; None where there are none.
 
@@ -110,7 +109,7 @@ def lines_over_all_links(
 
 
 def _relaxed_with_directions(
-    problem: Problem, matrix: Matrix, options: SolverOptions, effort: float, stage: str, basis: Basis | None
+    problem: Problem, matrix: Matrix, options: SolverOptions, effort: float, stage: str, basis: NamedBasis | None
 ) -> tuple[Highs, Outcome] | None:
     """The relaxation over all links with flow directions and inequalities by source; None without directions."""
     if np.isinf(now()):
@@ -141,7 +140,7 @@ def _with_prices(
     return PRICES_BY_SOURCE.run(highs, connections, network, relaxation, effort, stage)
 
 
-def basis_of_few_periods(problem: Problem, matrix: Matrix, options: SolverOptions, stage: str) -> Basis | None:
+def basis_of_few_periods(problem: Problem, matrix: Matrix, options: SolverOptions, stage: str) -> NamedBasis | None:
     """Return the basis of the relaxation with the network of a few periods; None if it is stopped.
 
     Both the relaxation with all periods and that with flow directions start from it, in half the time.

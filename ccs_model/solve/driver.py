@@ -29,13 +29,11 @@ from ccs_model.mip.branch_and_bound import MipOutcome
 from ccs_model.mip.budget_sweep import zero_point
 from ccs_model.mip.clock import effort, now, seconds_until_stop, time_s, was_stopped
 from ccs_model.mip.grouped_milp import solve_program
-from ccs_model.mip.matrix import rounded_to_integrality
-from ccs_model.mip.scaling import warning_of
+from ccs_model.mip.matrix import rounded_to_integrality, warning_of
 from ccs_model.model.build_model import unshared_model
-from ccs_model.model.model_changes import changed_bounds
 from ccs_model.model.names import BUILD, OPENED, PIPE, WELLS
 from ccs_model.model.objective import OBJECTIVES
-from ccs_model.model.standard_form import added_components, matrix_of
+from ccs_model.model.standard_form import added_components, changed_bounds, matrix_of
 from ccs_model.plan.cache_key import hashes
 from ccs_model.plan.decisions import point_of, without_traces
 from ccs_model.plan.headline import additions_text
@@ -49,8 +47,7 @@ from ccs_model.runs.run_writer import RUN_WRITER
 from ccs_model.scenario import Scenario
 from ccs_model.solve.assembly import checked_parts
 from ccs_model.solve.feasibility_repair import build_problem_with_advice
-from ccs_model.solve.fixed_decisions import fixed_decisions_table, no_fixed_decisions
-from ccs_model.solve.marginal_budget import marginal_budget
+from ccs_model.solve.marginal_budget import fixed_decisions_table, marginal_budget, no_fixed_decisions
 from ccs_model.solve.network_search import Corridors, solve_in_corridors
 from ccs_model.solve.normalised_money import normalised
 from ccs_model.solve.search_progress import SearchProgress

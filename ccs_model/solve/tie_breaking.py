@@ -15,7 +15,6 @@ from ccs_model.mip.branch_and_bound import solve_mip
 from ccs_model.mip.grouped_milp import solve_program
 from ccs_model.mip.matrix import residuals, rounded_to_integrality
 from ccs_model.mip.presolve import restricted
-from ccs_model.model.account_terms import npv_terms
 from ccs_model.model.names import (
     ABOVE_FORWARD,
     ABOVE_REVERSE,
@@ -31,6 +30,7 @@ from ccs_model.model.names import (
     SPEND,
     WELLS,
 )
+from ccs_model.model.objective import npv_terms
 from ccs_model.model.terms import summed
 from ccs_model.plan.decisions import BUILT, Point, places_of
 from ccs_model.problem import Problem

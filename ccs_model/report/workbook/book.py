@@ -1,4 +1,7 @@
-"""The workbook being written: its worksheets in their order, styles, where tables stand, and defined names."""
+"""The workbook being written: its worksheets in their order, styles, where tables stand, and defined names.
+
+A worksheet writes long tables faster than XlsxWriter does, and a formula that is filled down in full only once.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,113 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+from xlsxwriter.utility import xl_col_to_name, xl_range
+from xlsxwriter.worksheet import CellBlankTuple, CellFormulaTuple, CellNumberTuple, CellStringTuple, Worksheet
+
 from ccs_model.plan.cache_key import run_key
 from ccs_model.plan.plan import Plan
 from ccs_model.report.language import Language
 from ccs_model.report.workbook.columns import Styles
-from ccs_model.report.workbook.fast_worksheet import FastWorksheet
 from ccs_model.report.workbook.formulas import Block
 from ccs_model.report.workbook.solver_fingerprints import Fingerprints
+
+
+class Fill:
+    """Cells that are filled down or across from the first: its formula, and the cells it has been written to."""
+
+    __slots__ = ("column", "last_column", "last_row", "number", "row", "text")
+
+    def __init__(self, text: str, row: int, column: int) -> None:
+        self.text, self.row, self.column, self.last_row, self.last_column = text, row, column, row, column
+        self.number: int | None = None
+
+    @property
+    def is_single(self) -> bool:
+        """Whether the formula stands in one cell only."""
+        return self.row == self.last_row and self.column == self.last_column
+
+
+class FastWorksheet(Worksheet):  # type: ignore[misc]
+    """Formulas are written as they are: none calls a function that needs the prefix of a later version of Excel.
+
+    Looking for those in every formula takes longer than writing it. Rows have no spans, which are optional.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._n_fills = 0
+
+    def _prepare_formula(self, formula: str, expand_future_functions: bool = False) -> str:
+        return formula.removeprefix("=")
+
+    # Cells are named by row and column alone, so that nothing needs to look for A1 in what is written.
+    write_number, write_formula, write_string, write_blank = (
+        Worksheet._write_number, Worksheet._write_formula, Worksheet._write_string, Worksheet._write_blank,
+    )  # fmt: skip
+
+    def write_again(self, row: int, column: int, cell: CellStringTuple) -> None:
+        """Write the text of another cell of the same column above, in its format."""
+        self._check_dimensions(row, column)
+        self.str_table.count += 1
+        self.table[row][column] = cell
+
+    def write_filled(self, row: int, column: int, fill: Fill, form: Any, value: float | str) -> None:
+        """Write a formula that is the one of the first cell of `fill`, moved to this cell."""
+        self._check_dimensions(row, column)
+        fill.last_row, fill.last_column = max(fill.last_row, row), max(fill.last_column, column)
+        self.table[row][column] = CellFormulaTuple(fill, form, value)
+
+    def _write_rows(self) -> None:
+        letters = [xl_col_to_name(column) for column in range((self.dim_colmax or 0) + 1)]
+        for row in range(self.dim_rowmin, self.dim_rowmax + 1):
+            cells, info = self.table.get(row), self.row_info.get(row)
+            if cells:
+                self._write_row(row, None, info)
+                number = str(row + 1)
+                self.fh.write("".join([self._cell(letters[at] + number, row, at, cells[at]) for at in sorted(cells)]))
+                self._xml_end_tag("row")
+            elif info is not None:
+                self._write_empty_row(row, None, info)
+
+    def _cell(self, address: str, row: int, column: int, cell: Any) -> str:
+        # Addresses, indices of styles and numbers hold no sign that XML must escape.
+        kind, style = type(cell), "" if cell.format is None else f' s="{cell.format._get_xf_index()}"'
+        if kind is CellNumberTuple:
+            return f'<c r="{address}"{style}><v>{cell.number:.16G}</v></c>'
+        if kind is CellStringTuple:
+            return f'<c r="{address}"{style} t="s"><v>{cell.string}</v></c>'
+        if kind is CellBlankTuple:
+            return f'<c r="{address}"{style}/>'
+        assert kind is CellFormulaTuple, kind
+        value, text = cell.value, cell.formula
+        formula = self._fill(text, row, column) if isinstance(text, Fill) else f"<f>{self._escape_data(text)}</f>"
+        if isinstance(value, str):
+            word = ' t="str"' if value else ""
+            return f'<c r="{address}"{style}{word}>{formula}<v>{self._escape_data(value)}</v></c>'
+        # The stored value of a formula: thirteen digits are enough until a program recalculates it.
+        return f'<c r="{address}"{style}>{formula}<v>{value:.13G}</v></c>'
+
+    def _fill(self, fill: Fill, row: int, column: int) -> str:
+        if fill.is_single:
+            return f"<f>{self._escape_data(fill.text)}</f>"
+        if (row, column) != (fill.row, fill.column):
+            return f'<f t="shared" si="{fill.number}"/>'
+        fill.number = self._n_fills
+        self._n_fills += 1
+        cells = xl_range(fill.row, fill.column, fill.last_row, fill.last_column)
+        return f'<f t="shared" ref="{cells}" si="{fill.number}">{self._escape_data(fill.text)}</f>'
+
+    def add_table(self, first_row: int, first_col: int, last_row: int, last_col: int, options: Any) -> int:
+        """Headings and first row are held against merged cells and other tables; the rows below are like the first.
+
+        Looking at every cell of a long table would take a tenth of the time of writing it.
+        """
+        rejected: int = super().add_table(first_row, first_col, first_row + 1, last_col, options)
+        if not rejected:
+            table, whole = self.tables[-1], xl_range(first_row, first_col, last_row, last_col)
+            table |= {"range": whole, "a_range": whole, **({"autofilter": whole} if "autofilter" in table else {})}
+        return rejected
+
 
 # Names of the cells that are read back from an edited workbook begin so.
 READ_BACK = "_read_"

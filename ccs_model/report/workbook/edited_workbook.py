@@ -23,15 +23,19 @@ from ccs_model.report.workbook.inputs_sheet import PLAY, live_inputs
 from ccs_model.report.workbook.plants_sheet import EXCLUDE, REQUIRE, decision_text
 from ccs_model.report.workbook.recalculation import stored_workbook
 from ccs_model.report.workbook.storage_sheet import NO, YES
-from ccs_model.report.workbook.typed_values import (
+from ccs_model.report.workbook.workbook_reader import (
+    MOST_CELLS,
+    Place,
+    Value,
+    WorkbookReader,
     as_typed,
     bracketed,
     decision,
     is_digits,
     is_same,
     is_same_number,
+    without_consequences,
 )
-from ccs_model.report.workbook.workbook_reader import MOST_CELLS, Place, Value, WorkbookReader, without_consequences
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.fields import Section, plant_and_reason
 from ccs_model.scenario.read import values_in

@@ -14,15 +14,15 @@ from ccs_model.plan.plan_json import records
 from ccs_model.problem import Problem
 from ccs_model.report.live_accounts import has_accounts
 from ccs_model.report.tables_in_use import rows_in_use
-from ccs_model.report.workbook.checks_sheet import check_texts
 from ccs_model.report.workbook.columns import CALCULATION, INPUT, Cell, Column, data_columns, declared_rows
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.npv_grid import write_grid
+from ccs_model.report.workbook.run_log_sheet import check_texts
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 from ccs_model.report.workbook.worksheet import AS_SOLVED, WHEN_CHANGED
 from ccs_model.scenario.fields import Section
-from ccs_model.scenario.network_sections import Storage
-from ccs_model.scenario.resolved import DEFAULT
+from ccs_model.scenario.sections import Storage
+from ccs_model.scenario.yaml_document import DEFAULT
 from ccs_model.units import unit_text
 
 # Inputs that act on accounts, which a static year has none of.

@@ -12,7 +12,7 @@ from ccs_model.analysis.frontier import _bounded, frontier
 from ccs_model.errors import InputError
 from ccs_model.mip import Outcome
 from ccs_model.plan.plan import BREAK_COLUMNS
-from ccs_model.report.export.json_documents import frontier_dict
+from ccs_model.report.export.formats import frontier_dict
 from ccs_model.runs.run_writer import run_files
 from ccs_model.solve.driver import optimize
 

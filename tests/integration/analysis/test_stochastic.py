@@ -29,7 +29,7 @@ from ccs_model.analysis.stochastic_tables import (
 )
 from ccs_model.cli import group
 from ccs_model.errors import InfeasibleError, InputError
-from ccs_model.model.stochastic_model import Outlook
+from ccs_model.model.build_model import Outlook
 from ccs_model.problem import Problem
 from ccs_model.scenario import Scenario
 

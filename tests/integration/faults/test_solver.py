@@ -19,7 +19,7 @@ from scipy import sparse
 from ccs_model.errors import CcsModelError
 from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
 from ccs_model.mip.branch_and_bound import MipOutcome
-from ccs_model.mip.scaling import scaling_of, warning_of
+from ccs_model.mip.matrix import scaling_of, warning_of
 from ccs_model.mip.verification import columns_without_limit, elastic_opinion
 from ccs_model.model.standard_form import matrix_of
 from ccs_model.solve import driver as optimize

@@ -100,7 +100,7 @@ def test_a_known_baseline_year_and_the_word_unknown_are_both_taken(own: Own) -> 
 
 def test_a_target_informs_nothing(inputs: Inputs, with_tables: Callable[..., Inputs]) -> None:
     from ccs_model.inputs.declarations import Source
-    from ccs_model.inputs.pilot_checks import pilot_rows_can_be_used
+    from ccs_model.inputs.source_checks import pilot_rows_can_be_used
 
     frames = {name: inputs[name].assign(source=Source(f"{name}.csv")) for name in inputs.tables}
     presets = pd.concat(
@@ -116,7 +116,7 @@ def test_a_target_informs_nothing(inputs: Inputs, with_tables: Callable[..., Inp
 
 def test_presets_and_priors_that_cannot_be_name_their_row(inputs: Inputs) -> None:
     from ccs_model.inputs.declarations import Source
-    from ccs_model.inputs.pilot_checks import pilot_rows_can_be_used
+    from ccs_model.inputs.source_checks import pilot_rows_can_be_used
 
     def issues(table: str, row: int, **cells: object) -> list[str]:
         frames = {name: inputs[name].assign(source=Source(f"{name}.csv")) for name in inputs.tables}
@@ -220,7 +220,7 @@ def test_a_calibration_that_is_none(tmp_path: Path, content: str, words: str) ->
 
 
 def test_shipped_zones_name_plants_that_are_there(inputs: Inputs) -> None:
-    from ccs_model.inputs.pilot_checks import parts
+    from ccs_model.inputs.source_checks import parts
 
     for row in inputs["pilots/zones"].itertuples():
         tables = [inputs[f"plants/{sector}"] for sector in parts(row.sectors)]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ccs_model.analysis.uncertain_inputs import triangular
-from ccs_model.pilots.sampling import (
+from ccs_model.pilots.estimate import (
     effective_points,
     equal_weight_draws,
     halton,

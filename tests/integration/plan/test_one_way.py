@@ -15,8 +15,7 @@ from bench.made_cases import write_network_case
 from ccs_model._typing import Ints
 from ccs_model.mip import Highs, SolverOptions
 from ccs_model.mip.cut_sets import Connections, Demand, Relax
-from ccs_model.mip.matrix import residuals
-from ccs_model.mip.scaling import in_units_of_flow
+from ccs_model.mip.matrix import in_units_of_flow, residuals
 from ccs_model.mip.search import SearchContext
 from ccs_model.model import build_model
 from ccs_model.model.standard_form import matrix_of

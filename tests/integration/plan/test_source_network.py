@@ -14,7 +14,7 @@ from ccs_model.model.standard_form import matrix_of
 from ccs_model.problem import Problem
 from ccs_model.solve import directed_bound
 from ccs_model.solve.directed_bound import bound_over_all_links
-from ccs_model.solve.source_network import source_network_of
+from ccs_model.solve.fixed_charge_network import source_network_of
 from tests import hand_network
 
 EXACT = SolverOptions(1e-9)

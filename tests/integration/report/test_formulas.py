@@ -16,8 +16,8 @@ from openpyxl.workbook import Workbook
 
 from ccs_model.errors import CcsModelError
 from ccs_model.plan.plan import Plan
+from ccs_model.report.workbook.book import FastWorksheet, Fill
 from ccs_model.report.workbook.columns import declared_rows
-from ccs_model.report.workbook.fast_worksheet import FastWorksheet, Fill
 from ccs_model.report.workbook.formulas import FUNCTIONS, Block, resolved
 from tests.integration.report.reading import main_ref
 from tests.integration.report.recomputing import formula_cells

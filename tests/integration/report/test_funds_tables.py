@@ -9,7 +9,7 @@ import openpyxl
 import pytest
 from openpyxl.workbook import Workbook
 
-from ccs_model.economics.financing import concessional_rate_share, real_rate_share
+from ccs_model.economics.investment import concessional_rate_share, real_rate_share
 from ccs_model.plan.plan import Plan
 from tests.integration.report.reading import row_that_starts, texts
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ccs_model.plan.plan import Plan
-from ccs_model.report.export.json_documents import geojson_text
+from ccs_model.report.export.formats import geojson_text
 
 
 def of_kind(plan: Plan, kind: str) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ from ccs_model.plan.merit_order import COLUMNS, macc_table
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import pipe_links
 from ccs_model.problem.scenario_names import read_checked
-from ccs_model.report.export.json_documents import geojson_text
+from ccs_model.report.export.formats import geojson_text
 from ccs_model.report.figures import gap_of
 from ccs_model.report.phrases import gap_text
 from ccs_model.report.pipe_tables import (

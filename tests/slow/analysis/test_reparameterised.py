@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ccs_model.analysis.outcomes import Weights
-from ccs_model.analysis.reparameterised import ReparameterisedModel
-from ccs_model.analysis.uncertain_inputs import draw_futures
-from ccs_model.analysis.uncertainty_scenarios import (
+from ccs_model.analysis.outcomes import (
     ProductFutureModels,
     Replanner,
+    Weights,
     future_models_of,
     relaxed,
 )
+from ccs_model.analysis.reparameterised import ReparameterisedModel
+from ccs_model.analysis.uncertain_inputs import draw_futures
 from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.model import build_model
 from ccs_model.model.standard_form import matrix_of

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccs_model.economics.financing import (
+from ccs_model.economics.investment import (
     ANNUITY,
     BULLET,
     balance_share,

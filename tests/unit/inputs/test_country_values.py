@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from ccs_model.cli import group
 from ccs_model.errors import InputError
-from ccs_model.inputs.country_values import COLUMNS, country_values, listed_countries
+from ccs_model.inputs.country_packs import COLUMNS, country_values, listed_countries
 from ccs_model.paths import data_folder
 from tests.paths import ROOT
 

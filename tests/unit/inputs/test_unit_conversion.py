@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from ccs_model.inputs.cells import conversion, currency_of, scaled
 from ccs_model.inputs.declarations import Column
-from ccs_model.inputs.unit_conversion import conversion, currency_of, scaled
 
 
 def column(unit: str, meaning: str = "") -> Column:

@@ -14,8 +14,7 @@ import pytest
 
 from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions, fixed_charge, search
 from ccs_model.mip.fixed_charge import Construct, Extend, ExtendRestricted, Prove, SlopeScaling
-from ccs_model.mip.matrix import residuals
-from ccs_model.mip.scaling import Scaling
+from ccs_model.mip.matrix import Scaling, residuals
 from ccs_model.mip.search import FixedChargeNetwork, Result, SearchContext
 from ccs_model.model.standard_form import matrix_of
 

@@ -15,9 +15,9 @@ from scipy import sparse
 
 from ccs_model.errors import NoPlanError
 from ccs_model.mip import Highs, Matrix, Progress, SolverOptions
-from ccs_model.mip.basis import Basis
 from ccs_model.mip.branch_and_bound import solver_answers
 from ccs_model.mip.highs import gap_share
+from ccs_model.mip.warm_start import NamedBasis
 from ccs_model.model.standard_form import matrix_of
 from tests.paths import ROOT
 
@@ -278,13 +278,13 @@ def test_a_linear_program_starts_from_the_basis_of_one_without_some_rows():
 def test_what_a_basis_does_not_name_is_at_its_lower_bound_or_basic() -> None:
     matrix, status = linear(), highspy.HighsBasisStatus
     rows = tuple(matrix.row_constraints)
-    found = Basis({matrix.columns[1]: status.kBasic}, {rows[1]: status.kUpper}).on(matrix)
+    found = NamedBasis({matrix.columns[1]: status.kBasic}, {rows[1]: status.kUpper}).on(matrix)
     assert found.valid
     assert list(found.col_status) == [status.kLower, status.kBasic]
     assert list(found.row_status) == [status.kBasic, status.kUpper]
     # Without a solve, or with more rows than names, there is none.
-    assert Basis.of(matrix, highspy.HighsBasis()) is None
-    assert Basis.of(replace(matrix, row_constraints=rows[:1]), found) is None
+    assert NamedBasis.of(matrix, highspy.HighsBasis()) is None
+    assert NamedBasis.of(replace(matrix, row_constraints=rows[:1]), found) is None
 
 
 def test_a_failure_of_the_solver_is_solved_another_way(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,7 @@ import pytest
 
 from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip.branch_and_bound import outcome_with_integers_fixed, resolved_with_integers_fixed
-from ccs_model.mip.matrix import residuals
-from ccs_model.mip.scaling import Scaling, in_units_of_flow
+from ccs_model.mip.matrix import Scaling, in_units_of_flow, residuals
 from ccs_model.model.standard_form import matrix_of
 
 OPTIONS = SolverOptions(gap_share=0.0, threads=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ccs_model.report.workbook.formula_signs import seen_from
+from ccs_model.report.workbook.solver_fingerprints import seen_from
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from ccs_model.errors import FILE_TROUBLE, FileError, InputError, Issue
 from ccs_model.scenario import json_schema, read_scenario
-from ccs_model.scenario.network_sections import Storage
+from ccs_model.scenario.sections import Storage
 
 GOOD = "name: Test\nplants: {}\nbudget: {total_mn: 12_000}\n"
 
