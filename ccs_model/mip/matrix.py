@@ -1,8 +1,8 @@
 """A mixed-integer linear model as one sparse matrix with named rows and columns, residuals of a point, and scaling.
 
-Scaling is for coefficients that are too far apart: HiGHS drops 1e-10, refuses 1e16 and takes 1e21 for infinity. Rows and
-continuous columns are multiplied by powers of two, which are exact, until coefficients are near 1. Nothing is scaled
-where all coefficients lie in a safe range. `in_units_of_flow` scales the flows of a network.
+Scaling is for coefficients that are too far apart: HiGHS drops 1e-10, refuses 1e16 and takes 1e21 for infinity. Rows
+and continuous columns are multiplied by powers of two, which are exact, until coefficients are near 1. Nothing is
+scaled where all coefficients lie in a safe range. `in_units_of_flow` scales the flows of a network.
 """
 
 from __future__ import annotations
