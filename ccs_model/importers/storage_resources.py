@@ -153,6 +153,7 @@ def _of_co2stop(sheets: Sequence[Sheet], polygons: Mapping[str, Place]) -> Resou
     sites: list[dict[str, Any]] = []
     seen: dict[str, set[str]] = {"units": set(), "traps": set()}
     with_capacity: set[str] = set()
+    of_unit: dict[str, Mapping[str, Any]] = {}
 
     def add(
         layout: str, row: Mapping[str, Any], capacity: _Estimates, kind: str, formation: Mapping[str, Any], what: str
@@ -164,12 +165,13 @@ def _of_co2stop(sheets: Sequence[Sheet], polygons: Mapping[str, Place]) -> Resou
             sites.append(_site(row, place, capacity, kind, formation, what))
 
     for row in by_layout["units"]:
+        formation = of_unit[row["id"]] = formations.get(row.get("formation", ""), {})
         capacity = _ordered(row, "", "calc_")
         if capacity is None:
             made.left_out["units without a capacity"] += 1
             continue
         with_capacity.add(row["id"])
-        add("units", row, capacity, "saline", formations.get(row.get("formation", ""), {}), "")
+        add("units", row, capacity, "saline", formation, "")
     for row in by_layout["traps"]:
         if row["unit"] in with_capacity:
             made.left_out["traps whose unit has a capacity, which includes theirs"] += 1
@@ -180,7 +182,8 @@ def _of_co2stop(sheets: Sequence[Sheet], polygons: Mapping[str, Place]) -> Resou
             made.left_out["traps without a capacity"] += 1
             continue
         kind = "gas_field" if gas or oil else "saline"
-        add("traps", row, capacity, kind, {}, "oil field, without enhanced oil recovery" if oil and not gas else "")
+        what = "oil field, without enhanced oil recovery" if oil and not gas else ""
+        add("traps", row, capacity, kind, of_unit.get(row["unit"], {}), what)
     made.sites = pd.DataFrame(sites)
     return made
 

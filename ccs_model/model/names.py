@@ -298,6 +298,12 @@ OBLIGATION_BALANCE = _constraint(
 )
 OBLIGATION_PIPES = _constraint("obligation_within_pipes", "flow after the horizon stays within the pipes")
 OBLIGATION_WELLS = _constraint("obligation_within_wells", "injection after the horizon stays within the wells")
+OBLIGATION_FROM_SOURCE = _constraint(
+    "obligation_by_road_is_captured_there", "after the horizon trucks carry only CO₂ of their own node"
+)
+OBLIGATION_TO_SITE = _constraint(
+    "obligation_by_road_is_stored_there", "after the horizon CO₂ that arrives by road is injected at that site"
+)
 
 HERE_AND_NOW = _constraint("here_and_now_is_the_same", "all futures build the same assets in here-and-now years")
 EXCESS_LIMIT = _constraint(

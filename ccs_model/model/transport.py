@@ -282,6 +282,24 @@ def _add_obligation(m: pyo.ConcreteModel, problem: Problem) -> None:
                 terms.append((-capacity, m.added_capacity_ktpa[line, year]))
         return linear_sum(terms) <= limit
 
+    roads = set(network.links.loc[network.links["kind"] == "truck", "link"])
+    roads_from, roads_to = (
+        {node: [link for link in found if link in roads] for node, found in ends.items()}
+        for ends in (leaving, entering)
+    )
+
+    @m.Constraint([node for node, found in roads_from.items() if found])
+    def obligation_by_road_is_captured_there(m: pyo.ConcreteModel, node: str) -> object:
+        """Σ roads from the node: later forward ≤ Σ obligation at the node"""
+        terms: Terms = [(1.0, m.obligation_forward_kt[link]) for link in roads_from[node]]
+        return linear_sum([*terms, *((-kt, built) for kt, built in obligation.get(node, ()))]) <= 0
+
+    @m.Constraint([node for node, found in roads_to.items() if found])
+    def obligation_by_road_is_stored_there(m: pyo.ConcreteModel, node: str) -> object:
+        """Σ roads to the site: later forward ≤ obligation stored"""
+        terms: Terms = [(1.0, m.obligation_forward_kt[link]) for link in roads_to[node]]
+        return linear_sum([*terms, (-1.0, m.obligation_stored_kt[node])]) <= 0
+
 
 def ends_of_links(problem: Problem) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     """Links whose first end, and links whose second end, is each node."""

@@ -165,7 +165,7 @@ class Citations:
         if is_own or has_curve:
             own = self._of_rows("storage/sites", row) if is_own else ()
             return _unique((*own, *self.of("storage/site_costs", site=site)))
-        classes = self.problem.sites.set_index("site")["reservoir_class"]
+        classes = self.problem.sites.set_index("site")["cost_class"]
         return self.of("storage/class_costs", reservoir_class=classes.get(site, ""))
 
     def titles(self, keys: Iterable[str]) -> dict[str, str]:

@@ -278,12 +278,13 @@ Cost = Callable[[Floats], Floats]
 
 
 def _link_cost(sharing: Sharing) -> Callable[[int], Cost]:
-    """Cost of the cheapest size for a flow, by link."""
+    """Cost of the cheapest size for what a flow exceeds existing pipes by, by link."""
     problem = sharing.point.problem
     assert problem.network is not None
     lines = problem.network.lines[problem.network.built]
     groups = dict(iter(lines.groupby("link")))
     names = problem.network.links["link"].to_numpy(object)
+    there_ktpa = problem.network.links["existing_ktpa"].to_numpy(float)
 
     def of(k: int) -> Cost:
         sizes = groups[names[k]]
@@ -292,7 +293,7 @@ def _link_cost(sharing: Sharing) -> Callable[[int], Cost]:
         )
 
         def cost(flow_ktpa: Floats) -> Floats:
-            q = np.asarray(flow_ktpa, dtype=float)[..., None] / problem.delivered_share
+            q = np.asarray(flow_ktpa, dtype=float)[..., None] / problem.delivered_share - there_ktpa[k]
             each = fixed + slope * np.maximum(q - included, 0.0)
             each = np.where((q <= largest * (1 + 1e-9)) | (largest == largest.max()), each, np.inf)
             return np.where(q[..., 0] > BUILT, each.min(axis=-1), 0.0)

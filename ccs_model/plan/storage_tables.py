@@ -37,7 +37,9 @@ def storage_table(point: Point) -> pd.DataFrame:
         is_used = (decided[OPENED].sum(axis=1) > BUILT) | (peak.max(axis=1) > BUILT)
     k, y = (each.ravel() for each in np.indices(injected.shape)[:, is_used])
     of = sites.iloc[k].reset_index(drop=True)
-    stored = np.cumsum(injected * problem.periods["n_years"].to_numpy(float), axis=1)
+    # A static year stands for every year of the storage life.
+    n_years = problem.scenario.storage_life_yr if problem.is_static else problem.periods["n_years"].to_numpy(float)
+    stored = np.cumsum(injected * n_years, axis=1)
     table = of[["site", "name", "basin", "province"]].assign(
         year=np.array(problem.years)[y],
         injected_ktpa=injected[k, y],
@@ -62,13 +64,13 @@ def storage_table(point: Point) -> pd.DataFrame:
     )
     if sites["resource_class"].isin(RESOURCE_CLASSES).any():
         table.insert(table.columns.get_loc("capacity_kt"), "resource_class", of["resource_class"].to_numpy())
+    # With own pipes a field takes no more than it buys.
+    bought = flow if problem.network is None else decided[PAID_FOR_OIL][k, y]
     if (sites["additional_t_oil_per_t"] > 0).any():
-        table = table.assign(additional_oil_ktpa=of["additional_t_oil_per_t"] * flow)
-    if problem.network is not None:
-        return table.assign(oil_revenue_mn_pa=of["eor_revenue_per_t"] * decided[PAID_FOR_OIL][k, y] / 1000.0)
-    if "oil_revenue" not in problem.cost_per_t:
+        table = table.assign(additional_oil_ktpa=of["additional_t_oil_per_t"] * bought)
+    if problem.network is None and "oil_revenue" not in problem.cost_per_t:
         return table
-    return table.assign(oil_revenue_mn_pa=of["eor_revenue_per_t"] * flow / 1000.0)
+    return table.assign(oil_revenue_mn_pa=of["eor_revenue_per_t"] * bought / 1000.0)
 
 
 def _of_sites(point: Point, amount: Floats) -> Floats:

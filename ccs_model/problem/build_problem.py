@@ -11,6 +11,7 @@ import pandas as pd
 
 from ccs_model.economics.prices import PriceLevel
 from ccs_model.engineering.capture_units import covered_rows
+from ccs_model.engineering.co2_transport import distances_km
 from ccs_model.engineering.streams import is_operating, source_products
 from ccs_model.engineering.streams import may_start as may_start_in
 from ccs_model.errors import InfeasibleError, InputError, Issue
@@ -44,6 +45,8 @@ PLANT_COLUMNS = [
     "capacity_ktpa", "turnaround_from", "turnaround_until", "reference", "quality", "note",
 ]  # fmt: skip
 NO_SITE = "no storage site in reach"
+NO_LINK = "no candidate link leads to a storage site; transport/links may add one"
+NO_WELLS = "no storage site in reach takes CO2"
 EXCLUDED = "excluded by the scenario"
 RETIRES, STREAMS_RETIRE = "announced to retire", "all capturable streams announced to retire"
 CLOSED = "closes before the first period"
@@ -60,6 +63,8 @@ REASON_KEYS = MappingProxyType(
         "below the smallest size": "plants.min_emissions_ktpa",
         "no selected technology suits its streams": "capture.technologies",
         NO_SITE: "storage.site_reach_km",
+        NO_LINK: "",
+        NO_WELLS: "",
         CLOSED: "",
         CLOSES: "",
         WAITS_TOO_LONG: "plants.not_before",
@@ -160,7 +165,8 @@ def build_problem(scenario: Scenario, inputs: Inputs, *, keep_dominated: bool = 
     in_time = _in_turnaround(scenario, inputs, plants, streams, routes, periods) | scenario.is_static
     waits = set(routes["plant"][(may_start & ~in_time).any(axis=1)])
     may_start, running = may_start & in_time, np.where(in_time[..., None], running, 0.0)
-    plants = _without_dead_ends(scenario, plants, options, routes, running, waits, delayed)
+    unlinked = _reasons_without_route(scenario, inputs, plants, sites)
+    plants = _without_dead_ends(scenario, plants, options, routes, running, waits, delayed, unlinked)
     _validate_groups(scenario, plants)
     targets = _targets_of(scenario, plants)
     _validate_required_plants(scenario, plants)
@@ -295,6 +301,7 @@ def _without_dead_ends(
     running: np.ndarray,
     waits: set[str],
     delayed: set[str],
+    without_route: np.ndarray,
 ) -> pd.DataFrame:
     """Plants with the reason why a candidate has no way to capture and store within the horizon."""
     candidate, closes = plants["is_candidate"], plants["closing_year"].notna()
@@ -308,9 +315,20 @@ def _without_dead_ends(
     reason = reason.mask(idle & closes, CLOSES)
     reason = reason.mask(idle & closes & plants["plant"].isin(set(scenario.plants.not_before)), WAITS_TOO_LONG)
     reason = reason.mask(candidate & (plants["closing_year"] <= scenario.starts[0]), CLOSED)
-    reason = reason.mask(unlinked, NO_SITE)
+    reason = reason.mask(unlinked, without_route)
     reason = reason.mask(unsuited, "no selected technology suits its streams")
     return plants.assign(reason=reason, is_candidate=reason == "")
+
+
+def _reasons_without_route(scenario: Scenario, inputs: Inputs, plants: pd.DataFrame, sites: pd.DataFrame) -> np.ndarray:
+    """Why each plant would have no way to a site: none in reach, none there that takes CO₂, or no link to one."""
+    reach_km = scenario.storage.site_reach_km or inputs.limit(
+        "site_reach_km" if scenario.transport.shared_trunklines else "own_pipe_reach_km"
+    )
+    is_near = distances_km(sites, plants) <= reach_km
+    takes = ((sites["injection_max_ktpa"] > 0) & (sites["capacity_kt"] > 0)).to_numpy(bool)
+    otherwise = np.where(is_near.any(axis=0), NO_WELLS, NO_SITE)
+    return np.where(is_near[takes].any(axis=0), NO_LINK, otherwise).astype(object)
 
 
 def _in_turnaround(

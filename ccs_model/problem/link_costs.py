@@ -236,11 +236,13 @@ def _with_places(links: pd.DataFrame, nodes: pd.DataFrame) -> pd.DataFrame:
 
 
 def _existing_lines(links: pd.DataFrame, pipes: PipeCosts) -> pd.DataFrame:
-    """Existing pipes with their free capacity; their pumps are those of the largest size."""
-    there, like = links[links["existing_ktpa"] > 0], pipes.sizes.iloc[-1]
+    """Existing pipes with their free capacity, operated like new ones of this capacity."""
+    there = links[links["existing_ktpa"] > 0]
+    like = pipes.sizes.iloc[pipes.size_at(there["existing_ktpa"])]
     om = pipes.existing_om_mn(there["existing_ktpa"], there["length_km"])
-    kwh = like["kwh_per_t_km"] * there["length_km"]
-    return _free_lines(there, "existing", om_mn_per_ktpa=om, kwh_per_t=kwh, haul_per_t=0.0, life_yr=like["life_yr"])
+    kwh = like["kwh_per_t_km"].to_numpy(float) * there["length_km"]
+    life_yr = like["life_yr"].to_numpy(float)
+    return _free_lines(there, "existing", om_mn_per_ktpa=om, kwh_per_t=kwh, haul_per_t=0.0, life_yr=life_yr)
 
 
 def _trucked_lines(roads: pd.DataFrame) -> pd.DataFrame:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ccs_model._typing import Floats
+from ccs_model._typing import Floats, Ints
 from ccs_model.economics.capital_cost import pipe_cost
 from ccs_model.economics.prices import PriceLevel
 from ccs_model.engineering.co2_transport import flow_tph
@@ -63,9 +63,7 @@ class PipeCosts:
             return self._own_of_trends(flow, length, factor)
         if self.law is None:
             return self._own_of_classes(flow, length, factor)
-        sizes = self.sizes
-        ends = sizes["largest_ktpa"].to_numpy(float)
-        at = np.minimum(np.searchsorted(ends, flow * (1 - 1e-12)), len(sizes) - 1)
+        sizes, at = self.sizes, self.size_at(flow)
         counted = np.maximum(flow, float(sizes["included_ktpa"].iloc[0]))
         capex = _law(self.law, counted) * length**self.length_exponent * factor
         return pd.DataFrame(
@@ -120,10 +118,16 @@ class PipeCosts:
             }
         )
 
+    def size_at(self, flow_ktpa: npt.ArrayLike) -> Ints:
+        """Return the position of the smallest size that carries each flow."""
+        ends = self.sizes["largest_ktpa"].to_numpy(float)
+        at = np.searchsorted(ends, np.asarray(flow_ktpa, dtype=float) * (1 - 1e-12))
+        return np.minimum(at, len(ends) - 1).astype(np.int64)
+
     def existing_om_mn(self, capacity_ktpa: pd.Series, length_km: pd.Series) -> pd.Series:
         """Return fixed O&M per kt/y of existing pipes, operated like new ones of their capacity."""
         if self.law is None:
-            return self.sizes["om_mn_per_km_per_ktpa"].iloc[-1] * length_km
+            return self.sizes["om_mn_per_km_per_ktpa"].to_numpy(float)[self.size_at(capacity_ktpa)] * length_km
         capex = _law(self.law, capacity_ktpa) * length_km**self.length_exponent
         return capex * float(self.law["fixed_om_share"]) / capacity_ktpa
 

@@ -4,7 +4,8 @@ The capital of a site and of a well does not depend on the rate of a well. A sit
 
     separate costs in its row      columns of storage/sites; an empty one is 0
     an all-in cost per tonne       paid as a fee, by the steps of storage/site_costs if it has some; no capital
-    neither                        the costs of its class in storage/class_costs
+    neither                        the costs of its class in storage/class_costs; a gas field offshore has those of
+                                   saline_offshore
 
 A site without a rate of its own takes that of its basin (storage/well_rates), at most the cap of its class; without a
 number of wells, as many as its area has room for.
@@ -21,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ccs_model._typing import Floats
+from ccs_model._typing import Floats, Mask, Objects
 from ccs_model.economics.prices import PriceLevel
 from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import Inputs
@@ -50,12 +51,11 @@ def sites_of(scenario: Scenario, inputs: Inputs, level: PriceLevel) -> pd.DataFr
     sites = sites.reset_index(drop=True)
     own_kt = sites["site"].map(dict(scenario.storage.capacity_kt)).astype(float)
     sites = sites.assign(**{name: own_kt.fillna(sites[name]) for name in CAPACITIES})
-    is_offshore = sites["is_offshore"].astype(str).str.lower().isin(("yes", "true", "1", "offshore"))
-    under = np.where(is_offshore, "saline_offshore", "saline_onshore")
     sites = sites.assign(
         capacity_kt=sites[f"capacity_{scenario.storage.capacity}_kt"],
-        is_offshore=is_offshore,
-        reservoir_class=np.where(sites["kind"] == "saline", under, sites["kind"].astype(str)),
+        is_offshore=are_offshore(sites),
+        reservoir_class=reservoir_classes(sites),
+        cost_class=cost_classes(sites),
         eor_revenue_per_t=level.column(sites, "eor_revenue_per_t").fillna(
             _by_oil_price(sites, scenario, inputs, level)
         ),
@@ -67,6 +67,26 @@ def sites_of(scenario: Scenario, inputs: Inputs, level: PriceLevel) -> pd.DataFr
         injection_max_ktpa=sites["well_injectivity_ktpa"] * sites["n_wells_max"],
         life_yr=inputs["storage/factors"].set_index("factor").at["life_yr", "value"],
     )
+
+
+def are_offshore(sites: pd.DataFrame) -> Mask:
+    """Return a mask of the rows of storage/sites that lie offshore."""
+    return sites["is_offshore"].astype(str).str.lower().isin(("yes", "true", "1", "offshore")).to_numpy(bool)
+
+
+def reservoir_classes(sites: pd.DataFrame) -> Objects:
+    """Return the class of storage/reservoir_classes of each row of storage/sites, which has the rates of wells."""
+    under = np.where(are_offshore(sites), "saline_offshore", "saline_onshore")
+    return np.where(sites["kind"] == "saline", under, sites["kind"].astype(str)).astype(object)
+
+
+def cost_classes(sites: pd.DataFrame) -> Objects:
+    """Return the class of storage/class_costs of each row of storage/sites.
+
+    A gas field costs as much as an aquifer, so that offshore it has the costs of saline_offshore.
+    """
+    is_gas_at_sea = are_offshore(sites) & (sites["kind"] == "gas_field").to_numpy(bool)
+    return np.where(is_gas_at_sea, "saline_offshore", reservoir_classes(sites)).astype(object)
 
 
 def _by_oil_price(sites: pd.DataFrame, scenario: Scenario, inputs: Inputs, level: PriceLevel) -> pd.Series:
@@ -114,7 +134,7 @@ def _with_costs(sites: pd.DataFrame, inputs: Inputs, level: PriceLevel) -> pd.Da
     fee = level.column(sites, ALL_IN).fillna(sites["site"].map(mean)).where(is_all_in, 0.0)
     found = {}
     for name in STORAGE_MONEY:
-        of_class = sites["reservoir_class"].map(by_class_and_cost.loc[name])
+        of_class = sites["cost_class"].map(by_class_and_cost.loc[name])
         found[name] = level.column(sites, name).fillna(0.0).where(~by_class, of_class)
     found["injection_cost_per_t"] = found["injection_cost_per_t"] + fee
     return sites.assign(**found, is_all_in=is_all_in)

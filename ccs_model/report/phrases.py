@@ -165,16 +165,17 @@ def storage_range(cost_per_t: float | None, band: Mapping[str, Any] | None, mone
 
 
 def oil_in_words(storage: Sequence[Mapping[str, Any]], money: str) -> str:
-    """What oil fields pay in the last year and for how much oil; empty without a payment. `money` is the unit."""
+    """What sites pay in the last year, and for how much oil; empty without a payment. `money` is the unit."""
     rows = [row for row in storage if row["year"] == max(each["year"] for each in storage)]
     paid_mn = sum(row.get("oil_revenue_mn_pa") or 0.0 for row in rows)
     if paid_mn <= 0:
         return ""
     oil_ktpa = sum(row.get("additional_oil_ktpa") or 0.0 for row in rows)
-    paid = f"For CO2, oil fields pay {rounded(paid_mn)} million {money} a year"
+    paid = f"pay {rounded(paid_mn)} million {money} a year"
     if oil_ktpa <= 0:
-        return f"{paid}."
-    return f"{paid}; they produce {megatonnes(oil_ktpa)} of additional oil, whose emissions are not counted."
+        return f"For CO2, storage sites {paid}."
+    oil = f"they produce {megatonnes(oil_ktpa)} of additional oil, whose emissions are not counted"
+    return f"For CO2, oil fields {paid}; {oil}."
 
 
 def granted_mn(funds: Sequence[Mapping[Any, Any]]) -> float:

@@ -18,6 +18,7 @@ from ccs_model.inputs.merged_tables import OIL_FIELDS
 from ccs_model.plan.cache_key import hashes
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.problem import Problem, build_problem
+from ccs_model.problem.storage_sites import cost_classes, reservoir_classes
 from ccs_model.scenario import Scenario
 
 # Shipped rows of these tables hold for China alone.
@@ -75,10 +76,8 @@ def _is_chosen(name: str, table: pd.DataFrame, inputs: Inputs, scenario: Scenari
     if name == "technologies/heat_sources":
         return table["heat_source"].isin(scenario.capture.heat_sources).to_numpy(bool)
     if name in ("storage/reservoir_classes", "storage/class_costs"):
-        sites = inputs["storage/sites"]
-        under = np.where(sites["is_offshore"] == "yes", "saline_offshore", "saline_onshore")
-        classes = np.where(sites["kind"] == "saline", under, sites["kind"])
-        return table["reservoir_class"].isin(classes).to_numpy(bool)
+        classes = reservoir_classes if name == "storage/reservoir_classes" else cost_classes
+        return table["reservoir_class"].isin(classes(inputs["storage/sites"])).to_numpy(bool)
     if name == "streams/factors":
         return (table["factor"] != "fossil_power_kg_per_kwh").to_numpy(bool) | bool(scenario.policy.non_fossil_share)
     if name in ("streams/utilisation", "finance/hurdle_rates"):

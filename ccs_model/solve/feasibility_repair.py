@@ -19,7 +19,7 @@ from ccs_model.inputs import Inputs
 from ccs_model.mip import Matrix, SolverOptions
 from ccs_model.mip.clock import effort, now
 from ccs_model.problem import Problem, build_problem
-from ccs_model.problem.build_problem import NO_SITE
+from ccs_model.problem.build_problem import NO_LINK, NO_SITE, NO_WELLS
 from ccs_model.scenario import Scenario
 from ccs_model.solve.storage_needs import Trials, limits_of_sites
 
@@ -99,7 +99,7 @@ def _concerned(scenario: Scenario, plants: pd.DataFrame) -> pd.DataFrame:
         group for _, group, cut in targets.abatement_targets() if cut.abatement_share or cut.cumulative_avoided_kt
     }
     groups |= {group for group, share in targets.share_of_avoided_min.items() if share > 0}
-    fitting = plants[(plants["reason"] == "") | (plants["reason"] == NO_SITE)]
+    fitting = plants[plants["reason"].isin(("", NO_SITE, NO_LINK, NO_WELLS))]
     if targets.captured_ktpa or "" in groups:
         return fitting
     requested = fitting["province"].isin(groups) | fitting["sector"].isin(groups)

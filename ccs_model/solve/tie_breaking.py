@@ -116,18 +116,27 @@ def with_network_fitted(
     """
     if problem.network is None or not problem.is_integer:
         return chosen
-    built = _built_assets(problem, matrix, chosen).values()
-    network = np.array(sorted(j for columns in built for j in columns), dtype=np.int64)
+    built = _built_assets(problem, matrix, chosen)
+    network = np.array(sorted(j for columns in built.values() for j in columns), dtype=np.int64)
     # What costs nothing stays as it is.
     network = network[matrix.costs[:, network].any(axis=0)]
     if not len(network):
         return chosen
-    free = np.union1d(network, np.concatenate([matrix.columns_of(SPEND), matrix.columns_of(SITE_IS_OPEN)]))
+    # The flow of a link goes through pipes of any size.
+    links = dict(zip(problem.network.lines["line"], problem.network.lines["link"], strict=True))
+    flows = [j for j in matrix.columns_of(PIPE_FLOW) if links[str(matrix.columns[j].index[0])] in built]
+    follow = [matrix.columns_of(SPEND), matrix.columns_of(SITE_IS_OPEN), np.array(flows, dtype=np.int64)]
+    free = np.union1d(network, np.concatenate(follow))
     small = _part_of(matrix, free, chosen)
     by = 0 if small.costs[0][np.isin(free, network)].any() else 1
-    small = replace(small, costs=small.costs[[by]], maximise=(small.maximise[by],))
+    kept = _value_limits(float(small.costs[0] @ chosen[free]), small.maximise[0])
+    value, small = small.costs[0], replace(small, costs=small.costs[[by]], maximise=(small.maximise[by],))
+    highs = Highs(small, options)
+    if by == 1:
+        # Pumps of another size use other power, which counts as CO₂.
+        highs.add_row(value, *kept)
     found = solve_mip(
-        Highs(small, options),
+        highs,
         maximise=small.maximise[0],
         gap=HELD_SHARE,
         deadline=deadline,

@@ -260,7 +260,7 @@ def pipelines(run: StoredRun, words: Words) -> Markup:
         rows.append(
             {
                 **about, "name": name, "flow_ktpa": ByPeriod(flows), "diameter_mm": about.get("diameter_mm"),
-                "built_year": "" if run.scenario.is_static else str(about["built_year"]), "from_period": first,
+                "built_year": "" if run.scenario.is_static else str(about["built_year"] or ""), "from_period": first,
             }
         )  # fmt: skip
     if not rows:

@@ -226,12 +226,10 @@ def _used(plan: Plan) -> pd.DataFrame:
     by_site = plan.storage.groupby("site", sort=False)
     end = by_site.tail(1).set_index("site")
     sites = problem.sites.set_index("site").loc[end.index]
-    # A static year stands for every year of the storage life.
-    times = problem.scenario.storage_life_yr if problem.is_static else 1.0
-    filled_kt = end["stored_kt"] * times + end["committed_kt"]
+    filled_kt = end["stored_kt"] + end["committed_kt"]
     used = sites.assign(
         injected_ktpa=end["injected_ktpa"],
-        stored_kt=end["stored_kt"] * times,
+        stored_kt=end["stored_kt"],
         committed_kt=end["committed_kt"],
         room_kt=end["capacity_kt"],
         filled_share=filled_kt / end["capacity_kt"],

@@ -134,6 +134,22 @@ def test_the_shares_of_each_link_and_site_sum_to_its_capital(problem: Problem) -
     assert trunk.to_dict() == pytest.approx({"A": 0.030 * (276 + 276 - 240) / 2, "B": 0.030 * (240 + 276 - 276) / 2})
 
 
+@pytest.mark.parametrize(
+    ("there_ktpa", "of_a", "of_b"), [(450, 276 / 2, 276 / 2), (200, (240 + 276) / 2, (276 - 240) / 2)]
+)
+def test_existing_pipes_carry_the_first_users_of_an_order_free_of_charge(
+    hand_problem: Callable[..., Problem], hubs: pd.DataFrame, there_ktpa: float, of_a: float, of_b: float
+) -> None:
+    # Of 450 kt/y of A and 150 of B, an existing pipe for 450 carries either alone. One for 200 carries B alone; A alone
+    # needs the medium class beside it (29 t/h), both need the large one (46 t/h).
+    links = WISHBONE["links"] | {"H-S": {"length_km": 30, "existing_ktpa": there_ktpa}}
+    problem = hand_problem({"targets.captured_ktpa": 800}, **{**WISHBONE, "links": links}, transport__hubs=hubs)
+    built = {f"{link} | large": 1.0 for link in ("A-H", "H-S", "H-T")} | {"B-H | medium": 1.0}
+    table = shares_table(Sharing.of(point(problem, **FLOWS, pipe=built)))
+    split = table.set_index(["facility", "plant"])["by_shapley_mn"]["H-S"]
+    assert split.to_dict() == pytest.approx({"A": 0.030 * of_a, "B": 0.030 * of_b})
+
+
 def test_what_running_costs_is_split_by_use(hand_problem: Callable[..., Problem], hubs: pd.DataFrame) -> None:
     sites = {
         "S": {"site_capex_mn": 4, "site_om_mn_pa": 2, "injection_cost_per_t": 5},

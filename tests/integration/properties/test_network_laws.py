@@ -97,10 +97,7 @@ def assert_every_tonne_has_a_way(plan: Plan) -> None:
         assert set(sent.index[sent[year] > 1e-6 * max(sent[year].sum(), 1.0)]) <= served
     if len(storage):
         room = storage["capacity_kt"] * (1 + 1e-6) + 1e-3
-        if plan.problem.is_static:
-            assert (storage["injected_ktpa"] * plan.problem.scenario.storage_life_yr <= room).all()
-        else:
-            assert (storage["stored_kt"] + storage["committed_kt"] <= room).all()
+        assert (storage["stored_kt"] + storage["committed_kt"] <= room).all()
         assert (storage["peak_injected_ktpa"] <= storage["wells_ktpa"] * (1 + 1e-6) + 1e-6).all()
         assert (storage["wells_ktpa"] <= storage["injection_max_ktpa"] * (1 + 1e-6)).all()
     # What has been stored, in the horizon and after it, is what retrofits capture in all their life.

@@ -139,9 +139,11 @@ def test_co2stop_units_and_traps_become_sites_once() -> None:
     assert sites.loc["buntsandstein", ["lat_deg", "lon_deg"]].tolist() == pytest.approx([54.5, 7.5], abs=0.01)
     assert sites.loc["dotlingen", ["lat_deg", "lon_deg"]].tolist() == pytest.approx([53.0, 8.5], abs=0.01)
     assert sites["is_offshore"].to_dict() == {
-        "monegrillo": "no", "pavlikeni_zone": "no", "buntsandstein": "yes", "dotlingen": "no",
+        "monegrillo": "no", "pavlikeni_zone": "no", "buntsandstein": "yes", "dotlingen": "yes",
     }  # fmt: skip
     assert sites.at["monegrillo", "basin"] == "Ebro Basin"
+    # Its unit, which has no capacity, lies in the formation of the Buntsandstein unit.
+    assert sites.at["dotlingen", "basin"] == "North German Basin"
     assert sum(made.left_out.values()) == 3
     assert any("500 km outside" in reason for reason in made.left_out)
 

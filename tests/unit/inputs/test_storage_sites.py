@@ -14,7 +14,7 @@ from ccs_model.engineering.co2_transport import great_circle_km
 from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import Inputs, load_inputs
 from ccs_model.inputs.geography import km_outside_province, province_outlines
-from ccs_model.problem.storage_sites import sites_of, stores_of
+from ccs_model.problem.storage_sites import STORAGE_MONEY, sites_of, stores_of
 from ccs_model.scenario import Scenario
 
 SEVEN = {
@@ -184,6 +184,29 @@ def test_a_site_without_costs_has_those_of_its_class_and_an_all_in_cost_is_a_fee
     assert stores_of(found.reset_index(), loaded, PriceLevel.of("CNY", 2024, loaded)).query("site == 'mine'")[
         "variable_per_t"
     ].tolist() == [30]
+
+
+def test_a_gas_field_costs_as_much_as_an_aquifer_onshore_and_offshore(scenario, lay) -> None:
+    def field(name: str, kind: str, is_offshore: str) -> str:
+        return site(name, "").replace("saline", kind) + f",{is_offshore}"
+
+    kinds = [
+        ("gas_field", "yes"),
+        ("saline", "yes"),
+        ("gas_field", "no"),
+        ("saline", "no"),
+        ("eor", "yes"),
+        ("eor", "no"),
+    ]
+    lay(sites=[SITE + ",is_offshore", *(field(f"{kind} {place}", kind, place) for kind, place in kinds)])
+    requested = scenario(data="my")
+    loaded = load_inputs(requested)
+    found = sites_of(requested, loaded, PriceLevel.of("CNY", 2024, loaded)).set_index("site")[list(STORAGE_MONEY)]
+    for place in ("yes", "no"):
+        assert found.loc[f"gas_field {place}"].tolist() == found.loc[f"saline {place}"].tolist()
+    assert found.at["gas_field yes", "site_capex_mn"] == pytest.approx(4 * found.at["gas_field no", "site_capex_mn"])
+    # What an oil field costs does not depend on where it lies.
+    assert found.loc["eor yes"].tolist() == found.loc["eor no"].tolist()
 
 
 def test_steps_of_ones_own_make_a_shipped_site_a_fee(scenario, lay) -> None:

@@ -80,6 +80,28 @@ def test_after_the_horizon_nothing_goes_where_no_pipe_was_laid(
     assert plan.objective.value == pytest.approx(avoided_kt)
 
 
+def test_after_the_horizon_trucks_carry_only_what_is_captured_where_they_load(
+    hand_problem: HandPosed, large: pd.DataFrame
+) -> None:
+    problem = hand_problem(
+        STAGED | {"budget.total_mn": 1_000, "transport.trucks": True},
+        plants=PLANTS,
+        sites={"S": {}},
+        links={"A-B": {"length_km": 10, "existing_ktpa": 400}},
+        transport__pipes=large,
+    )
+    matrix = matrix_of(build_model(problem))
+    (road,) = [link for link in problem.network.links["link"] if link.startswith("road A")]
+    found, _, upper = row(matrix, "obligation_by_road_is_captured_there", "A")
+    assert found.pop(("obligation_forward_kt", road)) == 1.0 and upper == 0.0
+    # 500 kt/y for 10 years from 2026 and for 15 years from 2031.
+    assert sorted(found.values()) == pytest.approx([-15 * 500, -10 * 500])
+    assert {name for name, *_ in found} == {"build"}
+    found, _, upper = row(matrix, "obligation_by_road_is_stored_there", "S")
+    assert found.pop(("obligation_stored_kt", "S")) == -1.0 and upper == 0.0
+    assert set(found.values()) == {1.0} and len(found) == 2
+
+
 def test_a_larger_trend_is_laid_for_what_makes_it_the_cheaper_one(hand_problem: HandPosed, inputs: Inputs) -> None:
     # 0.4 + q / 1,000 and 0.8 + q / 2,000 million a km cross at 800 kt/y.
     like = {"life_yr": 50, "currency": "EUR", "price_year": 2015, "reference": "OWN", "quality": "reported"}

@@ -16,6 +16,7 @@ from ccs_model.engineering.co2_transport import great_circle_km
 from ccs_model.errors import InputError
 from ccs_model.inputs import Inputs
 from ccs_model.problem import Problem
+from ccs_model.problem.build_problem import NO_LINK, NO_SITE, NO_WELLS
 from ccs_model.problem.candidate_network import Network, SearchRadii, candidate_pairs, flow_bounds, places_as_nodes
 from ccs_model.problem.link_costs import link_id
 
@@ -235,9 +236,21 @@ def test_a_pipe_that_is_there_is_free_up_to_what_is_left(hand_problem: Callable[
     lines = network(hand_problem, links={"A-S": {"length_km": 10, "existing_ktpa": 300}}).lines.set_index("pipe")
     there = lines.loc["existing"]
     assert (there["is_free"], there["free_ktpa"], there["fixed_mn"], there["slope_mn_per_ktpa"]) == (True, 300, 0, 0)
-    # It is pumped and kept like the largest size.
-    assert there["kwh_per_t"] == lines.at["large", "kwh_per_t"]
-    assert there["om_mn_per_ktpa"] == lines.at["large", "om_mn_per_ktpa"] > 0
+    # It is pumped and kept like a new one for 300 kt/y, 34 t/h.
+    assert there["kwh_per_t"] == lines.at["medium", "kwh_per_t"] > lines.at["large", "kwh_per_t"]
+    assert there["om_mn_per_ktpa"] == lines.at["medium", "om_mn_per_ktpa"] > 0
+
+
+@pytest.mark.parametrize(
+    ("site", "reason"), [({"lon_deg": 130.0}, NO_SITE), ({}, NO_LINK), ({"n_wells_max": 0}, NO_WELLS)]
+)
+def test_a_plant_without_a_way_to_a_site_has_the_reason_for_it(
+    hand_problem: Callable[..., Problem], site: dict[str, float], reason: str
+) -> None:
+    links = {"A-S": {"length_km": 10}}
+    problem = hand_problem({}, plants={"A": {"co2_ktpa": 500}, "B": {"co2_ktpa": 500}}, sites={"S": site}, links=links)
+    # A has the link.
+    assert problem.plants.set_index("plant")["reason"].to_dict() == {"A": reason * (reason == NO_WELLS), "B": reason}
 
 
 def test_trucks_go_from_plants_to_their_nearest_site_ashore(hand_problem: Callable[..., Problem]) -> None:

@@ -13,7 +13,7 @@ from ccs_model.inputs.checked_scenario import read_checked
 from ccs_model.inputs.geography import are_in_area
 from ccs_model.paths import data_folder
 from ccs_model.problem import Problem, build_problem
-from ccs_model.problem.build_problem import NO_SITE
+from ccs_model.problem.build_problem import NO_LINK, NO_SITE
 from ccs_model.scenario import read_scenario
 from tests.paths import ROOT
 
@@ -74,7 +74,7 @@ def test_sites_keep_places_and_capacities_of_the_packs(pack_countries):
     columns = ["site", "province", "lat_deg", "lon_deg", "capacity_mid_kt"]
     ours = sites[sites["province"].isin(pack_countries)]
     assert ours[columns].to_numpy().tolist() == packs[columns].to_numpy().tolist()
-    # Costs are those of three classes: saline onshore, saline offshore, and gas fields, which cost as much as onshore.
+    # Costs are those of two classes: saline onshore and saline offshore, which also holds for gas fields offshore.
     costs = sites.columns[sites.columns.get_loc("site_capex_mn") : sites.columns.get_loc("reference")]
     assert len(sites[costs].drop_duplicates()) == 2
 
@@ -93,7 +93,7 @@ def test_every_country_with_candidates_has_rows_and_a_budget(problem):
 
 def test_works_without_a_site_in_reach_are_named(problem):
     why = problem.plants.set_index("name")["reason"]
-    names = why.index[why == NO_SITE]
+    names = why.index[why.isin((NO_SITE, NO_LINK))]
     assert sorted(names) == [
         "ArcelorMittal Lázaro Cárdenas steel plant",
         "ArcelorMittal Pecém steel plant",

@@ -205,6 +205,20 @@ def test_oil_is_paid_for_up_to_what_the_field_takes(hand_solved: Solved) -> None
     )
     assert plan.cost_terms["oil_revenue_mn"] == pytest.approx(-30 * 0.4)
     assert plan.storage["oil_revenue_mn_pa"].tolist() == pytest.approx([12])
+    # The year stands for each of 20.
+    assert plan.storage["stored_kt"].tolist() == pytest.approx([20 * 1_000])
+
+
+def test_more_oil_comes_from_what_the_field_pays_for(hand_solved: Solved) -> None:
+    plan = hand_solved(
+        {"targets.captured_ktpa": 1_000, "storage.oil_price_per_bbl": 60, "storage.oil_price_currency": "EUR",
+         "storage.oil_price_year": 2015},
+        plants={"A": {"co2_ktpa": 1_000}},
+        sites={"S": {"kind": "eor", "additional_t_oil_per_t": 0.25, "eor_max_ktpa": 400, "site_capex_mn": 1}},
+        links={"A-S": {"length_km": 1}},
+    )  # fmt: skip
+    assert plan.storage["injected_ktpa"].tolist() == pytest.approx([1_000])
+    assert plan.storage["additional_oil_ktpa"].tolist() == pytest.approx([0.25 * 400])
 
 
 def test_a_pipe_that_is_there_is_used_before_one_is_laid(hand_solved: Solved) -> None:
