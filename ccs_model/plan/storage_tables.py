@@ -11,6 +11,9 @@ from ccs_model.model.names import ABOVE_INJECTED, INJECTED, OBLIGATION_STORED, O
 from ccs_model.plan.cost_sharing import injected_ktpa
 from ccs_model.plan.decisions import BUILT, Point
 
+# A shortage below this share of what is delivered after the horizon is not reported.
+_SHORT = 1e-3
+
 
 def storage_table(point: Point) -> pd.DataFrame:
     """Return one row a used site and period: injection, cumulative storage, obligation, wells, investment and cost.
@@ -71,6 +74,30 @@ def storage_table(point: Point) -> pd.DataFrame:
     if problem.network is None and "oil_revenue" not in problem.cost_per_t:
         return table
     return table.assign(oil_revenue_mn_pa=of["eor_revenue_per_t"] * bought / 1000.0)
+
+
+def shortage_after_horizon(point: Point) -> tuple[int, float, float] | None:
+    """Return the years after the horizon until which sites take less than retrofits deliver, and both amounts in kt.
+
+    The model spreads what is delivered after the horizon evenly over the longest remaining operation. Here each
+    retrofit delivers at full load until the end of its life, and each site takes the rate of its wells until it is
+    full. The years are those with the largest shortage; None without one, and with own pipes, whose sites are reserved.
+    """
+    problem, decided = point.problem, point.decided
+    if problem.network is None or not problem.obligation_yr:
+        return None
+    rate = (problem.sites["well_injectivity_ktpa"].to_numpy(float) * problem.delivered_share)[:, None]
+    rate = rate * decided[WELLS].sum(axis=1, keepdims=True)
+    stored = injected_ktpa(point) @ problem.periods["n_years"].to_numpy(float)
+    room = np.maximum(problem.sites["capacity_kt"].to_numpy(float) * problem.max_fill_share - stored, 0.0)
+    years = np.arange(1, int(np.ceil(problem.obligation_yr)) + 1)
+    takes = np.minimum(rate * years, room[:, None]).sum(axis=0)
+    delivered = problem.delivered_ktpa[:, None] * point.build
+    due = np.array([(delivered * np.minimum(problem.years_after_horizon, k)).sum() for k in years])
+    worst = int(np.argmax(due - takes))
+    if due[worst] <= takes[worst] * (1 + _SHORT) + BUILT:
+        return None
+    return int(years[worst]), float(due[worst]), float(takes[worst])
 
 
 def _of_sites(point: Point, amount: Floats) -> Floats:

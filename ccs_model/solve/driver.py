@@ -39,6 +39,7 @@ from ccs_model.plan.decisions import point_of, without_traces
 from ccs_model.plan.headline import additions_text
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.revision import Revision
+from ccs_model.plan.storage_tables import shortage_after_horizon
 from ccs_model.problem import Problem
 from ccs_model.problem.scenario_names import read_checked
 from ccs_model.problem.unused_inputs import input_warnings
@@ -62,7 +63,7 @@ from ccs_model.solve.tie_breaking import (
     with_network_fitted,
     without_idle_wells,
 )
-from ccs_model.units import first_few
+from ccs_model.units import first_few, rounded
 
 ProgressCallback = Callable[[Progress], None]
 Result = TypeVar("Result")
@@ -354,6 +355,8 @@ def _solve_stages(
     parts = checked_parts(problem, matrix, chosen, point, outcome, first, bought, corridors)
     if idle := idle_links(problem, matrix, chosen):
         stages.failed.append(_idle_text(problem, idle))
+    if late := shortage_after_horizon(point):
+        stages.failed.append(_late_text(*late))
     if was_stopped():
         stages.failed.append(
             f"the time limit of {clock.limit_s:g} s stopped the search; with more time the plan may differ"
@@ -371,6 +374,15 @@ def _idle_text(problem: Problem, links: tuple[str, ...]) -> str:
             "whatever the pipe size"
         )
     return text
+
+
+def _late_text(years: int, due_kt: float, takes_kt: float) -> str:
+    until = f"{years} years" if years > 1 else "year"
+    return (
+        f"in the first {until} after the horizon the retrofits deliver {rounded(due_kt)} kt and the wells of sites "
+        f"that are not full take {rounded(takes_kt)} kt: after the horizon the model limits only the mean rate, so "
+        "that further wells or sites are needed"
+    )
 
 
 def _first_stage(

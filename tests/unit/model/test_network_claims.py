@@ -102,6 +102,28 @@ def test_after_the_horizon_trucks_carry_only_what_is_captured_where_they_load(
     assert set(found.values()) == {1.0} and len(found) == 2
 
 
+@pytest.mark.parametrize(("rate_ktpa", "is_short"), [(400, True), (500, False)])
+def test_wells_that_take_less_than_is_delivered_after_the_horizon_are_reported(
+    hand_solved: HandSolved, large: pd.DataFrame, rate_ktpa: float, is_short: bool
+) -> None:
+    # S is full after the ten years of the horizon. A runs on for ten years with 500 kt/y; a well of T takes 400. On
+    # average over 15 years, as long as a retrofit of 2031 would work, 333 kt/y are enough.
+    plan = hand_solved(
+        STAGED | {"budget.total_mn": 1_000},
+        plants={"A": PLANTS["A"]},
+        sites={
+            "S": {"capacity_mid_kt": 5_000},
+            "T": {"well_injectivity_ktpa": rate_ktpa, "n_wells_max": 1, "injection_cost_per_t": 10},
+        },
+        links={"A-S": {"length_km": 10}, "S-T": {"length_km": 10}},
+        transport__pipes=large,
+    )
+    assert plan.objective.value == pytest.approx(5_000)
+    what = "in the first 10 years after the horizon the retrofits deliver 5,000 kt and the wells of sites that are not"
+    assert any(f"{what} full take 4,000 kt" in warning for warning in plan.warnings) == is_short
+    assert is_short or not any("after the horizon" in warning for warning in plan.warnings)
+
+
 def test_a_larger_trend_is_laid_for_what_makes_it_the_cheaper_one(hand_problem: HandPosed, inputs: Inputs) -> None:
     # 0.4 + q / 1,000 and 0.8 + q / 2,000 million a km cross at 800 kt/y.
     like = {"life_yr": 50, "currency": "EUR", "price_year": 2015, "reference": "OWN", "quality": "reported"}
