@@ -144,6 +144,16 @@ def society(totals: Mapping[str, Any], currency: str, price_year: int, terms: Ma
     return found
 
 
+# Classes of the Storage Resources Management System.
+_RESOURCES = {
+    "prospective": "undiscovered, without a characterised site",
+    "contingent": "discovered, without a commercial project",
+    "capacity": "of a commercial project",
+    "stored": "a project in operation",
+    "inaccessible": "not usable by a project at present",
+}
+
+
 def storage_range(cost_per_t: float | None, band: Mapping[str, Any] | None, money: str) -> str:
     """Cost of storage beside its published range `band`; empty without either. `money` is the unit of the cost."""
     if cost_per_t is None or band is None:
@@ -162,6 +172,20 @@ def storage_range(cost_per_t: float | None, band: Mapping[str, Any] | None, mone
         f"Storage costs {cost} {money} stored, {place} the published range of {low} to {high} "
         f"(national mean {mean}, {band['reference']})."
     )
+
+
+def resources_in_words(storage: Sequence[Mapping[str, Any]]) -> list[str]:
+    """One sentence for each class of storage resources that takes CO2 of the plan, with its share of the tonnes."""
+    last = {row["site"]: row for row in storage}.values()
+    total = sum(row["stored_kt"] for row in last)
+    if total <= 0:
+        return []
+    by_class = {name: sum(row["stored_kt"] for row in last if row.get("resource_class") == name) for name in _RESOURCES}
+    return [
+        f"{100 * kt / total:.0f} % of the CO2 goes into {name} storage resources by the SRMS: {_RESOURCES[name]}."
+        for name, kt in by_class.items()
+        if kt > 0
+    ]
 
 
 def oil_in_words(storage: Sequence[Mapping[str, Any]], money: str) -> str:

@@ -29,6 +29,7 @@ from ccs_model.report.phrases import (
     left_out_in_words,
     oil_in_words,
     reasons_in_words,
+    resources_in_words,
     society,
     storage_range,
     unspent,
@@ -167,6 +168,7 @@ class _Summary:
             f"Capture cost {per_t[0]} {unit} captured, without transport and storage; avoidance cost "
             f"{per_t[1]} {unit} avoided, with them.",
             storage_range(totals["storage_cost_per_t"], self.context["storage_cost_range"], unit),
+            *resources_in_words(document["storage"]),
             oil_in_words(document["storage"], self.money),
             *([] if not document["owners"] else [self._npv(), self._society()]),
         ]

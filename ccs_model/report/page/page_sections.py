@@ -34,7 +34,7 @@ from ccs_model.report.page.html import (
     table,
 )
 from ccs_model.report.page.plan_map import flows_of, link_name, plant_names, site_name
-from ccs_model.report.phrases import gap_text, granted_mn, society, targets_in_words
+from ccs_model.report.phrases import gap_text, granted_mn, resources_in_words, society, targets_in_words
 from ccs_model.report.sentences import storage_band
 from ccs_model.units import label_of
 
@@ -300,7 +300,8 @@ def storage(run: StoredRun, words: Words, problem: Problem | None) -> Markup:
     )  # fmt: skip
     cost = run.document["totals"].get("storage_cost_per_t")
     band = storage_band(cost, problem) if problem is not None else ""
-    notes = [paragraph(words.sentence(band))] if band else []
+    texts = filter(None, (band, *resources_in_words(run.document["storage"])))
+    notes = [paragraph(words.sentence(text)) for text in texts]
     return section("storage", words("storage"), *notes, table("storage", columns, rows, words, words("storage")))
 
 

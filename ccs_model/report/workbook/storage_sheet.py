@@ -10,7 +10,7 @@ from ccs_model.plan.plan_json import records
 from ccs_model.problem import Problem
 from ccs_model.problem.storage_sites import sites_of, wells_for
 from ccs_model.report import sentences as words
-from ccs_model.report.phrases import percent
+from ccs_model.report.phrases import percent, resources_in_words
 from ccs_model.report.workbook.columns import SOLVER, Cell, Column, table_columns
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 
@@ -46,11 +46,13 @@ def write_storage(sheet: Sheet, plan: Plan) -> None:
     _by_period(sheet, plan, used, empty)
     if beside := words.storage_band(plan.totals["storage_cost_per_t"], plan.problem):
         sheet.paragraph(beside, "note")
+    for resources in resources_in_words(records(plan.storage)):
+        sheet.paragraph(resources, "note")
     _costs(sheet, plan, used, empty)
     sheet.section("Other candidate sites")
     others = problem.sites[~problem.sites["site"].isin(plan.storage["site"])]
     reach = {
-        "storage_cost_per_t": "Storage at 3 Mt/y",
+        "storage_cost_per_t": "Storage at up to 3 Mt/y",
         "n_plants_in_reach": "In reach" if shared else "Candidates in reach",
     }
     sheet.table(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ccs_model.report.language import Language
-from ccs_model.report.phrases import society, storage_range, unspent
+from ccs_model.report.phrases import resources_in_words, society, storage_range, unspent
 from ccs_model.report.summary import _Summary
 
 
@@ -70,3 +70,18 @@ def test_an_assumed_price_path_is_the_scenario_s_and_not_the_market_s() -> None:
     text = society(totals, "CNY", 2024, {**terms, "is_price_of_scenario": True})[1]
     assert text.startswith("At the scenario's carbon price path (300 at first, 1,000 at last, CNY 2024 per t)")
     assert Language("zh").sentence(text).startswith("按情景碳价路径（初期 300、末期 1,000 元/吨（2024年价））")
+
+
+def test_classes_of_storage_resources_have_their_share_of_the_tonnes_at_the_end() -> None:
+    rows = [
+        {"site": "S", "year": 2026, "stored_kt": 100.0, "resource_class": "prospective"},
+        {"site": "S", "year": 2031, "stored_kt": 300.0, "resource_class": "prospective"},
+        {"site": "G", "year": 2031, "stored_kt": 100.0, "resource_class": "contingent"},
+    ]
+    assert resources_in_words(rows) == [
+        "75 % of the CO2 goes into prospective storage resources by the SRMS: undiscovered, without a characterised site.",
+        "25 % of the CO2 goes into contingent storage resources by the SRMS: discovered, without a commercial project.",
+    ]
+    # Own sites have a class only where their table states one.
+    assert resources_in_words([{"site": "S", "year": 2026, "stored_kt": 100.0}]) == []
+    assert resources_in_words([]) == []
