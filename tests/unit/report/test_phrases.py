@@ -78,9 +78,10 @@ def test_classes_of_storage_resources_have_their_share_of_the_tonnes_at_the_end(
         {"site": "S", "year": 2031, "stored_kt": 300.0, "resource_class": "prospective"},
         {"site": "G", "year": 2031, "stored_kt": 100.0, "resource_class": "contingent"},
     ]
+    goes = "of the CO2 goes into {} storage resources by the SRMS: {}."
     assert resources_in_words(rows) == [
-        "75 % of the CO2 goes into prospective storage resources by the SRMS: undiscovered, without a characterised site.",
-        "25 % of the CO2 goes into contingent storage resources by the SRMS: discovered, without a commercial project.",
+        f"75 % {goes.format('prospective', 'undiscovered, without a characterised site')}",
+        f"25 % {goes.format('contingent', 'discovered, without a commercial project')}",
     ]
     # Own sites have a class only where their table states one.
     assert resources_in_words([{"site": "S", "year": 2026, "stored_kt": 100.0}]) == []
