@@ -111,6 +111,11 @@ _DECIMAL = re.compile(r"[-+]?([0-9]+(_[0-9]+)*(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-
 _LEADING_ZERO = re.compile(r"[-+]?0[0-9_]+")
 _PERCENT = re.compile(r"([-+]?[0-9]+(\.[0-9]+)?) ?%")
 _THOUSANDS = re.compile(r"[-+]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?")
+_AMOUNT = re.compile(r"([-+]?[0-9][0-9,]*(?:\.[0-9]+)?) ?([^\d\s.,]+)")
+_MILLIONS = {
+    **dict.fromkeys(("trillion", "tn", "万亿"), 1e6), **dict.fromkeys(("billion", "bn", "十亿"), 1e3), "亿": 1e2,
+    "crore": 10.0, **dict.fromkeys(("million", "mn", "m", "百万"), 1.0), "lakh": 0.1, "万": 0.01,
+}  # fmt: skip
 _WORDS: dict[str, bool | float | None] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -192,6 +197,13 @@ def number_hint(text: str) -> str:
     if _DECIMAL.fullmatch(text):
         return f"write {shown(text)} without quotes"
     return "accepted spellings: 1000000, 1_000_000, 1e6, 0.15"
+
+
+def _money_hint(text: str) -> str:
+    """Hint for an amount of money in words, for a key in million; empty for another text."""
+    found = _AMOUNT.fullmatch(text.strip())
+    factor = _MILLIONS.get(found[2].lower()) if found else None
+    return f"write {float(found[1].replace(',', '')) * factor:.12g}, in million" if found and factor else ""
 
 
 def text_hint(value: object) -> str:
@@ -377,7 +389,8 @@ def _type_hint(kind: str, given: object, path: KeyPath) -> str:
     if kind == "dict_type" and is_number and str(path[-1]).endswith(_BY_YEAR):
         return f"give it by year: {{2026: {shown(given)}}}"
     if kind in ("int_type", "float_type") and isinstance(given, str):
-        return number_hint(given)
+        is_money = any(str(each).endswith("_mn") for each in path)
+        return (is_money and _money_hint(given)) or number_hint(given)
     if kind == "int_type" and isinstance(given, float) and math.isfinite(given) and given == int(given):
         return f"write {given:.0f}"
     if kind == "string_type":

@@ -168,6 +168,11 @@ def test_a_bad_value_is_named_with_what_was_expected(more: dict[str, Any], issue
         ("15%", "write 0.15"),
         ("010", "write 10"),
         ("9" * 5000, "expected a shorter number"),
+        ("9 billion", "write 9000, in million"),
+        ("1,200.5 mn", "write 1200.5, in million"),
+        ("90亿", "write 9000, in million"),
+        ("3 crore", "write 30, in million"),
+        ("9 apples", "accepted spellings: 1000000, 1_000_000, 1e6, 0.15"),
         ("plenty", "accepted spellings: 1000000, 1_000_000, 1e6, 0.15"),
     ],
 )
