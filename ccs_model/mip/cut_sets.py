@@ -225,12 +225,5 @@ def with_cuts(matrix: Matrix, rows: Sequence[Cut]) -> Matrix:
         (np.concatenate([c for _, c in rows]), (count, np.concatenate([columns for columns, _ in rows]))),
         shape=(len(rows), len(matrix.lower)),
     )
-    extended = sparse.csc_array(sparse.vstack([matrix.rows, block], format="csc"))
-    extended.sort_indices()
-    return replace(
-        matrix,
-        rows=extended,
-        row_lower=np.r_[matrix.row_lower, np.full(len(rows), -np.inf)],
-        row_upper=np.r_[matrix.row_upper, np.zeros(len(rows))],
-        row_constraints=(*matrix.row_constraints, *((CUT_SET, k) for k in range(len(rows)))),
-    )
+    n = len(rows)
+    return matrix.with_rows(block, np.full(n, -np.inf), np.zeros(n), ((CUT_SET, k) for k in range(n)))

@@ -22,7 +22,7 @@ from ccs_model.mip.clock import now
 from ccs_model.mip.fixed_charge import Construct, Prove, SlopeScaling
 from ccs_model.mip.growing_network import GrowthNetwork
 from ccs_model.mip.highs import LARGE_ROWS, Highs, Outcome, SolverOptions
-from ccs_model.mip.matrix import Column, Matrix, rounded_to_integrality
+from ccs_model.mip.matrix import Matrix, rounded_to_integrality
 from ccs_model.mip.search import FixedChargeNetwork, Result, SearchContext
 from ccs_model.mip.tree_growth import Grow
 
@@ -223,18 +223,7 @@ def least_beyond(
 ) -> Floats | None:
     """Return the excess of `amounts` x over `limits` with the smallest weighted sum found; None without a solution."""
     n = len(limits)
-    count = Matrix(
-        rows=sparse.csc_array(sparse.vstack([matrix.rows, amounts], format="csc")),
-        row_lower=np.r_[matrix.row_lower, np.full(n, -np.inf)],
-        row_upper=np.r_[matrix.row_upper, limits],
-        lower=matrix.lower,
-        upper=matrix.upper,
-        is_integer=matrix.is_integer,
-        costs=matrix.costs,
-        maximise=matrix.maximise,
-        row_constraints=(*matrix.row_constraints, *(("limit", k) for k in range(n))),
-        columns=matrix.columns,
-    )
+    count = matrix.with_rows(amounts, np.full(n, -np.inf), limits, (("limit", k) for k in range(n)))
     rows = np.arange(len(matrix.row_lower), len(count.row_lower))
     outcome = _least(_elastic(count, rows, weights), options, deadline, "smallest excess", network)
     if outcome.x is None or outcome.status not in ("optimal", "limit"):
@@ -300,21 +289,6 @@ def _limit(matrix: Matrix, row: int) -> float:
 
 
 def _elastic(matrix: Matrix, rows: np.ndarray, weights: Floats | None = None) -> Matrix:
-    """The elastic matrix: one slack for each of `rows`, with their weighted sum as the objective to minimise."""
-    n_slack = len(rows)
-    weights = np.ones(n_slack) if weights is None else weights
-    # A slack relaxes the side that the row limits.
-    sign = np.where(np.isfinite(matrix.row_upper[rows]), -1.0, 1.0)
-    slack = sparse.csc_array((sign, (rows, np.arange(n_slack))), shape=(len(matrix.row_lower), n_slack))
-    return Matrix(
-        rows=sparse.csc_array(sparse.hstack([matrix.rows, slack], format="csc")),
-        row_lower=matrix.row_lower,
-        row_upper=matrix.row_upper,
-        lower=np.r_[matrix.lower, np.zeros(n_slack)],
-        upper=np.r_[matrix.upper, np.full(n_slack, np.inf)],
-        is_integer=np.r_[matrix.is_integer, np.zeros(n_slack, dtype=bool)],
-        costs=np.r_[np.zeros(len(matrix.lower)), weights][None, :],
-        maximise=(False,),
-        row_constraints=matrix.row_constraints,
-        columns=(*matrix.columns, *(Column("slack", int(row)) for row in rows)),
-    )
+    """The elastic matrix of `rows`: each slack relaxes the side that its row limits."""
+    signs = np.where(np.isfinite(matrix.row_upper[rows]), -1.0, 1.0)
+    return matrix.elastic(rows, signs, np.ones(len(rows)) if weights is None else weights)

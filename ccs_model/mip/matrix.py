@@ -8,7 +8,7 @@ scaled where all coefficients lie in a safe range. `in_units_of_flow` scales the
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -66,6 +66,56 @@ class Matrix:
         begin, end = self._by_row.indptr[row : row + 2]
         return self._by_row.indices[begin:end].astype(np.int64), self._by_row.data[begin:end]
 
+    def selected(self, rows: Ints | None = None, columns: Ints | None = None) -> Matrix:
+        """Return some rows and columns, in the order given; None for all."""
+        part = self
+        if rows is not None:
+            part = replace(
+                part,
+                rows=_in_columns(sparse.csr_array(part.rows)[rows]),
+                row_lower=part.row_lower[rows],
+                row_upper=part.row_upper[rows],
+                row_constraints=tuple(part.row_constraints[i] for i in rows),
+            )
+        if columns is not None:
+            part = replace(
+                part,
+                rows=_in_columns(part.rows[:, columns]),
+                lower=part.lower[columns],
+                upper=part.upper[columns],
+                is_integer=part.is_integer[columns],
+                costs=part.costs[:, columns],
+                columns=tuple(part.columns[j] for j in columns),
+            )
+        return part
+
+    def with_rows(
+        self, rows: sparse.csr_array, lower: Floats, upper: Floats, names: Iterable[tuple[str, Any]]
+    ) -> Matrix:
+        """Return the matrix with further rows."""
+        return replace(
+            self,
+            rows=_in_columns(sparse.vstack([self.rows, rows], format="csc")),
+            row_lower=np.r_[self.row_lower, lower],
+            row_upper=np.r_[self.row_upper, upper],
+            row_constraints=(*self.row_constraints, *names),
+        )
+
+    def elastic(self, rows: Ints, signs: Floats, weights: Floats) -> Matrix:
+        """Return the matrix with a slack for each of `rows`, with their weighted sum as the objective to minimise."""
+        n = len(rows)
+        slack = sparse.csc_array((signs, (rows, np.arange(n))), shape=(len(self.row_lower), n))
+        return replace(
+            self,
+            rows=_in_columns(sparse.hstack([self.rows, slack], format="csc")),
+            lower=np.r_[self.lower, np.zeros(n)],
+            upper=np.r_[self.upper, np.full(n, np.inf)],
+            is_integer=np.r_[self.is_integer, np.zeros(n, dtype=bool)],
+            costs=np.r_[np.zeros(len(self.lower)), weights][None, :],
+            maximise=(False,),
+            columns=(*self.columns, *(Column("slack", int(row)) for row in rows)),
+        )
+
     @cached_property
     def _by_row(self) -> sparse.csr_array:
         return sparse.csr_array(self.rows)
@@ -77,6 +127,13 @@ class Matrix:
     @cached_property
     def _columns_by_variable(self) -> dict[str, Ints]:
         return _places(column.variable for column in self.columns)
+
+
+def _in_columns(rows: sparse.sparray) -> sparse.csc_array:
+    """Rows as HiGHS takes them: by column, in order."""
+    by_column = sparse.csc_array(rows)
+    by_column.sort_indices()
+    return by_column
 
 
 def _places(names: Iterable[str]) -> dict[str, Ints]:

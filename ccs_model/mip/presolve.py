@@ -67,28 +67,9 @@ def restricted(matrix: Matrix, off: Ints) -> RestrictedModel:
 
 def _without(matrix: Matrix, rows: sparse.csr_array, removed: Mask) -> RestrictedModel:
     columns = np.flatnonzero(~removed)
-    left = rows[:, columns]
     # A row that 0 violates stays, so that the smaller model is infeasible as well.
-    some = (np.diff(left.indptr) > 0) | (matrix.row_lower > 0) | (matrix.row_upper < 0)
-    kept = np.flatnonzero(some)
-    small = sparse.csc_array(left[kept])
-    small.sort_indices()
-    return RestrictedModel(
-        replace(
-            matrix,
-            rows=small,
-            row_lower=matrix.row_lower[kept],
-            row_upper=matrix.row_upper[kept],
-            lower=matrix.lower[columns],
-            upper=matrix.upper[columns],
-            is_integer=matrix.is_integer[columns],
-            costs=matrix.costs[:, columns],
-            row_constraints=tuple(matrix.row_constraints[i] for i in kept),
-            columns=tuple(matrix.columns[j] for j in columns),
-        ),
-        columns,
-        len(matrix.lower),
-    )
+    some = (np.diff(rows[:, columns].indptr) > 0) | (matrix.row_lower > 0) | (matrix.row_upper < 0)
+    return RestrictedModel(matrix.selected(np.flatnonzero(some), columns), columns, len(matrix.lower))
 
 
 # Share of the incumbent's value by which a relaxation must be worse before it fixes a column.
@@ -159,15 +140,6 @@ def merged(matrix: Matrix, pairs: Sequence[tuple[int, int]]) -> Merged:
     small = sparse.csc_array(rows[kept])
     small.sort_indices()
     aggregated = replace(
-        matrix,
-        rows=small,
-        row_lower=matrix.row_lower[kept],
-        row_upper=matrix.row_upper[kept],
-        lower=lower,
-        upper=upper,
-        is_integer=matrix.is_integer[columns],
-        costs=matrix.costs @ onto,
-        row_constraints=tuple(matrix.row_constraints[i] for i in kept),
-        columns=tuple(matrix.columns[j] for j in columns),
+        matrix.selected(kept, columns), rows=small, lower=lower, upper=upper, costs=matrix.costs @ onto
     )
     return Merged(aggregated, columns.astype(np.int64), stands_for.astype(np.int64))

@@ -172,22 +172,7 @@ def _run(matrix: Matrix, options: SolverOptions, deadline: float, *, integer: bo
 
 def _all_rows_elastic(matrix: Matrix) -> Matrix:
     """Every row with a slack to either side it has, in units of its largest coefficient; their sum is to be small."""
-    n_rows, n_columns = matrix.rows.shape
     size = _sizes(matrix)
     above = np.flatnonzero(np.isfinite(matrix.row_upper))
     below = np.flatnonzero(np.isfinite(matrix.row_lower))
-    at = np.r_[above, below]
-    sign = np.r_[-size[above], size[below]]
-    slack = sparse.csc_array((sign, (at, np.arange(len(at)))), shape=(n_rows, len(at)))
-    return Matrix(
-        rows=sparse.csc_array(sparse.hstack([matrix.rows, slack], format="csc")),
-        row_lower=matrix.row_lower,
-        row_upper=matrix.row_upper,
-        lower=np.r_[matrix.lower, np.zeros(len(at))],
-        upper=np.r_[matrix.upper, np.full(len(at), np.inf)],
-        is_integer=np.r_[matrix.is_integer, np.zeros(len(at), dtype=bool)],
-        costs=np.r_[np.zeros(n_columns), np.ones(len(at))][None, :],
-        maximise=(False,),
-        row_constraints=matrix.row_constraints,
-        columns=(*matrix.columns, *(Column("slack", int(row)) for row in at)),
-    )
+    return matrix.elastic(np.r_[above, below], np.r_[-size[above], size[below]], np.ones(len(above) + len(below)))

@@ -161,13 +161,7 @@ def without_network_of_other_periods(problem: Problem, matrix: Matrix) -> Matrix
         for i in matrix.rows_of(name):
             is_kept[i] = matrix.row_constraints[i][1][-1] in kept
     rows = np.flatnonzero(is_kept)
-    relaxed = replace(
-        matrix,
-        rows=sparse.csc_array(sparse.csr_array(matrix.rows)[rows]),
-        row_lower=matrix.row_lower[rows],
-        row_upper=matrix.row_upper[rows],
-        row_constraints=tuple(matrix.row_constraints[i] for i in rows),
-    )
+    relaxed = matrix.selected(rows)
     flows = [j for name in _FLOWS_OF_A_PERIOD for j in matrix.columns_of(name)]
     others = np.array([j for j in flows if matrix.columns[j].index[-1] not in kept], dtype=np.int64)
     return restricted(relaxed, _only_costing(relaxed, others)).matrix
@@ -201,14 +195,7 @@ def without_peak_flows(matrix: Matrix) -> RestrictedModel:
     is_tight = np.asarray((rows[peaks] @ replaced).sum(axis=1)).ravel() > 0
     kept[peaks[is_tight]] = True
     at = np.flatnonzero(kept)
-    smaller = sparse.csc_array((rows + rows @ replaced)[at])
-    relaxed = replace(
-        matrix,
-        rows=smaller,
-        row_lower=matrix.row_lower[at],
-        row_upper=matrix.row_upper[at],
-        row_constraints=tuple(matrix.row_constraints[i] for i in at),
-    )
+    relaxed = replace(matrix.selected(at), rows=sparse.csc_array((rows + rows @ replaced)[at]))
     return restricted(relaxed, columns)
 
 

@@ -56,18 +56,7 @@ def in_one_period(problem: Problem, matrix: Matrix) -> Matrix:
     scale = np.where(is_stored[entries.row] & is_injected[entries.col], longer, 1.0)
     small = sparse.csc_array((entries.data * scale, (entries.row, entries.col)), shape=kept.shape)
     small.sort_indices()
-    return replace(
-        matrix,
-        rows=small,
-        row_lower=matrix.row_lower[rows],
-        row_upper=upper[rows],
-        lower=matrix.lower[columns],
-        upper=matrix.upper[columns],
-        is_integer=matrix.is_integer[columns],
-        costs=matrix.costs[:, columns],
-        row_constraints=tuple(matrix.row_constraints[i] for i in rows),
-        columns=tuple(matrix.columns[j] for j in columns),
-    )
+    return replace(matrix.selected(rows, columns), rows=small, row_upper=upper[rows])
 
 
 def _period(problem: Problem) -> int:

@@ -64,16 +64,11 @@ def break_ties_by_group(highs: Highs, chosen: Floats, value: float, *, maximise:
         return chosen
     part = small.matrix
     low, high = _value_limits(value, maximise)
-    rows = sparse.csc_array(sparse.vstack([part.rows, sparse.csr_array(part.costs[:1])], format="csc"))
-    rows.sort_indices()
+    value_row = sparse.csr_array(part.costs[:1])
     secondary_objective = replace(
-        part,
-        rows=rows,
-        row_lower=np.r_[part.row_lower, low],
-        row_upper=np.r_[part.row_upper, high],
+        part.with_rows(value_row, np.array([low]), np.array([high]), [("value_is_kept", None)]),
         costs=part.costs[1:2],
         maximise=part.maximise[1:2],
-        row_constraints=(*part.row_constraints, ("value_is_kept", None)),
     )
     second = solve_program(
         Highs(secondary_objective, highs.options),
@@ -160,17 +155,12 @@ def _part_of(matrix: Matrix, free: Ints, chosen: Floats) -> Matrix:
     within = within[rows]
     own = within @ chosen[free]
     others = matrix.rows.tocsr()[rows] @ chosen - own
-    return Matrix(
-        rows=sparse.csc_array(within),
+    return replace(
+        matrix.selected(rows, free),
         row_lower=np.minimum(matrix.row_lower[rows] - others, own),
         row_upper=np.maximum(matrix.row_upper[rows] - others, own),
         lower=np.minimum(matrix.lower[free], chosen[free]),
         upper=np.maximum(matrix.upper[free], chosen[free]),
-        is_integer=matrix.is_integer[free],
-        costs=matrix.costs[:, free],
-        maximise=matrix.maximise,
-        row_constraints=tuple(matrix.row_constraints[i] for i in rows),
-        columns=tuple(matrix.columns[j] for j in free),
     )
 
 
