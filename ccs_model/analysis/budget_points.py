@@ -108,7 +108,7 @@ class RankedList:
         yearly_mn = table["avoidance_cost_at_full_load_per_t"] * table["avoided_at_full_load_ktpa"] / 1000.0
         amounts = (yearly_mn if problem.is_static else table["capex_mn"]).to_numpy(float)
         takes: dict[float, Take] = {}
-        start, best, sign = None, None, 1.0 if matrix.maximise[0] else -1.0
+        start, best, sign = None, None, matrix.sign
         for budget in budgets:
             taken = _taken(table, amounts, budget)
             listed = set(zip(taken["plant"], taken["stream"], taken["technology"], strict=True))
@@ -201,7 +201,7 @@ class BudgetPointSearch:
     @property
     def sign(self) -> float:
         """1 for a maximised objective, −1 for a minimised one."""
-        return 1.0 if self.matrix.maximise[0] else -1.0
+        return self.matrix.sign
 
     def budget_points(self, budgets: Floats) -> tuple[list[BudgetPoint], RankedList | None]:
         """Return a plan at each budget in million that has one, and the merit order."""

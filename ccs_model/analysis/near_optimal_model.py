@@ -74,7 +74,7 @@ class ReferencePlan:
     @property
     def sign(self) -> float:
         """1 for maximisation, −1 for minimisation."""
-        return 1.0 if self.matrix.maximise[0] else -1.0
+        return self.matrix.sign
 
     def floor(self, within_share: float) -> float:
         """Worst objective value of a near-optimal plan."""

@@ -246,7 +246,7 @@ def regret_of(futures: Sequence[Future], *, on_progress: MessageCallback | None 
             on_progress(f"future {k} of {len(futures)}: {future.name}")
         plan = solve(future.problem)
         solved.append(_Solved(plan, AtPoint.of_plan(plan)))
-    sign = 1.0 if solved[0].at.matrix.maximise[0] else -1.0
+    sign = solved[0].at.matrix.sign
     values = [[other.own_value if other is own else _value_in(other, own) for other in solved] for own in solved]
     kept = np.array([[each.objective if each.state == KEPT else np.nan for each in row] for row in values])
     best = sign * np.nanmax(sign * kept, axis=0)

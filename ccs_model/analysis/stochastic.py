@@ -254,7 +254,7 @@ class _TwoStage:
         mean_plan = self._plan_of_mean(mean)
         links = _corridors([*plans, *([mean_plan] if mean_plan is not None else [])])
         self.futures = [SolvedFuture.of(future, plan, links) for future, plan in zip(futures, plans, strict=True)]
-        self.sign = 1.0 if self.futures[0].matrix.maximise[0] else -1.0
+        self.sign = self.futures[0].matrix.sign
         self.mean_values = None
         if mean_plan is not None:
             at = AtPoint.of_plan(mean_plan)

@@ -42,7 +42,7 @@ class LinearRelaxation:
     """
 
     def __init__(self, matrix: Matrix, options: SolverOptions, time_s: float, off: Ints | None = None) -> None:
-        self._sign = 1.0 if matrix.maximise[0] else -1.0
+        self._sign = matrix.sign
         self._highs = Highs(matrix, options)
         self._highs.set_integrality(False)
         if off is not None:
@@ -109,7 +109,7 @@ class Exchanges:
     @property
     def sign(self) -> float:
         """1 for maximisation, −1 for minimisation."""
-        return 1.0 if self.matrix.maximise[0] else -1.0
+        return self.matrix.sign
 
     @property
     def time_s(self) -> float:
@@ -281,7 +281,7 @@ class Exchanges:
         network = self.problem.network
         if network is None:
             return NO_COLUMNS
-        link_of = dict(zip(network.lines["line"], network.lines["link"], strict=True))
+        link_of = network.link_of
         built = set(zip(self.links["link"], self.links["year"], strict=True)) if len(self.links) else set()
         return np.array(
             [

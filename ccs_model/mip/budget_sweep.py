@@ -72,7 +72,7 @@ class SweepModel:
     @property
     def sign(self) -> float:
         """1 for a maximised objective, −1 for a minimised one."""
-        return 1.0 if self.matrix.maximise[0] else -1.0
+        return self.matrix.sign
 
     @cached_property
     def matrix_with_cuts(self) -> Matrix:

@@ -248,7 +248,7 @@ class GroupPricing:
 
     def __init__(self, planned: Matrix, shape: Shape) -> None:
         self._shape, self._n_rows = shape, len(planned.row_lower)
-        self._sign = 1.0 if planned.maximise[0] else -1.0
+        self._sign = planned.sign
         self._leads = sparse.csr_array(shape.room > 0)
 
     def first(self) -> Mask:
@@ -310,7 +310,7 @@ class LayerPricing:
 
     def __init__(self, planned: Matrix, *, seed: int = 0) -> None:
         self._layers = Layers(planned)
-        self._sign = 1.0 if planned.maximise[0] else -1.0
+        self._sign = planned.sign
         # The LP over all columns, solved once, gives the first pool.
         warm = WarmStartedLp(seed)
         found = warm.solve(planned)

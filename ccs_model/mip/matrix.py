@@ -53,6 +53,11 @@ class Matrix:
     row_constraints: tuple[tuple[str, Any], ...]
     columns: tuple[Column, ...]
 
+    @property
+    def sign(self) -> float:
+        """1 where the objective is maximised, −1 where it is minimised."""
+        return 1.0 if self.maximise[0] else -1.0
+
     def rows_of(self, constraint: str) -> Ints:
         """Return the rows of one named constraint."""
         return self._rows_by_constraint.get(constraint, np.zeros(0, dtype=np.int64)).copy()

@@ -109,7 +109,7 @@ def breakpoints(
 
     Raises NoPlanError if the LP is infeasible at an end.
     """
-    sign = 1.0 if moving.matrix.maximise[0] else -1.0
+    sign = moving.matrix.sign
     ends = moving.at(low), moving.at(high)
     if ends[0] is None or ends[1] is None:
         raise NoPlanError(f"the LP is infeasible at a limit of {low if ends[0] is None else high:g}")

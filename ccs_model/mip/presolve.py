@@ -93,7 +93,7 @@ def fixed_by_reduced_cost(
     matrix: Matrix, columns: Ints, value: float, options: SolverOptions, *, deadline: float
 ) -> Matrix:
     """Return `matrix` with those of some binary columns fixed whose other value rules out a solution of `value`."""
-    sign = 1.0 if matrix.maximise[0] else -1.0
+    sign = matrix.sign
     highs = Highs(matrix, options)
     highs.set_integrality(False)
     for j in columns:

@@ -171,7 +171,7 @@ class SearchContext:
     @property
     def sign(self) -> float:
         """1 for a maximised objective, −1 for a minimised one."""
-        return 1.0 if self.matrix.maximise[0] else -1.0
+        return self.matrix.sign
 
     @property
     def left(self) -> float:

@@ -348,7 +348,7 @@ class PriceRounds:
             Name for the log.
         """
         matrix, added, deadline = highs.matrix, [], now() + self.until * effort
-        sign = 1.0 if matrix.maximise[0] else -1.0
+        sign = matrix.sign
         prices: Floats | None = None
         for _ in range(self.n_rounds):
             x, dual = relaxation.x, relaxation.row_dual

@@ -142,7 +142,7 @@ def _improved(matrix: Matrix, options: SolverOptions, x: Floats, deadline: float
     highs = Highs(wider, options)
     highs.start_from(x)
     found = highs.run(deadline - now(), "improve the elastic solution")
-    sign = 1.0 if matrix.maximise[0] else -1.0
+    sign = matrix.sign
     value, status, bound = float(matrix.costs[0] @ x), "limit", found.bound
     if found.x is not None:
         point = rounded_to_integrality(matrix, found.x)

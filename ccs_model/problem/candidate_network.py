@@ -8,8 +8,9 @@ nearest sites, and the planner's own links. The result does not depend on the or
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -59,6 +60,11 @@ class Network:
         """Pipe options that need construction."""
         here: Mask = ~self.lines["is_free"].to_numpy(bool)
         return here
+
+    @cached_property
+    def link_of(self) -> Mapping[str, str]:
+        """The link of each pipe option."""
+        return dict(zip(self.lines["line"], self.lines["link"], strict=True))
 
     def plants_with_a_site(self) -> set[str]:
         """Plants that are connected to a site."""

@@ -103,7 +103,7 @@ def relaxation_if_tighter(directed: DirectedArcs, matrix: Matrix, options: Solve
         if found[-1].status != "optimal":
             return None
     undirected, tighter = (each.objective for each in found)
-    gained = (undirected - tighter) * (1.0 if matrix.maximise[0] else -1.0)
+    gained = (undirected - tighter) * matrix.sign
     return found[0] if gained > _TIGHTER * abs(undirected) else None
 
 

@@ -204,7 +204,7 @@ def _only_costing(matrix: Matrix, columns: Ints) -> Ints:
     entries = sparse.csc_array(matrix.rows)[:, columns].tocoo()
     limit_below, limit_above = matrix.row_lower[entries.row], matrix.row_upper[entries.row]
     harms = np.isfinite(np.where(entries.data > 0, limit_below, -limit_above))
-    sign = 1.0 if matrix.maximise[0] else -1.0
+    sign = matrix.sign
     gains = (sign * matrix.costs[0][columns] > 0) | (matrix.lower[columns] != 0)
     gains[entries.col[harms]] = True
     return columns[~gains]

@@ -80,7 +80,7 @@ def connections_of(problem: Problem, matrix: Matrix) -> Connections:
     assert network is not None
     nodes = pd.Index(network.nodes["node"])
     years = {year: y for y, year in enumerate(problem.years)}
-    link_of = dict(zip(network.lines["line"], network.lines["link"], strict=True))
+    link_of = network.link_of
     built: dict[str, list[tuple[int, int]]] = {}
     for j in matrix.columns_of(PIPE):
         line, year = matrix.columns[j].index
@@ -280,7 +280,7 @@ def _pipes_in(
 ) -> tuple[Ints, Floats, Floats, list[tuple[int, int, float]], list[tuple[int, int, float]]] | None:
     """Link, included and largest flow of each size, and its pipes and added capacity by column."""
     assert problem.network is not None
-    link_of = dict(zip(problem.network.lines["line"], problem.network.lines["link"], strict=True))
+    link_of = problem.network.link_of
     room: dict[str, float] = {}
     for i in matrix.rows_of(CAPACITY_NEEDS_PIPE):
         for j, value in zip(*(each.tolist() for each in matrix.entries(i)), strict=True):

@@ -308,7 +308,7 @@ def fixed_decisions_table(
     problem: Problem, matrix: Matrix, fixed_value: float, options: SolverOptions, deadline: float
 ) -> pd.DataFrame:
     """Return one row per fixed decision; `fixed_value` is the LP value with all of them. Ends early at the deadline."""
-    sign = 1.0 if matrix.maximise[0] else -1.0
+    sign = matrix.sign
     rows: list[tuple[str, str, Outcome, float]] = []
     relaxed = Highs(matrix, options)
     relaxed.set_integrality(False)

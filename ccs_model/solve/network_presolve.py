@@ -181,7 +181,7 @@ class _Network:
         columns = [self.at.get((kind, line), -1) for line in lines for kind in _PIPE_VARIABLES]
         if not lines or min(columns) < 0 or any(line not in self.most for line in lines):
             return None
-        costs = self.matrix.costs[0] * (-1.0 if self.matrix.maximise[0] else 1.0)
+        costs = self.matrix.costs[0] * -self.matrix.sign
         for j in columns:
             rows = self.by_column.indices[self.by_column.indptr[j] : self.by_column.indptr[j + 1]]
             if costs[j] < 0 or any(self.matrix.row_constraints[i][0] not in _OF_A_LINK + _OF_MANY for i in rows):
@@ -258,7 +258,7 @@ def one_way(problem: Problem, matrix: Matrix, connections: Connections) -> OneWa
         return None
     if not connections.arcs or not len(matrix.columns_of(FORWARD)):
         return None
-    link_of = dict(zip(network.lines["line"], network.lines["link"], strict=True))
+    link_of = network.link_of
     edge: dict[str, int] = {}
     for k, arcs in enumerate(connections.arcs):
         edge |= dict.fromkeys((link_of[matrix.columns[j].index[0]] for j in arcs[-1]), k)
@@ -292,8 +292,7 @@ def one_way(problem: Problem, matrix: Matrix, connections: Connections) -> OneWa
 def _largest_flow(problem: Problem, matrix: Matrix, edge: dict[str, int], n_edges: int) -> Floats:
     """[year, edge] the largest delivered flow: the largest pipe in each vintage so far, at most all captured CO₂."""
     assert problem.network is not None
-    lines = problem.network.lines
-    link_of = dict(zip(lines["line"], lines["link"], strict=True))
+    lines, link_of = problem.network.lines, problem.network.link_of
     # Capacities as the matrix has them.
     included = dict(zip(lines["line"], lines[["included_ktpa", "largest_ktpa"]].min(axis=1), strict=True))
     largest = np.zeros(n_edges)

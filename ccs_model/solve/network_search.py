@@ -449,7 +449,7 @@ def _on_rows_of(matrix: Matrix, part: Matrix, row_dual: Floats | None) -> Floats
 
 def _combined(one: Corridors, other: Corridors, matrix: Matrix, options: SolverOptions) -> Corridors:
     """The better plan of two searches, with the tighter bound over all links, over which `one` searched."""
-    sign = 1.0 if matrix.maximise[0] else -1.0
+    sign = matrix.sign
     bound = sign * min(sign * one.all_links_bound, sign * other.all_links_bound)
     first, second = one.within.outcome, other.within.outcome
     if second.x is not None and sign * second.objective >= sign * first.objective:

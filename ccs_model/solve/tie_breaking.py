@@ -118,8 +118,8 @@ def with_network_fitted(
     if not len(network):
         return chosen
     # The flow of a link goes through pipes of any size.
-    links = dict(zip(problem.network.lines["line"], problem.network.lines["link"], strict=True))
-    flows = [j for j in matrix.columns_of(PIPE_FLOW) if links[str(matrix.columns[j].index[0])] in built]
+    link_of = problem.network.link_of
+    flows = [j for j in matrix.columns_of(PIPE_FLOW) if link_of[str(matrix.columns[j].index[0])] in built]
     follow = [matrix.columns_of(SPEND), matrix.columns_of(SITE_IS_OPEN), np.array(flows, dtype=np.int64)]
     free = np.union1d(network, np.concatenate(follow))
     small = _part_of(matrix, free, chosen)
@@ -189,8 +189,7 @@ def idle_links(problem: Problem, matrix: Matrix, chosen: Floats) -> tuple[str, .
     """Return the links that are built and never carry CO₂."""
     if problem.network is None:
         return ()
-    lines = problem.network.lines
-    link_of = dict(zip(lines["line"], lines["link"], strict=True))
+    link_of = problem.network.link_of
     with_flow = {link_of[matrix.columns[j].index[0]] for j in matrix.columns_of(PIPE_FLOW) if chosen[j] > BUILT}
     # Flows by link: those above the mean, and those after the horizon.
     by_link = (ABOVE_FORWARD, ABOVE_REVERSE, OBLIGATION_FORWARD, OBLIGATION_REVERSE)
@@ -204,8 +203,7 @@ def idle_links(problem: Problem, matrix: Matrix, chosen: Floats) -> tuple[str, .
 def _built_assets(problem: Problem, matrix: Matrix, chosen: Floats) -> dict[str, list[int]]:
     """The columns of the pipes of each link, and of each site with its wells, that the plan builds, by name."""
     assert problem.network is not None
-    lines = problem.network.lines
-    link_of = dict(zip(lines["line"], lines["link"], strict=True))
+    link_of = problem.network.link_of
     assets: dict[str, list[int]] = {}
     for name in (PIPE, ADDED_CAPACITY, OPENED, WELLS):
         for j in matrix.columns_of(name):
