@@ -5,6 +5,9 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Collection, Sequence
 
+# Text in a column is not shortened below this width.
+_LEAST_WIDTH = 8
+
 
 def width_of(text: str) -> int:
     """Return the columns that `text` takes on a terminal; a Chinese character takes two."""
@@ -43,19 +46,30 @@ def aligned(rows: Sequence[Sequence[str]], left: int | Collection[int], max_widt
     left
         Columns aligned to the left: their positions, or how many from the first.
     max_width
-        Lines are shortened to this width.
+        Columns aligned to the left are shortened so that lines have this width; figures on the right are never cut.
     """
-    at_left = range(left) if isinstance(left, int) else left
+    at_left = list(range(left)) if isinstance(left, int) else sorted(left)
     widths = [max(width_of(row[k]) for row in rows) for k in range(len(rows[0]))]
+    if max_width is not None:
+        _shorten(widths, at_left, max_width)
     lines = []
     for row in rows:
         cells = []
         for k, (cell, width) in enumerate(zip(row, widths, strict=True)):
-            space = " " * (width - width_of(cell))
-            cells.append(cell + space if k in at_left else space + cell)
-        line = "  ".join(cells).rstrip()
-        lines.append(line if max_width is None else truncate(line, max_width))
+            shown = truncate(cell, width)
+            space = " " * (width - width_of(shown))
+            cells.append(shown + space if k in at_left else space + shown)
+        lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
+
+
+def _shorten(widths: list[int], columns: Sequence[int], max_width: int) -> None:
+    """Shorten the widest of some columns, one character at a time, until lines fit or all are short."""
+    while sum(widths) + 2 * (len(widths) - 1) > max_width:
+        widest = max(columns, key=lambda k: widths[k], default=None)
+        if widest is None or widths[widest] <= _LEAST_WIDTH:
+            return
+        widths[widest] -= 1
 
 
 def fitted(
@@ -63,7 +77,7 @@ def fitted(
 ) -> tuple[str, int]:
     """Return `rows` in columns within `max_width`, and how many columns are left out for that.
 
-    The columns of `less` are left out in their order as far as needed. Lines that are still too wide are shortened.
+    The columns of `less` are left out in their order as far as needed. Then text is shortened; figures are never cut.
     """
     kept = list(range(len(rows[0])))
     for column in (*less, None):
