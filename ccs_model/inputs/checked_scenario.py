@@ -37,17 +37,19 @@ _LISTED = 12
 _LARGEST = 1e300  # of an amount; the schema rejects larger ones
 UNCERTAIN = "uncertain input"
 # Keys of a scenario that hold names, each with what it names.
+# Plants, sites and pipelines are assets, which budgets and funds distinguish by province.
+_OF_ASSET = "province of an asset"
 _LISTS = {
     INVENTORY: "inventory", "plants.provinces": "province", "plants.exclude": "plant", "plants.require": "plant",
     "capture.technologies": "technology", "capture.measures": "measure", "storage.sites": "site or basin",
     "storage.exclude": "site or basin", "uncertainty.exclude": UNCERTAIN,
 }  # fmt: skip
 _BY_NAME = {
-    "plants.not_before": "plant", "storage.capacity_kt": "site", "budget.by_province_mn": "province",
+    "plants.not_before": "plant", "storage.capacity_kt": "site", "budget.by_province_mn": _OF_ASSET,
     "targets.by_province": "province", "targets.by_sector": "sector",
     "targets.share_of_avoided_min": "province or sector", "uncertainty.spreads": UNCERTAIN,
 }  # fmt: skip
-_OF_FUNDS = {"provinces": "province", "sectors": "sector"}
+_OF_FUNDS = {"provinces": _OF_ASSET, "sectors": "sector"}
 # Kinds whose names are in tables other than inventories.
 _TABLES_OF = {
     "sector": ("streams/source_sectors",), "technology": ("technologies/technologies",),
@@ -135,6 +137,7 @@ def known_names(column: Column) -> Known:
         "province": provinces,
         "sector": sectors,
         "province or sector": provinces | sectors,
+        _OF_ASSET: provinces | {each for each in column(SITES, "province") if each},
         "technology": set(column("technologies/technologies", "technology")),
         "measure": set(column("technologies/measures", "measure")),
         "site": sites,
@@ -249,7 +252,7 @@ def with_names_of_tables(scenario: Scenario, known: Known) -> tuple[Scenario, li
     for fund, content in values["funds"].items():
         key = f"funds.{fund}.provinces"
         provinces = content["provinces"]
-        _change(changes, key, provinces, [respelt(f"{key}[{i}]", name, "province") for i, name in enumerate(provinces)])
+        _change(changes, key, provinces, [respelt(f"{key}[{i}]", name, _OF_ASSET) for i, name in enumerate(provinces)])
     if not changes:
         return scenario, []
     places = {key: place for key, place in scenario.places.items() if any(key.startswith(each) for each in changes)}
@@ -284,7 +287,7 @@ def known_name(text: str, kind: str, known: Known) -> str | None:
         return text if text in there else None
     if kind == "province or sector":
         return known_name(text, "province", known)
-    return same_name(in_english(kind, text, ()) if kind == "province" else text, there)
+    return same_name(in_english("province", text, ()) if kind in ("province", _OF_ASSET) else text, there)
 
 
 def _at(values: Mapping[Any, Any], key: str) -> Any:

@@ -21,7 +21,6 @@ import pyomo.environ as pyo
 from pyomo.core.expr.numeric_expr import LinearExpression
 
 from ccs_model._typing import Floats
-from ccs_model.inputs.geography import are_in_area
 from ccs_model.model.names import BUILD, CAPTURED, CREDITED, PAID, SPEND
 from ccs_model.model.terms import (
     Sum,
@@ -139,30 +138,38 @@ def _add_paid(m: pyo.ConcreteModel, problem: Problem, total: Sum) -> None:
         return linear_sum([(1.0, m.paid_mn["all", year]) for year in years]) <= problem.accounts.paid_cap_mn
 
 
+def spending_amounts(problem: Problem, last: int, province: str = "") -> dict[str, Floats]:
+    """Return what counts towards a budget until the start of `last`, of all assets or those in a province.
+
+    Arrays [id, year] in million by variable: capex less grants; in a static year all yearly costs, which no fund pays.
+    """
+    started = np.less_equal(problem.years, last).astype(float)
+    amounts = {name: each[:, None] * started for name, each in capex_mn(problem).items()}
+    if problem.is_static:
+        amounts = dict(summed(cost_terms(problem)))
+    if province:
+        amounts = {name: amount * inside(problem, name, province)[:, None] for name, amount in amounts.items()}
+    if len(problem.accounts.allocations) and not problem.is_static:
+        granted = problem.accounts.is_grant
+        if province:
+            groups = {
+                group
+                for name in capex_mn(problem)
+                for group in fund_groups(problem, name)[inside(problem, name, province) > 0]
+            }
+            granted = granted * problem.accounts.allocations["group"].isin(groups).to_numpy()[:, None]
+        amounts[SPEND] = -granted * started
+    return amounts
+
+
 def add_spending(m: pyo.ConcreteModel, problem: Problem) -> None:
     """Add the budgets over the horizon, up to a year and by province."""
     total = Sum(m, problem)
     years = problem.years
-    capex = capex_mn(problem)
     has_options = len(m.buildable) > 0
-    in_province = {
-        province: {group for name in capex for group in fund_groups(problem, name)[inside(problem, name, province) > 0]}
-        for province in problem.province_budget_mn
-    }
 
-    def until(last: int, group: str = "") -> LinearExpression:
-        if problem.is_static:
-            return total(summed(cost_terms(problem)))
-        started = np.less_equal(years, last).astype(float)
-        amounts = {name: each[:, None] * started for name, each in capex.items()}
-        if group:
-            amounts = {name: amount * inside(problem, name, group)[:, None] for name, amount in amounts.items()}
-        if len(problem.accounts.allocations):
-            granted = problem.accounts.is_grant
-            if group:
-                granted = granted * problem.accounts.allocations["group"].isin(in_province[group]).to_numpy()[:, None]
-            amounts[SPEND] = -granted * started
-        return total(amounts)
+    def until(last: int, province: str = "") -> LinearExpression:
+        return total(spending_amounts(problem, last, province))
 
     @m.Constraint([years[-1]] if has_options and np.isfinite(problem.budget_mn) else [])
     def spending_within_budget(m: pyo.ConcreteModel, last: int) -> object:
@@ -174,9 +181,11 @@ def add_spending(m: pyo.ConcreteModel, problem: Problem) -> None:
         """Σ all assets, years up to this one: capex less grants ≤ cumulative budget; unspent money carries over"""
         return until(year) <= problem.cumulative_mn[year]
 
-    served = problem.routes["province"]
+    # Without a plant of the province, its sites and pipelines still count.
+    assets = tuple(capex_mn(problem))
+    there = [each for each in problem.province_budget_mn if any(inside(problem, name, each).any() for name in assets)]
 
-    @m.Constraint([each for each in problem.province_budget_mn if are_in_area(served, each).any()])
+    @m.Constraint(there if has_options else [])
     def spending_within_province_budget(m: pyo.ConcreteModel, province: str) -> object:
-        """Σ assets in the province, years: capex less grants ≤ its budget"""
+        """Σ assets in the province, years: capex less grants ≤ its budget; in a static year: their yearly costs"""
         return until(years[-1], province) <= problem.province_budget_mn[province]

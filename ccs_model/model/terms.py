@@ -322,16 +322,20 @@ def fund_groups(problem: Problem, variable: str) -> Objects:
 
 
 def provinces_of(problem: Problem, variable: str) -> pd.Series:
-    """Return [id] the province of each asset: of the plant, of the western end of the link, or of the site."""
-    if variable == BUILD:
-        where = problem.routes["province"]
-    elif variable in (PIPE, ADDED_CAPACITY):
+    """Return [id] the province of each asset: of the plant, of the western end of the link, or of the site.
+
+    Payments that are capped together have none.
+    """
+    if variable in (BUILD, CAPTURED):
+        return problem.routes["province"]
+    if variable in (PIPE, ADDED_CAPACITY, PIPE_FLOW):
         assert problem.network is not None
-        built = problem.network.lines[problem.network.built]
-        where = problem.network.links.set_index("link")["province"].loc[built["link"]]
-    else:
-        where = problem.sites["province"]
-    return where
+        lines = problem.network.lines if variable == PIPE_FLOW else problem.network.lines[problem.network.built]
+        return problem.network.links.set_index("link")["province"].loc[lines["link"]]
+    if variable == INJECTED:
+        assert problem.stores is not None
+        return problem.sites.set_index("site")["province"].loc[problem.stores["site"]]
+    return pd.Series([""]) if variable == PAID else problem.sites["province"]
 
 
 def _weight(problem: Problem, target: Target) -> float:

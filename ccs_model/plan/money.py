@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ccs_model._typing import Floats, Ints
+from ccs_model.model.budget import spending_amounts
 from ccs_model.model.names import (
     ADDED_CAPACITY,
     BUILD,
@@ -336,3 +337,15 @@ class Split:
             ]
             found.append(sum(parts, start=np.zeros((len(self.plants), len(problem.years)))))
         return found
+
+
+def province_spending(point: Point) -> dict[str, float]:
+    """Return what counts towards the budget of each province that has one, in million."""
+    problem = point.problem
+    return {
+        province: sum(
+            float((amount * point.values[name]).sum())
+            for name, amount in spending_amounts(problem, problem.years[-1], province).items()
+        )
+        for province in problem.province_budget_mn
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ from ccs_model.model.objective import net_benefit_terms
 from ccs_model.model.terms import breakdown, capex_mn
 from ccs_model.plan.cost_sharing import injected_ktpa
 from ccs_model.plan.decisions import Point
+from ccs_model.plan.money import province_spending
 from ccs_model.plan.owners import Owners
 
 # The only check that a plan may fail: a limit was reached before the gap.
@@ -38,11 +39,11 @@ def checks_table(
     """Return name, holds, actual, expected, figure (distance, relative for large values) and tolerance."""
     problem = point.problem
     captured = point.captured_ktpa
-    spent = sum(float((each @ point.decided[name]).sum()) for name, each in capex_mn(problem).items())
+    spent_mn = sum(float((each @ point.decided[name]).sum()) for name, each in capex_mn(problem).items())
     if len(problem.accounts.allocations):
-        spent -= float((point.decided[SPEND] * problem.accounts.is_grant).sum())
+        spent_mn -= float((point.decided[SPEND] * problem.accounts.is_grant).sum())
     if problem.is_static:
-        spent = sum(costs.values()) - costs.get("shortfall_mn", 0.0)
+        spent_mn = sum(costs.values()) - costs.get("shortfall_mn", 0.0)
     by_site = _into_sites(point)
     # A part of an own retrofit has that part of its wells, which may be fewer than its site's.
     wells = "injection_max_ktpa" if problem.network is None else "wells_ktpa"
@@ -65,7 +66,7 @@ def checks_table(
         ("integer decisions are integer", residuals.integrality, 0.0, 1e-6),
         ("the terms sum to the objective", sum(terms.values()), objective, 1e-9),
         ("cost terms equal the discounted cash flow", discounted, sum(costs.values()), 1e-9),
-        ("spending beyond the budget", max(spent - problem.budget_mn, 0.0), 0.0, _tolerance(problem.budget_mn)),
+        ("spending beyond the budget", max(spent_mn - problem.budget_mn, 0.0), 0.0, _tolerance(problem.budget_mn)),
         ("CO2 captured equals CO2 stored, last period", float(by_site.iloc[:, -1].sum()) if len(by_site) else 0.0,
          float(last["captured_ktpa"].sum()), 1e-9 if problem.network is None else 1e-6),
         ("peak injection beyond the rate of the wells", *_beyond(storage["peak_injected_ktpa"], storage[wells])),
@@ -79,6 +80,10 @@ def checks_table(
          float(last[["avoided_ktpa", "fuel_co2_ktpa", "power_co2_ktpa"]].sum().sum()), 1e-9),
         ("shortfall of a target beyond the priced shortfall", max(missed_share, 0.0), 0.0, 1e-6),
         ("CO2 imbalance at a node", _unbalanced(point), 0.0, 1e-6),
+        *(
+            (f"spending in {province} beyond its budget", max(spent - limit, 0.0), 0.0, _tolerance(limit))
+            for province, spent, limit in _of_provinces(point)
+        ),
         (GAP_CHECK, max(gap_share - requested_gap, 0.0), 0.0, 1e-6),
     ]  # fmt: skip
     if problem.network is None:
@@ -105,6 +110,12 @@ def accounts_checks(point: Point, owners: Owners, items: pd.DataFrame) -> pd.Dat
         ("owners' on-site abatement equals the plan's", float(direct), float(cut), 1e-9),
     ]  # fmt: skip
     return _judged(rows)
+
+
+def _of_provinces(point: Point) -> Iterator[tuple[str, float, float]]:
+    """Each province with a budget, what counts towards it, and the budget."""
+    limits = point.problem.province_budget_mn
+    return ((province, spent, limits[province]) for province, spent in province_spending(point).items())
 
 
 def _tolerance(limit: float) -> float:

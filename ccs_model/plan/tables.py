@@ -26,6 +26,7 @@ from ccs_model.model.terms import capex_mn
 from ccs_model.plan.cost_sharing import Sharing
 from ccs_model.plan.decisions import BUILT, Point
 from ccs_model.plan.merit_order import CAPTURE_PARTS, DETAILS, STORAGE_PARTS, levelised_of
+from ccs_model.plan.money import province_spending
 from ccs_model.plan.owners import Owners
 from ccs_model.plan.plan import TARGET_COLUMNS
 from ccs_model.problem import Problem
@@ -305,12 +306,13 @@ def left_out_table(problem: Problem) -> pd.DataFrame:
     return plants[["plant", "name", "province", "reason", "key"]].reset_index(drop=True)
 
 
-def zones_table(emissions: pd.DataFrame, problem: Problem) -> pd.DataFrame:
-    """Return one row a province, in the last period.
+def zones_table(emissions: pd.DataFrame, point: Point) -> pd.DataFrame:
+    """Return one row a province, in the last period; with budgets by province also what they allow and what is spent.
 
     `abatement_share` uses the delivered share of the plan. `uncalibrated_abatement_share` is the abatement if all
     retrofits delivered their design capture, and `reported_abatement_share` the figure reported for the zone.
     """
+    problem = point.problem
     last = emissions[emissions["year"] == emissions["year"].max()]
     zones = last.groupby("province").sum(numeric_only=True).drop(columns="year").reset_index(names="zone")
     zones = _with_shares(zones)
@@ -318,6 +320,9 @@ def zones_table(emissions: pd.DataFrame, problem: Problem) -> pd.DataFrame:
     fitted = problem.calibrated
     reported = [None if fitted is None else fitted.reported_abatement_share(str(zone)) for zone in zones["zone"]]
     zones["reported_abatement_share"] = pd.array(reported, dtype="Float64").to_numpy(float, na_value=np.nan)
+    if problem.province_budget_mn:
+        zones["budget_mn"] = zones["zone"].map(dict(problem.province_budget_mn)).astype(float)
+        zones["spending_mn"] = zones["zone"].map(province_spending(point)).astype(float)
     return zones
 
 

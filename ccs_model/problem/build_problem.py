@@ -167,7 +167,7 @@ def build_problem(scenario: Scenario, inputs: Inputs, *, keep_dominated: bool = 
     may_start, running = may_start & in_time, np.where(in_time[..., None], running, 0.0)
     unlinked = _reasons_without_route(scenario, inputs, plants, sites)
     plants = _without_dead_ends(scenario, plants, options, routes, running, waits, delayed, unlinked)
-    _validate_groups(scenario, plants)
+    _validate_groups(scenario, plants, sites)
     targets = _targets_of(scenario, plants)
     _validate_required_plants(scenario, plants)
     grid = grid_factors(scenario, inputs, calendar(periods))
@@ -451,14 +451,14 @@ def _without_plants(scenario: Scenario) -> Issue:
     )
 
 
-def _validate_groups(scenario: Scenario, plants: pd.DataFrame) -> None:
-    """Raise if a target, share or budget names a province or sector without operating plants.
+def _validate_groups(scenario: Scenario, plants: pd.DataFrame, sites: pd.DataFrame) -> None:
+    """Raise if a target, share or budget names a province or sector without operating plants, a budget without sites.
 
     Minimum shares need plants that can be retrofitted, and sum to 1 at most.
     """
     there = sorted({*plants["province"], *plants["sector"]})
     issues = []
-    is_here = {HOME} if are_in_china(plants["province"]).any() else set()
+    is_here = {*sites["province"], *([HOME] if are_in_china(plants["province"]).any() else [])}
     for key, group in _groups(scenario):
         if group not in there and not (key.startswith("budget.") and group in is_here):
             hint = nearest_hint(group, there, f"with plants: {', '.join(there[:12])}")

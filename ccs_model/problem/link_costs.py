@@ -23,6 +23,7 @@ from ccs_model.engineering.capture_units import covered_rows, is_shared
 from ccs_model.engineering.co2_transport import distances_km, great_circle_km
 from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import Inputs
+from ccs_model.inputs.geography import country_outlines
 from ccs_model.inputs.terrain_file import Raster
 from ccs_model.problem.candidate_network import Network, SearchRadii, candidate_pairs, flow_bounds, places_as_nodes
 from ccs_model.problem.owner_accounts import most_capital_mn
@@ -115,7 +116,7 @@ def network_of(
     made = made[[frozenset(pair) not in pairs for pair in zip(made["node_a"], made["node_b"], strict=True)]]
     links = pd.concat([made, given], ignore_index=True)
     links = links.sort_values("link", kind="stable").reset_index(drop=True)
-    nodes = _with_grid(nodes, candidates)
+    nodes = _with_grid(nodes, candidates, sites)
     links = _measured(links, nodes, scenario, inputs)
     trucks = _truck_links(nodes, inputs, level) if scenario.transport.trucks else _no_links()
     pipes = pipe_costs_of(scenario, inputs, level)
@@ -193,12 +194,18 @@ def _given_links(inputs: Inputs, node_of: dict[str, str]) -> pd.DataFrame:
     )
 
 
-def _with_grid(nodes: pd.DataFrame, candidates: pd.DataFrame) -> pd.DataFrame:
-    """Each node with the grid and province of the nearest plant: whose power its pumps draw."""
+def _with_grid(nodes: pd.DataFrame, candidates: pd.DataFrame, sites: pd.DataFrame) -> pd.DataFrame:
+    """Each node with the grid of the nearest plant, whose power its pumps draw, and its province.
+
+    A site is in the province of its row. Hubs, and sites placed by country alone, are in that of the nearest plant.
+    """
     if nodes.empty or candidates.empty:
         return nodes.assign(grid="", province="")
     nearest = candidates.iloc[distances_km(nodes, candidates).argmin(axis=1)]
-    return nodes.assign(grid=nearest["grid"].to_numpy(object), province=nearest["province"].to_numpy(object))
+    own = nodes["node"].map(sites.set_index("site")["province"]).to_numpy(object)
+    is_placed = np.array([isinstance(name, str) and bool(name) and name not in country_outlines() for name in own])
+    province = np.where(is_placed, own, nearest["province"].to_numpy(object))
+    return nodes.assign(grid=nearest["grid"].to_numpy(object), province=province)
 
 
 def _measured(links: pd.DataFrame, nodes: pd.DataFrame, scenario: Scenario, inputs: Inputs) -> pd.DataFrame:

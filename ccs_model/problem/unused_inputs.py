@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pandas as pd
 
-from ccs_model.inputs.geography import are_in_china
+from ccs_model.inputs.geography import are_in_area, are_in_china
 from ccs_model.problem.problem import Problem
 from ccs_model.problem.scenario_names import place_of
 from ccs_model.scenario import Scenario
@@ -34,6 +34,7 @@ def unused_inputs(problem: Problem) -> tuple[str, ...]:
         *_budgets(problem),
         *_others(problem),
         *_outside(problem),
+        *_sites_without_budget(problem),
         *_links(problem),
         *(f"futures: {text}" for text in unused_changes(problem.scenario, changes)),
     )
@@ -92,6 +93,27 @@ def _outside(problem: Problem) -> Iterator[str]:
         if budget.total_mn is not None and limit > budget.total_mn:
             place = place_of(scenario, f"budget.by_province_mn.{province}")
             yield f"{place}: the budget of {province} is above the total budget, which limits it"
+
+
+def _sites_without_budget(problem: Problem) -> Iterator[str]:
+    """Sites whose capital counts in no budget or fund of a province although some are limited to provinces."""
+    scenario, network = problem.scenario, problem.network
+    keys = {"budget.by_province_mn": [*scenario.budget.by_province_mn]}
+    keys |= {f"funds.{name}.provinces": [*fund.provinces] for name, fund in scenario.funds.items()}
+    keys = {key: provinces for key, provinces in keys.items() if provinces}
+    if not keys or network is None:
+        return
+    sites = problem.sites[problem.sites["site"].isin(network.node_of_site)]
+    counted = sites["province"].isin(set(problem.plants["province"])).to_numpy(bool)
+    for province in {each for provinces in keys.values() for each in provinces}:
+        counted = counted | are_in_area(sites["province"], province)
+    for province, there in sites[~counted].groupby("province"):
+        names = first_few(there["site"].tolist(), _MOST_NAMED)
+        key = next(iter(keys))
+        yield (
+            f"{place_of(scenario, key)}: the capital of storage sites in {province} counts in no budget or fund of a "
+            f"province: {names}"
+        )
 
 
 def _links(problem: Problem) -> Iterator[str]:

@@ -379,7 +379,17 @@ class _Summary:
             for row in self.document["zones"]
         ]
         kept = len(header) if self.document["calibration"] is not None else len(header) - 2
-        return self._table([each[:kept] for each in (header, *rows)], 1)
+        table = self._table([each[:kept] for each in (header, *rows)], 1)
+        spent = [
+            f"{row['zone']} {row['spending_mn']:,.0f} of {row['budget_mn']:,.0f}"
+            for row in self.document["zones"]
+            if row.get("budget_mn") is not None
+        ]
+        if not spent:
+            return table
+        yearly = " a year" if self.is_static else ""
+        text = f"Spending by province budget, million {self.money}{yearly}: {'; '.join(spent)}."
+        return f"{table}\n\n{self._filled(text)}"
 
     def _marginal(self) -> str:
         lines = []

@@ -215,7 +215,7 @@ def assembled(matrix: Matrix, chosen: Floats, point: Point, found: Residuals, re
         "storage": storage,
         "emissions": emissions,
         "cashflow": cashflow,
-        "zones": zones_table(emissions, problem),
+        "zones": zones_table(emissions, point),
         "by_year": by_year,
         "targets": targets,
         "checks": checks,

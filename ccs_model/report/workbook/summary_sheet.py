@@ -175,8 +175,9 @@ def _by_zone(sheet: Sheet, plan: Plan) -> None:
     """Write the results of the zones in the last period beside their reported shares."""
     sheet.section(f"By zone ({words.last_period(plan).removeprefix('the ')})")
     zones = plan.zones if plan.problem.calibrated is not None else plan.zones.drop(columns="reported_abatement_share")
-    of_zones = {**_OF_PLANTS, "reported_abatement_share": OBSERVED}
-    zone_columns = columns_of(zones, classes=of_zones, optional=("reported_abatement_share",))
+    of_zones = {**_OF_PLANTS, "reported_abatement_share": OBSERVED, "budget_mn": INPUT}
+    optional = ("reported_abatement_share", "budget_mn", "spending_mn")
+    zone_columns = columns_of(zones, classes=of_zones, optional=optional)
     sheet.table(zone_columns, records(zones), named="zones")
     sheet.paragraph(f"{statement(plan)} Sheet Calibration gives the evidence.", "note")
 

@@ -262,6 +262,43 @@ def test_limits_that_bind_beside_the_budget_are_named(solved: Solved) -> None:
     assert limit.price == pytest.approx(more.objective.value - solved(capped).objective.value, rel=0.05)
 
 
+def test_in_a_static_year_a_province_budget_limits_the_yearly_costs_of_that_province(
+    hand_solved: Callable[..., Plan],
+) -> None:
+    # A and C cost 5 million a year each, a tenth of the capital, and up to 2 for what they store.
+    works = {"co2_ktpa": 200, "capture_capex_mn": 50}
+    plan = hand_solved(
+        {"objective": "max_abatement", "budget.total_mn": 100, "budget.by_province_mn": {"There": 4.9}},
+        plants={"A": works, "C": {**works, "province": "There"}},
+        sites={"S": {"injection_cost_per_t": 10}, "T": {"injection_cost_per_t": 10, "province": "There"}},
+        links={"A-S": {"length_km": 1}, "C-T": {"length_km": 1}},
+    )
+    assert plan.retrofits["plant"].tolist() == ["A"]
+    assert plan.zones.set_index("zone")["spending_mn"].to_dict() == pytest.approx(
+        {"Here": np.nan, "There": 0}, nan_ok=True
+    )
+    assert plan.checks.set_index("name").at["spending in There beyond its budget", "holds"]
+    assert "Spending by province budget, million EUR 2015 a year: There 0 of 5" in plan.summary()
+
+
+def test_a_budget_may_name_the_province_of_a_site_without_plants(hand_solved: Callable[..., Plan]) -> None:
+    tables = {"plants": {"A": {"co2_ktpa": 200}}, "links": {"A-S": {"length_km": 1}}}
+    sites = {"S": {"site_capex_mn": 30, "province": "There"}}
+    staged = {
+        "years": [2026, 2031],
+        "capital_recovery_share": None,
+        "objective": "max_abatement",
+        "budget.total_mn": 900,
+    }
+    free = hand_solved(staged, sites=sites, **tables)
+    assert free.totals["storage_capex_mn"] == pytest.approx(30) and not free.warnings
+    limited = {**staged, "budget.by_province_mn": {"There": 29}}
+    assert hand_solved(limited, sites=sites, **tables).objective.value == 0
+    # A budget of the plant's province does not count what lies elsewhere, and says so.
+    here = hand_solved({**staged, "budget.by_province_mn": {"Here": 900}}, sites=sites, **tables)
+    assert any("storage sites in There counts in no budget or fund of a province: S" in each for each in here.warnings)
+
+
 @pytest.mark.slow
 def test_a_ceiling_of_a_fund_that_binds_is_named(solved: Solved) -> None:
     grant = {"funds": {"state": {"kind": "grant", "ceiling_mn": 300.0}}, "capture.decisions": "continuous"}
