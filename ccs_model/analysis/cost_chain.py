@@ -78,16 +78,40 @@ def _built(problem: Problem, own: pd.DataFrame) -> list[Unit]:
         values |= {name: retrofit[name] for name in ("capture_capex_mn", "pipe_capex_mn", "storage_capex_mn")}
         values |= {name: retrofit[name] for name in ("nameplate_ktpa", "capture_cost_per_t", "avoidance_cost_per_t")}
         values |= {name: retrofit[name] for name in ("captured_ktpa", "avoided_ktpa", "load_share")}
+        values["reduced_ktpa"] = retrofit.get("reduced_ktpa", 0.0)
+        end_year = retrofit.get("end_year")
+        values["end_year"] = None if end_year is None or pd.isna(end_year) else int(end_year)
+        if retrofit["operating_share"] == 0:
+            values |= _ended(problem, route, retrofit)
         values["stream_share"] = route["stream_share"] * share
-        captured, avoided = retrofit["captured_ktpa"], retrofit["avoided_ktpa"]
+        captured, avoided = values["captured_ktpa"], values["avoided_ktpa"]
         if captured > 0:
             # The power of booster pumps on shared pipes is known from the plan only.
-            reduced = retrofit.get("reduced_ktpa", 0.0)
-            values["power_t_per_t"] = 1.0 - route["fuel_t_per_t"] - (avoided - reduced) / captured
+            gained = (avoided - values["reduced_ktpa"]) / captured
+            values["power_t_per_t"] = 1.0 - route["fuel_t_per_t"] - gained
         names = (str(retrofit["pipe"]),) if problem.network is None else tuple(problem.network.lines["pipe"].unique())
         title = f"{retrofit['stream']}"
         units.append(_unit(values, title, int(retrofit["year"]), names))
     return units
+
+
+def _ended(problem: Problem, route: Mapping[str, Any], retrofit: Mapping[str, Any]) -> dict[str, Any]:
+    """A retrofit that has ended by the last period, at full load.
+
+    What remains of its cost in the last period is its part of shared assets.
+    """
+    shared = 0.0 if problem.network is None else 1.0
+    parts = {name: route[name] * float(retrofit["share"]) + shared * retrofit[name] for name in PARTS}
+    names = ("capture_cost_per_t", "avoidance_cost_per_t")
+    costs = {name: retrofit[name.replace("_per_t", "_at_full_load_per_t")] for name in names}
+    full = _at_full_load(dict(retrofit))
+    tonnes = {name: full[name] for name in ("captured_ktpa", "avoided_ktpa", "load_share")}
+    whole = {
+        "cost_mn_pa": retrofit["cost_at_full_load_mn_pa"],
+        "reduced_ktpa": route["reduced_ktpa"] * float(retrofit["share"]),
+        "basis": "full load",
+    }
+    return {**parts, **costs, **tonnes, **whole}
 
 
 def _unit(values: dict[str, Any], title: str, year: int | None, pipes: tuple[str, ...]) -> Unit:
@@ -234,8 +258,9 @@ def _lines(
         return [_known(unit.number(name)) for unit in units]
 
     add("unit", "technology", "technology", [unit.text("technology") for unit in units], of_technology)
-    add("unit", "heat_source", "heat from", [unit.text("heat_source") or "–" for unit in units], nothing)
     add("unit", "year", "starts in", [str(unit.year) if unit.year is not None else "–" for unit in units], nothing)
+    for name, label in (("heat_source", "heat from"), ("end_year", "works until"), ("basis", "figures at")):
+        add("unit", name, label, [unit.text(name) or "–" for unit in units], nothing)
     add("tonnes", "co2_ktpa", "stream, remaining", numbers("stream_ktpa"), nothing)
     add("tonnes", "stream_share", "× size", numbers("stream_share"), nothing)
     add("tonnes", "capture_rate_share", "× capture rate", numbers("capture_rate_share"), of_technology)
@@ -296,7 +321,10 @@ def _of_product(problem: Problem, citations: Citations, row: pd.Series, units: l
     """Add the cost per unit of product, and the cost of the product without capture where a profile has it."""
     nothing: tuple[Cited, ...] = ((),) * len(units)
     output = float(product_output_ktpa(row.to_frame().T, problem.inputs).iloc[0])
-    per_product: list[Value] = [_known(float(cost_per_t(unit.number("cost_mn_pa"), output))) for unit in units]
+    # A plant makes no product after its retrofit has ended.
+    per_product: list[Value] = [
+        None if unit.text("basis") else _known(float(cost_per_t(unit.number("cost_mn_pa"), output))) for unit in units
+    ]
     how = f"per {product_unit(problem.inputs, str(row['product']))} of {row['product']}"
     add("per t", "product_cost_per_t", "added cost of product", per_product, nothing, how)
     base = base_costs_per_t(problem).get(str(row["product"]))

@@ -30,6 +30,8 @@ _SCREEN: tuple[tuple[str, str, str, tuple[tuple[str, int], ...]], ...] = (
     ("technology", "", "{}", (("technology", 0),)),
     ("heat from", "", "{}", (("heat_source", 0),)),
     (_START, "", "{}", (("year", 0),)),
+    ("works until", "", "{}", (("end_year", 0),)),
+    ("figures at", "", "{}", (("basis", 0),)),
     ("stream × size × rate", "kt/y", "{} × {} × {}", (("co2_ktpa", 0), ("stream_share", 2), ("capture_rate_share", 2))),
     ("nameplate × φ × load", "kt/y", "{} × {} × {} = {}",
      (("nameplate_ktpa", 0), ("delivered_share", 2), ("load_share", 2), ("captured_ktpa", 0))),
@@ -210,6 +212,10 @@ def _bases(answer: Explanation) -> str:
         return ""
     period = "the year" if answer.problem.is_static else "the last period"
     load = f"at the load of {period}" if chain.is_retrofitted else "at full load"
+    basis = {value for line in chain.lines if line.name == "basis" for value in line.values}
+    if "full load" in basis:
+        load = "at full load of a retrofit that has ended before the last period"
+        load += f", of the others at the load of {period}" if len(basis) > 1 else ""
     is_shared = chain.is_retrofitted and answer.problem.network is not None
     pipes = "its share of pipes and storage" if is_shared else "its own pipe and storage"
     texts = [

@@ -161,7 +161,12 @@ class Sharing:
             problem.storage_yearly_mn(sites, sites["life_yr"]) * opened + sites["well_om_mn_pa"].to_numpy(float) * wells
         )
         length = network.links["length_km"].to_numpy(float)
-        sent = np.maximum(point.captured_ktpa[self.routes, -1], 0.0)
+        n_years = problem.periods["n_years"].to_numpy(float)
+        captured = np.maximum(point.captured_ktpa[self.routes], 0.0)
+        # The mean way in the last period; of a route without flow then, over the horizon.
+        has_flow = captured[:, -1] > BUILT
+        sent = np.where(has_flow, captured[:, -1], captured @ n_years)
+        sent_km = np.where(has_flow, length @ use, length @ (self.on_link_ktpa @ n_years))
         frame = pd.DataFrame(
             {
                 "pipe_capex_mn": self.link_capex_mn @ self.link_share,
@@ -173,7 +178,7 @@ class Sharing:
                 "storage_om_mn_pa": site_om @ self.site_share,
                 "storage_closure_mn": (due * opened) @ self.site_share,
                 "storage_mn_pa": variable @ last_site,
-                "path_km": np.divide(length @ use, sent, out=np.zeros(len(self.routes)), where=sent > BUILT),
+                "path_km": np.divide(sent_km, sent, out=np.zeros(len(self.routes)), where=sent > BUILT),
             }
         )
         return frame.set_axis(problem.routes["route"].to_numpy(object)[self.routes])

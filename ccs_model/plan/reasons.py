@@ -26,13 +26,14 @@ def reason_of(problem: Problem, retrofits: pd.DataFrame, plant: str) -> str:
 def reasons_of(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
     """Return COLUMNS for every plant of a problem and the retrofits of its plan.
 
-    Retrofitted plants are ranked by their avoidance cost in the plan, at the load of the last period. Other plants are
+    Retrofitted plants are ranked by their avoidance cost in the plan, at the load of the last period; of a plant whose
+    retrofits have ended by then, the cost at full load and the year of the end are given. Other plants are
     compared with the highest of these costs by their best option at full load with its own pipe, which a shared pipe
     may undercut. `change` compares costs per
     tonne only; other changes need a new solve (`ccs-model explain`).
     """
     plants, money = problem.plants, problem.money
-    costs = _costs(retrofits)
+    costs, ended = _costs(retrofits), _ended(retrofits)
     best = best_options(problem)
     alone = best.set_index("plant")["avoidance_cost_per_t"] if len(best) else pd.Series(dtype=float)
     rank = costs.rank(method="first")
@@ -43,7 +44,11 @@ def reasons_of(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
     others = alone[~alone.index.isin(costs.index)].sort_values(kind="stable")
     rows = []
     for row in plants.itertuples(index=False):
-        if row.plant in costs.index and np.isnan(costs[row.plant]):
+        if row.plant in ended.index:
+            cost, year = ended.loc[row.plant, ["cost_per_t", "end_year"]]
+            reason = f"in: {cost:,.0f} {money} per t avoided at full load, works until {year:.0f}"
+            change = "not compared: it avoids nothing in the last period"
+        elif row.plant in costs.index and np.isnan(costs[row.plant]):
             reason = "in: it avoids no CO2 in the last period"
             change = "not compared: it avoids nothing in the last period"
         elif row.plant in costs.index:
@@ -75,6 +80,16 @@ def _costs(retrofits: pd.DataFrame) -> pd.Series:
     return (sums["cost_mn_pa"] * 1000.0 / sums["avoided_ktpa"].where(sums["avoided_ktpa"] > 0)).sort_values(
         kind="stable"
     )
+
+
+def _ended(retrofits: pd.DataFrame) -> pd.DataFrame:
+    """Money per t avoided at full load, and the year of the end, of each plant whose retrofits have all ended."""
+    if "end_year" not in retrofits:
+        return pd.DataFrame()
+    own = retrofits[(retrofits.groupby("plant")["operating_share"].transform("max") == 0)].groupby("plant")
+    cost, avoided = own["cost_at_full_load_mn_pa"].sum(), own["avoided_at_full_load_ktpa"].sum()
+    found = pd.DataFrame({"cost_per_t": cost * 1000.0 / avoided, "end_year": own["end_year"].max().astype(float)})
+    return found[avoided > 0]
 
 
 def _compared(cost_per_t: float, highest: float, n_retrofitted: int, money: str) -> str:

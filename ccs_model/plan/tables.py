@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ccs_model._typing import Ints
 from ccs_model.engineering.co2_transport import diameter_mm
 from ccs_model.engineering.streams import OPERATING, product_output_ktpa
 from ccs_model.mip import Matrix
@@ -164,6 +165,8 @@ def retrofits_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
         storage_capex = paid["storage_capex_mn"] * part_of_route
         closure = paid["storage_closure_mn"] * part_of_route
     reduced = problem.reduced_ktpa[at] * problem.running_share[at, start, -1] * share
+    ends = end_years(problem, at, start)
+    is_over = (yearly["operating_share"] == 0).to_numpy(bool)
     plants = problem.plants.set_index("plant").loc[routes["plant"]].reset_index()
     output_ktpa = product_output_ktpa(plants, problem.inputs)
     table = pd.DataFrame(
@@ -179,6 +182,7 @@ def retrofits_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
             "size": routes["size"],
             "heat_source": routes["heat_source"],
             "year": np.array(problem.years)[start] if len(at) else np.array([], dtype=int),
+            **({"end_year": ends} if ends.notna().any() else {}),
             "share": share,
             "site": site,
             "site_share": site_share,
@@ -204,7 +208,9 @@ def retrofits_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
             "capture_cost_per_t": yearly["capture_cost_per_t"],
             "avoidance_cost_per_t": yearly["avoidance_cost_per_t"],
             "product_cost_per_t": np.where(
-                output_ktpa > 0, yearly["cost_mn_pa"] * 1000.0 / output_ktpa.where(output_ktpa > 0, 1.0), np.nan
+                (output_ktpa > 0) & ~is_over,
+                yearly["cost_mn_pa"] * 1000.0 / output_ktpa.where(output_ktpa > 0, 1.0),
+                np.nan,
             ),
             "n_trains": routes["n_trains"],
             "is_extrapolated": routes["is_extrapolated"].astype(bool),
@@ -216,6 +222,16 @@ def retrofits_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
     )
     ordered = table.sort_values(["avoided_ktpa", "route", "year"], ascending=[False, True, True], kind="stable")
     return ordered.reset_index(drop=True)
+
+
+def end_years(problem: Problem, at: Ints, start: Ints) -> pd.Series:
+    """Return the year in which each retrofit ends, with its plant or its life; None at the end of the horizon or later.
+
+    `at` and `start` are rows of `problem.routes` and positions of start years.
+    """
+    ends = problem.horizon_end - (problem.unit_used_yr - problem.unit_life_yr)[at, start]
+    years = [None if end >= problem.horizon_end or problem.is_static else int(end) for end in ends.tolist()]
+    return pd.Series(years, dtype=object)
 
 
 def flows_table(point: Point) -> pd.DataFrame:

@@ -250,6 +250,28 @@ def _closing(row: Mapping[Any, Any]) -> str:
     return f" ({year:.0f})" if row["reason"].startswith("closes") and year is not None and math.isfinite(year) else ""
 
 
+def years_of_work(retrofit: Mapping[Any, Any]) -> str:
+    """Return the start year, and the year of the end if it is within the horizon: `2026–2038`."""
+    end = retrofit.get("end_year")
+    return str(retrofit["year"]) if end is None or math.isnan(end) else f"{retrofit['year']}–{end:.0f}"
+
+
+_SMALL_PART = 0.01
+
+
+def ended_in_words(retrofits: Sequence[Mapping[Any, Any]], totals: Mapping[str, Any], unit: str) -> str:
+    """Part of the avoidance cost that pays for shared assets of retrofits that have ended; empty if it is small.
+
+    `unit` is money per tonne. These retrofits still bear their part of pipes and storage, but avoid nothing.
+    """
+    whole, avoided = totals["avoidance_cost_per_t"], totals["avoided_ktpa"]
+    ended = sum(float(row["cost_mn_pa"]) for row in retrofits if row.get("operating_share") == 0)
+    if not whole or ended * 1000.0 <= _SMALL_PART * whole * avoided:
+        return ""
+    part = f"{rounded(ended * 1000.0 / avoided)} {unit} avoided"
+    return f"Of the avoidance cost, {part} pays for pipes and storage of retrofits that have ended."
+
+
 def left_out_in_words(plants: Sequence[Mapping[Any, Any]]) -> list[str]:
     """One sentence for each reason why plants of the user's inventories are not in the plan."""
     by_reason: dict[tuple[str, str], list[str]] = {}

@@ -14,6 +14,7 @@ from ccs_model.problem import Problem
 from ccs_model.report.figures import gap_of
 from ccs_model.report.phrases import (
     binding_limits,
+    ended_in_words,
     granted_mn,
     left_out_in_words,
     percent,
@@ -75,8 +76,9 @@ def answer(plan: Plan) -> str:
         f"{when} the plan captures {rounded(totals['captured_ktpa'])} kt/y and avoids "
         f"{rounded(totals['avoided_ktpa'])} kt/y, {percent(totals['abatement_share'], 1)} of the emissions of all "
         "these plants. "
-        f"{_investment(plan)}; {_levelised(plan)}"
-    )
+        f"{_investment(plan)}; {_levelised(plan)} "
+        f"{ended_in_words(records(plan.retrofits), totals, money(plan, '_per_t'))}"
+    ).rstrip()
 
 
 def last_period(plan: Plan) -> str:

@@ -24,6 +24,7 @@ from ccs_model.plan.headline import (
 from ccs_model.report.phrases import (
     Gap,
     binding_limits,
+    ended_in_words,
     gap_text,
     granted_mn,
     left_out_in_words,
@@ -33,6 +34,7 @@ from ccs_model.report.phrases import (
     society,
     storage_range,
     unspent,
+    years_of_work,
 )
 from ccs_model.report.text_tables import aligned, truncate, width_of
 from ccs_model.units import money_text, rounded, unit_text
@@ -167,6 +169,7 @@ class _Summary:
             f"(on-site abatement {share_text(totals['on_site_abatement_share'])}).",
             f"Capture cost {per_t[0]} {unit} captured, without transport and storage; avoidance cost "
             f"{per_t[1]} {unit} avoided, with them.",
+            ended_in_words(document["retrofits"], totals, unit),
             storage_range(totals["storage_cost_per_t"], self.context["storage_cost_range"], unit),
             *resources_in_words(document["storage"]),
             oil_in_words(document["storage"], self.money),
@@ -304,7 +307,7 @@ class _Summary:
                 "",
                 row["stream"].replace("_", " "),
                 f"{row['technology'].replace('_', ' ')} {PART_SIGN.get(row['size'], '')}".strip(),
-                str(row["year"]),
+                years_of_work(row),
                 self._site(row),
                 f"{row['captured_ktpa']:,.0f}",
                 f"{row['avoided_ktpa']:,.0f}",

@@ -34,7 +34,15 @@ from ccs_model.report.page.html import (
     table,
 )
 from ccs_model.report.page.plan_map import flows_of, link_name, plant_names, site_name
-from ccs_model.report.phrases import gap_text, granted_mn, resources_in_words, society, targets_in_words
+from ccs_model.report.phrases import (
+    ended_in_words,
+    gap_text,
+    granted_mn,
+    resources_in_words,
+    society,
+    targets_in_words,
+    years_of_work,
+)
 from ccs_model.report.sentences import storage_band
 from ccs_model.units import label_of
 
@@ -58,7 +66,9 @@ def answer(run: StoredRun, words: Words) -> Markup:
     status = _capital(words.known(document["status"]))
     statement = calibration["statement"] if calibration else uncalibrated_text(document["context"])
     of_targets = targets_in_words(document["targets"], document["costs"].get("shortfall_mn", 0.0), run.money)
+    ended = ended_in_words(document["retrofits"], document["totals"], f"{run.money}/t")
     quality = [
+        *([(words("avoidance_cost"), words.sentence(ended))] if ended else []),
         (words("status"), f"{status}{words.stop}{words.sentence(_gap(run))}"),
         *([(words("targets"), words.sentence(of_targets))] if document["targets"] else []),
         (words("calibration"), words.sentence(statement)),
@@ -190,7 +200,7 @@ def retrofits(run: StoredRun, words: Words) -> Markup:
             "technology": _technology(words, row),
             "province": words.value(str(row["province"]), "province"),
             "site": site_name(run, words, row["site"]),
-            "start": "" if run.scenario.is_static else str(row["year"]),
+            "start": "" if run.scenario.is_static else years_of_work(row),
             "from_period": _period(run, row["year"]),
         }
         for row in run.document["retrofits"]

@@ -17,6 +17,7 @@ from ccs_model.plan.plan_json import records
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.page.basemap import HEIGHT, WIDTH, Basemap, Box, Projection
 from ccs_model.report.page.html import Words, as_data, number, paragraph, render, section
+from ccs_model.report.phrases import years_of_work
 from ccs_model.report.sector_colours import sector_colours
 
 _MARGIN_SHARE, _LEAST_DEG = 0.07, 0.6
@@ -146,7 +147,7 @@ def streams_of(run: StoredRun, words: Words) -> dict[str, list[list[str]]]:
         rows.setdefault(str(row["plant"]), []).append([*texts, start, site_name(run, words, row["site"]), *amounts])
 
     for row in run.document["retrofits"]:
-        start = words("in_plan") if run.scenario.is_static else str(row["year"])
+        start = words("in_plan") if run.scenario.is_static else years_of_work(row)
         add(row, start, "avoided_ktpa", "avoidance_cost_per_t")
     table = run.tables.get("macc", pd.DataFrame())
     for row in records(table):

@@ -110,6 +110,7 @@ _CLASSES = {
 # Nothing avoided, or no product made: the cost per tonne of it does not exist. A source given whole has no gas.
 _OPTIONAL = (
     "name_zh",
+    "end_year",
     "heat_source",
     "co2_share",
     "site",

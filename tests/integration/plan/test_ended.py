@@ -1,0 +1,65 @@
+"""A retrofit whose plant closes before the last period: its reason, its costs at full load and the year of its end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from ccs_model.analysis.cost_chain import chain_of
+from ccs_model.plan.plan import Plan
+from ccs_model.plan.plan_json import plan_text
+from ccs_model.plan.reasons import reason_of
+from ccs_model.report.sentences import answer
+from ccs_model.report.summary import summary_text
+
+
+@pytest.fixture(scope="module")
+def closing(hand_solved: Callable[..., Plan]) -> Plan:
+    """Two plants on one site; A closes in 2036, within the second of three periods, B never."""
+    given = {"capture_cost_per_t": 20.0, "capture_capex_mn": 50.0, "avoided_per_captured_share": 0.8, "life_yr": 20}
+    return hand_solved(
+        {"years": [2026, 2031, 2036], "objective": "max_abatement", "budget.total_mn": 10_000},
+        plants={"A": {"co2_ktpa": 1000.0, "closing_year": 2036.0, **given}, "B": {"co2_ktpa": 500.0, **given}},
+        sites={"S": {}},
+        links={"A-S": {"length_km": 10.0}, "B-S": {"length_km": 10.0}},
+    )
+
+
+def test_the_reason_names_the_cost_at_full_load_and_the_last_year(closing: Plan) -> None:
+    row = closing.retrofits.set_index("plant").loc["A"]
+    cost = row["avoidance_cost_at_full_load_per_t"]
+    assert cost == pytest.approx(row["cost_at_full_load_mn_pa"] * 1000.0 / 800.0)
+    expected = f"in: {cost:,.0f} EUR 2015 per t avoided at full load, works until 2036"
+    assert reason_of(closing.problem, closing.retrofits, "A") == expected
+
+
+def test_the_year_of_the_end_and_no_product_cost(closing: Plan) -> None:
+    table = closing.retrofits.set_index("plant")
+    assert table["end_year"].to_dict() == {"A": 2036, "B": None}
+    assert table["product_cost_per_t"].isna().all()
+    assert table["length_km"].tolist() == pytest.approx([10.0, 10.0])
+
+
+def test_explain_shows_the_cost_chain_at_full_load(closing: Plan) -> None:
+    chain = chain_of(closing.problem, closing.retrofits, "A", None)
+    found = {line.name: line.values[0] for line in chain.lines}
+    row = closing.retrofits.set_index("plant").loc["A"]
+    assert (found["load_share"], found["captured_ktpa"], found["basis"]) == (1.0, 1000.0, "full load")
+    assert found["end_year"] == "2036" and found["product_cost_per_t"] is None
+    assert found["avoided_t_per_t"] == pytest.approx(0.8)
+    # 50 million at 8 % over 20 years for 1000 kt/y, and 20 per t.
+    assert found["capital_per_t"] == pytest.approx(50 * 0.1018522, abs=1e-5)
+    assert found["capture_cost_per_t"] == pytest.approx(20 + 50 * 0.1018522, abs=1e-5)
+    assert found["avoidance_cost_per_t"] == pytest.approx(row["avoidance_cost_at_full_load_per_t"])
+    whole = found["capture_cost_per_t"] + found["transport_per_t"] + found["storage_per_t"]
+    assert whole / 0.8 == pytest.approx(found["avoidance_cost_per_t"])
+
+
+def test_the_summary_tells_the_year_and_what_the_closed_plant_still_costs(closing: Plan) -> None:
+    pays = closing.retrofits.set_index("plant").at["A", "cost_mn_pa"] * 1000.0 / 400.0
+    assert pays > 0
+    text = " ".join(summary_text(json.loads(plan_text(closing)), 200).split())
+    sentence = "avoided pays for pipes and storage of retrofits that have ended."
+    assert "2026–2036" in text and sentence in text and sentence in answer(closing)
