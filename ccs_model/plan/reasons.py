@@ -8,6 +8,7 @@ import pandas as pd
 from ccs_model.plan.merit_order import best_options
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
+from ccs_model.problem.unused_inputs import sectors_without_rule
 
 COLUMNS = ["plant", "is_retrofitted", "reason", "change"]
 
@@ -40,6 +41,8 @@ def reasons_of(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
     # Plants with an option that avoids CO₂, before transport.
     may_avoid = (problem.avoided_t_per_t[:, -1] > 0) & problem.captures
     avoiding = set(problem.routes["plant"][may_avoid]) if len(best) else set()
+    # Only the owners' NPV counts the carbon price.
+    unpaid = set(sectors_without_rule(problem)) if problem.objective == "max_npv" else set()
     highest = float(costs.max()) if len(costs) else float("nan")
     others = alone[~alone.index.isin(costs.index)].sort_values(kind="stable")
     rows = []
@@ -65,6 +68,12 @@ def reasons_of(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
         elif row.plant not in alone.index:
             reason = "out: no option with its own pipe avoids CO2"
             change = "other technologies, or heat and power with lower emissions"
+        elif row.sector in unpaid:
+            reason = (
+                f"out: its sector has no rule in {problem.scenario.policy.market} (policy.market) and earns nothing "
+                f"from the carbon price; {_own_pipe(float(alone[row.plant]), money)}"
+            )
+            change = "policy.market: null, or a rule of its sector in policy/ets"
         else:
             reason = f"out: {_compared(float(alone[row.plant]), highest, len(costs), money)}"
             change = _enters(float(alone[row.plant]), highest, len(costs), money)
@@ -92,8 +101,12 @@ def _ended(retrofits: pd.DataFrame) -> pd.DataFrame:
     return found[avoided > 0]
 
 
+def _own_pipe(cost_per_t: float, money: str) -> str:
+    return f"{cost_per_t:,.0f} {money} per t avoided at full load with its own pipe"
+
+
 def _compared(cost_per_t: float, highest: float, n_retrofitted: int, money: str) -> str:
-    text = f"{cost_per_t:,.0f} {money} per t avoided at full load with its own pipe"
+    text = _own_pipe(cost_per_t, money)
     if not n_retrofitted:
         return f"{text}; nothing is built"
     if cost_per_t > highest:

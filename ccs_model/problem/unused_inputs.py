@@ -33,6 +33,7 @@ def unused_inputs(problem: Problem) -> tuple[str, ...]:
         *_targets(problem),
         *_budgets(problem),
         *_others(problem),
+        *_closing(problem),
         *_outside(problem),
         *_sites_without_budget(problem),
         *_links(problem),
@@ -68,6 +69,18 @@ def _others(problem: Problem) -> Iterator[str]:
     if scenario.transport.trucks and not scenario.transport.shared_trunklines:
         place = place_of(scenario, "transport.trucks")
         yield f"{place}: trucks run on shared networks only, and transport.shared_trunklines is false"
+
+
+def _closing(problem: Problem) -> Iterator[str]:
+    """Plants that may be retrofitted and close, in a representative year, which does not count that."""
+    plants = problem.plants[problem.plants["is_candidate"] & problem.plants["closing_year"].notna()]
+    if not problem.is_static or plants.empty:
+        return
+    names = [f"{name} ({year:.0f})" for name, year in plants[["name", "closing_year"]].itertuples(index=False)]
+    yield (
+        f"{place_of(problem.scenario, 'years')}: a representative year annualises capture over its whole life, also at "
+        f"plants that close earlier (closing_year): {first_few(names, _MOST_NAMED)}"
+    )
 
 
 def _value(scenario: Scenario, key: str) -> object:
@@ -183,7 +196,7 @@ def _policy(problem: Problem) -> Iterator[str]:
             f"{at('carbon_price_per_t')}: the carbon price earns the owners nothing, since "
             "policy.capture_deductible is false"
         )
-    elif policy.carbon_price_per_t and policy.market is not None and (without := _sectors_without_rule(problem)):
+    elif without := sectors_without_rule(problem):
         yield (
             f"{at('market')}: {policy.market} has no rule in policy/ets for {', '.join(without)}, whose plants earn "
             "nothing from the carbon price; null prices all sectors in all years"
@@ -230,10 +243,17 @@ def _payments(problem: Problem) -> Iterator[str]:
         yield f"{at('paid_is_taxed')}: policy.paid_is_taxed {why}"
 
 
-def _sectors_without_rule(problem: Problem) -> list[str]:
-    """Sectors of the plants that may be fitted without a rule of the carbon market."""
+def sectors_without_rule(problem: Problem) -> list[str]:
+    """Return the sectors of plants that may be retrofitted and that earn nothing from the carbon price.
+
+    They have no rule of the market of `policy.market`. Without a price that owners earn there are none.
+    """
+    policy = problem.scenario.policy
+    earns = policy.carbon_price_per_t and policy.capture_deductible and not problem.is_static
+    if policy.market is None or not earns:
+        return []
     rules = problem.inputs["policy/ets"]
-    covered = rules.loc[rules["market"] == problem.scenario.policy.market, "sector"]
+    covered = rules.loc[rules["market"] == policy.market, "sector"]
     candidates = problem.plants["plant"].isin(problem.routes["plant"])
     return sorted({*problem.plants.loc[candidates, "sector"]} - {*covered})
 

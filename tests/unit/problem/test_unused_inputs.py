@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pandas as pd
 import pytest
 
 from ccs_model.inputs import Inputs
+from ccs_model.plan.reasons import reasons_of
 from ccs_model.problem import Problem
 from ccs_model.problem.unused_inputs import unused_inputs
 from ccs_model.report.language import Language
@@ -94,3 +96,33 @@ def test_sectors_without_a_rule_of_the_market_are_named(
     (found,) = unused_inputs(problem_of({**PRICE, "policy.capture_deductible": True}, tables=tables))
     assert "policy.market: China ETS has no rule in policy/ets for chemicals, whose plants earn nothing" in found
     assert Language("zh").sentence(found) != found
+
+
+def test_a_plant_of_a_sector_without_a_rule_is_out_for_that_reason(
+    problem_of: Callable[..., Problem], inputs: Inputs, with_tables: Callable[..., Inputs]
+) -> None:
+    rules = inputs["policy/ets"]
+    tables = with_tables({"policy/ets": rules[rules["sector"] == "steel"].reset_index(drop=True)})
+    paid: Changes = {**PRICE, "policy.capture_deductible": True}
+    expected = "out: its sector has no rule in China ETS (policy.market) and earns nothing from the carbon price; "
+    problem = problem_of(paid, tables=tables)
+    table = reasons_of(problem, pd.DataFrame())
+    found = table.loc[problem.plants["is_candidate"].to_numpy(), "reason"]
+    assert len(found) and found.str.startswith(expected).all()
+    assert Language("zh").label(found.iloc[0]).startswith("未入选：该行业在 China ETS")
+    # Owners do not count the price where tonnes are the objective, and every sector earns it without a market.
+    for change in ({"objective": "max_abatement"}, {"policy.market": None}):
+        others = reasons_of(problem_of({**paid, **change}, tables=tables), pd.DataFrame())["reason"]
+        assert not others.str.contains("policy.market").any()
+
+
+def test_plants_that_close_are_named_in_a_representative_year(hand_problem: Callable[..., Problem]) -> None:
+    given = {"co2_ktpa": 1000.0, "capture_cost_per_t": 20.0, "avoided_per_captured_share": 1.0}
+    rows: dict[str, dict[str, object]] = {"A": {**given, "closing_year": 2034.0}, "B": given}
+    kept = {"plants": rows, "sites": {"S": {}}, "links": {"A-S": {"length_km": 10.0}, "B-S": {"length_km": 10.0}}}
+    any_targets: Changes = {"objective": "max_abatement", "budget.total_mn": 100.0}
+    (found,) = (each for each in unused_inputs(hand_problem(any_targets, **kept)) if "closing_year" in each)
+    assert found.startswith("years: ") and found.endswith("(closing_year): A (2034)")
+    assert Language("zh").sentence(found) != found
+    dynamic = unused_inputs(hand_problem({**any_targets, "years": [2026, 2031]}, **kept))
+    assert not any("closing_year" in each for each in dynamic)
