@@ -8,6 +8,7 @@ from itertools import pairwise
 import pandas as pd
 
 from ccs_model.inputs.geography import are_in_area, are_in_china
+from ccs_model.problem.plant_notices import plant_notices
 from ccs_model.problem.problem import Problem
 from ccs_model.problem.scenario_names import place_of
 from ccs_model.scenario import Scenario
@@ -37,6 +38,7 @@ def unused_inputs(problem: Problem) -> tuple[str, ...]:
         *_outside(problem),
         *_sites_without_budget(problem),
         *_links(problem),
+        *plant_notices(problem),
         *(f"futures: {text}" for text in unused_changes(problem.scenario, changes)),
     )
 
