@@ -9,17 +9,20 @@ never exchanged: each row must be in the currency that its heading names.
 
 from __future__ import annotations
 
+import csv
 import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import cache
 
 from ccs_model.errors import Issue
 from ccs_model.inputs.chinese import in_english
 from ccs_model.inputs.declarations import Column
+from ccs_model.paths import data_folder
 from ccs_model.scenario.fields import CURRENCY, CURRENCY_TEXT
 from ccs_model.scenario.spelling import most_similar, same_name
 from ccs_model.scenario.validation import shown
@@ -95,6 +98,34 @@ def nearest_hint(word: str, known: Iterable[str], otherwise: str = "") -> str:
     return f"did you mean '{shown(near)}'?" if near else otherwise
 
 
+def sector_hint(word: str, sectors: Collection[str], otherwise: str) -> str:
+    """Hint for an unknown sector.
+
+    A chemical product is not a misspelt sector, and neither is a sector with one more word, such as coal_hydrogen.
+    """
+    if word in {row["product"] for row in shipped_rows("streams/chemical_routes")}:
+        return f"{word} plants belong to the chemicals inventory; the sector is chemicals"
+    parts = set(word.split("_"))
+    if part := next((each for each in sorted(sectors) if set(each.split("_")) < parts), ""):
+        title = next((row["name"] for row in shipped_rows("streams/source_sectors") if row["sector"] == part), part)
+        return f"sector {part} is '{title}'; for another process add a sector, see docs/how-to/other-sources.md"
+    return nearest_hint(word, sectors, otherwise)
+
+
+@cache
+def shipped_rows(table: str) -> tuple[dict[str, str], ...]:
+    """Rows of a shipped table, as text."""
+    with (data_folder() / f"{table}.csv").open(encoding="utf-8-sig", newline="") as file:
+        return tuple(csv.DictReader(file))
+
+
+def _choice_hint(column: Column, text: str) -> str:
+    """Hint for a text that is not one of the choices of a column."""
+    if column.name == "product" and text in {row["sector"] for row in shipped_rows("streams/source_sectors")}:
+        return f"{text} is a sector of sources, see docs/how-to/other-sources.md"
+    return nearest_hint(text, column.choices, f"expected one of {', '.join(column.choices)}")
+
+
 def _odd(cell: object) -> str:
     """Message for a cell that is neither text nor a number, or ""."""
     if isinstance(cell, Merged):
@@ -115,8 +146,7 @@ def _text(column: Column, text: str, place: str, issues: list[Issue]) -> str | N
     if column.choices and text not in column.choices:
         text = same_name(text, column.choices) or text
     if column.choices and text not in column.choices:
-        hint = nearest_hint(text, column.choices, f"expected one of {', '.join(column.choices)}")
-        issues.append(Issue(place, f"'{shown(text)}' is unknown", hint))
+        issues.append(Issue(place, f"'{shown(text)}' is unknown", _choice_hint(column, text)))
     elif column.kind == "currency" and not CURRENCY.fullmatch(text):
         hint = f"did you mean '{text.upper()}'?" if CURRENCY.fullmatch(text.upper()) else f"expected {CURRENCY_TEXT}"
         issues.append(Issue(place, f"'{shown(text)}' is unknown", hint))

@@ -6,20 +6,16 @@ so that an invalid scenario takes a second and not three. The names of the shipp
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ccs_model.errors import MOST_SHOWN, CcsModelError, FileError, InputError, Issue
-from ccs_model.inputs.cells import nearest_hint
+from ccs_model.inputs.cells import nearest_hint, sector_hint, shipped_rows
 from ccs_model.inputs.chinese import in_english
 from ccs_model.inputs.declarations import SITES
-from ccs_model.paths import data_folder
 from ccs_model.scenario.fields import HOME, HOME_CURRENCY, SHIPPED_INVENTORIES, SOURCES, plant_and_reason
 from ccs_model.scenario.read import Reading, read
 from ccs_model.scenario.sections import INVENTORY
@@ -121,7 +117,8 @@ def unknown_names(names: Iterable[Name], known: Known, *, as_spelt: bool = False
             continue
         some = ", ".join(sorted(there)[:_LISTED]) + (", …" if len(there) > _LISTED else "")
         what = f"{name.kind} '{shown(name.text)}' is not in the tables"
-        yield name, what, nearest_hint(name.text, sorted(there), some) if n_unknown < MOST_SHOWN else ""
+        hint_of = sector_hint if name.kind.endswith("sector") else nearest_hint
+        yield name, what, hint_of(name.text, sorted(there), some) if n_unknown < MOST_SHOWN else ""
         n_unknown += 1
 
 
@@ -162,13 +159,7 @@ def known_without_own_tables(own: OwnTables) -> Known:
 
 def shipped_column(table: str, name: str) -> list[str]:
     """Values of a column of a shipped table, as text."""
-    return [row[name] for row in _rows(data_folder() / f"{table}.csv")]
-
-
-@cache
-def _rows(path: Path) -> tuple[dict[str, str], ...]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        return tuple(csv.DictReader(file))
+    return [row[name] for row in shipped_rows(table)]
 
 
 # Plausible are budgets of 10 to some 10,000 million CNY and prices of some 1,000 CNY/t; more than four orders beyond is

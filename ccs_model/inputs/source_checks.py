@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ccs_model.errors import Issue
-from ccs_model.inputs.cells import nearest_hint
+from ccs_model.inputs.cells import nearest_hint, sector_hint
 from ccs_model.inputs.declarations import own_rows, place_of
 from ccs_model.inputs.declarations import place_of as at
 from ccs_model.inputs.geography import are_in_china, area_near
@@ -61,7 +61,7 @@ def _unknown(row: pd.Series, known: list[str]) -> Issue:
             else "leave it empty"
         )
     else:
-        hint = nearest_hint(sector, known, f"sectors are {', '.join(known)}")
+        hint = sector_hint(sector, known, f"sectors are {', '.join(known)}")
     return Issue(at(row, "sector"), f"'{shown(sector)}' is not a sector of streams/source_sectors", hint)
 
 

@@ -354,12 +354,19 @@ def wells_take_co2(frames: Frames) -> Iterator[Issue]:
                 yield Issue(at(row, name), "a well takes 0 kt/y, expected more than 0", hint)
 
 
+def _gasified_without_coal(plants: pd.DataFrame) -> pd.DataFrame:
+    return plants[(plants["feedstock"] != "coal") & (plants["gasifier"] != "")]
+
+
 def gasifiers_and_urea_are_given(frames: Frames) -> Iterator[Issue]:
-    """Ammonia plants have a urea share, and coal plants a gasifier."""
+    """Ammonia plants have a urea share, and coal plants alone a gasifier."""
     for table in _CHEMICALS:
         plants = frames[table]
         for _, row in plants[(plants["feedstock"] == "coal") & (plants["gasifier"] == "")].iterrows():
             yield Issue(at(row, "gasifier"), "gasifier is empty, but required for a coal plant")
+        for _, row in _gasified_without_coal(plants).iterrows():
+            what = f"is given for a {row['feedstock']} plant"
+            yield Issue(at(row, "gasifier"), what, "leave it empty: only coal has a gasifier")
         for _, row in plants[(plants["product"] == "ammonia") & plants["urea_share"].isna()].iterrows():
             yield Issue(at(row, "urea_share"), "urea_share is empty, but required for an ammonia plant")
         for _, row in plants[(plants["product"] != "ammonia") & (plants["urea_share"] > 0)].iterrows():
@@ -376,7 +383,7 @@ def chemical_plants_have_a_route(frames: Frames) -> Iterator[Issue]:
     known = set(frames["streams/chemical_routes"][key].itertuples(index=False, name=None))
     for table in _CHEMICALS:
         plants = frames[table]
-        plants = plants[(plants["feedstock"] != "coal") | (plants["gasifier"] != "")]
+        plants = plants[(plants["feedstock"] == "coal") == (plants["gasifier"] != "")]
         is_known = [each in known for each in plants[key].itertuples(index=False, name=None)]
         for _, row in plants[~np.array(is_known, dtype=bool)].iterrows():
             what = f"no row for {' '.join(filter(None, row[key]))} in streams/chemical_routes.csv"

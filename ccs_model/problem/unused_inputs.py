@@ -150,15 +150,40 @@ def _links(problem: Problem) -> Iterator[str]:
 
 
 def _technologies(problem: Problem) -> Iterator[str]:
-    """Technologies of the user that the scenario does not offer, or that come after its last start."""
+    """Technologies of the user that the scenario does not offer, that come after its last start, or without options."""
     table, offered = "technologies/technologies", problem.scenario.capture.technologies
     rows, last = problem.inputs[table], problem.years[-1]
+    used = set(problem.options["technology"]) if len(problem.options) else set()
     for k, (name, first) in enumerate(zip(rows["technology"], rows["first_year"], strict=True)):
         place = problem.inputs.place(table, k) if problem.inputs.is_own(table, k) else ""
         if place and name not in offered:
             yield f"{place}: technology {name} is not offered, since capture.technologies does not name it"
         elif place and not problem.is_static and first > last:
             yield f"{place}: technology {name} is first on offer in {first:.0f}, after the last start in {last}"
+        elif name in offered and name not in used and (place or "capture.technologies" in problem.scenario.places):
+            at = place or place_of(problem.scenario, "capture.technologies")
+            yield f"{at}: technology {name} has no option, since {_why_no_option(problem, rows.iloc[k])}"
+
+
+def _why_no_option(problem: Problem, technology: pd.Series) -> str:
+    """Why a technology that the scenario names suits no stream."""
+    least = problem.scenario.capture.readiness_min
+    if technology["readiness_level"] < least:
+        return f"its readiness level {technology['readiness_level']:.0f} is below capture.readiness_min {least}"
+    named = [each.strip() for each in str(technology["streams"]).split(";") if each.strip()]
+    streams, grade = problem.streams, technology["grade"]
+    # Stoves of a furnace count as hot stoves.
+    there = (
+        streams[streams["stream"].str.split(" ").str[0].isin(named)] if named else streams[streams["grade"] == grade]
+    )
+    if there.empty and named:
+        return f"no plant has its streams: {first_few(named, _MOST_NAMED)}"
+    if there.empty:
+        return f"no plant has a stream of its grade {grade}"
+    if not (there["grade"] == grade).any():
+        found = [f"{stream} is {of}" for stream, of in sorted(set(zip(there["stream"], there["grade"], strict=True)))]
+        return f"its grade is {grade}, and the grade of {first_few(found, _MOST_NAMED)}"
+    return "the plants with its streams are not eligible"
 
 
 def _funds(problem: Problem) -> Iterator[str]:

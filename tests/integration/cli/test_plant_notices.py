@@ -10,22 +10,26 @@ from click.testing import CliRunner
 from ccs_model.cli import group
 from ccs_model.report.language import Language
 
-CHEMICALS = """plant,name,product,province,grid,lat_deg,lon_deg,place_accuracy,status,capacity_ktpa,feedstock,gasifier,urea_share
-X1,Gas ammonia,ammonia,Shaanxi,Shaanxi,38.60,109.90,exact,operating,600,natural_gas,,1
+HEADER = """plant,name,product,province,grid,lat_deg,lon_deg,place_accuracy,status,capacity_ktpa,feedstock,gasifier,\
+urea_share
+"""
+CHEMICALS = f"""{HEADER}X1,Gas ammonia,ammonia,Shaanxi,Shaanxi,38.60,109.90,exact,operating,600,natural_gas,,1
 X2,Oven gas ammonia,ammonia,Shaanxi,Shaanxi,38.60,109.90,exact,operating,600,coke_oven_gas,,1
 X3,Coal ammonia,ammonia,Shaanxi,Shaanxi,38.60,109.90,exact,operating,600,coal,oxygen_blown,1
 X4,Gas ammonia at its limit,ammonia,Shaanxi,Shaanxi,38.60,109.90,exact,operating,600,natural_gas,,0.95
 """
-SOURCES = """plant,name,province,grid,lat_deg,lon_deg,status,sector,capacity_ktpa,co2_ktpa,capture_capex_mn,fixed_om_mn_pa,\
-capture_cost_per_t,currency,price_year
+SOURCES = """plant,name,province,grid,lat_deg,lon_deg,status,sector,capacity_ktpa,co2_ktpa,capture_capex_mn,\
+fixed_om_mn_pa,capture_cost_per_t,currency,price_year
 Q1,Own costs,Shaanxi,Shaanxi,38.30,109.75,operating,,,500,180,6,60,CNY,2024
 Q2,Own costs and capacity,Shaanxi,Shaanxi,38.30,109.75,operating,,400,500,180,6,60,CNY,2024
 """
-NEAR = """plant,name,product,province,grid,lat_deg,lon_deg,place_accuracy,status,capacity_ktpa,feedstock,gasifier,urea_share
-X1,Same methanol,methanol,{0},{1},{2},{3},exact,operating,600,coal,oxygen_blown,
+NEAR = (
+    HEADER
+    + """X1,Same methanol,methanol,{0},{1},{2},{3},exact,operating,600,coal,oxygen_blown,
 X2,Its olefins,olefins,{0},{1},{4},{3},exact,operating,300,coal,oxygen_blown,
 X4,Far methanol,methanol,{0},{1},41.5,{3},exact,operating,600,coal,oxygen_blown,
 """
+)
 
 
 def checked(folder: Path, inventory: str, **files: str) -> str:

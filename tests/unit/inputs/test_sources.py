@@ -13,10 +13,17 @@ from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import load_inputs
 from ccs_model.problem import build_problem
 from ccs_model.problem.scenario_names import read_checked
+from ccs_model.problem.unused_inputs import unused_inputs
+from ccs_model.report.language import Language
 
 SOURCE = {
     "plant": "C1", "name": "Cement", "province": "Hebei", "grid": "Hebei south", "lat_deg": 38.2, "lon_deg": 114.4,
     "status": "operating", "sector": "cement", "capacity_ktpa": 1500,
+}  # fmt: skip
+METHANOL = {
+    "plant": "M1", "name": "Methanol", "product": "methanol", "province": "Hebei", "grid": "Hebei south",
+    "lat_deg": 38.2, "lon_deg": 114.4, "place_accuracy": "exact", "status": "operating", "capacity_ktpa": 600,
+    "feedstock": "coal", "gasifier": "oxygen_blown",
 }  # fmt: skip
 VPSA = {
     "technology": "vpsa", "name": "My VPSA", "grade": "flue_gas", "capture_rate_share": 0.85,
@@ -46,6 +53,8 @@ def issue_of(scenario: ccs.Scenario) -> Issue:
     [
         ({"sector": "cemnt"}, "sector", "'cemnt' is not a sector", "did you mean 'cement'?"),
         ({"sector": "steel"}, "sector", "'steel' is not a sector", "its plants are in plants/steel"),
+        ({"sector": "methanol"}, "sector", "'methanol' is not a sector", "methanol plants belong to the chemicals"),
+        ({"sector": "coal_hydrogen"}, "sector", "'coal_hydrogen' is not", "sector hydrogen is 'Hydrogen plant (steam"),
         ({"sector": ""}, "sector", "is empty, and the source has no capture costs of its own", "give the sector"),
         ({"capacity_ktpa": ""}, "capacity_ktpa", "is empty, but required for sector cement", "or give co2_ktpa"),
         ({"capacity_mw": 600}, "capacity_mw", "is given for a source of sector cement", "is in capacity_ktpa"),
@@ -135,6 +144,32 @@ def test_unknown_sectors_of_a_scenario(tmp_path: Path) -> None:
     assert issue.hint == "did you mean 'steel'?"
 
 
+def test_a_chemical_product_is_no_misspelt_sector_of_a_target(tmp_path: Path) -> None:
+    path = tmp_path / "zone.yaml"
+    target = "{by_sector: {methanol: {abatement_share: {2040: 0.1}}}}"
+    path.write_text(f"name: Zone\nplants: {{}}\nbudget: {{total_mn: 1}}\ntargets: {target}\n")
+    with pytest.raises(InputError) as caught:
+        read_checked(path)
+    (issue,) = caught.value.issues
+    assert issue.hint == "methanol plants belong to the chemicals inventory; the sector is chemicals"
+
+
+@pytest.mark.parametrize(
+    ("changes", "where", "what", "hint"),
+    [
+        ({"product": "hydrogen"}, "product", "'hydrogen' is unknown", "hydrogen is a sector of sources"),
+        ({"product": "amonia"}, "product", "'amonia' is unknown", "did you mean 'ammonia'?"),
+        ({"feedstock": "natural_gas"}, "gasifier", "is given for a natural_gas plant", "leave it empty"),
+    ],
+)
+def test_a_faulty_chemical_plant_is_told_at_its_cell(
+    scenario: Made, write_csv: Csv, changes: dict[str, Any], where: str, what: str, hint: str
+) -> None:
+    write_csv(rows(METHANOL, **changes))
+    issue = issue_of(scenario("mine.csv"))
+    assert (issue.where, what in issue.what, hint in issue.hint) == (f"mine.csv:2:{where}", True, True)
+
+
 # Technologies
 
 
@@ -167,6 +202,30 @@ def test_its_own_law_and_its_own_streams(scenario: Made, write_csv: Csv) -> None
     problem = build_problem(requested, load_inputs(requested))
     assert problem.options.empty
     assert problem.plants["reason"].tolist() == ["no selected technology suits its streams"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        (
+            {"grade": "product_grade", "streams": "kiln"},
+            "its grade is product_grade, and the grade of kiln is flue_gas",
+        ),
+        ({"streams": "recovery_boiler"}, "no plant has its streams: recovery_boiler"),
+        ({"grade": "product_grade"}, "no plant has a stream of its grade product_grade"),
+        ({"readiness_level": 5}, "its readiness level 5 is below capture.readiness_min 6"),
+    ],
+)
+def test_a_technology_without_an_option_is_named(
+    scenario: Made, write_csv: Csv, changes: dict[str, Any], why: str
+) -> None:
+    own_technology(write_csv, **changes)
+    requested = scenario("mine.csv", data="my").with_changes(
+        {"capture.technologies": ["amine", "vpsa"], "capture.readiness_min": 6}
+    )
+    (found,) = unused_inputs(build_problem(requested, load_inputs(requested)))
+    assert found == f"my/technologies/technologies.csv:2: technology vpsa has no option, since {why}"
+    assert Language("zh").sentence(found) != found
 
 
 @pytest.mark.parametrize(
