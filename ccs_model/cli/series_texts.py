@@ -21,6 +21,8 @@ _N_NUMBERS_SHOWN = 5
 _WORTH = {"min_cost": "cost", "max_npv": "NPV", "max_net_benefit": "net benefit"}
 # Variants of a sweep that its summary lists, and their figures.
 _N_VARIANTS_SHOWN = 20
+# Columns of the heading of a swept key, at least.
+_LEAST_HEADING = 4
 _FIGURES = (("avoided_ktpa", ",.0f"), ("n_plants_retrofitted", ",.0f"), ("capex_mn", ",.0f"), ("gap_share", ".2%"))
 
 
@@ -114,17 +116,19 @@ def _figures_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     money = f" {next(iter(different))}" if len(different) == 1 else ""
     own_unit = ["" if money or not unit else f" {unit}" for unit in units]
     head, worth = _objective_figures(rows, money, own_unit)
-    keys = _short_keys(changed)
+    keys, parent = _short_keys(changed)
     table = [["", *keys, "status", *head, "avoided, kt/y", "plants", f"capex, mn{money}", "gap"]]
     for row, own, unit in zip(rows[:_N_VARIANTS_SHOWN], worth, own_unit, strict=False):
         values = ["–" if row[name] is None else str(row[name]) for name in changed]
         figures = [_figure(row[name], form) + (unit if name == "capex_mn" else "") for name, form in _FIGURES]
         table.append([str(row["scenario"]), *values, str(row["status"]).replace("_", " "), *own, *figures])
-    # A narrow terminal shows fewer figures: no plants, then no capex, then no gap.
+    # A narrow terminal shows fewer figures: no plants, then no capex, then no gap; at last headings are shortened.
     n = len(table[0])
+    _shorten_headings(table, len(changed), n - 3)
     text, n_less = fitted(table, {len(changed) + 1}, columns(), (n - 3, n - 2, n - 1))
     more = len(rows) - _N_VARIANTS_SHOWN
     notes = [f"… and {more} more"] if more > 0 else []
+    notes += [f"…: {parent}"] if parent else []
     notes += ["Figures left out on this narrow terminal are in the table."] if n_less else []
     return ["", *text.splitlines(), *notes, ""]
 
@@ -153,11 +157,33 @@ def _objective_figures(
     return ["objective"], cells
 
 
-def _short_keys(keys: Sequence[str]) -> list[str]:
-    """The swept keys; if these need too much of a line, without their sections where the names stay different."""
+def _short_keys(keys: Sequence[str]) -> tuple[list[str], str]:
+    """The swept keys, and the part that stands for `…` in them.
+
+    If they need too much of a line, their sections are left out where the names stay different; names that differ in a
+    year follow `…`.
+    """
     last = [key.rpartition(".")[2] for key in keys]
-    is_short = sum(map(len, keys)) <= columns() // 3
-    return list(keys) if is_short or len(set(last)) < len(last) or any(map(str.isdigit, last)) else last
+    parents = {key.rpartition(".")[0] for key in keys}
+    if sum(map(len, keys)) <= columns() // 3 or len(set(last)) < len(last):
+        return list(keys), ""
+    if all(map(str.isdigit, last)) and len(parents) == 1:
+        return [f"….{name}" for name in last], parents.pop()
+    return [".".join(key.split(".")[-2:]) if name.isdigit() else name for key, name in zip(keys, last, strict=True)], ""
+
+
+def _shorten_headings(table: list[list[str]], n_keys: int, n_shown: int) -> None:
+    """Shorten the headings of the keys, the longest first, until the first `n_shown` columns fit the line."""
+
+    def width(k: int, first: int = 0) -> int:
+        return max(width_of(row[k]) for row in table[first:])
+
+    for _ in range(sum(len(each) for each in table[0])):
+        longest = max(range(1, n_keys + 1), key=lambda k: width_of(table[0][k]) - width(k, 1), default=0)
+        is_wide = sum(map(width, range(n_shown))) + 2 * (n_shown - 1) > columns()
+        if not longest or not is_wide or width_of(table[0][longest]) <= max(width(longest, 1), _LEAST_HEADING):
+            break
+        table[0][longest] = truncate(table[0][longest], width_of(table[0][longest]) - 1)
 
 
 def _figure(value: Any, form: str) -> str:

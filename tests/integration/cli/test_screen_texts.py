@@ -163,8 +163,30 @@ def test_a_sweep_fits_a_narrow_terminal(tmp_path: Path, monkeypatch: pytest.Monk
     lines = sweeping.sweep_text(Path("runs"), "Small", [row, failed]).splitlines()
     assert max(map(len, lines)) <= 80
     heading = next(line for line in lines if "status" in line)
-    assert "total_mn  tax_share  discount_rate" in heading and "NPV" in heading and "plants" not in heading
+    assert "total_mn  tax_share  discount_" in heading and "NPV" in heading and "plants" not in heading
+    assert heading.endswith("avoided, kt/y")
     assert "Figures left out on this narrow terminal are in the table." in lines
+
+
+def test_keys_of_a_sweep_are_shortened_before_its_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    figures = {
+        "status": "within_gap", "objective_name": "max_npv", "currency": "CNY", "price_year": 2024,
+        "objective_value": 13_431.4, "unit": "million", "gap_share": 0.0, "n_plants_retrofitted": 1,
+        "avoided_ktpa": 8_869, "capex_mn": 812, "message": "",
+    }  # fmt: skip
+    years = {f"policy.carbon_price_per_t.{year}": 500 for year in (2026, 2030, 2040)}
+    lines = sweeping.sweep_text(Path("runs"), "Small", [{"scenario": 1, **years, **figures}]).splitlines()
+    heading, row = (line.split() for line in lines if "….2026" in line or "13,431" in line)
+    assert heading[:3] == ["….2026", "….2030", "….2040"] and "…: policy.carbon_price_per_t" in lines
+    assert row[:7] == ["1", "500", "500", "500", "within", "gap", "13,431"] and row[7] == "8,869"
+    several = dict.fromkeys(
+        ("budget.total_mn", "transport.detour_factor", "policy.value_added_growth_rate", *list(years)[:2]), 0.25
+    )
+    lines = sweeping.sweep_text(Path("runs"), "Small", [{"scenario": 1, **several, **figures}]).splitlines()
+    assert max(map(len, lines)) <= 80
+    row = next(line.split() for line in lines if "13,431" in line)
+    assert row[-1] == "8,869"
 
 
 def test_a_frontier_fits_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
