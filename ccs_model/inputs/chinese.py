@@ -84,13 +84,20 @@ _CHOICES: Mapping[str, Mapping[str, str]] = {
     },
     "place_accuracy": {"精确": "exact", "准确": "exact", "近似": "approximate", "大致": "approximate"},
     "coke_ovens": {"有": "present", "无": "absent", "没有": "absent", "未知": "unknown", "不详": "unknown"},
-    "product": {"合成氨": "ammonia", "氨": "ammonia", "甲醇": "methanol"},
+    "product": {
+        "合成氨": "ammonia", "氨": "ammonia", "甲醇": "methanol", "烯烃": "olefins", "煤制烯烃": "olefins",
+        "煤直接液化": "coal_to_liquids_direct", "煤直接液化制油": "coal_to_liquids_direct",
+        "直接液化": "coal_to_liquids_direct",
+    },
     "feedstock": {
         "煤": "coal", "煤炭": "coal", "天然气": "natural_gas", "焦炉气": "coke_oven_gas", "焦炉煤气": "coke_oven_gas",
+        "渣油": "oil", "重油": "oil", "电石炉气": "furnace_off_gas", "电石炉尾气": "furnace_off_gas",
+        "矿热炉气": "furnace_off_gas", "矿热炉尾气": "furnace_off_gas",
     },
     "gasifier": {
         "固定床": "fixed_bed", "间歇固定床": "fixed_bed", "纯氧气化": "oxygen_blown", "水煤浆": "oxygen_blown",
         "水煤浆气化": "oxygen_blown", "粉煤气化": "oxygen_blown", "干煤粉气化": "oxygen_blown",
+        "气流床": "oxygen_blown", "气流床气化": "oxygen_blown", "固定床间歇气化": "fixed_bed",
     },
     "quality": {"实测": "measured", "报告": "reported", "估算": "estimated", "假设": "assumed", "假定": "assumed"},
 }  # fmt: skip

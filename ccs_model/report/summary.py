@@ -274,7 +274,11 @@ class _Summary:
         ]
         is_priced = any(row["price_per_t"] is not None for row in self.document["targets"])
         what = "Cost of a year" if self.is_static else "Discounted cost over the horizon"
+        costs = self.document["costs"]
+        earned = (("paid_mn", "payments per tonne"), ("oil_revenue_mn", "oil revenue"))
+        net = [f"{text} of {-costs[name]:,.0f} million" for name, text in earned if costs.get(name, 0.0) < 0]
         note = f"{what} {self._discounted_cost()}"
+        note += f", net of {' and '.join(net)}" if net else ""
         if missing := self.document["costs"].get("shortfall_mn", 0.0):
             note += f", of which {self._mn(missing)} for missing tonnes"
         note += "; marginal costs are those of the LP relaxation." if is_priced else "."

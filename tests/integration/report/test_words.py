@@ -147,5 +147,16 @@ def test_targets_that_are_reached_are_shown_with_the_next_tonne_s_price(solved: 
     assert f"Discounted cost over the horizon {sum(plan.cost_terms.values()):,.0f} million CNY 2024" in shown
 
 
+def test_the_cost_of_targets_is_net_of_payments(hand_solved: Solved) -> None:
+    plants = {"A": {"co2_ktpa": 1000.0, "capture_cost_per_t": 20.0, "avoided_per_captured_share": 1.0}}
+    paid = {"targets": {"captured_ktpa": 500.0}, "policy.paid_per_captured_t": 50.0}
+    kept = {"plants": plants, "sites": {"S": {}}, "links": {"A-S": {"length_km": 10.0}}}
+    # 1,000 kt at 50 EUR/t.
+    shown = flat(run_text(hand_solved(paid, **kept).to_dict(), Path("run")))
+    assert ", net of payments per tonne of 50 million" in shown
+    del paid["policy.paid_per_captured_t"]
+    assert "net of" not in flat(run_text(hand_solved(paid, **kept).to_dict(), Path("run")))
+
+
 def test_a_small_amount_does_not_read_as_none() -> None:
     assert [words.rounded(value) for value in (0, 1e-6, 0.25, 1234.5, None)] == ["0", "1e-06", "0.25", "1,234", "0"]

@@ -119,3 +119,20 @@ def test_a_choice_that_is_not_known_stays_a_fault(write_book, scenario):
     write_book("mine.xlsx", steel=works("M1", status="忙"))
     with pytest.raises(InputError, match=r"mine\.xlsx:steel!H2: '忙' is unknown"):
         load_inputs(scenario("mine.xlsx"))
+
+
+@pytest.mark.parametrize(
+    ("column", "word", "choice"),
+    [
+        ("product", "煤制烯烃", "olefins"),
+        ("product", "烯烃", "olefins"),
+        ("product", "煤直接液化", "coal_to_liquids_direct"),
+        ("feedstock", "渣油", "oil"),
+        ("feedstock", "电石炉气", "furnace_off_gas"),
+        ("gasifier", "气流床", "oxygen_blown"),
+        ("gasifier", "固定床间歇气化", "fixed_bed"),
+    ],
+)
+def test_chinese_words_of_the_choices_of_chemical_plants(column: str, word: str, choice: str) -> None:
+    (declared,) = (each for each in read_dictionary()["plants/chemicals"] if each.name == column)
+    assert in_english(column, word, declared.choices) == choice
