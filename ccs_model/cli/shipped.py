@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from itertools import groupby
 from pathlib import Path
@@ -16,7 +16,7 @@ from ccs_model.cli.command_options import json_option
 from ccs_model.cli.terminal import columns, print_json
 from ccs_model.errors import DONE, NO_PLAN, NoPlanError
 from ccs_model.inputs.declarations import QUALITIES
-from ccs_model.report.text_tables import aligned, wrap
+from ccs_model.report.text_tables import aligned, truncate, width_of, wrap
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +30,9 @@ SCHEMA = "ccs-model/data/2"
 _OF_COLUMNS = ("unit", "required", "low", "high", "choices", "default", "meaning")
 # Sensitivities on the terminal, and the first heading of the published ranges.
 N_SHOWN, _RANGE = 10, "published range"
+# Rows up to which a table is printed as a whole, and those of a longer one; widths of a text and of a column's name.
+_MOST_ROWS, _FIRST_ROWS = 60, 20
+_TEXT_WIDTH, _NAME_WIDTH = 24, 32
 
 
 @click.command(
@@ -37,6 +40,7 @@ N_SHOWN, _RANGE = 10, "published range"
 Examples:
   ccs-model data
   ccs-model data technologies/technologies
+  ccs-model data plants/steel --rows
   ccs-model data --json > data.json
   ccs-model data --country India --quality assumed
   ccs-model data --evidence runs/hebei-1a2b3c4d
@@ -49,12 +53,15 @@ Examples:
 )  # fmt: skip
 @click.option("--country", metavar="NAME", help="Values of a country pack with quality, reference and reason.")
 @click.option("--quality", type=click.Choice(QUALITIES), help="With --country, only values of this quality.")
+@click.option("--rows", "all_rows", is_flag=True, help="With TABLE, print all rows of a long table.")
 @json_option
-def data(table: str | None, run: Path | None, country: str | None, quality: str | None, as_json: bool) -> int:
+def data(
+    table: str | None, run: Path | None, country: str | None, quality: str | None, all_rows: bool, as_json: bool
+) -> int:
     """List the shipped data with sources and quality.
 
-    With TABLE, list its columns, the quality of its rows and their sources. With --country, list every value of a
-    country pack; China stands for the shipped tables, which also hold where a pack has no table of its own. With
+    With TABLE, list its columns, sources and rows; of a long table the first rows. With --country, list every value of
+    a country pack; China stands for the shipped tables, which also hold where a pack has no table of its own. With
     --evidence, report which share of the tonnes and the capital of a run rests on documented numbers, and which inputs
     move the result most.
     """
@@ -62,12 +69,15 @@ def data(table: str | None, run: Path | None, country: str | None, quality: str 
         raise click.UsageError("give only one of TABLE, --country and --evidence")
     if quality is not None and country is None:
         raise click.UsageError("--quality needs --country")
+    if all_rows and table is None:
+        raise click.UsageError("--rows needs TABLE")
     if country is not None:
         return _country(country, quality, as_json)
     if run is not None:
         return _evidence(run, as_json)
     from ccs_model.inputs import load_inputs
     from ccs_model.inputs.declarations import read_dictionary
+    from ccs_model.inputs.table_checks import key_of
 
     inputs, declared = load_inputs(), read_dictionary()
     if table is not None:
@@ -78,7 +88,7 @@ def data(table: str | None, run: Path | None, country: str | None, quality: str 
     elif table is None:
         _print_list(_listed(inputs, declared))
     else:
-        _print_table(_described(table, inputs, declared[table]))
+        _print_table(_described(table, inputs, declared[table]), key_of(table, inputs[table]), all_rows)
     return DONE
 
 
@@ -281,6 +291,7 @@ def _described(table: str, inputs: Inputs, columns: tuple[Column, ...]) -> dict[
             for column in columns
         ],
         "sources": sources,
+        "rows": frame[[column.name for column in columns]].astype(object).where(frame.notna(), None).to_dict("records"),
     }
 
 
@@ -289,23 +300,64 @@ def _print_list(reported: dict[str, Any]) -> None:
     for each in reported["tables"]:
         click.echo(f"{each['table']:<34}{each['n_rows']:>5} rows   {_counts(each['quality'])}".rstrip())
     click.echo(f"\nRows by quality: {_counts(reported['quality'])}.")
-    click.echo("`ccs-model data TABLE` lists the columns and sources of one table.")
+    click.echo("`ccs-model data TABLE` lists the columns, sources and rows of one table.")
 
 
-def _print_table(reported: dict[str, Any]) -> None:
+def _print_table(reported: dict[str, Any], key: Sequence[str], all_rows: bool) -> None:
+    width = columns()
     quality = f"; {_counts(reported['quality'])}" if reported["quality"] else ""
     click.echo(f"{reported['table']}: {reported['n_rows']} rows{quality}\n")
     for column in reported["columns"]:
         unit = f" [{column['unit']}]" if column["unit"] else ""
         given = "" if column["n_given"] == reported["n_rows"] else f" ({column['n_given']} rows)"
-        click.echo(f"  {column['column']:<30}{column['meaning']}{unit}{given}")
+        meaning = wrap(f"{column['meaning']}{unit}{given}", width - _NAME_WIDTH).replace("\n", f"\n{'':{_NAME_WIDTH}}")
+        click.echo(f"{'  ' + column['column'] + ' ':<{_NAME_WIDTH}}{meaning}")
     if reported["sources"]:
         click.echo("\nSources")
     for each in reported["sources"]:
-        click.echo(f"  {each['reference']}: {each['citation']}")
-        click.echo(
-            f"    {_counts(each['quality']) or str(each['n_rows']) + ' rows'}; {each['where']}; {each['licence']}"
-        )
+        n_rows = _counts(each["quality"]) or f"{each['n_rows']} rows"
+        for indent, text in (
+            ("  ", f"{each['reference']}: {each['citation']}"),
+            ("    ", "; ".join(filter(None, (n_rows, each["where"], each["licence"])))),
+        ):
+            click.echo(indent + wrap(text, width - len(indent), indent + "  "))
+    click.echo(f"\n{rows_text(reported, key, width, all_rows)}")
+
+
+def rows_text(reported: Mapping[str, Any], key: Sequence[str], width: int, all_rows: bool = False) -> str:
+    """Return the rows of a table in blocks of columns that fit `width`, each with the columns of the key.
+
+    Texts are shortened and numbers are not. Notes and empty columns are left out, and all rows but the first ones of a
+    long table.
+    """
+    rows = reported["rows"]
+    shown = rows if all_rows or len(rows) <= _MOST_ROWS else rows[:_FIRST_ROWS]
+    types = {column["column"]: column["type"] for column in reported["columns"] if column["column"] != "note"}
+    numbers = {name for name, kind in types.items() if kind in ("number", "whole")}
+    cells = {name: [name, *(_cell(row[name], name in numbers) for row in shown)] for name in types}
+    cells = {name: texts for name, texts in cells.items() if name in key or any(texts[1:])}
+    wide = {name: max(map(width_of, texts)) + 2 for name, texts in cells.items()}
+    blocks: list[list[str]] = [[]]
+    used = sum(wide[name] for name in key)
+    for name in (name for name in cells if name not in key):
+        if blocks[-1] and used + sum(wide[each] for each in [*blocks[-1], name]) - 2 > width:
+            blocks.append([])
+        blocks[-1].append(name)
+    texts = []
+    for block in blocks:
+        names = [*key, *block]
+        left = {k for k, name in enumerate(names) if name not in numbers}
+        texts.append(aligned(list(zip(*(cells[name] for name in names), strict=True)), left))
+    more = [f"… and {len(rows) - len(shown):,} more rows (--rows prints all)"] if len(shown) < len(rows) else []
+    notes = ["Notes of the rows are in --json."] if any(row.get("note") for row in rows) else []
+    return "\n\n".join(["Rows", *texts, *more, *notes])
+
+
+def _cell(value: object, is_number: bool) -> str:
+    """A cell of a table: a number in full, or a text of limited width; empty for none."""
+    if value is None or value == "":
+        return ""
+    return f"{value:.12g}" if is_number and isinstance(value, int | float) else truncate(str(value), _TEXT_WIDTH)
 
 
 def _counts(quality: dict[str, int]) -> str:

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from ccs_model.cli import group
 from ccs_model.paths import data_folder
+from ccs_model.report.text_tables import width_of
 
 
 def rows_of(table: str) -> list[dict[str, str]]:
@@ -65,6 +66,44 @@ def test_in_words_and_by_the_last_part_of_a_name(listed: dict) -> None:
     whole = reported()
     assert f"{len(listed['tables'])} tables, {listed['n_rows']:,} rows" in whole
     assert "Rows by quality" in whole
+
+
+def test_the_rows_of_a_table_fit_the_terminal_with_every_number_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    text = reported("streams/source_streams")
+    assert max(map(width_of, text.splitlines())) <= 80
+    rows = rows_of("streams/source_streams")
+    blocks = text.partition("\nRows\n")[2].split("\n\n")
+    for name in ("emission_t_per_t", "low_t_per_t", "high_t_per_t"):
+        (block,) = (each.strip("\n").splitlines() for each in blocks if name in each)
+        assert len(block) == len(rows) + 1
+        for line, row in zip(block[1:], rows, strict=True):
+            assert line.split()[:2] == [row["sector"], row["stream"]]
+            assert not row[name] or f"{float(row[name]):.12g}" in line.split()
+
+
+def test_a_long_table_shows_its_first_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    rows = rows_of("plants/steel")
+    text = reported("plants/steel")
+    assert f"… and {len(rows) - 20} more rows (--rows prints all)" in text
+    assert rows[19]["plant"] in text and rows[20]["plant"] not in text
+    whole = reported("plants/steel", "--rows")
+    assert rows[-1]["plant"] in whole and "more rows" not in whole
+    assert max(map(width_of, whole.splitlines())) <= 80
+    result = CliRunner().invoke(group, ["data", "--rows"])
+    assert result.exit_code == 2 and "--rows needs TABLE" in result.output
+
+
+def test_the_rows_of_a_table_as_json() -> None:
+    one = json.loads(reported("streams/chemical_routes", "--json"))
+    for found, row in zip(one["rows"], rows_of("streams/chemical_routes"), strict=True):
+        assert {name: "" if value is None else str(value) for name, value in found.items() if "_t_" not in name} == {
+            name: text if "share" not in name or not text else str(float(text))
+            for name, text in row.items()
+            if "_t_" not in name
+        }
+        assert found["process_t_per_t"] == float(row["process_t_per_t"])
 
 
 def test_a_table_that_is_not_there_names_the_nearest() -> None:
