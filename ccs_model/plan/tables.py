@@ -45,11 +45,9 @@ def links_table(point: Point) -> pd.DataFrame:
 
     `built_mn` is spent in that period; `diameter_mm` is the inner diameter of a single pipe of that capacity.
     """
-    problem = point.problem
-    network = problem.network
+    problem, network = point.problem, point.problem.network
     assert network is not None
-    lines = network.lines
-    built_lines = network.built
+    lines, built_lines = network.lines, network.built
     built = lines[built_lines]
     links = pd.Index(network.links["link"])
     pipe, added = point.decided[PIPE], point.decided[ADDED_CAPACITY]
@@ -58,8 +56,7 @@ def links_table(point: Point) -> pd.DataFrame:
     )
     included = built[["included_ktpa", "largest_ktpa"]].min(axis=1).to_numpy(float)[:, None]
     capacity_by_line = np.cumsum(included * pipe + added, axis=1)
-    n_links, n_years = len(links), len(problem.years)
-    spent, capacity = np.zeros((n_links, n_years)), np.zeros((n_links, n_years))
+    spent, capacity = np.zeros((2, len(links), len(problem.years)))
     at = links.get_indexer(built["link"])
     np.add.at(spent, at, spent_by_line)
     # Trends have no included capacity, so their capacity is the added capacity.
