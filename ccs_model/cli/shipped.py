@@ -298,7 +298,7 @@ def _described(table: str, inputs: Inputs, columns: tuple[Column, ...]) -> dict[
 def _print_list(reported: dict[str, Any]) -> None:
     click.echo(f"{len(reported['tables'])} tables, {reported['n_rows']:,} rows, from {reported['data_folder']}\n")
     for each in reported["tables"]:
-        click.echo(f"{each['table']:<34}{each['n_rows']:>5} rows   {_counts(each['quality'])}".rstrip())
+        click.echo(f"{each['table']:<34}{each['n_rows']:>6,} rows   {_counts(each['quality'])}".rstrip())
     click.echo(f"\nRows by quality: {_counts(reported['quality'])}.")
     click.echo("`ccs-model data TABLE` lists the columns, sources and rows of one table.")
 

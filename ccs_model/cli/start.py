@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from ccs_model.cli.command_options import (
     scenario_argument,
     with_every_issue,
 )
-from ccs_model.cli.terminal import print_json
+from ccs_model.cli.terminal import columns, print_json
 from ccs_model.errors import DONE, CcsModelError, InputError, Issue
 from ccs_model.runs.folder_writer import atomic_folder, create_folder_files
 
@@ -215,6 +216,7 @@ def _check_text(scenario: Path, problem: Problem) -> str:
     from ccs_model.plan.headline import counted
     from ccs_model.problem.unused_inputs import unused_inputs
     from ccs_model.report.sentences import left_out, not_eligible
+    from ccs_model.report.text_tables import wrap
 
     n_candidates = int(problem.plants["is_candidate"].sum())
     own = [(table, origin) for table, origin in problem.inputs.origins.items() if origin != "shipped"]
@@ -232,7 +234,9 @@ def _check_text(scenario: Path, problem: Problem) -> str:
         *unused_inputs(problem),
         *(f"{name}: {origin or 'not used'}" for name, origin in own),
     ]
-    return "\n".join([sentence, *(f"  {line}" for line in lines)])
+    # Piped output has one line for each notice, as programs that search it expect.
+    width = columns() - 2 if sys.stdout.isatty() else None
+    return "\n".join([sentence, *(f"  {line if width is None else wrap(line, width, '    ')}" for line in lines)])
 
 
 def _read(scenario: Path, allow_outside: bool, *, is_shown: bool) -> tuple[Scenario, Inputs]:

@@ -55,6 +55,12 @@ def write_macc(sheet: Sheet, plan: Plan) -> None:
         f"column Rank gives the new order. The curve has {N_SLOTS} slots of equal abatement, each with the cost of the "
         "stream at its middle; widths are true to scale, and the smallest streams may fall between two slots."
     )
+    if _counts_capital(plan):
+        sheet.paragraph(
+            "The bar Budget reached stands where the capex of the streams before it exceeds the budget; it stands at zero "
+            "where the first stream alone does. A plan may retrofit a part of a stream or a dearer one instead.",
+            "note",
+        )
     if plan.problem.network is not None:
         sheet.paragraph(
             "Here every stream has its own pipeline to the site in reach of least cost, and its own injection site and "
