@@ -40,6 +40,7 @@ from ccs_model.report.workbook.plain_workbook import infeasible_workbook, table_
 from ccs_model.report.workbook.workbook import workbook_bytes, write_workbook
 from ccs_model.runs.folder_writer import MANIFEST, write_files
 from ccs_model.scenario import Scenario
+from ccs_model.units import money_text
 
 PLAN, WORKBOOK, SCENARIO, MAP, FRONTIER = (
     "plan.json",
@@ -182,11 +183,21 @@ def infeasible_files(
     }
     files = {
         PLAN: (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode(),
-        WORKBOOK: infeasible_workbook(conflicts, scenario.name, lang),
+        WORKBOOK: infeasible_workbook(conflicts, scenario.name, lang, _notes(scenario, bool(tables))),
         **{f"tables/{name}.csv": csv_text(table).encode() for name, table in (tables or {}).items()},
         **input_files(scenario, inputs),
     }
     return with_manifest(files, _question(scenario, inputs), command, None, {"status": "infeasible"})
+
+
+def _notes(scenario: Scenario, has_nearest: bool) -> list[str]:
+    """What a reader of the workbook of an infeasible problem needs beside the conflicts."""
+    notes = [
+        f"Money is in {money_text(scenario.currency, scenario.price_year)}, in million where no other unit stands."
+    ]
+    if has_nearest:
+        notes.append("The plan nearest to the constraints is in tables/nearest_*.csv of the run folder.")
+    return notes
 
 
 def with_manifest(

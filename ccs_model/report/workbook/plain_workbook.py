@@ -210,8 +210,8 @@ def leads() -> frozenset[str]:
     return frozenset(Language(lang).sentence(LEAD) for lang in LANGUAGES)
 
 
-def infeasible_workbook(conflicts: Sequence[str], name: str, lang: str = "en") -> bytes:
-    """Return the workbook with one row per conflicting constraint; equal conflicts give equal bytes."""
+def infeasible_workbook(conflicts: Sequence[str], name: str, lang: str = "en", notes: Sequence[str] = ()) -> bytes:
+    """Return the workbook with one row per conflicting constraint and notes below; equal conflicts give equal bytes."""
     language = Language(lang)
     out = io.BytesIO()
     book = xlsxwriter.Workbook(out, options())
@@ -234,6 +234,9 @@ def infeasible_workbook(conflicts: Sequence[str], name: str, lang: str = "en") -
         for column, text in enumerate((", ".join(names), conflict if is_same else "\n".join(texts))):
             form = book.add_format({"text_wrap": True, "valign": "top", **quoted(text)}) if quoted(text) else plain
             sheet.write_string(row, column, checked_text(text, SHEET), form)
+    note = book.add_format({"italic": lang != "zh", "font_color": "#5b6770"})
+    for row, text in enumerate(notes, start=5 + max(len(conflicts), 1)):
+        sheet.write_string(row, 0, checked_text(language.sentence(text), SHEET), note)
     sheet.freeze_panes(4, 0)
     sheet.set_landscape()
     sheet.fit_to_pages(1, 0)

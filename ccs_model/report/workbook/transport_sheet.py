@@ -31,10 +31,10 @@ def write_network(sheet: Sheet, plan: Plan) -> None:
     sheet.paragraph(_candidates(plan))
     sheet.paragraph(f"{words.bound_text(plan)}.")
     sheet.paragraph(
-        "Pipelines are shared. Each row is one size built in one period; the flow of a link is shared among its rows in "
-        "proportion to capacity. Use is the flow over what the capacity delivers. The inner diameter is the hydraulic "
-        "requirement for the capacity in one line. Roads need no capital; trucks are paid per tonne. From and to give "
-        "the direction of flow in the last period.",
+        "Pipelines are shared. Each row is one size built in one period; the flow of a link is shared among its rows "
+        "in proportion to capacity. Use is the flow over what the capacity delivers. The inner diameter is the "
+        "hydraulic requirement for the capacity in one line. Roads need no capital; trucks are paid per tonne. From "
+        "and to give the direction of flow in the last period.",
         "note",
     )
     has_factors = len(links) > 0 and bool((links["cost_factor"] != 1.0).any())
