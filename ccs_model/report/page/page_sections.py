@@ -169,7 +169,11 @@ def zones(run: StoredRun, words: Words) -> Markup:
     )  # fmt: skip
     has_report = any(zone["reported_abatement_share"] is not None for zone in rows)
     highest = max(rows, key=lambda row: row["abatement_share"] or 0.0)
-    title = f"Abatement is highest in {highest['zone']}: {percent(highest['abatement_share'], 2)} of its emissions."
+    share = percent(highest["abatement_share"], 2)
+    title = f"Abatement is highest in {highest['zone']}: {share} of its emissions."
+    if len(run.document["by_year"]) > 1:
+        last = charts.periods(run, words)[-1]
+        title = f"In {last}, abatement is highest in {highest['zone']}: {share} of its emissions."
     if not highest["abatement_share"]:
         title = "No zone reduces its emissions."
     calibration: dict[str, Any] = run.document["calibration"] or {}
@@ -184,7 +188,9 @@ def zones(run: StoredRun, words: Words) -> Markup:
         if len(charts.drawn_zones(run)) < len(rows):
             caption = f"{caption} Zones without abatement are in the table only.".strip()
         drawn = figure("zones-chart", spec(chart), words, title=title, caption=caption, source="tables/zones.csv")
-    return section("zones", words("zones"), drawn, *reported, table("zones", columns, rows, words, words("zones")))
+    shown = table("zones", columns, rows, words, words("zones"))
+    notes = _of_last_period(run, words, "Tonnes and shares of each zone")
+    return section("zones", words("zones"), *notes, drawn, *reported, shown)
 
 
 # Sections for an engineer.
@@ -216,11 +222,13 @@ def retrofits(run: StoredRun, words: Words) -> Markup:
     return section("retrofits", words("built"), *_of_last_period(run, words), shown)
 
 
-def _of_last_period(run: StoredRun, words: Words) -> Iterator[Markup]:
-    """A note that figures of a table are those of the last period; none with one period."""
+def _of_last_period(
+    run: StoredRun, words: Words, what: str = "Tonnes and costs per tonne of each plant"
+) -> Iterator[Markup]:
+    """A note that figures of a section are those of the last period; none with one period."""
     if len(run.document["by_year"]) > 1:
         last = charts.periods(run, words)[-1]
-        yield paragraph(words.sentence(f"Tonnes and costs per tonne of each plant are those of {last}."), "note")
+        yield paragraph(words.sentence(f"{what} are those of {last}."), "note")
 
 
 def _technology(words: Words, row: Mapping[str, Any]) -> str:

@@ -211,6 +211,13 @@ def test_what_a_period_shows_is_that_period_s(page: Page, plan: Plan) -> None:
     assert len(late) == 2 * int((plan.retrofits["year"] == plan.problem.years[1]).sum())
 
 
+def test_zones_name_the_period_of_their_figures(page: Page, plan: Plan) -> None:
+    last = f"{plan.problem.years[-1]}–"
+    (title,) = (text for text in page.texts["h3"] if "abatement is highest in" in text)
+    assert title.startswith(f"In {last}")
+    assert any(text.startswith(f"Tonnes and shares of each zone are those of {last}") for text in page.texts["p"])
+
+
 def test_evidence_is_that_of_the_workbook(text: str, plan: Plan) -> None:
     shown = text.split('data-table="evidence"')[1].split("</table>")[0]
     for row in quality_rows(plan.problem, plan.retrofits):
