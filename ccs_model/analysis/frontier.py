@@ -464,7 +464,7 @@ def _list(ranked: RankedList | None, budget_point: BudgetPoint, fitted: Mapping[
 
 def _picture(budget_mn: float, point: Point, retrofits: pd.DataFrame, fitted: Mapping[str, Row]) -> Mapping[str, Any]:
     """The map of a budget point: retrofitted plants with amounts, and pipes [lon, lat, lon, lat, kt/y]."""
-    rows = retrofits[["plant", "name", "stream", "technology", "year", "site", "avoided_ktpa", "capex_mn"]]
+    rows = retrofits[["plant", "name", "stream", "technology", "size", "year", "site", "avoided_ktpa", "capex_mn"]]
     picture: dict[str, Any] = plain(
         {
             "budget_mn": budget_mn,

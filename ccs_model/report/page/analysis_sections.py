@@ -30,7 +30,7 @@ from ccs_model.report.page.html import (
     section,
     table,
 )
-from ccs_model.report.page.plan_map import site_name
+from ccs_model.report.page.plan_map import site_name, technology_text
 from ccs_model.report.phrases import FEW_FUTURES, futures_text, is_beyond_noise
 from ccs_model.report.workbook.uncertainty_sheet import MODES, measures
 
@@ -116,7 +116,7 @@ def _named(row: Mapping[str, Any], run: StoredRun, words: Words) -> dict[str, An
     return {
         **row,
         "stream": words.known(str(row["stream"]), "stream"),
-        "technology": words.known(str(row["technology"]), "technology"),
+        "technology": technology_text(words, row),
         "start": "" if run.scenario.is_static else str(row["year"]),
         "site": site_name(run, words, row["site"]),
     }

@@ -33,7 +33,7 @@ from ccs_model.report.page.html import (
     section,
     table,
 )
-from ccs_model.report.page.plan_map import flows_of, link_name, plant_names, site_name
+from ccs_model.report.page.plan_map import flows_of, link_name, plant_names, site_name, technology_text
 from ccs_model.report.phrases import (
     ended_in_words,
     gap_text,
@@ -203,7 +203,7 @@ def retrofits(run: StoredRun, words: Words) -> Markup:
             **row,
             "name": words.named(str(row["name"]), str(row["name_zh"] or "")),
             "stream": words.known(str(row["stream"]), "stream"),
-            "technology": _technology(words, row),
+            "technology": technology_text(words, row),
             "province": words.value(str(row["province"]), "province"),
             "site": site_name(run, words, row["site"]),
             "start": "" if run.scenario.is_static else years_of_work(row),
@@ -229,12 +229,6 @@ def _of_last_period(
     if len(run.document["by_year"]) > 1:
         last = charts.periods(run, words)[-1]
         yield paragraph(words.sentence(f"{what} are those of {last}."), "note")
-
-
-def _technology(words: Words, row: Mapping[str, Any]) -> str:
-    """The technology, and the size of a retrofit that takes a part of its stream."""
-    name, size = words.known(str(row["technology"]), "technology"), str(row["size"])
-    return name if size in ("full", "") else f"{name}, {words.known(size, 'size')}"
 
 
 def _period(run: StoredRun, year: Any) -> int:

@@ -142,7 +142,7 @@ def streams_of(run: StoredRun, words: Words) -> dict[str, list[list[str]]]:
     rows: dict[str, list[list[str]]] = {}
 
     def add(row: Mapping[str, Any], start: str, avoided: str, cost: str) -> None:
-        texts = [words.known(str(row[kind] or ""), kind) for kind in ("stream", "technology")]
+        texts = [words.known(str(row["stream"] or ""), "stream"), technology_text(words, row)]
         amounts = [number(row[name]) for name in (avoided, "capex_mn", cost)]
         rows.setdefault(str(row["plant"]), []).append([*texts, start, site_name(run, words, row["site"]), *amounts])
 
@@ -154,6 +154,12 @@ def streams_of(run: StoredRun, words: Words) -> dict[str, list[list[str]]]:
         if not row["in_plan"]:
             add(row, words("not_in_plan"), "avoided_at_full_load_ktpa", "avoidance_cost_at_full_load_per_t")
     return rows
+
+
+def technology_text(words: Words, row: Mapping[str, Any]) -> str:
+    """Return the technology, and the size of a retrofit that takes a part of its stream."""
+    name, size = words.known(str(row["technology"] or ""), "technology"), str(row.get("size") or "full")
+    return name if size == "full" else f"{name}, {words.known(size, 'size')}"
 
 
 def site_name(run: StoredRun, words: Words, site: Any) -> str:

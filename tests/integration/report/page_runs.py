@@ -15,8 +15,8 @@ HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>&{{7*7}
 def frontier_of(run: StoredRun) -> dict[str, Any]:
     """Three budgets: nothing, the plan of the run, and the same again with a name that is markup."""
     retrofits = run.document["retrofits"]
-    rows = [{key: row[key] for key in ("plant", "name", "stream", "technology", "year", "site", "avoided_ktpa",
-                                       "capex_mn")} for row in retrofits]  # fmt: skip
+    rows = [{key: row[key] for key in ("plant", "name", "stream", "technology", "size", "year", "site",
+                                       "avoided_ktpa", "capex_mn")} for row in retrofits]  # fmt: skip
     fitted = {row["plant"]: [row["avoided_ktpa"], row["capex_mn"]] for row in rows}
     lines = [[*each["geometry"]["coordinates"][0], *each["geometry"]["coordinates"][-1], 100.0]
              for each in run.features("pipe")]  # fmt: skip

@@ -287,6 +287,16 @@ def test_a_frontier_is_drawn_where_the_run_has_one(run: StoredRun) -> None:
     assert (slider["type"], slider["min"], slider["max"], slider["value"]) == ("range", "0", "2", "1")
 
 
+def test_a_retrofit_of_half_a_stream_says_so_in_every_list(run: StoredRun) -> None:
+    retrofits = [{**row, "technology": "amine", "size": "half"} for row in run.document["retrofits"]]
+    halves = replace(run, document={**run.document, "retrofits": retrofits})
+    page = Page(page_text(replace(halves, frontier=frontier_of(halves))))
+    assert page.texts["td"].count("amine, half") == 2 * len(retrofits)
+    drawn = page.map
+    shown = [row[1] for each in drawn["plants"] for row in each["streams"] if row[2] in ("2026", "2030")]
+    assert {drawn["texts"][each] if isinstance(each, int) else each for each in shown} == {"amine, half"}
+
+
 def test_futures_are_drawn_where_the_run_has_been_looked_at_in_many(run: StoredRun, page: Page) -> None:
     text = page_text(futures_of(run))
     charts = Page(text).charts
