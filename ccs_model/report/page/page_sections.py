@@ -74,7 +74,9 @@ def answer(run: StoredRun, words: Words) -> Markup:
         (words("calibration"), words.sentence(statement)),
         *((words("warning"), words.sentence(each)) for each in document.get("warnings", ())),
     ]
-    return section("answer", words("answer"), render("answer", figures=figures, quality=quality))
+    why = document["context"].get("nothing_built_because")
+    nothing = [paragraph(words.sentence(f"Nothing is built because {why}."))] if why else []
+    return section("answer", words("answer"), *nothing, render("answer", figures=figures, quality=quality))
 
 
 def as_texts(texts: Sequence[str]) -> str:
@@ -359,9 +361,11 @@ def stakeholders(run: StoredRun, words: Words) -> Markup:
     note = "The mark is the net value. Payments between stakeholders cancel in the social account."
     lowest = min(rows, key=lambda row: row["npv_mn"] or 0.0)
     title = f"The net value is lowest for {lowest['stakeholder']}: {number(lowest['npv_mn'])} million {run.money}."
-    drawn = figure(
-        "stakeholders-chart", spec(chart), words, title=title, caption=note, source="tables/stakeholders.csv"
-    )
+    drawn = Markup("")
+    if any(abs(row["npv_mn"] or 0.0) > BUILT for row in rows):
+        drawn = figure(
+            "stakeholders-chart", spec(chart), words, title=title, caption=note, source="tables/stakeholders.csv"
+        )
     document = run.document
     money = str(document["currency"]), int(document["price_year"])
     sentences = society(document["totals"], *money, document["social_account"])
@@ -400,7 +404,8 @@ def owners(run: StoredRun, words: Words) -> Markup:
     for row in found:
         is_total = row["plant"] == "all"
         name = words.label("All plants") if is_total else names.get(row["plant"], row["plant"])
-        rows.append({**row, "name": name, "is_total": is_total})
+        payback = row["payback_yr"] if row["capex_mn"] else None  # nothing invested, nothing to pay back
+        rows.append({**row, "name": name, "is_total": is_total, "payback_yr": payback})
     rows.sort(key=lambda row: (row["is_total"], -(row["capex_mn"] or 0.0), row["plant"]))
     columns = columns_of(
         words, "name", "capex_mn", "npv_mn", "project_irr_share", "payback_yr", "break_even_carbon_price_per_t"

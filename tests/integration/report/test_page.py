@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import re
 import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -350,6 +351,11 @@ def test_an_empty_plan_a_network_and_a_static_year_have_pages(
 ) -> None:
     empty, shared, static = (Page(page_text(run_of(each))) for each in (empty_plan, shared_plan, static_plan))
     assert "Nothing is built." in empty.texts["p"]
+    assert "Nothing is built because the budget is 0." in empty.texts["p"]
+    assert "stakeholders-chart" not in empty.charts
+    # No payback period without an investment.
+    owners = page_text(run_of(empty_plan)).split('data-table="owners"')[1].split("<tfoot>")[1].split("</tfoot>")[0]
+    assert re.findall(r"<td class=n>(.*?)</td>", owners) == ["0", "0", "–", "–", "–"]
     assert {"pipe", "truck"} >= {row["kind"] for row in shared.map["pipes"]} != set()
     assert "stakeholders-chart" not in static.charts and static.map["plants"]
 
