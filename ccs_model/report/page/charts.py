@@ -16,10 +16,10 @@ from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.page.html import Words, percent
 from ccs_model.units import unit_of
 
-# Colours that differ for colour-blind readers and in greyscale.
+# Colours that differ for colour-blind readers and in greyscale, each at least 3:1 on white.
 INK, FAINT, GRID = "#1d2733", "#5b6875", "#dfe5ea"
-IN_PLAN, OUT = "#1b7f5c", "#b8c2cb"
-FIRST, SECOND, THIRD = "#1b5e8a", "#8fbbd9", "#d98b2b"
+IN_PLAN, OUT = "#1b7f5c", "#8794a0"
+FIRST, SECOND, THIRD = "#1b5e8a", "#5b96bf", "#c97c1c"
 
 # Heights in pixels: a bar of a group, a single bar, axis and legend.
 _ROW, _WIDE_ROW, _EDGE = 15, 36, 90
@@ -159,7 +159,7 @@ def periods(run: StoredRun, words: Words) -> list[str]:
 
 
 def _up_to_the_period() -> Any:
-    """Opacity of a bar: full up to the period that is selected on the page."""
+    """Opacity of the fill of a bar, whose outline stays: full up to the period that is selected on the page."""
     return alt.condition("datum.at <= period", alt.value(1.0), alt.value(0.35))
 
 
@@ -181,11 +181,11 @@ def spending_chart(run: StoredRun, words: Words) -> Any:
     title = words.title("spending_mn")
     chart = (
         alt.Chart(data(rows))
-        .mark_bar(color=FIRST)
+        .mark_bar(color=FIRST, stroke=FIRST)
         .encode(
             x=_by_period(),
             y=alt.Y("spending_mn:Q", title=title, axis=alt.Axis(format=",.0f")),
-            opacity=_up_to_the_period(),
+            fillOpacity=_up_to_the_period(),
             tooltip=[alt.Tooltip("period:N"), alt.Tooltip("spending_mn:Q", title=title, format=",.1f")],
         )
     )
@@ -196,6 +196,7 @@ def spending_chart(run: StoredRun, words: Words) -> Any:
 def tonnes_chart(run: StoredRun, words: Words) -> Any:
     """Return annual captured and avoided tonnes by period."""
     captured, avoided = words("captured_pa"), words("avoided_pa")
+    colours = {captured: SECOND, avoided: FIRST}
     rows = [
         {"at": at, "period": period, "what": what, "ktpa": row[name]}
         for at, (period, row) in enumerate(zip(periods(run, words), run.document["by_year"], strict=True))
@@ -208,8 +209,9 @@ def tonnes_chart(run: StoredRun, words: Words) -> Any:
             x=_by_period(),
             xOffset=alt.XOffset("what:N", sort=[captured, avoided]),
             y=alt.Y("ktpa:Q", title=words.unit("kt CO2/y"), axis=alt.Axis(format=",.0f")),
-            opacity=_up_to_the_period(),
-            color=shades("what", {captured: SECOND, avoided: FIRST}),
+            fillOpacity=_up_to_the_period(),
+            color=shades("what", colours),
+            stroke=alt.Stroke("what:N", title=None, scale=alt.Scale(domain=list(colours), range=list(colours.values()))),
             tooltip=[
                 alt.Tooltip("period:N"),
                 alt.Tooltip("what:N", title=" "),
@@ -270,7 +272,7 @@ def zones_chart(run: StoredRun, words: Words) -> Any | None:
     if len(bars) < len(rows):
         reported = alt.Chart(data([row for row in rows if row["key"] == "as_reported"]))
         layers.append(
-            reported.mark_tick(thickness=2, size=28, opacity=1).encode(y=place, x=share, color=shade, tooltip=tooltip)
+            reported.mark_tick(thickness=4, size=28, opacity=1, stroke="#ffffff", strokeWidth=1).encode(y=place, x=share, color=shade, tooltip=tooltip)
         )  # fmt: skip
     each = "; ".join(
         f"{words.value(str(zone['zone']), 'zone', 'province')} {percent(zone['abatement_share'], 2)}" for zone in zones
@@ -313,7 +315,7 @@ def stakeholders_chart(run: StoredRun, words: Words) -> Any | None:
     )
     marks = (
         alt.Chart(data(net))
-        .mark_tick(color=INK, thickness=3, size=26)
+        .mark_tick(color=INK, thickness=5, size=26, opacity=1, stroke="#ffffff", strokeWidth=1)
         .encode(
             y=place,
             x="npv_mn:Q",

@@ -22,6 +22,7 @@ from ccs_model.plan.plan import Plan
 from ccs_model.plan.reasons import reasons_table
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.language import LANGUAGES, labels
+from ccs_model.report.page import charts
 from ccs_model.report.page.basemap import HEIGHT, WIDTH, Projection, basemap_of
 from ccs_model.report.page.page import page_text, write_page
 from ccs_model.runs.run_reader import read_run, run_of
@@ -217,6 +218,16 @@ def test_zones_name_the_period_of_their_figures(page: Page, plan: Plan) -> None:
     (title,) = (text for text in page.texts["h3"] if "abatement is highest in" in text)
     assert title.startswith(f"In {last}")
     assert any(text.startswith(f"Tonnes and shares of each zone are those of {last}") for text in page.texts["p"])
+
+
+def test_colours_of_charts_are_seen_on_white() -> None:
+    def luminance(colour: str) -> float:
+        parts = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+        red, green, blue = (x / 12.92 if x <= 0.03928 else ((x + 0.055) / 1.055) ** 2.4 for x in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    for colour in (charts.INK, charts.IN_PLAN, charts.OUT, charts.FIRST, charts.SECOND, charts.THIRD):
+        assert 1.05 / (luminance(colour) + 0.05) >= 3.0, colour
 
 
 def test_evidence_is_that_of_the_workbook(text: str, plan: Plan) -> None:

@@ -222,7 +222,7 @@ def test_one_period_moves_figures_map_tables_and_charts(page: Any, run: StoredRu
     assert page.locator(".map").get_attribute("data-shown") == str(len({row["plant"] for row in started}))
     assert page.locator("#timeline tr.current td").first.inner_text() == "2026–29"
     bars = page.locator("#spending .mark-rect path").all()
-    assert [each.get_attribute("opacity") or "1" for each in bars] == ["1", "0.35"]
+    assert [each.get_attribute("fill-opacity") or "1" for each in bars] == ["1", "0.35"]
     page.keyboard.press("ArrowRight")
     assert page.locator("#retrofits tbody tr:visible").count() == len(run.document["retrofits"])
 
