@@ -199,7 +199,8 @@
       const body = element("tbody", "", table);
       plant.streams.forEach(function (texts) {
         const row = element("tr", "", body);
-        texts.forEach(function (text, at) { element("td", text, row).className = at > 3 ? "n" : ""; });
+        texts.forEach(function (text, at) { element(at ? "td" : "th", text, row).className = at > 3 ? "n" : ""; });
+        row.firstChild.scope = "row";
       });
     }
   };

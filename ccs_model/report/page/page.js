@@ -38,11 +38,12 @@
     body.replaceChildren.apply(body, plan.rows.map(function (cells) {
       const row = document.createElement("tr");
       cells.forEach(function (text, at) {
-        const cell = document.createElement("td");
+        const cell = document.createElement(at ? "td" : "th");
         cell.textContent = text;
         cell.className = at >= plan.firstNumber ? "n" : "";
         row.appendChild(cell);
       });
+      row.firstChild.scope = "row";
       return row;
     }));
     list.dispatchEvent(new CustomEvent("ccs-rows"));

@@ -182,6 +182,9 @@ def test_a_click_or_the_list_pins_a_plant_with_its_streams_and_reason(page: Any,
     assert pinned.locator("h3").inner_text() == retrofit["name"]
     assert pinned.locator("p").first.inner_text().startswith("in: ")
     assert f"{retrofit['avoided_ktpa']:,.0f}" in pinned.locator("table").inner_text()
+    # Every row of data is headed by its first cell.
+    for table in page.locator("table").all():
+        assert table.locator("tbody tr > th[scope=row]:first-child").count() == table.locator("tbody tr").count()
     page.locator("[data-do=unpin]").click()
     assert pinned.is_hidden() and page.locator("circle.selected").count() == 0
     page.locator(".frame circle.retrofitted").last.click(force=True)
@@ -220,7 +223,7 @@ def test_one_period_moves_figures_map_tables_and_charts(page: Any, run: StoredRu
     started = [row for row in run.document["retrofits"] if row["year"] == 2026]
     assert page.locator("#retrofits tbody tr:visible").count() == len(started)
     assert page.locator(".map").get_attribute("data-shown") == str(len({row["plant"] for row in started}))
-    assert page.locator("#timeline tr.current td").first.inner_text() == "2026–29"
+    assert page.locator("#timeline tr.current th").inner_text() == "2026–29"
     bars = page.locator("#spending .mark-rect path").all()
     assert [each.get_attribute("fill-opacity") or "1" for each in bars] == ["1", "0.35"]
     page.keyboard.press("ArrowRight")
@@ -237,7 +240,7 @@ def test_a_table_is_sorted_searched_and_saved_as_shown(page: Any, run: StoredRun
     assert status.inner_text() == f"{n} of {n} rows"
 
     def column(at: int) -> list[str]:
-        return list(plants.locator(f"tbody tr:visible td:nth-child({at})").all_inner_texts())
+        return list(plants.locator(f"tbody tr:visible > :nth-child({at})").all_inner_texts())
 
     baseline = plants.locator("th", has_text="baseline")
     baseline.locator("button").press("Enter")
@@ -276,7 +279,7 @@ def test_a_budget_moves_map_words_and_list(desk: Desk, run: StoredRun) -> None:
     assert page.locator("#budget-summary").inner_text().startswith("2,000 million")
     assert page.locator("#budget-step").inner_text() == "step 2"
     rows = page.locator("#budget-list tbody tr")
-    assert rows.count() == len(run.document["retrofits"]) and rows.first.locator("td").first.inner_text() == HOSTILE
+    assert rows.count() == len(run.document["retrofits"]) and rows.first.locator("th[scope=row]").inner_text() == HOSTILE
     assert page.locator(".map").get_attribute("data-shown") == fitted
     assert page.locator(".frame .pipe[data-other]").count() == len(run.features("pipe"))
     page.keyboard.press("Home")
