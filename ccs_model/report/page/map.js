@@ -184,6 +184,9 @@
     plant.why.filter(function (text) { return text !== ""; }).forEach(function (text) { element("p", text, panel); });
     describe(plant, panel, true);
     if (plant.streams.length) {
+      const hint = element("p", data.scroll, panel);
+      hint.className = "more";
+      hint.setAttribute("aria-hidden", "true");
       const wide = element("div", "", panel);
       wide.className = "wide";
       wide.tabIndex = 0;
@@ -202,6 +205,7 @@
         texts.forEach(function (text, at) { element(at ? "td" : "th", text, row).className = at > 3 ? "n" : ""; });
         row.firstChild.scope = "row";
       });
+      new ResizeObserver(function () { hint.hidden = wide.scrollWidth <= wide.clientWidth + 1; }).observe(wide);
     }
   };
 

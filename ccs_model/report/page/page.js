@@ -21,6 +21,12 @@
       console.error(error);
     });
   });
+  // What has the focus stays below the controls while they stick to the top.
+  const bar = document.querySelector(".controls");
+  new ResizeObserver(function () {
+    const height = getComputedStyle(bar).position === "sticky" ? bar.offsetHeight : 0;
+    document.documentElement.style.scrollPaddingTop = height + 8 + "px";
+  }).observe(bar);
   const signals = { period: "period", point: "budget" };
   const showCharts = function () {
     return Promise.all(views.map(function (each) {

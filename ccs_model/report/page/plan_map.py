@@ -63,7 +63,7 @@ def plan_map(run: StoredRun, words: Words, basemap: Basemap, why: Mapping[str, t
         "plants": plants, "pipes": pipes, "sites": sites, "labels": list(_names(run, words, projection, near, zones)),
         "budgets": _budgets(run, projection),
         "leastWidth": _LEAST_WIDTH, "widthPerFlow": (_WIDTH - _LEAST_WIDTH) / max(widest, 1.0),
-        "streamHeads": [words.title(name) for name in _STREAM_COLUMNS],
+        "streamHeads": [words.title(name) for name in _STREAM_COLUMNS], "scroll": words("scroll"),
     }  # fmt: skip
     drawn = render(
         "map",

@@ -279,7 +279,8 @@ def test_a_budget_moves_map_words_and_list(desk: Desk, run: StoredRun) -> None:
     assert page.locator("#budget-summary").inner_text().startswith("2,000 million")
     assert page.locator("#budget-step").inner_text() == "step 2"
     rows = page.locator("#budget-list tbody tr")
-    assert rows.count() == len(run.document["retrofits"]) and rows.first.locator("th[scope=row]").inner_text() == HOSTILE
+    assert rows.count() == len(run.document["retrofits"])
+    assert rows.first.locator("th[scope=row]").inner_text() == HOSTILE
     assert page.locator(".map").get_attribute("data-shown") == fitted
     assert page.locator(".frame .pipe[data-other]").count() == len(run.features("pipe"))
     page.keyboard.press("Home")
@@ -295,6 +296,30 @@ def test_the_keyboard_reaches_every_control(page: Any) -> None:
         reached.add(page.evaluate("(() => { const e = document.activeElement; return e.id || e.dataset.zoom || "
                                   "e.dataset.do || e.dataset.layer || e.className || e.tagName; })()"))  # fmt: skip
     assert {"period", "in", "out", "reset", "csv", "pipes", "frame", "wide", "SELECT", "A", "SUMMARY"} <= reached
+
+
+def test_the_focus_is_never_below_the_controls(page: Any) -> None:
+    page.locator("summary").last.focus()
+    bottom = page.locator(".controls").evaluate("each => each.getBoundingClientRect().bottom")
+    for _ in range(60):
+        page.keyboard.press("Shift+Tab")
+        box = page.evaluate("(() => { const e = document.activeElement, r = e.getBoundingClientRect(); "
+                            "return [r.bottom, e.id, e.outerHTML.slice(0, 60)]; })()")  # fmt: skip
+        if box[1] == "period":
+            return
+        assert box[0] > bottom, box
+
+
+def test_on_a_phone_controls_scroll_away_and_their_caveat_stays(desk: Desk, run: StoredRun) -> None:
+    page = desk.open(page_text(replace(run, frontier=frontier_of(run))), PHONE_PX)
+    controls = page.locator(".controls")
+    assert controls.evaluate("each => getComputedStyle(each).position") == "static"
+    assert controls.locator("small").is_visible()
+    # The table of the selected plant says that it continues to the right.
+    select(
+        page, int(page.locator(".pick option", has_text=run.document["retrofits"][0]["name"]).get_attribute("value"))
+    )
+    assert page.locator(".pinned .more").is_visible()
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
