@@ -196,7 +196,7 @@ def spending_chart(run: StoredRun, words: Words) -> Any:
 def tonnes_chart(run: StoredRun, words: Words) -> Any:
     """Return annual captured and avoided tonnes by period."""
     captured, avoided = words("captured_pa"), words("avoided_pa")
-    colours = {captured: SECOND, avoided: FIRST}
+    legend = {"title": None, "scale": alt.Scale(domain=[captured, avoided], range=[SECOND, FIRST])}
     rows = [
         {"at": at, "period": period, "what": what, "ktpa": row[name]}
         for at, (period, row) in enumerate(zip(periods(run, words), run.document["by_year"], strict=True))
@@ -210,8 +210,8 @@ def tonnes_chart(run: StoredRun, words: Words) -> Any:
             xOffset=alt.XOffset("what:N", sort=[captured, avoided]),
             y=alt.Y("ktpa:Q", title=words.unit("kt CO2/y"), axis=alt.Axis(format=",.0f")),
             fillOpacity=_up_to_the_period(),
-            color=shades("what", colours),
-            stroke=alt.Stroke("what:N", title=None, scale=alt.Scale(domain=list(colours), range=list(colours.values()))),
+            color=alt.Color("what:N", **legend),
+            stroke=alt.Stroke("what:N", **legend),
             tooltip=[
                 alt.Tooltip("period:N"),
                 alt.Tooltip("what:N", title=" "),
@@ -271,9 +271,8 @@ def zones_chart(run: StoredRun, words: Words) -> Any | None:
     layers = [alt.Chart(data(bars)).mark_bar().encode(y=place, yOffset=offset, x=share, color=shade, tooltip=tooltip)]
     if len(bars) < len(rows):
         reported = alt.Chart(data([row for row in rows if row["key"] == "as_reported"]))
-        layers.append(
-            reported.mark_tick(thickness=4, size=28, opacity=1, stroke="#ffffff", strokeWidth=1).encode(y=place, x=share, color=shade, tooltip=tooltip)
-        )  # fmt: skip
+        ticks = reported.mark_tick(thickness=4, size=28, opacity=1, stroke="#ffffff", strokeWidth=1)
+        layers.append(ticks.encode(y=place, x=share, color=shade, tooltip=tooltip))
     each = "; ".join(
         f"{words.value(str(zone['zone']), 'zone', 'province')} {percent(zone['abatement_share'], 2)}" for zone in zones
     )

@@ -17,6 +17,8 @@
   const select = root.querySelector("select");
   const panel = root.querySelector(".pinned");
   const FARTHEST = 0.4, NEAREST = 80, STEP = 1.5, PAN_PX = 60, SITE = 1, CITY = 4;
+  // Pixels of the map on A4 with the margins of the style sheet.
+  const PAPER = { w: 688, h: 280 };
   const state = { k: 1, x: 0, y: 0, fit: 1, w: 1072, h: 560, period: 1e9, budget: -1, pinned: -1 };
   const hidden = new Set();
 
@@ -98,14 +100,17 @@
     svg.setAttribute("viewBox", "0 0 " + w + " " + h);
     place();
   };
-  const fit = function () {
-    resize();
-    state.isMoved = false;
+  const center = function () {
     const [left, top, right, bottom] = data.extent;
     state.k = state.fit = Math.min(state.w / (right - left), state.h / (bottom - top));
     state.x = (state.w - (left + right) * state.k) / 2;
     state.y = (state.h - (top + bottom) * state.k) / 2;
     place();
+  };
+  const fit = function () {
+    resize();
+    state.isMoved = false;
+    center();
   };
   const zoom = function (factor, x, y) {
     const k = Math.min(Math.max(state.k * factor, state.fit * FARTHEST), state.fit * NEAREST);
@@ -325,6 +330,21 @@
     if (state.pinned >= 0) {
       pin(state.pinned);
     }
+  });
+  // On paper the map is drawn anew for the width of a page, so that its names keep their size.
+  let onScreen = null;
+  window.addEventListener("beforeprint", function () {
+    onScreen = Object.assign({}, state);
+    const factor = PAPER.w / state.w;
+    Object.assign(state, PAPER, { k: state.k * factor, x: state.x * factor });
+    state.y = PAPER.h / 2 + (state.y - onScreen.h / 2) * factor;
+    svg.setAttribute("viewBox", "0 0 " + state.w + " " + state.h);
+    (onScreen.isMoved ? place : center)();
+  });
+  window.addEventListener("afterprint", function () {
+    Object.assign(state, onScreen);
+    svg.setAttribute("viewBox", "0 0 " + state.w + " " + state.h);
+    place();
   });
   root.querySelectorAll(".pick, .zoom").forEach(function (each) { each.hidden = false; });
   new ResizeObserver(function () {

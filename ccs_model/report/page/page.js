@@ -5,7 +5,7 @@
     renderer: "svg",
     actions: { export: true, source: false, compiled: false, editor: false },
   };
-  const views = [];
+  const views = [], all = [];
   const charts = Array.from(document.querySelectorAll("[data-chart]"));
   const period = document.getElementById("period");
   const budget = document.getElementById("budget");
@@ -13,6 +13,7 @@
   const drawn = charts.map(function (chart) {
     const spec = JSON.parse(document.getElementById(chart.dataset.chart).textContent);
     return vegaEmbed(chart, spec, Object.assign({ downloadFileName: chart.id }, options)).then(function (result) {
+      all.push(result.view);
       (spec.params || []).forEach(function (each) { views.push([result.view, each.name]); });
       chart.querySelectorAll("summary").forEach(function (each) { each.setAttribute("aria-label", "SVG / PNG"); });
     }).catch(function (error) {
@@ -68,6 +69,12 @@
     document.dispatchEvent(new CustomEvent("ccs-select", { detail: Object.assign({}, selected) }));
     return showCharts();
   };
+  // On paper the charts are drawn for the width of a page (A4 with the margins of the style sheet), or half of it.
+  const PAPER_PX = 688, HALF_PX = 332;
+  window.addEventListener("beforeprint", function () {
+    all.forEach(function (view) { view.width(view.container().closest(".pair") ? HALF_PX : PAPER_PX).run(); });
+  });
+  window.addEventListener("afterprint", function () { window.dispatchEvent(new Event("resize")); });
   [[period, "period"], [budget, "budget"]].forEach(function (each) {
     if (each[0]) {
       each[0].closest(".controls").hidden = false;

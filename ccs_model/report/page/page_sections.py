@@ -261,7 +261,8 @@ def plants(run: StoredRun, words: Words, why: Mapping[str, tuple[str, str]]) -> 
         words, "name", "province", "sector_name", "baseline_ktpa", "avoided_ktpa", Column("item", words("why"))
     )
     shown = table("plants", columns, rows, words, words("plants"))
-    return section("plants", words("plants"), *_of_last_period(run, words), shown)
+    printed = paragraph(words.sentence("This table is not printed; it is sheet Plants of plan.xlsx."), "printed")
+    return section("plants", words("plants"), *_of_last_period(run, words), shown, printed)
 
 
 def pipelines(run: StoredRun, words: Words) -> Markup:

@@ -62,6 +62,7 @@
       state.rows = matching.slice(0, most);
       cancelAnimationFrame(state.frame);
       reveal(0);
+      tools.classList.toggle("whole", state.rows.length === body.rows.length);
       status.textContent = status.dataset.of.replaceAll("{0}", state.rows.length).replaceAll("{1}", body.rows.length);
       if (all) {
         all.hidden = Boolean(state.text) || (!state.all && matching.length <= most);

@@ -322,6 +322,29 @@ def test_on_a_phone_controls_scroll_away_and_their_caveat_stays(desk: Desk, run:
     assert page.locator(".pinned .more").is_visible()
 
 
+def test_paper_gets_its_own_map_and_charts(page: Any) -> None:
+    def widths() -> list[int]:
+        boxes = [page.locator(css).first.get_attribute("viewBox") for css in (".frame > svg", "#macc-chart svg.marks")]
+        return [round(float(box.split()[2])) for box in boxes]
+
+    screen, drawn = widths(), view(page)
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    page.wait_for_function(
+        "document.querySelector('#macc-chart svg.marks').getAttribute('viewBox').startsWith('0 0 688')"
+    )
+    assert widths() == [688, 688] != screen
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    page.wait_for_timeout(300)
+    assert (widths(), view(page)) == (screen, drawn)
+    page.emulate_media(media="print")
+    assert page.locator("#plants .printed").is_visible() and page.locator("#plants table").is_hidden()
+    assert page.locator("#timeline .tools").is_hidden()
+    # Headings of a table repeat on each page only as text of its cells.
+    assert (
+        page.locator("#retrofits thead button").first.evaluate("each => getComputedStyle(each).display") == "contents"
+    )
+
+
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_it_prints_on_at_most_eight_pages(desk: Desk, run: StoredRun, lang: str) -> None:
     page = desk.open(page_text(run, lang=lang))
