@@ -278,7 +278,7 @@ def _tornado(run: StoredRun, words: Words) -> Any | None:
         alt.Chart(data(rows))
         .mark_bar()
         .encode(
-            y=alt.Y("input:N", title=None, sort=None, axis=alt.Axis(labelLimit=170)),
+            y=alt.Y("input:N", title=None, sort=None),
             x=alt.X("change:Q", title=title, stack=None, axis=alt.Axis(format=",.0f", **_UNDER_BARS)),
             color=shades("end", {low: THIRD, high: FIRST}, legend=alt.Legend(columns=1)),
             tooltip=[
@@ -320,7 +320,7 @@ def _chosen(run: StoredRun, words: Words) -> Any | None:
         alt.Chart(data(rows))
         .mark_bar()
         .encode(
-            y=alt.Y("name:N", title=None, sort=None, axis=alt.Axis(labelLimit=170)),
+            y=alt.Y("name:N", title=None, sort=None),
             x=alt.X(
                 "share:Q",
                 title=words("selected_share"),

@@ -10,8 +10,31 @@
   const period = document.getElementById("period");
   const budget = document.getElementById("budget");
   const selected = { period: period ? Number(period.value) : 1e9, budget: budget ? Number(budget.value) : -1 };
+  // Names beside an axis take up to a part of the width; on a narrow screen titles and legends break into lines.
+  const NARROW_PX = 420;
+  const length = function (text) {
+    return Array.from(text).reduce(function (sum, c) { return sum + (c.charCodeAt(0) > 0x2e7f ? 2 : 1); }, 0);
+  };
+  const fit = function (part, most) {
+    const axis = part.encoding && part.encoding.x;
+    if (axis && typeof axis.title === "string" && length(axis.title) > most) {
+      axis.title = axis.title.split(/(?<=[ ，])/).reduce(function (lines, word) {
+        const last = lines.length - 1;
+        return last >= 0 && length(lines[last] + word.trim()) <= most
+          ? lines.slice(0, last).concat(lines[last] + word) : lines.concat(word);
+      }, []);
+    }
+    (part.layer || []).forEach(function (each) { fit(each, most); });
+  };
   const drawn = charts.map(function (chart) {
     const spec = JSON.parse(document.getElementById(chart.dataset.chart).textContent);
+    const width = chart.clientWidth;
+    spec.config.axisY.labelLimit = Math.min(Math.max(0.45 * width, 140), 420);
+    fit(spec, (width - 110) / 6.5);
+    if (width < NARROW_PX) {
+      spec.config.legend.columns = 1;
+      spec.height += typeof spec.height === "number" ? 30 : 0;
+    }
     return vegaEmbed(chart, spec, Object.assign({ downloadFileName: chart.id }, options)).then(function (result) {
       all.push(result.view);
       (spec.params || []).forEach(function (each) { views.push([result.view, each.name]); });

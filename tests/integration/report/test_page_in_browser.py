@@ -322,6 +322,22 @@ def test_on_a_phone_controls_scroll_away_and_their_caveat_stays(desk: Desk, run:
     assert page.locator(".pinned .more").is_visible()
 
 
+def test_a_narrow_chart_breaks_its_title_and_legend_and_a_wide_one_shows_long_names(desk: Desk, run: StoredRun) -> None:
+    name = "Iron and Steel Works of a Very Long Name, Second Site"
+    found = futures_of(run)
+    assert found.uncertainty is not None
+    plants = [{**row, "name": name} for row in found.uncertainty["plants"][:1]]
+    text = page_text(replace(found, uncertainty={**found.uncertainty, "plants": plants}))
+    cut = """() => Array.from(document.querySelectorAll(":is(#stakeholders-chart, #zones-chart) svg.marks text"))
+      .filter(each => { const box = each.closest("svg").getBoundingClientRect(), own = each.getBoundingClientRect();
+        return own.left < box.left - 1 || own.right > box.right + 1 || each.textContent.includes("…"); }).length"""
+    page = desk.open(text, 320)
+    assert page.evaluate(cut) == 0
+    assert "2024" in page.locator("#stakeholders-chart svg.marks").text_content()
+    page = desk.open(text)
+    assert name in page.locator("#chosen svg.marks").text_content()
+
+
 def test_paper_gets_its_own_map_and_charts(page: Any) -> None:
     def widths() -> list[int]:
         boxes = [page.locator(css).first.get_attribute("viewBox") for css in (".frame > svg", "#macc-chart svg.marks")]
