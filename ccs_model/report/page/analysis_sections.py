@@ -224,7 +224,7 @@ def _outcomes(run: StoredRun, words: Words) -> Any | None:
         if n
     ]
     unit = words.unit(str(run.uncertainty["unit"]))
-    title = f"{words('objective_value')}, {unit}"
+    title = f"{words('objective_value')}{words.comma}{unit}"
     bars = (
         alt.Chart(data(rows))
         .mark_rect(opacity=0.62)
@@ -273,7 +273,7 @@ def _tornado(run: StoredRun, words: Words) -> Any | None:
         for row in found
         for end, name in ((low, "low"), (high, "high"))
     ]
-    title = f"{words('minus_mean')}, {words.unit(str(run.uncertainty['unit']))}"
+    title = f"{words('minus_mean')}{words.comma}{words.unit(str(run.uncertainty['unit']))}"
     chart = (
         alt.Chart(data(rows))
         .mark_bar()

@@ -36,8 +36,11 @@ _WORD_OF = {
     "storage_cost_per_t": "storage_cost", "built_year": "year", "stored_kt": "stored", "diameter_mm": "diameter",
     "uncalibrated_abatement_share": "as_designed", "reported_abatement_share": "as_reported",
 }  # fmt: skip
-# A hyphen before a number is a minus.
+# A hyphen before a number is a minus; a number and its percent sign stay on one line.
 _HYPHEN = re.compile(r"(?<![\w-])-(?=[0-9])")
+_PERCENT = re.compile(r"(?<=[0-9]) (?=%)")
+# Chinese text has no spaces between its characters and beside its punctuation.
+_CHINESE_SPACE = re.compile(r"(?<=[\u4e00-\u9fff]) (?=[\u4e00-\u9fff])|(?<=[，。；：、）]) | (?=[，。；：、（])")
 # The stream of one furnace: its kind and the id of the furnace.
 _OF_FURNACE = re.compile(r"(.+)[_ ]([A-Z]\d{6,})")
 # A table with more rows shows the first ones until the reader asks for all of them.
@@ -146,9 +149,19 @@ def number(value: Any, digits: int = 0) -> str:
     return shown.lstrip("-") if float(shown.replace(",", "")) == 0 else shown.replace("-", "−")
 
 
+def _typeset(text: str) -> str:
+    """Return a text with minus signs, without line ends before a percent sign and spaces within Chinese."""
+    return _CHINESE_SPACE.sub("", _PERCENT.sub("\u00a0", _HYPHEN.sub("−", text)))
+
+
+def capitalised(text: str) -> str:
+    """Return a text with a capital first letter."""
+    return text[:1].upper() + text[1:]
+
+
 def percent(value: Any, digits: int = 1) -> str:
     """Return a share as a percentage."""
-    return "–" if number(value) == "–" else f"{number(100 * float(value), digits)} %"
+    return "–" if number(value) == "–" else f"{number(100 * float(value), digits)}\u00a0%"
 
 
 def table(
@@ -187,6 +200,7 @@ def figure(
         description=spec["description"],
         title=words.sentence(title) if title else spec["description"],
         caption=words.sentence(caption),
+        gap="" if words.lang == "zh" else " ",
         source=words.sentence(f"Source: {source} of this run.") if source else "",
         data=as_data(spec),
     )
@@ -222,7 +236,7 @@ class Words(Language):
     def title(self, name: str, key: str = "") -> str:
         """Return the heading of a column, or another word, with the unit of the column."""
         heading, unit = self(key) if key else self.heading(name), self.unit_of(name)
-        return f"{heading}, {unit}" if unit else heading
+        return f"{heading}{self.comma}{unit}" if unit else heading
 
     @property
     def tag(self) -> str:
@@ -234,9 +248,27 @@ class Words(Language):
         """Full stop between two sentences."""
         return "。" if self.lang == "zh" else ". "
 
+    @property
+    def comma(self) -> str:
+        """Comma between two words."""
+        return "，" if self.lang == "zh" else ", "
+
+    def bracketed(self, text: str) -> str:
+        """Return a text in brackets, to follow a word."""
+        return f"（{text}）" if self.lang == "zh" else f" ({text})"
+
+    @property
+    def colon(self) -> str:
+        """Colon between two words."""
+        return "：" if self.lang == "zh" else ": "
+
     def sentence(self, text: str) -> str:
         """Return a sentence in the language of the page, with the minus sign of its tables."""
-        return _HYPHEN.sub("−", super().sentence(text))
+        return _typeset(super().sentence(text))
+
+    def label(self, text: str) -> str:
+        """Return a title, heading or label."""
+        return _typeset(super().label(text))
 
     def known(self, text: str, *kinds: str) -> str:
         """Return a keyed word, or else an identifier without underscores, as a value of one of these kinds."""

@@ -1,9 +1,13 @@
 // Draws the charts, and lets one period and one budget control move map, charts, figures and tables.
 (function () {
+  const texts = document.querySelector("main").dataset;
   const options = {
     mode: "vega-lite",
     renderer: "svg",
     actions: { export: true, source: false, compiled: false, editor: false },
+    i18n: {
+      CLICK_TO_VIEW_ACTIONS: texts.menu, SVG_ACTION: texts.save.replace("{0}", "SVG"), PNG_ACTION: texts.save.replace("{0}", "PNG"),
+    },
   };
   const views = [], all = [];
   const charts = Array.from(document.querySelectorAll("[data-chart]"));

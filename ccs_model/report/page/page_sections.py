@@ -24,6 +24,7 @@ from ccs_model.report.page.html import (
     Column,
     Words,
     as_data,
+    capitalised,
     columns_of,
     figure,
     number,
@@ -63,7 +64,7 @@ def answer(run: StoredRun, words: Words) -> Markup:
         (texts[-1], label, as_texts(texts)) for texts, label in _headline(run, words) if texts[-1] != number(None)
     ]
     calibration = document["calibration"]
-    status = _capital(words.known(document["status"]))
+    status = capitalised(words.known(document["status"]))
     statement = calibration["statement"] if calibration else uncalibrated_text(document["context"])
     of_targets = targets_in_words(document["targets"], document["costs"].get("shortfall_mn", 0.0), run.money)
     ended = ended_in_words(document["retrofits"], document["totals"], f"{run.money}/t")
@@ -101,26 +102,23 @@ def _headline(run: StoredRun, words: Words) -> Iterator[tuple[list[str], str]]:
         yield texts, f"{words.unit('kt/y')} {words(name)}"
     for name in ("abatement", "on_site_abatement"):
         yield [percent(row[f"{name}_share"], 2) for row in by_year], words(name)
-    budget = "" if totals["budget_mn"] is None else f" ({words('budget')} {number(totals['budget_mn'])})"
-    if budget and (granted := granted_mn(document["funds"])) > BUILT:
-        budget = f"{budget[:-1]}, {words('grants')} {number(granted)})"
+    limits = [] if totals["budget_mn"] is None else [f"{words('budget')} {number(totals['budget_mn'])}"]
+    if limits and (granted := granted_mn(document["funds"])) > BUILT:
+        limits.append(f"{words('grants')} {number(granted)}")
+    budget = words.bracketed(words.comma.join(limits)) if limits else ""
     if is_static:
         # The budget of a representative year limits the annual cost, with annualised capital.
         budget = f"; {words('annual_cost')} {number(sum(document['costs'].values()))}{budget}"
     yield invested, f"{words.millions} {words('capex')}{budget}"
     per_captured = f"{number(totals['capture_cost_per_t'])} {words('per_t_captured')}"
-    last = f", {charts.periods(run, words)[-1]}" if len(by_year) > 1 else ""
-    per_avoided = f"{words.unit(run.money)} {words('per_t_avoided')} ({per_captured}){last}"
+    last = f"{words.comma}{charts.periods(run, words)[-1]}" if len(by_year) > 1 else ""
+    per_avoided = f"{words.unit(f'{run.money}/t')} {words('per_t_avoided')}{words.bracketed(per_captured)}{last}"
     yield [number(totals["avoidance_cost_per_t"])], per_avoided
-    yield [number(totals.get("storage_cost_per_t"))], f"{words.unit(run.money)} {words('per_t_stored')}{last}"
+    yield [number(totals.get("storage_cost_per_t"))], f"{words.unit(f'{run.money}/t')} {words('per_t_stored')}{last}"
     yield (
         [number(totals.get("owners_break_even_price_per_t"))],
         f"{words.unit(f'{run.money}/t')} {words('owners_break_even')}",
     )
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _gap(run: StoredRun) -> str:
@@ -128,7 +126,7 @@ def _gap(run: StoredRun) -> str:
     gap = gap_of_run(run)
     if not math.isfinite(gap.searched_share):
         return "The optimality gap is unknown."
-    return f"{_capital(gap_text(gap, str(run.document['objective']['unit'])))}."
+    return f"{capitalised(gap_text(gap, str(run.document['objective']['unit'])))}."
 
 
 def timeline(run: StoredRun, words: Words) -> Markup:
@@ -164,7 +162,7 @@ def zones(run: StoredRun, words: Words) -> Markup:
     """Return the abatement of each zone as delivered, as designed and as reported."""
     chart = charts.zones_chart(run, words)
     rows = [{**zone, "zone": words.value(str(zone["zone"]), "zone", "province")} for zone in run.document["zones"]]
-    delivered = Column("abatement_share", f"{words('abatement')}: {words('as_delivered')}")
+    delivered = Column("abatement_share", f"{words('abatement')}{words.colon}{words('as_delivered')}")
     columns = columns_of(
         words, "zone", "baseline_ktpa", "avoided_ktpa", delivered, "on_site_abatement_share",
         "uncalibrated_abatement_share", "reported_abatement_share",

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from ccs_model.plan.plan_json import records
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.page.basemap import HEIGHT, WIDTH, Basemap, Box, Projection
-from ccs_model.report.page.html import Words, as_data, number, paragraph, render, section
+from ccs_model.report.page.html import Words, as_data, capitalised, number, paragraph, render, section
 from ccs_model.report.phrases import years_of_work
 from ccs_model.report.sector_colours import sector_colours
 
@@ -63,7 +63,7 @@ def plan_map(run: StoredRun, words: Words, basemap: Basemap, why: Mapping[str, t
         "plants": plants, "pipes": pipes, "sites": sites, "labels": list(_names(run, words, projection, near, zones)),
         "budgets": _budgets(run, projection),
         "leastWidth": _LEAST_WIDTH, "widthPerFlow": (_WIDTH - _LEAST_WIDTH) / max(widest, 1.0),
-        "streamHeads": [words.title(name) for name in _STREAM_COLUMNS], "scroll": words("scroll"),
+        "streamHeads": [capitalised(words.title(name)) for name in _STREAM_COLUMNS], "scroll": words("scroll"),
     }  # fmt: skip
     drawn = render(
         "map",
@@ -159,7 +159,7 @@ def streams_of(run: StoredRun, words: Words) -> dict[str, list[list[str]]]:
 def technology_text(words: Words, row: Mapping[str, Any]) -> str:
     """Return the technology, and the size of a retrofit that takes a part of its stream."""
     name, size = words.known(str(row["technology"] or ""), "technology"), str(row.get("size") or "full")
-    return name if size == "full" else f"{name}, {words.known(size, 'size')}"
+    return name if size == "full" else f"{name}{words.comma}{words.known(size, 'size')}"
 
 
 def site_name(run: StoredRun, words: Words, site: Any) -> str:

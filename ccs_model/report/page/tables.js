@@ -57,7 +57,7 @@
       const matching = Array.from(body.rows).filter(function (row) {
         row.hidden = true;
         return Number(row.dataset.from || 0) <= state.period &&
-          row.textContent.toLocaleLowerCase().includes(state.text);
+          row.textContent.replaceAll("\u00a0", " ").toLocaleLowerCase().includes(state.text);
       });
       state.rows = matching.slice(0, most);
       cancelAnimationFrame(state.frame);

@@ -122,7 +122,7 @@ def test_it_holds_every_section_and_the_plans_own_figures(page: Page, plan: Plan
     for name in ("captured_ktpa", "avoided_ktpa", "capex_mn", "avoidance_cost_per_t", "storage_cost_per_t"):
         assert f"{plan.totals[name]:,.0f}" in message, name
     whole = " ".join(word for words in page.texts.values() for word in words)
-    assert f"Optimality gap {100 * plan.objective.searched_gap_share:.2f} %" in whole
+    assert f"Optimality gap {100 * plan.objective.searched_gap_share:.2f}\u00a0%" in whole
     assert "Not calibrated" in whole and "schematic, not a boundary statement" in whole
     assert plan.problem.name in page.texts["h1"] and "Which works, and when?" in page.texts["p"]
 
@@ -206,7 +206,7 @@ def test_what_a_period_shows_is_that_period_s(page: Page, plan: Plan) -> None:
     # Tonnes and shares move; costs per tonne name the last period.
     assert len(by_period) >= 4
     last = f"{plan.problem.years[-1]}–"
-    labels_of = [text for text in page.texts["span"] if "per t avoided" in text or "per t stored" in text]
+    labels_of = [text for text in page.texts["span"] if "/t avoided" in text or "/t stored" in text]
     assert labels_of and all(f", {last}" in text for text in labels_of)
     late = [about for tag, about in page.elements if tag == "tr" and about.get("data-from") == "1"]
     # Retrofits that start in the second period, and their own pipelines.
@@ -218,6 +218,29 @@ def test_zones_name_the_period_of_their_figures(page: Page, plan: Plan) -> None:
     (title,) = (text for text in page.texts["h3"] if "abatement is highest in" in text)
     assert title.startswith(f"In {last}")
     assert any(text.startswith(f"Tonnes and shares of each zone are those of {last}") for text in page.texts["p"])
+
+
+def test_a_number_and_its_percent_sign_stay_on_one_line(page: Page) -> None:
+    # Citations, list items, are as they are in the table of references.
+    shown = [text for tag, texts in page.texts.items() if tag not in ("script", "style", "li") for text in texts]
+    assert any("\u00a0%" in text for text in shown)
+    assert [text for text in shown if re.search("[0-9] %", text)] == []
+
+
+def test_chinese_has_chinese_punctuation_and_no_spaces_within(run: StoredRun) -> None:
+    page = Page(page_text(run, lang="zh"))
+    shown = [text for tag, texts in page.texts.items() if tag not in ("script", "style") for text in texts]
+    han = "[\u4e00-\u9fff]"
+    sentences = [text for text in shown if "。" in text]
+    assert [text for text in sentences if re.search(f"{han} {han}|[，。；：] ", text)] == []
+    assert [text for text in shown if re.search(f"{han}[,:;]( |$)", text)] == []
+    (menu,) = (about for tag, about in page.elements if tag == "main")
+    assert menu["data-save"] == "保存为 {0}"
+
+
+def test_headings_of_tables_start_with_a_capital(text: str) -> None:
+    headings = re.findall("scope=col>([^<]+)", text)
+    assert "Retrofits started" in headings and [each for each in headings if each[0].islower()] == []
 
 
 def test_colours_of_charts_are_seen_on_white() -> None:
@@ -234,7 +257,7 @@ def test_evidence_is_that_of_the_workbook(text: str, plan: Plan) -> None:
     shown = text.split('data-table="evidence"')[1].split("</table>")[0]
     for row in quality_rows(plan.problem, plan.retrofits):
         assert f"<td class=n>{row['value']:,.0f}</td>" in shown
-        assert f"<td class=n>{100 * row['assumed_share']:.1f} %</td>" in shown
+        assert f"<td class=n>{100 * row['assumed_share']:.1f}\u00a0%</td>" in shown
 
 
 def test_after_a_change_of_tables_reasons_and_evidence_are_left_out(run: StoredRun) -> None:
@@ -334,11 +357,11 @@ def test_sentences_of_a_monte_carlo_are_chinese_in_chinese(run: StoredRun) -> No
     page = page_text(futures_of(run), lang="zh")
     for message in (
         "共 5 种未来情景（随机种子 1）。",
-        "固定方案在 20 % 的未来情景下超出预算。",
-        "固定方案在 40 % 的未来情景下未达到目标。",
+        "固定方案在 20\u00a0% 的未来情景下超出预算。",
+        "固定方案在 40\u00a0% 的未来情景下未达到目标。",
         "未来情景少于 100 种时",
         "按宽度由大到小排列；影响未超出抽样误差而未列出的参数：2 个。",
-        "目标函数值的主要影响因素：电价 影响最大",
+        "目标函数值的主要影响因素：电价影响最大",
     ):
         assert message in page
     for message in ("5 futures", "Re-optimised", "power price", "Widest first", "90 % interval"):

@@ -258,7 +258,7 @@ def test_a_table_is_sorted_searched_and_saved_as_shown(page: Any, run: StoredRun
     assert download.value.suggested_filename == "plants.csv"
     with (tmp_path / "plants.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.reader(file))
-    assert [row[0] for row in rows[1:]] == shown and rows[0][3] == "baseline emissions kt/y"
+    assert [row[0] for row in rows[1:]] == shown and rows[0][3] == "Baseline emissions kt/y"
     assert all(float(row[3]) > 0 for row in rows[1:])
 
 
@@ -336,6 +336,11 @@ def test_a_narrow_chart_breaks_its_title_and_legend_and_a_wide_one_shows_long_na
     assert "2024" in page.locator("#stakeholders-chart svg.marks").text_content()
     page = desk.open(text)
     assert name in page.locator("#chosen svg.marks").text_content()
+
+
+def test_a_chinese_chart_is_saved_by_a_chinese_menu(desk: Desk, run: StoredRun) -> None:
+    page = desk.open(page_text(run, lang="zh"))
+    assert page.locator("#zones-chart .vega-actions a").all_text_contents() == ["保存为 SVG", "保存为 PNG"]
 
 
 def test_paper_gets_its_own_map_and_charts(page: Any) -> None:
