@@ -29,7 +29,8 @@ from ccs_model.scenario.validation import shown
 
 LONGEST_TEXT = 32_767  # limit of a workbook cell
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
-_THOUSANDS = re.compile(r"([-+]?\d{1,3}(?:[, ]\d{3})+)(\.\d+)?")
+# Also 12,00,000: twelve lakh.
+_THOUSANDS = re.compile(r"([-+]?\d{1,3}(?:(?:[, ]\d{3})+|(?:,\d{2})+,\d{3}))(\.\d+)?")
 _BELOW_ONE = re.compile(r"[-+]?0,\d+")
 _SPACED = re.compile(r"[-+]?\d{1,3}(?: \d{3})+,\d+")
 # A comma before four or more digits may begin decimals, or be a separator of thousands in the wrong place.
@@ -231,6 +232,7 @@ _TERMS: dict[str, tuple[str, float]] = {
     "g": ("mass", 1e-6), "kg": ("mass", 1e-3), "t": ("mass", 1.0), "kt": ("mass", 1e3), "mt": ("mass", 1e6),
     "lb": ("mass", _LB_T), "short_ton": ("mass", 2_000 * _LB_T), "tonne": ("mass", 1.0), "metric_ton": ("mass", 1.0),
     "吨": ("mass", 1.0), "千吨": ("mass", 1e3), "万吨": ("mass", 1e4), "百万吨": ("mass", 1e6), "亿吨": ("mass", 1e8),
+    "lakh_tonne": ("mass", 1e5), "million_tonne": ("mass", 1e6), "crore_tonne": ("mass", 1e7),
     "pa": ("pressure", 1e-6), "kpa": ("pressure", 1e-3), "mpa": ("pressure", 1.0), "bar": ("pressure", 0.1),
     "兆帕": ("pressure", 1.0), "kw": ("power", 1e-3), "mw": ("power", 1.0), "gw": ("power", 1e3),
     "千瓦": ("power", 1e-3), "兆瓦": ("power", 1.0), "万千瓦": ("power", 10.0),
@@ -248,22 +250,30 @@ _TERMS: dict[str, tuple[str, float]] = {
 }  # fmt: skip
 # Terms of two words and plurals, as one word.
 _PHRASES = (
-    (re.compile(r"\b(short|metric)[\s-]+tons?\b", re.I), lambda m: f"{m[1].lower()}_ton"),
+    (re.compile(r"\b(short(?=[\s-]+tons?\b)|metric)[\s-]+ton(?:ne)?s?\b", re.I), lambda m: f"{m[1].lower()}_ton"),
     (re.compile(r"\bmillion\s+btu\b", re.I), lambda m: "mmbtu"),
-    (re.compile(r"\b(tonne|mile|day|year|month)s\b", re.I), lambda m: m[1]),
+    (re.compile(r"\b(tonne|mile|day|year|month|lakh|crore)s\b", re.I), lambda m: m[1]),
+    (re.compile(r"\b(lakh|million|crore)\s+(?:t|tonne|metric_ton)\b", re.I), lambda m: f"{m[1].lower()}_tonne"),
+    # Rates of Indian statistics, where a unit of electricity is a kWh.
+    (re.compile(r"^M?MTPA\b"), lambda m: "million_tonne/y"),
+    (re.compile(r"^(k?t)p([ad])\b", re.I), lambda m: f"{m[1]}/{m[2]}"),
+    (re.compile(r"(?:\b(?:Rs\.?|INR|paise?)|₹)/unit$", re.I), lambda m: m[0][:-4] + "kWh"),
+    (re.compile(r"\bpaise?\b", re.I), lambda m: "paise INR"),
+    (re.compile(r"\blakh crore\b", re.I), lambda m: "lakh_crore"),
+    (re.compile(r"\bRs\b\.?|₹", re.I), lambda m: " INR "),
 )
 _SPECIES = {"co2": 1.0, "c": _CO2_PER_C}
 _DIGITS = 12
 # "m" and "MM" are left out: either may be a thousand or a million. So are $ and ¥, which several currencies use.
 _MONEY_SCALES = {
     "": 1.0, "k": 1e3, "thousand": 1e3, "mn": 1e6, "mln": 1e6, "mio": 1e6, "million": 1e6, "bn": 1e9, "billion": 1e9,
-    "trillion": 1e12, "lakh": 1e5, "crore": 1e7, "千": 1e3, "万": 1e4, "百万": 1e6, "千万": 1e7, "亿": 1e8,
-    "万亿": 1e12,
+    "trillion": 1e12, "paise": 0.01, "lakh": 1e5, "lac": 1e5, "crore": 1e7, "cr": 1e7, "lakh_crore": 1e12,
+    "千": 1e3, "万": 1e4, "百万": 1e6, "千万": 1e7, "亿": 1e8, "万亿": 1e12,
 }  # fmt: skip
 _CURRENCIES = {
     "rmb": "CNY", "yuan": "CNY", "元": "CNY", "人民币": "CNY", "元人民币": "CNY", "us$": "USD", "美元": "USD",
     "€": "EUR", "euro": "EUR", "欧元": "EUR", "£": "GBP", "英镑": "GBP", "日元": "JPY", "韩元": "KRW",
-    "₹": "INR", "卢比": "INR",
+    "卢比": "INR",
 }  # fmt: skip
 _JOINED = re.compile(rf"({'|'.join(sorted(filter(str.strip, _MONEY_SCALES), key=len, reverse=True))})(.*)", re.I)
 _ANY_CURRENCY = "money"  # of a column: the currency of the row
@@ -347,8 +357,8 @@ def _unit(text: str) -> _Unit | None:
 
 def _money(text: str) -> tuple[float, str] | None:
     """Size and currency of an amount of money, such as `million CNY`, `EUR bn` or `万元`; None for anything else."""
-    words = text.replace(".", " ").split()
-    if len(words) == 1 and (match := _JOINED.fullmatch(text)):
+    words = [word for word in text.replace(".", " ").split() if word != "in"]  # Rs. in lakh
+    if len(words) == 1 and not _currency(text) and (match := _JOINED.fullmatch(text)):
         words = [each for each in match.groups() if each]
     sizes = [_MONEY_SCALES[word.lower()] for word in words if word.lower() in _MONEY_SCALES]
     currencies = [found for word in words if word.lower() not in _MONEY_SCALES and (found := _currency(word))]

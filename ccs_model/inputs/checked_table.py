@@ -27,6 +27,7 @@ from ccs_model.units import first_few, label_of
 
 _REQUIRED_UNITS = ("kt/y",)
 _MONEY = ("money", "million money")
+_MONEY_EXAMPLES = "million CNY, 万元, bn USD, kEUR, INR crore, with /t, /kWh or /y where the column has it"
 # Number of lines searched for a header below a title, and number of known columns that identify one.
 LINES_OF_TITLE, _PLAINLY_A_HEADER = 20, 4
 # Similarity of a heading to a column that it misspells: Fuente is no note, longitude is lon_deg.
@@ -290,6 +291,8 @@ def matched(
             what = f"column '{shown(heading)}' is in {shown(unit)}, expected {column.unit or 'no unit'}"
             is_ton = re.search(r"(?<!short )(?<!metric )\btons?\b", unit.lower())
             hint = "a ton may be short or metric: write 'short ton' or 't'" if is_ton else ""
+            if column.unit.startswith(_MONEY) and not hint:
+                hint = f"units of money: {_MONEY_EXAMPLES}; or convert it and name it '{column.name}'"
             issues.append(Issue(place, what, hint or f"convert it and name it '{column.name}'"))
         elif not unit and column.unit in _REQUIRED_UNITS and plain(heading) in headings_of(column.name):
             what = f"column '{shown(heading)}' has no unit, expected {column.unit}"

@@ -110,11 +110,13 @@ _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*(_[0-9]+)*)")
 _DECIMAL = re.compile(r"[-+]?([0-9]+(_[0-9]+)*(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 _LEADING_ZERO = re.compile(r"[-+]?0[0-9_]+")
 _PERCENT = re.compile(r"([-+]?[0-9]+(\.[0-9]+)?) ?%")
-_THOUSANDS = re.compile(r"[-+]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?")
-_AMOUNT = re.compile(r"([-+]?[0-9][0-9,]*(?:\.[0-9]+)?) ?([^\d\s.,]+)")
+# Also 12,00,000: twelve lakh.
+_THOUSANDS = re.compile(r"[-+]?[0-9]{1,3}((,[0-9]{3})+|(,[0-9]{2})+,[0-9]{3})(\.[0-9]+)?")
+_AMOUNT = re.compile(r"(?:₹|Rs\.?|INR)? ?([-+]?[0-9][0-9,]*(?:\.[0-9]+)?) ?([^\d\s.,]+(?: crores?)?)", re.I)
 _MILLIONS = {
-    **dict.fromkeys(("trillion", "tn", "万亿"), 1e6), **dict.fromkeys(("billion", "bn", "十亿"), 1e3), "亿": 1e2,
-    "crore": 10.0, **dict.fromkeys(("million", "mn", "m", "百万"), 1.0), "lakh": 0.1, "万": 0.01,
+    **dict.fromkeys(("trillion", "tn", "万亿", "lakh crore"), 1e6), **dict.fromkeys(("billion", "bn", "十亿"), 1e3),
+    "亿": 1e2, **dict.fromkeys(("crore", "cr"), 10.0), **dict.fromkeys(("million", "mn", "m", "百万"), 1.0),
+    **dict.fromkeys(("lakh", "lac"), 0.1), "万": 0.01,
 }  # fmt: skip
 _WORDS: dict[str, bool | float | None] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
@@ -202,7 +204,7 @@ def number_hint(text: str) -> str:
 def _money_hint(text: str) -> str:
     """Hint for an amount of money in words, for a key in million; empty for another text."""
     found = _AMOUNT.fullmatch(text.strip())
-    factor = _MILLIONS.get(found[2].lower()) if found else None
+    factor = _MILLIONS.get(found[2].lower().removesuffix("s")) if found else None
     return f"write {float(found[1].replace(',', '')) * factor:.12g}, in million" if found and factor else ""
 
 

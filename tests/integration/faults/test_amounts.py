@@ -96,7 +96,7 @@ def test_money_in_another_unit_is_converted_and_reported(
     ("heading", "amount", "currency", "where", "what"),
     [
         ("Site capex [亿元]", "1.2", "USD", ":2:site_capex_mn", "its heading is in CNY, its row in USD"),
-        ("Site capex [MUSD]", "1.2", "USD", ":1", "is in MUSD, expected million money"),
+        ("Site capex [MUSD]", "1.2", "USD", ":1", "is in MUSD, expected million money (units of money: "),
         ("Site capex [USD/t]", "1.2", "USD", ":1", "is in USD/t, expected million money"),
         ("site_capex_mn", "250000000", "CNY", ":2:site_capex_mn", "outside the range 0 to 100000 (is this in million?"),
         ("Site capex [亿元]", "250000", "CNY", ":2:site_capex_mn", "(2.5e+07 million money) is outside the range"),

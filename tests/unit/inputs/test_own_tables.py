@@ -211,6 +211,8 @@ def test_latin_letters_in_an_old_encoding_are_not_taken_for_chinese(scenario, wr
     [
         ('"1,234"', "write 1234 for thousands or 1.234 for decimals"),
         ('"1.234,5"', "write 1234.5"),
+        ('"12,00,000"', "write 1200000"),
+        ('"1,20,000.5"', "write 120000.5"),
         ('"0,004"', "write 0.004"),
         ("93%", "write 0.93"),
         ("1 234", "write 1234"),

@@ -17,6 +17,13 @@ def column(unit: str, meaning: str = "") -> Column:
     [
         ("Mt/y", "kt/y", 1_000.0),
         ("Mtpa", "kt/y", 1_000.0),
+        ("MTPA", "kt/y", 1_000.0),
+        ("MMTPA", "kt/y", 1_000.0),
+        ("TPA", "kt/y", 0.001),
+        ("TPD", "kt/y", 0.365),
+        ("million tonnes/y", "kt/y", 1_000.0),
+        ("million metric tonnes per annum", "kt/y", 1_000.0),
+        ("lakh tonnes", "kt/y", 100.0),
         ("t/a", "kt/y", 0.001),
         ("万吨/年", "kt/y", 10.0),
         ("万吨", "kt/y", 10.0),  # a capacity without its year
@@ -39,6 +46,15 @@ def column(unit: str, meaning: str = "") -> Column:
         ("EUR billion", "million money", 1_000.0),
         ("Mio. EUR", "million money", 1.0),
         ("crore", "million money", 10.0),
+        ("Rs. in crores", "million money", 10.0),
+        ("₹Cr", "million money", 10.0),
+        ("Cr INR", "million money", 10.0),
+        ("₹ lakhs/km", "million money/km", 0.1),
+        ("lakh crore INR", "million money", 1_000_000.0),
+        ("paise/kWh", "money/kWh", 0.01),
+        ("₹/unit", "money/kWh", 1.0),
+        ("Rs./t", "money/t", 1.0),
+        ("KRW/t", "money/t", 1.0),
         ("kEUR/yr", "million money/y", 0.001),
         ("万元/年", "million money/y", 0.01),
         ("元", "million money", 1e-6),
@@ -83,6 +99,7 @@ def test_carbon_weighs_12_of_44_parts_of_co2() -> None:
 @pytest.mark.parametrize(
     ("given", "unit"),
     [("mt/y", "kt/y"), ("MT/y", "kt/y"), ("t/h", "kt/y"), ("MPa", "kt/y"), ("t/t", "share"),
+     ("million tons/y", "kt/y"), ("unit", "kt/y"), ("USD/unit", "money/kWh"), ("Rs EUR", "million money"),
      ("tons/y", "kt/y"), ("ton", "kt/y"), ("MBtu", "GJ"),
      ("", "kt/y"), ("million CNY", "kt/y"), ("USD/t", "million money"), ("MUSD", "million money"),
      ("m EUR", "million money"), ("$", "million money"), ("¥/t", "money/t"), ("million bn EUR", "million money"),
@@ -100,7 +117,17 @@ def test_money_per_tonne_of_co2_is_not_that_per_tonne_of_product() -> None:
 
 @pytest.mark.parametrize(
     ("unit", "currency"),
-    [("亿元", "CNY"), ("US$ bn", "USD"), ("EUR/t", "EUR"), ("bn", ""), ("money/t", ""), ("MWH", "")],
+    [
+        ("亿元", "CNY"),
+        ("US$ bn", "USD"),
+        ("EUR/t", "EUR"),
+        ("₹ crore", "INR"),
+        ("paise/kWh", "INR"),
+        ("KRW/t", "KRW"),
+        ("bn", ""),
+        ("money/t", ""),
+        ("MWH", ""),
+    ],
 )
 def test_a_unit_names_its_currency(unit: str, currency: str) -> None:
     assert currency_of(unit) == currency
