@@ -20,6 +20,7 @@ import pandas as pd
 
 from ccs_model._typing import Floats, Ints, MessageCallback
 from ccs_model.analysis.analysis_result import about_of, read_json, write_request
+from ccs_model.analysis.fund_draws import FundDraws
 from ccs_model.analysis.jobs import Job, Scheduler, Work, results_of
 from ccs_model.analysis.outcomes import (
     MEASURES,
@@ -106,6 +107,7 @@ class FutureEvaluator:
         self.planned = planned_model(reparameterised)
         self.chunks = chunks_of(self.values)
         self._shortfalls = np.flatnonzero(reparameterised.is_short)
+        self._draws = FundDraws.of(reparameterised.planned)
         self._plants, self._of_plant = plant_columns(futures.planned_problem, reparameterised)
         order = np.concatenate(self.chunks)
         n_warm_up = min(N_WARM_UP, len(order))
@@ -150,6 +152,7 @@ class FutureEvaluator:
         solved = self.replanner.of(future_model, numbers_in(self.values, k))
         replanned = future_model.weights.of_plan(solved.x) if solved.is_optimal else dict.fromkeys(MEASURES, np.nan)
         point = fixed_point(future_model.matrix, future_model.scale, self._shortfalls, self.fixed)
+        point = self._draws.capped(future_model.matrix, point)
         return {
             "future": k,
             REPLANNED: plain(replanned),

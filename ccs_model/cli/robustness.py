@@ -124,7 +124,7 @@ def _monte_carlo_text(document: Mapping[str, Any], folder: Path) -> str:
             of_some = "" if row["n_futures"] == document["n_draws"] else f"  in {row['n_futures']} of the futures"
             shown = " ".join(f"{value:9,.1f}" for value in values)
             lines.append(f"  {measure_names[row['measure']]:{width}} {shown}{of_some}")
-    lines.append(textwrap.fill(futures_text(document), columns()))
+    lines.append(textwrap.fill(futures_text(document, document["broken"]), columns()))
     if document["n_draws"] < FEW_FUTURES:
         lines.append("More --draws narrow this down.")
     for mode, heading in headings:

@@ -194,6 +194,8 @@ def _part(text: str, table: Labels) -> str:
     """A part of a sentence: a text of its own, a province, a list of these, or amounts."""
     if known := table.exact.get(text) or table.values["province"].get(text) or table.values["sector"].get(text):
         return known
+    if known := table.values["constraint"].get(text.replace(" ", "_")):
+        return known
     if found := _PRICE_PATH.fullmatch(text):
         return f"初期 {found[1]}、末期 {found[2]} {found[3]}/吨"
     if found := _ZONE_RESULT.fullmatch(text):

@@ -19,6 +19,15 @@ _NAMED, _LIMITS_NAMED, _LISTED = 3, 4, 8
 _LITTLE_MONEY = 0.002
 # Costs per tonne that are all below this have a decimal.
 _TENTHS = 20.0
+# Constraints of which sentences on futures speak, as in model.names, which needs Pyomo.
+_BUDGETS: Mapping[str, str] = {
+    "spending_within_cumulative_budget": "a cumulative budget",
+    "spending_within_province_budget": "the budget of a province",
+}
+_STATED = frozenset(
+    (*_BUDGETS, "spending_within_budget", "abatement_target_reached", "cumulative_target_reached",
+     "minimum_share_of_avoided_kept")
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -306,10 +315,10 @@ FEW_FUTURES = 100
 """Futures below which five per cent are fewer than five of them."""
 
 
-def futures_text(about: Mapping[str, Any]) -> str:
+def futures_text(about: Mapping[str, Any], broken: Sequence[Mapping[Any, Any]]) -> str:
     """Return sentences on the fixed plan over the futures: its spending, targets and constraints; and on few futures.
 
-    `about` has the settings of the analysis, as in montecarlo.json.
+    `about` has the settings of the analysis and `broken` the violated constraints, as in montecarlo.json.
     """
     is_few = about["n_draws"] < FEW_FUTURES
     texts = []
@@ -319,11 +328,20 @@ def futures_text(about: Mapping[str, Any]) -> str:
             money = money_text(about["currency"], about["price_year"])
             text += f", by {about['overrun_p95_mn']:,.0f} million {money} or more in 5 %"
         texts.append(f"{text}.")
+    shares = {str(row["constraint"]): float(row["future_share"]) for row in broken}
+    for constraint, budget in _BUDGETS.items():
+        if constraint in shares:
+            texts.append(f"The fixed plan exceeds {budget} in {percent(shares[constraint], 0)} of the futures.")
     if about.get("missed_target_share") is not None:
         texts.append(f"The fixed plan misses a target in {percent(about['missed_target_share'], 0)} of the futures.")
     texts.append(
         f"The fixed plan satisfies every constraint in {percent(about['within_limits_share'], 0)} of the futures."
     )
+    others = sorted(shares.keys() - _STATED, key=lambda name: (-shares[name], name))
+    texts += [
+        f"It violates the constraint '{name.replace('_', ' ')}' in {percent(shares[name], 0)} of the futures."
+        for name in others[:_NAMED]
+    ]
     if is_few:
         texts.append(
             f"With fewer than {FEW_FUTURES} futures, P5 and P95 are based on fewer than five of them, and how often a "

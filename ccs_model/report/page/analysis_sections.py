@@ -183,7 +183,7 @@ def uncertainty(run: StoredRun, words: Words) -> Markup:
         f"{number(document['n_draws'])} futures, seed {document['seed']}. Fixed plan: built as it is in every future. "
         "Re-optimised: the LP of each future, solved with perfect foresight; no plan can do better."
     )
-    about += f" {futures_text(document)}"
+    about += f" {futures_text(document, document.get('broken', ()))}"
     n_noise = sum(not is_beyond_noise(row) for row in _drivers(run))
     drawn = [
         ("outcomes", _outcomes(run, words), "The line is the planned value."),

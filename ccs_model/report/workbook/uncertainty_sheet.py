@@ -67,7 +67,7 @@ def write_uncertainty(sheet: Sheet, plan: Plan) -> None:
         "workbook, built unchanged in every future. Re-optimised: the LP relaxation of each future, solved with "
         "perfect foresight; it is a bound that no plan can reach."
     )
-    sheet.paragraph(futures_text(about))
+    sheet.paragraph(futures_text(about, records(found.broken)))
     sheet.section("Results over the futures")
     names = measures(about)
     spread = [{**row, "mode": MODES[row["mode"]], "measure": names[row["measure"]]} for row in records(found.spread)]

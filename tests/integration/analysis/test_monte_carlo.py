@@ -210,6 +210,17 @@ def test_spending_above_the_budget_counts_less_grants(small: Callable[..., Scena
     assert about["overrun_share"] == broken["spending_within_budget"]
 
 
+def test_a_grant_stays_within_its_share_of_the_capital_of_a_future(
+    small: Callable[..., Scenario], tmp_path: Path
+) -> None:
+    grant = {"funds": {"state": {"kind": "grant", "share_max": 0.3}}, "capture.technologies": ["compression"]}
+    run = montecarlo(small(grant), draws=30, seed=2, jobs=1, out=tmp_path / "run")
+    capex = run.uncertainty.futures["fixed_capex_mn"]
+    planned = run.plan.totals["capex_mn"]
+    assert planned > 0 and (capex < 0.99 * planned).any()
+    assert not {"fund_within_share", "funds_pay_what_is_spent"} & set(run.uncertainty.broken["constraint"])
+
+
 def test_the_workbook_of_futures_can_be_solved_again_with_own_tables(tmp_path: Path) -> None:
     row = "C1,Cement,Hebei,Hebei south,38.2,114.4,operating,cement,1000"
     header = "plant,name,province,grid,lat_deg,lon_deg,status,sector,capacity_ktpa"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ccs_model.report.language import Language
-from ccs_model.report.phrases import resources_in_words, society, storage_range, unspent
+from ccs_model.report.phrases import futures_text, resources_in_words, society, storage_range, unspent
 from ccs_model.report.summary import _Summary
 
 
@@ -86,3 +86,23 @@ def test_classes_of_storage_resources_have_their_share_of_the_tonnes_at_the_end(
     # Own sites have a class only where their table states one.
     assert resources_in_words([{"site": "S", "year": 2026, "stored_kt": 100.0}]) == []
     assert resources_in_words([]) == []
+
+
+def test_futures_name_each_budget_and_the_constraints_violated_most_often() -> None:
+    about = {"n_draws": 200, "overrun_share": 0.02, "overrun_p95_mn": 0.0, "within_limits_share": 0.34}
+    broken = [
+        {"constraint": "fund_within_share", "future_share": 0.1},
+        {"constraint": "spending_within_budget", "future_share": 0.02},
+        {"constraint": "spending_within_province_budget", "future_share": 0.66},
+        {"constraint": "injection_within_wells", "future_share": 0.2},
+    ]
+    text = futures_text(about, broken)
+    assert text == (
+        "The fixed plan exceeds the budget in 2 % of the futures. "
+        "The fixed plan exceeds the budget of a province in 66 % of the futures. "
+        "The fixed plan satisfies every constraint in 34 % of the futures. "
+        "It violates the constraint 'injection within wells' in 20 % of the futures. "
+        "It violates the constraint 'fund within share' in 10 % of the futures."
+    )
+    translated = Language("zh").sentence(text)
+    assert "超出某省预算" in translated and "“注入量不超过注入井能力”，占 20 %" in translated
