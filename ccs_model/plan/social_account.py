@@ -145,7 +145,8 @@ _SUFFIX = "_kt"
 def air_pollution_table(point: Point) -> pd.DataFrame:
     """Return AIR_COLUMNS, one row a province and pollutant, in the last period.
 
-    Taxes are the lowest and highest of the province's tax zones. Chinese provinces without known rates use the range of
+    The shipped rates of pollutants are Chinese: other places have only the pollutants of the user's table. Taxes are
+    the lowest and highest of the province's tax zones. Chinese provinces without known rates use the range of
     the law; other places have no tax unless the user's table has a row.
     """
     problem = point.problem
@@ -162,7 +163,10 @@ def air_pollution_table(point: Point) -> pd.DataFrame:
     of_law = taxes[is_of_law].groupby("pollutant")["tax_per_t"].agg(["min", "max"])
     table = by_province.rename(columns=lambda name: name.removesuffix(_SUFFIX)).stack()
     table = table.rename("emission_ktpa").rename_axis(["province", "pollutant"]).reset_index()
+    pollutants, sources = inputs["policy/pollutants"]["pollutant"], inputs.sources.get("policy/pollutants", ())
+    own_rates = {each for each, source in zip(pollutants, sources, strict=False) if source.is_own}
     in_china = are_in_china(table["province"])
+    table, in_china = (each[in_china | table["pollutant"].isin(own_rates)] for each in (table, in_china))
     own, law = (table.join(each, on=key) for each, key in ((bounds, ["province", "pollutant"]), (of_law, "pollutant")))
     for end, which in (("low", "min"), ("high", "max")):
         table[f"tax_{end}_per_t"] = own[which].fillna(law[which].where(in_china))

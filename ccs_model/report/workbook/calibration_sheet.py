@@ -43,13 +43,23 @@ def write_calibration(sheet: Sheet, plan: Plan) -> None:
     fitted = plan.problem.calibrated
     if fitted is not None:
         _fit(sheet, plan, fitted)
+    if not _has_report(plan):
+        return
     sheet.section("What the report states")
     sheet.table(
         "calibration.report", [{"question": what, "answer": answer} for what, answer in _card(plan)], plain=True
     )
 
 
+def _has_report(plan: Plan) -> bool:
+    """Whether the plan is calibrated, or a zone of it has an observation."""
+    zones = plan.problem.inputs["pilots/observations"]["zone"]
+    return plan.problem.calibrated is not None or bool(zones.isin(plan.problem.zones).any())
+
+
 def _report_line(plan: Plan) -> str:
+    if not _has_report(plan):
+        return ""
     lines = reported_reduction_lines(plan)
     if lines or plan.problem.calibrated is not None:
         return next(iter(lines), "")

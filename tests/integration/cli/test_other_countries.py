@@ -132,6 +132,7 @@ def test_no_name_of_china_stands_in_the_workbook(solved):
         reported = [text for text in texts(sheet) if CHINA.search(text) and text not in measured]
         assert not reported, (sheet.title, reported)
     assert not [row for row in main_table(workbook["Sources"]) if "HEBEI" in str(row[0].value)]
+    assert not any("report states" in text or "15 %" in text for text in texts(workbook["Calibration"]))
     heading = headings(workbook["Plants"])
     assert "Name (Chinese)" not in heading
     assert any(f"{plan.problem.currency} 2024" in text for text in texts(workbook["Summary"]))
@@ -148,10 +149,17 @@ def test_page_and_exports_work_without_a_map_of_china(solved):
     assert set(iamc_table(run)["Region"]) == {plan.problem.zones[0], "All zones"}
 
 
-def test_the_air_pollution_tax_is_china_s_alone(solved):
+def test_the_rates_of_air_pollutants_are_china_s_alone(solved, tmp_path):
     plan, _ = solved
-    assert plan.air_pollution["emission_ktpa"].gt(0).any()
-    assert plan.air_pollution[["tax_low_per_t", "tax_high_per_t", "tax_low_mn_pa"]].isna().all(axis=None)
+    assert plan.air_pollution.empty
+    path = filled_in(imported(tmp_path, "Germany"), "Germany", "EUR")
+    (path.parent / "data/policy").mkdir(parents=True, exist_ok=True)
+    rates = "pollutant,coal_g_per_gj,grid_g_per_kwh,reference,quality\nNOx,50,0.5,OWN,assumed\n"
+    (path.parent / "data/policy/pollutants.csv").write_text(rates, encoding="utf-8")
+    own = ccs.optimize(ccs.read_scenario(path)).air_pollution
+    assert set(own["pollutant"]) == {"NOx"} and own["emission_ktpa"].gt(0).any()
+    # The Chinese tax holds in no other country.
+    assert own[["tax_low_per_t", "tax_high_per_t", "tax_low_mn_pa"]].isna().all(axis=None)
 
 
 def test_a_currency_only_scales_what_things_cost(tmp_path):
