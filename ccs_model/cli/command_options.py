@@ -258,7 +258,11 @@ def requested_changes(
     Raises click.UsageError for neither, and InputError for an invalid scenario.
     """
     if not sets and listed is None:
-        raise click.UsageError("give --set KEY=V1,V2 or --list FILE")
+        from ccs_model.scenario import read_scenario
+
+        has_futures = bool(read_scenario(scenario, allow_outside=allow_outside).futures)
+        of_file = "; the futures of the scenario are planned for by ccs-model stochastic" if has_futures else ""
+        raise click.UsageError(f"give --set KEY=V1,V2 or --list FILE{of_file}")
     from ccs_model.scenario.variations import Listed, grid_of, listed_in
 
     grid = grid_of(sets)

@@ -303,6 +303,17 @@ def test_shares_hold_every_job_once() -> None:
             shard_of(wrong)
 
 
+def test_regret_names_the_command_of_the_futures_of_a_scenario(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    futures = "futures: {low: {changes: {policy.carbon_price_per_t.2030: 50}}, high: {}}\n"
+    path.write_text(
+        f"name: S\nyears: [2026, 2030]\nplants: {{provinces: [Shanxi]}}\nbudget: {{total_mn: 1}}\n{futures}",
+        encoding="utf-8",
+    )
+    answer = CliRunner().invoke(group, ["regret", str(path)])
+    assert answer.exit_code == 2 and "planned for by ccs-model stochastic" in answer.output, answer.output
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
