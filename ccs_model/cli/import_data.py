@@ -160,7 +160,17 @@ def gem(
     The steel tracker needs its plant workbook; its unit workbooks add furnaces and relining dates. The chemicals
     inventory gives the locations of ammonia and methanol plants, and you add their capacities.
     """
-    from ccs_model.importers import INSTEAD, gem_advice, gem_files, gem_needs, gem_place, gem_trial, read_gem
+    from ccs_model.importers import (
+        INSTEAD,
+        PACK,
+        gem_advice,
+        gem_files,
+        gem_needs,
+        gem_pack,
+        gem_place,
+        gem_trial,
+        read_gem,
+    )
     from ccs_model.inputs.csv_reader import table_bytes
     from ccs_model.inputs.load import load_tables
     from ccs_model.problem import build_problem
@@ -206,7 +216,8 @@ def gem(
     click.echo(held + "; ".join(parts))
     advice = gem_advice(tracker) if needs else []
     before = "Before you solve it, add (docs/reference/own-tables.md):"
-    for heading, lines in ((before, needs), ("Also check:", advice)):
+    pack = gem_pack(tracker) if needs else []
+    for heading, lines in ((before, needs), ("Also check:", advice), (PACK, pack)):
         if lines:
             click.echo("\n  ".join([heading, *lines]))
     click.echo(f"Next: ccs-model {'check' if needs else 'optimize'} {_quoted(out / 'scenario.yaml')}")

@@ -2,13 +2,14 @@
 
 from ccs_model.importers.gem import GemTracker, gem_place, read_gem
 from ccs_model.importers.gem_chemicals import GemChemicals
-from ccs_model.importers.gem_scenario import INSTEAD, gem_advice, gem_files, gem_needs, gem_trial
+from ccs_model.importers.gem_scenario import INSTEAD, PACK, gem_advice, gem_files, gem_needs, gem_pack, gem_trial
 from ccs_model.importers.simccs import SimccsFolder, read_simccs
 from ccs_model.importers.simccs_tables import SimccsCase, simccs_place, simccs_scenario, simccs_tables, target_issues
 from ccs_model.importers.storage_resources import read_storage, storage_files
 
 __all__ = [
     "INSTEAD",
+    "PACK",
     "GemChemicals",
     "GemTracker",
     "SimccsCase",
@@ -16,6 +17,7 @@ __all__ = [
     "gem_advice",
     "gem_files",
     "gem_needs",
+    "gem_pack",
     "gem_place",
     "gem_trial",
     "read_gem",

@@ -14,6 +14,7 @@ import pandas as pd
 
 from ccs_model.importers.gem import GemTracker
 from ccs_model.importers.gem_workbooks import CHEMICALS, CHINA, STEEL
+from ccs_model.inputs.country_packs import countries
 from ccs_model.inputs.declarations import read_dictionary
 
 INSTEAD = "data/instead.txt"
@@ -38,6 +39,7 @@ _EURO = frozenset(
 )  # fmt: skip
 _NAMED = 6  # countries listed in the scenario's name
 _NAMED_AT_MOST = 12
+PACK = "Or use the country pack, which has these tables:"
 
 _TEXT = """\
 @SOURCES@
@@ -136,6 +138,18 @@ def gem_advice(tracker: GemTracker) -> list[str]:
     return [f"data/{table}.csv: {words}" for table, words in _ADVISED.items()] if _others(tracker) else []
 
 
+def gem_pack(tracker: GemTracker) -> list[str]:
+    """A line on the country pack that has these tables, for a steel inventory of one country; empty without a pack."""
+    country = next(iter(tracker.countries))
+    if len(tracker.countries) > 1 or country not in countries() or not _has_steel(tracker):
+        return []
+    copied = (
+        "steel.csv, data/references.csv and data/plants" if len(tracker.units) else "steel.csv and data/references.csv"
+    )
+    name = f'"{country}"' if " " in country else country
+    return [f"ccs-model init DIR --country {name}; then copy {copied} of this folder to DIR"]
+
+
 def _has_steel(tracker: GemTracker) -> bool:
     return not tracker.plants.empty or tracker.chemicals is None
 
@@ -159,6 +173,7 @@ def _scenario(tracker: GemTracker) -> str:
     if needs:
         message = _commented("Before you run it, add the missing data (docs/reference/own-tables.md):", needs)
         message += _commented("Check also:", advice) if (advice := gem_advice(tracker)) else ""
+        message += _commented(PACK, pack) if (pack := gem_pack(tracker)) else ""
         message += "#\n"
     text = _TEXT.replace("@SOURCES@", "\n".join(_TABLE_NOTES[kind] for kind in kinds)).replace("@NEEDS@", message)
     text = text.replace("@CURRENCY@", currency).replace("@INVENTORY@", ", ".join(f"{kind}.csv" for kind in kinds))

@@ -70,6 +70,7 @@ def test_another_country_says_what_is_missing_and_is_solved_once_it_is_there(tmp
         "data/prices/fuels.csv: a row, fuel coal, for each province: Germany",
         "data/prices/grid_factors.csv: a row for each province: Germany",
         "data/storage/sites.csv: the storage sites within range; the shipped sites are in China",
+        "ccs-model init DIR --country Germany; then copy steel.csv and data/references.csv of this folder to DIR",
     ):
         assert f"  {line}\n" in answer.stdout
         assert f"#   {line}\n" in (out / "scenario.yaml").read_text(encoding="utf-8")
