@@ -117,6 +117,11 @@ def _figures_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     money = f" {next(iter(different))}" if len(different) == 1 else ""
     own_unit = ["" if money or not unit else f" {unit}" for unit in units]
     head, worth = _objective_figures(rows, money, own_unit)
+    if not head and _is_npv_alone_different(rows):
+        head, worth = (
+            [f"NPV, mn{money}"],
+            [[_figure(row["npv_mn"], ",.0f") + unit] for row, unit in zip(rows, own_unit, strict=True)],
+        )
     keys, parent = _short_keys(changed)
     table = [["", *keys, "status", *head, "avoided, kt/y", "plants", f"capex, mn{money}", "gap"]]
     for row, own, unit in zip(rows[:_N_VARIANTS_SHOWN], worth, own_unit, strict=False):
@@ -132,6 +137,15 @@ def _figures_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     notes += [f"…: {parent}"] if parent else []
     notes += ["Figures left out on this narrow terminal are in the table."] if n_less else []
     return ["", *text.splitlines(), *notes, ""]
+
+
+def _is_npv_alone_different(rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether plans with the same figures in the table differ in NPV, as with another tax."""
+    figures: dict[tuple[str, ...], set[str]] = {}
+    for row in rows:
+        npv = _figure(row.get("npv_mn"), ",.0f")
+        figures.setdefault(tuple(_figure(row[name], form) for name, form in _FIGURES), set()).add(npv)
+    return any(len(found) > 1 for found in figures.values())
 
 
 def _money_of(row: Mapping[str, Any]) -> str:

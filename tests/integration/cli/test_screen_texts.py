@@ -117,6 +117,19 @@ def test_a_sweep_prints_the_figures_of_its_variants(tmp_path: Path) -> None:
     assert "budget.total_mn" not in sweeping.sweep_text(tmp_path, "Small", [failed])
 
 
+def test_a_sweep_of_the_tax_prints_the_npv_that_alone_differs(tmp_path: Path) -> None:
+    row = {
+        "scenario": 1, "finance.tax_share": 0.25, "status": "optimal", "objective_name": "max_abatement",
+        "currency": "INR", "price_year": 2024, "objective_value": 5_484.0, "unit": "kt over the horizon",
+        "gap_share": 0.0, "n_plants_retrofitted": 1, "avoided_ktpa": 319, "capex_mn": 812, "npv_mn": -210.4,
+        "message": "",
+    }  # fmt: skip
+    other = {**row, "scenario": 2, "finance.tax_share": 0.17, "npv_mn": -229.3}
+    text = sweeping.sweep_text(tmp_path, "Small", [row, other])
+    assert "NPV, mn INR 2024" in text and "-210" in text and "-229" in text
+    assert "NPV" not in sweeping.sweep_text(tmp_path, "Small", [row, {**other, "avoided_ktpa": 300}])
+
+
 def test_a_sweep_prints_the_objective_of_its_variants(tmp_path: Path) -> None:
     row = {
         "scenario": 1, "discount_rate": 0.06, "status": "optimal", "objective_name": "max_npv", "currency": "CNY",
