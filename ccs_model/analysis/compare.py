@@ -158,7 +158,10 @@ def _values(found: Any, key: str) -> dict[tuple[Any, ...], float | None]:
 
 
 def _side_by_side(names: Sequence[str], runs: Sequence[StoredRun], part: str, *keys: str) -> pd.DataFrame:
-    """Keys, unit, one column a run, then the differences; a value that a run does not have is missing, never 0."""
+    """Keys, unit, one column a run, then the differences; a value that a run does not have is missing.
+
+    In its difference it counts as 0 if it is a cost term, such as the payments of a policy that the run does not have.
+    """
     values = [_values(run.document[part], keys[0]) for run in runs]
     rows = list(dict.fromkeys(key for each in values for key in each))
     money = list(dict.fromkeys(_money(run) for run in runs))
@@ -174,7 +177,8 @@ def _side_by_side(names: Sequence[str], runs: Sequence[StoredRun], part: str, *k
     for name, each in zip(names, values, strict=True):
         table[name] = pd.Series([each.get(key) for key in rows], dtype=float)
     for name in names[1:]:
-        table[f"{name} − first"] = (table[name] - table[names[0]]).where(same & (are_alike | ~has_period))
+        one, other = (table[each].fillna(0.0) if part == "costs" else table[each] for each in (name, names[0]))
+        table[f"{name} − first"] = (one - other).where(same & (are_alike | ~has_period))
     return table
 
 

@@ -268,7 +268,23 @@ def _plants(found: Comparison, letters: Sequence[str]) -> str:
     others = max(map(width_of, aligned([[*row[:3], "", *row[4:]] for row in rows], left=4).splitlines()))
     width = max(min(columns() - others, _NAME_WIDTH), _LEAST_NAME_WIDTH)
     rows = [[*row[:3], truncate(row[3], width), *row[4:]] for row in rows]
-    return aligned(rows, left=4, max_width=columns()) + _more(len(found.plants) - _N_SHOWN)
+    text = aligned(rows, left=4, max_width=columns()) + _more(len(found.plants) - _N_SHOWN)
+    return "\n".join([text, *_changes(found, letter_of)])
+
+
+def _changes(found: Comparison, letter_of: Mapping[str, str]) -> list[str]:
+    """A line for each plant of the table that changes: its retrofits in the first run and in the other."""
+    rows = found.plants.head(_N_SHOWN).query("change == 'changes'").to_dict("records")
+    first = letter_of[found.names[0]]
+    texts = []
+    for row in rows:
+        before, after = (str(row[name]).split("; ") for name in ("first_retrofits", "retrofits"))
+        parts = [
+            f"{letter} {'; '.join(each for each in one if each not in other) or '–'}"
+            for letter, one, other in ((first, before, after), (letter_of[row["run"]], after, before))
+        ]
+        texts.append(wrap(f"{row['plant']}: {' | '.join(parts)}", columns(), "    "))
+    return texts
 
 
 def _inputs(found: Comparison, letters: Sequence[str]) -> str:

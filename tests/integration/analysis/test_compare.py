@@ -142,6 +142,22 @@ def test_money_of_two_currencies_is_never_subtracted(poor: Plan) -> None:
     assert "amounts and costs per tonne have no differences" in text
 
 
+def test_a_cost_term_of_one_run_is_its_difference(poor: Plan) -> None:
+    run = run_of(poor)
+    costs = {**run.document["costs"], "paid_mn": -31_681.0}
+    found = compare([run, replace(run, document={**run.document, "costs": costs})])
+    row = found.costs.set_index("term").loc["paid_mn"]
+    assert pd.isna(row[found.names[0]]) and row[f"{found.names[1]} − first"] == -31_681.0
+
+
+def test_a_plant_that_changes_shows_its_retrofits(poor: Plan) -> None:
+    run = run_of(poor)
+    first, *others = run.document["retrofits"]
+    later = {**first, "year": 2099}
+    text = _comparison_text(compare([run, replace(run, document={**run.document, "retrofits": [later, *others]})]))
+    assert f"{first['plant']}: A " in text and f" {first['year']} → " in text and " 2099 → " in text
+
+
 def test_a_run_of_one_year_has_no_differences_of_sums(poor: Plan) -> None:
     run = run_of(poor)
     found = compare([run, replace(run, scenario=run.scenario.with_changes({"years": "static"}))])
