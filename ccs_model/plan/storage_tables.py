@@ -80,8 +80,9 @@ def shortage_after_horizon(point: Point) -> tuple[int, float, float] | None:
     """Return the years after the horizon until which sites take less than retrofits deliver, and both amounts in kt.
 
     The model spreads what is delivered after the horizon evenly over the longest remaining operation. Here each
-    retrofit delivers at full load until the end of its life, and each site takes the rate of its wells until it is
-    full. The years are those with the largest shortage; None without one, and with own pipes, whose sites are reserved.
+    retrofit delivers at its load of the last period until the end of its life, and each site takes the rate of its
+    wells until it is full. The years are those with the largest shortage; None without one, and with own pipes, whose
+    sites are reserved.
     """
     problem, decided = point.problem, point.decided
     if problem.network is None or not problem.obligation_yr:
@@ -92,7 +93,9 @@ def shortage_after_horizon(point: Point) -> tuple[int, float, float] | None:
     room = np.maximum(problem.sites["capacity_kt"].to_numpy(float) * problem.max_fill_share - stored, 0.0)
     years = np.arange(1, int(np.ceil(problem.obligation_yr)) + 1)
     takes = np.minimum(rate * years, room[:, None]).sum(axis=0)
-    delivered = problem.delivered_ktpa[:, None] * point.build
+    full = problem.delivered_ktpa * point.running[:, -1]
+    load = np.divide(point.captured_ktpa[:, -1], full, out=np.ones(len(full)), where=full > BUILT)
+    delivered = (problem.delivered_ktpa * load)[:, None] * point.build
     due = np.array([(delivered * np.minimum(problem.years_after_horizon, k)).sum() for k in years])
     worst = int(np.argmax(due - takes))
     if due[worst] <= takes[worst] * (1 + _SHORT) + BUILT:
