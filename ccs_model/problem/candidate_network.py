@@ -39,8 +39,9 @@ _SAME_PLACE_KM = 0.1
 class Network:
     """Nodes, candidate links and their pipe options.
 
-    nodes   node, kind (plant, site, hub), lat_deg, lon_deg, is_offshore, grid, province
-    links   link, node_a, node_b, kind (pipe, truck), straight_km, length_km, cost_factor, is_offshore, grid, province
+    nodes   node, kind (plant, site, hub), lat_deg, lon_deg, is_offshore, grid, grid_province, province
+    links   link, node_a, node_b, kind (pipe, truck), straight_km, length_km, cost_factor, is_offshore, grid,
+            grid_province (of the plant whose grid pumps use), province (for budgets and funds)
     lines   line, link, pipe; a pipe option to build costs fixed_mn, and slope_mn_per_ktpa above included_ktpa, up to
             largest_ktpa; an existing pipe or a road has a flow of up to free_ktpa. All have om_mn_per_ktpa (a year, per
             kt/y of flow), kwh_per_t, haul_per_t, life_yr

@@ -103,7 +103,7 @@ def line_power(
     links = network.links.set_index("link").loc[network.lines["link"]]
     kwh = network.lines["kwh_per_t"].to_numpy(float)[:, None]
     price = path(power, "grid", "power_per_kwh", links["grid"], years)
-    grid_kg = path(grid, "province", "grid_kg_per_kwh", links["province"], years)
+    grid_kg = path(grid, "province", "grid_kg_per_kwh", links["grid_province"], years)
     mean_kg = period_sums(np.nan_to_num(grid_kg), periods) / periods["n_years"].to_numpy()
     return kwh * np.nan_to_num(price), power_co2_t_per_t(kwh, mean_kg)
 

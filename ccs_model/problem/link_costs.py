@@ -195,17 +195,18 @@ def _given_links(inputs: Inputs, node_of: dict[str, str]) -> pd.DataFrame:
 
 
 def _with_grid(nodes: pd.DataFrame, candidates: pd.DataFrame, sites: pd.DataFrame) -> pd.DataFrame:
-    """Each node with the grid of the nearest plant, whose power its pumps draw, and its province.
+    """Each node with the grid of the nearest plant, whose power its pumps draw, the province of it, and its own.
 
     A site is in the province of its row. Hubs, and sites placed by country alone, are in that of the nearest plant.
     """
     if nodes.empty or candidates.empty:
-        return nodes.assign(grid="", province="")
+        return nodes.assign(grid="", grid_province="", province="")
     nearest = candidates.iloc[distances_km(nodes, candidates).argmin(axis=1)]
     own = nodes["node"].map(sites.set_index("site")["province"]).to_numpy(object)
     is_placed = np.array([isinstance(name, str) and bool(name) and name not in country_outlines() for name in own])
     province = np.where(is_placed, own, nearest["province"].to_numpy(object))
-    return nodes.assign(grid=nearest["grid"].to_numpy(object), province=province)
+    of_grid = nearest["province"].to_numpy(object)
+    return nodes.assign(grid=nearest["grid"].to_numpy(object), grid_province=of_grid, province=province)
 
 
 def _measured(links: pd.DataFrame, nodes: pd.DataFrame, scenario: Scenario, inputs: Inputs) -> pd.DataFrame:
@@ -229,13 +230,13 @@ def _measured(links: pd.DataFrame, nodes: pd.DataFrame, scenario: Scenario, inpu
 
 
 def _with_places(links: pd.DataFrame, nodes: pd.DataFrame) -> pd.DataFrame:
-    """Links with the grid and province of their western end, whatever its name; the southern one of equals."""
+    """Links with grid and provinces of their western end, whatever its name; the southern one of equals."""
     at = nodes.set_index("node")
     one, other = (at.reindex(links[end])[["lon_deg", "lat_deg"]].to_numpy(float) for end in ("node_a", "node_b"))
     is_first = (one[:, 0] < other[:, 0]) | ((one[:, 0] == other[:, 0]) & (one[:, 1] <= other[:, 1]))
     ends = np.where(is_first, links["node_a"], links["node_b"])
     return links.assign(
-        grid=at["grid"].reindex(ends).to_numpy(object), province=at["province"].reindex(ends).to_numpy(object)
+        **{name: at[name].reindex(ends).to_numpy(object) for name in ("grid", "grid_province", "province")}
     )
 
 

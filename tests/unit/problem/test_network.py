@@ -253,6 +253,17 @@ def test_a_plant_without_a_way_to_a_site_has_the_reason_for_it(
     assert problem.plants.set_index("plant")["reason"].to_dict() == {"A": reason * (reason == NO_WELLS), "B": reason}
 
 
+def test_a_link_belongs_to_the_province_of_a_site_and_its_pumps_to_the_grid_of_the_nearest_plant(
+    hand_problem: Callable[..., Problem],
+) -> None:
+    # S lies west of A: the link starts there.
+    tables = {"plants": {"A": {"co2_ktpa": 500}}, "links": {"A-S": {"length_km": 10}}}
+    for province, counted_in in (("There", "There"), ("India", "Here"), ("", "Here")):
+        sites = {"S": {"lon_deg": 114.9, "province": province}}
+        (link,) = hand_problem({}, sites=sites, **tables).network.links.to_dict("records")
+        assert (link["province"], link["grid_province"]) == (counted_in, "Here")
+
+
 def test_trucks_go_from_plants_to_their_nearest_site_ashore(hand_problem: Callable[..., Problem]) -> None:
     two = {"S": {"lon_deg": 116.5}, "T": {"lon_deg": 116.0, "is_offshore": "yes"}, "U": {"lon_deg": 119.5}}
     found = network(hand_problem, {"transport.trucks": True}, sites=two)
