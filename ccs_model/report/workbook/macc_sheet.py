@@ -58,7 +58,8 @@ def write_macc(sheet: Sheet, plan: Plan) -> None:
     if _counts_capital(plan):
         sheet.paragraph(
             "The bar Budget reached stands where the capex of the streams before it exceeds the budget; it stands at "
-            "zero where the first stream alone does. A plan may retrofit a part of a stream, or a more expensive one, instead.",
+            "zero where the first stream alone does. A plan may retrofit a part of a stream, or a more expensive one, "
+            "instead.",
             "note",
         )
     if plan.problem.network is not None:
