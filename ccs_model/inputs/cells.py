@@ -107,9 +107,11 @@ def sector_hint(word: str, sectors: Collection[str], otherwise: str) -> str:
     if word in {row["product"] for row in shipped_rows("streams/chemical_routes")}:
         return f"{word} plants belong to the chemicals inventory; the sector is chemicals"
     parts = set(word.split("_"))
-    if part := next((each for each in sorted(sectors) if set(each.split("_")) < parts), ""):
-        title = next((row["name"] for row in shipped_rows("streams/source_sectors") if row["sector"] == part), part)
-        return f"sector {part} is '{title}'; for another process add a sector, see docs/how-to/other-sources.md"
+    titles = {row["sector"]: row["name"] for row in shipped_rows("streams/source_sectors")}
+    within = [each for each in sectors if set(each.split("_")) < parts]
+    if len(within) == 1 and within[0] in titles and "" not in parts:
+        title = titles[within[0]]
+        return f"sector {within[0]} is '{title}'; for another process add a sector, see docs/how-to/other-sources.md"
     return nearest_hint(word, sectors, otherwise)
 
 
@@ -257,8 +259,8 @@ _PHRASES = (
     # Rates of Indian statistics, where a unit of electricity is a kWh.
     (re.compile(r"^M?MTPA\b"), lambda m: "million_tonne/y"),
     (re.compile(r"^(k?t)p([ad])\b", re.I), lambda m: f"{m[1]}/{m[2]}"),
-    (re.compile(r"(?:\b(?:Rs\.?|INR|paise?)|₹)/unit$", re.I), lambda m: m[0][:-4] + "kWh"),
-    (re.compile(r"\bpaise?\b", re.I), lambda m: "paise INR"),
+    (re.compile(r"(?:\b(?:Rs\.?|INR|pais[ae])|₹)/unit$", re.I), lambda m: m[0][:-4] + "kWh"),
+    (re.compile(r"(?:\b(?:INR|Rs)\b\.?\s*)?\bpais[ae]\b", re.I), lambda m: "paise INR"),
     (re.compile(r"\blakh crore\b", re.I), lambda m: "lakh_crore"),
     (re.compile(r"\bRs\b\.?|₹", re.I), lambda m: " INR "),
 )

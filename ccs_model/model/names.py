@@ -235,7 +235,7 @@ CUMULATIVE_BUDGET = _constraint(
 )
 PROVINCE_BUDGET = _constraint(
     "spending_within_province_budget",
-    "capex less grants in a province stays within its budget",
+    "capex less grants in a province, in a static year its yearly costs, stays within its budget",
     _text_of_province_budget,
 )
 FUNDS_PAY = _constraint(

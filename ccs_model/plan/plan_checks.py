@@ -81,7 +81,7 @@ def checks_table(
         ("shortfall of a target beyond the priced shortfall", max(missed_share, 0.0), 0.0, 1e-6),
         ("CO2 imbalance at a node", _unbalanced(point), 0.0, 1e-6),
         *(
-            (f"spending in {province} beyond its budget", max(spent - limit, 0.0), 0.0, _tolerance(limit))
+            (f"spending in {province} within its budget", spent, min(spent, limit), 1e-6)
             for province, spent, limit in _of_provinces(point)
         ),
         (GAP_CHECK, max(gap_share - requested_gap, 0.0), 0.0, 1e-6),

@@ -30,8 +30,7 @@ def reasons_of(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
     Retrofitted plants are ranked by their avoidance cost in the plan, at the load of the last period; of a plant whose
     retrofits have ended by then, the cost at full load and the year of the end are given. Other plants are
     compared with the highest of these costs by their best option at full load with its own pipe, which a shared pipe
-    may undercut. `change` compares costs per
-    tonne only; other changes need a new solve (`ccs-model explain`).
+    may undercut. `change` compares costs per tonne only; other changes need a new solve (`ccs-model explain`).
     """
     plants, money = problem.plants, problem.money
     costs, ended = _costs(retrofits), _ended(retrofits)

@@ -222,12 +222,12 @@ def retrofits_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
 
 
 def end_years(problem: Problem, at: Ints, start: Ints) -> pd.Series:
-    """Return the year in which each retrofit ends, with its plant or its life; None at the end of the horizon or later.
+    """Return the last year in which each retrofit works; None if it works to the end of the horizon.
 
     `at` and `start` are rows of `problem.routes` and positions of start years.
     """
     ends = problem.horizon_end - (problem.unit_used_yr - problem.unit_life_yr)[at, start]
-    years = [None if end >= problem.horizon_end or problem.is_static else int(end) for end in ends.tolist()]
+    years = [None if end >= problem.horizon_end or problem.is_static else int(end) - 1 for end in ends.tolist()]
     return pd.Series(years, dtype=object)
 
 

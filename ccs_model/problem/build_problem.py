@@ -167,7 +167,8 @@ def build_problem(scenario: Scenario, inputs: Inputs, *, keep_dominated: bool = 
     may_start, running = may_start & in_time, np.where(in_time[..., None], running, 0.0)
     unlinked = _reasons_without_route(scenario, inputs, plants, sites)
     plants = _without_dead_ends(scenario, plants, options, routes, running, waits, delayed, unlinked)
-    _validate_groups(scenario, plants, sites)
+    shared = set() if network is None else set(sites["province"][sites["site"].isin(network.node_of_site)])
+    _validate_groups(scenario, plants, shared)
     targets = _targets_of(scenario, plants)
     _validate_required_plants(scenario, plants)
     grid = grid_factors(scenario, inputs, calendar(periods))
@@ -451,18 +452,20 @@ def _without_plants(scenario: Scenario) -> Issue:
     )
 
 
-def _validate_groups(scenario: Scenario, plants: pd.DataFrame, sites: pd.DataFrame) -> None:
+def _validate_groups(scenario: Scenario, plants: pd.DataFrame, of_sites: set[str]) -> None:
     """Raise if a target, share or budget names a province or sector without operating plants, a budget without sites.
 
     Minimum shares need plants that can be retrofitted, and sum to 1 at most.
     """
     there = sorted({*plants["province"], *plants["sector"]})
     issues = []
-    is_here = {*sites["province"], *([HOME] if are_in_china(plants["province"]).any() else [])}
+    is_here = {*of_sites, *([HOME] if are_in_china(plants["province"]).any() else [])}
     for key, group in _groups(scenario):
-        if group not in there and not (key.startswith("budget.") and group in is_here):
+        is_budget = key.startswith("budget.")
+        if group not in there and not (is_budget and group in is_here):
             hint = nearest_hint(group, there, f"with plants: {', '.join(there[:12])}")
-            issues.append(Issue(place_of(scenario, key), f"{key}: '{group}' has no operating plant here", hint))
+            what = "operating plant or shared storage site" if is_budget else "operating plant"
+            issues.append(Issue(place_of(scenario, key), f"{key}: '{group}' has no {what} here", hint))
     candidates = plants[plants["is_candidate"]]
     fitting = {*candidates["province"], *candidates["sector"]}
     shares = scenario.targets.share_of_avoided_min

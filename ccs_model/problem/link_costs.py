@@ -197,13 +197,15 @@ def _given_links(inputs: Inputs, node_of: dict[str, str]) -> pd.DataFrame:
 def _with_grid(nodes: pd.DataFrame, candidates: pd.DataFrame, sites: pd.DataFrame) -> pd.DataFrame:
     """Each node with the grid of the nearest plant, whose power its pumps draw, the province of it, and its own.
 
-    A site is in the province of its row. Hubs, and sites placed by country alone, are in that of the nearest plant.
+    A site is in the province of its row. Hubs, and sites placed by a country that is no province of plants, are in that
+    of the nearest plant.
     """
     if nodes.empty or candidates.empty:
         return nodes.assign(grid="", grid_province="", province="")
     nearest = candidates.iloc[distances_km(nodes, candidates).argmin(axis=1)]
     own = nodes["node"].map(sites.set_index("site")["province"]).to_numpy(object)
-    is_placed = np.array([isinstance(name, str) and bool(name) and name not in country_outlines() for name in own])
+    countries = country_outlines().keys() - set(candidates["province"])
+    is_placed = np.array([isinstance(name, str) and bool(name) and name not in countries for name in own])
     province = np.where(is_placed, own, nearest["province"].to_numpy(object))
     of_grid = nearest["province"].to_numpy(object)
     return nodes.assign(grid=nearest["grid"].to_numpy(object), grid_province=of_grid, province=province)

@@ -72,7 +72,8 @@ def _counted_twice(inputs: Inputs, inside: set[str]) -> Iterator[str]:
     pairs: list[str] = []
     place = ""
     every = inputs.plants_of("chemicals")
-    shipped = every[every["inventory"].isin(_SHIPPED) & every["plant"].isin(inside)]
+    of_user = {plant for table in _CHEMICALS for plant in _own(inputs, table, inside)["plant"]}
+    shipped = every[every["inventory"].isin(_SHIPPED) & every["plant"].isin(inside - of_user)]
     for table in _CHEMICALS:
         own = _own(inputs, table, inside)
         for k, row in own[~own["inventory"].isin(_SHIPPED)].iterrows():

@@ -75,7 +75,9 @@ def _others(problem: Problem) -> Iterator[str]:
 
 def _closing(problem: Problem) -> Iterator[str]:
     """Plants that may be retrofitted and close, in a representative year, which does not count that."""
-    plants = problem.plants[problem.plants["is_candidate"] & problem.plants["closing_year"].notna()]
+    routes = problem.routes
+    early = set(routes["plant"][routes["closing_year"] < problem.first_year + routes["life_yr"]])
+    plants = problem.plants[problem.plants["is_candidate"] & problem.plants["plant"].isin(early)]
     if not problem.is_static or plants.empty:
         return
     names = [f"{name} ({year:.0f})" for name, year in plants[["name", "closing_year"]].itertuples(index=False)]
@@ -181,8 +183,13 @@ def _why_no_option(problem: Problem, technology: pd.Series) -> str:
     if there.empty:
         return f"no plant has a stream of its grade {grade}"
     if not (there["grade"] == grade).any():
-        found = [f"{stream} is {of}" for stream, of in sorted(set(zip(there["stream"], there["grade"], strict=True)))]
-        return f"its grade is {grade}, and the grade of {first_few(found, _MOST_NAMED)}"
+        found = [f"{stream} ({of})" for stream, of in sorted(set(zip(there["stream"], there["grade"], strict=True)))]
+        return f"its grade is {grade}, but its streams have others: {first_few(found, _MOST_NAMED)}"
+    if technology["learning_share"] > 0 and technology["first_year"] > problem.years[-1]:
+        return f"it is first on offer in {technology['first_year']:.0f}"
+    candidates = set(problem.plants["plant"][problem.plants["is_candidate"]])
+    if there.loc[there["grade"] == grade, "plant"].isin(candidates).any():
+        return "no heat source of capture.heat_sources serves the plants with its streams"
     return "the plants with its streams are not eligible"
 
 

@@ -153,12 +153,14 @@ def society(totals: Mapping[str, Any], currency: str, price_year: int, terms: Ma
     return found
 
 
+# Smallest share of the CO2 that a sentence names.
+_LEAST_PART = 0.005
 # Classes of the Storage Resources Management System.
 _RESOURCES = {
     "prospective": "undiscovered, without a characterised site",
     "contingent": "discovered, without a commercial project",
     "capacity": "of a commercial project",
-    "stored": "a project in operation",
+    "stored": "in a project in operation",
     "inaccessible": "not usable by a project at present",
 }
 
@@ -191,9 +193,9 @@ def resources_in_words(storage: Sequence[Mapping[str, Any]]) -> list[str]:
         return []
     by_class = {name: sum(row["stored_kt"] for row in last if row.get("resource_class") == name) for name in _RESOURCES}
     return [
-        f"{100 * kt / total:.0f} % of the CO2 goes into {name} storage resources by the SRMS: {_RESOURCES[name]}."
+        f"{100 * kt / total:.0f} % of the CO2 goes into storage resources of SRMS class {name}: {_RESOURCES[name]}."
         for name, kt in by_class.items()
-        if kt > 0
+        if kt / total >= _LEAST_PART
     ]
 
 

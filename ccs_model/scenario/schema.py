@@ -79,7 +79,7 @@ class Budget(Section):
     cumulative_mn: MoneyByYear = Field(default_factory=dict)
     """Upper limit on spending up to the end of the period that starts in a year, in million: {2026: 4_000}."""
     by_province_mn: AmountByName = Field(default_factory=dict)
-    """Budgets of individual provinces over all years, within the total, in million by name."""
+    """Budgets of provinces of plants and shared sites over all years, within the total, in million by name."""
 
 
 class Solver(Section):

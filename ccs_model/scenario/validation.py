@@ -111,8 +111,11 @@ _DECIMAL = re.compile(r"[-+]?([0-9]+(_[0-9]+)*(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-
 _LEADING_ZERO = re.compile(r"[-+]?0[0-9_]+")
 _PERCENT = re.compile(r"([-+]?[0-9]+(\.[0-9]+)?) ?%")
 # Also 12,00,000: twelve lakh.
-_THOUSANDS = re.compile(r"[-+]?[0-9]{1,3}((,[0-9]{3})+|(,[0-9]{2})+,[0-9]{3})(\.[0-9]+)?")
-_AMOUNT = re.compile(r"(?:₹|Rs\.?|INR)? ?([-+]?[0-9][0-9,]*(?:\.[0-9]+)?) ?([^\d\s.,]+(?: crores?)?)", re.I)
+_GROUPED = r"[-+]?[0-9]{1,3}(?:(?:,[0-9]{3})+|(?:,[0-9]{2})+,[0-9]{3})(?:\.[0-9]+)?"
+_THOUSANDS = re.compile(_GROUPED)
+_AMOUNT = re.compile(
+    rf"(?:₹|Rs\.?|[A-Z]{{3}})? ?({_GROUPED}|[-+]?[0-9]+(?:\.[0-9]+)?) ?([^\d\s.,]+(?: crores?)?)(?: [A-Z]{{3}})?", re.I
+)
 _MILLIONS = {
     **dict.fromkeys(("trillion", "tn", "万亿", "lakh crore"), 1e6), **dict.fromkeys(("billion", "bn", "十亿"), 1e3),
     "亿": 1e2, **dict.fromkeys(("crore", "cr"), 10.0), **dict.fromkeys(("million", "mn", "m", "百万"), 1.0),

@@ -31,13 +31,13 @@ def test_the_reason_names_the_cost_at_full_load_and_the_last_year(closing: Plan)
     row = closing.retrofits.set_index("plant").loc["A"]
     cost = row["avoidance_cost_at_full_load_per_t"]
     assert cost == pytest.approx(row["cost_at_full_load_mn_pa"] * 1000.0 / 800.0)
-    expected = f"in: {cost:,.0f} EUR 2015 per t avoided at full load, works until 2036"
+    expected = f"in: {cost:,.0f} EUR 2015 per t avoided at full load, works until 2035"
     assert reason_of(closing.problem, closing.retrofits, "A") == expected
 
 
 def test_the_year_of_the_end_and_no_product_cost(closing: Plan) -> None:
     table = closing.retrofits.set_index("plant")
-    assert table["end_year"].to_dict() == {"A": 2036, "B": None}
+    assert table["end_year"].to_dict() == {"A": 2035, "B": None}
     assert table["product_cost_per_t"].isna().all()
     assert table["length_km"].tolist() == pytest.approx([10.0, 10.0])
 
@@ -47,7 +47,7 @@ def test_explain_shows_the_cost_chain_at_full_load(closing: Plan) -> None:
     found = {line.name: line.values[0] for line in chain.lines}
     row = closing.retrofits.set_index("plant").loc["A"]
     assert (found["load_share"], found["captured_ktpa"], found["basis"]) == (1.0, 1000.0, "full load")
-    assert found["end_year"] == "2036" and found["product_cost_per_t"] is None
+    assert found["end_year"] == "2035" and found["product_cost_per_t"] is None
     assert found["avoided_t_per_t"] == pytest.approx(0.8)
     # 50 million at 8 % over 20 years for 1000 kt/y, and 20 per t.
     assert found["capital_per_t"] == pytest.approx(50 * 0.1018522, abs=1e-5)
@@ -62,4 +62,4 @@ def test_the_summary_tells_the_year_and_what_the_closed_plant_still_costs(closin
     assert pays > 0
     text = " ".join(summary_text(json.loads(plan_text(closing)), 200).split())
     sentence = "avoided pays for pipes and storage of retrofits that have ended."
-    assert "2026–2036" in text and sentence in text and sentence in answer(closing)
+    assert "2026–2035" in text and sentence in text and sentence in answer(closing)

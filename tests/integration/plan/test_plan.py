@@ -277,7 +277,7 @@ def test_in_a_static_year_a_province_budget_limits_the_yearly_costs_of_that_prov
     assert plan.zones.set_index("zone")["spending_mn"].to_dict() == pytest.approx(
         {"Here": np.nan, "There": 0}, nan_ok=True
     )
-    assert plan.checks.set_index("name").at["spending in There beyond its budget", "holds"]
+    assert plan.checks.set_index("name").at["spending in There within its budget", "holds"]
     assert "Spending by province budget, million EUR 2015 a year: There 0 of 5" in plan.summary()
 
 

@@ -209,7 +209,7 @@ def test_its_own_law_and_its_own_streams(scenario: Made, write_csv: Csv) -> None
     [
         (
             {"grade": "product_grade", "streams": "kiln"},
-            "its grade is product_grade, and the grade of kiln is flue_gas",
+            "its grade is product_grade, but its streams have others: kiln (flue_gas)",
         ),
         ({"streams": "recovery_boiler"}, "no plant has its streams: recovery_boiler"),
         ({"grade": "product_grade"}, "no plant has a stream of its grade product_grade"),

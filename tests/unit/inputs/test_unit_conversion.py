@@ -52,6 +52,8 @@ def column(unit: str, meaning: str = "") -> Column:
         ("₹ lakhs/km", "million money/km", 0.1),
         ("lakh crore INR", "million money", 1_000_000.0),
         ("paise/kWh", "money/kWh", 0.01),
+        ("paisa/kWh", "money/kWh", 0.01),
+        ("INR paise/kWh", "money/kWh", 0.01),
         ("₹/unit", "money/kWh", 1.0),
         ("Rs./t", "money/t", 1.0),
         ("KRW/t", "money/t", 1.0),

@@ -175,6 +175,8 @@ def test_a_bad_value_is_named_with_what_was_expected(more: dict[str, Any], issue
         ("Rs. 5,000 Cr", "write 50000, in million"),
         ("₹2 lakh crores", "write 2000000, in million"),
         ("12,00,000", "write 1200000 or 12_00_000"),
+        ("CNY 9 billion", "write 9000, in million"),
+        ("9,5 billion", "accepted spellings: 1000000, 1_000_000, 1e6, 0.15"),
         ("9 apples", "accepted spellings: 1000000, 1_000_000, 1e6, 0.15"),
         ("plenty", "accepted spellings: 1000000, 1_000_000, 1e6, 0.15"),
     ],
