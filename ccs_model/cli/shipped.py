@@ -175,7 +175,7 @@ def evidence_text(found: Evidence) -> str:
 
 
 def _share_rows(found: Evidence) -> list[list[str]]:
-    rows = [["", "value", "unit", "documented", "estimated", "assumed", "built projects"]]
+    rows = [["", "value", "unit", "documented", "estimated", "assumed", "built"]]
     for row in found.shares.to_dict("records"):
         parts = [_percent(row[f"{name}_share"]) for name in ("documented", "estimated", "assumed", "built_projects")]
         rows.append([row["amount"], f"{row['value']:,.0f}", row["unit"], *parts])

@@ -124,7 +124,10 @@ def test_a_fixed_plan_follows_the_delivered_share_and_no_capital_cost(plan: Plan
 
 
 @pytest.mark.slow
-def test_the_command_prints_and_writes_json(folder: Path, found: Evidence, tmp_path: Path) -> None:
+def test_the_command_prints_and_writes_json(
+    folder: Path, found: Evidence, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
     answer = answer_of(["data", "--evidence", str(folder)], tmp_path)
     assert answer.code == 0, answer.err
     assert "Documented numbers" in answer.out and "CN-PIPES (projects in China)" in answer.out

@@ -158,7 +158,7 @@ def test_sheet_storage_holds_wells_and_money(shared_plan: Plan, shared_book: Wor
         site = last.loc[row[at("Site id")].value]
         assert row[at("Wells drilled")].value == pytest.approx(site["n_wells"])
         assert row[at("Injectivity of the wells")].value == pytest.approx(site["wells_ktpa"])
-    assert {"Total investment", "Paid by the oil field", "Capital of a well", "Other candidate sites"} <= set(
+    assert {"Total investment", "Paid by the site", "Capital of a well", "Other candidate sites"} <= set(
         texts(sheet)
     )
 
