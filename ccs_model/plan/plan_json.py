@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import re
 from dataclasses import asdict, dataclass
 from pathlib import PurePath
 from typing import Any
@@ -32,6 +33,8 @@ from ccs_model.units import rounded, unit_text
 
 SCHEMA = "ccs-model/plan/2"
 _OBJECTIVE = ("value", "bound", "gap_share", "searched_bound", "searched_gap_share", "unit")
+# A line of a CSV file in the place of a warning.
+_LINE = re.compile(r"\.csv:\d+")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -102,9 +105,14 @@ def plan_text(plan: Plan) -> str:
 
 
 def without_folder(warning: str) -> str:
-    """A warning whose place, if it has one, names the file only, so that equal runs give equal bytes."""
+    """A warning whose place, if it has one, names the file only, so that equal runs give equal bytes.
+
+    The line in a CSV file is left out too: the order of its rows changes nothing.
+    """
     place, separator, text = warning.partition(": ")
-    return f"{PurePath(place).name}{separator}{text}" if separator and "/" in place and " " not in place else warning
+    if not separator or " " in place:
+        return warning
+    return f"{_LINE.sub('.csv', PurePath(place).name)}{separator}{text}"
 
 
 def records(frame: pd.DataFrame | None) -> list[dict[str, Any]]:

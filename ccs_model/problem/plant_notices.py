@@ -33,10 +33,10 @@ def plant_notices(problem: Problem) -> Iterator[str]:
 
 
 def _own(inputs: Inputs, table: str, inside: set[str]) -> pd.DataFrame:
-    """Rows of the user's plants in the problem, by their number in the table."""
+    """Rows of the user's plants in the problem by id, with their number in the table as index."""
     rows = inputs[table].reset_index(drop=True)
     is_own = np.array([inputs.is_own(table, k) for k in range(len(rows))], dtype=bool)
-    return rows[is_own & rows["plant"].isin(inside)]
+    return rows[is_own & rows["plant"].isin(inside)].sort_values("plant", kind="stable")
 
 
 def _urea(inputs: Inputs, inside: set[str]) -> Iterator[str]:

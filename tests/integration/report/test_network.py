@@ -158,9 +158,7 @@ def test_sheet_storage_holds_wells_and_money(shared_plan: Plan, shared_book: Wor
         site = last.loc[row[at("Site id")].value]
         assert row[at("Wells drilled")].value == pytest.approx(site["n_wells"])
         assert row[at("Injectivity of the wells")].value == pytest.approx(site["wells_ktpa"])
-    assert {"Total investment", "Paid by the site", "Capital of a well", "Other candidate sites"} <= set(
-        texts(sheet)
-    )
+    assert {"Total investment", "Paid by the site", "Capital of a well", "Other candidate sites"} <= set(texts(sheet))
 
 
 def test_economics_adds_up_to_the_spending(shared_plan: Plan, shared_book: Workbook) -> None:
