@@ -193,7 +193,8 @@ def resources_in_words(storage: Sequence[Mapping[str, Any]]) -> list[str]:
         return []
     by_class = {name: sum(row["stored_kt"] for row in last if row.get("resource_class") == name) for name in _RESOURCES}
     return [
-        f"{100 * kt / total:.0f} % of the CO2 goes into storage resources of SRMS class {name}: {_RESOURCES[name]}."
+        f"{100 * kt / total:.0f} % of the CO2 goes into storage resources of class {name} "
+        f"(Storage Resources Management System): {_RESOURCES[name]}."
         for name, kt in by_class.items()
         if kt / total >= _LEAST_PART
     ]

@@ -78,7 +78,7 @@ def test_classes_of_storage_resources_have_their_share_of_the_tonnes_at_the_end(
         {"site": "S", "year": 2031, "stored_kt": 300.0, "resource_class": "prospective"},
         {"site": "G", "year": 2031, "stored_kt": 100.0, "resource_class": "contingent"},
     ]
-    goes = "of the CO2 goes into storage resources of SRMS class {}: {}."
+    goes = "of the CO2 goes into storage resources of class {} (Storage Resources Management System): {}."
     assert resources_in_words(rows) == [
         f"75 % {goes.format('prospective', 'undiscovered, without a characterised site')}",
         f"25 % {goes.format('contingent', 'discovered, without a commercial project')}",
