@@ -233,7 +233,7 @@ def retrofits_by_plant(retrofits: Iterable[Mapping[str, Any]]) -> dict[str, dict
 
 
 def _inputs(names: Sequence[str], runs: Sequence[StoredRun]) -> pd.DataFrame:
-    """Scenario keys (by value) and tables (by the start of their hash) that differ."""
+    """Scenario keys (by value) and tables (by the start of their hash) that differ, and what was added to a model."""
     scenarios = [dict(_leaves(each, "")) for each in _with_full_paths(runs)]
     # A run solved again from its own folder has copies of the same tables below `own`.
     tables = [{name.replace("own:own/", "own:"): sha[:_HASH] for name, sha in run.inputs.items()} for run in runs]
@@ -243,6 +243,9 @@ def _inputs(names: Sequence[str], runs: Sequence[StoredRun]) -> pd.DataFrame:
             values = [each.get(key, "") for each in found]
             if len(set(values)) > 1:
                 rows.append({"kind": kind, "input": key, **dict(zip(names, values, strict=True))})
+    added = [", ".join(run.document.get("added_components", ())) for run in runs]
+    if any(added):
+        rows.append({"kind": "model", "input": "added or changed", **dict(zip(names, added, strict=True))})
     return pd.DataFrame(rows, columns=["kind", "input", *names])
 
 

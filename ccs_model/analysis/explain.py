@@ -20,6 +20,7 @@ from ccs_model.mip.clock import effort, now, time_s
 from ccs_model.mip.highs import gap_share
 from ccs_model.model.names import (
     BUDGET,
+    COMMITTED,
     CUMULATIVE_BUDGET,
     CUMULATIVE_TARGET,
     FUND_CEILING,
@@ -51,6 +52,7 @@ _CONSTRAINT_TEXTS = {
     MINIMUM_SHARE: "the minimum share of {}",
     FUND_CEILING: "the ceiling of fund {}",
     REQUIRED_PLANT: "the required plant {}",
+    COMMITTED: "the committed retrofit {}",
 }
 _BUDGETS = (BUDGET, CUMULATIVE_BUDGET, PROVINCE_BUDGET)
 
@@ -192,6 +194,9 @@ class _Findings:
 
     def _exchange(self) -> Iterator[Change]:
         """The best plan without a retrofitted plant, or with one that is not retrofitted."""
+        if self._plant in self._problem.committed_plants:
+            yield Change("exclude", "No plan is without it: plants.committed names a retrofit of it.", {})
+            return
         if self._is_retrofitted:
             kind, exchange = "exclude", self._exchanges.without_plant(self._plant)
             message = "No plan without it that keeps the other retrofits was found in time."
@@ -410,7 +415,8 @@ class _Findings:
             for (name, index), price in duals.items():
                 if name == constraint:
                     of = f" ({price:,.2f} kt per million)" if self._is_kt and constraint in _BUDGETS else ""
-                    texts.append(text.format(index) + of)
+                    named = " of ".join(map(str, index)) if isinstance(index, tuple) else index
+                    texts.append(text.format(named) + of)
         sites = {
             str(index[0] if isinstance(index, tuple) else index)
             for (name, index) in duals

@@ -26,8 +26,8 @@ from ccs_model.plan.plan_json import csv_text, plain, plan_dict
 from ccs_model.problem import Problem, build_problem
 from ccs_model.problem.scenario_names import read_checked
 from ccs_model.report.export.formats import geojson_text
-from ccs_model.report.workbook.changes_sheet import CHANGES
 from ccs_model.report.workbook.macc_sheet import FRONTIER as FRONTIER_SHEET
+from ccs_model.report.workbook.plants_sheet import CHANGES
 from ccs_model.report.workbook.recalculation import StoredCell, distance_of, recomputed, stored_cells
 from ccs_model.report.workbook.workbook import workbook_bytes
 from ccs_model.runs.run_reader import (

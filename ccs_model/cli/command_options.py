@@ -155,9 +155,36 @@ class Output:
     def cached(
         self, key: RunKey, stem: str, title: str, solve: Callable[[], Any], text: Callable[[Any, Path], str]
     ) -> Any:
-        """Report an analysis as `cached_or_solved` returns it, with `text` of its document, and return the document."""
+        """Report an analysis, cached in its folder or solved and written there, and return its document.
+
+        Parameters
+        ----------
+        key
+            The key that a cached result must have.
+        stem
+            File name of the document and workbook, without suffix.
+        title
+            Title of the workbook; `{}` stands for the scenario's name.
+        solve
+            Called if there is no cached result; returns an object with `about`, `to_dict`, `tables`.
+        text
+            Returns the summary of the document in its folder.
+
+        Raises
+        ------
+        FileError
+            Before anything is solved, if the folder holds other files.
+        """
+        from ccs_model.runs.folder_writer import validate_overwrite
+        from ccs_model.runs.run_writer import cached_document, write_result
+
         folder = self.folder(key.folder_name)
-        found = cached_or_solved(folder, key, stem, title, solve, force=self.force)
+        found = None if self.force else cached_document(folder, key, stem)
+        if found is None:
+            validate_overwrite(folder, self.force)
+            made = solve()
+            name = title.format(made.about["scenario"])
+            found = write_result(folder, key, stem, name, made.to_dict(), made.tables(), force=self.force)
         document = json.loads(found)
         self.report(found, lambda: text(document, folder))
         return document
@@ -295,39 +322,6 @@ def require_new(path: Path | None, hint: str) -> None:
     """Raise FileError if `path` exists."""
     if path is not None and (path.exists() or path.is_symlink()):
         raise FileError(f"{path}: already exists and is left unchanged; {hint}")
-
-
-def cached_or_solved(
-    folder: Path, key: RunKey, stem: str, title: str, solve: Callable[[], Any], *, force: bool
-) -> str:  # fmt: skip
-    """Return the JSON document of an analysis: the cached one in `folder`, or a new one that is written there.
-
-    Parameters
-    ----------
-    folder, key
-        Result folder, and the key that a cached result must have.
-    stem
-        File name of the document and workbook, without suffix.
-    title
-        Title of the workbook; `{}` stands for the scenario's name.
-    solve
-        Called without arguments if there is no cached result; returns an object with `about`, `to_dict`, `tables`.
-
-    Raises
-    ------
-    FileError
-        Before anything is solved, if `folder` holds other files.
-    """
-    from ccs_model.runs.folder_writer import validate_overwrite
-    from ccs_model.runs.run_writer import cached_document, write_result
-
-    text = None if force else cached_document(folder, key, stem)
-    if text is not None:
-        return text
-    validate_overwrite(folder, force)
-    found = solve()
-    name = title.format(found.about["scenario"])
-    return write_result(folder, key, stem, name, found.to_dict(), found.tables(), force=force)
 
 
 class OutputClosedError(Exception):

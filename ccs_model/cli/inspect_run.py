@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from ccs_model.analysis.compare import Comparison
     from ccs_model.analysis.verify import Check, Verification
 
+_BY_PERIOD = ("n_started", "spending_mn", "avoided_ktpa")
 _TOTALS = (
     "n_plants_retrofitted", "n_retrofits", "captured_ktpa", "avoided_ktpa", "abatement_share", "capex_mn", "budget_mn",
     "capture_cost_per_t", "avoidance_cost_per_t", "npv_mn",
@@ -195,17 +196,20 @@ def compare(runs: tuple[Path, ...], out: Path | None, force: bool, as_json: bool
 
 
 def _comparison_text(found: Comparison) -> str:
-    from ccs_model.units import money_text
+    import pandas as pd
+
+    from ccs_model.units import label_of, money_text
 
     letters = [ascii_uppercase[k] if k < len(ascii_uppercase) else str(k + 1) for k in range(len(found.names))]
     runs = found.runs.to_dict("records")
     money = [money_text(str(row["currency"]), int(row["price_year"])) for row in runs]
     differs = len(set(money)) > 1
-    lines = [
-        f"{letter}  {row['run']}: {row['scenario']} ({row['status']}{f'; {own}' if differs else ''})"
-        for letter, row, own in zip(letters, runs, money, strict=True)
-    ]
-    lines = [truncate(line, columns()) for line in lines]
+    lines = []
+    for letter, row, own in zip(letters, runs, money, strict=True):
+        lines.append(truncate(f"{letter}  {row['run']}: {row['scenario']}{f' ({own})' if differs else ''}", columns()))
+        unit = f"million {own}" if row["unit"] == "million" else row["unit"]
+        amount = f"{row['objective']:,.0f} {unit}, gap {_number(row['gap_share'], 'gap_share')}"
+        lines.append(truncate(f"   {row['objective_name']}, {row['status']}: {amount}", columns()))
     if differs:
         each = ", ".join(f"{letter} {own}" for letter, own in zip(letters, money, strict=True))
         text = f"The runs are in different money ({each}), so amounts and costs per tonne have no differences."
@@ -214,10 +218,14 @@ def _comparison_text(found: Comparison) -> str:
         text = "Some runs plan one year and others several, so amounts in million have no differences."
         lines.append(wrap(text, columns()))
     totals = found.totals[found.totals["quantity"].isin(_TOTALS)]
+    years = found.years[found.years["quantity"].isin(_BY_PERIOD) & found.years[list(found.names)].notna().all(axis=1)]
+    years = pd.concat([years[years["quantity"] == each] for each in _BY_PERIOD])
+    years["label"] = years["quantity"].map(label_of) + " " + years["year"].astype(str)
     costs = found.costs[(found.costs[list(found.names)].fillna(0.0).abs() > 0).any(axis=1)]
     parts = [
         "\n".join(lines),
         _numbers(found, letters, totals, "quantity", "totals"),
+        *([_numbers(found, letters, years, "quantity", "by period")] if years["year"].nunique() > 1 else []),
         _numbers(found, letters, costs, "term", "discounted"),
         _plants(found, letters),
         _inputs(found, letters),
@@ -240,7 +248,7 @@ def _numbers(found: Comparison, letters: Sequence[str], table: pd.DataFrame, key
     rows = [[title, "", *letters, *(f"{letter} − {letters[0]}" for letter in letters[1:])]]
     for row in table.to_dict("records"):
         values = [_number(row[name], str(row[key])) for name in (*found.names, *differ)]
-        rows.append([label_of(str(row[key])), str(row["unit"]), *values])
+        rows.append([row.get("label") or label_of(str(row[key])), str(row["unit"]), *values])
     # A narrow terminal shows fewer differences, from the last.
     n = len(rows[0])
     text, n_less = fitted(rows, {0, 1}, columns(), range(n - 1, n - len(differ), -1))
@@ -253,7 +261,7 @@ def _number(value: Any, name: str) -> str:
     if name.endswith("_share"):
         return f"{value:.2%}"
     if 0 < abs(value) < 0.05:
-        return f"{value:.1g}" if abs(value) > 1e-6 else "0"
+        return f"{value:.1g}" if abs(value) >= 1e-3 else "0"
     return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:,.1f}"
 
 
@@ -331,9 +339,8 @@ def report(run: Path, out: Path | None, force: bool, lang: str, basemap: str | N
 
 
 # As in report.export.FORMATS, which --help must not import.
-FORMATS = ("iamc", "csv", "parquet", "netcdf", "geojson")
-_EXPORTED = {"iamc": ("iamc.csv", IAMC), "csv": ("data.csv", NUMBERS), "geojson": ("map.geojson", GEOJSON),
-             "netcdf": ("plan.nc", NETCDF), "parquet": ("parquet", PARQUET)}  # fmt: skip
+FORMATS = {"iamc": ("iamc.csv", IAMC), "csv": ("data.csv", NUMBERS), "parquet": ("parquet", PARQUET),
+           "netcdf": ("plan.nc", NETCDF), "geojson": ("map.geojson", GEOJSON)}  # fmt: skip
 
 
 @click.command(
@@ -351,7 +358,7 @@ Exit codes: 0 done, 2 an extra is not installed, 3 not a run, 4 an infeasible ru
 @click.option(
     "--format",
     "form",
-    type=click.Choice(FORMATS),
+    type=click.Choice(tuple(FORMATS)),
     required=True,
     help="iamc: a table for pyam; csv: one number per row; parquet: the tables; netcdf: for xarray; geojson: the map.",
 )
@@ -359,7 +366,7 @@ Exit codes: 0 done, 2 an extra is not installed, 3 not a run, 4 an infeasible ru
 @replace_file_option
 def export(run: Path, form: str, out: Path | None, force: bool) -> int:
     """Write a run as IAMC, CSV, Parquet, netCDF or GeoJSON."""
-    name, kind = _EXPORTED[form]
+    name, kind = FORMATS[form]
     target, validate = out, validate_output_files if form == "parquet" else validate_output_file
     if target is None:
         if (run / "export").is_symlink():

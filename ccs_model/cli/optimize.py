@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from collections.abc import Mapping
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -27,9 +29,11 @@ from ccs_model.errors import DONE, LIMIT_REACHED, FileError, InfeasibleError, In
 from ccs_model.runs.run_list import document_of
 
 if TYPE_CHECKING:
+    from ccs_model.plan.revision import Edit
     from ccs_model.solve.driver import Question
 
-_N_EDITS_SHOWN = 12
+_N_EDITS_SHOWN = 40
+_YEAR = re.compile(r"\.\d{4}$")
 
 
 def _changes(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -39,8 +43,28 @@ def _changes(values: Mapping[str, Any]) -> dict[str, Any]:
         "solver.effort": values["effort"],
         "solver.time_limit_s": values["time_limit"],
         "solver.threads": values["threads"],
+        "plants.committed": _kept(values["keep"], values["keep_until"]),
     }
     return {key: value for key, value in given.items() if value is not None}
+
+
+def _kept(run: Path | None, until: int | None) -> dict[str, int] | None:
+    """Return the retrofits of a run that start by a year, each with its start, as committed retrofits."""
+    if run is None:
+        if until is not None:
+            raise click.UsageError("--keep-until needs --keep RUN")
+        return None
+    from ccs_model.runs.run_reader import read_run
+
+    plan = read_run(run)
+    if plan.scenario.capture.decisions != "integer":
+        raise click.UsageError(f"--keep: {run} has continuous decisions, so that its retrofits are shares")
+    if plan.scenario.is_static:
+        raise click.UsageError(f"--keep: {run} plans a representative year, in which retrofits have no start")
+    built = plan.retrofits if until is None else plan.retrofits[plan.retrofits["year"] <= until]
+    if built.empty:
+        raise click.UsageError(f"--keep: no retrofit of {run} starts{'' if until is None else f' by {until}'}")
+    return dict(zip(built["route"], built["year"].astype(int).tolist(), strict=True))
 
 
 def _cached(output: Output, values: Mapping[str, Any]) -> int | None:
@@ -108,6 +132,7 @@ Examples:
   ccs-model optimize my.yaml --out results/my --mip-gap 0.001 --effort thorough
   ccs-model optimize my.yaml --json > plan.json
   ccs-model optimize my.yaml --lang zh --out results/my-zh
+  ccs-model optimize update.yaml --keep runs/my-1a2b3c4d --keep-until 2026
   ccs-model optimize runs/my-1a2b3c4d/plan.xlsx
 
 A workbook (plan.xlsx) may have been edited: shaded cells of Inputs, Series, Plants and Storage change the scenario. The
@@ -127,6 +152,10 @@ failure without a plan, 7 verification failed, 8 file system error.
 @click.option(
     "--threads", type=click.IntRange(1, 64), help="Most threads, or processes of a frontier; no plan depends on them."
 )
+@click.option("--keep", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="RUN",
+              help="Keep the retrofits of a run: they replace plants.committed of the scenario.")  # fmt: skip
+@click.option("--keep-until", type=click.IntRange(2000, 2200), metavar="YEAR",
+              help="Of these, keep those that start by this year.")  # fmt: skip
 @lang_option("workbook")
 @click.option("-v", "--verbose", is_flag=True, help="Print the solver log on stderr.")
 def optimize(scenario: Path, output: Output, lang: str, verbose: bool, **values: Any) -> int:
@@ -160,6 +189,13 @@ def optimize(scenario: Path, output: Output, lang: str, verbose: bool, **values:
     return LIMIT_REACHED if run.plan.reached_a_limit else DONE
 
 
+def _path_and_offset(numbered: tuple[int, Edit]) -> tuple[str, int]:
+    """The key of a path by year, and what its year is beyond the number of the edit; by itself for another key."""
+    number, edit = numbered
+    path, _, year = edit.key.rpartition(".")
+    return (path, int(year) - number) if _YEAR.search(edit.key) else (edit.key, -number)
+
+
 def edits_text(question: Question) -> str:
     """Return the edits of a workbook that was read, one per line; "" if a scenario was read."""
     from ccs_model.plan.revision import value_text
@@ -169,6 +205,14 @@ def edits_text(question: Question) -> str:
         return ""
     if question.revision is None:
         return f"No edits in {source}.\n\n"
-    edits = question.revision.edits
-    lines = [f"  {each.cell}  {each.what}: {value_text(each.old)} → {value_text(each.new)}" for each in edits]
+    lines = []
+    # Successive years of a path count as one edit.
+    for _, group in groupby(enumerate(question.revision.edits), key=_path_and_offset):
+        first, *more = (edit for _, edit in group)
+        cells, what, last = first.cell, first.what, (more or [first])[-1]
+        values = f"{value_text(first.old, first.key)} → {value_text(first.new, first.key)}"
+        if more:
+            cells, what = f"{cells}:{last.cell.rpartition('!')[2]}", f"{what} to {last.key.rpartition('.')[2]}"
+            values += f" … {value_text(last.new, last.key)}"
+        lines.append(f"  {cells}  {what}: {values}")
     return "\n".join([f"Edits of {source}:", *shortened(lines, _N_EDITS_SHOWN)]) + "\n\n"

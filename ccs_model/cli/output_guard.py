@@ -10,6 +10,7 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,7 @@ def validate_output_file(path: Path, kind: Kind, *, force: bool = False, inputs:
     FileError
         If it belongs to a run, is no regular file, exists and not `force`, or is of another kind.
     """
-    try:
+    with _not_writable(path):
         status = path.lstat() if _lexists(path) else None
         if status is not None and stat.S_ISDIR(status.st_mode):
             raise FileError(f"{path}: is a folder, expected a file to write")
@@ -91,20 +92,16 @@ def validate_output_file(path: Path, kind: Kind, *, force: bool = False, inputs:
             raise FileError(f"{path}: already exists; choose another name, or use --force to replace it")
         if not kind.matches(path):
             raise FileError(f"{path}: is not {kind.name}; it is left unchanged")
-    except (OSError, RuntimeError) as error:
-        raise _not_writable(path, error) from error
 
 
 def validate_output_files(folder: Path, kind: Kind, *, force: bool = False) -> None:
     """Raise FileError unless files of a kind may be written to a folder: it is new, or holds only such files."""
-    try:
+    with _not_writable(folder):
         if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
             raise FileError(f"{folder}: is not a folder; it is left unchanged")
         _validate_not_of_run(folder)
         for path in sorted(folder.iterdir()) if folder.exists() else ():
             validate_output_file(path, kind, force=force)
-    except (OSError, RuntimeError) as error:
-        raise _not_writable(folder, error) from error
 
 
 def validate_output_folder(folder: Path, *, inputs: Iterable[Path] = ()) -> None:
@@ -119,7 +116,7 @@ def validate_output_folder(folder: Path, *, inputs: Iterable[Path] = ()) -> None
     FileError
         If it contains the current folder, or is a part of a run.
     """
-    try:
+    with _not_writable(folder):
         here, target = Path.cwd(), folder.resolve()
         if target == here or target in here.parents:
             raise FileError(f"{folder}: is the current folder or contains it; choose another --out")
@@ -127,8 +124,6 @@ def validate_output_folder(folder: Path, *, inputs: Iterable[Path] = ()) -> None
             if _lexists(each) and each.resolve().is_relative_to(target):
                 raise click.BadParameter(f"'{folder}' holds {each}, an input of this command", param_hint="--out")
         _validate_not_of_run(folder)
-    except (OSError, RuntimeError) as error:
-        raise _not_writable(folder, error) from error
 
 
 def validate_import_folder(folder: Path, inputs: Iterable[Path] = ()) -> None:
@@ -141,7 +136,7 @@ def validate_import_folder(folder: Path, inputs: Iterable[Path] = ()) -> None:
     FileError
         If it is no folder, or a run, or a part of one.
     """
-    try:
+    with _not_writable(folder):
         if _lexists(folder) and not folder.is_dir():
             raise FileError(f"{folder}: is not a folder; it is left unchanged")
         for each in inputs:
@@ -149,8 +144,6 @@ def validate_import_folder(folder: Path, inputs: Iterable[Path] = ()) -> None:
             if parts and parts[0] in _IMPORTED:
                 raise click.BadParameter(f"would replace {each}, an input of this command", param_hint="-o")
         _validate_not_of_run(folder / MANIFEST)
-    except (OSError, RuntimeError) as error:
-        raise _not_writable(folder, error) from error
 
 
 def scenario_files(scenario: Path) -> Iterator[Path]:
@@ -170,11 +163,15 @@ def scenario_files(scenario: Path) -> Iterator[Path]:
     yield from {Path(place.rpartition(":")[0]) for place in own.places.values() if ":" in place}
 
 
-def _not_writable(path: Path, error: Exception) -> FileError:
-    """The error of a path that cannot be written. A missing working folder is an error of its own, raised again."""
-    if isinstance(error, FileNotFoundError) and error.filename is None:
-        raise error
-    return FileError(f"{path}: cannot be written: {getattr(error, 'strerror', None) or error}")
+@contextmanager
+def _not_writable(path: Path) -> Iterator[None]:
+    """Report errors of the system at a path to write. A missing working folder is an error of its own."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        if isinstance(error, FileNotFoundError) and error.filename is None:
+            raise
+        raise FileError(f"{path}: cannot be written: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _validate_not_of_run(path: Path) -> None:

@@ -108,7 +108,7 @@ def frontier(
     from ccs_model.plan.cache_key import RunKey, run_key
     from ccs_model.problem.scenario_names import read_checked
     from ccs_model.runs.folder_writer import validate_overwrite
-    from ccs_model.runs.run_reader import solved_problem_of
+    from ccs_model.runs.run_reader import solved_problem_of, validate_own_model
     from ccs_model.runs.run_writer import FRONTIER, write_run_folder
 
     line, force = output.line, output.force
@@ -117,6 +117,7 @@ def frontier(
         if run is not None:
             raise click.UsageError("give either a run or --run")
         solved = solved_problem_of(requested)
+        validate_own_model(solved.added_components)
         scenario, inputs, run = solved.problem.scenario, solved.problem.inputs, solved.folder
     else:
         scenario, inputs = read_checked(requested, allow_outside=output.allow_outside)
@@ -124,6 +125,7 @@ def frontier(
         scenario = scenario.with_changes({"solver.effort": effort})
     own = run_key(scenario, inputs)
     known = _known(run, own.folder())
+    # A plan of another model with the same inputs is a plan; its bound is not one of this model.
     bound = _bound(run if requested.is_dir() else own.folder() if run is None else None)
     # Plans of the scenario itself are what the frontier would find, so that they do not name its folder.
     sha = RunKey.of_text(json.dumps([own.sha256, points, to_mn, str(run) if run else ""]))
@@ -191,7 +193,8 @@ def _bound(run: Path | None) -> float | None:
     from ccs_model.runs.run_reader import read_run
 
     try:
-        return None if run is None else bound_of(read_run(run).document)
+        document = {} if run is None else read_run(run).document
+        return None if not document or document.get("added_components") else bound_of(document)
     except (FileError, InputError, NoPlanInRunError):
         return None
 

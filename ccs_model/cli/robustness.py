@@ -29,6 +29,7 @@ from ccs_model.cli.command_options import (
 from ccs_model.cli.terminal import columns, shortened, strong
 from ccs_model.errors import DONE, INTERRUPTED, LIMIT_REACHED
 from ccs_model.plan.headline import counted
+from ccs_model.report.text_tables import amount_text
 from ccs_model.units import money_text, rounded
 
 if TYPE_CHECKING:
@@ -210,8 +211,7 @@ def _stochastic_text(document: Mapping[str, Any], folder: Path) -> str:
         )
     lines.append("")
     for row in document["values"]:
-        amount = f"{row['objective']:,.1f}" if row["objective"] is not None else "–"
-        lines.append(f"{amount:>14}  {row['text']}")
+        lines.append(f"{amount_text(row['objective'], ',.1f'):>14}  {row['text']}")
     known = next(row["objective"] for row in document["values"] if row["quantity"] == EVPI)
     if known and (gap is None or gap > _NARROW_GAP):
         lines.append(
@@ -295,7 +295,7 @@ def _regret_text(document: Mapping[str, Any], folder: Path) -> str:
         )
     lines += ["", "plan        max       mean  regret in each future"]
     for row in plans:
-        ends = [f"{row[name]:,.1f}" if row[name] is not None else "–" for name in ("max_regret", "expected_regret")]
+        ends = [amount_text(row[name], ",.1f") for name in ("max_regret", "expected_regret")]
         lines.append(f"{row['plan']:>4} {ends[0]:>10} {ends[1]:>10}  {' | '.join(by_plan[row['plan']])}")
     eligible = [row for row in plans if row["max_regret"] is not None]
     among = f", of the {len(eligible)} of {len(plans)} plans that are feasible in every future"
@@ -416,8 +416,7 @@ def _ranges(rows: list[Mapping[str, Any]]) -> list[str]:
     """Lines on continuous plans: the range of each plant's capture."""
     lines = [f"{'plan':>7} {'min':>7} {'max':>7}  share of the capturable CO2 at"]
     for row in [each for each in rows if each["standing"] != "never"][: 2 * _N_SHOWN]:
-        ends = [row["plan_share"], row["min_share"], row["max_share"]]
-        shown = " ".join(f"{each:>7.1%}" if each is not None else f"{'–':>7}" for each in ends)
+        shown = " ".join(f"{amount_text(row[name], '.1%'):>7}" for name in ("plan_share", "min_share", "max_share"))
         lines.append(f"{shown}  {row['plant']} {row['name']}")
     n_never = sum(row["standing"] == "never" for row in rows)
     return [*lines, f"{n_never} further plants are in no near-optimal plan", ""]

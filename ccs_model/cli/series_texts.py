@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import textwrap
 from collections.abc import Collection, Mapping, Sequence
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ccs_model.cli.terminal import columns, shortened, strong
-from ccs_model.report.text_tables import fitted, truncate, width_of, wrap
+from ccs_model.report.text_tables import amount_text, fitted, truncate, width_of, wrap
 from ccs_model.runs.run_list import counted
 from ccs_model.units import first_few
 
@@ -67,12 +66,12 @@ def _frontier_table(document: Mapping[str, Any], worth: str, money: str, optiona
         short = row["list_short_share"]
         # Rounded before the sign is written, so that no difference reads −0.0 %.
         listed = "–" if short is None else f"{round(-short, 3) + 0.0:+.1%}"
-        within = f" {_share(row['gap_share']):>9}" if searched else ""
+        within = f" {amount_text(row['gap_share'], '.2%'):>9}" if searched else ""
         mark = "*" if row["is_scenario"] else " "
         lines.append(
             f"{row['budget_mn']:>9,.0f}{mark} {worth and format(row['objective'], '>12,.0f') + ' '}"
             f"{row['abatement_kt']:>12,.0f} "
-            f"{_share(row['all_links_gap_share']):>7}{within} {row['n_plants_retrofitted']:>7}"
+            f"{amount_text(row['all_links_gap_share'], '.2%'):>7}{within} {row['n_plants_retrofitted']:>7}"
             f"{f' {listed:>7}' if merit else ''}  {_step(row, money, is_short=is_short)}"
         )
     return lines
@@ -101,14 +100,10 @@ def _step(row: Mapping[str, Any], money: str, *, is_short: bool) -> str:
     return "; ".join([effect, ", ".join(counts)]) if counts else effect
 
 
-def _share(share: float | None) -> str:
-    return "–" if share is None else f"{share:.2%}"
-
-
 def _figures_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """The changes and main figures of the first variants as a table; none for a sweep without a plan."""
     names = list(rows[0])
-    if "avoided_ktpa" not in names or not any(_figure(row["avoided_ktpa"], ",.0f") != "–" for row in rows):
+    if "avoided_ktpa" not in names or not any(amount_text(row["avoided_ktpa"], ",.0f") != "–" for row in rows):
         return []
     changed = names[names.index("scenario") + 1 : names.index("status")]
     units = [_money_of(row) for row in rows]
@@ -120,13 +115,13 @@ def _figures_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     if not head and _is_npv_alone_different(rows):
         head, worth = (
             [f"NPV, mn{money}"],
-            [[_figure(row["npv_mn"], ",.0f") + unit] for row, unit in zip(rows, own_unit, strict=True)],
+            [[amount_text(row["npv_mn"], ",.0f") + unit] for row, unit in zip(rows, own_unit, strict=True)],
         )
     keys, parent = _short_keys(changed)
     table = [["", *keys, "status", *head, "avoided, kt/y", "plants", f"capex, mn{money}", "gap"]]
     for row, own, unit in zip(rows[:_N_VARIANTS_SHOWN], worth, own_unit, strict=False):
         values = ["–" if row[name] is None else str(row[name]) for name in changed]
-        figures = [_figure(row[name], form) + (unit if name == "capex_mn" else "") for name, form in _FIGURES]
+        figures = [amount_text(row[name], form) + (unit if name == "capex_mn" else "") for name, form in _FIGURES]
         table.append([str(row["scenario"]), *values, str(row["status"]).replace("_", " "), *own, *figures])
     # A narrow terminal shows fewer figures: no plants, then no capex, then no gap; at last headings are shortened.
     n = len(table[0])
@@ -143,14 +138,14 @@ def _is_npv_alone_different(rows: Sequence[Mapping[str, Any]]) -> bool:
     """Whether plans with the same figures in the table differ in NPV, as with another tax."""
     figures: dict[tuple[str, ...], set[str]] = {}
     for row in rows:
-        npv = _figure(row.get("npv_mn"), ",.0f")
-        figures.setdefault(tuple(_figure(row[name], form) for name, form in _FIGURES), set()).add(npv)
+        npv = amount_text(row.get("npv_mn"), ",.0f")
+        figures.setdefault(tuple(amount_text(row[name], form) for name, form in _FIGURES), set()).add(npv)
     return any(len(found) > 1 for found in figures.values())
 
 
 def _money_of(row: Mapping[str, Any]) -> str:
     """Currency and price year of a variant's plan; a variant without one has neither."""
-    year = _figure(row["price_year"], ".0f")
+    year = amount_text(row["price_year"], ".0f")
     has_plan = isinstance(row["currency"], str) and row["currency"] and year != "–"
     return f"{row['currency']} {year}" if has_plan else ""
 
@@ -159,15 +154,15 @@ def _objective_figures(
     rows: Sequence[Mapping[str, Any]], money: str, units: Sequence[str]
 ) -> tuple[list[str], list[list[str]]]:
     """Heading and cells of the objective in money; nothing where every variant maximises the abatement shown anyway."""
-    names = {str(row.get("objective_name")) for row in rows if _figure(row.get("objective_value"), ".0f") != "–"}
+    names = {str(row.get("objective_name")) for row in rows if amount_text(row.get("objective_value"), ".0f") != "–"}
     if not names & set(_WORTH):
         return [], [[] for _ in rows]
     if len(names) == 1:
-        values = [[_figure(row["objective_value"], ",.0f") + unit] for row, unit in zip(rows, units, strict=True)]
+        values = [[amount_text(row["objective_value"], ",.0f") + unit] for row, unit in zip(rows, units, strict=True)]
         return [f"{_WORTH[names.pop()]}, mn{money}"], values
     cells = []
     for row in rows:
-        value, unit = _figure(row["objective_value"], ",.0f"), str(row["unit"]).partition(" over ")[0]
+        value, unit = amount_text(row["objective_value"], ",.0f"), str(row["unit"]).partition(" over ")[0]
         cells.append(["–" if value == "–" else f"{_WORTH.get(str(row['objective_name']), '')} {value} {unit}".strip()])
     return ["objective"], cells
 
@@ -199,11 +194,6 @@ def _shorten_headings(table: list[list[str]], n_keys: int, n_shown: int) -> None
         if not longest or not is_wide or width_of(table[0][longest]) <= max(width(longest, 1), _LEAST_HEADING):
             break
         table[0][longest] = truncate(table[0][longest], width_of(table[0][longest]) - 1)
-
-
-def _figure(value: Any, form: str) -> str:
-    number = float("nan") if value in ("", None) else float(value)
-    return format(number, form) if math.isfinite(number) else "–"
 
 
 def sweep_warning_texts(warnings: Sequence[Mapping[str, Any]], n_all: int) -> list[str]:

@@ -16,7 +16,7 @@ from ccs_model.cli.command_options import json_option
 from ccs_model.cli.terminal import columns, print_json
 from ccs_model.errors import DONE, NO_PLAN, NoPlanError
 from ccs_model.inputs.declarations import QUALITIES
-from ccs_model.report.text_tables import aligned, truncate, width_of, wrap
+from ccs_model.report.text_tables import aligned, amount_text, truncate, width_of, wrap
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -177,7 +177,10 @@ def evidence_text(found: Evidence) -> str:
 def _share_rows(found: Evidence) -> list[list[str]]:
     rows = [["", "value", "unit", "documented", "estimated", "assumed", "built"]]
     for row in found.shares.to_dict("records"):
-        parts = [_percent(row[f"{name}_share"]) for name in ("documented", "estimated", "assumed", "built_projects")]
+        parts = [
+            amount_text(row[f"{name}_share"], ".0%")
+            for name in ("documented", "estimated", "assumed", "built_projects")
+        ]
         rows.append([row["amount"], f"{row['value']:,.0f}", row["unit"], *parts])
     return rows
 
@@ -186,7 +189,7 @@ def _source_rows(found: Evidence) -> list[list[str]]:
     rows = [["needed by", "share", "quality", "reference", "table"]]
     for row in found.sources.to_dict("records"):
         where = f"{row['reference']} (projects in {row['projects_in']})" if row["projects_in"] else row["reference"]
-        rows.append([row["amount"], _percent(row["share"]), row["quality"], where, row["table"]])
+        rows.append([row["amount"], amount_text(row["share"], ".0%"), row["quality"], where, row["table"]])
     return rows
 
 
@@ -217,10 +220,6 @@ def _sensitivity_rows(found: Evidence) -> list[list[str]]:
         ends = f"{row['low']:.2f} – {row['high']:.2f}"
         rows.append([row["input"].replace("_", " "), ends, row["quality"], *changes])
     return rows
-
-
-def _percent(share: float) -> str:
-    return "–" if share != share else f"{share:.0%}"
 
 
 def _signed(share: float) -> str:

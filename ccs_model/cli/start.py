@@ -82,19 +82,15 @@ def init(dir: Path | None, country: str | None, sectors: tuple[str, ...], invent
         click.echo(f"{path}: fill in one row per plant, then name it in your scenario under plants: inventory:")
         return DONE
     assert dir is not None
-    from ccs_model.scenario import json_schema
     from ccs_model.scenario.yaml_document import starter
 
     name = _name_of(dir)
-    schema = json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
-    create_folder_files(
-        dir,
-        {
-            "scenario.yaml": starter(name).encode(),
-            "plants.xlsx": template(load_inputs()),
-            "scenario.schema.json": schema.encode(),
-        },
-    )
+    files = {
+        "scenario.yaml": starter(name).encode(),
+        "plants.xlsx": template(load_inputs()),
+        "scenario.schema.json": _schema_text().encode(),
+    }
+    create_folder_files(dir, files)
     click.echo(
         f"{dir}: scenario.yaml (ready to run), plants.xlsx (inventory to fill in), scenario.schema.json\n"
         f"Next: ccs-model optimize {dir / 'scenario.yaml'}"
@@ -113,11 +109,10 @@ def _init_country(folder: Path, country: str, sectors: tuple[str, ...]) -> int:
     from ccs_model.problem import build_problem
     from ccs_model.problem.scenario_names import read_checked
     from ccs_model.report.sentences import not_eligible
-    from ccs_model.scenario import json_schema
 
     pack = pack_of(country, sectors)
     files = pack_files(pack, _name_of(folder), sectors)
-    files["scenario.schema.json"] = (json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n").encode()
+    files["scenario.schema.json"] = _schema_text().encode()
     with atomic_folder(folder, files) as made:
         problem = build_problem(*read_checked(made / "scenario.yaml"))
     inventories = ", ".join(f"{sector}.csv" for sector in sectors or pack.sectors)
@@ -299,7 +294,11 @@ Example:
 )
 def schema() -> int:
     """Print the JSON Schema of a scenario file."""
+    click.echo(_schema_text(), nl=False)
+    return DONE
+
+
+def _schema_text() -> str:
     from ccs_model.scenario import json_schema
 
-    click.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
-    return DONE
+    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"

@@ -46,6 +46,11 @@ _MILLIONS = re.compile(r"[-+]?\d{1,3}(?:\.\d{3}){2,}")
 THOUSANDS_POINT = re.compile(r"[-+]?[1-9]\d{0,2}\.\d{3}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _WITH_UNIT = re.compile(r"[-+]?\d+(?:\.\d+)? ?[a-zA-Z]+(?:/[a-zA-Z]+)?")
+# Degrees with minutes and seconds: 39°21'00"N.
+_DEGREES = re.compile(
+    r"(?P<sign>[-+]?)(?P<deg>\d+(?:\.\d+)?)\s*[°º]\s*(?:(?P<min>\d+(?:\.\d+)?)\s*['′’]\s*)?"
+    r"(?:(?P<sec>\d+(?:\.\d+)?)\s*(?:[\"″”]|'')\s*)?(?P<side>[NSEWnsew]?)"
+)
 _PERCENT = re.compile(r"([-+]?\d+(?:\.\d+)?) ?%")
 
 
@@ -187,6 +192,8 @@ def _number(
         allowed = f"from {low:g}" if high is None else f"{low:g} to {high:g}" if low is not None else f"up to {high:g}"
         is_too_large = column.unit.startswith("million money") and high is not None and value > high
         hint = "is this in million?" if is_too_large else column.meaning
+        if column.name in ("lat_deg", "lon_deg") and abs(value) > 180:
+            hint = "these look like projected coordinates; give degrees, WGS84"
         issues.append(Issue(place, f"{message} is outside the range {allowed}", hint))
         return None
     return value
@@ -218,6 +225,10 @@ def _right_spelling(text: str) -> str:
         return f"write {text.replace('.', '')}"
     if _EUROPEAN.fullmatch(text):
         return f"write {text.replace('.', '').replace(',', '.')}"
+    if match := _DEGREES.fullmatch(text):
+        degrees = sum(float(match[part] or 0) / size for part, size in (("deg", 1), ("min", 60), ("sec", 3600)))
+        is_negative = match["sign"] == "-" or match["side"].upper() in ("S", "W")
+        return f"give decimal degrees: {-degrees if is_negative else degrees:.6g}"
     if match := _PERCENT.fullmatch(text.replace(",", ".")):
         return f"write {float(match[1]) / 100:.12g}"
     if _WITH_UNIT.fullmatch(text):

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from ccs_model.scenario.sections import OwnTables
     from ccs_model.scenario.yaml_document import Document
 
-_LISTED = 12
+_LISTED, _NAMED = 12, 3
+_PLANT_NAMES = "id and name of a plant"
 _LARGEST = 1e300  # of an amount; the schema rejects larger ones
 UNCERTAIN = "uncertain input"
 # Keys of a scenario that hold names, each with what it names.
@@ -41,7 +42,8 @@ _LISTS = {
     "storage.exclude": "site or basin", "uncertainty.exclude": UNCERTAIN,
 }  # fmt: skip
 _BY_NAME = {
-    "plants.not_before": "plant", "storage.capacity_kt": "site", "budget.by_province_mn": _OF_ASSET,
+    "plants.not_before": "plant", "storage.capacity_kt": "site", "storage.not_before": "site",
+    "budget.by_province_mn": _OF_ASSET,
     "targets.by_province": "province", "targets.by_sector": "sector",
     "targets.share_of_avoided_min": "province or sector", "uncertainty.spreads": UNCERTAIN,
 }  # fmt: skip
@@ -119,6 +121,11 @@ def unknown_names(names: Iterable[Name], known: Known, *, as_spelt: bool = False
         kind = "province" if name.kind == _OF_ASSET else name.kind
         what = f"{kind} '{shown(name.text)}' is not in the tables"
         hint_of = sector_hint if name.kind.endswith("sector") else nearest_hint
+        wanted = name.text.casefold()
+        if name.kind == "plant" and (
+            named := sorted(n for n in known[_PLANT_NAMES] if wanted in n.partition(" (")[2].casefold())
+        ):
+            some = f"ids are expected, such as {', '.join(named[:_NAMED])}"
         yield name, what, hint_of(name.text, sorted(there), some) if n_unknown < MOST_SHOWN else ""
         n_unknown += 1
 
@@ -132,6 +139,11 @@ def known_names(column: Column) -> Known:
     return {
         "inventory": {SOURCES} if list(column("plants/sources", "plant")) else set(),
         "plant": {plant for table in plants for plant in column(table, "plant")},
+        _PLANT_NAMES: {
+            f"{plant} ({name})"
+            for table in plants
+            for plant, name in zip(column(table, "plant"), column(table, "name"), strict=True)
+        },
         "province": provinces,
         "sector": sectors,
         "province or sector": provinces | sectors,

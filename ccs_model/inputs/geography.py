@@ -89,6 +89,20 @@ def lies_in_country(country: str, lat_deg: float, lon_deg: float, margin_km: flo
     return has_outline and km_outside_country(country, lat_deg, lon_deg) <= margin_km
 
 
+@cache
+def country_near(lat_deg: float, lon_deg: float) -> str:
+    """The country that holds a point or lies nearest to it; "" beyond 1,000 km."""
+    area = area_near(lat_deg, lon_deg)
+    return HOME if are_in_china(pd.Series([area]))[0] else area
+
+
+def are_in_country(country: str, lat_deg: Floats, lon_deg: Floats, margin_km: float) -> Mask:
+    """Return whether each point lies in the outline of the country or within `margin_km` of it."""
+    outlines = province_outlines() if country == HOME else {country: _outlines_of_countries(with_pack=False)[country]}
+    rings = [ring for each in outlines.values() for ring in each]
+    return _km_outside(rings, np.column_stack([lon_deg, lat_deg])) <= margin_km
+
+
 def are_off_land(lat_deg: Floats, lon_deg: Floats, km: float) -> Mask:
     """Return whether each point is further than `km` from the outlines of all countries and in none of them."""
     points = np.column_stack([lon_deg, lat_deg])

@@ -19,8 +19,8 @@ from ccs_model.inputs.geography import (
     are_deep_inland,
     are_in_china,
     are_off_land,
-    area_near,
     countries_with_outline,
+    country_near,
     km_if_changed,
     km_if_swapped,
     km_outside_province,
@@ -28,7 +28,6 @@ from ccs_model.inputs.geography import (
     lies_in_country,
 )
 from ccs_model.inputs.table_checks import NODES, PLANTS, SOURCE_PLANTS, Frames
-from ccs_model.scenario.fields import HOME
 from ccs_model.scenario.validation import shown
 from ccs_model.units import first_few
 
@@ -158,36 +157,56 @@ def notices_of_places(frames: Frames) -> list[str]:
 
 # Share of the straight line below which a length is too short: places are rounded.
 _LENGTH_SHARE = 0.97
+# A longer link is no detour: a length in metres, or an end at the wrong place.
+_MOST_DETOUR, _LONG_KM = 5.0, 100.0
 _SIMCCS = "SIMCCS"
 
 
 def notices_of_links(frames: Frames) -> list[str]:
-    """Notice of the user's links that are shorter than the straight line between their ends.
+    """Notices of the user's links with a doubtful length, and of those to offshore sites at the cost of flat land.
 
     Lengths of SimCCS are weighted by cost, and its junctions have no places.
     """
     links = own_rows(frames["transport/links"])
-    links = links[links["length_km"].notna() & (links["reference"] != _SIMCCS)]
+    of_simccs = links[links["reference"] == _SIMCCS]
+    notices = []
+    if len(of_simccs):
+        what = "lengths of the links of SimCCS are weighted by cost, and its junctions may be drawn at assumed places"
+        notices.append(f"{at(of_simccs.iloc[0], 'length_km')}: {what}")
+    links = links[links["reference"] != _SIMCCS]
     if links.empty:
-        return []
+        return notices
     names = [frames[table].rename(columns={column: "id"})[["id", "lat_deg", "lon_deg"]] for table, column in NODES]
     places = pd.concat(names).drop_duplicates("id").set_index("id")
     one, other = (places.reindex(links[end])[["lat_deg", "lon_deg"]].to_numpy(float) for end in ("node_a", "node_b"))
     straight = km_to(one[:, 0], one[:, 1], other.T)
     length = links["length_km"].to_numpy(float)
     short = length < _LENGTH_SHARE * straight
-    if not short.any():
-        return []
-    texts = [
-        f"{shown(link)} ({km:,.0f} km, {far:,.0f} km apart)"
-        for link, km, far in zip(links["link"][short], length[short], straight[short], strict=True)
-    ]
+    long = (length > _MOST_DETOUR * straight) & (length > _LONG_KM)
     are_miles = (length[short] * MILE_KM >= _LENGTH_SHARE * straight[short]).any()
-    hint = "; length_km is in km (are these miles?)" if are_miles else "; length_km is in km"
-    return [
-        f"{at(links[short].iloc[0], 'length_km')}: links shorter than the straight line between their ends: "
-        f"{first_few(texts, _MOST_NAMED)}{hint}"
-    ]
+    for are_odd, what, hint in (
+        (short, "shorter than", " (are these miles?)" if are_miles else ""),
+        (long, "far longer than", ""),
+    ):
+        texts = [
+            f"{shown(link)} ({km:,.0f} km, {far:,.0f} km apart)"
+            for link, km, far in zip(links["link"][are_odd], length[are_odd], straight[are_odd], strict=True)
+        ]
+        if texts:
+            notices.append(
+                f"{at(links[are_odd].iloc[0], 'length_km')}: links {what} the straight line between their ends: "
+                f"{first_few(texts, _MOST_NAMED)}; length_km is in km{hint}"
+            )
+    sites = frames["storage/sites"]
+    offshore = set(sites["site"][sites["is_offshore"] == "yes"])
+    flat = links[(links["node_a"].isin(offshore) | links["node_b"].isin(offshore)) & links["cost_factor"].isna()]
+    if len(flat):
+        names_of = first_few([shown(link) for link in flat["link"]], _MOST_NAMED)
+        notices.append(
+            f"{at(flat.iloc[0], 'cost_factor')}: links to offshore sites whose empty cost_factor counts as 1, the cost "
+            f"on flat land: {names_of}"
+        )
+    return notices
 
 
 def _named(rows: pd.DataFrame, column: str, where: str) -> list[str]:
@@ -285,8 +304,7 @@ def _are_in(countries: set[str], places: pd.DataFrame) -> Mask:
 
 
 def _where(row: pd.Series) -> str:
-    area = area_near(float(row["lat_deg"]), float(row["lon_deg"]))
-    area = HOME if area and are_in_china(pd.Series([area])).any() else area
+    area = country_near(float(row["lat_deg"]), float(row["lon_deg"]))
     return f"in or near {area}, " if area else ""
 
 

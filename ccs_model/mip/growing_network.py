@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
-from ccs_model._typing import Floats, Ints
+from ccs_model._typing import Floats, Ints, Mask
 
 # Effort of a shortest-path tree: of each, and of each link.
 EFFORT, EFFORT_PER_LINK = 2e-4, 5e-7
@@ -35,6 +35,8 @@ class GrowthNetwork:
         [site] its node.
     opening, well
         [p, site] cost of the site and of a well.
+    may_be_open
+        [p, site] whether the site can be open, which it can in every period after the first one in which it can open.
     opened, wells
         [p, site] their columns.
     rate, most_wells, room, weight
@@ -74,6 +76,7 @@ class GrowthNetwork:
     site_node: Ints
     opening: Floats
     well: Floats
+    may_be_open: Mask
     opened: Ints
     wells: Ints
     rate: Floats

@@ -135,12 +135,14 @@ class Growth:
         stored = self.stored if more is None else self.stored + more
         in_use = np.maximum.accumulate(stored, axis=-2)
         wells = np.ceil(in_use / net.rate - TOLERANCE)
-        is_open = ((in_use > LEAST_FLOW) | self.forced).astype(float)
+        is_used = in_use > LEAST_FLOW
+        is_open = (is_used | (self.forced & net.may_be_open)).astype(float)
         cost = is_open * net.opening + wells * net.well
         cost[..., 1:, :] -= is_open[..., :-1, :] * net.opening[1:] + wells[..., :-1, :] * net.well[1:]
         fits = (wells[..., -1, :] <= net.most_wells) & (
             (net.weight * stored).sum(axis=-2) <= net.room * (1 + TOLERANCE)
         )
+        fits &= ~(is_used & ~net.may_be_open).any(axis=-2)
         cost[~np.broadcast_to(fits[..., None, :], cost.shape)] = np.inf
         return cost
 

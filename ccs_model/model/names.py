@@ -135,6 +135,11 @@ def _text_of_required_plants(problem: Problem, rows: Rows) -> str:
     return f"dropping the requirement to retrofit {names} would restore feasibility (plants.require)"
 
 
+def _text_of_committed(problem: Problem, rows: Rows) -> str:
+    names = ", ".join(f"{route} of {year}" for (route, year), _, _ in rows)
+    return f"without the committed retrofit{'s' * (len(rows) > 1)} {names} there is a plan (plants.committed)"
+
+
 def _text_of_deployment(problem: Problem, rows: Rows) -> str:
     each = "; ".join(
         f"{zone} by {year}: {math.ceil(limit + more - 1e-6):,} kt/y of nameplate instead of {math.floor(limit):,}"
@@ -218,6 +223,7 @@ ONE_RETROFIT = _constraint("one_retrofit_per_stream", "a stream is retrofitted a
 REQUIRED_PLANT = _constraint(
     "required_plant_is_retrofitted", "a required plant has a retrofit", _text_of_required_plants
 )
+COMMITTED = _constraint("committed_retrofit_is_built", "a committed retrofit is built", _text_of_committed)
 YEARLY_RATE = _constraint(
     "builds_within_yearly_rate", "retrofits that start in a period are limited", _text_of_yearly_rate
 )
@@ -322,6 +328,7 @@ TARGETS: Final = (TARGET, CUMULATIVE_TARGET, MINIMUM_SHARE)
 
 RELAXATIONS: Final[tuple[tuple[str, ...], ...]] = (
     (REQUIRED_PLANT,),
+    (COMMITTED,),
     (BUDGET,),
     (CUMULATIVE_BUDGET,),
     (PROVINCE_BUDGET,),

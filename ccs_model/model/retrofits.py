@@ -67,6 +67,11 @@ def add_retrofits(m: pyo.ConcreteModel, problem: Problem) -> None:
         """Σ options of the plant, years: build ≥ 1, for required plants"""
         return pyo.quicksum(starts_of_plant[plant]) >= 1 if starts_of_plant[plant] else pyo.Constraint.Infeasible
 
+    @m.Constraint(list(problem.committed))
+    def committed_retrofit_is_built(m: pyo.ConcreteModel, route: str, year: int) -> object:
+        """build ≥ 1, for committed retrofits, which are the only options of their streams"""
+        return m.build[route, year] >= 1
+
     nameplate = routes["nameplate_ktpa"].tolist()
     provinces = routes["province"].tolist()
     in_zone: dict[str, list[tuple[int, float, object]]] = defaultdict(list)

@@ -1,6 +1,6 @@
 """Storage: with own pipes, and sites of a shared network with their wells and supply-curve steps.
 
-opened[site, year]              0 or 1: the site is prepared at the start of the period
+opened[site, year]              0 or 1: the site is prepared at the start of the period; 0 before storage.not_before
 wells[site, year]               integer: wells drilled at the start of the period
 injected_ktpa[store, year]      delivered flow into a step of the site's supply curve
 paid_for_oil_ktpa[site, year]   the part of the injection that an oil field pays for
@@ -35,12 +35,22 @@ def add_sites(m: pyo.ConcreteModel, problem: Problem) -> None:
     is_integer = problem.is_integer
     most_wells = {site: _useful_wells(sites, site, network.most_ktpa) for site in here}
     injectivity = {site: float(sites.at[site, "well_injectivity_ktpa"]) * problem.delivered_share for site in here}
-    m.opened = pyo.Var(here, years, domain=pyo.Binary if is_integer else pyo.UnitInterval)
+    not_before = problem.scenario.storage.not_before
+
+    def may_open(site: str, year: int) -> bool:
+        return year >= not_before.get(site, year)
+
+    m.opened = pyo.Var(
+        here,
+        years,
+        domain=pyo.Binary if is_integer else pyo.UnitInterval,
+        bounds=lambda m, site, year: (0, int(may_open(site, year))),
+    )
     m.wells = pyo.Var(
         here,
         years,
         domain=pyo.NonNegativeIntegers if is_integer else pyo.NonNegativeReals,
-        bounds=lambda m, site, year: (0, most_wells[site]),
+        bounds=lambda m, site, year: (0, most_wells[site] if may_open(site, year) else 0),
     )
     m.injected_ktpa = pyo.Var(stores["store"].tolist(), years, domain=pyo.NonNegativeReals)
     pays = {site: sites.at[site, "eor_max_ktpa"] for site in here if sites.at[site, "eor_revenue_per_t"] > 0}

@@ -266,13 +266,15 @@ def _with_own_pipes(problem: Problem) -> Problem | None:
 def alone(problem: Problem) -> Problem:
     """Return the problem with own pipes: each stream on its own, with a pipe to a site in reach.
 
-    The result is cached for the last problem, since building it takes longer than its evaluation. Targets and required
-    plants are dropped, since own pipes may not reach them. Raises InputError if own pipes would need power that no
-    table prices.
+    The result is cached for the last problem, since building it takes longer than its evaluation. Targets, required
+    plants, committed retrofits and first years of sites are dropped, since own pipes may not reach them. Raises
+    InputError if own pipes would need power that no table prices.
     """
     changes = {
         "transport.shared_trunklines": False,
         "plants.require": (),
+        "plants.committed": {},
+        "storage.not_before": {},
         "targets": {},
         "objective": "max_abatement",
         "budget": {"total_mn": 0},

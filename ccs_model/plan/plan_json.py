@@ -64,6 +64,7 @@ def plan_dict(plan: Plan) -> dict[str, Any]:
         "objective_name": problem.objective,
         "decisions": "integer" if problem.is_integer else "continuous",
         **({"added_components": list(plan.added_components)} if plan.added_components else {}),
+        **({"committed": [route for route, _ in plan.problem.committed]} if plan.problem.committed else {}),
         "status": plan.status,
         "objective": {name: getattr(plan.objective, name) for name in _OBJECTIVE},
         "relaxation": asdict(plan.relaxation),

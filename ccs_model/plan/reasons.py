@@ -44,7 +44,7 @@ def reasons_of(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
     unpaid = set(sectors_without_rule(problem)) if problem.objective == "max_npv" else set()
     highest = float(costs.max()) if len(costs) else float("nan")
     others = alone[~alone.index.isin(costs.index)].sort_values(kind="stable")
-    rows = []
+    rows, committed = [], problem.committed_plants & set(costs.index)
     for row in plants.itertuples(index=False):
         if row.plant in ended.index:
             cost, year = ended.loc[row.plant, ["cost_per_t", "end_year"]]
@@ -53,6 +53,9 @@ def reasons_of(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
         elif row.plant in costs.index and np.isnan(costs[row.plant]):
             reason = "in: it avoids no CO2 in the last period"
             change = "not compared: it avoids nothing in the last period"
+        elif row.plant in committed:
+            reason = f"in: committed, {costs[row.plant]:,.0f} {money} per t avoided"
+            change = "not compared: plants.committed names a retrofit of it"
         elif row.plant in costs.index:
             place = int(rank[row.plant])
             place_text = f"{'' if place == 1 else f'{_nth(place)} '}lowest of {len(costs)} retrofitted plants"

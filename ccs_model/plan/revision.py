@@ -68,8 +68,10 @@ def retrofit_text(stream: str, technology: str, year: int, nameplate_ktpa: float
     return f"{stream} {technology} {year} {nameplate_ktpa:,.0f} kt/y"
 
 
-def shown_value(value: object) -> object:
-    """A value as one cell holds it: a number, or text."""
+def shown_value(value: object, key: str = "") -> object:
+    """A value as one cell holds it: a number, or text; a year, which some keys have, is text."""
+    if isinstance(value, int) and any(each in key.split(".") for each in ("not_before", "committed")):
+        return str(value)
     if isinstance(value, tuple | list):
         return ", ".join(map(str, value)) or "none"
     if isinstance(value, Mapping):
@@ -79,9 +81,9 @@ def shown_value(value: object) -> object:
     return "none" if value is None or value == "" else value
 
 
-def value_text(value: object) -> str:
-    """A value as a terminal prints it."""
-    shown = shown_value(value)
+def value_text(value: object, key: str = "") -> str:
+    """The value of a key as a terminal prints it."""
+    shown = shown_value(value, key)
     return f"{shown:,.12g}" if isinstance(shown, float | int) else str(shown)
 
 

@@ -127,3 +127,14 @@ class StoredRun:
     def features(self, *kinds: str) -> list[dict[str, Any]]:
         """Features of the map of these kinds."""
         return [feature for feature in self.map["features"] if feature["properties"]["kind"] in kinds]
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Features of pipelines and roads, one an id: pipelines of one link or option with their flow and capex."""
+        found: dict[str, dict[str, Any]] = {}
+        for feature in self.features("pipe", "truck"):
+            about = feature["properties"]
+            if about["id"] in found:
+                first = found[about["id"]]["properties"]
+                about = {**first, **{name: first[name] + about[name] for name in ("flow_ktpa", "capex_mn")}}
+            found[about["id"]] = {**feature, "properties": about}
+        return list(found.values())

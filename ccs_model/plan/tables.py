@@ -43,7 +43,8 @@ LINK_COLUMNS = [
 def links_table(point: Point) -> pd.DataFrame:
     """Return one row a built or used link and period: capacity so far, and flow by direction.
 
-    `built_mn` is spent in that period; `diameter_mm` is the inner diameter of a single pipe of that capacity.
+    `built_mn` is spent in that period; `diameter_mm` is the inner diameter of a single pipe of that capacity, NaN with
+    an existing pipeline, of which only the free capacity is known.
     """
     problem, network = point.problem, point.problem.network
     assert network is not None
@@ -69,6 +70,7 @@ def links_table(point: Point) -> pd.DataFrame:
     there = np.cumsum(spent, axis=1) > BUILT
     used = there | (peak > BUILT)
     names = _names_of_sizes(built, pipe, free)
+    is_new = (network.links["kind"] == "pipe") & ~network.links["link"].isin(free["link"])
     rows = []
     for k, y in np.argwhere(used):
         link = network.links.iloc[k]
@@ -79,7 +81,7 @@ def links_table(point: Point) -> pd.DataFrame:
                 link["link"], link["kind"], link["node_a"] if forward else link["node_b"],
                 link["node_b"] if forward else link["node_a"], problem.years[y],
                 names.get((link["link"], int(y)), link["kind"]), link["length_km"],
-                diameter_mm(capacity_ktpa) if link["kind"] == "pipe" else np.nan,
+                diameter_mm(capacity_ktpa) if is_new.iloc[k] else np.nan,
                 capacity_ktpa, abs(float(flow[k, y])), float(peak[k, y]), float(spent[k, y]),
             )
         )  # fmt: skip
@@ -89,8 +91,8 @@ def links_table(point: Point) -> pd.DataFrame:
 def pipe_vintages_table(point: Point) -> pd.DataFrame:
     """Return one row a link, pipe size and period of construction, with kt/y nameplate, diameter and capex in million.
 
-    Existing pipelines and roads have a row without a period. The capex of a period's rows is the period's spending on
-    shared pipelines.
+    Existing pipelines and roads have a row without a period and diameter. The capex of a period's rows is the spending
+    of the period on shared pipelines.
     """
     problem = point.problem
     assert problem.network is not None
@@ -107,11 +109,9 @@ def pipe_vintages_table(point: Point) -> pd.DataFrame:
         built_year=years.iloc[year].to_numpy(), capacity_ktpa=capacity[line, year], pipe_capex_mn=capex[line, year]
     )
     old = free[["link", "pipe"]].assign(built_year=None, capacity_ktpa=free["free_ktpa"], pipe_capex_mn=0.0)
+    new, old = new.assign(diameter_mm=new["capacity_ktpa"].map(diameter_mm)), old.assign(diameter_mm=np.nan)
     table = pd.concat([old, new]) if len(old) else new
-    kinds = problem.network.links.set_index("link")["kind"]
-    is_pipe = (table["link"].map(kinds) == "pipe").to_numpy()
-    diameters = [diameter_mm(q) if pipe else np.nan for q, pipe in zip(table["capacity_ktpa"], is_pipe, strict=True)]
-    return table.assign(diameter_mm=diameters).sort_values("link", kind="stable").reset_index(drop=True)
+    return table.sort_values("link", kind="stable").reset_index(drop=True)
 
 
 def _names_of_sizes(built: pd.DataFrame, pipe: np.ndarray, free: pd.DataFrame) -> dict[tuple[str, int], str]:

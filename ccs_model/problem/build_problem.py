@@ -10,10 +10,8 @@ import numpy as np
 import pandas as pd
 
 from ccs_model.economics.prices import PriceLevel
-from ccs_model.engineering.capture_units import covered_rows
 from ccs_model.engineering.co2_transport import distances_km
 from ccs_model.engineering.streams import is_operating, source_products
-from ccs_model.engineering.streams import may_start as may_start_in
 from ccs_model.errors import InfeasibleError, InputError, Issue
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.cells import nearest_hint
@@ -33,8 +31,9 @@ from ccs_model.problem.options import (
     without_dominated,
 )
 from ccs_model.problem.owner_accounts import accounts_of
-from ccs_model.problem.problem import Problem, Target, calendar, in_group, paid_share, periods_of, running_share
+from ccs_model.problem.problem import Problem, Target, calendar, in_group, paid_share, periods_of
 from ccs_model.problem.scenario_names import amount_issues, name_issues, place_of, validate_tables
+from ccs_model.problem.starts import Starts, name_without_vintage, starts_of
 from ccs_model.problem.storage_sites import sites_of, stores_of
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.fields import HOME, SOURCES
@@ -53,6 +52,7 @@ CLOSED = "closes before the first period"
 CLOSES = "closes before a retrofit reaches its minimum life"
 WAITS_TOO_LONG = "closes too soon after its earliest start"
 STARTS_TOO_LATE = "earliest start too late for the horizon"
+SITES_TOO_LATE = "storage sites in reach open too late for the horizon"
 # By the reason why a plant is not eligible, the scenario key that changes it.
 REASON_KEYS = MappingProxyType(
     {
@@ -69,6 +69,7 @@ REASON_KEYS = MappingProxyType(
         CLOSES: "",
         WAITS_TOO_LONG: "plants.not_before",
         STARTS_TOO_LATE: "plants.not_before",
+        SITES_TOO_LATE: "storage.not_before",
         "no turnaround in time for a retrofit to start": "",
         "nothing can start and work within the horizon": "years",
     }
@@ -147,26 +148,13 @@ def build_problem(scenario: Scenario, inputs: Inputs, *, keep_dominated: bool = 
         corridor_rows(scenario, inputs, [] if network is None else list(network.links["link"]))
     # Factors differ by kind of cost, and may reverse a dominance.
     if not keep_dominated and scenario.costs == Costs():
-        routes = without_dominated(scenario, inputs, level, routes, periods)
-    # A static year models operation, not the time of construction.
-    lead_yr = routes["lead_yr"].to_numpy(float) * (not scenario.is_static)
-    running, ends = running_share(periods, lead_yr, *(routes[n].to_numpy(float) for n in ("life_yr", "closing_year")))
-    starts = periods["year"].to_numpy()
-    lasts = ends - (starts + lead_yr[:, None])
-    on_offer = (starts >= routes["first_year"].to_numpy()[:, None]) & (
-        starts <= routes["last_year"].to_numpy()[:, None]
-    )
-    may_start = (on_offer | scenario.is_static) & (lasts >= routes["min_life_yr"].to_numpy()[:, None])
-    earlier = may_start
-    not_before = routes["plant"].map(dict(scenario.plants.not_before)).fillna(0).to_numpy(float)
-    may_start = earlier & ((starts >= not_before[:, None]) | scenario.is_static)
-    delayed = set(routes["plant"][(earlier & ~may_start).any(axis=1)])
-    running = np.where(may_start[..., None], running, 0.0)
-    in_time = _in_turnaround(scenario, inputs, plants, streams, routes, periods) | scenario.is_static
-    waits = set(routes["plant"][(may_start & ~in_time).any(axis=1)])
-    may_start, running = may_start & in_time, np.where(in_time[..., None], running, 0.0)
+        kept = without_dominated(scenario, inputs, level, routes, periods)["route"]
+        named = {name_without_vintage(name) for name in scenario.plants.committed}
+        is_named = routes["route"].map(name_without_vintage).isin(named) if named else False
+        routes = routes[routes["route"].isin(kept) | is_named].reset_index(drop=True)
+    starts = starts_of(scenario, inputs, plants, streams, routes, periods)
     unlinked = _reasons_without_route(scenario, inputs, plants, sites)
-    plants = _without_dead_ends(scenario, plants, options, routes, running, waits, delayed, unlinked)
+    plants = _without_dead_ends(scenario, plants, options, routes, starts, unlinked)
     shared = set() if network is None else set(sites["province"][sites["site"].isin(network.node_of_site)])
     _validate_groups(scenario, plants, shared)
     targets = _targets_of(scenario, plants)
@@ -194,10 +182,12 @@ def build_problem(scenario: Scenario, inputs: Inputs, *, keep_dominated: bool = 
         sites=sites,
         periods=periods,
         zones=tuple(sorted(set(plants["province"]))),
-        running_share=running,
-        unit_life_yr=np.maximum(lasts, 1.0),
-        unit_used_yr=scenario.horizon_end - starts - lead_yr[:, None],
-        years_after_horizon=np.maximum(ends - scenario.horizon_end, 0.0) * may_start * (not scenario.is_static),
+        running_share=starts.running,
+        unit_life_yr=np.maximum(starts.lasts, 1.0),
+        unit_used_yr=scenario.horizon_end - periods["year"].to_numpy() - starts.lead_yr[:, None],
+        years_after_horizon=np.maximum(starts.ends - scenario.horizon_end, 0.0)
+        * starts.may_start
+        * (not scenario.is_static),
         fuel_co2_t_per_t=priced.fuel_co2_t_per_t,
         capture_power_t_per_t=priced.capture_power_t_per_t,
         booster_power_t_per_t=priced.booster_power_t_per_t,
@@ -209,7 +199,9 @@ def build_problem(scenario: Scenario, inputs: Inputs, *, keep_dominated: bool = 
             routes,
             calendar(periods),
             () if network is None else {*network.links["province"], *sites["province"]},
-            paid_share(scenario.policy, periods, lead_yr, ends, running) if scenario.pays_by_start else None,
+            paid_share(scenario.policy, periods, starts.lead_yr, starts.ends, starts.running)
+            if scenario.pays_by_start
+            else None,
         ),
         network=network,
         stores=stores,
@@ -223,6 +215,7 @@ def build_problem(scenario: Scenario, inputs: Inputs, *, keep_dominated: bool = 
         max_builds_per_year=scenario.capture.max_builds_per_year,
         max_fill_share=scenario.storage.max_fill_share,
         require=tuple(sorted(scenario.plants.require)),
+        committed=starts.committed,
         targets=targets,
         share_of_avoided_min=MappingProxyType(dict(scenario.targets.share_of_avoided_min)),
         shortfall_per_t=scenario.targets.shortfall_per_t,
@@ -299,22 +292,21 @@ def _without_dead_ends(
     plants: pd.DataFrame,
     options: pd.DataFrame,
     routes: pd.DataFrame,
-    running: np.ndarray,
-    waits: set[str],
-    delayed: set[str],
+    starts: Starts,
     without_route: np.ndarray,
 ) -> pd.DataFrame:
     """Plants with the reason why a candidate has no way to capture and store within the horizon."""
     candidate, closes = plants["is_candidate"], plants["closing_year"].notna()
-    idle = candidate & ~plants["plant"].isin(set(routes["plant"][running.any(axis=(1, 2))]))
+    idle = candidate & ~plants["plant"].isin(set(routes["plant"][starts.running.any(axis=(1, 2))]))
     unlinked = candidate & ~plants["plant"].isin(set(routes["plant"]))
     unsuited = candidate & ~plants["plant"].isin(set(options["plant"]))
-    is_delayed = plants["plant"].isin(delayed)
     reason = plants["reason"].mask(idle, "nothing can start and work within the horizon")
-    reason = reason.mask(idle & is_delayed, STARTS_TOO_LATE)
-    reason = reason.mask(idle & plants["plant"].isin(waits), "no turnaround in time for a retrofit to start")
-    reason = reason.mask(idle & closes, CLOSES)
-    reason = reason.mask(idle & closes & plants["plant"].isin(set(scenario.plants.not_before)), WAITS_TOO_LONG)
+    is_late, site_is_late = (plants["plant"].isin(each) for each in (starts.delayed, starts.waits_for_site))
+    reason = reason.mask(idle & site_is_late, SITES_TOO_LATE)
+    reason = reason.mask(idle & is_late, STARTS_TOO_LATE)
+    reason = reason.mask(idle & plants["plant"].isin(starts.waits), "no turnaround in time for a retrofit to start")
+    reason = reason.mask(idle & closes & ~site_is_late, CLOSES)
+    reason = reason.mask(idle & closes & is_late, WAITS_TOO_LONG)
     reason = reason.mask(candidate & (plants["closing_year"] <= scenario.starts[0]), CLOSED)
     reason = reason.mask(unlinked, without_route)
     reason = reason.mask(unsuited, "no selected technology suits its streams")
@@ -330,32 +322,6 @@ def _reasons_without_route(scenario: Scenario, inputs: Inputs, plants: pd.DataFr
     takes = ((sites["injection_max_ktpa"] > 0) & (sites["capacity_kt"] > 0)).to_numpy(bool)
     otherwise = np.where(is_near.any(axis=0), NO_WELLS, NO_SITE)
     return np.where(is_near[takes].any(axis=0), NO_LINK, otherwise).astype(object)
-
-
-def _in_turnaround(
-    scenario: Scenario,
-    inputs: Inputs,
-    plants: pd.DataFrame,
-    streams: pd.DataFrame,
-    routes: pd.DataFrame,
-    periods: pd.DataFrame,
-) -> np.ndarray:
-    """[route, start] whether the route's stream has a turnaround in the period, or none that is known."""
-    allowed = may_start_in(
-        streams,
-        plants,
-        inputs,
-        periods["year"],
-        periods["n_years"],
-        at_relining=scenario.capture.start_at_relining,
-    )
-    keys = pd.MultiIndex.from_frame(streams[["plant", "stream"]])
-    # A shared unit waits for all of its streams.
-    covered = covered_rows(routes)
-    in_time = np.ones((len(routes), len(periods)), dtype=bool)
-    at = keys.get_indexer(pd.MultiIndex.from_frame(covered[["plant", "stream"]]))
-    np.logical_and.at(in_time, covered["row"].to_numpy(), allowed[at])
-    return in_time
 
 
 # Cost factors of the scenario.

@@ -333,11 +333,14 @@ def corridor_rows(scenario: Scenario, inputs: Inputs, links: Sequence[str]) -> I
 def validate_sites_reachable(
     scenario: Scenario, inputs: Inputs, network: Network, plants: pd.DataFrame, sites: pd.DataFrame
 ) -> None:
-    """Raise if a site named in the scenario is out of reach of all `plants`; sites of a named basin may be."""
+    """Raise if a site named in the scenario is out of reach of all `plants`; sites of a named basin may be.
+
+    A site without a basin has its own id as basin.
+    """
     if plants.empty:
         return
     reached = network.sites_with_a_plant()
-    at, basins = sites.set_index("site"), set(sites["basin"])
+    at, basins = sites.set_index("site"), set(sites.loc[sites["basin"] != sites["site"], "basin"])
     issues = []
     for i, site in enumerate(scenario.storage.sites):
         if site in basins or site not in at.index or site in reached:

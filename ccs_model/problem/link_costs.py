@@ -10,7 +10,7 @@ with both coefficients in proportion to L^m × cost factor; `problem/pipe_costs`
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -29,6 +29,7 @@ from ccs_model.problem.candidate_network import Network, SearchRadii, candidate_
 from ccs_model.problem.owner_accounts import most_capital_mn
 from ccs_model.problem.pipe_costs import PipeCosts, pipe_costs_of
 from ccs_model.scenario import Scenario
+from ccs_model.scenario.validation import shown
 
 # Terrain: cost multiplier by place, from a table of points or a grid.
 
@@ -62,6 +63,13 @@ class Terrain:
         mean: Floats = at.mean(axis=0)
         return mean
 
+    def covers(self, lat_a: Floats, lon_a: Floats, lat_b: Floats, lon_b: Floats) -> bool:
+        """Whether any of the straight ways from a to b crosses a cell of the grid or the cell of a point."""
+        marked = replace(self, multiplier=np.zeros(len(self.multiplier)))
+        if self.raster is not None:
+            marked = replace(self, raster=replace(self.raster, values=np.zeros_like(self.raster.values)))
+        return bool((marked.factor(lat_a, lon_a, lat_b, lon_b) < 1.0).any())
+
     def _of_nearest(self, lat: Floats, lon: Floats) -> Floats:
         """Multiplier of the nearest point, if it is within the diagonal of the points' grid.
 
@@ -84,6 +92,7 @@ _LINK_TYPES = {
     "link": object, "node_a": object, "node_b": object, "kind": object, "length_km": float, "cost_factor": float,
     "is_given": bool, "existing_ktpa": float,
 }  # fmt: skip
+_OTHER_ID = "give it another id"
 _QUOTED = ("fixed_mn", "slope_mn_per_ktpa")
 
 
@@ -107,18 +116,21 @@ def network_of(
     )
     sites = _within_radius(sites, candidates, inputs, scenario.storage.site_reach_km or inputs.limit("site_reach_km"))
     nodes = places_as_nodes(candidates, sites, inputs["transport/hubs"], radii)
+    _validate_ids("transport/hubs", "hub", inputs, nodes.loc[nodes["kind"] == "hub", "node"])
     node_of = {plant: row.node for row in nodes.itertuples() for plant in row.members}
     node_of |= {site: site for site in sites["site"]} | {hub: hub for hub in inputs["transport/hubs"]["hub"]}
     made = _made_links(nodes, radii) if scenario.transport.candidate_links == "made_and_given" else _no_links()
     given = _given_links(inputs, node_of)
     # A given link replaces the generated one between the same ends.
     pairs = {frozenset(pair) for pair in zip(given["node_a"], given["node_b"], strict=True)}
-    made = made[[frozenset(pair) not in pairs for pair in zip(made["node_a"], made["node_b"], strict=True)]]
+    others = [frozenset(pair) not in pairs for pair in zip(made["node_a"], made["node_b"], strict=True)]
+    made = made[np.array(others, dtype=bool)]
+    trucks = _truck_links(nodes, inputs, level) if scenario.transport.trucks else _no_links()
+    _validate_ids("transport/links", "link", inputs, pd.concat([made["link"], given["link"], trucks["link"]]))
     links = pd.concat([made, given], ignore_index=True)
     links = links.sort_values("link", kind="stable").reset_index(drop=True)
     nodes = _with_grid(nodes, candidates, sites)
     links = _measured(links, nodes, scenario, inputs)
-    trucks = _truck_links(nodes, inputs, level) if scenario.transport.trucks else _no_links()
     pipes = pipe_costs_of(scenario, inputs, level)
     most_ktpa = _most_ktpa(options, sites, scenario, delivered_share)
     quoted = set(inputs["transport/line_costs"]["link"] + " | " + inputs["transport/line_costs"]["pipe"])
@@ -131,6 +143,18 @@ def network_of(
     plant_nodes = {plant: node_of[plant] for plant in candidates["plant"]}
     site_nodes = {site: site for site in sites["site"]}
     return Network(nodes.drop(columns="members"), every, lines, plant_nodes, site_nodes, most_ktpa)
+
+
+def _validate_ids(table: str, column: str, inputs: Inputs, ids: pd.Series) -> None:
+    """Raise if an id of the user's hubs or links is also that of a generated one."""
+    twice = set(ids[ids.duplicated()])
+    issues = [
+        Issue(inputs.place(table, row, column), f"'{shown(name)}' is also the id of a generated {column}", _OTHER_ID)
+        for row, name in enumerate(inputs[table][column])
+        if name in twice
+    ]
+    if issues:
+        raise InputError(issues)
 
 
 def _within_radius(sites: pd.DataFrame, candidates: pd.DataFrame, inputs: Inputs, reach_km: float) -> pd.DataFrame:
@@ -335,7 +359,7 @@ def _most_ktpa(options: pd.DataFrame, sites: pd.DataFrame, scenario: Scenario, d
     """
     requested, policy = scenario.targets, scenario.policy
     other = any(cut.abatement_share or cut.cumulative_avoided_kt for _, _, cut in requested.abatement_targets())
-    other = other or bool(requested.share_of_avoided_min) or bool(scenario.plants.require)
+    other = other or bool(requested.share_of_avoided_min) or bool(scenario.plants.require or scenario.plants.committed)
     if scenario.is_static:
         earns = policy.paid_per_captured_t + policy.paid_per_avoided_t + sites["eor_revenue_per_t"].sum() > 0
         may_throttle = not (options["min_load_share"] > 0).any()
@@ -402,11 +426,15 @@ def _quoted(lines: pd.DataFrame, links: pd.DataFrame, inputs: Inputs, level: Pri
     known = set(inputs["transport/links"]["link"]) | set(links["link"])
     nodes = sorted({*links["node_a"], *links["node_b"]})
     between = {link_id(a, b) for a, b in combinations(nodes, 2)} if set(table["link"]) - known else set()
+    given = links[links["is_given"].astype(bool)]
+    named = {link_id(a, b): name for name, a, b in given[["link", "node_a", "node_b"]].itertuples(index=False)}
     issues = [
         Issue(
             inputs.place("transport/line_costs", row, "link"),
             f"'{link}' is no candidate link",
-            "give it in transport/links as well",
+            f"it is named '{shown(named[link])}' in transport/links"
+            if link in named
+            else "give it in transport/links as well",
         )
         for row, link in enumerate(table["link"])
         if link not in known and link in between

@@ -112,6 +112,7 @@ class Problem:
     max_builds_per_year: int | None
     max_fill_share: float
     require: tuple[str, ...]
+    committed: tuple[tuple[str, int], ...]
     targets: tuple[Target, ...]
     share_of_avoided_min: Mapping[str, float]
     shortfall_per_t: float | None
@@ -189,6 +190,12 @@ class Problem:
         if self.is_static:
             return np.zeros(life_yr.shape)
         return salvage_share(self.discount_rate, life_yr, used_yr) * self.closing_discount
+
+    @property
+    def committed_plants(self) -> frozenset[str]:
+        """Plants with a committed retrofit."""
+        plant_of = self.routes.set_index("route")["plant"]
+        return frozenset(plant_of[route] for route, _ in self.committed)
 
     @property
     def closing_discount(self) -> float:

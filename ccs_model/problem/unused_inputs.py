@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 
+import numpy as np
 import pandas as pd
 
-from ccs_model.inputs.geography import are_in_area, are_in_china
+from ccs_model.inputs.geography import are_in_area, are_in_china, are_in_country, country_near
+from ccs_model.inputs.place_checks import PROVINCE_MARGIN_KM
+from ccs_model.problem.link_costs import Terrain
 from ccs_model.problem.plant_notices import plant_notices
 from ccs_model.problem.problem import Problem
 from ccs_model.problem.scenario_names import place_of
@@ -15,7 +18,7 @@ from ccs_model.scenario import Scenario
 from ccs_model.scenario.sections import CHINA_ETS
 from ccs_model.units import first_few
 
-_MOST_NAMED = 6
+_MOST_NAMED, _MOST_PLACES = 6, 20
 
 
 def input_warnings(problem: Problem) -> tuple[str, ...]:
@@ -37,7 +40,9 @@ def unused_inputs(problem: Problem) -> tuple[str, ...]:
         *_closing(problem),
         *_outside(problem),
         *_sites_without_budget(problem),
+        *_sites_abroad(problem),
         *_links(problem),
+        *_terrain(problem),
         *plant_notices(problem),
         *(f"futures: {text}" for text in unused_changes(problem.scenario, changes)),
     )
@@ -102,10 +107,15 @@ def _outside(problem: Problem) -> Iterator[str]:
         ("plants.exclude", scenario.plants.excluded, plants),
         ("plants.not_before", scenario.plants.not_before, plants),
         ("storage.capacity_kt", scenario.storage.capacity_kt, sites),
+        ("storage.not_before", scenario.storage.not_before, sites),
     ):
         if outside := [name for name in names if name not in known]:
             what = f"{key} names plants or sites that are not in the problem"
             yield f"{place_of(scenario, key)}: {what}: {', '.join(outside)}"
+    last = problem.years[-1]
+    if late := sorted(site for site, year in scenario.storage.not_before.items() if year > last and site in sites):
+        place = place_of(scenario, "storage.not_before")
+        yield f"{place}: the last period begins in {last}, so that these sites do not open: {', '.join(late)}"
     for province, limit in budget.by_province_mn.items():
         if budget.total_mn is not None and limit > budget.total_mn:
             place = place_of(scenario, f"budget.by_province_mn.{province}")
@@ -133,6 +143,28 @@ def _sites_without_budget(problem: Problem) -> Iterator[str]:
         )
 
 
+def _sites_abroad(problem: Problem) -> Iterator[str]:
+    """Onshore sites of the user beyond reach in a country without a plant; their places may be wrong."""
+    table, plants, network = problem.inputs["storage/sites"], problem.plants, problem.network
+    reached = set(problem.routes["site"]) if network is None else set(network.node_of_site)
+    of_scenario = table["site"].isin(set(problem.sites["site"]) - reached) & (table["is_offshore"] != "yes")
+    own = [k for k in np.flatnonzero(of_scenario) if problem.inputs.is_own("storage/sites", int(k))]
+    if len(own) > _MOST_PLACES:
+        return  # most sites of a large table are out of reach, wherever they are
+    countries = {k: country_near(*table.loc[table.index[k], ["lat_deg", "lon_deg"]].astype(float)) for k in own}
+    lat, lon = (plants[name].to_numpy(float) for name in ("lat_deg", "lon_deg"))
+    without = {
+        country
+        for country in set(countries.values())
+        if country and not are_in_country(country, lat, lon, PROVINCE_MARGIN_KM).any()
+    }
+    abroad = [k for k in own if countries[k] in without]
+    if abroad:
+        names = first_few([f"{table['site'].iloc[k]} ({countries[k]})" for k in abroad], _MOST_NAMED)
+        place = problem.inputs.place("storage/sites", int(abroad[0]))
+        yield f"{place}: sites out of reach, in countries without a plant of the scenario: {names}"
+
+
 def _links(problem: Problem) -> Iterator[str]:
     """Links and hubs of the user that take no part in the network."""
     inputs, network = problem.inputs, problem.network
@@ -149,6 +181,32 @@ def _links(problem: Problem) -> Iterator[str]:
             f"{inputs.place(table, unused[0])}: {'existing pipelines' if exist else what} without effect, since {why}: "
             f"{names}"
         )
+
+
+def _terrain(problem: Problem) -> Iterator[str]:
+    """Terrain of the user that no pipeline on land crosses, whose place may be wrong."""
+    inputs, table = problem.inputs, problem.inputs["transport/terrain"]
+    if inputs.raster is None and not any(inputs.is_own("transport/terrain", k) for k in range(len(table))):
+        return
+    if problem.network is not None:
+        links = problem.network.links
+        links = links[(links["kind"] == "pipe") & ~links["is_given"].astype(bool) & ~links["is_offshore"].astype(bool)]
+        nodes = problem.network.nodes.set_index("node")
+        ends = [nodes.loc[links[end]] for end in ("node_a", "node_b")]
+    else:
+        routes = problem.routes[problem.captures]
+        ends = [
+            problem.plants.set_index("plant").loc[routes["plant"]],
+            problem.sites.set_index("site").loc[routes["site"]],
+        ]
+    if not Terrain.of(inputs).covers(*(end[name].to_numpy(float) for end in ends for name in ("lat_deg", "lon_deg"))):
+        key = "transport.terrain"
+        place = (
+            place_of(problem.scenario, key)
+            if problem.scenario.transport.terrain
+            else inputs.place("transport/terrain", 0)
+        )
+        yield f"{place}: terrain without effect, since no candidate pipeline on land crosses it"
 
 
 def _technologies(problem: Problem) -> Iterator[str]:

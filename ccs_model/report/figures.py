@@ -9,10 +9,8 @@ from dataclasses import dataclass, fields
 import pandas as pd
 
 from ccs_model.inputs import Inputs
-from ccs_model.mip.highs import gap_share
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import Band, pipe_links
-from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.phrases import Gap
 from ccs_model.scenario.fields import SHIPPED_INVENTORIES
 
@@ -32,20 +30,6 @@ def gap_of(plan: Plan) -> Gap:
         n_searched,
         n_links,
     )
-
-
-def gap_of_run(run: StoredRun) -> Gap:
-    """The optimality gap of a stored run."""
-    objective = run.document["objective"]
-    value, searched, every = (
-        math.nan if objective[name] is None else float(objective[name]) for name in ("value", "searched_bound", "bound")
-    )
-    share = math.inf if objective["searched_gap_share"] is None else float(objective["searched_gap_share"])
-    n_searched = n_links = 0
-    if run.document["corridors"] is not None:
-        pipelines = run.tables["links"].query("kind == 'pipe'")
-        n_searched, n_links = int(pipelines["is_corridor"].sum()), len(pipelines)
-    return Gap(share, gap_share(every, value), searched, every, n_searched, n_links)
 
 
 # Published ranges of the capture cost (costs/capture_ranges), compared as they stand.
@@ -74,13 +58,8 @@ def ranges_of(inputs: Inputs, sectors: Iterable[str]) -> tuple[PublishedRange, .
     return tuple(each for each in published_ranges(inputs) if each.sector in shown)
 
 
-def range_of(inputs: Inputs, sector: str, grade: str, feedstock: str) -> PublishedRange | None:
-    """The range that covers a stream; None for mixed tail gas, flue gas of chemical plants and gas-fed plants."""
-    return covering_range(published_ranges(inputs), sector, grade, feedstock)
-
-
 def covering_range(ranges: Iterable[PublishedRange], sector: str, grade: str, feedstock: str) -> PublishedRange | None:
-    """The first of the ranges that covers a stream."""
+    """The first range that covers a stream; None for mixed tail gas, flue gas of chemical plants and gas-fed plants."""
     for each in ranges:
         if each.sector == sector and each.grade in ("", grade) and each.feedstock in ("", feedstock):
             return each

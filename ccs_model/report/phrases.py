@@ -57,6 +57,11 @@ class Gap:
         return self.n_searched < self.n_links
 
 
+def capitalised(text: str) -> str:
+    """Return a text with a capital first letter."""
+    return text[:1].upper() + text[1:]
+
+
 # Tonnes below it are numerical noise.
 _LEAST_KT = 1e-6
 
@@ -75,11 +80,6 @@ def gap_text(gap: Gap, unit: str = "") -> str:
         f"optimality gap {percent(gap.share)} ({every}); "
         f"{percent(gap.searched_share)} within the {gap.n_searched:,} links searched"
     )
-
-
-def searched_links(number: int) -> str:
-    """`1 searched link`, `38 searched links`."""
-    return f"{number:,} searched link" + ("" if number == 1 else "s")
 
 
 def percent(share: float | None, digits: int = 2) -> str:
@@ -232,11 +232,8 @@ def unspent(budget_mn: float | None, capex_mn: float | None, money: str) -> str:
 
 def reasons_in_words(plants: Sequence[Mapping[Any, Any]]) -> list[str]:
     """One sentence for each reason why plants are not eligible: their number, emissions, the key, the largest."""
-    by_reason: dict[tuple[str, str], list[Mapping[Any, Any]]] = {}
-    for plant in plants:
-        by_reason.setdefault((plant["reason"], plant["key"]), []).append(plant)
     sentences = []
-    for (reason, key), rows in by_reason.items():
+    for (reason, key), rows in _by_reason(plants).items():
         n = len(rows)
         change = f" (scenario key {key})" if key else _TABLE_KEYS.get(reason, "")
         named = rows if reason in _TABLE_KEYS else rows[:_NAMED]
@@ -246,6 +243,14 @@ def reasons_in_words(plants: Sequence[Mapping[Any, Any]]) -> list[str]:
             f"{'are' if n != 1 else 'is'} not eligible: {reason}{change}. {'Largest' if n > 1 else 'Plant'}: {largest}."
         )
     return sentences
+
+
+def _by_reason(plants: Sequence[Mapping[Any, Any]]) -> dict[tuple[str, str], list[Mapping[Any, Any]]]:
+    """Plants by reason and the scenario key that changes it."""
+    found: dict[tuple[str, str], list[Mapping[Any, Any]]] = {}
+    for plant in plants:
+        found.setdefault((plant["reason"], plant["key"]), []).append(plant)
+    return found
 
 
 # What changes a reason that no scenario key changes. These plants are all named, with their closing year.
@@ -286,11 +291,9 @@ def ended_in_words(retrofits: Sequence[Mapping[Any, Any]], totals: Mapping[str, 
 
 def left_out_in_words(plants: Sequence[Mapping[Any, Any]]) -> list[str]:
     """One sentence for each reason why plants of the user's inventories are not in the plan."""
-    by_reason: dict[tuple[str, str], list[str]] = {}
-    for plant in plants:
-        by_reason.setdefault((plant["reason"], plant["key"]), []).append(f"{plant['name']}, {plant['province']}")
     sentences = []
-    for (reason, key), names in by_reason.items():
+    for (reason, key), rows in _by_reason(plants).items():
+        names = [f"{row['name']}, {row['province']}" for row in rows]
         plants_are = f"{len(names)} plants of your tables are" if len(names) > 1 else "1 plant of your tables is"
         change = f"scenario key {key}" if key else "column status"
         sentences.append(

@@ -41,7 +41,9 @@ def node_names(plan: Plan) -> dict[str, str]:
     names |= {str(site): str(name) for site, name in zip(problem.sites["site"], problem.sites["name"], strict=True)}
     for node in network.nodes.loc[network.nodes["kind"] == "hub", "node"]:
         near = str(node).removeprefix("hub ")
-        names[str(node)] = f"hub by {names[near]}" if near != node and near in names else f"hub {near}"
+        # Junctions of SimCCS have telling ids.
+        called = near if near.startswith("junction ") else f"hub {near}"
+        names[str(node)] = f"hub by {names[near]}" if near != node and near in names else called
     return names
 
 
@@ -59,6 +61,7 @@ def links_in_use(plan: Plan) -> pd.DataFrame:
     first = {link: int(year) for link, year in flows[flows["built_mn"] > 0].groupby("link")["year"].min().items()}
     users = shares[shares["kind"] == "link"].groupby("facility")["plant"].agg(list)
     full = table["capacity_ktpa"] * problem.delivered_share
+    used = np.divide(table["flow_ktpa"], full, out=np.zeros(len(table)), where=full.to_numpy() > 0)
     return pd.DataFrame(
         {
             "link": table.index,
@@ -75,7 +78,8 @@ def links_in_use(plan: Plan) -> pd.DataFrame:
             "diameter_mm": table["diameter_mm"],
             "capacity_ktpa": table["capacity_ktpa"],
             "flow_ktpa": table["flow_ktpa"],
-            "used_share": np.divide(table["flow_ktpa"], full, out=np.zeros(len(table)), where=full.to_numpy() > 0),
+            # The solver's tolerance may leave a flow slightly above the capacity.
+            "used_share": np.minimum(used, 1.0),
             "pipe_capex_mn": by_link["built_mn"].sum().reindex(table.index),
             "n_users": users.map(len).reindex(table.index, fill_value=0),
             "users": users.map(lambda each: first_few(each, _SHOWN, "; ")).reindex(table.index, fill_value=""),

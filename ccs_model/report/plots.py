@@ -37,7 +37,7 @@ class RunPlots:
     def map(self) -> Any:
         """Return the map: plants by CO₂ captured, pipelines by flow, and the sites in use."""
         plants, sites = self._points("plant"), [row for row in self._points("site") if row["is_used"]]
-        pipes = self._run.features("pipe", "truck")
+        pipes = self._run.lines()
         box = _box([*plants, *sites])
         for row in plants:
             row["state"] = "retrofitted" if row["is_retrofitted"] else "not retrofitted"

@@ -19,7 +19,6 @@ from ccs_model.report.phrases import (
     left_out_in_words,
     percent,
     reasons_in_words,
-    searched_links,
     storage_range,
     targets_in_words,
     unspent,
@@ -58,7 +57,8 @@ def bound_text(plan: Plan, requested: str = "") -> str:
     return (
         f"{value}; over all {gap.n_links:,} candidate links {limit(gap.bound, gap.share, '')}. "
         f"Searched links are the candidate links in which the plan was optimised. "
-        f"Within its {searched_links(gap.n_searched)} {limit(gap.searched_bound, gap.searched_share, requested)}"
+        f"Within its {counted(gap.n_searched, 'searched link')} "
+        f"{limit(gap.searched_bound, gap.searched_share, requested)}"
     )
 
 

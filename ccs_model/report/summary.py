@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 import textwrap
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ from ccs_model.plan.headline import (
 from ccs_model.report.phrases import (
     Gap,
     binding_limits,
+    capitalised,
     ended_in_words,
     gap_text,
     granted_mn,
@@ -36,7 +38,7 @@ from ccs_model.report.phrases import (
     unspent,
     years_of_work,
 )
-from ccs_model.report.text_tables import aligned, truncate, width_of
+from ccs_model.report.text_tables import aligned, amount_text, truncate, width_of
 from ccs_model.units import money_text, rounded, unit_text
 
 N_SHOWN = 12
@@ -153,7 +155,7 @@ class _Summary:
             return "\n".join(lines)
         built = f"{counted(totals['n_retrofits'], 'retrofit')} at {counted(totals['n_plants_retrofitted'], 'plant')}"
         costs = (totals[f"{name}_cost_per_t"] for name in ("capture", "avoidance"))
-        per_t = ["–" if each is None else f"{each:,.0f}" for each in costs]
+        per_t = [amount_text(each, ",.0f") for each in costs]
         last = self.context["periods"][-1]
         when = f"In {period_text(last['year'], last['n_years'])}"
         when = "In a representative year" if self.is_static else when
@@ -163,6 +165,9 @@ class _Summary:
             f"{self._gap()}.",
             *([] if document["corridors"] is None else [self._network()]),
             additions_text(document["added_components"]) if document.get("added_components") else "",
+            f"Committed by the scenario: {counted(len(document['committed']), 'retrofit')} (plants.committed)."
+            if document.get("committed")
+            else "",
             f"{when} they capture {megatonnes(totals['captured_ktpa'])} and avoid {megatonnes(totals['avoided_ktpa'])} "
             f"CO2 a year: {share_text(totals['abatement_share'])} of the {self._region}s' "
             f"{megatonnes(totals['baseline_ktpa'])} "
@@ -222,7 +227,7 @@ class _Summary:
         """Return the optimality gap; for a shared network the gap over all candidate links comes first."""
         text = gap_text(gap_of_document(self.document), self.document["objective"]["unit"])
         stopped = "Stopped by a limit. " if self.document["status"] == "limit" else ""
-        return f"{stopped}{text[:1].upper()}{text[1:]}"
+        return f"{stopped}{capitalised(text)}"
 
     def _network(self) -> str:
         """Return one sentence on pipelines, truck routes and wells."""
@@ -236,16 +241,20 @@ class _Summary:
         return f"{transport}, {counted(len(sites), 'storage site')} with {counted(n_wells, 'well')}."
 
     def _pipelines(self) -> str:
-        """Return the number and length of the links with new pipelines, and of existing ones that any period uses."""
+        """Return the number and length of new pipelines, of their links, and of existing ones that any period uses."""
         rows = [row for row in self.document["links"] if row["kind"] == "pipe"]
         length = {row["link"]: row["length_km"] for row in rows}
         old = {row["link"] for row in rows if _EXISTING in row["pipe"].split(", ") and row["peak_flow_ktpa"] > 0}
         new = {row["link"] for row in rows if row["built_mn"] > 0 or _EXISTING not in row["pipe"].split(", ")}
-        n_km = sum(length[link] for link in sorted(new))
+        # A link gets at most one pipeline in a period.
+        built = Counter(row["link"] for row in rows if row["built_mn"] > 0)
+        n_pipes = {link: max(built[link], 1) for link in sorted(new)}
+        n_new, n_km = sum(n_pipes.values()), sum(n * length[link] for link, n in n_pipes.items())
+        on_links = f" on {counted(len(new), 'link')}" if n_new > len(new) else ""
         if not old:
-            return f"{counted(len(new), 'pipeline')} of {n_km:,.0f} km in total" if new else ""
+            return f"{counted(n_new, 'pipeline')} of {n_km:,.0f} km{on_links or ' in total'}" if new else ""
         used = f"{counted(len(old), 'existing pipeline')} of {sum(length[link] for link in sorted(old)):,.0f} km in use"
-        return f"{counted(len(new), 'new pipeline')} of {n_km:,.0f} km, {used}" if new else used
+        return f"{counted(n_new, 'new pipeline')} of {n_km:,.0f} km{on_links}, {used}" if new else used
 
     def _of_the_budget(self) -> str:
         budget = self.totals["budget_mn"]
@@ -317,8 +326,8 @@ class _Summary:
                 f"{row['avoided_ktpa']:,.0f}",
                 f"{row['capex_mn']:,.0f}",
                 # A measure without capture has no capture cost.
-                _number(row["capture_cost_per_t"]) if row["captured_at_full_load_ktpa"] > 0 else "–",
-                _number(row["avoidance_cost_per_t"]),
+                amount_text(row["capture_cost_per_t"], ",.0f") if row["captured_at_full_load_ktpa"] > 0 else "–",
+                amount_text(row["avoidance_cost_per_t"], ",.0f"),
             )
             for row in retrofits[:N_SHOWN]
         ]
@@ -428,10 +437,6 @@ class _Summary:
                 f"Shadow price of the budget (LP relaxation): {_per_million(price)} kt per million {self.money}."
             )
         return "\n".join(map(self._filled, lines))
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:,.0f}"
 
 
 def _per_million(kt: float) -> str:

@@ -135,6 +135,14 @@ def references_in_use(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[str]
     return used
 
 
+def references_of_run(run: StoredRun, inputs: Inputs) -> pd.DataFrame:
+    """The references of a run, with the tables that use each in column `used_by`."""
+    used = references_in_use(rows_in_use(inputs, run.scenario, [str(zone["zone"]) for zone in run.document["zones"]]))
+    table = inputs["references"]
+    table = table[table["reference"].astype(str).isin(list(used))]
+    return table.assign(used_by=table["reference"].map(lambda key: ", ".join(used[str(key)])))
+
+
 def problem_of_run(run: StoredRun, inputs: Inputs) -> Problem | None:
     """The problem of a run; None if a table has changed since, so that it is another one."""
     now = hashes(run.scenario, inputs)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Collection, Sequence
+from typing import Any
 
 # Text in a column is not shortened below this width.
 _LEAST_WIDTH = 8
@@ -12,6 +14,12 @@ _LEAST_WIDTH = 8
 def width_of(text: str) -> int:
     """Return the columns that `text` takes on a terminal; a Chinese character takes two."""
     return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def amount_text(value: Any, form: str) -> str:
+    """Return a number in a format; a dash for none."""
+    number = math.nan if value in ("", None) else float(value)
+    return format(number, form) if math.isfinite(number) else "–"
 
 
 def truncate(text: str, width: int) -> str:

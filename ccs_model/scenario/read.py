@@ -147,7 +147,7 @@ def resolved_scenario(text: str, place: str, source_path: Path) -> Scenario:
         With every error, each with its place and line.
     """
     document = values_in(text, place)
-    origins = [line.rpartition("  # ")[2] for line in text.splitlines()]
+    origins = [line.rpartition("  # ")[2] if "  # " in line else "" for line in text.splitlines()]
     places = {
         dotted(path): origin
         for path, mark in document.marks.items()

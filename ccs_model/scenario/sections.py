@@ -180,9 +180,10 @@ def findings_of_money(values: Mapping[str, object], funds: Mapping[str, Fund], f
                 yield Finding(("funds", name, "nominal_interest_rate"), what, "add 'finance: {inflation_rate: 0.02}'")
     if values.get("years") != "static":
         return
-    plants = values.get("plants")
-    if isinstance(plants, Mapping) and plants.get("not_before"):
-        yield Finding(("plants", "not_before"), "not available with 'years: static'", "give 'years:' as a list")
+    for name, key in (("plants", "committed"), ("plants", "not_before"), ("storage", "not_before")):
+        section = values.get(name)
+        if isinstance(section, Mapping) and section.get(key):
+            yield Finding((name, key), "not available with 'years: static'", "give 'years:' as a list")
     if funds:
         yield Finding(("funds",), "not available with 'years: static'", "give 'years:' as a list, or remove the funds")
     if values.get("objective") in ("max_npv", "max_net_benefit"):
@@ -255,6 +256,9 @@ class Plants(Section):
     """Ids of plants that may not be retrofitted, each alone or with a reason: [NH3_21, NH3_80: closes in 2027]."""
     require: Words = ()
     """Ids of plants that must be retrofitted."""
+    committed: StartByName = Field(default_factory=dict)
+    """Retrofits that are built or under construction, each with the year of its start, by the column `route` of
+    retrofits.csv: {NH3_21/product_vent/compression/full: 2026}."""
     not_before: StartByName = Field(default_factory=dict)
     """Year from which a plant may be retrofitted, by its id: {NH3_21: 2030}."""
     furnace_streams: bool = False
@@ -455,6 +459,8 @@ class Storage(Section):
     """Which estimate of each site's capacity to use."""
     capacity_kt: AmountByName = Field(default_factory=dict)
     """Capacity of single sites in thousand tonnes, by id, in place of the estimate: {nanpu: 20_000}."""
+    not_before: StartByName = Field(default_factory=dict)
+    """Year from which a site may be opened, by its id: {nanpu: 2031}."""
     max_fill_share: float = Field(default=1.0, gt=0, le=1)
     """Largest share of a site's capacity that may be used, 0 to 1."""
     site_reach_km: float | None = Field(default=None, gt=0)

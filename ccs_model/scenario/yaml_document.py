@@ -348,6 +348,7 @@ class _NodeReader:
 DEFAULT = "default"
 
 _PLAIN = re.compile(r"[^\W\d_]([\w -]*\w)?")
+_SAFE_KEY = re.compile(r"\w[\w ./@()+-]*")
 _LARGEST_EXACT = 1e15  # integer-valued floats below this are written without a decimal point
 _NO_COPIES: Mapping[str, str] = MappingProxyType({})
 
@@ -369,10 +370,17 @@ def _lines(values: Mapping[str, object], origins: Mapping[str, str], parent: str
     for key, value in values.items():
         dotted = f"{parent}{key}"
         if isinstance(value, Mapping) and value:
-            yield f"{indent}{key}:"
+            yield f"{indent}{_key(key)}:"
             yield from _lines(value, origins, f"{dotted}.", indent + "  ")
         else:
-            yield f"{indent}{key}: {_written(value)}  # {origins.get(dotted, DEFAULT)}"
+            yield f"{indent}{_key(key)}: {_written(value)}  # {origins.get(dotted, DEFAULT)}"
+
+
+def _key(key: object) -> str:
+    """A key as YAML; an id may be written without quotes where that is safe."""
+    if not isinstance(key, str) or (_SAFE_KEY.fullmatch(key) and scalar(key) == key and not is_old_truth(key)):
+        return str(key)
+    return _text(key)
 
 
 def _origin(place: str) -> str:

@@ -72,7 +72,7 @@ class BudgetRow:
 
 
 # Largest relative gap over all candidate links at which a plan is optimal, and the tolerance of the requested gap.
-_OPTIMAL = 1e-6
+OPTIMAL_GAP = 1e-6
 
 
 def plan_status(gap: float, searched_gap: float, requested_gap: float) -> str:
@@ -84,9 +84,9 @@ def plan_status(gap: float, searched_gap: float, requested_gap: float) -> str:
         "optimal" if the gap over all candidate links is at most 1e-6, "within_gap" if the gap over the links searched
         is the requested one, else "limit".
     """
-    if gap <= _OPTIMAL:
+    if gap <= OPTIMAL_GAP:
         return "optimal"
-    return "within_gap" if searched_gap <= requested_gap + _OPTIMAL else "limit"
+    return "within_gap" if searched_gap <= requested_gap + OPTIMAL_GAP else "limit"
 
 
 def budget_row(matrix: Matrix) -> BudgetRow | None:

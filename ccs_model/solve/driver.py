@@ -29,9 +29,10 @@ from ccs_model.mip.branch_and_bound import MipOutcome
 from ccs_model.mip.budget_sweep import zero_point
 from ccs_model.mip.clock import effort, now, seconds_until_stop, time_s, was_stopped
 from ccs_model.mip.grouped_milp import solve_program
+from ccs_model.mip.highs import gap_share
 from ccs_model.mip.matrix import rounded_to_integrality, warning_of
 from ccs_model.model.build_model import unshared_model
-from ccs_model.model.names import BUILD, OPENED, PIPE, WELLS
+from ccs_model.model.names import BUILD, CUMULATIVE_TARGET, OPENED, PIPE, TARGET, WELLS
 from ccs_model.model.objective import OBJECTIVES
 from ccs_model.model.standard_form import added_components, changed_bounds, matrix_of
 from ccs_model.plan.cache_key import hashes
@@ -46,7 +47,7 @@ from ccs_model.problem.unused_inputs import input_warnings
 from ccs_model.report.workbook.edited_workbook import read_edited
 from ccs_model.runs.run_writer import RUN_WRITER
 from ccs_model.scenario import Scenario
-from ccs_model.solve.assembly import checked_parts
+from ccs_model.solve.assembly import OPTIMAL_GAP, checked_parts
 from ccs_model.solve.feasibility_repair import build_problem_with_advice
 from ccs_model.solve.marginal_budget import fixed_decisions_table, marginal_budget, no_fixed_decisions
 from ccs_model.solve.network_search import Corridors, solve_in_corridors
@@ -324,6 +325,13 @@ def _solve_stages(
         chosen,
         lambda: with_network_fitted(problem, search.matrix, options, chosen, now() + later),
     )
+    has_targets = len(search.matrix.rows_of(TARGET)) + len(search.matrix.rows_of(CUMULATIVE_TARGET)) > 0
+    if has_targets and gap_share(first.outcome.bound, first.outcome.objective) > OPTIMAL_GAP:
+        chosen = stages.attempt(
+            "the sizes of pipes are those of the search",
+            chosen,
+            lambda: with_network_fitted(problem, search.matrix, options, chosen, now() + later, with_flows=True),
+        )
     chosen = stages.attempt(
         "ties of flows are not broken", chosen, lambda: with_continuous_ties_broken(search.matrix, options, chosen)
     )

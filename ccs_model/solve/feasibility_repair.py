@@ -1,7 +1,7 @@
 """Feasibility repair: changes of an infeasible scenario, each proven by a solution of the changed scenario.
 
-`mip.infeasible_rows` relaxes constraints. The changes here are no relaxation of one constraint: another basin, a later
-date, and the wells and capacity of sites on a shared network.
+`mip.infeasible_rows` relaxes constraints. The changes here are no relaxation of one constraint: another basin, an
+earlier first year, a later date, and the wells and capacity of sites on a shared network.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ccs_model.inputs import Inputs
 from ccs_model.mip import Matrix, SolverOptions
 from ccs_model.mip.clock import effort, now
 from ccs_model.problem import Problem, build_problem
-from ccs_model.problem.build_problem import NO_LINK, NO_SITE, NO_WELLS
+from ccs_model.problem.build_problem import NO_LINK, NO_SITE, NO_WELLS, SITES_TOO_LATE
 from ccs_model.scenario import Scenario
 from ccs_model.solve.storage_needs import Trials, limits_of_sites
 
@@ -56,6 +56,7 @@ def build_problem_with_advice(scenario: Scenario, inputs: Inputs, repair_effort:
 
 def _scenario_changes(scenario: Scenario, inputs: Inputs, plants: pd.DataFrame, trials: Trials) -> Iterator[str]:
     yield from _sites(scenario, inputs, plants, trials)
+    yield from _first_years(scenario, inputs, trials)
     yield from _dates(scenario, inputs, trials)
     yield from _ceilings(scenario, inputs, trials)
 
@@ -71,6 +72,21 @@ def _sites(scenario: Scenario, inputs: Inputs, plants: pd.DataFrame, trials: Tri
             return
     if trials.has_plan(scenario.with_changes({"storage.sites": []}), inputs):
         yield "storage.sites: with all sites there is a plan (storage.sites: [])"
+
+
+def _first_years(scenario: Scenario, inputs: Inputs, trials: Trials) -> Iterator[str]:
+    """Plants and sites whose first year rules out a plan: single ones, or all of a key if none does alone."""
+    for key, years in (("plants", scenario.plants.not_before), ("storage", scenario.storage.not_before)):
+        if not years or not trials.has_plan(scenario.with_changes({f"{key}.not_before": {}}), inputs):
+            continue
+        alone = False
+        for name, year in sorted(years.items()):
+            rest = {each: first for each, first in years.items() if each != name}
+            if trials.has_plan(scenario.with_changes({f"{key}.not_before": rest}), inputs):
+                alone = True
+                yield f"{key}.not_before: if {name} does not have to wait until {year}, there is a plan"
+        if not alone:
+            yield f"{key}.not_before: without these first years there is a plan"
 
 
 def _nearest_basins(scenario: Scenario, inputs: Inputs, plants: pd.DataFrame) -> list[str]:
@@ -99,7 +115,7 @@ def _concerned(scenario: Scenario, plants: pd.DataFrame) -> pd.DataFrame:
         group for _, group, cut in targets.abatement_targets() if cut.abatement_share or cut.cumulative_avoided_kt
     }
     groups |= {group for group, share in targets.share_of_avoided_min.items() if share > 0}
-    fitting = plants[plants["reason"].isin(("", NO_SITE, NO_LINK, NO_WELLS))]
+    fitting = plants[plants["reason"].isin(("", NO_SITE, NO_LINK, NO_WELLS, SITES_TOO_LATE))]
     if targets.captured_ktpa or "" in groups:
         return fitting
     requested = fitting["province"].isin(groups) | fitting["sector"].isin(groups)

@@ -130,7 +130,7 @@ def _idle(problem: Problem, matrix: Matrix) -> dict[tuple[int, int], tuple[int, 
 
     A retrofit that captures nothing needs no path to a site. In one period it is never built unless it is required.
     """
-    if len(problem.years) == 1 and not len(problem.require):
+    if len(problem.years) == 1 and not problem.require:
         return {}
     options = problem.routes
     may_idle = set(options.loc[options["min_load_share"] == 0, "route"])

@@ -21,6 +21,7 @@ from ccs_model.model.names import (
     BALANCE,
     BUDGET,
     BUILD,
+    COMMITTED,
     CREDITED,
     CUMULATIVE_BUDGET,
     CUMULATIVE_TARGET,
@@ -123,6 +124,7 @@ def growth_network_of(
         site_node=np.array([nodes[site] for site in sites], dtype=np.int64),
         opening=money[opened],
         well=money[wells],
+        may_be_open=np.maximum.accumulate(matrix.upper[opened], axis=0) > 0,
         opened=opened,
         wells=wells,
         rate=about["well_injectivity_ktpa"].to_numpy(float) * problem.delivered_share,
@@ -138,7 +140,7 @@ def growth_network_of(
         flow=options.flow,
         packing=packing,
         packing_limit=packing_limit,
-        required=() if REQUIRED_PLANT in without else _required(matrix, rows, options),
+        required=_required(matrix, rows, options, without),
         targets=sparse.csc_array(rows[goal.targets][:, options.column]),
         target_limits=matrix.row_lower[goal.targets],
         limits=_limits(problem, matrix, years, without),
@@ -293,7 +295,7 @@ class _Options:
         choice = np.full(len(matrix.lower), -1)
         of_streams = rows[matrix.rows_of(ONE_RETROFIT)].tocoo()
         choice[of_streams.col] = of_streams.row
-        required = np.isin(build, rows[matrix.rows_of(REQUIRED_PLANT)].indices)
+        required = np.isin(build, rows[np.r_[matrix.rows_of(REQUIRED_PLANT), matrix.rows_of(COMMITTED)]].indices)
         kept = build[
             ((worth[build] > 0) | required) & (flow[build].max(axis=1, initial=0.0) > 0) & (choice[build] >= 0)
             & (matrix.upper[build] > 0)
@@ -320,10 +322,11 @@ def _packing(
     return sparse.csc_array(rows[kept][:, options]), matrix.row_upper[kept]
 
 
-def _required(matrix: Matrix, rows: sparse.csr_array, options: _Options) -> tuple[Ints, ...]:
-    """The streams of each required plant."""
+def _required(matrix: Matrix, rows: sparse.csr_array, options: _Options, without: Collection[str]) -> tuple[Ints, ...]:
+    """The streams of each required plant and committed retrofit."""
     stream = dict(zip(options.column.tolist(), options.choice.tolist(), strict=True))
-    required = rows[matrix.rows_of(REQUIRED_PLANT)].tolil().rows
+    of_rows = [matrix.rows_of(name) for name in (REQUIRED_PLANT, COMMITTED) if name not in without]
+    required = rows[np.concatenate([np.zeros(0, dtype=np.int64), *of_rows])].tolil().rows
     return tuple(np.array(sorted({stream[j] for j in each if j in stream}), dtype=np.int64) for each in required)
 
 

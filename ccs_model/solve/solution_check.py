@@ -34,6 +34,7 @@ from ccs_model.model import build_model
 from ccs_model.model.names import (
     ADDED_CAPACITY,
     BUILD,
+    COMMITTED,
     CUMULATIVE_TARGET,
     FORWARD,
     INJECTED,
@@ -251,8 +252,8 @@ def _is_own_model(problem: Problem, matrix: Matrix) -> bool:
 def _text(problem: Problem, relaxation: Relaxation) -> str:
     """A relaxation as a sentence, which says so where a smaller one may exist."""
     text, rows = relaxation_text(problem, relaxation.rows), relaxation.rows
-    is_one_plant = set(rows) == {REQUIRED_PLANT} and len(rows[REQUIRED_PLANT]) == 1
-    return text if relaxation.is_proven or is_one_plant else f"{text}; a smaller change may suffice"
+    is_one = len(rows) == 1 and any(len(rows.get(name, ())) == 1 for name in (REQUIRED_PLANT, COMMITTED))
+    return text if relaxation.is_proven or is_one else f"{text}; a smaller change may suffice"
 
 
 def _nearest_tables(problem: Problem, matrix: Matrix, nearest: Nearest) -> dict[str, pd.DataFrame]:

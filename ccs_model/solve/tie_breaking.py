@@ -101,13 +101,20 @@ def with_continuous_ties_broken(matrix: Matrix, options: SolverOptions, chosen: 
 
 
 def with_network_fitted(
-    problem: Problem, matrix: Matrix, options: SolverOptions, chosen: Floats, deadline: float
+    problem: Problem,
+    matrix: Matrix,
+    options: SolverOptions,
+    chosen: Floats,
+    deadline: float,
+    *,
+    with_flows: bool = False,
 ) -> Floats:
     """Return `chosen` with the best pipes, sites and wells for its retrofits and flows, found until `deadline`.
 
     A search that met its limit may leave pipes that are not used, larger than needed or built too early. Money that
     funds pay for them follows. The objective decides if these columns have a coefficient in it, otherwise the secondary
-    objective does.
+    objective does. With `with_flows` all continuous decisions are free as well: under a target a smaller pipe, whose
+    pumps use more power, may need a little more capture.
     """
     if problem.network is None or not problem.is_integer:
         return chosen
@@ -121,6 +128,8 @@ def with_network_fitted(
     link_of = problem.network.link_of
     flows = [j for j in matrix.columns_of(PIPE_FLOW) if link_of[str(matrix.columns[j].index[0])] in built]
     follow = [matrix.columns_of(SPEND), matrix.columns_of(SITE_IS_OPEN), np.array(flows, dtype=np.int64)]
+    if with_flows:
+        follow.append(np.flatnonzero(~matrix.is_integer))
     free = np.union1d(network, np.concatenate(follow))
     small = _part_of(matrix, free, chosen)
     by = 0 if small.costs[0][np.isin(free, network)].any() else 1

@@ -31,7 +31,8 @@ from ccs_model.plan.plan import FRONTIER_SCHEMA, NO_REGRET_SHARE, UNCERTAINTY_SC
 from ccs_model.plan.plan_json import csv_text, plain, records
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.export.netcdf import netcdf_bytes
-from ccs_model.report.pipe_tables import links_in_use, network_of, node_names, pipes_table
+from ccs_model.report.phrases import capitalised
+from ccs_model.report.pipe_tables import network_of, node_names, pipes_by_vintage, pipes_table
 from ccs_model.units import unit_of, unit_text
 
 # Decimal places of coordinates; about 1 m.
@@ -152,8 +153,8 @@ def _pipes(plan: Plan) -> Iterator[Feature]:
 
 
 def _links(plan: Plan) -> Iterator[Feature]:
-    """Links built or in use, then the hubs of the candidate network."""
-    links = links_in_use(plan)
+    """Pipelines and roads built or in use, those of a link with the same id, then the hubs of the candidate network."""
+    links = pipes_by_vintage(plan)
     network = network_of(plan)
     nodes = {row["node"]: _position(row) for row in records(network.nodes)}
     named = ("from_node", "from_name", "to_node", "to_name", "pipe", "built_year", "length_km", "diameter_mm",
@@ -251,9 +252,8 @@ def _tonnes(run: StoredRun) -> Rows:
         sums = pd.concat([every, industry], axis=1)[inside].groupby(year).sum()
         yield from _rows(region, sums, "")
         for name, of_sector in industry[inside].groupby(sector):
-            yield from _rows(
-                region, of_sector.groupby(year.loc[of_sector.index]).sum(), f"|{_name(_titled(str(name)))}"
-            )
+            ending = _name(capitalised(str(name).replace("_", " ")))
+            yield from _rows(region, of_sector.groupby(year.loc[of_sector.index]).sum(), f"|{ending}")
 
 
 def _rows(region: str, sums: pd.DataFrame, ending: str) -> Rows:
@@ -319,10 +319,6 @@ def _iamc_money(run: StoredRun) -> str:
     return run.money.replace(" ", "_")
 
 
-def _titled(word: str) -> str:
-    return word[:1].upper() + word[1:].replace("_", " ")
-
-
 def _name(text: str) -> str:
     """A name without `|`, which separates the levels of a variable."""
     return " ".join(text.replace("|", "/").split())
@@ -348,19 +344,26 @@ def tidy_table(run: StoredRun) -> pd.DataFrame:
 
 
 def _long(run: StoredRun, name: str, table: pd.DataFrame) -> pd.DataFrame:
-    is_number = {
-        str(column): pd.api.types.is_numeric_dtype(table[column].dtype) and table[column].dtype != bool
-        for column in table
-    }
-    texts = [column for column in is_number if not is_number[column]]
+    numbers = number_columns(table)
+    texts = [column for column in map(str, table) if column not in numbers]
     keys = _unique_key(table, [column for column in _KEYS.get(name, texts[:1]) if column in table])
-    numbers = [column for column in is_number if is_number[column] and column != "year"]
+    numbers = [column for column in numbers if column != "year"]
     currency, price_year = str(run.document["currency"]), int(run.document["price_year"])
 
     def unit(column: str) -> str:
         return _UNIT_OF_RATIOS if column in _RATIOS else unit_text(column, currency, price_year)
 
     return long_table(name, table, keys, numbers, unit, no_year="")
+
+
+def number_columns(table: pd.DataFrame) -> list[str]:
+    """Return the columns of numbers; truth values are none."""
+    types = pd.api.types
+    return [
+        str(name)
+        for name, kind in table.dtypes.items()
+        if types.is_numeric_dtype(kind) and not types.is_bool_dtype(kind)
+    ]
 
 
 def _unique_key(table: pd.DataFrame, keys: list[str]) -> list[str]:

@@ -19,7 +19,7 @@ from ccs_model.errors import MissingExtraError
 from ccs_model.inputs import Inputs, load_inputs
 from ccs_model.plan.citations import CAPITAL, CAPTURE, PIPES, STORAGE, TONNES, amounts_of
 from ccs_model.plan.stored_run import StoredRun
-from ccs_model.report.tables_in_use import problem_of_run, references_in_use, rows_in_use
+from ccs_model.report.tables_in_use import problem_of_run, references_of_run
 from ccs_model.units import label_of, unit_text
 
 if TYPE_CHECKING:
@@ -114,11 +114,7 @@ def _tables(run: StoredRun, inputs: Inputs) -> Iterator[tuple[str, pd.DataFrame]
             yield name, table
     if run.frontier is not None:
         yield "frontier", pd.DataFrame(list(run.frontier["points"])).drop(columns="rows", errors="ignore")
-    zones = [str(zone["zone"]) for zone in run.document["zones"]]
-    used = references_in_use(rows_in_use(inputs, run.scenario, zones))
-    references = inputs["references"]
-    references = references[references["reference"].astype(str).isin(list(used))].drop(columns="line", errors="ignore")
-    yield "reference", references.assign(used_by=references["reference"].map(lambda key: ", ".join(used[str(key)])))
+    yield "reference", references_of_run(run, inputs).drop(columns="line", errors="ignore")
 
 
 def _columns(

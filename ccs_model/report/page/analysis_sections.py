@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from ccs_model.plan.plan import FIXED, REPLANNED
 from ccs_model.plan.stored_run import StoredRun
-from ccs_model.report.page.charts import FIRST, INK, OUT, THIRD, data, shades, shared, spec
+from ccs_model.report.page.charts import FIRST, INK, OUT, THIRD, data, shades, shared, tooltips
 from ccs_model.report.page.html import (
     Column,
     Words,
@@ -31,7 +31,7 @@ from ccs_model.report.page.html import (
     table,
 )
 from ccs_model.report.page.plan_map import site_name, technology_text
-from ccs_model.report.phrases import FEW_FUTURES, futures_text, is_beyond_noise
+from ccs_model.report.phrases import FEW_FUTURES, capitalised, futures_text, is_beyond_noise
 from ccs_model.report.workbook.uncertainty_sheet import MODES, measures
 
 _BINS = 24
@@ -74,9 +74,8 @@ def frontier(run: StoredRun, words: Words) -> Markup:
         if document["is_exact"]
         else "Every point is an integer solution with its own bound."
     )
-    network = str(document["network"])
-    note = f"{exact} {network[:1].upper()}{network[1:]}. {document['list_text']}"
-    curve = spec(_curve(run, words, first))
+    note = f"{exact} {capitalised(str(document['network']))}. {document['list_text']}"
+    curve = _curve(run, words, first)
     body = render(
         "budget",
         words=words,
@@ -150,11 +149,7 @@ def _curve(run: StoredRun, words: Words, first: int) -> Any:
             x=x,
             y=alt.Y("value:Q", title=unit, axis=alt.Axis(format=",.0f")),
             color=shades("what", colours, legend=alt.Legend(columns=1)),
-            tooltip=[
-                alt.Tooltip("what:N", title=" "),
-                alt.Tooltip("budget_mn:Q", title=money, format=",.0f"),
-                alt.Tooltip("value:Q", title=unit, format=",.0f"),
-            ],
+            tooltip=tooltips({"what:N": " ", "budget_mn:Q": money, "value:Q": unit}),
         )
     )
     here = [
@@ -192,7 +187,7 @@ def uncertainty(run: StoredRun, words: Words) -> Markup:
         ("chosen", _chosen(run, words), "A plant is selected if at least half of a stream's retrofit is built."),
     ]  # fmt: skip
     figures = [
-        figure(name, spec(chart), words, caption=note, source="montecarlo.json")
+        figure(name, chart, words, caption=note, source="montecarlo.json")
         for name, chart, note in drawn
         if chart is not None
     ]
@@ -235,9 +230,7 @@ def _outcomes(run: StoredRun, words: Words) -> Any | None:
             y2="zero:Q",
             color=shades("mode", {_mode(words, FIXED): THIRD, _mode(words, REPLANNED): FIRST}),
             tooltip=[
-                alt.Tooltip("mode:N", title=" "),
-                alt.Tooltip("low:Q", title=words("from"), format=",.0f"),
-                alt.Tooltip("high:Q", title=words("to"), format=",.0f"),
+                *tooltips({"mode:N": " ", "low:Q": words("from"), "high:Q": words("to")}),
                 alt.Tooltip("n:Q", title=words("n_futures")),
             ],
         )
@@ -281,12 +274,7 @@ def _tornado(run: StoredRun, words: Words) -> Any | None:
             y=alt.Y("input:N", title=None, sort=None),
             x=alt.X("change:Q", title=title, stack=None, axis=alt.Axis(format=",.0f", **_UNDER_BARS)),
             color=shades("end", {low: THIRD, high: FIRST}, legend=alt.Legend(columns=1)),
-            tooltip=[
-                alt.Tooltip("input:N", title=" "),
-                alt.Tooltip("end:N", title=" "),
-                alt.Tooltip("value:Q", title=words("mean"), format=",.0f"),
-                alt.Tooltip("change:Q", title=title, format=",.0f"),
-            ],
+            tooltip=tooltips({"input:N": " ", "end:N": " ", "value:Q": words("mean"), "change:Q": title}),
         )
     )
     message = (
@@ -328,11 +316,7 @@ def _chosen(run: StoredRun, words: Words) -> Any | None:
                 axis=alt.Axis(format=".0%", **_UNDER_BARS),
             ),
             color=shades("state", colours, legend=alt.Legend(columns=1)),
-            tooltip=[
-                alt.Tooltip("name:N", title=words("plant")),
-                alt.Tooltip("share:Q", title=words("selected_share"), format=".0%"),
-                alt.Tooltip("state:N", title=" "),
-            ],
+            tooltip=tooltips({"name:N": words("plant"), "share:Q": words("selected_share"), "state:N": " "}, ".0%"),
         )
     )
     n_sure = sum((row["chosen_share"] or 0.0) >= run.uncertainty["no_regret"]["share_min"] for row in found)

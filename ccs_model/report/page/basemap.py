@@ -27,6 +27,11 @@ WIDTH, HEIGHT = 1072, 560
 _BEYOND_SHARE = 1.0
 _MERCATOR_END_DEG = 80.0
 _EARTH_RADIUS_KM = 6371.0
+# Objects of GeoJSON other than a feature collection.
+_OTHER_OBJECTS = frozenset(
+    {"Feature", "GeometryCollection", "LineString", "MultiLineString", "MultiPoint", "MultiPolygon", "Point", "Polygon"}
+)
+_COLLECTION_HINT = "give a feature collection of polygons"
 # Names of outlines that differ from the tables.
 _OUTLINE_NAMES = {"Inner Mongol": "Inner Mongolia", "Xizang": "Tibet"}
 
@@ -50,10 +55,11 @@ class Outline:
 
 @dataclass(frozen=True)
 class Basemap:
-    """Outlines and cities."""
+    """Outlines and cities; `own` is the name of the file of the user's polygons, if there is one."""
 
     outlines: Sequence[Outline]
     cities: Sequence[Mapping[str, Any]]
+    own: str = ""
 
     def near(self, projection: Projection) -> Basemap:
         """The part that can be seen with a projection."""
@@ -62,7 +68,8 @@ class Basemap:
             for each in self.outlines
             if (rings := [ring for ring in each.rings if projection.shows(ring)])
         ]
-        return Basemap(outlines, [city for city in self.cities if projection.shows([[city["lon"], city["lat"]]])])
+        cities = [city for city in self.cities if projection.shows([[city["lon"], city["lat"]]])]
+        return Basemap(outlines, cities, self.own)
 
 
 @dataclass(frozen=True)
@@ -140,7 +147,7 @@ def basemap_of(option: str | None) -> Basemap:
     if option == "none":
         return Basemap([], [])
     if option is not None:
-        return Basemap(_own(Path(option)), _shipped("cities"))
+        return Basemap(_own(Path(option)), _shipped("cities"), Path(option).name)
     countries = [Outline(row["name"], row["name_zh"], row["rings"], True) for row in _shipped("countries")]
     provinces = [
         Outline(_OUTLINE_NAMES.get(row["name"], row["name"]), "", row["rings"]) for row in _shipped("provinces")
@@ -161,29 +168,40 @@ def _own(path: Path) -> list[Outline]:
     except ValueError as error:
         raise InputError([Issue(str(path), f"is not JSON: {error}", "give a GeoJSON file, or none")]) from error
     try:
-        found = list(_polygons(document))
+        found = list(_polygons(document, str(path)))
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise InputError([Issue(str(path), "is not GeoJSON", "give a feature collection of polygons")]) from error
+        raise InputError([Issue(str(path), "is not GeoJSON", _COLLECTION_HINT)]) from error
     if not found:
         raise InputError([Issue(str(path), "contains no polygon", "give a feature collection of polygons in WGS84")])
     return found
 
 
-def _polygons(document: Mapping[str, Any]) -> Iterator[Outline]:
-    for feature in document["features"]:
+def _polygons(document: Mapping[str, Any], path: str) -> Iterator[Outline]:
+    if (kind := document.get("type")) in _OTHER_OBJECTS:
+        raise InputError([Issue(path, f"is a {kind}, expected a FeatureCollection", _COLLECTION_HINT)])
+    for k, feature in enumerate(document["features"], start=1):
         shape = feature["geometry"]
         if shape is None or shape["type"] not in ("Polygon", "MultiPolygon"):
             continue
         polygons = [shape["coordinates"]] if shape["type"] == "Polygon" else shape["coordinates"]
         about = feature.get("properties") or {}
-        rings = [_ring(ring) for polygon in polygons for ring in polygon]
+        rings = [_ring(ring, f"{path}: feature {k}") for polygon in polygons for ring in polygon]
         yield Outline(str(about.get("name") or ""), str(about.get("name_zh") or ""), rings)
 
 
-def _ring(points: Any) -> Ring:
+def _ring(points: Any, where: str) -> Ring:
     ring = [[float(point[0]), float(point[1])] for point in points]
-    if len(ring) < 4 or not all(abs(lon) <= 180 and abs(lat) <= 90 for lon, lat in ring):
-        raise ValueError("not a closed ring of longitudes and latitudes")
+    strays = [(x, y) for x, y in ring if not (abs(x) <= 180 and abs(y) <= 90)]
+    if strays:
+        x, y = strays[0]
+        are_swapped = all(abs(x) <= 90 and abs(y) <= 180 for x, y in ring)
+        hint = "longitude comes first in GeoJSON" if are_swapped else "give WGS84 coordinates, EPSG:4326"
+        raise InputError(
+            [Issue(where, f"has a point at {x:.9g}, {y:.9g}, expected longitude and latitude in degrees", hint)]
+        )
+    if len(ring) < 4 or ring[0] != ring[-1]:
+        what = "has a ring that is not closed" if ring[:1] != ring[-1:] else f"has a ring of {len(ring)} points"
+        raise InputError([Issue(where, what, "a ring has at least four points, the last one equal to the first")])
     return ring
 
 

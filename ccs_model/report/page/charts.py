@@ -31,6 +31,7 @@ _OF_CURVE = [
     "avoidance_cost_at_full_load_per_t",
 ]  # fmt: skip
 _DECIMALS = 3
+_OF_TOOLTIP = ("name", "stream", "technology", "avoided_at_full_load_ktpa", "avoidance_cost_at_full_load_per_t")
 # Up to this number, bars of the cost curve have outlines; more outlines would hide the bars.
 _FEW = 60
 
@@ -78,12 +79,6 @@ def shared(chart: Any, description: str, height: int | str) -> Any:
     ).configure(**_CONFIG)
 
 
-def spec(chart: Any) -> dict[str, Any]:
-    """Return a chart as validated Vega-Lite."""
-    written: dict[str, Any] = chart.to_dict()
-    return written
-
-
 @cache
 def drawing_library() -> str:
     """Return Vega, Vega-Lite and vega-embed as one script."""
@@ -97,13 +92,11 @@ def shades(field: str, colours: Mapping[str, str], **more: Any) -> Any:
     return alt.Color(f"{field}:N", title=None, scale=scale, **more)
 
 
-def tooltips(words: Words, *names: str, **keys: str) -> list[Any]:
-    """Return tooltips with the headings and units of columns; `keys` gives the words of some."""
+def tooltips(titles: Mapping[str, str], form: str = ",.0f") -> list[Any]:
+    """Return tooltips with a title for each field; fields of numbers end in `:Q` and have a format."""
     return [
-        alt.Tooltip(f"{name}:Q", title=words.title(name, keys.get(name, "")), format=",.0f")
-        if unit_of(name)
-        else alt.Tooltip(f"{name}:N", title=words.title(name, keys.get(name, "")))
-        for name in names
+        alt.Tooltip(field, title=title, format=form) if field.endswith(":Q") else alt.Tooltip(field, title=title)
+        for field, title in titles.items()
     ]
 
 
@@ -137,9 +130,7 @@ def macc_chart(run: StoredRun, words: Words, table: pd.DataFrame, cut: float) ->
             ),
             y2="zero:Q",
             color=shades("state", {yes: IN_PLAN, no: OUT}),
-            tooltip=tooltips(
-                words, "name", "stream", "technology", "avoided_at_full_load_ktpa", "avoidance_cost_at_full_load_per_t"
-            ),
+            tooltip=tooltips({f"{name}:{'Q' if unit_of(name) else 'N'}": words.title(name) for name in _OF_TOOLTIP}),
         )
     )
     message = (
@@ -212,11 +203,7 @@ def tonnes_chart(run: StoredRun, words: Words) -> Any:
             fillOpacity=_up_to_the_period(),
             color=alt.Color("what:N", **legend),
             stroke=alt.Stroke("what:N", **legend),
-            tooltip=[
-                alt.Tooltip("period:N"),
-                alt.Tooltip("what:N", title=" "),
-                alt.Tooltip("ktpa:Q", title=words.unit("kt/y"), format=",.0f"),
-            ],
+            tooltip=[alt.Tooltip("period:N"), *tooltips({"what:N": " ", "ktpa:Q": words.unit("kt/y")})],
         )
     )
     last = run.document["by_year"][-1]
@@ -261,11 +248,8 @@ def zones_chart(run: StoredRun, words: Words) -> Any | None:
     place = alt.Y("zone:N", title=None, sort=None, scale=alt.Scale(paddingInner=0.35, paddingOuter=0.2))
     share = alt.X("share:Q", title=words("abatement_share"), axis=alt.Axis(format=".2~%", tickCount=6))
     shade = shades("what", {each: colours[each] for each in message})
-    tooltip = [
-        alt.Tooltip("zone:N", title=words("zone")),
-        alt.Tooltip("what:N", title=words("abatement")),
-        alt.Tooltip("share:Q", title=words("abatement_share"), format=".2%"),
-    ]
+    titles = {"zone:N": words("zone"), "what:N": words("abatement"), "share:Q": words("abatement_share")}
+    tooltip = tooltips(titles, ".2%")
     bars = [row for row in rows if row["key"] != "as_reported"]
     offset = alt.YOffset("what:N", sort=message)
     layers = [alt.Chart(data(bars)).mark_bar().encode(y=place, yOffset=offset, x=share, color=shade, tooltip=tooltip)]
@@ -305,11 +289,7 @@ def stakeholders_chart(run: StoredRun, words: Words) -> Any | None:
             y=place,
             x=alt.X("mn:Q", title=title, axis=alt.Axis(format=",.0f", tickCount=5)),
             color=shades("what", {benefits: FIRST, costs: THIRD}),
-            tooltip=[
-                alt.Tooltip("stakeholder:N", title=words("stakeholder")),
-                alt.Tooltip("what:N", title=" "),
-                alt.Tooltip("mn:Q", title=title, format=",.0f"),
-            ],
+            tooltip=tooltips({"stakeholder:N": words("stakeholder"), "what:N": " ", "mn:Q": title}),
         )
     )
     marks = (
@@ -318,10 +298,7 @@ def stakeholders_chart(run: StoredRun, words: Words) -> Any | None:
         .encode(
             y=place,
             x="npv_mn:Q",
-            tooltip=[
-                alt.Tooltip("stakeholder:N", title=words("stakeholder")),
-                alt.Tooltip("npv_mn:Q", title=words("net"), format=",.0f"),
-            ],
+            tooltip=tooltips({"stakeholder:N": words("stakeholder"), "npv_mn:Q": words("net")}),
         )
     )
     message = "; ".join(f"{row['stakeholder']} {row['npv_mn']:,.0f}" for row in net)

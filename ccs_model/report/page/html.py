@@ -154,11 +154,6 @@ def _typeset(text: str) -> str:
     return _CHINESE_SPACE.sub("", _PERCENT.sub("\u00a0", _HYPHEN.sub("−", text)))
 
 
-def capitalised(text: str) -> str:
-    """Return a text with a capital first letter."""
-    return text[:1].upper() + text[1:]
-
-
 def percent(value: Any, digits: int = 1) -> str:
     """Return a share as a percentage."""
     return "–" if number(value) == "–" else f"{number(100 * float(value), digits)}\u00a0%"
@@ -187,13 +182,12 @@ def table(
     )  # fmt: skip
 
 
-def figure(
-    name: str, spec: Mapping[str, Any], words: Words, *, title: str = "", caption: str = "", source: str = ""
-) -> Markup:
+def figure(name: str, chart: Any, words: Words, *, source: str, title: str = "", caption: str = "") -> Markup:
     """Return a chart with its message as title, its data, a source line and a description for screen readers.
 
     Without a title the description of the chart is its title.
     """
+    spec = chart.to_dict()
     return render(
         "figure",
         name=name,
@@ -201,7 +195,7 @@ def figure(
         title=words.sentence(title) if title else spec["description"],
         caption=words.sentence(caption),
         gap="" if words.lang == "zh" else " ",
-        source=words.sentence(f"Source: {source} of this run.") if source else "",
+        source=words.sentence(f"Source: {source} of this run."),
         data=as_data(spec),
     )
 

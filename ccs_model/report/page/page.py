@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 import ccs_model
 from ccs_model.atomic_files import write_atomic
-from ccs_model.inputs import Inputs, load_inputs
+from ccs_model.inputs import load_inputs
 from ccs_model.plan.plan_json import plain, records
 from ccs_model.plan.reasons import reasons_of
 from ccs_model.plan.stored_run import StoredRun
@@ -28,7 +28,7 @@ from ccs_model.report.page.basemap import Basemap, basemap_of
 from ccs_model.report.page.charts import drawing_library, periods
 from ccs_model.report.page.html import Words, render
 from ccs_model.report.page.plan_map import plan_map
-from ccs_model.report.tables_in_use import problem_of_run, references_in_use, rows_in_use
+from ccs_model.report.tables_in_use import problem_of_run, references_of_run
 
 REPORT = "report.html"
 _SCRIPTS = ("map.js", "tables.js", "page.js")
@@ -80,7 +80,8 @@ def page_text(run: StoredRun, *, lang: str = "en", basemap: str | None = None) -
     inputs = load_inputs(run.scenario, allow_outside=True)
     problem = problem_of_run(run, inputs)
     why = {} if problem is None else _reasons(run, problem, words)
-    groups = _sections(run, words, basemap_of(basemap), problem, why, _references(run, inputs))
+    references = plain(records(references_of_run(run, inputs)))
+    groups = _sections(run, words, basemap_of(basemap), problem, why, references)
     scripts = (drawing_library(), "".join(map(_file, _SCRIPTS)))
     first, plans = plans_of(run, words)
     note = "" if problem else "Tables have changed since this run; the sources are those of the current tables."
@@ -154,17 +155,6 @@ def _reasons(run: StoredRun, problem: Problem, words: Words) -> dict[str, tuple[
     """Why each plant is in the plan or not, and what would change it."""
     rows = reasons_of(problem, run.tables["retrofits"]).itertuples(index=False)
     return {str(row.plant): (words.label(str(row.reason)), words.label(str(row.change))) for row in rows}
-
-
-def _references(run: StoredRun, inputs: Inputs) -> list[dict[str, Any]]:
-    """References of the run with the tables that use them."""
-    zones = [str(zone["zone"]) for zone in run.document["zones"]]
-    used = references_in_use(rows_in_use(inputs, run.scenario, zones))
-    return [
-        {**row, "used_by": ", ".join(used[str(row["reference"])])}
-        for row in plain(records(inputs["references"]))
-        if str(row["reference"]) in used
-    ]
 
 
 def _file(name: str) -> str:

@@ -16,15 +16,13 @@ from ccs_model.plan.headline import uncalibrated_text
 from ccs_model.plan.plan_json import plain, records
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.problem import Problem
-from ccs_model.report.figures import gap_of_run, macc_cut
+from ccs_model.report.figures import macc_cut
 from ccs_model.report.page import charts
-from ccs_model.report.page.charts import spec
 from ccs_model.report.page.html import (
     ByPeriod,
     Column,
     Words,
     as_data,
-    capitalised,
     columns_of,
     figure,
     number,
@@ -34,8 +32,9 @@ from ccs_model.report.page.html import (
     section,
     table,
 )
-from ccs_model.report.page.plan_map import flows_of, link_name, plant_names, site_name, technology_text
+from ccs_model.report.page.plan_map import flows_of_pipe, link_name, plant_names, site_name, technology_text
 from ccs_model.report.phrases import (
+    capitalised,
     ended_in_words,
     gap_text,
     granted_mn,
@@ -45,6 +44,7 @@ from ccs_model.report.phrases import (
     years_of_work,
 )
 from ccs_model.report.sentences import storage_band
+from ccs_model.report.summary import gap_of_document
 from ccs_model.units import label_of
 
 # Sections for a planner.
@@ -123,7 +123,7 @@ def _headline(run: StoredRun, words: Words) -> Iterator[tuple[list[str], str]]:
 
 def _gap(run: StoredRun) -> str:
     """The optimality gap as a sentence."""
-    gap = gap_of_run(run)
+    gap = gap_of_document(run.document)
     if not math.isfinite(gap.searched_share):
         return "The optimality gap is unknown."
     return f"{capitalised(gap_text(gap, str(run.document['objective']['unit'])))}."
@@ -141,18 +141,20 @@ def timeline(run: StoredRun, words: Words) -> Markup:
         words, "period", Column("n_started", words("started"), "", 0), "spending_mn", "captured_ktpa", "avoided_ktpa",
         "abatement_share", captured_ktpa="captured_pa", avoided_ktpa="avoided_pa",
     )  # fmt: skip
-    most = max(rows, key=lambda row: row["spending_mn"] or 0.0)
-    last = rows[-1]
-    spending = f"Capital spending is highest in {most['period']}: {number(most['spending_mn'])} million {run.money}."
+    last, most = rows[-1], max(rows, key=lambda row: row["spending_mn"] or 0.0)
+    where, when, rate = f" is highest in {most['period']}", last["period"], "kt a year"
+    if run.scenario.is_static:
+        where, when, rate = "", "a representative year", "kt"
+    spending = f"Capital spending{where}: {number(most['spending_mn'])} million {run.money}."
     if not most["spending_mn"]:
         spending = "Nothing is spent in any period."
-    tonnes = f"In {last['period']}, {number(last['captured_ktpa'])} kt a year are captured and "
+    tonnes = f"In {when}, {number(last['captured_ktpa'])} {rate} are captured and "
     tonnes += f"{number(last['avoided_ktpa'])} kt avoided."
     pair = render(
         "pair",
         parts=[
-            figure("spending", spec(charts.spending_chart(run, words)), words, title=spending, source="plan.json"),
-            figure("tonnes", spec(charts.tonnes_chart(run, words)), words, title=tonnes, source="plan.json"),
+            figure("spending", charts.spending_chart(run, words), words, title=spending, source="plan.json"),
+            figure("tonnes", charts.tonnes_chart(run, words), words, title=tonnes, source="plan.json"),
         ],
     )
     return section("timeline", words("timeline"), pair, table("timeline", columns, rows, words, words("timeline")))
@@ -187,7 +189,7 @@ def zones(run: StoredRun, words: Words) -> Markup:
         caption = note if has_report else ""
         if len(charts.drawn_zones(run)) < len(rows):
             caption = f"{caption} Zones without abatement are in the table only.".strip()
-        drawn = figure("zones-chart", spec(chart), words, title=title, caption=caption, source="tables/zones.csv")
+        drawn = figure("zones-chart", chart, words, title=title, caption=caption, source="tables/zones.csv")
     shown = table("zones", columns, rows, words, words("zones"))
     notes = _of_last_period(run, words, "Tonnes and shares of each zone")
     return section("zones", words("zones"), *notes, drawn, *reported, shown)
@@ -266,13 +268,14 @@ def plants(run: StoredRun, words: Words, why: Mapping[str, tuple[str, str]]) -> 
 def pipelines(run: StoredRun, words: Words) -> Markup:
     """Return the table of pipelines and roads."""
     rows = []
-    for each in run.features("pipe", "truck"):
-        about = each["properties"]
-        name, flows = link_name(run, words, about), flows_of(run, about)
+    features = [each["properties"] for each in run.features("pipe", "truck")]
+    for about in features:
+        flows = flows_of_pipe(run, about, [each for each in features if each["id"] == about["id"]])
         first = 0 if run.scenario.is_static else next((k for k, flow in enumerate(flows) if flow > 0), len(flows) - 1)
         rows.append(
             {
-                **about, "name": name, "flow_ktpa": ByPeriod(flows), "diameter_mm": about.get("diameter_mm"),
+                **about, "name": link_name(run, words, about), "flow_ktpa": ByPeriod(flows),
+                "diameter_mm": about.get("diameter_mm"),
                 "built_year": "" if run.scenario.is_static else str(about["built_year"] or ""), "from_period": first,
             }
         )  # fmt: skip
@@ -341,7 +344,7 @@ def cost_curve(run: StoredRun, words: Words) -> Markup:
     half = float(costs[ends >= ends.iloc[-1] / 2].iloc[0])
     title = f"Half of the {number(ends.iloc[-1])} kt a year costs at most {number(half)} {run.money} per t avoided."
     chart = charts.macc_chart(run, words, found, cut)
-    drawn = figure("macc-chart", spec(chart), words, title=title, caption=note, source="tables/macc.csv")
+    drawn = figure("macc-chart", chart, words, title=title, caption=note, source="tables/macc.csv")
     return section("macc", words("macc"), drawn)
 
 
@@ -362,9 +365,7 @@ def stakeholders(run: StoredRun, words: Words) -> Markup:
     title = f"The net value is lowest for {lowest['stakeholder']}: {number(lowest['npv_mn'])} million {run.money}."
     drawn = Markup("")
     if any(abs(row["npv_mn"] or 0.0) > BUILT for row in rows):
-        drawn = figure(
-            "stakeholders-chart", spec(chart), words, title=title, caption=note, source="tables/stakeholders.csv"
-        )
+        drawn = figure("stakeholders-chart", chart, words, title=title, caption=note, source="tables/stakeholders.csv")
     document = run.document
     money = str(document["currency"]), int(document["price_year"])
     sentences = society(document["totals"], *money, document["social_account"])
@@ -473,7 +474,7 @@ def evidence(run: StoredRun, words: Words, problem: Problem | None) -> Markup:
         Column("value", words("value"), "", 0),
         Column("unit_text", words("unit")),
         *(
-            Column(f"{name}_share", words.label(f"{name[:1].upper()}{name[1:].replace('_', ' ')}"))
+            Column(f"{name}_share", words.label(capitalised(name.replace("_", " "))))
             for name in (DOCUMENTED, "estimated", "assumed", "built_projects")
         ),
     ]

@@ -16,8 +16,8 @@ from markupsafe import Markup
 from ccs_model.plan.plan_json import records
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.page.basemap import HEIGHT, WIDTH, Basemap, Box, Projection
-from ccs_model.report.page.html import Words, as_data, capitalised, number, paragraph, render, section
-from ccs_model.report.phrases import years_of_work
+from ccs_model.report.page.html import Words, as_data, number, paragraph, render, section
+from ccs_model.report.phrases import capitalised, years_of_work
 from ccs_model.report.sector_colours import sector_colours
 
 _MARGIN_SHARE, _LEAST_DEG = 0.07, 0.6
@@ -49,10 +49,15 @@ def plan_map(run: StoredRun, words: Words, basemap: Basemap, why: Mapping[str, t
         f"{len(run.features('pipe', 'truck'))} pipelines and roads, and "
         f"{sum(bool(each['properties']['is_used']) for each in run.features('site'))} storage sites in use"
     )
-    caption = ("Outlines are schematic, not a boundary statement. " if near.outlines else "") + (
-        "A plant is drawn in the period shown, at its place; pipelines are straight lines between their ends."
-    )
-    sources = "Source: Natural Earth (outlines, public domain), GeoNames (cities, CC BY 4.0), map.geojson of this run."
+    caption = "A plant is drawn in the period shown, at its place; pipelines are straight lines between their ends."
+    sources = "Source: map.geojson of this run."
+    if basemap.own:
+        caption = caption if near.outlines else f"No polygon of {basemap.own} lies within the map. {caption}"
+        sources = f"Source: {basemap.own} (outlines), GeoNames (cities, CC BY 4.0), map.geojson of this run."
+    elif basemap.outlines:
+        caption = f"Outlines are schematic, not a boundary statement. {caption}" if near.outlines else caption
+        sources = "Natural Earth (outlines, public domain), GeoNames (cities, CC BY 4.0), map.geojson of this run."
+        sources = f"Source: {sources}"
     largest = max((each["baseline"] for each in plants), default=1.0)
     widest = max((max(each["flows"]) for each in pipes), default=0.0)
     texts: dict[str, int] = {}
@@ -218,7 +223,7 @@ def link_name(run: StoredRun, words: Words, about: Mapping[str, Any]) -> str:
 
 
 def flows_of(run: StoredRun, about: Mapping[str, Any]) -> tuple[float, ...]:
-    """Return the flow of a pipeline or road in each period."""
+    """Return the flow of a link, of an own pipeline or of a road in each period."""
     flow = float(about["flow_ktpa"])
     if run.scenario.is_static:
         return (flow,)
@@ -228,9 +233,26 @@ def flows_of(run: StoredRun, about: Mapping[str, Any]) -> tuple[float, ...]:
     return tuple(by_year.get(year, 0.0) for year in run.years)
 
 
+def flows_of_pipe(run: StoredRun, about: Mapping[str, Any], beside: Sequence[Mapping[str, Any]]) -> tuple[float, ...]:
+    """Return the flow of a pipeline in each period: its share, by capacity, in that of the pipelines `beside` it."""
+    flows = flows_of(run, about)
+    if len(beside) == 1 or run.scenario.is_static:
+        return flows
+
+    def capacity(pipe: Mapping[str, Any], year: int) -> float:
+        size = float(pipe.get("capacity_ktpa", pipe["flow_ktpa"]))
+        return size if (pipe["built_year"] or year) <= year else 0.0
+
+    totals = [sum(capacity(pipe, year) for pipe in beside) for year in run.years]
+    return tuple(
+        flow * capacity(about, year) / total if total > 0 else 0.0
+        for flow, year, total in zip(flows, run.years, totals, strict=True)
+    )
+
+
 def _pipes(run: StoredRun, words: Words, place: Projection) -> Iterator[dict[str, Any]]:
-    """Pipelines and roads, with the flow of each period."""
-    for each in run.features("pipe", "truck"):
+    """Links, own pipelines and roads, with the flow of each period; the pipelines of a link are one line."""
+    for each in run.lines():
         about, ends = each["properties"], each["geometry"]["coordinates"]
         flows = flows_of(run, about)
         facts = [[words.title(name), number(about[name])] for name in ("length_km", "capex_mn")]

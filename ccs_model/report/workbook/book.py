@@ -151,6 +151,7 @@ class Book:
         self.workbook.define_name(name, f"={address}")
         self.defined[name] = address
 
-    def mark(self, name: str, address: str) -> None:
-        """Give cells that `optimize` reads back a name of their own, which no formula uses."""
-        self.workbook.define_name(f"{READ_BACK}{name}", f"={address}")
+    def mark(self, **addresses: str) -> None:
+        """Give cells that `optimize` reads back names of their own, which no formula uses."""
+        for name, address in addresses.items():
+            self.workbook.define_name(f"{READ_BACK}{name}", f"={address}")

@@ -93,7 +93,7 @@ def _fit(sheet: Sheet, plan: Plan, fitted: Calibrated) -> None:
         "note",
     )
     for words in fit["conflicts"]:
-        sheet.result(False, f"Conflict, accepted in calibration: {words}.")
+        sheet.paragraph(f"Conflict, accepted in calibration: {words}.", "broken")
     draws = ensemble_table(plan)
     if len(draws):
         sheet.section(f"The plan over {len(draws)} common draws")

@@ -33,45 +33,36 @@ FACTORS = {
     "capture_om_mn": "om_factor", "transport_om_mn": "om_factor", "storage_om_mn": "om_factor",
     "energy_mn": "energy_factor", "oil_mn": "oil_factor", "paid_mn": "subsidy_factor",
 }  # fmt: skip
-# What the marks in the formulas of account_rows.csv stand for: all plants, or the selected one.
+# What the marks in account_rows.csv stand for: all plants, or the selected one.
 _ALL_PLANTS = {
-    "$salvage": "SUM({capital!salvage_mn})", "$book": "SUM({capital!book_mn})",
-    "$capital": "", "$money": "", "$tonnes": "",
+    "salvage": "SUM({capital!salvage_mn})", "book": "SUM({capital!book_mn})", "capital": "", "money": "", "tonnes": "",
 }  # fmt: skip
 _SELECTED = {
-    "$salvage": "SUMIFS({capital!salvage_mn},{capital!n},plant_picked_n)",
-    "$book": "SUMIFS({capital!book_mn},{capital!n},plant_picked_n)",
-    **{f"${table}": f",{{{table}!n}},plant_picked_n" for table in ("capital", "money", "tonnes")},
+    "salvage": "SUMIFS({capital!salvage_mn},{capital!n},plant_picked_n)",
+    "book": "SUMIFS({capital!book_mn},{capital!n},plant_picked_n)",
+    **{table: f",{{{table}!n}},plant_picked_n" for table in ("capital", "money", "tonnes")},
 }
 
 
-def account_rows(sheet: Sheet, plan: Plan, values: Mapping[str, Floats], *, of_plant: bool) -> list[Row]:
+def account_rows(sheet: Sheet, plan: Plan, values: Mapping[str, Floats], *, of_plant: bool) -> Iterator[Row]:
     """The rows of an account (income positive, expense negative), their sums, and the bases of tax and ratios."""
     discount = np.r_[plan.problem.discount, plan.problem.closing_discount]
-    taxed = {"$taxed_paid": "+{@paid_mn}" if plan.problem.accounts.paid_is_taxed else ""}
-    rows = []
-    for declared in declared_rows("account_rows.csv"):
-        formula = declared["formula"]
-        for mark, text in {**(_SELECTED if of_plant else _ALL_PLANTS), **taxed}.items():
-            formula = formula.replace(mark, text)
-        rows.append(_row(sheet, plan, declared, formula, values[declared["row"]], discount))
-    return rows
-
-
-def _row(sheet: Sheet, plan: Plan, declared: Mapping[str, str], template: str, values: Floats, discount: Floats) -> Row:
-    name = declared["row"]
-    row: dict[str, object] = {
-        "id": name,
-        "item": declared["item"],
-        "unit": sheet.unit(name),
-        "class": CALCULATION.letter,
-        "note": declared["note"],
-        **_years(plan, name, template, values),
-    }
-    if declared["total"]:
-        row["total_mn"] = Formula(f"=SUM({{@{name}:all}})", float(values.sum()))
-        row["pv_mn"] = Formula(f"=SUMPRODUCT({{@{name}:all}},{{series!@discount:all}})", float(values @ discount))
-    return row
+    taxed_paid = "+{@paid_mn}" if plan.problem.accounts.paid_is_taxed else ""
+    marks = {**(_SELECTED if of_plant else _ALL_PLANTS), "taxed_paid": taxed_paid}
+    for declared in declared_rows("account_rows.csv", **marks):
+        name, amounts = declared["row"], values[declared["row"]]
+        row: dict[str, object] = {
+            "id": name,
+            "item": declared["item"],
+            "unit": sheet.unit(name),
+            "class": CALCULATION.letter,
+            "note": declared["note"],
+            **_years(plan, name, declared["formula"], amounts),
+        }
+        if declared["total"]:
+            row["total_mn"] = Formula(f"=SUM({{@{name}:all}})", float(amounts.sum()))
+            row["pv_mn"] = Formula(f"=SUMPRODUCT({{@{name}:all}},{{series!@discount:all}})", float(amounts @ discount))
+        yield row
 
 
 def _years(plan: Plan, name: str, template: str, values: Floats) -> dict[str, object]:
@@ -84,86 +75,49 @@ def _years(plan: Plan, name: str, template: str, values: Floats) -> dict[str, ob
     }
 
 
-_OF_FLOW = {
-    "net": ("net_mn", "net"),
-    "net_sum": ("cumulative_mn", "cumulative net"),
-    "project": ("project_mn", "project"),
-    "project_sum": ("project_cumulative_mn", "cumulative project"),
-}
-_OF_PAYBACK = {
-    "plain": ("project_cumulative_mn", "undiscounted"),
-    "discounted": ("project_discounted_mn", "discounted"),
-}
+# Families of rows in working_rows.csv, with the name, the flow and the words of each member.
+_WORKING = (
+    ("flow", "net", "net_mn", "net"),
+    ("flow", "net_sum", "cumulative_mn", "cumulative net"),
+    ("flow", "project", "project_mn", "project"),
+    ("flow", "project_sum", "project_cumulative_mn", "cumulative project"),
+    ("rate", "net", "net_mn", "net"),
+    ("rate", "project", "project_mn", "project"),
+    ("begun", "", "project_mn", ""),
+    ("payback", "plain", "project_cumulative_mn", "undiscounted"),
+    ("payback", "discounted", "project_discounted_mn", "discounted"),
+)
 
 
 def working_rows(plan: Plan, values: Mapping[str, Floats], account: str) -> Iterator[Row]:
     """Signs, sign changes and years to payback: the bases of rates of return and payback periods."""
-
-    def row(name: str, item: str, note: str, template: str, total: str = "") -> Row:
-        cells = {
-            year_column(year): Cell(Formula(template, float(value)), "", CALCULATION)
-            for year, value in zip(years_of(plan.problem), values[name], strict=True)
-        }
-        found: dict[str, object] = {"id": name, "item": item, "unit": "", "class": CALCULATION.letter, "note": note}
-        if total:
-            value = float(values[f"{name}_total"][0]) if f"{name}_total" in values else float(values[name].sum())
-            found["total_mn"] = Cell(Formula(total.replace("{}", f"{{@{name}:all}}"), value), "", CALCULATION)
-        return {**found, **cells}
-
-    for name, (flow, of) in _OF_FLOW.items():
-        cell, every = f"{{{account}!@{flow}}}", f"{{{account}!@{flow}:all}}"
-        yield row(
-            f"dust_{name}", f"Zero threshold, {of}", "smaller amounts count as 0",
-            f"=0.000000000001*(SUMPRODUCT(({every}>0)*{every})-SUMPRODUCT(({every}<0)*{every}))",
-        )  # fmt: skip
-        yield row(
-            f"sign_{name}", f"Sign, {of}", "1 or -1, carried forward over zeros",
-            f"=IF({cell}>{{@dust_{name}}},1,IF({cell}<-{{@dust_{name}}},-1,SUM({{<@sign_{name}}})))",
-        )  # fmt: skip
-        yield row(
-            f"turn_{name}", f"Sign change, {of}", "1 where the sign changes",
-            f"=IF(SUM({{<@sign_{name}}})*{{@sign_{name}}}<0,1,0)", _SUM,
-        )  # fmt: skip
-    for name in ("net", "project"):
-        every, turns = f"{{{account}!@{_OF_FLOW[name][0]}:all}}", f"{{total_mn@turn_{name}}}"
-        yield row(
-            f"ends_{name}", f"One rate of return, {name}", "years: 1 if the sum is not 0; sum: 1 if the rate is unique",
-            f"=IF(OR(SUM({every})>{{@dust_{name}}},SUM({every})<-{{@dust_{name}}}),1,0)",
-            f"=IF(OR({turns}=1,AND({turns}>1,{{total_mn@turn_{name}_sum}}=1,MAX({{}})=1)),1,0)",
-        )  # fmt: skip
-    project = f"{{{account}!@project_mn}}"
-    yield row("begun", "Begun", "1 from the first cash flow", f"=IF(OR({project}<>0,MAX({{<@begun}})=1),1,0)",
-        _SUM)  # fmt: skip
-    for name, (flow, of) in _OF_PAYBACK.items():
-        cell, left = f"{{{account}!@{flow}}}", f"SUM({{{account}!<@{flow}}})"
-        yield row(
-            f"was_{name}", f"Was negative, {of}", "1 once it was negative",
-            f"=IF({cell}<-{{@dust_project}},1,MAX({{<@was_{name}}}))", _SUM,
-        )  # fmt: skip
-        yield row(
-            f"back_{name}", f"Recovered in the year, {of}", "1 in the year it returns to 0",
-            f"=IF(AND({{@was_{name}}}=1,{cell}>=-{{@dust_project}},MAX({{<@done_{name}}})=0),1,0)", _SUM,
-        )  # fmt: skip
-        yield row(f"done_{name}", f"Recovered, {of}", "1 from that year", f"=MAX({{<@done_{name}}},{{@back_{name}}})")
-        yield row(
-            f"years_{name}", f"Years to payback, {of}", "years, linear within the year",
-            f"=IF({{@back_{name}}}=1,{{series!@when}}-first_year-1+IF({cell}>{left},-{left}/({cell}-{left}),0),0)",
-            _SUM,
-        )  # fmt: skip
+    for family, name, flow, of in _WORKING:
+        cell, every, before = (f"{{{account}!{each}}}" for each in (f"@{flow}", f"@{flow}:all", f"<@{flow}"))
+        marks = {"name": name, "of": of, "cell": cell, "every": every, "before": f"SUM({before})"}
+        for declared in declared_rows("working_rows.csv", **marks):
+            if declared["family"] == family:
+                yield _working_row(plan, declared, values)
 
 
-_SUM = "=SUM({})"
+def _working_row(plan: Plan, declared: Mapping[str, str], values: Mapping[str, Floats]) -> Row:
+    name = declared["row"]
+    row: dict[str, object] = {
+        "id": name,
+        "item": declared["item"],
+        "unit": "",
+        "class": CALCULATION.letter,
+        "note": declared["note"],
+    }
+    if declared["total"]:
+        total = values[f"{name}_total"][0] if f"{name}_total" in values else values[name].sum()
+        row["total_mn"] = Cell(Formula(declared["total"], float(total)), "", CALCULATION)
+    return row | {
+        year_column(year): Cell(Formula(declared["formula"], float(value)), "", CALCULATION)
+        for year, value in zip(years_of(plan.problem), values[name], strict=True)
+    }
+
+
 NONE = "none"
-RESULTS = (
-    ("npv_mn", "Net present value", "after tax and financing"),
-    ("project_npv_mn", "Net present value of the project", "without loans"),
-    ("project_irr_share", "IRR of the project", "“none” unless the flow, or its cumulative sum, changes sign once"),
-    ("equity_irr_share", "IRR of the equity", "“none” as above"),
-    ("payback_yr", "Payback period", "years from the first cash flow; counts salvage value; “none” beyond the horizon"),
-    ("discounted_payback_yr", "Discounted payback period", "the same, discounted"),
-    ("debt_service_cover", "Minimum debt service cover", "“none” without debt"),
-    ("break_even_carbon_price_per_t", "Break-even carbon price", "constant, paid on every t of on-site abatement"),
-)
 
 
 def _capital(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
@@ -250,6 +204,7 @@ def _plants(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
     assert plan.owners is not None
     names = plan.problem.plants.set_index("plant")
     owners = plan.owners.set_index("plant")
+    indicators = [declared["indicator"] for declared in declared_rows("indicators.csv")]
     rows = []
     for row in records(by_plant(plan)):
         plant, pays = row["plant"], "yes" if row["npv_mn"] >= 0 else "no"
@@ -259,7 +214,7 @@ def _plants(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
                 "n": numbers[plant],
                 "break_even_carbon_price_per_t": _or_none(row["break_even_carbon_price_per_t"]),
                 **{name: names[name][plant] for name in ("name", "province", "sector")},
-                **{f"solved_{name}": _or_none(owners[name][plant]) for name, _, _ in RESULTS},
+                **{f"solved_{name}": _or_none(owners[name][plant]) for name in indicators},
                 "standalone_npv_mn": owners["standalone_npv_mn"][plant],
                 "pays": pays,
                 "paid": pays,
@@ -282,7 +237,7 @@ _HEAD_ROWS, _WORK_ROWS = 7, 32
 
 def write_cash_flow(sheet: Sheet, plan: Plan) -> None:
     """Write the selection of a plant, both accounts with their indicators, and the tables below them."""
-    sheet.one_part()
+    sheet.is_in_one_part = True
     sheet.title("CashFlow")
     sheet.banner()
     sheet.paragraph(
@@ -307,7 +262,7 @@ def write_cash_flow(sheet: Sheet, plan: Plan) -> None:
     end = sheet.row
     sheet.jump(_PLANTS_AT)
     _plants(sheet, plan, numbers)
-    sheet.prints_to(sheet.row - 1)
+    sheet.last_printed_row = sheet.row - 1
     # The charts stand above the account that they draw, which is written first.
     sheet.jump(top + 1 + PICTURE_ROWS)
     _account(sheet, plan, "programme", "All plants", flows_of(plan, None), work_at, of_plant=False)
@@ -413,10 +368,10 @@ def _account(
 def _results(sheet: Sheet, plan: Plan, key: str, *, of_plant: bool) -> None:
     assert plan.owners is not None
     solved = plan.owners.iloc[0 if of_plant else -1]
-    templates = _templates(key)
     rows = []
-    for name, text, note in RESULTS:
-        value = NONE if math.isnan(solved[name]) else float(solved[name])
+    for declared in declared_rows("indicators.csv", account=key, work=f"{key}_work"):
+        name = declared["indicator"]
+        value = _or_none(solved[name])
         known: object = value
         if of_plant:
             known = Formula(f"=INDEX({{plants_paid!solved_{name}}},plant_picked_n,1)", value)
@@ -424,44 +379,16 @@ def _results(sheet: Sheet, plan: Plan, key: str, *, of_plant: bool) -> None:
         rows.append(
             {
                 "id": name,
-                "item": text,
+                "item": declared["item"],
                 "unit": sheet.unit(name),
                 "class": CALCULATION.letter,
-                "live": Cell(Formula(templates[name], value), name, CALCULATION),
+                "live": Cell(Formula(declared["formula"], value), name, CALCULATION),
                 "solved": Cell(known, name, SOLVER),
-                "note": note,
+                "note": declared["note"],
                 "difference": Cell(Formula('=IFERROR({live}-{solved},"")', gap), name, CHECK),
             }
         )
     sheet.table("cash_flow.results", rows, key=f"{key}_results", plain=True)
-
-
-def _templates(key: str) -> dict[str, str]:
-    work = f"{key}_work"
-
-    def rate(flow: str, name: str, short: str) -> str:
-        row, once = f"{{{key}!@{flow}:all}}", f"{{{work}!total_mn@ends_{short}}}"
-        guess = f'IF({{@{name}.solved}}="{NONE}",0.1,{{@{name}.solved}})'
-        return f'=IF({once}=1,IFERROR(IRR({row},{guess}),"{NONE}"),"{NONE}")'
-
-    def payback(name: str) -> str:
-        was, back, years, begun = (f"{{{work}!total_mn@{each}}}" for each in
-                                   (f"was_{name}", f"back_{name}", f"years_{name}", "begun"))  # fmt: skip
-        return f'=IF({was}=0,0,IF({back}=0,"{NONE}",{years}-(horizon_end-first_year+1-{begun})))'
-
-    without, cut = f"{{{key}!pv_mn@without_carbon_mn}}", f"{{{key}!pv_mn@on_site_abatement_kt}}"
-    return {
-        "npv_mn": f"=SUMPRODUCT({{{key}!@net_mn:all}},discount_factor)",
-        "project_npv_mn": f"=SUMPRODUCT({{{key}!@project_mn:all}},discount_factor)",
-        "project_irr_share": rate("project_mn", "project_irr_share", "project"),
-        "equity_irr_share": rate("net_mn", "equity_irr_share", "net"),
-        "payback_yr": payback("plain"),
-        "discounted_payback_yr": payback("discounted"),
-        "debt_service_cover": (
-            f'=IF(SUM({{{key}!@interest_mn:all}})+SUM({{{key}!@repaid_mn:all}})=0,"{NONE}",MIN({{{key}!@cover:all}}))'
-        ),
-        "break_even_carbon_price_per_t": (f'=IF({cut}>0,-{without}*1000/({cut}*(1-tax_share)),"{NONE}")'),
-    }
 
 
 def pictures(sheet: Sheet) -> tuple[Picture, Picture]:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
+from string import Template
 from types import MappingProxyType
 from typing import Any
 
@@ -39,6 +40,7 @@ CHECK = CellClass(
     "K", "check", "compares two figures that must agree; the result is also stated in words", "#5B2C83", "#EDE3F5"
 )
 CELL_CLASSES = (INPUT, OBSERVED, ASSUMED, CALCULATION, SOLVER, CHECK)
+CLASS_OF: Mapping[str, CellClass] = MappingProxyType({each.name: each for each in CELL_CLASSES})
 # Words that name or explain the numbers beside them.
 WORDS = CellClass("", "words", "", "#1A1A1A", "#FFFFFF")
 
@@ -116,10 +118,13 @@ class Styles:
         return self._made[requested]
 
 
-def declared_rows(name: str) -> list[dict[str, str]]:
-    """The rows of a table of declarations beside this module."""
+def declared_rows(name: str, /, **marks: str) -> list[dict[str, str]]:
+    """The rows of a table of declarations beside this module; with `marks`, these replace each `$mark` in them."""
     with resources.files(__package__).joinpath(name).open(encoding="utf-8") as file:
-        return list(csv.DictReader(file, restval=""))
+        rows = list(csv.DictReader(file, restval=""))
+    if not marks:
+        return rows
+    return [{column: Template(text).substitute(marks) for column, text in row.items()} for row in rows]
 
 
 @cache
@@ -187,7 +192,7 @@ def declared_columns() -> Mapping[str, tuple[Column, ...]]:
     the name does not give them (`none`: no unit), width in letters (`rest`: up to the edge, `clip`: one line), whether
     a cell may be empty, and the total and formula as in `Column`.
     """
-    classes = {"row": None, "words": WORDS, **{each.name: each for each in CELL_CLASSES}}
+    classes = {"row": None, "words": WORDS, **CLASS_OF}
     found: dict[str, list[Column]] = {}
     for row in declared_rows("columns.csv"):
         width = row["width"]

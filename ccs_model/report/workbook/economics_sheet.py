@@ -11,6 +11,7 @@ import pandas as pd
 from ccs_model._typing import Floats
 from ccs_model.engineering.streams import utilisation_share
 from ccs_model.inputs.geography import are_in_china
+from ccs_model.plan.merit_order import CAPTURE_PARTS
 from ccs_model.plan.money import base_costs_per_t
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
@@ -23,9 +24,6 @@ from ccs_model.report.workbook.columns import table_columns
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.sheet import Page, Sheet
 
-_CAPTURE_PARTS = (
-    "capture_capital_mn_pa", "capture_fixed_om_mn_pa", "capture_variable_om_mn_pa", "heat_mn_pa", "capture_power_mn_pa",
-)  # fmt: skip
 # Yearly costs that are given whole, not per tonne.
 _AS_SOLVED = (
     "capture_fixed_om_mn_pa", "pipe_fixed_om_mn_pa", "pipe_power_mn_pa", "haul_mn_pa", "storage_om_mn_pa",
@@ -83,7 +81,7 @@ def retrofit_costs(plan: Plan) -> pd.DataFrame:
     set_aside = table["storage_recovery_share"] - problem.discount_rate
     table["solved_storage_closure_mn"] = table["storage_closure_mn"]
     table["solved_storage_om_mn_pa"] = table["storage_om_mn_pa"] - closure * set_aside
-    table["capture_mn_pa"] = table[list(_CAPTURE_PARTS)].sum(axis=1)
+    table["capture_mn_pa"] = table[list(CAPTURE_PARTS)].sum(axis=1)
     table["product_ktpa"] = _product(problem, table)
     table["base_cost_per_t"] = table["product"].map(base_costs_per_t(problem)).astype(float)
     table["cost_rise_share"] = table["product_cost_per_t"] / table["base_cost_per_t"]

@@ -315,7 +315,7 @@ class _Edits:
     def _new_value(self, key: str, new: Value, place: Place, *, is_listed: bool) -> None:
         """Take a new value of one key, unless it is the present one; a key that is not listed may be unknown."""
         old = _leaf(self.solved, key)
-        value = self._typed(place, key, new, old)
+        value = self._typed(place, new, old)
         if is_same(value, old) and (is_listed or old is not None):
             return
         if self._take(key, place):
@@ -337,7 +337,7 @@ class _Edits:
         assert isinstance(known, Mapping)
         self._change(above, {name: each for name, each in known.items() if str(name) != last}, place)
 
-    def _typed(self, place: Place, key: str, new: Value, old: object) -> object:
+    def _typed(self, place: Place, new: Value, old: object) -> object:
         """The value of a cell as the scenario takes it: text is read as in a scenario file."""
         if isinstance(new, bool):
             return new

@@ -15,14 +15,18 @@ Functions are limited to those that every spreadsheet program computes alike.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from numbers import Real
 
+import numpy as np
 from xlsxwriter.utility import xl_col_to_name as _letters_of
 
 from ccs_model.errors import CcsModelError
 from ccs_model.report.language import Language
+from ccs_model.report.workbook.cell_values import is_missing
+from ccs_model.report.workbook.columns import Cell, Column
 
 FUNCTIONS = (
     "SUM", "SUMIFS", "COUNTIF", "SUMPRODUCT", "INDEX", "MATCH", "SMALL", "IF", "IFERROR", "AND", "OR", "MIN", "MAX",
@@ -30,6 +34,16 @@ FUNCTIONS = (
 )  # fmt: skip
 TOTAL = "total"
 xl_col_to_name = lru_cache(maxsize=None)(_letters_of)
+
+
+def column_number(letters: str) -> int:
+    """Number of a column, counted from 1."""
+    number = 0
+    for letter in letters:
+        number = 26 * number + ord(letter) - 64
+    return number
+
+
 _TOKEN = re.compile(r"\{([^{}]+)\}")
 _CALL = re.compile(r"([A-Za-z_][A-Za-z0-9_.]*)\s*\(")
 _LITERAL = re.compile(r'"[^"]*"')
@@ -85,10 +99,9 @@ class Block:
         assert self.years is not None
         return [self.sheet, self.rows[name], self.years[0], self.rows[name], self.years[1]]
 
-    def cell(self, name: str, row: str, *, sheet: bool = True) -> str:
+    def cell(self, name: str, row: str) -> str:
         """Absolute address of one cell, for other sheets and for defined names."""
-        address = f"${xl_col_to_name(self.columns[name])}${self.rows[row] + 1}"
-        return f"{self.sheet}!{address}" if sheet else address
+        return f"{self.sheet}!${xl_col_to_name(self.columns[name])}${self.rows[row] + 1}"
 
     def column(self, name: str) -> str:
         """Absolute address of a column's body."""
@@ -162,3 +175,39 @@ def _address(place: _Place, own: Block, row: int, column: int, blocks: Mapping[s
     if place.extent == "all" or place.table:
         return f"{prefix}${letter}${block.first + 1}:${letter}${block.last + 1}"
     return f"${letter}{row if place.above else row + 1}"
+
+
+Row = Mapping[str, object]
+
+
+def with_formulas(row: Row, formulas: Mapping[str, str]) -> Row:
+    """The row with formulas of those columns that it has; where there is no value they show no text."""
+    values = {name: "" if is_missing(row[name]) else row[name] for name in formulas if name in row}
+    return {**row, **{name: Formula(formulas[name], value) for name, value in values.items()}}
+
+
+def sums(columns: Sequence[Column], rows: Sequence[Row]) -> Row:
+    """The totals that columns declare; a column without values has none."""
+    found: dict[str, object] = {}
+    for column in columns:
+        if column.total and any(column.name in row for row in rows):
+            total = float(np.nansum([_amount(row.get(column.name)) for row in rows]))
+            found[column.name] = Formula(f"=SUM({{{column.name}:all}})", total) if column.total == "live" else total
+    return found
+
+
+def _amount(value: object) -> float:
+    value = value.value if isinstance(value, Formula) else value
+    return float(value) if isinstance(value, float | Real) and not is_missing(value) else 0.0
+
+
+def is_number(value: object) -> bool:
+    """Whether a value, or that of a cell or formula, is a number that is not missing."""
+    kind = type(value)
+    if kind is float:
+        return value == value
+    if kind is str:
+        return False
+    value = value.value if isinstance(value, Cell) else value
+    value = value.value if isinstance(value, Formula) else value
+    return isinstance(value, Real) and not isinstance(value, bool | np.bool_) and not is_missing(value)

@@ -8,7 +8,6 @@ from pathlib import PurePath
 
 import pandas as pd
 
-from ccs_model.economics.prices import PriceLevel
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.problem import Problem
@@ -71,8 +70,7 @@ def write_live_inputs(sheet: Sheet, plan: Plan) -> None:
         sheet.book.define(each["name"], block.cell("value", each["name"]))
         if each["key"]:
             sheet.between(block, "value", each["name"], float(each["low"]), float(each["high"]))
-    for name, column in (("live_names", "name"), ("live_solved", "solved")):
-        sheet.book.mark(name, block.column(column))
+    sheet.book.mark(live_names=block.column("name"), live_solved=block.column("solved"))
     if has_accounts(plan):
         write_grid(sheet, plan)
 
@@ -103,48 +101,16 @@ def solved_with(plan: Plan) -> dict[str, float]:
     return {name: value for name, value in values.items() if not (problem.is_static and name in _OF_ACCOUNTS)}
 
 
-# Tables with money that enters the model.
-_WITH_MONEY = (
-    "technologies/technologies",
-    "technologies/heat_sources",
-    "prices/power",
-    "prices/fuels",
-    "transport/pipes",
-    "transport/pipe_laws",
-    "storage/sites",
-    "storage/class_costs",
-)
-# Tables that a shared network alone reads, with their section titles.
-_OF_NETWORK = (
-    ("transport/trends", "Linear cost trends of pipelines, in place of size classes"),
-    ("transport/trucks", "Trucks"),
-    ("transport/hubs", "Hubs of the planner"),
-    ("transport/links", "Links of the planner"),
-    ("transport/line_costs", "Costs of single lines"),
-    ("storage/site_costs", "Supply curves of storage sites"),
-)
-_NETWORK_MONEY = ("transport/trends", "transport/trucks", "transport/line_costs", "storage/site_costs")
-_AS_THEY_ARE = (
-    ("streams/utilisation", "Plant utilisation"),
-    ("streams/factors", "Emission factors"),
-    ("streams/mill_stacks", "Stacks of a steel plant, per t of product"),
-    ("streams/chemical_routes", "CO2 of chemical plants, per t of product"),
-    ("streams/chemical_grades", "Streams of chemical plants"),
-    ("transport/pipe_laws", "Pipeline cost law"),
-    ("transport/pipe_sizes", "Pipeline sizes of the cost law"),
-    ("transport/pipes", "Pipeline size classes"),
-    ("transport/limits", "Transport limits"),
-    ("storage/reservoir_classes", "Rates of wells by class"),
-    ("storage/well_rates", "Rates of wells by basin"),
-    ("storage/class_costs", "Costs of sites and wells by class"),
-    ("storage/factors", "Area and life of storage sites"),
-)
-# Profiles of other sectors, with rows of the sectors of the plan.
-_OF_SECTORS = (
-    ("streams/source_sectors", "Products of other sectors"),
-    ("streams/source_streams", "CO2 of other sectors, per t of product or MWh"),
-    ("streams/source_gases", "Streams of other sectors"),
-)
+def _tables_of(sheet: str, problem: Problem, tables: Mapping[str, pd.DataFrame]) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Section title and rows of the tables that input_tables.csv lists for a sheet.
+
+    Some are shown `when` they have rows, those that only a shared network reads when there is one.
+    """
+    for declared in declared_rows("input_tables.csv"):
+        name, when = declared["table"], declared["when"]
+        has_rows = not when or len(tables[name] if when == "rows" else problem.inputs[name])
+        if declared["sheet"] == sheet and has_rows and (when != "network" or problem.network is not None):
+            yield declared["title"] + (f" ({name}.csv)" if sheet == INPUTS.name else ""), tables[name]
 
 
 def write_inputs(sheet: Sheet, plan: Plan) -> None:
@@ -170,34 +136,14 @@ def write_inputs(sheet: Sheet, plan: Plan) -> None:
     sheet.section(f"Currency conversion to {problem.currency} {problem.price_year}")
     sheet.table("inputs.money", list(_price_levels(problem)), named="money")
     tables = rows_in_use(problem.inputs, problem.scenario, problem.zones)
-    network = [(name, title) for name, title in _OF_NETWORK if len(problem.inputs[name])]
-    of_sectors = [(name, title) for name, title in _OF_SECTORS if len(tables[name])]
-    for name, title in (*_AS_THEY_ARE, *of_sectors, *(network if problem.network is not None else ())):
-        sheet.section(f"{title} ({name}.csv)")
-        table = tables[name]
-        if "value" in table:
-            table = table.assign(
-                **{name: _named_values(table, name) for name in ("value", "low", "high") if name in table}
-            )
-        sheet.table(data_columns(table), records(table))
+    for title, table in _tables_of(INPUTS.name, problem, tables):
+        sheet.section(title)
+        named = [name for name in ("value", "low", "high") if name in table and "value" in table]
+        sheet.table(data_columns(table), records(table.assign(**{name: _named_values(table, name) for name in named})))
 
 
 # Rows for keys that the scenario does not list, such as those of a single province.
 _N_MORE_KEYS = 5
-_BY_YEAR = "social cost of carbon by year, sheet Series"
-# Cells that a reader of the workbook may edit, counted for the banner.
-_CHANGES = (
-    ("live inputs of this sheet", '=COUNTIF({inputs!changed},"yes")'),
-    ("carbon price by year, sheet Series", "=SUMPRODUCT(({series!@price:all}<>{series!@price_solved:all})*1)"),
-    (_BY_YEAR, "=SUMPRODUCT(({series!@damage_input:all}<>{series!@damage_solved:all})*1)"),
-    (
-        "new values of the scenario",
-        '=SUMPRODUCT(({scenario!new}<>"")*({scenario!new}<>{scenario!value}))+SUMPRODUCT(({more_keys!new}<>"")*1)',
-    ),
-    ("decisions on plants, sheet Plants", "=SUMPRODUCT(({plants!decision}<>{plants!decision_solved})*1)"),
-    ("use of sites, sheet Storage", "=SUMPRODUCT(({sites!use}<>{sites!use_solved})*1)"),
-    ("capacity of sites, sheet Storage", "=SUMPRODUCT(({sites!new_capacity_kt}<>{sites!capacity_kt})*1)"),
-)
 
 
 def _write_scenario(sheet: Sheet, plan: Plan) -> None:
@@ -224,10 +170,11 @@ def _write_scenario(sheet: Sheet, plan: Plan) -> None:
         "inputs.more_keys", [{"key": blank, "new": blank} for _ in range(_N_MORE_KEYS)], key="more_keys", plain=True
     )
     sheet.section("Edits of this workbook")
-    changes = [each for each in _CHANGES if not (plan.problem.is_static and each[0] == _BY_YEAR)]
+    # The banner counts them.
+    changes = [row for row in declared_rows("counted_edits.csv") if not (plan.problem.is_static and row["of_accounts"])]
     written = [
-        {"id": str(at), "name": "", "meaning": text, "value": Formula(formula, 0)}
-        for at, (text, formula) in enumerate(changes)
+        {"id": str(at), "name": "", "meaning": row["meaning"], "value": Formula(row["formula"], 0)}
+        for at, row in enumerate(changes)
     ]
     total = "=" + "+".join(f"{{value@{at}}}" for at in range(len(changes)))
     count = sheet.table(
@@ -246,13 +193,12 @@ def _write_scenario(sheet: Sheet, plan: Plan) -> None:
     sheet.book.define("inputs_changed", count.cell("value", "n"))
     for name in status:
         sheet.book.define(name, message.cell("meaning", name))
-    for name, address in (
-        ("scenario_keys", block.column("key")),
-        ("scenario_new", block.column("new")),
-        ("more_keys", more.column("key")),
-        ("more_values", more.column("new")),
-    ):
-        sheet.book.mark(name, address)
+    sheet.book.mark(
+        scenario_keys=block.column("key"),
+        scenario_new=block.column("new"),
+        more_keys=more.column("key"),
+        more_values=more.column("new"),
+    )
 
 
 def _new(row: Row) -> Cell:
@@ -320,11 +266,16 @@ def _built_up(sheet: Sheet, prices: pd.DataFrame, sources: pd.DataFrame, key: li
 def _price_levels(problem: Problem) -> Iterator[Row]:
     """Conversion of each currency and price year of the tables into the scenario's money."""
     deflators, rates = problem.inputs["indices/deflators"], problem.inputs["indices/exchange_rates"]
-    level = _price_level(problem)
+    level = problem.price_level
     index = deflators.set_index(["currency", "year"])
-    names = (*_WITH_MONEY, *(_NETWORK_MONEY if problem.network is not None else ()))
     in_use = rows_in_use(problem.inputs, problem.scenario, problem.zones)
-    tables = [in_use[name][["currency", "price_year"]] for name in names if len(in_use[name])]
+    tables = [
+        in_use[declared["table"]][["currency", "price_year"]]
+        for declared in declared_rows("input_tables.csv")
+        if declared["money"]
+        and len(in_use[declared["table"]])
+        and (declared["when"] != "network" or problem.network is not None)
+    ]
     pairs = pd.concat(tables).drop_duplicates().sort_values(["currency", "price_year"])
     for currency, year in pairs.itertuples(index=False, name=None):
         own, base = index.loc[(currency, year)], index.loc[(currency, problem.price_year)]
@@ -344,11 +295,6 @@ def _price_levels(problem: Problem) -> Iterator[Row]:
         }
 
 
-def _price_level(problem: Problem) -> PriceLevel:
-    deflators, rates = problem.inputs["indices/deflators"], problem.inputs["indices/exchange_rates"]
-    return PriceLevel(problem.currency, problem.price_year, deflators, rates)
-
-
 def _named_values(table: pd.DataFrame, column: str) -> list[Cell]:
     """Values of a table whose rows are named after their quantity, each formatted by its own name."""
     return [Cell(value, name) for name, value in zip(table.iloc[:, 0], table[column], strict=True)]
@@ -357,21 +303,11 @@ def _named_values(table: pd.DataFrame, column: str) -> list[Cell]:
 INPUTS = Page("Inputs", "Inputs you can change; all scenario values; prices and factors.", write_inputs)
 
 
-_OF_TECHNOLOGIES = (
-    ("technologies/heat", "Heat by concentration (linear interpolation, constant outside)"),
-    ("technologies/sizes", "Size classes of a retrofit"),
-    ("technologies/heat_sources", "Heat sources"),
-    ("technologies/measures", "Measures that reduce a stream before capture"),
-    ("technologies/compression", "Compression to pipeline pressure"),
-    ("technologies/concentration_capex", "Capital cost by concentration"),
-)
-
-
 def write_technologies(sheet: Sheet, plan: Plan) -> None:
     """The technologies with their capex in both moneys, then what bears on them."""
     problem = plan.problem
     tables = rows_in_use(problem.inputs, problem.scenario, problem.zones)
-    table, level = tables["technologies/technologies"], _price_level(problem)
+    table, level = tables["technologies/technologies"], problem.price_level
     sheet.title("Technologies")
     sheet.paragraph(
         "Capex is total overnight cost per t/y captured, in the money of the source and of the scenario. "
@@ -388,12 +324,12 @@ def write_technologies(sheet: Sheet, plan: Plan) -> None:
     sheet.table("technologies", rows, main=True)
     sheet.section("Sources of the technologies")
     sheet.table("technologies.sources", rows)
-    for name, title in _OF_TECHNOLOGIES:
+    for title, rows_of in _tables_of(TECHNOLOGIES.name, problem, tables):
         sheet.section(title)
-        if tables[name].empty:
+        if rows_of.empty:
             sheet.paragraph("None.", "note")
             continue
-        sheet.table(data_columns(tables[name]), records(tables[name]))
+        sheet.table(data_columns(rows_of), records(rows_of))
 
 
 TECHNOLOGIES = Page(

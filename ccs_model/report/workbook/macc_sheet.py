@@ -15,11 +15,11 @@ from ccs_model.plan.plan_json import records
 from ccs_model.report.figures import macc_cut
 from ccs_model.report.sector_colours import pale, sector_colours
 from ccs_model.report.workbook.cell_values import is_missing
-from ccs_model.report.workbook.columns import CALCULATION, SOLVER, Cell, Column, table_columns
-from ccs_model.report.workbook.formulas import Block, Formula, message
+from ccs_model.report.workbook.columns import CALCULATION, SOLVER, Cell, Column, declared_rows, table_columns
+from ccs_model.report.workbook.formulas import Block, Formula, message, with_formulas
 from ccs_model.report.workbook.native_charts import CHART_ROWS, PICTURE_ROWS, Picture
 from ccs_model.report.workbook.series_sheet import carbon_price_per_t, year_column
-from ccs_model.report.workbook.sheet import Page, Sheet
+from ccs_model.report.workbook.sheet import Page, Row, Sheet
 from ccs_model.units import first_few
 
 N_SLOTS = 200
@@ -41,7 +41,7 @@ def write_macc(sheet: Sheet, plan: Plan) -> None:
     """Write the curve, the cheapest streams, then all streams."""
     table = macc_table(plan.problem, plan.retrofits)
     sheet.title("MACC")
-    sheet.allow_upright_a3()
+    sheet.may_be_upright = True
     sheet.banner()
     sheet.paragraph(
         "Each stream of each eligible plant that its own pipeline can serve, once, at full size, with the technology "
@@ -86,7 +86,7 @@ def write_macc(sheet: Sheet, plan: Plan) -> None:
     sheet.section(f"All {len(table)}, in the order of cost at the solved inputs")
     block = sheet.table("macc", records(table), main=True, frozen=0, head_on_each_page=True, key="macc")
     # The columns on the right are what the others are computed from.
-    sheet.prints_across(block.columns["in_plan"] + 1)
+    sheet.n_printed_columns = block.columns["in_plan"] + 1
     end = sheet.row
     # The figures and the slots are made from the list, so that the list stands in its place first.
     sheet.jump(figures)
@@ -161,34 +161,19 @@ def _carbon_price(sheet: Sheet, plan: Plan, table: pd.DataFrame) -> None:
     ends = table["cumulative_avoided_at_full_load_ktpa"]
     total, n_cheaper = float(ends.iloc[-1]), int(np.searchsorted(ends, ends.iloc[-1] / 2))
     half = float(table["avoidance_cost_at_full_load_per_t"].iloc[n_cheaper])
-    abatement = '=SUMIFS({macc!avoided_at_full_load_ktpa},{macc!pays},"yes")'
-    figures = (
-        (f"Carbon price in {year}", "price_per_t", f"={{series!{year_column(year)}@price}}*carbon_price_factor", price),
-        ("Streams at or below the carbon price", "n_streams", '=COUNTIF({macc!pays},"yes")', float(len(below))),
-        ("Their annual abatement", "avoided_ktpa", abatement, float(below["avoided_at_full_load_ktpa"].sum())),
-        ("Annual abatement of all streams", "all_ktpa", "=SUM({macc!avoided_at_full_load_ktpa})", total),
-        (
-            "Streams cheaper than the median tonne",
-            "n_cheaper",
-            "=SUMPRODUCT(1*({macc!avoided_sum_ktpa}<{@all_ktpa.value}/2))",
-            float(n_cheaper),
-        ),
-        (
-            "Cost of the median tonne",
-            "half_per_t",
-            "=INDEX({macc!avoidance_cost_at_full_load_per_t},INDEX({macc!row_n},{@n_cheaper.value}+1,1),1)",
-            half,
-        ),
-    )
-    rows = [
-        {
-            "id": name,
-            "figure": text,
-            "value": Cell(Formula(formula, value), name, CALCULATION),
-            "unit": sheet.unit(name),
-        }
-        for text, name, formula, value in figures
-    ]
+    values = {
+        "price_per_t": price,
+        "n_streams": float(len(below)),
+        "avoided_ktpa": float(below["avoided_at_full_load_ktpa"].sum()),
+        "all_ktpa": total,
+        "n_cheaper": float(n_cheaper),
+        "half_per_t": half,
+    }
+    rows: list[Row] = []
+    for declared in declared_rows("macc_figures.csv", year=str(year), column=year_column(year)):
+        name, live = declared["quantity"], Formula(declared["formula"], values[declared["quantity"]])
+        value = Cell(live, name, CALCULATION)
+        rows.append({"id": name, "figure": declared["figure"], "value": value, "unit": sheet.unit(name)})
     rows.append({"id": "title", "figure": "Title of the curve", "value": message(
         sheet.book.language,
         f"Half of the {{}} kt a year costs at most {{}} {plan.problem.money} per t avoided.",
@@ -228,7 +213,7 @@ def _slot_columns(plan: Plan, table: pd.DataFrame) -> list[Column]:
     return table_columns("macc.slots", () if _counts_capital(plan) else _OF_BUDGET) + pairs
 
 
-def _slot_rows(plan: Plan, table: pd.DataFrame, price_per_t: float) -> list[dict[str, object]]:
+def _slot_rows(plan: Plan, table: pd.DataFrame, price_per_t: float) -> list[Row]:
     width = f"{slot_ktpa(table):.12g}"
     past = "{row_n}=0"
     cost, is_in = (f"INDEX({{macc!{name}}},{{row_n}},1)" for name in ("avoidance_cost_at_full_load_per_t", "in_plan"))
@@ -261,16 +246,8 @@ def _slot_rows(plan: Plan, table: pd.DataFrame, price_per_t: float) -> list[dict
         templates["budget_per_t"] = f'=IF(AND({{capex_so_far_mn}}>budget_mn,{before}),{top},"")'
         # No slot stands above the first.
         begins["budget_per_t"] = f'=IF({{capex_so_far_mn}}>budget_mn,{top},"")'
-    rows = []
-    for at, row in enumerate(records(found)):
-        chosen = templates | (begins if at == 0 else {})
-        rows.append(
-            {
-                **row,
-                **{name: Formula(text, "" if is_missing(row[name]) else row[name]) for name, text in chosen.items()},
-            }
-        )
-    return rows
+    first, *others = records(found)
+    return [with_formulas(first, templates | begins), *(with_formulas(row, templates) for row in others)]
 
 
 def slot_ktpa(table: pd.DataFrame) -> float:
@@ -410,9 +387,9 @@ def write_frontier(sheet: Sheet, plan: Plan) -> None:
             step = "({budget_mn}-{^budget_mn})"
             more = "({abatement_kt}-{^abatement_kt})"
             made["more_kt_per_mn"] = Formula(f"={more}/{step}", row["more_kt_per_mn"])
-            if row["capital_per_t"] is not None and row["capital_per_t"] == row["capital_per_t"]:
+            if not is_missing(row["capital_per_t"]):
                 made["capital_per_t"] = Formula(f"={step}*1000/{more}", row["capital_per_t"])
-        if row["list_short_share"] is not None and row["list_short_share"] == row["list_short_share"]:
+        if not is_missing(row["list_short_share"]):
             sign = "" if about["objective_name"] != "min_cost" else "-"
             formula = f"={sign}({{objective}}-{{list_objective}})/MAX({{objective}},-{{objective}})"
             made["list_short_share"] = Formula(formula, row["list_short_share"])

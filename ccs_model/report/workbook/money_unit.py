@@ -13,7 +13,7 @@ from xlsxwriter.utility import xl_range
 
 from ccs_model.report.workbook.book import Book
 from ccs_model.report.workbook.columns import Cell, Column
-from ccs_model.report.workbook.worksheet import Row
+from ccs_model.report.workbook.formulas import Row
 from ccs_model.units import unit_text
 
 MILLIONS, HUNDRED_MILLIONS = "百万元", "亿元"

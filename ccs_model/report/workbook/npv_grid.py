@@ -12,7 +12,7 @@ from ccs_model.economics.investment import annuity_yr
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
 from ccs_model.report.live_accounts import flows_of
-from ccs_model.report.workbook.columns import CALCULATION, INPUT, WORDS, Cell, Column
+from ccs_model.report.workbook.columns import CALCULATION, INPUT, Cell, Column, table_columns
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.sheet import Row, Sheet
 from ccs_model.scenario.fields import HOME_CURRENCY
@@ -20,14 +20,6 @@ from ccs_model.scenario.fields import HOME_CURRENCY
 _GRID_RATES = (0.04, 0.06, 0.08, 0.10, 0.12)
 # CNY per t; other currencies have prices of about the same worth.
 _GRID_PRICES = (0.0, 50.0, 100.0, 200.0, 400.0, 800.0)
-
-_GRID_PARTS = {
-    "base_mn": "Without carbon revenue, salvage as solved",
-    "taxed_kt": "On-site abatement after tax",
-    "straight_mn": "Salvage value at rate 0",
-    "salvage_mn": "Salvage value",
-    "end_factor": "Factor at the end",
-}
 
 
 def write_grid(sheet: Sheet, plan: Plan) -> None:
@@ -41,15 +33,6 @@ def write_grid(sheet: Sheet, plan: Plan) -> None:
     prices = grid_prices(plan.problem)
     names = [f"at_{at}" for at in range(len(prices))]
     template = "={base_mn}+{@prices}*{taxed_kt}/1000+({salvage_mn}-{programme!total_mn@salvage_mn})*{end_factor}"
-    parts = {
-        "base_mn": "=SUMPRODUCT({programme!@without_carbon_mn:all},(1+{rate})^-(calendar_year-first_year))",
-        "taxed_kt": "=(1-tax_share)*SUMPRODUCT({programme!@on_site_abatement_kt:all},"
-        "(1+{rate})^-(calendar_year-first_year))",
-        "straight_mn": "=SUMPRODUCT(capital_spent_mn*capital_left_yr/capital_life_yr)",
-        "salvage_mn": "=IF({rate}=0,{straight_mn},"
-        "SUMPRODUCT(capital_spent_mn*(1-(1+{rate})^-capital_left_yr)/(1-(1+{rate})^-capital_life_yr)))",
-        "end_factor": "=(1-tax_share)*(1+{rate})^-(horizon_end-first_year)",
-    }
     for name in ("spent_mn", "left_yr", "life_yr"):
         sheet.book.define(f"capital_{name}", sheet.book.blocks["capital"].column(name))
     price_row = {
@@ -62,26 +45,17 @@ def write_grid(sheet: Sheet, plan: Plan) -> None:
     rows: list[Row] = [price_row]
     flows = flows_of(plan, None)
     for rate in _GRID_RATES:
-        of_rate = grid_parts(plan, rate, flows)
-        values = grid_row(of_rate, flows, np.array(prices))
+        parts = grid_parts(plan, rate, flows)
+        values = grid_row(parts, flows, np.array(prices))
         cells: dict[str, object] = {
             name: Cell(Formula(template, float(value)), "npv_mn", CALCULATION)
             for name, value in zip(names, values, strict=True)
         }
-        cells |= {name: Formula(text, of_rate[name]) for name, text in parts.items()}
-        rows.append({"what": "NPV", "rate": Cell(rate, "discount_rate", INPUT, unlocked=True), **cells})
-    sheet.table(
-        [
-            Column("what", WORDS, label=f"NPV, {sheet.unit('npv_mn')}", widest=34),
-            Column("rate", INPUT, label="Discount rate"),
-            *(Column(name, CALCULATION, label=f"Price {at + 1}", widest=14)
-              for at, name in enumerate(names)),
-            *(Column(name, CALCULATION, label=text, optional=True) for name, text in _GRID_PARTS.items()),
-        ],
-        rows,
-        key="grid",
-        plain=True,
-    )  # fmt: skip
+        rate_cell = Cell(rate, "discount_rate", INPUT, unlocked=True)
+        rows.append({"what": "NPV", "rate": rate_cell, **cells, **parts})
+    of_prices = [Column(name, label=f"Price {at}", widest=14) for at, name in enumerate(names, 1)]
+    what, rate_column, *of_parts = table_columns("inputs.grid", headings={"what": f"NPV, {sheet.unit('npv_mn')}"})
+    sheet.table([what, rate_column, *of_prices, *of_parts], rows, key="grid", plain=True)
 
 
 def grid_prices(problem: Problem) -> tuple[float, ...]:

@@ -85,11 +85,8 @@ def table_book(title: str, sheets: Sequence[tuple[str, str, pd.DataFrame]]) -> b
 def _write(book: _PlainBook, name: str, message: str, table: pd.DataFrame) -> None:
     sheet = book.sheet(name, message)
     for at, column in enumerate(map(str, table.columns)):
-        unit = unit_of(column)
         # Scenario keys are shown as planners type them.
-        text = column if "." in column else label_of(column)
-        if unit is not None and "." not in column:
-            text += f", {unit.text.format(currency='').strip()}" if unit.text.strip() else ""
+        text = column if "." in column else _heading(column)
         is_text = any(isinstance(value, str) for value in table[column])
         side = "left" if is_text else "right"
         sheet.write_string(_HEAD_ROW, at, text, book.form(bold=True, bottom=1, text_wrap=True, align=side))
@@ -104,7 +101,7 @@ def _write(book: _PlainBook, name: str, message: str, table: pd.DataFrame) -> No
                 wide = max(wide, text_width(shown))
             else:
                 number = checked_number(value, where)
-                shape = number_format(column, number) if unit is not None else FACTOR_FORMAT
+                shape = number_format(column, number) if unit_of(column) is not None else FACTOR_FORMAT
                 sheet.write_number(row, at, number, book.form(num_format="0" if float(number).is_integer() else shape))
                 wide = max(wide, 10)
         sheet.set_column(at, at, min(wide, _WIDEST) + 2)
@@ -146,7 +143,7 @@ def _write_comparison_sheet(book: _PlainBook, name: str, table: pd.DataFrame, na
     sides = _sides(columns, names)
     widths = [0] * len(columns)
     for at, column in enumerate(columns):
-        text = column if at in sides else label_of(column) + _unit_beside(column)
+        text = column if at in sides else _heading(column)
         side = "right" if at in sides or unit_of(column) else "left"
         form = book.form(bold=True, bottom=1, text_wrap=True, align=side)
         sheet.write_string(_HEAD_ROW, at, checked_text(text, f"{title}, heading"), form)
@@ -178,9 +175,10 @@ def _sides(columns: Sequence[str], names: Sequence[str]) -> dict[int, tuple[int,
     return sides
 
 
-def _unit_beside(column: str) -> str:
+def _heading(column: str) -> str:
+    """The heading of a column, with its unit."""
     unit = unit_of(column)
-    return "" if unit is None else f", {unit.text.format(currency='').strip()}"
+    return label_of(column) + ("" if unit is None else f", {unit.text.format(currency='').strip()}")
 
 
 def _cell(sheet: Any, book: _PlainBook, at: tuple[int, int], value: Any, name: str, where: str) -> int:

@@ -18,8 +18,11 @@ from dataclasses import dataclass
 from typing import IO, Any, NamedTuple
 from xml.etree import ElementTree
 
+from xlsxwriter.utility import xl_col_to_name
+
 from ccs_model.errors import InputError, Issue, MissingExtraError
 from ccs_model.inputs.excel_reader import date_styles, guarded
+from ccs_model.report.workbook.formulas import column_number
 
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
@@ -45,7 +48,7 @@ class StoredCell(NamedTuple):
     @property
     def address(self) -> str:
         """As a reader names it: `CashFlow!G15`."""
-        return f"{self.sheet}!{letters(self.column)}{self.row}"
+        return f"{self.sheet}!{xl_col_to_name(self.column - 1)}{self.row}"
 
 
 def stored_cells(raw: bytes, name: str) -> list[StoredCell]:
@@ -74,15 +77,6 @@ def stored_workbook(raw: bytes, name: str, most: int | None = None) -> tuple[lis
             return cells, _defined_names(archive)
     except (KeyError, IndexError, ValueError, zlib.error, zipfile.BadZipFile, ElementTree.ParseError) as error:
         raise InputError([Issue(name, f"is no workbook that can be read: {error}")]) from error
-
-
-def letters(column: int) -> str:
-    """The letters of a column counted from 1."""
-    text = ""
-    while column:
-        column, rest = divmod(column - 1, 26)
-        text = chr(65 + rest) + text
-    return text
 
 
 def _sheets(archive: zipfile.ZipFile) -> Iterator[tuple[str, str]]:
@@ -126,12 +120,10 @@ def _cells(
             at = _ADDRESS.fullmatch(cell.attrib["r"])
             if at is None:
                 raise ValueError(f"a cell is called {cell.attrib['r']}")
-            column = 0
-            for letter in at[1]:
-                column = 26 * column + ord(letter) - 64
+            row, column = int(at[2]), column_number(at[1])
             is_date = isinstance(value, float) and int(cell.attrib.get("s", 0)) in dates
-            formula = _formula(cell, int(at[2]), column, filled)
-            yield StoredCell(sheet, int(at[2]), column, value, formula is not None, is_date, formula)
+            formula = _formula(cell, row, column, filled)
+            yield StoredCell(sheet, row, column, value, formula is not None, is_date, formula)
 
 
 def _formula(

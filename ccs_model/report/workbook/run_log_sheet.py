@@ -22,17 +22,16 @@ from ccs_model.plan.merit_order import macc_table
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import pipe_links, records, without_folder
 from ccs_model.report import sentences as words
-from ccs_model.report.export.formats import long_table
+from ccs_model.report.export.formats import long_table, number_columns
 from ccs_model.report.figures import gap_of
 from ccs_model.report.language import Language, chinese, labels
 from ccs_model.report.live_accounts import by_plant, flows_of, has_accounts
 from ccs_model.report.workbook.columns import (
     CALCULATION,
     CELL_CLASSES,
+    CLASS_OF,
     INPUT,
-    SOLVER,
     Cell,
-    CellClass,
     declared_rows,
     label,
 )
@@ -72,17 +71,18 @@ def write_run_log(sheet: Sheet, plan: Plan) -> None:
     sheet.paragraph("By these, ccs-model finds a changed cell when it reads the workbook back.", "note")
     signs = sheet.table("run_log.fingerprints", list(sheet.book.fingerprints.rows()), plain=True)
     sheet.leave_unprinted(inputs.first - _HEAD_AND_TEXT, signs.last)
-    for name, address in (
-        ("workbook_format", run.cell("value", "format")),
-        ("workbook_version", run.cell("value", "version")),
-        ("workbook_run", run.cell("value", "run")),
-        ("input_files", inputs.column("file")),
-        ("input_hashes", inputs.column("sha256")),
-        ("scenario_text", _across(lines, "n", "text")),
-        ("solver_fingerprints", _across(signs, "sheet", "signs")),
-        ("solved_numbers", _across(sheet.book.blocks["data"], "table", "value")),
-    ):
-        sheet.book.mark(name, address)
+    if plan.added_components:
+        sheet.book.mark(model_additions=run.cell("value", "additions"))
+    sheet.book.mark(
+        workbook_format=run.cell("value", "format"),
+        workbook_version=run.cell("value", "version"),
+        workbook_run=run.cell("value", "run"),
+        input_files=inputs.column("file"),
+        input_hashes=inputs.column("sha256"),
+        scenario_text=_across(lines, "n", "text"),
+        solver_fingerprints=_across(signs, "sheet", "signs"),
+        solved_numbers=_across(sheet.book.blocks["data"], "table", "value"),
+    )
 
 
 def _across(block: Block, first: str, last: str) -> str:
@@ -100,68 +100,54 @@ def _scenario_lines(plan: Plan) -> Iterator[Row]:
 
 
 def _items(sheet: Sheet, plan: Plan) -> Iterator[Row]:
-    def item(
-        text: str, value: object, meaning: str = "", name: str = "", kind: CellClass = SOLVER, unit: str = ""
-    ) -> Row:
-        return {
-            "id": {"ccs-model": "version", "Run": "run", "Workbook format": "format"}.get(text, text),
-            "item": text,
-            "value": Cell(value, name, kind),
-            "unit": unit or sheet.unit(name),
-            "class": kind.letter,
-            "meaning": meaning,
-        }
-
-    objective, relaxation, size, problem = plan.objective, plan.relaxation, plan.size, plan.problem
-    solver = problem.scenario.solver
-    statuses = "optimal: gap over all links at most 1e-6; within_gap: requested gap reached; limit: a limit came first"
-    yield item("Status", plan.status, statuses)
-    yield item("Optimisation objective", problem.objective, kind=INPUT)
-    yield item("Decisions", "integer" if problem.is_integer else "continuous", kind=INPUT)
-    yield item("Value", objective.value, "of the plan", "value_kt", unit=objective.unit)
-    within = "" if plan.corridors is None else " within the searched links"
-    yield item("Bound", _known(objective.searched_bound), f"no plan{within} is better", "bound_kt", unit=objective.unit)
-    yield item("Gap", _known(objective.searched_gap_share), "relative distance between bound and value", "gap_share")
-    if plan.corridors is not None:
-        gap = gap_of(plan)
-        wide = f"no plan over all {gap.n_links:,} candidate links is better"
-        yield item("Bound over all candidate links", _known(objective.bound), wide, "bound_kt", unit=objective.unit)
-        yield item(
-            "Optimality gap over all candidate links",
-            _known(objective.gap_share),
-            "relative distance between that bound and the value",
-            "gap_share",
-        )
-        requested = PurePath(problem.scenario.transport.corridors).name
-        yield item(
-            "Searched links", gap.n_searched, f"links in which the plan was optimised ({requested})", "n_corridors"
-        )
+    """The items of run_items.csv that the run has."""
+    objective, size, problem, gap = plan.objective, plan.size, plan.problem, gap_of(plan)
+    solver, is_searched = problem.scenario.solver, plan.corridors is not None
+    values: dict[str, object] = {
+        "status": plan.status,
+        "objective": problem.objective,
+        "decisions": "integer" if problem.is_integer else "continuous",
+        "value": objective.value,
+        "bound": _known(objective.searched_bound),
+        "gap": _known(objective.searched_gap_share),
+        "relaxation": _known(plan.relaxation.value),
+        "rows": size.n_rows,
+        "columns": size.n_columns,
+        "integer": size.n_integer,
+        "nonzeros": size.n_nonzeros,
+        "mip_gap": solver.mip_gap,
+        "effort": solver.effort,
+        "time_limit": solver.time_limit_s,
+        "threads": solver.threads,
+        "seed": solver.seed,
+        "run": sheet.book.run,
+        "format": FORMAT,
+        "version": ccs_model.__version__,
+        **{library: metadata.version(library) for library in _LIBRARIES},
+        "data_folder": problem.inputs.folder_name,
+    }
+    if is_searched:
+        values |= {"bound_of_all": _known(objective.bound), "gap_of_all": _known(objective.gap_share)}
+        values["searched"] = gap.n_searched
+    if plan.added_components:
+        values["additions"] = ", ".join(plan.added_components)
     if problem.network is not None:
-        yield item("Nodes", len(problem.network.nodes), "of the candidate network", "n_nodes", CALCULATION)
-        yield item("Candidate links", pipe_links(plan)[1], "candidate links for pipelines", "n_links", CALCULATION)
-    yield item("Relaxation", _known(relaxation.value), "value of the LP relaxation", "value_kt", unit=objective.unit)
-    if relaxation.abatement_per_budget_kt_per_mn is not None:
-        yield item(
-            "Shadow price of the budget",
-            relaxation.abatement_per_budget_kt_per_mn,
-            "of the LP relaxation",
-            "abatement_kt_per_mn",
-        )
-    yield item("Rows", size.n_rows, "of the model as solved", "n_rows", CALCULATION)
-    yield item("Columns", size.n_columns, "of the model as solved", "n_columns", CALCULATION)
-    yield item("Integer columns", size.n_integer, "of which integer", "n_whole", CALCULATION)
-    yield item("Nonzero coefficients", size.n_nonzeros, "nonzero", "n_nonzeros", CALCULATION)
-    yield item("Optimality gap requested", solver.mip_gap, "solver.mip_gap", "gap_share", INPUT)
-    yield item("Effort", solver.effort, "solver.effort", kind=INPUT)
-    yield item("Time limit", solver.time_limit_s, "solver.time_limit_s", "time_limit_s", INPUT)
-    yield item("Threads", solver.threads, "solver.threads", "n_threads", INPUT)
-    yield item("Seed", solver.seed, "solver.seed", "n_seed", INPUT)
-    yield item("Run", sheet.book.run, "name and hash of all inputs", kind=CALCULATION)
-    yield item("Workbook format", FORMAT, "what ccs-model optimize reads back", kind=CALCULATION)
-    yield item("ccs-model", ccs_model.__version__, "version", kind=CALCULATION)
-    for library in _LIBRARIES:
-        yield item(library, metadata.version(library), "version", kind=CALCULATION)
-    yield item("Data folder", problem.inputs.folder_name, kind=INPUT)
+        values |= {"nodes": len(problem.network.nodes), "links": pipe_links(plan)[1]}
+    if (price := plan.relaxation.abatement_per_budget_kt_per_mn) is not None:
+        values["shadow_price"] = price
+    within = " within the searched links" if is_searched else ""
+    requested = PurePath(problem.scenario.transport.corridors).name
+    for declared in declared_rows("run_items.csv", within=within, n_links=f"{gap.n_links:,}", requested=requested):
+        if declared["id"] in values:
+            name, kind = declared["quantity"], CLASS_OF[declared["class"]]
+            yield {
+                "id": declared["id"],
+                "item": declared["item"],
+                "value": Cell(values[declared["id"]], name, kind),
+                "unit": objective.unit if declared["unit"] else sheet.unit(name),
+                "class": kind.letter,
+                "meaning": declared["meaning"],
+            }
 
 
 def _known(value: float) -> float | str:
@@ -306,7 +292,7 @@ def write_data(sheet: Sheet, plan: Plan) -> None:
     table = pd.concat([*_of_plan(sheet, plan), *_of_names(sheet, plan)], ignore_index=True)
     block = sheet.table("data", table.to_dict("records"), main=True, key="data")
     # A pilot-zones run would otherwise print a hundred pages of it.
-    sheet.prints_to(min(block.first + PRINTED_ROWS - 1, block.last))
+    sheet.last_printed_row = min(block.first + PRINTED_ROWS - 1, block.last)
 
 
 def _of_plan(sheet: Sheet, plan: Plan) -> Iterator[pd.DataFrame]:
@@ -315,12 +301,7 @@ def _of_plan(sheet: Sheet, plan: Plan) -> Iterator[pd.DataFrame]:
         if frame is None or frame.empty:
             continue
         present = [column for column in key if column in frame]
-        types = frame.drop(columns=["year", *present], errors="ignore").dtypes
-        numbers = [
-            str(column)
-            for column, kind in types.items()
-            if pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind)
-        ]
+        numbers = [column for column in number_columns(frame) if column not in ("year", *present)]
         yield long_table(name, frame, present, numbers, sheet.unit, no_year=None)
 
 
@@ -445,13 +426,11 @@ def _of_workbook(sheet: Sheet, plan: Plan) -> Iterator[Row]:
     parts = (("capture_capital_mn_pa", "capture_power_mn_pa"), ("pipe_capital_mn_pa", "storage_mn_pa"))
     sums = (f"SUM({{economics!{first}@total}}:{{economics!{last}@total}})" for first, last in parts)
     cap = plan.problem.scenario.policy.paid_cap_mn
-    marks = {"$cost_parts": "+".join(sums), "$last_year": str(plan.problem.years[-1]), "$paid_cap": repr(cap)}
-    for declared in declared_rows("checks.csv"):
+    marks = {"cost_parts": "+".join(sums), "last_year": str(plan.problem.years[-1]), "paid_cap": repr(cap)}
+    for declared in declared_rows("checks.csv", **marks):
         if declared["check"] in values:
-            actual, expected, value = declared["actual"], declared["expected"], float(values[declared["check"]])
-            for mark, text in marks.items():
-                actual, expected = actual.replace(mark, text), expected.replace(mark, text)
-            sides = Formula(f"={actual}", value), Formula(f"={expected}", value)
+            value = float(values[declared["check"]])
+            sides = Formula(f"={declared['actual']}", value), Formula(f"={declared['expected']}", value)
             yield _row(declared["name"], *sides, 0.0, float(declared["tolerance"]), "workbook")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -15,14 +14,14 @@ from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
 from ccs_model.problem.owner_accounts import OWN_SERIES
 from ccs_model.report.workbook.columns import (
-    CALCULATION,
-    INPUT,
+    CLASS_OF,
     OBSERVED,
     SOLVER,
     WORDS,
     Cell,
     CellClass,
     Column,
+    declared_rows,
     table_columns,
 )
 from ccs_model.report.workbook.formulas import Formula
@@ -90,15 +89,15 @@ def write_series(sheet: Sheet, plan: Plan) -> None:
         "when salvage values, closure and loans are settled. You can change the carbon price and the social cost of "
         "carbon in the shaded cells."
     )
-    sheet.one_part()
+    sheet.is_in_one_part = True
     columns = [*table_columns("series"), *year_columns(problem)]
     live = [row for row in _live(sheet, problem) if not (problem.is_static and row["id"] in _OF_ACCOUNTS)]
     rows = [*live, _avoided(sheet, plan), *_observed(sheet, problem)]
     block = sheet.table(columns, rows, main=True, frozen=2, key="series", years=year_span(problem))
-    for named, name_it in ((NAMED, sheet.book.define), (_READ_BACK, sheet.book.mark)):
-        for row, name in named.items():
-            if row in block.rows:
-                name_it(name, block.row(row))
+    for row, name in NAMED.items():
+        if row in block.rows:
+            sheet.book.define(name, block.row(row))
+    sheet.book.mark(**{name: block.row(row) for row, name in _READ_BACK.items() if row in block.rows})
 
 
 def _row(
@@ -138,52 +137,33 @@ def _row(
 
 
 def _live(sheet: Sheet, problem: Problem) -> Iterator[Row]:
-    row = partial(_row, sheet, problem)
-    years, policy = np.array(years_of(problem)), problem.scenario.policy
+    """The series of series.csv: years, discount factors, carbon price and social cost of carbon."""
+    years, policy, damages = np.array(years_of(problem)), problem.scenario.policy, problem.accounts.damages
     price, damage = carbon_price_per_t(problem), np.r_[problem.accounts.damage_per_t, 0.0]
-    on = years - problem.first_year
-    yield row("Calendar year", "year", CALCULATION, years.astype(float), row="when")
-    yield row(
-        "Discount factor, owners", "factor", CALCULATION, discount_factor(problem.discount_rate, on), row="discount",
-        formula="=(1+discount_rate)^-({@when}-first_year)",
-    )  # fmt: skip
-    yield row(
-        "Discount factor, society", "factor", CALCULATION,
-        discount_factor(problem.accounts.social_discount_rate, on), row="social",
-        formula="=(1+social_discount_rate)^-({@when}-first_year)",
-    )  # fmt: skip
-    yield row(
-        "Carbon price", "price_per_t", INPUT, price, row="price", is_live=True, reference="scenario",
-        note="policy.carbon_price_per_t; you can change it",
-    )  # fmt: skip
-    yield row("Carbon price, as solved", "price_per_t", INPUT, price, row="price_solved", reference="scenario")
-    yield row(
-        "Carbon price earned per tonne of on-site abatement", "price_per_t", CALCULATION,
-        price * policy.capture_deductible, row="carbon", formula="={@price}*carbon_price_factor*capture_deductible",
-        note="0 where captured CO2 is not deductible" if policy.market is None
-        else "only in years in which the market covers the sector; 0 where captured CO2 is not deductible",
-    )  # fmt: skip
-    damages = problem.accounts.damages
-    rate = problem.accounts.social_discount_rate if damages is None else damages.rate["central"]
-    yield row(
-        "Discount factor, damages", "factor", CALCULATION, discount_factor(rate, on), row="damage_factor",
-        formula="=(1+social_discount_rate)^-({@when}-first_year)"
-        if damages is None or damages.series == OWN_SERIES
-        else f"=(1+{rate:.12g})^-({{@when}}-first_year)",
-        note="near-term discount rate of the series of the social cost of carbon",
-    )  # fmt: skip
-    origin = "scenario or policy/social_cost_of_carbon"
-    yield row(
-        "Social cost of carbon", "damage_per_t", INPUT, damage, row="damage_input", is_live=True, reference=origin,
-        note="you can change it" if damages is not None else "0: no damages requested; you can change it",
-    )  # fmt: skip
-    yield row(
-        "Social cost of carbon, as solved", "damage_per_t", INPUT, damage, row="damage_solved", reference=origin
-    )  # fmt: skip
-    yield row(
-        "Social cost of carbon, used", "damage_per_t", CALCULATION, damage, row="damage",
-        formula="={@damage_input}*social_cost_factor",
-    )  # fmt: skip
+    social = problem.accounts.social_discount_rate
+    rate = social if damages is None else damages.rate["central"]
+    factors = {"discount": problem.discount_rate, "social": social, "damage_factor": rate}
+    values: dict[str, Floats] = {
+        "when": years.astype(float),
+        **{name: discount_factor(each, years - problem.first_year) for name, each in factors.items()},
+        "price": price,
+        "price_solved": price,
+        "carbon": price * policy.capture_deductible,
+        "damage_input": damage,
+        "damage_solved": damage,
+        "damage": damage,
+    }
+    is_own = damages is None or damages.series == OWN_SERIES
+    marks = {
+        "covered": "" if policy.market is None else "only in years in which the market covers the sector; ",
+        "damage_rate": "social_discount_rate" if is_own else f"{rate:.12g}",
+        "no_damages": "0: no damages requested; " if damages is None else "",
+    }
+    for row in declared_rows("series.csv", **marks):
+        yield _row(
+            sheet, problem, row["series"], row["quantity"], CLASS_OF[row["class"]], values[row["row"]], row=row["row"],
+            formula=row["formula"], is_live=bool(row["editable"]), reference=row["reference"], note=row["note"],
+        )  # fmt: skip
 
 
 def _avoided(sheet: Sheet, plan: Plan) -> Row:

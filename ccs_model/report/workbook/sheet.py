@@ -28,7 +28,7 @@ from ccs_model.report.workbook.cell_values import (
     with_dash,
 )
 from ccs_model.report.workbook.columns import ASSUMED, CHECK, INPUT, OBSERVED, Cell, Column, table_columns
-from ccs_model.report.workbook.formulas import TOTAL, Block, Formula, resolved
+from ccs_model.report.workbook.formulas import TOTAL, Block, Formula, Row, is_number, resolved, sums, with_formulas
 from ccs_model.report.workbook.money_unit import MoneyUnit, unit_in
 from ccs_model.report.workbook.native_charts import CHART_ROWS, PICTURE_ROWS, ROW_POINTS, Picture, draw
 from ccs_model.report.workbook.printed_pages import (
@@ -42,8 +42,7 @@ from ccs_model.report.workbook.printed_pages import (
     page_rows_points,
     pixels_across,
 )
-from ccs_model.report.workbook.table_rows import is_number, sums, with_formulas
-from ccs_model.report.workbook.worksheet import Canvas, Page, Row
+from ccs_model.report.workbook.worksheet import Canvas, Page
 from ccs_model.units import unit_of
 
 _FILTER_BUTTON, _BAND_POINTS = 3, 5
@@ -174,7 +173,7 @@ class Sheet(Canvas):
     ) -> Block:
         """A chart across the sheet; the table it draws stands beside it from column `left` on, and is not printed."""
         self._row += 1
-        top, self._left, self._printed_columns = self._row, left, min(self._printed_columns or left, left - 1)
+        top, self._left, self.n_printed_columns = self._row, left, min(self.n_printed_columns or left, left - 1)
         self._head(columns, self._headings(columns), {column.name for column in columns})
         self._own = block = self._block(columns, rows, self._row, None, has_total=False)
         self.book.blocks[key] = block
@@ -284,17 +283,17 @@ class Sheet(Canvas):
     def finish(self) -> None:
         """Widths, heights, the text that goes by them, and how all of it is printed."""
         # Beside a chart's own table, which is not printed, all other columns are one part.
-        is_divided = self._main is not None and self._printed_columns is None and not self._in_one_part
+        is_divided = self._main is not None and self.n_printed_columns is None and not self.is_in_one_part
         n_again = self._n_again if is_divided else 0
-        self._layout.apply(self._sheet, self._styles, n_again, self._printed_columns)
+        self._layout.apply(self._sheet, self._styles, n_again, self.n_printed_columns)
         self._repeat_heads()
         self._money_unit.apply(self.book.workbook, self._sheet)
         for draw_it in self._on_finish:
             draw_it(self._pixels())
         columns, widths, last = self._layout.parts, self._layout.widths, max(self._sheet.dim_rowmax or 0, self._row - 1)
-        end = last if self._printed_rows is None else self._printed_rows
-        edge = columns[0][1] if self._printed_columns is None else self._printed_columns - 1
-        columns = [(columns[0][0], min(columns[0][1], edge)), *(columns[1:] if self._printed_columns is None else ())]
+        end = last if self.last_printed_row is None else self.last_printed_row
+        edge = columns[0][1] if self.n_printed_columns is None else self.n_printed_columns - 1
+        columns = [(columns[0][0], min(columns[0][1], edge)), *(columns[1:] if self.n_printed_columns is None else ())]
         if len(columns) > 1:
             # On one page the print would be too small to read; the first columns come again on each.
             self._sheet.repeat_columns(0, n_again - 1)
@@ -305,7 +304,7 @@ class Sheet(Canvas):
         shown = widths[: edge + 1 if len(columns) == 1 else None]
         paper = self._layout.paper
         heights = self._heights(end)
-        if self._may_be_upright and paper is A4 and sum(heights) > page_rows_points(shown, columns, n_again, paper):
+        if self.may_be_upright and paper is A4 and sum(heights) > page_rows_points(shown, columns, n_again, paper):
             paper = UPRIGHT_A3
             self._sheet.set_portrait()
         self._sheet.set_paper(paper.number)
@@ -313,7 +312,7 @@ class Sheet(Canvas):
 
     def _pixels(self) -> int:
         """Width of what a page shows."""
-        shown = self._layout.widths[: min(self._layout.parts[0][1] + 1, self._printed_columns or 1_000)]
+        shown = self._layout.widths[: min(self._layout.parts[0][1] + 1, self.n_printed_columns or 1_000)]
         return round(pixels_across(shown))
 
     def _repeat_heads(self) -> None:

@@ -17,6 +17,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from ccs_model.report.workbook.formulas import column_number
+
 # Texts, cells with or without dollar signs, numbers, names and functions, signs.
 _TOKEN = re.compile(
     r"""(?P<text>"(?:[^"]|"")*")
@@ -56,9 +58,7 @@ def _seen(match: re.Match[str], row: int, column: int) -> str:
     cell = _CELL.fullmatch(text)
     assert cell is not None
     fixed_column, letters, fixed_row, number = cell.groups()
-    at = 0
-    for letter in letters:
-        at = 26 * at + ord(letter) - 64
+    at = column_number(letters)
     across = f"C{at}" if fixed_column else f"C[{at - column}]"
     down = f"R{int(number)}" if fixed_row else f"R[{int(number) - row}]"
     return down + across

@@ -32,7 +32,7 @@ def write_storage(sheet: Sheet, plan: Plan) -> None:
     capacity = {"capacity_kt": f"Capacity, {problem.scenario.storage.capacity} case"}
     injected = {"injected_ktpa": f"Injected, {'annual' if problem.is_static else 'last period'}"}
     sheet.title("Storage")
-    sheet.allow_upright_a3()
+    sheet.may_be_upright = True
     sheet.paragraph(_about(plan))
     sheet.paragraph(_TO_CHANGE, "note")
     sheet.table(
@@ -122,14 +122,13 @@ def _sites_to_change(sheet: Sheet, plan: Plan) -> None:
     block = sheet.table("storage.sites", rows, key="sites", named="sites")
     sheet.choices(block, "use", [YES, NO])
     sheet.leave_unprinted(top, block.last)
-    for name, column in (
-        ("site_ids", "site"),
-        ("site_use", "use"),
-        ("site_use_solved", "use_solved"),
-        ("site_capacity", "new_capacity_kt"),
-        ("site_capacity_solved", "capacity_kt"),
-    ):
-        sheet.book.mark(name, block.column(column))
+    sheet.book.mark(
+        site_ids=block.column("site"),
+        site_use=block.column("use"),
+        site_use_solved=block.column("use_solved"),
+        site_capacity=block.column("new_capacity_kt"),
+        site_capacity_solved=block.column("capacity_kt"),
+    )
 
 
 def _excluded_sites(problem: Problem) -> pd.DataFrame:
@@ -169,21 +168,25 @@ def _about(plan: Plan) -> str:
     )
 
 
+# Quantities with the periods across: name, unit and heading.
+_PERIODS = (
+    ("injected", "ktpa", "Injected from"),
+    ("n_wells", "", "Wells from"),
+    ("invested", "mn", "Investment from"),
+)
+
+
 def _by_period(sheet: Sheet, plan: Plan, used: pd.DataFrame, empty: str) -> None:
     """What is injected, the wells there are by then, and what is spent."""
-    years = plan.problem.years
-    across = [
-        ("injected", "ktpa", "Injected from"),
-        ("n_wells", "", "Wells from"),
-        ("invested", "mn", "Investment from"),
-    ]
-    title = "By period: injection (annual mean), cumulative wells, investment in sites and wells"
-    names = {_across(what, year, unit): f"{text} {year}" for what, unit, text in across for year in years}
-    sheet.section(title)
+    sheet.section("By period: injection (annual mean), cumulative wells, investment in sites and wells")
     sheet.table(
         [
             *table_columns("storage.others")[:2],
-            *(Column(name, SOLVER, label=text, total="solved") for name, text in names.items()),
+            *(
+                Column(_across(what, year, unit), SOLVER, label=f"{text} {year}", total="solved")
+                for what, unit, text in _PERIODS
+                for year in plan.problem.years
+            ),
         ],
         records(used),
         totals=_TOTALS,
@@ -237,8 +240,10 @@ def _used(plan: Plan) -> pd.DataFrame:
         filled_share=filled_kt / end["capacity_kt"],
         limit=[_limit(periods, filled_kt[site]) for site, periods in by_site],
     )
-    for what, unit in (("injected", "ktpa"), ("n_wells", ""), ("invested", "mn")):
-        used = _with_periods(plan, used, what, unit)
+    for what, unit, _ in _PERIODS:
+        across = plan.storage.pivot(index="site", columns="year", values=f"{what}_{unit}".rstrip("_"))
+        across = across.reindex(used.index)
+        used = used.assign(**{_across(what, year, unit): across[year] for year in across})
     injected = end["injected_ktpa"]
     of_site = plan.retrofits.groupby("site")[["share", "storage_closure_mn"]].sum().reindex(end.index)
     variable = sites["injection_cost_per_t"]
@@ -261,15 +266,9 @@ def _used(plan: Plan) -> pd.DataFrame:
     return used.reset_index(names="site")
 
 
-def _with_periods(plan: Plan, used: pd.DataFrame, what: str, unit: str) -> pd.DataFrame:
-    name = f"{what}_{unit}" if unit else what
-    across = plan.storage.pivot(index="site", columns="year", values=name).reindex(used.index)
-    return used.assign(**{_across(what, year, unit): across[year] for year in across})
-
-
 def _across(what: str, year: int, unit: str) -> str:
     """The name of a quantity of one period: `injected_2030_ktpa`."""
-    return f"{what}_{year}_{unit}" if unit else f"{what}_{year}"
+    return f"{what}_{year}_{unit}".rstrip("_")
 
 
 def _limit(periods: pd.DataFrame, filled_kt: float) -> str:

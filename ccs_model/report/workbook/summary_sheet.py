@@ -10,13 +10,14 @@ from typing import Any
 import pandas as pd
 
 from ccs_model.plan.calibrated_results import statement
+from ccs_model.plan.headline import counted
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.plan.social_account import SOCIAL_TOTALS, social_terms
 from ccs_model.report import sentences as words
 from ccs_model.report.figures import gap_of
 from ccs_model.report.live_accounts import has_accounts
-from ccs_model.report.phrases import percent, searched_links, society
+from ccs_model.report.phrases import percent, society
 from ccs_model.report.sector_colours import sector_colours
 from ccs_model.report.workbook.cash_flow_sheet import pictures
 from ccs_model.report.workbook.columns import (
@@ -29,6 +30,7 @@ from ccs_model.report.workbook.columns import (
     Cell,
     Column,
     columns_of,
+    declared_rows,
     label,
     quantities,
 )
@@ -37,14 +39,6 @@ from ccs_model.report.workbook.funds_tables import write_funds
 from ccs_model.report.workbook.macc_sheet import SLOTS_A_LABEL, curve_series
 from ccs_model.report.workbook.native_charts import Picture
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
-
-# A figure whose parts the workbook does not hold: empty once an input differs from the solved plan.
-_AS_SOLVED = '=IF(inputs_changed=0,{solved},"")'
-_NOT_RECOMPUTED = (
-    "standalone_npv_mn", "value_at_market_price_mn", "net_value_at_market_price_mn", "damage_avoided_low_mn",
-    "damage_avoided_high_mn",
-)  # fmt: skip
-
 
 # Headings and meanings where the price is that of the scenario and not the market's.
 _AT_PRICE_OF_SCENARIO = {
@@ -58,51 +52,28 @@ _AT_PRICE_OF_SCENARIO = {
 }  # fmt: skip
 
 
-def live_figures(sheet: Sheet, plan: Plan) -> dict[str, Formula]:
-    """Formulas of the key figures that other sheets hold the inputs of."""
-    totals = plan.totals
-    found = {"baseline_ktpa": "={plants!baseline_ktpa@total}"} if len(plan.problem.plants) else {}
-    if math.isfinite(plan.problem.budget_mn):
-        found["budget_mn"] = "=budget_mn"
-    if len(plan.retrofits):
-        for name in ("captured_ktpa", "on_site_abatement_ktpa", "avoided_ktpa"):
-            found[name] = f"={{retrofits!{name}@total}}"
-        for share, amount in (
-            ("abatement_share", "avoided_ktpa"),
-            ("on_site_abatement_share", "on_site_abatement_ktpa"),
-        ):
-            found[share] = f"=IF({{@baseline_ktpa.value}}>0,{{@{amount}.value}}/{{@baseline_ktpa.value}},0)"
-        capex = ["capture_capex_mn", "pipe_capex_mn", "storage_capex_mn"]
-        found |= {name: f"={{economics!{name}@total}}" for name in capex}
-        found["capex_mn"] = "=" + "+".join(f"{{@{name}.value}}" for name in capex)
-        found["cost_mn_pa"] = "={economics!cost_mn_pa@total}"
-        for name in ("capture_cost_per_t", "avoidance_cost_per_t"):
-            found[name] = f"={{economics!{name}@total}}"
-        found["storage_cost_per_t"] = _AS_SOLVED
-    if has_accounts(plan):
-        found["npv_mn"] = "={programme_results!live@npv_mn}"
-        found["owners_break_even_price_per_t"] = '=IFERROR({programme_results!live@break_even_carbon_price_per_t}+0,"")'
-        found |= dict.fromkeys(_NOT_RECOMPUTED, _AS_SOLVED)
-        cost = "{ledger!amount_mn@damage_avoided_mn}-{stakeholders!npv_mn@society}"
-        tonnes = "SUMPRODUCT({series!@avoided:all},social_discount_factor)"
-        found["resource_cost_mn"] = f"={cost}"
-        found["break_even_carbon_value_per_t"] = f'=IFERROR({{@resource_cost_mn.value}}*1000/{tonnes},"")'
-        found["damage_avoided_mn"] = "={ledger!amount_mn@damage_avoided_mn}"
-        found["net_benefit_mn"] = "={stakeholders!npv_mn@society}"
-        found["benefit_cost_ratio"] = "={stakeholders!benefit_cost_ratio@society}"
-        found = {
-            name: text for name, text in found.items() if totals.get(name) is not None or name not in SOCIAL_TOTALS
-        }
+def live_figures(plan: Plan) -> dict[str, Formula]:
+    """Formulas of the key figures that other sheets hold the inputs of, as key_figures.csv declares them.
+
+    A figure whose parts the workbook does not hold is empty once an input differs from the solved plan.
+    """
+    has = {
+        "plants": len(plan.problem.plants) > 0,
+        "budget": math.isfinite(plan.problem.budget_mn),
+        "retrofits": len(plan.retrofits) > 0,
+        "accounts": has_accounts(plan),
+    }
     return {
-        name: Formula(template, "" if totals[name] is None else float(totals[name] or 0.0))
-        for name, template in found.items()
-        if name in totals
+        declared["figure"]: Formula(declared["formula"], "" if value is None else float(value))
+        for declared in declared_rows("key_figures.csv")
+        if has[declared["needs"]] and declared["figure"] in plan.totals
+        if (value := plan.totals[declared["figure"]]) is not None or declared["figure"] not in SOCIAL_TOTALS
     }
 
 
 def write_key_figures(sheet: Sheet, plan: Plan, rows: Sequence[Row]) -> None:
     """Write one row a figure: the formula where there is one, the solver's value, and their difference."""
-    live = live_figures(sheet, plan)
+    live = live_figures(plan)
     sheet.table("summary.key_figures", [_with_formula(row, live) for row in rows], plain=True, key="key_figures")
 
 
@@ -291,7 +262,7 @@ def _bounds(sheet: Sheet, plan: Plan) -> Iterator[Row]:
     if plan.corridors is None:
         yield _figure(sheet, "Gap", searched, "maximum relative improvement of the objective that is still possible")
         return
-    meaning = f"maximum improvement within the {searched_links(gap.n_searched)}"
+    meaning = f"maximum improvement within the {counted(gap.n_searched, 'searched link')}"
     yield _figure(sheet, "Optimality gap within the searched links", searched, meaning)
     meaning = f"maximum improvement over all {gap.n_links:,} candidate links"
     yield _figure(sheet, "Optimality gap over all candidate links", every, meaning)
@@ -368,14 +339,6 @@ SUMMARY = Page(
 
 
 OUTSIDE, PURSE, FINANCIERS, HARM = "outside the model", "public purse", "financiers", "damage avoided"
-# Counterparty of each item of the owners' account.
-SIDES = {
-    "capture_capex_mn": OUTSIDE, "transport_capex_mn": OUTSIDE, "storage_capex_mn": OUTSIDE, "capture_om_mn": OUTSIDE,
-    "energy_mn": OUTSIDE, "transport_om_mn": OUTSIDE, "storage_om_mn": OUTSIDE, "salvage_mn": OUTSIDE,
-    "oil_mn": OUTSIDE, "carbon_mn": PURSE, "paid_mn": PURSE, "grants_mn": PURSE, "tax_mn": PURSE,
-    "loans_mn": FINANCIERS,
-    "damage_avoided_mn": HARM,
-}  # fmt: skip
 _COLUMNS = ("owners_mn", "public_purse_mn", "financiers_mn", "society_mn")
 _STAKEHOLDERS = ("owners", "public purse", "financiers", "society")
 
@@ -401,19 +364,12 @@ def write_stakeholders(sheet: Sheet, plan: Plan) -> None:
 
 
 def _items(plan: Plan) -> list[dict[str, Any]]:
+    """The items of the owners' account and the damage avoided, with their counterparty, from ledger.csv."""
     assert plan.ledger is not None
     ledger = plan.ledger.set_index("item")
-    close = "(1+social_discount_rate)^-(horizon_end-first_year)"
     rows = []
-    for item, side in SIDES.items():
-        template = f"=SUMPRODUCT({{programme!@{item}:all}},social_discount_factor)"
-        if item == "loans_mn":
-            parts = "+".join(f"{{programme!@{name}:all}}" for name in ("drawn_mn", "repaid_mn", "interest_mn"))
-            template = f"=SUMPRODUCT({parts},social_discount_factor)"
-        elif item == "salvage_mn":
-            template = f"=SUM({{capital!social_salvage_mn}})*{close}"
-        elif item == "damage_avoided_mn":
-            template = "=SUMPRODUCT({series!@avoided:all},social_cost_per_t,{series!@damage_factor:all})/1000"
+    for declared in declared_rows("ledger.csv"):
+        item, side = declared["item"], declared["side"]
         known = ledger.loc[item] if item in ledger.index else None
         amount = 0.0 if known is None else float(known["society_mn" if side == HARM else "owners_mn"])
         rows.append(
@@ -421,7 +377,7 @@ def _items(plan: Plan) -> list[dict[str, Any]]:
                 "id": item,
                 "item": label(item),
                 "side": side,
-                "amount_mn": Formula(template, amount),
+                "amount_mn": Formula(declared["formula"], amount),
                 "owners_mn": 0.0 if side == HARM else amount,
                 "public_purse_mn": -amount if side == PURSE else 0.0,
                 "financiers_mn": -amount if side == FINANCIERS else 0.0,

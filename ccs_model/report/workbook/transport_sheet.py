@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
+from ccs_model.plan.headline import counted
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import pipe_links, records
 from ccs_model.report import sentences as words
 from ccs_model.report.figures import gap_of
-from ccs_model.report.phrases import searched_links
 from ccs_model.report.pipe_tables import (
     flows_by_year,
     flows_of_links,
@@ -81,8 +81,8 @@ def _candidates(plan: Plan) -> str:
     if not gap.is_restricted:
         return f"{text}The plan was optimised over all of them."
     return (
-        f"{text}The plan was optimised within {searched_links(gap.n_searched)}, listed in tables/links.csv of "
-        "the run folder."
+        f"{text}The plan was optimised within {counted(gap.n_searched, 'searched link')}, listed in "
+        "tables/links.csv of the run folder."
     )
 
 

@@ -21,11 +21,10 @@ from ccs_model.report.workbook.assumptions_sheet import ASSUMPTIONS, SOURCES
 from ccs_model.report.workbook.book import Book
 from ccs_model.report.workbook.calibration_sheet import CALIBRATION
 from ccs_model.report.workbook.cash_flow_sheet import CASH_FLOW
-from ccs_model.report.workbook.changes_sheet import CHANGES
 from ccs_model.report.workbook.economics_sheet import ECONOMICS
 from ccs_model.report.workbook.inputs_sheet import INPUTS, TECHNOLOGIES
 from ccs_model.report.workbook.macc_sheet import FRONTIER, MACC
-from ccs_model.report.workbook.plants_sheet import PLANTS, RETROFITS
+from ccs_model.report.workbook.plants_sheet import CHANGES, PLANTS, RETROFITS
 from ccs_model.report.workbook.run_log_sheet import CHECKS, COVER, DATA, RUN_LOG
 from ccs_model.report.workbook.series_sheet import SERIES
 from ccs_model.report.workbook.sheet import Page, Sheet

@@ -13,15 +13,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
+from xlsxwriter.utility import xl_col_to_name
+
 from ccs_model import __version__
 from ccs_model.errors import InputError, Issue, schema_issue
 from ccs_model.plan.revision import retrofit_text
 from ccs_model.report.workbook.book import READ_BACK
-from ccs_model.report.workbook.changes_sheet import CHANGES
 from ccs_model.report.workbook.columns import PLANT_DATA, SOLVED_BESIDE
+from ccs_model.report.workbook.formulas import column_number
 from ccs_model.report.workbook.plain_workbook import SHEET, leads
-from ccs_model.report.workbook.plants_sheet import EXCLUDE, REQUIRE
-from ccs_model.report.workbook.recalculation import StoredCell, letters
+from ccs_model.report.workbook.plants_sheet import CHANGES, EXCLUDE, REQUIRE
+from ccs_model.report.workbook.recalculation import StoredCell
 from ccs_model.report.workbook.run_log_sheet import FORMAT
 from ccs_model.report.workbook.solver_fingerprints import changed_cells
 from ccs_model.report.workbook.storage_sheet import NO, YES
@@ -65,7 +67,7 @@ class WorkbookReader:
     def address(self, place: Place) -> str:
         """A cell as a reader names it: `Inputs!C7`."""
         sheet, row, column = place
-        return f"{sheet}!{letters(column)}{row}"
+        return f"{sheet}!{xl_col_to_name(column - 1)}{row}"
 
     def places(self, name: str) -> list[Place]:
         """The cells of a defined name, row by row. Raises InputError if the name is missing or damaged."""
@@ -73,7 +75,7 @@ class WorkbookReader:
         if found is None:
             raise InputError([Issue(self.shown, f"its defined name {name} is missing or damaged", _AGAIN)])
         sheet, left, top, right, bottom = found.groups()
-        columns = range(_number_of(left), _number_of(right or left) + 1)
+        columns = range(column_number(left), column_number(right or left) + 1)
         rows = range(int(top), int(bottom or top) + 1)
         if len(columns) * len(rows) > MOST_CELLS:
             raise InputError([Issue(self.shown, f"its defined name {name} covers too many cells")])
@@ -93,10 +95,6 @@ class WorkbookReader:
     def value(self, name: str) -> Value:
         """The value of the first cell of a name."""
         return self.value_at(self.places(name)[0])
-
-    def column(self, name: str) -> list[Value]:
-        """The values of a name, row by row."""
-        return [self.value_at(place) for place in self.places(name)]
 
     def beside(self, *names: str) -> list[tuple[Place, ...]]:
         """The cells of several names side by side. Raises InputError if these differ in length."""
@@ -123,7 +121,7 @@ class WorkbookReader:
             yield row
 
     def validated_format(self) -> tuple[str, ...]:
-        """Return a notice of another version.
+        """Return notices of another version, and of changes of the model that the workbook does not store.
 
         Raises InputError for a workbook of others, of an infeasible scenario, without a sheet, or of another format.
         """
@@ -141,9 +139,15 @@ class WorkbookReader:
         if found != FORMAT:
             remedy = "solve the scenario.resolved.yaml of its run folder again"
             raise InputError([schema_issue(self.at(self.places("workbook_format")[0]), found, FORMAT, remedy, version)])
-        if version == __version__:
-            return ()
-        return (f"{self.shown} was written by ccs-model {version}, and this is {__version__}; results may differ",)
+        notices = []
+        if version != __version__:
+            notices.append(
+                f"{self.shown} was written by ccs-model {version}, and this is {__version__}; results may differ"
+            )
+        if f"{READ_BACK}model_additions" in self._names:
+            added = f"its plan has constraints, variables or bounds added in Python ({self.value('model_additions')})"
+            notices.append(f"{self.shown}: {added}; it is solved again without them")
+        return tuple(notices)
 
     def _validate_sheets(self) -> None:
         """Raise InputError for each sheet that is missing and has cells to be read back."""
@@ -220,13 +224,8 @@ class WorkbookReader:
 
     def totals(self) -> Mapping[str, float]:
         """`Plan.totals` as sheet Data holds them."""
-        found = {str(name): value for name, value in self._numbers("totals")}
-        return MappingProxyType(found)
-
-    def _numbers(self, table: str) -> Iterator[tuple[str, float]]:
-        for row in self.table("solved_numbers", 5):
-            if row[0] == table and isinstance(row[4], float | int):
-                yield str(row[3]), float(row[4])
+        rows = (row for row in self.table("solved_numbers", 5) if row[0] == "totals")
+        return MappingProxyType({str(row[3]): float(row[4]) for row in rows if isinstance(row[4], float | int)})
 
     def retrofits(self) -> Mapping[str, str]:
         """Retrofits as text by plant, from sheet Data."""
@@ -238,13 +237,6 @@ class WorkbookReader:
                 text = retrofit_text(stream, technology, int(row[2]), float(row[4]))
                 found.setdefault(plant, set()).add(text)
         return MappingProxyType({plant: "; ".join(sorted(each)) for plant, each in found.items()})
-
-
-def _number_of(letters_: str) -> int:
-    column = 0
-    for letter in letters_:
-        column = 26 * column + ord(letter) - 64
-    return column
 
 
 # Decisions in Chinese, as own tables take them.

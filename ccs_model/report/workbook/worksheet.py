@@ -262,8 +262,6 @@ def _printed_width(line: str) -> float:
     return _LEFT_OVER * printed_width(line)
 
 
-Row = Mapping[str, object]
-
 _MAY = {"autofilter": True, "sort": True, "format_columns": True, "format_rows": True, "objects": False}
 _BANNER_COLUMNS = 6
 # Column of the link to the sheet before or after; the column before each has room for the end of a longer text.
@@ -310,15 +308,18 @@ class Canvas:
         self._link_row: int | None = None
         self._own: Block | None = None
         self._layout = Layout()
-        # What is printed, and on which page: see printing.py.
-        self._printed_rows: int | None = None
-        self._printed_columns: int | None = None
+        # The last row that is printed, counted from 0, and the number of columns.
+        self.last_printed_row: int | None = None
+        self.n_printed_columns: int | None = None
+        # All columns on one page across, so that the years of a table are not divided; upright A3 where several pages
+        # of A4 would be needed: the text has the same size.
+        self.is_in_one_part = self.may_be_upright = False
         self._stretches: list[Stretch] = []
         self._sections: list[int] = []
         self._keeps: list[Keep] = []
         self._left_out: list[tuple[int, int]] = []
         self._own_breaks: list[int] = []
-        self._below_section = self._in_one_part = self._may_be_upright = False
+        self._below_section = False
         worksheet.set_tab_color(_TAB_COLOURS.get(name, _EVIDENCE_COLOUR))
         worksheet.set_landscape()
         worksheet.set_margins(left=0.3, right=0.3, top=0.35, bottom=0.45)
@@ -367,29 +368,13 @@ class Canvas:
         self._sheet.fit_to_pages(1, 1)
         self._sheet.center_horizontally()
 
-    def allow_upright_a3(self) -> None:
-        """Print on upright A3 if several pages of A4 would be needed: the text has the same size."""
-        self._may_be_upright = True
-
-    def prints_across(self, n: int) -> None:
-        """Print the first `n` columns only."""
-        self._printed_columns = n
-
     def prints_parts_to(self, n: int) -> None:
         """Print the first `n` columns only, in parts."""
         self._layout.limit(n)
 
-    def one_part(self) -> None:
-        """Print all columns on one page across: the years of a table are not divided."""
-        self._in_one_part = True
-
     def hide(self) -> None:
         """Leave out of the tabs and of what is printed."""
         self._sheet.hide()
-
-    def prints_to(self, row: int) -> None:
-        """Print no further than this row, counted from 0."""
-        self._printed_rows = row
 
     def leave_unprinted(self, first: int, last: int) -> None:
         """Rows for programs and for who traces a figure, too many to be read on paper; both counted from 0."""
@@ -421,10 +406,6 @@ class Canvas:
         self._layout.wide(self._row, 0, checked_text(text, self._name), style)
         self._row += 1
         self._below_section = False
-
-    def result(self, holds: bool, text: str) -> None:
-        """A line in green or red that says in words what the colour says."""
-        self.paragraph(text, "holds" if holds else "broken")
 
     def live_check_result(self, formula: str, value: str, alarm: str) -> None:
         """A line that a formula of defined names writes; red where `alarm` is true."""

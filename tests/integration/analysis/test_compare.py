@@ -128,6 +128,13 @@ def test_a_run_does_not_differ_from_itself(poor: Plan) -> None:
         assert not found.totals[f"{name} − first"].fillna(0.0).any()
 
 
+def test_what_was_added_to_a_model_is_an_input_that_differs(poor: Plan) -> None:
+    changed = replace(poor, added_components=("bounds of build",))
+    rows = compare([poor, changed]).inputs
+    assert rows[["kind", "input"]].to_numpy().tolist() == [["model", "added or changed"]]
+    assert rows.iloc[0, 2:].tolist() == ["", "bounds of build"]
+
+
 def test_money_of_two_currencies_is_never_subtracted(poor: Plan) -> None:
     run = run_of(poor)
     other = replace(run, document={**run.document, "currency": "USD"})

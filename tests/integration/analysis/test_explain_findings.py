@@ -90,6 +90,7 @@ def findings_of(exchanges: KnownExchanges, *, is_retrofitted: bool, **of_problem
     problem = {
         "objective": "max_abatement", "is_static": False, "currency": "CNY", "money": "CNY 2024",
         "plants": plants, "routes": routes, "network": None, "scenario": with_budgets(),
+        "committed_plants": frozenset(),
     } | of_problem  # fmt: skip
     retrofits = [{"plant": "P"}] if is_retrofitted else []
     document = {"objective": {"value": VALUE, "searched_gap_share": 0.005}, "retrofits": retrofits}
@@ -254,6 +255,13 @@ def test_an_exchange_that_was_not_found_is_reported() -> None:
     assert [each.message for each in found.values()] == [
         "No plan without it that keeps the other retrofits was found in time."
     ]
+
+
+def test_a_committed_plant_has_no_exchange() -> None:
+    exchanges = KnownExchanges(lambda share: VALUE, lambda at: VALUE - 1)
+    found = findings_of(exchanges, is_retrofitted=True, committed_plants=frozenset({"P"}))
+    assert found["exclude"].message == "No plan is without it: plants.committed names a retrofit of it."
+    assert "capex" not in found
 
 
 def test_the_time_limit_is_reported() -> None:

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from ccs_model.analysis.near_optimal import Alternatives, alternatives_near, exchange_text, reference_of
 from ccs_model.analysis.near_optimal_model import NEEDED, NEVER, SWAPPABLE
 from ccs_model.cli import group
-from ccs_model.cli.command_options import cached_or_solved
+from ccs_model.cli.command_options import Output
 from ccs_model.errors import FileError, InputError
 from ccs_model.mip.matrix import residuals
 from ccs_model.plan.cache_key import RunKey
@@ -188,7 +188,8 @@ def test_a_folder_is_reused_for_the_same_request_only(found: Alternatives, tmp_p
     assert cached_document(folder, other, "near_optimal") is None
     requested: list[str] = []
     with pytest.raises(FileError, match="already contains files"):
-        cached_or_solved(folder, other, "near_optimal", "{}", lambda: requested.append("asked"), force=False)
+        output = Output(folder, as_json=True, allow_outside=False, quiet=True)
+        output.cached(other, "near_optimal", "{}", lambda: requested.append("asked"), lambda *_: "")
     assert not requested
     assert (folder / "near_optimal.json").read_text(encoding="utf-8") == text
 

@@ -10,8 +10,12 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
+import ccs_model as ccs
 from ccs_model.cli import group
-from ccs_model.errors import LIMIT_REACHED, FileError, InfeasibleError
+from ccs_model.cli.plan_series import _bound
+from ccs_model.errors import LIMIT_REACHED, FileError, InfeasibleError, InputError
+from ccs_model.problem.scenario_names import read_checked
+from ccs_model.report.workbook.edited_workbook import read_edited
 from tests.integration.report.recomputing import Computed, differences, formula_cells, recomputed
 
 pytestmark = pytest.mark.slow
@@ -157,6 +161,18 @@ def test_a_scenario_without_a_budget_reaches_its_plan_and_is_verified(
     assert json.loads(Path("out/plan.json").read_text(encoding="utf-8"))["warnings"]
     verified = CliRunner().invoke(group, ["verify", "out"], standalone_mode=False)
     assert verified.return_value == 0, verified.output
+
+
+def test_a_run_with_fixed_decisions_is_refused_and_gives_no_bound(scenario: Path, tmp_path: Path) -> None:
+    problem = ccs.build_problem(*read_checked(scenario))
+    model = ccs.build_model(problem)
+    next(iter(model.build.values())).fix(0)
+    run = ccs.solve(problem, model).to_folder(tmp_path / "fixed")
+    (notice,) = read_edited(run / "plan.xlsx").notices
+    assert "added in Python (bounds of build); it is solved again without them" in notice
+    with pytest.raises(InputError, match="bounds of build"):
+        requested(run)
+    assert _bound(run) is None
 
 
 def test_a_frontier_does_not_need_the_scenario_to_be_feasible(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

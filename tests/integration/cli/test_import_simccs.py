@@ -6,12 +6,17 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner, Result
 
 from ccs_model.cli import group
 from ccs_model.errors import CcsModelError, FileError, InputError
+from ccs_model.problem import build_problem
+from ccs_model.problem.scenario_names import read_checked
+from ccs_model.problem.unused_inputs import input_warnings
+from ccs_model.report.pipe_tables import node_names
 from ccs_model.scenario import read_scenario
 from tests.paths import DATA
 
@@ -44,6 +49,15 @@ def edited(tmp_path: Path) -> Callable[..., Path]:
         return folder
 
     return made
+
+
+def test_junctions_keep_their_names_and_lengths_are_said_to_be_weighted(tmp_path):
+    assert run(PUBLISHED / "cap", "-o", tmp_path / "case", *CAP).exception is None
+    problem = build_problem(*read_checked(tmp_path / "case" / "scenario.yaml"))
+    names = node_names(SimpleNamespace(problem=problem))
+    hubs = problem.network.nodes.loc[problem.network.nodes["kind"] == "hub", "node"]
+    assert len(hubs) == 100 and all(names[hub] == hub and hub.startswith("junction ") for hub in hubs)
+    assert sum("lengths of the links of SimCCS are weighted by cost" in text for text in input_warnings(problem)) == 1
 
 
 def test_it_writes_a_scenario_and_its_tables_and_says_what_comes_next(tmp_path):

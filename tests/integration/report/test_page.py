@@ -24,7 +24,9 @@ from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.language import LANGUAGES, labels
 from ccs_model.report.page import charts
 from ccs_model.report.page.basemap import HEIGHT, WIDTH, Projection, basemap_of
+from ccs_model.report.page.html import Words
 from ccs_model.report.page.page import page_text, write_page
+from ccs_model.report.page.plan_map import plan_map
 from ccs_model.runs.run_reader import read_run, run_of
 
 from .page_runs import HOSTILE, frontier_of, futures_of
@@ -405,7 +407,21 @@ def test_a_basemap_of_ones_own_takes_the_place_of_provinces(run: StoredRun, tmp_
     assert drawn.rings == [square]
     labels_of = {each["text"] for each in Page(page_text(run, basemap=str(tmp_path / "own.geojson"))).map["labels"]}
     assert "Square" in labels_of and "Shaanxi" not in labels_of
-    assert "boundary statement" not in page_text(run, basemap="none")
+    for option, source, without in (
+        (str(tmp_path / "own.geojson"), "own.geojson (outlines), GeoNames", "Natural Earth (outlines"),
+        ("none", "Source: map.geojson", "GeoNames ("),
+    ):
+        notes = str(plan_map(run, Words("en", run.money), basemap_of(option), {}))
+        assert source in notes and without not in notes and "boundary statement" not in notes
+    far = {**feature, "geometry": {"type": "Polygon", "coordinates": [[[-x, y] for x, y in square]]}}
+    (tmp_path / "far.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [far]}), "utf-8")
+    notes = str(plan_map(run, Words("en", run.money), basemap_of(str(tmp_path / "far.geojson")), {}))
+    assert "No polygon of far.geojson lies within the map." in notes
+
+
+def _collection(*ring: list[float]) -> str:
+    feature = {"type": "Feature", "geometry": {"type": "Polygon", "coordinates": [ring]}}
+    return json.dumps({"type": "FeatureCollection", "features": [feature]})
 
 
 @pytest.mark.parametrize(
@@ -415,6 +431,18 @@ def test_a_basemap_of_ones_own_takes_the_place_of_provinces(run: StoredRun, tmp_
         ("{}", "not GeoJSON"),
         ('{"features": []}', "no polygon"),
         ('{"features": [3]}', "not GeoJSON"),
+        ('{"type": "Feature", "geometry": null}', "is a Feature, expected a FeatureCollection"),
+        ('{"type": "Polygon", "coordinates": []}', "is a Polygon, expected a FeatureCollection"),
+        (
+            _collection([5e5, 4e6], [6e5, 4e6], [6e5, 5e6], [5e5, 4e6]),
+            "at 500000, 4000000, expected.* .give WGS84",
+        ),
+        (
+            _collection([37, 114], [41, 114], [41, 119], [37, 114]),
+            "at 37, 114, expected.* .longitude comes first",
+        ),
+        (_collection([114, 37], [114, 41], [119, 41], [119, 37]), "feature 1: has a ring that is not closed"),
+        (_collection([114, 37], [114, 41], [114, 37]), "has a ring of 3 points"),
     ],
 )
 def test_a_basemap_that_is_none_is_told(tmp_path: Path, content: str, words: str) -> None:

@@ -17,7 +17,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from ccs_model.inputs import Inputs
 from ccs_model.plan.merit_order import DETAILS
 from ccs_model.plan.plan import Plan
-from ccs_model.report.figures import published_ranges, range_of, ranges_of
+from ccs_model.report.figures import covering_range, published_ranges, ranges_of
 from ccs_model.report.workbook.cell_values import number_format, with_dash
 from ccs_model.report.workbook.columns import CELL_CLASSES, quantities
 from ccs_model.report.workbook.printed_pages import A3, A4, UPRIGHT_A3, widest
@@ -163,10 +163,13 @@ def test_a_plan_in_other_money_is_not_held_against_the_bands(plan: Plan, tmp_pat
 def test_published_ranges_cover_what_they_say(inputs: Inputs) -> None:
     ranges = {each.covers: each for each in published_ranges(inputs)}
     steel = ranges["steel plants"]
-    assert range_of(inputs, "steel", "flue_gas", "") == steel
-    assert range_of(inputs, "chemicals", "product_grade", "coal") == ranges["pure streams of coal chemicals"]
-    assert range_of(inputs, "chemicals", "tail_gas", "coal") is None
-    assert range_of(inputs, "chemicals", "product_grade", "natural_gas") is None
+    assert covering_range(published_ranges(inputs), "steel", "flue_gas", "") == steel
+    assert (
+        covering_range(published_ranges(inputs), "chemicals", "product_grade", "coal")
+        == ranges["pure streams of coal chemicals"]
+    )
+    assert covering_range(published_ranges(inputs), "chemicals", "tail_gas", "coal") is None
+    assert covering_range(published_ranges(inputs), "chemicals", "product_grade", "natural_gas") is None
     assert [steel.place(cost) for cost in (347.9, 348.0, 560.0, 560.1)] == ["below", "inside", "inside", "above"]
     assert [each.covers for each in ranges_of(inputs, ["steel", "cement"])] == [
         "steel plants", "pure streams of coal chemicals", "cement works",

@@ -10,7 +10,8 @@ import pytest
 import xlsxwriter
 
 from ccs_model.errors import InputError
-from ccs_model.report.workbook.recalculation import letters, stored_cells
+from ccs_model.report.workbook.formulas import column_number
+from ccs_model.report.workbook.recalculation import stored_cells
 
 
 def edited(old: str, new: str, part: str = "xl/worksheets/sheet1.xml") -> bytes:
@@ -64,5 +65,6 @@ def test_damaged_parts_are_told(old: str, new: str, part: str, words: str) -> No
     assert str(caught.value.issues[0]).startswith(f"plan.xlsx: {words}")
 
 
-def test_columns_are_named_past_z() -> None:
-    assert [letters(n) for n in (1, 26, 27, 52, 702, 703, 16_384)] == ["A", "Z", "AA", "AZ", "ZZ", "AAA", "XFD"]
+def test_columns_are_counted_past_z() -> None:
+    names = ("A", "Z", "AA", "AZ", "ZZ", "AAA", "XFD")
+    assert [column_number(name) for name in names] == [1, 26, 27, 52, 702, 703, 16_384]

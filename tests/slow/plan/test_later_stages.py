@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+import ccs_model as ccs
 from ccs_model.errors import NoPlanError
 from ccs_model.mip import Highs, Outcome
 from ccs_model.plan.plan import Plan
@@ -74,3 +76,28 @@ def test_where_nothing_is_in_hand_a_failure_is_told(solved: Solved, failing: Cal
     failing("max abatement: relaxation")
     with pytest.raises(NoPlanError, match="Solve error"):
         solved(STAGED)
+
+
+def test_under_a_target_a_smaller_pipe_may_need_a_little_more_capture(tmp_path: Path) -> None:
+    # The pumps of a smaller pipe use more power, so that the plant captures more to avoid as much.
+    links = tmp_path / "tables" / "transport" / "links.csv"
+    links.parent.mkdir(parents=True)
+    links.write_text(
+        "link,node_a,node_b,length_km,cost_factor,existing_ktpa\nold spur,P100000120125,huanghua,65,,3000\n"
+        "L1,P100000120106,huanghua,,,\n",
+        encoding="utf-8",
+    )
+    path = tmp_path / "scenario.yaml"
+    path.write_text(
+        "name: Spur\nyears: [2026, 2030]\ndata: tables\nobjective: min_cost\n"
+        "plants: {inventory: [steel], provinces: [Hebei], min_emissions_ktpa: 11_000}\n"
+        "capture: {technologies: [advanced_amine]}\ncalibration: {use: none}\n"
+        "storage: {sites: [huanghua, bozhong_sag, jinxian_sag], max_fill_share: 0.3}\n"
+        "targets: {abatement_share: {2026: 0.005, 2030: 0.01}}\nsolver: {mip_gap: 0.03, effort: quick}\n",
+        encoding="utf-8",
+    )
+    plan = ccs.optimize(path)
+    assert plan.checks["holds"].all()
+    pipes = plan.vintages
+    # 5,500 kt/y less the 3,000 of the existing pipeline: a trunk line of 6,400 costs 134 million more.
+    assert pipes["pipe"].tolist() == ["existing", "large"], pipes

@@ -121,3 +121,11 @@ def test_forms_of_names():
     assert same_name("inner\u00a0mongolia", ["Inner Mongolia", "Shanxi"]) == "Inner Mongolia"
     assert same_name("a", ["A", "\u0410"]) is None
     assert odd_letters("Ob\u00adi") == "an invisible character (U+00AD)" and odd_letters("São Paulo") == ""
+
+
+def test_a_name_in_place_of_an_id_is_answered_with_ids(tmp_path):
+    path = tmp_path / "scenario.yaml"
+    path.write_text("name: x\nplants: {require: [hebei tangyin]}\nbudget: {total_mn: 9}\n", encoding="utf-8")
+    with pytest.raises(InputError) as raised:
+        read_checked(path)
+    assert "such as P100000120150 (Hebei Tangyin Iron and Steel Co Ltd)" in str(raised.value)

@@ -114,6 +114,45 @@ def test_ends_that_nobody_knows_are_told_with_their_lines_and_all_at_once(desk):
     assert "transport/hubs" in issues[3]
 
 
+def test_a_quotation_for_a_link_with_a_name_of_its_own_gets_that_name(desk):
+    path = desk(
+        transport__links=LINKS + "trunk,S1,P1,120,MINE,assumed\n",
+        transport__line_costs=COSTS + "P1 – S1,small,1,0.01,USD,2024,MINE,assumed\n",
+    )
+    assert reported(path) == [
+        "my/transport/line_costs.csv:2:link: 'P1 – S1' is no candidate link (it is named 'trunk' in transport/links)"
+    ]
+
+
+@pytest.mark.parametrize("transport", ["terrain: hills.asc", "terrain: hills.asc, shared_trunklines: false"])
+def test_terrain_that_no_pipeline_crosses_is_named(desk, tmp_path, transport):
+    of_grid = PLANTS.replace("lon_deg,status", "lon_deg,grid,status").replace(",operating", ",Shanxi,operating")
+    of_grid = of_grid.replace("Here", "Shanxi")
+
+    def found(west):
+        rows = f"ncols 2\nnrows 2\nxllcorner {west}\nyllcorner 37\ncellsize 1.5\n1.2 1.3\n1 1\n"
+        path = desk(transport, plants__sources=of_grid)
+        (tmp_path / "hills.asc").write_text(rows)
+        return [text for text in unused_inputs(problem_of(path)) if "terrain" in text]
+
+    assert found(113) == []
+    (notice,) = found(-113)
+    assert notice.endswith("scenario.yaml:6: terrain without effect, since no candidate pipeline on land crosses it")
+    assert Language("zh").sentence(notice) != notice
+
+
+@pytest.mark.parametrize(("lat", "n"), [(38, 0), (-38, 1)])
+def test_points_of_terrain_that_no_pipeline_crosses_are_named(desk, lat, n):
+    points = (
+        f"lat_deg,lon_deg,cost_multiplier,reference,quality\n{lat},114,1.5,MINE,assumed\n{lat},115,1.5,MINE,assumed\n"
+    )
+    found = [text for text in unused_inputs(problem_of(desk(transport__terrain=points))) if "terrain" in text]
+    assert (
+        found
+        == ["my/transport/terrain.csv:2: terrain without effect, since no candidate pipeline on land crosses it"] * n
+    )
+
+
 def test_a_quotation_for_two_nodes_without_a_link_is_told(desk):
     costs = "P1 – S1,small,1,0.01,USD,2024,MINE,assumed\nS2 – P1,small,1,0.01,USD,2024,MINE,assumed\n"
     path = desk(
@@ -131,6 +170,19 @@ def test_a_quotation_for_two_nodes_without_a_link_is_told(desk):
     [
         ("0,0", r"my/transport/hubs.csv:2:lat_deg: 'H1' is at (0, 0), in the sea off Africa"),
         ("138.3,38.3", "my/transport/hubs.csv:2:lat_deg: 138.3 is outside the range -90 to 90"),
+        (
+            "4356000,114.4",
+            "my/transport/hubs.csv:2:lat_deg: 4356000 is outside the range -90 to 90 (these look like projected "
+            "coordinates; give degrees, WGS84)",
+        ),
+        (
+            "39°21'36\"N,114.4",
+            "my/transport/hubs.csv:2:lat_deg: '39°21'36\"N' is not a finite number (give decimal degrees: 39.36)",
+        ),
+        (
+            "38.3,3°30'W",
+            "my/transport/hubs.csv:2:lon_deg: '3°30'W' is not a finite number (give decimal degrees: -3.5)",
+        ),
     ],
 )
 def test_hubs_in_the_wrong_place_are_told(desk, place, what):
@@ -214,10 +266,41 @@ def test_links_shorter_than_the_straight_line_are_named(desk):
     # P1 and P2 are 34 km apart, P1 and S1 113 km.
     links = LINKS + "A,P1,P2,21,MINE,assumed\nB,P1,S1,113.2,MINE,assumed\nC,P2,P3,30,SIMCCS,assumed\n"
     references = REFERENCES + "SIMCCS,SimCCS,,mine,tests\n"
-    (notice,) = read_checked(desk(transport__links=links, references=references))[1].notices
+    of_simccs, notice = read_checked(desk(transport__links=links, references=references))[1].notices
+    assert of_simccs == (
+        "my/transport/links.csv:4:length_km: lengths of the links of SimCCS are weighted by cost, and its junctions "
+        "may be drawn at assumed places"
+    )
+    assert Language("zh").sentence(of_simccs) != of_simccs
     assert notice == (
         "my/transport/links.csv:2:length_km: links shorter than the straight line between their ends: A (21 km, 34 km "
         "apart); length_km is in km (are these miles?)"
+    )
+    assert Language("zh").sentence(notice) != notice
+
+
+def test_links_far_longer_than_the_straight_line_are_named(desk):
+    # P1 and P2 are 34 km apart: five times that are 172 km; P1 and H1 48 km.
+    links = LINKS + "A,P1,P2,180,MINE,assumed\nB,P2,P1,165,MINE,assumed\n"
+    (notice,) = read_checked(desk(transport__links=links, transport__hubs=HUBS))[1].notices
+    assert notice == (
+        "my/transport/links.csv:2:length_km: links far longer than the straight line between their ends: A (180 km, "
+        "34 km apart); length_km is in km"
+    )
+    assert Language("zh").sentence(notice) != notice
+
+
+def test_links_to_offshore_sites_at_the_cost_of_flat_land_are_named(desk):
+    heads, *rows = SITES.splitlines()
+    offshore = "\n".join(
+        [heads + ",is_offshore", rows[0].replace("38.9,114.6", "38.9,119.2") + ",yes", rows[1] + ",no"]
+    )
+    links = LINKS.replace("length_km", "length_km,cost_factor")
+    rows = "A,P1,S1,460,,MINE,assumed\nB,P2,S1,440,1.5,MINE,assumed\nC,P1,P2,35,,MINE,assumed\n"
+    (notice,) = read_checked(desk(transport__links=links + rows, storage__sites=offshore + "\n"))[1].notices
+    assert notice == (
+        "my/transport/links.csv:2:cost_factor: links to offshore sites whose empty cost_factor counts as 1, the cost "
+        "on flat land: A"
     )
     assert Language("zh").sentence(notice) != notice
 
@@ -249,6 +332,25 @@ def test_an_id_stands_for_one_node(desk):
     assert issues == ["my/transport/hubs.csv:2:hub: 'P1' is already an id in plants/sources"]
 
 
+def test_an_id_of_a_generated_hub_link_or_road_is_rejected(desk):
+    near = PLANTS + f"P4,Four,Here,38.1,114.1,operating,300,80,4,20{MINE}"
+    near = near.replace("38.2,114.3", "38.0,114.1").replace("38.4,114.1", "38.1,114.0")
+    hubs = HUBS + "hub P1,38.2,114.4,MINE,assumed\n"
+    assert reported(desk(plants__sources=near, transport__hubs=hubs)) == [
+        "my/transport/hubs.csv:3:hub: 'hub P1' is also the id of a generated hub (give it another id)"
+    ]
+    hub = {"plants__sources": PLANTS, "transport__hubs": HUBS}
+    for name, transport in (("P1 – S1", "trucks: false"), ("road P1 – S1", "trucks: true")):
+        links = LINKS + f"{name},H1,S1,60,MINE,assumed\n"
+        assert reported(desk(transport, transport__links=links, **hub)) == [
+            f"my/transport/links.csv:2:link: '{name}' is also the id of a generated link (give it another id)"
+        ]
+    # Between the ends of the generated link it replaces that one.
+    links = LINKS + "P1 – S1,S1,P1,150,MINE,assumed\n"
+    named = problem_of(desk(transport__links=links, **hub)).network.links.set_index("link")
+    assert named.at["P1 – S1", "length_km"] == 150
+
+
 @pytest.mark.slow
 def test_a_site_that_is_named_must_be_in_reach_of_a_plant(desk):
     issues = reported(desk(sites="S1, S2"))
@@ -260,6 +362,27 @@ def test_a_site_that_is_named_must_be_in_reach_of_a_plant(desk):
     assert list(problem_of(desk(sites="Basin")).network.node_of_site) == ["S1"]
     linked = problem_of(desk(sites="S1, S2", transport__links=LINKS + "long,P1,S2,1500,MINE,assumed\n"))
     assert set(linked.network.node_of_site) == {"S1", "S2"}
+
+
+def test_a_site_without_a_basin_must_be_in_reach_too(desk):
+    heads, *rows = (line.split(",") for line in SITES.splitlines())
+    at = heads.index("basin")
+    sites = "".join(",".join(row[:at] + row[at + 1 :]) + "\n" for row in (heads, *rows))
+    issues = reported(desk(sites="S1, S2", storage__sites=sites))
+    assert len(issues) == 1 and "site 'S2' cannot be reached: nearest plant is P1, " in issues[0]
+
+
+def test_sites_in_a_country_without_a_plant_are_named(desk):
+    abroad = f"S3,There,Basin,There,47.0,105.0,saline,1e5,1e5,1e5,300,10,5{MINE}"
+    (notice,) = (
+        text for text in unused_inputs(problem_of(desk(storage__sites=SITES + abroad))) if "without a plant" in text
+    )
+    assert (
+        notice
+        == "my/storage/sites.csv:4: sites out of reach, in countries without a plant of the scenario: S3 (Mongolia)"
+    )
+    assert Language("zh").sentence(notice) != notice
+    assert not [text for text in unused_inputs(problem_of(desk())) if "without a plant" in text]
 
 
 def test_a_site_that_is_named_must_have_a_link(desk):

@@ -36,6 +36,7 @@ def network_of(
         site_node=np.array(sites),
         opening=0 * one,
         well=0 * one,
+        may_be_open=one > 0,
         opened=np.zeros((1, n_sites), dtype=int),
         wells=np.zeros((1, n_sites), dtype=int),
         rate=np.full(n_sites, 100.0),

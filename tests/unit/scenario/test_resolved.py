@@ -8,7 +8,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ccs_model.problem.scenario_names import place_of
 from ccs_model.scenario import Scenario, read_scenario
+from ccs_model.scenario.read import resolved_scenario
 from tests.examples import examples
 
 WHOLE = """\
@@ -27,6 +29,7 @@ plants:
   min_emissions_ktpa: 0  # default
   exclude: []  # default
   require: []  # default
+  committed: {}  # default
   not_before: {}  # default
   furnace_streams: false  # default
   captive_units: false  # default
@@ -53,6 +56,7 @@ storage:
   exclude: []  # default
   capacity: mid  # default
   capacity_kt: {}  # default
+  not_before: {}  # default
   max_fill_share: 1  # default
   site_reach_km: null  # default
   nearest_sites: null  # default
@@ -183,3 +187,16 @@ def test_reads_back_equal(tmp_path_factory: Any, values: dict[str, Any]) -> None
     path.write_text(scenario.resolved_yaml(), encoding="utf-8")
     again = read_scenario(path)
     assert again == scenario
+
+
+def test_keys_over_several_lines_have_the_key_as_their_place(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "name: x\nyears: [2026, 2030]\nplants: {inventory: [steel]}\n"
+        "policy: {carbon_price_per_t: {2026: 80, 2040: 300}}\nbudget: {total_mn: 9}\n",
+        encoding="utf-8",
+    )
+    read = read_scenario(path)
+    again = resolved_scenario(read.resolved_yaml(), "RunLog", path)
+    assert place_of(again, "policy.carbon_price_per_t") == "policy.carbon_price_per_t"
+    assert again.policy == read.policy
