@@ -29,6 +29,8 @@ class GrowthNetwork:
         of that size can be built.
     included, largest
         [link, size] delivered flow within the fixed cost, and the largest one.
+    free
+        [link] flow that existing pipes carry.
     pipe
         [p, link, size] columns that build the pipe; −1 without one.
     site_node
@@ -42,17 +44,20 @@ class GrowthNetwork:
     rate, most_wells, room, weight
         [site] flow of a well, their largest number, capacity, and [p, site] how much of the capacity a unit of flow
         takes.
-    column, period, choice, node, value, cost
+    column, period, choice, node, value, cost, price
         [option] its column, period, stream (options of one stream exclude each other), node, objective value
-        (maximised) and budget cost.
+        (maximised), budget cost, and what it takes from an objective in money to reach a target.
     flow
         [option, p] flow.
     packing, packing_limit
         [row, option] and [row]: rows Σ coefficient × option ≤ limit of the model.
     required
         Groups of streams, of each of which a solution must have an option.
-    targets, target_limits
-        [row, option] and [row]: rows Σ coefficient × option ≥ limit. Where there are any, growth ends when all hold.
+    targets, target_limits, target_losses
+        [row, option] and [row]: rows Σ coefficient × option ≥ limit, in the order in which they are reached, and
+        [row, p, link] what a unit of flow takes from the sum (the CO2 of its pump power).
+    ends_at_targets
+        Whether growth ends when all targets hold. A solution that misses one is of no use otherwise.
     limits
         [p] money that may be spent until the end of the period.
     area_limits, area_options, area_links, area_sites
@@ -64,6 +69,8 @@ class GrowthNetwork:
         [p] what money for pipes, and for sites and wells, takes from the objective; 0 where only options count.
     threshold
         Least value of an option added, as a share of what its path takes from the objective.
+    aim
+        Row of `targets` that is to be reached, to which `value` is then the contribution; None for none.
     """
 
     start: Ints
@@ -72,6 +79,7 @@ class GrowthNetwork:
     slope: Floats
     included: Floats
     largest: Floats
+    free: Floats
     pipe: Ints
     site_node: Ints
     opening: Floats
@@ -89,12 +97,15 @@ class GrowthNetwork:
     node: Ints
     value: Floats
     cost: Floats
+    price: Floats
     flow: Floats
     packing: sparse.csc_array
     packing_limit: Floats
     required: tuple[Ints, ...]
-    targets: sparse.csc_array
+    targets: Floats
     target_limits: Floats
+    target_losses: Floats
+    ends_at_targets: bool
     limits: Floats
     area_limits: Floats
     area_options: Floats
@@ -104,19 +115,43 @@ class GrowthNetwork:
     charge: Floats
     charge_at_sites: Floats
     threshold: float = 1.0
+    aim: int | None = None
 
     def limited_to(self, limit: float) -> GrowthNetwork:
         """Return the network with less money, of the unit of `limits`."""
         return replace(self, limits=np.minimum(self.limits, limit))
 
     def with_limits_raised(self, share: float) -> GrowthNetwork:
-        """Return the network with more money in every period and area."""
-        return replace(self, limits=(1 + share) * self.limits, area_limits=(1 + share) * self.area_limits)
+        """Return the network with more money in every period and area, and higher targets."""
+        names = ("limits", "area_limits", "target_limits")
+        return replace(self, **{name: (1 + share) * getattr(self, name) for name in names})
 
     def with_values_perturbed(self, deviation: float, rng: np.random.Generator) -> GrowthNetwork:
         """Return the network with the values of each stream multiplied by a lognormal factor."""
-        factor = np.exp(deviation * rng.standard_normal(int(self.choice.max()) + 1))
-        return replace(self, value=self.value * factor[self.choice])
+        factor = np.exp(deviation * rng.standard_normal(int(self.choice.max()) + 1))[self.choice]
+        return replace(self, value=self.value * factor, price=self.price * factor)
+
+    def aiming_at(self, target: int) -> GrowthNetwork:
+        """Return the network in which an option is worth what it contributes to a target."""
+        return replace(self, value=self.targets[target], aim=target)
+
+    def cheapest_periods(self) -> list[int]:
+        """Return the periods with an option of value, by the cost per value that a tenth of their options undercuts."""
+        cost = self.price if self.is_priced else self.cost
+        found = []
+        for period in range(self.n_periods):
+            mine = np.flatnonzero((self.period == period) & (self.value > 0))
+            if len(mine):
+                found.append((float(np.quantile(cost[mine] / self.value[mine], 0.1)), period))
+        return [period for _, period in sorted(found)]
+
+    @cached_property
+    def merit(self) -> Floats:
+        """[option] what counts per money: the value, or where targets cost money the sum of its parts of them."""
+        if not (self.is_priced and len(self.target_limits)):
+            return self.value
+        parts: Floats = (self.targets / self.target_limits[:, None]).sum(axis=0)
+        return parts
 
     def with_threshold(self, threshold: float) -> GrowthNetwork:
         """Return the network with another least value of the options added."""
@@ -180,11 +215,11 @@ class GrowthNetwork:
 
     def first_pipe_costs(self, flows: Floats, period: int) -> Floats:
         """[flow, link] cost of the pipes for flows [flow, p] from a period on, on links without any flow."""
-        built = np.diff(np.maximum.accumulate(flows[:, period:], axis=1), axis=1, prepend=0.0)
+        needed = np.maximum(flows[:, period:, None] - self.free, 0.0)
+        built = np.diff(np.maximum.accumulate(needed, axis=1), axis=1, prepend=0.0)
         cost = np.zeros((len(flows), len(self.start)))
-        for k in np.flatnonzero((built > LEAST_FLOW).any(axis=0)):
-            capacity = np.repeat(built[:, k, None, None], len(self.start), axis=2)
-            cost += self.pipe_costs(capacity, slice(period + k, period + k + 1))[:, 0]
+        for k in np.flatnonzero((built > LEAST_FLOW).any(axis=(0, 2))):
+            cost += self.pipe_costs(built[:, k : k + 1], slice(period + k, period + k + 1))[:, 0]
         return cost
 
     @cached_property

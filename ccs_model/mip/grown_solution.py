@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 
@@ -57,7 +58,7 @@ class Growth:
         has_pipe = (network.pipe >= 0) & (x[network.pipe] > 0.5)
         is_open = (x[network.opened] > 0.5).any(axis=0)
         capacity = np.where(has_pipe, network.largest, 0.0)
-        width = capacity.sum(axis=(0, 2))
+        width = capacity.sum(axis=(0, 2)) + network.free
         resistance = np.divide(1.0, width, out=np.full(len(width), np.inf), where=width > 0)
         order, graph = network.edges
         graph.data[:] = np.concatenate([resistance, resistance, np.where(is_open, TOLERANCE, np.inf)])[order]
@@ -72,7 +73,7 @@ class Growth:
             growth.add(int(option), np.array(links, dtype=np.int64), network.site_at[node])
         first = has_pipe.any(axis=2).argmax(axis=0)
         first_capacity = capacity.sum(axis=2)[first, np.arange(len(first))]
-        growth.ahead = np.minimum(first_capacity, growth.flow.max(axis=0))
+        growth.ahead = np.minimum(first_capacity, growth.most_beyond_free())
         return growth
 
     def copy(self, network: GrowthNetwork | None = None) -> Growth:
@@ -89,9 +90,12 @@ class Growth:
 
     @property
     def value(self) -> float:
-        """Objective value of the options less that of pipes and sites; −∞ where a required group has no option."""
+        """Objective value of the options less that of pipes and sites.
+
+        It is −∞ where a required group has no option, and where a target is not reached at which growth does not end.
+        """
         net = self.network
-        if len(self.missing):
+        if len(self.missing) or not (net.ends_at_targets or self.reaches_targets()):
             return -np.inf
         value = float(net.value[self.options].sum())
         if net.is_priced:
@@ -112,16 +116,33 @@ class Growth:
 
     @property
     def is_enough(self) -> bool:
-        """Whether the solution reaches every target and has every required group; never without targets."""
+        """Whether growth ends, since the solution reaches the target aimed at, or all with every required group."""
         net = self.network
-        if not len(net.target_limits) or len(self.missing):
+        if net.aim is None and (not net.ends_at_targets or len(self.missing)):
             return False
-        return bool((net.targets[:, self.options].sum(axis=1) >= net.target_limits * (1 + TOLERANCE)).all())
+        return self.reaches_targets()
+
+    def reaches_targets(self) -> bool:
+        """Whether the solution reaches the target aimed at, or all targets."""
+        return not len(self.network.target_limits) or bool((self.short_of_targets() <= 0).all())
+
+    def short_of_targets(self, without: Sequence[int] = ()) -> Floats:
+        """[row] what the solution, or what is left without some streams, lacks of targets, or of the one aimed at."""
+        net, flow = self.network, self.flow
+        left = [option for stream, (option, _, _) in self.chosen.items() if stream not in without]
+        for option, links, _ in (self.chosen[stream] for stream in without if net.target_losses.any()):
+            flow = flow.copy() if flow is self.flow else flow
+            flow[:, links] -= net.flow[option][:, None]
+        reached = net.targets[:, left].sum(axis=1) - (net.target_losses * flow).sum(axis=(1, 2))
+        short: Floats = np.maximum(net.target_limits * (1 + TOLERANCE) - reached, 0.0)
+        return short if net.aim is None else np.where(np.arange(len(short)) == net.aim, short, 0.0)
 
     def vintages(self, more: Floats | None = None, first: int = 0, links: Ints | slice = slice(None)) -> Floats:
         """[…, p, link] capacity built in each period from `first` on, for the flows and more […, p, 1] from then on."""
+        free = self.network.free[links]
         flow = self.flow[first:, links] if more is None else self.flow[first:, links] + more
-        before, ahead = self.flow[:first, links].max(axis=0, initial=0.0), self.ahead[links]
+        flow = np.maximum(flow - free, 0.0)
+        before, ahead = (self.flow[:first, links] - free).max(axis=0, initial=0.0), self.ahead[links]
         in_use = np.maximum(np.maximum.accumulate(flow, axis=-2), before)
         so_far = np.where(in_use > LEAST_FLOW, np.maximum(in_use, ahead), 0.0)
         built = so_far.copy()
@@ -263,14 +284,21 @@ class Growth:
         self.packed[row] -= amount
         self.flow[np.abs(self.flow) < LEAST_FLOW] = 0.0
         self.stored[np.abs(self.stored) < LEAST_FLOW] = 0.0
-        self.ahead = np.minimum(self.ahead, self.flow.max(axis=0))
+        self.ahead = np.minimum(self.ahead, self.most_beyond_free())
+
+    def most_beyond_free(self) -> Floats:
+        """[link] the largest flow of any period beyond what existing pipes carry."""
+        return np.maximum(self.flow.max(axis=0) - self.network.free, 0.0)
 
     def shrink(self) -> None:
-        """Remove streams by value per money saved, the least first, until the limits hold; required groups keep one.
+        """Remove streams by value per money saved, the least first, until the limits hold.
+
+        Streams stay that a target needs, and one of each required group.
 
         The order is that of the initial solution. The saving of a stream is updated when it is next in the order, and a
         stream whose value per money has risen is moved back.
         """
+        reaches = bool(len(self.network.target_limits)) and self.reaches_targets()
         queue = [(self._value_per_money(stream), stream) for stream in self.chosen]
         heapify(queue)
         while queue and not self.is_within_limits():
@@ -278,7 +306,26 @@ class Growth:
             merit = self._value_per_money(stream)
             if queue and merit > queue[0][0]:
                 heappush(queue, (merit, stream))
-            elif not self._is_required(stream):
+            elif not self._is_required(stream) and not (reaches and self.short_of_targets([stream]).any()):
+                self.remove(stream)
+
+    def trim(self) -> None:
+        """Remove streams of no value that no target needs, those that contribute least per money saved first."""
+        net = self.network
+        if not len(net.target_limits) or not self.reaches_targets():
+            return
+        is_of_value = (net.value > 0) & (not net.ends_at_targets)
+        idle = [stream for stream, (option, _, _) in self.chosen.items() if not is_of_value[option]]
+        queue = [(self._value_per_money(stream), stream) for stream in idle if not self._is_required(stream)]
+        heapify(queue)
+        while queue:
+            _, stream = heappop(queue)
+            if self._is_required(stream) or self.short_of_targets([stream]).any():
+                continue
+            merit = self._value_per_money(stream)
+            if queue and merit > queue[0][0]:
+                heappush(queue, (merit, stream))
+            else:
                 self.remove(stream)
 
     def prune(self) -> None:
@@ -287,6 +334,7 @@ class Growth:
         The group whose removal gains most goes first.
         """
         gains: dict[tuple[int, ...], float] = {}
+        reaches = bool(len(self.network.target_limits)) and self.reaches_targets()
         while self.chosen and not np.isinf(now()):
             by_place: dict[tuple[str, int], list[int]] = {}
             for stream in self.chosen:
@@ -298,6 +346,9 @@ class Growth:
             spend(len(new) * _EFFORT_PER_GROUP)
             gains |= {group: self._gain_without(group, pipes, sites) for group in new}
             best = max(groups, key=lambda group: gains[group])
+            while gains[best] > TOLERANCE and reaches and self.short_of_targets(best).any():
+                gains[best] = -np.inf
+                best = max(groups, key=lambda group: gains[group])
             if gains[best] <= TOLERANCE:
                 return
             # What shares no link and no site with the group stays worth what it is.
@@ -352,4 +403,4 @@ class Growth:
         )
         # Where a flow exceeds every pipe, what leaves it is worth nothing.
         saved = net.cost[option] + (with_it - without if np.isfinite(with_it) else np.inf)
-        return float(net.value[option]) / max(saved, TOLERANCE)
+        return float(net.merit[option]) / max(saved, TOLERANCE)

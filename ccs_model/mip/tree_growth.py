@@ -147,35 +147,49 @@ class Grow(Heuristic):
         """Sites to which the most valuable options are nearest."""
         apart = network.positions[network.node][:, None] - network.positions[network.site_node]
         nearest = np.hypot(*np.moveaxis(apart, 2, 0)).argmin(axis=1)
-        value = np.bincount(nearest, weights=network.value, minlength=len(network.site_node))
+        value = np.bincount(nearest, weights=network.merit, minlength=len(network.site_node))
         order = np.argsort(-value, kind="stable")
         return order[value[order] > 0][: self.n_seeds]
 
     def _grown(self, growth: Growth, banned: Sequence[int] = ()) -> Growth:
         """Add options by period, those of required groups first, then enlarge first pipes and add what then fits."""
-        n_periods = growth.network.n_periods
         if len(growth.missing):
-            for period in range(n_periods):
+            for period in range(growth.network.n_periods):
                 self._grow_in(growth, period, (), only_missing=True)
-        for period in range(n_periods):
-            self._grow_in(growth, period, banned)
-        growth.forced &= growth.stored.any(axis=0)
+        self._fill(growth, banned)
+        # What a site costs counts from its first use on.
+        growth.forced[:] = False
         self._build_ahead(growth)
-        for period in range(n_periods):
-            self._grow_in(growth, period, ())
+        self._fill(growth, ())
+        if growth.network.is_priced or growth.network.ends_at_targets:
+            growth.trim()
         return growth
+
+    def _fill(self, growth: Growth, banned: Sequence[int]) -> None:
+        """Add options by period; before that reach one target after another, each in its cheapest periods first."""
+        network = growth.network
+        for target in range(len(network.target_limits)):
+            growth.network = network.aiming_at(target)
+            for period in growth.network.cheapest_periods():
+                self._grow_in(growth, period, banned)
+        growth.network = network
+        # Where only targets call for retrofits, none is added beyond them.
+        pays = not len(network.target_limits) or bool((network.value > 0).any())
+        for period in range(network.n_periods if pays else 0):
+            self._grow_in(growth, period, banned)
 
     def _grown_and_pruned(
         self, growth: Growth, network: GrowthNetwork, threshold: float = 0.0, banned: Sequence[int] = ()
     ) -> Growth:
         """Grow; where pipes count in the objective, first with a lower threshold, since later streams share them."""
-        if network.is_priced:
+        may_pay = network.is_priced and bool((network.value > 0).any())
+        if may_pay:
             growth.network = network.with_threshold(threshold)
             self._grown(growth, banned)
             growth.network = network
             growth.prune()
         self._grown(growth, banned)
-        if network.is_priced:
+        if may_pay:
             growth.prune()
         return growth
 
@@ -186,7 +200,7 @@ class Grow(Heuristic):
         """
         net = growth.network
         mine = np.flatnonzero((net.period == period) & ~np.isin(net.choice, np.array([*banned], dtype=np.int64)))
-        if not len(mine):
+        if not len(mine) or growth.is_enough:
             return
         choice, node = net.choice[mine], net.node[mine]
         size = net.most_flow[mine]
@@ -206,8 +220,13 @@ class Grow(Heuristic):
             value, money, flow = (
                 of_all[mine] - np.where(is_new, 0.0, of_all[current]) for of_all in (net.value, net.cost, net.most_flow)
             )
+            if net.aim is not None:
+                value = np.minimum(value, growth.short_of_targets()[net.aim])
             open_ = ((value > 0) | only_missing) & (money <= left) & (n_failed < 2) & (n_in_vain[area] < self.trials)
             open_ &= growth.packs(packed, np.where(is_new, -1, current))
+            # An exchange lowers the contribution to no target.
+            kept = net.targets[:, mine] >= net.targets[:, current] - TOLERANCE
+            open_ &= is_new | kept.all(axis=0)
             if only_missing:
                 open_ &= np.isin(choice, growth.missing)
             # A time limit leaves the required options, without which there is no plan.
@@ -224,7 +243,10 @@ class Grow(Heuristic):
             cost = money + path_cost
             worth = np.flatnonzero(open_ & np.isfinite(cost) & (cost <= 1.2 * left))
             merit = value[worth] / np.maximum(cost[worth], TOLERANCE)
-            if net.is_priced:
+            if net.aim is not None and net.is_priced:
+                price = net.price[mine] - np.where(is_new, 0.0, net.price[current])
+                merit = value[worth] / np.maximum(price + net.charge[period] * path_cost, TOLERANCE)[worth]
+            elif net.is_priced:
                 lost = net.charge[period] * path_cost[worth]
                 merit = value[worth] - lost if only_missing else merit
                 pays = only_missing | (value[worth] >= net.threshold * lost)
@@ -271,7 +293,7 @@ class Grow(Heuristic):
         """Enlarge first pipes for later flows where that saves money and the limit of the first period allows it."""
         net = growth.network
         built = growth.vintages()
-        most, first = growth.flow.max(axis=0), (built > LEAST_FLOW).argmax(axis=0)
+        most, first = growth.most_beyond_free(), (built > LEAST_FLOW).argmax(axis=0)
         later = np.flatnonzero((built > LEAST_FLOW).sum(axis=0) > 1)
         if not len(later):
             return
@@ -302,7 +324,7 @@ class Grow(Heuristic):
             if trial is None:
                 continue
             trial.network = growth.network
-            if trial.value > current.value - self.worse * (1 - k / self.n_rounds) * best.value:
+            if trial.value > current.value - self.worse * (1 - k / self.n_rounds) * abs(best.value):
                 current = trial
             if trial.value > best.value:
                 best = trial

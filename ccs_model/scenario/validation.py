@@ -187,8 +187,8 @@ def describe(value: object) -> str:
     return "a list" if isinstance(value, tuple | list) else f"a {type(value).__name__}"
 
 
-def number_hint(text: str) -> str:
-    """Hint for a text that was meant as a number."""
+def number_hint(text: str, is_whole: bool = False) -> str:
+    """Hint for a text that was meant as a number, or as a whole number."""
     text = text.strip()
     if len(text) > _LONGEST_NUMBER:
         return "expected a shorter number"
@@ -201,7 +201,7 @@ def number_hint(text: str) -> str:
         return f"write {text.lstrip('+-0_') or '0'}"
     if _DECIMAL.fullmatch(text):
         return f"write {shown(text)} without quotes"
-    return "accepted spellings: 1000000, 1_000_000, 1e6, 0.15"
+    return "write digits, such as 2030" if is_whole else "accepted spellings: 1000000, 1_000_000, 1e6, 0.15"
 
 
 def _money_hint(text: str) -> str:
@@ -395,7 +395,7 @@ def _type_hint(kind: str, given: object, path: KeyPath) -> str:
         return f"give it by year: {{2026: {shown(given)}}}"
     if kind in ("int_type", "float_type") and isinstance(given, str):
         is_money = any(str(each).endswith("_mn") for each in path)
-        return (is_money and _money_hint(given)) or number_hint(given)
+        return (is_money and _money_hint(given)) or number_hint(given, kind == "int_type")
     if kind == "int_type" and isinstance(given, float) and math.isfinite(given) and given == int(given):
         return f"write {given:.0f}"
     if kind == "string_type":

@@ -160,6 +160,10 @@ def without_network_of_other_periods(problem: Problem, matrix: Matrix) -> Matrix
     for name in _ROWS_OF_A_PERIOD:
         for i in matrix.rows_of(name):
             is_kept[i] = matrix.row_constraints[i][1][-1] in kept
+    # Where capturing less gains something, its limit stays in every period.
+    gains = matrix.sign * matrix.costs[0] > 0
+    for i in matrix.rows_of(MINIMUM_LOAD):
+        is_kept[i] |= any(gains[j] and matrix.columns[j].variable == CURTAILED for j in matrix.entries(i)[0])
     rows = np.flatnonzero(is_kept)
     relaxed = matrix.selected(rows)
     flows = [j for name in _FLOWS_OF_A_PERIOD for j in matrix.columns_of(name)]

@@ -1,8 +1,8 @@
 """The shared network of a problem as tree growth needs it: costs of pipes and sites, options, limits of the budget.
 
-Tree growth maximises what fits into a budget or what an objective in money gains over several periods, or adds
-retrofits until every target is reached. It is left out for tonnes without a budget or targets, and where lines are free
-to use (existing pipes, trucks).
+Tree growth maximises what fits into a budget or what an objective in money gains over several periods, and reaches
+every target. It is left out for tonnes without a budget or targets. Trucks do not count: the linear program that
+completes a solution uses them.
 """
 
 from __future__ import annotations
@@ -65,10 +65,10 @@ def growth_network_of(
         Names of constraints that do not count.
     """
     network = problem.network
-    if network is None or network.lines["is_free"].any():
+    if network is None:
         return None
     rows = sparse.csr_array(matrix.rows)
-    goal = _Goal.towards_targets(matrix, rows) if to_targets else _Goal.of_objective(problem, matrix, rows)
+    goal = _Goal.towards_targets(problem, matrix, rows) if to_targets else _Goal.of_objective(problem, matrix, rows)
     if goal is None:
         return None
     money = goal.money
@@ -76,11 +76,12 @@ def growth_network_of(
     of_periods = np.r_[matrix.columns_of(BUILD), matrix.columns_of(PIPE_FLOW)]
     years = {year: p for p, year in enumerate(sorted({matrix.columns[j].index[1] for j in of_periods}))}
     nodes = {node: k for k, node in enumerate(network.nodes["node"])}
-    links = {link: k for k, link in enumerate(network.links["link"])}
+    pipelines = network.links[network.links["kind"] != "truck"]
+    links = {link: k for k, link in enumerate(pipelines["link"])}
     columns = {(column.variable, column.index): j for j, column in enumerate(matrix.columns)}
     n_years, n_links = len(years), len(links)
 
-    lines = network.lines
+    lines = network.lines[network.built]
     size = lines.groupby("link").cumcount().to_numpy(int)
     at = np.array([links[link] for link in lines["link"]], dtype=np.int64)
     shape = n_links, int(size.max(initial=0)) + 1
@@ -103,7 +104,9 @@ def growth_network_of(
     wells = np.array([[columns[WELLS, (site, year)] for site in sites] for year in years], dtype=np.int64)
     about = problem.sites.set_index("site").loc[sites]
     room, weight = _rooms(problem, matrix, rows, sites, years)
-    options = _Options(problem, matrix, rows, nodes, years, goal.worth)
+    contributions = rows[goal.targets].toarray()
+    counts = (goal.worth > 0) | (contributions > 0).any(axis=0)
+    options = _Options(problem, matrix, rows, nodes, years, counts)
     charge = np.zeros((2, len(years)))
     if goal.is_priced:
         charge[:] = [_charge(of, money, goal.gains) for of in (pipe.reshape(n_years, -1), np.hstack([opened, wells]))]
@@ -114,12 +117,13 @@ def growth_network_of(
     degrees = network.nodes[["lat_deg", "lon_deg"]].to_numpy(float)
     narrower = np.cos(np.radians(degrees[:, 0].mean()))
     return GrowthNetwork(
-        start=np.array([nodes[node] for node in network.links["node_a"]], dtype=np.int64),
-        end=np.array([nodes[node] for node in network.links["node_b"]], dtype=np.int64),
+        start=np.array([nodes[node] for node in pipelines["node_a"]], dtype=np.int64),
+        end=np.array([nodes[node] for node in pipelines["node_b"]], dtype=np.int64),
         fixed=fixed,
         slope=slope,
         included=included,
         largest=largest,
+        free=pipelines["existing_ktpa"].to_numpy(float) * nameplate,
         pipe=pipe,
         site_node=np.array([nodes[site] for site in sites], dtype=np.int64),
         opening=money[opened],
@@ -137,12 +141,15 @@ def growth_network_of(
         node=options.node,
         value=goal.worth[options.column],
         cost=money[options.column],
+        price=-goal.gains[options.column],
         flow=options.flow,
         packing=packing,
         packing_limit=packing_limit,
         required=_required(matrix, rows, options, without),
-        targets=sparse.csc_array(rows[goal.targets][:, options.column]),
+        targets=contributions[:, options.column],
         target_limits=matrix.row_lower[goal.targets],
+        target_losses=_losses(problem, matrix, goal.targets, links, years),
+        ends_at_targets=to_targets,
         limits=_limits(problem, matrix, years, without),
         area_limits=areas["area_limits"],
         area_options=areas["area_options"],
@@ -159,7 +166,8 @@ class _Goal:
     """What growth maximises and what limits it.
 
     `worth` is what each column adds to the goal, `gains` what it adds to the objective, and `money` what it costs;
-    `targets` are the rows to be reached. With `is_priced`, pipes and sites count against the objective.
+    `targets` are the rows to be reached, those of the first years first. With `is_priced`, pipes and sites count
+    against the objective.
     """
 
     worth: Floats
@@ -169,9 +177,9 @@ class _Goal:
     is_priced: bool = False
 
     @classmethod
-    def towards_targets(cls, matrix: Matrix, rows: sparse.csr_array) -> _Goal | None:
+    def towards_targets(cls, problem: Problem, matrix: Matrix, rows: sparse.csr_array) -> _Goal | None:
         """Growth until all targets are reached; None without one."""
-        targets = _targets(matrix)
+        targets = _targets(problem, matrix)
         if not len(targets):
             return None
         worth = np.asarray((rows[targets] / matrix.row_lower[targets][:, None]).sum(axis=0)).ravel()
@@ -180,12 +188,12 @@ class _Goal:
     @classmethod
     def of_objective(cls, problem: Problem, matrix: Matrix, rows: sparse.csr_array) -> _Goal | None:
         """Growth for the objective of the problem; None where it does not apply."""
-        gains, none = _gains(matrix), np.zeros(0, dtype=np.int64)
+        gains, targets = _gains(matrix), _targets(problem, matrix)
         if problem.objective == "max_abatement":
             has_budget = len(matrix.rows_of(BUDGET)) > 0
-            return cls(gains, gains, _money(matrix, rows, gains), none) if has_budget else None
-        # One period does not need a first plan to choose its links, and what a target requires need not pay.
-        if len(problem.years) == 1 or len(_targets(matrix)) or len(matrix.rows_of(MINIMUM_SHARE)):
+            return cls(gains, gains, _money(matrix, rows, gains), targets) if has_budget else None
+        # One period does not need a first plan to choose its links.
+        if len(problem.years) == 1 or len(matrix.rows_of(MINIMUM_SHARE)):
             return None
         # A province's budget without one in all would mix two kinds of money within a period.
         if len(matrix.rows_of(PROVINCE_BUDGET)) and not len(matrix.rows_of(BUDGET)):
@@ -194,12 +202,14 @@ class _Goal:
         if any((gains[matrix.columns_of(name)] > 0).any() for name in (CREDITED, PAID, PAID_FOR_OIL)):
             return None
         gains = _with_funds(matrix, gains)
-        worth, money = _with_curtailment(matrix, gains), _money(matrix, rows, gains)
+        worth = gains if problem.objective == "min_cost" else _with_curtailment(matrix, gains)
+        money = _money(matrix, rows, gains)
         if not len(matrix.rows_of(BUDGET)):
             for i in matrix.rows_of(CUMULATIVE_BUDGET):
                 columns, amounts = matrix.entries(i)
                 money[columns] = amounts
-        return cls(worth, gains, money, none, is_priced=True) if (worth[matrix.columns_of(BUILD)] > 0).any() else None
+        pays = (worth[matrix.columns_of(BUILD)] > 0).any()
+        return cls(worth, gains, money, targets, is_priced=True) if pays or len(targets) else None
 
 
 def _are(matrix: Matrix, variable: str) -> Mask:
@@ -209,10 +219,12 @@ def _are(matrix: Matrix, variable: str) -> Mask:
     return found
 
 
-def _targets(matrix: Matrix) -> Ints:
-    """Rows of the abatement targets above 0."""
+def _targets(problem: Problem, matrix: Matrix) -> Ints:
+    """Rows of the abatement targets above 0, by year; those over the horizon are last."""
     targets = np.r_[matrix.rows_of(TARGET), matrix.rows_of(CUMULATIVE_TARGET)]
-    return targets[matrix.row_lower[targets] > 0]
+    targets = targets[matrix.row_lower[targets] > 0]
+    year_of = {target.key: target.year or np.inf for target in problem.targets}
+    return targets[np.argsort([year_of[matrix.row_constraints[i][1]] for i in targets], kind="stable")]
 
 
 def _gains(matrix: Matrix) -> Floats:
@@ -266,11 +278,11 @@ def _charge(columns: Ints, money: Floats, gains: Floats) -> Floats:
 
 
 class _Options:
-    """Columns of retrofits that earn a value and send CO₂ to a node."""
+    """Columns of retrofits that earn a value or count for a target, and send CO₂ to a node."""
 
     def __init__(
         self, problem: Problem, matrix: Matrix, rows: sparse.csr_array, nodes: dict[object, int],
-        years: dict[int, int], worth: Floats,
+        years: dict[int, int], counts: Mask,
     ) -> None:  # fmt: skip
         build = matrix.columns_of(BUILD)
         n_years = len(years)
@@ -297,7 +309,7 @@ class _Options:
         choice[of_streams.col] = of_streams.row
         required = np.isin(build, rows[np.r_[matrix.rows_of(REQUIRED_PLANT), matrix.rows_of(COMMITTED)]].indices)
         kept = build[
-            ((worth[build] > 0) | required) & (flow[build].max(axis=1, initial=0.0) > 0) & (choice[build] >= 0)
+            (counts[build] | required) & (flow[build].max(axis=1, initial=0.0) > 0) & (choice[build] >= 0)
             & (matrix.upper[build] > 0)
         ]  # fmt: skip
         self.column: Ints = kept
@@ -328,6 +340,20 @@ def _required(matrix: Matrix, rows: sparse.csr_array, options: _Options, without
     of_rows = [matrix.rows_of(name) for name in (REQUIRED_PLANT, COMMITTED) if name not in without]
     required = rows[np.concatenate([np.zeros(0, dtype=np.int64), *of_rows])].tolil().rows
     return tuple(np.array(sorted({stream[j] for j in each if j in stream}), dtype=np.int64) for each in required)
+
+
+def _losses(problem: Problem, matrix: Matrix, targets: Ints, links: dict[object, int], years: dict[int, int]) -> Floats:
+    """[target, p, link] what a unit of flow takes from a target."""
+    assert problem.network is not None
+    link_of = dict(zip(problem.network.lines["line"], problem.network.lines["link"], strict=True))
+    losses = np.zeros((len(targets), len(years), len(links)))
+    for k, row in enumerate(targets):
+        for j, amount in zip(*matrix.entries(int(row)), strict=True):
+            if matrix.columns[j].variable == PIPE_FLOW:
+                line, year = matrix.columns[j].index
+                if (at := links.get(link_of[line])) is not None:
+                    losses[k, years[year], at] = max(losses[k, years[year], at], -float(amount))
+    return losses
 
 
 def _rooms(
