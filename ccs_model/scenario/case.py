@@ -13,7 +13,7 @@ from ccs_model.scenario.fields import FileName, Line, Paragraph, Section, Words,
 from ccs_model.scenario.read import read_values
 from ccs_model.scenario.sections import SHIPPED_PRESET
 from ccs_model.scenario.upgrade import HINT, case_renames
-from ccs_model.scenario.validation import Finding, findings_error, findings_of
+from ccs_model.scenario.validation import Finding, findings_of, raise_findings
 
 KINDS = (
     "heldout", "physical", "inverse", "budget_sweep", "ceiling", "presets", "optimality_gap", "plant_hand",
@@ -47,9 +47,9 @@ class Expectation(Section):
     def _has_a_band(self) -> Expectation:
         bounds = self.low is not None or self.high is not None
         if bounds == (self.about is not None):
-            raise findings_error([Finding(("about",), "expected low, high or both, or about")])
+            raise_findings([Finding(("about",), "expected low, high or both, or about")])
         if isinstance(self.low, float) and isinstance(self.high, float) and self.low > self.high:
-            raise findings_error([Finding(("low",), f"expected at most high ({self.high:g}), got {self.low:g}")])
+            raise_findings([Finding(("low",), f"expected at most high ({self.high:g}), got {self.low:g}")])
         return self
 
 
@@ -109,11 +109,8 @@ def read_case(path: str | os.PathLike[str]) -> Case:
         case = Case.model_validate(values)
         case._path = Path(path)
     except ValidationError as error:
-        document.note(findings_of(error, values, _known()))
+        known = (*Case.model_fields, *(f"expect.{name}" for name in Expectation.model_fields))
+        document.note(findings_of(error, values, known))
     if document.issues or case is None:
         raise InputError([issue for _, issue in sorted(document.issues, key=lambda each: each[0])])
     return case
-
-
-def _known() -> tuple[str, ...]:
-    return (*Case.model_fields, *(f"expect.{name}" for name in Expectation.model_fields))

@@ -22,7 +22,7 @@ from pydantic import (
 )
 
 from ccs_model.errors import InputError, Issue
-from ccs_model.scenario.validation import Finding, describe, findings_error, nearest_word
+from ccs_model.scenario.validation import Finding, describe, nearest_word, raise_findings
 
 HOME = "China"  # the country of the shipped tables, whose rows name its provinces
 HOME_CURRENCY = "CNY"  # the unit of indices/exchange_rates, which has no rows of it
@@ -35,22 +35,22 @@ _YEAR = re.compile("[12][0-9]{3}")
 _UNWRITABLE = frozenset(("Cc", "Zl", "Zp"))  # Unicode categories that a workbook cell cannot hold
 
 
-def _validate_controls(text: str, allowed: str = "") -> str:
+def _validate_controls(text: str, allowed: str = "") -> None:
     for sign in text:
         if unicodedata.category(sign) in _UNWRITABLE and sign not in allowed:
-            raise findings_error([Finding((), f"contains the control character U+{ord(sign):04X}", "remove it")])
-    return text
+            raise_findings([Finding((), f"contains the control character U+{ord(sign):04X}", "remove it")])
 
 
 def _one_line(text: str) -> str:
     _validate_controls(text)
     if text and not text.strip():
-        raise findings_error([Finding((), "expected text, got only blanks")])
+        raise_findings([Finding((), "expected text, got only blanks")])
     return text
 
 
 def _paragraph(text: str) -> str:
-    return _validate_controls(text, allowed="\n\t")
+    _validate_controls(text, allowed="\n\t")
+    return text
 
 
 def no_repeats(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -61,8 +61,7 @@ def no_repeats(words: tuple[str, ...]) -> tuple[str, ...]:
         if word in first:
             repeats.append(Finding((place,), f"'{word}' is listed twice, first", other=(first[word],)))
         first.setdefault(word, place)
-    if repeats:
-        raise findings_error(repeats)
+    raise_findings(repeats)
     return words
 
 
@@ -87,8 +86,7 @@ def _plants_with_reasons(items: tuple[Any, ...]) -> tuple[Any, ...]:
             if len(each) > _LONGEST_LINE:
                 strays.append(Finding((place,), f"expected at most {_LONGEST_LINE} characters, got {len(each)}"))
             _validate_controls(each)
-    if strays:
-        raise findings_error(strays)
+    raise_findings(strays)
     no_repeats(tuple(plant_and_reason(item)[0] for item in items))
     return tuple(item if isinstance(item, str) else dict(item) for item in items)
 
@@ -101,7 +99,7 @@ def currency_code(word: str) -> str:
     """Return the word; raise unless it is three capital letters. Whether it has a price index is checked later."""
     if not CURRENCY.fullmatch(word):
         hint = f"did you mean '{word.upper()}'?" if CURRENCY.fullmatch(word.upper()) else ""
-        raise findings_error([Finding((), f"expected {CURRENCY_TEXT}; got {describe(word)}", hint)])
+        raise_findings([Finding((), f"expected {CURRENCY_TEXT}; got {describe(word)}", hint)])
     return word
 
 
@@ -117,7 +115,7 @@ def names_a_file(name: str) -> bool:
 def _inventories(names: tuple[str, ...]) -> tuple[str, ...]:
     """Return the names; raise unless each is a shipped table or a file, listed once."""
     known = (*SHIPPED_INVENTORIES, *MORE_INVENTORIES, SOURCES)
-    strays = [
+    raise_findings(
         Finding(
             (place,),
             f"expected {', '.join(known)} or a file of your own, got {describe(name)}",
@@ -125,9 +123,7 @@ def _inventories(names: tuple[str, ...]) -> tuple[str, ...]:
         )
         for place, name in enumerate(names)
         if name not in known and not names_a_file(name)
-    ]
-    if strays:
-        raise findings_error(strays)
+    )
     return no_repeats(names)
 
 
@@ -135,7 +131,7 @@ def corridors_or_file(word: str) -> str:
     """Return the word; raise unless it is `auto`, `all` or the name of a .csv file."""
     if word not in ("auto", "all") and not word.lower().endswith(".csv"):
         what = f"expected auto, all or a .csv file of your own, got {describe(word)}"
-        raise findings_error([Finding((), what, nearest_word(word, ("auto", "all")))])
+        raise_findings([Finding((), what, nearest_word(word, ("auto", "all")))])
     return word
 
 
@@ -143,7 +139,7 @@ def terrain_file(name: str) -> str:
     """Return the name; raise unless it ends in .asc (a grid) or .csv (a table of points)."""
     if not name.lower().endswith((".asc", ".csv")):
         what = f"expected an .asc or .csv file of your own, got {describe(name)}"
-        raise findings_error([Finding((), what, "an ESRI ASCII grid, or a table of lat_deg, lon_deg, cost_multiplier")])
+        raise_findings([Finding((), what, "an ESRI ASCII grid, or a table of lat_deg, lon_deg, cost_multiplier")])
     return name
 
 
@@ -153,13 +149,11 @@ def starts_of(years: tuple[int, ...] | str, price_year: int) -> tuple[int, ...]:
 
 
 def _increasing(years: tuple[int, ...]) -> tuple[int, ...]:
-    late = [
+    raise_findings(
         Finding((place + 1,), f"expected a year after {before}, got {after}", "list the years in increasing order")
         for place, (before, after) in enumerate(pairwise(years))
         if after <= before
-    ]
-    if late:
-        raise findings_error(late)
+    )
     return years
 
 

@@ -54,8 +54,8 @@ from ccs_model.scenario.validation import (
     KeyPath,
     consequences_of,
     dotted,
-    findings_error,
     findings_of,
+    raise_findings,
     without_paths,
 )
 from ccs_model.scenario.yaml_document import resolved_yaml
@@ -169,20 +169,18 @@ class Scenario(Section):
     @classmethod
     def _cumulative_budgets_in_known_years(cls, budget: Budget, info: ValidationInfo) -> Budget:
         years = starts_of(info.data.get("years", tuple(budget.cumulative_mn)), info.data.get("price_year", 0))
-        strays = [year for year in budget.cumulative_mn if year not in years]
-        if strays:
-            starts = ", ".join(map(str, years))
-            raise findings_error(
-                Finding(("cumulative_mn", str(year)), f"no period starts in {year}", f"years: {starts}", on_key=True)
-                for year in strays
-            )
+        starts = ", ".join(map(str, years))
+        raise_findings(
+            Finding(("cumulative_mn", str(year)), f"no period starts in {year}", f"years: {starts}", on_key=True)
+            for year in budget.cumulative_mn
+            if year not in years
+        )
         return budget
 
     @field_validator("targets", mode="after")
     @classmethod
     def _targets_in_known_years(cls, targets: Targets, info: ValidationInfo) -> Targets:
-        if strays := stray_years(targets, starts_of(info.data.get("years", ()), info.data.get("price_year", 0))):
-            raise findings_error(strays)
+        raise_findings(stray_years(targets, starts_of(info.data.get("years", ()), info.data.get("price_year", 0))))
         return targets
 
     @classmethod

@@ -37,7 +37,7 @@ from ccs_model.scenario.fields import (
     no_repeats,
     plant_and_reason,
 )
-from ccs_model.scenario.validation import Finding, findings_error
+from ccs_model.scenario.validation import Finding, raise_findings
 
 if TYPE_CHECKING:
     from ccs_model.scenario.schema import Scenario
@@ -91,12 +91,10 @@ class Policy(Section):
     def _from_before_until(self) -> Policy:
         if self.social_cost_series is not None and self.social_cost_of_carbon_per_t:
             what = "the social cost of carbon is given twice, as a series and by year"
-            raise findings_error(
-                [Finding(("social_cost_series",), what, "keep one", other=("social_cost_of_carbon_per_t",))]
-            )
+            raise_findings([Finding(("social_cost_series",), what, "keep one", other=("social_cost_of_carbon_per_t",))])
         if self.paid_from is not None and self.paid_until is not None and self.paid_until < self.paid_from:
             what = f"expected a year from {self.paid_from} on, got {self.paid_until}"
-            raise findings_error([Finding(("paid_until",), what, other=("paid_from",))])
+            raise_findings([Finding(("paid_until",), what, other=("paid_from",))])
         return self
 
 
@@ -129,16 +127,16 @@ class Fund(Section):
         none = self.interest_rate is None and self.nominal_interest_rate is None
         if self.kind == "grant" and not none:
             key = "interest_rate" if self.interest_rate is not None else "nominal_interest_rate"
-            raise findings_error([Finding((key,), "a grant has no interest", "remove the key")])
+            raise_findings([Finding((key,), "a grant has no interest", "remove the key")])
         if both:
             what = "the interest rate is given twice, real and nominal"
-            raise findings_error([Finding(("nominal_interest_rate",), what, "keep one", other=("interest_rate",))])
+            raise_findings([Finding(("nominal_interest_rate",), what, "keep one", other=("interest_rate",))])
         if self.passed_through_share is not None and self.nominal_interest_rate is None:
             what = "the facility lowers a nominal interest rate"
-            raise findings_error([Finding(("passed_through_share",), what, "give 'nominal_interest_rate:'")])
+            raise_findings([Finding(("passed_through_share",), what, "give 'nominal_interest_rate:'")])
         if none and self.kind != "grant":
             hint = "add 'interest_rate:' (real) or 'nominal_interest_rate:'"
-            raise findings_error([Finding((), f"a {self.kind} needs an interest rate", hint)])
+            raise_findings([Finding((), f"a {self.kind} needs an interest rate", hint)])
         return self
 
 
@@ -271,18 +269,12 @@ class Plants(Section):
     @model_validator(mode="after")
     def _not_both(self) -> Plants:
         left_out = {plant: place for place, plant in enumerate(self.excluded)}
-        both = [
-            Finding(
-                ("require", place),
-                f"plant '{plant}' is both required and excluded, excluded",
-                "keep one",
-                other=("exclude", left_out[plant]),
-            )
+        what = "plant '{}' is both required and excluded, excluded"
+        raise_findings(
+            Finding(("require", place), what.format(plant), "keep one", other=("exclude", left_out[plant]))
             for place, plant in enumerate(self.require)
             if plant in left_out
-        ]
-        if both:
-            raise findings_error(both)
+        )
         return self
 
     @property

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from ccs_model.scenario.fields import Line, Section
-from ccs_model.scenario.validation import Finding, findings_error
+from ccs_model.scenario.validation import Finding, raise_findings
 
 _ROUNDING = 1e-6
 
@@ -100,13 +100,11 @@ class Uncertainty(Section):
 
     @model_validator(mode="after")
     def _possible(self) -> Uncertainty:
-        found = [
+        raise_findings(
             Finding(("spreads", name), what, hint)
             for name, spread in self.spreads.items()
             for what, hint in impossible_spreads(name, spread.distribution, spread.low, spread.mode, spread.high)
-        ]
-        if found:
-            raise findings_error(found)
+        )
         return self
 
 

@@ -275,9 +275,10 @@ def dotted(path: KeyPath) -> str:
     return text or "scenario"
 
 
-def findings_error(findings: Iterable[Finding]) -> PydanticCustomError:
-    """Findings as one pydantic error, for validators; paths start at the validated value."""
-    return PydanticCustomError("findings", "see the findings", {_FINDINGS: tuple(findings)})
+def raise_findings(findings: Iterable[Finding]) -> None:
+    """Raise the findings of a validator as one pydantic error, if there are any; paths start at the validated value."""
+    if found := tuple(findings):
+        raise PydanticCustomError("findings", "see the findings", {_FINDINGS: found})
 
 
 def findings_of(error: ValidationError, values: Mapping[str, object], known: tuple[str, ...]) -> list[Finding]:
