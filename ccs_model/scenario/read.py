@@ -126,7 +126,7 @@ def read_values(path: Path) -> Document:
 
 def values_in(text: str, place: str) -> Document:
     """Values of a YAML text that is not in a file; `place` stands for the file name in errors."""
-    return document_of(_Reading(place, text).document(), Mark(0, 1, 1, place))
+    return document_of(_Parser(place, text).document(), Mark(0, 1, 1, place))
 
 
 def resolved_scenario(text: str, place: str, source_path: Path) -> Scenario:
@@ -227,7 +227,7 @@ def _of_scenario(path: Path, turn: int) -> Document:
 
 def _read(path: Path, turn: int) -> Document:
     """Values of one file with their places. Raises InputError if it is not YAML."""
-    reading = _Reading(shown_path(path), read_text(path))
+    reading = _Parser(shown_path(path), read_text(path))
     return document_of(reading.document(), Mark(turn, 1, 1, reading.file))
 
 
@@ -236,7 +236,7 @@ def _ends_at(event: ScalarEvent, line: int) -> bool:
     return event.style in ("'", '"') and bool(event.end_mark.line == line)
 
 
-class _Reading:
+class _Parser:
     """Builds nodes from the parser's events, within limits."""
 
     def __init__(self, file: str, text: str) -> None:

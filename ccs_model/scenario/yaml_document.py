@@ -191,14 +191,33 @@ class Document:
         """
         values, cleared = dict(base.values), set(base.cleared)
         replaced: set[KeyPath] = set()
-        _lay(self.values, values, (), replaced, cleared, is_cleared, is_replaced)
+
+        def lay(upper: dict[Any, Any], lower: dict[Any, Any], within: KeyPath) -> None:
+            for key, value in upper.items():
+                path = (*within, str(key))
+                is_merged = isinstance(value, dict) and isinstance(lower.get(key), dict)
+                if is_merged and not (is_replaced(path) and None not in value.values()):
+                    lower[key] = dict(lower[key])
+                    lay(value, lower[key], path)
+                    continue
+                replaced.add(path)
+                if value is None and (key in lower or path in cleared) and is_cleared(path):
+                    lower.pop(key, None)
+                    cleared.add(path)
+                else:
+                    lower[key] = value
+
+        def is_kept(path: KeyPath) -> bool:
+            return not any(path[:end] in replaced for end in range(1, len(path) + 1))
+
+        lay(self.values, values, ())
         return Document(
             self.start,
             values,
-            _kept(base.keys, replaced) | self.keys,
-            _kept(base.marks, replaced) | self.marks,
+            {path: mark for path, mark in base.keys.items() if is_kept(path)} | self.keys,
+            {path: mark for path, mark in base.marks.items() if is_kept(path)} | self.marks,
             self.issues + base.issues,
-            self.rejected | {path for path in base.rejected if not _beneath(path, replaced)},
+            self.rejected | set(filter(is_kept, base.rejected)),
             cleared,
         )
 
@@ -212,38 +231,6 @@ class Document:
             if path[:end] in self.keys:
                 return self.keys[path[:end]]
         return self.start
-
-
-def _lay(
-    upper: dict[Any, Any],
-    lower: dict[Any, Any],
-    path: KeyPath,
-    replaced: set[KeyPath],
-    cleared: set[KeyPath],
-    is_cleared: Callable[[KeyPath], bool],
-    is_replaced: Callable[[KeyPath], bool],
-) -> None:
-    for key, value in upper.items():
-        here = (*path, str(key))
-        is_merged = isinstance(value, dict) and isinstance(lower.get(key), dict)
-        if is_merged and not (is_replaced(here) and None not in value.values()):
-            lower[key] = dict(lower[key])
-            _lay(value, lower[key], here, replaced, cleared, is_cleared, is_replaced)
-        elif value is None and (key in lower or here in cleared) and is_cleared(here):
-            lower.pop(key, None)
-            replaced.add(here)
-            cleared.add(here)
-        else:
-            lower[key] = value
-            replaced.add(here)
-
-
-def _kept(marks: dict[KeyPath, Mark], replaced: set[KeyPath]) -> dict[KeyPath, Mark]:
-    return {path: mark for path, mark in marks.items() if not _beneath(path, replaced)}
-
-
-def _beneath(path: KeyPath, replaced: set[KeyPath]) -> bool:
-    return any(path[:end] in replaced for end in range(1, len(path) + 1))
 
 
 Kind = Literal["scalar", "list", "block", "braces"]
