@@ -274,7 +274,7 @@ def _plants(
         places.append(_places(row, capacities[plant]))
     frame = pd.DataFrame(rows, columns=[*declared, "country", "address", "address_local", "municipality"])
     frame = china_places(frame)[list(declared)]
-    for name in [name for name, column in declared.items() if column.kind in ("number", "whole")]:
+    for name in [name for name, column in declared.items() if column.is_number]:
         frame[name] = frame[name].astype("Int64" if declared[name].kind == "whole" else float)
     return frame, tuple(places), tuple(unquantified)
 

@@ -345,7 +345,7 @@ def _places(row: Row, reported: Mapping[str, Any]) -> Mapping[str, str]:
 
 def _typed(plants: pd.DataFrame, declared: Mapping[str, Column]) -> pd.DataFrame:
     for name, column in declared.items():
-        if column.kind in ("number", "whole"):
+        if column.is_number:
             plants[name] = pd.array(pd.to_numeric(plants[name]), dtype="Int64" if column.kind == "whole" else "Float64")
         else:
             plants[name] = plants[name].astype(object).where(plants[name].notna(), "")

@@ -84,7 +84,7 @@ def converted(column: Column, cell: object, place: str, issues: list[Issue], fac
     """
     odd = _odd(cell)
     if odd:
-        expected = "a number" if column.kind in ("number", "whole") else "text"
+        expected = "a number" if column.is_number else "text"
         hint = _REPAIR_HINTS.get(type(cell), f"expected {expected}")
         issues.append(Issue(place, odd, hint))
         return None
@@ -93,7 +93,7 @@ def converted(column: Column, cell: object, place: str, issues: list[Issue], fac
         if column.required:
             issues.append(Issue(place, "is empty", column.meaning))
         return None
-    if column.kind in ("number", "whole"):
+    if column.is_number:
         return _number(column, value, place, issues, factor)
     return _text(column, value if isinstance(value, str) else f"{value:.15g}", place, issues)
 

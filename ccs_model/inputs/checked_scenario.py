@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ccs_model.errors import MOST_SHOWN, CcsModelError, FileError, InputError, Issue
 from ccs_model.inputs.cells import nearest_hint, sector_hint, shipped_rows
 from ccs_model.inputs.chinese import in_english
-from ccs_model.inputs.declarations import SITES
+from ccs_model.inputs.declarations import PLANTS, SITES, SOURCE_PLANTS
 from ccs_model.scenario.fields import HOME, HOME_CURRENCY, SHIPPED_INVENTORIES, SOURCES, plant_and_reason
 from ccs_model.scenario.read import Reading, read
 from ccs_model.scenario.sections import INVENTORY
@@ -132,16 +132,15 @@ def unknown_names(names: Iterable[Name], known: Known, *, as_spelt: bool = False
 
 def known_names(column: Column) -> Known:
     """Names in the tables that a scenario may give, by what they name."""
-    plants = ("plants/steel", "plants/chemicals", "plants/coal_chemicals", "plants/sources")
-    provinces = {province for table in plants for province in column(table, "province")}
+    provinces = {province for table in PLANTS for province in column(table, "province")}
     sectors = {*SHIPPED_INVENTORIES, SOURCES, *column("streams/source_sectors", "sector")}
     sites = set(column(SITES, "site"))
     return {
-        "inventory": {SOURCES} if list(column("plants/sources", "plant")) else set(),
-        "plant": {plant for table in plants for plant in column(table, "plant")},
+        "inventory": {SOURCES} if list(column(SOURCE_PLANTS, "plant")) else set(),
+        "plant": {plant for table in PLANTS for plant in column(table, "plant")},
         _PLANT_NAMES: {
             f"{plant} ({name})"
-            for table in plants
+            for table in PLANTS
             for plant, name in zip(column(table, "plant"), column(table, "name"), strict=True)
         },
         "province": provinces,

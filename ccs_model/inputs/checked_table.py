@@ -96,7 +96,7 @@ def table_of(grid: Grid, name: str, columns: Sequence[Column]) -> Table:
         )
     frame = pd.DataFrame(data, columns=[column.name for column in columns])
     for column in columns:
-        if column.kind in ("number", "whole"):
+        if column.is_number:
             numbers = pd.to_numeric(frame[column.name]).astype(float)
             frame[column.name] = numbers.fillna(float(column.default)) if column.default else numbers
         else:
@@ -169,7 +169,7 @@ def _numbers_as_text(column: Column, grid: Grid, at: int, source: Source, values
 
     In a CSV file every number is text. One with semicolons comes from a program whose decimal sign is a comma.
     """
-    if column.kind not in ("number", "whole") or (source.positions is None and not grid.is_semicolon):
+    if not column.is_number or (source.positions is None and not grid.is_semicolon):
         return []
     texts = [
         (line, cells[at])

@@ -249,7 +249,6 @@ def _order(key: str) -> tuple[int, str]:
 
 
 COLUMNS = ("table", "row", "column", "value", "unit", "price_year", "quality", "reference", "note")
-_NUMBERS = ("number", "whole")
 _YEARS = ("year", "price_year")
 # Tables of amounts whose unit is that of a column of another table, named in the row.
 _UNITS_OF: Mapping[str, tuple[str, str]] = {"storage/class_costs": ("cost", "storage/sites")}
@@ -331,7 +330,7 @@ def _of_table(table: str, raw: bytes, place: str, columns: Sequence[Column]) -> 
     if read.issues:
         raise InputError(read.issues)
     key = key_of(table, read.frame)
-    numbers = [each for each in columns if each.kind in _NUMBERS and each.name not in (*key, *_YEARS)]
+    numbers = [each for each in columns if each.is_number and each.name not in (*key, *_YEARS)]
     for row in read.frame.to_dict("records"):
         name = ", ".join(_text(row[each]) for each in key if _text(row[each]))
         for column in numbers:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -22,8 +22,14 @@ if TYPE_CHECKING:
 QUALITIES = ("measured", "reported", "estimated", "assumed")
 # Classes of the Storage Resources Management System (SRMS), from the most certain one on.
 RESOURCE_CLASSES = ("stored", "capacity", "contingent", "prospective", "inaccessible")
-# Table of the storage sites.
+# Tables of plants and of the storage sites.
+CHEMICAL_PLANTS = ("plants/chemicals", "plants/coal_chemicals")
+SOURCE_PLANTS = "plants/sources"
+PLANTS = ("plants/steel", *CHEMICAL_PLANTS, SOURCE_PLANTS)
 SITES = "storage/sites"
+# Tables with places, and those of nodes that a link can join, with their id column.
+PLACES = (*((table, "plant") for table in PLANTS), (SITES, "site"))
+NODES = (*PLACES, ("transport/hubs", "hub"))
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,15 @@ class Column:
     choices: tuple[str, ...]
     meaning: str
     default: str = ""
+
+    @property
+    def is_number(self) -> bool:
+        """Whether the values are numbers."""
+        return self.kind in ("number", "whole")
+
+
+Declared = Mapping[str, Sequence[Column]]
+"""The declared columns of each table, by its name."""
 
 
 @cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 import numpy as np
@@ -32,14 +32,8 @@ def province_outlines() -> dict[str, list[Ring]]:
 
 
 @cache
-def country_outlines() -> dict[str, list[Ring]]:
-    """Closed rings of (lon, lat) points, by country with a pack; small islands are left out."""
-    return _outlines_of_countries(with_pack=True)
-
-
-@cache
-def _outlines_of_countries(*, with_pack: bool) -> dict[str, list[Ring]]:
-    """Closed rings of (lon, lat) points by country, of all countries or only of those with a pack."""
+def country_outlines(*, with_pack: bool = True) -> dict[str, list[Ring]]:
+    """Closed rings of (lon, lat) points, by country with a pack or by any country; small islands are left out."""
     with (data_folder() / "geo" / "countries.json").open(encoding="utf-8") as file:
         rows = [row for row in json.load(file) if row.get("has_pack") or not with_pack]
     return {row["name"]: [np.asarray(ring, dtype=float) for ring in row["rings"]] for row in rows}
@@ -48,20 +42,20 @@ def _outlines_of_countries(*, with_pack: bool) -> dict[str, list[Ring]]:
 @cache
 def _land() -> tuple[Ring, ...]:
     """The rings of all countries and of the Chinese provinces."""
-    outlines = (_outlines_of_countries(with_pack=False), province_outlines())
+    outlines = (country_outlines(with_pack=False), province_outlines())
     return tuple(ring for each in outlines for rings in each.values() for ring in rings)
 
 
 def countries_with_outline() -> tuple[str, ...]:
     """Return the names of all countries with an outline."""
-    return tuple(_outlines_of_countries(with_pack=False))
+    return tuple(country_outlines(with_pack=False))
 
 
 @cache
 def area_near(lat_deg: float, lon_deg: float) -> str:
     """The Chinese province or the other country that holds a point or lies nearest to it; "" beyond 1,000 km."""
     point = np.array([[lon_deg, lat_deg]])
-    countries = {name: rings for name, rings in _outlines_of_countries(with_pack=False).items() if name != "China"}
+    countries = {name: rings for name, rings in country_outlines(with_pack=False).items() if name != "China"}
     named = {name: rings for name, rings in {**countries, **province_outlines()}.items() if rings}
     known = {outline: name for name, outline in _OUTLINE_NAME.items()}
     for name, rings in named.items():
@@ -78,14 +72,14 @@ def _may_hold(ring: Ring, point: Floats) -> bool:
 
 def km_outside_country(country: str, lat_deg: float, lon_deg: float) -> float:
     """Return the distance in km from a point to the outline of any country; 0 inside, or without an outline."""
-    rings = _outlines_of_countries(with_pack=False).get(country)
+    rings = country_outlines(with_pack=False).get(country)
     return float(_km_outside(rings, np.array([[lon_deg, lat_deg]]))[0]) if rings else 0.0
 
 
 @cache
 def lies_in_country(country: str, lat_deg: float, lon_deg: float, margin_km: float) -> bool:
     """Whether a point lies in the outline of the country or within `margin_km` of it; false without an outline."""
-    has_outline = country in _outlines_of_countries(with_pack=False)
+    has_outline = country in country_outlines(with_pack=False)
     return has_outline and km_outside_country(country, lat_deg, lon_deg) <= margin_km
 
 
@@ -93,12 +87,12 @@ def lies_in_country(country: str, lat_deg: float, lon_deg: float, margin_km: flo
 def country_near(lat_deg: float, lon_deg: float) -> str:
     """The country that holds a point or lies nearest to it; "" beyond 1,000 km."""
     area = area_near(lat_deg, lon_deg)
-    return HOME if are_in_china(pd.Series([area]))[0] else area
+    return HOME if are_in_china([area])[0] else area
 
 
 def are_in_country(country: str, lat_deg: Floats, lon_deg: Floats, margin_km: float) -> Mask:
     """Return whether each point lies in the outline of the country or within `margin_km` of it."""
-    outlines = province_outlines() if country == HOME else {country: _outlines_of_countries(with_pack=False)[country]}
+    outlines = province_outlines() if country == HOME else {country: country_outlines(with_pack=False)[country]}
     rings = [ring for each in outlines.values() for ring in each]
     return _km_outside(rings, np.column_stack([lon_deg, lat_deg])) <= margin_km
 
@@ -127,9 +121,9 @@ def _batches(points: Ints, ring: Ring) -> Iterator[Ints]:
         yield points[start : start + n_together]
 
 
-def are_deep_inland(lat_deg: pd.Series, lon_deg: pd.Series, km: float) -> Mask:
+def are_deep_inland(lat_deg: Floats, lon_deg: Floats, km: float) -> Mask:
     """Return whether each point lies in the outline of a country and further than `km` from its edge."""
-    points = np.column_stack([lon_deg.to_numpy(float), lat_deg.to_numpy(float)])
+    points = np.column_stack([lon_deg, lat_deg])
     is_inland = np.zeros(len(points), dtype=bool)
     for ring in _land():
         held = np.flatnonzero((ring.min(axis=0) <= points).all(axis=1) & (points <= ring.max(axis=0)).all(axis=1))
@@ -139,7 +133,7 @@ def are_deep_inland(lat_deg: pd.Series, lon_deg: pd.Series, km: float) -> Mask:
     return is_inland
 
 
-def are_in_china(province: pd.Series) -> Mask:
+def are_in_china(province: Iterable[object]) -> Mask:
     """Whether each name is that of a Chinese province, as spelled in the tables or outlines."""
     known = {*province_outlines(), *_OUTLINE_NAME}
     return np.array([str(name) in known for name in province], dtype=bool)

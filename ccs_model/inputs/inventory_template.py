@@ -17,7 +17,7 @@ from openpyxl.utils import get_column_letter, quote_sheetname
 from openpyxl.worksheet.datavalidation import DataValidation
 
 from ccs_model.inputs.chinese import headings_of
-from ccs_model.inputs.declarations import Column, read_dictionary
+from ccs_model.inputs.declarations import Column, Declared, read_dictionary
 from ccs_model.inputs.load import Inputs
 from ccs_model.inputs.user_tables import EXAMPLE, OWN_REFERENCE, REFERENCE_COLUMNS
 from ccs_model.units import label_of
@@ -90,7 +90,7 @@ def template(inputs: Inputs) -> bytes:
     return file.getvalue()
 
 
-def _write_readme(sheet: Any, declared: Mapping[str, Sequence[Column]]) -> None:
+def _write_readme(sheet: Any, declared: Declared) -> None:
     for line in _INTRODUCTION:
         sheet.append([line])
         sheet.merge_cells(start_row=sheet.max_row, start_column=1, end_row=sheet.max_row, end_column=7)
@@ -137,7 +137,7 @@ def _rule(column: Column) -> DataValidation | None:
         rule = DataValidation(type="list", formula1=f"{quote_sheetname('lists')}!${letter}$2:${letter}$200")
         rule.errorStyle = "warning"
         error = f"Not a {column.name} of the shipped tables. Keep it if it is your own, and add tables for it."
-    elif column.kind in ("number", "whole") and column.low is not None and column.high is not None:
+    elif column.is_number and column.low is not None and column.high is not None:
         kind = "whole" if column.kind == "whole" else "decimal"
         rule = DataValidation(
             type=kind, operator="between", formula1=f"{column.low:.15g}", formula2=f"{column.high:.15g}"

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 
 from ccs_model.inputs.checked_table import Table
-from ccs_model.inputs.declarations import Column, own_rows, place_of
+from ccs_model.inputs.declarations import PLANTS, Declared, own_rows, place_of
 from ccs_model.inputs.geography import countries_with_outline
-from ccs_model.inputs.table_checks import PLANTS, key_of
+from ccs_model.inputs.table_checks import key_of
 from ccs_model.scenario.spelling import as_seen, cleaned, most_similar
 from ccs_model.scenario.validation import read_as, shown
 from ccs_model.units import first_few
@@ -36,8 +36,6 @@ ANY = "*"  # the name of rows for every province or grid without rows of its own
 _ALL = "all"  # the same in streams/utilisation
 _SIMILAR = 0.8  # names more similar than this may be misspellings
 _NAMED = 6
-
-Declared = Mapping[str, Sequence[Column]]
 
 
 @dataclass

@@ -17,22 +17,15 @@ import pandas as pd
 from ccs_model.errors import FileError, InputError, Issue
 from ccs_model.inputs.checked_table import Table, table_of
 from ccs_model.inputs.csv_reader import csv_grid, path_of, table_bytes
-from ccs_model.inputs.declarations import Column, Source, read_dictionary, reading_order
+from ccs_model.inputs.declarations import Column, Declared, Source, read_dictionary, reading_order
 from ccs_model.inputs.known_names import similar_names, with_known_names
 from ccs_model.inputs.merged_tables import merged
-from ccs_model.inputs.place_checks import (
-    PLACE_CHECKS,
-    notices_of_links,
-    notices_of_places,
-    notices_of_signs,
-    signs_are_right,
-)
+from ccs_model.inputs.place_checks import PLACE_CHECKS, notices_of_links, notices_of_places, notices_of_signs
 from ccs_model.inputs.source_checks import notices_of_means, notices_of_paths
 from ccs_model.inputs.table_checks import CHECKS, notices_of_capacities
 from ccs_model.inputs.terrain_file import TERRAIN_TABLE, Raster, TerrainFile, read_terrain
 from ccs_model.inputs.user_tables import (
     COAL_CHEMICALS,
-    Declared,
     Inventory,
     OwnFolder,
     read_inventory,
@@ -203,7 +196,7 @@ def load_tables(
     general = with_rows_for_other_places(result.frames)
     issues = list(result.issues)
     if not issues or found is not None:
-        issues += [issue for check in (*CHECKS, *PLACE_CHECKS, signs_are_right) for issue in check(result.frames)]
+        issues += [issue for check in (*CHECKS, *PLACE_CHECKS) for issue in check(result.frames)]
     if issues:
         _raise_or_collect(issues, found)
     sha256 = {
@@ -265,18 +258,17 @@ def _with_stand_ins(
         frame = with_site_defaults(table, requested).frame.copy()
         for column in declared[table.name]:
             values = frame[column.name]
-            is_number = column.kind in ("number", "whole")
-            is_empty = values.isna() if is_number else values == ""
+            is_empty = values.isna() if column.is_number else values == ""
             if not column.required or not is_empty.any():
                 continue
             known = values[~is_empty]
             # Of texts, only a choice is the same everywhere; a province or a name of other rows would mislead.
-            if known.empty and len(frame) and (is_number or column.choices):
+            if known.empty and len(frame) and (column.is_number or column.choices):
                 known = shipped[table.name].frame[column.name]
-                known = known.dropna() if is_number else known[known != ""]
+                known = known.dropna() if column.is_number else known[known != ""]
             if known.empty:
                 raise InputError(found or ())
-            frame.loc[is_empty, column.name] = known.median() if is_number else known.iloc[0]
+            frame.loc[is_empty, column.name] = known.median() if column.is_number else known.iloc[0]
             if column.name == "plant":  # ids are unique
                 frame.loc[is_empty, "plant"] = [f"row {line}" for line in frame.loc[is_empty, "line"]]
         filled.append(replace(table, frame=frame))

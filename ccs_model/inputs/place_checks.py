@@ -13,7 +13,7 @@ import pandas as pd
 from ccs_model._typing import Floats, Mask
 from ccs_model.errors import Issue
 from ccs_model.inputs.cells import MILE_KM
-from ccs_model.inputs.declarations import own_rows
+from ccs_model.inputs.declarations import NODES, PLACES, PLANTS, SITES, SOURCE_PLANTS, own_rows
 from ccs_model.inputs.declarations import place_of as at
 from ccs_model.inputs.geography import (
     are_deep_inland,
@@ -27,7 +27,7 @@ from ccs_model.inputs.geography import (
     km_to,
     lies_in_country,
 )
-from ccs_model.inputs.table_checks import NODES, PLANTS, SOURCE_PLANTS, Frames
+from ccs_model.inputs.source_checks import Frames
 from ccs_model.scenario.validation import shown
 from ccs_model.units import first_few
 
@@ -43,40 +43,35 @@ def places_lie_in_their_province(frames: Frames) -> Iterator[Issue]:
         frame = frames[table]
         if table == SOURCE_PLANTS:
             frame = frame[frame["sector"] != ""]
-        outside = km_outside_province(frame["province"], frame["lat_deg"], frame["lon_deg"])
-        strays = frame[(outside > PROVINCE_MARGIN_KM) & ~_at_zero(frame)]
-        hints = _hints(strays)
-        for i, row in strays.iterrows():
-            hint = hints.get(i, "")
-            far = f"lies {outside[i]:,.0f} km outside {row['province']}"
-            yield Issue(at(row), f"plant {row['plant']} {far}", hint)
+        for row, km, hint in _far_outside(frame):
+            yield Issue(at(row), f"plant {row['plant']} lies {km:,.0f} km outside {row['province']}", hint)
 
 
 def onshore_sites_lie_on_land(frames: Frames) -> Iterator[Issue]:
     """Onshore sites of the user lie in their province or country, or within 30 km of its outline."""
-    sites = own_rows(frames["storage/sites"])
-    onshore = sites[sites["is_offshore"] != "yes"]
-    outside = km_outside_province(onshore["province"], onshore["lat_deg"], onshore["lon_deg"])
-    strays = onshore[(outside > PROVINCE_MARGIN_KM) & ~_at_zero(onshore)]
-    hints = _hints(strays)
-    for i, row in strays.iterrows():
-        hint = hints.get(i, "set is_offshore to yes if it lies under the sea")
-        what = f"site {row['site']} is onshore, but lies {outside[i]:,.0f} km outside {row['province']}"
-        yield Issue(at(row, "lat_deg"), what, hint)
+    sites = own_rows(frames[SITES])
+    for row, km, hint in _far_outside(sites[sites["is_offshore"] != "yes"]):
+        what = f"site {row['site']} is onshore, but lies {km:,.0f} km outside {row['province']}"
+        yield Issue(at(row, "lat_deg"), what, hint or "set is_offshore to yes if it lies under the sea")
 
 
-def _hints(strays: pd.DataFrame) -> dict[Hashable, str]:
-    """Hints of the rows that would lie in their province with other coordinates: swapped, or of the other sign."""
-    lat, lon = strays["lat_deg"], strays["lon_deg"]
-    found: dict[Hashable, str] = {}
-    for text, *coordinates in (
-        ("lat and lon look swapped", lon, lat),
-        ("check the sign of lon_deg", lat, -lon),
-        ("check the sign of lat_deg", -lat, lon),
+def _far_outside(places: pd.DataFrame) -> Iterator[tuple[pd.Series, float, str]]:
+    """Rows far outside their province, with the distance in km; the hint names coordinates that would lie in it."""
+    outside = _km_outside(places)
+    strays = places[(outside > PROVINCE_MARGIN_KM) & ~_at_zero(places)]
+    hints: dict[Hashable, str] = {}
+    for text, changed in (
+        ("lat and lon look swapped", _exchanged(strays)),
+        ("check the sign of lon_deg", _changed(strays, "lon_deg")),
+        ("check the sign of lat_deg", _changed(strays, "lat_deg")),
     ):
-        outside = km_outside_province(strays["province"], *coordinates)
-        found = dict.fromkeys(outside.index[outside <= PROVINCE_MARGIN_KM], text) | found
-    return found
+        hints = dict.fromkeys(strays.index[_km_outside(changed) <= PROVINCE_MARGIN_KM], text) | hints
+    for i, row in strays.iterrows():
+        yield row, outside[i], hints.get(i, "")
+
+
+def _km_outside(places: pd.DataFrame) -> pd.Series:
+    return km_outside_province(places["province"], places["lat_deg"], places["lon_deg"])
 
 
 def own_places_are_plausible(frames: Frames) -> Iterator[Issue]:
@@ -96,7 +91,7 @@ def _reference_places(frames: Frames) -> tuple[str, pd.DataFrame]:
     """The places that others are compared with: the plants, or the user's sites if all plants look swapped."""
     given = frames[SOURCE_PLANTS][frames[SOURCE_PLANTS]["sector"] == ""]
     plants = given if len(given) else pd.concat([frames[table] for table in PLANTS])
-    sites = own_rows(frames["storage/sites"])
+    sites = own_rows(frames[SITES])
     if sites.empty or np.isnan(_km_if_swapped(sites, plants)).any():
         return "plants", plants
     # Either all sites are swapped or the plants are. The province of a site may follow from its place.
@@ -112,9 +107,9 @@ def _exchanged(places: pd.DataFrame) -> pd.DataFrame:
 
 def _share_plausible(places: pd.DataFrame) -> float:
     """Share of places on land, and in their province or country where its outline is known."""
-    lat, lon = (places[name].to_numpy(float) for name in ("lat_deg", "lon_deg"))
+    lat, lon = _coordinates(places)
     on_land = ~are_off_land(lat, lon, PROVINCE_MARGIN_KM)
-    far = km_outside_province(places["province"], places["lat_deg"], places["lon_deg"]).to_numpy()
+    far = _km_outside(places).to_numpy()
     in_country = [
         name not in countries_with_outline() or lies_in_country(name, *place, PROVINCE_MARGIN_KM)
         for name, *place in zip(places["province"], lat, lon, strict=True)
@@ -122,10 +117,9 @@ def _share_plausible(places: pd.DataFrame) -> float:
     return float(np.mean(on_land & (far <= PROVINCE_MARGIN_KM) & np.array(in_country)))
 
 
-def _km_if_swapped(frame: pd.DataFrame, others: pd.DataFrame) -> np.ndarray:
+def _km_if_swapped(frame: pd.DataFrame, others: pd.DataFrame) -> Floats:
     """Distance of each row from the centre of other places if its coordinates look swapped, else NaN."""
-    places = [each[name].to_numpy(float) for each in (frame, others) for name in ("lat_deg", "lon_deg")]
-    return km_if_swapped(*places)
+    return km_if_swapped(*_coordinates(frame), *_coordinates(others))
 
 
 def _at_zero(frame: pd.DataFrame) -> pd.Series:
@@ -140,16 +134,16 @@ def notices_of_places(frames: Frames) -> list[str]:
     """
     notices: list[str] = []
     _, others = _reference_places(frames)
-    for table, column in (*((table, "plant") for table in PLANTS), ("storage/sites", "site")):
+    for table, column in PLACES:
         own = own_rows(frames[table])
         own = own[~_at_zero(own) & np.isnan(_km_if_swapped(own, others))] if len(own) else own
         if column == "site":
             own = own[own["is_offshore"] != "yes"]
-        far = are_off_land(own["lat_deg"].to_numpy(float), own["lon_deg"].to_numpy(float), SEA_KM)
+        far = are_off_land(*_coordinates(own), SEA_KM)
         notices += _named(own[far], column, f"in the sea, more than {SEA_KM:g} km from land (is the place right?)")
-    sites = own_rows(frames["storage/sites"])
+    sites = own_rows(frames[SITES])
     offshore = sites[sites["is_offshore"] == "yes"]
-    inland = are_deep_inland(offshore["lat_deg"], offshore["lon_deg"], PROVINCE_MARGIN_KM)
+    inland = are_deep_inland(*_coordinates(offshore), PROVINCE_MARGIN_KM)
     where = f"offshore, but on land, more than {PROVINCE_MARGIN_KM:g} km from the sea and the border"
     notices += _named(offshore[inland], "site", where)
     return notices
@@ -197,7 +191,7 @@ def notices_of_links(frames: Frames) -> list[str]:
                 f"{at(links[are_odd].iloc[0], 'length_km')}: links {what} the straight line between their ends: "
                 f"{first_few(texts, _MOST_NAMED)}; length_km is in km{hint}"
             )
-    sites = frames["storage/sites"]
+    sites = frames[SITES]
     offshore = set(sites["site"][sites["is_offshore"] == "yes"])
     flat = links[(links["node_a"].isin(offshore) | links["node_b"].isin(offshore)) & links["cost_factor"].isna()]
     if len(flat):
@@ -215,13 +209,6 @@ def _named(rows: pd.DataFrame, column: str, where: str) -> list[str]:
         return []
     names = first_few([shown(name) for name in rows[column]], _MOST_NAMED)
     return [f"{at(rows.iloc[0], 'lat_deg')}: {column}s {where}: {names}"]
-
-
-PLACE_CHECKS: tuple[Callable[[Frames], Iterator[Issue]], ...] = (
-    places_lie_in_their_province,
-    onshore_sites_lie_on_land,
-    own_places_are_plausible,
-)
 
 
 # Tables of the user whose rows of a country tell where the places lie, and their column of places.
@@ -242,20 +229,30 @@ def signs_are_right(frames: Frames) -> Iterator[Issue]:
     Only provinces without an outline are looked at: the others have a check of their own.
     """
     places = _places(frames)
-    if not places.empty and (found := _all_elsewhere(frames, places)) is not None:
-        yield found
+    countries = {
+        str(name)
+        for table, column in _OF_COUNTRIES
+        for name in own_rows(frames[table])[column]
+        if str(name) in countries_with_outline()
+    }
+    if places.empty or not countries or _are_in(countries, places).any():
+        return
+    for column in _COORDINATES:
+        if _are_in(countries, _changed(places, column)).mean() > 0.5:
+            row = places.iloc[0]
+            names = " or ".join(sorted(countries))
+            what = f"no place of your tables lies in {names}, for which they have rows; '{shown(row['id'])}' lies"
+            where = _where(row) or f"at {row['lat_deg']:g}, {row['lon_deg']:g}"
+            yield Issue(at(row, column), f"{what} {where.rstrip(', ')}", _hint(row, column, "there, as most would"))
+            return
 
 
-def notices_of_signs(frames: Frames) -> list[str]:
+def notices_of_signs(frames: Frames) -> Iterator[str]:
     """Notices of the user's places that would lie among the others of their province with the other sign.
 
     A region may span the equator or the zero meridian, so that this is no error.
     """
-    return list(_among_others(_places(frames)))
-
-
-def _among_others(places: pd.DataFrame) -> Iterator[str]:
-    for province, group in places.groupby("province", sort=False):
+    for province, group in _places(frames).groupby("province", sort=False):
         if len(group) < _FEWEST:
             continue
         for column in _COORDINATES:
@@ -270,32 +267,11 @@ def _among_others(places: pd.DataFrame) -> Iterator[str]:
 
 def _places(frames: Frames) -> pd.DataFrame:
     """Plants and sites of the user in provinces without an outline, with their `id`."""
-    tables = (*((table, "plant") for table in PLANTS), ("storage/sites", "site"))
-    parts = [own_rows(frames[table]).assign(id=lambda rows, c=column: rows[c]) for table, column in tables]
+    parts = [own_rows(frames[table]).assign(id=lambda rows, c=column: rows[c]) for table, column in PLACES]
     places = pd.concat([part for part in parts if len(part)] or [parts[0]])
     known = are_in_china(places["province"]) | places["province"].isin(["", *countries_with_outline()]).to_numpy(bool)
     given = places[["lat_deg", "lon_deg"]].notna().all(axis=1).to_numpy(bool)
     return places[~known & given]
-
-
-def _all_elsewhere(frames: Frames, places: pd.DataFrame) -> Issue | None:
-    """The issue of places that lie outside the countries of the user's rows, but mostly inside with another sign."""
-    countries = {
-        str(name)
-        for table, column in _OF_COUNTRIES
-        for name in own_rows(frames[table])[column]
-        if str(name) in countries_with_outline()
-    }
-    if not countries or _are_in(countries, places).any():
-        return None
-    for column in _COORDINATES:
-        if _are_in(countries, _changed(places, column)).mean() > 0.5:
-            row = places.iloc[0]
-            names = " or ".join(sorted(countries))
-            what = f"no place of your tables lies in {names}, for which they have rows; '{shown(row['id'])}' lies"
-            where = _where(row) or f"at {row['lat_deg']:g}, {row['lon_deg']:g}"
-            return Issue(at(row, column), f"{what} {where.rstrip(', ')}", _hint(row, column, "there, as most would"))
-    return None
 
 
 def _are_in(countries: set[str], places: pd.DataFrame) -> Mask:
@@ -318,3 +294,11 @@ def _changed(places: pd.DataFrame, column: str) -> pd.DataFrame:
 
 def _coordinates(places: pd.DataFrame) -> tuple[Floats, Floats]:
     return places["lat_deg"].to_numpy(float), places["lon_deg"].to_numpy(float)
+
+
+PLACE_CHECKS: tuple[Callable[[Frames], Iterator[Issue]], ...] = (
+    places_lie_in_their_province,
+    onshore_sites_lie_on_land,
+    own_places_are_plausible,
+    signs_are_right,
+)

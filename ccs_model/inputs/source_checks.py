@@ -9,7 +9,7 @@ import pandas as pd
 
 from ccs_model.errors import Issue
 from ccs_model.inputs.cells import nearest_hint, sector_hint
-from ccs_model.inputs.declarations import own_rows, place_of
+from ccs_model.inputs.declarations import CHEMICAL_PLANTS, SOURCE_PLANTS, own_rows
 from ccs_model.inputs.declarations import place_of as at
 from ccs_model.inputs.geography import are_in_china, area_near
 from ccs_model.scenario.spelling import as_seen
@@ -18,6 +18,18 @@ from ccs_model.scenario.validation import shown
 from ccs_model.units import GWH_PER_MW, first_few
 
 Frames = Mapping[str, pd.DataFrame]
+
+
+def names_not_in(
+    frame: pd.DataFrame, column: str, known: Collection[str], what: str, otherwise: str
+) -> Iterator[Issue]:
+    """An issue of each row whose name in a column is not known: `what`, with {} for the name, and the most similar one.
+
+    The hint is `otherwise` if no known name is similar.
+    """
+    for _, row in frame[~frame[column].isin(known)].iterrows():
+        yield Issue(at(row, column), what.format(shown(row[column])), nearest_hint(row[column], known, otherwise))
+
 
 # Costs of a source that has capture costs of its own, and what else its row needs.
 _COSTS = ("capture_capex_mn", "fixed_om_mn_pa", "capture_cost_per_t")
@@ -34,7 +46,7 @@ def sources_have_a_sector_or_costs(frames: Frames) -> Iterator[Issue]:
     profiles = frames["streams/source_sectors"].set_index("sector")
     factors = frames["streams/source_streams"].groupby("sector")["emission_t_per_t"].sum()
     used = set(frames["streams/utilisation"][["province", "product"]].itertuples(index=False, name=None))
-    for _, row in frames["plants/sources"].iterrows():
+    for _, row in frames[SOURCE_PLANTS].iterrows():
         if row["sector"] == "":
             yield from _without_sector(row)
         elif row["sector"] not in profiles.index:
@@ -100,9 +112,8 @@ def sectors_have_a_profile(frames: Frames) -> Iterator[Issue]:
         what = f"'{row['sector']}' is the name of a table of plants"
         yield Issue(at(row, "sector"), what, "give the sector another name")
     for table in (streams, gases):
-        for _, row in table[~table["sector"].isin(sectors["sector"])].iterrows():
-            what = f"'{shown(row['sector'])}' is not a sector of streams/source_sectors"
-            yield Issue(at(row, "sector"), what, nearest_hint(row["sector"], sorted(sectors["sector"]), "add its row"))
+        what = "'{}' is not a sector of streams/source_sectors"
+        yield from names_not_in(table, "sector", sorted(sectors["sector"]), what, "add its row")
     emitting = streams[streams["emission_t_per_t"] > 0]
     for _, row in sectors[~sectors["sector"].isin(emitting["sector"])].iterrows():
         yield Issue(at(row, "sector"), f"no stream of {row['sector']} in streams/source_streams.csv", "add its streams")
@@ -119,17 +130,14 @@ def utilisation_is_of_a_product(frames: Frames) -> Iterator[Issue]:
     """A utilisation is that of crude steel, of a chemical, or of the product of a sector."""
     routes, sectors = frames["streams/chemical_routes"]["product"], frames["streams/source_sectors"]["product"]
     known = list(dict.fromkeys(["crude_steel", *routes, *sectors]))
-    table = frames["streams/utilisation"]
-    for _, row in table[~table["product"].isin(known)].iterrows():
-        hint = nearest_hint(row["product"], known, f"products are {', '.join(known)}")
-        yield Issue(at(row, "product"), f"'{shown(row['product'])}' is not a product", hint)
+    otherwise = f"products are {', '.join(known)}"
+    yield from names_not_in(frames["streams/utilisation"], "product", known, "'{}' is not a product", otherwise)
 
 
 def flue_gas_technologies_have_heat(frames: Frames) -> Iterator[Issue]:
     """Technologies for flue gas have one heat demand, or demands for at least two CO2 concentrations."""
-    technologies = frames["technologies/technologies"]
     points = frames["technologies/heat"]["technology"].value_counts()
-    for _, row in technologies.iterrows():
+    for _, row in frames["technologies/technologies"].iterrows():
         n_points, has_one = points.get(row["technology"], 0), pd.notna(row["heat_gj_per_t"])
         if has_one and n_points:
             what = f"technology {row['technology']} also has {n_points} rows in technologies/heat"
@@ -168,7 +176,7 @@ _MOST_ABATEMENT_SHARE = 1.0
 _TABLES = ("pilots/zones", "pilots/observations", "pilots/presets", "pilots/priors")
 
 
-def pilot_rows_can_be_used(frames: Mapping[str, pd.DataFrame]) -> Iterator[Issue]:
+def pilot_rows_can_be_used(frames: Frames) -> Iterator[Issue]:
     """Zones have plants, observations belong to a zone and are possible, and presets name usable observations."""
     if any(table not in frames for table in _TABLES):
         return
@@ -177,10 +185,10 @@ def pilot_rows_can_be_used(frames: Mapping[str, pd.DataFrame]) -> Iterator[Issue
     yield from _presets(frames)
     for _, row in frames["pilots/priors"].iterrows():
         if not row["low"] <= row["mode"] <= row["high"] or row["low"] == row["high"]:
-            yield Issue(place_of(row, "mode"), f"{row['parameter']}: expected low ≤ mode ≤ high, and low below high")
+            yield Issue(at(row, "mode"), f"{row['parameter']}: expected low ≤ mode ≤ high, and low below high")
 
 
-def _zones(frames: Mapping[str, pd.DataFrame]) -> Iterator[Issue]:
+def _zones(frames: Frames) -> Iterator[Issue]:
     tables = {name.removeprefix("plants/"): frame for name, frame in frames.items() if name.startswith("plants/")}
     for _, row in frames["pilots/zones"].iterrows():
         # Own inventories may leave shipped zones without plants; that is an error only if a zone is used.
@@ -189,9 +197,7 @@ def _zones(frames: Mapping[str, pd.DataFrame]) -> Iterator[Issue]:
         sectors = parts(row["sectors"])
         strays = [sector for sector in sectors if sector not in ("steel", "chemicals", "sources")]
         if strays:
-            yield Issue(
-                place_of(row, "sectors"), f"zone {shown(row['zone'])}: '{shown(strays[0])}' is not an inventory"
-            )
+            yield Issue(at(row, "sectors"), f"zone {shown(row['zone'])}: '{shown(strays[0])}' is not an inventory")
             continue
         inside = {
             plant
@@ -202,38 +208,38 @@ def _zones(frames: Mapping[str, pd.DataFrame]) -> Iterator[Issue]:
         missing = [plant for plant in named if plant not in inside]
         if missing:
             what = f"plant '{shown(missing[0])}' is not among {row['sectors']} of {row['province']}"
-            yield Issue(place_of(row, "plants"), f"zone {shown(row['zone'])}: {what}")
+            yield Issue(at(row, "plants"), f"zone {shown(row['zone'])}: {what}")
         elif not inside:
             yield Issue(
-                place_of(row, "province"),
+                at(row, "province"),
                 f"zone {shown(row['zone'])} has no plants",
                 f"{row['sectors']} of {row['province']}: name a province of the tables",
             )
 
 
-def _observations(frames: Mapping[str, pd.DataFrame]) -> Iterator[Issue]:
+def _observations(frames: Frames) -> Iterator[Issue]:
     zones = list(frames["pilots/zones"]["zone"])
     for _, row in frames["pilots/observations"].iterrows():
         about = f"row {shown(row['id'])}, zone {shown(row['zone'])}"
         for zone in parts(row["zone"]) or [""]:
             if zone not in zones:
                 hint = nearest_hint(zone, zones, "zones are in pilots/zones")
-                yield Issue(place_of(row, "zone"), f"{about}: unknown zone", hint)
+                yield Issue(at(row, "zone"), f"{about}: unknown zone", hint)
         year = str(row["baseline_year"]).strip()
         if not year:
-            yield Issue(place_of(row, "baseline_year"), f"{about}: the baseline year is missing", f"write '{UNKNOWN}'")
+            yield Issue(at(row, "baseline_year"), f"{about}: the baseline year is missing", f"write '{UNKNOWN}'")
         needs = ("low", "high") if row["kind"] == "interval" else ("value",)
         for column in needs:
             if pd.isna(row[column]):
-                yield Issue(place_of(row, column), f"{about}: is empty", f"required for kind {row['kind']}")
+                yield Issue(at(row, column), f"{about}: is empty", f"required for kind {row['kind']}")
         for column in ("value", "low", "high"):
             yield from _possible(row, column, about)
         if row["kind"] == "interval" and row["low"] > row["high"]:
-            yield Issue(place_of(row, "low"), f"{about}: low {row['low']:g} is above high {row['high']:g}")
+            yield Issue(at(row, "low"), f"{about}: low {row['low']:g} is above high {row['high']:g}")
         if row["sigma"] <= 0:
-            yield Issue(place_of(row, "sigma"), f"{about}: expected a standard error above 0")
+            yield Issue(at(row, "sigma"), f"{about}: expected a standard error above 0")
         if "|" in row["zone"] and row["kind"] != "max_of_group":
-            yield Issue(place_of(row, "kind"), f"{about}: only rows of kind max_of_group may have several zones")
+            yield Issue(at(row, "kind"), f"{about}: only rows of kind max_of_group may have several zones")
 
 
 def _possible(row: pd.Series, column: str, about: str) -> Iterator[Issue]:
@@ -243,23 +249,19 @@ def _possible(row: pd.Series, column: str, about: str) -> Iterator[Issue]:
     if row["quantity"] == "abatement_share" and not 0 <= value <= _MOST_ABATEMENT_SHARE:
         right = value / 100
         hint = f"a share, 0 to 1: did you mean {right:g}?" if 1 < value <= 100 else "a share, 0 to 1"
-        yield Issue(
-            place_of(row, column), f"{about}: an abatement of {value:.0%} of the baseline is not possible", hint
-        )
+        yield Issue(at(row, column), f"{about}: an abatement of {value:.0%} of the baseline is not possible", hint)
     elif value < 0 or (row["kind"] == "lognormal" and value <= 0):
-        yield Issue(place_of(row, column), f"{about}: {value:g} is too low")
+        yield Issue(at(row, column), f"{about}: {value:g} is too low")
 
 
-def _presets(frames: Mapping[str, pd.DataFrame]) -> Iterator[Issue]:
+def _presets(frames: Frames) -> Iterator[Issue]:
     grades = dict(zip(frames["pilots/observations"]["id"], frames["pilots/observations"]["grade"], strict=True))
     for _, row in frames["pilots/presets"].iterrows():
         if row["id"] not in grades:
-            yield Issue(
-                place_of(row, "id"), f"preset {shown(row['preset'])}: there is no observation '{shown(row['id'])}'"
-            )
+            yield Issue(at(row, "id"), f"preset {shown(row['preset'])}: there is no observation '{shown(row['id'])}'")
         elif grades[row["id"]] == "D":
             what = f"preset {shown(row['preset'])}: '{row['id']}' is a target (grade D), which cannot be used in a fit"
-            yield Issue(place_of(row, "id"), what)
+            yield Issue(at(row, "id"), what)
 
 
 def parts(text: object) -> list[str]:
@@ -275,16 +277,13 @@ def correlations_are_of_inputs(frames: Frames) -> Iterator[Issue]:
     """A correlation of the user names two different inputs, each pair once; all of them together are possible."""
     known, table = list(frames["uncertainty/inputs"]["input"]), frames["uncertainty/correlations"]
     pairs: dict[frozenset[str], pd.Series] = {}
-    issues = []
+    what, otherwise = "'{}' is not an uncertain input", "`ccs-model data uncertainty/inputs` lists the inputs"
+    issues = [each for name in _ENDS for each in names_not_in(own_rows(table), name, known, what, otherwise)]
     for _, row in table.iterrows():
-        if not row["source"].is_own:
-            pairs[frozenset(row[name] for name in _ENDS)] = row
-            continue
-        for name in _ENDS:
-            if row[name] not in known:
-                hint = nearest_hint(row[name], known, "`ccs-model data uncertainty/inputs` lists the inputs")
-                issues.append(Issue(at(row, name), f"'{shown(row[name])}' is not an uncertain input", hint))
         pair = frozenset(row[name] for name in _ENDS)
+        if not row["source"].is_own:
+            pairs[pair] = row
+            continue
         before = pairs.setdefault(pair, row)
         if len(pair) == 1:
             issues.append(Issue(at(row, "other_input"), f"'{shown(row['input'])}' is correlated with itself"))
@@ -345,10 +344,10 @@ def notices_of_means(frames: Frames, provinces: Collection[str] = ()) -> list[st
     shipped_means = set(means["product"]) - set(own_rows(means)["product"])
     known = set(table[["province", "product"]].itertuples(index=False, name=None))
     sectors = frames["streams/source_sectors"].set_index("sector")["product"]
-    sources = frames["plants/sources"]
+    sources = frames[SOURCE_PLANTS]
     made = [
         (frames["plants/steel"], "crude_steel"),
-        *((frames[name], frames[name]["product"]) for name in ("plants/chemicals", "plants/coal_chemicals")),
+        *((frames[name], frames[name]["product"]) for name in CHEMICAL_PLANTS),
         (sources, sources["sector"].map(sectors).where(sources["co2_ktpa"].isna())),
     ]
     found: dict[str, list[str]] = {}
@@ -358,7 +357,7 @@ def notices_of_means(frames: Frames, provinces: Collection[str] = ()) -> list[st
         for _, row in plants.drop_duplicates(["province", "made"]).iterrows():
             is_known = (row["province"], row["made"]) in known
             is_known |= bool(selected) and as_seen(row["province"]) not in selected
-            if not is_known and not are_in_china(pd.Series([area_near(row["lat_deg"], row["lon_deg"])])).any():
+            if not is_known and not are_in_china([area_near(row["lat_deg"], row["lon_deg"])])[0]:
                 found.setdefault(str(row["made"]), []).append(str(row["province"]))
     return [
         f"streams/utilisation: the mean of China holds for {name} in {first_few([*map(shown, places)], _NAMED)}; add a "
@@ -370,7 +369,5 @@ def notices_of_means(frames: Frames, provinces: Collection[str] = ()) -> list[st
 def market_sectors_exist(frames: Frames) -> Iterator[Issue]:
     """The sectors of the user's rules of a carbon market are sectors of plants."""
     known = [*SECTORS_ELSEWHERE, *frames["streams/source_sectors"]["sector"]]
-    rules = own_rows(frames["policy/ets"])
-    for _, row in rules[~rules["sector"].isin(known)].iterrows():
-        hint = nearest_hint(row["sector"], known, f"sectors are {', '.join(known)}")
-        yield Issue(at(row, "sector"), f"'{shown(row['sector'])}' is not a sector of plants", hint)
+    rules, otherwise = own_rows(frames["policy/ets"]), f"sectors are {', '.join(known)}"
+    yield from names_not_in(rules, "sector", known, "'{}' is not a sector of plants", otherwise)

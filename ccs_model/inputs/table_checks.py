@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 
 from ccs_model.errors import Issue
-from ccs_model.inputs.cells import nearest_hint
-from ccs_model.inputs.declarations import own_rows
+from ccs_model.inputs.declarations import CHEMICAL_PLANTS, NODES, PLANTS, SITES, own_rows
 from ccs_model.inputs.declarations import place_of as at
 from ccs_model.inputs.source_checks import (
+    Frames,
     correlations_are_of_inputs,
     flue_gas_technologies_have_heat,
     market_sectors_exist,
+    names_not_in,
     pilot_rows_can_be_used,
     sectors_have_a_profile,
     sources_have_a_sector_or_costs,
@@ -25,8 +26,6 @@ from ccs_model.inputs.source_checks import (
 )
 from ccs_model.scenario.spelling import as_seen, odd_letters
 from ccs_model.scenario.validation import shown
-
-Frames = Mapping[str, pd.DataFrame]
 
 # Key columns of the tables whose key is not the first column alone.
 _KEYS: Mapping[str, tuple[str, ...]] = {
@@ -65,25 +64,13 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "pilots/delivered_shares": ("class", "region"),
 }
 UNKNOWN_REFERENCE = "is not in references.csv"
-_CHEMICALS = ("plants/chemicals", "plants/coal_chemicals")
-SOURCE_PLANTS = "plants/sources"
-PLANTS = ("plants/steel", *_CHEMICALS, SOURCE_PLANTS)
-# Tables of nodes that a link can join, with their id column.
-NODES = (
-    ("plants/steel", "plant"),
-    ("plants/chemicals", "plant"),
-    ("plants/coal_chemicals", "plant"),
-    ("plants/sources", "plant"),
-    ("storage/sites", "site"),
-    ("transport/hubs", "hub"),
-)
 _BETWEEN = " – "
 _SHARE_MARGIN = 1e-6
 # Columns that name a row of other tables, and what a message says of a stray name.
 _NAMED_IN: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
     ("plants/steel_units", "plant", ("plants/steel",), "is not in plants/steel.csv"),
-    ("plants/captive_units", "plant", ("plants/steel", *_CHEMICALS), "is neither a steel plant nor a chemical plant"),
-    ("storage/site_costs", "site", ("storage/sites",), "is not in storage/sites.csv"),
+    ("plants/captive_units", "plant", PLANTS[:3], "is neither a steel plant nor a chemical plant"),
+    ("storage/site_costs", "site", (SITES,), "is not in storage/sites.csv"),
 )
 _ALL_IN = "storage_cost_per_t"
 _SEPARATE_COSTS = (
@@ -144,7 +131,7 @@ def keys_are_unique(frames: Frames) -> Iterator[Issue]:
 
 def ids_are_unique(frames: Frames) -> Iterator[Issue]:
     """Ids of the user's plants, sites, hubs and references differ in more than what a reader does not see."""
-    for tables, column in ((PLANTS, "plant"), (("storage/sites",), "site"), (("transport/hubs",), "hub"),
+    for tables, column in ((PLANTS, "plant"), ((SITES,), "site"), (("transport/hubs",), "hub"),
                            (("references",), "reference")):  # fmt: skip
         first: dict[str, pd.Series] = {}
         whole = pd.concat([frames[table][[column, "line", "source"]] for table in tables], ignore_index=True)
@@ -216,7 +203,7 @@ def turnarounds_end_after_they_begin(frames: Frames) -> Iterator[Issue]:
 
 def plants_close_after_they_start(frames: Frames) -> Iterator[Issue]:
     """The closing year of a plant of the user is after the first year of its operation."""
-    for table in ("plants/steel", *_CHEMICALS):
+    for table in ("plants/steel", *CHEMICAL_PLANTS):
         plants = own_rows(frames[table])
         for _, row in plants[plants["closing_year"] <= plants["start_year"]].iterrows():
             closes, starts = _written(row["closing_year"]), _written(row["start_year"])
@@ -235,7 +222,7 @@ def retiring_capacity_is_part_of_operating(frames: Frames) -> Iterator[Issue]:
 
 def estimates_of_sites_are_in_order(frames: Frames) -> Iterator[Issue]:
     """The low, mid and high estimates of the capacity of a site of the user do not decrease."""
-    sites = own_rows(frames["storage/sites"])
+    sites = own_rows(frames[SITES])
     for lower, upper in pairwise(("capacity_low_kt", "capacity_mid_kt", "capacity_high_kt")):
         for _, row in sites[sites[lower] > sites[upper]].iterrows():
             what = f"{_written(row[lower])} is more than {upper} {_written(row[upper])}"
@@ -306,7 +293,7 @@ def cost_curves_are_complete_and_increasing(frames: Frames) -> Iterator[Issue]:
 
 def sites_have_one_kind_of_cost(frames: Frames) -> Iterator[Issue]:
     """A site has an all-in cost per tonne or separate costs, not both."""
-    sites = frames["storage/sites"]
+    sites = frames[SITES]
     steps = frames["storage/site_costs"].drop_duplicates("site").set_index("site")
     for _, row in sites[sites[list(_SEPARATE_COSTS)].notna().any(axis=1)].iterrows():
         has_cost, has_steps = pd.notna(row[_ALL_IN]), row["site"] in steps.index
@@ -322,7 +309,7 @@ def sites_have_one_kind_of_cost(frames: Frames) -> Iterator[Issue]:
 
 def oil_fields_have_one_payment(frames: Frames) -> Iterator[Issue]:
     """Only oil fields have additional oil, and they pay by it or a fixed amount per tonne."""
-    sites = frames["storage/sites"]
+    sites = frames[SITES]
     for _, row in sites[sites["additional_t_oil_per_t"].notna()].iterrows():
         if row["kind"] != "eor":
             what = f"site {row['site']} is of kind {row['kind']}, which yields no oil"
@@ -360,7 +347,7 @@ def _gasified_without_coal(plants: pd.DataFrame) -> pd.DataFrame:
 
 def gasifiers_and_urea_are_given(frames: Frames) -> Iterator[Issue]:
     """Ammonia plants have a urea share, and coal plants alone a gasifier."""
-    for table in _CHEMICALS:
+    for table in CHEMICAL_PLANTS:
         plants = frames[table]
         for _, row in plants[(plants["feedstock"] == "coal") & (plants["gasifier"] == "")].iterrows():
             yield Issue(at(row, "gasifier"), "gasifier is empty, but required for a coal plant")
@@ -381,7 +368,7 @@ def chemical_plants_have_a_route(frames: Frames) -> Iterator[Issue]:
     """There is a row of streams/chemical_routes for every chemical plant."""
     key = ["product", "feedstock", "gasifier"]
     known = set(frames["streams/chemical_routes"][key].itertuples(index=False, name=None))
-    for table in _CHEMICALS:
+    for table in CHEMICAL_PLANTS:
         plants = frames[table]
         plants = plants[(plants["feedstock"] == "coal") == (plants["gasifier"] != "")]
         is_known = [each in known for each in plants[key].itertuples(index=False, name=None)]
@@ -411,16 +398,12 @@ def node_ids_are_unique(frames: Frames) -> Iterator[Issue]:
 
 def links_join_two_nodes(frames: Frames) -> Iterator[Issue]:
     """The ends of a link are two different plants, sites or hubs."""
-    known = _node_names(frames)
-    for _, row in frames["transport/links"].iterrows():
-        for column in ("node_a", "node_b"):
-            if row[column] not in known:
-                what = f"'{shown(row[column])}' is not a plant, site or hub"
-                yield Issue(
-                    at(row, column), what, nearest_hint(row[column], sorted(known), "junctions are in transport/hubs")
-                )
-        if row["node_a"] == row["node_b"]:
-            yield Issue(at(row, "node_b"), f"the link joins '{shown(row['node_a'])}' to itself")
+    links, known = frames["transport/links"], sorted(_node_names(frames))
+    what, otherwise = "'{}' is not a plant, site or hub", "junctions are in transport/hubs"
+    for column in ("node_a", "node_b"):
+        yield from names_not_in(links, column, known, what, otherwise)
+    for _, row in links[links["node_a"] == links["node_b"]].iterrows():
+        yield Issue(at(row, "node_b"), f"the link joins '{shown(row['node_a'])}' to itself")
 
 
 def line_costs_belong_to_a_line(frames: Frames) -> Iterator[Issue]:
@@ -428,18 +411,15 @@ def line_costs_belong_to_a_line(frames: Frames) -> Iterator[Issue]:
     table = frames["transport/line_costs"]
     if table.empty:
         return
-    links, nodes = set(frames["transport/links"]["link"]), _node_names(frames)
+    links, nodes = sorted(frames["transport/links"]["link"]), _node_names(frames)
     trends = frames["transport/trends"]
     sizes = (trends,) if len(trends) else (frames["transport/pipe_sizes"], frames["transport/pipes"])
-    pipes = {pipe for table in sizes for pipe in table["pipe"]}
-    for _, row in table.iterrows():
-        if row["link"] not in links and not _joins_two(row["link"], nodes):
-            hint = "links are in transport/links; generated links are named 'A – B' after their ends"
-            what = f"there is no link '{shown(row['link'])}'"
-            yield Issue(at(row, "link"), what, nearest_hint(row["link"], sorted(links), hint))
-        if row["pipe"] not in pipes:
-            what = f"there is no size '{shown(row['pipe'])}' in transport/{'trends' if len(trends) else 'pipe_sizes'}"
-            yield Issue(at(row, "pipe"), what, nearest_hint(row["pipe"], sorted(pipes), ", ".join(sorted(pipes)[:12])))
+    pipes = sorted({pipe for table in sizes for pipe in table["pipe"]})
+    unjoined = table[[not _joins_two(link, nodes) for link in table["link"]]]
+    otherwise = "links are in transport/links; generated links are named 'A – B' after their ends"
+    yield from names_not_in(unjoined, "link", links, "there is no link '{}'", otherwise)
+    what = f"there is no size '{{}}' in transport/{'trends' if len(trends) else 'pipe_sizes'}"
+    yield from names_not_in(table, "pipe", pipes, what, ", ".join(pipes[:12]))
 
 
 def _node_names(frames: Frames) -> set[str]:

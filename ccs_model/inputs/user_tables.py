@@ -23,11 +23,11 @@ from ccs_model.inputs.cells import nearest_hint
 from ccs_model.inputs.checked_table import Table, column_of, nearest, table_of
 from ccs_model.inputs.chinese import SHEETS
 from ccs_model.inputs.csv_reader import csv_grid, table_bytes
-from ccs_model.inputs.declarations import SITES, Column, Grid, Source, own_rows, place_of
+from ccs_model.inputs.declarations import PLANTS, SITES, Column, Declared, Grid, Source, own_rows, place_of
 from ccs_model.inputs.excel_reader import workbook_grids
 from ccs_model.inputs.geography import are_in_china, area_near, countries_with_outline, lies_in_country
 from ccs_model.inputs.known_names import ANY
-from ccs_model.inputs.table_checks import PLANTS, rows_that_repeat
+from ccs_model.inputs.table_checks import rows_that_repeat
 from ccs_model.paths import data_folder
 from ccs_model.scenario.fields import SHIPPED_INVENTORIES, SOURCES
 from ccs_model.scenario.sections import OwnTables
@@ -56,9 +56,7 @@ _BY_PLACE = (
 _MARGIN_KM, _PLACES_NAMED = 30.0, 6
 
 
-def workbook_tables(
-    raw: bytes, file: str, declared: Mapping[str, Sequence[Column]]
-) -> tuple[dict[str, Table], list[Issue]]:
+def workbook_tables(raw: bytes, file: str, declared: Declared) -> tuple[dict[str, Table], list[Issue]]:
     """Tables of a workbook by the place of their sheet, and the issues of the workbook. Empty sheets are skipped."""
     book = workbook_grids(raw, file)
     tables: dict[str, Table] = {}
@@ -74,18 +72,18 @@ def workbook_tables(
     return tables, issues
 
 
-def table_named(title: str, declared: Mapping[str, Sequence[Column]]) -> str | None:
+def table_named(title: str, declared: Declared) -> str | None:
     """Table that a sheet is named after, with or without its folder and with `_` for the slash."""
     found = _sheet_table(title, declared)
     return found[0] if len(found) == 1 else None
 
 
-def _sheet_table(title: str, declared: Mapping[str, Sequence[Column]]) -> list[str]:
+def _sheet_table(title: str, declared: Declared) -> list[str]:
     whole = [name for name in declared if _word(name) == _word(title)]
     return whole or [name for name in declared if _word(name.rpartition("/")[2]) == _word(title)]
 
 
-def _nearest(title: str, declared: Mapping[str, Sequence[Column]]) -> str:
+def _nearest(title: str, declared: Declared) -> str:
     if several := _sheet_table(title, declared):
         return f"name it {' or '.join(map(_word, several))}"
     words = [_word(each) for name in declared for each in (name.rpartition("/")[2], name)]
@@ -121,9 +119,7 @@ class OwnFolder:
         return {f"{self.name}/{inner}": hashlib.sha256(raw).hexdigest() for inner, raw in self.files.items()}
 
 
-def read_own_folder(
-    folder: Path, name: str, where: str, declared: Mapping[str, Sequence[Column]], inside: Path | None
-) -> OwnFolder:
+def read_own_folder(folder: Path, name: str, where: str, declared: Declared, inside: Path | None) -> OwnFolder:
     """Read the folder that the scenario calls `name`. If `inside` is given, every file must lie in it."""
     if not folder.is_dir():
         what = "it is a file, expected a folder" if folder.exists() else "no such folder"
@@ -177,7 +173,7 @@ def _files(folder: Path, where: str) -> list[Path]:
     return found
 
 
-def _hint(table: str, suffix: str, declared: Mapping[str, Sequence[Column]]) -> str:
+def _hint(table: str, suffix: str, declared: Declared) -> str:
     """Hint for a file that is not a table."""
     if suffix in _OTHER_WORKBOOKS:
         return "save it as an Excel workbook (.xlsx)"
@@ -210,7 +206,7 @@ def _named(text: str) -> list[tuple[int, str]]:
 
 
 def _unknown_replacements(
-    instead: list[tuple[int, str]], prefix: str, there: set[str], declared: Mapping[str, Sequence[Column]]
+    instead: list[tuple[int, str]], prefix: str, there: set[str], declared: Declared
 ) -> list[Issue]:
     issues = []
     for number, table in instead:
@@ -230,8 +226,6 @@ REFERENCE_COLUMNS = ("reference", "quality")
 OWN_REFERENCE, OWN_QUALITY = "OWN", "reported"
 OWN_NOTE = "reference and quality not given: recorded as the user's own, reported"
 _NAMED = 5
-
-Declared = Mapping[str, Sequence[Column]]
 
 
 @dataclass(frozen=True)

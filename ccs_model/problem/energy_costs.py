@@ -14,9 +14,9 @@ from ccs_model.economics.prices import PriceLevel, fuelless_steam, path, power_b
 from ccs_model.engineering.capture_units import fuel_co2_t_per_t, power_co2_t_per_t
 from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import Inputs
+from ccs_model.inputs.declarations import PLANTS
 from ccs_model.inputs.geography import are_in_china, are_off_land
 from ccs_model.inputs.place_checks import SEA_KM
-from ccs_model.inputs.table_checks import PLANTS
 from ccs_model.problem.candidate_network import Network
 from ccs_model.problem.problem import calendar, period_sums
 from ccs_model.scenario import Scenario

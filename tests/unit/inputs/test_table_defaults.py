@@ -14,9 +14,9 @@ import pytest
 from ccs_model.errors import InputError
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.checked_scenario import read_checked
+from ccs_model.inputs.declarations import PLANTS as PLANT_TABLES
 from ccs_model.inputs.geography import area_near
 from ccs_model.inputs.load import load_tables
-from ccs_model.inputs.table_checks import PLANTS as PLANT_TABLES
 from ccs_model.inputs.user_tables import with_rows_for_other_places
 from ccs_model.paths import data_folder
 from ccs_model.problem import build_problem
