@@ -125,8 +125,7 @@ class Row:
         """Text of the cell on one line; "" if it is unknown or absent."""
         cell = self.cell(key)
         cell = " ".join(cell.split()) if type(cell) is str else cell
-        column = Column("gem", key, "text", "", required=False, low=None, high=None, choices=(), meaning=key)
-        words = str(converted(column, cell, self.place(key), issues) or "")
+        words = str(converted(Column("gem", key, "text"), cell, self.place(key), issues) or "")
         return "" if words.lower() in (*_NOTHING, UNKNOWN) else words
 
     def year(self, key: str, issues: list[Issue]) -> int | None:

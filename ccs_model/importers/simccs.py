@@ -201,9 +201,7 @@ def _swapped(texts: Mapping[str, Text], sites: Mapping[str, Mapping[str, _Site]]
 def _column(
     name: str, meaning: str, low: float | None = 0.0, high: float | None = None, kind: str = "number"
 ) -> Column:
-    return Column(
-        table="simccs", name=name, kind=kind, unit="", required=True, low=low, high=high, choices=(), meaning=meaning
-    )
+    return Column("simccs", name, kind, required=True, low=low, high=high, meaning=meaning)
 
 
 _LATITUDE = _column("lat_deg", "latitude, WGS84; beyond 90 the two look swapped", -90, 90)

@@ -18,7 +18,7 @@ import pandas as pd
 from ccs_model.errors import Issue
 from ccs_model.inputs.cells import THOUSANDS_POINT, conversion, converted, currency_of
 from ccs_model.inputs.chinese import UNITS, headings_of, plain
-from ccs_model.inputs.declarations import Column, Grid, Source, letters_of
+from ccs_model.inputs.declarations import Column, Grid, letters_of
 from ccs_model.paths import data_folder
 from ccs_model.scenario.fields import CURRENCY, HOME_CURRENCY
 from ccs_model.scenario.spelling import most_similar
@@ -55,39 +55,27 @@ def table_of(grid: Grid, name: str, columns: Sequence[Column]) -> Table:
         issue = Issue(grid.source.at_position(below, 0), *not_first(below))
         grid = replace(grid, header=(), rows=(), issues=(issue,), is_unreadable=True)
     issues = list(grid.issues)
-    names, wrong = matched(grid.header, columns, grid.source, grid.header_line)
+    names, wrong = _matched(grid, columns)
     issues += wrong if not grid.is_unreadable else ()
-    source = grid.source_with({each: position for position, each in enumerate(names) if each})
+    source = grid.source
+    if source.positions is not None:
+        source = replace(source, positions={each: position for position, each in enumerate(names) if each})
     beside = _rows_beside_the_table(grid, names, columns)
     issues += [Issue(source.at_position(line, 0), *words) for line, words in beside.items()]
-    grid = replace(grid, rows=tuple(row for row in grid.rows if row[0] not in beside))
+    grid = replace(grid, source=source, rows=tuple(row for row in grid.rows if row[0] not in beside))
     data: dict[str, list[object]] = {}
     notices: list[str] = []
     currencies: dict[str, int] = {}
     for column in columns:
-        if column.name in names:
-            at = names.index(column.name)
-            factor = 1.0
-            unit = stated_unit(grid.header[at], column)
-            currency = currency_of(unit) if column.unit.startswith(_MONEY) else ""
-            currencies |= {currency: at} if currency else {}
-            found = _factor(unit, column) if unit else 1.0
-            # Numbers in a unit that cannot be converted are not compared with the range.
-            read_as = column if found is not None else replace(column, low=None, high=None)
-            if found not in (None, 1.0):
-                factor = float(found or 1.0)
-                place = source.at_position(grid.header_line, at)
-                notices.append(
-                    f"{place}: column '{shown(grid.header[at])}' is converted from {shown(unit)} to "
-                    f"{column.unit.replace('money', currency or 'money')} (× {factor:.6g})"
-                )
-            money_at = names.index("currency") if column.unit.startswith(_MONEY) and "currency" in names else -1
-            data[column.name] = _values(read_as, grid, at, source, issues, factor, money_at, currency)
-            issues += _in_other_currency(column, currency, grid, at, money_at, source)
-            notices += _numbers_as_text(column, grid, at, source, data[column.name])
-        else:
+        if column.name not in names:
             data[column.name] = [None] * len(grid.rows)
-    issues += _with_currency(data, currencies, grid, source)
+            continue
+        cells = _Cells.of(column, grid, names)
+        currencies |= {cells.currency: cells.at} if cells.currency else {}
+        data[column.name] = cells.values(issues)
+        issues += cells.in_other_currency()
+        notices += [*cells.conversion(), *cells.numbers_as_text(data[column.name])]
+    issues += _with_currency(data, currencies, grid)
     issues += _values_without_heading(grid)
     notices += _hidden_rows(grid, columns[0].name, data)
     if grid.is_hidden and grid.rows:
@@ -164,84 +152,108 @@ def _hidden_rows(grid: Grid, key: str, data: Mapping[str, Sequence[object]]) -> 
     ]
 
 
-def _numbers_as_text(column: Column, grid: Grid, at: int, source: Source, values: Sequence[object]) -> list[str]:
-    """Notices of numbers that a sheet stores as text, and of texts like 5.000 where a point may separate thousands.
+@dataclass(frozen=True)
+class _Cells:
+    """The cells of a declared column at a position of a grid, and what its heading says of them.
 
-    In a CSV file every number is text. One with semicolons comes from a program whose decimal sign is a comma.
+    `factor` converts from the `unit` of the heading, None if that is not possible; `currency` is that of the heading.
+    `money_at` is the position of the currencies of the rows, -1 if they have none.
     """
-    if not column.is_number or (source.positions is None and not grid.is_semicolon):
-        return []
-    texts = [
-        (line, cells[at])
-        for (line, cells), value in zip(grid.rows, values, strict=True)
-        if value is not None and at < len(cells) and isinstance(cells[at], str)
-    ]
-    notices = []
-    for are_thousands in (False, True):
-        found = [each for each in texts if bool(THOUSANDS_POINT.fullmatch(str(each[1]))) == are_thousands]
-        if not found or (column.unit == "degrees" if are_thousands else source.positions is None):
-            continue
-        line, first = found[0][0], str(found[0][1])
-        more = f", and {len(found) - 1:,} more of the column" if len(found) > 1 else ""
-        what = f"the text '{shown(first)}' is read as a number{more}"
-        if are_thousands:
-            digits = first.replace(".", "")
-            what = f"'{first}' is read as {float(first):g}{more}; write {digits} if the point separates thousands"
-        notices.append(f"{source.at(line, column.name)}: {what}")
-    return notices
+
+    column: Column
+    grid: Grid
+    at: int
+    unit: str
+    factor: float | None
+    currency: str
+    money_at: int
+
+    @classmethod
+    def of(cls, column: Column, grid: Grid, names: Sequence[str]) -> _Cells:
+        """The cells of a column that `names`, those of the headings, have."""
+        at, is_money = names.index(column.name), column.unit.startswith(_MONEY)
+        unit = stated_unit(grid.header[at], column)
+        factor, currency = _factor(unit, column) if unit else 1.0, currency_of(unit) if is_money else ""
+        return cls(column, grid, at, unit, factor, currency, _position("currency", names) if is_money else -1)
+
+    def rows(self) -> Iterator[tuple[int, object, str]]:
+        """Line, cell and currency of each row."""
+        for line, cells in self.grid.rows:
+            money = cells[self.money_at] if -1 < self.money_at < len(cells) else ""
+            yield line, cells[self.at] if self.at < len(cells) else None, str(money or "").strip()
+
+    def place(self, line: int) -> str:
+        """Place of the cell of a line."""
+        return self.grid.source.at(line, self.column.name)
+
+    def values(self, issues: list[Issue]) -> list[object]:
+        """The converted cells; valid texts are converted once."""
+        # Numbers in a unit that cannot be converted are not compared with the range.
+        column = self.column if self.factor is not None else replace(self.column, low=None, high=None)
+        valid: dict[tuple[str, str], object] = {}
+        values: list[object] = []
+        for line, cell, of_row in self.rows():
+            money = of_row or self.currency
+            if type(cell) is str and (cell, money) in valid:
+                values.append(valid[cell, money])
+                continue
+            n_issues = len(issues)
+            of_money = _of_currency(column, money) if money else column
+            values.append(converted(of_money, cell, self.place(line), issues, self.factor or 1.0))
+            if type(cell) is str and len(issues) == n_issues:
+                valid[cell, money] = values[-1]
+        return values
+
+    def in_other_currency(self) -> Iterator[Issue]:
+        """Issues of amounts in a row whose currency is not the one that the heading names."""
+        for line, cell, money in self.rows() if self.currency else ():
+            if money not in ("", self.currency) and cell not in (None, ""):
+                what = f"its heading is in {self.currency}, its row in {shown(money)}"
+                yield Issue(self.place(line), what, f"convert it to {shown(money)} and leave the unit out")
+
+    def conversion(self) -> Iterator[str]:
+        """A notice of the conversion from another unit."""
+        if self.factor not in (None, 1.0):
+            yield (
+                f"{self.grid.source.at_position(self.grid.header_line, self.at)}: column "
+                f"'{shown(self.grid.header[self.at])}' is converted from {shown(self.unit)} to "
+                f"{self.column.unit.replace('money', self.currency or 'money')} (× {self.factor:.6g})"
+            )
+
+    def numbers_as_text(self, values: Sequence[object]) -> Iterator[str]:
+        """Notices of numbers that a sheet stores as text, and of texts like 5.000 where a point may separate thousands.
+
+        In a CSV file every number is text. One with semicolons comes from a program whose decimal sign is a comma.
+        """
+        is_sheet = self.grid.source.positions is not None
+        if not self.column.is_number or not (is_sheet or self.grid.is_semicolon):
+            return
+        rows = zip(self.rows(), values, strict=True)
+        texts = [(line, cell) for (line, cell, _), value in rows if value is not None and isinstance(cell, str)]
+        for are_thousands in (False, True):
+            found = [each for each in texts if bool(THOUSANDS_POINT.fullmatch(each[1])) == are_thousands]
+            if not found or (self.column.unit == "degrees" if are_thousands else not is_sheet):
+                continue
+            line, first = found[0]
+            more = f", and {len(found) - 1:,} more of the column" if len(found) > 1 else ""
+            what = f"the text '{shown(first)}' is read as a number{more}"
+            if are_thousands:
+                digits = first.replace(".", "")
+                what = f"'{first}' is read as {float(first):g}{more}; write {digits} if the point separates thousands"
+            yield f"{self.place(line)}: {what}"
 
 
-def _values(
-    column: Column,
-    grid: Grid,
-    at: int,
-    source: Source,
-    issues: list[Issue],
-    factor: float = 1.0,
-    money_at: int = -1,
-    currency: str = "",
-) -> list[object]:
-    """Values of one column; valid texts are converted once.
-
-    `money_at` is the column of their currency, if any, and `currency` that of the heading.
-    """
-    valid: dict[tuple[str, object], object] = {}
-    values: list[object] = []
-    for line, cells in grid.rows:
-        cell = cells[at] if at < len(cells) else None
-        money = (cells[money_at] if -1 < money_at < len(cells) else "") or currency
-        if type(cell) is str and (cell, money) in valid:
-            values.append(valid[cell, money])
-            continue
-        n_issues = len(issues)
-        of_money = _of_currency(column, str(money).strip()) if money else column
-        values.append(converted(of_money, cell, source.at(line, column.name), issues, factor))
-        if type(cell) is str and len(issues) == n_issues:
-            valid[cell, money] = values[-1]
-    return values
+def _position(name: str, names: Sequence[str]) -> int:
+    return names.index(name) if name in names else -1
 
 
-def _in_other_currency(
-    column: Column, currency: str, grid: Grid, at: int, money_at: int, source: Source
-) -> Iterator[Issue]:
-    """Issues of amounts in a row whose currency is not the one that the heading names."""
-    for line, cells in grid.rows if currency and money_at >= 0 else ():
-        money = str(cells[money_at] or "").strip() if money_at < len(cells) else ""
-        if money and money != currency and at < len(cells) and cells[at] not in (None, ""):
-            what = f"its heading is in {currency}, its row in {shown(money)}"
-            yield Issue(source.at(line, column.name), what, f"convert it to {shown(money)} and leave the unit out")
-
-
-def _with_currency(
-    data: dict[str, list[object]], currencies: Mapping[str, int], grid: Grid, source: Source
-) -> Iterator[Issue]:
+def _with_currency(data: dict[str, list[object]], currencies: Mapping[str, int], grid: Grid) -> Iterator[Issue]:
     """Give rows without a currency that of the headings, which must name one only; `currencies` are their columns."""
     lacking = [row for row, currency in enumerate(data.get("currency", ())) if not currency]
     if len(currencies) > 1 and lacking:
         what = f"headings are in {' and '.join(map(shown, currencies))}, and the row has no currency"
-        yield Issue(
-            source.at_position(grid.rows[lacking[0]][0], max(currencies.values())), what, "give the row a currency"
-        )
+        place = grid.source.at_position(grid.rows[lacking[0]][0], max(currencies.values()))
+        yield Issue(place, what, "give the row a currency")
     for row in lacking if len(currencies) == 1 else ():
         data["currency"][row] = next(iter(currencies))
 
@@ -273,13 +285,12 @@ def _values_without_heading(grid: Grid) -> list[Issue]:
     return issues
 
 
-def matched(
-    header: Sequence[str], columns: Sequence[Column], source: Source, line: int
-) -> tuple[list[str], list[Issue]]:
+def _matched(grid: Grid, columns: Sequence[Column]) -> tuple[list[str], list[Issue]]:
     """Column name of each heading ("" for none), and the issues of the headings."""
+    source, line = grid.source, grid.header_line
     issues: list[Issue] = []
     names: list[str] = []
-    for position, heading in enumerate(header):
+    for position, heading in enumerate(grid.header):
         column = column_of(heading, columns)
         names.append(column.name if column else "")
         if not heading:
@@ -319,20 +330,20 @@ def column_of(heading: str, columns: Sequence[Column]) -> Column | None:
     for column in columns:
         if column.name == heading:
             return column
-    word = plain(heading)
-    found = [
-        column
-        for column in columns
-        if word in (column.name, plain(label_of(column.name))) or word in headings_of(column.name)
-    ]
+    found = _named(heading, columns)
     if not found and (match := _WITH_UNIT.fullmatch(_on_one_line(heading))):
-        word = plain(match[1])
-        found = [
-            column
-            for column in columns
-            if word in (plain(label_of(column.name)), plain(column.name)) or word in headings_of(column.name)
-        ]
+        found = _named(match[1], columns)
     return found[0] if len(found) == 1 else None
+
+
+def _named(words: str, columns: Sequence[Column]) -> list[Column]:
+    return [column for column in columns if plain(words) in _names_of(column.name)]
+
+
+@cache
+def _names_of(column: str) -> tuple[str, ...]:
+    """Name, label and Chinese names of a column."""
+    return column, plain(label_of(column)), *headings_of(column)
 
 
 def header_below(header: Sequence[str], rows: Iterable[tuple[int, Sequence[object]]], columns: Sequence[Column]) -> int:
@@ -353,7 +364,7 @@ def not_first(line: int) -> tuple[str, str]:
 
 def stated_unit(heading: str, column: Column) -> str:
     """Unit in brackets at the end of the heading, or ""."""
-    if plain(heading) in (plain(column.name), plain(label_of(column.name)), *headings_of(column.name)):
+    if plain(heading) in _names_of(column.name):
         return ""
     match = _WITH_UNIT.fullmatch(_on_one_line(heading))
     return match[2].strip() if match else ""

@@ -40,18 +40,18 @@ REQUIRED = (
     "prices/power", "prices/fuels", "prices/grid_factors", "storage/sites", "streams/utilisation",
     "technologies/technologies", "transport/pipe_laws",
 )  # fmt: skip
-_COUNTRY, _ALSO, _CURRENCY = "country", "also", "currency"
+# Keys that describe the pack; they have no quality.
+_COUNTRY, _ALSO, _CURRENCY = _NOT_VALUES = ("country", "also", "currency")
 _KEYS = (_COUNTRY, _CURRENCY, "budget.total_mn")
-_COLUMNS = tuple(
-    Column(SETTINGS, name, kind, "", required=is_required, low=low, high=high, choices=choices, meaning=meaning)
-    for name, kind, is_required, low, high, choices, meaning in (
-        ("key", "text", True, None, None, (), "dotted key of the scenario, or country, also (other names)"),
-        ("value", "text", True, None, None, (), "its value, as in a scenario file"),
-        ("year", "whole", False, 1990, 2100, (), "year of the value"),
-        ("reference", "text", False, None, None, (), "key into references.csv"),
-        ("quality", "text", False, None, None, (), "measured, reported, estimated or assumed"),
-        ("note", "text", False, None, None, (), "remarks on the row"),
-    )
+_COLUMNS = (
+    Column(
+        SETTINGS, "key", "text", required=True, meaning="dotted key of the scenario, or country, also (other names)"
+    ),
+    Column(SETTINGS, "value", "text", required=True, meaning="its value, as in a scenario file"),
+    Column(SETTINGS, "year", "whole", low=1990, high=2100, meaning="year of the value"),
+    Column(SETTINGS, "reference", "text", meaning="key into references.csv"),
+    Column(SETTINGS, "quality", "text", meaning="measured, reported, estimated or assumed"),
+    Column(SETTINGS, "note", "text", meaning="remarks on the row"),
 )
 
 
@@ -225,7 +225,7 @@ def _scenario(pack: CountryPack, name: str, sectors: Sequence[str]) -> str:
         for key, value in _SHARED.items()
     ]
     for row in pack.settings.itertuples():
-        if row.key not in (_COUNTRY, _ALSO, _CURRENCY):
+        if row.key not in _NOT_VALUES:
             origin = ", ".join(str(each) for each in (row.quality, row.reference) if each)
             rows.append((str(row.key), str(row.value), f"{row.note} ({origin})" if row.note else origin))
     lines, section = [], ""
@@ -252,8 +252,6 @@ COLUMNS = ("table", "row", "column", "value", "unit", "price_year", "quality", "
 _YEARS = ("year", "price_year")
 # Tables of amounts whose unit is that of a column of another table, named in the row.
 _UNITS_OF: Mapping[str, tuple[str, str]] = {"storage/class_costs": ("cost", "storage/sites")}
-# Keys of country.csv that describe the pack; they have no quality.
-_NOT_VALUES = ("country", "also", "currency")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -44,12 +44,12 @@ class Column:
     table: str
     name: str
     kind: str
-    unit: str
-    required: bool
-    low: float | None
-    high: float | None
-    choices: tuple[str, ...]
-    meaning: str
+    unit: str = ""
+    required: bool = False
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    meaning: str = ""
     default: str = ""
 
     @property
@@ -162,10 +162,6 @@ class Grid:
     hidden: frozenset[int] = frozenset()
     is_hidden: bool = False
     is_semicolon: bool = False
-
-    def source_with(self, positions: Mapping[str, int]) -> Source:
-        """The source with the positions of the columns, if it is a sheet."""
-        return self.source if self.source.positions is None else replace(self.source, positions=positions)
 
 
 def unreadable(source: Source, sha256: str, what: str, hint: str = "") -> Grid:
