@@ -41,28 +41,57 @@ _NOT_DATE = re.compile(r'"[^"]*"|\\.|_.|\[(?!h+\]|m+\]|s+\])[^\]]*\]|General', r
 class Marks:
     """Properties of cells by (line, position); `merged` holds ranges of positions covered by merged cells, by line.
 
-    `hidden` holds the lines of hidden rows, as (line,); a filter hides the rows that it leaves out.
+    `hidden` holds the lines of hidden rows; a filter hides the rows that it leaves out.
     """
 
     uncomputed: set[Cell] = field(default_factory=set)
     percent: set[Cell] = field(default_factory=set)
-    hidden: set[tuple[int]] = field(default_factory=set)
+    hidden: set[int] = field(default_factory=set)
     merged: dict[int, list[Cell]] = field(default_factory=dict)
 
     def is_merged(self, line: int, at: int) -> bool:
         """Whether the cell is covered by a merged one."""
         return any(first <= at <= last for first, last in self.merged.get(line, ()))
 
+    def merge(self, reference: str) -> None:
+        """Mark all cells of a range but the first, which has the value."""
+        if not (found := _RANGE.fullmatch(reference)):
+            return
+        left, right = position_of(found[1]), position_of(found[3] or found[1])
+        top, bottom = int(found[2]), int(found[4] or found[2])
+        if bottom - top > _MOST_LINES:
+            return
+        if right > left:
+            self.merged.setdefault(top, []).append((left + 1, right))
+        for line in range(top + 1, bottom + 1):
+            self.merged.setdefault(line, []).append((left, right))
+
 
 def marks_of(raw: bytes, part: str, percent_styles: frozenset[int]) -> Marks:
     """Marks of one sheet, whose XML is the `part` of the workbook."""
     marks = Marks()
+    line, at = 0, -1
     with zipfile.ZipFile(io.BytesIO(raw)) as archive, archive.open(part) as file:
-        for kind, *where in _cell_marks(file, percent_styles):
-            if kind == "merged":
-                _take_merged(marks, *where)
-            else:
-                getattr(marks, kind).add(tuple(where))
+        for event, element in ElementTree.iterparse(file, events=("start", "end")):
+            tag = event, _plain(element.tag)
+            if tag == ("start", "row"):
+                line, at = int(element.get("r", line + 1)), -1
+                if element.get("hidden") in ("1", "true"):
+                    marks.hidden.add(line)
+            elif tag == ("start", "c"):
+                at = position_of(element.get("r", "")) if element.get("r") else at + 1
+            elif tag == ("end", "c"):
+                inside = {_plain(child.tag): child for child in element}
+                value = inside["v"].text if "v" in inside else None
+                # An empty text is a value of a formula; Excel marks it as text.
+                if "f" in inside and not value and element.get("t") != "str":
+                    marks.uncomputed.add((line, at))
+                if value and element.get("t", "n") == "n" and int(element.get("s", 0)) in percent_styles:
+                    marks.percent.add((line, at))
+            elif tag == ("end", "row"):
+                element.clear()
+            elif tag == ("end", "mergeCell"):
+                marks.merge(element.get("ref", ""))
     return marks
 
 
@@ -100,41 +129,6 @@ def position_of(reference: str) -> int:
     return position - 1
 
 
-def _cell_marks(part: Any, percent: frozenset[int]) -> Iterator[tuple[Any, ...]]:
-    line, at = 0, -1
-    for event, element in ElementTree.iterparse(part, events=("start", "end")):
-        tag = _plain(element.tag)
-        if event == "start" and tag == "row":
-            line, at = int(element.get("r", line + 1)), -1
-            if element.get("hidden") in ("1", "true"):
-                yield "hidden", line
-        elif event == "start" and tag == "c":
-            at = position_of(element.get("r", "")) if element.get("r") else at + 1
-        elif event == "end" and tag == "c":
-            inside = {_plain(child.tag): child for child in element}
-            value = inside["v"].text if "v" in inside else None
-            # An empty text is a value of a formula; Excel marks it as text.
-            if "f" in inside and not value and element.get("t") != "str":
-                yield "uncomputed", line, at
-            if value and element.get("t", "n") == "n" and int(element.get("s", 0)) in percent:
-                yield "percent", line, at
-        elif event == "end" and tag == "row":
-            element.clear()
-        elif event == "end" and tag == "mergeCell" and (found := _RANGE.fullmatch(element.get("ref", ""))):
-            left, top, right, bottom = found.groups()
-            yield "merged", int(top), int(bottom or top), position_of(left), position_of(right or left)
-
-
-def _take_merged(marks: Marks, top: int, bottom: int, left: int, right: int) -> None:
-    """Mark all cells of the range but the first, which has the value."""
-    if bottom - top > _MOST_LINES:
-        return
-    if right > left:
-        marks.merged.setdefault(top, []).append((left + 1, right))
-    for line in range(top + 1, bottom + 1):
-        marks.merged.setdefault(line, []).append((left, right))
-
-
 def _plain(tag: str) -> str:
     return tag.rpartition("}")[2]
 
@@ -160,6 +154,8 @@ _HINTS = {
     "a link to a file": "download the file itself",
     "a file of zeros": "copy it again",
 }
+# What a damaged archive, or its XML, raises; NotImplementedError is a RuntimeError.
+_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError, ValueError, SyntaxError)
 # A row with at least one cell.
 _ROW = re.compile(rb"<(?:\w+:)?row(?:\s[^<>]{0,400})?>\s{0,20}<(?:\w+:)?c[\s/>]")
 _PLACE = re.compile(rb"\sr\s*=\s*[\"']([^\"']{0,40})")
@@ -191,16 +187,7 @@ def guarded(raw: bytes) -> Guarded:
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             return _of_archive(archive, kind)
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        NotImplementedError,
-        RuntimeError,
-        OSError,
-        ValueError,
-        SyntaxError,
-    ) as error:
+    except _BROKEN as error:
         return Guarded(f"the workbook is damaged or incomplete: {error}", "copy it again")
 
 
@@ -394,8 +381,7 @@ def _grid(sheet: SheetRows, source: Source, sha256: str, marks: Marks) -> Grid:
             return unreadable(source, sha256, f"more than {MOST_ROWS:,} rows")
         else:
             rows.append((line, _with_merged(values, line, len(header), marks)))
-    hidden = frozenset(line for line, _ in rows if (line,) in marks.hidden)
-    return Grid(source, tuple(header), header_line, tuple(rows), sha256, hidden=hidden)
+    return Grid(source, tuple(header), header_line, tuple(rows), sha256, hidden=frozenset(marks.hidden))
 
 
 def _marked(cell: object, line: int, at: int, marks: Marks) -> object:
