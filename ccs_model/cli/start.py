@@ -64,7 +64,7 @@ def init(dir: Path | None, country: str | None, sectors: tuple[str, ...], invent
         raise click.UsageError("--country and --sector need DIR, and no --inventory-only")
     from ccs_model.cli.output_guard import validate_import_folder
     from ccs_model.inputs import load_inputs
-    from ccs_model.inputs.inventory_template import template
+    from ccs_model.inputs.user_workbooks import template
     from ccs_model.scenario.fields import HOME
     from ccs_model.scenario.spelling import same_name
 
@@ -270,7 +270,7 @@ def _upgrade(scenario: Path, out: Path) -> int:
 
 def _annotate(scenario: Path, out: Path, issues: Sequence[Issue], allow_outside: bool) -> None:
     """Write copies of the user's workbooks with the errors marked."""
-    from ccs_model.inputs.annotated_workbook import annotated, copy_names, own_books
+    from ccs_model.inputs.user_workbooks import annotated, copy_names, own_books
     from ccs_model.scenario.read import read
 
     try:

@@ -129,7 +129,7 @@ def read_own_folder(folder: Path, name: str, where: str, declared: Declared, ins
     files: dict[str, bytes] = {}
     issues: list[Issue] = []
     instead: list[tuple[int, str]] = []
-    for path in _files(folder, where):
+    for path in files_of(folder, where):
         inner = path.relative_to(folder).as_posix()
         place = f"{prefix}/{inner}"
         if inside is not None and not path.resolve().is_relative_to(inside.resolve()):
@@ -161,8 +161,8 @@ def read_own_folder(folder: Path, name: str, where: str, declared: Declared, ins
     return OwnFolder(tuple(tables.values()), frozenset(each for _, each in instead), prefix, files, tuple(issues))
 
 
-def _files(folder: Path, where: str) -> list[Path]:
-    """Every file below the folder except hidden and lock files."""
+def files_of(folder: Path, where: str) -> list[Path]:
+    """Every file below the folder except hidden and lock files. Raises FileError at `where` for too many files."""
     found = []
     for path in sorted(folder.rglob("*")):
         if any(part.startswith((".", "~$")) for part in path.relative_to(folder).parts) or path.is_dir():

@@ -12,7 +12,7 @@ from openpyxl.comments import Comment
 
 from ccs_model.cli import group
 from ccs_model.errors import FileError, InputError
-from ccs_model.inputs.annotated_workbook import annotated
+from ccs_model.inputs.user_workbooks import annotated
 from tests.unit.inputs.conftest import works
 
 RED = "00FFC7CE"

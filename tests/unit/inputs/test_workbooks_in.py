@@ -16,7 +16,7 @@ from ccs_model.inputs import excel_reader as workbook_grids
 from ccs_model.inputs import excel_reader as workbook_guard
 from ccs_model.inputs import load_inputs
 from ccs_model.inputs.declarations import Source, letters_of, reading_order
-from ccs_model.inputs.inventory_template import template
+from ccs_model.inputs.user_workbooks import template
 from ccs_model.problem import build_problem
 
 from .conftest import WORKS, works

@@ -1,27 +1,40 @@
-"""The inventory workbook to fill in: headings, units, meanings, drop-downs, ranges, and an example row per sheet.
+"""Workbooks for the user: the inventory to fill in, and copies of workbooks with their issues marked.
 
-Rows whose id starts with EXAMPLE are ignored on reading.
+The inventory has headings, units, meanings, drop-downs, ranges, and an example row per sheet; rows whose id starts with
+EXAMPLE are ignored on reading. A copy has a fill and comment at each cell with an issue, and a list of all issues. It
+has what openpyxl reads: cells, formulas, formats and drop-downs stay; charts and pictures are lost.
 """
 
 from __future__ import annotations
 
 import io
+import re
+import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
+from pathlib import PurePath
 from typing import Any
 
-from openpyxl import Workbook
+from openpyxl import Workbook, load_workbook
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE, MergedCell
 from openpyxl.comments import Comment
 from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter, quote_sheetname
 from openpyxl.worksheet.datavalidation import DataValidation
+from openpyxl.worksheet.hyperlink import Hyperlink
 
+from ccs_model.errors import FileError, InputError, Issue
 from ccs_model.inputs.chinese import headings_of
+from ccs_model.inputs.csv_reader import path_of, table_bytes
 from ccs_model.inputs.declarations import Column, Declared, read_dictionary
+from ccs_model.inputs.excel_reader import guarded
 from ccs_model.inputs.load import Inputs
-from ccs_model.inputs.user_tables import EXAMPLE, OWN_REFERENCE, REFERENCE_COLUMNS
+from ccs_model.inputs.user_tables import EXAMPLE, OWN_REFERENCE, REFERENCE_COLUMNS, WORKBOOKS, files_of
+from ccs_model.scenario.sections import DATA, OwnTables
 from ccs_model.units import label_of
 
+_AUTHOR = "ccs-model"
 LAST_ROW = 2000
 _LISTED = {"province": "A", "grid": "B", "sector": "C"}
 _WRITTEN = datetime(2025, 1, 1)  # a fixed date, so that the file is reproducible
@@ -84,10 +97,8 @@ def template(inputs: Inputs) -> bytes:
     _write_lists(book.create_sheet("lists"), inputs)
     book.active = 1
     book.properties.created = book.properties.modified = _WRITTEN
-    book.properties.creator = "ccs-model"
-    file = io.BytesIO()
-    book.save(file)
-    return file.getvalue()
+    book.properties.creator = _AUTHOR
+    return _bytes_of(book)
 
 
 def _write_readme(sheet: Any, declared: Declared) -> None:
@@ -116,7 +127,7 @@ def _write_table(sheet: Any, columns: Sequence[Column], example: Mapping[str, ob
         heading, letter = sheet.cell(1, position), get_column_letter(position)
         if _is_needed(column):
             heading.fill, heading.font = _NEEDED, Font(bold=True)
-        heading.comment = Comment(_note(column), "ccs-model", width=320, height=120)
+        heading.comment = Comment(_note(column), _AUTHOR, width=320, height=120)
         cell = sheet.cell(2, position, example.get(column.name))
         cell.font = _GREY
         sheet.column_dimensions[letter].width = max(12, min(len(column.name) + 3, 34))
@@ -185,3 +196,139 @@ def _note(column: Column) -> str:
     needed = "Required. " if _is_needed(column) else ""
     meaning = column.meaning[:1].upper() + column.meaning[1:]
     return f"{label_of(column.name)}{unit}. {meaning}. {needed}{_allowed(column)[:1].upper()}{_allowed(column)[1:]}."
+
+
+ISSUES_SHEET = "issues"
+_MOST_MARKED = 5_000  # cells with a comment; the list has every issue
+_MOST_LISTED = 100_000
+_FILL = PatternFill("solid", fgColor="FFC7CE")
+_CELL = re.compile(r"[A-Z]{1,3}[1-9]\d{0,6}")
+_HEADINGS = ("where", "sheet", "cell", "issue", "suggestion")
+_WIDTHS = (44, 18, 10, 70, 70)
+
+
+def annotated(issues: Sequence[Issue], books: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Marked copies of the workbooks with issues, by name; if there is none, a workbook with only the list, under "".
+
+    `books` are the workbooks that an issue may name (`plants.xlsx`, `tables/mine.xlsx`). Those that cannot be opened
+    have no copy.
+    """
+    copies: dict[str, bytes] = {}
+    for name, raw in books.items():
+        has_issues = any(issue.where == name or issue.where.startswith(f"{name}:") for issue in issues)
+        if has_issues and not guarded(raw).what and (copy := _marked(issues, name, raw)) is not None:
+            copies[name] = copy
+    if not copies:
+        book = Workbook()
+        book.remove(book.worksheets[0])
+        _list(book, issues, {})
+        copies[""] = _bytes_of(book)
+    return copies
+
+
+def own_books(requested: OwnTables, *, allow_outside: bool) -> dict[str, bytes]:
+    """The workbooks that a scenario names, by their name in issues; unreadable files are skipped."""
+    books: dict[str, bytes] = {}
+    for key, name in requested.files:
+        if name.lower().endswith(WORKBOOKS):
+            with suppress(InputError, FileError):
+                path = path_of(requested, key, name, allow_outside=allow_outside)
+                books[name] = table_bytes(path, requested.where(key))
+    if requested.data is not None:
+        where = requested.where(DATA)
+        with suppress(InputError, FileError):
+            folder = path_of(requested, DATA, requested.data, allow_outside=allow_outside)
+            for path in files_of(folder, where) if folder.is_dir() else ():
+                is_allowed = allow_outside or path.resolve().is_relative_to(folder.resolve())
+                if path.suffix.lower() in WORKBOOKS and path.is_file() and is_allowed:
+                    name = f"{requested.data.rstrip('/')}/{path.relative_to(folder).as_posix()}"
+                    books[name] = table_bytes(path, where, name=name)
+    return books
+
+
+def copy_names(out: PurePath, books: Sequence[str]) -> dict[str, str]:
+    """File name of the copy of each workbook: `out` for a single one, else `out` with the workbook's name appended."""
+    if len(books) == 1:
+        return {books[0]: out.name}
+    names: dict[str, str] = {}
+    for book in books:
+        inner = re.sub(r"[^\w.-]+", "-", str(PurePath(book).with_suffix("")))
+        names[book] = f"{out.stem}-{inner}{out.suffix}"
+    return names
+
+
+def _marked(issues: Sequence[Issue], name: str, raw: bytes) -> bytes | None:
+    """The copy of one workbook; None if openpyxl cannot read it."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # openpyxl warns of extensions that it does not copy
+            book = load_workbook(io.BytesIO(raw), keep_links=False)
+            cells: dict[tuple[str, str], list[Issue]] = {}
+            for issue in issues:
+                if at := _cell_of(issue, name, book.sheetnames):
+                    cells.setdefault(at, []).append(issue)
+            for (sheet, cell), here in list(cells.items())[:_MOST_MARKED]:
+                _mark(book[sheet], cell, here)
+            _list(book, issues, {id(issue): at for at, here in cells.items() for issue in here})
+            return _bytes_of(book)
+    except Exception:  # noqa: BLE001 - openpyxl raises any type of error for broken parts; the list is still written
+        return None
+
+
+def _cell_of(issue: Issue, name: str, sheets: Sequence[str]) -> tuple[str, str] | None:
+    """Sheet and cell of `plants.xlsx:steel!D12`; the name of a sheet may have any character."""
+    for sheet in sheets:
+        prefix = f"{name}:{sheet}!"
+        if issue.where.startswith(prefix) and _CELL.fullmatch(issue.where[len(prefix) :]):
+            return sheet, issue.where[len(prefix) :]
+    return None
+
+
+def _mark(sheet: Any, place: str, issues: Sequence[Issue]) -> None:
+    cell = sheet[place]
+    if isinstance(cell, MergedCell):  # only the first cell of a merged range can have a comment
+        merged = next(area for area in sheet.merged_cells.ranges if place in area)
+        cell = sheet.cell(merged.min_row, merged.min_col)
+    words = [_safe(issue.what + (f" ({issue.hint})" if issue.hint else "")) for issue in issues]
+    if cell.comment is not None:
+        words.append(cell.comment.text)
+    cell.fill = _FILL
+    cell.comment = Comment("\n".join(words), _AUTHOR, width=360, height=90 + 20 * len(words))
+
+
+def _list(book: Any, issues: Sequence[Issue], cells: Mapping[int, tuple[str, str]]) -> None:
+    """Add the list of issues as the first sheet, with links to the cells."""
+    title, n = ISSUES_SHEET, 1
+    while title.lower() in (name.lower() for name in book.sheetnames):
+        n += 1
+        title = f"{ISSUES_SHEET} {n}"
+    sheet = book.create_sheet(title, 0)
+    sheet.append(_HEADINGS)
+    _as_headings(sheet, 1)
+    for letter, width in zip("ABCDE", _WIDTHS, strict=True):
+        sheet.column_dimensions[letter].width = width
+    for line, issue in enumerate(issues[:_MOST_LISTED], start=2):
+        at, place = cells.get(id(issue), ("", ""))
+        for position, words in enumerate((issue.where, at, place, issue.what, issue.hint), start=1):
+            cell = sheet.cell(line, position)
+            cell.value = _safe(words)
+            cell.data_type = "s"  # text of a user is never a formula
+            cell.alignment = Alignment(wrap_text=position > 3, vertical="top")
+        if place:
+            inside = f"{quote_sheetname(at)}!{place}"
+            sheet.cell(line, 3).hyperlink = Hyperlink(ref=f"C{line}", location=inside)
+            sheet.cell(line, 3).font = Font(color="0563C1", underline="single")
+    sheet.freeze_panes = "A2"
+    for other in book.worksheets:
+        other.sheet_view.tabSelected = False
+    book.active = 0
+
+
+def _safe(words: str) -> str:
+    return ILLEGAL_CHARACTERS_RE.sub("", words)[:32_000]
+
+
+def _bytes_of(book: Any) -> bytes:
+    file = io.BytesIO()
+    book.save(file)
+    return file.getvalue()
