@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
+from itertools import islice
 from pathlib import Path, PurePath
 from types import MappingProxyType
 from typing import Any
@@ -178,18 +179,15 @@ def load_tables(
         # Without plants, everything that follows is a consequence. A hundred issues are enough for one pass.
         if is_empty or len(issues) > _MOST_ISSUES:
             raise InputError(found or ())
-        own_folder = replace(own_folder, tables=_with_stand_ins(own_folder.tables, requested, declared, shipped, found))
-        inventories = [
-            replace(each, tables=_with_stand_ins(each.tables, requested, declared, shipped, found))
-            for each in inventories
-        ]
-    n_folder = len(own_folder.tables)
-    own_tables = [*own_folder.tables, *(table for each in inventories for table in each.tables)]
-    own_tables = [with_site_defaults(table, requested) for table in own_tables]
+        stand_ins = partial(_with_stand_ins, requested=requested, declared=declared, shipped=shipped, found=found)
+        own_folder = replace(own_folder, tables=tuple(map(stand_ins, own_folder.tables)))
+        inventories = [replace(each, tables=tuple(map(stand_ins, each.tables))) for each in inventories]
+    groups: list[OwnFolder | Inventory] = [own_folder, *inventories]
+    own_tables = [with_site_defaults(table, requested) for each in groups for table in each.tables]
     own_tables = with_known_names(shipped, own_tables, declared)
-    own_folder = replace(own_folder, tables=tuple(own_tables[:n_folder]))
-    rest = iter(own_tables[n_folder:])
-    inventories = [replace(each, tables=tuple(next(rest) for _ in each.tables)) for each in inventories]
+    rest = iter(own_tables)
+    own_folder = replace(own_folder, tables=tuple(islice(rest, len(own_folder.tables))))
+    inventories = [replace(each, tables=tuple(islice(rest, len(each.tables)))) for each in inventories]
     own_tables += [terrain.table] if terrain is not None and terrain.table is not None else []
     # Checks across tables assume that each table by itself is valid.
     result = merged(shipped, own_folder, inventories, requested, terrain)
@@ -246,33 +244,26 @@ def _raise_or_collect(issues: list[Issue], found: list[Issue] | None) -> None:
 
 
 def _with_stand_ins(
-    tables: tuple[Table, ...],
-    requested: OwnTables,
-    declared: Declared,
-    shipped: Mapping[str, Table],
-    found: list[Issue] | None,
-) -> tuple[Table, ...]:
-    """Return tables without empty required values. Raises InputError if a whole column of texts is invalid."""
-    filled = []
-    for table in tables:
-        frame = with_site_defaults(table, requested).frame.copy()
-        for column in declared[table.name]:
-            values = frame[column.name]
-            is_empty = values.isna() if column.is_number else values == ""
-            if not column.required or not is_empty.any():
-                continue
-            known = values[~is_empty]
-            # Of texts, only a choice is the same everywhere; a province or a name of other rows would mislead.
-            if known.empty and len(frame) and (column.is_number or column.choices):
-                known = shipped[table.name].frame[column.name]
-                known = known.dropna() if column.is_number else known[known != ""]
-            if known.empty:
-                raise InputError(found or ())
-            frame.loc[is_empty, column.name] = known.median() if column.is_number else known.iloc[0]
-            if column.name == "plant":  # ids are unique
-                frame.loc[is_empty, "plant"] = [f"row {line}" for line in frame.loc[is_empty, "line"]]
-        filled.append(replace(table, frame=frame))
-    return tuple(filled)
+    table: Table, requested: OwnTables, declared: Declared, shipped: Mapping[str, Table], found: list[Issue] | None
+) -> Table:
+    """Return a table without empty required values. Raises InputError if a whole column of texts is invalid."""
+    frame = with_site_defaults(table, requested).frame.copy()
+    for column in declared[table.name]:
+        values = frame[column.name]
+        is_empty = values.isna() if column.is_number else values == ""
+        if not column.required or not is_empty.any():
+            continue
+        known = values[~is_empty]
+        # Of texts, only a choice is the same everywhere; a province or a name of other rows would mislead.
+        if known.empty and len(frame) and (column.is_number or column.choices):
+            known = shipped[table.name].frame[column.name]
+            known = known.dropna() if column.is_number else known[known != ""]
+        if known.empty:
+            raise InputError(found or ())
+        frame.loc[is_empty, column.name] = known.median() if column.is_number else known.iloc[0]
+        if column.name == "plant":  # ids are unique
+            frame.loc[is_empty, "plant"] = [f"row {line}" for line in frame.loc[is_empty, "line"]]
+    return replace(table, frame=frame)
 
 
 def read_table(folder: Path, name: str, columns: Sequence[Column]) -> Table:
@@ -303,12 +294,10 @@ def _inventories(requested: OwnTables, declared: Declared, allow_outside: bool, 
 
 
 def _terrain(requested: OwnTables, declared: Declared, allow_outside: bool, issues: list[Issue]) -> TerrainFile | None:
-    if requested.terrain is None:
+    name = requested.terrain
+    if name is None or (raw := _bytes(requested, TERRAIN, name, allow_outside, issues)) is None:
         return None
-    raw = _bytes(requested, TERRAIN, requested.terrain, allow_outside, issues)
-    if raw is None:
-        return None
-    read = read_terrain(raw, requested.terrain, declared[TERRAIN_TABLE])
+    read = read_terrain(raw, name, declared[TERRAIN_TABLE])
     issues += read.issues
     return read
 
