@@ -129,12 +129,12 @@ def read_gem(
     chemical = [row for book in found.chemicals.values() for grid in book
                 for row in rows_of(grid, CHEMICAL_HEADINGS, issues)]  # fmt: skip
     wanted = _wanted(countries, [*steel, *chemical], issues)
-    works = _works(steel, wanted, issues)
+    works = _works(steel, wanted)
     chemicals = None
     if found.chemicals:
-        rows = _works(chemical, wanted, issues)
+        rows = _works(chemical, wanted)
         capacities_given = Given.read(given, issues) if given is not None else Given()
-        everyone = {row.text("plant", []) for row in chemical}
+        everyone = {row.words("plant") for row in chemical}
         chemicals = chemicals_of(rows, everyone, capacities_given, found.reference(CHEMICALS), issues)
         chemicals = chemicals.known() if known_only else chemicals
     elif given is not None:
@@ -145,14 +145,14 @@ def read_gem(
         issues.append(Issue(files[0][0], made))
     capacities = _by_plant(sheets.get(CAPACITIES.lower(), []), CAPACITY_HEADINGS, set(works), issues)
     reference, citation = found.reference(STEEL)
-    plants, places, unquantified = _plants(works, capacities, reference, issues)
+    plants, places, unquantified = _plants(works, capacities, reference)
     units = _units(sheets, set(works), reference, issues)
     plants = _with_furnaces(plants, units)
-    in_country = tuple(row.text("country", issues) for row in works.values())
+    in_country = tuple(row.text("country") for row in works.values())
     countries = {*in_country, *(chemicals.countries if chemicals is not None else ())}
     if issues:
         raise InputError(sorted(issues, key=reading_order))
-    known = {row.text("plant", []) for row in steel}
+    known = {row.words("plant") for row in steel}
     strays = _strays(sheets.get(CAPACITIES.lower(), []), known)
     return GemTracker(
         plants,
@@ -194,15 +194,15 @@ def _wanted(countries: Iterable[str], rows: Sequence[Row], issues: list[Issue]) 
     return wanted
 
 
-def _works(rows: Sequence[Row], wanted: set[str], issues: list[Issue]) -> dict[str, Row]:
+def _works(rows: Sequence[Row], wanted: set[str]) -> dict[str, Row]:
     """Row of each plant on the sheet "Plant data", for the requested countries."""
     works: dict[str, Row] = {}
     for row in rows:
         if wanted and str(row.cell("country") or "").strip().lower() not in wanted:
             continue
-        plant = row.text("plant", issues)
+        plant = row.text("plant")
         if plant in works:
-            issues.append(Issue(row.place(), f"plant '{shown(plant)}' is given twice", f"see {works[plant].place()}"))
+            row.report(f"plant '{shown(plant)}' is given twice", f"see {works[plant].place()}")
         works.setdefault(plant, row)
     return works
 
@@ -213,7 +213,7 @@ def _by_plant(
     found: dict[str, list[Row]] = {}
     for grid in grids:
         for row in rows_of(grid, aliases, issues):
-            if (plant := row.text("plant", [])) in wanted:  # an invalid id is reported for "Plant data"
+            if (plant := row.words("plant")) in wanted:  # an invalid id is reported for "Plant data"
                 found.setdefault(plant, []).append(row)
     return found
 
@@ -223,8 +223,8 @@ def _strays(grids: Sequence[Grid], known: set[str]) -> tuple[str, ...]:
     named = []
     for grid in grids:
         for row in rows_of(grid, CAPACITY_HEADINGS, []):
-            if (plant := row.text("plant", [])) not in known:
-                amount, status = row.cell("crude"), row.text("status", [])
+            if (plant := row.words("plant")) not in known:
+                amount, status = row.cell("crude"), row.words("status")
                 crude = f"{amount:,.10g} kt/y" if isinstance(amount, int | float) else shown(amount or "no amount")
                 named.append(f"{row.place()} {shown(plant)} ({status or 'no status'}, crude steel {crude})")
     return tuple(named)
@@ -233,37 +233,36 @@ def _strays(grids: Sequence[Grid], known: set[str]) -> tuple[str, ...]:
 def _stray_furnaces(sheets: Mapping[str, list[Grid]], known: set[str]) -> tuple[str, ...]:
     """Rows of furnaces whose plant is not on the sheet "Plant data", with unit and plant."""
     return tuple(
-        f"{row.place()} {shown(row.text('unit', []) or 'no unit id')} of {shown(plant or 'no plant')}"
+        f"{row.place()} {shown(row.words('unit') or 'no unit id')} of {shown(plant or 'no plant')}"
         for sheet in KIND_OF
         for grid in sheets.get(sheet, [])
         for row in rows_of(grid, UNIT_HEADINGS, [])
-        if (plant := row.text("plant", [])) not in known
+        if (plant := row.words("plant")) not in known
     )
 
 
-def _status(row: Row, issues: list[Issue]) -> str:
+def _status(row: Row) -> str:
     """The status as one of STATUSES, or "" with an issue."""
-    words = row.text("status", issues).lower()
+    words = row.text("status").lower()
     status = _SAME_STATUS.get(words, words)
     if status in STATUSES:
         return status
     what = f"status '{shown(words)}' is unknown" if words else "has no status"
-    hint = nearest_hint(words, STATUSES, f"expected one of {', '.join(STATUSES)}")
-    issues.append(Issue(row.place("status"), what, hint))
+    row.report(what, nearest_hint(words, STATUSES, f"expected one of {', '.join(STATUSES)}"), key="status")
     return ""
 
 
 def _plants(
-    works: Mapping[str, Row], capacities: Mapping[str, list[Row]], reference: str, issues: list[Issue]
+    works: Mapping[str, Row], capacities: Mapping[str, list[Row]], reference: str
 ) -> tuple[pd.DataFrame, tuple[Mapping[str, str], ...], tuple[str, ...]]:
     declared = {column.name: column for column in read_dictionary()["plants/steel"]}
     rows, places, unquantified = [], [], []
     for plant, row in works.items():
         if plant not in capacities:
-            issues.append(Issue(row.place(), f"plant '{shown(plant)}' has no row on the sheet '{CAPACITIES}'"))
+            row.report(f"plant '{shown(plant)}' has no row on the sheet '{CAPACITIES}'")
             continue
-        made, notes = _described(plant, row, declared, issues)
-        numbers, status, missing, more = _capacities(capacities[plant], declared, issues)
+        made, notes = _described(plant, row, declared)
+        numbers, status, missing, more = _capacities(capacities[plant], declared)
         made |= {**numbers, "status": status, "reference": reference, "quality": "reported"}
         if missing:
             notes.append(f"exists but is not quantified: {', '.join(dict.fromkeys(missing))}")
@@ -279,28 +278,26 @@ def _plants(
     return frame, tuple(places), tuple(unquantified)
 
 
-def _described(
-    plant: str, row: Row, declared: Mapping[str, Column], issues: list[Issue]
-) -> tuple[dict[str, Any], list[str]]:
+def _described(plant: str, row: Row, declared: Mapping[str, Column]) -> tuple[dict[str, Any], list[str]]:
     """Values of a plant on the sheet "Plant data", and its notes."""
-    values = plant_values(plant, row, declared, issues)
+    values = plant_values(plant, row, declared)
     is_chinese = values["country"] == CHINA
-    other_names, name_local = row.text("other_names", issues), row.text("name_local", [])
+    other_names, name_local = row.text("other_names"), row.words("name_local")
     notes = [f"also: {other_names}"] if other_names else []
     notes += [f"local name: {name_local}"] if name_local and not is_chinese else []
     if note := with_sign_of_country(values):
         notes.append(note)
-    start = row.year("start", issues)
+    start = row.year("start")
     if not _is_in_range(start, declared["start_year"]):
         notes.append(f"start year {start}")
         start = None
-    coke, unknown = row.amount("coke", declared["coke_ktpa"], issues)
+    coke, unknown = row.amount("coke", declared["coke_ktpa"])
     if unknown.startswith(">") and unknown != SOME:
         notes.append(f"coke capacity {unknown} kt/y")
     return {
         **values,
-        **{key: row.text(key, issues) for key in ("address", "address_local", "parent")},
-        "prefecture": values["municipality"] if is_chinese else row.text("subnational", []),
+        **{key: row.text(key) for key in ("address", "address_local", "parent")},
+        "prefecture": values["municipality"] if is_chinese else row.words("subnational"),
         "start_year": start,
         "coke_ovens": "unknown" if unknown == UNKNOWN else "present" if coke or unknown else "absent",
         "coke_ktpa": coke or None,
@@ -313,7 +310,7 @@ def _is_in_range(year: int | None, column: Column) -> bool:
 
 
 def _capacities(
-    rows: Sequence[Row], declared: Mapping[str, Column], issues: list[Issue]
+    rows: Sequence[Row], declared: Mapping[str, Column]
 ) -> tuple[dict[str, float | None], str, list[str], list[str]]:
     """Capacity columns, status of the plant, unquantified capacities, and notes on capacities without a column."""
     column = declared["crude_steel_ktpa"]
@@ -321,10 +318,10 @@ def _capacities(
     statuses: list[str] = []
     missing: list[str] = []
     for row in rows:
-        status = _status(row, issues)
+        status = _status(row)
         statuses += [status] if status else []
         for key in ("crude", "bof", "eaf", "bf", "dri", *_NOT_OURS):
-            value, unknown = row.amount(key, column, issues)
+            value, unknown = row.amount(key, column)
             sums[key, status] = sums.get((key, status), 0.0) + (value or 0.0)
             if unknown and status in (_OPERATING, _RETIRING):
                 missing.append(f"{_NOT_OURS.get(key, key.upper() if key != 'crude' else 'crude steel')} ({unknown})")
@@ -362,18 +359,17 @@ def _units(sheets: Mapping[str, list[Grid]], wanted: set[str], reference: str, i
     for sheet, kind in KIND_OF.items():
         for plant, furnaces in _by_plant(sheets.get(sheet, []), UNIT_HEADINGS, wanted, issues).items():
             for row in furnaces:
-                unit, status = row.text("unit", issues), _status(row, issues)
-                capacity, _ = row.amount("capacity", declared["capacity_ktpa"], issues)
+                unit, status = row.text("unit"), _status(row)
+                capacity, _ = row.amount("capacity", declared["capacity_ktpa"])
                 if not unit:
-                    issues.append(Issue(row.place("unit"), "has no unit id"))
+                    row.report("has no unit id", key="unit")
                 elif unit in places:
-                    what = f"furnace '{shown(unit)}' is given twice"
-                    issues.append(Issue(row.place("unit"), what, f"see {places[unit]}"))
+                    row.report(f"furnace '{shown(unit)}' is given twice", f"see {places[unit]}", key="unit")
                 places.setdefault(unit, row.place("unit"))
-                relining = row.year("relining", issues)
+                relining = row.year("relining")
                 is_usual = _is_in_range(relining, declared["relining_year"])
                 made: dict[str, object] = {
-                    "unit": unit, "plant": plant, "kind": kind, "name": row.text("name", issues), "status": status,
+                    "unit": unit, "plant": plant, "kind": kind, "name": row.text("name"), "status": status,
                     "capacity_ktpa": capacity, "relining_year": relining if is_usual else None,
                     "reference": reference, "quality": "reported", "note": "" if is_usual else f"relining {relining}",
                 }  # fmt: skip

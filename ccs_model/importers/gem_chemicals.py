@@ -225,16 +225,16 @@ def chemicals_of(
     left_out: Counter[str] = Counter()
     n_left_out = 0
     for plant, row in rows.items():
-        first, second = _listed(row, "products", issues), _listed(row, "secondary", issues)
+        first, second = _listed(row, "products"), _listed(row, "secondary")
         products[plant] = tuple(each for each in PRODUCTS if each in (*first, *second))
         if not products[plant]:
             n_left_out += 1
             left_out.update(dict.fromkeys((*first, *second), 1) or {"no product named": 1})
             continue
-        described = _described(plant, row, declared, issues)
+        described = _described(plant, row, declared)
         for product in products[plant]:
             reported = given.of(plant, product, len(products[plant]))
-            made.append(_row(row, described, product, second if product not in first else (), reported, routes, issues))
+            made.append(_row(row, described, product, second if product not in first else (), reported, routes))
             places.append(_places(row, reported))
     issues += given.issues(products, known)
     extra = ["country", "address", "address_local", "municipality", TABLE_NOTE, "file"]
@@ -276,19 +276,19 @@ def _to_fill_in(
     return pd.concat([pd.DataFrame(part, index=plants.index) for part in parts], axis=1)
 
 
-def _listed(row: Row, key: str, issues: list[Issue]) -> tuple[str, ...]:
-    words = row.text(key, issues).lower()
+def _listed(row: Row, key: str) -> tuple[str, ...]:
+    words = row.text(key).lower()
     return tuple(dict.fromkeys(each for each in _BETWEEN.split(words) if each))
 
 
-def _described(plant: str, row: Row, declared: Mapping[str, Column], issues: list[Issue]) -> dict[str, Any]:
+def _described(plant: str, row: Row, declared: Mapping[str, Column]) -> dict[str, Any]:
     """Values of a plant that do not depend on the product."""
-    values = plant_values(plant, row, declared, issues)
-    owner = row.text("owner", issues)
+    values = plant_values(plant, row, declared)
+    owner = row.text("owner")
     notes = [f"owner: {owner}"] if owner else []
     if values["country"] != CHINA:
         for key, words in (("subnational", "in"), ("name_local", "local name:")):
-            notes += [f"{words} {text}"] if (text := row.text(key, [])) else []
+            notes += [f"{words} {text}"] if (text := row.words(key)) else []
     return {**values, "address": "", "address_local": "", "status": "operating", "notes": notes}
 
 
@@ -299,13 +299,12 @@ def _row(
     beside: Sequence[str],
     reported: Mapping[str, object],
     routes: set[tuple[str, str]],
-    issues: list[Issue],
 ) -> dict[str, Any]:
     """A row for one product of a plant; given values override those of the inventory."""
     notes = list(described["notes"])
     if beside:
         notes.append(f"{product} is a secondary product")
-    words = _listed(row, "feedstock", issues)
+    words = _listed(row, "feedstock")
     meant = {_FEEDSTOCKS.get(each, "") for each in words}
     feedstock = meant.pop() if len(meant) == 1 else ""
     if words and (not feedstock or (product, feedstock) not in routes):

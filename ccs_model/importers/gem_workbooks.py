@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from difflib import get_close_matches
 
@@ -105,43 +105,52 @@ _YEAR = re.compile(r"(?<!\d)(1[5-9]\d\d|20\d\d|2100)(?!\d)")
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a sheet, whose cells are accessed by the keys of an alias table."""
+    """A row of a sheet, whose cells are accessed by the keys of an alias table; `issues` collects their issues."""
 
     grid: Grid
     line: int
     cells: tuple[object, ...]
     positions: Mapping[str, int]
+    issues: list[Issue]
 
     def place(self, key: str = "plant") -> str:
         """Place of a cell, `FILE:sheet!D12`; for a missing column, that of the plant id."""
         return self.grid.source.at_position(self.line, self.positions.get(key, self.positions["plant"]))
+
+    def report(self, what: str, hint: str = "", *, key: str = "plant") -> None:
+        """Add an issue of a cell."""
+        self.issues.append(Issue(self.place(key), what, hint))
 
     def cell(self, key: str) -> object:
         """Raw value; None for an empty cell or a missing column."""
         at = self.positions.get(key, len(self.cells))
         return self.cells[at] if at < len(self.cells) else None
 
-    def text(self, key: str, issues: list[Issue]) -> str:
+    def text(self, key: str) -> str:
         """Text of the cell on one line; "" if it is unknown or absent."""
         cell = self.cell(key)
         cell = " ".join(cell.split()) if type(cell) is str else cell
-        words = str(converted(Column("gem", key, "text"), cell, self.place(key), issues) or "")
+        words = str(converted(Column("gem", key, "text"), cell, self.place(key), self.issues) or "")
         return "" if words.lower() in (*_NOTHING, UNKNOWN) else words
 
-    def year(self, key: str, issues: list[Issue]) -> int | None:
+    def words(self, key: str) -> str:
+        """The text of a cell whose issues are reported elsewhere, or do not matter."""
+        return replace(self, issues=[]).text(key)
+
+    def year(self, key: str) -> int | None:
         """Year in a date, number or text (`2026-06`); None if unknown."""
         cell = self.cell(key)
         if isinstance(cell, date):
             return cell.year
-        words = self.text(key, issues)
+        words = self.text(key)
         if not words:
             return None
         if found := _YEAR.search(words):
             return int(found[1])
-        issues.append(Issue(self.place(key), f"'{shown(words)}' has no year", "write 2012, or unknown"))
+        self.report(f"'{shown(words)}' has no year", "write 2012, or unknown", key=key)
         return None
 
-    def amount(self, key: str, column: Column, issues: list[Issue]) -> tuple[float | None, str]:
+    def amount(self, key: str, column: Column) -> tuple[float | None, str]:
         """Amount in kt/y, and what is uncertain: "", "unknown", or ">0" for an unquantified amount.
 
         The number of a lower bound such as >2800 is used, and the bound is returned as well.
@@ -152,14 +161,14 @@ class Row:
             return None, ""
         if words == UNKNOWN:
             return None, UNKNOWN
-        if type(cell) is str and (bound := _MORE_THAN.fullmatch(words)):
-            number = float(bound[1].replace(",", "")) if bound[1] else 0.0
-            if not number:
+        uncertain = ""
+        if bound := _MORE_THAN.fullmatch(words):
+            cell = float(bound[1].replace(",", "")) if bound[1] else 0.0
+            if not cell:
                 return None, SOME
-            value = converted(column, number, self.place(key), issues)
-            return (value if isinstance(value, float) else None), f">{number:g}"
-        value = converted(column, cell, self.place(key), issues)
-        return (float(value), "") if isinstance(value, int | float) else (None, "")
+            uncertain = f">{cell:g}"
+        value = converted(column, cell, self.place(key), self.issues)
+        return (float(value) if isinstance(value, int | float) else None), uncertain
 
 
 def has_chemicals(grid: Grid) -> bool:
@@ -189,24 +198,24 @@ def rows_of(grid: Grid, aliases: Aliases, issues: list[Issue]) -> list[Row]:
         issues.append(Issue(place, f"column '{aliases[key][0]}' is missing", _nearest(aliases[key], grid)))
     rows: list[Row] = []
     for line, cells in () if missing else grid.rows:
-        row = Row(grid, line, cells, positions)
+        row = Row(grid, line, cells, positions, issues)
         if row.cell("plant") is not None:
             rows.append(row)
         elif len([cell for cell in cells if cell is not None]) > 1:  # a single cell is a remark below the table
-            issues.append(Issue(row.place(), "has no plant id"))
+            row.report("has no plant id")
     return rows
 
 
-def plant_values(plant: str, row: Row, declared: Mapping[str, Column], issues: list[Issue]) -> dict[str, object]:
+def plant_values(plant: str, row: Row, declared: Mapping[str, Column]) -> dict[str, object]:
     """Name and place of a plant on a sheet "Plant data"; outside China, its province is the country."""
-    text = {key: row.text(key, issues) for key in ("name", "name_local", "country", "subnational", "municipality")}
+    text = {key: row.text(key) for key in ("name", "name_local", "country", "subnational", "municipality")}
     for key in ("name", "country"):
         if not text[key]:
-            issues.append(Issue(row.place(key), f"plant '{shown(plant)}' has no {key}"))
+            row.report(f"plant '{shown(plant)}' has no {key}", key=key)
     is_chinese = text["country"] == CHINA
     if is_chinese and not text["subnational"]:
-        issues.append(Issue(row.place("subnational"), f"plant '{shown(plant)}' has no province"))
-    lat, lon = _coordinates(row, declared, issues)
+        row.report(f"plant '{shown(plant)}' has no province", key="subnational")
+    lat, lon = _coordinates(row, declared)
     return {
         "plant": plant,
         "name": text["name"],
@@ -216,7 +225,7 @@ def plant_values(plant: str, row: Row, declared: Mapping[str, Column], issues: l
         "municipality": text["municipality"],
         "lat_deg": lat,
         "lon_deg": lon,
-        "place_accuracy": "exact" if row.text("accuracy", issues).lower() == "exact" else "approximate",
+        "place_accuracy": "exact" if row.text("accuracy").lower() == "exact" else "approximate",
     }
 
 
@@ -233,23 +242,23 @@ def with_sign_of_country(values: dict[str, object]) -> str:
     return f"the sign of the longitude is corrected: the tracker gives {lon:g}"
 
 
-def _coordinates(row: Row, declared: Mapping[str, Column], issues: list[Issue]) -> tuple[float | None, float | None]:
+def _coordinates(row: Row, declared: Mapping[str, Column]) -> tuple[float | None, float | None]:
     """Latitude and longitude from "39.1604010, 118.4298060"; `declared` has the columns lat_deg and lon_deg."""
-    words = row.text("coordinates", issues)
+    words = row.text("coordinates")
     found = _COORDINATES.fullmatch(words)
     if not found:
-        plant = shown(row.text("plant", []))
+        plant = shown(row.words("plant"))
         what = f"'{shown(words)}' is not a pair of coordinates" if words else f"plant '{plant}' has no coordinates"
         pair = _WITH_COMMAS.fullmatch(words)
         example = ", ".join(each.replace(",", ".") for each in pair.groups()) if pair else "12.34, 56.78"
-        issues.append(Issue(row.place("coordinates"), what, f"write latitude, longitude: {example}"))
+        row.report(what, f"write latitude, longitude: {example}", key="coordinates")
         return None, None
     lat, lon = float(found[1]), float(found[2])
     for name, value in (("lat_deg", lat), ("lon_deg", lon)):
         low, high = declared[name].low, declared[name].high
         if low is not None and high is not None and not low <= value <= high:
             what = f"{value:g} is outside {low:g} to {high:g}"
-            issues.append(Issue(row.place("coordinates"), what, "write latitude, then longitude"))
+            row.report(what, "write latitude, then longitude", key="coordinates")
     return round(lat, _DECIMALS), round(lon, _DECIMALS)
 
 
