@@ -231,31 +231,13 @@ def with_names_of_tables(scenario: Scenario, known: Known) -> tuple[Scenario, li
     changes: dict[str, object] = {}
     notices: list[str] = []
     values = scenario.model_dump(by_alias=True)
-
-    def respelt(key: str, text: str, kind: str) -> str:
-        name = known_name(text, kind, known) or text
-        if name != text:
-            place = scenario.places.get(key, "")
-            notices.append(f"{f'{place}: ' if ':' in place else ''}{key}: {read_as(text, name)}")
-        return name
-
-    for key, kind in _LISTS.items():
-        if key == INVENTORY:
+    for name in list(names_in(values)):
+        if name.kind == "inventory" or (spelt := known_name(name.text, name.kind, known)) in (None, name.text):
             continue
-        listed = _at(values, key)
-        items: list[Any] = []
-        for i, each in enumerate(listed):
-            name, reason = plant_and_reason(each)
-            name = respelt(f"{key}[{i}]", name, kind)
-            items.append({name: reason} if reason else name)
-        _change(changes, key, listed, items)
-    for key, kind in _BY_NAME.items():
-        by_name = _at(values, key)
-        _change(changes, key, by_name, {respelt(f"{key}.{name}", name, kind): each for name, each in by_name.items()})
-    for fund, content in values["funds"].items():
-        key = f"funds.{fund}.provinces"
-        provinces = content["provinces"]
-        _change(changes, key, provinces, [respelt(f"{key}[{i}]", name, _OF_ASSET) for i, name in enumerate(provinces)])
+        key = f"{name.key}.{name.text}" if name.is_key else f"{name.key}[{name.path[-1]}]"
+        place = scenario.places.get(key, "")
+        notices.append(f"{f'{place}: ' if ':' in place else ''}{key}: {read_as(name.text, spelt)}")
+        changes[name.key] = _put(values, name, spelt)
     if not changes:
         return scenario, []
     places = {key: place for key, place in scenario.places.items() if any(key.startswith(each) for each in changes)}
@@ -268,19 +250,28 @@ def without_names(scenario: Scenario, known: Known) -> Scenario:
     changes: dict[str, object] = {}
     strays = [name for name, _, _ in unknown_names(names_in(values), known) if name.kind != "inventory"]
     for name in reversed(strays):  # the last item of a list first
-        *way, last = name.path
-        holder = values
-        for step in way[:-1]:
-            holder = holder[str(step)]
-        kept = holder[str(way[-1])]
-        if isinstance(last, int):
-            kept = [*kept[:last], *kept[last + 1 :]]
-        else:
-            kept = {key: value for key, value in kept.items() if key != last}
-        holder[str(way[-1])] = kept
-        key = ".".join(map(str, way[:2]))
-        changes[key] = values["funds"][str(way[1])] if way[0] == "funds" else kept
+        _put(values, name, None)
+        section, key = map(str, name.path[:2])
+        changes[f"{section}.{key}"] = values[section][key]
     return scenario.with_changes(changes) if changes else scenario
+
+
+def _put(values: dict[str, Any], name: Name, new: str | None) -> Any:
+    """Replace a name in nested values, or remove it; return the list or mapping that holds it."""
+    *way, last = map(str, name.path[:-1])
+    holder = values
+    for step in way:
+        holder = holder[step]
+    held = holder[last]
+    if name.is_key:
+        renamed = {key: new if key == name.text else key for key in held}
+        holder[last] = {renamed[key]: each for key, each in held.items() if renamed[key] is not None}
+    else:
+        place = int(name.path[-1])
+        _, reason = plant_and_reason(held[place])
+        items = [] if new is None else [{new: reason} if reason else new]
+        holder[last] = [*held[:place], *items, *held[place + 1 :]]
+    return holder[last]
 
 
 def known_name(text: str, kind: str, known: Known) -> str | None:
@@ -297,11 +288,6 @@ def _at(values: Mapping[Any, Any], key: str) -> Any:
     section, last = key.split(".")
     inside = values.get(section)
     return inside.get(last) if isinstance(inside, Mapping) else None
-
-
-def _change(changes: dict[str, object], key: str, before: Any, after: Any) -> None:
-    if after != (list(before) if isinstance(after, list) else before):
-        changes[key] = after
 
 
 def reject_invalid(path: str | PathLike[str], *, allow_outside: bool = False) -> None:
