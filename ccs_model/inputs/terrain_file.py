@@ -16,10 +16,10 @@ import numpy.typing as npt
 
 from ccs_model._typing import Floats
 from ccs_model.errors import Issue
-from ccs_model.inputs.checked_table import Table, table_of
+from ccs_model.inputs.checked_table import Table
 from ccs_model.inputs.csv_reader import csv_grid
 from ccs_model.inputs.declarations import Column, Source, kind_of
-from ccs_model.inputs.user_tables import own_columns, with_own_reference
+from ccs_model.inputs.user_tables import own_table
 from ccs_model.scenario.validation import shown
 
 TERRAIN_TABLE = "transport/terrain"
@@ -72,12 +72,11 @@ def read_terrain(raw: bytes, name: str, columns: Sequence[Column]) -> TerrainFil
         multiplier = next(column for column in columns if column.name == "cost_multiplier")
         raster, issues = _grid(raw, name, multiplier)
         return TerrainFile(name, raw, raster=raster, issues=tuple(issues))
-    requested = own_columns(TERRAIN_TABLE, columns)
-    table = table_of(csv_grid(raw, Source(name, is_own=True), requested), TERRAIN_TABLE, requested)
+    table = own_table(csv_grid(raw, Source(name, is_own=True), columns), TERRAIN_TABLE, columns)
     issues = list(table.issues)
     if not issues and table.frame.empty:
         issues = [Issue(name, "has no rows", "expected rows with lat_deg, lon_deg, cost_multiplier")]
-    return TerrainFile(name, raw, table=with_own_reference(table), issues=tuple(issues))
+    return TerrainFile(name, raw, table=table, issues=tuple(issues))
 
 
 def _grid(raw: bytes, name: str, multiplier: Column) -> tuple[Raster | None, list[Issue]]:

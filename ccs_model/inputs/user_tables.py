@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import repeat
 from pathlib import Path
 
 import pandas as pd
@@ -64,30 +65,22 @@ def workbook_tables(raw: bytes, file: str, declared: Declared) -> tuple[dict[str
     for title, grid in book.sheets.items():
         if title.strip().lower() in ASIDE or not (grid.header or grid.issues):
             continue
-        name = table_named(title, declared)
-        if name is None:
-            issues.append(Issue(f"{file}:{title}", f"'{shown(title)}' is not a table", _nearest(title, declared)))
-        else:
-            tables[grid.source.file] = with_own_reference(table_of(grid, name, own_columns(name, declared[name])))
+        names = tables_named(title, declared)
+        if len(names) == 1:
+            tables[grid.source.file] = own_table(grid, names[0], declared[names[0]])
+            continue
+        hint = f"name it {' or '.join(map(_word, names))}"
+        if not names:
+            words = [_word(each) for name in declared for each in (name.rpartition("/")[2], name)]
+            hint = nearest_hint(_word(title), words, "sheets are named after tables; `ccs-model data` lists them")
+        issues.append(Issue(f"{file}:{title}", f"'{shown(title)}' is not a table", hint))
     return tables, issues
 
 
-def table_named(title: str, declared: Declared) -> str | None:
-    """Table that a sheet is named after, with or without its folder and with `_` for the slash."""
-    found = _sheet_table(title, declared)
-    return found[0] if len(found) == 1 else None
-
-
-def _sheet_table(title: str, declared: Declared) -> list[str]:
+def tables_named(title: str, declared: Declared) -> list[str]:
+    """Tables that a sheet may be named after, with or without their folder and with `_` for the slash."""
     whole = [name for name in declared if _word(name) == _word(title)]
     return whole or [name for name in declared if _word(name.rpartition("/")[2]) == _word(title)]
-
-
-def _nearest(title: str, declared: Declared) -> str:
-    if several := _sheet_table(title, declared):
-        return f"name it {' or '.join(map(_word, several))}"
-    words = [_word(each) for name in declared for each in (name.rpartition("/")[2], name)]
-    return nearest_hint(_word(title), words, "sheets are named after tables; `ccs-model data` lists them")
 
 
 def _word(title: str) -> str:
@@ -145,9 +138,8 @@ def read_own_folder(folder: Path, name: str, where: str, declared: Declared, ins
         if inner == INSTEAD:
             instead = _named(raw.decode("utf-8-sig", errors="replace"))
         elif path.suffix.lower() == ".csv" and table in declared:
-            columns = own_columns(table, declared[table])
-            grid = csv_grid(raw, Source(place, is_own=True), columns)
-            tables[place] = with_own_reference(table_of(grid, table, columns))
+            grid = csv_grid(raw, Source(place, is_own=True), declared[table])
+            tables[place] = own_table(grid, table, declared[table])
         elif path.suffix.lower() in WORKBOOKS:
             sheets, wrong = workbook_tables(raw, place, declared)
             tables |= sheets
@@ -300,7 +292,7 @@ def _of_workbook(raw: bytes, name: str, declared: Declared) -> tuple[list[Table]
             tables.append(_plants(grid, f"plants/{sheet}", declared))
         elif sheet == "references" and grid.header:
             columns = declared["references"]
-            tables.append(table_of(_without_examples(grid, "reference", columns), "references", columns))
+            tables.append(own_table(_without_examples(grid, "reference", columns), "references", columns))
         elif sheet not in (*INVENTORIES, "references", *ASIDE):
             strays.append(title)
     if strays:
@@ -321,8 +313,7 @@ def _sheet(title: str) -> str:
 
 def _plants(grid: Grid, name: str, declared: Declared) -> Table:
     """A table of plants, in which reference and quality are optional."""
-    columns = own_columns(name, declared[name])
-    table = with_own_reference(table_of(_without_examples(grid, "plant", columns), name, columns))
+    table = own_table(_without_examples(grid, "plant", declared[name]), name, declared[name])
     return replace(table, issues=tuple(_of_another_table(issue, name, declared) for issue in table.issues))
 
 
@@ -335,16 +326,16 @@ def _of_another_table(issue: Issue, name: str, declared: Declared) -> Issue:
     return issue
 
 
-def with_own_reference(table: Table) -> Table:
-    """Record rows without reference and quality as the user's own data, with a note."""
+def own_table(grid: Grid, name: str, columns: Sequence[Column]) -> Table:
+    """A table of the user. Rows without reference and quality are recorded as the user's own data, with a note."""
+    table = table_of(grid, name, _own_columns(name, columns))
     frame = table.frame
-    if any(name not in frame for name in (*REFERENCE_COLUMNS, "note")):
-        return table
-    unstated = (frame["reference"] == "") & (frame["quality"] == "")
-    frame["note"] = frame["note"].mask(unstated & (frame["note"] == ""), OWN_NOTE)
-    frame["note"] = frame["note"].mask(unstated & (frame["note"] != OWN_NOTE), frame["note"] + "; " + OWN_NOTE)
-    frame["reference"] = frame["reference"].replace("", OWN_REFERENCE)
-    frame["quality"] = frame["quality"].replace("", OWN_QUALITY)
+    if all(column in frame for column in (*REFERENCE_COLUMNS, "note")):
+        unstated = (frame["reference"] == "") & (frame["quality"] == "")
+        frame["note"] = frame["note"].mask(unstated & (frame["note"] == ""), OWN_NOTE)
+        frame["note"] = frame["note"].mask(unstated & (frame["note"] != OWN_NOTE), frame["note"] + "; " + OWN_NOTE)
+        frame["reference"] = frame["reference"].replace("", OWN_REFERENCE)
+        frame["quality"] = frame["quality"].replace("", OWN_QUALITY)
     return table
 
 
@@ -371,7 +362,7 @@ def _n_missing(headings: Sequence[str], columns: Sequence[Column]) -> int:
 # Defaults of the user's tables.
 
 
-def own_columns(table: str, columns: Sequence[Column]) -> tuple[Column, ...]:
+def _own_columns(table: str, columns: Sequence[Column]) -> tuple[Column, ...]:
     """The columns of a table of the user: reference, quality and what `with_site_defaults` fills in are optional."""
     optional = () if table == "references" else ("reference", "quality", *(_FOLLOWING if table == SITES else ()))
     return tuple(replace(each, required=each.required and each.name not in optional) for each in columns)
@@ -438,7 +429,8 @@ def with_rows_for_other_places(frames: dict[str, pd.DataFrame]) -> list[str]:
             plants = plants[~are_in_china(plants[column])]
         if not general:
             continue
-        are_countries = _are_countries(plants, column)
+        # Whether each place bears the name of the country whose outline holds it.
+        are_countries = _lie_in(plants[column], plants)
         kind = "grids" if column == "grid" else "provinces"
         added: list[pd.DataFrame] = []
         for _, rows in frame.groupby(group) if group else [("", frame)]:
@@ -450,7 +442,7 @@ def with_rows_for_other_places(frames: dict[str, pd.DataFrame]) -> list[str]:
                 here = lacking
                 if source != ANY:
                     within = lacking[~are_countries[lacking.index]]
-                    here = within[_lie_in(source, within)]
+                    here = within[_lie_in(repeat(source), within)]
                 if here.empty:
                     continue
                 added += [of_source.assign(**{column: name}) for name in here[column]]
@@ -463,14 +455,7 @@ def with_rows_for_other_places(frames: dict[str, pd.DataFrame]) -> list[str]:
     return notices
 
 
-def _are_countries(places: pd.DataFrame, column: str) -> pd.Series:
-    """Whether each place bears the name of the country whose outline holds it."""
-    rows = zip(places[column], places["lat_deg"], places["lon_deg"], strict=True)
-    return pd.Series(
-        [lies_in_country(name, lat, lon, _MARGIN_KM) for name, lat, lon in rows], index=places.index, dtype=bool
-    )
-
-
-def _lie_in(country: str, places: pd.DataFrame) -> pd.Series:
-    rows = zip(places["lat_deg"], places["lon_deg"], strict=True)
-    return pd.Series([lies_in_country(country, *row, _MARGIN_KM) for row in rows], index=places.index, dtype=bool)
+def _lie_in(countries: Iterable[str], places: pd.DataFrame) -> pd.Series:
+    """Whether each place lies in its country."""
+    rows = zip(countries, places["lat_deg"], places["lon_deg"], strict=False)
+    return pd.Series([lies_in_country(*row, _MARGIN_KM) for row in rows], index=places.index, dtype=bool)
