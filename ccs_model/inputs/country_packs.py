@@ -74,20 +74,21 @@ class CountryPack:
 
 
 @cache
-def _countries(root: Path) -> Mapping[str, Path]:
-    """Folder of each pack by every name of its country."""
-    folders: dict[str, Path] = {}
+def _packs(root: Path) -> Mapping[str, tuple[str, Path]]:
+    """Country and folder of each pack by every name of its country."""
+    packs: dict[str, tuple[str, Path]] = {}
     for path in sorted(root.glob(f"*/{SETTINGS}")):
         rows = _settings(path)
         found = dict(zip(rows["key"], rows["value"], strict=True))
-        names = [found.get(_COUNTRY, path.parent.name), *found.get(_ALSO, "").split(",")]
-        folders |= {name.strip(): path.parent for name in names if name.strip()}
-    return folders
+        country = found.get(_COUNTRY, path.parent.name)
+        names = [name.strip() for name in (country, *found.get(_ALSO, "").split(","))]
+        packs |= dict.fromkeys(filter(None, names), (country, path.parent))
+    return packs
 
 
 def countries(root: Path | None = None) -> tuple[str, ...]:
     """Return the countries that have a pack, by name."""
-    return tuple(sorted({_name_of(folder) for folder in _countries(root or data_folder() / FOLDER).values()}))
+    return tuple(sorted({country for country, _ in _packs(root or data_folder() / FOLDER).values()}))
 
 
 def pack_of(country: str, sectors: Sequence[str] = (), root: Path | None = None) -> CountryPack:
@@ -107,7 +108,7 @@ def pack_of(country: str, sectors: Sequence[str] = (), root: Path | None = None)
     InputError
         If there is no pack of the country, or if the pack lacks a table, a key or a sector.
     """
-    known = _countries(root or data_folder() / FOLDER)
+    known = _packs(root or data_folder() / FOLDER)
     named = same_name(country, known)
     if named is None:
         listed = ", ".join(sorted({HOME, *countries(root)}))
@@ -116,13 +117,13 @@ def pack_of(country: str, sectors: Sequence[str] = (), root: Path | None = None)
         meant = f"did you mean '{near}'? " if near == HOME or near in known else ""
         hint = f"{meant}there are {listed}; for others see docs/reference/other-countries.md and `ccs-model import gem`"
         raise InputError([Issue("--country", f"there is no pack of '{shown(country)}'", hint)])
-    folder = known[named]
+    name, folder = known[named]
     files = {
         path.relative_to(folder).as_posix(): table_bytes(path, str(path))
         for path in sorted(folder.rglob("*.csv"))
         if path.name != SETTINGS
     }
-    pack = CountryPack(_name_of(folder), _settings(folder / SETTINGS), files)
+    pack = CountryPack(name, _settings(folder / SETTINGS), files)
     if issues := [*_missing(pack, folder.name), *_without_sector(pack, sectors)]:
         raise InputError(issues)
     return pack
@@ -148,12 +149,6 @@ def _settings(path: Path) -> pd.DataFrame:
     if table.issues:
         raise InputError(table.issues)
     return table.frame
-
-
-@cache
-def _name_of(folder: Path) -> str:
-    rows = _settings(folder / SETTINGS).set_index("key")["value"]
-    return str(rows.get(_COUNTRY, folder.name))
 
 
 def _missing(pack: CountryPack, folder: str) -> Iterator[Issue]:
@@ -330,7 +325,7 @@ def _of_table(table: str, raw: bytes, place: str, columns: Sequence[Column]) -> 
     key = key_of(table, read.frame)
     numbers = [each for each in columns if each.is_number and each.name not in (*key, *_YEARS)]
     for row in read.frame.to_dict("records"):
-        name = ", ".join(_text(row[each]) for each in key if _text(row[each]))
+        name = ", ".join(filter(None, (_text(row[each]) for each in key)))
         for column in numbers:
             if pd.isna(row[column.name]):
                 continue

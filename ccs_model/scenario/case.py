@@ -112,5 +112,5 @@ def read_case(path: str | os.PathLike[str]) -> Case:
         known = (*Case.model_fields, *(f"expect.{name}" for name in Expectation.model_fields))
         document.note(findings_of(error, values, known))
     if document.issues or case is None:
-        raise InputError([issue for _, issue in sorted(document.issues, key=lambda each: each[0])])
+        raise InputError(document.issues_in_order())
     return case

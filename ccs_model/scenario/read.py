@@ -73,7 +73,7 @@ class Reading:
 
     def issues(self, others: Iterable[tuple[Mark, Issue]] = ()) -> list[Issue]:
         """The errors and those of `others`, in reading order."""
-        return [issue for _, issue in sorted([*self.document.issues, *others], key=lambda each: each[0])]
+        return self.document.issues_in_order(others)
 
     def validated(self, others: Iterable[tuple[Mark, Issue]] = ()) -> Scenario:
         """Return the scenario, or raise all errors, with the `others` that were found by means of the tables."""
@@ -119,9 +119,10 @@ def read(path: str | os.PathLike[str], *, allow_outside: bool = False) -> Readin
     return Reading(sound, document, own)
 
 
-def read_values(path: Path) -> Document:
+def read_values(path: Path, turn: int = 0) -> Document:
     """Values of a small YAML file, with the place of each. Raises InputError if it is not YAML."""
-    return _read(path, turn=0)
+    reading = _Parser(shown_path(path), read_text(path))
+    return document_of(reading.document(), Mark(turn, 1, 1, reading.file))
 
 
 def values_in(text: str, place: str) -> Document:
@@ -158,7 +159,7 @@ def resolved_scenario(text: str, place: str, source_path: Path) -> Scenario:
         return result
     if not isinstance(result, Scenario):
         document.note(result)
-    raise InputError(issue for _, issue in sorted(document.issues, key=lambda each: each[0]))
+    raise InputError(document.issues_in_order())
 
 
 def _with_base(document: Document, path: Path, allow_outside: bool, chain: tuple[Path, ...]) -> Document:
@@ -216,19 +217,13 @@ def _is_among(path: Path, others: Iterable[Path]) -> bool:
 
 def _of_scenario(path: Path, turn: int) -> Document:
     """Values of one scenario file without its format, which is tested."""
-    document = _read(path, turn)
+    document = read_values(path, turn)
     if FORMAT in document.values:
         what, hint = format_issue(document.values.pop(FORMAT))
         if what:
             document.add_issue(document.marks[(FORMAT,)], (FORMAT,), what, hint)
         document.marks.pop((FORMAT,))
     return document
-
-
-def _read(path: Path, turn: int) -> Document:
-    """Values of one file with their places. Raises InputError if it is not YAML."""
-    reading = _Parser(shown_path(path), read_text(path))
-    return document_of(reading.document(), Mark(turn, 1, 1, reading.file))
 
 
 def _ends_at(event: ScalarEvent, line: int) -> bool:

@@ -111,7 +111,7 @@ def case_renames(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, .
     for path, value in _nested(values, ()):
         steps, in_case = _path_in_scenario(tuple(map(str, path)), in_case=True)
         keys, old_values = _tables(in_case)
-        if any(_matches(old, steps) for old in keys):
+        if any(matches(old, steps) for old in keys):
             yield path, True, _key_text(steps, value, keys, old_values)
         elif what := _value_text(steps, value, old_values):
             yield path, False, what
@@ -287,17 +287,18 @@ def _renamed(path: Sequence[str], keys: Mapping[str, str]) -> tuple[str, ...] | 
     """The path with its old key replaced, or None; what lies beneath the key, such as a year, stays."""
     for n in range(len(path), 0, -1):
         for old, new in keys.items():
-            if _matches(old, path[:n]):
+            if matches(old, path[:n]):
                 steps = [step if name == "*" else name for name, step in zip(new.split("."), path, strict=False)]
                 return (*steps, *path[n:])
     return None
 
 
 def _renamed_value(path: Sequence[str], value: object, values: Mapping[str, Mapping[str, str]]) -> str | None:
-    found = next((each for key, each in values.items() if _matches(key, path)), {})
+    found = next((each for key, each in values.items() if matches(key, path)), {})
     return found.get(value) if isinstance(value, str) else None
 
 
-def _matches(pattern: str, path: Sequence[str]) -> bool:
+def matches(pattern: str, path: Sequence[str]) -> bool:
+    """Whether a path is that of a dotted key, in which `*` stands for a name chosen by the planner."""
     steps = pattern.split(".")
     return len(steps) == len(path) and all(a in ("*", b) for a, b in zip(steps, path, strict=True))

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from ccs_model.scenario.spelling import as_seen, odd_letters
-from ccs_model.scenario.upgrade import HINT, renamed_key, renamed_value
+from ccs_model.scenario.upgrade import HINT, matches, renamed_key, renamed_value
 
 # The search for similar words takes time, so a file with many unknown keys has hints for the first ones only.
 MOST_HINTS = 500
@@ -32,7 +32,7 @@ def unknown_key(path: tuple[str, ...], known: tuple[str, ...], n_before: int = 0
         return "unknown key", ""
     level = path[:-1]
     homes = {_leaf(each): each for each in sorted(known, reverse=True)}  # the first one wins
-    siblings = [_leaf(each) for each in known if _stands_at(tuple(each.split(".")[:-1]), level)]
+    siblings = [_leaf(each) for each in known if matches(each, (*level, _leaf(each)))]
     name = path[-1]
     if spelt := half_width(name):
         return "unknown key", f"write {shown(spelt)} with half-width punctuation"
@@ -45,11 +45,6 @@ def unknown_key(path: tuple[str, ...], known: tuple[str, ...], n_before: int = 0
     # A key of another section has to be nearly the same.
     far = _nearest(name, homes, 0.8)
     return "unknown key", f"did you mean '{homes[far]}'?" if far else f"known here: {', '.join(sorted(siblings))}"
-
-
-def _stands_at(pattern: tuple[str, ...], level: tuple[str, ...]) -> bool:
-    """Whether the level of a known key is this one; `*` stands for a name chosen by the planner."""
-    return len(pattern) == len(level) and all(a in ("*", b) for a, b in zip(pattern, level, strict=True))
 
 
 def half_width(text: str) -> str:
@@ -209,11 +204,6 @@ def _money_hint(text: str) -> str:
     found = _AMOUNT.fullmatch(text.strip())
     factor = _MILLIONS.get(found[2].lower().removesuffix("s")) if found else None
     return f"write {float(found[1].replace(',', '')) * factor:.12g}, in million" if found and factor else ""
-
-
-def text_hint(value: object) -> str:
-    """Hint for a number or truth value that was meant as text."""
-    return f"write '{shown(value)}' in quotes" if isinstance(value, int | float) else ""
 
 
 KeyPath = tuple[str | int, ...]
@@ -400,7 +390,7 @@ def _type_hint(kind: str, given: object, path: KeyPath) -> str:
     if kind == "int_type" and isinstance(given, float) and math.isfinite(given) and given == int(given):
         return f"write {given:.0f}"
     if kind == "string_type":
-        return text_hint(given)
+        return f"write '{shown(given)}' in quotes" if isinstance(given, int | float) else ""
     if kind == "tuple_type" and isinstance(given, str | int | float):
         spelt = half_width(str(given))
         listed = spelt if spelt.startswith("[") else f"[{spelt or shown(given)}]"

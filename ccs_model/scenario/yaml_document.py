@@ -177,6 +177,10 @@ class Document:
             what = each.what + (f" at {dotted(each.other)}, {self.mark_of(each.other)}" if each.other else "")
             self.issues.append((mark, Issue(str(mark), f"{dotted(each.path)}: {what}", each.hint)))
 
+    def issues_in_order(self, others: Iterable[tuple[Mark, Issue]] = ()) -> list[Issue]:
+        """The errors and those of `others`, in reading order."""
+        return [issue for _, issue in sorted([*self.issues, *others], key=lambda each: each[0])]
+
     def places(self) -> dict[str, str]:
         """Place of every value, `file:line` by dotted key."""
         return {dotted(path): f"{mark.file}:{mark.line}" for path, mark in self.marks.items()}
