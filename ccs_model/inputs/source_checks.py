@@ -67,11 +67,8 @@ def _without_sector(row: pd.Series) -> Iterator[Issue]:
 def _unknown(row: pd.Series, known: list[str]) -> Issue:
     sector = row["sector"]
     if sector.lower() in SECTORS_ELSEWHERE:
-        hint = (
-            f"its plants are in {SECTORS_ELSEWHERE[sector.lower()]}"
-            if sector.lower() != "sources"
-            else "leave it empty"
-        )
+        table = SECTORS_ELSEWHERE[sector.lower()]
+        hint = "leave it empty" if table == SOURCE_PLANTS else f"its plants are in {table}"
     else:
         hint = sector_hint(sector, known, f"sectors are {', '.join(known)}")
     return Issue(at(row, "sector"), f"'{shown(sector)}' is not a sector of streams/source_sectors", hint)

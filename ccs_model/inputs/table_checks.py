@@ -313,14 +313,13 @@ def oil_fields_have_one_payment(frames: Frames) -> Iterator[Issue]:
     for _, row in sites[sites["additional_t_oil_per_t"].notna()].iterrows():
         if row["kind"] != "eor":
             what = f"site {row['site']} is of kind {row['kind']}, which yields no oil"
-            yield Issue(
-                at(row, "additional_t_oil_per_t"), what, "leave additional_t_oil_per_t empty, or set kind to eor"
-            )
+            hint = "leave additional_t_oil_per_t empty, or set kind to eor"
         elif pd.notna(row["eor_revenue_per_t"]):
             what = f"site {row['site']} has eor_revenue_per_t and additional_t_oil_per_t, expected one of them"
-            yield Issue(
-                at(row, "additional_t_oil_per_t"), what, "with additional_t_oil_per_t the payment follows the oil price"
-            )
+            hint = "with additional_t_oil_per_t the payment follows the oil price"
+        else:
+            continue
+        yield Issue(at(row, "additional_t_oil_per_t"), what, hint)
 
 
 def classes_have_all_costs(frames: Frames) -> Iterator[Issue]:
@@ -341,27 +340,21 @@ def wells_take_co2(frames: Frames) -> Iterator[Issue]:
                 yield Issue(at(row, name), "a well takes 0 kt/y, expected more than 0", hint)
 
 
-def _gasified_without_coal(plants: pd.DataFrame) -> pd.DataFrame:
-    return plants[(plants["feedstock"] != "coal") & (plants["gasifier"] != "")]
-
-
 def gasifiers_and_urea_are_given(frames: Frames) -> Iterator[Issue]:
     """Ammonia plants have a urea share, and coal plants alone a gasifier."""
     for table in CHEMICAL_PLANTS:
         plants = frames[table]
-        for _, row in plants[(plants["feedstock"] == "coal") & (plants["gasifier"] == "")].iterrows():
+        use_coal, have_gasifier = plants["feedstock"] == "coal", plants["gasifier"] != ""
+        for _, row in plants[use_coal & ~have_gasifier].iterrows():
             yield Issue(at(row, "gasifier"), "gasifier is empty, but required for a coal plant")
-        for _, row in _gasified_without_coal(plants).iterrows():
+        for _, row in plants[~use_coal & have_gasifier].iterrows():
             what = f"is given for a {row['feedstock']} plant"
             yield Issue(at(row, "gasifier"), what, "leave it empty: only coal has a gasifier")
         for _, row in plants[(plants["product"] == "ammonia") & plants["urea_share"].isna()].iterrows():
             yield Issue(at(row, "urea_share"), "urea_share is empty, but required for an ammonia plant")
         for _, row in plants[(plants["product"] != "ammonia") & (plants["urea_share"] > 0)].iterrows():
-            yield Issue(
-                at(row, "urea_share"),
-                f"is given for a {row['product']} plant",
-                "leave it empty: urea is made of ammonia",
-            )
+            what = f"is given for a {row['product']} plant"
+            yield Issue(at(row, "urea_share"), what, "leave it empty: urea is made of ammonia")
 
 
 def chemical_plants_have_a_route(frames: Frames) -> Iterator[Issue]:
