@@ -10,6 +10,7 @@ import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePath
 from typing import Any
 
@@ -140,7 +141,8 @@ def _of_shapefile(source: str, parts: Mapping[str, tuple[str, bytes]]) -> tuple[
     if len(points) != len(table):
         what = f"has {len(points):,} shapes, but {PurePath(file).name} has {len(table):,} rows"
         raise InputError([Issue(shapes, what, "give the files of one shapefile")])
-    to_place: ToPlace = _natcarb_place
+    # The projection of the layers, for a shapefile without its .prj file.
+    to_place: ToPlace = partial(from_lambert_azimuthal, lat_deg=_NATCARB_CENTRE[0], lon_deg=_NATCARB_CENTRE[1])
     if ".prj" in parts:
         name, text = parts[".prj"]
         to_place = projection_of(text.decode("latin-1"), name)
@@ -149,11 +151,6 @@ def _of_shapefile(source: str, parts: Mapping[str, tuple[str, bytes]]) -> tuple[
         if cells is not None:
             rows.append((line, (*cells, *(("", "") if np.isnan(x) else to_place(x, y)))))
     return file, [*header, "LAT", "LONG"], rows
-
-
-def _natcarb_place(x: float, y: float) -> Place:
-    """Place of a point in the projection of the layers, for a shapefile without its .prj file."""
-    return from_lambert_azimuthal(x, y, *_NATCARB_CENTRE)
 
 
 def _sheets(source: str, tables: Sequence[tuple[str, list[str], Rows]], file: str) -> Iterator[Sheet]:
