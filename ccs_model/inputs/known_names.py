@@ -73,7 +73,7 @@ def with_known_names(shipped: Mapping[str, Table], own: Sequence[Table], declare
     vocabularies: dict[str, _Vocabulary] = {}
     found: list[Table] = []
     for table in own:
-        frame, notices = table.frame, list(table.notices)
+        respelt = table
         for column in _named_columns(table, declared):
             if table.name in DEFINED_IN.get(column, ()):
                 continue
@@ -82,11 +82,11 @@ def with_known_names(shipped: Mapping[str, Table], own: Sequence[Table], declare
             if place not in vocabularies:
                 vocabularies[place] = _vocabulary(table.name, column, shipped, own, declared)
             if (table.name, column) == ("streams/utilisation", "province"):
-                frame = frame.assign(province=frame[column].replace(ANY, _ALL))
-            names = {text: vocabularies[place].known_or_new(text) for text in _texts(frame[column])}
-            frame, more = _respelt(frame, column, names)
-            notices += more
-        found.append(replace(table, frame=frame, notices=tuple(notices)))
+                frame = respelt.frame
+                respelt = replace(respelt, frame=frame.assign(province=frame[column].replace(ANY, _ALL)))
+            names = {text: vocabularies[place].known_or_new(text) for text in _texts(respelt.frame[column])}
+            respelt = _respelt(respelt, column, names)
+        found.append(respelt)
     return found
 
 
@@ -95,14 +95,11 @@ def _with_clean_ids(table: Table, declared: Declared, ids: Mapping[str, Collecti
 
     One that would become another of the `ids` stays, so that a check reports both.
     """
-    frame, notices = table.frame, list(table.notices)
     for column in _named_columns(table, declared):
         if table.name in DEFINED_IN.get(column, ()):
-            taken = ids[column]
-            changes = {text: cleaned(text) for text in _texts(frame[column]) if cleaned(text) not in taken}
-            frame, more = _respelt(frame, column, changes)
-            notices += more
-    return replace(table, frame=frame, notices=tuple(notices))
+            texts, taken = _texts(table.frame[column]), ids[column]
+            table = _respelt(table, column, {text: cleaned(text) for text in texts if cleaned(text) not in taken})
+    return table
 
 
 def _vocabulary(
@@ -142,16 +139,16 @@ def _texts(values: pd.Series) -> list[str]:
     return [str(each) for each in pd.unique(values) if each]
 
 
-def _respelt(frame: pd.DataFrame, column: str, names: Mapping[str, str]) -> tuple[pd.DataFrame, list[str]]:
-    """The frame with the name of each text in a column, and a notice of each change."""
+def _respelt(table: Table, column: str, names: Mapping[str, str]) -> Table:
+    """The table with the name of each text in a column, and a notice of each change."""
     changes = {text: name for text, name in names.items() if name and name != text}
-    notices = []
+    frame, notices = table.frame, list(table.notices)
     for text, name in changes.items():
-        rows = frame.index[frame[column] == text]
-        place = frame.at[rows[0], "source"].at(int(frame.at[rows[0], "line"]), column)
+        rows = frame[frame[column] == text]
         more = f", and in {len(rows) - 1:,} more row{'s' if len(rows) > 2 else ''}" if len(rows) > 1 else ""
-        notices.append(f"{place}: {read_as(text, name)}{more}")
-    return (frame.assign(**{column: frame[column].replace(changes)}) if changes else frame), notices
+        notices.append(f"{place_of(rows.iloc[0], column)}: {read_as(text, name)}{more}")
+    frame = frame.assign(**{column: frame[column].replace(changes)}) if changes else frame
+    return replace(table, frame=frame, notices=tuple(notices))
 
 
 def similar_names(frames: Mapping[str, pd.DataFrame]) -> list[str]:
