@@ -51,6 +51,7 @@ _OFFSHORE_KM, _FAR_KM = 5.0, 500.0
 # A whole basin of the North Sea has some 10 Gt.
 _LARGE_KT = 20e6
 _NAMED = 5
+_CAPACITIES = ("capacity_low_kt", "capacity_mid_kt", "capacity_high_kt")
 _M2_PER_KM2, _KM_PER_DEG = 1e6, 111.2
 
 
@@ -216,8 +217,7 @@ def _site(
     return {
         "name": row["name"] or row["id"], "basin": formation.get("basin") or row["name"] or row["id"],
         "province": row["country"], "lat_deg": place[0], "lon_deg": place[1], "kind": kind, "is_offshore": where,
-        **dict(zip(("capacity_low_kt", "capacity_mid_kt", "capacity_high_kt"), np.multiply(capacity.amounts, 1000.0),
-                   strict=True)),
+        **dict(zip(_CAPACITIES, np.multiply(capacity.amounts, 1000.0), strict=True)),
         "resource_class": class_of(row.get("class", ""), row["place"]),
         "note": "; ".join(each for each in (f"CO2StoP {row['id']}", what) if each),
         "adjusted": f"{capacity.adjusted} Mt" if capacity.adjusted else "",
@@ -272,7 +272,7 @@ def _of_natcarb(sheets: Sequence[Sheet], block_km: float | None) -> Resources:
              "lat_deg": float(np.average([cell["lat"] for cell in cells], weights=weights)),
              "lon_deg": float(np.average([cell["lon"] for cell in cells], weights=weights)),
              "kind": "gas_field" if is_field else "saline", "is_offshore": "",
-             **dict(zip(("capacity_low_kt", "capacity_mid_kt", "capacity_high_kt"), tonnes / 1000.0, strict=True)),
+             **dict(zip(_CAPACITIES, tonnes / 1000.0, strict=True)),
              "area_km2": area_km2 if area_km2 > 0 else np.nan,
              "resource_class": class_of(cells[0].get("class", ""), cells[0]["place"]),
              "note": f"{many}NATCARB v1502{' ' + cells[0].get('kind', '').lower() if is_field else ''}",
@@ -364,12 +364,9 @@ def storage_files(source: str, made: Resources) -> dict[str, bytes]:
     key, citation, where, licence = REFERENCES[source]
     sites = made.sites.assign(reference=key, quality="reported")
     sites = sites[[*(name for name in sites if name not in ("note", "adjusted")), "note"]]
-    for name in [each for each in sites if each.startswith("capacity_")]:
-        sites[name] = sites[name].round(1)
+    sites[[*_CAPACITIES]] = sites[[*_CAPACITIES]].round(1)
     references = pd.DataFrame(
         [{"reference": key, "citation": citation, "where": where, "licence": licence, "use": "storage sites"}]
     )
-    return {
-        "storage/sites.csv": sites.to_csv(index=False, lineterminator="\n").encode(),
-        "references.csv": references.to_csv(index=False, lineterminator="\n").encode(),
-    }
+    tables = {"storage/sites.csv": sites, "references.csv": references}
+    return {name: frame.to_csv(index=False, lineterminator="\n").encode() for name, frame in tables.items()}

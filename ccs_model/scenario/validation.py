@@ -341,12 +341,8 @@ def _path(location: tuple[int | str, ...], values: object) -> KeyPath:
 
 def _renamed(detail: ErrorDetails, path: KeyPath) -> tuple[str, str] | None:
     """The new name of a key or value of format 0.1, and how to upgrade the file."""
-    key = ".".join(map(str, path))
-    what = ""
-    if detail["type"] == "extra_forbidden":
-        what = renamed_key(key, detail["input"])
-    elif detail["type"] == "literal_error":
-        what = renamed_value(key, detail["input"])
+    of_old = {"extra_forbidden": renamed_key, "literal_error": renamed_value}.get(detail["type"])
+    what = of_old(".".join(map(str, path)), detail["input"]) if of_old is not None else ""
     return (what, HINT) if what else None
 
 
