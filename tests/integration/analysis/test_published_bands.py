@@ -2,7 +2,6 @@
 
 import pytest
 
-from ccs_model.analysis.cost_spread import spread_of_avoidance_cost
 from ccs_model.plan.merit_order import best_options, with_prices
 from ccs_model.report.figures import covering_range, published_ranges
 
@@ -64,13 +63,3 @@ def test_liangs_mill_avoids_more_of_what_it_captures(best):
         at_theirs = best.at[plant, "avoidance_cost_per_t"] * avoided / 0.80
         assert avoided == pytest.approx(0.63, abs=0.05)
         assert at_theirs < 69 * 7.12 * 1.05
-
-
-def test_with_a_site_of_its_own_scale_explains_most_of_the_spread(zones):
-    # Every plant pays for a whole site and pipe, whatever it captures; distance explains little.
-    parts = spread_of_avoidance_cost(zones).set_index("factor")["variance_share"]
-    assert parts["scale"] > 0.9
-    assert parts["distance"] < 0.1
-    chemicals = spread_of_avoidance_cost(zones, "chemicals").set_index("factor")["variance_share"]
-    assert chemicals["scale"] + chemicals["distance"] < 0.6
-    assert chemicals["feedstock and urea"] + chemicals["concentration and grade"] > 0.4
