@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -22,18 +21,16 @@ import pandas as pd
 from ccs_model.analysis.analysis_result import json_bytes, read_json, write_request
 from ccs_model.analysis.jobs import Ended, Job, Scheduler, message_of, results_of, share_of
 from ccs_model.analysis.regret import inputs_for, own_tables
-from ccs_model.analysis.sweep_warnings import write_warnings
+from ccs_model.analysis.sweep_tables import FAILURES, MISSING, row_of, sweep_tables, write_warnings
 from ccs_model.atomic_files import write_atomic
 from ccs_model.bounded_reading import parse_json, read_regular
 from ccs_model.errors import (
     BAD_INPUT,
-    BUG,
     CHECK_FAILED,
     DONE,
     FILE_TROUBLE,
     INFEASIBLE,
     LIMIT_REACHED,
-    NO_PLAN,
     CcsModelError,
     CheckError,
     FileError,
@@ -59,12 +56,6 @@ FAILED = "failed.json"
 _FINAL = (BAD_INPUT, INFEASIBLE)
 _THREADS = "solver.threads"
 _DIGITS = 12
-MISSING = "missing"
-# Statuses of failures, the worst first.
-_STATUS = {
-    BAD_INPUT: "bad input", BUG: "failed", CHECK_FAILED: "check failed", FILE_TROUBLE: "file error",
-    NO_PLAN: "no plan", INFEASIBLE: "infeasible",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -96,7 +87,7 @@ class Sweep:
     @property
     def n_missing(self) -> int:
         """Number of scenarios not run yet."""
-        return int((self.table["status"] == "missing").sum())
+        return int((self.table["status"] == MISSING).sum())
 
     @property
     def n_failed(self) -> int:
@@ -113,7 +104,7 @@ class Sweep:
         there = set(self.table["exit_code"].dropna().astype(int))
         if self.n_missing and not self.is_part:
             there.add(CHECK_FAILED)
-        return next((code for code in (*_STATUS, LIMIT_REACHED) if code in there), DONE)
+        return next((code for code in (*FAILURES, LIMIT_REACHED) if code in there), DONE)
 
     def to_dict(self) -> dict[str, Any]:
         """Schema ccs-model/sweep/2; unknown values are null."""
@@ -385,90 +376,6 @@ class _Runs:
             return row_of(parse_json(read_regular(place / "plan.json")))
         except (OSError, ValueError):
             return None
-
-
-_ABOUT = (
-    "status", "exit_code", "objective_name", "currency", "price_year", "objective_value", "unit", "bound", "gap_share",
-    "searched_bound", "searched_gap_share",
-)  # fmt: skip
-
-
-def row_of(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Row of one run, from its plan.json."""
-    objective = document["objective"]
-    retrofitted = {row["plant"]: row for row in document["retrofits"]}
-    return {
-        "status": document["status"],
-        "exit_code": LIMIT_REACHED if document["status"] == "limit" else DONE,
-        **{key: document[key] for key in ("objective_name", "currency", "price_year")},
-        "objective_value": objective["value"],
-        **{
-            key: _without_negative_zero(objective[key])
-            for key in ("unit", "bound", "gap_share", "searched_bound", "searched_gap_share")
-        },
-        "totals": dict(document["totals"]),
-        "warnings": list(document.get("warnings", ())),
-        "retrofitted": {
-            plant: {key: row[key] for key in ("name", "province", "sector")} for plant, row in retrofitted.items()
-        },
-    }
-
-
-def sweep_tables(spec: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """One row a scenario in their order, and one row a plant, most often retrofitted first; `rows` are by run."""
-    found = [_row(case, rows) for case in spec["cases"]]
-    totals = list(dict.fromkeys(name for each in found for name in each["totals"]))
-    table = pd.DataFrame(
-        [
-            {
-                "scenario": case["scenario"],
-                **{key: _text(case["changes"][key]) if key in case["changes"] else None for key in spec["keys"]},
-                # A swept key of the same name stays where there is no plan.
-                **{key: each.get(key, case["changes"].get(key)) for key in _ABOUT},
-                **{name: each["totals"].get(name) for name in totals},
-                "plants": " ".join(sorted(each["retrofitted"])),
-                "message": each.get("message", ""),
-                "run": case.get("run", ""),
-            }
-            for case, each in zip(spec["cases"], found, strict=True)
-        ],
-        # A column of integers with missing values would become floats.
-        dtype=object,
-    )
-    return table, _plants(found)
-
-
-def _row(case: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    nothing: dict[str, Any] = {"totals": {}, "retrofitted": {}}
-    if "run" not in case:
-        code = case["exit_code"]
-        return {**nothing, "status": _STATUS[code], "exit_code": code, "message": case["error"]}
-    row = rows.get(case["run"])
-    if row is None:
-        return {**nothing, "status": MISSING}
-    return {**nothing, "status": _STATUS.get(row["exit_code"], ""), **row}
-
-
-def _text(value: Any) -> Any:
-    """A changed value as one cell."""
-    is_plain = isinstance(value, int | float | str) and not isinstance(value, bool)
-    return value if is_plain else json.dumps(value, ensure_ascii=False)
-
-
-def _without_negative_zero(value: Any) -> Any:
-    """The value, with 0.0 for −0.0."""
-    return value + 0.0 if isinstance(value, float) else value
-
-
-def _plants(found: list[dict[str, Any]]) -> pd.DataFrame:
-    with_plan = [each for each in found if "objective_value" in each]
-    often = Counter(plant for each in with_plan for plant in each["retrofitted"])
-    about = {plant: row for each in with_plan for plant, row in each["retrofitted"].items()}
-    rows = [
-        {"plant": plant, **about[plant], "n_scenarios": n, "chosen_share": n / len(with_plan)}
-        for plant, n in sorted(often.items(), key=lambda item: (-item[1], item[0]))
-    ]
-    return pd.DataFrame(rows, columns=["plant", "name", "province", "sector", "n_scenarios", "chosen_share"])
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 
 from ccs_model.analysis.jobs import Failure, attempted, shard_of, share_of
 from ccs_model.analysis.sweep import Sweep, SweepProgress
-from ccs_model.analysis.sweep_warnings import write_warnings
+from ccs_model.analysis.sweep_tables import write_warnings
 from ccs_model.cli import group
 from ccs_model.cli.terminal import ProgressLine
 from ccs_model.errors import BUG, INFEASIBLE, CcsModelError, InfeasibleError, InputError, Issue, NoPlanError
