@@ -19,9 +19,10 @@ from ccs_model._typing import Floats, MessageCallback
 from ccs_model.analysis.analysis_result import amount_at
 from ccs_model.analysis.budget_points import BudgetPoint, BudgetPointSearch, RankedList
 from ccs_model.analysis.compare import MOVES, change_of, retrofits_by_plant
+from ccs_model.analysis.rebuilt_plan import solver_options
 from ccs_model.errors import InfeasibleError, InputError, Issue, NoPlanError
 from ccs_model.inputs import Inputs
-from ccs_model.mip import Matrix, SolverOptions
+from ccs_model.mip import Matrix
 from ccs_model.mip.branch_and_bound import MipOutcome
 from ccs_model.mip.budget_sweep import with_limit, zero_point
 from ccs_model.mip.clock import effort, now, time_s
@@ -158,7 +159,7 @@ class _FrontierRequest:
         row = budget_row(matrix)
         if row is None:
             raise InputError([Issue("budget.total_mn", "nothing can be built, so that no budget buys anything")])
-        options = SolverOptions(self.scenario.solver.mip_gap, seed=self.scenario.solver.seed)
+        options = solver_options(problem)
         self.report_progress("LP relaxation")
         in_corridors = problem.is_integer and problem.network is not None
         search = normalised(problem, matrix)

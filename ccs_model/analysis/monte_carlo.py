@@ -41,7 +41,7 @@ from ccs_model.analysis.outcomes import (
     violated_constraints,
     within_limits_share,
 )
-from ccs_model.analysis.rebuilt_plan import at_point, at_solution, plan_at
+from ccs_model.analysis.rebuilt_plan import AtPoint, at_solution, plan_at
 from ccs_model.analysis.reparameterised import ReparameterisedModel
 from ccs_model.analysis.uncertain_inputs import LATIN, SAMPLINGS, Futures, draw_futures, numbers_in
 from ccs_model.atomic_files import write_atomic
@@ -434,7 +434,7 @@ def _fixed_plan(
             continue
         document = read_json(place / "plan.json")
         require_plan(place, document)
-        at = at_point(place, problem)
+        at = AtPoint.of(problem, read_point(place))
         plan, matrix = plan_at(at, document), at.matrix
         break
     else:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -18,7 +17,6 @@ from ccs_model._typing import Floats, Ints
 from ccs_model.errors import InputError, Issue
 from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip.clock import now
-from ccs_model.mip.highs import Status
 from ccs_model.mip.matrix import Residuals, residuals, rounded_to_integrality
 from ccs_model.model import build_model
 from ccs_model.model.names import BUILD, FIRST_STAGE, MONEY_LIMITS, TARGETS
@@ -26,7 +24,7 @@ from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.decisions import BUILT, Point, point_of, vector_of
 from ccs_model.plan.plan import FIXED_DECISION_COLUMNS, BindingLimit, MarginalBudget, Plan, Relaxation, Replan
 from ccs_model.problem import Problem
-from ccs_model.runs.run_reader import SolvedProblem, read_point
+from ccs_model.runs.run_reader import SolvedProblem
 from ccs_model.runs.run_writer import RUN_WRITER
 from ccs_model.solve.assembly import SolveRecord, assembled
 from ccs_model.solve.fixed_charge_network import network_of
@@ -67,17 +65,14 @@ class AtPoint:
         return cls.of(plan.problem, plan.point)
 
     @property
+    def point(self) -> Point:
+        """The decisions of the plan."""
+        return point_of(self.problem, self.matrix, self.x)
+
+    @property
     def found(self) -> Residuals:
         """Largest violations of rows, bounds and integrality at the point."""
         return residuals(self.matrix, self.x)
-
-
-def at_point(folder: Path, problem: Problem) -> AtPoint:
-    """The run's point in the model of `problem`.
-
-    Raises InputError if the folder holds no valid point, FileError if it cannot be read.
-    """
-    return AtPoint.of(problem, read_point(folder))
 
 
 def at_solution(run: SolvedProblem) -> AtPoint:
@@ -95,7 +90,7 @@ def at_solution(run: SolvedProblem) -> AtPoint:
 
 def plan_at(at: AtPoint, document: Mapping[str, Any]) -> Plan:
     """The plan of the point, with the results of the solve from `document` (plan.json)."""
-    parts = assembled(at.matrix, at.x, point_of(at.problem, at.matrix, at.x), at.found, _solve_record(document))
+    parts = assembled(at.matrix, at.x, at.point, at.found, _solve_record(document))
     fixed_decisions = pd.DataFrame(document["fixed_decisions"], columns=FIXED_DECISION_COLUMNS)
     return Plan(
         **parts,
@@ -109,8 +104,7 @@ def plan_at(at: AtPoint, document: Mapping[str, Any]) -> Plan:
 
 
 def _solve_record(document: Mapping[str, Any]) -> SolveRecord:
-    objective, relaxation = document["objective"], document["relaxation"]
-    budget, corridors = document["marginal_budget"], document.get("corridors")
+    objective, relaxation, corridors = document["objective"], document["relaxation"], document.get("corridors")
     # A bound that was not found is null in plan.json.
     unknown = -np.inf if document["objective_name"] == "min_cost" else np.inf
     prices = {row["target"]: row["price_per_t"] for row in document["targets"] if row["price_per_t"] is not None}
@@ -123,28 +117,25 @@ def _solve_record(document: Mapping[str, Any]) -> SolveRecord:
             relaxation["cost_of_next_tonne_per_t"],
         ),
         price_per_t=prices,
-        marginal_budget=None
-        if budget is None
-        else MarginalBudget(
-            budget["added_mn"],
-            budget["abatement_kt"],
-            tuple(budget["plants_entering"]),
-            budget["last_abatement_kt_per_mn"],
-            tuple(
-                Replan(
-                    each["added_mn"],
-                    each["abatement_kt"],
-                    *(tuple(each.get(kind, ())) for kind in ("entering", "leaving", "changing")),
-                )
-                for each in budget.get("replans", ())
-            ),
-        ),
+        marginal_budget=_marginal_budget(document["marginal_budget"]),
         binding_limits=tuple(
             BindingLimit(each["constraint"], each["index"], each["price"])
             for each in document.get("binding_limits", ())
         ),
         corridors=None if corridors is None else tuple(corridors),
     )
+
+
+def _marginal_budget(found: Mapping[str, Any] | None) -> MarginalBudget | None:
+    if found is None:
+        return None
+    moves = ("entering", "leaving", "changing")
+    replans = tuple(
+        Replan(each["added_mn"], each["abatement_kt"], *(tuple(each.get(move, ())) for move in moves))
+        for each in found.get("replans", ())
+    )
+    plants, last = tuple(found["plants_entering"]), found["last_abatement_kt_per_mn"]
+    return MarginalBudget(found["added_mn"], found["abatement_kt"], plants, last, replans)
 
 
 def _known(value: float | None, otherwise: float) -> float:
@@ -187,11 +178,9 @@ class Valuation:
     """
 
     state: str
-    objective: float
-    bound: float
-    excess_mn: float
-    x: Floats | None
-    status: Status = "optimal"
+    objective: float = np.nan
+    excess_mn: float = 0.0
+    x: Floats | None = None
 
 
 def feasible_point(matrix: Matrix, x: Floats | None) -> Floats | None:
@@ -202,10 +191,14 @@ def feasible_point(matrix: Matrix, x: Floats | None) -> Floats | None:
 
 def decisions_of(matrix: Matrix, x: Floats, years: Collection[int] | None = None) -> dict[Decision, float]:
     """Amounts that a point builds, by (variable, index), in all years or in the given ones."""
+    return {key: float(x[j]) for key, j in _columns_of_decisions(matrix, years).items() if x[j] != 0}
+
+
+def _columns_of_decisions(matrix: Matrix, years: Collection[int] | None) -> dict[Decision, int]:
     return {
-        (column.variable, column.index): float(x[j])
+        (column.variable, column.index): j
         for j, column in enumerate(matrix.columns)
-        if column.variable in FIRST_STAGE and x[j] != 0 and (years is None or column.index[1] in years)
+        if column.variable in FIRST_STAGE and (years is None or column.index[1] in years)
     }
 
 
@@ -223,13 +216,9 @@ def value_with_fixed(
     If that is infeasible, budgets and then targets are relaxed, which names the kind of constraint that is violated;
     with `only_kept` nothing is relaxed.
     """
-    columns = {
-        (column.variable, column.index): j
-        for j, column in enumerate(matrix.columns)
-        if column.variable in FIRST_STAGE and (years is None or column.index[1] in years)
-    }
-    if any(key not in columns for key in decisions):
-        return Valuation(NOT_KEPT, np.nan, np.nan, 0.0, None)
+    columns = _columns_of_decisions(matrix, years)
+    if not decisions.keys() <= columns.keys():
+        return Valuation(NOT_KEPT)
     at = np.array(list(columns.values()), dtype=np.int64)
     amounts = np.array([decisions.get(key, 0.0) for key in columns])
     tolerance = np.where(matrix.is_integer[at], 0.0, _FIXED_TOLERANCE * np.abs(amounts))
@@ -241,13 +230,11 @@ def value_with_fixed(
         relaxed = _without_constraints(fixed, constraints)
         outcome = Highs(relaxed, options).run(deadline - now(), "fixed decisions")
         x = feasible_point(relaxed, outcome.x)
-        if x is None:
-            if only_kept:
-                break
-            continue
-        bound = outcome.bound if np.isfinite(outcome.bound) else np.nan
-        return Valuation(state, float(matrix.costs[0] @ x), bound, _excess_mn(matrix, x), x, outcome.status)
-    return Valuation(NOT_KEPT, np.nan, np.nan, 0.0, None)
+        if x is not None:
+            return Valuation(state, float(matrix.costs[0] @ x), _excess_mn(matrix, x), x)
+        if only_kept:
+            break
+    return Valuation(NOT_KEPT)
 
 
 def _without_constraints(matrix: Matrix, constraints: Collection[str]) -> Matrix:

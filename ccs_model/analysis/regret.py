@@ -37,7 +37,6 @@ from ccs_model.errors import FileError, InputError, Issue
 from ccs_model.inputs import Inputs, load_inputs
 from ccs_model.mip.clock import effort, now, time_s
 from ccs_model.plan.cache_key import RunKey, run_key
-from ccs_model.plan.decisions import point_of
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem, build_problem
 from ccs_model.problem.scenario_names import name_issues, read_checked
@@ -270,13 +269,13 @@ class _Solved:
 
     @property
     def own_value(self) -> Valuation:
-        return Valuation(KEPT, self.plan.objective.value, self.plan.objective.searched_bound, 0.0, self.at.x)
+        return Valuation(KEPT, self.plan.objective.value)
 
     @cached_property
     def retrofit_years(self) -> dict[str, tuple[int, ...]]:
         """Years in which a plant is retrofitted, by plant."""
         years: dict[str, tuple[int, ...]] = {}
-        for plant, year in sorted(retrofit_shares(point_of(self.at.problem, self.at.matrix, self.at.x))):
+        for plant, year in sorted(retrofit_shares(self.at.point)):
             years[plant] = (*years.get(plant, ()), year)
         return years
 

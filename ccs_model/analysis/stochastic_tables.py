@@ -177,7 +177,7 @@ def plants_table(
     first = futures[0].problem
     named = first.plants.set_index("plant")
     hedged = retrofit_shares(points[0])
-    own = [retrofit_shares(point_of(future.problem, future.matrix, future.at.x)) for future in futures]
+    own = [retrofit_shares(future.at.point) for future in futures]
     of_mean = None
     if mean is not None and mean[0].x is not None:
         of_mean = retrofit_shares(point_of(first, futures[0].matrix, mean[0].x))

@@ -15,7 +15,7 @@ from typing import Any
 import ccs_model
 from ccs_model._typing import MessageCallback
 from ccs_model.analysis.compare import difference
-from ccs_model.analysis.rebuilt_plan import AtPoint, at_point, plan_at
+from ccs_model.analysis.rebuilt_plan import AtPoint, plan_at
 from ccs_model.bounded_reading import parse_json, read_regular
 from ccs_model.errors import CcsModelError, FileError, InputError, Issue, MissingExtraError
 from ccs_model.mip.matrix import TOLERANCE
@@ -35,6 +35,7 @@ from ccs_model.runs.run_reader import (
     changed_outputs,
     other_version,
     read_documents,
+    read_point,
     table_of,
     text_of,
     written_by,
@@ -136,7 +137,7 @@ def verify(folder: str | PathLike[str], *, on_progress: MessageCallback = lambda
     else:
         checks += _of_question(problem, manifest, inputs_hold)
         on_progress("checking every row of the model at the point")
-        at = at_point(path, problem)
+        at = AtPoint.of(problem, read_point(path))
         checks += _of_point(at)
         is_feasible = not at.strange and at.found.hold
         plan, issue = _rebuilt_plan(at, document) if is_feasible else (None, "the point does not hold")

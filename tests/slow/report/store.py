@@ -18,12 +18,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ccs_model.analysis.rebuilt_plan import at_point, plan_at
-from ccs_model.plan.decisions import Point, point_of
+from ccs_model.analysis.rebuilt_plan import AtPoint, plan_at
+from ccs_model.plan.decisions import Point
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import build_problem
 from ccs_model.problem.scenario_names import read_checked
-from ccs_model.runs.run_reader import POINT
+from ccs_model.runs.run_reader import POINT, read_point
 from ccs_model.runs.run_writer import PLAN, SCENARIO
 from tests.paths import ROOT
 
@@ -70,7 +70,8 @@ def plan_of(name: str, scratch: Path) -> tuple[Plan, Point]:
     point.parent.mkdir(parents=True, exist_ok=True)
     point.write_bytes(gzip.decompress((STORED / name / _POINT).read_bytes()))
     record: dict[str, Any] = json.loads(gzip.decompress((STORED / name / _RECORD).read_bytes()))
-    at = at_point(scratch / name, build_problem(*read_checked(SCENARIOS / f"{name}.yaml")))
+    problem = build_problem(*read_checked(SCENARIOS / f"{name}.yaml"))
+    at = AtPoint.of(problem, read_point(scratch / name))
     worst = max(at.found.row, at.found.bound, at.found.integrality)
     if at.strange or worst > _TOLERANCE:
         raise ValueError(
@@ -78,7 +79,7 @@ def plan_of(name: str, scratch: Path) -> tuple[Plan, Point]:
             f"unknown, {at.found.worst_row} off by {worst:.1e}). Make the answer anew: ccs-model optimize "
             f"scenarios/{name}.yaml --gap 0.1 --out RUN, then python -m tests.slow.report.store {name} RUN"
         )
-    return plan_at(at, record), point_of(at.problem, at.matrix, at.x)
+    return plan_at(at, record), at.point
 
 
 if __name__ == "__main__":
