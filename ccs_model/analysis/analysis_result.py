@@ -1,11 +1,12 @@
-"""What the analyses have in common: their settings, their tables, and the request in the folder of one that resumes."""
+"""What the analyses have in common: settings, tables, cache keys, and the request in the folder of one that resumes."""
 
 from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,9 +17,13 @@ from ccs_model.bounded_reading import parse_json, read_regular
 from ccs_model.errors import FileError
 from ccs_model.model.objective import unit_of
 from ccs_model.model.terms import breakdown
+from ccs_model.plan.cache_key import RunKey, run_key
 from ccs_model.plan.decisions import Point
 from ccs_model.plan.plan_json import plain, records
 from ccs_model.problem import Problem
+from ccs_model.problem.scenario_names import read_checked
+from ccs_model.runs.run_reader import read_documents
+from ccs_model.runs.run_writer import SCENARIO
 from ccs_model.units import unit_with_money
 
 
@@ -67,6 +72,22 @@ def read_json(path: Path) -> Any:
         return parse_json(read_regular(path))
     except (OSError, ValueError) as error:
         raise FileError(f"{path}: cannot be read: {error}") from error
+
+
+def question_key(
+    requested: str | PathLike[str], asked: Sequence[object], what: str, *, allow_outside: bool = False
+) -> RunKey:
+    """Cache key of what is `asked` of a scenario or a run; `what` is the part of the folder name for it.
+
+    Raises what reading the scenario or the run raises.
+    """
+    path = Path(requested)
+    if path.is_dir():
+        read_documents(path)
+        path = path / SCENARIO
+    own = run_key(*read_checked(path, allow_outside=allow_outside))
+    sha = RunKey.of_text(json.dumps([own.sha256, *asked], default=list, ensure_ascii=False))
+    return RunKey(sha, f"{own.slug}-{what}")
 
 
 def write_request(path: Path, request: Mapping[str, Any], other: str, read: Callable[[Path], Any] = read_json) -> None:

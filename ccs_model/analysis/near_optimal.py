@@ -10,11 +10,8 @@ plants that are still open are searched one by one.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from os import PathLike
-from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar
 
@@ -41,15 +38,12 @@ from ccs_model.errors import InputError, Issue
 from ccs_model.mip.clock import effort, now, time_s, was_stopped
 from ccs_model.model.objective import OBJECTIVES
 from ccs_model.model.terms import abatement_terms, cost_terms
-from ccs_model.plan.cache_key import RunKey, run_key
 from ccs_model.plan.cost_sharing import Sharing
 from ccs_model.plan.decisions import BUILT, point_of
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.plan.tables import flows_table, retrofits_table
-from ccs_model.problem.scenario_names import read_checked
-from ccs_model.runs.run_reader import RunLike, is_run, read_documents, solved_problem_of, validate_own_model
-from ccs_model.runs.run_writer import SCENARIO as SCENARIO_FILE
+from ccs_model.runs.run_reader import RunLike, is_run, solved_problem_of, validate_own_model
 from ccs_model.solve.driver import ScenarioLike, optimize
 
 WITHIN_SHARE, N_PLANS, TIME_LIMIT_S = 0.01, 10, 600.0
@@ -183,24 +177,6 @@ def near_optimal(
     return alternatives_near(
         reference, within_share=within_share, n_plans=n_plans, time_limit_s=time_limit_s, on_progress=on_progress
     )
-
-
-def question_key(
-    requested: str | PathLike[str],
-    within_share: float,
-    n_plans: int,
-    *,
-    all_links: bool = False,
-    allow_outside: bool = False,
-) -> RunKey:
-    """Cache key of a call of `near_optimal`. Raises what reading the scenario or the run raises."""
-    path = Path(requested)
-    if path.is_dir():
-        read_documents(path)
-    scenario, inputs = read_checked(path / SCENARIO_FILE if path.is_dir() else path, allow_outside=allow_outside)
-    own = run_key(scenario, inputs)
-    sha = RunKey.of_text(json.dumps([own.sha256, path.is_dir(), within_share, n_plans, all_links]))
-    return RunKey(sha, f"{own.slug}-near-optimal")
 
 
 def reference_of(plan: Plan) -> ReferencePlan:

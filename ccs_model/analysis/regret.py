@@ -11,7 +11,6 @@ Savage (1951). The theory of statistical decision. Journal of the American Stati
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -36,10 +35,9 @@ from ccs_model.analysis.rebuilt_plan import (
 from ccs_model.errors import FileError, InputError, Issue
 from ccs_model.inputs import Inputs, load_inputs
 from ccs_model.mip.clock import effort, now, time_s
-from ccs_model.plan.cache_key import RunKey, run_key
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem, build_problem
-from ccs_model.problem.scenario_names import name_issues, read_checked
+from ccs_model.problem.scenario_names import name_issues
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.fields import names_a_file
 from ccs_model.scenario.sections import OwnTables
@@ -224,16 +222,6 @@ def validate_comparable(problems: Sequence[Problem]) -> None:
         issues.append(Issue("policy.paid_for_yr", what, hint))
     if issues:
         raise InputError(issues)
-
-
-def question_key(
-    scenario: str | PathLike[str], requested: Sequence[object], what: str, *, allow_outside: bool = False
-) -> RunKey:
-    """Cache key of a call of `regret` or `stochastic`, whose folder name has `what` in it. Raises as `regret`."""
-    base, inputs = read_checked(scenario, allow_outside=allow_outside)
-    own = run_key(base, inputs)
-    sha = RunKey.of_text(json.dumps([own.sha256, *requested], default=list, ensure_ascii=False))
-    return RunKey(sha, f"{own.slug}-{what}")
 
 
 def regret_of(futures: Sequence[Future], *, on_progress: MessageCallback | None = None) -> Regret:

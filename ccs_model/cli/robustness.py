@@ -184,7 +184,7 @@ Exit codes: 0 done, 3 invalid input, 4 infeasible, 5 stopped by a limit, 6 solve
 def stochastic(scenario: Path, output: Output) -> int:
     """Optimise first-stage decisions for several futures."""
     warn_of_unused(scenario, allow_outside=output.allow_outside)
-    from ccs_model.analysis.regret import question_key
+    from ccs_model.analysis.analysis_result import question_key
     from ccs_model.analysis.stochastic import stochastic as solve_stages
 
     document = output.cached(
@@ -256,8 +256,9 @@ def regret(scenario: Path, sets: tuple[str, ...], listed: Path | None, probabili
     The result names the plans of minimax and of least expected regret.
     """
     changes = requested_changes(scenario, sets, listed, allow_outside=output.allow_outside)
-    from ccs_model.analysis.regret import question_key, shares_of
+    from ccs_model.analysis.analysis_result import question_key
     from ccs_model.analysis.regret import regret as evaluate
+    from ccs_model.analysis.regret import shares_of
 
     shares, allow = shares_of(_probabilities(probability), len(changes)), output.allow_outside
     output.cached(
@@ -341,18 +342,24 @@ def near_optimal(
     requested: Path, within_share: float, n_plans: int, all_links: bool, time_limit: float, output: Output
 ) -> int:
     """Find different plans close to the optimum."""
+    from ccs_model.analysis.analysis_result import question_key
     from ccs_model.analysis.near_optimal import near_optimal as search
-    from ccs_model.analysis.near_optimal import question_key
 
-    show = output.line.show
+    show, allow = output.line.show, output.allow_outside
     show("reading the scenario and the tables")
-    inside = {"all_links": all_links, "allow_outside": output.allow_outside}
+    asked = [requested.is_dir(), within_share, n_plans, all_links]
     document = output.cached(
-        question_key(requested, within_share, n_plans, **inside),
+        question_key(requested, asked, "near-optimal", allow_outside=allow),
         "near_optimal",
         f"{{}}: plans within {within_share:.2%}",
         lambda: search(
-            requested, within_share=within_share, n_plans=n_plans, time_limit_s=time_limit, on_progress=show, **inside
+            requested,
+            within_share=within_share,
+            n_plans=n_plans,
+            time_limit_s=time_limit,
+            all_links=all_links,
+            allow_outside=allow,
+            on_progress=show,
         ),
         _near_optimal_text,
     )
