@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
-import numpy as np
+import pandas as pd
 
 from bench.measure import Figure, apart, say
-from ccs_model.analysis.monte_carlo import FutureEvaluator, montecarlo
-from ccs_model.analysis.outcomes import relaxed
-from ccs_model.analysis.reparameterised import ReparameterisedModel
+from ccs_model.analysis.monte_carlo import montecarlo
+from ccs_model.analysis.outcomes import FutureEvaluator, relaxed
 from ccs_model.analysis.uncertain_inputs import draw_futures
 from ccs_model.inputs import load_inputs
 from ccs_model.mip import Highs, SolverOptions
+from ccs_model.plan.decisions import POINT_COLUMNS
 from ccs_model.problem import build_problem
 from ccs_model.scenario import Scenario
 
@@ -49,10 +49,9 @@ def processes(*, quick: bool = False) -> Iterator[Figure]:
 def _beside_cold(runs: int) -> list[Figure]:
     problem = build_problem(Scenario.from_dict(PLANTS), load_inputs())
     say(f"B6: {int(problem.plants['is_candidate'].sum())} plants, {len(problem.routes)} routes")
-    reparameterised = ReparameterisedModel(problem)
     # As many scenarios as a run, so that chunks are as homogeneous as there.
     futures = draw_futures(problem, DRAWS, 1)
-    evaluator = FutureEvaluator(futures, np.zeros(len(reparameterised.planned.columns)), reparameterised)
+    evaluator = FutureEvaluator(futures, pd.DataFrame(columns=POINT_COLUMNS))
     whole, solves, cold = [], [], []
     for run in range(1, runs + 1):
         chunk = run * len(evaluator.chunks) // (runs + 1)

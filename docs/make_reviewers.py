@@ -19,7 +19,7 @@ from typing import Any
 import pandas as pd
 
 from ccs_model.analysis.evidence import sensitivities
-from ccs_model.analysis.outcomes import Replanner, planned_model
+from ccs_model.analysis.outcomes import Replanner, Weights
 from ccs_model.analysis.reparameterised import ReparameterisedModel
 from ccs_model.inputs import Inputs
 from ccs_model.plan.cache_key import run_key
@@ -89,7 +89,7 @@ def _structural(scenario: Scenario, inputs: Inputs) -> Iterator[dict[str, Any]]:
 def _relaxed(scenario: Scenario, inputs: Inputs) -> dict[str, float]:
     """Return the measures of the LP relaxation."""
     model = ReparameterisedModel(build_problem(scenario, inputs))
-    return planned_model(model).weights.of_plan(Replanner(model.planned).planned.x)
+    return Weights.of(model, model.problem, model.planned).of_plan(Replanner(model.planned).planned.x)
 
 
 def _moved(found: Mapping[str, float], planned: Mapping[str, float]) -> dict[str, float]:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ccs_model.analysis.monte_carlo import FutureEvaluator
+from ccs_model.analysis.outcomes import FutureEvaluator
 from ccs_model.analysis.uncertain_inputs import one_at_a_time
 from ccs_model.inputs.geography import are_in_china
 from ccs_model.plan.citations import Citations, amounts_of, projects_by_reference, shares_table, sources_table
@@ -193,7 +193,7 @@ def sensitivities(problem: Problem, point: pd.DataFrame) -> pd.DataFrame:
         plan fixed and re-planned. A change is NaN where an outcome is unknown.
     """
     futures = one_at_a_time(problem)
-    evaluator = FutureEvaluator.of(problem, futures, point)
+    evaluator = FutureEvaluator(futures, point)
     outcomes = [evaluator.row(k) for k in range(len(futures))]
     planned = outcomes[0]
     rows = []

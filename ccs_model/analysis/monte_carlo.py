@@ -8,7 +8,7 @@ not depend on the process that computes it, so an interrupted run resumes with t
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
@@ -17,43 +17,23 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
-from ccs_model._typing import Floats, Ints, MessageCallback
+from ccs_model._typing import MessageCallback
 from ccs_model.analysis.analysis_result import about_of, read_json, write_request
-from ccs_model.analysis.fund_draws import FundDraws
 from ccs_model.analysis.jobs import Job, Scheduler, Work, results_of
-from ccs_model.analysis.outcomes import (
-    MEASURES,
-    ProductFutureModels,
-    Replanner,
-    broken_table,
-    fixed_point,
-    future_models_of,
-    futures_table,
-    inputs_table,
-    missed_target_share,
-    overrun,
-    planned_model,
-    plants_table,
-    position_of,
-    spread_table,
-    tornado_table,
-    violated_constraints,
-    within_limits_share,
-)
+from ccs_model.analysis.outcomes import MEASURES, FutureEvaluator
 from ccs_model.analysis.rebuilt_plan import AtPoint, at_solution, plan_at
-from ccs_model.analysis.reparameterised import ReparameterisedModel
-from ccs_model.analysis.uncertain_inputs import LATIN, SAMPLINGS, Futures, draw_futures, numbers_in
+from ccs_model.analysis.uncertain_inputs import LATIN, SAMPLINGS, Futures, draw_futures
 from ccs_model.atomic_files import write_atomic
-from ccs_model.errors import CheckError, InputError, Issue, NoPlanError
+from ccs_model.errors import InputError, Issue, NoPlanError
 from ccs_model.inputs import Inputs
 from ccs_model.mip import Matrix
 from ccs_model.mip.clock import now
-from ccs_model.model.names import BUILD
+from ccs_model.model.names import BUDGET, TARGETS
 from ccs_model.plan.cache_key import OWN, RunKey, cached_manifest, run_key
-from ccs_model.plan.decisions import vector_of
-from ccs_model.plan.plan import FIXED, REPLANNED, Plan, Uncertainty
-from ccs_model.plan.plan_json import csv_text, plain
+from ccs_model.plan.plan import CHOSEN_SHARE, FIXED, MODES, NO_REGRET_SHARE, REPLANNED, Plan, Uncertainty
+from ccs_model.plan.plan_json import csv_text
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.problem import Problem, build_problem
 from ccs_model.report.export.formats import uncertainty_text
@@ -71,12 +51,6 @@ from ccs_model.runs.run_writer import copy_run, input_files, write_run_folder
 from ccs_model.scenario import Scenario
 from ccs_model.solve.driver import ScenarioLike, inputs_of, solve
 
-# Futures in one chunk, the unit that is written and resumed.
-CHUNK = 25
-# Futures that are solved first; all others start from their bases.
-N_WARM_UP = 20
-_TRACE = 1e-6
-
 
 @dataclass(frozen=True, eq=False)
 class Draws:
@@ -93,117 +67,7 @@ class Draws:
     def opened(self) -> Callable[[int], str]:
         """The function that evaluates one chunk, by its number."""
         problem = build_problem(self.scenario, self.inputs)
-        return FutureEvaluator.of(problem, draw_futures(problem, *self.drawn), self.point).text
-
-
-class FutureEvaluator:
-    """Evaluates chunks of futures; what all chunks need is computed once."""
-
-    def __init__(self, futures: Futures, fixed: Floats, reparameterised: ReparameterisedModel) -> None:
-        """`fixed` [column] is the point of the fixed plan."""
-        self.values, self.fixed = futures.values, fixed
-        self.future_models = future_models_of(futures, reparameterised)
-        self.replanner = Replanner(reparameterised.planned)
-        self.planned = planned_model(reparameterised)
-        self.chunks = chunks_of(self.values)
-        self._shortfalls = np.flatnonzero(reparameterised.is_short)
-        self._draws = FundDraws.of(reparameterised.planned)
-        self._plants, self._of_plant = plant_columns(futures.planned_problem, reparameterised)
-        order = np.concatenate(self.chunks)
-        n_warm_up = min(N_WARM_UP, len(order))
-        first = [int(order[place]) for place in (np.arange(n_warm_up) * len(order)) // n_warm_up]
-        self.replanner.learn([(self.future_models.of(k), numbers_in(self.values, k)) for k in first])
-        self.mark = self.replanner.mark()
-        self.replanner.release()
-
-    @classmethod
-    def of(
-        cls, problem: Problem, futures: Futures, point: pd.DataFrame, matrix: Matrix | None = None
-    ) -> FutureEvaluator:
-        """From a problem, its futures and the fixed plan's point; `matrix` is the problem's own if it exists already.
-
-        Raises CheckError if the plan belongs to another problem.
-        """
-        reparameterised = ReparameterisedModel(problem, matrix)
-        fixed, strange = vector_of(reparameterised.planned, point)
-        if strange:
-            raise CheckError(f"the plan belongs to another scenario: the model has no column {strange[0]}")
-        return cls(futures, fixed, reparameterised)
-
-    @property
-    def is_light(self) -> bool:
-        """Whether it holds arrays alone and can be sent to other processes."""
-        return isinstance(self.future_models, ProductFutureModels)
-
-    def opened(self) -> Callable[[int], str]:
-        """The function that evaluates one chunk, by its number: with arrays alone it is the work of every process."""
-        return self.text
-
-    def text(self, chunk: int) -> str:
-        """A chunk as JSON, one line a future, with numbers to the last bit."""
-        self.replanner.reset(self.mark)
-        rows = sorted((self.row(int(k)) for k in self.chunks[chunk]), key=lambda row: int(row["future"]))
-        lines = [json.dumps(row, ensure_ascii=False, allow_nan=False) for row in rows]
-        return "[\n" + ",\n".join(lines) + "\n]\n"
-
-    def row(self, k: int) -> dict[str, Any]:
-        """One future: measures of both modes, replanned plants by share built, violations of the fixed plan."""
-        future_model = self.future_models.of(k)
-        solved = self.replanner.of(future_model, numbers_in(self.values, k))
-        replanned = future_model.weights.of_plan(solved.x) if solved.is_optimal else dict.fromkeys(MEASURES, np.nan)
-        point = fixed_point(future_model.matrix, future_model.scale, self._shortfalls, self.fixed)
-        point = self._draws.capped(future_model.matrix, point)
-        return {
-            "future": k,
-            REPLANNED: plain(replanned),
-            FIXED: plain(future_model.weights.of_plan(point)),
-            "broken": dict(violated_constraints(future_model.matrix, point)),
-            "plants": self.plants_in(solved.x),
-        }
-
-    def plants_in(self, x: Floats) -> dict[str, float]:
-        """Share built of the most built stream of each plant, without traces."""
-        share = plant_shares(self._of_plant, len(self._plants), x)
-        return {self._plants[p]: round(float(share[p]), 9) for p in np.flatnonzero(share > _TRACE)}
-
-
-def chunks_of(values: pd.DataFrame) -> list[Ints]:
-    """Chunks of futures with similar capital costs, so that one starts near where another ended."""
-    positions = np.array([position_of(dict(row)) for row in values.to_dict("records")])
-
-    def ordered(these: Ints) -> list[Ints]:
-        if len(these) < 2:
-            return [these]
-        wide = int(np.ptp(positions[these], axis=0).argmax())
-        these = these[np.argsort(positions[these, wide], kind="stable")]
-        n_chunks = -(-len(these) // CHUNK)
-        half = n_chunks // 2 * CHUNK if n_chunks > 1 else len(these) // 2
-        return [*ordered(these[:half]), *ordered(these[half:])]
-
-    order = np.concatenate(ordered(np.arange(len(values))))
-    return [order[first : first + CHUNK] for first in range(0, len(order), CHUNK)]
-
-
-def plant_columns(problem: Problem, reparameterised: ReparameterisedModel) -> tuple[list[str], tuple[Ints, Ints, Ints]]:
-    """Plants with a capture option, and (build columns, stream of each column, plant of each stream)."""
-    columns, first, _ = reparameterised.places[BUILD]
-    routes = problem.routes
-    captures = problem.captures[first]
-    # Joined as plain strings: without pyarrow, adding columns of pandas drops the separator.
-    pairs = zip(routes["plant"], routes["stream"], strict=True)
-    keys = np.array([f"{plant}\0{stream}" for plant, stream in pairs], dtype=object)
-    streams, at = np.unique(keys[first[captures]], return_inverse=True)
-    plants, of_stream = np.unique(np.array([key.split("\0")[0] for key in streams], dtype=object), return_inverse=True)
-    return [str(plant) for plant in plants], (columns[captures], at, of_stream)
-
-
-def plant_shares(of_plant: tuple[Ints, Ints, Ints], n_plants: int, x: Floats) -> Floats:
-    """[plant] share built of its most built stream, over all start years."""
-    columns, stream, plant = of_plant
-    by_stream = np.bincount(stream, weights=x[columns], minlength=len(plant))
-    share = np.zeros(n_plants)
-    np.maximum.at(share, plant, np.minimum(by_stream, 1.0))
-    return share
+        return FutureEvaluator(draw_futures(problem, *self.drawn), self.point).text
 
 
 REQUEST, PLAN, DRAWS, RESULT, WORKBOOK = "request.json", "plan", "draws", "montecarlo.json", "plan.xlsx"
@@ -322,7 +186,7 @@ def montecarlo(
     problem = plan.problem
     futures = draw_futures(problem, draws, seed, sampling)
     report_message("model of the futures")
-    evaluator = FutureEvaluator.of(problem, futures, plan.point, matrix)
+    evaluator = FutureEvaluator(futures, plan.point, matrix)
     work: Work = evaluator
     if not evaluator.is_light:
         single = planned.with_changes({"solver.threads": 1})
@@ -363,7 +227,7 @@ def _write(found: MonteCarlo) -> None:
 def _uncertainty(plan: Plan, futures: Futures, evaluator: FutureEvaluator, rows: list[dict[str, Any]]) -> Uncertainty:
     problem = plan.problem
     table = futures_table(futures, rows)
-    weights = evaluator.planned.weights
+    weights = evaluator.weights
     relaxed = evaluator.replanner.planned
     planned = {FIXED: weights.of_plan(evaluator.fixed), REPLANNED: weights.of_plan(relaxed.x)}
     retrofitted = evaluator.plants_in(evaluator.fixed)
@@ -377,9 +241,7 @@ def _uncertainty(plan: Plan, futures: Futures, evaluator: FutureEvaluator, rows:
         + (", over every candidate link" if problem.network is not None else ""),
         "fixed": "the scenario's plan with its builds fixed; the delivered share is the future's",
         "n_infeasible": sum(row[REPLANNED]["objective_value"] is None for row in rows),
-        "within_limits_share": within_limits_share(table),
-        "missed_target_share": missed_target_share(problem, rows),
-        **overrun(problem, rows),
+        **_limits_kept(problem, rows),
     }
     return Uncertainty(
         about=MappingProxyType(about),
@@ -453,3 +315,142 @@ def _rows(folder: Path, n_chunks: int) -> dict[int, list[dict[str, Any]]]:
     """Rows of finished chunks by their number."""
     paths = {chunk: folder / DRAWS / f"{_name(chunk)}.json" for chunk in range(n_chunks)}
     return {chunk: read_json(path) for chunk, path in paths.items() if path.exists()}
+
+
+QUANTILES = {"p5": 0.05, "p50": 0.5, "p95": 0.95}
+# A tornado compares the lowest and the highest of this many equal parts of a parameter.
+_PARTS = 5
+# Equal parts for the share of variance that a parameter explains.
+_BINS = 10
+
+
+def futures_table(futures: Futures, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """One row a future: parameters, `<mode>_<measure>`, number of plants chosen and violated constraints."""
+    measures = [(f"{mode}_{name}", mode, name) for mode in MODES for name in MEASURES]
+    table = pd.DataFrame(
+        {
+            "future": row["future"],
+            **{column: row[mode][name] for column, mode, name in measures},
+            "replanned_n_plants": sum(share >= CHOSEN_SHARE for share in row["plants"].values()),
+            "fixed_violations": "; ".join(sorted(row["broken"])),
+        }
+        for row in rows
+    ).astype({column: float for column, _, _ in measures})
+    values = futures.values.iloc[table["future"].to_numpy()].reset_index(drop=True)
+    return pd.concat([table[["future"]], values, table.drop(columns="future")], axis=1)
+
+
+def inputs_table(futures: Futures) -> pd.DataFrame:
+    """Distribution of each parameter, its planned value and its quantiles over the futures."""
+    values = futures.values[list(futures.inputs["input"])]
+    quantiles = {name: values.quantile(share).to_numpy() for name, share in QUANTILES.items()}
+    return futures.inputs.assign(planned=futures.planned[list(futures.inputs["input"])].to_numpy(), **quantiles)
+
+
+def spread_table(table: pd.DataFrame, planned: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
+    """One row a mode and measure that has values: planned value, mean and quantiles."""
+    rows = []
+    for mode in MODES:
+        for name in MEASURES:
+            values = table[f"{mode}_{name}"].dropna()
+            if len(values):
+                quantiles = {q: float(values.quantile(share)) for q, share in QUANTILES.items()}
+                rows.append({"mode": mode, "measure": name, "planned": planned[mode][name],
+                             "mean": float(values.mean()), **quantiles, "n_futures": len(values)})  # fmt: skip
+    return pd.DataFrame(rows, columns=["mode", "measure", "planned", "mean", *QUANTILES, "n_futures"])
+
+
+def tornado_table(table: pd.DataFrame, inputs: Sequence[str]) -> pd.DataFrame:
+    """One row a mode, measure and parameter, widest first: means in the lowest and highest fifth of the parameter.
+
+    `noise_width` is the width that a parameter without any effect exceeds in one of twenty runs. `variance_share` is
+    the variance of the means over ten equal parts of the parameter, less sampling noise, over the variance of the
+    measure: the first-order share of the parameter, with that of parameters correlated with it, so that shares may sum
+    to more than 1. It is 0 where an F test at 1 % finds no effect.
+    """
+    rows = []
+    for mode in MODES:
+        for name in MEASURES:
+            kept = table[table[f"{mode}_{name}"].notna()]
+            values = kept[f"{mode}_{name}"].to_numpy(float)
+            if len(values) < _PARTS:
+                continue
+            found = []
+            noise_width = 1.96 * float(values.std()) * np.sqrt(2.0 * _PARTS / len(values))
+            for each in inputs:
+                order = np.argsort(kept[each].to_numpy(float), kind="stable")
+                parts = np.array_split(values[order], _PARTS)
+                low, high = float(parts[0].mean()), float(parts[-1].mean())
+                share = _explained(values[order])
+                found.append((mode, name, each, low, high, abs(high - low), noise_width, share))
+            rows += sorted(found, key=lambda row: (-row[5], row[2]))
+    columns = ["mode", "measure", "input", "low", "high", "width", "noise_width", "variance_share"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _explained(ordered: np.ndarray) -> float:
+    """Variance between equal parts over the total variance, less sampling noise."""
+    n = len(ordered)
+    total = float(ordered.var())
+    if n < 2 * _BINS or total <= 0.0:
+        return float("nan") if total > 0.0 else 0.0
+    parts = np.array_split(ordered, _BINS)
+    between = sum(len(part) * (part.mean() - ordered.mean()) ** 2 for part in parts) / n
+    within = max(total - float(between), 0.0)
+    if between * (n - _BINS) <= within * (_BINS - 1) * stats.f.ppf(0.99, _BINS - 1, n - _BINS):
+        return 0.0
+    return float(min(max((between - within * (_BINS - 1) / (n - _BINS)) / total, 0.0), 1.0))
+
+
+def broken_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """One row a constraint that the fixed plan violates: share of futures and size of the violation."""
+    constraints = sorted({constraint for row in rows for constraint in row["broken"]})
+    found = []
+    for constraint in constraints:
+        missed = [row["broken"][constraint] for row in rows if constraint in row["broken"]]
+        found.append((constraint, len(missed) / len(rows), float(np.median(missed)), max(missed)))
+    return pd.DataFrame(found, columns=["constraint", "future_share", "median_missed", "most_missed"])
+
+
+def plants_table(problem: Problem, rows: Sequence[Mapping[str, Any]], planned: Mapping[str, float]) -> pd.DataFrame:
+    """One row a plant that any future chooses or the plan retrofits, most often chosen first."""
+    replanned = [row["plants"] for row in rows if row[REPLANNED]["objective_value"] is not None]
+    about = problem.plants.set_index("plant")[["name", "province", "sector", "baseline_ktpa"]]
+    found = []
+    for plant in sorted({plant for row in replanned for plant in row} | set(planned)):
+        shares = np.array([row.get(plant, 0.0) for row in replanned])
+        chosen = float((shares >= CHOSEN_SHARE).mean()) if len(shares) else float("nan")
+        found.append(
+            {
+                "plant": plant,
+                **about.loc[plant].to_dict(),
+                "chosen_share": chosen,
+                "built_share": float(shares.mean()) if len(shares) else float("nan"),
+                "is_planned": planned.get(plant, 0.0) >= CHOSEN_SHARE,
+                "is_no_regret": chosen >= NO_REGRET_SHARE and planned.get(plant, 0.0) >= CHOSEN_SHARE,
+            }
+        )
+    columns = ["plant", *about.columns, "chosen_share", "built_share", "is_planned", "is_no_regret"]
+    table = pd.DataFrame(found, columns=columns)
+    return table.sort_values(["chosen_share", "plant"], ascending=[False, True], kind="stable").reset_index(drop=True)
+
+
+def _limits_kept(problem: Problem, rows: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
+    """Shares of futures in which the fixed plan keeps every limit, misses a target and exceeds the budget.
+
+    The last has the 95 % quantile of the excess. Spending counts less grants, as in the constraint; in a static year it
+    is a year's cost. The shares of targets and budget are None without them.
+    """
+    broken = [row["broken"] for row in rows]
+    has_target = problem.targets or problem.share_of_avoided_min
+    missed = float(np.mean([any(name in each for name in TARGETS) for each in broken])) if has_target else None
+    found = {"within_limits_share": float(np.mean([not each for each in broken])), "missed_target_share": missed}
+    if not np.isfinite(problem.budget_mn):
+        return {**found, "budget_mn": None, "overrun_share": None, "overrun_p95_mn": None}
+    over = np.array([each.get(BUDGET, 0.0) for each in broken])
+    return {
+        **found,
+        "budget_mn": float(problem.budget_mn),
+        "overrun_share": float((over > 0.0).mean()),
+        "overrun_p95_mn": float(np.quantile(over, 0.95)),
+    }

@@ -1,4 +1,4 @@
-"""Outcomes of plans over uncertainty scenarios (futures): the model of each future, its best plan, and summaries.
+"""Outcomes of plans over uncertainty scenarios (futures): the model of each future, its best plan and the fixed plan.
 
 If the coefficients are sums of products of uncertain parameters (`reparameterised.Responses`), a future's model is one
 matrix product. Otherwise its problem is built by the parameter changes and its terms are summed, or Pyomo builds it.
@@ -10,28 +10,36 @@ would exceed the differences between futures. Some futures are solved first; the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.analysis.reparameterised import Products, ReparameterisedModel, Responses
 from ccs_model.analysis.uncertain_inputs import UNCERTAIN_PARAMETERS, Draft, Futures, numbers_in
+from ccs_model.errors import CheckError
 from ccs_model.mip import Matrix
 from ccs_model.mip.column_pool import Mark, pool_of
 from ccs_model.mip.warm_start import Solved
-from ccs_model.model.names import BUDGET, TARGETS
+from ccs_model.model.names import BUILD, FUND_SHARE, FUNDS_PAY, SPEND
 from ccs_model.model.objective import OBJECTIVES, npv_terms
 from ccs_model.model.terms import abatement_terms, cost_terms, summed
-from ccs_model.plan.plan import CHOSEN_SHARE, MODES, NO_REGRET_SHARE, REPLANNED
+from ccs_model.plan.decisions import vector_of
+from ccs_model.plan.plan import FIXED, REPLANNED
+from ccs_model.plan.plan_json import plain
 from ccs_model.problem import Problem
 
 # Their effects are not products and are taken from the problem's tables.
 _DELIVERED, _CAPACITY, _HEAT = ("delivered_share", "utilisation"), "storage_capacity", "capture_heat"
+# Futures in one chunk, the unit that is written and resumed.
+CHUNK = 25
+# Futures that are solved first; all others start from their bases.
+N_WARM_UP = 20
+_TRACE = 1e-6
 # Futures that are also computed from the model's terms, to check the products.
 _TRIED = 2
 
@@ -85,7 +93,7 @@ class SummedFutureModels:
         matrix = self.reparameterised.matrix(problem)
         share = problem.delivered_share / self.reparameterised.problem.delivered_share
         weights = Weights.of(self.reparameterised, problem, matrix)
-        return FutureModel(matrix, self.reparameterised.tonnes_scaled(share), weights)
+        return FutureModel(matrix, np.where(self.reparameterised.is_tonnes, share, 1.0), weights)
 
 
 def future_models_of(
@@ -105,12 +113,6 @@ def future_models_of(
         relative.capacities(),
         reparameterised.is_tonnes,
     )
-
-
-def planned_model(reparameterised: ReparameterisedModel) -> FutureModel:
-    """The model of the scenario itself."""
-    weights = Weights.of(reparameterised, reparameterised.problem, reparameterised.planned)
-    return FutureModel(reparameterised.planned, reparameterised.tonnes_scaled(1.0), weights)
 
 
 class _RelativeParameters:
@@ -331,146 +333,150 @@ def violated_constraints(matrix: Matrix, x: Floats) -> Mapping[str, float]:
     return found
 
 
-QUANTILES = {"p5": 0.05, "p50": 0.5, "p95": 0.95}
-# A tornado compares the lowest and the highest of this many equal parts of a parameter.
-_PARTS = 5
-# Equal parts for the share of variance that a parameter explains.
-_BINS = 10
+@dataclass(frozen=True, eq=False)
+class FundDraws:
+    """Grants, loans and bonds of a fixed plan in a future: as planned, but within their shares of its capital.
 
-
-def futures_table(futures: Futures, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """One row a future: parameters, `<mode>_<measure>`, number of plants chosen and violated constraints."""
-    measures = [(f"{mode}_{name}", mode, name) for mode in MODES for name in MEASURES]
-    table = pd.DataFrame(
-        {
-            "future": row["future"],
-            **{column: row[mode][name] for column, mode, name in measures},
-            "replanned_n_plants": sum(share >= CHOSEN_SHARE for share in row["plants"].values()),
-            "fixed_violations": "; ".join(sorted(row["broken"])),
-        }
-        for row in rows
-    ).astype({column: float for column, _, _ in measures})
-    values = futures.values.iloc[table["future"].to_numpy()].reset_index(drop=True)
-    return pd.concat([table[["future"]], values, table.drop(columns="future")], axis=1)
-
-
-def inputs_table(futures: Futures) -> pd.DataFrame:
-    """Distribution of each parameter, its planned value and its quantiles over the futures."""
-    values = futures.values[list(futures.inputs["input"])]
-    quantiles = {name: values.quantile(share).to_numpy() for name, share in QUANTILES.items()}
-    return futures.inputs.assign(planned=futures.planned[list(futures.inputs["input"])].to_numpy(), **quantiles)
-
-
-def spread_table(table: pd.DataFrame, planned: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
-    """One row a mode and measure that has values: planned value, mean and quantiles."""
-    rows = []
-    for mode in MODES:
-        for name in MEASURES:
-            values = table[f"{mode}_{name}"].dropna()
-            if len(values):
-                quantiles = {q: float(values.quantile(share)) for q, share in QUANTILES.items()}
-                rows.append({"mode": mode, "measure": name, "planned": planned[mode][name],
-                             "mean": float(values.mean()), **quantiles, "n_futures": len(values)})  # fmt: skip
-    return pd.DataFrame(rows, columns=["mode", "measure", "planned", "mean", *QUANTILES, "n_futures"])
-
-
-def tornado_table(table: pd.DataFrame, inputs: Sequence[str]) -> pd.DataFrame:
-    """One row a mode, measure and parameter, widest first: means in the lowest and highest fifth of the parameter.
-
-    `noise_width` is the width that a parameter without any effect exceeds in one of twenty runs. `variance_share` is
-    the variance of the means over ten equal parts of the parameter, less sampling noise, over the variance of the
-    measure: the first-order share of the parameter, with that of parameters correlated with it, so that shares may sum
-    to more than 1. It is 0 where an F test at 1 % finds no effect.
+    `shares` has the rows and columns of the model for draws that are limited to a share of capital: first of grants,
+    then of loans and bonds, whose share is of capital less grants. `groups` has the row of each group and year, with
+    all its draws.
     """
-    rows = []
-    for mode in MODES:
-        for name in MEASURES:
-            kept = table[table[f"{mode}_{name}"].notna()]
-            values = kept[f"{mode}_{name}"].to_numpy(float)
-            if len(values) < _PARTS:
+
+    shares: tuple[tuple[Ints, Ints], ...]
+    groups: tuple[tuple[int, Ints], ...]
+
+    @classmethod
+    def of(cls, matrix: Matrix) -> FundDraws:
+        """From a model; without funds nothing is limited."""
+        columns = {each.index: k for k, each in enumerate(matrix.columns) if each.variable == SPEND}
+        rows = matrix.rows.tocsr()
+        limited: tuple[list[tuple[int, int]], list[tuple[int, int]]] = ([], [])
+        groups = []
+        for row, (constraint, index) in enumerate(matrix.row_constraints if columns else ()):
+            if constraint not in (FUND_SHARE, FUNDS_PAY):
                 continue
-            found = []
-            noise_width = 1.96 * float(values.std()) * np.sqrt(2.0 * _PARTS / len(values))
-            for each in inputs:
-                order = np.argsort(kept[each].to_numpy(float), kind="stable")
-                parts = np.array_split(values[order], _PARTS)
-                low, high = float(parts[0].mean()), float(parts[-1].mean())
-                share = _explained(values[order])
-                found.append((mode, name, each, low, high, abs(high - low), noise_width, share))
-            rows += sorted(found, key=lambda row: (-row[5], row[2]))
-    columns = ["mode", "measure", "input", "low", "high", "width", "noise_width", "variance_share"]
-    return pd.DataFrame(rows, columns=columns)
+            draws = np.intersect1d(rows.indices[rows.indptr[row] : rows.indptr[row + 1]], list(columns.values()))
+            if constraint == FUNDS_PAY:
+                groups.append((row, draws))
+            else:
+                limited[len(draws) > 1].append((row, columns[index]))
+        return cls(tuple(map(_pairs, limited)), tuple(groups))
+
+    def capped(self, matrix: Matrix, point: Floats) -> Floats:
+        """The point with each draw at most at its share, and all draws of a group and year at most at its capital."""
+        point = point.copy()
+        for rows, columns in self.shares:
+            if len(rows):
+                point[columns] = np.maximum(point[columns] - np.maximum(_over(matrix, point)[rows], 0.0), 0.0)
+        over = _over(matrix, point) if self.groups else ()
+        for row, columns in self.groups:
+            drawn = point[columns].sum()
+            if over[row] > 0.0 and drawn > 0.0:
+                point[columns] *= max(1.0 - over[row] / drawn, 0.0)
+        return point
 
 
-def _explained(ordered: np.ndarray) -> float:
-    """Variance between equal parts over the total variance, less sampling noise."""
-    n = len(ordered)
-    total = float(ordered.var())
-    if n < 2 * _BINS or total <= 0.0:
-        return float("nan") if total > 0.0 else 0.0
-    parts = np.array_split(ordered, _BINS)
-    between = sum(len(part) * (part.mean() - ordered.mean()) ** 2 for part in parts) / n
-    within = max(total - float(between), 0.0)
-    if between * (n - _BINS) <= within * (_BINS - 1) * stats.f.ppf(0.99, _BINS - 1, n - _BINS):
-        return 0.0
-    return float(min(max((between - within * (_BINS - 1) / (n - _BINS)) / total, 0.0), 1.0))
+def _pairs(found: Sequence[tuple[int, int]]) -> tuple[Ints, Ints]:
+    both = np.array(found, dtype=int).reshape(-1, 2)
+    return both[:, 0], both[:, 1]
 
 
-def broken_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """One row a constraint that the fixed plan violates: share of futures and size of the violation."""
-    constraints = sorted({constraint for row in rows for constraint in row["broken"]})
-    found = []
-    for constraint in constraints:
-        missed = [row["broken"][constraint] for row in rows if constraint in row["broken"]]
-        found.append((constraint, len(missed) / len(rows), float(np.median(missed)), max(missed)))
-    return pd.DataFrame(found, columns=["constraint", "future_share", "median_missed", "most_missed"])
+def _over(matrix: Matrix, point: Floats) -> Any:
+    """[row] by how much the point exceeds the upper limit."""
+    return matrix.rows @ point - matrix.row_upper
 
 
-def plants_table(problem: Problem, rows: Sequence[Mapping[str, Any]], planned: Mapping[str, float]) -> pd.DataFrame:
-    """One row a plant that any future chooses or the plan retrofits, most often chosen first."""
-    replanned = [row["plants"] for row in rows if row[REPLANNED]["objective_value"] is not None]
-    about = problem.plants.set_index("plant")[["name", "province", "sector", "baseline_ktpa"]]
-    found = []
-    for plant in sorted({plant for row in replanned for plant in row} | set(planned)):
-        shares = np.array([row.get(plant, 0.0) for row in replanned])
-        chosen = float((shares >= CHOSEN_SHARE).mean()) if len(shares) else float("nan")
-        found.append(
-            {
-                "plant": plant,
-                **about.loc[plant].to_dict(),
-                "chosen_share": chosen,
-                "built_share": float(shares.mean()) if len(shares) else float("nan"),
-                "is_planned": planned.get(plant, 0.0) >= CHOSEN_SHARE,
-                "is_no_regret": chosen >= NO_REGRET_SHARE and planned.get(plant, 0.0) >= CHOSEN_SHARE,
-            }
-        )
-    columns = ["plant", *about.columns, "chosen_share", "built_share", "is_planned", "is_no_regret"]
-    table = pd.DataFrame(found, columns=columns)
-    return table.sort_values(["chosen_share", "plant"], ascending=[False, True], kind="stable").reset_index(drop=True)
+class FutureEvaluator:
+    """Evaluates chunks of futures; what all chunks need is computed once."""
+
+    def __init__(self, futures: Futures, point: pd.DataFrame, matrix: Matrix | None = None) -> None:
+        """From futures and the point table of the fixed plan; `matrix` is the problem's own if it exists already.
+
+        Raises CheckError if the plan belongs to another problem.
+        """
+        reparameterised = ReparameterisedModel(futures.planned_problem, matrix)
+        self.fixed, strange = vector_of(reparameterised.planned, point)
+        if strange:
+            raise CheckError(f"the plan belongs to another scenario: the model has no column {strange[0]}")
+        self.values = futures.values
+        self.future_models = future_models_of(futures, reparameterised)
+        self.replanner = Replanner(reparameterised.planned)
+        self.weights = Weights.of(reparameterised, reparameterised.problem, reparameterised.planned)
+        self.chunks = chunks_of(self.values)
+        self._shortfalls = np.flatnonzero(reparameterised.is_short)
+        self._draws = FundDraws.of(reparameterised.planned)
+        self._plants, self._of_plant = _plant_columns(reparameterised)
+        order = np.concatenate(self.chunks)
+        n_warm_up = min(N_WARM_UP, len(order))
+        first = [int(order[place]) for place in (np.arange(n_warm_up) * len(order)) // n_warm_up]
+        self.replanner.learn([(self.future_models.of(k), numbers_in(self.values, k)) for k in first])
+        self.mark = self.replanner.mark()
+        self.replanner.release()
+
+    @property
+    def is_light(self) -> bool:
+        """Whether it holds arrays alone and can be sent to other processes."""
+        return isinstance(self.future_models, ProductFutureModels)
+
+    def opened(self) -> Callable[[int], str]:
+        """The function that evaluates one chunk, by its number: with arrays alone it is the work of every process."""
+        return self.text
+
+    def text(self, chunk: int) -> str:
+        """A chunk as JSON, one line a future, with numbers to the last bit."""
+        self.replanner.reset(self.mark)
+        rows = sorted((self.row(int(k)) for k in self.chunks[chunk]), key=lambda row: int(row["future"]))
+        lines = [json.dumps(row, ensure_ascii=False, allow_nan=False) for row in rows]
+        return "[\n" + ",\n".join(lines) + "\n]\n"
+
+    def row(self, k: int) -> dict[str, Any]:
+        """One future: measures of both modes, replanned plants by share built, violations of the fixed plan."""
+        future_model = self.future_models.of(k)
+        solved = self.replanner.of(future_model, numbers_in(self.values, k))
+        replanned = future_model.weights.of_plan(solved.x) if solved.is_optimal else dict.fromkeys(MEASURES, np.nan)
+        point = fixed_point(future_model.matrix, future_model.scale, self._shortfalls, self.fixed)
+        point = self._draws.capped(future_model.matrix, point)
+        return {
+            "future": k,
+            REPLANNED: plain(replanned),
+            FIXED: plain(future_model.weights.of_plan(point)),
+            "broken": dict(violated_constraints(future_model.matrix, point)),
+            "plants": self.plants_in(solved.x),
+        }
+
+    def plants_in(self, x: Floats) -> dict[str, float]:
+        """Share built of the most built stream of each plant, over all start years and without traces."""
+        columns, stream, plant = self._of_plant
+        by_stream = np.bincount(stream, weights=x[columns], minlength=len(plant))
+        share = np.zeros(len(self._plants))
+        np.maximum.at(share, plant, np.minimum(by_stream, 1.0))
+        return {self._plants[p]: round(float(share[p]), 9) for p in np.flatnonzero(share > _TRACE)}
 
 
-def within_limits_share(table: pd.DataFrame) -> float:
-    """Share of futures in which the fixed plan violates no constraint."""
-    return float((table["fixed_violations"] == "").mean())
+def chunks_of(values: pd.DataFrame) -> list[Ints]:
+    """Chunks of futures with similar capital costs, so that one starts near where another ended."""
+    positions = np.array([position_of(dict(row)) for row in values.to_dict("records")])
+
+    def ordered(these: Ints) -> list[Ints]:
+        if len(these) < 2:
+            return [these]
+        wide = int(np.ptp(positions[these], axis=0).argmax())
+        these = these[np.argsort(positions[these, wide], kind="stable")]
+        n_chunks = -(-len(these) // CHUNK)
+        half = n_chunks // 2 * CHUNK if n_chunks > 1 else len(these) // 2
+        return [*ordered(these[:half]), *ordered(these[half:])]
+
+    order = np.concatenate(ordered(np.arange(len(values))))
+    return [order[first : first + CHUNK] for first in range(0, len(order), CHUNK)]
 
 
-def missed_target_share(problem: Problem, rows: Sequence[Mapping[str, Any]]) -> float | None:
-    """Share of futures in which the fixed plan misses a target; None without targets."""
-    if not problem.targets and not problem.share_of_avoided_min:
-        return None
-    return float(np.mean([any(name in row["broken"] for name in TARGETS) for row in rows]))
-
-
-def overrun(problem: Problem, rows: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
-    """Share of futures in which the fixed plan exceeds the budget, and the 95 % quantile of the excess.
-
-    Spending counts less grants, as in the constraint; in a static year it is a year's cost.
-    """
-    if not np.isfinite(problem.budget_mn):
-        return {"budget_mn": None, "overrun_share": None, "overrun_p95_mn": None}
-    over = np.array([row["broken"].get(BUDGET, 0.0) for row in rows])
-    return {
-        "budget_mn": float(problem.budget_mn),
-        "overrun_share": float((over > 0.0).mean()),
-        "overrun_p95_mn": float(np.quantile(over, 0.95)),
-    }
+def _plant_columns(reparameterised: ReparameterisedModel) -> tuple[list[str], tuple[Ints, Ints, Ints]]:
+    """Plants with a capture option, and (build columns, stream of each column, plant of each stream)."""
+    columns, first, _ = reparameterised.places[BUILD]
+    routes, captures = reparameterised.problem.routes, reparameterised.problem.captures[first]
+    # Joined as plain strings: without pyarrow, adding columns of pandas drops the separator.
+    pairs = zip(routes["plant"], routes["stream"], strict=True)
+    keys = np.array([f"{plant}\0{stream}" for plant, stream in pairs], dtype=object)
+    streams, at = np.unique(keys[first[captures]], return_inverse=True)
+    plants, of_stream = np.unique(np.array([key.split("\0")[0] for key in streams], dtype=object), return_inverse=True)
+    return [str(plant) for plant in plants], (columns[captures], at, of_stream)

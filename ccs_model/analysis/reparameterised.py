@@ -198,10 +198,6 @@ class ReparameterisedModel:
         """[column] capital per unit of what is built, in million."""
         return self.vector(other, {name: amount[:, None] for name, amount in capex_mn(other).items()})
 
-    def tonnes_scaled(self, share: float) -> Floats:
-        """[column] `share` for delivered tonnes, 1 for what is built or spent."""
-        return np.where(self.is_tonnes, share, 1.0)
-
     def vector(self, problem: Problem, amounts: dict[str, Floats], routes: Mask | None = None) -> Floats:
         """[column] coefficients from amounts [id, year] by variable, summed as in the model."""
         on = {name: amount for name, amount in amounts.items() if name != CAPTURED}

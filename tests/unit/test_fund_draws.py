@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csc_array
 
-from ccs_model.analysis.fund_draws import FundDraws
+from ccs_model.analysis.outcomes import FundDraws
 from ccs_model.mip.matrix import Column
 from ccs_model.model.names import FUND_SHARE, FUNDS_PAY, SPEND
 

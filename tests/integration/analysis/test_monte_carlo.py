@@ -21,8 +21,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from ccs_model.analysis.monte_carlo import MonteCarlo, Progress, montecarlo
-from ccs_model.analysis.outcomes import tornado_table
+from ccs_model.analysis.monte_carlo import MonteCarlo, Progress, montecarlo, tornado_table
 from ccs_model.analysis.rebuilt_plan import at_solution, plan_at
 from ccs_model.cli import group
 from ccs_model.errors import FileError, InputError
