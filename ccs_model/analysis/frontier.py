@@ -7,6 +7,7 @@ budget is never worse; no bound exceeds that of the next budget point.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -217,10 +218,8 @@ class _FrontierRequest:
         """Points of plans at the scenario's budget, those given or the optimised one, and its bound."""
         if self.known or own is None or self.scenario.capture.decisions != "integer":
             return self.known, self.known_bound
-        self.report_progress("the plan at the scenario's budget")
-        try:
-            plan = solve(build_problem(self.scenario, self.inputs))
-        except (InfeasibleError, NoPlanError):
+        plan = self._own_plan("the plan at the scenario's budget")
+        if plan is None:
             return (), None
         bound = plan.objective.bound
         return () if plan.point is None else (plan.point,), bound if np.isfinite(bound) else None
@@ -229,12 +228,14 @@ class _FrontierRequest:
         """The plan of a scenario without a budget, whose integer decisions may cost more than the LP relaxation."""
         if self.scenario.capture.decisions != "integer":
             return []
-        self.report_progress("the plan without a budget")
-        try:
-            point = solve(build_problem(self.scenario, self.inputs)).point
-        except (InfeasibleError, NoPlanError):
-            return []
-        return [] if point is None else [_vector(search, point)]
+        plan = self._own_plan("the plan without a budget")
+        return [] if plan is None or plan.point is None else [_vector(search, plan.point)]
+
+    def _own_plan(self, message: str) -> Plan | None:
+        self.report_progress(message)
+        with contextlib.suppress(InfeasibleError, NoPlanError):
+            return solve(build_problem(self.scenario, self.inputs))
+        return None
 
     def _most(self, moving: MovingLimit) -> float:
         """Spending without a limit."""

@@ -147,11 +147,11 @@ def results_of(
     MissingExtraError, FileError
         If Dask is not installed, no scheduler answers, or a certificate cannot be read.
     """
-    if not jobs:
-        return iter(())
-    if scheduler is not None:
-        return on_cluster(jobs, work, scheduler)
-    return in_processes(jobs, work, min(n_processes or os.cpu_count() or 1, len(jobs)))
+    if jobs and scheduler is not None:
+        yield from on_cluster(jobs, work, scheduler)
+    elif jobs:
+        with processes(work, min(n_processes or os.cpu_count() or 1, len(jobs))) as group:
+            yield from group.ended(jobs)
 
 
 def attempted(do: Do, task: Any) -> tuple[Any, Failure | None]:
@@ -196,12 +196,6 @@ def shard_of(text: str) -> tuple[int, int]:
 # A job whose process dies is tried once more: another process may have caused it.
 _TRIES = 2
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-
-
-def in_processes(jobs: Sequence[Job], work: Work, n_processes: int) -> Iterator[Ended]:
-    """Each job as it ends; closing the iterator kills what is still running."""
-    with processes(work, n_processes) as group:
-        yield from group.ended(jobs)
 
 
 @contextlib.contextmanager

@@ -33,13 +33,13 @@ from ccs_model.analysis.near_optimal_model import (
     ranges_of,
 )
 from ccs_model.analysis.rebuilt_plan import KEPT, AtPoint, at_solution, decisions_of, solver_options, value_with_fixed
-from ccs_model.analysis.what_if import Exchange, Exchanges
+from ccs_model.analysis.what_if import Exchange, Exchanges, exchanges_of
 from ccs_model.errors import InputError, Issue
 from ccs_model.mip.clock import effort, now, time_s, was_stopped
 from ccs_model.model.objective import OBJECTIVES
 from ccs_model.model.terms import abatement_terms, cost_terms
 from ccs_model.plan.cost_sharing import Sharing
-from ccs_model.plan.decisions import BUILT, point_of
+from ccs_model.plan.decisions import point_of
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.plan.tables import flows_table, retrofits_table
@@ -252,8 +252,12 @@ class Search:
         # By plant, the plan that leaves it out or adds it, and whether no such plan is proven to be nearer.
         self._found: dict[str, tuple[NearOptimalPlan, bool]] = {}
         self._plants = reference.problem.plants.set_index("plant").loc[model.plants]
-        has_network = reference.problem.network is not None
-        self._exchanges = _exchanges_along_pipes(reference, model, deadline) if has_network else None
+        # Exchanges along the pipes of the plan on a shared network.
+        self._exchanges: Exchanges | None = None
+        if reference.problem.network is not None:
+            point = point_of(reference.problem, reference.matrix, reference.x)
+            tables = retrofits_table(point, Sharing.of(point)), flows_table(point)
+            self._exchanges = exchanges_of(reference.problem, *tables, deadline, reference.matrix)
 
     @property
     def _plan(self) -> NearOptimalPlan:
@@ -438,13 +442,6 @@ class Search:
         entering, leaving = self._moves(found)
         names = ([str(self._plants.at[plant, "name"]) for plant in each] for each in (entering, leaving))
         return exchange_text(*names)
-
-
-def _exchanges_along_pipes(reference: ReferencePlan, model: NearOptimalModel, deadline: float) -> Exchanges:
-    point = point_of(reference.problem, reference.matrix, reference.x)
-    retrofits, links = retrofits_table(point, Sharing.of(point)), flows_table(point)
-    built = links[links["built_mn"] > BUILT] if len(links) else links
-    return Exchanges(reference.problem, reference.matrix, retrofits, built, model.options, deadline)
 
 
 def exchange_text(entering: Sequence[str], leaving: Sequence[str]) -> str:

@@ -121,17 +121,15 @@ class NearOptimalModel:
         if not small.holds(reference.x):
             small = restricted(reference.matrix, NO_COLUMNS)
         self._small = small
-        self._n_small = len(small.columns)
+        # Columns that are left after reduced-cost fixing, then one a plant, then the distance.
+        self.n_columns = len(small.columns)
+        self._distance = self.n_columns + len(self.plants)
+        self._binaries = np.arange(self.n_columns, self._distance)
         self._matrix = self._extended()
         self._highs = Highs(self._matrix, options)
         self._highs.set_option("mip_max_nodes", MAX_NODES)
         self.is_exhausted = False
         self._extended_relaxation: Highs | None = None
-
-    @property
-    def n_columns(self) -> int:
-        """Columns that are left after reduced-cost fixing."""
-        return self._n_small
 
     def retrofitted_in(self, x: Floats) -> Mask:
         """[plant] whether a point over all columns retrofits it."""
@@ -251,16 +249,16 @@ class NearOptimalModel:
         return None
 
     def _lifted(self, point: Floats, is_proven: bool) -> NearOptimalPlan | None:
-        return self.near_optimal_plan(self._small.lifted(point[: self._n_small]), is_proven=is_proven)
+        return self.near_optimal_plan(self._small.lifted(point[: self.n_columns]), is_proven=is_proven)
 
     def _set_objective(self) -> None:
         costs = np.zeros(self._distance + 1)
-        costs[: self._n_small] = self._small.matrix.costs[0]
+        costs[: self.n_columns] = self._small.matrix.costs[0]
         self._highs.set_objective(costs, maximise=self.reference.sign > 0)
 
     def _point(self, found: NearOptimalPlan) -> Floats:
         point = np.zeros(self._distance + 1)
-        point[: self._n_small] = found.x[self._small.columns]
+        point[: self.n_columns] = found.x[self._small.columns]
         point[self._binaries] = found.retrofitted
         return point
 
@@ -277,15 +275,7 @@ class NearOptimalModel:
         self._highs.set_bounds(self._binary_of(plant), value, value)
 
     def _binary_of(self, plant: str) -> Ints:
-        return np.array([self._n_small + int(self.plants.get_loc(plant))])
-
-    @property
-    def _binaries(self) -> Ints:
-        return np.arange(self._n_small, self._n_small + len(self.plants))
-
-    @property
-    def _distance(self) -> int:
-        return self._n_small + len(self.plants)
+        return np.array([self.n_columns + int(self.plants.get_loc(plant))])
 
     def _relaxation_without_floor(self) -> Highs:
         """The LP relaxation of the extended model; without the floor its optimum is a bound on the objective."""
@@ -342,10 +332,10 @@ class NearOptimalModel:
         ]
         joined = sparse.csc_array(sparse.vstack([sparse.hstack(row) for row in blocks]))
         joined.sort_indices()
-        tolerance = FLOOR_TOLERANCE * abs(self.floor)
-        low, high = (self.floor + tolerance, np.inf) if sign > 0 else (-np.inf, self.floor - tolerance)
-        if sign * self.reference.value < sign * (low if sign > 0 else high):
-            low, high = (self.floor, np.inf) if sign > 0 else (-np.inf, self.floor)
+        floor = self.floor + sign * FLOOR_TOLERANCE * abs(self.floor)
+        if sign * self.reference.value < sign * floor:
+            floor = self.floor
+        low, high = (floor, np.inf) if sign > 0 else (-np.inf, floor)
         return Matrix(
             rows=joined,
             row_lower=np.r_[small.row_lower, np.full(n + len(known) + 1, -np.inf), low],

@@ -214,22 +214,24 @@ def stochastic_plan_of(
     Raises InputError if the futures have different objectives or money, else what `stochastic` raises.
     """
     validate_comparable([future.problem for future in futures])
-    *problems, mean = with_common_flow_bounds([*(future.problem for future in futures), mean])
-    futures = [replace(future, problem=problem) for future, problem in zip(futures, problems, strict=True) if problem]
+    problems = [future.problem for future in futures]
+    problems = _with_common_flow_bounds(problems if mean is None else [*problems, mean])
+    mean = None if mean is None else problems[-1]
+    futures = [replace(future, problem=problem) for future, problem in zip(futures, problems, strict=False)]
     with effort(time_s() + futures[0].problem.scenario.solver.time_limit_s):
         return _TwoStage(futures, outlook, mean, on_progress).solve()
 
 
-def with_common_flow_bounds(problems: Sequence[Problem | None]) -> list[Problem | None]:
+def _with_common_flow_bounds(problems: Sequence[Problem]) -> list[Problem]:
     """Return the problems with the largest bounds of any, since assets that futures share may be too large for one."""
-    networks = [problem.network for problem in problems if problem is not None and problem.network is not None]
+    networks = [problem.network for problem in problems if problem.network is not None]
     if not networks:
         return list(problems)
     most = max(network.most_ktpa for network in networks)
     largest = pd.concat([network.lines for network in networks]).groupby("line")["largest_ktpa"].max()
 
-    def widened(problem: Problem | None) -> Problem | None:
-        if problem is None or problem.network is None:
+    def widened(problem: Problem) -> Problem:
+        if problem.network is None:
             return problem
         lines = problem.network.lines
         lines = lines.assign(largest_ktpa=lines["line"].map(largest).astype(float))
@@ -259,7 +261,8 @@ class _TwoStage:
         if mean_plan is not None:
             at = AtPoint.of_plan(mean_plan)
             self.mean_values = self._with_recourse(at, self._kept_in_each(at, "the mean plan"), "the mean plan")
-        self.own_values = self._own_plans_in_each()
+        # Values in each future of the plan of the mean, if there is one, and of the best own plan of a future.
+        self.evaluated = [each for each in (self.mean_values, self._best_own_plan_in_each()) if each is not None]
 
     def solve(self) -> StochasticPlan:
         """Build and solve the model of all futures. Raises as `stochastic`."""
@@ -293,13 +296,15 @@ class _TwoStage:
             "n_columns": len(full.lower),
             "n_integer": int(full.is_integer.sum()),
         }
-        of_mean, perfect = self._measures_of_mean(), risk_measures(best, outlook, self.sign)
-        has_plan = self.mean_values is not None
+        mean, perfect = self.mean_values, risk_measures(best, outlook, self.sign)
+        of_mean = self._measures_of(mean) if mean is not None and _is_kept(mean) else None
         return StochasticPlan(
             MappingProxyType(about),
-            values_table(measures, of_mean, perfect, self._mean_state(), outlook, self.sign, has_mean_plan=has_plan),
-            futures_table(futures, points, values, best, self.mean_values, residual),
-            plants_table(futures, points, self.mean_values, outlook.here_and_now),
+            values_table(
+                measures, of_mean, perfect, self._mean_state(), outlook, self.sign, has_mean_plan=mean is not None
+            ),
+            futures_table(futures, points, values, best, mean, residual),
+            plants_table(futures, points, mean, outlook.here_and_now),
             retrofits_of(futures, points, outlook.here_and_now),
             links_table(futures, points),
             tuple(points),
@@ -368,16 +373,16 @@ class _TwoStage:
             found.append(best if best.x is None else replace(best, x=future.small.lifted(best.x)))
         return found
 
-    def _own_plans_in_each(self) -> list[list[Valuation]]:
-        """The best of the futures' own plans as a first stage, with recourse; none if no plan is feasible in all."""
+    def _best_own_plan_in_each(self) -> list[Valuation] | None:
+        """The best of the futures' own plans as a first stage, with recourse; None if none is feasible in all."""
         likely = sorted(self.futures, key=lambda each: -each.future.probability_share)[:_MOST_FIRST_STAGES]
         plans = [(each, self._kept_in_each(each.at, f"the plan of {each.future.name}")) for each in likely]
         n = len(self.futures)
         feasible = [(each, kept) for each, kept in plans if len(kept) == n and _is_kept(kept)]
         if not feasible:
-            return []
+            return None
         best, kept = max(feasible, key=lambda plan: self.sign * self._measures_of(plan[1]).objective)
-        return [self._with_recourse(best.at, kept, f"the plan of {best.future.name}")]
+        return self._with_recourse(best.at, kept, f"the plan of {best.future.name}")
 
     def _amount(self, future: SolvedFuture) -> float:
         """Effort of one evaluation in a future."""
@@ -385,17 +390,16 @@ class _TwoStage:
 
     def _start(self, full: Matrix, columns: Sequence[Ints]) -> Floats | None:
         """The best plan with its recourse that is feasible in every future, as a point of the full model."""
-        kept = [each for each in (self.mean_values, *self.own_values) if each is not None and _is_kept(each)]
+        kept = [each for each in self.evaluated if _is_kept(each)]
         if not kept:
             return None
         best = max(kept, key=lambda each: self.sign * self._measures_of(each).objective)
-        points = [each.x for each in best]
         values = [each.objective for each in best]
         x = np.zeros(len(full.lower))
-        for of_future, point in zip(columns, points, strict=True):
-            assert point is not None
+        for of_future, each in zip(columns, best, strict=True):
+            assert each.x is not None
             known = of_future >= 0
-            x[of_future[known]] = point[known]
+            x[of_future[known]] = each.x[known]
         at_risk = risk_measures(values, self.outlook, self.sign).at_risk
         for j, column in enumerate(full.columns):
             if column.variable == VALUE_AT_RISK:
@@ -404,18 +408,12 @@ class _TwoStage:
                 x[j] = max(self.sign * (at_risk - values[column.index]), 0.0)
         return x
 
-    def _measures_of_mean(self) -> RiskMeasures | None:
-        if self.mean_values is None or not _is_kept(self.mean_values):
-            return None
-        return self._measures_of(self.mean_values)
-
     def _measures_of(self, values: Sequence[Valuation]) -> RiskMeasures:
         return risk_measures([each.objective for each in values], self.outlook, self.sign)
 
     def _best_in(self, f: int, *values: float) -> float:
         """The best value known in a future: of its own plan, of another evaluated there, or one of `values`."""
-        evaluated = (each[f] for each in (self.mean_values, *self.own_values) if each is not None)
-        known = [each.objective for each in evaluated if each.state == KEPT]
+        known = [each[f].objective for each in self.evaluated if each[f].state == KEPT]
         return self.sign * max(self.sign * each for each in (self.futures[f].plan.objective.value, *known, *values))
 
     def _mean_state(self) -> str:

@@ -336,11 +336,16 @@ class Exchanges:
         return connection
 
 
-def exchanges_of(problem: Problem, retrofits: pd.DataFrame, links: pd.DataFrame, deadline: float) -> Exchanges:
-    """The 1-exchange neighbourhood of a plan from its tables of retrofits and links; `deadline` is a `now()` value."""
+def exchanges_of(
+    problem: Problem, retrofits: pd.DataFrame, links: pd.DataFrame, deadline: float, matrix: Matrix | None = None
+) -> Exchanges:
+    """The 1-exchange neighbourhood of a plan from its tables of retrofits and links.
+
+    `deadline` is a `now()` value; `matrix` is the problem's own if it exists already.
+    """
     if problem.network is not None and len(links):
         links = links[links["built_mn"] > BUILT]
-    matrix = matrix_of(build_model(problem))
+    matrix = matrix if matrix is not None else matrix_of(build_model(problem))
     return Exchanges(problem, matrix, retrofits, links, solver_options(problem), deadline)
 
 
