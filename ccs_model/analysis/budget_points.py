@@ -21,6 +21,7 @@ import pandas as pd
 
 from ccs_model._typing import Floats, Ints, MessageCallback
 from ccs_model.analysis.jobs import Job, processes
+from ccs_model.analysis.rebuilt_plan import NO_COLUMNS
 from ccs_model.errors import NoPlanError
 from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
 from ccs_model.mip.branch_and_bound import solve_mip, verified_point
@@ -72,56 +73,6 @@ class RankedList:
     table: pd.DataFrame
     words: str
     takes: Mapping[float, Take]
-
-    @classmethod
-    def of(
-        cls,
-        problem: Problem,
-        search: Normalised,
-        row: int,
-        options: SolverOptions,
-        budgets: Sequence[float],
-        useless: npt.NDArray[np.int64] | None = None,
-    ) -> RankedList | None:
-        """Return the merit order of a problem; None if nothing can be ranked.
-
-        Parameters
-        ----------
-        problem, search, row
-            The problem, the model of its search and the row of its budget.
-        options
-            Options of the solver.
-        budgets
-            Budgets in million, ascending.
-        useless
-            Columns of pipelines that are not searched.
-        """
-        table = macc_table(problem, pd.DataFrame(columns=["plant", "stream"]))
-        if table.empty:
-            return None
-        matrix = search.matrix
-        columns = matrix.columns_of(BUILD)
-        routes = problem.routes.set_index("route").loc[[matrix.columns[j].index[0] for j in columns]]
-        streams = list(zip(routes["plant"], routes["stream"], routes["technology"], strict=True))
-        off = np.zeros(0, dtype=np.int64) if useless is None else useless
-        # The budget of a static year is money per year, and covers all yearly costs.
-        yearly_mn = table["avoidance_cost_at_full_load_per_t"] * table["avoided_at_full_load_ktpa"] / 1000.0
-        amounts = (yearly_mn if problem.is_static else table["capex_mn"]).to_numpy(float)
-        takes: dict[float, Take] = {}
-        start, best, sign = None, None, matrix.sign
-        for budget in budgets:
-            taken = _taken(table, amounts, budget)
-            listed = set(zip(taken["plant"], taken["stream"], taken["technology"], strict=True))
-            others = columns[[each not in listed for each in streams]]
-            there = with_limit(matrix, row, budget / search.unit)
-            start = None if was_stopped() else _listed_plan(there, np.union1d(others, off), options, start)
-            value = None if start is None else search.value(start)
-            take = Take(frozenset(map(str, taken["plant"])), start, value)
-            # The list of a smaller budget fits this one as well.
-            if best is not None and best.value is not None and (value is None or sign * (best.value - value) > 0):
-                take = best
-            takes[float(budget)] = best = take
-        return cls(table, _OWN if problem.network is None else _SHARED, takes)
 
 
 def _taken(table: pd.DataFrame, amounts: Floats, budget: float) -> pd.DataFrame:
@@ -185,18 +136,14 @@ class BudgetPointSearch:
     links: tuple[str, ...] | None = None
     network_words: str = "every retrofit has its own pipeline"
     _supports: list[Support] = field(default_factory=list)
-    _unused: Ints | None = None
+    # Columns of pipelines that are not searched.
+    _unused: Ints = field(default_factory=lambda: NO_COLUMNS)
     _deadline: float = np.inf
 
     @property
     def matrix(self) -> Matrix:
         """The model of the search, with money in its unit."""
         return self.search.matrix
-
-    @property
-    def n_corridors(self) -> int | None:
-        """Number of corridors; None without a shared network, or if every link may be built."""
-        return None if self.links is None else len(self.links)
 
     @property
     def sign(self) -> float:
@@ -214,13 +161,39 @@ class BudgetPointSearch:
         else:
             found = self._in_corridors(limits)
         self.report_progress("merit order")
-        ranked = RankedList.of(
-            self.problem, self.search, self.row, self.options, list(map(float, budgets)), self._unused
-        )
+        ranked = self._ranked(list(map(float, budgets)))
         if self.problem.is_integer:
             found = self._pooled(found, limits, ranked)
         mn = dict(zip(limits.tolist(), budgets.tolist(), strict=True))
         return [self._in_million(each, mn[each.budget_mn]) for each in self._with_monotone_bounds(found)], ranked
+
+    def _ranked(self, budgets: Sequence[float]) -> RankedList | None:
+        """The merit order with its plan at each budget in million, ascending; None if nothing can be ranked."""
+        problem, matrix = self.problem, self.matrix
+        table = macc_table(problem, pd.DataFrame(columns=["plant", "stream"]))
+        if table.empty:
+            return None
+        columns = matrix.columns_of(BUILD)
+        routes = problem.routes.set_index("route").loc[[matrix.columns[j].index[0] for j in columns]]
+        streams = list(zip(routes["plant"], routes["stream"], routes["technology"], strict=True))
+        # The budget of a static year is money per year, and covers all yearly costs.
+        yearly_mn = table["avoidance_cost_at_full_load_per_t"] * table["avoided_at_full_load_ktpa"] / 1000.0
+        amounts = (yearly_mn if problem.is_static else table["capex_mn"]).to_numpy(float)
+        takes: dict[float, Take] = {}
+        start, best = None, None
+        for budget in budgets:
+            taken = _taken(table, amounts, budget)
+            listed = set(zip(taken["plant"], taken["stream"], taken["technology"], strict=True))
+            others = np.union1d(columns[[each not in listed for each in streams]], self._unused)
+            there = with_limit(matrix, self.row, budget / self.search.unit)
+            start = None if was_stopped() else _listed_plan(there, others, self.options, start)
+            value = None if start is None else self.search.value(start)
+            take = Take(frozenset(map(str, taken["plant"])), start, value)
+            # The list of a smaller budget fits this one as well.
+            if best is not None and best.value is not None and (value is None or self.sign * (best.value - value) > 0):
+                take = best
+            takes[budget] = best = take
+        return RankedList(table, _OWN if problem.network is None else _SHARED, takes)
 
     def _in_million(self, point: BudgetPoint, budget_mn: float) -> BudgetPoint:
         """A budget point of the search in the units of the problem."""
@@ -274,7 +247,7 @@ class BudgetPointSearch:
             x = without_traces(self.problem, there, rounded_to_integrality(there, support.x))
             outcome = replace(self._relaxation(support), x=x)
             budget_points.append(BudgetPoint(float(budget), x, outcome, outcome, support.value))
-            self._report_budget(len(budget_points), len(budgets))
+            self.report_progress(f"budget {len(budget_points)} of {len(budgets)}")
         return budget_points
 
     def _rounded(self, budgets: Floats) -> list[BudgetPoint]:
@@ -299,7 +272,7 @@ class BudgetPointSearch:
             value = float(there.costs[0] @ x)
             outcome = replace(found.outcome, x=x, objective=value)
             budget_points.append(BudgetPoint(float(budget), x, outcome, found.relaxation, outcome.bound))
-            self._report_budget(k + 1, len(budgets))
+            self.report_progress(f"budget {k + 1} of {len(budgets)}")
         return budget_points
 
     def _in_corridors(self, budgets: Floats) -> list[BudgetPoint]:
@@ -409,9 +382,6 @@ class BudgetPointSearch:
             outcome = replace(budget_point.outcome, bound=bound, status="optimal" if closed else "limit")
             kept.append(replace(budget_point, outcome=outcome, all_links_bound=self.sign * over))
         return kept[::-1]
-
-    def _report_budget(self, k: int, n: int) -> None:
-        self.report_progress(f"budget {k} of {n}")
 
 
 def _processes_for(matrix: Matrix, jobs: int | None) -> int:

@@ -7,8 +7,7 @@ are shown side by side but never subtracted.
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from os import PathLike
 from pathlib import Path
@@ -22,7 +21,6 @@ from ccs_model.plan.plan import CHANGES, ENTERS, LEAVES, Plan
 from ccs_model.plan.plan_json import plain, records
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.workbook.plain_workbook import write_comparison
-from ccs_model.report.workbook.recalculation import distance_of
 from ccs_model.runs.run_reader import read_run, run_of
 from ccs_model.units import money_text, unit_of, unit_text
 
@@ -197,22 +195,25 @@ def _plants(names: Sequence[str], runs: Sequence[StoredRun]) -> pd.DataFrame:
     rows = []
     for n, run in enumerate(runs[1:], start=1):
         after = retrofits_by_plant(run.document["retrofits"])
-        for plant in {**before, **after}:
+        for plant, change in moves_between(before, after):
             was, now = before.get(plant, nothing), after.get(plant, nothing)
-            if was["retrofits"] != now["retrofits"]:
-                about = after.get(plant) or before[plant]
-                change = change_of(plant, before, after)
-                place = (n, MOVES.index(change), -max(now["avoided_ktpa"], was["avoided_ktpa"]), plant)
-                amounts = {f"first_{key}": was[key] for key in nothing} | {key: now[key] for key in nothing}
-                rows.append((place, {"run": names[n], "change": change, **about, **amounts}))
+            place = (n, MOVES.index(change), -max(now["avoided_ktpa"], was["avoided_ktpa"]), plant)
+            amounts = {f"first_{key}": was[key] for key in nothing} | {key: now[key] for key in nothing}
+            rows.append((place, {"run": names[n], "change": change, **(after.get(plant) or before[plant]), **amounts}))
     columns = ["run", "change", "plant", "name", "province", "sector", "first_avoided_ktpa", "avoided_ktpa",
                "first_capex_mn", "capex_mn", "first_retrofits", "retrofits"]  # fmt: skip
     return pd.DataFrame([row for _, row in sorted(rows, key=lambda each: each[0])], columns=columns)
 
 
-def change_of(plant: str, before: Container[str], after: Container[str]) -> str:
-    """Return how a plant moves from the plants of one plan to those of another, one of MOVES."""
-    return CHANGES if plant in before and plant in after else ENTERS if plant in after else LEAVES
+def moves_between(
+    before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]]
+) -> Iterator[tuple[str, str]]:
+    """Yield each plant whose retrofits differ between two plans, and one of MOVES; plans are `retrofits_by_plant`."""
+    for plant in {**before, **after}:
+        if plant not in before or plant not in after:
+            yield plant, ENTERS if plant in after else LEAVES
+        elif before[plant]["retrofits"] != after[plant]["retrofits"]:
+            yield plant, CHANGES
 
 
 def retrofits_by_plant(retrofits: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -277,51 +278,3 @@ def _leaves(value: Any, place: str) -> Iterator[tuple[str, str]]:
         yield place, " ".join(value.split())
     else:
         yield place, json.dumps(value, ensure_ascii=False)
-
-
-_MISSING = object()
-
-
-def difference(one: object, other: object, tolerance: float) -> tuple[int, float, list[str]]:
-    """Compare two documents value by value.
-
-    Returns
-    -------
-    n, largest, differences
-        Number of values, largest distance of two numbers (relative above 1), and the differences as text.
-    """
-    n, largest, differences = 0, 0.0, []
-    for place, mine, theirs in _leaf_values(one, other, ""):
-        n += 1
-        distance = 0.0 if _both_unknown(mine, theirs) else distance_of(mine, theirs)
-        if distance is not None and distance <= tolerance:
-            largest = max(largest, distance)
-            continue
-        largest = max(largest, distance or 0.0)
-        differences.append(f"{place or 'the document'}: {_shown(mine)}, expected {_shown(theirs)}")
-    return n, largest, differences
-
-
-def _leaf_values(one: object, other: object, place: str) -> Iterator[tuple[str, object, object]]:
-    if isinstance(one, Mapping) and isinstance(other, Mapping):
-        for key in [*one, *(key for key in other if key not in one)]:
-            inner = f"{place}.{key}" if place else str(key)
-            yield from _leaf_values(one.get(key, _MISSING), other.get(key, _MISSING), inner)
-    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
-        for at, (mine, theirs) in enumerate(zip(one, other, strict=True)):
-            yield from _leaf_values(mine, theirs, f"{place}[{at}]")
-    elif isinstance(one, list) and isinstance(other, list):
-        yield f"{place}, rows", float(len(one)), float(len(other))
-    else:
-        yield place, one, other
-
-
-def _both_unknown(*values: object) -> bool:
-    return all(value is None or (isinstance(value, float) and math.isnan(value)) for value in values)
-
-
-def _shown(value: object) -> str:
-    if value is _MISSING:
-        return "nothing"
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:79]}…"

@@ -146,16 +146,11 @@ def published_ranges(problem: Problem, retrofits: pd.DataFrame, totals: Mapping[
         distance = float((covered["length_km"] * covered["captured_ktpa"]).sum()) / captured
         size = captured / len(covered)
         why = {"below": anchor.if_below, "above": anchor.if_above}.get(place, "")
-        if anchor.covers == "owners" and why and has_support(problem):
+        if anchor.covers == "owners" and why and (problem.accounts.pays or len(problem.accounts.allocations)):
             why += " The break-even price counts the payments, grants and loans of the scenario."
         rows.append((anchor.anchor, anchor.covers, anchor.sector, cost, low, high, place, why, len(covered), size,
                      distance, anchor.reference, anchor.quality, anchor.note))  # fmt: skip
     return pd.DataFrame(rows, columns=columns)
-
-
-def has_support(problem: Problem) -> bool:
-    """Whether payments, grants or loans reach the owners."""
-    return problem.accounts.pays or bool(len(problem.accounts.allocations))
 
 
 def _cost_per_t(covered: pd.DataFrame, totals: Mapping[str, Any], covers: str) -> float | None:

@@ -16,6 +16,7 @@ import pandas as pd
 from ccs_model.analysis.cost_chain import Chain, chain_of
 from ccs_model.analysis.what_if import EXCHANGE_GAP, Exchange, Exchanges, exchanges_of
 from ccs_model.errors import CcsModelError
+from ccs_model.mip import Matrix
 from ccs_model.mip.clock import effort, now, time_s
 from ccs_model.mip.highs import gap_share
 from ccs_model.model.names import (
@@ -327,10 +328,7 @@ class _Findings:
         parameter_change = self._exchanges.with_carbon_price()
 
         def enters(more: float) -> bool | None:
-            matrix = parameter_change.at(more)
-            on = self._exchanges.with_plant(self._plant, matrix)
-            off = self._exchanges.without_plant(self._plant, refilled=False, others_stay=False, matrix=matrix)
-            return None if on is None or off is None else self._exchanges.sign * (on.value - off.value) >= 0
+            return self._is_worth(parameter_change.at(more), refilled=False)
 
         high, low = _doubled(enters, 100.0, 0.0, self._has_time)
         if high is not None:
@@ -345,11 +343,7 @@ class _Findings:
         parameter_change = self._exchanges.with_carbon_price_factor()
 
         def stays(share: float) -> bool | None:
-            matrix = parameter_change.at(share)
-            on = self._exchanges.with_plant(self._plant, matrix)
-            # At another price the other retrofits may leave as well, with the plant and without it.
-            off = self._exchanges.without_plant(self._plant, others_stay=False, matrix=matrix)
-            return None if on is None or off is None else self._exchanges.sign * (on.value - off.value) >= 0
+            return self._is_worth(parameter_change.at(share), refilled=True)
 
         at_none = stays(0.0) if self._has_time() else None
         if at_none is None:
@@ -362,6 +356,12 @@ class _Findings:
         high, low = _closest(stays, 1.0, 0.0, MAX_SOLVES - 1, self._has_time)
         message = f"It would leave at a carbon price between {low:.0%} and {high:.0%} of the present one in every year."
         yield Change("carbon_price", message, {"low_share": low, "high_share": high})
+
+    def _is_worth(self, matrix: Matrix, *, refilled: bool) -> bool | None:
+        """Whether the best plan with the plant is no worse than that without it; in both, the others may leave."""
+        on = self._exchanges.with_plant(self._plant, matrix)
+        off = self._exchanges.without_plant(self._plant, refilled=refilled, others_stay=False, matrix=matrix)
+        return None if on is None or off is None else self._exchanges.sign * (on.value - off.value) >= 0
 
     def _gain(self, value: float) -> float:
         """Improvement of an objective value on the plan's."""

@@ -19,7 +19,7 @@ import pandas as pd
 from ccs_model._typing import Floats, MessageCallback
 from ccs_model.analysis.analysis_result import amount_at
 from ccs_model.analysis.budget_points import BudgetPoint, BudgetPointSearch, RankedList
-from ccs_model.analysis.compare import MOVES, change_of, retrofits_by_plant
+from ccs_model.analysis.compare import MOVES, moves_between, retrofits_by_plant
 from ccs_model.analysis.rebuilt_plan import solver_options
 from ccs_model.errors import InfeasibleError, InputError, Issue, NoPlanError
 from ccs_model.inputs import Inputs
@@ -203,7 +203,7 @@ class _FrontierRequest:
             "decisions": "integer" if problem.is_integer else "continuous",
             "is_exact": complete and not problem.is_integer,
             "network": point_search.network_words,
-            "n_corridors": point_search.n_corridors,
+            "n_corridors": None if point_search.links is None else len(point_search.links),
             "budget_mn": own,
             "lowest_budget_mn": budget_points[0].budget_mn,
             "list_text": ranked.words if ranked is not None else "",
@@ -371,12 +371,10 @@ def _points_of(
 
 
 def _moved(budget_mn: float, before: Mapping[str, Row], after: Mapping[str, Row]) -> list[Row]:
-    found = []
-    for plant in sorted({*before, *after}):
-        if plant in before and plant in after and before[plant]["retrofits"] == after[plant]["retrofits"]:
-            continue
-        change = change_of(plant, before, after)
-        found.append({"budget_mn": budget_mn, "change": change, **(after.get(plant) or before[plant])})
+    found = [
+        {"budget_mn": budget_mn, "change": change, **(after.get(plant) or before[plant])}
+        for plant, change in moves_between(before, after)
+    ]
     return sorted(found, key=lambda row: (MOVES.index(row["change"]), -row["avoided_ktpa"], row["plant"]))
 
 

@@ -6,6 +6,7 @@ Each check has a name, a result, a figure and, if it fails, what was found.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -14,7 +15,6 @@ from typing import Any
 
 import ccs_model
 from ccs_model._typing import MessageCallback
-from ccs_model.analysis.compare import difference
 from ccs_model.analysis.rebuilt_plan import AtPoint, plan_at
 from ccs_model.bounded_reading import parse_json, read_regular
 from ccs_model.errors import CcsModelError, FileError, InputError, Issue, MissingExtraError
@@ -233,10 +233,10 @@ def _of_answer(path: Path, document: Mapping[str, Any], plan: Plan, other_tables
     yield Check(name, not message, float(len(message)), "failed", message)
     recomputed_document = json.loads(json.dumps(plan_dict(plan)))
     for name, part in _PARTS.items():
-        n, largest, differences = difference(_some(document, part), _some(recomputed_document, part), EXACT)
+        n, largest, differences = difference(_some(document, part), _some(recomputed_document, part))
         yield _compared(f"{name}: {n:,} figures", largest, differences)
     yield _of_tables(path, plan, other_tables)
-    n, largest, differences = difference(_json(path / MAP), json.loads(geojson_text(plan)), EXACT)
+    n, largest, differences = difference(_json(path / MAP), json.loads(geojson_text(plan)))
     yield _compared(f"map.geojson: {n:,} figures", largest, differences)
 
 
@@ -269,7 +269,7 @@ def _of_tables(path: Path, plan: Plan, others: Collection[str]) -> Check:
         except ValueError as error:
             differences.append(f"tables/{name}.csv: cannot be read: {error}")
             continue
-        n, distance, message = difference(rows[0], rows[1], EXACT)
+        n, distance, message = difference(rows[0], rows[1])
         n_cells, largest = n_cells + n, max(largest, distance)
         differences += [f"tables/{name}.csv: {each}" for each in message]
     return _compared(f"tables: {n_cells:,} cells of {len(expected)}", largest, differences)
@@ -327,3 +327,51 @@ def _json(path: Path) -> Any:
         return parse_json(text_of(path).encode())
     except ValueError as error:
         raise InputError([Issue(str(path), f"is not JSON: {error}")]) from error
+
+
+_MISSING = object()
+
+
+def difference(one: object, other: object) -> tuple[int, float, list[str]]:
+    """Compare two documents value by value.
+
+    Returns
+    -------
+    n, largest, differences
+        Number of values, largest distance of two numbers (relative above 1), and the differences as text.
+    """
+    n, largest, differences = 0, 0.0, []
+    for place, mine, theirs in _leaf_values(one, other, ""):
+        n += 1
+        distance = 0.0 if _both_unknown(mine, theirs) else distance_of(mine, theirs)
+        if distance is not None and distance <= EXACT:
+            largest = max(largest, distance)
+            continue
+        largest = max(largest, distance or 0.0)
+        differences.append(f"{place or 'the document'}: {_shown(mine)}, expected {_shown(theirs)}")
+    return n, largest, differences
+
+
+def _leaf_values(one: object, other: object, place: str) -> Iterator[tuple[str, object, object]]:
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        for key in [*one, *(key for key in other if key not in one)]:
+            inner = f"{place}.{key}" if place else str(key)
+            yield from _leaf_values(one.get(key, _MISSING), other.get(key, _MISSING), inner)
+    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        for at, (mine, theirs) in enumerate(zip(one, other, strict=True)):
+            yield from _leaf_values(mine, theirs, f"{place}[{at}]")
+    elif isinstance(one, list) and isinstance(other, list):
+        yield f"{place}, rows", float(len(one)), float(len(other))
+    else:
+        yield place, one, other
+
+
+def _both_unknown(*values: object) -> bool:
+    return all(value is None or (isinstance(value, float) and math.isnan(value)) for value in values)
+
+
+def _shown(value: object) -> str:
+    if value is _MISSING:
+        return "nothing"
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:79]}…"

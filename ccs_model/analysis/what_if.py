@@ -212,16 +212,16 @@ class Exchanges:
 
     def with_carbon_price(self) -> ParameterChange:
         """The model at any addition (money per t) to the carbon price in the years in which abatement earns it."""
-        accounts = self.problem.accounts
-        earns = accounts.credit_per_t > 0
-        more = replace(self.problem, accounts=replace(accounts, credit_per_t=accounts.credit_per_t + 100.0 * earns))
-        return ParameterChange.of(self.matrix, more, 0.0, 100.0)
+        credit_per_t = self.problem.accounts.credit_per_t
+        return self._with_credit(credit_per_t + 100.0 * (credit_per_t > 0), 0.0, 100.0)
 
     def with_carbon_price_factor(self) -> ParameterChange:
         """The model at any multiple of the carbon price that abatement earns."""
-        accounts = self.problem.accounts
-        doubled = replace(self.problem, accounts=replace(accounts, credit_per_t=2.0 * accounts.credit_per_t))
-        return ParameterChange.of(self.matrix, doubled, 1.0, 2.0)
+        return self._with_credit(2.0 * self.problem.accounts.credit_per_t, 1.0, 2.0)
+
+    def _with_credit(self, credit_per_t: Floats, low_at: float, high_at: float) -> ParameterChange:
+        accounts = replace(self.problem.accounts, credit_per_t=credit_per_t)
+        return ParameterChange.of(self.matrix, replace(self.problem, accounts=accounts), low_at, high_at)
 
     def columns_of(self, plant: str) -> Ints:
         """Columns of the builds at a plant."""

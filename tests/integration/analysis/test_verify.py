@@ -16,9 +16,8 @@ from types import MappingProxyType
 import pytest
 
 from ccs_model.analysis import verify as verifying
-from ccs_model.analysis.compare import difference
 from ccs_model.analysis.frontier import frontier
-from ccs_model.analysis.verify import Check, Verification, verify
+from ccs_model.analysis.verify import Check, Verification, difference, verify
 from ccs_model.errors import CHECK_FAILED, FileError, InputError, Issue, MissingExtraError
 from ccs_model.paths import data_folder
 from ccs_model.plan.plan import Plan
@@ -290,9 +289,9 @@ def test_a_folder_that_is_not_a_run_is_reported(tmp_path: Path) -> None:
 
 def test_documents_are_compared_value_by_value() -> None:
     one = {"a": [1.0, None, "x"], "b": {"c": True}, "d": [1], "e": float("nan")}
-    assert difference(one, {**one, "e": float("nan")}, 1e-9) == (6, 0.0, [])
+    assert difference(one, {**one, "e": float("nan")}) == (6, 0.0, [])
     other = {"a": [1.0 + 1e-6, 2.0, "x"], "b": {}, "d": [1, 2], "f": 0}
-    n, largest, texts = difference(one, other, 1e-9)
+    n, largest, texts = difference(one, other)
     assert n == 7
     assert largest == pytest.approx(1.0)
     assert [each.split(":")[0] for each in texts] == ["a[0]", "a[1]", "b.c", "d, rows", "e", "f"]
