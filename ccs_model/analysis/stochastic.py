@@ -188,14 +188,12 @@ def stochastic(
         hint = "add 'futures:', such as {low: {changes: {budget.total_mn: 5000}}, high: {changes: {…}}}"
         raise InputError([Issue(where, "the scenario has no futures", hint)])
     base = scenario.with_changes({"futures": {}})
-    names = list(scenario.futures)
     probabilities = probabilities_of(scenario.futures)
-    places = [(place_of(scenario, key), key) for key in (f"futures.{name}.changes" for name in names)]
-    changes = [
-        Listed(scenario.futures[name].changes, ": ".join(dict.fromkeys(place)))
-        for name, place in zip(names, places, strict=True)
-    ]
-    futures = futures_of(base, changes, probabilities, names=names, allow_outside=allow_outside)
+    changes = []
+    for name, future in scenario.futures.items():
+        key = f"futures.{name}.changes"
+        changes.append(Listed(future.changes, ": ".join(dict.fromkeys((place_of(scenario, key), key)))))
+    futures = futures_of(base, changes, probabilities, names=list(scenario.futures), allow_outside=allow_outside)
     of_mean = mean_changes(base, changes, probabilities)
     mean = None
     if of_mean is not None:
@@ -270,8 +268,8 @@ class _TwoStage:
         futures, outlook = self.futures, self.outlook
         full = matrix_of(build_hedge([future.problem for future in futures], outlook))
         columns = _columns_of_futures(full, futures)
-        off = [_known(columns[f][future.off]) for f, future in enumerate(futures)]
-        small = restricted(full, np.concatenate(off))
+        off = np.concatenate([columns[f][future.off] for f, future in enumerate(futures)])
+        small = restricted(full, off[off >= 0])
         start = self._start(full, columns)
         if start is not None and not (small.holds(start) and residuals(full, start).hold):
             start = None
@@ -484,7 +482,3 @@ def _columns_of_futures(full: Matrix, futures: Sequence[SolvedFuture]) -> list[I
 def _is_kept(values: Sequence[Valuation]) -> bool:
     """Whether a plan is feasible in every future."""
     return all(each.state == KEPT and each.x is not None for each in values)
-
-
-def _known(columns: Ints) -> Ints:
-    return columns[columns >= 0]
