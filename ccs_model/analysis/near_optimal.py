@@ -156,6 +156,7 @@ def near_optimal(
     """
     if n_plans < 1:
         raise InputError([Issue("n_plans", f"{n_plans} plans, expected one or more")])
+    report_progress = on_progress or (lambda _: None)
     if isinstance(requested, Plan):
         validate_own_model(requested.added_components)
         reference = reference_of(requested)
@@ -168,41 +169,25 @@ def near_optimal(
         links = None if corridors is None else tuple(corridors)
         reference = ReferencePlan(at.problem, at.matrix, at.x, float(objective["value"]), float(bound), links)
     else:
-        if on_progress is not None:
-            on_progress("the plan")
+        report_progress("the plan")
         assert not isinstance(requested, StoredRun)
         reference = reference_of(optimize(requested, allow_outside=allow_outside))
     if all_links:
         reference = replace(reference, corridors=None)
-    return alternatives_near(
-        reference, within_share=within_share, n_plans=n_plans, time_limit_s=time_limit_s, on_progress=on_progress
-    )
-
-
-def reference_of(plan: Plan) -> ReferencePlan:
-    """A plan with its model, as the reference of alternatives."""
-    at, objective = AtPoint.of_plan(plan), plan.objective
-    return ReferencePlan(at.problem, at.matrix, at.x, objective.value, objective.searched_bound, plan.corridors)
-
-
-def alternatives_near(
-    reference: ReferencePlan,
-    *,
-    within_share: float = WITHIN_SHARE,
-    n_plans: int = N_PLANS,
-    time_limit_s: float = TIME_LIMIT_S,
-    on_progress: MessageCallback | None = None,
-) -> Alternatives:
-    """Near-optimal plans of a reference plan; parameters as in `near_optimal`. Raises InputError."""
     if not 0 < within_share < 1:
         what = f"{within_share:g} is not a valid share"
         raise InputError([Issue("within_share", what, "expected more than 0 and less than 1")])
     if reference.value == 0:
         what = "the objective value of the plan is 0, and a share of it allows no other plan"
         raise InputError([Issue("objective", what, "compare the plans of another objective or budget")])
-    report_progress = on_progress or (lambda _: None)
     with effort(time_s() + time_limit_s):
         return _alternatives(reference, within_share, n_plans, report_progress)
+
+
+def reference_of(plan: Plan) -> ReferencePlan:
+    """A plan with its model, as the reference of alternatives."""
+    at, objective = AtPoint.of_plan(plan), plan.objective
+    return ReferencePlan(at.problem, at.matrix, at.x, objective.value, objective.searched_bound, plan.corridors)
 
 
 def _alternatives(

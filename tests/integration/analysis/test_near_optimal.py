@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from ccs_model.analysis.near_optimal import Alternatives, alternatives_near, exchange_text, reference_of
+from ccs_model.analysis.near_optimal import Alternatives, exchange_text, near_optimal, reference_of
 from ccs_model.analysis.near_optimal_model import NEEDED, NEVER, SWAPPABLE
 from ccs_model.cli import group
 from ccs_model.cli.command_options import Output
@@ -36,7 +36,7 @@ def by_hand(solved: Solved, plants: dict[str, Any], **changes: Any) -> Alternati
     """Within 1 % of the least cost of 1,000 kt/y; capital is a tenth a year."""
     links = {f"{plant}-S": SHORT for plant in plants}
     plan = solved({**REQUEST, **changes}, plants=plants, sites={"S": {}}, links=links)
-    return alternatives_near(reference_of(plan), time_limit_s=60)
+    return near_optimal(plan, time_limit_s=60)
 
 
 def standings(found: Alternatives) -> dict[str, str]:
@@ -106,9 +106,7 @@ def test_continuous_decisions_give_a_range_for_each_plant(hand_solved: Solved) -
 
 @pytest.fixture(scope="module")
 def found(solved: Solved) -> Alternatives:
-    return alternatives_near(
-        reference_of(solved({"budget.total_mn": 3_500})), within_share=0.1, n_plans=4, time_limit_s=60
-    )
+    return near_optimal(solved({"budget.total_mn": 3_500}), within_share=0.1, n_plans=4, time_limit_s=60)
 
 
 def test_every_alternative_is_feasible_and_within_the_share(solved: Solved, found: Alternatives) -> None:
@@ -142,11 +140,10 @@ def test_pipes_keep_to_the_corridors_of_the_plan_by_default(hand_solved: Solved)
     links = {f"{plant}-S": SHORT for plant in plants}
     plan = hand_solved({"targets.captured_ktpa": 1_000}, plants=plants, sites={"S": {}}, links=links)
     # A network as small as this is searched over all links.
-    reference = reference_of(plan)
-    assert reference.corridors == ("A-S", "B-S")
-    reference = replace(reference, corridors=("A-S",))
-    assert standings(alternatives_near(reference)) == {"A": NEEDED, "B": NEVER}
-    assert standings(alternatives_near(replace(reference, corridors=None))) == {"A": SWAPPABLE, "B": SWAPPABLE}
+    assert plan.corridors == ("A-S", "B-S")
+    plan = replace(plan, corridors=("A-S",))
+    assert standings(near_optimal(plan)) == {"A": NEEDED, "B": NEVER}
+    assert standings(near_optimal(plan, all_links=True)) == {"A": SWAPPABLE, "B": SWAPPABLE}
 
 
 def test_an_exhausted_search_has_every_set_of_plants(hand_solved: Solved) -> None:
@@ -154,7 +151,7 @@ def test_an_exhausted_search_has_every_set_of_plants(hand_solved: Solved) -> Non
     plants = {name: {"co2_ktpa": 500, "capture_capex_mn": 50} for name in "ABCD"}
     links = {f"{plant}-S": SHORT for plant in plants}
     plan = hand_solved(REQUEST, plants=plants, sites={"S": {}}, links=links)
-    found = alternatives_near(reference_of(plan), n_plans=100, time_limit_s=60)
+    found = near_optimal(plan, n_plans=100, time_limit_s=60)
     sets = set(found.plans["plants"])
     assert found.about["is_exhausted"]
     assert {" ".join(pair) for pair in combinations("ABCD", 2)} <= sets
@@ -168,9 +165,7 @@ def test_exchanges_as_text() -> None:
 
 
 def test_the_same_alternatives_give_the_same_bytes(found: Alternatives, solved: Solved, tmp_path: Path) -> None:
-    again = alternatives_near(
-        reference_of(solved({"budget.total_mn": 3_500})), within_share=0.1, n_plans=4, time_limit_s=60
-    )
+    again = near_optimal(solved({"budget.total_mn": 3_500}), within_share=0.1, n_plans=4, time_limit_s=60)
     for name, each in (("one", found), ("two", again)):
         write_result(tmp_path / name, KEY, "near_optimal", "t", each.to_dict(), each.tables())
     files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*") if path.is_file())
@@ -211,4 +206,4 @@ def test_a_run_folder_is_read_as_it_is(solved: Solved, tmp_path: Path) -> None:
 
 def test_a_share_must_be_between_0_and_1(solved: Solved) -> None:
     with pytest.raises(InputError, match="not a valid share"):
-        alternatives_near(reference_of(solved({"budget.total_mn": 3_500})), within_share=1.0)
+        near_optimal(solved({"budget.total_mn": 3_500}), within_share=1.0)
