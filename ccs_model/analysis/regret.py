@@ -234,7 +234,7 @@ def regret_of(futures: Sequence[Future], *, on_progress: MessageCallback | None 
         plan = solve(future.problem)
         solved.append(_Solved(plan, AtPoint.of_plan(plan)))
     sign = solved[0].at.matrix.sign
-    values = [[other.own_value if other is own else _value_in(other, own) for other in solved] for own in solved]
+    values = [[_value_in(other, own) for other in solved] for own in solved]
     kept = np.array([[each.objective if each.state == KEPT else np.nan for each in row] for row in values])
     best = sign * np.nanmax(sign * kept, axis=0)
     lost = sign * (best - kept)
@@ -255,10 +255,6 @@ class _Solved:
     plan: Plan
     at: AtPoint
 
-    @property
-    def own_value(self) -> Valuation:
-        return Valuation(KEPT, self.plan.objective.value)
-
     @cached_property
     def retrofit_years(self) -> dict[str, tuple[int, ...]]:
         """Years in which a plant is retrofitted, by plant."""
@@ -269,7 +265,9 @@ class _Solved:
 
 
 def _value_in(other: _Solved, own: _Solved) -> Valuation:
-    """Value of a plan's builds in another future."""
+    """Value of a plan's builds in a future."""
+    if other is own:
+        return Valuation(KEPT, own.plan.objective.value)
     problem = other.at.problem
     options = replace(solver_options(problem), gap_share=_FIXED_GAP)
     decisions = decisions_of(own.at.matrix, own.at.x)

@@ -192,27 +192,24 @@ def plants_table(
 
 def retrofits_of(futures: Sequence[SolvedFuture], points: Sequence[Point], years: Sequence[int]) -> pd.DataFrame:
     """RETROFIT_COLUMNS of each retrofit in each future."""
-    parts = []
-    for f, (future, point) in enumerate(zip(futures, points, strict=True)):
-        sharing = Sharing.of(point) if future.problem.network is not None else None
-        table = retrofits_table(point, sharing)
-        if len(table):
-            here = table["year"].astype(int).isin(list(years))
-            parts.append(table.assign(future=f + 1, future_name=future.future.name, is_here_and_now=here))
-    if not parts:
+    shared = [None if point.problem.network is None else Sharing.of(point) for point in points]
+    joined = _joined(futures, [retrofits_table(point, sharing) for point, sharing in zip(points, shared, strict=True)])
+    if not len(joined):
         return pd.DataFrame(columns=RETROFIT_COLUMNS).astype({"is_here_and_now": bool})
-    return pd.concat(parts, ignore_index=True)[RETROFIT_COLUMNS]
+    return joined.assign(is_here_and_now=joined["year"].astype(int).isin(list(years)))[RETROFIT_COLUMNS]
 
 
 def links_table(futures: Sequence[SolvedFuture], points: Sequence[Point]) -> pd.DataFrame:
     """Columns of `flows_table` for each future; empty where each retrofit has its own pipe."""
+    nothing = pd.DataFrame()
+    return _joined(futures, [nothing if point.problem.network is None else flows_table(point) for point in points])
+
+
+def _joined(futures: Sequence[SolvedFuture], tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The rows of one table a future, after the number and the name of the future."""
     parts = [
-        flows_table(point).assign(future=f + 1, future_name=future.future.name)
-        for f, (future, point) in enumerate(zip(futures, points, strict=True))
-        if future.problem.network is not None
+        table.assign(future=f, future_name=each.future.name)[["future", "future_name", *table.columns]]
+        for f, (each, table) in enumerate(zip(futures, tables, strict=True), start=1)
+        if len(table)
     ]
-    parts = [each for each in parts if len(each)]
-    if not parts:
-        return pd.DataFrame()
-    joined = pd.concat(parts, ignore_index=True)
-    return joined[["future", "future_name", *(name for name in joined if name not in ("future", "future_name"))]]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
