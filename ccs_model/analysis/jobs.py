@@ -224,10 +224,14 @@ class Processes:
         """Each job as it ends."""
         workers = self.workers
         waiting, tries = deque(jobs), Counter[str]()
-        while waiting or any(worker.job for worker in workers):
+
+        def give_next() -> None:
             for worker in workers:
                 if waiting and worker.job is None:
                     worker.give(waiting.popleft())
+
+        give_next()
+        while any(worker.job for worker in workers):
             busy = {worker.pipe: worker for worker in workers if worker.job is not None}
             ended: list[Ended] = []
             for pipe in connection.wait(list(busy)):
@@ -246,9 +250,7 @@ class Processes:
                 else:
                     ended.append(Ended(job.key, failure=Failure(BUG, f"its process ended {worker.how()}, twice")))
             # Workers get their next job before the caller writes a result.
-            for worker in workers:
-                if waiting and worker.job is None:
-                    worker.give(waiting.popleft())
+            give_next()
             yield from ended
 
 
