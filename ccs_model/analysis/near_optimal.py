@@ -10,6 +10,7 @@ plants that are still open are searched one by one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -165,7 +166,7 @@ def near_optimal(
         validate_own_model(run.added_components)
         at = at_solution(run)
         objective, corridors = run.document["objective"], run.document.get("corridors")
-        bound = objective["value"] if objective["searched_bound"] is None else objective["searched_bound"]
+        bound = at.matrix.sign * math.inf if objective["searched_bound"] is None else objective["searched_bound"]
         links = None if corridors is None else tuple(corridors)
         reference = ReferencePlan(at.problem, at.matrix, at.x, float(objective["value"]), float(bound), links)
     else:

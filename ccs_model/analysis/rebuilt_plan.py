@@ -5,7 +5,7 @@ Results that only a solve gives (bounds, duals, fixed decisions, marginal budget
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
@@ -200,6 +200,24 @@ def _columns_of_decisions(matrix: Matrix, years: Collection[int] | None) -> dict
         for j, column in enumerate(matrix.columns)
         if column.variable in FIRST_STAGE and (years is None or column.index[1] in years)
     }
+
+
+def with_common_flow_bounds(problems: Sequence[Problem]) -> list[Problem]:
+    """Return the problems with the largest bounds of any, since assets that futures share may be too large for one."""
+    networks = [problem.network for problem in problems if problem.network is not None]
+    if not networks:
+        return list(problems)
+    most = max(network.most_ktpa for network in networks)
+    largest = pd.concat([network.lines for network in networks]).groupby("line")["largest_ktpa"].max()
+
+    def widened(problem: Problem) -> Problem:
+        if problem.network is None:
+            return problem
+        lines = problem.network.lines
+        lines = lines.assign(largest_ktpa=lines["line"].map(largest).astype(float))
+        return replace(problem, network=replace(problem.network, lines=lines, most_ktpa=most))
+
+    return [widened(problem) for problem in problems]
 
 
 def value_with_fixed(

@@ -31,6 +31,7 @@ from ccs_model.analysis.rebuilt_plan import (
     retrofit_shares,
     solver_options,
     value_with_fixed,
+    with_common_flow_bounds,
 )
 from ccs_model.errors import FileError, InputError, Issue
 from ccs_model.inputs import Inputs, load_inputs
@@ -227,6 +228,9 @@ def validate_comparable(problems: Sequence[Problem]) -> None:
 def regret_of(futures: Sequence[Future], *, on_progress: MessageCallback | None = None) -> Regret:
     """Regret over futures whose problems are built. Raises InputError if their values are not comparable."""
     validate_comparable([future.problem for future in futures])
+    # A plan that another future rules out only by its budget is one beyond the budget there.
+    problems = with_common_flow_bounds([future.problem for future in futures])
+    futures = [replace(future, problem=problem) for future, problem in zip(futures, problems, strict=True)]
     solved = []
     for k, future in enumerate(futures, start=1):
         if on_progress is not None:

@@ -36,6 +36,7 @@ from ccs_model.analysis.rebuilt_plan import (
     decisions_of,
     solver_options,
     value_with_fixed,
+    with_common_flow_bounds,
 )
 from ccs_model.analysis.regret import Future, futures_of, problem_with, validate_comparable
 from ccs_model.analysis.stochastic_tables import (
@@ -213,29 +214,11 @@ def stochastic_plan_of(
     """
     validate_comparable([future.problem for future in futures])
     problems = [future.problem for future in futures]
-    problems = _with_common_flow_bounds(problems if mean is None else [*problems, mean])
+    problems = with_common_flow_bounds(problems if mean is None else [*problems, mean])
     mean = None if mean is None else problems[-1]
     futures = [replace(future, problem=problem) for future, problem in zip(futures, problems, strict=False)]
     with effort(time_s() + futures[0].problem.scenario.solver.time_limit_s):
         return _TwoStage(futures, outlook, mean, on_progress).solve()
-
-
-def _with_common_flow_bounds(problems: Sequence[Problem]) -> list[Problem]:
-    """Return the problems with the largest bounds of any, since assets that futures share may be too large for one."""
-    networks = [problem.network for problem in problems if problem.network is not None]
-    if not networks:
-        return list(problems)
-    most = max(network.most_ktpa for network in networks)
-    largest = pd.concat([network.lines for network in networks]).groupby("line")["largest_ktpa"].max()
-
-    def widened(problem: Problem) -> Problem:
-        if problem.network is None:
-            return problem
-        lines = problem.network.lines
-        lines = lines.assign(largest_ktpa=lines["line"].map(largest).astype(float))
-        return replace(problem, network=replace(problem.network, lines=lines, most_ktpa=most))
-
-    return [widened(problem) for problem in problems]
 
 
 class _TwoStage:

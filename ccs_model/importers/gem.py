@@ -151,7 +151,7 @@ def read_gem(
     in_country = tuple(row.text("country") for row in works.values())
     countries = {*in_country, *(chemicals.countries if chemicals is not None else ())}
     if issues:
-        raise InputError(sorted(issues, key=reading_order))
+        raise InputError(sorted(dict.fromkeys(issues), key=reading_order))
     known = {row.words("plant") for row in steel}
     strays = _strays(sheets.get(CAPACITIES.lower(), []), known)
     return GemTracker(

@@ -66,7 +66,7 @@ def findings_of_futures(
     hint = f"years: {', '.join(map(str, starts))}"
     for place, year in enumerate(here_and_now):
         if year not in starts:
-            yield Finding(("here_and_now", str(place)), f"no period starts in {year}", hint)
+            yield Finding(("here_and_now", place), f"no period starts in {year}", hint)
     last = max(here_and_now) if futures and here_and_now else -1
     if before := [year for year in starts if year < last and year not in here_and_now]:
         what = f"{last} is decided before the future is known, but {before[0]}, which is earlier, is not"

@@ -18,6 +18,7 @@ from ccs_model.cli import group
 from ccs_model.errors import InputError
 from ccs_model.problem import Problem
 from ccs_model.scenario import Scenario
+from tests import hand_network as network
 
 pytestmark = pytest.mark.slow
 
@@ -81,6 +82,20 @@ def test_a_plan_that_is_infeasible_in_a_future_is_marked_and_not_chosen(hand_pro
     assert states.at[(2, 1), "state"] == KEPT
     assert states.at[(2, 1), "regret"] == pytest.approx(5, rel=1e-4)
     assert (found.about["minimax_plan"], found.about["least_expected_plan"]) == (2, 2)
+
+
+def test_a_plan_of_a_larger_budget_is_over_a_smaller_one_on_a_shared_network(hand_problem: Posed) -> None:
+    # A small budget bounds the wells that are of use; a plan with more of them is over the budget all the same.
+    staged = {"objective": "max_abatement", "years": [2026, 2031], "capital_recovery_share": None}
+    problems = [
+        hand_problem(
+            {**staged, "budget.total_mn": budget}, plants=network.PLANTS, sites=network.SITES, links=network.LINKS
+        )
+        for budget in (40, 900)
+    ]
+    found = regret_of([Future(str(n), problem, 0.5) for n, problem in enumerate(problems)])
+    state = found.regrets.set_index(["plan", "future"]).loc[(2, 1)]
+    assert state["state"] == OVER_BUDGET and state["excess_mn"] > 0
 
 
 def test_a_plan_for_less_misses_the_target_for_more(hand_problem: Posed) -> None:
