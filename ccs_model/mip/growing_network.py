@@ -53,7 +53,7 @@ class GrowthNetwork:
         [row, option] and [row]: rows Σ coefficient × option ≤ limit of the model.
     required
         Groups of streams, of each of which a solution must have an option.
-    targets, target_limits, target_losses
+    targets, target_limits, deducted
         [row, option] and [row]: rows Σ coefficient × option ≥ limit, in the order in which they are reached, and
         [row, p, link] what a unit of flow takes from the sum (the CO2 of its pump power).
     ends_at_targets
@@ -69,7 +69,7 @@ class GrowthNetwork:
         [p] what money for pipes, and for sites and wells, takes from the objective; 0 where only options count.
     threshold
         Least value of an option added, as a share of what its path takes from the objective.
-    aim
+    sought
         Row of `targets` that is to be reached, to which `value` is then the contribution; None for none.
     """
 
@@ -104,7 +104,7 @@ class GrowthNetwork:
     required: tuple[Ints, ...]
     targets: Floats
     target_limits: Floats
-    target_losses: Floats
+    deducted: Floats
     ends_at_targets: bool
     limits: Floats
     area_limits: Floats
@@ -115,7 +115,7 @@ class GrowthNetwork:
     charge: Floats
     charge_at_sites: Floats
     threshold: float = 1.0
-    aim: int | None = None
+    sought: int | None = None
 
     def limited_to(self, limit: float) -> GrowthNetwork:
         """Return the network with less money, of the unit of `limits`."""
@@ -131,9 +131,9 @@ class GrowthNetwork:
         factor = np.exp(deviation * rng.standard_normal(int(self.choice.max()) + 1))[self.choice]
         return replace(self, value=self.value * factor, price=self.price * factor)
 
-    def aiming_at(self, target: int) -> GrowthNetwork:
+    def seeking(self, target: int) -> GrowthNetwork:
         """Return the network in which an option is worth what it contributes to a target."""
-        return replace(self, value=self.targets[target], aim=target)
+        return replace(self, value=self.targets[target], sought=target)
 
     def cheapest_periods(self) -> list[int]:
         """Return the periods with an option of value, by the cost per value that a tenth of their options undercuts."""

@@ -116,26 +116,26 @@ class Growth:
 
     @property
     def is_enough(self) -> bool:
-        """Whether growth ends, since the solution reaches the target aimed at, or all with every required group."""
+        """Whether growth ends, since the solution reaches the target sought, or all with every required group."""
         net = self.network
-        if net.aim is None and (not net.ends_at_targets or len(self.missing)):
+        if net.sought is None and (not net.ends_at_targets or len(self.missing)):
             return False
         return self.reaches_targets()
 
     def reaches_targets(self) -> bool:
-        """Whether the solution reaches the target aimed at, or all targets."""
+        """Whether the solution reaches the target sought, or all targets."""
         return not len(self.network.target_limits) or bool((self.short_of_targets() <= 0).all())
 
     def short_of_targets(self, without: Sequence[int] = ()) -> Floats:
-        """[row] what the solution, or what is left without some streams, lacks of targets, or of the one aimed at."""
+        """[row] what the solution, or what is left without some streams, lacks of targets, or of the one sought."""
         net, flow = self.network, self.flow
         left = [option for stream, (option, _, _) in self.chosen.items() if stream not in without]
-        for option, links, _ in (self.chosen[stream] for stream in without if net.target_losses.any()):
+        for option, links, _ in (self.chosen[stream] for stream in without if net.deducted.any()):
             flow = flow.copy() if flow is self.flow else flow
             flow[:, links] -= net.flow[option][:, None]
-        reached = net.targets[:, left].sum(axis=1) - (net.target_losses * flow).sum(axis=(1, 2))
+        reached = net.targets[:, left].sum(axis=1) - (net.deducted * flow).sum(axis=(1, 2))
         short: Floats = np.maximum(net.target_limits * (1 + TOLERANCE) - reached, 0.0)
-        return short if net.aim is None else np.where(np.arange(len(short)) == net.aim, short, 0.0)
+        return short if net.sought is None else np.where(np.arange(len(short)) == net.sought, short, 0.0)
 
     def vintages(self, more: Floats | None = None, first: int = 0, links: Ints | slice = slice(None)) -> Floats:
         """[…, p, link] capacity built in each period from `first` on, for the flows and more […, p, 1] from then on."""

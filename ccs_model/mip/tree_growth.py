@@ -169,7 +169,7 @@ class Grow(Heuristic):
         """Add options by period; before that reach one target after another, each in its cheapest periods first."""
         network = growth.network
         for target in range(len(network.target_limits)):
-            growth.network = network.aiming_at(target)
+            growth.network = network.seeking(target)
             for period in growth.network.cheapest_periods():
                 self._grow_in(growth, period, banned)
         growth.network = network
@@ -220,8 +220,8 @@ class Grow(Heuristic):
             value, money, flow = (
                 of_all[mine] - np.where(is_new, 0.0, of_all[current]) for of_all in (net.value, net.cost, net.most_flow)
             )
-            if net.aim is not None:
-                value = np.minimum(value, growth.short_of_targets()[net.aim])
+            if net.sought is not None:
+                value = np.minimum(value, growth.short_of_targets()[net.sought])
             open_ = ((value > 0) | only_missing) & (money <= left) & (n_failed < 2) & (n_in_vain[area] < self.trials)
             open_ &= growth.packs(packed, np.where(is_new, -1, current))
             # An exchange lowers the contribution to no target.
@@ -243,7 +243,7 @@ class Grow(Heuristic):
             cost = money + path_cost
             worth = np.flatnonzero(open_ & np.isfinite(cost) & (cost <= 1.2 * left))
             merit = value[worth] / np.maximum(cost[worth], TOLERANCE)
-            if net.aim is not None and net.is_priced:
+            if net.sought is not None and net.is_priced:
                 price = net.price[mine] - np.where(is_new, 0.0, net.price[current])
                 merit = value[worth] / np.maximum(price + net.charge[period] * path_cost, TOLERANCE)[worth]
             elif net.is_priced:

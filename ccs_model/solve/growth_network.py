@@ -148,7 +148,7 @@ def growth_network_of(
         required=_required(matrix, rows, options, without),
         targets=contributions[:, options.column],
         target_limits=matrix.row_lower[goal.targets],
-        target_losses=_losses(problem, matrix, goal.targets, links, years),
+        deducted=_deductions(problem, matrix, goal.targets, links, years),
         ends_at_targets=to_targets,
         limits=_limits(problem, matrix, years, without),
         area_limits=areas["area_limits"],
@@ -342,18 +342,20 @@ def _required(matrix: Matrix, rows: sparse.csr_array, options: _Options, without
     return tuple(np.array(sorted({stream[j] for j in each if j in stream}), dtype=np.int64) for each in required)
 
 
-def _losses(problem: Problem, matrix: Matrix, targets: Ints, links: dict[object, int], years: dict[int, int]) -> Floats:
+def _deductions(
+    problem: Problem, matrix: Matrix, targets: Ints, links: dict[object, int], years: dict[int, int]
+) -> Floats:
     """[target, p, link] what a unit of flow takes from a target."""
     assert problem.network is not None
     link_of = dict(zip(problem.network.lines["line"], problem.network.lines["link"], strict=True))
-    losses = np.zeros((len(targets), len(years), len(links)))
+    deducted = np.zeros((len(targets), len(years), len(links)))
     for k, row in enumerate(targets):
         for j, amount in zip(*matrix.entries(int(row)), strict=True):
             if matrix.columns[j].variable == PIPE_FLOW:
                 line, year = matrix.columns[j].index
                 if (at := links.get(link_of[line])) is not None:
-                    losses[k, years[year], at] = max(losses[k, years[year], at], -float(amount))
-    return losses
+                    deducted[k, years[year], at] = max(deducted[k, years[year], at], -float(amount))
+    return deducted
 
 
 def _rooms(

@@ -32,6 +32,7 @@ def network_of(
         slope=np.zeros((1, n_links, 1)),
         included=np.full((n_links, 1), 1e4),
         largest=np.full((n_links, 1), 1e4),
+        free=np.zeros(n_links),
         pipe=np.arange(n_links).reshape(1, n_links, 1),
         site_node=np.array(sites),
         opening=0 * one,
@@ -49,12 +50,15 @@ def network_of(
         node=np.array([node for node, _, _ in options]),
         value=np.array([value for _, value, _ in options]),
         cost=cost,
+        price=np.array([-value for _, value, _ in options]),
         flow=np.full((n_options, 1), 100.0),
         packing=sparse.csc_array((0, n_options)),
         packing_limit=np.zeros(0),
         required=(),
-        targets=sparse.csc_array((0, n_options)),
+        targets=np.zeros((0, n_options)),
         target_limits=np.zeros(0),
+        deducted=np.zeros((0, 1, n_links)),
+        ends_at_targets=False,
         limits=np.array([1e6]),
         area_limits=np.array(area_limits),
         area_options=inside["options"] * cost,
@@ -122,9 +126,55 @@ def test_growth_ends_when_every_target_is_reached():
         {"options": [0, 0, 0], "links": [0, 0], "sites": [0]},
     )
     assert set(grown(network).chosen) == {0, 1, 2}
-    targets = replace(network, targets=sparse.csc_array(np.array([[3.0, 2.0, 1.0]])), target_limits=np.array([4.0]))
+    targets = replace(
+        network,
+        targets=np.array([[3.0, 2.0, 1.0]]),
+        target_limits=np.array([4.0]),
+        deducted=np.zeros((1, 1, 2)),
+        ends_at_targets=True,
+    )
     assert set(grown(targets).chosen) == {0, 1} and grown(targets).is_enough
     assert not grown(replace(targets, target_limits=np.array([9.0]))).is_enough
+    # The 200 units of flow on the first link take 0.4 from the sum of 5.
+    pumped = replace(targets, deducted=np.array([[[0.002, 0.0]]]))
+    assert set(grown(replace(pumped, target_limits=np.array([4.5]))).chosen) == {0, 1}
+    assert set(grown(replace(pumped, target_limits=np.array([4.7]))).chosen) == {0, 1, 2}
+
+
+def at_least_cost(least: float, **changes: object) -> Growth:
+    """Growth of three options that cost 40, 25 and 60 with their pipes, and contribute 4, 2 and 5 to the target."""
+    network = network_of(
+        [(0, 3, 20.0), (1, 3, 15.0), (2, 3, 30.0)],
+        [3],
+        [(0, -20.0, 20.0), (1, -10.0, 10.0), (2, -30.0, 30.0)],
+        [1e6],
+        {"options": [0] * 3, "links": [0] * 3, "sites": [0]},
+        charge=1.0,
+    )
+    made = replace(
+        network,
+        targets=np.array([[4.0, 2.0, 5.0]]),
+        target_limits=np.array([least]),
+        deducted=np.zeros((1, 1, 3)),
+        **changes,
+    )
+    with effort():
+        return Grow()._grown_and_pruned(Growth.empty(made), made)
+
+
+def test_growth_at_least_cost_takes_the_least_money_per_contribution_and_drops_what_no_target_needs():
+    assert set(at_least_cost(3.0).chosen) == {0} and at_least_cost(3.0).value == pytest.approx(-40.0)
+    # After the first option 1.9 are missing, for which the second costs less per contribution than the third.
+    assert set(at_least_cost(5.9).chosen) == {0, 1}
+    # All three contribute 11; of those that are not needed the second contributes least per money.
+    assert set(at_least_cost(6.9).chosen) == {0, 2} and at_least_cost(6.9).value == pytest.approx(-100.0)
+    assert at_least_cost(12.0).value == -np.inf
+
+
+def test_an_existing_pipeline_carries_its_capacity_free_of_cost():
+    # The first option needs no pipe and is the cheapest; a capacity of 60 leaves 40 of its flow to a new pipe.
+    assert at_least_cost(3.0, free=np.array([100.0, 0.0, 0.0])).value == pytest.approx(-20.0)
+    assert at_least_cost(3.0, free=np.array([60.0, 0.0, 0.0])).value == pytest.approx(-40.0)
 
 
 def test_packing_rows_count_what_an_option_takes_less_what_it_replaces():
