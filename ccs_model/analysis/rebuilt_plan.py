@@ -23,7 +23,7 @@ from ccs_model.model.names import BUILD, FIRST_STAGE, MONEY_LIMITS, TARGETS
 from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.decisions import BUILT, Point, point_of, vector_of
 from ccs_model.plan.plan import FIXED_DECISION_COLUMNS, BindingLimit, MarginalBudget, Plan, Relaxation, Replan
-from ccs_model.problem import Problem
+from ccs_model.problem import Problem, build_problem
 from ccs_model.runs.run_reader import SolvedProblem
 from ccs_model.runs.run_writer import RUN_WRITER
 from ccs_model.solve.assembly import SolveRecord, assembled
@@ -208,6 +208,14 @@ def with_common_flow_bounds(problems: Sequence[Problem]) -> list[Problem]:
     if not networks:
         return list(problems)
     most = max(network.most_ktpa for network in networks)
+    # Sizes of pipes that a smaller budget leaves out are offered, too.
+    problems = [
+        problem
+        if problem.network is None or problem.network.most_ktpa >= most
+        else build_problem(problem.scenario, problem.inputs, keep_dominated=True, least_bound_ktpa=most)
+        for problem in problems
+    ]
+    networks = [problem.network for problem in problems if problem.network is not None]
     largest = pd.concat([network.lines for network in networks]).groupby("line")["largest_ktpa"].max()
 
     def widened(problem: Problem) -> Problem:

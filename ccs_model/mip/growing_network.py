@@ -135,6 +135,20 @@ class GrowthNetwork:
         """Return the network in which an option is worth what it contributes to a target."""
         return replace(self, value=self.targets[target], sought=target)
 
+    def best_periods(self, streams: Ints) -> list[int]:
+        """Return the periods in their order; for an objective in money that of the best options of some streams."""
+        best = np.full(self.n_periods, -np.inf)
+        if self.is_priced:
+            mine = np.isin(self.choice, streams)
+            np.maximum.at(best, self.period[mine], self.value[mine])
+        return np.argsort(-best, kind="stable").tolist()
+
+    def in_parts(self) -> GrowthNetwork:
+        """Return the network in which an option is worth the sum of its parts of all targets, at which growth ends."""
+        none = np.zeros(self.n_periods)
+        parts = (self.targets / self.target_limits[:, None]).sum(axis=0)
+        return replace(self, value=parts, ends_at_targets=True, charge=none, charge_at_sites=none)
+
     def cheapest_periods(self) -> list[int]:
         """Return the periods with an option of value, by the cost per value that a tenth of their options undercuts."""
         cost = self.price if self.is_priced else self.cost

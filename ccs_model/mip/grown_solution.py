@@ -104,6 +104,11 @@ class Growth:
         return value
 
     @property
+    def rank(self) -> tuple[float, float]:
+        """The value, and what the solution lacks of the targets with its sign turned, which counts between equals."""
+        return self.value, -float((self.short_of_targets() / self.network.target_limits).sum())
+
+    @property
     def missing(self) -> Ints:
         """Streams of the required groups that have no option yet."""
         groups = [each for each in self.network.required if not any(int(stream) in self.chosen for stream in each)]

@@ -133,6 +133,14 @@ class Grow(Heuristic):
     def _from_sites(self, network: GrowthNetwork, end: float) -> Growth:
         """The best of the solutions grown without a site and, until `end`, from those with the most value near them."""
         best = self._grown_and_pruned(Growth.empty(network), network)
+        if not best.reaches_targets():
+            # The money for one target after another may not suffice for the last.
+            together = Growth.empty(network.in_parts())
+            for period in range(network.n_periods):
+                self._grow_in(together, period, ())
+            together.network = network
+            together = self._grown_and_pruned(together, network)
+            best = together if together.rank > best.rank else best
         for site in self._seeds(network):
             if now() >= end:
                 break
@@ -140,7 +148,7 @@ class Grow(Heuristic):
             start.forced[site] = True
             if start.is_within_limits():
                 grown = self._grown_and_pruned(start, network)
-                best = grown if grown.value > best.value else best
+                best = grown if grown.rank > best.rank else best
         return best
 
     def _seeds(self, network: GrowthNetwork) -> Ints:
@@ -154,11 +162,13 @@ class Grow(Heuristic):
     def _grown(self, growth: Growth, banned: Sequence[int] = ()) -> Growth:
         """Add options by period, those of required groups first, then enlarge first pipes and add what then fits."""
         if len(growth.missing):
-            for period in range(growth.network.n_periods):
+            for period in growth.network.best_periods(growth.missing):
                 self._grow_in(growth, period, (), only_missing=True)
         self._fill(growth, banned)
         # What a site costs counts from its first use on.
         growth.forced[:] = False
+        if not growth.is_within_limits():
+            growth.shrink()
         self._build_ahead(growth)
         self._fill(growth, ())
         if growth.network.is_priced or growth.network.ends_at_targets:
@@ -244,8 +254,8 @@ class Grow(Heuristic):
             worth = np.flatnonzero(open_ & np.isfinite(cost) & (cost <= 1.2 * left))
             merit = value[worth] / np.maximum(cost[worth], TOLERANCE)
             if net.sought is not None and net.is_priced:
-                price = net.price[mine] - np.where(is_new, 0.0, net.price[current])
-                merit = value[worth] / np.maximum(price + net.charge[period] * path_cost, TOLERANCE)[worth]
+                price = (net.price[mine] - np.where(is_new, 0.0, net.price[current]))[worth]
+                merit = value[worth] / np.maximum(price + net.charge[period] * path_cost[worth], TOLERANCE)
             elif net.is_priced:
                 lost = net.charge[period] * path_cost[worth]
                 merit = value[worth] - lost if only_missing else merit
@@ -324,9 +334,10 @@ class Grow(Heuristic):
             if trial is None:
                 continue
             trial.network = growth.network
-            if trial.value > current.value - self.worse * (1 - k / self.n_rounds) * abs(best.value):
+            accepted = current.value - self.worse * (1 - k / self.n_rounds) * abs(best.value)
+            if trial.value > accepted or (np.isinf(current.value) and trial.rank > current.rank):
                 current = trial
-            if trial.value > best.value:
+            if trial.rank > best.rank:
                 best = trial
         return best
 

@@ -102,7 +102,9 @@ _COSTS_PER_T = {
 }  # fmt: skip
 
 
-def build_problem(scenario: Scenario, inputs: Inputs, *, keep_dominated: bool = False) -> Problem:
+def build_problem(
+    scenario: Scenario, inputs: Inputs, *, keep_dominated: bool = False, least_bound_ktpa: float = 0.0
+) -> Problem:
     """Return the problem that a scenario states.
 
     Parameters
@@ -113,6 +115,8 @@ def build_problem(scenario: Scenario, inputs: Inputs, *, keep_dominated: bool = 
         Its tables, from `load_inputs`.
     keep_dominated
         Keep dominated source–sink options, for studies that change prices later.
+    least_bound_ktpa
+        Nameplate of a plan of another budget, for which shared pipes and sites are large enough as well.
 
     Raises
     ------
@@ -138,7 +142,9 @@ def build_problem(scenario: Scenario, inputs: Inputs, *, keep_dominated: bool = 
     if scenario.transport.shared_trunklines:
         stores = stores_of(sites, inputs, level)
         linked = candidates[candidates["plant"].isin(set(options["plant"]))]
-        network = network_of(scenario, inputs, level, options, linked, sites, delivered_share)
+        network = network_of(
+            scenario, inputs, level, options, linked, sites, delivered_share, least_bound_ktpa=least_bound_ktpa
+        )
         validate_sites_reachable(scenario, inputs, network, linked, sites)
         routes = shared_routes(options[options["plant"].isin(network.plants_with_a_site())])
     else:

@@ -104,8 +104,12 @@ def network_of(
     candidates: pd.DataFrame,
     sites: pd.DataFrame,
     delivered_share: float = 1.0,
+    least_bound_ktpa: float = 0.0,
 ) -> Network:
-    """The candidate network of the scenario. Raises InputError for given links that cannot be."""
+    """The candidate network of the scenario, sized for plans of at least some nameplate.
+
+    Raises InputError for given links that cannot be.
+    """
     radii = SearchRadii(
         inputs.limit("link_max_km"),
         int(inputs.limit("n_neighbours")),
@@ -132,7 +136,7 @@ def network_of(
     nodes = _with_grid(nodes, candidates, sites)
     links = _measured(links, nodes, scenario, inputs)
     pipes = pipe_costs_of(scenario, inputs, level)
-    most_ktpa = _most_ktpa(options, sites, scenario, delivered_share)
+    most_ktpa = max(_most_ktpa(options, sites, scenario, delivered_share), least_bound_ktpa)
     quoted = set(inputs["transport/line_costs"]["link"] + " | " + inputs["transport/line_costs"]["pipe"])
     lines = _sized_lines(links, pipes, _bounds(links, nodes, options, sites, node_of, most_ktpa), quoted)
     lines = _with_least(_quoted(lines, links, inputs, level))

@@ -41,6 +41,7 @@ from ccs_model.model.names import (
     FORWARD,
     INJECTED,
     MINIMUM_LOAD,
+    PAID_FOR_OIL,
     PEAK_BALANCE,
     PEAK_FROM_SOURCE,
     PEAK_PIPES,
@@ -151,9 +152,13 @@ def basis_of_few_periods(problem: Problem, matrix: Matrix, options: SolverOption
 
 
 def without_network_of_other_periods(problem: Problem, matrix: Matrix) -> Matrix:
-    """Return a relaxation with the network in the last period, and in those with cumulative budgets or targets."""
+    """Return a relaxation with the network in the last period, and where budgets, targets or oil fields need it."""
     kept = {problem.years[-1], *(target.year for target in problem.targets)}
     kept |= {matrix.row_constraints[i][1] for i in matrix.rows_of(CUMULATIVE_BUDGET)}
+    # Without a network nothing limits what is injected for money.
+    gains = matrix.sign * matrix.costs[0] > 0
+    injects = np.r_[matrix.columns_of(INJECTED), matrix.columns_of(PAID_FOR_OIL)]
+    kept |= {matrix.columns[j].index[-1] for j in injects[gains[injects]]}
     if kept.issuperset(problem.years):
         return matrix
     is_kept = np.ones(len(matrix.row_lower), dtype=bool)
@@ -161,7 +166,6 @@ def without_network_of_other_periods(problem: Problem, matrix: Matrix) -> Matrix
         for i in matrix.rows_of(name):
             is_kept[i] = matrix.row_constraints[i][1][-1] in kept
     # Where capturing less gains something, its limit stays in every period.
-    gains = matrix.sign * matrix.costs[0] > 0
     for i in matrix.rows_of(MINIMUM_LOAD):
         is_kept[i] |= any(gains[j] and matrix.columns[j].variable == CURTAILED for j in matrix.entries(i)[0])
     rows = np.flatnonzero(is_kept)

@@ -84,9 +84,15 @@ def test_a_plan_that_is_infeasible_in_a_future_is_marked_and_not_chosen(hand_pro
     assert (found.about["minimax_plan"], found.about["least_expected_plan"]) == (2, 2)
 
 
-def test_a_plan_of_a_larger_budget_is_over_a_smaller_one_on_a_shared_network(hand_problem: Posed) -> None:
+@pytest.mark.parametrize("pipe_costs", ["dea", "as_built"])
+def test_a_plan_of_a_larger_budget_is_over_a_smaller_one_on_a_shared_network(
+    hand_problem: Posed, pipe_costs: str
+) -> None:
     # A small budget bounds the wells that are of use; a plan with more of them is over the budget all the same.
-    staged = {"objective": "max_abatement", "years": [2026, 2031], "capital_recovery_share": None}
+    staged = {
+        "objective": "max_abatement", "years": [2026, 2031], "capital_recovery_share": None,
+        "transport.pipe_costs": pipe_costs,
+    }  # fmt: skip
     problems = [
         hand_problem(
             {**staged, "budget.total_mn": budget}, plants=network.PLANTS, sites=network.SITES, links=network.LINKS

@@ -133,6 +133,34 @@ def test_growth_reaches_targets_of_two_years_whatever_the_objective(
     assert -1e-6 * abs(optimum) <= sign * (found[0] - optimum) <= 0.3 * abs(optimum)
 
 
+@pytest.mark.parametrize(
+    ("requested", "most"),
+    [
+        # One target after another takes a small plant first, and the money does not suffice for the last.
+        (
+            {
+                "targets.abatement_share": {2031: 0.2, 2036: 0.5},
+                "budget.total_mn": 130,
+                "budget.cumulative_mn": {2026: 40},
+            },
+            1.05,
+        ),
+        # Required plants wait for the last period, which costs least.
+        ({"targets.abatement_share": {2036: 0.8}, "plants.require": ["A", "B"]}, 1.0),
+    ],
+)
+def test_growth_at_least_cost_with_little_money_or_required_plants(
+    hand_problem: Callable[..., Problem], hand_solved: Callable[..., Plan], requested: dict[str, Any], most: float
+) -> None:
+    requested = {
+        **STAGED, "years": [2026, 2031, 2036], "objective": "min_cost", "transport.corridors": "all", **requested,
+    }  # fmt: skip
+    optimum = hand_solved(requested, plants=PLANTS, sites=SITES, links=LINKS).objective.value
+    found = grown(hand_problem(requested, plants=PLANTS, sites=SITES, links=LINKS))
+    assert found is not None
+    assert optimum * (1 - 1e-6) <= found[0] <= most * optimum * (1 + 1e-6)
+
+
 @pytest.mark.parametrize("existing", [50, 300])
 def test_growth_uses_an_existing_pipeline(
     hand_problem: Callable[..., Problem], hand_solved: Callable[..., Plan], existing: float
