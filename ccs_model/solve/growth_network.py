@@ -198,8 +198,9 @@ class _Goal:
         # A province's budget without one in all would mix two kinds of money within a period.
         if len(matrix.rows_of(PROVINCE_BUDGET)) and not len(matrix.rows_of(BUDGET)):
             return None
-        # Revenue that is limited by rows of its own is not that of an option.
-        if any((gains[matrix.columns_of(name)] > 0).any() for name in (CREDITED, PAID, PAID_FOR_OIL)):
+        # Revenue that is limited by rows of its own is not that of an option, and does not count towards targets.
+        limited = any((gains[matrix.columns_of(name)] > 0).any() for name in (CREDITED, PAID, PAID_FOR_OIL))
+        if limited and not (problem.objective == "min_cost" and len(targets)):
             return None
         gains = _with_funds(matrix, gains)
         worth = gains if problem.objective == "min_cost" else _with_curtailment(matrix, gains)

@@ -16,14 +16,12 @@ import numpy.typing as npt
 
 from ccs_model._typing import Floats, Ints
 from ccs_model.errors import NoPlanError
-from ccs_model.mip import Highs, Matrix, Outcome, Progress, SolverOptions
+from ccs_model.mip import Matrix, Outcome, Progress, SolverOptions
 from ccs_model.mip.branch_and_bound import MipOutcome, best_with_integers_fixed
 from ccs_model.mip.clock import BackgroundTask, now, was_stopped
-from ccs_model.mip.cut_sets import Relax
-from ccs_model.mip.fixed_charge import Construct, Prove, SlopeScaling
+from ccs_model.mip.fixed_charge import Prove
 from ccs_model.mip.highs import LARGE_ROWS, gap_share, log_line
 from ccs_model.mip.matrix import residuals
-from ccs_model.mip.network_lns import Lns
 from ccs_model.mip.presolve import restricted
 from ccs_model.mip.search import Heuristic, Result, SearchContext, Strategy
 from ccs_model.problem import Problem
@@ -38,12 +36,10 @@ from ccs_model.solve.directed_bound import (
 from ccs_model.solve.fixed_charge_network import connections_of, network_of, places_of
 from ccs_model.solve.growth_network import growth_network_of
 from ccs_model.solve.network_presolve import OneWay, one_way, reduced_model
-from ccs_model.solve.one_period import in_one_period
 from ccs_model.solve.strategies import (
     CONSTRUCT,
     GROW,
     GROW_LARGE,
-    ONE_PERIOD,
     PROVE_BY_ARCS,
     PROVE_REDUCED,
     SIZES,
@@ -79,12 +75,9 @@ def solve_in_corridors(
     """Find corridors, or take those of the scenario, and solve within them; `effort` is that after the relaxation."""
     search = _NetworkSearch(problem, options, effort, on_progress)
     is_staged = len(problem.years) > 1 and problem.scenario.transport.corridors == "auto"
-    if is_staged and len(matrix.row_lower) > SIZES.staged_rows:
-        # One period does not show what a tonne earns over all its years, so without tree growth objectives in money are
-        # searched over all links, unless they minimise the cost of a target.
-        by_tonnes = problem.objective == "max_abatement" or (problem.objective == "min_cost" and bool(problem.targets))
-        if by_tonnes or growth_network_of(problem, matrix) is not None:
-            return search.over_chosen_links(matrix)
+    is_large = is_staged and len(matrix.row_lower) > SIZES.staged_rows
+    if is_large and growth_network_of(problem, matrix) is not None:
+        return search.over_chosen_links(matrix)
     by_arcs = search.by_arcs(matrix)
     if by_arcs is None or by_arcs.within.outcome.status == "optimal":
         return by_arcs or search.over(matrix, effort)
@@ -124,7 +117,7 @@ class _NetworkSearch:
         return SearchContext(matrix, network, self.options, began + effort, began, self.on_progress)
 
     def over_chosen_links(self, matrix: Matrix) -> Corridors:
-        """Bound over all links, beside it choose arcs by growth or in a model of one period and search within them."""
+        """Bound over all links, and beside it search within the links of a plan that is grown."""
         context, grown = self._constructed(self.context(matrix, self.effort))
         with BackgroundTask(
             partial(self._bounds, context), is_threaded=self.problem.scenario.solver.is_threaded
@@ -150,7 +143,8 @@ class _NetworkSearch:
         matrix = small.matrix
         connections = connections_of(self.problem, matrix)
         part = replace(self.context(matrix, self.effort), options=self.options.with_log("links"), on_progress=None)
-        _, result = ONE_PERIOD.stage(Relax).run(part, connections, f"{self.stage}, all links")
+        relax = relaxation_stage(is_directed=False, is_grown=False)
+        _, result = relax.run(part, connections, f"{self.stage}, all links")
         relaxation = result.relaxation
         assert relaxation is not None
         if relaxation.status != "optimal":
@@ -163,17 +157,14 @@ class _NetworkSearch:
         return relaxation, context.sign * min(bounds)
 
     def _within_chosen_links(self, context: SearchContext, grown: Result) -> Corridors | None:
-        """The outcome within the links that growth or a model of one period uses; None if they have no plan."""
-        used = [] if grown.incumbent is None else [context.network.arc_groups_used(grown.incumbent)]
-        if not used or context.growth is None:
-            of_one_period = self._arcs_of_one_period(context)
-            used += [] if of_one_period is None else [of_one_period]
-        arc_groups = np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *used]))
+        """The outcome within the links of a plan that is grown; None without links."""
+        if grown.incumbent is None:
+            return None
+        arc_groups = context.network.arc_groups_used(grown.incumbent)
         if not (arc_groups < len(self.links)).any():
             return None
         small = restricted(context.matrix, context.network.outside(arc_groups))
-        start = None if grown.incumbent is None else grown.incumbent[small.columns]
-        found = self.over(small.matrix, context.left, is_part=True, start=start)
+        found = self.over(small.matrix, context.left, is_part=True, start=grown.incumbent[small.columns])
         within = found.within.outcome
         if within.x is None:
             return None
@@ -181,29 +172,6 @@ class _NetworkSearch:
         searched = set(self.links[arc_groups[arc_groups < len(self.links)]])
         links = tuple(link for link in found.links if link in searched)
         return replace(found, within=replace(found.within, outcome=within), links=links)
-
-    def _arcs_of_one_period(self, full: SearchContext) -> Ints | None:
-        """Arc groups that a plan with all its decisions in one period uses, or nearly uses."""
-        single = in_one_period(self.problem, full.matrix)
-        context = replace(full, matrix=single, network=network_of(self.problem, single))
-        highs = Highs(single, self.options, self.on_progress)
-        self._announce("one period")
-        highs.set_integrality(False)
-        scaling = ONE_PERIOD.stage(SlopeScaling)
-        relaxation = highs.run(np.inf, "one period: relaxation")
-        if relaxation.status != "optimal" or relaxation.x is None:
-            return None
-        result = scaling.run(context, Result("limit", relaxation=relaxation))
-        if not result.trace:
-            return None
-        arc_groups = context.network.arc_groups_used(result.trace[-1])
-        result = ONE_PERIOD.stage(Construct).run(context, result)
-        if result.incumbent is not None:
-            context = replace(context, places=places_of(self.problem, single))
-            result = ONE_PERIOD.stage(Lns).run(context, result)
-            assert result.incumbent is not None
-            arc_groups = np.union1d(arc_groups, context.network.arc_groups_used(result.incumbent))
-        return arc_groups
 
     def by_arcs(self, matrix: Matrix) -> Corridors | None:
         """Search a small network of one period with two arcs a link; None where that does not apply or finds nothing.

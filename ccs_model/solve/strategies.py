@@ -35,7 +35,7 @@ class ModelSizes:
     many_arc_groups, many_rows
         From there on a search over early rounds of slope scaling takes longer than neighbourhoods do.
     staged_rows
-        A model of several periods with more rows chooses its arcs in a model of one period.
+        A model of several periods with more rows is searched within the links of a solution grown beforehand.
     """
 
     all_links: int = 150
@@ -146,18 +146,6 @@ GROWN_PART = Strategy(
     (Reoptimise(until=0.5), Grow(n_rounds=100, seeds=(1, 2), until=0.9), Restrict(), Prove(until=1.4)),
 )
 """The same within the links of a large model, whose restricted MILP spends its effort at the root node."""
-
-ONE_PERIOD = Strategy(
-    "arcs of one period",
-    (
-        Relax(cut_rounds=8, cuts_until=0.15),
-        SlopeScaling(n_rounds=8, step=1.0, until=0.55),
-        Construct(until=0.55),
-        Lns((Neighbourhoods(30, 16, elsewhere=False),), until=0.55),
-        Restrict(until=0.9),
-    ),
-)
-"""Several periods over many links: the bound over all links, then the arcs of a model with one period."""
 
 BUDGET_SWEEP = Strategy(
     "budget sweep",

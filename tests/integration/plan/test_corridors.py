@@ -1,4 +1,4 @@
-"""Corridors of plans in several periods: found in one period, searched in all, bounded over all links."""
+"""Corridors of plans in several periods: found by growth, searched, and bounded over all links."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
 from ccs_model.solve import network_search as corridors_module
 from ccs_model.solve.fixed_charge_network import places_of
-from ccs_model.solve.one_period import in_one_period
 from ccs_model.solve.strategies import ModelSizes, Restrict
 
 pytestmark = pytest.mark.slow
@@ -78,7 +77,7 @@ def test_without_a_bound_over_all_links_there_is_still_a_plan(
     assert plan.objective.gap_share == np.inf
 
 
-@pytest.mark.parametrize("sizes", [ModelSizes(staged_rows=0), ModelSizes(all_links=3)], ids=["one period", "growth"])
+@pytest.mark.parametrize("sizes", [ModelSizes(staged_rows=0), ModelSizes(all_links=3)], ids=["large", "small"])
 def test_a_bound_beside_the_search_is_the_one_after_it(
     solved: Solved, requested: dict[str, Any], monkeypatch: pytest.MonkeyPatch, sizes: ModelSizes
 ) -> None:
@@ -87,37 +86,6 @@ def test_a_bound_beside_the_search_is_the_one_after_it(
     assert np.isfinite(beside.objective.bound) and beside.objective == after.objective
     assert beside.point is not None and after.point is not None and beside.point.equals(after.point)
     assert beside.marginal_budget == after.marginal_budget
-
-
-def test_one_period_has_its_own_columns_and_all_the_money(problem_of: Posed) -> None:
-    problem = problem_of(STAGED, {"budget.cumulative_mn": {2026: 500}})
-    matrix = matrix_of(build_model(problem))
-    one = in_one_period(problem, matrix)
-    years = {column.index[1] for column in one.columns if isinstance(column.index, tuple)}
-    # All of the budget may be spent from the second period on.
-    assert years == {2031}
-    assert float(one.row_upper[one.rows_of("spending_within_budget")[0]]) == 2_000.0
-    assert not len(one.rows_of("spending_within_cumulative_budget"))
-    assert (np.abs(one.rows.data) > 0).all() and one.rows.shape == (len(one.row_upper), len(one.columns))
-
-
-def test_what_is_stored_from_one_period_on_fills_a_site_for_all_of_them(problem_of: Posed) -> None:
-    problem = problem_of(STAGED)
-    matrix = matrix_of(build_model(problem))
-    one = in_one_period(problem, matrix)
-    assert {column.index[1] for column in one.columns if column.variable == "opened"} == {2026}
-    rows = one.rows.tocsr()[one.rows_of("stored_within_capacity")]
-    injected = one.columns_of("injected_ktpa")
-    # Two periods of five years.
-    assert np.unique(rows[:, injected].data) == pytest.approx([10.0])
-
-
-def test_targets_decide_the_period(problem_of: Posed) -> None:
-    changes = {"objective": "min_cost", "budget.total_mn": None, "targets.abatement_share": {2026: 0.0, 2031: 0.01}}
-    problem = problem_of(STAGED, changes)
-    one = in_one_period(problem, matrix_of(build_model(problem)))
-    assert {column.index[1] for column in one.columns if column.variable == "opened"} == {2031}
-    assert len(one.rows_of("abatement_target_reached")) == 1
 
 
 def test_places_are_a_plane_true_to_scale(problem_of: Posed) -> None:
@@ -140,7 +108,7 @@ def test_places_are_a_plane_true_to_scale(problem_of: Posed) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("objective", ["max_npv", "max_net_benefit"])
-def test_what_earns_over_all_its_years_is_not_judged_in_one_period(
+def test_large_models_of_objectives_in_money_have_a_plan_that_pays(
     solved: Solved, as_if_large: None, objective: str
 ) -> None:
     earning = {"objective": objective, "policy.carbon_price_per_t": {2026: 350}, "policy.capture_deductible": True}

@@ -12,7 +12,6 @@ from ccs_model.mip.search import Heuristic, Strategy
 from ccs_model.solve.strategies import (
     GROWN_NETWORK,
     GROWN_PART,
-    ONE_PERIOD,
     SIZES,
     STAGED_NETWORK,
     Restrict,
@@ -65,7 +64,7 @@ def test_stages_that_do_not_pay_are_left_out() -> None:
         chosen().stage(Reoptimise)
 
 
-@pytest.mark.parametrize("strategy", [chosen(), chosen(is_staged=True), ONE_PERIOD])
+@pytest.mark.parametrize("strategy", [chosen(), chosen(is_staged=True)])
 def test_the_stages_of_a_strategy_end_one_after_the_other(strategy: Strategy) -> None:
     ends = [stage.until for stage in strategy.stages if isinstance(stage, SlopeScaling | Construct | Extend | Lns)]
     assert ends == sorted(ends) and ends[0] > 0 and ends[-1] <= 1
