@@ -52,7 +52,7 @@ WITHIN_SHARE, N_PLANS, TIME_LIMIT_S = 0.01, 10, 600.0
 EFFORT = 60.0
 # Share of the time for the most different plans, before plants are tested one by one; less on a shared network, where
 # exchanges along the plan's pipes show more.
-_FARTHEST_TIME_SHARE, _NETWORK_TIME_SHARE = 0.4, 0.15
+_FARTHEST_SHARE, _NETWORK_SHARE = 0.4, 0.15
 # How a plan was found.
 FARTHEST, FORCED_OUT, FORCED_IN = "most different", "without a plant", "with a plant"
 # Shares of the remaining time for the LP relaxation and for leaving out single plants, and how many times its even
@@ -210,7 +210,7 @@ def _alternatives(
     )
     if problem.is_integer:
         search = Search(reference, NearOptimalModel(reference, within_share, options), deadline, report_progress)
-        part = _FARTHEST_TIME_SHARE if problem.network is None else _NETWORK_TIME_SHARE
+        part = _FARTHEST_SHARE if problem.network is None else _NETWORK_SHARE
         search.find_farthest(n_plans, now() + part * max(deadline - now(), 0.0))
         plants = search.test_plants()
         plans, exchanges = search.plans_table(), search.exchanges_table()

@@ -312,10 +312,10 @@ def warn_of_unused(path: Path, changes: Sequence[Mapping[str, Any]] | None = Non
         click.echo(f"warning: {text}", err=True)
 
 
-def require_suffix(path: Path | None, suffix: str, param_hint: str) -> None:
-    """Raise click.BadParameter unless `path` is None or ends in `suffix`."""
-    if path is not None and path.suffix.lower() != suffix:
-        raise click.BadParameter(f"'{path}' does not end in {suffix}", param_hint=param_hint)
+def require_xlsx(path: Path | None, param_hint: str) -> None:
+    """Raise click.BadParameter unless `path` is None or ends in .xlsx."""
+    if path is not None and path.suffix.lower() != ".xlsx":
+        raise click.BadParameter(f"'{path}' does not end in .xlsx", param_hint=param_hint)
 
 
 def require_new(path: Path | None, hint: str) -> None:

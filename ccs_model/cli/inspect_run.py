@@ -14,7 +14,7 @@ from ccs_model.cli.command_options import (
     json_option,
     lang_option,
     replace_file_option,
-    require_suffix,
+    require_xlsx,
     run_argument,
 )
 from ccs_model.cli.output_guard import (
@@ -179,7 +179,7 @@ def compare(runs: tuple[Path, ...], out: Path | None, force: bool, as_json: bool
     """
     if len(runs) < 2:
         raise click.UsageError("give two run folders or more")
-    require_suffix(out, ".xlsx", "-o")
+    require_xlsx(out, "-o")
     if out is not None:
         validate_output_file(out, WORKBOOK, force=force)
     from ccs_model.analysis.compare import compare as compare_runs

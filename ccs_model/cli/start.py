@@ -17,7 +17,7 @@ from ccs_model.cli.command_options import (
     allow_outside_option,
     json_option,
     require_new,
-    require_suffix,
+    require_xlsx,
     scenario_argument,
     with_every_issue,
 )
@@ -57,7 +57,7 @@ def init(dir: Path | None, country: str | None, sectors: tuple[str, ...], invent
     DIR gets scenario.yaml, plants.xlsx and scenario.schema.json for editors. For another country it gets the plants, in
     steel.csv, and their prices, factors, sites and costs, in data/. No file is overwritten.
     """
-    require_suffix(inventory, ".xlsx", "--inventory-only")
+    require_xlsx(inventory, "--inventory-only")
     if dir is None and inventory is None:
         raise click.UsageError("Missing argument 'DIR'.")
     if (country or sectors) and (inventory is not None or dir is None):
@@ -158,7 +158,7 @@ def check(
 
     Every error of the scenario and its tables is listed with file and line or cell.
     """
-    require_suffix(annotate, ".xlsx", "--annotate")
+    require_xlsx(annotate, "--annotate")
     require_new(annotate, _OTHER_NAME.format("--annotate"))
     if upgrade is not None:
         return _upgrade(scenario, upgrade)
