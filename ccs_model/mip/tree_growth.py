@@ -60,9 +60,9 @@ class Grow(Heuristic):
     worse
         Relative loss of value that the first rounds accept; it falls to 0 in the last.
     beyond
-        Shares by which rounds exceed the budget, one of which is drawn.
+        Shares by which rounds exceed the budget and the targets, one of which is drawn.
     beyond_share
-        Share of the rounds that exceed the budget; in the others a part is removed.
+        Share of the rounds that exceed them; in the others a part is removed.
     perturbed_share, deviation
         Share of the rounds with perturbed values, and the standard deviation of their logarithms.
     thresholds

@@ -200,10 +200,11 @@ class _Goal:
             return None
         # Revenue that is limited by rows of its own is not that of an option, and does not count towards targets.
         limited = any((gains[matrix.columns_of(name)] > 0).any() for name in (CREDITED, PAID, PAID_FOR_OIL))
-        if limited and not (problem.objective == "min_cost" and len(targets)):
+        for_targets = problem.objective == "min_cost" and len(targets) > 0
+        if limited and not for_targets:
             return None
         gains = _with_funds(matrix, gains)
-        worth = gains if problem.objective == "min_cost" else _with_curtailment(matrix, gains)
+        worth = gains if for_targets else _with_curtailment(matrix, gains)
         money = _money(matrix, rows, gains)
         if not len(matrix.rows_of(BUDGET)):
             for i in matrix.rows_of(CUMULATIVE_BUDGET):
