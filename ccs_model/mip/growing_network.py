@@ -14,6 +14,8 @@ from ccs_model._typing import Floats, Ints, Mask
 EFFORT, EFFORT_PER_LINK = 2e-4, 5e-7
 LEAST_FLOW = 1e-6
 TOLERANCE = 1e-9
+# Quantile of the cost of options by which periods are ordered.
+_LOWER_TAIL = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +59,7 @@ class GrowthNetwork:
         [row, option] and [row]: rows Σ coefficient × option ≥ limit, in the order in which they are reached, and
         [row, p, link] what a unit of flow takes from the sum (the CO2 of its pump power).
     ends_at_targets
-        Whether growth ends when all targets hold. A solution that misses one is of no use otherwise.
+        Whether growth ends when all targets hold. If not, a solution that misses a target has the value −∞.
     limits
         [p] money that may be spent until the end of the period.
     area_limits, area_options, area_links, area_sites
@@ -70,7 +72,7 @@ class GrowthNetwork:
     threshold
         Least value of an option added, as a share of what its path takes from the objective.
     sought
-        Row of `targets` that is to be reached, to which `value` is then the contribution; None for none.
+        Row of `targets` to which growth adds; `value` is then the contribution to it. None without such a row.
     """
 
     start: Ints
@@ -136,7 +138,7 @@ class GrowthNetwork:
         return replace(self, value=self.targets[target], sought=target)
 
     def best_periods(self, streams: Ints) -> list[int]:
-        """Return the periods in their order; for an objective in money that of the best options of some streams."""
+        """Return the periods in order; for an objective in money, by the best value of an option of the streams."""
         best = np.full(self.n_periods, -np.inf)
         if self.is_priced:
             mine = np.isin(self.choice, streams)
@@ -144,28 +146,30 @@ class GrowthNetwork:
         return np.argsort(-best, kind="stable").tolist()
 
     def in_parts(self) -> GrowthNetwork:
-        """Return the network in which an option is worth the sum of its parts of all targets, at which growth ends."""
+        """Return the network in which an option is worth its share of all targets, and growth ends at the targets."""
         none = np.zeros(self.n_periods)
-        parts = (self.targets / self.target_limits[:, None]).sum(axis=0)
-        return replace(self, value=parts, ends_at_targets=True, charge=none, charge_at_sites=none)
+        return replace(self, value=self.share_of_targets, ends_at_targets=True, charge=none, charge_at_sites=none)
 
     def cheapest_periods(self) -> list[int]:
-        """Return the periods with an option of value, by the cost per value that a tenth of their options undercuts."""
+        """Return the periods with an option of value, by the lower tail of the cost per value of their options."""
         cost = self.price if self.is_priced else self.cost
         found = []
         for period in range(self.n_periods):
             mine = np.flatnonzero((self.period == period) & (self.value > 0))
             if len(mine):
-                found.append((float(np.quantile(cost[mine] / self.value[mine], 0.1)), period))
+                found.append((float(np.quantile(cost[mine] / self.value[mine], _LOWER_TAIL)), period))
         return [period for _, period in sorted(found)]
 
     @cached_property
     def merit(self) -> Floats:
-        """[option] what counts per money: the value, or where targets cost money the sum of its parts of them."""
-        if not (self.is_priced and len(self.target_limits)):
-            return self.value
-        parts: Floats = (self.targets / self.target_limits[:, None]).sum(axis=0)
-        return parts
+        """[option] what counts per money: the value, or its share of the targets for an objective in money."""
+        return self.share_of_targets if self.is_priced and len(self.target_limits) else self.value
+
+    @cached_property
+    def share_of_targets(self) -> Floats:
+        """[option] its contributions as shares of the targets, summed."""
+        shares: Floats = (self.targets / self.target_limits[:, None]).sum(axis=0)
+        return shares
 
     def with_threshold(self, threshold: float) -> GrowthNetwork:
         """Return the network with another least value of the options added."""

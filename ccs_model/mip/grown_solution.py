@@ -92,7 +92,7 @@ class Growth:
     def value(self) -> float:
         """Objective value of the options less that of pipes and sites.
 
-        It is −∞ where a required group has no option, and where a target is not reached at which growth does not end.
+        It is −∞ where a required group has no option, and where a target is missed unless growth ends at the targets.
         """
         net = self.network
         if len(self.missing) or not (net.ends_at_targets or self.reaches_targets()):
@@ -105,7 +105,7 @@ class Growth:
 
     @property
     def rank(self) -> tuple[float, float]:
-        """The value, and what the solution lacks of the targets with its sign turned, which counts between equals."""
+        """The value; between equal values, minus the shortfall as a sum of shares of the targets."""
         return self.value, -float((self.short_of_targets() / self.network.target_limits).sum())
 
     @property
@@ -121,7 +121,7 @@ class Growth:
 
     @property
     def is_enough(self) -> bool:
-        """Whether growth ends, since the solution reaches the target sought, or all with every required group."""
+        """Whether growth ends: the target sought is reached, or all targets with an option of every required group."""
         net = self.network
         if net.sought is None and (not net.ends_at_targets or len(self.missing)):
             return False
@@ -132,12 +132,13 @@ class Growth:
         return not len(self.network.target_limits) or bool((self.short_of_targets() <= 0).all())
 
     def short_of_targets(self, without: Sequence[int] = ()) -> Floats:
-        """[row] what the solution, or what is left without some streams, lacks of targets, or of the one sought."""
+        """[row] shortfall of the solution without some streams; with a target sought, 0 for all others."""
         net, flow = self.network, self.flow
         left = [option for stream, (option, _, _) in self.chosen.items() if stream not in without]
-        for option, links, _ in (self.chosen[stream] for stream in without if net.deducted.any()):
-            flow = flow.copy() if flow is self.flow else flow
-            flow[:, links] -= net.flow[option][:, None]
+        if len(without) and net.deducted.any():
+            flow = flow.copy()
+            for option, links, _ in (self.chosen[stream] for stream in without):
+                flow[:, links] -= net.flow[option][:, None]
         reached = net.targets[:, left].sum(axis=1) - (net.deducted * flow).sum(axis=(1, 2))
         short: Floats = np.maximum(net.target_limits * (1 + TOLERANCE) - reached, 0.0)
         return short if net.sought is None else np.where(np.arange(len(short)) == net.sought, short, 0.0)
@@ -298,8 +299,7 @@ class Growth:
     def shrink(self) -> None:
         """Remove streams by value per money saved, the least first, until the limits hold.
 
-        Streams stay that a target needs, and one of each required group.
-
+        Streams that a target needs are kept, and one of each required group.
         The order is that of the initial solution. The saving of a stream is updated when it is next in the order, and a
         stream whose value per money has risen is moved back.
         """
