@@ -100,8 +100,17 @@ def unit_with_money(unit: str, currency: str, price_year: int) -> str:
     return unit.replace("million", f"million {money_text(currency, price_year)}", 1)
 
 
+# Items of money whose name alone does not say what they are.
+_ITEMS = {
+    "carbon_mn": "Carbon revenue", "paid_mn": "Payments per tonne", "energy_mn": "Heat and power for capture",
+    "post_injection_mn": "Post-injection care",
+}  # fmt: skip
+
+
 def label_of(name: str) -> str:
     """Return the name without its unit as a heading: `capture_cost_per_t` → `Capture cost`; rates keep "rate"."""
+    if name in _ITEMS:
+        return _ITEMS[name]
     unit = unit_of(name)
     words = name.removesuffix(unit.suffix) if unit and unit.suffix != "_rate" else name
     spelt = [_FIELD_SPELLING.get(word, word) for word in words.split("_") if word != "n"]
@@ -109,11 +118,15 @@ def label_of(name: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+# A smaller number is the rounding of a sum.
+_NOTHING = 1e-6
+
+
 def rounded(value: float | int | None) -> str:
     """Return a number without decimals; below 1 with three digits, so that a small amount does not read as none."""
-    if value and abs(value) < 1:
-        return f"{value:.3g}"
-    return f"{value or 0:,.0f}"
+    if value is None or abs(value) < _NOTHING:
+        return "0"
+    return f"{value:.3g}" if abs(value) < 1 else f"{value:,.0f}"
 
 
 def first_few(names: Sequence[str], n: int, joint: str = ", ") -> str:

@@ -43,6 +43,7 @@ class Comparison:
     zones    one row a zone and quantity
     costs    one row a cost term, discounted
     terms    one row a term of the objective
+    ledger   one row an item and stakeholder, discounted at the social rate
     plants   one row a run and plant that enters, leaves or changes against the first run
     inputs   one row a scenario key, or table (by its hash), that differs between runs
     """
@@ -54,6 +55,7 @@ class Comparison:
     zones: pd.DataFrame
     costs: pd.DataFrame
     terms: pd.DataFrame
+    ledger: pd.DataFrame
     plants: pd.DataFrame
     inputs: pd.DataFrame
 
@@ -111,6 +113,7 @@ def compare(runs: Comparable | Sequence[Comparable], *others: Comparable) -> Com
         zones=_side_by_side(names, read, "zones", "zone", "quantity"),
         costs=_side_by_side(names, read, "costs", "term"),
         terms=_side_by_side(names, read, "terms", "term"),
+        ledger=_side_by_side(names, read, "ledger", "item", "quantity"),
         plants=_plants(names, read),
         inputs=_inputs(names, read),
     )
@@ -142,6 +145,8 @@ def _about(names: Sequence[str], runs: Sequence[StoredRun]) -> pd.DataFrame:
             "gap_share": [run.document["objective"]["gap_share"] for run in runs],
             "searched_gap_share": [run.document["objective"]["searched_gap_share"] for run in runs],
             "objective": [run.document["objective"]["value"] for run in runs],
+            "discount_rate": [run.document["context"]["discount_rate"] for run in runs],
+            "social_discount_rate": [(run.document["social_account"] or {}).get("discount_rate") for run in runs],
             "unit": [run.document["objective"]["unit"] for run in runs],
             "question_sha256": [run.sha256 for run in runs],
         }
@@ -158,7 +163,8 @@ def _values(found: Any, key: str) -> dict[tuple[Any, ...], float | None]:
 def _side_by_side(names: Sequence[str], runs: Sequence[StoredRun], part: str, *keys: str) -> pd.DataFrame:
     """Keys, unit, one column a run, then the differences; a value that a run does not have is missing.
 
-    In its difference it counts as 0 if it is a cost term, such as the payments of a policy that the run does not have.
+    In its difference it counts as 0 if it is a cost term or an item of the ledger, such as the payments of a policy
+    that the run does not have.
     """
     values = [_values(run.document[part], keys[0]) for run in runs]
     rows = list(dict.fromkeys(key for each in values for key in each))
@@ -175,7 +181,9 @@ def _side_by_side(names: Sequence[str], runs: Sequence[StoredRun], part: str, *k
     for name, each in zip(names, values, strict=True):
         table[name] = pd.Series([each.get(key) for key in rows], dtype=float)
     for name in names[1:]:
-        one, other = (table[each].fillna(0.0) if part == "costs" else table[each] for each in (name, names[0]))
+        one, other = (
+            table[each].fillna(0.0) if part in ("costs", "ledger") else table[each] for each in (name, names[0])
+        )
         table[f"{name} − first"] = (one - other).where(same & (are_alike | ~has_period))
     return table
 

@@ -44,7 +44,8 @@ _BY_PERIOD = ("n_started", "spending_mn", "avoided_ktpa")
 _TOTALS = (
     "n_plants_retrofitted", "n_retrofits", "captured_ktpa", "avoided_ktpa", "abatement_share", "capex_mn", "budget_mn",
     "capture_cost_per_t", "avoidance_cost_per_t", "npv_mn",
-    "resource_cost_mn", "break_even_carbon_value_per_t",
+    "resource_cost_mn", "break_even_carbon_value_per_t", "owners_account_mn", "public_purse_account_mn",
+    "financiers_account_mn", "public_cost_per_t",
 )  # fmt: skip
 _N_SHOWN, _NAME_WIDTH, _LEAST_NAME_WIDTH, _N_FINDINGS = 12, 48, 16, 8
 PLAN_SCHEMA, RUNS_SCHEMA = "ccs-model/plan/2", "ccs-model/runs/1"
@@ -57,15 +58,17 @@ def run_text(document: Mapping[str, Any], folder: Path) -> str:
         raise InputError([schema_issue(str(folder / place), document.get("schema"), PLAN_SCHEMA, remedy)])
     if "context" not in document and document["status"] != "infeasible":
         raise InputError([Issue(str(folder / place), "has no part 'context', which a summary needs", remedy)])
-    text = summary_text(document, columns(), strong)
+    has_workbook = (folder / "plan.xlsx").is_file()
+    text = summary_text(document, columns(), strong, has_workbook=has_workbook)
     if document["status"] == "infeasible":
-        return f"{text}\n\nFiles: {folder}\n  plan.xlsx (sheet Infeasible), plan.json, manifest.json"
+        workbook = "plan.xlsx (sheet Infeasible), " if has_workbook else ""
+        return f"{text}\n\nFiles: {folder}\n  {workbook}plan.json, manifest.json"
     checks = document["checks"]
     passed = f"{sum(bool(each['holds']) for each in checks)} of {len(checks)} checks of the plan passed"
     if broken := [str(each["name"]) for each in checks if not each["holds"]]:
         passed += f"; not passed: {'; '.join(broken)}"
-    files = "  plan.xlsx (workbook), plan.json, map.geojson, tables/*.csv, manifest.json"
-    return f"{text}\n\n{passed}. Files: {folder}\n{files}"
+    workbook = "plan.xlsx (workbook), " if has_workbook else ""
+    return f"{text}\n\n{passed}. Files: {folder}\n  {workbook}plan.json, map.geojson, tables/*.csv, manifest.json"
 
 
 @click.command(
@@ -217,20 +220,36 @@ def _comparison_text(found: Comparison) -> str:
     elif _has_undiffered_sums(found):
         text = "Some runs plan one year and others several, so amounts in million have no differences."
         lines.append(wrap(text, columns()))
+    lines += _rates(runs, letters)
     totals = found.totals[found.totals["quantity"].isin(_TOTALS)]
     years = found.years[found.years["quantity"].isin(_BY_PERIOD) & found.years[list(found.names)].notna().all(axis=1)]
     years = pd.concat([years[years["quantity"] == each] for each in _BY_PERIOD])
     years["label"] = years["quantity"].map(label_of) + " " + years["year"].astype(str)
     costs = found.costs[(found.costs[list(found.names)].fillna(0.0).abs() > 0).any(axis=1)]
+    paid = found.ledger[found.ledger["quantity"] == "public_purse_mn"]
+    paid = paid[(paid[list(found.names)].fillna(0.0).abs() > 0).any(axis=1)]
     parts = [
         "\n".join(lines),
         _numbers(found, letters, totals, "quantity", "totals"),
         *([_numbers(found, letters, years, "quantity", "by period")] if years["year"].nunique() > 1 else []),
         _numbers(found, letters, costs, "term", "discounted"),
+        *([_numbers(found, letters, paid, "item", "public purse (+ receives, − pays)")] if len(paid) else []),
         _plants(found, letters),
         _inputs(found, letters),
     ]
     return "\n\n".join(parts)
+
+
+def _rates(runs: Sequence[Mapping[str, Any]], letters: Sequence[str]) -> list[str]:
+    """A line for each discount rate that differs between the runs."""
+    lines = []
+    for name, whose in (("discount_rate", "owners'"), ("social_discount_rate", "social")):
+        rates = [row[name] for row in runs]
+        if len({rate for rate in rates if rate == rate and rate is not None}) > 1:
+            each = ", ".join(f"{letter} {100 * rate:g} %" for letter, rate in zip(letters, rates, strict=True) if rate)
+            text = f"The {whose} discount rates differ ({each}), and so do the weights of discounted amounts."
+            lines.append(wrap(text, columns()))
+    return lines
 
 
 def _has_undiffered_sums(found: Comparison) -> bool:

@@ -39,6 +39,9 @@ FLOWS = (
     "transport_om_mn", "storage_om_mn", "oil_mn", "carbon_mn", "paid_mn", "interest_mn", "repaid_mn", "tax_mn",
     "salvage_mn",
 )  # fmt: skip
+OWNERS_TOTALS = (
+    "npv_mn", "npv_without_salvage_mn", "standalone_npv_mn", "carbon_revenue_mn", "owners_break_even_price_per_t",
+)  # fmt: skip
 CAPITAL = ("capture_capex_mn", "transport_capex_mn", "storage_capex_mn")
 FINANCING = ("grants_mn", "drawn_mn", "interest_mn", "repaid_mn")
 # Flow of an owner to which each item of the cost terms belongs.
@@ -180,6 +183,24 @@ class Owners:
     def break_even_price_per_t(self) -> float:
         """Constant carbon price at which the NPV of all plants is 0, per t of on-site abatement; NaN without tonnes."""
         return float(self.by_plant()["break_even_carbon_price_per_t"].iloc[-1])
+
+    def totals(self) -> dict[str, float | None]:
+        """Return OWNERS_TOTALS of all plants, at the owners' rate, after tax and with funds.
+
+        `npv_without_salvage_mn` leaves out the salvage value and the tax on it, `standalone_npv_mn` the tax saving on
+        other profits. `carbon_revenue_mn` is before tax.
+        """
+        problem, price = self.point.problem, self.break_even_price_per_t
+        salvage = float(self.flows["salvage_mn"][:, -1].sum()) * problem.closing_discount
+        npv = float(self.npv_mn.sum())
+        amounts = (
+            npv,
+            npv - salvage * (1.0 - problem.accounts.tax_share),
+            float(self.standalone_npv_mn.sum()),
+            float(npv_mn(self.flows["carbon_mn"], problem.discount_rate).sum()),
+            price if np.isfinite(price) else None,
+        )
+        return dict(zip(OWNERS_TOTALS, amounts, strict=True))
 
     def by_year(self) -> pd.DataFrame:
         """Return one row a retrofitted plant and calendar year: FLOWS, net_mn and the discount factor."""

@@ -67,21 +67,30 @@ def damages_avoided_mn(point: Point) -> dict[str, float]:
 SOCIAL_TOTALS = (
     "resource_cost_mn", "break_even_carbon_value_per_t", "value_at_market_price_mn", "net_value_at_market_price_mn",
     "damage_avoided_mn", "damage_avoided_low_mn", "damage_avoided_high_mn", "net_benefit_mn", "benefit_cost_ratio",
+    "avoided_discounted_kt", "owners_account_mn", "public_purse_account_mn", "financiers_account_mn",
+    "public_grants_mn", "public_carbon_mn", "public_paid_mn", "public_tax_mn", "public_cost_per_t",
 )  # fmt: skip
 
 
-def social_totals(point: Point, stakeholders: pd.DataFrame | None) -> dict[str, float | None]:
+def social_totals(
+    point: Point, stakeholders: pd.DataFrame | None, ledger: pd.DataFrame | None
+) -> dict[str, float | None]:
     """Return SOCIAL_TOTALS, discounted million and money per t avoided; all None in a static year.
 
     `resource_cost_mn` is net of transfers. `break_even_carbon_value_per_t` is resource cost ÷ avoided tonnes, both
     discounted at the social rate. `value_at_market_price_mn` values the avoided tonnes at the price path of the carbon
-    market. Damages avoided and what follows from them are None unless the scenario requests them.
+    market. Damages avoided and what follows from them are None unless the scenario requests them. `…_account_mn` is the
+    net gain of a stakeholder, `public_…_mn` what the public purse receives of an item (negative if it pays), and
+    `public_cost_per_t` its net loss ÷ avoided tonnes.
     """
-    if stakeholders is None:
+    if stakeholders is None or ledger is None:
         return dict.fromkeys(SOCIAL_TOTALS)
     problem, accounts = point.problem, point.problem.accounts
     social = problem.discounted_at(accounts.social_discount_rate)
-    ratio = float(stakeholders.set_index("stakeholder").at["society", "benefit_cost_ratio"])
+    accounts_of = stakeholders.set_index("stakeholder")
+    ratio = float(accounts_of.at["society", "benefit_cost_ratio"])
+    net = {who: float(accounts_of.at[who, "npv_mn"]) for who in ("owners", "public purse", "financiers")}
+    public = ledger.set_index("item")["public_purse_mn"]
     parts = breakdown(net_benefit_terms(problem), point.values, {})
     damage = parts.pop("damage_avoided_mn", None)
     cost = -sum(parts.values())
@@ -101,6 +110,10 @@ def social_totals(point: Point, stakeholders: pd.DataFrame | None) -> dict[str, 
         "damage_avoided_high_mn": ends.get("high"),
         "net_benefit_mn": None if damage is None else damage - cost,
         "benefit_cost_ratio": None if damage is None or np.isnan(ratio) else ratio,
+        "avoided_discounted_kt": kt,
+        **{f"{who.replace(' ', '_')}_account_mn": amount for who, amount in net.items()},
+        **{f"public_{item}": float(public.get(item, 0.0)) for item in ("grants_mn", "carbon_mn", "paid_mn", "tax_mn")},
+        "public_cost_per_t": -net["public purse"] * 1000.0 / kt if kt > 0 else None,
     }
 
 

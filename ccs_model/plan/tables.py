@@ -28,7 +28,7 @@ from ccs_model.plan.cost_sharing import Sharing
 from ccs_model.plan.decisions import BUILT, Point
 from ccs_model.plan.merit_order import CAPTURE_PARTS, DETAILS, STORAGE_PARTS, levelised_of
 from ccs_model.plan.money import province_spending
-from ccs_model.plan.owners import Owners
+from ccs_model.plan.owners import OWNERS_TOTALS, Owners
 from ccs_model.plan.plan import TARGET_COLUMNS
 from ccs_model.problem import Problem
 from ccs_model.problem.build_problem import REASON_KEYS
@@ -454,9 +454,8 @@ def plan_totals(
 
     Costs per t divide the yearly cost by the tonnes of the same period, at the load of the plan.
 
-    `npv_mn` is the owners', after tax and with funds, at the scenario's rate; `standalone_npv_mn` is the same without
-    the tax saving on the owners' other profits. `social` are society's figures. In a static year the first is a year's
-    cost with its sign turned, and there are no others.
+    `social` are the figures of the account at the social rate. In a static year `npv_mn` is a year's cost with its sign
+    turned, and there are no other figures of the owners.
     """
     last = by_year.iloc[-1]
     yearly_mn, captured, avoided = (
@@ -485,16 +484,10 @@ def plan_totals(
         "avoidance_cost_per_t": _ratio(yearly_mn * 1000.0, avoided),
         # As in the avoidance cost, assets of retrofits that start in the last period count in the years of operation.
         "storage_cost_per_t": _ratio(float(retrofits[list(STORAGE_PARTS)].sum().sum()) * 1000.0, captured),
-        "npv_mn": float(owners.npv_mn.sum()) if owners is not None else 0.0 - sum(costs.values()),
-        "standalone_npv_mn": None if owners is None else float(owners.standalone_npv_mn.sum()),
-        "owners_break_even_price_per_t": None if owners is None else _finite(owners.break_even_price_per_t),
+        **(dict.fromkeys(OWNERS_TOTALS) | {"npv_mn": 0.0 - sum(costs.values())} if owners is None else owners.totals()),
         **social,
     }
 
 
 def _ratio(above: float, below: float) -> float | None:
     return above / below if below > 0 else None
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

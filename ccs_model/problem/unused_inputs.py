@@ -278,6 +278,15 @@ def _policy(problem: Problem) -> Iterator[str]:
         return place_of(scenario, f"policy.{key}")
 
     yield from _payments(problem)
+    # A grant enlarges the budget with every objective.
+    lends = any(fund.kind != "grant" or scenario.budget.total_mn is None for fund in scenario.funds.values())
+    priced = {"policy.carbon_price_per_t": bool(accounts.credit_per_t.any()), "funds": lends}
+    if problem.objective == "min_cost" and not problem.is_static:
+        for key in (key for key, is_there in priced.items() if is_there):
+            yield (
+                f"{place_of(scenario, key)}: {key} changes the owners' accounts and not the plan: min_cost minimises "
+                "the cost without it, which max_npv counts"
+            )
     if problem.is_static:
         keys = ("carbon_price_per_t", "social_cost_series", "social_cost_of_carbon_per_t")
         for key in keys:

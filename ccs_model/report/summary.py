@@ -56,7 +56,7 @@ _BLANK_BEFORE_PERCENT = re.compile(r"(?<=\d) %")
 _TRACE_KT = 1e-6
 
 
-def summary_text(document: Document, width: int, emphasise: Emphasis = str) -> str:
+def summary_text(document: Document, width: int, emphasise: Emphasis = str, *, has_workbook: bool = True) -> str:
     """Return the summary of plan.json.
 
     Parameters
@@ -67,10 +67,12 @@ def summary_text(document: Document, width: int, emphasise: Emphasis = str) -> s
         Columns of the terminal.
     emphasise
         Applied to the title and to the headings of tables.
+    has_workbook
+        Whether the folder of the run has plan.xlsx, to which the summary refers; else it refers to a table.
     """
     if document["status"] == "infeasible":
         return _Summary(document, width, emphasise).infeasible()
-    return _Summary(document, width, emphasise).text()
+    return _Summary(document, width, emphasise, has_workbook=has_workbook).text()
 
 
 def headline_of(document: Document) -> str:
@@ -96,8 +98,9 @@ _EXISTING = "existing"
 
 
 class _Summary:
-    def __init__(self, document: Document, width: int, emphasise: Emphasis) -> None:
+    def __init__(self, document: Document, width: int, emphasise: Emphasis, *, has_workbook: bool = True) -> None:
         self.document, self.width, self.emphasise = document, width, emphasise
+        self._rows = "plan.xlsx, sheet Retrofits" if has_workbook else "tables/retrofits.csv"
         self.totals: Mapping[str, Any] = document["totals"]
         self.context: Mapping[str, Any] = document.get("context") or {}
         self.currency = str(document["currency"])
@@ -185,20 +188,30 @@ class _Summary:
     def _npv(self) -> str:
         """Return the owners' net present value after tax, with and without other profits."""
         totals = self.totals
-        priced = "" if self.context["has_carbon_revenue"] else ", without carbon revenue"
         paid, left = (-self.document["costs"].get(name, 0.0) for name in ("paid_mn", "salvage_mn"))
-        priced += f", with payments per tonne of {paid:,.0f} million" if paid > 0 else ""
-        worth = f" It counts {left:,.0f} million, before tax, for assets that outlive the horizon." if left > 0 else ""
+        income = [
+            f"{what} of {amount:,.0f}"
+            for what, amount in (
+                ("carbon revenue", totals.get("carbon_revenue_mn") or 0.0), ("payments per tonne", paid),
+            )
+            if amount > 0
+        ]  # fmt: skip
+        priced = "" if self.context["has_carbon_revenue"] else ", without carbon revenue"
+        priced += f", with {' and '.join(income)} million" if income else ""
+        worth, without = "", totals.get("npv_without_salvage_mn")
+        if left > 0:
+            worth = f" It counts {left:,.0f} million, before tax, for assets that outlive the horizon"
+            worth += "." if without is None else f"; without them it is {without:,.0f} million."
         funded = sum(row["spend_mn"] for row in self.document["funds"])
         granted = granted_mn(self.document["funds"])
         repaid = f"; the owners repay {funded - granted:,.0f}" if funded - granted > 0 else ""
         funds = f" Funds pay {funded:,.0f} million of the capital{repaid}." if funded > 0 else ""
         alone = totals["standalone_npv_mn"] or 0.0
-        without = (
+        standalone = (
             "" if math.isclose(alone, totals["npv_mn"] or 0.0) else f" ({alone:,.0f} without other profits to tax)"
         )
         return (
-            f"Owners' NPV after tax{priced}: {self._mn(totals['npv_mn'])}{without} at a discount rate of "
+            f"Owners' NPV after tax{priced}: {self._mn(totals['npv_mn'])}{standalone} at a discount rate of "
             f"{100 * self.context['discount_rate']:g}%.{worth}{funds}"
         )
 
@@ -343,9 +356,10 @@ class _Summary:
         for k, row in enumerate(retrofits[:N_SHOWN], start=2):
             table[k] = (truncate(str(row["name"]), width), *table[k][1:])
         more = len(retrofits) - N_SHOWN
-        note = f"\n… and {more} more in plan.xlsx, sheet Retrofits" if more > 0 else ""
+        note = f"\n… and {more} more in {self._rows}" if more > 0 else ""
         if any(self._site(row).endswith(_AND_OTHERS) for row in retrofits[:N_SHOWN]):
-            note += f"\n{_AND_OTHERS} and further sites: sheet Retrofits has the share stored at the site"
+            note += f"\n{_AND_OTHERS} and further sites: {self._rows.removeprefix('plan.xlsx, ')} has the share stored "
+            note += "at the site"
         return self._table(table, table[0].index("captured"), 2) + note
 
     @staticmethod

@@ -144,7 +144,7 @@ class Finance(Section):
     """Tax and depreciation of the owners."""
 
     tax_share: float = Field(default=0.25, ge=0, lt=1)
-    """Income tax rate of the owners, 0 to 1. Losses are offset against other profits of the same year."""
+    """Income tax rate of the owners, from 0 to below 1. Losses are offset against other profits of the same year."""
     depreciation_yr: int = Field(default=10, ge=1, le=60)
     """Years of straight-line depreciation for tax."""
     inflation_rate: float | None = Field(default=None, gt=-0.5, lt=1)

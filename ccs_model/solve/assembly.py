@@ -184,7 +184,8 @@ def assembled(matrix: Matrix, chosen: Floats, point: Point, found: Residuals, re
     if owners is not None and items is not None:
         checks = pd.concat([checks, accounts_checks(point, owners, items)], ignore_index=True)
     stakeholders = accounts_by_stakeholder(items) if items is not None else None
-    social = social_totals(point, stakeholders)
+    ledger = ledger_by_stakeholder(items) if items is not None else None
+    social = social_totals(point, stakeholders, ledger)
     by_year = by_year_table(point, emissions)
     n_rows, n_columns = matrix.rows.shape
     all_links_bound = nearest(record.all_links_bound, bound)
@@ -204,7 +205,7 @@ def assembled(matrix: Matrix, chosen: Floats, point: Point, found: Residuals, re
         "owner_capital": capital_table(owners) if owners is not None else None,
         "owner_tonnes": tonnes_table(owners) if owners is not None else None,
         "stakeholders": stakeholders,
-        "ledger": ledger_by_stakeholder(items) if items is not None else None,
+        "ledger": ledger,
         "intensity": intensity_table(problem, emissions),
         "air_pollution": air_pollution_table(point),
         "terms": MappingProxyType(terms),

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -363,6 +363,8 @@ def _solve_stages(
     parts = checked_parts(problem, matrix, chosen, point, outcome, first, bought, corridors)
     if idle := idle_links(problem, matrix, chosen):
         stages.failed.append(_idle_text(problem, idle))
+    if parts["totals"]["n_retrofits"] and (text := _salvage_text(problem, parts)):
+        stages.failed.append(text)
     if late := shortage_after_horizon(point):
         stages.failed.append(_late_text(*late))
     if was_stopped():
@@ -382,6 +384,20 @@ def _idle_text(problem: Problem, links: tuple[str, ...]) -> str:
             "whatever the pipe size"
         )
     return text
+
+
+def _salvage_text(problem: Problem, parts: Mapping[str, Any]) -> str:
+    """What grants pay for that loses money but for its salvage value; empty if nothing."""
+    totals, retrofits = parts["totals"], parts["retrofits"]
+    npv, without, granted = totals["npv_mn"], totals["npv_without_salvage_mn"], -(totals["public_grants_mn"] or 0.0)
+    if without is None or granted <= 0 or npv < 0 or without >= 0:
+        return ""
+    n_late = int((retrofits["year"] == problem.years[-1]).sum())
+    return (
+        f"with grants the owners' NPV of {rounded(npv)} million depends on the salvage value at the end of the "
+        f"horizon, without which it is {rounded(without)} million (retrofits that start in the last period: {n_late}); "
+        "lower share_max or ceiling_mn of the grants, or plan further periods"
+    )
 
 
 def _late_text(years: int, due_kt: float, takes_kt: float) -> str:

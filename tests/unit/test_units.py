@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ccs_model.units import HOURS_PER_YEAR, UNITS, label_of, unit_of, unit_text
+from ccs_model.units import HOURS_PER_YEAR, UNITS, label_of, rounded, unit_of, unit_text
 
 
 @pytest.mark.parametrize(
@@ -60,3 +60,8 @@ def test_the_vocabulary_has_no_doubles_and_no_ambiguous_million() -> None:
 
 def test_a_year_has_the_hours_of_365_days() -> None:
     assert HOURS_PER_YEAR == 365 * 24
+
+
+def test_the_rounding_of_a_sum_is_printed_as_0() -> None:
+    assert [rounded(x) for x in (-5.35e-7, 4.5e-13, None, 0.0)] == ["0"] * 4
+    assert [rounded(x) for x in (0.00012, -0.5, 1_234.5)] == ["0.00012", "-0.5", "1,234"]

@@ -360,13 +360,15 @@ def stakeholders(run: StoredRun, words: Words) -> Markup:
     ]
     ratio = Column("benefit_cost_ratio", words("ratio"), "", 2)
     columns = columns_of(words, "stakeholder", "benefits_mn", "costs_mn", "npv_mn", ratio, npv_mn="net")
+    document = run.document
     note = "The mark is the net value. Payments between stakeholders cancel in the social account."
+    if document.get("social_account"):
+        note += f" The social discount rate is {100 * document['social_account']['discount_rate']:g} %."
     lowest = min(rows, key=lambda row: row["npv_mn"] or 0.0)
     title = f"The net value is lowest for {lowest['stakeholder']}: {number(lowest['npv_mn'])} million {run.money}."
     drawn = Markup("")
     if any(abs(row["npv_mn"] or 0.0) > BUILT for row in rows):
         drawn = figure("stakeholders-chart", chart, words, title=title, caption=note, source="tables/stakeholders.csv")
-    document = run.document
     money = str(document["currency"]), int(document["price_year"])
     sentences = society(document["totals"], *money, document["social_account"])
     return section(
@@ -418,11 +420,11 @@ def owners(run: StoredRun, words: Words) -> Markup:
     document = run.document
     if (left := -document["costs"].get("salvage_mn", 0.0)) > 0:
         worth = f"{number(left)} million {run.money}"
-        count = (
-            f"The net present values count {worth}, before tax, for assets that outlive the horizon. "
-            "Rates of return and payback count these assets too."
-        )
-        notes.insert(0, words.sentence(count))
+        count = f"The net present values count {worth}, before tax, for assets that outlive the horizon"
+        without = document["totals"].get("npv_without_salvage_mn")
+        count += "." if without is None else f"; without them their sum is {number(without)} million."
+        notes.insert(0, words.sentence(f"{count} Rates of return and payback count these assets too."))
+    notes.insert(0, words.sentence(f"The owners' discount rate is {100 * document['context']['discount_rate']:g} %."))
     if document["funds"] or document["costs"].get("paid_mn"):
         notes.insert(0, words.sentence("Break-even prices count the payments, grants and loans of the scenario."))
     shown = table("owners", columns, plain(rows), words, words("owner_returns"), has_total=has_total)

@@ -117,6 +117,7 @@ _TITLES: Mapping[str, tuple[str, str]] = {
     "zones": ("Zones", "By zone, in the last period."),
     "costs": ("Costs", "Cost terms, discounted over the horizon."),
     "terms": ("Terms", "Terms of the objective, in its unit (sheet Runs)."),
+    "ledger": ("Ledger", "Items of money of each stakeholder, discounted at the social rate; gains are positive."),
     "plants": ("Plants", "Plants that enter, leave or change their retrofits relative to the first run."),
     "inputs": ("Inputs", "Inputs that differ: scenario keys by value, tables by the start of their SHA-256."),
 }

@@ -353,6 +353,7 @@ def write_stakeholders(sheet: Sheet, plan: Plan) -> None:
         "resources from outside the model and, if requested, the damage avoided.",
         "note",
     )
+    sheet.paragraph("The sentences are as solved; the tables follow the inputs.", "note")
     for each in society(plan.totals, plan.problem.currency, plan.problem.price_year, social_terms(plan.problem)):
         sheet.paragraph(each)
     rows = _items(plan)

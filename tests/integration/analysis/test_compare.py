@@ -157,6 +157,29 @@ def test_a_cost_term_of_one_run_is_its_difference(poor: Plan) -> None:
     assert pd.isna(row[found.names[0]]) and row[f"{found.names[1]} − first"] == -31_681.0
 
 
+def test_items_of_the_public_purse_are_side_by_side_and_other_rates_are_named(poor: Plan) -> None:
+    run = run_of(poor)
+    grant = {
+        "item": "grants_mn",
+        "owners_mn": 500.0,
+        "public_purse_mn": -500.0,
+        "financiers_mn": 0.0,
+        "society_mn": 0.0,
+    }
+    changed = {
+        **run.document,
+        "ledger": [*run.document["ledger"], grant],
+        "context": {**run.document["context"], "discount_rate": 0.05},
+    }
+    found = compare([run, replace(run, document=changed)])
+    rows = found.ledger.set_index(["item", "quantity"])[f"{found.names[1]} − first"]
+    assert rows["grants_mn", "public_purse_mn"] == -500.0 and rows["tax_mn", "public_purse_mn"] == 0.0
+    text = " ".join(_comparison_text(found).split())
+    assert "Grants million CNY 2024 – -500 -500" in text
+    assert "The owners' discount rates differ (A 8 %, B 5 %)" in text
+    assert "discount rates differ" not in _comparison_text(compare([run, run]))
+
+
 def test_a_plant_that_changes_shows_its_retrofits(poor: Plan) -> None:
     run = run_of(poor)
     first, *others = run.document["retrofits"]
@@ -201,7 +224,7 @@ def test_one_run_is_not_a_comparison(poor: Plan) -> None:
 def test_the_workbook_has_live_differences_whose_values_are_written(found: Comparison, tmp_path: Path) -> None:
     path = found.to_excel(tmp_path / "c.xlsx")
     live, reported = openpyxl.load_workbook(path), openpyxl.load_workbook(path, data_only=True)
-    assert live.sheetnames == ["Runs", "Totals", "Years", "Zones", "Costs", "Terms", "Plants", "Inputs"]
+    assert live.sheetnames == ["Runs", "Totals", "Years", "Zones", "Costs", "Terms", "Ledger", "Plants", "Inputs"]
     n_formulas = 0
     for sheet in live.worksheets:
         for row in sheet.iter_rows():

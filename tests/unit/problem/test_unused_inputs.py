@@ -41,6 +41,18 @@ PRICE: Changes = {"policy.carbon_price_per_t": {2026: 300.0}, "objective": "max_
         ),
         (PRICE, "policy.carbon_price_per_t: the carbon price earns the owners nothing"),
         (
+            {**PRICE, "objective": "min_cost", "policy.capture_deductible": True, "targets.captured_ktpa": 100},
+            "policy.carbon_price_per_t changes the owners' accounts and not the plan",
+        ),
+        (
+            {
+                "objective": "min_cost",
+                "targets.captured_ktpa": 100,
+                "funds": {"bank": {"kind": "loan", "interest_rate": 0.03, "term_yr": 7}},
+            },
+            "funds: funds changes the owners' accounts and not the plan",
+        ),
+        (
             {"targets.abatement_share": {2031: 0.01}, "budget.total_mn": None},
             "targets: objective: max_abatement without a budget builds whatever avoids CO2",
         ),

@@ -106,3 +106,20 @@ def test_futures_name_each_budget_and_the_constraints_violated_most_often() -> N
     )
     translated = Language("zh").sentence(text)
     assert "超出某省预算" in translated and "“注入量不超过注入井能力”，占 20 %" in translated
+
+
+def test_the_public_purse_pays_what_it_receives_less() -> None:
+    totals = {
+        "resource_cost_mn": 100.0, "break_even_carbon_value_per_t": None, "value_at_market_price_mn": None,
+        "public_purse_account_mn": -876.0, "public_cost_per_t": 17_380.0, "public_grants_mn": -1_010.0,
+        "public_carbon_mn": 0.0, "public_paid_mn": -0.2, "public_tax_mn": 134.0,
+    }  # fmt: skip
+    terms = {"discount_rate": 0.05, "damages": None}
+    text = society(totals, "CNY", 2024, terms)[-1]
+    assert text == (
+        "The net cost to the public purse is 876 million CNY 2024, 17,380 CNY 2024 per t avoided: grants 1,010, carbon "
+        "revenue of the owners 0, payments per tonne 0, tax relief less tax paid -134 million."
+    )
+    assert Language("zh").sentence(text).startswith("政府财政净支出为 876 百万元（2024年价），每吨净减排 17,380 元")
+    nothing = society({**totals, "public_cost_per_t": None}, "CNY", 2024, terms)[-1]
+    assert "876 million CNY 2024: grants" in nothing and Language("zh").sentence(nothing) != nothing
