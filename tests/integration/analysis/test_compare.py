@@ -56,7 +56,7 @@ def test_each_column_is_its_run_and_each_difference_is_one(found: Comparison, po
         if value is not None:
             assert totals.at[name, first] == pytest.approx(value)
             assert totals.at[name, second] == pytest.approx(rich.totals[name])
-    for table in (found.totals, found.years, found.zones, found.costs, found.terms):
+    for table in (found.totals, found.years, found.zones, found.costs, found.terms, found.ledger):
         pd.testing.assert_series_equal(
             table[f"{second} − first"], table[second] - table[first], check_names=False, rtol=1e-12
         )
@@ -237,7 +237,7 @@ def test_the_workbook_has_live_differences_whose_values_are_written(found: Compa
                     n_formulas += 1
     expected = sum(
         int(table[f"{found.names[1]} − first"].notna().sum())
-        for table in (found.totals, found.years, found.zones, found.costs, found.terms)
+        for table in (found.totals, found.years, found.zones, found.costs, found.terms, found.ledger)
     )
     assert n_formulas == expected > 0
 
