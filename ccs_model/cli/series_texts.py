@@ -125,11 +125,12 @@ def _figures_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         table.append([str(row["scenario"]), *values, str(row["status"]).replace("_", " "), *own, *figures])
     # A narrow terminal shows fewer figures: no plants, then no capex, then no gap; at last headings are shortened.
     n = len(table[0])
-    _shorten_headings(table, len(changed), n - 3)
+    legend = _shorten_headings(table, len(changed), n - 3)
     text, n_less = fitted(table, {len(changed) + 1}, columns(), (n - 3, n - 2, n - 1))
     more = len(rows) - _N_VARIANTS_SHOWN
     notes = [f"… and {more} more"] if more > 0 else []
     notes += [f"…: {parent}"] if parent else []
+    notes += legend
     notes += ["Figures left out on this narrow terminal are in the table."] if n_less else []
     return ["", *text.splitlines(), *notes, ""]
 
@@ -182,8 +183,12 @@ def _short_keys(keys: Sequence[str]) -> tuple[list[str], str]:
     return [".".join(key.split(".")[-2:]) if name.isdigit() else name for key, name in zip(keys, last, strict=True)], ""
 
 
-def _shorten_headings(table: list[list[str]], n_keys: int, n_shown: int) -> None:
-    """Shorten the headings of the keys, the longest first, until the first `n_shown` columns fit the line."""
+def _shorten_headings(table: list[list[str]], n_keys: int, n_shown: int) -> list[str]:
+    """Shorten the headings of the keys, the longest first, until the first `n_shown` columns fit the line.
+
+    Headings that become equal are numbered instead; the lines returned say which key a number is.
+    """
+    keys = table[0][1 : n_keys + 1]
 
     def width(k: int, first: int = 0) -> int:
         return max(width_of(row[k]) for row in table[first:])
@@ -194,6 +199,10 @@ def _shorten_headings(table: list[list[str]], n_keys: int, n_shown: int) -> None
         if not longest or not is_wide or width_of(table[0][longest]) <= max(width(longest, 1), _LEAST_HEADING):
             break
         table[0][longest] = truncate(table[0][longest], width_of(table[0][longest]) - 1)
+    if len(set(table[0][1 : n_keys + 1])) == len(set(keys)):
+        return []
+    table[0][1 : n_keys + 1] = [f"({k})" for k in range(1, n_keys + 1)]
+    return [f"({k}) {key}" for k, key in enumerate(keys, start=1)]
 
 
 def sweep_warning_texts(warnings: Sequence[Mapping[str, Any]], n_all: int) -> list[str]:

@@ -28,9 +28,11 @@ from ccs_model.inputs.declarations import Column, kind_of, reading_order
 from ccs_model.inputs.geography import km_if_swapped
 from ccs_model.scenario.validation import shown
 from ccs_model.scenario.yaml_document import contents
+from ccs_model.units import first_few
 
 LARGEST_BYTES = 50_000_000
 _MOST_FOLDERS = 2_000  # searched for files in subfolders
+_N_NAMED = 4
 
 # Files with their usual folders, and the names of their older formats.
 _FILES = {
@@ -444,7 +446,9 @@ def _vertices(text: Text, sites: dict[str, set[str]], issues: list[Issue]) -> di
             if kind not in sites:
                 issues.append(Issue(reader.where, f"'{shown(kind)}' is neither SOURCE nor SINK"))
             elif name not in sites[kind] and sites[kind]:
-                issues.append(Issue(reader.where, f"{kind.lower()} '{shown(name)}' is unknown"))
+                names = first_few(sorted(map(shown, sites[kind])), _N_NAMED)
+                what = f"{kind.lower()} '{shown(name)}' is unknown"
+                issues.append(Issue(reader.where, what, f"expected a name: {names}"))
             elif vertices.setdefault((kind, name), vertex) != vertex:
                 what = f"{kind.lower()} '{shown(name)}' is at vertex {vertices[kind, name]} and at {vertex}"
                 issues.append(Issue(reader.where, what))

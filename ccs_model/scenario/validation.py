@@ -40,6 +40,8 @@ def unknown_key(path: tuple[str, ...], known: tuple[str, ...], n_before: int = 0
     if name in homes:
         home = homes[name].rpartition(".")[0]
         return "unknown key", f"'{name}' belongs {f'under {home!r}' if home else 'at the top level'}"
+    if "intensity" in name and level == ("targets",):
+        return "unknown key", "goals of carbon intensity are judged in tables/intensity.csv, not enforced as targets"
     if near:
         return "unknown key", f"did you mean '{near}'?"
     # A key of another section has to be nearly the same.

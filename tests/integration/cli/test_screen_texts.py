@@ -181,6 +181,21 @@ def test_a_sweep_fits_a_narrow_terminal(tmp_path: Path, monkeypatch: pytest.Monk
     assert "Figures left out on this narrow terminal are in the table." in lines
 
 
+def test_keys_of_a_sweep_that_would_look_alike_are_numbered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    figures = {
+        "status": "optimal", "objective_name": "max_abatement", "currency": "CNY", "price_year": 2024,
+        "objective_value": 13_431.4, "unit": "kt", "gap_share": 0.0, "n_plants_retrofitted": 1, "avoided_ktpa": 8_869,
+        "capex_mn": 812, "message": "",
+    }  # fmt: skip
+    swept_keys = {f"policy.{name}.{year}": 1 for name in ("carbon_price_per_t", "paid") for year in (2026, 2030, 2040)}
+    lines = sweeping.sweep_text(Path("runs"), "Small", [{"scenario": 1, **swept_keys, **figures}]).splitlines()
+    assert max(map(len, lines)) <= 80
+    heading = next(line for line in lines if "status" in line)
+    assert heading.split()[:6] == ["(1)", "(2)", "(3)", "(4)", "(5)", "(6)"]
+    assert "(2) policy.carbon_price_per_t.2030" in lines and "(6) policy.paid.2040" in lines
+
+
 def test_keys_of_a_sweep_are_shortened_before_its_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     figures = {
