@@ -239,7 +239,7 @@ def test_one_missing_file_is_named(folder):
          r"Network.txt:3: edge .* is given twice \(see line 2\)"),
         ("CandidateNetwork.txt", "580414\t583060", "580414\t5830.5",
          r"Network.txt:3:vertex: 5830.5 is not a whole number"),
-        ("DelaunayPaths.txt", "SOURCE\t16\t", "SOURCE\t61\t", r"Paths.txt:2: source '61' is unknown \(expected a name: "),
+        ("DelaunayPaths.txt", "SOURCE\t16\t", "SOURCE\t61\t", r"Paths.txt:2: source '61' is unknown \(expected a name"),
         ("DelaunayPaths.txt", "SOURCE\t16\t", "FLARE\t16\t", r"Paths.txt:2: 'FLARE' is neither SOURCE nor SINK"),
         ("DelaunayPaths.txt", "270438\t525352", "270439\t525352", r"source '16' is at vertex 270439 and at 270438"),
         ("DelaunayPaths.txt", "270438\t525352", "270438", r"DelaunayPaths.txt:2: 5 fields, expected at least 6"),
