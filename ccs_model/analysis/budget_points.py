@@ -1,43 +1,49 @@
 """The budget points of a frontier: a plan at each budget, from low to high, each started from the one below.
 
-For comparison, the merit order (MACC) serves as a rule for a budget. It selects streams from cheap to expensive until
-the budget is spent, each at the cost of its own pipeline. The model then optimises these streams only: their timing,
-their sinks and, on a shared network, their pipelines, under the budget rule of the plans. The rule falls short of the
-optimum because it ignores indivisible costs, limits that streams share and the years for which capture lasts.
+On a large shared network each plan is then proven within its own links. For comparison, each budget has the plan of the
+merit order.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from ccs_model._typing import Floats, Ints, MessageCallback
 from ccs_model.analysis.jobs import Job, processes
+from ccs_model.analysis.ranked_list import RankedList, ranked_list
 from ccs_model.analysis.rebuilt_plan import NO_COLUMNS
 from ccs_model.errors import NoPlanError
 from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
-from ccs_model.mip.branch_and_bound import solve_mip, verified_point
+from ccs_model.mip.branch_and_bound import solve_mip
 from ccs_model.mip.budget_sweep import SweepModel, with_limit, zero_point
 from ccs_model.mip.clock import BackgroundTask, counts_cpu, now, seconds_until_stop, was_stopped
+from ccs_model.mip.fixed_charge import Prove
 from ccs_model.mip.highs import LARGE_ROWS, gap_share
 from ccs_model.mip.matrix import residuals, rounded_to_integrality
 from ccs_model.mip.parametric import MovingLimit, Support
-from ccs_model.mip.presolve import restricted
-from ccs_model.mip.sweep_search import BoundAtLimits, Processes, RunTasks, SweepSearch, SweepTask, SweepWork
-from ccs_model.model.names import BUILD
+from ccs_model.mip.search import Result, SearchContext
+from ccs_model.mip.sweep_search import (
+    BoundAtLimits,
+    Processes,
+    ProofTask,
+    ProveAtLimits,
+    RunTasks,
+    SweepSearch,
+    SweepTask,
+    SweepWork,
+)
 from ccs_model.plan.decisions import without_traces
-from ccs_model.plan.merit_order import macc_table
 from ccs_model.problem import Problem
 from ccs_model.problem.candidate_network import corridor_rows
-from ccs_model.solve.directed_bound import lines_over_all_links
+from ccs_model.solve.directed_bound import lines_over_all_links, proven_by_directions
 from ccs_model.solve.fixed_charge_network import connections_of, network_of, source_network_of
 from ccs_model.solve.growth_network import growth_network_of
 from ccs_model.solve.normalised_money import Normalised
@@ -46,63 +52,10 @@ from ccs_model.solve.tie_breaking import break_ties
 
 # Multiple of its even share of the effort left that a budget may take, and the least effort it has.
 _GREEDY, _LEAST = 1.25, 0.5
+# Relative improvement of the objective below which two plans count as equally good.
+_IMPROVED = 1e-9
 # Relative tolerance of spending against a budget.
 SPENDING_TOLERANCE = 1e-9
-_OWN = "The streams of the merit order, each with its own pipeline."
-_SHARED = "The streams of the merit order, ranked with a pipeline of their own each; their plan shares pipelines."
-# Relative gap, branch-and-bound nodes and effort at which the plan of a list ends.
-_GAP, _NODES, _EFFORT = 0.005, 20, 4.0
-
-
-@dataclass(frozen=True, eq=False)
-class Take:
-    """Plants that the merit order selects for a budget or a smaller one, and the best plan found; None without one.
-
-    `x` is in the units of the search, `value` in those of the problem.
-    """
-
-    plants: frozenset[str]
-    x: Floats | None
-    value: float | None
-
-
-@dataclass(frozen=True, eq=False)
-class RankedList:
-    """The merit order, and its selection for each budget."""
-
-    table: pd.DataFrame
-    words: str
-    takes: Mapping[float, Take]
-
-
-def _taken(table: pd.DataFrame, amounts: Floats, budget: float) -> pd.DataFrame:
-    """Streams from cheap to expensive, each with its amount of the budget; one that no longer fits is skipped."""
-    left, rows = budget, []
-    for place, amount in enumerate(amounts.tolist()):
-        if amount <= left:
-            left -= amount
-            rows.append(place)
-    return table.iloc[rows]
-
-
-def _listed_plan(
-    matrix: Matrix, others: npt.NDArray[np.int64], options: SolverOptions, start: Floats | None
-) -> Floats | None:
-    """The best plan found without some columns, from the plan of a shorter list if it is one here."""
-    small = restricted(matrix, others[matrix.lower[others] == 0])
-    if start is None or not small.holds(start):
-        start = zero_point(matrix)
-    if not len(small.columns):
-        return start
-    highs = Highs(small.matrix, options)
-    highs.set_option("mip_rel_gap", _GAP)
-    highs.set_option("mip_max_nodes", _NODES)
-    highs.set_option("mip_allow_restart", False)
-    if start is not None and small.holds(start):
-        highs.start_from(start[small.columns])
-    outcome = highs.attempt(_EFFORT, "merit order")
-    found = None if outcome.x is None else verified_point(matrix, small.lifted(outcome.x), options)
-    return start if found is None else found
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +67,23 @@ class BudgetPoint:
     outcome: Outcome
     relaxation: Outcome
     all_links_bound: float
+
+    @property
+    def value(self) -> float:
+        """Objective value of the plan."""
+        return self.outcome.objective
+
+    def with_plan(self, x: Floats, value: float, bound: float) -> BudgetPoint:
+        """Return the budget point with another plan and its bound."""
+        return replace(self, x=x, outcome=replace(self.outcome, x=x, objective=value, bound=bound))
+
+
+@dataclass(frozen=True, eq=False)
+class _Apart:
+    """What proves plans one by one, and the lines that bound all of them over all links, computed beside."""
+
+    run_tasks: RunTasks
+    lines: BackgroundTask[list[Support]]
 
 
 @dataclass(eq=False)
@@ -139,6 +109,8 @@ class BudgetPointSearch:
     # Columns of pipelines that are not searched.
     _unused: Ints = field(default_factory=lambda: NO_COLUMNS)
     _deadline: float = np.inf
+    # Where plans are proven one by one within their own links.
+    _apart: _Apart | None = None
 
     @property
     def matrix(self) -> Matrix:
@@ -154,46 +126,34 @@ class BudgetPointSearch:
         """Return a plan at each budget in million that has one, and the merit order."""
         self._deadline = now() + self.effort
         limits = budgets / self.search.unit
-        if not self.problem.is_integer:
-            found = self._linear(limits)
-        elif self.problem.network is None:
-            found = self._rounded(limits)
-        else:
-            found = self._in_corridors(limits)
-        self.report_progress("merit order")
-        ranked = self._ranked(list(map(float, budgets)))
-        if self.problem.is_integer:
-            found = self._pooled(found, limits, ranked)
+        with contextlib.ExitStack() as beside:
+            if not self.problem.is_integer:
+                found = self._linear(limits)
+            elif self.problem.network is None:
+                found = self._rounded(limits)
+            else:
+                found = self._in_corridors(limits, beside)
+            is_threaded = self._apart is not None and self.problem.scenario.solver.is_threaded
+            merit_order = BackgroundTask(
+                partial(ranked_list, self.problem, self.search, self.row, self.options, self._unused, budgets.tolist()),
+                is_threaded=is_threaded,
+            )
+            beside.enter_context(merit_order)
+            if self._apart is not None:
+                found = self._proven(self._pooled(found, limits, None), self._apart)
+            self.report_progress("merit order")
+            ranked = merit_order.result()
+            if self.problem.is_integer:
+                pooled = self._pooled(found, limits, ranked)
+                if self._apart is not None:
+                    before = {each.budget_mn: each.x for each in found}
+                    changed = [k for k, each in enumerate(pooled) if each.x is not before.get(each.budget_mn)]
+                    for k in changed:
+                        pooled[k] = pooled[k].with_plan(pooled[k].x, pooled[k].value, self.sign * np.inf)
+                    pooled = self._bounded_over_all_links(self._proven(pooled, self._apart, changed), self._apart)
+                found = pooled
         mn = dict(zip(limits.tolist(), budgets.tolist(), strict=True))
         return [self._in_million(each, mn[each.budget_mn]) for each in self._with_monotone_bounds(found)], ranked
-
-    def _ranked(self, budgets: Sequence[float]) -> RankedList | None:
-        """The merit order with its plan at each budget in million, ascending; None if nothing can be ranked."""
-        problem, matrix = self.problem, self.matrix
-        table = macc_table(problem, pd.DataFrame(columns=["plant", "stream"]))
-        if table.empty:
-            return None
-        columns = matrix.columns_of(BUILD)
-        routes = problem.routes.set_index("route").loc[[matrix.columns[j].index[0] for j in columns]]
-        streams = list(zip(routes["plant"], routes["stream"], routes["technology"], strict=True))
-        # The budget of a static year is money per year, and covers all yearly costs.
-        yearly_mn = table["avoidance_cost_at_full_load_per_t"] * table["avoided_at_full_load_ktpa"] / 1000.0
-        amounts = (yearly_mn if problem.is_static else table["capex_mn"]).to_numpy(float)
-        takes: dict[float, Take] = {}
-        start, best = None, None
-        for budget in budgets:
-            taken = _taken(table, amounts, budget)
-            listed = set(zip(taken["plant"], taken["stream"], taken["technology"], strict=True))
-            others = np.union1d(columns[[each not in listed for each in streams]], self._unused)
-            there = with_limit(matrix, self.row, budget / self.search.unit)
-            start = None if was_stopped() else _listed_plan(there, others, self.options, start)
-            value = None if start is None else self.search.value(start)
-            take = Take(frozenset(map(str, taken["plant"])), start, value)
-            # The list of a smaller budget fits this one as well.
-            if best is not None and best.value is not None and (value is None or self.sign * (best.value - value) > 0):
-                take = best
-            takes[budget] = best = take
-        return RankedList(table, _OWN if problem.network is None else _SHARED, takes)
 
     def _in_million(self, point: BudgetPoint, budget_mn: float) -> BudgetPoint:
         """A budget point of the search in the units of the problem."""
@@ -230,10 +190,44 @@ class BudgetPointSearch:
     def _with_plan(self, known: BudgetPoint | None, budget: float, x: Floats, value: float) -> BudgetPoint:
         """The budget point with another plan; without one, with no bound but that of the relaxation's lines."""
         if known is not None:
-            return replace(known, x=x, outcome=replace(known.outcome, x=x, objective=value))
+            return known.with_plan(x, value, known.outcome.bound)
         bound = self._over_all_links(budget)
         outcome = Outcome("limit", value, bound, x, None, None)
         return BudgetPoint(budget, x, outcome, Outcome("limit", bound, bound, None, None, None), bound)
+
+    def _proven(self, points: list[BudgetPoint], apart: _Apart, at: Sequence[int] | None = None) -> list[BudgetPoint]:
+        """Budget points with the bound within the links of their own plan, which may become better there.
+
+        A better plan replaces those of higher budgets, whose own links are then proven in turn. With `at` only some
+        points are proven at first.
+        """
+        self.report_progress("bounds within the links of each plan")
+        allowed = BUDGET_SWEEP.stage(ProveAtLimits).share * self.effort
+        waiting = list(range(len(points)) if at is None else at)
+        while waiting and not was_stopped():
+            tasks = [ProofTask(points[k].budget_mn, points[k].x, allowed) for k in waiting]
+            results = apart.run_tasks([(each, seconds_until_stop()) for each in tasks])
+            for k, ((proven, bound), _) in zip(waiting, results, strict=True):
+                x = without_traces(self.problem, with_limit(self.matrix, self.row, points[k].budget_mn), proven)
+                points[k] = points[k].with_plan(x, float(self.matrix.costs[0] @ x), bound)
+            waiting = []
+            for k in range(1, len(points)):
+                below, here = points[k - 1], points[k]
+                if self.sign * (below.value - here.value) > _IMPROVED * abs(here.value):
+                    points[k] = here.with_plan(below.x, below.value, self.sign * np.inf)
+                    waiting.append(k)
+        return points
+
+    def _bounded_over_all_links(self, points: list[BudgetPoint], apart: _Apart) -> list[BudgetPoint]:
+        """Budget points with the bound over all links, which is computed beside the search."""
+        self.report_progress("bounds over all links")
+        self._supports = apart.lines.result()
+        found = []
+        for each in points:
+            over_all = self._over_all_links(each.budget_mn)
+            bound = self.sign * min(self.sign * each.outcome.bound, self.sign * over_all)
+            found.append(replace(each.with_plan(each.x, each.value, bound), all_links_bound=over_all))
+        return found
 
     def _linear(self, budgets: Floats) -> list[BudgetPoint]:
         if self.problem.network is not None:
@@ -275,7 +269,7 @@ class BudgetPointSearch:
             self.report_progress(f"budget {k + 1} of {len(budgets)}")
         return budget_points
 
-    def _in_corridors(self, budgets: Floats) -> list[BudgetPoint]:
+    def _in_corridors(self, budgets: Floats, beside: contextlib.ExitStack) -> list[BudgetPoint]:
         """Integer plans on a shared network, within corridors chosen at two anchors."""
         problem = self.problem
         assert problem.network is not None
@@ -284,29 +278,39 @@ class BudgetPointSearch:
         links = problem.network.links["link"].to_numpy(object)
         model = SweepModel(self.matrix, self.row, network_of(problem, self.matrix), (), self.options)
         growth = growth_network_of(problem, self.matrix)
-        work = SweepWork(model, connections_of(problem, self.matrix), BUDGET_SWEEP, growth)
         required, required_only = self._required(links, is_grown=growth is not None)
+        # With few links all of them are searched, and the gap within them is that over all.
+        is_apart = growth is not None and not required_only and len(links) > SIZES.all_links
+        is_apart &= len(problem.years) > 1 and not problem.network.lines["is_free"].any()
+        is_apart &= len(self.matrix.row_lower) <= LARGE_ROWS
+        proof = partial(_proven_within, problem) if is_apart else None
+        work = SweepWork(model, connections_of(problem, self.matrix), BUDGET_SWEEP, growth, proof)
         # As in a single plan, slope scaling chooses links where there are few or where growth does not apply.
         with_scaling = growth is None or len(links) <= SIZES.all_links
         n_processes = _processes_for(self.matrix, self.jobs)
-        lines = BackgroundTask(
-            partial(self._lines_over_all_links, float(budgets[-1])), is_threaded=problem.scenario.solver.is_threaded
-        )
-        with _run_tasks_in(n_processes, work) as run_tasks, lines:
-            sweep = SweepSearch(
-                work,
-                required,
-                required_only,
-                with_scaling,
-                self.known,
-                self.effort,
-                run_tasks,
-                self.report_progress,
-                partial(source_network_of, problem),
+        lines = beside.enter_context(
+            BackgroundTask(
+                partial(self._lines_over_all_links, float(budgets[-1])), is_threaded=problem.scenario.solver.is_threaded
             )
-            found = sweep.run(budgets)
-            if found is None:
-                return []
+        )
+        run_tasks = beside.enter_context(_run_tasks_in(n_processes, work))
+        sweep = SweepSearch(
+            work,
+            required,
+            required_only,
+            with_scaling,
+            self.known,
+            self.effort,
+            run_tasks,
+            self.report_progress,
+            partial(source_network_of, problem),
+        )
+        found = sweep.run(budgets)
+        if found is None:
+            return []
+        if is_apart:
+            self._apart = _Apart(run_tasks, lines)
+        else:
             self.report_progress("bounds over all links")
             self._supports = [*found.supports, *lines.result()]
         self.links = tuple(str(links[k]) for k in found.arc_groups if k < len(links))
@@ -375,13 +379,22 @@ class BudgetPointSearch:
                     known *= self.sign / float(self.search.objective[0])
                     within, over = min(within, known), min(over, known)
             value = self.sign * budget_point.outcome.objective
-            within = max(min(within, self.sign * budget_point.outcome.bound), value)
             over = max(min(over, self.sign * budget_point.all_links_bound), value)
+            # The bound within the links of one plan says nothing of another one.
+            within = np.inf if self._apart is not None else within
+            within = max(min(within, over, self.sign * budget_point.outcome.bound), value)
             bound = self.sign * within
             closed = gap_share(bound, budget_point.outcome.objective) <= self.options.gap_share + 1e-9
             outcome = replace(budget_point.outcome, bound=bound, status="optimal" if closed else "limit")
             kept.append(replace(budget_point, outcome=outcome, all_links_bound=self.sign * over))
         return kept[::-1]
+
+
+def _proven_within(
+    problem: Problem, context: SearchContext, before: Result, arc_groups: Ints, prove: Prove
+) -> Result | None:
+    """The incumbent with its bound over some arc groups, as in a single plan."""
+    return proven_by_directions(problem, context, before, arc_groups, prove, "budget point")
 
 
 def _processes_for(matrix: Matrix, jobs: int | None) -> int:

@@ -18,8 +18,9 @@ import pandas as pd
 
 from ccs_model._typing import Floats, MessageCallback
 from ccs_model.analysis.analysis_result import amount_at
-from ccs_model.analysis.budget_points import BudgetPoint, BudgetPointSearch, RankedList
+from ccs_model.analysis.budget_points import BudgetPoint, BudgetPointSearch
 from ccs_model.analysis.compare import MOVES, moves_between, retrofits_by_plant
+from ccs_model.analysis.ranked_list import RankedList, beside
 from ccs_model.analysis.rebuilt_plan import solver_options
 from ccs_model.errors import InfeasibleError, InputError, Issue, NoPlanError
 from ccs_model.inputs import Inputs
@@ -358,7 +359,7 @@ def _points_of(
             one["text"] = _words(effect, moved)
         else:
             one["text"] = _FIRST[problem.is_integer and one["budget_mn"] > 0]
-        one |= _list(ranked, budget_point, fitted, matrix.maximise[0])
+        one |= beside(ranked, budget_point.budget_mn, value, fitted, maximise=matrix.maximise[0])
         rows.append(one)
         moves += moved
         pictures.append(_picture(budget_point.budget_mn, point, retrofits, fitted))
@@ -443,23 +444,6 @@ def _words(message: str, moved: Sequence[Row]) -> str:
         if names:
             message += "; " + (one if len(names) == 1 else several).format(first_few(names, _NAMED))
     return message + "."
-
-
-def _list(ranked: RankedList | None, budget_point: BudgetPoint, fitted: Mapping[str, Row], maximise: bool) -> Row:
-    """What the merit order reaches with the same budget, and the plants in which it differs from the plan."""
-    if ranked is None:
-        return {"list_objective": None, "list_short_share": None, "list_only": "", "plan_only": ""}
-    take, value = ranked.takes[budget_point.budget_mn], budget_point.outcome.objective
-    short = None
-    if take.value is not None and value:
-        short = (value - take.value) / abs(value) * (1.0 if maximise else -1.0)
-    names = dict(zip(ranked.table["plant"], ranked.table["name"], strict=True))
-    return {
-        "list_objective": take.value,
-        "list_short_share": short,
-        "list_only": "; ".join(str(names[plant]) for plant in sorted(take.plants - set(fitted))),
-        "plan_only": "; ".join(str(fitted[plant]["name"]) for plant in sorted(set(fitted) - take.plants)),
-    }
 
 
 def _picture(budget_mn: float, point: Point, retrofits: pd.DataFrame, fitted: Mapping[str, Row]) -> Mapping[str, Any]:

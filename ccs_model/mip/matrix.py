@@ -296,7 +296,9 @@ def _middle(sizes: Floats, at: npt.NDArray[np.int32], n: int) -> Floats:
     low, high = np.full(n, np.inf), np.full(n, -np.inf)
     np.minimum.at(low, at, sizes)
     np.maximum.at(high, at, sizes)
-    return np.where(np.isfinite(low), (low + high) / 2, 0.0)
+    is_empty = np.isinf(low)
+    low[is_empty], high[is_empty] = 0.0, 0.0
+    return (low + high) / 2
 
 
 def _name(constraint: tuple[str, object]) -> str:

@@ -19,6 +19,9 @@ from ccs_model.mip.highs import Highs, SolverOptions
 from ccs_model.mip.matrix import Matrix
 from ccs_model.mip.verification import elastic_opinion
 
+# A column of at most this value counts as 0.
+_TRACE = 1e-7
+
 
 @dataclass(frozen=True, eq=False)
 class RestrictedModel:
@@ -38,7 +41,7 @@ class RestrictedModel:
         """Return whether a point of the full model is one of the smaller model as well."""
         outside = np.ones(self.n_columns, dtype=bool)
         outside[self.columns] = False
-        return bool((np.abs(x[outside]) <= 1e-9).all())
+        return bool((np.abs(x[outside]) <= _TRACE).all())
 
 
 def restricted(matrix: Matrix, off: Ints) -> RestrictedModel:

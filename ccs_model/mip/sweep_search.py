@@ -18,12 +18,13 @@ from ccs_model._typing import Floats, Ints, MessageCallback
 from ccs_model.mip.budget_sweep import Anchor, Anchors, Deepen, Relate, Sweep, SweepModel, SweepPoint, with_limit
 from ccs_model.mip.clock import effort, effort_spent, now, seconds_until_stop, spend, time_s, was_stopped
 from ccs_model.mip.cut_sets import Connections, Cut
+from ccs_model.mip.fixed_charge import Prove
 from ccs_model.mip.growing_network import GrowthNetwork
 from ccs_model.mip.highs import Highs
 from ccs_model.mip.matrix import Matrix
 from ccs_model.mip.parametric import Support
 from ccs_model.mip.presolve import RestrictedModel, restricted
-from ccs_model.mip.search import Result, Strategy
+from ccs_model.mip.search import Result, SearchContext, Strategy
 from ccs_model.mip.source_prices import PriceRounds, SourceNetwork
 from ccs_model.mip.tree_growth import Grow
 
@@ -93,14 +94,38 @@ class BoundAtLimits:
     share: float = 0.75
 
 
+@dataclass(frozen=True)
+class ProveAtLimits:
+    """The proof of each solution within its own arc groups, from low to high limits.
+
+    Parameters
+    ----------
+    share
+        Share of the sweep's effort that each may take.
+    prove
+        The exact search.
+    """
+
+    share: float = 0.04
+    prove: Prove = Prove()
+
+
+Proof = Callable[[SearchContext, Result, Ints, Prove], Result | None]
+"""Proves the incumbent of a search within some arc groups; None where that does not apply."""
+
+
 @dataclass(frozen=True, eq=False)
 class SweepWork:
-    """The model over all arc groups, as a process receives it, and the costs of its network if growth applies."""
+    """The model over all arc groups, as a process receives it.
+
+    `growth` are the costs of its network if growth applies, `proof` proves a solution within its own arc groups.
+    """
 
     model: SweepModel
     connections: Connections
     strategy: Strategy
     growth: GrowthNetwork | None = None
+    proof: Proof | None = None
 
     def opened(self) -> Callable[[tuple[SweepTask, float]], tuple[Any, float]]:
         """Return what does a task within some seconds; the result comes with the effort it took."""
@@ -232,6 +257,25 @@ class _DeepenTask:
 
 
 @dataclass(frozen=True, eq=False)
+class ProofTask:
+    """The proof of a solution at one limit. The result is (solution, bound), infinite where nothing is proven."""
+
+    limit: float
+    x: Floats
+    effort: float
+
+    def done(self, work: SweepWork) -> tuple[Floats, float]:
+        """Return the solution, or a better one within its arc groups, and the bound there."""
+        assert work.proof is not None
+        context = work.model.at(self.limit, now() + self.effort)
+        arc_groups, prove = context.network.arc_groups_used(self.x), work.strategy.stage(ProveAtLimits).prove
+        found = work.proof(context, Result("limit", self.x), arc_groups, prove)
+        if found is None or found.incumbent is None or not np.isfinite(found.bound):
+            return self.x, context.sign * np.inf
+        return found.incumbent, found.bound
+
+
+@dataclass(frozen=True, eq=False)
 class SweepResult:
     """Points of the restricted model, its arc groups, and the lines that bound solutions over all arc groups."""
 
@@ -278,18 +322,8 @@ class SweepSearch:
     def run(self, limits: Floats) -> SweepResult | None:
         """Return points at the limits, from low to high; None where not even a relaxation was solved in time."""
         strategy = self.work.strategy
-        anchors = strategy.stage(Anchors)
-        self.message("arc groups")
-        tasks = [
-            _AnchorTask(
-                tuple(share * float(limits[-1]) for share in shares),
-                self.with_scaling and not self.required_only,
-                anchors.share * self.effort,
-            )
-            for shares in anchors.shares
-        ]
-        known: list[Anchor] = [each for each in self._done(tasks) if each is not None]
-        if not known:
+        known = self._anchors(float(limits[-1])) if self.work.proof is None else []
+        if known is None:
             return None
         solutions = [*self.points, *self._grown(limits)]
         arc_groups = self.required
@@ -299,7 +333,9 @@ class SweepSearch:
             arc_groups = np.unique(np.concatenate([*scaled, *used, self.required]))
         model, small = self._restricted(arc_groups, [cut for each in known for cut in each.cuts])
         inside = tuple(x[small.columns] for x in solutions if small.holds(x))
-        model = self._with_prices(replace(model, known=inside), float(limits[-1]))
+        model = replace(model, known=inside)
+        if self.work.proof is None:
+            model = self._with_prices(model, float(limits[-1]))
         began = now()
 
         def left(share: float) -> float:
@@ -313,8 +349,23 @@ class SweepSearch:
         swept = self._done([_SweepTask(model, tuple(map(float, half)), share) for half in halves])
         points = _carried_up(model, [point for half in swept for point in half])
         points = self._related(model, points, left)
-        points = self._deepened(model, points, left)
+        if self.work.proof is None:
+            points = self._deepened(model, points, left)
         return SweepResult(points, small, arc_groups, tuple(support for each in known for support in each.supports))
+
+    def _anchors(self, highest: float) -> list[Anchor] | None:
+        """Cuts, arc groups and lines over all arc groups; None where no relaxation was solved."""
+        anchors = self.work.strategy.stage(Anchors)
+        self.message("arc groups")
+        tasks = [
+            _AnchorTask(
+                tuple(share * highest for share in shares),
+                self.with_scaling and not self.required_only,
+                anchors.share * self.effort,
+            )
+            for shares in anchors.shares
+        ]
+        return [each for each in self._done(tasks) if each is not None] or None
 
     def _grown(self, limits: Floats) -> list[Floats]:
         """Solutions of tree growth at a few limits, and at each limit resumed from these and from known points."""

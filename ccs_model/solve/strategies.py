@@ -16,7 +16,7 @@ from ccs_model.mip.highs import LARGE_ROWS
 from ccs_model.mip.network_lns import Alternate, Lns, Neighbourhoods, Reoptimise
 from ccs_model.mip.search import Strategy
 from ccs_model.mip.source_prices import PriceRounds
-from ccs_model.mip.sweep_search import BoundAtLimits, GrowAtLimits, PriceAtLimits, Processes
+from ccs_model.mip.sweep_search import BoundAtLimits, GrowAtLimits, PriceAtLimits, Processes, ProveAtLimits
 from ccs_model.mip.tree_growth import Grow
 
 
@@ -149,7 +149,17 @@ GROWN_PART = Strategy(
 
 BUDGET_SWEEP = Strategy(
     "budget sweep",
-    (Anchors(), GrowAtLimits(), PriceAtLimits(), BoundAtLimits(), Sweep(), Relate(), Deepen(), Processes()),
+    (
+        Anchors(),
+        GrowAtLimits(),
+        PriceAtLimits(),
+        BoundAtLimits(),
+        Sweep(),
+        Relate(),
+        Deepen(),
+        ProveAtLimits(),
+        Processes(),
+    ),
 )
 """Solutions at many budgets."""
 

@@ -1,12 +1,14 @@
 """The frontier: laws of budgets, exact breakpoints, who enters and leaves, and what the ranked list makes of it."""
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from ccs_model.analysis import budget_points
 from ccs_model.analysis.budget_points import BudgetPoint
 from ccs_model.analysis.frontier import _bounded, frontier
 from ccs_model.errors import InputError
@@ -15,6 +17,7 @@ from ccs_model.plan.plan import BREAK_COLUMNS
 from ccs_model.report.export.formats import frontier_dict
 from ccs_model.runs.run_writer import run_files
 from ccs_model.solve.driver import optimize
+from ccs_model.solve.strategies import SIZES
 
 pytestmark = pytest.mark.slow
 
@@ -206,6 +209,35 @@ def test_two_processes_give_the_same_bytes_as_one(shared, small):
     names = [name for name in run_files(shared, with_workbook=False) if name not in ("manifest.json", "solver.log")]
     one, other = (run_files(each, with_workbook=False) for each in (shared, again))
     assert {name: one[name] for name in names} == {name: other[name] for name in names}
+
+
+@pytest.fixture(scope="module")
+def apart(small):
+    """The same with each plan proven within its own links, as in a network of more links."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(budget_points, "SIZES", replace(SIZES, all_links=0))
+        yield lambda **options: frontier(small(NETWORK), n_points=4, **options)
+
+
+@pytest.mark.slow
+def test_plans_proven_within_their_own_links_keep_the_laws_of_budgets(apart, shared, small):
+    phases: list[str] = []
+    one, other = apart(jobs=1, on_progress=phases.append), apart(jobs=2)
+    assert "bounds within the links of each plan" in phases
+    points = one.frontier.points
+    pd.testing.assert_frame_equal(points, other.frontier.points)
+    assert points["objective"].is_monotonic_increasing and points["all_links_bound"].is_monotonic_increasing
+    # The gap within its own links is no wider than that over all links.
+    assert (points["objective"] <= points["bound"] + 1e-6).all()
+    assert (points["bound"] <= points["all_links_bound"] + 1e-6).all()
+    assert points["gap_share"].max() <= 0.05 + 1e-9
+    assert (points["spent_mn"] <= points["budget_mn"] + 1e-6).all()
+    assert (points["list_objective"] <= points["objective"] * (1 + 1e-9) + 1e-6).all()
+    # No plan exceeds the bound that the other search has over all links.
+    bounds = shared.frontier.points["all_links_bound"]
+    assert (points["objective"] <= bounds * (1 + 1e-9) + 1e-6).all()
+    (own,) = points.loc[points["is_scenario"], "objective"]
+    assert own >= optimize(small(NETWORK)).objective.value * (1 - 1e-9)
 
 
 @pytest.mark.slow

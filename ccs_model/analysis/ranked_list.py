@@ -1,0 +1,141 @@
+"""The merit order (MACC) as a rule for a budget, and the plan of its selection at each budget.
+
+Streams are taken from cheap to expensive until the budget is spent, each at the cost of its own pipeline. The model
+then optimises these streams only: their timing, their sinks and, on a shared network, their pipelines, under the
+budget rule of the plans. The rule falls short of the optimum because it ignores indivisible costs, limits that
+streams share and the years for which capture lasts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ccs_model._typing import Floats, Ints
+from ccs_model.mip import Highs, Matrix, SolverOptions
+from ccs_model.mip.branch_and_bound import verified_point
+from ccs_model.mip.budget_sweep import with_limit, zero_point
+from ccs_model.mip.clock import was_stopped
+from ccs_model.mip.presolve import restricted
+from ccs_model.model.names import BUILD
+from ccs_model.plan.merit_order import macc_table
+from ccs_model.problem import Problem
+from ccs_model.solve.normalised_money import Normalised
+
+_OWN = "The streams of the merit order, each with its own pipeline."
+_SHARED = "The streams of the merit order, ranked with a pipeline of their own each; their plan shares pipelines."
+# Relative gap, branch-and-bound nodes and effort at which the plan of a list ends.
+_GAP, _NODES, _EFFORT = 0.005, 20, 4.0
+
+
+@dataclass(frozen=True, eq=False)
+class Take:
+    """Plants that the merit order selects for a budget or a smaller one, and the best plan found; None without one.
+
+    `x` is in the units of the search, `value` in those of the problem.
+    """
+
+    plants: frozenset[str]
+    x: Floats | None
+    value: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class RankedList:
+    """The merit order, and its selection for each budget."""
+
+    table: pd.DataFrame
+    words: str
+    takes: Mapping[float, Take]
+
+
+def _taken(table: pd.DataFrame, amounts: Floats, budget: float) -> pd.DataFrame:
+    """Streams from cheap to expensive, each with its amount of the budget; one that no longer fits is skipped."""
+    left, rows = budget, []
+    for place, amount in enumerate(amounts.tolist()):
+        if amount <= left:
+            left -= amount
+            rows.append(place)
+    return table.iloc[rows]
+
+
+def _listed_plan(
+    matrix: Matrix, others: npt.NDArray[np.int64], options: SolverOptions, start: Floats | None
+) -> Floats | None:
+    """The best plan found without some columns, from the plan of a shorter list if it is one here."""
+    small = restricted(matrix, others[matrix.lower[others] == 0])
+    if start is None or not small.holds(start):
+        start = zero_point(matrix)
+    if not len(small.columns):
+        return start
+    highs = Highs(small.matrix, options)
+    highs.set_option("mip_rel_gap", _GAP)
+    highs.set_option("mip_max_nodes", _NODES)
+    highs.set_option("mip_allow_restart", False)
+    if start is not None and small.holds(start):
+        highs.start_from(start[small.columns])
+    outcome = highs.attempt(_EFFORT, "merit order")
+    found = None if outcome.x is None else verified_point(matrix, small.lifted(outcome.x), options)
+    return start if found is None else found
+
+
+def beside(
+    ranked: RankedList | None,
+    budget_mn: float,
+    value: float,
+    fitted: Mapping[str, Mapping[str, Any]],
+    *,
+    maximise: bool,
+) -> dict[str, Any]:
+    """Return what the merit order reaches with a budget beside a plan, and the plants in which both differ.
+
+    `value` and `fitted` are the objective value and the retrofitted plants of the plan.
+    """
+    if ranked is None:
+        return {"list_objective": None, "list_short_share": None, "list_only": "", "plan_only": ""}
+    take, short = ranked.takes[budget_mn], None
+    if take.value is not None and value:
+        short = (value - take.value) / abs(value) * (1.0 if maximise else -1.0)
+    names = dict(zip(ranked.table["plant"], ranked.table["name"], strict=True))
+    return {
+        "list_objective": take.value,
+        "list_short_share": short,
+        "list_only": "; ".join(str(names[plant]) for plant in sorted(take.plants - set(fitted))),
+        "plan_only": "; ".join(str(fitted[plant]["name"]) for plant in sorted(set(fitted) - take.plants)),
+    }
+
+
+def ranked_list(
+    problem: Problem, search: Normalised, row: int, options: SolverOptions, unused: Ints, budgets: Sequence[float]
+) -> RankedList | None:
+    """The merit order with its plan at each budget in million, ascending; None if nothing can be ranked."""
+    matrix, sign = search.matrix, search.matrix.sign
+    table = macc_table(problem, pd.DataFrame(columns=["plant", "stream"]))
+    if table.empty:
+        return None
+    columns = matrix.columns_of(BUILD)
+    routes = problem.routes.set_index("route").loc[[matrix.columns[j].index[0] for j in columns]]
+    streams = list(zip(routes["plant"], routes["stream"], routes["technology"], strict=True))
+    # The budget of a static year is money per year, and covers all yearly costs.
+    yearly_mn = table["avoidance_cost_at_full_load_per_t"] * table["avoided_at_full_load_ktpa"] / 1000.0
+    amounts = (yearly_mn if problem.is_static else table["capex_mn"]).to_numpy(float)
+    takes: dict[float, Take] = {}
+    start, best = None, None
+    for budget in budgets:
+        taken = _taken(table, amounts, budget)
+        listed = set(zip(taken["plant"], taken["stream"], taken["technology"], strict=True))
+        others = np.union1d(columns[[each not in listed for each in streams]], unused)
+        there = with_limit(matrix, row, budget / search.unit)
+        start = None if was_stopped() else _listed_plan(there, others, options, start)
+        value = None if start is None else search.value(start)
+        take = Take(frozenset(map(str, taken["plant"])), start, value)
+        # The list of a smaller budget fits this one as well.
+        if best is not None and best.value is not None and (value is None or sign * (best.value - value) > 0):
+            take = best
+        takes[budget] = best = take
+    return RankedList(table, _OWN if problem.network is None else _SHARED, takes)
