@@ -79,7 +79,7 @@ class BudgetPoint:
 
 
 @dataclass(frozen=True, eq=False)
-class _Apart:
+class _PointProofs:
     """What proves plans one by one, and the lines that bound all of them over all links, computed beside."""
 
     run_tasks: RunTasks
@@ -110,7 +110,7 @@ class BudgetPointSearch:
     _unused: Ints = field(default_factory=lambda: NO_COLUMNS)
     _deadline: float = np.inf
     # Where plans are proven one by one within their own links.
-    _apart: _Apart | None = None
+    _proofs: _PointProofs | None = None
 
     @property
     def matrix(self) -> Matrix:
@@ -133,24 +133,24 @@ class BudgetPointSearch:
                 found = self._rounded(limits)
             else:
                 found = self._in_corridors(limits, beside)
-            is_threaded = self._apart is not None and self.problem.scenario.solver.is_threaded
+            is_threaded = self._proofs is not None and self.problem.scenario.solver.is_threaded
             merit_order = BackgroundTask(
                 partial(ranked_list, self.problem, self.search, self.row, self.options, self._unused, budgets.tolist()),
                 is_threaded=is_threaded,
             )
             beside.enter_context(merit_order)
-            if self._apart is not None:
-                found = self._proven(self._pooled(found, limits, None), self._apart)
+            if self._proofs is not None:
+                found = self._proven(self._pooled(found, limits, None), self._proofs)
             self.report_progress("merit order")
             ranked = merit_order.result()
             if self.problem.is_integer:
                 pooled = self._pooled(found, limits, ranked)
-                if self._apart is not None:
+                if self._proofs is not None:
                     before = {each.budget_mn: each.x for each in found}
                     changed = [k for k, each in enumerate(pooled) if each.x is not before.get(each.budget_mn)]
                     for k in changed:
                         pooled[k] = pooled[k].with_plan(pooled[k].x, pooled[k].value, self.sign * np.inf)
-                    pooled = self._bounded_over_all_links(self._proven(pooled, self._apart, changed), self._apart)
+                    pooled = self._bounded_over_all_links(self._proven(pooled, self._proofs, changed), self._proofs)
                 found = pooled
         mn = dict(zip(limits.tolist(), budgets.tolist(), strict=True))
         return [self._in_million(each, mn[each.budget_mn]) for each in self._with_monotone_bounds(found)], ranked
@@ -195,7 +195,9 @@ class BudgetPointSearch:
         outcome = Outcome("limit", value, bound, x, None, None)
         return BudgetPoint(budget, x, outcome, Outcome("limit", bound, bound, None, None, None), bound)
 
-    def _proven(self, points: list[BudgetPoint], apart: _Apart, at: Sequence[int] | None = None) -> list[BudgetPoint]:
+    def _proven(
+        self, points: list[BudgetPoint], proofs: _PointProofs, at: Sequence[int] | None = None
+    ) -> list[BudgetPoint]:
         """Budget points with the bound within the links of their own plan, which may become better there.
 
         A better plan replaces those of higher budgets, whose own links are then proven in turn. With `at` only some
@@ -206,7 +208,7 @@ class BudgetPointSearch:
         waiting = list(range(len(points)) if at is None else at)
         while waiting and not was_stopped():
             tasks = [ProofTask(points[k].budget_mn, points[k].x, allowed) for k in waiting]
-            results = apart.run_tasks([(each, seconds_until_stop()) for each in tasks])
+            results = proofs.run_tasks([(each, seconds_until_stop()) for each in tasks])
             for k, ((proven, bound), _) in zip(waiting, results, strict=True):
                 x = without_traces(self.problem, with_limit(self.matrix, self.row, points[k].budget_mn), proven)
                 points[k] = points[k].with_plan(x, float(self.matrix.costs[0] @ x), bound)
@@ -218,10 +220,10 @@ class BudgetPointSearch:
                     waiting.append(k)
         return points
 
-    def _bounded_over_all_links(self, points: list[BudgetPoint], apart: _Apart) -> list[BudgetPoint]:
+    def _bounded_over_all_links(self, points: list[BudgetPoint], proofs: _PointProofs) -> list[BudgetPoint]:
         """Budget points with the bound over all links, which is computed beside the search."""
         self.report_progress("bounds over all links")
-        self._supports = apart.lines.result()
+        self._supports = proofs.lines.result()
         found = []
         for each in points:
             over_all = self._over_all_links(each.budget_mn)
@@ -280,10 +282,10 @@ class BudgetPointSearch:
         growth = growth_network_of(problem, self.matrix)
         required, required_only = self._required(links, is_grown=growth is not None)
         # With few links all of them are searched, and the gap within them is that over all.
-        is_apart = growth is not None and not required_only and len(links) > SIZES.all_links
-        is_apart &= len(problem.years) > 1 and not problem.network.lines["is_free"].any()
-        is_apart &= len(self.matrix.row_lower) <= LARGE_ROWS
-        proof = partial(_proven_within, problem) if is_apart else None
+        is_proven_singly = growth is not None and not required_only and len(links) > SIZES.all_links
+        is_proven_singly &= len(problem.years) > 1 and not problem.network.lines["is_free"].any()
+        is_proven_singly &= len(self.matrix.row_lower) <= LARGE_ROWS
+        proof = partial(_proven_within, problem) if is_proven_singly else None
         work = SweepWork(model, connections_of(problem, self.matrix), BUDGET_SWEEP, growth, proof)
         # As in a single plan, slope scaling chooses links where there are few or where growth does not apply.
         with_scaling = growth is None or len(links) <= SIZES.all_links
@@ -308,8 +310,8 @@ class BudgetPointSearch:
         found = sweep.run(budgets)
         if found is None:
             return []
-        if is_apart:
-            self._apart = _Apart(run_tasks, lines)
+        if is_proven_singly:
+            self._proofs = _PointProofs(run_tasks, lines)
         else:
             self.report_progress("bounds over all links")
             self._supports = [*found.supports, *lines.result()]
@@ -381,7 +383,7 @@ class BudgetPointSearch:
             value = self.sign * budget_point.outcome.objective
             over = max(min(over, self.sign * budget_point.all_links_bound), value)
             # The bound within the links of one plan says nothing of another one.
-            within = np.inf if self._apart is not None else within
+            within = np.inf if self._proofs is not None else within
             within = max(min(within, over, self.sign * budget_point.outcome.bound), value)
             bound = self.sign * within
             closed = gap_share(bound, budget_point.outcome.objective) <= self.options.gap_share + 1e-9

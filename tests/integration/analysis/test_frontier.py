@@ -212,7 +212,7 @@ def test_two_processes_give_the_same_bytes_as_one(shared, small):
 
 
 @pytest.fixture(scope="module")
-def apart(small):
+def singly(small):
     """The same with each plan proven within its own links, as in a network of more links."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(budget_points, "SIZES", replace(SIZES, all_links=0))
@@ -220,9 +220,9 @@ def apart(small):
 
 
 @pytest.mark.slow
-def test_plans_proven_within_their_own_links_keep_the_laws_of_budgets(apart, shared, small):
+def test_plans_proven_within_their_own_links_keep_the_laws_of_budgets(singly, shared, small):
     phases: list[str] = []
-    one, other = apart(jobs=1, on_progress=phases.append), apart(jobs=2)
+    one, other = singly(jobs=1, on_progress=phases.append), singly(jobs=2)
     assert "bounds within the links of each plan" in phases
     points = one.frontier.points
     pd.testing.assert_frame_equal(points, other.frontier.points)
