@@ -123,3 +123,131 @@ def test_an_own_pipe_costs_the_cheapest_trend_that_carries_it() -> None:
     assert own["om_mn_pa"].to_numpy() == pytest.approx([1e-5 * 200 * 50, 2e-5 * 400 * 50, 2e-5 * 600 * 50, 3.0])
     assert own["kwh_per_t"].tolist() == pytest.approx([1.0, 1.5, 1.5, 1.5])
     assert own["life_yr"].tolist() == [30, 40, 40, 40]
+
+
+# Size classes of the Danish Energy Agency, in their own money: EUR of 2015. 1 t/h is 8.76 kt/y.
+
+TPH = 8.76
+
+
+@pytest.fixture
+def classes(inputs: Inputs, small: Callable[..., Scenario]) -> PipeCosts:
+    return pipe_costs_of(small({"transport.pipe_costs": "dea"}), inputs, PriceLevel.of("EUR", 2015, inputs))
+
+
+@pytest.mark.parametrize(
+    ("flow_tph", "pipe", "n_lines", "per_km"),
+    [
+        (4, "small", 1, 10 * 15),  # less than the smallest flow costs as much as that flow
+        (12, "small", 1, 12 * 15),
+        (20, "medium", 1, 30 * 8),  # 20 × 15 would be dearer
+        (32, "medium", 1, 32 * 8),
+        (200, "large", 1, 200 * 2.3),
+        (500, "large", 1, 500 * 2.3),
+        (501, "large", 2, 501 * 2.3),
+        (1_200, "large", 3, 1_200 * 2.3),
+    ],
+)
+def test_an_own_pipe_costs_the_cheapest_class(
+    classes: PipeCosts, flow_tph: float, pipe: str, n_lines: int, per_km: float
+) -> None:
+    (own,) = classes.own([flow_tph * TPH], [50], [1.5]).to_dict("records")
+    assert (own["pipe"], own["n_lines"], own["life_yr"]) == (pipe, n_lines, 50)
+    # EUR per m are thousands per km; terrain multiplies capital alone.
+    assert own["capex_mn"] == pytest.approx(1.5 * per_km * 50 / 1_000, rel=1e-12)
+    assert own["om_mn_pa"] == pytest.approx(20 * flow_tph * 50 / 1_000_000, rel=1e-12)
+    assert own["kwh_per_t"] == pytest.approx(50 * {"small": 0.06, "medium": 0.04, "large": 0.02}[pipe])
+
+
+def test_sizes_of_shared_pipes_are_the_lower_envelope_of_the_classes(classes: PipeCosts) -> None:
+    sizes = classes.sizes.set_index("pipe")
+    assert (classes.length_exponent, classes.has_trends) == (1.0, False)
+    # 15 × 16 = 8 × 30 and 8 × 34.5 = 2.3 × 120: from there on the next class costs no more.
+    ends = {"small": 16 * TPH, "medium": 34.5 * TPH, "large": np.inf}
+    assert sizes["largest_ktpa"].to_dict() == pytest.approx(ends, rel=1e-12)
+    assert sizes["fixed_mn_per_km"].to_dict() == pytest.approx({"small": 0.15, "medium": 0.24, "large": 0.276})
+    # The fixed cost of the large class includes its smallest flow, 120 t/h.
+    included = {"small": 10 * TPH, "medium": 30 * TPH, "large": 120 * TPH}
+    assert sizes["included_ktpa"].to_dict() == pytest.approx(included, rel=1e-12)
+    slopes = {"small": 0.015 / TPH, "medium": 0.008 / TPH, "large": 0.0023 / TPH}
+    assert sizes["slope_mn_per_km_per_ktpa"].to_dict() == pytest.approx(slopes, rel=1e-12)
+    assert sizes["om_mn_per_km_per_ktpa"].to_numpy() == pytest.approx([20e-6 / TPH] * 3, rel=1e-12)
+
+
+def test_a_flow_takes_the_smallest_size_that_carries_it(classes: PipeCosts, pipes: PipeCosts) -> None:
+    flows = [1, 16 * TPH, 16.1 * TPH, 34.5 * TPH, 35 * TPH, 1e6]
+    assert classes.size_at(flows).tolist() == [0, 0, 1, 1, 2, 2]
+    # Sizes of the law end at 400, 1,600 and 6,400 kt/y, and the last has no end.
+    assert pipes.size_at([400, 401, 1_600, 6_400, 6_401, 1e6]).tolist() == [0, 1, 1, 2, 3, 3]
+
+
+def test_an_existing_pipe_is_operated_like_a_new_one_of_its_class(classes: PipeCosts) -> None:
+    om = classes.existing_om_mn(pd.Series([100.0, 900.0]), pd.Series([10.0, 50.0]))
+    assert om.tolist() == pytest.approx([20e-6 / TPH * 10, 20e-6 / TPH * 50], rel=1e-12)
+
+
+# Linear trends of a user
+
+TRENDS = pd.DataFrame(
+    {
+        "pipe": ["thick", "thin"], "fixed_mn_per_km": [1.0, 0.1], "slope_mn_per_km_per_ktpa": [0.001, 0.004],
+        "largest_ktpa": [np.nan, 500.0], "om_mn_per_km_per_ktpa": [2e-5, np.nan], "power_kwh_per_t_km": [np.nan, 0.02],
+        "life_yr": [40, 30], "currency": "EUR", "price_year": 2015,
+    }
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("currency", "rate"), [("EUR", 1.0), ("CNY", 6.9733)])
+def test_trends_are_sizes_from_no_flow_on_in_the_money_of_the_scenario(
+    inputs: Inputs,
+    with_tables: Callable[..., Inputs],
+    small: Callable[..., Scenario],
+    currency: str,
+    rate: float,
+) -> None:
+    tables = with_tables({"transport/trends": TRENDS})
+    found = pipe_costs_of(small({"currency": currency}), tables, PriceLevel.of(currency, 2015, inputs))
+    sizes = found.sizes.set_index("pipe")
+    assert found.has_trends and sizes.index.tolist() == ["thin", "thick"]
+    # 6.9733 yuan a euro in 2015.
+    assert sizes["fixed_mn_per_km"].tolist() == pytest.approx([0.1 * rate, 1.0 * rate])
+    assert sizes["slope_mn_per_km_per_ktpa"].tolist() == pytest.approx([0.004 * rate, 0.001 * rate])
+    assert sizes["om_mn_per_km_per_ktpa"].tolist() == pytest.approx([0, 2e-5 * rate])
+    assert sizes["kwh_per_t_km"].tolist() == [0.02, 0]
+    # Each begins where the one before ends; an empty end is none.
+    assert sizes["largest_ktpa"].tolist() == [500, np.inf]
+    assert sizes["smallest_ktpa"].tolist() == [0, 500] and (sizes["included_ktpa"] == 0).all()
+    # Without an end, one line carries any flow.
+    own = found.own([100, 100_000], [10, 10])
+    assert own["n_lines"].tolist() == [1, 1]
+    assert own["capex_mn"].tolist() == pytest.approx([5 * rate, 1_010 * rate])
+
+
+def test_a_trend_carries_its_largest_flow_and_no_more() -> None:
+    table = pd.DataFrame(
+        {
+            "pipe": ["thin", "thick"], "fixed_mn_per_km": [0.1, 9.0], "included_ktpa": 0.0,
+            "slope_mn_per_km_per_ktpa": [0.001, 0.001], "largest_ktpa": [500.0, 2_000.0], "smallest_ktpa": [0.0, 500.0],
+            "om_mn_per_km_per_ktpa": 0.0, "om_share": 0.0, "kwh_per_t_km": 0.0, "life_yr": 30,
+        }
+    )  # fmt: skip
+    own = PipeCosts(table, 1.0, None, pd.DataFrame()).own([500, 501, 2_000, 2_001, 6_000], 1)
+    # The thin one is always cheaper where it is large enough, so that 2,001 in two lines still needs the thick one.
+    assert own["pipe"].tolist() == ["thin", "thick", "thick", "thick", "thick"]
+    assert own["n_lines"].tolist() == [1, 1, 1, 2, 3]
+
+
+def test_another_currency_scales_the_cost_of_pipes_alone(inputs: Inputs, small: Callable[..., Scenario]) -> None:
+    for data in ("dea", "as_built"):
+        yuan, dollars = (
+            pipe_costs_of(
+                small({"transport.pipe_costs": data, "currency": money}), inputs, PriceLevel.of(money, 2024, inputs)
+            )
+            for money in ("CNY", "USD")
+        )
+        before, after = (each.own([50, 900, 9_000], [10, 50, 200]) for each in (yuan, dollars))
+        # 7.1957 yuan a dollar in 2024.
+        for name in ("capex_mn", "om_mn_pa"):
+            assert (after[name] * 7.1957).tolist() == pytest.approx(before[name].tolist(), rel=1e-12), name
+        for name in ("pipe", "n_lines", "kwh_per_t", "life_yr"):
+            assert after[name].tolist() == before[name].tolist(), name
