@@ -1,0 +1,145 @@
+"""Weights of capital, salvage and yearly money in the objective and in levelised costs, by hand at 8 %."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ccs_model.problem import Problem
+from tests.hand_network import LINKS, PLANTS, SITES
+
+Posed = Callable[..., Problem]
+STEPS = {"years": [2026, 2031, 2036], "capital_recovery_share": None}
+
+
+def annuity(years: float) -> float:
+    """Present value of 1 at the end of each year."""
+    return sum(1.08**-t for t in range(1, int(years) + 1))
+
+
+@pytest.fixture(scope="module")
+def posed(hand_problem: Posed) -> Posed:
+    def made(changes: dict[str, object]) -> Problem:
+        plants = {**PLANTS, "A": {**PLANTS["A"], "capture_cost_per_t": 20.0, "closing_year": 2044.0}}
+        target = {"targets.captured_ktpa": 100, "discount_rate": 0.08}
+        return hand_problem(target | changes, plants=plants, sites=SITES, links=LINKS)
+
+    return made
+
+
+@pytest.fixture(scope="module")
+def staged(posed: Posed) -> Problem:
+    """Three periods of five years."""
+    return posed(STEPS)
+
+
+@pytest.fixture(scope="module")
+def static(posed: Posed) -> Problem:
+    """A representative year without a requested recovery factor."""
+    return posed({"capital_recovery_share": None})
+
+
+def test_money_is_discounted_to_the_first_year(staged: Problem) -> None:
+    assert staged.calendar.tolist() == list(range(2026, 2041))
+    assert staged.discount.tolist() == pytest.approx([1.08**-t for t in range(15)])
+    assert staged.closing_discount == pytest.approx(1.08**-15)
+
+
+def test_a_cost_per_tonne_weighs_all_years_of_a_period(staged: Problem) -> None:
+    # 20 a tonne are 0.02 million per kt.
+    at = staged.routes["plant"].tolist().index("A")
+    by_hand = [0.02 * sum(1.08**-t for t in range(first, first + 5)) for first in (0, 5, 10)]
+    assert staged.cost_mn_per_ktpa("capture_variable_om")[at].tolist() == pytest.approx(by_hand)
+
+
+def test_capital_weighs_its_start(staged: Problem) -> None:
+    weights = [1, 1.08**-5, 1.08**-10]
+    assert staged.capital_weight([20, 50]).tolist() == [pytest.approx(weights)] * 2
+
+
+def test_capital_of_a_static_year_is_its_annuity(posed: Posed, static: Problem) -> None:
+    assert static.capital_weight([15]).tolist() == [[pytest.approx(1 / annuity(15))]]
+    assert posed({"capital_recovery_share": 0.1}).capital_weight([15]).tolist() == [[0.1]]
+
+
+def test_a_requested_recovery_factor_is_the_whole_charge_of_a_static_year(
+    posed: Posed, static: Problem, staged: Problem
+) -> None:
+    # Interest during construction adds a tenth to overnight cost, unless the factor is requested.
+    option = pd.DataFrame({"life_yr": [15.0], "tasc_factor": [1.1]})
+    for problem, expected in (
+        (static, 1.1 / annuity(15)),
+        (staged, 1.1 / annuity(15)),
+        (posed({"capital_recovery_share": 0.1}), 0.1),
+    ):
+        assert problem.capture_charge(option).tolist() == pytest.approx([expected])
+
+
+def test_capital_is_recovered_evenly_without_interest(posed: Posed) -> None:
+    problem = posed({**STEPS, "discount_rate": 0.0})
+    assert problem.recovery([10, 40]).tolist() == pytest.approx([0.1, 0.025])
+    # Five, ten and fifteen of 40 years are used when the horizon ends.
+    assert problem.salvage_of([40])[0].tolist() == pytest.approx([25 / 40, 30 / 40, 35 / 40])
+
+
+def test_salvage_is_the_annuity_that_is_left_discounted_from_the_end(staged: Problem) -> None:
+    # Of fifty years 35, 40 and 45 are left; of twelve, none, two and seven.
+    for life, left in ((50, [35, 40, 45]), (12, [0, 2, 7])):
+        by_hand = [annuity(years) / annuity(life) * 1.08**-15 for years in left]
+        assert staged.salvage_of([life])[0].tolist() == pytest.approx(by_hand), life
+
+
+def test_a_unit_at_a_plant_that_closes_has_its_value_until_then(staged: Problem) -> None:
+    by_plant = dict(zip(staged.routes["plant"], staged.salvage_share, strict=True))
+    # B's unit works 20 years and has 5, 10 and 15 of them left after 2040.
+    assert by_plant["B"].tolist() == pytest.approx([annuity(n) / annuity(20) * 1.08**-15 for n in (5, 10, 15)])
+    # A closes in 2044: units of 2026, 2031 and 2036 work 18, 13 and 8 years, of which 3 are left.
+    assert by_plant["A"].tolist() == pytest.approx([annuity(3) / annuity(n) * 1.08**-15 for n in (18, 13, 8)])
+    after = dict(zip(staged.routes["plant"], staged.years_after_horizon, strict=True))
+    assert (after["A"].tolist(), after["B"].tolist()) == ([3, 3, 3], [5, 10, 15])
+    assert staged.obligation_yr == 15
+
+
+def test_a_static_year_has_no_end(static: Problem) -> None:
+    assert not static.salvage_share.any() and not static.salvage_of([40]).any()
+    assert not static.years_after_horizon.any() and static.obligation_yr == 0
+
+
+def test_another_discount_rate_changes_weights_and_nothing_else(staged: Problem, posed: Posed) -> None:
+    again, cheap = staged.discounted_at(0.05), posed({**STEPS, "discount_rate": 0.05})
+    assert again.discount.tolist() == cheap.discount.tolist()
+    assert again.salvage_share.tolist() == cheap.salvage_share.tolist()
+    pd.testing.assert_frame_equal(again.periods, cheap.periods)
+    assert again.periods["flow_weight"].tolist() == pytest.approx(
+        [sum(1.05**-t for t in range(first, first + 5)) for first in (0, 5, 10)]
+    )
+    assert staged.discount_rate == 0.08
+
+
+def test_a_unit_that_stands_still_may_send_more_than_its_mean_later(staged: Problem) -> None:
+    # Design capture of 300 kt/y, of which the best class delivers 80 % and this one half of that: 240 at most.
+    at = staged.routes["plant"].tolist().index("A")
+    running = staged.running_share.copy()
+    running[at, 0] = [0.8, 1.0, 0.0]
+    routes = staged.routes.assign(relative_delivery=0.5)
+    problem = replace(staged, running_share=running, delivered_share=0.8, routes=routes)
+    # It works 0.8 of the first period: 240 × 0.8 × 0.5 = 96 in the mean, then 120; nothing once it has ended.
+    assert problem.above_mean_ktpa[at, 0].tolist() == pytest.approx([240 - 96, 240 - 120, 0])
+    assert problem.delivered_share_of[at] == pytest.approx(0.4)
+    assert problem.delivered_ktpa[at] == pytest.approx(120)
+    assert (problem.has_classes, staged.has_classes) == (True, False)
+    # A unit of the best class that works throughout sends what it sends in the mean.
+    assert staged.above_mean_ktpa[at, 0].tolist() == [0, 0, 0]
+
+
+def test_ids_of_a_network_are_those_of_its_tables(staged: Problem) -> None:
+    assert staged.axes["build"].tolist() == staged.routes["route"].tolist()
+    assert staged.axes["curtailed_ktpa"].tolist() == sorted(f"{plant}/all/given" for plant in PLANTS)
+    assert np.array_equal(staged.unit_of, np.arange(3))
+    assert staged.captures.all() and not staged.has_measures
+    # All supply of 2,500 kt/y, as the sum of plants.
+    assert staged.baseline_ktpa == 2_500
