@@ -14,6 +14,7 @@ import pytest
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.declarations import Source
 from ccs_model.problem import Problem
+from ccs_model.problem.plant_notices import plant_notices
 from ccs_model.problem.unused_inputs import input_warnings, sectors_without_rule, unused_inputs
 from ccs_model.scenario import read_scenario
 from tests.hand_network import LINKS, PLANTS, SITES
@@ -323,3 +324,55 @@ def test_pipelines_at_sea_and_given_ones_cross_no_terrain(network: Problem) -> N
     ):
         problem = replace(network, inputs=mine, network=replace(network.network, links=links))
         assert len(unused_inputs(problem)) == is_told
+
+
+# Plants of the user
+
+
+def with_plants(problem: Problem, table: str, *rows: Changes) -> Problem:
+    """The problem whose user gives more rows of a table of plants, like its first row of the problem but for these."""
+    shipped = problem.inputs[table]
+    like = shipped[shipped["plant"].isin(problem.plants["plant"])].iloc[:1]
+    added = [like.assign(inventory="mine.csv", **row) for row in rows]
+    frame = pd.concat([shipped, *added], ignore_index=True)
+    frame["line"] = [*range(2, len(shipped) + 2), *range(2, len(rows) + 2)]
+    sources = (Source("shipped.csv"),) * len(shipped) + (Source("mine.csv", is_own=True),) * len(rows)
+    inputs = replace(problem.inputs, tables={**problem.inputs.tables, table: frame}, sources={table: sources})
+    named = [problem.plants.iloc[:1].assign(plant=row["plant"]) for row in rows if "plant" in row]
+    return replace(problem, inputs=inputs, plants=pd.concat([problem.plants, *named], ignore_index=True))
+
+
+def test_urea_beyond_the_co2_of_its_process_is_told(staged: Problem) -> None:
+    # Gas gives 1.23 t of process CO2 a tonne of ammonia, and urea of all of it binds 1.296: at most 0.95 of it.
+    ammonia = {"product": "ammonia", "feedstock": "natural_gas", "gasifier": "", "lat_deg": 20.0}
+    rows = [{**ammonia, "plant": f"X{k}", "name": f"Works {k}", "urea_share": share} for k, share in
+            enumerate((0.95, 0.96, 1.0))]  # fmt: skip
+    first, second = plant_notices(with_plants(staged, "plants/chemicals", *rows))
+    assert first.startswith("mine.csv:3:urea_share: urea of Works 1 would bind more CO2 than its process gives")
+    assert second.startswith("mine.csv:4:urea_share: urea of Works 2") and "counts as 0.95, the largest" in second
+
+
+def test_a_capacity_of_a_source_without_a_sector_is_told(network: Problem) -> None:
+    rows = [
+        {"plant": "X", "name": "Kiln", "capacity_ktpa": 500.0, "sector": ""},
+        {"plant": "Y", "name": "Boiler", "capacity_mw": 50.0, "sector": ""},
+        {"plant": "Z", "name": "Cement", "capacity_ktpa": 500.0, "sector": "cement"},
+    ]
+    found = list(plant_notices(with_plants(network, "plants/sources", *rows)))
+    assert [each.split(" has no")[0] for each in found] == [
+        "mine.csv:2:capacity_ktpa: capacity_ktpa of Kiln", "mine.csv:3:capacity_mw: capacity_mw of Boiler",
+    ]  # fmt: skip
+
+
+def test_plants_near_a_shipped_one_of_the_same_product_are_told(staged: Problem) -> None:
+    shipped = staged.inputs["plants/chemicals"].set_index("plant").loc["MEOH_22"]
+    at = {"lon_deg": shipped["lon_deg"], "urea_share": np.nan, "feedstock": "coal", "gasifier": "oxygen_blown"}
+    # A degree of latitude is 111.195 km.
+    rows = [
+        {**at, "plant": f"X{k}", "name": f"Works {k}", "product": product, "lat_deg": shipped["lat_deg"] + km / 111.195}
+        for k, (product, km) in enumerate((("methanol", 4.9), ("methanol", 5.1), ("olefins", 1.0), ("ammonia", 0.0)))
+    ]
+    (found,) = plant_notices(with_plants(staged, "plants/chemicals", *rows))
+    assert found.startswith("mine.csv:2: plants of yours near shipped plants") and "Works 0 and" in found
+    assert "(MEOH_22, 4.9 km)" in found and "(MEOH_22, 1.0 km)" in found
+    assert "Works 1" not in found and "Works 3" not in found
