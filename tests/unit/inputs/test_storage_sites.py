@@ -270,3 +270,51 @@ def test_steps_that_make_no_curve(scenario, lay, steps: list[str], where: str, w
     (issue,) = issues(scenario(data="my"))
     assert issue.where == f"my/storage/site_costs.csv:{where}"
     assert what in issue.what
+
+
+# Oil fields
+
+
+@pytest.mark.parametrize(
+    ("asked", "per_bbl"),
+    [
+        ({}, 80 * 7.1957),  # the table: 80 USD of 2024
+        ({"oil_price_per_bbl": 60.0, "oil_price_currency": "CNY"}, 60),
+        ({"oil_price_per_bbl": 60.0, "oil_price_currency": "USD"}, 60 * 7.1957),
+        # Dollars of 2015 first rise with their index.
+        (
+            {"oil_price_per_bbl": 60.0, "oil_price_currency": "USD", "oil_price_year": 2015},
+            60 * 121.2 / 91.58 * 7.1957,
+        ),
+        ({"oil_price_per_bbl": 0.0}, 0),
+    ],
+)
+def test_a_field_pays_a_fifth_of_its_oil(
+    inputs: Inputs,
+    with_tables: Callable[..., Inputs],
+    small: Callable[..., Scenario],
+    asked: dict[str, float],
+    per_bbl: float,
+) -> None:
+    sites = inputs["storage/sites"].assign(additional_t_oil_per_t=np.nan, eor_revenue_per_t=np.nan)
+    sites.loc[0, ["additional_t_oil_per_t", "kind"]] = [0.25, "eor"]
+    # A field with a price of its own pays that.
+    sites.loc[1, ["additional_t_oil_per_t", "eor_revenue_per_t", "kind"]] = [0.25, 9.0, "eor"]
+    sites["currency"], sites["price_year"] = sites["currency"].where(sites.index != 1, "CNY"), 2024
+    tables = with_tables({"storage/sites": sites})
+    level = PriceLevel.of("CNY", 2024, tables)
+    requested = small({f"storage.{key}": value for key, value in asked.items()})
+    found = sites_of(requested, tables, level).set_index("site")
+    names = sites["site"]
+    # 0.25 t of oil per t of CO2 and 7.33 barrels a tonne.
+    assert found.at[names[0], "eor_revenue_per_t"] == pytest.approx(0.25 * 7.33 * 0.2 * per_bbl)
+    assert found.at[names[1], "eor_revenue_per_t"] == pytest.approx(9)
+    assert not found["eor_revenue_per_t"].drop(names[:2]).any()
+    assert np.isinf(found["eor_max_ktpa"]).all() and found["additional_t_oil_per_t"].sum() == 0.5
+
+
+def test_a_site_takes_what_all_its_wells_take(sites: pd.DataFrame) -> None:
+    # Wells by area, 400 and 100 kt/y each; life as of SimCCS.
+    assert sites.at["jinxian_sag", "injection_max_ktpa"] == 117 * 400
+    assert sites.at["qinshui", "injection_max_ktpa"] == 359 * 100
+    assert (sites["life_yr"] == 30).all()

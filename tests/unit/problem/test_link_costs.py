@@ -132,9 +132,9 @@ def network(posed: Callable[..., Problem]) -> Callable[..., Network]:
     """The network of the same options and sites for a scenario with changes."""
     known = posed(STATIC)
 
-    def made(changes: Changes, problem: Problem = known, delivered_share: float = 1.0, least: float = 0.0) -> Network:
+    def made(changes: Changes, problem: Problem = known, **more: float) -> Network:
         scenario, tables = known.scenario.with_changes(changes), (problem.options, problem.plants, problem.sites)
-        return network_of(scenario, problem.inputs, problem.price_level, *tables, delivered_share, least)
+        return network_of(scenario, problem.inputs, problem.price_level, *tables, **more)
 
     return made
 
@@ -168,6 +168,11 @@ def test_streams_that_cost_nothing_are_all_captured(
     # B for nothing, C for 45, half of A for 5.
     free = posed(STATIC, {"B": {**PLANTS["B"], "capture_capex_mn": 0}})
     assert network(money, free).most_ktpa == pytest.approx(700 + 1_500 + 150)
+    # Costs below a million count like others: C for 0.45 and half of A for 0.05.
+    cheap = posed(
+        STATIC, {name: {**row, "capture_capex_mn": row["capture_capex_mn"] / 100} for name, row in PLANTS.items()}
+    )
+    assert network(YEARS | {"budget.total_mn": 0.5}, cheap).most_ktpa == pytest.approx(1_500 + 150)
     none = posed(STATIC, {name: {**row, "capture_capex_mn": 0} for name, row in PLANTS.items()})
     assert network(money, none).most_ktpa == pytest.approx(2_500)
 
@@ -190,8 +195,12 @@ def test_what_must_be_reached_whatever_it_costs_has_no_bound(network: Callable[.
     assert network(YEARS | changes).most_ktpa == np.inf
 
 
-def test_a_static_year_captures_no_more_than_its_target(network: Callable[..., Network]) -> None:
+def test_a_static_year_captures_no_more_than_its_target(
+    network: Callable[..., Network], posed: Callable[..., Problem]
+) -> None:
     assert network(STATIC).most_ktpa == pytest.approx(400)
+    little = posed({"targets.captured_ktpa": 0.5}).network
+    assert little is not None and little.most_ktpa == pytest.approx(0.5)
     # Only 80 % of the nameplate is delivered.
     assert network(STATIC, delivered_share=0.8).most_ktpa == pytest.approx(500)
 
@@ -220,7 +229,7 @@ def test_a_field_that_pays_for_co2_may_take_more_than_the_target(posed: Callable
 
 def test_a_bound_of_another_budget_is_kept(network: Callable[..., Network]) -> None:
     for least, most in ((1_600, 1_650), (1_700, 1_700)):
-        assert network(YEARS | {"budget.total_mn": 50}, least=least).most_ktpa == pytest.approx(most)
+        assert network(YEARS | {"budget.total_mn": 50}, least_bound_ktpa=least).most_ktpa == pytest.approx(most)
 
 
 def test_pipes_are_sized_for_what_may_flow_through_their_link(
@@ -236,3 +245,22 @@ def test_pipes_are_sized_for_what_may_flow_through_their_link(
     # A site without wells takes nothing.
     closed = network(rich, posed(STATIC, sites={"S": {**SITES["S"], "n_wells_max": 0}})).lines
     assert closed.groupby("link")["largest_ktpa"].max()["B-C"] == pytest.approx(1_000)
+
+
+# Existing pipes and roads
+
+
+def test_a_small_existing_pipe_is_used_up_to_its_capacity(hand_problem: Callable[..., Problem]) -> None:
+    links = {"A-S": {"length_km": 30, "existing_ktpa": 0.4}, "B-S": {"length_km": 30, "existing_ktpa": 0}}
+    plants = {name: PLANTS[name] for name in "AB"}
+    found = hand_problem(STATIC, plants=plants, sites={"S": {}}, links=links).network
+    assert found is not None
+    lines = found.lines.set_index("line")
+    (there,) = lines.index[lines["is_free"].astype(bool)]
+    assert there == "A-S | existing"
+    assert (lines.at[there, "free_ktpa"], lines.at[there, "largest_ktpa"]) == (0.4, 0.4)
+    assert not lines.loc[there, ["fixed_mn", "slope_mn_per_ktpa", "included_ktpa", "haul_per_t"]].any()
+    # 0.06 kWh/t and km of the small class, and 20 EUR a year per t/h and km: 8.76 kt/y.
+    assert lines.at[there, "kwh_per_t"] == pytest.approx(0.06 * 30)
+    assert lines.at[there, "om_mn_per_ktpa"] == pytest.approx(20e-6 / 8.76 * 30)
+    assert found.built.sum() == len(lines) - 1
