@@ -376,3 +376,81 @@ def test_plants_near_a_shipped_one_of_the_same_product_are_told(staged: Problem)
     assert found.startswith("mine.csv:2: plants of yours near shipped plants") and "Works 0 and" in found
     assert "(MEOH_22, 4.9 km)" in found and "(MEOH_22, 1.0 km)" in found
     assert "Works 1" not in found and "Works 3" not in found
+
+
+def of_technology(problem: Problem, changes: Changes, **row: object) -> tuple[str, ...]:
+    """What is told of a technology `mine` of the user, like plain amine but for these values."""
+    shipped = problem.inputs["technologies/technologies"]
+    mine = shipped[shipped["technology"] == "amine"].assign(technology="mine", **row)
+    frame = pd.concat([shipped, mine], ignore_index=True)
+    frame["line"] = [*range(2, len(shipped) + 2), 2]
+    sources = (Source("shipped.csv"),) * len(shipped) + (Source("mine.csv", is_own=True),)
+    tables = {**problem.inputs.tables, "technologies/technologies": frame}
+    inputs = replace(problem.inputs, tables=tables, sources={"technologies/technologies": sources})
+    return unused_inputs(replace(changed(problem, changes), inputs=inputs))
+
+
+OFFERED = {"capture.technologies": ["amine", "mine"]}
+NONE = "mine.csv:2: technology mine has no option, since "
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({"first_year": 2032.0}, "mine.csv:2: technology mine is first on offer in 2032, after the last start in 2031"),
+        ({"readiness_level": 4}, NONE + "its readiness level 4 is below capture.readiness_min 5"),
+        ({"streams": "kiln; sinter_plant"}, NONE + "no plant has its streams: kiln, sinter_plant"),
+        ({"grade": "kiln_gas", "streams": ""}, NONE + "no plant has a stream of its grade kiln_gas"),
+        (
+            {"grade": "product_grade", "streams": "boiler_flue_gas"},
+            NONE + "its grade is product_grade, but its streams have others: boiler_flue_gas (flue_gas)",
+        ),
+        ({}, NONE + "no heat source of capture.heat_sources serves the plants with its streams"),
+    ],
+)
+def test_a_technology_of_the_user_without_an_option_is_told_with_the_reason(
+    staged: Problem, row: Changes, words: str
+) -> None:
+    assert of_technology(staged, OFFERED | {"capture.readiness_min": 5}, **row) == (words,)
+
+
+def test_a_technology_that_the_scenario_does_not_name_is_told(staged: Problem) -> None:
+    (found,) = of_technology(staged, {"capture.technologies": ["amine"]})
+    assert found == "mine.csv:2: technology mine is not offered, since capture.technologies does not name it"
+
+
+def test_a_technology_may_be_on_offer_in_the_year_of_the_last_start(staged: Problem) -> None:
+    options = pd.concat([staged.options, staged.options.iloc[:1].assign(technology="mine")])
+    assert of_technology(replace(staged, options=options), OFFERED, first_year=2031.0) == ()
+
+
+def test_plants_that_are_out_use_no_technology(staged: Problem) -> None:
+    out = replace(staged, plants=staged.plants.assign(is_candidate=False))
+    assert NONE + "the plants with its streams are not eligible" in of_technology(out, OFFERED)
+
+
+@pytest.mark.parametrize(
+    ("lat_deg", "lon_deg", "is_offshore", "country"),
+    [
+        (48.0, 67.0, "no", "Kazakhstan"),
+        (48.0, 67.0, "yes", ""),
+        (30.0, 104.0, "no", ""),  # in China, where the plants are
+    ],
+)
+def test_a_site_of_the_user_out_of_reach_in_another_country_is_told(
+    staged: Problem, lat_deg: float, lon_deg: float, is_offshore: str, country: str
+) -> None:
+    shipped = staged.inputs["storage/sites"]
+    at = int(np.flatnonzero(~shipped["site"].isin(staged.routes["site"]))[0])
+    place = {"lat_deg": lat_deg, "lon_deg": lon_deg, "is_offshore": is_offshore}
+    moved = shipped.assign(
+        line=2, **{name: shipped[name].where(shipped.index != at, new) for name, new in place.items()}
+    )
+    sources = tuple(Source("mine.csv", is_own=k == at) for k in range(len(shipped)))
+    tables = {**staged.inputs.tables, "storage/sites": moved}
+    found = unused_inputs(
+        replace(staged, inputs=replace(staged.inputs, tables=tables, sources={"storage/sites": sources}))
+    )
+    site = shipped["site"].iloc[at]
+    words = f"mine.csv:2: sites out of reach, in countries without a plant of the scenario: {site} ({country})"
+    assert found == ((words,) if country else ())
