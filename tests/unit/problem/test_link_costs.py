@@ -1,19 +1,336 @@
-"""Costs of candidate links: terrain along the way, and the largest useful flow, which sizes the pipes."""
+"""Candidate links and their pipes: lengths, costs, terrain, roads, and the largest useful flow through them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from ccs_model.engineering.co2_transport import great_circle_km
+from ccs_model.errors import InputError
+from ccs_model.inputs import Inputs
 from ccs_model.inputs.terrain_file import Raster
 from ccs_model.problem import Problem
+from ccs_model.problem.build_problem import NO_LINK, NO_SITE, NO_WELLS
 from ccs_model.problem.candidate_network import Network
 from ccs_model.problem.link_costs import Terrain, network_of
 from tests.hand_network import LINKS, PLANTS, SITES
 
+Posed = Callable[..., Problem]
 Changes = dict[str, object]
+
+# Lengths and costs
+
+
+def network(hand_problem: Callable[..., Problem], changes: dict[str, Any] | None = None, **tables: Any) -> Network:
+    tables = {"plants": {"A": {"co2_ktpa": 500}}, "sites": {"S": {"lon_deg": 116.0}}, "links": {}} | tables
+    requested = {"objective": "max_abatement", "budget.total_mn": 1e6, "transport.candidate_links": "made_and_given"}
+    found = hand_problem(requested | (changes or {}), **tables).network
+    assert found is not None
+    return found
+
+
+def test_made_links_are_as_long_as_the_straight_way_times_the_detour(hand_problem: Callable[..., Problem]) -> None:
+    straight = float(great_circle_km(38.0, 115.0, 38.0, 116.0))
+    (link,) = network(hand_problem, {"transport.detour_factor": 1.3}).links.itertuples()
+    assert (link.link, link.node_a, link.node_b, link.kind) == ("A – S", "A", "S", "pipe")
+    assert (link.straight_km, link.length_km, link.cost_factor) == pytest.approx((straight, 1.3 * straight, 1))
+    given = network(hand_problem, links={"A-S": {"length_km": 70, "cost_factor": 1.5}})
+    # One's own link takes the place of the made one between the same ends.
+    assert given.links[["link", "length_km", "cost_factor"]].values.tolist() == [["A-S", 70, 1.5]]
+    longer = network(hand_problem, {"transport.detour_factor": 1.3}, links={"A-S": {}})
+    assert longer.links["length_km"].tolist() == pytest.approx([1.3 * straight])
+
+
+def test_lines_are_the_sizes_that_the_link_could_need(hand_problem: Callable[..., Problem]) -> None:
+    lines = network(hand_problem, links={"A-S": {"length_km": 10}}).lines
+    # 500 kt/y are 57 t/h: the large class is laid in part; a small one ends at 16 t/h, where the medium costs the same.
+    assert lines["pipe"].tolist() == ["large", "medium", "small"]
+    by_pipe = lines.set_index("pipe")
+    assert by_pipe["fixed_mn"].to_dict() == pytest.approx(
+        {"small": 15 * 10 * 10 / 1e3, "medium": 8 * 30 * 10 / 1e3, "large": 2.3 * 120 * 10 / 1e3}
+    )
+    ends = {"small": 16 * 8.76, "medium": 34.5 * 8.76, "large": 500}
+    assert by_pipe["largest_ktpa"].to_dict() == pytest.approx(ends)
+    assert by_pipe["slope_mn_per_ktpa"].to_dict() == pytest.approx(
+        {"small": 0.15 / 8.76, "medium": 0.08 / 8.76, "large": 0.023 / 8.76}
+    )
+    assert by_pipe["kwh_per_t"].to_dict() == pytest.approx({"small": 0.6, "medium": 0.4, "large": 0.2})
+    few = network(hand_problem, plants={"A": {"co2_ktpa": 100}}, links={"A-S": {"length_km": 10}}).lines
+    assert few["pipe"].tolist() == ["small"]
+
+
+@pytest.mark.slow
+def test_at_sea_and_over_hills_pipes_are_dearer(hand_problem: Callable[..., Problem], inputs: Inputs) -> None:
+    ashore = network(hand_problem).lines["fixed_mn"].to_numpy()
+    at_sea = network(hand_problem, sites={"S": {"lon_deg": 116.0, "is_offshore": "yes"}})
+    assert at_sea.links["is_offshore"].tolist() == [True]
+    assert at_sea.lines["fixed_mn"].to_numpy() == pytest.approx(1.74 * ashore)
+    # Flat in the west, three times as dear in the east: the straight way from 115° to 116° lies half in each.
+    terrain = pd.DataFrame({"lat_deg": [38.0, 38.0], "lon_deg": [115.0, 116.0], "cost_multiplier": [1.0, 3.0]})
+    terrain = terrain.reindex(columns=inputs["transport/terrain"].columns)
+    hilly = network(hand_problem, transport__terrain=terrain)
+    assert hilly.links["cost_factor"].tolist() == pytest.approx([2.0], rel=0.05)
+    given = network(hand_problem, links={"A-S": {"cost_factor": 1.2}}, transport__terrain=terrain)
+    assert given.links["cost_factor"].tolist() == [1.2]
+
+
+def test_a_pipe_that_is_there_is_free_up_to_what_is_left(hand_problem: Callable[..., Problem]) -> None:
+    lines = network(hand_problem, links={"A-S": {"length_km": 10, "existing_ktpa": 300}}).lines.set_index("pipe")
+    there = lines.loc["existing"]
+    assert (there["is_free"], there["free_ktpa"], there["fixed_mn"], there["slope_mn_per_ktpa"]) == (True, 300, 0, 0)
+    # It is pumped and kept like a new one for 300 kt/y, 34 t/h.
+    assert there["kwh_per_t"] == lines.at["medium", "kwh_per_t"] > lines.at["large", "kwh_per_t"]
+    assert there["om_mn_per_ktpa"] == lines.at["medium", "om_mn_per_ktpa"] > 0
+
+
+@pytest.mark.parametrize(
+    ("site", "reason"), [({"lon_deg": 130.0}, NO_SITE), ({}, NO_LINK), ({"n_wells_max": 0}, NO_WELLS)]
+)
+def test_a_plant_without_a_way_to_a_site_has_the_reason_for_it(
+    hand_problem: Callable[..., Problem], site: dict[str, float], reason: str
+) -> None:
+    links = {"A-S": {"length_km": 10}}
+    problem = hand_problem({}, plants={"A": {"co2_ktpa": 500}, "B": {"co2_ktpa": 500}}, sites={"S": site}, links=links)
+    # A has the link.
+    assert problem.plants.set_index("plant")["reason"].to_dict() == {"A": reason * (reason == NO_WELLS), "B": reason}
+
+
+def test_a_link_belongs_to_the_province_of_a_site_and_its_pumps_to_the_grid_of_the_nearest_plant(
+    hand_problem: Callable[..., Problem],
+) -> None:
+    # S lies west of A: the link starts there.
+    tables = {"plants": {"A": {"co2_ktpa": 500}}, "links": {"A-S": {"length_km": 10}}}
+    for province, counted_in in (("There", "There"), ("India", "Here"), ("", "Here")):
+        sites = {"S": {"lon_deg": 114.9, "province": province}}
+        (link,) = hand_problem({}, sites=sites, **tables).network.links.to_dict("records")
+        assert (link["province"], link["grid_province"]) == (counted_in, "Here")
+
+
+def test_trucks_go_from_plants_to_their_nearest_site_ashore(hand_problem: Callable[..., Problem]) -> None:
+    two = {"S": {"lon_deg": 116.5}, "T": {"lon_deg": 116.0, "is_offshore": "yes"}, "U": {"lon_deg": 119.5}}
+    found = network(hand_problem, {"transport.trucks": True}, sites=two)
+    road = found.links[found.links["kind"] == "truck"].iloc[0]
+    straight = float(great_circle_km(38.0, 115.0, 38.0, 116.5))
+    assert (road["link"], road["node_a"], road["node_b"]) == ("road A – S", "A", "S")
+    assert road["length_km"] == pytest.approx(1.3 * straight)
+    truck = found.lines.set_index("line").loc["road A – S | truck"]
+    # EUR of 2020 in those of 2015.
+    assert truck["haul_per_t"] == pytest.approx((3.8 + 0.14 * 1.3 * straight) * 95.29 / 100)
+    assert truck["kwh_per_t"] == pytest.approx(140 + 0.17 * 1.3 * straight)
+    assert (truck["free_ktpa"], truck["is_free"], truck["fixed_mn"]) == (100, True, 0)
+    # Nobody drives 400 km, nor to sea.
+    for stores in ({"U": {"lon_deg": 119.5}}, {"T": {"lon_deg": 116.0, "is_offshore": "yes"}}):
+        none = network(hand_problem, {"transport.trucks": True}, sites=stores)
+        assert "truck" not in set(none.links["kind"])
+
+
+def test_a_quotation_takes_the_place_of_a_size_s_price(hand_problem: Callable[..., Problem], inputs: Inputs) -> None:
+    quote = {"link": "A-S", "pipe": "large", "fixed_mn": 7.0, "slope_mn_per_ktpa": 0.01, "currency": "EUR"}
+    table = pd.DataFrame([quote | {"price_year": 2015}]).reindex(columns=inputs["transport/line_costs"].columns)
+    requested: dict[str, Any] = {"links": {"A-S": {"length_km": 10}}}
+    lines = network(hand_problem, **requested, transport__line_costs=table).lines.set_index("pipe")
+    assert lines.loc["large", ["fixed_mn", "slope_mn_per_ktpa"]].tolist() == [7, 0.01]
+    assert lines.at["medium", "fixed_mn"] == pytest.approx(2.4)
+    with pytest.raises(InputError, match="'A – S' is no candidate link"):
+        network(hand_problem, **requested, transport__line_costs=table.assign(link="A – S"))
+    # A quotation for a plant that takes no part is passed over.
+    unknown = network(hand_problem, **requested, transport__line_costs=table.assign(link="A – Z"))
+    assert unknown.lines["line"].tolist() == ["A-S | large", "A-S | medium", "A-S | small"]
+
+
+def test_the_shipped_network_is_the_same_in_any_order_of_rows(problem_of: Posed, shuffled: Inputs) -> None:
+    requested = {"transport.shared_trunklines": True, "plants.inventory": ["steel", "chemicals"]}
+    here, there = problem_of(requested).network, problem_of(requested, tables=shuffled).network
+    assert here is not None and there is not None
+    for name in ("nodes", "links", "lines"):
+        pd.testing.assert_frame_equal(getattr(here, name), getattr(there, name))
+    assert here.links["length_km"].max() <= 450 * 1.14
+    assert (here.lines["largest_ktpa"] > 0).all()
+
+
+def test_a_link_lies_where_its_western_end_is_whatever_its_name(hand_problem: Callable[..., Problem]) -> None:
+    """Renaming the ends changes neither province nor grid of a link, which a province budget and pumps pay for."""
+    for west, east in (("A", "B"), ("B", "A")):
+        plants = {
+            west: {"co2_ktpa": 500, "province": "Here", "lon_deg": 114.0},
+            east: {"co2_ktpa": 500, "province": "There", "lon_deg": 115.0},
+        }
+        given = {"A-B": {"length_km": 50}, "A-S": {"length_km": 60}}
+        links = network(hand_problem, plants=plants, links=given).links.set_index("link")
+        assert links.at["A-B", "province"] == "Here"
+
+
+def test_of_two_places_on_one_meridian_a_link_lies_at_the_southern_one(hand_problem: Callable[..., Problem]) -> None:
+    for south, north in (("A", "B"), ("B", "A")):
+        plants = {
+            south: {"co2_ktpa": 500, "province": "Here", "lat_deg": 37.0, "lon_deg": 114.0},
+            north: {"co2_ktpa": 500, "province": "There", "lat_deg": 38.0, "lon_deg": 114.0},
+        }
+        links = network(hand_problem, plants=plants, links={"A-B": {}, "A-S": {}}).links.set_index("link")
+        assert links.at["A-B", "province"] == "Here"
+
+
+# Upper bounds on the nameplate of any useful plan
+
+# A: 300 kt/y for 10 million, B: 700 for 30, C: 1,500 for 45. By cost per kt/y: C 0.03, A 0.033, B 0.043.
+YEARS: Changes = {
+    "years": [2026, 2031], "capital_recovery_share": None, "objective": "max_abatement", "targets.captured_ktpa": None,
+}  # fmt: skip
+STATIC: Changes = {"targets.captured_ktpa": 400}
+
+
+@pytest.fixture(scope="module")
+def posed(hand_problem: Callable[..., Problem]) -> Callable[..., Problem]:
+    def made(changes: Changes, plants: Changes | None = None, sites: Changes | None = None) -> Problem:
+        tables = {"plants": {**PLANTS, **(plants or {})}, "sites": {**SITES, **(sites or {})}}
+        return hand_problem(changes, **tables, links=LINKS)
+
+    return made
+
+
+@pytest.fixture(scope="module")
+def sized(posed: Callable[..., Problem]) -> Callable[..., Network]:
+    """The network of the same options and sites for a scenario with changes."""
+    known = posed(STATIC)
+
+    def made(changes: Changes, problem: Problem = known, **more: float) -> Network:
+        scenario, tables = known.scenario.with_changes(changes), (problem.options, problem.plants, problem.sites)
+        return network_of(scenario, problem.inputs, problem.price_level, *tables, **more)
+
+    return made
+
+
+@pytest.mark.parametrize(
+    ("changes", "most_ktpa"),
+    [
+        ({"budget.total_mn": 50}, 1_500 + 150),  # C for 45, half of A for 5
+        ({"budget.total_mn": 55}, 1_500 + 300),
+        ({"budget.total_mn": 60}, 1_500 + 300 + 700 * 5 / 30),
+        ({"budget.total_mn": 85}, 2_500),
+        ({"budget.total_mn": 9_000}, 2_500),
+        # Less than the cheapest stream costs: it stays eligible.
+        ({"budget.total_mn": 10}, 1_500),
+        ({"budget.total_mn": 0}, 1_500),
+        # A grant adds to the budget, a loan does not.
+        ({"budget.total_mn": 50, "funds": {"gift": {"kind": "grant", "ceiling_mn": 5}}}, 1_800),
+        ({"budget.total_mn": 50, "funds": {"loan": {"kind": "loan", "interest_rate": 0.03}}}, 1_650),
+    ],
+)
+def test_a_budget_pays_for_the_cheapest_streams_first(
+    sized: Callable[..., Network], changes: Changes, most_ktpa: float
+) -> None:
+    assert sized(YEARS | changes).most_ktpa == pytest.approx(most_ktpa)
+
+
+def test_streams_that_cost_nothing_are_all_captured(
+    sized: Callable[..., Network], posed: Callable[..., Problem]
+) -> None:
+    money = YEARS | {"budget.total_mn": 50}
+    # B for nothing, C for 45, half of A for 5.
+    free = posed(STATIC, {"B": {**PLANTS["B"], "capture_capex_mn": 0}})
+    assert sized(money, free).most_ktpa == pytest.approx(700 + 1_500 + 150)
+    # Costs below a million count like others: C for 0.45 and half of A for 0.05.
+    cheap = posed(
+        STATIC, {name: {**row, "capture_capex_mn": row["capture_capex_mn"] / 100} for name, row in PLANTS.items()}
+    )
+    assert sized(YEARS | {"budget.total_mn": 0.5}, cheap).most_ktpa == pytest.approx(1_500 + 150)
+    none = posed(STATIC, {name: {**row, "capture_capex_mn": 0} for name, row in PLANTS.items()})
+    assert sized(money, none).most_ktpa == pytest.approx(2_500)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"budget.total_mn": 50, "capture.decisions": "continuous"},
+        {"budget.total_mn": 50, "plants.require": ["B"]},
+        {"budget.total_mn": 50, "targets.captured_ktpa": 100},
+        {"budget.total_mn": 50, "targets.abatement_share": {2031: 0.1}},
+        {"budget.total_mn": 50, "targets.cumulative_avoided_kt": 100},
+        {"budget.total_mn": 50, "targets.share_of_avoided_min": {"Here": 0.1}},
+        {"budget.total_mn": 50, "plants.committed": {"B/all/given/full": 2026}},
+        {"budget.total_mn": None, "objective": "max_npv"},
+    ],
+    ids=lambda changes: next(reversed(changes)),
+)
+def test_what_must_be_reached_whatever_it_costs_has_no_bound(sized: Callable[..., Network], changes: Changes) -> None:
+    assert sized(YEARS | changes).most_ktpa == np.inf
+
+
+def test_a_static_year_captures_no_more_than_its_target(
+    sized: Callable[..., Network], posed: Callable[..., Problem]
+) -> None:
+    assert sized(STATIC).most_ktpa == pytest.approx(400)
+    little = posed({"targets.captured_ktpa": 0.5}).network
+    assert little is not None and little.most_ktpa == pytest.approx(0.5)
+    # Only 80 % of the nameplate is delivered.
+    assert sized(STATIC, delivered_share=0.8).most_ktpa == pytest.approx(500)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"policy.paid_per_captured_t": 0.5},
+        {"policy.paid_per_avoided_t": 0.5},
+        {"policy.paid_per_avoided_t": 1.0, "policy.paid_per_captured_t": 1.0},
+        {"targets.abatement_share": {2015: 0.1}},
+        {"plants.require": ["B"]},
+        {"objective": "max_abatement", "budget.total_mn": 100},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_a_static_year_with_a_reason_to_capture_more_has_no_bound(
+    sized: Callable[..., Network], changes: Changes
+) -> None:
+    assert sized(STATIC | changes).most_ktpa == np.inf
+
+
+def test_a_field_that_pays_for_co2_may_take_more_than_the_target(posed: Callable[..., Problem]) -> None:
+    found = posed(STATIC, sites={"S": {**SITES["S"], "eor_revenue_per_t": 20.0}}).network
+    assert found is not None and found.most_ktpa == np.inf
+
+
+def test_a_bound_of_another_budget_is_kept(sized: Callable[..., Network]) -> None:
+    for least, most in ((1_600, 1_650), (1_700, 1_700)):
+        assert sized(YEARS | {"budget.total_mn": 50}, least_bound_ktpa=least).most_ktpa == pytest.approx(most)
+
+
+def test_pipes_are_sized_for_what_may_flow_through_their_link(
+    sized: Callable[..., Network], posed: Callable[..., Problem]
+) -> None:
+    rich = YEARS | {"budget.total_mn": 1_650}
+    largest = sized(rich).lines.groupby("link")["largest_ktpa"].max()
+    # A, B and S form a ring, which all 2,500 kt/y may use, as they may C – T. By B – C go either the 1,000 of A and B
+    # to T, or as much of C's 1,500 as S takes: three wells of 400.
+    assert largest.to_dict() == pytest.approx({"C-T": 2_500, "B-C": 1_200, "A-B": 2_500, "A-S": 2_500, "B-S": 2_500})
+    # The target of a static year bounds all of them.
+    assert sized(STATIC).lines["largest_ktpa"].max() == pytest.approx(400)
+    # A site without wells takes nothing.
+    closed = sized(rich, posed(STATIC, sites={"S": {**SITES["S"], "n_wells_max": 0}})).lines
+    assert closed.groupby("link")["largest_ktpa"].max()["B-C"] == pytest.approx(1_000)
+
+
+# Existing pipes and roads
+
+
+def test_a_small_existing_pipe_is_used_up_to_its_capacity(hand_problem: Callable[..., Problem]) -> None:
+    links = {"A-S": {"length_km": 30, "existing_ktpa": 0.4}, "B-S": {"length_km": 30, "existing_ktpa": 0}}
+    plants = {name: PLANTS[name] for name in "AB"}
+    found = hand_problem(STATIC, plants=plants, sites={"S": {}}, links=links).network
+    assert found is not None
+    lines = found.lines.set_index("line")
+    (there,) = lines.index[lines["is_free"].astype(bool)]
+    assert there == "A-S | existing"
+    assert (lines.at[there, "free_ktpa"], lines.at[there, "largest_ktpa"]) == (0.4, 0.4)
+    assert not lines.loc[there, ["fixed_mn", "slope_mn_per_ktpa", "included_ktpa", "haul_per_t"]].any()
+    # 0.06 kWh/t and km of the small class, and 20 EUR a year per t/h and km: 8.76 kt/y.
+    assert lines.at[there, "kwh_per_t"] == pytest.approx(0.06 * 30)
+    assert lines.at[there, "om_mn_per_ktpa"] == pytest.approx(20e-6 / 8.76 * 30)
+    assert found.built.sum() == len(lines) - 1
+
 
 # Terrain
 
@@ -107,160 +424,3 @@ def test_a_way_that_touches_no_cell_is_not_covered(terrain: Terrain) -> None:
     # Flat cells count as well.
     flat = points((40, 110, 1), (40, 111, 1))
     assert covers(flat, (40, 110), (40, 111))
-
-
-# Upper bounds on the nameplate of any useful plan
-
-# A: 300 kt/y for 10 million, B: 700 for 30, C: 1,500 for 45. By cost per kt/y: C 0.03, A 0.033, B 0.043.
-YEARS: Changes = {
-    "years": [2026, 2031], "capital_recovery_share": None, "objective": "max_abatement", "targets.captured_ktpa": None,
-}  # fmt: skip
-STATIC: Changes = {"targets.captured_ktpa": 400}
-
-
-@pytest.fixture(scope="module")
-def posed(hand_problem: Callable[..., Problem]) -> Callable[..., Problem]:
-    def made(changes: Changes, plants: Changes | None = None, sites: Changes | None = None) -> Problem:
-        tables = {"plants": {**PLANTS, **(plants or {})}, "sites": {**SITES, **(sites or {})}}
-        return hand_problem(changes, **tables, links=LINKS)
-
-    return made
-
-
-@pytest.fixture(scope="module")
-def network(posed: Callable[..., Problem]) -> Callable[..., Network]:
-    """The network of the same options and sites for a scenario with changes."""
-    known = posed(STATIC)
-
-    def made(changes: Changes, problem: Problem = known, **more: float) -> Network:
-        scenario, tables = known.scenario.with_changes(changes), (problem.options, problem.plants, problem.sites)
-        return network_of(scenario, problem.inputs, problem.price_level, *tables, **more)
-
-    return made
-
-
-@pytest.mark.parametrize(
-    ("changes", "most_ktpa"),
-    [
-        ({"budget.total_mn": 50}, 1_500 + 150),  # C for 45, half of A for 5
-        ({"budget.total_mn": 55}, 1_500 + 300),
-        ({"budget.total_mn": 60}, 1_500 + 300 + 700 * 5 / 30),
-        ({"budget.total_mn": 85}, 2_500),
-        ({"budget.total_mn": 9_000}, 2_500),
-        # Less than the cheapest stream costs: it stays eligible.
-        ({"budget.total_mn": 10}, 1_500),
-        ({"budget.total_mn": 0}, 1_500),
-        # A grant adds to the budget, a loan does not.
-        ({"budget.total_mn": 50, "funds": {"gift": {"kind": "grant", "ceiling_mn": 5}}}, 1_800),
-        ({"budget.total_mn": 50, "funds": {"loan": {"kind": "loan", "interest_rate": 0.03}}}, 1_650),
-    ],
-)
-def test_a_budget_pays_for_the_cheapest_streams_first(
-    network: Callable[..., Network], changes: Changes, most_ktpa: float
-) -> None:
-    assert network(YEARS | changes).most_ktpa == pytest.approx(most_ktpa)
-
-
-def test_streams_that_cost_nothing_are_all_captured(
-    network: Callable[..., Network], posed: Callable[..., Problem]
-) -> None:
-    money = YEARS | {"budget.total_mn": 50}
-    # B for nothing, C for 45, half of A for 5.
-    free = posed(STATIC, {"B": {**PLANTS["B"], "capture_capex_mn": 0}})
-    assert network(money, free).most_ktpa == pytest.approx(700 + 1_500 + 150)
-    # Costs below a million count like others: C for 0.45 and half of A for 0.05.
-    cheap = posed(
-        STATIC, {name: {**row, "capture_capex_mn": row["capture_capex_mn"] / 100} for name, row in PLANTS.items()}
-    )
-    assert network(YEARS | {"budget.total_mn": 0.5}, cheap).most_ktpa == pytest.approx(1_500 + 150)
-    none = posed(STATIC, {name: {**row, "capture_capex_mn": 0} for name, row in PLANTS.items()})
-    assert network(money, none).most_ktpa == pytest.approx(2_500)
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"budget.total_mn": 50, "capture.decisions": "continuous"},
-        {"budget.total_mn": 50, "plants.require": ["B"]},
-        {"budget.total_mn": 50, "targets.captured_ktpa": 100},
-        {"budget.total_mn": 50, "targets.abatement_share": {2031: 0.1}},
-        {"budget.total_mn": 50, "targets.cumulative_avoided_kt": 100},
-        {"budget.total_mn": 50, "targets.share_of_avoided_min": {"Here": 0.1}},
-        {"budget.total_mn": 50, "plants.committed": {"B/all/given/full": 2026}},
-        {"budget.total_mn": None, "objective": "max_npv"},
-    ],
-    ids=lambda changes: next(reversed(changes)),
-)
-def test_what_must_be_reached_whatever_it_costs_has_no_bound(network: Callable[..., Network], changes: Changes) -> None:
-    assert network(YEARS | changes).most_ktpa == np.inf
-
-
-def test_a_static_year_captures_no_more_than_its_target(
-    network: Callable[..., Network], posed: Callable[..., Problem]
-) -> None:
-    assert network(STATIC).most_ktpa == pytest.approx(400)
-    little = posed({"targets.captured_ktpa": 0.5}).network
-    assert little is not None and little.most_ktpa == pytest.approx(0.5)
-    # Only 80 % of the nameplate is delivered.
-    assert network(STATIC, delivered_share=0.8).most_ktpa == pytest.approx(500)
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"policy.paid_per_captured_t": 1.0},
-        {"policy.paid_per_avoided_t": 1.0},
-        {"targets.abatement_share": {2015: 0.1}},
-        {"plants.require": ["B"]},
-        {"objective": "max_abatement", "budget.total_mn": 100},
-    ],
-    ids=lambda changes: next(iter(changes)),
-)
-def test_a_static_year_with_a_reason_to_capture_more_has_no_bound(
-    network: Callable[..., Network], changes: Changes
-) -> None:
-    assert network(STATIC | changes).most_ktpa == np.inf
-
-
-def test_a_field_that_pays_for_co2_may_take_more_than_the_target(posed: Callable[..., Problem]) -> None:
-    found = posed(STATIC, sites={"S": {**SITES["S"], "eor_revenue_per_t": 20.0}}).network
-    assert found is not None and found.most_ktpa == np.inf
-
-
-def test_a_bound_of_another_budget_is_kept(network: Callable[..., Network]) -> None:
-    for least, most in ((1_600, 1_650), (1_700, 1_700)):
-        assert network(YEARS | {"budget.total_mn": 50}, least_bound_ktpa=least).most_ktpa == pytest.approx(most)
-
-
-def test_pipes_are_sized_for_what_may_flow_through_their_link(
-    network: Callable[..., Network], posed: Callable[..., Problem]
-) -> None:
-    rich = YEARS | {"budget.total_mn": 1_650}
-    largest = network(rich).lines.groupby("link")["largest_ktpa"].max()
-    # A, B and S form a ring, which all 2,500 kt/y may use, as they may C – T. By B – C go either the 1,000 of A and B
-    # to T, or as much of C's 1,500 as S takes: three wells of 400.
-    assert largest.to_dict() == pytest.approx({"C-T": 2_500, "B-C": 1_200, "A-B": 2_500, "A-S": 2_500, "B-S": 2_500})
-    # The target of a static year bounds all of them.
-    assert network(STATIC).lines["largest_ktpa"].max() == pytest.approx(400)
-    # A site without wells takes nothing.
-    closed = network(rich, posed(STATIC, sites={"S": {**SITES["S"], "n_wells_max": 0}})).lines
-    assert closed.groupby("link")["largest_ktpa"].max()["B-C"] == pytest.approx(1_000)
-
-
-# Existing pipes and roads
-
-
-def test_a_small_existing_pipe_is_used_up_to_its_capacity(hand_problem: Callable[..., Problem]) -> None:
-    links = {"A-S": {"length_km": 30, "existing_ktpa": 0.4}, "B-S": {"length_km": 30, "existing_ktpa": 0}}
-    plants = {name: PLANTS[name] for name in "AB"}
-    found = hand_problem(STATIC, plants=plants, sites={"S": {}}, links=links).network
-    assert found is not None
-    lines = found.lines.set_index("line")
-    (there,) = lines.index[lines["is_free"].astype(bool)]
-    assert there == "A-S | existing"
-    assert (lines.at[there, "free_ktpa"], lines.at[there, "largest_ktpa"]) == (0.4, 0.4)
-    assert not lines.loc[there, ["fixed_mn", "slope_mn_per_ktpa", "included_ktpa", "haul_per_t"]].any()
-    # 0.06 kWh/t and km of the small class, and 20 EUR a year per t/h and km: 8.76 kt/y.
-    assert lines.at[there, "kwh_per_t"] == pytest.approx(0.06 * 30)
-    assert lines.at[there, "om_mn_per_ktpa"] == pytest.approx(20e-6 / 8.76 * 30)
-    assert found.built.sum() == len(lines) - 1
