@@ -89,8 +89,9 @@ def calibrated_by(scenario: Scenario, inputs: Inputs) -> Calibrated | None:
         raise InputError(
             [Issue(where, f"{requested.file or SHIPPED_CALIBRATION} does not hold a fit", _HINT)]
         ) from error
-    if not (0.0 < delivered <= 1.0 and deployment > 0.0):
-        raise InputError([Issue(where, f"a delivered share of {delivered:g} is not possible", _HINT)])
+    for name, share in (("delivered", delivered), ("deployment", deployment)):
+        if not 0.0 < share <= 1.0:
+            raise InputError([Issue(where, f"a {name} share of {share:g} is not possible", _HINT)])
     return Calibrated(
         requested.use, requested.preset, delivered, deployment, requested.ceiling, fit, _beside(fits, requested.preset)
     )

@@ -102,6 +102,11 @@ def test_the_preset_beside_is_the_other_one(calibrated: Callable[..., Calibrated
             "",
             "mine.json does not hold a fit",
         ),
+        (
+            {"pilot-reported": fit(delivered_deployment_share={"median": 0.0})},
+            "",
+            "a deployment share of 0 is not possible",
+        ),
         (None, "{", "mine.json is not JSON"),
         (None, "[]", "mine.json"),
         (None, '{"schema": "ccs-model/calibration/1"}', "mine.json"),
