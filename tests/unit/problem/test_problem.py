@@ -136,10 +136,53 @@ def test_a_unit_that_stands_still_may_send_more_than_its_mean_later(staged: Prob
     assert staged.above_mean_ktpa[at, 0].tolist() == [0, 0, 0]
 
 
+def test_what_is_avoided_is_captured_less_the_co2_of_energy(staged: Problem) -> None:
+    # 0.1 t of fuel, 0.2 of capture power and 0.3 of boosters a tonne.
+    shape = staged.fuel_co2_t_per_t.shape
+    names = ("fuel_co2_t_per_t", "capture_power_t_per_t", "booster_power_t_per_t")
+    parts = {name: np.full(shape, share) for name, share in zip(names, (0.1, 0.2, 0.3), strict=True)}
+    assert replace(staged, **parts).avoided_t_per_t == pytest.approx(np.full(shape, 0.4))
+
+
 def test_ids_of_a_network_are_those_of_its_tables(staged: Problem) -> None:
-    assert staged.axes["build"].tolist() == staged.routes["route"].tolist()
-    assert staged.axes["curtailed_ktpa"].tolist() == sorted(f"{plant}/all/given" for plant in PLANTS)
+    axes = {name: list(ids) for name, ids in staged.axes.items()}
+    assert axes["build"] == [f"{plant}/all/given/full" for plant in PLANTS]
+    assert axes["curtailed_ktpa"] == [f"{plant}/all/given" for plant in PLANTS]
+    assert axes["opened"] == axes["wells"] == axes["paid_for_oil_ktpa"] == axes["above_mean_injected_ktpa"] == [*SITES]
+    assert axes["injected_ktpa"] == [f"{site} | 1" for site in SITES]
+    assert axes["forward_ktpa"] == axes["reverse_ktpa"] == sorted(LINKS)
+    # Three sizes a link, all of which need construction.
+    sizes = [f"{link} | {size}" for link in sorted(LINKS) for size in ("large", "medium", "small")]
+    assert axes["pipe"] == axes["added_capacity_ktpa"] == axes["pipe_flow_ktpa"] == sizes
+    assert not {"spend_mn", "credited_ktpa", "paid_mn"} & set(axes)
     assert np.array_equal(staged.unit_of, np.arange(3))
+
+
+def test_funds_bands_and_limits_on_payments_have_ids_of_their_own(posed: Posed) -> None:
+    problem = posed({
+        **STEPS, "funds": {"loan": {"kind": "loan", "interest_rate": 0.03}}, "policy.paid_per_captured_t": 5.0,
+        "policy.paid_cap_mn": 10.0, "policy.carbon_price_per_t": {2026: 50.0}, "policy.capture_deductible": True,
+        "policy.market": None, "policy.surplus_band_share": 0.5,
+    })  # fmt: skip
+    assert problem.axes["spend_mn"].tolist() == ["loan"]
+    assert problem.axes["credited_ktpa"].tolist() == [*PLANTS]
+    assert problem.axes["paid_mn"].tolist() == ["all"]
+
+
+def test_vintages_that_are_paid_differently_are_units_of_their_own(posed: Posed) -> None:
+    paid = posed({**STEPS, "policy.paid_per_captured_t": 5.0, "policy.paid_for_yr": 8})
+    # Three starts of each of three plants.
+    assert len(paid.units) == 9 and paid.units[0] == "A/all/given/built_2026"
+    assert paid.units[paid.unit_of].tolist() == paid.routes["route"].str.replace("/full", "").tolist()
+
+
+def test_a_problem_is_not_to_be_changed(staged: Problem) -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        staged.calendar[0] = 2000
+    with pytest.raises(TypeError):
+        staged.axes["build"] = pd.Index([])  # type: ignore[index]
+
+
+def test_all_plants_of_a_small_network_capture(staged: Problem) -> None:
     assert staged.captures.all() and not staged.has_measures
-    # All supply of 2,500 kt/y, as the sum of plants.
     assert staged.baseline_ktpa == 2_500
