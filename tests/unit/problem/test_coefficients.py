@@ -48,14 +48,6 @@ def test_a_unit_of_given_costs_captures_all_that_its_plant_emits(hand_problem: P
     assert routes["nameplate_ktpa"].to_dict() == {plant: row["co2_ktpa"] for plant, row in PLANTS.items()}
 
 
-def test_the_facility_lowers_a_loan_at_its_latest_rate(problem_of: Posed) -> None:
-    loan = {"kind": "loan", "nominal_interest_rate": 0.035, "passed_through_share": 0.5}
-    problem = problem_of({"funds": {"green": loan}, "finance.inflation_rate": 0.02})
-    # 0.60 of the loan is refinanced at 1.25 % from January 2026 on, and half of the saving is passed on.
-    nominal = 0.035 - 0.5 * 0.60 * (0.035 - 0.0125)
-    assert problem.accounts.funds["interest_rate"].tolist() == [pytest.approx(1 + (nominal - 0.02) / 1.02 - 1)]
-
-
 def test_a_target_of_a_province_without_plants_is_named(problem_of: Posed) -> None:
     with pytest.raises(InputError, match="Hebei"):
         problem_of({"targets.by_province": {"Hebei": {"abatement_share": {2031: 0.01}}}})

@@ -229,6 +229,14 @@ def test_a_nominal_rate_is_made_real(accounts: Made) -> None:
     )
 
 
+def test_the_facility_lowers_a_loan_at_its_latest_rate(accounts: Made) -> None:
+    loan = {"kind": "loan", "nominal_interest_rate": 0.035, "passed_through_share": 0.5}
+    found = accounts({"funds": {"green": loan}, "finance.inflation_rate": 0.02})
+    # 0.60 of the loan is refinanced at 1.25 % from January 2026 on, and half of the saving is passed on.
+    nominal = 0.035 - 0.5 * 0.60 * (0.035 - 0.0125)
+    assert found.funds["interest_rate"].tolist() == [pytest.approx((1 + nominal) / 1.02 - 1)]
+
+
 ASSETS = ("Hebei", "Shanxi")
 
 
