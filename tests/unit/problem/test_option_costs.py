@@ -120,6 +120,19 @@ def test_a_source_of_given_costs_is_one_option(hand_problem: Posed) -> None:
     assert (problem.recovery(problem.options["life_yr"]) == 0.1).all()
 
 
+def test_over_a_shared_network_an_option_has_no_pipe_site_or_well_of_its_own(hand_problem: Posed) -> None:
+    plants = {"A": {"co2_ktpa": 400, "capture_capex_mn": 20, "life_yr": 12}}
+    sites = {"S": {"site_capex_mn": 9, "well_capex_mn": 2, "injection_cost_per_t": 3, "eor_revenue_per_t": 10}}
+    problem = hand_problem({"targets.captured_ktpa": 100}, plants=plants, sites=sites, links={"A-S": {"length_km": 10}})
+    (route,) = problem.routes.to_dict("records")
+    none = ["straight_km", "length_km", "n_lines", "pipe_capex_mn", "pipe_om_mn_pa", "booster_kwh_per_t", "n_wells",
+            "site_capex_mn", "site_om_mn_pa", "monitoring_mn_pa", "closure_mn", "post_injection_mn", "well_capex_mn",
+            "well_om_mn_pa", "injection_cost_per_t", "eor_revenue_per_t"]  # fmt: skip
+    assert [route[name] for name in none] == [0.0] * len(none)
+    assert (route["route"], route["pipe"], route["site"], route["cost_factor"]) == ("A/all/given/full", "shared", "", 1)
+    assert route["capex_mn"] == 20 and route["pipe_life_yr"] == route["storage_life_yr"] == 12
+
+
 def test_a_location_factor_multiplies_the_capital_of_capture_alone(
     problem_of: Posed, inputs: Inputs, with_tables: Callable[..., Inputs], one_vent: Changes
 ) -> None:
