@@ -86,6 +86,13 @@ def test_plants_within_a_hundred_metres_share_a_node(apart_km: float, n_nodes: i
     assert sorted(plant for members in nodes["members"] for plant in members) == ["A", "B"]
 
 
+@pytest.mark.parametrize(("apart_km", "n_nodes"), [(0.095, 1), (0.105, 2)])
+def test_a_hundred_metres_are_as_far_east_as_north(apart_km: float, n_nodes: int) -> None:
+    # A degree of longitude is half as long at 60° N.
+    east = pd.DataFrame({"plant": ["A", "B"], "lat_deg": 60.0, "lon_deg": [112.0, 112.0 + 2 * apart_km * KM]})
+    assert len(nodes_of(east)) == n_nodes
+
+
 def test_a_row_of_near_plants_is_no_single_place() -> None:
     # 60 m from one to the next, but 120 m from the first to the last.
     nodes = nodes_of(line("plant", A=0, B=0.06, C=0.12))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from ccs_model.errors import InputError, Issue
@@ -106,6 +107,54 @@ def test_options_of_a_site_that_opens_later_wait_for_it(running: Works, starts: 
     assert starts(OWN, later).waits_for_site == {"A", "B", "C"} and not starts(OWN, later).delayed
     # In a shared network the site waits, and not the capture unit.
     assert not starts(SHARED, later).waits_for_site
+
+
+def test_a_unit_starts_in_a_period_with_a_turnaround_of_its_plant(posed: Posed) -> None:
+    # B stands still in 2032 and 2033, C until 2029.
+    problem = posed(SHARED)
+    plants = problem.plants.assign(turnaround_from=[np.nan, 2032, np.nan], turnaround_until=[np.nan, 2033, 2029])
+    tables = (plants, problem.streams, problem.routes, problem.periods)
+    found = starts_of(problem.scenario, problem.inputs, *tables)
+    assert found.may_start.tolist() == [[True, True], [False, True], [True, False]]
+    assert found.waits == {"B", "C"}
+    # A unit that may not start does not run; one that is committed does not wait.
+    assert found.running[1, 0].tolist() == NEVER
+    built = problem.scenario.with_changes({"plants.committed": {"B/all/given/full": 2026}})
+    assert starts_of(built, problem.inputs, *tables).may_start[1].tolist() == [True, False]
+
+
+def test_a_static_year_models_no_time_of_construction(posed: Posed) -> None:
+    problem = posed({**SHARED, "years": "static", "capital_recovery_share": 0.1})
+    # Neither lead times, first years nor turnarounds count.
+    routes = problem.routes.assign(lead_yr=3, first_year=2090)
+    plants = problem.plants.assign(turnaround_from=2090.0)
+    found = starts_of(problem.scenario, problem.inputs, plants, problem.streams, routes, problem.periods)
+    assert not found.lead_yr.any() and found.may_start.all() and (found.running == 1).all()
+    # Over years, a unit of 20 years with three of construction lasts 20 from the end of it.
+    staged = posed(SHARED)
+    later = staged.routes.assign(lead_yr=3)
+    moved = starts_of(staged.scenario, staged.inputs, staged.plants, staged.streams, later, staged.periods)
+    assert moved.ends[0].tolist() == [2026 + 3 + 20, 2031 + 3 + 20] and moved.lasts[0].tolist() == [20, 20]
+    assert moved.running[0].tolist() == [[pytest.approx(0.4), 1.0], [0.0, pytest.approx(0.4)]]
+
+
+@pytest.mark.parametrize(
+    ("window", "may_start"),
+    [
+        ({"first_year": 2026, "last_year": 2031}, [True, True]),
+        ({"first_year": 2027, "last_year": 2030}, [False, False]),
+        ({"first_year": 2031}, [False, True]),
+        ({"last_year": 2026}, [True, False]),
+        ({"min_life_yr": 20}, [True, True]),
+        ({"min_life_yr": 20.5}, [False, False]),
+    ],
+)
+def test_an_option_is_on_offer_from_its_first_to_its_last_year(
+    posed: Posed, window: Changes, may_start: list[bool]
+) -> None:
+    problem = posed(SHARED)
+    tables = (problem.plants, problem.streams, problem.routes.assign(**window), problem.periods)
+    assert starts_of(problem.scenario, problem.inputs, *tables).may_start[0].tolist() == may_start
 
 
 def test_plants_that_only_reach_sites_that_open_too_late_are_not_eligible(posed: Posed) -> None:
