@@ -184,22 +184,20 @@ STATIC: Changes = {"targets.captured_ktpa": 400}
 
 
 @pytest.fixture(scope="module")
-def posed(hand_problem: Callable[..., Problem]) -> Callable[..., Problem]:
-    def made(changes: Changes, plants: Changes | None = None, sites: Changes | None = None) -> Problem:
-        tables = {"plants": {**PLANTS, **(plants or {})}, "sites": {**SITES, **(sites or {})}}
-        return hand_problem(changes, **tables, links=LINKS)
-
-    return made
+def known(hand_problem: Callable[..., Problem]) -> Problem:
+    """A static year with a target of 400 kt/y."""
+    return hand_problem(STATIC, plants=PLANTS, sites=SITES, links=LINKS)
 
 
 @pytest.fixture(scope="module")
-def sized(posed: Callable[..., Problem]) -> Callable[..., Network]:
-    """The network of the same options and sites for a scenario with changes."""
-    known = posed(STATIC)
+def sized(known: Problem) -> Callable[..., Network]:
+    """The network of a scenario with changes, for the same options and sites or others."""
 
-    def made(changes: Changes, problem: Problem = known, **more: float) -> Network:
-        scenario, tables = known.scenario.with_changes(changes), (problem.options, problem.plants, problem.sites)
-        return network_of(scenario, problem.inputs, problem.price_level, *tables, **more)
+    def made(
+        changes: Changes, capex_mn: tuple[float, ...] = (10, 30, 45), sites: pd.DataFrame = known.sites, **more: float
+    ) -> Network:
+        scenario, options = known.scenario.with_changes(changes), known.options.assign(capture_capex_mn=capex_mn)
+        return network_of(scenario, known.inputs, known.price_level, options, known.plants, sites, **more)
 
     return made
 
@@ -226,20 +224,14 @@ def test_a_budget_pays_for_the_cheapest_streams_first(
     assert sized(YEARS | changes).most_ktpa == pytest.approx(most_ktpa)
 
 
-def test_streams_that_cost_nothing_are_all_captured(
-    sized: Callable[..., Network], posed: Callable[..., Problem]
-) -> None:
+def test_streams_that_cost_nothing_are_all_captured(sized: Callable[..., Network]) -> None:
     money = YEARS | {"budget.total_mn": 50}
     # B for nothing, C for 45, half of A for 5.
-    free = posed(STATIC, {"B": {**PLANTS["B"], "capture_capex_mn": 0}})
-    assert sized(money, free).most_ktpa == pytest.approx(700 + 1_500 + 150)
+    assert sized(money, (10, 0, 45)).most_ktpa == pytest.approx(700 + 1_500 + 150)
+    assert sized(money, (0, 0, 0)).most_ktpa == pytest.approx(2_500)
     # Costs below a million count like others: C for 0.45 and half of A for 0.05.
-    cheap = posed(
-        STATIC, {name: {**row, "capture_capex_mn": row["capture_capex_mn"] / 100} for name, row in PLANTS.items()}
-    )
-    assert sized(YEARS | {"budget.total_mn": 0.5}, cheap).most_ktpa == pytest.approx(1_500 + 150)
-    none = posed(STATIC, {name: {**row, "capture_capex_mn": 0} for name, row in PLANTS.items()})
-    assert sized(money, none).most_ktpa == pytest.approx(2_500)
+    little = YEARS | {"budget.total_mn": 0.5}
+    assert sized(little, (0.1, 0.3, 0.45)).most_ktpa == pytest.approx(1_500 + 150)
 
 
 @pytest.mark.parametrize(
@@ -261,10 +253,10 @@ def test_what_must_be_reached_whatever_it_costs_has_no_bound(sized: Callable[...
 
 
 def test_a_static_year_captures_no_more_than_its_target(
-    sized: Callable[..., Network], posed: Callable[..., Problem]
+    sized: Callable[..., Network], hand_problem: Callable[..., Problem]
 ) -> None:
     assert sized(STATIC).most_ktpa == pytest.approx(400)
-    little = posed({"targets.captured_ktpa": 0.5}).network
+    little = hand_problem({"targets.captured_ktpa": 0.5}, plants=PLANTS, sites=SITES, links=LINKS).network
     assert little is not None and little.most_ktpa == pytest.approx(0.5)
     # Only 80 % of the nameplate is delivered.
     assert sized(STATIC, delivered_share=0.8).most_ktpa == pytest.approx(500)
@@ -288,9 +280,8 @@ def test_a_static_year_with_a_reason_to_capture_more_has_no_bound(
     assert sized(STATIC | changes).most_ktpa == np.inf
 
 
-def test_a_field_that_pays_for_co2_may_take_more_than_the_target(posed: Callable[..., Problem]) -> None:
-    found = posed(STATIC, sites={"S": {**SITES["S"], "eor_revenue_per_t": 20.0}}).network
-    assert found is not None and found.most_ktpa == np.inf
+def test_a_field_that_pays_for_co2_may_take_more_than_the_target(sized: Callable[..., Network], known: Problem) -> None:
+    assert sized(STATIC, sites=known.sites.assign(eor_revenue_per_t=[0.0, 0.5])).most_ktpa == np.inf
 
 
 def test_a_bound_of_another_budget_is_kept(sized: Callable[..., Network]) -> None:
@@ -298,9 +289,7 @@ def test_a_bound_of_another_budget_is_kept(sized: Callable[..., Network]) -> Non
         assert sized(YEARS | {"budget.total_mn": 50}, least_bound_ktpa=least).most_ktpa == pytest.approx(most)
 
 
-def test_pipes_are_sized_for_what_may_flow_through_their_link(
-    sized: Callable[..., Network], posed: Callable[..., Problem]
-) -> None:
+def test_pipes_are_sized_for_what_may_flow_through_their_link(sized: Callable[..., Network], known: Problem) -> None:
     rich = YEARS | {"budget.total_mn": 1_650}
     largest = sized(rich).lines.groupby("link")["largest_ktpa"].max()
     # A, B and S form a ring, which all 2,500 kt/y may use, as they may C – T. By B – C go either the 1,000 of A and B
@@ -309,7 +298,7 @@ def test_pipes_are_sized_for_what_may_flow_through_their_link(
     # The target of a static year bounds all of them.
     assert sized(STATIC).lines["largest_ktpa"].max() == pytest.approx(400)
     # A site without wells takes nothing.
-    closed = sized(rich, posed(STATIC, sites={"S": {**SITES["S"], "n_wells_max": 0}})).lines
+    closed = sized(rich, sites=known.sites.assign(injection_max_ktpa=[0.0, 5e4])).lines
     assert closed.groupby("link")["largest_ktpa"].max()["B-C"] == pytest.approx(1_000)
 
 
