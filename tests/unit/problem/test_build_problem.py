@@ -102,6 +102,14 @@ def test_a_site_in_reach_is_needed(posed: Posed) -> None:
         assert reasons(posed(OWN, {"storage.site_reach_km": reach_km}))["A"] == reason
 
 
+@pytest.mark.parametrize("pipes", [OWN, {}], ids=["own", "shared"])
+def test_sites_without_wells_serve_nobody(posed: Posed, pipes: Changes) -> None:
+    shut = {name: {"n_wells_max": 0} for name in SITES}
+    assert set(reasons(posed(pipes, sites=shut)).values()) == {"no storage site in reach takes CO2"}
+    # One site with wells serves all.
+    assert set(reasons(posed(pipes, sites={"S": shut["S"]})).values()) == {""}
+
+
 # Targets in tonnes
 
 
