@@ -455,9 +455,10 @@ def _quoted(lines: pd.DataFrame, links: pd.DataFrame, inputs: Inputs, level: Pri
 def _with_least(lines: pd.DataFrame) -> pd.DataFrame:
     """Add the flow from which each trend of a link is the cheapest.
 
-    Trends beyond the largest flow of their link are dropped.
+    Trends beyond the largest flow of their link are dropped. Lines of a link are in the order of their sizes, which
+    decides where several end at the largest flow.
     """
-    lines = lines.sort_values(["link", "largest_ktpa", "pipe"], kind="stable").reset_index(drop=True)
+    lines = lines.sort_values(["link", "largest_ktpa"], kind="stable").reset_index(drop=True)
     before = lines.shift(1)
     is_trend = (lines["included_ktpa"] == 0) & (before["link"] == lines["link"]) & (before["included_ktpa"] == 0)
     saved = before["slope_mn_per_ktpa"] - lines["slope_mn_per_ktpa"]

@@ -13,7 +13,6 @@ from ccs_model.economics.prices import PriceLevel
 from ccs_model.errors import InputError
 from ccs_model.inputs import Inputs
 from ccs_model.problem import Problem
-from ccs_model.problem.link_costs import _with_least
 from ccs_model.problem.pipe_costs import pipe_costs_of
 from ccs_model.scenario import Scenario
 from tests.hand_network import LINKS, PLANTS, SITES
@@ -60,21 +59,6 @@ def test_a_pipe_has_no_freight_and_a_truck_no_yearly_cost(hand_problem: Posed, i
     assert trucks.any() and not trucks.all()
     assert (lines.loc[~trucks, "haul_per_t"] == 0).all() and (lines.loc[trucks, "haul_per_t"] > 0).all()
     assert (lines.loc[trucks, "om_mn_per_ktpa"] == 0).all() and (lines.loc[trucks, "life_yr"] == 1).all()
-
-
-def test_a_trend_begins_where_it_is_the_cheapest() -> None:
-    lines = pd.DataFrame(
-        {
-            "link": ["A", "A", "A", "B"],
-            "pipe": ["small", "medium", "large", "small"],
-            "fixed_mn": [10.0, 30.0, 60.0, 10.0],
-            "slope_mn_per_ktpa": [1.0, 0.5, 0.4, 1.0],
-            "largest_ktpa": [100.0, 200.0, 900.0, 100.0],
-            "included_ktpa": 0.0,
-        }
-    )
-    # 10 + Q = 30 + Q ÷ 2 at 40; 30 + Q ÷ 2 = 60 + 0.4 Q at 300, beyond the largest medium pipe of 200.
-    assert _with_least(lines)["smallest_ktpa"].tolist() == [0.0, 40.0, 200.0, 0.0]
 
 
 def test_an_existing_pipe_is_operated_like_a_new_one(inputs: Inputs, small: Callable[..., Scenario]) -> None:

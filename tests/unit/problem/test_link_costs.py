@@ -16,7 +16,7 @@ from ccs_model.inputs.terrain_file import Raster
 from ccs_model.problem import Problem
 from ccs_model.problem.build_problem import NO_LINK, NO_SITE, NO_WELLS
 from ccs_model.problem.candidate_network import Network
-from ccs_model.problem.link_costs import Terrain, network_of
+from ccs_model.problem.link_costs import Terrain, _with_least, network_of
 from tests.hand_network import LINKS, PLANTS, SITES
 
 Posed = Callable[..., Problem]
@@ -61,6 +61,28 @@ def test_lines_are_the_sizes_that_the_link_could_need(hand_problem: Callable[...
     assert by_pipe["kwh_per_t"].to_dict() == pytest.approx({"small": 0.6, "medium": 0.4, "large": 0.2})
     few = network(hand_problem, plants={"A": {"co2_ktpa": 100}}, links={"A-S": {"length_km": 10}}).lines
     assert few["pipe"].tolist() == ["small"]
+
+
+def test_a_trend_begins_where_it_is_the_cheapest() -> None:
+    lines = pd.DataFrame(
+        {
+            "link": [*"AAA", "B", *"CC", *"DD"],
+            "pipe": ["small", "medium", "large", "small", "small", "medium", "small", "medium"],
+            "fixed_mn": [10.0, 30.0, 60.0, 10.0, 10.0, 5.0, 10.0, 30.0],
+            "slope_mn_per_ktpa": [1.0, 0.5, 0.4, 1.0, 1.0, 0.5, 0.5, 0.6],
+            "largest_ktpa": [100.0, 200.0, 900.0, 100.0, 100.0, 200.0, 100.0, 200.0],
+            "included_ktpa": 0.0,
+        }
+    )
+    # 10 + Q = 30 + Q ÷ 2 at 40; 30 + Q ÷ 2 = 60 + 0.4 Q at 300, beyond the largest medium pipe of 200.
+    assert _with_least(lines)["smallest_ktpa"].tolist()[:4] == [0, 40, 200, 0]
+    # On C the medium pipe costs less from the start, on D never.
+    assert _with_least(lines)["smallest_ktpa"].tolist()[4:] == [0, 0, 0, 0]
+    # One that begins at 300 kt/y is left out of a link of 150, whatever the order of the names.
+    few = lines[:3].assign(largest_ktpa=[100.0, 150.0, 150.0])
+    assert _with_least(few)["pipe"].tolist() == ["small", "medium"]
+    # Sizes that include a flow may be built for any flow.
+    assert (_with_least(lines.assign(included_ktpa=50.0))["smallest_ktpa"] == 0).all()
 
 
 @pytest.mark.slow
