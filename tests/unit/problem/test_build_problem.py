@@ -171,6 +171,12 @@ def test_a_target_before_the_first_start_is_refused(posed: Posed) -> None:
     assert len(posed(later, kept).targets) == 2
 
 
+def test_pipes_are_no_larger_than_a_static_target_needs(posed: Posed) -> None:
+    static: Changes = {"years": "static", "objective": "min_cost", "budget.total_mn": None}
+    problem = posed(static, {"targets.captured_ktpa": 0.5})
+    assert problem.network is not None and problem.network.most_ktpa == pytest.approx(0.5)
+
+
 # Groups
 
 
