@@ -60,6 +60,7 @@ ROOMS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
             (
                 "tests/unit/problem", "tests/unit/properties/test_network_by_hand.py",
                 "tests/unit/properties/test_storage_laws.py", "tests/unit/inputs/test_storage_sites.py",
+                "tests/unit/engineering/test_captive_power.py", "tests/unit/engineering/test_furnaces.py",
                 "tests/integration/plan/test_plan.py", "tests/integration/plan/test_owners.py",
                 "tests/integration/plan/test_targets.py", "tests/integration/plan/test_corridors.py",
                 "tests/integration/plan/test_surroundings.py", "tests/integration/cli/test_check_once.py",

@@ -71,6 +71,10 @@ def test_steel_works_without_a_stream_to_capture(problem_of: Posed) -> None:
     assert plants.at["P100000120322", "reason"] == "no capturable stream"
     assert plants.at["P100000120322", "capturable_ktpa"] == 0
     assert plants.at["P100000120114", "reason"] == "announced to retire"
+    # Furnaces of 22.3 % of the iron of another works retire: of all that it could capture, 77.7 % last.
+    streams = problem.streams[problem.streams["plant"] == "P100000120108"]
+    there = streams.loc[streams["grade"] != "none", "co2_ktpa"].sum()
+    assert plants.at["P100000120108", "capturable_ktpa"] == pytest.approx(0.777 * there, rel=1e-3)
 
 
 @pytest.mark.parametrize(

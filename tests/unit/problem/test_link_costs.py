@@ -41,6 +41,10 @@ def test_made_links_are_as_long_as_the_straight_way_times_the_detour(hand_proble
     given = network(hand_problem, links={"A-S": {"length_km": 70, "cost_factor": 1.5}})
     # One's own link takes the place of the made one between the same ends.
     assert given.links[["link", "length_km", "cost_factor"]].values.tolist() == [["A-S", 70, 1.5]]
+    # Nothing lies along a made link yet; ends are in the order of their names, however a link is given.
+    assert link.existing_ktpa == 0 and not link.is_given
+    back = network(hand_problem, links={"S-A": {"length_km": 70}}).links
+    assert back[["link", "node_a", "node_b", "is_given"]].values.tolist() == [["S-A", "A", "S", True]]
     longer = network(hand_problem, {"transport.detour_factor": 1.3}, links={"A-S": {}})
     assert longer.links["length_km"].tolist() == pytest.approx([1.3 * straight])
 
@@ -157,8 +161,14 @@ def test_a_quotation_takes_the_place_of_a_size_s_price(hand_problem: Callable[..
     lines = network(hand_problem, **requested, transport__line_costs=table).lines.set_index("pipe")
     assert lines.loc["large", ["fixed_mn", "slope_mn_per_ktpa"]].tolist() == [7, 0.01]
     assert lines.at["medium", "fixed_mn"] == pytest.approx(2.4)
-    with pytest.raises(InputError, match="'A – S' is no candidate link"):
+    with pytest.raises(InputError, match="'A – S' is no candidate link") as caught:
         network(hand_problem, **requested, transport__line_costs=table.assign(link="A – S"))
+    assert caught.value.issues[0].hint == "it is named 'A-S' in transport/links"
+    given_only = {"transport.candidate_links": "given"}
+    two = {"plants": {"A": {"co2_ktpa": 500}, "B": {"co2_ktpa": 500}}, "links": {"A-S": {}, "A-B": {}}}
+    with pytest.raises(InputError, match="'B – S' is no candidate link") as caught:
+        network(hand_problem, given_only, **two, transport__line_costs=table.assign(link="B – S"))
+    assert caught.value.issues[0].hint == "give it in transport/links as well"
     # A quotation for a plant that takes no part is passed over.
     unknown = network(hand_problem, **requested, transport__line_costs=table.assign(link="A – Z"))
     assert unknown.lines["line"].tolist() == ["A-S | large", "A-S | medium", "A-S | small"]

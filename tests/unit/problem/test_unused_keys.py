@@ -378,13 +378,13 @@ def test_plants_near_a_shipped_one_of_the_same_product_are_told(staged: Problem)
     assert "Works 1" not in found and "Works 3" not in found
 
 
-def of_technology(problem: Problem, changes: Changes, **row: object) -> tuple[str, ...]:
-    """What is told of a technology `mine` of the user, like plain amine but for these values."""
+def of_technology(problem: Problem, changes: Changes, *, is_own: bool = True, **row: object) -> tuple[str, ...]:
+    """What is told of a technology `mine`, by default of the user, like plain amine but for these values."""
     shipped = problem.inputs["technologies/technologies"]
     mine = shipped[shipped["technology"] == "amine"].assign(technology="mine", **row)
     frame = pd.concat([shipped, mine], ignore_index=True)
     frame["line"] = [*range(2, len(shipped) + 2), 2]
-    sources = (Source("shipped.csv"),) * len(shipped) + (Source("mine.csv", is_own=True),)
+    sources = (Source("shipped.csv"),) * len(shipped) + (Source("mine.csv", is_own=is_own),)
     tables = {**problem.inputs.tables, "technologies/technologies": frame}
     inputs = replace(problem.inputs, tables=tables, sources={"technologies/technologies": sources})
     return unused_inputs(replace(changed(problem, changes), inputs=inputs))
@@ -412,6 +412,15 @@ def test_a_technology_of_the_user_without_an_option_is_told_with_the_reason(
     staged: Problem, row: Changes, words: str
 ) -> None:
     assert of_technology(staged, OFFERED | {"capture.readiness_min": 5}, **row) == (words,)
+
+
+def test_a_technology_that_becomes_cheaper_has_no_option_before_its_first_year(staged: Problem) -> None:
+    learns = {"learning_share": 0.03, "first_year": 2032.0, "is_own": False}
+    (found,) = of_technology(staged, OFFERED, **learns)
+    assert found == "capture.technologies: technology mine has no option, since it is first on offer in 2032"
+    # Otherwise its options only start late, and their lack has another reason.
+    assert "no heat source" in of_technology(staged, OFFERED, **{**learns, "learning_share": 0.0})[0]
+    assert "no heat source" in of_technology(staged, OFFERED, **{**learns, "first_year": 2031.0})[0]
 
 
 def test_a_technology_that_the_scenario_does_not_name_is_told(staged: Problem) -> None:
