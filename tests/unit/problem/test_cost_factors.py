@@ -30,6 +30,9 @@ def test_each_factor_scales_its_kind_of_cost(problem_of: Callable[..., Problem],
         upkeep = [line["om_share"] * line["fixed_mn"] for line in lines]
         assert upkeep[1].to_numpy() == pytest.approx(3 * upkeep[0].to_numpy())
         assert lines[1]["fixed_mn"].to_numpy() == pytest.approx(2 * lines[0]["fixed_mn"].to_numpy())
+        # Power of pumps counts as O&M.
+        assert plain.line_power_per_t is not None and plain.line_power_per_t.any()
+        assert scaled.line_power_per_t == pytest.approx(3 * plain.line_power_per_t)
 
 
 def test_the_npv_of_a_fixed_selection_falls_by_the_added_cost(solved: Callable[..., Plan]) -> None:

@@ -222,6 +222,18 @@ def test_sharing_that_gains_nothing_is_not_offered_on_a_shared_network(problem_o
     assert name in set(problem_of(one_mill, network, {"capture.max_builds_per_year": 2}).options["option"])
 
 
+def test_sharing_that_spares_small_trains_is_offered_on_a_shared_network(problem_of: Posed, one_mill: Changes) -> None:
+    network = {**SHARED, "transport.shared_trunklines": True, "plants.min_emissions_ktpa": 0}
+    options = problem_of(one_mill, network).options
+    shared = options["stream"].str.contains("+", regex=False)
+    assert shared.any() and (options.loc[shared, "small_train_factor"] >= 1).all()
+    # None of them costs as much as its streams apart.
+    single = options[~shared].set_index(["plant", "stream", "technology", "size"])["capture_capex_mn"]
+    for row in options[shared].itertuples():
+        apart = sum(single[row.plant, stream, row.technology, row.size] for stream in row.stream.split("+"))
+        assert row.capture_capex_mn < apart
+
+
 def learning(inputs: Inputs, with_tables: WithTables, share: float) -> Inputs:
     table = inputs["technologies/technologies"].copy()
     table.loc[table["technology"] == "amine", "learning_share"] = share
