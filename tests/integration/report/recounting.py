@@ -57,7 +57,7 @@ def recounted(plan: Plan, point: Point, changes: Mapping[str, Any], capex_factor
             by_year,
             plan.cost_terms,
             owners,
-            social_totals(point, stakeholders),
+            social_totals(point, stakeholders, ledger_by_stakeholder(items)),
         ),
         retrofits=retrofits,
         by_year=by_year,
