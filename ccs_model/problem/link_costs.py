@@ -351,7 +351,8 @@ def _bounds(
     alone = options[~is_shared(options["stream"]) & (options["technology"] != options["measure"])]
     per_stream = alone.groupby(["plant", "stream"])["nameplate_ktpa"].max()
     by_node = per_stream.groupby(per_stream.index.get_level_values(0).map(node_of)).sum()
-    taking = sites.set_index("site")["injection_max_ktpa"].reindex(nodes.loc[nodes["kind"] == "site", "node"])
+    most = sites["injection_max_ktpa"].where(sites["capacity_kt"] > 0, 0.0)
+    taking = most.set_axis(sites["site"]).reindex(nodes.loc[nodes["kind"] == "site", "node"])
     return flow_bounds(links, by_node, taking.astype(float), most_ktpa)
 
 

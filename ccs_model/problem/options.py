@@ -366,10 +366,10 @@ def own_pipe_routes(
     """Return every option with its own pipe to each site in reach, its own wells and its own injection site.
 
     `storage.nearest_sites` or the row sites_in_reach of transport/limits offers each plant its nearest sites only.
-    Sites without wells take no CO₂ and are not offered.
+    Sites without wells or capacity take no CO₂ and are not offered.
     """
     plants = candidates.reset_index(drop=True)
-    sites = sites[sites["injection_max_ktpa"] > 0]
+    sites = sites[(sites["injection_max_ktpa"] > 0) & (sites["capacity_kt"] > 0)]
     at_most = dict(zip(inputs["transport/limits"]["limit"], inputs["transport/limits"]["value"], strict=True))
     at_plant, at_site, straight_km = nearest_sites(
         plants["lat_deg"],

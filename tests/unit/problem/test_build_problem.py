@@ -107,8 +107,9 @@ def test_a_site_in_reach_is_needed(posed: Posed) -> None:
 
 
 @pytest.mark.parametrize("pipes", [OWN, {}], ids=["own", "shared"])
-def test_sites_without_wells_serve_nobody(posed: Posed, pipes: Changes) -> None:
-    shut = {name: {"n_wells_max": 0} for name in SITES}
+@pytest.mark.parametrize("nothing", [{"n_wells_max": 0}, {f"capacity_{end}_kt": 0.0 for end in ("low", "mid", "high")}])
+def test_sites_without_wells_or_capacity_take_nothing(posed: Posed, pipes: Changes, nothing: Changes) -> None:
+    shut = dict.fromkeys(SITES, nothing)
     assert set(reasons(posed(pipes, sites=shut)).values()) == {"no storage site in reach takes CO2"}
     # One site with wells serves all.
     assert set(reasons(posed(pipes, sites={"S": shut["S"]})).values()) == {""}
