@@ -103,7 +103,8 @@ def unit_with_money(unit: str, currency: str, price_year: int) -> str:
 # Items of money whose name alone does not say what they are.
 _ITEMS = {
     "carbon_mn": "Carbon revenue", "paid_mn": "Payments per tonne", "energy_mn": "Heat and power for capture",
-    "post_injection_mn": "Post-injection care",
+    "post_injection_mn": "Post-injection care", "owners_account_mn": "Net gain of owners",
+    "public_purse_account_mn": "Net gain of public purse", "financiers_account_mn": "Net gain of financiers",
 }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -24,7 +24,7 @@ from ccs_model.errors import NoPlanError
 from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
 from ccs_model.mip.branch_and_bound import solve_mip
 from ccs_model.mip.budget_sweep import SweepModel, with_limit, zero_point
-from ccs_model.mip.clock import BackgroundTask, counts_cpu, now, seconds_until_stop, was_stopped
+from ccs_model.mip.clock import BackgroundTask, counts_cpu, now, seconds_until_stop, time_s
 from ccs_model.mip.fixed_charge import Prove
 from ccs_model.mip.highs import LARGE_ROWS, gap_share
 from ccs_model.mip.matrix import residuals, rounded_to_integrality
@@ -83,7 +83,7 @@ class _PointProofs:
     """What proves plans one by one, and the lines that bound all of them over all links, computed beside."""
 
     run_tasks: RunTasks
-    lines: BackgroundTask[list[Support]]
+    lines: Callable[[], list[Support]]
 
 
 @dataclass(eq=False)
@@ -146,11 +146,7 @@ class BudgetPointSearch:
             if self.problem.is_integer:
                 pooled = self._pooled(found, limits, ranked)
                 if self._proofs is not None:
-                    before = {each.budget_mn: each.x for each in found}
-                    changed = [k for k, each in enumerate(pooled) if each.x is not before.get(each.budget_mn)]
-                    for k in changed:
-                        pooled[k] = pooled[k].with_plan(pooled[k].x, pooled[k].value, self.sign * np.inf)
-                    pooled = self._bounded_over_all_links(self._proven(pooled, self._proofs, changed), self._proofs)
+                    pooled = self._proven_where_better(found, pooled, self._proofs)
                 found = pooled
         mn = dict(zip(limits.tolist(), budgets.tolist(), strict=True))
         return [self._in_million(each, mn[each.budget_mn]) for each in self._with_monotone_bounds(found)], ranked
@@ -206,30 +202,60 @@ class BudgetPointSearch:
         self.report_progress("bounds within the links of each plan")
         allowed = BUDGET_SWEEP.stage(ProveAtLimits).share * self.effort
         waiting = list(range(len(points)) if at is None else at)
-        while waiting and not was_stopped():
+        while waiting and seconds_until_stop() > 0:
             tasks = [ProofTask(points[k].budget_mn, points[k].x, allowed) for k in waiting]
-            results = proofs.run_tasks([(each, seconds_until_stop()) for each in tasks])
-            for k, ((proven, bound), _) in zip(waiting, results, strict=True):
+            stop_at = time_s() + seconds_until_stop()
+            results = proofs.run_tasks([(each, stop_at) for each in tasks])
+            for k, ((proven, found), _) in zip(waiting, results, strict=True):
+                # A bound within more links holds as well.
+                bound = self.sign * min(self.sign * found, self.sign * points[k].outcome.bound)
                 x = without_traces(self.problem, with_limit(self.matrix, self.row, points[k].budget_mn), proven)
                 points[k] = points[k].with_plan(x, float(self.matrix.costs[0] @ x), bound)
             waiting = []
             for k in range(1, len(points)):
                 below, here = points[k - 1], points[k]
-                if self.sign * (below.value - here.value) > _IMPROVED * abs(here.value):
+                if self._is_better(below, here):
                     points[k] = here.with_plan(below.x, below.value, self.sign * np.inf)
                     waiting.append(k)
         return points
 
-    def _bounded_over_all_links(self, points: list[BudgetPoint], proofs: _PointProofs) -> list[BudgetPoint]:
-        """Budget points with the bound over all links, which is computed beside the search."""
+    def _proven_where_better(
+        self, found: Sequence[BudgetPoint], pooled: Sequence[BudgetPoint], proofs: _PointProofs
+    ) -> list[BudgetPoint]:
+        """Proven budget points, of which some have a better plan from the pool, with the bound over all links."""
+        before = {each.budget_mn: each for each in found}
+        points, changed = [], []
+        for k, each in enumerate(pooled):
+            known = before.get(each.budget_mn)
+            if known is None or self._is_better(each, known):
+                changed.append(k)
+                known = each.with_plan(each.x, each.value, self.sign * np.inf)
+            points.append(known)
+        points = self._proven(points, proofs, changed)
         self.report_progress("bounds over all links")
-        self._supports = proofs.lines.result()
-        found = []
-        for each in points:
-            over_all = self._over_all_links(each.budget_mn)
-            bound = self.sign * min(self.sign * each.outcome.bound, self.sign * over_all)
-            found.append(replace(each.with_plan(each.x, each.value, bound), all_links_bound=over_all))
-        return found
+        self._supports = proofs.lines()
+        return [self._bounded(each) for each in points]
+
+    def _bounded(self, point: BudgetPoint) -> BudgetPoint:
+        """The budget point with the bound over all links."""
+        over_all, relaxation = self._over_all_links(point.budget_mn), point.relaxation
+        if not np.isfinite(relaxation.objective):
+            relaxation = replace(relaxation, objective=over_all, bound=over_all)
+        bound = self.sign * min(self.sign * point.outcome.bound, self.sign * over_all)
+        point = point.with_plan(point.x, point.value, bound)
+        return replace(point, relaxation=relaxation, all_links_bound=over_all)
+
+    def _is_better(self, one: BudgetPoint, other: BudgetPoint) -> bool:
+        """Whether the plan of one budget point is better than that of another by more than rounding."""
+        return self.sign * (one.value - other.value) > _IMPROVED * abs(other.value)
+
+    def links_of(self, point: BudgetPoint) -> tuple[str, ...] | None:
+        """Links within which the bound of a budget point holds: its own where each plan is proven within its own."""
+        network = self.problem.network
+        if self._proofs is None or network is None:
+            return self.links
+        used = network_of(self.problem, self.matrix).arc_groups_used(point.x)
+        return tuple(str(link) for link in network.links["link"].to_numpy(object)[used[used < len(network.links)]])
 
     def _linear(self, budgets: Floats) -> list[BudgetPoint]:
         if self.problem.network is not None:
@@ -272,7 +298,7 @@ class BudgetPointSearch:
         return budget_points
 
     def _in_corridors(self, budgets: Floats, beside: contextlib.ExitStack) -> list[BudgetPoint]:
-        """Integer plans on a shared network, within corridors chosen at two anchors."""
+        """Integer plans on a shared network, within corridors: links of grown plans, or found at two anchors."""
         problem = self.problem
         assert problem.network is not None
         if seconds_until_stop() <= 0:
@@ -290,10 +316,9 @@ class BudgetPointSearch:
         # As in a single plan, slope scaling chooses links where there are few or where growth does not apply.
         with_scaling = growth is None or len(links) <= SIZES.all_links
         n_processes = _processes_for(self.matrix, self.jobs)
+        is_threaded = problem.scenario.solver.is_threaded
         lines = beside.enter_context(
-            BackgroundTask(
-                partial(self._lines_over_all_links, float(budgets[-1])), is_threaded=problem.scenario.solver.is_threaded
-            )
+            BackgroundTask(partial(self._lines_over_all_links, float(budgets[-1])), is_threaded=is_threaded)
         )
         run_tasks = beside.enter_context(_run_tasks_in(n_processes, work))
         sweep = SweepSearch(
@@ -311,7 +336,9 @@ class BudgetPointSearch:
         if found is None:
             return []
         if is_proven_singly:
-            self._proofs = _PointProofs(run_tasks, lines)
+            # Without threads the lines come before the proofs, which a time limit may stop.
+            computed = None if is_threaded else lines.result()
+            self._proofs = _PointProofs(run_tasks, lines.result if computed is None else lambda: computed)
         else:
             self.report_progress("bounds over all links")
             self._supports = [*found.supports, *lines.result()]

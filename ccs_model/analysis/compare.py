@@ -145,9 +145,9 @@ def _about(names: Sequence[str], runs: Sequence[StoredRun]) -> pd.DataFrame:
             "gap_share": [run.document["objective"]["gap_share"] for run in runs],
             "searched_gap_share": [run.document["objective"]["searched_gap_share"] for run in runs],
             "objective": [run.document["objective"]["value"] for run in runs],
+            "unit": [run.document["objective"]["unit"] for run in runs],
             "discount_rate": [run.document["context"]["discount_rate"] for run in runs],
             "social_discount_rate": [(run.document["social_account"] or {}).get("discount_rate") for run in runs],
-            "unit": [run.document["objective"]["unit"] for run in runs],
             "question_sha256": [run.sha256 for run in runs],
         }
     )

@@ -2,7 +2,7 @@
 
 The frontier of a continuous problem is exact: parametric LP finds every breakpoint. Integer plans form a budget sweep
 from low to high. Each budget point starts from the plan below it, which its own budget allows as well, so that a larger
-budget is never worse; no bound exceeds that of the next budget point.
+budget is never worse; no bound over all candidate links exceeds that of the next budget point.
 """
 
 from __future__ import annotations
@@ -212,7 +212,10 @@ class _FrontierRequest:
         found = Frontier(MappingProxyType(about), points, breaks, moves, pictures)
         self.report_progress("the plan at the scenario's budget")
         return replace(
-            _plan_at(problem, matrix, row.row, budget_points[at], self.scenario, point_search.links), frontier=found
+            _plan_at(
+                problem, matrix, row.row, budget_points[at], self.scenario, point_search.links_of(budget_points[at])
+            ),
+            frontier=found,
         )
 
     def _known(self, own: float | None) -> tuple[Sequence[pd.DataFrame], float | None]:

@@ -20,7 +20,7 @@ from ccs_model._typing import Floats, Ints
 from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip.branch_and_bound import verified_point
 from ccs_model.mip.budget_sweep import with_limit, zero_point
-from ccs_model.mip.clock import was_stopped
+from ccs_model.mip.clock import seconds_until_stop
 from ccs_model.mip.presolve import restricted
 from ccs_model.model.names import BUILD
 from ccs_model.plan.merit_order import macc_table
@@ -131,7 +131,7 @@ def ranked_list(
         listed = set(zip(taken["plant"], taken["stream"], taken["technology"], strict=True))
         others = np.union1d(columns[[each not in listed for each in streams]], unused)
         there = with_limit(matrix, row, budget / search.unit)
-        start = None if was_stopped() else _listed_plan(there, others, options, start)
+        start = None if seconds_until_stop() <= 0 else _listed_plan(there, others, options, start)
         value = None if start is None else search.value(start)
         take = Take(frozenset(map(str, taken["plant"])), start, value)
         # The list of a smaller budget fits this one as well.

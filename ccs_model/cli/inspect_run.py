@@ -244,9 +244,9 @@ def _rates(runs: Sequence[Mapping[str, Any]], letters: Sequence[str]) -> list[st
     """A line for each discount rate that differs between the runs."""
     lines = []
     for name, whose in (("discount_rate", "owners'"), ("social_discount_rate", "social")):
-        rates = [row[name] for row in runs]
-        if len({rate for rate in rates if rate == rate and rate is not None}) > 1:
-            each = ", ".join(f"{letter} {100 * rate:g} %" for letter, rate in zip(letters, rates, strict=True) if rate)
+        rates = {letter: row[name] for letter, row in zip(letters, runs, strict=True) if pd.notna(row[name])}
+        if len(set(rates.values())) > 1:
+            each = ", ".join(f"{letter} {100 * rate:g}%" for letter, rate in rates.items())
             text = f"The {whose} discount rates differ ({each}), and so do the weights of discounted amounts."
             lines.append(wrap(text, columns()))
     return lines

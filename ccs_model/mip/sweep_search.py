@@ -1,9 +1,10 @@
 """A budget sweep as jobs for one process or two: anchors, the sweep in two halves, and its improvements.
 
-Two anchors, the highest limit and half of it, choose the arc groups. Within them the lower and the upper half of the
-limits are swept side by side. Then the solutions at neighbouring limits improve each other, and the effort that is left
-goes to the widest gaps. What one job does never depends on which process does it, so that a sweep that ends before its
-deadline gives the same points with any number of processes.
+Tree growth chooses the arc groups, or else two anchors, the highest limit and half of it. Within them the lower and the
+upper half of the limits are swept side by side, and the solutions at neighbouring limits improve each other. Solutions
+may then be proven within their own arc groups; else the effort that is left goes to the widest gaps. What one job does
+never depends on which process does it, so that a sweep that ends before its deadline gives the same points with any
+number of processes.
 """
 
 from __future__ import annotations
@@ -128,12 +129,12 @@ class SweepWork:
     proof: Proof | None = None
 
     def opened(self) -> Callable[[tuple[SweepTask, float]], tuple[Any, float]]:
-        """Return what does a task within some seconds; the result comes with the effort it took."""
+        """Return what does a task until a moment of `time_s`; the result comes with the effort it took."""
         return self._measured
 
-    def _measured(self, task_and_seconds: tuple[SweepTask, float]) -> tuple[Any, float]:
-        task, seconds = task_and_seconds
-        with effort(time_s() + seconds, counted=False):
+    def _measured(self, task_and_stop: tuple[SweepTask, float]) -> tuple[Any, float]:
+        task, stop_at = task_and_stop
+        with effort(stop_at, counted=False):
             result = task.done(self)
             return result, effort_spent()
 
@@ -146,7 +147,7 @@ class SweepTask(Protocol):
 
 
 RunTasks = Callable[[Sequence[tuple[SweepTask, float]]], list[tuple[Any, float]]]
-"""Does some tasks with their seconds, in this process or in others; returns results and efforts in order."""
+"""Does some tasks, each until a moment of `time_s`, in this process or others; results and efforts are in order."""
 
 
 @dataclass(frozen=True)
@@ -267,6 +268,8 @@ class ProofTask:
     def done(self, work: SweepWork) -> tuple[Floats, float]:
         """Return the solution, or a better one within its arc groups, and the bound there."""
         assert work.proof is not None
+        if np.isinf(now()):
+            return self.x, work.model.sign * np.inf
         context = work.model.at(self.limit, now() + self.effort)
         arc_groups, prove = context.network.arc_groups_used(self.x), work.strategy.stage(ProveAtLimits).prove
         found = work.proof(context, Result("limit", self.x), arc_groups, prove)
@@ -392,8 +395,8 @@ class SweepSearch:
 
     def _done(self, tasks: Sequence[SweepTask]) -> list[Any]:
         """Results of tasks that run side by side; their effort is spread over the jobs."""
-        seconds = seconds_until_stop()
-        ended = self.run_tasks([(task, seconds) for task in tasks])
+        stop_at = time_s() + seconds_until_stop()
+        ended = self.run_tasks([(task, stop_at) for task in tasks])
         spend(sum(spent for _, spent in ended) / self._n_jobs)
         return [result for result, _ in ended]
 

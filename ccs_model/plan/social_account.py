@@ -111,9 +111,13 @@ def social_totals(
         "net_benefit_mn": None if damage is None else damage - cost,
         "benefit_cost_ratio": None if damage is None or np.isnan(ratio) else ratio,
         "avoided_discounted_kt": kt,
-        **{f"{who.replace(' ', '_')}_account_mn": amount for who, amount in net.items()},
-        **{f"public_{item}": float(public.get(item, 0.0)) for item in ("grants_mn", "carbon_mn", "paid_mn", "tax_mn")},
-        "public_cost_per_t": -net["public purse"] * 1000.0 / kt if kt > 0 else None,
+        # Adding 0.0 turns −0.0 into 0.0.
+        **{f"{who.replace(' ', '_')}_account_mn": amount + 0.0 for who, amount in net.items()},
+        **{
+            f"public_{item}": float(public.get(item, 0.0)) + 0.0
+            for item in ("grants_mn", "carbon_mn", "paid_mn", "tax_mn")
+        },
+        "public_cost_per_t": -net["public purse"] * 1000.0 / kt + 0.0 if kt > 0 else None,
     }
 
 

@@ -278,14 +278,16 @@ def _policy(problem: Problem) -> Iterator[str]:
         return place_of(scenario, f"policy.{key}")
 
     yield from _payments(problem)
-    # A grant enlarges the budget with every objective.
-    lends = any(fund.kind != "grant" or scenario.budget.total_mn is None for fund in scenario.funds.values())
-    priced = {"policy.carbon_price_per_t": bool(accounts.credit_per_t.any()), "funds": lends}
     if problem.objective == "min_cost" and not problem.is_static:
-        for key in (key for key, is_there in priced.items() if is_there):
+        without = ["policy.carbon_price_per_t"] if accounts.credit_per_t.any() else []
+        budget = scenario.budget
+        # A grant enlarges every budget.
+        is_limited = budget.total_mn is not None or bool(budget.cumulative_mn or budget.by_province_mn)
+        without += [f"funds.{name}" for name, fund in scenario.funds.items() if fund.kind != "grant" or not is_limited]
+        for key in without:
             yield (
-                f"{place_of(scenario, key)}: {key} changes the owners' accounts and not the plan: min_cost minimises "
-                "the cost without it, which max_npv counts"
+                f"{place_of(scenario, key)}: {key} affects the owners' accounts but not the plan: min_cost leaves it "
+                "out, and max_npv counts it"
             )
     if problem.is_static:
         keys = ("carbon_price_per_t", "social_cost_series", "social_cost_of_carbon_per_t")

@@ -159,18 +159,20 @@ def _public_cost(totals: Mapping[str, Any], money: str) -> str:
     """What the public purse pays, net of what it receives, and for which items."""
     per_t, found = totals["public_cost_per_t"], []
     for name in ("purse_account_mn", "grants_mn", "carbon_mn", "paid_mn", "tax_mn"):
-        paid = -totals[f"public_{name}"]
-        found.append(f"{0.0 if abs(paid) < _SMALL_MN else paid:,.0f}")
+        found.append(_whole(-totals[f"public_{name}"]))
     net, *items = found
-    net += f" million {money}" + ("" if per_t is None else f", {per_t:,.0f} {money} per t avoided")
+    net += f" million {money}" + ("" if per_t is None else f", {_whole(per_t)} {money} per t avoided")
     return (
         f"The net cost to the public purse is {net}: grants {items[0]}, carbon revenue of the owners {items[1]}, "
         f"payments per tonne {items[2]}, tax relief less tax paid {items[3]} million."
     )
 
 
-# Million below which an amount is printed as 0.
-_SMALL_MN = 0.5
+def _whole(amount: float) -> str:
+    """A whole number, never −0."""
+    return f"{round(amount) + 0.0:,.0f}"
+
+
 # Smallest share of the CO2 that a sentence names.
 _LEAST_PART = 0.005
 # Classes of the Storage Resources Management System.

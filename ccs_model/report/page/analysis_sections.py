@@ -134,7 +134,7 @@ def _curve(run: StoredRun, words: Words, first: int) -> Any:
     solutions, bound, merit_order = words("solutions"), words("bound"), words("merit_order")
     rows = [
         {"budget_mn": each["budget_mn"], "what": what, "value": each[name]}
-        for name, what in (("bound", bound), ("list_objective", merit_order), ("objective", solutions))
+        for name, what in (("all_links_bound", bound), ("list_objective", merit_order), ("objective", solutions))
         for each in points
         if each[name] is not None
     ]

@@ -362,9 +362,9 @@ def write_frontier(sheet: Sheet, plan: Plan) -> None:
     proven = (
         "Decisions are continuous, so the frontier is piecewise linear: it is straight between two breakpoints."
         if about["decisions"] == "continuous"
-        else "Each row is an integer solution with its own bound: no plan for that budget is better than the bound. "
-        "A solution for a lower budget is also feasible for a higher one, so a higher budget never gives a "
-        "worse result."
+        else "Each row is an integer solution with two bounds: no plan for that budget is better than the bound over "
+        "all candidate links, and none within the links searched is better than the other. A solution for a lower "
+        "budget is also feasible for a higher one, so a higher budget never gives a worse result."
     )
     sheet.paragraph(
         f"Abatement by budget; {about['network']}. {proven} Values are as solved; the effect of a step is "
@@ -423,7 +423,7 @@ def _charts(sheet: Sheet, frontier: Frontier, block: Block) -> tuple[Picture, Pi
     first, last = points.iloc[0], points.iloc[-1]
     series = [
         ("Solutions", budgets, block.values("objective"), _SOLUTION_COLOUR),
-        ("Bound", budgets, block.values("bound"), _BOUND_COLOUR),
+        ("Bound", budgets, block.values("all_links_bound"), _BOUND_COLOUR),
     ]
     if points["list_objective"].notna().all():
         series.append(("Merit order reaches", budgets, block.values("list_objective"), _LIST_COLOUR))
@@ -434,8 +434,8 @@ def _charts(sheet: Sheet, frontier: Frontier, block: Block) -> tuple[Picture, Pi
         across,
         f"Objective value ({unit})",
         f"From a budget of {first['budget_mn']:,.0f} to {last['budget_mn']:,.0f} the objective value rises from "
-        f"{first['objective']:,.0f} to {last['objective']:,.0f} {unit}. Also shown: the bound of each solution and "
-        "the result of the merit order.",
+        f"{first['objective']:,.0f} to {last['objective']:,.0f} {unit}. Also shown: the bound over all candidate "
+        "links and the result of the merit order.",
     )
     steps = Picture(
         "Additional abatement per million of each step",

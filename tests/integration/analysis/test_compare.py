@@ -176,8 +176,11 @@ def test_items_of_the_public_purse_are_side_by_side_and_other_rates_are_named(po
     assert rows["grants_mn", "public_purse_mn"] == -500.0 and rows["tax_mn", "public_purse_mn"] == 0.0
     text = " ".join(_comparison_text(found).split())
     assert "Grants million CNY 2024 – -500 -500" in text
-    assert "The owners' discount rates differ (A 8 %, B 5 %)" in text
+    assert "The owners' discount rates differ (A 8%, B 5%)" in text
     assert "discount rates differ" not in _comparison_text(compare([run, run]))
+    undiscounted = {**changed, "context": {**run.document["context"], "discount_rate": 0.0}}
+    text = _comparison_text(compare([run, replace(run, document=undiscounted)]))
+    assert "The owners' discount rates differ (A 8%, B 0%)" in " ".join(text.split())
 
 
 def test_a_plant_that_changes_shows_its_retrofits(poor: Plan) -> None:

@@ -42,7 +42,7 @@ PRICE: Changes = {"policy.carbon_price_per_t": {2026: 300.0}, "objective": "max_
         (PRICE, "policy.carbon_price_per_t: the carbon price earns the owners nothing"),
         (
             {**PRICE, "objective": "min_cost", "policy.capture_deductible": True, "targets.captured_ktpa": 100},
-            "policy.carbon_price_per_t changes the owners' accounts and not the plan",
+            "policy.carbon_price_per_t affects the owners' accounts but not the plan",
         ),
         (
             {
@@ -50,7 +50,7 @@ PRICE: Changes = {"policy.carbon_price_per_t": {2026: 300.0}, "objective": "max_
                 "targets.captured_ktpa": 100,
                 "funds": {"bank": {"kind": "loan", "interest_rate": 0.03, "term_yr": 7}},
             },
-            "funds: funds changes the owners' accounts and not the plan",
+            "funds.bank affects the owners' accounts but not the plan",
         ),
         (
             {"targets.abatement_share": {2031: 0.01}, "budget.total_mn": None},
@@ -138,3 +138,19 @@ def test_plants_that_close_are_named_in_a_representative_year(hand_problem: Call
     assert Language("zh").sentence(found) != found
     dynamic = unused_inputs(hand_problem({**any_targets, "years": [2026, 2031]}, **kept))
     assert not any("closing_year" in each for each in dynamic)
+
+
+@pytest.mark.parametrize(
+    ("budget", "is_told"), [({"total_mn": 100.0}, False), ({"by_province_mn": {"Shanxi": 100.0}}, False), ({}, True)]
+)
+def test_a_grant_affects_a_plan_at_least_cost_through_budgets_only(
+    problem_of: Callable[..., Problem], budget: Changes, is_told: bool
+) -> None:
+    problem = problem_of(
+        {
+            "objective": "min_cost", "targets.captured_ktpa": 100, "funds": {"gift": GIFT},
+            "budget": budget,
+        }
+    )  # fmt: skip
+    told = [text for text in unused_inputs(problem) if "affects the owners' accounts but not the plan" in text]
+    assert [text.split(":")[0] for text in told] == (["funds.gift"] if is_told else [])
