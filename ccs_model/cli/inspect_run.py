@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import ascii_uppercase
@@ -244,7 +245,9 @@ def _rates(runs: Sequence[Mapping[str, Any]], letters: Sequence[str]) -> list[st
     """A line for each discount rate that differs between the runs."""
     lines = []
     for name, whose in (("discount_rate", "owners'"), ("social_discount_rate", "social")):
-        rates = {letter: row[name] for letter, row in zip(letters, runs, strict=True) if pd.notna(row[name])}
+        known = ((letter, row[name]) for letter, row in zip(letters, runs, strict=True))
+        # A representative year has no social account.
+        rates = {letter: rate for letter, rate in known if rate is not None and math.isfinite(rate)}
         if len(set(rates.values())) > 1:
             each = ", ".join(f"{letter} {100 * rate:g}%" for letter, rate in rates.items())
             text = f"The {whose} discount rates differ ({each}), and so do the weights of discounted amounts."

@@ -225,7 +225,7 @@ def test_plans_proven_within_their_own_links_keep_the_laws_of_budgets(shared, sm
     assert (points["bound"] <= points["all_links_bound"] + 1e-6).all()
     assert points["gap_share"].notna().all() and points["gap_share"].max() <= 0.05 + 1e-9
     # The bound of the plan holds within its own links, and no claim is made about others.
-    assert set(plan.corridors) == set(plan.links["link"])
+    assert set(plan.corridors) == {row["link"] for row in plan.to_dict()["links"]}
     assert (points["spent_mn"] <= points["budget_mn"] + 1e-6).all()
     assert (points["list_objective"] <= points["objective"] * (1 + 1e-9) + 1e-6).all()
     # No plan exceeds the bound that the other search has over all links.
