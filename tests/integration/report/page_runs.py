@@ -26,7 +26,8 @@ def frontier_of(run: StoredRun) -> dict[str, Any]:
     points = [
         {
             "budget_mn": 1000.0 * k, "abatement_kt": value, "objective": value, "bound": value + 10.0,
-            "gap_share": 0.01, "all_links_gap_share": 0.05, "list_objective": None,
+            "gap_share": 0.01, "all_links_bound": 1.05 * value + 10.0, "all_links_gap_share": 0.05,
+            "list_objective": None,
             "n_plants_retrofitted": len(plan["retrofitted"]), "text": f"step {k}", "is_scenario": k == 1, **plan,
         }
         for k, (value, plan) in enumerate(((0.0, nothing), (900.0, built), (1500.0, hostile)))
