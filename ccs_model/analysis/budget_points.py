@@ -338,6 +338,7 @@ class BudgetPointSearch:
         if is_proven_singly:
             # Without threads the lines come before the proofs, which a time limit may stop.
             computed = None if is_threaded else lines.result()
+            self.network_words = "pipelines are shared, each plan proven within its own links"
             self._proofs = _PointProofs(run_tasks, lines.result if computed is None else lambda: computed)
         else:
             self.report_progress("bounds over all links")
