@@ -103,6 +103,7 @@ def test_a_start_before_its_site_opens_is_an_error_with_own_pipes(
     assert hand_problem({**own, "plants.committed": {to_s: 2031}}, **tables).committed == ((to_s, 2031),)
 
 
+@pytest.mark.slow
 def test_ids_with_odd_characters_are_read_back(hand_solved: Solved, tmp_path: Path) -> None:
     plants = {"N/1": PLANTS["A"], "N/2: x#2 {y}": PLANTS["B"], "- C": PLANTS["C"]}
     links = {"N/1-S": {"length_km": 60}, "N/2: x#2 {y}-S": {"length_km": 50}}

@@ -438,6 +438,7 @@ SHARED: Changes = {
 }
 
 
+@pytest.mark.slow
 def test_on_shared_pipes_a_cheap_loan_is_drawn_and_a_grant_paid(solved: Solved) -> None:
     """The plan is for tonnes; its owners still take 60 % at 3 % real where they discount at 8 %, and a gift of 20 %."""
     plain = solved(SHARED)

@@ -281,6 +281,7 @@ def test_in_a_static_year_a_province_budget_limits_the_yearly_costs_of_that_prov
     assert "Spending by province budget, million EUR 2015 a year: There 0 of 5" in plan.summary()
 
 
+@pytest.mark.slow
 def test_a_budget_may_name_the_province_of_a_site_without_plants(hand_solved: Callable[..., Plan]) -> None:
     tables = {"plants": {"A": {"co2_ktpa": 200}}, "links": {"A-S": {"length_km": 1}}}
     sites = {"S": {"site_capex_mn": 30, "province": "There"}}

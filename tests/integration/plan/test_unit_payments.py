@@ -123,6 +123,7 @@ def test_measures_are_paid_for_the_years_of_their_unit(problem_of: Callable[...,
     assert per_kt == pytest.approx(np.tile([0.6, 0.6, 0.4], (len(alone), 1)), rel=1e-9)
 
 
+@pytest.mark.slow
 def test_a_payment_for_longer_than_the_horizon_changes_no_plan(hand_solved: Callable[..., Plan]) -> None:
     tables: Changes = {"plants": PLANTS, "sites": SITES, "links": LINKS}
     free = hand_solved(NETWORK, **tables)

@@ -355,6 +355,7 @@ def test_of_the_long_sheet_one_page_is_printed(book: Workbook) -> None:
     assert any("the first 25 rows are printed" in text for text in texts(sheet))
 
 
+@pytest.mark.slow
 def test_warnings_of_the_run_are_on_runlog_without_folders(plan: Plan, tmp_path: Path) -> None:
     warned = replace(plan, warnings=("/home/me/s.yaml:3: fund gift can pay for nothing", "the search: stopped early"))
     every = texts(read_back(warned, tmp_path)["RunLog"])

@@ -169,6 +169,7 @@ def test_an_empty_plan_says_why_and_still_lists_the_sites(empty_plan: Plan, tmp_
     assert len(others) == len(empty_plan.problem.sites)
 
 
+@pytest.mark.slow
 def test_a_site_that_is_taken_out_leaves_sites_that_plants_reach(shared_plan: Plan, tmp_path: Path) -> None:
     path = shared_plan.to_excel(tmp_path / "plan.xlsx")
     book = openpyxl.load_workbook(path)

@@ -279,6 +279,7 @@ def test_an_incomplete_or_damaged_shapefile_is_named() -> None:
         read_storage("co2stop", [table])
 
 
+@pytest.mark.slow
 def test_a_shapefile_with_random_bytes_is_read_or_refused() -> None:
     rng = random.Random(7)
     n_refused = 0

@@ -20,6 +20,7 @@ Changes = dict[str, object]
 NETWORK = {"transport.shared_trunklines": True, "storage.sites": ["Qinshui", "Ordos"]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{}, NETWORK])
 def test_a_retrofit_of_the_plan_may_be_fixed(problem_of: Posed, one_vent: Changes, changes: Changes) -> None:
     problem = problem_of(one_vent, changes)
@@ -36,6 +37,7 @@ def test_a_retrofit_of_the_plan_may_be_fixed(problem_of: Posed, one_vent: Change
         near_optimal(fixed)
 
 
+@pytest.mark.slow
 def test_a_changed_bound_is_named(problem_of: Posed, one_vent: Changes) -> None:
     problem = problem_of(one_vent, NETWORK)
     model = build_model(problem)
