@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from ccs_model._typing import Floats, Ints, MessageCallback
 from ccs_model.analysis.jobs import Job, processes
-from ccs_model.analysis.ranked_list import RankedList, ranked_list
+from ccs_model.analysis.merit_order_plans import RankedList, merit_order_plans
 from ccs_model.analysis.rebuilt_plan import NO_COLUMNS
 from ccs_model.errors import NoPlanError
 from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
@@ -135,7 +135,9 @@ class BudgetPointSearch:
                 found = self._in_corridors(limits, beside)
             is_threaded = self._proofs is not None and self.problem.scenario.solver.is_threaded
             merit_order = BackgroundTask(
-                partial(ranked_list, self.problem, self.search, self.row, self.options, self._unused, budgets.tolist()),
+                partial(
+                    merit_order_plans, self.problem, self.search, self.row, self.options, self._unused, budgets.tolist()
+                ),
                 is_threaded=is_threaded,
             )
             beside.enter_context(merit_order)

@@ -20,7 +20,7 @@ from ccs_model._typing import Floats, MessageCallback
 from ccs_model.analysis.analysis_result import amount_at
 from ccs_model.analysis.budget_points import BudgetPoint, BudgetPointSearch
 from ccs_model.analysis.compare import MOVES, moves_between, retrofits_by_plant
-from ccs_model.analysis.ranked_list import RankedList, beside
+from ccs_model.analysis.merit_order_plans import RankedList, compared_with_plan
 from ccs_model.analysis.rebuilt_plan import solver_options
 from ccs_model.errors import InfeasibleError, InputError, Issue, NoPlanError
 from ccs_model.inputs import Inputs
@@ -362,7 +362,7 @@ def _points_of(
             one["text"] = _words(effect, moved)
         else:
             one["text"] = _FIRST[problem.is_integer and one["budget_mn"] > 0]
-        one |= beside(ranked, budget_point.budget_mn, value, fitted, maximise=matrix.maximise[0])
+        one |= compared_with_plan(ranked, budget_point.budget_mn, value, fitted, maximise=matrix.maximise[0])
         rows.append(one)
         moves += moved
         pictures.append(_picture(budget_point.budget_mn, point, retrofits, fitted))

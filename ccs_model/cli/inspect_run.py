@@ -250,7 +250,7 @@ def _rates(runs: Sequence[Mapping[str, Any]], letters: Sequence[str]) -> list[st
         rates = {letter: rate for letter, rate in known if rate is not None and math.isfinite(rate)}
         if len(set(rates.values())) > 1:
             each = ", ".join(f"{letter} {100 * rate:g}%" for letter, rate in rates.items())
-            text = f"The {whose} discount rates differ ({each}), and so do the weights of discounted amounts."
+            text = f"The {whose} discount rates differ ({each}), so that discounted amounts are not comparable."
             lines.append(wrap(text, columns()))
     return lines
 

@@ -157,14 +157,13 @@ def society(totals: Mapping[str, Any], currency: str, price_year: int, terms: Ma
 
 def _public_cost(totals: Mapping[str, Any], money: str) -> str:
     """What the public purse pays, net of what it receives, and for which items."""
-    per_t, found = totals["public_cost_per_t"], []
-    for name in ("purse_account_mn", "grants_mn", "carbon_mn", "paid_mn", "tax_mn"):
-        found.append(_whole(-totals[f"public_{name}"]))
-    net, *items = found
-    net += f" million {money}" + ("" if per_t is None else f", {_whole(per_t)} {money} per t avoided")
+    names = ("purse_account_mn", "grants_mn", "carbon_mn", "paid_mn", "tax_mn")
+    net, grants, carbon, paid, tax = (_whole(-totals[f"public_{name}"]) for name in names)
+    per_t = totals["public_cost_per_t"]
+    of_tonnes = "" if per_t is None else f", {_whole(per_t)} {money} per t avoided"
     return (
-        f"The net cost to the public purse is {net}: grants {items[0]}, carbon revenue of the owners {items[1]}, "
-        f"payments per tonne {items[2]}, tax relief less tax paid {items[3]} million."
+        f"The net cost to the public purse is {net} million {money}{of_tonnes}: grants {grants}, carbon revenue of the "
+        f"owners {carbon}, payments per tonne {paid}, tax relief less tax paid {tax} million."
     )
 
 

@@ -363,7 +363,7 @@ def _solve_stages(
     parts = checked_parts(problem, matrix, chosen, point, outcome, first, bought, corridors)
     if idle := idle_links(problem, matrix, chosen):
         stages.failed.append(_idle_text(problem, idle))
-    if parts["totals"]["n_retrofits"] and (text := _salvage_text(problem, parts)):
+    if text := _salvage_text(problem, parts):
         stages.failed.append(text)
     if late := shortage_after_horizon(point):
         stages.failed.append(_late_text(*late))
@@ -387,7 +387,7 @@ def _idle_text(problem: Problem, links: tuple[str, ...]) -> str:
 
 
 def _salvage_text(problem: Problem, parts: Mapping[str, Any]) -> str:
-    """What grants pay for that loses money but for its salvage value; empty if nothing."""
+    """A warning where the owners' NPV is positive with grants and salvage value only; else empty."""
     totals, retrofits = parts["totals"], parts["retrofits"]
     npv, without, granted = totals["npv_mn"], totals["npv_without_salvage_mn"], -(totals["public_grants_mn"] or 0.0)
     if without is None or granted <= 0 or npv < 0 or without >= 0:

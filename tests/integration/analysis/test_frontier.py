@@ -89,7 +89,7 @@ def test_the_words_say_what_a_step_buys(point_search):
     assert f"{row['capital_per_t']:,.0f} CNY 2024 of budget per tonne" in row["text"]
 
 
-def test_the_ranked_list_never_beats_the_plan_and_falls_short_somewhere(point_search):
+def test_the_merit_order_never_beats_the_plan_and_falls_short_somewhere(point_search):
     points = point_search.frontier.points
     assert (points["list_objective"].astype(float) <= points["objective"] + 1e-6).all()
     short = points["list_short_share"].dropna().astype(float)

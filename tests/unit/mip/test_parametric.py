@@ -68,7 +68,7 @@ def test_the_lowest_limit_is_what_must_be_spent():
 
 @examples(30)
 @given(st.lists(st.tuples(st.integers(1, 60), st.integers(1, 40)), min_size=1, max_size=8))
-def test_breakpoints_are_those_of_the_ranked_list(pairs):
+def test_breakpoints_are_those_of_the_merit_order(pairs):
     """Where only money is short, the best is to buy by worth per money: breakpoints are its running sums."""
     worth, cost = zip(*pairs, strict=True)
     order = sorted(range(len(pairs)), key=lambda k: -worth[k] / cost[k])

@@ -84,7 +84,7 @@ def _listed_plan(
     return start if found is None else found
 
 
-def beside(
+def compared_with_plan(
     ranked: RankedList | None,
     budget_mn: float,
     value: float,
@@ -110,7 +110,7 @@ def beside(
     }
 
 
-def ranked_list(
+def merit_order_plans(
     problem: Problem, search: Normalised, row: int, options: SolverOptions, unused: Ints, budgets: Sequence[float]
 ) -> RankedList | None:
     """The merit order with its plan at each budget in million, ascending; None if nothing can be ranked."""
