@@ -161,9 +161,12 @@ def _public_cost(totals: Mapping[str, Any], money: str) -> str:
     net, grants, carbon, paid, tax = (_whole(-totals[f"public_{name}"]) for name in names)
     per_t = totals["public_cost_per_t"]
     of_tonnes = "" if per_t is None else f", {_whole(per_t)} {money} per t avoided"
+    text = f"The net cost to the public purse is {net} million {money}{of_tonnes}"
+    if {grants, carbon, paid} == {"0"}:
+        return f"{text}: tax relief less tax paid."
     return (
-        f"The net cost to the public purse is {net} million {money}{of_tonnes}: grants {grants}, carbon revenue of the "
-        f"owners {carbon}, payments per tonne {paid}, tax relief less tax paid {tax} million."
+        f"{text}: grants {grants}, carbon revenue of the owners {carbon}, payments per tonne {paid}, tax relief less "
+        f"tax paid {tax} million."
     )
 
 

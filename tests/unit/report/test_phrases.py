@@ -123,5 +123,8 @@ def test_the_public_purse_pays_what_it_receives_less() -> None:
     assert Language("zh").sentence(text).startswith("政府财政净支出为 876 百万元（2024年价），每吨净减排 17,380 元")
     little = society({**totals, "public_purse_account_mn": 0.2, "public_cost_per_t": -0.2}, "CNY", 2024, terms)[-1]
     assert "public purse is 0 million CNY 2024, 0 CNY 2024 per t avoided" in little
+    taxed = society({**totals, "public_grants_mn": 0.0, "public_purse_account_mn": 134.0}, "CNY", 2024, terms)[-1]
+    assert taxed.endswith("is -134 million CNY 2024, 17,380 CNY 2024 per t avoided: tax relief less tax paid.")
+    assert Language("zh").sentence(taxed).endswith("元（2024年价）：税收减免扣除税款。")
     nothing = society({**totals, "public_cost_per_t": None}, "CNY", 2024, terms)[-1]
     assert "876 million CNY 2024: grants" in nothing and Language("zh").sentence(nothing) != nothing
