@@ -40,10 +40,23 @@ def country_outlines(*, with_pack: bool = True) -> dict[str, list[Ring]]:
 
 
 @cache
-def _land() -> tuple[Ring, ...]:
-    """The rings of all countries and of the Chinese provinces."""
+def _land() -> tuple[tuple[Ring, ...], Floats, Floats]:
+    """The rings of all countries and of the Chinese provinces, with the lowest and highest coordinates [ring, 2]."""
     outlines = (country_outlines(with_pack=False), province_outlines())
-    return tuple(ring for each in outlines for rings in each.values() for ring in rings)
+    rings = tuple(ring for each in outlines for rings in each.values() for ring in rings)
+    return rings, np.array([ring.min(axis=0) for ring in rings]), np.array([ring.max(axis=0) for ring in rings])
+
+
+def _land_near(points: Floats, margin: float = 0.0) -> Iterator[tuple[Ring, Ints]]:
+    """Rings of land with the points in their box, widened by a margin in degrees; rings without one are left out."""
+    if not len(points):
+        return
+    rings, low, high = _land()
+    low, high = low - margin, high + margin
+    for i in np.flatnonzero(((low <= points.max(axis=0)) & (high >= points.min(axis=0))).all(axis=1)):
+        near = np.flatnonzero(((points >= low[i]) & (points <= high[i])).all(axis=1))
+        if len(near):
+            yield rings[i], near
 
 
 def countries_with_outline() -> tuple[str, ...]:
@@ -103,10 +116,8 @@ def are_off_land(lat_deg: Floats, lon_deg: Floats, km: float) -> Mask:
     is_off = np.ones(len(points), dtype=bool)
     # A degree of longitude is 22 km long at 78 degrees north.
     margin = 2 * km / 22.0
-    for ring in _land():
-        low, high = ring.min(axis=0) - margin, ring.max(axis=0) + margin
-        near = np.flatnonzero(is_off & (points >= low).all(axis=1) & (points <= high).all(axis=1))
-        for some in _batches(near, ring):
+    for ring, near in _land_near(points, margin):
+        for some in _batches(near[is_off[near]], ring):
             is_off[some[_are_inside(ring, points[some])]] = False
             # Most points lie inside, and need no distance.
             outside = some[is_off[some]]
@@ -125,8 +136,7 @@ def are_deep_inland(lat_deg: Floats, lon_deg: Floats, km: float) -> Mask:
     """Return whether each point lies in the outline of a country and further than `km` from its edge."""
     points = np.column_stack([lon_deg, lat_deg])
     is_inland = np.zeros(len(points), dtype=bool)
-    for ring in _land():
-        held = np.flatnonzero((ring.min(axis=0) <= points).all(axis=1) & (points <= ring.max(axis=0)).all(axis=1))
+    for ring, held in _land_near(points):
         for some in _batches(held, ring):
             inside = some[_are_inside(ring, points[some])]
             is_inland[inside] = _km_to_ring(ring, points[inside]) > km
