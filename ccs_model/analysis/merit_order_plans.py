@@ -13,19 +13,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from ccs_model._typing import Floats, Ints
 from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip.branch_and_bound import verified_point
 from ccs_model.mip.budget_sweep import with_limit, zero_point
-from ccs_model.mip.clock import seconds_until_stop
+from ccs_model.mip.clock import now, seconds_until_stop
 from ccs_model.mip.presolve import restricted
+from ccs_model.mip.search import Result, SearchContext
+from ccs_model.mip.sweep_search import GrowAtLimits
 from ccs_model.model.names import BUILD
 from ccs_model.plan.merit_order import macc_table
 from ccs_model.problem import Problem
+from ccs_model.solve.fixed_charge_network import network_of
+from ccs_model.solve.growth_network import growth_network_of
 from ccs_model.solve.normalised_money import Normalised
+from ccs_model.solve.strategies import BUDGET_SWEEP
 
 _OWN = "The streams of the merit order, each with its own pipeline."
 _SHARED = "The streams of the merit order, ranked with a pipeline of their own each; their plan shares pipelines."
@@ -65,11 +69,28 @@ def _taken(table: pd.DataFrame, amounts: Floats, budget: float) -> pd.DataFrame:
 
 
 def _listed_plan(
-    matrix: Matrix, others: npt.NDArray[np.int64], options: SolverOptions, start: Floats | None
+    problem: Problem, matrix: Matrix, others: Ints, unused: Ints, options: SolverOptions, start: Floats | None
 ) -> Floats | None:
-    """The best plan found without some columns, from the plan of a shorter list if it is one here."""
-    small = restricted(matrix, others[matrix.lower[others] == 0])
+    """The best plan found without some retrofits, from the plan of a shorter list if it is one here.
+
+    Where tree growth applies, it chooses the links, and a short search within them follows; elsewhere that search
+    leaves out the links in `unused`.
+    """
+    others = others[matrix.lower[others] == 0]
+    small = restricted(matrix, others)
     if start is None or not small.holds(start):
+        start = zero_point(matrix)
+    if problem.is_integer and problem.network is not None:
+        network, growth = network_of(problem, small.matrix), growth_network_of(problem, small.matrix)
+        context = SearchContext(small.matrix, network, options, now() + _EFFORT, growth=growth)
+        grow = BUDGET_SWEEP.stage(GrowAtLimits).grow
+        known = None if start is None else start[small.columns]
+        grown = grow.run(context, Result("limit", known)).incumbent
+        if growth is not None and grown is not None:
+            start = small.lifted(grown)
+            unused = small.columns[network.outside(network.arc_groups_used(grown))]
+    small = restricted(matrix, np.union1d(others, unused[matrix.lower[unused] == 0]))
+    if start is not None and not small.holds(start):
         start = zero_point(matrix)
     if not len(small.columns):
         return start
@@ -81,7 +102,9 @@ def _listed_plan(
         highs.start_from(start[small.columns])
     outcome = highs.attempt(_EFFORT, "merit order")
     found = None if outcome.x is None else verified_point(matrix, small.lifted(outcome.x), options)
-    return start if found is None else found
+    if start is None or found is None:
+        return start if found is None else found
+    return found if matrix.sign * float(matrix.costs[0] @ (found - start)) > 0 else start
 
 
 def compared_with_plan(
@@ -129,9 +152,9 @@ def merit_order_plans(
     for budget in budgets:
         taken = _taken(table, amounts, budget)
         listed = set(zip(taken["plant"], taken["stream"], taken["technology"], strict=True))
-        others = np.union1d(columns[[each not in listed for each in streams]], unused)
+        others = columns[[each not in listed for each in streams]]
         there = with_limit(matrix, row, budget / search.unit)
-        start = None if seconds_until_stop() <= 0 else _listed_plan(there, others, options, start)
+        start = None if seconds_until_stop() <= 0 else _listed_plan(problem, there, others, unused, options, start)
         value = None if start is None else search.value(start)
         take = Take(frozenset(map(str, taken["plant"])), start, value)
         # The list of a smaller budget fits this one as well.

@@ -11,12 +11,21 @@ import pytest
 from ccs_model.analysis import budget_points
 from ccs_model.analysis.budget_points import BudgetPoint
 from ccs_model.analysis.frontier import _bounded, frontier
+from ccs_model.analysis.merit_order_plans import merit_order_plans
+from ccs_model.analysis.rebuilt_plan import NO_COLUMNS, solver_options
 from ccs_model.errors import InputError
-from ccs_model.mip import Outcome
+from ccs_model.mip import Highs, Outcome
+from ccs_model.mip.budget_sweep import with_limit
+from ccs_model.mip.clock import effort
+from ccs_model.model.build_model import build_model
+from ccs_model.model.names import BUILD
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.plan import BREAK_COLUMNS
 from ccs_model.report.export.formats import frontier_dict
 from ccs_model.runs.run_writer import run_files
+from ccs_model.solve.assembly import budget_row
 from ccs_model.solve.driver import optimize
+from ccs_model.solve.normalised_money import normalised
 from ccs_model.solve.strategies import SIZES
 
 pytestmark = pytest.mark.slow
@@ -239,6 +248,31 @@ def test_no_merit_order_beats_the_plan_of_a_shared_network(shared):
     assert points["list_objective"].notna().all()
     assert (points["list_objective"] <= points["objective"] * (1 + 1e-9) + 1e-6).all()
     assert (points["list_short_share"].dropna() >= -1e-9).all()
+
+
+@pytest.mark.slow
+def test_plans_of_the_merit_order_are_near_the_optimum_of_its_streams(problem_of):
+    problem = problem_of(NETWORK, {"budget.total_mn": 3_000})
+    matrix = matrix_of(build_model(problem))
+    search, options = normalised(problem, matrix), solver_options(problem)
+    row = budget_row(matrix).row
+    budgets = [600.0, 1_500.0, 3_000.0]
+    with effort():
+        ranked = merit_order_plans(problem, search, row, options, NO_COLUMNS, budgets)
+    builds = matrix.columns_of(BUILD)
+    routes = problem.routes.set_index("route")[["plant", "stream", "technology"]]
+    for budget, take in ranked.takes.items():
+        left, listed = budget, set()
+        for each in ranked.table.to_dict("records"):
+            if each["capex_mn"] <= left:
+                left -= each["capex_mn"]
+                listed.add((each["plant"], each["stream"], each["technology"]))
+        outside = builds[[tuple(routes.loc[matrix.columns[j].index[0]]) not in listed for j in builds]]
+        highs = Highs(with_limit(matrix, row, budget), options)
+        highs.set_bounds(outside, np.zeros(len(outside)), np.zeros(len(outside)))
+        best = highs.run(np.inf, "streams of the list, over all links")
+        assert take.plants == {plant for plant, _, _ in listed}
+        assert 0.98 * best.objective <= take.value <= best.bound + 1e-6
 
 
 @pytest.mark.slow
