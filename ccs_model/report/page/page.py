@@ -22,7 +22,7 @@ from ccs_model.plan.plan_json import plain, records
 from ccs_model.plan.reasons import reasons_of
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.problem import Problem
-from ccs_model.report.page import page_sections
+from ccs_model.report.page import account_sections, page_sections
 from ccs_model.report.page.analysis_sections import frontier, plans_of, uncertainty
 from ccs_model.report.page.basemap import Basemap, basemap_of
 from ccs_model.report.page.charts import drawing_library, periods
@@ -128,14 +128,14 @@ def _sections(
             "storage": page_sections.storage(run, words, problem),
         },
         "for_economists": {
-            "macc": page_sections.cost_curve(run, words),
-            "stakeholders": page_sections.stakeholders(run, words),
-            "owners": page_sections.owners(run, words),
+            "macc": account_sections.cost_curve(run, words),
+            "stakeholders": account_sections.stakeholders(run, words),
+            "owners": account_sections.owners(run, words),
             "uncertainty": uncertainty(run, words),
         },
         "for_reviewers": {
-            "evidence": page_sections.evidence(run, words, problem),
-            "sources": page_sections.sources(words, references),
+            "evidence": account_sections.evidence(run, words, problem),
+            "sources": account_sections.sources(words, references),
         },
     }
 
