@@ -88,7 +88,8 @@ def _step(row: Mapping[str, Any], money: str, *, is_short: bool) -> str:
     elif row.get("added_mn"):
         effect = effect.removeprefix(f"{row['added_mn']:,.0f} million {money} more ")
         currency = money.partition(" ")[0]
-        effect = effect.replace(" over the horizon", "").replace(f" {money} of budget per tonne", f" {currency}/t")
+        effect = effect.replace(" over the horizon", "")
+        effect = effect.replace(f" {money} of budget per tonne", f" {currency} of budget/t")
     if is_short:
         effect = re.sub("^(raise|lower) .+ by ", lambda found: "+" if found[1] == "raise" else "−", effect)
     verbs = {"entering": ("enter", "in"), "leaving": ("leave", "out"), "changing": ("change", "changed")}

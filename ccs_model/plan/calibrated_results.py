@@ -116,8 +116,11 @@ def report_line(shares: str, evidence: str) -> str:
 
 
 def _reported_line(plan: Plan, each: ReportedReduction) -> str:
+    plants = plan.problem.plants
+    sectors = ", ".join(sorted(set(plants["sector"][plants["province"] == each.zone])))
     takes = (
-        f"In {each.zone}, {each.share * 100:.0f} % by capture alone would take {each.needed_ktpa / 1000:,.1f} Mt a year"
+        f"In {each.zone}, {each.share * 100:.0f} % of the {each.needed_ktpa / each.share / 1000:,.1f} Mt of its plants "
+        f"({sectors}) by capture alone would take {each.needed_ktpa / 1000:,.1f} Mt a year"
     )
     times = "" if each.multiple is None else f", {each.multiple:,.1f} times this plan"
     if each.last_cost_per_t is None:
@@ -144,7 +147,7 @@ def statement(plan: Plan) -> str:
         f"{classes}"
         f"Calibrated on {fitted.preset} ({evidence_of(fitted.fit)}), {fitted.use}: {delivered}ceiling "
         f"{_share(fitted.deployment_share)} of capturable CO2 in five years ({_band(fitted, DEPLOYMENT)}; "
-        f"{_beside(fitted)}), {applied}; {_held_out(fitted)}. "
+        f"{_beside(fitted)}), {applied}; {_held_out(fitted)}. {_no_validation(fitted)}"
         f"Abatement {100 * (totals['abatement_share'] or 0.0):.2f} %, "
         f"as designed {100 * (totals['uncalibrated_abatement_share'] or 0.0):.2f} %.{elsewhere}"
         f"{_over_draws(plan)}"
@@ -262,6 +265,14 @@ def _held_out(fitted: Calibrated) -> str:
     message = [f"{zone} {result}" for zone, result in reported.items()]
     conflict = "; the report conflicts with what is known" if fitted.fit["conflicts"] else ""
     return f"fitted without it: {', '.join(message)}{conflict}"
+
+
+def _no_validation(fitted: Calibrated) -> str:
+    """That zones of one press report do not validate each other; empty without two of them."""
+    n_held_out = sum(each["held_out"] is not None for each in fitted.zones.values())
+    if n_held_out < 2 or evidence_of(fitted.fit) != PRESS:
+        return ""
+    return "One article reports all of these zones, so that their consistency is no validation. "
 
 
 def _band(fitted: Calibrated, name: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ccs_model.economics.capital_cost import estimate_class
 from ccs_model.engineering.streams import MILL_PROFILE
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.declarations import QUALITIES
@@ -288,4 +289,25 @@ def quality_rows(problem: Problem, retrofits: pd.DataFrame) -> list[dict[str, An
     return [
         {str(name): None if isinstance(value, float) and np.isnan(value) else value for name, value in row.items()}
         for row in table.to_dict("records")
+    ]
+
+
+def capture_estimates(problem: Problem, retrofits: pd.DataFrame) -> list[dict[str, float]]:
+    """Return the AACE classes of the capital of capture units: class, low and high share, and share of the capital."""
+    table = problem.inputs["technologies/technologies"].drop_duplicates("technology").set_index("technology")
+    units = retrofits[retrofits["technology"].isin(table.index) & (retrofits["capture_capex_mn"] > 0)]
+    if units.empty:
+        return []
+    of = table.loc[units["technology"]]
+    rank = estimate_class(of["readiness_level"], of["quality"])
+    capital = pd.Series(units["capture_capex_mn"].to_numpy(float)).groupby(rank).sum()
+    classes = problem.inputs["costs/aace_classes"].set_index("aace_class")
+    return [
+        {
+            "aace_class": float(each),
+            "low_share": float(classes.at[each, "low_share"]),
+            "high_share": float(classes.at[each, "high_share"]),
+            "share": float(part),
+        }
+        for each, part in (capital / capital.sum()).sort_values(ascending=False, kind="stable").items()
     ]

@@ -24,6 +24,7 @@ from ccs_model.model.names import (
     YEARLY_RATE,
 )
 from ccs_model.plan.calibrated_results import calibration_dict, delivered_shares
+from ccs_model.plan.citations import capture_estimates
 from ccs_model.plan.decisions import BUILT
 from ccs_model.plan.plan import BindingLimit, Plan
 from ccs_model.plan.social_account import social_terms
@@ -292,5 +293,7 @@ def context_dict(plan: Plan) -> dict[str, Any]:
         "n_searched_links": links[0],
         "n_candidate_links": links[1],
         "storage_cost_range": None if band is None else asdict(band),
+        "sectors": sorted(map(str, problem.plants["sector"].unique())),
+        "capture_estimates": capture_estimates(problem, plan.retrofits),
         "nothing_built_because": why_nothing_is_built(plan) if plan.retrofits.empty else None,
     }

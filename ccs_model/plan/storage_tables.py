@@ -19,8 +19,8 @@ def storage_table(point: Point) -> pd.DataFrame:
     """Return one row a used site and period: injection, cumulative storage, obligation, wells, investment and cost.
 
     Yearly costs are those of `yearly_storage_mn`, per t injected in `storage_cost_per_t`. The oil revenue is no part of
-    them; its column is left out with own pipes that reach no oil field. `additional_oil_ktpa` is there with oil fields
-    whose payment depends on the oil, `resource_class` with sites that have one.
+    them; its column is left out with own pipes that reach no oil field. `additional_oil_ktpa` and what burning it emits
+    are there with oil fields whose payment depends on the oil, `resource_class` with sites that have one.
     """
     problem, decided, sites = point.problem, point.decided, point.problem.sites
     if problem.network is None:
@@ -70,7 +70,9 @@ def storage_table(point: Point) -> pd.DataFrame:
     # With own pipes a field takes no more than it buys.
     bought = flow if problem.network is None else decided[PAID_FOR_OIL][k, y]
     if (sites["additional_t_oil_per_t"] > 0).any():
-        table = table.assign(additional_oil_ktpa=of["additional_t_oil_per_t"] * bought)
+        factors = problem.inputs["storage/factors"].set_index("factor")["value"]
+        oil = of["additional_t_oil_per_t"] * bought
+        table = table.assign(additional_oil_ktpa=oil, additional_oil_co2_ktpa=oil * factors["oil_co2_t_per_t"])
     if problem.network is None and "oil_revenue" not in problem.cost_per_t:
         return table
     return table.assign(oil_revenue_mn_pa=of["eor_revenue_per_t"] * bought / 1000.0)

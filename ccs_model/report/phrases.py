@@ -17,6 +17,8 @@ _OWN_SERIES = "scenario"
 _NAMED, _LIMITS_NAMED, _LISTED = 3, 4, 8
 # Share of the budget below which money left unspent is not worth a sentence.
 _LITTLE_MONEY = 0.002
+# Share of full load below which the cost at full load is stated too.
+_FULL_LOAD = 0.95
 # Costs per tonne that are all below this have a decimal.
 _TENTHS = 20.0
 # Constraints of which sentences on futures speak, as in model.names, which needs Pyomo.
@@ -232,8 +234,39 @@ def oil_in_words(storage: Sequence[Mapping[str, Any]], money: str) -> str:
     paid = f"pay {rounded(paid_mn)} million {money} a year"
     if oil_ktpa <= 0:
         return f"For CO2, storage sites {paid}."
-    oil = f"they produce {megatonnes(oil_ktpa)} of additional oil, whose emissions are not counted"
+    emitted = sum(row.get("additional_oil_co2_ktpa") or 0.0 for row in rows)
+    burnt = f" of some {megatonnes(emitted)} CO2 when burnt" if emitted else ""
+    oil = f"they produce {megatonnes(oil_ktpa)} of additional oil, whose emissions{burnt} are not counted"
     return f"For CO2, oil fields {paid}; {oil}."
+
+
+def estimates_in_words(estimates: Sequence[Mapping[str, Any]]) -> list[str]:
+    """One sentence for each class of estimates with a part of the capital of capture units."""
+    return [
+        f"{100 * row['share']:.0f} % of the capture capital is an estimate of AACE class {row['aace_class']:.0f} "
+        f"(−{-100 * row['low_share']:.0f} to +{100 * row['high_share']:.0f} %)."
+        for row in estimates
+        if row["share"] >= _LEAST_PART
+    ]
+
+
+def load_in_words(retrofits: Sequence[Mapping[Any, Any]], unit: str) -> str:
+    """At which part of full load the units of the last period run, and their avoidance cost at it; empty near it."""
+    names = ("captured_ktpa", "captured_at_full_load_ktpa", "avoided_at_full_load_ktpa", "cost_at_full_load_mn_pa")
+    running = [row for row in retrofits if row.get("operating_share") != 0]
+    captured, full, avoided, cost = (sum(float(row.get(name) or 0.0) for row in running) for name in names)
+    if avoided <= 0 or captured >= _FULL_LOAD * full:
+        return ""
+    return (
+        f"The units run at {100 * captured / full:.0f} % of what they could deliver; at full load the avoidance cost "
+        f"would be {rounded(1000.0 * cost / avoided)} {unit} avoided."
+    )
+
+
+def remaining_in_words(totals: Mapping[str, Any]) -> str:
+    """What remains of the baseline in the last period."""
+    left = float(totals["baseline_ktpa"] or 0.0) - float(totals["avoided_ktpa"] or 0.0)
+    return f"Of the baseline of {megatonnes(totals['baseline_ktpa'])} a year, {megatonnes(left)} remain."
 
 
 def granted_mn(funds: Sequence[Mapping[Any, Any]]) -> float:

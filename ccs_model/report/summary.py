@@ -27,9 +27,11 @@ from ccs_model.report.phrases import (
     binding_limits,
     capitalised,
     ended_in_words,
+    estimates_in_words,
     gap_text,
     granted_mn,
     left_out_in_words,
+    load_in_words,
     oil_in_words,
     reasons_in_words,
     resources_in_words,
@@ -172,18 +174,25 @@ class _Summary:
             if document.get("committed")
             else "",
             f"{when} they capture {megatonnes(totals['captured_ktpa'])} and avoid {megatonnes(totals['avoided_ktpa'])} "
-            f"CO2 a year: {share_text(totals['abatement_share'])} of the {self._region}s' "
-            f"{megatonnes(totals['baseline_ktpa'])} "
-            f"(on-site abatement {share_text(totals['on_site_abatement_share'])}).",
+            f"CO2 a year: {share_text(totals['abatement_share'])} of the {megatonnes(totals['baseline_ktpa'])} of all "
+            f"{counted(totals['n_plants'], 'operating plant')}{self._sectors()}; on-site abatement "
+            f"{share_text(totals['on_site_abatement_share'])}.",
             f"Capture cost {per_t[0]} {unit} captured, without transport and storage; avoidance cost "
             f"{per_t[1]} {unit} avoided, with them.",
             ended_in_words(document["retrofits"], totals, unit),
+            load_in_words(document["retrofits"], unit),
+            *estimates_in_words(self.context.get("capture_estimates") or ()),
             storage_range(totals["storage_cost_per_t"], self.context["storage_cost_range"], unit),
             *resources_in_words(document["storage"]),
             oil_in_words(document["storage"], self.money),
             *([] if not document["owners"] else [self._npv(), self._society()]),
         ]
         return "\n".join([*lines, "", *map(self._filled, filter(None, sentences))])
+
+    def _sectors(self) -> str:
+        """Return the sectors of the baseline in brackets; empty for a run that does not name them."""
+        sectors = self.context.get("sectors") or ()
+        return f" ({', '.join(each.replace('_', ' ') for each in sectors)})" if sectors else ""
 
     def _npv(self) -> str:
         """Return the owners' net present value after tax, with and without other profits."""
@@ -304,8 +313,8 @@ class _Summary:
         if missing := self.document["costs"].get("shortfall_mn", 0.0):
             note += f", of which {self._mn(missing)} for missing tonnes"
         note += "; marginal costs are those of the LP relaxation." if is_priced else "."
-        is_shared = self.document["corridors"] is not None
-        if is_shared and any(row["group"] != "all" for row in self.document["targets"]):
+        has_pumps = any((row.get("pipe_power_mn_pa") or 0.0) > 0 for row in self.document["retrofits"])
+        if has_pumps and any(row["group"] != "all" for row in self.document["targets"]):
             note += " Targets of provinces and sectors leave out the power of pumps along shared pipelines."
         shown = table if is_priced else [row[:4] for row in table]
         return self._table(shown, 1, 1) + "\n" + self._filled(note)
@@ -378,7 +387,8 @@ class _Summary:
         if self.is_static:
             net = ", net of revenue and payments," if min(self.document["costs"].values(), default=0.0) < 0 else ""
             cost = f"Annual cost{net} {self._discounted_cost()}{self._of_the_budget()}, with annualised capital."
-            return self._filled(cost)
+            levelised = " Levelised costs per tonne also count interest during construction and the closure of sites."
+            return self._filled(cost + levelised)
         spent = f"spent, mn {self.currency}"
         header = ("period", "started", spent, "captured, kt/y", "avoided, kt/y", "abatement")
         rows = [

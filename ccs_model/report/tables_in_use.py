@@ -32,8 +32,8 @@ _OF_CHINA = frozenset(
 )  # fmt: skip
 # Terms of the central bank's carbon-reduction facility.
 _OF_FACILITY = ("facility_principal_share", "pass_through_share")
-# Rows of storage/factors by which oil fields pay.
-_OF_OIL = ("oil_bbl_per_t", "oil_payment_share")
+# Rows of storage/factors by which oil fields pay, and what their oil emits.
+_OF_OIL = ("oil_bbl_per_t", "oil_payment_share", "oil_co2_t_per_t")
 # Rows of finance/factors whose values the scenario holds.
 _OF_SCENARIO = ("social_discount_rate", "income_tax_share", "depreciation_yr")
 

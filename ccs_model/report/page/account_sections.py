@@ -198,8 +198,10 @@ def evidence(run: StoredRun, words: Words, problem: Problem | None) -> Markup:
     tonnes = next(row for row in found if row["amount"] == TONNES)
     message = (
         f"Documented numbers carry {percent(capital['documented_share'], 0)} of the capital and "
-        f"{percent(tonnes['documented_share'], 0)} of the tonnes."
+        f"{percent(tonnes['documented_share'], 0)} of the tonnes as designed."
     )
+    if problem.calibrated is not None:
+        message += " The delivered share, by which all tonnes are multiplied, is assumed."
     return section(
         "evidence",
         words("evidence"),

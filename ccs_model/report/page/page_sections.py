@@ -31,14 +31,24 @@ from ccs_model.report.page.plan_map import flows_of_pipe, link_name, plant_names
 from ccs_model.report.phrases import (
     capitalised,
     ended_in_words,
+    estimates_in_words,
     gap_text,
     granted_mn,
+    load_in_words,
+    oil_in_words,
+    remaining_in_words,
     resources_in_words,
     targets_in_words,
     years_of_work,
 )
 from ccs_model.report.sentences import storage_band
 from ccs_model.report.summary import gap_of_document
+
+# What the tonnes of the headline leave out, for a reader who does not open the workbook.
+_WHAT_COUNTS = (
+    "Avoided is less than captured: the CO2 of steam and electricity for capture is subtracted. "
+    "Upstream emissions, such as methane of coal mines, are not counted, and all stored CO2 is taken to stay."
+)
 
 # Sections for a planner.
 
@@ -60,13 +70,22 @@ def answer(run: StoredRun, words: Words) -> Markup:
     status = capitalised(words.known(document["status"]))
     statement = calibration["statement"] if calibration else uncalibrated_text(document["context"])
     of_targets = targets_in_words(document["targets"], document["costs"].get("shortfall_mn", 0.0), run.money)
-    ended = ended_in_words(document["retrofits"], document["totals"], f"{run.money}/t")
+    retrofits, storage, unit = document["retrofits"], document["storage"], f"{run.money}/t"
+    costs = (ended_in_words(retrofits, document["totals"], unit), load_in_words(retrofits, unit))
+    estimates = estimates_in_words(document["context"].get("capture_estimates") or ())
+    stored = (*resources_in_words(storage), oil_in_words(storage, run.money))
+    notes = [
+        (words("avoided"), f"{remaining_in_words(document['totals'])} {_WHAT_COUNTS}" if retrofits else ""),
+        (words("avoidance_cost"), " ".join(filter(None, costs))),
+        (words("capex"), " ".join(estimates)),
+        (words.label("Storage"), " ".join(filter(None, stored))),
+        (words("targets"), of_targets if document["targets"] else ""),
+        (words("calibration"), statement),
+        *((words("warning"), each) for each in document.get("warnings", ())),
+    ]
     quality = [
-        *([(words("avoidance_cost"), words.sentence(ended))] if ended else []),
         (words("status"), f"{status}{words.stop}{words.sentence(_gap(run))}"),
-        *([(words("targets"), words.sentence(of_targets))] if document["targets"] else []),
-        (words("calibration"), words.sentence(statement)),
-        *((words("warning"), words.sentence(each)) for each in document.get("warnings", ())),
+        *((label, words.sentence(text)) for label, text in notes if text),
     ]
     why = document["context"].get("nothing_built_because")
     nothing = [paragraph(words.sentence(f"Nothing is built because {why}."))] if why else []
@@ -90,11 +109,12 @@ def _headline(run: StoredRun, words: Words) -> Iterator[tuple[list[str], str]]:
         capex += row["spending_mn"] or 0.0
         invested.append(number(totals["capex_mn"] if row is by_year[-1] else capex))
     yield n_plants, words("plants_retrofitted")
-    for name in ("captured", "avoided"):
+    for name in ("avoided", "captured"):
         texts = [number(row[f"{name}_ktpa"]) for row in by_year]
         yield texts, f"{words.unit('kt/y')} {words(name)}"
-    for name in ("abatement", "on_site_abatement"):
-        yield [percent(row[f"{name}_share"], 2) for row in by_year], words(name)
+    baseline = f"{words('baseline')} {number(totals['baseline_ktpa'])} {words.unit('kt/y')}"
+    yield [percent(row["abatement_share"], 2) for row in by_year], f"{words('abatement')}{words.bracketed(baseline)}"
+    yield [percent(row["on_site_abatement_share"], 2) for row in by_year], words("on_site_abatement")
     limits = [] if totals["budget_mn"] is None else [f"{words('budget')} {number(totals['budget_mn'])}"]
     if limits and (granted := granted_mn(document["funds"])) > BUILT:
         limits.append(f"{words('grants')} {number(granted)}")
@@ -110,7 +130,7 @@ def _headline(run: StoredRun, words: Words) -> Iterator[tuple[list[str], str]]:
     yield [number(totals.get("storage_cost_per_t"))], f"{words.unit(f'{run.money}/t')} {words('per_t_stored')}{last}"
     yield (
         [number(totals.get("owners_break_even_price_per_t"))],
-        f"{words.unit(f'{run.money}/t')} {words('owners_break_even')}",
+        f"{words.unit(f'{run.money}/t')} {words('owners_break_even')}{words.comma}{words('per_t_on_site')}",
     )
 
 
@@ -165,10 +185,10 @@ def zones(run: StoredRun, words: Words) -> Markup:
     has_report = any(zone["reported_abatement_share"] is not None for zone in rows)
     highest = max(rows, key=lambda row: row["abatement_share"] or 0.0)
     share = percent(highest["abatement_share"], 2)
-    title = f"Abatement is highest in {highest['zone']}: {share} of its emissions."
+    title = f"Abatement is highest in {highest['zone']}: {share} of the emissions of its plants."
     if len(run.document["by_year"]) > 1:
         last = charts.periods(run, words)[-1]
-        title = f"In {last}, abatement is highest in {highest['zone']}: {share} of its emissions."
+        title = f"In {last}, abatement is highest in {highest['zone']}: {share} of the emissions of its plants."
     if not highest["abatement_share"]:
         title = "No zone reduces its emissions."
     calibration: dict[str, Any] = run.document["calibration"] or {}

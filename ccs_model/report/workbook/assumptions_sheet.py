@@ -40,7 +40,8 @@ def model_assumptions(problem: Problem) -> list[Row]:
     by_class = problem.scenario.calibration.is_by_class
     names.append("by_class" if by_class else "as_designed" if problem.calibrated is None else "as_fitted")
     names.append("coal_steam" if problem.scenario.capture.heat_sources == (COAL_BOILER,) else "heat_by_choice")
-    names += ["wells", *(["coke_ovens"] if problem.plants["sector"].eq("steel").any() else []), "operation", "prices"]
+    names += ["wells", *(["coke_ovens"] if problem.plants["sector"].eq("steel").any() else [])]
+    names += ["operation", "permanence", "upstream", "prices"]
     names += [_of_grid(problem), *_of_money(problem)]
     declared = {row["assumption"]: row for row in declared_rows("assumptions.csv")}
     paid = declared["payment"]
