@@ -7,7 +7,7 @@ on a network disk that keeps the locks of each machine to itself, and `none` as 
 For each of the three:
 
 - one machine holds the folder; a command of the other must end with exit code 8, name the holder, and write nothing;
-- the holder is killed; a command of its own machine must then write the run;
+- the holder is killed; a command of its own machine must then write the run, and with shared locks one of the other;
 - in each round both write the folder at the same moment. One must succeed and the other be refused, the folder must
   hold the run of the former, and no temporary name may be left.
 
@@ -48,11 +48,16 @@ def set_locks(kind: str) -> None:
     """Give this process a disk with the locks of `kind`; for the processes of a machine."""
     import fcntl
 
+    from ccs_model.atomic_files import host_name
+    from ccs_model.runs import folder_writer
+
     def refuse(*_: Any) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
     if kind != "shared":
         fcntl.flock = refuse if kind == "none" else lambda *_: None
+        # Two machines, not two containers on one.
+        vars(folder_writer)["boot_id"] = host_name
 
 
 def act(kind: str, arguments: list[str]) -> int:
@@ -108,7 +113,7 @@ def held_elsewhere(kind: str, desk: Path) -> list[str]:
         issues.append(f"{kind}: the folder of a running holder: exit code {code}, {errors.strip()[-200:]}")
     holder.kill()
     holder.communicate()
-    code, errors = _command(HOSTS[0], kind, desk)
+    code, errors = _command(HOSTS[1 if kind == "shared" else 0], kind, desk)
     if code or not hashes(desk / "run"):
         issues.append(f"{kind}: the folder of a killed holder: exit code {code}, {errors.strip()[-200:]}")
     return issues

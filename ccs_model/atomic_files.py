@@ -1,12 +1,14 @@
-"""Atomic writes, Ctrl-C and temporary files: files appear completely or not at all.
+"""Atomic writes, interruptions and temporary files: files appear completely or not at all.
 
 The name of a temporary file or folder holds the host and the id of its process, so that a later process can remove what
 a killed one left. An interruption removes all temporary paths of the process, with the folders created for them. A step
 that must not be interrupted runs inside `deferred_signals`: an interruption waits for its end, and no thread begins
 another such step once the process ends.
 
-The first Ctrl-C raises KeyboardInterrupt, so that the program cleans up. If a library swallows the exception or the
-clean-up takes too long, a timer ends the process. A second Ctrl-C ends it at once.
+An interruption is Ctrl-C, or the signal by which a job queue, a container or a closed terminal ends a process (SIGTERM,
+SIGHUP). The first one raises KeyboardInterrupt, so that the program cleans up. If a library swallows the exception or
+the clean-up takes too long, a timer ends the process. A second one ends it at once. The exit code is 128 and the number
+of the signal, as a shell reports it.
 """
 
 from __future__ import annotations
@@ -44,12 +46,22 @@ _step = threading.RLock()
 _depth = 0
 _is_waiting = False
 _interrupted = threading.Event()
+_signal = int(signal.SIGINT)
+_ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 _message_lock = threading.Lock()
 
 
 def host_name() -> str:
     """Return the name of this machine, in characters that every file system accepts."""
     return re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())[:40] or "here"
+
+
+def boot_id() -> str:
+    """Return what names the running system, the same in all containers on it; empty where it has no such name."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return ""
 
 
 def is_running(pid: int) -> bool:
@@ -163,15 +175,24 @@ def has_files(folder: Path) -> bool:
 
 
 def install_interrupt_handler() -> None:
-    """Handle Ctrl-C as described above; for the main thread of the command line."""
+    """Handle interruptions as described above; for the main thread of the command line."""
     with contextlib.suppress(ValueError):  # not the main thread
-        signal.signal(signal.SIGINT, _interrupt)
+        for number in _ENDING:
+            # `nohup` has SIGHUP ignored.
+            if number == signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, _interrupt)
 
 
 def restore_interrupt_handler() -> None:
-    """Ignore Ctrl-C once all results are written, so that the exit code stays."""
+    """Ignore interruptions once all results are written, so that the exit code stays."""
     with contextlib.suppress(ValueError):
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for number in _ENDING:
+            signal.signal(number, signal.SIG_IGN)
+
+
+def interrupted_code() -> int:
+    """Return the exit code of an interruption: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP."""
+    return INTERRUPTED - int(signal.SIGINT) + _signal
 
 
 def end_interrupted() -> NoReturn:
@@ -181,14 +202,16 @@ def end_interrupted() -> NoReturn:
     remove_temporary_paths()
     # Two threads may reach this line; one prints the message.
     if not _message_lock.acquire(blocking=False):
-        os._exit(INTERRUPTED)
+        os._exit(interrupted_code())
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.write("interrupted; no partial file is left\n")
         sys.stderr.flush()
-    os._exit(INTERRUPTED)
+    os._exit(interrupted_code())
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
+    global _signal
+    _signal = number
     if _interrupted.is_set():
         end_interrupted()
     _interrupted.set()
@@ -221,7 +244,9 @@ def stale_paths(folder: Path, name: str, kind: str) -> list[Path]:
     with contextlib.suppress(OSError):
         for path in folder.iterdir():
             made_by = left.fullmatch(path.name)
-            if made_by and not is_running(int(made_by[1])):
+            # In a container, every process may have the id of the one that was killed before it.
+            is_own = made_by and int(made_by[1]) == os.getpid() and path not in _temporary
+            if made_by and (is_own or not is_running(int(made_by[1]))):
                 found.append(path)
     return found
 

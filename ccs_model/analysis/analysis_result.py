@@ -6,6 +6,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import fsum
 from os import PathLike
 from pathlib import Path
 from typing import Any, ClassVar
@@ -58,7 +59,7 @@ def about_of(problem: Problem) -> dict[str, Any]:
 
 def amount_at(point: Point, terms: Callable[[Problem], Any]) -> float:
     """Sum of some terms of the model at a point."""
-    return sum(breakdown(terms(point.problem), point.values, point.shortfall_kt).values())
+    return fsum(breakdown(terms(point.problem), point.values, point.shortfall_kt).values())
 
 
 def json_bytes(document: Mapping[str, Any]) -> bytes:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import logging
 import os
 import shutil
 import signal
@@ -145,7 +146,7 @@ def results_of(
     Raises
     ------
     MissingExtraError, FileError
-        If Dask is not installed, no scheduler answers, or a certificate cannot be read.
+        If Dask is not installed, no scheduler answers, no worker joins it, it is lost, or a certificate cannot be read.
     """
     if jobs and scheduler is not None:
         yield from on_cluster(jobs, work, scheduler)
@@ -332,7 +333,8 @@ def _end_with_parent(scratch: str) -> None:
         os._exit(1)
 
 
-_CONNECT_S = 20
+# Seconds until a connection, and until a first worker has joined the scheduler.
+_CONNECT_S, _WORKERS_S = 20, 180
 _PEM_BYTES = 1_000_000
 _opened: dict[str, Do] = {}
 _one_at_a_time = threading.Lock()
@@ -360,7 +362,15 @@ def on_cluster(jobs: Sequence[Job], work: Work, scheduler: Scheduler | str) -> I
     except (AssertionError, OSError, TimeoutError, ValueError, RuntimeError, TypeError) as error:
         raise FileError(f"no scheduler answers at {scheduler.address}: {error}") from error
     token = uuid.uuid4().hex
+    # Its loggers would print tracebacks of what is reported here in a line.
+    for name in (each for each in tuple(logging.root.manager.loggerDict) if each.startswith("distributed")):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
+        try:
+            client.wait_for_workers(1, timeout=_WORKERS_S)
+        except TimeoutError as error:
+            what = f"no worker has joined the scheduler at {scheduler.address} within {_WORKERS_S} s"
+            raise FileError(f"{what}; start some (dask worker {scheduler.address}) and repeat the command") from error
         # A separate task, so that a worker that joins later gets the work as well.
         shared = client.submit(_same, work, key=f"work-{token}")
         futures = {
@@ -370,6 +380,10 @@ def on_cluster(jobs: Sequence[Job], work: Work, scheduler: Scheduler | str) -> I
         coming = as_completed(list(futures), loop=client.loop, with_results=True, raise_errors=False)
         for future, answer in coming:
             key = futures.pop(future)
+            if future.status == "cancelled":
+                waiting = f"{len(futures) + 1:,} of {len(jobs):,} jobs"
+                what = f"the scheduler at {scheduler.address} was lost before the end of {waiting}"
+                raise FileError(f"{what}; the others are kept: repeat the command with a running scheduler")
             if future.status != "finished":
                 yield Ended(key, failure=Failure(BUG, f"lost on the cluster: {_cluster_error(answer)}"))
                 continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import fsum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,7 +52,7 @@ def _mean(values: Sequence[Any], probabilities: Sequence[float]) -> Any:
         return None if any(part is None for part in parts.values()) else parts
     if any(isinstance(value, bool) or not isinstance(value, int | float) for value in values):
         return None
-    return sum(probability * value for probability, value in zip(probabilities, values, strict=True))
+    return fsum(probability * value for probability, value in zip(probabilities, values, strict=True))
 
 
 def _value_of(base: Scenario, key: str) -> Any:

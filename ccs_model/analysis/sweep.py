@@ -39,15 +39,17 @@ from ccs_model.errors import (
     schema_issue,
 )
 from ccs_model.inputs import Inputs
-from ccs_model.plan.cache_key import RunKey, cached_manifest, run_key
+from ccs_model.plan.cache_key import RunKey, cached_manifest, is_incomplete, run_key
 from ccs_model.plan.plan_json import csv_text, plain, records
 from ccs_model.problem import build_problem
 from ccs_model.report.workbook.plain_workbook import table_book
-from ccs_model.runs.folder_writer import remove_leftovers, write_files
+from ccs_model.runs.folder_writer import MANIFEST, remove_leftovers, write_files
+from ccs_model.runs.run_reader import changed_outputs
 from ccs_model.runs.run_writer import run_files
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.variations import Changes, at_their_row, variations_of
 from ccs_model.solve.driver import inputs_of, solve
+from ccs_model.units import first_few
 
 SCHEMA = "ccs-model/sweep/2"
 SPEC, TABLE, BOOK, PARTIAL, RUNS = "sweep.json", "sweep.csv", "sweep.xlsx", "sweep.partial.csv", "runs"
@@ -56,6 +58,8 @@ FAILED = "failed.json"
 _FINAL = (BAD_INPUT, INFEASIBLE)
 _THREADS = "solver.threads"
 _DIGITS = 12
+# Most damaged files that a message names.
+_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -301,6 +305,8 @@ class _Runs:
         self._spec, self._folder = spec, folder
         self._sha = {case["run"]: case["sha256"] for case in spec["cases"] if "run" in case}
         self._rows: dict[str, dict[str, Any]] = {}
+        # Why a run could not be written; it counts if the run is still missing in the end.
+        self._trouble: dict[str, str] = {}
         self._read_missing()
 
     def waiting(self) -> set[str]:
@@ -326,13 +332,29 @@ class _Runs:
         """Copy the runs that this folder lacks from another folder of the sweep."""
         for name in sorted(self.waiting()):
             source = other / RUNS / name
-            if self._stored(other, name) is not None:
+            if damage := self._damage(source, name):
+                what = f"{source}: {damage}; copy this run again, or repeat the shard"
+                self._trouble[name] = what
+            elif self._stored(other, name) is not None:
                 files = sorted(path for path in source.rglob("*") if path.is_file())
                 self._write(name, {path.relative_to(source).as_posix(): read_regular(path) for path in files})
+
+    def _damage(self, place: Path, name: str) -> str:
+        """How the files of a finished run differ from what it wrote; empty without such a run, or if they do not."""
+        try:
+            manifest = parse_json(read_regular(place / MANIFEST))
+            if not isinstance(manifest, dict) or manifest.get("run_sha256") != self._sha[name]:
+                return ""
+            _, changes = changed_outputs(place, manifest)
+        except (OSError, ValueError, AttributeError):
+            return ""
+        return first_few(changes, _NAMED, "; ")
 
     def write_tables(self, *, is_part: bool = False) -> Sweep:
         """Write the tables; a partial sweep has another file name."""
         self._read_missing()  # what other shards have finished meanwhile
+        for name, what in self._trouble.items():
+            self._rows.setdefault(name, {"exit_code": FILE_TROUBLE, "message": what})
         table, plants = sweep_tables(self._spec, self._rows)
         warnings = write_warnings(self._folder, self._spec, self._rows)
         result = Sweep(self._folder, str(self._spec["scenario"]), table, plants, is_part, warnings)
@@ -356,11 +378,19 @@ class _Runs:
     def _write(self, name: str, files: Mapping[str, bytes]) -> None:
         folder = self._folder / RUNS / name
         (folder / FAILED).unlink(missing_ok=True)
-        # Another shard may have written the run meanwhile.
-        if not folder.exists() or not any(folder.iterdir()):
-            write_files(files, folder)
-        what = f"{folder}: contains files that are not this run; they are left unchanged"
-        self._rows[name] = self._stored(self._folder, name) or {"exit_code": FILE_TROUBLE, "message": what}
+        # Another shard may have written the run meanwhile; one that has lost files is replaced.
+        is_damaged = is_incomplete(folder, RunKey(self._sha[name], "")) or bool(self._damage(folder, name))
+        trouble = f"{folder}: contains files that are not this run; they are left unchanged"
+        try:
+            if is_damaged or not folder.exists() or not any(folder.iterdir()):
+                write_files(files, folder, force=is_damaged)
+        except FileError as error:
+            # Another process may be writing the same run; the others go on.
+            trouble = str(error)
+        if row := self._stored(self._folder, name):
+            self._rows[name] = row
+        else:
+            self._trouble[name] = trouble
 
     def _stored(self, folder: Path, name: str) -> dict[str, Any] | None:
         """Row of the table for a run in a folder of this sweep; None if it is not there."""

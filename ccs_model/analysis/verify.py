@@ -146,17 +146,20 @@ def verify(folder: str | PathLike[str], *, on_progress: MessageCallback = lambda
             checks.append(_failed("the answer can be recomputed from the point", issue))
         else:
             checks += _of_answer(path, document, plan, other_tables)
-    on_progress("recomputing the workbook")
-    raw = _bytes(path / WORKBOOK)
-    try:
-        cells = stored_cells(raw, WORKBOOK)
-    except InputError as error:
-        checks.append(_failed("the workbook can be read", *map(str, error.issues)))
+    if WORKBOOK in manifest.get("outputs", {WORKBOOK: ""}):
+        on_progress("recomputing the workbook")
+        raw = _bytes(path / WORKBOOK)
+        try:
+            cells = stored_cells(raw, WORKBOOK)
+        except InputError as error:
+            checks.append(_failed("the workbook can be read", *map(str, error.issues)))
+        else:
+            # Sheet Changes has the figures of the run before.
+            other_sheets += (CHANGES.name,) if any(cell.sheet == CHANGES.name for cell in cells) else ()
+            checks += [_of_numbers(raw, cells, plan, other_sheets)] if plan is not None else []
+            checks += _of_formulas(raw, cells, skipped)
     else:
-        # Sheet Changes has the figures of the run before.
-        other_sheets += (CHANGES.name,) if any(cell.sheet == CHANGES.name for cell in cells) else ()
-        checks += [_of_numbers(raw, cells, plan, other_sheets)] if plan is not None else []
-        checks += _of_formulas(raw, cells, skipped)
+        skipped.append(f"{WORKBOOK}: the run was written without a workbook")
     if note := other_version(manifest):
         note += f"; a failed check may come from the version (verify with ccs-model=={written_by(manifest)})"
     others = (*(f"sheet {name}" for name in other_sheets), *(f"tables/{name}.csv" for name in other_tables))

@@ -116,6 +116,7 @@ group.add_section("Maintain", (verify, doctor))
 
 def main() -> None:
     """Run the command line; print every error of the package as a message and exit with its code."""
+    _open_standard_streams()
     try:
         code = group.main(prog_name="ccs-model", standalone_mode=False)
         _flush()
@@ -140,6 +141,19 @@ def main() -> None:
         with contextlib.suppress(OSError):
             click.echo(_coloured(text), err=True, color=use_color())
     sys.exit(code or 0)
+
+
+def _open_standard_streams() -> None:
+    """Open the null device in place of standard streams that are closed, so that no file of a run gets their number."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest free number is this one; other processes get it too.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.dup(number), mode, encoding="utf-8", errors="backslashreplace"))
 
 
 def _validate_memory() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -69,6 +70,9 @@ changes_options: tuple[Decorator[Any], ...] = (
 )  # fmt: skip
 
 
+_ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx)://[^/\s]+:[0-9]+")
+
+
 def scheduler_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add --scheduler and --tls-ca, --tls-cert, --tls-key, which the command receives as its argument `scheduler`."""
 
@@ -77,6 +81,10 @@ def scheduler_options(command: Callable[..., Any]) -> Callable[..., Any]:
         address = values.pop("scheduler")
         files = {name: values.pop(name) for name in ("tls_ca", "tls_cert", "tls_key")}
         given = [path for path in files.values() if path is not None]
+        if address is not None and not _ADDRESS.fullmatch(address):
+            raise click.UsageError(
+                f"--scheduler '{address}' is no address; expected tls://HOST:PORT or tcp://HOST:PORT"
+            )
         is_tls = address is not None and address.startswith("tls://")
         if is_tls and len(given) < len(files):
             raise click.UsageError("--scheduler tls://… needs --tls-ca, --tls-cert and --tls-key")

@@ -156,9 +156,12 @@ failure without a plan, 7 verification failed, 8 file system error.
               help="Keep the retrofits of a run: they replace plants.committed of the scenario.")  # fmt: skip
 @click.option("--keep-until", type=click.IntRange(2000, 2200), metavar="YEAR",
               help="Of these, keep those that start by this year.")  # fmt: skip
+@click.option(
+    "--update", is_flag=True, help="Replace a run of other inputs in --out; one of the same inputs is reused."
+)
 @lang_option("workbook")
 @click.option("-v", "--verbose", is_flag=True, help="Print the solver log on stderr.")
-def optimize(scenario: Path, output: Output, lang: str, verbose: bool, **values: Any) -> int:
+def optimize(scenario: Path, output: Output, lang: str, verbose: bool, update: bool, **values: Any) -> int:
     """Find the retrofits to build and write a run folder."""
     from ccs_model.solve.optimize_run import optimize_to_folder
 
@@ -168,6 +171,7 @@ def optimize(scenario: Path, output: Output, lang: str, verbose: bool, **values:
             output.out,
             changes=_changes(values),
             force=output.force,
+            update=update,
             lang=lang,
             allow_outside=output.allow_outside,
             command=shlex.join(["ccs-model", *sys.argv[1:]]),
@@ -182,7 +186,7 @@ def optimize(scenario: Path, output: Output, lang: str, verbose: bool, **values:
     edits = "" if run.question is None else edits_text(run.question)
     if run.plan is None:
         return _report_cached(output, run.folder, document, run.manifest, lang, edits)
-    show_warnings(run.plan.warnings)
+    show_warnings((*filter(None, (run.repaired,)), *run.plan.warnings))
     if verbose:
         click.echo(run.plan.solver_log, err=True)
     output.report(_text(run.folder), lambda: edits + run_text(document, run.folder))

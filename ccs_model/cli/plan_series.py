@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ccs_model.atomic_files import interrupted_code
 from ccs_model.cli.command_options import (
     CACHED,
     PATH,
@@ -35,7 +36,6 @@ from ccs_model.cli.series_texts import frontier_text, sweep_text, sweep_warning_
 from ccs_model.cli.terminal import ProgressLine, print_json, show_warnings
 from ccs_model.errors import (
     DONE,
-    INTERRUPTED,
     LIMIT_REACHED,
     FileError,
     InputError,
@@ -226,7 +226,7 @@ Repeat the command to resume an interrupted sweep. A scenario without a plan is 
 
 \b
 Exit codes: 0 done, 3 a scenario is invalid, 4 one is infeasible, 5 one reached a limit, 6 the solver failed
-for one, 8 file system error, 130 interrupted (finished runs are kept).
+for one, 8 file system error, 130 or 143 interrupted (finished runs are kept).
 """,
 )
 @scenario_argument
@@ -267,7 +267,7 @@ def run(
     except KeyboardInterrupt:
         console.done()
         click.echo(f"interrupted; {console.n_ended} finished runs are kept; repeat the command to resume", err=True)
-        return INTERRUPTED
+        return interrupted_code()
     console.done()
     show(result, as_json=output.as_json, quiet=output.quiet)
     return result.exit_code

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ccs_model.atomic_files import interrupted_code
 from ccs_model.cli.command_options import (
     PATH,
     Output,
@@ -27,7 +28,7 @@ from ccs_model.cli.command_options import (
     with_options,
 )
 from ccs_model.cli.terminal import columns, shortened, strong
-from ccs_model.errors import DONE, INTERRUPTED, LIMIT_REACHED
+from ccs_model.errors import DONE, LIMIT_REACHED
 from ccs_model.plan.headline import counted
 from ccs_model.report.text_tables import amount_text
 from ccs_model.units import money_text, rounded
@@ -55,7 +56,7 @@ a scenario changes them.
 
 \b
 Exit codes: 0 done, 3 invalid input, 4 infeasible, 6 solver failure without a plan, 8 file system error,
-130 interrupted (finished futures are kept).
+130 or 143 interrupted (finished futures are kept).
 """
 )
 @scenario_or_run_argument
@@ -103,7 +104,7 @@ def montecarlo(
     except KeyboardInterrupt:
         line.done()
         click.echo("interrupted; finished futures are kept; repeat the command to resume", err=True)
-        return INTERRUPTED
+        return interrupted_code()
     output.report(found.text, lambda: _monte_carlo_text(json.loads(found.text), found.folder))
     return DONE
 

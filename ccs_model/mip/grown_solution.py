@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
+from math import fsum
 
 import numpy as np
 from scipy.sparse.csgraph import dijkstra
@@ -385,7 +386,7 @@ class Growth:
             less_stored[:, site] -= net.flow[option]
         saved = pipes[:, links] - net.pipe_costs(self.vintages(less, links=links), links=links)
         saved_at_sites = sites - self.site_costs(less_stored)
-        lost = sum(float(net.value[self.chosen[stream][0]]) for stream in group)
+        lost = fsum(float(net.value[self.chosen[stream][0]]) for stream in group)
         return float(net.charge @ saved.sum(axis=1) + net.charge_at_sites @ saved_at_sites.sum(axis=1)) - lost
 
     def _is_required(self, stream: int) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from math import fsum
 from types import MappingProxyType
 
 import numpy as np
@@ -364,7 +365,7 @@ def breakdown(
     """
     found = {}
     for name, term in terms.items():
-        value = sum(float((amount * values[variable]).sum()) for variable, amount in term.on.items())
-        value += sum(price * shortfall_kt.get(key, 0.0) for key, price in term.on_shortfall.items())
+        value = fsum(float((amount * values[variable]).sum()) for variable, amount in term.on.items())
+        value += fsum(price * shortfall_kt.get(key, 0.0) for key, price in term.on_shortfall.items())
         found[name] = value
     return found

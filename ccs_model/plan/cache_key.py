@@ -67,14 +67,42 @@ class RunKey:
         return hashlib.sha256(f"{ccs_model.__version__}\0{text}".encode()).hexdigest()
 
 
+INCOMPLETE = "files of this run were missing or empty; it was solved again"
+
+
 def cached_manifest(folder: Path, key: RunKey) -> dict[str, Any] | None:
-    """Return the manifest of the finished run in `folder`; None if there is none or its inputs differ."""
+    """Return the manifest of the finished run in `folder`; None without one, if its inputs differ or a file is gone."""
+    manifest = _manifest_of_same(folder, key)
+    return None if manifest is None or _lacking(folder, manifest) else manifest
+
+
+def is_incomplete(folder: Path, key: RunKey) -> bool:
+    """Whether a folder holds a run of the same inputs of which files are missing or empty."""
+    manifest = _manifest_of_same(folder, key)
+    return manifest is not None and _lacking(folder, manifest)
+
+
+def _manifest_of_same(folder: Path, key: RunKey) -> dict[str, Any] | None:
     try:
         manifest = parse_json(read_regular(folder / "manifest.json"))
     except (OSError, ValueError):
         return None
     is_same = isinstance(manifest, dict) and manifest.get("run_sha256") == key.sha256
     return manifest if is_same else None
+
+
+def _lacking(folder: Path, manifest: Mapping[str, Any]) -> bool:
+    """Whether a file that the run wrote is missing or empty."""
+    outputs = manifest.get("outputs")
+    return not isinstance(outputs, dict) or not all(_is_there(folder / name, sha) for name, sha in outputs.items())
+
+
+def _is_there(path: Path, sha256: object) -> bool:
+    """Whether a file of a run exists and is not empty, unless it was written so."""
+    try:
+        return path.stat().st_size > 0 or sha256 == hashlib.sha256().hexdigest()
+    except OSError:
+        return False
 
 
 def run_key(scenario: Scenario, inputs: Inputs) -> RunKey:
@@ -127,7 +155,7 @@ def _slug(scenario: Scenario) -> str:
         source = None
     name = scenario.name if source is None else source.stem
     if source is not None and name in _UNNAMED:
-        name = _HASH_OF_FOLDER.sub("", source.resolve().parent.name) or scenario.name
+        name = _HASH_OF_FOLDER.sub("", source.absolute().parent.name) or scenario.name
     return _as_slug(name)
 
 

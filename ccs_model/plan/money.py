@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from math import fsum
 
 import numpy as np
 import numpy.typing as npt
@@ -343,7 +344,7 @@ def province_spending(point: Point) -> dict[str, float]:
     """Return what counts towards the budget of each province that has one, in million."""
     problem = point.problem
     return {
-        province: sum(
+        province: fsum(
             float((amount * point.values[name]).sum())
             for name, amount in spending_amounts(problem, problem.years[-1], province).items()
         )

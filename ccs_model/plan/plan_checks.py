@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import fsum
 
 import numpy as np
 import pandas as pd
@@ -43,7 +44,7 @@ def checks_table(
     if len(problem.accounts.allocations):
         spent_mn -= float((point.decided[SPEND] * problem.accounts.is_grant).sum())
     if problem.is_static:
-        spent_mn = sum(costs.values()) - costs.get("shortfall_mn", 0.0)
+        spent_mn = fsum(costs.values()) - costs.get("shortfall_mn", 0.0)
     by_site = _into_sites(point)
     # A part of an own retrofit has that part of its wells, which may be fewer than its site's.
     wells = "injection_max_ktpa" if problem.network is None else "wells_ktpa"
@@ -64,8 +65,8 @@ def checks_table(
         ("every constraint holds", residuals.row, 0.0, 1e-6),
         ("every variable is within its bounds", residuals.bound, 0.0, 1e-6),
         ("integer decisions are integer", residuals.integrality, 0.0, 1e-6),
-        ("the terms sum to the objective", sum(terms.values()), objective, 1e-9),
-        ("cost terms equal the discounted cash flow", discounted, sum(costs.values()), 1e-9),
+        ("the terms sum to the objective", fsum(terms.values()), objective, 1e-9),
+        ("cost terms equal the discounted cash flow", discounted, fsum(costs.values()), 1e-9),
         ("spending beyond the budget", max(spent_mn - problem.budget_mn, 0.0), 0.0, _tolerance(problem.budget_mn)),
         ("CO2 captured equals CO2 stored, last period", float(by_site.iloc[:, -1].sum()) if len(by_site) else 0.0,
          float(last["captured_ktpa"].sum()), 1e-9 if problem.network is None else 1e-6),
@@ -96,7 +97,7 @@ def accounts_checks(point: Point, owners: Owners, items: pd.DataFrame) -> pd.Dat
     problem = point.problem
     by_flow, by_model = owners.npv_mn, owners.npv_of_model_mn
     difference = np.abs(by_flow - by_model) / np.maximum(np.abs(by_model), 1.0)
-    social = sum(breakdown(net_benefit_terms(problem), point.values, {}).values())
+    social = fsum(breakdown(net_benefit_terms(problem), point.values, {}).values())
     society = accounts_by_stakeholder(items).set_index("stakeholder")["npv_mn"]
     direct = owners.on_site_abatement_kt[:, :-1].sum()
     cut = point.on_site_abatement_ktpa.sum(axis=0) @ problem.periods["n_years"]

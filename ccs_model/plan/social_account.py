@@ -7,6 +7,8 @@ additional oil net of its own costs; emissions from burning that oil are not cou
 
 from __future__ import annotations
 
+from math import fsum
+
 import numpy as np
 import pandas as pd
 
@@ -36,7 +38,7 @@ def items_by_stakeholder(point: Point, owners: Owners) -> pd.DataFrame:
     factors = discount_factor(rate, np.arange(len(problem.calendar) + 1))
     worth = {name: float((amount.sum(axis=0) * factors).sum()) for name, amount in owners.flows.items()}
     # Loans are netted, since drawings and repayments would inflate both benefits and costs.
-    worth["loans_mn"] = sum(worth.pop(name) for name in ("drawn_mn", "repaid_mn", "interest_mn"))
+    worth["loans_mn"] = fsum(worth.pop(name) for name in ("drawn_mn", "repaid_mn", "interest_mn"))
     rows = [(name, _SIDES[name], "owners", amount) for name, amount in worth.items()]
     social = problem.discounted_at(rate)
     # Salvage value depends on the discount rate of the account; its tax is that of the owners' account.
@@ -93,7 +95,7 @@ def social_totals(
     public = ledger.set_index("item")["public_purse_mn"]
     parts = breakdown(net_benefit_terms(problem), point.values, {})
     damage = parts.pop("damage_avoided_mn", None)
-    cost = -sum(parts.values())
+    cost = -fsum(parts.values())
     kt = breakdown({"kt": abatement_value(social, np.full(len(problem.calendar), 1000.0))}, point.values, {})["kt"]
     at_market = None
     if accounts.market_price_per_t is not None:

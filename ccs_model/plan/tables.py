@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import fsum
 
 import numpy as np
 import numpy.typing as npt
@@ -484,7 +485,9 @@ def plan_totals(
         "avoidance_cost_per_t": _ratio(yearly_mn * 1000.0, avoided),
         # As in the avoidance cost, assets of retrofits that start in the last period count in the years of operation.
         "storage_cost_per_t": _ratio(float(retrofits[list(STORAGE_PARTS)].sum().sum()) * 1000.0, captured),
-        **(dict.fromkeys(OWNERS_TOTALS) | {"npv_mn": 0.0 - sum(costs.values())} if owners is None else owners.totals()),
+        **(
+            dict.fromkeys(OWNERS_TOTALS) | {"npv_mn": 0.0 - fsum(costs.values())} if owners is None else owners.totals()
+        ),
         **social,
     }
 

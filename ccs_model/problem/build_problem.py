@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from math import fsum
 from types import MappingProxyType
 
 import numpy as np
@@ -447,7 +448,7 @@ def _validate_groups(scenario: Scenario, plants: pd.DataFrame, of_sites: set[str
             where = place_of(scenario, f"{key}.{group}")
             issues.append(Issue(where, f"{key}.{group}: no plant of '{group}' may be fitted", "sheet Plants says why"))
     for kind in ("province", "sector"):
-        together = sum(share for group, share in shares.items() if group in set(plants[kind]))
+        together = fsum(share for group, share in shares.items() if group in set(plants[kind]))
         if together > 1 + 1e-9:
             issues.append(
                 Issue(place_of(scenario, key), f"{key}: the shares of each {kind} sum to {together:.0%}", "at most 1")

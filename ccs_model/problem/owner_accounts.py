@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import fsum
 
 import numpy as np
 import pandas as pd
@@ -169,12 +170,12 @@ def most_capital_mn(scenario: Scenario) -> float:
 
 def most_capital(budget: float, grants: Sequence[tuple[float, float]]) -> float:
     """Return an upper bound on the capital C ≤ budget + Σ min(ceiling, share × C) of grants (ceiling, share)."""
-    unlimited = sum(share for ceiling, share in grants if np.isinf(ceiling))
+    unlimited = fsum(share for ceiling, share in grants if np.isinf(ceiling))
     if unlimited >= 1:
         return np.inf
-    most = (budget + sum(ceiling for ceiling, _ in grants if np.isfinite(ceiling))) / (1.0 - unlimited)
+    most = (budget + fsum(ceiling for ceiling, _ in grants if np.isfinite(ceiling))) / (1.0 - unlimited)
     for _ in range(_ROUNDS if grants else 0):
-        most = budget + sum(min(ceiling, share * most) for ceiling, share in grants)
+        most = budget + fsum(min(ceiling, share * most) for ceiling, share in grants)
     return most
 
 

@@ -212,10 +212,12 @@ def storage_range(cost_per_t: float | None, band: Mapping[str, Any] | None, mone
 def resources_in_words(storage: Sequence[Mapping[str, Any]]) -> list[str]:
     """One sentence for each class of storage resources that takes CO2 of the plan, with its share of the tonnes."""
     last = {row["site"]: row for row in storage}.values()
-    total = sum(row["stored_kt"] for row in last)
+    total = math.fsum(row["stored_kt"] for row in last)
     if total <= 0:
         return []
-    by_class = {name: sum(row["stored_kt"] for row in last if row.get("resource_class") == name) for name in _RESOURCES}
+    by_class = {
+        name: math.fsum(row["stored_kt"] for row in last if row.get("resource_class") == name) for name in _RESOURCES
+    }
     return [
         f"{100 * kt / total:.0f} % of the CO2 goes into storage resources of class {name} "
         f"(Storage Resources Management System): {_RESOURCES[name]}."
@@ -227,14 +229,14 @@ def resources_in_words(storage: Sequence[Mapping[str, Any]]) -> list[str]:
 def oil_in_words(storage: Sequence[Mapping[str, Any]], money: str) -> str:
     """What sites pay in the last year, and for how much oil; empty without a payment. `money` is the unit."""
     rows = [row for row in storage if row["year"] == max(each["year"] for each in storage)]
-    paid_mn = sum(row.get("oil_revenue_mn_pa") or 0.0 for row in rows)
+    paid_mn = math.fsum(row.get("oil_revenue_mn_pa") or 0.0 for row in rows)
     if paid_mn <= 0:
         return ""
-    oil_ktpa = sum(row.get("additional_oil_ktpa") or 0.0 for row in rows)
+    oil_ktpa = math.fsum(row.get("additional_oil_ktpa") or 0.0 for row in rows)
     paid = f"pay {rounded(paid_mn)} million {money} a year"
     if oil_ktpa <= 0:
         return f"For CO2, storage sites {paid}."
-    emitted = sum(row.get("additional_oil_co2_ktpa") or 0.0 for row in rows)
+    emitted = math.fsum(row.get("additional_oil_co2_ktpa") or 0.0 for row in rows)
     burnt = f" of some {megatonnes(emitted)} CO2 when burnt" if emitted else ""
     oil = f"they produce {megatonnes(oil_ktpa)} of additional oil, whose emissions{burnt} are not counted"
     return f"For CO2, oil fields {paid}; {oil}."
@@ -254,7 +256,7 @@ def load_in_words(retrofits: Sequence[Mapping[Any, Any]], unit: str) -> str:
     """At which part of full load the units of the last period run, and their avoidance cost at it; empty near it."""
     names = ("captured_ktpa", "captured_at_full_load_ktpa", "avoided_at_full_load_ktpa", "cost_at_full_load_mn_pa")
     running = [row for row in retrofits if row.get("operating_share") != 0]
-    captured, full, avoided, cost = (sum(float(row.get(name) or 0.0) for row in running) for name in names)
+    captured, full, avoided, cost = (math.fsum(float(row.get(name) or 0.0) for row in running) for name in names)
     if avoided <= 0 or captured >= _FULL_LOAD * full:
         return ""
     return (
@@ -337,7 +339,7 @@ def ended_in_words(retrofits: Sequence[Mapping[Any, Any]], totals: Mapping[str, 
     `unit` is money per tonne. These retrofits still bear their part of pipes and storage, but avoid nothing.
     """
     whole, avoided = totals["avoidance_cost_per_t"], totals["avoided_ktpa"]
-    ended = sum(float(row["cost_mn_pa"]) for row in retrofits if row.get("operating_share") == 0)
+    ended = math.fsum(float(row["cost_mn_pa"]) for row in retrofits if row.get("operating_share") == 0)
     if not whole or ended * 1000.0 <= _SMALL_PART * whole * avoided:
         return ""
     part = f"{rounded(ended * 1000.0 / avoided)} {unit} avoided"

@@ -211,7 +211,7 @@ class _Summary:
         if left > 0:
             worth = f" It counts {left:,.0f} million, before tax, for assets that outlive the horizon"
             worth += "." if without is None else f"; without them it is {without:,.0f} million."
-        funded = sum(row["spend_mn"] for row in self.document["funds"])
+        funded = math.fsum(row["spend_mn"] for row in self.document["funds"])
         granted = granted_mn(self.document["funds"])
         repaid = f"; the owners repay {funded - granted:,.0f}" if funded - granted > 0 else ""
         funds = f" Funds pay {funded:,.0f} million of the capital{repaid}." if funded > 0 else ""
@@ -271,7 +271,7 @@ class _Summary:
         # A link gets at most one pipeline in a period.
         built = Counter(row["link"] for row in rows if row["built_mn"] > 0)
         n_pipes = {link: max(built[link], 1) for link in sorted(new)}
-        n_new, n_km = sum(n_pipes.values()), sum(n * length[link] for link, n in n_pipes.items())
+        n_new, n_km = sum(n_pipes.values()), math.fsum(n * length[link] for link, n in n_pipes.items())
         on_links = f" on {counted(len(new), 'link')}" if n_new > len(new) else ""
         if not old:
             return f"{counted(n_new, 'pipeline')} of {n_km:,.0f} km{on_links or ' in total'}" if new else ""
@@ -283,7 +283,7 @@ class _Summary:
         return f" of the budget of {rounded(budget)} million" if budget is not None else ""
 
     def _discounted_cost(self) -> str:
-        return self._mn(sum(self.document["costs"].values()))
+        return self._mn(math.fsum(self.document["costs"].values()))
 
     def _targets(self) -> str:
         if not self.document["targets"]:

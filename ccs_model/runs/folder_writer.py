@@ -26,6 +26,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ccs_model.atomic_files import (
+    boot_id,
     create_files,
     deferred_signals,
     exchange_folders,
@@ -111,13 +112,18 @@ def validate_overwrite(folder: Path, force: bool) -> None:
             return
         if not folder.is_dir():
             raise FileError(f"{folder}: is a file, not a folder")
+        if folder.is_mount():
+            # One rename puts a run in place, and nothing can be renamed to a mount point.
+            what = f"is a mount point, which a run cannot replace; name a folder inside it, such as {folder}/run"
+            raise FileError(f"{folder}: {what}")
         is_empty = not any(folder.iterdir())
         is_run = (folder / MANIFEST).is_file()
         strays = _files_of_others(folder) if is_run and force else []
     except OSError as error:
         raise FileError(f"{folder}: cannot be written: {error.strerror or error}") from error
     if not is_empty and not force:
-        raise FileError(f"{folder}: already contains files; choose another --out, or use --force to replace a run")
+        what = "already contains files of another run" if is_run else "already contains files"
+        raise FileError(f"{folder}: {what}; choose another --out, or use --force to replace a run")
     if not is_empty and not is_run:
         raise FileError(f"{folder}: contains files that are not a run; they are left unchanged")
     if strays:
@@ -344,6 +350,9 @@ def locked(folder: Path) -> Iterator[None]:
         except Timeout as error:
             raise FileError(_message(folder, _holder(note))) from error
         except OSError as error:
+            if isinstance(error, PermissionError) and folder.parent.is_dir():
+                what = f"no permission to write to {folder.absolute().parent}, where it is put together"
+                raise FileError(f"{folder}: cannot be written: {what}") from error
             raise FileError(f"{folder}: cannot be written: {error.strerror or error}") from error
         yield
 
@@ -376,6 +385,9 @@ def _release(lock: FileLock, path: Path) -> None:
 
 def _may_hold(holder: dict[str, Any], *, is_enforced: bool) -> bool:
     """Whether the named holder may still write although this process got the lock."""
+    # Containers on one system have names and processes of their own, and share its locks.
+    if is_enforced and holder.get("boot") and holder["boot"] == boot_id():
+        return False
     if holder.get("host") != host_name():
         return True
     pid = holder.get("pid")
@@ -393,7 +405,8 @@ def _holder(note: Path) -> dict[str, Any] | None:
 
 def _write_holder(note: Path, folder: Path) -> None:
     """Name this process in a new file. Raises FileError if a process of another machine has done so first."""
-    holder = {"pid": os.getpid(), "host": host_name(), "since": datetime.now(UTC).isoformat(timespec="seconds")}
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    holder = {"pid": os.getpid(), "host": host_name(), "since": since, "boot": boot_id()}
     try:
         create_files({note: (json.dumps(holder) + "\n").encode()})
     except FileError as error:

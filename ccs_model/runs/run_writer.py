@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import platform
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
@@ -220,7 +221,11 @@ def with_manifest(
         "command": command,
         "started": (started or finished).isoformat(timespec="seconds"),
         "finished": finished.isoformat(timespec="seconds"),
-        "versions": {"ccs-model": ccs_model.__version__, **{name: metadata.version(name) for name in _LIBRARIES}},
+        "versions": {
+            "ccs-model": ccs_model.__version__,
+            "python": platform.python_version(),
+            **{name: metadata.version(name) for name in _LIBRARIES},
+        },
     }
     text = json.dumps(plain(document), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
     return {**files, MANIFEST: text.encode()}

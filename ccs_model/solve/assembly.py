@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import fsum
 from types import MappingProxyType
 from typing import Any
 
@@ -155,7 +156,7 @@ def assembled(matrix: Matrix, chosen: Floats, point: Point, found: Residuals, re
     costs = breakdown(cost_terms(problem), point.values, point.shortfall_kt)
     sharing = Sharing.of(point) if problem.network is not None else None
     targets = targets_table(point, record.price_per_t)
-    value = sum(terms.values())
+    value = fsum(terms.values())
     nearest = max if objective.sense == pyo.maximize else min
     bound = nearest(record.bound, value)
     gap = gap_share(bound, value)

@@ -15,7 +15,7 @@ from ccs_model.atomic_files import write_atomic
 from ccs_model.bounded_reading import is_workbook
 from ccs_model.errors import CheckError, FileError, InfeasibleError
 from ccs_model.mip.clock import time_s
-from ccs_model.plan.cache_key import cached_manifest, run_key
+from ccs_model.plan.cache_key import INCOMPLETE, cached_manifest, is_incomplete, run_key
 from ccs_model.plan.plan import Plan
 from ccs_model.runs.folder_writer import locked, remove_leftovers, validate_overwrite, write_files, write_locked
 from ccs_model.runs.run_writer import infeasible_files, run_files
@@ -43,6 +43,7 @@ class OptimizedRun:
     plan: Plan | None
     manifest: Mapping[str, Any] = field(default_factory=dict)
     question: Question | None = None
+    repaired: str = ""
 
     @property
     def is_cached(self) -> bool:
@@ -56,6 +57,7 @@ def optimize_to_folder(
     *,
     changes: Mapping[str, Any] | None = None,
     force: bool = False,
+    update: bool = False,
     lang: str = "en",
     allow_outside: bool = False,
     command: str = "",
@@ -74,6 +76,8 @@ def optimize_to_folder(
         Changes of the scenario by dotted key, such as {"solver.mip_gap": 0.001}.
     force
         Solve again and replace a cached run.
+    update
+        Replace a run of other inputs; one of the same inputs is reused.
     lang
         Language of the workbook: en, zh or both.
     allow_outside
@@ -115,6 +119,8 @@ def optimize_to_folder(
         # Another process may have finished the same run before it released the lock.
         if not force and (manifest := cached_manifest(folder, key)) is not None:
             return _cached(folder, manifest, question)
+        repaired = "" if force or not is_incomplete(folder, key) else f"{folder}: {INCOMPLETE}"
+        force = force or update or bool(repaired)
         validate_overwrite(folder, force)
         message("building the problem")
         try:
@@ -142,7 +148,7 @@ def optimize_to_folder(
         message("writing the run folder")
         plan = replace(plan, revision=question.revision, warnings=(*question.notices, *plan.warnings))
         files = run_files(plan, command=command, started=started, lang=lang)
-        return OptimizedRun(write_locked(files, folder, force=force), plan, question=question)
+        return OptimizedRun(write_locked(files, folder, force=force), plan, question=question, repaired=repaired)
 
 
 def _validate_workbook_stays(scenario: object, folder: Path) -> None:

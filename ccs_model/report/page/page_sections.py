@@ -121,7 +121,7 @@ def _headline(run: StoredRun, words: Words) -> Iterator[tuple[list[str], str]]:
     budget = words.bracketed(words.comma.join(limits)) if limits else ""
     if is_static:
         # The budget of a representative year limits the annual cost, with annualised capital.
-        budget = f"; {words('annual_cost')} {number(sum(document['costs'].values()))}{budget}"
+        budget = f"; {words('annual_cost')} {number(math.fsum(document['costs'].values()))}{budget}"
     yield invested, f"{words.millions} {words('capex')}{budget}"
     per_captured = f"{number(totals['capture_cost_per_t'])} {words('per_t_captured')}"
     last = f"{words.comma}{charts.periods(run, words)[-1]}" if len(by_year) > 1 else ""

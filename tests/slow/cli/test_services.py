@@ -1,0 +1,167 @@
+"""Runs started by a job queue, in a container, by `make` or without a terminal: nothing is lost, and codes tell why."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.paths import ROOT
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="signals and name spaces of Linux")
+
+SMALL = """\
+name: Small
+years: [2026, 2031]
+plants: {inventory: [chemicals], provinces: [Shanxi], min_emissions_ktpa: 1_200}
+transport: {shared_trunklines: false}
+budget: {total_mn: 900}
+solver: {mip_gap: 0.0, threads: 1}
+"""
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Run a line of shell in a folder with small.yaml; `ccs-model` is the program."""
+    (tmp_path / "small.yaml").write_text(SMALL, encoding="utf-8")
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "ccs-model"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m ccs_model "$@"\n', encoding="utf-8")
+    program.chmod(0o755)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": f"{program.parent}:{os.environ['PATH']}"}
+
+    def done(line: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(["sh", "-c", line], cwd=tmp_path, env=environment, capture_output=True, text=True)
+
+    return done
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_the_signal_of_a_job_queue_ends_a_run_as_ctrl_c_does(name: str, tmp_path: Path) -> None:
+    (tmp_path / "hard.yaml").write_text(SMALL.replace("1_200", "0").replace("900", "20_000"), encoding="utf-8")
+    words = [sys.executable, "-m", "ccs_model", "optimize", "hard.yaml", "--out", "run"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
+    process = subprocess.Popen(words, cwd=tmp_path, env=environment, stderr=subprocess.PIPE)
+    while not (tmp_path / ".run.holder").exists():
+        assert process.poll() is None
+    process.send_signal(getattr(signal, name))
+    _, message = process.communicate(timeout=60)
+    assert process.returncode == 128 + getattr(signal, name)
+    assert message.decode().strip() == "interrupted; no partial file is left"
+    assert [path.name for path in tmp_path.iterdir()] == ["hard.yaml"]
+
+
+def test_a_lock_left_by_a_killed_container_is_taken_over_by_the_next(run: Run, tmp_path: Path) -> None:
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    holder = {"pid": 1, "host": "pod-7f3", "since": "2026-01-01T00:00:00+00:00", "boot": boot}
+    (tmp_path / ".run.holder").write_text(json.dumps(holder), encoding="utf-8")
+    (tmp_path / ".run.lock").touch()
+    assert run("ccs-model optimize small.yaml -q --out run").returncode == 0
+    shutil.rmtree(tmp_path / "run")
+    # Another machine may still write.
+    (tmp_path / ".run.holder").write_text(json.dumps(holder | {"boot": "another"}), encoding="utf-8")
+    refused = run("ccs-model optimize small.yaml -q --out run")
+    assert refused.returncode == 8 and "process 1 on pod-7f3" in refused.stderr
+
+
+def test_a_mount_point_is_refused_before_anything_is_solved(run: Run, tmp_path: Path) -> None:
+    if subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode:
+        return  # without the privilege nothing can be mounted
+    line = "mkdir m; mount -t tmpfs none m; ccs-model {} small.yaml --out m -q"
+    for command in ("optimize", "frontier --points 3"):
+        refused = run(f"unshare -m sh -c '{line.format(command)}'")
+        assert refused.returncode == 8, refused
+        assert "m: is a mount point, which a run cannot replace; name a folder inside it" in refused.stderr
+    inside = run("unshare -m sh -c 'mount -t tmpfs none m; ccs-model optimize small.yaml --out m/run -q && ls m/run'")
+    assert inside.returncode == 0 and "plan.xlsx" in inside.stdout
+    assert not (tmp_path / "m-2").exists()
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("command", ["check small.yaml", "optimize small.yaml --out run"])
+def test_closed_streams_are_no_fault(command: str, closed: str, run: Run, tmp_path: Path) -> None:
+    assert run(f"ccs-model {command} {closed}").returncode == 0
+    if command.startswith("optimize"):
+        assert json.loads((tmp_path / "run" / "plan.json").read_text(encoding="utf-8"))["status"] == "optimal"
+
+
+@pytest.mark.parametrize("damage", ["rm run/plan.xlsx", "rm -r run/tables", ": > run/plan.json"])
+def test_a_run_that_has_lost_files_is_solved_again(damage: str, run: Run, tmp_path: Path) -> None:
+    line = "ccs-model optimize small.yaml -q --out run"
+    assert run(line).returncode == 0
+    before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*.csv")}
+    again = run(f"{damage}; {line}")
+    assert again.returncode == 0
+    assert "files of this run were missing or empty; it was solved again" in again.stderr
+    assert before == {path: path.read_bytes() for path in (tmp_path / "run").rglob("*.csv")}
+    assert (tmp_path / "run" / "plan.xlsx").stat().st_size > 0
+    assert "solved again" not in run(line).stderr
+    # What is not the run's is never replaced.
+    refused = run(f"touch run/mine.txt; rm run/plan.json; {line}")
+    assert refused.returncode == 8 and "mine.txt" in refused.stderr
+
+
+def test_update_replaces_a_run_of_other_inputs_and_reuses_one_of_the_same(run: Run, tmp_path: Path) -> None:
+    line = "ccs-model optimize small.yaml -q --out run"
+    assert run(f"{line} --update").returncode == 0
+    stamp = (tmp_path / "run" / "plan.json").stat().st_mtime_ns
+    assert run(f"{line} --update").returncode == 0
+    assert (tmp_path / "run" / "plan.json").stat().st_mtime_ns == stamp
+    changed = "sed -i 's/900/950/' small.yaml"
+    refused = run(f"{changed}; {line}")
+    assert refused.returncode == 8 and "already contains files of another run" in refused.stderr
+    assert run(f"{line} --update").returncode == 0
+    assert json.loads((tmp_path / "run" / "plan.json").read_text(encoding="utf-8"))["totals"]["budget_mn"] == 950
+
+
+def test_damaged_runs_of_a_shard_are_named_and_solved_again(run: Run, tmp_path: Path) -> None:
+    line = "ccs-model sweep small.yaml --set budget.total_mn=300,600,900,1200 --jobs 1 -q"
+    for n in (1, 2):
+        assert run(f"{line} --shard {n}/2 --out shard-{n}").returncode == 0
+    damaged = min((tmp_path / "shard-2" / "runs").glob("small-*"))
+    table = damaged / "tables" / "retrofits.csv"
+    table.write_bytes(table.read_bytes()[:100])
+    (damaged / "tables" / "zones.csv").unlink()
+    merged = run("ccs-model sweep merge shard-1 shard-2")
+    assert merged.returncode == 8
+    assert "tables/retrofits.csv: changed; tables/zones.csv: missing" in " ".join(merged.stdout.split())
+    (damaged / "plan.json").write_bytes(b"")
+    assert run(f"{line} --shard 2/2 --out shard-2").returncode == 0
+    assert run("ccs-model sweep merge shard-1 shard-2 -q").returncode == 0
+    assert run("for each in shard-1/runs/*; do ccs-model verify $each -q || exit 1; done").returncode == 0
+
+
+@pytest.mark.parametrize("address", ["", "tcp://127.0.0.1", "http://x:1", "h:8786"])
+def test_an_address_that_is_none_is_a_usage_error(address: str, run: Run) -> None:
+    wrong = run(f"ccs-model sweep small.yaml --set budget.total_mn=300,600 --scheduler '{address}'")
+    assert wrong.returncode == 2 and "is no address; expected tls://HOST:PORT" in wrong.stderr
+
+
+@pytest.mark.cluster
+def test_a_lost_scheduler_leaves_what_has_ended(run: Run, tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    port, budgets = 18_771, "budget.total_mn=300:1500:25"
+    dask = f"{sys.executable} -m distributed.cli."
+    line = f"ccs-model sweep small.yaml --set {budgets} --out all"
+    lost = run(f"""
+        {dask}dask_scheduler --host 127.0.0.1 --port {port} --no-dashboard >/dev/null 2>&1 & scheduler=$!
+        {dask}dask_worker tcp://127.0.0.1:{port} --nworkers 1 --nthreads 1 --no-dashboard >/dev/null 2>&1 & worker=$!
+        {line} --scheduler tcp://127.0.0.1:{port} & sweep=$!
+        until [ "$(ls all/runs 2>/dev/null | wc -l)" -ge 2 ]; do sleep 0.1; done
+        kill -9 $scheduler; wait $sweep; code=$?; kill -9 $worker; exit $code
+    """)
+    assert lost.returncode == 8, lost.stderr
+    message = lost.stderr.strip().splitlines()[-1]
+    assert f"the scheduler at tcp://127.0.0.1:{port} was lost" in message and "Traceback" not in lost.stderr
+    assert (tmp_path / "all" / "sweep.partial.csv").exists()
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "all").glob("runs/*/plan.json")}
+    assert kept and run(f"{line} --jobs 2 -q").returncode == 0
+    assert all(path.stat().st_mtime_ns == stamp for path, stamp in kept.items())
