@@ -76,7 +76,6 @@ def written(n_rows: int) -> tuple[float, float]:
     rows = rows_of(n_rows)
 
     def write(sheet: Sheet, _: object) -> None:
-        sheet.title("Rows")
         sheet.table(COLUMNS, rows, main=True, key="rows")
 
     page = Page("Rows", "Rows.", write)

@@ -97,7 +97,6 @@ _MOST_NAMED = 6
 def write_assumptions(sheet: Sheet, plan: Plan) -> None:
     """Write the model assumptions, then the assumed rows; rows with the same reason share a line."""
     tables = rows_in_use(plan.problem.inputs, plan.problem.scenario, plan.problem.zones)
-    sheet.title("Assumptions")
     sheet.paragraph(
         "Model assumptions come first, then numbers assumed without a published source. Rows of a table with the "
         "same reason share one line."
@@ -206,7 +205,6 @@ def write_sources(sheet: Sheet, plan: Plan) -> None:
         if own or str(row["reference"]) in used
     ]
     rows = [{**row, "used_by": ", ".join(used.get(str(row["reference"]), []))} for row in references]
-    sheet.title("Sources")
     sheet.paragraph("Each number of the tables names its reference; this sheet lists the references.")
     own = [f"{name}: {origin}" for name, origin in inputs.origins.items() if origin and origin != SHIPPED]
     for line in own:

@@ -34,7 +34,6 @@ def write_calibration(sheet: Sheet, plan: Plan) -> None:
     """The statement, both cuts side by side, the fit, and the claim's card."""
     sheet.hide_gridlines()
     sheet.one_page()
-    sheet.title("Calibration")
     sheet.paragraph(statement(plan))
     if line := _report_line(plan):
         sheet.paragraph(line, "note")

@@ -238,7 +238,6 @@ _HEAD_ROWS, _WORK_ROWS = 7, 32
 def write_cash_flow(sheet: Sheet, plan: Plan) -> None:
     """Write the selection of a plant, both accounts with their indicators, and the tables below them."""
     sheet.is_in_one_part = True
-    sheet.title("CashFlow")
     sheet.banner()
     sheet.paragraph(
         "Undiscounted real cash flow of the owners, income positive; the last column is the end of the horizon. "
@@ -255,31 +254,27 @@ def write_cash_flow(sheet: Sheet, plan: Plan) -> None:
     top, plants = sheet.row, plants_of(plan)
     numbers = {plant: n for n, plant in enumerate(plants, 1)}
     work_at = _PLANTS_AT + _HEAD_ROWS + len(plants)
-    sheet.jump(work_at + 2 * _WORK_ROWS)
-    _capital(sheet, plan, numbers)
-    _money(sheet, plan, numbers)
-    _tonnes(sheet, plan, numbers)
-    end = sheet.row
-    sheet.jump(_PLANTS_AT)
-    _plants(sheet, plan, numbers)
-    sheet.last_printed_row = sheet.row - 1
+    with sheet.at(work_at + 2 * _WORK_ROWS):
+        _capital(sheet, plan, numbers)
+        _money(sheet, plan, numbers)
+        _tonnes(sheet, plan, numbers)
+        end = sheet.row
+    with sheet.at(_PLANTS_AT):
+        _plants(sheet, plan, numbers)
+        sheet.last_printed_row = sheet.row - 1
     # The charts stand above the account that they draw, which is written first.
     sheet.jump(top + 1 + PICTURE_ROWS)
     _account(sheet, plan, "programme", "All plants", flows_of(plan, None), work_at, of_plant=False)
     sheet.page_break()
-    accounts = sheet.row
-    sheet.jump(end)
-    _titles(sheet, flows_of(plan, None))
-    end = sheet.row
-    sheet.jump(top)
-    sheet.pictures(*pictures(sheet))
-    sheet.jump(accounts)
+    with sheet.at(end):
+        _titles(sheet, flows_of(plan, None))
+    with sheet.at(top):
+        sheet.pictures(*pictures(sheet))
     _picker(sheet, plan)
     first = flows_of(plan, plants[0])
     _account(sheet, plan, "picked", "Selected plant", first, work_at + _WORK_ROWS, of_plant=True)
     if sheet.row > _PLANTS_AT:
         raise AssertionError(f"the accounts reach row {sheet.row}, past {_PLANTS_AT}")
-    sheet.jump(end)
     sheet.freeze_first_column()
 
 
@@ -353,14 +348,12 @@ def _account(
     sheet.section(title)
     rows = account_rows(sheet, plan, values, of_plant=of_plant)
     sheet.table(columns, rows, key=key, years=span)
-    top = sheet.row
-    sheet.jump(work_at)
-    sheet.section(f"{title}: working rows for signs and payback")
-    work = list(working_rows(plan, values, key))
-    sheet.table(columns, work, key=f"{key}_work", years=span, plain=True)
-    if sheet.row > work_at + _WORK_ROWS:
-        raise AssertionError(f"the working rows reach row {sheet.row}, past {work_at + _WORK_ROWS}")
-    sheet.jump(top)
+    with sheet.at(work_at):
+        sheet.section(f"{title}: working rows for signs and payback")
+        work = list(working_rows(plan, values, key))
+        sheet.table(columns, work, key=f"{key}_work", years=span, plain=True)
+        if sheet.row > work_at + _WORK_ROWS:
+            raise AssertionError(f"the working rows reach row {sheet.row}, past {work_at + _WORK_ROWS}")
     sheet.section(f"{title}: investment indicators")
     _results(sheet, plan, key, of_plant=of_plant)
 

@@ -140,7 +140,6 @@ def write_economics(sheet: Sheet, plan: Plan) -> None:
     published_ranges = published.published_ranges(inputs)
     ranges = published.ranges_of(inputs, plan.problem.plants["sector"])
     in_cny = bool(ranges) and plan.problem.currency == ranges[0].currency
-    sheet.title("Economics")
     sheet.banner()
     sheet.paragraph(
         "Reference capex × concentration factor × small-train factor = capex per t/y; (× nameplate + other capital) "

@@ -116,7 +116,6 @@ def _tables_of(sheet: str, problem: Problem, tables: Mapping[str, pd.DataFrame])
 def write_inputs(sheet: Sheet, plan: Plan) -> None:
     """Write inputs, scenario values, prices, grid factors, price levels and tables of streams and pipelines."""
     problem = plan.problem
-    sheet.title("Inputs")
     sheet.paragraph(
         "Inputs you can change come first, then all scenario values. Money in tables is in the currency and price "
         "year of the row if given, otherwise in those of the scenario."
@@ -308,7 +307,6 @@ def write_technologies(sheet: Sheet, plan: Plan) -> None:
     problem = plan.problem
     tables = rows_in_use(problem.inputs, problem.scenario, problem.zones)
     table, level = tables["technologies/technologies"], problem.price_level
-    sheet.title("Technologies")
     sheet.paragraph(
         "Capex is total overnight cost per t/y captured, in the money of the source and of the scenario. "
         "Concentrations are of CO2 by volume."

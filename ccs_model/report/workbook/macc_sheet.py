@@ -40,7 +40,6 @@ _OTHER_SECTORS = "other sectors"
 def write_macc(sheet: Sheet, plan: Plan) -> None:
     """Write the curve, the cheapest streams, then all streams."""
     table = macc_table(plan.problem, plan.retrofits)
-    sheet.title("MACC")
     sheet.may_be_upright = True
     sheet.banner()
     sheet.paragraph(
@@ -87,16 +86,13 @@ def write_macc(sheet: Sheet, plan: Plan) -> None:
     block = sheet.table("macc", records(table), main=True, frozen=0, head_on_each_page=True, key="macc")
     # The columns on the right are what the others are computed from.
     sheet.n_printed_columns = block.columns["in_plan"] + 1
-    end = sheet.row
     # The figures and the slots are made from the list, so that the list stands in its place first.
-    sheet.jump(figures)
-    _carbon_price(sheet, plan, table)
-    sheet.jump(top)
-    left = block.columns["avoided_sum_ktpa"] + 2
-    price = last_carbon_price_per_t(plan)
-    columns = _slot_columns(plan, table)
-    sheet.chart(partial(_curve, sheet, table), columns, _slot_rows(plan, table, price), left, "slots")
-    sheet.jump(end)
+    with sheet.at(figures):
+        _carbon_price(sheet, plan, table)
+    with sheet.at(top):
+        left, price = block.columns["avoided_sum_ktpa"] + 2, last_carbon_price_per_t(plan)
+        columns = _slot_columns(plan, table)
+        sheet.chart(partial(_curve, sheet, table), columns, _slot_rows(plan, table, price), left, "slots")
 
 
 def _with_parts(plan: Plan, table: pd.DataFrame) -> pd.DataFrame:
@@ -349,11 +345,8 @@ _SOLUTION_COLOUR, _LIST_COLOUR, _BOUND_COLOUR = "#1B5E8A", "#D98B2B", "#A9B4BF"
 def write_frontier(sheet: Sheet, plan: Plan) -> None:
     """Write the curve, one row a budget, one row a plant that enters or leaves, and the breakpoints of an LP."""
     frontier = plan.frontier
-    sheet.title("Frontier")
     if frontier is None:
-        sheet.hide()
-        sheet.hide_gridlines()
-        sheet.paragraph(
+        sheet.hide(
             "This run has one budget. Use ccs-model frontier SCENARIO for results by budget; sheet Summary gives the "
             "marginal value of the budget."
         )
@@ -398,11 +391,9 @@ def write_frontier(sheet: Sheet, plan: Plan) -> None:
         rows.append({**made, **difference})
     sheet.section("By budget")
     block = sheet.table("frontier", rows, main=True, frozen=0, head_on_each_page=True, key="frontier")
-    end = sheet.row
     # The charts draw the table, so that it stands in its place first.
-    sheet.jump(top)
-    sheet.pictures(*_charts(sheet, frontier, block))
-    sheet.jump(end)
+    with sheet.at(top):
+        sheet.pictures(*_charts(sheet, frontier, block))
     sheet.section("Plants that enter, leave or change")
     sheet.table(
         "frontier.moves",

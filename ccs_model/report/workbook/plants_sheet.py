@@ -30,7 +30,6 @@ from ccs_model.units import unit_of
 
 def write_plants(sheet: Sheet, plan: Plan) -> None:
     """Write one row a plant with its retrofits, or the reason it is not eligible."""
-    sheet.title("Plants")
     sheet.paragraph(
         "Every operating plant of the zones. Baseline is the annual emission; capturable is the CO2 in the streams "
         "that can be captured."
@@ -145,7 +144,6 @@ def write_retrofits(sheet: Sheet, plan: Plan) -> None:
         table = table.drop(columns="name_zh")
     sites = plan.problem.sites.set_index("site")["name"].to_dict()
     table = table.assign(site=[sites.get(site, site) for site in table["site"]])
-    sheet.title("Retrofits")
     sheet.paragraph(
         f"Tonnes refer to {words.last_period(plan)}; costs per tonne are levelised at the load of the plan. "
         "Product cost is the annual cost per tonne of product."
@@ -185,7 +183,6 @@ def write_changes(sheet: Sheet, plan: Plan) -> None:
     """Write the edits, the figures before and after, and the plants that enter, leave or change."""
     revision = plan.revision
     assert revision is not None
-    sheet.title("Changes")
     n = len(revision.edits)
     sheet.paragraph(
         f"{n} {'cell' if n == 1 else 'cells'} of {revision.workbook} (run {revision.run}) edited, and the plan solved "

@@ -49,7 +49,6 @@ _LIBRARIES = ("highspy", "pyomo", "pandas", "numpy", "XlsxWriter")
 
 def write_run_log(sheet: Sheet, plan: Plan) -> None:
     """Outcome, size, options, versions, hashes."""
-    sheet.title("RunLog")
     sheet.paragraph(
         "Times and the command are in manifest.json of the run folder; the solver's output is in solver.log."
     )
@@ -178,7 +177,6 @@ def write_cover(sheet: Sheet, plan: Plan) -> None:
     scenario = plan.problem.scenario
     sheet.hide_gridlines()
     sheet.one_page(upright=True)
-    sheet.title("ccs-model: carbon capture retrofit plan")
     sheet.quotation(scenario.name, "lead")
     if scenario.description.strip():
         sheet.section("Question")
@@ -262,7 +260,12 @@ def _headline(sheet: Sheet, plan: Plan) -> Iterator[Row]:
             yield {"id": name, "figure": label(name), "value": Cell(live, name, CALCULATION), "unit": sheet.unit(name)}
 
 
-COVER = Page("Cover", "Question, answer, quality of the solution and contents.", write_cover)
+COVER = Page(
+    "Cover",
+    "Question, answer, quality of the solution and contents.",
+    write_cover,
+    "ccs-model: carbon capture retrofit plan",
+)
 
 
 PRINTED_ROWS = 25
@@ -283,7 +286,6 @@ _TABLES: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 def write_data(sheet: Sheet, plan: Plan) -> None:
     """One row a number; what has no value has no row."""
-    sheet.title("Data")
     sheet.paragraph(
         "One number per row, as solved: table, key, year, name, value, unit. The year of a retrofit is the decision "
         "year. Annual cash items of each plant are on sheet CashFlow, pipelines on sheet Transport. The sheet is for "
@@ -333,7 +335,6 @@ def write_checks(sheet: Sheet, plan: Plan) -> None:
     rows = [*(_checks_of_plan(check) for check in records(plan.checks)), *own]
     n_broken = int((~plan.checks["holds"]).sum())
     sheet.one_page()
-    sheet.title("Checks")
     sheet.banner()
     sheet.paragraph(
         "The checks of the plan are computed from the problem's coefficients and the decisions alone; their figures "
@@ -360,10 +361,8 @@ def write_checks(sheet: Sheet, plan: Plan) -> None:
     )
     sheet.book.define("checks_n", counted.cell("value", "n"))
     sheet.book.define("checks_broken", counted.cell("value", "broken"))
-    end = sheet.row
-    sheet.jump(top)
-    write_check_result(sheet, plan, len(rows))
-    sheet.jump(end)
+    with sheet.at(top):
+        write_check_result(sheet, plan, len(rows))
 
 
 def write_check_result(sheet: Sheet, plan: Plan, n: int | None = None) -> None:

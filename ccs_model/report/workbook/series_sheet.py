@@ -79,7 +79,6 @@ def carbon_price_per_t(problem: Problem) -> Floats:
 def write_series(sheet: Sheet, plan: Plan) -> None:
     """Years, discount factors, carbon price, social cost; then grid factors and prices of the provinces used."""
     problem = plan.problem
-    sheet.title("Series")
     sheet.banner()
     sheet.paragraph(
         "The first year is the representative one. You can change its carbon price in the shaded cell; sheet MACC "

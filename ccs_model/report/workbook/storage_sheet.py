@@ -31,7 +31,6 @@ def write_storage(sheet: Sheet, plan: Plan) -> None:
     shared = problem.network is not None
     capacity = {"capacity_kt": f"Capacity, {problem.scenario.storage.capacity} case"}
     injected = {"injected_ktpa": f"Injected, {'annual' if problem.is_static else 'last period'}"}
-    sheet.title("Storage")
     sheet.may_be_upright = True
     sheet.paragraph(_about(plan))
     sheet.paragraph(_TO_CHANGE, "note")

@@ -185,7 +185,6 @@ _HEAD_ROWS = 6
 def write_summary(sheet: Sheet, plan: Plan) -> None:
     """Write key figures, charts, results, costs, objective terms and the marginal value of the budget."""
     sheet.hide_gridlines()
-    sheet.title("Summary")
     sheet.banner()
     sheet.paragraph(words.answer(plan))
     sheet.paragraph(words.AS_SOLVED, "note")
@@ -204,19 +203,17 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
     sheet.table(columns_of(by_year, classes=of_years), records(by_year), named="periods")
     write_stakeholders(sheet, plan)
     write_funds(sheet, plan)
-    rest = sheet.row
-    sheet.jump(top)
-    sheet.section("Key figures (one year)" if static else "Key figures (last period unless stated otherwise)")
-    sheet.paragraph(
-        "Avoided is less than captured: the CO2 of steam and electricity for capture is subtracted. The abatement "
-        "share is avoided CO2 over the baseline of all operating plants, small ones included; the on-site share "
-        "counts only the plants' own stacks, not power plants.",
-        "note",
-    )
-    write_key_figures(sheet, plan, figures)
-    if storage := words.storage_band(plan.totals["storage_cost_per_t"], plan.problem):
-        sheet.paragraph(storage, "note")
-    sheet.jump(rest)
+    with sheet.at(top):
+        sheet.section("Key figures (one year)" if static else "Key figures (last period unless stated otherwise)")
+        sheet.paragraph(
+            "Avoided is less than captured: the CO2 of steam and electricity for capture is subtracted. The abatement "
+            "share is avoided CO2 over the baseline of all operating plants, small ones included; the on-site share "
+            "counts only the plants' own stacks, not power plants.",
+            "note",
+        )
+        write_key_figures(sheet, plan, figures)
+        if storage := words.storage_band(plan.totals["storage_cost_per_t"], plan.problem):
+            sheet.paragraph(storage, "note")
     period = words.last_period(plan).removeprefix("the ")
     last = plan.emissions[plan.emissions["year"] == plan.problem.years[-1]].drop(columns="year")
     sheet.section(f"By province and sector ({period})")

@@ -27,7 +27,6 @@ def write_network(sheet: Sheet, plan: Plan) -> None:
     """Write links, flows by period, and the shares of common costs by use and by Shapley value."""
     links, pipes = links_in_use(plan), pipes_by_vintage(plan)
     empty = words.nothing_built(plan) if plan.retrofits.empty else ""
-    sheet.title("Transport")
     sheet.paragraph(_candidates(plan))
     sheet.paragraph(f"{words.bound_text(plan)}.")
     sheet.paragraph(
@@ -130,7 +129,6 @@ def write_transport(sheet: Sheet, plan: Plan) -> None:
     if len(plan.retrofits):
         why = "No pipeline is built: the plan consists of measures only."
     empty = why if pipes.empty else ""
-    sheet.title("Transport")
     sheet.paragraph(
         "Each retrofit has its own pipeline. Length is the straight-line distance × the scenario's detour factor; "
         "class and number of lines follow from the capacity. Annual costs are means of the last period at "

@@ -52,11 +52,8 @@ def measures(about: Mapping[str, Any]) -> Mapping[str, str]:
 def write_uncertainty(sheet: Sheet, plan: Plan) -> None:
     """Write quantiles, drivers and selection frequency with charts, violated constraints, and uncertain inputs."""
     found = plan.uncertainty
-    sheet.title("Uncertainty")
     if found is None:
-        sheet.hide()
-        sheet.hide_gridlines()
-        sheet.paragraph(
+        sheet.hide(
             "This run has one future, the planned one. Use ccs-model montecarlo SCENARIO for the uncertainty of the "
             "result; sheet Inputs lists the known low and high values."
         )
@@ -85,17 +82,15 @@ def write_uncertainty(sheet: Sheet, plan: Plan) -> None:
     plants = sheet.table(
         "uncertainty.plants", records(found.plants), empty="No plant is selected in any future.", key="choices"
     )
-    end = sheet.row
     # The charts draw the tables, so that those stand in their places first.
-    sheet.jump(top)
     replanned = blocks[REPLANNED]
     bars = None if replanned is None else _bars(found, replanned)
     pictures = [] if bars is None else [bars]
     if len(found.plants):
         pictures.append(_choices(found, plants))
     if pictures:
-        sheet.pictures(*pictures)
-    sheet.jump(end)
+        with sheet.at(top):
+            sheet.pictures(*pictures)
     sheet.section("Constraints that the fixed plan violates")
     sheet.table("uncertainty.violations", records(found.broken), empty="None in any future.")
     sheet.section("Uncertain inputs")

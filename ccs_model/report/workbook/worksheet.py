@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -287,11 +288,12 @@ WHEN_CHANGED = (
 
 @dataclass(frozen=True)
 class Page:
-    """A sheet to be: its name, what it holds in a line, and who writes it."""
+    """A sheet to be: its name, what it holds in a line, who writes it, and its title where that is not its name."""
 
     name: str
     holds: str
     write: Callable[[Sheet, Plan], None]
+    title: str = ""
 
 
 class Canvas:
@@ -328,12 +330,13 @@ class Canvas:
         worksheet.set_footer(footer, {"margin": 0.25})
         # Protected against slips, not against people: there is no password.
         worksheet.protect("", _MAY)
+        self._write_title(page.title or name)
 
     def unit(self, name: str) -> str:
         """The unit of a quantity; money carries its base year."""
         return unit_text(name, self._currency, self._price_year)
 
-    def title(self, text: str) -> None:
+    def _write_title(self, text: str) -> None:
         """The first line, with a way back to the cover under it."""
         self._sheet.set_row(self._row, 24)
         self._text(self._row, 0, self._language.label(text), "title")
@@ -372,9 +375,11 @@ class Canvas:
         """Print the first `n` columns only, in parts."""
         self._layout.limit(n)
 
-    def hide(self) -> None:
-        """Leave out of the tabs and of what is printed."""
+    def hide(self, why: str) -> None:
+        """Leave out of the tabs and of what is printed; the sheet says why."""
         self._sheet.hide()
+        self.hide_gridlines()
+        self.paragraph(why)
 
     def leave_unprinted(self, first: int, last: int) -> None:
         """Rows for programs and for who traces a figure, too many to be read on paper; both counted from 0."""
@@ -445,6 +450,14 @@ class Canvas:
     def jump(self, row: int) -> None:
         """Go on at another row; what stands there must not have been written."""
         self._row, self._below_section = row, False
+
+    @contextmanager
+    def at(self, row: int) -> Iterator[None]:
+        """Write something at another row, then go on here."""
+        here = self._row
+        self.jump(row)
+        yield
+        self.jump(here)
 
     def banner(self) -> None:
         """One line that says whether inputs were changed since the plan was solved."""
