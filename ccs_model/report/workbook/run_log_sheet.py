@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import PurePath
+from typing import Any
 
 import numpy as np
-import pandas as pd
 
 import ccs_model
 from ccs_model.plan.cache_key import hashes, names_of_copies, own_files, resolved_with_copies
@@ -205,28 +205,22 @@ def write_cover(sheet: Sheet, plan: Plan) -> None:
     sheet.table("cover.about", list(_about(sheet, plan)), plain=True)
     sheet.paragraph(_DISCLAIMER, "note")
     sheet.section("Contents")
-    sheet.table(
-        "cover.contents",
-        [{"sheet": Cell(page.name, sheet=page.name), "holds": page.holds} for page in sheet.shown_pages()],
-        plain=True,
-    )
+    contents = [{"sheet": Cell(page.name, sheet=page.name), "holds": page.holds} for page in sheet.shown_pages()]
+    sheet.table("cover.contents", contents, plain=True)
     sheet.section("Cell classes")
     sheet.paragraph(
         "The colour above each column gives the class of its numbers, and so does their own. Screen readers read the "
         "name of the class there. Where the rows of a table differ, a column Class has the letter."
     )
-    sheet.table(
-        "cover.classes",
-        [
-            {
-                "letter": Cell(kind.letter, cell_class=kind),
-                "kind": Cell(kind.name, cell_class=kind),
-                "meaning": Cell(kind.meaning, cell_class=CALCULATION),
-            }
-            for kind in CELL_CLASSES
-        ],
-        plain=True,
-    )
+    classes = [
+        {
+            "letter": Cell(kind.letter, cell_class=kind),
+            "kind": Cell(kind.name, cell_class=kind),
+            "meaning": Cell(kind.meaning, cell_class=CALCULATION),
+        }
+        for kind in CELL_CLASSES
+    ]
+    sheet.table("cover.classes", classes, plain=True)
 
 
 def _about(sheet: Sheet, plan: Plan) -> Iterator[Row]:
@@ -291,36 +285,27 @@ def write_data(sheet: Sheet, plan: Plan) -> None:
         "year. Annual cash items of each plant are on sheet CashFlow, pipelines on sheet Transport. The sheet is for "
         f"filters, pivot tables and other programs; the first {PRINTED_ROWS} rows are printed."
     )
-    table = pd.concat([*_of_plan(sheet, plan), *_of_names(sheet, plan)], ignore_index=True)
-    block = sheet.table("data", table.to_dict("records"), main=True, key="data")
+    block = sheet.table("data", [*_of_plan(sheet, plan), *_of_names(sheet, plan)], main=True, key="data")
     # A pilot-zones run would otherwise print a hundred pages of it.
     sheet.last_printed_row = min(block.first + PRINTED_ROWS - 1, block.last)
 
 
-def _of_plan(sheet: Sheet, plan: Plan) -> Iterator[pd.DataFrame]:
+def _of_plan(sheet: Sheet, plan: Plan) -> Iterator[Row]:
     for name, key in _TABLES:
         frame = getattr(plan, name)
         if frame is None or frame.empty:
             continue
         present = [column for column in key if column in frame]
         numbers = [column for column in number_columns(frame) if column not in ("year", *present)]
-        yield long_table(name, frame, present, numbers, sheet.unit, no_year=None)
+        yield from records(long_table(name, frame, present, numbers, sheet.unit, no_year=None))
 
 
-def _of_names(sheet: Sheet, plan: Plan) -> Iterator[pd.DataFrame]:
+def _of_names(sheet: Sheet, plan: Plan) -> Iterator[Row]:
     """Totals, costs and terms: a name and a number each."""
     for table, amounts in (("totals", plan.totals), ("costs", plan.cost_terms), ("terms", plan.terms)):
-        known = {name: value for name, value in amounts.items() if value is not None}
-        yield pd.DataFrame(
-            {
-                "table": table,
-                "key": "",
-                "year": None,
-                "name": list(known),
-                "value": [float(value) for value in known.values()],
-                "unit": [sheet.unit(name) for name in known],
-            }
-        )
+        for name, value in amounts.items():
+            if value is not None:
+                yield {"table": table, "key": "", "name": name, "value": float(value), "unit": sheet.unit(name)}
 
 
 DATA = Page("Data", "Every number of the result, one per row, for pivot tables.", write_data)
@@ -331,8 +316,7 @@ HOLDS, BROKEN = "holds", "does not hold"
 
 def write_checks(sheet: Sheet, plan: Plan) -> None:
     """One row a check, then how many hold."""
-    own = list(_of_workbook(sheet, plan))
-    rows = [*(_checks_of_plan(check) for check in records(plan.checks)), *own]
+    rows = [*map(_of_check, records(plan.checks)), *_of_workbook(sheet, plan)]
     n_broken = int((~plan.checks["holds"]).sum())
     sheet.one_page()
     sheet.banner()
@@ -347,28 +331,23 @@ def write_checks(sheet: Sheet, plan: Plan) -> None:
     block = sheet.table("checks", rows, main=True, key="checks")
     sheet.check_results(block, "holds", BROKEN)
     sheet.section("Master check")
-    counted = sheet.table(
-        "checks.master",
-        [
-            {"id": "n", "name": "Checks", "value": Formula("=SUMPRODUCT(({checks!tolerance}>0)*1)", len(rows))},
-            {
-                "id": "broken",
-                "name": "Failed checks",
-                "value": Formula(f'=COUNTIF({{checks!holds}},"{BROKEN}")', n_broken),
-            },
-        ],
-        plain=True,
-    )
+    n_formula = Formula("=SUMPRODUCT(({checks!tolerance}>0)*1)", len(rows))
+    broken_formula = Formula(f'=COUNTIF({{checks!holds}},"{BROKEN}")', n_broken)
+    counts = [
+        {"id": "n", "name": "Checks", "value": n_formula},
+        {"id": "broken", "name": "Failed checks", "value": broken_formula},
+    ]
+    counted = sheet.table("checks.master", counts, plain=True)
     sheet.book.define("checks_n", counted.cell("value", "n"))
     sheet.book.define("checks_broken", counted.cell("value", "broken"))
     with sheet.at(top):
-        write_check_result(sheet, plan, len(rows))
+        write_check_result(sheet, plan)
 
 
-def write_check_result(sheet: Sheet, plan: Plan, n: int | None = None) -> None:
-    """The master check as a live line."""
-    block = sheet.book.blocks.get("checks")
-    n_rows = n if n is not None or block is None else block.last - block.first + 1
+def write_check_result(sheet: Sheet, plan: Plan) -> None:
+    """The master check as a live line, when sheet Checks has its rows."""
+    block = sheet.book.blocks["checks"]
+    n_rows = block.last - block.first + 1
     n_broken, texts = int((~plan.checks["holds"]).sum()), check_texts(sheet.book.language)
     value = f"{n_broken}{texts['checks_of']}{n_rows}{texts['checks_broken']}"
     if n_broken == 0:
@@ -388,35 +367,14 @@ def check_texts(language: Language) -> dict[str, str]:
     return {name: each[language.lang == "zh"] for name, each in texts.items()}
 
 
-def _checks_of_plan(check: dict[str, object]) -> Row:
+def _of_check(check: Mapping[str, Any]) -> Row:
     """A check of the plan: its figures are the plan's, the distance and the verdict are computed again."""
-    actual, expected, figure = (float(str(check[name])) for name in ("actual", "expected", "figure"))
+    actual, expected, figure = check["actual"], check["expected"], check["figure"]
     if not np.isfinite(actual):
         # The gap of a plan worth nothing is no share of it: all of the bound is open.
         actual, figure = 1.0, abs(1.0 - expected) / max(1.0, abs(expected))
-    return _row(
-        str(check["name"]),
-        Cell(actual, "figure"),
-        Cell(expected, "figure"),
-        figure,
-        float(str(check["tolerance"])),
-        "plan",
-        holds=bool(check["holds"]),
-    )
-
-
-def _row(
-    name: str, actual: object, expected: object, figure: float, tolerance: float, of: str, *, holds: bool = True
-) -> Row:
-    return {
-        "name": name,
-        "holds": HOLDS if holds else BROKEN,
-        "actual": actual,
-        "expected": expected,
-        "figure": figure,
-        "tolerance": tolerance,
-        "of": of,
-    }
+    shown = {"actual": Cell(actual, "figure"), "expected": Cell(expected, "figure"), "figure": figure}
+    return {**check, **shown, "holds": HOLDS if check["holds"] else BROKEN, "of": "plan"}
 
 
 def _of_workbook(sheet: Sheet, plan: Plan) -> Iterator[Row]:
@@ -429,8 +387,15 @@ def _of_workbook(sheet: Sheet, plan: Plan) -> Iterator[Row]:
     for declared in declared_rows("checks.csv", **marks):
         if declared["check"] in values:
             value = float(values[declared["check"]])
-            sides = Formula(f"={declared['actual']}", value), Formula(f"={declared['expected']}", value)
-            yield _row(declared["name"], *sides, 0.0, float(declared["tolerance"]), "workbook")
+            yield {
+                "name": declared["name"],
+                "holds": HOLDS,
+                "actual": Formula(f"={declared['actual']}", value),
+                "expected": Formula(f"={declared['expected']}", value),
+                "figure": 0.0,
+                "tolerance": float(declared["tolerance"]),
+                "of": "workbook",
+            }
 
 
 def _figures(sheet: Sheet, plan: Plan) -> dict[str, float]:

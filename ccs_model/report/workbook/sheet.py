@@ -184,6 +184,8 @@ class Sheet(Canvas):
 
     def pictures(self, *pictures: Picture) -> None:
         """Charts side by side, of tables that stand elsewhere."""
+        if not pictures:
+            return
         self._row += 1
         for at, picture in enumerate(pictures):
             self._draw(self._row, at, picture, PICTURE_ROWS)

@@ -1,9 +1,9 @@
-"""Sheet Summary: key figures, charts, results by period and place, costs by stakeholder, and objective terms."""
+"""Sheet Summary: key figures, charts, results by period and place, costs by stakeholder, objective terms and funds."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -33,9 +33,9 @@ from ccs_model.report.workbook.columns import (
     declared_rows,
     label,
     quantities,
+    table_columns,
 )
 from ccs_model.report.workbook.formulas import Formula
-from ccs_model.report.workbook.funds_tables import write_funds
 from ccs_model.report.workbook.macc_sheet import SLOTS_A_LABEL, curve_series
 from ccs_model.report.workbook.native_charts import Picture
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
@@ -52,54 +52,14 @@ _AT_PRICE_OF_SCENARIO = {
 }  # fmt: skip
 
 
-def live_figures(plan: Plan) -> dict[str, Formula]:
-    """Formulas of the key figures that other sheets hold the inputs of, as key_figures.csv declares them.
-
-    A figure whose parts the workbook does not hold is empty once an input differs from the solved plan.
-    """
-    has = {
-        "plants": len(plan.problem.plants) > 0,
-        "budget": math.isfinite(plan.problem.budget_mn),
-        "retrofits": len(plan.retrofits) > 0,
-        "accounts": has_accounts(plan),
-    }
-    return {
-        declared["figure"]: Formula(declared["formula"], "" if value is None else float(value))
-        for declared in declared_rows("key_figures.csv")
-        if has[declared["needs"]] and declared["figure"] in plan.totals
-        if (value := plan.totals[declared["figure"]]) is not None or declared["figure"] not in SOCIAL_TOTALS
-    }
-
-
-def write_key_figures(sheet: Sheet, plan: Plan, rows: Sequence[Row]) -> None:
-    """Write one row a figure: the formula where there is one, the solver's value, and their difference."""
-    live = live_figures(plan)
-    sheet.table("summary.key_figures", [_with_formula(row, live) for row in rows], plain=True, key="key_figures")
-
-
-def _with_formula(row: Row, live: Mapping[str, Formula]) -> Row:
-    name, cell = str(row["id"]), row["value"]
-    assert isinstance(cell, Cell)
-    if name not in live:
-        return {**row, "solved": cell}
-    gap = Formula('=IFERROR({value}-{solved},"")', "" if cell.value is None else 0.0)
-    return {
-        **row,
-        "value": Cell(live[name], cell.name, cell.cell_class),
-        "solved": cell,
-        "difference": Cell(gap, cell.name, CHECK),
-    }
-
-
 def write_charts(sheet: Sheet, plan: Plan) -> None:
     """Write results by zone and sector, then the charts."""
     _by_zone(sheet, plan)
     capture = _captured_by_sector(sheet, plan)
     cash = pictures(sheet) if has_accounts(plan) else ()
     curve = (_macc(sheet),) if "slots" in sheet.book.blocks else ()
-    for row in ((*curve, *cash[:1]), (*capture, *cash[1:])):
-        if row:
-            sheet.pictures(*row)
+    sheet.pictures(*curve, *cash[:1])
+    sheet.pictures(*capture, *cash[1:])
 
 
 def _captured_by_sector(sheet: Sheet, plan: Plan) -> tuple[Picture, ...]:
@@ -109,8 +69,10 @@ def _captured_by_sector(sheet: Sheet, plan: Plan) -> tuple[Picture, ...]:
     if table.empty or not table.to_numpy().any():
         return ()
     sheet.section("Captured by sector")
-    names = [f"from_{year}" for year in years]
-    rows = _sector_rows(table, years)
+    names, last = [f"from_{year}" for year in years], table[years[-1]]
+    rows = [
+        {"id": f"sector_{at}", **row} for at, row in enumerate(records(table.set_axis(names, axis=1).reset_index()))
+    ]
     block = sheet.table(
         [
             Column("sector", WORDS, widest=32),
@@ -126,7 +88,6 @@ def _captured_by_sector(sheet: Sheet, plan: Plan) -> tuple[Picture, ...]:
         years=(names[0], names[-1]),
     )
     heads = [block.sheet, block.heading, block.columns[names[0]], block.heading, block.columns[names[-1]]]
-    last = table[years[-1]]
     sectors, language = [str(row["sector"]) for row in rows], sheet.book.language
     colours = sector_colours(list(dict.fromkeys([*sheet.book.curve_sectors, *sectors])))
     title = "Captured by sector"
@@ -151,17 +112,6 @@ def _by_zone(sheet: Sheet, plan: Plan) -> None:
     zone_columns = columns_of(zones, classes=of_zones, optional=optional)
     sheet.table(zone_columns, records(zones), named="zones")
     sheet.paragraph(f"{statement(plan)} Sheet Calibration gives the evidence.", "note")
-
-
-def _sector_rows(table: pd.DataFrame, years: Sequence[int]) -> list[Row]:
-    return [
-        {
-            "id": f"sector_{at}",
-            "sector": str(sector),
-            **{f"from_{year}": float(amount) for year, amount in zip(years, amounts, strict=True)},
-        }
-        for at, (sector, amounts) in enumerate(zip(table.index, table.to_numpy(float), strict=True))
-    ]
 
 
 def _macc(sheet: Sheet) -> Picture:
@@ -211,7 +161,7 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
             "counts only the plants' own stacks, not power plants.",
             "note",
         )
-        write_key_figures(sheet, plan, figures)
+        sheet.table("summary.key_figures", figures, plain=True, key="key_figures")
         if storage := words.storage_band(plan.totals["storage_cost_per_t"], plan.problem):
             sheet.paragraph(storage, "note")
     period = words.last_period(plan).removeprefix("the ")
@@ -241,21 +191,40 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
 
 
 def _key_figures(sheet: Sheet, plan: Plan) -> Iterator[Row]:
+    """One row a figure: the formula where key_figures.csv has one, the solver's value, and their difference.
+
+    A figure whose parts the workbook does not hold is empty once an input differs from the solved plan.
+    """
     meaning = {name: each["total"] for name, each in quantities().items()}
     if plan.problem.is_static:
         meaning |= {name: each["static_total"] for name, each in quantities().items() if each["static_total"]}
     given = _AT_PRICE_OF_SCENARIO if plan.problem.scenario.policy.carbon_price_per_t else {}
+    has = {
+        "plants": len(plan.problem.plants) > 0,
+        "budget": math.isfinite(plan.problem.budget_mn),
+        "retrofits": len(plan.retrofits) > 0,
+        "accounts": has_accounts(plan),
+    }
+    formulas = {each["figure"]: each["formula"] for each in declared_rows("key_figures.csv") if has[each["needs"]]}
     for name, value in plan.totals.items():
         if name in SOCIAL_TOTALS and value is None:
             continue
         heading, text = given.get(name, (label(name), meaning.get(name, "")))
-        yield {"id": name, **_figure(sheet, heading, Cell(value, name, _TOTALS_CLASS.get(name, SOLVER)), text)}
+        solved = Cell(value, name, _TOTALS_CLASS.get(name, SOLVER))
+        row = {"id": name, **_figure(sheet, heading, solved, text), "solved": solved}
+        if name in formulas:
+            live = Formula(formulas[name], "" if value is None else float(value))
+            gap = Formula('=IFERROR({value}-{solved},"")', "" if value is None else 0.0)
+            row |= {"value": Cell(live, name, solved.cell_class), "difference": Cell(gap, name, CHECK)}
+        yield row
 
 
 def _bounds(sheet: Sheet, plan: Plan) -> Iterator[Row]:
     """Optimality gaps; two where a part of the candidate links was searched."""
     gap = gap_of(plan)
-    searched, every = (_if_known(share, "gap_share") for share in (gap.searched_share, gap.share))
+    searched, every = (
+        Cell(share if math.isfinite(share) else None, "gap_share") for share in (gap.searched_share, gap.share)
+    )
     if plan.corridors is None:
         yield _figure(sheet, "Gap", searched, "maximum relative improvement of the objective that is still possible")
         return
@@ -263,10 +232,6 @@ def _bounds(sheet: Sheet, plan: Plan) -> Iterator[Row]:
     yield _figure(sheet, "Optimality gap within the searched links", searched, meaning)
     meaning = f"maximum improvement over all {gap.n_links:,} candidate links"
     yield _figure(sheet, "Optimality gap over all candidate links", every, meaning)
-
-
-def _if_known(share: float, name: str) -> Cell:
-    return Cell(share if math.isfinite(share) else None, name)
 
 
 def _by_year(plan: Plan) -> pd.DataFrame:
@@ -335,9 +300,7 @@ SUMMARY = Page(
 )
 
 
-OUTSIDE, PURSE, FINANCIERS, HARM = "outside the model", "public purse", "financiers", "damage avoided"
 _COLUMNS = ("owners_mn", "public_purse_mn", "financiers_mn", "society_mn")
-_STAKEHOLDERS = ("owners", "public purse", "financiers", "society")
 
 
 def write_stakeholders(sheet: Sheet, plan: Plan) -> None:
@@ -364,44 +327,100 @@ def write_stakeholders(sheet: Sheet, plan: Plan) -> None:
 def _items(plan: Plan) -> list[dict[str, Any]]:
     """The items of the owners' account and the damage avoided, with their counterparty, from ledger.csv."""
     assert plan.ledger is not None
-    ledger = plan.ledger.set_index("item")
+    declared = declared_rows("ledger.csv")
+    ledger = plan.ledger.set_index("item").reindex([each["item"] for each in declared]).fillna(0.0)
     rows = []
-    for declared in declared_rows("ledger.csv"):
-        item, side = declared["item"], declared["side"]
-        known = ledger.loc[item] if item in ledger.index else None
-        amount = 0.0 if known is None else float(known["society_mn" if side == HARM else "owners_mn"])
-        rows.append(
-            {
-                "id": item,
-                "item": label(item),
-                "side": side,
-                "amount_mn": Formula(declared["formula"], amount),
-                "owners_mn": 0.0 if side == HARM else amount,
-                "public_purse_mn": -amount if side == PURSE else 0.0,
-                "financiers_mn": -amount if side == FINANCIERS else 0.0,
-                "society_mn": amount if side in (OUTSIDE, HARM) else 0.0,
-            }
-        )
+    for each, amounts in zip(declared, records(ledger), strict=True):
+        amount = amounts["society_mn" if each["side"] == "damage avoided" else "owners_mn"]
+        of_item = {"id": each["item"], "item": label(each["item"]), "side": each["side"]}
+        rows.append({**of_item, **amounts, "amount_mn": Formula(each["formula"], amount)})
     return rows
 
 
-def _accounts(plan: Plan) -> list[Row]:
+def _accounts(plan: Plan) -> Iterator[Row]:
     assert plan.stakeholders is not None
-    solved = plan.stakeholders.set_index("stakeholder")
-    rows: list[Row] = []
-    for stakeholder, name in zip(_STAKEHOLDERS, _COLUMNS, strict=True):
-        own = solved.loc[stakeholder]
+    for name, own in zip(_COLUMNS, records(plan.stakeholders), strict=True):
         column = f"{{ledger!{name}}}"
-        rows.append(
-            {
-                "id": stakeholder.replace(" ", "_"),
-                "stakeholder": stakeholder,
-                "benefits_mn": Formula(f"=SUMPRODUCT(({column}>0)*{column})", float(own["benefits_mn"])),
-                "costs_mn": Formula(f"=-SUMPRODUCT(({column}<0)*{column})", float(own["costs_mn"])),
-                "npv_mn": float(own["npv_mn"]),
-                "benefit_cost_ratio": float(own["benefit_cost_ratio"]),
-                "solved_npv_mn": float(own["npv_mn"]),
-                "difference_mn": 0.0,
+        yield {
+            **own,
+            "id": name.removesuffix("_mn"),
+            "benefits_mn": Formula(f"=SUMPRODUCT(({column}>0)*{column})", own["benefits_mn"]),
+            "costs_mn": Formula(f"=-SUMPRODUCT(({column}<0)*{column})", own["costs_mn"]),
+            "solved_npv_mn": own["npv_mn"],
+            "difference_mn": 0.0,
+        }
+
+
+_LIMITS = ("sectors", "provinces")
+_REAL = "=(1+{nominal_interest_rate})/(1+{inflation_rate})-1"
+_CONCESSIONAL = (
+    "=(1+{nominal_interest_rate}-{passed_through_share}*{facility_principal_share}"
+    "*MAX({nominal_interest_rate}-{facility_rate},0))/(1+{inflation_rate})-1"
+)
+
+
+def write_funds(sheet: Sheet, plan: Plan) -> None:
+    """Write the terms of each fund, then what it pays by period and what is paid back; nothing without funds."""
+    if not plan.problem.scenario.funds or plan.problem.is_static:
+        return
+    sheet.section("Funds")
+    sheet.paragraph(
+        "The largest share is of capital in a period; for a loan or bond, of capital less grants. A loan is served "
+        "in equal yearly payments from the following year, a bond with yearly interest and its principal at the end of "
+        "the term; the balance at the end of the horizon is repaid then.",
+        "note",
+    )
+    limited = {name for fund in plan.problem.scenario.funds.values() for name in _LIMITS if getattr(fund, name)}
+    columns = table_columns("summary.funds", without=[name for name in _LIMITS if name not in limited])
+    sheet.table(columns, list(_fund_terms(plan)), named="funds")
+    first, *others = table_columns("summary.funds_drawn")
+    years = plan.problem.years
+    drawn = [Column(f"drawn_{year}_mn", SOLVER, label=f"Drawn in {year}", total="solved") for year in years]
+    sheet.section("Drawn from funds and paid back over the horizon, undiscounted")
+    sheet.table([first, *drawn, *others], list(_fund_payments(plan)), named="drawn", totals={"fund": "Total"})
+
+
+def _fund_terms(plan: Plan) -> Iterator[Row]:
+    problem = plan.problem
+    rates, factors = problem.inputs["finance/rates"], problem.inputs["finance/factors"].set_index("factor")["value"]
+    facility = rates[rates["instrument"] == "carbon_reduction_facility"].sort_values("from_date").iloc[-1]
+    real = problem.accounts.funds.set_index("fund")["interest_rate"]
+    for name, fund in problem.scenario.funds.items():
+        row: dict[str, object] = {
+            "fund": name, "kind": fund.kind, "ceiling_mn": fund.ceiling_mn, "share_max": fund.share_max,
+            **{limit: ", ".join(getattr(fund, limit)) for limit in _LIMITS},
+        }  # fmt: skip
+        if fund.kind == "grant":
+            yield row
+            continue
+        row |= {"term_yr": fund.term_yr, "interest_rate": float(real[name])}
+        if fund.nominal_interest_rate is not None:
+            template = _CONCESSIONAL if fund.passed_through_share else _REAL
+            row |= {
+                "nominal_interest_rate": fund.nominal_interest_rate,
+                "inflation_rate": problem.scenario.finance.inflation_rate,
+                "interest_rate": Formula(template, float(real[name])),
             }
-        )
-    return rows
+        if fund.passed_through_share:
+            row |= {
+                "passed_through_share": fund.passed_through_share,
+                "facility_principal_share": float(factors["facility_principal_share"]),
+                "facility_rate": float(facility["rate_share"]),
+            }
+        yield row
+
+
+def _fund_payments(plan: Plan) -> Iterator[Row]:
+    accounts, funds = plan.problem.accounts, list(plan.problem.scenario.funds)
+    spent = plan.funds.pivot(index="fund", columns="year", values="spend_mn")
+    spent = spent.reindex(index=funds, columns=plan.problem.years).fillna(0.0)
+    of_fund = accounts.allocations.drop_duplicates("fund").reset_index().set_index("fund")["index"]
+    for name in funds:
+        drawn = spent.loc[name].to_numpy(float)
+        row: dict[str, object] = {"fund": name, "drawn_mn": float(drawn.sum()), "interest_mn": 0.0, "repaid_mn": 0.0}
+        row |= {f"drawn_{year}_mn": amount for year, amount in spent.loc[name].items()}
+        if name in of_fund.index:
+            at = int(of_fund[name])
+            row["interest_mn"] = float((accounts.interest_rate[at] * drawn[:, None]).sum())
+            row["repaid_mn"] = float((accounts.repaid_share[at] * drawn[:, None]).sum())
+        yield row

@@ -88,9 +88,8 @@ def write_uncertainty(sheet: Sheet, plan: Plan) -> None:
     pictures = [] if bars is None else [bars]
     if len(found.plants):
         pictures.append(_choices(found, plants))
-    if pictures:
-        with sheet.at(top):
-            sheet.pictures(*pictures)
+    with sheet.at(top):
+        sheet.pictures(*pictures)
     sheet.section("Constraints that the fixed plan violates")
     sheet.table("uncertainty.violations", records(found.broken), empty="None in any future.")
     sheet.section("Uncertain inputs")
