@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -19,13 +20,13 @@ from ccs_model.report.workbook.columns import (
     INPUT,
     SOLVER,
     Cell,
-    Column,
+    CellClass,
     declared_rows,
     table_columns,
 )
 from ccs_model.report.workbook.formulas import Block, Formula, message
 from ccs_model.report.workbook.native_charts import PICTURE_ROWS, Picture
-from ccs_model.report.workbook.series_sheet import carbon_price_per_t, year_column, year_columns, year_span, years_of
+from ccs_model.report.workbook.series_sheet import carbon_price_per_t, over_years, year_columns, year_span
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 
 # Factors of sheet Inputs by cash item; account_rows.csv applies them too.
@@ -51,28 +52,24 @@ def account_rows(sheet: Sheet, plan: Plan, values: Mapping[str, Floats], *, of_p
     marks = {**(_SELECTED if of_plant else _ALL_PLANTS), "taxed_paid": taxed_paid}
     for declared in declared_rows("account_rows.csv", **marks):
         name, amounts = declared["row"], values[declared["row"]]
-        row: dict[str, object] = {
-            "id": name,
-            "item": declared["item"],
-            "unit": sheet.unit(name),
-            "class": CALCULATION.letter,
-            "note": declared["note"],
-            **_years(plan, name, declared["formula"], amounts),
-        }
+        kind = SOLVER if name in ("sold_kt", "on_site_abatement_kt") else CALCULATION
+        style = "total" if name in ("net_mn", "project_mn") else "cell"
+        row = _row(sheet, plan, declared, amounts, kind, style)
         if declared["total"]:
             row["total_mn"] = Formula(f"=SUM({{@{name}:all}})", float(amounts.sum()))
             row["pv_mn"] = Formula(f"=SUMPRODUCT({{@{name}:all}},{{series!@discount:all}})", float(amounts @ discount))
         yield row
 
 
-def _years(plan: Plan, name: str, template: str, values: Floats) -> dict[str, object]:
-    kind = SOLVER if name in ("sold_kt", "on_site_abatement_kt") else CALCULATION
+def _row(
+    sheet: Sheet, plan: Plan, declared: Mapping[str, str], values: Floats, kind: CellClass, style: str = "cell"
+) -> dict[str, object]:
+    """A declared row: its words, and its formula in every year."""
+    name, formula = declared["row"], declared["formula"]
     form = "year" if name == "when" else name
-    style = "total" if name in ("net_mn", "project_mn") else "cell"
-    return {
-        year_column(year): Cell(Formula(template, "" if np.isnan(value) else float(value)), form, kind, style)
-        for year, value in zip(years_of(plan.problem), values, strict=True)
-    }
+    cells = (Cell(Formula(formula, "" if np.isnan(value) else float(value)), form, kind, style) for value in values)
+    words_of_it = {"item": declared["item"], "unit": sheet.unit(name), "note": declared["note"]}
+    return {"id": name, **words_of_it, "class": CALCULATION.letter, **over_years(plan.problem, cells)}
 
 
 # Families of rows in working_rows.csv, with the name, the flow and the words of each member.
@@ -89,32 +86,20 @@ _WORKING = (
 )
 
 
-def working_rows(plan: Plan, values: Mapping[str, Floats], account: str) -> Iterator[Row]:
+def working_rows(sheet: Sheet, plan: Plan, values: Mapping[str, Floats], account: str) -> Iterator[Row]:
     """Signs, sign changes and years to payback: the bases of rates of return and payback periods."""
     for family, name, flow, of in _WORKING:
         cell, every, before = (f"{{{account}!{each}}}" for each in (f"@{flow}", f"@{flow}:all", f"<@{flow}"))
         marks = {"name": name, "of": of, "cell": cell, "every": every, "before": f"SUM({before})"}
         for declared in declared_rows("working_rows.csv", **marks):
-            if declared["family"] == family:
-                yield _working_row(plan, declared, values)
-
-
-def _working_row(plan: Plan, declared: Mapping[str, str], values: Mapping[str, Floats]) -> Row:
-    name = declared["row"]
-    row: dict[str, object] = {
-        "id": name,
-        "item": declared["item"],
-        "unit": "",
-        "class": CALCULATION.letter,
-        "note": declared["note"],
-    }
-    if declared["total"]:
-        total = values[f"{name}_total"][0] if f"{name}_total" in values else values[name].sum()
-        row["total_mn"] = Cell(Formula(declared["total"], float(total)), "", CALCULATION)
-    return row | {
-        year_column(year): Cell(Formula(declared["formula"], float(value)), "", CALCULATION)
-        for year, value in zip(years_of(plan.problem), values[name], strict=True)
-    }
+            if declared["family"] != family:
+                continue
+            amounts, total = values[declared["row"]], values.get(f"{declared['row']}_total")
+            row = _row(sheet, plan, declared, amounts, CALCULATION)
+            if declared["total"]:
+                summed = float(amounts.sum() if total is None else total[0])
+                row["total_mn"] = Formula(declared["total"], summed)
+            yield row
 
 
 NONE = "none"
@@ -139,33 +124,17 @@ def _money(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
             # The first plant keeps every item, so that no list is empty.
             if not values.any() and numbers[str(plant)] > 1:
                 continue
+            present = f"={{factor}}*SUMPRODUCT({first}:{last},discount_factor)"
             rows.append(
                 {
                     "plant": plant, "item": item, "n": numbers[str(plant)], "taxed": int(item in taxed),
-                    "factor": Formula(f"={FACTORS.get(item, 1)}", 1.0), "note": "",
-                    **{year_column(int(year)): value for year, value in amounts.items()},
-                    "pv_mn": Formula(
-                        f"={{factor}}*SUMPRODUCT({first}:{last},discount_factor)", float((values * discount).sum())
-                    ),
+                    "factor": Formula(f"={FACTORS.get(item, 1)}", 1.0),
+                    "pv_mn": Formula(present, float((values * discount).sum())),
+                    **over_years(problem, values.tolist()),
                 }
             )  # fmt: skip
     sheet.section("Annual cash items of each plant as solved, before the factors on sheet Inputs")
-    sheet.table(
-        [*table_columns("cash_flow.money"), *_amounts(plan, "_mn")],
-        rows,
-        key="money",
-        named="money",
-        years=year_span(problem),
-    )
-
-
-def _amounts(plan: Plan, suffix: str) -> list[Column]:
-    """Year columns with their unit."""
-    form = "#,##0.0"
-    unit = {"_mn": f"million {plan.problem.currency} {plan.problem.price_year}", "_kt": "kt"}[suffix]
-    return [
-        Column(column.name, SOLVER, label=column.label, unit=unit, form=form) for column in year_columns(plan.problem)
-    ]
+    _yearly(sheet, plan, "money", sheet.unit("x_mn"), rows)
 
 
 def _tonnes(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
@@ -175,29 +144,30 @@ def _tonnes(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
     price = np.r_[problem.scenario.policy.capture_deductible * np.ones(len(problem.calendar)), 0.0]
     price = price * carbon_price_per_t(problem)
     first, last = (f"{{{each}}}" for each in year_span(problem))
+    present = f"=SUMPRODUCT({first}:{last},discount_factor)"
+    worth = f"=SUMPRODUCT({first}:{last},discount_factor,carbon_price_per_t)/1000"
     rows = []
     for row in records(plan.owner_tonnes):
-        years = {year: amount for year, amount in row.items() if year not in ("plant", "name")}
-        values = np.array(list(years.values()), dtype=float)
+        plant, kind = row.pop("plant"), row.pop("name")
+        values = np.array(list(row.values()), dtype=float)
         rows.append(
             {
-                "plant": row["plant"], "kind": row["name"], "n": numbers[row["plant"]], "note": "",
-                **{year_column(int(str(year))): amount for year, amount in years.items()},
-                "pv_kt": Formula(f"=SUMPRODUCT({first}:{last},discount_factor)", float((values * discount).sum())),
-                "worth_mn": Formula(
-                    f"=SUMPRODUCT({first}:{last},discount_factor,carbon_price_per_t)/1000",
-                    float((values * discount * price).sum()) / 1000.0,
-                ),
+                "plant": plant, "kind": kind, "n": numbers[plant], "note": "",
+                "pv_kt": Formula(present, float((values * discount).sum())),
+                "worth_mn": Formula(worth, float((values * discount * price).sum()) / 1000.0),
+                **over_years(problem, row.values()),
             }
         )  # fmt: skip
     sheet.section("Tonnes by plant")
-    sheet.table(
-        [*table_columns("cash_flow.tonnes"), *_amounts(plan, "_kt")],
-        rows,
-        key="tonnes",
-        named="tonnes",
-        years=year_span(problem),
-    )
+    _yearly(sheet, plan, "tonnes", sheet.unit("x_kt"), rows)
+
+
+def _yearly(sheet: Sheet, plan: Plan, name: str, unit: str, rows: Sequence[Row]) -> None:
+    """Write amounts of every year in one unit."""
+    years = year_columns(plan.problem)
+    amounts = [replace(each, cell_class=SOLVER, optional=False, unit=unit, form="#,##0.0") for each in years]
+    columns = [*table_columns(f"cash_flow.{name}"), *amounts]
+    sheet.table(columns, rows, key=name, named=name, years=year_span(plan.problem))
 
 
 def _plants(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
@@ -249,7 +219,10 @@ def write_cash_flow(sheet: Sheet, plan: Plan) -> None:
         if plan.retrofits.empty:
             why = words.nothing_built(plan)
         sheet.paragraph(why, "note")
-        _name_nothing(sheet)
+        none: list[Row] = [
+            {"id": "pick", "item": "Plant", "value": "(none)"}, {"id": "n", "item": "Number", "value": 0}
+        ]  # fmt: skip
+        _name_picked(sheet, sheet.table("cash_flow.none", none, plain=True, key="pick"))
         return
     top, plants = sheet.row, plants_of(plan)
     numbers = {plant: n for n, plant in enumerate(plants, 1)}
@@ -307,11 +280,6 @@ def _titles(sheet: Sheet, flows: Mapping[str, Floats]) -> None:
     sheet.table("cash_flow.titles", rows, plain=True, key="titles")
 
 
-def _name_nothing(sheet: Sheet) -> None:
-    rows: list[Row] = [{"id": "pick", "item": "Plant", "value": "(none)"}, {"id": "n", "item": "Number", "value": 0}]
-    _name_picked(sheet, sheet.table("cash_flow.none", rows, plain=True, key="pick"))
-
-
 def _name_picked(sheet: Sheet, block: Block) -> None:
     sheet.book.define("plant_picked", block.cell("value", "pick"))
     sheet.book.define("plant_picked_n", block.cell("value", "n"))
@@ -350,7 +318,7 @@ def _account(
     sheet.table(columns, rows, key=key, years=span)
     with sheet.at(work_at):
         sheet.section(f"{title}: working rows for signs and payback")
-        work = list(working_rows(plan, values, key))
+        work = list(working_rows(sheet, plan, values, key))
         sheet.table(columns, work, key=f"{key}_work", years=span, plain=True)
         if sheet.row > work_at + _WORK_ROWS:
             raise AssertionError(f"the working rows reach row {sheet.row}, past {work_at + _WORK_ROWS}")

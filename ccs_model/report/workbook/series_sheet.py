@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,8 @@ from ccs_model.report.workbook.columns import (
 )
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
+
+Value = TypeVar("Value")
 
 # Rows that other sheets name.
 NAMED = {
@@ -56,13 +59,16 @@ def year_column(year: int) -> str:
     return f"y{year}"
 
 
+def over_years(problem: Problem, values: Iterable[Value]) -> dict[str, Value]:
+    """A value of every year, by the name of the year's column."""
+    return dict(zip(map(year_column, years_of(problem)), values, strict=True))
+
+
 def year_columns(problem: Problem) -> list[Column]:
     """A column a year; the last is the horizon's end."""
     years = years_of(problem)
-    return [
-        Column(year_column(year), WORDS, label=f"{year}" if year < years[-1] else f"{year} (end)", optional=True)
-        for year in years
-    ]
+    labels = [*map(str, years[:-1]), f"{years[-1]} (end)"]
+    return [Column(year_column(year), WORDS, label, optional=True) for year, label in zip(years, labels, strict=True)]
 
 
 def year_span(problem: Problem) -> tuple[str, str]:
@@ -119,7 +125,10 @@ def _row(
     Nothing follows from the year after a static one.
     """
     last = problem.horizon_end - problem.is_static
-    cells = (Formula(formula, float(value)) if formula else float(value) for value in values)
+    cells = (
+        Cell(Formula(formula, float(value)) if formula else float(value), name, kind, unlocked=is_live and year <= last)
+        for year, value in zip(years_of(problem), values, strict=True)
+    )
     return {
         **({"id": row} if row else {}),
         "series": what,
@@ -128,10 +137,7 @@ def _row(
         "class": kind.letter,
         "reference": reference,
         "note": note,
-        **{
-            year_column(year): Cell(cell, name, kind, unlocked=is_live and year <= last)
-            for year, cell in zip(years_of(problem), cells, strict=True)
-        },
+        **over_years(problem, cells),
     }
 
 
