@@ -5,21 +5,31 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import PurePath
+from typing import Any
 
 import pandas as pd
 
+from ccs_model._typing import Floats
+from ccs_model.economics.investment import annuity_yr
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.problem import Problem
-from ccs_model.report.live_accounts import has_accounts
+from ccs_model.report.live_accounts import flows_of, has_accounts
 from ccs_model.report.tables_in_use import rows_in_use
-from ccs_model.report.workbook.columns import CALCULATION, INPUT, Cell, Column, data_columns, declared_rows
+from ccs_model.report.workbook.columns import (
+    CALCULATION,
+    INPUT,
+    Cell,
+    Column,
+    data_columns,
+    declared_rows,
+    table_columns,
+)
 from ccs_model.report.workbook.formulas import Formula
-from ccs_model.report.workbook.npv_grid import write_grid
 from ccs_model.report.workbook.run_log_sheet import check_texts
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 from ccs_model.report.workbook.worksheet import AS_SOLVED, WHEN_CHANGED
-from ccs_model.scenario.fields import Section
+from ccs_model.scenario.fields import HOME_CURRENCY, Section
 from ccs_model.scenario.sections import Storage
 from ccs_model.scenario.yaml_document import DEFAULT
 from ccs_model.units import unit_text
@@ -101,16 +111,88 @@ def solved_with(plan: Plan) -> dict[str, float]:
     return {name: value for name, value in values.items() if not (problem.is_static and name in _OF_ACCOUNTS)}
 
 
-def _tables_of(sheet: str, problem: Problem, tables: Mapping[str, pd.DataFrame]) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Section title and rows of the tables that input_tables.csv lists for a sheet.
+def _tables_read(problem: Problem) -> Iterator[tuple[dict[str, str], pd.DataFrame]]:
+    """The tables of input_tables.csv that bear on a problem: what is declared of each, and its rows in use.
 
     Some are shown `when` they have rows, those that only a shared network reads when there is one.
     """
+    tables = rows_in_use(problem.inputs, problem.scenario, problem.zones)
     for declared in declared_rows("input_tables.csv"):
         name, when = declared["table"], declared["when"]
         has_rows = not when or len(tables[name] if when == "rows" else problem.inputs[name])
-        if declared["sheet"] == sheet and has_rows and (when != "network" or problem.network is not None):
-            yield declared["title"] + (f" ({name}.csv)" if sheet == INPUTS.name else ""), tables[name]
+        if has_rows and (when != "network" or problem.network is not None):
+            yield declared, tables[name]
+
+
+_GRID_RATES = (0.04, 0.06, 0.08, 0.10, 0.12)
+# CNY per t; other currencies have prices of about the same worth.
+_GRID_PRICES = (0.0, 50.0, 100.0, 200.0, 400.0, 800.0)
+
+
+def write_grid(sheet: Sheet, plan: Plan) -> None:
+    """Write the net present value of all plants by discount rate and constant carbon price."""
+    sheet.section("Net present value of all plants by discount rate and carbon price")
+    sheet.paragraph(
+        "Down: discount rate. Across: a constant carbon price, earned by every tonne of on-site abatement, in place "
+        "of the carbon price of sheet Series, and taxed as other income. You can change rates and prices.",
+        "note",
+    )
+    prices = grid_prices(plan.problem)
+    names = [f"at_{at}" for at in range(len(prices))]
+    template = "={base_mn}+{@prices}*{taxed_kt}/1000+({salvage_mn}-{programme!total_mn@salvage_mn})*{end_factor}"
+    for name in ("spent_mn", "left_yr", "life_yr"):
+        sheet.book.define(f"capital_{name}", sheet.book.blocks["capital"].column(name))
+    price_row = {
+        "id": "prices", "what": f"Carbon price, {sheet.unit('price_per_t')}", "rate": "",
+        **{
+            name: Cell(price, "price_per_t", INPUT, unlocked=True)
+            for name, price in zip(names, prices, strict=True)
+        },
+    }  # fmt: skip
+    rows: list[Row] = [price_row]
+    flows = flows_of(plan, None)
+    for rate in _GRID_RATES:
+        parts = grid_parts(plan, rate, flows)
+        salvage = (parts["salvage_mn"] - float(flows["salvage_mn"].sum())) * parts["end_factor"]
+        values = [parts["base_mn"] + price * parts["taxed_kt"] / 1000.0 + salvage for price in prices]
+        cells: dict[str, object] = {
+            name: Cell(Formula(template, value), "npv_mn", CALCULATION)
+            for name, value in zip(names, values, strict=True)
+        }
+        rate_cell = Cell(rate, "discount_rate", INPUT, unlocked=True)
+        rows.append({"what": "NPV", "rate": rate_cell, **cells, **parts})
+    of_prices = [Column(name, label=f"Price {at}", widest=14) for at, name in enumerate(names, 1)]
+    what, rate_column, *of_parts = table_columns("inputs.grid", headings={"what": f"NPV, {sheet.unit('npv_mn')}"})
+    sheet.table([what, rate_column, *of_prices, *of_parts], rows, key="grid", plain=True)
+
+
+def grid_prices(problem: Problem) -> tuple[float, ...]:
+    """Carbon prices of the grid; in other currencies the highest is 1, 2 or 5 times a power of ten."""
+    level = problem.price_level
+    if level.currency == HOME_CURRENCY:
+        return _GRID_PRICES
+    highest = _GRID_PRICES[-1] / level.rate(level.currency)
+    power = 10.0 ** math.floor(math.log10(highest))
+    rounded = min((1.0, 2.0, 5.0, 10.0), key=lambda digit: abs(math.log(digit * power / highest))) * power
+    return tuple(rounded * price / _GRID_PRICES[-1] for price in _GRID_PRICES)
+
+
+def grid_parts(plan: Plan, rate: float, flows: Mapping[str, Floats]) -> dict[str, float]:
+    """What the net present values of a row of the grid are made of, at its discount rate."""
+    assert plan.owner_capital is not None
+    problem = plan.problem
+    kept = 1.0 - problem.accounts.tax_share
+    weights = (1 + rate) ** -(flows["when"] - problem.first_year)
+    capital = plan.owner_capital
+    spent, life, left = (capital[name].to_numpy(float) for name in ("capital_mn", "life_yr", "left_yr"))
+    # Sums of products, not BLAS's, whose last digit hangs on where the numbers lie in memory.
+    return {
+        "base_mn": float((flows["without_carbon_mn"] * weights).sum()),
+        "taxed_kt": kept * float((flows["on_site_abatement_kt"] * weights).sum()),
+        "straight_mn": float((spent * left / life).sum()),
+        "salvage_mn": float((spent * annuity_yr(rate, left) / annuity_yr(rate, life)).sum()),
+        "end_factor": kept * float(weights[-1]),
+    }
 
 
 def write_inputs(sheet: Sheet, plan: Plan) -> None:
@@ -134,11 +216,12 @@ def write_inputs(sheet: Sheet, plan: Plan) -> None:
     sheet.table_in_halves(data_columns(factors), records(factors))
     sheet.section(f"Currency conversion to {problem.currency} {problem.price_year}")
     sheet.table("inputs.money", list(_price_levels(problem)), named="money")
-    tables = rows_in_use(problem.inputs, problem.scenario, problem.zones)
-    for title, table in _tables_of(INPUTS.name, problem, tables):
-        sheet.section(title)
-        named = [name for name in ("value", "low", "high") if name in table and "value" in table]
-        sheet.table(data_columns(table), records(table.assign(**{name: _named_values(table, name) for name in named})))
+    for declared, table in _tables_read(problem):
+        if declared["sheet"] == INPUTS.name:
+            sheet.section(f"{declared['title']} ({declared['table']}.csv)")
+            names = ("value", "low", "high") if "value" in table else ()
+            cells = {name: _named_values(table, name) for name in names if name in table}
+            sheet.table(data_columns(table), records(table.assign(**cells)))
 
 
 # Rows for keys that the scenario does not list, such as those of a single province.
@@ -156,18 +239,18 @@ def _write_scenario(sheet: Sheet, plan: Plan) -> None:
     )
     known = solved_with(plan)
     live = {each["key"] for each in live_inputs() if each["name"] in known}
-    rows = [
-        row if row["key"] in live else {**row, "new": _new(row)} for row in _values(sheet, scenario, scenario.places)
-    ]
+    rows = []
+    for row in _values(sheet, scenario, scenario.places):
+        new = {} if row["key"] in live else {"new": Cell(None, row["value"].name, INPUT, unlocked=True)}
+        rows.append({**row, **new})
     block = sheet.table("inputs.scenario", rows, key="scenario", plain=True)
     sheet.section("Further scenario keys")
     sheet.paragraph(
         "Any other key of a scenario file with its value, such as targets.abatement_share.2040 and 0.05.", "note"
     )
     blank = Cell(None, "", INPUT, unlocked=True)
-    more = sheet.table(
-        "inputs.more_keys", [{"key": blank, "new": blank} for _ in range(_N_MORE_KEYS)], key="more_keys", plain=True
-    )
+    more_keys = [{"key": blank, "new": blank} for _ in range(_N_MORE_KEYS)]
+    more = sheet.table("inputs.more_keys", more_keys, key="more_keys", plain=True)
     sheet.section("Edits of this workbook")
     # The banner counts them.
     changes = [row for row in declared_rows("counted_edits.csv") if not (plan.problem.is_static and row["of_accounts"])]
@@ -176,19 +259,13 @@ def _write_scenario(sheet: Sheet, plan: Plan) -> None:
         for at, row in enumerate(changes)
     ]
     total = "=" + "+".join(f"{{value@{at}}}" for at in range(len(changes)))
-    count = sheet.table(
-        "inputs.changed",
-        [*written, {"id": "n", "name": "inputs_changed", "meaning": "all edits", "value": Formula(total, 0)}],
-        plain=True,
-    )
+    every = {"id": "n", "name": "inputs_changed", "meaning": "all edits", "value": Formula(total, 0)}
+    count = sheet.table("inputs.changed", [*written, every], plain=True)
     status = {"said_as_solved": AS_SOLVED, "said_when_changed": WHEN_CHANGED}
-    parts = [{"id": name, "name": None, "meaning": text} for name, text in check_texts(sheet.book.language).items()]
-    message = sheet.table(
-        "inputs.banner",
-        [*({"id": name, "name": name, "meaning": text} for name, text in status.items()), *parts],
-        plain=True,
-        key="messages",
-    )
+    parts = check_texts(sheet.book.language)
+    banner: list[Row] = [{"id": name, "name": name, "meaning": text} for name, text in status.items()]
+    banner += [{"id": name, "name": None, "meaning": text} for name, text in parts.items()]
+    message = sheet.table("inputs.banner", banner, plain=True, key="messages")
     sheet.book.define("inputs_changed", count.cell("value", "n"))
     for name in status:
         sheet.book.define(name, message.cell("meaning", name))
@@ -200,13 +277,7 @@ def _write_scenario(sheet: Sheet, plan: Plan) -> None:
     )
 
 
-def _new(row: Row) -> Cell:
-    """The cell for a new value, in the format of the present one."""
-    value = row["value"]
-    return Cell(None, value.name if isinstance(value, Cell) else "", INPUT, unlocked=True)
-
-
-def _values(sheet: Sheet, section: Section, places: Mapping[str, str], parent: str = "") -> Iterator[Row]:
+def _values(sheet: Sheet, section: Section, places: Mapping[str, str], parent: str = "") -> Iterator[dict[str, Any]]:
     """Each value of a section, with those of the sections in it."""
     for key, field in type(section).model_fields.items():
         value, dotted = getattr(section, key), f"{parent}{key}"
@@ -267,13 +338,8 @@ def _price_levels(problem: Problem) -> Iterator[Row]:
     deflators, rates = problem.inputs["indices/deflators"], problem.inputs["indices/exchange_rates"]
     level = problem.price_level
     index = deflators.set_index(["currency", "year"])
-    in_use = rows_in_use(problem.inputs, problem.scenario, problem.zones)
     tables = [
-        in_use[declared["table"]][["currency", "price_year"]]
-        for declared in declared_rows("input_tables.csv")
-        if declared["money"]
-        and len(in_use[declared["table"]])
-        and (declared["when"] != "network" or problem.network is not None)
+        table[["currency", "price_year"]] for each, table in _tables_read(problem) if each["money"] and len(table)
     ]
     pairs = pd.concat(tables).drop_duplicates().sort_values(["currency", "price_year"])
     for currency, year in pairs.itertuples(index=False, name=None):
@@ -305,8 +371,8 @@ INPUTS = Page("Inputs", "Inputs you can change; all scenario values; prices and 
 def write_technologies(sheet: Sheet, plan: Plan) -> None:
     """The technologies with their capex in both moneys, then what bears on them."""
     problem = plan.problem
-    tables = rows_in_use(problem.inputs, problem.scenario, problem.zones)
-    table, level = tables["technologies/technologies"], problem.price_level
+    level = problem.price_level
+    table = rows_in_use(problem.inputs, problem.scenario, problem.zones)["technologies/technologies"]
     sheet.paragraph(
         "Capex is total overnight cost per t/y captured, in the money of the source and of the scenario. "
         "Concentrations are of CO2 by volume."
@@ -322,12 +388,13 @@ def write_technologies(sheet: Sheet, plan: Plan) -> None:
     sheet.table("technologies", rows, main=True)
     sheet.section("Sources of the technologies")
     sheet.table("technologies.sources", rows)
-    for title, rows_of in _tables_of(TECHNOLOGIES.name, problem, tables):
-        sheet.section(title)
-        if rows_of.empty:
-            sheet.paragraph("None.", "note")
-            continue
-        sheet.table(data_columns(rows_of), records(rows_of))
+    for declared, rows_of in _tables_read(problem):
+        if declared["sheet"] == TECHNOLOGIES.name:
+            sheet.section(declared["title"])
+            if rows_of.empty:
+                sheet.paragraph("None.", "note")
+            else:
+                sheet.table(data_columns(rows_of), records(rows_of))
 
 
 TECHNOLOGIES = Page(

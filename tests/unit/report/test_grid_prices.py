@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ccs_model.report.workbook.npv_grid import grid_prices
+from ccs_model.report.workbook.inputs_sheet import grid_prices
 
 
 @pytest.mark.parametrize(
