@@ -15,7 +15,7 @@ Functions are limited to those that every spreadsheet program computes alike.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from numbers import Real
@@ -180,10 +180,22 @@ def _address(place: _Place, own: Block, row: int, column: int, blocks: Mapping[s
 Row = Mapping[str, object]
 
 
-def with_formulas(row: Row, formulas: Mapping[str, str]) -> Row:
-    """The row with formulas of those columns that it has; where there is no value they show no text."""
-    values = {name: "" if is_missing(row[name]) else row[name] for name in formulas if name in row}
-    return {**row, **{name: Formula(formulas[name], value) for name, value in values.items()}}
+def with_formulas(columns: Sequence[Column], rows: Iterable[Row]) -> list[Row]:
+    """The rows with the formulas of columns; without a value they show no text, and a formula of a row's own stays."""
+    formulas = {column.name: column.formula for column in columns if column.formula}
+    if not formulas:
+        return list(rows)
+    return [
+        {
+            **row,
+            **{
+                name: Formula(formula, "" if is_missing(row[name]) else row[name])
+                for name, formula in formulas.items()
+                if name in row and not isinstance(row[name], Formula)
+            },
+        }
+        for row in rows
+    ]
 
 
 def sums(columns: Sequence[Column], rows: Sequence[Row]) -> Row:

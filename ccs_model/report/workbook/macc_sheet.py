@@ -16,7 +16,7 @@ from ccs_model.report.figures import macc_cut
 from ccs_model.report.sector_colours import pale, sector_colours
 from ccs_model.report.workbook.cell_values import is_missing
 from ccs_model.report.workbook.columns import CALCULATION, SOLVER, Cell, Column, declared_rows, table_columns
-from ccs_model.report.workbook.formulas import Block, Formula, message, with_formulas
+from ccs_model.report.workbook.formulas import Block, Formula, message
 from ccs_model.report.workbook.native_charts import CHART_ROWS, PICTURE_ROWS, Picture
 from ccs_model.report.workbook.series_sheet import carbon_price_per_t, year_column
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
@@ -90,9 +90,8 @@ def write_macc(sheet: Sheet, plan: Plan) -> None:
     with sheet.at(figures):
         _carbon_price(sheet, plan, table)
     with sheet.at(top):
-        left, price = block.columns["avoided_sum_ktpa"] + 2, last_carbon_price_per_t(plan)
-        columns = _slot_columns(plan, table)
-        sheet.chart(partial(_curve, sheet, table), columns, _slot_rows(plan, table, price), left, "slots")
+        left, columns = block.columns["avoided_sum_ktpa"] + 2, _slot_columns(plan, table)
+        sheet.chart(partial(_curve, sheet, table), columns, _slot_rows(plan, table), left, "slots")
 
 
 def _with_parts(plan: Plan, table: pd.DataFrame) -> pd.DataFrame:
@@ -102,7 +101,9 @@ def _with_parts(plan: Plan, table: pd.DataFrame) -> pd.DataFrame:
     cost = table["avoidance_cost_at_full_load_per_t"].round(6)
     numbers = np.arange(1, len(table) + 1)
     sites = plan.problem.sites.set_index("site")["name"].to_dict()
-    listed = table.assign(
+    sectors = {sector: n for n, sector in enumerate(_sectors(table), start=1)}
+    charges = {charge: n for n, charge in enumerate(_charges(parts), start=1)}
+    return table.assign(
         **{name: parts[name] for name in parts},
         running_mn_pa=parts["cost_mn_pa"] - parts["capital_mn_pa"],
         avoidance_cost_at_full_load_per_t=cost,
@@ -110,29 +111,20 @@ def _with_parts(plan: Plan, table: pd.DataFrame) -> pd.DataFrame:
         n=numbers,
         row_n=numbers,
         site=[sites.get(site, site) for site in table["site"]],
-        sector_n=_sector_numbers(table),
+        sector_n=[sectors.get(sector, len(sectors)) for sector in table["sector"]],
         pays=np.where(cost <= last_carbon_price_per_t(plan), "yes", "no"),
         avoided_sum_ktpa=table["cumulative_avoided_at_full_load_ktpa"],
+        capture_charge_n=[charges[each] for each in zip(parts["life_yr"], parts["tasc_factor"], strict=True)],
+        pipe_charge_n=[charges[life, 1.0] for life in parts["pipe_life_yr"]],
+        storage_charge_n=[charges[life, 1.0] for life in parts["storage_life_yr"]],
     )
-    return _numbered(listed)
 
 
 def _charges(table: pd.DataFrame) -> list[tuple[float, float]]:
     """The lifetimes of capital, each with its TASC ÷ TOC, which is 1 but for capture."""
     capture = zip(table["life_yr"], table["tasc_factor"], strict=True)
-    others = (float(life) for name in ("pipe_life_yr", "storage_life_yr") for life in table[name].unique())
-    return sorted({*((float(life), float(tasc)) for life, tasc in capture), *((life, 1.0) for life in others)})
-
-
-def _numbered(table: pd.DataFrame) -> pd.DataFrame:
-    """The list with the rows of its charges in the table of charges, from 1."""
-    at = {each: n for n, each in enumerate(_charges(table), start=1)}
-    capture = zip(table["life_yr"], table["tasc_factor"], strict=True)
-    return table.assign(
-        capture_charge_n=[at[float(life), float(tasc)] for life, tasc in capture],
-        pipe_charge_n=[at[float(life), 1.0] for life in table["pipe_life_yr"]],
-        storage_charge_n=[at[float(life), 1.0] for life in table["storage_life_yr"]],
-    )
+    others = ((life, 1.0) for name in ("pipe_life_yr", "storage_life_yr") for life in table[name])
+    return sorted({(float(life), float(tasc)) for life, tasc in (*capture, *others)})
 
 
 def _write_charges(sheet: Sheet, plan: Plan, table: pd.DataFrame) -> None:
@@ -187,13 +179,6 @@ def _sectors(table: pd.DataFrame) -> list[str]:
     return names if len(names) <= _MOST_SECTORS else [*names[: _MOST_SECTORS - 1], _OTHER_SECTORS]
 
 
-def _sector_numbers(table: pd.DataFrame) -> list[int]:
-    """[stream] number of its sector among `_sectors`, from 1."""
-    sectors = _sectors(table)
-    numbers = {sector: n for n, sector in enumerate(sectors, start=1)}
-    return [numbers.get(sector, len(sectors)) for sector in table["sector"]]
-
-
 def _counts_capital(plan: Plan) -> bool:
     """Whether the budget limits capital, so that it ends somewhere along the curve."""
     return not plan.problem.is_static and math.isfinite(plan.problem.budget_mn)
@@ -202,48 +187,42 @@ def _counts_capital(plan: Plan) -> bool:
 def _slot_columns(plan: Plan, table: pd.DataFrame) -> list[Column]:
     """Columns of the slots: those declared, a pair for each sector, and the budget."""
     pairs = [
-        Column(f"{kind}_{n}_per_t", cell_class, label=f"{sector}, {words}", optional=True)
+        Column(
+            f"{kind}_{n}_per_t", cell_class, f"{sector}, {words}", optional=True,
+            formula=f'=IF({{sector_n}}={n},{{{of}}},"")',
+        )
         for n, sector in enumerate(_sectors(table), start=1)
-        for kind, cell_class, words in (("in", SOLVER, "in the plan"), ("out", CALCULATION, "not in the plan"))
-    ]
+        for kind, of, cell_class, words in (
+            ("in", "in_plan_per_t", SOLVER, "in the plan"),
+            ("out", "not_in_plan_per_t", CALCULATION, "not in the plan"),
+        )
+    ]  # fmt: skip
     return table_columns("macc.slots", () if _counts_capital(plan) else _OF_BUDGET) + pairs
 
 
-def _slot_rows(plan: Plan, table: pd.DataFrame, price_per_t: float) -> list[Row]:
-    width = f"{slot_ktpa(table):.12g}"
-    past = "{row_n}=0"
-    cost, is_in = (f"INDEX({{macc!{name}}},{{row_n}},1)" for name in ("avoidance_cost_at_full_load_per_t", "in_plan"))
-    middle = f"{{from_ktpa}}+{width}/2"
-    templates = {
-        "from_ktpa": f"=({{slot}}-1)*{width}",
-        "position": f"=IFERROR(MATCH({middle},{{macc!avoided_sum_ktpa}},1),0)+1",
-        "row_n": "=IFERROR(INDEX({macc!row_n},{position},1),0)",
-        "in_plan_per_t": f'=IF({past},"",IF({is_in}="yes",{cost},""))',
-        "not_in_plan_per_t": f'=IF({past},"",IF({is_in}="yes","",{cost}))',
-        "carbon_price_per_t": "=macc_carbon_price",
-    }
-    found = slots(table).assign(carbon_price_per_t=price_per_t)
+def _slot_rows(plan: Plan, table: pd.DataFrame) -> Sequence[Row]:
+    """The slots, with the formulas that columns.csv cannot know: those of their width, and of the first."""
+    found = slots(table).assign(carbon_price_per_t=last_carbon_price_per_t(plan))
     there = found["row_n"].to_numpy() - 1
     found["sector_n"] = np.where(there < 0, 0, table["sector_n"].to_numpy()[there])
-    templates["sector_n"] = f"=IF({past},0,INDEX({{macc!sector_n}},{{row_n}},1))"
     for n in range(1, len(_sectors(table)) + 1):
         for kind, of in (("in", "in_plan_per_t"), ("out", "not_in_plan_per_t")):
             found[f"{kind}_{n}_per_t"] = found[of].where(found["sector_n"] == n)
-            templates[f"{kind}_{n}_per_t"] = f'=IF({{sector_n}}={n},{{{of}}},"")'
-    begins: dict[str, str] = {}
     if _counts_capital(plan):
         budget, highest = plan.problem.budget_mn, float(table["avoidance_cost_at_full_load_per_t"].max())
         spent = np.where(there < 0, 0.0, table["cumulative_capex_mn"].to_numpy()[there])
         is_end = (spent > budget) & (np.r_[0.0, spent[:-1]] <= budget)
         found = found.assign(capex_so_far_mn=spent, budget_per_t=np.where(is_end, highest, np.nan))
-        top = "MAX({macc!avoidance_cost_at_full_load_per_t})"
-        templates["capex_so_far_mn"] = f"=IF({past},0,INDEX({{macc!cumulative_capex_mn}},{{row_n}},1))"
-        before = "{^capex_so_far_mn}<=budget_mn"
-        templates["budget_per_t"] = f'=IF(AND({{capex_so_far_mn}}>budget_mn,{before}),{top},"")'
-        # No slot stands above the first.
-        begins["budget_per_t"] = f'=IF({{capex_so_far_mn}}>budget_mn,{top},"")'
-    first, *others = records(found)
-    return [with_formulas(first, templates | begins), *(with_formulas(row, templates) for row in others)]
+    rows, width = records(found), f"{slot_ktpa(table):.12g}"
+    position = f"=IFERROR(MATCH({{from_ktpa}}+{width}/2,{{macc!avoided_sum_ktpa}},1),0)+1"
+    for row in rows:
+        row["from_ktpa"] = Formula(f"=({{slot}}-1)*{width}", row["from_ktpa"])
+        row["position"] = Formula(position, row["position"])
+    if _counts_capital(plan):  # No slot stands above the first.
+        reached = '=IF({capex_so_far_mn}>budget_mn,MAX({macc!avoidance_cost_at_full_load_per_t}),"")'
+        first = rows[0]["budget_per_t"]
+        rows[0]["budget_per_t"] = Formula(reached, "" if is_missing(first) else first)
+    return rows
 
 
 def slot_ktpa(table: pd.DataFrame) -> float:
@@ -284,7 +263,7 @@ def _curve(sheet: Sheet, table: pd.DataFrame, block: Block) -> Picture:
     return Picture(
         f"={sheet.book.blocks['macc_price'].cell('value', 'title')}",
         "curve",
-        curve_series(block, _sectors(table)),
+        curve_series(block, sheet.book.curve_sectors),
         f"Cumulative annual abatement ({sheet.unit('avoided_at_full_load_ktpa')})",
         f"Avoidance cost ({money})",
         f"Marginal abatement cost curve of {len(table)} streams with a potential of {total_ktpa:,.0f} kt CO2 a "
@@ -293,7 +272,7 @@ def _curve(sheet: Sheet, table: pd.DataFrame, block: Block) -> Picture:
         f"retrofits {len(in_plan)} of them, with {included_ktpa:,.0f} kt of annual abatement here.",
         SLOTS_A_LABEL,
         line=(*price, _PRICE_COLOUR),
-        highest=_cut(table),
+        highest=sheet.book.curve_end,
     )
 
 

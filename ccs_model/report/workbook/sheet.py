@@ -106,8 +106,7 @@ class Sheet(Canvas):
         """
         self._left = left or self._left
         columns = table_columns(columns) if isinstance(columns, str) else columns
-        formulas = {column.name: column.formula for column in columns if column.formula}
-        rows = [with_formulas(row, formulas) for row in rows] if formulas else list(rows)
+        rows = with_formulas(columns, rows)
         if totals is not None:
             totals = {**sums(columns, rows), **totals}
         top = self._row - 1 if self._below_section else None
@@ -174,6 +173,7 @@ class Sheet(Canvas):
         """A chart across the sheet; the table it draws stands beside it from column `left` on, and is not printed."""
         self._row += 1
         top, self._left, self.n_printed_columns = self._row, left, min(self.n_printed_columns or left, left - 1)
+        rows = with_formulas(columns, rows)
         self._head(columns, self._headings(columns), {column.name for column in columns})
         self._own = block = self._block(columns, rows, self._row, None, has_total=False)
         self.book.blocks[key] = block
