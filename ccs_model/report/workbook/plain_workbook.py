@@ -33,13 +33,19 @@ from ccs_model.units import label_of, unit_of
 _HEAD_ROW, _WIDEST, _WIDEST_OF_COMPARISON = 3, 48, 60
 
 
+def _new_book(title: str) -> tuple[Any, io.BytesIO]:
+    """A workbook, and the bytes that it becomes when it is closed."""
+    out = io.BytesIO()
+    book = xlsxwriter.Workbook(out, options())
+    book.set_properties({"title": title, "author": f"ccs-model {ccs_model.__version__}", "created": CREATED})
+    return book, out
+
+
 class _PlainBook:
     """A workbook in memory whose sheets have a title, a line of text and one table; each format is made once."""
 
     def __init__(self, title: str) -> None:
-        self._out = io.BytesIO()
-        self._book = xlsxwriter.Workbook(self._out, options())
-        self._book.set_properties({"title": title, "author": f"ccs-model {ccs_model.__version__}", "created": CREATED})
+        self._book, self._out = _new_book(title)
         self._made: dict[tuple[tuple[str, object], ...], Any] = {}
 
     def form(self, **properties: object) -> Any:
@@ -125,16 +131,14 @@ _EMPTY: Mapping[str, str] = {"plants": "Every plant has the retrofits of the fir
 
 
 def write_comparison(names: Sequence[str], tables: Mapping[str, pd.DataFrame], path: Path) -> Path:
-    """Write the workbook, whole or not at all. Raises FileError when it cannot be written."""
-    return write_atomic(path, comparison_bytes(names, tables))
+    """Write the workbook, whole or not at all; `tables` are those of analysis.compare, in the order of the sheets.
 
-
-def comparison_bytes(names: Sequence[str], tables: Mapping[str, pd.DataFrame]) -> bytes:
-    """The workbook as bytes; `tables` are those of analysis.compare, in the order of the sheets."""
+    Raises FileError when it cannot be written.
+    """
     book = _PlainBook("Runs side by side")
     for name, table in tables.items():
         _write_comparison_sheet(book, name, table, names)
-    return book.closed()
+    return write_atomic(path, book.closed())
 
 
 def _write_comparison_sheet(book: _PlainBook, name: str, table: pd.DataFrame, names: Sequence[str]) -> None:
@@ -212,9 +216,7 @@ def leads() -> frozenset[str]:
 def infeasible_workbook(conflicts: Sequence[str], name: str, lang: str = "en", notes: Sequence[str] = ()) -> bytes:
     """Return the workbook with one row per conflicting constraint and notes below; equal conflicts give equal bytes."""
     language = Language(lang)
-    out = io.BytesIO()
-    book = xlsxwriter.Workbook(out, options())
-    book.set_properties({"title": name, "author": f"ccs-model {ccs_model.__version__}", "created": CREATED})
+    book, out = _new_book(name)
     sheet = book.add_worksheet(SHEET)
     for column, width in enumerate(_WIDTHS):
         sheet.set_column(column, column, width)

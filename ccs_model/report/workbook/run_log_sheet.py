@@ -26,6 +26,7 @@ from ccs_model.report.export.formats import long_table, number_columns
 from ccs_model.report.figures import gap_of
 from ccs_model.report.language import Language, chinese, labels
 from ccs_model.report.live_accounts import by_plant, flows_of, has_accounts
+from ccs_model.report.workbook.book import CHOSEN, HUNDRED_MILLIONS, MILLIONS
 from ccs_model.report.workbook.columns import (
     CALCULATION,
     CELL_CLASSES,
@@ -36,7 +37,6 @@ from ccs_model.report.workbook.columns import (
     label,
 )
 from ccs_model.report.workbook.formulas import Block, Formula
-from ccs_model.report.workbook.money_unit import CHOSEN, HUNDRED_MILLIONS, MILLIONS, has_money_unit
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 
 FORMAT = "ccs-model/workbook/1"
@@ -199,7 +199,7 @@ def write_cover(sheet: Sheet, plan: Plan) -> None:
         "tonnes of CO2 unless stated otherwise.",
         "note",
     )
-    if has_money_unit(sheet.book):
+    if sheet.book.has_money_unit:
         _write_money_unit(sheet)
     sheet.section("About")
     sheet.table("cover.about", list(_about(sheet, plan)), plain=True)

@@ -13,7 +13,7 @@ import numpy as np
 from xlsxwriter.utility import xl_range_abs
 
 from ccs_model.errors import CcsModelError
-from ccs_model.report.workbook.book import Book, Fill
+from ccs_model.report.workbook.book import Book, Fill, MoneyUnit, unit_in
 from ccs_model.report.workbook.cell_values import (
     alignment,
     checked_number,
@@ -29,7 +29,6 @@ from ccs_model.report.workbook.cell_values import (
 )
 from ccs_model.report.workbook.columns import ASSUMED, CHECK, INPUT, OBSERVED, Cell, Column, table_columns
 from ccs_model.report.workbook.formulas import TOTAL, Block, Formula, Row, is_number, resolved, sums, with_formulas
-from ccs_model.report.workbook.money_unit import MoneyUnit, unit_in
 from ccs_model.report.workbook.native_charts import CHART_ROWS, PICTURE_ROWS, ROW_POINTS, Picture, draw
 from ccs_model.report.workbook.printed_pages import (
     A4,

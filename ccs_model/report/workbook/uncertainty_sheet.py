@@ -1,15 +1,28 @@
-"""Sheet Uncertainty: spread of the results, drivers of the objective value, and selection frequency of plants."""
+"""Sheets Uncertainty and Calibration: how sure the results are, and what the pilot zones say about them.
+
+Sheet Uncertainty has the spread of the results, drivers of the objective value, and selection frequency of plants.
+Sheet Calibration has the report of the pilot zones, what the plan uses of it, and its limits.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ccs_model.plan.calibrated_results import (
+    PRESS,
+    ensemble_bands,
+    ensemble_table,
+    report_line,
+    reported_reduction_lines,
+    statement,
+)
 from ccs_model.plan.plan import FIXED, NO_REGRET_SHARE, REPLANNED, Plan, Uncertainty
 from ccs_model.plan.plan_json import records
+from ccs_model.problem.applied_calibration import Calibrated
 from ccs_model.report.phrases import futures_text, is_beyond_noise, percent
 from ccs_model.report.workbook.formulas import Block
 from ccs_model.report.workbook.native_charts import PICTURE_ROWS, Picture
@@ -173,3 +186,99 @@ def _some(values: list[object], n: int, skipped: int = 0) -> list[object]:
 
 UNCERTAINTY = Page("Uncertainty", "Uncertainty of the result, and how often each plant is selected.",
                    write_uncertainty)  # fmt: skip
+
+
+_MEAN = {
+    "deployment_share": "share of capturable CO2 retrofitted in five years",
+    "delivered_share": "captured ÷ design",
+    "b_share": "abatement in the same zone and years that is not capture",
+    "kappa": "capex ÷ shipped cost",
+}
+
+
+def write_calibration(sheet: Sheet, plan: Plan) -> None:
+    """The statement, both cuts side by side, the fit, and the claim's card."""
+    sheet.hide_gridlines()
+    sheet.one_page()
+    sheet.paragraph(statement(plan))
+    fitted, observed = plan.problem.calibrated, plan.problem.inputs["pilots/observations"]
+    has_report = fitted is not None or bool(observed["zone"].isin(plan.problem.zones).any())
+    reported = observed[(observed["quantity"] == "abatement_share") & (observed["grade"] != "D")]
+    lines = reported_reduction_lines(plan)
+    if has_report and fitted is None and set(reported["reference"]) == {"PILOT-PRESS"}:
+        lines = (report_line("15 %", PRESS),)
+    for line in lines[:1]:
+        sheet.paragraph(line, "note")
+    sheet.section("Abatement of each zone, as delivered and as designed")
+    sheet.table("calibration.zones", records(plan.zones), named="zones")
+    if fitted is not None:
+        _fit(sheet, plan, fitted)
+    if has_report:
+        sheet.section("What the report states")
+        names = ("metric", "baseline_year", "boundary", "attribution", "grade", "reference")
+        card = [
+            {"question": name.replace("_", " "), "answer": ", ".join(dict.fromkeys(map(str, reported[name])))}
+            for name in names
+        ]
+        sheet.table("calibration.report", card, plain=True)
+
+
+def _fit(sheet: Sheet, plan: Plan, fitted: Calibrated) -> None:
+    fit = fitted.fit
+    sheet.section(f"Priors and posteriors ({fitted.preset}, {fit['effective_points']:,.0f} effective points)")
+    sheet.table("calibration.parameters", list(_parameters(fit)), named="parameters")
+    sheet.paragraph(
+        "Variance reduction is 1 minus posterior variance ÷ prior variance. Parameters that the pilot data hardly "
+        'change are marked "not informed". Capture rate, energy, grid emission factor and cost keep their '
+        "engineering values.",
+        "note",
+    )
+    observations = [{**row, **row["fitted"]} for row in fit["observations"]]
+    sheet.section("Observed and fitted values")
+    sheet.table("calibration.observations", observations, named="observations")
+    sheet.section("Composition of the reported abatement; fit without the zone's own report")
+    sheet.table("calibration.split", list(_split(fit)), named="split")
+    sheet.paragraph(
+        "A zone inside the 80 % interval predicted from the other zone is consistent with it. This is not a "
+        "validation: one article reports both zones.",
+        "note",
+    )
+    for words in fit["conflicts"]:
+        sheet.paragraph(f"Conflict, accepted in calibration: {words}.", "broken")
+    draws = ensemble_table(plan)
+    if len(draws):
+        sheet.section(f"The plan over {len(draws)} common draws")
+        bands = [{"quantity": name, **band} for name, band in ensemble_bands(draws).items()]
+        sheet.table("calibration.draws", bands)
+        within = float(draws["is_within_budget"].mean())
+        sheet.paragraph(f"The investment is within the budget in {percent(within, 0)} of the draws.", "note")
+
+
+def _parameters(fit: Mapping[str, Any]) -> Iterator[dict[str, object]]:
+    for name, each in fit["parameters"].items():
+        yield {
+            "parameter": _MEAN[name],
+            **{f"prior_{key}": value for key, value in each["prior"].items()},
+            **{f"posterior_{key}": value for key, value in each["posterior"].items()},
+            "contraction_share": each["contraction_share"],
+            "verdict": each["verdict"],
+        }
+
+
+def _split(fit: Mapping[str, Any]) -> Iterator[dict[str, object]]:
+    for zone in fit["zones"]:
+        reported = zone["held_out"] or {}
+        yield {
+            "zone": zone["zone"],
+            "reported_abatement_share": zone["reported_abatement_share"],
+            **{name: zone[name]["mean"] for name in ("fitted_abatement_share", "capture_share", "other_share")},
+            "unexplained_share": zone.get("unexplained_share"),
+            "held_out_p10_share": reported.get("p10"),
+            "held_out_p90_share": reported.get("p90"),
+            "held_out": reported.get("verdict", "not held out"),
+        }
+
+
+CALIBRATION = Page(
+    "Calibration", "Evidence of the pilot zones, its use in the plan, and its limits.", write_calibration
+)

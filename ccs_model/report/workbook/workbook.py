@@ -19,7 +19,6 @@ from ccs_model.plan.plan import Plan
 from ccs_model.report.language import Language
 from ccs_model.report.workbook.assumptions_sheet import ASSUMPTIONS, SOURCES
 from ccs_model.report.workbook.book import Book
-from ccs_model.report.workbook.calibration_sheet import CALIBRATION
 from ccs_model.report.workbook.cash_flow_sheet import CASH_FLOW
 from ccs_model.report.workbook.economics_sheet import ECONOMICS
 from ccs_model.report.workbook.inputs_sheet import INPUTS, TECHNOLOGIES
@@ -31,7 +30,7 @@ from ccs_model.report.workbook.sheet import Page, Sheet
 from ccs_model.report.workbook.storage_sheet import STORAGE
 from ccs_model.report.workbook.summary_sheet import SUMMARY
 from ccs_model.report.workbook.transport_sheet import TRANSPORT
-from ccs_model.report.workbook.uncertainty_sheet import UNCERTAINTY
+from ccs_model.report.workbook.uncertainty_sheet import CALIBRATION, UNCERTAINTY
 
 SHEETS: tuple[Page, ...] = (
     COVER,

@@ -14,7 +14,7 @@ from openpyxl.workbook import Workbook
 
 from ccs_model.plan.plan import Plan
 from ccs_model.report.language import chinese, in_yuan
-from ccs_model.report.workbook.money_unit import HUNDRED_MILLIONS, MILLIONS, rectangles
+from ccs_model.report.workbook.book import HUNDRED_MILLIONS, MILLIONS, rectangles
 from ccs_model.report.workbook.workbook import workbook_bytes
 from tests.integration.report.recomputing import MISSING
 
