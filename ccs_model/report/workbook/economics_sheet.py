@@ -170,15 +170,8 @@ def write_economics(sheet: Sheet, plan: Plan) -> None:
         ]
     # The columns on the right are what the others are computed from.
     sheet.prints_parts_to(next(at for at, each in enumerate(columns) if each.name == "solved_pipe_capex_mn"))
-    sheet.table(
-        columns,
-        rows,
-        main=True,
-        frozen=2,
-        totals=_totals(costs),
-        empty=words.nothing_built(plan) if costs.empty else "",
-        key="economics",
-    )
+    empty = words.nothing_built(plan) if costs.empty else ""
+    sheet.table(columns, rows, main=True, frozen=2, totals=_totals(costs), empty=empty, key="economics")
     if not ranges or not (in_cny or are_in_china(pd.Series(plan.problem.zones)).any()):
         return  # they refer to Chinese plants
     sheet.section("Published cost ranges")
@@ -198,12 +191,11 @@ def write_economics(sheet: Sheet, plan: Plan) -> None:
 
 def _row(row: dict[str, object]) -> dict[str, object]:
     """The row with recoveries of shared capital; without a single life the formula is left out."""
-    found = dict(row)
     for kind in ("pipe", "storage"):
         if not is_missing(row[f"{kind}_life_yr"]):
             text = f"=IF(capital_recovery_share>0,capital_recovery_share,-PMT(discount_rate,{{{kind}_life_yr}},1))"
-            found[f"{kind}_recovery_share"] = Formula(text, row[f"{kind}_recovery_share"])
-    return found
+            row[f"{kind}_recovery_share"] = Formula(text, row[f"{kind}_recovery_share"])
+    return row
 
 
 def _totals(costs: pd.DataFrame) -> dict[str, object]:

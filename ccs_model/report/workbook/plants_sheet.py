@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from ccs_model.plan.merit_order import DETAILS
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.plan.reasons import reasons_table
-from ccs_model.plan.revision import Retrofits, Revision, retrofit_text, shown_value
+from ccs_model.plan.revision import Revision, retrofit_text, shown_value
 from ccs_model.plan.tables import ENERGY
 from ccs_model.report import sentences as words
 from ccs_model.report.sentences import left_out, not_eligible
@@ -44,21 +45,28 @@ def write_plants(sheet: Sheet, plan: Plan) -> None:
         sheet.paragraph(sentence)
     is_chinese = (plan.problem.plants["name_zh"].fillna("") != "").any()
     columns = table_columns("plants", without=() if is_chinese else ("name_zh",))
-    chosen = _chosen(plan.retrofits)
-    assumed = _assumed_columns(plan)
+    built = {
+        plant: "; ".join(f"{row['stream']}: {row['technology']}, {row['year']}" for row in rows)
+        for plant, rows in _retrofits_by_plant(plan).items()
+    }
+    chemicals = plan.problem.inputs.plants_of("chemicals")
+    assumed = dict(zip(chemicals["plant"], chemicals["assumed_columns"], strict=True))
     reasons = reasons_table(plan)
-    rows = [
-        {
-            **plant,
-            "decision": Cell(decision_text(plan.problem.scenario, str(plant["plant"])) or None, unlocked=True),
-            "decision_solved": decision_text(plan.problem.scenario, str(plant["plant"])) or None,
-            "retrofits": chosen.get(str(plant["plant"]), ""),
-            "assumed_columns": assumed.get(str(plant["plant"])),
-            "why": why,
-            "change": change,
-        }
-        for plant, why, change in zip(records(plan.problem.plants), reasons["reason"], reasons["change"], strict=True)
-    ]
+    rows = []
+    for plant, why, change in zip(records(plan.problem.plants), reasons["reason"], reasons["change"], strict=True):
+        plant_id = str(plant["plant"])
+        decision = decision_text(plan.problem.scenario, plant_id) or None
+        rows.append(
+            {
+                **plant,
+                "decision": Cell(decision, unlocked=True),
+                "decision_solved": decision,
+                "retrofits": built.get(plant_id, ""),
+                "assumed_columns": assumed[plant_id].replace(";", "; ") if plant_id in assumed else None,
+                "why": why,
+                "change": change,
+            }
+        )
     block = sheet.table(
         columns,
         rows,
@@ -90,19 +98,11 @@ def decision_text(scenario: Scenario, plant: str) -> str:
     return " ".join(words)
 
 
-def _chosen(retrofits: pd.DataFrame) -> dict[str, str]:
-    """What is built at each plant: `product_vent: compression, 2026`."""
-    found: dict[str, list[str]] = {}
-    for row in records(retrofits):
-        found.setdefault(row["plant"], []).append(f"{row['stream']}: {row['technology']}, {row['year']}")
-    return {plant: "; ".join(each) for plant, each in found.items()}
-
-
-def _assumed_columns(plan: Plan) -> dict[str, str]:
-    table = plan.problem.inputs.plants_of("chemicals")
-    return {
-        plant: names.replace(";", "; ") for plant, names in zip(table["plant"], table["assumed_columns"], strict=True)
-    }
+def _retrofits_by_plant(plan: Plan) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in records(plan.retrofits):
+        found.setdefault(str(row["plant"]), []).append(row)
+    return found
 
 
 PLANTS = Page("Plants", "Every operating plant: emissions, retrofits, or the reason it is not eligible.", write_plants)
@@ -193,28 +193,23 @@ def write_changes(sheet: Sheet, plan: Plan) -> None:
     if not same_money:
         sheet.paragraph("Money is left out: its currency or price year was edited.", "note")
     sheet.table("changes.figures", list(_figures(sheet, plan, revision, same_money=same_money)), named="figures")
-    sheet.section("What was edited")
-    sheet.table("changes.edits", list(_edits(revision)), main=True, frozen=0)
-    sheet.section("Plants that enter, leave or change their retrofits")
-    rows = list(_moves(plan, revision))
-    sheet.table("changes.plants", rows, named="plants", empty="None: every plant keeps its retrofits.")
-
-
-def _edits(revision: Revision) -> Iterator[Row]:
+    edits = []
     for edit in revision.edits:
-        yield {
-            "cell": edit.cell,
-            "what": edit.what,
-            "key": edit.key,
-            "old": Cell(shown_value(edit.old, edit.key), edit.key.rpartition(".")[2]),
-            "new": Cell(shown_value(edit.new, edit.key), edit.key.rpartition(".")[2]),
-        }
+        old, new = (Cell(shown_value(v, edit.key), edit.key.rpartition(".")[2]) for v in (edit.old, edit.new))
+        edits.append({"cell": edit.cell, "what": edit.what, "key": edit.key, "old": old, "new": new})
+    sheet.section("What was edited")
+    sheet.table("changes.edits", edits, main=True, frozen=0)
+    sheet.section("Plants that enter, leave or change their retrofits")
+    same = "None: every plant keeps its retrofits."
+    sheet.table("changes.plants", _moves(plan, revision), named="plants", empty=same)
 
 
 def _figures(sheet: Sheet, plan: Plan, revision: Revision, *, same_money: bool) -> Iterator[Row]:
     for name in _FIGURES:
         new, old = plan.totals.get(name), revision.totals.get(name)
-        if new is None or old is None or (_is_money(name) and not same_money):
+        unit = unit_of(name)
+        is_money = unit is not None and "{currency}" in unit.text
+        if new is None or old is None or (is_money and not same_money):
             continue
         yield {
             "figure": label(name),
@@ -225,26 +220,17 @@ def _figures(sheet: Sheet, plan: Plan, revision: Revision, *, same_money: bool) 
         }
 
 
-def _is_money(name: str) -> bool:
-    unit = unit_of(name)
-    return unit is not None and "{currency}" in unit.text
-
-
-def retrofits_by_plant(plan: Plan) -> Retrofits:
-    """Retrofits of a plan as text, by plant."""
-    found: dict[str, list[str]] = {}
-    for row in records(plan.retrofits):
-        text = retrofit_text(row["stream"], row["technology"], row["year"], row["nameplate_ktpa"])
-        found.setdefault(str(row["plant"]), []).append(text)
-    return {plant: "; ".join(sorted(each)) for plant, each in found.items()}
-
-
-def _moves(plan: Plan, revision: Revision) -> Iterator[Row]:
-    before, after = revision.retrofits, retrofits_by_plant(plan)
+def _moves(plan: Plan, revision: Revision) -> list[Row]:
+    before, built = revision.retrofits, _retrofits_by_plant(plan)
+    sizes = ("stream", "technology", "year", "nameplate_ktpa")
+    after = {
+        plant: "; ".join(sorted(retrofit_text(*(row[each] for each in sizes)) for row in rows))
+        for plant, rows in built.items()
+    }
     about = plan.problem.plants.set_index("plant")
     avoided = plan.retrofits.groupby("plant")["avoided_ktpa"].sum()
     order = {ENTERS: 0, LEAVES: 1, CHANGES_RETROFIT: 2}
-    rows = []
+    rows: list[Row] = []
     for plant in sorted({*before, *after}):
         if before.get(plant) == after.get(plant):
             continue
@@ -260,7 +246,7 @@ def _moves(plan: Plan, revision: Revision) -> Iterator[Row]:
                 "avoided_ktpa": float(np.nan_to_num(avoided.get(plant, 0.0))),
             }
         )
-    yield from sorted(rows, key=lambda row: (order[str(row["move"])], row["plant"]))
+    return sorted(rows, key=lambda row: (order[str(row["move"])], str(row["plant"])))
 
 
 CHANGES = Page("Changes", "Edits of the workbook that was solved again, and their effect on the plan.", write_changes)

@@ -34,14 +34,9 @@ def write_storage(sheet: Sheet, plan: Plan) -> None:
     sheet.may_be_upright = True
     sheet.paragraph(_about(plan))
     sheet.paragraph(_TO_CHANGE, "note")
-    sheet.table(
-        table_columns("storage.used", headings=capacity | injected),
-        records(used),
-        main=True,
-        # So much stands below that a head that comes again on each page would be wrong there.
-        totals=_TOTALS,
-        empty=empty,
-    )
+    columns = table_columns("storage.used", headings=capacity | injected)
+    # So much stands below that a head that comes again on each page would be wrong there.
+    sheet.table(columns, records(used), main=True, totals=_TOTALS, empty=empty)
     _by_period(sheet, plan, used, empty)
     if beside := words.storage_band(plan.totals["storage_cost_per_t"], plan.problem):
         sheet.paragraph(beside, "note")
@@ -54,17 +49,12 @@ def write_storage(sheet: Sheet, plan: Plan) -> None:
         "storage_cost_per_t": "Storage at up to 3 Mt/y",
         "n_plants_in_reach": "In reach" if shared else "Candidates in reach",
     }
-    sheet.table(
-        table_columns("storage.others", headings=capacity | reach),
-        records(
-            others.assign(
-                n_plants_in_reach=_within_radius(plan, others),
-                storage_cost_per_t=_cost_at(problem, others, _COMPARED_KTPA),
-            )
-        ),
-        empty="None: every candidate site is in use.",
-        named="others",
+    compared = others.assign(
+        n_plants_in_reach=_within_radius(plan, others), storage_cost_per_t=_cost_at(problem, others, _COMPARED_KTPA)
     )
+    columns = table_columns("storage.others", headings=capacity | reach)
+    empty_others = "None: every candidate site is in use."
+    sheet.table(columns, records(compared), empty=empty_others, named="others")
     _basins(sheet, plan)
     _sites_to_change(sheet, plan)
 
@@ -108,16 +98,14 @@ def _sites_to_change(sheet: Sheet, plan: Plan) -> None:
     excluded = _excluded_sites(plan.problem)
     off = set(excluded["site"])
     sites = pd.concat([sites, excluded], ignore_index=True) if off else sites
-    rows: list[Row] = [
-        {
-            **site,
-            "use": Cell(NO if site["site"] in off else YES, unlocked=True),
-            "use_solved": NO if site["site"] in off else YES,
-            "new_capacity_kt": Cell(_finite(site["capacity_kt"]), "capacity_kt", unlocked=True),
-            "capacity_kt": _finite(site["capacity_kt"]),
-        }
-        for site in records(sites[["site", "name", "basin", "capacity_kt"]])
-    ]
+    rows: list[Row] = []
+    for site in records(sites[["site", "name", "basin", "capacity_kt"]]):
+        use = NO if site["site"] in off else YES
+        # A site may have no limit.
+        capacity_kt = site["capacity_kt"] if np.isfinite(site["capacity_kt"]) else None
+        new = Cell(capacity_kt, "capacity_kt", unlocked=True)
+        known = {"use_solved": use, "capacity_kt": capacity_kt}
+        rows.append({**site, "use": Cell(use, unlocked=True), "new_capacity_kt": new, **known})
     block = sheet.table("storage.sites", rows, key="sites", named="sites")
     sheet.choices(block, "use", [YES, NO])
     sheet.leave_unprinted(top, block.last)
@@ -138,23 +126,17 @@ def _excluded_sites(problem: Problem) -> pd.DataFrame:
     return every[~every["site"].isin(problem.sites["site"])]
 
 
-def _finite(value: object) -> object:
-    """A capacity; none where a site has no limit."""
-    return value if isinstance(value, float | int) and np.isfinite(value) else None
-
-
 def _about(plan: Plan) -> str:
     problem = plan.problem
-    text = (
-        f"A site may be filled to {percent(problem.max_fill_share, 0)} of its capacity in the case chosen by the "
-        "scenario. The post-horizon injection obligation is the CO2 that retrofits deliver after the horizon until the "
-        "end of their life; capacity is reserved for it. "
-    )
+    share = percent(problem.max_fill_share, 0)
+    text = f"A site may be filled to {share} of its capacity in the case chosen by the scenario"
     if problem.is_static:
         life_yr = problem.scenario.storage_life_yr
-        text = (
-            f"A site may be filled to {percent(problem.max_fill_share, 0)} of its capacity in the case chosen by the "
-            f"scenario, within a storage life of {life_yr:g} years; stored is the total over that life. "
+        text += f", within a storage life of {life_yr:g} years; stored is the total over that life. "
+    else:
+        text += (
+            ". The post-horizon injection obligation is the CO2 that retrofits deliver after the horizon until the end "
+            "of their life; capacity is reserved for it. "
         )
     if problem.network is None:
         return (
@@ -178,20 +160,13 @@ _PERIODS = (
 def _by_period(sheet: Sheet, plan: Plan, used: pd.DataFrame, empty: str) -> None:
     """What is injected, the wells there are by then, and what is spent."""
     sheet.section("By period: injection (annual mean), cumulative wells, investment in sites and wells")
-    sheet.table(
-        [
-            *table_columns("storage.others")[:2],
-            *(
-                Column(_across(what, year, unit), SOLVER, label=f"{text} {year}", total="solved")
-                for what, unit, text in _PERIODS
-                for year in plan.problem.years
-            ),
-        ],
-        records(used),
-        totals=_TOTALS,
-        named="periods",
-        empty=empty,
-    )
+    columns = [
+        Column(_across(what, year, unit), SOLVER, label=f"{text} {year}", total="solved")
+        for what, unit, text in _PERIODS
+        for year in plan.problem.years
+    ]
+    columns = [*table_columns("storage.others")[:2], *columns]
+    sheet.table(columns, records(used), totals=_TOTALS, named="periods", empty=empty)
 
 
 # Columns of own injection sites, and the headings of those that are costs of one of them.

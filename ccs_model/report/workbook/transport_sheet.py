@@ -87,17 +87,13 @@ def _candidates(plan: Plan) -> str:
 
 def _by_period(sheet: Sheet, plan: Plan, links: pd.DataFrame, empty: str) -> None:
     years = plan.problem.years
-    sheet.table(
-        [
-            *table_columns("transport.links")[:2],
-            *(Column(f"flow_{year}_ktpa", SOLVER, label=f"Flow from {year}") for year in years),
-            *(Column(f"built_{year}_mn", SOLVER, label=f"Built from {year}", total="solved") for year in years),
-        ],
-        records(flows_of_links(plan, links)),
-        totals={"from_name": "Total"},
-        named="periods",
-        empty=empty or "No link is used.",
-    )
+    columns = [
+        *table_columns("transport.links")[:2],
+        *(Column(f"flow_{year}_ktpa", SOLVER, label=f"Flow from {year}") for year in years),
+        *(Column(f"built_{year}_mn", SOLVER, label=f"Built from {year}", total="solved") for year in years),
+    ]
+    rows, empty = records(flows_of_links(plan, links)), empty or "No link is used."
+    sheet.table(columns, rows, totals={"from_name": "Total"}, named="periods", empty=empty)
 
 
 def _paid(sheet: Sheet, plan: Plan, empty: str) -> None:
@@ -105,16 +101,10 @@ def _paid(sheet: Sheet, plan: Plan, empty: str) -> None:
     captured = float(table["captured_ktpa"].sum())
     totals: dict[str, object] = {"name": "Total"}
     if captured > 0:
-        capture, by_use, by_shapley = (
-            float(table[name].sum()) * 1000.0 / captured
-            for name in ("capture_mn_pa", "cost_by_use_mn_pa", "cost_by_shapley_mn_pa")
-        )
-        totals |= {
-            "capture_cost_per_t": capture,
-            "transport_and_storage_per_t": by_use - capture,
-            "all_in_by_use_per_t": by_use,
-            "all_in_by_shapley_per_t": by_shapley,
-        }
+        names = ("capture_mn_pa", "cost_by_use_mn_pa", "cost_by_shapley_mn_pa")
+        capture, by_use, by_shapley = (float(table[name].sum()) * 1000.0 / captured for name in names)
+        totals |= {"capture_cost_per_t": capture, "transport_and_storage_per_t": by_use - capture}
+        totals |= {"all_in_by_use_per_t": by_use, "all_in_by_shapley_per_t": by_shapley}
     no_rows = empty or "No plant captures."
     sheet.table("transport.paid", records(table), totals=totals, empty=no_rows, named="paid")
 
@@ -150,16 +140,10 @@ def _totals(plan: Plan, pipes: pd.DataFrame) -> dict[str, object]:
 def _flows(sheet: Sheet, plan: Plan, pipes: pd.DataFrame, empty: str) -> None:
     flows = flows_by_year(plan).rename(columns={year: f"flow_{year}_ktpa" for year in plan.problem.years})
     table = pipes[["plant", "name", "stream", "site", "route"]].drop_duplicates("route").merge(flows, on="route")
-    sheet.table(
-        [
-            *table_columns("transport.pipes")[:4],
-            *(Column(f"flow_{year}_ktpa", SOLVER, label=f"From {year}", total="solved") for year in plan.problem.years),
-        ],
-        records(table),
-        totals={"plant": "Total"},
-        named="periods",
-        empty=empty,
-    )
+    years = plan.problem.years
+    across = [Column(f"flow_{year}_ktpa", SOLVER, label=f"From {year}", total="solved") for year in years]
+    columns = [*table_columns("transport.pipes")[:4], *across]
+    sheet.table(columns, records(table), totals={"plant": "Total"}, named="periods", empty=empty)
 
 
 TRANSPORT = Page(
