@@ -303,7 +303,7 @@ def _picker(sheet: Sheet, plan: Plan) -> None:
     block = sheet.table("cash_flow.pick", rows, plain=True, key="pick")
     _name_picked(sheet, block)
     found = f"=INDEX({sheet.book.blocks['plants_paid'].column('name')},plant_picked_n,1)"
-    sheet.live_text(found, sheet.book.chinese_names.get(name, name))
+    sheet.live_line(found, sheet.book.chinese_names.get(name, name), "strong")
     sheet.choice(block, "value", "pick", sheet.book.blocks["plants_paid"].column("plant"))
 
 

@@ -355,7 +355,7 @@ def write_check_result(sheet: Sheet, plan: Plan) -> None:
     messages = sheet.book.blocks["messages"]
     every, hold, of, broken = (messages.cell("meaning", name) for name in texts)
     formula = f"=IF(checks_broken=0,{every}&checks_n&{hold},checks_broken&{of}&checks_n&{broken})"
-    sheet.live_check_result(formula, value, "checks_broken>0")
+    sheet.live_line(formula, value, "holds", "checks_broken>0", "broken")
 
 
 def check_texts(language: Language) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeVar
 
 import numpy as np
@@ -106,39 +106,20 @@ def write_series(sheet: Sheet, plan: Plan) -> None:
 
 
 def _row(
-    sheet: Sheet,
-    problem: Problem,
-    what: str,
-    name: str,
-    kind: CellClass,
-    values: Floats,
-    *,
-    row: str = "",
-    formula: str = "",
-    is_live: bool = False,
-    place: str = "",
-    reference: str = "",
-    note: str = "",
-) -> Row:
-    """One series, its constant columns before the years. An input that `is_live` may be changed.
+    sheet: Sheet, problem: Problem, said: Mapping[str, str], name: str, kind: CellClass, values: Floats,
+    formula: str = "", *, is_live: bool = False,
+) -> Row:  # fmt: skip
+    """One series: what is `said` of it, and its values by year or a formula of them.
 
-    Nothing follows from the year after a static one.
+    An input that `is_live` may be changed. Nothing follows from the year after a static one.
     """
     last = problem.horizon_end - problem.is_static
     cells = (
         Cell(Formula(formula, float(value)) if formula else float(value), name, kind, unlocked=is_live and year <= last)
         for year, value in zip(years_of(problem), values, strict=True)
     )
-    return {
-        **({"id": row} if row else {}),
-        "series": what,
-        "place": place,
-        "unit": sheet.unit(name),
-        "class": kind.letter,
-        "reference": reference,
-        "note": note,
-        **over_years(problem, cells),
-    }
+    unknown = {"place": "", "reference": "", "note": ""}
+    return {**unknown, **said, "unit": sheet.unit(name), "class": kind.letter, **over_years(problem, cells)}
 
 
 def _live(sheet: Sheet, problem: Problem) -> Iterator[Row]:
@@ -165,10 +146,9 @@ def _live(sheet: Sheet, problem: Problem) -> Iterator[Row]:
         "no_damages": "0: no damages requested; " if damages is None else "",
     }
     for row in declared_rows("series.csv", **marks):
-        yield _row(
-            sheet, problem, row["series"], row["quantity"], CLASS_OF[row["class"]], values[row["row"]], row=row["row"],
-            formula=row["formula"], is_live=bool(row["editable"]), reference=row["reference"], note=row["note"],
-        )  # fmt: skip
+        name, kind, is_live = row["quantity"], CLASS_OF[row["class"]], bool(row["editable"])
+        said = {**row, "id": row["row"]}
+        yield _row(sheet, problem, said, name, kind, values[row["row"]], row["formula"], is_live=is_live)
 
 
 def _avoided(sheet: Sheet, plan: Plan) -> Row:
@@ -176,10 +156,8 @@ def _avoided(sheet: Sheet, plan: Plan) -> Row:
     by_period = plan.by_year.set_index("year")["avoided_ktpa"].reindex(plan.problem.years, fill_value=0.0)
     at = np.searchsorted(plan.problem.years, plan.problem.calendar, side="right") - 1
     values = np.r_[by_period.to_numpy(float)[at], 0.0]
-    return _row(
-        sheet, plan.problem, "Avoided in the plan", "avoided_kt", SOLVER, values, row="avoided",
-        reference="solver", note="annual mean of the period",
-    )  # fmt: skip
+    said = {"series": "Avoided in the plan", "reference": "solver", "note": "annual mean of the period"}
+    return _row(sheet, plan.problem, {"id": "avoided", **said}, "avoided_kt", SOLVER, values)
 
 
 def _observed(sheet: Sheet, problem: Problem) -> Iterator[Row]:
@@ -211,11 +189,13 @@ def spans(years: Iterable[float]) -> str:
 def _path(sheet: Sheet, problem: Problem, what: str, place: str, name: str, table: pd.DataFrame) -> Row:
     table = table.sort_values("year")
     values = np.interp(years_of(problem), table["year"].to_numpy(float), table[name].to_numpy(float))
-    known = spans(table["year"])
-    reference = ", ".join(dict.fromkeys(table["reference"])) if "reference" in table else "sheet Inputs"
-    return _row(
-        sheet, problem, what, name, OBSERVED, values, place=place, reference=reference, note=f"data for {known}"
-    )  # fmt: skip
+    said = {
+        "series": what,
+        "place": place,
+        "reference": ", ".join(dict.fromkeys(table["reference"])) if "reference" in table else "sheet Inputs",
+        "note": f"data for {spans(table['year'])}",
+    }
+    return _row(sheet, problem, said, name, OBSERVED, values)
 
 
 SERIES = Page(

@@ -41,7 +41,7 @@ from ccs_model.report.workbook.printed_pages import (
     page_rows_points,
     pixels_across,
 )
-from ccs_model.report.workbook.worksheet import Canvas, Page
+from ccs_model.report.workbook.worksheet import Canvas, Page, Wide
 from ccs_model.units import unit_of
 
 _FILTER_BUTTON, _BAND_POINTS = 3, 5
@@ -188,7 +188,7 @@ class Sheet(Canvas):
         self._row += 1
         for at, picture in enumerate(pictures):
             self._draw(self._row, at, picture, PICTURE_ROWS)
-        self._layout.reach(_TWO_CHARTS)
+        self._layout.reach = max(self._layout.reach, _TWO_CHARTS)
         self._row, self._below_section = self._row + PICTURE_ROWS, False
 
     def _draw(self, top: int, at: int, picture: Picture, n: int) -> None:
@@ -265,7 +265,7 @@ class Sheet(Canvas):
         cell, wrapped, text = known
         self._sheet.write_again(self._row, at, cell)
         if wrapped is not None:
-            self._layout.wrapped(self._row, at, wrapped)
+            self._layout.wrapped[self._row].append((at, wrapped))
         if (column.cell_class or OBSERVED) in self._fixed_text:
             self.book.fingerprints.record(self._name, self._row, at, text)
 
@@ -328,8 +328,11 @@ class Sheet(Canvas):
         """Heights of the rows as printed; rows of long sheets are not looked at."""
         if end > _LONG:
             return []
-        left_out = {row for first, last in self._left_out for row in range(first, last + 1)}
-        return [0.0 if row in left_out else self._layout.row_points(row, self._sheet) for row in range(end + 1)]
+        unprinted = self._unprinted()
+        return [0.0 if row in unprinted else self._layout.row_points(row, self._sheet) for row in range(end + 1)]
+
+    def _unprinted(self) -> set[int]:
+        return {row for first, last in self._left_out for row in range(first, last + 1)}
 
     def _break_pages(self, points: float, heights: Sequence[float]) -> None:
         """No heading at the foot of a page, no chart or short table cut."""
@@ -338,11 +341,10 @@ class Sheet(Canvas):
             return
         below = [*rows[1:], end + 2]
         sections = [Keep(top - 1, each - 2) for top, each in zip(rows, below, strict=True)]
-        left_out = {row for first, last in self._left_out for row in range(first, last + 1)}
         # Each range of the print area begins a page of its own.
         given = {*self._own_breaks, *(last + 1 for _, last in self._left_out)}
         keeps = [*self._keeps, *(Keep(each.top, each.bottom) for each in self._stretches)]
-        found = [row for row in breaks(sections, keeps, points, heights, given) if row not in left_out]
+        found = sorted(set(breaks(sections, keeps, points, heights, given)) - self._unprinted())
         if found:
             self._sheet.set_h_pagebreaks(found)
 
@@ -373,14 +375,14 @@ class Sheet(Canvas):
                     math.ceil(_NARROW * longest), math.ceil(text_width(heading) / 5), math.ceil(text_width(unit) / 3)
                 )
                 self._layout.head(at, needed + more, least + min(more, 1))
-                self._layout.heading(row, at, heading)
+                self._layout.headings[row].append((at, heading))
         if not plain:
             for at, (column, unit) in enumerate(zip(columns, units, strict=True), self._left):
                 self._heading_cell(row - 1, at, column, unit, "unit", **aligned[at - self._left])
                 if self._money_unit.counts(column, column.name, {}):
                     self._money_unit.unit(row - 1, at, unit)
                 if not column.wide:
-                    self._layout.unit(row - 1, at, unit)
+                    self._layout.units[row - 1].append((at, unit))
         self._row = row + 1
 
     def _headings(self, columns: Sequence[Column], *, unique: bool = False) -> list[str]:
@@ -399,7 +401,7 @@ class Sheet(Canvas):
 
     def _heading_cell(self, row: int, at: int, column: Column, text: str, style: str, **changes: object) -> None:
         if column.wide:
-            self._layout.wide(row, at, text, style, changes, sets_height=False)
+            self._layout.wides.append(Wide(row, at, text, style, changes, sets_height=False))
         else:
             self._text(row, at, text, style, **changes)
 
@@ -429,13 +431,15 @@ class Sheet(Canvas):
                 raise CcsModelError(f"{where}: there is no value")
             if is_fixed and kind is INPUT:
                 self.book.fingerprints.record(self._name, self._row, at, "")
-            form = {"num_format": unit.number_format} if unlocked and (unit := unit_of(name)) else {}
-            self._sheet.write_blank(self._row, at, None, self._styles.get(style, **ink, **form))
+            shape = {"num_format": unit.number_format} if unlocked and (unit := unit_of(name)) else {}
+            self._sheet.write_blank(self._row, at, None, self._styles.get(style, **ink, **shape))
         elif isinstance(value, float | Real) and is_number(value):
             number = checked_number(value, where)
             if is_fixed:
                 self.book.fingerprints.record(self._name, self._row, at, number)
-            self._number(at, number, column.form or number_format(name, number), style, ink)
+            form = column.form or number_format(name, number)
+            self._sheet.write_number(self._row, at, number, self._numeric(form, style, ink))
+            self._layout.widen(at, text_width(shown(number, form)) + 1)
         elif sheet:
             self._link(self._row, at, sheet, str(value), "cell link")
             self._layout.widen(at, text_width(str(value)) + 1)
@@ -469,10 +473,6 @@ class Sheet(Canvas):
         form = self._dashed(form, ink.get("font_color"), is_input="locked" in ink)
         return self._styles.get(style, num_format=form, **ink)
 
-    def _number(self, at: int, value: float, form: str, style: str, ink: Mapping[str, object]) -> None:
-        self._sheet.write_number(self._row, at, value, self._numeric(form, style, ink))
-        self._layout.widen(at, text_width(shown(value, form)) + 1)
-
     def _label(self, text: str, column: Column, style: str) -> str:
         """Labels in the workbook's language; names, data and what formulas compare stay as they are."""
         if style == "total" and text == "Total":
@@ -486,7 +486,7 @@ class Sheet(Canvas):
         text = ("yes" if value else "no") if isinstance(value, bool | np.bool_) else str(value)
         text = checked_text(self._label(text, column, style), where)
         if column.wide:
-            self._layout.wide(self._row, at, text, style, {**ink, **alignment(at, False)})
+            self._layout.wides.append(Wide(self._row, at, text, style, {**ink, **alignment(at, False)}))
             return text
         wrap = not column.clipped
         self._text(self._row, at, text, style, text_wrap=wrap, **ink, **alignment(at, False))
@@ -495,5 +495,5 @@ class Sheet(Canvas):
             width = max(width, math.ceil(1.03 * printed_width(text)) + 1)
         self._layout.widen(at, min(width, column.widest))
         if wrap:
-            self._layout.wrapped(self._row, at, text)
+            self._layout.wrapped[self._row].append((at, text))
         return text

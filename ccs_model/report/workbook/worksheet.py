@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,6 @@ from ccs_model.units import unit_text
 if TYPE_CHECKING:
     from ccs_model.report.workbook.sheet import Sheet
 
-NO_CHANGES: Mapping[str, object] = MappingProxyType({})
 _NARROWEST, _SPARE = 7, 11
 # Running text is about as wide as a landscape A4 page, and half as wide as A3; longer lines are hard to read.
 _PAGE_WIDTH = 120
@@ -54,29 +54,35 @@ _LEFT_OVER = 1.03
 
 
 @dataclass(frozen=True)
-class _Wide:
-    """Text that reaches over several columns; `sets_height` where its row has no height of its own."""
+class Wide:
+    """Text that reaches over the columns to the right edge; `sets_height` where its row has no height of its own."""
 
     row: int
     column: int
     text: str
     style: str
-    changes: Mapping[str, object]
-    sets_height: bool
+    changes: Mapping[str, object] = field(default_factory=dict)
+    sets_height: bool = True
 
 
 class Layout:
-    """Widths and heights of a sheet, gathered while it is written and set when it is complete."""
+    """Widths and heights of a sheet, gathered while it is written and set when it is complete.
+
+    By row, each with its column: `headings`, and `units` in small print over them, whose rows become as tall as their
+    lines; and texts that are `wrapped` in their cells, for which spreadsheets make the row tall enough, unless one of
+    `wides` sets its height. The columns together are at least as wide as `reach`; the parts end with the column of the
+    number `limit`.
+    """
 
     def __init__(self) -> None:
         self._widths: dict[int, int] = {}
         self._heads: dict[int, tuple[int, int]] = {}
-        self._headings: dict[int, list[tuple[int, str]]] = {}
-        self._units: dict[int, list[tuple[int, str]]] = {}
-        self._wides: list[_Wide] = []
-        self._wrapped: dict[int, list[tuple[int, str]]] = {}
-        self._reach = _PAGE_WIDTH
-        self._limit: int | None = None
+        self.headings: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)
+        self.units: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)
+        self.wrapped: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)
+        self.wides: list[Wide] = []
+        self.reach = _PAGE_WIDTH
+        self.limit: int | None = None
         self.widths: list[int] = []
         self.parts: list[tuple[int, int]] = []
         self.paper = A4
@@ -90,40 +96,7 @@ class Layout:
         wide, narrow = self._heads.get(column, (0, 0))
         self._heads[column] = (max(wide, width), max(narrow, narrowest))
 
-    def reach(self, width: int) -> None:
-        """The columns together are at least this wide."""
-        self._reach = max(self._reach, width)
-
-    def limit(self, n: int) -> None:
-        """The parts end with the `n`-th column."""
-        self._limit = n
-
-    def heading(self, row: int, column: int, text: str) -> None:
-        """A heading that may wrap: its row becomes as tall as its lines."""
-        self._headings.setdefault(row, []).append((column, text))
-
-    def unit(self, row: int, column: int, text: str) -> None:
-        """A unit in small print over a heading, which may wrap too."""
-        self._units.setdefault(row, []).append((column, text))
-
-    def wrapped(self, row: int, column: int, text: str) -> None:
-        """Text that may wrap in its cell: spreadsheets make its row tall enough, unless a wide text sets its height."""
-        self._wrapped.setdefault(row, []).append((column, text))
-
-    def wide(
-        self,
-        row: int,
-        column: int,
-        text: str,
-        style: str,
-        changes: Mapping[str, object] = NO_CHANGES,
-        *,
-        sets_height: bool = True,
-    ) -> None:
-        """Text that reaches to the right edge."""
-        self._wides.append(_Wide(row, column, text, style, changes, sets_height))
-
-    def apply(self, worksheet: Any, styles: Styles, n_repeated: int = 0, n_shown: int | None = None) -> None:
+    def apply(self, worksheet: Any, styles: Styles, n_repeated: int, n_shown: int | None) -> None:
         """Set widths, heights and wide texts; afterwards `widths`, `parts` and `paper` are those of the sheet.
 
         Where the first `n_repeated` columns are printed again beside later ones, no wide text runs on past a page.
@@ -132,18 +105,18 @@ class Layout:
         widths = self.widths
         for column, width in enumerate(widths):
             worksheet.set_column(column, column, width)
-        for row, headings in self._headings.items():
+        for row, headings in self.headings.items():
             lines = max(lines_of_words(text, _room(text, widths[column])) for column, text in headings)
             worksheet.set_row(row, _LINE_POINTS * lines + 3)
-        for row, units in self._units.items():
+        for row, units in self.units.items():
             lines = max(math.ceil(_UNIT_SIZE * text_width(text) / widths[column]) for column, text in units)
             worksheet.set_row(row, _UNIT_POINTS * max(lines, 1) + 3)
         heights: dict[int, float] = {}
-        for wide in self._wides:
+        for wide in self.wides:
             edge = next((last for first, last in self.parts if wide.column <= last), len(widths) - 1)
             room = _place(worksheet, styles, wide, widths[: edge + 1], _RUNNING_WIDTH[self.paper])
             if wide.sets_height:
-                others = [_height(text, widths[column]) for column, text in self._wrapped.get(wide.row, [])]
+                others = [_height(text, widths[column]) for column, text in self.wrapped.get(wide.row, [])]
                 heights[wide.row] = max(heights.get(wide.row, 0.0), _height(wide.text, room, wide.style), *others)
         for row, height in heights.items():
             worksheet.set_row(row, min(height, _TALLEST_POINTS))
@@ -152,7 +125,7 @@ class Layout:
         """How tall a row is, as far as its texts tell: spreadsheets differ a little in those that set their own."""
         if row in worksheet.row_sizes:
             return float(worksheet.row_sizes[row][0]) * _POINTS_A_PIXEL
-        texts = self._wrapped.get(row, ())
+        texts = self.wrapped.get(row, ())
         more = _WIDE_POINTS - _LINE_POINTS if any(text_width(text) > len(text) for _, text in texts) else 0.0
         lines = max([1, *(_lines(text, self.widths[column]) for column, text in texts)])
         return _PLAIN_POINTS + more + (_NEXT_POINTS + more) * (lines - 1)
@@ -160,9 +133,9 @@ class Layout:
     def _fit(self, n_repeated: int, n_shown: int | None) -> None:
         """Widths, paper and parts: narrow headings where they save a part, long texts as wide as the paper allows."""
         wide, narrow = self._all_widths(0), self._all_widths(1)
-        n = n_shown or self._limit
+        n = n_shown or self.limit
         self.paper = paper_for(narrow[:n])
-        found = [parts(widths[: self._limit], n_repeated, self.paper) for widths in (wide, narrow)]
+        found = [parts(widths[: self.limit], n_repeated, self.paper) for widths in (wide, narrow)]
         is_wider = pixels_across(wide[:n]) > widest(self.paper)
         is_narrow = len(found[1]) < len(found[0]) or (len(found[0]) == 1 and is_wider)
         self.widths, self.parts = (narrow if is_narrow else wide), found[is_narrow]
@@ -170,14 +143,14 @@ class Layout:
 
     def _stretch(self, n_repeated: int, n_shown: int | None) -> None:
         """Give what a page has to spare to the columns whose texts wrap, as long as rows get fewer lines by it."""
-        rows = list(self._wrapped)
-        columns = sorted({column for texts in self._wrapped.values() for column, _ in texts})
+        rows = list(self.wrapped)
+        columns = sorted({column for texts in self.wrapped.values() for column, _ in texts})
         if not rows:
             return
         needs = np.zeros((len(rows), len(columns)))
         place = {column: at for at, column in enumerate(columns)}
         for at, row in enumerate(rows):
-            for column, text in self._wrapped[row]:
+            for column, text in self.wrapped[row]:
                 needs[at, place[column]] = _printed_width(text)
         most, starts = widest(self.paper), n_repeated if len(self.parts) > 1 else 0
         for at, (left, right) in enumerate(self.parts):
@@ -222,12 +195,12 @@ class Layout:
         given = {column: heads[narrow] for column, heads in self._heads.items()}
         given |= {column: max(width, given.get(column, 0)) for column, width in self._widths.items()}
         widths = [max(given.get(at, _SPARE), _NARROWEST) for at in range(max(given, default=0) + 1)]
-        while sum(widths) < self._reach or any(sum(widths[wide.column :]) < _LEAST_ROOM for wide in self._wides):
+        while sum(widths) < self.reach or any(sum(widths[wide.column :]) < _LEAST_ROOM for wide in self.wides):
             widths.append(_SPARE)
         return widths
 
 
-def _place(worksheet: Any, styles: Styles, wide: _Wide, widths: list[int], running: int) -> int:
+def _place(worksheet: Any, styles: Styles, wide: Wide, widths: list[int], running: int) -> int:
     """Write a wide text over the columns it reaches; gives their width. Running text stops at the width `running`."""
     end = wide.column
     while end + 1 < len(widths) and (wide.column > 0 or sum(widths[: end + 1]) < running):
@@ -373,7 +346,7 @@ class Canvas:
 
     def prints_parts_to(self, n: int) -> None:
         """Print the first `n` columns only, in parts."""
-        self._layout.limit(n)
+        self._layout.limit = n
 
     def hide(self, why: str) -> None:
         """Leave out of the tabs and of what is printed; the sheet says why."""
@@ -408,32 +381,22 @@ class Canvas:
 
     def quotation(self, text: str, style: str = "text") -> None:
         """Running text that somebody else wrote: as it stands in every language."""
-        self._layout.wide(self._row, 0, checked_text(text, self._name), style)
+        self._layout.wides.append(Wide(self._row, 0, checked_text(text, self._name), style))
         self._row += 1
         self._below_section = False
 
-    def live_check_result(self, formula: str, value: str, alarm: str) -> None:
-        """A line that a formula of defined names writes; red where `alarm` is true."""
-        self._live_line(formula, value, alarm, "holds", "broken")
-        self._below_section = False
-
-    def live_text(self, formula: str, value: str) -> None:
-        """A line of bold text that a formula of addresses and defined names writes."""
-        self._merged_formula(formula, self._styles.get("strong"), value)
-        self._row += 1
-        self._below_section = False
-
-    def _live_line(self, formula: str, value: str, alarm: str, style: str, alarm_style: str) -> None:
-        self._merged_formula(formula, self._styles.get(style), value)
-        rule = {"type": "formula", "criteria": f"={alarm}", "format": self._styles.get(alarm_style)}
-        self._sheet.conditional_format(self._row, 0, self._row, _BANNER_COLUMNS - 1, rule)
-        self._row += 1
-
-    def _merged_formula(self, formula: str, form: Any, value: str) -> None:
+    def live_line(self, formula: str, value: str, style: str, alarm: str = "", alarm_style: str = "") -> None:
+        """A line that a formula of addresses and defined names writes, in another style where `alarm` is true."""
+        form = self._styles.get(style)
         self._sheet.merge_range(self._row, 0, self._row, _BANNER_COLUMNS - 1, "", form)
         self._sheet.write_formula(self._row, 0, formula, form, value)
         if self._fixed:
             self.book.fingerprints.record_formula(self._name, self._row, 0, formula)
+        if alarm:
+            rule = {"type": "formula", "criteria": f"={alarm}", "format": self._styles.get(alarm_style)}
+            self._sheet.conditional_format(self._row, 0, self._row, _BANNER_COLUMNS - 1, rule)
+        self._row += 1
+        self._below_section = False
 
     def check_results(self, block: Block, column: str, broken: str) -> None:
         """Colour a column of verdicts; the words say the same."""
@@ -463,7 +426,7 @@ class Canvas:
         """One line that says whether inputs were changed since the plan was solved."""
         # The words stand in cells of sheet Inputs, so that the formula is the same in every language.
         formula = "=IF(inputs_changed>0,said_when_changed,said_as_solved)"
-        self._live_line(formula, self._language.label(AS_SOLVED), "inputs_changed>0", "banner", "alarm")
+        self.live_line(formula, self._language.label(AS_SOLVED), "banner", "inputs_changed>0", "alarm")
 
     def choice(self, block: Block, column: str, row: str, source: str) -> None:
         """A cell of a table in which one of the values of `source` is chosen."""
