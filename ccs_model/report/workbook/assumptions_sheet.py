@@ -215,7 +215,11 @@ def write_sources(sheet: Sheet, plan: Plan) -> None:
     if len(plan.retrofits):
         sheet.section("What the plan rests on")
         sheet.paragraph(QUALITY_NOTE)
-        sheet.table("sources.quality", list(_quality(sheet, plan)), plain=True)
+        quality = []
+        for row in quality_rows(plan.problem, plan.retrofits):
+            name = "captured_ktpa" if row["amount"] == TONNES else "capex_mn"
+            quality.append({**row, "value": Cell(row["value"], name), "unit": sheet.unit(name)})
+        sheet.table("sources.quality", quality, plain=True)
     sheet.section("Attributions")
     for row in references:
         if str(row["licence"]).startswith(_NAMED_BY_LICENCE):
@@ -223,13 +227,6 @@ def write_sources(sheet: Sheet, plan: Plan) -> None:
             sheet.paragraph(
                 f"{row['citation']}{where}: {row['licence']}; changed here: selected, converted and put together."
             )
-
-
-def _quality(sheet: Sheet, plan: Plan) -> Iterator[Row]:
-    """One row an amount of the plan: its value and the quality of the numbers behind it."""
-    for row in quality_rows(plan.problem, plan.retrofits):
-        name = "captured_ktpa" if row["amount"] == TONNES else "capex_mn"
-        yield {**row, "value": Cell(row["value"], name), "unit": sheet.unit(name)}
 
 
 SOURCES = Page("Sources", "Every reference with its licence and the tables that use it; attributions.", write_sources)

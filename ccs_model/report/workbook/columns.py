@@ -229,18 +229,17 @@ def label(name: str) -> str:
 
 def columns_of(
     frame: pd.DataFrame,
-    cell_class: CellClass | None = SOLVER,
     *,
-    classes: dict[str, CellClass] | None = None,
+    classes: Mapping[str, CellClass],
     optional: Collection[str] = (),
     widest: int = 20,
     summed: tuple[str, ...] = (),
 ) -> list[Column]:
-    """A column for each of the frame's; those whose names end in `summed` have a live total."""
+    """A column for each of the frame's, of the solver's unless in `classes`; those that end in `summed` have a total."""
     return [
         Column(
             name,
-            (classes or {}).get(name, cell_class),
+            classes.get(name, SOLVER),
             optional=name in optional,
             widest=widest,
             total="live" if summed and str(name).endswith(summed) else "",
@@ -254,14 +253,15 @@ def data_columns(frame: pd.DataFrame) -> list[Column]:
 
     What a table needs was checked when it was read, so that an empty cell here always means "not applicable".
     """
-    names = [name for name in frame if name != "line"]
-    money = "price_year" in names
     return [
-        Column(name, None, optional=True, unit=own_money(name) if money else None, widest=24, wide=name == "note")
-        for name in names
+        Column(
+            name,
+            None,
+            optional=True,
+            unit=unit_text(name, "own money") if "price_year" in frame else None,
+            widest=24,
+            wide=name == "note",
+        )
+        for name in frame
+        if name != "line"
     ]
-
-
-def own_money(name: str) -> str:
-    """The unit of a quantity whose currency and price year stand in the row."""
-    return unit_text(name, "own money")

@@ -217,8 +217,9 @@ class _Edits:
         """Take the live inputs of sheet Inputs, and return the edited factors with their cells."""
         names = {str(self.book.value_at(at)): solved for at, solved in self.book.beside("live_names", "live_solved")}
         factors: dict[str, tuple[float, Place]] = {}
-        for each in live_inputs():
-            name, key = each["name"], each["key"]
+        declared = {each["name"]: each for each in live_inputs()}
+        for name, each in declared.items():
+            key = each["key"]
             if name not in names:
                 continue
             place = self.book.places(name)[0]
@@ -241,10 +242,11 @@ class _Edits:
                 self._edit(place, name, key, known, as_typed(value, known))
                 self._change(key, as_typed(value, known), place)
         for name, (value, place) in factors.items():
-            keys = next(each["scales"] for each in live_inputs() if each["name"] == name).split()
-            for key in keys:
+            for key in declared[name]["scales"].split():
                 if key not in (_CARBON, _SOCIAL) and self._take(key, place):
-                    self._change(key, _number_leaf(self.solved, key) * value, place)
+                    known = _leaf(self.solved, key)
+                    assert isinstance(known, float | int)
+                    self._change(key, float(known) * value, place)
         return factors
 
     def _not_an_input(self, place: Place, before: Place) -> None:
@@ -449,12 +451,6 @@ def _leaf(scenario: Scenario, key: str) -> object:
         else:
             return None
     return value
-
-
-def _number_leaf(scenario: Scenario, key: str) -> float:
-    value = _leaf(scenario, key)
-    assert isinstance(value, float | int)
-    return float(value)
 
 
 def _missing_files(path: Path, shown: str, scenario: Scenario) -> Iterator[Issue]:

@@ -89,12 +89,6 @@ def write_workbook(plan: Plan, path: Path, *, lang: str = "en") -> Path:
     return write_atomic(Path(path), workbook_bytes(plan, lang=lang))
 
 
-def workbook_bytes(plan: Plan, *, lang: str = "en") -> bytes:
-    """The workbook as bytes. Names of sheets, formulas and values are the same in every language."""
-    with _without_collection():
-        return _workbook_bytes(plan, lang)
-
-
 @contextmanager
 def _without_collection() -> Iterator[None]:
     """Pause the collector of reference cycles: searching the many cells takes a tenth of the time."""
@@ -107,7 +101,9 @@ def _without_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _workbook_bytes(plan: Plan, lang: str) -> bytes:
+@_without_collection()
+def workbook_bytes(plan: Plan, *, lang: str = "en") -> bytes:
+    """The workbook as bytes. Names of sheets, formulas and values are the same in every language."""
     out = io.BytesIO()
     book = xlsxwriter.Workbook(out, options())
     book.set_properties(

@@ -10,6 +10,8 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from types import MappingProxyType
 
@@ -108,17 +110,8 @@ class WorkbookReader:
         places = self.places(name)
         if len({column for _, _, column in places}) != n_columns:
             raise InputError([Issue(self.shown, f"its defined name {name} is damaged", _AGAIN)])
-        row: list[Value] = []
-        at = -1
-        for place in places:
-            if place[1] != at and row:
-                yield row
-                row = []
-            at = place[1]
-            found = self._cells.get(place)
-            row.append("" if found is None else found.value)
-        if row:
-            yield row
+        for _, row in groupby(places, key=itemgetter(1)):
+            yield ["" if (found := self._cells.get(place)) is None else found.value for place in row]
 
     def validated_format(self) -> tuple[str, ...]:
         """Return notices of another version, and of changes of the model that the workbook does not store.
@@ -179,8 +172,8 @@ class WorkbookReader:
         formulas = {place: cell.formula for place, cell in self._cells.items() if cell.formula is not None}
         listed = []
         for row in self.table("solver_fingerprints", 4):
-            texts = [str(each) if isinstance(each, str) else f"{each:g}" for each in row]
-            listed.append((texts[0], texts[1], texts[2], texts[3]))
+            sheet, span, columns, signs = (each if isinstance(each, str) else f"{each:g}" for each in row)
+            listed.append((sheet, span, columns, signs))
         try:
             changed = list(changed_cells((each for each in listed if any(each)), values, formulas))
         except ValueError as error:
