@@ -167,7 +167,7 @@ def _yearly(sheet: Sheet, plan: Plan, name: str, unit: str, rows: Sequence[Row])
     years = year_columns(plan.problem)
     amounts = [replace(each, cell_class=SOLVER, optional=False, unit=unit, form="#,##0.0") for each in years]
     columns = [*table_columns(f"cash_flow.{name}"), *amounts]
-    sheet.table(columns, rows, key=name, named=name, years=year_span(plan.problem))
+    sheet.table(columns, rows, key=name, named=name)
 
 
 def _plants(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
@@ -311,15 +311,14 @@ def _account(
     sheet: Sheet, plan: Plan, key: str, title: str, values: Mapping[str, Floats], work_at: int, *, of_plant: bool
 ) -> None:
     """Write an account, its indicators and, from row `work_at` on, the rows that these are read off."""
-    span = year_span(plan.problem)
     columns = [*table_columns("cash_flow.account"), *year_columns(plan.problem)]
     sheet.section(title)
     rows = account_rows(sheet, plan, values, of_plant=of_plant)
-    sheet.table(columns, rows, key=key, years=span)
+    sheet.table(columns, rows, key=key)
     with sheet.at(work_at):
         sheet.section(f"{title}: working rows for signs and payback")
         work = list(working_rows(sheet, plan, values, key))
-        sheet.table(columns, work, key=f"{key}_work", years=span, plain=True)
+        sheet.table(columns, work, key=f"{key}_work", plain=True)
         if sheet.row > work_at + _WORK_ROWS:
             raise AssertionError(f"the working rows reach row {sheet.row}, past {work_at + _WORK_ROWS}")
     sheet.section(f"{title}: investment indicators")

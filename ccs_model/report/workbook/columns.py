@@ -148,6 +148,7 @@ class Column:
     wide         the last column: its text reaches across the sheet and asks for no width of its own
     total        sum of the column in the row of totals: "live" (a formula) or "solved" (a number)
     formula      template of every cell; the rows give its value
+    is_period    one of the years or periods that run across
     """
 
     name: str
@@ -161,6 +162,7 @@ class Column:
     clipped: bool = False
     total: str = ""
     formula: str = ""
+    is_period: bool = False
 
     @property
     def heading(self) -> str:
@@ -235,7 +237,7 @@ def columns_of(
     widest: int = 20,
     summed: tuple[str, ...] = (),
 ) -> list[Column]:
-    """A column for each of the frame's, of the solver's unless in `classes`; those that end in `summed` have a total."""
+    """A column for each of the frame's, the solver's but for `classes`; names ending in `summed` have a live total."""
     return [
         Column(
             name,

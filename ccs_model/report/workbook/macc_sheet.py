@@ -352,22 +352,18 @@ def write_frontier(sheet: Sheet, plan: Plan) -> None:
     points = frontier.points
     top = sheet.row
     sheet.jump(top + 1 + PICTURE_ROWS)
-    rows = []
-    for k, row in enumerate(records(points)):
-        made = dict(row)
+    rows, sign = records(points), "-" if about["objective_name"] == "min_cost" else ""
+    for k, row in enumerate(rows):
         if k:
-            step = "({budget_mn}-{^budget_mn})"
-            more = "({abatement_kt}-{^abatement_kt})"
-            made["more_kt_per_mn"] = Formula(f"={more}/{step}", row["more_kt_per_mn"])
+            step, more = "({budget_mn}-{^budget_mn})", "({abatement_kt}-{^abatement_kt})"
+            row["more_kt_per_mn"] = Formula(f"={more}/{step}", row["more_kt_per_mn"])
             if not is_missing(row["capital_per_t"]):
-                made["capital_per_t"] = Formula(f"={step}*1000/{more}", row["capital_per_t"])
+                row["capital_per_t"] = Formula(f"={step}*1000/{more}", row["capital_per_t"])
         if not is_missing(row["list_short_share"]):
-            sign = "" if about["objective_name"] != "min_cost" else "-"
             formula = f"={sign}({{objective}}-{{list_objective}})/MAX({{objective}},-{{objective}})"
-            made["list_short_share"] = Formula(formula, row["list_short_share"])
+            row["list_short_share"] = Formula(formula, row["list_short_share"])
         # tables/frontier.csv names them all.
-        difference = {name: first_few(row[name].split("; "), _NAMED, "; ") for name in ("list_only", "plan_only")}
-        rows.append({**made, **difference})
+        row |= {name: first_few(row[name].split("; "), _NAMED, "; ") for name in ("list_only", "plan_only")}
     sheet.section("By budget")
     block = sheet.table("frontier", rows, main=True, frozen=0, head_on_each_page=True, key="frontier")
     # The charts draw the table, so that it stands in its place first.

@@ -66,9 +66,11 @@ def over_years(problem: Problem, values: Iterable[Value]) -> dict[str, Value]:
 
 def year_columns(problem: Problem) -> list[Column]:
     """A column a year; the last is the horizon's end."""
-    years = years_of(problem)
-    labels = [*map(str, years[:-1]), f"{years[-1]} (end)"]
-    return [Column(year_column(year), WORDS, label, optional=True) for year, label in zip(years, labels, strict=True)]
+    end = problem.horizon_end
+    return [
+        Column(year_column(year), WORDS, f"{year} (end)" if year == end else f"{year}", optional=True, is_period=True)
+        for year in years_of(problem)
+    ]
 
 
 def year_span(problem: Problem) -> tuple[str, str]:
@@ -98,7 +100,7 @@ def write_series(sheet: Sheet, plan: Plan) -> None:
     columns = [*table_columns("series"), *year_columns(problem)]
     live = [row for row in _live(sheet, problem) if not (problem.is_static and row["id"] in _OF_ACCOUNTS)]
     rows = [*live, _avoided(sheet, plan), *_observed(sheet, problem)]
-    block = sheet.table(columns, rows, main=True, frozen=2, key="series", years=year_span(problem))
+    block = sheet.table(columns, rows, main=True, frozen=2, key="series")
     for row, name in NAMED.items():
         if row in block.rows:
             sheet.book.define(name, block.row(row))

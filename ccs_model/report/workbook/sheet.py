@@ -86,7 +86,6 @@ class Sheet(Canvas):
         empty: str = "None.",
         key: str = "",
         named: str = "",
-        years: tuple[str, str] | None = None,
         left: int = 0,
     ) -> Block:
         """Colours of the classes, units, headings, rows, totals; a `plain` table of words has only headings and rows.
@@ -99,9 +98,8 @@ class Sheet(Canvas):
         The `main` table of a sheet is filtered, frozen together with its first columns, and its head printed on each
         page. Where other things stand above it `frozen` is 0: it is only filtered, and its head or that of a table
         above it may stand `head_on_each_page`. Formulas of other tables find it by its `key`, and its rows by what
-        stands in them as `id`; `years` are the first and last column where time runs across. Values of a column with a
-        formula become formulas, and a row of `totals` has the sums of all columns that declare one. The table begins in
-        column `left`.
+        stands in them as `id`. Values of a column with a formula become formulas, and a row of `totals` has the sums of
+        all columns that declare one. The table begins in column `left`.
         """
         self._left = left or self._left
         columns = table_columns(columns) if isinstance(columns, str) else columns
@@ -118,7 +116,7 @@ class Sheet(Canvas):
         headings = self._headings(columns, unique=own)
         self._head(columns, headings, numeric, plain=plain, filtered=main and bool(rows))
         first = self._row
-        self._own = block = self._block(columns, rows, first, years, has_total=totals is not None)
+        self._own = block = self._block(columns, rows, first, has_total=totals is not None)
         if key:
             self.book.blocks[key] = block
         self._body(columns, rows)
@@ -174,7 +172,7 @@ class Sheet(Canvas):
         top, self._left, self.n_printed_columns = self._row, left, min(self.n_printed_columns or left, left - 1)
         rows = with_formulas(columns, rows)
         self._head(columns, self._headings(columns), {column.name for column in columns})
-        self._own = block = self._block(columns, rows, self._row, None, has_total=False)
+        self._own = block = self._block(columns, rows, self._row, has_total=False)
         self.book.blocks[key] = block
         self._body(columns, rows)
         self._draw(top, 0, picture(block), CHART_ROWS)
@@ -217,22 +215,14 @@ class Sheet(Canvas):
             self.book.fingerprints.record_formula(self._name, row, column, fill.text, (fill.row, fill.column))
         self._sheet.write_filled(row, column, fill, form, result)
 
-    def _block(
-        self,
-        columns: Sequence[Column],
-        rows: Sequence[Row],
-        first: int,
-        years: tuple[str, str] | None,
-        *,
-        has_total: bool,
-    ) -> Block:
+    def _block(self, columns: Sequence[Column], rows: Sequence[Row], first: int, *, has_total: bool) -> Block:
         names = {column.name: at for at, column in enumerate(columns, self._left)}
         ids = {str(row["id"]): first + at for at, row in enumerate(rows) if "id" in row}
         last = first + max(len(rows), 1) - 1
         if has_total:
             ids[TOTAL] = last + 1
-        across = (names[years[0]], names[years[1]]) if years else None
-        return Block(self._name, names, first - 1, first, last, ids, across)
+        years = [names[column.name] for column in columns if column.is_period]
+        return Block(self._name, names, first - 1, first, last, ids, (years[0], years[-1]) if years else None)
 
     def _body(self, columns: Sequence[Column], rows: Sequence[Row]) -> None:
         placed = list(enumerate(columns, self._left))

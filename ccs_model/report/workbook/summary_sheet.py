@@ -73,20 +73,12 @@ def _captured_by_sector(sheet: Sheet, plan: Plan) -> tuple[Picture, ...]:
     rows = [
         {"id": f"sector_{at}", **row} for at, row in enumerate(records(table.set_axis(names, axis=1).reset_index()))
     ]
-    block = sheet.table(
-        [
-            Column("sector", WORDS, widest=32),
-            *(
-                Column(name, SOLVER, label=f"From {year}", unit="kt/y", form="#,##0.0", total="live")
-                for name, year in zip(names, years, strict=True)
-            ),
-        ],
-        rows,
-        totals={"sector": "Total"},
-        key="by_sector",
-        named="captured",
-        years=(names[0], names[-1]),
-    )
+    columns = [
+        Column(name, SOLVER, f"From {year}", unit="kt/y", form="#,##0.0", total="live", is_period=True)
+        for name, year in zip(names, years, strict=True)
+    ]
+    columns = [Column("sector", WORDS, widest=32), *columns]
+    block = sheet.table(columns, rows, totals={"sector": "Total"}, key="by_sector", named="captured")
     heads = [block.sheet, block.heading, block.columns[names[0]], block.heading, block.columns[names[-1]]]
     sectors, language = [str(row["sector"]) for row in rows], sheet.book.language
     colours = sector_colours(list(dict.fromkeys([*sheet.book.curve_sectors, *sectors])))
