@@ -25,28 +25,60 @@ from ccs_model.units import first_few
 
 def model_assumptions(problem: Problem) -> list[Row]:
     """The rows of assumptions.csv that apply to a problem, transport and storage first."""
-    names = ["own_pipelines", "own_storage"]
-    if problem.network is not None:
-        costs = "size_classes" if problem.scenario.transport.pipe_costs == DEA else "pipe_law"
-        names = ["cost_trends" if len(problem.inputs["transport/trends"]) else costs]
-        names += ["candidate_links", "link_length", "shared_capacity"]
-        names += [] if problem.is_static else ["obligation", "period_means"]
-        if problem.is_integer and problem.scenario.transport.corridors != "all":
-            names.append("searched_links")
-        if (problem.network.links["kind"] == "truck").any():
-            names.append("trucks")
-        names += ["site_capital", "wells_as_needed"]
-    names += ["representative_year"] if problem.is_static else []
-    by_class = problem.scenario.calibration.is_by_class
-    names.append("by_class" if by_class else "as_designed" if problem.calibrated is None else "as_fitted")
-    names.append("coal_steam" if problem.scenario.capture.heat_sources == (COAL_BOILER,) else "heat_by_choice")
-    names += ["wells", *(["coke_ovens"] if problem.plants["sector"].eq("steel").any() else [])]
-    names += ["operation", "permanence", "upstream", "prices"]
-    names += [_of_grid(problem), *_of_money(problem)]
+    scenario, network, accounts, is_static = problem.scenario, problem.network, problem.accounts, problem.is_static
+    is_shared = network is not None
+    has_trends = len(problem.inputs["transport/trends"]) > 0
+    has_classes = scenario.transport.pipe_costs == DEA
+    by_class, is_designed = scenario.calibration.is_by_class, problem.calibrated is None
+    is_coal = scenario.capture.heat_sources == (COAL_BOILER,)
+    is_credited, pays, is_taxed = bool(accounts.credit_per_t.any()), accounts.pays, accounts.tax_share > 0
+    # In a representative year the carbon price is only compared with costs.
+    earns = is_credited and not is_static
+    is_grant = accounts.funds["kind"].eq("grant")
+    applies = {
+        "own_pipelines": not is_shared,
+        "own_storage": not is_shared,
+        "cost_trends": is_shared and has_trends,
+        "size_classes": is_shared and not has_trends and has_classes,
+        "pipe_law": is_shared and not has_trends and not has_classes,
+        "candidate_links": is_shared,
+        "link_length": is_shared,
+        "shared_capacity": is_shared,
+        "obligation": is_shared and not is_static,
+        "period_means": is_shared and not is_static,
+        "searched_links": is_shared and problem.is_integer and scenario.transport.corridors != "all",
+        "trucks": network is not None and (network.links["kind"] == "truck").any(),
+        "site_capital": is_shared,
+        "wells_as_needed": is_shared,
+        "representative_year": is_static,
+        "by_class": by_class,
+        "as_designed": not by_class and is_designed,
+        "as_fitted": not by_class and not is_designed,
+        "coal_steam": is_coal,
+        "heat_by_choice": not is_coal,
+        "wells": True,
+        "coke_ovens": problem.plants["sector"].eq("steel").any(),
+        "operation": True,
+        "permanence": True,
+        "upstream": True,
+        "prices": True,
+        _of_grid(problem): True,
+        "carbon_price": earns and scenario.policy.market is None,
+        "carbon_market": earns and scenario.policy.market is not None,
+        "surplus_band": earns and accounts.is_banded,
+        "payment": pays,
+        "payment_by_start": pays and accounts.paid_share is not None,
+        "payment_untaxed": pays and not is_static and is_taxed and not scenario.policy.paid_is_taxed,
+        "payment_cap": pays and accounts.is_capped,
+        "no_revenue": not is_credited and not pays,
+        "grants": is_grant.any(),
+        "loans": not is_grant.all(),
+        "tax": is_taxed and not is_static,
+    }
     declared = {row["assumption"]: row for row in declared_rows("assumptions.csv")}
     paid = declared["payment"]
-    paid["statement"] = paid["statement"].format(spans(problem.calendar[problem.accounts.paying_years]))
-    return [declared[name] for name in names]
+    paid["statement"] = paid["statement"].format(spans(problem.calendar[accounts.paying_years]))
+    return [declared[name] for name, holds in applies.items() if holds]
 
 
 def _of_grid(problem: Problem) -> str:
@@ -59,34 +91,6 @@ def _of_grid(problem: Problem) -> str:
         if zone in problem.zones and not np.allclose(used, known[zone]):
             return "grid_of_scenario" if problem.scenario.policy.non_fossil_share else "grid_path"
     return "grid_constant"
-
-
-def _of_money(problem: Problem) -> Iterator[str]:
-    """The assumptions on revenue, funds and tax."""
-    accounts, scenario = problem.accounts, problem.scenario
-    is_credited = bool(accounts.credit_per_t.any())
-    # In a representative year the carbon price is only compared with costs.
-    if is_credited and not problem.is_static:
-        yield "carbon_price" if scenario.policy.market is None else "carbon_market"
-        if accounts.is_banded:
-            yield "surplus_band"
-    if accounts.pays:
-        yield "payment"
-        if accounts.paid_share is not None:
-            yield "payment_by_start"
-        if not problem.is_static and accounts.tax_share > 0 and not scenario.policy.paid_is_taxed:
-            yield "payment_untaxed"
-        if accounts.is_capped:
-            yield "payment_cap"
-    if not is_credited and not accounts.pays:
-        yield "no_revenue"
-    is_grant = accounts.funds["kind"].eq("grant")
-    if is_grant.any():
-        yield "grants"
-    if not is_grant.all():
-        yield "loans"
-    if accounts.tax_share > 0 and not problem.is_static:
-        yield "tax"
 
 
 # Columns that describe the origin of a row.

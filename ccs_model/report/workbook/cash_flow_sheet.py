@@ -134,7 +134,7 @@ def _money(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
                 }
             )  # fmt: skip
     sheet.section("Annual cash items of each plant as solved, before the factors on sheet Inputs")
-    _yearly(sheet, plan, "money", sheet.unit("x_mn"), rows)
+    _yearly(sheet, plan, "cash_flow.money", sheet.unit("x_mn"), rows)
 
 
 def _tonnes(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
@@ -159,15 +159,15 @@ def _tonnes(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
             }
         )  # fmt: skip
     sheet.section("Tonnes by plant")
-    _yearly(sheet, plan, "tonnes", sheet.unit("x_kt"), rows)
+    _yearly(sheet, plan, "cash_flow.tonnes", sheet.unit("x_kt"), rows)
 
 
-def _yearly(sheet: Sheet, plan: Plan, name: str, unit: str, rows: Sequence[Row]) -> None:
+def _yearly(sheet: Sheet, plan: Plan, table: str, unit: str, rows: Sequence[Row]) -> None:
     """Write amounts of every year in one unit."""
     years = year_columns(plan.problem)
     amounts = [replace(each, cell_class=SOLVER, optional=False, unit=unit, form="#,##0.0") for each in years]
-    columns = [*table_columns(f"cash_flow.{name}"), *amounts]
-    sheet.table(columns, rows, key=name, named=name)
+    name = table.partition(".")[2]
+    sheet.table([*table_columns(table), *amounts], rows, key=name, named=name)
 
 
 def _plants(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
