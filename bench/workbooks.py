@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import Iterator, Sequence
-from importlib import import_module
 from statistics import median
 from types import SimpleNamespace
 from typing import Any
@@ -13,11 +11,10 @@ from typing import Any
 from bench.measure import Figure, apart
 from ccs_model.problem import build_problem
 from ccs_model.report.language import Language
-from ccs_model.report.workbook.book import Book
+from ccs_model.report.workbook.book import Book, new_workbook
 from ccs_model.report.workbook.columns import CALCULATION, OBSERVED, SOLVER, Column
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.sheet import Page, Sheet
-from ccs_model.report.workbook.workbook import options
 from ccs_model.scenario import Scenario
 
 ROWS_A_S = 6_000
@@ -79,9 +76,8 @@ def written(n_rows: int) -> tuple[float, float]:
         sheet.table(COLUMNS, rows, main=True, key="rows")
 
     page = Page("Rows", "Rows.", write)
-    out = io.BytesIO()
     started = time.process_time()
-    workbook = import_module("xlsxwriter").Workbook(out, options())
+    workbook, out = new_workbook("Rows")
     sheet = Sheet(Book(workbook, [page.name], plan, Language()), page, (page,))
     page.write(sheet, plan)
     sheet.finish()

@@ -5,13 +5,17 @@ A worksheet writes long tables faster than XlsxWriter does, and a formula that i
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+import xlsxwriter
 from xlsxwriter.utility import xl_col_to_name, xl_range
 from xlsxwriter.worksheet import CellBlankTuple, CellFormulaTuple, CellNumberTuple, CellStringTuple, Worksheet
 
+import ccs_model
 from ccs_model.plan.cache_key import run_key
 from ccs_model.plan.plan import Plan
 from ccs_model.report.language import Language
@@ -116,6 +120,29 @@ class FastWorksheet(Worksheet):  # type: ignore[misc]
             table, whole = self.tables[-1], xl_range(first_row, first_col, last_row, last_col)
             table |= {"range": whole, "a_range": whole, **({"autofilter": whole} if "autofilter" in table else {})}
         return rejected
+
+
+def new_workbook(title: str, **properties: str) -> tuple[Any, io.BytesIO]:
+    """A workbook of XlsxWriter, and what holds its bytes once it is closed.
+
+    In memory, XlsxWriter dates the parts of the archive 1 January 1980; text is never taken for anything but text.
+    """
+    options = {
+        "in_memory": True,
+        "strings_to_formulas": False,
+        "strings_to_urls": False,
+        "strings_to_numbers": False,
+        "nan_inf_to_errors": False,
+        # Columns are measured in digits of this font, which every system has or replaces by one as wide. Rows are as
+        # tall as one of its lines, in pixels.
+        "default_format_properties": {"font_name": "Arial", "font_size": 10},
+        "default_row_height": 17,
+    }
+    out = io.BytesIO()
+    workbook = xlsxwriter.Workbook(out, options)
+    author = f"ccs-model {ccs_model.__version__}"
+    workbook.set_properties({"title": title, "author": author, "created": datetime(2000, 1, 1), **properties})
+    return workbook, out
 
 
 # Names of the cells that are read back from an edited workbook begin so.

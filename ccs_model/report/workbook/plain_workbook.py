@@ -5,19 +5,17 @@ The same tables give the same bytes.
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import xlsxwriter
 from xlsxwriter.utility import xl_rowcol_to_cell
 
-import ccs_model
 from ccs_model.atomic_files import write_atomic
 from ccs_model.report.language import LANGUAGES, Language
+from ccs_model.report.workbook.book import new_workbook
 from ccs_model.report.workbook.cell_values import (
     FACTOR_FORMAT,
     checked_number,
@@ -27,25 +25,16 @@ from ccs_model.report.workbook.cell_values import (
     quoted,
     text_width,
 )
-from ccs_model.report.workbook.workbook import CREATED, options
 from ccs_model.units import label_of, unit_of
 
 _HEAD_ROW, _WIDEST, _WIDEST_OF_COMPARISON = 3, 48, 60
-
-
-def _new_book(title: str) -> tuple[Any, io.BytesIO]:
-    """A workbook, and the bytes that it becomes when it is closed."""
-    out = io.BytesIO()
-    book = xlsxwriter.Workbook(out, options())
-    book.set_properties({"title": title, "author": f"ccs-model {ccs_model.__version__}", "created": CREATED})
-    return book, out
 
 
 class _PlainBook:
     """A workbook in memory whose sheets have a title, a line of text and one table; each format is made once."""
 
     def __init__(self, title: str) -> None:
-        self._book, self._out = _new_book(title)
+        self._book, self._out = new_workbook(title)
         self._made: dict[tuple[tuple[str, object], ...], Any] = {}
 
     def form(self, **properties: object) -> Any:
@@ -216,7 +205,7 @@ def leads() -> frozenset[str]:
 def infeasible_workbook(conflicts: Sequence[str], name: str, lang: str = "en", notes: Sequence[str] = ()) -> bytes:
     """Return the workbook with one row per conflicting constraint and notes below; equal conflicts give equal bytes."""
     language = Language(lang)
-    book, out = _new_book(name)
+    book, out = new_workbook(name)
     sheet = book.add_worksheet(SHEET)
     for column, width in enumerate(_WIDTHS):
         sheet.set_column(column, column, width)

@@ -7,18 +7,13 @@ import io
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-import xlsxwriter
-
-import ccs_model
 from ccs_model.atomic_files import write_atomic
 from ccs_model.plan.plan import Plan
 from ccs_model.report.language import Language
 from ccs_model.report.workbook.assumptions_sheet import ASSUMPTIONS, SOURCES
-from ccs_model.report.workbook.book import Book
+from ccs_model.report.workbook.book import Book, new_workbook
 from ccs_model.report.workbook.cash_flow_sheet import CASH_FLOW
 from ccs_model.report.workbook.economics_sheet import ECONOMICS
 from ccs_model.report.workbook.inputs_sheet import INPUTS, TECHNOLOGIES
@@ -58,27 +53,8 @@ SHEETS: tuple[Page, ...] = (
 _FIRST = (SERIES, DATA, PLANTS, STORAGE, RETROFITS, CASH_FLOW, ECONOMICS, INPUTS, MACC)
 # The last one lists fingerprints of the cells of all others.
 _LAST = (SUMMARY, CHECKS, COVER, RUN_LOG)
-CREATED = datetime(2000, 1, 1)
 # Of zlib; 9 gains nothing.
 _LEVEL = 8
-
-
-def options() -> dict[str, Any]:
-    """Return the options of a workbook in a new dict each time, since XlsxWriter adds to it.
-
-    In memory, XlsxWriter dates the parts of the archive 1 January 1980; text is never taken for anything but text.
-    """
-    return {
-        "in_memory": True,
-        "strings_to_formulas": False,
-        "strings_to_urls": False,
-        "strings_to_numbers": False,
-        "nan_inf_to_errors": False,
-        # Columns are measured in digits of this font, which every system has or replaces by one as wide. Rows are as
-        # tall as one of its lines, in pixels.
-        "default_format_properties": {"font_name": "Arial", "font_size": 10},
-        "default_row_height": 17,
-    }
 
 
 def write_workbook(plan: Plan, path: Path, *, lang: str = "en") -> Path:
@@ -104,16 +80,8 @@ def _without_collection() -> Iterator[None]:
 @_without_collection()
 def workbook_bytes(plan: Plan, *, lang: str = "en") -> bytes:
     """The workbook as bytes. Names of sheets, formulas and values are the same in every language."""
-    out = io.BytesIO()
-    book = xlsxwriter.Workbook(out, options())
-    book.set_properties(
-        {
-            "title": plan.problem.name,
-            "subject": "Which carbon-capture retrofits to build, when and with what",
-            "author": f"ccs-model {ccs_model.__version__}",
-            "created": CREATED,
-        }
-    )
+    subject = "Which carbon-capture retrofits to build, when and with what"
+    book, out = new_workbook(plan.problem.name, subject=subject)
     pages = SHEETS if plan.revision is None else (*SHEETS[:2], CHANGES, *SHEETS[2:])
     shared = Book(book, [page.name for page in pages], plan, Language(lang))
     between = (page for page in pages if page not in (*_FIRST, *_LAST))
