@@ -13,16 +13,15 @@ from typing import NamedTuple
 
 
 class Paper(NamedTuple):
-    """Number in the file format; width and height within the margins, in points; orientation."""
+    """Number in the file format; width and height within the margins, in points."""
 
     number: int
     across: float
     down: float
-    is_upright: bool = False
 
 
 # Upright A3 is as wide as landscape A4 and more than twice as long.
-A4, A3, UPRIGHT_A3 = Paper(9, 798.0, 537.0), Paper(8, 1147.0, 784.0), Paper(8, 798.0, 1132.0, True)
+A4, A3, UPRIGHT_A3 = Paper(9, 798.0, 537.0), Paper(8, 1147.0, 784.0), Paper(8, 798.0, 1132.0)
 # Cells of 10 points are printed in no less than about 6. Some programs make columns up to 6 % wider than Excel does.
 _SMALLEST, _SPARE = 0.6, 0.95
 PIXELS_A_DIGIT, _PIXELS_A_COLUMN, _POINTS_A_PIXEL = 7, 5, 0.75
@@ -38,14 +37,13 @@ PRINTED_BESIDE = 100
 
 @dataclass(frozen=True)
 class Stretch:
-    """The rows of a table with its head and totals, and its first and last column, all counted from 0.
+    """The rows of a table with its head and totals, and its last column, all counted from 0.
 
     The texts of a last column that `runs_on` reach to the edge of its part.
     """
 
     top: int
     bottom: int
-    left: int
     right: int
     runs_on: bool = False
 
@@ -99,41 +97,30 @@ def _parts(widths: Sequence[int], n_repeated: int, most: float) -> list[tuple[in
     return [*found, (first, len(widths) - 1)]
 
 
-def united(rows: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The same (first, last) rows in order, those that touch or overlap as one."""
+def _printed(top: int, bottom: int, unprinted: Collection[int]) -> list[tuple[int, int]]:
+    """First and last row of each stretch of the rows from `top` to `bottom` that are printed."""
     found: list[tuple[int, int]] = []
-    for first, last in sorted(rows):
-        if found and first <= found[-1][1] + 1:
-            found[-1] = (found[-1][0], max(found[-1][1], last))
-        else:
-            found.append((first, last))
-    return found
-
-
-def _but(top: int, bottom: int, left_out: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The rows from `top` to `bottom` without those left out, which are in order and do not overlap."""
-    found, row = [], top
-    for first, last in [*left_out, (bottom + 1, bottom + 1)]:
-        if row < min(first, bottom + 1):
-            found.append((row, min(first - 1, bottom)))
-        row = max(row, last + 1)
+    for row in range(top, bottom + 1):
+        if row not in unprinted:
+            is_next = bool(found) and found[-1][1] == row - 1
+            found.append((found.pop()[0] if is_next else row, row))
     return found
 
 
 def area(
-    stretches: Sequence[Stretch], columns: Sequence[tuple[int, int]], last_row: int, left_out: Sequence[tuple[int, int]]
+    stretches: Sequence[Stretch], columns: Sequence[tuple[int, int]], last_row: int, unprinted: Collection[int]
 ) -> list[tuple[int, int, int, int]]:
     """Ranges to print, each (first row, first column, last row, last column): the first part, then each further one.
 
-    `left_out` are (first, last) rows that are not printed, in order and without overlap.
+    Rows that are `unprinted` are in none of them.
     """
-    ranges = [(first, 0, last, columns[0][1]) for first, last in _but(0, last_row, left_out)]
+    ranges = [(first, 0, last, columns[0][1]) for first, last in _printed(0, last_row, unprinted)]
     for left, right in columns[1:]:
         ranges += [
             (first, left, last, right if each.runs_on else min(right, each.right))
             for each in sorted(stretches, key=lambda stretch: stretch.top)
             if each.right >= left
-            for first, last in _but(each.top, min(each.bottom, last_row), left_out)
+            for first, last in _printed(each.top, min(each.bottom, last_row), unprinted)
         ]
     return ranges
 

@@ -147,7 +147,7 @@ class Sheet(Canvas):
         bottom = max(self._row, first + 1) - 1
         # Of a table without rows the head is not printed on further parts.
         right = self._left + len(columns) - 1 if rows else 0
-        self._stretches.append(Stretch(head if top is None else top, bottom, 0, right, columns[-1].wide))
+        self._stretches.append(Stretch(head if top is None else top, bottom, right, columns[-1].wide))
         self._left = 0 if left else self._left
         return block
 
@@ -288,8 +288,8 @@ class Sheet(Canvas):
         if len(columns) > 1:
             # On one page the print would be too small to read; the first columns come again on each.
             self._sheet.repeat_columns(0, n_again - 1)
-        if len(columns) > 1 or self._left_out or (end, edge) != (last, len(widths) - 1):
-            ranges = area(self._stretches, columns, end, self._left_out)
+        if len(columns) > 1 or self._unprinted or (end, edge) != (last, len(widths) - 1):
+            ranges = area(self._stretches, columns, end, self._unprinted)
             # The library knows areas of one range only.
             self._sheet.print_area_range = ",".join(f"{self._name}!{xl_range_abs(*each)}" for each in ranges)
         shown = widths[: edge + 1 if len(columns) == 1 else None]
@@ -318,11 +318,7 @@ class Sheet(Canvas):
         """Heights of the rows as printed; rows of long sheets are not looked at."""
         if end > _LONG:
             return []
-        unprinted = self._unprinted()
-        return [0.0 if row in unprinted else self._layout.row_points(row, self._sheet) for row in range(end + 1)]
-
-    def _unprinted(self) -> set[int]:
-        return {row for first, last in self._left_out for row in range(first, last + 1)}
+        return [0.0 if row in self._unprinted else self._layout.row_points(row, self._sheet) for row in range(end + 1)]
 
     def _break_pages(self, points: float, heights: Sequence[float]) -> None:
         """No heading at the foot of a page, no chart or short table cut."""
@@ -332,9 +328,9 @@ class Sheet(Canvas):
         below = [*rows[1:], end + 2]
         sections = [Keep(top - 1, each - 2) for top, each in zip(rows, below, strict=True)]
         # Each range of the print area begins a page of its own.
-        given = {*self._own_breaks, *(last + 1 for _, last in self._left_out)}
+        given = {*self._own_breaks, *({row + 1 for row in self._unprinted} - self._unprinted)}
         keeps = [*self._keeps, *(Keep(each.top, each.bottom) for each in self._stretches)]
-        found = sorted(set(breaks(sections, keeps, points, heights, given)) - self._unprinted())
+        found = sorted(set(breaks(sections, keeps, points, heights, given)) - self._unprinted)
         if found:
             self._sheet.set_h_pagebreaks(found)
 

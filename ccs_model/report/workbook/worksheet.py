@@ -28,7 +28,6 @@ from ccs_model.report.workbook.printed_pages import (
     paper_for,
     parts,
     pixels_across,
-    united,
     widest,
 )
 from ccs_model.units import unit_text
@@ -292,7 +291,7 @@ class Canvas:
         self._stretches: list[Stretch] = []
         self._sections: list[int] = []
         self._keeps: list[Keep] = []
-        self._left_out: list[tuple[int, int]] = []
+        self._unprinted: set[int] = set()
         self._own_breaks: list[int] = []
         self._below_section = False
         worksheet.set_tab_color(_TAB_COLOURS.get(name, _EVIDENCE_COLOUR))
@@ -356,7 +355,7 @@ class Canvas:
 
     def leave_unprinted(self, first: int, last: int) -> None:
         """Rows for programs and for who traces a figure, too many to be read on paper; both counted from 0."""
-        self._left_out = united([*self._left_out, (first, last)])
+        self._unprinted.update(range(first, last + 1))
 
     def page_break(self) -> None:
         """Print what follows on a new page."""
