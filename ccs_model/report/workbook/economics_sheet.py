@@ -90,17 +90,12 @@ def retrofit_costs(plan: Plan) -> pd.DataFrame:
 
 def _lives(problem: Problem, table: pd.DataFrame, routes: pd.DataFrame) -> dict[str, Floats]:
     """One life for all pipes and for all sites where there is one; NaN else."""
-    nothing = np.full(len(table), np.nan)
     if problem.network is None:
-        of_pipes = routes["pipe_life_yr"].reindex(table["route"]).to_numpy(float)
-        of_storage = routes["storage_life_yr"].reindex(table["route"]).to_numpy(float)
-        return {"pipe": of_pipes, "storage": of_storage}
+        of_routes = routes.reindex(table["route"])
+        return {kind: of_routes[f"{kind}_life_yr"].to_numpy(float) for kind in ("pipe", "storage")}
     built = problem.network.lines.loc[problem.network.built, "life_yr"].unique()
-    sites = problem.sites["life_yr"].unique()
-    return {
-        kind: np.full(len(table), float(lives[0])) if len(lives) == 1 else nothing
-        for kind, lives in (("pipe", built), ("storage", sites))
-    }
+    lives = {"pipe": built, "storage": problem.sites["life_yr"].unique()}
+    return {kind: np.full(len(table), each[0] if len(each) == 1 else np.nan) for kind, each in lives.items()}
 
 
 def _product(problem: Problem, table: pd.DataFrame) -> Floats:

@@ -221,11 +221,12 @@ def _figures(sheet: Sheet, plan: Plan, revision: Revision, *, same_money: bool) 
 
 
 def _moves(plan: Plan, revision: Revision) -> list[Row]:
-    before, built = revision.retrofits, _retrofits_by_plant(plan)
-    sizes = ("stream", "technology", "year", "nameplate_ktpa")
+    before = revision.retrofits
     after = {
-        plant: "; ".join(sorted(retrofit_text(*(row[each] for each in sizes)) for row in rows))
-        for plant, rows in built.items()
+        plant: "; ".join(
+            sorted(retrofit_text(row["stream"], row["technology"], row["year"], row["nameplate_ktpa"]) for row in rows)
+        )
+        for plant, rows in _retrofits_by_plant(plan).items()
     }
     about = plan.problem.plants.set_index("plant")
     avoided = plan.retrofits.groupby("plant")["avoided_ktpa"].sum()

@@ -227,11 +227,9 @@ def recomputed(raw: bytes, cells: Sequence[StoredCell]) -> Recomputed:
             continue
         n_compared += 1
         distance = distance_of(cell.value, found)
-        if distance is not None and distance <= TOLERANCE:
-            worst = max(worst, distance)
-            continue
         worst = max(worst, distance or 0.0)
-        difference.append(f"{cell.address}: {cell.value!r} stands there, {found!r} is computed")
+        if distance is None or distance > TOLERANCE:
+            difference.append(f"{cell.address}: {cell.value!r} stands there, {found!r} is computed")
     return Recomputed(n_compared, worst, tuple(difference), tuple(skipped))
 
 
