@@ -218,7 +218,7 @@ def write_cash_flow(sheet: Sheet, plan: Plan) -> None:
         why = "A static year has no cash flow; capital is annualised."
         if plan.retrofits.empty:
             why = words.nothing_built(plan)
-        sheet.paragraph(why, "note")
+        sheet.note(why)
         none: list[Row] = [
             {"id": "pick", "item": "Plant", "value": "(none)"}, {"id": "n", "item": "Number", "value": 0}
         ]  # fmt: skip

@@ -145,10 +145,9 @@ def write_economics(sheet: Sheet, plan: Plan) -> None:
     )
     shared = plan.problem.network is not None
     if shared:
-        sheet.paragraph(
+        sheet.note(
             "Pipelines and storage are the retrofit's share by use; sheet Transport also gives the shares by Shapley "
-            "value. Capital of capture, pipelines and storage sums to the investment of the plan.",
-            "note",
+            "value. Capital of capture, pipelines and storage sums to the investment of the plan."
         )
     costs = retrofit_costs(plan)
     rows = [_row(row) for row in records(costs)]
@@ -171,10 +170,9 @@ def write_economics(sheet: Sheet, plan: Plan) -> None:
         return  # they refer to Chinese plants
     sheet.section("Published cost ranges")
     if not in_cny:
-        sheet.paragraph(
+        sheet.note(
             f"The ranges are in {ranges[0].currency} of an unknown year and are not compared with a plan in "
-            f"{plan.problem.currency}.",
-            "note",
+            f"{plan.problem.currency}."
         )
     shown = [
         {"covers": each.covers, "low_per_t": each.low_per_t, "high_per_t": each.high_per_t, "reference": each.citation,

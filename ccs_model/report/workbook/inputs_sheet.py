@@ -132,10 +132,9 @@ _GRID_PRICES = (0.0, 50.0, 100.0, 200.0, 400.0, 800.0)
 def write_grid(sheet: Sheet, plan: Plan) -> None:
     """Write the net present value of all plants by discount rate and constant carbon price."""
     sheet.section("Net present value of all plants by discount rate and carbon price")
-    sheet.paragraph(
+    sheet.note(
         "Down: discount rate. Across: a constant carbon price, earned by every tonne of on-site abatement, in place "
-        "of the carbon price of sheet Series, and taxed as other income. You can change rates and prices.",
-        "note",
+        "of the carbon price of sheet Series, and taxed as other income. You can change rates and prices."
     )
     prices = grid_prices(plan.problem)
     names = [f"at_{at}" for at in range(len(prices))]
@@ -245,9 +244,7 @@ def _write_scenario(sheet: Sheet, plan: Plan) -> None:
         rows.append({**row, **new})
     block = sheet.table("inputs.scenario", rows, key="scenario", plain=True)
     sheet.section("Further scenario keys")
-    sheet.paragraph(
-        "Any other key of a scenario file with its value, such as targets.abatement_share.2040 and 0.05.", "note"
-    )
+    sheet.note("Any other key of a scenario file with its value, such as targets.abatement_share.2040 and 0.05.")
     blank = Cell(None, "", INPUT, unlocked=True)
     more_keys = [{"key": blank, "new": blank} for _ in range(_N_MORE_KEYS)]
     more = sheet.table("inputs.more_keys", more_keys, key="more_keys", plain=True)
@@ -392,7 +389,7 @@ def write_technologies(sheet: Sheet, plan: Plan) -> None:
         if declared["sheet"] == TECHNOLOGIES.name:
             sheet.section(declared["title"])
             if rows_of.empty:
-                sheet.paragraph("None.", "note")
+                sheet.note("None.")
             else:
                 sheet.table(data_columns(rows_of), records(rows_of))
 

@@ -55,29 +55,27 @@ def write_macc(sheet: Sheet, plan: Plan) -> None:
         "stream at its middle; widths are true to scale, and the smallest streams may fall between two slots."
     )
     if _counts_capital(plan):
-        sheet.paragraph(
+        sheet.note(
             "The bar Budget reached stands where the capex of the streams before it exceeds the budget; it stands at "
             "zero where the first stream alone does. A plan may retrofit a part of a stream, or a more expensive one, "
-            "instead.",
-            "note",
+            "instead."
         )
     if plan.problem.network is not None:
-        sheet.paragraph(
+        sheet.note(
             "Here every stream has its own pipeline to the site in reach of least cost, and its own injection site and "
             "wells. The plan shares pipelines and sites; its cost for a stream (sheet Economics) differs and is "
-            "lower for distant plants of a cluster.",
-            "note",
+            "lower for distant plants of a cluster."
         )
     if table.empty:
         why = "No stream of an eligible plant can be captured and stored with positive net abatement"
         if plan.problem.network is not None:
             why += " by its own pipeline, or no table has an electricity price for its booster stations"
-        sheet.paragraph(f"{why}.", "note")
+        sheet.note(f"{why}.")
         return
     table = _with_parts(plan, table)
     sheet.book.curve_end, sheet.book.curve_sectors = _cut(table), _sectors(table)
     if note := _cut_note(table):
-        sheet.paragraph(note, "note")
+        sheet.note(note)
     figures = sheet.row
     top = figures + _PRICE_ROWS
     sheet.jump(top + 1 + CHART_ROWS)
@@ -343,11 +341,10 @@ def write_frontier(sheet: Sheet, plan: Plan) -> None:
         "computed from the row above."
     )
     if about["list_text"]:
-        sheet.paragraph(
+        sheet.note(
             f"{about['list_text']} It takes streams at full size by increasing cost (sheet MACC) up to the "
             "budget, and builds them in the best years. Where it falls short, the merit order is not "
-            "optimal for that budget.",
-            "note",
+            "optimal for that budget."
         )
     points = frontier.points
     top = sheet.row

@@ -191,7 +191,7 @@ def write_changes(sheet: Sheet, plan: Plan) -> None:
     sheet.section("Effect on the plan")
     same_money = revision.money == f"{plan.problem.currency} {plan.problem.price_year}"
     if not same_money:
-        sheet.paragraph("Money is left out: its currency or price year was edited.", "note")
+        sheet.note("Money is left out: its currency or price year was edited.")
     sheet.table("changes.figures", list(_figures(sheet, plan, revision, same_money=same_money)), named="figures")
     edits = []
     for edit in revision.edits:

@@ -67,7 +67,7 @@ def write_run_log(sheet: Sheet, plan: Plan) -> None:
     )
     lines = sheet.table("run_log.scenario", list(_scenario_lines(plan)), plain=True)
     sheet.section("Fingerprints of solver results")
-    sheet.paragraph("By these, ccs-model finds a changed cell when it reads the workbook back.", "note")
+    sheet.note("By these, ccs-model finds a changed cell when it reads the workbook back.")
     signs = sheet.table("run_log.fingerprints", list(sheet.book.fingerprints.rows()), plain=True)
     sheet.leave_unprinted(inputs.first - _HEAD_AND_TEXT, signs.last)
     if plan.added_components:
@@ -183,7 +183,7 @@ def write_cover(sheet: Sheet, plan: Plan) -> None:
         sheet.quotation(" ".join(scenario.description.split()), "lead")
     sheet.section("Answer")
     sheet.paragraph(words.answer(plan), "lead")
-    sheet.paragraph(words.AS_SOLVED, "note")
+    sheet.note(words.AS_SOLVED)
     sheet.section("Headline figures")
     sheet.table("cover.headline", list(_headline(sheet, plan)), plain=True, key="headline")
     sheet.section("Quality of the solution")
@@ -193,17 +193,16 @@ def write_cover(sheet: Sheet, plan: Plan) -> None:
     write_check_result(sheet, plan)
     sheet.banner()
     for line in reported_reduction_lines(plan):
-        sheet.paragraph(line, "note")
-    sheet.paragraph(
+        sheet.note(line)
+    sheet.note(
         f"Money is in real {plan.problem.currency} {plan.problem.price_year}. Tonnes are metric; kt is a thousand "
-        "tonnes of CO2 unless stated otherwise.",
-        "note",
+        "tonnes of CO2 unless stated otherwise."
     )
     if sheet.book.has_money_unit:
         _write_money_unit(sheet)
     sheet.section("About")
     sheet.table("cover.about", list(_about(sheet, plan)), plain=True)
-    sheet.paragraph(_DISCLAIMER, "note")
+    sheet.note(_DISCLAIMER)
     sheet.section("Contents")
     contents = [{"sheet": Cell(page.name, sheet=page.name), "holds": page.holds} for page in sheet.shown_pages()]
     sheet.table("cover.contents", contents, plain=True)

@@ -108,7 +108,7 @@ class Sheet(Canvas):
             totals = {**sums(columns, rows), **totals}
         top = self._row - 1 if self._below_section else None
         if not main and len(rows) > PRINTED_BESIDE:  # Told below the rows it would be printed on a page of its own.
-            self.paragraph(f"Printed: the first {PRINTED_BESIDE} of {len(rows):,} rows.", "note")
+            self.note(f"Printed: the first {PRINTED_BESIDE} of {len(rows):,} rows.")
         self._row += 0 if self._below_section else 1
         self._below_section, head = False, self._row
         numeric = {column.name for column in columns if any(is_number(row.get(column.name)) for row in rows)}
@@ -121,7 +121,7 @@ class Sheet(Canvas):
             self.book.blocks[key] = block
         self._body(columns, rows)
         if not rows:
-            self.paragraph(empty, "note")
+            self.note(empty)
         if head_on_each_page or (main and frozen):
             self._head_rows = (head, first - 1)
         if main:

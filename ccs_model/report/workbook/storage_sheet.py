@@ -33,15 +33,15 @@ def write_storage(sheet: Sheet, plan: Plan) -> None:
     injected = {"injected_ktpa": f"Injected, {'annual' if problem.is_static else 'last period'}"}
     sheet.may_be_upright = True
     sheet.paragraph(_about(plan))
-    sheet.paragraph(_TO_CHANGE, "note")
+    sheet.note(_TO_CHANGE)
     columns = table_columns("storage.used", headings=capacity | injected)
     # So much stands below that a head that comes again on each page would be wrong there.
     sheet.table(columns, records(used), main=True, totals=_TOTALS, empty=empty)
     _by_period(sheet, plan, used, empty)
     if beside := words.storage_band(plan.totals["storage_cost_per_t"], plan.problem):
-        sheet.paragraph(beside, "note")
+        sheet.note(beside)
     for resources in resources_in_words(records(plan.storage)):
-        sheet.paragraph(resources, "note")
+        sheet.note(resources)
     _costs(sheet, plan, used, empty)
     sheet.section("Other candidate sites")
     others = problem.sites[~problem.sites["site"].isin(plan.storage["site"])]
@@ -71,10 +71,9 @@ def _basins(sheet: Sheet, plan: Plan) -> None:
     table.insert(1, "n_sites", table["basin"].map(problem.sites["basin"].value_counts()))
     top = sheet.row
     sheet.section("Capacity of basins, beside the literature")
-    sheet.paragraph(
+    sheet.note(
         "Capacities of the literature are those of whole basins on a grid, before sites are chosen (Fan et al. 2025). "
-        "Capacities of sites come from other sources and may exceed them. An empty cell means that there is no figure.",
-        "note",
+        "Capacities of sites come from other sources and may exceed them. An empty cell means that there is no figure."
     )
     block = sheet.table("storage.basins", records(table), named="basins")
     sheet.leave_unprinted(top, block.last)
@@ -87,10 +86,9 @@ def _sites_to_change(sheet: Sheet, plan: Plan) -> None:
     """Write every site that a plant can reach, and those excluded, with use and capacity, which can be changed."""
     top = sheet.row
     sheet.section("Sites you can change")
-    sheet.paragraph(
+    sheet.note(
         "Use and capacity take effect when you solve again with ccs-model optimize FILE: no excludes a site, and a "
-        "capacity replaces the estimate of the table.",
-        "note",
+        "capacity replaces the estimate of the table."
     )
     sites, network = plan.problem.sites, plan.problem.network
     if network is not None and (reached := network.sites_with_a_plant()):
@@ -186,12 +184,11 @@ _OWN_SITES = (
 def _costs(sheet: Sheet, plan: Plan, used: pd.DataFrame, empty: str) -> None:
     is_shared = plan.problem.network is not None
     sheet.section("Cost of sites and wells")
-    sheet.paragraph(
+    sheet.note(
         "Capital of the site and of each well, whatever they take in. O&M includes monitoring and what is set aside "
         "for closure and post-injection care. Other cost is paid per tonne: injection, or the all-in cost of a site "
         "that gives no other, at the cheapest step of its supply curve. Payments of an oil field are separate income "
-        f"and not part of any cost.{'' if is_shared else _OWN_SITES}",
-        "note",
+        f"and not part of any cost.{'' if is_shared else _OWN_SITES}"
     )
     columns = table_columns(
         "storage.costs", without=_OF_OWN_SITES if is_shared else (), headings={} if is_shared else _PER_OWN_SITE

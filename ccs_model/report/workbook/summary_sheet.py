@@ -103,7 +103,7 @@ def _by_zone(sheet: Sheet, plan: Plan) -> None:
     optional = ("reported_abatement_share", "budget_mn", "spending_mn")
     zone_columns = columns_of(zones, classes=of_zones, optional=optional)
     sheet.table(zone_columns, records(zones), named="zones")
-    sheet.paragraph(f"{statement(plan)} Sheet Calibration gives the evidence.", "note")
+    sheet.note(f"{statement(plan)} Sheet Calibration gives the evidence.")
 
 
 def _macc(sheet: Sheet) -> Picture:
@@ -129,7 +129,7 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
     sheet.hide_gridlines()
     sheet.banner()
     sheet.paragraph(words.answer(plan))
-    sheet.paragraph(words.AS_SOLVED, "note")
+    sheet.note(words.AS_SOLVED)
     static = plan.problem.is_static
     # The key figures are read off what follows them, which is written first.
     top = sheet.row
@@ -147,15 +147,14 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
     write_funds(sheet, plan)
     with sheet.at(top):
         sheet.section("Key figures (one year)" if static else "Key figures (last period unless stated otherwise)")
-        sheet.paragraph(
+        sheet.note(
             "Avoided is less than captured: the CO2 of steam and electricity for capture is subtracted. The abatement "
             "share is avoided CO2 over the baseline of all operating plants, small ones included; the on-site share "
-            "counts only the plants' own stacks, not power plants.",
-            "note",
+            "counts only the plants' own stacks, not power plants."
         )
         sheet.table("summary.key_figures", figures, plain=True, key="key_figures")
         if storage := words.storage_band(plan.totals["storage_cost_per_t"], plan.problem):
-            sheet.paragraph(storage, "note")
+            sheet.note(storage)
     period = words.last_period(plan).removeprefix("the ")
     last = plan.emissions[plan.emissions["year"] == plan.problem.years[-1]].drop(columns="year")
     sheet.section(f"By province and sector ({period})")
@@ -300,12 +299,11 @@ def write_stakeholders(sheet: Sheet, plan: Plan) -> None:
     if not has_accounts(plan):
         return
     sheet.section("Costs and benefits by stakeholder (social discount rate)")
-    sheet.paragraph(
+    sheet.note(
         "A positive amount is a gain. Payments between stakeholders cancel in the social account, which counts "
-        "resources from outside the model and, if requested, the damage avoided.",
-        "note",
+        "resources from outside the model and, if requested, the damage avoided."
     )
-    sheet.paragraph("The sentences are as solved; the tables follow the inputs.", "note")
+    sheet.note("The sentences are as solved; the tables follow the inputs.")
     for each in society(plan.totals, plan.problem.currency, plan.problem.price_year, social_terms(plan.problem)):
         sheet.paragraph(each)
     rows = _items(plan)
@@ -356,11 +354,10 @@ def write_funds(sheet: Sheet, plan: Plan) -> None:
     if not plan.problem.scenario.funds or plan.problem.is_static:
         return
     sheet.section("Funds")
-    sheet.paragraph(
+    sheet.note(
         "The largest share is of capital in a period; for a loan or bond, of capital less grants. A loan is served "
         "in equal yearly payments from the following year, a bond with yearly interest and its principal at the end of "
-        "the term; the balance at the end of the horizon is repaid then.",
-        "note",
+        "the term; the balance at the end of the horizon is repaid then."
     )
     limited = {name for fund in plan.problem.scenario.funds.values() for name in _LIMITS if getattr(fund, name)}
     columns = table_columns("summary.funds", without=[name for name in _LIMITS if name not in limited])

@@ -29,12 +29,11 @@ def write_network(sheet: Sheet, plan: Plan) -> None:
     empty = words.nothing_built(plan) if plan.retrofits.empty else ""
     sheet.paragraph(_candidates(plan))
     sheet.paragraph(f"{words.bound_text(plan)}.")
-    sheet.paragraph(
+    sheet.note(
         "Pipelines are shared. Each row is one size built in one period; the flow of a link is shared among its rows "
         "in proportion to capacity. Use is the flow over what the capacity delivers. The inner diameter is the "
         "hydraulic requirement for the capacity in one line. Roads need no capital; trucks are paid per tonne. From "
-        "and to give the direction of flow in the last period.",
-        "note",
+        "and to give the direction of flow in the last period."
     )
     has_factors = len(links) > 0 and bool((links["cost_factor"] != 1.0).any())
     columns = table_columns("transport.links", without=() if has_factors else ("cost_factor",))
@@ -44,21 +43,19 @@ def write_network(sheet: Sheet, plan: Plan) -> None:
     sheet.section("By period: flow (annual mean; negative is reverse flow) and investment")
     _by_period(sheet, plan, links, empty)
     sheet.section("Cost sharing: pipelines and sites with several users")
-    sheet.paragraph(
+    sheet.note(
         "By use: in proportion to tonnes over all periods. By Shapley value: each user's mean incremental cost of a "
         "pipeline or site over all orders of arrival; users that enlarge a pipeline pay for it, and all share the "
         "economies of scale. With more than seven users the orders are sampled; the standard error gives the "
-        "precision. Both shares sum to the capex.",
-        "note",
+        "precision. Both shares sum to the capex."
     )
     no_rows = empty or "No pipeline or site has more than one user."
     sheet.table("transport.shared", records(shared_facilities(plan)), empty=no_rows, named="shared")
     sheet.section("Cost sharing: full-chain cost of each plant per tonne captured")
-    sheet.paragraph(
+    sheet.note(
         "A plant pays for its own capture and for its share of every pipeline and site it uses. Costs per tonne "
         "captured are means of the last period at the load of the plan, with trucks and pump electricity. The Shapley "
-        "split applies to capital; annual operating costs stay by use.",
-        "note",
+        "split applies to capital; annual operating costs stay by use."
     )
     _paid(sheet, plan, empty)
 

@@ -86,11 +86,10 @@ def write_uncertainty(sheet: Sheet, plan: Plan) -> None:
     sheet.jump(top + 1 + PICTURE_ROWS)
     blocks = {mode: _tornado(sheet, found, mode) for mode in (REPLANNED, FIXED)}
     sheet.section("How often each plant is selected")
-    sheet.paragraph(
+    sheet.note(
         "Of the re-optimised futures; a plant is selected if at least half of a stream's retrofit is built. A plant of "
         f"the plan that is selected in {percent(NO_REGRET_SHARE, 0)} or more is a no-regret choice. The relaxation "
-        "also selects plants that no integer plan could pay for, since it pays for fractions of pipes and sites.",
-        "note",
+        "also selects plants that no integer plan could pay for, since it pays for fractions of pipes and sites."
     )
     plants = sheet.table(
         "uncertainty.plants", records(found.plants), empty="No plant is selected in any future.", key="choices"
@@ -115,10 +114,10 @@ def _tornado(sheet: Sheet, found: Uncertainty, mode: str) -> Block | None:
     table = _drivers(found, mode)
     means = found.spread[(found.spread["mode"] == mode) & (found.spread["measure"] == "objective_value")]["mean"]
     if table.empty:
-        sheet.paragraph("Too few futures.", "note")
+        sheet.note("Too few futures.")
         return None
     if n_noise := int((~table["is_drawn"]).sum()):
-        sheet.paragraph(f"Inputs within sampling noise, last in the table and not in the chart: {n_noise}.", "note")
+        sheet.note(f"Inputs within sampling noise, last in the table and not in the chart: {n_noise}.")
     mean = float(means.iloc[0])
     table = table.drop(columns="is_drawn")
     rows = table.assign(mean=mean, low_change=table["low"] - mean, high_change=table["high"] - mean)
@@ -208,7 +207,7 @@ def write_calibration(sheet: Sheet, plan: Plan) -> None:
     if has_report and fitted is None and set(reported["reference"]) == {"PILOT-PRESS"}:
         lines = (report_line("15 %", PRESS),)
     for line in lines[:1]:
-        sheet.paragraph(line, "note")
+        sheet.note(line)
     sheet.section("Abatement of each zone, as delivered and as designed")
     sheet.table("calibration.zones", records(plan.zones), named="zones")
     if fitted is not None:
@@ -227,21 +226,19 @@ def _fit(sheet: Sheet, plan: Plan, fitted: Calibrated) -> None:
     fit = fitted.fit
     sheet.section(f"Priors and posteriors ({fitted.preset}, {fit['effective_points']:,.0f} effective points)")
     sheet.table("calibration.parameters", list(_parameters(fit)), named="parameters")
-    sheet.paragraph(
+    sheet.note(
         "Variance reduction is 1 minus posterior variance ÷ prior variance. Parameters that the pilot data hardly "
         'change are marked "not informed". Capture rate, energy, grid emission factor and cost keep their '
-        "engineering values.",
-        "note",
+        "engineering values."
     )
     observations = [{**row, **row["fitted"]} for row in fit["observations"]]
     sheet.section("Observed and fitted values")
     sheet.table("calibration.observations", observations, named="observations")
     sheet.section("Composition of the reported abatement; fit without the zone's own report")
     sheet.table("calibration.split", list(_split(fit)), named="split")
-    sheet.paragraph(
+    sheet.note(
         "A zone inside the 80 % interval predicted from the other zone is consistent with it. This is not a "
-        "validation: one article reports both zones.",
-        "note",
+        "validation: one article reports both zones."
     )
     for words in fit["conflicts"]:
         sheet.paragraph(f"Conflict, accepted in calibration: {words}.", "broken")
@@ -251,7 +248,7 @@ def _fit(sheet: Sheet, plan: Plan, fitted: Calibrated) -> None:
         bands = [{"quantity": name, **band} for name, band in ensemble_bands(draws).items()]
         sheet.table("calibration.draws", bands)
         within = float(draws["is_within_budget"].mean())
-        sheet.paragraph(f"The investment is within the budget in {percent(within, 0)} of the draws.", "note")
+        sheet.note(f"The investment is within the budget in {percent(within, 0)} of the draws.")
 
 
 def _parameters(fit: Mapping[str, Any]) -> Iterator[dict[str, object]]:

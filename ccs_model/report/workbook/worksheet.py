@@ -378,6 +378,10 @@ class Canvas:
         """Running text across the sheet, in the workbook's language."""
         self.quotation(self._language.sentence(text), style)
 
+    def note(self, text: str) -> None:
+        """What a reader should know of what stands above or below, in the workbook's language."""
+        self.paragraph(text, "note")
+
     def quotation(self, text: str, style: str = "text") -> None:
         """Running text that somebody else wrote: as it stands in every language."""
         self._layout.wides.append(Wide(self._row, 0, checked_text(text, self._name), style))

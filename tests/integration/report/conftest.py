@@ -11,9 +11,11 @@ from openpyxl.workbook import Workbook
 
 import ccs_model as ccs
 from ccs_model.plan.plan import Plan
+from ccs_model.plan.stored_run import StoredRun
+from ccs_model.runs.run_reader import run_of
 from ccs_model.solve import network_search
 from ccs_model.solve.strategies import ModelSizes
-from tests.integration.report.editing import SCENARIO, run
+from tests.integration.report import editing
 
 
 def _solved(total_mn: float) -> Plan:
@@ -35,6 +37,11 @@ def _solved(total_mn: float) -> Plan:
 @pytest.fixture(scope="session")
 def plan() -> Plan:
     return _solved(3000.0)
+
+
+@pytest.fixture(scope="session")
+def run(plan: Plan) -> StoredRun:
+    return run_of(plan)
 
 
 @pytest.fixture(scope="session")
@@ -77,7 +84,7 @@ def read_back(plan: Plan, folder: Path) -> Workbook:
 def solved_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run folder of the scenario."""
     folder = tmp_path_factory.mktemp("round")
-    (folder / "five.yaml").write_text(SCENARIO, encoding="utf-8")
-    answer = run("optimize", folder / "five.yaml", "--out", folder / "run", "-q")
+    (folder / "five.yaml").write_text(editing.SCENARIO, encoding="utf-8")
+    answer = editing.run("optimize", folder / "five.yaml", "--out", folder / "run", "-q")
     assert answer.exit_code == 0, answer.output
     return folder / "run"

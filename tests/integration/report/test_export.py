@@ -29,11 +29,6 @@ HOSTILE = '=HYPERLINK("x")|</script>'
 
 
 @pytest.fixture(scope="module")
-def run(plan: Plan) -> StoredRun:
-    return run_of(plan)
-
-
-@pytest.fixture(scope="module")
 def folder(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return plan.to_folder(tmp_path_factory.mktemp("run") / "answer")
 

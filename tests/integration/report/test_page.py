@@ -75,11 +75,6 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def run(plan: Plan) -> StoredRun:
-    return run_of(plan)
-
-
-@pytest.fixture(scope="module")
 def text(run: StoredRun) -> str:
     return page_text(run)
 

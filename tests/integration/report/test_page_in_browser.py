@@ -11,10 +11,8 @@ from typing import Any
 
 import pytest
 
-from ccs_model.plan.plan import Plan
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.page.page import page_text
-from ccs_model.runs.run_reader import run_of
 
 from .page_runs import HOSTILE, frontier_of, futures_of
 
@@ -23,11 +21,6 @@ PHONE_PX, DESK_PX = 390, 1280
 # Playwright leaves its event loop to the interpreter.
 ignore_loop = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 pytestmark = [pytest.mark.browser, ignore_loop]
-
-
-@pytest.fixture(scope="module")
-def run(plan: Plan) -> StoredRun:
-    return run_of(plan)
 
 
 @pytest.fixture(scope="module")
