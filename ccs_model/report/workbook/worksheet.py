@@ -302,13 +302,13 @@ class Canvas:
         worksheet.set_footer(footer, {"margin": 0.25})
         # Protected against slips, not against people: there is no password.
         worksheet.protect("", _MAY)
-        self._write_title(page.title or name)
+        self.title(page.title or name)
 
     def unit(self, name: str) -> str:
         """The unit of a quantity; money carries its base year."""
         return unit_text(name, self._currency, self._price_year)
 
-    def _write_title(self, text: str) -> None:
+    def title(self, text: str) -> None:
         """The first line, with a way back to the cover under it."""
         self._sheet.set_row(self._row, 24)
         self._text(self._row, 0, self._language.label(text), "title")
