@@ -222,7 +222,7 @@ def write_cash_flow(sheet: Sheet, plan: Plan) -> None:
         none: list[Row] = [
             {"id": "pick", "item": "Plant", "value": "(none)"}, {"id": "n", "item": "Number", "value": 0}
         ]  # fmt: skip
-        _name_picked(sheet, sheet.table("cash_flow.none", none, plain=True, key="pick"))
+        _name_picked(sheet, sheet.table("cash_flow.none", none, plain=True))
         return
     top, plants = sheet.row, plants_of(plan)
     numbers = {plant: n for n, plant in enumerate(plants, 1)}
@@ -300,7 +300,7 @@ def _picker(sheet: Sheet, plan: Plan) -> None:
             "class": CALCULATION.letter, "note": "in the table of plants below",
         },
     ]  # fmt: skip
-    block = sheet.table("cash_flow.pick", rows, plain=True, key="pick")
+    block = sheet.table("cash_flow.pick", rows, plain=True)
     _name_picked(sheet, block)
     found = f"=INDEX({sheet.book.blocks['plants_paid'].column('name')},plant_picked_n,1)"
     sheet.live_line(found, sheet.book.chinese_names.get(name, name), "strong")

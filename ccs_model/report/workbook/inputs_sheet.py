@@ -162,7 +162,7 @@ def write_grid(sheet: Sheet, plan: Plan) -> None:
         rows.append({"what": "NPV", "rate": rate_cell, **cells, **parts})
     of_prices = [Column(name, label=f"Price {at}", widest=14) for at, name in enumerate(names, 1)]
     what, rate_column, *of_parts = table_columns("inputs.grid", headings={"what": f"NPV, {sheet.unit('npv_mn')}"})
-    sheet.table([what, rate_column, *of_prices, *of_parts], rows, key="grid", plain=True)
+    sheet.table([what, rate_column, *of_prices, *of_parts], rows, plain=True)
 
 
 def grid_prices(problem: Problem) -> tuple[float, ...]:

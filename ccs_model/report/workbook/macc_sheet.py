@@ -362,7 +362,7 @@ def write_frontier(sheet: Sheet, plan: Plan) -> None:
         # tables/frontier.csv names them all.
         row |= {name: first_few(row[name].split("; "), _NAMED, "; ") for name in ("list_only", "plan_only")}
     sheet.section("By budget")
-    block = sheet.table("frontier", rows, main=True, frozen=0, head_on_each_page=True, key="frontier")
+    block = sheet.table("frontier", rows, main=True, frozen=0, head_on_each_page=True)
     # The charts draw the table, so that it stands in its place first.
     with sheet.at(top):
         sheet.pictures(*_charts(sheet, frontier, block))

@@ -185,7 +185,7 @@ def write_cover(sheet: Sheet, plan: Plan) -> None:
     sheet.paragraph(words.answer(plan), "lead")
     sheet.note(words.AS_SOLVED)
     sheet.section("Headline figures")
-    sheet.table("cover.headline", list(_headline(sheet, plan)), plain=True, key="headline")
+    sheet.table("cover.headline", list(_headline(sheet, plan)), plain=True)
     sheet.section("Quality of the solution")
     sheet.paragraph(words.status(plan))
     if len(plan.targets):

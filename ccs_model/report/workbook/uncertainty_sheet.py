@@ -81,7 +81,7 @@ def write_uncertainty(sheet: Sheet, plan: Plan) -> None:
     sheet.section("Results over the futures")
     names = measures(about)
     spread = [{**row, "mode": MODES[row["mode"]], "measure": names[row["measure"]]} for row in records(found.spread)]
-    sheet.table("uncertainty.spread", spread, main=True, frozen=0, key="uncertainty")
+    sheet.table("uncertainty.spread", spread, main=True, frozen=0)
     top = sheet.row
     sheet.jump(top + 1 + PICTURE_ROWS)
     blocks = {mode: _tornado(sheet, found, mode) for mode in (REPLANNED, FIXED)}
@@ -91,13 +91,11 @@ def write_uncertainty(sheet: Sheet, plan: Plan) -> None:
         f"the plan that is selected in {percent(NO_REGRET_SHARE, 0)} or more is a no-regret choice. The relaxation "
         "also selects plants that no integer plan could pay for, since it pays for fractions of pipes and sites."
     )
-    plants = sheet.table(
-        "uncertainty.plants", records(found.plants), empty="No plant is selected in any future.", key="choices"
-    )
+    empty = "No plant is selected in any future."
+    plants = sheet.table("uncertainty.plants", records(found.plants), empty=empty)
     # The charts draw the tables, so that those stand in their places first.
     replanned = blocks[REPLANNED]
-    bars = None if replanned is None else _bars(found, replanned)
-    pictures = [] if bars is None else [bars]
+    pictures = [] if replanned is None else _bars(found, replanned)
     if len(found.plants):
         pictures.append(_choices(found, plants))
     with sheet.at(top):
@@ -121,7 +119,7 @@ def _tornado(sheet: Sheet, found: Uncertainty, mode: str) -> Block | None:
     mean = float(means.iloc[0])
     table = table.drop(columns="is_drawn")
     rows = table.assign(mean=mean, low_change=table["low"] - mean, high_change=table["high"] - mean)
-    return sheet.table("uncertainty.tornado", records(rows), key=f"tornado-{mode}")
+    return sheet.table("uncertainty.tornado", records(rows))
 
 
 def _drivers(found: Uncertainty, mode: str) -> pd.DataFrame:
@@ -132,25 +130,24 @@ def _drivers(found: Uncertainty, mode: str) -> pd.DataFrame:
     return table.assign(is_drawn=np.array(drawn, dtype=bool)).sort_values("is_drawn", ascending=False, kind="stable")
 
 
-def _bars(found: Uncertainty, block: Block) -> Picture | None:
-    """Chart of the drivers beyond sampling noise; None without any."""
+def _bars(found: Uncertainty, block: Block) -> list[Picture]:
+    """Chart of the drivers beyond sampling noise, if there are any."""
     table = _drivers(found, REPLANNED)
     n = min(int(table["is_drawn"].sum()), _BARS)
     if n == 0:
-        return None
+        return []
     names, first = block.values("input"), table.iloc[0]
-    return Picture(
-        "Drivers of the objective value",
-        "bars",
+    chart = Picture(
+        "Drivers of the objective value", "bars",
         (
             ("Lowest fifth", _some(names, n), _some(block.values("low_change"), n), _LOW_COLOUR),
             ("Highest fifth", _some(names, n), _some(block.values("high_change"), n), _HIGH_COLOUR),
         ),
-        "Input",
-        f"Objective value minus its mean ({found.about['unit']})",
+        "Input", f"Objective value minus its mean ({found.about['unit']})",
         f"{first['input']} has the largest effect on the objective value: the mean is {first['low']:,.0f} in its "
         f"lowest fifth and {first['high']:,.0f} in its highest.",
-    )
+    )  # fmt: skip
+    return [chart]
 
 
 def _choices(found: Uncertainty, block: Block) -> Picture:
