@@ -218,8 +218,9 @@ def write_inputs(sheet: Sheet, plan: Plan) -> None:
     for declared, table in _tables_read(problem):
         if declared["sheet"] == INPUTS.name:
             sheet.section(f"{declared['title']} ({declared['table']}.csv)")
-            names = ("value", "low", "high") if "value" in table else ()
-            cells = {name: _named_values(table, name) for name in names if name in table}
+            # The rows of some tables are named after their quantity: each value is formatted by its own name.
+            names = [name for name in ("value", "low", "high") if name in table and "value" in table]
+            cells = {name: list(map(Cell, table[name], table.iloc[:, 0])) for name in names}
             sheet.table(data_columns(table), records(table.assign(**cells)))
 
 
@@ -355,11 +356,6 @@ def _price_levels(problem: Problem) -> Iterator[Row]:
             "rate_reference": ", ".join(exchange["reference"]),
             "quality": "assumed" if assumed else "reported",
         }
-
-
-def _named_values(table: pd.DataFrame, column: str) -> list[Cell]:
-    """Values of a table whose rows are named after their quantity, each formatted by its own name."""
-    return [Cell(value, name) for name, value in zip(table.iloc[:, 0], table[column], strict=True)]
 
 
 INPUTS = Page("Inputs", "Inputs you can change; all scenario values; prices and factors.", write_inputs)
