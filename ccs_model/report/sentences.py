@@ -112,8 +112,8 @@ def _levelised(plan: Plan) -> str:
     if capture is None or avoidance is None:
         return "net abatement in the last period is zero, so no cost per tonne is given."
     return (
-        f"the capture cost is {rounded(capture)} and the avoidance cost, with transport and storage, "
-        f"{rounded(avoidance)} {money(plan, '_per_t')}."
+        f"the capture cost is {rounded(capture)} per t captured and the avoidance cost, with transport and storage, "
+        f"{rounded(avoidance)} {money(plan, '_per_t')} avoided."
     )
 
 

@@ -10,7 +10,7 @@ from ccs_model.plan.plan_json import records
 from ccs_model.problem import Problem
 from ccs_model.problem.storage_sites import sites_of, wells_for
 from ccs_model.report import sentences as words
-from ccs_model.report.phrases import percent, resources_in_words
+from ccs_model.report.phrases import oil_in_words, percent, resources_in_words
 from ccs_model.report.workbook.columns import SOLVER, Cell, Column, table_columns
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 
@@ -35,13 +35,13 @@ def write_storage(sheet: Sheet, plan: Plan) -> None:
     sheet.paragraph(_about(plan))
     sheet.note(_TO_CHANGE)
     columns = table_columns("storage.used", headings=capacity | injected)
-    # So much stands below that a head that comes again on each page would be wrong there.
     sheet.table(columns, records(used), main=True, totals=_TOTALS, empty=empty)
     _by_period(sheet, plan, used, empty)
     if beside := words.storage_band(plan.totals["storage_cost_per_t"], plan.problem):
         sheet.note(beside)
-    for resources in resources_in_words(records(plan.storage)):
-        sheet.note(resources)
+    storage = records(plan.storage)
+    for text in filter(None, (*resources_in_words(storage), oil_in_words(storage, plan.problem.money))):
+        sheet.note(text)
     _costs(sheet, plan, used, empty)
     sheet.section("Other candidate sites")
     others = problem.sites[~problem.sites["site"].isin(plan.storage["site"])]

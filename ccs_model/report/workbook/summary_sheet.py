@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from ccs_model.plan.calibrated_results import statement
+from ccs_model.plan.citations import capture_estimates
 from ccs_model.plan.headline import counted
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
@@ -17,7 +18,7 @@ from ccs_model.plan.social_account import SOCIAL_TOTALS, social_terms
 from ccs_model.report import sentences as words
 from ccs_model.report.figures import gap_of
 from ccs_model.report.live_accounts import has_accounts
-from ccs_model.report.phrases import percent, society
+from ccs_model.report.phrases import estimates_in_words, load_in_words, percent, society
 from ccs_model.report.sector_colours import sector_colours
 from ccs_model.report.workbook.cash_flow_sheet import pictures
 from ccs_model.report.workbook.columns import (
@@ -153,8 +154,13 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
             "counts only the plants' own stacks, not power plants."
         )
         sheet.table("summary.key_figures", figures, plain=True, key="key_figures")
-        if storage := words.storage_band(plan.totals["storage_cost_per_t"], plan.problem):
-            sheet.note(storage)
+        costs = (
+            load_in_words(records(plan.retrofits), words.money(plan, "_per_t")),
+            *estimates_in_words(capture_estimates(plan.problem, plan.retrofits)),
+            words.storage_band(plan.totals["storage_cost_per_t"], plan.problem),
+        )
+        for text in filter(None, costs):
+            sheet.note(text)
     period = words.last_period(plan).removeprefix("the ")
     last = plan.emissions[plan.emissions["year"] == plan.problem.years[-1]].drop(columns="year")
     sheet.section(f"By province and sector ({period})")
@@ -275,7 +281,7 @@ def _terms(sheet: Sheet, terms: Mapping[str, float], total: str, meaning: Mappin
         for name, value in terms.items()
     ]
     name, last = next(iter(terms), ""), next(reversed(list(terms)), "")
-    value = sum(terms.values())
+    value = math.fsum(terms.values())
     summed = Formula(f"=SUM({{@{name}.value}}:{{@{last}.value}})", value) if name else value
     sum_row = _figure(sheet, total, Cell(summed, name), "")
     styled = {
