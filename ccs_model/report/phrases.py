@@ -239,7 +239,8 @@ def oil_in_words(storage: Sequence[Mapping[str, Any]], money: str) -> str:
     emitted = math.fsum(row.get("additional_oil_co2_ktpa") or 0.0 for row in rows)
     burnt = f" of some {megatonnes(emitted)} CO2 when burnt" if emitted else ""
     oil = f"they produce {megatonnes(oil_ktpa)} of additional oil, whose emissions{burnt} are not counted"
-    return f"For CO2, oil fields {paid}; {oil}."
+    counted_in = "which the owners' NPV and the resource cost to society count"
+    return f"For CO2, oil fields {paid}, {counted_in}; {oil}."
 
 
 def estimates_in_words(estimates: Sequence[Mapping[str, Any]]) -> list[str]:

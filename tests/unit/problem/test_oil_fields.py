@@ -57,6 +57,8 @@ def test_a_field_pays_the_share_of_its_oil_at_the_scenario_s_price(
     assert plan.cost_terms["oil_revenue_mn"] == pytest.approx(-0.9 * 21.99)
     assert plan.storage["oil_revenue_mn_pa"].tolist() == pytest.approx([0.9 * 21.99])
     assert plan.storage["additional_oil_ktpa"].tolist() == pytest.approx([225])
+    # 0.85 t of carbon per t of oil, all of it burnt.
+    assert plan.storage["additional_oil_co2_ktpa"].tolist() == pytest.approx([225 * 0.85 * 44 / 12], rel=0.002)
     # Revenue is no part of a cost of storage: 100 wells of 0.1 million at a tenth a year.
     assert plan.totals["storage_cost_per_t"] == pytest.approx(1.0 / 0.9)
     assert plan.retrofits["storage_mn_pa"].sum() == pytest.approx(0)

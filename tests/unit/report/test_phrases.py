@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from ccs_model.report.language import Language
-from ccs_model.report.phrases import futures_text, resources_in_words, society, storage_range, unspent
+from ccs_model.report.language import Language, chinese
+from ccs_model.report.phrases import (
+    estimates_in_words,
+    futures_text,
+    load_in_words,
+    oil_in_words,
+    remaining_in_words,
+    resources_in_words,
+    society,
+    storage_range,
+    unspent,
+)
 from ccs_model.report.summary import _Summary
 
 
@@ -128,3 +138,51 @@ def test_the_public_purse_pays_what_it_receives_less() -> None:
     assert Language("zh").sentence(taxed).endswith("元（2024年价）：税收减免扣除税款。")
     nothing = society({**totals, "public_cost_per_t": None}, "CNY", 2024, terms)[-1]
     assert "876 million CNY 2024: grants" in nothing and Language("zh").sentence(nothing) != nothing
+
+
+def test_units_below_full_load_state_their_cost_at_it():
+    rows = [
+        {"captured_ktpa": 600.0, "captured_at_full_load_ktpa": 1_000.0, "avoided_at_full_load_ktpa": 700.0,
+         "cost_at_full_load_mn_pa": 210.0, "operating_share": 1.0},
+        {"captured_ktpa": 0.0, "captured_at_full_load_ktpa": 500.0, "avoided_at_full_load_ktpa": 400.0,
+         "cost_at_full_load_mn_pa": 90.0, "operating_share": 0.0},
+    ]  # fmt: skip
+    found = load_in_words(rows, "CNY 2024/t")
+    assert found.startswith("The units run at 60 % of what they could deliver; ")
+    assert found.endswith("; at full load the avoidance cost would be 300 CNY 2024/t avoided.")
+    assert load_in_words([{**rows[0], "captured_ktpa": 960.0}], "CNY 2024/t") == ""
+    assert load_in_words([], "CNY 2024/t") == ""
+
+
+def test_estimates_name_class_accuracy_and_share():
+    rows = [
+        {"aace_class": 5.0, "low_share": -0.5, "high_share": 1.0, "share": 0.97},
+        {"aace_class": 4.0, "low_share": -0.3, "high_share": 0.5, "share": 0.03},
+    ]
+    assert estimates_in_words(rows) == [
+        "97 % of the capture capital is an estimate of AACE class 5 (−50 to +100 %).",
+        "3 % of the capture capital is an estimate of AACE class 4 (−30 to +50 %).",
+    ]
+
+
+def test_what_remains_of_the_baseline():
+    totals = {"baseline_ktpa": 10_000.0, "avoided_ktpa": 1_250.0}
+    assert remaining_in_words(totals) == "Of the baseline of 10.00 Mt a year, 8.75 Mt remain."
+
+
+def test_oil_fields_state_what_their_oil_emits():
+    row = {"year": 2030, "oil_revenue_mn_pa": 100.0, "additional_oil_ktpa": 500.0, "additional_oil_co2_ktpa": 1_560.0}
+    text = oil_in_words([{**row, "year": 2026, "oil_revenue_mn_pa": 7.0}, row], "CNY 2024")
+    assert "pay 100 million CNY 2024 a year" in text
+    assert "0.50 Mt of additional oil, whose emissions of some 1.56 Mt CO2 when burnt are not counted." in text
+    assert oil_in_words([{**row, "oil_revenue_mn_pa": 0.0}], "CNY 2024") == ""
+
+
+def test_every_new_sentence_has_a_chinese_text():
+    totals = {"baseline_ktpa": 10_000.0, "avoided_ktpa": 1_250.0}
+    estimate = {"aace_class": 5.0, "low_share": -0.5, "high_share": 1.0, "share": 1.0}
+    row = {"year": 2030, "oil_revenue_mn_pa": 1.0, "additional_oil_ktpa": 5.0, "additional_oil_co2_ktpa": 15.6}
+    load = {"captured_ktpa": 1.0, "captured_at_full_load_ktpa": 2.0, "avoided_at_full_load_ktpa": 2.0,
+            "cost_at_full_load_mn_pa": 1.0}  # fmt: skip
+    texts = [remaining_in_words(totals), *estimates_in_words([estimate]), load_in_words([load], "CNY 2024/t")]
+    assert all(chinese(each) for each in (*texts, oil_in_words([row], "CNY 2024")))
