@@ -387,8 +387,7 @@ class _Summary:
         if self.is_static:
             net = ", net of revenue and payments," if min(self.document["costs"].values(), default=0.0) < 0 else ""
             cost = f"Annual cost{net} {self._discounted_cost()}{self._of_the_budget()}, with annualised capital."
-            levelised = " Levelised costs per tonne also count interest during construction and the closure of sites."
-            return self._filled(cost + levelised)
+            return self._filled(f"{cost} Costs per tonne also count interest during construction.")
         spent = f"spent, mn {self.currency}"
         header = ("period", "started", spent, "captured, kt/y", "avoided, kt/y", "abatement")
         rows = [
