@@ -85,7 +85,7 @@ def answer(run: StoredRun, words: Words) -> Markup:
     ]
     quality = [
         (words("status"), f"{status}{words.stop}{words.sentence(_gap(run))}"),
-        *((label, words.sentence(text)) for label, text in notes if text),
+        *((capitalised(label), words.sentence(text)) for label, text in notes if text),
     ]
     why = document["context"].get("nothing_built_because")
     nothing = [paragraph(words.sentence(f"Nothing is built because {why}."))] if why else []

@@ -159,7 +159,7 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
             *estimates_in_words(capture_estimates(plan.problem, plan.retrofits)),
             words.storage_band(plan.totals["storage_cost_per_t"], plan.problem),
         )
-        for text in filter(None, costs):
+        if text := " ".join(filter(None, costs)):
             sheet.note(text)
     period = words.last_period(plan).removeprefix("the ")
     last = plan.emissions[plan.emissions["year"] == plan.problem.years[-1]].drop(columns="year")
