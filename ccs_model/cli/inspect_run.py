@@ -269,7 +269,10 @@ def _numbers(found: Comparison, letters: Sequence[str], table: pd.DataFrame, key
     differ = [f"{name} − first" for name in found.names[1:]]
     rows = [[title, "", *letters, *(f"{letter} − {letters[0]}" for letter in letters[1:])]]
     for row in table.to_dict("records"):
-        values = [_number(row[name], str(row[key])) for name in (*found.names, *differ)]
+        values = [
+            *(_number(row[name], str(row[key])) for name in found.names),
+            *(_number(row[name], str(row[key]), is_difference=True) for name in differ),
+        ]
         rows.append([row.get("label") or label_of(str(row[key])), str(row["unit"]), *values])
     # A narrow terminal shows fewer differences, from the last.
     n = len(rows[0])
@@ -277,11 +280,11 @@ def _numbers(found: Comparison, letters: Sequence[str], table: pd.DataFrame, key
     return text + (f"\nDifferences of {n_less} more on a wider terminal, with -o or in --json." if n_less else "")
 
 
-def _number(value: Any, name: str) -> str:
+def _number(value: Any, name: str, *, is_difference: bool = False) -> str:
     if value is None or value != value:
         return "–"
     if name.endswith("_share"):
-        return f"{value:.2%}"
+        return f"{100 * value:.2f} pp" if is_difference else f"{value:.2%}"
     if 0 < abs(value) < 0.05:
         return f"{value:.1g}" if abs(value) >= 1e-3 else "0"
     return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:,.1f}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,9 +48,6 @@ if TYPE_CHECKING:
 
     from ccs_model.analysis.jobs import Scheduler
     from ccs_model.analysis.sweep import Sweep, SweepProgress
-
-# Interval of progress lines if stderr is not a terminal.
-_LINE_EVERY_S = 30.0
 
 
 @click.command(
@@ -301,19 +297,14 @@ class _SweepConsole:
     """Progress, rate and remaining time of a sweep on stderr."""
 
     def __init__(self, *, quiet: bool) -> None:
-        self._line, self._quiet = ProgressLine(quiet=quiet), quiet
-        self._last = time.monotonic()
+        self._line = ProgressLine(quiet=quiet)
         self.n_ended = 0
 
     def on_progress(self, progress: SweepProgress) -> None:
         self.n_ended = progress.n_ended
         failed = f", {progress.n_failed} without a plan" if progress.n_failed else ""
         rate = f"{60 * progress.per_s:.1f} per minute, {_duration(progress.left_s)} left"
-        text = f"{progress.n_ended} of {progress.n_all} scenarios{failed}; {rate}"
-        self._line.show(text)
-        if not self._quiet and not sys.stderr.isatty() and time.monotonic() - self._last > _LINE_EVERY_S:
-            self._last = time.monotonic()
-            click.echo(text, err=True)
+        self._line.show(f"{progress.n_ended} of {progress.n_all} scenarios{failed}; {rate}")
 
     def done(self) -> None:
         self._line.done()

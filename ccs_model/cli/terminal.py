@@ -57,6 +57,8 @@ def use_color() -> bool | None:
 
 
 _LINES: set[ProgressLine] = set()
+# Interval of progress lines if stderr is not a terminal.
+_LINE_EVERY_S = 30.0
 
 
 def end_lines() -> None:
@@ -66,13 +68,14 @@ def end_lines() -> None:
 
 
 class ProgressLine:
-    """A progress line on stderr that is overwritten in place; silent if stderr is not a terminal.
+    """A progress line on stderr that is overwritten in place; elsewhere than on a terminal, a line every 30 s.
 
     It starts with the time since the command began, which a thread updates every second.
     """
 
     def __init__(self, *, quiet: bool) -> None:
-        self.is_shown = not quiet and sys.stderr.isatty()
+        self.is_shown = not quiet
+        self._is_terminal = sys.stderr.isatty()
         self._began = time.monotonic()
         self._text, self._width = "", 0
         self._lock, self._ended = threading.Lock(), threading.Event()
@@ -84,7 +87,8 @@ class ProgressLine:
             return
         with self._lock:
             self._text = text
-            self._draw()
+            if self._is_terminal:
+                self._draw()
         if self._clock is None:
             _LINES.add(self)
             self._ended.clear()
@@ -108,17 +112,21 @@ class ProgressLine:
             self._clock.join()
             self._clock = None
             _LINES.discard(self)
-        if self.is_shown and self._width:
+        if self._is_terminal and self._width:
             click.echo("\r" + " " * self._width + "\r", err=True, nl=False)
             self._width = 0
 
     def _tick(self) -> None:
-        while not self._ended.wait(1.0):
+        while not self._ended.wait(1.0 if self._is_terminal else _LINE_EVERY_S):
             with self._lock:
                 self._draw()
 
     def _draw(self) -> None:
+        line = f"{time.monotonic() - self._began:5.0f} s  {self._text}"
+        if not self._is_terminal:
+            click.echo(line, err=True)
+            return
         # A line that is wider than the terminal could not be overwritten.
-        line = truncate(f"{time.monotonic() - self._began:5.0f} s  {self._text}", columns() - 1)
+        line = truncate(line, columns() - 1)
         click.echo("\r" + line.ljust(self._width), err=True, nl=False)
         self._width = len(line)

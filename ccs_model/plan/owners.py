@@ -44,6 +44,8 @@ OWNERS_TOTALS = (
 )  # fmt: skip
 CAPITAL = ("capture_capex_mn", "transport_capex_mn", "storage_capex_mn")
 FINANCING = ("grants_mn", "drawn_mn", "interest_mn", "repaid_mn")
+# Flows whose counterpart is the public purse, to which the carbon market counts.
+OF_PUBLIC_PURSE = ("grants_mn", "paid_mn", "carbon_mn", "tax_mn")
 # Flow of an owner to which each item of the cost terms belongs.
 _FLOW_OF = {
     "capture_capex_mn": "capture_capex_mn", "pipe_capex_mn": "transport_capex_mn", "site_capex_mn": "storage_capex_mn",
@@ -222,8 +224,9 @@ class Owners:
     def by_plant(self) -> pd.DataFrame:
         """Return investment figures, one row a retrofitted plant, and `all`.
 
-        npv_mn, project_npv_mn (without loans and bonds), rates of return of project and equity, payback_yr,
-        discounted_payback_yr, debt_service_cover (minimum over the years before the settlement at the end),
+        public_money_mn (grants, payments per tonne and carbon revenue less tax, at the social discount rate; tax relief
+        counts as received), npv_mn, project_npv_mn (without loans and bonds), rates of return of project and equity,
+        payback_yr, discounted_payback_yr, debt_service_cover (minimum over the years before the settlement at the end),
         break_even_carbon_price_per_t and contract_strike_per_t (per tonne of on-site abatement, after tax; the contract
         runs for contract_yr from the first year of operation, in other years tonnes earn the carbon revenue of the
         account), standalone_npv_mn (without the tax saving on other profits of the owner: losses are carried forward;
@@ -232,7 +235,8 @@ class Owners:
         """
         names = [*self.split.plants, "all"]
         flows = {name: _with_sum(amount) for name, amount in self.flows.items()}
-        rate, tax = self.point.problem.discount_rate, self.point.problem.accounts.tax_share
+        accounts = self.point.problem.accounts
+        rate, tax = self.point.problem.discount_rate, accounts.tax_share
         net = np.asarray(sum(flows.values()))
         interest_shield = -tax * flows["interest_mn"]
         financing = np.asarray(sum(flows[name] for name in FINANCING))
@@ -258,6 +262,7 @@ class Owners:
                 "capex_mn": -capital.sum(axis=1),
                 "grants_mn": grants.sum(axis=1),
                 "borrowed_mn": flows["drawn_mn"].sum(axis=1),
+                "public_money_mn": sum(npv_mn(flows[name], accounts.social_discount_rate) for name in OF_PUBLIC_PURSE),
                 "npv_mn": npv_mn(net, rate),
                 "project_npv_mn": npv_mn(project, rate),
                 "project_irr_share": project_irr,

@@ -19,15 +19,14 @@ from ccs_model.inputs.geography import are_in_china
 from ccs_model.model.objective import abatement_value, net_benefit_terms
 from ccs_model.model.terms import breakdown, cost_terms
 from ccs_model.plan.decisions import Point
-from ccs_model.plan.owners import Owners
+from ccs_model.plan.owners import OF_PUBLIC_PURSE, Owners
 from ccs_model.problem import Problem
 
 # Payer of each flow of the owners' accounts, if it is an income.
 _SIDES = {
     "capture_capex_mn": OUTSIDE, "transport_capex_mn": OUTSIDE, "storage_capex_mn": OUTSIDE, "capture_om_mn": OUTSIDE,
     "energy_mn": OUTSIDE, "transport_om_mn": OUTSIDE, "storage_om_mn": OUTSIDE, "salvage_mn": OUTSIDE,
-    "oil_mn": OUTSIDE, "carbon_mn": "public purse", "paid_mn": "public purse", "grants_mn": "public purse",
-    "tax_mn": "public purse", "loans_mn": "financiers",
+    "oil_mn": OUTSIDE, **dict.fromkeys(OF_PUBLIC_PURSE, "public purse"), "loans_mn": "financiers",
 }  # fmt: skip
 
 

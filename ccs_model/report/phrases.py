@@ -115,7 +115,8 @@ def society(totals: Mapping[str, Any], currency: str, price_year: int, terms: Ma
     value = totals["break_even_carbon_value_per_t"]
     if value is not None:
         found[0] = f"{found[0][:-1]}; the break-even carbon value is {value:,.0f} {money} per t avoided."
-    if totals["value_at_market_price_mn"] is not None:
+    # A price path of 0 says nothing of what the tonnes are worth.
+    if totals["value_at_market_price_mn"]:
         first, last = terms["market_price_per_t"]
         path = (
             f"{first:,.0f} {money} per t"

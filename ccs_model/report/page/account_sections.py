@@ -110,6 +110,12 @@ def _ledger(run: StoredRun, words: Words) -> Markup:
     return table("ledger", columns, [*rows, total], words, words("payments"), has_total=True)
 
 
+_PUBLIC_MONEY = (
+    "Public money is what the public purse pays less what it receives, tax relief on losses included, at the social "
+    "discount rate."
+)
+
+
 def owners(run: StoredRun, words: Words) -> Markup:
     """Return the returns of each owner; empty for a representative year."""
     found = run.document["owners"]
@@ -124,7 +130,14 @@ def owners(run: StoredRun, words: Words) -> Markup:
         rows.append({**row, "name": name, "is_total": is_total, "payback_yr": payback})
     rows.sort(key=lambda row: (row["is_total"], -(row["capex_mn"] or 0.0), row["plant"]))
     columns = columns_of(
-        words, "name", "capex_mn", "npv_mn", "project_irr_share", "payback_yr", "break_even_carbon_price_per_t"
+        words,
+        "name",
+        "capex_mn",
+        "public_money_mn",
+        "npv_mn",
+        "project_irr_share",
+        "payback_yr",
+        "break_even_carbon_price_per_t",
     )
     has_total = bool(rows[-1]["is_total"])
     reasons = Counter(str(row["no_project_irr"]) for row in rows if row["no_project_irr"] and not row["is_total"])
@@ -138,6 +151,7 @@ def owners(run: StoredRun, words: Words) -> Markup:
         without = document["totals"].get("npv_without_salvage_mn")
         count += "." if without is None else f"; without them their sum is {number(without)} million."
         notes.insert(0, words.sentence(f"{count} Rates of return and payback count these assets too."))
+    notes.insert(0, words.sentence(_PUBLIC_MONEY))
     notes.insert(0, words.sentence(f"The owners' discount rate is {100 * document['context']['discount_rate']:g} %."))
     if document["funds"] or document["costs"].get("paid_mn"):
         notes.insert(0, words.sentence("Break-even prices count the payments, grants and loans of the scenario."))

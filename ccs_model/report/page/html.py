@@ -32,6 +32,7 @@ _WORD_OF = {
     "avoidance_cost_at_full_load_per_t": "avoidance_cost_at_full_load",
     "avoided_at_full_load_ktpa": "avoided_at_full_load",
     "break_even_carbon_price_per_t": "break_even", "project_irr_share": "irr", "payback_yr": "payback",
+    "public_money_mn": "public_money",
     "abatement_share": "abatement", "on_site_abatement_share": "on_site_abatement",
     "storage_cost_per_t": "storage_cost", "built_year": "year", "stored_kt": "stored", "diameter_mm": "diameter",
     "uncalibrated_abatement_share": "as_designed", "reported_abatement_share": "as_reported",

@@ -65,6 +65,10 @@ def test_one_vent_by_hand(solved: Solved, one_vent: Changes) -> None:
     assert plan.objective.value == pytest.approx(net, rel=1e-9)
     assert by_name(plan, "npv_mn")["all"] == pytest.approx(net, rel=1e-9)
     assert by_name(plan, "borrowed_mn")["all"] == pytest.approx(loan, rel=1e-9)
+    # What the public purse loses, plant by plant.
+    public = by_name(plan, "public_money_mn")
+    assert public["all"] == pytest.approx(-plan.totals["public_purse_account_mn"], rel=1e-9)
+    assert public.drop("all").sum() == pytest.approx(public["all"], rel=1e-9)
     sold = sum(400.0 * cut_kt[year] / 1000 * (1 + rate) ** -(year - 2026) for year in years if year >= 2027)
     assert plan.totals["carbon_revenue_mn"] == pytest.approx(sold, rel=1e-9)
     salvage = -flow.loc[2036, "salvage_mn"]

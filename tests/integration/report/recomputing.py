@@ -15,6 +15,7 @@ import pytest
 import python_calamine
 from openpyxl.utils.cell import coordinate_to_tuple
 from openpyxl.workbook import Workbook
+from openpyxl.worksheet.merge import MergedCellRange
 
 MISSING = "LibreOffice is not installed: apt-get install libreoffice-calc"
 # A workbook is computed again when it is opened, whatever values it carries.
@@ -123,7 +124,10 @@ def _value(value: object) -> object:
 
 def edited(path: Path, to: Path, values: Mapping[str, float | str], rows: Mapping[str, Mapping[int, float]]) -> Path:
     """A copy with named inputs changed, and rows of sheet Series by the words in its first column and year."""
-    book = openpyxl.load_workbook(path)
+    # Borders of merged cells, which no value depends on, would take half of the time.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MergedCellRange, "format", lambda _: None)
+        book = openpyxl.load_workbook(path)
     for name, value in values.items():
         sheet, address = book.defined_names[name].attr_text.split("!")
         assert not book[sheet][address].protection.locked, name

@@ -386,7 +386,7 @@ def test_an_empty_plan_a_network_and_a_static_year_have_pages(
     assert "stakeholders-chart" not in empty.charts
     # No payback period without an investment.
     owners = page_text(run_of(empty_plan)).split('data-table="owners"')[1].split("<tfoot>")[1].split("</tfoot>")[0]
-    assert re.findall(r"<td class=n>(.*?)</td>", owners) == ["0", "0", "–", "–", "–"]
+    assert re.findall(r"<td class=n>(.*?)</td>", owners) == ["0", "0", "0", "–", "–", "–"]
     assert {"pipe", "truck"} >= {row["kind"] for row in shared.map["pipes"]} != set()
     assert "stakeholders-chart" not in static.charts and static.map["plants"]
 
