@@ -229,14 +229,18 @@ def remove_temporary_paths() -> None:
     _remove_empty(list(_new_folders))
 
 
-def remove_stale(folder: Path, name: str, kind: str) -> None:
+def remove_stale(folder: Path, name: str, kind: str, *, is_locked: bool = False) -> None:
     """Remove the temporary paths for `name` in `folder` that ended processes of this machine left."""
-    for path in stale_paths(folder, name, kind):
+    for path in stale_paths(folder, name, kind, is_locked=is_locked):
         _remove(path)
 
 
-def stale_paths(folder: Path, name: str, kind: str) -> list[Path]:
-    """Return the temporary paths for `name` that ended processes left; none if `folder` cannot be read."""
+def stale_paths(folder: Path, name: str, kind: str, *, is_locked: bool = False) -> list[Path]:
+    """Return the temporary paths for `name` that ended processes left; none if `folder` cannot be read.
+
+    In a container every process may have the id of the one that was killed before it. If this process holds the lock
+    of `name` (`is_locked`), paths of its own id that it has not made are left by such a process.
+    """
     left = re.compile(
         rf"\.{re.escape(shortened_name(name))}\.{re.escape(host_name())}-(\d+)-[0-9a-f]+\.{re.escape(kind)}"
     )
@@ -244,9 +248,10 @@ def stale_paths(folder: Path, name: str, kind: str) -> list[Path]:
     with contextlib.suppress(OSError):
         for path in folder.iterdir():
             made_by = left.fullmatch(path.name)
-            # In a container, every process may have the id of the one that was killed before it.
-            is_own = made_by and int(made_by[1]) == os.getpid() and path not in _temporary
-            if made_by and (is_own or not is_running(int(made_by[1]))):
+            if not made_by:
+                continue
+            is_own = is_locked and int(made_by[1]) == os.getpid() and path.absolute() not in _temporary
+            if is_own or not is_running(int(made_by[1])):
                 found.append(path)
     return found
 

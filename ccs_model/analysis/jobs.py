@@ -363,7 +363,9 @@ def on_cluster(jobs: Sequence[Job], work: Work, scheduler: Scheduler | str) -> I
         raise FileError(f"no scheduler answers at {scheduler.address}: {error}") from error
     token = uuid.uuid4().hex
     # Its loggers would print tracebacks of what is reported here in a line.
-    for name in (each for each in tuple(logging.root.manager.loggerDict) if each.startswith("distributed")):
+    names = [name for name in tuple(logging.root.manager.loggerDict) if name.startswith("distributed")]
+    levels = {name: logging.getLogger(name).level for name in names}
+    for name in names:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         try:
@@ -391,6 +393,8 @@ def on_cluster(jobs: Sequence[Job], work: Work, scheduler: Scheduler | str) -> I
             yield Ended(key, result, failure)
     finally:
         client.close()
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
 
 
 def _same(work: Work) -> Work:

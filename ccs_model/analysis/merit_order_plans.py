@@ -9,7 +9,7 @@ streams share and the years for which capture lasts.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -81,14 +81,14 @@ def _listed_plan(
     if start is None or not small.holds(start):
         start = zero_point(matrix)
     if problem.is_integer and problem.network is not None:
-        network, growth = network_of(problem, small.matrix), growth_network_of(problem, small.matrix)
-        context = SearchContext(small.matrix, network, options, now() + _EFFORT, growth=growth)
-        grow = BUDGET_SWEEP.stage(GrowAtLimits).grow
-        known = None if start is None else start[small.columns]
-        grown = grow.run(context, Result("limit", known)).incumbent
-        if growth is not None and grown is not None:
-            start = small.lifted(grown)
-            unused = small.columns[network.outside(network.arc_groups_used(grown))]
+        # Growth needs the columns of every site and period, so that the others are closed and not left out.
+        closed = replace(matrix, upper=matrix.upper.copy())
+        closed.upper[others] = 0.0
+        network = network_of(problem, closed)
+        context = SearchContext(closed, network, options, now() + _EFFORT, growth=growth_network_of(problem, closed))
+        grown = BUDGET_SWEEP.stage(GrowAtLimits).grow.run(context, Result("limit", start)).incumbent
+        if grown is not None and (start is None or context.is_improvement(grown, context.value(start))):
+            start, unused = grown, network.outside(network.arc_groups_used(grown))
     small = restricted(matrix, np.union1d(others, unused[matrix.lower[unused] == 0]))
     if start is not None and not small.holds(start):
         start = zero_point(matrix)

@@ -39,11 +39,11 @@ from ccs_model.errors import (
     schema_issue,
 )
 from ccs_model.inputs import Inputs
-from ccs_model.plan.cache_key import RunKey, cached_manifest, is_incomplete, run_key
+from ccs_model.plan.cache_key import RunKey, cached_manifest, run_key
 from ccs_model.plan.plan_json import csv_text, plain, records
 from ccs_model.problem import build_problem
 from ccs_model.report.workbook.plain_workbook import table_book
-from ccs_model.runs.folder_writer import MANIFEST, remove_leftovers, write_files
+from ccs_model.runs.folder_writer import MANIFEST, LockedError, remove_leftovers, write_files
 from ccs_model.runs.run_reader import changed_outputs
 from ccs_model.runs.run_writer import run_files
 from ccs_model.scenario import Scenario
@@ -379,13 +379,13 @@ class _Runs:
         folder = self._folder / RUNS / name
         (folder / FAILED).unlink(missing_ok=True)
         # Another shard may have written the run meanwhile; one that has lost files is replaced.
-        is_damaged = is_incomplete(folder, RunKey(self._sha[name], "")) or bool(self._damage(folder, name))
+        is_damaged = bool(self._damage(folder, name))
         trouble = f"{folder}: contains files that are not this run; they are left unchanged"
         try:
             if is_damaged or not folder.exists() or not any(folder.iterdir()):
                 write_files(files, folder, force=is_damaged)
-        except FileError as error:
-            # Another process may be writing the same run; the others go on.
+        except LockedError as error:
+            # Another process is writing the same run; the others go on.
             trouble = str(error)
         if row := self._stored(self._folder, name):
             self._rows[name] = row
@@ -400,7 +400,7 @@ class _Runs:
             return {"exit_code": failed["exit_code"], "message": failed["message"]}
         except (OSError, ValueError, KeyError, TypeError):
             pass
-        if cached_manifest(place, RunKey(self._sha[name], "")) is None:
+        if cached_manifest(place, RunKey(self._sha[name], "")) is None or self._damage(place, name):
             return None
         try:
             return row_of(parse_json(read_regular(place / "plan.json")))

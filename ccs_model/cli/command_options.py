@@ -183,16 +183,18 @@ class Output:
         FileError
             Before anything is solved, if the folder holds other files.
         """
+        from ccs_model.plan.cache_key import is_incomplete
         from ccs_model.runs.folder_writer import validate_overwrite
         from ccs_model.runs.run_writer import cached_document, write_result
 
         folder = self.folder(key.folder_name)
         found = None if self.force else cached_document(folder, key, stem)
         if found is None:
-            validate_overwrite(folder, self.force)
+            force = self.force or is_incomplete(folder, key)
+            validate_overwrite(folder, force)
             made = solve()
             name = title.format(made.about["scenario"])
-            found = write_result(folder, key, stem, name, made.to_dict(), made.tables(), force=self.force)
+            found = write_result(folder, key, stem, name, made.to_dict(), made.tables(), force=force)
         document = json.loads(found)
         self.report(found, lambda: text(document, folder))
         return document

@@ -222,7 +222,7 @@ Repeat the command to resume an interrupted sweep. A scenario without a plan is 
 
 \b
 Exit codes: 0 done, 3 a scenario is invalid, 4 one is infeasible, 5 one reached a limit, 6 the solver failed
-for one, 8 file system error, 130 or 143 interrupted (finished runs are kept).
+for one, 8 file system error, 130, 143 or 129 interrupted (finished runs are kept).
 """,
 )
 @scenario_argument

@@ -56,7 +56,7 @@ a scenario changes them.
 
 \b
 Exit codes: 0 done, 3 invalid input, 4 infeasible, 6 solver failure without a plan, 8 file system error,
-130 or 143 interrupted (finished futures are kept).
+130, 143 or 129 interrupted (finished futures are kept).
 """
 )
 @scenario_or_run_argument

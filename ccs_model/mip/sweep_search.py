@@ -323,7 +323,10 @@ class SweepSearch:
     source_network: Callable[[Matrix], SourceNetwork | None]
 
     def run(self, limits: Floats) -> SweepResult | None:
-        """Return points at the limits, from low to high; None where not even a relaxation was solved in time."""
+        """Return points at the limits, from low to high.
+
+        None where not even a relaxation was solved in time, or where nothing can be built.
+        """
         strategy = self.work.strategy
         known = self._anchors(float(limits[-1])) if self.work.proof is None else []
         if known is None:
@@ -334,7 +337,10 @@ class SweepSearch:
             used = [self.work.model.network.arc_groups_used(x) for x in solutions]
             scaled = [each.arc_groups for each in known] if self.with_scaling else []
             arc_groups = np.unique(np.concatenate([*scaled, *used, self.required]))
-        model, small = self._restricted(arc_groups, [cut for each in known for cut in each.cuts])
+        restriction = self._restricted(arc_groups, [cut for each in known for cut in each.cuts])
+        if restriction is None:
+            return None
+        model, small = restriction
         inside = tuple(x[small.columns] for x in solutions if small.holds(x))
         model = replace(model, known=inside)
         if self.work.proof is None:
@@ -404,9 +410,12 @@ class SweepSearch:
     def _n_jobs(self) -> int:
         return self.work.strategy.stage(Processes).n_jobs
 
-    def _restricted(self, arc_groups: Ints, cuts: list[Cut]) -> tuple[SweepModel, RestrictedModel]:
+    def _restricted(self, arc_groups: Ints, cuts: list[Cut]) -> tuple[SweepModel, RestrictedModel] | None:
+        """The model within some arc groups; None if nothing that the limit concerns can be built there."""
         model = self.work.model
         small = restricted(model.matrix, model.network.outside(arc_groups))
+        if model.matrix.row_constraints[model.row] not in small.matrix.row_constraints:
+            return None
         row = small.matrix.row_constraints.index(model.matrix.row_constraints[model.row])
         place = np.full(small.n_columns, -1)
         place[small.columns] = np.arange(len(small.columns))

@@ -117,7 +117,8 @@ def report_line(shares: str, evidence: str) -> str:
 
 def _reported_line(plan: Plan, each: ReportedReduction) -> str:
     plants = plan.problem.plants
-    sectors = ", ".join(sorted(set(plants["sector"][plants["province"] == each.zone])))
+    there = set(plants["sector"][plants["province"] == each.zone])
+    sectors = ", ".join(sorted(str(sector).replace("_", " ") for sector in there))
     takes = (
         f"In {each.zone}, {each.share * 100:.0f} % of the {each.needed_ktpa / each.share / 1000:,.1f} Mt of its plants "
         f"({sectors}) by capture alone would take {each.needed_ktpa / 1000:,.1f} Mt a year"

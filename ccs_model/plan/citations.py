@@ -293,7 +293,10 @@ def quality_rows(problem: Problem, retrofits: pd.DataFrame) -> list[dict[str, An
 
 
 def capture_estimates(problem: Problem, retrofits: pd.DataFrame) -> list[dict[str, float]]:
-    """Return the AACE classes of the capital of capture units: class, low and high share, and share of the capital."""
+    """Return the AACE classes of the capital of capture units: class, low and high share, and share of the capital.
+
+    Capital that the user's tables state has no class, so that the shares may sum to less than 1.
+    """
     table = problem.inputs["technologies/technologies"].drop_duplicates("technology").set_index("technology")
     units = retrofits[retrofits["technology"].isin(table.index) & (retrofits["capture_capex_mn"] > 0)]
     if units.empty:
@@ -309,5 +312,7 @@ def capture_estimates(problem: Problem, retrofits: pd.DataFrame) -> list[dict[st
             "high_share": float(classes.at[each, "high_share"]),
             "share": float(part),
         }
-        for each, part in (capital / capital.sum()).sort_values(ascending=False, kind="stable").items()
+        for each, part in (capital / retrofits["capture_capex_mn"].sum())
+        .sort_values(ascending=False, kind="stable")
+        .items()
     ]

@@ -192,7 +192,11 @@ def chinese(text: str) -> str | None:
 
 def _part(text: str, table: Labels) -> str:
     """A part of a sentence: a text of its own, a province, a list of these, or amounts."""
-    if known := table.exact.get(text) or table.values["province"].get(text) or table.values["sector"].get(text):
+    if (
+        known := table.exact.get(text)
+        or table.values["province"].get(text)
+        or table.values["sector"].get(text.replace(" ", "_"))
+    ):
         return known
     if known := table.values["constraint"].get(text.replace(" ", "_")):
         return known

@@ -256,9 +256,12 @@ def estimates_in_words(estimates: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def load_in_words(retrofits: Sequence[Mapping[Any, Any]], unit: str) -> str:
     """At which part of full load the units of the last period run, and their avoidance cost at it; empty near it."""
-    names = ("captured_ktpa", "captured_at_full_load_ktpa", "avoided_at_full_load_ktpa", "cost_at_full_load_mn_pa")
-    running = [row for row in retrofits if row.get("operating_share") != 0]
-    captured, full, avoided, cost = (math.fsum(float(row.get(name) or 0.0) for row in running) for name in names)
+    captured = math.fsum(float(row["captured_ktpa"] or 0.0) for row in retrofits)
+    # Units that work in a part of the period could deliver only then.
+    full, avoided, cost = (
+        math.fsum(float(row.get(name) or 0.0) * float(row.get("operating_share", 1.0)) for row in retrofits)
+        for name in ("captured_at_full_load_ktpa", "avoided_at_full_load_ktpa", "cost_at_full_load_mn_pa")
+    )
     if avoided <= 0 or captured >= _FULL_LOAD * full:
         return ""
     return (

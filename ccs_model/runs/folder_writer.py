@@ -52,6 +52,11 @@ _PART, _OLD = "part", "old"
 _LATER = (MANIFEST, "report.html", "export")
 _OTHER_NAMES = 9
 
+
+class LockedError(FileError):
+    """Another process is writing the folder."""
+
+
 _TRIES = 20
 _HOLDER_BYTES = 10_000
 # Errors of a disk without locks.
@@ -112,7 +117,7 @@ def validate_overwrite(folder: Path, force: bool) -> None:
             return
         if not folder.is_dir():
             raise FileError(f"{folder}: is a file, not a folder")
-        if folder.is_mount():
+        if os.path.ismount(folder):
             # One rename puts a run in place, and nothing can be renamed to a mount point.
             what = f"is a mount point, which a run cannot replace; name a folder inside it, such as {folder}/run"
             raise FileError(f"{folder}: {what}")
@@ -157,12 +162,12 @@ def remove_leftovers(folder: Path) -> None:
 
 def remove_temporary_files(folder: Path) -> None:
     """Remove what killed processes left beside a run folder, and restore a run that they had moved aside."""
-    for aside in stale_paths(folder.parent, folder.name, _OLD):
+    for aside in stale_paths(folder.parent, folder.name, _OLD, is_locked=True):
         if not folder.exists():
             with contextlib.suppress(OSError):
                 aside.rename(folder)
     for kind in (_OLD, _PART):
-        remove_stale(folder.parent, folder.name, kind)
+        remove_stale(folder.parent, folder.name, kind, is_locked=True)
 
 
 def _write(files: Mapping[str, bytes], folder: Path) -> None:
@@ -343,12 +348,12 @@ def locked(folder: Path) -> Iterator[None]:
                 held.enter_context(temporary_path(path))
                 holder = _holder(note)
                 if holder is not None and _may_hold(holder, is_enforced=is_enforced):
-                    raise FileError(_message(folder, holder))
+                    raise LockedError(_message(folder, holder))
                 note.unlink(missing_ok=True)
                 _write_holder(note, folder)
                 held.enter_context(temporary_path(note))
         except Timeout as error:
-            raise FileError(_message(folder, _holder(note))) from error
+            raise LockedError(_message(folder, _holder(note))) from error
         except OSError as error:
             if isinstance(error, PermissionError) and folder.parent.is_dir():
                 what = f"no permission to write to {folder.absolute().parent}, where it is put together"
@@ -412,14 +417,14 @@ def _write_holder(note: Path, folder: Path) -> None:
     except FileError as error:
         # The lock holds even if the disk is too full to name its holder.
         if lexists(note):
-            raise FileError(_message(folder, _holder(note))) from error
+            raise LockedError(_message(folder, _holder(note))) from error
 
 
 def _message(folder: Path, holder: dict[str, Any] | None) -> str:
     if holder is None:
         return f"{folder}: another process is writing this run ({lock_path(folder).name} is locked)"
     who = f"process {holder['pid']} on {holder.get('host')} has been writing this run since {holder.get('since')}"
-    is_here = holder.get("host") == host_name()
+    is_here = holder.get("host") == host_name() or (holder.get("boot") or None) == boot_id()
     return f"{folder}: {who}; " + (
         "wait for it, or choose another --out" if is_here else f"if it has ended there, delete {holder_path(folder)}"
     )

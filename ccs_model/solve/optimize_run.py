@@ -37,6 +37,8 @@ class OptimizedRun:
         manifest.json of the cached run; empty if the plan is new.
     question
         The scenario and tables, with the edits if a workbook was read.
+    repaired
+        Why a stored run of the same inputs was replaced; empty if there was none.
     """
 
     folder: Path
@@ -136,7 +138,8 @@ def optimize_to_folder(
                 lang=lang,
             )
             if out is None and folder.name == key.folder_name:
-                error.folder = write_files(files, folder.with_name(key.infeasible_folder_name), force=force)
+                report = folder.with_name(key.infeasible_folder_name)
+                error.folder = write_files(files, report, force=force or is_incomplete(report, key))
             else:
                 error.folder = write_locked(files, folder, force=force)
             raise

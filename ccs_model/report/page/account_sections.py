@@ -111,8 +111,8 @@ def _ledger(run: StoredRun, words: Words) -> Markup:
 
 
 _PUBLIC_MONEY = (
-    "Public money is what the public purse pays less what it receives, tax relief on losses included, at the social "
-    "discount rate."
+    "Public money is grants, payments per tonne and carbon revenue less tax, tax relief on losses included, at the "
+    "social discount rate."
 )
 
 

@@ -108,10 +108,10 @@ def write_series(sheet: Sheet, plan: Plan) -> None:
 
 
 def _row(
-    sheet: Sheet, problem: Problem, said: Mapping[str, str], name: str, kind: CellClass, values: Floats,
+    sheet: Sheet, problem: Problem, texts: Mapping[str, str], name: str, kind: CellClass, values: Floats,
     formula: str = "", *, is_live: bool = False,
 ) -> Row:  # fmt: skip
-    """One series: what is `said` of it, and its values by year or a formula of them.
+    """One series: its `texts`, and its values by year or a formula of them.
 
     An input that `is_live` may be changed. Nothing follows from the year after a static one.
     """
@@ -121,7 +121,7 @@ def _row(
         for year, value in zip(years_of(problem), values, strict=True)
     )
     unknown = {"place": "", "reference": "", "note": ""}
-    return {**unknown, **said, "unit": sheet.unit(name), "class": kind.letter, **over_years(problem, cells)}
+    return {**unknown, **texts, "unit": sheet.unit(name), "class": kind.letter, **over_years(problem, cells)}
 
 
 def _live(sheet: Sheet, problem: Problem) -> Iterator[Row]:
@@ -149,8 +149,8 @@ def _live(sheet: Sheet, problem: Problem) -> Iterator[Row]:
     }
     for row in declared_rows("series.csv", **marks):
         name, kind, is_live = row["quantity"], CLASS_OF[row["class"]], bool(row["editable"])
-        said = {**row, "id": row["row"]}
-        yield _row(sheet, problem, said, name, kind, values[row["row"]], row["formula"], is_live=is_live)
+        texts = {**row, "id": row["row"]}
+        yield _row(sheet, problem, texts, name, kind, values[row["row"]], row["formula"], is_live=is_live)
 
 
 def _avoided(sheet: Sheet, plan: Plan) -> Row:
@@ -158,8 +158,8 @@ def _avoided(sheet: Sheet, plan: Plan) -> Row:
     by_period = plan.by_year.set_index("year")["avoided_ktpa"].reindex(plan.problem.years, fill_value=0.0)
     at = np.searchsorted(plan.problem.years, plan.problem.calendar, side="right") - 1
     values = np.r_[by_period.to_numpy(float)[at], 0.0]
-    said = {"series": "Avoided in the plan", "reference": "solver", "note": "annual mean of the period"}
-    return _row(sheet, plan.problem, {"id": "avoided", **said}, "avoided_kt", SOLVER, values)
+    texts = {"series": "Avoided in the plan", "reference": "solver", "note": "annual mean of the period"}
+    return _row(sheet, plan.problem, {"id": "avoided", **texts}, "avoided_kt", SOLVER, values)
 
 
 def _observed(sheet: Sheet, problem: Problem) -> Iterator[Row]:
@@ -191,13 +191,13 @@ def spans(years: Iterable[float]) -> str:
 def _path(sheet: Sheet, problem: Problem, what: str, place: str, name: str, table: pd.DataFrame) -> Row:
     table = table.sort_values("year")
     values = np.interp(years_of(problem), table["year"].to_numpy(float), table[name].to_numpy(float))
-    said = {
+    texts = {
         "series": what,
         "place": place,
         "reference": ", ".join(dict.fromkeys(table["reference"])) if "reference" in table else "sheet Inputs",
         "note": f"data for {spans(table['year'])}",
     }
-    return _row(sheet, problem, said, name, OBSERVED, values)
+    return _row(sheet, problem, texts, name, OBSERVED, values)
 
 
 SERIES = Page(

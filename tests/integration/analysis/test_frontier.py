@@ -251,6 +251,16 @@ def test_no_merit_order_beats_the_plan_of_a_shared_network(shared):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "site", [{"storage.not_before": {"qinshui": 2031}}, {"storage.max_fill_share": 1e-9}], ids=["late", "full"]
+)
+def test_sites_that_are_closed_at_first_or_at_all_stop_no_frontier(small, site):
+    points = frontier(small(NETWORK, site), n_points=3, to_mn=2_000, jobs=1).frontier.points
+    assert points["list_objective"].notna().all()
+    assert (points["list_objective"] <= points["objective"] * (1 + 1e-9) + 1e-6).all()
+
+
+@pytest.mark.slow
 def test_plans_of_the_merit_order_are_near_the_optimum_of_its_streams(problem_of):
     problem = problem_of(NETWORK, {"budget.total_mn": 3_000})
     matrix = matrix_of(build_model(problem))

@@ -74,7 +74,7 @@ def test_a_lock_left_by_a_killed_container_is_taken_over_by_the_next(run: Run, t
 
 def test_a_mount_point_is_refused_before_anything_is_solved(run: Run, tmp_path: Path) -> None:
     if subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode:
-        return  # without the privilege nothing can be mounted
+        pytest.skip("without the privilege nothing can be mounted")
     line = "mkdir m; mount -t tmpfs none m; ccs-model {} small.yaml --out m -q"
     for command in ("optimize", "frontier --points 3"):
         refused = run(f"unshare -m sh -c '{line.format(command)}'")
@@ -129,12 +129,17 @@ def test_damaged_runs_of_a_shard_are_named_and_solved_again(run: Run, tmp_path: 
     damaged = min((tmp_path / "shard-2" / "runs").glob("small-*"))
     table = damaged / "tables" / "retrofits.csv"
     table.write_bytes(table.read_bytes()[:100])
-    (damaged / "tables" / "zones.csv").unlink()
     merged = run("ccs-model sweep merge shard-1 shard-2")
     assert merged.returncode == 8
-    assert "tables/retrofits.csv: changed; tables/zones.csv: missing" in " ".join(merged.stdout.split())
-    (damaged / "plan.json").write_bytes(b"")
+    assert "tables/retrofits.csv: changed; copy this run again" in " ".join(merged.stdout.split())
+    (damaged / "tables" / "zones.csv").unlink()
+    assert "tables/zones.csv: missing" in " ".join(run("ccs-model sweep merge shard-1 shard-2").stdout.split())
     assert run(f"{line} --shard 2/2 --out shard-2").returncode == 0
+    # A run of the first folder is compared as well.
+    other = min((tmp_path / "shard-1" / "runs").glob("small-*")) / "map.geojson"
+    other.write_bytes(other.read_bytes()[:-100])
+    assert run("ccs-model sweep merge shard-1 shard-2 -q").returncode == 7
+    assert run(f"{line} --shard 1/2 --out shard-1").returncode == 0
     assert run("ccs-model sweep merge shard-1 shard-2 -q").returncode == 0
     assert run("for each in shard-1/runs/*; do ccs-model verify $each -q || exit 1; done").returncode == 0
 

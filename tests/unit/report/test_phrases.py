@@ -152,6 +152,8 @@ def test_units_below_full_load_state_their_cost_at_it():
     assert found.endswith("; at full load the avoidance cost would be 300 CNY 2024/t avoided.")
     assert load_in_words([{**rows[0], "captured_ktpa": 960.0}], "CNY 2024/t") == ""
     assert load_in_words([], "CNY 2024/t") == ""
+    # A unit that begins after half of the period and then runs at full load.
+    assert load_in_words([{**rows[0], "captured_ktpa": 500.0, "operating_share": 0.5}], "CNY 2024/t") == ""
 
 
 def test_estimates_name_class_accuracy_and_share():
