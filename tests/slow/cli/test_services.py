@@ -75,34 +75,37 @@ def test_a_lock_left_by_a_killed_container_is_taken_over_by_the_next(run: Run, t
 def test_a_mount_point_is_refused_before_anything_is_solved(run: Run, tmp_path: Path) -> None:
     if subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode:
         pytest.skip("without the privilege nothing can be mounted")
-    line = "mkdir m; mount -t tmpfs none m; ccs-model {} small.yaml --out m -q"
-    for command in ("optimize", "frontier --points 3"):
-        refused = run(f"unshare -m sh -c '{line.format(command)}'")
-        assert refused.returncode == 8, refused
-        assert "m: is a mount point, which a run cannot replace; name a folder inside it" in refused.stderr
+    refused = run("mkdir m; unshare -m sh -c 'mount -t tmpfs none m; ccs-model optimize small.yaml --out m -q'")
+    assert refused.returncode == 8, refused
+    assert "m: is a mount point, which a run cannot replace; name a folder inside it" in refused.stderr
     inside = run("unshare -m sh -c 'mount -t tmpfs none m; ccs-model optimize small.yaml --out m/run -q && ls m/run'")
     assert inside.returncode == 0 and "plan.xlsx" in inside.stdout
     assert not (tmp_path / "m-2").exists()
 
 
-@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-@pytest.mark.parametrize("command", ["check small.yaml", "optimize small.yaml --out run"])
+@pytest.mark.parametrize(
+    ("command", "closed"),
+    [
+        ("check small.yaml", "<&- >&- 2>&-"),
+        *(("optimize small.yaml --out run", each) for each in (">&-", "<&- >&- 2>&-")),
+    ],
+)
 def test_closed_streams_are_no_fault(command: str, closed: str, run: Run, tmp_path: Path) -> None:
     assert run(f"ccs-model {command} {closed}").returncode == 0
     if command.startswith("optimize"):
         assert json.loads((tmp_path / "run" / "plan.json").read_text(encoding="utf-8"))["status"] == "optimal"
 
 
-@pytest.mark.parametrize("damage", ["rm run/plan.xlsx", "rm -r run/tables", ": > run/plan.json"])
-def test_a_run_that_has_lost_files_is_solved_again(damage: str, run: Run, tmp_path: Path) -> None:
+def test_a_run_that_has_lost_files_is_solved_again(run: Run, tmp_path: Path) -> None:
     line = "ccs-model optimize small.yaml -q --out run"
     assert run(line).returncode == 0
     before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*.csv")}
-    again = run(f"{damage}; {line}")
-    assert again.returncode == 0
-    assert "files of this run were missing or empty; it was solved again" in again.stderr
-    assert before == {path: path.read_bytes() for path in (tmp_path / "run").rglob("*.csv")}
-    assert (tmp_path / "run" / "plan.xlsx").stat().st_size > 0
+    for damage in ("rm run/plan.xlsx", "rm -r run/tables", ": > run/plan.json"):
+        again = run(f"{damage}; {line}")
+        assert again.returncode == 0
+        assert "files of this run were missing or empty; it was solved again" in again.stderr
+        assert before == {path: path.read_bytes() for path in (tmp_path / "run").rglob("*.csv")}
+        assert (tmp_path / "run" / "plan.xlsx").stat().st_size > 0
     assert "solved again" not in run(line).stderr
     # What is not the run's is never replaced.
     refused = run(f"touch run/mine.txt; rm run/plan.json; {line}")
@@ -123,7 +126,7 @@ def test_update_replaces_a_run_of_other_inputs_and_reuses_one_of_the_same(run: R
 
 
 def test_damaged_runs_of_a_shard_are_named_and_solved_again(run: Run, tmp_path: Path) -> None:
-    line = "ccs-model sweep small.yaml --set budget.total_mn=300,600,900,1200 --jobs 1 -q"
+    line = "ccs-model sweep small.yaml --set budget.total_mn=600,900 --jobs 1 -q"
     for n in (1, 2):
         assert run(f"{line} --shard {n}/2 --out shard-{n}").returncode == 0
     damaged = min((tmp_path / "shard-2" / "runs").glob("small-*"))
@@ -153,7 +156,7 @@ def test_an_address_that_is_none_is_a_usage_error(address: str, run: Run) -> Non
 @pytest.mark.cluster
 def test_a_lost_scheduler_leaves_what_has_ended(run: Run, tmp_path: Path) -> None:
     pytest.importorskip("distributed")
-    port, budgets = 18_771, "budget.total_mn=300:1500:25"
+    port, budgets = 18_771, "budget.total_mn=300:1500:13"
     dask = f"{sys.executable} -m distributed.cli."
     line = f"ccs-model sweep small.yaml --set {budgets} --out all"
     lost = run(f"""
