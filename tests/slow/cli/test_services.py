@@ -49,7 +49,9 @@ def test_the_signal_of_a_job_queue_ends_a_run_as_ctrl_c_does(name: str, tmp_path
     (tmp_path / "hard.yaml").write_text(SMALL.replace("1_200", "0").replace("900", "20_000"), encoding="utf-8")
     words = [sys.executable, "-m", "ccs_model", "optimize", "hard.yaml", "--out", "run"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
-    process = subprocess.Popen(words, cwd=tmp_path, env=environment, stderr=subprocess.PIPE)
+    # Under `nohup` the signal would stay ignored.
+    back = lambda: signal.signal(getattr(signal, name), signal.SIG_DFL)  # noqa: E731
+    process = subprocess.Popen(words, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, preexec_fn=back)
     while not (tmp_path / ".run.holder").exists():
         assert process.poll() is None
     process.send_signal(getattr(signal, name))
