@@ -28,7 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # The same examples in every run, so that a failure repeats.
     repeatable = settings(derandomize=True, deadline=None, database=None)
     settings.register_profile("default", repeatable, max_examples=10)
-    settings.register_profile("full", repeatable, max_examples=50)
+    settings.register_profile("full", repeatable, max_examples=30)
     chosen = "default" if "not slow" in config.getoption("markexpr") else "full"
     settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", chosen))
 
