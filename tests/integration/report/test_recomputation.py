@@ -72,10 +72,10 @@ EDITS: Mapping[str, tuple[Mapping[str, float], Mapping[str, Any], float]] = {
             {"discount_rate": 0.11, "finance.tax_share": 0.2, "policy.carbon_price_per_t": PRICES,
              "policy.capture_deductible": True}, 0.8),
 }  # fmt: skip
-# Each input for itself where plants share pipes and funds pay; all together everywhere.
+# Single inputs where funds and policies pay; all together where plants share pipes, and in a province.
 EDITED = (
-    ("shared_rich", "discount"), ("shared_rich", "capex"), ("shared_rich", "carbon"), ("own", "all"), ("rich", "tax"),
-    ("shared_rich", "all"), ("hebei", "all"), ("credit", "tax"),
+    ("rich", "discount"), ("shared_rich", "carbon"), ("own", "all"), ("rich", "tax"), ("shared_rich", "all"),
+    ("hebei", "all"),
 )  # fmt: skip
 # Formulas whose value says that something was changed, or repeats the solved plan.
 _OF_CHANGE = re.compile(
