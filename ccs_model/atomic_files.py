@@ -57,7 +57,7 @@ def host_name() -> str:
 
 
 def boot_id() -> str:
-    """Return what names the running system, the same in all containers on it; empty where it has no such name."""
+    """Return the identifier of the running system, the same in all its containers; empty where it has none."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except (OSError, ValueError):
@@ -238,8 +238,8 @@ def remove_stale(folder: Path, name: str, kind: str, *, is_locked: bool = False)
 def stale_paths(folder: Path, name: str, kind: str, *, is_locked: bool = False) -> list[Path]:
     """Return the temporary paths for `name` that ended processes left; none if `folder` cannot be read.
 
-    In a container every process may have the id of the one that was killed before it. If this process holds the lock
-    of `name` (`is_locked`), paths of its own id that it has not made are left by such a process.
+    In a container a new process may have the id of a killed one. If this process holds the lock of `name`
+    (`is_locked`), paths with its own id that it did not create are those of a killed process.
     """
     left = re.compile(
         rf"\.{re.escape(shortened_name(name))}\.{re.escape(host_name())}-(\d+)-[0-9a-f]+\.{re.escape(kind)}"

@@ -31,7 +31,7 @@ from ccs_model.inputs import Inputs
 from ccs_model.mip import Matrix
 from ccs_model.mip.clock import now
 from ccs_model.model.names import BUDGET, TARGETS
-from ccs_model.plan.cache_key import OWN, RunKey, cached_manifest, run_key
+from ccs_model.plan.cache_key import OWN, RunKey, cached_manifest, is_incomplete, run_key
 from ccs_model.plan.plan import CHOSEN_SHARE, FIXED, MODES, NO_REGRET_SHARE, REPLANNED, Plan, Uncertainty
 from ccs_model.plan.plan_json import csv_text
 from ccs_model.plan.stored_run import StoredRun
@@ -272,8 +272,10 @@ def _given_plan(
     else:
         at = at_solution(solved)
         plan, matrix = plan_at(at, solved.document), at.matrix
-    if not is_kept and (isinstance(given, Plan) or not copy_run(solved.folder, own)):
-        write_run_folder(plan, own, command="ccs-model montecarlo")
+    if not is_kept:
+        force = is_incomplete(own, key)
+        if isinstance(given, Plan) or not copy_run(solved.folder, own, force=force):
+            write_run_folder(plan, own, force=force, command="ccs-model montecarlo")
     return plan, matrix
 
 
@@ -302,8 +304,10 @@ def _fixed_plan(
     else:
         on_message("the plan")
         plan, place = solve(problem), None
-    if cached_manifest(own, key) is None and (place is None or not copy_run(place, own)):
-        write_run_folder(plan, own, command="ccs-model montecarlo")
+    if cached_manifest(own, key) is None:
+        force = is_incomplete(own, key)
+        if place is None or not copy_run(place, own, force=force):
+            write_run_folder(plan, own, force=force, command="ccs-model montecarlo")
     return plan, matrix
 
 

@@ -26,7 +26,7 @@ from ccs_model.cli.plan_series import frontier, sweep
 from ccs_model.cli.robustness import montecarlo, near_optimal, regret, stochastic
 from ccs_model.cli.shipped import data, doctor
 from ccs_model.cli.start import check, init, schema
-from ccs_model.cli.terminal import end_lines, use_color
+from ccs_model.cli.terminal import use_color
 from ccs_model.errors import BUG, DONE, FILE_TROUBLE, NO_PLAN, CcsModelError, FileError, InputError, is_lack_of_memory
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -123,7 +123,6 @@ def main() -> None:
     except click.exceptions.Exit as ended:
         code = ended.exit_code
     except click.ClickException as error:
-        end_lines()
         with contextlib.suppress(OSError):
             error.show()
         code = error.exit_code
@@ -134,7 +133,6 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("CCS_MODEL_TRACEBACK"):
             raise
-        end_lines()
         code, text = outcome_of(error)
         if isinstance(error, OSError):
             _discard_output()

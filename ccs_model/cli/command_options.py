@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ccs_model.bounded_reading import is_workbook
-from ccs_model.cli.terminal import ProgressLine
+from ccs_model.cli.terminal import ProgressLine, end_lines
 from ccs_model.errors import FileError, InputError, Issue
 
 if TYPE_CHECKING:
@@ -360,11 +360,13 @@ class SectionedGroup(click.Group):
             raise OutputClosedError from error
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; raise OutputClosedError if its output cannot be printed."""
+        """Run the command and end its progress lines; raise OutputClosedError if its output cannot be printed."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError as error:
             raise OutputClosedError from error
+        finally:
+            end_lines()
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -265,7 +265,7 @@ def load_in_words(retrofits: Sequence[Mapping[Any, Any]], unit: str) -> str:
     if avoided <= 0 or captured >= _FULL_LOAD * full:
         return ""
     return (
-        f"The units run at {100 * captured / full:.0f} % of what they could deliver; at full load the avoidance cost "
+        f"The units run at {100 * captured / full:.0f} % of full load; at full load the avoidance cost "
         f"would be {rounded(1000.0 * cost / avoided)} {unit} avoided."
     )
 

@@ -355,8 +355,8 @@ def locked(folder: Path) -> Iterator[None]:
         except Timeout as error:
             raise LockedError(_message(folder, _holder(note))) from error
         except OSError as error:
-            if isinstance(error, PermissionError) and folder.parent.is_dir():
-                what = f"no permission to write to {folder.absolute().parent}, where it is put together"
+            if folder.parent.is_dir() and not os.access(folder.parent, os.W_OK):
+                what = f"no permission to write to {folder.absolute().parent}, which a new run folder needs"
                 raise FileError(f"{folder}: cannot be written: {what}") from error
             raise FileError(f"{folder}: cannot be written: {error.strerror or error}") from error
         yield

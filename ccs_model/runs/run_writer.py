@@ -286,15 +286,15 @@ def tables_of(plan: Plan) -> Mapping[str, pd.DataFrame]:
     return {**tables, "pipes": pipes_by_vintage(plan), "links": candidate_links(plan), "shares": shares_of(plan)}
 
 
-def copy_run(source: Path, folder: Path) -> bool:
-    """Copy the run `source` to `folder`; return False if its files differ from its manifest.
+def copy_run(source: Path, folder: Path, *, force: bool = False) -> bool:
+    """Copy the run `source` to `folder`, with `force` over a run; return False if its files differ from its manifest.
 
     Raises FileError as `write_files` does.
     """
     files = _unchanged_files(source)
     if files is None:
         return False
-    write_files(files, folder)
+    write_files(files, folder, force=force)
     return True
 
 

@@ -16,24 +16,17 @@ from ccs_model.errors import FileError, InputError
 from ccs_model.scenario.variations import grid_of, listed_in
 from tests.integration.faults.conftest import answer_of
 from tests.paths import ROOT
+from tests.small_scenario import SMALL_TEXT
 
 pytestmark = pytest.mark.slow
 
-TEXT = """\
-name: Small
-years: [2026, 2031]
-plants: {inventory: [chemicals], provinces: [Shanxi], min_emissions_ktpa: 1200}
-transport: {shared_trunklines: false}
-budget: {total_mn: 900}
-solver: {mip_gap: 0.0, threads: 1}
-"""
 GRID = {"budget.total_mn": [300, 900, 1500], "storage.capacity": ["mid", "all"]}
 
 
 @pytest.fixture(scope="module")
 def scenario(tmp_path_factory):
     path = tmp_path_factory.mktemp("asked") / "small.yaml"
-    path.write_text(TEXT)
+    path.write_text(SMALL_TEXT)
     return path
 
 

@@ -17,17 +17,10 @@ from ccs_model.errors import LIMIT_REACHED, FileError, InfeasibleError, InputErr
 from ccs_model.problem.scenario_names import read_checked
 from ccs_model.report.workbook.edited_workbook import read_edited
 from tests.integration.report.recomputing import Computed, differences, formula_cells, recomputed
+from tests.small_scenario import SMALL_TEXT
 
 pytestmark = pytest.mark.slow
 
-SCENARIO = """\
-name: Small
-years: [2026, 2031]
-plants: {inventory: [chemicals], provinces: [Shanxi], min_emissions_ktpa: 1_200}
-transport: {shared_trunklines: false}
-budget: {total_mn: 900}
-solver: {mip_gap: 0.0, threads: 1}
-"""
 
 # A narrow terminal has shorter headings.
 _WIDE = {"COLUMNS": "120"}
@@ -42,7 +35,7 @@ def requested(*words: str | Path) -> Result:
 @pytest.fixture(scope="module")
 def scenario(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("frontier") / "small.yaml"
-    path.write_text(SCENARIO, encoding="utf-8")
+    path.write_text(SMALL_TEXT, encoding="utf-8")
     return path
 
 
@@ -122,7 +115,7 @@ def test_corridors_of_a_run_that_is_none_are_refused(scenario: Path) -> None:
 @pytest.mark.slow
 def test_with_continuous_decisions_message_and_sheet_list_the_breakpoints(scenario: Path) -> None:
     parts = scenario.parent / "parts.yaml"
-    parts.write_text(SCENARIO + "capture: {decisions: continuous}\n", encoding="utf-8")
+    parts.write_text(SMALL_TEXT + "capture: {decisions: continuous}\n", encoding="utf-8")
     out = scenario.parent / "parts"
     message = requested(parts, "--points", "4", "--out", out).stdout
     breaks = pd.read_csv(out / "tables" / "frontier_breakpoints.csv")
@@ -136,7 +129,7 @@ def test_with_continuous_decisions_message_and_sheet_list_the_breakpoints(scenar
 @pytest.mark.slow
 def test_a_rung_that_is_not_closed_is_told_by_the_exit_code(scenario: Path) -> None:
     shared = scenario.parent / "shared.yaml"
-    shared.write_text(SCENARIO.replace("shared_trunklines: false", "shared_trunklines: true"), encoding="utf-8")
+    shared.write_text(SMALL_TEXT.replace("shared_trunklines: false", "shared_trunklines: true"), encoding="utf-8")
     out = scenario.parent / "shared"
     code = requested(shared, "--points", "3", "--time-limit", "8", "--out", out, "--quiet").return_value
     table = pd.read_csv(out / "tables" / "frontier.csv")
@@ -147,7 +140,9 @@ def test_a_scenario_without_a_budget_reaches_its_plan_and_is_verified(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    least = SCENARIO.replace("budget: {total_mn: 900}", "objective: min_cost\ntargets: {abatement_share: {2031: 0.02}}")
+    least = SMALL_TEXT.replace(
+        "budget: {total_mn: 900}", "objective: min_cost\ntargets: {abatement_share: {2031: 0.02}}"
+    )
     gift = "funds: {gift: {kind: grant, share_max: 0.0}}\n"
     Path("least.yaml").write_text(least + "budget: {total_mn: null}\n" + gift, encoding="utf-8")
     run = CliRunner().invoke(group, ["optimize", "least.yaml", "--out", "run", "-q"], standalone_mode=False)
@@ -177,7 +172,7 @@ def test_a_run_with_fixed_decisions_is_refused_and_gives_no_bound(scenario: Path
 
 def test_a_frontier_does_not_need_the_scenario_to_be_feasible(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    poor = SCENARIO.replace("total_mn: 900", "total_mn: 10").replace(
+    poor = SMALL_TEXT.replace("total_mn: 900", "total_mn: 10").replace(
         "min_emissions", "require: [NH3_21], min_emissions"
     )
     Path("poor.yaml").write_text(poor, encoding="utf-8")

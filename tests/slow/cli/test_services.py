@@ -14,24 +14,17 @@ from pathlib import Path
 import pytest
 
 from tests.paths import ROOT
+from tests.small_scenario import SMALL_TEXT
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="signals and name spaces of Linux")
 
-SMALL = """\
-name: Small
-years: [2026, 2031]
-plants: {inventory: [chemicals], provinces: [Shanxi], min_emissions_ktpa: 1_200}
-transport: {shared_trunklines: false}
-budget: {total_mn: 900}
-solver: {mip_gap: 0.0, threads: 1}
-"""
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     """Run a line of shell in a folder with small.yaml; `ccs-model` is the program."""
-    (tmp_path / "small.yaml").write_text(SMALL, encoding="utf-8")
+    (tmp_path / "small.yaml").write_text(SMALL_TEXT, encoding="utf-8")
     (tmp_path / "bin").mkdir()
     program = tmp_path / "bin" / "ccs-model"
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m ccs_model "$@"\n', encoding="utf-8")
@@ -46,7 +39,7 @@ def run(tmp_path: Path) -> Run:
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_the_signal_of_a_job_queue_ends_a_run_as_ctrl_c_does(name: str, tmp_path: Path) -> None:
-    (tmp_path / "hard.yaml").write_text(SMALL.replace("1_200", "0").replace("900", "20_000"), encoding="utf-8")
+    (tmp_path / "hard.yaml").write_text(SMALL_TEXT.replace("1_200", "0").replace("900", "20_000"), encoding="utf-8")
     words = [sys.executable, "-m", "ccs_model", "optimize", "hard.yaml", "--out", "run"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
     # Under `nohup` the signal would stay ignored.
@@ -112,6 +105,13 @@ def test_a_run_that_has_lost_files_is_solved_again(run: Run, tmp_path: Path) -> 
     # What is not the run's is never replaced.
     refused = run(f"touch run/mine.txt; rm run/plan.json; {line}")
     assert refused.returncode == 8 and "mine.txt" in refused.stderr
+
+
+def test_futures_go_on_where_the_kept_plan_has_lost_a_file(run: Run) -> None:
+    line = "ccs-model montecarlo small.yaml --draws 8 --jobs 1 -q --out futures"
+    assert run(line).returncode == 0
+    again = run(f"rm futures/plan/plan.xlsx; {line} && ls futures/plan")
+    assert again.returncode == 0 and "plan.xlsx" in again.stdout, again.stderr
 
 
 def test_update_replaces_a_run_of_other_inputs_and_reuses_one_of_the_same(run: Run, tmp_path: Path) -> None:

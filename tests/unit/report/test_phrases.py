@@ -148,7 +148,7 @@ def test_units_below_full_load_state_their_cost_at_it():
          "cost_at_full_load_mn_pa": 90.0, "operating_share": 0.0},
     ]  # fmt: skip
     found = load_in_words(rows, "CNY 2024/t")
-    assert found.startswith("The units run at 60 % of what they could deliver; ")
+    assert found.startswith("The units run at 60 % of full load; ")
     assert found.endswith("; at full load the avoidance cost would be 300 CNY 2024/t avoided.")
     assert load_in_words([{**rows[0], "captured_ktpa": 960.0}], "CNY 2024/t") == ""
     assert load_in_words([], "CNY 2024/t") == ""
