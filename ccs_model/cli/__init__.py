@@ -26,9 +26,10 @@ from ccs_model.cli.plan_series import frontier, sweep
 from ccs_model.cli.robustness import montecarlo, near_optimal, regret, stochastic
 from ccs_model.cli.shipped import data, doctor
 from ccs_model.cli.start import check, init, schema
-from ccs_model.cli.terminal import use_color
+from ccs_model.cli.terminal import print_json, use_color
 from ccs_model.errors import BUG, DONE, FILE_TROUBLE, NO_PLAN, CcsModelError, FileError, InputError, is_lack_of_memory
 
+ERROR_SCHEMA = "ccs-model/error/1"
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 # NumPy cannot be loaded in less.
 _LEAST_BYTES = 150_000_000
@@ -125,6 +126,7 @@ def main() -> None:
     except click.ClickException as error:
         with contextlib.suppress(OSError):
             error.show()
+            _print_json(error, error.exit_code, error.format_message())
         code = error.exit_code
     except (KeyboardInterrupt, click.Abort):
         end_interrupted()
@@ -138,7 +140,24 @@ def main() -> None:
             _discard_output()
         with contextlib.suppress(OSError):
             click.echo(_coloured(text), err=True, color=use_color())
+            _print_json(error, code, text)
     sys.exit(code or 0)
+
+
+def _print_json(error: Exception, code: int, text: str) -> None:
+    """Print the error as one JSON object on stdout, where --json asks for one and no report has been printed."""
+    if "--json" not in sys.argv or getattr(error, "folder", None) is not None:
+        return
+    issues = getattr(error, "issues", ())
+    print_json(
+        {
+            "schema": ERROR_SCHEMA,
+            "error": type(error).__name__,
+            "exit_code": code,
+            "message": text,
+            "errors": [{"where": each.where, "what": each.what, "hint": each.hint} for each in issues],
+        }
+    )
 
 
 def _open_standard_streams() -> None:

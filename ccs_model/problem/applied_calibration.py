@@ -32,6 +32,7 @@ OTHER_COUNTRIES = "other"
 # The deployment share refers to one five-year plan.
 PLAN_YR = 5.0
 _LARGEST_BYTES = 5_000_000
+_STREAM_SIZES = ("province", "plant", "stream", "nameplate_ktpa")
 
 
 @dataclass(frozen=True)
@@ -167,25 +168,35 @@ def _fits(path: Path, name: str, where: str) -> Mapping[str, Any]:
 
 
 def deployment_ceilings(
-    calibrated: Calibrated | None, routes: pd.DataFrame, periods: pd.DataFrame, is_static: bool
+    calibrated: Calibrated | None,
+    routes: pd.DataFrame,
+    periods: pd.DataFrame,
+    is_static: bool,
+    excluded: pd.DataFrame | None = None,
 ) -> dict[tuple[str, int], float]:
     """Return the deployment ceiling, kt/y of nameplate built until the end of a period, by (zone, year).
 
     min(1, delta × years elapsed ÷ 5) × capturable, and at least the zone's smallest retrofit, so that small zones can
-    build one. A static year stands for one five-year plan.
+    build one. A static year stands for one five-year plan. `excluded` has the options of plants that the scenario
+    excludes: they count in what the zone can capture, so that excluding a plant does not slow down the others.
     """
     if calibrated is None or not calibrated.has_ceiling or routes.empty:
         return {}
     # Shared units are excluded, so that each stream counts once.
     single = routes[~is_shared(routes["stream"])]
+    smallest = single.groupby("province")["nameplate_ktpa"].min()
+    if excluded is not None:
+        single = pd.concat(
+            [single[list(_STREAM_SIZES)], excluded.loc[~is_shared(excluded["stream"]), list(_STREAM_SIZES)]]
+        )
     full = single.groupby(["province", "plant", "stream"])["nameplate_ktpa"].max()
-    capturable, smallest = full.groupby(level=0).sum(), single.groupby("province")["nameplate_ktpa"].min()
+    capturable = full.groupby(level=0).sum()
     elapsed = np.cumsum(periods["n_years"].to_numpy(float))
     if is_static:
         elapsed = np.full(len(periods), PLAN_YR)
     shares = np.minimum(1.0, calibrated.deployment_share * elapsed / PLAN_YR)
     return {
         (str(zone), int(year)): max(float(share * capturable[zone]), float(smallest[zone]))
-        for zone in capturable.index
+        for zone in smallest.index
         for year, share in zip(periods["year"], shares, strict=True)
     }

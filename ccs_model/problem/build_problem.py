@@ -161,6 +161,10 @@ def build_problem(
         routes = routes[routes["route"].isin(kept) | is_named].reset_index(drop=True)
     starts = starts_of(scenario, inputs, plants, streams, routes, periods)
     unlinked = _reasons_without_route(scenario, inputs, plants, sites)
+    left_out = plants[_is_excluded_only(scenario, plants) & (unlinked == NO_LINK)]
+    excluded = None
+    if len(left_out) and calibrated is not None and calibrated.has_ceiling:
+        excluded = options_of(scenario, inputs, level, streams[streams["plant"].isin(left_out["plant"])], left_out)
     plants = _without_dead_ends(scenario, plants, options, routes, starts, unlinked)
     shared = set() if network is None else set(sites["province"][sites["site"].isin(network.node_of_site)])
     _validate_groups(scenario, plants, shared)
@@ -229,7 +233,9 @@ def build_problem(
         waste_heat_tj_pa=MappingProxyType(waste_heat_of(scenario, inputs, candidates)),
         delivered_share=delivered_share,
         calibrated=calibrated,
-        deployment_ceiling_ktpa=MappingProxyType(deployment_ceilings(calibrated, routes, periods, scenario.is_static)),
+        deployment_ceiling_ktpa=MappingProxyType(
+            deployment_ceilings(calibrated, routes, periods, scenario.is_static, excluded)
+        ),
         province_budget_mn=MappingProxyType(dict(scenario.budget.by_province_mn)),
     )
     _validate_reachable_targets(problem)
@@ -279,6 +285,16 @@ def _plants_and_streams(scenario: Scenario, inputs: Inputs) -> tuple[pd.DataFram
             plants.loc[plants["plant"] == plant, "reason"] = f"{EXCLUDED}: {why}"
     plants["is_candidate"] = plants["reason"] == ""
     return plants, all_streams
+
+
+def _is_excluded_only(scenario: Scenario, plants: pd.DataFrame) -> pd.Series:
+    """Whether a plant would be a candidate if the scenario did not exclude it."""
+    could = (plants["status"] == "operating") & (plants["capturable_ktpa"] > 0)
+    return (
+        could
+        & (plants["baseline_ktpa"] >= scenario.plants.min_emissions_ktpa)
+        & plants["plant"].isin(scenario.plants.excluded)
+    )
 
 
 def _validate_required_plants(scenario: Scenario, plants: pd.DataFrame) -> None:

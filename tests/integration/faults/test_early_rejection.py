@@ -103,9 +103,22 @@ def test_every_kind_of_error_is_found_in_one_pass(desk: Desk, words: list[str]) 
         for each in words_:
             assert any(each in line for line in by_line[number]), (number, each, by_line[number])
     # JSON lists the same.
-    if words == ["check"]:
-        errors = json.loads(desk.ask("check", "s.yaml", "--json").out)["errors"]
-        assert [f"{e['where']}: {e['what']}" + (f" ({e['hint']})" if e["hint"] else "") for e in errors] == lines
+    document = json.loads(desk.ask(*words, "s.yaml", "--json").out)
+    found = [f"{e['where']}: {e['what']}" + (f" ({e['hint']})" if e["hint"] else "") for e in document["errors"]]
+    assert found == lines
+    if words != ["check"]:
+        assert (document["schema"], document["error"], document["exit_code"]) == ("ccs-model/error/1", "InputError", 3)
+
+
+def test_json_holds_every_error_of_a_command(desk: Desk) -> None:
+    for words, error, code in (
+        (("optimize", "nowhere.yaml"), "FileError", 8),
+        (("frontier", "s.yaml", "--points", "many"), "BadParameter", 2),
+    ):
+        answer = desk.ask(*words, "--json")
+        document = json.loads(answer.out)
+        assert (document["error"], document["exit_code"], answer.code) == (error, code, code), words
+        assert document["message"] in answer.err and document["errors"] == []
 
 
 @pytest.mark.parametrize("words", [["check"], ["optimize", "-q"]], ids=["check", "optimize"])

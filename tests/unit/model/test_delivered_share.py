@@ -164,6 +164,15 @@ def test_deployment_within_ceiling_by_hand(problem_of: Posed) -> None:
     )
 
 
+def test_excluding_a_plant_leaves_the_ceiling_as_it_is(problem_of: Posed) -> None:
+    ceiling = {"calibration.use": "median", "calibration.ceiling": True}
+    full = problem_of(ceiling)
+    plants = sorted(set(full.routes["plant"]))
+    without = problem_of({**ceiling, "plants.exclude": plants[:1]})
+    assert set(without.routes["plant"]) == set(plants[1:])
+    assert dict(without.deployment_ceiling_ktpa) == pytest.approx(dict(full.deployment_ceiling_ktpa))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("retrofits", ["integer", "continuous"])
 def test_a_ceiling_holds_and_lifting_it_never_lowers_the_cut(problem_of: Posed, retrofits: str) -> None:

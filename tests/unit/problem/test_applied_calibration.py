@@ -166,6 +166,13 @@ def test_a_static_year_stands_for_one_five_year_plan() -> None:
     assert deployment_ceilings(limit(0.4), ROUTES, one, is_static=True)["Hebei", 2024] == pytest.approx(360)
 
 
+def test_plants_that_the_scenario_excludes_count_in_what_a_zone_can_capture() -> None:
+    # Hebei without B builds 0.4 of the same 900; a zone of excluded plants alone has no ceiling.
+    kept, excluded = ROUTES[ROUTES["plant"] == "A"], ROUTES[ROUTES["plant"] != "A"]
+    found = deployment_ceilings(limit(0.4), kept, PERIODS, is_static=False, excluded=excluded)
+    assert found == pytest.approx({("Hebei", 2026): 360, ("Hebei", 2031): 648})
+
+
 def test_without_a_ceiling_nothing_is_limited() -> None:
     assert deployment_ceilings(None, ROUTES, PERIODS, is_static=False) == {}
     assert deployment_ceilings(limit(0.4, ceiling=False), ROUTES, PERIODS, is_static=False) == {}
