@@ -39,24 +39,26 @@ HEBEI: Mapping[str, Any] = {
     "capture.technologies": ["amine", "advanced_amine"],
     "storage.sites": ["Bohai Bay"],
     "budget.total_mn": 2_500,
-    "solver.mip_gap": 0.05,
+    "solver.effort": "quick",
+    "solver.mip_gap": 0.1,
     "transport.shared_trunklines": True,
 }
+# The workbook is examined here, not the search.
+SHARED: Mapping[str, Any] = {**NETWORK, "solver.effort": "quick", "solver.mip_gap": 0.1}
 QUESTIONS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
     "own": ({"solver.mip_gap": 0.02},),
     # Payments of 88 million: the cap holds as solved, and not at twice the rate.
     "rich": (MONEY, {"policy.paid_cap_mn": 120.0}),
-    "shared": (NETWORK, {"budget.total_mn": 1_800, "transport.trucks": True, "solver.mip_gap": 0.02}),
-    "shared_rich": (NETWORK, MONEY, {"budget.total_mn": 1_800, "solver.mip_gap": 0.02}),
+    "shared": (SHARED, {"budget.total_mn": 1_800, "transport.trucks": True}),
+    "shared_rich": (SHARED, MONEY, {"budget.total_mn": 1_800}),
     # A credit for four years of each unit that starts in time, which is no taxable income.
-    "credit": (NETWORK, MONEY, {"budget.total_mn": 1_800, "solver.mip_gap": 0.02, "policy.paid_for_yr": 4,
+    "credit": (SHARED, MONEY, {"budget.total_mn": 1_800, "policy.paid_for_yr": 4,
                                 "policy.paid_to_starts_until": 2029, "policy.paid_is_taxed": False}),
     "hebei": (HEBEI, MONEY),
     "measures": (HEBEI, {"capture.measures": ["sinter_fuel_saving"], "plants.min_emissions_ktpa": 20_000}),
-    "static": (NETWORK, {"years": "static", "budget.total_mn": 150}),
+    "static": (SHARED, {"years": "static", "budget.total_mn": 150}),
     "nothing": ({"budget.total_mn": 0},),
-    "classes": (NETWORK, {"calibration.delivered_share": {"vent": 0.9, "flue_gas": 0.6}, "budget.total_mn": 5_000,
-                          "solver.mip_gap": 0.02}),
+    "classes": (SHARED, {"calibration.delivered_share": {"vent": 0.9, "flue_gas": 0.6}, "budget.total_mn": 5_000}),
 }  # fmt: skip
 # What is edited: named inputs and rows of sheet Series, and the scenario keys and capital factor that mean the same.
 PRICES = {2026: 120.0, 2031: 340.0}
@@ -77,6 +79,9 @@ EDITED = (
     ("rich", "discount"), ("shared_rich", "carbon"), ("own", "all"), ("rich", "tax"), ("shared_rich", "all"),
     ("hebei", "all"),
 )  # fmt: skip
+# LibreOffice computes these as written, and every edited workbook but these; formualizer computes all as written, and the rest.
+BY_LIBREOFFICE = ("own", "rich", "shared_rich", "credit", "hebei", "static")
+EDITED_BY_FORMUALIZER = ("rich--discount", "rich--tax", "shared_rich--carbon")
 # Formulas whose value says that something was changed, or repeats the solved plan.
 _OF_CHANGE = re.compile(
     r'inputs_changed|"grant",1,capex_factor|"no","yes"|COUNTIF\(.*"yes"\)|plant_picked_n,1\)|=IFERROR\(\$\w+-\$\w+,""\)'
@@ -102,7 +107,7 @@ class Proof:
 
     plans: Mapping[str, tuple[Plan, Point]]
     paths: Mapping[str, Path]
-    found: Mapping[str, Values]
+    found: Mapping[str, Values | Computed]
     cells: Mapping[str, list[tuple[str, str, str]]]
 
 
@@ -113,10 +118,9 @@ def proof(solved: Callable[..., Plan], tmp_path_factory: pytest.TempPathFactory)
     paths = {name: write_workbook(plan, folder / f"{name}.xlsx") for name, (plan, _) in plans.items()}
     last = str(plans["rich"][0].retrofits["plant"].max())
     for stem, values in (
-        ("rich--picked", {"plant_picked": last}),
         ("rich--factors", {"energy_factor": 1.5, "om_factor": 0.5, "subsidy_factor": 2.0}),
         ("rich--dear", {"capex_factor": 2.0}),
-        ("rich--poor", {"budget_mn": 100.0}),
+        ("rich--poor", {"budget_mn": 100.0, "plant_picked": last}),
     ):
         paths[stem] = edited(paths["rich"], folder / f"{stem}.xlsx", values, {})
     cells = {name: list(formula_cells(path)) for name, path in paths.items()}
@@ -125,21 +129,21 @@ def proof(solved: Callable[..., Plan], tmp_path_factory: pytest.TempPathFactory)
         rows = {"Carbon price": straight_prices(plans[name][0])} if "policy.carbon_price_per_t" in changes else {}
         path = folder / f"{name}--{edit}.xlsx"
         paths[path.stem] = edited(paths[name], path, values, rows)
-    return Proof(plans, paths, recomputed(list(paths.values()), folder), cells)
+    left_out = {*QUESTIONS, *EDITED_BY_FORMUALIZER}.difference(BY_LIBREOFFICE)
+    found = recomputed([path for stem, path in paths.items() if stem not in left_out], folder)
+    return Proof(plans, paths, {**found, **{stem: Computed(paths[stem]) for stem in EDITED_BY_FORMUALIZER}}, cells)
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_every_formula_has_the_value_that_another_program_computes(proof: Proof, name: str) -> None:
     cells = proof.cells[name]
     ours = Values(proof.paths[name])
-    difference, worst = differences(cells, ours, proof.found[name])
-    assert not difference, difference[:5]
-    assert worst <= 1e-9
     assert len(cells) >= {"static": 900, "nothing": 900}.get(name, 2_000)
-    # The engine of `verify` agrees with both.
-    difference, worst = differences(cells, ours, Computed(proof.paths[name]))
-    assert not difference, difference[:5]
-    assert worst <= 1e-9
+    # The engine of `verify` is the second one.
+    for found in (*([proof.found[name]] if name in BY_LIBREOFFICE else []), Computed(proof.paths[name])):
+        difference, worst = differences(cells, ours, found)
+        assert not difference, difference[:5]
+        assert worst <= 1e-9
 
 
 @pytest.mark.parametrize(("name", "edit"), EDITED)
@@ -166,7 +170,7 @@ def test_another_plant_of_the_list_shows_its_own_account(proof: Proof) -> None:
     plan = proof.plans["rich"][0]
     assert plan.owners is not None
     expected = plan.owners.set_index("plant").loc[plan.retrofits["plant"].max()]
-    found = results_under(proof.found["rich--picked"], "Selected plant")
+    found = results_under(proof.found["rich--poor"], "Selected plant")
     live, solved_value = found["Net present value"]
     assert live == pytest.approx(expected["npv_mn"], rel=1e-9) == solved_value
     assert found["IRR of the project"][0] == pytest.approx(expected["project_irr_share"], rel=1e-9)
