@@ -325,6 +325,7 @@ def _of_table(table: str, raw: bytes, place: str, columns: Sequence[Column]) -> 
     key = key_of(table, read.frame)
     numbers = [each for each in columns if each.is_number and each.name not in (*key, *_YEARS)]
     for row in read.frame.to_dict("records"):
+        assumed = set(str(row.get("assumed_columns") or "").split(";"))
         name = ", ".join(filter(None, (_text(row[each]) for each in key)))
         for column in numbers:
             if pd.isna(row[column.name]):
@@ -336,7 +337,8 @@ def _of_table(table: str, raw: bytes, place: str, columns: Sequence[Column]) -> 
                 "table": table, "row": name, "column": column.name, "value": _plain(row[column.name]),
                 "unit": unit.replace("money", str(row.get("currency", ""))),
                 "price_year": int(year) if is_money and pd.notna(year) else None,
-                "quality": row["quality"], "reference": row["reference"], "note": row.get("note", ""),
+                "quality": "assumed" if column.name in assumed else row["quality"],
+                "reference": row["reference"], "note": row.get("note", ""),
             }  # fmt: skip
 
 

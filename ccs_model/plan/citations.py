@@ -19,6 +19,7 @@ from ccs_model.engineering.streams import MILL_PROFILE
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.declarations import QUALITIES
 from ccs_model.problem import Problem
+from ccs_model.problem.applied_calibration import CLASS_OF_GRADE, DELIVERED
 from ccs_model.problem.pipe_costs import DEA
 from ccs_model.problem.storage_sites import ALL_IN, STORAGE_MONEY
 
@@ -107,6 +108,16 @@ class Citations:
             cited = (*cited, *self.of("streams/factors", factor={"product_grade_share", "urea_co2_t_per_t"}))
         return _unique(cited)
 
+    def delivery(self, grade: str) -> Cited:
+        """The delivered share of a grade, from the calibration or by class; none if the scenario states its own."""
+        requested = self.problem.scenario.calibration
+        if requested.delivered_share:
+            return ()
+        if requested.delivered_by_class:
+            return self.of("pilots/delivered_shares", **{"class": CLASS_OF_GRADE.get(grade, "")})
+        calibrated = self.problem.calibrated is not None
+        return self.of("pilots/priors", parameter=DELIVERED) if calibrated else ()
+
     def gas(self, plant: pd.Series, stream: str) -> Cited:
         """CO₂ concentration and grade of a stream."""
         if plant["sector"] == "steel":
@@ -166,8 +177,17 @@ class Citations:
         if is_own or has_curve:
             own = self._of_rows("storage/sites", row) if is_own else ()
             return _unique((*own, *self.of("storage/site_costs", site=site)))
-        classes = self.problem.sites.set_index("site")["cost_class"]
-        return self.of("storage/class_costs", reservoir_class=classes.get(site, ""))
+        return self.of("storage/class_costs", reservoir_class=self._row_of_site(site, "cost_class"))
+
+    def storage_capital(self, site: str) -> Cited:
+        """Capital of a site and its wells: the costs per site and well, and the rate that gives the number of wells."""
+        cited = self.site_costs(site)
+        if any(each.table != "storage/class_costs" for each in cited):
+            return cited
+        kind, basin = self._row_of_site(site, "cost_class"), self._row_of_site(site, "basin")
+        rates = self.of("storage/well_rates", basin=basin, reservoir_class=kind)
+        capital = self.of("storage/class_costs", reservoir_class=kind, cost={"site_capex_mn", "well_capex_mn"})
+        return _unique((*capital, *rates, *self.of("storage/reservoir_classes", reservoir_class=kind)))
 
     def titles(self, keys: Iterable[str]) -> dict[str, str]:
         """Full citation of each reference key."""
@@ -175,6 +195,10 @@ class Citations:
             self.inputs["references"].set_index("reference")["citation"] if "references" in self.inputs.tables else {}
         )
         return {key: str(known.get(key, "a reference of your own tables")) for key in sorted(set(keys))}
+
+    def _row_of_site(self, site: str, column: str) -> str:
+        sites = self.problem.sites.set_index("site")
+        return str(sites.at[site, column]) if site in sites.index else ""
 
     def _mill_factor(self, plant: str) -> str:
         table = self.inputs["plants/steel"]
@@ -189,7 +213,10 @@ class Citations:
     def _of_rows(self, table: str, rows: pd.DataFrame) -> Cited:
         if "reference" not in rows:
             return ()
-        pairs = zip(rows["reference"], rows["quality"], strict=True)
+        quality = rows["quality"]
+        if "assumed_columns" in rows:
+            quality = quality.where(rows["assumed_columns"] == "", QUALITIES[-1])
+        pairs = zip(rows["reference"], quality, strict=True)
         return _unique(Citation(str(reference), str(quality), table) for reference, quality in pairs if reference)
 
 
@@ -228,19 +255,19 @@ def amounts_of(problem: Problem, retrofits: pd.DataFrame) -> Iterator[Amount]:
     for retrofit in retrofits.to_dict("records"):
         plant, stream = plants.loc[retrofit["plant"]], str(retrofit["stream"])
         technology = citations.technology(str(retrofit["technology"]), str(retrofit["plant"]))
+        grade = str(routes.loc[retrofit["route"], "grade"])
         tonnes = (
             *citations.plant(str(retrofit["plant"])), *citations.utilisation(plant["province"], plant["product"]),
-            *citations.tonnes(plant, stream), *technology,
+            *citations.tonnes(plant, stream), *technology, *citations.delivery(grade),
         )  # fmt: skip
-        is_flue_gas = routes.loc[retrofit["route"], "grade"] == "flue_gas"
-        capture = (*technology, *(citations.of("technologies/concentration_capex") if is_flue_gas else ()))
+        capture = (*technology, *(citations.of("technologies/concentration_capex") if grade == "flue_gas" else ()))
         # Sizes give diameters and power, no money.
         pipes = citations.pipes(lines or (str(retrofit["pipe"]),))
         pipes = tuple(each for each in pipes if each.table != "transport/pipe_sizes")
         yield Amount(TONNES, float(retrofit["captured_ktpa"]), tonnes)
         yield Amount(CAPTURE, float(retrofit["capture_capex_mn"]), capture)
         yield Amount(PIPES, float(retrofit["pipe_capex_mn"]), pipes)
-        yield Amount(STORAGE, float(retrofit["storage_capex_mn"]), citations.site_costs(str(retrofit["site"])))
+        yield Amount(STORAGE, float(retrofit["storage_capex_mn"]), citations.storage_capital(str(retrofit["site"])))
 
 
 def projects_by_reference(problem: Problem) -> dict[str, str]:

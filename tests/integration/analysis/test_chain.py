@@ -30,7 +30,7 @@ def test_a_vent_by_hand(vent):
     assert found["concentration_factor"] == 1.0
     assert found["small_train_factor"] == pytest.approx((found["nameplate_ktpa"] / 1_000) ** -0.2)
     assert found["capture_capex_mn"] == pytest.approx(
-        380 * 103.44 / 102.97 * found["small_train_factor"] * found["nameplate_ktpa"] / 1_000
+        380 * 105.04 / 106.46 * found["small_train_factor"] * found["nameplate_ktpa"] / 1_000
     )
     assert found["capital_charge_share"] == pytest.approx(0.1018522 * 1.035, abs=1e-7)
     parts = ("capital_per_t", "fixed_om_per_t", "variable_om_per_t", "power_per_t")

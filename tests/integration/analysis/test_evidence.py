@@ -88,7 +88,7 @@ def test_published_ranges_stand_beside_the_costs_of_the_retrofits_they_cover(pla
     assert ranges["cost_per_t"]["carbon_market"] == pytest.approx(totals["owners_break_even_price_per_t"])
     assert ranges["cost_per_t"]["social_cost"] == pytest.approx(totals["break_even_carbon_value_per_t"])
     # 140 USD of 2020 by the deflator of the United States to 2024, then 7.1957 CNY.
-    assert ranges["low_per_t"]["social_cost"] == pytest.approx(140 * 121.2 / 100 * 7.1957, rel=0.02)
+    assert ranges["low_per_t"]["social_cost"] == pytest.approx(140 * 118.8 / 100 * 7.1957, rel=0.02)
     assert (found.published["explanation"] != "").tolist() == (found.published["place"] != "inside").tolist()
 
 

@@ -70,7 +70,7 @@ def american(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
 def in_usd_2018(options: pd.DataFrame, plant: str, technology: str, stream: str = "") -> float:
     rows = options[(options["plant"] == plant) & (options["technology"] == technology)]
     rows = rows[rows["stream"] == stream] if stream else rows
-    return float(rows["capture_cost_per_t"].min()) * 97.02 / 121.2  # deflators of 2018 and 2024
+    return float(rows["capture_cost_per_t"].min()) * 97.09 / 118.8  # deflators of 2018 and 2024
 
 
 # Cost of capture, USD 2018 per t, recomputed from the inputs of NETL 2022 at 60 USD/MWh and 4.42 USD/MMBtu.

@@ -96,18 +96,18 @@ def test_a_levelised_cost_by_hand(solved: Solved, one_vent: Changes) -> None:
     recovery = 0.08 * 1.08**20 / (1.08**20 - 1)
     # 380 at 1 Mt/y, by the exponent of 0.8; TASC ÷ TOC of compression is 1.035.
     small = (row["nameplate_ktpa"] / 1_000) ** -0.2
-    capture = 380 * small * 103.44 / 102.97 * (1.035 * recovery + 0.036)
-    per_t = capture + 5 * 103.44 / 102.97 + 110 * power
+    capture = 380 * small * 105.04 / 106.46 * (1.035 * recovery + 0.036)
+    per_t = capture + 5 * 105.04 / 106.46 + 110 * power
     assert row["capture_cost_per_t"] == pytest.approx(per_t, rel=1e-9)
     # China's pure coal-chemical streams: 105–250 CNY/t with transport and storage; capture alone is less than that.
     assert 60 < per_t < 150
-    euro = 121.01 / 95.29 * 7.7875
+    euro = 119.08 / 92.9 * 7.7875
     tph = row["nameplate_ktpa"] / 8.76
     # Pipes last 50 years, sites and wells 30.
     of_pipe, of_site = (0.08 / (1 - 1.08**-years) for years in (50, 30))
     pipe = (120 * 2.3 * 1_000 * of_pipe + 20 * tph) * euro * row["length_km"] / (row["nameplate_ktpa"] * 1_000)
     # A site of 28.3 million USD2008 and two wells of 8.3 million CNY2010; closure and care are set aside.
-    dollar, yuan = 121.2 / 83.19 * 7.1957, 103.44 / 78.06
+    dollar, yuan = 118.8 / 83.53 * 7.1957, 105.04 / 78.67
     capital = (28.3 * dollar + 2 * 8.3 * yuan) * of_site
     yearly = (0.6 + 1.335 + (0.164 + 13.6) * (of_site - 0.08)) * dollar + 2 * 0.374 * yuan
     storage = (capital + yearly) * 1_000 / row["nameplate_ktpa"] + 0.0165 * dollar
@@ -322,13 +322,13 @@ def test_costs_of_one_forced_retrofit_year_by_year(
     changes = request.getfixturevalue(which)
     plant = {"one_vent": "NH3_79", "one_mill": "P100000120106"}[which]
     plan = solved(changes, {"plants.require": [plant], "budget.total_mn": 1_100 if which == "one_vent" else 2_000})
-    cny, euro, dollar = 103.44, 121.01 / 95.29 * 7.7875, 121.2 / 83.19 * 7.1957
+    cny, euro, dollar = 105.04, 119.08 / 92.9 * 7.7875, 118.8 / 83.53 * 7.1957
     grid = {"NH3_79": (0.1476, 0.0408, 35.2), "P100000120106": (0.1145, 0.0287, 36.2)}[plant]
     power = (0.3682 * (1 + grid[1]) + grid[0] + grid[2] / (730 * 0.85) + 0.057) / 1.13
     steam = 31.3 / 1.13 / 0.84 + 10
     unit = {
-        "compression": (380 * cny / 102.97, 1_000, 0.8, 1, 5 * cny / 102.97, 110),
-        "amine": (989 * cny / 103.22, 180, 0.6, 2, 15 * cny / 103.22, 130),
+        "compression": (380 * cny / 106.46, 1_000, 0.8, 1, 5 * cny / 106.46, 110),
+        "amine": (987 * cny / 105.84, 180, 0.6, 2, 15 * cny / 105.84, 130),
     }
     gas = {"power_plant": 0.246, "hot_stoves": 0.246, "lime_kiln": 0.245, "sinter_plant": 0.05, "product_vent": None}
     expected = dict.fromkeys(plan.cost_terms, 0.0)
@@ -367,11 +367,11 @@ def test_costs_of_one_forced_retrofit_year_by_year(
         expected["pipe_power_mn"] += yearly([booster * row.length_km * power * t for t in tonnes])
         # Both sites take 400 kt/y a well. USD of 2008, wells in CNY of 2010.
         wells = np.ceil(name / 400)
-        site, well = 28.3 * dollar, wells * 8.3 * cny / 78.06
+        site, well = 28.3 * dollar, wells * 8.3 * cny / 78.67
         expected["site_capex_mn"] += site * at
         expected["well_capex_mn"] += well * at
         for term, amount in (("site_fixed_om_mn", 0.6 * dollar), ("monitoring_mn", 1.335 * dollar),
-                             ("well_fixed_om_mn", wells * 0.374 * cny / 78.06)):  # fmt: skip
+                             ("well_fixed_om_mn", wells * 0.374 * cny / 78.67)):  # fmt: skip
             expected[term] += yearly([amount * on for on in mean])
         expected["storage_mn"] += yearly([0.0165 * dollar * t for t in tonnes])
         expected["closure_mn"] += 0.164 * dollar / 1.08**10

@@ -19,18 +19,29 @@ def level(inputs: Inputs, currency: str, year: int) -> PriceLevel:
 
 
 def test_dollars_of_2005_in_yuan_of_2024(inputs: Inputs) -> None:
-    # US deflator 75.46 → 121.20, then 7.1957 yuan a dollar in 2024: 11.557.
-    assert level(inputs, "CNY", 2024).factor("USD", 2005) == pytest.approx(121.20 / 75.46 * 7.1957)
-    assert level(inputs, "CNY", 2024).factor("USD", 2005) == pytest.approx(11.557, abs=0.001)
+    # US deflator 77.41 → 118.8, then 7.1957 yuan a dollar in 2024: 11.043.
+    assert level(inputs, "CNY", 2024).factor("USD", 2005) == pytest.approx(118.8 / 77.41 * 7.1957)
+    assert level(inputs, "CNY", 2024).factor("USD", 2005) == pytest.approx(11.043, abs=0.001)
+
+
+@pytest.mark.parametrize(
+    ("currency", "year", "change"),
+    [("USD", 2022, 7.1), ("USD", 2023, 3.6), ("CNY", 2021, 4.6), ("CNY", 2023, -0.6), ("EUR", 2022, 6.3)],
+)
+def test_deflators_are_those_of_output_and_not_of_consumption(
+    inputs: Inputs, currency: str, year: int, change: float
+) -> None:
+    """Consumer prices rose by 8.0, 4.1, 1.0, 0.2 and 8.4 per cent in these years."""
+    assert 100 * (level(inputs, currency, year).factor(currency, year - 1) - 1) == pytest.approx(change, abs=0.06)
 
 
 def test_euros_of_2015_in_dollars_of_2020(inputs: Inputs) -> None:
-    # EU deflator 95.29 → 100, then 7.8747 yuan a euro over 6.9042 yuan a dollar in 2020.
-    assert level(inputs, "USD", 2020).factor("EUR", 2015) == pytest.approx(100 / 95.29 * 7.8747 / 6.9042)
+    # EU deflator 92.9 → 100, then 7.8747 yuan a euro over 6.9042 yuan a dollar in 2020.
+    assert level(inputs, "USD", 2020).factor("EUR", 2015) == pytest.approx(100 / 92.9 * 7.8747 / 6.9042)
 
 
 def test_yuan_of_2022_in_yuan_of_2024(inputs: Inputs) -> None:
-    assert level(inputs, "CNY", 2024).factor("CNY", 2022) == pytest.approx(103.44 / 102.97)
+    assert level(inputs, "CNY", 2024).factor("CNY", 2022) == pytest.approx(105.04 / 106.46)
 
 
 @given(CURRENCY, YEAR)
@@ -62,7 +73,7 @@ def test_a_column_converts_row_by_row_in_its_own_money(inputs: Inputs) -> None:
         pd.Series(["CNY", "USD"], index=[7, 3]),
         pd.Series([2022.0, 2005.0], index=[7, 3]),
     )
-    assert found.to_dict() == pytest.approx({7: 100 * 103.44 / 102.97, 3: 121.20 / 75.46 * 7.1957})
+    assert found.to_dict() == pytest.approx({7: 100 * 105.04 / 106.46, 3: 118.8 / 77.41 * 7.1957})
 
 
 @pytest.mark.parametrize(

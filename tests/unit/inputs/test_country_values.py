@@ -35,8 +35,8 @@ def test_assumed_numbers_of_a_pack_are_those_counted_by_hand() -> None:
     found = country_values("germany")
     assumed = found.values[found.values["quality"] == "assumed"]
     assert assumed.groupby("table").size().to_dict() == GERMANY
-    # Estimated: eighteen numbers of plain amine and seven of the pipeline law.
-    assert found.counts()["estimated"] == 18 + 7
+    # Estimated: eighteen numbers of plain amine, seven of the pipeline law, and utilisation.
+    assert found.counts()["estimated"] == 18 + 7 + 1
     assert found.counts()["assumed"] == sum(GERMANY.values()) == 59
     assert tuple(found.values.columns) == COLUMNS
 

@@ -146,8 +146,8 @@ def test_a_well_takes_the_rate_of_its_basin_up_to_a_cap_and_wells_follow_the_are
 def test_capital_of_a_site_and_of_a_well_is_the_same_whatever_the_rate(sites: pd.DataFrame) -> None:
     onshore = sites[sites["reservoir_class"] == "saline_onshore"]
     # 28.3 million USD of 2008 and 8.3 million CNY of 2010.
-    assert onshore["site_capex_mn"].to_numpy() == pytest.approx(28.3 * 121.2 / 83.19 * 7.1957)
-    assert onshore["well_capex_mn"].to_numpy() == pytest.approx(8.3 * 103.44 / 78.06)
+    assert onshore["site_capex_mn"].to_numpy() == pytest.approx(28.3 * 118.8 / 83.53 * 7.1957)
+    assert onshore["well_capex_mn"].to_numpy() == pytest.approx(8.3 * 105.04 / 78.67)
     offshore = sites[sites["reservoir_class"] == "saline_offshore"]
     for name in SEPARATE - {"injection_cost_per_t"}:
         assert offshore[name].to_numpy() == pytest.approx(4 * onshore[name].iloc[0], rel=2e-3), name
@@ -284,7 +284,7 @@ def test_steps_that_make_no_curve(scenario, lay, steps: list[str], where: str, w
         # Dollars of 2015 first rise with their index.
         (
             {"oil_price_per_bbl": 60.0, "oil_price_currency": "USD", "oil_price_year": 2015},
-            60 * 121.2 / 91.58 * 7.1957,
+            60 * 118.8 / 92.36 * 7.1957,
         ),
         ({"oil_price_per_bbl": 0.0}, 0),
     ],

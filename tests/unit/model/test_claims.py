@@ -133,10 +133,10 @@ def test_storage_holds_the_whole_life_of_a_retrofit(matrix: Matrix) -> None:
 
 def test_spending_is_undiscounted_overnight_capex(matrix: Matrix, problem: Problem) -> None:
     route = problem.routes.set_index("route").loc[FULL]
-    capture = 380 * (NAMEPLATE / 1_000) ** -0.2 * 103.44 / 102.97 * NAMEPLATE / 1_000
-    pipe = 120 * 2.3 * 121.01 / 95.29 * 7.7875 * route["length_km"] / 1_000
+    capture = 380 * (NAMEPLATE / 1_000) ** -0.2 * 105.04 / 106.46 * NAMEPLATE / 1_000
+    pipe = 120 * 2.3 * 119.08 / 92.9 * 7.7875 * route["length_km"] / 1_000
     # A site of 28.3 million USD2008 and two wells of 8.3 million CNY2010.
-    site, wells = 28.3 * 121.2 / 83.19 * 7.1957, 2 * 8.3 * 103.44 / 78.06
+    site, wells = 28.3 * 118.8 / 83.53 * 7.1957, 2 * 8.3 * 105.04 / 78.67
     found, _, most = row(matrix, "spending_within_budget")
     assert most == 2_000
     assert found["build", FULL, 2026] == found["build", FULL, 2031] == pytest.approx(capture + pipe + site + wells)

@@ -145,7 +145,7 @@ def test_trucks_go_from_plants_to_their_nearest_site_ashore(hand_problem: Callab
     assert road["length_km"] == pytest.approx(1.3 * straight)
     truck = found.lines.set_index("line").loc["road A – S | truck"]
     # EUR of 2020 in those of 2015.
-    assert truck["haul_per_t"] == pytest.approx((3.8 + 0.14 * 1.3 * straight) * 95.29 / 100)
+    assert truck["haul_per_t"] == pytest.approx((3.8 + 0.14 * 1.3 * straight) * 92.9 / 100)
     assert truck["kwh_per_t"] == pytest.approx(140 + 0.17 * 1.3 * straight)
     assert (truck["free_ktpa"], truck["is_free"], truck["fixed_mn"]) == (100, True, 0)
     # Nobody drives 400 km, nor to sea.

@@ -85,7 +85,7 @@ def test_damages_are_those_of_the_series_in_the_money_of_the_scenario(accounts: 
     found = accounts({"policy.social_cost_series": "EPA 2023"})
     damages = found.damages
     assert damages is not None and (damages.currency, damages.price_year) == ("USD", 2020)
-    yuan = 121.2 / 100 * 7.1957
+    yuan = 118.8 / 100 * 7.1957
     assert damages.per_t["central"][4] == pytest.approx(230 * yuan)
     assert found.damage_per_t.tolist() == damages.per_t["central"].tolist()
     assert (damages.per_t["low"] < damages.per_t["central"]).all()
