@@ -63,6 +63,30 @@ def test_capital_of_capture_has_the_quality_of_its_technology(plan: Plan, found:
     assert shares["built_projects_share"] == pytest.approx(1.0)
 
 
+def test_tonnes_need_the_delivered_share_and_the_assumed_parts_of_an_inventory(plan: Plan, found: Evidence) -> None:
+    """Every captured tonne is multiplied by the assumed delivered share, so that none is documented."""
+    tonnes = found.sources[found.sources["amount"] == "captured tonnes"].set_index("table")
+    share = tonnes.loc["pilots/priors"]
+    assert (share["reference"], share["quality"], share["share"]) == ("CCS-TRACK", "assumed", 1.0)
+    shares = found.shares.set_index("amount").loc["captured tonnes"]
+    assert (shares["documented_share"], shares["assumed_share"]) == (0.0, 1.0)
+    # A plant of which a column is assumed counts as assumed.
+    table = plan.problem.inputs["plants/chemicals"].set_index("plant")
+    partly = {plant for plant in plan.retrofits["plant"] if table.at[plant, "assumed_columns"]}
+    captured = plan.retrofits.set_index("plant")["captured_ktpa"]
+    expected = captured[captured.index.isin(partly)].sum() / captured.sum()
+    plants = found.sources[
+        (found.sources["table"] == "plants/chemicals") & (found.sources["amount"] == "captured tonnes")
+    ]
+    assert plants.loc[plants["quality"] == "assumed", "share"].sum() == pytest.approx(expected)
+
+
+def test_capital_of_storage_needs_sites_wells_and_rates_and_no_operating_cost(found: Evidence) -> None:
+    storage = found.sources[found.sources["amount"] == "capital of storage"]
+    assert set(storage["table"]) == {"storage/class_costs", "storage/reservoir_classes", "storage/well_rates"}
+    assert "SIMCCS-SE" not in set(storage["reference"]), "the source of the O&M of wells"
+
+
 def test_the_pipe_law_rests_on_two_chinese_lines(found: Evidence) -> None:
     (row,) = found.sources[found.sources["amount"] == "capital of pipelines"].to_dict("records")
     assert (row["reference"], row["projects_in"], row["share"]) == ("CN-PIPES", "China", 1.0)

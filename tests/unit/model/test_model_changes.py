@@ -39,7 +39,7 @@ def test_a_retrofit_of_the_plan_may_be_fixed(problem_of: Posed, one_vent: Change
 
 @pytest.mark.slow
 def test_a_changed_bound_is_named(problem_of: Posed, one_vent: Changes) -> None:
-    problem = problem_of(one_vent, NETWORK)
+    problem = problem_of(one_vent, NETWORK, {"solver.effort": "quick", "solver.mip_gap": 0.2})
     model = build_model(problem)
     model.injected_ktpa.setub(100.0)
     plan = solve(problem, model)
