@@ -79,7 +79,8 @@ EDITED = (
     ("rich", "discount"), ("shared_rich", "carbon"), ("own", "all"), ("rich", "tax"), ("shared_rich", "all"),
     ("hebei", "all"),
 )  # fmt: skip
-# LibreOffice computes these as written, and every edited workbook but these; formualizer computes all as written, and the rest.
+# LibreOffice computes these as written, and every edited workbook but these; formualizer computes all as written, and
+# the rest.
 BY_LIBREOFFICE = ("own", "rich", "shared_rich", "credit", "hebei", "static")
 EDITED_BY_FORMUALIZER = ("rich--discount", "rich--tax", "shared_rich--carbon")
 # Formulas whose value says that something was changed, or repeats the solved plan.

@@ -38,7 +38,8 @@ def requested(tmp_path: Path, name: str, text: str, more: str = "") -> Path:
     path.write_text(
         "name: Hills\nyears: [2026, 2031]\n"
         "plants: {inventory: [chemicals], provinces: [Shanxi], min_emissions_ktpa: 1_500}\n"
-        f"transport: {{terrain: {name}, trucks: false}}\nbudget: {{total_mn: 900}}\nsolver: {{effort: quick, mip_gap: 0.2}}\n{more}",
+        f"transport: {{terrain: {name}, trucks: false}}\nbudget: {{total_mn: 900}}\n"
+        f"solver: {{effort: quick, mip_gap: 0.2}}\n{more}",
         encoding="utf-8",
     )
     return path
