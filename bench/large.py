@@ -20,7 +20,7 @@ from bench.made_programs import made_program
 from bench.measure import Figure, apart, finite, say
 from bench.network import ROOT
 from ccs_model.mip import Highs, Matrix, SolverOptions
-from ccs_model.mip.clock import Allowance
+from ccs_model.mip.clock import cpu_seconds, now
 from ccs_model.mip.grouped_milp import solve_by_groups
 from ccs_model.model.standard_form import matrix_of
 from ccs_model.problem import Problem
@@ -69,10 +69,8 @@ def sifted_s(n_plants: int, n_periods: int = 6, seed: int = 0) -> Reached:
     began = time.process_time()
     found = solve_by_groups(
         matrix,
-        SolverOptions(threads=1),
-        maximise=True,
-        gap=0.0,
-        allowance=Allowance(time.monotonic() + PEER_S),
+        SolverOptions(gap_share=0.0, threads=1),
+        deadline=now() + PEER_S,
         stage="bench",
     )
     cpu_s = time.process_time() - began
@@ -85,9 +83,9 @@ def whole_by_groups(n_plants: int, gap: float, cpu_s: float, seed: int) -> Reach
     """Solve the MILP of generated plants to `gap`, or until the CPU seconds are used."""
     matrix = made_program(n_plants, seed=seed)
     began = time.process_time()
-    allowance = Allowance(time.monotonic() + 20 * cpu_s, began + cpu_s)
     options = SolverOptions(gap_share=gap, threads=1)
-    found = solve_by_groups(matrix, options, maximise=True, gap=gap, allowance=allowance, stage="bench")
+    with cpu_seconds():
+        found = solve_by_groups(matrix, options, deadline=now() + cpu_s, stage="bench")
     spent = time.process_time() - began
     if found is None:
         return Reached(spent, np.nan, np.nan, _peak_gb())

@@ -277,21 +277,17 @@ class BudgetPointSearch:
     def _rounded(self, budgets: Floats) -> list[BudgetPoint]:
         """Integer plans without a shared network, with ties broken by the secondary objective."""
         highs = Highs(self.matrix, self.options)
-        maximise = self.matrix.maximise[0]
         budget_points: list[BudgetPoint] = []
         for k, budget in enumerate(budgets):
             there = with_limit(self.matrix, self.row, budget)
             until = now() + max(_GREEDY * (self._deadline - now()) / (len(budgets) - k), _LEAST)
             highs.set_row(self.row, float(self.matrix.row_lower[self.row]), float(budget))
             start = budget_points[-1].x if budget_points else None
-            found = solve_mip(
-                highs, maximise=maximise, gap=self.options.gap_share, deadline=until, stage="budget point", start=start
-            )
+            found = solve_mip(highs, deadline=until, stage="budget point", start=start)
             if found.outcome.x is None:
                 continue
             x = rounded_to_integrality(there, found.outcome.x)
-            value = float(there.costs[0] @ x)
-            x = break_ties(Highs(there, self.options), x, value, maximise=maximise, deadline=until)
+            x = break_ties(Highs(there, self.options), x, deadline=until)
             x = without_traces(self.problem, there, x)
             value = float(there.costs[0] @ x)
             outcome = replace(found.outcome, x=x, objective=value)

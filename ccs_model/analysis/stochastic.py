@@ -297,8 +297,6 @@ class _TwoStage:
         def run(point: Floats | None) -> Outcome:
             return solve_program(
                 Highs(matrix, self.options),
-                maximise=self.sign > 0,
-                gap=self.options.gap_share,
                 deadline=now() + effort_of_model(len(matrix.row_lower), self.level),
                 stage="all futures",
                 start=point,

@@ -254,14 +254,7 @@ class Exchanges:
         point = None if start is None else start.x
         if self.problem.is_integer and self.problem.network is None:
             # Every route of every plant may enter; sifting finds the few that matter first.
-            outcome = solve_mip(
-                highs,
-                maximise=self.matrix.maximise[0],
-                gap=EXCHANGE_GAP,
-                deadline=now() + self.time_s,
-                stage="1-exchange",
-                start=point,
-            ).outcome
+            outcome = solve_mip(highs, deadline=now() + self.time_s, stage="1-exchange", start=point).outcome
         else:
             if point is not None and self.problem.is_integer:
                 highs.start_from(point)

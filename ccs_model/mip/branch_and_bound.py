@@ -43,8 +43,6 @@ class MipOutcome:
 def solve_mip(
     highs: Highs,
     *,
-    maximise: bool,
-    gap: float,
     deadline: float,
     stage: str,
     start: Floats | None = None,
@@ -55,11 +53,7 @@ def solve_mip(
     Parameters
     ----------
     highs
-        The model, with its objective set.
-    maximise
-        Sense of the objective.
-    gap
-        Relative gap at which the search ends.
+        The model, with its objective set; the search ends at the gap of its options.
     deadline
         A value of `clock.now`; a limit in effort does not hold for the relaxation.
     stage
@@ -74,7 +68,7 @@ def solve_mip(
     MipOutcome
         Incumbent and bound over all columns that may move, and the relaxation.
     """
-    matrix = highs.matrix
+    matrix, gap, sign = highs.matrix, highs.options.gap_share, 1.0 if highs.maximise else -1.0
     integers = np.flatnonzero(matrix.is_integer)
     allowed = np.ones(len(integers), dtype=bool) if may_move is None else may_move[integers]
     bounds = highs.lower[integers], highs.upper[integers]
@@ -84,9 +78,8 @@ def solve_mip(
     if relaxation.status != "optimal" or relaxation.x is None or not len(integers):
         highs.set_integrality(True)
         _fix_outside(highs, integers, np.ones(len(integers), dtype=bool), bounds)
-        kept = _start_outcome(highs, start, np.inf if maximise else -np.inf) if relaxation.status == "limit" else None
+        kept = _start_outcome(highs, start, sign * np.inf) if relaxation.status == "limit" else None
         return MipOutcome(kept or relaxation, relaxation)
-    sign = 1.0 if maximise else -1.0
     assert relaxation.reduced_cost is not None
     reduced_cost_gap = np.where(
         relaxation.x[integers] > 1e-9, 0.0, np.maximum(-sign * relaxation.reduced_cost[integers], 0.0)
@@ -102,7 +95,6 @@ def solve_mip(
     if start is not None:
         inside |= start[integers] > 0.5
     highs.set_integrality(True)
-    highs.set_option("mip_rel_gap", gap)
     best = _start_outcome(highs, start, relaxation.objective)
     point = start
     while True:
@@ -174,8 +166,7 @@ def solver_answers() -> bool:
         row_constraints=(("capacity", None),),
         columns=(Column("a", None), Column("b", None)),
     )
-    highs = Highs(matrix, SolverOptions(threads=1))
-    found = solve_mip(highs, maximise=True, gap=0.0, deadline=now() + 10, stage="trial").outcome
+    found = solve_mip(Highs(matrix, SolverOptions(0.0)), deadline=now() + 10, stage="trial").outcome
     return found.status == "optimal" and abs(found.objective - 3.0) < 1e-9
 
 

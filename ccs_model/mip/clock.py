@@ -218,21 +218,3 @@ class BackgroundTask(Generic[Computed]):
         self._effort.stop_at = -inf
         if self._thread is not None:
             self._thread.join(_PATIENCE_S)
-
-
-@dataclass(frozen=True)
-class Allowance:
-    """A limit: `deadline` is a value of `now`, `cpu_s` one of `time.process_time`."""
-
-    deadline: float
-    cpu_s: float = inf
-
-    @property
-    def left_s(self) -> float:
-        """Seconds or effort left until the deadline."""
-        return self.deadline - now()
-
-    @property
-    def is_over(self) -> bool:
-        """Whether either limit is reached."""
-        return self.left_s <= 0 or time.process_time() >= self.cpu_s

@@ -353,7 +353,7 @@ class LayerPricing:
 
 def pool_of(planned: Matrix, *, seed: int = 0) -> Pool:
     """Return a pool for LPs of the pattern of a matrix."""
-    shape = shape_of(planned, maximise=planned.maximise[0])
+    shape = shape_of(planned)
     if isinstance(shape, str) or shape.must.any():
         return Pool(planned, LayerPricing(planned, seed=seed), seed=seed)
     return Pool(planned, GroupPricing(planned, shape), seed=seed)

@@ -29,7 +29,7 @@ import numpy as np
 
 from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.mip.branch_and_bound import MipOutcome, solve_mip
-from ccs_model.mip.clock import Allowance, now
+from ccs_model.mip.clock import now
 from ccs_model.mip.grouped_neighbourhoods import assignment_of, dived, part_of, solved
 from ccs_model.mip.grouped_structure import Shape, shape_of
 from ccs_model.mip.highs import Highs, Outcome, Progress, SolverOptions, Status, gap_share, log_line
@@ -57,9 +57,7 @@ def solve_by_groups(
     matrix: Matrix,
     options: SolverOptions,
     *,
-    maximise: bool,
-    gap: float,
-    allowance: Allowance,
+    deadline: float,
     stage: str,
     on_progress: Callable[[Progress], None] | None = None,
     start: Floats | None = None,
@@ -74,13 +72,9 @@ def solve_by_groups(
     matrix
         The model.
     options
-        Options of the solver.
-    maximise
-        Sense of the objective.
-    gap
-        Relative gap at which the search ends.
-    allowance
-        Time limit.
+        Options of the solver, the gap at which the search ends among them.
+    deadline
+        A value of `clock.now`.
     stage
         Name of the search in the log.
     on_progress
@@ -92,7 +86,7 @@ def solve_by_groups(
     """
     if len(matrix.lower) < PAYS_COLUMNS:
         return _not_by_groups(options, f"{len(matrix.lower)} columns are fewer than {PAYS_COLUMNS}")
-    shape = shape_of(matrix, maximise=maximise)
+    shape = shape_of(matrix)
     if isinstance(shape, str):
         return _not_by_groups(options, shape)
     log_line(
@@ -104,29 +98,25 @@ def solve_by_groups(
         shape = shape.without(infeasible_alone(shape))
         if not shape.allowed.any():
             return _not_by_groups(options, "every choice violates a row by itself")
-    linear = sifted(shape, options, allowance, stage=f"{stage}: sifting")
+    linear = sifted(shape, options, deadline, stage=f"{stage}: sifting")
     if linear is None:
         return _not_by_groups(options, "no optimum of the LP was reached")
-    relaxation = as_outcome(shape, matrix, linear, maximise=maximise)
+    relaxation = as_outcome(shape, matrix, linear)
     log_line(options, f"by groups: LP {relaxation.objective:.10g}, bound {relaxation.bound:.10g}")
     if not is_mip:
         if not residuals(matrix, linear.x).hold:
             return _not_by_groups(options, "the sifted point violates a row")
         return MipOutcome(relaxation, relaxation, by_groups=True)
-    search = _Search(matrix, shape, linear, options, gap, allowance, stage, on_progress, 1.0 if maximise else -1.0)
-    found = search.run(start, max_restricted_milps)
+    found = _Search(matrix, shape, linear, options, deadline, stage, on_progress).run(start, max_restricted_milps)
     return None if found is None else MipOutcome(found, relaxation, by_groups=True)
 
 
 def solve_program(
     highs: Highs,
     *,
-    maximise: bool,
-    gap: float,
     deadline: float,
     stage: str,
     start: Floats | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
     max_restricted_milps: int | None = None,
 ) -> MipOutcome:
     """Solve the model in `highs` by groups if its shape allows it, else by kernel search (`solve_mip`)."""
@@ -134,17 +124,13 @@ def solve_program(
     found = solve_by_groups(
         matrix,
         highs.options,
-        maximise=maximise,
-        gap=gap,
-        allowance=Allowance(deadline),
+        deadline=deadline,
         stage=stage,
-        on_progress=on_progress,
+        on_progress=highs.progress,
         start=start,
         max_restricted_milps=max_restricted_milps,
     )
-    if found is not None:
-        return found
-    return solve_mip(highs, maximise=maximise, gap=gap, deadline=deadline, stage=stage, start=start)
+    return found or solve_mip(highs, deadline=deadline, stage=stage, start=start)
 
 
 def infeasible_alone(shape: Shape) -> Mask:
@@ -199,14 +185,13 @@ class _Search:
         shape: Shape,
         linear: Sifted,
         options: SolverOptions,
-        gap: float,
-        allowance: Allowance,
+        deadline: float,
         stage: str,
         on_progress: Callable[[Progress], None] | None,
-        sign: float,
     ) -> None:
         self.matrix, self.shape, self.linear, self.options = matrix, shape, linear, options
-        self.gap, self.allowance, self.stage, self.on_progress, self.sign = gap, allowance, stage, on_progress, sign
+        self.deadline, self.stage, self.on_progress = deadline, stage, on_progress
+        self.gap, self.sign = options.gap_share, matrix.sign
         self.reduced_cost_gaps = ReducedCostGaps.of(shape, linear)
         self.bound = linear.bound
         self.x: Floats | None = None
@@ -228,7 +213,7 @@ class _Search:
         # Solve one restricted MILP even if the first incumbent closes the gap: it improves it at little cost.
         while (
             not (self._closed and n_restricted_milps)
-            and not self.allowance.is_over
+            and now() < self.deadline
             and n_restricted_milps != max_restricted_milps
         ):
             n_restricted_milps += 1
@@ -274,7 +259,7 @@ class _Search:
 
     def _dive(self) -> None:
         """Improve the incumbent by diving."""
-        if self._closed or self.allowance.is_over:
+        if self._closed or now() >= self.deadline:
             return
         found = dived(
             self.shape,
@@ -282,7 +267,7 @@ class _Search:
             self.reduced_cost_gaps.choice,
             self.reduced_cost_gaps.best,
             self.options,
-            self.allowance,
+            self.deadline,
             gap=RESTRICTED_GAP_SHARE * self.gap,
             n_nodes=DIVE_NODES,
             stage=f"{self.stage}: diving",
@@ -305,7 +290,7 @@ class _Search:
             shape,
             part_of(shape, is_open, kept),
             self.options,
-            allowance=self.allowance,
+            deadline=self.deadline,
             gap=RESTRICTED_GAP_SHARE * self.gap,
             n_nodes=n_nodes,
             start=self.x,
@@ -326,7 +311,7 @@ class _Search:
         typical = typical if np.isfinite(typical) else 1.0
         weight = 1.0 / (1.0 + self.reduced_cost_gaps.second / max(typical, 1e-12)) ** 2
         failed = 0
-        while failed < TRIES and not self._closed and not self.allowance.is_over:
+        while failed < TRIES and not self._closed and now() < self.deadline:
             keys = self.rng.exponential(size=shape.n_groups) / np.maximum(weight, 1e-12)
             drawn = np.zeros(shape.n_groups, dtype=bool)
             drawn[np.argsort(keys, kind="stable")[:NEIGHBOURS]] = True
@@ -340,7 +325,7 @@ class _Search:
                 shape,
                 part_of(shape, is_open, self.assignment),
                 self.options,
-                allowance=self.allowance,
+                deadline=self.deadline,
                 gap=NEIGHBOUR_GAP_SHARE * self.gap,
                 n_nodes=NEIGHBOUR_NODES,
                 start=self.x,

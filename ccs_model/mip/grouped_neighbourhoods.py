@@ -13,7 +13,7 @@ from scipy import sparse
 
 from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.errors import NoPlanError
-from ccs_model.mip.clock import Allowance
+from ccs_model.mip.clock import now
 from ccs_model.mip.grouped_structure import Shape
 from ccs_model.mip.highs import Highs, Outcome, SolverOptions
 from ccs_model.mip.matrix import Matrix
@@ -126,7 +126,7 @@ def solved(
     part: Part,
     options: SolverOptions,
     *,
-    allowance: Allowance,
+    deadline: float,
     gap: float,
     n_nodes: int,
     start: Floats | None,
@@ -143,8 +143,7 @@ def solved(
     highs.set_option("mip_max_nodes", n_nodes)
     if start is not None:
         highs.start_from(start[columns])
-    highs.cpu_until = allowance.cpu_s
-    return _found(model, highs.run(allowance.left_s, stage))
+    return _found(model, highs.run(deadline - now(), stage))
 
 
 def _found(model: PartModel, outcome: Outcome) -> Found:
@@ -183,7 +182,7 @@ def dived(
     reduced_cost_gap: Floats,
     best: Ints,
     options: SolverOptions,
-    allowance: Allowance,
+    deadline: float,
     *,
     gap: float,
     n_nodes: int,
@@ -199,15 +198,15 @@ def dived(
         [choice] reduced-cost bound at the prices of the LP.
     best
         [group] the choice with bound 0, or −1.
-    options, allowance
-        Options of the solver, and the time limit.
+    options, deadline
+        Options of the solver, and a value of `clock.now`.
     gap, n_nodes
         Relative gap and nodes at which the MILP after the dive ends.
     stage
         Name of the solves in the log.
     """
     part = part_of(shape, _open_choices(shape, linear, reduced_cost_gap, best), best)
-    dive = _Dive(shape, model_of_part(shape, part), linear, options, allowance, stage)
+    dive = _Dive(shape, model_of_part(shape, part), linear, options, deadline, stage)
     if not dive.go():
         return None
     return dive.finished(gap, n_nodes)
@@ -253,14 +252,13 @@ class _Dive:
         model: PartModel,
         linear: Sifted,
         options: SolverOptions,
-        allowance: Allowance,
+        deadline: float,
         stage: str,
     ) -> None:
-        self.model, self.allowance, self.stage = model, allowance, stage
+        self.model, self.deadline, self.stage = model, deadline, stage
         self.highs = Highs(model.matrix, options)
         self.highs.set_integrality(False)
         self.highs.set_option("presolve", "off")
-        self.highs.cpu_until = allowance.cpu_s
         self.every = np.arange(len(model.open))
         self.group = shape.group[model.open]
         self.size = abs(_use(shape)[model.open]) @ np.abs(linear.y)
@@ -287,13 +285,13 @@ class _Dive:
 
     def finished(self, gap: float, n_nodes: int) -> Floats | None:
         """Solve what is not fixed as a MILP."""
-        if self.allowance.is_over:
+        if now() >= self.deadline:
             return None
         self.highs.set_bounds(self.every, self.lower, self.upper)
         self.highs.set_integrality(True)
         for name, value in (("presolve", "on"), ("mip_rel_gap", gap), ("mip_max_nodes", n_nodes)):
             self.highs.set_option(name, value)
-        outcome = self.highs.run(self.allowance.left_s, self.stage)
+        outcome = self.highs.run(self.deadline - now(), self.stage)
         return None if outcome.x is None else self.model.point(outcome.x)
 
     def _decide(self, x: Floats, fractional: Mask) -> None:
@@ -310,11 +308,11 @@ class _Dive:
 
     def _solved(self) -> Floats | None:
         """[open] the LP optimum with the bounds fixed so far."""
-        if self.allowance.is_over:
+        if now() >= self.deadline:
             return None
         self.highs.set_bounds(self.every, self.lower, self.upper)
         try:
-            outcome = self.highs.run(self.allowance.left_s, self.stage)
+            outcome = self.highs.run(self.deadline - now(), self.stage)
         except NoPlanError:
             # The simplex method may fail from an old basis; the bounds before this step stand.
             return None

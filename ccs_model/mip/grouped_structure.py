@@ -158,7 +158,7 @@ class Shape:
         return replace(self, allowed=self.allowed & ~ks)
 
 
-def shape_of(matrix: Matrix, *, maximise: bool) -> Shape | str:
+def shape_of(matrix: Matrix) -> Shape | str:
     """Return the matrix by groups, or the reason why it has no such structure."""
     rows = sparse.csr_array(matrix.rows)
     sizes = np.diff(rows.indptr)
@@ -186,8 +186,8 @@ def shape_of(matrix: Matrix, *, maximise: bool) -> Shape | str:
     columns = columns[np.argsort(group[columns], kind="stable")]
     choice_rows, starts, number = np.unique(group[columns], return_index=True, return_inverse=True)
     scale, room = _room(rows, columns, vub_columns, vub_rows)
-    sign = 1.0 if maximise else -1.0
-    by_column = sparse.csr_array(matrix.rows[:, :].T)
+    sign = matrix.sign
+    by_column = sparse.csr_array(matrix.rows.T)
     kept = sparse.csr_array(by_column[:, coupling]) if len(coupling) < rows.shape[0] else by_column
     made = matrix.lower[columns] > 0
     must = np.logical_or.reduceat(made, starts)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import tempfile
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -154,16 +153,15 @@ class Highs:
     ) -> None:
         self.matrix = matrix
         self.options = options
-        self.costs = matrix.costs[0]
+        self.costs, self.maximise = matrix.costs[0], matrix.maximise[0]
         self.lower, self.upper = matrix.lower.copy(), matrix.upper.copy()
         self._is_mip = bool(matrix.is_integer.any())
         self._n_columns = len(matrix.lower)
         validate_finite(matrix)
         self._scale = scaling_of(matrix) if scaling is None else scaling
-        self._progress = progress
+        self.progress = progress
         self._doing = ""
         self._has_start = False
-        self.cpu_until = math.inf
         self._highs = new_highs(options.threads)
         self._set("log_to_console", False)
         if options.log_path is not None:
@@ -187,6 +185,7 @@ class Highs:
     def set_objective(self, costs: Floats, *, maximise: bool) -> None:
         """Set the objective."""
         self.set_costs(np.asarray(costs, dtype=float))
+        self.maximise = maximise
         sense = highspy.ObjSense.kMaximize if maximise else highspy.ObjSense.kMinimize
         self._must(self._highs.changeObjectiveSense(sense))
 
@@ -401,7 +400,7 @@ class Highs:
                 worker.join(0.05)
                 # HiGHS has no limit of CPU seconds.
                 is_spent = counts_cpu() and time_s() >= self._until
-                if is_spent or was_cancelled() or time.process_time() >= self.cpu_until:
+                if is_spent or was_cancelled():
                     self._is_cancelled = True
                     worker.join()
         except KeyboardInterrupt:
@@ -458,9 +457,9 @@ class Highs:
         )
 
     def _report(self, event: Any) -> None:
-        if self._progress is not None:
+        if self.progress is not None:
             seen = event.data_out
-            self._progress(Progress(self._doing, time_s() - self._began, seen.mip_dual_bound, seen.mip_primal_bound))
+            self.progress(Progress(self._doing, time_s() - self._began, seen.mip_dual_bound, seen.mip_primal_bound))
 
     def _pass(self, matrix: Matrix) -> None:
         lp = highspy.HighsLp()

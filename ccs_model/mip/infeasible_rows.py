@@ -150,10 +150,8 @@ class _Tried:
 
     def improved(self, options: SolverOptions, deadline: float) -> _Tried:
         """The same after a further search from the point that is known."""
-        highs, start = Highs(self.elastic, options), self.outcome.x
-        found = solve_mip(
-            highs, maximise=False, gap=_LEAST_GAP, deadline=deadline, stage=self.stage, start=start
-        ).outcome
+        highs = Highs(self.elastic, replace(options, gap_share=_LEAST_GAP))
+        found = solve_mip(highs, deadline=deadline, stage=self.stage, start=self.outcome.x).outcome
         return self if found.x is None else replace(self, outcome=found)
 
 
@@ -241,16 +239,15 @@ def _least(
     growth: GrowthNetwork | None = None,
 ) -> Outcome:
     """The solution of an elastic model with the smallest slack found until `deadline`."""
-    start = None
+    start, options = None, replace(options, gap_share=_LEAST_GAP)
     is_large = _grows_alone(elastic, growth)
     if network is not None:
-        start = _first_solution(elastic, replace(options, gap_share=_LEAST_GAP), deadline, network, growth)
+        start = _first_solution(elastic, options, deadline, network, growth)
         if is_large and start is None:
             return Outcome("limit", np.nan, np.nan, None, None, None)
         if start is not None and (is_large or now() >= deadline):
             return Outcome("limit", float(elastic.costs[0] @ start), 0.0, start, None, None)
-    highs = Highs(elastic, options)
-    return solve_mip(highs, maximise=False, gap=_LEAST_GAP, deadline=deadline, stage=stage, start=start).outcome
+    return solve_mip(Highs(elastic, options), deadline=deadline, stage=stage, start=start).outcome
 
 
 def _grows_alone(elastic: Matrix, growth: GrowthNetwork | None) -> bool:

@@ -19,7 +19,7 @@ import numpy as np
 from scipy import sparse
 
 from ccs_model._typing import Floats, Ints
-from ccs_model.mip.clock import Allowance
+from ccs_model.mip.clock import now
 from ccs_model.mip.grouped_structure import Prices, Shape
 from ccs_model.mip.highs import Highs, Outcome, SolverOptions
 from ccs_model.mip.matrix import Matrix
@@ -47,7 +47,6 @@ class Sifted:
     y: Floats
     value: float
     prices: Prices
-    n_inside: int
 
     @property
     def bound(self) -> float:
@@ -138,10 +137,6 @@ class _Restricted:
         )
         self.n_columns += n_new
 
-    def run(self, allowance: Allowance, stage: str) -> Outcome:
-        self.highs.cpu_until = allowance.cpu_s
-        return self.highs.run(allowance.left_s, stage)
-
     def violation(self, x: Floats) -> float:
         """Largest violation of a row that 0 does not satisfy."""
         n_free = len(self.shape.free)
@@ -164,20 +159,20 @@ class _Restricted:
 
 
 def sifted(
-    shape: Shape, options: SolverOptions, allowance: Allowance, *, tolerance: float = TOLERANCE, stage: str = "sifting"
+    shape: Shape, options: SolverOptions, deadline: float, *, tolerance: float = TOLERANCE, stage: str = "sifting"
 ) -> Sifted | None:
     """Return the LP optimum to a relative `tolerance` of its bound; None without one in time."""
-    if allowance.is_over:
+    if now() >= deadline:
         return None
     if shape.n_groups <= _SMALL_GROUPS:
-        return _sift(shape, None, options, allowance, tolerance, stage)
+        return _sift(shape, None, options, deadline, tolerance, stage)
     sample = shape.part(np.arange(0, shape.n_groups, _EVERY))
-    first = sifted(sample, options, allowance, tolerance=_SAMPLE_TOLERANCE, stage=f"{stage}: sample")
-    return _sift(shape, None if first is None else first.y, options, allowance, tolerance, stage)
+    first = sifted(sample, options, deadline, tolerance=_SAMPLE_TOLERANCE, stage=f"{stage}: sample")
+    return _sift(shape, None if first is None else first.y, options, deadline, tolerance, stage)
 
 
 def _sift(
-    shape: Shape, guess: Floats | None, options: SolverOptions, allowance: Allowance, tolerance: float, stage: str
+    shape: Shape, guess: Floats | None, options: SolverOptions, deadline: float, tolerance: float, stage: str
 ) -> Sifted | None:
     lp = _Restricted(shape, options)
     if guess is None:
@@ -187,7 +182,7 @@ def _sift(
     lp.add(choices, np.zeros(0, dtype=np.int64))
     n_raised = 0
     for _ in range(_ROUNDS):
-        outcome = lp.run(allowance, f"{stage}: {lp.n_columns} columns")
+        outcome = lp.highs.run(deadline - now(), f"{stage}: {lp.n_columns} columns")
         if outcome.x is None or outcome.row_dual is None or outcome.status != "optimal":
             return None
         y = shape.signed(outcome.row_dual[: len(shape.coupling)])
@@ -207,7 +202,7 @@ def _sift(
         lp.add(choices, vubs)
     else:
         return None
-    return Sifted(lp.point(outcome.x), y, outcome.objective, prices, lp.n_columns)
+    return Sifted(lp.point(outcome.x), y, outcome.objective, prices)
 
 
 def _first_choices(shape: Shape, prices: Prices) -> Ints:
@@ -232,10 +227,10 @@ def _joining(shape: Shape, lp: _Restricted, prices: Prices) -> tuple[Ints, Ints]
     is_best &= np.isin(shape.group, beats)
     choices = np.flatnonzero(is_best)
     choices = choices[np.unique(shape.group[choices], return_index=True)[1]]
-    now = inside.copy()
-    now[choices] = True
+    after = inside.copy()
+    after[choices] = True
     led = np.zeros(len(shape.vubs), dtype=bool)
-    led[np.unique(shape.room[np.flatnonzero(now)].indices)] = True
+    led[np.unique(shape.room[np.flatnonzero(after)].indices)] = True
     vubs = np.flatnonzero(led & (prices.vub > eps) & (lp.follower_column < 0))
     return choices, vubs
 
@@ -257,15 +252,14 @@ def _csr(entries: tuple[Ints, Ints, Floats], shape: tuple[int, int]) -> sparse.c
     return sparse.csr_array((values, (rows, columns)), shape=shape)
 
 
-def as_outcome(shape: Shape, matrix: Matrix, found: Sifted, *, maximise: bool) -> Outcome:
+def as_outcome(shape: Shape, matrix: Matrix, found: Sifted) -> Outcome:
     """Return the LP optimum as an outcome, with the duals of all rows and the reduced costs of all columns."""
-    sign = 1.0 if maximise else -1.0
-    prices = found.prices
+    sign, prices = matrix.sign, found.prices
     dual = np.zeros(len(matrix.row_lower))
     dual[shape.coupling] = found.y
     dual[shape.choice_rows] = np.where(shape.must, prices.best, np.maximum(prices.best, 0.0))
     dual[shape.vub_rows] = np.maximum(prices.vub, 0.0) / shape.vub_scale
     reduced = sign * matrix.costs[0] - matrix.rows.T @ dual
     value = float(matrix.costs[0] @ found.x)
-    bound = max(value, found.prices.bound) if maximise else min(value, -found.prices.bound)
+    bound = sign * max(sign * value, prices.bound)
     return Outcome("optimal", value, bound, found.x, sign * dual, sign * reduced)

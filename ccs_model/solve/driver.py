@@ -33,7 +33,6 @@ from ccs_model.mip.highs import gap_share
 from ccs_model.mip.matrix import rounded_to_integrality, warning_of
 from ccs_model.model.build_model import unshared_model
 from ccs_model.model.names import BUILD, CUMULATIVE_TARGET, OPENED, PIPE, TARGET, WELLS
-from ccs_model.model.objective import OBJECTIVES
 from ccs_model.model.standard_form import added_components, changed_bounds, matrix_of
 from ccs_model.plan.cache_key import hashes
 from ccs_model.plan.decisions import point_of, without_traces
@@ -299,12 +298,9 @@ def _solve_stages(
     amount = effort_of_model(len(matrix.row_lower), requested.effort) if problem.is_integer else np.inf
     later = max(_LATER_LEAST, _LATER_SHARE * amount)
     search = normalised(problem, matrix)
-    objective = OBJECTIVES[problem.objective]
-    maximise = objective.sense == pyo.maximize
     stage = problem.objective.replace("_", " ")
     if on_progress is not None:
-        sense = 1 if maximise else -1
-        on_progress = SearchProgress(on_progress, stage, float(search.objective[0]), sense, clock.started)
+        on_progress = SearchProgress(on_progress, stage, float(search.objective[0]), matrix.sign, clock.started)
     highs, first, corridors = _first_stage(problem, matrix, search.matrix, options, amount, on_progress)
     clock.lap("first_stage_s")
     first = search.mip_outcome(first)
@@ -319,7 +315,8 @@ def _solve_stages(
     if corridors is not None:
         _limit_to(highs, search.matrix, chosen)
     stages = _LaterStages()
-    chosen = stages.attempt("ties are not broken", chosen, lambda: _break_ties(highs, chosen, maximise, later, first))
+    tie_breaker = break_ties_by_group if first.by_groups else break_ties
+    chosen = stages.attempt("ties are not broken", chosen, lambda: tie_breaker(highs, chosen, deadline=now() + later))
     chosen = stages.attempt(
         "the sizes of pipes are those of the search",
         chosen,
@@ -420,22 +417,14 @@ def _first_stage(
     """Search for the best plan of the first objective; with more effort where none is found and one is needed."""
     is_network = problem.network is not None and problem.is_integer
     raise_if_infeasible(problem, matrix, options, _FEASIBILITY_SHARE * amount)
-    solver = problem.scenario.solver
 
     def search(amount: float) -> tuple[Highs, MipOutcome, Corridors | None]:
         highs = Highs(searched, options, on_progress)
         if is_network:
             corridors = solve_in_corridors(problem, searched, options, effort=amount, on_progress=on_progress)
             return highs, corridors.within, corridors
-        found = solve_program(
-            highs,
-            maximise=OBJECTIVES[problem.objective].sense == pyo.maximize,
-            gap=solver.mip_gap,
-            deadline=now() + amount,
-            stage=problem.objective.replace("_", " "),
-            on_progress=on_progress,
-        )
-        return highs, found, None
+        stage = problem.objective.replace("_", " ")
+        return highs, solve_program(highs, deadline=now() + amount, stage=stage), None
 
     result = search(amount)
     outcome = result[1].outcome
@@ -458,12 +447,6 @@ class _LaterStages:
         except NoPlanError as error:
             self.failed.append(f"{without}: {error}")
             return otherwise
-
-
-def _break_ties(highs: Highs, chosen: Floats, maximise: bool, later: float, first: MipOutcome) -> Floats:
-    tie_breaker = break_ties_by_group if first.by_groups else break_ties
-    value = float(highs.matrix.costs[0] @ chosen)
-    return tie_breaker(highs, chosen, value, maximise=maximise, deadline=now() + later)
 
 
 def _limit_to(highs: Highs, matrix: Matrix, chosen: Floats) -> None:

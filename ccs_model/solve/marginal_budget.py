@@ -227,12 +227,10 @@ class _Again:
         small = restricted(replace(matrix, row_upper=self._limits(more)), np.flatnonzero(without))
         if not small.holds(start):
             return None
-        highs = Highs(small.matrix, self.options)
+        highs = Highs(small.matrix, replace(self.options, gap_share=MARGINAL_BUDGET_GAP))
         highs.set_option("mip_max_nodes", MARGINAL_BUDGET_NODES)
         found = solve_program(
             highs,
-            maximise=matrix.maximise[0],
-            gap=MARGINAL_BUDGET_GAP,
             deadline=now() + effort,
             stage="marginal budget",
             start=start[small.columns],

@@ -59,7 +59,7 @@ class SearchProgress:
     report: Callable[[Progress], None]
     stage: str
     scale: float = 1.0
-    sense: int = 1
+    sense: float = 1.0
     began: float = field(default_factory=time_s)
     _bound: float = math.nan
     _best: float = math.nan

@@ -39,31 +39,28 @@ from ccs_model.problem import Problem
 HELD_SHARE = 1e-9
 
 
-def break_ties(highs: Highs, chosen: Floats, value: float, *, maximise: bool, deadline: float) -> Floats:
+def break_ties(highs: Highs, chosen: Floats, *, deadline: float) -> Floats:
     """Return the best solution by the secondary objective among those of the same value and streams, else `chosen`."""
     matrix = highs.matrix
-    highs.add_row(matrix.costs[0], *_value_limits(value, maximise))
-    highs.set_objective(matrix.costs[1], maximise=matrix.maximise[1])
+    _keep_value(highs, chosen)
     second = solve_mip(
         highs,
-        maximise=matrix.maximise[1],
-        gap=highs.options.gap_share,
         deadline=deadline,
         stage="tie-breaking",
         start=chosen,
         may_move=of_the_same_streams(matrix, chosen),
     ).outcome
-    return _better(matrix, chosen, second, second.x, value, maximise)
+    return _better(matrix, chosen, second, second.x)
 
 
-def break_ties_by_group(highs: Highs, chosen: Floats, value: float, *, maximise: bool, deadline: float) -> Floats:
+def break_ties_by_group(highs: Highs, chosen: Floats, *, deadline: float) -> Floats:
     """Like `break_ties` for a large model, in a matrix restricted to the streams of the plan."""
     matrix = highs.matrix
     small = restricted(matrix, np.flatnonzero(~of_the_same_streams(matrix, chosen)))
     if not small.holds(chosen):
         return chosen
     part = small.matrix
-    low, high = _value_limits(value, maximise)
+    low, high = _value_limits(float(matrix.costs[0] @ chosen), matrix.maximise[0])
     value_row = sparse.csr_array(part.costs[:1])
     secondary_objective = replace(
         part.with_rows(value_row, np.array([low]), np.array([high]), [("value_is_kept", None)]),
@@ -72,15 +69,13 @@ def break_ties_by_group(highs: Highs, chosen: Floats, value: float, *, maximise:
     )
     second = solve_program(
         Highs(secondary_objective, highs.options),
-        maximise=matrix.maximise[1],
-        gap=highs.options.gap_share,
         deadline=deadline,
         stage="tie-breaking",
         start=chosen[small.columns],
         max_restricted_milps=1,
     ).outcome
     point = None if second.x is None else small.lifted(second.x)
-    return _better(matrix, chosen, second, point, value, maximise)
+    return _better(matrix, chosen, second, point)
 
 
 def with_continuous_ties_broken(matrix: Matrix, options: SolverOptions, chosen: Floats) -> Floats:
@@ -88,16 +83,14 @@ def with_continuous_ties_broken(matrix: Matrix, options: SolverOptions, chosen: 
 
     One linear program, so that it is solved to its end at every exit of a search.
     """
-    maximise, value = matrix.maximise[0], float(matrix.costs[0] @ chosen)
     integers = np.flatnonzero(matrix.is_integer)
     highs = Highs(matrix, options)
     highs.set_integrality(False)
     kept = np.round(chosen[integers])
     highs.set_bounds(integers, kept, kept)
-    highs.add_row(matrix.costs[0], *_value_limits(value, maximise))
-    highs.set_objective(matrix.costs[1], maximise=matrix.maximise[1])
+    _keep_value(highs, chosen)
     second = highs.attempt(np.inf, "tie-breaking with integers fixed")
-    return _better(matrix, chosen, second, second.x, value, maximise)
+    return _better(matrix, chosen, second, second.x)
 
 
 def with_network_fitted(
@@ -135,18 +128,11 @@ def with_network_fitted(
     by = 0 if small.costs[0][np.isin(free, network)].any() else 1
     kept = _value_limits(float(small.costs[0] @ chosen[free]), small.maximise[0])
     value, small = small.costs[0], replace(small, costs=small.costs[[by]], maximise=(small.maximise[by],))
-    highs = Highs(small, options)
+    highs = Highs(small, replace(options, gap_share=HELD_SHARE))
     if by == 1:
         # Pumps of another size use other power, which counts as CO₂.
         highs.add_row(value, *kept)
-    found = solve_mip(
-        highs,
-        maximise=small.maximise[0],
-        gap=HELD_SHARE,
-        deadline=deadline,
-        stage="pipes of the flows",
-        start=chosen[free],
-    ).outcome
+    found = solve_mip(highs, deadline=deadline, stage="pipes of the flows", start=chosen[free]).outcome
     if found.x is None or found.status not in ("optimal", "limit"):
         return chosen
     fitted = chosen.copy()
@@ -223,19 +209,24 @@ def _built_assets(problem: Problem, matrix: Matrix, chosen: Floats) -> dict[str,
     }
 
 
+def _keep_value(highs: Highs, chosen: Floats) -> None:
+    """Set the secondary objective, with the value of the first one kept."""
+    matrix = highs.matrix
+    highs.add_row(matrix.costs[0], *_value_limits(float(matrix.costs[0] @ chosen), matrix.maximise[0]))
+    highs.set_objective(matrix.costs[1], maximise=matrix.maximise[1])
+
+
 def _value_limits(value: float, maximise: bool) -> tuple[float, float]:
     loss = HELD_SHARE * abs(value)
     return (value - loss, np.inf) if maximise else (-np.inf, value + loss)
 
 
-def _better(
-    matrix: Matrix, chosen: Floats, second: Outcome, point: Floats | None, value: float, maximise: bool
-) -> Floats:
+def _better(matrix: Matrix, chosen: Floats, second: Outcome, point: Floats | None) -> Floats:
     if point is None or second.status not in ("optimal", "limit"):
         return chosen
-    better = rounded_to_integrality(matrix, point)
+    better, value = rounded_to_integrality(matrix, point), float(matrix.costs[0] @ chosen)
     gained = float(matrix.costs[1] @ (better - chosen)) * (1 if matrix.maximise[1] else -1)
-    lost = (value - float(matrix.costs[0] @ better)) * (1 if maximise else -1)
+    lost = (value - float(matrix.costs[0] @ better)) * matrix.sign
     return better if gained > 0 and lost <= 1e-6 * max(abs(value), 1.0) else chosen
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip import grouped_milp as by_groups
 from ccs_model.mip.branch_and_bound import solve_mip
-from ccs_model.mip.clock import Allowance
+from ccs_model.mip.clock import now
 from ccs_model.mip.grouped_milp import solve_by_groups
 from ccs_model.mip.matrix import residuals
 from ccs_model.model import build_model
@@ -42,10 +41,8 @@ def matrix(name: str, retrofits: str) -> Matrix:
 @pytest.mark.parametrize("name", ["hebei", "shanxi", "pilot-zones"])
 def test_fractional_plans_are_the_same(name: str) -> None:
     program = matrix(name, "continuous")
-    most = program.maximise[0]
     plain = Highs(program, OPTIONS).run(300, "all columns")
-    allowance = Allowance(time.monotonic() + 300)
-    found = solve_by_groups(program, OPTIONS, maximise=most, gap=GAP, allowance=allowance, stage="test")
+    found = solve_by_groups(program, OPTIONS, deadline=now() + 300, stage="test")
     assert found is not None
     assert found.outcome.objective == pytest.approx(plain.objective, rel=1e-8)
     assert found.outcome.bound == pytest.approx(plain.objective, rel=1e-8)
@@ -55,13 +52,11 @@ def test_fractional_plans_are_the_same(name: str) -> None:
 @pytest.mark.parametrize("name", ["shanxi"])
 def test_whole_plans_lie_in_each_others_bounds(name: str) -> None:
     program = matrix(name, "integer")
-    most = program.maximise[0]
-    deadline = time.monotonic() + 30  # its bound holds wherever it stops
-    plain = solve_mip(Highs(program, OPTIONS), maximise=most, gap=GAP, deadline=deadline, stage="all columns").outcome
-    allowance = Allowance(time.monotonic() + 300)
-    found = solve_by_groups(program, OPTIONS, maximise=most, gap=GAP, allowance=allowance, stage="test")
+    # Its bound holds wherever it stops.
+    plain = solve_mip(Highs(program, OPTIONS), deadline=now() + 30, stage="all columns").outcome
+    found = solve_by_groups(program, OPTIONS, deadline=now() + 300, stage="test")
     assert found is not None and found.outcome.status == "optimal"
     assert residuals(program, found.outcome.x).hold
-    sign = 1.0 if most else -1.0
+    sign = program.sign
     assert sign * found.outcome.objective <= sign * plain.bound * (1 + sign * 1e-9)
     assert sign * plain.objective <= sign * found.outcome.bound * (1 + sign * 1e-9)

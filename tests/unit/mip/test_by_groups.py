@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from scipy import sparse
 from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip import grouped_milp as by_groups
 from ccs_model.mip.branch_and_bound import MipOutcome
-from ccs_model.mip.clock import Allowance
+from ccs_model.mip.clock import now
 from ccs_model.mip.grouped_milp import infeasible_alone, solve_by_groups
 from ccs_model.mip.grouped_structure import Shape, shape_of
 from ccs_model.mip.matrix import residuals
@@ -78,10 +77,8 @@ def program(seed: int, n_groups: int, n_each: int, n_rows: int, *, vubs: bool = 
 def by(matrix: Matrix, *, gap: float = 0.0, options: SolverOptions = EXACT, **more: object) -> MipOutcome | None:
     return solve_by_groups(
         matrix,
-        options,
-        maximise=matrix.maximise[0],
-        gap=gap,
-        allowance=Allowance(time.monotonic() + 60),
+        replace(options, gap_share=gap),
+        deadline=now() + 60,
         stage="test",
         **more,  # type: ignore[arg-type]
     )
@@ -183,7 +180,7 @@ def test_any_prices_bound_the_program() -> None:
     """The bound holds at prices that no solver gave."""
     matrix = program(11, 50, 3, 3, vubs=True)
     optimum = Highs(linear(matrix), EXACT).run(60, "all").objective
-    shape = shape_of(matrix, maximise=True)
+    shape = shape_of(matrix)
     assert isinstance(shape, Shape)
     chance = np.random.default_rng(0)
     for _ in range(20):
@@ -192,7 +189,7 @@ def test_any_prices_bound_the_program() -> None:
 
 def test_a_choice_that_breaks_a_row_alone_is_ruled_out() -> None:
     matrix = program(13, 20, 3, 2)
-    shape = shape_of(matrix, maximise=True)
+    shape = shape_of(matrix)
     assert isinstance(shape, Shape)
     use = matrix.rows.toarray()[20:]
     by_hand = (use > matrix.row_upper[20:, None]).any(axis=0)
@@ -222,10 +219,7 @@ def test_another_shape_is_told_and_left_to_the_solver(tmp_path: Path) -> None:
 
 def test_time_that_is_over_leaves_the_program_to_the_solver() -> None:
     matrix = program(1, 60, 4, 4)
-    assert (
-        solve_by_groups(matrix, EXACT, maximise=True, gap=0.0, allowance=Allowance(time.monotonic() - 1), stage="test")
-        is None
-    )
+    assert solve_by_groups(matrix, EXACT, deadline=now() - 1, stage="test") is None
 
 
 def two_groups(row: list[float], lower: float, upper: float) -> Matrix:
@@ -260,7 +254,7 @@ def two_groups(row: list[float], lower: float, upper: float) -> Matrix:
 def test_the_bound_of_a_price_by_hand(
     row: list[float], limits: tuple[float, float], price: float, bound: float
 ) -> None:
-    shape = shape_of(two_groups(row, *limits), maximise=True)
+    shape = shape_of(two_groups(row, *limits))
     assert isinstance(shape, Shape)
     assert shape.priced(np.array([price])).bound == pytest.approx(bound)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from scipy import sparse
 
 from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip import grouped_neighbourhoods as diving
-from ccs_model.mip.clock import Allowance
+from ccs_model.mip.clock import now
 from ccs_model.mip.grouped_milp import ReducedCostGaps
 from ccs_model.mip.grouped_neighbourhoods import dived
 from ccs_model.mip.grouped_structure import shape_of
@@ -28,12 +27,11 @@ from test_by_groups import program
 EXACT = SolverOptions(gap_share=0.0, threads=1)
 
 
-def plan(matrix: Matrix, **allowed: float) -> tuple[np.ndarray | None, float]:
+def plan(matrix: Matrix, seconds: float = 60.0) -> tuple[np.ndarray | None, float]:
     """The plan found and the bound, both in the sense of most."""
-    shape = shape_of(matrix, maximise=matrix.maximise[0])
+    shape = shape_of(matrix)
     assert not isinstance(shape, str)
-    allowance = Allowance(time.monotonic() + 60, **allowed)
-    linear = sifted(shape, EXACT, Allowance(time.monotonic() + 60))
+    linear = sifted(shape, EXACT, now() + 60)
     assert linear is not None
     reduced_cost_gaps = ReducedCostGaps.of(shape, linear)
     found = dived(
@@ -42,7 +40,7 @@ def plan(matrix: Matrix, **allowed: float) -> tuple[np.ndarray | None, float]:
         reduced_cost_gaps.choice,
         reduced_cost_gaps.best,
         EXACT,
-        allowance,
+        now() + seconds,
         gap=0.0,
         n_nodes=10_000,
         stage="test",
@@ -115,5 +113,5 @@ def test_uneven_sizes_leave_little() -> None:
 
 
 def test_out_of_time_there_is_no_plan() -> None:
-    found, _ = plan(program(0, 40, 3, 3), cpu_s=0.0)
+    found, _ = plan(program(0, 40, 3, 3), seconds=0.0)
     assert found is None

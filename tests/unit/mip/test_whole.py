@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip import branch_and_bound as whole_module
 from ccs_model.mip.branch_and_bound import MipOutcome, _rounded_down, solve_mip
+from ccs_model.mip.clock import now
 from ccs_model.mip.matrix import residuals
 from ccs_model.model.standard_form import matrix_of
 from tests.examples import examples
@@ -39,9 +39,9 @@ def knapsack(
     return m
 
 
-def solved(matrix: Matrix, *, most: bool = True, **more: object) -> MipOutcome:
+def solved(matrix: Matrix, **more: object) -> MipOutcome:
     highs = Highs(matrix, EXACT)
-    return solve_mip(highs, maximise=most, gap=0.0, deadline=time.monotonic() + 30, stage="test", **more)  # type: ignore[arg-type]
+    return solve_mip(highs, deadline=now() + 30, stage="test", **more)  # type: ignore[arg-type]
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +68,7 @@ def test_random_knapsacks_against_every_subset(data: st.DataObject, n: int, rows
             total = float(np.dot(value, taken))
             best = total if best is None else max(best, total) if most else min(best, total)
     matrix = matrix_of(knapsack(value, weights, room, most=most))
-    found = solved(matrix, most=most)
+    found = solved(matrix)
     assert best is not None
     assert found.outcome.status == "optimal"
     assert found.outcome.objective == pytest.approx(best)
@@ -92,8 +92,8 @@ def test_a_bound_in_a_wide_gap_is_still_a_bound(data: st.DataObject, n: int) -> 
         for taken in itertools.product((0, 1), repeat=n)
         if float(np.dot(weight, taken)) <= room
     )
-    highs = Highs(matrix_of(knapsack(value, [weight], [room])), EXACT)
-    found = solve_mip(highs, maximise=True, gap=0.2, deadline=time.monotonic() + 30, stage="test").outcome
+    highs = Highs(matrix_of(knapsack(value, [weight], [room])), replace(EXACT, gap_share=0.2))
+    found = solve_mip(highs, deadline=now() + 30, stage="test").outcome
     assert found.objective <= best + 1e-6 <= found.bound + 2e-6
     assert found.bound - found.objective <= 0.2 * found.objective + 1e-6
 
@@ -150,7 +150,7 @@ def test_the_instance_is_left_as_it_was() -> None:
     matrix = matrix_of(knapsack(PETERSEN_VALUE, PETERSEN_WEIGHTS, PETERSEN_ROOM))
     highs = Highs(matrix, EXACT)
     for _ in range(2):
-        again = solve_mip(highs, maximise=True, gap=0.0, deadline=time.monotonic() + 30, stage="test")
+        again = solve_mip(highs, deadline=now() + 30, stage="test")
         assert again.outcome.objective == pytest.approx(3800)
     assert highs.run(30, "plain").objective == pytest.approx(3800)
 
@@ -166,7 +166,7 @@ def test_a_start_is_never_made_worse() -> None:
 def test_a_deadline_that_has_passed_never_loses_the_plan_in_hand() -> None:
     matrix = matrix_of(knapsack(PETERSEN_VALUE, PETERSEN_WEIGHTS, PETERSEN_ROOM))
     highs = Highs(matrix, EXACT)
-    found = solve_mip(highs, maximise=True, gap=0.0, deadline=time.monotonic() - 1, stage="test").outcome
+    found = solve_mip(highs, deadline=now() - 1, stage="test").outcome
     assert found.status in ("optimal", "limit")
     if found.x is not None:
         assert residuals(matrix, found.x).hold
