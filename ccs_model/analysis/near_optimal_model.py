@@ -286,8 +286,7 @@ class NearOptimalModel:
                 row_lower=np.r_[self._matrix.row_lower[:n_rows], -np.inf],
                 row_upper=np.r_[self._matrix.row_upper[:n_rows], np.inf],
             )
-            self._extended_relaxation = Highs(without_floor, self._highs.options)
-            self._extended_relaxation.set_integrality(False)
+            self._extended_relaxation = Highs.relaxed(without_floor, self._highs.options)
         return self._extended_relaxation
 
     def _fixed_by_reduced_cost(self) -> Ints:

@@ -43,10 +43,9 @@ class LinearRelaxation:
 
     def __init__(self, matrix: Matrix, options: SolverOptions, time_s: float, off: Ints | None = None) -> None:
         self._sign = matrix.sign
-        self._highs = Highs(matrix, options)
-        self._highs.set_integrality(False)
+        self._highs = Highs.relaxed(matrix, options)
         if off is not None:
-            self._highs.set_bounds(off, np.zeros(len(off)), np.zeros(len(off)))
+            self._highs.fix(off)
         self.base = self._highs.run(time_s, "LP relaxation")
 
     @property
@@ -58,7 +57,7 @@ class LinearRelaxation:
         """Objective with these columns at 0; infinitely bad if infeasible, None if it was not solved in time."""
         highs = self._highs
         lower, upper = highs.lower[columns], highs.upper[columns]
-        highs.set_bounds(columns, np.zeros(len(columns)), np.zeros(len(columns)))
+        highs.fix(columns)
         outcome = highs.run(time_s, "LP relaxation without a plant")
         highs.set_bounds(columns, lower, upper)
         return bound_from(outcome, self._sign)
@@ -239,7 +238,7 @@ class Exchanges:
         highs = Highs(matrix or self.matrix, replace(self.options, gap_share=EXCHANGE_GAP))
         off = np.concatenate([idle.to_numpy(np.int64), self._pipes_off(connection)])
         if self.problem.is_integer:
-            highs.set_bounds(off, np.zeros(len(off)), np.zeros(len(off)))
+            highs.fix(off)
         return highs
 
     def _require(self, highs: Highs, plant: str) -> None:

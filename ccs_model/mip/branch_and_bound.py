@@ -80,10 +80,7 @@ def solve_mip(
         _fix_outside(highs, integers, np.ones(len(integers), dtype=bool), bounds)
         kept = _start_outcome(highs, start, sign * np.inf) if relaxation.status == "limit" else None
         return MipOutcome(kept or relaxation, relaxation)
-    assert relaxation.reduced_cost is not None
-    reduced_cost_gap = np.where(
-        relaxation.x[integers] > 1e-9, 0.0, np.maximum(-sign * relaxation.reduced_cost[integers], 0.0)
-    )
+    reduced_cost_gap = relaxation.reduced_cost_gaps(sign)[integers]
     # Only columns with a lower bound of 0 can be left out; ties go by position.
     removable = (bounds[0] == 0) & (reduced_cost_gap > 1e-9)
     order = np.argsort(np.where(removable, reduced_cost_gap, -1.0), kind="stable")
@@ -188,12 +185,7 @@ def resolved_with_integers_fixed(matrix: Matrix, x: Floats, options: SolverOptio
 
 def best_with_integers_fixed(matrix: Matrix, x: Floats, options: SolverOptions) -> Floats | None:
     """Return the best point with the integer columns of `x`; None if none is found."""
-    integers = np.flatnonzero(matrix.is_integer)
-    highs = Highs(matrix, options)
-    highs.set_integrality(False)
-    value = np.round(x[integers])
-    highs.set_bounds(integers, value, value)
-    outcome = highs.attempt(_LIMIT_S, "re-solve with integers fixed")
+    outcome = Highs.with_integers_fixed(matrix, options, x).attempt(_LIMIT_S, "re-solve with integers fixed")
     return None if outcome.status != "optimal" or outcome.x is None else rounded_to_integrality(matrix, outcome.x)
 
 

@@ -364,9 +364,7 @@ class Deepen:
             return replace(point, is_deepened=True)
         context = model.at(point.limit, began + self.differing_until * effort, cuts=True)
         matrix, sign = context.matrix, model.sign
-        highs = Highs(matrix, model.options)
-        highs.set_integrality(False)
-        relaxation = highs.run(effort, "budget point: relaxation")
+        relaxation = Highs.relaxed(matrix, model.options).run(effort, "budget point: relaxation")
         if relaxation.x is None or relaxation.reduced_cost is None or relaxation.status != "optimal":
             return replace(point, is_deepened=True)
         # Branch and bound has the cuts that are tight; the others only slow it down.

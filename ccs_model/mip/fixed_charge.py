@@ -74,8 +74,7 @@ class SlopeScaling(Heuristic):
 
     def _points(self, context: SearchContext, x: Floats) -> list[Floats]:
         matrix, network = context.matrix, context.network
-        highs = Highs(matrix, context.options)
-        highs.set_integrality(False)
+        highs = Highs.relaxed(matrix, context.options)
         if len(matrix.row_lower) > LARGE_ROWS:
             highs.without_vertices()
         rows = matrix.rows.tocsr()[network.budget_rows][:, network.columns].tocoo()
@@ -98,7 +97,7 @@ class SlopeScaling(Heuristic):
             costs[network.columns] *= scale
             highs.set_costs(costs)
             idle = network.outside(network.arc_groups_used(x))
-            highs.set_bounds(idle, np.zeros(len(idle)), np.zeros(len(idle)))
+            highs.fix(idle)
             highs.forget()
             outcome = highs.attempt(context.left, "slope scaling")
             if outcome.x is None or outcome.status != "optimal":
@@ -206,7 +205,7 @@ class Extend(Heuristic):
         network = context.network
         highs = Highs(context.matrix, context.options, context.on_progress, network.scaling(context.matrix))
         off = network.unused_by([near, start])
-        highs.set_bounds(off, np.zeros(len(off)), np.zeros(len(off)))
+        highs.fix(off)
         found = _solve_candidates(
             context, highs, start, "extension", self.candidates, self.per_choice, self.gap, self.max_nodes
         )
@@ -277,8 +276,7 @@ def _solve_candidates(
     others = matrix.is_integer & (matrix.upper == 1.0) & (highs.lower == 0.0)
     others[network.columns] = False
     free = np.flatnonzero(others)
-    sign = context.sign
-    reduced_cost_gap = np.where(relaxation.x[free] > 1e-9, 0.0, np.maximum(-sign * relaxation.reduced_cost[free], 0.0))
+    reduced_cost_gap = relaxation.reduced_cost_gaps(context.sign)[free]
     # Keep all that the relaxation uses, or the restricted model may be infeasible.
     kept = relaxation.x[free] > 1e-9
     of_all = int(kept.sum()) + candidates
@@ -286,10 +284,10 @@ def _solve_candidates(
     if start is not None:
         kept |= start[free] > 0.5
     idle = free[~kept]
-    highs.set_bounds(idle, np.zeros(len(idle)), np.zeros(len(idle)))
+    highs.fix(idle)
     if start is not None:
         off = network.unused_by([relaxation.x, start])
-        highs.set_bounds(off, np.zeros(len(off)), np.zeros(len(off)))
+        highs.fix(off)
     highs.set_integrality(True)
     # Ends by its gap and not by the clock, so that the same inputs give the same solution.
     highs.set_option("mip_rel_gap", gap)
@@ -367,7 +365,7 @@ class Prove:
         for name in () if heuristics else _HEURISTICS:
             highs.set_option(f"mip_heuristic_run_{name}", False)
         off = context.network.outside(arc_groups)
-        highs.set_bounds(off, np.zeros(len(off)), np.zeros(len(off)))
+        highs.fix(off)
         if start is not None:
             highs.start_from(start)
         outcome = (highs.run if start is None else highs.attempt)(context.left, stage)

@@ -256,8 +256,7 @@ class _Dive:
         stage: str,
     ) -> None:
         self.model, self.deadline, self.stage = model, deadline, stage
-        self.highs = Highs(model.matrix, options)
-        self.highs.set_integrality(False)
+        self.highs = Highs.relaxed(model.matrix, options)
         self.highs.set_option("presolve", "off")
         self.every = np.arange(len(model.open))
         self.group = shape.group[model.open]

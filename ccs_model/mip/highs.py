@@ -30,7 +30,7 @@ from ccs_model.mip.clock import (
     time_s,
     was_cancelled,
 )
-from ccs_model.mip.highs_instances import new_highs, other_options
+from ccs_model.mip.highs_instances import lp_of, new_highs, other_options
 from ccs_model.mip.matrix import Matrix, Scaling, scaling_of, validate_finite
 from ccs_model.mip.warm_start import NamedBasis
 
@@ -49,17 +49,20 @@ _OTHER_WAYS = ({"presolve": "off"}, {"presolve": "off", "solver": "ipm", "run_cr
 _RULES_OFF = 1 << 15 | 1 << 22
 _STATUS = highspy.HighsModelStatus
 _KINDS = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
-_UNBOUNDED = (_STATUS.kUnbounded, _STATUS.kUnboundedOrInfeasible)
-_LIMITS = {
-    _STATUS.kTimeLimit,
-    _STATUS.kIterationLimit,
-    _STATUS.kSolutionLimit,
-    _STATUS.kMemoryLimit,
-    _STATUS.kInterrupt,
-    _STATUS.kObjectiveBound,
-    _STATUS.kObjectiveTarget,
+_NAMES: dict[highspy.HighsModelStatus, Status] = {
+    _STATUS.kOptimal: "optimal",
+    _STATUS.kInfeasible: "infeasible",
+    _STATUS.kUnboundedOrInfeasible: "infeasible",
+    _STATUS.kUnbounded: "unbounded",
+    _STATUS.kTimeLimit: "limit",
+    _STATUS.kIterationLimit: "limit",
+    _STATUS.kSolutionLimit: "limit",
+    _STATUS.kMemoryLimit: "limit",
+    _STATUS.kInterrupt: "limit",
+    _STATUS.kObjectiveBound: "limit",
+    _STATUS.kObjectiveTarget: "limit",
 }
-_ANSWERS = _LIMITS | {_STATUS.kOptimal, _STATUS.kModelEmpty, _STATUS.kInfeasible, *_UNBOUNDED}
+_ANSWERS = {*_NAMES, _STATUS.kModelEmpty}
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,11 @@ class Outcome:
     x: Floats | None
     row_dual: Floats | None
     reduced_cost: Floats | None
+
+    def reduced_cost_gaps(self, sign: float, used: float = 1e-9) -> Floats:
+        """[column] the least loss of value if a column at 0 is taken; 0 for columns above `used`."""
+        assert self.x is not None and self.reduced_cost is not None
+        return np.where(self.x > used, 0.0, np.maximum(-sign * self.reduced_cost, 0.0))
 
 
 def log_line(options: SolverOptions, line: str) -> None:
@@ -163,17 +171,22 @@ class Highs:
         self._doing = ""
         self._has_start = False
         self._highs = new_highs(options.threads)
-        self._set("log_to_console", False)
-        if options.log_path is not None:
-            self._set("log_file", str(options.log_path))
-        else:
-            self._set("output_flag", False)
-        self._set("threads", options.threads)
-        self._set("random_seed", options.seed)
-        self._set("mip_rel_gap", options.gap_share)
-        self._set("mip_abs_gap", 0.0)
-        self._set("presolve_rule_off", _RULES_OFF)
-        self._pass(matrix)
+        log = {"output_flag": False} if options.log_path is None else {"log_file": str(options.log_path)}
+        given = {
+            "log_to_console": False,
+            **log,
+            "threads": options.threads,
+            "random_seed": options.seed,
+            "mip_rel_gap": options.gap_share,
+            "mip_abs_gap": 0.0,
+            "presolve_rule_off": _RULES_OFF,
+        }
+        for name, value in given.items():
+            self.set_option(name, value)
+        lp = lp_of(matrix, self._scale)
+        if self._is_mip:
+            lp.integrality_ = [_KINDS[int(integer)] for integer in matrix.is_integer]
+        self._must(self._highs.passModel(lp))
         self._checks, self._most_checks, self._is_cancelled = 0, _NO_LIMIT, False
         self._error: BaseException | None = None
         self._highs.cbSimplexInterrupt.subscribe(self._stop_if_cancelled)
@@ -181,6 +194,20 @@ class Highs:
         self._highs.cbMipInterrupt.subscribe(self._check)
         if progress is not None:
             self._highs.cbMipLogging.subscribe(self._report)
+
+    @classmethod
+    def relaxed(cls, matrix: Matrix, options: SolverOptions) -> Highs:
+        """Return an instance with the LP relaxation of a matrix."""
+        highs = cls(matrix, options)
+        highs.set_integrality(False)
+        return highs
+
+    @classmethod
+    def with_integers_fixed(cls, matrix: Matrix, options: SolverOptions, x: Floats) -> Highs:
+        """Return an instance with the LP that is left when the integer columns are those of a point, rounded."""
+        highs, integers = cls.relaxed(matrix, options), np.flatnonzero(matrix.is_integer)
+        highs.fix(integers, np.round(x[integers]))
+        return highs
 
     def set_objective(self, costs: Floats, *, maximise: bool) -> None:
         """Set the objective."""
@@ -205,8 +232,8 @@ class Highs:
 
         From LARGE_ROWS on the simplex method takes three times as long on these models.
         """
-        self._set("solver", "ipm")
-        self._set("run_crossover", "off")
+        self.set_option("solver", "ipm")
+        self.set_option("run_crossover", "off")
 
     def forget(self) -> None:
         """Discard basis and solution, so that the next run is a cold start."""
@@ -221,7 +248,11 @@ class Highs:
             kinds = np.full(len(which), kind, dtype=object)
             self._must(self._highs.changeColsIntegrality(len(which), which, kinds))
 
-    def set_bounds(self, columns: Ints, lower: Floats, upper: Floats) -> None:
+    def fix(self, columns: Ints, values: Floats | float = 0.0) -> None:
+        """Fix some columns at values."""
+        self.set_bounds(columns, values, values)
+
+    def set_bounds(self, columns: Ints, lower: Floats | float, upper: Floats | float) -> None:
         """Set the bounds of some columns."""
         if len(columns):
             self.lower[columns], self.upper[columns] = lower, upper
@@ -297,7 +328,7 @@ class Highs:
 
     def set_option(self, name: str, value: Any) -> None:
         """Set a HiGHS option by name."""
-        self._set(name, value)
+        self._must(self._highs.setOptionValue(name, value))
 
     def run(self, limit: float, stage: str) -> Outcome:
         """Solve the model as it stands, within `limit` effort or seconds, whichever the clock counts.
@@ -334,13 +365,11 @@ class Highs:
             spend(effort_of(*self._size(), *iterations, is_mip=self._is_mip))
         return self._outcome()
 
-    def _has_failed(self) -> bool:
-        return self._highs.getModelStatus() not in _ANSWERS and not self._is_cancelled
-
     def _solve_another_way(self) -> None:
         """Solve again without presolve, then with another algorithm, where HiGHS has failed."""
         for options in _OTHER_WAYS:
-            if not self._has_failed() or time_s() >= self._until:
+            is_answered = self._highs.getModelStatus() in _ANSWERS
+            if is_answered or self._is_cancelled or time_s() >= self._until:
                 return
             with other_options(self._highs, options):
                 self._highs.clearSolver()
@@ -349,8 +378,8 @@ class Highs:
     def _limit_effort(self, limit: float) -> None:
         limits = iteration_limits(limit, *self._size())
         # Branch and bound limits the iterations of its LPs itself.
-        self._set("simplex_iteration_limit", _NO_LIMIT if self._is_mip else limits.simplex)
-        self._set("ipm_iteration_limit", _NO_LIMIT if self._is_mip else limits.interior)
+        self.set_option("simplex_iteration_limit", _NO_LIMIT if self._is_mip else limits.simplex)
+        self.set_option("ipm_iteration_limit", _NO_LIMIT if self._is_mip else limits.interior)
         self._most_checks = limits.checks
 
     def _size(self) -> tuple[int, int]:
@@ -390,7 +419,7 @@ class Highs:
         # HiGHS counts the time of LPs over all runs of an instance, that of a MIP from its own start, and knows the
         # wall clock only.
         limit_s = max(self._until - time_s(), 0.01) + (0.0 if self._is_mip else self._highs.getRunTime())
-        self._set("time_limit", math.inf if counts_cpu() else limit_s)
+        self.set_option("time_limit", math.inf if counts_cpu() else limit_s)
         # In a thread of its own, so that signals are heard; `startSolve` of highspy allows one instance at a time.
         self._is_cancelled, self._error = False, None
         worker = threading.Thread(target=self._run_highs, daemon=True)
@@ -423,20 +452,17 @@ class Highs:
         info = self._highs.getInfo()
         has_point = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
         is_mip = self._is_mip
-        if status == _STATUS.kOptimal:
-            named: Status = "optimal"
+        named: Status
+        if status in _NAMES:
+            named = _NAMES[status]
         elif status == _STATUS.kModelEmpty:
             # HiGHS does not check the rows of a model without columns.
             rows = self._highs.getLp()
             holds = np.all(np.asarray(rows.row_lower_) <= 0.0) and np.all(np.asarray(rows.row_upper_) >= 0.0)
             named = "optimal" if holds else "infeasible"
-        elif status in _LIMITS or (status == _STATUS.kSolveError and self._is_cancelled):
+        elif status == _STATUS.kSolveError and self._is_cancelled:
             # HiGHS reports an LP that was cancelled as an error.
             named = "limit"
-        elif status == _STATUS.kInfeasible:
-            named = "infeasible"
-        elif status in _UNBOUNDED:
-            named = "unbounded" if status == _STATUS.kUnbounded else "infeasible"
         else:
             words = self._highs.modelStatusToString(status)
             raise NoPlanError(f"the solver ended with status '{words}', also without presolve ({self._doing})")
@@ -461,25 +487,6 @@ class Highs:
             seen = event.data_out
             self.progress(Progress(self._doing, time_s() - self._began, seen.mip_dual_bound, seen.mip_primal_bound))
 
-    def _pass(self, matrix: Matrix) -> None:
-        lp = highspy.HighsLp()
-        lp.num_col_ = self._n_columns
-        lp.num_row_ = len(matrix.row_lower)
-        row, column = self._scale.row, self._scale.column
-        lp.col_cost_ = matrix.costs[0] * column
-        lp.col_lower_, lp.col_upper_ = matrix.lower / column, matrix.upper / column
-        lp.row_lower_, lp.row_upper_ = matrix.row_lower * row, matrix.row_upper * row
-        lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-        lp.a_matrix_.num_col_, lp.a_matrix_.num_row_ = lp.num_col_, lp.num_row_
-        lp.a_matrix_.start_ = matrix.rows.indptr
-        lp.a_matrix_.index_ = matrix.rows.indices
-        of_column = np.repeat(column, np.diff(matrix.rows.indptr))
-        lp.a_matrix_.value_ = matrix.rows.data * row[matrix.rows.indices] * of_column
-        lp.sense_ = highspy.ObjSense.kMaximize if matrix.maximise[0] else highspy.ObjSense.kMinimize
-        if matrix.is_integer.any():
-            lp.integrality_ = [_KINDS[int(integer)] for integer in matrix.is_integer]
-        self._must(self._highs.passModel(lp))
-
     def _row_scale(self, row: int) -> float:
         """Added rows are not scaled."""
         return float(self._scale.row[row]) if row < len(self._scale.row) else 1.0
@@ -488,9 +495,6 @@ class Highs:
         values = np.array(duals, dtype=float)
         values[: len(self._scale.row)] *= self._scale.row
         return values
-
-    def _set(self, name: str, value: Any) -> None:
-        self._must(self._highs.setOptionValue(name, value))
 
     def _must(self, status: Any) -> None:
         if status == highspy.HighsStatus.kError:

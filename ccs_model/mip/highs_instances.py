@@ -1,4 +1,4 @@
-"""New HiGHS instances without their banner, and the number of threads of the process."""
+"""New HiGHS instances without their banner, the number of threads of the process, and a matrix as HiGHS takes it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import highspy
+import numpy as np
+
+from ccs_model.mip.matrix import Matrix, Scaling
 
 
 @contextlib.contextmanager
@@ -51,11 +54,20 @@ def new_highs(threads: int) -> Any:
         return highspy.Highs()
 
 
-def quiet_highs(threads: int) -> Any:
-    """Return a new instance without output."""
-    highs = new_highs(threads)
-    highs.setOptionValue("output_flag", False)
-    return highs
+def lp_of(matrix: Matrix, scaling: Scaling) -> highspy.HighsLp:
+    """Return a scaled matrix with objective 0 as the LP that an instance is given."""
+    row, column = scaling.row, scaling.column
+    lp, inside = highspy.HighsLp(), matrix.rows
+    lp.num_col_, lp.num_row_ = len(matrix.lower), len(matrix.row_lower)
+    lp.col_cost_ = matrix.costs[0] * column
+    lp.col_lower_, lp.col_upper_ = matrix.lower / column, matrix.upper / column
+    lp.row_lower_, lp.row_upper_ = matrix.row_lower * row, matrix.row_upper * row
+    lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+    lp.a_matrix_.num_col_, lp.a_matrix_.num_row_ = lp.num_col_, lp.num_row_
+    lp.a_matrix_.start_, lp.a_matrix_.index_ = inside.indptr, inside.indices
+    lp.a_matrix_.value_ = inside.data * row[inside.indices] * np.repeat(column, np.diff(inside.indptr))
+    lp.sense_ = highspy.ObjSense.kMaximize if matrix.maximise[0] else highspy.ObjSense.kMinimize
+    return lp
 
 
 @contextlib.contextmanager

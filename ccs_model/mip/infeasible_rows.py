@@ -267,9 +267,8 @@ def _first_solution(
     grown = _GROW.run(context, Result("limit")).incumbent
     if context.is_over or _grows_alone(elastic, growth):
         return grown
-    highs = Highs(elastic, options)
-    highs.set_integrality(False)
-    relaxation = highs.run(context.until(_CONSTRUCT.until).left, "elastic model: relaxation")
+    left = context.until(_CONSTRUCT.until).left
+    relaxation = Highs.relaxed(elastic, options).run(left, "elastic model: relaxation")
     if relaxation.x is None:
         return grown
     result = _SCALING.run(context, Result("limit", incumbent=grown, relaxation=relaxation))

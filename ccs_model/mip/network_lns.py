@@ -65,16 +65,15 @@ class SubMip:
             return None
         highs = Highs(small.matrix, context.options, scaling=network.scaling(small.matrix))
         kept = np.flatnonzero(fixed[small.columns])
-        value = np.round(start[small.columns[kept]])
-        highs.set_bounds(kept, value, value)
         point = start[small.columns]
+        highs.fix(kept, np.round(point[kept]))
         if self.candidates is not None:
             highs.set_integrality(False)
             relaxation = highs.attempt(context.left, f"{_STAGE}: relaxation")
             if relaxation.x is None or relaxation.reduced_cost is None or relaxation.status != "optimal":
                 return None
             idle = self._outside_candidates(highs, network.within(matrix, small), relaxation, point, context.sign)
-            highs.set_bounds(idle, np.zeros(len(idle)), np.zeros(len(idle)))
+            highs.fix(idle)
             highs.set_integrality(True)
         highs.set_option("mip_rel_gap", max(self.gap_part * context.options.gap_share, self.min_gap))
         highs.set_option("mip_max_nodes", self.max_nodes)
@@ -87,9 +86,9 @@ class SubMip:
         self, highs: Highs, network: FixedChargeNetwork, relaxation: Outcome, point: Floats, sign: float
     ) -> Ints:
         """Binary columns that neither the relaxation nor the incumbent uses, but for the candidates."""
-        assert relaxation.x is not None and relaxation.reduced_cost is not None and self.candidates is not None
+        assert relaxation.x is not None and self.candidates is not None
         used = (relaxation.x > USED) | (point > USED)
-        reduced_cost_gap = np.where(relaxation.x > USED, 0.0, np.maximum(-sign * relaxation.reduced_cost, 0.0))
+        reduced_cost_gap = relaxation.reduced_cost_gaps(sign, USED)
         is_charge = np.zeros(len(used), dtype=bool)
         is_charge[network.columns] = True
         movable = highs.matrix.is_integer & (highs.lower == 0) & (highs.upper == 1)

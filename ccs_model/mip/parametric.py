@@ -61,8 +61,7 @@ class MovingLimit:
 
     def __init__(self, matrix: Matrix, row: int, options: SolverOptions, *, is_exact: bool = True) -> None:
         self.matrix, self.row, self.n_solves = matrix, row, 0
-        self._highs = Highs(matrix, options)
-        self._highs.set_integrality(False)
+        self._highs = Highs.relaxed(matrix, options)
         for name in ("primal_feasibility_tolerance", "dual_feasibility_tolerance") if is_exact else ():
             self._highs.set_option(name, _TOLERANCE)
         self._lower = float(matrix.row_lower[row])

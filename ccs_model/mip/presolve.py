@@ -97,15 +97,14 @@ def fixed_by_reduced_cost(
 ) -> Matrix:
     """Return `matrix` with those of some binary columns fixed whose other value rules out a solution of `value`."""
     sign = matrix.sign
-    highs = Highs(matrix, options)
-    highs.set_integrality(False)
+    highs = Highs.relaxed(matrix, options)
     for j in columns:
         here = np.array([j])
         low, high = highs.lower[here], highs.upper[here]
         for tried in (0.0, 1.0):
             if low[0] != 0 or high[0] != 1 or now() >= deadline:
                 break
-            highs.set_bounds(here, np.array([tried]), np.array([tried]))
+            highs.fix(here, tried)
             found = highs.attempt(deadline - now(), "reduced-cost fixing")
             is_worse = found.x is not None and sign * (found.objective - value) < -_WORSE * max(abs(value), 1.0)
             if is_worse or (found.status == "infeasible" and _is_infeasible(highs, options, deadline)):

@@ -218,8 +218,7 @@ class _PriceTask:
 
     def done(self, work: SweepWork) -> list[Cut]:
         model = self.model
-        highs = Highs(with_limit(model.matrix_with_cuts, model.row, self.limit), model.options)
-        highs.set_integrality(False)
+        highs = Highs.relaxed(with_limit(model.matrix_with_cuts, model.row, self.limit), model.options)
         relaxation = highs.run(np.inf, "budget point: relaxation")
         rounds = work.strategy.stage(PriceAtLimits).rounds
         return rounds.run(highs, None, self.network, relaxation, self.effort, "budget point")[0]

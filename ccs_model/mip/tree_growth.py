@@ -403,10 +403,7 @@ def completed(context: SearchContext, growth: Growth) -> Floats | None:
     x[net.opened[opens]] = 1.0
     drilled = np.diff(np.ceil(in_use / net.rate - TOLERANCE), axis=0, prepend=0.0)
     x[net.wells[drilled > 0]] = drilled[drilled > 0]
-    fixed = np.flatnonzero(matrix.is_integer)
-    highs = Highs(matrix, context.options)
-    highs.set_bounds(fixed, x[fixed], x[fixed])
-    highs.set_integrality(False)
+    highs = Highs.with_integers_fixed(matrix, context.options, x)
     # A time limit ends the growth, not the LP that makes a plan of it.
     with effort():
         outcome = highs.attempt(np.inf, "tree growth")

@@ -38,8 +38,7 @@ def is_proven_infeasible(matrix: Matrix, options: SolverOptions, limit: float) -
     The sum of the rows with these multipliers is one row that no point between the columns' bounds satisfies (Farkas
     1902). HiGHS finds the multipliers within `limit`; whether they prove it is computed here.
     """
-    highs = Highs(matrix, options)
-    highs.set_integrality(False)
+    highs = Highs.relaxed(matrix, options)
     highs.set_objective(np.zeros(len(matrix.lower)), maximise=False)
     if highs.attempt(limit, "feasibility").status != "infeasible":
         return False
@@ -108,9 +107,8 @@ def columns_without_limit(matrix: Matrix, options: SolverOptions, time_limit_s: 
     """Return the columns along which the model is unbounded, those of the largest cost first."""
     lower = np.where(np.isfinite(matrix.lower), matrix.lower, -_AS_IF_LIMIT)
     upper = np.where(np.isfinite(matrix.upper), matrix.upper, _AS_IF_LIMIT)
-    highs = Highs(replace(matrix, lower=lower, upper=upper), options)
-    highs.set_integrality(False)
-    outcome = highs.run(time_limit_s, "unbounded columns")
+    within = replace(matrix, lower=lower, upper=upper)
+    outcome = Highs.relaxed(within, options).run(time_limit_s, "unbounded columns")
     if outcome.x is None:
         return ()
     far = (np.abs(outcome.x) > 0.99 * _AS_IF_LIMIT) & ~(np.isfinite(matrix.lower) & np.isfinite(matrix.upper))

@@ -18,8 +18,8 @@ import numpy.typing as npt
 
 from ccs_model._typing import Floats
 from ccs_model.errors import NoPlanError
-from ccs_model.mip.highs_instances import quiet_highs
-from ccs_model.mip.matrix import Matrix, validate_finite
+from ccs_model.mip.highs_instances import lp_of, new_highs
+from ccs_model.mip.matrix import Matrix, Scaling, validate_finite
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +50,7 @@ class NamedBasis:
 
 States = npt.NDArray[np.int8]
 
-_STATUS = highspy.HighsModelStatus
+_STATUS, _ERROR = highspy.HighsModelStatus, highspy.HighsStatus.kError
 _TOLERANCE = 1e-9
 _DUAL, _PRIMAL = 1, 4
 _STATES = [highspy.HighsBasisStatus(k) for k in range(5)]
@@ -89,8 +89,9 @@ class WarmStartedLp:
     @property
     def _highs(self) -> Any:
         if self._living is None:
-            self._living = quiet_highs(threads=1)
+            self._living = new_highs(threads=1)
             for name, value in (
+                ("output_flag", False),
                 ("threads", 1),
                 ("random_seed", self.seed),
                 ("primal_feasibility_tolerance", _TOLERANCE),
@@ -111,7 +112,8 @@ class WarmStartedLp:
         """
         validate_finite(matrix)
         by = np.ones(len(matrix.lower)) if scale is None else scale
-        self._pass(matrix, by)
+        if self._highs.passModel(lp_of(matrix, Scaling(np.ones(len(matrix.row_lower)), by))) == _ERROR:
+            raise NoPlanError("HiGHS rejected the LP")
         set_option = self._highs.setOptionValue
         set_option("presolve", "choose" if start is None else "off")
         # Cost perturbation would leave a start near the optimum.
@@ -145,7 +147,7 @@ class WarmStartedLp:
             (matrix.upper / by)[n_columns:], len(data) - split, starts, matrix.rows.indices[split:].astype(np.int32),
             data[split:],
         )  # fmt: skip
-        if status == highspy.HighsStatus.kError:
+        if status == _ERROR:
             raise NoPlanError("HiGHS rejected columns of the LP")
         # The basis stays primal feasible, but not dual feasible.
         self._highs.setOptionValue("simplex_strategy", _PRIMAL)
@@ -163,21 +165,6 @@ class WarmStartedLp:
         solution = self._highs.getSolution()
         x = np.array(solution.col_value, dtype=float) * by
         return Solved(True, float(matrix.costs[0] @ x), x, np.array(solution.row_dual, dtype=float))
-
-    def _pass(self, matrix: Matrix, by: Floats) -> None:
-        lp = highspy.HighsLp()
-        lp.num_col_, lp.num_row_ = len(matrix.lower), len(matrix.row_lower)
-        lp.col_cost_ = matrix.costs[0] * by
-        lp.col_lower_, lp.col_upper_ = matrix.lower / by, matrix.upper / by
-        lp.row_lower_, lp.row_upper_ = matrix.row_lower, matrix.row_upper
-        inside = lp.a_matrix_
-        inside.format_ = highspy.MatrixFormat.kColwise
-        inside.num_col_, inside.num_row_ = lp.num_col_, lp.num_row_
-        inside.start_, inside.index_ = matrix.rows.indptr, matrix.rows.indices
-        inside.value_ = matrix.rows.data * np.repeat(by, np.diff(matrix.rows.indptr))
-        lp.sense_ = highspy.ObjSense.kMaximize if matrix.maximise[0] else highspy.ObjSense.kMinimize
-        if self._highs.passModel(lp) == highspy.HighsStatus.kError:
-            raise NoPlanError("HiGHS rejected the LP")
 
 
 def highs_basis(basis: Basis) -> Any:

@@ -97,9 +97,7 @@ def relaxation_if_tighter(directed: DirectedArcs, matrix: Matrix, options: Solve
     """
     found = []
     for each in (matrix, directed.matrix):
-        highs = Highs(each, options)
-        highs.set_integrality(False)
-        found.append(highs.run(np.inf, "directed arcs: relaxation"))
+        found.append(Highs.relaxed(each, options).run(np.inf, "directed arcs: relaxation"))
         if found[-1].status != "optimal":
             return None
     undirected, tighter = (each.objective for each in found)

@@ -146,8 +146,7 @@ def basis_of_few_periods(problem: Problem, matrix: Matrix, options: SolverOption
 
     Both the relaxation with all periods and that with flow directions start from it, in half the time.
     """
-    highs = Highs(without_network_of_other_periods(problem, matrix), options)
-    highs.set_integrality(False)
+    highs = Highs.relaxed(without_network_of_other_periods(problem, matrix), options)
     return highs.basis() if highs.attempt(np.inf, f"{stage}: relaxation").status == "optimal" else None
 
 
@@ -274,9 +273,5 @@ def proven_by_directions(
 
 def _with_directions(matrix: Matrix, start: Floats, options: SolverOptions) -> Floats | None:
     """The best point with the integer columns of a point without directions; None without one."""
-    integers = np.flatnonzero(matrix.is_integer)
-    highs = Highs(matrix, options)
-    highs.set_integrality(False)
-    highs.set_bounds(integers, np.round(start[integers]), np.round(start[integers]))
-    outcome = highs.attempt(np.inf, "flow directions of the start")
+    outcome = Highs.with_integers_fixed(matrix, options, start).attempt(np.inf, "flow directions of the start")
     return outcome.x if outcome.status == "optimal" else None

@@ -308,8 +308,7 @@ def fixed_decisions_table(
     """Return one row per fixed decision; `fixed_value` is the LP value with all of them. Ends early at the deadline."""
     sign = matrix.sign
     rows: list[tuple[str, str, Outcome, float]] = []
-    relaxed = Highs(matrix, options)
-    relaxed.set_integrality(False)
+    relaxed = Highs.relaxed(matrix, options)
     if problem.network is not None and len(matrix.rows_of(REQUIRED_PLANT)):
         # The relaxation of a shared network has cut-set inequalities, which the models compared here have not.
         base = relaxed.run(deadline - now(), "all fixed decisions")
@@ -353,8 +352,7 @@ def _freed_exclusions(
     if free is None or now() >= deadline:
         return
     matrix = matrix_of(build_model(free))
-    highs = Highs(matrix, options)
-    highs.set_integrality(False)
+    highs = Highs.relaxed(matrix, options)
     columns, options_built, _ = places_of(free, matrix, BUILD)
     plants = free.routes["plant"].to_numpy()[options_built]
     upper = matrix.upper[columns]

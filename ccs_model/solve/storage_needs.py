@@ -82,9 +82,8 @@ class Trials:
 
     def _relaxed(self, matrix: Matrix, until: float) -> tuple[Highs, Outcome]:
         """The linear relaxation without an objective, and its outcome."""
-        highs = Highs(matrix, self.options)
+        highs = Highs.relaxed(matrix, self.options)
         highs.set_objective(np.zeros(len(matrix.lower)), maximise=False)
-        highs.set_integrality(False)
         return highs, highs.run(until - now(), "a trial: relaxation")
 
 

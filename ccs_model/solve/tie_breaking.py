@@ -83,11 +83,7 @@ def with_continuous_ties_broken(matrix: Matrix, options: SolverOptions, chosen: 
 
     One linear program, so that it is solved to its end at every exit of a search.
     """
-    integers = np.flatnonzero(matrix.is_integer)
-    highs = Highs(matrix, options)
-    highs.set_integrality(False)
-    kept = np.round(chosen[integers])
-    highs.set_bounds(integers, kept, kept)
+    highs = Highs.with_integers_fixed(matrix, options, chosen)
     _keep_value(highs, chosen)
     second = highs.attempt(np.inf, "tie-breaking with integers fixed")
     return _better(matrix, chosen, second, second.x)
