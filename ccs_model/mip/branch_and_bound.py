@@ -24,7 +24,7 @@ from scipy import sparse
 from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.mip.clock import counts_effort, now
 from ccs_model.mip.highs import Highs, Outcome, SolverOptions, gap_share
-from ccs_model.mip.matrix import Column, Matrix, residuals, rounded_to_integrality
+from ccs_model.mip.matrix import Column, Matrix, mask_at, residuals, rounded_to_integrality
 
 RESTRICTED_COLUMNS = 500
 GROWTH = 3
@@ -84,8 +84,7 @@ def solve_mip(
     # Only columns with a lower bound of 0 can be left out; ties go by position.
     removable = (bounds[0] == 0) & (reduced_cost_gap > 1e-9)
     order = np.argsort(np.where(removable, reduced_cost_gap, -1.0), kind="stable")
-    inside = np.zeros(len(integers), dtype=bool)
-    inside[order[allowed[order]][:RESTRICTED_COLUMNS]] = True
+    inside = mask_at(len(integers), order[allowed[order]][:RESTRICTED_COLUMNS])
     inside |= allowed & ~removable
     if start is None:
         start = _rounded_down(matrix, relaxation.x)

@@ -22,7 +22,7 @@ from ccs_model.mip.clock import now, was_stopped
 from ccs_model.mip.cut_sets import Connections, Cut, Relax, tight, with_cuts
 from ccs_model.mip.fixed_charge import Construct, SlopeScaling
 from ccs_model.mip.highs import Highs, Outcome, SolverOptions, gap_share
-from ccs_model.mip.matrix import Matrix, residuals
+from ccs_model.mip.matrix import Matrix, mask_at, residuals
 from ccs_model.mip.network_lns import SubMip
 from ccs_model.mip.parametric import MovingLimit, Support
 from ccs_model.mip.presolve import restricted
@@ -82,9 +82,7 @@ class SweepModel:
     @cached_property
     def is_charge(self) -> Mask:
         """[column] whether it is a fixed charge."""
-        found = np.zeros(len(self.matrix.lower), dtype=bool)
-        found[self.network.columns] = True
-        return found
+        return mask_at(len(self.matrix.lower), self.network.columns)
 
     def at(self, limit: float, deadline: float, *, cuts: bool = False) -> SearchContext:
         """The search at one limit."""
@@ -386,7 +384,7 @@ class Deepen:
         search.start_from(x[small.columns])
         outcome = search.run(began + effort - now(), "budget point")
         found = None if outcome.x is None else verified_point(matrix, small.lifted(outcome.x), model.options)
-        bound = sign * min(sign * point.bound, max(sign * outcome.bound, enough))
+        bound = model.matrix.tightest(point.bound, sign * max(sign * outcome.bound, enough))
         return replace(
             point,
             x=context.better(x, found),

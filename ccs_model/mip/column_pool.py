@@ -18,7 +18,7 @@ from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.errors import NoPlanError
 from ccs_model.mip.grouped_structure import Shape, shape_of
 from ccs_model.mip.layered_pricing import Layers
-from ccs_model.mip.matrix import Matrix
+from ccs_model.mip.matrix import Matrix, mask_at
 from ccs_model.mip.warm_start import AT_LOWER, BASIC, Basis, Solved, WarmStartedLp, extended, highs_basis, states
 
 # Choices per group in the first pool.
@@ -254,16 +254,14 @@ class GroupPricing:
     def first(self) -> Mask:
         """Return free columns and the most profitable choices of every group."""
         shape = self._shape
-        inside = np.zeros(shape.n_columns, dtype=bool)
-        inside[shape.free] = True
+        inside = mask_at(shape.n_columns, shape.free)
         inside[shape.choices[_largest(shape, shape.profit)]] = True
         return inside
 
     def rows(self, inside: Mask) -> Mask:
         """Return coupling rows, and those of groups and variable upper bounds in the pool."""
         shape = self._shape
-        kept = np.zeros(self._n_rows, dtype=bool)
-        kept[shape.coupling] = True
+        kept = mask_at(self._n_rows, shape.coupling)
         kept[shape.choice_rows[np.unique(shape.group[inside[shape.choices]])]] = True
         kept[shape.vub_rows[inside[shape.vubs]]] = True
         return kept

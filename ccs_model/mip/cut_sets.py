@@ -28,7 +28,7 @@ from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.mip.clock import now
 from ccs_model.mip.highs import LARGE_ROWS, Highs, Outcome
-from ccs_model.mip.matrix import Matrix
+from ccs_model.mip.matrix import Matrix, mask_at
 from ccs_model.mip.search import Result, SearchContext
 from ccs_model.mip.warm_start import NamedBasis
 
@@ -118,8 +118,7 @@ class Connections:
                     continue
                 left = graph - flow.flow
                 left.eliminate_zeros()
-                inside = np.zeros(target + 1, dtype=bool)
-                inside[breadth_first_order(left, demand.node, return_predecessors=False)] = True
+                inside = mask_at(target + 1, breadth_first_order(left, demand.node, return_predecessors=False))
                 row = self._row(demand, inside, year)
                 found.setdefault(tuple(row[0].tolist()), row)
         return list(found.values())

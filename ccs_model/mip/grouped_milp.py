@@ -33,7 +33,7 @@ from ccs_model.mip.clock import now
 from ccs_model.mip.grouped_neighbourhoods import assignment_of, dived, part_of, solved
 from ccs_model.mip.grouped_structure import Shape, shape_of
 from ccs_model.mip.highs import Highs, Outcome, Progress, SolverOptions, Status, gap_share, log_line
-from ccs_model.mip.matrix import Matrix, residuals, rounded_to_integrality
+from ccs_model.mip.matrix import Matrix, mask_at, residuals, rounded_to_integrality
 from ccs_model.mip.sifting import Sifted, as_outcome, sifted
 
 # With fewer columns HiGHS alone is as fast.
@@ -283,8 +283,7 @@ class _Search:
             differs = self.assignment != kept
             is_open = is_open | differs[shape.group] & (self.reduced_cost_gaps.choice <= 0)
             is_open[self.assignment[differs & (self.assignment >= 0)]] = True
-            groups = np.zeros(shape.n_groups, dtype=bool)
-            groups[shape.group[is_open]] = True
+            groups = mask_at(shape.n_groups, shape.group[is_open])
             kept = np.where(groups, self.assignment, kept)
         found = solved(
             shape,
@@ -313,8 +312,7 @@ class _Search:
         failed = 0
         while failed < TRIES and not self._closed and now() < self.deadline:
             keys = self.rng.exponential(size=shape.n_groups) / np.maximum(weight, 1e-12)
-            drawn = np.zeros(shape.n_groups, dtype=bool)
-            drawn[np.argsort(keys, kind="stable")[:NEIGHBOURS]] = True
+            drawn = mask_at(shape.n_groups, np.argsort(keys, kind="stable")[:NEIGHBOURS])
             is_open = drawn[shape.group] & shape.allowed
             members = np.flatnonzero(is_open)
             if len(members) > NEIGHBOUR_COLUMNS:

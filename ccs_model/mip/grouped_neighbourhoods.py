@@ -16,7 +16,7 @@ from ccs_model.errors import NoPlanError
 from ccs_model.mip.clock import now
 from ccs_model.mip.grouped_structure import Shape
 from ccs_model.mip.highs import Highs, Outcome, SolverOptions
-from ccs_model.mip.matrix import Matrix
+from ccs_model.mip.matrix import Matrix, mask_at
 from ccs_model.mip.sifting import Sifted
 
 
@@ -64,8 +64,7 @@ class PartModel:
 def part_of(shape: Shape, is_open: Mask, assignment: Ints) -> Part:
     """Return the part in which groups with an open choice are re-solved; their present choice is open as well."""
     is_open = is_open & shape.allowed
-    groups = np.zeros(shape.n_groups, dtype=bool)
-    groups[shape.group[is_open]] = True
+    groups = mask_at(shape.n_groups, shape.group[is_open])
     picked = assignment[groups & (assignment >= 0)]
     is_open[picked] = True
     return Part(np.flatnonzero(is_open), np.where(groups, -1, assignment))
@@ -78,8 +77,7 @@ def model_of_part(shape: Shape, part: Part) -> PartModel:
     group = shape.group[part.open]
     groups, at = np.unique(group, return_inverse=True)
     room_open, room_kept = shape.room[part.open], np.asarray(shape.room[kept].sum(axis=0)).ravel()
-    led = np.zeros(len(shape.vubs), dtype=bool)
-    led[np.unique(room_open.indices)] = True
+    led = mask_at(len(shape.vubs), room_open.indices)
     # A variable upper bound by open choices is a row, one by a kept choice is a bound.
     rowed, bounded = np.flatnonzero(led), np.flatnonzero(~led & (room_kept > 0))
     several = np.bincount(at, minlength=len(groups)) > 1

@@ -23,7 +23,7 @@ import numpy as np
 from scipy import sparse
 
 from ccs_model._typing import Floats, Ints, Mask
-from ccs_model.mip.matrix import Matrix
+from ccs_model.mip.matrix import Matrix, mask_at
 
 # Most columns must be choices or have a variable upper bound, and coupling rows must be few.
 OTHERS_SHARE_MAX = 0.1
@@ -112,8 +112,7 @@ class Shape:
 
         The share of a row is that of the sample's coefficients in it, since groups differ in size.
         """
-        among = np.zeros(self.n_groups, dtype=bool)
-        among[groups] = True
+        among = mask_at(self.n_groups, groups)
         on = np.repeat(among[self.group], np.diff(self.on_choices.indptr))
         requested_sizes = np.abs(self.on_choices.data)
         requested = tuple(
@@ -167,8 +166,7 @@ def shape_of(matrix: Matrix) -> Shape | str:
     if not (group >= 0).any():
         return "no row that allows one of several choices"
     leader = _vub_rows(matrix, rows, row_of, group)
-    in_choice_row = np.zeros(rows.shape[0], dtype=bool)
-    in_choice_row[np.unique(group[group >= 0])] = True
+    in_choice_row = mask_at(rows.shape[0], group[group >= 0])
     vub_columns = np.flatnonzero(leader >= 0)
     vub_columns = vub_columns[np.argsort(leader[vub_columns], kind="stable")]
     vub_rows = leader[vub_columns]

@@ -89,9 +89,9 @@ def smallest_relaxations(
     """
     tried: list[_Tried] = []
     repaired: set[str] = set()
-    n_left = sum(any(len(matrix.rows_of(constraint)) for constraint in group) for group in groups)
+    n_left = sum(len(matrix.rows_of(*group)) > 0 for group in groups)
     for group in groups:
-        rows = np.concatenate([matrix.rows_of(constraint) for constraint in group])
+        rows = matrix.rows_of(*group)
         if not len(rows):
             continue
         n_left -= 1
@@ -164,7 +164,7 @@ def smallest_pair(
     growths: Growths = _no_growth,
 ) -> tuple[Relaxation, ...]:
     """Return the relaxation of the first two groups, in their order, that restore feasibility together; or none."""
-    there = [group for group in groups if any(len(matrix.rows_of(constraint)) for constraint in group)]
+    there = [group for group in groups if len(matrix.rows_of(*group))]
     for one, other in combinations(there, 2):
         if now() >= deadline:
             break
@@ -193,7 +193,7 @@ def nearest_point(
     growths: Growths = _no_growth,
 ) -> Nearest | None:
     """Return the point that misses some constraints the least and satisfies all others; None without one."""
-    rows = np.concatenate([np.zeros(0, dtype=np.int64), *(matrix.rows_of(constraint) for constraint in constraints)])
+    rows = matrix.rows_of(*constraints)
     if not len(rows):
         return None
     limits = np.array([_limit(matrix, int(row)) for row in rows])

@@ -16,7 +16,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from ccs_model._typing import Floats, Ints, Mask
-from ccs_model.mip.matrix import Matrix
+from ccs_model.mip.matrix import Matrix, mask_at
 
 # Reduced costs below this share of the largest objective coefficient count as 0.
 _NOTHING = 1e-12
@@ -106,8 +106,7 @@ class Layers:
         entries = entries[order]
         first = np.r_[True, np.diff(self._column_of[entries]) > 0] if len(entries) else np.zeros(0, dtype=bool)
         entries = entries[first]
-        self.vub = np.zeros(self.n_columns, dtype=bool)
-        self.vub[self._column_of[entries]] = True
+        self.vub = mask_at(self.n_columns, self._column_of[entries])
         found = []
         for each in np.unique(level[row_of[entries]]):
             here = entries[level[row_of[entries]] == each]
@@ -140,10 +139,8 @@ class Layers:
     def kept(self, inside: Mask) -> Mask:
         """Return the rows that a pool of these columns needs."""
         here = inside[self._column_of]
-        anything = np.zeros(self.n_rows, dtype=bool)
-        anything[self._row_of[here]] = True
-        following = np.zeros(self.n_rows, dtype=bool)
-        following[self._row_of[here & self._follows]] = True
+        anything = mask_at(self.n_rows, self._row_of[here])
+        following = mask_at(self.n_rows, self._row_of[here & self._follows])
         return np.where(self.never_broken, following, anything)
 
     def priced(self, matrix: Matrix, y: Floats, inside: Mask, sign: float) -> tuple[Floats, Floats, Ints]:
@@ -177,8 +174,7 @@ class Layers:
         raised = np.flatnonzero((worth > nothing) & inside & (worth > at_pool + nothing))
         asking = np.concatenate([first, raised])
         size = worth[asking] * np.where(np.isfinite(matrix.upper[asking]), matrix.upper[asking], 1.0)
-        marked = np.zeros(self.n_columns, dtype=bool)
-        marked[asking[np.argsort(-size, kind="stable")[:_JOINING]]] = True
+        marked = mask_at(self.n_columns, asking[np.argsort(-size, kind="stable")[:_JOINING]])
         return at_pool, worth, np.flatnonzero(self._explained(matrix, marked, given, worth, inside))
 
     def _explained(

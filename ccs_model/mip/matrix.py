@@ -58,18 +58,30 @@ class Matrix:
         """1 where the objective is maximised, −1 where it is minimised."""
         return 1.0 if self.maximise[0] else -1.0
 
-    def rows_of(self, constraint: str) -> Ints:
-        """Return the rows of one named constraint."""
-        return self._rows_by_constraint.get(constraint, np.zeros(0, dtype=np.int64)).copy()
+    def tightest(self, *bounds: float) -> float:
+        """Return the tightest of some bounds of the objective."""
+        return self.sign * min(self.sign * bound for bound in bounds)
 
-    def columns_of(self, variable: str) -> Ints:
-        """Return the columns of one named variable."""
-        return self._columns_by_variable.get(variable, np.zeros(0, dtype=np.int64)).copy()
+    def rows_of(self, *constraints: str) -> Ints:
+        """Return the rows of named constraints, in the order of the names."""
+        return _at(self._rows_by_constraint, constraints)
+
+    def columns_of(self, *variables: str) -> Ints:
+        """Return the columns of named variables, in the order of the names."""
+        return _at(self._columns_by_variable, variables)
+
+    def is_of(self, *variables: str) -> Mask:
+        """[column] whether it is one of some variables."""
+        return mask_at(len(self.lower), self.columns_of(*variables))
 
     def entries(self, row: int) -> tuple[Ints, Floats]:
         """Return the columns of one row and their coefficients."""
         begin, end = self._by_row.indptr[row : row + 2]
         return self._by_row.indices[begin:end].astype(np.int64), self._by_row.data[begin:end]
+
+    def terms(self, row: int) -> dict[int, float]:
+        """Return the coefficients of one row by column."""
+        return dict(zip(*(each.tolist() for each in self.entries(row)), strict=True))
 
     def selected(self, rows: Ints | None = None, columns: Ints | None = None) -> Matrix:
         """Return some rows and columns, in the order given; None for all."""
@@ -134,6 +146,13 @@ class Matrix:
         return _places(column.variable for column in self.columns)
 
 
+def mask_at(n: int, at: Ints) -> Mask:
+    """Return a mask of `n` places that is True at some of them."""
+    found: Mask = np.zeros(n, dtype=bool)
+    found[at] = True
+    return found
+
+
 def _in_columns(rows: sparse.sparray) -> sparse.csc_array:
     """Rows as HiGHS takes them: by column, in order."""
     by_column = sparse.csc_array(rows)
@@ -147,6 +166,11 @@ def _places(names: Iterable[str]) -> dict[str, Ints]:
     for k, name in enumerate(names):
         found.setdefault(name, []).append(k)
     return {name: np.array(at, dtype=np.int64) for name, at in found.items()}
+
+
+def _at(places: dict[str, Ints], names: Iterable[str]) -> Ints:
+    """Positions of some names, one name after the other."""
+    return np.concatenate([np.zeros(0, dtype=np.int64), *(places[name] for name in names if name in places)])
 
 
 def validate_finite(matrix: Matrix) -> None:

@@ -23,6 +23,7 @@ from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.mip.branch_and_bound import verified_point
 from ccs_model.mip.clock import now
 from ccs_model.mip.highs import Highs, Outcome, Progress
+from ccs_model.mip.matrix import mask_at
 from ccs_model.mip.presolve import restricted
 from ccs_model.mip.search import USED, FixedChargeNetwork, Heuristic, Result, SearchContext, candidate_list
 
@@ -89,8 +90,7 @@ class SubMip:
         assert relaxation.x is not None and self.candidates is not None
         used = (relaxation.x > USED) | (point > USED)
         reduced_cost_gap = relaxation.reduced_cost_gaps(sign, USED)
-        is_charge = np.zeros(len(used), dtype=bool)
-        is_charge[network.columns] = True
+        is_charge = mask_at(len(used), network.columns)
         movable = highs.matrix.is_integer & (highs.lower == 0) & (highs.upper == 1)
         idle = []
         kinds = zip((is_charge, ~is_charge), self.candidates, (0, self.per_choice), strict=True)

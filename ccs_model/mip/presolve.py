@@ -16,7 +16,7 @@ from scipy import sparse
 from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.mip.clock import now
 from ccs_model.mip.highs import Highs, SolverOptions
-from ccs_model.mip.matrix import Matrix
+from ccs_model.mip.matrix import Matrix, mask_at
 from ccs_model.mip.verification import elastic_opinion
 
 # A column of at most this value counts as 0.
@@ -46,8 +46,7 @@ class RestrictedModel:
 
 def restricted(matrix: Matrix, off: Ints) -> RestrictedModel:
     """Return `matrix` without the columns `off`, whose lower bound must be 0, and without all they fix at 0."""
-    removed = np.zeros(len(matrix.lower), dtype=bool)
-    removed[off] = True
+    removed = mask_at(len(matrix.lower), off)
     removed |= (matrix.lower == 0) & (matrix.upper == 0)
     rows = sparse.csr_array(matrix.rows)
     below = sparse.csr_array((rows.data < 0, rows.indices, rows.indptr), shape=rows.shape).astype(float)

@@ -17,7 +17,7 @@ import numpy as np
 from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.mip.clock import now
 from ccs_model.mip.highs import Outcome, Progress, SolverOptions, Status
-from ccs_model.mip.matrix import Matrix, Scaling, in_units_of_flow
+from ccs_model.mip.matrix import Matrix, Scaling, in_units_of_flow, mask_at
 from ccs_model.mip.presolve import RestrictedModel, restricted
 
 if TYPE_CHECKING:
@@ -290,8 +290,7 @@ def candidate_list(reduced_cost_gap: Floats, choice: Ints, *, of_each: int, of_a
     of_all
         How many decisions are selected in all, before those of each choice. Ties go by position.
     """
-    near = np.zeros(len(reduced_cost_gap), dtype=bool)
-    near[np.argsort(reduced_cost_gap, kind="stable")[:of_all]] = True
+    near = mask_at(len(reduced_cost_gap), np.argsort(reduced_cost_gap, kind="stable")[:of_all])
     order = np.lexsort((reduced_cost_gap, choice))
     sorted_choice = choice[order]
     first = np.searchsorted(sorted_choice, sorted_choice, side="left")

@@ -22,7 +22,7 @@ from ccs_model._typing import Floats, Ints
 from ccs_model.mip.clock import now
 from ccs_model.mip.grouped_structure import Prices, Shape
 from ccs_model.mip.highs import Highs, Outcome, SolverOptions
-from ccs_model.mip.matrix import Matrix
+from ccs_model.mip.matrix import Matrix, mask_at
 
 # The sample takes every eighth group; with fewer groups than the second number all columns are taken.
 _EVERY = 8
@@ -229,8 +229,7 @@ def _joining(shape: Shape, lp: _Restricted, prices: Prices) -> tuple[Ints, Ints]
     choices = choices[np.unique(shape.group[choices], return_index=True)[1]]
     after = inside.copy()
     after[choices] = True
-    led = np.zeros(len(shape.vubs), dtype=bool)
-    led[np.unique(shape.room[np.flatnonzero(after)].indices)] = True
+    led = mask_at(len(shape.vubs), shape.room[np.flatnonzero(after)].indices)
     vubs = np.flatnonzero(led & (prices.vub > eps) & (lp.follower_column < 0))
     return choices, vubs
 

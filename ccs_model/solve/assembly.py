@@ -106,7 +106,7 @@ def binding_limits(matrix: Matrix, row_dual: Floats | None) -> tuple[BindingLimi
     """Return the limits beside the budget that bind in the LP relaxation, with their shadow prices."""
     if row_dual is None:
         return ()
-    rows = [row for name in _LIMITS for row in matrix.rows_of(name) if abs(row_dual[row]) > _BINDS]
+    rows = [row for row in matrix.rows_of(*_LIMITS) if abs(row_dual[row]) > _BINDS]
     return tuple(BindingLimit(*_named(*matrix.row_constraints[row]), float(abs(row_dual[row]))) for row in rows)
 
 

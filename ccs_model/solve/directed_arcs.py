@@ -113,7 +113,7 @@ def directed_arcs(problem: Problem, matrix: Matrix) -> DirectedArcs | None:
         return None
     link_at = {link: k for k, link in enumerate(network.links["link"])}
     link_of = {line: link_at[link] for line, link in zip(network.lines["line"], network.lines["link"], strict=True)}
-    pipes = np.sort(np.concatenate([matrix.columns_of(name) for name in _PIPE_VARIABLES]))
+    pipes = np.sort(matrix.columns_of(*_PIPE_VARIABLES))
     link = np.array([link_of[matrix.columns[j].index[0]] for j in pipes], dtype=np.int64)
     n, n_pipes = len(matrix.lower), len(pipes)
     flows = np.full((2, len(link_at)), -1, dtype=np.int64)
@@ -138,9 +138,7 @@ def _split_matrix(problem: Problem, matrix: Matrix, pipes: Ints, copy: Ints, lin
     is_pipe = copy >= 0
     link_of_column = np.full(n, -1, dtype=np.int64)
     link_of_column[pipes] = link
-    is_forward, is_reverse = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
-    is_forward[matrix.columns_of(FORWARD)] = True
-    is_reverse[matrix.columns_of(REVERSE)] = True
+    is_reverse = matrix.is_of(REVERSE)
     names = np.array([name for name, _ in matrix.row_constraints], dtype=object)
     entries = sparse.coo_array(matrix.rows)
     row, column, value = entries.row, entries.col, entries.data

@@ -20,7 +20,7 @@ from ccs_model.mip.clock import now
 from ccs_model.mip.cut_sets import Connections, Cut, with_cuts
 from ccs_model.mip.fixed_charge import Prove
 from ccs_model.mip.highs import Outcome, gap_share, log_line
-from ccs_model.mip.matrix import residuals
+from ccs_model.mip.matrix import mask_at, residuals
 from ccs_model.mip.parametric import Support
 from ccs_model.mip.presolve import RestrictedModel, restricted
 from ccs_model.mip.search import Result, SearchContext
@@ -156,21 +156,20 @@ def without_network_of_other_periods(problem: Problem, matrix: Matrix) -> Matrix
     kept |= {matrix.row_constraints[i][1] for i in matrix.rows_of(CUMULATIVE_BUDGET)}
     # Without a network nothing limits what is injected for money.
     gains = matrix.sign * matrix.costs[0] > 0
-    injects = np.r_[matrix.columns_of(INJECTED), matrix.columns_of(PAID_FOR_OIL)]
+    injects = matrix.columns_of(INJECTED, PAID_FOR_OIL)
     kept |= {matrix.columns[j].index[-1] for j in injects[gains[injects]]}
     if kept.issuperset(problem.years):
         return matrix
     is_kept = np.ones(len(matrix.row_lower), dtype=bool)
-    for name in _ROWS_OF_A_PERIOD:
-        for i in matrix.rows_of(name):
-            is_kept[i] = matrix.row_constraints[i][1][-1] in kept
+    for i in matrix.rows_of(*_ROWS_OF_A_PERIOD):
+        is_kept[i] = matrix.row_constraints[i][1][-1] in kept
     # Where capturing less gains something, its limit stays in every period.
     for i in matrix.rows_of(MINIMUM_LOAD):
-        is_kept[i] |= any(gains[j] and matrix.columns[j].variable == CURTAILED for j in matrix.entries(i)[0])
+        is_kept[i] |= any(gains[j] and matrix.columns[j].variable == CURTAILED for j in matrix.terms(i))
     rows = np.flatnonzero(is_kept)
     relaxed = matrix.selected(rows)
-    flows = [j for name in _FLOWS_OF_A_PERIOD for j in matrix.columns_of(name)]
-    others = np.array([j for j in flows if matrix.columns[j].index[-1] not in kept], dtype=np.int64)
+    flows = matrix.columns_of(*_FLOWS_OF_A_PERIOD)
+    others = flows[[matrix.columns[j].index[-1] not in kept for j in flows]]
     return restricted(relaxed, _only_costing(relaxed, others)).matrix
 
 
@@ -179,11 +178,9 @@ def without_peak_flows(matrix: Matrix) -> RestrictedModel:
 
     The model of all of China has a fifth fewer rows without them, and its bound is 0.6 % weaker.
     """
-    columns = np.array([j for name in _ABOVE_MEAN for j in matrix.columns_of(name)], dtype=np.int64)
+    columns = matrix.columns_of(*_ABOVE_MEAN)
     rows, n = sparse.csr_array(matrix.rows), len(matrix.lower)
-    own = np.zeros(len(matrix.row_lower), dtype=bool)
-    for name in _OF_PEAKS:
-        own[matrix.rows_of(name)] = True
+    own = mask_at(len(matrix.row_lower), matrix.rows_of(*_OF_PEAKS))
     # A modeller may have used or bounded them.
     if not len(columns) or rows[~own][:, columns].nnz or (matrix.lower[columns] != 0).any():
         return RestrictedModel(matrix, np.arange(n), n)
@@ -247,7 +244,7 @@ def proven_by_directions(
         cuts = [*cuts, *more]
     bound = relaxation.objective
     if before.relaxation is not None:
-        bound = context.sign * min(context.sign * bound, context.sign * before.relaxation.objective)
+        bound = context.matrix.tightest(bound, before.relaxation.objective)
     log_line(context.options, f"flow directions within {len(arc_groups)} arc groups: bound {bound:.10g}")
     if gap_share(bound, value) <= context.options.gap_share:
         return replace(before, status="optimal", bound=bound)
@@ -267,8 +264,8 @@ def proven_by_directions(
     x = start if within.incumbent is None else small.lifted(within.incumbent[:n])
     if context.is_improvement(start, context.value(x)) or not residuals(context.matrix, x).hold:
         x = start
-    bounds = [context.sign * b for b in (bound, within.bound) if np.isfinite(b)]
-    return replace(before, status=within.status, incumbent=x, bound=context.sign * min(bounds))
+    bounds = [each for each in (bound, within.bound) if np.isfinite(each)]
+    return replace(before, status=within.status, incumbent=x, bound=context.matrix.tightest(*bounds))
 
 
 def _with_directions(matrix: Matrix, start: Floats, options: SolverOptions) -> Floats | None:

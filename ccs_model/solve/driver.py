@@ -322,7 +322,7 @@ def _solve_stages(
         chosen,
         lambda: with_network_fitted(problem, search.matrix, options, chosen, now() + later),
     )
-    has_targets = len(search.matrix.rows_of(TARGET)) + len(search.matrix.rows_of(CUMULATIVE_TARGET)) > 0
+    has_targets = len(search.matrix.rows_of(TARGET, CUMULATIVE_TARGET)) > 0
     if has_targets and gap_share(first.outcome.bound, first.outcome.objective) > OPTIMAL_GAP:
         chosen = stages.attempt(
             "the sizes of pipes are those of the search",

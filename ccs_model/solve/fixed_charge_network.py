@@ -57,13 +57,13 @@ def network_of(problem: Problem, matrix: Matrix) -> FixedChargeNetwork:
         exclusive=np.r_[link * n_years + year, site * n_years],
         # The largest size; of a site's vintages the first.
         rank=np.r_[size, -site_year],
-        budget_rows=np.concatenate([matrix.rows_of(constraint) for constraint in MONEY_LIMITS]),
-        choice=_choices(matrix),
+        budget_rows=matrix.rows_of(*MONEY_LIMITS),
+        choice=choices_of(matrix),
     )
 
 
-def _choices(matrix: Matrix) -> Ints:
-    """[column] number of the stream that it retrofits, or −1."""
+def choices_of(matrix: Matrix) -> Ints:
+    """[column] the number of the stream that it retrofits, or −1."""
     rows = matrix.rows.tocsr()[matrix.rows_of(ONE_RETROFIT)].tocoo()
     choice = np.full(len(matrix.lower), -1, dtype=np.int64)
     choice[rows.col] = rows.row
@@ -91,9 +91,7 @@ def connections_of(problem: Problem, matrix: Matrix) -> Connections:
     for j in matrix.columns_of(OPENED):
         site, year = matrix.columns[j].index
         opened.setdefault(int(nodes.get_loc(site)), []).append((years[year], int(j)))
-    is_pipe = np.zeros(len(matrix.lower), dtype=bool)
-    is_pipe[matrix.columns_of(PIPE)] = True
-    idle = _idle(problem, matrix)
+    is_pipe, idle = matrix.is_of(PIPE), _idle(problem, matrix)
     demands = []
     for i in matrix.rows_of(SOURCE_HAS_PIPE):
         plant, _, year = matrix.row_constraints[i][1]
@@ -136,12 +134,10 @@ def _idle(problem: Problem, matrix: Matrix) -> dict[tuple[int, int], tuple[int, 
     may_idle = set(options.loc[options["min_load_share"] == 0, "route"])
     found = {}
     for i in matrix.rows_of(MINIMUM_LOAD) if may_idle else ():
-        columns, amounts = (each.tolist() for each in matrix.entries(i))
-        (curtailed,) = (j for j in columns if matrix.columns[j].variable == CURTAILED)
+        terms = matrix.terms(i)
+        (curtailed,) = (j for j in terms if matrix.columns[j].variable == CURTAILED)
         delivered = {
-            j: -value
-            for j, value in zip(columns, amounts, strict=True)
-            if j != curtailed and matrix.columns[j].index[0] in may_idle
+            j: -value for j, value in terms.items() if j != curtailed and matrix.columns[j].index[0] in may_idle
         }
         for j in delivered:
             found[j, matrix.row_constraints[i][1][1]] = (curtailed, 1.0 / min(delivered.values()))
@@ -170,7 +166,7 @@ def places_of(problem: Problem, matrix: Matrix) -> Places:
     at_site[found >= 0] = at_node[found[found >= 0]]
     plant_of = dict(zip(problem.routes["route"], problem.routes["plant"], strict=True))
     columns, node = [], []
-    for j in np.r_[matrix.columns_of(BUILD), matrix.columns_of(WELLS)]:
+    for j in matrix.columns_of(BUILD, WELLS):
         variable, (name, _) = matrix.columns[j]
         columns.append(int(j))
         node.append(network.node_of_plant[plant_of[name]] if variable == BUILD else name)
@@ -199,7 +195,7 @@ def _network_in(matrix: Matrix, problem: Problem, fixed_charges: FixedChargeNetw
     captured: list[tuple[int, int, float]] = []
     injected: list[tuple[int, int, float]] = []
     for n, i in enumerate(rows):
-        for j, value in zip(*(each.tolist() for each in matrix.entries(i)), strict=True):
+        for j, value in matrix.terms(i).items():
             kind = matrix.columns[j].variable
             if kind in (FORWARD, REVERSE):
                 # Reverse flow counts at both ends with the other sign.
@@ -283,7 +279,7 @@ def _pipes_in(
     link_of = problem.network.link_of
     room: dict[str, float] = {}
     for i in matrix.rows_of(CAPACITY_NEEDS_PIPE):
-        for j, value in zip(*(each.tolist() for each in matrix.entries(i)), strict=True):
+        for j, value in matrix.terms(i).items():
             if matrix.columns[j].variable == PIPE:
                 line = matrix.columns[j].index[0]
                 room[line] = max(room.get(line, 0.0), -value)
@@ -296,7 +292,7 @@ def _pipes_in(
         line, row_year = matrix.row_constraints[i][1]
         if row_year != year:
             continue
-        k, entries = len(link), list(zip(*(each.tolist() for each in matrix.entries(i)), strict=True))
+        k, entries = len(link), matrix.terms(i).items()
         per_flow = [value for j, value in entries if matrix.columns[j].variable == PIPE_FLOW]
         if not per_flow:
             continue
@@ -317,8 +313,11 @@ def _wells_by(matrix: Matrix, site_at: dict[str, int], year: int) -> list[tuple[
     for i in matrix.rows_of(WELL_LIMIT):
         site, row_year = matrix.row_constraints[i][1]
         if row_year == year and site in site_at:
-            entries = zip(*(each.tolist() for each in matrix.entries(i)), strict=True)
-            found += [(site_at[site], j, -value) for j, value in entries if matrix.columns[j].variable == WELLS]
+            found += [
+                (site_at[site], j, -value)
+                for j, value in matrix.terms(i).items()
+                if matrix.columns[j].variable == WELLS
+            ]
     return found
 
 

@@ -16,6 +16,7 @@ from scipy import sparse
 from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.mip import Matrix
 from ccs_model.mip.growing_network import GrowthNetwork
+from ccs_model.mip.matrix import mask_at
 from ccs_model.model.names import (
     ADDED_CAPACITY,
     BALANCE,
@@ -48,6 +49,7 @@ from ccs_model.model.names import (
 )
 from ccs_model.problem import Problem
 from ccs_model.problem.owner_accounts import most_capital
+from ccs_model.solve.fixed_charge_network import choices_of
 
 
 def growth_network_of(
@@ -73,8 +75,8 @@ def growth_network_of(
         return None
     money = goal.money
     # Periods with a network, also those in which no retrofit may start.
-    of_periods = np.r_[matrix.columns_of(BUILD), matrix.columns_of(PIPE_FLOW)]
-    years = {year: p for p, year in enumerate(sorted({matrix.columns[j].index[1] for j in of_periods}))}
+    of_periods = {matrix.columns[j].index[1] for j in matrix.columns_of(BUILD, PIPE_FLOW)}
+    years = {year: p for p, year in enumerate(sorted(of_periods))}
     nodes = {node: k for k, node in enumerate(network.nodes["node"])}
     pipelines = network.links[network.links["kind"] != "truck"]
     links = {link: k for k, link in enumerate(pipelines["link"])}
@@ -199,7 +201,7 @@ class _Goal:
         if len(matrix.rows_of(PROVINCE_BUDGET)) and not len(matrix.rows_of(BUDGET)):
             return None
         # Revenue that is limited by rows of its own is not that of an option, and does not count towards targets.
-        limited = any((gains[matrix.columns_of(name)] > 0).any() for name in (CREDITED, PAID, PAID_FOR_OIL))
+        limited = (gains[matrix.columns_of(CREDITED, PAID, PAID_FOR_OIL)] > 0).any()
         for_targets = problem.objective == "min_cost" and len(targets) > 0
         if limited and not for_targets:
             return None
@@ -214,16 +216,9 @@ class _Goal:
         return cls(worth, gains, money, targets, is_priced=True) if pays or len(targets) else None
 
 
-def _are(matrix: Matrix, variable: str) -> Mask:
-    """[column] whether it is one of a variable."""
-    found: Mask = np.zeros(len(matrix.lower), dtype=bool)
-    found[matrix.columns_of(variable)] = True
-    return found
-
-
 def _targets(problem: Problem, matrix: Matrix) -> Ints:
     """Rows of the abatement targets above 0, by year; those over the horizon are last."""
-    targets = np.r_[matrix.rows_of(TARGET), matrix.rows_of(CUMULATIVE_TARGET)]
+    targets = matrix.rows_of(TARGET, CUMULATIVE_TARGET)
     targets = targets[matrix.row_lower[targets] > 0]
     year_of = {target.key: target.year or np.inf for target in problem.targets}
     return targets[np.argsort([year_of[matrix.row_constraints[i][1]] for i in targets], kind="stable")]
@@ -245,7 +240,7 @@ def _money(matrix: Matrix, rows: sparse.csr_array, gains: Floats) -> Floats:
 def _with_curtailment(matrix: Matrix, gains: Floats) -> Floats:
     """What each column adds to the objective where a retrofit captures only when that pays."""
     worth = gains.copy()
-    is_build, is_curtailed = _are(matrix, BUILD), _are(matrix, CURTAILED)
+    is_build, is_curtailed = matrix.is_of(BUILD), matrix.is_of(CURTAILED)
     for i in matrix.rows_of(MINIMUM_LOAD):
         columns, amounts = matrix.entries(i)
         gain = float(gains[columns[is_curtailed[columns]]].max(initial=0.0))
@@ -257,7 +252,7 @@ def _with_curtailment(matrix: Matrix, gains: Floats) -> Floats:
 
 def _with_funds(matrix: Matrix, gains: Floats) -> Floats:
     """What each column adds to the objective where funds without a ceiling pay their largest share of its capital."""
-    is_spend = _are(matrix, SPEND)
+    is_spend = matrix.is_of(SPEND)
     limited = {int(j) for i in matrix.rows_of(FUND_CEILING) for j in matrix.entries(i)[0]}
     of_fund = {matrix.columns[j].index: int(j) for j in matrix.columns_of(SPEND)}
     added = gains.copy()
@@ -289,7 +284,7 @@ class _Options:
         build = matrix.columns_of(BUILD)
         n_years = len(years)
         flow, node = np.zeros((len(matrix.lower), n_years)), np.full(len(matrix.lower), -1)
-        is_build = _are(matrix, BUILD)
+        is_build = matrix.is_of(BUILD)
         for i in matrix.rows_of(BALANCE):
             name, year = matrix.row_constraints[i][1]
             column, amount = matrix.entries(i)
@@ -306,10 +301,8 @@ class _Options:
             mine = is_build[column]
             after = np.abs(amount[mine]) / problem.obligation_yr
             flow[column[mine], -1] = np.maximum(flow[column[mine], -1], after)
-        choice = np.full(len(matrix.lower), -1)
-        of_streams = rows[matrix.rows_of(ONE_RETROFIT)].tocoo()
-        choice[of_streams.col] = of_streams.row
-        required = np.isin(build, rows[np.r_[matrix.rows_of(REQUIRED_PLANT), matrix.rows_of(COMMITTED)]].indices)
+        choice = choices_of(matrix)
+        required = np.isin(build, rows[matrix.rows_of(REQUIRED_PLANT, COMMITTED)].indices)
         kept = build[
             (counts[build] | required) & (flow[build].max(axis=1, initial=0.0) > 0) & (choice[build] >= 0)
             & (matrix.upper[build] > 0)
@@ -325,13 +318,12 @@ def _packing(
     matrix: Matrix, rows: sparse.csr_array, options: Ints, without: Collection[str]
 ) -> tuple[sparse.csc_array, Floats]:
     """Rows Σ coefficient × option ≤ limit, with coefficients of options alone and none below 0."""
-    is_build = _are(matrix, BUILD)
+    is_build = matrix.is_of(BUILD)
     entries = rows.tocoo()
     other = np.array([name in without for name, _ in matrix.row_constraints], dtype=bool)
     other[entries.row[~is_build[entries.col] | (entries.data < 0)]] = True
     filled = np.diff(rows.indptr) > 0
-    streams = np.zeros(rows.shape[0], dtype=bool)
-    streams[matrix.rows_of(ONE_RETROFIT)] = True
+    streams = mask_at(rows.shape[0], matrix.rows_of(ONE_RETROFIT))
     kept = np.flatnonzero(~other & filled & ~streams & np.isfinite(matrix.row_upper))
     return sparse.csc_array(rows[kept][:, options]), matrix.row_upper[kept]
 
@@ -339,8 +331,8 @@ def _packing(
 def _required(matrix: Matrix, rows: sparse.csr_array, options: _Options, without: Collection[str]) -> tuple[Ints, ...]:
     """The streams of each required plant and committed retrofit."""
     stream = dict(zip(options.column.tolist(), options.choice.tolist(), strict=True))
-    of_rows = [matrix.rows_of(name) for name in (REQUIRED_PLANT, COMMITTED) if name not in without]
-    required = rows[np.concatenate([np.zeros(0, dtype=np.int64), *of_rows])].tolil().rows
+    names = [name for name in (REQUIRED_PLANT, COMMITTED) if name not in without]
+    required = rows[matrix.rows_of(*names)].tolil().rows
     return tuple(np.array(sorted({stream[j] for j in each if j in stream}), dtype=np.int64) for each in required)
 
 
@@ -352,11 +344,11 @@ def _deductions(
     link_of = dict(zip(problem.network.lines["line"], problem.network.lines["link"], strict=True))
     deducted = np.zeros((len(targets), len(years), len(links)))
     for k, row in enumerate(targets):
-        for j, amount in zip(*matrix.entries(int(row)), strict=True):
+        for j, amount in matrix.terms(int(row)).items():
             if matrix.columns[j].variable == PIPE_FLOW:
                 line, year = matrix.columns[j].index
                 if (at := links.get(link_of[line])) is not None:
-                    deducted[k, years[year], at] = max(deducted[k, years[year], at], -float(amount))
+                    deducted[k, years[year], at] = max(deducted[k, years[year], at], -amount)
     return deducted
 
 
@@ -369,7 +361,7 @@ def _rooms(
     for i in matrix.rows_of(SITE_CAPACITY):
         k = at[matrix.row_constraints[i][1]]
         room[k] = matrix.row_upper[i]
-        for j, value in zip(*matrix.entries(i), strict=True):
+        for j, value in matrix.terms(i).items():
             if matrix.columns[j].variable == INJECTED:
                 weight[years[matrix.columns[j].index[1]], k] = value
     weight[-1] += problem.obligation_yr
@@ -396,10 +388,8 @@ def _limits(problem: Problem, matrix: Matrix, years: dict[int, int], without: Co
     """[p] money that may be spent until the end of the period, grants that are open to every asset included."""
     limits = np.full(len(years), np.inf)
     grants = _grants(problem, matrix)
-    counted = [matrix.rows_of(name) for name in (BUDGET, CUMULATIVE_BUDGET) if name not in without]
-    for i in np.concatenate([np.zeros(0, dtype=np.int64), *counted]):
-        columns, _ = matrix.entries(i)
-        spent = [years[matrix.columns[j].index[1]] for j in columns if matrix.columns[j].variable == PIPE]
+    for i in matrix.rows_of(*(name for name in (BUDGET, CUMULATIVE_BUDGET) if name not in without)):
+        spent = [years[matrix.columns[j].index[1]] for j in matrix.terms(i) if matrix.columns[j].variable == PIPE]
         if spent:
             limits[max(spent)] = min(limits[max(spent)], most_capital(float(matrix.row_upper[i]), grants))
     # What may be spent until a later period bounds what may be spent until now.

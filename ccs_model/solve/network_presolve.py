@@ -78,12 +78,11 @@ def reduced_model(matrix: Matrix, start: Floats, options: SolverOptions, *, dead
 
     None if too many retrofits stay free, or `start` is not a point of the smaller model.
     """
-    decisions = np.r_[matrix.columns_of(BUILD), matrix.columns_of(OPENED)]
-    if not len(matrix.columns_of(BUILD)):
+    build, decisions = matrix.columns_of(BUILD), matrix.columns_of(BUILD, OPENED)
+    if not len(build):
         return None
     value = float(matrix.costs[0] @ start)
     known = fixed_by_reduced_cost(matrix, decisions, value, options, deadline=deadline)
-    build = matrix.columns_of(BUILD)
     if (known.lower[build] < known.upper[build]).mean() > _FREE_SHARE:
         return None
     first = restricted(known, np.zeros(0, dtype=np.int64))
@@ -105,14 +104,13 @@ class _Network:
 
     def __init__(self, matrix: Matrix) -> None:
         self.matrix = matrix
-        self.rows = sparse.csr_array(matrix.rows)
         self.by_column = sparse.csc_array(matrix.rows)
         self.kind = [column.variable for column in matrix.columns]
         self.index = [column.index for column in matrix.columns]
         self.at = {(kind, index): j for j, (kind, index) in enumerate(zip(self.kind, self.index, strict=True))}
         self.flows: dict[object, dict[object, dict[str, tuple[int, float]]]] = {}
         for i in matrix.rows_of(BALANCE):
-            terms = self.terms(int(i))
+            terms = matrix.terms(i)
             if all(self.kind[j] in _FLOWS for j in terms):
                 ends: dict[object, dict[str, tuple[int, float]]] = defaultdict(dict)
                 for j, value in terms.items():
@@ -120,22 +118,14 @@ class _Network:
                 self.flows[matrix.row_constraints[i][1]] = dict(ends)
         self.sizes: dict[object, list[object]] = {}
         for i in matrix.rows_of(BOTH_WAYS):
-            flows = [self.index[j] for j in self.terms(int(i)) if self.kind[j] == "pipe_flow_ktpa"]
+            flows = [self.index[j] for j in matrix.terms(i) if self.kind[j] == PIPE_FLOW]
             self.sizes[matrix.row_constraints[i][1]] = flows
-        self.most, self.least = (
-            self._capacities(CAPACITY_NEEDS_PIPE),
-            self._capacities(LARGER_TREND),
-        )
-
-    def terms(self, row: int) -> dict[int, float]:
-        """Return the coefficients of a row by column."""
-        begin, end = self.rows.indptr[row], self.rows.indptr[row + 1]
-        return dict(zip(self.rows.indices[begin:end].tolist(), self.rows.data[begin:end].tolist(), strict=True))
+        self.most, self.least = self._capacities(CAPACITY_NEEDS_PIPE), self._capacities(LARGER_TREND)
 
     def _capacities(self, constraint: str) -> dict[object, float]:
         found = {}
         for i in self.matrix.rows_of(constraint):
-            for j, value in self.terms(int(i)).items():
+            for j, value in self.matrix.terms(i).items():
                 if self.kind[j] == PIPE:
                     found[self.index[j]] = abs(value)
         return found
@@ -208,7 +198,7 @@ class _Network:
         for j in columns:
             for i in self.by_column.indices[self.by_column.indptr[j] : self.by_column.indptr[j + 1]]:
                 if self.matrix.row_constraints[i][0] in _OF_A_LINK:
-                    terms = self.terms(int(i)).items()
+                    terms = self.matrix.terms(i).items()
                     named = frozenset((j if renamed is None else renamed.get(j, -1), v) for j, v in terms)
                     found.add((named, float(self.matrix.row_lower[i]), float(self.matrix.row_upper[i])))
         return found

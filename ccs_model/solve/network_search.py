@@ -153,8 +153,8 @@ class _NetworkSearch:
         dual = _on_rows_of(context.matrix, matrix, relaxation.row_dual)
         relaxation = replace(relaxation, x=x, reduced_cost=reduced, row_dual=dual)
         directions = bound_over_all_links(self.problem, matrix, part.options, self.effort, self.stage)
-        bounds = [context.sign * each for each in (relaxation.objective, directions) if each is not None]
-        return relaxation, context.sign * min(bounds)
+        bounds = [each for each in (relaxation.objective, directions) if each is not None]
+        return relaxation, matrix.tightest(*bounds)
 
     def _within_chosen_links(self, context: SearchContext, grown: Result) -> Corridors | None:
         """The outcome within the links of a plan that is grown; None without links."""
@@ -274,12 +274,12 @@ class _NetworkSearch:
         if within.incumbent is not None and not np.isfinite(within.bound):
             within = replace(within, bound=bound)
         if len(arc_groups) == len(every) and np.isfinite(within.bound):
-            bound = context.sign * min(context.sign * bound, context.sign * within.bound)
+            bound = matrix.tightest(bound, within.bound)
         if bounding is not None and len(arc_groups) < len(every):
             self._announce(f"{self.stage}, flow directions")
             directions = bounding.result()
             if directions is not None:
-                bound = context.sign * min(context.sign * bound, context.sign * directions)
+                bound = matrix.tightest(bound, directions)
         chosen = tuple(str(links[k]) for k in arc_groups if k < len(links))
         outcome = within.outcome(np.nan if within.incumbent is None else context.value(within.incumbent))
         if directed is not None:
@@ -418,7 +418,7 @@ def _on_rows_of(matrix: Matrix, part: Matrix, row_dual: Floats | None) -> Floats
 def _combined(one: Corridors, other: Corridors, matrix: Matrix, options: SolverOptions) -> Corridors:
     """The better plan of two searches, with the tighter bound over all links, over which `one` searched."""
     sign = matrix.sign
-    bound = sign * min(sign * one.all_links_bound, sign * other.all_links_bound)
+    bound = matrix.tightest(one.all_links_bound, other.all_links_bound)
     first, second = one.within.outcome, other.within.outcome
     if second.x is not None and sign * second.objective >= sign * first.objective:
         return replace(other, all_links_bound=bound)

@@ -103,7 +103,7 @@ def raise_if_infeasible(problem: Problem, matrix: Matrix, options: SolverOptions
 
 def _raise_if_beyond_retrofits(problem: Problem, matrix: Matrix) -> None:
     """Raise InfeasibleError for targets that the largest retrofits of all streams miss together."""
-    rows = np.concatenate([matrix.rows_of(TARGET), matrix.rows_of(CUMULATIVE_TARGET)])
+    rows = matrix.rows_of(TARGET, CUMULATIVE_TARGET)
     most = most_of_rows(matrix, rows, ONE_RETROFIT)
     missed = most < matrix.row_lower[rows] * (1.0 - TOLERANCE) - TOLERANCE
     by_key = {target.key: target for target in problem.targets}

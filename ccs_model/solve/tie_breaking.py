@@ -116,7 +116,7 @@ def with_network_fitted(
     # The flow of a link goes through pipes of any size.
     link_of = problem.network.link_of
     flows = [j for j in matrix.columns_of(PIPE_FLOW) if link_of[str(matrix.columns[j].index[0])] in built]
-    follow = [matrix.columns_of(SPEND), matrix.columns_of(SITE_IS_OPEN), np.array(flows, dtype=np.int64)]
+    follow = [matrix.columns_of(SPEND, SITE_IS_OPEN), np.array(flows, dtype=np.int64)]
     if with_flows:
         follow.append(np.flatnonzero(~matrix.is_integer))
     free = np.union1d(network, np.concatenate(follow))
@@ -183,8 +183,8 @@ def idle_links(problem: Problem, matrix: Matrix, chosen: Floats) -> tuple[str, .
     link_of = problem.network.link_of
     with_flow = {link_of[matrix.columns[j].index[0]] for j in matrix.columns_of(PIPE_FLOW) if chosen[j] > BUILT}
     # Flows by link: those above the mean, and those after the horizon.
-    by_link = (ABOVE_FORWARD, ABOVE_REVERSE, OBLIGATION_FORWARD, OBLIGATION_REVERSE)
-    used = [matrix.columns[j].index for name in by_link for j in matrix.columns_of(name) if chosen[j] > BUILT]
+    by_link = matrix.columns_of(ABOVE_FORWARD, ABOVE_REVERSE, OBLIGATION_FORWARD, OBLIGATION_REVERSE)
+    used = [matrix.columns[j].index for j in by_link if chosen[j] > BUILT]
     with_flow |= {index if isinstance(index, str) else index[0] for index in used}
     idle = set(problem.network.links["link"]) - with_flow
     built = _built_assets(problem, matrix, chosen)
@@ -196,10 +196,9 @@ def _built_assets(problem: Problem, matrix: Matrix, chosen: Floats) -> dict[str,
     assert problem.network is not None
     link_of = problem.network.link_of
     assets: dict[str, list[int]] = {}
-    for name in (PIPE, ADDED_CAPACITY, OPENED, WELLS):
-        for j in matrix.columns_of(name):
-            place = str(matrix.columns[j].index[0])
-            assets.setdefault(link_of.get(place, place), []).append(int(j))
+    for j in matrix.columns_of(PIPE, ADDED_CAPACITY, OPENED, WELLS):
+        place = str(matrix.columns[j].index[0])
+        assets.setdefault(link_of.get(place, place), []).append(int(j))
     return {
         place: columns for place, columns in assets.items() if (chosen[columns] > matrix.lower[columns] + BUILT).any()
     }
