@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 from scipy import sparse
+from scipy.sparse.csgraph import dijkstra
 
 from ccs_model._typing import Floats, Ints, Mask
 
@@ -220,6 +221,24 @@ class GrowthNetwork:
         order = np.lexsort((begin, end))
         starts = np.searchsorted(end[order], np.arange(n_nodes + 2))
         return order, sparse.csr_array((np.ones(len(order)), begin[order], starts), shape=(n_nodes + 1, n_nodes + 1))
+
+    def tree(self, weights: Floats) -> tuple[Floats, Ints]:
+        """[node] cost of the cheapest way to a site, and the next node on it.
+
+        `weights` are those of links forward, links backward and sites.
+        """
+        order, graph = self.edges
+        graph.data[:] = weights[order]
+        cost, following = dijkstra(graph, indices=len(self.positions), return_predecessors=True)
+        return cost, following
+
+    def path(self, node: int, following: Ints) -> tuple[Ints, int]:
+        """Links on the way from a node in a tree, and the site at its end."""
+        links = []
+        while (after := int(following[node])) != len(self.positions):
+            links.append(self.link_between[node, after])
+            node = after
+        return np.array(links, dtype=np.int64), self.site_at[node]
 
     def pipe_costs(self, capacity: Floats, periods: slice = slice(None), links: Ints | slice = slice(None)) -> Floats:
         """[…, p, link] cost of pipes of capacities in some periods; infinite where no size carries as much."""

@@ -8,7 +8,6 @@ from heapq import heapify, heappop, heappush
 from math import fsum
 
 import numpy as np
-from scipy.sparse.csgraph import dijkstra
 
 from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.mip.clock import now, spend
@@ -55,23 +54,18 @@ class Growth:
         Each option takes the way over pipes of the point with the least sum of 1 ÷ capacity to an open site. Pipes and
         wells have the sizes that these flows need.
         """
-        growth, n_nodes = cls.empty(network), len(network.positions)
+        growth = cls.empty(network)
         has_pipe = (network.pipe >= 0) & (x[network.pipe] > 0.5)
         is_open = (x[network.opened] > 0.5).any(axis=0)
         capacity = np.where(has_pipe, network.largest, 0.0)
         width = capacity.sum(axis=(0, 2)) + network.free
         resistance = np.divide(1.0, width, out=np.full(len(width), np.inf), where=width > 0)
-        order, graph = network.edges
-        graph.data[:] = np.concatenate([resistance, resistance, np.where(is_open, TOLERANCE, np.inf)])[order]
-        away, following = dijkstra(graph, indices=n_nodes, return_predecessors=True)
+        away, following = network.tree(np.concatenate([resistance, resistance, np.where(is_open, TOLERANCE, np.inf)]))
         for option in np.flatnonzero(x[network.column] > 0.5):
-            node, links = int(network.node[option]), []
+            node = int(network.node[option])
             if not np.isfinite(away[node]):
                 return None
-            while following[node] != n_nodes:
-                links.append(network.link_between[node, int(following[node])])
-                node = int(following[node])
-            growth.add(int(option), np.array(links, dtype=np.int64), network.site_at[node])
+            growth.add(int(option), *network.path(node, following))
         first = has_pipe.any(axis=2).argmax(axis=0)
         first_capacity = capacity.sum(axis=2)[first, np.arange(len(first))]
         growth.ahead = np.minimum(first_capacity, growth.most_beyond_free())
@@ -235,14 +229,8 @@ class Growth:
         of_site = self.site_costs(flows[:, :, None]).sum(axis=-2) - self.site_costs().sum(axis=0)
         weights = np.maximum(np.concatenate([of_link, of_link, of_site], axis=1), TOLERANCE)
         weights[weights > self._most_costs()] = np.inf
-        order, graph = net.edges
         spend(len(flows) * (EFFORT + EFFORT_PER_LINK * len(net.start)))
-        found = []
-        for each in weights:
-            graph.data[:] = each[order]
-            cost, following = dijkstra(graph, indices=len(net.positions), return_predecessors=True)
-            found.append((cost[:-1], following[:-1]))
-        return found
+        return [net.tree(each) for each in weights]
 
     def _most_costs(self) -> Floats:
         """[links forward, links backward, sites] the most that the areas of each have left to pay."""

@@ -27,7 +27,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.sparse.csgraph import dijkstra
 
 from ccs_model._typing import Floats, Ints
 from ccs_model.mip.branch_and_bound import verified_point
@@ -285,11 +284,7 @@ class Grow(Heuristic):
             growth.remove(stream)
         ((cost, following),) = growth.trees(net.flow[[option]], int(net.period[option]))
         if np.isfinite(cost[node]):
-            links, n_nodes = [], len(net.positions)
-            while following[node] != n_nodes:
-                links.append(net.link_between[node, int(following[node])])
-                node = int(following[node])
-            growth.add(option, np.array(links, dtype=np.int64), net.site_at[node])
+            growth.add(option, *net.path(node, following))
             if growth.is_within_limits():
                 return True
             growth.remove(stream)
@@ -422,18 +417,16 @@ def paths_to(network: GrowthNetwork, x: Floats, n_options: int) -> Ints:
     outside = np.flatnonzero(~np.isin(network.choice, network.choice[x[network.column] > 0.5]))
     if not is_open.any() or not len(outside):
         return np.zeros(0, dtype=np.int64)
-    n_nodes = len(network.positions)
     flows = np.quantile(network.most_flow, (np.arange(_FLOW_CLASSES) + 0.5) / _FLOW_CLASSES)
     of_class = np.abs(flows[:, None] - network.most_flow[outside]).argmin(axis=0)
-    order, graph = network.edges
     merit = np.zeros(len(outside))
-    following = np.zeros((_FLOW_CLASSES, n_nodes + 1), dtype=np.int64)
+    following = []
     for k, flow in enumerate(flows):
         cost = network.pipe_costs(np.full((network.n_periods, len(network.start)), flow)).min(axis=0)
         cost *= np.where(has_pipe, _IN_USE, 1.0)
         weights = np.concatenate([cost, cost, np.where(is_open, 0.0, np.inf)])
-        graph.data[:] = np.maximum(weights, TOLERANCE)[order]
-        path, following[k] = dijkstra(graph, indices=n_nodes, return_predecessors=True)
+        path, after = network.tree(np.maximum(weights, TOLERANCE))
+        following.append(after)
         mine = np.flatnonzero(of_class == k)
         option = outside[mine]
         merit[mine] = network.value[option] / (network.cost[option] + path[network.node[option]])
@@ -444,10 +437,7 @@ def paths_to(network: GrowthNetwork, x: Floats, n_options: int) -> Ints:
         node = int(network.node[outside[k]])
         if len(nodes) == n_options or merit[k] <= 0:
             break
-        if node in nodes:
-            continue
-        nodes.add(node)
-        while (after := int(following[of_class[k], node])) != n_nodes:
-            links.add(network.link_between[node, after])
-            node = after
+        if node not in nodes:
+            nodes.add(node)
+            links.update(network.path(node, following[of_class[k]])[0].tolist())
     return np.array(sorted(links), dtype=np.int64)
