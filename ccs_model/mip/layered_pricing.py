@@ -183,19 +183,11 @@ class Layers:
         """Marked columns with the bounded columns that give them their value, without those inside."""
         marked = marked.copy()
         for layer, price, giving in reversed(given):
-            if not len(giving):
-                continue
-            leads = np.zeros(self.n_rows, dtype=bool)
-            here = np.flatnonzero(marked[self._column_of] & ~self._follows)
-            leads[self._row_of[here]] = True
-            per = np.zeros(self.n_rows)
-            per[layer.rows] = price
-            row = self._row_of[layer.entries]
-            data = np.abs(matrix.rows.data[layer.entries])
-            # At the price of a row, the bounded column that set it has value 0, all others less.
-            tight = worth[layer.columns] >= -1e-9 * np.maximum(per[row] * data, 1e-300)
-            join = leads[row] & (per[row] > 0) & tight & ~inside[layer.columns]
-            marked[layer.columns[join]] = True
+            if len(giving):
+                per = np.zeros(self.n_rows)
+                per[layer.rows] = price
+                columns = self._giving(matrix, layer, marked, worth, per)
+                marked[columns[~inside[columns]]] = True
         return marked & ~inside
 
     def leading(self, matrix: Matrix, y: Floats, marked: Mask, sign: float) -> Mask:
@@ -203,12 +195,14 @@ class Layers:
         worth = sign * (matrix.costs[0] - matrix.rows.T @ y)
         marked = marked.copy()
         for layer in reversed(self._layers):
-            leads = np.zeros(self.n_rows, dtype=bool)
-            here = np.flatnonzero(marked[self._column_of] & ~self._follows)
-            leads[self._row_of[here]] = True
-            row = self._row_of[layer.entries]
-            data = np.abs(matrix.rows.data[layer.entries])
-            price = np.abs(y[row])
-            tight = worth[layer.columns] >= -1e-9 * np.maximum(price * data, 1e-300)
-            marked[layer.columns[leads[row] & (price > 0) & tight]] = True
+            marked[self._giving(matrix, layer, marked, worth, np.abs(y))] = True
         return marked
+
+    def _giving(self, matrix: Matrix, layer: _Layer, marked: Mask, worth: Floats, prices: Floats) -> Ints:
+        """Bounded columns of a layer from which marked leading columns have their value, at prices [row]."""
+        leads = mask_at(self.n_rows, self._row_of[marked[self._column_of] & ~self._follows])
+        row = self._row_of[layer.entries]
+        # At the price of a row, the bounded column that set it has value 0, all others less.
+        data, price = np.abs(matrix.rows.data[layer.entries]), prices[row]
+        tight = worth[layer.columns] >= -1e-9 * np.maximum(price * data, 1e-300)
+        return layer.columns[leads[row] & (price > 0) & tight]
