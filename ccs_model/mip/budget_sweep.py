@@ -157,10 +157,10 @@ class Anchors:
         context, row = model.at(limits[0], now() + effort), model.row
         highs = Highs(context.matrix, context.options)
         cuts, outcome = self.relax.solve(highs, connections, self.relax.cuts_until * effort, "anchor")
-        if outcome.status != "optimal" or outcome.x is None or outcome.row_dual is None:
+        first = Support.of(limits[0], outcome, row)
+        if first is None:
             return None
-        supports = [Support(limits[0], outcome.objective, float(outcome.row_dual[row]), outcome.x)]
-        arc_groups = model.network.arc_groups_used(outcome.x)
+        supports, arc_groups = [first], model.network.arc_groups_used(first.x)
         if with_arcs:
             cut_context = replace(context.restarted(effort), matrix=with_cuts(context.matrix, cuts))
             trace = self.scaling.run(cut_context, Result("limit", relaxation=outcome)).trace
@@ -169,9 +169,8 @@ class Anchors:
             if was_stopped():
                 break
             highs.set_row(row, float(model.matrix.row_lower[row]), limit)
-            outcome = highs.run(np.inf, "supporting line")
-            if outcome.status == "optimal" and outcome.x is not None and outcome.row_dual is not None:
-                supports.append(Support(limit, outcome.objective, float(outcome.row_dual[row]), outcome.x))
+            if support := Support.of(limit, highs.run(np.inf, "supporting line"), row):
+                supports.append(support)
         return Anchor(tuple(supports), tuple(cuts), arc_groups)
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from ccs_model._typing import Floats
 from ccs_model.errors import NoPlanError
 from ccs_model.mip.clock import now
-from ccs_model.mip.highs import Highs, SolverOptions
+from ccs_model.mip.highs import Highs, Outcome, SolverOptions
 from ccs_model.mip.matrix import Matrix
 
 # Breakpoints need exact vertices: the tightest tolerances that HiGHS allows.
@@ -36,6 +36,13 @@ class Support:
     value: float
     slope: float
     x: Floats
+
+    @classmethod
+    def of(cls, limit: float, outcome: Outcome, row: int) -> Support | None:
+        """Return the line of a relaxation at a limit of a row; None without an optimum."""
+        if outcome.status != "optimal" or outcome.x is None or outcome.row_dual is None:
+            return None
+        return cls(limit, outcome.objective, float(outcome.row_dual[row]), outcome.x)
 
     def at(self, limit: float) -> float:
         """Return the value of the supporting line at another limit."""
@@ -79,10 +86,10 @@ class MovingLimit:
             self._is_warm = True
         if outcome.status == "infeasible":
             return None
-        if outcome.status != "optimal" or outcome.x is None or outcome.row_dual is None:
+        found = Support.of(limit, outcome, self.row)
+        if found is None:
             raise NoPlanError(f"the LP at a limit of {limit:g} ended with status {outcome.status}")
-        value = float(self.matrix.costs[0] @ outcome.x)
-        return Support(limit, value, float(outcome.row_dual[self.row]), outcome.x)
+        return replace(found, value=float(self.matrix.costs[0] @ found.x))
 
     def least(self, deadline: float = math.inf) -> float:
         """Return the lowest feasible limit. Raises NoPlanError if there is none."""

@@ -103,9 +103,10 @@ def lines_over_all_links(
         if found:
             highs.set_row(at, float(matrix.row_lower[row]), limit)
             relaxation = highs.attempt(np.inf, "budget, another limit")
-        if relaxation.status != "optimal" or relaxation.x is None or relaxation.row_dual is None:
+        support = Support.of(limit, relaxation, at)
+        if support is None:
             break
-        found.append(Support(limit, relaxation.objective, float(relaxation.row_dual[at]), relaxation.x))
+        found.append(support)
     return found
 
 
