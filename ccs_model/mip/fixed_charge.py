@@ -96,8 +96,7 @@ class SlopeScaling(Heuristic):
             costs = matrix.costs[0].copy()
             costs[network.columns] *= scale
             highs.set_costs(costs)
-            idle = network.outside(network.arc_groups_used(x))
-            highs.fix(idle)
+            highs.fix(network.outside(network.arc_groups_used(x)))
             highs.forget()
             outcome = highs.attempt(context.left, "slope scaling")
             if outcome.x is None or outcome.status != "optimal":
@@ -111,24 +110,70 @@ class SlopeScaling(Heuristic):
 
 
 @dataclass(frozen=True)
+class KernelSearch:
+    """A restricted MILP over the binary decisions of the smallest reduced-cost bounds and those of the start.
+
+    It ends by its gap or its nodes and not by the clock, so that the same inputs give the same solution.
+
+    Parameters
+    ----------
+    candidates, per_choice
+        Binary decisions that may move beyond those in use: in all, and of each choice.
+    gap, max_nodes
+        Relative gap, and branch-and-bound nodes; None for no limit.
+    """
+
+    candidates: int = 50
+    per_choice: int = 2
+    gap: float = 0.02
+    max_nodes: int | None = 100
+
+    def solve(self, context: SearchContext, highs: Highs, start: Floats | None, stage: str) -> Floats | None:
+        """Return the best point of the model in `highs`, a restriction of that of the search; None without one."""
+        matrix, network = context.matrix, context.network
+        highs.set_integrality(False)
+        relaxation = highs.attempt(context.left, f"{stage}: relaxation")
+        if relaxation.x is None or relaxation.reduced_cost is None or relaxation.status != "optimal":
+            return None
+        others = matrix.is_integer & (matrix.upper == 1.0) & (highs.lower == 0.0)
+        others[network.columns] = False
+        free = np.flatnonzero(others)
+        reduced_cost_gap = relaxation.reduced_cost_gaps(context.sign)[free]
+        # Keep all that the relaxation uses, or the restricted model may be infeasible.
+        kept = relaxation.x[free] > 1e-9
+        of_all = int(kept.sum()) + self.candidates
+        kept |= candidate_list(reduced_cost_gap, network.choice[free], of_each=self.per_choice, of_all=of_all)
+        if start is not None:
+            kept |= start[free] > 0.5
+        highs.fix(free[~kept])
+        if start is not None:
+            highs.fix(network.unused_by([relaxation.x, start]))
+        highs.set_integrality(True)
+        highs.set_option("mip_rel_gap", self.gap)
+        highs.set_option("mip_allow_restart", False)
+        if start is not None:
+            highs.start_from(start)
+        if self.max_nodes is not None:
+            highs.set_option("mip_max_nodes", self.max_nodes)
+        outcome = highs.attempt(context.left, stage)
+        return None if outcome.x is None else verified_point(matrix, outcome.x, highs.options)
+
+
+@dataclass(frozen=True)
 class Construct(Heuristic):
     """Open the arcs of the last point of slope scaling and solve for the remaining decisions.
 
     Parameters
     ----------
-    candidates, per_choice
-        Binary decisions that may move beyond those the relaxation uses: in all, and of each choice.
-    gap
-        Relative gap at which the restricted MILP ends.
+    kernel
+        How the remaining decisions are searched.
     until
         Share of the effort by which the heuristic ends.
     restrict
         Solve over the arc groups of that point, in a smaller matrix.
     """
 
-    candidates: int = 200
-    per_choice: int = 2
-    gap: float = 0.02
+    kernel: KernelSearch = KernelSearch(candidates=200, max_nodes=None)
     until: float = 1.0
     restrict: bool = False
 
@@ -162,9 +207,7 @@ class Construct(Heuristic):
         for lower, upper in ((chosen, chosen), (np.zeros(len(columns)), of_used_sets)):
             highs = Highs(context.matrix, context.options, scaling=network.scaling(context.matrix))
             highs.set_bounds(columns, lower, upper)
-            found = _solve_candidates(
-                context, highs, None, "construction heuristic", self.candidates, self.per_choice, self.gap
-            )
+            found = self.kernel.solve(context, highs, None, "construction heuristic")
             if found is not None:
                 return found
         return None
@@ -180,18 +223,13 @@ class Extend(Heuristic):
         Round of slope scaling whose arcs may be opened; skipped where slope scaling ended before it.
     until
         Share of the effort by which the search ends.
-    candidates, per_choice
-        Binary decisions that may move beyond those in use: in all, and of each choice.
-    gap, max_nodes
-        Relative gap and branch-and-bound nodes at which the restricted MILP ends.
+    kernel
+        How the arcs are searched.
     """
 
     trace_index: int = 0
     until: float = 1.0
-    candidates: int = 50
-    per_choice: int = 2
-    gap: float = 0.02
-    max_nodes: int = 100
+    kernel: KernelSearch = KernelSearch()
 
     def run(self, context: SearchContext, before: Result) -> Result:
         """Return `before` with an incumbent that is no worse."""
@@ -204,11 +242,8 @@ class Extend(Heuristic):
         """Return the best solution found over the arcs of two points, from `start` on, which must hold."""
         network = context.network
         highs = Highs(context.matrix, context.options, context.on_progress, network.scaling(context.matrix))
-        off = network.unused_by([near, start])
-        highs.fix(off)
-        found = _solve_candidates(
-            context, highs, start, "extension", self.candidates, self.per_choice, self.gap, self.max_nodes
-        )
+        highs.fix(network.unused_by([near, start]))
+        found = self.kernel.solve(context, highs, start, "extension")
         return start if found is None else found
 
 
@@ -255,48 +290,6 @@ class ExtendRestricted(Heuristic):
         inside, small = context.until(self.until).restricted_to(arc_groups)
         found = self.extend.improved(inside, near[small.columns], before.incumbent[small.columns])
         return context.found(small.lifted(found), before)
-
-
-def _solve_candidates(
-    context: SearchContext,
-    highs: Highs,
-    start: Floats | None,
-    stage: str,
-    candidates: int,
-    per_choice: int,
-    gap: float,
-    max_nodes: int | None = None,
-) -> Floats | None:
-    """Solve with the binary decisions of the smallest reduced-cost bounds and those of `start` (kernel search)."""
-    matrix, network = context.matrix, context.network
-    highs.set_integrality(False)
-    relaxation = highs.attempt(context.left, f"{stage}: relaxation")
-    if relaxation.x is None or relaxation.reduced_cost is None or relaxation.status != "optimal":
-        return None
-    others = matrix.is_integer & (matrix.upper == 1.0) & (highs.lower == 0.0)
-    others[network.columns] = False
-    free = np.flatnonzero(others)
-    reduced_cost_gap = relaxation.reduced_cost_gaps(context.sign)[free]
-    # Keep all that the relaxation uses, or the restricted model may be infeasible.
-    kept = relaxation.x[free] > 1e-9
-    of_all = int(kept.sum()) + candidates
-    kept |= candidate_list(reduced_cost_gap, network.choice[free], of_each=per_choice, of_all=of_all)
-    if start is not None:
-        kept |= start[free] > 0.5
-    idle = free[~kept]
-    highs.fix(idle)
-    if start is not None:
-        off = network.unused_by([relaxation.x, start])
-        highs.fix(off)
-    highs.set_integrality(True)
-    # Ends by its gap and not by the clock, so that the same inputs give the same solution.
-    highs.set_option("mip_rel_gap", gap)
-    highs.set_option("mip_allow_restart", False)
-    if start is not None:
-        highs.start_from(start)
-        highs.set_option("mip_max_nodes", max_nodes)
-    outcome = highs.attempt(context.left, stage)
-    return None if outcome.x is None else verified_point(matrix, outcome.x, highs.options)
 
 
 # Gap to which a model of several periods is solved before a smaller requested gap.
@@ -364,8 +357,7 @@ class Prove:
             heuristics = False
         for name in () if heuristics else _HEURISTICS:
             highs.set_option(f"mip_heuristic_run_{name}", False)
-        off = context.network.outside(arc_groups)
-        highs.fix(off)
+        highs.fix(context.network.outside(arc_groups))
         if start is not None:
             highs.start_from(start)
         outcome = (highs.run if start is None else highs.attempt)(context.left, stage)
