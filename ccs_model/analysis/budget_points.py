@@ -33,12 +33,12 @@ from ccs_model.mip.search import Result, SearchContext
 from ccs_model.mip.sweep_search import (
     BoundAtLimits,
     Processes,
-    ProofTask,
     ProveAtLimits,
     RunTasks,
     SweepSearch,
     SweepTask,
     SweepWork,
+    proven_at_limit,
 )
 from ccs_model.plan.decisions import without_traces
 from ccs_model.problem import Problem
@@ -205,7 +205,7 @@ class BudgetPointSearch:
         allowed = BUDGET_SWEEP.stage(ProveAtLimits).share * self.effort
         waiting = list(range(len(points)) if at is None else at)
         while waiting and seconds_until_stop() > 0:
-            tasks = [ProofTask(points[k].budget_mn, points[k].x, allowed) for k in waiting]
+            tasks = [partial(proven_at_limit, points[k].budget_mn, points[k].x, effort=allowed) for k in waiting]
             stop_at = time_s() + seconds_until_stop()
             results = proofs.run_tasks([(each, stop_at) for each in tasks])
             for k, ((proven, found), _) in zip(waiting, results, strict=True):

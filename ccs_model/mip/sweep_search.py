@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -135,146 +136,98 @@ class SweepWork:
     def _measured(self, task_and_stop: tuple[SweepTask, float]) -> tuple[Any, float]:
         task, stop_at = task_and_stop
         with effort(stop_at, counted=False):
-            result = task.done(self)
+            result = task(self)
             return result, effort_spent()
 
+    def growth_at(self, limit: float, effort: float) -> SearchContext:
+        """Return the search at a limit, with the network for tree growth."""
+        assert self.growth is not None
+        context = self.model.at(limit, now() + effort)
+        return replace(context, growth=self.growth.limited_to(limit))
 
-class SweepTask(Protocol):
-    """A part of the sweep that one process does by itself."""
 
-    def done(self, work: SweepWork) -> Any:
-        """Return the result of the task."""
-
+SweepTask = Callable[[SweepWork], Any]
+"""A part of the sweep that one process does by itself: a function of this module without its last argument."""
 
 RunTasks = Callable[[Sequence[tuple[SweepTask, float]]], list[tuple[Any, float]]]
 """Does some tasks, each until a moment of `time_s`, in this process or others; results and efforts are in order."""
 
 
-@dataclass(frozen=True)
-class _AnchorTask:
-    limits: tuple[float, ...]
-    with_arcs: bool
-    effort: float
-
-    def done(self, work: SweepWork) -> Anchor | None:
-        return work.strategy.stage(Anchors).run(
-            work.model,
-            work.connections,
-            self.limits,
-            with_arcs=self.with_arcs,
-            effort=self.effort,
-        )
+def _anchored(limits: Floats, with_arcs: bool, work: SweepWork, *, effort: float) -> Anchor | None:
+    """Cuts, arc groups and lines at some limits."""
+    anchors = work.strategy.stage(Anchors)
+    return anchors.run(work.model, work.connections, limits.tolist(), with_arcs=with_arcs, effort=effort)
 
 
-@dataclass(frozen=True)
-class _GrowTask:
-    limit: float
-    effort: float
-
-    def done(self, work: SweepWork) -> Floats | None:
-        assert work.growth is not None
-        context = work.model.at(self.limit, now() + self.effort)
-        context = replace(context, growth=work.growth.limited_to(self.limit))
-        return work.strategy.stage(GrowAtLimits).grow.run(context, Result("limit")).incumbent
+def _grown(limit: float, work: SweepWork, *, effort: float) -> Floats | None:
+    """A solution of tree growth at a limit."""
+    return work.strategy.stage(GrowAtLimits).grow.run(work.growth_at(limit, effort), Result("limit")).incumbent
 
 
-@dataclass(frozen=True, eq=False)
-class _ResumeTask:
-    limits: tuple[float, ...]
-    solutions: tuple[Floats, ...]
-    effort: float
+def _resumed(limits: Floats, solutions: Sequence[Floats], work: SweepWork, *, effort: float) -> list[Floats]:
+    """The best solution at each limit, each made of those at lower limits and at the next higher one."""
+    model, grow = work.model, work.strategy.stage(GrowAtLimits).resume
+    best: list[Floats | None] = [None] * len(limits)
 
-    def done(self, work: SweepWork) -> list[Floats]:
-        """The best solution at each limit, each made of those at lower limits and at the next higher one."""
-        assert work.growth is not None
-        model, grow = work.model, work.strategy.stage(GrowAtLimits).resume
-        best: list[Floats | None] = [None] * len(self.limits)
+    def improve(k: int, start: Floats | None) -> None:
+        if was_stopped():
+            return
+        context = work.growth_at(float(limits[k]), effort)
+        found = None if start is None else grow.resumed(context, start)
+        best[k] = context.better(best[k], found)
 
-        def improve(k: int, start: Floats | None) -> None:
-            if was_stopped():
-                return
-            context = model.at(self.limits[k], now() + self.effort)
-            context = replace(context, growth=work.growth and work.growth.limited_to(self.limits[k]))
-            found = None if start is None else grow.resumed(context, start)
-            best[k] = context.better(best[k], found)
-
-        spent = [float((model.matrix.rows[[model.row]] @ x)[0]) for x in self.solutions]
-        for k, limit in enumerate(self.limits):
-            known = [x for x, money in zip(self.solutions, spent, strict=True) if money <= limit * (1 + 1e-9)]
-            for x in (*known, *(best[k - 1 : k] if k else ())):
-                best[k] = model.at(limit, np.inf).better(best[k], x)
-            improve(k, best[k])
-        for k in range(len(self.limits) - 2, -1, -1):
-            improve(k, best[k + 1])
-        return [x for x in best if x is not None]
+    spent = [float((model.matrix.rows[[model.row]] @ x)[0]) for x in solutions]
+    for k, limit in enumerate(limits.tolist()):
+        known = [x for x, money in zip(solutions, spent, strict=True) if money <= limit * (1 + 1e-9)]
+        for x in (*known, *(best[k - 1 : k] if k else ())):
+            best[k] = model.at(limit, np.inf).better(best[k], x)
+        improve(k, best[k])
+    for k in range(len(limits) - 2, -1, -1):
+        improve(k, best[k + 1])
+    return [x for x in best if x is not None]
 
 
-@dataclass(frozen=True, eq=False)
-class _PriceTask:
-    model: SweepModel
-    network: SourceNetwork
-    limit: float
-    effort: float
-
-    def done(self, work: SweepWork) -> list[Cut]:
-        model = self.model
-        highs = Highs.relaxed(with_limit(model.matrix_with_cuts, model.row, self.limit), model.options)
-        relaxation = highs.run(np.inf, "budget point: relaxation")
-        rounds = work.strategy.stage(PriceAtLimits).rounds
-        return rounds.run(highs, None, self.network, relaxation, self.effort, "budget point")[0]
+def _priced(model: SweepModel, network: SourceNetwork, limit: float, work: SweepWork, *, effort: float) -> list[Cut]:
+    """Inequalities by source at a limit."""
+    highs = Highs.relaxed(with_limit(model.matrix_with_cuts, model.row, limit), model.options)
+    relaxation = highs.run(np.inf, "budget point: relaxation")
+    rounds = work.strategy.stage(PriceAtLimits).rounds
+    return rounds.run(highs, None, network, relaxation, effort, "budget point")[0]
 
 
-@dataclass(frozen=True, eq=False)
-class _SweepTask:
-    model: SweepModel
-    limits: tuple[float, ...]
-    effort: float
-
-    def done(self, work: SweepWork) -> list[SweepPoint]:
-        return work.strategy.stage(Sweep).run(self.model, self.limits, self.effort)
+def _swept(model: SweepModel, limits: Floats, work: SweepWork, *, effort: float) -> list[SweepPoint]:
+    """Points at some limits, each from that of a lower one."""
+    return work.strategy.stage(Sweep).run(model, limits.tolist(), effort)
 
 
-@dataclass(frozen=True, eq=False)
-class _RelateTask:
-    model: SweepModel
-    points: tuple[SweepPoint, ...]
-    below: SweepPoint | None
-    above: SweepPoint | None
-    effort: float
-
-    def done(self, work: SweepWork) -> list[SweepPoint]:
-        return work.strategy.stage(Relate).run(self.model, self.points, self.below, self.above, self.effort)
+def _related(
+    model: SweepModel, points: Sequence[SweepPoint], part: slice, work: SweepWork, *, effort: float
+) -> list[SweepPoint]:
+    """A part of the points, improved by their neighbours."""
+    below = points[part.start - 1] if part.start else None
+    above = points[part.stop] if part.stop < len(points) else None
+    return work.strategy.stage(Relate).run(model, points[part], below, above, effort)
 
 
-@dataclass(frozen=True, eq=False)
-class _DeepenTask:
-    model: SweepModel
-    point: SweepPoint
-    effort: float
-
-    def done(self, work: SweepWork) -> SweepPoint:
-        return work.strategy.stage(Deepen).run(self.model, self.point, self.effort)
+def _deepened(model: SweepModel, point: SweepPoint, work: SweepWork, *, effort: float) -> SweepPoint:
+    """A point with a better incumbent or bound."""
+    return work.strategy.stage(Deepen).run(model, point, effort)
 
 
-@dataclass(frozen=True, eq=False)
-class ProofTask:
-    """The proof of a solution at one limit. The result is (solution, bound), infinite where nothing is proven."""
+def proven_at_limit(limit: float, x: Floats, work: SweepWork, *, effort: float) -> tuple[Floats, float]:
+    """Return a solution at a limit, or a better one within its arc groups, and the bound there.
 
-    limit: float
-    x: Floats
-    effort: float
-
-    def done(self, work: SweepWork) -> tuple[Floats, float]:
-        """Return the solution, or a better one within its arc groups, and the bound there."""
-        assert work.proof is not None
-        if np.isinf(now()):
-            return self.x, work.model.sign * np.inf
-        context = work.model.at(self.limit, now() + self.effort)
-        arc_groups, prove = context.network.arc_groups_used(self.x), work.strategy.stage(ProveAtLimits).prove
-        found = work.proof(context, Result("limit", self.x), arc_groups, prove)
-        if found is None or found.incumbent is None or not np.isfinite(found.bound):
-            return self.x, context.sign * np.inf
-        return found.incumbent, found.bound
+    The bound is infinite where nothing is proven.
+    """
+    assert work.proof is not None
+    if np.isinf(now()):
+        return x, work.model.sign * np.inf
+    context = work.model.at(limit, now() + effort)
+    arc_groups, prove = context.network.arc_groups_used(x), work.strategy.stage(ProveAtLimits).prove
+    found = work.proof(context, Result("limit", x), arc_groups, prove)
+    if found is None or found.incumbent is None or not np.isfinite(found.bound):
+        return x, context.sign * np.inf
+    return found.incumbent, found.bound
 
 
 @dataclass(frozen=True, eq=False)
@@ -326,7 +279,6 @@ class SweepSearch:
 
         None where not even a relaxation was solved in time, or where nothing can be built.
         """
-        strategy = self.work.strategy
         known = self._anchors(float(limits[-1])) if self.work.proof is None else []
         if known is None:
             return None
@@ -351,10 +303,8 @@ class SweepSearch:
             return max(began + share * self.effort - now(), 0.0)
 
         self.message(f"{len(limits)} budgets")
-        middle = len(limits) // 2
-        halves = [half for half in (limits[:middle], limits[middle:]) if len(half)]
-        share = left(strategy.stage(Sweep).until)
-        swept = self._done([_SweepTask(model, tuple(map(float, half)), share) for half in halves])
+        share = left(self.work.strategy.stage(Sweep).until)
+        swept = self._done([partial(_swept, model, limits[half], effort=share) for half in _halves(len(limits))])
         points = _carried_up(model, [point for half in swept for point in half])
         points = self._related(model, points, left)
         if self.work.proof is None:
@@ -366,10 +316,11 @@ class SweepSearch:
         anchors = self.work.strategy.stage(Anchors)
         self.message("arc groups")
         tasks = [
-            _AnchorTask(
-                tuple(share * highest for share in shares),
+            partial(
+                _anchored,
+                highest * np.array(shares),
                 self.with_scaling and not self.required_only,
-                anchors.share * self.effort,
+                effort=anchors.share * self.effort,
             )
             for shares in anchors.shares
         ]
@@ -382,11 +333,9 @@ class SweepSearch:
             return []
         self.message("tree growth")
         allowed = stage.share * self.effort
-        grown = self._done([_GrowTask(share * float(limits[-1]), allowed) for share in stage.shares])
+        grown = self._done([partial(_grown, share * float(limits[-1]), effort=allowed) for share in stage.shares])
         solutions = (*self.points, *(x for x in grown if x is not None))
-        middle = len(limits) // 2
-        halves = [half for half in (limits[:middle], limits[middle:]) if len(half)]
-        tasks = [_ResumeTask(tuple(map(float, half)), solutions, allowed) for half in halves]
+        tasks = [partial(_resumed, limits[half], solutions, effort=allowed) for half in _halves(len(limits))]
         return [*solutions[len(self.points) :], *(x for half in self._done(tasks) for x in half)]
 
     def _with_prices(self, model: SweepModel, highest: float) -> SweepModel:
@@ -395,7 +344,8 @@ class SweepSearch:
         if network is None:
             return model
         self.message("bounds by source")
-        tasks = [_PriceTask(model, network, share * highest, stage.share * self.effort) for share in stage.shares]
+        allowed = stage.share * self.effort
+        tasks = [partial(_priced, model, network, share * highest, effort=allowed) for share in stage.shares]
         return replace(model, cuts=(*model.cuts, *(cut for cuts in self._done(tasks) for cut in cuts)))
 
     def _done(self, tasks: Sequence[SweepTask]) -> list[Any]:
@@ -429,18 +379,8 @@ class SweepSearch:
         if all(map(model.is_closed, points)):
             return points
         self.message("solutions at neighbouring budgets")
-        middle, until = len(points) // 2, self.work.strategy.stage(Relate).until
-        tasks = [
-            _RelateTask(
-                model,
-                tuple(points[a:b]),
-                points[a - 1] if a else None,
-                points[b] if b < len(points) else None,
-                left(until),
-            )
-            for a, b in ((0, middle), (middle, len(points)))
-            if a < b
-        ]
+        share = left(self.work.strategy.stage(Relate).until)
+        tasks = [partial(_related, model, points, half, effort=share) for half in _halves(len(points))]
         return _carried_up(model, [point for part in self._done(tasks) for point in part])
 
     def _deepened(
@@ -457,11 +397,16 @@ class SweepSearch:
             # Of equal gaps the lower budget first: its solution helps the higher ones.
             widest = sorted(open_, key=lambda k: (-model.gap(points[k]), k))[:n_jobs]
             share = min(max(deepen.effort, n_jobs * still / len(open_)), still)
-            results = self._done([_DeepenTask(model, points[k], share) for k in widest])
+            results = self._done([partial(_deepened, model, points[k], effort=share) for k in widest])
             for k, point in zip(widest, results, strict=True):
                 points[k] = point
             points = _carried_up(model, points)
         return points
+
+
+def _halves(n: int) -> list[slice]:
+    """The lower and the upper half of `n` places, without an empty one."""
+    return [half for half in (slice(0, n // 2), slice(n // 2, n)) if half.start < half.stop]
 
 
 def _carried_up(model: SweepModel, points: list[SweepPoint]) -> list[SweepPoint]:

@@ -154,7 +154,7 @@ def test_a_search_proves_every_limit_and_gives_each_job_the_effort_that_is_left(
 
     def run_tasks(tasks: Sequence[tuple[SweepTask, float]]) -> list[tuple[Any, float]]:
         """Two jobs side by side take 3 units of effort each, whatever they do."""
-        given.append([task.effort for task, _ in tasks])  # type: ignore[attr-defined]
+        given.append([task.keywords["effort"] for task, _ in tasks])  # type: ignore[attr-defined]
         return [(do(each)[0], spent) for each in tasks]
 
     def nothing(_: object) -> None:
