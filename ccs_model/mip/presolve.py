@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 
-from ccs_model._typing import Floats, Ints, Mask
+from ccs_model._typing import Floats, Ints
 from ccs_model.mip.clock import now
 from ccs_model.mip.highs import Highs, SolverOptions
 from ccs_model.mip.matrix import Matrix, mask_at
@@ -64,10 +64,6 @@ def restricted(matrix: Matrix, off: Ints) -> RestrictedModel:
             break
         holding |= new
         removed |= ((below + above).T @ new.astype(float)) > 0
-    return _without(matrix, rows, removed)
-
-
-def _without(matrix: Matrix, rows: sparse.csr_array, removed: Mask) -> RestrictedModel:
     columns = np.flatnonzero(~removed)
     # A row that 0 violates stays, so that the smaller model is infeasible as well.
     some = (np.diff(rows[:, columns].indptr) > 0) | (matrix.row_lower > 0) | (matrix.row_upper < 0)

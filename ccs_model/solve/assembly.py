@@ -189,6 +189,7 @@ def assembled(matrix: Matrix, chosen: Floats, point: Point, found: Residuals, re
     social = social_totals(point, stakeholders, ledger)
     by_year = by_year_table(point, emissions)
     n_rows, n_columns = matrix.rows.shape
+    # Never tighter than the bound within corridors.
     all_links_bound = nearest(record.all_links_bound, bound)
     return {
         "problem": problem,
@@ -226,13 +227,6 @@ def assembled(matrix: Matrix, chosen: Floats, point: Point, found: Residuals, re
     }
 
 
-def _all_links(corridors: Corridors | None, bound: float, maximise: bool) -> float:
-    """The bound over all candidate links, never tighter than the one within corridors."""
-    if corridors is None:
-        return bound
-    return max(corridors.all_links_bound, bound) if maximise else min(corridors.all_links_bound, bound)
-
-
 def checked_parts(
     problem: Problem,
     matrix: Matrix,
@@ -244,12 +238,12 @@ def checked_parts(
     corridors: Corridors | None,
 ) -> dict[str, Any]:
     """Return the fields of a Plan from a solve. Raises CheckError if a check fails."""
-    objective, dual = OBJECTIVES[problem.objective], first.relaxation.row_dual
+    dual = first.relaxation.row_dual
     budget, prices = budget_row(matrix), prices_of(problem, matrix, dual)
     price = float(dual[budget.row]) if budget is not None and dual is not None else None
     record = SolveRecord(
         outcome.bound,
-        _all_links(corridors, outcome.bound, objective.sense == pyo.maximize),
+        outcome.bound if corridors is None else corridors.all_links_bound,
         Relaxation(
             first.relaxation.objective,
             price if problem.objective == "max_abatement" else None,

@@ -18,12 +18,12 @@ from ccs_model._typing import Floats, Ints
 from ccs_model.errors import NoPlanError
 from ccs_model.mip import Matrix, Outcome, Progress, SolverOptions
 from ccs_model.mip.branch_and_bound import MipOutcome, best_with_integers_fixed
-from ccs_model.mip.clock import BackgroundTask, now, was_stopped
+from ccs_model.mip.clock import BackgroundTask, Computed, now, was_stopped
 from ccs_model.mip.fixed_charge import Prove
 from ccs_model.mip.highs import LARGE_ROWS, gap_share, log_line
 from ccs_model.mip.matrix import residuals
 from ccs_model.mip.presolve import restricted
-from ccs_model.mip.search import Heuristic, Result, SearchContext, Strategy
+from ccs_model.mip.search import Heuristic, Result, SearchContext
 from ccs_model.problem import Problem
 from ccs_model.problem.candidate_network import corridor_rows
 from ccs_model.solve.directed_arcs import DirectedArcs, directed_arcs, relaxation_if_tighter
@@ -111,6 +111,10 @@ class _NetworkSearch:
         corridors = self.problem.scenario.transport.corridors
         return corridors == "all" or (corridors == "auto" and len(self.links) <= SIZES.all_links)
 
+    def _beside(self, compute: Callable[[], Computed]) -> BackgroundTask[Computed]:
+        """A computation beside the search."""
+        return BackgroundTask(compute, is_threaded=self.problem.scenario.solver.is_threaded)
+
     def context(self, matrix: Matrix, effort: float) -> SearchContext:
         """The search that begins now."""
         network, began = network_of(self.problem, matrix), now()
@@ -119,9 +123,7 @@ class _NetworkSearch:
     def over_chosen_links(self, matrix: Matrix) -> Corridors:
         """Bound over all links, and beside it search within the links of a plan that is grown."""
         context, grown = self._constructed(self.context(matrix, self.effort))
-        with BackgroundTask(
-            partial(self._bounds, context), is_threaded=self.problem.scenario.solver.is_threaded
-        ) as bounding:
+        with self._beside(partial(self._bounds, context)) as bounding:
             grown = self._after(GROW_LARGE, context, grown)
             found = self._within_chosen_links(context.restarted(self.effort), grown)
             self._announce(f"{self.stage}, all links")
@@ -236,11 +238,7 @@ class _NetworkSearch:
         bounding = None
         if is_staged and not is_part and not self._takes_all_links:
             given = (problem, whole, options.with_log("links"), self.effort, self.stage, basis)
-            bounding = tasks.enter_context(
-                BackgroundTask(
-                    partial(bound_over_all_links, *given), is_threaded=self.problem.scenario.solver.is_threaded
-                )
-            )
+            bounding = tasks.enter_context(self._beside(partial(bound_over_all_links, *given)))
         context, result = relax.run(context, connections, self.stage, basis)
         relaxation = result.relaxation
         assert relaxation is not None
@@ -252,7 +250,16 @@ class _NetworkSearch:
         context = context.restarted(effort)
         context = replace(context, places=places_of(problem, context.matrix))
         result = self._after(GROW, context, replace(result, incumbent=first.incumbent))
-        strategy = self._strategy(context, relaxation, n_rows, is_grown=is_grown, is_part=is_part)
+        strategy = choose_strategy(
+            SIZES,
+            n_arc_groups=context.network.n_arc_groups,
+            n_rows=n_rows,
+            is_staged=is_staged,
+            is_grown=is_grown,
+            is_part=is_part,
+            relaxation_uses_arcs=len(context.network.arc_groups_used(relaxation.x)) > 0,
+            arcs_are_given=problem.scenario.transport.corridors not in ("auto", "all"),
+        )
         for stage in strategy.stages:
             if isinstance(stage, Heuristic):
                 result = self._after(stage, context, result)
@@ -329,21 +336,6 @@ class _NetworkSearch:
         value = "none" if result.incumbent is None else f"{context.value(result.incumbent):.10g}"
         log_line(self.options, f"{type(stage).__name__}: effort {now() - began:.3g}, incumbent {value}")
         return result
-
-    def _strategy(
-        self, context: SearchContext, relaxation: Outcome, n_rows: int, *, is_grown: bool, is_part: bool
-    ) -> Strategy:
-        assert relaxation.x is not None
-        return choose_strategy(
-            SIZES,
-            n_arc_groups=context.network.n_arc_groups,
-            n_rows=n_rows,
-            is_staged=len(self.problem.years) > 1,
-            is_grown=is_grown,
-            is_part=is_part,
-            relaxation_uses_arcs=len(context.network.arc_groups_used(relaxation.x)) > 0,
-            arcs_are_given=self.problem.scenario.transport.corridors not in ("auto", "all"),
-        )
 
     def _arcs(self, context: SearchContext, result: Result, every: Ints, restrict: Restrict) -> tuple[Ints, Result]:
         """Arc groups of the exact search, and the result to start from, without an incumbent that uses others."""

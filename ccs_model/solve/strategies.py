@@ -72,12 +72,9 @@ class Restrict:
     ----------
     min_share
         An incumbent with fewer arc groups than this share of those slope scaling converged on does not choose them.
-    until
-        Share of the effort by which the search over the restricted model ends.
     """
 
     min_share: float = 0.5
-    until: float = 1.0
 
 
 _SCALE_AND_CONSTRUCT = (SlopeScaling(n_rounds=8, step=1.0, until=0.3), Construct(until=0.45))
@@ -114,7 +111,7 @@ STAGED_NETWORK = Strategy(
             until=1.05,
             min_gain_part=0.25,
         ),
-        Restrict(min_share=0.5),
+        Restrict(),
         Prove(until=3.0),
     ),
 )
@@ -259,7 +256,7 @@ def choose_strategy(
             *(() if is_large else _EXTENSIONS),
             Lns(() if arcs_are_given else neighbourhoods, until=0.6),
             *((Reoptimise(until=0.7),) if is_staged else ()),
-            Restrict(min_share=0.5),
+            Restrict(),
             Prove(until=2.0),
         ),
     )
