@@ -168,8 +168,7 @@ class Highs:
         validate_finite(matrix)
         self._scale = scaling_of(matrix) if scaling is None else scaling
         self.progress = progress
-        self._doing = ""
-        self._has_start = False
+        self._doing, self._has_start = "", False
         self._highs = new_highs(options.threads)
         log = {"output_flag": False} if options.log_path is None else {"log_file": str(options.log_path)}
         given = {
@@ -211,7 +210,7 @@ class Highs:
 
     def set_objective(self, costs: Floats, *, maximise: bool) -> None:
         """Set the objective."""
-        self.set_costs(np.asarray(costs, dtype=float))
+        self.set_costs(costs)
         self.maximise = maximise
         sense = highspy.ObjSense.kMaximize if maximise else highspy.ObjSense.kMinimize
         self._must(self._highs.changeObjectiveSense(sense))
@@ -296,14 +295,6 @@ class Highs:
             self.lower, self.upper = np.r_[self.lower, lower], np.r_[self.upper, upper]
             self._n_columns += n_new
 
-    def set_costs_of(self, columns: Ints, costs: Floats) -> None:
-        """Set the costs of some columns."""
-        if len(columns):
-            self.costs = self.costs.copy()
-            self.costs[columns] = costs
-            scaled = costs * self._scale.column[columns]
-            self._must(self._highs.changeColsCost(len(columns), columns.astype(np.int32), scaled))
-
     def start_from(self, x: Floats) -> None:
         """Set a start solution (warm start)."""
         if not self._n_columns:
@@ -365,11 +356,13 @@ class Highs:
             spend(effort_of(*self._size(), *iterations, is_mip=self._is_mip))
         return self._outcome()
 
+    def _has_failed(self) -> bool:
+        return self._highs.getModelStatus() not in _ANSWERS and not self._is_cancelled
+
     def _solve_another_way(self) -> None:
         """Solve again without presolve, then with another algorithm, where HiGHS has failed."""
         for options in _OTHER_WAYS:
-            is_answered = self._highs.getModelStatus() in _ANSWERS
-            if is_answered or self._is_cancelled or time_s() >= self._until:
+            if not self._has_failed() or time_s() >= self._until:
                 return
             with other_options(self._highs, options):
                 self._highs.clearSolver()
@@ -408,12 +401,12 @@ class Highs:
         scale = float(np.abs(self.costs) @ np.abs(outcome.x))
         return abs(value - outcome.objective) <= _VALUE_TOLERANCE * max(scale, 1.0)
 
-    def write_model(self, path: Path) -> None:
-        """Write the model as it stands; the suffix (.mps, .lp) chooses the format."""
+    def mps(self) -> bytes:
+        """Return the model as it stands in MPS format."""
         with tempfile.TemporaryDirectory() as folder:
-            written = Path(folder) / path.name
-            self._must(self._highs.writeModel(str(written)))
-            path.write_bytes(written.read_bytes())
+            path = Path(folder) / "model.mps"
+            self._must(self._highs.writeModel(str(path)))
+            return path.read_bytes()
 
     def _solve(self) -> None:
         # HiGHS counts the time of LPs over all runs of an instance, that of a MIP from its own start, and knows the

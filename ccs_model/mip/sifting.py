@@ -144,8 +144,9 @@ class _Restricted:
 
     def raise_penalty(self) -> None:
         self.penalty = self.penalty * _DEARER
-        n_free = len(self.shape.free)
-        self.highs.set_costs_of(n_free + np.arange(len(self.violable)), -self.penalty)
+        n_free, costs = len(self.shape.free), self.highs.costs.copy()
+        costs[n_free : n_free + len(self.violable)] = -self.penalty
+        self.highs.set_costs(costs)
 
     def point(self, x: Floats) -> Floats:
         """A point of the restricted LP as one over all columns of the model."""

@@ -8,9 +8,7 @@ is a solution after all.
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -119,15 +117,7 @@ def columns_without_limit(matrix: Matrix, options: SolverOptions, time_limit_s: 
 
 def disagreement(matrix: Matrix, options: SolverOptions, what: str) -> CheckError:
     """Return the error of a failed check, with the model in MPS format attached."""
-    return CheckError(what, program=mps_text(matrix, options))
-
-
-def mps_text(matrix: Matrix, options: SolverOptions) -> bytes:
-    """Return the model in MPS format."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.mps"
-        Highs(matrix, replace(options, log_path=None)).write_model(path)
-        return path.read_bytes()
+    return CheckError(what, program=Highs(matrix, replace(options, log_path=None)).mps())
 
 
 def _improved(matrix: Matrix, options: SolverOptions, x: Floats, deadline: float) -> Outcome:

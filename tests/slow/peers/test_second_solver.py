@@ -41,7 +41,7 @@ def optimum_in_scip(problem: Problem, folder: Path) -> float:
     """The objective value that SCIP proves optimal."""
     matrix = matrix_of(build_model(problem))
     file = folder / "model.mps"
-    Highs(matrix, SolverOptions(0.0)).write_model(file)
+    file.write_bytes(Highs(matrix, SolverOptions(0.0)).mps())
     model = pyscipopt.Model()
     model.hideOutput()
     model.readProblem(str(file))
