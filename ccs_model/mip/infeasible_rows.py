@@ -60,64 +60,130 @@ def point_without_presolve(matrix: Matrix, options: SolverOptions, time_limit_s:
     return highs.run(time_limit_s, "verification without presolve")
 
 
-def smallest_relaxations(
-    matrix: Matrix,
-    groups: Sequence[tuple[str, ...]],
-    options: SolverOptions,
-    deadline: float,
-    network: FixedChargeNetwork | None = None,
-    growths: Growths = _no_growth,
-) -> tuple[Relaxation, ...]:
-    """Return the smallest relaxation found of each group of constraints that restores feasibility alone.
+@dataclass(frozen=True, eq=False)
+class Nearest:
+    """The point of the elastic model, and by how much it misses each relaxed row: (constraint, index, limit, amount).
+
+    The sum of the amounts, each as a share of its limit, is the smallest found.
+    """
+
+    x: Floats
+    missed: tuple[tuple[str, Any, float, float], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class ElasticSearch:
+    """Searches of an infeasible model in which some rows are elastic.
 
     Parameters
     ----------
-    matrix
-        The infeasible model.
-    groups
-        Names of the constraints that are relaxed together. A group is skipped if one of its constraints is in a
-        relaxation found before; each group takes at most an equal share of what is left. Groups whose smallest
-        relaxation is not known by then take what remains.
-    options
-        Options of the solver.
-    deadline
-        A value of `clock.now`.
+    matrix, options
+        The model, and options of the solver.
     network
         Fixed charges of the model, for slope scaling.
     growths
-        The network for tree growth without the constraints of a group.
+        The network for tree growth without some constraints.
     """
-    tried: list[_Tried] = []
-    repaired: set[str] = set()
-    n_left = sum(len(matrix.rows_of(*group)) > 0 for group in groups)
-    for group in groups:
-        rows = matrix.rows_of(*group)
+
+    matrix: Matrix
+    options: SolverOptions
+    network: FixedChargeNetwork | None = None
+    growths: Growths = _no_growth
+
+    def smallest_relaxations(self, groups: Sequence[tuple[str, ...]], deadline: float) -> tuple[Relaxation, ...]:
+        """Return the smallest relaxation found of each group of constraints that restores feasibility alone.
+
+        Parameters
+        ----------
+        groups
+            Names of the constraints that are relaxed together. A group is skipped if one of its constraints is in a
+            relaxation found before; each group takes at most an equal share of what is left. Groups whose smallest
+            relaxation is not known by then take what remains.
+        deadline
+            A value of `clock.now`.
+        """
+        matrix, tried, repaired = self.matrix, list[_Tried](), set[str]()
+        n_left = sum(len(matrix.rows_of(*group)) > 0 for group in groups)
+        for group in groups:
+            rows = matrix.rows_of(*group)
+            if not len(rows):
+                continue
+            n_left -= 1
+            if repaired & set(group):
+                continue
+            growth = self.growths(group)
+            # Tree growth takes little time, so that it answers for the groups that are left.
+            if now() >= deadline and growth is None:
+                continue
+            elastic, stage = _elastic(matrix, rows), f"relaxing {' and '.join(group)}"
+            outcome = self._least(elastic, _share(deadline, 1 + n_left), stage, growth)
+            is_open = outcome.status == "limit" and not _grows_alone(elastic, growth)
+            tried.append(_Tried(rows, elastic, stage, outcome, is_open))
+            if tried[-1].relaxed(matrix):
+                repaired |= set(group)
+        n_left = sum(each.is_open for each in tried)
+        for k, each in enumerate(tried):
+            if each.is_open and now() < deadline:
+                tried[k] = each.improved(self.options, _share(deadline, n_left))
+            n_left -= each.is_open
+        return tuple(
+            Relaxation(MappingProxyType(relaxed), each.outcome.status == "optimal")
+            for each in tried
+            if (relaxed := each.relaxed(matrix))
+        )
+
+    def smallest_pair(self, groups: Sequence[tuple[str, ...]], deadline: float) -> tuple[Relaxation, ...]:
+        """Return the relaxation of the first two groups, in their order, that restore feasibility together; or none."""
+        there = [group for group in groups if len(self.matrix.rows_of(*group))]
+        for one, other in combinations(there, 2):
+            if now() >= deadline:
+                break
+            if found := self.smallest_relaxations([(*one, *other)], deadline):
+                return found
+        return ()
+
+    def nearest_point(self, constraints: Sequence[str], deadline: float) -> Nearest | None:
+        """Return the point that misses some constraints the least and satisfies all others; None without one."""
+        matrix, rows = self.matrix, self.matrix.rows_of(*constraints)
         if not len(rows):
-            continue
-        n_left -= 1
-        if repaired & set(group):
-            continue
-        growth = growths(group)
-        # Tree growth takes little time, so that it answers for the groups that are left.
-        if now() >= deadline and growth is None:
-            continue
-        elastic, stage = _elastic(matrix, rows), f"relaxing {' and '.join(group)}"
-        until = _share(deadline, 1 + n_left)
-        outcome = _least(elastic, options, until, stage, network, growth)
-        is_open = outcome.status == "limit" and not _grows_alone(elastic, growth)
-        tried.append(_Tried(group, rows, elastic, stage, outcome, is_open))
-        if tried[-1].relaxed(matrix):
-            repaired |= set(group)
-    n_left = sum(each.is_open for each in tried)
-    for k, each in enumerate(tried):
-        if each.is_open and now() < deadline:
-            tried[k] = each.improved(options, _share(deadline, n_left))
-        n_left -= each.is_open
-    return tuple(
-        Relaxation(MappingProxyType(relaxed), each.outcome.status == "optimal")
-        for each in tried
-        if (relaxed := each.relaxed(matrix))
-    )
+            return None
+        limits = np.array([_limit(matrix, int(row)) for row in rows])
+        weights = 1.0 / np.maximum(np.abs(limits), 1.0)
+        outcome = self._least(_elastic(matrix, rows, weights), deadline, "nearest plan", self.growths(()))
+        if outcome.x is None or outcome.status not in ("optimal", "limit"):
+            return None
+        n = len(matrix.lower)
+        missed = [
+            (*matrix.row_constraints[int(row)], float(limit), float(amount))
+            for row, limit, amount in zip(rows, limits, outcome.x[n:], strict=True)
+            if amount > _RELAXED
+        ]
+        return Nearest(rounded_to_integrality(matrix, outcome.x[:n]), tuple(missed))
+
+    def least_beyond(
+        self, amounts: sparse.csr_array, limits: Floats, weights: Floats, deadline: float
+    ) -> Floats | None:
+        """Return the excess of `amounts` x over `limits` with the least weighted sum found; None without a solution."""
+        matrix, n = self.matrix, len(limits)
+        count = matrix.with_rows(amounts, np.full(n, -np.inf), limits, (("limit", k) for k in range(n)))
+        rows = np.arange(len(matrix.row_lower), len(count.row_lower))
+        outcome = self._least(_elastic(count, rows, weights), deadline, "smallest excess", None)
+        if outcome.x is None or outcome.status not in ("optimal", "limit"):
+            return None
+        beyond: Floats = outcome.x[len(matrix.lower) :]
+        return beyond
+
+    def _least(self, elastic: Matrix, deadline: float, stage: str, growth: GrowthNetwork | None) -> Outcome:
+        """The solution of an elastic model with the smallest slack found until `deadline`."""
+        start, options = None, replace(self.options, gap_share=_LEAST_GAP)
+        is_large = _grows_alone(elastic, growth)
+        if self.network is not None:
+            start = _first_solution(SearchContext(elastic, self.network, options, deadline, growth=growth))
+            if is_large and start is None:
+                return Outcome("limit", np.nan, np.nan, None, None, None)
+            if start is not None and (is_large or now() >= deadline):
+                return Outcome("limit", float(elastic.costs[0] @ start), 0.0, start, None, None)
+        return solve_mip(Highs(elastic, options), deadline=deadline, stage=stage, start=start).outcome
 
 
 def _share(deadline: float, n: int) -> float:
@@ -128,9 +194,8 @@ def _share(deadline: float, n: int) -> float:
 
 @dataclass(frozen=True, eq=False)
 class _Tried:
-    """A group of constraints, its elastic model and what is known of its smallest relaxation."""
+    """The rows of a group of constraints, their elastic model and what is known of its smallest relaxation."""
 
-    group: tuple[str, ...]
     rows: np.ndarray
     elastic: Matrix
     stage: str
@@ -155,127 +220,25 @@ class _Tried:
         return self if found.x is None else replace(self, outcome=found)
 
 
-def smallest_pair(
-    matrix: Matrix,
-    groups: Sequence[tuple[str, ...]],
-    options: SolverOptions,
-    deadline: float,
-    network: FixedChargeNetwork | None = None,
-    growths: Growths = _no_growth,
-) -> tuple[Relaxation, ...]:
-    """Return the relaxation of the first two groups, in their order, that restore feasibility together; or none."""
-    there = [group for group in groups if len(matrix.rows_of(*group))]
-    for one, other in combinations(there, 2):
-        if now() >= deadline:
-            break
-        if found := smallest_relaxations(matrix, [(*one, *other)], options, deadline, network, growths):
-            return found
-    return ()
-
-
-@dataclass(frozen=True, eq=False)
-class Nearest:
-    """The point of the elastic model, and by how much it misses each relaxed row: (constraint, index, limit, amount).
-
-    The sum of the amounts, each as a share of its limit, is the smallest found.
-    """
-
-    x: Floats
-    missed: tuple[tuple[str, Any, float, float], ...]
-
-
-def nearest_point(
-    matrix: Matrix,
-    constraints: Sequence[str],
-    options: SolverOptions,
-    deadline: float,
-    network: FixedChargeNetwork | None = None,
-    growths: Growths = _no_growth,
-) -> Nearest | None:
-    """Return the point that misses some constraints the least and satisfies all others; None without one."""
-    rows = matrix.rows_of(*constraints)
-    if not len(rows):
-        return None
-    limits = np.array([_limit(matrix, int(row)) for row in rows])
-    weights = 1.0 / np.maximum(np.abs(limits), 1.0)
-    outcome = _least(_elastic(matrix, rows, weights), options, deadline, "nearest plan", network, growths(()))
-    if outcome.x is None or outcome.status not in ("optimal", "limit"):
-        return None
-    n = len(matrix.lower)
-    missed = [
-        (*matrix.row_constraints[int(row)], float(limit), float(amount))
-        for row, limit, amount in zip(rows, limits, outcome.x[n:], strict=True)
-        if amount > _RELAXED
-    ]
-    return Nearest(rounded_to_integrality(matrix, outcome.x[:n]), tuple(missed))
-
-
-def least_beyond(
-    matrix: Matrix,
-    amounts: sparse.csr_array,
-    limits: Floats,
-    weights: Floats,
-    options: SolverOptions,
-    deadline: float,
-    network: FixedChargeNetwork | None = None,
-) -> Floats | None:
-    """Return the excess of `amounts` x over `limits` with the smallest weighted sum found; None without a solution."""
-    n = len(limits)
-    count = matrix.with_rows(amounts, np.full(n, -np.inf), limits, (("limit", k) for k in range(n)))
-    rows = np.arange(len(matrix.row_lower), len(count.row_lower))
-    outcome = _least(_elastic(count, rows, weights), options, deadline, "smallest excess", network)
-    if outcome.x is None or outcome.status not in ("optimal", "limit"):
-        return None
-    beyond: Floats = outcome.x[len(matrix.lower) :]
-    return beyond
-
-
-def _least(
-    elastic: Matrix,
-    options: SolverOptions,
-    deadline: float,
-    stage: str,
-    network: FixedChargeNetwork | None,
-    growth: GrowthNetwork | None = None,
-) -> Outcome:
-    """The solution of an elastic model with the smallest slack found until `deadline`."""
-    start, options = None, replace(options, gap_share=_LEAST_GAP)
-    is_large = _grows_alone(elastic, growth)
-    if network is not None:
-        start = _first_solution(elastic, options, deadline, network, growth)
-        if is_large and start is None:
-            return Outcome("limit", np.nan, np.nan, None, None, None)
-        if start is not None and (is_large or now() >= deadline):
-            return Outcome("limit", float(elastic.costs[0] @ start), 0.0, start, None, None)
-    return solve_mip(Highs(elastic, options), deadline=deadline, stage=stage, start=start).outcome
-
-
 def _grows_alone(elastic: Matrix, growth: GrowthNetwork | None) -> bool:
     """Whether tree growth answers alone: the root relaxation of a large model has no limit of effort."""
     return growth is not None and len(elastic.row_lower) > LARGE_ROWS
 
 
-def _first_solution(
-    elastic: Matrix,
-    options: SolverOptions,
-    deadline: float,
-    network: FixedChargeNetwork,
-    growth: GrowthNetwork | None,
-) -> Floats | None:
+def _first_solution(context: SearchContext) -> Floats | None:
     """A solution with little slack, by tree growth, by slope scaling and over its arcs; None if none is found."""
-    context = SearchContext(elastic, network, options, deadline, growth=growth)
     grown = _GROW.run(context, Result("limit")).incumbent
-    if context.is_over or _grows_alone(elastic, growth):
+    if context.is_over or _grows_alone(context.matrix, context.growth):
         return grown
     left = context.until(_CONSTRUCT.until).left
-    relaxation = Highs.relaxed(elastic, options).run(left, "elastic model: relaxation")
+    relaxation = Highs.relaxed(context.matrix, context.options).run(left, "elastic model: relaxation")
     if relaxation.x is None:
         return grown
     result = _SCALING.run(context, Result("limit", incumbent=grown, relaxation=relaxation))
     result = _CONSTRUCT.run(context, result if result.trace else replace(result, trace=(relaxation.x,)))
     if result.incumbent is None:
         return None
-    arc_groups = network.arc_groups_used(result.incumbent)
+    arc_groups = context.network.arc_groups_used(result.incumbent)
     return _IMPROVE.run(context, result, arc_groups, "elastic model: improved solution").incumbent
 
 

@@ -14,14 +14,7 @@ from ccs_model.mip.budget_sweep import zero_point
 from ccs_model.mip.clock import effort, now, was_stopped
 from ccs_model.mip.growing_network import GrowthNetwork
 from ccs_model.mip.highs import LARGE_ROWS
-from ccs_model.mip.infeasible_rows import (
-    Nearest,
-    Relaxation,
-    nearest_point,
-    point_without_presolve,
-    smallest_pair,
-    smallest_relaxations,
-)
+from ccs_model.mip.infeasible_rows import ElasticSearch, Nearest, Relaxation, point_without_presolve
 from ccs_model.mip.matrix import TOLERANCE
 from ccs_model.mip.verification import (
     columns_without_limit,
@@ -218,13 +211,14 @@ def _infeasible(problem: Problem, matrix: Matrix, options: SolverOptions) -> Inf
     def growths(without: Sequence[str]) -> GrowthNetwork | None:
         return growth_network_of(problem, matrix, to_targets=True, without=without) if charges is not None else None
 
-    by_rows = smallest_relaxations(matrix, groups, options, until, charges, growths)
+    search = ElasticSearch(matrix, options, charges, growths)
+    by_rows = search.smallest_relaxations(groups, until)
     # A trial of another scenario has none of the changes that a modeller made.
     changes = scenario_changes(problem, matrix, options, deadline) if _is_own_model(problem, matrix) else ()
     if not by_rows and not changes:
-        by_rows = smallest_pair(matrix, groups, options, now() + repair_effort, charges, growths)
+        by_rows = search.smallest_pair(groups, now() + repair_effort)
     every = list(dict.fromkeys(name for group in groups for name in group))
-    nearest = nearest_point(matrix, every, options, now() + _NEAREST_EFFORT, charges, growths)
+    nearest = search.nearest_point(every, now() + _NEAREST_EFFORT)
     return InfeasibleError(
         [*(_text(problem, each) for each in by_rows), *changes],
         tables=None if nearest is None else _nearest_tables(problem, matrix, nearest),

@@ -17,7 +17,7 @@ from ccs_model.errors import INFEASIBLE, InfeasibleError
 from ccs_model.mip import Highs, Outcome, SolverOptions
 from ccs_model.mip.branch_and_bound import MipOutcome
 from ccs_model.mip.clock import effort, now
-from ccs_model.mip.infeasible_rows import smallest_relaxations
+from ccs_model.mip.infeasible_rows import ElasticSearch
 from ccs_model.mip.matrix import residuals, rounded_to_integrality
 from ccs_model.model import build_model
 from ccs_model.model.standard_form import matrix_of
@@ -222,7 +222,9 @@ def test_a_relaxation_that_its_share_of_the_effort_leaves_open_is_made_smaller()
         if sum(sizes[k] + k % 3 for k in chosen) >= 220
     )
     with effort():
-        (found,) = smallest_relaxations(matrix, [("room",), *[("nothing",)] * 9], SolverOptions(0.0), now() + 5.0)
+        (found,) = ElasticSearch(matrix, SolverOptions(0.0)).smallest_relaxations(
+            [("room",), *[("nothing",)] * 9], now() + 5.0
+        )
     ((_, amount, limit),) = found.rows["room"]
     assert limit == 100 and amount <= least - 100 + 1e-6
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
-
 import pyomo.environ as pyo
 import pytest
 
 from ccs_model.mip import SolverOptions
-from ccs_model.mip.infeasible_rows import point_without_presolve, smallest_relaxations
+from ccs_model.mip.clock import now
+from ccs_model.mip.infeasible_rows import ElasticSearch, point_without_presolve
 from ccs_model.model.standard_form import matrix_of
 
 EXACT = SolverOptions(gap_share=0.0, threads=1)
@@ -29,7 +28,7 @@ def clash(*, second_floor: float = 0.0) -> pyo.ConcreteModel:
 
 def test_each_claim_that_mends_is_named_with_its_least_relaxation() -> None:
     matrix = matrix_of(clash())
-    found = smallest_relaxations(matrix, (("needed",), ("money",), ("idle",)), EXACT, time.monotonic() + 30)
+    found = ElasticSearch(matrix, EXACT).smallest_relaxations((("needed",), ("money",), ("idle",)), now() + 30)
     assert [set(way.rows) for way in found] == [{"needed"}, {"money"}]
     # One of the two need not be bought: gives way by 1. Or 4 + 5 = 9, two more than 7.
     ((_, given, limit),) = found[0].rows["needed"]
@@ -40,7 +39,7 @@ def test_each_claim_that_mends_is_named_with_its_least_relaxation() -> None:
 def test_two_claims_that_mend_only_together_are_named_together() -> None:
     matrix = matrix_of(clash(second_floor=1.5))
     groups = (("money",), ("floor",), ("money", "floor"))
-    (way,) = smallest_relaxations(matrix, groups, EXACT, time.monotonic() + 30)
+    (way,) = ElasticSearch(matrix, EXACT).smallest_relaxations(groups, now() + 30)
     assert set(way.rows) == {"money", "floor"}
     assert way.rows["money"][0][1] == pytest.approx(2, rel=1e-3)
     assert way.rows["floor"][0][1] == pytest.approx(0.5, rel=1e-3)
