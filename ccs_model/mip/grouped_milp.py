@@ -176,28 +176,25 @@ class ReducedCostGaps:
         return cls(reduced_cost_gap, second, np.where(chosen, first, -1))
 
 
+@dataclass(eq=False)
 class _Search:
     """The incumbent, the bound, and the heuristics that improve either."""
 
-    def __init__(
-        self,
-        matrix: Matrix,
-        shape: Shape,
-        linear: Sifted,
-        options: SolverOptions,
-        deadline: float,
-        stage: str,
-        on_progress: Callable[[Progress], None] | None,
-    ) -> None:
-        self.matrix, self.shape, self.linear, self.options = matrix, shape, linear, options
-        self.deadline, self.stage, self.on_progress = deadline, stage, on_progress
-        self.gap, self.sign = options.gap_share, matrix.sign
-        self.reduced_cost_gaps = ReducedCostGaps.of(shape, linear)
-        self.bound = linear.bound
+    matrix: Matrix
+    shape: Shape
+    linear: Sifted
+    options: SolverOptions
+    deadline: float
+    stage: str
+    on_progress: Callable[[Progress], None] | None
+
+    def __post_init__(self) -> None:
+        self.gap, self.sign = self.options.gap_share, self.matrix.sign
+        self.reduced_cost_gaps = ReducedCostGaps.of(self.shape, self.linear)
+        self.bound, self.value = self.linear.bound, -np.inf
         self.x: Floats | None = None
-        self.value = -np.inf
         self.began = now()
-        self.rng = np.random.default_rng(options.seed)
+        self.rng = np.random.default_rng(self.options.seed)
 
     def run(self, start: Floats | None, max_restricted_milps: int | None) -> Outcome | None:
         """Return incumbent and bound; None without an incumbent."""
@@ -286,7 +283,6 @@ class _Search:
             groups = mask_at(shape.n_groups, shape.group[is_open])
             kept = np.where(groups, self.assignment, kept)
         found = solved(
-            shape,
             part_of(shape, is_open, kept),
             self.options,
             deadline=self.deadline,
@@ -320,7 +316,6 @@ class _Search:
                     members[np.argsort(self.reduced_cost_gaps.choice[members], kind="stable")[NEIGHBOUR_COLUMNS:]]
                 ] = False
             found = solved(
-                shape,
                 part_of(shape, is_open, self.assignment),
                 self.options,
                 deadline=self.deadline,

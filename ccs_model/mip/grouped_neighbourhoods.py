@@ -15,17 +15,9 @@ from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.errors import NoPlanError
 from ccs_model.mip.clock import now
 from ccs_model.mip.grouped_structure import Shape
-from ccs_model.mip.highs import Highs, Outcome, SolverOptions
+from ccs_model.mip.highs import Highs, SolverOptions
 from ccs_model.mip.matrix import Matrix, mask_at
 from ccs_model.mip.sifting import Sifted
-
-
-@dataclass(frozen=True, eq=False)
-class Part:
-    """The open choices, and the `kept` assignment [group] of all groups without one."""
-
-    open: Ints
-    kept: Ints
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,28 +53,25 @@ class PartModel:
         return full
 
 
-def part_of(shape: Shape, is_open: Mask, assignment: Ints) -> Part:
-    """Return the part in which groups with an open choice are re-solved; their present choice is open as well."""
+def part_of(shape: Shape, is_open: Mask, assignment: Ints) -> PartModel:
+    """Return the model in which groups with an open choice are re-solved; their present choice is open as well.
+
+    Row limits are what the kept choices of all other groups leave.
+    """
     is_open = is_open & shape.allowed
-    groups = mask_at(shape.n_groups, shape.group[is_open])
-    picked = assignment[groups & (assignment >= 0)]
-    is_open[picked] = True
-    return Part(np.flatnonzero(is_open), np.where(groups, -1, assignment))
-
-
-def model_of_part(shape: Shape, part: Part) -> PartModel:
-    """Return the model of a part, with the row limits that the kept choices leave."""
-    kept = part.kept[part.kept >= 0]
+    reopened = mask_at(shape.n_groups, shape.group[is_open])
+    is_open[assignment[reopened & (assignment >= 0)]] = True
+    opened, kept = np.flatnonzero(is_open), assignment[~reopened & (assignment >= 0)]
     held = shape.on_choices[kept].sum(axis=0) if len(kept) else np.zeros(len(shape.coupling))
-    group = shape.group[part.open]
+    group = shape.group[opened]
     groups, at = np.unique(group, return_inverse=True)
-    room_open, room_kept = shape.room[part.open], np.asarray(shape.room[kept].sum(axis=0)).ravel()
+    room_open, room_kept = shape.room[opened], np.asarray(shape.room[kept].sum(axis=0)).ravel()
     led = mask_at(len(shape.vubs), room_open.indices)
     # A variable upper bound by open choices is a row, one by a kept choice is a bound.
     rowed, bounded = np.flatnonzero(led), np.flatnonzero(~led & (room_kept > 0))
     several = np.bincount(at, minlength=len(groups)) > 1
     row_of = np.where(several, np.cumsum(several) - 1, -1)[at]
-    n_open, n_rows = len(part.open), len(rowed)
+    n_open, n_rows = len(opened), len(rowed)
     held_open = np.flatnonzero(row_of >= 0)
     choice = sparse.csr_array(
         (np.ones(len(held_open)), (row_of[held_open], held_open)), shape=(int(several.sum()), n_open)
@@ -90,7 +79,7 @@ def model_of_part(shape: Shape, part: Part) -> PartModel:
     following = sparse.csr_array(-room_open[:, rowed].T)
     blocks = [
         [
-            sparse.csr_array(shape.on_choices[part.open].T),
+            sparse.csr_array(shape.on_choices[opened].T),
             sparse.csr_array(shape.on_vubs[rowed].T),
             sparse.csr_array(shape.on_vubs[bounded].T),
             sparse.csr_array(shape.on_free.T),
@@ -100,7 +89,7 @@ def model_of_part(shape: Shape, part: Part) -> PartModel:
     ]
     rows = sparse.csc_array(sparse.block_array([line for line in blocks if line[0].shape[0]], format="csc"))
     rows.sort_indices()
-    columns = np.r_[shape.choices[part.open], shape.vubs[rowed], shape.vubs[bounded], shape.free]
+    columns = np.r_[shape.choices[opened], shape.vubs[rowed], shape.vubs[bounded], shape.free]
     made = np.where(shape.must[group], 1.0, 0.0)
     matrix = Matrix(
         rows=rows,
@@ -109,19 +98,18 @@ def model_of_part(shape: Shape, part: Part) -> PartModel:
         lower=np.r_[np.where(np.bincount(at)[at] == 1, made, 0.0), np.zeros(n_rows + len(bounded)), shape.free_lower],
         upper=np.r_[np.ones(n_open), np.full(n_rows, np.inf), room_kept[bounded], shape.free_upper],
         is_integer=np.r_[np.ones(n_open, dtype=bool), np.zeros(len(columns) - n_open, dtype=bool)],
-        costs=np.r_[shape.profit[part.open], shape.vub_profit[rowed], shape.vub_profit[bounded], shape.free_profit][
+        costs=np.r_[shape.profit[opened], shape.vub_profit[rowed], shape.vub_profit[bounded], shape.free_profit][
             None, :
         ],
         maximise=(True,),
         row_constraints=(),
         columns=(),
     )
-    return PartModel(shape, part.open, kept, matrix, columns, float(shape.profit[kept].sum()))
+    return PartModel(shape, opened, kept, matrix, columns, float(shape.profit[kept].sum()))
 
 
 def solved(
-    shape: Shape,
-    part: Part,
+    model: PartModel,
     options: SolverOptions,
     *,
     deadline: float,
@@ -131,7 +119,6 @@ def solved(
     stage: str,
 ) -> Found:
     """Solve a part to the relative `gap` of the full objective or `n_nodes` nodes, from a point over all columns."""
-    model = model_of_part(shape, part)
     highs = Highs(model.matrix, options)
     fixed, columns = model.fixed, model.columns
     total = fixed + (float(model.matrix.costs[0] @ start[columns]) if start is not None else 0.0)
@@ -141,16 +128,11 @@ def solved(
     highs.set_option("mip_max_nodes", n_nodes)
     if start is not None:
         highs.start_from(start[columns])
-    return _found(model, highs.run(deadline - now(), stage))
-
-
-def _found(model: PartModel, outcome: Outcome) -> Found:
-    bound = outcome.bound + model.fixed if np.isfinite(outcome.bound) else np.inf
+    outcome = highs.run(deadline - now(), stage)
     if outcome.status == "infeasible":
         return Found(None, -np.inf, "infeasible")
-    if outcome.x is None:
-        return Found(None, bound, outcome.status)
-    return Found(model.point(outcome.x), bound, outcome.status)
+    bound = outcome.bound + fixed if np.isfinite(outcome.bound) else np.inf
+    return Found(None if outcome.x is None else model.point(outcome.x), bound, outcome.status)
 
 
 def assignment_of(shape: Shape, x: Floats) -> Ints:
@@ -203,11 +185,9 @@ def dived(
     stage
         Name of the solves in the log.
     """
-    part = part_of(shape, _open_choices(shape, linear, reduced_cost_gap, best), best)
-    dive = _Dive(shape, model_of_part(shape, part), linear, options, deadline, stage)
-    if not dive.go():
-        return None
-    return dive.finished(gap, n_nodes)
+    model = part_of(shape, _open_choices(shape, linear, reduced_cost_gap, best), best)
+    dive = _Dive(model, linear, options, deadline, stage)
+    return dive.finished(gap, n_nodes) if dive.go() else None
 
 
 def _use(shape: Shape) -> sparse.csr_array:
@@ -244,21 +224,13 @@ def _open_choices(shape: Shape, linear: Sifted, reduced_cost_gap: Floats, best: 
 class _Dive:
     """The model of a part in HiGHS, with bounds of the open choices fixed so far."""
 
-    def __init__(
-        self,
-        shape: Shape,
-        model: PartModel,
-        linear: Sifted,
-        options: SolverOptions,
-        deadline: float,
-        stage: str,
-    ) -> None:
+    def __init__(self, model: PartModel, linear: Sifted, options: SolverOptions, deadline: float, stage: str) -> None:
         self.model, self.deadline, self.stage = model, deadline, stage
         self.highs = Highs.relaxed(model.matrix, options)
         self.highs.set_option("presolve", "off")
         self.every = np.arange(len(model.open))
-        self.group = shape.group[model.open]
-        self.size = abs(_use(shape)[model.open]) @ np.abs(linear.y)
+        self.group = model.shape.group[model.open]
+        self.size = abs(_use(model.shape)[model.open]) @ np.abs(linear.y)
         self.lower = model.matrix.lower[self.every].copy()
         self.upper = model.matrix.upper[self.every].copy()
 
