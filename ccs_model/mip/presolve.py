@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from scipy import sparse
@@ -31,6 +32,13 @@ class RestrictedModel:
     columns: Ints
     n_columns: int
 
+    @cached_property
+    def place(self) -> Ints:
+        """[column of the full matrix] its place in the smaller one; −1 outside."""
+        found: Ints = np.full(self.n_columns, -1)
+        found[self.columns] = np.arange(len(self.columns))
+        return found
+
     def lifted(self, x: Floats) -> Floats:
         """Return a point of the smaller model as one of the full model (lifted solution)."""
         point = np.zeros(self.n_columns)
@@ -39,9 +47,7 @@ class RestrictedModel:
 
     def holds(self, x: Floats) -> bool:
         """Return whether a point of the full model is one of the smaller model as well."""
-        outside = np.ones(self.n_columns, dtype=bool)
-        outside[self.columns] = False
-        return bool((np.abs(x[outside]) <= _TRACE).all())
+        return bool((np.abs(x[self.place < 0]) <= _TRACE).all())
 
 
 def restricted(matrix: Matrix, off: Ints) -> RestrictedModel:

@@ -89,8 +89,7 @@ class FixedChargeNetwork:
 
     def within(self, matrix: Matrix, small: RestrictedModel) -> FixedChargeNetwork:
         """The network of `matrix` in the columns and rows of a restricted model of it."""
-        place = np.full(len(matrix.lower), -1)
-        place[small.columns] = np.arange(len(small.columns))
+        place = small.place
         left = np.flatnonzero(place[self.columns] >= 0)
         constraints = {matrix.row_constraints[int(i)][0] for i in self.budget_rows}
         return replace(

@@ -366,8 +366,7 @@ class SweepSearch:
         if model.matrix.row_constraints[model.row] not in small.matrix.row_constraints:
             return None
         row = small.matrix.row_constraints.index(model.matrix.row_constraints[model.row])
-        place = np.full(small.n_columns, -1)
-        place[small.columns] = np.arange(len(small.columns))
+        place = small.place
         inside: dict[tuple[int, ...], Cut] = {}
         for columns, coefficients in cuts:
             kept = place[columns] >= 0
