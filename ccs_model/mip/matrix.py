@@ -118,20 +118,26 @@ class Matrix:
             row_constraints=(*self.row_constraints, *names),
         )
 
+    def with_columns(self, rows: sparse.csc_array, lower: Floats, upper: Floats, columns: Iterable[Column]) -> Matrix:
+        """Return the matrix with further continuous columns without cost."""
+        n = len(lower)
+        return replace(
+            self,
+            rows=_in_columns(sparse.hstack([self.rows, rows], format="csc")),
+            lower=np.r_[self.lower, lower],
+            upper=np.r_[self.upper, upper],
+            is_integer=np.r_[self.is_integer, np.zeros(n, dtype=bool)],
+            costs=np.hstack([self.costs, np.zeros((len(self.costs), n))]),
+            columns=(*self.columns, *columns),
+        )
+
     def elastic(self, rows: Ints, signs: Floats, weights: Floats) -> Matrix:
         """Return the matrix with a slack for each of `rows`, with their weighted sum as the objective to minimise."""
         n = len(rows)
         slack = sparse.csc_array((signs, (rows, np.arange(n))), shape=(len(self.row_lower), n))
-        return replace(
-            self,
-            rows=_in_columns(sparse.hstack([self.rows, slack], format="csc")),
-            lower=np.r_[self.lower, np.zeros(n)],
-            upper=np.r_[self.upper, np.full(n, np.inf)],
-            is_integer=np.r_[self.is_integer, np.zeros(n, dtype=bool)],
-            costs=np.r_[np.zeros(len(self.lower)), weights][None, :],
-            maximise=(False,),
-            columns=(*self.columns, *(Column("slack", int(row)) for row in rows)),
-        )
+        wide = self.with_columns(slack, np.zeros(n), np.full(n, np.inf), (Column("slack", int(row)) for row in rows))
+        costs = np.r_[np.zeros(len(self.lower)), weights]
+        return replace(wide, costs=costs[None, :], maximise=(False,))
 
     @cached_property
     def _by_row(self) -> sparse.csr_array:

@@ -24,7 +24,7 @@ from scipy import sparse
 from ccs_model._typing import Floats, Ints
 from ccs_model.mip import Matrix, Outcome, SolverOptions
 from ccs_model.mip.cut_sets import CUT_SET, Connections
-from ccs_model.mip.matrix import residuals
+from ccs_model.mip.matrix import Column, residuals
 from ccs_model.mip.presolve import Merged, RestrictedModel, fixed_by_reduced_cost, merged, restricted
 from ccs_model.model.names import (
     ADDED_CAPACITY,
@@ -275,7 +275,12 @@ def one_way(problem: Problem, matrix: Matrix, connections: Connections) -> OneWa
         onward = _onward(connections, ways, with_flow, n_all)
         blocks += [either, onward]
         limits += [np.ones(either.shape[0]), np.zeros(onward.shape[0])]
-    extended = _extended(matrix, blocks, np.concatenate(limits), ways.size)
+    rows = sparse.vstack(blocks, format="csr")
+    n_rows, n_ways = len(matrix.row_lower), ways.size
+    columns = (Column("way", k) for k in range(n_ways))
+    wide = matrix.with_columns(sparse.csc_array((n_rows, n_ways)), np.zeros(n_ways), np.ones(n_ways), columns)
+    names = ((ONE_DIRECTION, k) for k in range(rows.shape[0]))
+    extended = wide.with_rows(rows, np.full(rows.shape[0], -np.inf), np.concatenate(limits), names)
     return OneWay(extended, replace(connections, ways=ways), n)
 
 
@@ -345,25 +350,3 @@ def _rows(terms: list[tuple[Ints, Floats]], n_columns: int) -> sparse.csr_array:
     row = np.tile(np.arange(n), len(terms))
     columns, values = (np.concatenate([term[k] for term in terms]) for k in (0, 1))
     return sparse.csr_array((values, (row, columns)), shape=(n, n_columns))
-
-
-def _extended(matrix: Matrix, blocks: list[sparse.csr_array], limits: Floats, n_new: int) -> Matrix:
-    """The matrix with further columns between 0 and 1 without cost, and further rows up to some limits."""
-    beside = sparse.csr_array((matrix.rows.shape[0], n_new))
-    wide = sparse.hstack([sparse.csr_array(matrix.rows), beside], format="csr")
-    rows = sparse.csc_array(sparse.vstack([wide, *blocks], format="csc"))
-    rows.sort_indices()
-    n_rows = sum(block.shape[0] for block in blocks)
-    some = matrix.columns[0]
-    return replace(
-        matrix,
-        rows=rows,
-        row_lower=np.r_[matrix.row_lower, np.full(n_rows, -np.inf)],
-        row_upper=np.r_[matrix.row_upper, limits],
-        lower=np.r_[matrix.lower, np.zeros(n_new)],
-        upper=np.r_[matrix.upper, np.ones(n_new)],
-        is_integer=np.r_[matrix.is_integer, np.zeros(n_new, dtype=bool)],
-        costs=np.hstack([matrix.costs, np.zeros((len(matrix.costs), n_new))]),
-        row_constraints=(*matrix.row_constraints, *((ONE_DIRECTION, k) for k in range(n_rows))),
-        columns=(*matrix.columns, *(some._replace(variable="way", index=k) for k in range(n_new))),
-    )
