@@ -174,11 +174,6 @@ class Pool:
         self._part, self._inside = mark.part, mark.inside.copy()
         del self._starts[mark.n_starts :]
 
-    @property
-    def n_inside(self) -> int:
-        """Number of columns in the pool."""
-        return int(self._inside.sum())
-
     def solve(self, matrix: Matrix, scale: Floats | None = None, *, start: int = 0) -> Solved:
         """Return the optimum over all columns, from a stored basis."""
         if not self._is_of_this_pattern(matrix):

@@ -26,6 +26,7 @@ from ccs_model.mip.matrix import Matrix
 _TOLERANCE = 1e-10
 _SAME = 1e-10
 _PARALLEL = 1e-11
+_NO_LIMIT = 1e6
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,11 +75,10 @@ class MovingLimit:
         self._lower = float(matrix.row_lower[row])
         self._is_warm = False
 
-    def at(self, limit: float, deadline: float = math.inf) -> Support | None:
+    def at(self, limit: float) -> Support | None:
         """Return the optimum at a limit, which may be infinite; None if the LP is infeasible there."""
         self._highs.set_row(self.row, self._lower, limit)
-        left = deadline - now() if math.isfinite(deadline) else 1e6
-        outcome = self._highs.run(left, "another limit")
+        outcome = self._highs.run(_NO_LIMIT, "another limit")
         self.n_solves += 1
         if not self._is_warm:
             # Presolve helps the first solve; the others start from a basis.
@@ -91,13 +91,12 @@ class MovingLimit:
             raise NoPlanError(f"the LP at a limit of {limit:g} ended with status {outcome.status}")
         return replace(found, value=float(self.matrix.costs[0] @ found.x))
 
-    def least(self, deadline: float = math.inf) -> float:
+    def least(self) -> float:
         """Return the lowest feasible limit. Raises NoPlanError if there is none."""
         coefficients = _row_of(self.matrix, self.row)
         self._highs.set_objective(coefficients, maximise=False)
         self._highs.set_row(self.row, self._lower, math.inf)
-        left = deadline - now() if math.isfinite(deadline) else 1e6
-        outcome = self._highs.run(left, "the lowest limit")
+        outcome = self._highs.run(_NO_LIMIT, "the lowest limit")
         self._highs.set_objective(self.matrix.costs[0], maximise=self.matrix.maximise[0])
         if outcome.status != "optimal" or outcome.x is None:
             raise NoPlanError(f"no limit is feasible: the LP without a limit ended with status {outcome.status}")

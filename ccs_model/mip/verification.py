@@ -84,13 +84,13 @@ def elastic_opinion(matrix: Matrix, options: SolverOptions, deadline: float) -> 
     "contradiction" means that the elastic model needs no violation but its point violates a row when checked without
     the solver.
     """
-    relaxed = _run(matrix, options, deadline, integer=False)
+    elastic, exact = _all_rows_elastic(matrix), replace(options, gap_share=0.0)
+    relaxed = Highs.relaxed(elastic, exact).run(deadline - now(), "an elastic opinion")
     if relaxed.status == "optimal" and relaxed.objective > _VIOLATED:
         return "infeasible", None
-    if not matrix.is_integer.any():
-        found = relaxed
-    else:
-        found = _run(matrix, options, deadline, integer=True)
+    found = relaxed
+    if matrix.is_integer.any():
+        found = Highs(elastic, exact).run(deadline - now(), "an elastic opinion")
         if found.bound > _VIOLATED:
             return "infeasible", None
     if found.x is None or (found.objective > _VIOLATED and found.status == "limit"):
@@ -150,12 +150,6 @@ def _sizes(matrix: Matrix) -> Floats:
         return np.ones(len(matrix.row_lower))
     size: Floats = np.asarray(abs(matrix.rows).tocsr().max(axis=1).todense()).ravel()
     return np.where(size > 0, size, 1.0)
-
-
-def _run(matrix: Matrix, options: SolverOptions, deadline: float, *, integer: bool) -> Outcome:
-    highs = Highs(_all_rows_elastic(matrix), replace(options, gap_share=0.0))
-    highs.set_integrality(integer)
-    return highs.run(deadline - now(), "an elastic opinion")
 
 
 def _all_rows_elastic(matrix: Matrix) -> Matrix:
