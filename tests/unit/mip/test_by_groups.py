@@ -21,6 +21,7 @@ from ccs_model.mip.grouped_milp import infeasible_alone, solve_by_groups
 from ccs_model.mip.grouped_structure import Shape, shape_of
 from ccs_model.mip.matrix import residuals
 from tests.examples import examples
+from tests.hand_matrix import hand_matrix
 
 EXACT = SolverOptions(gap_share=0.0, threads=1)
 
@@ -59,18 +60,13 @@ def program(seed: int, n_groups: int, n_each: int, n_rows: int, *, vubs: bool = 
     if vubs:
         rows = np.vstack([rows, np.hstack([-5.0 * np.eye(n), np.eye(n)])])
         row_upper = np.r_[row_upper, np.zeros(n)]
-    n_columns = rows.shape[1]
-    return Matrix(
-        rows=sparse.csc_array(rows),
-        row_lower=np.full(len(row_upper), -np.inf),
-        row_upper=row_upper,
-        lower=np.zeros(n_columns),
+    return hand_matrix(
+        rows,
+        row_upper,
+        np.concatenate(costs),
         upper=np.concatenate(upper),
         is_integer=np.concatenate(kinds),
-        costs=np.concatenate(costs)[None, :],
-        maximise=(most,),
-        row_constraints=tuple(("row", i) for i in range(len(row_upper))),
-        columns=(),
+        maximise=most,
     )
 
 
@@ -198,18 +194,7 @@ def test_a_choice_that_breaks_a_row_alone_is_ruled_out() -> None:
 
 def test_another_shape_is_told_and_left_to_the_solver(tmp_path: Path) -> None:
     log = tmp_path / "solver.log"
-    knapsack = Matrix(
-        rows=sparse.csc_array(np.array([[3.0, 4.0, 5.0]])),
-        row_lower=np.array([-np.inf]),
-        row_upper=np.array([7.0]),
-        lower=np.zeros(3),
-        upper=np.ones(3),
-        is_integer=np.ones(3, dtype=bool),
-        costs=np.array([[4.0, 5.0, 6.0]]),
-        maximise=(True,),
-        row_constraints=(("room", None),),
-        columns=(),
-    )
+    knapsack = hand_matrix([[3.0, 4.0, 5.0]], 7.0, [4.0, 5.0, 6.0])
     assert by(knapsack, options=replace(EXACT, log_path=log)) is None
     assert "not by groups: no row that allows one of several choices" in log.read_text()
     by_groups.PAYS_COLUMNS = 1_000
@@ -224,17 +209,11 @@ def test_time_that_is_over_leaves_the_program_to_the_solver() -> None:
 
 def two_groups(row: list[float], lower: float, upper: float) -> Matrix:
     """Values 4 and 3 in one group, 2 and 5 in the other, under one row."""
-    return Matrix(
-        rows=sparse.csc_array(np.array([[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0], row])),
-        row_lower=np.array([-np.inf, -np.inf, lower]),
-        row_upper=np.array([1.0, 1.0, upper]),
-        lower=np.zeros(4),
-        upper=np.ones(4),
-        is_integer=np.ones(4, dtype=bool),
-        costs=np.array([[4.0, 3.0, 2.0, 5.0]]),
-        maximise=(True,),
-        row_constraints=tuple(("row", i) for i in range(3)),
-        columns=(),
+    return hand_matrix(
+        [[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0], row],
+        [1.0, 1.0, upper],
+        [4.0, 3.0, 2.0, 5.0],
+        row_lower=[-np.inf, -np.inf, lower],
     )
 
 
@@ -267,18 +246,7 @@ def test_a_target_is_met_though_it_costs_many_times_what_serves_it() -> None:
         rows[g, 2 * g : 2 * g + 2] = 1.0
     rows[n + 1, 0] = -1.0
     rows[n + 2] = [100.0, 0.0, *[10.0, 5.0] * n]
-    matrix = Matrix(
-        rows=sparse.csc_array(rows),
-        row_lower=np.full(n + 3, -np.inf),
-        row_upper=np.r_[np.ones(n + 1), -1.0, 105.0],
-        lower=np.zeros(2 * n + 2),
-        upper=np.ones(2 * n + 2),
-        is_integer=np.zeros(2 * n + 2, dtype=bool),
-        costs=np.array([[-1.0, 0.0, *[5.0, 1.0] * n]]),
-        maximise=(True,),
-        row_constraints=tuple(("row", i) for i in range(n + 3)),
-        columns=(),
-    )
+    matrix = hand_matrix(rows, np.r_[np.ones(n + 1), -1.0, 105.0], [-1.0, 0.0, *[5.0, 1.0] * n], is_integer=False)
     found = by(matrix)
     # The room left is half of one choice: −1 + 5 / 2.
     assert found is not None and found.outcome.objective == pytest.approx(1.5)

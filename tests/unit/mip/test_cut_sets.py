@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy import sparse
 
-from ccs_model.mip import Highs, Matrix, SolverOptions
+from ccs_model.mip import Highs, SolverOptions
 from ccs_model.mip.cut_sets import CUT_SET, Connections, Cut, Demand, Relax, tight, with_cuts
+from tests.hand_matrix import hand_matrix
 
 # Plants at nodes 0 and 1 and a site at node 2; a pipe joins each node to the next.
 # Columns: both pipes, the site, and the use of both plants.
@@ -70,18 +70,7 @@ def test_the_relaxation_pays_for_whole_pipes_after_the_rounds() -> None:
     table = np.zeros((3, 5))
     for k, column in enumerate((*PIPES, SITE)):
         table[k, FIRST], table[k, column] = 1.0, -2.0
-    matrix = Matrix(
-        rows=sparse.csc_array(table),
-        row_lower=np.full(3, -np.inf),
-        row_upper=np.zeros(3),
-        lower=np.zeros(5),
-        upper=np.array([1.0, 1.0, 1.0, 1.0, 0.0]),
-        is_integer=np.ones(5, dtype=bool),
-        costs=np.array([[-4.0, -3.0, -1.0, 10.0, 0.0]]),
-        maximise=(True,),
-        row_constraints=tuple(("needs", k) for k in range(3)),
-        columns=(),
-    )
+    matrix = hand_matrix(table, 0.0, [-4.0, -3.0, -1.0, 10.0, 0.0], upper=[1.0, 1.0, 1.0, 1.0, 0.0])
     options = SolverOptions(gap_share=0.0, threads=1)
     # Without cuts 10 − 8 / 2; with those of both pipes and the site 10 − 8.
     for n_rounds, value in ((0, 6.0), (8, 2.0)):
@@ -90,7 +79,7 @@ def test_the_relaxation_pays_for_whole_pipes_after_the_rounds() -> None:
     borders: list[dict[int, float]] = [{FIRST: 1.0, column: -1.0} for column in (*PIPES, SITE)]
     assert sorted(rows(cuts), key=min) == sorted(borders, key=min)
     again = with_cuts(matrix, cuts)
-    assert [name for name, _ in again.row_constraints] == ["needs"] * 3 + [CUT_SET] * 3
+    assert [name for name, _ in again.row_constraints] == ["row"] * 3 + [CUT_SET] * 3
     highs = Highs(again, options)
     highs.set_integrality(False)
     assert highs.run(10, "with cuts").objective == pytest.approx(2.0)

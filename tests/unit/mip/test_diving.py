@@ -20,6 +20,7 @@ from ccs_model.mip.grouped_neighbourhoods import dived
 from ccs_model.mip.grouped_structure import shape_of
 from ccs_model.mip.matrix import residuals
 from ccs_model.mip.sifting import sifted
+from tests.hand_matrix import hand_matrix
 
 sys.path.insert(0, str(Path(__file__).parent))
 from test_by_groups import program
@@ -80,18 +81,7 @@ def test_small_choices_take_up_what_a_large_one_leaves() -> None:
     size, worth = np.r_[6.0, 6.0, np.ones(12)], np.r_[6.6, 6.54, np.ones(12)]
     # A second choice that is never better makes each a group of two.
     rows = np.vstack([np.kron(np.eye(14), [1.0, 1.0]), np.column_stack([size, size]).ravel()])
-    matrix = Matrix(
-        rows=sparse.csc_array(rows),
-        row_lower=np.full(15, -np.inf),
-        row_upper=np.r_[np.ones(14), 10.0],
-        lower=np.zeros(28),
-        upper=np.ones(28),
-        is_integer=np.ones(28, dtype=bool),
-        costs=np.column_stack([worth, 0.1 * worth]).ravel()[None, :],
-        maximise=(True,),
-        row_constraints=tuple(("row", i) for i in range(15)),
-        columns=(),
-    )
+    matrix = hand_matrix(rows, np.r_[np.ones(14), 10.0], np.column_stack([worth, 0.1 * worth]).ravel())
     found, bound = plan(matrix)
     # The bound takes 6.6 and two thirds of 6.54.
     assert bound == pytest.approx(6.6 + 6.54 * 4 / 6)

@@ -19,6 +19,7 @@ from ccs_model.mip.branch_and_bound import solver_answers
 from ccs_model.mip.highs import gap_share
 from ccs_model.mip.warm_start import NamedBasis
 from ccs_model.model.standard_form import matrix_of
+from tests.hand_matrix import hand_matrix
 from tests.paths import ROOT
 
 ONE = SolverOptions(gap_share=0.0, threads=1)
@@ -188,17 +189,10 @@ def test_a_start_that_the_solver_ends_with_at_another_value_is_not_believed() ->
         [-1.53807375, -13.74186388, -13.29660072, -19.94698878, -14.02529771],
         [0.0, 1.0, 1.0, 0.0, 0.0],
     ]
-    matrix = Matrix(
-        rows=sparse.csc_array(np.array(use)),
-        row_lower=np.full(3, -np.inf),
-        row_upper=np.array([-12.07144459, -14.73575935, 1.0]),
-        lower=np.zeros(5),
-        upper=np.ones(5),
-        is_integer=np.ones(5, dtype=bool),
-        costs=np.array([[-25.84150581, -2.59796743, -1.64457779, -24.65879525, -22.20137467]]),
-        maximise=(True,),
-        row_constraints=(),
-        columns=(),
+    matrix = hand_matrix(
+        use,
+        [-12.07144459, -14.73575935, 1.0],
+        [-25.84150581, -2.59796743, -1.64457779, -24.65879525, -22.20137467],
     )
     highs = Highs(matrix, SolverOptions(gap_share=0.0, threads=1))
     highs.start_from(np.array([1.0, 1.0, 0.0, 0.0, 0.0]))
@@ -234,30 +228,10 @@ def test_a_program_stopped_in_its_middle_has_not_failed(monkeypatch: pytest.Monk
 def test_a_linear_program_starts_from_the_basis_of_one_without_some_rows():
     # 60 projects; the second half of the rows is left out first. The optimum is that of a cold start.
     rng = np.random.default_rng(3)
-    full = linear()
     n, n_rows = 60, 40
-    rows = sparse.csc_array(rng.integers(1, 9, (n_rows, n)).astype(float))
-    name = full.columns[0]
-    full = replace(
-        full,
-        rows=rows,
-        row_lower=np.full(n_rows, -np.inf),
-        row_upper=rng.integers(50, 90, n_rows).astype(float),
-        lower=np.zeros(n),
-        upper=np.ones(n),
-        is_integer=np.zeros(n, dtype=bool),
-        costs=rng.integers(1, 30, (1, n)).astype(float),
-        maximise=(True,),
-        row_constraints=tuple(("limit", k) for k in range(n_rows)),
-        columns=tuple(name._replace(index=k) for k in range(n)),
-    )
-    half = replace(
-        full,
-        rows=sparse.csc_array(rows.tocsr()[:20]),
-        row_lower=full.row_lower[:20],
-        row_upper=full.row_upper[:20],
-        row_constraints=full.row_constraints[:20],
-    )
+    rows = rng.integers(1, 9, (n_rows, n))
+    full = hand_matrix(rows, rng.integers(50, 90, n_rows), rng.integers(1, 30, n), is_integer=False)
+    half = full.selected(np.arange(20))
     relaxed = Highs(half, ONE)
     above = relaxed.run(10, "half").objective
     basis = relaxed.basis()

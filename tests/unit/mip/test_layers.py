@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,31 +12,14 @@ from scipy import sparse
 from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip.column_pool import LayerPricing, Pool
 from ccs_model.mip.layered_pricing import Layers
-from ccs_model.mip.matrix import Column
+from tests.hand_matrix import hand_matrix
 
-
-def matrix_of(rows: list[list[float]], upper: list[float], costs: list[float], most: list[float]) -> Matrix:
-    table = sparse.csc_array(np.array(rows, dtype=float))
-    table.sort_indices()
-    n_rows, n = table.shape
-    return Matrix(
-        rows=table,
-        row_lower=np.full(n_rows, -np.inf),
-        row_upper=np.array(upper, dtype=float),
-        lower=np.zeros(n),
-        upper=np.array(most, dtype=float),
-        is_integer=np.zeros(n, dtype=bool),
-        costs=np.array([costs], dtype=float),
-        maximise=(True,),
-        row_constraints=tuple(("row", k) for k in range(n_rows)),
-        columns=tuple(Column("x", k) for k in range(n)),
-    )
-
+linear = partial(hand_matrix, is_integer=False)
 
 # A flow worth 5 a tonne within ten times a pipe of 12, at most 8 of it; and a plant that is always there.
 # Columns: flow, pipe, plant.
-FLOW = matrix_of(
-    [[1.0, -10.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]], [0.0, 8.0, 1.0], [5.0, -12.0, 1.0], [np.inf, 1.0, 1.0]
+FLOW = linear(
+    [[1.0, -10.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]], [0.0, 8.0, 1.0], [5.0, -12.0, 1.0], upper=[np.inf, 1.0, 1.0]
 )
 
 
@@ -69,16 +53,16 @@ def test_a_row_whose_followers_are_outside_stands_aside() -> None:
     turned[0] *= -1
     other = sparse.csc_array((turned, FLOW.rows.indices, FLOW.rows.indptr), shape=FLOW.rows.shape)
     assert layers.fit(FLOW)
-    assert not layers.fit(matrix_of(other.toarray().tolist(), [0.0, 8.0, 1.0], [5.0, -12.0, 1.0], [np.inf, 1.0, 1.0]))
+    assert not layers.fit(linear(other.toarray(), [0.0, 8.0, 1.0], [5.0, -12.0, 1.0], upper=[np.inf, 1.0, 1.0]))
 
 
 # Flows worth 3 and 4 a tonne, each within ten times a pipe of 12 or 25, of which one may be laid.
 # Columns: both flows, both pipes.
-ONE_OF_TWO = matrix_of(
+ONE_OF_TWO = linear(
     [[1.0, 0.0, -10.0, 0.0], [0.0, 1.0, 0.0, -10.0], [0.0, 0.0, 1.0, 1.0]],
     [0.0, 0.0, 1.0],
     [3.0, 4.0, -12.0, -25.0],
-    [np.inf, np.inf, 1.0, 1.0],
+    upper=[np.inf, np.inf, 1.0, 1.0],
 )
 
 
@@ -107,7 +91,7 @@ def test_pipes_that_may_both_be_laid_join_together() -> None:
 
 def test_a_row_that_0_breaks_is_kept_for_any_of_its_columns() -> None:
     # At least 2 t flow, which no row without the flow can reach.
-    target = matrix_of([[1.0, -10.0], [-1.0, 0.0]], [0.0, -2.0], [-1.0, -12.0], [np.inf, 1.0])
+    target = linear([[1.0, -10.0], [-1.0, 0.0]], [0.0, -2.0], [-1.0, -12.0], upper=[np.inf, 1.0])
     layers = Layers(target)
     assert layers.never_broken.tolist() == [True, False]
     assert layers.kept(np.array([True, False])).tolist() == [True, True]
@@ -153,4 +137,4 @@ def random_network(chance: np.random.Generator, size: float) -> Matrix:
     rows[-1, :pipes] = cost
     upper = [0.0] * pipes + chance.uniform(5.0, 30.0, n).tolist() + [600.0]
     worth = np.r_[-cost, chance.uniform(2.0, 9.0, flows)]
-    return matrix_of(rows.tolist(), upper, worth.tolist(), [1.0] * pipes + [np.inf] * flows)
+    return linear(rows, upper, worth, upper=[1.0] * pipes + [np.inf] * flows)

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import sparse
 from scipy.optimize import linprog
 
-from ccs_model.mip import Highs, Matrix, SolverOptions
+from ccs_model.mip import Highs, SolverOptions
 from ccs_model.mip.source_prices import Ascent, Charges, Columns, PriceRounds, SourceNetwork, _earned, inequality
+from tests.hand_matrix import hand_matrix
 
 NONE = Columns(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0))
 
@@ -143,17 +143,14 @@ def test_rounds_of_inequalities_raise_the_bound_to_whole_pipes_and_sites(most: b
             [-20.0, -1.0, 0.0, 0.0, 1.0],
         ]
     )
-    matrix = Matrix(
-        rows=sparse.csc_array(rows),
-        row_lower=np.array([0.0, -np.inf, -np.inf]),
-        row_upper=np.zeros(3),
-        lower=np.zeros(5),
-        upper=np.array([1.0, 0.0, 1.0, 1.0, np.inf]),
-        is_integer=np.array([True, False, True, True, False]),
-        costs=sign * np.array([[-10.0, -9.0, -5.0, 40.0, 0.0]]),
-        maximise=(most,),
-        row_constraints=(("balance", 0), ("site", None), ("pipe", None)),
-        columns=(),
+    matrix = hand_matrix(
+        rows,
+        0.0,
+        sign * np.array([-10.0, -9.0, -5.0, 40.0, 0.0]),
+        row_lower=[0.0, -np.inf, -np.inf],
+        upper=[1.0, 0.0, 1.0, 1.0, np.inf],
+        is_integer=[True, False, True, True, False],
+        maximise=most,
     )
     highs = Highs(matrix, SolverOptions(gap_share=0.0, threads=1))
     highs.set_integrality(False)
