@@ -258,7 +258,7 @@ class Exchanges:
             if point is not None and self.problem.is_integer:
                 highs.start_from(point)
             outcome = highs.run(self.time_s, "1-exchange")
-        x = feasible_point(highs.matrix, outcome.x if outcome.status in ("optimal", "limit") else None)
+        x = feasible_point(highs.matrix, outcome.point)
         if x is None:
             return None
         builds = self._builds

@@ -69,11 +69,6 @@ class SweepModel:
     options: SolverOptions
     known: tuple[Floats, ...] = ()
 
-    @property
-    def sign(self) -> float:
-        """1 for a maximised objective, −1 for a minimised one."""
-        return self.matrix.sign
-
     @cached_property
     def matrix_with_cuts(self) -> Matrix:
         """The matrix with the cuts as further rows."""
@@ -360,7 +355,7 @@ class Deepen:
         if x is None:
             return replace(point, is_deepened=True)
         context = model.at(point.limit, began + self.differing_until * effort, cuts=True)
-        matrix, sign = context.matrix, model.sign
+        matrix, sign = context.matrix, model.matrix.sign
         relaxation = Highs.relaxed(matrix, model.options).run(effort, "budget point: relaxation")
         if relaxation.x is None or relaxation.reduced_cost is None or relaxation.status != "optimal":
             return replace(point, is_deepened=True)

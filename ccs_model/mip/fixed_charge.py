@@ -180,17 +180,17 @@ class Construct(Heuristic):
     def run(self, context: SearchContext, before: Result) -> Result:
         """Return `before` with the better of its incumbent and the one constructed; as it is without a point."""
         if not before.trace:
-            return context.found(before.incumbent, before)
+            return before.found(before.incumbent)
         context, x = context.until(self.until), before.trace[-1]
         if not self.restrict:
-            return context.found(context.better(before.incumbent, self._constructed(context, x)), before)
+            return before.found(context.better(before.incumbent, self._constructed(context, x)))
         arc_groups = context.network.arc_groups_used(x)
         if not len(arc_groups) and before.relaxation is not None and before.relaxation.x is not None:
             arc_groups = context.network.arc_groups_used(before.relaxation.x)
         inside, small = context.restricted_to(arc_groups)
         found = self._constructed(inside, x[small.columns])
         lifted = None if found is None else small.lifted(found)
-        return context.found(context.better(before.incumbent, lifted), before)
+        return before.found(context.better(before.incumbent, lifted))
 
     def _constructed(self, context: SearchContext, x: Floats) -> Floats | None:
         network = context.network
@@ -236,7 +236,7 @@ class Extend(Heuristic):
         if before.incumbent is None or self.trace_index >= len(before.trace):
             return before
         near = before.trace[self.trace_index]
-        return context.found(self.improved(context.until(self.until), near, before.incumbent), before)
+        return before.found(self.improved(context.until(self.until), near, before.incumbent))
 
     def improved(self, context: SearchContext, near: Floats, start: Floats) -> Floats:
         """Return the best solution found over the arcs of two points, from `start` on, which must hold."""
@@ -289,7 +289,7 @@ class ExtendRestricted(Heuristic):
             return before
         inside, small = context.until(self.until).restricted_to(arc_groups)
         found = self.extend.improved(inside, near[small.columns], before.incumbent[small.columns])
-        return context.found(small.lifted(found), before)
+        return before.found(small.lifted(found))
 
 
 # Gap to which a model of several periods is solved before a smaller requested gap.

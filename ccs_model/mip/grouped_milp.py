@@ -95,7 +95,7 @@ def solve_by_groups(
     )
     is_mip = bool(matrix.is_integer.any())
     if is_mip:
-        shape = shape.without(infeasible_alone(shape))
+        shape = replace(shape, allowed=shape.allowed & ~infeasible_alone(shape))
         if not shape.allowed.any():
             return _not_by_groups(options, "every choice violates a row by itself")
     linear = sifted(shape, options, deadline, stage=f"{stage}: sifting")

@@ -152,10 +152,6 @@ class Shape:
             on_vubs=on_vubs,
         )
 
-    def without(self, ks: Mask) -> Shape:
-        """Return the model with some choices excluded."""
-        return replace(self, allowed=self.allowed & ~ks)
-
 
 def shape_of(matrix: Matrix) -> Shape | str:
     """Return the matrix by groups, or the reason why it has no such structure."""

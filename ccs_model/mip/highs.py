@@ -109,6 +109,11 @@ class Outcome:
     row_dual: Floats | None
     reduced_cost: Floats | None
 
+    @property
+    def point(self) -> Floats | None:
+        """The point at which the solve ended, by its optimum or a limit; None without one."""
+        return self.x if self.status in ("optimal", "limit") else None
+
     def reduced_cost_gaps(self, sign: float, used: float = 1e-9) -> Floats:
         """[column] the least loss of value if a column at 0 is taken; 0 for columns above `used`."""
         assert self.x is not None and self.reduced_cost is not None

@@ -149,16 +149,16 @@ class ElasticSearch:
             return None
         limits = np.array([_limit(matrix, int(row)) for row in rows])
         weights = 1.0 / np.maximum(np.abs(limits), 1.0)
-        outcome = self._least(_elastic(matrix, rows, weights), deadline, "nearest plan", self.growths(()))
-        if outcome.x is None or outcome.status not in ("optimal", "limit"):
+        x = self._least(_elastic(matrix, rows, weights), deadline, "nearest plan", self.growths(())).point
+        if x is None:
             return None
         n = len(matrix.lower)
         missed = [
             (*matrix.row_constraints[int(row)], float(limit), float(amount))
-            for row, limit, amount in zip(rows, limits, outcome.x[n:], strict=True)
+            for row, limit, amount in zip(rows, limits, x[n:], strict=True)
             if amount > _RELAXED
         ]
-        return Nearest(rounded_to_integrality(matrix, outcome.x[:n]), tuple(missed))
+        return Nearest(rounded_to_integrality(matrix, x[:n]), tuple(missed))
 
     def least_beyond(
         self, amounts: sparse.csr_array, limits: Floats, weights: Floats, deadline: float
@@ -167,11 +167,8 @@ class ElasticSearch:
         matrix, n = self.matrix, len(limits)
         count = matrix.with_rows(amounts, np.full(n, -np.inf), limits, (("limit", k) for k in range(n)))
         rows = np.arange(len(matrix.row_lower), len(count.row_lower))
-        outcome = self._least(_elastic(count, rows, weights), deadline, "smallest excess", None)
-        if outcome.x is None or outcome.status not in ("optimal", "limit"):
-            return None
-        beyond: Floats = outcome.x[len(matrix.lower) :]
-        return beyond
+        x = self._least(_elastic(count, rows, weights), deadline, "smallest excess", None).point
+        return None if x is None else x[len(matrix.lower) :]
 
     def _least(self, elastic: Matrix, deadline: float, stage: str, growth: GrowthNetwork | None) -> Outcome:
         """The solution of an elastic model with the smallest slack found until `deadline`."""
@@ -204,10 +201,11 @@ class _Tried:
 
     def relaxed(self, matrix: Matrix) -> dict[str, tuple[tuple[Any, float, float], ...]]:
         """The relaxed rows by constraint; none without a point."""
-        if self.outcome.x is None or self.outcome.status not in ("optimal", "limit"):
+        x = self.outcome.point
+        if x is None:
             return {}
         given: dict[str, list[tuple[Any, float, float]]] = {}
-        for row, amount in zip(self.rows, self.outcome.x[len(matrix.lower) :], strict=True):
+        for row, amount in zip(self.rows, x[len(matrix.lower) :], strict=True):
             if amount > _RELAXED:
                 constraint, index = matrix.row_constraints[row]
                 given.setdefault(constraint, []).append((index, float(amount), _limit(matrix, row)))

@@ -143,7 +143,7 @@ class Lns(Heuristic):
             return before
         for each in self.passes:
             incumbent = self._improved(context, each, incumbent)
-        return context.found(incumbent, before)
+        return before.found(incumbent)
 
     def _improved(self, context: SearchContext, each: Neighbourhoods, best: Floats) -> Floats:
         began, matrix, network, places = now(), context.matrix, context.network, context.places
@@ -190,7 +190,7 @@ class Reoptimise(Heuristic):
         free[context.network.columns] = False
         found = self.sub_mip.solve(context, free, start)
         is_better = found is not None and context.sign * context.value(found - start) > 0
-        return context.found(found if is_better else start, before)
+        return before.found(found if is_better else start)
 
 
 @dataclass(frozen=True)

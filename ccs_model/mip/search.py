@@ -215,10 +215,6 @@ class SearchContext:
         network = self.network.within(self.matrix, small)
         return replace(self, matrix=small.matrix, network=network, places=None, growth=None), small
 
-    def found(self, incumbent: Floats | None, before: Result) -> Result:
-        """The result of a heuristic: its incumbent, and all else as before."""
-        return replace(before, status="limit", incumbent=incumbent)
-
 
 @dataclass(frozen=True, eq=False)
 class Result:
@@ -243,6 +239,10 @@ class Result:
     bound: float = float("nan")
     relaxation: Outcome | None = None
     trace: tuple[Floats, ...] = ()
+
+    def found(self, incumbent: Floats | None) -> Result:
+        """The result of a heuristic that began here: its incumbent, and all else as before."""
+        return replace(self, status="limit", incumbent=incumbent)
 
     def outcome(self, objective: float) -> Outcome:
         """The result as a solver's outcome; `objective` is the value of the incumbent."""

@@ -99,14 +99,14 @@ class _Restricted:
         self.follower_row[vubs] = self.n_rows + len(new_groups) + np.arange(len(vubs))
         old = inside[np.isin(shape.group[inside], new_groups)]
         led = sparse.coo_array(shape.room[inside][:, vubs])
-        entries = (
-            np.r_[self.group_row[shape.group[old]], self.follower_row[vubs[led.col]]] - self.n_rows,
-            np.r_[self.column_of[old], self.column_of[inside[led.row]]],
-            np.r_[np.ones(len(old)), -led.data],
-        )
         n_new = len(new_groups) + len(vubs)
         upper = np.r_[np.ones(len(new_groups)), np.zeros(len(vubs))]
-        self.highs.add_rows(_csr(entries, (n_new, self.n_columns)), np.full(n_new, -np.inf), upper)
+        at = (
+            np.r_[self.group_row[shape.group[old]], self.follower_row[vubs[led.col]]] - self.n_rows,
+            np.r_[self.column_of[old], self.column_of[inside[led.row]]],
+        )
+        rows = sparse.csr_array((np.r_[np.ones(len(old)), -led.data], at), shape=(n_new, self.n_columns))
+        self.highs.add_rows(rows, np.full(n_new, -np.inf), upper)
         self.n_rows += n_new
         self.column_of[choices] = self.n_columns + np.arange(len(choices))
         self.follower_column[vubs] = self.n_columns + len(choices) + np.arange(len(vubs))
@@ -115,8 +115,8 @@ class _Restricted:
         room = sparse.coo_array(shape.room[choices])
         mine = self.follower_row[room.col] >= 0
         on_vubs = sparse.coo_array(shape.on_vubs[vubs])
-        n_choices = len(choices)
-        entries = (
+        n_choices, n_new = len(choices), len(choices) + len(vubs)
+        at = (
             np.r_[on.row, held, room.row[mine], n_choices + on_vubs.row, n_choices + np.arange(len(vubs))],
             np.r_[
                 on.col,
@@ -125,12 +125,11 @@ class _Restricted:
                 on_vubs.col,
                 self.follower_row[vubs],
             ],
-            np.r_[on.data, np.ones(len(held)), -room.data[mine], on_vubs.data, np.ones(len(vubs))],
         )
-        n_new = n_choices + len(vubs)
+        values = np.r_[on.data, np.ones(len(held)), -room.data[mine], on_vubs.data, np.ones(len(vubs))]
         least = np.where(shape.must[shape.group[choices]], 1.0, 0.0)
         self.highs.add_columns(
-            _csr(entries, (n_new, self.n_rows)),
+            sparse.csr_array((values, at), shape=(n_new, self.n_rows)),
             np.r_[shape.profit[choices], shape.vub_profit[vubs]],
             np.r_[least, np.zeros(len(vubs))],
             np.r_[np.ones(n_choices), np.full(len(vubs), np.inf)],
@@ -245,11 +244,6 @@ def _highest_cost(shape: Shape, rows: Ints) -> Floats:
         each = np.abs(profit[part.row]) / np.abs(part.data)
         np.maximum.at(price, part.col, each)
     return np.maximum(price, 1.0)
-
-
-def _csr(entries: tuple[Ints, Ints, Floats], shape: tuple[int, int]) -> sparse.csr_array:
-    rows, columns, values = entries
-    return sparse.csr_array((values, (rows, columns)), shape=shape)
 
 
 def as_outcome(shape: Shape, matrix: Matrix, found: Sifted) -> Outcome:

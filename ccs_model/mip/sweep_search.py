@@ -221,7 +221,7 @@ def proven_at_limit(limit: float, x: Floats, work: SweepWork, *, effort: float) 
     """
     assert work.proof is not None
     if np.isinf(now()):
-        return x, work.model.sign * np.inf
+        return x, work.model.matrix.sign * np.inf
     context = work.model.at(limit, now() + effort)
     arc_groups, prove = context.network.arc_groups_used(x), work.strategy.stage(ProveAtLimits).prove
     found = work.proof(context, Result("limit", x), arc_groups, prove)
@@ -413,7 +413,7 @@ def _carried_up(model: SweepModel, points: list[SweepPoint]) -> list[SweepPoint]
     best: Floats | None = None
     kept = []
     for point in points:
-        if point.x is None or (best is not None and model.sign * (model.value(best) - model.value(point.x)) > 0):
+        if point.x is None or (best is not None and model.matrix.sign * (model.value(best) - model.value(point.x)) > 0):
             kept.append(replace(point, x=best))
         else:
             best = point.x

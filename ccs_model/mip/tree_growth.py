@@ -108,7 +108,7 @@ class Grow(Heuristic):
             for heuristic in self.polish if point is not None else ():
                 result = heuristic.run(inside, result)
             best = context.better(best, result.incumbent)
-        return context.found(best, before)
+        return before.found(best)
 
     def resumed(self, context: SearchContext, x: Floats) -> Floats | None:
         """Return what growth makes of a point, which may exceed the limits; None where growth cannot resume from it."""
@@ -131,14 +131,14 @@ class Grow(Heuristic):
 
     def _from_sites(self, network: GrowthNetwork, end: float) -> Growth:
         """The best of the solutions grown without a site and, until `end`, from those with the most value near them."""
-        best = self._grown_and_pruned(Growth.empty(network), network)
+        best = self._grown_and_pruned(Growth.empty(network))
         if not best.reaches_targets():
             # The money for one target after another may not suffice for the last.
             together = Growth.empty(network.in_parts())
             for period in range(network.n_periods):
                 self._grow_in(together, period, ())
             together.network = network
-            together = self._grown_and_pruned(together, network)
+            together = self._grown_and_pruned(together)
             best = together if together.rank > best.rank else best
         for site in self._seeds(network):
             if now() >= end:
@@ -146,7 +146,7 @@ class Grow(Heuristic):
             start = Growth.empty(network)
             start.forced[site] = True
             if start.is_within_limits():
-                grown = self._grown_and_pruned(start, network)
+                grown = self._grown_and_pruned(start)
                 best = grown if grown.rank > best.rank else best
         return best
 
@@ -187,10 +187,9 @@ class Grow(Heuristic):
         for period in range(network.n_periods if pays else 0):
             self._grow_in(growth, period, banned)
 
-    def _grown_and_pruned(
-        self, growth: Growth, network: GrowthNetwork, threshold: float = 0.0, banned: Sequence[int] = ()
-    ) -> Growth:
+    def _grown_and_pruned(self, growth: Growth, threshold: float = 0.0, banned: Sequence[int] = ()) -> Growth:
         """Grow; where pipes count in the objective, first with a lower threshold, since later streams share them."""
+        network = growth.network
         may_pay = network.is_priced and bool((network.value > 0).any())
         if may_pay:
             growth.network = network.with_threshold(threshold)
@@ -348,7 +347,7 @@ class Grow(Heuristic):
         if not trial.is_within_limits():
             return None
         threshold = float(rng.choice(self.thresholds)) if trial.network.is_priced else 1.0
-        return self._grown_and_pruned(trial, trial.network, threshold, banned.tolist())
+        return self._grown_and_pruned(trial, threshold, banned.tolist())
 
     def _swung(self, trial: Growth, rng: np.random.Generator) -> Growth | None:
         """Grown beyond the limits, shrunk to them and grown again; None where shrinking fails."""
@@ -359,7 +358,7 @@ class Grow(Heuristic):
         self._grown(trial)
         trial.network = network
         trial.shrink()
-        return self._grown_and_pruned(trial, network, 1.0) if trial.is_within_limits() else None
+        return self._grown_and_pruned(trial, 1.0) if trial.is_within_limits() else None
 
     @staticmethod
     def _part(growth: Growth, rng: np.random.Generator) -> list[int]:

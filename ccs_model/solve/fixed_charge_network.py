@@ -185,10 +185,7 @@ def source_network_of(problem: Problem, matrix: Matrix) -> SourceNetwork | None:
     assert problem.network is not None
     if problem.network.lines["is_free"].any():
         return None
-    return _network_in(matrix, problem, network_of(problem, matrix), problem.years[-1])
-
-
-def _network_in(matrix: Matrix, problem: Problem, fixed_charges: FixedChargeNetwork, year: int) -> SourceNetwork | None:
+    year = problem.years[-1]
     rows = [int(i) for i in matrix.rows_of(BALANCE) if matrix.row_constraints[i][1][1] == year]
     node_at = {matrix.row_constraints[i][1][0]: n for n, i in enumerate(rows)}
     ends: dict[object, list[tuple[int, float]]] = {}
@@ -214,7 +211,7 @@ def _network_in(matrix: Matrix, problem: Problem, fixed_charges: FixedChargeNetw
     pipes = _pipes_in(matrix, problem, links, year)
     if pipes is None or not len(pipes[0]):
         return None
-    supply = _supplies([(n, j, value * sign) for n, j, value in captured], fixed_charges.choice)
+    supply = _supplies([(n, j, value * sign) for n, j, value in captured], choices_of(matrix))
     if not supply:
         return None
     source_at = {n: p for p, n in enumerate(supply)}
@@ -243,7 +240,7 @@ def _network_in(matrix: Matrix, problem: Problem, fixed_charges: FixedChargeNetw
         wells=_columns(wells),
         balance=np.array(rows, dtype=np.int64),
         sign=float(sign),
-        money_rows=fixed_charges.budget_rows,
+        money_rows=matrix.rows_of(*MONEY_LIMITS),
     )
 
 

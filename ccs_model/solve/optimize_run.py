@@ -47,11 +47,6 @@ class OptimizedRun:
     question: Question | None = None
     repaired: str = ""
 
-    @property
-    def is_cached(self) -> bool:
-        """Whether the folder held a run of the same inputs, so that nothing was solved."""
-        return self.plan is None
-
 
 def optimize_to_folder(
     scenario: str | PathLike[str] | Scenario,

@@ -66,13 +66,12 @@ _NEAREST_EFFORT = 10.0
 _LIMITS = {
     BUILD: "capture.max_builds_per_year, or a budget: budget.total_mn",
     PIPE: "a budget: budget.total_mn",
-    ADDED_CAPACITY: "the largest pipe: largest_ktpa of transport/pipe_sizes or transport/trends",
-    PIPE_FLOW: "the largest pipe: largest_ktpa of transport/pipe_sizes or transport/trends",
-    FORWARD: "the largest pipe: largest_ktpa of transport/pipe_sizes or transport/trends",
-    REVERSE: "the largest pipe: largest_ktpa of transport/pipe_sizes or transport/trends",
+    **dict.fromkeys(
+        (ADDED_CAPACITY, PIPE_FLOW, FORWARD, REVERSE),
+        "the largest pipe: largest_ktpa of transport/pipe_sizes or transport/trends",
+    ),
     WELLS: "n_wells_max of storage/sites",
-    INJECTED: "capacity_mid_kt and n_wells_max of storage/sites",
-    PAID_FOR_OIL: "capacity_mid_kt and n_wells_max of storage/sites",
+    **dict.fromkeys((INJECTED, PAID_FOR_OIL), "capacity_mid_kt and n_wells_max of storage/sites"),
     SHORTFALL: "targets.shortfall_per_t: a price for what is missed",
 }
 _NAMED = 3
@@ -132,7 +131,7 @@ def verified_outcome(problem: Problem, matrix: Matrix, options: SolverOptions, o
     CheckError
         If the verifications contradict each other.
     """
-    if outcome.x is not None and outcome.status in ("optimal", "limit"):
+    if outcome.point is not None:
         return outcome
     if outcome.status == "limit":
         nothing = zero_point(matrix)

@@ -10,7 +10,7 @@ from scipy import sparse
 
 from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.errors import NoPlanError
-from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
+from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip.branch_and_bound import solve_mip
 from ccs_model.mip.grouped_milp import solve_program
 from ccs_model.mip.matrix import residuals, rounded_to_integrality
@@ -50,7 +50,7 @@ def break_ties(highs: Highs, chosen: Floats, *, deadline: float) -> Floats:
         start=chosen,
         may_move=of_the_same_streams(matrix, chosen),
     ).outcome
-    return _better(matrix, chosen, second, second.x)
+    return _better(matrix, chosen, second.point)
 
 
 def break_ties_by_group(highs: Highs, chosen: Floats, *, deadline: float) -> Floats:
@@ -74,8 +74,7 @@ def break_ties_by_group(highs: Highs, chosen: Floats, *, deadline: float) -> Flo
         start=chosen[small.columns],
         max_restricted_milps=1,
     ).outcome
-    point = None if second.x is None else small.lifted(second.x)
-    return _better(matrix, chosen, second, point)
+    return _better(matrix, chosen, None if second.point is None else small.lifted(second.point))
 
 
 def with_continuous_ties_broken(matrix: Matrix, options: SolverOptions, chosen: Floats) -> Floats:
@@ -86,7 +85,7 @@ def with_continuous_ties_broken(matrix: Matrix, options: SolverOptions, chosen: 
     highs = Highs.with_integers_fixed(matrix, options, chosen)
     _keep_value(highs, chosen)
     second = highs.attempt(np.inf, "tie-breaking with integers fixed")
-    return _better(matrix, chosen, second, second.x)
+    return _better(matrix, chosen, second.point)
 
 
 def with_network_fitted(
@@ -129,10 +128,10 @@ def with_network_fitted(
         # Pumps of another size use other power, which counts as CO₂.
         highs.add_row(value, *kept)
     found = solve_mip(highs, deadline=deadline, stage="pipes of the flows", start=chosen[free]).outcome
-    if found.x is None or found.status not in ("optimal", "limit"):
+    if found.point is None:
         return chosen
     fitted = chosen.copy()
-    fitted[free] = np.clip(found.x, matrix.lower[free], matrix.upper[free])
+    fitted[free] = np.clip(found.point, matrix.lower[free], matrix.upper[free])
     fitted = rounded_to_integrality(matrix, fitted)
     gained = float(matrix.costs[by] @ (fitted - chosen)) * (1 if matrix.maximise[by] else -1)
     least = HELD_SHARE * abs(float(matrix.costs[by] @ chosen))
@@ -216,8 +215,9 @@ def _value_limits(value: float, maximise: bool) -> tuple[float, float]:
     return (value - loss, np.inf) if maximise else (-np.inf, value + loss)
 
 
-def _better(matrix: Matrix, chosen: Floats, second: Outcome, point: Floats | None) -> Floats:
-    if point is None or second.status not in ("optimal", "limit"):
+def _better(matrix: Matrix, chosen: Floats, point: Floats | None) -> Floats:
+    """A point if it is better by the secondary objective and keeps the value of the first one."""
+    if point is None:
         return chosen
     better, value = rounded_to_integrality(matrix, point), float(matrix.costs[0] @ chosen)
     gained = float(matrix.costs[1] @ (better - chosen)) * (1 if matrix.maximise[1] else -1)

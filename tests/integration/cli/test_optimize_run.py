@@ -25,10 +25,10 @@ UNREACHABLE = {"objective": "min_cost", "targets.abatement_share": {2031: 0.99},
 def test_a_run_is_cached_by_its_inputs_and_listed(small: Callable[..., Scenario], tmp_path: Path) -> None:
     messages: list[str] = []
     first = optimize_to_folder(small(), tmp_path / "runs" / "one", command="test", on_message=messages.append)
-    assert first.plan is not None and not first.is_cached
+    assert first.plan is not None
     assert messages[0].startswith("reading") and messages[-1] == "writing the run folder"
     again = optimize_to_folder(small(), tmp_path / "runs" / "one")
-    assert again.is_cached and again.manifest["command"] == "test" and again.folder == first.folder
+    assert again.plan is None and again.manifest["command"] == "test" and again.folder == first.folder
     with pytest.raises(FileError, match="already contains files"):
         optimize_to_folder(small(), tmp_path / "runs" / "one", changes={"budget.total_mn": 300})
     other = optimize_to_folder(small(), tmp_path / "runs" / "one", changes={"budget.total_mn": 300}, force=True)

@@ -159,7 +159,7 @@ def at_least_cost(least: float, **changes: object) -> Growth:
         **changes,
     )
     with effort():
-        return Grow()._grown_and_pruned(Growth.empty(made), made)
+        return Grow()._grown_and_pruned(Growth.empty(made))
 
 
 def test_growth_at_least_cost_takes_the_least_money_per_contribution_and_drops_what_no_target_needs():
@@ -272,7 +272,7 @@ def test_streams_that_pay_for_their_pipe_together_are_found_and_those_that_do_no
         [1e6], {"options": [0] * 4, "links": [0] * 5, "sites": [0]}, charge=1.0,
     )  # fmt: skip
     with effort():
-        growth = Grow(n_seeds=0)._grown_and_pruned(Growth.empty(network), network)
+        growth = Grow(n_seeds=0)._grown_and_pruned(Growth.empty(network))
     assert sorted(growth.chosen) == [0, 1]
     assert growth.value == pytest.approx(80.0 - 70.0)
 
