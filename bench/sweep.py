@@ -60,8 +60,7 @@ def measured(seed: int, n_budgets: int) -> tuple[float, float, float]:
 
 def cold_value(matrix: Matrix, budget: float, options: SolverOptions) -> float:
     """Value of the model, passed to a new instance and solved cold."""
-    highs = Highs(matrix, options)
-    highs.set_integrality(False)
+    highs = Highs.relaxed(matrix, options)
     highs.set_row(0, -np.inf, budget)
     return highs.run(60.0, "cold").objective
 

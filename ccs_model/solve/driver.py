@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
@@ -317,17 +318,12 @@ def _solve_stages(
     stages = _LaterStages()
     tie_breaker = break_ties_by_group if first.by_groups else break_ties
     chosen = stages.attempt("ties are not broken", chosen, lambda: tie_breaker(highs, chosen, deadline=now() + later))
-    chosen = stages.attempt(
-        "the sizes of pipes are those of the search",
-        chosen,
-        lambda: with_network_fitted(problem, search.matrix, options, chosen, now() + later),
-    )
     has_targets = len(search.matrix.rows_of(TARGET, CUMULATIVE_TARGET)) > 0
-    if has_targets and gap_share(first.outcome.bound, first.outcome.objective) > OPTIMAL_GAP:
+    is_open = gap_share(first.outcome.bound, first.outcome.objective) > OPTIMAL_GAP
+    for with_flows in (False, True) if has_targets and is_open else (False,):
+        fitted = partial(with_network_fitted, problem, search.matrix, options, chosen, now() + later)
         chosen = stages.attempt(
-            "the sizes of pipes are those of the search",
-            chosen,
-            lambda: with_network_fitted(problem, search.matrix, options, chosen, now() + later, with_flows=True),
+            "the sizes of pipes are those of the search", chosen, partial(fitted, with_flows=with_flows)
         )
     chosen = stages.attempt(
         "ties of flows are not broken", chosen, lambda: with_continuous_ties_broken(search.matrix, options, chosen)

@@ -68,9 +68,9 @@ class SearchProgress:
         """Report the progress of a solver."""
         is_whole = seen.stage == self.stage
         if is_whole and math.isfinite(seen.bound):
-            self._bound = self._tighter(self._bound, self.scale * seen.bound)
+            self._bound = _furthest(self._bound, self.scale * seen.bound, -self.sense)
         if (is_whole or seen.stage in _OF_PLANS) and math.isfinite(seen.incumbent):
-            self._best = self._better(self._best, self.scale * seen.incumbent)
+            self._best = _furthest(self._best, self.scale * seen.incumbent, self.sense)
         # A solution of the search may exceed a bound by its tolerance.
         bound = self._best if self.sense * (self._bound - self._best) < 0 else self._bound
         self.report(Progress(self._words(seen.stage), time_s() - self.began, bound, self._best))
@@ -78,8 +78,7 @@ class SearchProgress:
     def _words(self, stage: str) -> str:
         return next((words for part, words in _WORDS if part in stage), PROVING if stage == self.stage else stage)
 
-    def _better(self, one: float, other: float) -> float:
-        return other if math.isnan(one) or self.sense * (other - one) > 0 else one
 
-    def _tighter(self, one: float, other: float) -> float:
-        return other if math.isnan(one) or self.sense * (other - one) < 0 else one
+def _furthest(one: float, other: float, sense: float) -> float:
+    """The larger of two values with a positive sense, else the smaller; `other` if `one` is NaN."""
+    return other if math.isnan(one) or sense * (other - one) > 0 else one

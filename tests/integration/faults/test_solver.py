@@ -264,8 +264,7 @@ def test_F59_coefficients_far_apart_are_scaled_and_the_answer_is_the_same() -> N
     assert (activity <= odd.row_upper * (1 + 1e-6) + 1e-6).all()
     relaxed = []
     for matrix in (sound, odd):
-        highs = Highs(matrix, ONE)
-        highs.set_integrality(False)
+        highs = Highs.relaxed(matrix, ONE)
         relaxed.append(highs.run(10, "test"))
     money = int(sound.rows_of("money")[0])
     assert relaxed[0].row_dual is not None and relaxed[1].row_dual is not None

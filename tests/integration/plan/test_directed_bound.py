@@ -45,8 +45,7 @@ def optimum(matrix: Matrix) -> float:
 
 
 def relaxation(matrix: Matrix) -> float:
-    highs = Highs(matrix, EXACT)
-    highs.set_integrality(False)
+    highs = Highs.relaxed(matrix, EXACT)
     return highs.run(60, "test").objective
 
 

@@ -80,7 +80,6 @@ def test_the_relaxation_pays_for_whole_pipes_after_the_rounds() -> None:
     assert sorted(rows(cuts), key=min) == sorted(borders, key=min)
     again = with_cuts(matrix, cuts)
     assert [name for name, _ in again.row_constraints] == ["row"] * 3 + [CUT_SET] * 3
-    highs = Highs(again, options)
-    highs.set_integrality(False)
+    highs = Highs.relaxed(again, options)
     assert highs.run(10, "with cuts").objective == pytest.approx(2.0)
     assert with_cuts(matrix, []) is matrix

@@ -87,8 +87,7 @@ def matrix(request: pytest.FixtureRequest) -> Matrix:
 
 
 def relaxed(matrix: Matrix) -> np.ndarray:
-    highs = Highs(matrix, OPTIONS)
-    highs.set_integrality(False)
+    highs = Highs.relaxed(matrix, OPTIONS)
     found = highs.run(10, "relaxation")
     assert found.x is not None
     return found.x

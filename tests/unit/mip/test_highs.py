@@ -261,8 +261,7 @@ def test_what_a_basis_does_not_name_is_at_its_lower_bound_or_basic() -> None:
 
 def test_a_failure_of_the_solver_is_solved_another_way(monkeypatch: pytest.MonkeyPatch) -> None:
     matrix = linear()
-    highs = Highs(matrix, ONE)
-    highs.set_integrality(False)
+    highs = Highs.relaxed(matrix, ONE)
     failures = [True, True]
     monkeypatch.setattr(Highs, "_has_failed", lambda _: failures.pop(0))
     outcome = highs.run(10, "first")

@@ -99,8 +99,7 @@ def test_between_breakpoints_two_hundred_cold_solves_lie_on_the_lines(problem_of
     slopes = [each.slope_above for each in found[:-1]]
     assert (np.diff(slopes) < 0).all(), "more money buys less and less"
     for limit in np.linspace(0.0, 30_000.0, 202)[1:-1]:
-        cold = Highs(matrix, ALONE)
-        cold.set_integrality(False)
+        cold = Highs.relaxed(matrix, ALONE)
         cold.set_row(row, -np.inf, limit)
         outcome = cold.run(60.0, "cold")
         assert np.interp(limit, limits, values) == pytest.approx(outcome.objective, rel=1e-9, abs=1e-6)

@@ -152,8 +152,7 @@ def test_rounds_of_inequalities_raise_the_bound_to_whole_pipes_and_sites(most: b
         is_integer=[True, False, True, True, False],
         maximise=most,
     )
-    highs = Highs(matrix, SolverOptions(gap_share=0.0, threads=1))
-    highs.set_integrality(False)
+    highs = Highs.relaxed(matrix, SolverOptions(gap_share=0.0, threads=1))
     relaxation = highs.run(10, "relaxation")
     # A fifth of the pipe and of the site: 40 − 15 / 5.
     assert sign * relaxation.objective == pytest.approx(37.0)
