@@ -24,7 +24,7 @@ from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.decisions import BUILT, Point, point_of, vector_of
 from ccs_model.plan.plan import FIXED_DECISION_COLUMNS, BindingLimit, MarginalBudget, Plan, Relaxation, Replan
 from ccs_model.problem import Problem, build_problem
-from ccs_model.runs.run_reader import SolvedProblem
+from ccs_model.runs.run_reader import RunLike, SolvedProblem, solved_problem_of
 from ccs_model.runs.run_writer import RUN_WRITER
 from ccs_model.solve.assembly import SolveRecord, assembled
 from ccs_model.solve.fixed_charge_network import network_of
@@ -86,6 +86,15 @@ def at_solution(run: SolvedProblem) -> AtPoint:
         what = f"its point has a column that the model does not have: {at.strange[0]}"
         raise InputError([Issue(str(run.folder), what, hint)])
     return at
+
+
+def plan_of_run(run: RunLike) -> Plan:
+    """The plan of a run, rebuilt without a solve; it has no log, no times, and no edits of a workbook it was made of.
+
+    Raises InputError or FileError as `solved_problem_of` and `at_solution` do.
+    """
+    solved = solved_problem_of(run)
+    return plan_at(at_solution(solved), solved.document)
 
 
 def plan_at(at: AtPoint, document: Mapping[str, Any]) -> Plan:

@@ -365,7 +365,8 @@ def report(run: Path, out: Path | None, force: bool, lang: str, basemap: str | N
 
 # As in report.export.FORMATS, which --help must not import.
 FORMATS = {"iamc": ("iamc.csv", IAMC), "csv": ("data.csv", NUMBERS), "parquet": ("parquet", PARQUET),
-           "netcdf": ("plan.nc", NETCDF), "geojson": ("map.geojson", GEOJSON)}  # fmt: skip
+           "netcdf": ("plan.nc", NETCDF), "geojson": ("map.geojson", GEOJSON),
+           "xlsx": ("plan.xlsx", WORKBOOK)}  # fmt: skip
 
 
 @click.command(
@@ -375,6 +376,7 @@ Examples:
   ccs-model export runs/hebei-1a2b3c4d --format csv -o hebei.csv
   ccs-model export runs/hebei-1a2b3c4d --format parquet -o hebei-tables
   ccs-model export runs/hebei-1a2b3c4d --format netcdf -o hebei.nc
+  ccs-model export runs/hebei-1a2b3c4d --format xlsx --lang zh -o hebei-zh.xlsx
 
 Exit codes: 0 done, 2 an extra is not installed, 3 not a run, 4 an infeasible run, 8 file system error.
 """
@@ -385,12 +387,16 @@ Exit codes: 0 done, 2 an extra is not installed, 3 not a run, 4 an infeasible ru
     "form",
     type=click.Choice(tuple(FORMATS)),
     required=True,
-    help="iamc: a table for pyam; csv: one number per row; parquet: the tables; netcdf: for xarray; geojson: the map.",
+    help="iamc: a table for pyam; csv: one number per row; parquet: the tables; netcdf: for xarray; geojson: the map; "
+    "xlsx: the workbook again, without a solve.",
 )
 @click.option("-o", "--out", type=PATH, help="File, or folder for parquet (default: in RUN/export, replaced).")
+@lang_option("workbook of --format xlsx")
 @replace_file_option
-def export(run: Path, form: str, out: Path | None, force: bool) -> int:
-    """Write a run as IAMC, CSV, Parquet, netCDF or GeoJSON."""
+def export(run: Path, form: str, out: Path | None, lang: str, force: bool) -> int:
+    """Write a run as IAMC, CSV, Parquet, netCDF, GeoJSON or another workbook."""
+    if lang != "en" and form != "xlsx":
+        raise click.UsageError(f"--lang: {form} has the names of the run folder's columns in every language")
     name, kind = FORMATS[form]
     target, validate = out, validate_output_files if form == "parquet" else validate_output_file
     if target is None:
@@ -398,6 +404,12 @@ def export(run: Path, form: str, out: Path | None, force: bool) -> int:
             raise FileError(f"{run / 'export'}: is a symbolic link; it is left unchanged")
         target = run / "export" / name
     validate(target, kind, force=force or out is None)
+    if form == "xlsx":
+        from ccs_model.analysis.rebuilt_plan import plan_of_run
+        from ccs_model.report.workbook.workbook import write_workbook
+
+        click.echo(write_workbook(plan_of_run(run), target, lang=lang))
+        return DONE
     from ccs_model.report.export.formats import export as write_export
     from ccs_model.runs.run_reader import read_run
 

@@ -100,7 +100,11 @@ def _report_cached(
 ) -> int:
     there = manifest.get("workbook_lang", "en")
     if there != lang:
-        click.echo(f"{folder}: its workbook is in '{there}', not '{lang}'; use --force to re-run", err=True)
+        click.echo(
+            f"{folder}: its workbook is in '{there}', not '{lang}'; write another one with "
+            f"ccs-model export {shlex.quote(str(folder))} --format xlsx --lang {lang}",
+            err=True,
+        )
     show_warnings(document.get("warnings", ()))
     when = str(manifest.get("finished", ""))[:16].replace("T", " ")
     output.report(_text(folder), lambda: f"{edits}{run_text(document, folder)}\nCached run of {when} UTC. {CACHED}")

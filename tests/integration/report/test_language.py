@@ -213,7 +213,9 @@ def test_a_run_that_is_there_in_another_language_is_kept_and_says_so(plan: Plan,
         result = CliRunner().invoke(group, [*again, "--lang", lang], standalone_mode=False)
         assert result.exception is None, result.output
         assert "Cached run" in result.output
-        assert ("its workbook is in 'zh', not 'en'; use --force to re-run" in result.output) is reported
+        assert (
+            "its workbook is in 'zh', not 'en'; write another one with ccs-model export " in result.output
+        ) is reported
     assert (folder / "plan.xlsx").read_bytes() == book
 
 
@@ -267,3 +269,20 @@ def test_a_chinese_workbook_names_plants_in_chinese(plan: Plan, tmp_path: Path) 
         assert named <= set(every), name
         assert not set(chinese) & set(every), name
     assert {cell.value for cell in book["Plants"]["B"]} >= set(plan.retrofits["name"])
+
+
+@pytest.mark.slow
+def test_the_workbook_of_a_run_is_written_again_without_a_solve(solved_run: Path, tmp_path: Path) -> None:
+    """Origins of values name the resolved scenario of the run; everything else is the same."""
+    words = ["export", str(solved_run), "--format", "xlsx", "-o"]
+    assert CliRunner().invoke(group, [*words, str(tmp_path / "en.xlsx")], standalone_mode=False).exit_code == 0
+    first, again = (openpyxl.load_workbook(path) for path in (solved_run / "plan.xlsx", tmp_path / "en.xlsx"))
+    assert first.sheetnames == again.sheetnames
+    for sheet in set(first.sheetnames) - {"Inputs", "RunLog"}:
+        cells = [[[cell.value for cell in row] for row in book[sheet].iter_rows()] for book in (first, again)]
+        assert cells[0] == cells[1], sheet
+    result = CliRunner().invoke(group, [*words, str(tmp_path / "zh.xlsx"), "--lang", "zh"], standalone_mode=False)
+    assert result.exit_code == 0
+    assert openpyxl.load_workbook(tmp_path / "zh.xlsx")["Cover"]["A4"].value == "结论"
+    refused = CliRunner().invoke(group, ["export", str(solved_run), "--format", "csv", "--lang", "zh"])
+    assert refused.exit_code == 2 and "--lang" in refused.output
