@@ -105,13 +105,13 @@ def scheduler_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )(with_scheduler)
 
 
-def lang_option(of: str) -> Decorator[Any]:
-    """Return --lang, the language of the workbook or page named by `of`."""
+def lang_option(of: str, *, default: str | None = "en") -> Decorator[Any]:
+    """Return --lang, the language of the workbook or page named by `of`; `of` says what applies without a default."""
     return click.option(
         "--lang",
         type=click.Choice(["en", "zh", "both"]),
-        default="en",
-        show_default=True,
+        default=default,
+        show_default=default is not None,
         help=f"Language of the {of}.",
     )
 

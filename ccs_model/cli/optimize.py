@@ -96,10 +96,15 @@ def _cached(output: Output, values: Mapping[str, Any]) -> int | None:
 
 
 def _report_cached(
-    output: Output, folder: Path, document: Mapping[str, Any], manifest: Mapping[str, Any], lang: str, edits: str = ""
+    output: Output,
+    folder: Path,
+    document: Mapping[str, Any],
+    manifest: Mapping[str, Any],
+    lang: str | None,
+    edits: str = "",
 ) -> int:
     there = manifest.get("workbook_lang", "en")
-    if there != lang:
+    if lang is not None and there != lang:
         click.echo(
             f"{folder}: its workbook is in '{there}', not '{lang}'; write another one with "
             f"ccs-model export {shlex.quote(str(folder))} --format xlsx --lang {lang}",
@@ -163,9 +168,9 @@ failure without a plan, 7 verification failed, 8 file system error.
 @click.option(
     "--update", is_flag=True, help="Replace a run of other inputs in --out; one of the same inputs is reused."
 )
-@lang_option("workbook")
+@lang_option("workbook (default: en, or that of the workbook that is solved again)", default=None)
 @click.option("-v", "--verbose", is_flag=True, help="Print the solver log on stderr.")
-def optimize(scenario: Path, output: Output, lang: str, verbose: bool, update: bool, **values: Any) -> int:
+def optimize(scenario: Path, output: Output, lang: str | None, verbose: bool, update: bool, **values: Any) -> int:
     """Find the retrofits to build and write a run folder."""
     from ccs_model.solve.optimize_run import optimize_to_folder
 

@@ -173,7 +173,7 @@ def _delimiter(text: str, columns: Sequence[Column]) -> str:
 
 
 LARGEST_BYTES = TABLE_BYTES
-_LOCK = "~$"
+LOCK = "~$"
 
 
 def path_of(requested: OwnTables, key: str, name: str, *, allow_outside: bool) -> Path:
@@ -182,8 +182,8 @@ def path_of(requested: OwnTables, key: str, name: str, *, allow_outside: bool) -
         raise FileError(f"{requested.where(key)}: {name!a} has a character that is not allowed in file names")
     if os.name != "nt" and PureWindowsPath(name).drive:
         raise FileError(f"{requested.where(key)}: {name} is a Windows path, but this is not a Windows system")
-    if PurePath(name).name.startswith(_LOCK):
-        whole = PurePath(name).name.removeprefix(_LOCK)
+    if PurePath(name).name.startswith(LOCK):
+        whole = PurePath(name).name.removeprefix(LOCK)
         what = f"{name} is a lock file of Excel without rows"
         raise InputError([Issue(requested.where(key), what, f"name the workbook: {whole}")])
     path = path_inside(requested.folder, name, allow_outside=allow_outside)

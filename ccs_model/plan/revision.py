@@ -53,6 +53,8 @@ class Revision:
         Its retrofits as text, by plant.
     money
         Its currency and price year, as units print them.
+    lang, author
+        Language of the workbook, and the author that its Cover names.
     """
 
     workbook: str
@@ -61,6 +63,8 @@ class Revision:
     totals: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     retrofits: Retrofits = field(default_factory=lambda: MappingProxyType({}))
     money: str = ""
+    lang: str = "en"
+    author: str = ""
 
 
 def retrofit_text(stream: str, technology: str, year: int, nameplate_ktpa: float) -> str:

@@ -33,7 +33,7 @@ _ACHIEVED = {
     "max_net_benefit": ("The net social benefit of the plan is", "exceeds"),
 }
 # Stands below the answer in the workbook, whose figures are live.
-AS_SOLVED = "The answer describes the plan as solved. It does not follow edits of this workbook; the figures below do."
+AS_SOLVED = "The answer describes the plan as solved. It does not follow edits of this workbook; the key figures do."
 
 
 def bound_text(plan: Plan, requested: str = "") -> str:

@@ -39,7 +39,12 @@ _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U000100
 def read_text(path: Path) -> str:
     """Text of a scenario file. Raises FileError if it cannot be read, InputError if it is too large or not text."""
     at = f"{shown_path(path)}:1:1"
-    raw = contents(path, largest_bytes=LARGEST_BYTES, expected="a scenario file", at=at)
+    try:
+        raw = contents(path, largest_bytes=LARGEST_BYTES, expected="a scenario file", at=at)
+    except InputError:
+        with path.open("rb") as file:
+            _validate_no_workbook(path, file.read(_LONGEST_START))
+        raise
     return _decoded(path, raw.removeprefix(codecs.BOM_UTF8))
 
 
@@ -101,14 +106,20 @@ def _visible(path: Path) -> str:
 
 
 # First bytes of a zip archive, as .xlsx, .xlsm, .xlsb and .ods are, and of an old Excel workbook (.xls).
+_LONGEST_START = 8
 _WORKBOOK_STARTS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
 
 
-def _decoded(path: Path, raw: bytes) -> str:
+def _validate_no_workbook(path: Path, raw: bytes) -> None:
+    """Raise InputError for the first bytes of a workbook."""
     if raw.startswith(_WORKBOOK_STARTS):
         what = "a workbook or archive, not text; expected a scenario (.yaml) or the workbook of a run (.xlsx)"
         hint = "save the workbook of a run as an Excel workbook (.xlsx); tables of plants belong in plants.inventory"
         raise InputError([Issue(shown_path(path), what, hint)])
+
+
+def _decoded(path: Path, raw: bytes) -> str:
+    _validate_no_workbook(path, raw)
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -55,7 +55,7 @@ def optimize_to_folder(
     changes: Mapping[str, Any] | None = None,
     force: bool = False,
     update: bool = False,
-    lang: str = "en",
+    lang: str | None = None,
     allow_outside: bool = False,
     command: str = "",
     on_progress: ProgressCallback | None = None,
@@ -76,7 +76,7 @@ def optimize_to_folder(
     update
         Replace a run of other inputs; one of the same inputs is reused.
     lang
-        Language of the workbook: en, zh or both.
+        Language of the workbook: en, zh or both; by default that of the workbook that is read, or en.
     allow_outside
         Allow input files outside the scenario's folder.
     command
@@ -102,6 +102,7 @@ def optimize_to_folder(
     message("reading the scenario and the tables")
     question = question_of(scenario, allow_outside=allow_outside)
     requested, inputs = question.scenario, question.inputs
+    lang = lang or ("en" if question.revision is None else question.revision.lang)
     for notice in question.notices:
         message(notice)
     if changes:

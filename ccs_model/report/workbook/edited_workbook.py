@@ -7,8 +7,7 @@ workbook without edits gives the scenario bit by bit. Every issue names the cell
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -16,11 +15,10 @@ from typing import Any
 
 from ccs_model.bounded_reading import TABLE_BYTES
 from ccs_model.errors import InputError, Issue
-from ccs_model.inputs.cells import nearest_hint
-from ccs_model.plan.cache_key import OWN
+from ccs_model.inputs.csv_reader import LOCK
 from ccs_model.plan.revision import Edit, Revision, notices_of_edits
 from ccs_model.report.workbook.inputs_sheet import PLAY, live_inputs
-from ccs_model.report.workbook.plants_sheet import EXCLUDE, REQUIRE, decision_text
+from ccs_model.report.workbook.plants_sheet import decision_text
 from ccs_model.report.workbook.recalculation import stored_workbook
 from ccs_model.report.workbook.storage_sheet import NO, YES
 from ccs_model.report.workbook.workbook_reader import (
@@ -31,22 +29,34 @@ from ccs_model.report.workbook.workbook_reader import (
     as_typed,
     bracketed,
     decision,
+    decision_hint,
     is_digits,
     is_same,
     is_same_number,
+    missing_files,
+    plant_decision,
+    thousands_hint,
     without_consequences,
 )
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.fields import Section, plant_and_reason
 from ccs_model.scenario.read import values_in
 from ccs_model.scenario.schema import is_within
-from ccs_model.scenario.sections import OwnTables
 from ccs_model.scenario.upgrade import renamed_key
-from ccs_model.scenario.yaml_document import contents, full, shown_path
+from ccs_model.scenario.yaml_document import contents, shown_path
 
-_DECISION = re.compile(rf"({REQUIRE})?(?:(?:^|\s+)from\s+([0-9]{{4}}))?|({EXCLUDE})", re.IGNORECASE)
 # Words for no value in a cell of new values.
 _NOTHING = ("none", "(none)", "null", "(none named)", "无", "（无）", "（未指定）")
+# Names of a table of inputs, the rows below its last one that the run leaves empty, and what a cell there means.
+_MOST_LEFT = 8
+_BELOW: tuple[tuple[tuple[str, ...], range, str, str], ...] = (
+    (("more_keys", "more_values"), range(1, 2), "stands below the rows for further keys, and would not be read",
+     "use a row of the table, or a scenario file for more keys"),
+    (("plant_ids", "plant_decisions"), range(2, 30), "stands below the table of plants, and would not be read",
+     "add plants to an inventory of your own: ccs-model init DIR --inventory-only plants.xlsx"),
+    (("site_ids", "site_use", "site_capacity"), range(1, 30), "stands below the table of sites, and would not be read",
+     "add sites to storage/sites.csv of your own data folder"),
+)  # fmt: skip
 _TRUTH: Mapping[str, bool] = MappingProxyType({"yes": True, "no": False})
 _CARBON, _SOCIAL = "policy.carbon_price_per_t", "policy.social_cost_of_carbon_per_t"
 _SERIES = "policy.social_cost_series"
@@ -89,6 +99,9 @@ def read_edited(path: Path) -> EditedWorkbook:
         If the file cannot be read.
     """
     shown = shown_path(path)
+    if path.name.startswith(LOCK):
+        hint = f"name the workbook: {path.name.removeprefix(LOCK)}"
+        raise InputError([Issue(shown, "is a lock file of Excel without a plan", hint)])
     raw = contents(path, largest_bytes=TABLE_BYTES, expected="a workbook of ccs-model", at=shown)
     cells, names = stored_workbook(raw, shown, MOST_CELLS)
     book = WorkbookReader(path, shown, {(each.sheet, each.row, each.column): each for each in cells}, names)
@@ -98,7 +111,7 @@ def read_edited(path: Path) -> EditedWorkbook:
     reading.read()
     found = {issue.where for issue in reading.issues}
     changed = (issue for issue in book.changed_results() if issue.where not in found)
-    issues = [*reading.issues, *changed, *_missing_files(path, shown, solved)]
+    issues = [*reading.issues, *changed, *missing_files(path, shown, solved)]
     scenario = solved
     try:
         scenario = reading.scenario()
@@ -113,6 +126,8 @@ def read_edited(path: Path) -> EditedWorkbook:
         totals=book.totals(),
         retrofits=book.retrofits(),
         money=f"{solved.currency} {solved.price_year}",
+        lang=book.optional_text("workbook_lang", "en"),
+        author=book.optional_text("author"),
     )
     files = book.beside("input_files", "input_hashes")
     hashes = {str(book.value_at(name)): str(book.value_at(sha256)) for name, sha256 in files}
@@ -142,6 +157,18 @@ class _Edits:
         self._keys("more_keys", "more_values")
         self._plants()
         self._sites()
+        self._below()
+
+    def _below(self) -> None:
+        """Add an issue for what was typed below a table of inputs, where it would not be read."""
+        for names, below, what, hint in _BELOW:
+            places = [self.book.places(name) for name in names]
+            sheet, last, _ = places[0][-1]
+            columns = range(1, 1 + max(_MOST_LEFT, *(each[-1][2] for each in places)))
+            typed = ((sheet, last + n, column) for n in below for column in columns)
+            found = next((place for place in typed if self.book.value_at(place) != ""), None)
+            if found is not None:
+                self._issue(found, what, hint)
 
     def scenario(self) -> Scenario:
         """The scenario with all changes. Raises InputError with the cell of each error."""
@@ -198,6 +225,8 @@ class _Edits:
         if not self._plain(place, f"a number from {low:g} to {high:g}"):
             return None
         value = self.book.value_at(place)
+        if isinstance(value, bool) and (low, high) == (0.0, 1.0):  # a switch
+            return float(value)
         if isinstance(value, bool) or not isinstance(value, float | int):
             got = "nothing" if value == "" else repr(value)
             hint = "the cell is text: format it as a number and type it again" if is_digits(value) else ""
@@ -351,6 +380,9 @@ class _Edits:
             return _TRUTH[decision(new).lower()]
         if isinstance(old, str):
             return new
+        if hint := thousands_hint(new):
+            self._issue(place, f"'{new}' is text whose points may separate thousands", hint)
+            return old
         document = values_in(f"value: {bracketed(new, old)}\n", self.book.at(place))
         if document.issues:
             self.issues += [Issue(self.book.at(place), issue.what.partition(": ")[2], issue.hint)
@@ -368,13 +400,13 @@ class _Edits:
             old = decision_text(self.solved, plant)
             if not self._plain(place) or text.casefold() == old.casefold():
                 continue
-            found = _DECISION.fullmatch(text)
+            found = plant_decision(text)
             if found is None:
-                known = f"expected {REQUIRE}, {EXCLUDE}, from YEAR or {REQUIRE} from YEAR"
-                hint = nearest_hint(text, (REQUIRE, EXCLUDE), known)
-                self._issue(place, f"'{text}' is no decision on a plant", hint)
+                typed = self.book.value_at(place)
+                typed = f"{typed:g}" if isinstance(typed, float) else typed
+                self._issue(place, f"'{typed}' is no decision on a plant", decision_hint(text))
                 continue
-            required, year, excluded = found.groups()
+            required, year, excluded = found
             key = "exclude" if excluded else "not_before" if year and not required else "require"
             self._edit(place, plant, f"plants.{key}", old, text)
             for names, is_named in ((require, required), (exclude, excluded)):
@@ -451,22 +483,6 @@ def _leaf(scenario: Scenario, key: str) -> object:
         else:
             return None
     return value
-
-
-def _missing_files(path: Path, shown: str, scenario: Scenario) -> Iterator[Issue]:
-    """An issue for each file of the user that the scenario names and that is not beside the workbook."""
-    own = OwnTables.of(scenario)
-    corridors = scenario.transport.corridors
-    named = [
-        *(name for _, name in own.files), own.data, own.terrain, scenario.calibration.file,
-        corridors if corridors not in ("auto", "all") else None,
-    ]  # fmt: skip
-    for name in dict.fromkeys(filter(None, named)):
-        there = path.parent / name
-        if not there.exists():
-            what = f"the plan was solved with your own file {name}, which is not at {full(there)}"
-            hint = f"copy the folder {OWN} of the run folder beside the workbook"
-            yield Issue(f"{shown}:RunLog", what, hint)
 
 
 def _by_plant(decisions: Sequence[Any] | Mapping[str, Any]) -> Mapping[str, Any]:

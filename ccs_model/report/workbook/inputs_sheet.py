@@ -28,7 +28,7 @@ from ccs_model.report.workbook.columns import (
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.run_log_sheet import check_texts
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
-from ccs_model.report.workbook.worksheet import AS_SOLVED, WHEN_CHANGED
+from ccs_model.report.workbook.worksheet import AS_SOLVED, SOLVE_AGAIN, WHEN_CHANGED
 from ccs_model.scenario.fields import HOME_CURRENCY, Section
 from ccs_model.scenario.sections import Storage
 from ccs_model.scenario.yaml_document import DEFAULT
@@ -41,6 +41,8 @@ _OF_ACCOUNTS = (
 )  # fmt: skip
 # Inputs of named_inputs.csv without a key of the scenario; they are 1 in the solved plan.
 PLAY = "play"
+# Inputs that are whole numbers, by the name that they are formatted like.
+_WHOLE = ("depreciation_yr", "flag")
 
 
 def write_live_inputs(sheet: Sheet, plan: Plan) -> None:
@@ -79,7 +81,8 @@ def write_live_inputs(sheet: Sheet, plan: Plan) -> None:
     for each in declared:
         sheet.book.define(each["name"], block.cell("value", each["name"]))
         if each["key"]:
-            sheet.between(block, "value", each["name"], float(each["low"]), float(each["high"]))
+            ends = (float(each["low"]), float(each["high"]))
+            sheet.between(block, "value", each["name"], *ends, is_whole=each["like"] in _WHOLE)
     sheet.book.mark(live_names=block.column("name"), live_solved=block.column("solved"))
     if has_accounts(plan):
         write_grid(sheet, plan)
@@ -225,7 +228,7 @@ def write_inputs(sheet: Sheet, plan: Plan) -> None:
 
 
 # Rows for keys that the scenario does not list, such as those of a single province.
-_N_MORE_KEYS = 5
+_N_MORE_KEYS = 15
 
 
 def _write_scenario(sheet: Sheet, plan: Plan) -> None:
@@ -259,7 +262,7 @@ def _write_scenario(sheet: Sheet, plan: Plan) -> None:
     total = "=" + "+".join(f"{{value@{at}}}" for at in range(len(changes)))
     every = {"id": "n", "name": "inputs_changed", "meaning": "all edits", "value": Formula(total, 0)}
     count = sheet.table("inputs.changed", [*written, every], plain=True)
-    status = {"said_as_solved": AS_SOLVED, "said_when_changed": WHEN_CHANGED}
+    status = {"said_as_solved": AS_SOLVED, "said_when_changed": WHEN_CHANGED, "said_solve_again": SOLVE_AGAIN}
     parts = check_texts(sheet.book.language)
     banner: list[Row] = [{"id": name, "name": name, "meaning": text} for name, text in status.items()]
     banner += [{"id": name, "name": None, "meaning": text} for name, text in parts.items()]

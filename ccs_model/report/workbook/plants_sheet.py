@@ -151,6 +151,7 @@ def write_retrofits(sheet: Sheet, plan: Plan) -> None:
         + ("" if plan.problem.network is None else _SHARED)
         + _WHY
     )
+    sheet.kept()
     reasons = reasons_table(plan).set_index("plant")
     totals = {name: plan.totals[name] for name in ("capture_cost_per_t", "avoidance_cost_per_t")}
     columns = columns_of(table, classes=_CLASSES, optional=_OPTIONAL, widest=26, summed=("_ktpa", "_mn", "_mn_pa"))

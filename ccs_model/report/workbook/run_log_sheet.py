@@ -75,6 +75,7 @@ def write_run_log(sheet: Sheet, plan: Plan) -> None:
     sheet.book.mark(
         workbook_format=run.cell("value", "format"),
         workbook_version=run.cell("value", "version"),
+        workbook_lang=run.cell("value", "language"),
         workbook_run=run.cell("value", "run"),
         input_files=inputs.column("file"),
         input_hashes=inputs.column("sha256"),
@@ -122,6 +123,7 @@ def _items(sheet: Sheet, plan: Plan) -> Iterator[Row]:
         "run": sheet.book.run,
         "format": FORMAT,
         "version": ccs_model.__version__,
+        "language": sheet.book.language.lang,
         **{library: metadata.version(library) for library in _LIBRARIES},
         "data_folder": problem.inputs.folder_name,
     }
@@ -201,7 +203,8 @@ def write_cover(sheet: Sheet, plan: Plan) -> None:
     if sheet.book.has_money_unit:
         _write_money_unit(sheet)
     sheet.section("About")
-    sheet.table("cover.about", list(_about(sheet, plan)), plain=True)
+    about = sheet.table("cover.about", list(_about(sheet, plan)), plain=True)
+    sheet.book.mark(author=about.cell("value", "author"))
     sheet.note(_DISCLAIMER)
     sheet.section("Contents")
     contents = [{"sheet": Cell(page.name, sheet=page.name), "holds": page.holds} for page in sheet.shown_pages()]
@@ -227,7 +230,8 @@ def _about(sheet: Sheet, plan: Plan) -> Iterator[Row]:
     sources = plan.problem.plants["reference"].value_counts().index
     named = ", ".join(sources[:_NAMED_SOURCES]) + (" …" if len(sources) > _NAMED_SOURCES else "")
     yield {"item": "Software", "value": f"ccs-model {ccs_model.__version__}"}
-    yield {"item": "Author", "value": Cell(None, unlocked=True)}
+    author = None if plan.revision is None else plan.revision.author or None
+    yield {"id": "author", "item": "Author", "value": Cell(author, unlocked=True)}
     yield {"item": "Plant data", "value": f"{named}: see sheet Sources" if named else "none"}
     # Not the run folder, whose name is the user's: the same inputs give the same workbook in every folder.
     yield {"item": "Scenario and hash of inputs", "value": f"{sheet.book.run}: see sheet RunLog"}

@@ -34,6 +34,7 @@ def write_storage(sheet: Sheet, plan: Plan) -> None:
     sheet.may_be_upright = True
     sheet.paragraph(_about(plan))
     sheet.note(_TO_CHANGE)
+    sheet.kept()
     columns = table_columns("storage.used", headings=capacity | injected)
     sheet.table(columns, records(used), main=True, totals=_TOTALS, empty=empty)
     _by_period(sheet, plan, used, empty)

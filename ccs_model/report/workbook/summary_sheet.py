@@ -121,6 +121,8 @@ def _macc(sheet: Sheet) -> Picture:
 _OF_PLANTS = {"province": OBSERVED, "sector": OBSERVED, "zone": OBSERVED, "baseline_ktpa": CALCULATION}
 _TOTALS_CLASS = {"n_plants": OBSERVED, "baseline_ktpa": CALCULATION, "budget_mn": INPUT}
 
+_COSTS_AS_SOLVED = "These costs are as solved."
+
 # Room above a section, its title, the note, room, headings, and room below.
 _HEAD_ROWS = 6
 
@@ -140,7 +142,7 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
     sheet.section("Optimality gap")
     sheet.paragraph(words.status(plan))
     sheet.table("summary.figures", _bounds(sheet, plan), plain=True)
-    sheet.section("Representative year" if static else "By period (tonnes are annual means)")
+    sheet.section("Representative year, as solved" if static else "By period, as solved (tonnes are annual means)")
     by_year = _by_year(plan)
     of_years = {"year": INPUT, "baseline_ktpa": CALCULATION}
     sheet.table(columns_of(by_year, classes=of_years), records(by_year), named="periods")
@@ -160,7 +162,7 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
             words.storage_band(plan.totals["storage_cost_per_t"], plan.problem),
         )
         if text := " ".join(filter(None, costs)):
-            sheet.note(text)
+            sheet.note(f"{text} {_COSTS_AS_SOLVED}")
     period = words.last_period(plan).removeprefix("the ")
     last = plan.emissions[plan.emissions["year"] == plan.problem.years[-1]].drop(columns="year")
     sheet.section(f"By province and sector ({period})")
@@ -169,9 +171,9 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
     meaning = {name: each["term"] for name, each in quantities().items()}
     meaning["storage_mn"] = "cost per tonne stored in addition to sites and wells"
     over = "one year, annualised capital" if static else "discounted to the first year, over the horizon"
-    sheet.section(f"Costs ({over})")
+    sheet.section(f"Costs, as solved ({over})")
     _terms(sheet, plan.cost_terms, "Sum of costs" if static else "Sum of discounted costs", meaning)
-    sheet.section(f"Objective terms ({'one year' if static else 'over the horizon'})")
+    sheet.section(f"Objective terms, as solved ({'one year' if static else 'over the horizon'})")
     _terms(sheet, plan.terms, "Objective", meaning)
     if len(plan.targets):
         sheet.section("Targets")
@@ -190,7 +192,7 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
 def _key_figures(sheet: Sheet, plan: Plan) -> Iterator[Row]:
     """One row a figure: the formula where key_figures.csv has one, the solver's value, and their difference.
 
-    A figure whose parts the workbook does not hold is empty once an input differs from the solved plan.
+    A figure whose parts the workbook does not hold asks for a new solve once an input differs from the solved plan.
     """
     meaning = {name: each["total"] for name, each in quantities().items()}
     if plan.problem.is_static:

@@ -35,6 +35,7 @@ def write_network(sheet: Sheet, plan: Plan) -> None:
         "hydraulic requirement for the capacity in one line. Roads need no capital; trucks are paid per tonne. From "
         "and to give the direction of flow in the last period."
     )
+    sheet.kept()
     has_factors = len(links) > 0 and bool((links["cost_factor"] != 1.0).any())
     columns = table_columns("transport.links", without=() if has_factors else ("cost_factor",))
     # Other tables follow, so the head is neither frozen nor repeated on each page.
@@ -121,6 +122,7 @@ def write_transport(sheet: Sheet, plan: Plan) -> None:
         "class and number of lines follow from the capacity. Annual costs are means of the last period at "
         "the load of the plan; capital is capex × capital recovery; cost per tonne is the total ÷ captured."
     )
+    sheet.kept()
     sheet.table("transport.pipes", records(pipes), main=True, frozen=2, totals=_totals(plan, pipes), empty=empty)
     sheet.section("Flows by period (annual mean)")
     _flows(sheet, plan, pipes, empty)

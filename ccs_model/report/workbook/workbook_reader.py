@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
@@ -19,6 +20,8 @@ from xlsxwriter.utility import xl_col_to_name
 
 from ccs_model import __version__
 from ccs_model.errors import InputError, Issue, schema_issue
+from ccs_model.inputs.cells import nearest_hint
+from ccs_model.plan.cache_key import OWN
 from ccs_model.plan.revision import retrofit_text
 from ccs_model.report.workbook.book import READ_BACK
 from ccs_model.report.workbook.columns import PLANT_DATA, SOLVED_BESIDE
@@ -32,7 +35,8 @@ from ccs_model.report.workbook.storage_sheet import NO, YES
 from ccs_model.report.workbook.workbook import SHEETS
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.read import resolved_scenario
-from ccs_model.scenario.yaml_document import LARGEST_BYTES
+from ccs_model.scenario.sections import OwnTables
+from ccs_model.scenario.yaml_document import LARGEST_BYTES, full
 
 Value = float | str | bool
 # Sheet, row and column, counted from 1.
@@ -53,6 +57,22 @@ def without_consequences(issues: Sequence[Issue]) -> list[Issue]:
     """The issues without those of single cells on a sheet whose rows were moved."""
     moved = {issue.where.rpartition("!")[0] for issue in issues if _MOVED in issue.what}
     return [issue for issue in issues if _MOVED in issue.what or issue.where.rpartition("!")[0] not in moved]
+
+
+def missing_files(path: Path, shown: str, scenario: Scenario) -> Iterator[Issue]:
+    """An issue for each file of the user that the scenario names and that is not beside the workbook."""
+    own = OwnTables.of(scenario)
+    corridors = scenario.transport.corridors
+    named = [
+        *(name for _, name in own.files), own.data, own.terrain, scenario.calibration.file,
+        corridors if corridors not in ("auto", "all") else None,
+    ]  # fmt: skip
+    for name in dict.fromkeys(filter(None, named)):
+        there = path.parent / name
+        if not there.exists():
+            what = f"the plan was solved with your own file {name}, which is not at {full(there)}"
+            hint = f"copy the folder {OWN} of the run folder beside the workbook"
+            yield Issue(f"{shown}:RunLog", what, hint)
 
 
 class WorkbookReader:
@@ -98,6 +118,10 @@ class WorkbookReader:
         """The value of the first cell of a name."""
         return self.value_at(self.places(name)[0])
 
+    def optional_text(self, name: str, otherwise: str = "") -> str:
+        """The text of the cell of a name that older workbooks lack."""
+        return str(self.value(name)) or otherwise if f"{READ_BACK}{name}" in self._names else otherwise
+
     def beside(self, *names: str) -> list[tuple[Place, ...]]:
         """The cells of several names side by side. Raises InputError if these differ in length."""
         places = [self.places(name) for name in names]
@@ -137,6 +161,9 @@ class WorkbookReader:
             notices.append(
                 f"{self.shown} was written by ccs-model {version}, and this is {__version__}; results may differ"
             )
+        written = {page.name for page in (*SHEETS, CHANGES)}
+        if others := sorted({sheet for sheet, _, _ in self._cells} - written):
+            notices.append(f"{self.shown}: sheets of others are not read: {', '.join(others)}")
         if f"{READ_BACK}model_additions" in self._names:
             added = f"its plan has constraints, variables or bounds added in Python ({self.value('model_additions')})"
             notices.append(f"{self.shown}: {added}; it is solved again without them")
@@ -235,6 +262,9 @@ class WorkbookReader:
 # Decisions in Chinese, as own tables take them.
 _CHINESE = {"必须": REQUIRE, "必选": REQUIRE, "要求": REQUIRE, "排除": EXCLUDE, "不改造": EXCLUDE, "是": YES, "否": NO}
 _CHINESE_YEAR = re.compile(r"(?:自|从)?\s*([0-9]{4})\s*年?\s*(?:起|开始|以后|之后)")
+_DECISION = re.compile(rf"({REQUIRE})?(?:(?:^|\s+)from\s+([0-9]{{4}}))?|({EXCLUDE})", re.IGNORECASE)
+_YEAR_FIRST = re.compile(rf"(from\s+[0-9]{{4}})\s+({REQUIRE})", re.IGNORECASE)
+_AMBIGUOUS = re.compile(r"[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+")
 # A number that another program saved may differ in its last digits.
 _SAME = 1e-12
 
@@ -253,10 +283,33 @@ def is_same_number(written: float, known: object) -> bool:
 
 def decision(value: Value) -> str:
     """A decision on a plant, a site or a switch in English words; Chinese words are translated."""
-    text = _CHINESE_YEAR.sub(r" from \1", str(value))
+    text = _CHINESE_YEAR.sub(r" from \1 ", unicodedata.normalize("NFKC", str(value)))
     for chinese, english in _CHINESE.items():
         text = text.replace(chinese, f" {english} ")
     return " ".join(text.replace("，", " ").replace(",", " ").replace("、", " ").split())
+
+
+def plant_decision(text: str) -> tuple[str | None, str | None, str | None] | None:
+    """Whether a decision in English words requires a plant, its first year, and whether it excludes the plant."""
+    found = _DECISION.fullmatch(_YEAR_FIRST.sub(r"\2 \1", text))
+    if found is None:
+        return None
+    required, year, excluded = found.groups()
+    return required, year, excluded
+
+
+def decision_hint(text: str) -> str:
+    """What a decision on a plant may be; the nearest word for a misspelt one."""
+    known = f"expected {REQUIRE}, {EXCLUDE}, from YEAR or {REQUIRE} from YEAR"
+    return known if re.search(r"[0-9]", text) else nearest_hint(text, (REQUIRE, EXCLUDE), known)
+
+
+def thousands_hint(text: str) -> str:
+    """What to type in place of text that may be a whole number with points between its thousands; else ""."""
+    if not _AMBIGUOUS.fullmatch(text):
+        return ""
+    whole = text.replace(".", "")
+    return f"type the number: {whole} or {float(text):g}" if text.count(".") == 1 else f"type the number: {whole}"
 
 
 def bracketed(text: str, old: object) -> str:

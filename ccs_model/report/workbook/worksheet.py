@@ -256,6 +256,12 @@ WHEN_CHANGED = (
     "INPUTS EDITED: costs follow, the selection is that of the solved plan. Solve again: save the workbook and run "
     "ccs-model optimize FILE."
 )
+# Stands in place of a key figure whose parts the workbook does not hold.
+SOLVE_AGAIN = "solve again"
+_CHOICE = {"input_title": "Choose", "input_message": "Pick one of the list."}
+KEPT = (
+    "This sheet shows the plan as solved and does not follow edits of this workbook; sheets Economics and CashFlow do."
+)
 
 
 @dataclass(frozen=True)
@@ -431,24 +437,36 @@ class Canvas:
         formula = "=IF(inputs_changed>0,said_when_changed,said_as_solved)"
         self.live_line(formula, self._language.label(AS_SOLVED), "banner", "inputs_changed>0", "alarm")
 
+    def kept(self) -> None:
+        """One line that says that the sheet does not follow edits; it is coloured once an input was changed."""
+        rule = {"type": "formula", "criteria": "=inputs_changed>0", "format": self._styles.get("alarm")}
+        self._sheet.conditional_format(self._row, 0, self._row, _BANNER_COLUMNS - 1, rule)
+        self.note(KEPT)
+
     def choice(self, block: Block, column: str, row: str, source: str) -> None:
         """A cell of a table in which one of the values of `source` is chosen."""
         at = (block.rows[row], block.columns[column])
         rule = {"validate": "list", "source": f"={source}"}
-        hint = {"input_title": "Choose", "input_message": "Pick one of the list."}
+        hint = {name: self._language.sentence(text) for name, text in _CHOICE.items()}
         self._sheet.data_validation(*at, *at, rule | hint)
 
     def choices(self, block: Block, column: str, values: Sequence[str]) -> None:
         """A column of which each cell takes one of these values, or none."""
         at = block.columns[column]
-        rule = {"validate": "list", "source": list(values), "error_message": f"One of: {', '.join(values)}."}
+        rule = {
+            "validate": "list",
+            "source": list(values),
+            "error_message": self._language.sentence(f"One of: {', '.join(values)}."),
+        }
         self._sheet.data_validation(block.first, at, block.last, at, rule)
 
-    def between(self, block: Block, column: str, row: str, low: float, high: float) -> None:
-        """A cell that takes numbers from low to high only."""
+    def between(self, block: Block, column: str, row: str, low: float, high: float, *, is_whole: bool = False) -> None:
+        """A cell that takes numbers from low to high only, or whole numbers only."""
         at = (block.rows[row], block.columns[column])
-        rule = {"validate": "decimal", "criteria": "between", "minimum": f"{low:g}", "maximum": f"{high:g}"}
-        self._sheet.data_validation(*at, *at, {**rule, "error_message": f"A number from {low:g} to {high:g}."})
+        kind, words = ("whole", "A whole number") if is_whole else ("decimal", "A number")
+        rule = {"validate": kind, "criteria": "between", "minimum": f"{low:g}", "maximum": f"{high:g}"}
+        message = self._language.sentence(f"{words} from {low:,.10g} to {high:,.10g}.")
+        self._sheet.data_validation(*at, *at, {**rule, "error_message": message})
 
     def _text(self, row: int, at: int, text: str, style: str, **changes: object) -> None:
         form = self._styles.get(style, **changes, **quoted(text))

@@ -72,6 +72,18 @@ ERRORS: tuple[dict[str, tuple[Callable[[Workbook], object], str]], ...] = (
         "Series!": (lambda book: setattr(cells(book, "carbon_price_solved")[0], "value", 99),
                     "is 99.0, which is not the value of the solved plan"),
     },
+    {
+        "Inputs!B": (set_more("budget.cumulative_mn.2031", "1.500"),
+                     "'1.500' is text whose points may separate thousands (type the number: 1500 or 1.5)"),
+        "Inputs!A": (lambda book: setattr(cells(book, "more_keys")[-1].offset(row=1), "value", "risk"),
+                     "stands below the rows for further keys, and would not be read"),
+        "Plants!A": (lambda book: setattr(cells(book, "plant_ids")[-1].offset(row=3), "value", "NEW"),
+                     "stands below the table of plants, and would not be read"),
+        "Storage!B": (lambda book: setattr(book["Storage"].cell(book["Storage"].max_row + 2, 2), "value", "My site"),
+                      "stands below the table of sites, and would not be read"),
+        "Plants!D": (lambda book: setattr(plant(book, "MEOH_22"), "value", 2031),
+                     "'2031' is no decision on a plant (expected require, exclude, from YEAR or require from YEAR)"),
+    },
 )  # fmt: skip
 
 
@@ -105,7 +117,7 @@ def test_cells_that_are_no_inputs_cannot_be_edited_in_silence(solved_run: Path, 
     assert all("which is not what the run wrote: only shaded cells can be edited" in each for each in found)
 
 
-@pytest.mark.parametrize(("sheet", "address"), [("Summary", "B11"), ("Summary", "E11"), ("Retrofits", "P8")])
+@pytest.mark.parametrize(("sheet", "address"), [("Summary", "B11"), ("Summary", "E11"), ("Retrofits", "P9")])
 def test_a_figure_that_no_solver_chose_cannot_be_edited(
     solved_run: Path, tmp_path: Path, sheet: str, address: str
 ) -> None:

@@ -190,6 +190,30 @@ def test_decisions_are_read_in_chinese(solved_run: Path, tmp_path: Path) -> None
     assert read.scenario.storage.exclude == ("qinshui",)
 
 
+@pytest.mark.parametrize("text", ["require from 2031", "from 2031 require", "从2031年起必须", "require from ２０３１"])
+def test_a_decision_is_read_in_either_order_and_width(solved_run: Path, tmp_path: Path, text: str) -> None:
+    def edit(book: Workbook) -> None:
+        plant(book, "MEOH_22").value = text
+
+    scenario = read_edited(edited(solved_run / "plan.xlsx", tmp_path / "edited.xlsx", edit)).scenario
+    assert dict(scenario.plants.not_before) == {"MEOH_22": 2031} and "MEOH_22" in scenario.plants.require
+
+
+def test_a_workbook_that_is_solved_again_keeps_its_language_and_author(solved_run: Path, tmp_path: Path) -> None:
+    source = tmp_path / "zh.xlsx"
+    assert run("export", solved_run, "--format", "xlsx", "--lang", "zh", "-o", source).exit_code == 0
+
+    def edit(book: Workbook) -> None:
+        cells(book, "author")[0].value = "李伟"
+        cells(book, "budget_mn")[0].value = 1_900
+        book.create_sheet("My notes")["A1"] = "a remark"
+
+    answer = run("optimize", edited(source, tmp_path / "edited.xlsx", edit), "--out", tmp_path / "again")
+    assert answer.exit_code == 0 and "sheets of others are not read: My notes" in answer.output
+    again = openpyxl.load_workbook(tmp_path / "again" / "plan.xlsx")
+    assert again["Cover"]["A4"].value == "结论" and cells(again, "author")[0].value == "李伟"
+
+
 def test_a_site_switched_off_can_be_switched_on_in_the_next_workbook(solved_run: Path, tmp_path: Path) -> None:
     def switch(to: str) -> Callable[[Workbook], None]:
         return lambda book: setattr(by_id(book, "site_ids", "site_use", "qinshui"), "value", to)
