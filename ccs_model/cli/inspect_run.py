@@ -394,7 +394,7 @@ Exit codes: 0 done, 2 an extra is not installed, 3 not a run, 4 an infeasible ru
 @lang_option("workbook of --format xlsx")
 @replace_file_option
 def export(run: Path, form: str, out: Path | None, lang: str, force: bool) -> int:
-    """Write a run as IAMC, CSV, Parquet, netCDF, GeoJSON or another workbook."""
+    """Write a run for other programs, or its workbook again."""
     if lang != "en" and form != "xlsx":
         raise click.UsageError(f"--lang: {form} has the names of the run folder's columns in every language")
     name, kind = FORMATS[form]
