@@ -136,11 +136,13 @@ def main() -> None:
         if os.environ.get("CCS_MODEL_TRACEBACK"):
             raise
         code, text = outcome_of(error)
+        with contextlib.suppress(OSError):
+            _print_json(error, code, text)
+            _flush()
         if isinstance(error, OSError):
             _discard_output()
         with contextlib.suppress(OSError):
             click.echo(_coloured(text), err=True, color=use_color())
-            _print_json(error, code, text)
     sys.exit(code or 0)
 
 

@@ -18,10 +18,12 @@ from ccs_model.economics.capital_cost import estimate_class
 from ccs_model.engineering.streams import MILL_PROFILE
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.declarations import QUALITIES
+from ccs_model.inputs.geography import are_in_china
 from ccs_model.problem import Problem
-from ccs_model.problem.applied_calibration import CLASS_OF_GRADE, DELIVERED
+from ccs_model.problem.applied_calibration import CLASS_OF_GRADE, DELIVERED, OTHER_COUNTRIES
 from ccs_model.problem.pipe_costs import DEA
 from ccs_model.problem.storage_sites import ALL_IN, STORAGE_MONEY
+from ccs_model.scenario.fields import HOME
 
 # Prefix of the stream of a single furnace.
 _OF_FURNACE = "hot_stoves "
@@ -108,13 +110,14 @@ class Citations:
             cited = (*cited, *self.of("streams/factors", factor={"product_grade_share", "urea_co2_t_per_t"}))
         return _unique(cited)
 
-    def delivery(self, grade: str) -> Cited:
+    def delivery(self, grade: str, province: str) -> Cited:
         """The delivered share of a grade, from the calibration or by class; none if the scenario states its own."""
         requested = self.problem.scenario.calibration
         if requested.delivered_share:
             return ()
         if requested.delivered_by_class:
-            return self.of("pilots/delivered_shares", **{"class": CLASS_OF_GRADE.get(grade, "")})
+            region = HOME if are_in_china(pd.Series([province])).all() else OTHER_COUNTRIES
+            return self.of("pilots/delivered_shares", **{"class": CLASS_OF_GRADE.get(grade, ""), "region": region})
         calibrated = self.problem.calibrated is not None
         return self.of("pilots/priors", parameter=DELIVERED) if calibrated else ()
 
@@ -184,9 +187,13 @@ class Citations:
         cited = self.site_costs(site)
         if any(each.table != "storage/class_costs" for each in cited):
             return cited
-        kind, basin = self._row_of_site(site, "cost_class"), self._row_of_site(site, "basin")
+        costs, kind, basin = (self._row_of_site(site, each) for each in ("cost_class", "reservoir_class", "basin"))
+        capital = self.of("storage/class_costs", reservoir_class=costs, cost={"site_capex_mn", "well_capex_mn"})
+        sites = self.inputs["storage/sites"]
+        row = sites[sites["site"] == site]
+        if row["well_injectivity_ktpa"].notna().any():
+            return _unique((*capital, *self._of_rows("storage/sites", row)))
         rates = self.of("storage/well_rates", basin=basin, reservoir_class=kind)
-        capital = self.of("storage/class_costs", reservoir_class=kind, cost={"site_capex_mn", "well_capex_mn"})
         return _unique((*capital, *rates, *self.of("storage/reservoir_classes", reservoir_class=kind)))
 
     def titles(self, keys: Iterable[str]) -> dict[str, str]:
@@ -258,7 +265,7 @@ def amounts_of(problem: Problem, retrofits: pd.DataFrame) -> Iterator[Amount]:
         grade = str(routes.loc[retrofit["route"], "grade"])
         tonnes = (
             *citations.plant(str(retrofit["plant"])), *citations.utilisation(plant["province"], plant["product"]),
-            *citations.tonnes(plant, stream), *technology, *citations.delivery(grade),
+            *citations.tonnes(plant, stream), *technology, *citations.delivery(grade, plant["province"]),
         )  # fmt: skip
         capture = (*technology, *(citations.of("technologies/concentration_capex") if grade == "flue_gas" else ()))
         # Sizes give diameters and power, no money.

@@ -17,6 +17,7 @@ from ccs_model.errors import CheckError, FileError, InfeasibleError
 from ccs_model.mip.clock import time_s
 from ccs_model.plan.cache_key import INCOMPLETE, cached_manifest, is_incomplete, run_key
 from ccs_model.plan.plan import Plan
+from ccs_model.report.language import Language
 from ccs_model.runs.folder_writer import locked, remove_leftovers, validate_overwrite, write_files, write_locked
 from ccs_model.runs.run_writer import infeasible_files, run_files
 from ccs_model.scenario import Scenario
@@ -102,7 +103,7 @@ def optimize_to_folder(
     message("reading the scenario and the tables")
     question = question_of(scenario, allow_outside=allow_outside)
     requested, inputs = question.scenario, question.inputs
-    lang = lang or ("en" if question.revision is None else question.revision.lang)
+    lang = Language(lang or ("en" if question.revision is None else question.revision.lang)).lang
     for notice in question.notices:
         message(notice)
     if changes:

@@ -17,6 +17,7 @@ from ccs_model.bounded_reading import TABLE_BYTES
 from ccs_model.errors import InputError, Issue
 from ccs_model.inputs.csv_reader import LOCK
 from ccs_model.plan.revision import Edit, Revision, notices_of_edits
+from ccs_model.report.language import LANGUAGES
 from ccs_model.report.workbook.inputs_sheet import PLAY, live_inputs
 from ccs_model.report.workbook.plants_sheet import decision_text
 from ccs_model.report.workbook.recalculation import stored_workbook
@@ -47,15 +48,14 @@ from ccs_model.scenario.yaml_document import contents, shown_path
 
 # Words for no value in a cell of new values.
 _NOTHING = ("none", "(none)", "null", "(none named)", "无", "（无）", "（未指定）")
-# Names of a table of inputs, the rows below its last one that the run leaves empty, and what a cell there means.
-_MOST_LEFT = 8
-_BELOW: tuple[tuple[tuple[str, ...], range, str, str], ...] = (
-    (("more_keys", "more_values"), range(1, 2), "stands below the rows for further keys, and would not be read",
+# Names of a table of inputs, rows below its last one that the run leaves empty, columns, and what a cell there means.
+_BELOW: tuple[tuple[tuple[str, ...], range, int, str, str], ...] = (
+    (("more_keys", "more_values"), range(1, 2), 2, "stands below the rows for further keys, and would not be read",
      "use a row of the table, or a scenario file for more keys"),
-    (("plant_ids", "plant_decisions"), range(2, 30), "stands below the table of plants, and would not be read",
+    (("plant_ids", "plant_decisions"), range(2, 30), 40, "stands below the table of plants, and would not be read",
      "add plants to an inventory of your own: ccs-model init DIR --inventory-only plants.xlsx"),
-    (("site_ids", "site_use", "site_capacity"), range(1, 30), "stands below the table of sites, and would not be read",
-     "add sites to storage/sites.csv of your own data folder"),
+    (("site_ids", "site_use", "site_capacity"), range(1, 30), 40,
+     "stands below the table of sites, and would not be read", "add sites to storage/sites.csv of your own data folder"),
 )  # fmt: skip
 _TRUTH: Mapping[str, bool] = MappingProxyType({"yes": True, "no": False})
 _CARBON, _SOCIAL = "policy.carbon_price_per_t", "policy.social_cost_of_carbon_per_t"
@@ -126,7 +126,7 @@ def read_edited(path: Path) -> EditedWorkbook:
         totals=book.totals(),
         retrofits=book.retrofits(),
         money=f"{solved.currency} {solved.price_year}",
-        lang=book.optional_text("workbook_lang", "en"),
+        lang=lang if (lang := book.optional_text("workbook_lang")) in LANGUAGES else "en",
         author=book.optional_text("author"),
     )
     files = book.beside("input_files", "input_hashes")
@@ -161,12 +161,12 @@ class _Edits:
 
     def _below(self) -> None:
         """Add an issue for what was typed below a table of inputs, where it would not be read."""
-        for names, below, what, hint in _BELOW:
+        for names, below, most, what, hint in _BELOW:
             places = [self.book.places(name) for name in names]
             sheet, last, _ = places[0][-1]
-            columns = range(1, 1 + max(_MOST_LEFT, *(each[-1][2] for each in places)))
+            columns = range(1, 1 + max(most, *(each[-1][2] for each in places)))
             typed = ((sheet, last + n, column) for n in below for column in columns)
-            found = next((place for place in typed if self.book.value_at(place) != ""), None)
+            found = next((place for place in typed if self.book.is_filled(place)), None)
             if found is not None:
                 self._issue(found, what, hint)
 
@@ -380,7 +380,7 @@ class _Edits:
             return _TRUTH[decision(new).lower()]
         if isinstance(old, str):
             return new
-        if hint := thousands_hint(new):
+        if not isinstance(old, tuple | Mapping) and (hint := thousands_hint(new)):
             self._issue(place, f"'{new}' is text whose points may separate thousands", hint)
             return old
         document = values_in(f"value: {bracketed(new, old)}\n", self.book.at(place))

@@ -118,9 +118,17 @@ class WorkbookReader:
         """The value of the first cell of a name."""
         return self.value_at(self.places(name)[0])
 
-    def optional_text(self, name: str, otherwise: str = "") -> str:
-        """The text of the cell of a name that older workbooks lack."""
-        return str(self.value(name)) or otherwise if f"{READ_BACK}{name}" in self._names else otherwise
+    def optional_text(self, name: str) -> str:
+        """The text of the cell of a name that older workbooks lack, or whose row was deleted; "" without it."""
+        if _RANGE.fullmatch(self._names.get(f"{READ_BACK}{name}", "")) is None:
+            return ""
+        value = self.value(name)
+        return f"{value:g}" if isinstance(value, float) else str(value)
+
+    def is_filled(self, place: Place) -> bool:
+        """Whether a cell holds a value or a formula."""
+        cell = self.cell(place)
+        return cell is not None and (cell.has_formula or self.value_at(place) != "")
 
     def beside(self, *names: str) -> list[tuple[Place, ...]]:
         """The cells of several names side by side. Raises InputError if these differ in length."""

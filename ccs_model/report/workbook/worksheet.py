@@ -258,6 +258,8 @@ WHEN_CHANGED = (
 )
 # Stands in place of a key figure whose parts the workbook does not hold.
 SOLVE_AGAIN = "solve again"
+# Signs of a message that Excel takes.
+_LONGEST_MESSAGE = 255
 _CHOICE = {"input_title": "Choose", "input_message": "Pick one of the list."}
 KEPT = (
     "This sheet shows the plan as solved and does not follow edits of this workbook; sheets Economics and CashFlow do."
@@ -453,11 +455,10 @@ class Canvas:
     def choices(self, block: Block, column: str, values: Sequence[str]) -> None:
         """A column of which each cell takes one of these values, or none."""
         at = block.columns[column]
-        rule = {
-            "validate": "list",
-            "source": list(values),
-            "error_message": self._language.sentence(f"One of: {', '.join(values)}."),
-        }
+        message = self._language.sentence(f"One of: {', '.join(values)}.")
+        if len(message) > _LONGEST_MESSAGE:
+            message = self._language.sentence(_CHOICE["input_message"])
+        rule = {"validate": "list", "source": list(values), "error_message": message}
         self._sheet.data_validation(block.first, at, block.last, at, rule)
 
     def between(self, block: Block, column: str, row: str, low: float, high: float, *, is_whole: bool = False) -> None:
