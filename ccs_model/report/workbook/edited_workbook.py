@@ -55,7 +55,8 @@ _BELOW: tuple[tuple[tuple[str, ...], range, int, str, str], ...] = (
     (("plant_ids", "plant_decisions"), range(2, 30), 40, "stands below the table of plants, and would not be read",
      "add plants to an inventory of your own: ccs-model init DIR --inventory-only plants.xlsx"),
     (("site_ids", "site_use", "site_capacity"), range(1, 30), 40,
-     "stands below the table of sites, and would not be read", "add sites to storage/sites.csv of your own data folder"),
+     "stands below the table of sites, and would not be read",
+     "add sites to storage/sites.csv of your own data folder"),
 )  # fmt: skip
 _TRUTH: Mapping[str, bool] = MappingProxyType({"yes": True, "no": False})
 _CARBON, _SOCIAL = "policy.carbon_price_per_t", "policy.social_cost_of_carbon_per_t"
