@@ -118,7 +118,7 @@ BUDGETS = st.lists(st.floats(200, 1_500), min_size=2, max_size=3)
 
 @pytest.mark.slow
 @given(BUDGETS, st.sampled_from([0.0, 0.5, 1.0]), st.sampled_from(["integer", "continuous"]))
-@settings(max_examples=4, suppress_health_check=[HealthCheck.too_slow], phases=[Phase.generate])
+@settings(max_examples=3, suppress_health_check=[HealthCheck.too_slow], phases=[Phase.generate])
 def test_vss_and_evpi_are_never_negative(
     small: Callable[..., Scenario], budgets: list[float], weight: float, kind: str
 ) -> None:

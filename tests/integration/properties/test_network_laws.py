@@ -170,7 +170,7 @@ LENGTHS = st.just(0.0) | st.floats(1e-3, 120)
 
 @pytest.mark.slow
 @given(WEBS, st.lists(LENGTHS, min_size=6, max_size=6), st.integers(0, 3))
-@settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow], phases=[Phase.generate])
+@settings(max_examples=6, suppress_health_check=[HealthCheck.too_slow], phases=[Phase.generate])
 def test_plans_of_any_web_are_sound(
     hand_solved: Solved, requested: dict[str, Any], lengths: list[float], n: int
 ) -> None:

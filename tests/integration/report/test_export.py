@@ -231,7 +231,8 @@ def test_a_missing_library_is_named_with_the_command_that_installs_it(
 
 
 def test_the_command_offers_the_formats_there_are() -> None:
-    assert tuple(FORMATS) == tuple(OFFERED)
+    # A workbook is rebuilt with the model, and not by the exports.
+    assert (*FORMATS, "xlsx") == tuple(OFFERED)
 
 
 @pytest.mark.slow

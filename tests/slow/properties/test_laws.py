@@ -94,7 +94,7 @@ WHERE = st.sampled_from(
 
 @given(SCENARIOS, WHERE, st.one_of(st.just(0.0), st.floats(0.01, 1)), st.booleans())
 # Not shrunk: every step of shrinking solves a program.
-@settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow], phases=[Phase.generate])
+@settings(max_examples=6, suppress_health_check=[HealthCheck.too_slow], phases=[Phase.generate])
 def test_any_small_question_is_answered_by_a_plan_that_keeps_every_claim(
     solved: Solved, requested: dict[str, object], where: dict[str, object], ceiling: float, has_ceiling: bool
 ) -> None:
