@@ -16,7 +16,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench.kills import SMALL, hashes
+from bench.kills import hashes
+from tests.small_scenario import SMALL_TEXT
 
 WRITTEN, REFUSED, WRONG = 0, 8, 70
 PAGE = 4096
@@ -82,7 +83,7 @@ def main() -> int:
     issues: list[str] = []
     with tempfile.TemporaryDirectory() as home:
         desk = Path(home)
-        (desk / "small.yaml").write_text(SMALL, encoding="utf-8")
+        (desk / "small.yaml").write_text(SMALL_TEXT, encoding="utf-8")
         command = [sys.executable, "-m", "ccs_model", "optimize", "small.yaml", "-q", "--out", "run"]
         subprocess.run(command, cwd=desk, check=True, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])})
         expected = hashes(desk / "run")

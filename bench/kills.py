@@ -33,15 +33,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.small_scenario import SMALL_TEXT
+
 ROOT = Path(__file__).resolve().parents[1]
-SMALL = """\
-name: Small
-years: [2026, 2031]
-plants: {inventory: [chemicals], provinces: [Shanxi], min_emissions_ktpa: 1_200}
-transport: {shared_trunklines: false}
-budget: {total_mn: 900}
-solver: {mip_gap: 0.0, threads: 1}
-"""
 DEFAULT = ("optimize", "small.yaml", "-q")
 EVERY = 20
 WRITE = "write"
@@ -86,7 +80,7 @@ class Desk:
             importlib.import_module(name)
         self.temporary = folder / "temporary"
         self.temporary.mkdir(parents=True)
-        (folder / "small.yaml").write_text(SMALL, encoding="utf-8")
+        (folder / "small.yaml").write_text(SMALL_TEXT, encoding="utf-8")
         self.whole("optimize", "small.yaml", "-q", "--out", "earlier/run")
         self.earlier = hashes(folder / "earlier")
         run = folder / "earlier" / "run"

@@ -24,7 +24,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench.kills import SMALL, hashes
+from bench.kills import hashes
+from tests.small_scenario import SMALL_TEXT
 
 HOME = Path(__file__).resolve().parents[1]
 NOBODY = 65534
@@ -80,7 +81,7 @@ class Desk:
             each.mkdir()
         for each in (self.open, self.runs, self.temporary):
             os.chown(each, NOBODY, NOBODY)
-        (self.work / "small.yaml").write_text(SMALL, encoding="utf-8")
+        (self.work / "small.yaml").write_text(SMALL_TEXT, encoding="utf-8")
 
     def limited(self, command: list[str]) -> subprocess.CompletedProcess[str]:
         """The command within its limits."""

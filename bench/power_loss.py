@@ -29,7 +29,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.kills import DEFAULT, ROOT, SMALL
+from bench.kills import DEFAULT, ROOT
+from tests.small_scenario import SMALL_TEXT
 
 MANIFEST = "manifest.json"
 # Names in a run folder that `report` and `export` write later.
@@ -370,7 +371,7 @@ def main() -> int:
     desk = Path(tempfile.mkdtemp(prefix="ccs-model-power-")) / "desk"
     desk.mkdir()
     try:
-        (desk / "small.yaml").write_text(SMALL, encoding="utf-8")
+        (desk / "small.yaml").write_text(SMALL_TEXT, encoding="utf-8")
         for first in options.first:
             subprocess.run([sys.executable, "-m", "ccs_model", *first.split()], cwd=desk, check=True)
         code, outcome = examined(desk, options.command)

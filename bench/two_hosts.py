@@ -30,8 +30,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from bench.kills import ROOT, SMALL, hashes
+from bench.kills import ROOT, hashes
 from ccs_model.errors import FILE_TROUBLE, FileError
+from tests.small_scenario import SMALL_TEXT
 
 HOSTS = ("alpha", "beta")
 LOCKS = ("shared", "local", "none")
@@ -153,7 +154,7 @@ def main() -> int:
     for kind in LOCKS:
         with tempfile.TemporaryDirectory(prefix="ccs-model-hosts-") as folder:
             desk = Path(folder)
-            (desk / "small.yaml").write_text(SMALL, encoding="utf-8")
+            (desk / "small.yaml").write_text(SMALL_TEXT, encoding="utf-8")
             found["issues"] += held_elsewhere(kind, desk)
             outcomes, issues = at_once(kind, desk, options.rounds)
             found["rounds"][kind] = dict(outcomes)

@@ -9,6 +9,7 @@ import contextlib
 import errno
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -150,14 +151,13 @@ def _print_json(error: Exception, code: int, text: str) -> None:
     """Print the error as one JSON object on stdout, where --json asks for one and no report has been printed."""
     if "--json" not in sys.argv or getattr(error, "folder", None) is not None:
         return
-    issues = getattr(error, "issues", ())
     print_json(
         {
             "schema": ERROR_SCHEMA,
             "error": type(error).__name__,
             "exit_code": code,
             "message": text,
-            "errors": [{"where": each.where, "what": each.what, "hint": each.hint} for each in issues],
+            "errors": list(map(asdict, getattr(error, "issues", ()))),
         }
     )
 

@@ -391,12 +391,12 @@ Exit codes: 0 done, 2 an extra is not installed, 3 not a run, 4 an infeasible ru
     "xlsx: the workbook again, without a solve.",
 )
 @click.option("-o", "--out", type=PATH, help="File, or folder for parquet (default: in RUN/export, replaced).")
-@lang_option("workbook of --format xlsx")
+@lang_option("workbook of --format xlsx (default: en)", default=None)
 @replace_file_option
-def export(run: Path, form: str, out: Path | None, lang: str, force: bool) -> int:
+def export(run: Path, form: str, out: Path | None, lang: str | None, force: bool) -> int:
     """Write a run for other programs, or its workbook again."""
-    if lang != "en" and form != "xlsx":
-        raise click.UsageError(f"--lang: {form} has the names of the run folder's columns in every language")
+    if lang is not None and form != "xlsx":
+        raise click.UsageError(f"--lang: only --format xlsx has a language, not {form}")
     name, kind = FORMATS[form]
     target, validate = out, validate_output_files if form == "parquet" else validate_output_file
     if target is None:
@@ -408,7 +408,7 @@ def export(run: Path, form: str, out: Path | None, lang: str, force: bool) -> in
         from ccs_model.analysis.rebuilt_plan import plan_of_run
         from ccs_model.report.workbook.workbook import write_workbook
 
-        click.echo(write_workbook(plan_of_run(run), target, lang=lang))
+        click.echo(write_workbook(plan_of_run(run), target, lang=lang or "en"))
         return DONE
     from ccs_model.report.export.formats import export as write_export
     from ccs_model.runs.run_reader import read_run

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -175,7 +176,7 @@ def check(
             raise
         if not as_json:
             raise error from first
-        issues = [{"where": each.where, "what": each.what, "hint": each.hint} for each in error.issues]
+        issues = list(map(asdict, error.issues))
         print_json({"schema": CHECK_SCHEMA, "file": str(scenario), "is_valid": False, "errors": issues})
         return error.exit_code
     if as_json:

@@ -106,12 +106,12 @@ def _visible(path: Path) -> str:
 
 
 # First bytes of a zip archive, as .xlsx, .xlsm, .xlsb and .ods are, and of an old Excel workbook (.xls).
-_LONGEST_START = 8
 _WORKBOOK_STARTS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
+_LONGEST_START = max(map(len, _WORKBOOK_STARTS))
 
 
 def _validate_no_workbook(path: Path, raw: bytes) -> None:
-    """Raise InputError for the first bytes of a workbook."""
+    """Raise InputError if these are the first bytes of a workbook or archive."""
     if raw.startswith(_WORKBOOK_STARTS):
         what = "a workbook or archive, not text; expected a scenario (.yaml) or the workbook of a run (.xlsx)"
         hint = "save the workbook of a run as an Excel workbook (.xlsx); tables of plants belong in plants.inventory"

@@ -48,14 +48,14 @@ from ccs_model.scenario.yaml_document import contents, shown_path
 
 # Words for no value in a cell of new values.
 _NOTHING = ("none", "(none)", "null", "(none named)", "无", "（无）", "（未指定）")
-# Names of a table of inputs, rows below its last one that the run leaves empty, columns, and what a cell there means.
+# Tables of inputs: names of their columns, rows below them that a run leaves empty, columns checked, message and hint.
 _BELOW: tuple[tuple[tuple[str, ...], range, int, str, str], ...] = (
-    (("more_keys", "more_values"), range(1, 2), 2, "stands below the rows for further keys, and would not be read",
+    (("more_keys", "more_values"), range(1, 2), 2, "is below the rows for further keys and would be ignored",
      "use a row of the table, or a scenario file for more keys"),
-    (("plant_ids", "plant_decisions"), range(2, 30), 40, "stands below the table of plants, and would not be read",
+    (("plant_ids", "plant_decisions"), range(2, 30), 40, "is below the table of plants and would be ignored",
      "add plants to an inventory of your own: ccs-model init DIR --inventory-only plants.xlsx"),
     (("site_ids", "site_use", "site_capacity"), range(1, 30), 40,
-     "stands below the table of sites, and would not be read",
+     "is below the table of sites and would be ignored",
      "add sites to storage/sites.csv of your own data folder"),
 )  # fmt: skip
 _TRUTH: Mapping[str, bool] = MappingProxyType({"yes": True, "no": False})
@@ -102,7 +102,7 @@ def read_edited(path: Path) -> EditedWorkbook:
     shown = shown_path(path)
     if path.name.startswith(LOCK):
         hint = f"name the workbook: {path.name.removeprefix(LOCK)}"
-        raise InputError([Issue(shown, "is a lock file of Excel without a plan", hint)])
+        raise InputError([Issue(shown, "is a lock file of Excel and holds no plan", hint)])
     raw = contents(path, largest_bytes=TABLE_BYTES, expected="a workbook of ccs-model", at=shown)
     cells, names = stored_workbook(raw, shown, MOST_CELLS)
     book = WorkbookReader(path, shown, {(each.sheet, each.row, each.column): each for each in cells}, names)
@@ -161,7 +161,7 @@ class _Edits:
         self._below()
 
     def _below(self) -> None:
-        """Add an issue for what was typed below a table of inputs, where it would not be read."""
+        """Add an issue for each table of inputs below which a cell was filled in, since it would be ignored."""
         for names, below, most, what, hint in _BELOW:
             places = [self.book.places(name) for name in names]
             sheet, last, _ = places[0][-1]

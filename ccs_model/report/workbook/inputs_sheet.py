@@ -41,8 +41,8 @@ _OF_ACCOUNTS = (
 )  # fmt: skip
 # Inputs of named_inputs.csv without a key of the scenario; they are 1 in the solved plan.
 PLAY = "play"
-# Inputs that are whole numbers, by the name that they are formatted like.
-_WHOLE = ("depreciation_yr", "flag")
+# Names of the formats of inputs that are integers.
+_INTEGERS = ("depreciation_yr", "flag")
 
 
 def write_live_inputs(sheet: Sheet, plan: Plan) -> None:
@@ -82,7 +82,7 @@ def write_live_inputs(sheet: Sheet, plan: Plan) -> None:
         sheet.book.define(each["name"], block.cell("value", each["name"]))
         if each["key"]:
             ends = (float(each["low"]), float(each["high"]))
-            sheet.between(block, "value", each["name"], *ends, is_whole=each["like"] in _WHOLE)
+            sheet.between(block, "value", each["name"], *ends, is_integer=each["like"] in _INTEGERS)
     sheet.book.mark(live_names=block.column("name"), live_solved=block.column("solved"))
     if has_accounts(plan):
         write_grid(sheet, plan)

@@ -121,8 +121,6 @@ def _macc(sheet: Sheet) -> Picture:
 _OF_PLANTS = {"province": OBSERVED, "sector": OBSERVED, "zone": OBSERVED, "baseline_ktpa": CALCULATION}
 _TOTALS_CLASS = {"n_plants": OBSERVED, "baseline_ktpa": CALCULATION, "budget_mn": INPUT}
 
-_COSTS_AS_SOLVED = "These costs are as solved."
-
 # Room above a section, its title, the note, room, headings, and room below.
 _HEAD_ROWS = 6
 
@@ -162,7 +160,7 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
             words.storage_band(plan.totals["storage_cost_per_t"], plan.problem),
         )
         if text := " ".join(filter(None, costs)):
-            sheet.note(f"{text} {_COSTS_AS_SOLVED}")
+            sheet.note(f"{text} These costs are as solved.")
     period = words.last_period(plan).removeprefix("the ")
     last = plan.emissions[plan.emissions["year"] == plan.problem.years[-1]].drop(columns="year")
     sheet.section(f"By province and sector ({period})")
@@ -192,7 +190,7 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
 def _key_figures(sheet: Sheet, plan: Plan) -> Iterator[Row]:
     """One row a figure: the formula where key_figures.csv has one, the solver's value, and their difference.
 
-    A figure whose parts the workbook does not hold asks for a new solve once an input differs from the solved plan.
+    A figure that the workbook cannot recompute reads "solve again" once an input differs from the solved plan.
     """
     meaning = {name: each["total"] for name, each in quantities().items()}
     if plan.problem.is_static:

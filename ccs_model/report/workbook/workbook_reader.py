@@ -171,7 +171,7 @@ class WorkbookReader:
             )
         written = {page.name for page in (*SHEETS, CHANGES)}
         if others := sorted({sheet for sheet, _, _ in self._cells} - written):
-            notices.append(f"{self.shown}: sheets of others are not read: {', '.join(others)}")
+            notices.append(f"{self.shown}: sheets that ccs-model did not write are ignored: {', '.join(others)}")
         if f"{READ_BACK}model_additions" in self._names:
             added = f"its plan has constraints, variables or bounds added in Python ({self.value('model_additions')})"
             notices.append(f"{self.shown}: {added}; it is solved again without them")
@@ -298,26 +298,23 @@ def decision(value: Value) -> str:
 
 
 def plant_decision(text: str) -> tuple[str | None, str | None, str | None] | None:
-    """Whether a decision in English words requires a plant, its first year, and whether it excludes the plant."""
+    """Return the word `require`, the first year and the word `exclude` of a decision in English; None if it is none."""
     found = _DECISION.fullmatch(_YEAR_FIRST.sub(r"\2 \1", text))
-    if found is None:
-        return None
-    required, year, excluded = found.groups()
-    return required, year, excluded
+    return None if found is None else (found[1], found[2], found[3])
 
 
 def decision_hint(text: str) -> str:
-    """What a decision on a plant may be; the nearest word for a misspelt one."""
+    """Return the decisions that a plant can have, or the nearest word for a misspelt one."""
     known = f"expected {REQUIRE}, {EXCLUDE}, from YEAR or {REQUIRE} from YEAR"
     return known if re.search(r"[0-9]", text) else nearest_hint(text, (REQUIRE, EXCLUDE), known)
 
 
 def thousands_hint(text: str) -> str:
-    """What to type in place of text that may be a whole number with points between its thousands; else ""."""
+    """Return a hint for text whose points may separate thousands, such as 1.500; "" for other text."""
     if not _AMBIGUOUS.fullmatch(text):
         return ""
-    whole = text.replace(".", "")
-    return f"type the number: {whole} or {float(text):g}" if text.count(".") == 1 else f"type the number: {whole}"
+    joined = text.replace(".", "")
+    return f"type the number: {joined} or {float(text):g}" if text.count(".") == 1 else f"type the number: {joined}"
 
 
 def bracketed(text: str, old: object) -> str:

@@ -256,14 +256,12 @@ WHEN_CHANGED = (
     "INPUTS EDITED: costs follow, the selection is that of the solved plan. Solve again: save the workbook and run "
     "ccs-model optimize FILE."
 )
-# Stands in place of a key figure whose parts the workbook does not hold.
+# Shown once an input is edited, for a key figure that the workbook cannot recompute.
 SOLVE_AGAIN = "solve again"
-# Signs of a message that Excel takes.
+# Characters that Excel accepts in the message of a data validation.
 _LONGEST_MESSAGE = 255
 _CHOICE = {"input_title": "Choose", "input_message": "Pick one of the list."}
-KEPT = (
-    "This sheet shows the plan as solved and does not follow edits of this workbook; sheets Economics and CashFlow do."
-)
+KEPT = "This sheet shows the plan as solved and does not follow edits of this workbook; sheet Economics does."
 
 
 @dataclass(frozen=True)
@@ -440,7 +438,7 @@ class Canvas:
         self.live_line(formula, self._language.label(AS_SOLVED), "banner", "inputs_changed>0", "alarm")
 
     def kept(self) -> None:
-        """One line that says that the sheet does not follow edits; it is coloured once an input was changed."""
+        """Write that the sheet does not follow edits; the line is highlighted once an input is edited."""
         rule = {"type": "formula", "criteria": "=inputs_changed>0", "format": self._styles.get("alarm")}
         self._sheet.conditional_format(self._row, 0, self._row, _BANNER_COLUMNS - 1, rule)
         self.note(KEPT)
@@ -461,10 +459,12 @@ class Canvas:
         rule = {"validate": "list", "source": list(values), "error_message": message}
         self._sheet.data_validation(block.first, at, block.last, at, rule)
 
-    def between(self, block: Block, column: str, row: str, low: float, high: float, *, is_whole: bool = False) -> None:
+    def between(
+        self, block: Block, column: str, row: str, low: float, high: float, *, is_integer: bool = False
+    ) -> None:
         """A cell that takes numbers from low to high only, or whole numbers only."""
         at = (block.rows[row], block.columns[column])
-        kind, words = ("whole", "A whole number") if is_whole else ("decimal", "A number")
+        kind, words = ("whole", "A whole number") if is_integer else ("decimal", "A number")
         rule = {"validate": kind, "criteria": "between", "minimum": f"{low:g}", "maximum": f"{high:g}"}
         message = self._language.sentence(f"{words} from {low:,.10g} to {high:,.10g}.")
         self._sheet.data_validation(*at, *at, {**rule, "error_message": message})

@@ -209,7 +209,7 @@ def test_a_workbook_that_is_solved_again_keeps_its_language_and_author(solved_ru
         book.create_sheet("My notes")["A1"] = "a remark"
 
     answer = run("optimize", edited(source, tmp_path / "edited.xlsx", edit), "--out", tmp_path / "again")
-    assert answer.exit_code == 0 and "sheets of others are not read: My notes" in answer.output
+    assert answer.exit_code == 0 and "sheets that ccs-model did not write are ignored: My notes" in answer.output
     again = openpyxl.load_workbook(tmp_path / "again" / "plan.xlsx")
     assert again["Cover"]["A4"].value == "结论" and cells(again, "author")[0].value == "李伟"
 

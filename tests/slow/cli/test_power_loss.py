@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.paths import ROOT
+from tests.small_scenario import SMALL_TEXT
 
 if not (ROOT / "bench").is_dir():
     pytest.skip("bench/ is not part of this distribution", allow_module_level=True)
 if not sys.platform.startswith("linux"):
     pytest.skip("operations are recorded on Linux only", allow_module_level=True)
 
-from bench.kills import SMALL
 from bench.power_loss import Disk, examine, examined
 
 WRITTEN = [("mkdir", "p"), ("mkdir", "p/r"), ("open", "p/r/manifest.json"), ("flush", "p/r/manifest.json")]
@@ -24,7 +24,7 @@ WRITTEN = [("mkdir", "p"), ("mkdir", "p/r"), ("open", "p/r/manifest.json"), ("fl
 def desk(tmp_path: Path) -> Path:
     folder = tmp_path / "desk"
     folder.mkdir()
-    (folder / "small.yaml").write_text(SMALL, encoding="utf-8")
+    (folder / "small.yaml").write_text(SMALL_TEXT, encoding="utf-8")
     return folder
 
 
