@@ -153,7 +153,7 @@ def _text_of_target(problem: Problem, rows: Rows) -> str:
     amounts = []
     for key, missing, _ in rows:
         target = by_key[key]
-        if target.measure == "captured":
+        if not target.is_share:
             amounts.append((key, f"{target.required:,.0f} kt/y", f"{math.floor(target.required - missing):,} kt/y"))
             continue
         # Rounded down to a hundredth of a percent, so that the share shown is attainable.

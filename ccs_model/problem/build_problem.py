@@ -399,6 +399,8 @@ def _targets_of(scenario: Scenario, plants: pd.DataFrame) -> tuple[Target, ...]:
         baseline = float(plants.loc[in_group(plants, group), "baseline_ktpa"].sum())
         for year, share in cut.abatement_share.items():
             found.append(Target(f"{key}.abatement_share.{year}", group, year, share * baseline, baseline))
+        for year, required in cut.avoided_ktpa.items():
+            found.append(Target(f"{key}.avoided_ktpa.{year}", group, year, required, baseline))
         if cut.cumulative_avoided_kt is not None:
             found.append(Target(f"{key}.cumulative_avoided_kt", group, None, cut.cumulative_avoided_kt, baseline))
     if scenario.targets.captured_ktpa is not None:

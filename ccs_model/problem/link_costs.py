@@ -363,7 +363,7 @@ def _most_ktpa(options: pd.DataFrame, sites: pd.DataFrame, scenario: Scenario, d
     for, with free pipes and sites. In a static year with `min_cost` and no revenue: the captured target.
     """
     requested, policy = scenario.targets, scenario.policy
-    other = any(cut.abatement_share or cut.cumulative_avoided_kt for _, _, cut in requested.abatement_targets())
+    other = any(target.is_set for _, _, target in requested.abatement_targets())
     other = other or bool(requested.share_of_avoided_min) or bool(scenario.plants.require or scenario.plants.committed)
     if scenario.is_static:
         earns = policy.paid_per_captured_t + policy.paid_per_avoided_t + sites["eor_revenue_per_t"].sum() > 0

@@ -47,6 +47,11 @@ class Target:
     baseline_ktpa: float
     measure: str = "avoided"
 
+    @property
+    def is_share(self) -> bool:
+        """Whether the scenario states the target as a share of the baseline."""
+        return ".abatement_share." in self.key
+
 
 def in_group(table: pd.DataFrame, group: str) -> Mask:
     """Return a mask of the rows of a province or sector; all of them for ""."""

@@ -203,7 +203,7 @@ PlantsWithReasons = Annotated[
 ]
 # A path has years far before and after any horizon, but no year of two digits or with a digit too many.
 PathYear = Annotated[int, Field(ge=1990, le=2200)]
-MoneyByYear = Annotated[
+AmountByYear = Annotated[
     dict[PathYear, Annotated[float, Field(ge=0)]], BeforeValidator(years_as_numbers), AfterValidator(by_key)
 ]
 AmountByName = Annotated[dict[Line, Annotated[float, Field(ge=0)]], AfterValidator(by_key)]

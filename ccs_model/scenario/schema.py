@@ -19,10 +19,10 @@ from pydantic_core.core_schema import ValidationInfo
 from ccs_model.errors import InputError, Issue
 from ccs_model.scenario.fields import (
     AmountByName,
+    AmountByYear,
     Currency,
     FileName,
     Line,
-    MoneyByYear,
     Paragraph,
     Section,
     Years,
@@ -76,7 +76,7 @@ class Budget(Section):
 
     total_mn: float | None = Field(default=None, ge=0)
     """Budget over all years, in million of the scenario's currency; required unless there are targets."""
-    cumulative_mn: MoneyByYear = Field(default_factory=dict)
+    cumulative_mn: AmountByYear = Field(default_factory=dict)
     """Upper limit on spending up to the end of the period that starts in a year, in million: {2026: 4_000}."""
     by_province_mn: AmountByName = Field(default_factory=dict)
     """Budgets of provinces of plants and shared sites over all years, within the total, in million by name."""

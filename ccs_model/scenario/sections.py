@@ -19,11 +19,11 @@ from ccs_model.scenario.fields import (
     SHIPPED_INVENTORIES,
     SOURCES,
     AmountByName,
+    AmountByYear,
     Currency,
     FileName,
     Inventories,
     Line,
-    MoneyByYear,
     PlantsWithReasons,
     Section,
     ShareByName,
@@ -50,7 +50,7 @@ CaptureClass = Literal["vent", "flue_gas", "given"]
 class Policy(Section):
     """Payments for CO₂ and its social cost."""
 
-    carbon_price_per_t: MoneyByYear = Field(default_factory=dict)
+    carbon_price_per_t: AmountByYear = Field(default_factory=dict)
     """Allowance price by year, linear between the given years and constant outside them: {2026: 75, 2040: 300}."""
     capture_deductible: bool = False
     """Whether stored CO₂ is exempt from surrendering allowances; the shipped rules do not allow it yet."""
@@ -80,7 +80,7 @@ class Policy(Section):
     country's; one year keeps the last known factors."""
     value_added_growth_rate: float = Field(default=0.05, gt=-0.5, lt=1)
     """Real growth of value added a year; used only for carbon intensity."""
-    social_cost_of_carbon_per_t: MoneyByYear = Field(default_factory=dict)
+    social_cost_of_carbon_per_t: AmountByYear = Field(default_factory=dict)
     """Damage per tonne by year, discounted at the social discount rate; reports damages avoided with these figures."""
     social_cost_series: Line | None = None
     """Series of policy/social_cost_of_carbon, such as EPA 2023: reports damages avoided with it; null reports none."""
@@ -191,7 +191,11 @@ def findings_of_money(values: Mapping[str, object], funds: Mapping[str, Fund], f
 
 
 # Keys of targets that require tonnes; the other keys set shares or the price of a shortfall.
-TONNE_TARGETS = ("abatement_share", "cumulative_avoided_kt", "captured_ktpa", "by_province", "by_sector")
+TONNE_TARGETS = (
+    "abatement_share", "avoided_ktpa", "cumulative_avoided_kt", "captured_ktpa", "by_province", "by_sector"
+)  # fmt: skip
+# Targets of single years, by the year in which their period starts.
+YEARLY_TARGETS = ("abatement_share", "avoided_ktpa")
 
 
 class AbatementTarget(Section):
@@ -199,8 +203,15 @@ class AbatementTarget(Section):
 
     abatement_share: ShareByYear = Field(default_factory=dict)
     """Avoided CO₂ as a share of the baseline, in the period that starts in a year: {2040: 0.05}."""
+    avoided_ktpa: AmountByYear = Field(default_factory=dict)
+    """Avoided CO₂ in the period that starts in a year, in thousand tonnes a year: {2040: 5_000}."""
     cumulative_avoided_kt: float | None = Field(default=None, ge=0)
     """Avoided CO₂ over the planning horizon, in thousand tonnes."""
+
+    @property
+    def is_set(self) -> bool:
+        """Whether some tonnes are required."""
+        return bool(self.abatement_share or self.avoided_ktpa or self.cumulative_avoided_kt)
 
 
 class Targets(AbatementTarget):
@@ -233,9 +244,10 @@ def stray_years(targets: Targets, years: Sequence[int]) -> list[Finding]:
         **{("by_sector", name): target for name, target in targets.by_sector.items()},
     }
     return [
-        Finding((*path, "abatement_share", str(year)), f"no period starts in {year}", f"years: {starts}", on_key=True)
+        Finding((*path, key, str(year)), f"no period starts in {year}", f"years: {starts}", on_key=True)
         for path, target in groups.items()
-        for year in target.abatement_share
+        for key in YEARLY_TARGETS
+        for year in getattr(target, key)
         if years and year not in years
     ]
 

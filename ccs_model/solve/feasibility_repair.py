@@ -29,6 +29,7 @@ from ccs_model.model.standard_form import matrix_of
 from ccs_model.problem import Problem, build_problem
 from ccs_model.problem.build_problem import NO_LINK, NO_SITE, NO_WELLS, SITES_TOO_LATE
 from ccs_model.scenario import Scenario
+from ccs_model.scenario.sections import YEARLY_TARGETS
 from ccs_model.solve.fixed_charge_network import network_of
 
 _BASINS_TRIED = 5
@@ -176,9 +177,7 @@ def _nearest_basins(scenario: Scenario, inputs: Inputs, plants: pd.DataFrame) ->
 def _concerned(scenario: Scenario, plants: pd.DataFrame) -> pd.DataFrame:
     """Plants that are eligible, but perhaps for a site, and concerned by targets or required."""
     targets = scenario.targets
-    groups = {
-        group for _, group, cut in targets.abatement_targets() if cut.abatement_share or cut.cumulative_avoided_kt
-    }
+    groups = {group for _, group, target in targets.abatement_targets() if target.is_set}
     groups |= {group for group, share in targets.share_of_avoided_min.items() if share > 0}
     fitting = plants[plants["reason"].isin(("", NO_SITE, NO_LINK, NO_WELLS, SITES_TOO_LATE))]
     if targets.captured_ktpa or "" in groups:
@@ -189,27 +188,32 @@ def _concerned(scenario: Scenario, plants: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class _Target:
-    """The abatement share of one year; `place` is the dotted key of its group."""
+    """An amount of one year: `name` is the key of a yearly target, `place` the dotted key of its group."""
 
     place: str
+    name: str
     year: int
-    share: float
+    amount: float
 
     @property
     def key(self) -> str:
-        return f"{self.place}.abatement_share.{self.year}"
+        return f"{self.place}.{self.name}.{self.year}"
+
+    def __str__(self) -> str:
+        return f"{self.amount:.2%}" if self.name == "abatement_share" else f"{self.amount:,.0f} kt/y"
 
 
 def _dates(scenario: Scenario, inputs: Inputs, trials: Trials) -> Iterator[str]:
-    """The earliest later period in which the same share is feasible: of one target, those of a year, or all of them."""
+    """The earliest later period in which the same is feasible: of one target, those of a year, or all of them."""
     if scenario.targets.shortfall_per_t is not None:
         return
     cuts = sorted(
         (
-            _Target(place, year, share)
-            for place, _, cut in scenario.targets.abatement_targets()
-            for year, share in cut.abatement_share.items()
-            if share > 0
+            _Target(place, name, year, amount)
+            for place, _, target in scenario.targets.abatement_targets()
+            for name in YEARLY_TARGETS
+            for year, amount in getattr(target, name).items()
+            if amount > 0
         ),
         key=lambda cut: cut.key,
     )
@@ -240,18 +244,18 @@ def _later(scenario: Scenario, moving: tuple[_Target, ...], later: int) -> Scena
         return None
     targets = scenario.targets.model_dump()
     for cut in moving:
-        del _shares(targets, cut.place)[cut.year]
+        del _by_year(targets, cut)[cut.year]
     for cut in moving:
-        shares, year = _shares(targets, cut.place), starts[starts.index(cut.year) + later]
-        shares[year] = max(cut.share, shares.get(year, 0.0))
+        amounts, year = _by_year(targets, cut), starts[starts.index(cut.year) + later]
+        amounts[year] = max(cut.amount, amounts.get(year, 0.0))
     return scenario.with_changes({"targets": targets})
 
 
-def _shares(targets: dict[str, Any], place: str) -> dict[int, float]:
-    """The abatement shares by year of the group at a dotted key of the dumped targets."""
-    _, *group = place.split(".", 2)
-    shares: dict[int, float] = (targets[group[0]][group[1]] if group else targets)["abatement_share"]
-    return shares
+def _by_year(targets: dict[str, Any], of: _Target) -> dict[int, float]:
+    """The amounts by year of the dumped targets to which a target belongs."""
+    _, *group = of.place.split(".", 2)
+    amounts: dict[int, float] = (targets[group[0]][group[1]] if group else targets)[of.name]
+    return amounts
 
 
 def _later_in_words(scenario: Scenario, moving: tuple[_Target, ...], later: int) -> str:
@@ -259,11 +263,11 @@ def _later_in_words(scenario: Scenario, moving: tuple[_Target, ...], later: int)
     starts = scenario.starts
     periods = [starts[starts.index(cut.year) + later] for cut in moving]
     if len(moving) == 1:
-        return f"{keys} is out of reach; the same {moving[0].share:.2%} can be reached in the period from {periods[0]}"
+        return f"{keys} is out of reach; the same {moving[0]} can be reached in the period from {periods[0]}"
     if len(set(periods)) == 1:
-        return f"{keys} are out of reach together; the same shares can be reached in the period from {periods[0]}"
+        return f"{keys} are out of reach together; the same can be reached in the period from {periods[0]}"
     when = "one period" if later == 1 else f"{later} periods"
-    return f"{keys} are out of reach together; each of the same shares can be reached {when} later"
+    return f"{keys} are out of reach together; each can be reached {when} later"
 
 
 def _ceilings(scenario: Scenario, inputs: Inputs, trials: Trials) -> Iterator[str]:

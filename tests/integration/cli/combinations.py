@@ -22,7 +22,7 @@ TARGETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "abatement_share": {"abatement_share": {"YEAR": 0.01}},
         "cumulative_avoided_kt": {"cumulative_avoided_kt": 400},
         "captured_ktpa": {"captured_ktpa": 300},
-        "by_province": {"by_province": {"Shanxi": {"abatement_share": {"YEAR": 0.01}}}},
+        "by_province": {"by_province": {"Shanxi": {"avoided_ktpa": {"YEAR": 150}}}},
         "by_sector": {"by_sector": {"chemicals": {"cumulative_avoided_kt": 400}}},
         "share_of_avoided_min": {"share_of_avoided_min": {"chemicals": 0.5}},
     }

@@ -80,13 +80,34 @@ def test_the_earliest_later_period_of_a_cut_is_named(solved: Solved) -> None:
     assert solved(LEAST_COST, SLOW, {"targets.abatement_share": {2031: 0.15}}).status != "limit"
 
 
+def test_a_target_in_tonnes_is_that_of_its_share(solved: Solved) -> None:
+    """Whichever way it is stated, with the same plan; a lower one and a later year are named in its own unit."""
+    share = solved(LEAST_COST, {"targets.abatement_share": {2031: 0.05}})
+    tonnes = float(share.targets["required_kt"].iloc[0])
+    assert tonnes == pytest.approx(0.05 * share.totals["baseline_ktpa"])
+    plan = solved(LEAST_COST, {"targets.avoided_ktpa": {2031: tonnes}})
+    assert plan.objective.value == pytest.approx(share.objective.value, rel=1e-9)
+    assert plan.targets["target"].tolist() == ["targets.avoided_ktpa.2031"]
+    assert plan.targets["reached_kt"].iloc[0] >= tonnes * (1 - 1e-9)
+    early = 0.15 * share.totals["baseline_ktpa"]
+    lines = conflicts(solved, LEAST_COST, SLOW, {"targets.avoided_ktpa": {2026: early}})
+    assert message(lines, "targets.avoided_ktpa.2026 is out").endswith(
+        f"is out of reach; the same {early:,.0f} kt/y can be reached in the period from 2031"
+    )
+    poor = LEAST_COST | {"budget.total_mn": 1_500}
+    line = message(conflicts(solved, poor, {"targets.avoided_ktpa": {2031: tonnes}}), "abatement_target_reached")
+    least = number(line, rf"is {tonnes:,.0f} kt/y; ([\d,]+) kt/y would restore feasibility")
+    assert 0 < least < tonnes
+    assert solved(poor, {"targets.avoided_ktpa": {2031: least}}).status != "limit"
+
+
 @pytest.mark.slow
 def test_cuts_of_two_years_move_together_where_neither_alone_is_enough(solved: Solved) -> None:
     slow = SLOW | {"years": [2026, 2031, 2036, 2041]}
     cuts = {2026: 0.12, 2031: 0.22}
     lines = conflicts(solved, LEAST_COST, slow, {"targets.abatement_share": cuts})
     line = message(lines, "targets.abatement_share.2026 and targets.abatement_share.2031")
-    assert line.endswith("each of the same shares can be reached one period later")
+    assert line.endswith("each can be reached one period later")
     later = {2031: 0.12, 2036: 0.22}
     plan = solved(LEAST_COST, slow, {"targets.abatement_share": later, "solver.mip_gap": 0.01})
     assert plan.status != "limit" and (plan.targets["shortfall_kt"] <= 1e-6).all()

@@ -20,7 +20,7 @@ RELAXATION = 63_683.9
 @pytest.fixture(scope="module")
 def shanxi() -> Plan:
     scenario = read_scenario(scenarios_folder() / "shanxi.yaml")
-    return optimize(scenario.with_changes({"solver.mip_gap": 0.1, "solver.time_limit_s": 400}))
+    return optimize(scenario.with_changes({"solver.mip_gap": 0.15, "solver.effort": "quick"}))
 
 
 def test_size_of_the_program(shanxi: Plan) -> None:
@@ -34,7 +34,7 @@ def test_the_relaxation(shanxi: Plan) -> None:
 def test_the_objective_within_the_gap_asked_for(shanxi: Plan) -> None:
     assert shanxi.status != "limit"
     assert shanxi.objective.value == pytest.approx(45_293.0, rel=0.05)
-    assert shanxi.objective.value <= shanxi.objective.searched_bound <= 1.1001 * shanxi.objective.value
+    assert shanxi.objective.value <= shanxi.objective.searched_bound <= 1.1501 * shanxi.objective.value
     # Over all candidate links only a wider bound holds; flow directions lower it below that of the relaxation.
     assert shanxi.objective.searched_bound <= shanxi.objective.bound <= RELAXATION
 

@@ -13,12 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.faults.conftest import Answer, answer_of
 from tests.paths import ROOT
 from tests.small_scenario import SMALL_TEXT
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="signals and name spaces of Linux")
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+Command = Callable[[str], Answer]
 
 
 @pytest.fixture
@@ -35,6 +37,13 @@ def run(tmp_path: Path) -> Run:
         return subprocess.run(["sh", "-c", line], cwd=tmp_path, env=environment, capture_output=True, text=True)
 
     return done
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Command:
+    """Run a command in a folder with small.yaml, in this process where the process itself does not matter."""
+    (tmp_path / "small.yaml").write_text(SMALL_TEXT, encoding="utf-8")
+    return lambda line: answer_of(line.split(), tmp_path)
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
@@ -91,59 +100,71 @@ def test_closed_streams_are_no_fault(command: str, closed: str, run: Run, tmp_pa
         assert json.loads((tmp_path / "run" / "plan.json").read_text(encoding="utf-8"))["status"] == "optimal"
 
 
-def test_a_run_that_has_lost_files_is_solved_again(run: Run, tmp_path: Path) -> None:
-    line = "ccs-model optimize small.yaml -q --out run"
-    assert run(line).returncode == 0
-    before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*.csv")}
-    for damage in ("rm run/plan.xlsx", ": > run/plan.json; rm -r run/tables"):
-        again = run(f"{damage}; {line}")
-        assert again.returncode == 0
-        assert "files of this run were missing or empty; it was solved again" in again.stderr
-        assert before == {path: path.read_bytes() for path in (tmp_path / "run").rglob("*.csv")}
-        assert (tmp_path / "run" / "plan.xlsx").stat().st_size > 0
-    assert "solved again" not in run(line).stderr
+def test_a_run_that_has_lost_files_is_solved_again(command: Command, tmp_path: Path) -> None:
+    run, line = tmp_path / "run", "optimize small.yaml -q --out run"
+    assert command(line).code == 0
+    before = {path: path.read_bytes() for path in run.rglob("*.csv")}
+
+    def lose_the_workbook() -> None:
+        (run / "plan.xlsx").unlink()
+
+    def empty_the_plan() -> None:
+        (run / "plan.json").write_bytes(b"")
+        shutil.rmtree(run / "tables")
+
+    for damage in (lose_the_workbook, empty_the_plan):
+        damage()
+        again = command(line)
+        assert again.code == 0
+        assert "files of this run were missing or empty; it was solved again" in again.err
+        assert before == {path: path.read_bytes() for path in run.rglob("*.csv")}
+        assert (run / "plan.xlsx").stat().st_size > 0
+    assert "solved again" not in command(line).err
     # What is not the run's is never replaced.
-    refused = run(f"touch run/mine.txt; rm run/plan.json; {line}")
-    assert refused.returncode == 8 and "mine.txt" in refused.stderr
+    (run / "mine.txt").touch()
+    (run / "plan.json").unlink()
+    refused = command(line)
+    assert refused.code == 8 and "mine.txt" in refused.err
 
 
-def test_futures_go_on_where_the_kept_plan_has_lost_a_file(run: Run) -> None:
-    line = "ccs-model montecarlo small.yaml --draws 8 --jobs 1 -q --out futures"
-    assert run(line).returncode == 0
-    again = run(f"rm futures/plan/plan.xlsx; {line} && ls futures/plan")
-    assert again.returncode == 0 and "plan.xlsx" in again.stdout, again.stderr
+def test_futures_go_on_where_the_kept_plan_has_lost_a_file(command: Command, tmp_path: Path) -> None:
+    line, workbook = "montecarlo small.yaml --draws 8 --jobs 1 -q --out futures", tmp_path / "futures/plan/plan.xlsx"
+    assert command(line).code == 0
+    workbook.unlink()
+    again = command(line)
+    assert again.code == 0 and workbook.exists(), again.err
 
 
-def test_update_replaces_a_run_of_other_inputs_and_reuses_one_of_the_same(run: Run, tmp_path: Path) -> None:
-    line = "ccs-model optimize small.yaml -q --out run"
-    assert run(f"{line} --update").returncode == 0
-    stamp = (tmp_path / "run" / "plan.json").stat().st_mtime_ns
-    assert run(f"{line} --update").returncode == 0
-    assert (tmp_path / "run" / "plan.json").stat().st_mtime_ns == stamp
-    changed = "sed -i 's/900/950/' small.yaml"
-    refused = run(f"{changed}; {line}")
-    assert refused.returncode == 8 and "already contains files of another run" in refused.stderr
-    assert run(f"{line} --update").returncode == 0
-    assert json.loads((tmp_path / "run" / "plan.json").read_text(encoding="utf-8"))["totals"]["budget_mn"] == 950
+def test_update_replaces_a_run_of_other_inputs_and_reuses_one_of_the_same(command: Command, tmp_path: Path) -> None:
+    line, plan = "optimize small.yaml -q --out run", tmp_path / "run" / "plan.json"
+    assert command(f"{line} --update").code == 0
+    stamp = plan.stat().st_mtime_ns
+    assert command(f"{line} --update").code == 0
+    assert plan.stat().st_mtime_ns == stamp
+    (tmp_path / "small.yaml").write_text(SMALL_TEXT.replace("900", "950"), encoding="utf-8")
+    refused = command(line)
+    assert refused.code == 8 and "already contains files of another run" in refused.err
+    assert command(f"{line} --update").code == 0
+    assert json.loads(plan.read_text(encoding="utf-8"))["totals"]["budget_mn"] == 950
 
 
-def test_damaged_runs_of_a_shard_are_named_and_solved_again(run: Run, tmp_path: Path) -> None:
-    line = "ccs-model sweep small.yaml --set budget.total_mn=600,900 --jobs 1 -q"
+def test_damaged_runs_of_a_shard_are_named_and_solved_again(command: Command, tmp_path: Path) -> None:
+    line = "sweep small.yaml --set budget.total_mn=600,900 --jobs 1 -q"
     for n in (1, 2):
-        assert run(f"{line} --shard {n}/2 --out shard-{n}").returncode == 0
+        assert command(f"{line} --shard {n}/2 --out shard-{n}").code == 0
     damaged = min((tmp_path / "shard-2" / "runs").glob("small-*"))
     table = damaged / "tables" / "retrofits.csv"
     table.write_bytes(table.read_bytes()[:100])
-    merged = run("ccs-model sweep merge shard-1 shard-2")
-    assert merged.returncode == 8
-    assert "tables/retrofits.csv: changed; copy this run again" in " ".join(merged.stdout.split())
-    assert run(f"{line} --shard 2/2 --out shard-2").returncode == 0
+    merged = command("sweep merge shard-1 shard-2")
+    assert merged.code == 8
+    assert "tables/retrofits.csv: changed; copy this run again" in " ".join(merged.out.split())
+    assert command(f"{line} --shard 2/2 --out shard-2").code == 0
     # A run of the first folder is compared as well.
     other = min((tmp_path / "shard-1" / "runs").glob("small-*")) / "map.geojson"
     other.write_bytes(other.read_bytes()[:-100])
-    assert run("ccs-model sweep merge shard-1 shard-2 -q").returncode == 7
-    assert run(f"{line} --shard 1/2 --out shard-1").returncode == 0
-    assert run("ccs-model sweep merge shard-1 shard-2 -q").returncode == 0
+    assert command("sweep merge shard-1 shard-2 -q").code == 7
+    assert command(f"{line} --shard 1/2 --out shard-1").code == 0
+    assert command("sweep merge shard-1 shard-2 -q").code == 0
 
 
 @pytest.mark.parametrize("address", ["", "tcp://127.0.0.1", "http://x:1", "h:8786"])

@@ -71,6 +71,7 @@ budget:
   by_province_mn: {}  # default
 targets:
   abatement_share: {}  # default
+  avoided_ktpa: {}  # default
   cumulative_avoided_kt: null  # default
   by_province: {}  # default
   by_sector: {}  # default
