@@ -169,7 +169,10 @@ def test_a_budget_of_0_is_followed_by_budgets_that_buy_something(small):
     assert points["objective"].iloc[-1] > points["objective"].iloc[1] > 0
 
 
-NETWORK = {"transport.shared_trunklines": True, "storage.sites": ["Qinshui", "Ordos"], "solver.mip_gap": 0.05}
+NETWORK = {
+    "transport.shared_trunklines": True, "storage.sites": ["Qinshui", "Ordos"], "solver.mip_gap": 0.05,
+    "solver.effort": "quick",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

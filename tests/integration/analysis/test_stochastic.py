@@ -163,7 +163,10 @@ def test_shared_pipes_are_built_for_all_futures(small: Callable[..., Scenario]) 
 @pytest.mark.slow
 def test_no_plan_of_a_future_that_all_can_keep_is_better(small: Callable[..., Scenario]) -> None:
     """Futures without a mean give no plan of it, and the futures' own plans are first stages all the same."""
-    sites = {"transport.shared_trunklines": True, "storage.sites": ["Qinshui"], "solver.mip_gap": 0.02}
+    sites = {
+        "transport.shared_trunklines": True, "storage.sites": ["Qinshui"], "solver.mip_gap": 0.02,
+        "solver.effort": "quick",
+    }  # fmt: skip
     shares = (0.002, 0.01)
     futures = {f"fill {share}": {"changes": {"storage.max_fill_share": share, "storage.capacity": size}}
                for share, size in zip(shares, ("low", "mid"), strict=True)}  # fmt: skip

@@ -115,8 +115,8 @@ def export_of(combination: Combination, formats: Sequence[str]) -> str:
 def check(combination: Combination, folder: Path, formats: Sequence[str] = FORMATS[:3]) -> None:
     """Run the scenario, its page and one of its exports; an invalid scenario is rejected and writes nothing.
 
-    Fractions change nothing of a page, and targets of a static year are those of a period there, so that the pages are
-    those of integer decisions in periods, and one of each objective in a static year.
+    Fractions change nothing of a page, and targets are the same there in a static year and without shared pipes. So the
+    pages are those of integer decisions with shared pipes in periods, and one of each objective elsewhere.
     """
     run = folder / "run"
     YAML().dump(combination.scenario(), folder / "small.yaml")
@@ -130,7 +130,8 @@ def check(combination: Combination, folder: Path, formats: Sequence[str] = FORMA
     assert plan["objective_name"] == combination.objective and plan["decisions"] == combination.decisions
     assert all(each["holds"] for each in plan["checks"])
     assert "Summary" in openpyxl.load_workbook(run / "plan.xlsx", read_only=True).sheetnames
-    if combination.decisions == "integer" and (combination.years == "periods" or combination.target == "none"):
+    is_on_network = combination.years == "periods" and combination.network == "shared pipes"
+    if combination.decisions == "integer" and (is_on_network or combination.target == "none"):
         page = answer_of(["report", "run"], folder)
         assert page.code == 0, page.err
         assert (run / "report.html").stat().st_size > 10_000
