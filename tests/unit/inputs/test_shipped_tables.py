@@ -285,3 +285,11 @@ def test_every_row_has_as_many_fields_as_its_header() -> None:
         with path.open(encoding="utf-8", newline="") as file:
             header, *rows = csv.reader(file)
         assert {len(row) for row in rows} <= {len(header)}, path.name
+
+
+def test_grid_factors_of_2023_moved_as_the_ministry_says(inputs: Inputs) -> None:
+    """20 provinces fell and 10 rose, Guangdong among them (China Electric Power News, 15 January 2026)."""
+    factors = inputs["prices/grid_factors"].pivot(index="province", columns="year", values="grid_kg_per_kwh")
+    provinces = factors[factors[2022].notna()]
+    assert (provinces[2023] < provinces[2022]).sum() == 20 and (provinces[2023] > provinces[2022]).sum() == 10
+    assert provinces.loc["Guangdong", 2023] > provinces.loc["Guangdong", 2022]
