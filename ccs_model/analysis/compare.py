@@ -20,7 +20,7 @@ from ccs_model.errors import InputError, Issue
 from ccs_model.plan.plan import CHANGES, ENTERS, LEAVES, Plan
 from ccs_model.plan.plan_json import plain, records
 from ccs_model.plan.stored_run import StoredRun
-from ccs_model.report.workbook.plain_workbook import write_comparison
+from ccs_model.report.workbook.workbook import write_comparison
 from ccs_model.runs.run_reader import read_run, run_of
 from ccs_model.units import money_text, unit_of, unit_text
 

@@ -42,7 +42,7 @@ from ccs_model.inputs import Inputs
 from ccs_model.plan.cache_key import RunKey, cached_manifest, run_key
 from ccs_model.plan.plan_json import csv_text, plain, records
 from ccs_model.problem import build_problem
-from ccs_model.report.workbook.plain_workbook import table_book
+from ccs_model.report.workbook.workbook import table_book
 from ccs_model.runs.folder_writer import MANIFEST, LockedError, remove_leftovers, write_files
 from ccs_model.runs.run_reader import changed_outputs
 from ccs_model.runs.run_writer import run_files

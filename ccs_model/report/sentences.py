@@ -8,11 +8,11 @@ from dataclasses import asdict
 from ccs_model.plan.decisions import BUILT
 from ccs_model.plan.headline import counted
 from ccs_model.plan.plan import Plan
-from ccs_model.plan.plan_json import binding_text, records, storage_band_of, why_nothing_is_built
+from ccs_model.plan.plan_json import binding_text, pipe_links, records, storage_band_of, why_nothing_is_built
 from ccs_model.plan.tables import left_out_table, not_eligible_table
 from ccs_model.problem import Problem
-from ccs_model.report.figures import gap_of
 from ccs_model.report.phrases import (
+    Gap,
     binding_limits,
     ended_in_words,
     granted_mn,
@@ -34,6 +34,20 @@ _ACHIEVED = {
 }
 # Stands below the answer in the workbook, whose figures are live.
 AS_SOLVED = "The answer describes the plan as solved. It does not follow edits of this workbook; the key figures do."
+
+
+def gap_of(plan: Plan) -> Gap:
+    """The optimality gap of a plan."""
+    objective = plan.objective
+    n_searched, n_links = (0, 0) if plan.corridors is None else pipe_links(plan)
+    return Gap(
+        objective.searched_gap_share,
+        objective.gap_share,
+        objective.searched_bound,
+        objective.bound,
+        n_searched,
+        n_links,
+    )
 
 
 def bound_text(plan: Plan, requested: str = "") -> str:

@@ -37,8 +37,7 @@ from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.export.formats import frontier_text, geojson_text
 from ccs_model.report.pipe_tables import candidate_links, pipes_by_vintage, pipes_table, shares_of
 from ccs_model.report.summary import summary_text
-from ccs_model.report.workbook.plain_workbook import infeasible_workbook, table_book
-from ccs_model.report.workbook.workbook import workbook_bytes, write_workbook
+from ccs_model.report.workbook.workbook import infeasible_workbook, table_book, workbook_bytes, write_workbook
 from ccs_model.runs.folder_writer import MANIFEST, write_files
 from ccs_model.scenario import Scenario
 from ccs_model.units import money_text

@@ -14,7 +14,6 @@ from ccs_model.plan.decisions import BUILT
 from ccs_model.plan.plan_json import plain, records
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.problem import Problem
-from ccs_model.report.figures import macc_cut
 from ccs_model.report.page import charts
 from ccs_model.report.page.html import (
     Column,
@@ -33,6 +32,7 @@ from ccs_model.report.phrases import (
     capitalised,
     society,
 )
+from ccs_model.report.workbook.native_charts import macc_cut
 from ccs_model.units import label_of
 
 # Sections for an economist.

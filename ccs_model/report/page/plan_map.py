@@ -18,7 +18,7 @@ from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.page.basemap import HEIGHT, WIDTH, Basemap, Box, Projection
 from ccs_model.report.page.html import Words, as_data, number, paragraph, render, section
 from ccs_model.report.phrases import capitalised, years_of_work
-from ccs_model.report.sector_colours import sector_colours
+from ccs_model.report.workbook.native_charts import sector_colours
 
 _MARGIN_SHARE, _LEAST_DEG = 0.07, 0.6
 # Radius in pixels of the largest circle and of the smallest; widths of the widest pipeline and of the narrowest.

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pandas as pd
 
 from ccs_model._typing import Floats
 from ccs_model.engineering.streams import utilisation_share
+from ccs_model.inputs import Inputs
 from ccs_model.inputs.geography import are_in_china
 from ccs_model.plan.merit_order import CAPTURE_PARTS
 from ccs_model.plan.money import base_costs_per_t
 from ccs_model.plan.plan import Plan
-from ccs_model.plan.plan_json import records
+from ccs_model.plan.plan_json import Band, records
 from ccs_model.problem import Problem
-from ccs_model.report import figures as published
 from ccs_model.report import sentences as words
 from ccs_model.report.live_accounts import has_accounts
-from ccs_model.report.workbook.cell_values import is_missing
-from ccs_model.report.workbook.columns import table_columns
+from ccs_model.report.workbook.columns import is_missing, table_columns
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.sheet import Page, Sheet
+from ccs_model.scenario.fields import SHIPPED_INVENTORIES
 
 # Yearly costs that are given whole, not per tonne.
 _AS_SOLVED = (
@@ -132,8 +132,8 @@ _OF_RANGE = ("low_per_t", "high_per_t", "place")
 def write_economics(sheet: Sheet, plan: Plan) -> None:
     """Write one row a retrofit in the last period, at prices of the last year, then the published ranges."""
     inputs = plan.problem.inputs
-    published_ranges = published.published_ranges(inputs)
-    ranges = published.ranges_of(inputs, plan.problem.plants["sector"])
+    every_range = published_ranges(inputs)
+    ranges = ranges_of(inputs, plan.problem.plants["sector"])
     in_cny = bool(ranges) and plan.problem.currency == ranges[0].currency
     sheet.banner()
     sheet.paragraph(
@@ -153,7 +153,7 @@ def write_economics(sheet: Sheet, plan: Plan) -> None:
     rows = [_row(row) for row in records(costs)]
     if in_cny:
         feedstock = plan.problem.inputs.plants_of("chemicals").set_index("plant")["feedstock"].to_dict()
-        rows = [{**row, **_band_cells(published_ranges, row, feedstock.get(str(row["plant"]), ""))} for row in rows]
+        rows = [{**row, **_band_cells(every_range, row, feedstock.get(str(row["plant"]), ""))} for row in rows]
     without = [*(() if shared else _SHARED_ONLY), *(() if has_accounts(plan) else _OF_ACCOUNTS)]
     without += () if costs["base_cost_per_t"].notna().any() else _OF_PRODUCT
     without += () if plan.problem.has_classes else _OF_CLASS
@@ -205,16 +205,48 @@ def _totals(costs: pd.DataFrame) -> dict[str, object]:
     return found
 
 
-def _band_cells(
-    ranges: Sequence[published.PublishedRange], row: dict[str, object], feedstock: str
-) -> dict[str, object]:
-    band = published.covering_range(ranges, str(row["sector"]), str(row["grade"]), feedstock)
+def _band_cells(ranges: Sequence[PublishedRange], row: dict[str, object], feedstock: str) -> dict[str, object]:
+    band = covering_range(ranges, str(row["sector"]), str(row["grade"]), feedstock)
     cost = row["capture_cost_per_t"]
     return {
         "low_per_t": None if band is None else band.low_per_t,
         "high_per_t": None if band is None else band.high_per_t,
         "place": "no band" if band is None or is_missing(cost) else band.place(float(str(cost))),
     }
+
+
+# Published ranges of the capture cost (costs/capture_ranges), compared as they stand.
+
+
+@dataclass(frozen=True)
+class PublishedRange(Band):
+    """A published range of the capture cost of a sector, with its source; an empty grade or feedstock means any."""
+
+    sector: str = ""
+    grade: str = ""
+    feedstock: str = ""
+    citation: str = ""
+    note: str = ""
+
+
+def published_ranges(inputs: Inputs) -> tuple[PublishedRange, ...]:
+    """The published ranges in the order of their table."""
+    names = [each.name for each in fields(PublishedRange)]
+    return tuple(PublishedRange(*row) for row in inputs["costs/capture_ranges"][names].itertuples(index=False))
+
+
+def ranges_of(inputs: Inputs, sectors: Iterable[str]) -> tuple[PublishedRange, ...]:
+    """The ranges of steel and chemicals, and those of other sectors of a plan."""
+    shown = {*SHIPPED_INVENTORIES, *sectors}
+    return tuple(each for each in published_ranges(inputs) if each.sector in shown)
+
+
+def covering_range(ranges: Iterable[PublishedRange], sector: str, grade: str, feedstock: str) -> PublishedRange | None:
+    """The first range that covers a stream; None for mixed tail gas, flue gas of chemical plants and gas-fed plants."""
+    for each in ranges:
+        if each.sector == sector and each.grade in ("", grade) and each.feedstock in ("", feedstock):
+            return each
+    return None
 
 
 ECONOMICS = Page("Economics", "Cost build-up of each retrofit, compared with published ranges.", write_economics)

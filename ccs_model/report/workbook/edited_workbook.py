@@ -21,7 +21,7 @@ from ccs_model.report.language import LANGUAGES
 from ccs_model.report.workbook.inputs_sheet import PLAY, live_inputs
 from ccs_model.report.workbook.plants_sheet import decision_text
 from ccs_model.report.workbook.recalculation import stored_workbook
-from ccs_model.report.workbook.storage_sheet import NO, YES
+from ccs_model.report.workbook.transport_sheet import NO, YES
 from ccs_model.report.workbook.workbook_reader import (
     MOST_CELLS,
     Place,

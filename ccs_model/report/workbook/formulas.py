@@ -25,8 +25,7 @@ from xlsxwriter.utility import xl_col_to_name as _letters_of
 
 from ccs_model.errors import CcsModelError
 from ccs_model.report.language import Language
-from ccs_model.report.workbook.cell_values import is_missing
-from ccs_model.report.workbook.columns import Cell, Column
+from ccs_model.report.workbook.columns import Cell, Column, is_missing
 
 FUNCTIONS = (
     "SUM", "SUMIFS", "COUNTIF", "SUMPRODUCT", "INDEX", "MATCH", "SMALL", "IF", "IFERROR", "AND", "OR", "MIN", "MAX",

@@ -12,12 +12,17 @@ import pandas as pd
 from ccs_model.plan.merit_order import macc_parts, macc_table
 from ccs_model.plan.plan import Frontier, Plan
 from ccs_model.plan.plan_json import records
-from ccs_model.report.figures import macc_cut
-from ccs_model.report.sector_colours import pale, sector_colours
-from ccs_model.report.workbook.cell_values import is_missing
-from ccs_model.report.workbook.columns import CALCULATION, SOLVER, Cell, Column, declared_rows, table_columns
+from ccs_model.report.workbook.columns import (
+    CALCULATION,
+    SOLVER,
+    Cell,
+    Column,
+    declared_rows,
+    is_missing,
+    table_columns,
+)
 from ccs_model.report.workbook.formulas import Block, Formula, message
-from ccs_model.report.workbook.native_charts import CHART_ROWS, PICTURE_ROWS, Picture
+from ccs_model.report.workbook.native_charts import CHART_ROWS, PICTURE_ROWS, Picture, macc_cut, pale, sector_colours
 from ccs_model.report.workbook.series_sheet import carbon_price_per_t, year_column
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 from ccs_model.units import first_few

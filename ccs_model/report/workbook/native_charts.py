@@ -1,9 +1,17 @@
-"""Native charts of columns without gaps, so that steps have true edges in every spreadsheet program."""
+"""Native charts of columns without gaps, so that steps have true edges in every spreadsheet program.
+
+Colours of sectors and the end of the cost axis are the same on the page.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
+
+import pandas as pd
 
 from ccs_model.report.language import Language
 
@@ -121,3 +129,52 @@ def draw(book: Any, worksheet: Any, row: int, at: int, picture: Picture, languag
     # Filtering the sheet's rows must not take bars away.
     drawn.show_hidden_data()
     worksheet.insert_chart(row, 0, drawn, {"description": language.sentence(picture.alt), **place})
+
+
+# Steel and chemicals have the colours of the house; the others are from the muted scheme of Paul Tol (SRON, 2021),
+# whose colours differ for colour-blind readers.
+SECTOR_COLOURS: Mapping[str, str] = MappingProxyType(
+    {
+        "steel": "#B35806",
+        "chemicals": "#2166AC",
+        "cement": "#CC6677",
+        "lime": "#DDCC77",
+        "refinery": "#332288",
+        "hydrogen": "#88CCEE",
+        "ethylene": "#44AA99",
+        "ethylene_oxide": "#117733",
+        "ethanol": "#999933",
+        "pulp": "#661100",
+        "waste": "#882255",
+        "coal_power": "#37474F",
+        "gas_power": "#AA4499",
+    }
+)
+# Sectors of a user's own table.
+_OWN = ("#7B6D8D", "#1B6637", "#5B2C83", "#888888")
+# Share of the full colour in the pale one.
+_PALE = 0.3
+
+
+def sector_colours(sectors: Iterable[str]) -> dict[str, str]:
+    """Return the colour of each sector."""
+    own = [sector for sector in sectors if sector not in SECTOR_COLOURS]
+    return {**SECTOR_COLOURS, **{sector: _OWN[at % len(_OWN)] for at, sector in enumerate(own)}}
+
+
+def pale(colour: str) -> str:
+    """Return a colour mixed with white."""
+    parts = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    return "#" + "".join(f"{round(255 - (255 - part) * _PALE):02X}" for part in parts)
+
+
+# Share of the tonnes of the cost curve that its cost axis shows in full height.
+_SHOWN_SHARE = 0.95
+
+
+def macc_cut(table: pd.DataFrame) -> float:
+    """Return where the cost axis of the curve ends: above the cost of all but the most expensive tonnes."""
+    costs, ends = table["avoidance_cost_at_full_load_per_t"], table["cumulative_avoided_at_full_load_ktpa"]
+    shown = float(costs[ends >= _SHOWN_SHARE * ends.iloc[-1]].iloc[0])
+    step = 10 ** math.floor(math.log10(max(shown, 1.0))) / 2
+    return min(math.ceil(1.25 * shown / step) * step, float(costs.max()))

@@ -23,7 +23,6 @@ from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import pipe_links, records, without_folder
 from ccs_model.report import sentences as words
 from ccs_model.report.export.formats import long_table, number_columns
-from ccs_model.report.figures import gap_of
 from ccs_model.report.language import Language, chinese, labels
 from ccs_model.report.live_accounts import by_plant, flows_of, has_accounts
 from ccs_model.report.workbook.book import CHOSEN, HUNDRED_MILLIONS, MILLIONS
@@ -101,7 +100,7 @@ def _scenario_lines(plan: Plan) -> Iterator[Row]:
 
 def _items(sheet: Sheet, plan: Plan) -> Iterator[Row]:
     """The items of run_items.csv that the run has."""
-    objective, size, problem, gap = plan.objective, plan.size, plan.problem, gap_of(plan)
+    objective, size, problem, gap = plan.objective, plan.size, plan.problem, words.gap_of(plan)
     solver, is_searched = problem.scenario.solver, plan.corridors is not None
     values: dict[str, object] = {
         "status": plan.status,

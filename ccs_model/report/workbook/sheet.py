@@ -14,7 +14,13 @@ from xlsxwriter.utility import xl_range_abs
 
 from ccs_model.errors import CcsModelError
 from ccs_model.report.workbook.book import Book, Fill, MoneyUnit, unit_in
-from ccs_model.report.workbook.cell_values import (
+from ccs_model.report.workbook.columns import (
+    ASSUMED,
+    CHECK,
+    INPUT,
+    OBSERVED,
+    Cell,
+    Column,
     alignment,
     checked_number,
     checked_text,
@@ -23,11 +29,11 @@ from ccs_model.report.workbook.cell_values import (
     printed_width,
     quoted,
     shown,
+    table_columns,
     text_width,
     widest_word,
     with_dash,
 )
-from ccs_model.report.workbook.columns import ASSUMED, CHECK, INPUT, OBSERVED, Cell, Column, table_columns
 from ccs_model.report.workbook.formulas import TOTAL, Block, Formula, Row, is_number, resolved, sums, with_formulas
 from ccs_model.report.workbook.native_charts import CHART_ROWS, PICTURE_ROWS, ROW_POINTS, Picture, draw
 from ccs_model.report.workbook.printed_pages import (

@@ -16,10 +16,8 @@ from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.plan.social_account import SOCIAL_TOTALS, social_terms
 from ccs_model.report import sentences as words
-from ccs_model.report.figures import gap_of
 from ccs_model.report.live_accounts import has_accounts
 from ccs_model.report.phrases import estimates_in_words, load_in_words, percent, society
-from ccs_model.report.sector_colours import sector_colours
 from ccs_model.report.workbook.cash_flow_sheet import pictures
 from ccs_model.report.workbook.columns import (
     CALCULATION,
@@ -38,7 +36,7 @@ from ccs_model.report.workbook.columns import (
 )
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.macc_sheet import SLOTS_A_LABEL, curve_series
-from ccs_model.report.workbook.native_charts import Picture
+from ccs_model.report.workbook.native_charts import Picture, sector_colours
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 
 # Headings and meanings where the price is that of the scenario and not the market's.
@@ -218,7 +216,7 @@ def _key_figures(sheet: Sheet, plan: Plan) -> Iterator[Row]:
 
 def _bounds(sheet: Sheet, plan: Plan) -> Iterator[Row]:
     """Optimality gaps; two where a part of the candidate links was searched."""
-    gap = gap_of(plan)
+    gap = words.gap_of(plan)
     searched, every = (
         Cell(share if math.isfinite(share) else None, "gap_share") for share in (gap.searched_share, gap.share)
     )

@@ -1,14 +1,17 @@
-"""Sheet Transport: pipelines with size, flow and cost, flows by period, and cost sharing of a shared network."""
+"""Sheets Transport and Storage: pipelines with size, flow, cost and cost sharing; sites with injection and limits."""
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from ccs_model.plan.headline import counted
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import pipe_links, records
+from ccs_model.problem import Problem
+from ccs_model.problem.storage_sites import sites_of, wells_for
 from ccs_model.report import sentences as words
-from ccs_model.report.figures import gap_of
+from ccs_model.report.phrases import oil_in_words, percent, resources_in_words
 from ccs_model.report.pipe_tables import (
     flows_by_year,
     flows_of_links,
@@ -19,8 +22,8 @@ from ccs_model.report.pipe_tables import (
     pipes_table,
     shared_facilities,
 )
-from ccs_model.report.workbook.columns import SOLVER, Column, table_columns
-from ccs_model.report.workbook.sheet import Page, Sheet
+from ccs_model.report.workbook.columns import SOLVER, Cell, Column, table_columns
+from ccs_model.report.workbook.sheet import Page, Row, Sheet
 
 
 def write_network(sheet: Sheet, plan: Plan) -> None:
@@ -74,7 +77,7 @@ def _candidates(plan: Plan) -> str:
     text += f", and {n_roads} roads for trucks. " if n_roads else ". "
     if plan.corridors is None:
         return f"{text}Every candidate link is in the model."
-    gap = gap_of(plan)
+    gap = words.gap_of(plan)
     if not gap.is_restricted:
         return f"{text}The plan was optimised over all of them."
     return (
@@ -148,3 +151,265 @@ def _flows(sheet: Sheet, plan: Plan, pipes: pd.DataFrame, empty: str) -> None:
 TRANSPORT = Page(
     "Transport", "Every pipeline: length, size, flow, capex; flows by period; cost sharing.", write_transport
 )
+
+
+# A limit is reached when no more than this share of it is left.
+_REACHED_SHARE = 1e-6
+
+# Site flow at which the other candidates are compared.
+_COMPARED_KTPA = 3_000.0
+_TO_CHANGE = "The last table of the sheet has the use and the capacity of each site, which you can change."
+_SITE_TOTALS = {"name": "Total"}
+
+
+def write_storage(sheet: Sheet, plan: Plan) -> None:
+    """One row a site used with totals; what is injected with the periods across; costs; the other sites, in short."""
+    problem = plan.problem
+    used = _used(plan)
+    empty = words.nothing_built(plan) if plan.retrofits.empty else ""
+    shared = problem.network is not None
+    capacity = {"capacity_kt": f"Capacity, {problem.scenario.storage.capacity} case"}
+    injected = {"injected_ktpa": f"Injected, {'annual' if problem.is_static else 'last period'}"}
+    sheet.may_be_upright = True
+    sheet.paragraph(_about(plan))
+    sheet.note(_TO_CHANGE)
+    sheet.kept()
+    columns = table_columns("storage.used", headings=capacity | injected)
+    sheet.table(columns, records(used), main=True, totals=_SITE_TOTALS, empty=empty)
+    _sites_by_period(sheet, plan, used, empty)
+    if beside := words.storage_band(plan.totals["storage_cost_per_t"], plan.problem):
+        sheet.note(beside)
+    storage = records(plan.storage)
+    for text in filter(None, (*resources_in_words(storage), oil_in_words(storage, plan.problem.money))):
+        sheet.note(text)
+    _costs(sheet, plan, used, empty)
+    sheet.section("Other candidate sites")
+    others = problem.sites[~problem.sites["site"].isin(plan.storage["site"])]
+    reach = {
+        "storage_cost_per_t": "Storage at up to 3 Mt/y",
+        "n_plants_in_reach": "In reach" if shared else "Candidates in reach",
+    }
+    compared = others.assign(
+        n_plants_in_reach=_within_radius(plan, others), storage_cost_per_t=_cost_at(problem, others, _COMPARED_KTPA)
+    )
+    columns = table_columns("storage.others", headings=capacity | reach)
+    empty_others = "None: every candidate site is in use."
+    sheet.table(columns, records(compared), empty=empty_others, named="others")
+    _basins(sheet, plan)
+    _sites_to_change(sheet, plan)
+
+
+def _basins(sheet: Sheet, plan: Plan) -> None:
+    """Write the capacity of the sites of each basin beside that of the whole basin in the literature, where known."""
+    problem = plan.problem
+    published = problem.inputs["storage/basin_capacities"].groupby("basin")[["saline_capacity_kt", "oil_capacity_kt"]]
+    known = published.sum(min_count=1)
+    sites = problem.sites.groupby("basin")[["capacity_low_kt", "capacity_mid_kt", "capacity_high_kt"]].sum()
+    table = sites.join(known, how="inner").reset_index()
+    if table.empty:
+        return
+    table.insert(1, "n_sites", table["basin"].map(problem.sites["basin"].value_counts()))
+    top = sheet.row
+    sheet.section("Capacity of basins, beside the literature")
+    sheet.note(
+        "Capacities of the literature are those of whole basins on a grid, before sites are chosen (Fan et al. 2025). "
+        "Capacities of sites come from other sources and may exceed them. An empty cell means that there is no figure."
+    )
+    block = sheet.table("storage.basins", records(table), named="basins")
+    sheet.leave_unprinted(top, block.last)
+
+
+YES, NO = "yes", "no"
+
+
+def _sites_to_change(sheet: Sheet, plan: Plan) -> None:
+    """Write every site that a plant can reach, and those excluded, with use and capacity, which can be changed."""
+    top = sheet.row
+    sheet.section("Sites you can change")
+    sheet.note(
+        "Use and capacity take effect when you solve again with ccs-model optimize FILE: no excludes a site, and a "
+        "capacity replaces the estimate of the table."
+    )
+    sites, network = plan.problem.sites, plan.problem.network
+    if network is not None and (reached := network.sites_with_a_plant()):
+        sites = sites[sites["site"].isin(reached)]
+    excluded = _excluded_sites(plan.problem)
+    off = set(excluded["site"])
+    sites = pd.concat([sites, excluded], ignore_index=True) if off else sites
+    rows: list[Row] = []
+    for site in records(sites[["site", "name", "basin", "capacity_kt"]]):
+        use = NO if site["site"] in off else YES
+        # A site may have no limit.
+        capacity_kt = site["capacity_kt"] if np.isfinite(site["capacity_kt"]) else None
+        new = Cell(capacity_kt, "capacity_kt", unlocked=True)
+        known = {"use_solved": use, "capacity_kt": capacity_kt}
+        rows.append({**site, "use": Cell(use, unlocked=True), "new_capacity_kt": new, **known})
+    block = sheet.table("storage.sites", rows, key="sites", named="sites")
+    sheet.choices(block, "use", [YES, NO])
+    sheet.leave_unprinted(top, block.last)
+    sheet.book.mark(
+        site_ids=block.column("site"),
+        site_use=block.column("use"),
+        site_use_solved=block.column("use_solved"),
+        site_capacity=block.column("new_capacity_kt"),
+        site_capacity_solved=block.column("capacity_kt"),
+    )
+
+
+def _excluded_sites(problem: Problem) -> pd.DataFrame:
+    """The sites that the scenario excludes, with their capacity."""
+    if not problem.scenario.storage.exclude:
+        return problem.sites.iloc[:0]
+    every = sites_of(problem.scenario.with_changes({"storage.exclude": []}), problem.inputs, problem.price_level)
+    return every[~every["site"].isin(problem.sites["site"])]
+
+
+def _about(plan: Plan) -> str:
+    problem = plan.problem
+    share = percent(problem.max_fill_share, 0)
+    text = f"A site may be filled to {share} of its capacity in the case chosen by the scenario"
+    if problem.is_static:
+        life_yr = problem.scenario.storage_life_yr
+        text += f", within a storage life of {life_yr:g} years; stored is the total over that life. "
+    else:
+        text += (
+            ". The post-horizon injection obligation is the CO2 that retrofits deliver after the horizon until the end "
+            "of their life; capacity is reserved for it. "
+        )
+    if problem.network is None:
+        return (
+            f"{text}Every retrofit with a pipe of its own has an injection site and wells of its own; the injectivity "
+            "of all wells of a site limits them together."
+        )
+    return (
+        f"{text}The wells drilled so far limit injection at the peak of a period, and a site has a maximum number of "
+        "wells."
+    )
+
+
+# Quantities with the periods across: name, unit and heading.
+_PERIODS = (
+    ("injected", "ktpa", "Injected from"),
+    ("n_wells", "", "Wells from"),
+    ("invested", "mn", "Investment from"),
+)
+
+
+def _sites_by_period(sheet: Sheet, plan: Plan, used: pd.DataFrame, empty: str) -> None:
+    """What is injected, the wells there are by then, and what is spent."""
+    sheet.section("By period: injection (annual mean), cumulative wells, investment in sites and wells")
+    columns = [
+        Column(_across(what, year, unit), SOLVER, label=f"{text} {year}", total="solved")
+        for what, unit, text in _PERIODS
+        for year in plan.problem.years
+    ]
+    columns = [*table_columns("storage.others")[:2], *columns]
+    sheet.table(columns, records(used), totals=_SITE_TOTALS, named="periods", empty=empty)
+
+
+# Columns of own injection sites, and the headings of those that are costs of one of them.
+_OF_OWN_SITES = ("n_injection_sites", "closure_of_all_mn")
+_PER_OWN_SITE = {
+    "site_capex_mn": "Capital of an injection site",
+    "closure_mn": "Closure and post-injection care of an injection site",
+}
+
+
+_OWN_SITES = (
+    " Each retrofit has an injection site of its own. Total investment is capital of an injection site × injection "
+    "sites + capital of a well × wells drilled."
+)
+
+
+def _costs(sheet: Sheet, plan: Plan, used: pd.DataFrame, empty: str) -> None:
+    is_shared = plan.problem.network is not None
+    sheet.section("Cost of sites and wells")
+    sheet.note(
+        "Capital of the site and of each well, whatever they take in. O&M includes monitoring and what is set aside "
+        "for closure and post-injection care. Other cost is paid per tonne: injection, or the all-in cost of a site "
+        "that gives no other, at the cheapest step of its supply curve. Payments of an oil field are separate income "
+        f"and not part of any cost.{'' if is_shared else _OWN_SITES}"
+    )
+    columns = table_columns(
+        "storage.costs", without=_OF_OWN_SITES if is_shared else (), headings={} if is_shared else _PER_OWN_SITE
+    )
+    sheet.table(columns, records(used), totals=_SITE_TOTALS, empty=empty, named="costs")
+
+
+def _used(plan: Plan) -> pd.DataFrame:
+    """Sites of plan.storage in its order, with what stands at the horizon's end and what is injected by period."""
+    problem = plan.problem
+    by_site = plan.storage.groupby("site", sort=False)
+    end = by_site.tail(1).set_index("site")
+    sites = problem.sites.set_index("site").loc[end.index]
+    filled_kt = end["stored_kt"] + end["committed_kt"]
+    used = sites.assign(
+        injected_ktpa=end["injected_ktpa"],
+        stored_kt=end["stored_kt"],
+        committed_kt=end["committed_kt"],
+        room_kt=end["capacity_kt"],
+        filled_share=filled_kt / end["capacity_kt"],
+        limit=[_limit(periods, filled_kt[site]) for site, periods in by_site],
+    )
+    for what, unit, _ in _PERIODS:
+        across = plan.storage.pivot(index="site", columns="year", values=f"{what}_{unit}".rstrip("_"))
+        across = across.reindex(used.index)
+        used = used.assign(**{_across(what, year, unit): across[year] for year in across})
+    injected = end["injected_ktpa"]
+    of_site = plan.retrofits.groupby("site")[["share", "storage_closure_mn"]].sum().reindex(end.index)
+    variable = sites["injection_cost_per_t"]
+    if problem.stores is not None:
+        variable = problem.stores.groupby("site")["variable_per_t"].min().reindex(end.index)
+    used = used.assign(
+        n_wells=end["n_wells"],
+        wells_ktpa=end["wells_ktpa"],
+        storage_cost_per_t=end["storage_cost_per_t"],
+        invested_mn=by_site["invested_mn"].sum(),
+        closure_mn=sites["closure_mn"] + sites["post_injection_mn"],
+        n_injection_sites=of_site["share"],
+        closure_of_all_mn=of_site["storage_closure_mn"],
+        capital_mn_pa=end["capital_mn_pa"],
+        site_and_well_om_mn_pa=end["fixed_om_mn_pa"],
+        fixed_cost_per_t=(end["capital_mn_pa"] + end["fixed_om_mn_pa"]) * 1000.0 / injected.where(injected > 0, np.nan),
+        variable_per_t=variable,
+        oil_revenue_mn_pa=end.get("oil_revenue_mn_pa", 0.0),
+    )
+    return used.reset_index(names="site")
+
+
+def _across(what: str, year: int, unit: str) -> str:
+    """The name of a quantity of one period: `injected_2030_ktpa`."""
+    return f"{what}_{year}_{unit}".rstrip("_")
+
+
+def _limit(periods: pd.DataFrame, filled_kt: float) -> str:
+    """What is full, in words: `all wells, from 2030, 2035; the room`."""
+    most = 1.0 - _REACHED_SHARE
+    years = periods["year"][periods["peak_injected_ktpa"] >= most * periods["injection_max_ktpa"]]
+    full = [f"all wells, from {', '.join(map(str, years))}"] if len(years) else []
+    if filled_kt >= most * periods["capacity_kt"].iloc[-1]:
+        full.append("the capacity")
+    return "; ".join(full) or "none"
+
+
+def _cost_at(problem: Problem, sites: pd.DataFrame, flow_ktpa: float) -> pd.Series:
+    """Levelised cost per t of a site that takes a nameplate flow, or as much as its wells can, at full load."""
+    flow = np.minimum(flow_ktpa, sites["injection_max_ktpa"])
+    wells = wells_for(flow, sites["well_injectivity_ktpa"], sites["n_wells_max"])
+    capital = (sites["site_capex_mn"] + sites["well_capex_mn"] * wells) * problem.recovery(sites["life_yr"])
+    yearly = capital + problem.storage_yearly_mn(sites, sites["life_yr"]) + sites["well_om_mn_pa"] * wells
+    delivered = (flow * problem.delivered_share).where(flow > 0, np.nan)
+    return yearly * 1000.0 / delivered + sites["injection_cost_per_t"]
+
+
+def _within_radius(plan: Plan, sites: pd.DataFrame) -> pd.Series:
+    """How many candidates may lay a pipe of their own to it; with a shared network, whether it is a node of it."""
+    problem = plan.problem
+    if problem.network is not None:
+        return sites["site"].isin(set(problem.network.node_of_site))
+    routes = problem.routes
+    routes = routes[routes["plant"].isin(problem.plants["plant"][problem.plants["is_candidate"]])]
+    return sites["site"].map(routes.groupby("site")["plant"].nunique()).fillna(0).astype(int)
+
+
+STORAGE = Page("Storage", "Every site in use: wells, injection, stored CO2, remaining capacity.", write_storage)

@@ -1,20 +1,37 @@
-"""Plan → workbook. Written whole or not at all, and the same plan gives the same bytes."""
+"""Plan → workbook, and workbooks of plain tables: analyses, comparisons of runs, conflicts of an infeasible problem.
+
+Written whole or not at all; the same plan or tables give the same bytes.
+"""
 
 from __future__ import annotations
 
 import gc
 import io
+import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from xlsxwriter.utility import xl_rowcol_to_cell
 
 from ccs_model.atomic_files import write_atomic
 from ccs_model.plan.plan import Plan
-from ccs_model.report.language import Language
+from ccs_model.report.language import LANGUAGES, Language
 from ccs_model.report.workbook.assumptions_sheet import ASSUMPTIONS, SOURCES
 from ccs_model.report.workbook.book import Book, new_workbook
 from ccs_model.report.workbook.cash_flow_sheet import CASH_FLOW
+from ccs_model.report.workbook.columns import (
+    FACTOR_FORMAT,
+    checked_number,
+    checked_text,
+    is_missing,
+    number_format,
+    quoted,
+    text_width,
+)
 from ccs_model.report.workbook.economics_sheet import ECONOMICS
 from ccs_model.report.workbook.inputs_sheet import INPUTS, TECHNOLOGIES
 from ccs_model.report.workbook.macc_sheet import FRONTIER, MACC
@@ -22,10 +39,10 @@ from ccs_model.report.workbook.plants_sheet import CHANGES, PLANTS, RETROFITS
 from ccs_model.report.workbook.run_log_sheet import CHECKS, COVER, DATA, RUN_LOG
 from ccs_model.report.workbook.series_sheet import SERIES
 from ccs_model.report.workbook.sheet import Page, Sheet
-from ccs_model.report.workbook.storage_sheet import STORAGE
 from ccs_model.report.workbook.summary_sheet import SUMMARY
-from ccs_model.report.workbook.transport_sheet import TRANSPORT
+from ccs_model.report.workbook.transport_sheet import STORAGE, TRANSPORT
 from ccs_model.report.workbook.uncertainty_sheet import CALIBRATION, UNCERTAINTY
+from ccs_model.units import label_of, unit_of
 
 SHEETS: tuple[Page, ...] = (
     COVER,
@@ -104,3 +121,212 @@ def _compressed(archive: io.BytesIO) -> bytes:
             info = zipfile.ZipInfo(part.filename, part.date_time)
             out.writestr(info, parts.read(part), zipfile.ZIP_DEFLATED, _LEVEL)
     return smaller.getvalue()
+
+
+# Workbooks of plain tables.
+
+_HEAD_ROW, _WIDEST, _WIDEST_OF_COMPARISON = 3, 48, 60
+
+
+class _PlainBook:
+    """A workbook in memory whose sheets have a title, a line of text and one table; each format is made once."""
+
+    def __init__(self, title: str) -> None:
+        self._book, self._out = new_workbook(title)
+        self._made: dict[tuple[tuple[str, object], ...], Any] = {}
+
+    def form(self, **properties: object) -> Any:
+        """The cell format with these properties."""
+        key = tuple(sorted(properties.items()))
+        if key not in self._made:
+            self._made[key] = self._book.add_format({"valign": "top", **properties})
+        return self._made[key]
+
+    def sheet(self, title: str, message: str) -> Any:
+        """A new sheet with its title and a line of text."""
+        sheet = self._book.add_worksheet(title)
+        sheet.write_string(0, 0, title, self.form(bold=True, font_size=14))
+        sheet.write_string(1, 0, checked_text(message, title), self.form(font_color="#55616D"))
+        return sheet
+
+    def finish(self, sheet: Any, n_rows: int, n_columns: int) -> None:
+        """Set how a sheet scrolls and prints."""
+        sheet.freeze_panes(_HEAD_ROW + 1, 1)
+        if n_rows:
+            sheet.autofilter(_HEAD_ROW, 0, _HEAD_ROW + n_rows, n_columns - 1)
+        sheet.set_landscape()
+        sheet.set_paper(9)
+        sheet.fit_to_pages(1, 0)
+        sheet.repeat_rows(_HEAD_ROW)
+        sheet.hide_gridlines(2)
+        sheet.set_footer("&L&A&RPage &P of &N")
+
+    def closed(self) -> bytes:
+        """The workbook as bytes."""
+        self._book.close()
+        return self._out.getvalue()
+
+
+def table_book(title: str, sheets: Sequence[tuple[str, str, pd.DataFrame]]) -> bytes:
+    """The workbook as bytes; a sheet is its name, a line of text, and its table."""
+    book = _PlainBook(title)
+    for name, message, table in sheets:
+        _write(book, name, message, table)
+    return book.closed()
+
+
+def _write(book: _PlainBook, name: str, message: str, table: pd.DataFrame) -> None:
+    sheet = book.sheet(name, message)
+    for at, column in enumerate(map(str, table.columns)):
+        # Scenario keys are shown as planners type them.
+        text = column if "." in column else _heading(column)
+        is_text = any(isinstance(value, str) for value in table[column])
+        side = "left" if is_text else "right"
+        sheet.write_string(_HEAD_ROW, at, text, book.form(bold=True, bottom=1, text_wrap=True, align=side))
+        wide = max(map(text_width, text.replace(".", " ").split()), default=0)
+        for row, value in enumerate(table[column], start=_HEAD_ROW + 1):
+            where = f"{name}, row {row + 1}, {column}"
+            if is_missing(value):
+                continue
+            if isinstance(value, str):
+                shown = checked_text(value, where)
+                sheet.write_string(row, at, shown, book.form(**quoted(shown)))
+                wide = max(wide, text_width(shown))
+            else:
+                number = checked_number(value, where)
+                shape = number_format(column, number) if unit_of(column) is not None else FACTOR_FORMAT
+                sheet.write_number(row, at, number, book.form(num_format="0" if float(number).is_integer() else shape))
+                wide = max(wide, 10)
+        sheet.set_column(at, at, min(wide, _WIDEST) + 2)
+    book.finish(sheet, len(table), len(table.columns))
+
+
+# Comparisons of runs: differences are formulas with their values; text of a run is never a formula.
+
+_TITLES: Mapping[str, tuple[str, str]] = {
+    "runs": ("Runs", "Runs that are compared; differences are relative to the first."),
+    "totals": ("Totals", "Last period unless the name says otherwise. Differences: run minus the first run."),
+    "years": ("Years", "By period, from its first year."),
+    "zones": ("Zones", "By zone, in the last period."),
+    "costs": ("Costs", "Cost terms, discounted over the horizon."),
+    "terms": ("Terms", "Terms of the objective, in its unit (sheet Runs)."),
+    "ledger": ("Ledger", "Items of money of each stakeholder, discounted at the social rate; gains are positive."),
+    "plants": ("Plants", "Plants that enter, leave or change their retrofits relative to the first run."),
+    "inputs": ("Inputs", "Inputs that differ: scenario keys by value, tables by the start of their SHA-256."),
+}
+_EMPTY: Mapping[str, str] = {"plants": "Every plant has the retrofits of the first run.", "inputs": "No input differs."}
+
+
+def write_comparison(names: Sequence[str], tables: Mapping[str, pd.DataFrame], path: Path) -> Path:
+    """Write the workbook, whole or not at all; `tables` are those of analysis.compare, in the order of the sheets.
+
+    Raises FileError when it cannot be written.
+    """
+    book = _PlainBook("Runs side by side")
+    for name, table in tables.items():
+        _write_comparison_sheet(book, name, table, names)
+    return write_atomic(path, book.closed())
+
+
+def _write_comparison_sheet(book: _PlainBook, name: str, table: pd.DataFrame, names: Sequence[str]) -> None:
+    title, message = _TITLES[name]
+    sheet = book.sheet(title, message if len(table) else _EMPTY.get(name, message))
+    columns = [str(column) for column in table.columns]
+    sides = _sides(columns, names)
+    widths = [0] * len(columns)
+    for at, column in enumerate(columns):
+        text = column if at in sides else _heading(column)
+        side = "right" if at in sides or unit_of(column) else "left"
+        form = book.form(bold=True, bottom=1, text_wrap=True, align=side)
+        sheet.write_string(_HEAD_ROW, at, checked_text(text, f"{title}, heading"), form)
+        widths[at] = min(text_width(text), 24) + 2
+    for place, row in enumerate(table.itertuples(index=False, name=None), start=_HEAD_ROW + 1):
+        form_of = next((str(row[at]) for at, column in enumerate(columns) if column in ("quantity", "term")), "")
+        for at, value in enumerate(row):
+            where = f"{title}!{xl_rowcol_to_cell(place, at)}"
+            minus = sides.get(at)
+            if minus is None or is_missing(value):
+                wide = _cell(sheet, book, (place, at), value, form_of if at in sides else columns[at], where)
+            else:
+                run, first = (xl_rowcol_to_cell(place, other) for other in minus)
+                form = book.form(num_format=number_format(form_of, float(value)))
+                sheet.write_formula(place, at, f"={run}-{first}", form, checked_number(value, where))
+                wide = 14
+            widths[at] = max(widths[at], min(wide, _WIDEST_OF_COMPARISON))
+    for at, width in enumerate(widths):
+        sheet.set_column(at, at, width)
+    book.finish(sheet, len(table), len(columns))
+
+
+def _sides(columns: Sequence[str], names: Sequence[str]) -> dict[int, tuple[int, int] | None]:
+    """Columns of runs (None), and columns of differences with the two columns they compare."""
+    sides: dict[int, tuple[int, int] | None] = {columns.index(name): None for name in names if name in columns}
+    for name in names[1:]:
+        if f"{name} − first" in columns:
+            sides[columns.index(f"{name} − first")] = (columns.index(name), columns.index(names[0]))
+    return sides
+
+
+def _heading(column: str) -> str:
+    """The heading of a column, with its unit."""
+    unit = unit_of(column)
+    return label_of(column) + ("" if unit is None else f", {unit.text.format(currency='').strip()}")
+
+
+def _cell(sheet: Any, book: _PlainBook, at: tuple[int, int], value: Any, name: str, where: str) -> int:
+    """Write one value and return its width."""
+    if is_missing(value):
+        return 0
+    if isinstance(value, str):
+        text = checked_text(value, where)
+        sheet.write_string(*at, text, book.form(text_wrap=True, **quoted(text)))
+        return text_width(text) + 2
+    number = checked_number(value, where)
+    form = number_format(name, number) if name else FACTOR_FORMAT
+    sheet.write_number(*at, number, book.form(num_format=form))
+    return 14
+
+
+SHEET = "Infeasible"
+LEAD = "The problem is infeasible: these constraints conflict; relaxing any one of them restores feasibility."
+_NO_CONFLICT = "No single constraint restores feasibility when it is relaxed alone."
+_HEADINGS = ("Constraint or key", "Conflict, and the smallest relaxation found that restores feasibility")
+_WIDTHS = (32, 110)
+_PAIR = re.compile(r"; and (?=[a-z_.]+: )")
+
+
+def leads() -> frozenset[str]:
+    """The first sentence of the sheet in every language."""
+    return frozenset(Language(lang).sentence(LEAD) for lang in LANGUAGES)
+
+
+def infeasible_workbook(conflicts: Sequence[str], name: str, lang: str = "en", notes: Sequence[str] = ()) -> bytes:
+    """Return the workbook with one row per conflicting constraint and notes below; equal conflicts give equal bytes."""
+    language = Language(lang)
+    book, out = new_workbook(name)
+    sheet = book.add_worksheet(SHEET)
+    for column, width in enumerate(_WIDTHS):
+        sheet.set_column(column, column, width)
+    title = book.add_format({"bold": True, "font_size": 16, **quoted(name)})
+    bold, plain = book.add_format({"bold": True}), book.add_format({"text_wrap": True, "valign": "top"})
+    sheet.write_string(0, 0, checked_text(name, SHEET), title)
+    sheet.write_string(1, 0, language.sentence(LEAD))
+    for column, heading in enumerate(_HEADINGS):
+        sheet.write_string(3, column, language.label(heading), bold)
+    for row, conflict in enumerate(conflicts or (_NO_CONFLICT,), start=4):
+        # A pair of changes is one conflict.
+        parts = [part.partition(": ") if ": " in part else ("", "", part) for part in _PAIR.split(conflict)]
+        names = [language.value(constraint, "constraint") for constraint, _, _ in parts]
+        texts = [language.sentence(what) for _, _, what in parts]
+        is_same = texts == [what for _, _, what in parts]
+        for column, text in enumerate((", ".join(names), conflict if is_same else "\n".join(texts))):
+            form = book.add_format({"text_wrap": True, "valign": "top", **quoted(text)}) if quoted(text) else plain
+            sheet.write_string(row, column, checked_text(text, SHEET), form)
+    note = book.add_format({"italic": lang != "zh", "font_color": "#5b6770"})
+    for row, text in enumerate(notes, start=5 + max(len(conflicts), 1)):
+        sheet.write_string(row, 0, checked_text(language.sentence(text), SHEET), note)
+    sheet.freeze_panes(4, 0)
+    sheet.set_landscape()
+    sheet.fit_to_pages(1, 0)
+    book.close()
+    return out.getvalue()

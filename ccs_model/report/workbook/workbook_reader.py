@@ -26,13 +26,12 @@ from ccs_model.plan.revision import retrofit_text
 from ccs_model.report.workbook.book import READ_BACK
 from ccs_model.report.workbook.columns import PLANT_DATA, SOLVED_BESIDE
 from ccs_model.report.workbook.formulas import column_number
-from ccs_model.report.workbook.plain_workbook import SHEET, leads
 from ccs_model.report.workbook.plants_sheet import CHANGES, EXCLUDE, REQUIRE
 from ccs_model.report.workbook.recalculation import StoredCell
 from ccs_model.report.workbook.run_log_sheet import FORMAT
 from ccs_model.report.workbook.solver_fingerprints import changed_cells
-from ccs_model.report.workbook.storage_sheet import NO, YES
-from ccs_model.report.workbook.workbook import SHEETS
+from ccs_model.report.workbook.transport_sheet import NO, YES
+from ccs_model.report.workbook.workbook import SHEET, SHEETS, leads
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.read import resolved_scenario
 from ccs_model.scenario.sections import OwnTables

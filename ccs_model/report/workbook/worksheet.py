@@ -15,8 +15,18 @@ import numpy as np
 from ccs_model._typing import Floats
 from ccs_model.plan.plan import Plan
 from ccs_model.report.workbook.book import Book
-from ccs_model.report.workbook.cell_values import checked_text, lines_of_words, printed_width, quoted, text_width
-from ccs_model.report.workbook.columns import INPUT, SOLVER, Styles, fixed_classes, fixed_text_classes
+from ccs_model.report.workbook.columns import (
+    INPUT,
+    SOLVER,
+    Styles,
+    checked_text,
+    fixed_classes,
+    fixed_text_classes,
+    lines_of_words,
+    printed_width,
+    quoted,
+    text_width,
+)
 from ccs_model.report.workbook.formulas import Block
 from ccs_model.report.workbook.printed_pages import (
     A3,

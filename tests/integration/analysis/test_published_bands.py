@@ -3,7 +3,7 @@
 import pytest
 
 from ccs_model.plan.merit_order import best_options, with_prices
-from ccs_model.report.figures import covering_range, published_ranges
+from ccs_model.report.workbook.economics_sheet import covering_range, published_ranges
 
 ZONES = {
     "plants.inventory": ["steel", "chemicals"],

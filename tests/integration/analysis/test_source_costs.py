@@ -11,7 +11,7 @@ import pytest
 import ccs_model as ccs
 from ccs_model.inputs.country_packs import pack_files, pack_of
 from ccs_model.plan.merit_order import best_options, with_prices
-from ccs_model.report.figures import covering_range, published_ranges
+from ccs_model.report.workbook.economics_sheet import covering_range, published_ranges
 
 HEADER = "plant,name,province,grid,lat_deg,lon_deg,status,sector,capacity_ktpa,capacity_mw,co2_ktpa"
 Published = Callable[..., pd.DataFrame]

@@ -16,8 +16,8 @@ from openpyxl.workbook import Workbook
 
 from ccs_model.errors import InputError
 from ccs_model.paths import data_folder
-from ccs_model.report.workbook.plain_workbook import infeasible_workbook
 from ccs_model.report.workbook.solver_fingerprints import Fingerprints, changed_cells
+from ccs_model.report.workbook.workbook import infeasible_workbook
 from tests.integration.report.editing import (
     SCENARIO,
     cells,

@@ -20,8 +20,7 @@ from ccs_model.report.language import LANGUAGES, Language, chinese, labels
 from ccs_model.report.page.analysis_sections import step_text
 from ccs_model.report.page.html import Words
 from ccs_model.report.page.page import page_text
-from ccs_model.report.workbook.cell_values import text_width, widest_word
-from ccs_model.report.workbook.columns import Column
+from ccs_model.report.workbook.columns import Column, text_width, widest_word
 from ccs_model.report.workbook.sheet import Sheet
 from ccs_model.report.workbook.workbook import SHEETS, workbook_bytes
 from ccs_model.runs.run_reader import run_of

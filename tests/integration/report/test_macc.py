@@ -14,8 +14,8 @@ from openpyxl.workbook import Workbook
 
 from ccs_model.plan.merit_order import levelised_costs, macc_table
 from ccs_model.plan.plan import Plan
-from ccs_model.report.figures import macc_cut
 from ccs_model.report.workbook.macc_sheet import N_SLOTS, slot_ktpa, slots
+from ccs_model.report.workbook.native_charts import macc_cut
 from tests.integration.report.conftest import read_back
 from tests.integration.report.reading import main_table, texts
 

@@ -23,7 +23,6 @@ from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import pipe_links
 from ccs_model.problem.scenario_names import read_checked
 from ccs_model.report.export.formats import geojson_text
-from ccs_model.report.figures import gap_of
 from ccs_model.report.phrases import gap_text
 from ccs_model.report.pipe_tables import (
     candidate_links,
@@ -34,7 +33,7 @@ from ccs_model.report.pipe_tables import (
     pipes_by_vintage,
     shared_facilities,
 )
-from ccs_model.report.sentences import bound_text
+from ccs_model.report.sentences import bound_text, gap_of
 from ccs_model.report.workbook.assumptions_sheet import model_assumptions
 from ccs_model.report.workbook.columns import quantities
 from ccs_model.report.workbook.edited_workbook import read_edited

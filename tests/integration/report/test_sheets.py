@@ -17,9 +17,8 @@ from openpyxl.worksheet.worksheet import Worksheet
 from ccs_model.inputs import Inputs
 from ccs_model.plan.merit_order import DETAILS
 from ccs_model.plan.plan import Plan
-from ccs_model.report.figures import covering_range, published_ranges, ranges_of
-from ccs_model.report.workbook.cell_values import number_format, with_dash
-from ccs_model.report.workbook.columns import CELL_CLASSES, quantities
+from ccs_model.report.workbook.columns import CELL_CLASSES, number_format, quantities, with_dash
+from ccs_model.report.workbook.economics_sheet import covering_range, published_ranges, ranges_of
 from ccs_model.report.workbook.printed_pages import A3, A4, UPRIGHT_A3, widest
 from ccs_model.units import unit_of, unit_text
 from tests.integration.report.conftest import read_back

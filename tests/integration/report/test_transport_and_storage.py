@@ -18,7 +18,7 @@ from ccs_model.problem import build_problem
 from ccs_model.report.pipe_tables import flows_by_year, pipes_table
 from ccs_model.report.workbook.book import READ_BACK
 from ccs_model.report.workbook.edited_workbook import read_edited
-from ccs_model.report.workbook.storage_sheet import _limit
+from ccs_model.report.workbook.transport_sheet import _limit
 from tests.integration.report.conftest import read_back
 from tests.integration.report.reading import headings, main_table, texts
 

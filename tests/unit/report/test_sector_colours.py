@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ccs_model.inputs import Inputs
-from ccs_model.report.sector_colours import SECTOR_COLOURS, pale, sector_colours
+from ccs_model.report.workbook.native_charts import SECTOR_COLOURS, pale, sector_colours
 
 
 def test_each_sector_of_the_table_has_a_colour_of_its_own(inputs: Inputs) -> None:
