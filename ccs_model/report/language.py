@@ -132,7 +132,10 @@ def labels() -> Labels:
             families.setdefault(_start(english), []).append((english, chinese))
         else:
             exact[english] = chinese
-    ordered = {start: sorted(found, key=lambda each: -_literal(each[0])) for start, found in families.items()}
+    # The family with most fixed letters is the most specific one.
+    ordered = {
+        start: sorted(found, key=lambda each: -len(each[0].replace("{}", ""))) for start, found in families.items()
+    }
     patterns = {
         start: tuple(
             (re.compile("(.+?)".join(map(re.escape, english.split("{}")))), chinese) for english, chinese in found
@@ -140,11 +143,6 @@ def labels() -> Labels:
         for start, found in ordered.items()
     }
     return Labels(exact, patterns, keyed, values, meanings)
-
-
-def _literal(english: str) -> int:
-    """How many letters of a family are fixed."""
-    return len(english.replace("{}", ""))
 
 
 def _start(text: str) -> str:
@@ -192,13 +190,8 @@ def chinese(text: str) -> str | None:
 
 def _part(text: str, table: Labels) -> str:
     """A part of a sentence: a text of its own, a province, a list of these, or amounts."""
-    if (
-        known := table.exact.get(text)
-        or table.values["province"].get(text)
-        or table.values["sector"].get(text.replace(" ", "_"))
-    ):
-        return known
-    if known := table.values["constraint"].get(text.replace(" ", "_")):
+    known, name = table.exact.get(text) or table.values["province"].get(text), text.replace(" ", "_")
+    if known := known or table.values["sector"].get(name) or table.values["constraint"].get(name):
         return known
     if found := _PRICE_PATH.fullmatch(text):
         return f"初期 {found[1]}、末期 {found[2]} {found[3]}/吨"

@@ -161,9 +161,10 @@ def society(totals: Mapping[str, Any], currency: str, price_year: int, terms: Ma
 def _public_cost(totals: Mapping[str, Any], money: str) -> str:
     """What the public purse pays, net of what it receives, and for which items."""
     names = ("purse_account_mn", "grants_mn", "carbon_mn", "paid_mn", "tax_mn")
-    net, grants, carbon, paid, tax = (_whole(-totals[f"public_{name}"]) for name in names)
+    # Adding zero turns −0 into 0.
+    net, grants, carbon, paid, tax = (f"{round(-totals[f'public_{name}']) + 0.0:,.0f}" for name in names)
     per_t = totals["public_cost_per_t"]
-    of_tonnes = "" if per_t is None else f", {_whole(per_t)} {money} per t avoided"
+    of_tonnes = "" if per_t is None else f", {round(per_t) + 0.0:,.0f} {money} per t avoided"
     text = f"The net cost to the public purse is {net} million {money}{of_tonnes}"
     if {grants, carbon, paid} == {"0"}:
         return f"{text}: tax relief less tax paid."
@@ -171,11 +172,6 @@ def _public_cost(totals: Mapping[str, Any], money: str) -> str:
         f"{text}: grants {grants}, carbon revenue of the owners {carbon}, payments per tonne {paid}, tax relief less "
         f"tax paid {tax} million."
     )
-
-
-def _whole(amount: float) -> str:
-    """A whole number, never −0."""
-    return f"{round(amount) + 0.0:,.0f}"
 
 
 # Smallest share of the CO2 that a sentence names.

@@ -145,19 +145,19 @@ def paid_by_plant(plan: Plan) -> pd.DataFrame:
     shares, retrofits = shares_of(plan), plan.retrofits[plan.retrofits["captured_at_full_load_ktpa"] > 0]
     by_plant = retrofits.groupby("plant", sort=False)
     table = by_plant[["name", "province"]].first()
+    moved_mn: pd.Series | float = 0.0
     for kind, what in (("link", "pipe"), ("site", "storage")):
         paid = shares[shares["kind"] == kind].groupby("plant")[["by_use_mn", "by_shapley_mn", "shapley_error_mn"]].sum()
         paid = paid.reindex(table.index).fillna(0.0)
         table[f"{what}_by_use_mn"] = paid["by_use_mn"]
         table[f"{what}_by_shapley_mn"] = paid["by_shapley_mn"]
         table["shapley_error_mn"] = table.get("shapley_error_mn", 0.0) + paid["shapley_error_mn"]
+        capital = float(retrofits[f"{what}_capex_mn"].sum())
+        recovery = float(retrofits[f"{what}_capital_mn_pa"].sum()) / capital if capital > 0 else 0.0
+        moved_mn = moved_mn + (paid["by_shapley_mn"] - paid["by_use_mn"]) * recovery
     captured = by_plant["captured_ktpa"].sum()
     capture_mn = by_plant[list(CAPTURE_PARTS)].sum().sum(axis=1)
     by_use_mn = by_plant["cost_mn_pa"].sum()
-    moved_mn = sum(
-        (table[f"{what}_by_shapley_mn"] - table[f"{what}_by_use_mn"]) * _recovery(retrofits, what)
-        for what in ("pipe", "storage")
-    )
     return table.assign(
         captured_ktpa=captured,
         capture_mn_pa=capture_mn,
@@ -168,12 +168,6 @@ def paid_by_plant(plan: Plan) -> pd.DataFrame:
         all_in_by_use_per_t=_per_t(by_use_mn, captured),
         all_in_by_shapley_per_t=_per_t(by_use_mn + moved_mn, captured),
     ).reset_index()
-
-
-def _recovery(retrofits: pd.DataFrame, what: str) -> float:
-    """Annualised capital ÷ capital of all pipelines or sites."""
-    capital = float(retrofits[f"{what}_capex_mn"].sum())
-    return float(retrofits[f"{what}_capital_mn_pa"].sum()) / capital if capital > 0 else 0.0
 
 
 def _per_t(mn_pa: pd.Series, ktpa: pd.Series) -> pd.Series:

@@ -8,12 +8,11 @@ from dataclasses import asdict
 from ccs_model.plan.decisions import BUILT
 from ccs_model.plan.headline import counted
 from ccs_model.plan.plan import Plan
-from ccs_model.plan.plan_json import binding_text, pipe_links, records, storage_band_of, why_nothing_is_built
+from ccs_model.plan.plan_json import pipe_links, records, storage_band_of, why_nothing_is_built
 from ccs_model.plan.tables import left_out_table, not_eligible_table
 from ccs_model.problem import Problem
 from ccs_model.report.phrases import (
     Gap,
-    binding_limits,
     ended_in_words,
     granted_mn,
     left_out_in_words,
@@ -83,6 +82,13 @@ def answer(plan: Plan) -> str:
     plants = f"Of {totals['n_plants']} operating plants with {baseline}, "
     if plan.retrofits.empty:
         return f"{plants}none is retrofitted. {nothing_built(plan)}"
+    unit, capture, avoidance = money(plan, "_per_t"), totals["capture_cost_per_t"], totals["avoidance_cost_per_t"]
+    costs = "net abatement in the last period is zero, so no cost per tonne is given."
+    if capture is not None and avoidance is not None:
+        costs = (
+            f"the capture cost is {rounded(capture)} per t captured and the avoidance cost, with transport and "
+            f"storage, {rounded(avoidance)} {unit} avoided."
+        )
     when = "In a representative year" if problem.is_static else f"In the last period, from {problem.years[-1]},"
     return (
         f"{plants}the plan retrofits {totals['n_plants_retrofitted']} with "
@@ -90,8 +96,7 @@ def answer(plan: Plan) -> str:
         f"{when} the plan captures {rounded(totals['captured_ktpa'])} kt/y and avoids "
         f"{rounded(totals['avoided_ktpa'])} kt/y, {percent(totals['abatement_share'], 1)} of the emissions of all "
         "these plants. "
-        f"{_investment(plan)}; {_levelised(plan)} "
-        f"{ended_in_words(records(plan.retrofits), totals, money(plan, '_per_t'))}"
+        f"{_investment(plan)}; {costs} {ended_in_words(records(plan.retrofits), totals, unit)}"
     ).rstrip()
 
 
@@ -107,28 +112,13 @@ def _investment(plan: Plan) -> str:
     capture, pipes, storage = (rounded(float(totals[name] or 0.0)) for name in names)
     parts = f"capture {capture}, pipelines {pipes}, storage sites and wells {storage}"
     investment = f"The investment is {rounded(totals['capex_mn'])} {money(plan, '_mn')} ({parts})"
-    if (granted := _granted_mn(plan)) > BUILT:
+    if (granted := granted_mn(records(plan.funds))) > BUILT:
         investment += f", of which grants pay {rounded(granted)}"
     if plan.problem.is_static:
         investment += f"; with annualised capital, the annual cost is {rounded(sum(plan.cost_terms.values()))} million"
     without = ", without grants," if granted > BUILT else ""
     budget = "" if totals["budget_mn"] is None else f"; the budget{without} is {rounded(totals['budget_mn'])} million"
     return f"{investment}{budget}"
-
-
-def _granted_mn(plan: Plan) -> float:
-    """Grants, which pay a part of the investment on top of the budget."""
-    return granted_mn(records(plan.funds))
-
-
-def _levelised(plan: Plan) -> str:
-    capture, avoidance = plan.totals["capture_cost_per_t"], plan.totals["avoidance_cost_per_t"]
-    if capture is None or avoidance is None:
-        return "net abatement in the last period is zero, so no cost per tonne is given."
-    return (
-        f"the capture cost is {rounded(capture)} per t captured and the avoidance cost, with transport and storage, "
-        f"{rounded(avoidance)} {money(plan, '_per_t')} avoided."
-    )
 
 
 def storage_band(cost_per_t: float | None, problem: Problem) -> str:
@@ -139,8 +129,8 @@ def storage_band(cost_per_t: float | None, problem: Problem) -> str:
 
 
 def nothing_built(plan: Plan) -> str:
-    """Why an empty plan is empty, as a sentence."""
-    return f"Nothing is built because {why_nothing_is_built(plan)}."
+    """Why an empty plan is empty, as a sentence; empty for a plan with retrofits."""
+    return f"Nothing is built because {why_nothing_is_built(plan)}." if plan.retrofits.empty else ""
 
 
 def not_eligible(problem: Problem) -> list[str]:
@@ -188,7 +178,7 @@ def marginal_budget(plan: Plan) -> str:
     who = f" Entering or enlarged: {entering}." if entering else " No further plant enters."
     over = "in a year" if plan.problem.is_static else "over the horizon"
     problem, totals = plan.problem, plan.totals
-    capex_mn = float(totals["capex_mn"] or 0.0) - _granted_mn(plan)
+    capex_mn = float(totals["capex_mn"] or 0.0) - granted_mn(records(plan.funds))
     left = "" if problem.is_static or not entering else unspent(totals["budget_mn"], capex_mn, problem.money)
     return f"{solved}{rounded(marginal.abatement_kt)} kt more abatement {over}.{who}{left}"
 
@@ -203,11 +193,6 @@ def replans(plan: Plan) -> str:
         f"changing: {len(each.changing)}."
         for each in found
     )
-
-
-def binding(plan: Plan) -> str:
-    """Which limits beside the budget bind in the LP relaxation; empty if none does."""
-    return binding_limits([binding_text(each) for each in plan.binding_limits])
 
 
 def targets(plan: Plan) -> str:

@@ -105,6 +105,9 @@ class _Summary:
         self._rows = "plan.xlsx, sheet Retrofits" if has_workbook else "tables/retrofits.csv"
         self.totals: Mapping[str, Any] = document["totals"]
         self.context: Mapping[str, Any] = document.get("context") or {}
+        self._cost_mn = math.fsum(document.get("costs", {}).values())
+        budget_mn = self.totals.get("budget_mn")
+        self._of_budget = "" if budget_mn is None else f" of the budget of {rounded(budget_mn)} million"
         self.currency = str(document["currency"])
         self.money = money_text(self.currency, document["price_year"])
         self.is_static = bool(self.context.get("is_static"))
@@ -164,11 +167,12 @@ class _Summary:
         last = self.context["periods"][-1]
         when = f"In {period_text(last['year'], last['n_years'])}"
         when = "In a representative year" if self.is_static else when
-        unit = unit_text("_per_t", self.currency, document["price_year"])
+        base = self.currency, int(document["price_year"])
+        unit = unit_text("_per_t", *base)
         sentences = [
             f"{built} for {self._spent()}",
             f"{self._gap()}.",
-            *([] if document["corridors"] is None else [self._network()]),
+            "" if document["corridors"] is None else self._network(),
             additions_text(document["added_components"]) if document.get("added_components") else "",
             f"Committed by the scenario: {counted(len(document['committed']), 'retrofit')} (plants.committed)."
             if document.get("committed")
@@ -185,8 +189,9 @@ class _Summary:
             storage_range(totals["storage_cost_per_t"], self.context["storage_cost_range"], unit),
             *resources_in_words(document["storage"]),
             oil_in_words(document["storage"], self.money),
-            *([] if not document["owners"] else [self._npv(), self._society()]),
         ]
+        if document["owners"]:
+            sentences += [self._npv(), " ".join(society(totals, *base, document["social_account"]))]
         return "\n".join([*lines, "", *map(self._filled, filter(None, sentences))])
 
     def _sectors(self) -> str:
@@ -224,12 +229,6 @@ class _Summary:
             f"{100 * self.context['discount_rate']:g}%.{worth}{funds}"
         )
 
-    def _society(self) -> str:
-        """Return the social account."""
-        price_year = int(self.document["price_year"])
-        sentences = society(self.totals, self.currency, price_year, self.document["social_account"])
-        return " ".join(sentences)
-
     def _spent(self) -> str:
         """Return the capital cost, and that of capture, pipes and storage."""
         totals = self.totals
@@ -241,7 +240,7 @@ class _Summary:
             paid = rounded(float(totals["capex_mn"]) - granted)
             spent += "" if budget is None else f" and the budget of {rounded(budget)} million pays {paid}"
         elif not self.is_static:
-            spent += self._of_the_budget()
+            spent += self._of_budget
         parts = (("capture", "capture_capex_mn"), ("pipes", "pipe_capex_mn"), ("storage", "storage_capex_mn"))
         return f"{spent}: {', '.join(f'{what} {rounded(float(totals[name] or 0.0))}' for what, name in parts)}."
 
@@ -278,13 +277,6 @@ class _Summary:
         used = f"{counted(len(old), 'existing pipeline')} of {sum(length[link] for link in sorted(old)):,.0f} km in use"
         return f"{counted(n_new, 'new pipeline')} of {n_km:,.0f} km{on_links}, {used}" if new else used
 
-    def _of_the_budget(self) -> str:
-        budget = self.totals["budget_mn"]
-        return f" of the budget of {rounded(budget)} million" if budget is not None else ""
-
-    def _discounted_cost(self) -> str:
-        return self._mn(math.fsum(self.document["costs"].values()))
-
     def _targets(self) -> str:
         if not self.document["targets"]:
             return ""
@@ -308,7 +300,7 @@ class _Summary:
         costs = self.document["costs"]
         earned = (("paid_mn", "payments per tonne"), ("oil_revenue_mn", "oil revenue"))
         net = [f"{text} of {-costs[name]:,.0f} million" for name, text in earned if costs.get(name, 0.0) < 0]
-        note = f"{what} {self._discounted_cost()}"
+        note = f"{what} {self._mn(self._cost_mn)}"
         note += f", net of {' and '.join(net)}" if net else ""
         if missing := self.document["costs"].get("shortfall_mn", 0.0):
             note += f", of which {self._mn(missing)} for missing tonnes"
@@ -386,7 +378,7 @@ class _Summary:
     def _periods(self) -> str:
         if self.is_static:
             net = ", net of revenue and payments," if min(self.document["costs"].values(), default=0.0) < 0 else ""
-            cost = f"Annual cost{net} {self._discounted_cost()}{self._of_the_budget()}, with annualised capital."
+            cost = f"Annual cost{net} {self._mn(self._cost_mn)}{self._of_budget}, with annualised capital."
             return self._filled(f"{cost} Costs per tonne also count interest during construction.")
         spent = f"spent, mn {self.currency}"
         header = ("period", "started", spent, "captured, kt/y", "avoided, kt/y", "abatement")

@@ -45,28 +45,26 @@ def rows_in_use(inputs: Inputs, scenario: Scenario, zones: Collection[str]) -> M
     idle = sectors[~sectors["sector"].isin(inputs["plants/sources"]["sector"])]
     used = {}
     for name, table in inputs.tables.items():
-        other = _is_of_another_sector(name, table, idle) | _is_of_oil(name, table, inputs)
-        used[name] = table[~other] if other.any() else table
+        kept = ~_is_idle(name, table, idle, inputs)
         if not in_china:
-            used[name] = table[_is_used(name, table, inputs, scenario) & ~other]
+            kept &= _is_used(name, table, inputs, scenario)
+        used[name] = table if kept.all() else table[kept]
     return used
 
 
-def _is_of_another_sector(name: str, table: pd.DataFrame, idle: pd.DataFrame) -> np.ndarray:
-    """Whether each row is of one of the `idle` sectors, those without a plant, or of its product."""
+def _is_idle(name: str, table: pd.DataFrame, idle: pd.DataFrame, inputs: Inputs) -> np.ndarray:
+    """Whether each row is of one of the `idle` sectors, those without a plant, of its product, or of unused oil fields.
+
+    Oil fields that are sites of the plan stand in storage/sites.
+    """
     if name == "streams/utilisation":
         return table["product"].isin(idle["product"]).to_numpy(bool)
     if name == "policy/ets" or name.startswith("streams/source_"):
         return table["sector"].isin(idle["sector"]).to_numpy(bool)
-    return np.zeros(len(table), dtype=bool)
-
-
-def _is_of_oil(name: str, table: pd.DataFrame, inputs: Inputs) -> np.ndarray:
-    """Whether each row is of oil fields that are no sites of the plan; those that are stand in storage/sites."""
-    is_idle = bool(inputs["storage/sites"]["additional_t_oil_per_t"].isna().all())
+    has_oil = bool(inputs["storage/sites"]["additional_t_oil_per_t"].notna().any())
     if name == "storage/factors":
-        return table["factor"].isin(_OF_OIL).to_numpy(bool) & is_idle
-    return np.full(len(table), name == OIL_FIELDS or (name == "prices/oil" and is_idle))
+        return table["factor"].isin(_OF_OIL).to_numpy(bool) & (not has_oil)
+    return np.full(len(table), name == OIL_FIELDS or (name == "prices/oil" and not has_oil))
 
 
 def _is_chosen(name: str, table: pd.DataFrame, inputs: Inputs, scenario: Scenario) -> np.ndarray | None:

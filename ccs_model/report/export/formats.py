@@ -33,7 +33,7 @@ from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.export.netcdf import netcdf_bytes
 from ccs_model.report.phrases import capitalised
 from ccs_model.report.pipe_tables import network_of, node_names, pipes_by_vintage, pipes_table
-from ccs_model.units import unit_of, unit_text
+from ccs_model.units import unit_text
 
 # Decimal places of coordinates; about 1 m.
 _DECIMALS = 5
@@ -67,9 +67,9 @@ def frontier_text(frontier: Frontier, scenario: str) -> str:
     return json.dumps(frontier_dict(frontier, scenario), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
-def uncertainty_dict(found: Uncertainty) -> dict[str, Any]:
-    """Return the Monte Carlo results as plain values, unknown ones as None; futures.csv holds the single futures."""
-    document: dict[str, Any] = plain(
+def uncertainty_text(found: Uncertainty) -> str:
+    """Return montecarlo.json, without the single futures, which futures.csv holds; equal results give equal bytes."""
+    document = plain(
         {
             "schema": UNCERTAINTY_SCHEMA,
             **dict(found.about),
@@ -81,12 +81,7 @@ def uncertainty_dict(found: Uncertainty) -> dict[str, Any]:
             "no_regret": {"share_min": NO_REGRET_SHARE, "plants": list(found.no_regret)},
         }
     )
-    return document
-
-
-def uncertainty_text(found: Uncertainty) -> str:
-    """Return montecarlo.json; the same results give the same bytes."""
-    return json.dumps(uncertainty_dict(found), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    return json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
 # The map as GeoJSON.
@@ -96,11 +91,11 @@ def geojson_text(plan: Plan) -> str:
     """Return the feature collection as text with one feature per line; the same plan gives the same bytes."""
     shared = plan.problem.network is not None
     features = [*(_links(plan) if shared else _pipes(plan)), *_sites(plan), *_plants(plan)]
-    return collection_text([plain(feature) for feature in features])
+    return _collection_text([plain(feature) for feature in features])
 
 
-def collection_text(features: Sequence[Feature]) -> str:
-    """Return plain features as a feature collection."""
+def _collection_text(features: Sequence[Feature]) -> str:
+    """Plain features as a feature collection."""
     lines = [json.dumps(feature, ensure_ascii=False, allow_nan=False) for feature in features]
     return '{"type": "FeatureCollection", "features": [\n' + ",\n".join(lines) + "\n]}\n"
 
@@ -276,13 +271,8 @@ def _storage(run: StoredRun) -> Rows:
     names = {str(site): _name(f"{name} ({site})") for site, name in zip(table["site"], table["name"], strict=True)}
     for site, name in names.items():
         for year in run.years:
-            yield (
-                ALL_ZONES,
-                f"Carbon Storage|Geological|{name}",
-                "Mt CO2/yr",
-                year,
-                float(into.get((site, year), 0.0)) / 1000.0,
-            )
+            injected_mtpa = float(into.get((site, year), 0.0)) / 1000.0
+            yield ALL_ZONES, f"Carbon Storage|Geological|{name}", "Mt CO2/yr", year, injected_mtpa
 
 
 def _investment(run: StoredRun) -> Rows:
@@ -358,12 +348,7 @@ def _long(run: StoredRun, name: str, table: pd.DataFrame) -> pd.DataFrame:
 
 def number_columns(table: pd.DataFrame) -> list[str]:
     """Return the columns of numbers; truth values are none."""
-    types = pd.api.types
-    return [
-        str(name)
-        for name, kind in table.dtypes.items()
-        if types.is_numeric_dtype(kind) and not types.is_bool_dtype(kind)
-    ]
+    return list(map(str, table.select_dtypes("number")))
 
 
 def _unique_key(table: pd.DataFrame, keys: list[str]) -> list[str]:
@@ -412,12 +397,11 @@ def _parquet(run: StoredRun) -> dict[str, bytes]:
         from pyarrow import parquet
     except ImportError as error:
         raise MissingExtraError("export --format parquet", "fast", ["pyarrow"]) from error
-    currency, price_year = str(run.document["currency"]), int(run.document["price_year"])
     files = {}
     for name, table in run.tables.items():
-        columns = arrow.Table.from_pandas(table, preserve_index=False)
+        columns, units = arrow.Table.from_pandas(table, preserve_index=False), table.attrs["unit"]
         fields = [
-            field.with_metadata({"unit": unit_text(field.name, currency, price_year)}) if unit_of(field.name) else field
+            field.with_metadata({"unit": units[field.name]}) if field.name in units else field
             for field in columns.schema
         ]
         out = io.BytesIO()
@@ -432,7 +416,7 @@ FORMATS: Mapping[str, Callable[[StoredRun], dict[str, bytes]]] = MappingProxyTyp
         "csv": lambda run: {"data.csv": csv_text(tidy_table(run)).encode()},
         "parquet": _parquet,
         "netcdf": lambda run: {"plan.nc": netcdf_bytes(run)},
-        "geojson": lambda run: {"map.geojson": collection_text(run.map["features"]).encode()},
+        "geojson": lambda run: {"map.geojson": _collection_text(run.map["features"]).encode()},
     }
 )
 

@@ -213,9 +213,8 @@ def _scalars(run: StoredRun, cited: Mapping[str, str]) -> dict[str, tuple[tuple[
 def _attributes(run: StoredRun, column: str, cited: Mapping[str, str]) -> dict[str, str]:
     unit = unit_text(column, str(run.document["currency"]), int(run.document["price_year"]))
     unit = "1" if unit == "share" else unit
-    references = cited.get(_AMOUNT_OF.get(column, ""), "")
-    optional = {"units": unit, "references": references}
-    return {"long_name": label_of(column), **{name: text for name, text in optional.items() if text}}
+    found = {"long_name": label_of(column), "units": unit, "references": cited.get(_AMOUNT_OF.get(column, ""), "")}
+    return {name: text for name, text in found.items() if text or name == "long_name"}
 
 
 def _about(run: StoredRun) -> dict[str, str]:
@@ -238,8 +237,6 @@ def _references_of_amounts(run: StoredRun, inputs: Inputs) -> dict[str, str]:
         return {}
     found: dict[str, set[str]] = {}
     for amount in amounts_of(problem, run.tables["retrofits"]):
-        keys = {each.reference for each in amount.cited}
-        found.setdefault(amount.name, set()).update(keys)
-        if amount.name != TONNES:
-            found.setdefault(CAPITAL, set()).update(keys)
+        for name in (amount.name,) if amount.name == TONNES else (amount.name, CAPITAL):
+            found.setdefault(name, set()).update(each.reference for each in amount.cited)
     return {name: ", ".join(sorted(keys)) for name, keys in found.items()}

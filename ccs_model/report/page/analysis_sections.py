@@ -12,6 +12,7 @@ from typing import Any
 
 import altair as alt
 import numpy as np
+import pandas as pd
 from markupsafe import Markup
 
 from ccs_model.plan.plan import FIXED, REPLANNED
@@ -179,31 +180,31 @@ def uncertainty(run: StoredRun, words: Words) -> Markup:
         "Re-optimised: the LP of each future, solved with perfect foresight; no plan can do better."
     )
     about += f" {futures_text(document, document.get('broken', ()))}"
-    n_noise = sum(not is_beyond_noise(row) for row in _drivers(run))
+    # Rows of the tornado of the objective value over the re-optimised futures.
+    rows = [row for row in document["tornado"] if (row["mode"], row["measure"]) == (REPLANNED, "objective_value")]
+    drivers = [row for row in rows if is_beyond_noise(row)]
+    highest = (
+        "Mean of the re-optimised futures in which the input lies in its lowest or highest fifth, minus the mean of "
+        f"all. Widest first; inputs within sampling noise, left out: {len(rows) - len(drivers)}."
+    )
+    selected = "A plant is selected if at least half of a stream's retrofit is built."
     drawn = [
-        ("outcomes", _outcomes(run, words), "The line is the planned value."),
-        ("tornado", _tornado(run, words), "Mean of the re-optimised futures in which the input lies in its lowest or "
-         f"highest fifth, minus the mean of all. Widest first; inputs within sampling noise, left out: {n_noise}."),
-        ("chosen", _chosen(run, words), "A plant is selected if at least half of a stream's retrofit is built."),
-    ]  # fmt: skip
+        ("outcomes", _outcomes(document, run.tables.get("futures"), words), "The line is the planned value."),
+        ("tornado", _tornado(document, drivers[:_INPUTS], words), highest),
+        ("chosen", _chosen(document, run, words), selected),
+    ]
     figures = [
         figure(name, chart, words, caption=note, source="montecarlo.json")
         for name, chart, note in drawn
         if chart is not None
     ]
     return section(
-        "uncertainty", words("uncertainty"), paragraph(words.sentence(about)), *figures, _table(run, words)
+        "uncertainty", words("uncertainty"), paragraph(words.sentence(about)), *figures, _table(document, words)
     )  # fmt: skip
 
 
-def _mode(words: Words, mode: str) -> str:
-    return words(f"mode_{mode}")
-
-
-def _outcomes(run: StoredRun, words: Words) -> Any | None:
+def _outcomes(document: Mapping[str, Any], futures: pd.DataFrame | None, words: Words) -> Any | None:
     """Histogram of the objective value over the futures; None without values."""
-    assert run.uncertainty is not None
-    futures = run.tables.get("futures")
     names = {mode: f"{mode}_objective_value" for mode in MODES}
     if futures is None or not set(names.values()) <= set(futures.columns):
         return None
@@ -213,12 +214,12 @@ def _outcomes(run: StoredRun, words: Words) -> Any | None:
         return None
     edges = np.histogram_bin_edges(together, bins=_BINS)
     rows = [
-        {"mode": _mode(words, mode), "low": low, "high": high, "n": int(n), "zero": 0}
+        {"mode": words(f"mode_{mode}"), "low": low, "high": high, "n": int(n), "zero": 0}
         for mode, found in values.items()
         for low, high, n in zip(edges[:-1], edges[1:], np.histogram(found, edges)[0], strict=True)
         if n
     ]
-    unit = words.unit(str(run.uncertainty["unit"]))
+    unit = words.unit(str(document["unit"]))
     title = f"{words('objective_value')}{words.comma}{unit}"
     bars = (
         alt.Chart(data(rows))
@@ -228,14 +229,14 @@ def _outcomes(run: StoredRun, words: Words) -> Any | None:
             x2="high:Q",
             y=alt.Y("n:Q", title=words("n_futures"), axis=alt.Axis(format=",.0f", tickMinStep=1)),
             y2="zero:Q",
-            color=shades("mode", {_mode(words, FIXED): THIRD, _mode(words, REPLANNED): FIRST}),
+            color=shades("mode", {words(f"mode_{FIXED}"): THIRD, words(f"mode_{REPLANNED}"): FIRST}),
             tooltip=[
                 *tooltips({"mode:N": " ", "low:Q": words("from"), "high:Q": words("to")}),
                 alt.Tooltip("n:Q", title=words("n_futures")),
             ],
         )
     )
-    fixed = _spread(run, FIXED, "objective_value")
+    fixed = _spread(document, FIXED)
     line = alt.Chart(data([{"planned": fixed["planned"]}])).mark_rule(color=INK, strokeWidth=2).encode(x="planned:Q")
     message = (
         f"Outcomes of {len(futures)} futures: the fixed plan reaches {number(fixed['p5'])} to "
@@ -246,27 +247,18 @@ def _outcomes(run: StoredRun, words: Words) -> Any | None:
     return shared(alt.layer(bars, line), words.sentence(message), 280)
 
 
-def _drivers(run: StoredRun) -> list[Mapping[str, Any]]:
-    """Rows of the tornado of the objective value over the re-optimised futures."""
-    assert run.uncertainty is not None
-    rows = run.uncertainty["tornado"]
-    return [row for row in rows if row["mode"] == REPLANNED and row["measure"] == "objective_value"]
-
-
-def _tornado(run: StoredRun, words: Words) -> Any | None:
+def _tornado(document: Mapping[str, Any], drivers: Sequence[Mapping[str, Any]], words: Words) -> Any | None:
     """Drivers of the objective value, widest first; None with too few futures or no effect beyond noise."""
-    assert run.uncertainty is not None
-    found = [row for row in _drivers(run) if is_beyond_noise(row)][:_INPUTS]
-    if not found:
+    if not drivers:
         return None
-    mean = _spread(run, REPLANNED, "objective_value")["mean"]
+    mean = _spread(document, REPLANNED)["mean"]
     low, high = words("lowest_fifth"), words("highest_fifth")
     rows = [
         {"input": words.known(str(row["input"]), "input"), "end": end, "change": row[name] - mean, "value": row[name]}
-        for row in found
+        for row in drivers
         for end, name in ((low, "low"), (high, "high"))
     ]
-    title = f"{words('minus_mean')}{words.comma}{words.unit(str(run.uncertainty['unit']))}"
+    title = f"{words('minus_mean')}{words.comma}{words.unit(str(document['unit']))}"
     chart = (
         alt.Chart(data(rows))
         .mark_bar()
@@ -278,16 +270,15 @@ def _tornado(run: StoredRun, words: Words) -> Any | None:
         )
     )
     message = (
-        f"Drivers of the objective value: {words.known(str(found[0]['input']), 'input')} most, with a mean of "
-        f"{found[0]['low']:,.0f} in its lowest fifth and {found[0]['high']:,.0f} in its highest"
+        f"Drivers of the objective value: {words.known(str(drivers[0]['input']), 'input')} most, with a mean of "
+        f"{drivers[0]['low']:,.0f} in its lowest fifth and {drivers[0]['high']:,.0f} in its highest"
     )
-    return shared(chart, words.sentence(message), _EDGE + _ROW * len(found))
+    return shared(chart, words.sentence(message), _EDGE + _ROW * len(drivers))
 
 
-def _chosen(run: StoredRun, words: Words) -> Any | None:
+def _chosen(document: Mapping[str, Any], run: StoredRun, words: Words) -> Any | None:
     """Share of the futures in which each plant is selected, in descending order; None without plants."""
-    assert run.uncertainty is not None
-    found = run.uncertainty["plants"]
+    found = document["plants"]
     chinese = {each["properties"]["id"]: str(each["properties"]["name_zh"] or "") for each in run.features("plant")}
     shown = {row["plant"]: words.named(str(row["name"]), chinese.get(row["plant"], "")) for row in found}
     names = Counter(shown.values())
@@ -319,17 +310,16 @@ def _chosen(run: StoredRun, words: Words) -> Any | None:
             tooltip=tooltips({"name:N": words("plant"), "share:Q": words("selected_share"), "state:N": " "}, ".0%"),
         )
     )
-    n_sure = sum((row["chosen_share"] or 0.0) >= run.uncertainty["no_regret"]["share_min"] for row in found)
+    n_sure = sum((row["chosen_share"] or 0.0) >= document["no_regret"]["share_min"] for row in found)
     message = f"The LP relaxation selects {n_sure} of {len(found)} plants in at least 90 % of the futures"
     return shared(chart, words.sentence(message), _EDGE + _ROW * len(rows))
 
 
-def _table(run: StoredRun, words: Words) -> Markup:
-    assert run.uncertainty is not None
-    names = measures(run.uncertainty)
+def _table(document: Mapping[str, Any], words: Words) -> Markup:
+    names = measures(document)
     rows = [
-        {**row, "mode": _mode(words, row["mode"]), "item": words.label(names[row["measure"]])}
-        for row in run.uncertainty["spread"]
+        {**row, "mode": words(f"mode_{row['mode']}"), "item": words.label(names[row["measure"]])}
+        for row in document["spread"]
     ]
     columns = [
         Column("mode", words("plan_mode")),
@@ -340,6 +330,6 @@ def _table(run: StoredRun, words: Words) -> Markup:
     return table("outcomes-table", columns, rows, words, words("uncertainty"))
 
 
-def _spread(run: StoredRun, mode: str, measure: str) -> dict[str, Any]:
-    assert run.uncertainty is not None
-    return next(dict(row) for row in run.uncertainty["spread"] if (row["mode"], row["measure"]) == (mode, measure))
+def _spread(document: Mapping[str, Any], mode: str) -> Mapping[str, Any]:
+    """Spread of the objective value."""
+    return next(row for row in document["spread"] if (row["mode"], row["measure"]) == (mode, "objective_value"))

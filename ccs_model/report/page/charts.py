@@ -59,14 +59,6 @@ def data(rows: Sequence[Mapping[str, Any]]) -> Any:
     return alt.Data(values=plain([dict(row) for row in rows]))
 
 
-def _as_csv(table: pd.DataFrame) -> Any:
-    """Return a table as inline data of a chart, in the form that is shortest for many rows."""
-    parse = dict.fromkeys(table.select_dtypes("number"), "number")
-    return alt.InlineData(
-        values=table.to_csv(index=False, lineterminator="\n"), format=alt.CsvDataFormat(type="csv", parse=parse)
-    )
-
-
 def shared(chart: Any, description: str, height: int | str) -> Any:
     """Return a chart with the width of the page, a description for screen readers, and the common style.
 
@@ -116,8 +108,10 @@ def macc_chart(run: StoredRun, words: Words, table: pd.DataFrame, cut: float) ->
         words.title("avoided_at_full_load_ktpa", "cumulative_abatement"),
         words.title("avoidance_cost_at_full_load_per_t"),
     )
+    # CSV is the shortest form of many rows.
+    form = alt.CsvDataFormat(type="csv", parse=dict.fromkeys(shown.select_dtypes("number"), "number"))
     chart = (
-        alt.Chart(_as_csv(shown))
+        alt.Chart(alt.InlineData(values=shown.to_csv(index=False, lineterminator="\n"), format=form))
         .mark_rect(stroke="#ffffff", strokeWidth=0.5 if len(table) <= _FEW else 0, clip=True)
         .encode(
             x=alt.X("start_ktpa:Q", title=tonnes, axis=alt.Axis(format=",.0f", tickCount=6, grid=False)),
@@ -149,17 +143,14 @@ def periods(run: StoredRun, words: Words) -> list[str]:
     return [f"{year}–{end % 100:02d}" if end > year else str(year) for year, end in ends.items()]
 
 
-def _up_to_the_period() -> Any:
-    """Opacity of the fill of a bar, whose outline stays: full up to the period that is selected on the page."""
-    return alt.condition("datum.at <= period", alt.value(1.0), alt.value(0.35))
+_BY_PERIOD = alt.X("period:N", title=None, sort=None, axis=alt.Axis(labelAngle=0, labelOverlap=True))
+# Opacity of the fill of a bar, whose outline stays: full up to the period that is selected on the page.
+_UP_TO_THE_PERIOD = alt.condition("datum.at <= period", alt.value(1.0), alt.value(0.35))
 
 
-def _of_periods(chart: Any, n: int) -> Any:
-    return chart.add_params(alt.param(name="period", value=n - 1))
-
-
-def _by_period() -> Any:
-    return alt.X("period:N", title=None, sort=None, axis=alt.Axis(labelAngle=0, labelOverlap=True))
+def _of_periods(chart: Any, words: Words, n: int, message: str) -> Any:
+    """A chart by period as it stands on the page, with the last of `n` periods selected."""
+    return shared(chart.add_params(alt.param(name="period", value=n - 1)), words.sentence(message), 260)
 
 
 def spending_chart(run: StoredRun, words: Words) -> Any:
@@ -174,14 +165,14 @@ def spending_chart(run: StoredRun, words: Words) -> Any:
         alt.Chart(data(rows))
         .mark_bar(color=FIRST, stroke=FIRST)
         .encode(
-            x=_by_period(),
+            x=_BY_PERIOD,
             y=alt.Y("spending_mn:Q", title=title, axis=alt.Axis(format=",.0f")),
-            fillOpacity=_up_to_the_period(),
+            fillOpacity=_UP_TO_THE_PERIOD,
             tooltip=[alt.Tooltip("period:N"), alt.Tooltip("spending_mn:Q", title=title, format=",.1f")],
         )
     )
     message = "; ".join(f"{row['period']} {row['spending_mn']:,.0f} million {run.money}" for row in rows)
-    return shared(_of_periods(chart, len(rows)), words.sentence(f"Investment by period: {message}"), 260)
+    return _of_periods(chart, words, len(rows), f"Investment by period: {message}")
 
 
 def tonnes_chart(run: StoredRun, words: Words) -> Any:
@@ -197,10 +188,10 @@ def tonnes_chart(run: StoredRun, words: Words) -> Any:
         alt.Chart(data(rows))
         .mark_bar()
         .encode(
-            x=_by_period(),
+            x=_BY_PERIOD,
             xOffset=alt.XOffset("what:N", sort=[captured, avoided]),
             y=alt.Y("ktpa:Q", title=words.unit("kt CO2/y"), axis=alt.Axis(format=",.0f")),
-            fillOpacity=_up_to_the_period(),
+            fillOpacity=_UP_TO_THE_PERIOD,
             color=alt.Color("what:N", **legend),
             stroke=alt.Stroke("what:N", **legend),
             tooltip=[alt.Tooltip("period:N"), *tooltips({"what:N": " ", "ktpa:Q": words.unit("kt/y")})],
@@ -210,8 +201,7 @@ def tonnes_chart(run: StoredRun, words: Words) -> Any:
     message = (
         f"captured {last['captured_ktpa']:,.0f} and avoided {last['avoided_ktpa']:,.0f} kt a year in the last period"
     )
-    by_period = _of_periods(chart, len(run.document["by_year"]))
-    return shared(by_period, words.sentence(f"Captured and avoided by period; {message}"), 260)
+    return _of_periods(chart, words, len(run.document["by_year"]), f"Captured and avoided by period; {message}")
 
 
 def drawn_zones(run: StoredRun) -> list[dict[str, Any]]:

@@ -32,6 +32,8 @@ from ccs_model.report.tables_in_use import problem_of_run, references_of_run
 
 REPORT = "report.html"
 _SCRIPTS = ("map.js", "tables.js", "page.js")
+# Words of sections that are not headed by their name.
+_HEADINGS = {"retrofits": "built", "owners": "owner_returns"}
 
 
 def write_page(run: StoredRun, path: Path | None = None, *, lang: str = "en", basemap: str | None = None) -> Path:
@@ -79,9 +81,15 @@ def page_text(run: StoredRun, *, lang: str = "en", basemap: str | None = None) -
     words = Words(lang, run.money)
     inputs = load_inputs(run.scenario, allow_outside=True)
     problem = problem_of_run(run, inputs)
-    why = {} if problem is None else _reasons(run, problem, words)
+    # Why each plant is in the plan or not, and what would change it.
+    reasons = () if problem is None else reasons_of(problem, run.tables["retrofits"]).itertuples(index=False)
+    why = {str(row.plant): (words.label(str(row.reason)), words.label(str(row.change))) for row in reasons}
     references = plain(records(references_of_run(run, inputs)))
     groups = _sections(run, words, basemap_of(basemap), problem, why, references)
+    listed = [
+        (words(group), [(name, words(_HEADINGS.get(name, name))) for name, section in found.items() if section])
+        for group, found in groups.items()
+    ]
     scripts = (drawing_library(), "".join(map(_file, _SCRIPTS)))
     first, plans = plans_of(run, words)
     note = "" if problem else "Tables have changed since this run; the sources are those of the current tables."
@@ -90,8 +98,8 @@ def page_text(run: StoredRun, *, lang: str = "en", basemap: str | None = None) -
         words=words,
         title=run.document["scenario"],
         style=Markup(_file("page.css")),
-        heading=page_sections.heading(run),
-        contents=_contents(groups, words),
+        description=" ".join(run.scenario.description.split()),
+        contents=render("contents", words=words, groups=[each for each in listed if each[1]]),
         controls=render("controls", words=words, periods=periods(run, words), first=first, plans=plans),
         sections=[each for group in groups.values() for each in group.values()],
         note=note,
@@ -138,23 +146,6 @@ def _sections(
             "sources": account_sections.sources(words, references),
         },
     }
-
-
-_HEADINGS = {"retrofits": "built", "owners": "owner_returns"}
-
-
-def _contents(groups: Mapping[str, Mapping[str, Markup]], words: Words) -> Markup:
-    listed = [
-        (words(group), [(name, words(_HEADINGS.get(name, name))) for name, section in found.items() if section])
-        for group, found in groups.items()
-    ]
-    return render("contents", words=words, groups=[each for each in listed if each[1]])
-
-
-def _reasons(run: StoredRun, problem: Problem, words: Words) -> dict[str, tuple[str, str]]:
-    """Why each plant is in the plan or not, and what would change it."""
-    rows = reasons_of(problem, run.tables["retrofits"]).itertuples(index=False)
-    return {str(row.plant): (words.label(str(row.reason)), words.label(str(row.change))) for row in rows}
 
 
 def _file(name: str) -> str:

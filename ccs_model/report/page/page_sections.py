@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from markupsafe import Markup
@@ -53,18 +53,14 @@ _WHAT_COUNTS = (
 # Sections for a planner.
 
 
-def heading(run: StoredRun) -> Markup:
-    """Return the name of the run and the question it answers."""
-    return render(
-        "heading", title=run.document["scenario"], description=" ".join(run.scenario.description.split())
-    )  # fmt: skip
-
-
 def answer(run: StoredRun, words: Words) -> Markup:
     """Return the headline numbers by period, and the quality of the solution."""
     document = run.document
     figures = [
-        (texts[-1], label, as_texts(texts)) for texts, label in _headline(run, words) if texts[-1] != number(None)
+        # Texts of the single periods only where they differ.
+        (texts[-1], label, str(as_data(texts)) if len(set(texts)) > 1 else "")
+        for texts, label in _headline(run, words)
+        if texts[-1] != number(None)
     ]
     calibration = document["calibration"]
     status = capitalised(words.known(document["status"]))
@@ -90,11 +86,6 @@ def answer(run: StoredRun, words: Words) -> Markup:
     why = document["context"].get("nothing_built_because")
     nothing = [paragraph(words.sentence(f"Nothing is built because {why}."))] if why else []
     return section("answer", words("answer"), *nothing, render("answer", figures=figures, quality=quality))
-
-
-def as_texts(texts: Sequence[str]) -> str:
-    """Return the texts of each period for an attribute; empty where they do not differ."""
-    return str(as_data(list(texts))) if len(set(texts)) > 1 else ""
 
 
 def _headline(run: StoredRun, words: Words) -> Iterator[tuple[list[str], str]]:
@@ -222,7 +213,7 @@ def retrofits(run: StoredRun, words: Words) -> Markup:
             "province": words.value(str(row["province"]), "province"),
             "site": site_name(run, words, row["site"]),
             "start": "" if run.scenario.is_static else years_of_work(row),
-            "from_period": _period(run, row["year"]),
+            "from_period": 0 if run.scenario.is_static else run.years.index(int(row["year"])),
         }
         for row in run.document["retrofits"]
     ]
@@ -244,10 +235,6 @@ def _of_last_period(
     if len(run.document["by_year"]) > 1:
         last = charts.periods(run, words)[-1]
         yield paragraph(words.sentence(f"{what} are those of {last}."), "note")
-
-
-def _period(run: StoredRun, year: Any) -> int:
-    return 0 if run.scenario.is_static else run.years.index(int(year))
 
 
 def plants(run: StoredRun, words: Words, why: Mapping[str, tuple[str, str]]) -> Markup:

@@ -116,7 +116,7 @@ def _money(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
     problem = plan.problem
     discount = np.r_[problem.discount, problem.closing_discount]
     wide = plan.owner_cashflow.pivot(index="plant", columns="year", values=list(GIVEN))
-    first, last = (f"{{{each}}}" for each in year_span(problem))
+    discounted = f"SUMPRODUCT({year_span(problem)},discount_factor)"
     taxed, rows = taxed_items(plan), []
     for item in GIVEN:
         for plant, amounts in wide[item].iterrows():
@@ -124,12 +124,11 @@ def _money(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
             # The first plant keeps every item, so that no list is empty.
             if not values.any() and numbers[str(plant)] > 1:
                 continue
-            present = f"={{factor}}*SUMPRODUCT({first}:{last},discount_factor)"
             rows.append(
                 {
                     "plant": plant, "item": item, "n": numbers[str(plant)], "taxed": int(item in taxed),
                     "factor": Formula(f"={FACTORS.get(item, 1)}", 1.0),
-                    "pv_mn": Formula(present, float((values * discount).sum())),
+                    "pv_mn": Formula(f"={{factor}}*{discounted}", float((values * discount).sum())),
                     **over_years(problem, values.tolist()),
                 }
             )  # fmt: skip
@@ -143,9 +142,8 @@ def _tonnes(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
     discount = np.r_[problem.discount, problem.closing_discount]
     price = np.r_[problem.scenario.policy.capture_deductible * np.ones(len(problem.calendar)), 0.0]
     price = price * carbon_price_per_t(problem)
-    first, last = (f"{{{each}}}" for each in year_span(problem))
-    present = f"=SUMPRODUCT({first}:{last},discount_factor)"
-    worth = f"=SUMPRODUCT({first}:{last},discount_factor,carbon_price_per_t)/1000"
+    present = f"=SUMPRODUCT({year_span(problem)},discount_factor)"
+    worth = f"=SUMPRODUCT({year_span(problem)},discount_factor,carbon_price_per_t)/1000"
     rows = []
     for row in records(plan.owner_tonnes):
         plant, kind = row.pop("plant"), row.pop("name")
@@ -215,14 +213,11 @@ def write_cash_flow(sheet: Sheet, plan: Plan) -> None:
         "are offset against other profits of the same year."
     )
     if not has_accounts(plan):
-        why = "A static year has no cash flow; capital is annualised."
-        if plan.retrofits.empty:
-            why = words.nothing_built(plan)
-        sheet.note(why)
+        sheet.note(words.nothing_built(plan) or "A static year has no cash flow; capital is annualised.")
         none: list[Row] = [
             {"id": "pick", "item": "Plant", "value": "(none)"}, {"id": "n", "item": "Number", "value": 0}
         ]  # fmt: skip
-        _name_picked(sheet, sheet.table("cash_flow.none", none, plain=True))
+        _picked(sheet, "cash_flow.none", none)
         return
     top, plants = sheet.row, plants_of(plan)
     numbers = {plant: n for n, plant in enumerate(plants, 1)}
@@ -280,28 +275,29 @@ def _titles(sheet: Sheet, flows: Mapping[str, Floats]) -> None:
     sheet.table("cash_flow.titles", rows, plain=True, key="titles")
 
 
-def _name_picked(sheet: Sheet, block: Block) -> None:
+def _picked(sheet: Sheet, table: str, rows: Sequence[Row]) -> Block:
+    """Write the plant that is selected and its number, and name their cells."""
+    block = sheet.table(table, rows, plain=True)
     sheet.book.define("plant_picked", block.cell("value", "pick"))
     sheet.book.define("plant_picked_n", block.cell("value", "n"))
+    return block
 
 
 def _picker(sheet: Sheet, plan: Plan) -> None:
     first = plants_of(plan)[0]
     name = str(plan.problem.plants.set_index("plant")["name"][first])
+    number = Formula("=SUMPRODUCT(({plants_paid!plant}={@pick.value})*{plants_paid!n})", 1)
     rows: list[Row] = [
         {
             "id": "pick", "item": "Plant shown below", "value": Cell(first, "", INPUT, unlocked=True),
             "class": INPUT.letter, "note": "select from the list",
         },
         {
-            "id": "n", "item": "Number", "value": Formula(
-                "=SUMPRODUCT(({plants_paid!plant}={@pick.value})*{plants_paid!n})", 1
-            ),
-            "class": CALCULATION.letter, "note": "in the table of plants below",
+            "id": "n", "item": "Number", "value": number, "class": CALCULATION.letter,
+            "note": "in the table of plants below",
         },
     ]  # fmt: skip
-    block = sheet.table("cash_flow.pick", rows, plain=True)
-    _name_picked(sheet, block)
+    block = _picked(sheet, "cash_flow.pick", rows)
     found = f"=INDEX({sheet.book.blocks['plants_paid'].column('name')},plant_picked_n,1)"
     sheet.live_line(found, sheet.book.chinese_names.get(name, name), "strong")
     sheet.choice(block, "value", "pick", sheet.book.blocks["plants_paid"].column("plant"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 
 import numpy as np
 import pandas as pd
@@ -82,10 +82,22 @@ def retrofit_costs(plan: Plan) -> pd.DataFrame:
     table["solved_storage_closure_mn"] = table["storage_closure_mn"]
     table["solved_storage_om_mn_pa"] = table["storage_om_mn_pa"] - closure * set_aside
     table["capture_mn_pa"] = table[list(CAPTURE_PARTS)].sum(axis=1)
-    table["product_ktpa"] = _product(problem, table)
+    plants = problem.plants.set_index("plant").loc[table["plant"]].reset_index()
+    used = utilisation_share(plants, plants["product"], problem.inputs["streams/utilisation"])
+    table["product_ktpa"] = np.asarray((plants["capacity_ktpa"] * used).fillna(0.0), dtype=float)
     table["base_cost_per_t"] = table["product"].map(base_costs_per_t(problem)).astype(float)
     table["cost_rise_share"] = table["product_cost_per_t"] / table["base_cost_per_t"]
-    return _with_plants(plan, table)
+    if plan.owners is None:
+        return table
+    # The accounts of the plant that each retrofit belongs to.
+    owners = plan.owners.set_index("plant").reindex(table["plant"])
+    price = owners["break_even_carbon_price_per_t"].astype(object)
+    numbers = {plant: n for n, plant in enumerate(plan.owners["plant"], 1)}
+    return table.assign(
+        plant_n=table["plant"].map(numbers),
+        plant_npv_mn=owners["npv_mn"].to_numpy(),
+        plant_break_even_per_t=price.where(price.notna(), "none").to_numpy(),
+    )
 
 
 def _lives(problem: Problem, table: pd.DataFrame, routes: pd.DataFrame) -> dict[str, Floats]:
@@ -96,27 +108,6 @@ def _lives(problem: Problem, table: pd.DataFrame, routes: pd.DataFrame) -> dict[
     built = problem.network.lines.loc[problem.network.built, "life_yr"].unique()
     lives = {"pipe": built, "storage": problem.sites["life_yr"].unique()}
     return {kind: np.full(len(table), each[0] if len(each) == 1 else np.nan) for kind, each in lives.items()}
-
-
-def _product(problem: Problem, table: pd.DataFrame) -> Floats:
-    """Product of the plant in a year."""
-    plants = problem.plants.set_index("plant").loc[table["plant"]].reset_index()
-    used = utilisation_share(plants, plants["product"], problem.inputs["streams/utilisation"])
-    return np.asarray((plants["capacity_ktpa"] * used).fillna(0.0), dtype=float)
-
-
-def _with_plants(plan: Plan, table: pd.DataFrame) -> pd.DataFrame:
-    """With the accounts of the plant that each retrofit belongs to."""
-    if plan.owners is None:
-        return table
-    owners = plan.owners.set_index("plant").reindex(table["plant"])
-    price = owners["break_even_carbon_price_per_t"].astype(object)
-    numbers = {plant: n for n, plant in enumerate(plan.owners["plant"], 1)}
-    return table.assign(
-        plant_n=table["plant"].map(numbers),
-        plant_npv_mn=owners["npv_mn"].to_numpy(),
-        plant_break_even_per_t=price.where(price.notna(), "none").to_numpy(),
-    )
 
 
 # Only with delivered shares by class; the formula of captured tonnes then uses them.
@@ -164,8 +155,8 @@ def write_economics(sheet: Sheet, plan: Plan) -> None:
         ]
     # The columns on the right are what the others are computed from.
     sheet.prints_parts_to(next(at for at, each in enumerate(columns) if each.name == "solved_pipe_capex_mn"))
-    empty = words.nothing_built(plan) if costs.empty else ""
-    sheet.table(columns, rows, main=True, frozen=2, totals=_totals(costs), empty=empty, key="economics")
+    totals, empty = _totals(costs), words.nothing_built(plan)
+    sheet.table(columns, rows, main=True, frozen=2, totals=totals, empty=empty, key="economics")
     if not ranges or not (in_cny or are_in_china(pd.Series(plan.problem.zones)).any()):
         return  # they refer to Chinese plants
     sheet.section("Published cost ranges")
@@ -174,12 +165,7 @@ def write_economics(sheet: Sheet, plan: Plan) -> None:
             f"The ranges are in {ranges[0].currency} of an unknown year and are not compared with a plan in "
             f"{plan.problem.currency}."
         )
-    shown = [
-        {"covers": each.covers, "low_per_t": each.low_per_t, "high_per_t": each.high_per_t, "reference": each.citation,
-         "note": each.note}
-        for each in ranges
-    ]  # fmt: skip
-    sheet.table("economics.ranges", shown)
+    sheet.table("economics.ranges", [{**asdict(each), "reference": each.citation} for each in ranges])
 
 
 def _row(row: dict[str, object]) -> dict[str, object]:

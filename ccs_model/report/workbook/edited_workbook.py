@@ -18,7 +18,8 @@ from ccs_model.errors import InputError, Issue
 from ccs_model.inputs.csv_reader import LOCK
 from ccs_model.plan.revision import Edit, Revision, notices_of_edits
 from ccs_model.report.language import LANGUAGES
-from ccs_model.report.workbook.inputs_sheet import PLAY, live_inputs
+from ccs_model.report.workbook.columns import declared_rows
+from ccs_model.report.workbook.inputs_sheet import PLAY
 from ccs_model.report.workbook.plants_sheet import decision_text
 from ccs_model.report.workbook.recalculation import stored_workbook
 from ccs_model.report.workbook.transport_sheet import NO, YES
@@ -247,7 +248,7 @@ class _Edits:
         """Take the live inputs of sheet Inputs, and return the edited factors with their cells."""
         names = {str(self.book.value_at(at)): solved for at, solved in self.book.beside("live_names", "live_solved")}
         factors: dict[str, tuple[float, Place]] = {}
-        declared = {each["name"]: each for each in live_inputs()}
+        declared = {each["name"]: each for each in declared_rows("named_inputs.csv")}
         for name, each in declared.items():
             key = each["key"]
             if name not in names:

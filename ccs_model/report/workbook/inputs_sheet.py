@@ -88,11 +88,6 @@ def write_live_inputs(sheet: Sheet, plan: Plan) -> None:
         write_grid(sheet, plan)
 
 
-def live_inputs() -> list[dict[str, str]]:
-    """The declared live inputs: name, range, and the scenario key that each is or `scales`."""
-    return declared_rows("named_inputs.csv")
-
-
 def solved_with(plan: Plan) -> dict[str, float]:
     """The value of each name in the solved plan."""
     problem, scenario = plan.problem, plan.problem.scenario
@@ -241,7 +236,7 @@ def _write_scenario(sheet: Sheet, plan: Plan) -> None:
         "for no value. Values without a shaded cell are live inputs above."
     )
     known = solved_with(plan)
-    live = {each["key"] for each in live_inputs() if each["name"] in known}
+    live = {each["key"] for each in declared_rows("named_inputs.csv") if each["name"] in known}
     rows = []
     for row in _values(sheet, scenario, scenario.places):
         new = {} if row["key"] in live else {"new": Cell(None, row["value"].name, INPUT, unlocked=True)}

@@ -78,9 +78,18 @@ def write_macc(sheet: Sheet, plan: Plan) -> None:
         sheet.note(f"{why}.")
         return
     table = _with_parts(plan, table)
-    sheet.book.curve_end, sheet.book.curve_sectors = _cut(table), _sectors(table)
-    if note := _cut_note(table):
-        sheet.note(note)
+    end = macc_cut(table)
+    sheet.book.curve_end = end if end < float(table["avoidance_cost_at_full_load_per_t"].max()) else None
+    sheet.book.curve_sectors = _sectors(table)
+    if (cut := sheet.book.curve_end) is not None:
+        costs = table["avoidance_cost_at_full_load_per_t"]
+        above = table[costs > cut]
+        more = "stream costs more" if len(above) == 1 else "streams cost more"
+        n_in = int(above["in_plan"].sum())
+        sheet.note(
+            f"The cost axis ends at {cut:,.0f}; {len(above)} {more}, {n_in} of them in the plan, and "
+            f"the highest {costs.max():,.0f}, as solved. Its end is a setting of the axis."
+        )
     figures = sheet.row
     top = figures + _PRICE_ROWS
     sheet.jump(top + 1 + CHART_ROWS)
@@ -132,12 +141,9 @@ def _charges(table: pd.DataFrame) -> list[tuple[float, float]]:
 
 def _write_charges(sheet: Sheet, plan: Plan, table: pd.DataFrame) -> None:
     """Write the annual charge on capital of each lifetime."""
-    rows = []
-    for life, tasc in _charges(table):
-        one = pd.DataFrame({"life_yr": [life], "tasc_factor": [tasc]})
-        share = float(plan.problem.capture_charge(one)[0])
-        rows.append({"figure": "Annual charge on capital", "value": share, "life_yr": life, "tasc_factor": tasc})
-    sheet.table("macc.charges", rows, key="macc_charges", plain=True, left=_FIGURES_LEFT)
+    charges = pd.DataFrame(_charges(table), columns=["life_yr", "tasc_factor"])
+    charges = charges.assign(figure="Annual charge on capital", value=plan.problem.capture_charge(charges))
+    sheet.table("macc.charges", records(charges), key="macc_charges", plain=True, left=_FIGURES_LEFT)
 
 
 def last_carbon_price_per_t(plan: Plan) -> float:
@@ -292,27 +298,6 @@ def curve_series(
     return tuple(
         ([block.sheet, block.heading, block.columns[name]], block.values("axis"), block.values(name), colour)
         for name, colour in colours.items()
-    )
-
-
-def _cut(table: pd.DataFrame) -> float | None:
-    """Where the cost axis ends below the most expensive tonnes; None where it shows all of them."""
-    columns = ["avoidance_cost_at_full_load_per_t", "cumulative_avoided_at_full_load_ktpa"]
-    cut = macc_cut(table[columns])
-    return cut if cut < float(table[columns[0]].max()) else None
-
-
-def _cut_note(table: pd.DataFrame) -> str:
-    """What the cost axis cuts off, as solved."""
-    cut, costs = _cut(table), table["avoidance_cost_at_full_load_per_t"]
-    if cut is None:
-        return ""
-    above = table[costs > cut]
-    more = "stream costs more" if len(above) == 1 else "streams cost more"
-    n_in = int(above["in_plan"].sum())
-    return (
-        f"The cost axis ends at {cut:,.0f}; {len(above)} {more}, {n_in} of them in the plan, and "
-        f"the highest {costs.max():,.0f}, as solved. Its end is a setting of the axis."
     )
 
 

@@ -47,7 +47,7 @@ def write_plants(sheet: Sheet, plan: Plan) -> None:
     columns = table_columns("plants", without=() if is_chinese else ("name_zh",))
     built = {
         plant: "; ".join(f"{row['stream']}: {row['technology']}, {row['year']}" for row in rows)
-        for plant, rows in _retrofits_by_plant(plan).items()
+        for plant, rows in _retrofits_by_plant(plan)
     }
     chemicals = plan.problem.inputs.plants_of("chemicals")
     assumed = dict(zip(chemicals["plant"], chemicals["assumed_columns"], strict=True))
@@ -98,11 +98,9 @@ def decision_text(scenario: Scenario, plant: str) -> str:
     return " ".join(words)
 
 
-def _retrofits_by_plant(plan: Plan) -> dict[str, list[dict[str, Any]]]:
-    found: dict[str, list[dict[str, Any]]] = {}
-    for row in records(plan.retrofits):
-        found.setdefault(str(row["plant"]), []).append(row)
-    return found
+def _retrofits_by_plant(plan: Plan) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    for plant, table in plan.retrofits.groupby("plant", sort=False):
+        yield str(plant), records(table)
 
 
 PLANTS = Page("Plants", "Every operating plant: emissions, retrofits, or the reason it is not eligible.", write_plants)
@@ -164,7 +162,7 @@ def write_retrofits(sheet: Sheet, plan: Plan) -> None:
         frozen=2,
         totals={**totals, "plant": "Total"},
         key="retrofits",
-        empty=words.nothing_built(plan) if table.empty else "",
+        empty=words.nothing_built(plan),
     )
 
 
@@ -227,7 +225,7 @@ def _moves(plan: Plan, revision: Revision) -> list[Row]:
         plant: "; ".join(
             sorted(retrofit_text(row["stream"], row["technology"], row["year"], row["nameplate_ktpa"]) for row in rows)
         )
-        for plant, rows in _retrofits_by_plant(plan).items()
+        for plant, rows in _retrofits_by_plant(plan)
     }
     about = plan.problem.plants.set_index("plant")
     avoided = plan.retrofits.groupby("plant")["avoided_ktpa"].sum()

@@ -58,7 +58,11 @@ def write_run_log(sheet: Sheet, plan: Plan) -> None:
         for each in plan.warnings:
             sheet.paragraph(without_folder(each))
     sheet.section("Inputs")
-    inputs = sheet.table("run_log.inputs", list(_hashes(plan)), plain=True)
+    scenario = plan.problem.scenario
+    files = {"scenario.resolved.yaml": hashlib.sha256(scenario.resolved_yaml().encode()).hexdigest()}
+    files |= dict(sorted(hashes(scenario, plan.problem.inputs).items()))
+    of_files: list[Row] = [{"file": name, "sha256": sha256} for name, sha256 in files.items()]
+    inputs = sheet.table("run_log.inputs", of_files, plain=True)
     sheet.section("Scenario as solved")
     sheet.paragraph(
         "Text of a scenario file with every value and its origin. ccs-model optimize reads it back, so that the "
@@ -155,13 +159,6 @@ def _known(value: float) -> float | str:
     return value if math.isfinite(value) else "not found"
 
 
-def _hashes(plan: Plan) -> Iterator[Row]:
-    resolved = plan.problem.scenario.resolved_yaml().encode()
-    yield {"file": "scenario.resolved.yaml", "sha256": hashlib.sha256(resolved).hexdigest()}
-    for name, sha256 in sorted(hashes(plan.problem.scenario, plan.problem.inputs).items()):
-        yield {"file": name, "sha256": sha256}
-
-
 RUN_LOG = Page("RunLog", "Status, model size, solver options, versions and the hash of every input.", write_run_log)
 
 
@@ -200,7 +197,14 @@ def write_cover(sheet: Sheet, plan: Plan) -> None:
         "tonnes of CO2 unless stated otherwise."
     )
     if sheet.book.has_money_unit:
-        _write_money_unit(sheet)
+        # The cell in which the reader chooses the unit of money; only Chinese workbooks have it.
+        row = {
+            "id": CHOSEN, "item": "Unit of money in tables", "value": Cell(MILLIONS, "", INPUT, unlocked=True),
+            "note": "select from the list; charts, sentences, sheet Inputs and sheet Data stay in million",
+        }  # fmt: skip
+        block = sheet.table("cover.money_unit", [row], plain=True)
+        sheet.book.define(CHOSEN, block.cell("value", CHOSEN))
+        sheet.choices(block, "value", (MILLIONS, HUNDRED_MILLIONS))
     sheet.section("About")
     about = sheet.table("cover.about", list(_about(sheet, plan)), plain=True)
     sheet.book.mark(author=about.cell("value", "author"))
@@ -234,17 +238,6 @@ def _about(sheet: Sheet, plan: Plan) -> Iterator[Row]:
     yield {"item": "Plant data", "value": f"{named}: see sheet Sources" if named else "none"}
     # Not the run folder, whose name is the user's: the same inputs give the same workbook in every folder.
     yield {"item": "Scenario and hash of inputs", "value": f"{sheet.book.run}: see sheet RunLog"}
-
-
-def _write_money_unit(sheet: Sheet) -> None:
-    """The cell in which the reader chooses the unit of money; only Chinese workbooks have it."""
-    row = {
-        "id": CHOSEN, "item": "Unit of money in tables", "value": Cell(MILLIONS, "", INPUT, unlocked=True),
-        "note": "select from the list; charts, sentences, sheet Inputs and sheet Data stay in million",
-    }  # fmt: skip
-    block = sheet.table("cover.money_unit", [row], plain=True)
-    sheet.book.define(CHOSEN, block.cell("value", CHOSEN))
-    sheet.choices(block, "value", (MILLIONS, HUNDRED_MILLIONS))
 
 
 def _headline(sheet: Sheet, plan: Plan) -> Iterator[Row]:
@@ -287,12 +280,13 @@ def write_data(sheet: Sheet, plan: Plan) -> None:
         "year. Annual cash items of each plant are on sheet CashFlow, pipelines on sheet Transport. The sheet is for "
         f"filters, pivot tables and other programs; the first {PRINTED_ROWS} rows are printed."
     )
-    block = sheet.table("data", [*_of_plan(sheet, plan), *_of_names(sheet, plan)], main=True, key="data")
+    block = sheet.table("data", list(_numbers(sheet, plan)), main=True, key="data")
     # A pilot-zones run would otherwise print a hundred pages of it.
     sheet.last_printed_row = min(block.first + PRINTED_ROWS - 1, block.last)
 
 
-def _of_plan(sheet: Sheet, plan: Plan) -> Iterator[Row]:
+def _numbers(sheet: Sheet, plan: Plan) -> Iterator[Row]:
+    """Numbers of the tables; then totals, costs and terms, of which each has a name."""
     for name, key in _TABLES:
         frame = getattr(plan, name)
         if frame is None or frame.empty:
@@ -301,9 +295,6 @@ def _of_plan(sheet: Sheet, plan: Plan) -> Iterator[Row]:
         numbers = [column for column in number_columns(frame) if column not in ("year", *present)]
         yield from records(long_table(name, frame, present, numbers, sheet.unit, no_year=None))
 
-
-def _of_names(sheet: Sheet, plan: Plan) -> Iterator[Row]:
-    """Totals, costs and terms: a name and a number each."""
     for table, amounts in (("totals", plan.totals), ("costs", plan.cost_terms), ("terms", plan.terms)):
         for name, value in amounts.items():
             if value is not None:

@@ -73,10 +73,10 @@ def year_columns(problem: Problem) -> list[Column]:
     ]
 
 
-def year_span(problem: Problem) -> tuple[str, str]:
-    """Names of the first and the last column of years."""
-    years = years_of(problem)
-    return year_column(years[0]), year_column(years[-1])
+def year_span(problem: Problem) -> str:
+    """Template of the cells of a row from the first year to the last."""
+    first, *_, last = years_of(problem)
+    return f"{{{year_column(first)}}}:{{{year_column(last)}}}"
 
 
 def carbon_price_per_t(problem: Problem) -> Floats:

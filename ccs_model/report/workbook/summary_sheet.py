@@ -13,11 +13,11 @@ from ccs_model.plan.calibrated_results import statement
 from ccs_model.plan.citations import capture_estimates
 from ccs_model.plan.headline import counted
 from ccs_model.plan.plan import Plan
-from ccs_model.plan.plan_json import records
+from ccs_model.plan.plan_json import binding_text, records
 from ccs_model.plan.social_account import SOCIAL_TOTALS, social_terms
 from ccs_model.report import sentences as words
 from ccs_model.report.live_accounts import has_accounts
-from ccs_model.report.phrases import estimates_in_words, load_in_words, percent, society
+from ccs_model.report.phrases import binding_limits, estimates_in_words, load_in_words, percent, society
 from ccs_model.report.workbook.cash_flow_sheet import pictures
 from ccs_model.report.workbook.columns import (
     CALCULATION,
@@ -49,16 +49,6 @@ _AT_PRICE_OF_SCENARIO = {
         "Net value at the scenario's carbon price", "value at the scenario's carbon price less resource cost",
     ),
 }  # fmt: skip
-
-
-def write_charts(sheet: Sheet, plan: Plan) -> None:
-    """Write results by zone and sector, then the charts."""
-    _by_zone(sheet, plan)
-    capture = _captured_by_sector(sheet, plan)
-    cash = pictures(sheet) if has_accounts(plan) else ()
-    curve = (_macc(sheet),) if "slots" in sheet.book.blocks else ()
-    sheet.pictures(*curve, *cash[:1])
-    sheet.pictures(*capture, *cash[1:])
 
 
 def _captured_by_sector(sheet: Sheet, plan: Plan) -> tuple[Picture, ...]:
@@ -110,7 +100,7 @@ def _macc(sheet: Sheet) -> Picture:
     return Picture(
         f"={sheet.book.blocks['macc_price'].cell('value', 'title')}", "steps",
         curve_series(block, sheet.book.curve_sectors),
-        "Cumulative annual abatement (kt/y)", f"{sheet.unit('avoidance_cost_per_t')}",
+        "Cumulative annual abatement (kt/y)", sheet.unit("avoidance_cost_per_t"),
         "Marginal abatement cost curve: the width is the annual abatement of a stream, the height its cost per tonne.",
         SLOTS_A_LABEL, highest=sheet.book.curve_end,
     )  # fmt: skip
@@ -134,7 +124,12 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
     top = sheet.row
     figures = list(_key_figures(sheet, plan))
     sheet.jump(top + len(figures) + _HEAD_ROWS)
-    write_charts(sheet, plan)
+    _by_zone(sheet, plan)
+    capture = _captured_by_sector(sheet, plan)
+    cash = pictures(sheet) if has_accounts(plan) else ()
+    curve = (_macc(sheet),) if "slots" in sheet.book.blocks else ()
+    sheet.pictures(*curve, *cash[:1])
+    sheet.pictures(*capture, *cash[1:])
     sheet.section("Optimality gap")
     sheet.paragraph(words.status(plan))
     sheet.table("summary.figures", _bounds(sheet, plan), plain=True)
@@ -179,9 +174,9 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
         columns = columns_of(plan.targets, classes=of_targets, optional=("year", "abatement_share", "price_per_t"))
         sheet.table(columns, records(plan.targets), named="targets")
     sheet.section("Marginal value of the budget")
-    for text in (words.marginal_budget(plan), words.replans(plan), words.binding(plan)):
-        if text:
-            sheet.paragraph(text)
+    limits = binding_limits(list(map(binding_text, plan.binding_limits)))
+    for text in filter(None, (words.marginal_budget(plan), words.replans(plan), limits)):
+        sheet.paragraph(text)
     sheet.table("summary.figures", _more_money(sheet, plan), plain=True)
 
 
@@ -190,9 +185,8 @@ def _key_figures(sheet: Sheet, plan: Plan) -> Iterator[Row]:
 
     A figure that the workbook cannot recompute reads "solve again" once an input differs from the solved plan.
     """
-    meaning = {name: each["total"] for name, each in quantities().items()}
-    if plan.problem.is_static:
-        meaning |= {name: each["static_total"] for name, each in quantities().items() if each["static_total"]}
+    is_static = plan.problem.is_static
+    meaning = {name: (is_static and each["static_total"]) or each["total"] for name, each in quantities().items()}
     given = _AT_PRICE_OF_SCENARIO if plan.problem.scenario.policy.carbon_price_per_t else {}
     has = {
         "plants": len(plan.problem.plants) > 0,
@@ -240,9 +234,10 @@ def _by_year(plan: Plan) -> pd.DataFrame:
         "pipe_spending_mn": spent["pipe_capex_mn"],
         "storage_spending_mn": spent["site_capex_mn"] + spent["well_capex_mn"],
     }
-    at = by_year.columns.get_loc("spending_mn") + 1
-    apart = pd.DataFrame({name: amount.to_numpy() for name, amount in parts.items()}, index=by_year.index)
-    return pd.concat([by_year.iloc[:, :at], apart, by_year.iloc[:, at:]], axis=1)
+    by_year, at = by_year.copy(), by_year.columns.get_loc("spending_mn")
+    for n, (name, amount) in enumerate(parts.items(), start=1):
+        by_year.insert(at + n, name, amount.to_numpy())
+    return by_year
 
 
 def _more_money(sheet: Sheet, plan: Plan) -> Iterator[Row]:

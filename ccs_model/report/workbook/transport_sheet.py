@@ -29,7 +29,7 @@ from ccs_model.report.workbook.sheet import Page, Row, Sheet
 def write_network(sheet: Sheet, plan: Plan) -> None:
     """Write links, flows by period, and the shares of common costs by use and by Shapley value."""
     links, pipes = links_in_use(plan), pipes_by_vintage(plan)
-    empty = words.nothing_built(plan) if plan.retrofits.empty else ""
+    empty = words.nothing_built(plan)
     sheet.paragraph(_candidates(plan))
     sheet.paragraph(f"{words.bound_text(plan)}.")
     sheet.note(
@@ -116,9 +116,7 @@ def write_transport(sheet: Sheet, plan: Plan) -> None:
         write_network(sheet, plan)
         return
     pipes = pipes_table(plan)
-    why = words.nothing_built(plan)
-    if len(plan.retrofits):
-        why = "No pipeline is built: the plan consists of measures only."
+    why = words.nothing_built(plan) or "No pipeline is built: the plan consists of measures only."
     empty = why if pipes.empty else ""
     sheet.paragraph(
         "Each retrofit has its own pipeline. Length is the straight-line distance × the scenario's detour factor; "
@@ -126,23 +124,14 @@ def write_transport(sheet: Sheet, plan: Plan) -> None:
         "the load of the plan; capital is capex × capital recovery; cost per tonne is the total ÷ captured."
     )
     sheet.kept()
-    sheet.table("transport.pipes", records(pipes), main=True, frozen=2, totals=_totals(plan, pipes), empty=empty)
-    sheet.section("Flows by period (annual mean)")
-    _flows(sheet, plan, pipes, empty)
-
-
-def _totals(plan: Plan, pipes: pd.DataFrame) -> dict[str, object]:
     totals: dict[str, object] = {"plant": "Total"}
-    captured = float(plan.retrofits["captured_ktpa"].sum())
-    if captured > 0:
+    if (captured := float(plan.retrofits["captured_ktpa"].sum())) > 0:
         totals["transport_cost_per_t"] = pipes["transport_mn_pa"].sum() * 1000.0 / captured
-    return totals
-
-
-def _flows(sheet: Sheet, plan: Plan, pipes: pd.DataFrame, empty: str) -> None:
-    flows = flows_by_year(plan).rename(columns={year: f"flow_{year}_ktpa" for year in plan.problem.years})
-    table = pipes[["plant", "name", "stream", "site", "route"]].drop_duplicates("route").merge(flows, on="route")
+    sheet.table("transport.pipes", records(pipes), main=True, frozen=2, totals=totals, empty=empty)
+    sheet.section("Flows by period (annual mean)")
     years = plan.problem.years
+    flows = flows_by_year(plan).rename(columns={year: f"flow_{year}_ktpa" for year in years})
+    table = pipes[["plant", "name", "stream", "site", "route"]].drop_duplicates("route").merge(flows, on="route")
     across = [Column(f"flow_{year}_ktpa", SOLVER, label=f"From {year}", total="solved") for year in years]
     columns = [*table_columns("transport.pipes")[:4], *across]
     sheet.table(columns, records(table), totals={"plant": "Total"}, named="periods", empty=empty)
@@ -166,7 +155,7 @@ def write_storage(sheet: Sheet, plan: Plan) -> None:
     """One row a site used with totals; what is injected with the periods across; costs; the other sites, in short."""
     problem = plan.problem
     used = _used(plan)
-    empty = words.nothing_built(plan) if plan.retrofits.empty else ""
+    empty = words.nothing_built(plan)
     shared = problem.network is not None
     capacity = {"capacity_kt": f"Capacity, {problem.scenario.storage.capacity} case"}
     injected = {"injected_ktpa": f"Injected, {'annual' if problem.is_static else 'last period'}"}
@@ -233,9 +222,13 @@ def _sites_to_change(sheet: Sheet, plan: Plan) -> None:
     sites, network = plan.problem.sites, plan.problem.network
     if network is not None and (reached := network.sites_with_a_plant()):
         sites = sites[sites["site"].isin(reached)]
-    excluded = _excluded_sites(plan.problem)
-    off = set(excluded["site"])
-    sites = pd.concat([sites, excluded], ignore_index=True) if off else sites
+    off: set[str] = set()
+    if plan.problem.scenario.storage.exclude:
+        scenario = plan.problem.scenario.with_changes({"storage.exclude": []})
+        every = sites_of(scenario, plan.problem.inputs, plan.problem.price_level)
+        excluded = every[~every["site"].isin(plan.problem.sites["site"])]
+        off = set(excluded["site"])
+        sites = pd.concat([sites, excluded], ignore_index=True) if off else sites
     rows: list[Row] = []
     for site in records(sites[["site", "name", "basin", "capacity_kt"]]):
         use = NO if site["site"] in off else YES
@@ -254,14 +247,6 @@ def _sites_to_change(sheet: Sheet, plan: Plan) -> None:
         site_capacity=block.column("new_capacity_kt"),
         site_capacity_solved=block.column("capacity_kt"),
     )
-
-
-def _excluded_sites(problem: Problem) -> pd.DataFrame:
-    """The sites that the scenario excludes, with their capacity."""
-    if not problem.scenario.storage.exclude:
-        return problem.sites.iloc[:0]
-    every = sites_of(problem.scenario.with_changes({"storage.exclude": []}), problem.inputs, problem.price_level)
-    return every[~every["site"].isin(problem.sites["site"])]
 
 
 def _about(plan: Plan) -> str:
