@@ -56,6 +56,8 @@ _AMOUNT_OF: Mapping[str, str] = MappingProxyType(
         "storage_capex_mn": STORAGE,
     }
 )  # fmt: skip
+# Dimensions of a column, the place of each value along each of them (none for a dimension of rows), and the values.
+_Values = tuple[tuple[str, ...], Sequence[np.ndarray], np.ndarray]
 _MEANINGS: Mapping[str, str] = MappingProxyType(
     {"year": "first year of the period", "calendar_year": "calendar year", "owner": "plant, or all of them"}
 )
@@ -89,10 +91,10 @@ def dataset_of(run: StoredRun) -> xarray.Dataset:
     inputs = load_inputs(run.scenario, allow_outside=True)
     cited = _references_of_amounts(run, inputs)
     coordinates: dict[str, dict[Any, int]] = {}
-    variables: dict[str, tuple[tuple[str, ...], np.ndarray, dict[str, str]]] = {}
+    variables: dict[str, tuple[_Values, dict[str, str]]] = {}
     for name, table in _tables(run, inputs):
-        for column, dimensions, values in _columns(name, table, coordinates):
-            variables[f"{name}_{column}"] = dimensions, values, _attributes(run, column, cited)
+        for column, values in _columns(name, table, coordinates):
+            variables[f"{name}_{column}"] = values, _attributes(run, column, cited)
     sized = _filled(variables, coordinates)
     labels = {
         name: ((name,), _plain(list(places)), {"long_name": _MEANINGS.get(name, label_of(name))})
@@ -117,13 +119,10 @@ def _tables(run: StoredRun, inputs: Inputs) -> Iterator[tuple[str, pd.DataFrame]
     yield "reference", references_of_run(run, inputs).drop(columns="line", errors="ignore")
 
 
-def _columns(
-    name: str, table: pd.DataFrame, coordinates: dict[str, dict[Any, int]]
-) -> Iterator[tuple[str, tuple[str, ...], np.ndarray]]:
-    """Columns with their dimensions; the coordinates grow by the values of the keys.
+def _columns(name: str, table: pd.DataFrame, coordinates: dict[str, dict[Any, int]]) -> Iterator[tuple[str, _Values]]:
+    """Columns with their values; the coordinates grow by the values of the keys.
 
-    A text belongs to the first key that determines it, and is left out if none does. Values of several keys are given
-    as pairs of their places and the value, which `_filled` arranges.
+    A text belongs to the first key that determines it, and is left out if none does.
     """
     keys = {"reference": "reference"} if name == "reference" else dict(_KEYS.get(name, {}))
     if not keys or table.duplicated(list(keys.values())).any():
@@ -131,7 +130,7 @@ def _columns(
         coordinates[row] = {number: number for number in range(len(table))}
         for column in table.columns:
             if (values := _values(table[column])) is not None:
-                yield str(column), (row,), values
+                yield str(column), ((row,), [], values)
         return
     places = []
     for dimension, column in keys.items():
@@ -141,11 +140,11 @@ def _columns(
         if column in keys.values() or (values := _values(table[column])) is None:
             continue
         if values.dtype.kind != "U":
-            yield str(column), tuple(keys), _placed(places, values)
+            yield str(column), (tuple(keys), places, values)
             continue
         for dimension, key, at in zip(keys, keys.values(), places, strict=True):
             if table.groupby(key)[column].nunique(dropna=False).max() == 1:
-                yield str(column), (dimension,), _placed([at], values)
+                yield str(column), ((dimension,), [at], values)
                 break
 
 
@@ -164,29 +163,19 @@ def _values(column: pd.Series) -> np.ndarray | None:
     return found if (found != "").any() else None
 
 
-def _placed(places: Sequence[np.ndarray], values: np.ndarray) -> np.ndarray:
-    """Values with their places, one row a value."""
-    placed = np.empty(len(values), dtype=object)
-    placed[:] = list(zip(zip(*(each.tolist() for each in places), strict=True), values.tolist(), strict=True))
-    return placed
-
-
 def _filled(
-    variables: Mapping[str, tuple[tuple[str, ...], np.ndarray, dict[str, str]]],
-    coordinates: Mapping[str, Mapping[Any, int]],
+    variables: Mapping[str, tuple[_Values, dict[str, str]]], coordinates: Mapping[str, Mapping[Any, int]]
 ) -> dict[str, tuple[tuple[str, ...], np.ndarray, dict[str, str]]]:
     """Arrange values over their dimensions; what a table does not have is NaN, or an empty text."""
     found = {}
-    for name, (dimensions, values, attributes) in variables.items():
-        if values.dtype != object:
-            found[name] = dimensions, values, attributes
-            continue
-        shape = tuple(len(coordinates[each]) for each in dimensions)
-        is_text = any(isinstance(value, str) for _, value in values)
-        array = np.full(shape, "" if is_text else np.nan, dtype=object if is_text else float)
-        for place, value in values:
-            array[place] = value
-        found[name] = dimensions, array.astype(str) if is_text else array, attributes
+    for name, ((dimensions, places, values), attributes) in variables.items():
+        array = values
+        if places:
+            is_text = values.dtype.kind == "U"
+            shape = tuple(len(coordinates[each]) for each in dimensions)
+            array = np.full(shape, "" if is_text else np.nan, dtype=values.dtype if is_text else float)
+            array[tuple(places)] = values
+        found[name] = dimensions, array, attributes
     return found
 
 

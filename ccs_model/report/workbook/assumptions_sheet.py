@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -123,42 +122,26 @@ def _assumed_rows(name: str, table: pd.DataFrame) -> Iterator[Row]:
     if name.startswith("plants/"):  # an inventory's rows may stand in any order, and only the first are named
         table = table.sort_values(key, kind="stable")
     assumed = table[table["quality"] == "assumed"]
-    rows, is_given = _row_keys(assumed, key), assumed[what].notna().to_numpy()
-    for (reference, note), group in _groups(assumed, ["reference", "note"]):
+    for (reference, note), group in assumed.groupby(["reference", "note"], sort=False):
         # A quantity without a value in these rows is not assumed.
-        quantities = [label(each) for each, given in zip(what, is_given[group].any(axis=0), strict=True) if given]
-        yield _line(name, [rows[at] for at in group], ", ".join(quantities), note, reference)
+        quantities = [label(each) for each in what if group[each].notna().any()]
+        yield _line(name, group[key], ", ".join(quantities), note, reference)
     if "assumed_columns" in table:
         partly = table[(table["assumed_columns"] != "") & (table["quality"] != "assumed")]
-        rows = _row_keys(partly, key)
-        for (columns, reference), group in sorted(_groups(partly, ["assumed_columns", "reference"])):
+        for (columns, reference), group in partly.groupby(["assumed_columns", "reference"]):
             labels = ", ".join(map(label, columns.split(";")))
-            yield _line(
-                name, [rows[at] for at in group], labels, "not in the inventory; the usual case is assumed", reference
-            )
+            yield _line(name, group[key], labels, "not in the inventory; the usual case is assumed", reference)
 
 
-def _row_keys(table: pd.DataFrame, key: list[str]) -> list[tuple[Any, ...]]:
-    return list(zip(*(table[each].tolist() for each in key), strict=True))
-
-
-def _groups(table: pd.DataFrame, by: list[str]) -> list[tuple[tuple[str, str], list[int]]]:
-    """Positions of the rows that agree in two columns of text, in the order of their first rows."""
-    found: dict[tuple[str, str], list[int]] = {}
-    for at, (first, second) in enumerate(zip(*(table[each].tolist() for each in by), strict=True)):
-        found.setdefault((str(first), str(second)), []).append(at)
-    return list(found.items())
-
-
-def _line(name: str, group: list[tuple[Any, ...]], what: str, note: str, reference: str) -> dict[str, object]:
-    named = [" ".join(text for each in row if (text := _sentence(each))) for row in group]
+def _line(name: str, keys: pd.DataFrame, what: str, note: str, reference: str) -> dict[str, object]:
+    named = [" ".join(filter(None, map(_sentence, row))) for row in keys.itertuples(index=False)]
     return {
         "table": name,
         "rows": first_few(named, _MOST_NAMED, "; "),
         "what": what,
         "note": note,
         "reference": reference,
-        "n_assumed": len(group),
+        "n_assumed": len(keys),
     }
 
 

@@ -46,7 +46,10 @@ def column_number(letters: str) -> int:
 _TOKEN = re.compile(r"\{([^{}]+)\}")
 _CALL = re.compile(r"([A-Za-z_][A-Za-z0-9_.]*)\s*\(")
 _LITERAL = re.compile(r'"[^"]*"')
-_PART = re.compile(r"(?:(\w+)!)?(<)?(\^)?(\w+)?(?:@(\w+))?(?:\.(\w+))?(?::(all|col))?")
+_PART = re.compile(
+    r"(?:(?P<table>\w+)!)?(?P<left><)?(?P<above>\^)?(?P<name>\w+)?(?:@(?P<row>\w+))?(?:\.(?P<of_row>\w+))?"
+    r"(?::(?P<extent>all|col))?"
+)
 
 
 @dataclass(frozen=True)
@@ -121,59 +124,47 @@ def resolved(template: str, own: Block, row: int, column: int, blocks: Mapping[s
     return "".join(made)
 
 
-@dataclass(frozen=True)
-class _Place:
-    token: str
-    table: str | None
-    left: bool
-    above: bool
-    name: str | None
-    row: str | None
-    of_row: str | None
-    extent: str | None
-
-
 @lru_cache(maxsize=4096)
-def _pieces(template: str) -> tuple[str | _Place, ...]:
+def _pieces(template: str) -> tuple[str | re.Match[str], ...]:
     """The template in parts, checked: only FUNCTIONS are called, and no other workbook is named."""
     bare = _LITERAL.sub("", template)
     strange = sorted({name for name in _CALL.findall(_TOKEN.sub("", bare)) if name not in FUNCTIONS})
     if strange or "[" in bare or not template.startswith("="):
         raise CcsModelError(f"the formula {template} calls {', '.join(strange) or 'what no formula here may call'}")
-    found: list[str | _Place] = []
+    found: list[str | re.Match[str]] = []
     end = 0
     for match in _TOKEN.finditer(template):
         found.append(template[end : match.start()])
         parts = _PART.fullmatch(match[1])
         if parts is None:
             raise CcsModelError(f"the formula {template} names {match[0]}, which names no cell")
-        table, left, above, name, row, of_row, extent = parts.groups()
-        found.append(_Place(match[0], table, bool(left), bool(above), name, row, of_row, extent))
+        found.append(parts)
         end = match.end()
     return (*found, template[end:])
 
 
-def _address(place: _Place, own: Block, row: int, column: int, blocks: Mapping[str, Block]) -> str:
-    block = blocks[place.table] if place.table else own
+def _address(place: re.Match[str], own: Block, row: int, column: int, blocks: Mapping[str, Block]) -> str:
+    table, name, extent = place["table"], place["name"], place["extent"]
+    block = blocks[table] if table else own
     prefix = "" if block.sheet == own.sheet else f"{block.sheet}!"
-    if place.row is not None:
-        at = block.rows[place.row] + 1
-        if place.extent == "all":
+    if place["row"] is not None:
+        at = block.rows[place["row"]] + 1
+        if extent == "all":
             assert block.years is not None
             first, last = (xl_col_to_name(each) for each in block.years)
             return f"{prefix}${first}${at}:${last}${at}"
-        fixed = place.of_row or place.name
+        fixed = place["of_row"] or name
         if fixed is not None:
             return f"{prefix}${xl_col_to_name(block.columns[fixed])}${at}"
-        return f"{prefix}{xl_col_to_name(column - place.left)}${at}"
-    if place.extent == "col":
+        return f"{prefix}{xl_col_to_name(column - bool(place['left']))}${at}"
+    if extent == "col":
         letter = xl_col_to_name(column)
         return f"{prefix}{letter}${block.first + 1}:{letter}${block.last + 1}"
-    assert place.name is not None, place.token
-    letter = xl_col_to_name(block.columns[place.name])
-    if place.extent == "all" or place.table:
+    assert name is not None, place[0]
+    letter = xl_col_to_name(block.columns[name])
+    if extent == "all" or table:
         return f"{prefix}${letter}${block.first + 1}:${letter}${block.last + 1}"
-    return f"${letter}{row if place.above else row + 1}"
+    return f"${letter}{row if place['above'] else row + 1}"
 
 
 Row = Mapping[str, object]

@@ -15,7 +15,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
 from xlsxwriter.utility import xl_col_to_name
@@ -26,6 +26,7 @@ from ccs_model.report.workbook.formulas import column_number
 
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
+_TEXTS, _STYLES = "xl/sharedStrings.xml", "xl/styles.xml"
 _ADDRESS = re.compile(r"([A-Z]+)([0-9]+)")
 
 
@@ -69,9 +70,7 @@ def stored_workbook(raw: bytes, name: str, most: int | None = None) -> tuple[lis
         raise InputError([Issue(name, result.what, result.hint)])
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-            shared, dates = _shared_texts(archive), _date_styles(archive)
-            found = (cell for sheet, part in _sheets(archive) for cell in _cells(archive, part, sheet, shared, dates))
-            cells = list(itertools.islice(found, most))
+            cells = list(itertools.islice(_cells(archive), most))
             if most is not None and len(cells) == most:
                 raise ValueError(f"{most:,} filled cells or more")
             return cells, _defined_names(archive)
@@ -95,25 +94,16 @@ def _defined_names(archive: zipfile.ZipFile) -> dict[str, str]:
     return {each.attrib["name"]: (each.text or "").replace("$", "").replace("'", "") for each in whole}
 
 
-def _shared_texts(archive: zipfile.ZipFile) -> list[str]:
-    if "xl/sharedStrings.xml" not in archive.namelist():
-        return []
-    root = ElementTree.fromstring(archive.read("xl/sharedStrings.xml"))
-    return ["".join(text.text or "" for text in item.iter(f"{_MAIN}t")) for item in root]
-
-
-def _date_styles(archive: zipfile.ZipFile) -> frozenset[int]:
-    """Indices of the cell styles that show a number as a date or a time."""
-    part = "xl/styles.xml"
-    return date_styles(archive.read(part)) if part in archive.namelist() else frozenset()
-
-
-def _cells(
-    archive: zipfile.ZipFile, part: str, sheet: str, shared: list[str], dates: frozenset[int]
-) -> Iterator[StoredCell]:
-    filled: dict[str, tuple[str, int, int]] = {}
-    with archive.open(part) as file:
-        for cell in _elements(file):
+def _cells(archive: zipfile.ZipFile) -> Iterator[StoredCell]:
+    """Cells one after the other, sheet by sheet."""
+    parts = archive.namelist()
+    texts = ElementTree.fromstring(archive.read(_TEXTS)) if _TEXTS in parts else ()
+    shared = ["".join(text.text or "" for text in item.iter(f"{_MAIN}t")) for item in texts]
+    # Cell styles that show a number as a date or a time.
+    dates = date_styles(archive.read(_STYLES)) if _STYLES in parts else frozenset()
+    for sheet, part in _sheets(archive):
+        filled: dict[str, tuple[str, int, int]] = {}
+        for cell in _elements(archive, part):
             value = _value(cell, shared)
             if value is None:
                 continue
@@ -141,12 +131,13 @@ def _formula(
     return text, row, column
 
 
-def _elements(file: IO[bytes]) -> Iterator[ElementTree.Element]:
-    """Cells one after the other; rows are forgotten once read."""
-    for _, element in ElementTree.iterparse(file):
-        if element.tag == f"{_MAIN}row":
-            yield from element.iter(f"{_MAIN}c")
-            element.clear()
+def _elements(archive: zipfile.ZipFile, part: str) -> Iterator[ElementTree.Element]:
+    """Cells of a part one after the other; rows are forgotten once read."""
+    with archive.open(part) as file:
+        for _, element in ElementTree.iterparse(file):
+            if element.tag == f"{_MAIN}row":
+                yield from element.iter(f"{_MAIN}c")
+                element.clear()
 
 
 def _value(cell: ElementTree.Element, shared: list[str]) -> float | str | bool | None:
@@ -220,9 +211,12 @@ def recomputed(raw: bytes, cells: Sequence[StoredCell]) -> Recomputed:
     difference, skipped = [], []
     worst, n_compared = 0.0, 0
     for cell in formulas:
-        found = _computed(book, cell)
-        unknown = _unknown(found)
-        if unknown:
+        found: object = {"kind": _UNKNOWN[0]}
+        with contextlib.suppress(Exception):
+            found = book.get_value(cell.sheet, cell.row, cell.column)
+        # An error of the formula's own is an answer.
+        unknown = str(found.get("kind", "")) if isinstance(found, dict) else ""
+        if unknown in _UNKNOWN:
             skipped.append(f"{cell.address}: {ENGINE} cannot compute it: {unknown}")
             continue
         n_compared += 1
@@ -240,15 +234,3 @@ def distance_of(ours: object, theirs: object) -> float | None:
     if isinstance(ours, int | float) and isinstance(theirs, int | float):
         return abs(ours - theirs) / max(1.0, abs(ours))
     return 0.0 if ours == ("" if theirs is None else theirs) else None
-
-
-def _computed(book: Any, cell: StoredCell) -> object:
-    with contextlib.suppress(Exception):
-        return book.get_value(cell.sheet, cell.row, cell.column)
-    return {"kind": _UNKNOWN[0]}
-
-
-def _unknown(found: object) -> str:
-    """Why the engine has no answer; empty where it has one, be it an error of the formula's own."""
-    kind = str(found.get("kind", "")) if isinstance(found, dict) else ""
-    return kind if kind in _UNKNOWN else ""

@@ -283,10 +283,16 @@ class Sheet(Canvas):
         is_divided = self._main is not None and self.n_printed_columns is None and not self.is_in_one_part
         n_again = self._n_again if is_divided else 0
         self._layout.apply(self._sheet, self._styles, n_again, self.n_printed_columns)
-        self._repeat_heads()
+        if self._head_rows is not None and self._main is not None:
+            # The head of the main table on each page, unless it is short and what stands below has other columns.
+            first, last = self._main.first, self._main.last
+            if last - first > _SHORT or all(each.top <= first for each in self._stretches):
+                self._sheet.repeat_rows(*self._head_rows)
         self._money_unit.apply(self.book.workbook, self._sheet)
+        # Charts are as wide as what a page shows.
+        page = self._layout.widths[: min(self._layout.parts[0][1] + 1, self.n_printed_columns or 1_000)]
         for draw_it in self._on_finish:
-            draw_it(self._pixels())
+            draw_it(round(pixels_across(page)))
         columns, widths, last = self._layout.parts, self._layout.widths, max(self._sheet.dim_rowmax or 0, self._row - 1)
         end = last if self.last_printed_row is None else self.last_printed_row
         edge = columns[0][1] if self.n_printed_columns is None else self.n_printed_columns - 1
@@ -300,31 +306,14 @@ class Sheet(Canvas):
             self._sheet.print_area_range = ",".join(f"{self._name}!{xl_range_abs(*each)}" for each in ranges)
         shown = widths[: edge + 1 if len(columns) == 1 else None]
         paper = self._layout.paper
-        heights = self._heights(end)
+        # Rows of long sheets are not looked at.
+        rows = range(end + 1 if end <= _LONG else 0)
+        heights = [0.0 if row in self._unprinted else self._layout.row_points(row, self._sheet) for row in rows]
         if self.may_be_upright and paper is A4 and sum(heights) > page_rows_points(shown, columns, n_again, paper):
             paper = UPRIGHT_A3
             self._sheet.set_portrait()
         self._sheet.set_paper(paper.number)
         self._break_pages(page_rows_points(shown, columns, n_again, paper), heights)
-
-    def _pixels(self) -> int:
-        """Width of what a page shows."""
-        shown = self._layout.widths[: min(self._layout.parts[0][1] + 1, self.n_printed_columns or 1_000)]
-        return round(pixels_across(shown))
-
-    def _repeat_heads(self) -> None:
-        """The head of the main table on each page, unless it is short and what stands below has other columns."""
-        if self._head_rows is None or self._main is None:
-            return
-        first, last = self._main.first, self._main.last
-        if last - first > _SHORT or all(each.top <= first for each in self._stretches):
-            self._sheet.repeat_rows(*self._head_rows)
-
-    def _heights(self, end: int) -> list[float]:
-        """Heights of the rows as printed; rows of long sheets are not looked at."""
-        if end > _LONG:
-            return []
-        return [0.0 if row in self._unprinted else self._layout.row_points(row, self._sheet) for row in range(end + 1)]
 
     def _break_pages(self, points: float, heights: Sequence[float]) -> None:
         """No heading at the foot of a page, no chart or short table cut."""

@@ -57,7 +57,8 @@ _PLAIN_POINTS, _NEXT_POINTS, _POINTS_A_PIXEL = 12.75, 12.0, 0.75
 # sheet with more rows of text than this is long.
 _UNIT_SIZE, _UNIT_POINTS = 0.9, 11.0
 _STEP, _WIDEST_TEXT, _LONG = 2, 130, 60
-# Widths count digits; larger print is wider, and a line breaks before a word that it has no room for.
+# Widths count digits; larger print is wider, and a line breaks before a word that it has no room for, so that a little
+# is left over at its end.
 _TEXT_SIZE = {"lead": 1.2}
 _LEFT_OVER = 1.03
 
@@ -160,7 +161,7 @@ class Layout:
         place = {column: at for at, column in enumerate(columns)}
         for at, row in enumerate(rows):
             for column, text in self.wrapped[row]:
-                needs[at, place[column]] = _printed_width(text)
+                needs[at, place[column]] = _LEFT_OVER * printed_width(text)
         most, starts = widest(self.paper), n_repeated if len(self.parts) > 1 else 0
         for at, (left, right) in enumerate(self.parts):
             last = min(right, n_shown - 1) if n_shown else right
@@ -237,12 +238,7 @@ def _height(text: str, room: int, style: str = "") -> float:
 
 
 def _lines(text: str, room: int, size: float = 1.0) -> int:
-    return sum(max(math.ceil(size * _printed_width(line) / room), 1) for line in text.split("\n"))
-
-
-def _printed_width(line: str) -> float:
-    """Width in digits, and a little more for what is left over at the ends of lines."""
-    return _LEFT_OVER * printed_width(line)
+    return sum(max(math.ceil(size * (_LEFT_OVER * printed_width(line)) / room), 1) for line in text.split("\n"))
 
 
 _MAY = {"autofilter": True, "sort": True, "format_columns": True, "format_rows": True, "objects": False}
@@ -359,15 +355,15 @@ class Canvas:
         self._sheet.fit_to_pages(1, 1)
         self._sheet.center_horizontally()
 
-    def prints_parts_to(self, n: int) -> None:
-        """Print the first `n` columns only, in parts."""
-        self._layout.limit = n
-
     def hide(self, why: str) -> None:
         """Leave out of the tabs and of what is printed; the sheet says why."""
         self._sheet.hide()
         self.hide_gridlines()
         self.paragraph(why)
+
+    def prints_parts_to(self, n: int) -> None:
+        """Print the first `n` columns only, in parts."""
+        self._layout.limit = n
 
     def leave_unprinted(self, first: int, last: int) -> None:
         """Rows for programs and for who traces a figure, too many to be read on paper; both counted from 0."""
