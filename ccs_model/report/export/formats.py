@@ -283,7 +283,7 @@ def _investment(run: StoredRun) -> Rows:
     if run.scenario.is_static:
         return
     lasts = {year: run.scenario.period_years(year) for year in run.years}
-    unit = f"million {_iamc_money(run)}/yr"
+    unit = f"million {run.money.replace(' ', '_')}/yr"
     retrofits = run.tables["retrofits"]
     spent = {int(row["year"]): float(row["spending_mn"]) for row in run.document["by_year"]}
     for region, inside in _regions(run, retrofits):
@@ -302,11 +302,7 @@ def _prices(run: StoredRun) -> Rows:
     given = run.scenario.policy.carbon_price_per_t
     if given:
         for year, price in zip(run.years, price_path(given, run.years), strict=True):
-            yield ALL_ZONES, "Price|Carbon", f"{_iamc_money(run)}/t CO2", year, float(price)
-
-
-def _iamc_money(run: StoredRun) -> str:
-    return run.money.replace(" ", "_")
+            yield ALL_ZONES, "Price|Carbon", f"{run.money.replace(' ', '_')}/t CO2", year, float(price)
 
 
 def _name(text: str) -> str:

@@ -110,12 +110,6 @@ def _ledger(run: StoredRun, words: Words) -> Markup:
     return table("ledger", columns, [*rows, total], words, words("payments"), has_total=True)
 
 
-_PUBLIC_MONEY = (
-    "Public money is grants, payments per tonne and carbon revenue less tax, tax relief on losses included, at the "
-    "social discount rate."
-)
-
-
 def owners(run: StoredRun, words: Words) -> Markup:
     """Return the returns of each owner; empty for a representative year."""
     found = run.document["owners"]
@@ -140,21 +134,22 @@ def owners(run: StoredRun, words: Words) -> Markup:
         "break_even_carbon_price_per_t",
     )
     has_total = bool(rows[-1]["is_total"])
-    reasons = Counter(str(row["no_project_irr"]) for row in rows if row["no_project_irr"] and not row["is_total"])
-    notes = [
-        words.sentence(f"Plants without an internal rate of return: {n} ({reason}).") for reason, n in reasons.items()
-    ]
-    document = run.document
+    document, notes = run.document, []
+    if document["funds"] or document["costs"].get("paid_mn"):
+        notes.append("Break-even prices count the payments, grants and loans of the scenario.")
+    notes.append(f"The owners' discount rate is {100 * document['context']['discount_rate']:g} %.")
+    notes.append(
+        "Public money is grants, payments per tonne and carbon revenue less tax, tax relief on losses included, at the "
+        "social discount rate."
+    )
     if (left := -document["costs"].get("salvage_mn", 0.0)) > 0:
         worth = f"{number(left)} million {run.money}"
         count = f"The net present values count {worth}, before tax, for assets that outlive the horizon"
         without = document["totals"].get("npv_without_salvage_mn")
         count += "." if without is None else f"; without them their sum is {number(without)} million."
-        notes.insert(0, words.sentence(f"{count} Rates of return and payback count these assets too."))
-    notes.insert(0, words.sentence(_PUBLIC_MONEY))
-    notes.insert(0, words.sentence(f"The owners' discount rate is {100 * document['context']['discount_rate']:g} %."))
-    if document["funds"] or document["costs"].get("paid_mn"):
-        notes.insert(0, words.sentence("Break-even prices count the payments, grants and loans of the scenario."))
+        notes.append(f"{count} Rates of return and payback count these assets too.")
+    reasons = Counter(str(row["no_project_irr"]) for row in rows if row["no_project_irr"] and not row["is_total"])
+    notes += [f"Plants without an internal rate of return: {n} ({reason})." for reason, n in reasons.items()]
     shown = table("owners", columns, plain(rows), words, words("owner_returns"), has_total=has_total)
     drawn = [row for row in document["funds"] if row["spend_mn"] > 0]
     of_funds = [
@@ -175,7 +170,7 @@ def owners(run: StoredRun, words: Words) -> Markup:
         }
         for row in drawn
     ]
-    parts = [shown, *(paragraph(note, "note") for note in notes)]
+    parts = [shown, *(paragraph(words.sentence(note), "note") for note in notes)]
     if drawn:
         parts.append(paragraph(words.sentence("Funds drawn, by period:")))
         parts.append(table("funds", of_funds, plain(terms), words, words.label("Funds drawn")))

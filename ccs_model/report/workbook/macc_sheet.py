@@ -93,7 +93,9 @@ def write_macc(sheet: Sheet, plan: Plan) -> None:
     figures = sheet.row
     top = figures + _PRICE_ROWS
     sheet.jump(top + 1 + CHART_ROWS)
-    _write_charges(sheet, plan, table)
+    charges = pd.DataFrame(_charges(table), columns=["life_yr", "tasc_factor"])
+    charges = charges.assign(figure="Annual charge on capital", value=plan.problem.capture_charge(charges))
+    sheet.table("macc.charges", records(charges), key="macc_charges", plain=True, left=_FIGURES_LEFT)
     sheet.section(f"All {len(table)}, in the order of cost at the solved inputs")
     block = sheet.table("macc", records(table), main=True, frozen=0, head_on_each_page=True, key="macc")
     # The columns on the right are what the others are computed from.
@@ -137,13 +139,6 @@ def _charges(table: pd.DataFrame) -> list[tuple[float, float]]:
     capture = zip(table["life_yr"], table["tasc_factor"], strict=True)
     others = ((life, 1.0) for name in ("pipe_life_yr", "storage_life_yr") for life in table[name])
     return sorted({(float(life), float(tasc)) for life, tasc in (*capture, *others)})
-
-
-def _write_charges(sheet: Sheet, plan: Plan, table: pd.DataFrame) -> None:
-    """Write the annual charge on capital of each lifetime."""
-    charges = pd.DataFrame(_charges(table), columns=["life_yr", "tasc_factor"])
-    charges = charges.assign(figure="Annual charge on capital", value=plan.problem.capture_charge(charges))
-    sheet.table("macc.charges", records(charges), key="macc_charges", plain=True, left=_FIGURES_LEFT)
 
 
 def last_carbon_price_per_t(plan: Plan) -> float:

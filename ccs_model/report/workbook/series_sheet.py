@@ -99,7 +99,13 @@ def write_series(sheet: Sheet, plan: Plan) -> None:
     sheet.is_in_one_part = True
     columns = [*table_columns("series"), *year_columns(problem)]
     live = [row for row in _live(sheet, problem) if not (problem.is_static and row["id"] in _OF_ACCOUNTS)]
-    rows = [*live, _avoided(sheet, plan), *_observed(sheet, problem)]
+    # What the plan avoids in each year: the period's yearly mean.
+    by_period = plan.by_year.set_index("year")["avoided_ktpa"].reindex(problem.years, fill_value=0.0)
+    at = np.searchsorted(problem.years, problem.calendar, side="right") - 1
+    avoided = np.r_[by_period.to_numpy(float)[at], 0.0]
+    texts = {"series": "Avoided in the plan", "reference": "solver", "note": "annual mean of the period"}
+    of_plan = _row(sheet, problem, {"id": "avoided", **texts}, "avoided_kt", SOLVER, avoided)
+    rows = [*live, of_plan, *_observed(sheet, problem)]
     block = sheet.table(columns, rows, main=True, frozen=2, key="series")
     for row, name in NAMED.items():
         if row in block.rows:
@@ -151,15 +157,6 @@ def _live(sheet: Sheet, problem: Problem) -> Iterator[Row]:
         name, kind, is_live = row["quantity"], CLASS_OF[row["class"]], bool(row["editable"])
         texts = {**row, "id": row["row"]}
         yield _row(sheet, problem, texts, name, kind, values[row["row"]], row["formula"], is_live=is_live)
-
-
-def _avoided(sheet: Sheet, plan: Plan) -> Row:
-    """What the plan avoids in each year: the period's yearly mean."""
-    by_period = plan.by_year.set_index("year")["avoided_ktpa"].reindex(plan.problem.years, fill_value=0.0)
-    at = np.searchsorted(plan.problem.years, plan.problem.calendar, side="right") - 1
-    values = np.r_[by_period.to_numpy(float)[at], 0.0]
-    texts = {"series": "Avoided in the plan", "reference": "solver", "note": "annual mean of the period"}
-    return _row(sheet, plan.problem, {"id": "avoided", **texts}, "avoided_kt", SOLVER, values)
 
 
 def _observed(sheet: Sheet, problem: Problem) -> Iterator[Row]:

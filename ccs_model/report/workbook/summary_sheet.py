@@ -84,30 +84,22 @@ def _captured_by_sector(sheet: Sheet, plan: Plan) -> tuple[Picture, ...]:
     ),)  # fmt: skip
 
 
-def _by_zone(sheet: Sheet, plan: Plan) -> None:
-    """Write the results of the zones in the last period beside their reported shares."""
-    sheet.section(f"By zone ({words.last_period(plan).removeprefix('the ')})")
-    zones = plan.zones if plan.problem.calibrated is not None else plan.zones.drop(columns="reported_abatement_share")
-    of_zones = {**_OF_PLANTS, "reported_abatement_share": OBSERVED, "budget_mn": INPUT}
-    optional = ("reported_abatement_share", "budget_mn", "spending_mn")
-    zone_columns = columns_of(zones, classes=of_zones, optional=optional)
-    sheet.table(zone_columns, records(zones), named="zones")
-    sheet.note(f"{statement(plan)} Sheet Calibration gives the evidence.")
+_OF_PLANTS = {"province": OBSERVED, "sector": OBSERVED, "zone": OBSERVED, "baseline_ktpa": CALCULATION}
+_TOTALS_CLASS = {"n_plants": OBSERVED, "baseline_ktpa": CALCULATION, "budget_mn": INPUT}
 
 
-def _macc(sheet: Sheet) -> Picture:
-    block = sheet.book.blocks["slots"]
-    return Picture(
+def _curve(sheet: Sheet) -> tuple[Picture, ...]:
+    """The cost curve, if sheet MACC has one."""
+    if "slots" not in sheet.book.blocks:
+        return ()
+    return (Picture(
         f"={sheet.book.blocks['macc_price'].cell('value', 'title')}", "steps",
-        curve_series(block, sheet.book.curve_sectors),
+        curve_series(sheet.book.blocks["slots"], sheet.book.curve_sectors),
         "Cumulative annual abatement (kt/y)", sheet.unit("avoidance_cost_per_t"),
         "Marginal abatement cost curve: the width is the annual abatement of a stream, the height its cost per tonne.",
         SLOTS_A_LABEL, highest=sheet.book.curve_end,
-    )  # fmt: skip
+    ),)  # fmt: skip
 
-
-_OF_PLANTS = {"province": OBSERVED, "sector": OBSERVED, "zone": OBSERVED, "baseline_ktpa": CALCULATION}
-_TOTALS_CLASS = {"n_plants": OBSERVED, "baseline_ktpa": CALCULATION, "budget_mn": INPUT}
 
 # Room above a section, its title, the note, room, headings, and room below.
 _HEAD_ROWS = 6
@@ -119,16 +111,21 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
     sheet.banner()
     sheet.paragraph(words.answer(plan))
     sheet.note(words.AS_SOLVED)
-    static = plan.problem.is_static
+    static, period = plan.problem.is_static, words.last_period(plan).removeprefix("the ")
     # The key figures are read off what follows them, which is written first.
     top = sheet.row
     figures = list(_key_figures(sheet, plan))
     sheet.jump(top + len(figures) + _HEAD_ROWS)
-    _by_zone(sheet, plan)
+    sheet.section(f"By zone ({period})")
+    # Reported shares stand beside those of a calibrated plan.
+    zones = plan.zones if plan.problem.calibrated is not None else plan.zones.drop(columns="reported_abatement_share")
+    of_zones = {**_OF_PLANTS, "reported_abatement_share": OBSERVED, "budget_mn": INPUT}
+    columns = columns_of(zones, classes=of_zones, optional=("reported_abatement_share", "budget_mn", "spending_mn"))
+    sheet.table(columns, records(zones), named="zones")
+    sheet.note(f"{statement(plan)} Sheet Calibration gives the evidence.")
     capture = _captured_by_sector(sheet, plan)
     cash = pictures(sheet) if has_accounts(plan) else ()
-    curve = (_macc(sheet),) if "slots" in sheet.book.blocks else ()
-    sheet.pictures(*curve, *cash[:1])
+    sheet.pictures(*_curve(sheet), *cash[:1])
     sheet.pictures(*capture, *cash[1:])
     sheet.section("Optimality gap")
     sheet.paragraph(words.status(plan))
@@ -154,7 +151,6 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
         )
         if text := " ".join(filter(None, costs)):
             sheet.note(f"{text} These costs are as solved.")
-    period = words.last_period(plan).removeprefix("the ")
     last = plan.emissions[plan.emissions["year"] == plan.problem.years[-1]].drop(columns="year")
     sheet.section(f"By province and sector ({period})")
     columns = columns_of(last, classes=_OF_PLANTS, summed=("_ktpa",))

@@ -45,7 +45,14 @@ def write_network(sheet: Sheet, plan: Plan) -> None:
     empty_links = empty or "No link is used."
     sheet.table(columns, records(pipes), main=True, frozen=0, totals={"from_name": "Total"}, empty=empty_links)
     sheet.section("By period: flow (annual mean; negative is reverse flow) and investment")
-    _by_period(sheet, plan, links, empty)
+    years = plan.problem.years
+    columns = [
+        *table_columns("transport.links")[:2],
+        *(Column(f"flow_{year}_ktpa", SOLVER, label=f"Flow from {year}") for year in years),
+        *(Column(f"built_{year}_mn", SOLVER, label=f"Built from {year}", total="solved") for year in years),
+    ]
+    flows = records(flows_of_links(plan, links))
+    sheet.table(columns, flows, totals={"from_name": "Total"}, named="periods", empty=empty_links)
     sheet.section("Cost sharing: pipelines and sites with several users")
     sheet.note(
         "By use: in proportion to tonnes over all periods. By Shapley value: each user's mean incremental cost of a "
@@ -61,7 +68,15 @@ def write_network(sheet: Sheet, plan: Plan) -> None:
         "captured are means of the last period at the load of the plan, with trucks and pump electricity. The Shapley "
         "split applies to capital; annual operating costs stay by use."
     )
-    _paid(sheet, plan, empty)
+    paid = paid_by_plant(plan)
+    totals: dict[str, object] = {"name": "Total"}
+    if (captured := float(paid["captured_ktpa"].sum())) > 0:
+        names = ("capture_mn_pa", "cost_by_use_mn_pa", "cost_by_shapley_mn_pa")
+        capture, by_use, by_shapley = (float(paid[name].sum()) * 1000.0 / captured for name in names)
+        totals |= {"capture_cost_per_t": capture, "transport_and_storage_per_t": by_use - capture}
+        totals |= {"all_in_by_use_per_t": by_use, "all_in_by_shapley_per_t": by_shapley}
+    no_rows = empty or "No plant captures."
+    sheet.table("transport.paid", records(paid), totals=totals, empty=no_rows, named="paid")
 
 
 def _candidates(plan: Plan) -> str:
@@ -84,30 +99,6 @@ def _candidates(plan: Plan) -> str:
         f"{text}The plan was optimised within {counted(gap.n_searched, 'searched link')}, listed in "
         "tables/links.csv of the run folder."
     )
-
-
-def _by_period(sheet: Sheet, plan: Plan, links: pd.DataFrame, empty: str) -> None:
-    years = plan.problem.years
-    columns = [
-        *table_columns("transport.links")[:2],
-        *(Column(f"flow_{year}_ktpa", SOLVER, label=f"Flow from {year}") for year in years),
-        *(Column(f"built_{year}_mn", SOLVER, label=f"Built from {year}", total="solved") for year in years),
-    ]
-    rows, empty = records(flows_of_links(plan, links)), empty or "No link is used."
-    sheet.table(columns, rows, totals={"from_name": "Total"}, named="periods", empty=empty)
-
-
-def _paid(sheet: Sheet, plan: Plan, empty: str) -> None:
-    table = paid_by_plant(plan)
-    captured = float(table["captured_ktpa"].sum())
-    totals: dict[str, object] = {"name": "Total"}
-    if captured > 0:
-        names = ("capture_mn_pa", "cost_by_use_mn_pa", "cost_by_shapley_mn_pa")
-        capture, by_use, by_shapley = (float(table[name].sum()) * 1000.0 / captured for name in names)
-        totals |= {"capture_cost_per_t": capture, "transport_and_storage_per_t": by_use - capture}
-        totals |= {"all_in_by_use_per_t": by_use, "all_in_by_shapley_per_t": by_shapley}
-    no_rows = empty or "No plant captures."
-    sheet.table("transport.paid", records(table), totals=totals, empty=no_rows, named="paid")
 
 
 def write_transport(sheet: Sheet, plan: Plan) -> None:

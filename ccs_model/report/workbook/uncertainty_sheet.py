@@ -222,7 +222,16 @@ def write_calibration(sheet: Sheet, plan: Plan) -> None:
 def _fit(sheet: Sheet, plan: Plan, fitted: Calibrated) -> None:
     fit = fitted.fit
     sheet.section(f"Priors and posteriors ({fitted.preset}, {fit['effective_points']:,.0f} effective points)")
-    sheet.table("calibration.parameters", list(_parameters(fit)), named="parameters")
+    parameters = [
+        {
+            **each,
+            "parameter": _MEAN[name],
+            **{f"prior_{key}": value for key, value in each["prior"].items()},
+            **{f"posterior_{key}": value for key, value in each["posterior"].items()},
+        }
+        for name, each in fit["parameters"].items()
+    ]
+    sheet.table("calibration.parameters", parameters, named="parameters")
     sheet.note(
         "Variance reduction is 1 minus posterior variance ÷ prior variance. Parameters that the pilot data hardly "
         'change are marked "not informed". Capture rate, energy, grid emission factor and cost keep their '
@@ -246,17 +255,6 @@ def _fit(sheet: Sheet, plan: Plan, fitted: Calibrated) -> None:
         sheet.table("calibration.draws", bands)
         within = float(draws["is_within_budget"].mean())
         sheet.note(f"The investment is within the budget in {percent(within, 0)} of the draws.")
-
-
-def _parameters(fit: Mapping[str, Any]) -> Iterator[dict[str, object]]:
-    for name, each in fit["parameters"].items():
-        yield {
-            "parameter": _MEAN[name],
-            **{f"prior_{key}": value for key, value in each["prior"].items()},
-            **{f"posterior_{key}": value for key, value in each["posterior"].items()},
-            "contraction_share": each["contraction_share"],
-            "verdict": each["verdict"],
-        }
 
 
 def _split(fit: Mapping[str, Any]) -> Iterator[dict[str, object]]:
