@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
@@ -23,7 +21,6 @@ from ccs_model.report.page.html import (
     number,
     paragraph,
     percent,
-    render,
     section,
     table,
 )
@@ -218,8 +215,3 @@ def evidence(run: StoredRun, words: Words, problem: Problem | None) -> Markup:
         paragraph(words.sentence(QUALITY_NOTE), "note"),
         table("evidence", columns, rows, words, words("evidence")),
     )
-
-
-def sources(words: Words, references: Sequence[Mapping[str, Any]]) -> Markup:
-    """Return the references with their places, licences and the tables that use them, folded."""
-    return section("sources", words("sources"), render("sources", words=words, references=references))

@@ -26,7 +26,7 @@ from ccs_model.report.page import account_sections, page_sections
 from ccs_model.report.page.analysis_sections import frontier, plans_of, uncertainty
 from ccs_model.report.page.basemap import Basemap, basemap_of
 from ccs_model.report.page.charts import drawing_library, periods
-from ccs_model.report.page.html import Words, render
+from ccs_model.report.page.html import Words, render, section
 from ccs_model.report.page.plan_map import plan_map
 from ccs_model.report.tables_in_use import problem_of_run, references_of_run
 
@@ -87,7 +87,7 @@ def page_text(run: StoredRun, *, lang: str = "en", basemap: str | None = None) -
     references = plain(records(references_of_run(run, inputs)))
     groups = _sections(run, words, basemap_of(basemap), problem, why, references)
     listed = [
-        (words(group), [(name, words(_HEADINGS.get(name, name))) for name, section in found.items() if section])
+        (words(group), [(name, words(_HEADINGS.get(name, name))) for name, each in found.items() if each])
         for group, found in groups.items()
     ]
     scripts = (drawing_library(), "".join(map(_file, _SCRIPTS)))
@@ -143,7 +143,7 @@ def _sections(
         },
         "for_reviewers": {
             "evidence": account_sections.evidence(run, words, problem),
-            "sources": account_sections.sources(words, references),
+            "sources": section("sources", words("sources"), render("sources", words=words, references=references)),
         },
     }
 

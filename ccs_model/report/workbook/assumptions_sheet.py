@@ -134,7 +134,8 @@ def _assumed_rows(name: str, table: pd.DataFrame) -> Iterator[Row]:
 
 
 def _line(name: str, keys: pd.DataFrame, what: str, note: str, reference: str) -> dict[str, object]:
-    named = [" ".join(filter(None, map(_sentence, row))) for row in keys.itertuples(index=False)]
+    texts = ((f"{each:g}" if isinstance(each, float) else str(each) for each in row) for row in keys.to_numpy(object))
+    named = [" ".join(filter(None, row)) for row in texts]
     return {
         "table": name,
         "rows": first_few(named, _MOST_NAMED, "; "),
@@ -162,12 +163,6 @@ def _key_and_quantities(name: str) -> tuple[list[str], list[str]]:
     return key, [
         column.name for column, counts in zip(columns, is_quantity, strict=True) if counts and column.name not in key
     ]
-
-
-def _sentence(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:g}"
-    return str(value)
 
 
 ASSUMPTIONS = Page(

@@ -105,12 +105,6 @@ def working_rows(sheet: Sheet, plan: Plan, values: Mapping[str, Floats], account
 NONE = "none"
 
 
-def _capital(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
-    rows = [{**row, "n": numbers[row["plant"]]} for row in records(capital_of(plan))]
-    sheet.section("Capital by plant, start year and lifetime")
-    sheet.table("cash_flow.capital", rows, key="capital", named="capital")
-
-
 def _money(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
     assert plan.owner_cashflow is not None
     problem = plan.problem
@@ -223,7 +217,9 @@ def write_cash_flow(sheet: Sheet, plan: Plan) -> None:
     numbers = {plant: n for n, plant in enumerate(plants, 1)}
     work_at = _PLANTS_AT + _HEAD_ROWS + len(plants)
     with sheet.at(work_at + 2 * _WORK_ROWS):
-        _capital(sheet, plan, numbers)
+        sheet.section("Capital by plant, start year and lifetime")
+        capital = [{**row, "n": numbers[row["plant"]]} for row in records(capital_of(plan))]
+        sheet.table("cash_flow.capital", capital, key="capital", named="capital")
         _money(sheet, plan, numbers)
         _tonnes(sheet, plan, numbers)
         end = sheet.row

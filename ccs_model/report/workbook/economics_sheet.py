@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -141,7 +142,12 @@ def write_economics(sheet: Sheet, plan: Plan) -> None:
             "value. Capital of capture, pipelines and storage sums to the investment of the plan."
         )
     costs = retrofit_costs(plan)
-    rows = [_row(row) for row in records(costs)]
+    rows = records(costs)
+    for row, kind in product(rows, ("pipe", "storage")):
+        # Without a single life, recoveries of shared capital have no formula.
+        if not is_missing(row[f"{kind}_life_yr"]):
+            text = f"=IF(capital_recovery_share>0,capital_recovery_share,-PMT(discount_rate,{{{kind}_life_yr}},1))"
+            row[f"{kind}_recovery_share"] = Formula(text, row[f"{kind}_recovery_share"])
     if in_cny:
         feedstock = plan.problem.inputs.plants_of("chemicals").set_index("plant")["feedstock"].to_dict()
         rows = [{**row, **_band_cells(every_range, row, feedstock.get(str(row["plant"]), ""))} for row in rows]
@@ -166,15 +172,6 @@ def write_economics(sheet: Sheet, plan: Plan) -> None:
             f"{plan.problem.currency}."
         )
     sheet.table("economics.ranges", [{**asdict(each), "reference": each.citation} for each in ranges])
-
-
-def _row(row: dict[str, object]) -> dict[str, object]:
-    """The row with recoveries of shared capital; without a single life the formula is left out."""
-    for kind in ("pipe", "storage"):
-        if not is_missing(row[f"{kind}_life_yr"]):
-            text = f"=IF(capital_recovery_share>0,capital_recovery_share,-PMT(discount_rate,{{{kind}_life_yr}},1))"
-            row[f"{kind}_recovery_share"] = Formula(text, row[f"{kind}_recovery_share"])
-    return row
 
 
 def _totals(costs: pd.DataFrame) -> dict[str, object]:
