@@ -33,11 +33,8 @@ def plan_map(run: StoredRun, words: Words, basemap: Basemap, why: Mapping[str, t
     """Return the map with its controls, legends and data; `why` holds the reason of each plant and what changes it."""
     projection = Projection(box_of(run))
     near = basemap.near(projection)
-    plants, pipes, sites = (
-        list(_plants(run, words, projection, why)),
-        list(_pipes(run, words, projection)),
-        list(_sites(run, words, projection)),
-    )
+    plants = list(_plants(run, words, projection, why))
+    pipes, sites = list(_pipes(run, words, projection)), list(_sites(run, words, projection))
     zones = {str(zone["zone"]) for zone in run.document["zones"]}
     land = [
         {"css": "zone" if each.name in zones else "country" if each.is_country else "province",
@@ -179,10 +176,7 @@ def _plants(
     """Plants, the largest first, so that small ones stay visible."""
     features, colours = run.features("plant"), _colours(run)
     names, streams = plant_names(run, words), streams_of(run, words)
-    started: dict[str, int] = {}
-    for row in run.document["retrofits"]:
-        at = 0 if run.scenario.is_static else run.years.index(row["year"])
-        started[row["plant"]] = min(at, started.get(row["plant"], at))
+    started = _first_periods(run, run.document["retrofits"])
     owners = {row["plant"]: row for row in run.document["owners"]}
     largest = max((float(each["properties"]["baseline_ktpa"] or 0.0) for each in features), default=1.0)
     for each in sorted(features, key=lambda each: -float(each["properties"]["baseline_ktpa"] or 0.0)):
@@ -191,12 +185,9 @@ def _plants(
         facts = [
             [words("sector"), words.known(str(about["sector"]), "sector")],
             [words("province"), words.value(str(about["province"]), "province")],
-            *([words.title(name), number(about[name])] for name in ("baseline_ktpa",)),
         ]
-        if about["is_retrofitted"]:
-            facts += [
-                [words.title(name), number(about[name])] for name in ("captured_ktpa", "avoided_ktpa", "capex_mn")
-            ]
+        amounts = ("captured_ktpa", "avoided_ktpa", "capex_mn") if about["is_retrofitted"] else ()
+        facts += [[words.title(name), number(about[name])] for name in ("baseline_ktpa", *amounts)]
         if owner := owners.get(plant):
             names_of = ("npv_mn", "break_even_carbon_price_per_t")
             facts += [[words.title(name), number(owner[name])] for name in names_of if owner[name] is not None]
@@ -302,12 +293,18 @@ def _budgets(run: StoredRun, place: Projection) -> list[dict[str, Any]]:
     points: Sequence[Mapping[str, Any]] = run.frontier["points"] if run.frontier else ()
     found = []
     for point in points:
-        fitted: dict[str, int] = {}
-        for row in point["rows"]:
-            at = 0 if run.scenario.is_static else run.years.index(row["year"])
-            fitted[row["plant"]] = min(at, fitted.get(row["plant"], at))
         lines = [
             [*place(lon, lat), *place(lon2, lat2), round(flow, 1)] for lon, lat, lon2, lat2, flow in point["lines"]
         ]
+        fitted = _first_periods(run, point["rows"])
         found.append({"isScenario": bool(point["is_scenario"]), "retrofitted": fitted, "lines": lines})
+    return found
+
+
+def _first_periods(run: StoredRun, retrofits: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Number of the first period of each plant with retrofits."""
+    found: dict[str, int] = {}
+    for row in retrofits:
+        at = 0 if run.scenario.is_static else run.years.index(row["year"])
+        found[row["plant"]] = min(at, found.get(row["plant"], at))
     return found

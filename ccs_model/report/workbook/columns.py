@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 
 from ccs_model.errors import CcsModelError
+from ccs_model.report.text_tables import width_of
 from ccs_model.units import label_of, unit_of, unit_text
 
 
@@ -352,7 +353,7 @@ def text_width(text: str) -> int:
     """Width of the widest line in columns of a Latin letter; wide East Asian characters count double."""
     if text.isascii() and "\n" not in text:
         return len(text)
-    return max(sum(1 + (unicodedata.east_asian_width(sign) in "WF") for sign in line) for line in text.split("\n"))
+    return max(map(width_of, text.split("\n")))
 
 
 def widest_word(text: str) -> int:
