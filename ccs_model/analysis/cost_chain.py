@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ccs_model.economics.capital_cost import (
+from ccs_model.economics.investment import cost_per_t
+from ccs_model.economics.prices import (
     CLASS_OF_GRADE,
     build_up_shares,
     class_names,
@@ -22,7 +23,6 @@ from ccs_model.economics.capital_cost import (
     estimate_class,
     parts_from_toc,
 )
-from ccs_model.economics.investment import cost_per_t
 from ccs_model.engineering.streams import product_output_ktpa, product_unit
 from ccs_model.plan.citations import Citation, Citations, Cited
 from ccs_model.plan.merit_order import PARTS, STORAGE_PARTS, TRANSPORT_PARTS, best_options, with_prices

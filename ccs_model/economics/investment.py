@@ -101,28 +101,6 @@ def break_even_price_per_t(
     return -npv_mn(flows_mn, discount_rate) / np.where(paid > 0, paid, np.nan)
 
 
-def contract_strike_per_t(
-    flows_mn: npt.ArrayLike,
-    tonnes_kt: npt.ArrayLike,
-    is_under_contract: npt.ArrayLike,
-    discount_rate: npt.ArrayLike,
-    *,
-    market_price_per_t: npt.ArrayLike = 0.0,
-    tax_share: npt.ArrayLike = 0.0,
-) -> Floats:
-    """Return the strike of a contract for difference: the constant price over the contract's years at which NPV = 0.
-
-    `is_under_contract` [year] or [plant, year]; in the other years tonnes earn the market price ([year], 0 where
-    captured CO₂ earns nothing).
-    """
-    tonnes = np.atleast_2d(np.asarray(tonnes_kt, dtype=float))
-    under = np.broadcast_to(np.asarray(is_under_contract, dtype=bool), tonnes.shape)
-    kept = 1.0 - np.atleast_1d(np.asarray(tax_share, dtype=float))[:, None]
-    outside = np.where(under, 0.0, tonnes) * np.asarray(market_price_per_t, dtype=float) * kept / 1000.0
-    flows = np.atleast_2d(np.asarray(flows_mn, dtype=float)) + outside
-    return break_even_price_per_t(flows, np.where(under, tonnes, 0.0), discount_rate, tax_share)
-
-
 def _dust(flows: Floats) -> Floats:
     """Tolerance of the plant's flows."""
     return 1e-12 * np.abs(flows).sum(axis=1)

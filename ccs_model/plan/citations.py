@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ccs_model.economics.capital_cost import estimate_class
+from ccs_model.economics.prices import estimate_class
 from ccs_model.engineering.streams import MILL_PROFILE
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.declarations import QUALITIES

@@ -17,7 +17,6 @@ import pandas as pd
 from ccs_model._typing import Floats, Mask
 from ccs_model.economics.investment import (
     break_even_price_per_t,
-    contract_strike_per_t,
     debt_service_cover,
     irr_share,
     npv_mn,
@@ -271,8 +270,8 @@ class Owners:
                 "discounted_payback_yr": payback_yr(project, rate),
                 "debt_service_cover": _least(debt_service_cover(cash, *service)),
                 "break_even_carbon_price_per_t": break_even_price_per_t(without_carbon, cut, rate, tax),
-                "contract_strike_per_t": contract_strike_per_t(
-                    net - np.where(under, flows["carbon_mn"] * (1.0 - tax), 0.0), cut, under, rate, tax_share=tax
+                "contract_strike_per_t": break_even_price_per_t(
+                    net - np.where(under, flows["carbon_mn"] * (1.0 - tax), 0.0), np.where(under, cut, 0.0), rate, tax
                 ),
                 "standalone_npv_mn": [*self.standalone_npv_mn, self.standalone_npv_mn.sum()],
                 "hurdle_share": [*hurdle, np.nan],

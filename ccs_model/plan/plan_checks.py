@@ -8,7 +8,7 @@ from math import fsum
 import numpy as np
 import pandas as pd
 
-from ccs_model.economics.benefits import accounts_by_stakeholder
+from ccs_model.economics.policy import accounts_by_stakeholder
 from ccs_model.engineering.capture_units import covered_rows
 from ccs_model.mip.matrix import Residuals
 from ccs_model.model.names import ABOVE_FORWARD, ABOVE_INJECTED, ABOVE_REVERSE, FORWARD, INJECTED, REVERSE, SPEND

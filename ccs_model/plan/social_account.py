@@ -12,9 +12,14 @@ from math import fsum
 import numpy as np
 import pandas as pd
 
-from ccs_model.economics.benefits import OUTSIDE, SOCIETY, pollutants_kt
 from ccs_model.economics.investment import discount_factor
-from ccs_model.economics.policy import carbon_intensity_kt_per_mn, intensity_reduction_share
+from ccs_model.economics.policy import (
+    OUTSIDE,
+    SOCIETY,
+    carbon_intensity_kt_per_mn,
+    intensity_reduction_share,
+    pollutants_kt,
+)
 from ccs_model.inputs.geography import are_in_china
 from ccs_model.model.objective import abatement_value, net_benefit_terms
 from ccs_model.model.terms import breakdown, cost_terms

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ccs_model._typing import Floats
-from ccs_model.economics.capital_cost import concentration_factor, small_train_factor, tasc_factor
-from ccs_model.economics.prices import PriceLevel
+from ccs_model.economics.prices import PriceLevel, concentration_factor, small_train_factor, tasc_factor
 from ccs_model.engineering.capture_units import (
     NO_FUEL,
     NO_VINTAGE,

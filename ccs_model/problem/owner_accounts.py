@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 from ccs_model._typing import Floats, Ints, Mask
-from ccs_model.economics.benefits import social_cost_path_per_t
 from ccs_model.economics.investment import (
     ANNUITY,
     BULLET,
@@ -24,7 +23,7 @@ from ccs_model.economics.investment import (
     loan_schedule,
     real_rate_share,
 )
-from ccs_model.economics.policy import price_path, trading_rules
+from ccs_model.economics.policy import price_path, social_cost_path_per_t, trading_rules
 from ccs_model.economics.prices import PriceLevel
 from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import Inputs

@@ -18,8 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ccs_model._typing import Floats, Ints
-from ccs_model.economics.capital_cost import pipe_cost
-from ccs_model.economics.prices import PriceLevel
+from ccs_model.economics.prices import PriceLevel, pipe_cost
 from ccs_model.engineering.co2_transport import flow_tph
 from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import Inputs

@@ -16,7 +16,7 @@ import pandas as pd
 import pyomo.environ as pyo
 
 from ccs_model._typing import Floats
-from ccs_model.economics.benefits import accounts_by_stakeholder, ledger_by_stakeholder
+from ccs_model.economics.policy import accounts_by_stakeholder, ledger_by_stakeholder
 from ccs_model.mip import Matrix, Outcome, SolverOptions
 from ccs_model.mip.branch_and_bound import MipOutcome
 from ccs_model.mip.highs import gap_share

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ccs_model.economics.benefits import accounts_by_stakeholder, ledger_by_stakeholder
 from ccs_model.economics.investment import book_share
-from ccs_model.economics.policy import price_path, trading_rules
+from ccs_model.economics.policy import accounts_by_stakeholder, ledger_by_stakeholder, price_path, trading_rules
 from ccs_model.plan.cost_sharing import Sharing
 from ccs_model.plan.decisions import Point
 from ccs_model.plan.owners import Owners, capital_table, tonnes_table

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccs_model.economics.benefits import (
+from ccs_model.economics.policy import (
     STAKEHOLDERS,
     accounts_by_stakeholder,
     ledger_by_stakeholder,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccs_model.economics.capital_cost import concentration_factor, pipe_cost, small_train_factor
+from ccs_model.economics.prices import concentration_factor, pipe_cost, small_train_factor
 from ccs_model.inputs import Inputs
 
 

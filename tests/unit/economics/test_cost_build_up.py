@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccs_model.economics.capital_cost import (
+from ccs_model.economics.prices import (
     PARTS,
     build_up_shares,
     class_names,

@@ -14,7 +14,6 @@ from ccs_model.economics.investment import (
     SEVERAL,
     break_even_price_per_t,
     capital_recovery_share,
-    contract_strike_per_t,
     irr_share,
     npv_mn,
     payback_yr,
@@ -154,16 +153,12 @@ def test_the_break_even_price_is_the_levelised_cost() -> None:
     assert np.isnan(break_even_price_per_t(flows, np.zeros(21), 0.08)).all()
 
 
-def test_a_contract_of_fewer_years_needs_a_higher_strike() -> None:
+def test_a_price_that_is_paid_in_fewer_years_is_higher() -> None:
     flows = np.array([-500.0] + [-30.0] * 20)
     tonnes = np.array([0.0] + [400.0] * 20)
-    whole = contract_strike_per_t(flows, tonnes, np.ones(21), 0.08).item()
-    half = contract_strike_per_t(flows, tonnes, np.arange(21) <= 10, 0.08).item()
-    assert whole == pytest.approx(break_even_price_per_t(flows, tonnes, 0.08).item())
+    whole, half = (break_even_price_per_t(flows, tonnes * (np.arange(21) <= n), 0.08).item() for n in (20, 10))
     # Paid in ten years, of annuity 6.710081 instead of 9.818147.
     assert half == pytest.approx(whole * 9.818147 / 6.710081, rel=1e-6)
-    helped = contract_strike_per_t(flows, tonnes, np.arange(21) <= 10, 0.08, market_price_per_t=100.0).item()
-    assert helped == pytest.approx(half - 100 * (9.818147 - 6.710081) / 6.710081, rel=1e-6)
 
 
 def test_ten_thousand_plants_at_once() -> None:
