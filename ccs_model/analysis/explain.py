@@ -33,8 +33,8 @@ from ccs_model.model.names import (
     WELL_LIMIT,
     YEARLY_RATE,
 )
+from ccs_model.plan.merit_order import reasons_of
 from ccs_model.plan.plan_json import plain
-from ccs_model.plan.reasons import reason_of
 from ccs_model.problem import Problem
 from ccs_model.runs.run_reader import RunLike, SolvedProblem, plant_of, solved_problem_of, validate_own_model
 from ccs_model.units import first_few
@@ -152,7 +152,8 @@ def explain(run: RunLike, plant: str, *, time_limit_s: float = 600.0) -> Explana
     chain = chain_of(problem, retrofits, name, next_tonne, "avoided" if dearest is None else str(dearest["measure"]))
     owners = next((each for each in solved.document.get("owners", []) if each["plant"] == name), None)
     changes = changes_of(solved, name, time_limit_s) if time_limit_s > 0 else ()
-    return Explanation(solved, problem, chain, reason_of(problem, retrofits, name), owners, changes)
+    reasons = reasons_of(problem, retrofits).set_index("plant")["reason"]
+    return Explanation(solved, problem, chain, str(reasons[name]), owners, changes)
 
 
 def changes_of(run: SolvedProblem, plant: str, time_limit_s: float) -> tuple[Change, ...]:

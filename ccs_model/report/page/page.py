@@ -18,8 +18,8 @@ from markupsafe import Markup
 import ccs_model
 from ccs_model.atomic_files import write_atomic
 from ccs_model.inputs import load_inputs
+from ccs_model.plan.merit_order import reasons_of
 from ccs_model.plan.plan_json import plain, records
-from ccs_model.plan.reasons import reasons_of
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.problem import Problem
 from ccs_model.report.page import account_sections, page_sections

@@ -14,10 +14,9 @@ import pandas as pd
 
 from ccs_model.engineering.streams import product_unit
 from ccs_model.plan.headline import ALL_AT_ONE_SITE
-from ccs_model.plan.merit_order import DETAILS
+from ccs_model.plan.merit_order import DETAILS, reasons_of
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
-from ccs_model.plan.reasons import reasons_table
 from ccs_model.plan.revision import Revision, retrofit_text, shown_value
 from ccs_model.plan.tables import ENERGY
 from ccs_model.report import sentences as words
@@ -51,7 +50,7 @@ def write_plants(sheet: Sheet, plan: Plan) -> None:
     }
     chemicals = plan.problem.inputs.plants_of("chemicals")
     assumed = dict(zip(chemicals["plant"], chemicals["assumed_columns"], strict=True))
-    reasons = reasons_table(plan)
+    reasons = reasons_of(plan.problem, plan.retrofits)
     rows = []
     for plant, why, change in zip(records(plan.problem.plants), reasons["reason"], reasons["change"], strict=True):
         plant_id = str(plant["plant"])
@@ -150,7 +149,7 @@ def write_retrofits(sheet: Sheet, plan: Plan) -> None:
         + _WHY
     )
     sheet.kept()
-    reasons = reasons_table(plan).set_index("plant")
+    reasons = reasons_of(plan.problem, plan.retrofits).set_index("plant")
     totals = {name: plan.totals[name] for name in ("capture_cost_per_t", "avoidance_cost_per_t")}
     columns = columns_of(table, classes=_CLASSES, optional=_OPTIONAL, widest=26, summed=("_ktpa", "_mn", "_mn_pa"))
     # One line a row: names of companies are long.

@@ -4,7 +4,7 @@ import pytest
 
 from ccs_model.analysis.cost_chain import chain_of
 from ccs_model.plan.citations import Citations
-from ccs_model.plan.reasons import reasons_table
+from ccs_model.plan.merit_order import reasons_of
 
 
 def values_of(chain, column=0):
@@ -125,7 +125,7 @@ def test_the_dual_of_a_target_is_the_marginal_cost(solved):
 
 
 def test_each_plant_has_a_reason(small_plan):
-    table = reasons_table(small_plan)
+    table = reasons_of(small_plan.problem, small_plan.retrofits)
     assert list(table.columns) == ["plant", "is_retrofitted", "reason", "change"]
     assert set(table["plant"]) == set(small_plan.problem.plants["plant"])
     fitted = set(small_plan.retrofits["plant"])

@@ -15,8 +15,8 @@ import ccs_model as ccs
 from ccs_model.cli import group
 from ccs_model.errors import InfeasibleError, InputError
 from ccs_model.inputs import Inputs
+from ccs_model.plan.merit_order import reasons_of
 from ccs_model.plan.plan import Plan
-from ccs_model.plan.reasons import reasons_table
 from ccs_model.problem import Problem
 from ccs_model.scenario.read import resolved_scenario
 from tests.hand_network import LINKS, PLANTS, SITES, STAGED
@@ -116,7 +116,7 @@ def test_ids_with_odd_characters_are_read_back(hand_solved: Solved, tmp_path: Pa
     text = kept.problem.scenario.resolved_yaml()
     assert dict(resolved_scenario(text, "here", tmp_path / "x.yaml").plants.committed) == every
     assert f"Committed by the scenario: {len(every)} retrofits (plants.committed)." in kept.summary()
-    reasons = reasons_table(kept).set_index("plant")["reason"]
+    reasons = reasons_of(kept.problem, kept.retrofits).set_index("plant")["reason"]
     assert reasons.loc[sorted(kept.problem.committed_plants)].str.startswith("in: committed, ").all()
 
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from ccs_model.analysis.cost_chain import chain_of
+from ccs_model.plan.merit_order import reasons_of
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import plan_text
-from ccs_model.plan.reasons import reason_of
 from ccs_model.report.sentences import answer
 from ccs_model.report.summary import summary_text
 
@@ -32,7 +32,8 @@ def test_the_reason_names_the_cost_at_full_load_and_the_last_year(closing: Plan)
     cost = row["avoidance_cost_at_full_load_per_t"]
     assert cost == pytest.approx(row["cost_at_full_load_mn_pa"] * 1000.0 / 800.0)
     expected = f"in: {cost:,.0f} EUR 2015 per t avoided at full load, works until 2035"
-    assert reason_of(closing.problem, closing.retrofits, "A") == expected
+    reasons = reasons_of(closing.problem, closing.retrofits).set_index("plant")["reason"]
+    assert reasons["A"] == expected
 
 
 def test_the_year_of_the_end_and_no_product_cost(closing: Plan) -> None:

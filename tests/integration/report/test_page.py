@@ -18,8 +18,8 @@ import pytest
 from ccs_model.cli import group
 from ccs_model.errors import FileError, InputError
 from ccs_model.plan.citations import quality_rows
+from ccs_model.plan.merit_order import reasons_of
 from ccs_model.plan.plan import Plan
-from ccs_model.plan.reasons import reasons_table
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.language import LANGUAGES, labels
 from ccs_model.report.page import charts
@@ -167,7 +167,7 @@ def test_each_plant_on_the_map_says_why_it_is_in_or_out_and_what_its_streams_cos
     page: Page, run: StoredRun, plan: Plan
 ) -> None:
     drawn = page.map
-    reasons = reasons_table(plan).set_index("plant")["reason"]
+    reasons = reasons_of(plan.problem, plan.retrofits).set_index("plant")["reason"]
     retrofits = plan.retrofits.groupby("plant").size()
     for each in drawn["plants"]:
         assert drawn["texts"][each["why"][0]] == reasons[each["id"]]

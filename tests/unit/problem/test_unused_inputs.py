@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from ccs_model.inputs import Inputs
-from ccs_model.plan.reasons import reasons_of
+from ccs_model.plan.merit_order import reasons_of
 from ccs_model.problem import Problem
 from ccs_model.problem.unused_inputs import unused_inputs
 from ccs_model.report.language import Language
