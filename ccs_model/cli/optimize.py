@@ -29,7 +29,7 @@ from ccs_model.errors import DONE, LIMIT_REACHED, FileError, InfeasibleError, In
 from ccs_model.runs.run_list import document_of
 
 if TYPE_CHECKING:
-    from ccs_model.plan.revision import Edit
+    from ccs_model.plan.stored_run import Edit
     from ccs_model.solve.driver import Question
 
 _N_EDITS_SHOWN = 40
@@ -211,7 +211,7 @@ def _path_and_offset(numbered: tuple[int, Edit]) -> tuple[str, int]:
 
 def edits_text(question: Question) -> str:
     """Return the edits of a workbook that was read, one per line; "" if a scenario was read."""
-    from ccs_model.plan.revision import value_text
+    from ccs_model.plan.stored_run import value_text
 
     source = question.scenario.source_path
     if not is_workbook(source):

@@ -42,12 +42,13 @@ import pandas as pd
 
 from ccs_model.errors import InputError, Issue
 from ccs_model.plan.headline import headline, html_table, short_text
-from ccs_model.plan.revision import Revision
 from ccs_model.problem import Problem
 from ccs_model.units import unit_text
 
 if TYPE_CHECKING:
     from os import PathLike
+
+    from ccs_model.plan.stored_run import Revision, StoredRun
 
 TARGET_COLUMNS = [
     "target", "group", "measure", "year", "required_kt", "reached_kt", "shortfall_kt", "abatement_share", "price_per_t",
@@ -246,8 +247,8 @@ class Plots(Protocol):
         """Benefits and costs by stakeholder."""
 
 
-class PlanWriter(Protocol):
-    """Writes a plan's workbook and run folder, and shows it; `ccs_model.runs` has the implementation."""
+class RunWriter(Protocol):
+    """Writes a plan's workbook and run folder, and shows plans and stored runs; implemented in `ccs_model.runs`."""
 
     def to_excel(self, plan: Plan, path: Path, *, lang: str) -> Path:
         """Write the workbook and return its path."""
@@ -258,11 +259,14 @@ class PlanWriter(Protocol):
     def summary(self, document: Mapping[str, Any], width: int) -> str:
         """Return the summary of plan.json."""
 
-    def plots(self, plan: Plan) -> Plots:
-        """Return the charts of the plan."""
+    def stored(self, plan: Plan) -> StoredRun:
+        """Return the plan as its run folder holds it."""
 
-    def dataset(self, plan: Plan) -> Any:
-        """Return the plan as a dataset."""
+    def plots(self, run: StoredRun) -> Plots:
+        """Return the charts of the run."""
+
+    def dataset(self, run: StoredRun) -> Any:
+        """Return the run as a dataset."""
 
 
 _TABLES = (
@@ -272,10 +276,11 @@ _TABLES = (
 )  # fmt: skip
 
 
-def _with_units(table: pd.DataFrame, plan: Plan) -> None:
-    problem = plan.problem
-    units = {str(name): unit_text(str(name), problem.currency, problem.price_year) for name in table.columns}
+def with_units(table: pd.DataFrame, currency: str, price_year: int) -> pd.DataFrame:
+    """State the units of the columns of a table in its `attrs`."""
+    units = {str(name): unit_text(str(name), currency, price_year) for name in table.columns}
     table.attrs["unit"] = {name: unit for name, unit in units.items() if unit}
+    return table
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -327,13 +332,13 @@ class Plan:
     revision: Revision | None = None
     warnings: tuple[str, ...] = ()
     added_components: tuple[str, ...] = ()
-    writer: PlanWriter | None = field(default=None, repr=False)
+    writer: RunWriter | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         """State the units of the columns of every table."""
         for name in _TABLES:
             if (table := getattr(self, name)) is not None:
-                _with_units(table, self)
+                with_units(table, self.problem.currency, self.problem.price_year)
 
     def __repr__(self) -> str:
         problem = self.problem
@@ -350,8 +355,7 @@ class Plan:
     def costs(self) -> pd.DataFrame:
         """Discounted cost by term over the horizon; the costs of a year for `years: static`."""
         table = pd.DataFrame({"term": list(self.cost_terms), "discounted_mn": list(self.cost_terms.values())})
-        _with_units(table, self)
-        return table
+        return with_units(table, self.problem.currency, self.problem.price_year)
 
     def summary(self, width: int = 100) -> str:
         """Return the summary that the command line prints, in lines of at most `width` columns."""
@@ -360,7 +364,7 @@ class Plan:
     @property
     def plot(self) -> Plots:
         """Charts (Altair): `plot.map()`, `plot.macc()`, `plot.timeline()`, `plot.stakeholders()`."""
-        return self._writer().plots(self)
+        return self._writer().stored(self).plot
 
     @property
     def reached_a_limit(self) -> bool:
@@ -417,9 +421,9 @@ class Plan:
 
     def to_xarray(self) -> Any:
         """Return an `xarray.Dataset`: the tables with dimensions, units and references. Needs the extra `netcdf`."""
-        return self._writer().dataset(self)
+        return self._writer().stored(self).to_xarray()
 
-    def _writer(self) -> PlanWriter:
+    def _writer(self) -> RunWriter:
         if self.writer is None:
             raise ValueError("this plan has no writer; use ccs_model.runs.run_writer.RUN_WRITER")
         return self.writer

@@ -1,38 +1,28 @@
-"""`StoredRun`: a finished run as its folder holds it, for everything that is written from a run."""
+"""`StoredRun`: a finished run as its folder holds it, for everything that is written from a run.
+
+`Revision`: the edits of a workbook from which a plan was solved again, and the figures of the plan before.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ccs_model.plan.headline import headline, html_table, short_text
-from ccs_model.plan.plan import FIXED_DECISION_COLUMNS, TARGET_COLUMNS, Plots
+from ccs_model.plan.plan import FIXED_DECISION_COLUMNS, TARGET_COLUMNS, Plots, RunWriter, with_units
 from ccs_model.scenario import Scenario
-from ccs_model.units import money_text, unit_text
+from ccs_model.units import money_text
 
 # Tables of a plan that the run folder has in plan.json.
 _IN_DOCUMENT: Mapping[str, Sequence[str] | None] = MappingProxyType(
     {"by_year": None, "targets": TARGET_COLUMNS, "fixed_decisions": FIXED_DECISION_COLUMNS, "checks": None}
 )
-
-
-class RunViewer(Protocol):
-    """Shows a stored run; `ccs_model.runs` has the implementation."""
-
-    def summary(self, document: Mapping[str, Any], width: int) -> str:
-        """Return the summary of plan.json."""
-
-    def plots_of_run(self, run: StoredRun) -> Plots:
-        """Return the charts of the run."""
-
-    def dataset_of_run(self, run: StoredRun) -> Any:
-        """Return the run as a dataset."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -56,7 +46,7 @@ class StoredRun:
     folder: Path | None = None
     frontier: Mapping[str, Any] | None = field(default=None, repr=False)
     uncertainty: Mapping[str, Any] | None = field(default=None, repr=False)
-    viewer: RunViewer | None = field(default=None, repr=False)
+    viewer: RunWriter | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         """State the units of the columns of every table."""
@@ -89,9 +79,7 @@ class StoredRun:
         raise AttributeError(f"a stored run has no attribute or table {name!r}; its tables: {known}")
 
     def _with_units(self, table: pd.DataFrame) -> pd.DataFrame:
-        units = {str(name): self._unit(str(name)) for name in table.columns}
-        table.attrs["unit"] = {name: unit for name, unit in units.items() if unit}
-        return table
+        return with_units(table, str(self.document["currency"]), int(self.document["price_year"]))
 
     def summary(self, width: int = 100) -> str:
         """Return the summary that `ccs-model show` prints, in lines of at most `width` columns."""
@@ -100,19 +88,16 @@ class StoredRun:
     @property
     def plot(self) -> Plots:
         """Charts (Altair): `plot.map()`, `plot.macc()`, `plot.timeline()`, `plot.stakeholders()`."""
-        return self._viewer().plots_of_run(self)
+        return self._viewer().plots(self)
 
     def to_xarray(self) -> Any:
         """Return an `xarray.Dataset`: the tables with dimensions, units and references. Needs the extra `netcdf`."""
-        return self._viewer().dataset_of_run(self)
+        return self._viewer().dataset(self)
 
-    def _viewer(self) -> RunViewer:
+    def _viewer(self) -> RunWriter:
         if self.viewer is None:
             raise ValueError("this run has no viewer; read it with ccs_model.read_run")
         return self.viewer
-
-    def _unit(self, column: str) -> str:
-        return unit_text(column, str(self.document["currency"]), int(self.document["price_year"]))
 
     @property
     def years(self) -> tuple[int, ...]:
@@ -138,3 +123,101 @@ class StoredRun:
                 about = {**first, **{name: first[name] + about[name] for name in ("flow_ktpa", "capex_mn")}}
             found[about["id"]] = {**feature, "properties": about}
         return list(found.values())
+
+
+# A plant's retrofits as text, by plant.
+Retrofits = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One edited cell.
+
+    Attributes
+    ----------
+    cell
+        Its address, such as `Inputs!D8`.
+    what
+        The input: the name of a number, a plant, a site, or a key of the scenario.
+    key
+        The key of the scenario that follows it.
+    old, new
+        The value as solved, and the value in the cell.
+    """
+
+    cell: str
+    what: str
+    key: str
+    old: object
+    new: object
+
+
+@dataclass(frozen=True, eq=False)
+class Revision:
+    """The edits of a workbook, and the plan that it held.
+
+    Attributes
+    ----------
+    workbook
+        File name of the workbook.
+    run
+        Name of the run that wrote it.
+    edits
+        The edited cells, in the order of the sheets.
+    totals
+        `Plan.totals` of that run.
+    retrofits
+        Its retrofits as text, by plant.
+    money
+        Its currency and price year, as units print them.
+    lang, author
+        Language of the workbook, and the author that its Cover names.
+    """
+
+    workbook: str
+    run: str
+    edits: tuple[Edit, ...]
+    totals: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    retrofits: Retrofits = field(default_factory=lambda: MappingProxyType({}))
+    money: str = ""
+    lang: str = "en"
+    author: str = ""
+
+
+def retrofit_text(stream: str, technology: str, year: int, nameplate_ktpa: float) -> str:
+    """A retrofit in short: `product_vent compression 2026 497 kt/y`."""
+    return f"{stream} {technology} {year} {nameplate_ktpa:,.0f} kt/y"
+
+
+def shown_value(value: object, key: str = "") -> object:
+    """A value as one cell holds it: a number, or text; a year, which some keys have, is text."""
+    if isinstance(value, int) and any(each in key.split(".") for each in ("not_before", "committed")):
+        return str(value)
+    if isinstance(value, tuple | list):
+        return ", ".join(map(str, value)) or "none"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {shown_value(each)}" for name, each in value.items()) or "none"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "none" if value is None or value == "" else value
+
+
+def value_text(value: object, key: str = "") -> str:
+    """The value of a key as a terminal prints it."""
+    shown = shown_value(value, key)
+    return f"{shown:,.12g}" if isinstance(shown, float | int) else str(shown)
+
+
+def notices_of_edits(solved: Scenario, edited: Scenario) -> Iterator[str]:
+    """Yield what an edited carbon price or social cost of carbon changes beside its amount."""
+    was, policy = solved.policy, edited.policy
+    if policy.social_cost_of_carbon_per_t and not was.social_cost_of_carbon_per_t:
+        yield (
+            "damages avoided now use the edited social cost of carbon, discounted at the social discount rate of "
+            f"{100 * policy.social_discount_rate:g} %, in place of any series with a rate and a range of its own"
+        )
+    if policy.carbon_price_per_t and not was.carbon_price_per_t:
+        yield (
+            "the edited carbon price is now the price path of the scenario, with which the value of the tonnes avoided "
+            "at the price of the market is computed"
+        )

@@ -54,7 +54,7 @@ _LIBRARIES = ("pyomo", "highspy", "pandas", "numpy", "scipy", "pydantic", "ruame
 
 
 class RunWriter:
-    """Writes a plan's workbook and run folder; the `writer` of a Plan."""
+    """Writes a plan's workbook and run folder; the `writer` of a Plan and the `viewer` of a StoredRun."""
 
     def to_excel(self, plan: Plan, path: Path, *, lang: str) -> Path:
         """Write the workbook."""
@@ -68,25 +68,19 @@ class RunWriter:
         """Return the summary of plan.json."""
         return summary_text(document, width)
 
-    def plots(self, plan: Plan) -> Plots:
-        """Return the charts of a plan."""
+    def stored(self, plan: Plan) -> StoredRun:
+        """Return a plan as its run folder holds it."""
         from ccs_model.runs.run_reader import run_of
 
-        return self.plots_of_run(run_of(plan))
+        return run_of(plan)
 
-    def plots_of_run(self, run: StoredRun) -> Plots:
+    def plots(self, run: StoredRun) -> Plots:
         """Return the charts of a stored run. Raises MissingExtraError without the extra `report`."""
         from ccs_model.report.plots import RunPlots
 
         return RunPlots(run)
 
-    def dataset(self, plan: Plan) -> Any:
-        """Return a plan as a dataset."""
-        from ccs_model.runs.run_reader import run_of
-
-        return self.dataset_of_run(run_of(plan))
-
-    def dataset_of_run(self, run: StoredRun) -> Any:
+    def dataset(self, run: StoredRun) -> Any:
         """Return a stored run as a dataset. Raises MissingExtraError without the extra `netcdf`."""
         from ccs_model.report.export.netcdf import dataset_of
 

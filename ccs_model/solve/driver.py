@@ -39,8 +39,8 @@ from ccs_model.plan.cache_key import hashes
 from ccs_model.plan.decisions import point_of, without_traces
 from ccs_model.plan.headline import additions_text
 from ccs_model.plan.plan import Plan
-from ccs_model.plan.revision import Revision
 from ccs_model.plan.storage_tables import shortage_after_horizon
+from ccs_model.plan.stored_run import Revision
 from ccs_model.problem import Problem
 from ccs_model.problem.scenario_names import read_checked
 from ccs_model.problem.unused_inputs import input_warnings

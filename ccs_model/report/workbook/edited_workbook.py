@@ -16,7 +16,7 @@ from typing import Any
 from ccs_model.bounded_reading import TABLE_BYTES
 from ccs_model.errors import InputError, Issue
 from ccs_model.inputs.csv_reader import LOCK
-from ccs_model.plan.revision import Edit, Revision, notices_of_edits
+from ccs_model.plan.stored_run import Edit, Revision, notices_of_edits
 from ccs_model.report.language import LANGUAGES
 from ccs_model.report.workbook.columns import declared_rows
 from ccs_model.report.workbook.inputs_sheet import PLAY

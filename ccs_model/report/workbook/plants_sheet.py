@@ -17,7 +17,7 @@ from ccs_model.plan.headline import ALL_AT_ONE_SITE
 from ccs_model.plan.merit_order import DETAILS, reasons_of
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
-from ccs_model.plan.revision import Revision, retrofit_text, shown_value
+from ccs_model.plan.stored_run import Revision, retrofit_text, shown_value
 from ccs_model.plan.tables import ENERGY
 from ccs_model.report import sentences as words
 from ccs_model.report.sentences import left_out, not_eligible

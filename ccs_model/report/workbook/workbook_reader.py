@@ -22,7 +22,7 @@ from ccs_model import __version__
 from ccs_model.errors import InputError, Issue, schema_issue
 from ccs_model.inputs.cells import nearest_hint
 from ccs_model.plan.cache_key import OWN
-from ccs_model.plan.revision import retrofit_text
+from ccs_model.plan.stored_run import retrofit_text
 from ccs_model.report.workbook.book import READ_BACK
 from ccs_model.report.workbook.columns import PLANT_DATA, SOLVED_BESIDE
 from ccs_model.report.workbook.formulas import column_number

@@ -21,7 +21,7 @@ from ccs_model.analysis.verify import Check, Verification, difference, verify
 from ccs_model.errors import CHECK_FAILED, FileError, InputError, Issue, MissingExtraError
 from ccs_model.paths import data_folder
 from ccs_model.plan.plan import Plan
-from ccs_model.plan.revision import Edit, Revision
+from ccs_model.plan.stored_run import Edit, Revision
 from ccs_model.problem import Problem, build_problem
 from ccs_model.problem.scenario_names import read_checked
 from ccs_model.report.workbook import recalculation as engine
