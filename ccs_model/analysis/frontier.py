@@ -17,11 +17,10 @@ import numpy as np
 import pandas as pd
 
 from ccs_model._typing import Floats, MessageCallback
-from ccs_model.analysis.analysis_result import amount_at
 from ccs_model.analysis.budget_points import BudgetPoint, BudgetPointSearch
 from ccs_model.analysis.compare import MOVES, moves_between, retrofits_by_plant
 from ccs_model.analysis.merit_order_plans import RankedList, compared_with_plan
-from ccs_model.analysis.rebuilt_plan import solver_options
+from ccs_model.analysis.rebuilt_plan import amount_at, solver_options
 from ccs_model.errors import InfeasibleError, InputError, Issue, NoPlanError
 from ccs_model.inputs import Inputs
 from ccs_model.mip import Matrix

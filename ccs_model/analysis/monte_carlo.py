@@ -20,10 +20,9 @@ import pandas as pd
 from scipy import stats
 
 from ccs_model._typing import MessageCallback
-from ccs_model.analysis.analysis_result import about_of, read_json, write_request
 from ccs_model.analysis.jobs import Job, Scheduler, Work, results_of
 from ccs_model.analysis.outcomes import MEASURES, FutureEvaluator
-from ccs_model.analysis.rebuilt_plan import AtPoint, at_solution, plan_at
+from ccs_model.analysis.rebuilt_plan import AtPoint, about_of, at_solution, plan_at
 from ccs_model.analysis.uncertain_inputs import LATIN, SAMPLINGS, Futures, draw_futures
 from ccs_model.atomic_files import write_atomic
 from ccs_model.errors import InputError, Issue, NoPlanError
@@ -47,7 +46,7 @@ from ccs_model.runs.run_reader import (
     solved_problem_of,
     validate_own_model,
 )
-from ccs_model.runs.run_writer import copy_run, input_files, write_run_folder
+from ccs_model.runs.run_writer import copy_run, input_files, read_json, write_request, write_run_folder
 from ccs_model.scenario import Scenario
 from ccs_model.solve.driver import ScenarioLike, inputs_of, solve
 

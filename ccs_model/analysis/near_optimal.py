@@ -20,7 +20,6 @@ import numpy as np
 import pandas as pd
 
 from ccs_model._typing import Floats, MessageCallback
-from ccs_model.analysis.analysis_result import AnalysisResult, about_of, amount_at
 from ccs_model.analysis.near_optimal_model import (
     IN_ALL_FOUND,
     IN_NONE_FOUND,
@@ -33,7 +32,17 @@ from ccs_model.analysis.near_optimal_model import (
     ReferencePlan,
     ranges_of,
 )
-from ccs_model.analysis.rebuilt_plan import KEPT, AtPoint, at_solution, decisions_of, solver_options, value_with_fixed
+from ccs_model.analysis.rebuilt_plan import (
+    KEPT,
+    AnalysisResult,
+    AtPoint,
+    about_of,
+    amount_at,
+    at_solution,
+    decisions_of,
+    solver_options,
+    value_with_fixed,
+)
 from ccs_model.analysis.what_if import Exchange, Exchanges, exchanges_of
 from ccs_model.errors import InputError, Issue
 from ccs_model.mip.clock import effort, now, time_s, was_stopped

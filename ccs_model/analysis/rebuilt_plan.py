@@ -1,14 +1,17 @@
-"""A plan as a point in its model: rebuilt from a run folder, or with its decisions fixed and operation re-optimised.
+"""What analyses have in common: their results, and a plan as a point in its model.
 
-Results that only a solve gives (bounds, duals, fixed decisions, marginal budget) are read from plan.json.
+A plan is rebuilt from a run folder, or its decisions are fixed and its operation is re-optimised. Results that only a
+solve gives (bounds, duals, fixed decisions, marginal budget) are read from plan.json.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import fsum
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -20,14 +23,18 @@ from ccs_model.mip.clock import now
 from ccs_model.mip.matrix import Residuals, residuals, rounded_to_integrality
 from ccs_model.model import build_model
 from ccs_model.model.names import BUILD, FIRST_STAGE, MONEY_LIMITS, TARGETS
+from ccs_model.model.objective import unit_of
 from ccs_model.model.standard_form import matrix_of
+from ccs_model.model.terms import breakdown
 from ccs_model.plan.decisions import BUILT, Point, point_of, vector_of
 from ccs_model.plan.plan import FIXED_DECISION_COLUMNS, BindingLimit, MarginalBudget, Plan, Relaxation, Replan
+from ccs_model.plan.plan_json import plain, records
 from ccs_model.problem import Problem, build_problem
 from ccs_model.runs.run_reader import RunLike, SolvedProblem, solved_problem_of
 from ccs_model.runs.run_writer import RUN_WRITER
 from ccs_model.solve.assembly import SolveRecord, assembled
 from ccs_model.solve.fixed_charge_network import network_of
+from ccs_model.units import unit_with_money
 
 NO_COLUMNS: Ints = np.zeros(0, dtype=np.int64)
 
@@ -40,6 +47,40 @@ _RELAXED: Mapping[str, tuple[str, ...]] = {
 _FIXED_TOLERANCE = 1e-9
 
 Decision = tuple[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class AnalysisResult(ABC):
+    """Settings `about` and tables of an analysis."""
+
+    schema: ClassVar[str]
+    about: Mapping[str, Any]
+
+    @abstractmethod
+    def tables(self) -> dict[str, tuple[str, pd.DataFrame]]:
+        """Each table with a heading, by name."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The schema, `about` and the rows of each table; unknown values are null."""
+        rows = {name: records(table) for name, (_, table) in self.tables().items()}
+        found: dict[str, Any] = plain({"schema": self.schema, **self.about, **rows})
+        return found
+
+
+def about_of(problem: Problem) -> dict[str, Any]:
+    """Name, objective and money of a problem, the first settings of every analysis."""
+    return {
+        "scenario": problem.name,
+        "objective_name": problem.objective,
+        "unit": unit_with_money(unit_of(problem), problem.currency, problem.price_year),
+        "currency": problem.currency,
+        "price_year": problem.price_year,
+    }
+
+
+def amount_at(point: Point, terms: Callable[[Problem], Any]) -> float:
+    """Sum of some terms of the model at a point."""
+    return fsum(breakdown(terms(point.problem), point.values, point.shortfall_kt).values())
 
 
 @dataclass(frozen=True, eq=False)

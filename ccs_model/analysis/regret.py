@@ -22,11 +22,12 @@ import numpy as np
 import pandas as pd
 
 from ccs_model._typing import Floats, MessageCallback
-from ccs_model.analysis.analysis_result import AnalysisResult, about_of
 from ccs_model.analysis.rebuilt_plan import (
     KEPT,
+    AnalysisResult,
     AtPoint,
     Valuation,
+    about_of,
     decisions_of,
     retrofit_shares,
     solver_options,

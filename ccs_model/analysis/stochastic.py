@@ -27,11 +27,13 @@ import numpy as np
 import pandas as pd
 
 from ccs_model._typing import Floats, Ints, MessageCallback
-from ccs_model.analysis.analysis_result import AnalysisResult, about_of, amount_at
 from ccs_model.analysis.rebuilt_plan import (
     KEPT,
+    AnalysisResult,
     AtPoint,
     Valuation,
+    about_of,
+    amount_at,
     columns_outside,
     decisions_of,
     solver_options,

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ccs_model.analysis.analysis_result import amount_at
-from ccs_model.analysis.rebuilt_plan import KEPT, Valuation, retrofit_shares
+from ccs_model.analysis.rebuilt_plan import KEPT, Valuation, amount_at, retrofit_shares
 from ccs_model.model.build_model import Outlook
 from ccs_model.model.terms import abatement_terms, cost_terms
 from ccs_model.plan.cost_sharing import Sharing

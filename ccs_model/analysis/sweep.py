@@ -18,7 +18,6 @@ from typing import Any
 
 import pandas as pd
 
-from ccs_model.analysis.analysis_result import json_bytes, read_json, write_request
 from ccs_model.analysis.jobs import Ended, Job, Scheduler, message_of, results_of, share_of
 from ccs_model.analysis.regret import inputs_for, own_tables
 from ccs_model.analysis.sweep_tables import FAILURES, MISSING, row_of, sweep_tables, write_warnings
@@ -45,7 +44,7 @@ from ccs_model.problem import build_problem
 from ccs_model.report.workbook.workbook import table_book
 from ccs_model.runs.folder_writer import MANIFEST, LockedError, remove_leftovers, write_files
 from ccs_model.runs.run_reader import changed_outputs
-from ccs_model.runs.run_writer import run_files
+from ccs_model.runs.run_writer import json_bytes, read_json, run_files, write_request
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.variations import Changes, at_their_row, variations_of
 from ccs_model.solve.driver import inputs_of, solve

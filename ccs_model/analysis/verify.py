@@ -30,6 +30,7 @@ from ccs_model.report.workbook.macc_sheet import FRONTIER as FRONTIER_SHEET
 from ccs_model.report.workbook.plants_sheet import CHANGES
 from ccs_model.report.workbook.recalculation import StoredCell, distance_of, recomputed, stored_cells
 from ccs_model.report.workbook.workbook import workbook_bytes
+from ccs_model.runs.run_list import text_of
 from ccs_model.runs.run_reader import (
     changed_inputs,
     changed_outputs,
@@ -37,7 +38,6 @@ from ccs_model.runs.run_reader import (
     read_documents,
     read_point,
     table_of,
-    text_of,
     written_by,
 )
 from ccs_model.runs.run_writer import FRONTIER, SCENARIO, tables_of

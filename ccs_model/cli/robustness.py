@@ -185,8 +185,8 @@ Exit codes: 0 done, 3 invalid input, 4 infeasible, 5 stopped by a limit, 6 solve
 def stochastic(scenario: Path, output: Output) -> int:
     """Optimise first-stage decisions for several futures."""
     warn_of_unused(scenario, allow_outside=output.allow_outside)
-    from ccs_model.analysis.analysis_result import question_key
     from ccs_model.analysis.stochastic import stochastic as solve_stages
+    from ccs_model.runs.run_reader import question_key
 
     document = output.cached(
         question_key(scenario, [], "stochastic", allow_outside=output.allow_outside),
@@ -257,9 +257,9 @@ def regret(scenario: Path, sets: tuple[str, ...], listed: Path | None, probabili
     The result names the plans of minimax and of least expected regret.
     """
     changes = requested_changes(scenario, sets, listed, allow_outside=output.allow_outside)
-    from ccs_model.analysis.analysis_result import question_key
     from ccs_model.analysis.regret import regret as evaluate
     from ccs_model.analysis.regret import shares_of
+    from ccs_model.runs.run_reader import question_key
 
     shares, allow = shares_of(_probabilities(probability), len(changes)), output.allow_outside
     output.cached(
@@ -343,8 +343,8 @@ def near_optimal(
     requested: Path, within_share: float, n_plans: int, all_links: bool, time_limit: float, output: Output
 ) -> int:
     """Find different plans close to the optimum."""
-    from ccs_model.analysis.analysis_result import question_key
     from ccs_model.analysis.near_optimal import near_optimal as search
+    from ccs_model.runs.run_reader import question_key
 
     show, allow = output.line.show, output.allow_outside
     show("reading the scenario and the tables")

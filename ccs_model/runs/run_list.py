@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ccs_model.bounded_reading import parse_json, read_regular
+from ccs_model.bounded_reading import parse_json, read_regular_text
 from ccs_model.errors import FileError, InputError, Issue
 from ccs_model.report.summary import headline_of
 
@@ -47,12 +47,20 @@ class ListedRun:
         return asdict(self)
 
 
+def text_of(path: Path) -> str:
+    """Return the text of a file of a run. Raises FileError if it cannot be read, InputError if it is not UTF-8."""
+    try:
+        return read_regular_text(path)
+    except OSError as error:
+        raise FileError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError([Issue(str(path), "is not UTF-8 text")]) from error
+
+
 def document_of(path: Path) -> dict[str, Any]:
     """Return a JSON object of a result folder. Raises FileError or InputError if it cannot be read."""
     try:
-        found = parse_json(read_regular(path))
-    except OSError as error:
-        raise FileError(f"{path}: cannot be read: {error.strerror}") from error
+        found = parse_json(text_of(path).encode())
     except ValueError as error:
         raise InputError([Issue(str(path), f"is not JSON: {error}")]) from error
     if not isinstance(found, dict):

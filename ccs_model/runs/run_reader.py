@@ -18,11 +18,11 @@ from typing import Any, TypeGuard
 import pandas as pd
 
 import ccs_model
-from ccs_model.bounded_reading import parse_json, read_regular, read_regular_text
+from ccs_model.bounded_reading import read_regular, read_regular_text
 from ccs_model.errors import FileError, InputError, Issue, NoPlanInRunError, schema_issue
 from ccs_model.inputs import Inputs
 from ccs_model.paths import data_folder
-from ccs_model.plan.cache_key import OWN, hashes, run_key
+from ccs_model.plan.cache_key import OWN, RunKey, hashes, run_key
 from ccs_model.plan.decisions import POINT_COLUMNS
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import SCHEMA, csv_text, plan_dict
@@ -31,7 +31,7 @@ from ccs_model.problem import Problem, build_problem
 from ccs_model.problem.scenario_names import read_checked
 from ccs_model.report.export.formats import frontier_dict, geojson_text
 from ccs_model.runs.folder_writer import MANIFEST
-from ccs_model.runs.run_list import listed_runs
+from ccs_model.runs.run_list import document_of, listed_runs, text_of
 from ccs_model.runs.run_writer import FRONTIER, MAP, PLAN, RUN_WRITER, SCENARIO, tables_of
 from ccs_model.scenario import Scenario, read_scenario
 from ccs_model.scenario.spelling import without_accents
@@ -84,7 +84,7 @@ def read_run(folder: str | PathLike[str]) -> StoredRun:
         of_plan = read_run(path / FUTURES_PLAN)
         futures = {"futures": table_of(text_of(path / FUTURES))} if (path / FUTURES).is_file() else {}
         return replace(
-            of_plan, name=path.resolve().name, folder=path, uncertainty=_json(path / FUTURES_DOCUMENT),
+            of_plan, name=path.resolve().name, folder=path, uncertainty=document_of(path / FUTURES_DOCUMENT),
             tables={**of_plan.tables, **futures},
         )  # fmt: skip
     path, document, manifest = read_documents(path)
@@ -95,12 +95,12 @@ def read_run(folder: str | PathLike[str]) -> StoredRun:
         name=path.resolve().name,
         document={**_ADDED, **document},
         tables={file.stem: table_of(text_of(file)) for file in sorted((path / TABLES).glob("*.csv"))},
-        map=_json(path / MAP),
+        map=document_of(path / MAP),
         scenario=scenario,
         inputs=dict(manifest.get("inputs", {})),
         sha256=str(manifest.get("run_sha256", "")),
         folder=path,
-        frontier=_json(path / FRONTIER) if (path / FRONTIER).is_file() else None,
+        frontier=document_of(path / FRONTIER) if (path / FRONTIER).is_file() else None,
         viewer=RUN_WRITER,
     )
 
@@ -111,12 +111,28 @@ def read_documents(folder: str | PathLike[str]) -> tuple[Path, dict[str, Any], d
     if not path.is_dir():
         raise FileError(f"{path}: no such run folder")
     _require(path, PLAN, SCENARIO, MANIFEST)
-    document, manifest = _json(path / PLAN), _json(path / MANIFEST)
+    document, manifest = document_of(path / PLAN), document_of(path / MANIFEST)
     if document.get("schema") != SCHEMA:
         remedy = f"solve it again: ccs-model optimize {path / SCENARIO} --out ANOTHER"
         raise InputError([schema_issue(str(path / PLAN), document.get("schema"), SCHEMA, remedy, written_by(manifest))])
     require_plan(path, document)
     return path, document, manifest
+
+
+def question_key(
+    requested: str | PathLike[str], asked: Sequence[object], what: str, *, allow_outside: bool = False
+) -> RunKey:
+    """Cache key of what is `asked` of a scenario or a run; `what` is the part of the folder name for it.
+
+    Raises what reading the scenario or the run raises.
+    """
+    path = Path(requested)
+    if path.is_dir():
+        read_documents(path)
+        path = path / SCENARIO
+    own = run_key(*read_checked(path, allow_outside=allow_outside))
+    sha = RunKey.of_text(json.dumps([own.sha256, *asked], default=list, ensure_ascii=False))
+    return RunKey(sha, f"{own.slug}-{what}")
 
 
 def written_by(manifest: Mapping[str, Any]) -> str:
@@ -420,23 +436,3 @@ def _require(path: Path, *names: str) -> None:
         if all((path / "plan" / name).is_file() for name in names):
             hint = f"it is an analysis, whose plan is the run {path / 'plan'}"
         raise InputError([Issue(str(path), f"is not a run: {', '.join(missing)} missing", hint)])
-
-
-def text_of(path: Path) -> str:
-    """Return the text of a file of a run. Raises FileError if it cannot be read, InputError if it is not UTF-8."""
-    try:
-        return read_regular_text(path)
-    except OSError as error:
-        raise FileError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InputError([Issue(str(path), "is not UTF-8 text")]) from error
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        read = parse_json(text_of(path).encode())
-    except ValueError as error:
-        raise InputError([Issue(str(path), f"is not JSON: {error}")]) from error
-    if not isinstance(read, dict):
-        raise InputError([Issue(str(path), "is not a JSON object")])
-    return read

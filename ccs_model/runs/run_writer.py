@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path, PurePosixPath
@@ -18,7 +18,9 @@ from typing import Any
 import pandas as pd
 
 import ccs_model
+from ccs_model.atomic_files import has_files, write_atomic
 from ccs_model.bounded_reading import parse_json, read_regular
+from ccs_model.errors import FileError
 from ccs_model.inputs import Inputs
 from ccs_model.plan.cache_key import (
     OWN,
@@ -316,6 +318,34 @@ def _is_inside(name: str) -> bool:
 # The folder of an analysis result, which is cached by its key as a run folder is.
 
 Tables = Mapping[str, tuple[str, pd.DataFrame]]
+
+
+def json_bytes(document: Mapping[str, Any]) -> bytes:
+    """A document as a JSON file."""
+    return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def read_json(path: Path) -> Any:
+    """Content of a JSON file. Raises FileError if it cannot be read."""
+    try:
+        return parse_json(read_regular(path))
+    except (OSError, ValueError) as error:
+        raise FileError(f"{path}: cannot be read: {error}") from error
+
+
+def write_request(path: Path, request: Mapping[str, Any], other: str, read: Callable[[Path], Any] = read_json) -> None:
+    """Write a request with its `key` into the folder of an analysis, unless it is there already.
+
+    Raises FileError if the folder holds another request, called `other`, or anything else.
+    """
+    folder = path.parent
+    if path.is_file():
+        if read(path).get("key") != request["key"]:
+            raise FileError(f"{folder}: holds {other}; choose another --out")
+        return
+    if folder.exists() and (not folder.is_dir() or has_files(folder)):
+        raise FileError(f"{folder}: is not empty; choose another --out")
+    write_atomic(path, json_bytes(request))
 
 
 def cached_document(folder: Path, key: RunKey, stem: str) -> str | None:

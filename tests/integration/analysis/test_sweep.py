@@ -117,7 +117,7 @@ def test_finished_runs_are_not_repeated(swept, scenario, tmp_path):
 
 @pytest.mark.parametrize("kind", ["sweep.json", "request.json"])
 def test_a_folder_with_a_temporary_file_of_an_interrupted_start_counts_as_empty(kind, tmp_path):
-    from ccs_model.analysis.analysis_result import write_request
+    from ccs_model.runs.run_writer import write_request
 
     half = tmp_path / "out" / temporary_name("part", kind)
     half.parent.mkdir()
