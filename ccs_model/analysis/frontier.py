@@ -301,15 +301,7 @@ def _plan_at(
     corridors = Corridors(within, links, budget_point.all_links_bound) if links is not None else None
     point = point_of(own, there, budget_point.x)
     fields = checked_parts(own, there, budget_point.x, point, budget_point.outcome, within, None, corridors)
-    fixed_decisions = pd.DataFrame(columns=["plant", "name", "decision", "abatement_lost_kt", "cost_added_mn"])
-    return Plan(
-        **fields,
-        fixed_decisions=fixed_decisions,
-        solver_log="",
-        timings=MappingProxyType({}),
-        warnings=input_warnings(own),
-        writer=RUN_WRITER,
-    )
+    return Plan(**fields, warnings=input_warnings(own), writer=RUN_WRITER)
 
 
 # Tables of the frontier.

@@ -10,7 +10,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import fsum
-from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -145,8 +144,6 @@ def plan_at(at: AtPoint, document: Mapping[str, Any]) -> Plan:
     return Plan(
         **parts,
         fixed_decisions=fixed_decisions,
-        solver_log="",
-        timings=MappingProxyType({}),
         warnings=tuple(document.get("warnings", ())),
         added_components=tuple(document.get("added_components", ())),
         writer=RUN_WRITER,

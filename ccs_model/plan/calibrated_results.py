@@ -8,7 +8,6 @@ order of the zone's own streams.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,64 +25,6 @@ PRESS = "press figure, grade C"
 _AVOIDED, _COST = "avoided_at_full_load_ktpa", "avoidance_cost_at_full_load_per_t"
 
 
-@dataclass(frozen=True)
-class ReportedReduction:
-    """What the reported reduction would take in one zone.
-
-    Attributes
-    ----------
-    zone, share
-        Zone, and reported reduction as a share of its baseline.
-    needed_ktpa
-        CO₂ to avoid, kt/y.
-    multiple
-        That amount ÷ what the plan avoids in its last period; None if the plan avoids nothing there.
-    last_cost_per_t
-        Avoidance cost of the last tonne in order of cost, money per t at full load with own pipelines; None where the
-        streams do not suffice.
-    most_share
-        Reduction at which the zone's streams end, as a share of its baseline; 0 without a merit order.
-    """
-
-    zone: str
-    share: float
-    needed_ktpa: float
-    multiple: float | None
-    last_cost_per_t: float | None
-    most_share: float
-
-
-def reported_reductions(plan: Plan) -> tuple[ReportedReduction, ...]:
-    """Return one record per zone of the plan with a reported reduction; none without a calibration."""
-    fitted = plan.problem.calibrated
-    if fitted is None:
-        return ()
-    zones = plan.zones.set_index("zone")
-    reported = {
-        str(zone): share for zone in zones.index if (share := fitted.reported_abatement_share(str(zone))) is not None
-    }
-    if not reported:
-        return ()
-    merit_order = macc_table(plan.problem, plan.retrofits)
-    return tuple(_reported_reduction(zone, share, zones.loc[zone], merit_order) for zone, share in reported.items())
-
-
-def _reported_reduction(zone: str, share: float, row: pd.Series, merit_order: pd.DataFrame) -> ReportedReduction:
-    baseline, avoided = float(row["baseline_ktpa"]), float(row["avoided_ktpa"])
-    needed = share * baseline
-    own = merit_order[merit_order["province"] == zone].sort_values(_COST, kind="stable")
-    reached = own[_AVOIDED].cumsum()
-    beyond = own[reached >= needed]
-    return ReportedReduction(
-        zone,
-        share,
-        needed,
-        needed / avoided if avoided > 0 else None,
-        float(beyond[_COST].iloc[0]) if len(beyond) else None,
-        float(reached.iloc[-1]) / baseline if len(own) and baseline > 0 else 0.0,
-    )
-
-
 def evidence_of(fit: Mapping[str, Any]) -> str:
     """Return what the reported abatement of a fit is: a press figure, or a report of another grade."""
     reported = [row["grade"] for row in fit["observations"] if row["quantity"] == "abatement_share"]
@@ -95,13 +36,20 @@ def evidence_of(fit: Mapping[str, Any]) -> str:
 
 def reported_reduction_lines(plan: Plan) -> tuple[str, ...]:
     """Return what the report is, and for each zone what it would take and what its last tonne costs."""
-    found, fitted = reported_reductions(plan), plan.problem.calibrated
-    if not found or fitted is None:
+    fitted = plan.problem.calibrated
+    if fitted is None:
         return ()
-    shares = " and ".join(dict.fromkeys(f"{each.share * 100:.0f} %" for each in found))
+    zones = plan.zones.set_index("zone")
+    reported = {
+        str(zone): share for zone in zones.index if (share := fitted.reported_abatement_share(str(zone))) is not None
+    }
+    if not reported:
+        return ()
+    shares = " and ".join(dict.fromkeys(f"{share * 100:.0f} %" for share in reported.values()))
+    merit_order = macc_table(plan.problem, plan.retrofits)
     return (
         report_line(shares, evidence_of(fitted.fit)),
-        *(_reported_line(plan, each) for each in found),
+        *(_reported_line(plan, zones.loc[zone], share, merit_order) for zone, share in reported.items()),
     )
 
 
@@ -115,20 +63,27 @@ def report_line(shares: str, evidence: str) -> str:
     return f"The reported {shares} ({evidence}) informs the scale of deployment, not the performance."
 
 
-def _reported_line(plan: Plan, each: ReportedReduction) -> str:
+def _reported_line(plan: Plan, zone: pd.Series, share: float, merit_order: pd.DataFrame) -> str:
+    """What the reported reduction of a row of `plan.zones` would take by capture alone, in order of cost."""
+    baseline, avoided = float(zone["baseline_ktpa"]), float(zone["avoided_ktpa"])
+    needed = share * baseline
+    own = merit_order[merit_order["province"] == zone.name].sort_values(_COST, kind="stable")
+    reached = own[_AVOIDED].cumsum()
+    beyond = own[reached >= needed]
     plants = plan.problem.plants
-    there = set(plants["sector"][plants["province"] == each.zone])
+    there = set(plants["sector"][plants["province"] == zone.name])
     sectors = ", ".join(sorted(str(sector).replace("_", " ") for sector in there))
     takes = (
-        f"In {each.zone}, {each.share * 100:.0f} % of the {each.needed_ktpa / each.share / 1000:,.1f} Mt of its plants "
-        f"({sectors}) by capture alone would take {each.needed_ktpa / 1000:,.1f} Mt a year"
+        f"In {zone.name}, {share * 100:.0f} % of the {needed / share / 1000:,.1f} Mt of its plants "
+        f"({sectors}) by capture alone would take {needed / 1000:,.1f} Mt a year"
     )
-    times = "" if each.multiple is None else f", {each.multiple:,.1f} times this plan"
-    if each.last_cost_per_t is None:
-        return f"{takes}{times}; the streams on file end at {each.most_share * 100:.0f} %."
+    times = f", {needed / avoided:,.1f} times this plan" if avoided > 0 else ""
+    if beyond.empty:
+        most = float(reached.iloc[-1]) / baseline if len(own) and baseline > 0 else 0.0
+        return f"{takes}{times}; the streams on file end at {most * 100:.0f} %."
     return (
         f"{takes}{times}; in order of cost, with own pipelines and unlimited wells, its last tonne costs "
-        f"{each.last_cost_per_t:,.0f} {plan.problem.money} per t avoided."
+        f"{float(beyond[_COST].iloc[0]):,.0f} {plan.problem.money} per t avoided."
     )
 
 

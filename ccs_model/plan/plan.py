@@ -309,7 +309,6 @@ class Plan:
     zones: pd.DataFrame
     by_year: pd.DataFrame
     targets: pd.DataFrame
-    fixed_decisions: pd.DataFrame
     shares: pd.DataFrame | None
     owners: pd.DataFrame | None
     owner_cashflow: pd.DataFrame | None
@@ -321,8 +320,9 @@ class Plan:
     corridors: tuple[str, ...] | None
     checks: pd.DataFrame
     size: Size
-    timings: Mapping[str, float]
-    solver_log: str
+    fixed_decisions: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=FIXED_DECISION_COLUMNS))
+    timings: Mapping[str, float] = field(default_factory=dict)
+    solver_log: str = ""
     owner_capital: pd.DataFrame | None = None
     owner_tonnes: pd.DataFrame | None = None
     point: pd.DataFrame | None = None

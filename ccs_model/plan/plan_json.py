@@ -76,16 +76,12 @@ def plan_dict(plan: Plan) -> dict[str, Any]:
         "retrofits": records(plan.retrofits),
         "links": records(plan.flows),
         "corridors": None if plan.corridors is None else list(plan.corridors),
-        "storage": records(plan.storage),
-        "shares": records(plan.shares),
-        "owners": records(plan.owners),
-        "funds": records(plan.funds),
-        "stakeholders": records(plan.stakeholders),
-        "ledger": records(plan.ledger),
+        **{
+            name: records(getattr(plan, name))
+            for name in ("storage", "shares", "owners", "funds", "stakeholders", "ledger")
+        },
         "social_account": social_terms(problem),
-        "intensity": records(plan.intensity),
-        "air_pollution": records(plan.air_pollution),
-        "zones": records(plan.zones),
+        **{name: records(getattr(plan, name)) for name in ("intensity", "air_pollution", "zones")},
         "not_eligible": records(not_eligible_table(problem)),
         "left_out": records(left_out_table(problem)),
         "calibration": calibration_dict(plan),

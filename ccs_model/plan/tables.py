@@ -442,6 +442,11 @@ def targets_table(point: Point, price_per_t: Mapping[str, float]) -> pd.DataFram
 
 # Totals of a plan, for the last period unless the name says otherwise.
 
+_CAPITAL = ("capex_mn", "capture_capex_mn", "pipe_capex_mn", "storage_capex_mn")
+_OF_LAST_PERIOD = (
+    "captured_ktpa", "on_site_abatement_ktpa", "avoided_ktpa", "abatement_share", "on_site_abatement_share",
+)  # fmt: skip
+
 
 def plan_totals(
     problem: Problem,
@@ -468,17 +473,10 @@ def plan_totals(
         "n_plants_retrofitted": int(retrofits["plant"].nunique()),
         "n_retrofits": len(retrofits),
         "baseline_ktpa": problem.baseline_ktpa,
-        "captured_ktpa": float(last["captured_ktpa"]),
-        "on_site_abatement_ktpa": float(last["on_site_abatement_ktpa"]),
-        "avoided_ktpa": float(last["avoided_ktpa"]),
-        "abatement_share": float(last["abatement_share"]),
-        "on_site_abatement_share": float(last["on_site_abatement_share"]),
+        **{name: float(last[name]) for name in _OF_LAST_PERIOD},
         "uncalibrated_abatement_share": float(uncalibrated(by_year, problem).iloc[-1]),
         "delivered_share": float(mean_delivered_share(by_year, problem).iloc[-1]),
-        "capex_mn": float(retrofits["capex_mn"].sum()),
-        "capture_capex_mn": float(retrofits["capture_capex_mn"].sum()),
-        "pipe_capex_mn": float(retrofits["pipe_capex_mn"].sum()),
-        "storage_capex_mn": float(retrofits["storage_capex_mn"].sum()),
+        **{name: float(retrofits[name].sum()) for name in _CAPITAL},
         "budget_mn": problem.budget_mn if np.isfinite(problem.budget_mn) else None,
         "cost_mn_pa": yearly_mn,
         "capture_cost_per_t": _ratio(capture_mn * 1000.0, captured),
