@@ -25,11 +25,9 @@ from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
 from ccs_model.mip.branch_and_bound import solve_mip
 from ccs_model.mip.budget_sweep import SweepModel, with_limit, zero_point
 from ccs_model.mip.clock import BackgroundTask, counts_cpu, now, seconds_until_stop, time_s
-from ccs_model.mip.fixed_charge import Prove
 from ccs_model.mip.highs import LARGE_ROWS, gap_share
 from ccs_model.mip.matrix import residuals, rounded_to_integrality
 from ccs_model.mip.parametric import MovingLimit, Support
-from ccs_model.mip.search import Result, SearchContext
 from ccs_model.mip.sweep_search import (
     BoundAtLimits,
     Processes,
@@ -309,7 +307,7 @@ class BudgetPointSearch:
         is_proven_singly = growth is not None and not required_only and len(links) > SIZES.all_links
         is_proven_singly &= len(problem.years) > 1 and not problem.network.lines["is_free"].any()
         is_proven_singly &= len(self.matrix.row_lower) <= LARGE_ROWS
-        proof = partial(_proven_within, problem) if is_proven_singly else None
+        proof = partial(proven_by_directions, problem, stage="budget point") if is_proven_singly else None
         work = SweepWork(model, connections_of(problem, self.matrix), BUDGET_SWEEP, growth, proof)
         # As in a single plan, slope scaling chooses links where there are few or where growth does not apply.
         with_scaling = growth is None or len(links) <= SIZES.all_links
@@ -416,13 +414,6 @@ class BudgetPointSearch:
             outcome = replace(budget_point.outcome, bound=bound, status="optimal" if closed else "limit")
             kept.append(replace(budget_point, outcome=outcome, all_links_bound=self.sign * over))
         return kept[::-1]
-
-
-def _proven_within(
-    problem: Problem, context: SearchContext, before: Result, arc_groups: Ints, prove: Prove
-) -> Result | None:
-    """The incumbent with its bound over some arc groups, as in a single plan."""
-    return proven_by_directions(problem, context, before, arc_groups, prove, "budget point")
 
 
 def _processes_for(matrix: Matrix, jobs: int | None) -> int:

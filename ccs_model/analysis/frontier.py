@@ -167,7 +167,10 @@ class _FrontierRequest:
         moving = MovingLimit(search.matrix, row.row, options, is_exact=not in_corridors)
         unlimited: list[Floats] = []
         if not has_top:
-            top = self._most(moving) * search.unit
+            most = moving.at(np.inf)
+            if most is None:
+                raise NoPlanError("no budget is feasible: ccs-model optimize names the conflicting constraints")
+            top = max(moving.used(most.x), 1.0) * search.unit
             unlimited = self._unlimited(search) if own is None else []
             top = max(top, *(moving.used(x) * search.unit for x in unlimited), 0.0)
         low = self._lowest(matrix, row.row, moving, search.unit)
@@ -239,13 +242,6 @@ class _FrontierRequest:
         with contextlib.suppress(InfeasibleError, NoPlanError):
             return solve(build_problem(self.scenario, self.inputs))
         return None
-
-    def _most(self, moving: MovingLimit) -> float:
-        """Spending without a limit."""
-        unlimited = moving.at(np.inf)
-        if unlimited is None:
-            raise NoPlanError("no budget is feasible: ccs-model optimize names the conflicting constraints")
-        return max(moving.used(unlimited.x), 1.0)
 
     def _lowest(self, matrix: Matrix, row: int, moving: MovingLimit, unit: float) -> float:
         """The lowest feasible budget, rounded up beyond the solver's tolerance."""

@@ -262,24 +262,24 @@ def _given_plan(
     Raises InputError if the folder has futures of another plan of the same scenario.
     """
     own = folder / PLAN
-    is_kept = cached_manifest(own, key) is not None
-    if is_kept and not _is_same(read_point(own), solved.point):
+    if cached_manifest(own, key) is not None and read_point(own).to_dict("list") != solved.point.to_dict("list"):
         what = f"{folder}: holds futures of another plan of this scenario"
         raise InputError([Issue("out", what, "choose another folder")])
     if isinstance(given, Plan):
-        plan, matrix = given, None
-    else:
-        at = at_solution(solved)
-        plan, matrix = plan_at(at, solved.document), at.matrix
-    if not is_kept:
+        _keep(given, None, own, key)
+        return given, None
+    at = at_solution(solved)
+    plan = plan_at(at, solved.document)
+    _keep(plan, solved.folder, own, key)
+    return plan, at.matrix
+
+
+def _keep(plan: Plan, source: Path | None, own: Path, key: RunKey) -> None:
+    """Keep the run of the fixed plan in `own`: a copy of its folder `source`, if that is unchanged."""
+    if cached_manifest(own, key) is None:
         force = is_incomplete(own, key)
-        if isinstance(given, Plan) or not copy_run(solved.folder, own, force=force):
+        if source is None or not copy_run(source, own, force=force):
             write_run_folder(plan, own, force=force, command="ccs-model montecarlo")
-    return plan, matrix
-
-
-def _is_same(one: pd.DataFrame, other: pd.DataFrame) -> bool:
-    return bool(list(one.itertuples(index=False, name=None)) == list(other.itertuples(index=False, name=None)))
 
 
 def _fixed_plan(
@@ -303,10 +303,7 @@ def _fixed_plan(
     else:
         on_message("the plan")
         plan, place = solve(problem), None
-    if cached_manifest(own, key) is None:
-        force = is_incomplete(own, key)
-        if place is None or not copy_run(place, own, force=force):
-            write_run_folder(plan, own, force=force, command="ccs-model montecarlo")
+    _keep(plan, place, own, key)
     return plan, matrix
 
 

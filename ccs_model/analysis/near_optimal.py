@@ -410,19 +410,15 @@ class Search:
             if n_retrofitting in (0, len(self.pool)):
                 proven, unproven = (NEEDED, IN_ALL_FOUND) if n_retrofitting else (NEVER, IN_NONE_FOUND)
                 standing = proven if k in bounds else unproven
+            is_bounded = standing in (NEEDED, NEVER) and np.isfinite(bounds[k])
             row = self._plants.loc[plant]
             text = self._text(self._found[plant][0]) if plant in self._found else ""
             rows.append(
                 (plant, row["name"], row["province"], row["sector"], bool(plan[k]), standing,
                  standing not in (IN_ALL_FOUND, IN_NONE_FOUND), n_retrofitting, n_retrofitting / len(self.pool),
-                 self._lost_share(bounds[k]) if standing in (NEEDED, NEVER) else None, text)
+                 self.reference.shortfall_share(bounds[k]) if is_bounded else None, text)
             )  # fmt: skip
         return pd.DataFrame(rows, columns=PLANT_COLUMNS).astype({"lost_share": float})
-
-    def _lost_share(self, bound: float) -> float | None:
-        if not np.isfinite(bound) or not self.reference.value:
-            return None
-        return self.reference.shortfall_share(bound)
 
     def _n_differing(self, found: NearOptimalPlan) -> int:
         """Hamming distance to the reference plan."""

@@ -184,8 +184,8 @@ def relaxed(matrix: Matrix) -> Matrix:
 class Replanner:
     """Solves the LP relaxation of each future of a problem; `planned` is the solution of the problem itself."""
 
-    def __init__(self, planned: Matrix, *, seed: int = 0) -> None:
-        self._pool = pool_of(relaxed(planned), seed=seed)
+    def __init__(self, planned: Matrix) -> None:
+        self._pool = pool_of(relaxed(planned))
         self.planned: Solved = self._pool.planned
         self._positions: list[Floats] = []
         self._n_before = 1 if self.planned.is_optimal else 0

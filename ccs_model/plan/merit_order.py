@@ -377,8 +377,7 @@ def reasons_of(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
             )
             change = "policy.market: null, or a rule of its sector in policy/ets"
         else:
-            reason = f"out: {_compared(float(alone[row.plant]), highest, len(costs), money)}"
-            change = _enters(float(alone[row.plant]), highest, len(costs), money)
+            reason, change = _left_out(float(alone[row.plant]), highest, len(costs), money)
         rows.append((row.plant, row.plant in costs.index, reason, change))
     return pd.DataFrame(rows, columns=REASON_COLUMNS)
 
@@ -407,24 +406,18 @@ def _own_pipe(cost_per_t: float, money: str) -> str:
     return f"{cost_per_t:,.0f} {money} per t avoided at full load with its own pipe"
 
 
-def _compared(cost_per_t: float, highest: float, n_retrofitted: int, money: str) -> str:
-    text = _own_pipe(cost_per_t, money)
+def _left_out(cost_per_t: float, highest: float, n_retrofitted: int, money: str) -> tuple[str, str]:
+    """Reason and change of a plant that is not retrofitted, from the highest cost of a retrofitted plant."""
+    reason = f"out: {_own_pipe(cost_per_t, money)}"
     if not n_retrofitted:
-        return f"{text}; nothing is built"
+        return f"{reason}; nothing is built", "any change that allows a retrofit to be built"
     if cost_per_t > highest:
-        return f"{text}, above the highest cost of a retrofitted plant ({highest:,.0f})"
-    return (
-        f"{text}, not above the highest cost of a retrofitted plant ({highest:,.0f}): "
-        "not excluded by its cost per tonne alone"
+        change = f"a cost lower by {cost_per_t - highest:,.0f} {money} per t equals the highest of a retrofitted plant"
+        return f"{reason}, above the highest cost of a retrofitted plant ({highest:,.0f})", change
+    reason += (
+        f", not above the highest cost of a retrofitted plant ({highest:,.0f}): not excluded by its cost per tonne"
     )
-
-
-def _enters(cost_per_t: float, highest: float, n_retrofitted: int, money: str) -> str:
-    if not n_retrofitted:
-        return "any change that allows a retrofit to be built"
-    if cost_per_t > highest:
-        return f"a cost lower by {cost_per_t - highest:,.0f} {money} per t equals the highest of a retrofitted plant"
-    return "another constraint than cost per tonne; ccs-model explain finds it"
+    return f"{reason} alone", "another constraint than cost per tonne; ccs-model explain finds it"
 
 
 def _leaves(cost_per_t: float, others: pd.Series, money: str) -> str:

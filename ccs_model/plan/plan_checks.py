@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from math import fsum
 
 import numpy as np
@@ -82,8 +82,8 @@ def checks_table(
         ("shortfall of a target beyond the priced shortfall", max(missed_share, 0.0), 0.0, 1e-6),
         ("CO2 imbalance at a node", _unbalanced(point), 0.0, 1e-6),
         *(
-            (f"spending in {province} within its budget", spent, min(spent, limit), 1e-6)
-            for province, spent, limit in _of_provinces(point)
+            (f"spending in {province} within its budget", spent, min(spent, problem.province_budget_mn[province]), 1e-6)
+            for province, spent in province_spending(point).items()
         ),
         (GAP_CHECK, max(gap_share - requested_gap, 0.0), 0.0, 1e-6),
     ]  # fmt: skip
@@ -111,12 +111,6 @@ def accounts_checks(point: Point, owners: Owners, items: pd.DataFrame) -> pd.Dat
         ("owners' on-site abatement equals the plan's", float(direct), float(cut), 1e-9),
     ]  # fmt: skip
     return _judged(rows)
-
-
-def _of_provinces(point: Point) -> Iterator[tuple[str, float, float]]:
-    """Each province with a budget, what counts towards it, and the budget."""
-    limits = point.problem.province_budget_mn
-    return ((province, spent, limits[province]) for province, spent in province_spending(point).items())
 
 
 def _tolerance(limit: float) -> float:

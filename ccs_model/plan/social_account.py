@@ -130,7 +130,7 @@ def social_totals(
 def social_terms(problem: Problem) -> dict[str, object]:
     """Return the basis of the social account: discount rate, price path (first and last) and its origin, damages."""
     accounts, damages = problem.accounts, problem.accounts.damages
-    price = accounts.market_price_per_t
+    price, ends = accounts.market_price_per_t, {"": "central", "low_": "low", "high_": "high"}
     return {
         "discount_rate": accounts.social_discount_rate,
         "market_price_per_t": None if price is None else [float(price[0]), float(price[-1])],
@@ -141,12 +141,9 @@ def social_terms(problem: Problem) -> dict[str, object]:
             "series": damages.series,
             **{
                 f"{prefix}per_t": [float(damages.per_t[end][0]), float(damages.per_t[end][-1])]
-                for end, prefix in (("central", ""), ("low", "low_"), ("high", "high_"))
+                for prefix, end in ends.items()
             },
-            **{
-                f"{prefix}near_term_rate": damages.rate[end]
-                for end, prefix in (("central", ""), ("low", "low_"), ("high", "high_"))
-            },
+            **{f"{prefix}near_term_rate": damages.rate[end] for prefix, end in ends.items()},
             "currency": damages.currency,
             "price_year": damages.price_year,
             "conversion": "market exchange rate",
@@ -227,18 +224,14 @@ def intensity_table(problem: Problem, emissions: pd.DataFrame) -> pd.DataFrame:
         for goal in goals.itertuples():
             since, year = int(goal.first_year), int(goal.last_year)
             period = problem.years[int(np.searchsorted(problem.years, year, side="right")) - 1]
+            missing = (_missing(co2, "CO2", province, since), _missing(value_added, "value added", province, since))
             row = {
                 "province": province,
                 "year": year,
                 "plan": goal.plan,
                 "since": since,
                 "goal_share": float(goal.intensity_reduction_share),
-                "not_judged": "; ".join(
-                    filter(
-                        None,
-                        (_missing(co2, "CO2", province, since), _missing(value_added, "value added", province, since)),
-                    )
-                ),
+                "not_judged": "; ".join(filter(None, missing)),
             }
             if not row["not_judged"]:
                 before, start = co2[province][since], value_added[province][since]

@@ -389,16 +389,13 @@ def prices_of(problem: Problem, matrix: Matrix, row_dual: npt.NDArray[np.float64
         if name in (TARGET, CUMULATIVE_TARGET)
     }
     weight = dict(zip(problem.years, problem.periods["flow_weight"].to_numpy(float), strict=True))
-    return {
-        target.key: _no_trace(float(dual[target.key]) * 1000.0 / (1.0 if target.year is None else weight[target.year]))
+    prices = {
+        target.key: float(dual[target.key]) * 1000.0 / (1.0 if target.year is None else weight[target.year])
         for target in problem.targets
         if target.key in dual
     }
-
-
-def _no_trace(price_per_t: float) -> float:
-    """A price, 0 where it is numerical noise."""
-    return 0.0 if abs(price_per_t) < 1e-6 else price_per_t
+    # Smaller prices are numerical noise.
+    return {key: 0.0 if abs(price_per_t) < 1e-6 else price_per_t for key, price_per_t in prices.items()}
 
 
 def targets_table(point: Point, price_per_t: Mapping[str, float]) -> pd.DataFrame:

@@ -369,7 +369,10 @@ def write_result(
 
     `tables` holds a line of explanation and a table by name. Raises FileError as `write_files` does.
     """
-    sheets = [(name.replace("_", " ").capitalize(), line, with_yes_no(table)) for name, (line, table) in tables.items()]
+    sheets = []
+    for name, (line, table) in tables.items():
+        flags = {column: table[column].map({True: "yes", False: "no"}) for column in table.select_dtypes(bool)}
+        sheets.append((name.replace("_", " ").capitalize(), line, table.assign(**flags)))
     text = json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
     files = {
         f"{stem}.json": text.encode(),
@@ -385,9 +388,3 @@ def write_result(
     files[MANIFEST] = (json.dumps(manifest, indent=1) + "\n").encode()
     write_files(files, folder, force=force)
     return text
-
-
-def with_yes_no(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with booleans as "yes" and "no", for a sheet."""
-    booleans = [name for name in table if table[name].dtype == bool]
-    return table.assign(**{name: table[name].map({True: "yes", False: "no"}) for name in booleans})
