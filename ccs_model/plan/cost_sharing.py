@@ -26,7 +26,7 @@ import pandas as pd
 
 from ccs_model._typing import Floats, Ints
 from ccs_model.model.names import ADDED_CAPACITY, FORWARD, INJECTED, OPENED, PIPE, PIPE_FLOW, REVERSE, WELLS
-from ccs_model.plan.decisions import BUILT, Point
+from ccs_model.plan.decisions import BUILT, Point, gathered
 
 EXACT_USERS = 7
 N_SAMPLES = 2_000
@@ -124,10 +124,7 @@ class Sharing:
 
     def _to_links(self, lines: pd.DataFrame, amount: Floats) -> Floats:
         assert self.point.problem.network is not None
-        links = pd.Index(self.point.problem.network.links["link"])
-        total = np.zeros((len(links), *amount.shape[1:]))
-        np.add.at(total, links.get_indexer(lines["link"]), amount)
-        return total
+        return gathered(self.point.problem.network.links["link"], lines["link"], amount)
 
     @cached_property
     def by_route(self) -> pd.DataFrame:
@@ -152,9 +149,8 @@ class Sharing:
         built, sites = self._built, problem.sites
         pipe_capital = built["capex_mn"].to_numpy(float) * problem.recovery(built["life_yr"])
         built_om = self._to_links(built, (built["capex_mn"] * built["om_share"]).to_numpy(float))
-        at_site = pd.Index(sites["site"]).get_indexer(stores["site"])
-        variable = np.zeros(len(sites))
-        np.add.at(variable, at_site, stores["variable_per_t"].to_numpy(float) * point.decided[INJECTED][:, -1] / 1e3)
+        by_store = stores["variable_per_t"].to_numpy(float) * point.decided[INJECTED][:, -1] / 1e3
+        variable = gathered(sites["site"], stores["site"], by_store)
         opened, wells = (point.decided[name].sum(axis=1) for name in (OPENED, WELLS))
         due = (sites["closure_mn"] + sites["post_injection_mn"]).to_numpy(float) * (not problem.is_static)
         site_om = (
@@ -214,9 +210,7 @@ def injected_ktpa(point: Point) -> Floats:
     """[site, year] injected."""
     problem = point.problem
     assert problem.stores is not None
-    total = np.zeros((len(problem.sites), len(problem.years)))
-    np.add.at(total, pd.Index(problem.sites["site"]).get_indexer(problem.stores["site"]), point.decided[INJECTED])
-    return total
+    return gathered(problem.sites["site"], problem.stores["site"], point.decided[INJECTED])
 
 
 def rows_to_one(use: Floats, otherwise: Floats) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -154,3 +154,12 @@ def places_of(problem: Problem, matrix: Matrix, variable: str) -> tuple[Ints, In
     named = [matrix.columns[j].index for j in columns]
     first = ids.get_indexer([index[0] for index in named]) if named else np.zeros(0)
     return columns, np.asarray(first, dtype=np.int64), np.array([year_at[i[1]] for i in named], dtype=np.int64)
+
+
+def gathered(names: Iterable[str], of: pd.Series, amount: Floats) -> Floats:
+    """Return [name, …] the sum of the rows of `amount` whose name in `of` it is; rows of other names are left out."""
+    index = pd.Index(names)
+    total = np.zeros((len(index), *amount.shape[1:]))
+    at = index.get_indexer(of)
+    np.add.at(total, at[at >= 0], amount[at >= 0])
+    return total

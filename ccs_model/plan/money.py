@@ -33,7 +33,7 @@ from ccs_model.model.names import (
 )
 from ccs_model.model.terms import STORAGE_YEARLY, capex_mn, fund_groups, paid_by_tonne, salvage_mn
 from ccs_model.plan.cost_sharing import Sharing, rows_to_one
-from ccs_model.plan.decisions import Point
+from ccs_model.plan.decisions import Point, gathered
 from ccs_model.problem import Problem
 
 
@@ -275,10 +275,7 @@ class Split:
         return self._of_shared(variable, amount)
 
     def _of_plants(self, names: pd.Series, amount: Floats) -> Floats:
-        at = self.plants.get_indexer(names)
-        split = np.zeros((len(self.plants), amount.shape[1]))
-        np.add.at(split, at[at >= 0], amount[at >= 0])
-        return split
+        return gathered(self.plants, names, amount)
 
     def _period_at(self, n_columns: int) -> Ints:
         """Position of each column's period; the end of the horizon belongs to the last."""
@@ -293,22 +290,20 @@ class Split:
         if variable in (PIPE, ADDED_CAPACITY, PIPE_FLOW):
             lines = problem.network.lines
             lines = lines if variable == PIPE_FLOW else lines[problem.network.built]
-            at = pd.Index(problem.network.links["link"]).get_indexer(lines["link"])
+            of_assets = gathered(problem.network.links["link"], lines["link"], amount)
             always, use = sharing.link_share, sharing.on_link_ktpa
         else:
             names = problem.stores["site"] if variable == INJECTED else problem.sites["site"]
-            at = pd.Index(problem.sites["site"]).get_indexer(names)
+            of_assets = gathered(problem.sites["site"], names, amount)
             always, use = sharing.site_share, sharing.at_site_ktpa
-        gathered = np.zeros((len(always), amount.shape[1]))
-        np.add.at(gathered, at, amount)
         if variable not in (PIPE_FLOW, INJECTED, PAID_FOR_OIL):
-            split = always.T @ gathered
+            split = always.T @ of_assets
         else:
             split = np.zeros((always.shape[1], amount.shape[1]))
             period = self._period_at(amount.shape[1])
             for y in range(len(problem.years)):
                 share = rows_to_one(use[:, :, y], always)
-                split[:, period == y] = share.T @ gathered[:, period == y]
+                split[:, period == y] = share.T @ of_assets[:, period == y]
         return self._of_plants(problem.routes["plant"].iloc[sharing.routes], split)
 
     def _in_proportion(self, basis: Floats, amount: Floats) -> Floats:

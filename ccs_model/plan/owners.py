@@ -180,18 +180,13 @@ class Owners:
             total += self.split(variable, amount * values[variable]).sum(axis=1)
         return total
 
-    @cached_property
-    def break_even_price_per_t(self) -> float:
-        """Constant carbon price at which the NPV of all plants is 0, per t of on-site abatement; NaN without tonnes."""
-        return float(self.by_plant()["break_even_carbon_price_per_t"].iloc[-1])
-
     def totals(self) -> dict[str, float | None]:
         """Return OWNERS_TOTALS of all plants, at the owners' rate, after tax and with funds.
 
         `npv_without_salvage_mn` leaves out the salvage value and the tax on it, `standalone_npv_mn` the tax saving on
         other profits. `carbon_revenue_mn` is before tax.
         """
-        problem, price = self.point.problem, self.break_even_price_per_t
+        problem, price = self.point.problem, float(self.by_plant()["break_even_carbon_price_per_t"].iloc[-1])
         salvage = float(self.flows["salvage_mn"][:, -1].sum()) * problem.closing_discount
         npv = float(self.npv_mn.sum())
         amounts = (

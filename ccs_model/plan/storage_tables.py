@@ -9,7 +9,7 @@ from ccs_model._typing import Floats
 from ccs_model.inputs.declarations import RESOURCE_CLASSES
 from ccs_model.model.names import ABOVE_INJECTED, INJECTED, OBLIGATION_STORED, OPENED, PAID_FOR_OIL, WELLS
 from ccs_model.plan.cost_sharing import injected_ktpa
-from ccs_model.plan.decisions import BUILT, Point
+from ccs_model.plan.decisions import BUILT, Point, gathered
 
 # A shortage below this share of what is delivered after the horizon is not reported.
 _SHORT = 1e-3
@@ -107,11 +107,7 @@ def shortage_after_horizon(point: Point) -> tuple[int, float, float] | None:
 
 def _of_sites(point: Point, amount: Floats) -> Floats:
     """[site, year] sum of amounts of options with their own storage [route, year]."""
-    sites = pd.Index(point.problem.sites["site"])
-    at = sites.get_indexer(point.problem.routes["site"])
-    total = np.zeros((len(sites), amount.shape[1]))
-    np.add.at(total, at[at >= 0], amount[at >= 0])
-    return total
+    return gathered(point.problem.sites["site"], point.problem.routes["site"], amount)
 
 
 def _wells_and_capital(point: Point) -> tuple[Floats, Floats]:
@@ -144,7 +140,5 @@ def yearly_storage_mn(point: Point) -> tuple[Floats, Floats, Floats]:
     opened, wells = (np.cumsum(decided[name], axis=1) for name in (OPENED, WELLS))
     fixed = problem.storage_yearly_mn(sites, sites["life_yr"])[:, None] * opened
     fixed = fixed + sites["well_om_mn_pa"].to_numpy(float)[:, None] * wells
-    paid = np.zeros_like(fixed)
     per_store = problem.stores["variable_per_t"].to_numpy(float)[:, None] * decided[INJECTED] / 1000.0
-    np.add.at(paid, pd.Index(sites["site"]).get_indexer(problem.stores["site"]), per_store)
-    return capital, fixed, paid
+    return capital, fixed, gathered(sites["site"], problem.stores["site"], per_store)

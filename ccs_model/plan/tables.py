@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ccs_model._typing import Ints
+from ccs_model._typing import Floats, Ints
 from ccs_model.engineering.co2_transport import diameter_mm
 from ccs_model.engineering.streams import OPERATING, product_output_ktpa
 from ccs_model.mip import Matrix
@@ -26,7 +26,7 @@ from ccs_model.model.names import (
 )
 from ccs_model.model.terms import capex_mn
 from ccs_model.plan.cost_sharing import Sharing
-from ccs_model.plan.decisions import BUILT, Point
+from ccs_model.plan.decisions import BUILT, Point, gathered
 from ccs_model.plan.merit_order import CAPTURE_PARTS, DETAILS, STORAGE_PARTS, levelised_of
 from ccs_model.plan.money import province_spending
 from ccs_model.plan.owners import OWNERS_TOTALS, Owners
@@ -49,28 +49,19 @@ def links_table(point: Point) -> pd.DataFrame:
     """
     problem, network = point.problem, point.problem.network
     assert network is not None
-    lines, built_lines = network.lines, network.built
-    built = lines[built_lines]
-    links = pd.Index(network.links["link"])
-    pipe, added = point.decided[PIPE], point.decided[ADDED_CAPACITY]
-    spent_by_line = (
-        built["fixed_mn"].to_numpy(float)[:, None] * pipe + built["slope_mn_per_ktpa"].to_numpy(float)[:, None] * added
-    )
-    included = built[["included_ktpa", "largest_ktpa"]].min(axis=1).to_numpy(float)[:, None]
-    capacity_by_line = np.cumsum(included * pipe + added, axis=1)
-    spent, capacity = np.zeros((2, len(links), len(problem.years)))
-    at = links.get_indexer(built["link"])
-    np.add.at(spent, at, spent_by_line)
-    # Trends have no included capacity, so their capacity is the added capacity.
-    np.add.at(capacity, at, capacity_by_line)
-    free = lines[~built_lines]
-    np.add.at(capacity, links.get_indexer(free["link"]), free["free_ktpa"].to_numpy(float)[:, None])
+    built, free = network.lines[network.built], network.lines[~network.built]
+    spent_by_line, capacity_by_line = _built_lines(point)
+    links = network.links["link"]
+    spent = gathered(links, built["link"], spent_by_line)
+    free_ktpa = np.broadcast_to(free["free_ktpa"].to_numpy(float)[:, None], (len(free), len(problem.years)))
+    by_line = np.concatenate([np.cumsum(capacity_by_line, axis=1), free_ktpa])
+    capacity = gathered(links, pd.concat([built["link"], free["link"]]), by_line)
     flow = point.decided[FORWARD] - point.decided[REVERSE]
     above_mean = point.decided[ABOVE_FORWARD] - point.decided[ABOVE_REVERSE]
     peak = np.maximum(np.abs(flow), np.abs(flow + above_mean))
     there = np.cumsum(spent, axis=1) > BUILT
     used = there | (peak > BUILT * max(float(peak.max(initial=0.0)), 1.0))
-    names = _names_of_sizes(built, pipe, free)
+    names = _names_of_sizes(built, point.decided[PIPE], free)
     is_new = (network.links["kind"] == "pipe") & ~network.links["link"].isin(free["link"])
     rows = []
     for k, y in np.argwhere(used):
@@ -99,12 +90,7 @@ def pipe_vintages_table(point: Point) -> pd.DataFrame:
     assert problem.network is not None
     lines, years = problem.network.lines, pd.Series(problem.years, dtype=object)
     built, free = lines[problem.network.built], lines[~problem.network.built]
-    pipe, added = point.decided[PIPE], point.decided[ADDED_CAPACITY]
-    fixed, slope, included = (
-        built[names].min(axis=1).to_numpy(float)[:, None]
-        for names in (["fixed_mn"], ["slope_mn_per_ktpa"], ["included_ktpa", "largest_ktpa"])
-    )
-    capex, capacity = fixed * pipe + slope * added, included * pipe + added
+    capex, capacity = _built_lines(point)
     line, year = np.nonzero(capex > BUILT)
     new = built.iloc[line][["link", "pipe"]].assign(
         built_year=years.iloc[year].to_numpy(), capacity_ktpa=capacity[line, year], pipe_capex_mn=capex[line, year]
@@ -113,6 +99,21 @@ def pipe_vintages_table(point: Point) -> pd.DataFrame:
     new, old = new.assign(diameter_mm=new["capacity_ktpa"].map(diameter_mm)), old.assign(diameter_mm=np.nan)
     table = pd.concat([old, new]) if len(old) else new
     return table.sort_values("link", kind="stable").reset_index(drop=True)
+
+
+def _built_lines(point: Point) -> tuple[Floats, Floats]:
+    """Return [line that can be built, start] capex in million, and kt/y nameplate.
+
+    Trends have no included capacity, so their capacity is the added capacity.
+    """
+    network = point.problem.network
+    assert network is not None
+    built, pipe, added = network.lines[network.built], point.decided[PIPE], point.decided[ADDED_CAPACITY]
+    fixed, slope, included = (
+        built[names].min(axis=1).to_numpy(float)[:, None]
+        for names in (["fixed_mn"], ["slope_mn_per_ktpa"], ["included_ktpa", "largest_ktpa"])
+    )
+    return fixed * pipe + slope * added, included * pipe + added
 
 
 def _names_of_sizes(built: pd.DataFrame, pipe: np.ndarray, free: pd.DataFrame) -> dict[tuple[str, int], str]:

@@ -177,23 +177,17 @@ def infeasible_files(
         "warnings": [without_folder(each) for each in (inputs.all_notices if warnings is None else warnings)],
         "checks": [],
     }
+    money = money_text(scenario.currency, scenario.price_year)
+    notes = [f"Money is in {money}, in million where no other unit stands."]
+    if tables:
+        notes.append("The plan nearest to the constraints is in tables/nearest_*.csv of the run folder.")
     files = {
-        PLAN: (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode(),
-        WORKBOOK: infeasible_workbook(conflicts, scenario.name, lang, _notes(scenario, bool(tables))),
+        PLAN: json_bytes(document),
+        WORKBOOK: infeasible_workbook(conflicts, scenario.name, lang, notes),
         **{f"tables/{name}.csv": csv_text(table).encode() for name, table in (tables or {}).items()},
         **input_files(scenario, inputs),
     }
     return with_manifest(files, _question(scenario, inputs), command, None, {"status": "infeasible"})
-
-
-def _notes(scenario: Scenario, has_nearest: bool) -> list[str]:
-    """What a reader of the workbook of an infeasible problem needs beside the conflicts."""
-    notes = [
-        f"Money is in {money_text(scenario.currency, scenario.price_year)}, in million where no other unit stands."
-    ]
-    if has_nearest:
-        notes.append("The plan nearest to the constraints is in tables/nearest_*.csv of the run folder.")
-    return notes
 
 
 def with_manifest(
