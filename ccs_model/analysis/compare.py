@@ -21,8 +21,8 @@ from ccs_model.plan.plan import CHANGES, ENTERS, LEAVES, Plan
 from ccs_model.plan.plan_json import plain, records
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.workbook.workbook import write_comparison
-from ccs_model.runs.run_reader import read_run, run_of
-from ccs_model.units import money_text, unit_of, unit_text
+from ccs_model.runs.run_reader import RunLike, read_run, run_of
+from ccs_model.units import unit_of, unit_text
 
 SCHEMA = "ccs-model/compare/2"
 MOVES = (ENTERS, LEAVES, CHANGES)
@@ -74,10 +74,7 @@ class Comparison:
         return write_comparison(self.names, self.tables, Path(path))
 
 
-Comparable = Plan | StoredRun | str | PathLike[str]
-
-
-def compare(runs: Comparable | Sequence[Comparable], *others: Comparable) -> Comparison:
+def compare(runs: RunLike | Sequence[RunLike], *others: RunLike) -> Comparison:
     """Compare two or more runs.
 
     Parameters
@@ -119,7 +116,7 @@ def compare(runs: Comparable | Sequence[Comparable], *others: Comparable) -> Com
     )
 
 
-def _run(given: Plan | StoredRun | str | PathLike[str]) -> StoredRun:
+def _run(given: RunLike) -> StoredRun:
     if isinstance(given, StoredRun):
         return given
     return run_of(given) if isinstance(given, Plan) else read_run(given)
@@ -168,7 +165,7 @@ def _side_by_side(names: Sequence[str], runs: Sequence[StoredRun], part: str, *k
     """
     values = [_values(run.document[part], keys[0]) for run in runs]
     rows = list(dict.fromkeys(key for each in values for key in each))
-    money = list(dict.fromkeys(_money(run) for run in runs))
+    money = list(dict.fromkeys(run.money for run in runs))
     # Amounts of a representative year are none of a horizon.
     are_alike = len({run.scenario.is_static for run in runs}) == 1
     units = [_unit(runs[0], str(key[-1])) for key in rows]
@@ -190,10 +187,6 @@ def _side_by_side(names: Sequence[str], runs: Sequence[StoredRun], part: str, *k
 
 def _unit(run: StoredRun, name: str) -> str:
     return unit_text(name, str(run.document["currency"]), int(run.document["price_year"])) if unit_of(name) else ""
-
-
-def _money(run: StoredRun) -> str:
-    return money_text(str(run.document["currency"]), int(run.document["price_year"]))
 
 
 def _plants(names: Sequence[str], runs: Sequence[StoredRun]) -> pd.DataFrame:

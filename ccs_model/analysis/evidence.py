@@ -66,8 +66,7 @@ class Evidence:
             "currency": self.problem.currency,
             "price_year": self.problem.price_year,
         }
-        cleaned: dict[str, Any] = plain({"schema": SCHEMA, **about, **tables, "references": dict(self.titles)})
-        return cleaned
+        return plain({"schema": SCHEMA, **about, **tables, "references": dict(self.titles)})
 
 
 def evidence(run: RunLike) -> Evidence:

@@ -103,8 +103,7 @@ class Explanation:
             "changes": [each.to_dict() for each in self.changes],
             "owners": None if self.owners is None else dict(self.owners),
         }
-        cleaned: dict[str, Any] = plain(document)
-        return cleaned
+        return plain(document)
 
 
 # Effort of re-solving the model near a plan.

@@ -439,7 +439,7 @@ def _words(message: str, moved: Sequence[Row]) -> str:
 def _picture(budget_mn: float, point: Point, retrofits: pd.DataFrame, fitted: Mapping[str, Row]) -> Mapping[str, Any]:
     """The map of a budget point: retrofitted plants with amounts, and pipes [lon, lat, lon, lat, kt/y]."""
     rows = retrofits[["plant", "name", "stream", "technology", "size", "year", "site", "avoided_ktpa", "capex_mn"]]
-    picture: dict[str, Any] = plain(
+    return plain(
         {
             "budget_mn": budget_mn,
             "retrofitted": {plant: [row["avoided_ktpa"], row["capex_mn"]] for plant, row in fitted.items()},
@@ -447,7 +447,6 @@ def _picture(budget_mn: float, point: Point, retrofits: pd.DataFrame, fitted: Ma
             "lines": _lines(point),
         }
     )
-    return picture
 
 
 def _lines(point: Point) -> list[list[float]]:

@@ -135,8 +135,7 @@ class NearOptimalModel:
         """[plant] whether a point over all columns retrofits it."""
         builds = self._builds
         built = pd.Series(x[builds["column"].to_numpy(np.int64)]).groupby(builds["plant"].to_numpy()).sum()
-        mask: Mask = (built.reindex(self.plants).fillna(0.0) > BUILT).to_numpy()
-        return mask
+        return (built.reindex(self.plants).fillna(0.0) > BUILT).to_numpy()
 
     def columns_of(self, plant: str) -> Ints:
         """Columns of the builds with capture at a plant."""

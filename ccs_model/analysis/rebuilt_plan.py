@@ -62,8 +62,7 @@ class AnalysisResult(ABC):
     def to_dict(self) -> dict[str, Any]:
         """The schema, `about` and the rows of each table; unknown values are null."""
         rows = {name: records(table) for name, (_, table) in self.tables().items()}
-        found: dict[str, Any] = plain({"schema": self.schema, **self.about, **rows})
-        return found
+        return plain({"schema": self.schema, **self.about, **rows})
 
 
 def about_of(problem: Problem) -> dict[str, Any]:

@@ -86,7 +86,7 @@ class Verification:
 
     def to_dict(self) -> dict[str, Any]:
         """Schema ccs-model/verify/2."""
-        document: dict[str, Any] = plain(
+        return plain(
             {
                 "schema": SCHEMA,
                 "run": self.run,
@@ -97,7 +97,6 @@ class Verification:
                 "note": self.note,
             }
         )
-        return document
 
 
 def verify(folder: str | PathLike[str], *, on_progress: MessageCallback = lambda _: None) -> Verification:

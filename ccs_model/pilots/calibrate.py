@@ -116,8 +116,7 @@ class Calibration:
     document: Mapping[str, Any]
 
     def __getitem__(self, preset: str) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = self.document["presets"][preset]
-        return found
+        return self.document["presets"][preset]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -196,8 +195,7 @@ def _record(each: Fit) -> dict[str, Any]:
         "zones": _zone_records(each),
         "draws": [{name: float(values[name][i]) for name in PARAMETERS} for i in equal_weight_draws(weights, N_DRAWS)],
     }
-    rounded: dict[str, Any] = _rounded(record)
-    return rounded
+    return _rounded(record)
 
 
 def _parameter(values: Floats, weights: Floats, prior: Prior) -> dict[str, Any]:

@@ -357,8 +357,7 @@ class Sample:
         for row in sorted(rows, key=lambda each: each.id):
             if row.id != self.drawn_from and without not in row.zones:
                 total += row.log_likelihood(self.predicted(row))
-        weights: Floats = np.exp(total - total.max())
-        return weights
+        return np.exp(total - total.max())
 
     def _delivered_part(self, zone: str) -> Floats:
         programme = self.zones[zone].programme_share

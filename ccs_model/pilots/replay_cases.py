@@ -83,8 +83,7 @@ class ReplayContext:
 
     def committed(self, preset: str) -> Mapping[str, Any]:
         """Return the preset's record in the shipped calibration.json, or an empty mapping."""
-        found: Mapping[str, Any] = self._shipped.get(preset, {})
-        return found
+        return self._shipped.get(preset, {})
 
     @cached_property
     def _shipped(self) -> dict[str, Any]:

@@ -293,8 +293,7 @@ class Owners:
         begins = np.r_[of_plant.reindex(self.split.plants).to_numpy(float), np.inf]
         begins[-1] = begins.min(initial=np.inf)
         ends = begins - problem.calendar[0] + self._factor("contract_yr")
-        under: Mask = (cut_kt > 0) & (np.arange(cut_kt.shape[1]) < ends[:, None])
-        return under
+        return (cut_kt > 0) & (np.arange(cut_kt.shape[1]) < ends[:, None])
 
     def _hurdle_share(self) -> Floats:
         """[plant] required return of its sector; NaN if the table has none for its product."""

@@ -93,8 +93,7 @@ def plan_dict(plan: Plan) -> dict[str, Any]:
         "warnings": [without_folder(each) for each in plan.warnings],
         "checks": records(plan.checks),
     }
-    cleaned: dict[str, Any] = plain(document)
-    return cleaned
+    return plain(document)
 
 
 def plan_text(plan: Plan) -> str:
