@@ -103,11 +103,8 @@ def _is_empty(value: object) -> bool:
 
 
 def sectors_have_a_profile(frames: Frames) -> Iterator[Issue]:
-    """A sector has streams, each with a gas, and no name that other plants use."""
+    """A sector has streams, each with a gas."""
     sectors, streams, gases = (frames[f"streams/source_{name}"] for name in ("sectors", "streams", "gases"))
-    for _, row in sectors[sectors["sector"].isin(SECTORS_ELSEWHERE)].iterrows():
-        what = f"'{row['sector']}' is the name of a table of plants"
-        yield Issue(at(row, "sector"), what, "give the sector another name")
     for table in (streams, gases):
         what = "'{}' is not a sector of streams/source_sectors"
         yield from names_not_in(table, "sector", sorted(sectors["sector"]), what, "add its row")
@@ -119,8 +116,6 @@ def sectors_have_a_profile(frames: Frames) -> Iterator[Issue]:
         if (row["sector"], row["stream"]) not in known:
             what = f"no row for stream {row['stream']} of {row['sector']} in streams/source_gases.csv"
             yield Issue(at(row, "stream"), what, "its grade and CO2 share are unknown without one")
-    for _, row in gases[(gases["grade"] == "flue_gas") & ~(gases["co2_share"] > 0)].iterrows():
-        yield Issue(at(row, "co2_share"), "expected a share above 0 for flue gas")
 
 
 def utilisation_is_of_a_product(frames: Frames) -> Iterator[Issue]:
@@ -147,7 +142,7 @@ def flue_gas_technologies_have_heat(frames: Frames) -> Iterator[Issue]:
 
 
 def technologies_suit_a_stream(frames: Frames) -> Iterator[Issue]:
-    """Streams that a technology is limited to exist in a profile, and its largest train is not below its smallest."""
+    """Streams that a technology is limited to exist in a profile, and its name has no slash."""
     tables = ("streams/mill_stacks", "streams/chemical_grades", "streams/source_streams")
     known = sorted({stream for table in tables for stream in frames[table]["stream"]})
     for _, row in frames["technologies/technologies"].iterrows():
@@ -155,17 +150,8 @@ def technologies_suit_a_stream(frames: Frames) -> Iterator[Issue]:
             if stream not in known:
                 hint = nearest_hint(stream, known, "separate streams by semicolons")
                 yield Issue(at(row, "streams"), f"'{shown(stream)}' is not a stream", hint)
-        if row["grade"] == "flue_gas" and pd.isna(row["reference_co2_share"]):
-            hint = "the CO2 share of the gas that the capex belongs to"
-            yield Issue(at(row, "reference_co2_share"), "is empty, but required for flue gas", hint)
         if "/" in row["technology"]:
             yield Issue(at(row, "technology"), f"'{shown(row['technology'])}' contains a slash", "remove it")
-        if row["smallest_train_ktpa"] > row["largest_train_ktpa"]:
-            what = f"{row['smallest_train_ktpa']:g} is more than largest_train_ktpa {row['largest_train_ktpa']:g}"
-            yield Issue(at(row, "smallest_train_ktpa"), what)
-        if pd.isna(row["co2_scaled_share"]) != pd.isna(row["gas_exponent"]):
-            empty = "co2_scaled_share" if pd.isna(row["co2_scaled_share"]) else "gas_exponent"
-            yield Issue(at(row, empty), "is empty, but the other half of the law is given", "give both or neither")
 
 
 UNKNOWN = "unknown"

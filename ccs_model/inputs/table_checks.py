@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -12,6 +13,7 @@ from ccs_model.errors import Issue
 from ccs_model.inputs.declarations import CHEMICAL_PLANTS, NODES, PLANTS, SITES, own_rows
 from ccs_model.inputs.declarations import place_of as at
 from ccs_model.inputs.source_checks import (
+    SECTORS_ELSEWHERE,
     Frames,
     correlations_are_of_inputs,
     flue_gas_technologies_have_heat,
@@ -77,11 +79,6 @@ _SEPARATE_COSTS = (
     "site_capex_mn", "site_om_mn_pa", "monitoring_mn_pa", "closure_mn", "post_injection_mn", "well_capex_mn",
     "well_om_mn_pa", "injection_cost_per_t",
 )  # fmt: skip
-_WELL_RATES = {
-    "storage/sites": ("well_injectivity_ktpa",),
-    "storage/reservoir_classes": ("well_ktpa", "well_cap_ktpa"),
-    "storage/well_rates": ("well_ktpa",),
-}
 # Largest plausible ratio between capacities of a plant; a wrong unit is a factor of a thousand.
 _MOST_RATIO = 20.0
 _IRON = ("bf_iron_ktpa", "dri_iron_ktpa")
@@ -192,49 +189,91 @@ def units_and_curves_belong_to_a_place(frames: Frames) -> Iterator[Issue]:
             yield Issue(at(row, column), f"'{row[column]}' {what}")
 
 
-def turnarounds_end_after_they_begin(frames: Frames) -> Iterator[Issue]:
-    """The last year of a turnaround is not before its first."""
-    for table in PLANTS:
-        frame = frames[table]
-        for _, row in frame[frame["turnaround_until"] < frame["turnaround_from"]].iterrows():
-            what = f"{_written(row['turnaround_until'])} is before turnaround_from {_written(row['turnaround_from'])}"
-            yield Issue(at(row, "turnaround_until"), what)
+def rows_are_possible(frames: Frames) -> Iterator[Issue]:
+    """Rows break no rule of `_RULES`."""
+    for rule in _RULES:
+        for table in rule.tables:
+            frame = own_rows(frames[table]) if rule.is_own else frames[table]
+            for _, row in frame[rule.is_broken(frame)].iterrows():
+                values = {name: _Number(value) if isinstance(value, float) else value for name, value in row.items()}
+                yield Issue(at(row, rule.column), rule.what.format_map(values), rule.hint)
 
 
-def plants_close_after_they_start(frames: Frames) -> Iterator[Issue]:
-    """The closing year of a plant of the user is after the first year of its operation."""
-    for table in ("plants/steel", *CHEMICAL_PLANTS):
-        plants = own_rows(frames[table])
-        for _, row in plants[plants["closing_year"] <= plants["start_year"]].iterrows():
-            closes, starts = _written(row["closing_year"]), _written(row["start_year"])
-            what = f"{row['plant']} closes in {closes}, but starts in {starts}"
-            yield Issue(at(row, "closing_year"), what, "expected a year after the start")
+@dataclass(frozen=True)
+class _Rule:
+    """A rule for the rows of tables, which those where `is_broken` break; the issue is at a column.
+
+    `what` has the names of columns in braces for the values of the row. With `is_own`, only the user's rows count.
+    """
+
+    tables: tuple[str, ...]
+    column: str
+    is_broken: Callable[[pd.DataFrame], pd.Series]
+    what: str
+    hint: str = ""
+    is_own: bool = False
 
 
-def retiring_capacity_is_part_of_operating(frames: Frames) -> Iterator[Issue]:
-    """Retiring capacity does not exceed operating capacity."""
-    steel = frames["plants/steel"]
-    for part, whole in (("retiring_bf_iron_ktpa", "bf_iron_ktpa"), ("retiring_bof_steel_ktpa", "bof_steel_ktpa")):
-        wrong = steel[steel[part].fillna(0) > steel[whole].fillna(0) + 1e-9]
-        for _, row in wrong.iterrows():
-            yield Issue(at(row, part), f"{row[part]:g} is more than {whole} {row[whole]:g}")
+class _Number(float):
+    """A number of a message, which an integer fills without decimals."""
+
+    def __str__(self) -> str:
+        return _written(float(self))
 
 
-def estimates_of_sites_are_in_order(frames: Frames) -> Iterator[Issue]:
-    """The low, mid and high estimates of the capacity of a site of the user do not decrease."""
-    sites = own_rows(frames[SITES])
-    for lower, upper in pairwise(("capacity_low_kt", "capacity_mid_kt", "capacity_high_kt")):
-        for _, row in sites[sites[lower] > sites[upper]].iterrows():
-            what = f"{_written(row[lower])} is more than {upper} {_written(row[upper])}"
-            yield Issue(at(row, lower), what, "expected low ≤ mid ≤ high")
-
-
-def technologies_live_long_enough(frames: Frames) -> Iterator[Issue]:
-    """The technical life of a technology of the user is not shorter than the life that justifies building."""
-    technologies = own_rows(frames["technologies/technologies"])
-    for _, row in technologies[technologies["life_yr"] < technologies["min_life_yr"]].iterrows():
-        what = f"{_written(row['life_yr'])} is less than min_life_yr {_written(row['min_life_yr'])}"
-        yield Issue(at(row, "life_yr"), what, "the technology could never be built")
+_STEEL, _TECHNOLOGIES = ("plants/steel",), ("technologies/technologies",)
+_ORDERED = "expected low ≤ mid ≤ high"
+_NO_RATE, _HALF = "a well takes 0 kt/y, expected more than 0", "is empty, but the other half of the law is given"
+_RULES: tuple[_Rule, ...] = (
+    _Rule(PLANTS, "turnaround_until", lambda t: t["turnaround_until"] < t["turnaround_from"],
+          "{turnaround_until} is before turnaround_from {turnaround_from}"),
+    _Rule((*_STEEL, *CHEMICAL_PLANTS), "closing_year", lambda t: t["closing_year"] <= t["start_year"],
+          "{plant} closes in {closing_year}, but starts in {start_year}", "expected a year after the start", True),
+    _Rule(_STEEL, "retiring_bf_iron_ktpa",
+          lambda t: t["retiring_bf_iron_ktpa"].fillna(0) > t["bf_iron_ktpa"].fillna(0) + 1e-9,
+          "{retiring_bf_iron_ktpa:g} is more than bf_iron_ktpa {bf_iron_ktpa:g}"),
+    _Rule(_STEEL, "retiring_bof_steel_ktpa",
+          lambda t: t["retiring_bof_steel_ktpa"].fillna(0) > t["bof_steel_ktpa"].fillna(0) + 1e-9,
+          "{retiring_bof_steel_ktpa:g} is more than bof_steel_ktpa {bof_steel_ktpa:g}"),
+    _Rule(CHEMICAL_PLANTS, "gasifier", lambda t: (t["feedstock"] == "coal") & (t["gasifier"] == ""),
+          "gasifier is empty, but required for a coal plant"),
+    _Rule(CHEMICAL_PLANTS, "gasifier", lambda t: (t["feedstock"] != "coal") & (t["gasifier"] != ""),
+          "is given for a {feedstock} plant", "leave it empty: only coal has a gasifier"),
+    _Rule(CHEMICAL_PLANTS, "urea_share", lambda t: (t["product"] == "ammonia") & t["urea_share"].isna(),
+          "urea_share is empty, but required for an ammonia plant"),
+    _Rule(CHEMICAL_PLANTS, "urea_share", lambda t: (t["product"] != "ammonia") & (t["urea_share"] > 0),
+          "is given for a {product} plant", "leave it empty: urea is made of ammonia"),
+    _Rule(("streams/source_sectors",), "sector", lambda t: t["sector"].isin(SECTORS_ELSEWHERE),
+          "'{sector}' is the name of a table of plants", "give the sector another name"),
+    _Rule(("streams/source_gases",), "co2_share", lambda t: (t["grade"] == "flue_gas") & ~(t["co2_share"] > 0),
+          "expected a share above 0 for flue gas"),
+    _Rule(_TECHNOLOGIES, "life_yr", lambda t: t["life_yr"] < t["min_life_yr"],
+          "{life_yr} is less than min_life_yr {min_life_yr}", "the technology could never be built", True),
+    _Rule(_TECHNOLOGIES, "reference_co2_share",
+          lambda t: (t["grade"] == "flue_gas") & t["reference_co2_share"].isna(),
+          "is empty, but required for flue gas", "the CO2 share of the gas that the capex belongs to"),
+    _Rule(_TECHNOLOGIES, "smallest_train_ktpa", lambda t: t["smallest_train_ktpa"] > t["largest_train_ktpa"],
+          "{smallest_train_ktpa:g} is more than largest_train_ktpa {largest_train_ktpa:g}"),
+    _Rule(_TECHNOLOGIES, "co2_scaled_share", lambda t: t["co2_scaled_share"].isna() & t["gas_exponent"].notna(),
+          _HALF, "give both or neither"),
+    _Rule(_TECHNOLOGIES, "gas_exponent", lambda t: t["gas_exponent"].isna() & t["co2_scaled_share"].notna(), _HALF,
+          "give both or neither"),
+    _Rule((SITES,), "capacity_low_kt", lambda t: t["capacity_low_kt"] > t["capacity_mid_kt"],
+          "{capacity_low_kt} is more than capacity_mid_kt {capacity_mid_kt}", _ORDERED, True),
+    _Rule((SITES,), "capacity_mid_kt", lambda t: t["capacity_mid_kt"] > t["capacity_high_kt"],
+          "{capacity_mid_kt} is more than capacity_high_kt {capacity_high_kt}", _ORDERED, True),
+    _Rule((SITES,), "additional_t_oil_per_t", lambda t: t["additional_t_oil_per_t"].notna() & (t["kind"] != "eor"),
+          "site {site} is of kind {kind}, which yields no oil",
+          "leave additional_t_oil_per_t empty, or set kind to eor"),
+    _Rule((SITES,), "additional_t_oil_per_t",
+          lambda t: t["additional_t_oil_per_t"].notna() & (t["kind"] == "eor") & t["eor_revenue_per_t"].notna(),
+          "site {site} has eor_revenue_per_t and additional_t_oil_per_t, expected one of them",
+          "with additional_t_oil_per_t the payment follows the oil price"),
+    _Rule((SITES,), "well_injectivity_ktpa", lambda t: t["well_injectivity_ktpa"] == 0, _NO_RATE,
+          "leave it empty for the rate of the basin"),
+    _Rule(("storage/reservoir_classes", "storage/well_rates"), "well_ktpa", lambda t: t["well_ktpa"] == 0, _NO_RATE),
+    _Rule(("storage/reservoir_classes",), "well_cap_ktpa", lambda t: t["well_cap_ktpa"] == 0, _NO_RATE),
+)  # fmt: skip
 
 
 def notices_of_capacities(frames: Frames) -> list[str]:
@@ -307,21 +346,6 @@ def sites_have_one_kind_of_cost(frames: Frames) -> Iterator[Issue]:
             )
 
 
-def oil_fields_have_one_payment(frames: Frames) -> Iterator[Issue]:
-    """Only oil fields have additional oil, and they pay by it or a fixed amount per tonne."""
-    sites = frames[SITES]
-    for _, row in sites[sites["additional_t_oil_per_t"].notna()].iterrows():
-        if row["kind"] != "eor":
-            what = f"site {row['site']} is of kind {row['kind']}, which yields no oil"
-            hint = "leave additional_t_oil_per_t empty, or set kind to eor"
-        elif pd.notna(row["eor_revenue_per_t"]):
-            what = f"site {row['site']} has eor_revenue_per_t and additional_t_oil_per_t, expected one of them"
-            hint = "with additional_t_oil_per_t the payment follows the oil price"
-        else:
-            continue
-        yield Issue(at(row, "additional_t_oil_per_t"), what, hint)
-
-
 def classes_have_all_costs(frames: Frames) -> Iterator[Issue]:
     """Every class of reservoirs has all separate costs."""
     given = set(frames["storage/class_costs"][["reservoir_class", "cost"]].itertuples(index=False, name=None))
@@ -329,32 +353,6 @@ def classes_have_all_costs(frames: Frames) -> Iterator[Issue]:
         for cost in _SEPARATE_COSTS:
             if (name, cost) not in given:
                 yield Issue("storage/class_costs.csv", f"no row for {cost} of {name}", "add it; 0 is a cost, too")
-
-
-def wells_take_co2(frames: Frames) -> Iterator[Issue]:
-    """The rate of a well is above 0."""
-    for table, names in _WELL_RATES.items():
-        for name in names:
-            for _, row in frames[table][frames[table][name] == 0].iterrows():
-                hint = "leave it empty for the rate of the basin" if table == "storage/sites" else ""
-                yield Issue(at(row, name), "a well takes 0 kt/y, expected more than 0", hint)
-
-
-def gasifiers_and_urea_are_given(frames: Frames) -> Iterator[Issue]:
-    """Ammonia plants have a urea share, and coal plants alone a gasifier."""
-    for table in CHEMICAL_PLANTS:
-        plants = frames[table]
-        use_coal, have_gasifier = plants["feedstock"] == "coal", plants["gasifier"] != ""
-        for _, row in plants[use_coal & ~have_gasifier].iterrows():
-            yield Issue(at(row, "gasifier"), "gasifier is empty, but required for a coal plant")
-        for _, row in plants[~use_coal & have_gasifier].iterrows():
-            what = f"is given for a {row['feedstock']} plant"
-            yield Issue(at(row, "gasifier"), what, "leave it empty: only coal has a gasifier")
-        for _, row in plants[(plants["product"] == "ammonia") & plants["urea_share"].isna()].iterrows():
-            yield Issue(at(row, "urea_share"), "urea_share is empty, but required for an ammonia plant")
-        for _, row in plants[(plants["product"] != "ammonia") & (plants["urea_share"] > 0)].iterrows():
-            what = f"is given for a {row['product']} plant"
-            yield Issue(at(row, "urea_share"), what, "leave it empty: urea is made of ammonia")
 
 
 def chemical_plants_have_a_route(frames: Frames) -> Iterator[Issue]:
@@ -435,14 +433,9 @@ CHECKS: tuple[Callable[[Frames], Iterator[Issue]], ...] = (
     ids_are_unique,
     references_exist,
     money_is_of_a_known_year,
+    rows_are_possible,
     units_and_curves_belong_to_a_place,
-    turnarounds_end_after_they_begin,
-    plants_close_after_they_start,
-    retiring_capacity_is_part_of_operating,
-    estimates_of_sites_are_in_order,
-    technologies_live_long_enough,
     own_capacities_are_plausible,
-    gasifiers_and_urea_are_given,
     chemical_plants_have_a_route,
     flue_gas_technologies_have_heat,
     technologies_suit_a_stream,
@@ -452,9 +445,7 @@ CHECKS: tuple[Callable[[Frames], Iterator[Issue]], ...] = (
     streams_have_plain_names,
     cost_curves_are_complete_and_increasing,
     sites_have_one_kind_of_cost,
-    oil_fields_have_one_payment,
     classes_have_all_costs,
-    wells_take_co2,
     node_ids_are_unique,
     links_join_two_nodes,
     line_costs_belong_to_a_line,
