@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import islice
 
@@ -44,9 +44,8 @@ class Table:
 
     name: str
     frame: pd.DataFrame
-    sha256: str
-    issues: tuple[Issue, ...] = field(default=())
-    notices: tuple[str, ...] = field(default=())
+    issues: tuple[Issue, ...] = ()
+    notices: tuple[str, ...] = ()
 
 
 def table_of(grid: Grid, name: str, columns: Sequence[Column]) -> Table:
@@ -91,7 +90,7 @@ def table_of(grid: Grid, name: str, columns: Sequence[Column]) -> Table:
             frame[column.name] = frame[column.name].fillna(column.default).astype(str).astype(object)
     frame["line"] = pd.Series([line for line, _ in grid.rows], dtype="int64")
     frame["source"] = pd.Series([source] * len(frame), dtype=object)
-    return Table(name, frame, grid.sha256, tuple(issues), tuple(notices))
+    return Table(name, frame, tuple(issues), tuple(notices))
 
 
 _TOTALS = frozenset(("total", "totals", "sum", "subtotal", "grand total", "合计", "总计", "小计"))

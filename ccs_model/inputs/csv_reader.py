@@ -6,7 +6,6 @@ A row with too many fields is an error and never shifts columns.
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import os
 import re
@@ -34,17 +33,16 @@ _COMMON_SHARE = 0.8
 
 def csv_grid(raw: bytes, source: Source, columns: Sequence[Column]) -> Grid:
     """The grid of a CSV file. `columns` are those that the header may name; they identify the delimiter."""
-    sha256 = hashlib.sha256(raw).hexdigest()
     kind = kind_of(raw)
     # A text with a few NUL characters is reported by its rows.
     if kind and not (kind == BINARY and raw.count(b"\0") <= _FEW and isinstance(_decoded(raw), str)):
         hint = "name it .xlsx" if kind.startswith("an Excel workbook (.xlsx)") else "save it as CSV UTF-8"
-        return unreadable(source, sha256, f"this is {kind}, expected CSV", hint)
+        return unreadable(source, f"this is {kind}, expected CSV", hint)
     if _has_too_many_rows(raw):
-        return unreadable(source, sha256, f"more than {MOST_ROWS:,} rows")
+        return unreadable(source, f"more than {MOST_ROWS:,} rows")
     text = _decoded(raw)
     if isinstance(text, int):
-        return unreadable(source, sha256, f"not UTF-8 text at byte {text}", "save it as CSV UTF-8")
+        return unreadable(source, f"not UTF-8 text at byte {text}", "save it as CSV UTF-8")
     stated = _STATED.match(text)
     delimiter = stated[1] if stated else _delimiter(text, columns)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -63,8 +61,7 @@ def csv_grid(raw: bytes, source: Source, columns: Sequence[Column]) -> Grid:
             if not header:
                 header, header_line = [field.strip() for field in fields], line
                 if len(header) > MOST_COLUMNS:
-                    what = f"{len(header):,} columns, expected at most {MOST_COLUMNS:,}"
-                    return unreadable(source, sha256, what)
+                    return unreadable(source, f"{len(header):,} columns, expected at most {MOST_COLUMNS:,}")
                 continue
             if len(first) < LINES_OF_TITLE:
                 first.append((line, fields))
@@ -74,15 +71,14 @@ def csv_grid(raw: bytes, source: Source, columns: Sequence[Column]) -> Grid:
                 hint = f"the row has {n_lines:,} lines; is a quote not closed?" if n_lines > 1 else ""
                 issues.append(Issue(source.at(line), what, hint))
             elif len(rows) == MOST_ROWS:
-                return unreadable(source, sha256, f"more than {MOST_ROWS:,} rows")
+                return unreadable(source, f"more than {MOST_ROWS:,} rows")
             else:
                 rows.append((line, tuple(field.strip() for field in fields)))
     except csv.Error as error:
         issues.append(_syntax_issue(text, next_line, reader.line_num, error, source))
     if below := header_below(header, first, columns):
-        return unreadable(source, sha256, *not_first(below))
-    semicolon = delimiter == ";"
-    return Grid(source, tuple(header), header_line, tuple(rows), sha256, tuple(issues), is_semicolon=semicolon)
+        return unreadable(source, *not_first(below))
+    return Grid(source, tuple(header), header_line, tuple(rows), tuple(issues), is_semicolon=delimiter == ";")
 
 
 def _syntax_issue(text: str, first: int, last: int, error: csv.Error, source: Source) -> Issue:

@@ -156,7 +156,6 @@ class Grid:
     header: tuple[str, ...]
     header_line: int
     rows: tuple[tuple[int, tuple[object, ...]], ...]
-    sha256: str
     issues: tuple[Issue, ...] = ()
     is_unreadable: bool = False
     hidden: frozenset[int] = frozenset()
@@ -164,9 +163,9 @@ class Grid:
     is_semicolon: bool = False
 
 
-def unreadable(source: Source, sha256: str, what: str, hint: str = "") -> Grid:
+def unreadable(source: Source, what: str, hint: str = "") -> Grid:
     """A grid without rows whose only issue is the reason."""
-    return Grid(source, (), 1, (), sha256, (Issue(source.file, what, hint),), is_unreadable=True)
+    return Grid(source, (), 1, (), (Issue(source.file, what, hint),), is_unreadable=True)
 
 
 # First bytes of files that only link to another file.

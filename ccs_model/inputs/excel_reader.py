@@ -8,7 +8,6 @@ without a value, percent formats, merged cells, hidden rows) are read from the X
 
 from __future__ import annotations
 
-import hashlib
 import io
 import re
 import warnings
@@ -332,7 +331,6 @@ def workbook_grids(raw: bytes, file: str) -> Book:
     result = guarded(raw)
     if result.what:
         return Book({}, (Issue(file, result.what, result.hint),))
-    sha256 = hashlib.sha256(raw).hexdigest()
     sheets = {}
     try:
         hidden = _hidden_sheets(raw)
@@ -340,7 +338,7 @@ def workbook_grids(raw: bytes, file: str) -> Book:
         for sheet in read(raw):
             source = Source(f"{file}:{sheet.title}", {}, is_own=True)
             marks = marks_of(raw, sheet.part, result.percent_styles) if result.has_marks and sheet.part else Marks()
-            sheets[sheet.title] = replace(_grid(sheet, source, sha256, marks), is_hidden=sheet.title in hidden)
+            sheets[sheet.title] = replace(_grid(sheet, source, marks), is_hidden=sheet.title in hidden)
     except Exception as error:  # noqa: BLE001 - the readers raise any type of error for broken parts
         what = f"cannot be read as a workbook: {type(error).__name__}: {error}"
         return Book({}, (Issue(file, " ".join(what.split()), "open and save it in Excel"),))
@@ -355,13 +353,13 @@ def _hidden_sheets(raw: bytes) -> frozenset[str]:
     return frozenset(unescape(each.get("name", "")) for each in sheets if each.get("state") in ("hidden", "veryHidden"))
 
 
-def _grid(sheet: SheetRows, source: Source, sha256: str, marks: Marks) -> Grid:
+def _grid(sheet: SheetRows, source: Source, marks: Marks) -> Grid:
     header: list[str] = []
     header_line = 1
     rows: list[tuple[int, tuple[object, ...]]] = []
     for line, cells in enumerate(sheet.rows, start=1):
         if line > _LAST_LINE:
-            return unreadable(source, sha256, f"more than {_LAST_LINE:,} lines")
+            return unreadable(source, f"more than {_LAST_LINE:,} lines")
         values = [_marked(cell, line, at, marks) for at, cell in enumerate(cells)]
         while values and values[-1] is None:
             values.pop()
@@ -370,18 +368,16 @@ def _grid(sheet: SheetRows, source: Source, sha256: str, marks: Marks) -> Grid:
         if len(values) > MOST_COLUMNS and header and len(header) <= MOST_COLUMNS:
             what = f"a value beyond the {MOST_COLUMNS} columns of a table, in a column without a heading"
             stray = Issue(source.at_position(line, len(values) - 1), what, "delete the cell")
-            return Grid(source, (), 1, (), sha256, (stray,), is_unreadable=True)
+            return Grid(source, (), 1, (), (stray,), is_unreadable=True)
         if len(values) > MOST_COLUMNS:
-            return unreadable(
-                source, sha256, f"{len(values):,} columns at line {line}, expected at most {MOST_COLUMNS}"
-            )
+            return unreadable(source, f"{len(values):,} columns at line {line}, expected at most {MOST_COLUMNS}")
         if not header:
             header, header_line = ["" if value is None else str(value).strip() for value in values], line
         elif len(rows) == MOST_ROWS:
-            return unreadable(source, sha256, f"more than {MOST_ROWS:,} rows")
+            return unreadable(source, f"more than {MOST_ROWS:,} rows")
         else:
             rows.append((line, _with_merged(values, line, len(header), marks)))
-    return Grid(source, tuple(header), header_line, tuple(rows), sha256, hidden=frozenset(marks.hidden))
+    return Grid(source, tuple(header), header_line, tuple(rows), hidden=frozenset(marks.hidden))
 
 
 def _marked(cell: object, line: int, at: int, marks: Marks) -> object:

@@ -5,7 +5,8 @@ The user's tables override rows of the shipped tables by key or replace whole ta
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from itertools import islice
@@ -167,7 +168,10 @@ def load_tables(
     """
     root = folder or data_folder()
     declared = read_dictionary(root)
-    shipped = {name: read_table(root, name, columns) for name, columns in declared.items()}
+    raws = {name: _shipped_bytes(root, name) for name in declared}
+    parsed = {name: _parsed(raws[name], name, columns) for name, columns in declared.items()}
+    # The columns are shared until one of the two frames is changed.
+    shipped = {name: replace(table, frame=table.frame.copy(deep=False)) for name, table in parsed.items()}
     requested = own or OwnTables(Path())
     issues = [issue for table in shipped.values() for issue in table.issues]
     inventories = _inventories(requested, declared, allow_outside, issues)
@@ -197,20 +201,17 @@ def load_tables(
         issues += [issue for check in (*CHECKS, *PLACE_CHECKS) for issue in check(result.frames)]
     if issues:
         _raise_or_collect(issues, found)
-    sha256 = {
-        **{f"{name}.csv": table.sha256 for name, table in shipped.items() if name not in own_folder.instead},
-        **{f"own:{name}": sha for name, sha in own_folder.sha256.items()},
-        **{f"own:{each.name}": each.sha256 for each in inventories},
-    }
+    read = {f"{name}.csv": raw for name, raw in raws.items() if name not in own_folder.instead}
+    read |= {f"own:{own_folder.name}/{inner}": raw for inner, raw in own_folder.files.items()}
     own_files = {each.name: {PurePath(each.name).name: each.raw} for each in inventories}
     if requested.data is not None:
         own_files[requested.data] = dict(own_folder.files)
     if terrain is not None:
-        sha256[f"own:{terrain.name}"] = terrain.sha256
         own_files[terrain.name] = {PurePath(terrain.name).name: terrain.raw}
+    read |= {f"own:{each.name}": each.raw for each in (*inventories, *([terrain] if terrain is not None else []))}
     return Inputs(
         tables=MappingProxyType({name: frame.drop(columns="source") for name, frame in result.frames.items()}),
-        sha256=MappingProxyType(sha256),
+        sha256=MappingProxyType({name: hashlib.sha256(raw).hexdigest() for name, raw in read.items()}),
         folder_name=data_folder_name() if folder is None else folder.name,
         origins=MappingProxyType(result.origins),
         own=own,
@@ -266,16 +267,12 @@ def _with_stand_ins(
     return replace(table, frame=frame)
 
 
-def read_table(folder: Path, name: str, columns: Sequence[Column]) -> Table:
-    """Read `folder/name.csv`. Raises FileError if it cannot be opened; all other errors are issues of the table."""
-    path = folder / f"{name}.csv"
+def _shipped_bytes(folder: Path, name: str) -> bytes:
+    """Content of a table of the data folder. Raises FileError if it cannot be opened."""
     try:
-        raw = path.read_bytes()
+        return (folder / f"{name}.csv").read_bytes()
     except OSError as error:
         raise FileError(f"{name}.csv: cannot be read: {error.strerror}") from error
-    table = _parsed(raw, name, tuple(columns))
-    # The columns are shared until one of the two frames is changed.
-    return replace(table, frame=table.frame.copy(deep=False))
 
 
 @lru_cache(maxsize=256)

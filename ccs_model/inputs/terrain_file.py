@@ -6,10 +6,9 @@ format"; coordinates are in degrees (WGS84), and cells without data have the mul
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -58,12 +57,7 @@ class TerrainFile:
     raw: bytes
     table: Table | None = None
     raster: Raster | None = None
-    issues: tuple[Issue, ...] = field(default=())
-
-    @property
-    def sha256(self) -> str:
-        """SHA-256 of the file as read."""
-        return hashlib.sha256(self.raw).hexdigest()
+    issues: tuple[Issue, ...] = ()
 
 
 def read_terrain(raw: bytes, name: str, columns: Sequence[Column]) -> TerrainFile:

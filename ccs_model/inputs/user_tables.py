@@ -10,7 +10,6 @@ silently: every default is a notice, which `check`, the solver log and sheet Sou
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -105,11 +104,6 @@ class OwnFolder:
     name: str = ""
     files: Mapping[str, bytes] = field(default_factory=dict)
     issues: tuple[Issue, ...] = ()
-
-    @property
-    def sha256(self) -> dict[str, str]:
-        """SHA-256 of each file, by its name relative to the scenario."""
-        return {f"{self.name}/{inner}": hashlib.sha256(raw).hexdigest() for inner, raw in self.files.items()}
 
 
 def read_own_folder(folder: Path, name: str, where: str, declared: Declared, inside: Path | None) -> OwnFolder:
@@ -236,11 +230,6 @@ class Inventory:
     def has_plants(self) -> bool:
         """Whether a table of plants has rows."""
         return any(table.name != "references" and len(table.frame) for table in self.tables)
-
-    @property
-    def sha256(self) -> str:
-        """SHA-256 of the file."""
-        return hashlib.sha256(self.raw).hexdigest()
 
 
 def read_inventory(raw: bytes, name: str, declared: Declared) -> Inventory:
