@@ -95,16 +95,21 @@ _MODULES = {
     "sweep": "analysis.sweep",
 }
 
+# Former names of public functions, which work for one minor version with a warning, and the names to use.
+_RENAMED = {"alternatives": "near_optimal", "hedge": "stochastic", "pose": "build_problem"}
+
 # Type checkers see the imports above and no fallback that makes every name Any.
 if not TYPE_CHECKING:
 
     def __getattr__(name):
         from importlib import import_module
 
-        from ccs_model._deprecation import RENAMED, renamed
+        if name in _RENAMED:
+            import warnings
 
-        if name in RENAMED:
-            name = renamed(name)
+            what = f"ccs_model.{name} is deprecated and will be removed in version 0.3; use ccs_model.{_RENAMED[name]}"
+            warnings.warn(what, DeprecationWarning, stacklevel=2)
+            name = _RENAMED[name]
         if name not in _MODULES:
             raise AttributeError(f"module 'ccs_model' has no attribute {name!r}")
         return getattr(import_module(f"ccs_model.{_MODULES[name]}"), name)

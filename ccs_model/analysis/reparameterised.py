@@ -22,7 +22,6 @@ from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.analysis.uncertain_inputs import Draft, Scaling, capture_heat
 from ccs_model.mip import Matrix
 from ccs_model.model import build_model
-from ccs_model.model.abatement_targets import routes_counted, surplus_of, tonnes_of
 from ccs_model.model.names import (
     ADDED_CAPACITY,
     BUDGET,
@@ -41,7 +40,7 @@ from ccs_model.model.names import (
     TARGET,
     TARGETS,
 )
-from ccs_model.model.objective import OBJECTIVES
+from ccs_model.model.objective import OBJECTIVES, routes_counted, surplus_of, tonnes_of
 from ccs_model.model.standard_form import matrix_of
 from ccs_model.model.terms import capex_mn, summed
 from ccs_model.plan.decisions import places_of

@@ -27,6 +27,7 @@ CHEMICAL_PLANTS = ("plants/chemicals", "plants/coal_chemicals")
 SOURCE_PLANTS = "plants/sources"
 PLANTS = ("plants/steel", *CHEMICAL_PLANTS, SOURCE_PLANTS)
 SITES = "storage/sites"
+ANY = "*"  # the name of rows for every province or grid without rows of its own
 # Tables with places, and those of nodes that a link can join, with their id column.
 PLACES = (*((table, "plant") for table in PLANTS), (SITES, "site"))
 NODES = (*PLACES, ("transport/hubs", "hub"))

@@ -20,8 +20,7 @@ from ccs_model.errors import FileError, InputError, Issue
 from ccs_model.inputs.checked_table import Table, table_of
 from ccs_model.inputs.csv_reader import csv_grid, path_of, table_bytes
 from ccs_model.inputs.declarations import Column, Declared, Source, read_dictionary, reading_order
-from ccs_model.inputs.known_names import similar_names, with_known_names
-from ccs_model.inputs.merged_tables import merged
+from ccs_model.inputs.merged_tables import merged, similar_names, with_known_names
 from ccs_model.inputs.place_checks import PLACE_CHECKS, notices_of_links, notices_of_places, notices_of_signs
 from ccs_model.inputs.source_checks import notices_of_means, notices_of_paths
 from ccs_model.inputs.table_checks import CHECKS, notices_of_capacities

@@ -23,10 +23,9 @@ from ccs_model.inputs.cells import nearest_hint
 from ccs_model.inputs.checked_table import Table, column_of, nearest, table_of
 from ccs_model.inputs.chinese import SHEETS
 from ccs_model.inputs.csv_reader import csv_grid, table_bytes
-from ccs_model.inputs.declarations import PLANTS, SITES, Column, Declared, Grid, Source, own_rows, place_of
+from ccs_model.inputs.declarations import ANY, PLANTS, SITES, Column, Declared, Grid, Source, own_rows, place_of
 from ccs_model.inputs.excel_reader import workbook_grids
 from ccs_model.inputs.geography import are_in_china, area_near, countries_with_outline, lies_in_country
-from ccs_model.inputs.known_names import ANY
 from ccs_model.inputs.table_checks import rows_that_repeat
 from ccs_model.paths import data_folder
 from ccs_model.scenario.fields import SHIPPED_INVENTORIES, SOURCES
