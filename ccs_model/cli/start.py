@@ -67,7 +67,7 @@ def init(dir: Path | None, country: str | None, sectors: tuple[str, ...], invent
     from ccs_model.inputs import load_inputs
     from ccs_model.inputs.user_workbooks import template
     from ccs_model.scenario.fields import HOME
-    from ccs_model.scenario.spelling import same_name
+    from ccs_model.scenario.validation import same_name
 
     validate_import_folder(dir or (inventory or Path()).parent)
     if country is not None and same_name(country, (HOME,)) is None:

@@ -27,8 +27,7 @@ from ccs_model.inputs.cells import nearest_hint
 from ccs_model.inputs.declarations import RESOURCE_CLASSES
 from ccs_model.inputs.geography import are_off_land, km_outside_country
 from ccs_model.inputs.place_checks import PROVINCE_MARGIN_KM
-from ccs_model.scenario.spelling import without_accents
-from ccs_model.scenario.validation import shown
+from ccs_model.scenario.validation import shown, without_accents
 from ccs_model.units import first_few
 
 REFERENCES = {

@@ -24,8 +24,7 @@ from ccs_model.inputs.chinese import in_english
 from ccs_model.inputs.declarations import Column
 from ccs_model.paths import data_folder
 from ccs_model.scenario.fields import CURRENCY, CURRENCY_TEXT
-from ccs_model.scenario.spelling import most_similar, same_name
-from ccs_model.scenario.validation import shown
+from ccs_model.scenario.validation import most_similar, same_name, shown
 
 LONGEST_TEXT = 32_767  # limit of a workbook cell
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}

@@ -19,8 +19,7 @@ from ccs_model.inputs.declarations import PLANTS, SITES, SOURCE_PLANTS
 from ccs_model.scenario.fields import HOME, HOME_CURRENCY, SHIPPED_INVENTORIES, SOURCES, plant_and_reason
 from ccs_model.scenario.read import Reading, read
 from ccs_model.scenario.sections import INVENTORY
-from ccs_model.scenario.spelling import same_name
-from ccs_model.scenario.validation import KeyPath, dotted, read_as, shown
+from ccs_model.scenario.validation import KeyPath, dotted, read_as, same_name, shown
 from ccs_model.units import rounded
 
 if TYPE_CHECKING:

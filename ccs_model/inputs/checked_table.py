@@ -21,8 +21,7 @@ from ccs_model.inputs.chinese import UNITS, headings_of, plain
 from ccs_model.inputs.declarations import Column, Grid, letters_of
 from ccs_model.paths import data_folder
 from ccs_model.scenario.fields import CURRENCY, HOME_CURRENCY
-from ccs_model.scenario.spelling import most_similar
-from ccs_model.scenario.validation import shown
+from ccs_model.scenario.validation import most_similar, shown
 from ccs_model.units import first_few, label_of
 
 _REQUIRED_UNITS = ("kt/y",)

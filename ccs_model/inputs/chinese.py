@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ccs_model.scenario.spelling import cleaned
+from ccs_model.scenario.validation import cleaned
 
 # Hints name the first word of each.
 HEADINGS: Mapping[str, Sequence[str]] = {

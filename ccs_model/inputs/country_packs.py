@@ -28,8 +28,7 @@ from ccs_model.inputs.table_checks import key_of
 from ccs_model.inputs.user_tables import INSTEAD
 from ccs_model.paths import data_folder
 from ccs_model.scenario.fields import HOME, SHIPPED_INVENTORIES
-from ccs_model.scenario.spelling import most_similar, same_name
-from ccs_model.scenario.validation import shown
+from ccs_model.scenario.validation import most_similar, same_name, shown
 from ccs_model.units import unit_text
 
 FOLDER, SETTINGS = "countries", "country.csv"

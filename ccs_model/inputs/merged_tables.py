@@ -21,8 +21,7 @@ from ccs_model.inputs.table_checks import key_of
 from ccs_model.inputs.terrain_file import TERRAIN_TABLE, TerrainFile
 from ccs_model.inputs.user_tables import COAL_CHEMICALS, INVENTORIES, Inventory, OwnFolder
 from ccs_model.scenario.sections import TERRAIN, OwnTables
-from ccs_model.scenario.spelling import as_seen, cleaned, most_similar
-from ccs_model.scenario.validation import read_as, shown
+from ccs_model.scenario.validation import as_seen, cleaned, most_similar, read_as, shown
 from ccs_model.units import first_few
 
 SHIPPED = "shipped"

@@ -12,9 +12,8 @@ from ccs_model.inputs.cells import nearest_hint, sector_hint
 from ccs_model.inputs.declarations import CHEMICAL_PLANTS, SOURCE_PLANTS, own_rows
 from ccs_model.inputs.declarations import place_of as at
 from ccs_model.inputs.geography import are_in_china, area_near
-from ccs_model.scenario.spelling import as_seen
 from ccs_model.scenario.uncertainty_sections import impossible_spreads
-from ccs_model.scenario.validation import shown
+from ccs_model.scenario.validation import as_seen, shown
 from ccs_model.units import GWH_PER_MW, first_few
 
 Frames = Mapping[str, pd.DataFrame]

@@ -26,8 +26,7 @@ from ccs_model.inputs.source_checks import (
     technologies_suit_a_stream,
     utilisation_is_of_a_product,
 )
-from ccs_model.scenario.spelling import as_seen, odd_letters
-from ccs_model.scenario.validation import shown
+from ccs_model.scenario.validation import as_seen, odd_letters, shown
 
 # Key columns of the tables whose key is not the first column alone.
 _KEYS: Mapping[str, tuple[str, ...]] = {

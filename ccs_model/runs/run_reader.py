@@ -34,7 +34,7 @@ from ccs_model.runs.folder_writer import MANIFEST
 from ccs_model.runs.run_list import document_of, listed_runs, text_of
 from ccs_model.runs.run_writer import FRONTIER, MAP, PLAN, RUN_WRITER, SCENARIO, tables_of
 from ccs_model.scenario import Scenario, read_scenario
-from ccs_model.scenario.spelling import without_accents
+from ccs_model.scenario.validation import without_accents
 from ccs_model.units import first_few, unit_of
 
 TABLES, POINT = "tables", "tables/point.csv"

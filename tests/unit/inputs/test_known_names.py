@@ -9,7 +9,7 @@ from ccs_model.errors import InputError
 from ccs_model.inputs import load_inputs
 from ccs_model.inputs.checked_scenario import read_checked
 from ccs_model.problem import build_problem
-from ccs_model.scenario.spelling import as_seen, cleaned, odd_letters, same_name
+from ccs_model.scenario.validation import as_seen, cleaned, odd_letters, same_name
 
 from .conftest import works
 
