@@ -32,6 +32,7 @@ from ccs_model.model.terms import (
     linear_sum,
     paid_by_tonne,
     reduced_kt,
+    scaled,
     summed,
 )
 from ccs_model.problem import Problem
@@ -63,17 +64,13 @@ def _add_funds(m: pyo.ConcreteModel, problem: Problem, total: Sum) -> None:
 
     def invested(on: Floats, group: str) -> Terms:
         amounts = {name: (each * np.equal(group_of[name], group))[:, None] * on for name, each in capex.items()}
-        found = total(amounts)
-        return list(zip(found.linear_coefs, found.linear_vars, strict=True))
-
-    def times(terms: Terms, factor: float) -> Terms:
-        return [(factor * each, variable) for each, variable in terms]
+        return total.terms(amounts)
 
     @m.Constraint(list(dict.fromkeys(allocations["group"])), years)
     def funds_pay_what_is_spent(m: pyo.ConcreteModel, group: str, year: int) -> object:
         """Σ funds: spend[fund, group, year] ≤ Σ assets of the group built in the year: capex"""
         spent = invested(np.equal(years, year).astype(float), group)
-        return linear_sum([*paid(allocations[allocations["group"] == group], [year]), *times(spent, -1.0)]) <= 0
+        return linear_sum([*paid(allocations[allocations["group"] == group], [year]), *scaled(spent, -1.0)]) <= 0
 
     used = [name for name in funds.index if name in set(allocations["fund"])]
 
@@ -93,7 +90,7 @@ def _add_funds(m: pyo.ConcreteModel, problem: Problem, total: Sum) -> None:
         if limited.at[name, "kind"] != "grant":
             grants = allocations[(allocations["kind"] == "grant") & (allocations["group"] == group)]
             spent += paid(grants, [year], -1.0)
-        return linear_sum([(1.0, m.spend_mn[name, year]), *times(spent, -share)]) <= 0
+        return linear_sum([(1.0, m.spend_mn[name, year]), *scaled(spent, -share)]) <= 0
 
 
 def _add_credits(m: pyo.ConcreteModel, problem: Problem, total: Sum) -> None:
@@ -109,9 +106,8 @@ def _add_credits(m: pyo.ConcreteModel, problem: Problem, total: Sum) -> None:
         amounts = {CAPTURED: direct * now}
         if problem.has_measures:
             amounts[BUILD] = reduced_kt(problem, now)
-        cut = total(amounts, routes=here)
-        terms = [(-c, v) for c, v in zip(cut.linear_coefs, cut.linear_vars, strict=True)]
-        return linear_sum([(1.0, m.credited_ktpa[plant, year]), *terms]) <= 0
+        cut = total.terms(amounts, routes=here)
+        return linear_sum([(1.0, m.credited_ktpa[plant, year]), *scaled(cut, -1.0)]) <= 0
 
     share = problem.accounts.surplus_band_share or 0.0
     emitted = problem.plants.set_index("plant")["baseline_ktpa"]
@@ -128,9 +124,8 @@ def _add_paid(m: pyo.ConcreteModel, problem: Problem, total: Sum) -> None:
     @m.Constraint(years)
     def paid_for_tonnes_alone(m: pyo.ConcreteModel, year: int) -> object:
         """paid ≤ Σ years of the period: rate per t × tonnes captured or avoided"""
-        earned = total({v: a * np.equal(problem.years, year) for v, a in paid_by_tonne(problem).items()})
-        terms = [(-c, v) for c, v in zip(earned.linear_coefs, earned.linear_vars, strict=True)]
-        return linear_sum([(1.0, m.paid_mn["all", year]), *terms]) <= 0
+        earned = total.terms({v: a * np.equal(problem.years, year) for v, a in paid_by_tonne(problem).items()})
+        return linear_sum([(1.0, m.paid_mn["all", year]), *scaled(earned, -1.0)]) <= 0
 
     @m.Constraint([0] if years else [])
     def paid_within_cap(m: pyo.ConcreteModel, _: int) -> object:

@@ -15,11 +15,20 @@ from types import MappingProxyType
 
 import numpy as np
 import pyomo.environ as pyo
-from pyomo.core.expr.numeric_expr import LinearExpression
 
 from ccs_model._typing import Floats, Mask
 from ccs_model.model.names import BUILD, CAPTURED, CREDITED, PIPE_FLOW, SPEND
-from ccs_model.model.terms import Sum, Term, abatement_terms, capex_mn, cost_terms, reduced_kt, summed
+from ccs_model.model.terms import (
+    Sum,
+    Term,
+    Terms,
+    abatement_terms,
+    capex_mn,
+    cost_terms,
+    linear_sum,
+    reduced_kt,
+    summed,
+)
 from ccs_model.problem import Problem
 from ccs_model.problem.problem import Target, period_sums
 
@@ -173,13 +182,8 @@ def add_objective(m: pyo.ConcreteModel, problem: Problem) -> None:
     total = Sum(m, problem)
 
     def sum_of(terms: Mapping[str, Term]) -> object:
-        amount = total(summed(terms))
-        prices = [(key, price) for term in terms.values() for key, price in term.on_shortfall.items()]
-        return LinearExpression(
-            constant=0.0,
-            linear_coefs=[*amount.linear_coefs, *(price for _, price in prices)],
-            linear_vars=[*amount.linear_vars, *(m.shortfall_kt[key] for key, _ in prices)],
-        )
+        prices = ((key, price) for term in terms.values() for key, price in term.on_shortfall.items())
+        return linear_sum([*total.terms(summed(terms)), *((price, m.shortfall_kt[key]) for key, price in prices)])
 
     m.objective = pyo.Objective(expr=sum_of(objective.first(problem)), sense=objective.sense)
     m.tie_break = pyo.Objective(expr=sum_of(objective.second(problem)), sense=objective.second_sense)
@@ -209,8 +213,8 @@ def add_targets(m: pyo.ConcreteModel, problem: Problem) -> None:
     priced = list(by_key) if problem.shortfall_per_t is not None else []
     m.shortfall_kt = pyo.Var(priced, domain=pyo.NonNegativeReals)
 
-    def tonnes(target: Target) -> LinearExpression:
-        return total(tonnes_of(problem, target), routes=routes_counted(problem, target))
+    def tonnes(target: Target) -> Terms:
+        return total.terms(tonnes_of(problem, target), routes=routes_counted(problem, target))
 
     @m.Constraint([target.key for target in problem.targets if target.year is not None])
     def abatement_target_reached(m: pyo.ConcreteModel, key: str) -> object:
@@ -225,7 +229,7 @@ def add_targets(m: pyo.ConcreteModel, problem: Problem) -> None:
     @m.Constraint(list(problem.share_of_avoided_min))
     def minimum_share_of_avoided_kept(m: pyo.ConcreteModel, group: str) -> object:
         """Σ options of the group: avoided ≥ share × Σ all options: avoided, over the horizon"""
-        return _at_least(m, total(surplus_of(problem, group)), "", 0.0)
+        return _at_least(m, total.terms(surplus_of(problem, group)), "", 0.0)
 
 
 def tonnes_of(problem: Problem, target: Target) -> dict[str, Floats]:
@@ -259,11 +263,9 @@ def surplus_of(problem: Problem, group: str) -> dict[str, Floats]:
     return amounts
 
 
-def _at_least(m: pyo.ConcreteModel, amount: LinearExpression, key: str, required: float) -> object:
-    variables, coefficients = list(amount.linear_vars), list(amount.linear_coefs)
+def _at_least(m: pyo.ConcreteModel, amount: Terms, key: str, required: float) -> object:
     if key in m.shortfall_kt:
-        variables.append(m.shortfall_kt[key])
-        coefficients.append(1.0)
-    if not variables:
+        amount = [*amount, (1.0, m.shortfall_kt[key])]
+    if not amount:
         return pyo.Constraint.Feasible if required <= 0 else pyo.Constraint.Infeasible
-    return LinearExpression(linear_coefs=coefficients, linear_vars=variables) >= required
+    return linear_sum(amount) >= required

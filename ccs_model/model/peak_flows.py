@@ -18,8 +18,8 @@ import pandas as pd
 import pyomo.environ as pyo
 
 from ccs_model.model.names import ABOVE_FORWARD, ABOVE_INJECTED, ABOVE_REVERSE, FORWARD, REVERSE
-from ccs_model.model.terms import Terms, linear_sum
-from ccs_model.model.transport import captured_at_nodes, ends_of_links
+from ccs_model.model.terms import Terms, linear_sum, scaled
+from ccs_model.model.transport import capacity_built, captured_at_nodes, ends_of_links, nodes_of_units
 from ccs_model.problem import Problem
 
 
@@ -31,7 +31,6 @@ def add_peak_flows(m: pyo.ConcreteModel, problem: Problem) -> None:
     above = _above_mean_at_nodes(m, problem)
     years = [year for year in problem.years if any(at == year for _, at in above)]
     nodes, links = network.nodes["node"].tolist(), network.links["link"].tolist()
-    stores_at = problem.stores.groupby("site")["store"].agg(list).to_dict()
     sites = [site for site in problem.sites["site"] if site in network.node_of_site]
     for name, ids in ((ABOVE_FORWARD, links), (ABOVE_REVERSE, links), (ABOVE_INJECTED, sites)):
         setattr(m, name, pyo.Var(ids, years, domain=pyo.NonNegativeReals))
@@ -48,23 +47,13 @@ def add_peak_flows(m: pyo.ConcreteModel, problem: Problem) -> None:
             terms.append((-1.0, m.above_mean_injected_ktpa[node, year]))
         return linear_sum(terms) == 0 if terms else pyo.Constraint.Skip
 
-    lines_of = network.lines.groupby("link")["line"].agg(list).to_dict()
-    about = network.lines.set_index("line")[["is_free", "free_ktpa", "included_ktpa", "largest_ktpa"]].T.to_dict()
-
     @m.Constraint(links, years)
     def peak_flow_within_pipes(m: pyo.ConcreteModel, link: str, year: int) -> object:
         """peak flow in both directions ÷ delivered share ≤ Σ pipe options, vintages so far: included × pipe + added"""
         flows = (m.forward_ktpa, m.reverse_ktpa, m.above_mean_forward_ktpa, m.above_mean_reverse_ktpa)
         terms: Terms = [(1.0 / problem.delivered_share, flow[link, year]) for flow in flows]
-        limit = 0.0
-        for line in lines_of.get(link, []):
-            if about[line]["is_free"]:
-                limit += float(about[line]["free_ktpa"])
-                continue
-            for before in problem.years[: problem.years.index(year) + 1]:
-                terms.append((-min(about[line]["included_ktpa"], about[line]["largest_ktpa"]), m.pipe[line, before]))
-                terms.append((-1.0, m.added_capacity_ktpa[line, before]))
-        return linear_sum(terms) <= limit if np.isfinite(limit) else pyo.Constraint.Skip
+        built, limit = capacity_built(m, problem, link, problem.years[: problem.years.index(year) + 1])
+        return linear_sum(terms + built) <= limit if np.isfinite(limit) else pyo.Constraint.Skip
 
     injectivity = problem.sites["well_injectivity_ktpa"] * problem.delivered_share
     rate = dict(zip(problem.sites["site"], injectivity, strict=True))
@@ -72,7 +61,7 @@ def add_peak_flows(m: pyo.ConcreteModel, problem: Problem) -> None:
     @m.Constraint(sites, years)
     def peak_injection_within_wells(m: pyo.ConcreteModel, site: str, year: int) -> object:
         """Σ steps: injected + injected above the mean ≤ injectivity of a well × Σ so far: wells"""
-        terms: Terms = [(1.0, m.injected_ktpa[store, year]) for store in stores_at[site]]
+        terms: Terms = [(1.0, m.injected_ktpa[store, year]) for store in problem.stores_at[site]]
         terms.append((1.0, m.above_mean_injected_ktpa[site, year]))
         terms += [(-rate[site], m.wells[site, each]) for each in problem.years[: problem.years.index(year) + 1]]
         return linear_sum(terms) <= 0
@@ -125,12 +114,10 @@ def _tie_to_mean(
         mean, above = (flow[link, year] for flow in ways[way])
         return linear_sum([(least[year], mean), (-1.0, above)]) <= 0
 
-    stores_at = problem.stores.groupby("site")["store"].agg(list).to_dict()
-
     @m.Constraint([site for site in problem.sites["site"] if site in problem.network.node_of_site], years)
     def above_mean_injected_follows_mean(m: pyo.ConcreteModel, site: str, year: int) -> object:
         """injected above the mean ≤ largest idle ÷ running share × (Σ steps: injected + total curtailed)"""
-        mean: Terms = [(-most[year], m.injected_ktpa[store, year]) for store in stores_at[site]]
+        mean: Terms = [(-most[year], m.injected_ktpa[store, year]) for store in problem.stores_at[site]]
         mean.append((-most[year], m.total_curtailed_ktpa["all", year]))
         return linear_sum([(1.0, m.above_mean_injected_ktpa[site, year]), *mean]) <= 0
 
@@ -142,8 +129,7 @@ def _add_roads(
     """Roads lead from plants to sites, and their cost follows the mean."""
     assert problem.stores is not None
     start_of = dict(zip(roads["link"], roads["node_a"], strict=True))
-    stores_at = problem.stores.groupby("site")["store"].agg(list).to_dict()
-    mean_at, node_of_unit = captured_at_nodes(m, problem), _node_of_unit(problem)
+    mean_at, node_of_unit = captured_at_nodes(m, problem), nodes_of_units(problem)
     by_road_from, by_road_to = (roads.groupby(end)["link"].agg(list).to_dict() for end in ("node_a", "node_b"))
     curtailed_at: dict[tuple[str, int], Terms] = defaultdict(list)
     for unit, year in m.working:
@@ -158,7 +144,7 @@ def _add_roads(
         key = start_of[link], year
         _, most = ratios.get(key, (0.0, 0.0))
         mean = [(1.0, m.forward_ktpa[link, year]), *curtailed_at.get(key, ())] if most else []
-        return linear_sum([(1.0, m.above_mean_forward_ktpa[link, year]), *((-most * c, v) for c, v in mean)]) <= 0
+        return linear_sum([(1.0, m.above_mean_forward_ktpa[link, year]), *scaled(mean, -most)]) <= 0
 
     def peak_by_road(m: pyo.ConcreteModel, links: list[str], year: int) -> Terms:
         return [(1.0, flow[link, year]) for link in links for flow in (m.forward_ktpa, m.above_mean_forward_ktpa)]
@@ -178,7 +164,7 @@ def _add_roads(
     @m.Constraint(list(by_road_to), years)
     def peak_by_road_is_stored_there(m: pyo.ConcreteModel, site: str, year: int) -> object:
         """Σ roads to the site: peak flow ≤ peak injection"""
-        stored: Terms = [(-1.0, m.injected_ktpa[store, year]) for store in stores_at[site]]
+        stored: Terms = [(-1.0, m.injected_ktpa[store, year]) for store in problem.stores_at[site]]
         stored.append((-1.0, m.above_mean_injected_ktpa[site, year]))
         return linear_sum(peak_by_road(m, by_road_to[site], year) + stored) <= 0
 
@@ -214,10 +200,3 @@ def _above_per_mean(problem: Problem) -> dict[tuple[str, int], tuple[float, floa
             low, high = found.get(key, (np.inf, 0.0))
             found[key] = min(low, float(least[r, y])), max(high, float(most[r, y]))
     return found
-
-
-def _node_of_unit(problem: Problem) -> dict[str, str]:
-    """The node of each unit."""
-    assert problem.network is not None
-    plants = zip(problem.units[problem.unit_of], problem.routes["plant"], strict=True)
-    return {unit: problem.network.node_of_plant[plant] for unit, plant in plants}

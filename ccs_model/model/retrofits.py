@@ -100,7 +100,7 @@ def add_capture(m: pyo.ConcreteModel, problem: Problem) -> None:
     of_waste = _heat_from_waste(problem)
     full: dict[tuple[str, int], Terms] = defaultdict(list)
     room: dict[tuple[str, int], Terms] = defaultdict(list)
-    for unit, route, year, ktpa, built in _captured_at_full_load(m, problem):
+    for unit, route, year, ktpa, built in captured_at_full_load(m, problem):
         if unit in of_waste:
             full[unit, year].append((ktpa, built))
         room[unit, year].append((-(1.0 - least_share[route]) * ktpa, built))
@@ -131,7 +131,7 @@ def add_capture(m: pyo.ConcreteModel, problem: Problem) -> None:
 def add_captured(m: pyo.ConcreteModel, problem: Problem) -> None:
     """Add what every unit captures as an expression, for models that a caller extends."""
     full: dict[tuple[str, int], Terms] = defaultdict(list)
-    for unit, _, year, ktpa, built in _captured_at_full_load(m, problem):
+    for unit, _, year, ktpa, built in captured_at_full_load(m, problem):
         full[unit, year].append((ktpa, built))
 
     @m.Expression(m.working)
@@ -142,8 +142,8 @@ def add_captured(m: pyo.ConcreteModel, problem: Problem) -> None:
     full.clear()
 
 
-def _captured_at_full_load(m: pyo.ConcreteModel, problem: Problem) -> Iterator[tuple[str, str, int, float, object]]:
-    """Unit, option, year, delivered flow at full load and build variable of every option that captures."""
+def captured_at_full_load(m: pyo.ConcreteModel, problem: Problem) -> Iterator[tuple[str, str, int, float, object]]:
+    """Yield unit, option, year, delivered flow at full load and build variable of every option that captures."""
     routes = problem.routes
     unit_of = dict(zip(routes["route"], problem.units[problem.unit_of], strict=True))
     most = dict(zip(routes["route"], problem.delivered_ktpa.tolist(), strict=True))

@@ -12,14 +12,13 @@ With own pipes, the flow into a site is the sum of what its source–sink option
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 
 import numpy as np
 import pandas as pd
 import pyomo.environ as pyo
 
 from ccs_model.model.names import BUILD, CAPTURED
-from ccs_model.model.terms import Sum, Terms, linear_sum
+from ccs_model.model.terms import Sum, Terms, linear_sum, scaled
 from ccs_model.problem import Problem
 
 
@@ -59,12 +58,9 @@ def add_sites(m: pyo.ConcreteModel, problem: Problem) -> None:
     )
     if problem.obligation_yr > 0:
         m.obligation_stored_kt = pyo.Var(here, domain=pyo.NonNegativeReals)
-    at: dict[str, list[str]] = defaultdict(list)
-    for store, site in stores[["store", "site"]].itertuples(index=False, name=None):
-        at[site].append(store)
 
     def injected(site: str, year: int) -> Terms:
-        return [(1.0, m.injected_ktpa[store, year]) for store in at[site]]
+        return [(1.0, m.injected_ktpa[store, year]) for store in problem.stores_at[site]]
 
     @m.Constraint(here)
     def a_site_opens_once(m: pyo.ConcreteModel, site: str) -> object:
@@ -112,7 +108,7 @@ def add_sites(m: pyo.ConcreteModel, problem: Problem) -> None:
     @m.Constraint(list(pays), years)
     def oil_is_paid_for_what_is_injected(m: pyo.ConcreteModel, site: str, year: int) -> object:
         """paid for oil ≤ Σ steps: injected"""
-        return linear_sum([(1.0, m.paid_for_oil_ktpa[site, year]), *((-c, v) for c, v in injected(site, year))]) <= 0
+        return linear_sum([(1.0, m.paid_for_oil_ktpa[site, year]), *scaled(injected(site, year), -1.0)]) <= 0
 
     static_room = {site: float(sites.at[site, "capacity_kt"]) * fill for site in here}
 

@@ -49,6 +49,11 @@ def linear_sum(terms: Terms) -> LinearExpression:
     )
 
 
+def scaled(terms: Terms, factor: float) -> Terms:
+    """Return the terms times a factor."""
+    return [(factor * coefficient, variable) for coefficient, variable in terms]
+
+
 class Sum:
     """Σ coefficient × variable for coefficient arrays [id, year] along `problem.axes`.
 
@@ -64,22 +69,23 @@ class Sum:
 
     def __call__(self, amounts: Mapping[str, Floats], routes: Mask | None = None) -> LinearExpression:
         """Return the sum; `routes` restricts builds and curtailment to some source–sink options."""
+        return linear_sum(self.terms(amounts, routes))
+
+    def terms(self, amounts: Mapping[str, Floats], routes: Mask | None = None) -> Terms:
+        """Return the terms of the sum."""
         on = {name: amount for name, amount in amounts.items() if name != CAPTURED}
         captured = amounts.get(CAPTURED)
         if captured is not None:
             built = np.einsum("rsy,ry->rs", self._full_ktpa, captured)
             on[BUILD] = on[BUILD] + built if BUILD in on else built
             on[CURTAILED] = on.get(CURTAILED, 0.0) - captured[self._representative]
-        coefficients: list[float] = []
-        variables: list[object] = []
+        found: Terms = []
         for name, amount in on.items():
             mask = None
             if routes is not None:
                 mask = {BUILD: routes, CURTAILED: routes[self._representative]}.get(name)
-            values, found = self._columns[name].take(np.asarray(amount, dtype=float), mask)
-            coefficients += values
-            variables += found
-        return LinearExpression(constant=0.0, linear_coefs=coefficients, linear_vars=variables)
+            found += self._columns[name].take(np.asarray(amount, dtype=float), mask)
+        return found
 
 
 class _Columns:
@@ -93,12 +99,12 @@ class _Columns:
         self.at = np.column_stack([first, second]).astype(int).reshape(-1, 2)
         self.variables = np.array([variable for _, variable in pairs], dtype=object)
 
-    def take(self, coefficients: Floats, mask: Mask | None) -> tuple[list[float], list[object]]:
+    def take(self, coefficients: Floats, mask: Mask | None) -> Terms:
         values = np.broadcast_to(coefficients, self.shape)[self.at[:, 0], self.at[:, 1]]
         keep = values != 0
         if mask is not None:
             keep &= mask[self.at[:, 0]]
-        return values[keep].tolist(), self.variables[keep].tolist()
+        return list(zip(values[keep].tolist(), self.variables[keep].tolist(), strict=True))
 
 
 @dataclass(frozen=True)

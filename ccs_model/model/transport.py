@@ -14,11 +14,13 @@ roads need no construction.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 import numpy as np
 import pyomo.environ as pyo
 
-from ccs_model.model.terms import Terms, linear_sum
+from ccs_model.model.retrofits import captured_at_full_load
+from ccs_model.model.terms import Terms, linear_sum, scaled
 from ccs_model.problem import Problem
 
 
@@ -51,7 +53,6 @@ def add_transport(m: pyo.ConcreteModel, problem: Problem) -> None:
     for link in links.loc[links["kind"] == "truck", "link"]:
         for year in years:
             m.reverse_ktpa[link, year].fix(0.0)
-    lines_of = lines.groupby("link")["line"].agg(list).to_dict()
 
     @m.Constraint(built["line"].tolist(), years)
     def capacity_needs_a_pipe(m: pyo.ConcreteModel, line: str, year: int) -> object:
@@ -90,8 +91,9 @@ def add_transport(m: pyo.ConcreteModel, problem: Problem) -> None:
     @m.Constraint(links["link"].tolist(), years)
     def both_ways_share_the_pipe(m: pyo.ConcreteModel, link: str, year: int) -> object:
         """forward + reverse = Σ pipe options of the link: flow"""
-        terms: Terms = [(1.0, m.forward_ktpa[link, year]), (1.0, m.reverse_ktpa[link, year])]
-        return linear_sum(terms + [(-1.0, m.pipe_flow_ktpa[line, year]) for line in lines_of.get(link, [])]) == 0
+        flows: Terms = [(1.0, m.forward_ktpa[link, year]), (1.0, m.reverse_ktpa[link, year])]
+        piped: Terms = [(-1.0, m.pipe_flow_ktpa[line, year]) for line in network.lines_of.get(link, [])]
+        return linear_sum(flows + piped) == 0
 
     _add_balance(m, problem)
     _add_connections(m, problem)
@@ -104,7 +106,7 @@ def _add_balance(m: pyo.ConcreteModel, problem: Problem) -> None:
     network, years = problem.network, problem.years
     assert network is not None and problem.stores is not None
     leaving, entering = ends_of_links(problem)
-    stores_at = problem.stores.groupby("site")["store"].agg(list).to_dict()
+    stores_at = problem.stores_at
     sent = captured_at_nodes(m, problem)
     roads = set(network.links.loc[network.links["kind"] == "truck", "link"])
 
@@ -125,7 +127,7 @@ def _add_balance(m: pyo.ConcreteModel, problem: Problem) -> None:
     def only_what_is_captured_there_goes_by_road(m: pyo.ConcreteModel, node: str, year: int) -> object:
         """Σ roads from the node: forward ≤ Σ captured at the node"""
         terms: Terms = [(1.0, m.forward_ktpa[link, year]) for link in leaving_by_road[node]]
-        return linear_sum([*terms, *((-amount, variable) for amount, variable in sent.get((node, year), ()))]) <= 0
+        return linear_sum([*terms, *scaled(sent.get((node, year), []), -1.0)]) <= 0
 
     by_road = {node: [link for link in entering[node] if link in roads] for node in stores_at}
 
@@ -138,21 +140,38 @@ def _add_balance(m: pyo.ConcreteModel, problem: Problem) -> None:
 
 def captured_at_nodes(m: pyo.ConcreteModel, problem: Problem) -> dict[tuple[str, int], Terms]:
     """CO₂ that each node's plants supply in each year, as terms of build and curtailed."""
-    assert problem.network is not None
-    node_of = problem.network.node_of_plant
-    routes = problem.routes
-    most = dict(zip(routes["route"], problem.delivered_ktpa.tolist(), strict=True))
-    plant_of = dict(zip(routes["route"], routes["plant"], strict=True))
+    node_of = nodes_of_units(problem)
     sent: dict[tuple[str, int], Terms] = defaultdict(list)
-    without_capture = set(routes.loc[~problem.captures, "route"])
-    for (route, year), pairs in m.running_terms.items():
-        if route in without_capture:
-            continue
-        sent[node_of[plant_of[route]], year] += [(most[route] * share, built) for share, built in pairs]
-    plant_of_unit = dict(zip(problem.units[problem.unit_of], routes["plant"], strict=True))
+    for unit, _, year, ktpa, built in captured_at_full_load(m, problem):
+        sent[node_of[unit], year].append((ktpa, built))
     for unit, year in m.working:
-        sent[node_of[plant_of_unit[unit]], year].append((-1.0, m.curtailed_ktpa[unit, year]))
+        sent[node_of[unit], year].append((-1.0, m.curtailed_ktpa[unit, year]))
     return sent
+
+
+def nodes_of_units(problem: Problem) -> dict[str, str]:
+    """Return the node of each unit."""
+    assert problem.network is not None
+    plants = zip(problem.units[problem.unit_of], problem.routes["plant"], strict=True)
+    return {unit: problem.network.node_of_plant[plant] for unit, plant in plants}
+
+
+def capacity_built(
+    m: pyo.ConcreteModel, problem: Problem, link: str, years: Sequence[int], factor: float = 1.0
+) -> tuple[Terms, float]:
+    """Return the capacity of a link: that of pipes built in some years, as negative terms, and the existing one."""
+    assert problem.network is not None
+    terms: Terms = []
+    free_ktpa = 0.0
+    for line in problem.network.lines_of.get(link, []):
+        each = problem.network.limits[line]
+        if each["is_free"]:
+            free_ktpa += float(each["free_ktpa"])
+            continue
+        for year in years:
+            terms.append((-factor * min(each["included_ktpa"], each["largest_ktpa"]), m.pipe[line, year]))
+            terms.append((-factor, m.added_capacity_ktpa[line, year]))
+    return terms, free_ktpa
 
 
 def _add_connections(m: pyo.ConcreteModel, problem: Problem) -> None:
@@ -251,8 +270,6 @@ def _add_obligation(m: pyo.ConcreteModel, problem: Problem) -> None:
         key = names[r], years[s]
         if key in m.build:
             obligation[network.node_of_plant[plants[r]]].append((float(obligation_kt[r, s]), m.build[key]))
-    lines_of = network.lines.groupby("link")["line"].agg(list).to_dict()
-    about = network.lines.set_index("line")[["is_free", "free_ktpa", "included_ktpa", "largest_ktpa"]].T.to_dict()
 
     @m.Constraint(network.nodes["node"].tolist())
     def obligation_is_stored(m: pyo.ConcreteModel, node: str) -> object:
@@ -269,18 +286,9 @@ def _add_obligation(m: pyo.ConcreteModel, problem: Problem) -> None:
     @m.Constraint(links)
     def obligation_within_pipes(m: pyo.ConcreteModel, link: str) -> object:
         """later forward + later reverse ≤ longest obligation in years × capacity built"""
-        terms: Terms = [(1.0, m.obligation_forward_kt[link]), (1.0, m.obligation_reverse_kt[link])]
-        limit = 0.0
-        for line in lines_of.get(link, []):
-            each = about[line]
-            if each["is_free"]:
-                limit += obligation_yr * float(each["free_ktpa"]) * problem.delivered_share
-                continue
-            capacity = obligation_yr * problem.delivered_share
-            for year in years:
-                terms.append((-capacity * min(each["included_ktpa"], each["largest_ktpa"]), m.pipe[line, year]))
-                terms.append((-capacity, m.added_capacity_ktpa[line, year]))
-        return linear_sum(terms) <= limit
+        flows: Terms = [(1.0, m.obligation_forward_kt[link]), (1.0, m.obligation_reverse_kt[link])]
+        built, free_ktpa = capacity_built(m, problem, link, years, obligation_yr * problem.delivered_share)
+        return linear_sum(flows + built) <= obligation_yr * free_ktpa * problem.delivered_share
 
     roads = set(network.links.loc[network.links["kind"] == "truck", "link"])
     roads_from, roads_to = (
@@ -292,7 +300,7 @@ def _add_obligation(m: pyo.ConcreteModel, problem: Problem) -> None:
     def obligation_by_road_is_captured_there(m: pyo.ConcreteModel, node: str) -> object:
         """Σ roads from the node: later forward ≤ Σ obligation at the node"""
         terms: Terms = [(1.0, m.obligation_forward_kt[link]) for link in roads_from[node]]
-        return linear_sum([*terms, *((-kt, built) for kt, built in obligation.get(node, ()))]) <= 0
+        return linear_sum([*terms, *scaled(obligation.get(node, []), -1.0)]) <= 0
 
     @m.Constraint([node for node, found in roads_to.items() if found])
     def obligation_by_road_is_stored_there(m: pyo.ConcreteModel, node: str) -> object:

@@ -67,6 +67,17 @@ class Network:
         """The link of each pipe option."""
         return dict(zip(self.lines["line"], self.lines["link"], strict=True))
 
+    @cached_property
+    def lines_of(self) -> Mapping[str, list[str]]:
+        """The pipe options of each link."""
+        return self.lines.groupby("link")["line"].agg(list).to_dict()
+
+    @cached_property
+    def limits(self) -> Mapping[str, Mapping[str, float]]:
+        """What each pipe option carries at least and at most: is_free, free_ktpa, included_ktpa, largest_ktpa."""
+        columns = ["is_free", "free_ktpa", "included_ktpa", "largest_ktpa"]
+        return self.lines.set_index("line")[columns].T.to_dict()
+
     def plants_with_a_site(self) -> set[str]:
         """Plants that are connected to a site."""
         part = self._parts()
@@ -295,9 +306,7 @@ def _bridges(a: Ints, b: Ints, n: int) -> dict[int, Ints]:
 # Corridors file of the planner: a CSV file whose column `link` names candidate links.
 
 CORRIDORS = "transport.corridors"
-_LINK = Column(
-    CORRIDORS, "link", "text", "", required=True, low=None, high=None, choices=(), meaning="name of a candidate link"
-)
+_LINK = Column(CORRIDORS, "link", "text", required=True, meaning="name of a candidate link")
 
 
 def corridor_rows(scenario: Scenario, inputs: Inputs, links: Sequence[str]) -> Ints:

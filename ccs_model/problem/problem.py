@@ -311,6 +311,11 @@ class Problem:
             axes["paid_mn"] = pd.Index(["all"])
         return MappingProxyType(axes)
 
+    @cached_property
+    def stores_at(self) -> Mapping[str, list[str]]:
+        """Steps of the supply curve of each site of a shared network."""
+        return {} if self.stores is None else self.stores.groupby("site")["store"].agg(list).to_dict()
+
     def routes_of(self, group: str) -> Mask:
         """Return a mask of the options of a province or sector; all of them for ""."""
         return in_group(self.routes, group)
