@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import pandas as pd
@@ -34,6 +35,7 @@ from ccs_model.importers.gem_workbooks import (
     STEEL,
     UNIT_HEADINGS,
     UNKNOWN,
+    Aliases,
     Row,
     china_places,
     no_plants,
@@ -125,9 +127,10 @@ def read_gem(
     if lacking is not None:
         raise InputError(sorted(issues or [lacking], key=reading_order))
     sheets = found.steel
-    steel = [row for grid in sheets.get(PLANTS.lower(), []) for row in rows_of(grid, PLANT_HEADINGS, issues)]
-    chemical = [row for book in found.chemicals.values() for grid in book
-                for row in rows_of(grid, CHEMICAL_HEADINGS, issues)]  # fmt: skip
+    steel = _rows(sheets.get(PLANTS.lower(), []), PLANT_HEADINGS, issues)
+    chemical = _rows(chain.from_iterable(found.chemicals.values()), CHEMICAL_HEADINGS, issues)
+    of_capacities = _rows(sheets.get(CAPACITIES.lower(), []), CAPACITY_HEADINGS, issues)
+    furnaces = {kind: _rows(sheets.get(sheet, []), UNIT_HEADINGS, issues) for sheet, kind in KIND_OF.items()}
     wanted = _wanted(countries, [*steel, *chemical], issues)
     works = _works(steel, wanted)
     chemicals = None
@@ -143,17 +146,15 @@ def read_gem(
     if not works and (chemicals is None or chemicals.plants.empty) and not issues:
         made = "has no plants" if steel or not chemical else "has no plants that make ammonia or methanol"
         issues.append(Issue(files[0][0], made))
-    capacities = _by_plant(sheets.get(CAPACITIES.lower(), []), CAPACITY_HEADINGS, set(works), issues)
     reference, citation = found.reference(STEEL)
-    plants, places, unquantified = _plants(works, capacities, reference)
-    units = _units(sheets, set(works), reference, issues)
+    plants, places, unquantified = _plants(works, _by_plant(of_capacities, set(works)), reference)
+    units = _units(furnaces, set(works), reference)
     plants = _with_furnaces(plants, units)
     in_country = tuple(row.text("country") for row in works.values())
     countries = {*in_country, *(chemicals.countries if chemicals is not None else ())}
     if issues:
         raise InputError(sorted(dict.fromkeys(issues), key=reading_order))
     known = {row.words("plant") for row in steel}
-    strays = _strays(sheets.get(CAPACITIES.lower(), []), known)
     return GemTracker(
         plants,
         units,
@@ -164,8 +165,8 @@ def read_gem(
         unquantified,
         in_country,
         chemicals,
-        strays,
-        _stray_furnaces(sheets, known),
+        _strays(of_capacities, known),
+        _stray_furnaces(chain.from_iterable(furnaces.values()), known),
     )
 
 
@@ -207,36 +208,34 @@ def _works(rows: Sequence[Row], wanted: set[str]) -> dict[str, Row]:
     return works
 
 
-def _by_plant(
-    grids: Sequence[Grid], aliases: Mapping[str, Sequence[str]], wanted: set[str], issues: list[Issue]
-) -> dict[str, list[Row]]:
+def _rows(grids: Iterable[Grid], aliases: Aliases, issues: list[Issue]) -> list[Row]:
+    return [row for grid in grids for row in rows_of(grid, aliases, issues)]
+
+
+def _by_plant(rows: Iterable[Row], wanted: set[str]) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = {}
-    for grid in grids:
-        for row in rows_of(grid, aliases, issues):
-            if (plant := row.words("plant")) in wanted:  # an invalid id is reported for "Plant data"
-                found.setdefault(plant, []).append(row)
+    for row in rows:
+        if (plant := row.words("plant")) in wanted:  # an invalid id is reported for "Plant data"
+            found.setdefault(plant, []).append(row)
     return found
 
 
-def _strays(grids: Sequence[Grid], known: set[str]) -> tuple[str, ...]:
+def _strays(rows: Iterable[Row], known: set[str]) -> tuple[str, ...]:
     """Rows of capacities whose plant is not on the sheet "Plant data", with their status and crude steel."""
     named = []
-    for grid in grids:
-        for row in rows_of(grid, CAPACITY_HEADINGS, []):
-            if (plant := row.words("plant")) not in known:
-                amount, status = row.cell("crude"), row.words("status")
-                crude = f"{amount:,.10g} kt/y" if isinstance(amount, int | float) else shown(amount or "no amount")
-                named.append(f"{row.place()} {shown(plant)} ({status or 'no status'}, crude steel {crude})")
+    for row in rows:
+        if (plant := row.words("plant")) not in known:
+            amount, status = row.cell("crude"), row.words("status")
+            crude = f"{amount:,.10g} kt/y" if isinstance(amount, int | float) else shown(amount or "no amount")
+            named.append(f"{row.place()} {shown(plant)} ({status or 'no status'}, crude steel {crude})")
     return tuple(named)
 
 
-def _stray_furnaces(sheets: Mapping[str, list[Grid]], known: set[str]) -> tuple[str, ...]:
+def _stray_furnaces(rows: Iterable[Row], known: set[str]) -> tuple[str, ...]:
     """Rows of furnaces whose plant is not on the sheet "Plant data", with unit and plant."""
     return tuple(
         f"{row.place()} {shown(row.words('unit') or 'no unit id')} of {shown(plant or 'no plant')}"
-        for sheet in KIND_OF
-        for grid in sheets.get(sheet, [])
-        for row in rows_of(grid, UNIT_HEADINGS, [])
+        for row in rows
         if (plant := row.words("plant")) not in known
     )
 
@@ -351,14 +350,14 @@ def _places(row: Row, capacities: Sequence[Row]) -> Mapping[str, str]:
     return places | {"status": capacities[0].place("status")}
 
 
-def _units(sheets: Mapping[str, list[Grid]], wanted: set[str], reference: str, issues: list[Issue]) -> pd.DataFrame:
+def _units(furnaces: Mapping[str, Sequence[Row]], wanted: set[str], reference: str) -> pd.DataFrame:
     """Furnaces of the selected plants; those without a capacity are excluded."""
     declared = {column.name: column for column in read_dictionary()["plants/steel_units"]}
     rows: list[dict[str, object]] = []
     places: dict[str, str] = {}
-    for sheet, kind in KIND_OF.items():
-        for plant, furnaces in _by_plant(sheets.get(sheet, []), UNIT_HEADINGS, wanted, issues).items():
-            for row in furnaces:
+    for kind, of_kind in furnaces.items():
+        for plant, of_plant in _by_plant(of_kind, wanted).items():
+            for row in of_plant:
                 unit, status = row.text("unit"), _status(row)
                 capacity, _ = row.amount("capacity", declared["capacity_ktpa"])
                 if not unit:
@@ -369,7 +368,7 @@ def _units(sheets: Mapping[str, list[Grid]], wanted: set[str], reference: str, i
                 relining = row.year("relining")
                 is_usual = _is_in_range(relining, declared["relining_year"])
                 made: dict[str, object] = {
-                    "unit": unit, "plant": plant, "kind": kind, "name": row.text("name"), "status": status,
+                    "unit": unit, "plant": plant, "kind": kind, "name": row.text("unit_name"), "status": status,
                     "capacity_ktpa": capacity, "relining_year": relining if is_usual else None,
                     "reference": reference, "quality": "reported", "note": "" if is_usual else f"relining {relining}",
                 }  # fmt: skip

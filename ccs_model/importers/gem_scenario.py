@@ -16,6 +16,7 @@ from ccs_model.importers.gem import GemTracker
 from ccs_model.importers.gem_workbooks import CHEMICALS, CHINA, STEEL
 from ccs_model.inputs.country_packs import countries
 from ccs_model.inputs.declarations import read_dictionary
+from ccs_model.units import first_few
 
 INSTEAD = "data/instead.txt"
 CAPACITIES = "capacities.csv"
@@ -126,7 +127,7 @@ def gem_needs(tracker: GemTracker) -> list[str]:
             f"chemicals.csv lacks {lacks}; enter the values in {CAPACITIES} (see --capacities) or in chemicals.csv"
         )
     others = _others(tracker)
-    listed = _listed(others)
+    listed = first_few(others, _NAMED_AT_MOST) + (", as in the inventory" if len(others) > _NAMED_AT_MOST else "")
     if others:
         for table, words in _NEEDS.items():
             lines.append(f"data/{table}.csv: {words}" + (f": {listed}" if words.startswith("a row") else ""))
@@ -152,11 +153,6 @@ def gem_pack(tracker: GemTracker) -> list[str]:
 
 def _has_steel(tracker: GemTracker) -> bool:
     return not tracker.plants.empty or tracker.chemicals is None
-
-
-def _listed(countries: Sequence[str]) -> str:
-    more = len(countries) - _NAMED_AT_MOST
-    return ", ".join(countries[:_NAMED_AT_MOST]) + (f" and {more} more, as in the inventory" if more > 0 else "")
 
 
 def _others(tracker: GemTracker) -> list[str]:

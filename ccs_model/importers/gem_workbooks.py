@@ -70,7 +70,7 @@ CAPACITY_HEADINGS: Aliases = {
 UNIT_HEADINGS: Aliases = {
     "unit": ("gem unit id", "unit id"),
     "plant": _ID,
-    "name": ("unit name",),
+    "unit_name": ("unit name",),
     "status": ("unit status", "status"),
     "capacity": ("current capacity", "capacity"),
     "relining": ("most recent relining",),
@@ -83,13 +83,11 @@ CHEMICAL_HEADINGS: Aliases = {
     "feedstock": ("feedstock", "feedstocks"),
     "owner": ("owner (english)", "owner"),
 }
-# Where these are missing, a release is not of a kind that is understood; the others only say more.
-_NEEDED: Mapping[int, Sequence[str]] = {
-    id(PLANT_HEADINGS): ("plant", "name", "country", "subnational", "coordinates"),
-    id(CAPACITY_HEADINGS): ("plant", "status", "crude", "bof", "eaf", "bf", "dri"),
-    id(UNIT_HEADINGS): ("unit", "plant", "status", "capacity"),
-    id(CHEMICAL_HEADINGS): ("plant", "name", "country", "subnational", "coordinates", "products"),
-}
+# These only say more; where others are missing, a release is not of a kind that is understood.
+_OPTIONAL = frozenset(
+    ("name_local", "accuracy", "municipality", "other_names", "parent", "address", "address_local", "start", "coke",
+     "ohf", "induction", "other", "unit_name", "relining", "secondary", "feedstock", "owner")
+)  # fmt: skip
 
 # Words for absent, unknown and unquantified capacities.
 _NOTHING = ("", "n/a", "na", "none")
@@ -192,7 +190,7 @@ def rows_of(grid: Grid, aliases: Aliases, issues: list[Issue]) -> list[Row]:
                 Issue(place, f"column '{shown(heading)}' has the same meaning as '{shown(first)}'", "keep one")
             )
         positions.setdefault(key, at)
-    missing = [key for key in _NEEDED[id(aliases)] if key not in positions]
+    missing = [key for key in aliases if key not in positions and key not in _OPTIONAL]
     for key in missing:
         place = grid.source.at_position(grid.header_line, 0)
         issues.append(Issue(place, f"column '{aliases[key][0]}' is missing", _nearest(aliases[key], grid)))

@@ -6,7 +6,6 @@ name, label or Chinese name, with or without a unit in brackets; a Chinese headi
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,10 +15,9 @@ from itertools import islice
 import pandas as pd
 
 from ccs_model.errors import Issue
-from ccs_model.inputs.cells import THOUSANDS_POINT, conversion, converted, currency_of
+from ccs_model.inputs.cells import THOUSANDS_POINT, conversion, converted, currency_of, shipped_rows
 from ccs_model.inputs.chinese import UNITS, headings_of, plain
 from ccs_model.inputs.declarations import Column, Grid, letters_of
-from ccs_model.paths import data_folder
 from ccs_model.scenario.fields import CURRENCY, HOME_CURRENCY
 from ccs_model.scenario.validation import most_similar, shown
 from ccs_model.units import first_few, label_of
@@ -267,8 +265,7 @@ def _of_currency(column: Column, currency: str) -> Column:
 @cache
 def _cny_per_unit() -> dict[str, float]:
     """Yuan per unit of each shipped currency, in the last year given; they only scale ranges."""
-    with (data_folder() / "indices" / "exchange_rates.csv").open(encoding="utf-8", newline="") as file:
-        rows = sorted(csv.DictReader(file), key=lambda row: int(row["year"]))
+    rows = sorted(shipped_rows("indices/exchange_rates"), key=lambda row: int(row["year"]))
     return {HOME_CURRENCY: 1.0} | {row["currency"]: float(row["cny_per_unit"]) for row in rows}
 
 

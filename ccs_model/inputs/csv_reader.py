@@ -168,7 +168,6 @@ def _delimiter(text: str, columns: Sequence[Column]) -> str:
     return _DELIMITERS[0]
 
 
-LARGEST_BYTES = TABLE_BYTES
 LOCK = "~$"
 
 
@@ -189,6 +188,12 @@ def path_of(requested: OwnTables, key: str, name: str, *, allow_outside: bool) -
     return path
 
 
+def own_bytes(requested: OwnTables, key: str, name: str, *, allow_outside: bool) -> bytes:
+    """Bytes of the file that a key names. Raises as `path_of` and `table_bytes`."""
+    path = path_of(requested, key, name, allow_outside=allow_outside)
+    return table_bytes(path, requested.where(key), name=name)
+
+
 def table_bytes(path: Path, where: str, *, name: str = "") -> bytes:
     """Bytes of a table's file. Raises FileError, starting with the key's place `where`, if it cannot be read."""
-    return contents(path, largest_bytes=LARGEST_BYTES, expected="a file", at=name or where, requested_at=where)
+    return contents(path, largest_bytes=TABLE_BYTES, expected="a file", at=name or where, requested_at=where)

@@ -18,7 +18,7 @@ import pandas as pd
 
 from ccs_model.errors import FileError, InputError, Issue
 from ccs_model.inputs.checked_table import Table, table_of
-from ccs_model.inputs.csv_reader import csv_grid, path_of, table_bytes
+from ccs_model.inputs.csv_reader import csv_grid, own_bytes, path_of
 from ccs_model.inputs.declarations import Column, Declared, Source, read_dictionary, reading_order
 from ccs_model.inputs.merged_tables import merged, similar_names, with_known_names
 from ccs_model.inputs.place_checks import PLACE_CHECKS, notices_of_links, notices_of_places, notices_of_signs
@@ -301,8 +301,7 @@ def _terrain(requested: OwnTables, declared: Declared, allow_outside: bool, issu
 def _bytes(requested: OwnTables, key: str, name: str, allow_outside: bool, issues: list[Issue]) -> bytes | None:
     """Bytes of a file that a key names; None with the issues if it is not allowed or too large."""
     try:
-        path = path_of(requested, key, name, allow_outside=allow_outside)
-        return table_bytes(path, requested.where(key), name=name)
+        return own_bytes(requested, key, name, allow_outside=allow_outside)
     except InputError as error:
         issues += error.issues
         return None

@@ -26,7 +26,7 @@ from openpyxl.worksheet.hyperlink import Hyperlink
 
 from ccs_model.errors import FileError, InputError, Issue
 from ccs_model.inputs.chinese import headings_of
-from ccs_model.inputs.csv_reader import path_of, table_bytes
+from ccs_model.inputs.csv_reader import own_bytes, path_of, table_bytes
 from ccs_model.inputs.declarations import Column, Declared, read_dictionary
 from ccs_model.inputs.excel_reader import guarded
 from ccs_model.inputs.load import Inputs
@@ -232,8 +232,7 @@ def own_books(requested: OwnTables, *, allow_outside: bool) -> dict[str, bytes]:
     for key, name in requested.files:
         if name.lower().endswith(WORKBOOKS):
             with suppress(InputError, FileError):
-                path = path_of(requested, key, name, allow_outside=allow_outside)
-                books[name] = table_bytes(path, requested.where(key))
+                books[name] = own_bytes(requested, key, name, allow_outside=allow_outside)
     if requested.data is not None:
         where = requested.where(DATA)
         with suppress(InputError, FileError):

@@ -23,7 +23,7 @@ from ccs_model.engineering.co2_transport import distances_km, great_circle_km
 from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.checked_table import column_of
-from ccs_model.inputs.csv_reader import csv_grid, path_of, table_bytes
+from ccs_model.inputs.csv_reader import csv_grid, own_bytes
 from ccs_model.inputs.declarations import Column, Source
 from ccs_model.problem.scenario_names import place_of
 from ccs_model.scenario import Scenario
@@ -314,9 +314,8 @@ def corridor_rows(scenario: Scenario, inputs: Inputs, links: Sequence[str]) -> I
 
     Raises FileError when it cannot be read, InputError with every line of it that is of no use.
     """
-    requested, name = OwnTables.of(scenario), scenario.transport.corridors
-    path = path_of(requested, CORRIDORS, name, allow_outside=inputs.allow_outside)
-    raw = table_bytes(path, requested.where(CORRIDORS), name=name)
+    name = scenario.transport.corridors
+    raw = own_bytes(OwnTables.of(scenario), CORRIDORS, name, allow_outside=inputs.allow_outside)
     grid = csv_grid(raw, Source(name, is_own=True), (_LINK,))
     named = [column_of(heading, (_LINK,)) is not None for heading in grid.header]
     if grid.issues:

@@ -25,7 +25,7 @@ from ccs_model.inputs import Inputs
 from ccs_model.scenario import Scenario
 from ccs_model.units import HOURS_PER_YEAR
 
-AS_BUILT, DEA = "as_built", "dea"
+DEA = "dea"
 # Sizes of a link. Money per km counts L^length_exponent; included_ktpa is the flow that the fixed cost includes.
 SIZE_COLUMNS = [
     "pipe", "fixed_mn_per_km", "included_ktpa", "slope_mn_per_km_per_ktpa", "largest_ktpa", "smallest_ktpa",
