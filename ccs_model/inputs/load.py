@@ -202,12 +202,13 @@ def load_tables(
         _raise_or_collect(issues, found)
     read = {f"{name}.csv": raw for name, raw in raws.items() if name not in own_folder.instead}
     read |= {f"own:{own_folder.name}/{inner}": raw for inner, raw in own_folder.files.items()}
+    read |= {f"own:{each.name}": each.raw for each in inventories}
     own_files = {each.name: {PurePath(each.name).name: each.raw} for each in inventories}
     if requested.data is not None:
         own_files[requested.data] = dict(own_folder.files)
     if terrain is not None:
+        read[f"own:{terrain.name}"] = terrain.raw
         own_files[terrain.name] = {PurePath(terrain.name).name: terrain.raw}
-    read |= {f"own:{each.name}": each.raw for each in (*inventories, *([terrain] if terrain is not None else []))}
     return Inputs(
         tables=MappingProxyType({name: frame.drop(columns="source") for name, frame in result.frames.items()}),
         sha256=MappingProxyType({name: hashlib.sha256(raw).hexdigest() for name, raw in read.items()}),
