@@ -137,6 +137,12 @@ class InputError(CcsModelError):
         return [*map(str, self.issues[:MOST_SHOWN]), *more]
 
 
+def raise_issues(issues: Iterable[Issue]) -> None:
+    """Raise InputError with the issues, if there are any."""
+    if found := tuple(issues):
+        raise InputError(found)
+
+
 class InfeasibleError(CcsModelError):
     """The problem is infeasible.
 

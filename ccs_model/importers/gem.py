@@ -20,7 +20,7 @@ from typing import Any
 
 import pandas as pd
 
-from ccs_model.errors import InputError, Issue
+from ccs_model.errors import InputError, Issue, raise_issues
 from ccs_model.importers.gem_chemicals import GemChemicals, Given, chemicals_of
 from ccs_model.importers.gem_workbooks import (
     CAPACITIES,
@@ -152,8 +152,7 @@ def read_gem(
     plants = _with_furnaces(plants, units)
     in_country = tuple(row.text("country") for row in works.values())
     countries = {*in_country, *(chemicals.countries if chemicals is not None else ())}
-    if issues:
-        raise InputError(sorted(dict.fromkeys(issues), key=reading_order))
+    raise_issues(sorted(dict.fromkeys(issues), key=reading_order))
     known = {row.words("plant") for row in steel}
     return GemTracker(
         plants,

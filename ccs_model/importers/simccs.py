@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ccs_model.errors import InputError, Issue
+from ccs_model.errors import InputError, Issue, raise_issues
 from ccs_model.inputs.cells import converted
 from ccs_model.inputs.declarations import Column, kind_of, reading_order
 from ccs_model.inputs.geography import km_if_swapped
@@ -89,8 +89,7 @@ def read_texts(folder: Path) -> dict[str, Text]:
             issues.append(Issue(called, f"this is {kind}, expected text"))
         else:
             texts[name] = Text(called, _decoded(raw), is_old=path.suffix == ".txt")
-    if issues:
-        raise InputError(issues)
+    raise_issues(issues)
     return texts
 
 
@@ -173,8 +172,7 @@ def read_simccs(folder: Path) -> SimccsFolder:
                 hint = f"{texts['DelaunayPaths'].name} must have a pair of nodes for it"
                 issues.append(Issue(f"{text.name}:{site['line']}", what, hint))
     issues += _swapped(texts, {"Sources": sources, "Sinks": sinks})
-    if issues:
-        raise InputError(sorted(issues, key=reading_order))
+    raise_issues(sorted(issues, key=reading_order))
     rows = {
         "sources": ("Sources", sources.values()), "sinks": ("Sinks", sinks.values()), "trends": ("Linear", trends),
         "edges": ("CandidateNetwork", edges),

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ccs_model.errors import InputError, Issue
+from ccs_model.errors import InputError, Issue, raise_issues
 from ccs_model.importers.storage_places import Place, place_of
 from ccs_model.importers.storage_sheets import CO2STOP, NATCARB, Sheet, layouts_of, read_sheets
 from ccs_model.inputs.cells import nearest_hint
@@ -249,8 +249,7 @@ def _of_natcarb(sheets: Sequence[Sheet], block_km: float | None) -> Resources:
                 issues.append(Issue(row["place"], what, hint))
             else:
                 rows.append({**row, "layout": sheet.layout, "capacity": capacity})
-    if issues:
-        raise InputError(issues)
+    raise_issues(issues)
     together: dict[tuple[str, str, str, str], list[dict[str, Any]]] = {}
     for place, row in enumerate(rows):
         # A reservoir of a field is a site of its own; the cells of a resource, or of a block of it, are one site.
@@ -325,8 +324,7 @@ def _selected(made: Resources, countries: Sequence[str], min_mt: float) -> Resou
             issues.append(Issue("--country", f"no site in '{shown(country)}'", hint))
     if countries and not there:
         issues.append(Issue("--country", "the files name no country", "leave the option out"))
-    if issues:
-        raise InputError(issues)
+    raise_issues(issues)
     if countries:
         inside = sites["province"].isin(countries)
         if not inside.all():

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ccs_model.errors import InputError, Issue
+from ccs_model.errors import InputError, Issue, raise_issues
 from ccs_model.importers.storage_places import (
     SIDE_FILES,
     Place,
@@ -115,8 +115,7 @@ def read_sheets(source: str, files: Sequence[tuple[str, bytes]]) -> tuple[list[S
             sheets += _sheets(source, [grid], grid[0])
         except InputError as error:
             issues += error.issues
-    if issues:
-        raise InputError(issues)
+    raise_issues(issues)
     return sheets, polygons
 
 
@@ -170,8 +169,7 @@ def _grids(raw: bytes, file: str) -> Iterator[tuple[str, list[str], Rows]]:
     """Place, header, and rows with their line."""
     if kind_of(raw).startswith("an Excel workbook (.xlsx)"):
         book = workbook_grids(raw, file)
-        if book.issues:
-            raise InputError(book.issues)
+        raise_issues(book.issues)
         for title, grid in book.sheets.items():
             yield f"{file}:{title}", list(grid.header), list(grid.rows)
         return
@@ -271,6 +269,5 @@ def _parsed(
                 issues.append(Issue(f"{place}:{line}", f"{header[at]} is '{shown(text)}', expected a number"))
                 row[key] = np.nan
         parsed.append(row)
-    if issues:
-        raise InputError(issues)
+    raise_issues(issues)
     return parsed

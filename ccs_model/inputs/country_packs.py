@@ -18,7 +18,7 @@ from textwrap import wrap
 
 import pandas as pd
 
-from ccs_model.errors import InputError, Issue
+from ccs_model.errors import InputError, Issue, raise_issues
 from ccs_model.inputs.cells import nearest_hint
 from ccs_model.inputs.checked_table import table_of
 from ccs_model.inputs.csv_reader import csv_grid, table_bytes
@@ -123,8 +123,7 @@ def pack_of(country: str, sectors: Sequence[str] = (), root: Path | None = None)
         if path.name != SETTINGS
     }
     pack = CountryPack(name, _settings(folder / SETTINGS), files)
-    if issues := [*_missing(pack, folder.name), *_without_sector(pack, sectors)]:
-        raise InputError(issues)
+    raise_issues([*_missing(pack, folder.name), *_without_sector(pack, sectors)])
     return pack
 
 
@@ -145,8 +144,7 @@ def _settings(path: Path) -> pd.DataFrame:
     """The rows of country.csv."""
     place = f"{FOLDER}/{path.parent.name}/{SETTINGS}"
     table = table_of(csv_grid(table_bytes(path, place), Source(place), _COLUMNS), SETTINGS, _COLUMNS)
-    if table.issues:
-        raise InputError(table.issues)
+    raise_issues(table.issues)
     return table.frame
 
 
@@ -319,8 +317,7 @@ def _of_table(table: str, raw: bytes, place: str, columns: Sequence[Column]) -> 
         return
     given = [replace(column, default="") for column in columns]
     read = table_of(csv_grid(raw, Source(place), given), table, given)
-    if read.issues:
-        raise InputError(read.issues)
+    raise_issues(read.issues)
     key = key_of(table, read.frame)
     numbers = [each for each in columns if each.is_number and each.name not in (*key, *_YEARS)]
     for row in read.frame.to_dict("records"):

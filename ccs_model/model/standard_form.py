@@ -19,7 +19,7 @@ from pyomo.core.expr.numeric_expr import LinearExpression
 from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
 from scipy import sparse
 
-from ccs_model.errors import InputError, Issue
+from ccs_model.errors import InputError, Issue, raise_issues
 from ccs_model.mip.matrix import Column, Matrix, validate_finite
 from ccs_model.model.names import CONSTRAINTS, VARIABLES
 
@@ -119,13 +119,11 @@ def changed_bounds(m: pyo.ConcreteModel) -> tuple[str, ...]:
     built: AsBuilt | None = getattr(m, _BUILT, None)
     if built is None:
         return ()
-    issues = [
+    raise_issues(
         Issue("the model", f"variable {each.name} is fixed without a value", "give one: fix(1)")
         for each in m.component_data_objects(pyo.Var)
         if each.fixed and each.value is None
-    ]
-    if issues:
-        raise InputError(issues)
+    )
     now = _as_built(m)
     issues = [
         Issue("the model", f"constraint {name} was changed, deactivated or deleted, in part or in full", _CHANGE)
@@ -136,8 +134,7 @@ def changed_bounds(m: pyo.ConcreteModel) -> tuple[str, ...]:
         others = ", ".join(name for name, _, _ in now.objectives if name not in {each for each, *_ in built.objectives})
         what = f"was replaced by {others}" if others else "was changed"
         issues.append(Issue("the model", f"the objective of the problem {what}", _CHANGE))
-    if issues:
-        raise InputError(issues)
+    raise_issues(issues)
     return tuple(f"bounds of {name}" for name, bounds in built.bounds.items() if now.bounds.get(name, bounds) != bounds)
 
 

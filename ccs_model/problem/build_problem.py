@@ -13,7 +13,7 @@ import pandas as pd
 from ccs_model.economics.prices import PriceLevel
 from ccs_model.engineering.co2_transport import distances_km
 from ccs_model.engineering.streams import is_operating, source_products
-from ccs_model.errors import InfeasibleError, InputError, Issue
+from ccs_model.errors import InfeasibleError, InputError, Issue, raise_issues
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.cells import nearest_hint
 from ccs_model.inputs.geography import are_in_china
@@ -128,8 +128,7 @@ def build_problem(
     """
     level = PriceLevel.of(scenario.currency, scenario.price_year, inputs)
     validate_tables(scenario, inputs)
-    if issues := [*name_issues(scenario, inputs), *amount_issues(scenario, inputs)]:
-        raise InputError(issues)
+    raise_issues([*name_issues(scenario, inputs), *amount_issues(scenario, inputs)])
     calibrated = calibrated_by(scenario, inputs)
     plants, streams = _plants_and_streams(scenario, inputs)
     if plants.empty:
@@ -301,13 +300,11 @@ def _validate_required_plants(scenario: Scenario, plants: pd.DataFrame) -> None:
     """Raise if a required plant cannot be retrofitted."""
     reasons = plants.set_index("plant")["reason"]
     elsewhere = "not operating, or outside the selected provinces and inventories"
-    issues = [
+    raise_issues(
         Issue(place_of(scenario, f"plants.require[{i}]"), f"plant '{plant}' cannot be retrofitted: {why}")
         for i, plant in enumerate(scenario.plants.require)
         if (why := reasons.get(plant, elsewhere))
-    ]
-    if issues:
-        raise InputError(issues)
+    )
 
 
 def _without_dead_ends(
@@ -471,8 +468,7 @@ def _validate_groups(scenario: Scenario, plants: pd.DataFrame, of_sites: set[str
             issues.append(
                 Issue(place_of(scenario, key), f"{key}: the shares of each {kind} sum to {together:.0%}", "at most 1")
             )
-    if issues:
-        raise InputError(issues)
+    raise_issues(issues)
 
 
 def _groups(scenario: Scenario) -> Iterator[tuple[str, str]]:

@@ -20,7 +20,7 @@ from scipy.spatial import Delaunay, QhullError
 
 from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.engineering.co2_transport import distances_km, great_circle_km
-from ccs_model.errors import InputError, Issue
+from ccs_model.errors import InputError, Issue, raise_issues
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.checked_table import column_of
 from ccs_model.inputs.csv_reader import csv_grid, own_bytes
@@ -318,8 +318,7 @@ def corridor_rows(scenario: Scenario, inputs: Inputs, links: Sequence[str]) -> I
     raw = own_bytes(OwnTables.of(scenario), CORRIDORS, name, allow_outside=inputs.allow_outside)
     grid = csv_grid(raw, Source(name, is_own=True), (_LINK,))
     named = [column_of(heading, (_LINK,)) is not None for heading in grid.header]
-    if grid.issues:
-        raise InputError(grid.issues)
+    raise_issues(grid.issues)
     hint = "tables/links.csv of a run lists them"
     if not any(named):
         raise InputError([Issue(f"{name}:{grid.header_line}", "no column 'link'", hint)])
@@ -363,5 +362,4 @@ def validate_sites_reachable(
         nearest = f"nearest plant is {plants['plant'].iloc[int(far.argmin())]}, {far.min():,.0f} km away"
         what = f"storage.sites: site '{site}' cannot be reached: {nearest}, {why}"
         issues.append(Issue(place_of(scenario, f"storage.sites[{i}]"), what, hint))
-    if issues:
-        raise InputError(issues)
+    raise_issues(issues)

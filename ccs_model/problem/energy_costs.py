@@ -12,7 +12,7 @@ from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.economics.policy import CHINA, grid_factor_path, non_fossil_path
 from ccs_model.economics.prices import PriceLevel, fuelless_steam, path, power_build_up, steam_build_up
 from ccs_model.engineering.capture_units import fuel_co2_t_per_t, power_co2_t_per_t
-from ccs_model.errors import InputError, Issue
+from ccs_model.errors import Issue, raise_issues
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.declarations import PLANTS
 from ccs_model.inputs.geography import are_in_china, are_off_land
@@ -136,8 +136,7 @@ def _validate_prices(
             where = (_cell_of(inputs, key, str(name)) if near else "") or table
             of_table = f" in {table}" if where != table else ""
             issues.add(Issue(where, f"no {row} for {key} '{name}'{of_table}, which has plants", hint))
-    if issues:
-        raise InputError(sorted(issues))
+    raise_issues(sorted(issues))
 
 
 def _at_sea(inputs: Inputs, column: str, name: str) -> str:

@@ -21,7 +21,7 @@ from ccs_model._typing import Floats
 from ccs_model.economics.prices import PriceLevel
 from ccs_model.engineering.capture_units import covered_rows, is_shared
 from ccs_model.engineering.co2_transport import distances_km, great_circle_km
-from ccs_model.errors import InputError, Issue
+from ccs_model.errors import Issue, raise_issues
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.geography import country_outlines
 from ccs_model.inputs.terrain_file import Raster
@@ -152,13 +152,11 @@ def network_of(
 def _validate_ids(table: str, column: str, inputs: Inputs, ids: pd.Series) -> None:
     """Raise if an id of the user's hubs or links is also that of a generated one."""
     twice = set(ids[ids.duplicated()])
-    issues = [
+    raise_issues(
         Issue(inputs.place(table, row, column), f"'{shown(name)}' is also the id of a generated {column}", _OTHER_ID)
         for row, name in enumerate(inputs[table][column])
         if name in twice
-    ]
-    if issues:
-        raise InputError(issues)
+    )
 
 
 def _within_radius(sites: pd.DataFrame, candidates: pd.DataFrame, inputs: Inputs, reach_km: float) -> pd.DataFrame:
@@ -433,7 +431,7 @@ def _quoted(lines: pd.DataFrame, links: pd.DataFrame, inputs: Inputs, level: Pri
     between = {link_id(a, b) for a, b in combinations(nodes, 2)} if set(table["link"]) - known else set()
     given = links[links["is_given"].astype(bool)]
     named = {link_id(a, b): name for name, a, b in given[["link", "node_a", "node_b"]].itertuples(index=False)}
-    issues = [
+    raise_issues(
         Issue(
             inputs.place("transport/line_costs", row, "link"),
             f"'{link}' is no candidate link",
@@ -443,9 +441,7 @@ def _quoted(lines: pd.DataFrame, links: pd.DataFrame, inputs: Inputs, level: Pri
         )
         for row, link in enumerate(table["link"])
         if link not in known and link in between
-    ]
-    if issues:
-        raise InputError(issues)
+    )
     quoted = table.assign(
         line=table["link"] + " | " + table["pipe"],
         **{name: level.column(table, name) for name in _QUOTED},

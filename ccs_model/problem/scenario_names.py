@@ -9,7 +9,7 @@ from os import PathLike
 
 from pandas.errors import InvalidIndexError
 
-from ccs_model.errors import CcsModelError, InputError, Issue
+from ccs_model.errors import CcsModelError, InputError, Issue, raise_issues
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.cells import nearest_hint
 from ccs_model.inputs.checked_scenario import (
@@ -121,8 +121,7 @@ def validate_tables(scenario: Scenario, inputs: Inputs) -> None:
         issues.append(Issue(requested.where("storage.oil_fields"), what, hint))
     issues += _without_index(scenario, inputs)
     issues += _unused_oil_price(scenario, inputs)
-    if issues:
-        raise InputError(issues)
+    raise_issues(issues)
 
 
 def _without_index(scenario: Scenario, inputs: Inputs) -> Iterator[Issue]:

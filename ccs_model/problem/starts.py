@@ -16,7 +16,7 @@ import pandas as pd
 from ccs_model._typing import Floats, Mask
 from ccs_model.engineering.capture_units import covered_rows
 from ccs_model.engineering.streams import may_start
-from ccs_model.errors import InputError, Issue
+from ccs_model.errors import Issue, raise_issues
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.cells import nearest_hint
 from ccs_model.problem.problem import running_share
@@ -137,8 +137,7 @@ def _committed(
     if not scenario.plants.committed:
         return committed, np.zeros(len(routes), dtype=bool)
     rows = _rows_of(scenario, routes)
-    if issues := [*_issues(scenario, plants, routes, periods, running, rows)]:
-        raise InputError(issues)
+    raise_issues([*_issues(scenario, plants, routes, periods, running, rows)])
     starts = periods["year"].tolist()
     for name, year in scenario.plants.committed.items():
         committed[rows[name], starts.index(year)] = True
