@@ -288,6 +288,7 @@ _CURRENCIES = {
     "卢比": "INR",
 }  # fmt: skip
 _JOINED = re.compile(rf"({'|'.join(sorted(filter(str.strip, _MONEY_SCALES), key=len, reverse=True))})(.*)", re.I)
+_MASS, _MASS_A_YEAR = (("mass", 1),), (("mass", 1), ("year", -1))
 _ANY_CURRENCY = "money"  # of a column: the currency of the row
 
 
@@ -312,7 +313,7 @@ def conversion(given: str, column: Column) -> float | None:
     own, other = _unit(column.unit), _unit(given)
     if own is None or other is None:
         return None
-    if own.kinds != other.kinds and own.kinds != _per_year(other.kinds):
+    if own.kinds != other.kinds and (own.kinds, other.kinds) != (_MASS_A_YEAR, _MASS):
         return None
     is_of_co2 = own.species == "co2" or "co2" in f"{column.name} {column.meaning}".lower()
     # Money per tonne is per tonne of CO2, except of a product.
@@ -333,10 +334,6 @@ def currency_of(given: str) -> str:
 def scaled(value: float, factor: float) -> float:
     """Return the value times the factor, without the error of the last digits: 12.3 times 10 is 123."""
     return value if factor == 1.0 else float(f"{value * factor:.{_DIGITS}g}")
-
-
-def _per_year(kinds: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], ...]:
-    return tuple(sorted((*kinds, ("year", -1)))) if kinds == (("mass", 1),) else ()
 
 
 def _unit(text: str) -> _Unit | None:

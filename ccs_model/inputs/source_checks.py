@@ -274,7 +274,7 @@ def correlations_are_of_inputs(frames: Frames) -> Iterator[Issue]:
             issues.append(Issue(at(row, "input"), f"the pair is given as {before['input']}, {row['input']} too", hint))
     yield from issues
     own = [row for row in pairs.values() if row["source"].is_own]
-    if own and not issues and not _are_possible(table, known):
+    if own and not issues and not np.linalg.eigvalsh(correlation_matrix(table, known)).min() > 0:
         what = "no inputs have these correlations together (the correlation matrix is not positive definite)"
         yield Issue(at(own[0], "rank_correlation_share"), what, "lower the largest ones")
 
@@ -287,10 +287,6 @@ def correlation_matrix(table: pd.DataFrame, names: list[str]) -> np.ndarray:
             i, j = names.index(one), names.index(other)
             wanted[i, j] = wanted[j, i] = 2.0 * np.sin(np.pi * rank / 6.0)
     return wanted
-
-
-def _are_possible(table: pd.DataFrame, names: list[str]) -> bool:
-    return bool(np.linalg.eigvalsh(correlation_matrix(table, names)).min() > 0)
 
 
 def spreads_are_possible(frames: Frames) -> Iterator[Issue]:

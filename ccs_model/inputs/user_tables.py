@@ -252,7 +252,10 @@ def _of_csv(raw: bytes, name: str, declared: Declared) -> tuple[list[Table], lis
     if not grid.header:
         return [], [Issue(name, "the file is empty, expected a header and one row per plant")]
     headings = [heading for heading in grid.header if heading]
-    known = {sector: _n_known(headings, declared[f"plants/{sector}"]) for sector in INVENTORIES}
+    known = {
+        sector: sum(column_of(heading, declared[f"plants/{sector}"]) is not None for heading in headings)
+        for sector in INVENTORIES
+    }
     if 2 * max(known.values()) < len(headings):
         strays = [heading for heading in headings if column_of(heading, both) is None]
         near = [f"{shown(heading)}: {hint}" for heading in strays if (hint := nearest(heading, both))]
@@ -336,10 +339,6 @@ def _without_examples(grid: Grid, key: str, columns: Sequence[Column]) -> Grid:
     at = names.index(key)
     kept = [row for row in grid.rows if at >= len(row[1]) or not str(row[1][at]).upper().startswith(EXAMPLE)]
     return replace(grid, rows=tuple(kept))
-
-
-def _n_known(headings: Sequence[str], columns: Sequence[Column]) -> int:
-    return sum(column_of(heading, columns) is not None for heading in headings)
 
 
 def _n_missing(headings: Sequence[str], columns: Sequence[Column]) -> int:

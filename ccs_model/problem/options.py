@@ -195,9 +195,10 @@ def options_of(
     )
     options["concentration_factor"] = np.where(options["grade"] == "flue_gas", dilute, 1.0)
     options["small_train_factor"] = small
-    options["reference_capex_per_tpa"] = level.column(rows, "capex_per_tpa") * _location_factor(
-        inputs, options["plant"].map(candidates.set_index("plant")["province"])
-    )
+    # Capital of capture by province or country; 1 without a row.
+    located = inputs["technologies/location_factors"].set_index("province")["capex_factor"]
+    factor = options["plant"].map(candidates.set_index("plant")["province"]).map(located).fillna(1.0).astype(float)
+    options["reference_capex_per_tpa"] = level.column(rows, "capex_per_tpa") * factor
     options["capex_per_tpa"] = options["reference_capex_per_tpa"] * options["concentration_factor"] * small
     options["capture_capex_mn"] = options["capex_per_tpa"] * options["nameplate_ktpa"] / 1000.0
     options["fixed_om_share"] = rows["fixed_om_share"]
@@ -215,12 +216,6 @@ def options_of(
     )
     about = candidates.set_index("plant")[["province", "sector", "grid", "lat_deg", "lon_deg", "closing_year"]]
     return options.join(about, on="plant").sort_values("option", kind="stable").reset_index(drop=True)
-
-
-def _location_factor(inputs: Inputs, province: pd.Series) -> pd.Series:
-    """Factor on the capital of capture by province or country; 1 without a row."""
-    table = inputs["technologies/location_factors"].set_index("province")["capex_factor"]
-    return province.map(table).fillna(1.0).astype(float)
 
 
 def train_of(inputs: Inputs) -> Train:

@@ -137,7 +137,7 @@ def _committed(
     if not scenario.plants.committed:
         return committed, np.zeros(len(routes), dtype=bool)
     rows = _rows_of(scenario, routes)
-    raise_issues([*_issues(scenario, plants, routes, periods, running, rows)])
+    raise_issues(_issues(scenario, plants, routes, periods, running, rows))
     starts = periods["year"].tolist()
     for name, year in scenario.plants.committed.items():
         committed[rows[name], starts.index(year)] = True

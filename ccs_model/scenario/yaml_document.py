@@ -124,20 +124,17 @@ def _decoded(path: Path, raw: bytes) -> str:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         before = raw[: error.start].decode("utf-8")
-        raise _not_text(path, *_end_of(before), "not UTF-8, expected a text file in UTF-8") from error
+        raise _not_text(path, before, "not UTF-8, expected a text file in UTF-8") from error
     odd = _UNPRINTABLE.search(text)
     if odd:
         what = f"control character U+{ord(odd[0]):04X}, expected a text file in UTF-8"
-        raise _not_text(path, *_end_of(text[: odd.start()]), what)
+        raise _not_text(path, text[: odd.start()], what)
     return text
 
 
-def _end_of(text: str) -> tuple[int, int]:
-    """Line and column after the text."""
-    return text.count("\n") + 1, len(text) - text.rfind("\n")
-
-
-def _not_text(path: Path, line: int, column: int, what: str) -> InputError:
+def _not_text(path: Path, before: str, what: str) -> InputError:
+    """Error of a file at the place after the text `before`."""
+    line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
     return InputError([Issue(f"{shown_path(path)}:{line}:{column}", what)])
 
 
