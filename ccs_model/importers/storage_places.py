@@ -20,6 +20,8 @@ import numpy as np
 
 from ccs_model._typing import Floats
 from ccs_model.errors import InputError, Issue
+from ccs_model.inputs.cells import number_in
+from ccs_model.inputs.excel_reader import plain_tag
 
 # Files beside a shapefile that are not needed.
 SIDE_FILES = (".shx", ".sbn", ".sbx", ".cpg", ".xml", ".qix", ".qpj")
@@ -102,13 +104,6 @@ def middles(raw: bytes, file: str) -> Floats:
     return np.array(found).reshape(-1, 2)
 
 
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return np.nan
-
-
 def projection_of(text: str, file: str) -> ToPlace:
     """Return the conversion of x and y to latitude and longitude that the text of a .prj file names.
 
@@ -117,7 +112,7 @@ def projection_of(text: str, file: str) -> ToPlace:
     words = text.strip()
     if words.upper().startswith("GEOGCS"):
         return lambda x, y: (y, x)
-    given = {name.lower(): _number(value) for name, value in _PARAMETER.findall(words)}
+    given = {name.lower(): number_in(value) for name, value in _PARAMETER.findall(words)}
     lat = given.get("latitude_of_origin", given.get("latitude_of_center"))
     lon = given.get("central_meridian", given.get("longitude_of_center"))
     if _LAMBERT not in words.lower() or lat is None or lon is None or not abs(lat) <= _HIGHEST_DEG:
@@ -216,10 +211,10 @@ def places_of_kml(raw: bytes, file: str) -> Mapping[str, Place]:
     found: dict[str, Place] = {}
     try:
         for _, element in ElementTree.iterparse(io.BytesIO(raw)):
-            if _plain(element.tag) != "Placemark":
+            if plain_tag(element.tag) != "Placemark":
                 continue
             key = _key_of(element)
-            rings = [_ring(each.text or "") for each in element.iter() if _plain(each.tag) == "coordinates"]
+            rings = [_ring(each.text or "") for each in element.iter() if plain_tag(each.tag) == "coordinates"]
             rings = [ring for ring in rings if len(ring)]
             if key and rings:
                 found.setdefault(key, _centroid(rings))
@@ -229,16 +224,12 @@ def places_of_kml(raw: bytes, file: str) -> Mapping[str, Place]:
     return found
 
 
-def _plain(tag: str) -> str:
-    return tag.rsplit("}", 1)[-1]
-
-
 def _key_of(placemark: ElementTree.Element) -> str:
     names = {}
     for each in placemark.iter():
-        if _plain(each.tag) == "SimpleData" and each.get("name", "").upper() in ("ID", "STORAGE_UNIT_ID", "TRAP_ID"):
+        if plain_tag(each.tag) == "SimpleData" and each.get("name", "").upper() in ("ID", "STORAGE_UNIT_ID", "TRAP_ID"):
             names["id"] = (each.text or "").strip()
-        elif _plain(each.tag) == "name":
+        elif plain_tag(each.tag) == "name":
             names.setdefault("name", (each.text or "").strip())
     return names.get("id") or placemark.get("id") or names.get("name", "")
 

@@ -207,6 +207,14 @@ def _read(cell: str | int | float) -> float:
         return math.nan
 
 
+def number_in(text: str) -> float:
+    """The number that a text holds; NaN if it is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
 def _right_spelling(text: str) -> str:
     """Hint for a text that was meant as a number."""
     text = text.translate(_FULL_WIDTH).strip()

@@ -72,7 +72,7 @@ def marks_of(raw: bytes, part: str, percent_styles: frozenset[int]) -> Marks:
     line, at = 0, -1
     with zipfile.ZipFile(io.BytesIO(raw)) as archive, archive.open(part) as file:
         for event, element in ElementTree.iterparse(file, events=("start", "end")):
-            tag = event, _plain(element.tag)
+            tag = event, plain_tag(element.tag)
             if tag == ("start", "row"):
                 line, at = int(element.get("r", line + 1)), -1
                 if element.get("hidden") in ("1", "true"):
@@ -80,7 +80,7 @@ def marks_of(raw: bytes, part: str, percent_styles: frozenset[int]) -> Marks:
             elif tag == ("start", "c"):
                 at = position_of(element.get("r", "")) if element.get("r") else at + 1
             elif tag == ("end", "c"):
-                inside = {_plain(child.tag): child for child in element}
+                inside = {plain_tag(child.tag): child for child in element}
                 value = inside["v"].text if "v" in inside else None
                 # An empty text is a value of a formula; Excel marks it as text.
                 if "f" in inside and not value and element.get("t") != "str":
@@ -110,7 +110,7 @@ def _styles_of(styles: bytes, ids: Sequence[int], is_shown: Callable[[str], bool
     shown = set(ids)
     places: list[int] = []
     for element in root:
-        name = _plain(element.tag)
+        name = plain_tag(element.tag)
         if name == "numFmts":
             shown |= {int(each.get("numFmtId", -1)) for each in element if is_shown(each.get("formatCode", ""))}
         elif name == "cellXfs":
@@ -128,7 +128,8 @@ def position_of(reference: str) -> int:
     return position - 1
 
 
-def _plain(tag: str) -> str:
+def plain_tag(tag: str) -> str:
+    """Name of an XML tag without its namespace."""
     return tag.rpartition("}")[2]
 
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from ccs_model._typing import Floats
 from ccs_model.errors import Issue
+from ccs_model.inputs.cells import number_in
 from ccs_model.inputs.checked_table import Table
 from ccs_model.inputs.csv_reader import csv_grid
 from ccs_model.inputs.declarations import Column, Source, kind_of
@@ -132,7 +133,7 @@ def _header_line(words: list[str], where: str, header: dict[str, float], issues:
     if key not in (*_INTEGER, *_NUMBERS, *_EDGES):
         issues.append(Issue(where, f"'{shown(words[0])}' is not a header key of an ESRI ASCII grid"))
         return
-    value = _number(words[1]) if len(words) == 2 else math.nan
+    value = number_in(words[1]) if len(words) == 2 else math.nan
     if key == "nodata_value" and len(words) == 2 and words[1].lower() == "nan":
         header[key] = value
     elif not math.isfinite(value) or (key in _INTEGER and (value < 1 or value != int(value))):
@@ -153,7 +154,7 @@ def _cells(line: str, n_columns: int, no_data: float, multiplier: Column) -> tup
     try:
         row = np.array(words, dtype=float)
     except ValueError:
-        row = np.array([_number(word) for word in words])
+        row = np.array([number_in(word) for word in words])
         if bad := [word for word, value in zip(words, row, strict=True) if math.isnan(value) and word.lower() != "nan"]:
             return np.ones(0), f"'{shown(bad[0])}' is not a number"
     empty = np.isnan(row) if math.isnan(no_data) else row == no_data
@@ -163,10 +164,3 @@ def _cells(line: str, n_columns: int, no_data: float, multiplier: Column) -> tup
         cell = f"cell {wrong[0] + 1}: {shown(words[wrong[0]])}"
         return np.ones(0), f"{cell} is outside the range {low:g} to {high:g}"
     return np.where(empty, 1.0, row), ""
-
-
-def _number(word: str) -> float:
-    try:
-        return float(word)
-    except ValueError:
-        return math.nan

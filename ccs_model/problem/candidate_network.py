@@ -115,7 +115,7 @@ class SearchRadii:
 def places_as_nodes(plants: pd.DataFrame, sites: pd.DataFrame, hubs: pd.DataFrame, radii: SearchRadii) -> pd.DataFrame:
     """One row a node: sites, then plants at places of their own, then hubs; `members` lists the plants of a node."""
     plants = plants.sort_values("plant", kind="stable").reset_index(drop=True)
-    group = _same_places(plants)
+    group = _clusters(plants, _SAME_PLACE_KM)
     first = plants.groupby(group, sort=True).first()
     members = plants.groupby(group, sort=True)["plant"].agg(tuple)
     at_plants = _as_nodes(first, "plant").assign(members=members)
@@ -141,15 +141,10 @@ def _as_nodes(table: pd.DataFrame, kind: str) -> pd.DataFrame:
     )
 
 
-def _same_places(plants: pd.DataFrame) -> Ints:
-    """Number of each plant's place; plants within a hundred metres share one."""
-    if len(plants) < 2:
-        return np.zeros(len(plants), dtype=np.int64)
-    return _clusters(plants, _SAME_PLACE_KM)
-
-
 def _clusters(places: pd.DataFrame, diameter_km: float) -> Ints:
     """Number of each place's cluster, by complete linkage."""
+    if len(places) < 2:
+        return np.zeros(len(places), dtype=np.int64)
     from scipy.cluster.hierarchy import fcluster, linkage  # takes 0.2 s, and only a shared network needs it
 
     xy = _flat(places["lat_deg"].to_numpy(float), places["lon_deg"].to_numpy(float))

@@ -89,8 +89,13 @@ def _objective_hint(given: str, allowed: Sequence[str]) -> str:
 
 
 def _nearest(word: str, words: Iterable[str], cutoff: float = 0.6) -> str:
-    spelt = {_spelling(each): each for each in words}
-    near = difflib.get_close_matches(_spelling(word[:80]), spelt, 1, cutoff)
+    return _closest(word, words, cutoff, _spelling)
+
+
+def _closest(word: str, words: Iterable[str], cutoff: float, form: Callable[[str], str]) -> str:
+    """The most similar of some words, compared in a form; "" if none is similar."""
+    spelt = {form(each): each for each in words}
+    near = difflib.get_close_matches(form(word[:80]), spelt, 1, cutoff)
     return spelt[near[0]] if near else ""
 
 
@@ -449,11 +454,8 @@ def same_name(name: str, known: Iterable[str]) -> str | None:
 
 def most_similar(name: str, known: Collection[str], cutoff: float = 0.6) -> str:
     """The known name most similar to the given one, or ""."""
-    seen = {as_seen(each): each for each in known}
     # Two common letters do not make a word of three a misspelling of another.
-    cutoff = max(cutoff, _OF_SHORT_WORDS) if len(name) <= _SHORT else cutoff
-    near = difflib.get_close_matches(as_seen(name[:80]), seen, 1, cutoff)
-    return seen[near[0]] if near else ""
+    return _closest(name, known, max(cutoff, _OF_SHORT_WORDS) if len(name) <= _SHORT else cutoff, as_seen)
 
 
 def odd_letters(text: str) -> str:
