@@ -16,7 +16,7 @@ from ccs_model.errors import MOST_SHOWN, CcsModelError, FileError, InputError, I
 from ccs_model.inputs.cells import nearest_hint, sector_hint, shipped_rows
 from ccs_model.inputs.chinese import in_english
 from ccs_model.inputs.declarations import PLANTS, SITES, SOURCE_PLANTS
-from ccs_model.scenario.fields import HOME, HOME_CURRENCY, SHIPPED_INVENTORIES, SOURCES, plant_and_reason
+from ccs_model.scenario.fields import HOME, HOME_CURRENCY, SHIPPED_INVENTORIES, SOURCES, plant_and_reason, value_at
 from ccs_model.scenario.read import Reading, read
 from ccs_model.scenario.sections import INVENTORY
 from ccs_model.scenario.validation import KeyPath, dotted, read_as, same_name, shown
@@ -78,9 +78,9 @@ class Name:
 def names_in(values: Mapping[Any, Any]) -> Iterator[Name]:
     """Yield the names in nested values of a scenario, which may be invalid."""
     for key, kind in _LISTS.items():
-        yield from _listed(_at(values, key), key, kind)
+        yield from _listed(value_at(values, key), key, kind)
     for key, kind in _BY_NAME.items():
-        by_name = _at(values, key)
+        by_name = value_at(values, key)
         for text in by_name if isinstance(by_name, Mapping) else ():
             if isinstance(text, str):
                 yield Name(key, kind, text, (*key.split("."), text))
@@ -281,12 +281,6 @@ def known_name(text: str, kind: str, known: Known) -> str | None:
     if kind == "province or sector":
         return known_name(text, "province", known)
     return same_name(in_english("province", text, ()) if kind in ("province", _OF_ASSET) else text, there)
-
-
-def _at(values: Mapping[Any, Any], key: str) -> Any:
-    section, last = key.split(".")
-    inside = values.get(section)
-    return inside.get(last) if isinstance(inside, Mapping) else None
 
 
 def reject_invalid(path: str | PathLike[str], *, allow_outside: bool = False) -> None:

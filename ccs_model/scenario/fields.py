@@ -285,6 +285,13 @@ def _joined(text: str) -> str:
         return text
 
 
+def value_at(values: Mapping[Any, Any], key: str) -> Any:
+    """Return the value of a key of a section in values that may be invalid; None if it is absent."""
+    section, last = key.split(".")
+    inside = values.get(section)
+    return inside.get(last) if isinstance(inside, Mapping) else None
+
+
 def put_key(values: dict[Any, Any], key: str, value: object) -> None:
     """Set a dotted key in nested values; a step of digits is a year."""
     if not isinstance(key, str):

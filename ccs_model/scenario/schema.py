@@ -29,6 +29,7 @@ from ccs_model.scenario.fields import (
     plain_values,
     put_key,
     starts_of,
+    value_at,
 )
 from ccs_model.scenario.sections import (
     TONNE_TARGETS,
@@ -346,8 +347,8 @@ def _mutable(values: Mapping[Any, Any]) -> dict[Any, Any]:
 
 def _findings_without_limits(values: Mapping[str, object]) -> Iterator[Finding]:
     """Errors of a scenario without a budget or target: nothing limits it, or min_cost builds nothing."""
-    budget, targets = values.get("budget"), values.get("targets")
-    has_abatement_target = isinstance(targets, Mapping) and any(targets.get(key) for key in TONNE_TARGETS)
+    budget = values.get("budget")
+    has_abatement_target = any(value_at(values, f"targets.{key}") for key in TONNE_TARGETS)
     weighs = values.get("objective") in ("max_npv", "max_net_benefit")
     if not has_abatement_target and not weighs and not (values.get("objective") == "min_cost" and _may_earn(values)):
         if "budget" not in values:
@@ -358,15 +359,10 @@ def _findings_without_limits(values: Mapping[str, object]) -> Iterator[Finding]:
             yield Finding(("budget", "total_mn"), "expected a number, got nothing")
         if values.get("objective") == "min_cost" and not _may_earn(values):
             hint = "min_cost requires a target: add 'targets:' with 'abatement_share:'"
-            policy = values.get("policy")
-            if isinstance(policy, Mapping) and policy.get("carbon_price_per_t"):
+            if value_at(values, "policy.carbon_price_per_t"):
                 hint += "; its cost excludes the carbon price, which max_npv counts"
             yield Finding(("targets",), MISSING, hint)
-    if (
-        isinstance(targets, Mapping)
-        and targets.get("shortfall_per_t") is not None
-        and values.get("objective") != "min_cost"
-    ):
+    if value_at(values, "targets.shortfall_per_t") is not None and values.get("objective") != "min_cost":
         what = "applies only to the objective min_cost"
         yield Finding(("targets", "shortfall_per_t"), what, "add 'objective: min_cost', or remove the key")
 
@@ -376,10 +372,8 @@ def _may_earn(values: Mapping[str, object]) -> bool:
 
     Payments per tonne, oil fields, and the own tables of a static year, whose costs may be negative.
     """
-    storage, policy = values.get("storage"), values.get("policy")
-    has_oil_fields = isinstance(storage, Mapping) and bool(storage.get("oil_fields"))
-    pays = isinstance(policy, Mapping) and (policy.get("paid_per_captured_t") or policy.get("paid_per_avoided_t"))
-    return values.get("years") == "static" or has_oil_fields or bool(pays)
+    sources = ("storage.oil_fields", "policy.paid_per_captured_t", "policy.paid_per_avoided_t")
+    return values.get("years") == "static" or any(value_at(values, key) for key in sources)
 
 
 @cache

@@ -36,6 +36,7 @@ from ccs_model.scenario.fields import (
     names_a_file,
     no_repeats,
     plant_and_reason,
+    value_at,
 )
 from ccs_model.scenario.validation import Finding, raise_findings
 
@@ -178,10 +179,9 @@ def findings_of_money(values: Mapping[str, object], funds: Mapping[str, Fund], f
                 yield Finding(("funds", name, "nominal_interest_rate"), what, "add 'finance: {inflation_rate: 0.02}'")
     if values.get("years") != "static":
         return
-    for name, key in (("plants", "committed"), ("plants", "not_before"), ("storage", "not_before")):
-        section = values.get(name)
-        if isinstance(section, Mapping) and section.get(key):
-            yield Finding((name, key), "not available with 'years: static'", "give 'years:' as a list")
+    for key in ("plants.committed", "plants.not_before", "storage.not_before"):
+        if value_at(values, key):
+            yield Finding(tuple(key.split(".")), "not available with 'years: static'", "give 'years:' as a list")
     if funds:
         yield Finding(("funds",), "not available with 'years: static'", "give 'years:' as a list, or remove the funds")
     if values.get("objective") in ("max_npv", "max_net_benefit"):
@@ -329,20 +329,17 @@ class OwnTables:
     @classmethod
     def of_values(cls, values: Mapping[str, object], places: Mapping[str, str], folder: Path) -> OwnTables:
         """From the values of a file with errors, so that errors of its tables are reported together with its own."""
-        plants, data, transport = values.get("plants"), values.get("data"), values.get("transport")
-        storage = values.get("storage")
-        terrain = transport.get("terrain") if isinstance(transport, Mapping) else None
-        listed = plants.get("inventory") if isinstance(plants, Mapping) else None
+        data, terrain, listed = values.get("data"), value_at(values, TERRAIN), value_at(values, INVENTORY)
         names = listed if isinstance(listed, list | tuple) else SHIPPED_INVENTORIES
         inventory = tuple(name for name in names if name in _TABLES or (isinstance(name, str) and names_a_file(name)))
-        provinces = plants.get("provinces") if isinstance(plants, Mapping) else None
+        provinces = value_at(values, "plants.provinces")
         return cls(
             folder,
             inventory,
             data if isinstance(data, str) and data else None,
             places,
             terrain if isinstance(terrain, str) and terrain.lower().endswith((".asc", ".csv")) else None,
-            oil_fields=isinstance(storage, Mapping) and storage.get("oil_fields") is True,
+            oil_fields=value_at(values, "storage.oil_fields") is True,
             provinces=tuple(map(str, provinces)) if isinstance(provinces, list | tuple) else (),
         )
 
