@@ -232,19 +232,12 @@ def flow_tph(flow_ktpa: npt.ArrayLike) -> Floats:
     return np.asarray(flow_ktpa, dtype=float) * 1000.0 / HOURS_PER_YEAR
 
 
-def nearest_sites(
-    lat: npt.ArrayLike,
-    lon: npt.ArrayLike,
-    site_lat: npt.ArrayLike,
-    site_lon: npt.ArrayLike,
-    n: int,
-    max_distance_km: float,
-) -> tuple[Ints, Ints, Floats]:
+def nearest_sites(points: pd.DataFrame, sites: pd.DataFrame, n: int, reach_km: float) -> tuple[Ints, Ints, Floats]:
     """(point, site, straight km) of the at most `n` nearest sites within `reach_km` of each point, nearest first."""
-    far = great_circle_km(np.asarray(lat)[:, None], np.asarray(lon)[:, None], site_lat, site_lon)
+    far = distances_km(points, sites)
     order = np.argsort(far, axis=1, kind="stable")[:, :n]
     point = np.repeat(np.arange(far.shape[0]), order.shape[1])
     site = order.ravel()
     straight = far[point, site]
-    within = straight <= max_distance_km
+    within = straight <= reach_km
     return point[within], site[within], straight[within]

@@ -396,7 +396,6 @@ def _sized_lines(links: pd.DataFrame, pipes: PipeCosts, most_ktpa: Floats, quote
     sizes = pipes.sizes
     lines = links.assign(most_ktpa=most_ktpa).merge(sizes, how="cross")
     weight = lines["length_km"] ** pipes.length_exponent * lines["cost_factor"]
-    smaller = lines["included_ktpa"]
     # Of the sizes that suffice for the link's largest flow, only the smallest is kept.
     enough = lines["largest_ktpa"] >= lines["most_ktpa"]
     already = enough.astype(int).groupby(lines["link"]).cumsum() - enough.astype(int)
@@ -408,7 +407,6 @@ def _sized_lines(links: pd.DataFrame, pipes: PipeCosts, most_ktpa: Floats, quote
         free_ktpa=0.0,
         fixed_mn=lines["fixed_mn_per_km"] * weight,
         slope_mn_per_ktpa=lines["slope_mn_per_km_per_ktpa"] * weight,
-        included_ktpa=smaller,
         largest_ktpa=np.minimum(lines["largest_ktpa"], lines["most_ktpa"]),
         smallest_ktpa=0.0,
         om_mn_per_ktpa=lines["om_mn_per_km_per_ktpa"] * lines["length_km"],

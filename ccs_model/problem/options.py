@@ -366,10 +366,8 @@ def own_pipe_routes(
     sites = sites[(sites["injection_max_ktpa"] > 0) & (sites["capacity_kt"] > 0)]
     at_most = dict(zip(inputs["transport/limits"]["limit"], inputs["transport/limits"]["value"], strict=True))
     at_plant, at_site, straight_km = nearest_sites(
-        plants["lat_deg"],
-        plants["lon_deg"],
-        sites["lat_deg"],
-        sites["lon_deg"],
+        plants,
+        sites,
         scenario.storage.nearest_sites or int(at_most.get("sites_in_reach", len(sites))),
         scenario.storage.site_reach_km or inputs.limit("own_pipe_reach_km"),
     )

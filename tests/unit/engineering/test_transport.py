@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,11 +53,12 @@ def test_distance_is_a_metric(a: Place, b: Place, c: Place) -> None:
 
 def test_nearest_sites_are_nearest_first_few_and_in_reach() -> None:
     # On the equator a degree is 111.195 km: from 0° the sites lie at 111, 222, 334 and 1,112 km.
-    at_point, at_site, straight = nearest_sites([0.0, 0.0], [0.0, 50.0], [0.0] * 4, [3.0, 1.0, 10.0, 2.0], 3, 300.0)
+    points, sites = (pd.DataFrame({"lat_deg": 0.0, "lon_deg": lon}) for lon in ([0.0, 50.0], [3.0, 1.0, 10.0, 2.0]))
+    at_point, at_site, straight = nearest_sites(points, sites, 3, 300.0)
     assert at_point.tolist() == [0, 0]  # the second point has no site within 300 km
     assert at_site.tolist() == [1, 3]
     assert straight == pytest.approx([111.195, 222.390], abs=0.01)
-    few = nearest_sites([0.0], [0.0], [0.0] * 4, [3.0, 1.0, 10.0, 2.0], 1, 5_000.0)
+    few = nearest_sites(points[:1], sites, 1, 5_000.0)
     assert few[1].tolist() == [1]
 
 
