@@ -14,7 +14,7 @@ import pytest
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.declarations import Source
 from ccs_model.problem import Problem
-from ccs_model.problem.unused_inputs import input_warnings, sectors_without_rule, unused_inputs
+from ccs_model.problem.unused_inputs import input_warnings, plant_notices, sectors_without_rule, unused_inputs
 from ccs_model.scenario import read_scenario
 from tests.hand_network import LINKS, PLANTS, SITES
 
