@@ -26,10 +26,23 @@ from ccs_model.model.objective import unit_of
 from ccs_model.model.standard_form import matrix_of
 from ccs_model.model.terms import breakdown
 from ccs_model.plan.decisions import BUILT, Point, point_of, vector_of
-from ccs_model.plan.plan import FIXED_DECISION_COLUMNS, BindingLimit, MarginalBudget, Plan, Relaxation, Replan
+from ccs_model.plan.plan import (
+    BREAK_COLUMNS,
+    FIXED_DECISION_COLUMNS,
+    MOVE_COLUMNS,
+    POINT_COLUMNS,
+    BindingLimit,
+    Frontier,
+    MarginalBudget,
+    Plan,
+    Relaxation,
+    Replan,
+    Uncertainty,
+)
 from ccs_model.plan.plan_json import plain, records
+from ccs_model.plan.stored_run import StoredRun
 from ccs_model.problem import Problem, build_problem
-from ccs_model.runs.run_reader import RunLike, SolvedProblem, solved_problem_of
+from ccs_model.runs.run_reader import RunLike, SolvedProblem, read_run, run_of, solved_problem_of
 from ccs_model.runs.run_writer import RUN_WRITER
 from ccs_model.solve.assembly import SolveRecord, assembled
 from ccs_model.solve.fixed_charge_network import network_of
@@ -128,12 +141,44 @@ def at_solution(run: SolvedProblem) -> AtPoint:
 
 
 def plan_of_run(run: RunLike) -> Plan:
-    """The plan of a run, rebuilt without a solve; it has no log, no times, and no edits of a workbook it was made of.
+    """The plan of a run with its frontier or futures, rebuilt without a solve.
 
-    Raises InputError or FileError as `solved_problem_of` and `at_solution` do.
+    It has no log, no times, and no edits of a workbook it was made of. Raises InputError or FileError as
+    `solved_problem_of` and `at_solution` do.
     """
     solved = solved_problem_of(run)
-    return plan_at(at_solution(solved), solved.document)
+    plan = plan_at(at_solution(solved), solved.document)
+    stored = run if isinstance(run, StoredRun) else run_of(run) if isinstance(run, Plan) else read_run(run)
+    return replace(
+        plan,
+        frontier=None if stored.frontier is None else _frontier(stored.frontier),
+        uncertainty=None if stored.uncertainty is None else _uncertainty(stored.uncertainty, stored.tables),
+    )
+
+
+def _frontier(document: Mapping[str, Any]) -> Frontier:
+    """The frontier that frontier.json holds."""
+    about = {
+        key: value for key, value in document.items() if key not in ("schema", "scenario", "points", "breakpoints")
+    }
+    points = document["points"]
+    moves = [{"budget_mn": row["budget_mn"], **move} for row in points for move in row["moves"]]
+    drawn = [{key: row[key] for key in row.keys() - {*POINT_COLUMNS, "moves"}} for row in points]
+    return Frontier(
+        about=about,
+        points=pd.DataFrame([{**row, "plants": " ".join(row["plants"])} for row in points], columns=POINT_COLUMNS),
+        breakpoints=pd.DataFrame(document["breakpoints"], columns=BREAK_COLUMNS),
+        moves=pd.DataFrame(moves, columns=MOVE_COLUMNS),
+        pictures=tuple(drawn),
+    )
+
+
+def _uncertainty(document: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> Uncertainty:
+    """The futures that montecarlo.json and futures.csv hold."""
+    names = ("inputs", "spread", "tornado", "broken", "plants")
+    about = {key: value for key, value in document.items() if key not in ("schema", "no_regret", *names)}
+    found = {name: pd.DataFrame(document[name]) for name in names}
+    return Uncertainty(about=about, futures=tables.get("futures", pd.DataFrame()), **found)
 
 
 def plan_at(at: AtPoint, document: Mapping[str, Any]) -> Plan:

@@ -321,6 +321,15 @@ def test_the_command_prints_a_summary_of_the_futures(found: MonteCarlo) -> None:
     assert shown <= beyond_noise and not shown & (within_noise - beyond_noise)
 
 
+def test_the_workbook_written_again_has_the_futures(found: MonteCarlo, tmp_path: Path) -> None:
+    again = tmp_path / "again.xlsx"
+    written = CliRunner().invoke(group, ["export", str(found.folder), "--format", "xlsx", "-o", str(again)])
+    assert written.exit_code == 0, written.output
+    first, second = (openpyxl.load_workbook(path)["Uncertainty"] for path in (found.folder / "plan.xlsx", again))
+    assert [[cell.value for cell in row] for row in first.rows] == [[cell.value for cell in row] for row in second.rows]
+    assert len(first._charts) == len(second._charts) == 2
+
+
 def test_a_plan_that_misses_its_target_says_so_everywhere(small: Callable[..., Scenario], tmp_path: Path) -> None:
     target = {"objective": "min_cost", "budget.total_mn": None, "targets.cumulative_avoided_kt": 2_000}
     run = montecarlo(small({**target, "calibration.use": "median"}), draws=20, seed=1, jobs=1, out=tmp_path / "run")

@@ -65,6 +65,15 @@ def test_json_and_table_of_the_folder_agree(made: tuple[Result, Path]) -> None:
     assert [point["budget_mn"] for point in document["points"]] == pytest.approx(list(table["budget_mn"]))
 
 
+def test_the_workbook_written_again_has_the_frontier(made: tuple[Result, Path], tmp_path: Path) -> None:
+    _, out = made
+    again = tmp_path / "again.xlsx"
+    CliRunner().invoke(group, ["export", str(out), "--format", "xlsx", "-o", str(again)], catch_exceptions=False)
+    first, second = (openpyxl.load_workbook(path)["Frontier"] for path in (out / "plan.xlsx", again))
+    assert [[cell.value for cell in row] for row in first.rows] == [[cell.value for cell in row] for row in second.rows]
+    assert len(first._charts) == len(second._charts) > 0
+
+
 @pytest.mark.office
 def test_the_sheet_says_what_the_folder_says_and_another_program_computes_it(
     made: tuple[Result, Path], tmp_path: Path
