@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -73,7 +74,8 @@ def test_optimize_writes_every_file_of_the_run_folder(desk, first_run):
 
 
 def test_stderr_is_empty_if_it_is_not_a_terminal(first_run):
-    assert first_run.stderr == ""
+    """But for a line of progress every 30 s, which a short run reaches on a very busy machine only."""
+    assert all(re.fullmatch(r" *\d+ s  .*", line) for line in first_run.stderr.splitlines())
 
 
 @pytest.mark.slow
