@@ -162,14 +162,14 @@ def test_a_sinter_plants_thin_gas_is_dear_by_the_law(problem_of: Posed, one_mill
 
 
 def test_what_a_tonne_avoids_by_hand(problem_of: Posed, one_vent: Changes, one_mill: Changes) -> None:
-    # Hebei's grid of 2023 stays: 0.7252 of 2022 × 0.6361 ÷ 0.6774 = 0.6810 kg/kWh.
+    # Hebei's grid factor of 2023, 0.6516 kg/kWh, stays.
     vent = problem_of(one_vent)
     booster = vent.routes["booster_kwh_per_t"].to_numpy()
-    assert vent.avoided_t_per_t[:, -1] == pytest.approx(1 - (110 + booster) * 0.6810 / 1_000)
+    assert vent.avoided_t_per_t[:, -1] == pytest.approx(1 - (110 + booster) * 0.6516 / 1_000)
     mill = problem_of(one_mill)
     at = int(np.flatnonzero(mill.routes["option"] == "P100000120106/sinter_plant/amine/half")[0])
     steam = 3.6 / 0.84 * 0.0957
-    power = (130 + mill.routes["booster_kwh_per_t"][at]) * 0.6810 / 1_000
+    power = (130 + mill.routes["booster_kwh_per_t"][at]) * 0.6516 / 1_000
     assert mill.avoided_t_per_t[at].tolist() == pytest.approx([1 - steam - power] * 2)
 
 
@@ -304,7 +304,7 @@ def test_grid_factors_fall_with_the_fossil_rest(problem_of: Callable[..., Proble
     known = plain.grid_kg_per_kwh.set_index(["province", "year"])["grid_kg_per_kwh"]
     path = greener.grid_kg_per_kwh.set_index(["province", "year"])["grid_kg_per_kwh"]
     # Met in its own year; from there it falls as 1 less the share does: 0.8, 0.6 in 2030, 0.5 in 2035.
-    assert path["Shanxi", 2023] == known["Shanxi", 2023] == pytest.approx(0.7096 * 0.6361 / 0.6774, abs=5e-5)
+    assert path["Shanxi", 2023] == known["Shanxi", 2023] == 0.6634
     assert path["Shanxi", 2030] == pytest.approx(known["Shanxi", 2023] * 0.6 / 0.8)
     assert path["Shanxi", 2035] == pytest.approx(known["Shanxi", 2023] * 0.5 / 0.8)
     assert (greener.capture_power_t_per_t <= plain.capture_power_t_per_t + 1e-12).all()
@@ -317,7 +317,7 @@ def test_without_a_share_the_grid_follows_the_path_to_2060(problem_of: Callable[
     path = default.grid_kg_per_kwh.set_index(["province", "year"])["grid_kg_per_kwh"]
     of_2023 = 1 - (0.159 + 0.6 * 0.051)
     for year, share in ((2026, 0.21 + 0.04 / 5), (2030, 0.25), (2035, 0.25 + 0.55 * 5 / 30)):
-        assert path["Shanxi", year] == pytest.approx(0.6663 * (1 - share) / of_2023), year
+        assert path["Shanxi", year] == pytest.approx(0.6634 * (1 - share) / of_2023), year
 
 
 def test_shares_of_the_scenario_replace_grid_factors_of_later_years(
