@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import fsum
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -43,7 +44,8 @@ from ccs_model.plan.plan_json import plain, records
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.problem import Problem, build_problem
 from ccs_model.runs.run_reader import RunLike, SolvedProblem, read_run, run_of, solved_problem_of
-from ccs_model.runs.run_writer import RUN_WRITER
+from ccs_model.runs.run_writer import RUN_WRITER, SCENARIO
+from ccs_model.scenario import Scenario
 from ccs_model.solve.assembly import SolveRecord, assembled
 from ccs_model.solve.fixed_charge_network import network_of
 from ccs_model.units import unit_with_money
@@ -148,12 +150,28 @@ def plan_of_run(run: RunLike) -> Plan:
     """
     solved = solved_problem_of(run)
     plan = plan_at(at_solution(solved), solved.document)
+    if solved.solution is None:
+        plan = replace(
+            plan, problem=replace(plan.problem, scenario=_with_origins(plan.problem.scenario, solved.folder))
+        )
     stored = run if isinstance(run, StoredRun) else run_of(run) if isinstance(run, Plan) else read_run(run)
     return replace(
         plan,
         frontier=None if stored.frontier is None else _frontier(stored.frontier),
         uncertainty=None if stored.uncertainty is None else _uncertainty(stored.uncertainty, stored.tables),
     )
+
+
+def _with_origins(scenario: Scenario, folder: Path) -> Scenario:
+    """The scenario of a run folder with the origins of its values, which are comments of its file."""
+    lines = (folder / SCENARIO).read_text(encoding="utf-8").splitlines()
+    origins = {}
+    for key, place in scenario.places.items():
+        line = place.rpartition(":")[2]
+        _, mark, origin = lines[int(line) - 1].rpartition("  # ") if line.isdecimal() else ("", "", "")
+        if mark:
+            origins[key] = origin
+    return scenario.with_changes({}, origins)
 
 
 def _frontier(document: Mapping[str, Any]) -> Frontier:

@@ -325,9 +325,12 @@ def test_the_workbook_written_again_has_the_futures(found: MonteCarlo, tmp_path:
     again = tmp_path / "again.xlsx"
     written = CliRunner().invoke(group, ["export", str(found.folder), "--format", "xlsx", "-o", str(again)])
     assert written.exit_code == 0, written.output
-    first, second = (openpyxl.load_workbook(path)["Uncertainty"] for path in (found.folder / "plan.xlsx", again))
-    assert [[cell.value for cell in row] for row in first.rows] == [[cell.value for cell in row] for row in second.rows]
-    assert len(first._charts) == len(second._charts) == 2
+    first, second = (openpyxl.load_workbook(path) for path in (found.folder / "plan.xlsx", again))
+    assert first.sheetnames == second.sheetnames and second["Uncertainty"].sheet_state == "visible"
+    for name in first.sheetnames:
+        values, values_again = ([[cell.value for cell in row] for row in book[name].rows] for book in (first, second))
+        assert values == values_again, name
+        assert len(first[name]._charts) == len(second[name]._charts)
 
 
 def test_a_plan_that_misses_its_target_says_so_everywhere(small: Callable[..., Scenario], tmp_path: Path) -> None:
