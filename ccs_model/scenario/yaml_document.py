@@ -455,7 +455,7 @@ budget:
   total_mn: 1_500                    # million of the currency, over all years
   cumulative_mn: {2026: 900}         # up to the end of the period that starts in 2026
 
-solver: {mip_gap: 0.02}
+solver: {mip_gap: 0.05}
 """
 
 

@@ -14,7 +14,7 @@ from ccs_model.scenario import read_scenario
 from ccs_model.solve.driver import optimize
 
 # Of the linear program without cuts.
-RELAXATION = 63_683.9
+RELAXATION = 63_689.15
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def test_the_relaxation(shanxi: Plan) -> None:
 
 def test_the_objective_within_the_gap_asked_for(shanxi: Plan) -> None:
     assert shanxi.status != "limit"
-    assert shanxi.objective.value == pytest.approx(45_293.0, rel=0.05)
+    assert shanxi.objective.value == pytest.approx(45_298.0, rel=0.05)
     assert shanxi.objective.value <= shanxi.objective.searched_bound <= 1.1501 * shanxi.objective.value
     # Over all candidate links only a wider bound holds; flow directions lower it below that of the relaxation.
     assert shanxi.objective.searched_bound <= shanxi.objective.bound <= RELAXATION
