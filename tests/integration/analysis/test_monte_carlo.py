@@ -29,7 +29,7 @@ from ccs_model.plan.plan import FIXED, MODES, REPLANNED
 from ccs_model.plan.plan_json import records
 from ccs_model.problem import build_problem
 from ccs_model.report.phrases import is_beyond_noise
-from ccs_model.runs.run_reader import read_run, solved_problem_of
+from ccs_model.runs.run_reader import solved_problem_of
 from ccs_model.scenario import Scenario
 from ccs_model.solve.driver import question_of, solve
 
@@ -120,10 +120,10 @@ def test_a_cluster_whose_worker_is_killed_gives_the_same_bytes(
 
 @pytest.mark.slow
 def test_a_run_and_a_plan_are_taken_as_they_are(scenario: Scenario, found: MonteCarlo, tmp_path: Path) -> None:
-    """The run's folder, the run as read and the plan in memory give the futures of the scenario, without a solve."""
+    """The run's folder and the plan in memory give the futures of the scenario, without a solve."""
     plan = plan_at(at_solution(solved := solved_problem_of(found.folder)), solved.document)
     said: list[str] = []
-    for number, given in enumerate((found.folder / "plan", read_run(found.folder / "plan"), plan)):
+    for number, given in enumerate((found.folder / "plan", plan)):
         run = montecarlo(given, draws=N, seed=4, jobs=1, out=tmp_path / str(number), on_message=said.append)
         assert (run.folder / "futures.csv").read_bytes() == (found.folder / "futures.csv").read_bytes()
         assert (run.folder / "plan" / "tables" / "point.csv").is_file()

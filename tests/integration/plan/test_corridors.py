@@ -77,6 +77,7 @@ def test_without_a_bound_over_all_links_there_is_still_a_plan(
 
 
 @pytest.mark.parametrize("sizes", [ModelSizes(staged_rows=0), ModelSizes(all_links=3)], ids=["large", "small"])
+@pytest.mark.parametrize("requested", [{"budget.total_mn": 2_500}], indirect=True)
 def test_a_bound_beside_the_search_is_the_one_after_it(
     solved: Solved, requested: dict[str, Any], monkeypatch: pytest.MonkeyPatch, sizes: ModelSizes
 ) -> None:

@@ -44,7 +44,7 @@ def grown(problem: Problem) -> tuple[float, np.ndarray] | None:
 
 
 @pytest.mark.parametrize("pipe_costs", ["as_built", "dea"])
-@pytest.mark.parametrize("budget", [60, 120, 300, 900, 2_000])
+@pytest.mark.parametrize("budget", [60, 300, 2_000])
 def test_growth_holds_and_is_near_the_optimum(
     hand_problem: Callable[..., Problem], hand_solved: Callable[..., Plan], budget: float, pipe_costs: str
 ) -> None:
@@ -175,8 +175,8 @@ def test_growth_uses_an_existing_pipeline(
 
 
 @pytest.mark.parametrize("objective", ["max_npv", "max_net_benefit"])
-@pytest.mark.parametrize("budget", [200, 600, None])
-@pytest.mark.parametrize("price", [60, 120, 400])
+@pytest.mark.parametrize("budget", [200, None])
+@pytest.mark.parametrize("price", [60, 400])
 def test_growth_for_money_is_near_the_optimum(
     hand_problem: Callable[..., Problem],
     hand_solved: Callable[..., Plan],

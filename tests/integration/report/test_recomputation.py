@@ -81,7 +81,7 @@ EDITED = (
 )  # fmt: skip
 # LibreOffice computes these as written, and every edited workbook but these; formualizer computes all as written, and
 # the rest.
-BY_LIBREOFFICE = ("own", "rich", "shared_rich", "credit", "hebei", "static")
+BY_LIBREOFFICE = ("rich", "shared_rich", "static")
 EDITED_BY_FORMUALIZER = ("rich--discount", "rich--tax", "shared_rich--carbon")
 # Formulas whose value says that something was changed, or repeats the solved plan.
 _OF_CHANGE = re.compile(

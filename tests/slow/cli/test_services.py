@@ -176,7 +176,7 @@ def test_an_address_that_is_none_is_a_usage_error(address: str, run: Run) -> Non
 @pytest.mark.cluster
 def test_a_lost_scheduler_leaves_what_has_ended(run: Run, tmp_path: Path) -> None:
     pytest.importorskip("distributed")
-    port, budgets = 18_771, "budget.total_mn=300:1500:7"
+    port, budgets = 18_771, "budget.total_mn=300:1500:5"
     dask = f"{sys.executable} -m distributed.cli."
     line = f"ccs-model sweep small.yaml --set {budgets} --out all"
     lost = run(f"""

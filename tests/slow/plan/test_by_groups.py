@@ -38,7 +38,7 @@ def matrix(name: str, retrofits: str) -> Matrix:
     return matrix_of(build_model(build_problem(changed, inputs)))
 
 
-@pytest.mark.parametrize("name", ["hebei", "shanxi", "pilot-zones"])
+@pytest.mark.parametrize("name", ["hebei", "shanxi"])
 def test_fractional_plans_are_the_same(name: str) -> None:
     program = matrix(name, "continuous")
     plain = Highs(program, OPTIONS).run(300, "all columns")
