@@ -10,7 +10,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import fsum
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -45,7 +44,7 @@ from ccs_model.plan.stored_run import StoredRun
 from ccs_model.problem import Problem, build_problem
 from ccs_model.runs.run_reader import RunLike, SolvedProblem, read_run, run_of, solved_problem_of
 from ccs_model.runs.run_writer import RUN_WRITER, SCENARIO
-from ccs_model.scenario import Scenario
+from ccs_model.scenario.yaml_document import origins_in
 from ccs_model.solve.assembly import SolveRecord, assembled
 from ccs_model.solve.fixed_charge_network import network_of
 from ccs_model.units import unit_with_money
@@ -151,9 +150,10 @@ def plan_of_run(run: RunLike) -> Plan:
     solved = solved_problem_of(run)
     plan = plan_at(at_solution(solved), solved.document)
     if solved.solution is None:
-        plan = replace(
-            plan, problem=replace(plan.problem, scenario=_with_origins(plan.problem.scenario, solved.folder))
-        )
+        scenario = plan.problem.scenario
+        text = (solved.folder / SCENARIO).read_text(encoding="utf-8")
+        scenario = scenario.with_changes({}, places=origins_in(text, scenario.places))
+        plan = replace(plan, problem=replace(plan.problem, scenario=scenario))
     stored = run if isinstance(run, StoredRun) else run_of(run) if isinstance(run, Plan) else read_run(run)
     return replace(
         plan,
@@ -162,23 +162,10 @@ def plan_of_run(run: RunLike) -> Plan:
     )
 
 
-def _with_origins(scenario: Scenario, folder: Path) -> Scenario:
-    """The scenario of a run folder with the origins of its values, which are comments of its file."""
-    lines = (folder / SCENARIO).read_text(encoding="utf-8").splitlines()
-    origins = {}
-    for key, place in scenario.places.items():
-        line = place.rpartition(":")[2]
-        _, mark, origin = lines[int(line) - 1].rpartition("  # ") if line.isdecimal() else ("", "", "")
-        if mark:
-            origins[key] = origin
-    return scenario.with_changes({}, origins)
-
-
 def _frontier(document: Mapping[str, Any]) -> Frontier:
     """The frontier that frontier.json holds."""
-    about = {
-        key: value for key, value in document.items() if key not in ("schema", "scenario", "points", "breakpoints")
-    }
+    others = ("schema", "scenario", "points", "breakpoints")
+    about = {key: value for key, value in document.items() if key not in others}
     points = document["points"]
     moves = [{"budget_mn": row["budget_mn"], **move} for row in points for move in row["moves"]]
     drawn = [{key: row[key] for key in row.keys() - {*POINT_COLUMNS, "moves"}} for row in points]

@@ -218,7 +218,7 @@ def add_targets(m: pyo.ConcreteModel, problem: Problem) -> None:
 
     @m.Constraint([target.key for target in problem.targets if target.year is not None])
     def abatement_target_reached(m: pyo.ConcreteModel, key: str) -> object:
-        """Σ options of the group, in the year: avoided ≥ share × baseline − shortfall"""
+        """Σ options of the group, in the year: avoided ≥ required tonnes − shortfall"""
         return _at_least(m, tonnes(by_key[key]), key, by_key[key].required)
 
     @m.Constraint([target.key for target in problem.targets if target.year is None])

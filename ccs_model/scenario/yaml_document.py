@@ -365,6 +365,17 @@ def resolved_yaml(
     return "\n".join(("# Every value, with its origin.", *_lines(values, origins, "", ""))) + "\n"
 
 
+def origins_in(text: str, places: Mapping[str, str]) -> dict[str, str]:
+    """The origins of values by dotted key in a text of `resolved_yaml`; `places` are those of the values in it."""
+    lines = text.splitlines()
+    found = {}
+    for key, place in places.items():
+        line = place.rpartition(":")[2]
+        if line.isdecimal() and "  # " in lines[int(line) - 1]:
+            found[key] = lines[int(line) - 1].rpartition("  # ")[2]
+    return found
+
+
 def _lines(values: Mapping[str, object], origins: Mapping[str, str], parent: str, indent: str) -> Iterator[str]:
     for key, value in values.items():
         dotted = f"{parent}{key}"
