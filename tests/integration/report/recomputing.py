@@ -142,3 +142,13 @@ def edited(path: Path, to: Path, values: Mapping[str, float | str], rows: Mappin
             assert not cell.protection.locked
     book.save(to)
     return to
+
+
+def assert_same_cells(one: Path, other: Path) -> None:
+    """Assert that two workbooks have the same sheets with the same content and as many charts."""
+    first, second = map(openpyxl.load_workbook, (one, other))
+    assert first.sheetnames == second.sheetnames
+    for name in first.sheetnames:
+        values, values_again = ([[cell.value for cell in row] for row in book[name].rows] for book in (first, second))
+        assert values == values_again, name
+        assert len(first[name]._charts) == len(second[name]._charts), name
