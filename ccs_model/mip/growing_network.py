@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -17,6 +18,21 @@ LEAST_FLOW = 1e-6
 TOLERANCE = 1e-9
 # Quantile of the cost of options by which periods are ordered.
 _LOWER_TAIL = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class OptionsOfPeriod:
+    """Options of a period [k], and what of them does not depend on values, limits or the solution.
+
+    `classes` [class] are typical flows and `flows` [class, p] the same from the period on, `first_pipes` [class, link]
+    the costs of first pipes for them, and `packed` the entries of the options in the packing rows.
+    """
+
+    options: Ints
+    classes: Floats
+    flows: Floats
+    first_pipes: Floats
+    packed: tuple[Ints, Ints, Floats]
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +135,8 @@ class GrowthNetwork:
     charge_at_sites: Floats
     threshold: float = 1.0
     sought: int | None = None
+    # Shared with the networks that differ in values and limits only.
+    _by_period: dict[tuple[int, int], OptionsOfPeriod] = field(default_factory=dict, repr=False)
 
     def limited_to(self, limit: float) -> GrowthNetwork:
         """Return the network with less money, of the unit of `limits`."""
@@ -258,6 +276,23 @@ class GrowthNetwork:
         for k in np.flatnonzero((built > LEAST_FLOW).any(axis=(0, 2))):
             cost += self.pipe_costs(built[:, k : k + 1], slice(period + k, period + k + 1))[:, 0]
         return cost
+
+    def options_of(self, period: int, n_classes: int, banned: Sequence[int] = ()) -> OptionsOfPeriod:
+        """Return the options of a period without those of banned streams, with their flows in so many classes."""
+        key = period, n_classes
+        if not banned and key in self._by_period:
+            return self._by_period[key]
+        options = np.flatnonzero((self.period == period) & ~np.isin(self.choice, np.array([*banned], dtype=np.int64)))
+        classes = np.zeros(0)
+        if len(options):
+            quantiles = (np.arange(n_classes) + 0.5) / n_classes
+            classes = np.unique(np.quantile(self.most_flow[options], quantiles))
+        flows = classes[:, None] * (np.arange(self.n_periods) >= period)
+        first_pipes, packed = self.first_pipe_costs(flows, period), self.packed_by(options)
+        found = OptionsOfPeriod(options, classes, flows, first_pipes, packed)
+        if not banned:
+            self._by_period[key] = found
+        return found
 
     @cached_property
     def packing_keys(self) -> Ints:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from math import fsum
@@ -12,6 +12,7 @@ import numpy as np
 from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.mip.clock import now, spend
 from ccs_model.mip.growing_network import EFFORT, EFFORT_PER_LINK, LEAST_FLOW, TOLERANCE, GrowthNetwork
+from ccs_model.mip.matrix import mask_at
 
 # Effort of the evaluation of a group of streams.
 _EFFORT_PER_GROUP = 1e-4
@@ -33,6 +34,8 @@ class Growth:
     forced: Mask
     packed: Floats
     chosen: dict[int, tuple[int, Ints, int]] = field(default_factory=dict)
+    # Costs of the solution as it stands; every change empties them.
+    _costs: dict[str, Floats] = field(default_factory=dict, repr=False)
 
     @classmethod
     def empty(cls, network: GrowthNetwork) -> Growth:
@@ -68,7 +71,7 @@ class Growth:
             growth.add(int(option), *network.path(node, following))
         first = has_pipe.any(axis=2).argmax(axis=0)
         first_capacity = capacity.sum(axis=2)[first, np.arange(len(first))]
-        growth.ahead = np.minimum(first_capacity, growth.most_beyond_free())
+        growth.build_ahead(np.minimum(first_capacity, growth.most_beyond_free()))
         return growth
 
     def copy(self, network: GrowthNetwork | None = None) -> Growth:
@@ -153,8 +156,18 @@ class Growth:
 
     def site_costs(self, more: Floats | None = None) -> Floats:
         """[…, p, site] cost of sites and wells for the flows and more […, p, 1]; infinite beyond a site's limits."""
+        if more is not None:
+            return self._site_costs(self.stored + more)
+        return self._once("sites", lambda: self._site_costs(self.stored))
+
+    def _once(self, name: str, compute: Callable[[], Floats]) -> Floats:
+        """A cost of the solution as it stands, computed once."""
+        if name not in self._costs:
+            self._costs[name] = compute()
+        return self._costs[name]
+
+    def _site_costs(self, stored: Floats) -> Floats:
         net = self.network
-        stored = self.stored if more is None else self.stored + more
         in_use = np.maximum.accumulate(stored, axis=-2)
         wells = np.ceil(in_use / net.rate - TOLERANCE)
         is_used = in_use > LEAST_FLOW
@@ -174,12 +187,18 @@ class Growth:
 
     def _spent_on_pipes(self) -> Floats:
         """[p, link] cost of the pipes."""
+        return self._once("pipes", self._pipe_costs)
+
+    def _pipe_costs(self) -> Floats:
         spent, used = np.zeros_like(self.flow), self._used_links()
         spent[:, used] = self.network.pipe_costs(self.vintages(links=used), links=used)
         return spent
 
     def spending(self) -> Floats:
         """[p] money spent in each period."""
+        return self._once("all", self._spending)
+
+    def _spending(self) -> Floats:
         net = self.network
         spent = self._spent_on_pipes().sum(axis=1) + self.site_costs().sum(axis=1)
         options = self.options
@@ -223,7 +242,7 @@ class Growth:
         """
         net, used, periods = self.network, self._used_links(), slice(period, None)
         of_link = net.first_pipe_costs(flows, period) if first is None else first.copy()
-        before = net.pipe_costs(self.vintages(first=period, links=used), periods, used).sum(axis=-2)
+        before = self._spent_on_pipes()[period:, used].sum(axis=-2)
         after = net.pipe_costs(self.vintages(flows[:, period:, None], period, used), periods, used).sum(axis=-2)
         of_link[:, used] = after - before
         of_site = self.site_costs(flows[:, :, None]).sum(axis=-2) - self.site_costs().sum(axis=0)
@@ -268,6 +287,7 @@ class Growth:
         _, row, amount = self.network.packed_by(np.array([option]))
         self.packed[row] += amount
         self.chosen[int(self.network.choice[option])] = option, links, site
+        self._costs.clear()
 
     def remove(self, choice: int) -> None:
         """Remove the option of a stream, and its flow."""
@@ -279,7 +299,17 @@ class Growth:
         self.packed[row] -= amount
         self.flow[np.abs(self.flow) < LEAST_FLOW] = 0.0
         self.stored[np.abs(self.stored) < LEAST_FLOW] = 0.0
-        self.ahead = np.minimum(self.ahead, self.most_beyond_free())
+        self.build_ahead(np.minimum(self.ahead, self.most_beyond_free()))
+
+    def build_ahead(self, capacity: Floats) -> None:
+        """Build first pipes for later flows, of a capacity [link]."""
+        self.ahead = capacity
+        self._costs.clear()
+
+    def force(self, sites: Ints | int) -> None:
+        """Pay for these sites before they are used, and for no others."""
+        self.forced = mask_at(len(self.forced), np.atleast_1d(sites))
+        self._costs.clear()
 
     def most_beyond_free(self) -> Floats:
         """[link] the largest flow of any period beyond what existing pipes carry."""

@@ -125,7 +125,7 @@ class Grow(Heuristic):
             return None
         if not first.is_within_limits():
             # Capacity for later flows is chosen again.
-            first.ahead[:] = 0.0
+            first.build_ahead(np.zeros_like(first.ahead))
             first.shrink()
         return self._grown(first) if first.is_within_limits() else None
 
@@ -144,7 +144,7 @@ class Grow(Heuristic):
             if now() >= end:
                 break
             start = Growth.empty(network)
-            start.forced[site] = True
+            start.force(site)
             if start.is_within_limits():
                 grown = self._grown_and_pruned(start)
                 best = grown if grown.rank > best.rank else best
@@ -165,7 +165,7 @@ class Grow(Heuristic):
                 self._grow_in(growth, period, (), only_missing=True)
         self._fill(growth, banned)
         # What a site costs counts from its first use on.
-        growth.forced[:] = False
+        growth.force(np.zeros(0, dtype=np.int64))
         if not growth.is_within_limits():
             growth.shrink()
         self._build_ahead(growth)
@@ -207,14 +207,11 @@ class Grow(Heuristic):
         With `only_missing` only streams of required groups without an option count.
         """
         net = growth.network
-        mine = np.flatnonzero((net.period == period) & ~np.isin(net.choice, np.array([*banned], dtype=np.int64)))
-        if not len(mine) or growth.is_enough:
+        if growth.is_enough:
             return
+        within = net.options_of(period, self.flow_classes, banned)
+        mine, classes, flows = within.options, within.classes, within.flows
         choice, node = net.choice[mine], net.node[mine]
-        size = net.most_flow[mine]
-        classes = np.unique(np.quantile(size, (np.arange(self.flow_classes) + 0.5) / self.flow_classes))
-        flows = classes[:, None] * (np.arange(net.n_periods) >= period)
-        of_first_pipes, packed = net.first_pipe_costs(flows, period), net.packed_by(mine)
         n_failed = np.zeros(len(mine), dtype=np.int64)
         # An area with a budget of its own ends by itself: its failures do not end the growth elsewhere.
         area, n_in_vain = net.area_of[mine], np.zeros(len(net.area_limits) + 1, dtype=np.int64)
@@ -231,7 +228,7 @@ class Grow(Heuristic):
             if net.sought is not None:
                 value = np.minimum(value, growth.short_of_targets()[net.sought])
             open_ = ((value > 0) | only_missing) & (money <= left) & (n_failed < 2) & (n_in_vain[area] < self.trials)
-            open_ &= growth.packs(packed, np.where(is_new, -1, current))
+            open_ &= growth.packs(within.packed, np.where(is_new, -1, current))
             # An exchange lowers the contribution to no target.
             kept = net.targets[:, mine] >= net.targets[:, current] - TOLERANCE
             open_ &= is_new | kept.all(axis=0)
@@ -242,7 +239,7 @@ class Grow(Heuristic):
                 return
             of_class = np.abs(np.log(np.maximum(flow, classes[0]))[:, None] - np.log(classes)).argmin(axis=1)
             path_cost = np.full(len(mine), np.inf)
-            for k, (to_site, _) in enumerate(growth.trees(flows, period, of_first_pipes)):
+            for k, (to_site, _) in enumerate(growth.trees(flows, period, within.first_pipes)):
                 here = open_ & (of_class == k)
                 path_cost[here] = to_site[node[here]]
             # More of a stream that has a path already costs in proportion, and less saves something.
@@ -289,7 +286,7 @@ class Grow(Heuristic):
             growth.remove(stream)
         if before is not None:
             growth.add(*before)
-            growth.ahead = ahead
+            growth.build_ahead(ahead)
         return False
 
     @staticmethod
@@ -308,10 +305,11 @@ class Grow(Heuristic):
         extra = np.maximum((then - now)[first[later], np.arange(len(later))], 1e-9)
         worth = np.flatnonzero(saved > 0)
         for k in worth[np.argsort(-saved[worth] / extra[worth], kind="stable")]:
-            before = growth.ahead[later[k]]
-            growth.ahead[later[k]] = most[later[k]]
+            before, larger = growth.ahead, growth.ahead.copy()
+            larger[later[k]] = most[later[k]]
+            growth.build_ahead(larger)
             if not growth.is_within_limits():
-                growth.ahead[later[k]] = before
+                growth.build_ahead(before)
 
     def _improved(self, context: SearchContext, growth: Growth, seed: int = 0) -> Growth:
         """Rounds of removal and of oscillation around the budget; worse solutions are accepted at first."""
@@ -343,7 +341,7 @@ class Grow(Heuristic):
         n_banned = len(removed) // 3 if rng.random() < 0.5 else 0
         banned = rng.permutation(removed)[:n_banned]
         if rng.random() < 0.3:
-            trial.forced[rng.integers(len(trial.forced))] = True
+            trial.force(int(rng.integers(len(trial.forced))))
         if not trial.is_within_limits():
             return None
         threshold = float(rng.choice(self.thresholds)) if trial.network.is_priced else 1.0
