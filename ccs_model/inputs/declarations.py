@@ -119,7 +119,8 @@ def place_of(row: pd.Series, column: str = "") -> str:
 
 def own_rows(frame: pd.DataFrame) -> pd.DataFrame:
     """Rows of a table as read that are the user's."""
-    return frame.loc[[source.is_own for source in frame["source"]]] if len(frame) else frame
+    are_own = [source.is_own for source in frame["source"].array]
+    return frame.loc[are_own] if any(are_own) else frame.iloc[:0]
 
 
 def letters_of(position: int) -> str:

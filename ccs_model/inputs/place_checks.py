@@ -59,6 +59,8 @@ def _far_outside(places: pd.DataFrame) -> Iterator[tuple[pd.Series, float, str]]
     """Rows far outside their province, with the distance in km; the hint names coordinates that would lie in it."""
     outside = _km_outside(places)
     strays = places[(outside > PROVINCE_MARGIN_KM) & ~_at_zero(places)]
+    if strays.empty:
+        return
     hints: dict[Hashable, str] = {}
     for text, changed in (
         ("lat and lon look swapped", _exchanged(strays)),

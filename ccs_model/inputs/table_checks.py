@@ -193,7 +193,8 @@ def rows_are_possible(frames: Frames) -> Iterator[Issue]:
     for rule in _RULES:
         for table in rule.tables:
             frame = own_rows(frames[table]) if rule.is_own else frames[table]
-            for _, row in frame[rule.is_broken(frame)].iterrows():
+            broken = rule.is_broken(frame)
+            for _, row in frame[broken].iterrows() if broken.any() else ():
                 values = {name: _Number(value) if isinstance(value, float) else value for name, value in row.items()}
                 yield Issue(at(row, rule.column), rule.what.format_map(values), rule.hint)
 

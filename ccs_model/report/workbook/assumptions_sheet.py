@@ -122,19 +122,24 @@ def _assumed_rows(name: str, table: pd.DataFrame) -> Iterator[Row]:
     if name.startswith("plants/"):  # an inventory's rows may stand in any order, and only the first are named
         table = table.sort_values(key, kind="stable")
     assumed = table[table["quality"] == "assumed"]
-    for (reference, note), group in assumed.groupby(["reference", "note"], sort=False):
+    if len(assumed):
+        groups = assumed.groupby(["reference", "note"], sort=False)
+        keys = assumed[key].to_numpy(object)
         # A quantity without a value in these rows is not assumed.
-        quantities = [label(each) for each in what if group[each].notna().any()]
-        yield _line(name, group[key], ", ".join(quantities), note, reference)
+        given = assumed[what].notna().to_numpy()
+        for (reference, note), at in sorted(groups.indices.items(), key=lambda group: int(group[1][0])):
+            quantities = [label(each) for each, some in zip(what, given[at].any(axis=0), strict=True) if some]
+            yield _line(name, keys[at], ", ".join(quantities), note, reference)
     if "assumed_columns" in table:
         partly = table[(table["assumed_columns"] != "") & (table["quality"] != "assumed")]
         for (columns, reference), group in partly.groupby(["assumed_columns", "reference"]):
             labels = ", ".join(map(label, columns.split(";")))
-            yield _line(name, group[key], labels, "not in the inventory; the usual case is assumed", reference)
+            why = "not in the inventory; the usual case is assumed"
+            yield _line(name, group[key].to_numpy(object), labels, why, reference)
 
 
-def _line(name: str, keys: pd.DataFrame, what: str, note: str, reference: str) -> dict[str, object]:
-    texts = ((f"{each:g}" if isinstance(each, float) else str(each) for each in row) for row in keys.to_numpy(object))
+def _line(name: str, keys: np.ndarray, what: str, note: str, reference: str) -> dict[str, object]:
+    texts = ((f"{each:g}" if isinstance(each, float) else str(each) for each in row) for row in keys)
     named = [" ".join(filter(None, row)) for row in texts]
     return {
         "table": name,
