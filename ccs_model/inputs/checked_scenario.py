@@ -341,5 +341,6 @@ def _with_those_of_the_file(reading: Reading, error: InputError | FileError) -> 
     of_the_file = reading.issues()
     if not of_the_file:
         return error
-    theirs = error.issues if isinstance(error, InputError) else (Issue("the tables", str(error)),)
+    where, _, what = str(error).partition(": ")
+    theirs = error.issues if isinstance(error, InputError) else (Issue(where, what),)
     return InputError([*of_the_file, *theirs])

@@ -136,13 +136,16 @@ def _sites_without_budget(problem: Problem) -> Iterator[str]:
     counted = sites["province"].isin(set(problem.plants["province"])).to_numpy(bool)
     for province in {each for provinces in keys.values() for each in provinces}:
         counted = counted | are_in_area(sites["province"], province)
-    for province, there in sites[~counted].groupby("province"):
-        names = first_few(there["site"].tolist(), _MOST_NAMED)
-        key = next(iter(keys))
-        yield (
-            f"{place_of(scenario, key)}: the capital of storage sites in {province} counts in no budget or fund of a "
-            f"province: {names}"
-        )
+    outside = sites[~counted].groupby("province")["site"].agg(list)
+    if outside.empty:
+        return
+    place, what = place_of(scenario, next(iter(keys))), "counts in no budget or fund of a province"
+    if len(outside) == 1:
+        names = first_few(outside.iloc[0], _MOST_NAMED)
+        yield f"{place}: the capital of storage sites in {outside.index[0]} {what}: {names}"
+    else:
+        names = first_few([f"{province} ({first_few(there, 2)})" for province, there in outside.items()], _MOST_NAMED)
+        yield f"{place}: the capital of storage sites in {len(outside)} provinces {what}: {names}"
 
 
 def _sites_abroad(problem: Problem) -> Iterator[str]:

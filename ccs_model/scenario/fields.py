@@ -293,12 +293,22 @@ def value_at(values: Mapping[Any, Any], key: str) -> Any:
 
 
 def put_key(values: dict[Any, Any], key: str, value: object) -> None:
-    """Set a dotted key in nested values; a step of digits is a year."""
+    """Set a dotted key in nested values; a step of digits is a year. Names that have dots may stand in the values."""
     if not isinstance(key, str):
         raise InputError([Issue(f"{key!r}", "is no key", "expected text, such as budget.total_mn")])
-    *way, last = (int(step) if step.isascii() and step.isdigit() else step for step in key.split("."))
-    for step in way:
+    step, rest = _first_step(values, key)
+    while rest:
         values = values.setdefault(step, {})
         if not isinstance(values, dict):
             raise InputError([Issue(key, f"'{step}' has a value, not keys")])
-    values[last] = value
+        step, rest = _first_step(values, rest)
+    values[step] = value
+
+
+def _first_step(values: Mapping[Any, Any], key: str) -> tuple[str | int, str]:
+    """The first step of a dotted key, the longest name that the values have, and the rest of the key."""
+    steps = key.split(".")
+    known = (n for n in range(len(steps), 1, -1) if ".".join(steps[:n]) in values)
+    n = next(known, 1)
+    step = ".".join(steps[:n])
+    return int(step) if step.isascii() and step.isdigit() else step, ".".join(steps[n:])

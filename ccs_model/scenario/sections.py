@@ -331,7 +331,10 @@ class OwnTables:
         """From the values of a file with errors, so that errors of its tables are reported together with its own."""
         data, terrain, listed = values.get("data"), value_at(values, TERRAIN), value_at(values, INVENTORY)
         names = listed if isinstance(listed, list | tuple) else SHIPPED_INVENTORIES
-        inventory = tuple(name for name in names if name in _TABLES or (isinstance(name, str) and names_a_file(name)))
+        # A faulty name is left empty, so that those after it keep their place.
+        inventory = tuple(
+            name if isinstance(name, str) and (name in _TABLES or names_a_file(name)) else "" for name in names
+        )
         provinces = value_at(values, "plants.provinces")
         return cls(
             folder,
@@ -347,7 +350,7 @@ class OwnTables:
     def files(self) -> tuple[tuple[str, str], ...]:
         """Key and name of each inventory that is a file: `("plants.inventory[1]", "mine.xlsx")`."""
         return tuple(
-            (f"{INVENTORY}[{place}]", name) for place, name in enumerate(self.inventory) if name not in _TABLES
+            (f"{INVENTORY}[{place}]", name) for place, name in enumerate(self.inventory) if name and name not in _TABLES
         )
 
     def where(self, key: str) -> str:

@@ -65,7 +65,8 @@ def test_F22_chinese_names_in_gb18030_are_read_and_other_bytes_are_told(desk: De
     assert desk.check().code == 0
     desk.put("mine.csv", text.encode("utf-8").replace("石".encode(), b"\xff\xfd"))
     at = text.encode("utf-8").index("石".encode())
-    assert f"mine.csv: not UTF-8 text at byte {at} (save it as CSV UTF-8)" in reported()
+    line = text[: text.index("石")].count("\n") + 1
+    assert f"mine.csv: not UTF-8 text in line {line}, at byte {at} (save it as CSV UTF-8)" in reported()
 
 
 @pytest.mark.slow
@@ -96,7 +97,7 @@ def test_unicode_text_of_excel_is_read(desk: Desk, encoding: str) -> None:
 
 def test_utf_16_cut_off_in_the_middle_is_told(desk: Desk, reported: Told) -> None:
     desk.put("mine.csv", csv_text(works("M1")).encode("utf-16")[:-1])
-    assert "mine.csv: not UTF-8 text at byte" in reported()
+    assert "mine.csv: not UTF-8 text in line" in reported()
 
 
 def test_mixed_line_ends_are_all_line_ends(desk: Desk) -> None:

@@ -7,7 +7,7 @@ import pytest
 import ccs_model as ccs
 from ccs_model.errors import InputError
 from ccs_model.inputs import load_inputs
-from ccs_model.inputs.checked_scenario import read_checked
+from ccs_model.inputs.checked_scenario import known_names, read_checked, with_names_of_tables
 from ccs_model.problem import build_problem
 from ccs_model.scenario.validation import as_seen, cleaned, odd_letters, same_name
 
@@ -52,6 +52,30 @@ def test_a_filter_by_province_keeps_every_spelling(tmp_path, write_csv):
     assert f"{path.name}:4: plants.provinces[0]: 'ＨＥＢＥＩ' with characters of another width is read as 'Hebei'" in (
         notice.replace(f"{tmp_path}/", "") for notice in inputs.all_notices
     )
+
+
+def test_a_province_of_a_fund_whose_name_has_a_dot_is_read_as_the_known_one():
+    fund = {"kind": "bond", "share_max": 0.3, "interest_rate": 0.02, "term_yr": 8, "provinces": ["ＨＥＢＥＩ"]}
+    given = {
+        "name": "x",
+        "plants": {"inventory": ["steel"]},
+        "budget": {"total_mn": 900},
+        "funds": {"green.bond": fund},
+    }
+    requested = ccs.Scenario.from_dict(given)
+    found, (notice,) = with_names_of_tables(requested, known_names(load_inputs(requested).column))
+    assert found.funds["green.bond"].provinces == ("Hebei",) and "funds.green.bond.provinces[0]" in notice
+    assert found.with_changes({"funds.green.bond.share_max": 0.2}).funds["green.bond"].share_max == 0.2
+
+
+def test_a_file_after_a_faulty_name_keeps_its_place_in_the_list(tmp_path):
+    path = tmp_path / "s.yaml"
+    path.write_text("name: x\nplants:\n  inventory: [chemcals, none.csv]\nbudget: {total_mn: 900}\n", encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        read_checked(path)
+    first, second = map(str, caught.value.issues)
+    assert "plants.inventory[0]: expected steel" in first
+    assert f"s.yaml:3: plants.inventory[1]: cannot read {tmp_path}" in second
 
 
 def test_prices_override_the_province_that_looks_the_same(scenario, tmp_path):

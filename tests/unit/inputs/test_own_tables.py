@@ -203,7 +203,7 @@ def test_a_csv_of_whatever_program(scenario, write_csv, how, start):
 def test_latin_letters_in_an_old_encoding_are_not_taken_for_chinese(scenario, write_csv):
     path = write_csv(works("M1", name="Hütte Säle"), encoding="latin-1")
     issue = only(scenario("mine.csv"))
-    assert issue.what == f"not UTF-8 text at byte {path.read_bytes().index(b'tte') - 1}"
+    assert issue.what == f"not UTF-8 text in line 2, at byte {path.read_bytes().index(b'tte') - 1}"
 
 
 @pytest.mark.parametrize(

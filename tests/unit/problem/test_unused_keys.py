@@ -173,6 +173,8 @@ def test_sites_whose_capital_counts_nowhere_are_told(told: Callable[..., tuple[s
     assert found == (
         "budget.by_province_mn: the capital of storage sites in There counts in no budget or fund of a province: T"
     )
+    (several,) = told("network", budget, sites=network.sites.assign(province=["There", "Yonder"]))
+    assert several.endswith("in 2 provinces counts in no budget or fund of a province: There (S), Yonder (T)")
     # A budget of its own, or none of any province.
     assert told("network", {"budget.by_province_mn": {"Here": 5.0, "There": 5.0}}, **elsewhere) == ()
     assert told("network", {}, **elsewhere) == told("network", budget) == ()
