@@ -71,7 +71,8 @@ def test_in_words_and_by_the_last_part_of_a_name(listed: dict) -> None:
 def test_the_rows_of_a_table_fit_the_terminal_with_every_number_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     text = reported("streams/source_streams")
-    assert max(map(width_of, text.splitlines())) <= 80
+    # An address stays whole.
+    assert max(width_of(line) for line in text.splitlines() if "://" not in line) <= 80
     rows = rows_of("streams/source_streams")
     blocks = text.partition("\nRows\n")[2].split("\n\n")
     for name in ("emission_t_per_t", "low_t_per_t", "high_t_per_t"):
