@@ -46,7 +46,8 @@ def scenario_page() -> str:
     schema = json_schema()
     parts = [
         "# Scenario keys\n\nGenerated from the JSON Schema (`ccs-model schema`). Only `name`, `plants` and "
-        "`budget` (or `targets`) are required.\n"
+        "`budget.total_mn` are required. Targets replace the budget. `max_npv` and `max_net_benefit` need neither, nor "
+        "does `min_cost` with payments per tonne, oil fields or `years: static`.\n"
     ]
     parts += _section("", schema, schema.get("$defs", {}))
     return "\n".join(parts)

@@ -17,6 +17,7 @@ from ccs_model.plan.cost_sharing import Sharing
 from ccs_model.plan.decisions import Point, point_of
 from ccs_model.plan.tables import by_year_table, emissions_table, flows_table, retrofits_table
 from ccs_model.scenario import Scenario
+from ccs_model.scenario.fields import first_step
 
 if TYPE_CHECKING:
     from ccs_model.analysis.stochastic import SolvedFuture
@@ -56,11 +57,12 @@ def _mean(values: Sequence[Any], probabilities: Sequence[float]) -> Any:
 
 def _value_of(base: Scenario, key: str) -> Any:
     value: Any = base.model_dump()
-    for step in key.split("."):
-        name: Any = int(step) if step.isascii() and step.isdigit() else step
-        if not isinstance(value, Mapping) or name not in value:
+    steps: Sequence[str] = key.split(".")
+    while steps:
+        if not isinstance(value, Mapping):
             return None
-        value = value[name]
+        step, steps = first_step(value, steps)
+        value = value.get(step)
     return value
 
 

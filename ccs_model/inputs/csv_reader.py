@@ -42,7 +42,7 @@ def csv_grid(raw: bytes, source: Source, columns: Sequence[Column]) -> Grid:
         return unreadable(source, f"more than {MOST_ROWS:,} rows")
     text = _decoded(raw)
     if isinstance(text, int):
-        line = raw[:text].count(b"\n") + 1
+        line = len((raw[:text] + b".").splitlines())
         return unreadable(source, f"not UTF-8 text in line {line}, at byte {text}", "save it as CSV UTF-8")
     stated = _STATED.match(text)
     delimiter = stated[1] if stated else _delimiter(text, columns)

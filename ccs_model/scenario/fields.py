@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -296,19 +296,17 @@ def put_key(values: dict[Any, Any], key: str, value: object) -> None:
     """Set a dotted key in nested values; a step of digits is a year. Names that have dots may stand in the values."""
     if not isinstance(key, str):
         raise InputError([Issue(f"{key!r}", "is no key", "expected text, such as budget.total_mn")])
-    step, rest = _first_step(values, key)
+    step, rest = first_step(values, key.split("."))
     while rest:
         values = values.setdefault(step, {})
         if not isinstance(values, dict):
             raise InputError([Issue(key, f"'{step}' has a value, not keys")])
-        step, rest = _first_step(values, rest)
+        step, rest = first_step(values, rest)
     values[step] = value
 
 
-def _first_step(values: Mapping[Any, Any], key: str) -> tuple[str | int, str]:
-    """The first step of a dotted key, the longest name that the values have, and the rest of the key."""
-    steps = key.split(".")
-    known = (n for n in range(len(steps), 1, -1) if ".".join(steps[:n]) in values)
-    n = next(known, 1)
+def first_step(values: Mapping[Any, Any], steps: Sequence[str]) -> tuple[str | int, Sequence[str]]:
+    """Return the first step of a dotted key, which is the longest name that the values have, and the further steps."""
+    n = next((n for n in range(len(steps), 1, -1) if ".".join(steps[:n]) in values), 1)
     step = ".".join(steps[:n])
-    return int(step) if step.isascii() and step.isdigit() else step, ".".join(steps[n:])
+    return int(step) if step.isascii() and step.isdigit() else step, steps[n:]

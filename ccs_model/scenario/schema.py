@@ -76,7 +76,8 @@ class Budget(Section):
     """Limits on spending."""
 
     total_mn: float | None = Field(default=None, ge=0)
-    """Budget over all years, in million of the scenario's currency; required unless there are targets."""
+    """Budget over all years, in million of the scenario's currency; with `years: static` all costs of a year. Required
+    unless there are targets or an objective that needs none."""
     cumulative_mn: AmountByYear = Field(default_factory=dict)
     """Upper limit on spending up to the end of the period that starts in a year, in million: {2026: 4_000}."""
     by_province_mn: AmountByName = Field(default_factory=dict)
@@ -118,7 +119,8 @@ class Scenario(Section):
     price_year: int = Field(default=2024, ge=2005, le=2025)
     """Price year of all amounts, in real terms; amounts in other currencies take the exchange rate of that year."""
     years: Years = (2026, 2030, 2035, 2040)
-    """First year of each period; the last is as long as the one before. `static` models one representative year."""
+    """First year of each period; the last is as long as the one before. `static` models one representative year,
+    without funds, plants.committed, plants.not_before, storage.not_before, max_npv and max_net_benefit."""
     capital_recovery_share: float | None = Field(default=None, gt=0, le=1)
     """Capital recovery factor a year, for `years: static`; null derives it from the discount rate and each lifetime."""
     storage_life_yr: float = Field(default=30.0, gt=0, le=200)
@@ -138,7 +140,7 @@ class Scenario(Section):
     budget: Budget = Budget()
     """Limits on spending."""
     targets: Targets = Targets()
-    """Targets to reach; required for the objective min_cost."""
+    """Targets to reach; min_cost needs one unless retrofits may earn money (payments per tonne, oil fields)."""
     policy: Policy = Policy()
     """Payments for CO₂ and its social cost."""
     funds: Funds = Field(default_factory=dict)
@@ -412,10 +414,13 @@ def json_schema() -> dict[str, Any]:
     schema["properties"][FORMAT] = {"enum": [VERSION, float(VERSION)], "description": _FORMAT}
     budget = {"required": [*needed, "budget"], "properties": {"budget": {"required": ["total_mn"]}}}
     targets = {"required": [*needed, "targets"]}
+    # A net value weighs costs and benefits; least cost may earn money.
+    weighs = {"required": [*needed, "objective"], "properties": {"objective": {"enum": ["max_npv", "max_net_benefit"]}}}
+    earns = {"required": [*needed, "objective"], "properties": {"objective": {"const": "min_cost"}}}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **schema,
-        "anyOf": [{"required": ["extends"]}, budget, targets],
+        "anyOf": [{"required": ["extends"]}, budget, targets, weighs, earns],
     }
 
 

@@ -158,7 +158,8 @@ class Costs(Section):
     capex_factor: float = Field(default=1.0, gt=0, le=10)
     """Multiplies all capital: capture, pipes, sites and wells. O&M stays as it is."""
     om_factor: float = Field(default=1.0, ge=0, le=10)
-    """Multiplies all operation and maintenance, with pump power, trucks and injection fees."""
+    """Multiplies all operation and maintenance, with monitoring, closure and post-injection care of sites, pump power,
+    trucks and injection fees."""
     energy_factor: float = Field(default=1.0, ge=0, le=10)
     """Multiplies the cost of heat and electricity for capture."""
     oil_factor: float = Field(default=1.0, ge=0, le=10)

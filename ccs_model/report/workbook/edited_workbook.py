@@ -41,7 +41,7 @@ from ccs_model.report.workbook.workbook_reader import (
     without_consequences,
 )
 from ccs_model.scenario import Scenario
-from ccs_model.scenario.fields import Section, plant_and_reason
+from ccs_model.scenario.fields import Section, first_step, plant_and_reason
 from ccs_model.scenario.read import values_in
 from ccs_model.scenario.schema import is_within
 from ccs_model.scenario.upgrade import renamed_key
@@ -477,11 +477,13 @@ class _Edits:
 def _leaf(scenario: Scenario, key: str) -> object:
     """The value of a dotted key: a section, a mapping or a single value; None if the scenario has none."""
     value: object = scenario
-    for step in key.split("."):
+    steps: Sequence[str] = key.split(".")
+    while steps:
         if isinstance(value, Section):
-            value = getattr(value, step, None) if step in type(value).model_fields else None
+            value, steps = getattr(value, steps[0], None) if steps[0] in type(value).model_fields else None, steps[1:]
         elif isinstance(value, Mapping):
-            value = value.get(step, value.get(int(step)) if step.isascii() and step.isdigit() else None)
+            step, steps = first_step(value, steps)
+            value = value.get(step)
         else:
             return None
     return value

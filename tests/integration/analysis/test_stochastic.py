@@ -187,6 +187,10 @@ def test_the_mean_of_futures(small: Callable[..., Scenario]) -> None:
     # A future that leaves a key alone has the scenario's own.
     assert mean_changes(base, [{"budget.total_mn": 500}, {}], (0.5, 0.5)) == {"budget.total_mn": 1_250}
     assert mean_changes(base, [{"storage.sites": ("Ordos",)}, {}], (0.5, 0.5)) is None
+    # The name of a fund may have a dot.
+    share, bond = "funds.green.bond.share_max", {"kind": "bond", "share_max": 0.3, "interest_rate": 0.02, "term_yr": 8}
+    funded = base.with_changes({"funds": {"green.bond": bond}})
+    assert mean_changes(funded, [{share: 0.2}, {}], (0.5, 0.5)) == {share: 0.25}
 
 
 @pytest.mark.parametrize(

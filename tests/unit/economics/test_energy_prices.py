@@ -15,7 +15,7 @@ def yuan(inputs: Inputs) -> PriceLevel:
     return PriceLevel("CNY", 2024, inputs["indices/deflators"], inputs["indices/exchange_rates"])
 
 
-# facts: delivered industrial power at 35 kV with VAT of 13 %.
+# Delivered industrial power at 35 kV with VAT of 13 %, by hand.
 @pytest.mark.parametrize(("grid", "with_vat"), [("Hebei south", 0.641), ("Hebei north", 0.613), ("Shanxi", 0.501)])
 def test_power_builds_up_to_the_published_price(inputs: Inputs, yuan: PriceLevel, grid: str, with_vat: float) -> None:
     power = power_build_up(inputs["prices/power"], yuan).set_index("grid")

@@ -336,6 +336,11 @@ def test_with_changes_replaces_a_mapping_whole() -> None:
         ({"budget.totl_mn": 1}, Issue("budget.totl_mn", "unknown key", "did you mean 'total_mn'?")),
         ({"discount_rate": 8}, Issue("discount_rate", "expected less than 1, got 8", "did you mean 0.08?")),
         ({"name.first": "x"}, Issue("name.first", "'name' has a value, not keys")),
+        ({"budget.total_mn.": 1}, Issue("budget.total_mn.", "'total_mn' has a value, not keys")),
+        (
+            {"budget.": {"total_mn": 1}},
+            Issue("budget.", "unknown key", "known here: by_province_mn, cumulative_mn, total_mn"),
+        ),
         ({"funds.bond": 1}, Issue("funds.bond", "expected keys with values, got 1")),
         ({"extends": "x.yaml"}, Issue("extends", "only a file can extend another file", "use read_scenario")),
         (
@@ -359,7 +364,8 @@ def test_json_schema_describes_every_key_and_lets_like_supply_the_needed_ones() 
         assert "required" not in part
         for key, field in part["properties"].items():
             assert field.get("description") or schema["$defs"][field["$ref"].rpartition("/")[2]]["description"], key
-    like, whole, cut = schema["anyOf"]
+    like, whole, cut, weighs, earns = schema["anyOf"]
+    assert weighs["required"] == earns["required"] == ["name", "plants", "objective"]
     assert cut["required"] == ["name", "plants", "targets"]
     assert like == {"required": ["extends"]}
     assert whole["required"] == ["name", "plants", "budget"]
