@@ -351,7 +351,7 @@ Exit codes: 0 done, 2 the extra is not installed, 3 not a run, 4 an infeasible r
 @click.option("-o", "--out", type=PATH, help="HTML file to write (default: RUN/report.html, which is replaced).")
 @replace_file_option
 @lang_option("page")
-@click.option("--basemap", metavar="FILE|none", help="GeoJSON polygons to draw instead of the shipped provinces.")
+@click.option("--basemap", metavar="FILE|none", help="GeoJSON polygons to draw instead of the shipped outlines.")
 def report(run: Path, out: Path | None, force: bool, lang: str, basemap: str | None) -> int:
     """Write an HTML page with map and charts; it works offline."""
     inputs = [] if basemap in (None, "none") else [Path(str(basemap))]

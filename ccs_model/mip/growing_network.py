@@ -300,6 +300,11 @@ class GrowthNetwork:
         option = np.repeat(np.arange(self.packing.shape[1]), np.diff(self.packing.indptr))
         return option * len(self.packing_limit) + self.packing.indices
 
+    def packing_of(self, option: int) -> tuple[Ints, Floats]:
+        """Rows of `packing` with an entry of an option, and what the option takes of each."""
+        begin, end = self.packing.indptr[option : option + 2]
+        return self.packing.indices[begin:end], self.packing.data[begin:end]
+
     def packed_by(self, options: Ints) -> tuple[Ints, Ints, Floats]:
         """For each entry of options in `packing`: the place of the option, the row, and what the option takes of it."""
         begin, end = self.packing.indptr[options], self.packing.indptr[options + 1]

@@ -235,12 +235,18 @@ class Growth:
             return False
         return not len(net.area_limits) or bool((self.area_left() >= -TOLERANCE * net.area_limits).all())
 
-    def trees(self, flows: Floats, period: int, first: Floats | None = None) -> list[tuple[Floats, Ints]]:
+    def trees(
+        self, flows: Floats, period: int, first: Floats | None = None, needed: Ints | None = None
+    ) -> list[tuple[Floats, Ints]]:
         """For flows [flow, p] from a period on: [node] additional cost from each node to a site, and the next node.
 
-        `first` are the costs of first pipes for these flows, where they are known.
+        `first` are the costs of first pipes for these flows, where they are known. With `needed`, only these flows
+        have trees, while the effort is that of all.
         """
         net, used, periods = self.network, self._used_links(), slice(period, None)
+        spend(len(flows) * (EFFORT + EFFORT_PER_LINK * len(net.start)))
+        if needed is not None:
+            flows, first = flows[needed], None if first is None else first[needed]
         of_link = net.first_pipe_costs(flows, period) if first is None else first.copy()
         before = self._spent_on_pipes()[period:, used].sum(axis=-2)
         after = net.pipe_costs(self.vintages(flows[:, period:, None], period, used), periods, used).sum(axis=-2)
@@ -248,7 +254,6 @@ class Growth:
         of_site = self.site_costs(flows[:, :, None]).sum(axis=-2) - self.site_costs().sum(axis=0)
         weights = np.maximum(np.concatenate([of_link, of_link, of_site], axis=1), TOLERANCE)
         weights[weights > self._most_costs()] = np.inf
-        spend(len(flows) * (EFFORT + EFFORT_PER_LINK * len(net.start)))
         return [net.tree(each) for each in weights]
 
     def _most_costs(self) -> Floats:
@@ -284,7 +289,7 @@ class Growth:
         flow = self.network.flow[option]
         self.flow[:, links] += flow[:, None]
         self.stored[:, site] += flow
-        _, row, amount = self.network.packed_by(np.array([option]))
+        row, amount = self.network.packing_of(option)
         self.packed[row] += amount
         self.chosen[int(self.network.choice[option])] = option, links, site
         self._costs.clear()
@@ -295,7 +300,7 @@ class Growth:
         flow = self.network.flow[option]
         self.flow[:, links] -= flow[:, None]
         self.stored[:, site] -= flow
-        _, row, amount = self.network.packed_by(np.array([option]))
+        row, amount = self.network.packing_of(option)
         self.packed[row] -= amount
         self.flow[np.abs(self.flow) < LEAST_FLOW] = 0.0
         self.stored[np.abs(self.stored) < LEAST_FLOW] = 0.0

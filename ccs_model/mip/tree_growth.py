@@ -239,7 +239,9 @@ class Grow(Heuristic):
                 return
             of_class = np.abs(np.log(np.maximum(flow, classes[0]))[:, None] - np.log(classes)).argmin(axis=1)
             path_cost = np.full(len(mine), np.inf)
-            for k, (to_site, _) in enumerate(growth.trees(flows, period, within.first_pipes)):
+            needed = np.unique(of_class[open_])
+            trees = growth.trees(flows, period, within.first_pipes, needed)
+            for k, (to_site, _) in zip(needed, trees, strict=True):
                 here = open_ & (of_class == k)
                 path_cost[here] = to_site[node[here]]
             # More of a stream that has a path already costs in proportion, and less saves something.

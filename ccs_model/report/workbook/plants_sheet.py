@@ -133,8 +133,6 @@ _WHY = " Reasons compare costs per tonne; ccs-model explain re-solves the model 
 def write_retrofits(sheet: Sheet, plan: Plan) -> None:
     """Write plan.retrofits with totals, largest abatement first; sheet Economics holds the parts of the annual cost."""
     table = plan.retrofits.drop(columns=list(DETAILS))
-    if plan.problem.network is None:
-        table = table.drop(columns="storage_capex_mn")
     if not (table["site_share"] < ALL_AT_ONE_SITE).any():
         table = table.drop(columns="site_share")
     if not (plan.problem.plants["name_zh"].fillna("") != "").any():
