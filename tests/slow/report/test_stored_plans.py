@@ -23,8 +23,10 @@ from tests.slow.report import store
 pytestmark = pytest.mark.office
 
 NAMES = tuple(store.stored())
-# China's workbook has the formulas of the others, in more rows; as written, and by formualizer alone, is enough for it.
-EDITED = tuple(name for name in NAMES if name != "china")
+# China's workbook has the formulas of the others, in more rows; formualizer alone is enough for it. Edits concern the
+# same formulas in each workbook.
+BY_LIBREOFFICE = tuple(name for name in NAMES if name != "china")
+EDITED = ("pilot-zones",)
 LIVE: Mapping[str, float] = {"discount_rate": 0.05, "capex_factor": 1.2, "capture_deductible": 1.0}
 SAME_IN_THE_SCENARIO: Mapping[str, Any] = {
     "discount_rate": 0.05,
@@ -55,7 +57,7 @@ def books(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Book]:
         for name, path in paths.items()
         if name in EDITED
     }
-    found = recomputed([paths[name] for name in EDITED], folder)
+    found = recomputed([paths[name] for name in BY_LIBREOFFICE], folder)
     return {
         name: Book(
             *plans[name],
