@@ -50,7 +50,7 @@ def test_sheets_are_linked_in_their_order_and_hidden_ones_passed_over(book: Work
 
 def shown(plan: Plan) -> list[str]:
     """Columns of sheet Retrofits: parts of a year stand in Economics; a shared network has two more."""
-    return [name for name in plan.retrofits if name not in (*DETAILS, "storage_capex_mn", "site_share")]
+    return [name for name in plan.retrofits if name not in (*DETAILS, "site_share")]
 
 
 def test_retrofits_hold_the_plan_and_its_totals(plan: Plan, book: Workbook) -> None:
