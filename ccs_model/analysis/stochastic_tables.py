@@ -17,7 +17,7 @@ from ccs_model.plan.cost_sharing import Sharing
 from ccs_model.plan.decisions import Point, point_of
 from ccs_model.plan.tables import by_year_table, emissions_table, flows_table, retrofits_table
 from ccs_model.scenario import Scenario
-from ccs_model.scenario.fields import first_step
+from ccs_model.scenario.fields import value_at
 
 if TYPE_CHECKING:
     from ccs_model.analysis.stochastic import SolvedFuture
@@ -31,9 +31,9 @@ def mean_changes(
     None if a change is neither a number nor numbers by the same years or names in every future.
     """
     keys = list(dict.fromkeys(key for each in changes for key in each))
-    found: dict[str, Any] = {}
+    own, found = base.model_dump(), dict[str, Any]()
     for key in keys:
-        values = [each[key] if key in each else _value_of(base, key) for each in changes]
+        values = [each[key] if key in each else value_at(own, key) for each in changes]
         mean = _mean(values, probabilities)
         if mean is None:
             return None
@@ -53,17 +53,6 @@ def _mean(values: Sequence[Any], probabilities: Sequence[float]) -> Any:
     if any(isinstance(value, bool) or not isinstance(value, int | float) for value in values):
         return None
     return fsum(probability * value for probability, value in zip(probabilities, values, strict=True))
-
-
-def _value_of(base: Scenario, key: str) -> Any:
-    value: Any = base.model_dump()
-    steps: Sequence[str] = key.split(".")
-    while steps:
-        if not isinstance(value, Mapping):
-            return None
-        step, steps = first_step(value, steps)
-        value = value.get(step)
-    return value
 
 
 @dataclass(frozen=True)

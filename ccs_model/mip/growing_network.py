@@ -22,7 +22,7 @@ _LOWER_TAIL = 0.1
 
 @dataclass(frozen=True, eq=False)
 class OptionsOfPeriod:
-    """Options of a period [k], and what of them does not depend on values, limits or the solution.
+    """Options of a period [k] and their data that depend neither on values and limits nor on the solution.
 
     `classes` [class] are typical flows and `flows` [class, p] the same from the period on, `first_pipes` [class, link]
     the costs of first pipes for them, and `packed` the entries of the options in the packing rows.
@@ -71,7 +71,7 @@ class GrowthNetwork:
     packing, packing_limit
         [row, option] and [row]: rows Σ coefficient × option ≤ limit of the model.
     required
-        Groups of streams, of each of which a solution must have an option.
+        Groups of streams; a solution must have an option from each group.
     targets, target_limits, deducted
         [row, option] and [row]: rows Σ coefficient × option ≥ limit, in the order in which they are reached, and
         [row, p, link] what a unit of flow takes from the sum (the CO2 of its pump power).
@@ -135,7 +135,7 @@ class GrowthNetwork:
     charge_at_sites: Floats
     threshold: float = 1.0
     sought: int | None = None
-    # Shared with the networks that differ in values and limits only.
+    # Shared by all networks that differ only in values and limits.
     _by_period: dict[tuple[int, int], OptionsOfPeriod] = field(default_factory=dict, repr=False)
 
     def limited_to(self, limit: float) -> GrowthNetwork:
@@ -278,7 +278,7 @@ class GrowthNetwork:
         return cost
 
     def options_of(self, period: int, n_classes: int, banned: Sequence[int] = ()) -> OptionsOfPeriod:
-        """Return the options of a period without those of banned streams, with their flows in so many classes."""
+        """Return the options of a period without those of banned streams, with their flows in `n_classes` classes."""
         key = period, n_classes
         if not banned and key in self._by_period:
             return self._by_period[key]

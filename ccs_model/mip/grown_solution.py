@@ -34,7 +34,7 @@ class Growth:
     forced: Mask
     packed: Floats
     chosen: dict[int, tuple[int, Ints, int]] = field(default_factory=dict)
-    # Costs of the solution as it stands; every change empties them.
+    # Costs of the current solution; every change of it clears them.
     _costs: dict[str, Floats] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -161,7 +161,7 @@ class Growth:
         return self._once("sites", lambda: self._site_costs(self.stored))
 
     def _once(self, name: str, compute: Callable[[], Floats]) -> Floats:
-        """A cost of the solution as it stands, computed once."""
+        """A cost of the current solution, which is computed once."""
         if name not in self._costs:
             self._costs[name] = compute()
         return self._costs[name]
@@ -240,8 +240,8 @@ class Growth:
     ) -> list[tuple[Floats, Ints]]:
         """For flows [flow, p] from a period on: [node] additional cost from each node to a site, and the next node.
 
-        `first` are the costs of first pipes for these flows, where they are known. With `needed`, only these flows
-        have trees, while the effort is that of all.
+        `first` are the costs of first pipes for these flows, where they are known. With `needed`, trees are
+        computed for these flows only, while the effort counts all flows.
         """
         net, used, periods = self.network, self._used_links(), slice(period, None)
         spend(len(flows) * (EFFORT + EFFORT_PER_LINK * len(net.start)))

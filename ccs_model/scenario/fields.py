@@ -286,14 +286,19 @@ def _joined(text: str) -> str:
 
 
 def value_at(values: Mapping[Any, Any], key: str) -> Any:
-    """Return the value of a key of a section in values that may be invalid; None if it is absent."""
-    section, last = key.split(".")
-    inside = values.get(section)
-    return inside.get(last) if isinstance(inside, Mapping) else None
+    """Return the value of a dotted key in nested values, which may be invalid; None if it is absent."""
+    value: Any = values
+    steps: Sequence[str] = key.split(".")
+    while steps:
+        if not isinstance(value, Mapping):
+            return None
+        step, steps = first_step(value, steps)
+        value = value.get(step)
+    return value
 
 
 def put_key(values: dict[Any, Any], key: str, value: object) -> None:
-    """Set a dotted key in nested values; a step of digits is a year. Names that have dots may stand in the values."""
+    """Set a dotted key in nested values; a step of digits is a year, and names of the values may have dots."""
     if not isinstance(key, str):
         raise InputError([Issue(f"{key!r}", "is no key", "expected text, such as budget.total_mn")])
     step, rest = first_step(values, key.split("."))
@@ -306,7 +311,7 @@ def put_key(values: dict[Any, Any], key: str, value: object) -> None:
 
 
 def first_step(values: Mapping[Any, Any], steps: Sequence[str]) -> tuple[str | int, Sequence[str]]:
-    """Return the first step of a dotted key, which is the longest name that the values have, and the further steps."""
+    """Return the first step of a dotted key and the further steps; a name of the values that has dots is one step."""
     n = next((n for n in range(len(steps), 1, -1) if ".".join(steps[:n]) in values), 1)
     step = ".".join(steps[:n])
     return int(step) if step.isascii() and step.isdigit() else step, steps[n:]

@@ -414,7 +414,7 @@ def json_schema() -> dict[str, Any]:
     schema["properties"][FORMAT] = {"enum": [VERSION, float(VERSION)], "description": _FORMAT}
     budget = {"required": [*needed, "budget"], "properties": {"budget": {"required": ["total_mn"]}}}
     targets = {"required": [*needed, "targets"]}
-    # A net value weighs costs and benefits; least cost may earn money.
+    # Net values need no limit, and min_cost needs none where retrofits may earn money.
     weighs = {"required": [*needed, "objective"], "properties": {"objective": {"enum": ["max_npv", "max_net_benefit"]}}}
     earns = {"required": [*needed, "objective"], "properties": {"objective": {"const": "min_cost"}}}
     return {

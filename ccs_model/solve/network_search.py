@@ -36,6 +36,7 @@ from ccs_model.solve.directed_bound import (
 from ccs_model.solve.fixed_charge_network import connections_of, network_of, places_of
 from ccs_model.solve.growth_network import growth_network_of
 from ccs_model.solve.network_presolve import OneWay, one_way, reduced_model
+from ccs_model.solve.search_progress import WITHIN_LINKS
 from ccs_model.solve.strategies import (
     CONSTRUCT,
     GROW,
@@ -128,6 +129,7 @@ class _NetworkSearch:
             found = self._within_chosen_links(context.restarted(self.effort), grown)
             self._announce(f"{self.stage}, all links")
             relaxation, bound = bounding.result()
+            self._announce(self.stage, bound)
         if relaxation.status not in ("optimal", "limit"):
             return Corridors(MipOutcome(relaxation, relaxation), (), relaxation.objective)
         if found is None:
@@ -219,6 +221,7 @@ class _NetworkSearch:
     ) -> Corridors:
         problem, options = self.problem, self.options
         connections, links = connections_of(problem, matrix), self.links
+        stage = self.stage + WITHIN_LINKS if is_part else self.stage
         every = np.arange(len(links) + len(problem.sites))
         whole, n_rows, is_staged, began = matrix, len(matrix.row_lower), len(problem.years) > 1, now()
         is_large = len(every) > SIZES.few_arc_groups
@@ -227,26 +230,24 @@ class _NetworkSearch:
             matrix, connections = directed.matrix, directed.connections
         context = self.context(matrix, effort)
         context, first = self._constructed(context, start)
-        self._announce(f"{self.stage}: relaxation")
+        self._announce(f"{stage}: relaxation")
         # Where all links are searched, the proof needs the cuts.
         is_chosen = problem.scenario.transport.corridors == "auto" and not self._takes_all_links
         is_grown = is_staged and is_chosen and first.incumbent is not None and context.growth is not None
         relax = relaxation_stage(is_directed=directed is not None, is_grown=is_grown)
-        basis = (
-            basis_of_few_periods(problem, matrix, options, self.stage) if is_grown and n_rows <= LARGE_ROWS else None
-        )
+        basis = basis_of_few_periods(problem, matrix, options, stage) if is_grown and n_rows <= LARGE_ROWS else None
         bounding = None
         if is_staged and not is_part and not self._takes_all_links:
             given = (problem, whole, options.with_log("links"), self.effort, self.stage, basis)
             bounding = tasks.enter_context(self._beside(partial(bound_over_all_links, *given)))
-        context, result = relax.run(context, connections, self.stage, basis)
+        context, result = relax.run(context, connections, stage, basis)
         relaxation = result.relaxation
         assert relaxation is not None
         if relaxation.status != "optimal" or relaxation.x is None:
             return self._without_relaxation(context, relaxation, first.incumbent, directed)
         of_relaxation = now() - began
         log_line(options, f"relaxation: effort {of_relaxation:.3g}, bound {relaxation.objective:.10g}")
-        self._announce(self.stage, relaxation.objective)
+        self._announce(stage, relaxation.objective)
         context = context.restarted(effort)
         context = replace(context, places=places_of(problem, context.matrix))
         result = self._after(GROW, context, replace(result, incumbent=first.incumbent))
@@ -260,9 +261,9 @@ class _NetworkSearch:
             relaxation_uses_arcs=len(context.network.arc_groups_used(relaxation.x)) > 0,
             arcs_are_given=problem.scenario.transport.corridors not in ("auto", "all"),
         )
-        for stage in strategy.stages:
-            if isinstance(stage, Heuristic):
-                result = self._after(stage, context, result)
+        for heuristic in strategy.stages:
+            if isinstance(heuristic, Heuristic):
+                result = self._after(heuristic, context, result)
         arc_groups, result = self._arcs(context, result, every, strategy.stage(Restrict))
         found = None
         if len(arc_groups) == len(every) <= SIZES.few_arc_groups and result.incumbent is not None:
@@ -271,27 +272,33 @@ class _NetworkSearch:
         if found is None and len(arc_groups) == len(every) <= SIZES.few_arc_groups:
             found = self._over_directed_arcs(context, result, prove)
         if found is None and is_staged and len(arc_groups) < len(every):
-            found = proven_by_directions(problem, context, result, arc_groups, prove, self.stage)
-        within = found or prove.run(context, result, arc_groups, self.stage)
+            found = proven_by_directions(problem, context, result, arc_groups, prove, self.stage + WITHIN_LINKS)
+        proof = self.stage + WITHIN_LINKS if len(arc_groups) < len(every) else stage
+        within = found or prove.run(context, result, arc_groups, proof)
         if within.status == "infeasible" and len(arc_groups) < len(every):
             # No plan exists within the corridors: every link may be built.
             arc_groups = every
-            within = prove.run(context, result, every, self.stage)
+            within = prove.run(context, result, every, stage)
         bound = relaxation.objective
         if within.incumbent is not None and not np.isfinite(within.bound):
             within = replace(within, bound=bound)
         if len(arc_groups) == len(every) and np.isfinite(within.bound):
             bound = matrix.tightest(bound, within.bound)
         if bounding is not None and len(arc_groups) < len(every):
-            self._announce(f"{self.stage}, flow directions")
-            directions = bounding.result()
-            if directions is not None:
-                bound = matrix.tightest(bound, directions)
+            bound = self._bounded(bounding, bound, matrix)
         chosen = tuple(str(links[k]) for k in arc_groups if k < len(links))
         outcome = within.outcome(np.nan if within.incumbent is None else context.value(within.incumbent))
         if directed is not None:
             outcome, relaxation = directed.without(outcome), directed.without(relaxation)
         return Corridors(MipOutcome(_with_status(outcome, options), relaxation), chosen, float(bound))
+
+    def _bounded(self, bounding: BackgroundTask[float | None], bound: float, matrix: Matrix) -> float:
+        """The tighter of a bound over all links and that which is computed beside the search."""
+        self._announce(f"{self.stage}, flow directions")
+        found = bounding.result()
+        bound = bound if found is None else matrix.tightest(bound, found)
+        self._announce(self.stage, bound)
+        return bound
 
     def _without_relaxation(
         self, context: SearchContext, relaxation: Outcome, incumbent: Floats | None, directed: OneWay | None = None

@@ -2,6 +2,7 @@
 
 Single solvers report the bounds and solutions of the model before them, which may be a neighbourhood, a sample or
 another objective. `SearchProgress` passes on what holds for the plan: the best solution and the tightest bound so far.
+A bound within some of the candidate links is none of the whole model, which may have better plans over other links.
 """
 
 from __future__ import annotations
@@ -13,8 +14,11 @@ from dataclasses import dataclass, field
 from ccs_model.mip import Progress
 from ccs_model.mip.clock import time_s
 
+# What follows the name of the whole model where only some of the candidate links are searched.
+WITHIN_LINKS = ", links searched"
 # Beginning or end of a solver's stage → what it does, in plain words.
 _WORDS = (
+    (WITHIN_LINKS, "proving the gap within the links searched"),
     ("growth", "growing a pipeline network"),
     ("slope scaling", "choosing pipelines"),
     ("construction", "building a first plan"),
@@ -36,7 +40,7 @@ _WORDS = (
     ("columns", "bounding (LP relaxation)"),
 )
 # Stages whose solutions are plans of the whole model.
-_OF_PLANS = ("growth", "slope scaling", "construction", "extension", "large-neighbourhood search")
+_OF_PLANS = (WITHIN_LINKS, "growth", "slope scaling", "construction", "extension", "large-neighbourhood search")
 PROVING = "proving the gap"
 
 
@@ -69,7 +73,7 @@ class SearchProgress:
         is_whole = seen.stage == self.stage
         if is_whole and math.isfinite(seen.bound):
             self._bound = _furthest(self._bound, self.scale * seen.bound, -self.sense)
-        if (is_whole or seen.stage in _OF_PLANS) and math.isfinite(seen.incumbent):
+        if (is_whole or seen.stage.endswith(_OF_PLANS)) and math.isfinite(seen.incumbent):
             self._best = _furthest(self._best, self.scale * seen.incumbent, self.sense)
         # A solution of the search may exceed a bound by its tolerance.
         bound = self._best if self.sense * (self._bound - self._best) < 0 else self._bound

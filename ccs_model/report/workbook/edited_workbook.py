@@ -480,7 +480,8 @@ def _leaf(scenario: Scenario, key: str) -> object:
     steps: Sequence[str] = key.split(".")
     while steps:
         if isinstance(value, Section):
-            value, steps = getattr(value, steps[0], None) if steps[0] in type(value).model_fields else None, steps[1:]
+            name, *steps = steps
+            value = getattr(value, name) if name in type(value).model_fields else None
         elif isinstance(value, Mapping):
             step, steps = first_step(value, steps)
             value = value.get(step)

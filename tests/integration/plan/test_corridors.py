@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ccs_model.mip import Outcome
+from ccs_model.mip import Outcome, Progress
 from ccs_model.mip.cut_sets import Cut, Relax
 from ccs_model.mip.fixed_charge import Prove
 from ccs_model.mip.search import Strategy
@@ -19,6 +19,7 @@ from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
 from ccs_model.solve import network_search as corridors_module
+from ccs_model.solve.driver import solve
 from ccs_model.solve.fixed_charge_network import places_of
 from ccs_model.solve.strategies import ModelSizes, Restrict
 
@@ -86,6 +87,18 @@ def test_a_bound_beside_the_search_is_the_one_after_it(
     assert np.isfinite(beside.objective.bound) and beside.objective == after.objective
     assert beside.point is not None and after.point is not None and beside.point.equals(after.point)
     assert beside.marginal_budget == after.marginal_budget
+
+
+@pytest.mark.parametrize("sizes", [ModelSizes(staged_rows=0), ModelSizes(all_links=3)], ids=["large", "small"])
+def test_no_bound_of_the_progress_is_tighter_than_that_over_all_links(
+    problem_of: Posed, monkeypatch: pytest.MonkeyPatch, sizes: ModelSizes
+) -> None:
+    monkeypatch.setattr(corridors_module, "SIZES", sizes)
+    seen: list[Progress] = []
+    plan = solve(problem_of(STAGED, {"solver.effort": "quick"}), on_progress=seen.append)
+    bounds = [each.bound for each in seen if np.isfinite(each.bound)]
+    assert plan.objective.searched_bound < plan.objective.bound * (1 - 1e-6)
+    assert min(bounds) >= plan.objective.bound * (1 - 1e-9) and bounds[-1] == pytest.approx(plan.objective.bound)
 
 
 def test_places_are_a_plane_true_to_scale(problem_of: Posed) -> None:

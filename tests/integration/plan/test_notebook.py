@@ -125,6 +125,7 @@ def test_progress_has_one_clock_and_a_gap_that_never_grows() -> None:
         ("extension", 45.0, 44.0),  # the bound of a part of the model holds for that part alone
         ("max abatement", 80.0, 42.0),  # a new solver starts from nothing
         ("max abatement", 50.0, 50.0000001),
+        ("max abatement, links searched", 47.0, 43.0),  # nor does the bound within some of the links
         ("tie-breaking", 9.0, 8.0),  # another objective
     ):
         report(Progress(stage, 0.0, bound, incumbent))

@@ -17,7 +17,7 @@ def yuan(inputs: Inputs) -> PriceLevel:
 
 # Delivered industrial power at 35 kV with VAT of 13 %, by hand.
 @pytest.mark.parametrize(("grid", "with_vat"), [("Hebei south", 0.641), ("Hebei north", 0.613), ("Shanxi", 0.501)])
-def test_power_builds_up_to_the_published_price(inputs: Inputs, yuan: PriceLevel, grid: str, with_vat: float) -> None:
+def test_power_builds_up_to_the_delivered_price(inputs: Inputs, yuan: PriceLevel, grid: str, with_vat: float) -> None:
     power = power_build_up(inputs["prices/power"], yuan).set_index("grid")
     assert power.at[grid, "power_per_kwh"] * 1.13 == pytest.approx(with_vat, abs=0.001)
 
