@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from hypothesis import settings
 
+pd.set_option("mode.string_storage", "python")
 from ccs_model.inputs import Inputs, load_inputs
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem, build_problem

@@ -12,7 +12,7 @@ from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path, PurePath
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -166,12 +166,47 @@ def load_tables(
     faulty values: the result then serves to find more issues, and for nothing else.
     """
     root = folder or data_folder()
+    raws = {name: _shipped_bytes(root, name) for name in read_dictionary(root)}
+    requested = own or OwnTables(Path())
+    if requested.data is None and requested.terrain is None and not requested.files:
+        try:
+            inputs = _of_shipped_tables(root, tuple(raws.items()), _SettingsOfTables.of(requested))
+        except InputError:
+            pass  # Issues are collected below.
+        else:
+            tables = {name: frame.copy(deep=False) for name, frame in inputs.tables.items()}
+            return replace(inputs, tables=MappingProxyType(tables), own=own, allow_outside=allow_outside)
+    inputs = _loaded(root, raws, requested, allow_outside, found)
+    return inputs if own is not None else replace(inputs, own=None)
+
+
+class _SettingsOfTables(NamedTuple):
+    """What inputs without files of the user's depend on, besides the data folder."""
+
+    inventory: tuple[str, ...]
+    currency: str
+    price_year: int
+    oil_fields: bool
+    provinces: tuple[str, ...]
+
+    @classmethod
+    def of(cls, own: OwnTables) -> _SettingsOfTables:
+        return cls(own.inventory, own.currency, own.price_year, own.oil_fields, own.provinces)
+
+
+@lru_cache(maxsize=8)
+def _of_shipped_tables(root: Path, raws: tuple[tuple[str, bytes], ...], settings: _SettingsOfTables) -> Inputs:
+    """Inputs without files of the user's; equal bytes are validated once a process."""
+    return _loaded(root, dict(raws), OwnTables(Path(), **settings._asdict()), False, None)
+
+
+def _loaded(
+    root: Path, raws: Mapping[str, bytes], requested: OwnTables, allow_outside: bool, found: list[Issue] | None
+) -> Inputs:
     declared = read_dictionary(root)
-    raws = {name: _shipped_bytes(root, name) for name in declared}
     parsed = {name: _parsed(raws[name], name, columns) for name, columns in declared.items()}
     # The columns are shared until one of the two frames is changed.
     shipped = {name: replace(table, frame=table.frame.copy(deep=False)) for name, table in parsed.items()}
-    requested = own or OwnTables(Path())
     issues = [issue for table in shipped.values() for issue in table.issues]
     inventories = _inventories(requested, declared, allow_outside, issues)
     own_folder = _folder(requested, declared, allow_outside, issues)
@@ -212,9 +247,9 @@ def load_tables(
     return Inputs(
         tables=MappingProxyType({name: frame.drop(columns="source") for name, frame in result.frames.items()}),
         sha256=MappingProxyType({name: hashlib.sha256(raw).hexdigest() for name, raw in read.items()}),
-        folder_name=data_folder_name() if folder is None else folder.name,
+        folder_name=data_folder_name() if root == data_folder() else root.name,
         origins=MappingProxyType(result.origins),
-        own=own,
+        own=requested,
         own_files=MappingProxyType(own_files),
         raster=terrain.raster if terrain is not None else None,
         sources=MappingProxyType({name: tuple(frame["source"]) for name, frame in result.frames.items()}),
