@@ -12,12 +12,14 @@ import pandas as pd
 import pytest
 from hypothesis import settings
 
-pd.set_option("mode.string_storage", "python")
 from ccs_model.inputs import Inputs, load_inputs
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem, build_problem
 from ccs_model.scenario import Scenario
 from ccs_model.solve.driver import solve
+
+# As without pyarrow, which is an extra, and a third faster; commands in processes of their own use what is installed.
+pd.set_option("mode.string_storage", "python")
 
 _TESTS = Path(__file__).parent
 _SLOW = (_TESTS / "slow", _TESTS / "integration" / "faults")

@@ -38,9 +38,9 @@ _MOST_NAMED = 6
 
 
 def places_lie_in_their_province(frames: Frames) -> Iterator[Issue]:
-    """Plants lie in their province, or within 30 km of its outline."""
+    """Plants of the user lie in their province, or within 30 km of its outline."""
     for table in PLANTS:
-        frame = frames[table]
+        frame = own_rows(frames[table])
         if table == SOURCE_PLANTS:
             frame = frame[frame["sector"] != ""]
         for row, km, hint in _far_outside(frame):
@@ -78,9 +78,11 @@ def _km_outside(places: pd.DataFrame) -> pd.Series:
 
 def own_places_are_plausible(frames: Frames) -> Iterator[Issue]:
     """Locations of the user are not at (0, 0), nor with latitude and longitude swapped."""
+    own = [(own_rows(frames[table]), column) for table, column in NODES]
+    if all(frame.empty for frame, _ in own):
+        return
     what, others = _reference_places(frames)
-    for table, column in NODES:
-        frame = own_rows(frames[table])
+    for frame, column in own:
         for (_, row), km in zip(frame.iterrows(), _km_if_swapped(frame, others), strict=True):
             if row["lat_deg"] == 0 and row["lon_deg"] == 0:
                 yield Issue(at(row, "lat_deg"), f"'{shown(row[column])}' is at (0, 0), in the sea off Africa")
@@ -91,8 +93,9 @@ def own_places_are_plausible(frames: Frames) -> Iterator[Issue]:
 
 def _reference_places(frames: Frames) -> tuple[str, pd.DataFrame]:
     """The places that others are compared with: the plants, or the user's sites if all plants look swapped."""
-    given = frames[SOURCE_PLANTS][frames[SOURCE_PLANTS]["sector"] == ""]
-    plants = given if len(given) else pd.concat([frames[table] for table in PLANTS])
+    place = ["province", "lat_deg", "lon_deg"]
+    given = frames[SOURCE_PLANTS].loc[frames[SOURCE_PLANTS]["sector"] == "", place]
+    plants = given if len(given) else pd.concat([frames[table][place] for table in PLANTS])
     sites = own_rows(frames[SITES])
     if sites.empty or np.isnan(_km_if_swapped(sites, plants)).any():
         return "plants", plants
@@ -135,9 +138,11 @@ def notices_of_places(frames: Frames) -> list[str]:
     Small islands have no outline, so that these are no errors.
     """
     notices: list[str] = []
+    own_places = [(own_rows(frames[table]), column) for table, column in PLACES]
+    if all(own.empty for own, _ in own_places):
+        return notices
     _, others = _reference_places(frames)
-    for table, column in PLACES:
-        own = own_rows(frames[table])
+    for own, column in own_places:
         own = own[~_at_zero(own) & np.isnan(_km_if_swapped(own, others))] if len(own) else own
         if column == "site":
             own = own[own["is_offshore"] != "yes"]

@@ -473,6 +473,7 @@ def test_a_share_holds_when_the_money_is_spent_and_pays_for_no_idle_pipe(solved:
     assert not any("carry no CO₂" in each for each in plan.warnings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", ["max_abatement", "min_cost", "max_net_benefit"])
 def test_a_band_that_cannot_bind_changes_no_account(solved: Solved, one_vent: Changes, objective: str) -> None:
     """A band of the whole baseline is wider than any abatement, so every tonne is sold as without it."""

@@ -34,6 +34,7 @@ def network_in(posed: Posed, budget: float) -> tuple[SourceNetwork, Matrix]:
     return network, matrix
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("budget", [120.0, 300.0, 900.0])
 def test_no_plan_violates_an_inequality_at_any_prices(posed: Posed, budget: float) -> None:
     network, matrix = network_in(posed, budget)
@@ -82,6 +83,7 @@ def test_the_inequalities_tighten_the_bound_and_keep_the_optimum(
         assert with_prices - best < 0.9 * (without - best)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.1, 0.3, 0.6])
 def test_the_bound_of_the_cheapest_plan_rises_and_stays_below_it(
     hand_problem: Callable[..., Problem], share: float, monkeypatch: pytest.MonkeyPatch

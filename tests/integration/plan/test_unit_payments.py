@@ -89,10 +89,15 @@ def test_payments_that_are_not_taxed_are_worth_their_full_amount(
 
 @pytest.mark.parametrize("more", [
     {},
-    {"policy.paid_cap_mn": 60.0},
-    {"policy.paid_per_captured_t": 0.0, "policy.paid_per_avoided_t": 60.0},
-    {"policy.paid_to_starts_until": 2031, "policy.paid_for_yr": None},
-    {"objective": "min_cost"},
+    *(
+        pytest.param(each, marks=pytest.mark.slow)
+        for each in (
+            {"policy.paid_cap_mn": 60.0},
+            {"policy.paid_per_captured_t": 0.0, "policy.paid_per_avoided_t": 60.0},
+            {"policy.paid_to_starts_until": 2031, "policy.paid_for_yr": None},
+            {"objective": "min_cost"},
+        )
+    ),
 ])  # fmt: skip
 def test_accounts_of_a_shared_network_agree_with_the_objective(hand_solved: Callable[..., Plan], more: Changes) -> None:
     keys: Changes = {"policy.paid_for_yr": 4, "policy.paid_is_taxed": False}

@@ -266,6 +266,7 @@ def test_a_page_has_one_minus_sign() -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_chinese_workbook_names_plants_in_chinese(plan: Plan, tmp_path: Path) -> None:
     book = openpyxl.load_workbook(plan.to_excel(tmp_path / "zh.xlsx", lang="zh"), data_only=True)
     chinese = dict(zip(plan.problem.plants["name"], plan.problem.plants["name_zh"], strict=True))

@@ -84,6 +84,7 @@ def test_rectangles_hold_the_same_cells() -> None:
     assert (1, 1, 2, 2) in found and len(found) == 4
 
 
+@pytest.mark.slow
 def test_the_cover_offers_two_units_and_no_other_language_does(chinese_book: Workbook, shared_plan: Plan) -> None:
     sheet, address = "Cover", chinese_book.defined_names["money_unit"].attr_text.split("!")[1].replace("$", "")
     cell = chinese_book[sheet][address]

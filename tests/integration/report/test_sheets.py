@@ -194,6 +194,7 @@ def test_summary_explains_every_total(plan: Plan, book: Workbook) -> None:
     assert row_that_starts(book["Summary"], "Budget")[2].value == "million CNY 2024"
 
 
+@pytest.mark.slow
 def test_key_figures_that_depend_on_inputs_are_formulas(plan: Plan, tmp_path: Path) -> None:
     sheet = openpyxl.load_workbook(plan.to_excel(tmp_path / "plan.xlsx"))["Summary"]
     formulas = {

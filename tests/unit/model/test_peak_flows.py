@@ -21,6 +21,7 @@ def of_first_period(table: pd.DataFrame) -> pd.Series:
     return rows.iloc[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", [{}, SHARED])
 def test_a_lead_time_lowers_the_mean_and_no_capacity(
     solved: Callable[..., Plan], one_vent: Changes, network: Changes

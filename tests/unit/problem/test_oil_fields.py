@@ -44,7 +44,7 @@ def scenario(**storage: Any) -> Scenario:
     return Scenario.from_dict({"name": "Oil", "plants": plants, "storage": storage, **goal})
 
 
-@pytest.mark.parametrize("pipes", [{}, OWN], ids=["shared", "own"])
+@pytest.mark.parametrize("pipes", [pytest.param({}, marks=pytest.mark.slow, id="shared"), pytest.param(OWN, id="own")])
 def test_a_field_pays_the_share_of_its_oil_at_the_scenario_s_price(
     hand_solved: Solved, inputs: Inputs, pipes: dict[str, Any]
 ) -> None:
