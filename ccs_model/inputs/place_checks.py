@@ -139,11 +139,11 @@ def notices_of_places(frames: Frames) -> list[str]:
     """
     notices: list[str] = []
     own_places = [(own_rows(frames[table]), column) for table, column in PLACES]
-    if all(own.empty for own, _ in own_places):
+    if all(places.empty for places, _ in own_places):
         return notices
     _, others = _reference_places(frames)
-    for own, column in own_places:
-        own = own[~_at_zero(own) & np.isnan(_km_if_swapped(own, others))] if len(own) else own
+    for places, column in own_places:
+        own = places[~_at_zero(places) & np.isnan(_km_if_swapped(places, others))] if len(places) else places
         if column == "site":
             own = own[own["is_offshore"] != "yes"]
         far = are_off_land(*_coordinates(own), SEA_KM)
