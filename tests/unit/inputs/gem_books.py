@@ -1,4 +1,4 @@
-"""Small workbooks laid out like the steel tracker's, in both generations of its headings."""
+"""Small workbooks in the layout of the GEM steel tracker (both generations of headings) and chemicals inventory."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _CAPACITY = {
         "dri": "Nominal DRI Capacity (ttpa)",
     },
 }  # fmt: skip
-# Two real places; the figures of the works are made up for the tests.
+# Two real places; the plant data are invented for the tests.
 WORKS: Sequence[Mapping[str, Any]] = (
     {
         "id": "P1", "name": "Ruhr works", "local": "Ruhrwerk", "also": "Old Ruhr", "parent": "Ruhr AG [100.0%]",
@@ -66,18 +66,18 @@ def plant_book(
     capacities: Sequence[Mapping[str, Any]] = CAPACITIES,
     about: str = "Global Iron and Steel Tracker, September 2025 (V1)",
 ) -> bytes:
-    """The workbook of plants."""
+    """Return a workbook of steel plants."""
     book = openpyxl.Workbook()
     book.remove(book.active)
     book.create_sheet("About").append([None, about])
     _fill(book.create_sheet("Plant data"), _PLANT[generation], works)
     _fill(book.create_sheet("Plant capacities and status"), _CAPACITY[generation], capacities)
     book.create_sheet("Plant production").append(["Plant ID", 2019, 2020])
-    return _saved(book)
+    return _bytes_of(book)
 
 
 def unit_book(sheets: Mapping[str, Sequence[Sequence[Any]]]) -> bytes:
-    """A workbook of furnaces; rows are unit, plant, name, status, capacity, relining."""
+    """Return a workbook of furnaces; rows are unit, plant, name, status, capacity, relining."""
     book = openpyxl.Workbook()
     book.remove(book.active)
     headings = ("GEM Unit ID", "GEM Plant ID", "Unit Name", "Unit Status", "Current Capacity (ttpa)")
@@ -86,7 +86,7 @@ def unit_book(sheets: Mapping[str, Sequence[Sequence[Any]]]) -> bytes:
         sheet.append([*headings, "Most Recent Relining"])
         for row in rows:
             sheet.append(list(row))
-    return _saved(book)
+    return _bytes_of(book)
 
 
 def _fill(sheet: Any, headings: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> None:
@@ -95,20 +95,20 @@ def _fill(sheet: Any, headings: Mapping[str, str], rows: Sequence[Mapping[str, A
         sheet.append([row.get(key) for key in headings])
 
 
-def _saved(book: openpyxl.Workbook) -> bytes:
+def _bytes_of(book: openpyxl.Workbook) -> bytes:
     file = io.BytesIO()
     book.save(file)
     return file.getvalue()
 
 
-# The chemicals inventory's workbook is not at hand: its headings are those that public descriptions of it give.
+# The workbook of the chemicals inventory is not available here; its headings follow public descriptions.
 _CHEMICAL = {
     "id": "GEM plant ID", "name": "Plant name (English)", "local": "Plant name (other language)",
     "owner": "Owner (English)", "entity": "Owner GEM entity ID", "town": "Municipality", "state": "Subnational unit",
     "country": "Country/area", "iso": "ISO3 code", "place": "Coordinates", "accuracy": "Coordinate accuracy",
     "products": "Primary products", "second": "Secondary products", "feedstock": "Feedstock",
 }  # fmt: skip
-# The first stands within a kilometre of NH3_36 and MEOH_32 of our table; owners and the others are made up.
+# The first lies about 1 km from NH3_36 and MEOH_32 of the shipped table; owners and other plants are invented.
 CHEMICALS: Sequence[Mapping[str, Any]] = (
     {
         "id": "C1", "name": "Anhui JinCoal Zhongneng Fuyang Chemical Plant", "local": "安徽晋煤中能化工",
@@ -137,9 +137,9 @@ def chemicals_book(
     about: str = "Global Chemicals Inventory, November 2025 (V1)",
     headings: Mapping[str, str] | None = None,
 ) -> bytes:
-    """A workbook laid out like the chemicals inventory's; `headings` renames some."""
+    """Return a workbook in the layout of the chemicals inventory; `headings` renames some headings."""
     book = openpyxl.Workbook()
     book.remove(book.active)
     book.create_sheet("About").append([None, about])
     _fill(book.create_sheet("Plant data"), _CHEMICAL | dict(headings or {}), plants)
-    return _saved(book)
+    return _bytes_of(book)

@@ -1,4 +1,4 @@
-"""Inventories with Chinese headings and full-width signs say the same as with English ones."""
+"""Plant tables with Chinese headings and full-width characters load like those with English headings."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from ccs_model.inputs.declarations import read_dictionary
 from tests.unit.inputs.conftest import works
 
 TEMPLATES = ("plants/steel", "plants/chemicals", "plants/sources", "references")
-IN_CHINESE = {
+CHINESE_HEADINGS = {
     "plant": "工厂编号", "name": "企业名称", "province": "省份", "grid": "电网", "lat_deg": "纬度（度）",
     "lon_deg": "经度[°]", "place_accuracy": "位置精度", "status": "状态", "crude_steel_ktpa": "粗钢产能\n（千吨/年）",
     "bof_steel_ktpa": "转炉钢产能 【千吨/年】", "bf_iron_ktpa": "高炉铁产能（ｋｔ／ｙ）", "coke_ovens": "焦炉",
 }  # fmt: skip
-WORDS = {
+CHINESE_CELLS = {
     "province": "河北省", "grid": "河北南网", "place_accuracy": "精确", "status": "运行", "coke_ovens": "无",
     "lat_deg": "３８．０４", "crude_steel_ktpa": "５０００",
 }  # fmt: skip
 
 
-def in_chinese(rows: list[list[object]], words: dict[str, str] | None = None) -> list[list[object]]:
+def to_chinese(rows: list[list[object]], cells: dict[str, str] | None = None) -> list[list[object]]:
     headings = [str(heading) for heading in rows[0]]
-    rows = [[(words or {}).get(name, cell) for name, cell in zip(headings, row, strict=True)] for row in rows[1:]]
-    return [[IN_CHINESE[name].replace("\n", "") for name in headings], *rows]
+    rows = [[(cells or {}).get(name, cell) for name, cell in zip(headings, row, strict=True)] for row in rows[1:]]
+    return [[CHINESE_HEADINGS[name].replace("\n", "") for name in headings], *rows]
 
 
 def steel_of(scenario, *inventory: str) -> pd.DataFrame:
@@ -35,25 +35,25 @@ def steel_of(scenario, *inventory: str) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("table", TEMPLATES)
-def test_every_column_of_the_template_has_chinese_names_of_its_own(table):
+def test_every_template_column_has_unique_chinese_headings(table):
     columns = read_dictionary()[table]
-    named = [word for column in columns for word in headings_of(column.name)]
+    headings = [heading for column in columns for heading in headings_of(column.name)]
     assert all(headings_of(column.name) for column in columns)
-    assert len(named) == len(set(named))
+    assert len(headings) == len(set(headings))
     for column in columns:
-        for word in headings_of(column.name):
-            assert column_of(word, columns) == column
-            assert word == plain(word)
+        for heading in headings_of(column.name):
+            assert column_of(heading, columns) == column
+            assert heading == plain(heading)
 
 
-def test_no_name_is_of_a_column_that_no_template_has():
+def test_chinese_headings_cover_exactly_the_template_columns():
     assert set(HEADINGS) == {column.name for table in TEMPLATES for column in read_dictionary()[table]}
 
 
-@pytest.mark.parametrize("words", [{}, WORDS])
-def test_a_workbook_says_the_same_in_both_languages(write_book, scenario, words):
+@pytest.mark.parametrize("cells", [{}, CHINESE_CELLS])
+def test_workbook_loads_the_same_in_both_languages(write_book, scenario, cells):
     write_book("english.xlsx", steel=works("M1", "M2"))
-    write_book("chinese.xlsx", 钢铁=in_chinese(works("M1", "M2"), words), 说明=[["不读"]])
+    write_book("chinese.xlsx", 钢铁=to_chinese(works("M1", "M2"), cells), 说明=[["不读"]])
     expected = steel_of(scenario, "english.xlsx")
     assert expected["grid"].tolist() == ["Hebei south"] * 2
     pd.testing.assert_frame_equal(steel_of(scenario, "chinese.xlsx"), expected)
@@ -62,13 +62,13 @@ def test_a_workbook_says_the_same_in_both_languages(write_book, scenario, words)
 @pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
 @pytest.mark.parametrize("sign", [",", ";", "\t"])
-def test_a_csv_file_says_the_same_in_both_languages(write_csv, scenario, sign, encoding):
+def test_csv_file_loads_the_same_in_both_languages(write_csv, scenario, sign, encoding):
     write_csv(works("M1"), "english.csv")
-    write_csv(in_chinese(works("M1"), WORDS), "chinese.csv", sign=sign, encoding=encoding)
+    write_csv(to_chinese(works("M1"), CHINESE_CELLS), "chinese.csv", sign=sign, encoding=encoding)
     pd.testing.assert_frame_equal(steel_of(scenario, "chinese.csv"), steel_of(scenario, "english.csv"))
 
 
-def test_a_line_break_before_the_unit_is_a_space():
+def test_heading_matches_with_a_line_break_before_the_unit():
     columns = read_dictionary()["plants/steel"]
     column = column_of("粗钢产能\n（千吨/年）", columns)
     assert column is not None and column.name == "crude_steel_ktpa"
@@ -83,7 +83,7 @@ def test_a_line_break_before_the_unit_is_a_space():
         ("粗刚产能（千吨/年）", "unknown column '粗刚产能（千吨/年）' (did you mean '粗钢产能'?)"),
     ],
 )  # fmt: skip
-def test_headings_that_could_mean_another_unit_are_refused_at_their_cell(write_book, scenario, heading, reported):
+def test_invalid_chinese_heading_or_unit_is_reported_at_its_cell(write_book, scenario, heading, reported):
     rows = works("M1")
     rows[0][rows[0].index("crude_steel_ktpa")] = heading
     write_book("mine.xlsx", 钢铁=rows)
@@ -93,13 +93,13 @@ def test_headings_that_could_mean_another_unit_are_refused_at_their_cell(write_b
     assert any(issue.startswith("mine.xlsx:钢铁!I1: ") and reported in issue for issue in issues), issues
 
 
-def test_examples_are_known_under_a_chinese_heading(write_book, scenario):
-    write_book("mine.xlsx", steel=in_chinese(works("M1", "EXAMPLE-1")))
+def test_example_rows_are_skipped_under_a_chinese_heading(write_book, scenario):
+    write_book("mine.xlsx", steel=to_chinese(works("M1", "EXAMPLE-1")))
     assert steel_of(scenario, "mine.xlsx")["plant"].tolist() == ["M1"]
 
 
 @pytest.mark.parametrize(
-    ("column", "message", "meant"),
+    ("column", "written", "english"),
     [
         ("province", "内蒙古自治区", "Inner Mongolia"),
         ("province", "新疆维吾尔自治区", "Xinjiang"),
@@ -111,11 +111,11 @@ def test_examples_are_known_under_a_chinese_heading(write_book, scenario):
         ("parent", "山西", "山西"),
     ],
 )
-def test_provinces_and_grids_are_known_by_their_chinese_names(column, message, meant):
-    assert in_english(column, message, ()) == meant
+def test_chinese_names_of_provinces_and_grids_are_translated(column, written, english):
+    assert in_english(column, written, ()) == english
 
 
-def test_a_choice_that_is_not_known_stays_a_fault(write_book, scenario):
+def test_unknown_chinese_choice_is_reported(write_book, scenario):
     write_book("mine.xlsx", steel=works("M1", status="忙"))
     with pytest.raises(InputError, match=r"mine\.xlsx:steel!H2: '忙' is unknown"):
         load_inputs(scenario("mine.xlsx"))
@@ -133,6 +133,6 @@ def test_a_choice_that_is_not_known_stays_a_fault(write_book, scenario):
         ("gasifier", "固定床间歇气化", "fixed_bed"),
     ],
 )
-def test_chinese_words_of_the_choices_of_chemical_plants(column: str, word: str, choice: str) -> None:
+def test_chinese_choices_of_chemical_plants_are_translated(column: str, word: str, choice: str) -> None:
     (declared,) = (each for each in read_dictionary()["plants/chemicals"] if each.name == column)
     assert in_english(column, word, declared.choices) == choice

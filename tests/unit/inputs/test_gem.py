@@ -1,7 +1,7 @@
-"""The steel tracker's workbooks: the shipped table comes out of its own source again, and every fault has its cell.
+"""Import of GEM steel tracker workbooks: it reproduces the shipped table, and errors are reported at their cell.
 
-The tracker's workbook is no part of this project. Where it lies beside it, under ../shared/facts/steel, or in a folder
-that CCS_MODEL_FACTS names, the shipped table is held against it; elsewhere there are no such tests.
+The tracker's workbook is not part of this project. The tests against it exist only where it is found, under
+../shared/facts/steel or in the folder that CCS_MODEL_FACTS names.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ FACTS = Path(os.environ.get("CCS_MODEL_FACTS", ROOT.parent / "shared" / "facts")
 BOOK = FACTS / "Plant-level-data-Global-Iron-and-Steel-Tracker-September-2025-V1.xlsx"
 
 
-def with_tracker(test: Any) -> Any:
-    """A test where the tracker's workbook is at hand; elsewhere nothing, for what is not shipped cannot be missed."""
+def requires_tracker(test: Any) -> Any:
+    """Return the test if the tracker's workbook is available, else None: the workbook is not shipped."""
     return test if BOOK.is_file() else None
 
 
@@ -36,12 +36,12 @@ KINDS = {
     "Electric arc furnaces": "EAF",
     "Direct reduced iron furnaces": "DRI",
 }
-# Not in the workbook: prefectures come from the Chinese address, closing years and turnarounds from nobody; six names
-# lost their apostrophe there (Qian an), and one note says more than the tracker does.
-NOT_THERE = {"prefecture", "name", "note", "n_blast_furnaces", "bf_relining_years"}
+# Not compared column by column: prefectures come from the Chinese address, furnaces and relinings from the workbooks of
+# units; six names lack their apostrophe in the tracker (Qian an), and one note says more than the tracker.
+NOT_IN_WORKBOOK = {"prefecture", "name", "note", "n_blast_furnaces", "bf_relining_years"}
 
 
-def shipped() -> pd.DataFrame:
+def shipped_plants() -> pd.DataFrame:
     return pd.read_csv(ROOT / "data/plants/steel.csv", keep_default_na=False, dtype=str).set_index("plant")
 
 
@@ -49,15 +49,15 @@ def shipped_units() -> pd.DataFrame:
     return pd.read_csv(ROOT / "data/plants/steel_units.csv", keep_default_na=False, dtype=str)
 
 
-def as_words(values: pd.Series) -> list[str]:
-    """As the shipped table writes them: numbers by their value."""
-    words = []
+def as_text(values: pd.Series) -> list[str]:
+    """Return the values as text, with numbers in one format."""
+    texts = []
     for value in values:
         try:
-            words.append("" if pd.isna(value) else f"{float(value):.10g}")
+            texts.append("" if pd.isna(value) else f"{float(value):.10g}")
         except ValueError:
-            words.append(str(value))
-    return words
+            texts.append(str(value))
+    return texts
 
 
 @pytest.fixture(scope="module")
@@ -75,64 +75,66 @@ def china() -> GemTracker:
     return read_gem([(BOOK.name, BOOK.read_bytes()), ("units.xlsx", book)], ["china"])
 
 
-@with_tracker
-@pytest.mark.parametrize("column", [name for name in shipped() if name not in NOT_THERE])
-def test_the_shipped_steel_works_come_out_row_for_row(china, column):
-    ours = shipped()
-    theirs = china.plants.set_index("plant")
-    assert set(theirs.index) == set(ours.index)
-    assert as_words(theirs.loc[ours.index, column]) == as_words(ours[column])
+@requires_tracker
+@pytest.mark.parametrize("column", [name for name in shipped_plants() if name not in NOT_IN_WORKBOOK])
+def test_import_reproduces_the_shipped_steel_table(china, column):
+    expected = shipped_plants()
+    imported = china.plants.set_index("plant")
+    assert set(imported.index) == set(expected.index)
+    assert as_text(imported.loc[expected.index, column]) == as_text(expected[column])
 
 
-@with_tracker
-def test_what_the_workbook_does_not_carry_is_known(china):
-    ours, theirs = shipped(), china.plants.set_index("plant").loc[shipped().index]
-    differs = ours["name"] != theirs["name"]
+@requires_tracker
+def test_differences_between_the_import_and_the_shipped_table_are_known(china):
+    expected, imported = shipped_plants(), china.plants.set_index("plant").loc[shipped_plants().index]
+    differs = expected["name"] != imported["name"]
     assert differs.sum() == 6
-    assert (ours["name"][differs].str.replace("'", " ") == theirs["name"][differs]).all()
-    differs = ours["note"] != theirs["note"]
-    assert list(ours.index[differs]) == ["P100000120288"]
-    assert ours.loc["P100000120288", "note"].startswith(theirs.loc["P100000120288", "note"])
-    assert (ours["prefecture"] != theirs["prefecture"]).sum() == 184
-    assert set(theirs.columns) - set(ours.columns) == {"turnaround_from", "turnaround_until"}
-    assert theirs[["closing_year", "turnaround_from", "turnaround_until"]].isna().all(axis=None)
+    assert (expected["name"][differs].str.replace("'", " ") == imported["name"][differs]).all()
+    differs = expected["note"] != imported["note"]
+    assert list(expected.index[differs]) == ["P100000120288"]
+    assert expected.loc["P100000120288", "note"].startswith(imported.loc["P100000120288", "note"])
+    assert (expected["prefecture"] != imported["prefecture"]).sum() == 184
+    assert set(imported.columns) - set(expected.columns) == {"turnaround_from", "turnaround_until"}
+    assert imported[["closing_year", "turnaround_from", "turnaround_until"]].isna().all(axis=None)
 
 
-@with_tracker
-def test_blast_furnaces_and_relining_come_from_unit_workbooks(china):
-    ours, theirs = shipped(), china.plants.set_index("plant").loc[shipped().index]
-    assert as_words(theirs["n_blast_furnaces"]) == as_words(ours["n_blast_furnaces"])
-    assert list(theirs["bf_relining_years"]) == list(ours["bf_relining_years"])
+@requires_tracker
+def test_blast_furnaces_and_relinings_come_from_unit_workbooks(china):
+    expected, imported = shipped_plants(), china.plants.set_index("plant").loc[shipped_plants().index]
+    assert as_text(imported["n_blast_furnaces"]) == as_text(expected["n_blast_furnaces"])
+    assert list(imported["bf_relining_years"]) == list(expected["bf_relining_years"])
     assert len(china.units) == len(shipped_units()) == 2_410
 
 
-@with_tracker
+@requires_tracker
 @pytest.mark.slow
-def test_the_world_adds_up():
-    future_model = read_gem([(BOOK.name, BOOK.read_bytes())])
-    plants = future_model.plants
-    runs = plants["status"].isin(("operating", "operating pre-retirement"))
-    # facts: 1,209 plants in 89 countries, 918 of them operating, 2,199 Mt/y of steel.
-    assert (len(plants), int(runs.sum()), len(future_model.countries)) == (1_209, 918, 89)
+def test_world_import_matches_published_totals():
+    tracker = read_gem([(BOOK.name, BOOK.read_bytes())])
+    plants = tracker.plants
+    is_operating = plants["status"].isin(("operating", "operating pre-retirement"))
+    # Published: 1,209 plants in 89 countries, 918 of them operating, 2,199 Mt/y of steel.
+    assert (len(plants), int(is_operating.sum()), len(tracker.countries)) == (1_209, 918, 89)
     assert plants["crude_steel_ktpa"].sum() == pytest.approx(2_199_263.52)
     world = pd.read_csv(ROOT / "scenarios" / "world-steel" / "steel.csv")
-    is_here = runs & ~are_in_area(plants["province"], "China")
-    assert set(world["plant"]) == set(plants.loc[is_here, "plant"])
-    assert world["bf_iron_ktpa"].sum() == pytest.approx(plants.loc[is_here, "bf_iron_ktpa"].astype(float).sum())
+    is_outside_china = is_operating & ~are_in_area(plants["province"], "China")
+    assert set(world["plant"]) == set(plants.loc[is_outside_china, "plant"])
+    assert world["bf_iron_ktpa"].sum() == pytest.approx(
+        plants.loc[is_outside_china, "bf_iron_ktpa"].astype(float).sum()
+    )
     assert plants.loc[plants["province"] == "Germany", "grid"].eq("Germany").all()
     facts = pd.read_csv(FACTS / "steel_global.csv", keep_default_na=False, dtype=str).set_index("plant_id")
     plants = plants.set_index("plant").loc[facts.index]
     assert list(plants["status"]) == list(facts["status"])
-    for ours, theirs in (("crude_steel", "crude_steel"), ("bf_iron", "bf_iron"), ("dri_iron", "dri_iron")):
-        expected = pd.to_numeric(facts[f"operating_{theirs}_ktpa"]).fillna(0)
-        assert np.allclose(plants[f"{ours}_ktpa"].astype(float).fillna(0), expected)
+    for column, fact in (("crude_steel", "crude_steel"), ("bf_iron", "bf_iron"), ("dri_iron", "dri_iron")):
+        expected = pd.to_numeric(facts[f"operating_{fact}_ktpa"]).fillna(0)
+        assert np.allclose(plants[f"{column}_ktpa"].astype(float).fillna(0), expected)
 
 
 @pytest.mark.parametrize("generation", [OLD, NEW])
-def test_both_generations_of_headings_say_the_same(generation):
+def test_both_generations_of_headings_give_the_same_plants(generation):
     tracker = read_gem([("tracker.xlsx", plant_book(generation))])
     first, second = (row._asdict() for row in tracker.plants.itertuples(index=False))
-    # By hand: operating 5,000 and what retires 1,500 run; announced steel does not.
+    # By hand: 5,000 operating and 1,500 in pre-retirement count as operating; announced steel does not.
     assert (first["crude_steel_ktpa"], first["bof_steel_ktpa"], first["bf_iron_ktpa"]) == (6_500, 5_500, 4_700)
     assert (first["retiring_bf_iron_ktpa"], first["retiring_bof_steel_ktpa"]) == (1_200, 1_500)
     assert first["announced_crude_steel_ktpa"] == 2_500
@@ -149,7 +151,7 @@ def test_both_generations_of_headings_say_the_same(generation):
     assert tracker.citation.endswith("September 2025")
 
 
-def test_a_longitude_of_the_wrong_sign_is_corrected_with_a_note():
+def test_longitude_of_the_wrong_sign_is_corrected_with_a_note():
     works = [WORKS[0] | {"country": "United States", "place": "30.5191, 91.5209"}, WORKS[1]]
     first, second = read_gem([("tracker.xlsx", plant_book(works=works))]).plants.to_dict("records")
     assert (first["lat_deg"], first["lon_deg"]) == (30.5191, -91.5209)
@@ -157,25 +159,25 @@ def test_a_longitude_of_the_wrong_sign_is_corrected_with_a_note():
     assert (second["lon_deg"], "sign" in second["note"]) == (6.747, False)
 
 
-def test_the_release_may_stand_in_the_name_alone():
+def test_release_is_read_from_the_file_name_if_the_about_sheet_lacks_it():
     assert read_gem([("Tracker-April-2024-V2.xlsx", plant_book(about="About"))]).reference == "GIST-2024-04"
     assert read_gem([("tracker.xlsx", plant_book(about="About"))]).reference == "GIST"
 
 
-def test_capacities_of_a_plant_that_is_not_there_are_named():
+def test_capacities_of_unknown_plants_are_listed():
     rows = [*CAPACITIES, CAPACITIES[0] | {"id": "P9"}, {"id": "P8", "status": "announced", "crude": ">0"}]
     tracker = read_gem([("t.xlsx", plant_book(capacities=rows))])
     assert tracker.strays == (
         "t.xlsx:Plant capacities and status!A6 P9 (operating, crude steel 5,000 kt/y)",
         "t.xlsx:Plant capacities and status!A7 P8 (announced, crude steel >0)",
     )
-    # A plant of another country is there, and a choice leaves it out.
+    # A plant that the country filter omits is not unknown.
     works = [*WORKS, WORKS[0] | {"id": "P3", "country": "India", "state": "Odisha"}]
     book = plant_book(works=works, capacities=[*CAPACITIES, CAPACITIES[0] | {"id": "P3"}])
     assert read_gem([("t.xlsx", book)], ["India"]).strays == ()
 
 
-def test_countries_are_told_by_name():
+def test_country_filter_ignores_case_and_suggests_the_nearest_name():
     works = [*WORKS, WORKS[0] | {"id": "P3", "country": "India", "state": "Odisha"}]
     book = plant_book(works=works, capacities=[*CAPACITIES, CAPACITIES[0] | {"id": "P3"}])
     assert list(read_gem([("a.xlsx", book)], ["INDIA"]).plants["plant"]) == ["P3"]
@@ -214,7 +216,7 @@ def capacities(**changes: Any) -> bytes:
         "(write 1200 for thousands or 1.200 for decimals)"),
     ],
 )  # fmt: skip
-def test_faults_name_their_cell(book, reported):
+def test_errors_are_reported_at_their_cell(book, reported):
     with pytest.raises(InputError) as error:
         read_gem([("t.xlsx", book)])
     assert any(reported in str(issue) and str(issue).startswith("t.xlsx:") for issue in error.value.issues), str(
@@ -222,7 +224,7 @@ def test_faults_name_their_cell(book, reported):
     )
 
 
-def test_other_workbooks_are_told_apart():
+def test_wrong_files_and_repeated_sheets_are_rejected():
     with pytest.raises(InputError, match=r"no workbook has the sheet 'Plant data' and 'Plant capacities and status'"):
         read_gem([("units.xlsx", unit_book({"Blast furnaces": []}))])
     with pytest.raises(InputError, match=r"this is text, perhaps CSV, expected \.xlsx"):
@@ -231,7 +233,7 @@ def test_other_workbooks_are_told_apart():
         read_gem([("a.xlsx", plant_book()), ("b.xlsx", plant_book(NEW))])
 
 
-def test_a_missing_column_is_named_with_the_nearest_one():
+def test_missing_column_is_reported_with_the_nearest_one():
     import io
 
     import openpyxl
@@ -246,7 +248,7 @@ def test_a_missing_column_is_named_with_the_nearest_one():
     assert reported in map(str, error.value.issues)
 
 
-def test_furnaces_of_unit_workbooks():
+def test_furnaces_are_read_from_unit_workbooks():
     furnaces = {
         "Blast Furnaces": [
             ["U1", "P1", "BF 2", "operating", 2000, datetime(2019, 5, 1)],
@@ -268,7 +270,7 @@ def test_furnaces_of_unit_workbooks():
         read_gem([("t.xlsx", plant_book()), ("iron.xlsx", unit_book(furnaces))])
 
 
-def test_a_furnace_stands_once_and_an_odd_relining_is_a_note():
+def test_repeated_furnace_is_rejected_and_implausible_relining_is_noted():
     furnaces = [["U1", "P1", "BF 1", "operating", 900, "1939"], ["U2", "P1", "BF 2", "operating", 900, None]]
     tracker = read_gem([("t.xlsx", plant_book()), ("iron.xlsx", unit_book({"Blast furnaces": furnaces}))])
     assert tracker.units["note"].tolist() == ["relining 1939", ""]
@@ -277,7 +279,7 @@ def test_a_furnace_stands_once_and_an_odd_relining_is_a_note():
         read_gem([("t.xlsx", plant_book()), ("iron.xlsx", unit_book({"Blast furnaces": furnaces}))])
 
 
-def test_faults_of_our_tables_are_told_where_the_tracker_has_them():
+def test_places_in_the_written_tables_map_to_cells_of_the_tracker():
     tracker = read_gem([("t.xlsx", plant_book())])
     assert gem_place(tracker, "steel.csv:2:retiring_bf_iron_ktpa") == "t.xlsx:Plant capacities and status!G3"
     assert gem_place(tracker, "steel.csv:3:lat_deg") == "t.xlsx:Plant data!K3"

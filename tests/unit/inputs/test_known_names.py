@@ -1,4 +1,4 @@
-"""Names that look like those of the tables are read as them, or reported at their cell with the nearest one."""
+"""Lookalike names are read as the known name; other unknown names are reported with the nearest one."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ccs_model.scenario.validation import as_seen, cleaned, odd_letters, same_na
 from .conftest import works
 
 CYRILLIC = "H\u0435bei"  # the second letter is U+0435
-# What a person may write for Hebei; all look the same, or are its name in Chinese.
+# Spellings of Hebei: lookalikes, and its name in Chinese.
 SPELLINGS = ["HEBEI", "hebei", "Ｈｅｂｅｉ", CYRILLIC, "He\u200bbei", "\u202aHebei\u202c", "Hebei\u00a0", "河北 省"]
 
 
 @pytest.mark.parametrize("written", SPELLINGS)
-def test_a_province_is_read_as_the_known_one_that_looks_the_same(scenario, write_csv, written):
+def test_lookalike_province_is_read_as_the_known_one(scenario, write_csv, written):
     write_csv(works("M1", province=written))
     inputs = load_inputs(scenario("mine.csv"))
     assert inputs["plants/steel"]["province"].tolist() == ["Hebei"]
@@ -27,7 +27,7 @@ def test_a_province_is_read_as_the_known_one_that_looks_the_same(scenario, write
         assert inputs.notices == (f"mine.csv:2:province: '{written}' is read as 'Hebei'",)
 
 
-def test_the_notice_names_the_odd_letter_and_its_cell(scenario, write_book):
+def test_notice_names_the_unusual_letter_and_its_cell(scenario, write_book):
     write_book(steel=works("M1", "M2", "M3", province=CYRILLIC))
     (notice,) = load_inputs(scenario("mine.xlsx")).notices
     assert notice == (
@@ -36,7 +36,7 @@ def test_the_notice_names_the_odd_letter_and_its_cell(scenario, write_book):
     )
 
 
-def test_a_filter_by_province_keeps_every_spelling(tmp_path, write_csv):
+def test_scenario_names_match_every_spelling_in_the_tables(tmp_path, write_csv):
     heading, *rows = works(*(f"M{k}" for k in range(len(SPELLINGS))))
     at = heading.index("province")
     write_csv([heading, *([*row[:at], name, *row[at + 1 :]] for row, name in zip(rows, SPELLINGS, strict=True))])
@@ -54,21 +54,21 @@ def test_a_filter_by_province_keeps_every_spelling(tmp_path, write_csv):
     )
 
 
-def test_a_province_of_a_fund_whose_name_has_a_dot_is_read_as_the_known_one():
+def test_lookalike_province_of_a_fund_with_a_dot_in_its_name_is_read_as_the_known_one():
     fund = {"kind": "bond", "share_max": 0.3, "interest_rate": 0.02, "term_yr": 8, "provinces": ["ＨＥＢＥＩ"]}
-    given = {
+    settings = {
         "name": "x",
         "plants": {"inventory": ["steel"]},
         "budget": {"total_mn": 900},
         "funds": {"green.bond": fund},
     }
-    requested = ccs.Scenario.from_dict(given)
-    found, (notice,) = with_names_of_tables(requested, known_names(load_inputs(requested).column))
-    assert found.funds["green.bond"].provinces == ("Hebei",) and "funds.green.bond.provinces[0]" in notice
-    assert found.with_changes({"funds.green.bond.share_max": 0.2}).funds["green.bond"].share_max == 0.2
+    requested = ccs.Scenario.from_dict(settings)
+    normalised, (notice,) = with_names_of_tables(requested, known_names(load_inputs(requested).column))
+    assert normalised.funds["green.bond"].provinces == ("Hebei",) and "funds.green.bond.provinces[0]" in notice
+    assert normalised.with_changes({"funds.green.bond.share_max": 0.2}).funds["green.bond"].share_max == 0.2
 
 
-def test_a_file_after_a_faulty_name_keeps_its_place_in_the_list(tmp_path):
+def test_issue_of_an_inventory_file_keeps_its_index_after_an_invalid_name(tmp_path):
     path = tmp_path / "s.yaml"
     path.write_text("name: x\nplants:\n  inventory: [chemcals, none.csv]\nbudget: {total_mn: 900}\n", encoding="utf-8")
     with pytest.raises(InputError) as caught:
@@ -78,7 +78,7 @@ def test_a_file_after_a_faulty_name_keeps_its_place_in_the_list(tmp_path):
     assert f"s.yaml:3: plants.inventory[1]: cannot read {tmp_path}" in second
 
 
-def test_prices_override_the_province_that_looks_the_same(scenario, tmp_path):
+def test_own_grid_factor_overrides_that_of_the_lookalike_province(scenario, tmp_path):
     path = tmp_path / "my" / "prices" / "grid_factors.csv"
     path.parent.mkdir(parents=True)
     path.write_text(
@@ -90,7 +90,7 @@ def test_prices_override_the_province_that_looks_the_same(scenario, tmp_path):
     ]
 
 
-def test_a_similar_name_is_reported_at_its_cell_with_the_nearest_one(scenario, write_csv, tmp_path):
+def test_misspelt_name_is_noticed_at_its_cell_with_the_nearest_one(scenario, write_csv, tmp_path):
     write_csv(works("M1", province="Hebeii", grid="Hebei sauth"))
     path = tmp_path / "my" / "prices" / "fuels.csv"
     path.parent.mkdir(parents=True)
@@ -104,13 +104,13 @@ def test_a_similar_name_is_reported_at_its_cell_with_the_nearest_one(scenario, w
 
 
 @pytest.mark.parametrize("other", ["m1", "Ｍ１", "\u041c1", "M\u200b1"])
-def test_ids_that_look_alike_are_refused(scenario, write_csv, other):
+def test_lookalike_plant_ids_are_rejected(scenario, write_csv, other):
     write_csv(works("M1", other))
     with pytest.raises(InputError, match="looks like 'M1' of line 2"):
         load_inputs(scenario("mine.csv"))
 
 
-def test_a_site_that_looks_like_a_shipped_one_is_refused(scenario, tmp_path, inputs):
+def test_site_id_that_looks_like_a_shipped_one_is_rejected(scenario, tmp_path, inputs):
     shipped = inputs["storage/sites"]["site"].iloc[0]
     path = tmp_path / "my" / "storage" / "sites.csv"
     path.parent.mkdir(parents=True)
@@ -123,7 +123,7 @@ def test_a_site_that_looks_like_a_shipped_one_is_refused(scenario, tmp_path, inp
         load_inputs(scenario(data="my"))
 
 
-def test_an_unknown_name_of_a_scenario_is_reported_with_the_nearest_one(tmp_path):
+def test_unknown_province_of_a_scenario_is_reported_with_the_nearest_one(tmp_path):
     path = tmp_path / "scenario.yaml"
     path.write_text(
         "name: Mine\nplants: {provinces: [Ｈebeii]}\nyears: [2026, 2030]\nbudget: {total_mn: 1}\n", encoding="utf-8"
@@ -133,21 +133,21 @@ def test_an_unknown_name_of_a_scenario_is_reported_with_the_nearest_one(tmp_path
     assert caught.value.issues[0].hint == "did you mean 'Hebei'?"
 
 
-def test_a_scenario_made_in_python_must_spell_names_as_the_tables_do():
+def test_scenario_built_in_python_must_spell_names_as_the_tables_do():
     requested = ccs.read_scenario("scenarios/hebei.yaml").with_changes({"plants.provinces": ["HEBEI"]})
     with pytest.raises(InputError, match="did you mean 'Hebei'"):
         build_problem(requested, load_inputs(requested))
 
 
-def test_forms_of_names():
+def test_name_comparison_ignores_case_and_lookalike_letters():
     assert as_seen("\u041dЕВЕI") == as_seen("hebei")  # Cyrillic capitals Н, Е, В
-    assert as_seen("в") != as_seen("b")  # the small letter does not look like b
+    assert as_seen("в") != as_seen("b")  # the lower-case letter does not look like b
     assert same_name("inner\u00a0mongolia", ["Inner Mongolia", "Shanxi"]) == "Inner Mongolia"
     assert same_name("a", ["A", "\u0410"]) is None
     assert odd_letters("Ob\u00adi") == "an invisible character (U+00AD)" and odd_letters("São Paulo") == ""
 
 
-def test_a_name_in_place_of_an_id_is_answered_with_ids(tmp_path):
+def test_plant_name_in_place_of_an_id_is_reported_with_matching_ids(tmp_path):
     path = tmp_path / "scenario.yaml"
     path.write_text("name: x\nplants: {require: [hebei tangyin]}\nbudget: {total_mn: 9}\n", encoding="utf-8")
     with pytest.raises(InputError) as raised:

@@ -1,4 +1,4 @@
-"""Money and engineering that make no sense: the file, the row, the column, and what was expected."""
+"""Invalid financial and technical values are reported with file, row, column and what is expected."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ccs_model.problem import build_problem
 
 
 def overlay(tmp_path: Path, table: str, changes: dict[str, str]) -> None:
-    """The first shipped row of a table, with some cells changed, in the folder `my`."""
+    """Write the first shipped row of a table, with some cells changed, to the folder `my`."""
     header, first = (data_folder() / f"{table}.csv").read_text(encoding="utf-8").splitlines()[:2]
     names = header.split(",")
     cells = dict(zip(names, first.split('"')[0].split(","), strict=False)) | {"note": "mine"} | changes
@@ -49,7 +49,7 @@ def overlay(tmp_path: Path, table: str, changes: dict[str, str]) -> None:
         ("policy/pollution_taxes", {"currency": "GBP"}, "currency", "GBP"),
     ],
 )
-def test_the_cell_and_what_was_expected(scenario, tmp_path, table, changes, where, what):
+def test_invalid_value_is_reported_at_its_cell_with_what_is_expected(scenario, tmp_path, table, changes, where, what):
     overlay(tmp_path, table, changes)
     with pytest.raises(InputError) as caught:
         load_inputs(scenario(data="my"))
@@ -59,7 +59,7 @@ def test_the_cell_and_what_was_expected(scenario, tmp_path, table, changes, wher
     assert what in str(found[0])
 
 
-def test_a_missing_exchange_rate(scenario, tmp_path):
+def test_missing_exchange_rate_is_reported(scenario, tmp_path):
     tables = tmp_path / "my" / "indices"
     tables.mkdir(parents=True)
     rows = (data_folder() / "indices" / "exchange_rates.csv").read_text(encoding="utf-8").splitlines()
@@ -71,7 +71,7 @@ def test_a_missing_exchange_rate(scenario, tmp_path):
         build_problem(requested, load_inputs(requested))
 
 
-def test_a_heat_source_that_nobody_knows(scenario):
+def test_unknown_heat_source_is_reported_with_the_nearest_one(scenario):
     with pytest.raises(InputError) as caught:
         scenario().with_changes({"capture.heat_sources": ["coal_boilr"]})
     (issue,) = caught.value.issues
@@ -79,7 +79,7 @@ def test_a_heat_source_that_nobody_knows(scenario):
     assert issue.hint == "did you mean 'coal_boiler'?"
 
 
-def test_a_percentage_for_a_share_of_the_scenario(scenario):
+def test_percentage_in_place_of_a_share_is_reported_with_the_share(scenario):
     with pytest.raises(InputError) as caught:
         scenario().with_changes({"policy.social_discount_rate": 8, "finance.tax_share": 25})
     assert [str(issue) for issue in caught.value.issues] == [

@@ -1,4 +1,4 @@
-"""What a planner may get wrong about a network: every fault at its line, all at once, with what would be right."""
+"""Errors and doubtful values in network tables are reported together, each at its line with a hint."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ storage: {sites: [SITES]}
 objective: min_cost
 targets: {captured_ktpa: 600}
 """
-Desk = Callable[..., Path]
+WriteScenario = Callable[..., Path]
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    """Three plants and two sites of one's own, with further tables; returns the scenario."""
+def write_scenario(tmp_path: Path) -> WriteScenario:
+    """Writes a scenario with three own plants, two own sites and further tables, and returns its path."""
 
-    def made(transport: str = "trucks: false", sites: str = "Basin", **tables: str) -> Path:
-        given = {"plants/sources": PLANTS, "storage/sites": SITES, "references": REFERENCES}
-        given |= {name.replace("__", "/"): text for name, text in tables.items()}
-        for name, text in given.items():
+    def write(transport: str = "trucks: false", sites: str = "Basin", **tables: str) -> Path:
+        contents = {"plants/sources": PLANTS, "storage/sites": SITES, "references": REFERENCES}
+        contents |= {name.replace("__", "/"): text for name, text in tables.items()}
+        for name, text in contents.items():
             path = tmp_path / "my" / f"{name}.csv"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
@@ -55,34 +55,36 @@ def desk(tmp_path: Path) -> Desk:
         (tmp_path / "scenario.yaml").write_text(text, encoding="utf-8")
         return tmp_path / "scenario.yaml"
 
-    return made
+    return write
 
 
 def problem_of(path: Path) -> Problem:
     return build_problem(*read_checked(path))
 
 
-def reported(path: Path) -> list[str]:
+def reported_issues(path: Path) -> list[str]:
     with pytest.raises(InputError) as caught:
         problem_of(path)
     return [str(issue) for issue in caught.value.issues]
 
 
-def test_a_sound_network_of_ones_own_is_posed(desk):
+def test_own_links_and_quotations_enter_the_network(write_scenario):
     rows = "mine,P1,H1,40,MINE,assumed\n"
     costs = "mine,small,1,0.01,USD,2024,MINE,assumed\nP2 – S1,medium,2,0.02,USD,2024,MINE,assumed\n"
-    problem = problem_of(desk(transport__links=LINKS + rows, transport__hubs=HUBS, transport__line_costs=COSTS + costs))
+    problem = problem_of(
+        write_scenario(transport__links=LINKS + rows, transport__hubs=HUBS, transport__line_costs=COSTS + costs)
+    )
     lines = problem.network.lines.set_index("line")
     assert lines.at["mine | small", "fixed_mn"] == 1
     assert problem.network.links.set_index("link").at["mine", "length_km"] == 40
 
 
-def test_a_quoted_size_is_offered_even_where_a_smaller_one_would_do(desk):
+def test_quoted_pipe_size_is_offered_even_if_a_smaller_one_suffices(write_scenario):
     rows = "mine,P1,H1,40,MINE,assumed\n"
 
     def sizes(costs: str) -> dict[str, float]:
         problem = problem_of(
-            desk(transport__links=LINKS + rows, transport__hubs=HUBS, transport__line_costs=COSTS + costs)
+            write_scenario(transport__links=LINKS + rows, transport__hubs=HUBS, transport__line_costs=COSTS + costs)
         )
         lines = problem.network.lines
         return dict(lines.loc[lines["link"] == "mine", ["pipe", "fixed_mn"]].itertuples(index=False, name=None))
@@ -93,16 +95,18 @@ def test_a_quoted_size_is_offered_even_where_a_smaller_one_would_do(desk):
     assert set(quoted) == {*listed, "trunk"} and quoted["trunk"] == 0.5
 
 
-def test_ends_that_nobody_knows_are_told_with_their_lines_and_all_at_once(desk):
+def test_unknown_ends_of_links_are_reported_together_at_their_lines(write_scenario):
     rows = "a,P1,S11,40,MINE,assumed\nb,P1,P2,-3,MINE,assumed\nc,nowhere,H1,,MINE,assumed\n"
-    # A range is judged before what joins what.
-    assert reported(desk(transport__links=LINKS + rows, transport__hubs=HUBS)) == [
+    # Ranges are checked before the ends of links.
+    assert reported_issues(write_scenario(transport__links=LINKS + rows, transport__hubs=HUBS)) == [
         "my/transport/links.csv:3:length_km: -3 is outside the range 0 to 5000 "
         "(pipeline length; empty means the straight-line distance times the detour factor)"
     ]
     rows = rows.replace("-3", "3") + "d,P2,P2,,MINE,assumed\n"
     costs = "e,small,1,0.01,USD,2024,MINE,assumed\nb,tiny,1,0.01,USD,2024,MINE,assumed\n"
-    issues = reported(desk(transport__links=LINKS + rows, transport__hubs=HUBS, transport__line_costs=COSTS + costs))
+    issues = reported_issues(
+        write_scenario(transport__links=LINKS + rows, transport__hubs=HUBS, transport__line_costs=COSTS + costs)
+    )
     assert [issue.split(" (")[0] for issue in issues] == [
         "my/transport/line_costs.csv:2:link: there is no link 'e'",
         "my/transport/line_costs.csv:3:pipe: there is no size 'tiny' in transport/pipe_sizes",
@@ -114,53 +118,53 @@ def test_ends_that_nobody_knows_are_told_with_their_lines_and_all_at_once(desk):
     assert "transport/hubs" in issues[3]
 
 
-def test_a_quotation_for_a_link_with_a_name_of_its_own_gets_that_name(desk):
-    path = desk(
+def test_quotation_for_a_named_link_under_its_default_name_is_reported(write_scenario):
+    path = write_scenario(
         transport__links=LINKS + "trunk,S1,P1,120,MINE,assumed\n",
         transport__line_costs=COSTS + "P1 – S1,small,1,0.01,USD,2024,MINE,assumed\n",
     )
-    assert reported(path) == [
+    assert reported_issues(path) == [
         "my/transport/line_costs.csv:2:link: 'P1 – S1' is no candidate link (it is named 'trunk' in transport/links)"
     ]
 
 
 @pytest.mark.parametrize("transport", ["terrain: hills.asc", "terrain: hills.asc, shared_trunklines: false"])
-def test_terrain_that_no_pipeline_crosses_is_named(desk, tmp_path, transport):
-    of_grid = PLANTS.replace("lon_deg,status", "lon_deg,grid,status").replace(",operating", ",Shanxi,operating")
-    of_grid = of_grid.replace("Here", "Shanxi")
+def test_terrain_grid_that_no_pipeline_crosses_is_noticed(write_scenario, tmp_path, transport):
+    plants_on_grid = PLANTS.replace("lon_deg,status", "lon_deg,grid,status").replace(",operating", ",Shanxi,operating")
+    plants_on_grid = plants_on_grid.replace("Here", "Shanxi")
 
-    def found(west):
+    def terrain_notices(west):
         rows = f"ncols 2\nnrows 2\nxllcorner {west}\nyllcorner 37\ncellsize 1.5\n1.2 1.3\n1 1\n"
-        path = desk(transport, plants__sources=of_grid)
+        path = write_scenario(transport, plants__sources=plants_on_grid)
         (tmp_path / "hills.asc").write_text(rows)
         return [text for text in unused_inputs(problem_of(path)) if "terrain" in text]
 
-    assert found(113) == []
-    (notice,) = found(-113)
+    assert terrain_notices(113) == []
+    (notice,) = terrain_notices(-113)
     assert notice.endswith("scenario.yaml:6: terrain without effect, since no candidate pipeline on land crosses it")
     assert Language("zh").sentence(notice) != notice
 
 
 @pytest.mark.parametrize(("lat", "n"), [(38, 0), (-38, 1)])
-def test_points_of_terrain_that_no_pipeline_crosses_are_named(desk, lat, n):
+def test_terrain_points_that_no_pipeline_crosses_are_noticed(write_scenario, lat, n):
     points = (
         f"lat_deg,lon_deg,cost_multiplier,reference,quality\n{lat},114,1.5,MINE,assumed\n{lat},115,1.5,MINE,assumed\n"
     )
-    found = [text for text in unused_inputs(problem_of(desk(transport__terrain=points))) if "terrain" in text]
+    found = [text for text in unused_inputs(problem_of(write_scenario(transport__terrain=points))) if "terrain" in text]
     assert (
         found
         == ["my/transport/terrain.csv:2: terrain without effect, since no candidate pipeline on land crosses it"] * n
     )
 
 
-def test_a_quotation_for_two_nodes_without_a_link_is_told(desk):
+def test_quotation_for_two_nodes_without_a_link_is_reported(write_scenario):
     costs = "P1 – S1,small,1,0.01,USD,2024,MINE,assumed\nS2 – P1,small,1,0.01,USD,2024,MINE,assumed\n"
-    path = desk(
+    path = write_scenario(
         transport="trucks: false, candidate_links: given",
         transport__links=LINKS + "a,P1,P2,9,MINE,assumed\nb,P2,S1,9,MINE,assumed\n",
         transport__line_costs=COSTS + costs,
     )
-    assert reported(path) == [
+    assert reported_issues(path) == [
         "my/transport/line_costs.csv:2:link: 'P1 – S1' is no candidate link (give it in transport/links as well)"
     ]
 
@@ -185,16 +189,16 @@ def test_a_quotation_for_two_nodes_without_a_link_is_told(desk):
         ),
     ],
 )
-def test_hubs_in_the_wrong_place_are_told(desk, place, what):
-    issues = reported(desk(transport__hubs=HUBS.replace("38.3,114.4", place)))
+def test_hub_with_invalid_coordinates_is_reported(write_scenario, place, what):
+    issues = reported_issues(write_scenario(transport__hubs=HUBS.replace("38.3,114.4", place)))
     assert len(issues) == 1 and issues[0].startswith(what), issues
 
 
-def test_a_hub_that_would_lie_among_the_plants_with_its_numbers_changed_round_looks_swapped(desk):
+def test_site_with_swapped_coordinates_is_reported_as_swapped(write_scenario):
     plants = PLANTS.replace(",114.", ",-84.")
     sites = SITES.replace(",114.6", ",-84.6").replace("30.0,104.0", "-84.5,38.1")
-    issues = reported(
-        desk(plants__sources=plants, storage__sites=sites, transport__hubs=HUBS.replace("114.4", "-84.4"))
+    issues = reported_issues(
+        write_scenario(plants__sources=plants, storage__sites=sites, transport__hubs=HUBS.replace("114.4", "-84.4"))
     )
     assert [issue.split(":")[:3] for issue in issues] == [["my/storage/sites.csv", "3", "lat_deg"]]
     assert issues[0].endswith("km from the centre of the plants (lat and lon look swapped)")
@@ -208,65 +212,65 @@ def test_a_hub_that_would_lie_among_the_plants_with_its_numbers_changed_round_lo
         ("Valencia", ((43.53, -5.74), (39.66, -0.22))),  # one of them in the sea, no outline of that name
     ],
 )
-def test_plants_that_are_all_swapped_are_named_and_not_the_sites(desk, province, places):
-    heads, *rows = PLANTS.splitlines()
+def test_swapped_coordinates_of_all_plants_or_all_sites_are_reported_in_their_table(write_scenario, province, places):
+    header, *rows = PLANTS.splitlines()
     sites = SITES.replace("38.9,114.6", "41.6,-0.9").replace("30.0,104.0", "42.4,-4.2").replace("Here", "Spain")
 
     def tables(is_swapped):
-        made = [heads]
+        lines = [header]
         for row, (lat, lon) in zip(rows[:2], places, strict=True):
             cells = row.split(",")
             cells[2:5] = [province, str(lon), str(lat)] if is_swapped else [province, str(lat), str(lon)]
-            made.append(",".join(cells))
-        return {"plants__sources": "\n".join(made) + "\n", "storage__sites": sites}
+            lines.append(",".join(cells))
+        return {"plants__sources": "\n".join(lines) + "\n", "storage__sites": sites}
 
-    issues = reported(desk(**tables(is_swapped=True)))
+    issues = reported_issues(write_scenario(**tables(is_swapped=True)))
     assert [issue.split(":")[:3] for issue in issues] == [["my/plants/sources.csv", str(n), "lat_deg"] for n in (2, 3)]
     assert all(issue.endswith("km from the centre of the sites (lat and lon look swapped)") for issue in issues)
-    right = tables(is_swapped=False)
-    right["storage__sites"] = sites.replace("41.6,-0.9", "-0.9,41.6").replace("42.4,-4.2", "-4.2,42.4")
-    issues = reported(desk(**right))
+    correct = tables(is_swapped=False)
+    correct["storage__sites"] = sites.replace("41.6,-0.9", "-0.9,41.6").replace("42.4,-4.2", "-4.2,42.4")
+    issues = reported_issues(write_scenario(**correct))
     assert [issue.split(":")[0] for issue in issues] == ["my/storage/sites.csv"] * 2
     assert issues[0].endswith("km from the centre of the plants (lat and lon look swapped)")
 
 
-def test_a_plant_with_the_wrong_sign_of_its_longitude_is_named(desk):
+def test_plant_with_the_wrong_sign_of_longitude_is_noticed(write_scenario):
     american = {
         "plants__sources": PLANTS.replace(",114.", ",-92."),
         "storage__sites": SITES.replace(",114.6", ",-92.6"),
     }
     american["storage__sites"] = american["storage__sites"].replace("30.0,104.0", "30.0,-93.0")
-    assert read_checked(desk(**american))
+    assert read_checked(write_scenario(**american))
     american["plants__sources"] = american["plants__sources"].replace("38.2,-92.3", "38.2,92.3")
-    (notice,) = (each for each in read_checked(desk(**american))[1].notices if "check the sign" in each)
+    (notice,) = (each for each in read_checked(write_scenario(**american))[1].notices if "check the sign" in each)
     assert notice.startswith("my/plants/sources.csv:3: 'P2' lies in or near China, ")
     assert notice.endswith(
         "km from the other places of Here; with lon_deg -92.3 it would lie among them: check the sign"
     )
 
 
-def test_places_with_the_wrong_sign_in_a_country_of_the_tables_are_named(desk):
+def test_places_that_all_have_the_wrong_sign_of_longitude_are_reported(write_scenario):
     grid = "province,year,grid_kg_per_kwh,reference,quality\nUnited States,2024,0.4,MINE,assumed\n"
     tables = {"plants__sources": PLANTS.replace(",114.", ",92."), "prices__grid_factors": grid}
     tables["storage__sites"] = SITES.replace(",114.6", ",92.6").replace("30.0,104.0", "30.0,93.0")
-    issue = reported(desk(**tables))[0]
+    issue = reported_issues(write_scenario(**tables))[0]
     assert issue.startswith("my/plants/sources.csv:2:lon_deg: no place of your tables lies in United States, for which")
     assert issue.endswith(
         "'P1' lies in or near China (with lon_deg -92 it would lie there, as most would: check the sign)"
     )
 
 
-def test_a_site_outside_its_country_that_would_lie_in_it_with_the_other_sign(desk):
+def test_site_with_the_wrong_sign_of_longitude_is_reported_outside_its_country(write_scenario):
     sites = SITES.replace("Here,38.9,114.6", "United States,38.9,92.6")
-    issue = next(each for each in reported(desk(storage__sites=sites)) if "onshore" in each)
+    issue = next(each for each in reported_issues(write_scenario(storage__sites=sites)) if "onshore" in each)
     assert issue.endswith("km outside United States (check the sign of lon_deg)")
 
 
-def test_links_shorter_than_the_straight_line_are_named(desk):
+def test_links_shorter_than_the_straight_line_are_noticed(write_scenario):
     # P1 and P2 are 34 km apart, P1 and S1 113 km.
     links = LINKS + "A,P1,P2,21,MINE,assumed\nB,P1,S1,113.2,MINE,assumed\nC,P2,P3,30,SIMCCS,assumed\n"
     references = REFERENCES + "SIMCCS,SimCCS,,mine,tests\n"
-    of_simccs, notice = read_checked(desk(transport__links=links, references=references))[1].notices
+    of_simccs, notice = read_checked(write_scenario(transport__links=links, references=references))[1].notices
     assert of_simccs == (
         "my/transport/links.csv:4:length_km: lengths of the links of SimCCS are weighted by cost, and its junctions "
         "may be drawn at assumed places"
@@ -279,10 +283,10 @@ def test_links_shorter_than_the_straight_line_are_named(desk):
     assert Language("zh").sentence(notice) != notice
 
 
-def test_links_far_longer_than_the_straight_line_are_named(desk):
-    # P1 and P2 are 34 km apart: five times that are 172 km; P1 and H1 48 km.
+def test_links_far_longer_than_the_straight_line_are_noticed(write_scenario):
+    # P1 and P2 are 34 km apart, and five times that is 172 km; P1 and H1 are 48 km apart.
     links = LINKS + "A,P1,P2,180,MINE,assumed\nB,P2,P1,165,MINE,assumed\n"
-    (notice,) = read_checked(desk(transport__links=links, transport__hubs=HUBS))[1].notices
+    (notice,) = read_checked(write_scenario(transport__links=links, transport__hubs=HUBS))[1].notices
     assert notice == (
         "my/transport/links.csv:2:length_km: links far longer than the straight line between their ends: A (180 km, "
         "34 km apart); length_km is in km"
@@ -290,14 +294,14 @@ def test_links_far_longer_than_the_straight_line_are_named(desk):
     assert Language("zh").sentence(notice) != notice
 
 
-def test_links_to_offshore_sites_at_the_cost_of_flat_land_are_named(desk):
-    heads, *rows = SITES.splitlines()
+def test_links_to_offshore_sites_with_an_empty_cost_factor_are_noticed(write_scenario):
+    header, *rows = SITES.splitlines()
     offshore = "\n".join(
-        [heads + ",is_offshore", rows[0].replace("38.9,114.6", "38.9,119.2") + ",yes", rows[1] + ",no"]
+        [header + ",is_offshore", rows[0].replace("38.9,114.6", "38.9,119.2") + ",yes", rows[1] + ",no"]
     )
     links = LINKS.replace("length_km", "length_km,cost_factor")
     rows = "A,P1,S1,460,,MINE,assumed\nB,P2,S1,440,1.5,MINE,assumed\nC,P1,P2,35,,MINE,assumed\n"
-    (notice,) = read_checked(desk(transport__links=links + rows, storage__sites=offshore + "\n"))[1].notices
+    (notice,) = read_checked(write_scenario(transport__links=links + rows, storage__sites=offshore + "\n"))[1].notices
     assert notice == (
         "my/transport/links.csv:2:cost_factor: links to offshore sites whose empty cost_factor counts as 1, the cost "
         "on flat land: A"
@@ -305,13 +309,13 @@ def test_links_to_offshore_sites_at_the_cost_of_flat_land_are_named(desk):
     assert Language("zh").sentence(notice) != notice
 
 
-def test_links_and_hubs_without_effect_are_named(desk):
+def test_links_and_hubs_without_effect_are_noticed(write_scenario):
     tables = {
         "transport__hubs": HUBS,
         "transport__links": LINKS + "A,P1,H1,60,MINE,assumed\nB,H1,S2,1100,MINE,assumed\n",
     }
-    of_grid = PLANTS.replace("lon_deg,status", "lon_deg,grid,status").replace(",operating", ",Shanxi,operating")
-    tables["plants__sources"] = of_grid.replace("Here", "Shanxi")
+    plants_on_grid = PLANTS.replace("lon_deg,status", "lon_deg,grid,status").replace(",operating", ",Shanxi,operating")
+    tables["plants__sources"] = plants_on_grid.replace("Here", "Shanxi")
     for transport, sites, expected in (
         ("trucks: false", "Basin", []),
         ("trucks: false", "S1", [
@@ -322,86 +326,92 @@ def test_links_and_hubs_without_effect_are_named(desk):
             "my/transport/hubs.csv:2: hubs without effect, since transport.shared_trunklines is false: H1",
         ]),
     ):  # fmt: skip
-        found = [text for text in unused_inputs(problem_of(desk(transport, sites, **tables))) if "effect" in text]
+        found = [
+            text for text in unused_inputs(problem_of(write_scenario(transport, sites, **tables))) if "effect" in text
+        ]
         assert found == expected
         assert all(Language("zh").sentence(text) != text for text in found)
 
 
-def test_an_id_stands_for_one_node(desk):
-    issues = reported(desk(transport__hubs=HUBS.replace("H1", "P1")))
+def test_hub_with_the_id_of_a_plant_is_reported(write_scenario):
+    issues = reported_issues(write_scenario(transport__hubs=HUBS.replace("H1", "P1")))
     assert issues == ["my/transport/hubs.csv:2:hub: 'P1' is already an id in plants/sources"]
 
 
-def test_an_id_of_a_generated_hub_link_or_road_is_rejected(desk):
+def test_id_of_a_generated_hub_link_or_road_is_rejected(write_scenario):
     near = PLANTS + f"P4,Four,Here,38.1,114.1,operating,300,80,4,20{MINE}"
     near = near.replace("38.2,114.3", "38.0,114.1").replace("38.4,114.1", "38.1,114.0")
     hubs = HUBS + "hub P1,38.2,114.4,MINE,assumed\n"
-    assert reported(desk(plants__sources=near, transport__hubs=hubs)) == [
+    assert reported_issues(write_scenario(plants__sources=near, transport__hubs=hubs)) == [
         "my/transport/hubs.csv:3:hub: 'hub P1' is also the id of a generated hub (give it another id)"
     ]
     hub = {"plants__sources": PLANTS, "transport__hubs": HUBS}
     for name, transport in (("P1 – S1", "trucks: false"), ("road P1 – S1", "trucks: true")):
         links = LINKS + f"{name},H1,S1,60,MINE,assumed\n"
-        assert reported(desk(transport, transport__links=links, **hub)) == [
+        assert reported_issues(write_scenario(transport, transport__links=links, **hub)) == [
             f"my/transport/links.csv:2:link: '{name}' is also the id of a generated link (give it another id)"
         ]
-    # Between the ends of the generated link it replaces that one.
+    # A link between the same ends replaces the generated one.
     links = LINKS + "P1 – S1,S1,P1,150,MINE,assumed\n"
-    named = problem_of(desk(transport__links=links, **hub)).network.links.set_index("link")
-    assert named.at["P1 – S1", "length_km"] == 150
+    network_links = problem_of(write_scenario(transport__links=links, **hub)).network.links.set_index("link")
+    assert network_links.at["P1 – S1", "length_km"] == 150
 
 
 @pytest.mark.slow
-def test_a_site_that_is_named_must_be_in_reach_of_a_plant(desk):
-    issues = reported(desk(sites="S1, S2"))
+def test_selected_site_out_of_reach_of_all_plants_is_reported(write_scenario):
+    issues = reported_issues(write_scenario(sites="S1, S2"))
     assert len(issues) == 1
-    assert issues[0].startswith(str(desk(sites="S1, S2")) + ":7")
+    assert issues[0].startswith(str(write_scenario(sites="S1, S2")) + ":7")
     assert "site 'S2' cannot be reached: nearest plant is P1, " in issues[0]
     assert "km away, site_reach_km is 450" in issues[0]
-    # A basin may have sites out of reach, and a given link reaches any.
-    assert list(problem_of(desk(sites="Basin")).network.node_of_site) == ["S1"]
-    linked = problem_of(desk(sites="S1, S2", transport__links=LINKS + "long,P1,S2,1500,MINE,assumed\n"))
+    # A selected basin may have sites out of reach, and a given link reaches any site.
+    assert list(problem_of(write_scenario(sites="Basin")).network.node_of_site) == ["S1"]
+    linked = problem_of(write_scenario(sites="S1, S2", transport__links=LINKS + "long,P1,S2,1500,MINE,assumed\n"))
     assert set(linked.network.node_of_site) == {"S1", "S2"}
 
 
-def test_a_site_without_a_basin_must_be_in_reach_too(desk):
-    heads, *rows = (line.split(",") for line in SITES.splitlines())
-    at = heads.index("basin")
-    sites = "".join(",".join(row[:at] + row[at + 1 :]) + "\n" for row in (heads, *rows))
-    issues = reported(desk(sites="S1, S2", storage__sites=sites))
+def test_selected_site_without_a_basin_and_out_of_reach_is_reported(write_scenario):
+    header, *rows = (line.split(",") for line in SITES.splitlines())
+    at = header.index("basin")
+    sites = "".join(",".join(row[:at] + row[at + 1 :]) + "\n" for row in (header, *rows))
+    issues = reported_issues(write_scenario(sites="S1, S2", storage__sites=sites))
     assert len(issues) == 1 and "site 'S2' cannot be reached: nearest plant is P1, " in issues[0]
 
 
-def test_sites_in_a_country_without_a_plant_are_named(desk):
+def test_sites_in_a_country_without_a_plant_are_noticed(write_scenario):
     abroad = f"S3,There,Basin,There,47.0,105.0,saline,1e5,1e5,1e5,300,10,5{MINE}"
     (notice,) = (
-        text for text in unused_inputs(problem_of(desk(storage__sites=SITES + abroad))) if "without a plant" in text
+        text
+        for text in unused_inputs(problem_of(write_scenario(storage__sites=SITES + abroad)))
+        if "without a plant" in text
     )
     assert (
         notice
         == "my/storage/sites.csv:4: sites out of reach, in countries without a plant of the scenario: S3 (Mongolia)"
     )
     assert Language("zh").sentence(notice) != notice
-    assert not [text for text in unused_inputs(problem_of(desk())) if "without a plant" in text]
+    assert not [text for text in unused_inputs(problem_of(write_scenario())) if "without a plant" in text]
 
 
-def test_a_site_that_is_named_must_have_a_link(desk):
-    path = desk("trucks: false, candidate_links: given", "S1", transport__links=LINKS + "a,P1,P2,9,MINE,assumed\n")
-    assert "no candidate link leads to it (add links to transport/links" in reported(path)[0]
+def test_selected_site_without_a_link_is_reported(write_scenario):
+    path = write_scenario(
+        "trucks: false, candidate_links: given", "S1", transport__links=LINKS + "a,P1,P2,9,MINE,assumed\n"
+    )
+    assert "no candidate link leads to it (add links to transport/links" in reported_issues(path)[0]
 
 
-def test_sources_without_rows_are_told_at_the_scenarios_line(tmp_path):
+def test_source_inventory_without_rows_is_reported_at_the_scenario_line(tmp_path):
     path = tmp_path / "scenario.yaml"
     path.write_text("name: Mine\nplants: {inventory: [steel, sources], provinces: [Hebei]}\nbudget: {total_mn: 1}\n")
-    issues = reported(path)
+    issues = reported_issues(path)
     assert len(issues) == 1
     assert f"{path}:2:" in issues[0]
     assert "plants.inventory: 'sources' holds no plant" in issues[0]
     assert "plants/sources.csv" in issues[0]
 
 
-def test_names_of_sources_are_known(desk):
-    path = desk()
+def test_scenario_filters_accept_ids_and_provinces_of_sources(write_scenario):
+    path = write_scenario()
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace("[sources]", "[sources], require: [P1], exclude: [P2], provinces: [Here]"))
     assert problem_of(path).require == ("P1",)

@@ -1,4 +1,4 @@
-"""Workbooks in a folder of the user's own tables: the same answers and the same faults as CSV files."""
+"""Workbooks in a data folder give the same tables and the same errors as CSV files."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ def issues(scenario) -> list[str]:
 
 
 @pytest.fixture
-def put(tmp_path: Path, write_book) -> Callable[..., Path]:
-    """A workbook in the folder `my`."""
+def write_own_book(tmp_path: Path, write_book) -> Callable[..., Path]:
+    """Writes a workbook into the folder `my`."""
     (tmp_path / "my").mkdir()
     return lambda name="mine.xlsx", **sheets: write_book(f"my/{name}", **sheets)
 
 
 @pytest.mark.parametrize("title", ["grid_factors", "prices_grid_factors", "Grid factors", "PRICES.GRID_FACTORS "])
-def test_a_sheet_says_the_same_as_a_csv(scenario, put, write_csv, title):
-    path = put(**{title: FACTORS, "README": [["for people"]], "Sheet1": []})
+def test_sheet_loads_like_a_csv_file(scenario, write_own_book, write_csv, title):
+    path = write_own_book(**{title: FACTORS, "README": [["for people"]], "Sheet1": []})
     requested = scenario(data="my")
     by_sheet = load_inputs(requested)
     assert by_sheet.origins["prices/grid_factors"] == (
@@ -50,56 +50,56 @@ def test_a_sheet_says_the_same_as_a_csv(scenario, put, write_csv, title):
     assert hebei["grid_kg_per_kwh"].tolist() == [0.5]
 
 
-def test_several_tables_and_references_in_one_workbook(scenario, put):
-    mine = [[*FACTORS[0]], ["Hebei", 2022, 0.5, "MY-STUDY", "reported", None]]
+def test_one_workbook_holds_several_tables_and_references(scenario, write_own_book):
+    factors = [[*FACTORS[0]], ["Hebei", 2022, 0.5, "MY-STUDY", "reported", None]]
     references = [["reference", "citation", "licence", "use"], ["MY-STUDY", "A study of mine", "mine", "factors"]]
-    put(grid_factors=mine, references=references)
+    write_own_book(grid_factors=factors, references=references)
     loaded = load_inputs(scenario(data="my"))
     assert loaded["prices/grid_factors"]["reference"].isin(["MY-STUDY"]).sum() == 1
 
 
-def test_faults_name_the_cell(scenario, put):
+def test_errors_are_reported_at_their_cell(scenario, write_own_book):
     rows = [row[:] for row in FACTORS]
     rows[1][2], rows[2][4] = "0,5", "guessed"
-    put(grid_factors=[[], *rows])
+    write_own_book(grid_factors=[[], *rows])
     assert issues(scenario(data="my")) == [
         "my/mine.xlsx:grid_factors!C3: '0,5' is not a finite number (write 0.5)",
         "my/mine.xlsx:grid_factors!E4: 'guessed' is unknown (expected one of measured, reported, estimated, assumed)",
     ]
 
 
-def test_a_key_twice_and_an_unknown_reference_name_their_cells(scenario, put):
-    put(grid_factors=[*FACTORS, FACTORS[1]])
+def test_repeated_key_and_unknown_reference_are_reported_at_their_cell(scenario, write_own_book):
+    write_own_book(grid_factors=[*FACTORS, FACTORS[1]])
     (twice,) = issues(scenario(data="my"))
     assert twice.startswith("my/mine.xlsx:grid_factors!A4: province Hebei, year 2022 is already given at ")
     assert twice.endswith("my/mine.xlsx:grid_factors!A2")
-    put(grid_factors=[FACTORS[0], ["Hebei", 2022, 0.5, "NOWHERE", "reported", None]])
+    write_own_book(grid_factors=[FACTORS[0], ["Hebei", 2022, 0.5, "NOWHERE", "reported", None]])
     (unknown,) = issues(scenario(data="my"))
     assert unknown.startswith("my/mine.xlsx:grid_factors!D2: 'NOWHERE' is not in references.csv")
 
 
-def test_a_table_given_twice(scenario, put, write_csv):
-    put(grid_factors=FACTORS)
+def test_table_given_twice_is_reported(scenario, write_own_book, write_csv):
+    write_own_book(grid_factors=FACTORS)
     write_csv(FACTORS, name="my/prices/grid_factors.csv")
     assert issues(scenario(data="my")) == [
         "my/prices/grid_factors.csv: prices/grid_factors is already given in my/mine.xlsx:grid_factors"
         " (keep one of them)"
     ]
     (write_csv(FACTORS, name="my/prices/grid_factors.csv")).unlink()
-    put("more.xlsx", prices_grid_factors=FACTORS)
+    write_own_book("more.xlsx", prices_grid_factors=FACTORS)
     (issue,) = issues(scenario(data="my"))
     assert issue.startswith("my/more.xlsx:prices_grid_factors: prices/grid_factors is already given in my/mine.xlsx")
 
 
-def test_sheets_that_are_no_table(scenario, put):
-    put(grid_factor=FACTORS, vw=[["a"], [1]])
+def test_sheets_that_are_not_tables_are_reported(scenario, write_own_book):
+    write_own_book(grid_factor=FACTORS, vw=[["a"], [1]])
     assert issues(scenario(data="my")) == [
         "my/mine.xlsx:grid_factor: 'grid_factor' is not a table (did you mean 'grid_factors'?)",
         "my/mine.xlsx:vw: 'vw' is not a table (sheets are named after tables; `ccs-model data` lists them)",
     ]
 
 
-def test_a_workbook_of_another_kind(scenario, put, tmp_path):
+def test_files_that_are_not_xlsx_workbooks_are_reported(scenario, write_own_book, tmp_path):
     (tmp_path / "my" / "mine.xlsx").write_bytes(b"province;year")
     (tmp_path / "my" / "old.xls").write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
     assert issues(scenario(data="my")) == [
@@ -108,26 +108,26 @@ def test_a_workbook_of_another_kind(scenario, put, tmp_path):
     ]
 
 
-def test_instead_of_ours(scenario, put, tmp_path, inputs):
+def test_sheet_listed_in_instead_txt_replaces_the_shipped_table(scenario, write_own_book, tmp_path, inputs):
     table = inputs["prices/grid_factors"].drop(columns="line")
     table = table.assign(grid_kg_per_kwh=0.6, reference="OWN")
-    put(grid_factors=[list(table.columns), *table.head(5).itertuples(index=False, name=None)])
+    write_own_book(grid_factors=[list(table.columns), *table.head(5).itertuples(index=False, name=None)])
     (tmp_path / "my" / "instead.txt").write_text("prices/grid_factors\n", encoding="utf-8")
     loaded = load_inputs(scenario(data="my"))
     assert loaded["prices/grid_factors"]["grid_kg_per_kwh"].tolist() == [0.6] * 5
     assert loaded.origins["prices/grid_factors"] == "my/mine.xlsx:grid_factors, replaces the shipped table (5 rows)"
 
 
-def test_every_table_can_be_named_by_a_sheet():
+def test_sheet_titles_identify_every_table():
     declared = read_dictionary()
     for name in declared:
         titles = [title for title in (name.rpartition("/")[2], name.replace("/", "_")) if len(title) <= 31]
         assert titles, name
         found = [tables_named(title, declared) for title in titles]
-        assert [name] in found and all(name in names for names in found), name  # a name may be in two folders
+        assert [name] in found and all(name in names for names in found), name  # two folders can share a name
 
 
-def test_a_name_of_two_folders_needs_its_folder():
+def test_ambiguous_sheet_title_requires_the_folder_of_its_table():
     declared = {"streams/factors": (), "storage/factors": (), "storage/sites": ()}
     assert len(tables_named("factors", declared)) > 1
     assert tables_named("storage_factors", declared) == ["storage/factors"]

@@ -1,4 +1,4 @@
-"""Two readers of workbooks, the same cells and the same faults."""
+"""The quick and the careful reader of workbooks give the same cells."""
 
 from __future__ import annotations
 
@@ -15,64 +15,66 @@ from ccs_model.inputs.cells import ErrorValue, Merged, Percent, Uncomputed
 from ccs_model.inputs.excel_reader import careful_sheets, guarded, has_quick_reader, quick_sheets
 
 HEADER = ["plant", "name", "amount"]
-quick = pytest.mark.skipif(not has_quick_reader(), reason="python-calamine is not installed (extra fast)")
+needs_quick_reader = pytest.mark.skipif(not has_quick_reader(), reason="python-calamine is not installed (extra fast)")
 
 
 def book(path: Path, *rows: list[Any], change: Callable[[Any], None] | None = None) -> bytes:
-    made = openpyxl.Workbook()
-    made.active.title = "steel"
+    workbook = openpyxl.Workbook()
+    workbook.active.title = "steel"
     for row in (HEADER, *rows):
-        made.active.append(row)
+        workbook.active.append(row)
     if change is not None:
-        change(made.active)
-    made.save(path / "b.xlsx")
+        change(workbook.active)
+    workbook.save(path / "b.xlsx")
     return (path / "b.xlsx").read_bytes()
 
 
 CELLS = {
-    "a whole number": 5000,
+    "an integer": 5000,
     "a number": 0.25,
     "a large number": 1e300,
     "a small number": 1.5e-7,
-    "a number below nothing": -3.0,
+    "a negative number": -3.0,
     "text": "  text ",
     "a number as text": "0012",
-    "blanks": "   ",
-    "nothing": None,
+    "spaces": "   ",
+    "an empty cell": None,
     "true": True,
     "false": False,
-    "a day": datetime.date(2026, 1, 2),
-    "a moment": datetime.datetime(2026, 1, 2, 3, 4, 5),
+    "a date": datetime.date(2026, 1, 2),
+    "a date and time": datetime.datetime(2026, 1, 2, 3, 4, 5),
     "a time": datetime.time(3, 4, 5),
     "Chinese": "石家庄",
     "two lines": "a\nb",
-    "a blank that does not break": "\u00a05\u00a0",
+    "non-breaking spaces": "\u00a05\u00a0",
 }
 
 
-@quick
+@needs_quick_reader
 @pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS.keys())
 def test_both_readers_give_the_same_cells(tmp_path: Path, cell: object) -> None:
     raw = book(tmp_path, ["M1", cell, 1], [], ["M2", 2, cell, "", "beyond"])
     assert guarded(raw).is_plain
-    one, other = (
+    from_quick, from_careful = (
         [(sheet.title, [list(row) for row in sheet.rows]) for sheet in read(raw)]
         for read in (quick_sheets, careful_sheets)
     )
 
-    def without_ends(rows: list[list[object]]) -> list[list[object]]:
+    def without_trailing_blanks(rows: list[list[object]]) -> list[list[object]]:
         for row in rows:
             while row and row[-1] is None:
                 row.pop()
         return rows
 
-    assert [title for title, _ in one] == [title for title, _ in other] == ["steel"]
-    here, there = without_ends(one[0][1]), without_ends(other[0][1])
-    assert here == there
-    assert [[type(value) for value in row] for row in here] == [[type(value) for value in row] for row in there]
+    assert [title for title, _ in from_quick] == [title for title, _ in from_careful] == ["steel"]
+    quick_rows, careful_rows = without_trailing_blanks(from_quick[0][1]), without_trailing_blanks(from_careful[0][1])
+    assert quick_rows == careful_rows
+    assert [[type(value) for value in row] for row in quick_rows] == [
+        [type(value) for value in row] for row in careful_rows
+    ]
 
 
-@quick
+@needs_quick_reader
 @pytest.mark.parametrize("is_quick", [True, False])
 def test_a_grid_is_the_same_with_and_without_the_quick_reader(
     tmp_path: Path, is_quick: bool, monkeypatch: pytest.MonkeyPatch
@@ -101,24 +103,24 @@ def percent(sheet: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "where", "kind"),
+    ("change", "row", "kind"),
     [(formula, 0, Uncomputed), (error, 0, ErrorValue), (merged, 1, Merged), (percent, 0, Percent)],
 )
 @pytest.mark.parametrize("is_quick", [True, False])
-def test_what_the_quick_reader_cannot_tell_is_left_to_the_careful_one(
-    tmp_path: Path, change: Callable[[Any], None], where: int, kind: type, is_quick: bool,
+def test_special_cells_are_left_to_the_careful_reader(
+    tmp_path: Path, change: Callable[[Any], None], row: int, kind: type, is_quick: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(workbook_grids, "has_quick_reader", lambda: is_quick)
     raw = book(tmp_path, ["M1", "Works", 1], ["M2", "Works", None], change=change)
     assert not guarded(raw).is_plain
     grid = workbook_grids.workbook_grids(raw, "b.xlsx").sheets["steel"]
-    assert isinstance(grid.rows[where][1][2], kind)
+    assert isinstance(grid.rows[row][1][2], kind)
 
 
 @pytest.mark.parametrize("place", ["XFD1", "A1048576"])
-def test_a_cell_at_the_end_of_the_world_is_not_laid_out(tmp_path: Path, place: str) -> None:
-    def far(sheet: Any) -> None:
+def test_workbook_with_a_cell_at_the_sheet_limit_is_not_plain(tmp_path: Path, place: str) -> None:
+    def set_cell(sheet: Any) -> None:
         sheet[place] = 1
 
-    assert not guarded(book(tmp_path, ["M1", "Works", 1], change=far)).is_plain
+    assert not guarded(book(tmp_path, ["M1", "Works", 1], change=set_cell)).is_plain

@@ -1,4 +1,4 @@
-"""What ships: totals, names, places, references, units."""
+"""Checks of the shipped tables: totals, names, places, references and units."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.paths import ROOT
 
 COLUMNS = [column for columns in read_dictionary().values() for column in columns]
 QUALITIES = {"measured", "reported", "estimated", "assumed"}
-# Years, counts, indices and exponents carry no unit; factors and limits say theirs in the row's name.
+# Years, counts, indices and exponents have no unit; the unit of a factor or limit is in the name of its row.
 WITHOUT_UNIT = {
     "year", "start_year", "closing_year", "relining_year", "price_year", "first_year", "last_year",
     "n_blast_furnaces", "n_wells_max", "readiness_level",
@@ -30,28 +30,28 @@ WITHOUT_UNIT = {
 }  # fmt: skip
 
 
-# Years too, by what they are of.
+# Years of turnarounds.
 WITHOUT_UNIT |= {"turnaround_from", "turnaround_until"}
 
 
-def named(column: Column) -> str:
+def column_id(column: Column) -> str:
     return f"{column.table}.{column.name}"
 
 
-# GEM tracker: 224.2 and 62.8 Mt/y operating, those announced to retire included.
+# GEM tracker: 224.2 and 62.8 Mt/y operating, including plants in pre-retirement.
 @pytest.mark.parametrize(("province", "mt"), [("Hebei", 224.2), ("Shanxi", 62.8)])
-def test_operating_crude_steel(inputs: Inputs, province: str, mt: float) -> None:
+def test_operating_crude_steel_matches_the_tracker(inputs: Inputs, province: str, mt: float) -> None:
     steel = inputs["plants/steel"]
     steel = steel[(steel["province"] == province) & steel["status"].str.startswith("operating")]
     assert steel["crude_steel_ktpa"].sum() / 1_000 == pytest.approx(mt, abs=0.05)
-    # Routes sum to the whole, plant by plant.
+    # The steel routes of each plant sum to its crude steel.
     parts = steel[["bof_steel_ktpa", "eaf_steel_ktpa"]].fillna(0).sum(axis=1)
     assert (parts - steel["crude_steel_ktpa"].fillna(0)).abs().max() < 1
 
 
 # Rows of the tracker in every status; 56 and 22 of them operate.
 @pytest.mark.parametrize(("province", "rows", "operating"), [("Hebei", 84, 56), ("Shanxi", 26, 22)])
-def test_steel_works(inputs: Inputs, province: str, rows: int, operating: int) -> None:
+def test_number_of_steel_plants_matches_the_tracker(inputs: Inputs, province: str, rows: int, operating: int) -> None:
     steel = inputs["plants/steel"]
     status = steel.loc[steel["province"] == province, "status"]
     assert len(status) == rows
@@ -62,7 +62,7 @@ def test_steel_works(inputs: Inputs, province: str, rows: int, operating: int) -
     ("product", "province", "plants"),
     [("ammonia", "Hebei", 12), ("ammonia", "Shanxi", 17), ("methanol", "Hebei", 12), ("methanol", "Shanxi", 29)],
 )
-def test_chemical_plants(inputs: Inputs, product: str, province: str, plants: int) -> None:
+def test_chemical_plants_have_the_expected_number(inputs: Inputs, product: str, province: str, plants: int) -> None:
     table = inputs["plants/chemicals"]
     assert len(table[(table["product"] == product) & (table["province"] == province)]) == plants
 
@@ -75,7 +75,7 @@ def test_every_plant_has_a_latin_and_a_chinese_name(inputs: Inputs) -> None:
             assert re.search("[一-鿿]", row.name_zh), row.plant
 
 
-def test_every_ammonia_plant_says_what_becomes_urea(inputs: Inputs) -> None:
+def test_every_ammonia_plant_has_an_assumed_urea_share(inputs: Inputs) -> None:
     ammonia = inputs["plants/chemicals"].query("product == 'ammonia'")
     # National mean 0.52; Jincheng in Shanxi 0.93.
     assert set(ammonia.loc[ammonia["province"] == "Hebei", "urea_share"]) == {0.52}
@@ -86,30 +86,32 @@ def test_every_ammonia_plant_says_what_becomes_urea(inputs: Inputs) -> None:
 def test_every_plant_lies_within_thirty_kilometres_of_its_province(inputs: Inputs) -> None:
     for table in ("plants/steel", "plants/chemicals", "plants/coal_chemicals", "plants/captive_units"):
         frame = inputs[table]
-        far = km_outside_province(frame["province"], frame["lat_deg"], frame["lon_deg"])
-        assert far.max() <= 30, frame.loc[far.idxmax(), "plant"]
+        distance_km = km_outside_province(frame["province"], frame["lat_deg"], frame["lon_deg"])
+        assert distance_km.max() <= 30, frame.loc[distance_km.idxmax(), "plant"]
 
 
-def test_outlines_know_inside_from_outside() -> None:
-    # Shijiazhuang lies in Hebei, 60 km or so from Shanxi; Taiyuan in Shanxi; Wuhan in neither by some 500 km.
+def test_distance_to_a_province_is_zero_inside_its_outline() -> None:
+    # Shijiazhuang lies in Hebei, about 60 km from Shanxi; Taiyuan in Shanxi; Wuhan about 500 km from either.
     lat, lon = [38.04, 38.04, 37.87, 30.59], [114.51, 114.51, 112.55, 114.31]
-    far = km_outside_province(pd.Series(["Hebei", "Shanxi", "Shanxi", "Shanxi"]), pd.Series(lat), pd.Series(lon))
-    assert far[0] == 0
-    assert 30 < far[1] < 110
-    assert far[2] == 0
-    assert 400 < far[3] < 700
+    distance_km = km_outside_province(
+        pd.Series(["Hebei", "Shanxi", "Shanxi", "Shanxi"]), pd.Series(lat), pd.Series(lon)
+    )
+    assert distance_km[0] == 0
+    assert 30 < distance_km[1] < 110
+    assert distance_km[2] == 0
+    assert 400 < distance_km[3] < 700
     assert km_outside_province(pd.Series(["Atlantis"]), pd.Series([0.0]), pd.Series([0.0]))[0] == 0
 
 
-def test_many_points_at_once_are_as_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn = np.random.default_rng(7)
-    province = pd.Series(drawn.choice(["Hebei", "Liaoning", "Inner Mongolia", "Atlantis"], 200), index=range(50, 250))
-    lat, lon = (pd.Series(drawn.uniform(*ends, 200), province.index) for ends in ((36, 46), (108, 125)))
+def test_distances_of_many_points_match_those_of_single_points(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(7)
+    province = pd.Series(rng.choice(["Hebei", "Liaoning", "Inner Mongolia", "Atlantis"], 200), index=range(50, 250))
+    lat, lon = (pd.Series(rng.uniform(*ends, 200), province.index) for ends in ((36, 46), (108, 125)))
     monkeypatch.setattr(places, "_MOST_PAIRS", 1_000)
-    together = km_outside_province(province, lat, lon)
-    alone = [km_outside_province(province[[i]], lat[[i]], lon[[i]]).iloc[0] for i in province.index]
-    assert together.tolist() == pytest.approx(alone)
-    assert 10 < (together[province != "Atlantis"] == 0).sum() < 100
+    of_many = km_outside_province(province, lat, lon)
+    of_single = [km_outside_province(province[[i]], lat[[i]], lon[[i]]).iloc[0] for i in province.index]
+    assert of_many.tolist() == pytest.approx(of_single)
+    assert 10 < (of_many[province != "Atlantis"] == 0).sum() < 100
 
 
 def test_every_row_has_a_known_reference_and_a_quality(inputs: Inputs) -> None:
@@ -126,21 +128,21 @@ def test_every_reference_is_used(inputs: Inputs) -> None:
     scenarios = ROOT / "scenarios" / "world-steel"
     for path in (*(data_folder() / "countries").rglob("*.csv"), *scenarios.rglob("*.csv")):
         used |= set(pd.read_csv(path)["reference"].dropna())
-    # What users leave out of their own tables is named OWN.
+    # OWN is the reference of own rows that state none.
     assert set(inputs["references"]["reference"]) - used == {"OWN"}
 
 
-def test_every_table_of_the_folder_is_declared_and_the_other_way_round() -> None:
+def test_table_files_and_declarations_match() -> None:
     folder = data_folder()
-    there = {path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.csv")} - {"dictionary"}
-    of_packs = {name for name in there if name.startswith("countries/")}
-    assert there - of_packs == set(read_dictionary())
-    # The tables of a country pack are named as those of the folder; so are its inventories and settings.
+    files = {path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.csv")} - {"dictionary"}
+    of_packs = {name for name in files if name.startswith("countries/")}
+    assert files - of_packs == set(read_dictionary())
+    # Tables of a country pack have the names of shipped tables, apart from its inventories and settings.
     inner = {name.split("/", 2)[2] for name in of_packs}
     assert inner - {"country", "steel", "chemicals"} <= set(read_dictionary())
 
 
-def test_money_tells_its_currency_and_price_year(inputs: Inputs) -> None:
+def test_tables_with_money_state_currency_and_price_year(inputs: Inputs) -> None:
     for table, columns in read_dictionary().items():
         money = [column.name for column in columns if column.unit.startswith("money")]
         names = {column.name for column in columns}
@@ -150,8 +152,8 @@ def test_money_tells_its_currency_and_price_year(inputs: Inputs) -> None:
             assert inputs[table]["price_year"].notna().all(), table
 
 
-@pytest.mark.parametrize("column", [c for c in COLUMNS if c.kind in ("number", "whole")], ids=named)
-def test_a_number_ends_in_its_unit(column: Column) -> None:
+@pytest.mark.parametrize("column", [c for c in COLUMNS if c.kind in ("number", "whole")], ids=column_id)
+def test_name_of_a_numeric_column_ends_in_its_unit(column: Column) -> None:
     if column.name in WITHOUT_UNIT:
         assert unit_of(column.name) is None
         assert column.unit == ""
@@ -161,8 +163,8 @@ def test_a_number_ends_in_its_unit(column: Column) -> None:
     assert column.unit == unit.text.format(currency="money")
 
 
-@pytest.mark.parametrize("column", COLUMNS, ids=named)
-def test_a_column_is_declared_soundly(column: Column) -> None:
+@pytest.mark.parametrize("column", COLUMNS, ids=column_id)
+def test_column_declaration_is_consistent(column: Column) -> None:
     assert column.kind in {"text", "number", "whole", "choice", "currency", "reference"}
     assert bool(column.choices) == (column.kind == "choice")
     assert not column.name.endswith("_mtpa")
@@ -183,7 +185,7 @@ def test_a_column_is_declared_soundly(column: Column) -> None:
         ("finance/factors", "factor"),
     ],
 )
-def test_a_named_number_ends_in_its_unit(inputs: Inputs, table: str, name: str) -> None:
+def test_name_of_a_factor_or_limit_ends_in_its_unit(inputs: Inputs, table: str, name: str) -> None:
     counts = {"n_neighbours", "n_direct_sites", "hub_plants_min", "wells_of_a_site"}
     ratios = {"prune_factor", "offshore_cost_factor"}
     assert [each for each in inputs[table][name] if unit_of(each) is None and each not in counts | ratios] == []
@@ -196,8 +198,8 @@ def test_effective_capacity_is_ordered_and_never_above_the_theoretical(inputs: I
     assert (sites["capacity_high_kt"] <= sites["theoretical_capacity_kt"].fillna(float("inf"))).all()
 
 
-def test_effective_capacity_follows_its_rule(inputs: Inputs) -> None:
-    # facts: low 0.024 of a provincial cost step, high the step, mid their geometric mean; Shanxi 0.47 / 3.0 / 19.4 Gt.
+def test_effective_capacity_of_the_cost_steps_follows_its_rule(inputs: Inputs) -> None:
+    # Low is 0.024 of a provincial cost step, high the step, mid their geometric mean; Shanxi 0.47 / 3.0 / 19.4 Gt.
     steps = inputs["storage/sites"].query("reference == 'GCAM-STEPS'")
     ratio = steps["capacity_low_kt"] / steps["capacity_high_kt"]
     assert ratio.to_numpy() == pytest.approx(0.024, rel=1e-4)
@@ -207,7 +209,7 @@ def test_effective_capacity_follows_its_rule(inputs: Inputs) -> None:
     assert (shanxi / 1e6).tolist() == pytest.approx([0.47, 3.0, 19.4], rel=0.02)
 
 
-def test_capital_of_capture_is_that_of_the_projects(inputs: Inputs) -> None:
+def test_capture_capex_matches_the_reference_projects(inputs: Inputs) -> None:
     # GDP deflators of China: 2022 106.46, 2023 105.84, 2025 held at 105.04 of 2024.
     projects = inputs["technologies/projects"].set_index("project")
     per_tpa = projects["capex_mn"] * 1_000 / projects["design_ktpa"]
@@ -220,12 +222,12 @@ def test_capital_of_capture_is_that_of_the_projects(inputs: Inputs) -> None:
     assert costs["compression"] == costs["purification"] == per_tpa["Qilu-Shengli"]
 
 
-def test_urea_binds_what_stoichiometry_says(inputs: Inputs) -> None:
-    # CO(NH2)2: 44/60 t CO2 a t of urea, and 0.5657 t of ammonia a t of urea.
+def test_co2_bound_in_urea_matches_stoichiometry(inputs: Inputs) -> None:
+    # CO(NH2)2: 44/60 t of CO2 and 0.5657 t of ammonia per t of urea.
     assert inputs.factor("urea_co2_t_per_t") == pytest.approx(44 / 60 / 0.5657, abs=0.001)
 
 
-def test_a_ranged_factor_lies_in_its_range(inputs: Inputs) -> None:
+def test_factor_lies_between_its_low_and_high_value(inputs: Inputs) -> None:
     factors = inputs["streams/factors"].dropna(subset=["low", "high"])
     assert len(factors) >= 3
     assert (factors["low"] <= factors["value"]).all()
@@ -234,7 +236,7 @@ def test_a_ranged_factor_lies_in_its_range(inputs: Inputs) -> None:
     assert routes["process_t_per_t"].between(routes["process_low_t_per_t"], routes["process_high_t_per_t"]).all()
 
 
-def test_all_of_china_is_there(inputs: Inputs) -> None:
+def test_plant_tables_cover_all_of_china(inputs: Inputs) -> None:
     steel, chemicals = inputs["plants/steel"], inputs["plants/chemicals"]
     assert len(steel) == 404
     assert steel["crude_steel_ktpa"].sum() == pytest.approx(1_053_600, abs=50)
@@ -242,7 +244,7 @@ def test_all_of_china_is_there(inputs: Inputs) -> None:
     assert chemicals["product"].value_counts().to_dict() == {"methanol": 221, "ammonia": 185}
 
 
-def test_furnaces_sum_to_their_works(inputs: Inputs) -> None:
+def test_blast_furnace_capacities_sum_to_the_iron_capacity_of_their_plant(inputs: Inputs) -> None:
     units = inputs["plants/steel_units"]
     iron = units[(units["kind"] == "BF") & units["status"].isin(["operating", "operating pre-retirement"])]
     by_plant = iron.groupby("plant")["capacity_ktpa"].sum()
@@ -250,19 +252,19 @@ def test_furnaces_sum_to_their_works(inputs: Inputs) -> None:
     assert by_plant.reindex(steel.index).sub(steel).abs().max() <= 1.0
 
 
-def test_relinings_are_known_for_a_third_of_the_furnaces(inputs: Inputs) -> None:
-    # facts: 215 of 667 that run (one of a works that is not among the 404 is left out).
+def test_relining_years_are_known_for_a_third_of_the_blast_furnaces(inputs: Inputs) -> None:
+    # 215 of 667 operating furnaces (one at a plant outside the 404 is omitted).
     units = inputs["plants/steel_units"]
     running = units[(units["kind"] == "BF") & units["status"].isin(["operating", "operating pre-retirement"])]
     assert len(running) == 666
     assert running["relining_year"].notna().sum() == 215
-    going = running.loc[running["status"] != "operating", "capacity_ktpa"].sum()
-    assert going == pytest.approx(82_200, abs=50)
-    assert going == pytest.approx(inputs["plants/steel"]["retiring_bf_iron_ktpa"].sum(), abs=1)
+    retiring = running.loc[running["status"] != "operating", "capacity_ktpa"].sum()
+    assert retiring == pytest.approx(82_200, abs=50)
+    assert retiring == pytest.approx(inputs["plants/steel"]["retiring_bf_iron_ktpa"].sum(), abs=1)
 
 
-def test_rows_that_may_be_repeats_say_so_and_are_kept(inputs: Inputs) -> None:
-    # facts: 23 and 23#2, 111 and 205, 139 and 208.
+def test_possible_duplicate_plants_are_kept_with_a_note(inputs: Inputs) -> None:
+    # Pairs of one firm and place: 23 and 23#2, 111 and 205, 139 and 208.
     plants = inputs["plants/chemicals"].set_index("plant")
     for pair in (("MEOH_23", "MEOH_23#2"), ("MEOH_111", "MEOH_205"), ("MEOH_139", "MEOH_208")):
         for plant, other in (pair, pair[::-1]):
@@ -270,11 +272,11 @@ def test_rows_that_may_be_repeats_say_so_and_are_kept(inputs: Inputs) -> None:
             assert "a repeat, not settled" in plants.at[plant, "note"]
 
 
-def test_captive_units_are_those_of_the_tracker(inputs: Inputs) -> None:
+def test_captive_units_match_the_tracker(inputs: Inputs) -> None:
     units = inputs["plants/captive_units"]
     running = units[units["status"] == "operating"]
     assert running["co2_ktpa"].sum() == pytest.approx(222_100, rel=1e-3)
-    # Power x hours x heat rate x coal's CO2, within what coal of 0.09 to 0.1 t/GJ gives.
+    # The CO2 per GJ of fuel is close to that of coal, 0.09 to 0.1 t/GJ.
     gj = running["capacity_mw"] * 8.76 * running["capacity_factor_share"] * 3.6 / running["efficiency_share"]
     assert (running["co2_ktpa"] / gj).between(0.08, 0.115).all()
     assert units["plant_km"].notna().equals(units["plant"] != "")
@@ -287,8 +289,8 @@ def test_every_row_has_as_many_fields_as_its_header() -> None:
         assert {len(row) for row in rows} <= {len(header)}, path.name
 
 
-def test_grid_factors_of_2023_moved_as_the_ministry_says(inputs: Inputs) -> None:
-    """20 provinces fell and 10 rose, Guangdong among them (China Electric Power News, 15 January 2026)."""
+def test_grid_factors_of_2023_change_as_the_ministry_reports(inputs: Inputs) -> None:
+    """Factors fall in 20 provinces and rise in 10, including Guangdong (China Electric Power News, 15 January 2026)."""
     factors = inputs["prices/grid_factors"].pivot(index="province", columns="year", values="grid_kg_per_kwh")
     provinces = factors[factors[2022].notna()]
     assert (provinces[2023] < provinces[2022]).sum() == 20 and (provinces[2023] > provinces[2022]).sum() == 10

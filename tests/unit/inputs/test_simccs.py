@@ -1,4 +1,4 @@
-"""SimCCS's folders: the published one, its older and odder forms, and what may be wrong with one."""
+"""Import of SimCCS folders: the published case, other file formats, and errors in the files."""
 
 from __future__ import annotations
 
@@ -29,37 +29,37 @@ Edit = Callable[..., Path]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A copy of the published folder `price`, to be changed."""
+    """A copy of the published folder `price` for editing."""
     shutil.copytree(PUBLISHED / "price", tmp_path / "case")
     return tmp_path / "case"
 
 
 @pytest.fixture
 def edit(folder: Path) -> Edit:
-    """Replaces a text in a file of the copy by another one, once."""
+    """Replaces the first occurrence of a text in a file of the copy."""
 
-    def made(name: str, old: str, new: str) -> Path:
+    def replace_once(name: str, old: str, new: str) -> Path:
         raw = (folder / name).read_bytes()
         assert old.encode("latin-1") in raw
         (folder / name).write_bytes(raw.replace(old.encode("latin-1"), new.encode("latin-1"), 1))
         return folder
 
-    return made
+    return replace_once
 
 
-def same(one: SimccsFolder, other: SimccsFolder) -> bool:
+def have_same_tables(one: SimccsFolder, other: SimccsFolder) -> bool:
     tables = ("sources", "sinks", "trends", "edges", "nodes")
     return all(getattr(one, table).equals(getattr(other, table)) for table in tables)
 
 
-def faults_of(folder: Path) -> list[str]:
+def issues_of(folder: Path) -> list[str]:
     with pytest.raises(InputError) as caught:
         read_simccs(folder)
     return [str(issue) for issue in caught.value.issues]
 
 
 @pytest.mark.parametrize("case", ["price", "cap"])
-def test_the_published_folders_have_their_sizes(case):
+def test_published_folders_have_the_expected_sizes(case):
     read = read_simccs(PUBLISHED / case)
     assert [len(read.sources), len(read.sinks), len(read.edges), len(read.trends)] == [20, 7, 183, 2]
     assert read.nodes["kind"].value_counts().to_dict() == {"junction": 100, "source": 20, "sink": 7}
@@ -68,7 +68,7 @@ def test_the_published_folders_have_their_sizes(case):
     assert read.sources["capturable_ktpa"].sum() == pytest.approx(111_132, abs=1e-9)
 
 
-def test_numbers_come_in_thousand_tonnes_and_million_dollars():
+def test_values_are_converted_to_kilotonnes_and_million_dollars():
     read = read_simccs(PUBLISHED / "price")
     source = read.sources.set_index("source").loc["16"]
     assert source[["vertex", "capturable_ktpa", "capital_mn", "fixed_om_mn_pa", "capture_cost_per_t"]].tolist() == [
@@ -84,7 +84,7 @@ def test_numbers_come_in_thousand_tonnes_and_million_dollars():
     assert read.edges.iloc[1].tolist() == [580414, 583060, 3.3900000000000006, 0.0]
 
 
-def test_the_two_published_cases_differ_in_the_credit_alone():
+def test_published_cases_differ_only_in_the_storage_credit():
     price, cap = read_simccs(PUBLISHED / "price"), read_simccs(PUBLISHED / "cap")
     credit = cap.sinks["injection_cost_per_t"] - price.sinks["injection_cost_per_t"]
     assert credit.to_numpy() == pytest.approx(100.0)
@@ -97,7 +97,7 @@ def test_the_two_published_cases_differ_in_the_credit_alone():
 def test_line_ends_do_not_matter(folder, end):
     for path in folder.iterdir():
         path.write_bytes(path.read_bytes().replace(b"\r\n", b"\n").replace(b"\n", end))
-    assert same(read_simccs(folder), read_simccs(PUBLISHED / "price"))
+    assert have_same_tables(read_simccs(folder), read_simccs(PUBLISHED / "price"))
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-8", "utf-8-sig", "utf-16"])
@@ -117,10 +117,10 @@ def test_encodings_do_not_matter(folder, encoding):
 
 
 @pytest.mark.parametrize("sign", ["\t", ";"])
-def test_spreadsheets_may_be_parted_otherwise(folder, sign):
+def test_separators_of_site_files_do_not_matter(folder, sign):
     for name in ("Sources.csv", "Sinks.csv"):
         (folder / name).write_bytes((folder / name).read_bytes().replace(b",", sign.encode()))
-    assert same(read_simccs(folder), read_simccs(PUBLISHED / "price"))
+    assert have_same_tables(read_simccs(folder), read_simccs(PUBLISHED / "price"))
 
 
 def test_right_of_way_trends_and_costs_are_read(folder):
@@ -136,7 +136,7 @@ def test_right_of_way_trends_and_costs_are_read(folder):
 
 
 @pytest.mark.parametrize("heading", ["Vertex1\tVertex2\tCost\tCellRoute", "# made by hand\n\n\nv1 v2 cost"])
-def test_older_networks_have_one_cost(folder, heading):
+def test_older_network_files_with_one_cost_column_are_read(folder, heading):
     edges = read_simccs(folder).edges
     rows = [f"{start}\t{end}\t{km}\t{start}\t{end}" for start, end, km, _ in edges.itertuples(index=False)]
     (folder / "CandidateNetwork.txt").write_text("\n".join([heading, *rows]) + "\n")
@@ -162,17 +162,17 @@ def test_older_text_files_of_sites_are_read(folder):
         lines.append(f"{site}\t{well}\t0\t{row.lon_deg}\t{row.lat_deg}\tGulf offshore")
     (folder / "Sinks.csv").unlink()
     (folder / "Sinks.txt").write_text("\n".join(lines))
-    assert same(read_simccs(folder), read)
+    assert have_same_tables(read_simccs(folder), read)
 
 
-def test_a_scenario_of_simccs_is_read_as_it_lies(tmp_path):
+def test_simccs_scenario_is_read_from_its_subfolders(tmp_path):
     for name, place in PLACES.items():
         (tmp_path / place).mkdir(parents=True, exist_ok=True)
         shutil.copy(PUBLISHED / "cap" / name, tmp_path / place)
-    assert same(read_simccs(tmp_path), read_simccs(PUBLISHED / "cap"))
+    assert have_same_tables(read_simccs(tmp_path), read_simccs(PUBLISHED / "cap"))
 
 
-def test_one_total_unit_cost_stands_for_all(edit):
+def test_total_unit_cost_replaces_the_separate_costs(edit):
     edit("Sources.csv", "16,16,20.331,0.00,5295.000,311.200,41.91", "16,16,20.331,55.5,,,")
     folder = edit("Sinks.csv", "3,3,360.000,0.00,63.063,0.000,0.180,3.859,0.201,-96.98", "3,3,360.000,-7,,,,0,0.000,")
     read = read_simccs(folder)
@@ -190,24 +190,24 @@ def test_coordinates_may_be_left_out(folder, edit):
     assert read.sinks["lat_deg"].isna().all()
 
 
-def test_an_edge_to_a_vertex_nobody_knows_is_a_junction(folder):
+def test_vertex_without_a_site_becomes_a_junction(folder):
     with (folder / "CandidateNetwork.txt").open("a") as file:
         file.write("\n653100\t999999\t12.5\t12.5\t0.0\t653100\t999999\n")
     assert read_simccs(folder).nodes.iloc[-1][["vertex", "kind", "site"]].tolist() == [999999, "junction", ""]
 
 
-def test_what_is_missing_and_where_it_lies_is_told(tmp_path):
-    assert faults_of(PUBLISHED) == [
+def test_missing_files_are_reported_with_the_folders_that_hold_them(tmp_path):
+    assert issues_of(PUBLISHED) == [
         f"{PUBLISHED}: not a SimCCS folder: Sources.csv, Sinks.csv, Linear.txt, CandidateNetwork.txt, "
         "DelaunayPaths.txt are missing (they lie in cap/, price/)"
     ]
-    assert "there is no such folder" in faults_of(tmp_path / "none")[0]
-    assert faults_of(tmp_path)[0].endswith("DelaunayPaths.txt are missing")
+    assert "there is no such folder" in issues_of(tmp_path / "none")[0]
+    assert issues_of(tmp_path)[0].endswith("DelaunayPaths.txt are missing")
 
 
-def test_one_missing_file_is_named(folder):
+def test_single_missing_file_is_reported(folder):
     (folder / "Linear.txt").unlink()
-    assert faults_of(folder) == [f"{folder}: not a SimCCS folder: Linear.txt is missing"]
+    assert issues_of(folder) == [f"{folder}: not a SimCCS folder: Linear.txt is missing"]
 
 
 @pytest.mark.parametrize(
@@ -245,32 +245,32 @@ def test_one_missing_file_is_named(folder):
         ("DelaunayPaths.txt", "270438\t525352", "270438", r"DelaunayPaths.txt:2: 5 fields, expected at least 6"),
     ],
 )  # fmt: skip
-def test_faults_name_file_and_line(edit, name, old, new, reported):
-    issues = faults_of(edit(name, old, new))
+def test_errors_are_reported_with_file_and_line(edit, name, old, new, reported):
+    issues = issues_of(edit(name, old, new))
     assert any(re.search(reported, issue) for issue in issues), issues
 
 
-def test_a_site_at_no_vertex_is_told(folder):
+def test_site_without_a_vertex_is_reported(folder):
     lines = (folder / "DelaunayPaths.txt").read_text().splitlines()
     (folder / "DelaunayPaths.txt").write_text("\n".join(line for line in lines if "SOURCE\t16\t" not in line))
-    assert faults_of(folder) == [
+    assert issues_of(folder) == [
         "Sources.csv:19: source '16' is at no vertex (DelaunayPaths.txt must have a pair of nodes for it)"
     ]
 
 
-def test_all_faults_are_told_at_once_in_reading_order(edit):
+def test_all_errors_are_reported_at_once_in_reading_order(edit):
     edit("Sources.csv", "\n16,16,20.331", "\n16,16,lots")
     edit("Sources.csv", "\n2,2,7.236", "\n2,2,few")
-    issues = faults_of(edit("Linear.txt", "0.431655132", "x"))
+    issues = issues_of(edit("Linear.txt", "0.431655132", "x"))
     assert [issue.split(": ")[0] for issue in issues] == [
         "Linear.txt:2:intercept_mn", "Sources.csv:5:capturable_ktpa", "Sources.csv:19:capturable_ktpa",
     ]  # fmt: skip
 
 
-def test_a_field_without_end_is_told(folder):
+def test_unclosed_field_is_reported(folder):
     with (folder / "Sinks.csv").open("ab") as file:
         file.write(b'8,"' + b"x" * 200_000)
-    assert any(issue.startswith("Sinks.csv: not readable as CSV") for issue in faults_of(folder))
+    assert any(issue.startswith("Sinks.csv: not readable as CSV") for issue in issues_of(folder))
 
 
 @pytest.mark.parametrize(
@@ -282,34 +282,34 @@ def test_a_field_without_end_is_told(folder):
         ("DelaunayPaths.txt", "is at no vertex"),
     ],
 )
-def test_an_empty_file_is_told(folder, name, reported):
+def test_empty_file_is_reported(folder, name, reported):
     (folder / name).write_bytes(b"")
-    assert any(reported in issue for issue in faults_of(folder))
+    assert any(reported in issue for issue in issues_of(folder))
 
 
-def test_headings_alone_are_no_sites(folder):
+def test_file_with_headings_only_is_reported(folder):
     (folder / "Sinks.csv").write_bytes(b"".join((folder / "Sinks.csv").read_bytes().splitlines(keepends=True)[:3]))
-    assert "Sinks.csv: has no sink" in faults_of(folder)
+    assert "Sinks.csv: has no sink" in issues_of(folder)
 
 
-def test_files_too_large_or_no_text_are_refused(folder, monkeypatch):
+def test_oversized_and_binary_files_are_rejected(folder, monkeypatch):
     (folder / "Linear.txt").write_bytes(b"PK\x03\x04 xl/workbook.xml")
-    assert faults_of(folder) == ["Linear.txt: this is an Excel workbook (.xlsx), expected text"]
+    assert issues_of(folder) == ["Linear.txt: this is an Excel workbook (.xlsx), expected text"]
     monkeypatch.setattr(simccs_files, "LARGEST_BYTES", 1_000)
-    assert any("CandidateNetwork.txt: the file has 76,809 bytes" in issue for issue in faults_of(folder))
+    assert any("CandidateNetwork.txt: the file has 76,809 bytes" in issue for issue in issues_of(folder))
 
 
-def test_what_cannot_be_read_is_told(folder, monkeypatch):
-    def refused(path: Path, flags: int) -> int:
+def test_unreadable_file_is_reported(folder, monkeypatch):
+    def raise_permission_error(path: Path, flags: int) -> int:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr("ccs_model.bounded_reading.os.open", refused)
+    monkeypatch.setattr("ccs_model.bounded_reading.os.open", raise_permission_error)
     with pytest.raises(FileError, match="permission denied"):
         read_simccs(folder)
 
 
-def test_sites_that_could_not_be_read_are_not_unknown_as_well(edit):
-    assert faults_of(edit("Sinks.csv", "Unique ID,Name,Storage", "Unique ID,Name,Room")) == [
+def test_sites_of_an_invalid_file_are_not_also_reported_as_unknown(edit):
+    assert issues_of(edit("Sinks.csv", "Unique ID,Name,Storage", "Unique ID,Name,Room")) == [
         "Sinks.csv:2: not in the format of SimCCS's Sinks.csv "
         "(the second row names Unique ID, Name and storage capacity, the third the costs)"
     ]

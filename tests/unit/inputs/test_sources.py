@@ -1,4 +1,4 @@
-"""Plants of other sectors and technologies of one's own: what a user may get wrong, and where it is said."""
+"""Own sources and own technologies: valid rows enter the problem, and errors are reported at their cell."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ VPSA = {
     "variable_om_per_t": 5, "power_kwh_per_t": 300, "first_year": 2030, "lead_yr": 2, "life_yr": 20, "min_life_yr": 10,
     "min_load_share": 0.4, "readiness_level": 7, "reference": "OWN", "quality": "assumed", "heat_gj_per_t": 0,
 }  # fmt: skip
-Csv = Callable[..., Path]
-Made = Callable[..., ccs.Scenario]
+WriteCsv = Callable[..., Path]
+MakeScenario = Callable[..., ccs.Scenario]
 
 
 def rows(base: dict[str, Any], **changes: Any) -> list[list[Any]]:
@@ -66,8 +66,8 @@ def issue_of(scenario: ccs.Scenario) -> Issue:
         ({"lon_deg": 121.4}, "", "outside Hebei", ""),
     ],
 )  # fmt: skip
-def test_a_faulty_source_is_told_at_its_cell(
-    scenario: Made, write_csv: Csv, changes: dict[str, Any], where: str, what: str, hint: str
+def test_invalid_source_is_reported_at_its_cell(
+    scenario: MakeScenario, write_csv: WriteCsv, changes: dict[str, Any], where: str, what: str, hint: str
 ) -> None:
     write_csv(rows(SOURCE, **changes))
     issue = issue_of(scenario("mine.csv"))
@@ -76,7 +76,7 @@ def test_a_faulty_source_is_told_at_its_cell(
     assert hint in issue.hint
 
 
-def test_a_source_with_the_columns_of_two_sectors(scenario: Made, write_csv: Csv) -> None:
+def test_source_with_a_column_of_another_table_is_reported(scenario: MakeScenario, write_csv: WriteCsv) -> None:
     write_csv(rows(SOURCE, crude_steel_ktpa=5000))
     issue = issue_of(scenario("mine.csv"))
     assert issue.where == "mine.csv:1"
@@ -84,14 +84,14 @@ def test_a_source_with_the_columns_of_two_sectors(scenario: Made, write_csv: Csv
     assert issue.hint == "it is a column of steel: a plant has the columns of one table"
 
 
-def test_stated_emissions_are_divided_by_the_profile(scenario: Made, write_csv: Csv) -> None:
+def test_stated_emissions_are_split_by_the_sector_profile(scenario: MakeScenario, write_csv: WriteCsv) -> None:
     write_csv(rows({**SOURCE, "sector": "hydrogen", "capacity_ktpa": ""}, co2_ktpa=887))
     requested = scenario("mine.csv")
     streams = build_problem(requested, load_inputs(requested)).streams.set_index("stream")["co2_ktpa"]
     assert streams.to_dict() == pytest.approx({"hydrogen_process_gas": 465.0, "reformer_flue_gas": 422.0})
 
 
-def test_a_workbook_of_three_sheets_and_a_chinese_one(scenario: Made, write_book: Callable[..., Path]) -> None:
+def test_source_sheet_with_chinese_headings_is_read(scenario: MakeScenario, write_book: Callable[..., Path]) -> None:
     headings = {
         "plant": "工厂编号", "name": "企业名称", "province": "省份", "grid": "电网", "lat_deg": "纬度",
         "lon_deg": "经度", "status": "状态", "sector": "行业", "capacity_ktpa": "产能（万吨/年）",
@@ -102,7 +102,7 @@ def test_a_workbook_of_three_sheets_and_a_chinese_one(scenario: Made, write_book
     assert (plant["sector"], plant["product"], plant["capacity_ktpa"]) == ("cement", "clinker", 1500)
 
 
-def test_a_sector_of_ones_own(scenario: Made, write_csv: Csv) -> None:
+def test_own_sector_enters_the_problem_and_its_errors_are_reported(scenario: MakeScenario, write_csv: WriteCsv) -> None:
     write_csv(rows(SOURCE, sector="glass", capacity_ktpa=400))
     profile = {"sector": "glass", "reference": "OWN", "quality": "assumed"}
     tables = {
@@ -131,7 +131,7 @@ def test_a_sector_of_ones_own(scenario: Made, write_csv: Csv) -> None:
     assert second.hint == "did you mean 'glass'?"
 
 
-def test_unknown_sectors_of_a_scenario(tmp_path: Path) -> None:
+def test_unknown_sector_of_a_fund_is_reported_with_the_nearest_one(tmp_path: Path) -> None:
     path = tmp_path / "zone.yaml"
     path.write_text(
         "name: Zone\nplants: {}\nbudget: {total_mn: 1}\nfunds: {bond: {interest_rate: 0.03, sectors: [stel]}}\n"
@@ -144,7 +144,7 @@ def test_unknown_sectors_of_a_scenario(tmp_path: Path) -> None:
     assert issue.hint == "did you mean 'steel'?"
 
 
-def test_a_chemical_product_is_no_misspelt_sector_of_a_target(tmp_path: Path) -> None:
+def test_chemical_product_as_sector_of_a_target_is_reported_with_the_right_sector(tmp_path: Path) -> None:
     path = tmp_path / "zone.yaml"
     target = "{by_sector: {methanol: {abatement_share: {2040: 0.1}}}}"
     path.write_text(f"name: Zone\nplants: {{}}\nbudget: {{total_mn: 1}}\ntargets: {target}\n")
@@ -162,8 +162,8 @@ def test_a_chemical_product_is_no_misspelt_sector_of_a_target(tmp_path: Path) ->
         ({"feedstock": "natural_gas"}, "gasifier", "is given for a natural_gas plant", "leave it empty"),
     ],
 )
-def test_a_faulty_chemical_plant_is_told_at_its_cell(
-    scenario: Made, write_csv: Csv, changes: dict[str, Any], where: str, what: str, hint: str
+def test_invalid_chemical_plant_is_reported_at_its_cell(
+    scenario: MakeScenario, write_csv: WriteCsv, changes: dict[str, Any], where: str, what: str, hint: str
 ) -> None:
     write_csv(rows(METHANOL, **changes))
     issue = issue_of(scenario("mine.csv"))
@@ -173,13 +173,13 @@ def test_a_faulty_chemical_plant_is_told_at_its_cell(
 # Technologies
 
 
-def own_technology(write_csv: Csv, **changes: Any) -> None:
+def write_own_technology(write_csv: WriteCsv, **changes: Any) -> None:
     write_csv(rows(SOURCE))
     write_csv(rows(VPSA, **changes), name="my/technologies/technologies.csv")
 
 
-def test_a_technology_of_ones_own_is_an_option_like_the_shipped_ones(scenario: Made, write_csv: Csv) -> None:
-    own_technology(write_csv)
+def test_own_technology_becomes_an_option_like_the_shipped_ones(scenario: MakeScenario, write_csv: WriteCsv) -> None:
+    write_own_technology(write_csv)
     requested = scenario("mine.csv", data="my").with_changes({"capture.technologies": ["amine", "vpsa"]})
     options = build_problem(requested, load_inputs(requested)).options.set_index(["technology", "size"])
     vpsa = options.loc[("vpsa", "full")]
@@ -188,24 +188,24 @@ def test_a_technology_of_ones_own_is_an_option_like_the_shipped_ones(scenario: M
     assert vpsa["heat_gj_per_t"] == 0
     assert vpsa["power_kwh_per_t"] == 300
     assert vpsa["first_year"] == 2030
-    # 0.6 + 0.4 (13.5/x)^0.6 at 21 % over that at 20 %: the shipped law.
+    # The shipped law is 0.6 + 0.4 (13.5/x)^0.6; its value at 21 % is divided by that at 20 %.
     law = [0.6 + 0.4 * (13.5 / x) ** 0.6 for x in (21, 20)]
     assert vpsa["concentration_factor"] == pytest.approx(law[0] / law[1])
 
 
-def test_its_own_law_and_its_own_streams(scenario: Made, write_csv: Csv) -> None:
-    own_technology(write_csv, co2_scaled_share=0, gas_exponent=1, streams="kiln; recovery_boiler")
+def test_own_technology_uses_its_own_concentration_law_and_streams(scenario: MakeScenario, write_csv: WriteCsv) -> None:
+    write_own_technology(write_csv, co2_scaled_share=0, gas_exponent=1, streams="kiln; recovery_boiler")
     requested = scenario("mine.csv", data="my").with_changes({"capture.technologies": ["vpsa"]})
     options = build_problem(requested, load_inputs(requested)).options
     assert set(options["concentration_factor"].round(9)) == {round(20 / 21, 9)}
-    own_technology(write_csv, streams="recovery_boiler")
+    write_own_technology(write_csv, streams="recovery_boiler")
     problem = build_problem(requested, load_inputs(requested))
     assert problem.options.empty
     assert problem.plants["reason"].tolist() == ["no selected technology suits its streams"]
 
 
 @pytest.mark.parametrize(
-    ("changes", "why"),
+    ("changes", "reason"),
     [
         (
             {"grade": "product_grade", "streams": "kiln"},
@@ -216,16 +216,16 @@ def test_its_own_law_and_its_own_streams(scenario: Made, write_csv: Csv) -> None
         ({"readiness_level": 5}, "its readiness level 5 is below capture.readiness_min 6"),
     ],
 )
-def test_a_technology_without_an_option_is_named(
-    scenario: Made, write_csv: Csv, changes: dict[str, Any], why: str
+def test_technology_without_an_option_is_noticed_with_the_reason(
+    scenario: MakeScenario, write_csv: WriteCsv, changes: dict[str, Any], reason: str
 ) -> None:
-    own_technology(write_csv, **changes)
+    write_own_technology(write_csv, **changes)
     requested = scenario("mine.csv", data="my").with_changes(
         {"capture.technologies": ["amine", "vpsa"], "capture.readiness_min": 6}
     )
-    (found,) = unused_inputs(build_problem(requested, load_inputs(requested)))
-    assert found == f"my/technologies/technologies.csv:2: technology vpsa has no option, since {why}"
-    assert Language("zh").sentence(found) != found
+    (notice,) = unused_inputs(build_problem(requested, load_inputs(requested)))
+    assert notice == f"my/technologies/technologies.csv:2: technology vpsa has no option, since {reason}"
+    assert Language("zh").sentence(notice) != notice
 
 
 @pytest.mark.parametrize(
@@ -242,17 +242,17 @@ def test_a_technology_without_an_option_is_named(
         ({"reference": "NOWHERE"}, "reference", "'NOWHERE' is not in references.csv", "references table"),
     ],
 )
-def test_a_faulty_technology_is_told_at_its_cell(
-    scenario: Made, write_csv: Csv, changes: dict[str, Any], where: str, what: str, hint: str
+def test_invalid_technology_is_reported_at_its_cell(
+    scenario: MakeScenario, write_csv: WriteCsv, changes: dict[str, Any], where: str, what: str, hint: str
 ) -> None:
-    own_technology(write_csv, **changes)
+    write_own_technology(write_csv, **changes)
     issue = issue_of(scenario("mine.csv", data="my"))
     assert issue.where == f"my/technologies/technologies.csv:2:{where}"
     assert what in issue.what
     assert hint in issue.hint
 
 
-def test_an_unknown_technology_is_told_with_the_nearest(tmp_path: Path) -> None:
+def test_unknown_technology_is_reported_with_the_nearest_one(tmp_path: Path) -> None:
     path = tmp_path / "zone.yaml"
     path.write_text("name: Zone\nplants: {}\nbudget: {total_mn: 1}\ncapture: {technologies: [amine, oxyfuel_klin]}\n")
     with pytest.raises(InputError) as caught:
@@ -263,13 +263,13 @@ def test_an_unknown_technology_is_told_with_the_nearest(tmp_path: Path) -> None:
     assert issue.hint == "did you mean 'oxyfuel_kiln'?"
 
 
-def test_oxyfuel_is_shipped_for_kilns_as_the_catalogue_has_it(scenario: Made, write_csv: Csv) -> None:
+def test_shipped_oxyfuel_kiln_matches_the_catalogue(scenario: MakeScenario, write_csv: WriteCsv) -> None:
     write_csv(rows(SOURCE))
     requested = scenario("mine.csv").with_changes({"capture.technologies": ["oxyfuel_kiln"], "currency": "EUR",
                                                    "price_year": 2020})  # fmt: skip
     problem = build_problem(requested, load_inputs(requested))
     full = problem.options.set_index("size").loc["full"]
-    # 1.2 + 0.3 million EUR per t/h: 94.5 t/h of a kiln of 3,000 t/d cost 141.75 million.
+    # 1.2 + 0.3 million EUR per t/h: a kiln of 3,000 t/d with 94.5 t/h of CO2 costs 141.75 million.
     assert full["capex_per_tpa"] * 94.5 * 8.76 / 1000 == pytest.approx(141.75, rel=0.01)
     assert full["power_kwh_per_t"] == 86 + 180
     assert full["heat_gj_per_t"] == 0

@@ -1,4 +1,4 @@
-"""Public data of storage basins: CO2StoP and NATCARB as tables of sites."""
+"""Import of the public storage data sets CO2StoP and NATCARB as tables of storage sites."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ COL_ROW,RESOURCE_NAME,BASIN_NAME,VOL_LOW,VOL_MED,VOL_HIGH,RSC_AREA_CELL,ASSESSED
 1_3,Mt. Simon,Illinois Basin,5000000,5000000,5000000,1e8,1,1,41.0,-89.0,
 9_3,Tuscaloosa,Gulf Coast,0,0,0,1e8,0,0,30.0,-90.0,
 """
-# Names of the shapefile of the layer, with their length there. The rows are from a published listing of it: a cell
-# without a capacity, and two of British Columbia with that of all aquifers of the cell, in t.
+# Fields of the shapefile of the layer, with their width. The rows are from a published listing of it: a cell
+# without a capacity, and two cells of British Columbia with the capacity of all their aquifers, in t.
 FIELDS = (
     ("COL_ROW", 12), ("PARTNERSHI", 10), ("RESOURCE_N", 40), ("BASIN_NAME", 40), ("RSC_AREA_C", 24), ("VOL_LOW", 24),
     ("VOL_MED", 24), ("VOL_HIGH", 24), ("DEPTH_FT", 24), ("ASSESSED", 5), ("CYCLE_OF_L", 20), ("OVERLAP", 5),
@@ -70,7 +70,7 @@ LAYER = (
     ("", "PCOR", "Aquifers", "", "1.79924e+07", "3.19865e+06", "6.05149e+06", "1.0374e+07", "", "1", "", "0", "0"),
     ("", "PCOR", "Aquifers", "", "5.54231e+07", "8.07035e+06", "1.52682e+07", "2.61741e+07", "", "1", "", "0", "0"),
 )
-# West and south of the cells of 10 km in the projection of the layer; that of the first is not in the listing.
+# South-west corners of the cells of 10 km in the projection of the layer; the listing lacks that of the first.
 CORNERS = ((-600_000.0, 500_000.0), (-1331251.74, 1328935.68), (-1331251.74, 1338935.68))
 PRJ = (
     'PROJCS["Lambert",GEOGCS["GCS_WGS_1984",DATUM["D_WGS_1984",SPHEROID["WGS_1984",6378137.0,298.257223563]]],'
@@ -80,16 +80,16 @@ PRJ = (
 
 
 def dbf(fields: tuple[tuple[str, int], ...], rows: tuple[tuple[str, ...], ...], deleted: tuple[int, ...] = ()) -> bytes:
-    heads = b"".join(
+    headers = b"".join(
         name.encode().ljust(11, b"\0") + b"C" + bytes(4) + bytes((width, 0)) + bytes(14) for name, width in fields
     )
-    lengths = (32 + len(heads) + 1, 1 + sum(width for _, width in fields))
+    lengths = (32 + len(headers) + 1, 1 + sum(width for _, width in fields))
     body = b"".join(
         (b"*" if place in deleted else b" ")
         + b"".join(cell.encode().ljust(width) for cell, (_, width) in zip(row, fields, strict=True))
         for place, row in enumerate(rows)
     )
-    return struct.pack("<4BIHH20x", 3, 115, 5, 14, len(rows), *lengths) + heads + b"\r" + body + b"\x1a"
+    return struct.pack("<4BIHH20x", 3, 115, 5, 14, len(rows), *lengths) + headers + b"\r" + body + b"\x1a"
 
 
 def shp(corners: tuple[tuple[float, float] | None, ...], side: float = 10_000.0) -> bytes:
@@ -116,17 +116,17 @@ TEXTS = {"units.csv": UNITS, "traps.csv": TRAPS, "formations.csv": FORMATIONS, "
 CO2STOP = [(name, text.encode()) for name, text in TEXTS.items()]
 
 
-def only(source: str, *files: tuple[str, str], countries: tuple[str, ...] = ()) -> str:
+def error_text(source: str, *files: tuple[str, str], countries: tuple[str, ...] = ()) -> str:
     with pytest.raises(InputError) as caught:
         read_storage(source, [(name, text.encode()) for name, text in files], countries)
     return str(caught.value)
 
 
-def test_co2stop_units_and_traps_become_sites_once() -> None:
-    made = read_storage("co2stop", CO2STOP)
-    sites = made.sites.set_index("site")
+def test_co2stop_units_and_traps_become_sites_without_double_counting() -> None:
+    resources = read_storage("co2stop", CO2STOP)
+    sites = resources.sites.set_index("site")
     assert sorted(sites.index) == ["buntsandstein", "dotlingen", "monegrillo", "pavlikeni_zone"]
-    # Mt become kt; a missing estimate takes its neighbour's; calculated capacities stand in for none.
+    # Mt become kt; a missing estimate takes the adjacent one; without estimates the calculated capacities are used.
     cases = ["capacity_low_kt", "capacity_mid_kt", "capacity_high_kt"]
     assert sites.loc["monegrillo", cases].tolist() == pytest.approx([95_640] * 3)
     assert sites.loc["pavlikeni_zone", cases].tolist() == pytest.approx([400_000, 460_000, 550_000])
@@ -142,78 +142,78 @@ def test_co2stop_units_and_traps_become_sites_once() -> None:
         "monegrillo": "no", "pavlikeni_zone": "no", "buntsandstein": "yes", "dotlingen": "yes",
     }  # fmt: skip
     assert sites.at["monegrillo", "basin"] == "Ebro Basin"
-    # Its unit, which has no capacity, lies in the formation of the Buntsandstein unit.
+    # The unit of this trap has no capacity and lies in the formation of the Buntsandstein unit.
     assert sites.at["dotlingen", "basin"] == "North German Basin"
-    assert sum(made.left_out.values()) == 3
-    assert any("500 km outside" in reason for reason in made.left_out)
+    assert sum(resources.left_out.values()) == 3
+    assert any("500 km outside" in reason for reason in resources.left_out)
 
 
-def test_a_unit_counts_once_and_lost_rows_and_changed_estimates_are_named() -> None:
-    heads, spain, *_ = UNITS.splitlines()
+def test_omitted_rows_and_adjusted_estimates_of_co2stop_are_listed() -> None:
+    header, spain, *_ = UNITS.splitlines()
     degrees = "Spain,-2.5,41.5,WGS84"
     rows = (
-        heads, spain, spain.replace("95.64", "99"),
+        header, spain, spain.replace("95.64", "99"),
         f"F,ES_S_2,Almazán,400,60,50,0,0,0,{degrees}",
         f"F,ES_S_3,Duero,-5,60,0,0,0,0,{degrees}",
         f"F,ES_S_4,Tormo,0,95.6,0,0,0,0,{degrees.replace('-2.5,41.5', '41.9,-4.2')}",
         f"F,ES_S_5,Badajoz,0,1.5,0,0,0,0,{degrees.replace('Spain', '')}",
     )  # fmt: skip
-    made = read_storage("co2stop", [("units.csv", "\n".join(rows).encode())])
-    sites = made.sites.set_index("site")
+    resources = read_storage("co2stop", [("units.csv", "\n".join(rows).encode())])
+    sites = resources.sites.set_index("site")
     cases = ["capacity_low_kt", "capacity_mid_kt", "capacity_high_kt"]
     assert sites[cases].to_numpy().tolist() == [[60_000] * 3, [60_000] * 3, pytest.approx([95_640] * 3)]
     assert sites.index.tolist() == ["almazan", "duero", "monegrillo"]
-    assert made.adjusted == ["Almazán (400/60/50 Mt)", "Duero (-5/60/0 Mt)"]
-    assert made.lost == {
+    assert resources.adjusted == ["Almazán (400/60/50 Mt)", "Duero (-5/60/0 Mt)"]
+    assert resources.lost == {
         "repeated rows of units": ["units.csv:3 ES_S_1 (99.0 Mt)"],
         "rows whose place lies more than 500 km outside their country": [
             "units.csv:6 ES_S_4 (95.6 Mt, X and Y look swapped)"
         ],
         "rows without a country": ["units.csv:7 ES_S_5 (1.5 Mt)"],
     }
-    assert {reason: len(names) for reason, names in made.lost.items()} == dict(made.left_out)
+    assert {reason: len(names) for reason, names in resources.lost.items()} == dict(resources.left_out)
     with pytest.raises(InputError, match=r"no site: 1 rows without a country \(units.csv:2 ES_S_5 \(1.5 Mt\)\)"):
-        read_storage("co2stop", [("units.csv", "\n".join((heads, rows[-1])).encode())])
+        read_storage("co2stop", [("units.csv", "\n".join((header, rows[-1])).encode())])
 
 
-def test_natcarb_estimates_out_of_order_are_named() -> None:
+def test_natcarb_estimates_out_of_order_are_adjusted_and_listed() -> None:
     cells = CELLS.replace("1000000,3000000,9000000", "4000000,3000000,9000000")
-    made = read_storage("natcarb", [("cells.csv", cells.encode())])
-    assert made.adjusted == ["Mt. Simon (4,000,000/3,000,000/9,000,000 t)"]
-    assert made.sites["capacity_low_kt"].tolist() == [4_000]
+    resources = read_storage("natcarb", [("cells.csv", cells.encode())])
+    assert resources.adjusted == ["Mt. Simon (4,000,000/3,000,000/9,000,000 t)"]
+    assert resources.sites["capacity_low_kt"].tolist() == [4_000]
 
 
-def test_natcarb_cells_of_a_resource_are_one_site() -> None:
-    made = read_storage("natcarb", [("cells.csv", CELLS.encode())])
-    (site,) = made.sites.to_dict("records")
+def test_natcarb_cells_of_a_resource_become_one_site() -> None:
+    resources = read_storage("natcarb", [("cells.csv", CELLS.encode())])
+    (site,) = resources.sites.to_dict("records")
     assert [site[f"capacity_{case}_kt"] for case in ("low", "mid", "high")] == pytest.approx([2_000, 4_000, 12_000])
     assert site["area_km2"] == pytest.approx(200)
-    # The middle of the cells by capacity, three to one.
+    # The centre of the cells weighted by capacity, three to one.
     assert (site["lat_deg"], site["lon_deg"]) == pytest.approx((40.1, -89.0))
     assert site["resource_class"] == "prospective"
-    assert dict(made.left_out) == {"duplicate rows": 1, "rows that were not assessed": 1}
+    assert dict(resources.left_out) == {"duplicate rows": 1, "rows that were not assessed": 1}
 
 
-def test_a_natcarb_layer_is_read_as_published() -> None:
+def test_natcarb_shapefile_is_read_as_published() -> None:
     side_files = [("a/Saline.shx", b""), ("a/Saline.cpg", b"UTF-8"), ("a/Saline.shp.xml", b"<metadata/>")]
-    made = read_storage("natcarb", [*SHAPEFILE, *side_files])
-    (site,) = made.sites.to_dict("records")
+    resources = read_storage("natcarb", [*SHAPEFILE, *side_files])
+    (site,) = resources.sites.to_dict("records")
     assert (site["name"], site["basin"], site["kind"], site["is_offshore"]) == ("Aquifers", "Aquifers", "saline", "no")
     cases = [site[f"capacity_{case}_kt"] for case in ("low", "mid", "high")]
     assert cases == pytest.approx([(3198.65 + 8070.35), (6051.49 + 15268.2), (10374.0 + 26174.1)])
     assert site["area_km2"] == pytest.approx(17.9924 + 55.4231)
-    # The cells lie at 55.3663 N, 121.16 W and 55.4522 N, 121.206 W; the middle counts their capacity.
+    # The cells lie at 55.3663 N, 121.16 W and 55.4522 N, 121.206 W; the centre is weighted by capacity.
     weights = (6.05149, 15.2682)
     for name, ends in (("lat_deg", (55.3663, 55.4522)), ("lon_deg", (-121.16, -121.206))):
         middle = sum(w * end for w, end in zip(weights, ends, strict=True)) / sum(weights)
         assert site[name] == pytest.approx(middle, abs=1e-3)
     assert "2 cells of 10 km" in site["note"]
-    assert dict(made.left_out) == {"rows without a capacity": 1}
+    assert dict(resources.left_out) == {"rows without a capacity": 1}
     # Without the .prj file the projection is that of the published layers.
-    assert read_storage("natcarb", SHAPEFILE[:2]).sites.equals(made.sites)
+    assert read_storage("natcarb", SHAPEFILE[:2]).sites.equals(resources.sites)
 
 
-def test_reservoirs_of_a_natcarb_field_are_sites_of_their_own() -> None:
+def test_reservoirs_of_a_natcarb_field_become_separate_sites() -> None:
     table = (
         "FIELD_NAME,FIELD_TYPE,RESERVOIR_NUM,RESERVOIR_NAME,STATE_SRC,VOL_LOW,VOL_MED,VOL_HIGH,ASSESSED,OVERLAP,"
         "DUPLICATE,LAT,LONG\n"
@@ -228,7 +228,7 @@ def test_reservoirs_of_a_natcarb_field_are_sites_of_their_own() -> None:
 
 
 def test_blocks_divide_a_resource_into_sites_near_its_cells() -> None:
-    # Cells at 40.0 and 40.4 N: rows of 30 km are at most 0.27 degrees high, those of 500 km hold both.
+    # Cells at 40.0 and 40.4 N: blocks of 30 km span at most 0.27 degrees, a block of 500 km holds both.
     def sites(block_km: float) -> pd.DataFrame:
         sites = read_storage("natcarb", [("cells.csv", CELLS.encode())], block_km=block_km).sites.set_index("site")
         assert not sites["note"].str.contains("1 cells").any()
@@ -246,43 +246,43 @@ def test_blocks_divide_a_resource_into_sites_near_its_cells() -> None:
     assert "--block-km is for natcarb" in CliRunner().invoke(group, command).output
 
 
-def test_shapes_that_are_deleted_or_empty_are_no_sites() -> None:
+def test_deleted_rows_and_empty_shapes_become_no_sites() -> None:
     files = [("s.dbf", dbf(FIELDS, LAYER, deleted=(2,))), ("s.shp", shp((CORNERS[0], CORNERS[1], CORNERS[2])))]
     (site,) = read_storage("natcarb", files).sites.to_dict("records")
     assert site["capacity_mid_kt"] == pytest.approx(6051.49)
     files[1] = ("s.shp", shp((CORNERS[0], None, CORNERS[2])))
     files[0] = ("s.dbf", dbf(FIELDS, LAYER))
-    made = read_storage("natcarb", files)
-    assert dict(made.left_out) == {"rows without a capacity": 1, "rows without a place": 1}
+    resources = read_storage("natcarb", files)
+    assert dict(resources.left_out) == {"rows without a capacity": 1, "rows without a place": 1}
 
 
-def test_an_incomplete_or_damaged_shapefile_is_named() -> None:
-    def refused(*files: tuple[str, bytes]) -> str:
+def test_incomplete_or_damaged_shapefile_is_reported() -> None:
+    def natcarb_error(*files: tuple[str, bytes]) -> str:
         with pytest.raises(InputError) as caught:
             read_storage("natcarb", files)
         return str(caught.value)
 
     table, shapes, projection = SHAPEFILE
-    assert "a/Saline.dbf: is a shapefile without its shapes" in refused(table)
-    assert "give Saline.shp as well" in refused(table)
-    assert "a/Saline.shp: is a shapefile without the table of its attributes" in refused(shapes, projection)
-    assert "has 2 shapes, but Saline.dbf has 3 rows" in refused(table, ("a/Saline.shp", shp(CORNERS[:2])))
-    assert "is cut short or damaged at shape 3" in refused(table, ("a/Saline.shp", shapes[1][:-20]))
-    assert "is cut short or damaged" in refused(("a/Saline.dbf", table[1][:-200]), shapes)
-    assert "is not a dBASE table" in refused(("a/Saline.dbf", b"COL_ROW,VOL_MED"), shapes)
-    assert "is not a shapefile" in refused(table, ("a/Saline.shp", b"nothing"))
+    assert "a/Saline.dbf: is a shapefile without its shapes" in natcarb_error(table)
+    assert "give Saline.shp as well" in natcarb_error(table)
+    assert "a/Saline.shp: is a shapefile without the table of its attributes" in natcarb_error(shapes, projection)
+    assert "has 2 shapes, but Saline.dbf has 3 rows" in natcarb_error(table, ("a/Saline.shp", shp(CORNERS[:2])))
+    assert "is cut short or damaged at shape 3" in natcarb_error(table, ("a/Saline.shp", shapes[1][:-20]))
+    assert "is cut short or damaged" in natcarb_error(("a/Saline.dbf", table[1][:-200]), shapes)
+    assert "is not a dBASE table" in natcarb_error(("a/Saline.dbf", b"COL_ROW,VOL_MED"), shapes)
+    assert "is not a shapefile" in natcarb_error(table, ("a/Saline.shp", b"nothing"))
     albers = PRJ.replace("Azimuthal_Equal_Area", "Conformal_Conic").encode()
-    assert "the projection 'Lambert' is not supported" in refused(table, shapes, ("a/Saline.prj", albers))
+    assert "the projection 'Lambert' is not supported" in natcarb_error(table, shapes, ("a/Saline.prj", albers))
     bad = dbf(FIELDS, (LAYER[0], (*LAYER[1][:5], "x", *LAYER[1][6:]), LAYER[2]))
-    assert "a/Saline.dbf:2: VOL_LOW is 'x', expected a number" in refused(("a/Saline.dbf", bad), shapes)
+    assert "a/Saline.dbf:2: VOL_LOW is 'x', expected a number" in natcarb_error(("a/Saline.dbf", bad), shapes)
     with pytest.raises(InputError, match="is part of a shapefile, expected CSV"):
         read_storage("co2stop", [table])
 
 
 @pytest.mark.slow
-def test_a_shapefile_with_random_bytes_is_read_or_refused() -> None:
+def test_shapefile_with_random_bytes_is_read_or_rejected() -> None:
     rng = random.Random(7)
-    n_refused = 0
+    n_rejected = 0
     for _ in range(600):
         files = dict(SHAPEFILE)
         name = rng.choice(list(files))
@@ -293,20 +293,20 @@ def test_a_shapefile_with_random_bytes_is_read_or_refused() -> None:
         try:
             read_storage("natcarb", list(files.items()))
         except InputError:
-            n_refused += 1
-    assert 100 < n_refused < 600
+            n_rejected += 1
+    assert 100 < n_rejected < 600
 
 
-def test_other_layers_of_natcarb_are_named() -> None:
+def test_unsupported_natcarb_layers_are_reported() -> None:
     coal = CELLS.replace("BASIN_NAME,", "ARRA_PROJECT,")
-    assert "coal seams are no sites" in only("natcarb", ("coal.csv", coal))
+    assert "coal seams are no sites" in error_text("natcarb", ("coal.csv", coal))
     formations = "PARTNERSHIP,RESOURCE_NAME,BASIN_NAME,ASSESSED\nPCOR,Mt. Simon,Illinois Basin,1\n"
-    assert "the layer of whole formations has no capacities" in only("natcarb", ("poly.csv", formations))
+    assert "the layer of whole formations has no capacities" in error_text("natcarb", ("poly.csv", formations))
     attributes = CELLS.replace("LAT,LONG", "Y,X")
-    assert "give the shapefile, .shp with .dbf" in only("natcarb", ("cells.csv", attributes))
+    assert "give the shapefile, .shp with .dbf" in error_text("natcarb", ("cells.csv", attributes))
 
 
-def test_a_capacity_out_of_scale_is_named() -> None:
+def test_implausibly_large_capacity_is_listed() -> None:
     # The Bunter Sandstone of Denmark as published: 154,400 Mt, against 6,210 Mt calculated.
     large = (
         UNITS
@@ -316,13 +316,13 @@ def test_a_capacity_out_of_scale_is_named() -> None:
     assert read_storage("co2stop", [("units.csv", UNITS.encode())]).largest == []
 
 
-def test_the_classes_of_a_resource_are_those_of_the_table() -> None:
+def test_resource_classes_match_the_choices_of_the_sites_table() -> None:
     (column,) = (each for each in read_dictionary()["storage/sites"] if each.name == "resource_class")
     assert column.choices == RESOURCE_CLASSES
     assert [class_of(name, "") for name in RESOURCE_CLASSES] == list(RESOURCE_CLASSES)
 
 
-def test_the_folder_is_read_as_own_tables(tmp_path: Path) -> None:
+def test_written_folder_loads_as_own_tables(tmp_path: Path) -> None:
     for name, raw in storage_files("natcarb", read_storage("natcarb", [("cells.csv", CELLS.encode())])).items():
         (tmp_path / "basins" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "basins" / name).write_bytes(raw)
@@ -331,50 +331,52 @@ def test_the_folder_is_read_as_own_tables(tmp_path: Path) -> None:
     assert sites.at["mt_simon", "resource_class"] == "prospective"
 
 
-def test_the_command_writes_a_data_folder_and_tells_what_it_leaves_out(tmp_path: Path) -> None:
+def test_import_command_writes_a_data_folder_and_reports_omitted_rows(tmp_path: Path) -> None:
     for name, raw in CO2STOP:
         (tmp_path / name).write_bytes(raw)
     files = [str(tmp_path / name) for name in TEXTS]
     options = ["-o", str(tmp_path / "out"), "--country", "Bulgaria", "--min-mt", "5"]
-    words = ["import", "storage", "co2stop", *files, *options]
-    answer = CliRunner().invoke(group, words, standalone_mode=False)
-    assert answer.exception is None, answer.exception
-    assert "with 1 site in 1 country, 0.5 Gt" in answer.stdout
-    assert "left out: sites of other countries (3)" in answer.stderr
-    assert "country (1): " + f"{files[0]}:6 NL_S_1 (1.0 Mt)" in answer.stderr
+    args = ["import", "storage", "co2stop", *files, *options]
+    result = CliRunner().invoke(group, args, standalone_mode=False)
+    assert result.exception is None, result.exception
+    assert "with 1 site in 1 country, 0.5 Gt" in result.stdout
+    assert "left out: sites of other countries (3)" in result.stderr
+    assert "country (1): " + f"{files[0]}:6 NL_S_1 (1.0 Mt)" in result.stderr
     assert pd.read_csv(tmp_path / "out" / "storage" / "sites.csv")["site"].tolist() == ["pavlikeni_zone"]
 
 
-def test_the_command_reads_a_shapefile(tmp_path: Path) -> None:
+def test_import_command_reads_a_shapefile(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     for name, raw in SHAPEFILE:
         (tmp_path / name).write_bytes(raw)
     files = [str(tmp_path / name) for name, _ in SHAPEFILE]
-    words = ["import", "storage", "natcarb", *files, "-o", str(tmp_path / "out")]
-    answer = CliRunner().invoke(group, words, standalone_mode=False)
-    assert answer.exception is None, answer.exception
-    assert "with 1 site, 0.0 Gt" in answer.stdout
-    assert "left out: rows without a capacity (1)" in answer.stderr
+    args = ["import", "storage", "natcarb", *files, "-o", str(tmp_path / "out")]
+    result = CliRunner().invoke(group, args, standalone_mode=False)
+    assert result.exception is None, result.exception
+    assert "with 1 site, 0.0 Gt" in result.stdout
+    assert "left out: rows without a capacity (1)" in result.stderr
     assert pd.read_csv(tmp_path / "out" / "storage" / "sites.csv")["capacity_mid_kt"].tolist() == [21_319.7]
 
 
-def test_wrong_files_name_the_place_and_the_right_thing() -> None:
-    assert "is a table of natcarb" in only("co2stop", ("cells.csv", CELLS))
-    assert "is a table of co2stop" in only("natcarb", ("units.csv", UNITS))
-    lacking = only("natcarb", ("cells.csv", CELLS.replace("VOL_MED", "VOL_MEDIAN")))
-    assert "column VOL_MED missing" in lacking and "VOL_MEDIAN" in lacking
-    swapped = only("natcarb", ("cells.csv", CELLS.replace("LAT,LONG", "LONG,LAT")))
+def test_invalid_files_are_reported_with_place_and_hint() -> None:
+    assert "is a table of natcarb" in error_text("co2stop", ("cells.csv", CELLS))
+    assert "is a table of co2stop" in error_text("natcarb", ("units.csv", UNITS))
+    missing = error_text("natcarb", ("cells.csv", CELLS.replace("VOL_MED", "VOL_MEDIAN")))
+    assert "column VOL_MED missing" in missing and "VOL_MEDIAN" in missing
+    swapped = error_text("natcarb", ("cells.csv", CELLS.replace("LAT,LONG", "LONG,LAT")))
     assert "cells.csv:2" in swapped and "lat and lon look swapped" in swapped
-    assert "did you mean 'Bulgaria'" in only("co2stop", ("units.csv", UNITS), countries=("Bulgarai",))
-    assert "units.csv:3: EST_STORECAP_MEAN is 'x'" in only("co2stop", ("units.csv", UNITS.replace(",460,", ",x,")))
-    assert "is no class of the SRMS" in only(
+    assert "did you mean 'Bulgaria'" in error_text("co2stop", ("units.csv", UNITS), countries=("Bulgarai",))
+    assert "units.csv:3: EST_STORECAP_MEAN is 'x'" in error_text(
+        "co2stop", ("units.csv", UNITS.replace(",460,", ",x,"))
+    )
+    assert "is no class of the SRMS" in error_text(
         "natcarb", ("cells.csv", CELLS.replace("Undiscovered: Basin Play", "Undiscoverd"))
     )
-    assert "expected plain KML" in only("co2stop", ("units.kml", '<!DOCTYPE a [<!ENTITY b "c">]><kml/>'))
+    assert "expected plain KML" in error_text("co2stop", ("units.kml", '<!DOCTYPE a [<!ENTITY b "c">]><kml/>'))
 
 
-def test_places_of_the_projection_of_natcarb() -> None:
-    # Middles of three cells of the layer with latitude and longitude from a published listing.
+def test_natcarb_projection_converts_to_latitude_and_longitude() -> None:
+    # Centres of three cells of the layer with latitude and longitude from a published listing.
     for x, y, lat, lon in (
         (-1336251.74, 1363935.68, 55.5994, -121.452),
         (-1326251.74, 1333935.68, 55.3663, -121.160),
@@ -386,7 +388,7 @@ def test_places_of_the_projection_of_natcarb() -> None:
     assert from_lambert_azimuthal(0.0, -1e5, 45.0, -100.0) == pytest.approx((44.1, -100.0), abs=1e-3)
 
 
-def test_places_on_the_utm_grid() -> None:
+def test_utm_coordinates_convert_to_latitude_and_longitude() -> None:
     # The Eiffel Tower: 48.8583 N, 2.2945 E is 448,251 E, 5,411,933 N in zone 31.
     assert from_utm(448_251, 5_411_933, 31) == pytest.approx((48.8583, 2.2945), abs=1e-4)
     # Christ the Redeemer, 22.9519 S, 43.2105 W: 683,466 E, 7,460,689 N in zone 23 S.

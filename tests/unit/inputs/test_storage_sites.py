@@ -1,4 +1,4 @@
-"""Storage sites: offshore basins, rates and numbers of wells, costs of site and well, and tables of users."""
+"""Storage sites: offshore basins, rates and numbers of wells, costs of site and well, and own tables."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ccs_model.inputs.geography import km_outside_province, province_outlines
 from ccs_model.problem.storage_sites import STORAGE_MONEY, sites_of, stores_of
 from ccs_model.scenario import Scenario
 
-SEVEN = {
+SEVEN_BASINS = {
     "Pearl River Mouth", "Beibu Gulf", "Yinggehai", "Qiongdongnan", "East China Sea Shelf", "South Yellow Sea",
     "Offshore Bohai",
 }  # fmt: skip
@@ -35,16 +35,16 @@ def step(name: str, number: int, share: float, cost: float, money: str = "CNY,20
 
 
 @pytest.fixture
-def lay(tmp_path: Path):
+def write_tables(tmp_path: Path):
     """Writes CSV tables into the folder `my`."""
 
-    def made(**tables: list[str]) -> None:
+    def write(**tables: list[str]) -> None:
         for name, lines in tables.items():
             path = tmp_path / "my" / "storage" / f"{name}.csv"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
-    return made
+    return write
 
 
 def issues(scenario) -> list[Issue]:
@@ -53,7 +53,7 @@ def issues(scenario) -> list[Issue]:
     return list(caught.value.issues)
 
 
-# Under the sea
+# Offshore basins
 
 
 @pytest.fixture(scope="module")
@@ -62,10 +62,10 @@ def offshore(inputs: Inputs) -> pd.DataFrame:
     return sites[sites["is_offshore"] == "yes"]
 
 
-def test_each_basin_has_an_eighteenth_of_what_is_predicted(offshore: pd.DataFrame) -> None:
+def test_each_offshore_basin_has_an_eighteenth_of_the_predicted_capacity(offshore: pd.DataFrame) -> None:
     # China Geological Survey, January 2023: 2.58 trillion t in 18 basins.
     theoretical = offshore.groupby("basin")["theoretical_capacity_kt"].sum().drop("Taixi") / 1e6
-    assert set(theoretical.index) == SEVEN
+    assert set(theoretical.index) == SEVEN_BASINS
     assert theoretical.to_numpy() == pytest.approx(143.333, abs=0.001)
     shares = offshore[offshore["basin"] != "Taixi"]
     for case, share in (("low", 0.01), ("mid", 0.024), ("high", 0.03)):
@@ -73,7 +73,7 @@ def test_each_basin_has_an_eighteenth_of_what_is_predicted(offshore: pd.DataFram
         assert ratio.to_numpy() == pytest.approx(share, rel=1e-5), case
 
 
-def test_the_basin_off_fujian_has_its_own_figures(offshore: pd.DataFrame) -> None:
+def test_taixi_basin_has_its_published_capacity(offshore: pd.DataFrame) -> None:
     # Xiamen University: 5.03 to 12.3 Gt effective, up to 62.2 theoretical.
     taixi = offshore[offshore["basin"] == "Taixi"].sum(numeric_only=True) / 1e6
     assert taixi["capacity_low_kt"] == pytest.approx(5.03)
@@ -82,36 +82,36 @@ def test_the_basin_off_fujian_has_its_own_figures(offshore: pd.DataFrame) -> Non
     assert taixi["theoretical_capacity_kt"] == pytest.approx(62.2)
 
 
-def test_they_lie_under_the_sea_and_face_the_coast(offshore: pd.DataFrame) -> None:
+def test_offshore_sites_lie_outside_all_provinces_and_near_their_own(offshore: pd.DataFrame) -> None:
     lat, lon = offshore["lat_deg"], offshore["lon_deg"]
     for name in province_outlines():
-        far = km_outside_province(pd.Series(name, index=offshore.index), lat, lon)
+        distance_km = km_outside_province(pd.Series(name, index=offshore.index), lat, lon)
         if province_outlines()[name]:
-            assert (far > 0).all(), name
+            assert (distance_km > 0).all(), name
     assert km_outside_province(offshore["province"], lat, lon).max() < 250
     assert set(offshore["quality"]) == {"assumed"}
 
 
-def test_the_basins_of_the_pilot_scenarios_stay_on_land(inputs: Inputs) -> None:
+def test_basins_of_the_pilot_scenarios_are_onshore(inputs: Inputs) -> None:
     sites = inputs["storage/sites"]
     pilots = sites[sites["basin"].isin(["Ordos", "Bohai Bay", "Qinshui"])]
     assert set(pilots["is_offshore"]) == {"no"}
     assert sites["is_offshore"].value_counts().to_dict() == {"no": 74, "yes": 17}
 
 
-def test_the_coast_has_a_site_in_reach(inputs: Inputs) -> None:
-    # Zhanjiang, Fangchenggang, Fuzhou, Zhangzhou, Dongfang and Yantai: 490 to 770 km from a site on land, but Yantai.
+def test_coastal_cities_have_a_storage_site_within_reach(inputs: Inputs) -> None:
+    # Zhanjiang, Fangchenggang, Fuzhou, Zhangzhou, Dongfang, Yantai: all but Yantai 490 to 770 km from an onshore site.
     lat = np.array([21.06, 21.69, 25.96, 24.47, 19.07, 37.05])
     lon = np.array([110.49, 108.41, 119.45, 117.95, 108.64, 121.61])
     sites = inputs["storage/sites"]
-    far = great_circle_km(lat[:, None], lon[:, None], sites["lat_deg"], sites["lon_deg"])
-    assert (far[:, sites["is_offshore"] == "no"].min(axis=1) > 300).all()
-    assert (far.min(axis=1) < 260).all()
+    distance_km = great_circle_km(lat[:, None], lon[:, None], sites["lat_deg"], sites["lon_deg"])
+    assert (distance_km[:, sites["is_offshore"] == "no"].min(axis=1) > 300).all()
+    assert (distance_km.min(axis=1) < 260).all()
 
 
 # Wells and costs of a site
 
-SEPARATE = {
+SEPARATE_COSTS = {
     "site_capex_mn", "well_capex_mn", "site_om_mn_pa", "well_om_mn_pa", "monitoring_mn_pa", "closure_mn",
     "post_injection_mn", "injection_cost_per_t",
 }  # fmt: skip
@@ -126,34 +126,34 @@ def sites(inputs: Inputs, small: Callable[..., Scenario]) -> pd.DataFrame:
 @pytest.mark.parametrize(
     ("site", "rate_ktpa", "n_wells"),
     [
-        ("jinxian_sag", 400, 117),  # capped; 751 pixels of 25 km2 over five sites, 50 wells in 1,600 km2
+        ("jinxian_sag", 400, 117),  # capped; 751 pixels of 25 km2 over five sites, 50 wells per 1,600 km2
         ("qinshui", 100, 359),  # 460 pixels
         ("ordos_1", 100, 181),  # 5,578 pixels over 24 sites
         ("sichuan_west", 11.4, 1_535),
-        ("dongpu", 400, 50),  # no area known: one block of 40 km by 40 km
-        ("chuxiong", 86, 50),  # no rate known either
+        ("dongpu", 400, 50),  # area unknown: one block of 40 km by 40 km
+        ("chuxiong", 86, 50),  # rate unknown too
         ("huizhou_sag", 500, 1_570),
         ("sichuan_gas", 86, 50),
     ],
 )
-def test_a_well_takes_the_rate_of_its_basin_up_to_a_cap_and_wells_follow_the_area(
+def test_well_rate_is_that_of_the_basin_up_to_a_cap_and_wells_follow_the_area(
     sites: pd.DataFrame, site: str, rate_ktpa: float, n_wells: int
 ) -> None:
     assert sites.at[site, "well_injectivity_ktpa"] == rate_ktpa
     assert sites.at[site, "n_wells_max"] == n_wells
 
 
-def test_capital_of_a_site_and_of_a_well_is_the_same_whatever_the_rate(sites: pd.DataFrame) -> None:
+def test_site_and_well_capex_do_not_depend_on_the_well_rate(sites: pd.DataFrame) -> None:
     onshore = sites[sites["reservoir_class"] == "saline_onshore"]
     # 28.3 million USD of 2008 and 8.3 million CNY of 2010.
     assert onshore["site_capex_mn"].to_numpy() == pytest.approx(28.3 * 118.8 / 83.53 * 7.1957)
     assert onshore["well_capex_mn"].to_numpy() == pytest.approx(8.3 * 105.04 / 78.67)
     offshore = sites[sites["reservoir_class"] == "saline_offshore"]
-    for name in SEPARATE - {"injection_cost_per_t"}:
+    for name in SEPARATE_COSTS - {"injection_cost_per_t"}:
         assert offshore[name].to_numpy() == pytest.approx(4 * onshore[name].iloc[0], rel=2e-3), name
 
 
-def test_a_million_tonnes_a_year_cost_twice_as_much_per_tonne_as_three(sites: pd.DataFrame) -> None:
+def test_unit_cost_at_1_mtpa_is_about_twice_that_at_3_mtpa(sites: pd.DataFrame) -> None:
     # Smith 2021, 13 reservoirs: 16.47 USD/t at 1 Mt/y and 8.0 at 3.2 Mt/y, a ratio of 2.06.
     def per_t(site: str, flow_mt: float) -> float:
         row = sites.loc[site]
@@ -171,8 +171,8 @@ def test_a_million_tonnes_a_year_cost_twice_as_much_per_tonne_as_three(sites: pd
         assert 21 < per_t(site, 3) < 60
 
 
-def test_a_site_without_costs_has_those_of_its_class_and_an_all_in_cost_is_a_fee(scenario, lay) -> None:
-    lay(sites=[SITE, site("mine", 30), site("bare", "").replace(",37,10,", ",,,")])
+def test_site_without_costs_takes_those_of_its_class_and_an_all_in_cost_becomes_a_fee(scenario, write_tables) -> None:
+    write_tables(sites=[SITE, site("mine", 30), site("bare", "").replace(",37,10,", ",,,")])
     requested = scenario(data="my")
     loaded = load_inputs(requested)
     found = sites_of(requested, loaded, PriceLevel.of("CNY", 2024, loaded)).set_index("site")
@@ -186,7 +186,7 @@ def test_a_site_without_costs_has_those_of_its_class_and_an_all_in_cost_is_a_fee
     ].tolist() == [30]
 
 
-def test_a_gas_field_costs_as_much_as_an_aquifer_onshore_and_offshore(scenario, lay) -> None:
+def test_gas_field_costs_as_much_as_an_aquifer_onshore_and_offshore(scenario, write_tables) -> None:
     def field(name: str, kind: str, is_offshore: str) -> str:
         return site(name, "").replace("saline", kind) + f",{is_offshore}"
 
@@ -198,19 +198,19 @@ def test_a_gas_field_costs_as_much_as_an_aquifer_onshore_and_offshore(scenario, 
         ("eor", "yes"),
         ("eor", "no"),
     ]
-    lay(sites=[SITE + ",is_offshore", *(field(f"{kind} {place}", kind, place) for kind, place in kinds)])
+    write_tables(sites=[SITE + ",is_offshore", *(field(f"{kind} {place}", kind, place) for kind, place in kinds)])
     requested = scenario(data="my")
     loaded = load_inputs(requested)
     found = sites_of(requested, loaded, PriceLevel.of("CNY", 2024, loaded)).set_index("site")[list(STORAGE_MONEY)]
     for place in ("yes", "no"):
         assert found.loc[f"gas_field {place}"].tolist() == found.loc[f"saline {place}"].tolist()
     assert found.at["gas_field yes", "site_capex_mn"] == pytest.approx(4 * found.at["gas_field no", "site_capex_mn"])
-    # What an oil field costs does not depend on where it lies.
+    # The costs of an oil field do not depend on its location.
     assert found.loc["eor yes"].tolist() == found.loc["eor no"].tolist()
 
 
-def test_steps_of_ones_own_make_a_shipped_site_a_fee(scenario, lay) -> None:
-    lay(site_costs=[STEPS, step("qinshui", 1, 0.5, 20), step("qinshui", 2, 0.5, 40)])
+def test_own_cost_steps_replace_the_separate_costs_of_a_shipped_site(scenario, write_tables) -> None:
+    write_tables(site_costs=[STEPS, step("qinshui", 1, 0.5, 20), step("qinshui", 2, 0.5, 40)])
     requested = scenario(data="my")
     loaded = load_inputs(requested)
     level = PriceLevel.of("CNY", 2024, loaded)
@@ -229,20 +229,22 @@ def test_steps_of_ones_own_make_a_shipped_site_a_fee(scenario, lay) -> None:
         ("well_injectivity_ktpa", "0", "2:well_injectivity_ktpa", "a well takes 0 kt/y, expected more than 0"),
     ],
 )
-def test_costs_of_both_kinds_and_a_rate_of_zero(scenario, lay, column: str, value: str, where: str, what: str) -> None:
+def test_both_kinds_of_costs_or_a_zero_well_rate_are_reported(
+    scenario, write_tables, column: str, value: str, where: str, what: str
+) -> None:
     header, row = SITE, site("mine", 30)
     if column in header.split(","):
         row = row.replace(",37,", f",{value},")
     else:
         header, row = f"{header},{column}", f"{row},{value}"
-    lay(sites=[header, row])
+    write_tables(sites=[header, row])
     (issue,) = issues(scenario(data="my"))
     assert issue.where == f"my/storage/sites.csv:{where}"
     assert what in issue.what
 
 
-def test_steps_of_a_site_with_separate_costs(scenario, lay) -> None:
-    lay(
+def test_cost_steps_of_a_site_with_separate_costs_are_reported(scenario, write_tables) -> None:
+    write_tables(
         sites=[f"{SITE},well_capex_mn", f"{site('mine', '')},8"],
         site_costs=[STEPS, step("mine", 1, 1, 20)],
     )
@@ -265,8 +267,8 @@ def test_steps_of_a_site_with_separate_costs(scenario, lay) -> None:
         ([step("quinshui", 1, 1, 20)], "2:site", "'quinshui' is not in storage/sites.csv"),
     ],
 )
-def test_steps_that_make_no_curve(scenario, lay, steps: list[str], where: str, what: str) -> None:
-    lay(site_costs=[STEPS, *steps])
+def test_invalid_cost_steps_are_reported(scenario, write_tables, steps: list[str], where: str, what: str) -> None:
+    write_tables(site_costs=[STEPS, *steps])
     (issue,) = issues(scenario(data="my"))
     assert issue.where == f"my/storage/site_costs.csv:{where}"
     assert what in issue.what
@@ -276,12 +278,12 @@ def test_steps_that_make_no_curve(scenario, lay, steps: list[str], where: str, w
 
 
 @pytest.mark.parametrize(
-    ("asked", "per_bbl"),
+    ("settings", "per_bbl"),
     [
-        ({}, 80 * 7.1957),  # the table: 80 USD of 2024
+        ({}, 80 * 7.1957),  # the shipped price: 80 USD of 2024
         ({"oil_price_per_bbl": 60.0, "oil_price_currency": "CNY"}, 60),
         ({"oil_price_per_bbl": 60.0, "oil_price_currency": "USD"}, 60 * 7.1957),
-        # Dollars of 2015 first rise with their index.
+        # USD of 2015 are first adjusted with the USD price index.
         (
             {"oil_price_per_bbl": 60.0, "oil_price_currency": "USD", "oil_price_year": 2015},
             60 * 118.8 / 92.36 * 7.1957,
@@ -289,32 +291,32 @@ def test_steps_that_make_no_curve(scenario, lay, steps: list[str], where: str, w
         ({"oil_price_per_bbl": 0.0}, 0),
     ],
 )
-def test_a_field_pays_a_fifth_of_its_oil(
+def test_oil_field_pays_a_fifth_of_the_value_of_its_additional_oil(
     inputs: Inputs,
     with_tables: Callable[..., Inputs],
     small: Callable[..., Scenario],
-    asked: dict[str, float],
+    settings: dict[str, float],
     per_bbl: float,
 ) -> None:
     sites = inputs["storage/sites"].assign(additional_t_oil_per_t=np.nan, eor_revenue_per_t=np.nan)
     sites.loc[0, ["additional_t_oil_per_t", "kind"]] = [0.25, "eor"]
-    # A field with a price of its own pays that.
+    # A field with its own revenue per tonne keeps it.
     sites.loc[1, ["additional_t_oil_per_t", "eor_revenue_per_t", "kind"]] = [0.25, 9.0, "eor"]
     sites["currency"], sites["price_year"] = sites["currency"].where(sites.index != 1, "CNY"), 2024
     tables = with_tables({"storage/sites": sites})
     level = PriceLevel.of("CNY", 2024, tables)
-    requested = small({f"storage.{key}": value for key, value in asked.items()})
+    requested = small({f"storage.{key}": value for key, value in settings.items()})
     found = sites_of(requested, tables, level).set_index("site")
     names = sites["site"]
-    # 0.25 t of oil per t of CO2 and 7.33 barrels a tonne.
+    # 0.25 t of oil per t of CO2 and 7.33 barrels per t.
     assert found.at[names[0], "eor_revenue_per_t"] == pytest.approx(0.25 * 7.33 * 0.2 * per_bbl)
     assert found.at[names[1], "eor_revenue_per_t"] == pytest.approx(9)
     assert not found["eor_revenue_per_t"].drop(names[:2]).any()
     assert np.isinf(found["eor_max_ktpa"]).all() and found["additional_t_oil_per_t"].sum() == 0.5
 
 
-def test_a_site_takes_what_all_its_wells_take(sites: pd.DataFrame) -> None:
-    # Wells by area, 400 and 100 kt/y each; life as of SimCCS.
+def test_injection_limit_of_a_site_is_the_sum_of_its_wells(sites: pd.DataFrame) -> None:
+    # Wells by area, 400 and 100 kt/y each; the life of a site is that of SimCCS.
     assert sites.at["jinxian_sag", "injection_max_ktpa"] == 117 * 400
     assert sites.at["qinshui", "injection_max_ktpa"] == 359 * 100
     assert (sites["life_yr"] == 30).all()

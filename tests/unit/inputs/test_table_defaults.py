@@ -1,4 +1,4 @@
-"""Five columns are a table of sites; rows of a country or of `*` hold where nothing else does; nothing is silent."""
+"""Defaults of own tables (short site tables, rows of a country or of `*`), with their notices and errors."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ TABLES = {
 
 @pytest.fixture
 def read(tmp_path: Path) -> Callable[..., tuple[object, Inputs]]:
-    def made(*, instead: str = "", **changes: str) -> tuple[object, Inputs]:
+    def write_and_read(*, instead: str = "", **changes: str) -> tuple[object, Inputs]:
         (tmp_path / "plants.csv").write_text(changes.pop("plants", PLANTS), encoding="utf-8")
         for table, text in {**TABLES, **changes}.items():
             path = tmp_path / "data" / f"{table}.csv"
@@ -56,10 +56,10 @@ def read(tmp_path: Path) -> Callable[..., tuple[object, Inputs]]:
         )
         return read_checked(path)
 
-    return made
+    return write_and_read
 
 
-def test_a_table_of_sites_with_five_columns(read):
+def test_site_table_with_five_columns_is_completed_with_a_notice(read):
     scenario, inputs = read()
     sites = inputs["storage/sites"].set_index("site")
     columns = ["name", "basin", "province", "kind", "is_offshore", "currency", "price_year"]
@@ -73,12 +73,12 @@ def test_a_table_of_sites_with_five_columns(read):
     assert "low and high capacity are the mid one" in notice
     assert "currency is the scenario's, USD; price year is the scenario's, 2023" in notice
     problem = build_problem(scenario, inputs)
-    # An all-in fee of 12 USD of 2023 stays 12 USD of 2023.
+    # An all-in fee of 12 USD of 2023 is not converted.
     assert problem.sites.set_index("site").at["damodar", "injection_cost_per_t"] == pytest.approx(12)
     assert set(problem.plants.loc[problem.plants["is_candidate"], "plant"]) == {"A", "B", "C"}
 
 
-def test_rows_of_a_place_come_before_those_of_its_country_and_of_the_star(read):
+def test_rows_of_a_place_take_precedence_over_those_of_its_country_and_the_wildcard(read):
     _, inputs = read()
     power = inputs["prices/power"].set_index("grid")["benchmark_per_kwh"]
     assert power[["Jharkhand", "Odisha", "Vietnam"]].tolist() == [7, 8.5, 0.08]
@@ -91,8 +91,8 @@ def test_rows_of_a_place_come_before_those_of_its_country_and_of_the_star(read):
     assert f"{where}:3: the rows of '*' apply to grids without rows of their own: Vietnam" in inputs.notices
 
 
-def test_a_country_takes_no_rows_of_its_neighbour():
-    # Point Edward in Canada lies on the border to the United States, East Chicago in a state of the same grid rows.
+def test_place_near_a_border_takes_no_rows_of_the_neighbouring_country():
+    # Point Edward in Canada lies on the border with the United States; East Chicago lies in Indiana.
     places = pd.DataFrame({"lat_deg": [42.99, 41.65], "lon_deg": [-82.41, -87.45]})
     plants = places.assign(province=["Canada", "Indiana"], grid=["Canada", "Indiana"])
     prices = {
@@ -129,8 +129,8 @@ A,Eregli,Zonguldak,Zonguldak,41.26,31.42,exact,operating,4000,4000,3600,present
 }
 
 
-def test_rows_of_any_country_with_an_outline_hold_for_its_places(read):
-    """A country needs no pack; its utilisation comes before the shipped one of a later year."""
+def test_rows_of_a_country_without_a_pack_apply_to_its_places(read):
+    """Its utilisation takes precedence over the shipped one of a later year."""
     _, inputs = read(**TURKEY)
     for table, column in (("prices/power", "grid"), ("prices/fuels", "province"), ("prices/grid_factors", "province")):
         assert "Zonguldak" in set(inputs[table][column])
@@ -139,7 +139,7 @@ def test_rows_of_any_country_with_an_outline_hold_for_its_places(read):
     assert found["utilisation_share"].tolist() == [0.72]
 
 
-def test_estimates_out_of_order_are_an_error(read):
+def test_capacity_estimates_out_of_order_are_reported(read):
     sites = f"{SITE},capacity_low_kt,capacity_high_kt\ntuz,38.7,33.4,80,12,100,90\n"
     with pytest.raises(InputError, match="capacity_low_kt: 100 is more than"):
         read(**{**TURKEY, "storage/sites": sites})
@@ -167,24 +167,24 @@ def test_plants_at_sea_offshore_sites_on_land_and_unused_rows_are_noticed(read):
     assert "prices/grid_factors.csv:4:province: rows of places without plants are not used: Ankara" in notices
 
 
-def test_the_star_of_utilisation_is_its_row_all(read):
+def test_wildcard_row_of_utilisation_becomes_its_row_for_all_provinces(read):
     _, inputs = read()
     table = inputs["streams/utilisation"]
     found = table[(table["province"] == "all") & (table["product"] == "crude_steel")].sort_values("year")
     assert found["utilisation_share"].iloc[-1] == 0.9
 
 
-def test_a_site_at_sea_without_is_offshore_is_still_an_error(read):
+def test_site_at_sea_without_is_offshore_is_reported(read):
     with pytest.raises(InputError, match="set is_offshore to yes"):
         read(**{"storage/sites": "site,lat_deg,lon_deg,capacity_mid_kt,storage_cost_per_t\nsea,17,88,100,12\n"})
 
 
-def test_a_column_that_has_no_default_is_still_required(read):
+def test_column_without_a_default_is_required(read):
     with pytest.raises(InputError, match="column 'capacity_mid_kt' is missing"):
         read(**{"storage/sites": "site,lat_deg,lon_deg,storage_cost_per_t\ndamodar,23.6,87.0,12\n"})
 
 
-def test_the_area_of_a_point():
+def test_area_near_returns_the_province_or_country_of_a_point():
     # Tangshan, Rourkela, Duisburg, Hanoi, Kiruna, Vorkuta, Provideniya, and a point in the southern Pacific.
     places = [
         (39.6, 118.2), (22.2, 84.9), (51.4, 6.8), (21.0, 105.8), (67.86, 20.22), (67.5, 64.05), (64.42, -173.23),
@@ -200,7 +200,7 @@ def test_no_outline_crosses_the_antimeridian():
     assert all(np.abs(np.diff([lon for lon, _ in ring])).max(initial=0.0) < 180 for ring in rings)
 
 
-def test_rows_of_a_country_hold_for_location_and_for_the_power_of_later_years(read):
+def test_country_rows_apply_to_location_factors_and_future_grid_factors(read):
     scenario, inputs = read(
         **TURKEY,
         **{
@@ -214,18 +214,18 @@ def test_rows_of_a_country_hold_for_location_and_for_the_power_of_later_years(re
     ratio = problem.options["capex_per_tpa"] / plain.options["capex_per_tpa"]
     assert ratio[problem.options["capture_capex_mn"] > 0].to_numpy() == pytest.approx(1.9)
     factors = problem.grid_kg_per_kwh[problem.grid_kg_per_kwh["province"] == "Zonguldak"].set_index("year")
-    # 0.71 kg/kWh in 2024 with 40 % non-fossil energy; half of the way to 70 % lies in 2032.
+    # 0.71 kg/kWh in 2024 with 40 % non-fossil energy; the path to 70 % in 2040 is at 55 % in 2032.
     assert factors.at[2032.0, "grid_kg_per_kwh"] == pytest.approx(0.71 * (1 - 0.55) / (1 - 0.4))
     assert "rows of places without plants are not used: Ankara" in "\n".join(inputs.notices)
 
 
-def test_a_heading_gives_the_currency_of_rows_without_one(read):
+def test_heading_gives_the_currency_of_rows_without_one(read):
     sites = "site,lat_deg,lon_deg,capacity_mid_kt,storage_cost_per_t [EUR/t]\n"
     _, inputs = read(**{"storage/sites": sites + "damodar,23.6,87.0,100000,12\nhanoi,20.8,106.0,50000,10\n"})
     assert inputs["storage/sites"]["currency"].tolist() == ["EUR", "EUR"]
 
 
-def test_a_mean_of_china_that_holds_elsewhere_is_named(read):
+def test_mean_of_china_applied_in_another_country_is_noticed(read):
     (notice,) = (
         each
         for each in read(**{"streams/utilisation": TABLES["streams/utilisation"].replace("*", "India")})[1].notices
@@ -234,7 +234,7 @@ def test_a_mean_of_china_that_holds_elsewhere_is_named(read):
     assert notice.startswith("streams/utilisation: the mean of China holds for crude_steel in Vietnam;")
 
 
-def test_means_of_china_are_named_for_the_provinces_of_the_scenario_only(read, tmp_path):
+def test_means_of_china_are_noticed_only_for_the_provinces_of_the_scenario(read, tmp_path):
     read(**{"streams/utilisation": TABLES["streams/utilisation"].replace("*", "Atlantis")})
     for provinces, expected in (((), "Odisha, Jharkhand, Vietnam"), (("vietnam",), "Vietnam"), (("Peru",), "")):
         inputs = load_tables(OwnTables(tmp_path, ("plants.csv",), "data", currency="USD", provinces=provinces))
@@ -243,7 +243,7 @@ def test_means_of_china_are_named_for_the_provinces_of_the_scenario_only(read, t
         assert bool(found) == bool(expected)
 
 
-def test_a_point_that_may_separate_thousands_is_named(read):
+def test_point_that_may_separate_thousands_is_noticed(read):
     rows = PLANTS.replace(",", ";").replace("4400;4400;4300", "4.400;4.400;4.300")
     _, inputs = read(plants=rows)
     notices = [each for each in inputs.notices if "separates thousands" in each]
@@ -253,7 +253,7 @@ def test_a_point_that_may_separate_thousands_is_named(read):
     assert len(notices) == 3 and not any("_deg" in each for each in notices)
 
 
-def test_a_plant_at_sea_is_named_where_its_prices_are_missing(read):
+def test_plant_at_sea_without_prices_is_reported(read):
     sites = TURKEY["storage/sites"].replace("38.7,33.4", "40.2,32.0")
     plants = TURKEY["plants"].replace("41.26,31.42", "42.1,31.4")
     scenario, inputs = read(**{**TURKEY, "plants": plants, "storage/sites": sites})
@@ -265,7 +265,7 @@ CORRELATION = "input,other_input,rank_correlation_share\n"
 
 
 @pytest.mark.parametrize(
-    ("rows", "words"),
+    ("rows", "message"),
     [
         ("heat_cost,power_price,0.3\n", "'heat_cost' is not an uncertain input"),
         ("heat_price,heat_price,0.3\n", "'heat_price' is correlated with itself"),
@@ -273,26 +273,26 @@ CORRELATION = "input,other_input,rank_correlation_share\n"
         ("capture_capex,pipe_cost,0.95\ncapture_capex,storage_cost,-0.9\n", "matrix is not positive definite"),
     ],
 )
-def test_a_correlation_of_the_user_is_of_two_inputs_and_possible(read, rows, words):
+def test_invalid_own_correlation_is_reported(read, rows, message):
     with pytest.raises(InputError) as caught:
         read(**{"uncertainty/correlations": CORRELATION + rows})
     (issue,) = caught.value.issues
-    assert words in issue.what and issue.where.startswith("data/uncertainty/correlations.csv:2")
+    assert message in issue.what and issue.where.startswith("data/uncertainty/correlations.csv:2")
 
 
-def test_inputs_of_the_user_may_leave_correlations_without_effect(read):
+def test_own_uncertain_inputs_may_leave_shipped_correlations_unused(read):
     rows = "input,technology,distribution,low,mode,high,multiplies\npipe_cost,,uniform,0.8,1,1.4,capital of pipes\n"
     _, inputs = read(instead="uncertainty/inputs\n", **{"uncertainty/inputs": rows})
     assert inputs["uncertainty/inputs"]["input"].tolist() == ["pipe_cost"]
 
 
-def test_a_market_of_the_user_has_rules_for_sectors_that_exist(read):
+def test_own_market_rule_for_an_unknown_sector_is_reported(read):
     rows = "market,sector,first_year,allocation,free_share,band_share,scope\nMine,acero,2026,intensity,1,0.1,direct\n"
     with pytest.raises(InputError, match="'acero' is not a sector of plants"):
         read(**{"policy/ets": rows})
 
 
-def test_a_path_of_one_year_changes_nothing_and_is_named(read):
+def test_non_fossil_path_of_one_year_has_no_effect_and_is_noticed(read):
     rows = "region,measure,year,non_fossil_share\nTürkiye,target,2040,0.7\n"
     scenario, inputs = read(**TURKEY, **{"policy/non_fossil": rows})
     (notice,) = (each for each in inputs.notices if "has one year" in each)
@@ -301,13 +301,13 @@ def test_a_path_of_one_year_changes_nothing_and_is_named(read):
     assert factors.loc[factors["province"] == "Zonguldak", "grid_kg_per_kwh"].tolist() == [0.71]
 
 
-def test_the_range_of_an_amount_is_that_of_the_currency_in_its_heading(read):
+def test_range_of_an_amount_follows_the_currency_in_its_heading(read):
     sites = "site,lat_deg,lon_deg,capacity_mid_kt,storage_cost_per_t [JPY/t]\ndamodar,23.6,87.0,100000,2000\n"
     _, inputs = read(**{"storage/sites": sites})
     assert inputs["storage/sites"]["currency"].tolist() == ["JPY"]
 
 
-def test_a_point_in_another_unit_is_named_as_it_stands(read):
+def test_thousands_notice_quotes_the_number_before_unit_conversion(read):
     sites = TABLES["storage/sites"].replace("capacity_mid_kt", "capacity_mid_kt [Mt]").replace("100000,", "5.000,")
     notices = read(**{"storage/sites": sites.replace(",", ";")})[1].notices
     assert any("'5.000' is read as 5; write 5000" in each for each in notices)

@@ -1,4 +1,4 @@
-"""`transport.terrain`: a grid or points of the planner's, what they cost, and what may be wrong with them."""
+"""`transport.terrain`: cost factors from a grid or points, their place in run records, and errors in the files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ccs_model.problem.scenario_names import read_checked
 from ccs_model.runs.run_writer import write_run_folder
 from ccs_model.solve.driver import solve
 
-# Hebei and Shanxi in cells of half a degree: flat east of 114°, twice as dear west of it, a hole in the north-west.
+# Hebei and Shanxi in cells of half a degree: factor 1 east of 114°, 2 west of it, no data in the north-west corner.
 COLUMNS, ROWS = 20, 16
 GRID = "\n".join(
     [
@@ -31,7 +31,7 @@ POINTS = "lat_deg,lon_deg,cost_multiplier\n" + "".join(
 )
 
 
-def requested(tmp_path: Path, name: str, text: str, more: str = "") -> Path:
+def write_scenario(tmp_path: Path, name: str, text: str, more: str = "") -> Path:
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / name).write_text(text, encoding="utf-8")
     path = tmp_path / "scenario.yaml"
@@ -52,22 +52,22 @@ def factors(path: Path, *points: tuple[float, float]) -> list[float]:
 
 
 @pytest.mark.parametrize(("name", "text"), [("hills.asc", GRID), ("hills.csv", POINTS), ("in/Hills.ASC", GRID)])
-def test_a_place_costs_what_its_cell_says_and_1_outside(tmp_path, name, text):
-    path = requested(tmp_path, name, text)
+def test_cost_factor_is_that_of_the_cell_and_1_outside_the_grid(tmp_path, name, text):
+    path = write_scenario(tmp_path, name, text)
     # Just beyond the edge the nearest cell still counts: up to a diagonal from its centre.
     places = [(36.0, 112.0), (36.0, 116.0), (36.2, 109.8), (36.0, 108.9), (45.0, 112.0)]
     assert factors(path, *places) == [2, 1, 2, 1, 1]
 
 
 def test_cells_without_data_count_as_1(tmp_path):
-    assert factors(requested(tmp_path, "hills.asc", GRID), (41.8, 110.2), (41.8, 112.2)) == [1, 2]
+    assert factors(write_scenario(tmp_path, "hills.asc", GRID), (41.8, 110.2), (41.8, 112.2)) == [1, 2]
     centred = GRID.replace("xllcorner 110", "XLLCENTER 110.25").replace("yllcorner 34", "yllcenter 34.25")
-    assert factors(requested(tmp_path, "hills.asc", centred), (41.8, 110.2), (41.8, 112.2)) == [1, 2]
+    assert factors(write_scenario(tmp_path, "hills.asc", centred), (41.8, 110.2), (41.8, 112.2)) == [1, 2]
 
 
 @pytest.mark.slow
-def test_links_cost_more_in_the_hills(tmp_path):
-    links = build_problem(*read_checked(requested(tmp_path, "hills.asc", GRID))).network.links
+def test_cost_factors_of_links_follow_the_terrain(tmp_path):
+    links = build_problem(*read_checked(write_scenario(tmp_path, "hills.asc", GRID))).network.links
     links = links[links["kind"] == "pipe"]
     assert links["cost_factor"].between(1, 2).all()
     assert links["cost_factor"].max() == 2
@@ -78,12 +78,12 @@ def test_links_cost_more_in_the_hills(tmp_path):
 
 
 @pytest.mark.slow
-def test_it_is_in_the_hash_the_origins_and_the_run_folder(tmp_path):
-    path = requested(tmp_path, "hills.asc", GRID)
+def test_terrain_file_enters_the_hash_the_origins_and_the_run_folder(tmp_path):
+    path = write_scenario(tmp_path, "hills.asc", GRID)
     scenario, inputs = read_checked(path)
     assert inputs.origins["transport/terrain"] == "hills.asc, replaces the shipped table (20 × 16 cells)"
     before = run_key(scenario, inputs).sha256
-    requested(tmp_path, "hills.asc", GRID + "\n\n")
+    write_scenario(tmp_path, "hills.asc", GRID + "\n\n")
     assert run_key(*read_checked(path)).sha256 != before
 
     folder = write_run_folder(solve(build_problem(scenario, inputs)), tmp_path / "run")
@@ -92,15 +92,15 @@ def test_it_is_in_the_hash_the_origins_and_the_run_folder(tmp_path):
     assert read_checked(folder / "scenario.resolved.yaml")[1].raster is not None
 
 
-def test_tables_in_hand_must_be_those_with_the_terrain(tmp_path, inputs):
-    scenario, _ = read_checked(requested(tmp_path, "hills.asc", GRID))
+def test_inputs_loaded_without_the_terrain_file_are_rejected(tmp_path, inputs):
+    scenario, _ = read_checked(write_scenario(tmp_path, "hills.asc", GRID))
     with pytest.raises(InputError, match=r"'hills.asc' was not read \(load_inputs"):
         build_problem(scenario, inputs)
 
 
-def reported(path: Path, **how: bool) -> str:
+def error_text(path: Path, **options: bool) -> str:
     with pytest.raises(InputError) as caught:
-        read_checked(path, **how)
+        read_checked(path, **options)
     return "\n".join(str(issue) for issue in caught.value.issues)
 
 
@@ -123,48 +123,50 @@ def reported(path: Path, **how: bool) -> str:
         (GRID, "", "hills.asc:1: the header lacks ncols, nrows"),
     ],
 )
-def test_faults_of_a_grid_name_file_and_line(tmp_path, old, new, what):
-    assert re.search(what, reported(requested(tmp_path, "hills.asc", GRID.replace(old, new, 1))))
+def test_errors_in_a_grid_are_reported_with_file_and_line(tmp_path, old, new, what):
+    assert re.search(what, error_text(write_scenario(tmp_path, "hills.asc", GRID.replace(old, new, 1))))
 
 
-def test_faults_of_points_name_file_and_line(tmp_path):
+def test_errors_in_points_are_reported_with_file_and_line(tmp_path):
     text = POINTS.replace("34.25,110.25,2", "34.25,110.25,200").replace("34.25,110.75,2", "134.25,110.75,2")
-    issues = reported(requested(tmp_path, "hills.csv", text))
+    issues = error_text(write_scenario(tmp_path, "hills.csv", text))
     assert "hills.csv:2:cost_multiplier: 200 is outside the range" in issues
     assert "hills.csv:3:lat_deg: 134.25 is outside the range" in issues
-    assert "hills.csv: has no rows" in reported(requested(tmp_path, "hills.csv", "lat_deg,lon_deg,cost_multiplier\n"))
+    assert "hills.csv: has no rows" in error_text(
+        write_scenario(tmp_path, "hills.csv", "lat_deg,lon_deg,cost_multiplier\n")
+    )
 
 
-def test_files_that_cannot_be_are_told_at_the_scenarios_line(tmp_path):
+def test_invalid_terrain_path_is_reported_at_the_scenario_line(tmp_path):
     inner = tmp_path / "inner"
     inner.mkdir()
-    path = requested(inner, "../hills.asc", GRID)
-    assert "scenario.yaml:4:" in reported(path) and "--allow-outside" in reported(path)
+    path = write_scenario(inner, "../hills.asc", GRID)
+    assert "scenario.yaml:4:" in error_text(path) and "--allow-outside" in error_text(path)
     assert read_checked(path, allow_outside=True)[1].raster is not None
     path.write_text(path.read_text().replace("../hills.asc", "hills.tif"))
-    assert "scenario.yaml:4:" in reported(path) and "expected an .asc or .csv file" in reported(path)
+    assert "scenario.yaml:4:" in error_text(path) and "expected an .asc or .csv file" in error_text(path)
 
 
-def test_a_table_and_a_file_are_one_too_many(tmp_path):
+def test_terrain_table_and_terrain_file_together_are_rejected(tmp_path):
     table = tmp_path / "my" / "transport" / "terrain.csv"
     table.parent.mkdir(parents=True)
     table.write_text("lat_deg,lon_deg,cost_multiplier,reference,quality\n38,112,2,OWN,assumed\n")
-    issues = reported(requested(tmp_path, "hills.asc", GRID, "data: my\n"))
+    issues = error_text(write_scenario(tmp_path, "hills.asc", GRID, "data: my\n"))
     assert "transport.terrain: transport/terrain is already given in my/transport/terrain.csv" in issues
 
 
-def test_cells_without_data_may_be_called_nan(tmp_path):
-    # Even the first cell, at which the header ends.
-    path = requested(tmp_path, "hills.asc", GRID.replace("-9999", "nan"))
+def test_nan_is_accepted_as_the_no_data_value(tmp_path):
+    # This holds for the first cell too, which follows the header.
+    path = write_scenario(tmp_path, "hills.asc", GRID.replace("-9999", "nan"))
     assert factors(path, (41.8, 110.2), (41.8, 112.2)) == [1, 2]
 
 
-def test_of_many_faulty_lines_the_first_are_told_and_the_end_said(tmp_path):
+def test_only_the_first_twenty_invalid_lines_are_reported(tmp_path):
     rows = "\n".join(["-2 -2"] * 30)
     grid = f"ncols 2\nnrows 30\nxllcorner 110\nyllcorner 30\ncellsize 0.5\n{rows}\n"
     with pytest.raises(InputError) as caught:
-        read_checked(requested(tmp_path, "hills.asc", grid))
-    message = [str(issue) for issue in caught.value.issues]
-    # The cells start at line 6; twenty lines are told, the last of them line 25.
-    assert message[0].startswith("hills.asc:6: cell 1: -2 is outside the range")
-    assert message[-1] == "hills.asc:25: further lines were not checked" and len(message) == 21
+        read_checked(write_scenario(tmp_path, "hills.asc", grid))
+    issues = [str(issue) for issue in caught.value.issues]
+    # The cells start at line 6; twenty lines are reported, the last of them line 25.
+    assert issues[0].startswith("hills.asc:6: cell 1: -2 is outside the range")
+    assert issues[-1] == "hills.asc:25: further lines were not checked" and len(issues) == 21

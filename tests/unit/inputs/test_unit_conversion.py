@@ -1,4 +1,4 @@
-"""Factors between the unit of a heading and that of a column, by definition of the units."""
+"""Conversion factors from the unit of a heading to that of its column, by the definitions of the units."""
 
 from __future__ import annotations
 
@@ -88,11 +88,11 @@ def column(unit: str, meaning: str = "") -> Column:
         ("MMBtu/short ton", "GJ/t", 1.05505585262 / 0.90718474),
     ],
 )
-def test_units_of_one_kind_have_a_factor(given: str, unit: str, factor: float) -> None:
+def test_compatible_units_have_a_conversion_factor(given: str, unit: str, factor: float) -> None:
     assert conversion(given, column(unit)) == pytest.approx(factor, rel=1e-11)
 
 
-def test_carbon_weighs_12_of_44_parts_of_co2() -> None:
+def test_mass_of_carbon_converts_to_co2_by_44_over_12() -> None:
     assert conversion("kt C/y", column("kt/y", "CO2 of the plant")) == pytest.approx(44 / 12, rel=1e-3)
     assert conversion("t C/t", column("t CO2/t")) == pytest.approx(44 / 12, rel=1e-3)
     assert conversion("kt C/y", column("kt/y", "crude steel")) is None
@@ -108,11 +108,11 @@ def test_carbon_weighs_12_of_44_parts_of_co2() -> None:
      ("EUR USD", "million money"), ("万元", "million money/y"), ("USD/t C", "money/t"), ("kt", "money/t"),
      ("kt/y", ""), ("kt water/y", "kt/y"), ("kt//y", "kt/y"), ("kt/y/y", "kt/y")],
 )  # fmt: skip
-def test_other_units_have_none(given: str, unit: str) -> None:
+def test_incompatible_or_ambiguous_units_have_no_factor(given: str, unit: str) -> None:
     assert conversion(given, column(unit)) is None
 
 
-def test_money_per_tonne_of_co2_is_not_that_per_tonne_of_product() -> None:
+def test_money_per_tonne_of_co2_is_not_converted_to_money_per_tonne_of_product() -> None:
     assert conversion("USD/t CO2", column("money/t", "profit per t of product")) is None
     assert conversion("USD/t", column("money/t", "profit per t of product")) == 1.0
 
@@ -131,9 +131,9 @@ def test_money_per_tonne_of_co2_is_not_that_per_tonne_of_product() -> None:
         ("MWH", ""),
     ],
 )
-def test_a_unit_names_its_currency(unit: str, currency: str) -> None:
+def test_currency_is_read_from_the_unit(unit: str, currency: str) -> None:
     assert currency_of(unit) == currency
 
 
-def test_a_product_has_no_error_of_the_last_digit() -> None:
+def test_scaled_value_has_no_rounding_error_in_the_last_digit() -> None:
     assert scaled(12.3, 10.0) == 123.0 and scaled(0.07, 1_000.0) == 70.0

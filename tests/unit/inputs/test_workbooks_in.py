@@ -1,4 +1,4 @@
-"""A user's workbook: read cell by cell, refused cell by cell, and never unpacked before it was looked at."""
+"""Own workbooks of plants load like CSV files; errors are reported per cell, and unsafe files are rejected."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def issues(scenario) -> list[Issue]:
     return list(caught.value.issues)
 
 
-def only(scenario) -> Issue:
+def only_issue(scenario) -> Issue:
     found = issues(scenario)
     assert len(found) == 1, [str(issue) for issue in found]
     return found[0]
 
 
-def repacked(path: Path, part: str, change) -> None:
-    """The workbook with one part changed, or added where there is none."""
+def repack(path: Path, part: str, change) -> None:
+    """Change one part of the workbook, or add it if it is missing."""
     with zipfile.ZipFile(path) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
     parts[part] = change(parts.get(part, b""))
@@ -46,7 +46,7 @@ def repacked(path: Path, part: str, change) -> None:
             archive.writestr(name, raw)
 
 
-def test_three_steel_works_are_read_posed_and_have_routes(scenario, write_book):
+def test_steel_plants_of_a_workbook_enter_the_problem_with_source_sink_options(scenario, write_book):
     write_book(steel=works("M1", "M2", "M3"), README=[["for people"]])
     requested = scenario("mine.xlsx")
     inputs = load_inputs(requested)
@@ -58,16 +58,16 @@ def test_three_steel_works_are_read_posed_and_have_routes(scenario, write_book):
     assert len(inputs.sha256["own:mine.xlsx"]) == 64
 
 
-def test_a_workbook_says_the_same_as_a_csv(scenario, write_book, write_csv):
+def test_workbook_loads_like_a_csv_file(scenario, write_book, write_csv):
     rows = works("M1", "M2", name_zh="石家庄钢铁", start_year=1999)
     write_book(steel=rows)
     write_csv(rows)
-    one = load_inputs(scenario("mine.xlsx"))["plants/steel"].drop(columns="inventory")
-    other = load_inputs(scenario("mine.csv"))["plants/steel"].drop(columns="inventory")
-    assert one.equals(other)
+    from_workbook = load_inputs(scenario("mine.xlsx"))["plants/steel"].drop(columns="inventory")
+    from_csv = load_inputs(scenario("mine.csv"))["plants/steel"].drop(columns="inventory")
+    assert from_workbook.equals(from_csv)
 
 
-def test_a_workbook_with_faults_is_refused_cell_by_cell(scenario, write_book):
+def test_errors_in_a_workbook_are_reported_cell_by_cell(scenario, write_book):
     rows = works("M1", "M2", "M3", "M4")
     rows[1][4:6] = [None, "1,234"]
     rows[2][7] = "operatng"
@@ -86,7 +86,7 @@ def test_a_workbook_with_faults_is_refused_cell_by_cell(scenario, write_book):
     ]
 
 
-def test_checks_across_rows_name_cells_too(scenario, write_book):
+def test_checks_across_rows_report_cells(scenario, write_book):
     rows = works("M1", "M1", "M3")
     rows[3][4:6] = [30.59, 114.31]  # Wuhan
     write_book(steel=rows)
@@ -96,7 +96,7 @@ def test_checks_across_rows_name_cells_too(scenario, write_book):
     ]
 
 
-def test_headings_are_told_at_their_cell(scenario, write_book):
+def test_invalid_headings_are_reported_at_their_cell(scenario, write_book):
     rows = works("M1")
     write_book(steel=[[*rows[0], "colour", "status"], [*rows[1], "red", "operating"]])
     assert [(issue.where, issue.what) for issue in issues(scenario("mine.xlsx"))] == [
@@ -105,14 +105,14 @@ def test_headings_are_told_at_their_cell(scenario, write_book):
     ]
 
 
-def test_numbers_as_ids_are_text(scenario, write_book):
+def test_numeric_id_is_read_as_text(scenario, write_book):
     rows = works("M1")
     rows[1][0] = 1001
     write_book(steel=rows)
     assert load_inputs(scenario("mine.xlsx"))["plants/steel"]["plant"].tolist() == ["1001"]
 
 
-def test_references_have_their_own_sheet(scenario, write_book):
+def test_references_are_read_from_their_own_sheet(scenario, write_book):
     rows = works("M1", reference="MINE", quality="measured")
     write_book(steel=rows, references=[["reference", "citation"], ["MINE", "Our own survey, 2025"]])
     loaded = load_inputs(scenario("mine.xlsx"))
@@ -129,16 +129,16 @@ def test_references_have_their_own_sheet(scenario, write_book):
         (2, {"plant": "合计：", "crude_steel_ktpa": 5_000}, "looks like a row of totals"),
     ],
 )
-def test_a_row_of_units_or_totals_is_one_issue(scenario, write_book, place, cells, what):
+def test_row_of_units_or_totals_is_reported_as_one_issue(scenario, write_book, place, cells, what):
     rows = works("M1")
     rows.insert(place, [cells.get(name) for name in rows[0]])
     write_book(steel=rows)
-    issue = only(scenario("mine.xlsx"))
+    issue = only_issue(scenario("mine.xlsx"))
     assert issue.where == f"mine.xlsx:steel!A{place + 1}" and issue.what.startswith(what)
 
 
 @pytest.mark.parametrize("state", ["hidden", "veryHidden"])
-def test_a_hidden_sheet_is_read_and_noticed(scenario, write_book, state):
+def test_hidden_sheet_is_read_with_a_notice(scenario, write_book, state):
     path = write_book(steel=works("M1"), README=[["x"]])
     book = openpyxl.load_workbook(path)
     book["steel"].sheet_state = state
@@ -149,18 +149,18 @@ def test_a_hidden_sheet_is_read_and_noticed(scenario, write_book, state):
     assert notice == "mine.xlsx:steel: the sheet is hidden but read like the others; delete what should not be read"
 
 
-def test_sheets_that_are_not_known(scenario, write_book):
+def test_unknown_sheet_is_reported(scenario, write_book):
     write_book(steel=works("M1"), Tabelle1=[["x"]], Notes=[["y"]])
-    issue = only(scenario("mine.xlsx"))
+    issue = only_issue(scenario("mine.xlsx"))
     assert (issue.where, issue.what) == ("mine.xlsx", "unknown sheet: 'Tabelle1'")
     write_book(Tabelle1=works("M1"))
-    assert only(scenario("mine.xlsx")).what == "no sheet is named steel, chemicals or sources"
+    assert only_issue(scenario("mine.xlsx")).what == "no sheet is named steel, chemicals or sources"
 
 
 # Formulas
 
 
-def test_formulas_that_were_never_computed(scenario, write_book):
+def test_formula_without_a_computed_value_is_reported(scenario, write_book):
     rows = works("M1", "M2", "EXAMPLE")
     rows[1][8], rows[2][1], rows[3][9] = "=2500*2", '="Works "&A3', "=1+1"
     write_book(steel=rows)
@@ -170,32 +170,32 @@ def test_formulas_that_were_never_computed(scenario, write_book):
     assert {issue.hint for issue in found} == {"open and save it in Excel, or paste values"}
 
 
-def test_formulas_with_values_are_values(scenario, write_book):
+def test_formula_with_a_computed_value_is_read_as_that_value(scenario, write_book):
     rows = works("M1", name_zh="x")
     rows[1][8], rows[1][12] = "=2500*2", '=IF(A2="","x","")'
     path = write_book(steel=rows)
 
-    def computed(raw: bytes) -> bytes:
-        # As Excel writes them: a number, and a text that came out empty.
+    def add_values(raw: bytes) -> bytes:
+        # Values as Excel writes them: a number and an empty text.
         raw = re.sub(rb"<f>2500\*2</f><v(?: ?/>|></v>)", b"<f>2500*2</f><v>5000</v>", raw)
         return raw.replace(b'<c r="M2"><f>', b'<c r="M2" t="str"><f>')
 
-    repacked(path, "xl/worksheets/sheet1.xml", computed)
+    repack(path, "xl/worksheets/sheet1.xml", add_values)
     steel = load_inputs(scenario("mine.xlsx"))["plants/steel"]
     assert (steel["crude_steel_ktpa"][0], steel["name_zh"][0]) == (5000, "")
 
 
-def test_an_error_in_a_cell(scenario, write_book):
+def test_error_value_in_a_cell_is_reported(scenario, write_book):
     rows = works("M1")
     rows[1][8] = "#DIV/0!"
     write_book(steel=rows)
-    assert (only(scenario("mine.xlsx")).where, only(scenario("mine.xlsx")).what) == (
+    assert (only_issue(scenario("mine.xlsx")).where, only_issue(scenario("mine.xlsx")).what) == (
         "mine.xlsx:steel!I2",
         "has the error value #DIV/0!",
     )
 
 
-# What is no workbook, or a dangerous one
+# Files that are not workbooks, and unsafe workbooks
 
 
 @pytest.mark.parametrize(
@@ -208,76 +208,76 @@ def test_an_error_in_a_cell(scenario, write_book):
         (b"", "the file is empty"),
     ],
 )
-def test_what_it_really_is(scenario, tmp_path, raw, what):
+def test_file_that_is_not_xlsx_is_reported_with_its_actual_format(scenario, tmp_path, raw, what):
     (tmp_path / "mine.xlsx").write_bytes(raw)
-    issue = only(scenario("mine.xlsx"))
+    issue = only_issue(scenario("mine.xlsx"))
     assert (issue.where, issue.what) == ("mine.xlsx", what)
 
 
-def test_a_workbook_renamed_csv(scenario, write_book):
+def test_workbook_with_the_extension_csv_is_reported(scenario, write_book):
     path = write_book(steel=works("M1"))
     path.rename(path.with_suffix(".csv"))
-    issue = only(scenario("mine.csv"))
+    issue = only_issue(scenario("mine.csv"))
     assert (issue.what, issue.hint) == ("this is an Excel workbook (.xlsx), expected CSV", "name it .xlsx")
 
 
-def test_a_download_that_was_cut_off(scenario, write_book):
+def test_truncated_workbook_is_reported_as_damaged(scenario, write_book):
     path = write_book(steel=works("M1"))
     path.write_bytes(path.read_bytes()[:-200])
-    assert "workbook is damaged" in only(scenario("mine.xlsx")).what
+    assert "workbook is damaged" in only_issue(scenario("mine.xlsx")).what
 
 
-def test_other_archives(scenario, tmp_path):
+def test_other_archives_are_reported_with_their_format(scenario, tmp_path):
     for part, what in (("a.txt", "a zip archive"), ("xl/workbook.bin", "(.xlsb)"), ("content.xml", "(.ods)")):
         with zipfile.ZipFile(tmp_path / "mine.xlsx", "w") as archive:
             archive.writestr(part, "x")
-        assert what in only(scenario("mine.xlsx")).what
+        assert what in only_issue(scenario("mine.xlsx")).what
 
 
-def test_a_bomb_is_refused_before_it_is_unpacked(scenario, write_book, monkeypatch):
+def test_zip_bomb_is_rejected_before_it_is_unpacked(scenario, write_book, monkeypatch):
     path = write_book(steel=works("M1"))
-    repacked(path, "xl/worksheets/sheet9.xml", lambda _: b" " * 30_000_000)
-    monkeypatch.setattr(workbook_guard, "_seen", None)  # unpacks
-    assert "times its size, expected at most 200 times" in only(scenario("mine.xlsx")).what
+    repack(path, "xl/worksheets/sheet9.xml", lambda _: b" " * 30_000_000)
+    monkeypatch.setattr(workbook_guard, "_seen", None)  # the function that unpacks
+    assert "times its size, expected at most 200 times" in only_issue(scenario("mine.xlsx")).what
     monkeypatch.setattr(workbook_guard, "LARGEST_UNPACKED", 29_000_000)
-    assert "would unpack to 30," in only(scenario("mine.xlsx")).what
+    assert "would unpack to 30," in only_issue(scenario("mine.xlsx")).what
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
-def test_entities_are_refused(scenario, write_book, tmp_path, encoding):
+def test_xml_entities_are_rejected(scenario, write_book, tmp_path, encoding):
     (tmp_path / "secret.txt").write_text("secret", encoding="utf-8")
     path = write_book(steel=works("M1"))
     entity = f'<?xml version="1.0" encoding="{encoding}"?><!DOCTYPE x [<!ENTITY e SYSTEM "secret.txt">]><x>&e;</x>'
-    repacked(path, "xl/sharedStrings.xml", lambda _: entity.encode(encoding))
-    issue = only(scenario("mine.xlsx"))
+    repack(path, "xl/sharedStrings.xml", lambda _: entity.encode(encoding))
+    issue = only_issue(scenario("mine.xlsx"))
     assert issue.what == "its part xl/sharedStrings.xml has a DOCTYPE, which is not allowed"
 
 
-def test_broken_xml_is_no_bug_of_ours(scenario, write_book):
+def test_malformed_xml_is_reported(scenario, write_book):
     path = write_book(steel=works("M1"))
-    repacked(path, "xl/worksheets/sheet1.xml", lambda raw: raw[:200])
-    assert "cannot be read as a workbook" in only(scenario("mine.xlsx")).what
+    repack(path, "xl/worksheets/sheet1.xml", lambda raw: raw[:200])
+    assert "cannot be read as a workbook" in only_issue(scenario("mine.xlsx")).what
 
 
-def test_too_many_rows_or_columns(scenario, write_book, monkeypatch):
+def test_too_many_rows_or_columns_are_reported(scenario, write_book, monkeypatch):
     monkeypatch.setattr(workbook_grids, "MOST_ROWS", 2)
     write_book(steel=works("M1", "M2", "M3"))
-    assert only(scenario("mine.xlsx")).what == "more than 2 rows"
+    assert only_issue(scenario("mine.xlsx")).what == "more than 2 rows"
     header, row = works("M1")
     write_book(steel=[[*header, *range(600)], [*row, *range(600)]])
-    assert only(scenario("mine.xlsx")).what == "612 columns at line 1, expected at most 500"
+    assert only_issue(scenario("mine.xlsx")).what == "612 columns at line 1, expected at most 500"
 
 
-def test_a_line_number_out_of_this_world_takes_no_time(scenario, write_book):
+def test_row_number_beyond_the_sheet_limit_is_reported(scenario, write_book):
     path = write_book(steel=works("M1"))
-    repacked(path, "xl/worksheets/sheet1.xml", lambda raw: raw.replace(b'<row r="2"', b'<row r="99999999999"'))
-    assert only(scenario("mine.xlsx")).what == "more than 1,048,576 lines"
+    repack(path, "xl/worksheets/sheet1.xml", lambda raw: raw.replace(b'<row r="2"', b'<row r="99999999999"'))
+    assert only_issue(scenario("mine.xlsx")).what == "more than 1,048,576 lines"
 
 
 # The template
 
 
-def test_a_template_that_is_filled_in_is_read_back(scenario, inputs, tmp_path):
+def test_completed_template_is_read_back(scenario, inputs, tmp_path):
     book = openpyxl.load_workbook(io.BytesIO(template(inputs)))
     assert book.sheetnames == ["README", "steel", "chemicals", "sources", "references", "lists"]
     steel = book["steel"]
@@ -292,13 +292,13 @@ def test_a_template_that_is_filled_in_is_read_back(scenario, inputs, tmp_path):
     assert set(build_problem(requested, loaded).routes["plant"]) == {"M1"}
 
 
-def test_an_empty_template_is_told(scenario, inputs, tmp_path):
+def test_template_without_plants_is_reported(scenario, inputs, tmp_path):
     (tmp_path / "plants.xlsx").write_bytes(template(inputs))
-    issue = only(scenario("plants.xlsx"))
+    issue = only_issue(scenario("plants.xlsx"))
     assert (issue.what, issue.hint) == ("has no plants", "rows whose id starts with EXAMPLE are ignored")
 
 
-def test_the_examples_of_the_template_would_be_sound(scenario, inputs, tmp_path):
+def test_example_rows_of_the_template_are_valid(scenario, inputs, tmp_path):
     book = openpyxl.load_workbook(io.BytesIO(template(inputs)))
     for sheet in ("steel", "chemicals", "sources", "references"):
         book[sheet]["A2"] = f"X-{sheet}"
@@ -310,7 +310,7 @@ def test_the_examples_of_the_template_would_be_sound(scenario, inputs, tmp_path)
     }  # fmt: skip
 
 
-def test_the_template_has_notes_drop_downs_and_ranges(inputs):
+def test_template_has_notes_drop_downs_and_ranges(inputs):
     book = openpyxl.load_workbook(io.BytesIO(template(inputs)))
     steel = book["steel"]
     notes = {cell.value: cell.comment.text for cell in steel[1]}
@@ -328,10 +328,10 @@ def test_the_template_has_notes_drop_downs_and_ranges(inputs):
     assert "cement" in {cell.value for cell in book["lists"]["C"]}
 
 
-# Places
+# Cell references
 
 
-def test_letters_and_order():
+def test_column_letters_and_order_of_issues_follow_the_sheet():
     assert [letters_of(position) for position in (0, 25, 26, 701, 702)] == ["A", "Z", "AA", "ZZ", "AAA"]
     assert Source("a.csv").at(3, "x") == "a.csv:3:x"
     places = ["b.xlsx:s!B10", "b.xlsx:s!AA9", "b.xlsx:s!B9", "a.csv:10:x", "a.csv:9:x", "a.csv"]
@@ -347,7 +347,7 @@ def test_letters_and_order():
         ("[$EUR-407] #,##0", False), ("0%", False),
     ],
 )  # fmt: skip
-def test_number_formats_of_dates_are_known(form, is_date):
+def test_number_formats_of_dates_are_recognised(form, is_date):
     book = openpyxl.Workbook()
     book.active["A1"] = 1
     book.active["A1"].number_format = form
