@@ -1,4 +1,4 @@
-"""A small run whose workbook is edited, and how tests edit it."""
+"""The scenario of a small run whose workbook the tests edit, and helpers that edit it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ policy: {non_fossil_share: {2023: 0.19}}
 budget: {total_mn: 2_000, cumulative_mn: {2026: 1_900}}
 solver: {mip_gap: 0.0, threads: 1}
 """
-# Files that hold times, the command or the order of the solver's messages.
+# Files that differ between equal runs: they contain times, the command or solver messages.
 TIMED = ("manifest.json", "solver.log")
 
 
@@ -52,7 +52,7 @@ def by_id(book: Workbook, ids: str, column: str, name: str) -> Cell:
 
 
 def five_edits(book: Workbook) -> None:
-    """Discount rate, budget, capital, a plant and a site; the cumulative budget as a new value of the scenario."""
+    """Edit discount rate, budget, capex factor, a plant, a site, and the cumulative budget as a new scenario value."""
     cells(book, "discount_rate")[0].value = 0.06
     cells(book, "budget_mn")[0].value = 3000
     cells(book, "capex_factor")[0].value = 1.1
@@ -61,7 +61,7 @@ def five_edits(book: Workbook) -> None:
     by_id(book, "site_ids", "site_capacity", "qinshui").value = 90_000
 
 
-# The same edits as a scenario file would have them.
+# The same edits as changes of the scenario.
 AS_SCENARIO = {
     "discount_rate": 0.06,
     "budget.total_mn": 3000,
@@ -85,12 +85,12 @@ def set_named(name: str, value: object) -> Callable[[Workbook], object]:
 
 
 def set_more(key: str, value: object) -> Callable[[Workbook], object]:
-    """A key with its value in the row of further keys."""
+    """Enter a scenario key and its value in the rows for further keys."""
     return lambda book: (set_named("more_keys", key)(book), set_named("more_values", value)(book))
 
 
 def first_result(book: Workbook) -> Cell:
-    """The cell of sheet Retrofits with the year of the first retrofit."""
+    """The first cell of sheet Retrofits that contains the year 2026."""
     return next(cell for row in book["Retrofits"].iter_rows() for cell in row if cell.value == 2026)
 
 

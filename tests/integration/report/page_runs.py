@@ -1,4 +1,4 @@
-"""Runs for tests of the page: with a frontier and with uncertainty, by hand, and a name that is markup."""
+"""Hand-made results for tests of the page: a budget sweep, an uncertainty analysis, and a name that contains markup."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>&{{7*7}
 
 
 def frontier_of(run: StoredRun) -> dict[str, Any]:
-    """Three budgets: nothing, the plan of the run, and the same again with a name that is markup."""
+    """Three budget points: an empty plan, the plan of the run, and the same plan with names that contain markup."""
     retrofits = run.document["retrofits"]
     rows = [{key: row[key] for key in ("plant", "name", "stream", "technology", "size", "year", "site",
                                        "avoided_ktpa", "capex_mn")} for row in retrofits]  # fmt: skip
-    fitted = {row["plant"]: [row["avoided_ktpa"], row["capex_mn"]] for row in rows}
+    retrofitted = {row["plant"]: [row["avoided_ktpa"], row["capex_mn"]] for row in rows}
     lines = [[*each["geometry"]["coordinates"][0], *each["geometry"]["coordinates"][-1], 100.0]
              for each in run.features("pipe")]  # fmt: skip
-    nothing: dict[str, Any] = {"retrofitted": {}, "rows": [], "lines": []}
-    built = {"retrofitted": fitted, "rows": rows, "lines": lines}
+    empty: dict[str, Any] = {"retrofitted": {}, "rows": [], "lines": []}
+    built = {"retrofitted": retrofitted, "rows": rows, "lines": lines}
     hostile = {**built, "rows": [{**row, "name": HOSTILE} for row in rows]}
     points = [
         {
@@ -30,7 +30,7 @@ def frontier_of(run: StoredRun) -> dict[str, Any]:
             "list_objective": None,
             "n_plants_retrofitted": len(plan["retrofitted"]), "text": f"step {k}", "is_scenario": k == 1, **plan,
         }
-        for k, (value, plan) in enumerate(((0.0, nothing), (900.0, built), (1500.0, hostile)))
+        for k, (value, plan) in enumerate(((0.0, empty), (900.0, built), (1500.0, hostile)))
     ]  # fmt: skip
     about = {"unit": "kt over the horizon", "is_exact": False, "network": "every retrofit has its own pipeline",
              "n_corridors": None}  # fmt: skip
@@ -38,9 +38,11 @@ def frontier_of(run: StoredRun) -> dict[str, Any]:
 
 
 def futures_of(run: StoredRun) -> StoredRun:
-    """Five futures by hand: the plan, held, reaches 10 to 50, and planned anew twice as much."""
-    held = [10.0, 20.0, 30.0, 40.0, 50.0]
-    futures = pd.DataFrame({"fixed_objective_value": held, "replanned_objective_value": [2 * value for value in held]})
+    """The run with five hand-made futures: the fixed plan reaches 10 to 50, the re-optimised plan twice as much."""
+    fixed = [10.0, 20.0, 30.0, 40.0, 50.0]
+    futures = pd.DataFrame(
+        {"fixed_objective_value": fixed, "replanned_objective_value": [2 * value for value in fixed]}
+    )
     spread = [
         {"mode": mode, "measure": "objective_value", "planned": 31.0, "mean": 30.0 * k, "p5": 12.0 * k, "p50": 30.0 * k,
          "p95": 48.0 * k, "n_futures": 5}

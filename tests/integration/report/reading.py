@@ -1,4 +1,4 @@
-"""Finds tables in a workbook that was read back."""
+"""Helpers that find texts, tables and rows in a workbook read with openpyxl."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ def main_ref(sheet: Worksheet) -> str:
 
 
 def headings(sheet: Worksheet) -> list[str]:
-    """Headings of the main table, as they stand in their cells."""
+    """Headings of the main table, from their cells."""
     first = sheet[main_ref(sheet).split(":")[0]].row
     return [cell.value for cell in sheet[first]]
 
 
 def main_table(sheet: Worksheet) -> list[list[Cell]]:
     """Rows of the main table, without headings."""
-    above = main_ref(sheet).split(":")
-    first, last = sheet[above[0]], sheet[above[1]]
+    ends = main_ref(sheet).split(":")
+    first, last = sheet[ends[0]], sheet[ends[1]]
     return [list(row) for row in sheet.iter_rows(first.row + 1, last.row, 1, last.column)]
 
 
 def row_that_starts(sheet: Worksheet, text: str) -> list[Cell]:
-    """The first row whose first cell holds this text."""
+    """The first row whose first cell contains this text."""
     return next(list(row) for row in sheet.iter_rows() if row[0].value == text)

@@ -1,4 +1,4 @@
-"""Workbooks computed again by LibreOffice or formualizer, and the comparison of every formula's cell."""
+"""Recalculation of workbooks by LibreOffice or formualizer, and comparison of their formula cells."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from openpyxl.workbook import Workbook
 from openpyxl.worksheet.merge import MergedCellRange
 
 MISSING = "LibreOffice is not installed: apt-get install libreoffice-calc"
-# A workbook is computed again when it is opened, whatever values it carries.
+# Settings that make LibreOffice recalculate every workbook on load and ignore its stored values.
 _ALWAYS = """<?xml version="1.0" encoding="UTF-8"?>
 <oor:items xmlns:oor="http://openoffice.org/2001/registry">
 <item oor:path="/org.openoffice.Office.Calc/Formula/Load">
@@ -28,7 +28,7 @@ _ALWAYS = """<?xml version="1.0" encoding="UTF-8"?>
 
 
 class Values:
-    """The values of a workbook, read as from openpyxl, `book[sheet][address].value`, in a twentieth of the time."""
+    """The values of a workbook, read like openpyxl as `book[sheet][address].value` but about twenty times faster."""
 
     def __init__(self, path: Path) -> None:
         self._book = python_calamine.CalamineWorkbook.from_path(path)
@@ -54,7 +54,7 @@ class ValuesOfSheet:
 
 
 def recomputed(paths: Sequence[Path], folder: Path) -> dict[str, Values]:
-    """Each workbook's values as LibreOffice computes them, by stem; skips where it is not installed."""
+    """The values of each workbook as recalculated by LibreOffice, by stem; skips the test if it is not installed."""
     program = shutil.which("soffice") or shutil.which("libreoffice")
     if program is None:
         pytest.skip(MISSING)
@@ -67,7 +67,7 @@ def recomputed(paths: Sequence[Path], folder: Path) -> dict[str, Values]:
 
 
 class Computed:
-    """A workbook as formualizer computes it, read like one of openpyxl: `book[sheet][address].value`."""
+    """A workbook as recalculated by formualizer, read like openpyxl as `book[sheet][address].value`."""
 
     def __init__(self, path: Path) -> None:
         formualizer = pytest.importorskip("formualizer", reason='python -m pip install "ccs-model[verify]"')
@@ -101,7 +101,7 @@ def differences(
     found: Values | Computed,
     tolerance: float = 1e-9,
 ) -> tuple[list[str], float]:
-    """Cells that differ, in words, and the largest distance of numbers, relative above 1."""
+    """Messages on cells that differ, and the largest difference of numbers, relative for values above 1."""
     difference, worst = [], 0.0
     for sheet, address, text in cells:
         ours, theirs = (_value(book[sheet][address].value) for book in (expected, found))
@@ -123,8 +123,8 @@ def _value(value: object) -> object:
 
 
 def edited(path: Path, to: Path, values: Mapping[str, float | str], rows: Mapping[str, Mapping[int, float]]) -> Path:
-    """A copy with named inputs changed, and rows of sheet Series by the words in its first column and year."""
-    # Borders of merged cells, which no value depends on, would take half of the time.
+    """A copy with named inputs changed, and with values by year in rows of sheet Series, named by their first cell."""
+    # Do not format borders of merged cells: no value depends on them, and they take half of the time.
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(MergedCellRange, "format", lambda _: None)
         book = openpyxl.load_workbook(path)
@@ -134,8 +134,8 @@ def edited(path: Path, to: Path, values: Mapping[str, float | str], rows: Mappin
         book[sheet][address].value = value
     series = book["Series"]
     heads = next(row for row in series.iter_rows() if row[1].value == "Place")
-    for words, amounts in rows.items():
-        row = next(row for row in series.iter_rows() if row[0].value == words)
+    for label, amounts in rows.items():
+        row = next(row for row in series.iter_rows() if row[0].value == label)
         for head, cell in zip(heads[6:], row[6:], strict=True):
             year = int(str(head.value)[:4])
             cell.value = amounts[year]

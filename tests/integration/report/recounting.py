@@ -1,4 +1,4 @@
-"""The Python engine at other inputs: the same decisions, with money counted again. Workbooks are held against it."""
+"""Accounts of a plan recalculated in Python at other inputs with the same decisions, to compare with workbooks."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from ccs_model.solve import driver as optimize
 
 
 def with_point(solve: Callable[[], Plan]) -> tuple[Plan, Point]:
-    """A plan together with the decisions that it was made from."""
-    seen: list[Point] = []
+    """A plan and the decisions from which its tables were computed."""
+    points: list[Point] = []
     assemble = optimize.checked_parts
 
-    def watched(*parts: Any) -> Any:
-        seen.append(parts[3])
+    def recording(*parts: Any) -> Any:
+        points.append(parts[3])
         return assemble(*parts)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(optimize, "checked_parts", watched)
+        patch.setattr(optimize, "checked_parts", recording)
         plan = solve()
-    return plan, seen[-1]
+    return plan, points[-1]
 
 
 def recounted(plan: Plan, point: Point, changes: Mapping[str, Any], capex_factor: float) -> Plan:
-    """The plan with every account computed again; `changes` are scenario keys that money alone depends on."""
-    problem = _posed_again(plan.problem, changes, capex_factor)
+    """The plan with every account recalculated; `changes` are scenario keys that affect only money."""
+    problem = _with_changed_accounts(plan.problem, changes, capex_factor)
     point = Point(problem, point.decided, point.shortfall_kt, point.obligation_kt)
     sharing = Sharing.of(point) if problem.network is not None else None
     owners = Owners.of(point, sharing)
@@ -69,7 +69,7 @@ def recounted(plan: Plan, point: Point, changes: Mapping[str, Any], capex_factor
     )
 
 
-def _posed_again(problem: Problem, changes: Mapping[str, Any], capex_factor: float) -> Problem:
+def _with_changed_accounts(problem: Problem, changes: Mapping[str, Any], capex_factor: float) -> Problem:
     scenario = problem.scenario.with_changes(dict(changes))
     calendar = problem.calendar
     price = price_path(scenario.policy.carbon_price_per_t, calendar)
@@ -84,20 +84,20 @@ def _posed_again(problem: Problem, changes: Mapping[str, Any], capex_factor: flo
         depreciation_share=_depreciation(starts, calendar, finance.depreciation_yr),
         book_share=book_share(starts, problem.horizon_end, finance.depreciation_yr),
     )
-    routes = _times(
+    routes = _scaled(
         problem.routes,
         ("capture_capex_mn", "pipe_capex_mn", "site_capex_mn", "well_capex_mn", "capex_mn"),
         capex_factor,
     )
     sites, network = problem.sites, problem.network
     if network is not None:
-        sites = _times(sites, ("site_capex_mn", "well_capex_mn"), capex_factor)
-        lines = _times(network.lines, ("fixed_mn", "slope_mn_per_ktpa"), capex_factor)
-        # O&M does not follow the factor, also where it is a share of capital.
-        network = replace(network, lines=_times(lines, ("om_share",), 1.0 / capex_factor))
-    again = replace(problem, scenario=scenario, accounts=accounts, routes=routes, sites=sites, network=network)
-    return again.discounted_at(scenario.discount_rate)
+        sites = _scaled(sites, ("site_capex_mn", "well_capex_mn"), capex_factor)
+        lines = _scaled(network.lines, ("fixed_mn", "slope_mn_per_ktpa"), capex_factor)
+        # The capex factor does not change O&M, even where O&M is a share of capital.
+        network = replace(network, lines=_scaled(lines, ("om_share",), 1.0 / capex_factor))
+    changed = replace(problem, scenario=scenario, accounts=accounts, routes=routes, sites=sites, network=network)
+    return changed.discounted_at(scenario.discount_rate)
 
 
-def _times(table: Any, names: tuple[str, ...], factor: float) -> Any:
+def _scaled(table: Any, names: tuple[str, ...], factor: float) -> Any:
     return table.assign(**{name: table[name] * factor for name in names})

@@ -1,4 +1,4 @@
-"""What planners see of the calibration: sheet, summary, plan.json, and the run folder's copy of a file of their own."""
+"""Calibration in its sheet, the summary and plan.json, and the user's own calibration file in the run folder."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def text_of(plan: Plan, folder: Path) -> list[str]:
 
 
 @pytest.mark.slow
-def test_the_sheet_holds_the_statement_the_fit_and_the_card(calibrated: Plan, tmp_path: Path) -> None:
+def test_calibration_sheet_shows_statement_evidence_and_fit(calibrated: Plan, tmp_path: Path) -> None:
     cells = text_of(calibrated, tmp_path)
     assert statement(calibrated) in cells
     assert any("press figure without baseline, metric or technology" in cell for cell in cells)
@@ -48,20 +48,20 @@ def test_the_sheet_holds_the_statement_the_fit_and_the_card(calibrated: Plan, tm
 
 
 @pytest.mark.slow
-def test_without_a_calibration_the_sheet_says_so(plan: Plan, tmp_path: Path) -> None:
+def test_plan_without_calibration_is_reported_as_not_calibrated(plan: Plan, tmp_path: Path) -> None:
     assert NOT_CALIBRATED in text_of(plan, tmp_path)
     assert plan.to_dict()["calibration"] is None
     assert plan.to_dict()["zones"][0]["reported_abatement_share"] is None
 
 
-def test_one_line_in_the_summary(calibrated: Plan) -> None:
+def test_summary_includes_the_calibration_statement(calibrated: Plan) -> None:
     text = " ".join(run_text(calibrated.to_dict(), Path("runs")).split())
     assert statement(calibrated).replace(" %", "%") in text
     assert "press figure, grade C" in text
     assert "as designed" in text
 
 
-def test_both_cuts_stand_side_by_side(calibrated: Plan) -> None:
+def test_plan_json_reports_calibrated_and_publicly_reported_abatement_share(calibrated: Plan) -> None:
     (zone,) = calibrated.to_dict()["zones"]
     phi = calibrated.problem.delivered_share
     assert zone["reported_abatement_share"] == 0.15
@@ -71,7 +71,7 @@ def test_both_cuts_stand_side_by_side(calibrated: Plan) -> None:
     assert reported["delivered_share"]["used"] == phi
 
 
-def test_an_ensemble_evaluates_the_plan_over_the_common_draws(calibrated: Plan) -> None:
+def test_ensemble_evaluates_the_plan_over_the_draws_of_the_fit(calibrated: Plan) -> None:
     table = ensemble_table(calibrated)
     totals = calibrated.totals
     assert len(table) == 64
@@ -80,12 +80,12 @@ def test_an_ensemble_evaluates_the_plan_over_the_common_draws(calibrated: Plan) 
     assert table["capex_mn"].to_numpy() == pytest.approx(table["kappa"].to_numpy() * float(totals["capex_mn"] or 0.0))
     bands = calibrated.to_dict()["calibration"]["ensemble"]
     assert bands["abatement_share"]["p10"] < float(totals["abatement_share"] or 0.0) < bands["abatement_share"]["p90"]
-    # The same draws for every budget.
+    # The draws are those of the fit and do not depend on the plan.
     assert table["kappa"].tolist() == [draw["kappa"] for draw in calibrated.problem.calibrated.fit["draws"]]  # type: ignore[union-attr]
 
 
 @pytest.mark.slow
-def test_a_calibration_of_ones_own_is_copied_and_makes_another_run(tmp_path: Path) -> None:
+def test_own_calibration_file_is_copied_and_its_content_changes_the_run_key(tmp_path: Path) -> None:
     from ccs_model.plan.cache_key import run_key
 
     shutil.copy(data_folder() / "pilots/calibration.json", tmp_path / "mine.json")
@@ -96,26 +96,26 @@ def test_a_calibration_of_ones_own_is_copied_and_makes_another_run(tmp_path: Pat
     assert (folder / "own" / "mine.json").read_bytes() == (tmp_path / "mine.json").read_bytes()
     again = ccs.optimize(folder / "scenario.resolved.yaml")
     assert again.objective.value == plan.objective.value
-    before = run_key(plan.problem.scenario, plan.problem.inputs).sha256
+    key_before = run_key(plan.problem.scenario, plan.problem.inputs).sha256
     text = (tmp_path / "mine.json").read_text(encoding="utf-8")
     changed = text.replace('"median": 0.66', '"median": 0.65', 1)
     assert changed != text
     (tmp_path / "mine.json").write_text(changed, encoding="utf-8")
-    assert run_key(plan.problem.scenario, plan.problem.inputs).sha256 != before
+    assert run_key(plan.problem.scenario, plan.problem.inputs).sha256 != key_before
 
 
-def test_every_run_states_what_the_reported_reduction_would_take(calibrated: Plan) -> None:
-    about, line = reported_reduction_lines(calibrated)
-    assert about.startswith("The 15 % is a press figure without baseline, metric or technology")
-    # By hand: 15 % of the zone's emissions, and how often the plan's tonnes fit into them.
+def test_plan_states_what_the_reported_reduction_would_require(calibrated: Plan) -> None:
+    caveat, line = reported_reduction_lines(calibrated)
+    assert caveat.startswith("The 15 % is a press figure without baseline, metric or technology")
+    # By hand: 15 % of the emissions of the zone, as a multiple of the abatement of the plan.
     zone = calibrated.zones.set_index("zone").loc["Shanxi"]
     needed = 0.15 * zone["baseline_ktpa"]
     assert f"would take {needed / 1000:,.1f} Mt a year, {needed / zone['avoided_ktpa']:,.1f} times this plan" in line
     merit_order = macc_table(calibrated.problem, calibrated.retrofits)
-    reached = merit_order["avoided_at_full_load_ktpa"].cumsum()
-    last = merit_order.loc[reached >= needed, "avoidance_cost_at_full_load_per_t"]
+    cumulative_ktpa = merit_order["avoided_at_full_load_ktpa"].cumsum()
+    last = merit_order.loc[cumulative_ktpa >= needed, "avoidance_cost_at_full_load_per_t"]
     assert f"last tonne costs {last.iloc[0]:,.0f} CNY 2024 per t avoided" in line
     shown = " ".join(run_text(calibrated.to_dict(), Path("run")).split())
-    assert about.replace(" %", "%") in shown and line.replace(" %", "%") in shown
-    assert calibrated.to_dict()["calibration"]["reported_reduction"] == [about, line]
+    assert caveat.replace(" %", "%") in shown and line.replace(" %", "%") in shown
+    assert calibrated.to_dict()["calibration"]["reported_reduction"] == [caveat, line]
     assert "not informed by the pilots" in statement(calibrated) and "pilot-installed 0.0" in statement(calibrated)

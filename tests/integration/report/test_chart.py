@@ -1,4 +1,4 @@
-"""Charts as the file holds them: which axis has which title."""
+"""Axis titles and orientations of native charts, read from the XML of the workbook."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from ccs_model.report.workbook.native_charts import Picture, draw
 
 
 def axis(xml: str, tag: str) -> tuple[str, str]:
-    """The title of an axis and the way it runs."""
+    """The title and the orientation of an axis."""
     (found,) = re.findall(rf"<c:{tag}>.*?</c:{tag}>", xml, re.DOTALL)
-    (title,), (way,) = re.findall(r"<a:t>(.*?)</a:t>", found), re.findall(r'orientation val="(\w+)"', found)
-    return title, way
+    (title,), (orientation,) = re.findall(r"<a:t>(.*?)</a:t>", found), re.findall(r'orientation val="(\w+)"', found)
+    return title, orientation
 
 
-@pytest.mark.parametrize(("kind", "way"), [("bars", "maxMin"), ("shares", "maxMin"), ("stacked", "minMax")])
-def test_names_stand_along_the_axis_of_the_categories(tmp_path: Path, kind: str, way: str) -> None:
+@pytest.mark.parametrize(("kind", "orientation"), [("bars", "maxMin"), ("shares", "maxMin"), ("stacked", "minMax")])
+def test_category_and_value_axes_have_their_titles_and_orientations(
+    tmp_path: Path, kind: str, orientation: str
+) -> None:
     book = xlsxwriter.Workbook(str(tmp_path / "book.xlsx"))
     sheet = book.add_worksheet("S")
     sheet.write_column(0, 0, ["one", "two"])
@@ -31,8 +33,8 @@ def test_names_stand_along_the_axis_of_the_categories(tmp_path: Path, kind: str,
     book.close()
     with zipfile.ZipFile(tmp_path / "book.xlsx") as archive:
         xml = archive.read("xl/charts/chart1.xml").decode()
-    # The first of bars that lie stands on top.
-    assert axis(xml, "catAx") == ("Plant", way)
+    # Horizontal bars show the first category at the top.
+    assert axis(xml, "catAx") == ("Plant", orientation)
     assert axis(xml, "valAx") == ("Part", "minMax")
     if kind == "shares":
         (values,) = re.findall(r"<c:valAx>.*?</c:valAx>", xml, re.DOTALL)

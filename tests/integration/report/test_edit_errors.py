@@ -1,4 +1,4 @@
-"""Edits that a workbook cannot take, and files that are no workbook of a run: an error at the cell."""
+"""Errors for invalid edits of a workbook, reported at their cells, and for files that are not the workbook of a run."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from tests.integration.report.editing import (
 pytestmark = pytest.mark.slow
 
 
-# Edits whose errors are found together: in the cells, in the values of the scenario, in the tables.
+# Each group lists edits whose errors are reported together: in cells, in scenario values or in tables.
 ERRORS: tuple[dict[str, tuple[Callable[[Workbook], object], str]], ...] = (
     {
         "Inputs!D10": (set_named("discount_rate", "=0.05+0.01"),
@@ -53,7 +53,7 @@ ERRORS: tuple[dict[str, tuple[Callable[[Workbook], object], str]], ...] = (
     {
         "Inputs!D18": (set_named("capex_factor", 0), "costs.capex_factor: expected"),
         "Inputs!B": (set_more("solver.mip_gp", 0.1), "solver.mip_gp: unknown key"),
-        # Values that no key of the scenario holds alone; found together with errors of the scenario.
+        # A value without a scenario key of its own, reported together with errors of the scenario.
         "Inputs!D2": (set_named("first_year", 2028), "is 2028, which is not what was solved with (2026)"),
     },
     {
@@ -88,7 +88,7 @@ ERRORS: tuple[dict[str, tuple[Callable[[Workbook], object], str]], ...] = (
 
 
 @pytest.mark.parametrize("errors", [*ERRORS[:3], *(pytest.param(each, marks=pytest.mark.slow) for each in ERRORS[3:])])
-def test_an_edit_that_cannot_be_is_an_error_at_its_cell(
+def test_invalid_edit_is_reported_at_its_cell(
     solved_run: Path, tmp_path: Path, errors: dict[str, tuple[Callable[[Workbook], object], str]]
 ) -> None:
     book = edited(
@@ -101,7 +101,7 @@ def test_an_edit_that_cannot_be_is_an_error_at_its_cell(
         assert any(f"bad.xlsx:{cell}" in str(issue) and what in str(issue) for issue in error.issues), (what, error)
 
 
-def test_cells_that_are_no_inputs_cannot_be_edited_in_silence(solved_run: Path, tmp_path: Path) -> None:
+def test_edits_of_cells_that_are_not_inputs_are_reported(solved_run: Path, tmp_path: Path) -> None:
     def edit(book: Workbook) -> None:
         new_value(book, "budget.cumulative_mn.2026").offset(column=-1).value = 1_000  # column Value
         *_, formula = (cell for row in book["CashFlow"].iter_rows() for cell in row if cell.data_type == "f")
@@ -118,7 +118,7 @@ def test_cells_that_are_no_inputs_cannot_be_edited_in_silence(solved_run: Path, 
 
 
 @pytest.mark.parametrize(("sheet", "address"), [("Summary", "B11"), ("Summary", "E11"), ("Retrofits", "P9")])
-def test_a_figure_that_no_solver_chose_cannot_be_edited(
+def test_edit_of_a_calculated_figure_is_reported_at_its_cell(
     solved_run: Path, tmp_path: Path, sheet: str, address: str
 ) -> None:
     def edit(book: Workbook) -> None:
@@ -131,11 +131,11 @@ def test_a_figure_that_no_solver_chose_cannot_be_edited(
     assert issue.where.endswith(f"bad.xlsx:{sheet}!{address}") and "only shaded cells can be edited" in issue.what
 
 
-# Sheets with inputs, the plant of CashFlow and the author.
+# Sheets with inputs, with the plant selector (CashFlow) or with the author (Cover).
 UNLOCKED = {"Cover", "Inputs", "Series", "Plants", "Storage", "CashFlow"}
 
 
-def test_no_result_is_unlocked(solved_run: Path) -> None:
+def test_only_inputs_plant_selector_and_author_are_unlocked(solved_run: Path) -> None:
     book = openpyxl.load_workbook(solved_run / "plan.xlsx")
     assert all(sheet.protection.sheet for sheet in book)
     unlocked = [(sheet.title, cell) for sheet in book for row in sheet.iter_rows() for cell in row
@@ -149,12 +149,12 @@ def formula_cells(book: Workbook, sheet: str) -> list[Cell]:
     return [cell for row in book[sheet].iter_rows() for cell in row if cell.data_type == "f"]
 
 
-def test_a_formula_that_was_replaced_or_deleted_is_an_error_at_its_cell(solved_run: Path, tmp_path: Path) -> None:
+def test_replaced_or_deleted_formulas_are_reported(solved_run: Path, tmp_path: Path) -> None:
     def edit(book: Workbook) -> None:
         formula_cells(book, "Summary")[4].value = "=1+1"
         formula_cells(book, "CashFlow")[-1].value = None
         formula_cells(book, "Checks")[0].value = '="All checks hold."'
-        # The last cell of a formula that is filled down.
+        # The last cell of a shared formula.
         formula_cells(book, "MACC")[-1].value = "=$B$1"
 
     error = run("check", edited(solved_run / "plan.xlsx", tmp_path / "bad.xlsx", edit)).exception
@@ -165,7 +165,7 @@ def test_a_formula_that_was_replaced_or_deleted_is_an_error_at_its_cell(solved_r
     assert found["CashFlow"].startswith("is empty, which is not what the run wrote")
 
 
-def test_formulas_of_a_whole_column_are_one_error(solved_run: Path, tmp_path: Path) -> None:
+def test_replaced_formulas_of_a_sheet_are_one_issue(solved_run: Path, tmp_path: Path) -> None:
     def edit(book: Workbook) -> None:
         for cell in formula_cells(book, "MACC"):
             cell.value = "=1"
@@ -176,7 +176,7 @@ def test_formulas_of_a_whole_column_are_one_error(solved_run: Path, tmp_path: Pa
     assert "cells of sheet MACC are not what the run wrote" in issue.what
 
 
-def test_a_row_that_was_inserted_is_one_error(solved_run: Path, tmp_path: Path) -> None:
+def test_deleted_row_is_one_issue(solved_run: Path, tmp_path: Path) -> None:
     moved = edited(solved_run / "plan.xlsx", tmp_path / "moved.xlsx", lambda book: book["Plants"].delete_rows(12))
     error = run("check", moved).exception
     assert isinstance(error, InputError)
@@ -185,7 +185,7 @@ def test_a_row_that_was_inserted_is_one_error(solved_run: Path, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(("value", "hint"), [("8%", "type 0.08"), ("0.08", "format it as a number and type it again")])
-def test_a_number_that_is_text_is_named_with_what_to_type(
+def test_number_entered_as_text_has_a_hint_what_to_type(
     solved_run: Path, tmp_path: Path, value: str, hint: str
 ) -> None:
     book = edited(solved_run / "plan.xlsx", tmp_path / "text.xlsx", set_named("discount_rate", value))
@@ -212,7 +212,7 @@ def with_part(source: Path, to: Path, part: str, change: Callable[[str], str]) -
         ("xl/sharedStrings.xml", r"mip_gap: 0  # five\.yaml:8", "mip_gap: x", "solver.mip_gap: expected a number"),
     ],
 )
-def test_another_workbook_is_named_for_what_it_is(
+def test_foreign_outdated_or_damaged_workbook_is_reported(
     solved_run: Path, tmp_path: Path, part: str, old: str, new: str, what: str
 ) -> None:
     book = with_part(
@@ -238,7 +238,7 @@ def test_a_missing_sheet_is_the_only_error(
     assert what in str(error)
 
 
-def test_the_workbook_of_an_infeasible_scenario_is_named(tmp_path: Path) -> None:
+def test_workbook_of_an_infeasible_scenario_is_rejected(tmp_path: Path) -> None:
     path = tmp_path / "plan.xlsx"
     path.write_bytes(infeasible_workbook(["targets.abatement_share: 0.9 is out of reach"], "Five plants"))
     assert "holds no plan, because the scenario is infeasible (change the scenario" in str(run("check", path).exception)
@@ -254,7 +254,7 @@ def test_the_workbook_of_an_infeasible_scenario_is_named(tmp_path: Path) -> None
         (r"(_read_solver_fingerprints\">)[^<]*", r"\1Plants!$A$10:$D$12", "fingerprints of solver results are damaged"),
     ],
 )
-def test_names_that_mark_other_places_are_errors(
+def test_defined_names_with_wrong_ranges_are_reported(
     solved_run: Path, tmp_path: Path, old: str, new: str, what: str
 ) -> None:
     source, changed = solved_run / "plan.xlsx", tmp_path / "b.xlsx"
@@ -263,7 +263,7 @@ def test_names_that_mark_other_places_are_errors(
     assert isinstance(error, InputError) and what in str(error), error
 
 
-def test_files_that_are_no_workbook_are_rejected(tmp_path: Path) -> None:
+def test_files_that_are_not_workbooks_are_rejected(tmp_path: Path) -> None:
     path = tmp_path / "b.xlsx"
     for raw, what in ((b"", "is empty"), (b"PK\x03\x04 and no more", "damaged"), (b"name: x", "expected .xlsx")):
         path.write_bytes(raw)
@@ -271,7 +271,7 @@ def test_files_that_are_no_workbook_are_rejected(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_own_tables_that_are_not_beside_the_workbook_are_named(solved_run: Path, tmp_path: Path) -> None:
+def test_missing_own_tables_beside_the_workbook_are_reported(solved_run: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     (home / "tables/prices").mkdir(parents=True)
     shutil.copy(data_folder() / "prices/power.csv", home / "tables/prices")
@@ -284,31 +284,31 @@ def test_own_tables_that_are_not_beside_the_workbook_are_named(solved_run: Path,
     assert str(tmp_path / "own/tables") in error and "copy the folder own of the run folder" in error
 
 
-def fingerprinted(values: dict[tuple[int, int], float | str]) -> list[tuple[str, str, str, str]]:
-    prints = Fingerprints()
+def fingerprint_rows(values: dict[tuple[int, int], float | str]) -> list[tuple[str, str, str, str]]:
+    fingerprints = Fingerprints()
     for (row, column), value in values.items():
-        prints.record("S", row, column, value)
-    return [(each["sheet"], each["rows"], each["columns"], each["signs"]) for each in prints.rows()]
+        fingerprints.record("S", row, column, value)
+    return [(each["sheet"], each["rows"], each["columns"], each["signs"]) for each in fingerprints.rows()]
 
 
-def test_fingerprints_bear_the_last_digit_and_find_any_other_change() -> None:
+def test_fingerprints_ignore_rounding_and_detect_any_other_change() -> None:
     values: dict[tuple[int, int], float | str] = {
         (row, column): row / 7 + column for row in range(40) for column in (1, 4)
     }
     values[3, 2] = "amine"
-    listed = fingerprinted(values)
+    recorded = fingerprint_rows(values)
 
-    def found(changed: dict[tuple[int, int], float | str]) -> list[tuple[str, int, int]]:
-        there = {("S", row + 1, column + 1): value for (row, column), value in (values | changed).items()}
-        return list(changed_cells(listed, there, {}))
+    def detected(changed: dict[tuple[int, int], float | str]) -> list[tuple[str, int, int]]:
+        cells_now = {("S", row + 1, column + 1): value for (row, column), value in (values | changed).items()}
+        return list(changed_cells(recorded, cells_now, {}))
 
-    assert found({}) == []
-    assert found({place: value * (1 + 1e-15) for place, value in values.items() if isinstance(value, float)}) == []
-    assert found({(5, 4): values[5, 4] + 1e-6}) == [("S", 6, 5)]  # type: ignore[operator]
-    assert found({(3, 2): "mea"}) == [("S", 4, 3)]
+    assert detected({}) == []
+    assert detected({place: value * (1 + 1e-15) for place, value in values.items() if isinstance(value, float)}) == []
+    assert detected({(5, 4): values[5, 4] + 1e-6}) == [("S", 6, 5)]  # type: ignore[operator]
+    assert detected({(3, 2): "mea"}) == [("S", 4, 3)]
 
 
-def test_an_infeasible_workbook_is_chinese(tmp_path: Path) -> None:
+def test_infeasible_workbook_is_translated_to_chinese(tmp_path: Path) -> None:
     conflicts = [
         "spending_within_budget: the budget is 10.0 million CNY; 12.5 million CNY would restore feasibility "
         "(budget.total_mn)",

@@ -1,4 +1,4 @@
-"""Exports: what pyam's format asks for, laws of sums, hand-made numbers, the same bytes from folder and from memory."""
+"""Exports of a run: the IAMC and long tables, Parquet and netCDF files, and the commands `export` and `report`."""
 
 from __future__ import annotations
 
@@ -39,47 +39,47 @@ def values(table: pd.DataFrame, variable: str, region: str = ALL_ZONES) -> np.nd
     return row.drop(columns=list(IAMC_INDEX)).iloc[0].to_numpy(float)
 
 
-def test_the_iamc_table_keeps_the_rules_of_the_format(run: StoredRun, plan: Plan) -> None:
+def test_iamc_table_follows_the_rules_of_the_format(run: StoredRun, plan: Plan) -> None:
     table = iamc_table(run)
     assert list(table.columns) == [*IAMC_INDEX, *plan.problem.years]
     assert all(isinstance(year, int) for year in table.columns[5:])
     assert not table.duplicated(list(IAMC_INDEX)).any()
     assert not table.isna().any(axis=None)
     assert np.isfinite(table.iloc[:, 5:].to_numpy(float)).all()
-    # One model and one scenario a file, a variable has one unit, and no level of a variable is empty.
+    # A file has one model and one scenario; each variable has one unit and no empty level.
     assert table["Model"].nunique() == table["Scenario"].nunique() == 1
     assert table.groupby("Variable")["Unit"].nunique().max() == 1
     assert all(part.strip() == part != "" for name in table["Variable"] for part in name.split("|"))
     assert set(table["Region"]) == {*plan.problem.zones, ALL_ZONES}
 
 
-def test_levels_of_a_variable_add_up(run: StoredRun) -> None:
+def test_iamc_variables_equal_the_sums_of_their_components(run: StoredRun) -> None:
     table = iamc_table(run)
     names = set(table["Variable"])
-    for whole, parts in (
+    for variable, parts in (
         ("Emissions|CO2", ("Industry", "Electricity for Capture")),
         ("Carbon Sequestration|CCS", ("Industry",)),
         ("Investment|CCS", ("Capture", "Transport and Storage")),
         *((name, ("Steel", "Chemicals")) for name in names if name.endswith("|Industry")),
     ):
-        summed = sum(values(table, f"{whole}|{part}") for part in parts if f"{whole}|{part}" in names)
-        assert summed == pytest.approx(values(table, whole), rel=1e-9, abs=1e-12), whole
+        summed = sum(values(table, f"{variable}|{part}") for part in parts if f"{variable}|{part}" in names)
+        assert summed == pytest.approx(values(table, variable), rel=1e-9, abs=1e-12), variable
     sites = [name for name in names if name.startswith("Carbon Storage|Geological|")]
     stored = sum(values(table, name) for name in sites)
     assert stored == pytest.approx(values(table, "Carbon Sequestration|CCS"), rel=1e-6)
 
 
-def test_figures_are_those_of_the_plan(run: StoredRun, plan: Plan) -> None:
+def test_iamc_values_match_the_totals_of_the_plan(run: StoredRun, plan: Plan) -> None:
     table = iamc_table(run)
     totals = plan.totals
     assert values(table, "Carbon Sequestration|CCS")[-1] * 1000 == pytest.approx(totals["captured_ktpa"])
-    emitted = totals["baseline_ktpa"] - totals["avoided_ktpa"]
-    assert values(table, "Emissions|CO2")[-1] * 1000 == pytest.approx(emitted)
-    # 2026 and 2030 start periods of four years each: what is invested in all is four times the yearly means.
+    remaining_ktpa = totals["baseline_ktpa"] - totals["avoided_ktpa"]
+    assert values(table, "Emissions|CO2")[-1] * 1000 == pytest.approx(remaining_ktpa)
+    # 2026 and 2030 start periods of four years each: total investment is four times the sum of the annual means.
     assert 4 * values(table, "Investment|CCS").sum() == pytest.approx(totals["capex_mn"])
 
 
-def test_the_carbon_price_runs_straight_between_the_years_given(run: StoredRun) -> None:
+def test_carbon_price_is_interpolated_linearly_between_the_given_years(run: StoredRun) -> None:
     priced = run.scenario.with_changes({"policy.carbon_price_per_t": {2020: 50.0, 2030: 150.0}})
     table = iamc_table(replace(run, scenario=priced))
     # Six tenths of the way from 50 to 150 in 2026.
@@ -87,14 +87,14 @@ def test_the_carbon_price_runs_straight_between_the_years_given(run: StoredRun) 
     assert not (iamc_table(run)["Variable"] == "Price|Carbon").any()
 
 
-def test_bars_in_names_never_make_a_level(run: StoredRun) -> None:
+def test_vertical_bars_in_names_add_no_level_to_a_variable(run: StoredRun) -> None:
     storage = run.tables["storage"].assign(name=HOSTILE)
     table = iamc_table(replace(run, tables={**run.tables, "storage": storage}))
     named = [name for name in table["Variable"] if "HYPERLINK" in name]
     assert named and all(name.count("|") == 2 for name in named)
 
 
-def test_the_long_table_holds_every_number_of_every_table(run: StoredRun, plan: Plan) -> None:
+def test_long_table_preserves_the_sums_and_units_of_every_table(run: StoredRun, plan: Plan) -> None:
     table = tidy_table(run)
     assert list(table.columns) == list(module.TIDY_COLUMNS)
     for name, frame in tables_of(plan).items():
@@ -110,10 +110,10 @@ def test_the_long_table_holds_every_number_of_every_table(run: StoredRun, plan: 
 ROW = ["table", "key", "year", "name"]
 
 
-def test_no_two_rows_of_the_long_table_have_the_same_key(run: StoredRun, shared_plan: Plan) -> None:
+def test_keys_of_the_long_table_are_unique(run: StoredRun, shared_plan: Plan) -> None:
     for each in (run, run_of(shared_plan)):
         assert not tidy_table(each).duplicated(ROW).any()
-    # Two retrofits of a stream with the same technology, and pipes built in two periods.
+    # Two retrofits of a stream with the same technology, and two flows and pipes that differ only by route.
     for name in ("retrofits", "flows", "pipes"):
         row = run.tables[name].iloc[[0]]
         again = pd.concat([row, row.assign(size="half") if name == "retrofits" else row.assign(route="other")])
@@ -122,13 +122,13 @@ def test_no_two_rows_of_the_long_table_have_the_same_key(run: StoredRun, shared_
 
 
 @pytest.mark.slow
-def test_a_folder_and_a_plan_in_memory_give_the_same_bytes(run: StoredRun, folder: Path, tmp_path: Path) -> None:
+def test_exports_from_a_folder_and_from_memory_are_identical(run: StoredRun, folder: Path, tmp_path: Path) -> None:
     stored = read_run(folder)
     assert stored.sha256 == run.sha256 and dict(stored.inputs) == dict(run.inputs)
-    for form in FORMATS:
-        there = export(stored, form, tmp_path / "folder" / form)
-        again = export(run, form, tmp_path / "memory" / form)
-        assert [path.read_bytes() for path in there] == [path.read_bytes() for path in again], form
+    for file_format in FORMATS:
+        from_folder = export(stored, file_format, tmp_path / "folder" / file_format)
+        from_memory = export(run, file_format, tmp_path / "memory" / file_format)
+        assert [path.read_bytes() for path in from_folder] == [path.read_bytes() for path in from_memory], file_format
     assert (folder / "map.geojson").read_bytes() == (tmp_path / "folder" / "geojson").read_bytes()
 
 
@@ -156,16 +156,16 @@ def test_a_netcdf_file_carries_dimensions_units_and_references(run: StoredRun, p
         assert float(data["retrofits_capex_mn"].sum()) == pytest.approx(plan.totals["capex_mn"])
         assert float(data["total_capex_mn"]) == pytest.approx(plan.totals["capex_mn"])
         assert list(data["retrofits_plant"].values) == list(plan.retrofits["plant"])
-        # The capital of capture needs the reference of its technology.
+        # Capture capex cites the references of the technologies.
         technologies = plan.problem.inputs["technologies/technologies"].set_index("technology")["reference"]
         cited = data["retrofits_capture_capex_mn"].attrs["references"].split(", ")
         assert set(technologies[plan.retrofits["technology"]]) <= set(cited) <= set(data["reference"].values)
         assert data.attrs["money"] == "CNY 2024, real" and data.attrs["run_sha256"] == run.sha256
-        money = ("_mn", "_ktpa", "_per_t")
-        assert all("units" in each.attrs for name, each in data.data_vars.items() if name.endswith(money))
+        suffixes = ("_mn", "_ktpa", "_per_t")
+        assert all("units" in each.attrs for name, each in data.data_vars.items() if name.endswith(suffixes))
 
 
-def test_text_of_the_long_table_is_never_a_formula_and_reads_back(run: StoredRun, tmp_path: Path) -> None:
+def test_long_table_escapes_text_that_starts_like_a_formula(run: StoredRun, tmp_path: Path) -> None:
     owners = run.tables["owners"].assign(plant=HOSTILE)
     (path,) = export(replace(run, tables={**run.tables, "owners": owners}), "csv", tmp_path / "x.csv")
     keys = [row["key"] for row in csv.DictReader(io.StringIO(path.read_text(encoding="utf-8")))]
@@ -173,7 +173,7 @@ def test_text_of_the_long_table_is_never_a_formula_and_reads_back(run: StoredRun
 
 
 @pytest.mark.slow
-def test_names_that_look_like_formulas_or_numbers_come_back_as_they_were(
+def test_names_that_look_like_formulas_or_numbers_survive_a_round_trip(
     solved: Callable[..., Plan], tmp_path: Path
 ) -> None:
     plan = solved({})
@@ -183,17 +183,17 @@ def test_names_that_look_like_formulas_or_numbers_come_back_as_they_were(
 
 
 @pytest.mark.slow
-def test_an_empty_plan_is_exported_too(empty_plan: Plan, tmp_path: Path) -> None:
+def test_empty_plan_can_be_exported(empty_plan: Plan, tmp_path: Path) -> None:
     run = run_of(empty_plan)
     table = iamc_table(run)
     assert not values(table, "Carbon Sequestration|CCS").any()
     assert not values(table, "Investment|CCS").any()
-    for form in FORMATS:
-        assert export(run, form, tmp_path / form)
+    for file_format in FORMATS:
+        assert export(run, file_format, tmp_path / file_format)
 
 
 @pytest.mark.slow
-def test_a_network_and_a_static_year_are_exported_too(shared_plan: Plan, static_plan: Plan) -> None:
+def test_shared_network_and_static_plans_can_be_exported(shared_plan: Plan, static_plan: Plan) -> None:
     for plan in (shared_plan, static_plan):
         run = run_of(plan)
         table = iamc_table(run)
@@ -202,7 +202,7 @@ def test_a_network_and_a_static_year_are_exported_too(shared_plan: Plan, static_
         assert len(tidy_table(run))
 
 
-def test_what_is_no_run_is_told(folder: Path, tmp_path: Path) -> None:
+def test_missing_or_invalid_run_folder_raises_an_error(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(FileError, match="no such run folder"):
         read_run(tmp_path / "nowhere")
     with pytest.raises(InputError, match=r"is not a run: plan\.json"):
@@ -219,24 +219,24 @@ def test_what_is_no_run_is_told(folder: Path, tmp_path: Path) -> None:
             read_run(tmp_path)
 
 
-def test_a_missing_library_is_named_with_the_command_that_installs_it(
+def test_error_for_a_missing_library_states_the_install_command(
     run: StoredRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for library, form, extra in (("pyarrow", "parquet", "fast"), ("xarray", "netcdf", "netcdf")):
+    for library, file_format, extra in (("pyarrow", "parquet", "fast"), ("xarray", "netcdf", "netcdf")):
         monkeypatch.setitem(sys.modules, library, None)
         with pytest.raises(MissingExtraError, match=rf"pip install .*ccs-model\[{extra}\]") as raised:
-            export(run, form, tmp_path / "x")
+            export(run, file_format, tmp_path / "x")
         assert raised.value.exit_code == 2
         assert not (tmp_path / "x").exists()
 
 
-def test_the_command_offers_the_formats_there_are() -> None:
-    # A workbook is rebuilt with the model, and not by the exports.
+def test_export_command_offers_every_format() -> None:
+    # The workbook is not an export format: it is rebuilt from the model.
     assert (*FORMATS, "xlsx") == tuple(OFFERED)
 
 
 @pytest.mark.slow
-def test_the_commands_write_where_they_are_told_and_say_where(folder: Path, tmp_path: Path) -> None:
+def test_export_and_report_commands_write_to_and_print_the_output_path(folder: Path, tmp_path: Path) -> None:
     for words, name in ((["export", "--format", "iamc"], "iamc.csv"), (["report", "--basemap", "none"], "page.html")):
         message = CliRunner().invoke(group, [*words, str(folder), "-o", str(tmp_path / name)], standalone_mode=False)
         assert message.exception is None and message.output.strip() == str(tmp_path / name)

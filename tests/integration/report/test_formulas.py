@@ -1,4 +1,4 @@
-"""Formulas of the workbook: what they call, how they run on along rows and columns, and what they are written with."""
+"""Formulas of the workbook: allowed functions, consistency along rows and columns, stored values and templates."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def cells(path: Path) -> list[tuple[str, str, str]]:
     return list(formula_cells(path))
 
 
-def test_only_functions_of_the_list_are_called(cells: list[tuple[str, str, str]]) -> None:
+def test_formulas_call_only_allowed_functions(cells: list[tuple[str, str, str]]) -> None:
     allowed = {
         "SUM", "SUMIFS", "COUNTIF", "SUMPRODUCT", "INDEX", "MATCH", "SMALL", "IF", "IFERROR", "AND", "OR", "MIN",
         "MAX", "NPV", "IRR", "PMT", "ROUND", "TEXT",
@@ -47,11 +47,11 @@ def test_only_functions_of_the_list_are_called(cells: list[tuple[str, str, str]]
     assert {"SUMIFS", "SUMPRODUCT", "INDEX", "MATCH", "IRR", "PMT", "COUNTIF"} <= called
 
 
-def test_no_formula_is_longer_than_a_reader_takes_in(cells: list[tuple[str, str, str]]) -> None:
+def test_formulas_have_at_most_120_characters(cells: list[tuple[str, str, str]]) -> None:
     assert [each for each in cells if len(each[2]) > 120] == []
 
 
-def test_no_other_workbook_no_macro_no_array_formula(path: Path, cells: list[tuple[str, str, str]]) -> None:
+def test_workbook_has_no_external_links_macros_or_array_formulas(path: Path, cells: list[tuple[str, str, str]]) -> None:
     assert not [text for _, _, text in cells if "[" in re.sub(r'"[^"]*"', "", text)]
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
@@ -60,23 +60,23 @@ def test_no_other_workbook_no_macro_no_array_formula(path: Path, cells: list[tup
     assert not [text for text in sheets if 't="array"' in text or "_xlfn" in text or "_xludf" in text]
 
 
-def relative(text: str, address: str) -> str:
-    """The formula as it would stand in every cell it is copied to: references as distances from the cell."""
+def r1c1_text(text: str, address: str) -> str:
+    """The formula in R1C1 notation, which is the same in every cell that the formula is copied to."""
     match = re.fullmatch(r"([A-Z]+)(\d+)", address)
     assert match is not None
     column, row = column_index_from_string(match[1]), int(match[2])
 
-    def distance(found: re.Match[str]) -> str:
+    def r1c1_reference(found: re.Match[str]) -> str:
         there_column, there_row = column_index_from_string(found[2]), int(found[4])
         across = f"C{there_column}" if found[1] else f"C[{there_column - column}]"
         down = f"R{there_row}" if found[3] else f"R[{there_row - row}]"
         return down + across
 
-    return _REFERENCE.sub(distance, text)
+    return _REFERENCE.sub(r1c1_reference, text)
 
 
-def runs(cells: list[tuple[str, str, str]]) -> Iterator[list[tuple[str, str]]]:
-    """Formulas that stand side by side in a row, from the seventh column on, on sheets where time runs across."""
+def rows_of_years(cells: list[tuple[str, str, str]]) -> Iterator[list[tuple[str, str]]]:
+    """Addresses and formulas of each row, from the seventh column on, on sheets with one column per year."""
     by_row: dict[tuple[str, int], list[tuple[int, str, str]]] = {}
     for sheet, address, text in cells:
         if sheet in ("CashFlow", "Series"):
@@ -91,10 +91,10 @@ def runs(cells: list[tuple[str, str, str]]) -> Iterator[list[tuple[str, str]]]:
 
 def test_a_row_of_years_holds_one_formula(plan: Plan, cells: list[tuple[str, str, str]]) -> None:
     n_years = len(plan.problem.calendar) + 1
-    long = [row for row in runs(cells) if len(row) == n_years]
-    assert len(long) > 80
-    for row in long:
-        assert len({relative(text, address) for address, text in row}) == 1, row[0]
+    year_rows = [row for row in rows_of_years(cells) if len(row) == n_years]
+    assert len(year_rows) > 80
+    for row in year_rows:
+        assert len({r1c1_text(text, address) for address, text in row}) == 1, row[0]
 
 
 def test_a_column_of_a_table_holds_one_formula(book: Workbook, cells: list[tuple[str, str, str]]) -> None:
@@ -104,21 +104,21 @@ def test_a_column_of_a_table_holds_one_formula(book: Workbook, cells: list[tuple
         for name, address, text in cells:
             letter, row = re.fullmatch(r"([A-Z]+)(\d+)", address).groups()  # type: ignore[union-attr]
             if name == sheet and above < int(row) <= below:
-                columns.setdefault(letter, set()).add(relative(text, address))
-        # The chart's slots stand beside the list, and share its rows.
+                columns.setdefault(letter, set()).add(r1c1_text(text, address))
+        # The slots of the chart are beside the list, in the same rows.
         assert all(len(each) == 1 for each in columns.values()), sheet
         assert len(columns) >= more_than, sheet
 
 
-def test_every_formula_carries_its_number(path: Path, cells: list[tuple[str, str, str]]) -> None:
+def test_every_formula_has_a_stored_value(path: Path, cells: list[tuple[str, str, str]]) -> None:
     book = openpyxl.load_workbook(path, data_only=True)
     assert len(cells) > 2_000
     without = [each for each in cells if book[each[0]][each[1]].value is None]
-    # Text that is empty is a value too: it says that there is none to give.
+    # A formula without a stored value is one that may return empty text.
     assert all('""' in text for _, _, text in without)
 
 
-def test_pandas_reads_numbers(plan: Plan, path: Path) -> None:
+def test_pandas_reads_the_net_cash_flow(plan: Plan, path: Path) -> None:
     frame = pd.read_excel(path, sheet_name="CashFlow", header=None, engine="openpyxl")
     net = frame[frame[0] == "Net cash flow of the owners"].iloc[0, 6:].dropna().astype(float)
     assert plan.owner_cashflow is not None
@@ -139,12 +139,12 @@ def test_inputs_are_named_unlocked_and_bounded(path: Path) -> None:
         ]
     for page in book:
         assert page.protection.sheet and not page.protection.password
-        # Sheets of other commands are hidden until they hold something.
+        # Empty sheets, which other commands fill, are hidden.
         is_empty = page.title in ("Frontier", "Uncertainty")
         assert page.sheet_state == ("hidden" if is_empty else "visible")
 
 
-def test_a_plant_is_chosen_from_a_list_of_those_fitted(plan: Plan, path: Path) -> None:
+def test_plant_selector_lists_the_retrofitted_plants(plan: Plan, path: Path) -> None:
     book = openpyxl.load_workbook(path)
     sheet = book["CashFlow"]
     (rule,) = [each for each in sheet.data_validations.dataValidation if each.type == "list"]
@@ -153,21 +153,21 @@ def test_a_plant_is_chosen_from_a_list_of_those_fitted(plan: Plan, path: Path) -
 
 
 @pytest.mark.parametrize("template", ["=OFFSET({a},1,1)", "=INDIRECT(A1)", "=XLOOKUP(1,2,3)", "=[b.xlsx]S!A1", "1+1"])
-def test_a_formula_outside_the_rules_is_refused(template: str) -> None:
+def test_invalid_formula_template_is_rejected(template: str) -> None:
     with pytest.raises(CcsModelError, match="the formula"):
         resolved(template, Block("S", {"a": 0}, 0, 2, 3), 2, 0, {})
 
 
-def test_names_in_braces_become_addresses() -> None:
+def test_placeholders_in_braces_resolve_to_cell_addresses() -> None:
     own = Block("S", {"a": 0, "b": 2, "y1": 3, "y2": 4}, 0, 9, 11, {"net": 9, "tax": 10}, (3, 4))
     other = Block("T", {"c": 1}, 0, 4, 5, {"total": 6})
     blocks = {"own": own, "other": other}
-    made = resolved("={a}+{^b}+{@tax}+{<@net}+{@net:all}+{@tax.b}+{other!c}+{other!c@total}", own, 10, 4, blocks)
-    assert made == "=$A11+$C10+E$11+D$10+$D$10:$E$10+$C$11+T!$B$5:$B$6+T!$B$7"
+    formula = resolved("={a}+{^b}+{@tax}+{<@net}+{@net:all}+{@tax.b}+{other!c}+{other!c@total}", own, 10, 4, blocks)
+    assert formula == "=$A11+$C10+E$11+D$10+$D$10:$E$10+$C$11+T!$B$5:$B$6+T!$B$7"
     assert resolved("=SUM({own!:col})", own, 10, 3, blocks) == "=SUM(D$10:D$12)"
 
 
-def test_a_formula_that_is_filled_down_or_across_is_stored_once_and_read_in_every_cell(tmp_path: Path) -> None:
+def test_filled_formula_is_stored_once_and_read_in_every_cell(tmp_path: Path) -> None:
     path = tmp_path / "filled.xlsx"
     with xlsxwriter.Workbook(path, {"in_memory": True}) as book:
         sheet = book.add_worksheet("Sheet", worksheet_class=FastWorksheet)
@@ -188,7 +188,7 @@ def test_a_formula_that_is_filled_down_or_across_is_stored_once_and_read_in_ever
     assert [found[f"{letter}6"].value for letter in "BCD"] == ["=SUM($A2:B2)<9", "=SUM($A2:C2)<9", "=SUM($A2:D2)<9"]
 
 
-def test_a_formula_that_names_another_sheet_is_written_in_every_cell(path: Path) -> None:
+def test_formulas_with_references_to_other_sheets_are_not_shared(path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         parts = [archive.read(name).decode() for name in archive.namelist() if name.startswith("xl/worksheets/sheet")]
     shared = [text for part in parts for text in re.findall(r'<f t="shared" ref="[^"]+" si="\d+">([^<]+)</f>', part)]

@@ -1,4 +1,4 @@
-"""The workbook and the page in English, Chinese and both: every heading is in the table, and nothing else changes."""
+"""Workbook and page in English, Chinese and both: texts are translated, and figures and formulas do not change."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def opened(raw: bytes, *, values: bool = False) -> Workbook:
     return openpyxl.load_workbook(io.BytesIO(raw), data_only=values)
 
 
-def heard(plans: Mapping[str, Plan], monkeypatch: pytest.MonkeyPatch) -> Mapping[str, set[str]]:
-    """Every title, heading and unit that the writer is given."""
+def recorded_texts(plans: Mapping[str, Plan], monkeypatch: pytest.MonkeyPatch) -> Mapping[str, set[str]]:
+    """Every title, heading and unit that is passed to the sheet writer."""
     found: dict[str, set[str]] = {"label": set(), "unit": set()}
     for name in ("title", "section"):
         written = getattr(Sheet, name)
@@ -67,10 +67,10 @@ def heard(plans: Mapping[str, Plan], monkeypatch: pytest.MonkeyPatch) -> Mapping
 
 
 @pytest.mark.slow
-def test_every_title_heading_and_unit_of_every_sheet_is_in_the_table(
+def test_every_title_heading_and_unit_has_a_translation(
     plans: Mapping[str, Plan], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = heard(plans, monkeypatch)
+    found = recorded_texts(plans, monkeypatch)
     assert len(found["label"]) > 300
     headings = {text for text in found["label"] if not text.isdigit()}
     assert sorted(text for text in headings if chinese(text) is None) == []
@@ -80,7 +80,7 @@ def test_every_title_heading_and_unit_of_every_sheet_is_in_the_table(
 
 
 @pytest.mark.slow
-def test_labels_of_checks_key_figures_and_accounts_are_in_the_table(books: Mapping[str, bytes]) -> None:
+def test_labels_of_checks_key_figures_and_accounts_have_translations(books: Mapping[str, bytes]) -> None:
     book = opened(books["en"])
     start = next(cell for cell in book["Checks"]["A"] if cell.value == "Check").row + 2
     names = [cell.value for cell in book["Checks"]["A"][start:] if cell.value]
@@ -92,15 +92,15 @@ def test_labels_of_checks_key_figures_and_accounts_are_in_the_table(books: Mappi
 
 
 @pytest.mark.slow
-def test_sheet_names_formulas_numbers_and_names_of_plants_are_the_same(books: Mapping[str, bytes]) -> None:
+def test_sheet_names_formulas_numbers_and_plant_names_do_not_depend_on_language(books: Mapping[str, bytes]) -> None:
     for values in (False, True):
         english = opened(books["en"], values=values)
         for lang in ("zh", "both"):
             other = opened(books[lang], values=values)
             assert other.sheetnames == [page.name for page in SHEETS]
-            # Only a Chinese workbook lets its reader choose the unit of money, in rows of their own on Cover.
-            # The row of the unit of money moves that of the author.
-            names, ours = (
+            # Only a Chinese workbook has the selector of the money unit, in extra rows on Cover.
+            # The extra rows move the cell of the author.
+            names, english_names = (
                 {
                     name: each.value
                     for name, each in book.defined_names.items()
@@ -108,7 +108,7 @@ def test_sheet_names_formulas_numbers_and_names_of_plants_are_the_same(books: Ma
                 }
                 for book in (other, english)
             )
-            assert names == ours
+            assert names == english_names
             for sheet in english.worksheets[1:] if lang == "zh" else english:
                 for row in sheet.iter_rows():
                     for cell in row:
@@ -124,7 +124,7 @@ def test_sheet_names_formulas_numbers_and_names_of_plants_are_the_same(books: Ma
 
 
 @pytest.mark.slow
-def test_chinese_takes_the_place_of_english_and_both_stand_side_by_side(books: Mapping[str, bytes]) -> None:
+def test_chinese_replaces_english_and_both_shows_the_two_languages(books: Mapping[str, bytes]) -> None:
     assert opened(books["en"])["Retrofits"]["A1"].value == "Retrofits"
     assert opened(books["zh"])["Retrofits"]["A1"].value == "改造项目"
     assert opened(books["both"])["Retrofits"]["A1"].value == "Retrofits / 改造项目"
@@ -146,14 +146,16 @@ def test_headings_fit_their_columns(books: Mapping[str, bytes]) -> None:
         head = next(row for row in sheet.iter_rows(max_row=8) if row[1].value and "名称" in str(row[1].value))
         height = sheet.row_dimensions[head[0].row].height
         for cell in head:
-            # A column of openpyxl's reading may stand for several of one width.
+            # openpyxl groups adjacent columns of the same width.
             width = next(each.width for each in sheet.column_dimensions.values() if each.min <= cell.column <= each.max)
             assert widest_word(str(cell.value)) <= width, cell.value
             assert text_width(str(cell.value)) <= (width - 1) * (height / 13), cell.value
 
 
 @pytest.mark.office
-def test_another_program_computes_the_same_numbers_in_chinese(books: Mapping[str, bytes], tmp_path: Path) -> None:
+def test_libreoffice_computes_the_same_values_in_the_chinese_workbook(
+    books: Mapping[str, bytes], tmp_path: Path
+) -> None:
     path = tmp_path / "zh.xlsx"
     path.write_bytes(books["zh"])
     (found,) = recomputed([path], tmp_path).values()
@@ -162,7 +164,7 @@ def test_another_program_computes_the_same_numbers_in_chinese(books: Mapping[str
 
 
 @pytest.mark.slow
-def test_the_same_language_gives_the_same_bytes(plan: Plan) -> None:
+def test_workbook_is_deterministic_and_chinese_charts_are_translated(plan: Plan) -> None:
     assert workbook_bytes(plan, lang="zh") == workbook_bytes(plan, lang="zh")
     assert workbook_bytes(plan) == workbook_bytes(plan, lang="en")
     with zipfile.ZipFile(io.BytesIO(workbook_bytes(plan, lang="zh"))) as archive:
@@ -171,7 +173,7 @@ def test_the_same_language_gives_the_same_bytes(plan: Plan) -> None:
 
 
 @pytest.mark.slow
-def test_no_legend_no_class_and_no_empty_value_is_english(books: Mapping[str, bytes]) -> None:
+def test_legends_classes_and_empty_values_are_translated(books: Mapping[str, bytes]) -> None:
     with zipfile.ZipFile(io.BytesIO(books["zh"])) as archive:
         charts = [archive.read(name).decode() for name in archive.namelist() if name.startswith("xl/charts/chart")]
     names = {name for chart in charts for name in re.findall(r"<c:ser>.*?<c:tx><c:v>([^<]*)</c:v></c:tx>", chart)}
@@ -182,7 +184,7 @@ def test_no_legend_no_class_and_no_empty_value_is_english(books: Mapping[str, by
     assert "（未指定）" in shown
 
 
-def test_families_of_texts_carry_what_stood_in_them() -> None:
+def test_translated_text_patterns_keep_their_variable_parts() -> None:
     zh, both = Language("zh"), Language("both")
     assert zh.label("Flow from 2030") == "流量（自 2030 年）"
     assert both.label("Flow from 2030") == "Flow from 2030 / 流量（自 2030 年）"
@@ -194,7 +196,7 @@ def test_families_of_texts_carry_what_stood_in_them() -> None:
 
 
 @pytest.mark.slow
-def test_sentences_of_the_page_are_chinese_too(plan: Plan, tmp_path: Path) -> None:
+def test_sentences_of_the_page_are_translated_to_chinese(plan: Plan, tmp_path: Path) -> None:
     page = page_text(run_of(plan), lang="zh")
     for message in (
         "圆面积：基准排放量",
@@ -209,7 +211,7 @@ def test_sentences_of_the_page_are_chinese_too(plan: Plan, tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-def test_a_run_that_is_there_in_another_language_is_kept_and_says_so(plan: Plan, tmp_path: Path) -> None:
+def test_cached_run_in_another_language_is_kept_with_a_notice(plan: Plan, tmp_path: Path) -> None:
     folder = plan.to_folder(tmp_path / "run", lang="zh")
     book = (folder / "plan.xlsx").read_bytes()
     assert opened(book)["Cover"]["A1"].value == "ccs-model：碳捕集改造规划方案"
@@ -226,7 +228,7 @@ def test_a_run_that_is_there_in_another_language_is_kept_and_says_so(plan: Plan,
     assert (folder / "plan.xlsx").read_bytes() == book
 
 
-def test_a_step_of_the_frontier_is_told_clause_by_clause() -> None:
+def test_text_of_a_budget_step_is_translated_clause_by_clause() -> None:
     step = "500 million CNY 2024 more add 1,200 kt over the horizon, 417 CNY 2024 of budget per tonne; A enters; "
     step += "B, C leave."
     chinese = "预算增加 500 百万元（2024年价），规划期内多减排 1,200 千吨，每吨减排预算 417 元（2024年价）；"
@@ -236,7 +238,7 @@ def test_a_step_of_the_frontier_is_told_clause_by_clause() -> None:
     assert step_text(step, Words("en")) == step
 
 
-def test_streams_of_a_furnace_hubs_and_groups_of_places_have_chinese_names() -> None:
+def test_furnace_streams_and_hubs_of_several_places_have_chinese_names() -> None:
     language = Language("zh")
     assert language.cell("MACC", "stream", "hot_stoves U100000140173") == "热风炉 U100000140173"
     assert language.cell("Transport", "from_name", "hub by Works A and 2 more") == "Works A等（另 2 处）附近的枢纽"
@@ -244,7 +246,7 @@ def test_streams_of_a_furnace_hubs_and_groups_of_places_have_chinese_names() -> 
     assert Language("en").cell("Transport", "from_name", "hub by Works A") == "hub by Works A"
 
 
-def test_limits_beside_the_budget_are_chinese_one_by_one() -> None:
+def test_listed_binding_limits_are_translated_one_by_one() -> None:
     limits = "cumulative budget to 2026; province budget of Hebei and 2 more"
     text = f"Binding limits other than the budget (LP relaxation): {limits}."
     assert (
@@ -254,12 +256,12 @@ def test_limits_beside_the_budget_are_chinese_one_by_one() -> None:
 
 
 @pytest.mark.parametrize("limit", BINDING.values())
-def test_every_limit_that_may_bind_is_chinese(limit: str) -> None:
+def test_every_possible_binding_limit_is_translated(limit: str) -> None:
     found = Language("zh").sentence(f"Binding limits other than the budget (LP relaxation): {limit.format('2030')}.")
     assert not re.search("[a-z]{2}", found) and "2030" in found
 
 
-def test_a_page_has_one_minus_sign() -> None:
+def test_negative_numbers_on_the_page_have_a_minus_sign_instead_of_a_hyphen() -> None:
     assert (
         Words("en").sentence("From -12.5 to -3 in 2026-2040, NH3_21-2 (-4).")
         == "From −12.5 to −3 in 2026-2040, NH3_21-2 (−4)."
@@ -280,8 +282,8 @@ def test_a_chinese_workbook_names_plants_in_chinese(plan: Plan, tmp_path: Path) 
 
 
 @pytest.mark.slow
-def test_the_workbook_of_a_run_is_written_again_without_a_solve(solved_run: Path, tmp_path: Path) -> None:
-    """Origins of values name the resolved scenario of the run; everything else is the same."""
+def test_export_rewrites_the_workbook_of_a_run_in_either_language(solved_run: Path, tmp_path: Path) -> None:
+    """Only sheets Inputs and RunLog may differ: origins of values name the resolved scenario of the run."""
     words = ["export", str(solved_run), "--format", "xlsx", "-o"]
     assert CliRunner().invoke(group, [*words, str(tmp_path / "en.xlsx")], standalone_mode=False).exit_code == 0
     first, again = (openpyxl.load_workbook(path) for path in (solved_run / "plan.xlsx", tmp_path / "en.xlsx"))
@@ -292,5 +294,5 @@ def test_the_workbook_of_a_run_is_written_again_without_a_solve(solved_run: Path
     result = CliRunner().invoke(group, [*words, str(tmp_path / "zh.xlsx"), "--lang", "zh"], standalone_mode=False)
     assert result.exit_code == 0
     assert openpyxl.load_workbook(tmp_path / "zh.xlsx")["Cover"]["A4"].value == "结论"
-    refused = CliRunner().invoke(group, ["export", str(solved_run), "--format", "csv", "--lang", "zh"])
-    assert refused.exit_code == 2 and "--lang" in refused.output
+    rejected = CliRunner().invoke(group, ["export", str(solved_run), "--format", "csv", "--lang", "zh"])
+    assert rejected.exit_code == 2 and "--lang" in rejected.output

@@ -1,4 +1,4 @@
-"""A Chinese workbook shows its tables in 百万元 or 亿元; titles of charts are sentences that follow the inputs."""
+"""The money unit of a Chinese workbook (百万元 or 亿元), and chart titles that state figures of the plan."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def chinese_book(raw: bytes) -> Workbook:
     return openpyxl.load_workbook(io.BytesIO(raw))
 
 
-def switched(book: Workbook) -> dict[str, set[tuple[int, int]]]:
+def money_unit_cells(book: Workbook) -> dict[str, set[tuple[int, int]]]:
     """Cells of each sheet whose format depends on the unit of money."""
     found: dict[str, set[tuple[int, int]]] = {}
     for sheet in book:
@@ -69,23 +69,23 @@ def test_chinese_money_is_in_yuan() -> None:
         "net of resource cost -12 million.",
     ],
 )
-def test_each_million_of_a_chinese_sentence_is_in_yuan(text: str) -> None:
+def test_every_amount_in_a_chinese_sentence_is_in_yuan(text: str) -> None:
     found = chinese(text)
     assert found is not None and found.count("百万") == found.count("百万元") > 0
 
 
-def test_rectangles_hold_the_same_cells() -> None:
+def test_rectangles_cover_exactly_the_given_cells() -> None:
     cells = [(1, 1), (2, 1), (1, 2), (2, 2), (4, 2), (1, 4), (2, 3)]
     found = rectangles(cells)
-    held = [
+    covered = [
         (row, at) for top, left, down, right in found for row in range(top, down + 1) for at in range(left, right + 1)
     ]
-    assert sorted(held) == sorted(cells)
+    assert sorted(covered) == sorted(cells)
     assert (1, 1, 2, 2) in found and len(found) == 4
 
 
 @pytest.mark.slow
-def test_the_cover_offers_two_units_and_no_other_language_does(chinese_book: Workbook, shared_plan: Plan) -> None:
+def test_only_the_chinese_cover_offers_a_choice_of_money_unit(chinese_book: Workbook, shared_plan: Plan) -> None:
     sheet, address = "Cover", chinese_book.defined_names["money_unit"].attr_text.split("!")[1].replace("$", "")
     cell = chinese_book[sheet][address]
     assert cell.value == MILLIONS and not cell.protection.locked
@@ -97,8 +97,8 @@ def test_the_cover_offers_two_units_and_no_other_language_does(chinese_book: Wor
         )
 
 
-def test_amounts_and_their_units_are_shown_together(chinese_book: Workbook) -> None:
-    cells = switched(chinese_book)
+def test_amounts_and_their_unit_labels_follow_the_money_unit(chinese_book: Workbook) -> None:
+    cells = money_unit_cells(chinese_book)
     assert not cells["Inputs"] and not cells["Data"]
     assert all(cells[name] for name in ("Cover", "Summary", "Transport", "Storage", "Retrofits", "CashFlow", "MACC"))
     for name, chosen in cells.items():
@@ -106,7 +106,7 @@ def test_amounts_and_their_units_are_shown_together(chinese_book: Workbook) -> N
         rows = {row for row, _ in chosen}
         for row in rows:
             units = [cell for cell in sheet[row] if str(cell.value).startswith(MILLIONS)]
-            # A unit in the row of an amount is that of the amount, or that of a column below.
+            # A unit label in the row of an amount is that of the amount or of a column below.
             assert all((row, cell.column) in chosen for cell in units), (name, row)
         for row, at in chosen:
             value = sheet.cell(row, at).value
@@ -115,7 +115,9 @@ def test_amounts_and_their_units_are_shown_together(chinese_book: Workbook) -> N
 
 
 @pytest.mark.office
-def test_a_chosen_unit_is_shown_by_a_spreadsheet(chinese_book: Workbook, shared_plan: Plan, tmp_path: Path) -> None:
+def test_libreoffice_displays_amounts_in_the_selected_unit(
+    chinese_book: Workbook, shared_plan: Plan, tmp_path: Path
+) -> None:
     address = chinese_book.defined_names["money_unit"].attr_text.split("!")[1].replace("$", "")
     chinese_book["Cover"][address].value = HUNDRED_MILLIONS
     chinese_book.save(tmp_path / "plan.xlsx")
@@ -134,7 +136,7 @@ def test_a_chosen_unit_is_shown_by_a_spreadsheet(chinese_book: Workbook, shared_
     assert line[1] == f"{shared_plan.totals['capex_mn'] / 100:.2f}"
 
 
-def test_titles_of_charts_are_sentences_with_their_numbers(raw: bytes, shared_plan: Plan) -> None:
+def test_chart_titles_are_sentences_that_state_figures(raw: bytes, shared_plan: Plan) -> None:
     def charts(data: bytes) -> str:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return "".join(archive.read(name).decode() for name in archive.namelist() if "charts/chart" in name)

@@ -1,4 +1,4 @@
-"""Reports of a plan with a shared network: links, who pays, sites and wells, both proofs, the map."""
+"""Reports of a plan with a shared pipeline network: links, cost shares, sites and wells, optimality gaps, the map."""
 
 from __future__ import annotations
 
@@ -51,54 +51,54 @@ def labels_of(book: Workbook, name: str) -> list[str]:
 
 
 def spending(plan: Plan) -> dict[str, float]:
-    """What the plan spends, by the period tables."""
+    """Pipe and storage investment of the plan, from its tables by period."""
     return {"pipe_capex_mn": plan.flows["built_mn"].sum(), "storage_capex_mn": plan.storage["invested_mn"].sum()}
 
 
 @pytest.mark.parametrize("which", ["shared_plan", "static_plan"])
-def test_parts_of_retrofits_add_up_to_the_spending(which: str, request: pytest.FixtureRequest) -> None:
+def test_capex_of_retrofits_adds_up_to_the_spending_of_the_plan(which: str, request: pytest.FixtureRequest) -> None:
     plan: Plan = request.getfixturevalue(which)
     assert plan.retrofits["plant"].nunique() > 1
     for name, amount in spending(plan).items():
         assert plan.retrofits[name].sum() == pytest.approx(amount, rel=1e-9), name
-    difference = plan.retrofits[["capture_capex_mn", "pipe_capex_mn", "storage_capex_mn"]].sum().sum()
-    assert difference == pytest.approx(plan.totals["capex_mn"], rel=1e-9)
-    assert difference == pytest.approx(plan.by_year["spending_mn"].sum(), rel=1e-9)
+    capex_mn = plan.retrofits[["capture_capex_mn", "pipe_capex_mn", "storage_capex_mn"]].sum().sum()
+    assert capex_mn == pytest.approx(plan.totals["capex_mn"], rel=1e-9)
+    assert capex_mn == pytest.approx(plan.by_year["spending_mn"].sum(), rel=1e-9)
 
 
 @pytest.mark.parametrize("which", ["shared_plan", "static_plan"])
-def test_links_in_use_hold_what_lies_there(which: str, request: pytest.FixtureRequest) -> None:
+def test_links_in_use_match_the_flows_and_capex_of_the_plan(which: str, request: pytest.FixtureRequest) -> None:
     plan: Plan = request.getfixturevalue(which)
     links = links_in_use(plan)
     assert set(links["link"]) == set(plan.flows["link"])
     assert links["link"].is_unique
     assert links["pipe_capex_mn"].sum() == pytest.approx(plan.totals["pipe_capex_mn"], rel=1e-9)
     last = plan.flows[plan.flows["year"] == plan.problem.years[-1]].set_index("link")
-    held = links.set_index("link").loc[last.index]
-    assert held["flow_ktpa"].tolist() == pytest.approx(last["flow_ktpa"].tolist())
-    assert held["from_node"].tolist() == last["from_node"].tolist()
+    links_of_last_period = links.set_index("link").loc[last.index]
+    assert links_of_last_period["flow_ktpa"].tolist() == pytest.approx(last["flow_ktpa"].tolist())
+    assert links_of_last_period["from_node"].tolist() == last["from_node"].tolist()
     assert ((links["used_share"] >= 0) & (links["used_share"] <= 1 + 1e-9)).all()
-    # What goes into a site is what its links bring, at least from those that do not start there.
+    # Injection equals the flow of the links that end at the sites.
     into = links[links["to_node"].isin(plan.storage["site"])].groupby("to_node")["flow_ktpa"].sum()
     injected = plan.storage[plan.storage["year"] == plan.problem.years[-1]].set_index("site")["injected_ktpa"]
     assert into.sum() == pytest.approx(injected.sum(), rel=1e-9)
     assert (links["n_users"] > 0).all() and (links["users"] != "").all()
 
 
-def test_a_flow_that_turns_is_told_by_its_sign(shared_plan: Plan) -> None:
+def test_reversed_flow_of_a_link_is_negative(shared_plan: Plan) -> None:
     flows = shared_plan.flows.copy()
     first = flows.index[(flows["year"] == shared_plan.problem.years[0]) & (flows["flow_ktpa"] > 0)][0]
     ends = flows.loc[first, ["from_node", "to_node"]].tolist()
     flows.loc[first, ["from_node", "to_node"]] = ends[::-1]
-    turned = replace(shared_plan, flows=flows)
-    table = flows_of_links(turned, links_in_use(turned)).set_index("link")
+    reversed_plan = replace(shared_plan, flows=flows)
+    table = flows_of_links(reversed_plan, links_in_use(reversed_plan)).set_index("link")
     year, link = flows.at[first, "year"], flows.at[first, "link"]
     assert table.at[link, f"flow_{year}_ktpa"] == pytest.approx(-flows.at[first, "flow_ktpa"])
     assert table.at[link, "from_node"] == ends[0]
 
 
 @pytest.mark.parametrize("which", ["shared_plan", "static_plan"])
-def test_rows_of_pipes_add_up_to_links_and_to_the_spending_of_each_period(
+def test_pipes_by_vintage_add_up_to_links_and_to_the_spending_of_each_period(
     which: str, request: pytest.FixtureRequest
 ) -> None:
     plan: Plan = request.getfixturevalue(which)
@@ -114,7 +114,7 @@ def test_rows_of_pipes_add_up_to_links_and_to_the_spending_of_each_period(
 
 
 @pytest.mark.parametrize("split", ["by_use_mn", "by_shapley_mn"])
-def test_both_splits_pay_for_all_that_is_built(shared_plan: Plan, split: str) -> None:
+def test_both_cost_splits_add_up_to_the_investment(shared_plan: Plan, split: str) -> None:
     shared = shared_facilities(shared_plan)
     assert (shared["n_users"] > 1).all() and len(shared) > 1
     by_facility = shared.groupby(["kind", "facility"])
@@ -125,19 +125,19 @@ def test_both_splits_pay_for_all_that_is_built(shared_plan: Plan, split: str) ->
         assert paid[f"{what.removesuffix('_capex_mn')}_{split}"].sum() == pytest.approx(amount, rel=1e-9)
 
 
-def test_all_in_costs_of_plants_are_those_of_their_retrofits(shared_plan: Plan) -> None:
+def test_full_chain_costs_of_plants_equal_those_of_their_retrofits(shared_plan: Plan) -> None:
     paid = paid_by_plant(shared_plan).set_index("plant")
     yearly = shared_plan.retrofits.groupby("plant")["cost_mn_pa"].sum()
-    full = paid["captured_ktpa"]
-    all_in = paid["all_in_by_use_per_t"] * full / 1000
+    captured_ktpa = paid["captured_ktpa"]
+    all_in = paid["all_in_by_use_per_t"] * captured_ktpa / 1000
     assert all_in.tolist() == pytest.approx(yearly.loc[paid.index].tolist())
-    difference = paid["capture_cost_per_t"] + paid["transport_and_storage_per_t"]
-    assert paid["all_in_by_use_per_t"].tolist() == pytest.approx(difference.tolist())
-    # The splits share the same cost.
-    assert (paid["all_in_by_shapley_per_t"] * full).sum() / 1000 == pytest.approx(yearly.sum(), rel=1e-9)
+    cost_per_t = paid["capture_cost_per_t"] + paid["transport_and_storage_per_t"]
+    assert paid["all_in_by_use_per_t"].tolist() == pytest.approx(cost_per_t.tolist())
+    # Both splits distribute the same cost.
+    assert (paid["all_in_by_shapley_per_t"] * captured_ktpa).sum() / 1000 == pytest.approx(yearly.sum(), rel=1e-9)
 
 
-def test_sheet_transport_holds_links_and_payments(shared_plan: Plan, shared_book: Workbook) -> None:
+def test_transport_sheet_lists_links_and_cost_shares(shared_plan: Plan, shared_book: Workbook) -> None:
     sheet, at = shared_book["Transport"], labels_of(shared_book, "Transport").index
     rows = main_table(sheet)
     assert [row[at("Link")].value for row in rows] == list(pipes_by_vintage(shared_plan)["link"])
@@ -150,7 +150,7 @@ def test_sheet_transport_holds_links_and_payments(shared_plan: Plan, shared_book
     assert 0 < n_corridors < n_links
 
 
-def test_sheet_storage_holds_wells_and_money(shared_plan: Plan, shared_book: Workbook) -> None:
+def test_storage_sheet_shows_wells_and_investment(shared_plan: Plan, shared_book: Workbook) -> None:
     sheet, at = shared_book["Storage"], labels_of(shared_book, "Storage").index
     last = shared_plan.storage[shared_plan.storage["year"] == shared_plan.problem.years[-1]].set_index("site")
     for row in main_table(sheet):
@@ -160,7 +160,7 @@ def test_sheet_storage_holds_wells_and_money(shared_plan: Plan, shared_book: Wor
     assert {"Total investment", "Paid by the site", "Capital of a well", "Other candidate sites"} <= set(texts(sheet))
 
 
-def test_economics_adds_up_to_the_spending(shared_plan: Plan, shared_book: Workbook) -> None:
+def test_economics_sheet_adds_up_to_the_spending_of_the_plan(shared_plan: Plan, shared_book: Workbook) -> None:
     sheet, at = shared_book["Economics"], labels_of(shared_book, "Economics").index
     capital = ("Capture capex", "Pipe capex", "Storage capex")
     total = row_that_starts(sheet, "Total")
@@ -180,13 +180,15 @@ def test_the_gap_is_reported_over_all_links_and_within_the_links_searched(
     shared_plan: Plan, shared_book: Workbook
 ) -> None:
     n_corridors, n_links = pipe_links(shared_plan)
-    wide = f"{100 * shared_plan.objective.gap_share:.2f} %"
+    gap_over_all_links = f"{100 * shared_plan.objective.gap_share:.2f} %"
     for text in (gap_text(gap_of(shared_plan)), bound_text(shared_plan)):
         assert f"within the {n_corridors} links searched" in text or (
-            f"{n_corridors} searched link" in text and f"all {n_links} candidate links" in text and wide in text
+            f"{n_corridors} searched link" in text
+            and f"all {n_links} candidate links" in text
+            and gap_over_all_links in text
         )
     for name in ("Cover", "Summary", "Transport"):
-        assert any(wide in text and "candidate links" in text for text in texts(shared_book[name])), name
+        assert any(gap_over_all_links in text and "candidate links" in text for text in texts(shared_book[name])), name
     assert row_that_starts(shared_book["Summary"], "Optimality gap over all candidate links")[1].value == pytest.approx(
         shared_plan.objective.gap_share
     )
@@ -198,46 +200,46 @@ def test_the_gap_is_reported_over_all_links_and_within_the_links_searched(
 
 
 @pytest.mark.slow
-def test_bounds_without_a_restriction_and_without_a_bound(shared_plan: Plan, plan: Plan) -> None:
+def test_gap_and_bound_texts_cover_all_links_and_missing_bounds(shared_plan: Plan, plan: Plan) -> None:
     assert gap_text(gap_of(plan)).startswith("optimality gap ") and "searched" not in bound_text(plan)
     every = tuple(shared_plan.problem.network.links["link"]) if shared_plan.problem.network else ()
     n_links = pipe_links(shared_plan)[1]
     over_all = replace(shared_plan, corridors=every)
     assert gap_text(gap_of(over_all)).endswith(f"(over all {n_links} candidate links)")
     assert "searched" not in bound_text(over_all)
-    lost = replace(
+    without_bound = replace(
         shared_plan.objective, searched_bound=float("inf"), searched_gap_share=float("inf"), bound=float("inf")
     )
-    unknown = replace(shared_plan, objective=lost)
+    unknown = replace(shared_plan, objective=without_bound)
     assert gap_text(gap_of(unknown)).count("unknown") == 2 and bound_text(unknown).count("was found") == 2
-    idle = replace(shared_plan, objective=replace(shared_plan.objective, value=0.0, bound=12.0))
-    assert "unknown (bound 12 kt" in gap_text(gap_of(idle), "kt")
+    zero_plan = replace(shared_plan, objective=replace(shared_plan.objective, value=0.0, bound=12.0))
+    assert "unknown (bound 12 kt" in gap_text(gap_of(zero_plan), "kt")
 
 
 @pytest.mark.slow
-def test_a_bound_that_was_not_found_breaks_no_workbook(shared_plan: Plan, tmp_path: Path) -> None:
-    lost = replace(
+def test_workbook_reports_a_missing_bound_as_not_found(shared_plan: Plan, tmp_path: Path) -> None:
+    without_bound = replace(
         shared_plan.objective, searched_bound=float("inf"), searched_gap_share=float("inf"), bound=float("inf")
     )
-    book = read_back(replace(shared_plan, objective=lost), tmp_path)
+    book = read_back(replace(shared_plan, objective=without_bound), tmp_path)
     assert row_that_starts(book["RunLog"], "Gap")[1].value == "not found"
 
 
-def test_totals_and_assumptions_are_those_of_a_network(shared_plan: Plan, shared_book: Workbook, plan: Plan) -> None:
+def test_totals_and_assumptions_describe_the_network(shared_plan: Plan, shared_book: Workbook, plan: Plan) -> None:
     assert set(shared_plan.totals) <= {name for name, each in quantities().items() if each["total"]}
     assert row_that_starts(shared_book["Summary"], "Storage capex")[1].value == pytest.approx(
         shared_plan.totals["storage_capex_mn"]
     )
     assert {"Pipe spending", "Storage spending", "Well capex", "Trucking"} <= set(texts(shared_book["Summary"]))
-    shared, own = ({str(each["statement"]) for each in model_assumptions(p.problem)} for p in (shared_plan, plan))
-    assert any("searched links" in each for each in shared - own) and any(
-        "by electric truck" in each for each in shared - own
+    shared, own_pipes = ({str(each["statement"]) for each in model_assumptions(p.problem)} for p in (shared_plan, plan))
+    assert any("searched links" in each for each in shared - own_pipes) and any(
+        "by electric truck" in each for each in shared - own_pipes
     )
-    assert any("its own pipe" in each for each in own - shared)
+    assert any("its own pipe" in each for each in own_pipes - shared)
 
 
 @pytest.mark.slow
-def test_a_static_year_offers_the_inputs_that_act_on_it(static_plan: Plan, tmp_path: Path) -> None:
+def test_static_workbook_unlocks_and_reads_only_the_inputs_that_apply(static_plan: Plan, tmp_path: Path) -> None:
     path = static_plan.to_excel(tmp_path / "static.xlsx")
     book = openpyxl.load_workbook(path)
     unlocked = [[cell.value for cell in book["Inputs"][row]][:2] for row in range(9, 20)
@@ -256,7 +258,7 @@ def test_a_static_year_offers_the_inputs_that_act_on_it(static_plan: Plan, tmp_p
     assert (read.scenario.budget.total_mn, read.scenario.policy.carbon_price_per_t[2024]) == (250, 100)
 
 
-def test_a_static_year_is_told_as_one(static_plan: Plan, tmp_path: Path) -> None:
+def test_static_plan_is_reported_as_a_representative_year(static_plan: Plan, tmp_path: Path) -> None:
     book = read_back(static_plan, tmp_path)
     answer = " ".join(texts(book["Cover"]))
     cost = f"{sum(static_plan.cost_terms.values()):,.0f}"
@@ -273,7 +275,7 @@ def test_a_static_year_is_told_as_one(static_plan: Plan, tmp_path: Path) -> None
     )
 
 
-def test_the_map_draws_links_the_way_their_flow_goes(shared_plan: Plan) -> None:
+def test_map_draws_links_in_the_direction_of_flow(shared_plan: Plan) -> None:
     features = json.loads(geojson_text(shared_plan))["features"]
     network = shared_plan.problem.network
     assert network is not None
@@ -328,8 +330,8 @@ solver: {mip_gap: 0.01, threads: 1}
 
 
 @pytest.fixture
-def desk(tmp_path: Path, solved: Callable[..., Plan]) -> Path:
-    """A scenario beside a file of corridors: those that a plan with the like question found."""
+def scenario_folder(tmp_path: Path, solved: Callable[..., Plan]) -> Path:
+    """A folder with a scenario and its corridor file, which has the corridors of the plan of a similar scenario."""
     found = solved(NETWORK, {"storage.sites": ["Qinshui"], "transport.trucks": False, "solver.mip_gap": 0.01})
     (tmp_path / "desk" / "mine").mkdir(parents=True)
     links = candidate_links(found)
@@ -339,25 +341,27 @@ def desk(tmp_path: Path, solved: Callable[..., Plan]) -> Path:
 
 
 @pytest.mark.slow
-def test_a_file_of_corridors_goes_with_the_run(desk: Path, tmp_path: Path, solved: Callable[..., Plan]) -> None:
-    scenario, inputs = read_checked(desk / "scenario.yaml")
+def test_corridor_file_is_copied_and_its_content_changes_the_run_key(
+    scenario_folder: Path, tmp_path: Path, solved: Callable[..., Plan]
+) -> None:
+    scenario, inputs = read_checked(scenario_folder / "scenario.yaml")
     plan = solved(NETWORK, {"storage.sites": ["Qinshui"], "transport.trucks": False, "solver.mip_gap": 0.01})
     requested = replace(plan, problem=replace(plan.problem, scenario=scenario))
     folder = write_run_folder(requested, tmp_path / "run")
-    assert (folder / "own" / "ways.csv").read_bytes() == (desk / "mine" / "ways.csv").read_bytes()
+    assert (folder / "own" / "ways.csv").read_bytes() == (scenario_folder / "mine" / "ways.csv").read_bytes()
     text = (folder / "scenario.resolved.yaml").read_text(encoding="utf-8")
     assert '  corridors: "own/ways.csv"  # scenario.yaml:4, copied from ways.csv\n' in text
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     assert "own/ways.csv" in manifest["outputs"] and "own:corridors" in manifest["inputs"]
     assert manifest["gap_share"] >= manifest["searched_gap_share"]
-    # Other corridors of the same name are another run.
+    # Changing the content of the corridor file changes the run key.
     before = run_key(scenario, inputs).sha256
-    (desk / "mine" / "ways.csv").write_text("link\n", encoding="utf-8")
+    (scenario_folder / "mine" / "ways.csv").write_text("link\n", encoding="utf-8")
     assert run_key(scenario, inputs).sha256 != before
 
 
 @pytest.mark.slow
-def test_an_empty_plan_of_a_network_says_why(solved: Callable[..., Plan], tmp_path: Path) -> None:
+def test_empty_plan_of_a_network_states_why_nothing_is_built(solved: Callable[..., Plan], tmp_path: Path) -> None:
     empty = solved(NETWORK, {"budget.total_mn": 0})
     book = read_back(empty, tmp_path)
     for name in ("Cover", "Transport", "Storage", "Economics"):
@@ -368,17 +372,17 @@ def test_an_empty_plan_of_a_network_says_why(solved: Callable[..., Plan], tmp_pa
 
 
 @pytest.mark.slow
-def test_a_fractional_plan_of_a_network_can_be_reported(solved: Callable[..., Plan], tmp_path: Path) -> None:
-    parts = solved(NETWORK, {"capture.decisions": "continuous"})
-    assert parts.corridors is None and candidate_links(parts)["is_corridor"].all()
-    book = read_back(parts, tmp_path)
+def test_continuous_plan_of_a_network_can_be_reported(solved: Callable[..., Plan], tmp_path: Path) -> None:
+    continuous_plan = solved(NETWORK, {"capture.decisions": "continuous"})
+    assert continuous_plan.corridors is None and candidate_links(continuous_plan)["is_corridor"].all()
+    book = read_back(continuous_plan, tmp_path)
     assert any("Every candidate link is in the model" in text for text in texts(book["Transport"]))
-    assert "corridor" not in run_text(parts.to_dict(), tmp_path)
-    assert MappingProxyType(tables_of(parts))["shares"]["capex_mn"].ge(0).all()
+    assert "corridor" not in run_text(continuous_plan.to_dict(), tmp_path)
+    assert MappingProxyType(tables_of(continuous_plan))["shares"]["capex_mn"].ge(0).all()
 
 
 @pytest.mark.slow
-def test_the_list_of_single_streams_needs_no_target_and_no_price_of_power(
+def test_merit_order_needs_neither_targets_nor_electricity_prices(
     shared_plan: Plan, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     requested = shared_plan.problem.scenario.with_changes(

@@ -1,4 +1,4 @@
-"""The page: one file that loads nothing, in which names stay names, with the figures of its run."""
+"""The HTML page of a run: one file without external resources, with escaped names and the figures of the run."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.slow
 
 
 class Page(HTMLParser):
-    """What a browser would make of the file: elements with their attributes, scripts, and text."""
+    """The parsed page: elements with their attributes, and texts by element, scripts included."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class Page(HTMLParser):
 
     @property
     def charts(self) -> dict[str, dict[str, Any]]:
-        """The Vega-Lite of each chart by its name."""
+        """The Vega-Lite specification of each chart, by name."""
         return {name: block for name, block in self._blocks.items() if name != "map"}
 
     @property
@@ -94,12 +94,12 @@ def csv_rows(text: str) -> list[dict[str, Any]]:
     return pd.read_csv(io.StringIO(text), keep_default_na=False).to_dict("records")
 
 
-def test_it_loads_nothing_and_runs_its_own_two_scripts_alone(page: Page, text: str) -> None:
+def test_page_loads_no_resources_and_allows_only_its_own_two_scripts(page: Page, text: str) -> None:
     for tag, about in page.elements:
         assert "src" not in about and tag not in ("iframe", "object", "embed", "img", "base", "form")
         assert not any(name.startswith("on") for name in about)
         if tag == "a" and str(about["href"]).startswith("https://"):
-            assert about["rel"] == "noopener noreferrer"  # where a reference is, opened by a reader alone
+            assert about["rel"] == "noopener noreferrer"  # a reference, which opens only on a click
         else:
             assert about.get("href", "data:,") == "data:," or str(about["href"]).startswith("#")
     (policy,) = (about["content"] for _, about in page.elements if about.get("http-equiv") == "Content-Security-Policy")
@@ -108,33 +108,33 @@ def test_it_loads_nothing_and_runs_its_own_two_scripts_alone(page: Page, text: s
     assert "@import" not in text.split("</style>")[0] and "url(" not in text.split("</style>")[0]
 
 
-def test_it_holds_every_section_and_the_plans_own_figures(page: Page, plan: Plan) -> None:
+def test_page_contains_every_section_and_the_figures_of_the_plan(page: Page, plan: Plan) -> None:
     headings = page.texts["h2"]
     expected = (
         "answer", "map", "timeline", "zones", "built", "plants", "pipelines", "storage", "macc", "stakeholders",
         "owner_returns", "evidence", "sources",
     )  # fmt: skip
     assert headings == [labels().keyed[key][0] for key in expected]
-    # The table of contents leads to each of them.
+    # The table of contents links to each section.
     links = [str(about["href"]) for tag, about in page.elements if tag == "a" and str(about["href"]).startswith("#")]
     assert links == [f"#{about['id']}" for tag, about in page.elements if tag == "section"]
     message = " ".join(page.texts["b"])
     for name in ("captured_ktpa", "avoided_ktpa", "capex_mn", "avoidance_cost_per_t", "storage_cost_per_t"):
         assert f"{plan.totals[name]:,.0f}" in message, name
-    whole = " ".join(word for words in page.texts.values() for word in words)
-    assert f"Optimality gap {100 * plan.objective.searched_gap_share:.2f}\u00a0%" in whole
-    assert "Not calibrated" in whole and "schematic, not a boundary statement" in whole
+    all_text = " ".join(word for words in page.texts.values() for word in words)
+    assert f"Optimality gap {100 * plan.objective.searched_gap_share:.2f}\u00a0%" in all_text
+    assert "Not calibrated" in all_text and "schematic, not a boundary statement" in all_text
     assert plan.problem.name in page.texts["h1"] and "Which works, and when?" in page.texts["p"]
 
 
-def test_every_chart_says_in_words_what_it_shows(page: Page) -> None:
+def test_every_chart_has_a_text_description(page: Page) -> None:
     assert set(page.charts) == {"spending", "tonnes", "macc-chart", "zones-chart", "stakeholders-chart"}
     labels = {about["id"]: about["aria-label"] for _, about in page.elements if "data-chart" in about}
     for name, chart in page.charts.items():
         assert chart["description"] == labels[name] and len(chart["description"]) > 20
 
 
-def test_the_cost_curve_has_bars_as_wide_as_what_they_avoid(page: Page, run: StoredRun) -> None:
+def test_bars_of_the_cost_curve_are_as_wide_as_the_abatement(page: Page, run: StoredRun) -> None:
     rows = values_of(page.charts["macc-chart"])
     widths = [row["cumulative_avoided_at_full_load_ktpa"] - row["start_ktpa"] for row in rows]
     assert widths == pytest.approx(list(run.tables["macc"]["avoided_at_full_load_ktpa"]), abs=0.002)
@@ -144,7 +144,7 @@ def test_the_cost_curve_has_bars_as_wide_as_what_they_avoid(page: Page, run: Sto
     assert starts == pytest.approx([row["cumulative_avoided_at_full_load_ktpa"] for row in rows[:-1]], abs=0.002)
 
 
-def test_the_map_shows_every_plant_pipe_and_site_where_it_lies(page: Page, run: StoredRun) -> None:
+def test_map_shows_every_plant_pipe_and_site_to_scale(page: Page, run: StoredRun) -> None:
     drawn = page.map
     features = run.features("plant")
     assert {each["id"] for each in drawn["plants"]} == {each["properties"]["id"] for each in features}
@@ -156,16 +156,14 @@ def test_the_map_shows_every_plant_pipe_and_site_where_it_lies(page: Page, run: 
     east_km = 111.2 * (lon2 - lon) * math.cos(math.radians((lat + lat2) / 2))
     km = math.dist(places[a], places[b]) * drawn["kmPerUnit"]
     assert km == pytest.approx(math.hypot(east_km, 111.2 * (lat2 - lat)), rel=0.05)
-    # Circles are drawn by area, none outside the drawing.
+    # The area of circles is proportional to emissions; no centre is outside the map.
     for each in drawn["plants"]:
         assert 0 < each["x"] < WIDTH and 0 < each["y"] < HEIGHT
     areas = [each["r"] ** 2 / each["baseline"] for each in drawn["plants"] if each["r"] > 5.0]
     assert len(areas) > 2 and max(areas) == pytest.approx(min(areas), rel=0.04)
 
 
-def test_each_plant_on_the_map_says_why_it_is_in_or_out_and_what_its_streams_cost(
-    page: Page, run: StoredRun, plan: Plan
-) -> None:
+def test_map_states_why_each_plant_is_in_or_out_and_lists_its_retrofits(page: Page, run: StoredRun, plan: Plan) -> None:
     drawn = page.map
     reasons = reasons_of(plan.problem, plan.retrofits).set_index("plant")["reason"]
     retrofits = plan.retrofits.groupby("plant").size()
@@ -176,21 +174,21 @@ def test_each_plant_on_the_map_says_why_it_is_in_or_out_and_what_its_streams_cos
         assert len(built) == retrofits.get(each["id"], 0)
 
 
-def test_names_are_in_the_language_of_the_page_in_china_and_abroad() -> None:
+def test_basemap_has_english_and_chinese_names_in_china_and_abroad() -> None:
     china = basemap_of(None).near(Projection((110.0, 34.0, 120.0, 43.0)))
     assert {"Shanxi", "Tibet"} <= {each.name for each in basemap_of(None).outlines}
     assert ("Taiyuan", "太原") in {(city["name"], city["name_zh"]) for city in china.cities}
     germany = basemap_of(None).near(Projection((6.0, 50.0, 14.0, 55.0)))
     assert {"Germany", "Netherlands"} <= {each.name for each in germany.outlines}
     assert not {"China", "Hebei", "Brazil"} & {each.name for each in germany.outlines}
-    # Berlin lies in Germany, also in the reduced outline.
+    # The simplified outline of Germany contains Berlin and not Paris.
     (outline,) = (each for each in germany.outlines if each.name == "Germany")
     assert (outline.name_zh, is_inside(13.4, 52.5, outline.rings[0])) == ("德国", True)
     assert not is_inside(2.35, 48.86, outline.rings[0])
 
 
 def is_inside(lon: float, lat: float, ring: list[list[float]]) -> bool:
-    """By the number of edges to the east of a point."""
+    """Whether a ring contains a point, by the even-odd rule."""
     edges = zip(ring, [*ring[1:], ring[0]], strict=True)
     crossed = [
         (a[1] > lat) != (b[1] > lat) and lon < (b[0] - a[0]) * (lat - a[1]) / (b[1] - a[1]) + a[0] for a, b in edges
@@ -198,22 +196,22 @@ def is_inside(lon: float, lat: float, ring: list[list[float]]) -> bool:
     return sum(crossed) % 2 == 1
 
 
-def test_what_a_period_shows_is_that_period_s(page: Page, plan: Plan) -> None:
+def test_figures_and_rows_by_period_match_the_plan(page: Page, plan: Plan) -> None:
     by_year = plan.emissions.groupby("year")[["captured_ktpa", "avoided_ktpa"]].sum()
     by_period = [json.loads(str(about["data-periods"])) for tag, about in page.elements if tag == "b" and len(about)]
     for name in by_year:
         assert [f"{value:,.0f}" for value in by_year[name]] in by_period
-    # Tonnes and shares move; costs per tonne name the last period.
+    # Tonnes and shares depend on the period; costs per tonne are labelled with the last period.
     assert len(by_period) >= 4
     last = f"{plan.problem.years[-1]}–"
     labels_of = [text for text in page.texts["span"] if "/t avoided" in text or "/t stored" in text]
     assert labels_of and all(f", {last}" in text for text in labels_of)
-    late = [about for tag, about in page.elements if tag == "tr" and about.get("data-from") == "1"]
-    # Retrofits that start in the second period, and their own pipelines.
-    assert len(late) == 2 * int((plan.retrofits["year"] == plan.problem.years[1]).sum())
+    second_period_rows = [about for tag, about in page.elements if tag == "tr" and about.get("data-from") == "1"]
+    # Rows of retrofits that start in the second period, and of their pipelines.
+    assert len(second_period_rows) == 2 * int((plan.retrofits["year"] == plan.problem.years[1]).sum())
 
 
-def test_zones_name_the_period_of_their_figures(page: Page, plan: Plan) -> None:
+def test_zones_section_states_the_period_of_its_figures(page: Page, plan: Plan) -> None:
     last = f"{plan.problem.years[-1]}–"
     (title,) = (text for text in page.texts["h3"] if "abatement is highest in" in text)
     assert title.startswith(f"In {last}")
@@ -221,13 +219,13 @@ def test_zones_name_the_period_of_their_figures(page: Page, plan: Plan) -> None:
 
 
 def test_a_number_and_its_percent_sign_stay_on_one_line(page: Page) -> None:
-    # Citations, list items, are as they are in the table of references.
+    # Citations (list items) repeat the text of the table of references.
     shown = [text for tag, texts in page.texts.items() if tag not in ("script", "style", "li") for text in texts]
     assert any("\u00a0%" in text for text in shown)
     assert [text for text in shown if re.search("[0-9] %", text)] == []
 
 
-def test_chinese_has_chinese_punctuation_and_no_spaces_within(run: StoredRun) -> None:
+def test_chinese_page_has_chinese_punctuation_without_spaces(run: StoredRun) -> None:
     page = Page(page_text(run, lang="zh"))
     shown = [text for tag, texts in page.texts.items() if tag not in ("script", "style") for text in texts]
     han = "[\u4e00-\u9fff]"
@@ -243,7 +241,7 @@ def test_headings_of_tables_start_with_a_capital(text: str) -> None:
     assert "Retrofits started" in headings and [each for each in headings if each[0].islower()] == []
 
 
-def test_colours_of_charts_are_seen_on_white() -> None:
+def test_chart_colours_have_sufficient_contrast_on_white() -> None:
     def luminance(colour: str) -> float:
         parts = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
         red, green, blue = (x / 12.92 if x <= 0.03928 else ((x + 0.055) / 1.055) ** 2.4 for x in parts)
@@ -253,14 +251,14 @@ def test_colours_of_charts_are_seen_on_white() -> None:
         assert 1.05 / (luminance(colour) + 0.05) >= 3.0, colour
 
 
-def test_evidence_is_that_of_the_workbook(text: str, plan: Plan) -> None:
+def test_evidence_table_matches_the_quality_rows_of_the_workbook(text: str, plan: Plan) -> None:
     shown = text.split('data-table="evidence"')[1].split("</table>")[0]
     for row in quality_rows(plan.problem, plan.retrofits):
         assert f"<td class=n>{row['value']:,.0f}</td>" in shown
         assert f"<td class=n>{100 * row['assumed_share']:.1f}\u00a0%</td>" in shown
 
 
-def test_after_a_change_of_tables_reasons_and_evidence_are_left_out(run: StoredRun) -> None:
+def test_reasons_and_evidence_are_omitted_if_tables_have_changed(run: StoredRun) -> None:
     changed = Page(page_text(replace(run, inputs={**run.inputs, "prices/power": "0" * 64})))
     assert labels().keyed["evidence"][0] not in changed.texts["h2"]
     assert "Tables have changed since this run" in " ".join(changed.texts["p"])
@@ -268,7 +266,9 @@ def test_after_a_change_of_tables_reasons_and_evidence_are_left_out(run: StoredR
 
 
 @pytest.mark.slow
-def test_the_same_run_gives_the_same_bytes(run: StoredRun, text: str, plan: Plan, tmp_path: Path) -> None:
+def test_page_is_deterministic_and_identical_from_the_run_folder(
+    run: StoredRun, text: str, plan: Plan, tmp_path: Path
+) -> None:
     assert page_text(run) == text
     folder = plan.to_folder(tmp_path / run.name)
     assert write_page(read_run(folder)) == folder / "report.html"
@@ -290,20 +290,20 @@ def test_hostile_names_are_inert(run: StoredRun) -> None:
     )  # fmt: skip
     text = page_text(hostile, lang="both")
     page, plain = Page(text), Page(page_text(run, lang="both"))
-    # As many elements of each kind as without: no name became an element.
+    # The number of elements is unchanged: no name became an element.
     assert [tag for tag, _ in page.elements if tag in ("script", "img")] == ["script"] * (len(page.charts) + 3)
     assert len(page.elements) == len(plain.elements)
     assert HOSTILE in {row["name"] for row in values_of(page.charts["macc-chart"])}
     assert HOSTILE in page.texts["h1"]
 
 
-def test_a_gap_that_was_not_found_is_said_to_be_so(run: StoredRun) -> None:
+def test_missing_optimality_gap_is_reported_as_unknown(run: StoredRun) -> None:
     document = {**run.document, "objective": {**run.document["objective"], "searched_gap_share": None}}
     assert "The optimality gap is unknown." in " ".join(Page(page_text(replace(run, document=document))).texts["dd"])
 
 
 @pytest.mark.slow
-def test_headings_are_in_the_language_asked_for(run: StoredRun) -> None:
+def test_headings_are_in_the_requested_language(run: StoredRun) -> None:
     chinese, both = Page(page_text(run, lang="zh")), Page(page_text(run, lang="both"))
     assert "地图" in chinese.texts["h2"] and "Map" not in chinese.texts["h2"]
     assert "Map / 地图" in both.texts["h2"]
@@ -313,7 +313,7 @@ def test_headings_are_in_the_language_asked_for(run: StoredRun) -> None:
     assert tuple(option.type.choices) == LANGUAGES  # type: ignore[attr-defined]
 
 
-def test_a_frontier_is_drawn_where_the_run_has_one(run: StoredRun) -> None:
+def test_run_with_a_frontier_has_its_chart_and_a_budget_slider(run: StoredRun) -> None:
     page = Page(page_text(replace(run, frontier=frontier_of(run))))
     assert labels().keyed["frontier"][0] in page.texts["h2"]
     shown = [row["value"] for row in values_of(page.charts["frontier-chart"]) if row["what"] == "solutions"]
@@ -322,7 +322,7 @@ def test_a_frontier_is_drawn_where_the_run_has_one(run: StoredRun) -> None:
     assert (slider["type"], slider["min"], slider["max"], slider["value"]) == ("range", "0", "2", "1")
 
 
-def test_a_retrofit_of_half_a_stream_says_so_in_every_list(run: StoredRun) -> None:
+def test_half_size_retrofit_is_labelled_in_every_list(run: StoredRun) -> None:
     retrofits = [{**row, "technology": "amine", "size": "half"} for row in run.document["retrofits"]]
     halves = replace(run, document={**run.document, "retrofits": retrofits})
     page = Page(page_text(replace(halves, frontier=frontier_of(halves))))
@@ -332,28 +332,28 @@ def test_a_retrofit_of_half_a_stream_says_so_in_every_list(run: StoredRun) -> No
     assert {drawn["texts"][each] if isinstance(each, int) else each for each in shown} == {"amine, half"}
 
 
-def test_futures_are_drawn_where_the_run_has_been_looked_at_in_many(run: StoredRun, page: Page) -> None:
+def test_run_with_uncertainty_has_charts_of_outcomes_inputs_and_plants(run: StoredRun, page: Page) -> None:
     text = page_text(futures_of(run))
     charts = Page(text).charts
     bars, line = (layer["data"]["values"] for layer in charts["outcomes"]["layer"])
     for mode, most in (("fixed plan", 50), ("re-optimised (continuous)", 100)):
-        mine = [row for row in bars if row["mode"] == mode]
-        assert sum(row["n"] for row in mine) == 5
-        assert max(row["high"] for row in mine) >= most > max(row["low"] for row in mine)
+        bars_of_mode = [row for row in bars if row["mode"] == mode]
+        assert sum(row["n"] for row in bars_of_mode) == 5
+        assert max(row["high"] for row in bars_of_mode) >= most > max(row["low"] for row in bars_of_mode)
     assert line == [{"planned": 31.0}]
-    # Less the mean of 60: the widest first, its low end to the right; without the input whose effect may be noise.
+    # Changes from the mean of 60, the widest bar first; inputs whose effect may be noise are omitted.
     assert "inputs within sampling noise, left out: 2." in text
     assert [(row["input"], row["change"]) for row in values_of(charts["tornado"])] == [
         ("power price", 20.0), ("power price", -15.0), ("pipe cost", 5.0), ("pipe cost", -5.0),
     ]  # fmt: skip
-    # The most often chosen first; plants of one name are told apart by their ids.
+    # The most often chosen plant is first; plants with the same name are distinguished by their ids.
     assert [(row["name"], row["share"]) for row in values_of(charts["chosen"])] == [
         (HOSTILE, 1.0), ("p3 Works", 0.6), ("p2 Works", 0.4),
     ]  # fmt: skip
     assert not {"outcomes", "tornado", "chosen"} & set(page.charts)
 
 
-def test_sentences_of_a_monte_carlo_are_chinese_in_chinese(run: StoredRun) -> None:
+def test_monte_carlo_sentences_are_translated_to_chinese(run: StoredRun) -> None:
     page = page_text(futures_of(run), lang="zh")
     for message in (
         "共 5 种未来情景（随机种子 1）。",
@@ -368,7 +368,7 @@ def test_sentences_of_a_monte_carlo_are_chinese_in_chinese(run: StoredRun) -> No
         assert message not in page
 
 
-def test_the_folder_of_a_monte_carlo_has_a_page_of_its_plan_and_its_futures(plan: Plan, tmp_path: Path) -> None:
+def test_page_of_a_monte_carlo_folder_shows_its_plan_and_futures(plan: Plan, tmp_path: Path) -> None:
     plan.to_folder(tmp_path / "plan")
     found = futures_of(run_of(plan))
     (tmp_path / "montecarlo.json").write_text(json.dumps(found.uncertainty))
@@ -380,14 +380,12 @@ def test_the_folder_of_a_monte_carlo_has_a_page_of_its_plan_and_its_futures(plan
 
 
 @pytest.mark.slow
-def test_an_empty_plan_a_network_and_a_static_year_have_pages(
-    empty_plan: Plan, shared_plan: Plan, static_plan: Plan
-) -> None:
+def test_empty_network_and_static_plans_have_pages(empty_plan: Plan, shared_plan: Plan, static_plan: Plan) -> None:
     empty, shared, static = (Page(page_text(run_of(each))) for each in (empty_plan, shared_plan, static_plan))
     assert "Nothing is built." in empty.texts["p"]
     assert "Nothing is built because the budget is 0." in empty.texts["p"]
     assert "stakeholders-chart" not in empty.charts
-    # No payback period without an investment.
+    # Without investment there is no payback period.
     owners = page_text(run_of(empty_plan)).split('data-table="owners"')[1].split("<tfoot>")[1].split("</tfoot>")[0]
     assert re.findall(r"<td class=n>(.*?)</td>", owners) == ["0", "0", "0", "–", "–", "–"]
     assert {"pipe", "truck"} >= {row["kind"] for row in shared.map["pipes"]} != set()
@@ -395,9 +393,9 @@ def test_an_empty_plan_a_network_and_a_static_year_have_pages(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("turn", [1, -1])
-def test_a_basemap_of_ones_own_takes_the_place_of_provinces(run: StoredRun, tmp_path: Path, turn: int) -> None:
-    square = [[110.0, 34.0], [115.0, 34.0], [115.0, 41.0], [110.0, 41.0], [110.0, 34.0]][::turn]
+@pytest.mark.parametrize("ring_order", [1, -1])
+def test_own_basemap_replaces_the_provinces(run: StoredRun, tmp_path: Path, ring_order: int) -> None:
+    square = [[110.0, 34.0], [115.0, 34.0], [115.0, 41.0], [110.0, 41.0], [110.0, 34.0]][::ring_order]
     shape = {"type": "Polygon", "coordinates": [square]}
     feature = {"type": "Feature", "properties": {"name": "Square"}, "geometry": shape}
     (tmp_path / "own.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}), "utf-8")
@@ -405,12 +403,12 @@ def test_a_basemap_of_ones_own_takes_the_place_of_provinces(run: StoredRun, tmp_
     assert drawn.rings == [square]
     labels_of = {each["text"] for each in Page(page_text(run, basemap=str(tmp_path / "own.geojson"))).map["labels"]}
     assert "Square" in labels_of and "Shaanxi" not in labels_of
-    for option, source, without in (
+    for option, source, absent in (
         (str(tmp_path / "own.geojson"), "own.geojson (outlines), GeoNames", "Natural Earth (outlines"),
         ("none", "Source: map.geojson", "GeoNames ("),
     ):
         notes = str(plan_map(run, Words("en", run.money), basemap_of(option), {}))
-        assert source in notes and without not in notes and "boundary statement" not in notes
+        assert source in notes and absent not in notes and "boundary statement" not in notes
     far = {**feature, "geometry": {"type": "Polygon", "coordinates": [[[-x, y] for x, y in square]]}}
     (tmp_path / "far.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [far]}), "utf-8")
     notes = str(plan_map(run, Words("en", run.money), basemap_of(str(tmp_path / "far.geojson")), {}))
@@ -443,7 +441,7 @@ def _collection(*ring: list[float]) -> str:
         (_collection([114, 37], [114, 41], [114, 37]), "has a ring of 3 points"),
     ],
 )
-def test_a_basemap_that_is_none_is_told(tmp_path: Path, content: str, words: str) -> None:
+def test_invalid_or_missing_basemap_raises_an_error(tmp_path: Path, content: str, words: str) -> None:
     (tmp_path / "bad.geojson").write_text(content, encoding="utf-8")
     with pytest.raises(InputError, match=words):
         basemap_of(str(tmp_path / "bad.geojson"))
@@ -451,12 +449,12 @@ def test_a_basemap_that_is_none_is_told(tmp_path: Path, content: str, words: str
         basemap_of(str(tmp_path / "missing.geojson"))
 
 
-def test_sources_are_those_of_the_tables_with_their_licences(text: str) -> None:
+def test_sources_are_listed_with_their_licences(text: str) -> None:
     listed = text.split("<ol class=sources>")[1].split("</ol>")[0]
     assert "Global Energy Monitor" in listed and "CC BY 4.0" in listed
 
 
-def test_without_the_extra_the_command_says_how_to_install_it(plan: Plan, tmp_path: Path) -> None:
+def test_report_command_without_its_extra_states_the_install_command(plan: Plan, tmp_path: Path) -> None:
     import sys
 
     folder = plan.to_folder(tmp_path / "run")

@@ -1,4 +1,4 @@
-"""The page in Chromium: it fits screens and paper, does what its controls say, and is accessible."""
+"""The page in Chromium: layout on screens and paper, controls, downloads and accessibility."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from ccs_model.report.page.page import page_text
 from .page_runs import HOSTILE, frontier_of, futures_of
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-PHONE_PX, DESK_PX = 390, 1280
-# Playwright leaves its event loop to the interpreter.
+PHONE_PX, DESKTOP_PX = 390, 1280
+# Playwright leaves its event loop open until the interpreter exits.
 ignore_loop = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 pytestmark = [pytest.mark.browser, ignore_loop]
 
@@ -34,20 +34,20 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
-class Desk:
-    """Opens pages and collects what the browser complains of."""
+class BrowserSession:
+    """Opens pages and collects console messages, page errors and external requests."""
 
     def __init__(self, chromium: Any, folder: Path) -> None:
         self.chromium, self.folder = chromium, folder
-        self.complaints: list[str] = []
+        self.messages: list[str] = []
 
-    def open(self, text: str, width: int = DESK_PX) -> Any:
+    def open(self, text: str, width: int = DESKTOP_PX) -> Any:
         path = self.folder / "page.html"
         path.write_text(text, encoding="utf-8")
         page = self.chromium.new_page(viewport={"width": width, "height": 900}, accept_downloads=True)
-        page.on("console", lambda message: self.complaints.append(message.text))
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("request", lambda request: self.complaints.extend([] if request.url.startswith(("file:", "data:",
+        page.on("console", lambda message: self.messages.append(message.text))
+        page.on("pageerror", lambda error: self.messages.append(str(error)))
+        page.on("request", lambda request: self.messages.extend([] if request.url.startswith(("file:", "data:",
                 "blob:")) else [request.url]))  # fmt: skip
         page.add_init_script("window.alerts = 0; window.alert = function () { window.alerts += 1; };")
         page.goto(path.as_uri())
@@ -56,65 +56,65 @@ class Desk:
 
 
 @pytest.fixture
-def desk(chromium: Any, tmp_path: Path) -> Iterator[Desk]:
-    found = Desk(chromium, tmp_path)
+def session(chromium: Any, tmp_path: Path) -> Iterator[BrowserSession]:
+    found = BrowserSession(chromium, tmp_path)
     yield found
-    assert found.complaints == []
+    assert found.messages == []
     for context in chromium.contexts:
         context.close()
 
 
 @pytest.fixture
-def page(desk: Desk, run: StoredRun) -> Any:
-    return desk.open(page_text(run))
+def page(session: BrowserSession, run: StoredRun) -> Any:
+    return session.open(page_text(run))
 
 
-_BEYOND = """() => Array.from(document.querySelectorAll("body *")).filter(each =>
+_OVERFLOWING = """() => Array.from(document.querySelectorAll("body *")).filter(each =>
   each.getBoundingClientRect().right > document.documentElement.clientWidth + 1 &&
   !each.closest(".wide, svg, details, noscript")).map(each => each.outerHTML.slice(0, 80))"""
-_SMALL = """() => Array.from(document.querySelectorAll("svg text, td, p, li, dd")).filter(each =>
+_SMALL_TEXTS = """() => Array.from(document.querySelectorAll("svg text, td, p, li, dd")).filter(each =>
   each.textContent.trim() && each.getClientRects().length && parseFloat(getComputedStyle(each).fontSize) < 11).length"""
 _CHARTS = """() => Array.from(document.querySelectorAll("[data-chart]")).map(each => [each.id,
   each.querySelectorAll("svg.marks path, svg.marks rect, svg.marks line, svg.marks text").length,
   each.querySelector("svg.marks").getBoundingClientRect().width])"""
 
 
-@pytest.mark.parametrize("width", [PHONE_PX, DESK_PX])
+@pytest.mark.parametrize("width", [PHONE_PX, DESKTOP_PX])
 @pytest.mark.parametrize("lang", ["en", "both"])
-def test_it_is_drawn_within_the_screen(desk: Desk, run: StoredRun, width: int, lang: str) -> None:
-    page = desk.open(page_text(futures_of(run), lang=lang), width)
+def test_page_fits_the_width_of_the_screen(session: BrowserSession, run: StoredRun, width: int, lang: str) -> None:
+    page = session.open(page_text(futures_of(run), lang=lang), width)
     assert page.evaluate("document.documentElement.scrollWidth") == width
-    assert page.evaluate(_BEYOND) == [] and page.evaluate(_SMALL) == 0
+    assert page.evaluate(_OVERFLOWING) == [] and page.evaluate(_SMALL_TEXTS) == 0
     charts = page.evaluate(_CHARTS)
     assert [name for name, *_ in charts] == [
         "spending", "tonnes", "zones-chart", "macc-chart", "stakeholders-chart", "outcomes", "tornado", "chosen",
     ]  # fmt: skip
     for name, n_marks, px in charts:
         assert n_marks > 5 and px > 0.6 * min(width, 500), name
-    # Every number stands in its text, in both languages.
+    # No text has an unfilled placeholder, in either language.
     assert "{0}" not in page.locator("main").inner_text()
-    # A table that continues sideways says so.
+    # A table that is wider than its frame shows a hint.
     for table in page.locator("[data-table]").all():
         wide = table.locator(".wide").evaluate("each => each.scrollWidth > each.clientWidth + 1")
         assert table.locator(".more").is_visible() == wide
 
 
-@pytest.mark.parametrize(("lang", "width"), [("en", DESK_PX), ("zh", PHONE_PX)])
-def test_axe_finds_nothing(desk: Desk, run: StoredRun, lang: str, width: int) -> None:
+@pytest.mark.parametrize(("lang", "width"), [("en", DESKTOP_PX), ("zh", PHONE_PX)])
+def test_axe_reports_no_accessibility_violation(session: BrowserSession, run: StoredRun, lang: str, width: int) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    page = desk.open(page_text(replace(futures_of(run), frontier=frontier_of(run)), lang=lang), width)
+    page = session.open(page_text(replace(futures_of(run), frontier=frontier_of(run)), lang=lang), width)
     select(page, 0)
     found = axe.run(page).response["violations"]
     assert [(each["id"], each["nodes"][0]["html"][:120]) for each in found] == []
 
 
-def test_hostile_names_run_nothing(desk: Desk, run: StoredRun) -> None:
+def test_hostile_names_run_no_script(session: BrowserSession, run: StoredRun) -> None:
     marked = {**run.map, "features": [
         {**each, "properties": {**each["properties"], "name": HOSTILE, "name_zh": HOSTILE}}
         for each in run.map["features"]
     ]}  # fmt: skip
     tables = {**run.tables, "macc": run.tables["macc"].assign(name=HOSTILE)}
-    page = desk.open(page_text(replace(run, map=marked, tables=tables)))
+    page = session.open(page_text(replace(run, map=marked, tables=tables)))
     select(page, 0)
     page.locator(".frame circle").first.hover(force=True)
     assert page.locator(".tip b").inner_text() == page.locator(".pinned h3").inner_text() == HOSTILE
@@ -140,7 +140,7 @@ def test_the_map_zooms_and_moves_by_buttons_mouse_and_keys(page: Any) -> None:
     page.locator("[data-zoom=in]").click()
     assert scale(page) == pytest.approx(float(first.split("scale(")[1].rstrip(")")) * 2.25)
     assert page.locator(".scale text").text_content() != km
-    # Circles keep their size on the screen.
+    # Circles keep their size on the screen while the map zooms.
     assert page.locator(".frame circle").first.get_attribute("transform").endswith(f"scale({1 / scale(page)})")
     page.locator("[data-zoom=reset]").click()
     assert view(page) == first
@@ -175,7 +175,7 @@ def test_a_click_or_the_list_pins_a_plant_with_its_streams_and_reason(page: Any,
     assert pinned.locator("h3").inner_text() == retrofit["name"]
     assert pinned.locator("p").first.inner_text().startswith("in: ")
     assert f"{retrofit['avoided_ktpa']:,.0f}" in pinned.locator("table").inner_text()
-    # Every row of data is headed by its first cell.
+    # The first cell of every data row is its row header.
     for table in page.locator("table").all():
         assert table.locator("tbody tr > th[scope=row]:first-child").count() == table.locator("tbody tr").count()
     page.locator("[data-do=unpin]").click()
@@ -187,7 +187,7 @@ def test_a_click_or_the_list_pins_a_plant_with_its_streams_and_reason(page: Any,
     assert pinned.is_hidden()
 
 
-def test_layers_leave_the_map(page: Any) -> None:
+def test_unchecked_layers_are_hidden_on_the_map(page: Any) -> None:
     def visible(css: str) -> int:
         return sum(each.evaluate("each => each.style.display !== 'none'") for each in page.locator(css).all())
 
@@ -205,7 +205,7 @@ def test_layers_leave_the_map(page: Any) -> None:
         assert visible(css) == n, box
 
 
-def test_one_period_moves_figures_map_tables_and_charts(page: Any, run: StoredRun) -> None:
+def test_period_slider_updates_figures_map_tables_and_charts(page: Any, run: StoredRun) -> None:
     period = page.locator("#period")
     period.focus()
     page.keyboard.press("ArrowLeft")
@@ -255,18 +255,18 @@ def test_a_table_is_sorted_searched_and_saved_as_shown(page: Any, run: StoredRun
     assert all(float(row[3]) > 0 for row in rows[1:])
 
 
-def test_a_csv_cannot_hold_a_formula(desk: Desk, run: StoredRun, tmp_path: Path) -> None:
+def test_downloaded_csv_escapes_formulas(session: BrowserSession, run: StoredRun, tmp_path: Path) -> None:
     document = {**run.document, "retrofits": [{**row, "name": "=1+1"} for row in run.document["retrofits"]]}
-    page = desk.open(page_text(replace(run, document=document)))
+    page = session.open(page_text(replace(run, document=document)))
     with page.expect_download() as download:
         page.locator("#retrofits [data-do=csv]").click()
     download.value.save_as(tmp_path / "out.csv")
     assert "\n'=1+1," in (tmp_path / "out.csv").read_text(encoding="utf-8-sig")
 
 
-def test_a_budget_moves_map_words_and_list(desk: Desk, run: StoredRun) -> None:
-    page = desk.open(page_text(replace(run, frontier=frontier_of(run))))
-    fitted = page.locator(".map").get_attribute("data-shown")
+def test_budget_slider_updates_map_text_and_list(session: BrowserSession, run: StoredRun) -> None:
+    page = session.open(page_text(replace(run, frontier=frontier_of(run))))
+    n_shown = page.locator(".map").get_attribute("data-shown")
     page.locator("#budget").focus()
     page.keyboard.press("ArrowRight")
     assert page.locator("#budget-summary").inner_text().startswith("2,000 million")
@@ -274,7 +274,7 @@ def test_a_budget_moves_map_words_and_list(desk: Desk, run: StoredRun) -> None:
     rows = page.locator("#budget-list tbody tr")
     assert rows.count() == len(run.document["retrofits"])
     assert rows.first.locator("th[scope=row]").inner_text() == HOSTILE
-    assert page.locator(".map").get_attribute("data-shown") == fitted
+    assert page.locator(".map").get_attribute("data-shown") == n_shown
     assert page.locator(".frame .pipe[data-other]").count() == len(run.features("pipe"))
     page.keyboard.press("Home")
     assert page.locator(".map").get_attribute("data-shown") == "0" and rows.count() == 0
@@ -291,7 +291,7 @@ def test_the_keyboard_reaches_every_control(page: Any) -> None:
     assert {"period", "in", "out", "reset", "csv", "pipes", "frame", "wide", "SELECT", "A", "SUMMARY"} <= reached
 
 
-def test_the_focus_is_never_below_the_controls(page: Any) -> None:
+def test_controls_never_cover_the_focused_element(page: Any) -> None:
     page.locator("summary").last.focus()
     bottom = page.locator(".controls").evaluate("each => each.getBoundingClientRect().bottom")
     for _ in range(60):
@@ -303,40 +303,42 @@ def test_the_focus_is_never_below_the_controls(page: Any) -> None:
         assert box[0] > bottom, box
 
 
-def test_on_a_phone_controls_scroll_away_and_their_caveat_stays(desk: Desk, run: StoredRun) -> None:
-    page = desk.open(page_text(replace(run, frontier=frontier_of(run))), PHONE_PX)
+def test_controls_on_a_phone_are_not_sticky_and_show_their_note(session: BrowserSession, run: StoredRun) -> None:
+    page = session.open(page_text(replace(run, frontier=frontier_of(run))), PHONE_PX)
     controls = page.locator(".controls")
     assert controls.evaluate("each => getComputedStyle(each).position") == "static"
     assert controls.locator("small").is_visible()
-    # The table of the selected plant says that it continues to the right.
+    # The table of the selected plant shows the hint that it continues to the right.
     select(
         page, int(page.locator(".pick option", has_text=run.document["retrofits"][0]["name"]).get_attribute("value"))
     )
     assert page.locator(".pinned .more").is_visible()
 
 
-def test_a_narrow_chart_breaks_its_title_and_legend_and_a_wide_one_shows_long_names(desk: Desk, run: StoredRun) -> None:
+def test_narrow_chart_wraps_title_and_legend_and_wide_chart_shows_long_names(
+    session: BrowserSession, run: StoredRun
+) -> None:
     name = "Iron and Steel Works of a Very Long Name, Second Site"
     found = futures_of(run)
     assert found.uncertainty is not None
     plants = [{**row, "name": name} for row in found.uncertainty["plants"][:1]]
     text = page_text(replace(found, uncertainty={**found.uncertainty, "plants": plants}))
-    cut = """() => Array.from(document.querySelectorAll(":is(#stakeholders-chart, #zones-chart) svg.marks text"))
+    truncated = """() => Array.from(document.querySelectorAll(":is(#stakeholders-chart, #zones-chart) svg.marks text"))
       .filter(each => { const box = each.closest("svg").getBoundingClientRect(), own = each.getBoundingClientRect();
         return own.left < box.left - 1 || own.right > box.right + 1 || each.textContent.includes("…"); }).length"""
-    page = desk.open(text, 320)
-    assert page.evaluate(cut) == 0
+    page = session.open(text, 320)
+    assert page.evaluate(truncated) == 0
     assert "2024" in page.locator("#stakeholders-chart svg.marks").text_content()
-    page = desk.open(text)
+    page = session.open(text)
     assert name in page.locator("#chosen svg.marks").text_content()
 
 
-def test_a_chinese_chart_is_saved_by_a_chinese_menu(desk: Desk, run: StoredRun) -> None:
-    page = desk.open(page_text(run, lang="zh"))
+def test_chart_menu_of_a_chinese_page_is_chinese(session: BrowserSession, run: StoredRun) -> None:
+    page = session.open(page_text(run, lang="zh"))
     assert page.locator("#zones-chart .vega-actions a").all_text_contents() == ["保存为 SVG", "保存为 PNG"]
 
 
-def test_paper_gets_its_own_map_and_charts(page: Any) -> None:
+def test_map_and_charts_are_resized_for_print(page: Any) -> None:
     def widths() -> list[int]:
         boxes = [page.locator(css).first.get_attribute("viewBox") for css in (".frame > svg", "#macc-chart svg.marks")]
         return [round(float(box.split()[2])) for box in boxes]
@@ -353,14 +355,14 @@ def test_paper_gets_its_own_map_and_charts(page: Any) -> None:
     page.emulate_media(media="print")
     assert page.locator("#plants .printed").is_visible() and page.locator("#plants table").is_hidden()
     assert page.locator("#timeline .tools").is_hidden()
-    # Headings of a table repeat on each page only as text of its cells.
+    # Table headings repeat on each page only if their buttons are laid out as text of the cells.
     assert (
         page.locator("#retrofits thead button").first.evaluate("each => getComputedStyle(each).display") == "contents"
     )
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
-def test_it_prints_on_at_most_eight_pages(desk: Desk, run: StoredRun, lang: str) -> None:
-    page = desk.open(page_text(run, lang=lang))
+def test_page_prints_on_at_most_eight_pages(session: BrowserSession, run: StoredRun, lang: str) -> None:
+    page = session.open(page_text(run, lang=lang))
     printed = page.pdf(prefer_css_page_size=True, print_background=True)
     assert printed.startswith(b"%PDF") and 3 <= printed.count(b"/Type /Page\n") <= 8

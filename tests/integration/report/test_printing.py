@@ -1,4 +1,4 @@
-"""What of a sheet is printed on which page: arithmetic by hand."""
+"""Paper sizes, print areas and page breaks of sheets, compared with hand calculations."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from ccs_model.report.workbook.printed_pages import (
 )
 
 
-def test_cells_of_ten_points_are_printed_in_six() -> None:
-    # A4 lying down is 297 mm wide, A3 420, less 0.3 inches of margin at each side. In 6 points, 10 / 6 of it is shown.
+def test_paper_size_keeps_printed_text_at_about_six_points() -> None:
+    # Landscape A4 is 297 mm wide and A3 420, with margins of 0.3 inches. At 6 of 10 points, 10 / 6 of the width fits.
     for paper, mm in ((A4, 297), (A3, 420)):
         points = (mm / 25.4 - 0.6) * 72
         shown = points * 10 / 6
@@ -30,25 +30,25 @@ def test_cells_of_ten_points_are_printed_in_six() -> None:
     assert pixels_across([100, 100]) < widest(A4) < pixels_across([200, 100]) < widest(A3)
 
 
-def test_a_part_is_as_wide_as_a_page_with_the_repeated_columns_in_it() -> None:
-    # A page of 1,686 pixels: two columns of 30 digits take 430 of them, and 16 of 10 digits stand beside them. 40 need
-    # three parts, and those are even: 14 beside the two, three times.
+def test_parts_with_repeated_columns_fit_the_width_of_a_page() -> None:
+    # Two columns of 30 digits take 430 of 1,685 pixels and leave room for 16 columns of 10 digits. 40 columns need
+    # three parts, which are of even width: 14 columns in the first two and 12 in the last.
     widths = [30, 30, *[10] * 40]
     assert widest(A4) == 1685
     assert parts(widths, 2, A4) == [(0, 15), (16, 29), (30, 41)]
     assert parts(widths, 0, A4) == [(0, 41)]
     assert parts([10, 20], 1, A4) == [(0, 1)]
-    # A column wider than a page is a part of its own.
+    # A column that is wider than a page is a separate part.
     assert parts([10, 300, 10], 1, A4) == [(0, 1), (2, 2)]
 
 
-def test_only_the_tables_that_reach_so_far_are_printed_on_further_parts() -> None:
+def test_further_parts_print_only_the_tables_that_reach_them() -> None:
     columns = [(0, 3), (4, 7), (8, 9)]
     tables = [Stretch(5, 20, 8), Stretch(25, 30, 2), Stretch(35, 40, 4)]
     assert area(tables, columns, 50, []) == [(0, 0, 50, 3), (5, 4, 20, 7), (35, 4, 40, 4), (5, 8, 20, 8)]
-    # Text of a last column that runs on is printed to the edge of its own part, and on no later one.
+    # Text that runs beyond the last column is printed to the edge of its part and not on later parts.
     assert area([Stretch(5, 20, 4, runs_on=True)], columns, 50, []) == [(0, 0, 50, 3), (5, 4, 20, 7)]
-    # Rows left out are printed nowhere.
+    # Excluded rows are in no range.
     assert area(tables, columns, 50, range(34, 51)) == [(0, 0, 33, 3), (5, 4, 20, 7), (5, 8, 20, 8)]
     assert area(tables, columns, 50, range(10, 19))[2:4] == [(5, 4, 9, 7), (19, 4, 20, 7)]
     unprinted = {*range(3, 10), *range(34, 46)}
@@ -56,32 +56,32 @@ def test_only_the_tables_that_reach_so_far_are_printed_on_further_parts() -> Non
 
 
 def test_a_wider_sheet_has_more_rows_a_page() -> None:
-    # A digit is 7 pixels and a column 5 more, a pixel is 0.75 points; A4 shows 798 by 537 points, A3 1,147 by 784.
+    # A digit has 7 pixels, a column 5 more, and a pixel 0.75 points; A4 shows 798 by 537 points, A3 1,147 by 784.
     assert pixels_across([10, 10]) == 150
     assert page_rows_points([10, 10], [(0, 1)], 0, A4) == 537
     assert page_rows_points([204, 85], [(0, 1)], 0, A4) == pytest.approx(537 * (289 * 7 + 10) * 0.75 / 798)
     assert page_rows_points([100, 100, 189], [(0, 1), (2, 2)], 1, A4) == pytest.approx(537 * 2033 * 0.75 / 798)
     assert page_rows_points([204, 85], [(0, 1)], 0, A3) == pytest.approx(784 * 2033 * 0.75 / 1147)
-    # Upright A3 is as wide as A4, so that text has the same size, and has room for more than twice the rows.
+    # Portrait A3 is as wide as landscape A4, with the same text size and more than twice the rows.
     assert widest(UPRIGHT_A3) == widest(A4)
     assert page_rows_points([204, 10], [(0, 1)], 0, UPRIGHT_A3) > 2 * page_rows_points([204, 10], [(0, 1)], 0, A4)
 
 
-def test_no_heading_stands_at_the_foot_and_nothing_short_is_cut() -> None:
+def test_page_breaks_keep_headings_with_their_rows_and_short_sections_whole() -> None:
     heights = [10.0] * 40
-    # Ten rows a page. A section of five rows from row 7 on would be cut; the one of three fits beneath it.
+    # Ten rows per page. A section of five rows from row 7 would be split; the next section of three rows fits below it.
     assert breaks([Keep(7, 11), Keep(12, 14)], [], 100, heights) == [7]
-    # One of 20 rows is cut anyhow, after its heading and the rows that stand with it; here those fit.
+    # A section of 20 rows is always split, after its heading and the rows kept with it if those fit.
     assert breaks([Keep(1, 20)], [], 100, heights) == []
     assert breaks([Keep(4, 23)], [], 100, heights) == [4]
-    # A chart that is not a section's; a page that begins as asked for; rows that are not printed take no room.
+    # A chart outside a section; a required page break; rows that are not printed take no space.
     assert breaks([], [Keep(8, 12, is_chart=True)], 100, heights) == [8]
     assert breaks([], [Keep(8, 12, is_chart=True)], 100, heights, {6}) == [6]
     assert breaks([Keep(7, 11)], [], 100, [0.0 if 2 <= row <= 6 else 10.0 for row in range(20)]) == []
 
 
-def test_a_table_of_half_a_page_is_cut_where_that_saves_a_page() -> None:
-    # Ten rows a page: tables of six rows take a page each, or five of them three pages if they are cut.
+def test_table_is_split_if_that_saves_a_page() -> None:
+    # Ten rows per page: five tables of six rows take a page each, or three pages if they are split.
     tables = [Keep(6 * at, 6 * at + 5) for at in range(5)]
     assert breaks([], tables[:1], 100, [10.0] * 6) == []
     assert breaks([], [Keep(2, 7), Keep(8, 13)], 100, [10.0] * 14) == [8]

@@ -1,4 +1,4 @@
-"""Workbook and engine differ by nothing: every formula computed again by another program, as written and edited."""
+"""Workbook formulas match the Python engine: other programs recompute them as written and with edited inputs."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ HEBEI: Mapping[str, Any] = {
     "solver.mip_gap": 0.1,
     "transport.shared_trunklines": True,
 }
-# The workbook is examined here, not the search.
+# These tests check the workbook, so a quick search is sufficient.
 SHARED: Mapping[str, Any] = {**NETWORK, "solver.effort": "quick", "solver.mip_gap": 0.1}
-QUESTIONS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
+SCENARIOS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
     "own": ({"solver.mip_gap": 0.02},),
-    # Payments of 88 million: the cap holds as solved, and not at twice the rate.
+    # Payments are 88 million: within the cap as solved, beyond it at twice the rate.
     "rich": (MONEY, {"policy.paid_cap_mn": 120.0}),
     "shared": (SHARED, {"budget.total_mn": 1_800, "transport.trucks": True}),
     "shared_rich": (SHARED, MONEY, {"budget.total_mn": 1_800}),
-    # A credit for four years of each unit that starts in time, which is no taxable income.
+    # An untaxed credit for the first four years of each unit that starts by 2029.
     "credit": (SHARED, MONEY, {"budget.total_mn": 1_800, "policy.paid_for_yr": 4,
                                 "policy.paid_to_starts_until": 2029, "policy.paid_is_taxed": False}),
     "hebei": (HEBEI, MONEY),
@@ -60,7 +60,7 @@ QUESTIONS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
     "nothing": ({"budget.total_mn": 0},),
     "classes": (SHARED, {"calibration.delivered_share": {"vent": 0.9, "flue_gas": 0.6}, "budget.total_mn": 5_000}),
 }  # fmt: skip
-# What is edited: named inputs and rows of sheet Series, and the scenario keys and capital factor that mean the same.
+# Edits as named inputs of the workbook, and as the equivalent scenario keys and capex factor.
 PRICES = {2026: 120.0, 2031: 340.0}
 EDITS: Mapping[str, tuple[Mapping[str, float], Mapping[str, Any], float]] = {
     "discount": ({"discount_rate": 0.05, "social_discount_rate": 0.03},
@@ -74,37 +74,37 @@ EDITS: Mapping[str, tuple[Mapping[str, float], Mapping[str, Any], float]] = {
             {"discount_rate": 0.11, "finance.tax_share": 0.2, "policy.carbon_price_per_t": PRICES,
              "policy.capture_deductible": True}, 0.8),
 }  # fmt: skip
-# Single inputs where funds and policies pay; all together where plants share pipes, and in a province.
+# Single inputs with funds and policies; all inputs together with own pipes, a shared network and another province.
 EDITED = (
     ("rich", "discount"), ("shared_rich", "carbon"), ("own", "all"), ("rich", "tax"), ("shared_rich", "all"),
     ("hebei", "all"),
 )  # fmt: skip
-# LibreOffice computes these as written, and every edited workbook but these; formualizer computes all as written, and
-# the rest.
+# LibreOffice recalculates the first group as written and all edited workbooks except the second group; formualizer
+# recalculates all workbooks as written and the second group.
 BY_LIBREOFFICE = ("rich", "shared_rich", "static")
 EDITED_BY_FORMUALIZER = ("rich--discount", "rich--tax", "shared_rich--carbon")
-# Formulas whose value says that something was changed, or repeats the solved plan.
-_OF_CHANGE = re.compile(
+# Formulas that report changed inputs or repeat values of the solved plan.
+_CHANGE_FORMULAS = re.compile(
     r'inputs_changed|"grant",1,capex_factor|"no","yes"|COUNTIF\(.*"yes"\)|plant_picked_n,1\)|=IFERROR\(\$\w+-\$\w+,""\)'
     r"|<>[^)]*\)\*1\)|^=\$C\$\d+(\+\$C\$\d+){6}$"  # numbers of edited cells
 )
 
 
 def straight_prices(plan: Plan) -> dict[int, float]:
-    """The straight line between PRICES, and flat after them, by hand."""
+    """PRICES interpolated linearly by hand, and constant after the last year."""
     years = [int(year) for year in (*plan.problem.calendar, plan.problem.horizon_end)]
     return {year: 120.0 + (min(year, 2031) - 2026) * 44.0 for year in years}
 
 
 def follows_the_money(cell: tuple[str, str, str]) -> bool:
-    """Whether a formula has the value that the engine gives at edited inputs."""
+    """Whether the engine gives the value of a formula at edited inputs."""
     sheet, _, text = cell
-    return sheet in ("Summary", "Economics", "CashFlow", "Inputs") and not _OF_CHANGE.search(text)
+    return sheet in ("Summary", "Economics", "CashFlow", "Inputs") and not _CHANGE_FORMULAS.search(text)
 
 
 @dataclass(frozen=True)
-class Proof:
-    """Workbooks as written and as another program computes them."""
+class RecomputedWorkbooks:
+    """Workbooks as written, and their values recalculated by another program."""
 
     plans: Mapping[str, tuple[Plan, Point]]
     paths: Mapping[str, Path]
@@ -113,9 +113,9 @@ class Proof:
 
 
 @pytest.fixture(scope="session")
-def proof(solved: Callable[..., Plan], tmp_path_factory: pytest.TempPathFactory) -> Proof:
+def workbooks(solved: Callable[..., Plan], tmp_path_factory: pytest.TempPathFactory) -> RecomputedWorkbooks:
     folder = tmp_path_factory.mktemp("proof")
-    plans = {name: with_point(lambda requested=requested: solved(*requested)) for name, requested in QUESTIONS.items()}
+    plans = {name: with_point(lambda requested=requested: solved(*requested)) for name, requested in SCENARIOS.items()}
     paths = {name: write_workbook(plan, folder / f"{name}.xlsx") for name, (plan, _) in plans.items()}
     last = str(plans["rich"][0].retrofits["plant"].max())
     for stem, values in (
@@ -130,48 +130,52 @@ def proof(solved: Callable[..., Plan], tmp_path_factory: pytest.TempPathFactory)
         rows = {"Carbon price": straight_prices(plans[name][0])} if "policy.carbon_price_per_t" in changes else {}
         path = folder / f"{name}--{edit}.xlsx"
         paths[path.stem] = edited(paths[name], path, values, rows)
-    left_out = {*QUESTIONS, *EDITED_BY_FORMUALIZER}.difference(BY_LIBREOFFICE)
+    left_out = {*SCENARIOS, *EDITED_BY_FORMUALIZER}.difference(BY_LIBREOFFICE)
     found = recomputed([path for stem, path in paths.items() if stem not in left_out], folder)
-    return Proof(plans, paths, {**found, **{stem: Computed(paths[stem]) for stem in EDITED_BY_FORMUALIZER}}, cells)
+    return RecomputedWorkbooks(
+        plans, paths, {**found, **{stem: Computed(paths[stem]) for stem in EDITED_BY_FORMUALIZER}}, cells
+    )
 
 
-@pytest.mark.parametrize("name", QUESTIONS)
-def test_every_formula_has_the_value_that_another_program_computes(proof: Proof, name: str) -> None:
-    cells = proof.cells[name]
-    ours = Values(proof.paths[name])
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_every_formula_has_the_value_computed_by_another_program(workbooks: RecomputedWorkbooks, name: str) -> None:
+    cells = workbooks.cells[name]
+    ours = Values(workbooks.paths[name])
     assert len(cells) >= {"static": 900, "nothing": 900}.get(name, 2_000)
-    # The engine of `verify` is the second one.
-    for found in (*([proof.found[name]] if name in BY_LIBREOFFICE else []), Computed(proof.paths[name])):
+    # `ccs-model verify` uses formualizer (`Computed`).
+    for found in (*([workbooks.found[name]] if name in BY_LIBREOFFICE else []), Computed(workbooks.paths[name])):
         difference, worst = differences(cells, ours, found)
         assert not difference, difference[:5]
         assert worst <= 1e-9
 
 
 @pytest.mark.parametrize(("name", "edit"), EDITED)
-def test_edited_inputs_give_what_the_engine_gives_at_them(proof: Proof, name: str, edit: str, tmp_path: Path) -> None:
-    plan, point = proof.plans[name]
+def test_workbook_with_edited_inputs_matches_the_engine_at_these_inputs(
+    workbooks: RecomputedWorkbooks, name: str, edit: str, tmp_path: Path
+) -> None:
+    plan, point = workbooks.plans[name]
     _, changes, capex_factor = EDITS[edit]
-    again = recounted(plan, point, changes, capex_factor)
-    expected = Values(write_workbook(again, tmp_path / "again.xlsx"))
-    cells = [each for each in proof.cells[name] if follows_the_money(each)]
-    difference, worst = differences(cells, expected, proof.found[f"{name}--{edit}"])
+    recounted_plan = recounted(plan, point, changes, capex_factor)
+    expected = Values(write_workbook(recounted_plan, tmp_path / "again.xlsx"))
+    cells = [each for each in workbooks.cells[name] if follows_the_money(each)]
+    difference, worst = differences(cells, expected, workbooks.found[f"{name}--{edit}"])
     assert not difference, difference[:5]
     assert worst <= 1e-9
     assert len(cells) > 1_000
 
 
-def results_under(book: Values, title: str) -> dict[str, tuple[Any, Any]]:
-    """The ratios of an account: live and as solved, by the words before them."""
+def indicators_of(book: Values, title: str) -> dict[str, tuple[Any, Any]]:
+    """Investment indicators of an account, by label: live and as solved."""
     rows = book["CashFlow"].rows
     start = next(at for at, row in enumerate(rows) if row[0] == f"{title}: investment indicators")
     return {str(row[0]): (row[3], row[4]) for row in rows[start + 2 : start + 10]}
 
 
-def test_another_plant_of_the_list_shows_its_own_account(proof: Proof) -> None:
-    plan = proof.plans["rich"][0]
+def test_selecting_another_plant_shows_its_account(workbooks: RecomputedWorkbooks) -> None:
+    plan = workbooks.plans["rich"][0]
     assert plan.owners is not None
     expected = plan.owners.set_index("plant").loc[plan.retrofits["plant"].max()]
-    found = results_under(proof.found["rich--poor"], "Selected plant")
+    found = indicators_of(workbooks.found["rich--poor"], "Selected plant")
     live, solved_value = found["Net present value"]
     assert live == pytest.approx(expected["npv_mn"], rel=1e-9) == solved_value
     assert found["IRR of the project"][0] == pytest.approx(expected["project_irr_share"], rel=1e-9)
@@ -179,8 +183,8 @@ def test_another_plant_of_the_list_shows_its_own_account(proof: Proof) -> None:
     assert found["Break-even carbon price"][0] == pytest.approx(expected["break_even_carbon_price_per_t"], rel=1e-9)
 
 
-def test_factors_scale_their_own_money_after_tax(proof: Proof) -> None:
-    plan = proof.plans["rich"][0]
+def test_energy_om_and_subsidy_factors_change_the_npv_after_tax(workbooks: RecomputedWorkbooks) -> None:
+    plan = workbooks.plans["rich"][0]
     assert plan.owner_cashflow is not None
     flows = plan.owner_cashflow
     discounted = {
@@ -190,12 +194,12 @@ def test_factors_scale_their_own_money_after_tax(proof: Proof) -> None:
     maintained = discounted["capture_om_mn"] + discounted["transport_om_mn"] + discounted["storage_om_mn"]
     more = 0.5 * discounted["energy_mn"] - 0.5 * maintained + discounted["paid_mn"]
     expected = discounted["net_mn"] + 0.75 * more
-    live, _ = results_under(proof.found["rich--factors"], "All plants")["Net present value"]
+    live, _ = indicators_of(workbooks.found["rich--factors"], "All plants")["Net present value"]
     assert live == pytest.approx(expected, rel=1e-9)
 
 
-def test_closure_and_care_follow_the_factor_of_operation_and_maintenance(proof: Proof) -> None:
-    """As in a scenario with `costs.om_factor`, which scales all that a site costs but its capital."""
+def test_storage_om_cost_scales_with_the_om_factor(workbooks: RecomputedWorkbooks) -> None:
+    """As in a scenario, `costs.om_factor` scales all costs of a site except capital."""
 
     def storage(book: Values) -> list[float]:
         rows = book["Economics"].rows
@@ -203,14 +207,14 @@ def test_closure_and_care_follow_the_factor_of_operation_and_maintenance(proof: 
         values = [row[head.index("Storage O&M")] for row in rows[rows.index(head) + 1 :]]
         return [each for each in values if isinstance(each, int | float)]
 
-    plain, halved = storage(proof.found["rich"]), storage(proof.found["rich--factors"])
+    plain, halved = storage(workbooks.found["rich"]), storage(workbooks.found["rich--factors"])
     assert len(plain) > 1 and min(plain[:-1]) > 0
     assert halved == pytest.approx([0.5 * each for each in plain], rel=1e-9)
 
 
 @pytest.mark.parametrize("name", ["own", "shared_rich", "hebei"])
-def test_an_edited_workbook_says_so_and_its_checks_still_hold(proof: Proof, name: str) -> None:
-    book = proof.found[f"{name}--all"]
+def test_edited_workbook_shows_a_banner_and_its_checks_hold(workbooks: RecomputedWorkbooks, name: str) -> None:
+    book = workbooks.found[f"{name}--all"]
     for sheet in ("Cover", "Summary", "Inputs", "CashFlow", "Economics"):
         message = [cell for row in book[sheet].rows[:40] for cell in row if isinstance(cell, str)]
         assert any(text.startswith("INPUTS EDITED:") for text in message), sheet
@@ -227,21 +231,23 @@ def test_an_edited_workbook_says_so_and_its_checks_still_hold(proof: Proof, name
         ("rich--factors", "policy payments at these inputs are within their cap"),
     ],
 )
-def test_money_beyond_its_limit_at_edited_inputs_fails_the_master_check(proof: Proof, name: str, check: str) -> None:
-    book = proof.found[name]
+def test_spending_or_payments_beyond_their_limit_fail_the_master_check(
+    workbooks: RecomputedWorkbooks, name: str, check: str
+) -> None:
+    book = workbooks.found[name]
     failed = [row[0] for row in book["Checks"].rows if "does not hold" in row]
     assert failed == [check]
     text = " ".join(str(cell) for row in book["Cover"].rows[:40] for cell in row)
     assert re.search("1 of [0-9]+ checks failed; see Checks.", text) and "INPUTS EDITED:" in text
 
 
-def test_a_cell_that_is_off_by_a_ten_millionth_is_found(proof: Proof) -> None:
-    cells = proof.cells["rich"]
-    ours = openpyxl.load_workbook(proof.paths["rich"], data_only=True)
+def test_comparison_detects_a_relative_difference_of_1e_7(workbooks: RecomputedWorkbooks) -> None:
+    cells = workbooks.cells["rich"]
+    ours = openpyxl.load_workbook(workbooks.paths["rich"], data_only=True)
     sheet, address, _ = next(
         each for each in cells if each[0] == "CashFlow" and isinstance(ours["CashFlow"][each[1]].value, float)
         and abs(ours["CashFlow"][each[1]].value) > 1
     )  # fmt: skip
     ours[sheet][address].value *= 1 + 1e-7
-    difference, _ = differences(cells, ours, proof.found["rich"])
+    difference, _ = differences(cells, ours, workbooks.found["rich"])
     assert [each.split(":")[0] for each in difference] == [f"{sheet}!{address}"]

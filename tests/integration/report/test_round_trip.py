@@ -1,4 +1,4 @@
-"""A workbook is edited and solved again: the same plan without edits, that of the edited scenario with them."""
+"""Solving a workbook again gives the same run without edits, and the plan of the edited scenario with edits."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ from tests.integration.report.recomputing import recomputed
 pytestmark = pytest.mark.slow
 
 
-def test_without_edits_the_run_is_the_same_byte_for_byte(solved_run: Path, tmp_path: Path) -> None:
+def test_workbook_without_edits_reproduces_the_run_byte_for_byte(solved_run: Path, tmp_path: Path) -> None:
     answer = run("optimize", solved_run / "plan.xlsx", "--out", tmp_path / "again")
     assert answer.exit_code == 0, answer.output
     assert answer.output.startswith(f"No edits in {solved_run / 'plan.xlsx'}.")
     assert files_of(tmp_path / "again") == files_of(solved_run)
 
 
-def test_values_that_are_typed_again_are_no_edits(solved_run: Path, tmp_path: Path) -> None:
+def test_values_entered_again_are_not_edits(solved_run: Path, tmp_path: Path) -> None:
     def edit(book: Workbook) -> None:
         cells(book, "discount_rate")[0].value = 0.08
         cells(book, "capex_factor")[0].value = 1
@@ -62,7 +62,7 @@ def test_values_that_are_typed_again_are_no_edits(solved_run: Path, tmp_path: Pa
 
 
 @pytest.mark.office
-def test_values_that_are_typed_again_are_not_counted_in_the_workbook(solved_run: Path, tmp_path: Path) -> None:
+def test_values_entered_again_are_not_counted_as_changes_by_the_workbook(solved_run: Path, tmp_path: Path) -> None:
     book = edited(
         solved_run / "plan.xlsx",
         tmp_path / "same.xlsx",
@@ -83,19 +83,19 @@ def second_run(solved_run: Path) -> Path:
     return solved_run.parent / "second"
 
 
-def test_edits_give_the_plan_of_the_scenario_with_these_edits(
+def test_edited_workbook_gives_the_plan_of_the_edited_scenario(
     solved_run: Path, second_run: Path, tmp_path: Path
 ) -> None:
     scenario = ccs.read_scenario(solved_run.parent / "five.yaml").with_changes(AS_SCENARIO)
     ccs.optimize(scenario).to_folder(tmp_path / "asked")
-    found, asked = files_of(second_run), files_of(tmp_path / "asked")
-    names = [name for name in asked if name.startswith("tables/")]
+    found, expected = files_of(second_run), files_of(tmp_path / "asked")
+    names = [name for name in expected if name.startswith("tables/")]
     assert len(names) > 10
-    assert {name: found[name] for name in names} == {name: asked[name] for name in names}
-    assert found["plan.json"] == asked["plan.json"]
+    assert {name: found[name] for name in names} == {name: expected[name] for name in names}
+    assert found["plan.json"] == expected["plan.json"]
 
 
-def test_the_resolved_scenario_names_the_cells_of_the_edits(second_run: Path) -> None:
+def test_resolved_scenario_names_the_edited_cells(second_run: Path) -> None:
     text = (second_run / "scenario.resolved.yaml").read_text(encoding="utf-8")
     assert "discount_rate: 0.06  # mine.xlsx:Inputs!D10" in text
     assert "min_emissions_ktpa: 1200  # five.yaml:3" in text
@@ -111,27 +111,27 @@ def test_sheet_changes_lists_edits_figures_and_plants(solved_run: Path, second_r
     assert figure[2:5] == pytest.approx(
         [each["capex_mn"] for each in plans] + [plans[1]["capex_mn"] - plans[0]["capex_mn"]]
     )
-    moved = [row for row in rows if row[0] in ("enters", "leaves", "changes")]
+    changed_plants = [row for row in rows if row[0] in ("enters", "leaves", "changes")]
     plants = [
         {row["plant"] for row in ccs.read_run(folder).document["retrofits"]} for folder in (solved_run, second_run)
     ]
-    assert {row[1] for row in moved if row[0] == "enters"} == plants[1] - plants[0]
-    assert {row[1] for row in moved if row[0] == "leaves"} == plants[0] - plants[1]
-    # Retrofits are listed with their nameplate, so that another size is a change.
+    assert {row[1] for row in changed_plants if row[0] == "enters"} == plants[1] - plants[0]
+    assert {row[1] for row in changed_plants if row[0] == "leaves"} == plants[0] - plants[1]
+    # Retrofits are listed with their nameplate capacity, so a different size counts as a change.
     sizes: list[dict[str, set[str]]] = [{}, {}]
     for found, folder in zip(sizes, (solved_run, second_run), strict=True):
         for row in ccs.read_run(folder).document["retrofits"]:
             text = f"{row['stream']} {row['technology']} {row['year']} {row['nameplate_ktpa']:,.0f} kt/y"
             found.setdefault(row["plant"], set()).add(text.replace("_", " "))
-    for row in moved:
+    for row in changed_plants:
         for text, found in zip(row[5:7], sizes, strict=True):
             assert (set() if text == "–" else set(text.split("; "))) == found.get(row[1], set())
-    kept = {row[1] for row in moved if row[0] == "changes"}
+    kept = {row[1] for row in changed_plants if row[0] == "changes"}
     assert kept == {plant for plant in plants[0] & plants[1] if sizes[0][plant] != sizes[1][plant]}
 
 
 @pytest.mark.slow
-def test_factors_multiply_what_an_earlier_edit_has_left(second_run: Path, tmp_path: Path) -> None:
+def test_capex_factor_multiplies_the_factor_of_an_earlier_edit(second_run: Path, tmp_path: Path) -> None:
     book = edited(
         second_run / "plan.xlsx", tmp_path / "b.xlsx", lambda book: setattr(cells(book, "capex_factor")[0], "value", 2)
     )
@@ -139,7 +139,7 @@ def test_factors_multiply_what_an_earlier_edit_has_left(second_run: Path, tmp_pa
 
 
 @pytest.mark.slow
-def test_the_carbon_price_of_each_year_becomes_the_path(solved_run: Path, tmp_path: Path) -> None:
+def test_edited_carbon_prices_become_the_price_path_of_the_scenario(solved_run: Path, tmp_path: Path) -> None:
     def edit(book: Workbook) -> None:
         sheet, address = book.defined_names["_read_carbon_price_input"].attr_text.replace("$", "").split("!")
         for at, cell in enumerate(book[sheet][address][0]):
@@ -167,14 +167,14 @@ def test_an_exclusion_keeps_its_reason(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("lang", ["zh", "both"])
-def test_a_site_is_edited_in_every_language(solved_run: Path, tmp_path: Path, lang: str) -> None:
+def test_capacity_of_a_site_can_be_edited_in_every_language(solved_run: Path, tmp_path: Path, lang: str) -> None:
     written = run("optimize", solved_run / "plan.xlsx", "--lang", lang, "--out", tmp_path / "run", "-q")
     assert written.exit_code == 0, written.output
 
-    def smaller(book: Workbook) -> None:
+    def reduce_capacity(book: Workbook) -> None:
         by_id(book, "site_ids", "site_capacity", "qinshui").value = 90_000
 
-    read = read_edited(edited(tmp_path / "run/plan.xlsx", tmp_path / "edited.xlsx", smaller))
+    read = read_edited(edited(tmp_path / "run/plan.xlsx", tmp_path / "edited.xlsx", reduce_capacity))
     assert read.scenario.storage.capacity_kt == {"qinshui": 90_000.0}
     assert [edit.key for edit in read.revision.edits] == ["storage.capacity_kt"]
 
@@ -191,7 +191,7 @@ def test_decisions_are_read_in_chinese(solved_run: Path, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("text", ["require from 2031", "from 2031 require", "从2031年起必须", "require from ２０３１"])
-def test_a_decision_is_read_in_either_order_and_width(solved_run: Path, tmp_path: Path, text: str) -> None:
+def test_decision_is_read_in_any_word_order_and_character_width(solved_run: Path, tmp_path: Path, text: str) -> None:
     def edit(book: Workbook) -> None:
         plant(book, "MEOH_22").value = text
 
@@ -199,7 +199,7 @@ def test_a_decision_is_read_in_either_order_and_width(solved_run: Path, tmp_path
     assert dict(scenario.plants.not_before) == {"MEOH_22": 2031} and "MEOH_22" in scenario.plants.require
 
 
-def test_a_workbook_that_is_solved_again_keeps_its_language_and_author(solved_run: Path, tmp_path: Path) -> None:
+def test_solving_a_workbook_again_keeps_its_language_and_author(solved_run: Path, tmp_path: Path) -> None:
     source = tmp_path / "zh.xlsx"
     assert run("export", solved_run, "--format", "xlsx", "--lang", "zh", "-o", source).exit_code == 0
 
@@ -229,7 +229,7 @@ def test_a_site_switched_off_can_be_switched_on_in_the_next_workbook(solved_run:
     assert [(edit.key, edit.old, edit.new) for edit in on.revision.edits] == [("storage.exclude", "no", "yes")]
 
 
-def test_lists_are_read_as_the_workbook_shows_them(solved_run: Path, tmp_path: Path) -> None:
+def test_lists_are_read_with_chinese_and_western_separators(solved_run: Path, tmp_path: Path) -> None:
     def edit(book: Workbook) -> None:
         for key, text in (
             ("years", "2026；2031, 2036"),
@@ -243,7 +243,7 @@ def test_lists_are_read_as_the_workbook_shows_them(solved_run: Path, tmp_path: P
     assert read.plants.provinces == ("Shanxi", "Hebei")
 
 
-def test_a_carbon_price_of_a_workbook_says_what_it_replaces(solved_run: Path, tmp_path: Path) -> None:
+def test_edited_carbon_price_has_a_notice_that_it_is_the_price_path(solved_run: Path, tmp_path: Path) -> None:
     def edit(book: Workbook) -> None:
         cells(book, "carbon_price_input")[0].value = 50.0
 
@@ -251,7 +251,7 @@ def test_a_carbon_price_of_a_workbook_says_what_it_replaces(solved_run: Path, tm
     assert "the edited carbon price is now the price path of the scenario" in notice
 
 
-def test_the_workbook_that_is_read_is_never_replaced(solved_run: Path, tmp_path: Path) -> None:
+def test_workbook_that_is_read_is_never_overwritten(solved_run: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(solved_run, tmp_path / "run"))
     before = edited(folder / "plan.xlsx", folder / "plan.xlsx", set_named("budget_mn", 2500)).read_bytes()
     answer = run("optimize", folder / "plan.xlsx", "--out", folder, "--force")
@@ -261,12 +261,12 @@ def test_the_workbook_that_is_read_is_never_replaced(solved_run: Path, tmp_path:
         optimize_to_folder(folder / "plan.xlsx", folder, force=True)
 
 
-def test_other_commands_name_the_scenario_of_the_run(solved_run: Path) -> None:
+def test_frontier_command_rejects_a_workbook(solved_run: Path) -> None:
     error = run("frontier", solved_run / "plan.xlsx").exception
     assert "is a workbook, expected a scenario file" in str(error)
 
 
-def test_the_banner_of_an_edited_workbook_tells_how_to_solve_again(solved_run: Path) -> None:
+def test_inputs_sheet_explains_how_to_solve_again(solved_run: Path) -> None:
     book = openpyxl.load_workbook(solved_run / "plan.xlsx", data_only=True)
     assert any(
         "Solve again: save the workbook and run ccs-model optimize FILE." in text for text in texts(book["Inputs"])
@@ -274,14 +274,14 @@ def test_the_banner_of_an_edited_workbook_tells_how_to_solve_again(solved_run: P
 
 
 @pytest.mark.office
-def test_a_workbook_that_libreoffice_saved_reads_the_same(solved_run: Path, second_run: Path, tmp_path: Path) -> None:
+def test_workbook_saved_by_libreoffice_gives_the_same_run(solved_run: Path, second_run: Path, tmp_path: Path) -> None:
     plain = Path(shutil.copy(solved_run / "plan.xlsx", tmp_path / "plain.xlsx"))
     mine = edited(plain, tmp_path / "mine.xlsx", five_edits)
     recomputed([plain, mine], tmp_path)
     assert run("check", tmp_path / "recomputed/plain.xlsx").output.startswith("No edits in")
     answer = run("optimize", tmp_path / "recomputed/mine.xlsx", "--out", tmp_path / "run", "-q")
     assert answer.exit_code == 0, answer.output
-    found, asked = files_of(tmp_path / "run"), files_of(second_run)
-    names: Iterator[str] = (name for name in asked if name != "plan.xlsx")
+    found, expected = files_of(tmp_path / "run"), files_of(second_run)
+    names: Iterator[str] = (name for name in expected if name != "plan.xlsx")
     for name in names:
-        assert found[name] == asked[name], name
+        assert found[name] == expected[name], name

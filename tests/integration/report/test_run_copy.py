@@ -1,4 +1,4 @@
-"""A finished run is copied byte by byte, and not at all if a file has changed or lies outside its folder."""
+"""Copies of a finished run are identical; a run is not copied if a file has changed or is outside its folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ccs_model.runs.run_writer import copy_run
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    """A folder such as a run leaves, with an empty folder of the user's own in it."""
+    """A run folder that contains an empty folder for own tables."""
     folder = tmp_path / "run"
     files = {"plan.json": b"{}\n", "tables/flows.csv": b"link\n", "own/plants.csv": b"plant\n"}
     for name, content in files.items():
@@ -33,51 +33,49 @@ def bytes_of(folder: Path) -> dict[str, bytes | None]:
     }
 
 
-def test_a_copy_is_the_same_bit_by_bit_without_what_is_no_part_of_the_run(run: Path, tmp_path: Path) -> None:
+def test_copy_is_identical_and_omits_files_that_do_not_belong_to_the_run(run: Path, tmp_path: Path) -> None:
     before = bytes_of(run)
     (run / "notes.txt").write_text("mine")
     assert copy_run(run, tmp_path / "copy")
     assert bytes_of(tmp_path / "copy") == before
 
 
-def _changed(run: Path) -> None:
+def _change_plan(run: Path) -> None:
     (run / "plan.json").write_text("{} ")
 
 
-def _lost(run: Path) -> None:
+def _delete_table(run: Path) -> None:
     (run / "tables" / "flows.csv").unlink()
 
 
-def _no_manifest(run: Path) -> None:
+def _delete_manifest(run: Path) -> None:
     (run / "manifest.json").unlink()
 
 
-def _broken_manifest(run: Path) -> None:
+def _truncate_manifest(run: Path) -> None:
     (run / "manifest.json").write_text("[1")
 
 
-def _other_manifest(run: Path) -> None:
+def _invalidate_outputs(run: Path) -> None:
     (run / "manifest.json").write_text('{"outputs": 3}')
 
 
-def _leading_out(name: str) -> Callable[[Path], None]:
-    def lead(run: Path) -> None:
+def _add_output(name: str) -> Callable[[Path], None]:
+    def add(run: Path) -> None:
         (run.parent / "secret.txt").write_text("mine")
         manifest = json.loads((run / "manifest.json").read_text())
         manifest["outputs"][name] = ""
         (run / "manifest.json").write_text(json.dumps(manifest))
 
-    return lead
+    return add
 
 
 @pytest.mark.parametrize(
-    "spoilt",
-    [_changed, _lost, _no_manifest, _broken_manifest, _other_manifest]
-    + [_leading_out(name) for name in ("../secret.txt", "/etc/hostname", "..\\secret.txt", "C:secret.txt", "")],
+    "damage",
+    [_change_plan, _delete_table, _delete_manifest, _truncate_manifest, _invalidate_outputs]
+    + [_add_output(name) for name in ("../secret.txt", "/etc/hostname", "..\\secret.txt", "C:secret.txt", "")],
 )
-def test_a_run_that_is_not_as_it_was_written_is_not_copied(
-    run: Path, tmp_path: Path, spoilt: Callable[[Path], None]
-) -> None:
-    spoilt(run)
+def test_changed_or_invalid_run_is_not_copied(run: Path, tmp_path: Path, damage: Callable[[Path], None]) -> None:
+    damage(run)
     assert not copy_run(run, tmp_path / "copy")
     assert not (tmp_path / "copy").exists()

@@ -1,4 +1,4 @@
-"""A run with the user's own tables can be solved again from its folder, wherever that is."""
+"""Run folders contain copies of the user's own tables, so that the run can be solved again from the folder."""
 
 from __future__ import annotations
 
@@ -37,41 +37,43 @@ def solved(path: Path) -> tuple[Plan, str]:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Path:
-    """Two inventories of one name, a workbook with a site and a file with prices, and a scenario that names them."""
-    desk = tmp_path / "desk"
+def scenario_folder(tmp_path: Path) -> Path:
+    """Two inventories with the same file name, a workbook with a site, a file with grid factors, and their scenario."""
+    scenario_folder = tmp_path / "desk"
     for folder, plant in (("north", "N1"), ("south", "S1")):
-        (desk / folder).mkdir(parents=True)
+        (scenario_folder / folder).mkdir(parents=True)
         text = f"{HEADER},coke_ovens\n{WORKS.format(plant)}\n"
-        (desk / folder / "works.csv").write_text(text, encoding="utf-8")
+        (scenario_folder / folder / "works.csv").write_text(text, encoding="utf-8")
     site = {
         "site": "mine", "name": "Mine", "basin": "Mine", "province": "Hebei", "lat_deg": 38.5, "lon_deg": 115,
         "kind": "saline", "capacity_low_kt": 1e5, "capacity_mid_kt": 2e5, "capacity_high_kt": 3e5,
         "well_injectivity_ktpa": 50, "n_wells_max": 40, "storage_cost_per_t": 30, "currency": "CNY",
         "price_year": 2024, "reference": "OWN", "quality": "assumed",
     }  # fmt: skip
-    (desk / "my tables" / "prices").mkdir(parents=True)
+    (scenario_folder / "my tables" / "prices").mkdir(parents=True)
     book = openpyxl.Workbook()
     book.active.title = "sites"
     book.active.append(list(site))
     book.active.append(list(site.values()))
-    book.save(desk / "my tables" / "book.xlsx")
-    with (desk / "my tables" / "prices" / "grid_factors.csv").open("w", encoding="utf-8", newline="") as file:
+    book.save(scenario_folder / "my tables" / "book.xlsx")
+    with (scenario_folder / "my tables" / "prices" / "grid_factors.csv").open(
+        "w", encoding="utf-8", newline=""
+    ) as file:
         rows = [["province", "year", "grid_kg_per_kwh", "reference", "quality"], ["Hebei", 2022, 0.4, "OWN", "assumed"]]
         csv.writer(file).writerows(rows)
-    (desk / "my tables" / "README.md").write_text("for people", encoding="utf-8")
-    (desk / "scenario.yaml").write_text(SCENARIO, encoding="utf-8")
-    return desk
+    (scenario_folder / "my tables" / "README.md").write_text("for people", encoding="utf-8")
+    (scenario_folder / "scenario.yaml").write_text(SCENARIO, encoding="utf-8")
+    return scenario_folder
 
 
 @pytest.mark.slow
-def test_a_run_is_solved_again_from_its_own_folder(desk: Path, tmp_path: Path, monkeypatch) -> None:
-    plan, _ = solved(desk / "scenario.yaml")
+def test_run_can_be_solved_again_from_its_folder(scenario_folder: Path, tmp_path: Path, monkeypatch) -> None:
+    plan, _ = solved(scenario_folder / "scenario.yaml")
     assert set(plan.retrofits["plant"]) <= {"N1", "S1"} and set(plan.retrofits["site"]) == {"mine"}
     folder = write_run_folder(plan, tmp_path / "away" / "run")
     copies = {path.relative_to(folder / "own").as_posix() for path in (folder / "own").rglob("*") if path.is_file()}
     assert copies == {"works.csv", "works-2.csv", "my tables/book.xlsx", "my tables/prices/grid_factors.csv"}
-    shutil.rmtree(desk)
+    shutil.rmtree(scenario_folder)
 
     monkeypatch.chdir(folder)
     again, key = solved(Path("scenario.resolved.yaml"))
@@ -79,14 +81,14 @@ def test_a_run_is_solved_again_from_its_own_folder(desk: Path, tmp_path: Path, m
     assert again.objective.value == pytest.approx(plan.objective.value)
     assert again.retrofits["share"].tolist() == pytest.approx(plan.retrofits["share"].tolist())
 
-    # Once asked from its folder, it is the same run ever after.
+    # The run key does not change when the run is solved from its folder once more.
     once_more = write_run_folder(again, tmp_path / "third")
     assert solved(once_more / "scenario.resolved.yaml")[1] == key
 
 
 @pytest.mark.slow
-def test_the_resolved_scenario_says_where_each_file_came_from(desk: Path, tmp_path: Path) -> None:
-    plan, _ = solved(desk / "scenario.yaml")
+def test_resolved_scenario_states_the_origin_of_each_file(scenario_folder: Path, tmp_path: Path) -> None:
+    plan, _ = solved(scenario_folder / "scenario.yaml")
     folder = write_run_folder(plan, tmp_path / "run")
     text = (folder / "scenario.resolved.yaml").read_text(encoding="utf-8")
     inventory = (
@@ -100,16 +102,16 @@ def test_the_resolved_scenario_says_where_each_file_came_from(desk: Path, tmp_pa
 
 
 @pytest.mark.slow
-def test_copies_hold_the_tables_as_they_were_read(desk: Path, tmp_path: Path) -> None:
-    path = desk / "south" / "works.csv"
+def test_run_folder_contains_the_tables_as_read_before_the_solve(scenario_folder: Path, tmp_path: Path) -> None:
+    path = scenario_folder / "south" / "works.csv"
     before = path.read_bytes()
-    plan, _ = solved(desk / "scenario.yaml")
+    plan, _ = solved(scenario_folder / "scenario.yaml")
     path.write_text("changed while the plan was sought", encoding="utf-8")
     folder = write_run_folder(plan, tmp_path / "run")
     assert (folder / "own" / "works-2.csv").read_bytes() == before
 
 
-def test_without_own_tables_nothing_is_copied(plan: Plan, tmp_path: Path) -> None:
+def test_run_without_own_tables_copies_no_files(plan: Plan, tmp_path: Path) -> None:
     folder = write_run_folder(plan, tmp_path / "run")
     assert not (folder / "own").exists()
     assert (folder / "scenario.resolved.yaml").read_text(encoding="utf-8") == plan.problem.scenario.resolved_yaml()

@@ -1,4 +1,4 @@
-"""The page on run folders lists every file, all keys of plan.json and the manifest, and every column of every table."""
+"""The documentation of run folders lists every file, all keys of plan.json and the manifest, and all table columns."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from ccs_model.runs.run_writer import infeasible_files, run_files, tables_of
 PAGE = Path(ccs_model.__file__).parent.parent / "docs" / "reference" / "run-folder.md"
 _HEADING = re.compile(r"(#+) (.+)")
 _CODE = re.compile(r"`([^`]+)`")
-# Tables that solves of other commands write, by name.
+# Columns of the tables that command `frontier` adds, by table.
 FRONTIER = {
     "frontier": POINT_COLUMNS,
     "frontier_moves": MOVE_COLUMNS,
     "frontier_breakpoints": BREAK_COLUMNS,
 }
 NEAREST = ("nearest_retrofits", "nearest_violations")
-# A shared network, with everything that adds keys or columns.
+# A shared network with every option that adds keys or columns.
 SHARED = {
     "transport.shared_trunklines": True,
     "transport.trucks": True,
@@ -56,7 +56,7 @@ def vent_plan(solved: Callable[..., Plan], one_vent: Mapping[str, Any]) -> Plan:
 
 @pytest.fixture(scope="module")
 def static_vent_plan(solved: Callable[..., Plan], one_vent: Mapping[str, Any]) -> Plan:
-    """The same in a static year."""
+    """The same plan in a static year."""
     return solved(one_vent, {"years": "static", "budget.total_mn": 300})
 
 

@@ -1,4 +1,4 @@
-"""Single sheets: their figures are the plan's, in the units and formats that the names say."""
+"""Contents of single sheets: figures of the plan, units, number formats, texts and page setup."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.integration.report.conftest import read_back
 from tests.integration.report.reading import headings, main_ref, main_table, row_that_starts, texts
 
 
-def test_cover_tells_answer_status_checks_and_classes(book: Workbook) -> None:
+def test_cover_shows_answer_status_checks_and_cell_classes(book: Workbook) -> None:
     every = texts(book["Cover"])
     assert "Which works, and when?" in every
     assert any("the plan retrofits" in text and "kt/y" in text for text in every)
@@ -36,7 +36,7 @@ def test_cover_tells_answer_status_checks_and_classes(book: Workbook) -> None:
     assert {kind.letter for kind in CELL_CLASSES} <= set(every)
 
 
-def test_sheets_are_linked_in_their_order_and_hidden_ones_passed_over(book: Workbook) -> None:
+def test_sheets_link_to_the_previous_and_next_visible_sheet(book: Workbook) -> None:
     shown = [sheet for sheet in book if sheet.sheet_state == "visible"]
     assert {sheet.title for sheet in book} - {sheet.title for sheet in shown} == {"Frontier", "Uncertainty"}
     for before, sheet, after in zip([None, *shown[1:-1]], shown[1:], [*shown[2:], None], strict=True):
@@ -48,13 +48,13 @@ def test_sheets_are_linked_in_their_order_and_hidden_ones_passed_over(book: Work
     assert tabs["Cover"] == tabs["Summary"] != tabs["Inputs"] == tabs["Plants"] != tabs["MACC"] != tabs["Checks"]
 
 
-def shown(plan: Plan) -> list[str]:
-    """Columns of sheet Retrofits: parts of a year stand in Economics; a shared network has two more."""
+def columns_of_retrofits(plan: Plan) -> list[str]:
+    """Columns of sheet Retrofits; the components of annual cost are on sheet Economics."""
     return [name for name in plan.retrofits if name not in (*DETAILS, "site_share")]
 
 
-def test_retrofits_hold_the_plan_and_its_totals(plan: Plan, book: Workbook) -> None:
-    sheet, names = book["Retrofits"], shown(plan)
+def test_retrofits_sheet_lists_the_plan_and_its_totals(plan: Plan, book: Workbook) -> None:
+    sheet, names = book["Retrofits"], columns_of_retrofits(plan)
     rows = main_table(sheet)
     assert [row[0].value for row in rows] == list(plan.retrofits["plant"])
     total = dict(zip(names, row_that_starts(sheet, "Total"), strict=False))
@@ -63,11 +63,11 @@ def test_retrofits_hold_the_plan_and_its_totals(plan: Plan, book: Workbook) -> N
             assert total[name].value == pytest.approx(value, rel=1e-12), name
 
 
-def test_numbers_of_retrofits_have_the_format_of_their_suffix(plan: Plan, book: Workbook) -> None:
+def test_numbers_of_retrofits_sheet_have_the_format_of_their_unit(plan: Plan, book: Workbook) -> None:
     sheet = book["Retrofits"]
     units = sheet[sheet[main_ref(sheet).split(":")[0]].row - 1]
     n_numbers = 0
-    for at, name in enumerate(shown(plan)):
+    for at, name in enumerate(columns_of_retrofits(plan)):
         assert (units[at].value or "") == unit_text(name, "CNY", 2024)
         for row in main_table(sheet):
             if row[at].data_type == "n" and row[at].value is not None:
@@ -78,37 +78,39 @@ def test_numbers_of_retrofits_have_the_format_of_their_suffix(plan: Plan, book: 
     assert n_numbers >= 15 * len(plan.retrofits)
 
 
-def test_wide_sheets_are_frozen_filtered_and_repeat_their_head(book: Workbook) -> None:
+def test_sheets_have_frozen_panes_filters_repeated_headings_and_a_page_setup(book: Workbook) -> None:
     for name in (
         "Plants", "Technologies", "Transport", "Storage", "Retrofits", "Economics", "Checks", "Sources", "Assumptions",
     ):  # fmt: skip
         sheet = book[name]
         assert sheet.freeze_panes, name
         assert main_ref(sheet) and not sheet.auto_filter.ref, name
-        # The head of a short table would stand over other tables, which have columns of their own.
+        # The headings of a short table would be repeated above other tables with different columns.
         alone = name in ("Plants", "Retrofits", "Assumptions")
         assert bool(sheet.print_title_rows) == (alone or len(main_table(sheet)) > 26), name
     for sheet in book:
         is_upright = sheet.page_setup.orientation == "portrait"
         assert is_upright == (sheet.title == "Cover") or sheet.title in LONG, sheet.title
         assert sheet.sheet_properties.pageSetUpPr.fitToPage
-        # Wide sheets are for A3, and those that are too wide for it go over several pages.
+        # Wide sheets are printed on A3, and sheets that are too wide for A3 on several pages.
         paper, areas = sheet.page_setup.paperSize, printed_ranges(sheet)
         further = [area for area in areas if area[0] > 1]
         assert bool(further) == (sheet.title in DIVIDED), sheet.title
         assert bool(sheet.print_title_cols) == bool(further), sheet.title
-        widths, n_again = digits(sheet), 1 + str(sheet.print_title_cols).count("B") if further else 0
+        widths, n_repeated = digits(sheet), 1 + str(sheet.print_title_cols).count("B") if further else 0
         pixels = [
-            sum(7 * width + 5 for at, width in widths.items() if first <= at <= last or (first > 1 and at <= n_again))
+            sum(
+                7 * width + 5 for at, width in widths.items() if first <= at <= last or (first > 1 and at <= n_repeated)
+            )
             for first, _, last, _ in areas
         ]
-        # The cells of 10 points are printed in 6 or more: on A4 where that is wide enough, else on A3. A long sheet is
-        # printed on upright A3, which is as wide as A4.
+        # Text of 10 points is printed at 6 points or more, on A4 if that is wide enough and otherwise on A3. A long
+        # sheet is printed on portrait A3, which is as wide as landscape A4.
         large = UPRIGHT_A3 if is_upright and sheet.title in LONG else A3
         assert max(pixels) <= widest(A4 if paper == A4.number else large), sheet.title
         assert (paper == A4.number) == (max(pixels) <= widest(A4) and large is A3), sheet.title
         assert paper == A4.number or sheet.title not in ("Cover", "Summary", "Checks", "RunLog")
-        # Each part is an area of its own, as wide as a page: no running text of the first is cut on a later one.
+        # Each part is a separate print area as wide as a page, so running text of the first part is not split.
         assert all(top > 2 for _, top, _, _ in further), sheet.title
         assert (sheet.page_setup.fitToWidth or 1) == 1, sheet.title
         assert sheet.oddFooter.left.text == "&A"
@@ -120,14 +122,17 @@ DIVIDED = {"Plants", "Retrofits", "Economics"}
 
 
 def printed_ranges(sheet: Worksheet) -> list[tuple[int, int, int, int]]:
-    """What is printed: first column, first row, last column, last row."""
+    """Print ranges as first column, first row, last column and last row."""
     found = re.findall(r"\$([A-Z]+)\$(\d+):\$([A-Z]+)\$(\d+)", str(sheet.print_area))
-    whole = [("A", "1", get_column_letter(max(digits(sheet))), str(sheet.max_row))]
-    return [(column_index_from_string(a), int(b), column_index_from_string(c), int(d)) for a, b, c, d in found or whole]
+    whole_sheet = [("A", "1", get_column_letter(max(digits(sheet))), str(sheet.max_row))]
+    return [
+        (column_index_from_string(a), int(b), column_index_from_string(c), int(d))
+        for a, b, c, d in found or whole_sheet
+    ]
 
 
 def digits(sheet: Worksheet) -> dict[int, int]:
-    """Widths of the columns in digits."""
+    """Widths of the columns in digits, by column number."""
     return {
         at: round(each.width - 0.71)
         for each in sheet.column_dimensions.values()
@@ -135,7 +140,7 @@ def digits(sheet: Worksheet) -> dict[int, int]:
     }
 
 
-def test_economics_adds_up(plan: Plan, book: Workbook) -> None:
+def test_cost_components_of_economics_sheet_add_up(plan: Plan, book: Workbook) -> None:
     sheet = book["Economics"]
     labels = headings(sheet)
     at = {text: labels.index(text) for text in labels if text}
@@ -152,14 +157,14 @@ def test_economics_adds_up(plan: Plan, book: Workbook) -> None:
 
 
 @pytest.mark.slow
-def test_a_plan_in_other_money_is_not_held_against_the_bands(plan: Plan, tmp_path: Path) -> None:
+def test_plan_in_another_currency_is_not_compared_with_published_ranges(plan: Plan, tmp_path: Path) -> None:
     dollars = replace(plan, problem=replace(plan.problem, currency="USD"))
     every = texts(read_back(dollars, tmp_path)["Economics"])
     assert "Capture cost against the range" not in every
     assert any("are not compared with a plan in USD" in text for text in every)
 
 
-def test_published_ranges_cover_what_they_say(inputs: Inputs) -> None:
+def test_published_ranges_apply_to_their_sectors_and_streams(inputs: Inputs) -> None:
     ranges = {each.covers: each for each in published_ranges(inputs)}
     steel = ranges["steel plants"]
     assert covering_range(published_ranges(inputs), "steel", "flue_gas", "") == steel
@@ -173,13 +178,13 @@ def test_published_ranges_cover_what_they_say(inputs: Inputs) -> None:
     assert [each.covers for each in ranges_of(inputs, ["steel", "cement"])] == [
         "steel plants", "pure streams of coal chemicals", "cement works",
     ]  # fmt: skip
-    # The anchors of the pilot zones quote the same ranges of steel and pure streams.
+    # The anchors of the pilot zones cite the same ranges for steel and pure streams.
     anchors = inputs["pilots/anchors"].query("reference == 'CAPTURE-RANGES'")[["sector", "low_per_t", "high_per_t"]]
     quoted = inputs["costs/capture_ranges"].query("sector in ('steel', 'chemicals')")[anchors.columns]
     assert anchors.values.tolist() == quoted.values.tolist()
 
 
-def test_every_plant_is_fitted_free_or_told_why_not(plan: Plan, book: Workbook) -> None:
+def test_every_plant_is_eligible_or_has_a_reason_why_not(plan: Plan, book: Workbook) -> None:
     rows = main_table(book["Plants"])
     assert len(rows) == len(plan.problem.plants)
     labels = headings(book["Plants"])
@@ -187,7 +192,7 @@ def test_every_plant_is_fitted_free_or_told_why_not(plan: Plan, book: Workbook) 
     assert all((row[may].value == "yes") != bool(row[why].value) for row in rows)
 
 
-def test_summary_explains_every_total(plan: Plan, book: Workbook) -> None:
+def test_totals_are_declared_quantities_and_shown_on_summary_sheet(plan: Plan, book: Workbook) -> None:
     assert set(plan.totals) <= {name for name, each in quantities().items() if each["total"]}
     captured = row_that_starts(book["Summary"], "Captured")[1].value
     assert captured == pytest.approx(plan.totals["captured_ktpa"], rel=1e-12)
@@ -205,11 +210,11 @@ def test_key_figures_that_depend_on_inputs_are_formulas(plan: Plan, tmp_path: Pa
         )
     }  # fmt: skip
     assert all(text.startswith("=") for text in formulas.values()), formulas
-    # No cell holds the parts of this one; it is empty at other inputs.
+    # This figure is not computed from other cells and is empty at edited inputs.
     assert "inputs_changed=0" in formulas["NPV without other profits"]
 
 
-def test_series_name_the_tonnes_that_earn_the_carbon_price(book: Workbook) -> None:
+def test_series_sheet_states_which_tonnes_earn_the_carbon_price(book: Workbook) -> None:
     row = row_that_starts(book["Series"], "Carbon price earned per tonne of on-site abatement")
     assert "only in years in which the market covers the sector" in row[5].value
 
@@ -217,26 +222,26 @@ def test_series_name_the_tonnes_that_earn_the_carbon_price(book: Workbook) -> No
 _WITH_NOTES = ("IRR of the project", "Payback period")
 
 
-def test_notes_tell_when_a_rate_is_unique_and_that_payback_counts_the_salvage_value(book: Workbook) -> None:
+def test_notes_explain_when_the_irr_is_unique_and_that_payback_counts_salvage_value(book: Workbook) -> None:
     rate, years = (row_that_starts(book["CashFlow"], label)[6].value for label in _WITH_NOTES)
     assert "or its cumulative sum, changes sign once" in rate
     assert "counts salvage value" in years
 
 
-def test_years_to_payback_have_a_decimal(book: Workbook) -> None:
+def test_payback_periods_have_one_decimal(book: Workbook) -> None:
     for label in ("Payback period", "Discounted payback period"):
         assert row_that_starts(book["CashFlow"], label)[3].number_format == "0.0"
 
 
 @pytest.mark.slow
-def test_the_summary_opens_with_key_figures_and_no_page_cuts_its_charts(plan: Plan, tmp_path: Path) -> None:
+def test_summary_sheet_starts_with_key_figures_and_no_page_break_splits_a_chart(plan: Plan, tmp_path: Path) -> None:
     # openpyxl keeps charts only where it reads formulas.
     sheet = openpyxl.load_workbook(plan.to_excel(tmp_path / "plan.xlsx"))["Summary"]
     anchors = [chart.anchor for chart in sheet._charts]
     assert len(anchors) == 4
     assert row_that_starts(sheet, "Key figures (last period unless stated otherwise)")[0].row <= 7
     last = row_that_starts(sheet, "Net value at the market price")[0].row
-    # Charts stand below the key figures, cover no text, and no page begins within them.
+    # Charts are below the key figures, cover no text and contain no page break.
     starts = {each.id + 1 for each in sheet.row_breaks.brk}
     for anchor in anchors:
         covered = range(anchor._from.row + 1, anchor.to.row + 2)
@@ -245,7 +250,7 @@ def test_the_summary_opens_with_key_figures_and_no_page_cuts_its_charts(plan: Pl
         assert not starts & set(covered[1:])
 
 
-def test_inputs_say_where_each_value_came_from(book: Workbook) -> None:
+def test_inputs_sheet_states_the_origin_of_each_value(book: Workbook) -> None:
     given = row_that_starts(book["Inputs"], "budget.total_mn")
     assert [cell.value for cell in given[1:6]] == [
         3000, None, "million CNY 2024", "I", "given in Python"
@@ -255,21 +260,21 @@ def test_inputs_say_where_each_value_came_from(book: Workbook) -> None:
 
 
 @pytest.mark.slow
-def test_checks_say_in_words_what_the_colour_says(plan: Plan, tmp_path: Path) -> None:
+def test_checks_sheet_states_results_as_text_and_colour(plan: Plan, tmp_path: Path) -> None:
     checks = plan.checks.copy()
     checks.loc[0, ["holds", "actual", "figure"]] = [False, 1.0, 1.0]
     book = read_back(replace(plan, checks=checks), tmp_path)
     rows = main_table(book["Checks"])
     assert [row[1].value for row in rows] == ["does not hold", *["holds"] * (len(rows) - 1)]
     assert len(rows) >= max(20, len(checks) + 5)
-    # The colour follows the words, also when an edit changes them.
+    # The colour depends on the text of the cell, so it also follows edits.
     rules = {rule.operator: rule.formula for each in book["Checks"].conditional_formatting for rule in each.rules}
     assert rules["equal"] == rules["notEqual"] == ['"does not hold"']
     assert any(text.startswith("1 of ") for text in texts(book["Cover"]))
 
 
-def tables_without_idle_sectors(plan: Plan) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Tables of the plan without the rows of other sectors and of oil fields, of which it has none."""
+def tables_without_unused_sectors(plan: Plan) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Tables of the plan without rows on sectors and oil fields that the plan does not have."""
     tables = plan.problem.inputs.tables
     profiles = tables["streams/source_sectors"]
     assert tables["plants/sources"].empty
@@ -286,7 +291,7 @@ def tables_without_idle_sectors(plan: Plan) -> Iterator[tuple[str, pd.DataFrame]
 
 def test_every_reference_in_use_is_listed_with_its_tables(plan: Plan, book: Workbook) -> None:
     rows = {row[0].value: row[5].value for row in main_table(book["Sources"])}
-    for name, table in tables_without_idle_sectors(plan):
+    for name, table in tables_without_unused_sectors(plan):
         if name != "references" and "reference" in table:
             for reference in set(table["reference"]):
                 assert name in rows[reference]
@@ -297,7 +302,7 @@ def test_every_assumed_row_is_counted(plan: Plan, book: Workbook) -> None:
     counted: dict[str, int] = {}
     for row in main_table(book["Assumptions"]):
         counted[row[0].value] = counted.get(row[0].value, 0) + row[5].value
-    for name, table in tables_without_idle_sectors(plan):
+    for name, table in tables_without_unused_sectors(plan):
         if "quality" in table:
             assumed = int((table["quality"] == "assumed").sum())
             if "assumed_columns" in table:
@@ -312,17 +317,17 @@ def test_run_log_holds_the_hash_of_every_table(plan: Plan, book: Workbook) -> No
 
 
 @pytest.mark.slow
-def test_an_empty_plan_says_that_nothing_is_built_and_why(empty_plan: Plan, tmp_path: Path) -> None:
+def test_empty_plan_states_why_nothing_is_built(empty_plan: Plan, tmp_path: Path) -> None:
     book = read_back(empty_plan, tmp_path)
     for name in ("Cover", "Retrofits", "Economics"):
         assert any("Nothing is built because the budget is 0" in text for text in texts(book[name])), name
     assert row_that_starts(book["Summary"], "Capture cost")[1].value is None
 
 
-def test_every_plant_that_may_be_fitted_is_told_why_and_what_would_change_it(plan: Plan, book: Workbook) -> None:
+def test_sheets_state_why_each_plant_is_in_or_out_and_what_would_change_it(plan: Plan, book: Workbook) -> None:
     rows = main_table(book["Retrofits"])
     assert all(row[-2].value.startswith("in: ") and row[-1].value for row in rows)
-    # The cheapest retrofit alone is the cheapest plant where it has only one.
+    # The cost in the reason is that of the retrofit for plants with a single retrofit.
     alone = plan.retrofits.drop_duplicates("plant", keep=False).set_index("plant")["avoidance_cost_per_t"]
     cost = {row[0].value: int(row[-2].value.split()[1].replace(",", "")) for row in rows}
     for plant, per_t in alone.items():
@@ -331,22 +336,22 @@ def test_every_plant_that_may_be_fitted_is_told_why_and_what_would_change_it(pla
     labels = headings(book["Plants"])
     at = labels.index("Why the plant is in or out")
     assert all(row[at].value and row[at + 1].value for row in plants)
-    left = {row[0].value: row[at : at + 2] for row in plants if str(row[at].value).startswith("out: ")}
+    reasons_out = {row[0].value: row[at : at + 2] for row in plants if str(row[at].value).startswith("out: ")}
     candidates = plan.problem.plants.loc[plan.problem.plants["is_candidate"], "plant"]
-    assert set(left) == set(plan.problem.plants["plant"]) - set(plan.retrofits["plant"])
-    compared = set(candidates) & set(left)
+    assert set(reasons_out) == set(plan.problem.plants["plant"]) - set(plan.retrofits["plant"])
+    compared = set(candidates) & set(reasons_out)
     assert compared
-    dearest = max(cost.values())
+    highest_cost = max(cost.values())
     for plant in compared:
-        why, change = (str(cell.value) for cell in left[plant])
-        own = int(why.split()[1].replace(",", ""))
+        why, change = (str(cell.value) for cell in reasons_out[plant])
+        own_cost = int(why.split()[1].replace(",", ""))
         if change.startswith("a cost lower by "):
-            assert own - int(change.split()[4].replace(",", "")) == pytest.approx(dearest, abs=1.5)
+            assert own_cost - int(change.split()[4].replace(",", "")) == pytest.approx(highest_cost, abs=1.5)
         else:
-            assert own <= dearest and change.startswith("another constraint than cost per tonne")
+            assert own_cost <= highest_cost and change.startswith("another constraint than cost per tonne")
 
 
-def test_of_the_long_sheet_one_page_is_printed(book: Workbook) -> None:
+def test_data_sheet_prints_only_its_first_25_rows(book: Workbook) -> None:
     sheet = book["Data"]
     rows = main_table(sheet)
     assert len(rows) > 500
@@ -356,7 +361,7 @@ def test_of_the_long_sheet_one_page_is_printed(book: Workbook) -> None:
 
 
 @pytest.mark.slow
-def test_warnings_of_the_run_are_on_runlog_without_folders(plan: Plan, tmp_path: Path) -> None:
+def test_run_log_lists_warnings_without_folder_paths(plan: Plan, tmp_path: Path) -> None:
     warned = replace(plan, warnings=("/home/me/s.yaml:3: fund gift can pay for nothing", "the search: stopped early"))
     every = texts(read_back(warned, tmp_path)["RunLog"])
     assert {"Warnings", "s.yaml:3: fund gift can pay for nothing", "the search: stopped early"} <= set(every)

@@ -1,4 +1,4 @@
-"""Cells of workbooks that other programs wrote, and parts that are damaged, told by the file's name."""
+"""Stored cell values of workbooks written by other programs, and errors for damaged parts."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ccs_model.report.workbook.recalculation import stored_cells
 
 
 def edited(old: str, new: str, part: str = "xl/worksheets/sheet1.xml") -> bytes:
-    """A workbook with one text of one part changed; a part named `-…` is left out."""
-    made, out = io.BytesIO(), io.BytesIO()
-    with xlsxwriter.Workbook(made) as book:
+    """A workbook with a text in one of its XML parts replaced; a part named `-…` is omitted."""
+    buffer, out = io.BytesIO(), io.BytesIO()
+    with xlsxwriter.Workbook(buffer) as book:
         book.add_worksheet("Sheet").write_row(0, 0, [1.5, "text", True])
-    with zipfile.ZipFile(made) as archive, zipfile.ZipFile(out, "w") as into:
+    with zipfile.ZipFile(buffer) as archive, zipfile.ZipFile(out, "w") as into:
         for name in archive.namelist():
             if f"-{name}" == part:
                 continue
@@ -33,20 +33,20 @@ def values(raw: bytes) -> list[tuple[str, object]]:
     return [(cell.address, cell.value) for cell in stored_cells(raw, "plan.xlsx")]
 
 
-def test_numbers_texts_and_truths() -> None:
+def test_numbers_texts_and_booleans_are_read() -> None:
     assert values(edited("", "")) == [("Sheet!A1", 1.5), ("Sheet!B1", "text"), ("Sheet!C1", True)]
-    false = edited("<v>1</v>", "<v>0</v>")
-    assert values(false)[2] == ("Sheet!C1", False)
+    with_false = edited("<v>1</v>", "<v>0</v>")
+    assert values(with_false)[2] == ("Sheet!C1", False)
 
 
-def test_texts_may_stand_in_their_cells_with_no_shared_ones_beside_them() -> None:
+def test_inline_texts_are_read() -> None:
     inline = ('t="s"><v>0</v>', 't="inlineStr"><is><t>in</t><t>line</t></is>')
     assert values(edited(*inline))[1] == ("Sheet!B1", "inline")
-    # As other libraries write them.
-    book, made = openpyxl.Workbook(), io.BytesIO()
+    # A workbook written by openpyxl.
+    book, buffer = openpyxl.Workbook(), io.BytesIO()
     book.active.append([1.5, "text", True])
-    book.save(made)
-    assert values(made.getvalue()) == values(edited("", ""))
+    book.save(buffer)
+    assert values(buffer.getvalue()) == values(edited("", ""))
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_texts_may_stand_in_their_cells_with_no_shared_ones_beside_them() -> Non
         ("</sheetData>", "", "xl/worksheets/sheet1.xml", "is no workbook that can be read"),
     ],
 )
-def test_damaged_parts_are_told(old: str, new: str, part: str, words: str) -> None:
+def test_damaged_part_is_reported_with_the_name_of_the_file(old: str, new: str, part: str, words: str) -> None:
     with pytest.raises(InputError) as caught:
         stored_cells(edited(old, new, part), "plan.xlsx")
     assert str(caught.value.issues[0]).startswith(f"plan.xlsx: {words}")

@@ -1,4 +1,4 @@
-"""Tables of the spreadsheet's own: named, headed by what stands in their cells, and as large as what they hold."""
+"""Native tables of the workbook: names, headings, ranges and XML parts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ccs_model.report.workbook.columns import CELL_CLASSES, declared_columns, de
 from ccs_model.report.workbook.workbook import workbook_bytes
 from tests.integration.report.conftest import read_back
 
-# Sheets of which the main table has the sheet's name.
+# Sheets whose main table has the name of the sheet.
 MAIN = (
     "Series", "Plants", "Technologies", "Transport", "Storage", "Retrofits", "Economics", "MACC", "Checks", "Data",
     "Sources", "Assumptions",
@@ -38,13 +38,13 @@ def boxes(sheet: Worksheet) -> Iterator[tuple[str, Box]]:
         yield table.displayName, range_boundaries(table.ref)
 
 
-def meet(one: Box, other: Box) -> bool:
+def overlap(one: Box, other: Box) -> bool:
     """Whether two ranges have a cell in common."""
     return one[0] <= other[2] and other[0] <= one[2] and one[1] <= other[3] and other[1] <= one[3]
 
 
 def n_rows(plan: Plan) -> dict[str, int]:
-    """Rows of main tables, as the plan has them."""
+    """Number of rows of some tables, from the plan."""
     return {
         "Plants_table": len(plan.problem.plants),
         "Retrofits_table": len(plan.retrofits),
@@ -57,14 +57,14 @@ def n_rows(plan: Plan) -> dict[str, int]:
 
 
 @pytest.fixture(scope="session", params=["own", "shared"])
-def pair(request: pytest.FixtureRequest) -> tuple[Plan, Workbook]:
+def plan_and_book(request: pytest.FixtureRequest) -> tuple[Plan, Workbook]:
     names = {"own": ("plan", "book"), "shared": ("shared_plan", "shared_book")}[request.param]
     plan, book = (request.getfixturevalue(name) for name in names)
     return plan, book
 
 
-def test_tables_have_names_of_their_own(pair: tuple[Plan, Workbook]) -> None:
-    _, book = pair
+def test_names_of_tables_are_unique(plan_and_book: tuple[Plan, Workbook]) -> None:
+    _, book = plan_and_book
     names = [name for sheet in book for name, _ in boxes(sheet)]
     assert {f"{sheet}_table" for sheet in MAIN} <= set(names)
     assert len(names) >= 25
@@ -73,8 +73,8 @@ def test_tables_have_names_of_their_own(pair: tuple[Plan, Workbook]) -> None:
     assert len({name.casefold() for name in taken}) == len(taken)
 
 
-def test_a_table_covers_its_headings_and_rows_and_no_more(pair: tuple[Plan, Workbook]) -> None:
-    plan, book = pair
+def test_range_of_a_table_covers_exactly_its_headings_and_rows(plan_and_book: tuple[Plan, Workbook]) -> None:
+    plan, book = plan_and_book
     expected, seen = n_rows(plan), 0
     for sheet in book:
         for name, (left, head, right, last) in boxes(sheet):
@@ -82,35 +82,35 @@ def test_a_table_covers_its_headings_and_rows_and_no_more(pair: tuple[Plan, Work
                 assert last - head == expected[name], name
                 seen += 1
             assert last > head, name
-            first_of_rows = [sheet.cell(row, left).value for row in range(head + 1, last + 1)]
-            assert all(value is not None for value in first_of_rows), name
-            assert not {"Total", "Sum"} & set(first_of_rows), name
-            # Beyond it there is no further row but its totals or running text, and no further column.
+            first_cells = [sheet.cell(row, left).value for row in range(head + 1, last + 1)]
+            assert all(value is not None for value in first_cells), name
+            assert not {"Total", "Sum"} & set(first_cells), name
+            # Only totals or running text may follow below the table, and no column to its right.
             below = [sheet.cell(last + 1, column).value for column in (left, left + 1)]
             assert below[0] in ("Total", "Sum") or below[1] is None, name
             assert sheet.cell(head, right + 1).value is None, name
     assert seen == len(expected)
 
 
-def test_headings_are_text_unique_and_those_of_the_cells(pair: tuple[Plan, Workbook]) -> None:
-    for sheet in pair[1]:
+def test_headings_of_a_table_are_unique_and_match_the_text_of_the_cells(plan_and_book: tuple[Plan, Workbook]) -> None:
+    for sheet in plan_and_book[1]:
         for table in sheet.tables.values():
             left, head, right, _ = range_boundaries(table.ref)
             cells = [sheet.cell(head, column) for column in range(left, right + 1)]
             assert [cell.data_type for cell in cells] == ["s"] * len(cells), table.displayName
-            words = [cell.value for cell in cells]
-            assert words == [column.name for column in table.tableColumns], table.displayName
-            assert len({each.casefold() for each in words}) == len(words), table.displayName
+            headings = [cell.value for cell in cells]
+            assert headings == [column.name for column in table.tableColumns], table.displayName
+            assert len({each.casefold() for each in headings}) == len(headings), table.displayName
 
 
-def test_tables_meet_no_other_table_no_merged_cell_and_no_filter(pair: tuple[Plan, Workbook]) -> None:
-    for sheet in pair[1]:
+def test_tables_do_not_overlap_other_tables_merged_cells_or_sheet_filters(plan_and_book: tuple[Plan, Workbook]) -> None:
+    for sheet in plan_and_book[1]:
         found = list(boxes(sheet))
         for at, (name, box) in enumerate(found):
-            assert not [other for other, there in found[at + 1 :] if meet(box, there)], name
-            assert not [str(each) for each in sheet.merged_cells.ranges if meet(box, each.bounds)], name
+            assert not [other for other, there in found[at + 1 :] if overlap(box, there)], name
+            assert not [str(each) for each in sheet.merged_cells.ranges if overlap(box, each.bounds)], name
         assert not (found and sheet.auto_filter.ref), sheet.title
-        # One list a sheet is filtered: filters of several would hide rows of each other's.
+        # One table per sheet has a filter, because filters of several tables would hide each other's rows.
         assert sum(table.autoFilter is not None for table in sheet.tables.values()) <= 1, sheet.title
 
 
@@ -130,7 +130,9 @@ def test_pandas_reads_the_numbers_of_a_table(plan: Plan, tmp_path: Path) -> None
 
 @pytest.mark.slow
 @pytest.mark.parametrize("lang", ["zh", "both"])
-def test_in_every_language_names_and_ranges_are_the_same(plan: Plan, book: Workbook, lang: str, tmp_path: Path) -> None:
+def test_names_and_ranges_of_tables_do_not_depend_on_language(
+    plan: Plan, book: Workbook, lang: str, tmp_path: Path
+) -> None:
     path = tmp_path / "plan.xlsx"
     path.write_bytes(workbook_bytes(plan, lang=lang))
     other = openpyxl.load_workbook(path)
@@ -138,24 +140,24 @@ def test_in_every_language_names_and_ranges_are_the_same(plan: Plan, book: Workb
         assert list(boxes(sheet)) == list(boxes(other[sheet.title])), sheet.title
         for table in other[sheet.title].tables.values():
             left, head, right, _ = range_boundaries(table.ref)
-            words = [other[sheet.title].cell(head, column).value for column in range(left, right + 1)]
-            assert words == [column.name for column in table.tableColumns]
-            assert len({each.casefold() for each in words}) == len(words), table.displayName
+            headings = [other[sheet.title].cell(head, column).value for column in range(left, right + 1)]
+            assert headings == [column.name for column in table.tableColumns]
+            assert len({each.casefold() for each in headings}) == len(headings), table.displayName
 
 
 @pytest.mark.slow
-def test_parts_of_the_archive_name_one_another(plan: Plan, tmp_path: Path) -> None:
+def test_table_parts_are_referenced_by_sheets_and_content_types(plan: Plan, tmp_path: Path) -> None:
     path = plan.to_excel(tmp_path / "plan.xlsx")
     with zipfile.ZipFile(path) as archive:
         parts = [name for name in archive.namelist() if name.startswith("xl/tables/")]
         types = archive.read("[Content_Types].xml").decode()
         roots = [ElementTree.fromstring(archive.read(name)) for name in parts]
-        requested = sum(
+        n_referenced = sum(
             len(ElementTree.fromstring(archive.read(name)).findall(f"{_MAIN_NS}tableParts/{_MAIN_NS}tablePart"))
             for name in archive.namelist()
             if name.startswith("xl/worksheets/sheet")
         )
-    assert len(parts) == requested >= 25
+    assert len(parts) == n_referenced >= 25
     assert all(f'/{name}"' in types for name in parts)
     ids = [root.attrib["id"] for root in roots]
     assert len(set(ids)) == len(ids)

@@ -1,4 +1,4 @@
-"""Sheets Transport and Storage: every pipe and every site, their figures those of the plan."""
+"""Sheets Transport and Storage: pipes, sites, flows and costs match the plan."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.integration.report.reading import headings, main_table, texts
 
 
 def rows_below(sheet: Worksheet, heading: str) -> list[list[Cell]]:
-    """Rows of the table under a section heading, totals with it; letters, headings and units are left out."""
+    """Rows of the table below a section heading, with totals and without rows of letters, headings and units."""
     first = next(row[0].row for row in sheet.iter_rows() if row[0].value == heading) + 4
     rows = []
     for row in sheet.iter_rows(first):
@@ -34,42 +34,42 @@ def rows_below(sheet: Worksheet, heading: str) -> list[list[Cell]]:
     return rows
 
 
-def total_of(sheet: Worksheet) -> list[Cell]:
+def total_row(sheet: Worksheet) -> list[Cell]:
     rows = main_table(sheet)
     return list(sheet[rows[-1][0].row + 1])
 
 
-def at(sheet: Worksheet, label: str) -> int:
+def column_of(sheet: Worksheet, label: str) -> int:
     return headings(sheet).index(label)
 
 
-def test_one_row_a_pipe_and_totals_of_the_plan(plan: Plan, book: Workbook) -> None:
+def test_transport_sheet_has_one_row_per_pipe_and_the_totals_of_the_plan(plan: Plan, book: Workbook) -> None:
     sheet = book["Transport"]
     assert [row[0].value for row in main_table(sheet)] == list(plan.retrofits["plant"])
-    total = total_of(sheet)
+    total = total_row(sheet)
     assert total[0].value == "Total"
-    assert total[at(sheet, "Capex")].value == pytest.approx(plan.totals["pipe_capex_mn"], rel=1e-12)
-    assert total[at(sheet, "Flow, last period")].value == pytest.approx(plan.totals["captured_ktpa"], rel=1e-9)
+    assert total[column_of(sheet, "Capex")].value == pytest.approx(plan.totals["pipe_capex_mn"], rel=1e-12)
+    assert total[column_of(sheet, "Flow, last period")].value == pytest.approx(plan.totals["captured_ktpa"], rel=1e-9)
 
 
-def test_transport_cost_is_all_of_it_by_what_is_captured(plan: Plan, book: Workbook) -> None:
+def test_transport_cost_per_tonne_is_total_cost_per_captured_tonne(plan: Plan, book: Workbook) -> None:
     sheet = book["Transport"]
-    parts = [at(sheet, label) for label in ("Capital", "Fixed O&M", "Booster power")]
-    for row in [*main_table(sheet), total_of(sheet)]:
+    parts = [column_of(sheet, label) for label in ("Capital", "Fixed O&M", "Booster power")]
+    for row in [*main_table(sheet), total_row(sheet)]:
         cost = sum(row[part].value for part in parts)
-        assert row[at(sheet, "Transport, total")].value == pytest.approx(cost, rel=1e-12)
-        per_t = cost * 1000 / row[at(sheet, "Flow, last period")].value
-        assert row[at(sheet, "Transport")].value == pytest.approx(per_t, rel=1e-9)
-    # Avoidance cost = capture + transport + storage, by what is avoided instead of captured.
+        assert row[column_of(sheet, "Transport, total")].value == pytest.approx(cost, rel=1e-12)
+        per_t = cost * 1000 / row[column_of(sheet, "Flow, last period")].value
+        assert row[column_of(sheet, "Transport")].value == pytest.approx(per_t, rel=1e-9)
+    # Capture, transport and storage costs add up to the annual cost of each retrofit.
     pipes = pipes_table(plan).set_index("route")
-    chosen = plan.retrofits.set_index("route")
-    storage_mn = chosen[["storage_capital_mn_pa", "storage_om_mn_pa", "storage_mn_pa"]].sum(axis=1)
-    whole = chosen["capture_cost_per_t"] + pipes["transport_cost_per_t"]
-    yearly_mn = whole * chosen["captured_ktpa"] / 1000 + storage_mn
-    assert list(yearly_mn) == pytest.approx(list(chosen["cost_mn_pa"]), rel=1e-9)
+    retrofits = plan.retrofits.set_index("route")
+    storage_mn = retrofits[["storage_capital_mn_pa", "storage_om_mn_pa", "storage_mn_pa"]].sum(axis=1)
+    cost_per_t = retrofits["capture_cost_per_t"] + pipes["transport_cost_per_t"]
+    yearly_mn = cost_per_t * retrofits["captured_ktpa"] / 1000 + storage_mn
+    assert list(yearly_mn) == pytest.approx(list(retrofits["cost_mn_pa"]), rel=1e-9)
 
 
-def test_flows_by_period_are_those_of_the_plan(plan: Plan, book: Workbook) -> None:
+def test_flows_by_period_match_the_plan(plan: Plan, book: Workbook) -> None:
     *rows, total = rows_below(book["Transport"], "Flows by period (annual mean)")
     assert len(rows) == len(plan.retrofits)
     by_year = plan.flows.groupby("year")["flow_ktpa"].sum()
@@ -78,45 +78,45 @@ def test_flows_by_period_are_those_of_the_plan(plan: Plan, book: Workbook) -> No
     assert flows_by_year(plan).to_numpy().sum() == pytest.approx(plan.flows["flow_ktpa"].sum(), rel=1e-12)
 
 
-def test_a_pipe_built_in_parts_is_one_row(plan: Plan) -> None:
+def test_pipe_of_two_partial_retrofits_is_one_row(plan: Plan) -> None:
     part = plan.retrofits.iloc[[0, 0]].assign(share=[0.25, 0.5], pipe_capex_mn=[1.0, 2.0])
     (row,) = pipes_table(replace(plan, retrofits=part)).to_dict("records")
-    full = plan.problem.routes.set_index("route").at[row["route"], "nameplate_ktpa"]
-    assert (row["capacity_ktpa"], row["pipe_capex_mn"]) == (pytest.approx(0.75 * full), 3.0)
-    whole = pipes_table(plan).set_index("route").at[row["route"], "transport_cost_per_t"]
-    assert row["transport_cost_per_t"] == pytest.approx(whole, rel=1e-12)
+    nameplate_ktpa = plan.problem.routes.set_index("route").at[row["route"], "nameplate_ktpa"]
+    assert (row["capacity_ktpa"], row["pipe_capex_mn"]) == (pytest.approx(0.75 * nameplate_ktpa), 3.0)
+    cost_per_t = pipes_table(plan).set_index("route").at[row["route"], "transport_cost_per_t"]
+    assert row["transport_cost_per_t"] == pytest.approx(cost_per_t, rel=1e-12)
 
 
-def test_storage_holds_the_plan_s_injection_and_room(plan: Plan, book: Workbook) -> None:
+def test_storage_sheet_matches_injection_and_capacity_of_the_plan(plan: Plan, book: Workbook) -> None:
     sheet = book["Storage"]
     last = plan.storage[plan.storage["year"] == plan.problem.years[-1]].set_index("site")
     rows = main_table(sheet)
-    ids = [row[at(sheet, "Site id")].value for row in rows]
+    ids = [row[column_of(sheet, "Site id")].value for row in rows]
     assert ids == list(last.index)
     names = plan.problem.sites.set_index("site")["name"]
     assert [row[0].value for row in rows] == list(names[ids])
     for row in rows:
-        site = last.loc[row[at(sheet, "Site id")].value]
-        assert row[at(sheet, "Injected, last period")].value == pytest.approx(site["injected_ktpa"], rel=1e-12)
-        assert row[at(sheet, "Stored at the end")].value == pytest.approx(site["stored_kt"], rel=1e-12)
-        assert row[at(sheet, "Usable capacity")].value == pytest.approx(site["capacity_kt"], rel=1e-12)
+        site = last.loc[row[column_of(sheet, "Site id")].value]
+        assert row[column_of(sheet, "Injected, last period")].value == pytest.approx(site["injected_ktpa"], rel=1e-12)
+        assert row[column_of(sheet, "Stored at the end")].value == pytest.approx(site["stored_kt"], rel=1e-12)
+        assert row[column_of(sheet, "Usable capacity")].value == pytest.approx(site["capacity_kt"], rel=1e-12)
         filled = (site["stored_kt"] + site["committed_kt"]) / site["capacity_kt"]
-        assert row[at(sheet, "Filled or committed")].value == pytest.approx(filled, rel=1e-12)
-        assert row[at(sheet, "Binding limit")].value == "none"
+        assert row[column_of(sheet, "Filled or committed")].value == pytest.approx(filled, rel=1e-12)
+        assert row[column_of(sheet, "Binding limit")].value == "none"
 
 
 def test_closure_includes_post_injection_care(plan: Plan, book: Workbook) -> None:
     sites = plan.problem.sites.set_index("site")
-    due = sites["closure_mn"] + sites["post_injection_mn"]
+    closure_mn = sites["closure_mn"] + sites["post_injection_mn"]
     rows = rows_below(book["Storage"], "Cost of sites and wells")
     n_sites = plan.storage["site"].nunique()
-    # Below the rows of units and headings.
+    # The first two rows contain units and headings.
     used = [[cell.value for cell in row if cell.value is not None] for row in rows[2 : 2 + n_sites]]
-    # The last columns are closure of a site, of all own injection sites, and the id of the site.
-    assert used and all(row[-3] == pytest.approx(due[row[-1]], rel=1e-12) for row in used)
+    # The last columns are closure of one site, closure of all own injection sites, and the id of the site.
+    assert used and all(row[-3] == pytest.approx(closure_mn[row[-1]], rel=1e-12) for row in used)
 
 
-def test_injection_by_period_is_that_of_the_plan(plan: Plan, book: Workbook) -> None:
+def test_injection_by_period_matches_the_plan(plan: Plan, book: Workbook) -> None:
     rows = rows_below(
         book["Storage"], "By period: injection (annual mean), cumulative wells, investment in sites and wells"
     )
@@ -129,13 +129,13 @@ def test_injection_by_period_is_that_of_the_plan(plan: Plan, book: Workbook) -> 
     assert set(injected.index) == {row[0].value for row in rows[:end]}
 
 
-def test_every_site_offered_is_used_or_listed_as_another(plan: Plan, book: Workbook) -> None:
+def test_every_candidate_site_is_listed_as_used_or_as_other(plan: Plan, book: Workbook) -> None:
     used = [row[0].value for row in main_table(book["Storage"])]
     others = [row[0].value for row in rows_below(book["Storage"], "Other candidate sites")]
     assert sorted([*used, *others]) == sorted(plan.problem.sites["name"])
 
 
-def test_what_is_full_is_said_in_words() -> None:
+def test_binding_limits_of_a_site_are_named() -> None:
     periods = pd.DataFrame(
         {
             "year": [2026, 2030, 2035],
@@ -155,12 +155,14 @@ def test_a_site_without_injection_in_the_last_period_has_no_cost_per_tonne(plan:
     last = (storage["site"] == site) & (storage["year"] == plan.problem.years[-1])
     storage.loc[last, ["injected_ktpa", "storage_cost_per_t"]] = 0.0, np.nan
     sheet = read_back(replace(plan, storage=storage), tmp_path)["Storage"]
-    costs = {row[at(sheet, "Site id")].value: row[at(sheet, "Storage")].value for row in main_table(sheet)}
+    costs = {
+        row[column_of(sheet, "Site id")].value: row[column_of(sheet, "Storage")].value for row in main_table(sheet)
+    }
     assert costs[site] is None and all(cost > 0 for each, cost in costs.items() if each != site)
 
 
 @pytest.mark.slow
-def test_an_empty_plan_says_why_and_still_lists_the_sites(empty_plan: Plan, tmp_path: Path) -> None:
+def test_empty_plan_states_why_nothing_is_built_and_lists_the_sites(empty_plan: Plan, tmp_path: Path) -> None:
     book = read_back(empty_plan, tmp_path)
     for name, n_tables in (("Transport", 2), ("Storage", 3)):
         found = sum("Nothing is built because the budget is 0" in text for text in texts(book[name]))
@@ -170,7 +172,7 @@ def test_an_empty_plan_says_why_and_still_lists_the_sites(empty_plan: Plan, tmp_
 
 
 @pytest.mark.slow
-def test_a_site_that_is_taken_out_leaves_sites_that_plants_reach(shared_plan: Plan, tmp_path: Path) -> None:
+def test_site_excluded_in_the_workbook_is_removed_from_the_problem(shared_plan: Plan, tmp_path: Path) -> None:
     path = shared_plan.to_excel(tmp_path / "plan.xlsx")
     book = openpyxl.load_workbook(path)
     ids, use = (book.defined_names[f"{READ_BACK}{name}"].attr_text for name in ("site_ids", "site_use"))
@@ -190,7 +192,7 @@ def test_costs_of_own_injection_sites_add_up(plan: Plan, book: Workbook, shared_
     place = {str(cell.value): at for at, cell in enumerate(head)}
     rows = [list(row) for row in sheet.iter_rows(head[0].row + 1, head[0].row + plan.storage["site"].nunique())]
     for row in rows:
-        n, capital, wells, well, total, closure, of_all = (
+        n, capital, wells, well, total, closure, closure_of_all = (
             float(row[place[name]].value)
             for name in (
                 "Injection sites", "Capital of an injection site", "Wells drilled", "Capital of a well",
@@ -199,10 +201,10 @@ def test_costs_of_own_injection_sites_add_up(plan: Plan, book: Workbook, shared_
             )
         )  # fmt: skip
         assert total == pytest.approx(n * capital + wells * well, rel=1e-9)
-        assert of_all == pytest.approx(n * closure, rel=1e-9)
+        assert closure_of_all == pytest.approx(n * closure, rel=1e-9)
     assert sum(row[place["Injection sites"]].value for row in rows) == len(plan.retrofits)
     ended = plan.cashflow.iloc[-1]
     closure_mn = ended["closure_mn"] + ended["post_injection_mn"]
-    of_all = place["Closure and post-injection care, all injection sites"]
-    assert sheet.cell(rows[-1][0].row + 1, of_all + 1).value == pytest.approx(closure_mn, rel=1e-9)
+    closure_of_all = place["Closure and post-injection care, all injection sites"]
+    assert sheet.cell(rows[-1][0].row + 1, closure_of_all + 1).value == pytest.approx(closure_mn, rel=1e-9)
     assert "Injection sites" not in texts(shared_book["Storage"])

@@ -1,4 +1,4 @@
-"""Files and run folders appear whole or not at all; what cannot be written where it was meant to is kept elsewhere."""
+"""Atomic writes of files and run folders, results saved elsewhere, temporary files, deferred signals and locks."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="module")
-def dead() -> int:
+def ended_pid() -> int:
     """The id of a process that has ended."""
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
@@ -51,12 +51,12 @@ def names_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def left_by(pid: int, name: str, kind: str) -> str:
+def temporary_name_of(pid: int, name: str, kind: str) -> str:
     return temporary_name(kind, name).replace(f"-{os.getpid()}-", f"-{pid}-")
 
 
-def full_below(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A disk that is full: nothing below `folder` can be flushed to it."""
+def simulate_full_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Simulate a full disk: files below `folder` cannot be flushed."""
     sync = os.fsync
 
     def fsync(number: int) -> None:
@@ -67,16 +67,16 @@ def full_below(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", fsync)
 
 
-on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks files up in /proc")
+on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 
 
 @on_linux
-def test_on_a_full_disk_the_old_file_stays_and_the_new_one_is_kept_where_there_is_room(
+def test_full_disk_keeps_the_old_file_and_saves_the_new_file_elsewhere(
     tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "desk" / "plan.xlsx"
     write_atomic(path, b"old")
-    full_below(path.parent, monkeypatch)
+    simulate_full_disk(path.parent, monkeypatch)
     with pytest.raises(FileError, match=r"plan\.xlsx: cannot be written: No space left on device") as caught:
         write_atomic(path, b"new")
     assert caught.value.exit_code == FILE_TROUBLE == 8
@@ -85,16 +85,16 @@ def test_on_a_full_disk_the_old_file_stays_and_the_new_one_is_kept_where_there_i
     assert kept.is_relative_to(temporary) and kept.read_bytes() == b"new"
 
 
-def test_a_file_that_is_open_elsewhere_is_left_alone_and_the_new_one_stands_beside_it(
+def test_file_that_cannot_be_replaced_is_kept_and_the_new_file_is_saved_beside_it(
     tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_atomic(tmp_path / "plan.xlsx", b"old")
     replace = Path.replace
 
-    def rejected(made: Path, target: Path) -> Path:
+    def rejected(source: Path, target: Path) -> Path:
         if target == path:
             raise PermissionError(errno.EACCES, "Permission denied")
-        return replace(made, target)
+        return replace(source, target)
 
     monkeypatch.setattr(Path, "replace", rejected)
     with pytest.raises(FileError, match=r"kept in .*plan-2\.xlsx"):
@@ -106,7 +106,7 @@ def test_a_file_that_is_open_elsewhere_is_left_alone_and_the_new_one_stands_besi
 
 
 @pytest.mark.parametrize("name", ["x" * 300 + ".xlsx", "/".join(["y" * 200] * 25) + "/plan.xlsx", "file/plan.xlsx"])
-def test_a_path_that_cannot_be_is_an_error_of_files_and_the_result_is_kept(
+def test_invalid_path_raises_a_file_error_and_the_result_is_saved_elsewhere(
     name: str, tmp_path: Path, temporary: Path
 ) -> None:
     (tmp_path / "file").write_bytes(b"in the way")
@@ -116,7 +116,9 @@ def test_a_path_that_cannot_be_is_an_error_of_files_and_the_result_is_kept(
     assert (tmp_path / "file").read_bytes() == b"in the way"
 
 
-def test_where_nothing_has_room_the_message_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_states_that_the_file_could_not_be_saved_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def rejected(number: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -126,17 +128,21 @@ def test_where_nothing_has_room_the_message_says_so(tmp_path: Path, monkeypatch:
         write_atomic(tmp_path / "plan.xlsx", b"new")
 
 
-def test_what_dead_processes_left_goes_and_what_living_ones_make_stays(tmp_path: Path, dead: int) -> None:
-    removed = [left_by(dead, "plan.xlsx", "part")]
-    stay = [left_by(os.getppid(), "plan.xlsx", "part"), left_by(dead, "plan.xlsx.b", "part"), ".plan.xlsx.x.part"]
-    stay.append(left_by(dead, "plan.xlsx", "part").replace(host_name(), "another"))
-    for name in (*removed, *stay):
+def test_temporary_files_of_ended_processes_are_removed_and_others_are_kept(tmp_path: Path, ended_pid: int) -> None:
+    removed_names = [temporary_name_of(ended_pid, "plan.xlsx", "part")]
+    kept_names = [
+        temporary_name_of(os.getppid(), "plan.xlsx", "part"),
+        temporary_name_of(ended_pid, "plan.xlsx.b", "part"),
+        ".plan.xlsx.x.part",
+    ]
+    kept_names.append(temporary_name_of(ended_pid, "plan.xlsx", "part").replace(host_name(), "another"))
+    for name in (*removed_names, *kept_names):
         (tmp_path / name).write_bytes(b"half")
     write_atomic(tmp_path / "plan.xlsx", b"new")
-    assert names_in(tmp_path) == sorted([*stay, "plan.xlsx"])
+    assert names_in(tmp_path) == sorted([*kept_names, "plan.xlsx"])
 
 
-def test_an_interruption_takes_away_what_is_not_finished(tmp_path: Path) -> None:
+def test_interruption_removes_unfinished_files_and_folders(tmp_path: Path) -> None:
     with temporary_path(tmp_path / "folder") as folder, temporary_path(tmp_path / "file") as file:
         folder.mkdir()
         (folder / "inside").write_bytes(b"half")
@@ -145,7 +151,7 @@ def test_an_interruption_takes_away_what_is_not_finished(tmp_path: Path) -> None
         assert not list(tmp_path.iterdir())
 
 
-def test_an_interruption_takes_away_folders_that_were_made_for_nothing(tmp_path: Path) -> None:
+def test_interruption_or_exit_removes_new_folders_that_are_empty(tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     with folder_for(tmp_path / "there" / "new" / "newer" / "file"), folder_for(tmp_path / "full" / "empty" / "file"):
         assert (tmp_path / "there" / "new" / "newer").is_dir()
@@ -159,7 +165,7 @@ def test_an_interruption_takes_away_folders_that_were_made_for_nothing(tmp_path:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["full", "kept", "there"]
 
 
-def test_an_interruption_waits_for_a_step_that_must_not_be_cut_in_two() -> None:
+def test_interrupt_is_deferred_until_the_outermost_block_ends() -> None:
     done = []
     assert not defer_interrupt()
     with pytest.raises(KeyboardInterrupt), deferred_signals():
@@ -177,12 +183,12 @@ def test_an_interruption_waits_for_a_step_that_must_not_be_cut_in_two() -> None:
 
 @pytest.mark.slow
 @on_linux
-def test_a_run_that_finds_no_room_is_kept_elsewhere_and_the_old_one_stays(
+def test_full_disk_keeps_the_old_run_and_saves_the_new_run_elsewhere(
     small_plan: Plan, tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = small_plan.to_folder(tmp_path / "desk" / "run")
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    full_below(folder.parent, monkeypatch)
+    simulate_full_disk(folder.parent, monkeypatch)
     with pytest.raises(FileError, match="No space left on device; the run is kept in") as caught:
         small_plan.to_folder(folder, force=True)
     kept = Path(str(caught.value).rpartition("kept in ")[2])
@@ -196,27 +202,29 @@ def test_a_run_that_finds_no_room_is_kept_elsewhere_and_the_old_one_stays(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["z" * 300, "z" * 250])
-def test_a_long_name_of_a_run_folder(name: str, small_plan: Plan, tmp_path: Path, temporary: Path) -> None:
-    if len(name) < 256:  # the names beside it, which are longer, are cut
+def test_long_name_of_a_run_folder_is_written_or_rejected(
+    name: str, small_plan: Plan, tmp_path: Path, temporary: Path
+) -> None:
+    if len(name) < 256:  # longer names of temporary files are shortened
         assert (small_plan.to_folder(tmp_path / name) / "plan.json").is_file()
         return
     with pytest.raises(FileError, match="File name too long"):
         small_plan.to_folder(tmp_path / name)
 
 
-def test_an_old_run_that_had_stepped_aside_comes_back(tmp_path: Path, dead: int) -> None:
-    aside = tmp_path / left_by(dead, "run", "old")
-    half = tmp_path / left_by(dead, "run", "part")
-    for each, words in ((aside, "whole"), (half, "half")):
+def test_old_run_set_aside_by_an_ended_process_is_restored(tmp_path: Path, ended_pid: int) -> None:
+    aside = tmp_path / temporary_name_of(ended_pid, "run", "old")
+    half = tmp_path / temporary_name_of(ended_pid, "run", "part")
+    for each, content in ((aside, "whole"), (half, "half")):
         each.mkdir()
-        (each / "manifest.json").write_text(words, encoding="utf-8")
+        (each / "manifest.json").write_text(content, encoding="utf-8")
     remove_temporary_files(tmp_path / "run")
     assert (tmp_path / "run" / "manifest.json").read_text(encoding="utf-8") == "whole"
     assert names_in(tmp_path) == ["run"]
 
 
 @pytest.mark.slow
-def test_without_an_exchange_in_one_step_the_old_run_steps_aside(
+def test_old_run_is_set_aside_and_restored_without_an_atomic_exchange(
     small_plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = small_plan.to_folder(tmp_path / "run")
@@ -228,10 +236,10 @@ def test_without_an_exchange_in_one_step_the_old_run_steps_aside(
 
     rename = Path.rename
 
-    def rejected(made: Path, target: Path) -> Path:
-        if made.name.endswith(".part"):
+    def rejected(source: Path, target: Path) -> Path:
+        if source.name.endswith(".part"):
             raise PermissionError(errno.EACCES, "Permission denied")
-        return rename(made, target)
+        return rename(source, target)
 
     (folder / "solver.log").write_text("of the run before", encoding="utf-8")
     monkeypatch.setattr(Path, "rename", rejected)
@@ -242,7 +250,7 @@ def test_without_an_exchange_in_one_step_the_old_run_steps_aside(
 
 
 @on_linux
-def test_two_folders_change_places_in_one_step(tmp_path: Path) -> None:
+def test_exchange_folders_swaps_two_folders(tmp_path: Path) -> None:
     for name in ("one", "other"):
         (tmp_path / name).mkdir()
         (tmp_path / name / name).touch()
@@ -252,26 +260,28 @@ def test_two_folders_change_places_in_one_step(tmp_path: Path) -> None:
     assert not exchange_folders(tmp_path / "one", tmp_path / "nowhere")
 
 
-def test_a_lock_names_its_holder_and_goes_with_it(tmp_path: Path) -> None:
+def test_lock_names_its_holder_and_is_removed_on_release(tmp_path: Path) -> None:
     folder = tmp_path / "runs" / "mine"
     with locked(folder):
-        words = json.loads(holder_path(folder).read_text(encoding="utf-8"))
-        assert words["pid"] == os.getpid() and words["host"] == host_name()
-        who = rf"mine: process {os.getpid()} on {host_name()} has been writing this run since {words['since'][:10]}"
-        with pytest.raises(FileError, match=who), locked(folder):
+        holder = json.loads(holder_path(folder).read_text(encoding="utf-8"))
+        assert holder["pid"] == os.getpid() and holder["host"] == host_name()
+        message = (
+            rf"mine: process {os.getpid()} on {host_name()} has been writing this run since {holder['since'][:10]}"
+        )
+        with pytest.raises(FileError, match=message), locked(folder):
             pass
     assert not list(tmp_path.iterdir())
 
 
-def test_the_lock_of_a_dead_process_is_taken_over_and_that_of_another_machine_is_not(tmp_path: Path, dead: int) -> None:
+def test_lock_of_an_ended_process_is_taken_over_but_not_that_of_another_machine(tmp_path: Path, ended_pid: int) -> None:
     lock = holder_path(tmp_path / "mine")
-    of_the_dead = {"pid": dead, "host": host_name(), "since": "2026-01-01T00:00:00+00:00"}
-    for words in ("", "{", "[]", json.dumps(of_the_dead)):
-        lock.write_text(words, encoding="utf-8")
+    ended_holder = {"pid": ended_pid, "host": host_name(), "since": "2026-01-01T00:00:00+00:00"}
+    for content in ("", "{", "[]", json.dumps(ended_holder)):
+        lock.write_text(content, encoding="utf-8")
         with locked(tmp_path / "mine"):
             assert json.loads(lock.read_text(encoding="utf-8"))["pid"] == os.getpid()
         assert not lock.exists()
-    lock.write_text(json.dumps(of_the_dead | {"host": "node7"}), encoding="utf-8")
+    lock.write_text(json.dumps(ended_holder | {"host": "node7"}), encoding="utf-8")
     with (
         pytest.raises(FileError, match=r"on node7 has been .* since 2026-01-01.* delete .*\.mine\.holder"),
         locked(tmp_path / "mine"),
@@ -280,17 +290,17 @@ def test_the_lock_of_a_dead_process_is_taken_over_and_that_of_another_machine_is
     assert lock.exists()
 
 
-def without_locks(lock: folder_writer.FileLock, **_: bool) -> None:
-    """A network disk without locks."""
+def locks_unsupported(lock: folder_writer.FileLock, **_: bool) -> None:
+    """Raise the error of a network drive without locks."""
     raise OSError(errno.EOPNOTSUPP, "Operation not supported")
 
 
-def test_on_a_disk_without_locks_the_holder_file_protects_the_folder(
-    tmp_path: Path, dead: int, monkeypatch: pytest.MonkeyPatch
+def test_holder_file_protects_the_folder_on_a_file_system_without_locks(
+    tmp_path: Path, ended_pid: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(folder_writer.FileLock, "acquire", without_locks)
+    monkeypatch.setattr(folder_writer.FileLock, "acquire", locks_unsupported)
     lock = holder_path(tmp_path / "mine")
-    for pid, is_free in ((dead, True), (os.getppid(), False)):
+    for pid, is_free in ((ended_pid, True), (os.getppid(), False)):
         lock.write_text(json.dumps({"pid": pid, "host": host_name(), "since": "now"}), encoding="utf-8")
         if is_free:
             with locked(tmp_path / "mine"):
@@ -300,7 +310,7 @@ def test_on_a_disk_without_locks_the_holder_file_protects_the_folder(
                 pass
 
 
-def test_a_lock_that_cannot_be_made_is_an_error_of_files(tmp_path: Path) -> None:
+def test_lock_that_cannot_be_created_raises_a_file_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(FileError, match="cannot be written"), locked(tmp_path / "file" / "run"):
         pass

@@ -1,4 +1,4 @@
-"""The plan in sentences, in the workbook and on the screen: why nothing is built, what targets and locks cost."""
+"""Sentences on a plan: why nothing is built, status, marginal budget value, targets, cost of fixed decisions."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ Changes = Mapping[str, Any]
 
 
 @pytest.fixture(scope="module")
-def vent(solved: Solved, one_vent: Changes) -> Plan:
-    """One ammonia plant that is fitted because it must be."""
+def required_plan(solved: Solved, one_vent: Changes) -> Plan:
+    """A plan of one ammonia plant whose retrofit is required."""
     return solved(one_vent, {"plants.require": ["NH3_79"]})
 
 
 def flat(text: str) -> str:
-    """The text in one line."""
+    """The text on one line."""
     return " ".join(text.split())
 
 
@@ -57,7 +57,7 @@ def flat(text: str) -> str:
         ),
     ],
 )
-def test_an_empty_plan_says_why_in_the_workbook_and_on_the_screen(
+def test_empty_plan_states_why_nothing_is_built_in_workbook_and_on_screen(
     solved: Solved, one_vent: Changes, changes: Changes, why: str
 ) -> None:
     plan = solved(one_vent, changes)
@@ -78,66 +78,68 @@ def test_an_empty_plan_says_why_in_the_workbook_and_on_the_screen(
         assert "no additional abatement" in words.marginal_budget(plan)
 
 
-def of_question(plan: Plan, **changes: Any) -> Plan:
-    """The plan as one of another question."""
+def with_problem_fields(plan: Plan, **changes: Any) -> Plan:
+    """The plan with fields of its problem replaced."""
     return replace(plan, problem=replace(plan.problem, **changes))
 
 
-def test_of_a_network_the_pipe_comes_on_top_of_the_cheapest_retrofit(solved: Solved, one_vent: Changes) -> None:
-    # The vent alone costs 211, its pipe and well as much again: 220 buys the one but not the other.
+def test_cheapest_retrofit_of_a_network_is_stated_without_its_pipeline(solved: Solved, one_vent: Changes) -> None:
+    # Capture costs 211, and pipe and well about the same: a budget of 220 pays for capture only.
     shared = {"transport.shared_trunklines": True}
-    poor = solved(one_vent, shared, {"budget.total_mn": 10})
-    cheapest = float(poor.problem.routes["capex_mn"].min())
+    low_budget = solved(one_vent, shared, {"budget.total_mn": 10})
+    cheapest = float(low_budget.problem.routes["capex_mn"].min())
     why = words.why_nothing_is_built
-    assert f"below the cost of the cheapest retrofit without its pipeline ({cheapest:,.0f})" in why(poor)
-    between = of_question(poor, budget_mn=cheapest + 1)
-    assert why(between).startswith("no retrofit with its pipelines and wells satisfies every constraint")
-    # More money would buy a retrofit, so that money is the reason.
-    bought = MarginalBudget(22.0, 0.0, (), replans=(Replan(220.0, 900.0, ("A",), ()),))
-    assert why(replace(between, marginal_budget=bought)) == (
+    assert f"below the cost of the cheapest retrofit without its pipeline ({cheapest:,.0f})" in why(low_budget)
+    capture_budget = with_problem_fields(low_budget, budget_mn=cheapest + 1)
+    assert why(capture_budget).startswith("no retrofit with its pipelines and wells satisfies every constraint")
+    # A larger budget pays for a retrofit, so the budget is the reason.
+    marginal = MarginalBudget(22.0, 0.0, (), replans=(Replan(220.0, 900.0, ("A",), ()),))
+    assert why(replace(capture_budget, marginal_budget=marginal)) == (
         "no retrofit is affordable together with its pipelines and wells"
     )
-    assert poor.status == "optimal" and "Nothing is built" in run_text(poor.to_dict(), Path("run"))
+    assert low_budget.status == "optimal" and "Nothing is built" in run_text(low_budget.to_dict(), Path("run"))
 
 
-def test_reasons_that_alone_explain_an_empty_plan_come_in_order(vent: Plan) -> None:
-    problem = vent.problem
-    none = problem.plants.assign(is_candidate=False)
+def test_first_sufficient_reason_explains_an_empty_plan(required_plan: Plan) -> None:
+    problem = required_plan.problem
+    no_candidates = problem.plants.assign(is_candidate=False)
     why = words.why_nothing_is_built
-    assert why(of_question(vent, budget_mn=0.0, plants=none)) == "the budget is 0"
-    assert why(of_question(vent, plants=none, routes=problem.routes.iloc[:0])).startswith("no plant is eligible")
-    no_way = of_question(vent, routes=problem.routes.iloc[:0], max_builds_per_year=0)
-    assert why(no_way) == "no capturable stream can reach a storage site"
-    assert "has a positive net social benefit" in why(of_question(vent, objective="max_net_benefit"))
-    assert why(vent) == "no retrofit that satisfies every constraint has positive net abatement"
+    assert why(with_problem_fields(required_plan, budget_mn=0.0, plants=no_candidates)) == "the budget is 0"
+    assert why(with_problem_fields(required_plan, plants=no_candidates, routes=problem.routes.iloc[:0])).startswith(
+        "no plant is eligible"
+    )
+    no_routes = with_problem_fields(required_plan, routes=problem.routes.iloc[:0], max_builds_per_year=0)
+    assert why(no_routes) == "no capturable stream can reach a storage site"
+    assert "has a positive net social benefit" in why(with_problem_fields(required_plan, objective="max_net_benefit"))
+    assert why(required_plan) == "no retrofit that satisfies every constraint has positive net abatement"
 
 
-def test_a_limit_a_missing_answer_and_no_budget_are_told(vent: Plan) -> None:
-    assert words.status(vent).startswith("Status: optimal.")
-    late = words.status(replace(vent, status="limit"))
-    assert late.startswith("Status: limit. A limit ended the search before the requested gap (0.00 %) was reached.")
-    unasked = replace(vent, marginal_budget=None)
-    assert words.marginal_budget(unasked).startswith("The marginal value of the budget is unknown")
-    unlimited = replace(unasked, totals={**vent.totals, "budget_mn": None})
+def test_texts_report_a_search_limit_an_unknown_marginal_value_and_no_budget(required_plan: Plan) -> None:
+    assert words.status(required_plan).startswith("Status: optimal.")
+    limited = words.status(replace(required_plan, status="limit"))
+    assert limited.startswith("Status: limit. A limit ended the search before the requested gap (0.00 %) was reached.")
+    unknown = replace(required_plan, marginal_budget=None)
+    assert words.marginal_budget(unknown).startswith("The marginal value of the budget is unknown")
+    unlimited = replace(unknown, totals={**required_plan.totals, "budget_mn": None})
     assert words.marginal_budget(unlimited) == "The plan has no budget limit."
 
 
-def test_locks_are_priced_on_the_screen_in_tonnes_or_money(vent: Plan) -> None:
-    assert vent.fixed_decisions["plant"].iloc[0] == "NH3_79"
-    lost = float(vent.fixed_decisions["abatement_lost_kt"].iloc[0])
-    name = str(vent.fixed_decisions["name"].iloc[0])
+def test_cost_of_fixed_decisions_is_shown_in_tonnes_or_money(required_plan: Plan) -> None:
+    assert required_plan.fixed_decisions["plant"].iloc[0] == "NH3_79"
+    lost = float(required_plan.fixed_decisions["abatement_lost_kt"].iloc[0])
+    name = str(required_plan.fixed_decisions["name"].iloc[0])
     assert f"Requiring {name} costs {lost:,.0f} kt CO2 over the horizon in the LP relaxation." in flat(
-        run_text(vent.to_dict(), Path("run"))
+        run_text(required_plan.to_dict(), Path("run"))
     )
-    dear = pd.DataFrame([vent.fixed_decisions.iloc[0].to_dict() | {
+    excluded = pd.DataFrame([required_plan.fixed_decisions.iloc[0].to_dict() | {
         "decision": "exclude", "name": "", "abatement_lost_kt": float("nan"), "cost_added_mn": 1_234.4
     }])  # fmt: skip
     assert "Excluding NH3_79 costs 1,234 million CNY 2024 in the LP relaxation." in run_text(
-        replace(vent, fixed_decisions=dear).to_dict(), Path("run")
+        replace(required_plan, fixed_decisions=excluded).to_dict(), Path("run")
     )
 
 
-def test_targets_that_are_reached_are_shown_with_the_next_tonne_s_price(solved: Solved, one_vent: Changes) -> None:
+def test_reached_targets_are_shown_with_the_marginal_price(solved: Solved, one_vent: Changes) -> None:
     plan = solved(one_vent, {"objective": "min_cost", "targets.captured_ktpa": 100, "budget.total_mn": None})
     assert words.targets(plan).startswith("All targets are reached.")
     row = plan.targets.iloc[0]
@@ -158,5 +160,5 @@ def test_the_cost_of_targets_is_net_of_payments(hand_solved: Solved) -> None:
     assert "net of" not in flat(run_text(hand_solved(paid, **kept).to_dict(), Path("run")))
 
 
-def test_a_small_amount_does_not_read_as_none() -> None:
+def test_small_amount_is_not_rounded_to_zero() -> None:
     assert [words.rounded(value) for value in (0, 1e-6, 0.25, 1234.5, None)] == ["0", "1e-06", "0.25", "1,234", "0"]
