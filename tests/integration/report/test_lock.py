@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,14 @@ def write_holder(folder: Path, **holder: object) -> Path:
     path = holder_path(folder)
     path.write_text(json.dumps({"since": "2026-01-01T00:00:00+00:00", **holder}), encoding="utf-8")
     return path
+
+
+@pytest.fixture(scope="module")
+def ended_pid() -> int:
+    """The id of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
 
 
 @pytest.fixture
@@ -58,17 +68,28 @@ def test_failed_attempts_keep_the_lock_of_the_holder(tmp_path: Path) -> None:
         assert lock_path(tmp_path / "run").exists() and holder_path(tmp_path / "run").exists()
 
 
-def test_only_a_running_holder_protects_a_folder_without_locks(tmp_path: Path, without_locks: None) -> None:
+def test_only_a_running_holder_protects_a_folder_without_locks(
+    tmp_path: Path, ended_pid: int, without_locks: None
+) -> None:
     write_holder(tmp_path / "run", pid=os.getppid(), host=host_name())
     with pytest.raises(FileError, match=f"process {os.getppid()} on "), locked(tmp_path / "run"):
         raise AssertionError("the holder is still running")
-    # No process has this id.
-    write_holder(tmp_path / "run", pid=2**22 + 1, host=host_name())
+    write_holder(tmp_path / "run", pid=ended_pid, host=host_name())
     with locked(tmp_path / "run"):
         assert json.loads(holder_path(tmp_path / "run").read_text(encoding="utf-8"))["pid"] == os.getpid()
     write_holder(tmp_path / "run", pid=0, host=host_name())
     with locked(tmp_path / "run"):
         pass
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", None])
+def test_lock_of_an_ended_process_is_taken_over(tmp_path: Path, ended_pid: int, content: str | None) -> None:
+    holder = write_holder(tmp_path / "run", pid=ended_pid, host=host_name())
+    if content is not None:
+        holder.write_text(content, encoding="utf-8")
+    with locked(tmp_path / "run"):
+        assert json.loads(holder.read_text(encoding="utf-8"))["pid"] == os.getpid()
     assert not list(tmp_path.iterdir())
 
 
@@ -134,3 +155,9 @@ def test_lock_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
     lock_path(tmp_path / "run").mkdir()
     with pytest.raises(FileError, match="run: cannot be written: Is a directory"), locked(tmp_path / "run"):
         raise AssertionError("a folder has the name of the lock file")
+
+
+def test_lock_below_a_file_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(FileError, match="cannot be written"), locked(tmp_path / "file" / "run"):
+        raise AssertionError("the folder does not exist")

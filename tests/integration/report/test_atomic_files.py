@@ -1,4 +1,4 @@
-"""Atomic writes of files and run folders, results saved elsewhere, temporary files, deferred signals and locks."""
+"""Atomic writes of files and run folders, results saved elsewhere, temporary files and deferred signals."""
 
 from __future__ import annotations
 
@@ -26,8 +26,7 @@ from ccs_model.atomic_files import (
 )
 from ccs_model.errors import FILE_TROUBLE, FileError
 from ccs_model.plan.plan import Plan
-from ccs_model.runs import folder_writer
-from ccs_model.runs.folder_writer import holder_path, locked, remove_temporary_files
+from ccs_model.runs.folder_writer import remove_temporary_files
 
 
 @pytest.fixture
@@ -258,59 +257,3 @@ def test_exchange_folders_swaps_two_folders(tmp_path: Path) -> None:
         pytest.skip("this file system cannot do that")
     assert (tmp_path / "one" / "other").is_file() and (tmp_path / "other" / "one").is_file()
     assert not exchange_folders(tmp_path / "one", tmp_path / "nowhere")
-
-
-def test_lock_names_its_holder_and_is_removed_on_release(tmp_path: Path) -> None:
-    folder = tmp_path / "runs" / "mine"
-    with locked(folder):
-        holder = json.loads(holder_path(folder).read_text(encoding="utf-8"))
-        assert holder["pid"] == os.getpid() and holder["host"] == host_name()
-        message = (
-            rf"mine: process {os.getpid()} on {host_name()} has been writing this run since {holder['since'][:10]}"
-        )
-        with pytest.raises(FileError, match=message), locked(folder):
-            pass
-    assert not list(tmp_path.iterdir())
-
-
-def test_lock_of_an_ended_process_is_taken_over_but_not_that_of_another_machine(tmp_path: Path, ended_pid: int) -> None:
-    lock = holder_path(tmp_path / "mine")
-    ended_holder = {"pid": ended_pid, "host": host_name(), "since": "2026-01-01T00:00:00+00:00"}
-    for content in ("", "{", "[]", json.dumps(ended_holder)):
-        lock.write_text(content, encoding="utf-8")
-        with locked(tmp_path / "mine"):
-            assert json.loads(lock.read_text(encoding="utf-8"))["pid"] == os.getpid()
-        assert not lock.exists()
-    lock.write_text(json.dumps(ended_holder | {"host": "node7"}), encoding="utf-8")
-    with (
-        pytest.raises(FileError, match=r"on node7 has been .* since 2026-01-01.* delete .*\.mine\.holder"),
-        locked(tmp_path / "mine"),
-    ):
-        pass
-    assert lock.exists()
-
-
-def locks_unsupported(lock: folder_writer.FileLock, **_: bool) -> None:
-    """Raise the error of a network drive without locks."""
-    raise OSError(errno.EOPNOTSUPP, "Operation not supported")
-
-
-def test_holder_file_protects_the_folder_on_a_file_system_without_locks(
-    tmp_path: Path, ended_pid: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(folder_writer.FileLock, "acquire", locks_unsupported)
-    lock = holder_path(tmp_path / "mine")
-    for pid, is_free in ((ended_pid, True), (os.getppid(), False)):
-        lock.write_text(json.dumps({"pid": pid, "host": host_name(), "since": "now"}), encoding="utf-8")
-        if is_free:
-            with locked(tmp_path / "mine"):
-                pass
-        else:
-            with pytest.raises(FileError, match=f"process {pid} on"), locked(tmp_path / "mine"):
-                pass
-
-
-def test_lock_that_cannot_be_created_raises_a_file_error(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(FileError, match="cannot be written"), locked(tmp_path / "file" / "run"):
-        pass
