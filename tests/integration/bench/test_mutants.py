@@ -1,4 +1,4 @@
-"""Which changes `python -m bench.mutants` makes to a module, and which it leaves alone."""
+"""Mutations that `python -m bench.mutants` makes to a module, and parts that it leaves unchanged."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.paths import ROOT
 
 pytestmark = pytest.mark.skipif(not (ROOT / "bench").is_dir(), reason="bench/ is not part of this distribution")
 
-MADE = """
+SCRIPT = """
 import ast
 from pathlib import Path
 from bench import mutants
@@ -33,10 +33,10 @@ for mutant in mutants.mutants_of(file):
 """
 
 
-def test_every_change_is_made_once_and_notes_words_and_decorators_are_left_alone() -> None:
-    telling = {**os.environ, "PYTHONIOENCODING": "utf-8"}
+def test_each_mutation_is_made_once_without_annotations_docstrings_and_decorators() -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
     done = subprocess.run(
-        [sys.executable, "-c", MADE], cwd=ROOT, env=telling, capture_output=True, check=True, timeout=300
+        [sys.executable, "-c", SCRIPT], cwd=ROOT, env=environment, capture_output=True, check=True, timeout=300
     )
     assert sorted(done.stdout.decode().splitlines()) == sorted(
         [

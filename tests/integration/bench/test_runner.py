@@ -1,4 +1,4 @@
-"""`python -m bench` says what there is, and shows what was measured as one object or as a table."""
+"""`python -m bench` reports unknown ids, and prints figures as one JSON object or as a table."""
 
 import json
 import os
@@ -23,7 +23,7 @@ rows = [
 print(as_json(rows) if sys.argv[1] == "json" else as_table(rows))
 """
 
-ORDERS = """
+SHUFFLED = """
 import tempfile
 from pathlib import Path
 from bench.network import SOUTHEAST, shuffled
@@ -42,22 +42,22 @@ assert degrees(here) == degrees(there)
 """
 
 
-def run(*words: str) -> subprocess.CompletedProcess[str]:
-    """Python at the project's root."""
-    telling = {**os.environ, "PYTHONIOENCODING": "utf-8"}
-    command = [sys.executable, *words]
-    return subprocess.run(command, cwd=ROOT, env=telling, capture_output=True, text=True, encoding="utf-8")
+def run(*args: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in the root folder of the project."""
+    environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
+    command = [sys.executable, *args]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, encoding="utf-8")
 
 
 @pytest.mark.slow
-def test_an_unknown_id_is_told_what_there_is():
+def test_an_unknown_id_is_reported_with_the_known_ids():
     answer = run("-m", "bench", "B8", "B99")
     assert answer.returncode == 2
     assert "no B99; there is B1, B2, B3, B4, B5, B6, B7, B8" in answer.stderr
     assert not answer.stdout
 
 
-def test_figures_are_one_object():
+def test_figures_as_json_are_one_object():
     shown = json.loads(run("-c", SHOWN, "json").stdout)
     assert [row["met"] for row in shown["figures"]] == [True, False, False, None]
     for row in shown["figures"]:
@@ -66,7 +66,7 @@ def test_figures_are_one_object():
         assert row["versions"].keys() == {"python", "highspy", "pyomo", "ccs_model"}
 
 
-def test_figures_are_a_row_each():
+def test_figures_as_a_table_have_one_row_each():
     lines = run("-c", SHOWN, "table").stdout.splitlines()
     assert lines[0].split() == ["id", "what", "value", "goal", "met", "peers"]
     assert [line.split("  ")[0] for line in lines[2:6]] == ["B8"] * 4
@@ -75,12 +75,12 @@ def test_figures_are_a_row_each():
 
 
 @pytest.mark.slow
-def test_another_order_of_a_simccs_case_is_the_same_case():
-    answer = run("-c", ORDERS)
+def test_a_shuffled_simccs_case_is_the_same_case():
+    answer = run("-c", SHUFFLED)
     assert answer.returncode == 0, answer.stderr
 
 
-def test_a_case_of_the_library_is_one_that_the_package_and_the_published_model_read(tmp_path):
+def test_library_cases_are_read_alike_by_the_package_and_the_published_model(tmp_path):
     if str(ROOT) not in sys.path:
         sys.path.insert(0, str(ROOT))
     from bench import network_library, simccs_published

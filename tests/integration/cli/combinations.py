@@ -1,4 +1,4 @@
-"""Objectives, targets, decisions and networks of one small scenario, each combination through the command line."""
+"""Combinations of objective, target, decisions and network of one small scenario, run through the command line."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ FORMATS = ("iamc", "csv", "geojson", "parquet")
 
 @dataclass(frozen=True)
 class Combination:
-    """One scenario of the product."""
+    """One combination of objective, target, years, decisions and network."""
 
     objective: str
     target: str
@@ -56,7 +56,7 @@ class Combination:
 
     @property
     def is_valid(self) -> bool:
-        """Whether the scenario can be read; the others are rejected with exit code 3."""
+        """Whether the scenario is valid; the others are rejected with exit code 3."""
         if self.years == "static" and self.objective in ("max_npv", "max_net_benefit"):
             return False
         if self.has_shortfall and self.objective != "min_cost":
@@ -85,20 +85,19 @@ class Combination:
 
 
 def combinations(network: str, years: str) -> list[Combination]:
-    """Every objective and target over one network and one kind of years.
+    """Return the combinations of every objective and target for one network and one kind of years.
 
-    Every objective, target, kind of decisions and network meet: over periods, or in a static year where the objective
-    allows it and it is its turn. A price of missing tonnes has integer decisions. Scenarios that are rejected have
-    integer decisions as well.
+    A combination that is valid over periods and in a static year has integer decisions in one of them and continuous
+    decisions in the other. Scenarios with a price of missing tonnes and invalid scenarios have integer decisions only.
     """
     product = itertools.product(OBJECTIVES, TARGETS, (False, True), (years,), DECISIONS, (network,))
-    return [each for each in (Combination(*values) for values in product) if _has_its_turn(each)]
+    return [each for each in (Combination(*values) for values in product) if _is_selected(each)]
 
 
-def _has_its_turn(combination: Combination) -> bool:
+def _is_selected(combination: Combination) -> bool:
     is_integer = combination.decisions == "integer"
-    in_both = replace(combination, years="static").is_valid and replace(combination, years="periods").is_valid
-    if not in_both or combination.has_shortfall:
+    is_valid_in_both = replace(combination, years="static").is_valid and replace(combination, years="periods").is_valid
+    if not is_valid_in_both or combination.has_shortfall:
         return is_integer or (combination.is_valid and not combination.has_shortfall)
     parts = ((OBJECTIVES, combination.objective), (TARGETS, combination.target), (NETWORKS, combination.network))
     is_even = sum([*names].index(name) for names, name in parts) % 2 == 0
@@ -106,17 +105,18 @@ def _has_its_turn(combination: Combination) -> bool:
 
 
 def export_of(combination: Combination, formats: Sequence[str]) -> str:
-    """The export that a combination is checked with; all formats take their turns."""
-    place = (*OBJECTIVES, *TARGETS, *DECISIONS)
-    turn = sum(place.index(each) for each in (combination.objective, combination.target, combination.decisions))
-    return formats[(turn + combination.has_shortfall) % len(formats)]
+    """Return the export format of a combination; the formats are assigned in turn."""
+    names = (*OBJECTIVES, *TARGETS, *DECISIONS)
+    index = sum(names.index(each) for each in (combination.objective, combination.target, combination.decisions))
+    return formats[(index + combination.has_shortfall) % len(formats)]
 
 
 def check(combination: Combination, folder: Path, formats: Sequence[str] = FORMATS[:3]) -> None:
-    """Run the scenario, its page and one of its exports; an invalid scenario is rejected and writes nothing.
+    """Check the run, the page and one export of a combination; an invalid scenario is rejected and writes nothing.
 
-    Fractions change nothing of a page, and targets are the same there in a static year and without shared pipes. So the
-    pages are those of integer decisions with shared pipes in periods, and one of each objective elsewhere.
+    The page does not depend on the kind of decisions, and shows targets in the same way for a static year and without
+    shared pipelines. So it is written for integer decisions with shared pipelines over periods, and otherwise only for
+    scenarios without a target.
     """
     run = folder / "run"
     YAML().dump(combination.scenario(), folder / "small.yaml")

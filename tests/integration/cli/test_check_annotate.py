@@ -1,4 +1,4 @@
-"""`ccs-model check --annotate`: the user's workbook comes back with each faulty cell marked and all faults listed."""
+"""`ccs-model check --annotate`: a copy of the user's workbook marks each invalid cell and lists all issues."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ budget: {total_mn: 1000}
 """
 
 
-def check(folder: Path, *words: str, inventory: str = "mine.xlsx") -> Result:
+def check(folder: Path, *args: str, inventory: str = "mine.xlsx") -> Result:
     if not (folder / "scenario.yaml").exists():
         (folder / "scenario.yaml").write_text(SCENARIO % inventory, encoding="utf-8")
-    return CliRunner().invoke(group, ["check", str(folder / "scenario.yaml"), *words], standalone_mode=False)
+    return CliRunner().invoke(group, ["check", str(folder / "scenario.yaml"), *args], standalone_mode=False)
 
 
 def write(folder: Path, name: str = "mine.xlsx", **changes: Any) -> Path:
-    """Two works, the first sound, the second changed; a formula and a comment stand beside."""
+    """Write a workbook with two steel works, the second changed, a cell comment and a sheet with a formula."""
     book = openpyxl.Workbook()
     sheet = book.active
     assert sheet is not None
@@ -48,7 +48,7 @@ def write(folder: Path, name: str = "mine.xlsx", **changes: Any) -> Path:
 
 
 @pytest.mark.slow
-def test_faulty_cells_are_filled_and_say_what_is_wrong(tmp_path):
+def test_annotated_copy_marks_invalid_cells_and_lists_the_issues(tmp_path):
     mine = write(tmp_path, status="operatin", lat_deg=138.04)
     before = mine.read_bytes()
     answer = check(tmp_path, "--annotate", str(tmp_path / "marked.xlsx"))
@@ -73,7 +73,7 @@ def test_faulty_cells_are_filled_and_say_what_is_wrong(tmp_path):
     assert book["issues"]["C2"].hyperlink.location == "'steel'!E3"
 
 
-def test_a_corrected_copy_can_be_used_as_it_is(tmp_path):
+def test_corrected_annotated_copy_has_no_errors(tmp_path):
     write(tmp_path, status="operatin")
     check(tmp_path, "--annotate", str(tmp_path / "marked.xlsx"))
     book = openpyxl.load_workbook(tmp_path / "marked.xlsx")
@@ -86,7 +86,7 @@ def test_a_corrected_copy_can_be_used_as_it_is(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["mine.xlsx", "other.xlsx"])
-def test_nothing_is_overwritten(tmp_path, name):
+def test_annotate_rejects_existing_files_and_other_file_types(tmp_path, name):
     write(tmp_path, status="operatin")
     write(tmp_path, "other.xlsx")
     before = (tmp_path / name).read_bytes()
@@ -97,7 +97,7 @@ def test_nothing_is_overwritten(tmp_path, name):
     assert answer.exit_code == 2
 
 
-def test_what_cannot_be_written_leaves_nothing(tmp_path):
+def test_annotate_leaves_no_file_if_the_output_cannot_be_written(tmp_path):
     write(tmp_path, status="operatin")
     (tmp_path / "file").write_text("")
     answer = check(tmp_path, "--annotate", str(tmp_path / "file" / "marked.xlsx"))
@@ -105,7 +105,7 @@ def test_what_cannot_be_written_leaves_nothing(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "mine.xlsx", "scenario.yaml"]
 
 
-def test_each_of_several_workbooks_has_its_copy_with_all_faults(tmp_path):
+def test_each_workbook_has_its_own_annotated_copy_with_all_issues(tmp_path):
     write(tmp_path, "a.xlsx", status="operatin")
     write(tmp_path, "b.xlsx", lon_deg="east")
     check(tmp_path, "--annotate", str(tmp_path / "marked.xlsx"), inventory="a.xlsx, b.xlsx")
@@ -117,7 +117,7 @@ def test_each_of_several_workbooks_has_its_copy_with_all_faults(tmp_path):
 
 
 @pytest.mark.parametrize("raw", [b"no workbook", b"PK\x03\x04 cut off"])
-def test_faults_without_a_workbook_are_listed_alone(tmp_path, raw):
+def test_issues_of_unreadable_files_are_listed_in_a_new_workbook(tmp_path, raw):
     (tmp_path / "mine.xlsx").write_bytes(raw)
     answer = check(tmp_path, "--annotate", str(tmp_path / "marked.xlsx"))
     assert isinstance(answer.exception, InputError)
@@ -130,7 +130,7 @@ def test_faults_without_a_workbook_are_listed_alone(tmp_path, raw):
     assert openpyxl.load_workbook(out)["issues"].max_row == 2
 
 
-def test_workbooks_of_the_data_folder_are_marked_too(tmp_path):
+def test_workbooks_in_the_data_folder_are_annotated(tmp_path):
     (tmp_path / "tables").mkdir()
     book = openpyxl.Workbook()
     book.active.title = "grid_factors"
@@ -144,7 +144,7 @@ def test_workbooks_of_the_data_folder_are_marked_too(tmp_path):
     assert marked["grid_factors"]["C2"].fill.fgColor.rgb == RED
 
 
-def test_words_that_look_like_a_formula_stay_words_and_merged_cells_are_marked_at_their_first(tmp_path):
+def test_formula_like_texts_stay_text_and_merged_cells_are_marked_at_their_first_cell(tmp_path):
     from ccs_model.errors import Issue
 
     book = openpyxl.Workbook()

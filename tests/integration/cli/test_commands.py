@@ -1,4 +1,4 @@
-"""The command line as a planner types it: exit codes, streams, files, errors with their lines."""
+"""The command line: exit codes, output streams, files and errors with their line numbers."""
 
 import csv
 import json
@@ -36,9 +36,9 @@ FILES = {
 }
 
 
-def run(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, *args: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "ccs_model", *words],
+        [sys.executable, "-m", "ccs_model", *args],
         cwd=folder,
         env={**os.environ, **environment},
         capture_output=True,
@@ -49,42 +49,42 @@ def run(folder: Path, *words: str, **environment: str) -> subprocess.CompletedPr
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory):
+def workdir(tmp_path_factory):
     folder = tmp_path_factory.mktemp("desk")
     (folder / "small.yaml").write_text(SCENARIO, encoding="utf-8")
     return folder
 
 
 @pytest.fixture(scope="module")
-def first_run(desk):
-    return run(desk, "optimize", "small.yaml")
+def first_run(workdir):
+    return run(workdir, "optimize", "small.yaml")
 
 
-def run_folders(desk):
-    return sorted(path for path in (desk / "runs").iterdir())
+def run_folders(workdir):
+    return sorted(path for path in (workdir / "runs").iterdir())
 
 
-def test_optimize_writes_every_file_of_the_run_folder(desk, first_run):
+def test_optimize_writes_every_file_of_the_run_folder(workdir, first_run):
     assert first_run.returncode == 0, first_run.stderr
-    (folder,) = run_folders(desk)
+    (folder,) = run_folders(workdir)
     assert folder.name.startswith("small-") and len(folder.name.rsplit("-", 1)[1]) == 8
     written = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert written == FILES
     assert f"runs/{folder.name}" in first_run.stdout.replace("\\", "/")
 
 
-def test_stderr_is_empty_if_it_is_not_a_terminal(first_run):
-    """But for a line of progress every 30 s, which a short run reaches on a very busy machine only."""
+def test_stderr_has_at_most_progress_lines_if_it_is_not_a_terminal(first_run):
+    """A progress line appears every 30 s, which a short run reaches only on a very busy machine."""
     assert all(re.fullmatch(r" *\d+ s  .*", line) for line in first_run.stderr.splitlines())
 
 
 @pytest.mark.slow
-def test_a_cached_run_is_named_and_not_repeated(desk, first_run):
-    (folder,) = run_folders(desk)
+def test_a_cached_run_is_reported_and_not_solved_again(workdir, first_run):
+    (folder,) = run_folders(workdir)
     before = (folder / "manifest.json").read_bytes()
-    # A process that was killed just after it wrote the folder left its lock.
+    # A process that was killed just after writing the folder leaves its lock.
     (folder.parent / f".{folder.name}.lock").touch()
-    again = run(desk, "optimize", "small.yaml")
+    again = run(workdir, "optimize", "small.yaml")
     assert not list(folder.parent.glob(".*"))
     assert again.returncode == 0
     assert "use --force to re-run" in again.stdout and folder.name in again.stdout
@@ -92,18 +92,18 @@ def test_a_cached_run_is_named_and_not_repeated(desk, first_run):
 
 
 @pytest.mark.slow
-def test_force_makes_it_again_with_the_same_bytes_but_for_times(desk, first_run):
-    (folder,) = run_folders(desk)
+def test_force_writes_identical_files_except_manifest_and_log(workdir, first_run):
+    (folder,) = run_folders(workdir)
     same = FILES - {"manifest.json", "solver.log"}
     before = {name: (folder / name).read_bytes() for name in same}
-    assert run(desk, "optimize", "small.yaml", "--force", PYTHONHASHSEED="7", TZ="Asia/Tokyo").returncode == 0
+    assert run(workdir, "optimize", "small.yaml", "--force", PYTHONHASHSEED="7", TZ="Asia/Tokyo").returncode == 0
     assert {name: (folder / name).read_bytes() for name in same} == before
-    assert run_folders(desk) == [folder]
+    assert run_folders(workdir) == [folder]
 
 
 @pytest.mark.slow
-def test_json_is_one_object_and_nothing_else(desk, first_run):
-    answer = run(desk, "optimize", "small.yaml", "--json")
+def test_optimize_json_prints_one_object(workdir, first_run):
+    answer = run(workdir, "optimize", "small.yaml", "--json")
     plan = json.loads(answer.stdout)
     assert plan["schema"] == "ccs-model/plan/2"
     assert plan["status"] in ("optimal", "within_gap")
@@ -112,8 +112,8 @@ def test_json_is_one_object_and_nothing_else(desk, first_run):
     assert all(check["holds"] for check in plan["checks"])
 
 
-def test_the_manifest_names_inputs_outputs_and_the_data_folder(desk, first_run):
-    (folder,) = run_folders(desk)
+def test_the_manifest_names_inputs_outputs_and_the_data_folder(workdir, first_run):
+    (folder,) = run_folders(workdir)
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["data_folder"] in ("checkout data/", "installed ccs_model/_shipped/data")
     assert set(manifest["outputs"]) == FILES - {"manifest.json"}
@@ -121,8 +121,8 @@ def test_the_manifest_names_inputs_outputs_and_the_data_folder(desk, first_run):
     assert all(len(sha) == 64 for sha in {**manifest["inputs"], **manifest["outputs"]}.values())
 
 
-def test_tables_add_up_to_the_plan(desk, first_run):
-    (folder,) = run_folders(desk)
+def test_retrofits_table_sums_to_the_totals_of_the_plan(workdir, first_run):
+    (folder,) = run_folders(workdir)
     plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
     with (folder / "tables" / "retrofits.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -131,15 +131,15 @@ def test_tables_add_up_to_the_plan(desk, first_run):
 
 
 @pytest.mark.slow
-def test_the_resolved_scenario_runs_as_the_same_run(desk, first_run):
-    (folder,) = run_folders(desk)
-    (desk / "resolved.yaml").write_bytes((folder / "scenario.resolved.yaml").read_bytes())
-    again = run(desk, "optimize", "resolved.yaml")
+def test_the_resolved_scenario_uses_the_cached_run(workdir, first_run):
+    (folder,) = run_folders(workdir)
+    (workdir / "resolved.yaml").write_bytes((folder / "scenario.resolved.yaml").read_bytes())
+    again = run(workdir, "optimize", "resolved.yaml")
     assert again.returncode == 0 and "Cached run" in again.stdout
 
 
-def test_five_errors_of_different_kinds_are_named_with_their_lines(desk):
-    (desk / "broken.yaml").write_text(
+def test_errors_of_different_kinds_are_reported_with_their_lines(workdir):
+    (workdir / "broken.yaml").write_text(
         "name: Broken\n"
         "discount_rate: 8\n"
         "plants:\n"
@@ -150,7 +150,7 @@ def test_five_errors_of_different_kinds_are_named_with_their_lines(desk):
         "policy: {carbon_price_per_t: 75}\n",
         encoding="utf-8",
     )
-    answer = run(desk, "check", "broken.yaml")
+    answer = run(workdir, "check", "broken.yaml")
     assert answer.returncode == 3
     assert answer.stdout == ""
     found = answer.stderr.splitlines()
@@ -160,67 +160,71 @@ def test_five_errors_of_different_kinds_are_named_with_their_lines(desk):
 
 
 @pytest.mark.slow
-def test_check_counts_what_it_read(desk):
-    answer = run(desk, "check", "small.yaml")
+def test_check_reports_the_candidate_plants_of_a_valid_scenario(workdir):
+    answer = run(workdir, "check", "small.yaml")
     assert answer.returncode == 0
     assert "no errors" in answer.stdout and "candidate plants" in answer.stdout
 
 
 @pytest.mark.slow
-def test_a_budget_of_nothing_gives_an_empty_plan(desk):
-    (desk / "nothing.yaml").write_text(SCENARIO.replace("1_500", "0"), encoding="utf-8")
-    answer = run(desk, "optimize", "nothing.yaml", "--out", "nothing")
+def test_a_zero_budget_gives_an_empty_plan(workdir):
+    (workdir / "nothing.yaml").write_text(SCENARIO.replace("1_500", "0"), encoding="utf-8")
+    answer = run(workdir, "optimize", "nothing.yaml", "--out", "nothing")
     assert answer.returncode == 0, answer.stderr
     assert "Nothing is built" in answer.stdout
-    plan = json.loads((desk / "nothing" / "plan.json").read_text(encoding="utf-8"))
+    plan = json.loads((workdir / "nothing" / "plan.json").read_text(encoding="utf-8"))
     assert plan["retrofits"] == [] and plan["totals"]["avoided_ktpa"] == 0
 
 
 @pytest.mark.slow
-def test_conflicting_constraints_are_named_and_the_suggested_budget_is_sufficient(desk):
-    clash = SCENARIO.replace("1_500", "10").replace("years:", "  require: [NH3_82]\nyears:").replace("5_000", "100")
-    # Conflicts over shared pipes are those of plan/test_infeasible.
-    clash += "transport: {shared_trunklines: false}\n"
-    (desk / "clash.yaml").write_text(clash, encoding="utf-8")
-    answer = run(desk, "optimize", "clash.yaml", "--out", "clash", "--effort", "quick")
+def test_conflicting_constraints_are_named_and_the_suggested_budget_is_sufficient(workdir):
+    conflicting = (
+        SCENARIO.replace("1_500", "10").replace("years:", "  require: [NH3_82]\nyears:").replace("5_000", "100")
+    )
+    # Conflicts with shared pipelines are tested in plan/test_infeasible.
+    conflicting += "transport: {shared_trunklines: false}\n"
+    (workdir / "clash.yaml").write_text(conflicting, encoding="utf-8")
+    answer = run(workdir, "optimize", "clash.yaml", "--out", "clash", "--effort", "quick")
     assert answer.returncode == 4
     assert "required_plant_is_retrofitted" in answer.stderr and "spending_within_budget" in answer.stderr
-    reported = json.loads((desk / "clash" / "plan.json").read_text(encoding="utf-8"))
+    reported = json.loads((workdir / "clash" / "plan.json").read_text(encoding="utf-8"))
     assert reported["status"] == "infeasible" and len(reported["conflicts"]) >= 2 and reported["retrofits"] == []
-    # Of the retrofit that is required and the budget, the nearest plan misses the one that is the smaller part.
-    with (desk / "clash" / "tables" / "nearest_violations.csv").open(encoding="utf-8", newline="") as file:
+    # The nearest plan keeps the budget and violates the required retrofit.
+    with (workdir / "clash" / "tables" / "nearest_violations.csv").open(encoding="utf-8", newline="") as file:
         violations = list(csv.DictReader(file))
     assert [row["constraint"] for row in violations] == ["required_plant_is_retrofitted"]
     assert float(violations[0]["missed_by"]) == pytest.approx(1.0) and "nearest_*.csv" in answer.stderr
-    would_do = answer.stderr.split("million CNY; ")[1].split(" million")[0].replace(",", "")
-    (desk / "mended.yaml").write_text(clash.replace("total_mn: 10", f"total_mn: {would_do}"), encoding="utf-8")
-    assert run(desk, "optimize", "mended.yaml", "--out", "mended", "--quiet", "--effort", "quick").returncode == 0
+    suggested_budget_mn = answer.stderr.split("million CNY; ")[1].split(" million")[0].replace(",", "")
+    (workdir / "mended.yaml").write_text(
+        conflicting.replace("total_mn: 10", f"total_mn: {suggested_budget_mn}"), encoding="utf-8"
+    )
+    assert run(workdir, "optimize", "mended.yaml", "--out", "mended", "--quiet", "--effort", "quick").returncode == 0
 
 
 @pytest.mark.slow
-def test_a_time_limit_leaves_a_plan_with_its_gap(desk):
-    answer = run(desk, "optimize", "small.yaml", "--out", "late", "--time-limit", "0.01")
+def test_a_time_limit_gives_a_plan_with_its_gap(workdir):
+    answer = run(workdir, "optimize", "small.yaml", "--out", "late", "--time-limit", "0.01")
     assert answer.returncode == 5
     assert "the time limit of 0.01 s stopped the search" in answer.stderr
-    plan = json.loads((desk / "late" / "plan.json").read_text(encoding="utf-8"))
+    plan = json.loads((workdir / "late" / "plan.json").read_text(encoding="utf-8"))
     assert plan["status"] == "limit" and (plan["objective"]["searched_gap_share"] or 1.0) > 0.005
     assert "Stopped by a limit" in answer.stdout
 
 
 @pytest.mark.slow
-def test_other_files_are_never_overwritten(desk):
-    (desk / "mine").mkdir()
-    (desk / "mine" / "thesis.txt").write_text("ten years", encoding="utf-8")
-    for words in ((), ("--force",)):
-        answer = run(desk, "optimize", "small.yaml", "--out", "mine", *words)
+def test_a_folder_with_other_files_is_never_overwritten(workdir):
+    (workdir / "mine").mkdir()
+    (workdir / "mine" / "thesis.txt").write_text("ten years", encoding="utf-8")
+    for args in ((), ("--force",)):
+        answer = run(workdir, "optimize", "small.yaml", "--out", "mine", *args)
         assert answer.returncode == 8
-    assert (desk / "mine" / "thesis.txt").read_text(encoding="utf-8") == "ten years"
-    assert [path.name for path in (desk / "mine").iterdir()] == ["thesis.txt"]
+    assert (workdir / "mine" / "thesis.txt").read_text(encoding="utf-8") == "ten years"
+    assert [path.name for path in (workdir / "mine").iterdir()] == ["thesis.txt"]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("words", "code"),
+    ("args", "code"),
     [
         (("optimize",), 2),
         (("optimise", "small.yaml"), 2),
@@ -236,20 +240,22 @@ def test_other_files_are_never_overwritten(desk):
         (("schema",), 0),
     ],
 )
-def test_exit_codes(desk, words, code):
-    answer = run(desk, *words)
+def test_commands_return_the_expected_exit_code(workdir, args, code):
+    answer = run(workdir, *args)
     assert answer.returncode == code, answer.stderr
     assert "Traceback" not in answer.stderr
 
 
-def test_help_shows_examples_and_imports_nothing_heavy(desk):
+def test_help_shows_examples_without_importing_large_libraries(workdir):
     script = (
         "import sys; from ccs_model.cli import group\n"
         "group.main(['optimize', '--help'], standalone_mode=False)\n"
         "heavy = {'pandas', 'pyomo', 'highspy', 'numpy', 'xlsxwriter', 'openpyxl'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
-    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, encoding="utf-8", cwd=desk)
+    answer = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, encoding="utf-8", cwd=workdir
+    )
     assert answer.returncode == 0, answer.stderr
     assert "ccs-model optimize scenarios/pilot-zones.yaml" in answer.stdout
 
@@ -264,7 +270,7 @@ def test_help_shows_examples_and_imports_nothing_heavy(desk):
         ("template", "init --inventory-only FILE.xlsx"),
     ],
 )
-def test_a_former_command_name_is_answered_with_the_present_one(old, new):
+def test_a_former_command_name_is_rejected_with_the_current_name(old, new):
     answer = CliRunner().invoke(group, [old, "small.yaml"])
     assert answer.exit_code == 2
     assert f"'{old}' is now '{new}'" in answer.output
@@ -277,15 +283,15 @@ def test_help_lists_the_commands_in_sections():
     assert all(f"\n  {name} " in shown for name in group.commands)
 
 
-@pytest.mark.parametrize("words", [["--help"], ["import", "--help"]])
-def test_summaries_of_commands_fit_their_line(words):
-    shown = CliRunner().invoke(group, words, terminal_width=80).output
+@pytest.mark.parametrize("args", [["--help"], ["import", "--help"]])
+def test_command_summaries_fit_on_one_line(args):
+    shown = CliRunner().invoke(group, args, terminal_width=80).output
     assert not [line for line in shown.splitlines() if line.endswith("...") and not line.startswith("Usage")]
 
 
-@pytest.mark.parametrize("words", [["sweep", "-h"], ["sweep", "run", "-h"]])
-def test_sweep_needs_no_subcommand(words):
-    answer = CliRunner().invoke(group, words)
+@pytest.mark.parametrize("args", [["sweep", "-h"], ["sweep", "run", "-h"]])
+def test_sweep_needs_no_subcommand(args):
+    answer = CliRunner().invoke(group, args)
     assert answer.exit_code == 0 and answer.output.startswith("Usage: group sweep [OPTIONS] SCENARIO")
 
 
@@ -294,6 +300,6 @@ def test_the_option_gap_is_a_short_form_of_mip_gap():
     assert set(option.opts) == {"--mip-gap", "--gap"}
 
 
-def test_schema_is_json(desk):
-    schema = json.loads(run(desk, "schema").stdout)
+def test_schema_prints_json_with_the_scenario_keys(workdir):
+    schema = json.loads(run(workdir, "schema").stdout)
     assert {"name", "plants", "budget", "extends"} <= set(schema["properties"])

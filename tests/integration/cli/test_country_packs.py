@@ -1,6 +1,6 @@
-"""`init --country`: each shipped pack gives a scenario that runs, and what is wrong in one is named.
+"""`init --country`: each shipped pack gives a scenario that can be solved, and errors in a pack are reported.
 
-Crude steel of a country is what the tracker of September 2025 sums to; the numbers of the packs are in their tables.
+Crude-steel capacities of countries are sums of the tracker of September 2025; other figures are in the tables of packs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tests.integration.report.reading import texts
 
 pytestmark = pytest.mark.slow
 
-# Operating crude steel of the tracker in Mt/y, output of 2024 by worldsteel in Mt, blast-furnace works.
+# Crude steel of blast-furnace plants: operating capacity of the tracker in Mt/y, output of 2024 by worldsteel in Mt.
 PACKS = {
     "Brazil": (43.6, 33.7),
     "Germany": (49.2, 37.2),
@@ -44,29 +44,29 @@ CHINA = re.compile(
 SHIPPED = data_folder() / "countries"
 
 
-def run(*words: str) -> tuple[int, str, str]:
-    answer = CliRunner().invoke(group, list(words), standalone_mode=False)
+def run(*args: str) -> tuple[int, str, str]:
+    answer = CliRunner().invoke(group, list(args), standalone_mode=False)
     if isinstance(answer.exception, InputError):
         return 3, answer.stdout, "\n".join(map(str, answer.exception.issues))
     assert answer.exception is None, answer.exception
     return int(answer.return_value or 0), answer.stdout, answer.stderr
 
 
-def started(folder: Path, country: str, *words: str) -> Path:
-    code, said, wrong = run("init", str(folder / "zone"), "--country", country, *words)
-    assert code == 0, wrong
-    assert "ready to run" in said
+def init_scenario(folder: Path, country: str, *args: str) -> Path:
+    code, stdout, stderr = run("init", str(folder / "zone"), "--country", country, *args)
+    assert code == 0, stderr
+    assert "ready to run" in stdout
     return folder / "zone" / "scenario.yaml"
 
 
-def test_every_pack_is_of_this_list() -> None:
+def test_every_shipped_pack_is_tested() -> None:
     assert {pack_of(name).country for name in PACKS} == set(PACKS)
     assert len(list(SHIPPED.iterdir())) == len(PACKS)
 
 
 @pytest.mark.parametrize("country", PACKS)
-def test_a_pack_starts_with_the_works_and_the_money_of_its_country(tmp_path: Path, country: str) -> None:
-    scenario = ccs.read_scenario(started(tmp_path, country))
+def test_a_pack_has_the_plants_currency_and_sites_of_its_country(tmp_path: Path, country: str) -> None:
+    scenario = ccs.read_scenario(init_scenario(tmp_path, country))
     problem = ccs.build_problem(scenario, ccs.load_inputs(scenario))
     assert (problem.currency, problem.zones) == (CURRENCIES[country], (country,))
     capacity, output = PACKS[country]
@@ -74,7 +74,7 @@ def test_a_pack_starts_with_the_works_and_the_money_of_its_country(tmp_path: Pat
     used = problem.inputs["streams/utilisation"].set_index(["province", "product"])["utilisation_share"]
     assert used[country, "crude_steel"] == pytest.approx(min(1.0, output / capacity), abs=0.002)
     assert set(problem.sites["province"]) == {country}
-    # What drops out is counted and named, and the counts sum to the plants.
+    # Each plant is a candidate or has a reason why it is not eligible.
     assert (problem.plants["is_candidate"] | (problem.plants["reason"] != "")).all()
 
 
@@ -89,14 +89,14 @@ def test_every_number_of_a_pack_has_a_reference_and_a_quality(country: str) -> N
         table = pd.read_csv(SHIPPED / country.lower().replace(" ", "-") / inner)
         assert set(table["reference"]) <= known, inner
         assert table["quality"].notna().all(), inner
-        # A reported number rests on a document that was consulted.
+        # A reported number cites a document that was consulted.
         cited = set(table.loc[table["quality"] == "reported", "reference"])
         where = pd.read_csv(data_folder() / "references.csv").set_index("reference")["citation"]
         assert not [each for each in cited if "not consulted" in where[each]], inner
 
 
 @pytest.mark.parametrize("country", PACKS)
-def test_onshore_sites_lie_in_their_country_and_no_two_at_one_place(country: str) -> None:
+def test_sites_of_a_pack_have_unique_coordinates_and_ordered_capacities(country: str) -> None:
     assert country in country_outlines()
     sites = pd.read_csv(SHIPPED / country.lower().replace(" ", "-") / "storage/sites.csv")
     assert not sites.duplicated(["lat_deg", "lon_deg"]).any()
@@ -105,7 +105,7 @@ def test_onshore_sites_lie_in_their_country_and_no_two_at_one_place(country: str
 
 
 # IEAGHG/BGS 2008, table A4.1: 63.3 Gt in eleven Indian basins.
-def test_the_basins_of_india_sum_to_their_document() -> None:
+def test_capacities_of_indian_basins_sum_to_the_published_total() -> None:
     sites = pd.read_csv(SHIPPED / "india/storage/sites.csv")
     assert len(sites) == 11
     assert sites["theoretical_capacity_kt"].sum() == 63_300_000
@@ -113,20 +113,20 @@ def test_the_basins_of_india_sum_to_their_document() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("country", PACKS)
-def test_a_pack_is_planned_from_init_to_workbook_and_page(tmp_path: Path, country: str) -> None:
-    plan = ccs.optimize(started(tmp_path, country), effort="quick")
+def test_a_pack_gives_a_plan_workbook_and_page_without_chinese_place_names(tmp_path: Path, country: str) -> None:
+    plan = ccs.optimize(init_scenario(tmp_path, country), effort="quick")
     assert len(plan.retrofits)
     assert plan.checks["holds"].all()
     workbook = openpyxl.load_workbook(plan.to_excel(tmp_path / "plan.xlsx"), data_only=True)
     inputs = plan.problem.inputs
-    # Notes and citations on numbers in use say where those were measured, also where that was in China.
+    # Notes on input values name the place of measurement, which may be in China.
     origins = {str(text) for name in inputs.tables if "note" in inputs[name] for text in inputs[name]["note"]}
     for sheet in workbook.worksheets:
         if sheet.title not in ("Technologies", "Sources"):
             reported = [text for text in texts(sheet) if CHINA.search(text) and text not in origins]
             assert not reported, (sheet.title, reported)
     page = page_text(run_of(plan))
-    # The map has the names of cities around the country.
+    # The list of sources and the map data may name places in China.
     elsewhere = r"<ol class=sources>.*?</ol>|<script type=\"application/json\" id=map-data>.*?</script>"
     assert not CHINA.search(re.sub(elsewhere, "", page, flags=re.DOTALL))
     assert plan.problem.currency in page
@@ -134,69 +134,69 @@ def test_a_pack_is_planned_from_init_to_workbook_and_page(tmp_path: Path, countr
         assert any(name in text for text in texts(workbook["Plants"]))
 
 
-def test_an_unknown_country_is_answered_with_the_nearest_and_the_list(tmp_path: Path) -> None:
-    code, _, wrong = run("init", str(tmp_path / "zone"), "--country", "Indai")
+def test_an_unknown_country_is_reported_with_the_closest_match_and_the_list(tmp_path: Path) -> None:
+    code, _, stderr = run("init", str(tmp_path / "zone"), "--country", "Indai")
     assert code == 3
-    assert "--country: there is no pack of 'Indai'" in wrong
-    assert "did you mean 'India'?" in wrong
-    assert "Brazil, China, Germany, India, Japan, South Korea, United States" in wrong
+    assert "--country: there is no pack of 'Indai'" in stderr
+    assert "did you mean 'India'?" in stderr
+    assert "Brazil, China, Germany, India, Japan, South Korea, United States" in stderr
     assert not (tmp_path / "zone").exists()
 
 
 @pytest.mark.parametrize("name", ["Spain", "spain", "Portugal", "Nowhere"])
-def test_another_country_is_no_misspelling(tmp_path: Path, name: str) -> None:
-    code, _, wrong = run("init", str(tmp_path / "zone"), "--country", name)
+def test_a_country_without_a_pack_is_reported_without_a_suggestion(tmp_path: Path, name: str) -> None:
+    code, _, stderr = run("init", str(tmp_path / "zone"), "--country", name)
     assert code == 3
-    assert f"--country: there is no pack of '{name}' (there are Brazil, China, Germany" in wrong
-    assert "United States; for others see docs/reference/other-countries.md and `ccs-model import gem`)" in wrong
+    assert f"--country: there is no pack of '{name}' (there are Brazil, China, Germany" in stderr
+    assert "United States; for others see docs/reference/other-countries.md and `ccs-model import gem`)" in stderr
 
 
-def test_names_are_matched_in_any_case_and_by_their_short_form(tmp_path: Path) -> None:
+def test_country_names_match_in_any_case_and_by_short_form(tmp_path: Path) -> None:
     assert pack_of("uNiTeD states").country == pack_of("USA").country == "United States"
     assert "provinces: [Shanxi]" in Path(
         (run("init", str(tmp_path / "home"), "--country", "china"), tmp_path / "home" / "scenario.yaml")[1]
     ).read_text(encoding="utf-8")
 
 
-def test_a_sector_without_plants_is_named(tmp_path: Path) -> None:
-    code, _, wrong = run("init", str(tmp_path / "zone"), "--country", "India", "--sector", "steel,cement")
+def test_a_sector_without_plants_is_reported(tmp_path: Path) -> None:
+    code, _, stderr = run("init", str(tmp_path / "zone"), "--country", "India", "--sector", "steel,cement")
     assert code == 3
-    assert "--sector: the pack of India has no plants of 'cement' (it has steel)" in wrong
-    started(tmp_path, "India", "--sector", "steel")
+    assert "--sector: the pack of India has no plants of 'cement' (it has steel)" in stderr
+    init_scenario(tmp_path, "India", "--sector", "steel")
 
 
-def copied(tmp_path: Path, *parts: str) -> Path:
+def copy_pack(tmp_path: Path, *parts: str) -> Path:
     root = tmp_path / "countries"
     shutil.copytree(SHIPPED / "india", root / "india")
     return root.joinpath("india", *parts)
 
 
 @pytest.mark.parametrize("table", ["prices/power", "storage/sites", "technologies/technologies"])
-def test_a_pack_with_a_missing_table_is_named(tmp_path: Path, table: str) -> None:
-    copied(tmp_path, f"{table}.csv").unlink()
+def test_a_missing_table_of_a_pack_is_reported(tmp_path: Path, table: str) -> None:
+    copy_pack(tmp_path, f"{table}.csv").unlink()
     with pytest.raises(InputError, match=rf"countries/india: the pack lacks {table}\.csv"):
         pack_of("India", root=tmp_path / "countries")
 
 
-def test_a_pack_without_plants_or_with_a_stray_file_is_named(tmp_path: Path) -> None:
-    copied(tmp_path, "steel.csv").rename(tmp_path / "countries/india/stel.csv")
+def test_a_pack_with_a_misnamed_inventory_is_reported(tmp_path: Path) -> None:
+    copy_pack(tmp_path, "steel.csv").rename(tmp_path / "countries/india/stel.csv")
     with pytest.raises(InputError) as error:
         pack_of("India", root=tmp_path / "countries")
     assert [each.what for each in error.value.issues] == ["the pack has no plants", "is not a table"]
     assert "did you mean 'steel.csv'?" in error.value.issues[1].hint
 
 
-def test_a_currency_without_an_index_is_named_with_those_there(tmp_path: Path) -> None:
-    path = started(tmp_path, "Germany")
+def test_a_scenario_currency_without_a_price_index_is_reported_with_the_known_ones(tmp_path: Path) -> None:
+    path = init_scenario(tmp_path, "Germany")
     path.write_text(path.read_text(encoding="utf-8").replace("currency: EUR", "currency: GBP"), encoding="utf-8")
-    code, _, wrong = run("check", str(path))
+    code, _, stderr = run("check", str(path))
     assert code == 3
-    assert re.search(r"scenario.yaml:\d+(:\d+)?: no price index for GBP 2024 in indices/deflators", wrong)
-    assert "BRL, CNY, EUR, INR, JPY, KRW, USD" in wrong or "did you mean" in wrong
+    assert re.search(r"scenario.yaml:\d+(:\d+)?: no price index for GBP 2024 in indices/deflators", stderr)
+    assert "BRL, CNY, EUR, INR, JPY, KRW, USD" in stderr or "did you mean" in stderr
 
 
-def edited(path: Path, table: str, **cells: object) -> Path:
-    """Change cells of the first row of a table of the started scenario."""
+def edit_first_row(path: Path, table: str, **cells: object) -> Path:
+    """Change cells in the first row of a table of the scenario."""
     file = path.parent / "data" / f"{table}.csv"
     frame = pd.read_csv(file)
     for column, value in cells.items():
@@ -206,42 +206,52 @@ def edited(path: Path, table: str, **cells: object) -> Path:
     return path
 
 
-def test_money_of_a_currency_without_an_index_is_named_at_its_row(tmp_path: Path) -> None:
-    code, _, wrong = run("check", str(edited(started(tmp_path, "India"), "prices/power", currency="GBP")))
+def test_a_table_currency_without_a_price_index_is_reported_at_its_row(tmp_path: Path) -> None:
+    code, _, stderr = run(
+        "check", str(edit_first_row(init_scenario(tmp_path, "India"), "prices/power", currency="GBP"))
+    )
     assert code == 3
-    assert "data/prices/power.csv:2:currency: no price index for GBP 2025; indices/deflators has BRL, CNY, EUR" in wrong
+    assert (
+        "data/prices/power.csv:2:currency: no price index for GBP 2025; indices/deflators has BRL, CNY, EUR" in stderr
+    )
 
 
-def test_a_site_in_the_sea_marked_onshore_is_named(tmp_path: Path) -> None:
-    code, _, wrong = run("check", str(edited(started(tmp_path, "India"), "storage/sites", is_offshore="no")))
+def test_an_offshore_site_marked_onshore_is_reported(tmp_path: Path) -> None:
+    code, _, stderr = run(
+        "check", str(edit_first_row(init_scenario(tmp_path, "India"), "storage/sites", is_offshore="no"))
+    )
     assert code == 3
     assert re.search(
         r"data/storage/sites.csv:2:lat_deg: site mahanadi is onshore, but lies \d+ km outside India "
         r"\(set is_offshore to yes",
-        wrong,
+        stderr,
     )
 
 
-def test_a_site_with_swapped_coordinates_is_named(tmp_path: Path) -> None:
-    path = edited(started(tmp_path, "India"), "storage/sites", lat_deg=72.6, lon_deg=22.5, is_offshore="no")
-    code, _, wrong = run("check", str(path))
+def test_a_site_with_swapped_coordinates_is_reported(tmp_path: Path) -> None:
+    path = edit_first_row(
+        init_scenario(tmp_path, "India"), "storage/sites", lat_deg=72.6, lon_deg=22.5, is_offshore="no"
+    )
+    code, _, stderr = run("check", str(path))
     assert code == 3
-    assert "lat and lon look swapped" in wrong
+    assert "lat and lon look swapped" in stderr
 
 
-def test_the_range_of_money_is_that_of_its_currency(tmp_path: Path) -> None:
-    # 8.52 rupees a kWh are 0.73 yuan; 8,520 are what a tariff per MWh reads, 730 yuan.
-    code, _, wrong = run("check", str(edited(started(tmp_path, "India"), "prices/power", benchmark_per_kwh=8_520)))
+def test_the_valid_range_of_an_amount_depends_on_its_currency(tmp_path: Path) -> None:
+    # 8.52 INR/kWh are 0.73 CNY/kWh; 8,520 looks like a tariff per MWh (730 CNY).
+    code, _, stderr = run(
+        "check", str(edit_first_row(init_scenario(tmp_path, "India"), "prices/power", benchmark_per_kwh=8_520))
+    )
     assert code == 3
-    assert re.search(r"power.csv:2:benchmark_per_kwh: 8520(\.0)? is outside the range 0 to 60", wrong)
+    assert re.search(r"power.csv:2:benchmark_per_kwh: 8520(\.0)? is outside the range 0 to 60", stderr)
 
 
-def test_a_plant_that_closes_before_it_starts_is_named(tmp_path: Path) -> None:
-    path = started(tmp_path, "Germany")
+def test_a_plant_that_closes_before_it_starts_is_reported(tmp_path: Path) -> None:
+    path = init_scenario(tmp_path, "Germany")
     works = pd.read_csv(path.parent / "steel.csv", dtype=str, keep_default_na=False)
     works["closing_year"] = ""
     works.loc[0, ["start_year", "closing_year"]] = ["2031", "2030"]
     works.to_csv(path.parent / "steel.csv", index=False)
-    code, _, wrong = run("check", str(path))
+    code, _, stderr = run("check", str(path))
     assert code == 3
-    assert f"steel.csv:2:closing_year: {works.loc[0, 'plant']} closes in 2030, but starts in 2031" in wrong
+    assert f"steel.csv:2:closing_year: {works.loc[0, 'plant']} closes in 2030, but starts in 2031" in stderr

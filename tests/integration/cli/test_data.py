@@ -1,4 +1,4 @@
-"""`ccs-model data`: its counts are those of the files themselves."""
+"""`ccs-model data`: counts, columns and rows agree with the files of the data folder."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def rows_of(table: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def reported(*words: str) -> str:
-    result = CliRunner().invoke(group, ["data", *words], standalone_mode=False)
+def run_data(*args: str) -> str:
+    result = CliRunner().invoke(group, ["data", *args], standalone_mode=False)
     assert result.return_value == 0, result.output
     return result.stdout
 
 
 @pytest.fixture(scope="module")
 def listed() -> dict:
-    return json.loads(reported("--json"))
+    return json.loads(run_data("--json"))
 
 
 def test_every_table_is_listed_with_its_rows_qualities_and_hash(listed: dict) -> None:
@@ -46,32 +46,32 @@ def test_every_table_is_listed_with_its_rows_qualities_and_hash(listed: dict) ->
         assert count == sum(each["quality"].get(kind, 0) for each in listed["tables"])
 
 
-def test_one_table_tells_its_columns_and_where_its_numbers_come_from() -> None:
-    one = json.loads(reported("plants/steel", "--json"))
+def test_json_of_a_table_lists_its_columns_and_sources() -> None:
+    document = json.loads(run_data("plants/steel", "--json"))
     rows = rows_of("plants/steel")
     declared = [row for row in rows_of("dictionary") if row["table"] == "plants/steel"]
-    assert [each["column"] for each in one["columns"]] == [row["column"] for row in declared]
-    for each in one["columns"]:
+    assert [each["column"] for each in document["columns"]] == [row["column"] for row in declared]
+    for each in document["columns"]:
         assert each["n_given"] == sum(bool(row[each["column"]]) for row in rows if each["column"] in row)
     counted = Counter(row["reference"] for row in rows)
     citations = {row["reference"]: row["citation"] for row in rows_of("references")}
-    assert {each["reference"]: each["n_rows"] for each in one["sources"]} == counted
-    assert all(each["citation"] == citations[each["reference"]] for each in one["sources"])
-    assert all(sum(each["quality"].values()) == each["n_rows"] for each in one["sources"])
+    assert {each["reference"]: each["n_rows"] for each in document["sources"]} == counted
+    assert all(each["citation"] == citations[each["reference"]] for each in document["sources"])
+    assert all(sum(each["quality"].values()) == each["n_rows"] for each in document["sources"])
 
 
-def test_in_words_and_by_the_last_part_of_a_name(listed: dict) -> None:
-    text = reported("cost_steps")
+def test_text_output_accepts_the_last_part_of_a_table_name(listed: dict) -> None:
+    text = run_data("cost_steps")
     assert text.startswith("storage/cost_steps: ") and "Sources" in text
-    whole = reported()
-    assert f"{len(listed['tables'])} tables, {listed['n_rows']:,} rows" in whole
-    assert "Rows by quality" in whole
+    overview = run_data()
+    assert f"{len(listed['tables'])} tables, {listed['n_rows']:,} rows" in overview
+    assert "Rows by quality" in overview
 
 
-def test_the_rows_of_a_table_fit_the_terminal_with_every_number_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_table_rows_fit_the_terminal_with_every_number_complete(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    text = reported("streams/source_streams")
-    # An address stays whole.
+    text = run_data("streams/source_streams")
+    # URLs are not wrapped.
     assert max(width_of(line) for line in text.splitlines() if "://" not in line) <= 80
     rows = rows_of("streams/source_streams")
     blocks = text.partition("\nRows\n")[2].split("\n\n")
@@ -83,22 +83,22 @@ def test_the_rows_of_a_table_fit_the_terminal_with_every_number_whole(monkeypatc
             assert not row[name] or f"{float(row[name]):.12g}" in line.split()
 
 
-def test_a_long_table_shows_its_first_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_table_shows_its_first_rows_unless_rows_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     rows = rows_of("plants/steel")
-    text = reported("plants/steel")
+    text = run_data("plants/steel")
     assert f"… and {len(rows) - 20} more rows (--rows prints all)" in text
     assert rows[19]["plant"] in text and rows[20]["plant"] not in text
-    whole = reported("plants/steel", "--rows")
-    assert rows[-1]["plant"] in whole and "more rows" not in whole
-    assert max(map(width_of, whole.splitlines())) <= 80
+    all_rows = run_data("plants/steel", "--rows")
+    assert rows[-1]["plant"] in all_rows and "more rows" not in all_rows
+    assert max(map(width_of, all_rows.splitlines())) <= 80
     result = CliRunner().invoke(group, ["data", "--rows"])
     assert result.exit_code == 2 and "--rows needs TABLE" in result.output
 
 
-def test_the_rows_of_a_table_as_json() -> None:
-    one = json.loads(reported("streams/chemical_routes", "--json"))
-    for found, row in zip(one["rows"], rows_of("streams/chemical_routes"), strict=True):
+def test_json_of_a_table_contains_its_rows() -> None:
+    document = json.loads(run_data("streams/chemical_routes", "--json"))
+    for found, row in zip(document["rows"], rows_of("streams/chemical_routes"), strict=True):
         assert {name: "" if value is None else str(value) for name, value in found.items() if "_t_" not in name} == {
             name: text if "share" not in name or not text else str(float(text))
             for name, text in row.items()
@@ -107,6 +107,6 @@ def test_the_rows_of_a_table_as_json() -> None:
         assert found["process_t_per_t"] == float(row["process_t_per_t"])
 
 
-def test_a_table_that_is_not_there_names_the_nearest() -> None:
+def test_an_unknown_table_is_reported_with_the_closest_name() -> None:
     result = CliRunner().invoke(group, ["data", "plants/stel"])
     assert result.exit_code == 2 and "did you mean 'plants/steel'?" in result.output

@@ -1,4 +1,4 @@
-"""Installed extras with their purpose; a missing or old solver with the command that installs it."""
+"""`ccs-model doctor` lists extras with their purpose, and reports a missing or old solver with its install command."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from ccs_model.mip import availability
 from ccs_model.paths import scenarios_folder
 from tests.paths import ROOT
 
-# The package names its commands as its modules are named.
-doctoring = importlib.import_module("ccs_model.cli.shipped")
+# The package exports commands under the names of their modules; the tests need the module.
+shipped_commands = importlib.import_module("ccs_model.cli.shipped")
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
-def highspy_is(monkeypatch: pytest.MonkeyPatch, version: str | None) -> None:
-    requested = metadata.version
+def set_highspy_version(monkeypatch: pytest.MonkeyPatch, version: str | None) -> None:
+    installed_version = metadata.version
 
-    def answer(name: str) -> str:
+    def replaced_version(name: str) -> str:
         if name != "highspy":
-            return requested(name)
+            return installed_version(name)
         if version is None:
             raise metadata.PackageNotFoundError(name)
         return version
 
-    monkeypatch.setattr(availability.metadata, "version", answer)
+    monkeypatch.setattr(availability.metadata, "version", replaced_version)
 
 
 def test_extras_are_listed_with_their_purpose_and_install_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    there = {"altair": "6.3.0", "pyarrow": "26.0.1", "python-calamine": "0.9.1"}
-    monkeypatch.setattr(doctoring, "version_of", there.get)
+    installed = {"altair": "6.3.0", "pyarrow": "26.0.1", "python-calamine": "0.9.1"}
+    monkeypatch.setattr(shipped_commands, "version_of", installed.get)
     lines = list(extras_lines())
     assert [line.split()[0] for line in lines] == list(EXTRAS)
     assert lines[0] == (
@@ -48,15 +48,15 @@ def test_extras_are_listed_with_their_purpose_and_install_command(monkeypatch: p
     assert 'missing formualizer: python -m pip install "ccs-model[verify]"' in "\n".join(lines)
 
 
-def test_extras_are_those_of_the_project() -> None:
-    requested = PYPROJECT["project"]["optional-dependencies"]
-    for extra, requirements in requested.items():
+def test_extras_match_pyproject() -> None:
+    extras = PYPROJECT["project"]["optional-dependencies"]
+    for extra, requirements in extras.items():
         if extra != "dev":
             libraries = [re.split(r"[><=[]", each)[0] for each in requirements if not each.startswith("ccs-model[")]
             assert list(EXTRAS[extra][1]) == libraries
 
 
-def test_the_oldest_solver_is_the_one_that_the_project_asks_for() -> None:
+def test_the_oldest_solver_version_matches_pyproject() -> None:
     (solver,) = [each for each in PYPROJECT["project"]["dependencies"] if each.startswith("highspy")]
     assert solver.split(",")[0] == f"highspy>={availability.OLDEST}"
 
@@ -69,36 +69,36 @@ def test_the_oldest_solver_is_the_one_that_the_project_asks_for() -> None:
          'python -m pip install "highspy>=1.11"'),
     ],
 )  # fmt: skip
-def test_a_solver_that_is_missing_or_old_is_told_with_its_line(
+def test_a_missing_or_old_solver_is_reported_with_the_install_command(
     version: str | None, message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    highspy_is(monkeypatch, version)
-    with pytest.raises(NoPlanError) as reported:
+    set_highspy_version(monkeypatch, version)
+    with pytest.raises(NoPlanError) as raised:
         availability.validate_solver()
-    assert str(reported.value) == message and reported.value.exit_code == 6
+    assert str(raised.value) == message and raised.value.exit_code == 6
 
-    def refusing() -> str:
+    def solver_issue() -> str:
         return availability.trouble()
 
-    monkeypatch.setattr(doctoring, "_solver_issue", refusing)
+    monkeypatch.setattr(shipped_commands, "_solver_issue", solver_issue)
     assert doctor.main([], standalone_mode=False) == NO_PLAN
     assert f"solver: {message}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("version", ["1.11", "1.11.0", "1.16.0.dev1+local7", "2.0"])
-def test_a_solver_that_is_new_enough_is_no_trouble(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    highspy_is(monkeypatch, version)
+def test_a_recent_solver_version_is_accepted(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_highspy_version(monkeypatch, version)
     availability.validate_solver()
 
 
-def test_doctor_prints_versions_extras_data_and_the_solver(capsys: pytest.CaptureFixture[str]) -> None:
+def test_doctor_prints_the_version_extras_and_solver_status(capsys: pytest.CaptureFixture[str]) -> None:
     assert doctor.main([], standalone_mode=False) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("ccs-model ")
     assert "extras:" in lines and lines[-1] == "solver: works"
 
 
-def test_a_command_that_solves_ends_with_the_line_where_there_is_no_solver() -> None:
+def test_optimize_without_a_solver_ends_with_the_install_command() -> None:
     script = (
         "import importlib.metadata as m, sys\n"
         "asked = m.version\n"

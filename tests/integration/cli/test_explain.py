@@ -13,9 +13,9 @@ from ccs_model.analysis.explain import explain
 from ccs_model.cli.explanation import explanation_text
 
 
-def run(*words, columns="100"):
+def run(*args, columns="100"):
     return subprocess.run(
-        [sys.executable, "-m", "ccs_model", "explain", *map(str, words)],
+        [sys.executable, "-m", "ccs_model", "explain", *map(str, args)],
         env={**os.environ, "COLUMNS": columns},
         capture_output=True,
         text=True,
@@ -35,7 +35,7 @@ def mill(solved, one_mill, tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_a_mill_fits_on_one_screen(mill):
+def test_the_explanation_of_a_steel_mill_fits_on_one_screen(mill):
     plant = json.loads((mill / "plan.json").read_text(encoding="utf-8"))["retrofits"][0]["plant"]
     answer = run(mill, plant)
     assert answer.returncode == 0, answer.stderr
@@ -48,7 +48,7 @@ def test_a_mill_fits_on_one_screen(mill):
 
 
 @pytest.mark.slow
-def test_a_narrow_terminal_shows_fewer_retrofits_but_their_sources(solved, one_mill, tmp_path):
+def test_a_narrow_terminal_shows_fewer_retrofits_with_their_sources(solved, one_mill, tmp_path):
     plan = solved(one_mill, {"budget.total_mn": 100_000})
     folder, plant = plan.to_folder(tmp_path / "rich"), plan.retrofits["plant"].iloc[0]
     assert len(plan.retrofits) >= 3
@@ -57,20 +57,20 @@ def test_a_narrow_terminal_shows_fewer_retrofits_but_their_sources(solved, one_m
         lines = run(folder, plant, "--quick", columns=columns).stdout.splitlines()
         (line,) = [line for line in lines if line.startswith("capex × dilute")]
         assert len(line) <= int(columns) and re.search(r"  [0-9]+[rema]\b[0-9rema ]*…?$", line), line
-        # The unit has no multiplication sign, each retrofit has two.
+        # Each retrofit has two multiplication signs, and the unit has none.
         n_shown.append((line.count("×") - 2) // 2)
     assert 1 <= n_shown[0] <= n_shown[1] < n_shown[2]
 
 
 @pytest.mark.slow
-def test_quick_solves_nothing_and_json_is_one_object(folder, small_plan):
+def test_quick_json_is_one_object_without_plan_changes(folder, small_plan):
     plant = small_plan.retrofits["plant"].iloc[0]
     answer = run(folder, plant, "--quick", "--json")
     assert answer.returncode == 0, answer.stderr
     document = json.loads(answer.stdout)
     assert (document["schema"], document["plant"], document["changes"]) == ("ccs-model/explain/2", plant, [])
-    of = {line["name"]: line for line in document["chain"]["lines"]}
-    assert of["reference_capex_per_tpa"]["cited"][0][0].keys() == {"reference", "quality", "table"}
+    line_of = {line["name"]: line for line in document["chain"]["lines"]}
+    assert line_of["reference_capex_per_tpa"]["cited"][0][0].keys() == {"reference", "quality", "table"}
 
 
 @pytest.mark.slow
@@ -100,7 +100,7 @@ def test_costs_per_tonne_state_their_basis(folder, small_plan):
     ("place", "words"),
     [((43.53, -5.741), "43.53 N 5.74 W"), ((-26.2, 28), "26.20 S 28.00 E"), ((0.0, 0.0), "0.00 N 0.00 E")],
 )
-def test_places_have_their_side_of_the_equator_and_of_greenwich(folder, small_plan, place, words):
+def test_coordinates_are_shown_with_their_hemisphere(folder, small_plan, place, words):
     answer = explain(folder, small_plan.retrofits["plant"].iloc[0], time_limit_s=0.0)
     given = dict(zip(("lat_deg", "lon_deg"), place, strict=True))
     about = [replace(line, values=(given.get(line.name, line.values[0]),)) for line in answer.chain.about]
@@ -109,6 +109,6 @@ def test_places_have_their_side_of_the_equator_and_of_greenwich(folder, small_pl
 
 
 @pytest.mark.slow
-def test_lines_fit_a_narrow_screen(folder, small_plan):
+def test_lines_fit_a_terminal_of_80_columns(folder, small_plan):
     answer = run(folder, small_plan.retrofits["plant"].iloc[0], "--quick", columns="80")
     assert max(len(line) for line in answer.stdout.splitlines()) <= 80

@@ -1,4 +1,4 @@
-"""`ccs-model import gem`: from the tracker's workbook to a plan, for China and for another country."""
+"""`ccs-model import gem`: from the workbook of the tracker to a plan, for China and for another country."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CHINESE = {
     "country": "China", "address_zh": "河北省邯郸市复兴区", "place": "36.62, 114.45", "accuracy": "exact",
     "start": "1958", "coke": "unknown",
 }  # fmt: skip
-# What a user adds for Germany; the figures are made up for this test.
+# Rows that a user adds for Germany; the figures are invented for this test.
 TABLES = {
     "prices/power": "Germany,2024,0.08,0.02,0.05,8,0.85,0.01,0.19,EUR,2024,MINE,assumed,",
     "prices/fuels": "Germany,coal,2024,4.2,0.19,EUR,2024,MINE,assumed,",
@@ -32,12 +32,12 @@ SITE = {
 }  # fmt: skip
 
 
-def run(*words: str | Path) -> Result:
-    return CliRunner().invoke(group, ["import", "gem", *map(str, words)], standalone_mode=False)
+def run(*args: str | Path) -> Result:
+    return CliRunner().invoke(group, ["import", "gem", *map(str, args)], standalone_mode=False)
 
 
 @pytest.fixture
-def book(tmp_path: Path) -> Path:
+def tracker(tmp_path: Path) -> Path:
     path = tmp_path / "tracker.xlsx"
     rows = [*CAPACITIES, CAPACITIES[0] | {"id": "P3"}, CAPACITIES[0] | {"id": "P9"}]
     path.write_bytes(plant_book(works=[*WORKS, CHINESE], capacities=rows))
@@ -45,9 +45,9 @@ def book(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_chinese_works_can_be_solved_as_they_are(tmp_path, book):
+def test_an_import_of_chinese_plants_needs_no_further_data(tmp_path, tracker):
     out = tmp_path / "china"
-    answer = run(book, "-o", out, "--country", "China")
+    answer = run(tracker, "-o", out, "--country", "China")
     assert answer.exception is None, answer.exception
     assert f"Next: ccs-model optimize {out / 'scenario.yaml'}" in answer.stdout
     assert "1 steel plants in 1 country, 1 operating with 5.0 Mt crude steel a year" in answer.stdout
@@ -61,9 +61,9 @@ def test_chinese_works_can_be_solved_as_they_are(tmp_path, book):
 
 
 @pytest.mark.slow
-def test_another_country_says_what_is_missing_and_is_solved_once_it_is_there(tmp_path, book):
+def test_an_import_of_another_country_lists_missing_data_and_is_solved_once_complete(tmp_path, tracker):
     out = tmp_path / "germany"
-    answer = run(book, "-o", out, "--country", "Germany")
+    answer = run(tracker, "-o", out, "--country", "Germany")
     assert answer.exception is None, answer.exception
     for line in (
         "data/prices/power.csv: a row for each grid: Germany",
@@ -91,7 +91,7 @@ def test_another_country_says_what_is_missing_and_is_solved_once_it_is_there(tmp
     assert set(plan.storage["site"]) == {"north_sea"}
 
 
-def test_faults_stand_in_the_workbook_and_nothing_is_written(tmp_path):
+def test_errors_are_reported_at_workbook_cells_and_no_file_is_written(tmp_path):
     at_sea = [WORKS[0] | {"place": "0, 0"}, WORKS[1]]
     (tmp_path / "t.xlsx").write_bytes(plant_book(works=at_sea))
     answer = run(tmp_path / "t.xlsx", "-o", tmp_path / "out")
@@ -101,36 +101,36 @@ def test_faults_stand_in_the_workbook_and_nothing_is_written(tmp_path):
 
 
 @pytest.mark.slow
-def test_what_is_there_is_left_alone_unless_forced(tmp_path, book):
+def test_existing_files_are_replaced_only_with_force(tmp_path, tracker):
     out = tmp_path / "out"
-    assert run(book, "-o", out, "--country", "China").exception is None
-    assert isinstance(run(book, "-o", out).exception, FileError)
-    assert run(book, "-o", out, "--force").exception is None
-    assert "in 2 countries" in run(book, "-o", out, "--force").stdout
+    assert run(tracker, "-o", out, "--country", "China").exception is None
+    assert isinstance(run(tracker, "-o", out).exception, FileError)
+    assert run(tracker, "-o", out, "--force").exception is None
+    assert "in 2 countries" in run(tracker, "-o", out, "--force").stdout
     assert isinstance(run(tmp_path / "none.xlsx", "-o", tmp_path / "a").exception, FileError)
 
 
 @pytest.mark.slow
-def test_chemical_plants_say_what_they_lack_and_are_solved_once_it_is_given(tmp_path):
+def test_an_import_of_chemical_plants_lists_missing_data_and_is_solved_once_complete(tmp_path):
     from tests.unit.inputs.gem_books import chemicals_book
 
-    book, out = tmp_path / "chemicals.xlsx", tmp_path / "china"
-    book.write_bytes(chemicals_book())
-    answer = run(book, "-o", out, "--country", "China")
+    tracker, out = tmp_path / "chemicals.xlsx", tmp_path / "china"
+    tracker.write_bytes(chemicals_book())
+    answer = run(tracker, "-o", out, "--country", "China")
     assert answer.exception is None, answer.exception
-    assert f"{book}: the chemicals inventory has no capacities; 2 of 2 rows lack required data" in answer.stderr
+    assert f"{tracker}: the chemicals inventory has no capacities; 2 of 2 rows lack required data" in answer.stderr
     assert "  capacity_ktpa: missing in 2 rows" in answer.stderr
     assert "for 2 it suggests a shipped plant nearby" in answer.stderr
     assert "chemicals.csv lacks capacity_ktpa in 2 rows, gasifier in 2 rows, urea_share in 1 rows" in answer.stdout
     with pytest.raises(InputError) as error:
         ccs.load_inputs(ccs.read_scenario(out / "scenario.yaml"))
-    empty = [issue.where for issue in error.value.issues]
-    assert empty == ["chemicals.csv:2:capacity_ktpa", "chemicals.csv:3:capacity_ktpa"]
+    missing_cells = [issue.where for issue in error.value.issues]
+    assert missing_cells == ["chemicals.csv:2:capacity_ktpa", "chemicals.csv:3:capacity_ktpa"]
     given = tmp_path / "mine.csv"
     given.write_text(
         "plant;product;capacity_ktpa;gasifier;urea_share\nC1;ammonia;600;oxygen_blown;0\nC1;methanol;800;oxygen_blown;\n"
     )
-    answer = run(book, "-o", out, "--country", "China", "--capacities", given, "--force")
+    answer = run(tracker, "-o", out, "--country", "China", "--capacities", given, "--force")
     assert answer.exception is None, answer.exception
     assert "no data is missing" in answer.stderr
     assert f"Next: ccs-model optimize {out / 'scenario.yaml'}" in answer.stdout

@@ -1,4 +1,4 @@
-"""`ccs-model import simccs`: what it writes, what it refuses, and that it leaves nothing behind when it fails."""
+"""`ccs-model import simccs`: written files, rejected inputs, and no files after a failed import."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ PUBLISHED = DATA / "simccs" / "southeast_us"
 CAP = ("--mode", "target", "--target-mt", "50")
 
 
-def run(*words: str | Path) -> Result:
-    return CliRunner().invoke(group, ["import", "simccs", *map(str, words)], standalone_mode=False)
+def run(*args: str | Path) -> Result:
+    return CliRunner().invoke(group, ["import", "simccs", *map(str, args)], standalone_mode=False)
 
 
-def rejected(kind: type[CcsModelError], *words: str | Path) -> CcsModelError:
-    answer = run(*words)
+def import_error(kind: type[CcsModelError], *args: str | Path) -> CcsModelError:
+    answer = run(*args)
     assert isinstance(answer.exception, kind), answer.exception or answer.output
     return answer.exception
 
 
 @pytest.fixture
-def edited(tmp_path: Path) -> Callable[..., Path]:
-    """The published folder `price` with a text of a file replaced."""
+def edited_case(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that copies the published case `price` and replaces a text in one of its files."""
 
-    def made(name: str, old: str, new: str) -> Path:
+    def edit(name: str, old: str, new: str) -> Path:
         folder = tmp_path / "case"
         shutil.copytree(PUBLISHED / "price", folder, dirs_exist_ok=True)
         raw = (folder / name).read_bytes()
@@ -48,10 +48,10 @@ def edited(tmp_path: Path) -> Callable[..., Path]:
         (folder / name).write_bytes(raw.replace(old.encode(), new.encode(), 1))
         return folder
 
-    return made
+    return edit
 
 
-def test_junctions_keep_their_names_and_lengths_are_said_to_be_weighted(tmp_path):
+def test_junctions_keep_their_names_and_weighted_lengths_give_a_warning(tmp_path):
     assert run(PUBLISHED / "cap", "-o", tmp_path / "case", *CAP).exception is None
     problem = build_problem(*read_checked(tmp_path / "case" / "scenario.yaml"))
     names = node_names(SimpleNamespace(problem=problem))
@@ -60,7 +60,7 @@ def test_junctions_keep_their_names_and_lengths_are_said_to_be_weighted(tmp_path
     assert sum("lengths of the links of SimCCS are weighted by cost" in text for text in input_warnings(problem)) == 1
 
 
-def test_it_writes_a_scenario_and_its_tables_and_says_what_comes_next(tmp_path):
+def test_import_writes_a_scenario_with_tables_and_prints_the_next_command(tmp_path):
     out = tmp_path / "my cap"
     answer = run(PUBLISHED / "cap", "-o", out, *CAP, "--crf", "0.08", "--years", "25.5", "--rounded")
     assert answer.exception is None, answer.exception
@@ -85,25 +85,25 @@ def test_it_writes_a_scenario_and_its_tables_and_says_what_comes_next(tmp_path):
     assert all("#" in line for line in text.splitlines() if line.startswith(("capital_recovery", "storage", "targets")))
 
 
-def test_a_name_with_odd_signs_is_quoted(tmp_path):
+def test_a_folder_name_with_special_characters_is_quoted(tmp_path):
     folder = tmp_path / 'a: "b" # c'
     shutil.copytree(PUBLISHED / "cap", folder)
     assert run(folder, "-o", tmp_path / "out", *CAP).exception is None
     assert read_scenario(tmp_path / "out" / "scenario.yaml").name == 'SimCCS a: "b" # c'
 
 
-def test_without_a_credit_the_price_mode_warns(tmp_path):
+def test_price_mode_without_a_credit_warns(tmp_path):
     assert "builds nothing" in run(PUBLISHED / "cap", "-o", tmp_path / "a", "--mode", "price").stderr
     assert run(PUBLISHED / "price", "-o", tmp_path / "b", "--mode", "price").stderr == ""
 
 
-def test_what_is_there_is_left_alone_unless_forced(tmp_path):
+def test_force_replaces_an_earlier_import_and_keeps_other_files(tmp_path):
     out = tmp_path / "out"
     out.mkdir()
     assert run(PUBLISHED / "cap", "-o", out, *CAP).exception is None  # an empty folder is filled
     (out / "notes.txt").write_text("mine")
     (out / "data" / "stray.csv").write_text("old")
-    error = rejected(FileError, PUBLISHED / "price", "-o", out, "--mode", "price")
+    error = import_error(FileError, PUBLISHED / "price", "-o", out, "--mode", "price")
     assert "already contains files" in str(error)
     assert run(PUBLISHED / "price", "-o", out, "--mode", "price", "--force").exception is None
     assert read_scenario(out / "scenario.yaml").name == "SimCCS price"
@@ -112,13 +112,13 @@ def test_what_is_there_is_left_alone_unless_forced(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_a_file_in_the_way_is_told(tmp_path):
+def test_a_file_at_the_output_path_is_reported(tmp_path):
     (tmp_path / "out").write_text("")
-    assert "is not a folder" in str(rejected(FileError, PUBLISHED / "cap", "-o", tmp_path / "out", *CAP, "--force"))
+    assert "is not a folder" in str(import_error(FileError, PUBLISHED / "cap", "-o", tmp_path / "out", *CAP, "--force"))
 
 
 @pytest.mark.parametrize(
-    "words",
+    "args",
     [
         ("--mode", "target"),
         ("--mode", "price", "--target-mt", "50"),
@@ -133,14 +133,14 @@ def test_a_file_in_the_way_is_told(tmp_path):
         (*CAP, "--pipe-utilisation", "1.01"),
     ],
 )
-def test_options_out_of_range_are_a_matter_of_usage(tmp_path, words):
-    answer = CliRunner().invoke(group, ["import", "simccs", str(PUBLISHED / "cap"), "-o", str(tmp_path / "a"), *words])
+def test_invalid_options_are_usage_errors(tmp_path, args):
+    answer = CliRunner().invoke(group, ["import", "simccs", str(PUBLISHED / "cap"), "-o", str(tmp_path / "a"), *args])
     assert answer.exit_code == 2, answer.output
     assert not list(tmp_path.iterdir())
 
 
-def test_a_target_beyond_sources_and_sinks_is_told_with_both_figures(tmp_path):
-    error = rejected(InputError, PUBLISHED / "cap", "-o", tmp_path / "a", "--mode", "target", "--target-mt", "150")
+def test_a_target_above_the_capacity_of_sources_and_sinks_is_reported(tmp_path):
+    error = import_error(InputError, PUBLISHED / "cap", "-o", tmp_path / "a", "--mode", "target", "--target-mt", "150")
     assert [str(issue) for issue in error.issues] == [
         "--target-mt: 150 Mt a year is more than all 20 sources supply together (111.132 Mt a year)",
         "--target-mt: 150 Mt a year is more than all 7 sinks can store in (116.3333 Mt a year over 30 years)",
@@ -158,13 +158,15 @@ def test_a_target_beyond_sources_and_sinks_is_told_with_both_figures(tmp_path):
         ("CandidateNetwork.txt", "580414\t583060", "580414\t5830.5", "CandidateNetwork.txt:3:vertex"),
     ],
 )
-def test_faults_stand_where_simccs_has_them_and_nothing_is_written(tmp_path, edited, name, old, new, reported):
-    folder = edited(name, old, new)
-    error = rejected(InputError, folder, "-o", tmp_path / "out", "--mode", "price")
+def test_errors_are_reported_at_lines_of_the_simccs_files_and_no_file_is_written(
+    tmp_path, edited_case, name, old, new, reported
+):
+    folder = edited_case(name, old, new)
+    error = import_error(InputError, folder, "-o", tmp_path / "out", "--mode", "price")
     assert any(re.match(reported, str(issue)) for issue in error.issues), [str(issue) for issue in error.issues]
     assert [path.name for path in tmp_path.iterdir()] == ["case"]
 
 
-def test_a_folder_that_is_none_is_told_where_it_lies(tmp_path):
-    error = rejected(InputError, PUBLISHED, "-o", tmp_path / "out", *CAP)
+def test_a_folder_of_several_cases_is_rejected_with_their_names(tmp_path):
+    error = import_error(InputError, PUBLISHED, "-o", tmp_path / "out", *CAP)
     assert "they lie in cap/, price/" in str(error)

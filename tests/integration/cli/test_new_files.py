@@ -1,4 +1,4 @@
-"""Files created for the user: all or none; the next command removes what a killed one left."""
+"""Files are created all together or not at all; the next command removes temporary files of killed processes."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ccs_model.runs.folder_writer import atomic_folder, create_folder_files
 
 
 @pytest.fixture(scope="module")
-def dead() -> int:
+def dead_pid() -> int:
     """The id of a process that has ended."""
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     return process.pid
 
 
-def left_by(pid: int, name: str, kind: str = "part") -> str:
+def temporary_of(pid: int, name: str, kind: str = "part") -> str:
     return temporary_name(kind, name).replace(f"-{os.getpid()}-", f"-{pid}-")
 
 
@@ -31,7 +31,7 @@ def names_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def by_import(folder: Path) -> None:
+def write_as_import(folder: Path) -> None:
     with atomic_folder(folder, {"plants.xlsx": b"new", "data/a.csv": b"a"}, force=True):
         pass
 
@@ -41,42 +41,44 @@ def by_import(folder: Path) -> None:
     [
         lambda folder: create_folder_files(folder, {"plants.xlsx": b"new", "scenario.yaml": b"s"}),
         lambda folder: create_files({folder / "plants.xlsx": b"new"}),
-        by_import,
+        write_as_import,
     ],
     ids=["init", "init --inventory-only, check --annotate", "import"],
 )
-def test_a_command_removes_what_a_killed_one_left(make: Callable[[Path], None], dead: int, tmp_path: Path) -> None:
-    desk = tmp_path / "desk"
-    desk.mkdir()
-    living = left_by(os.getppid(), "plants.xlsx")
-    (desk / left_by(dead, "plants.xlsx")).write_bytes(b"ha")
-    (desk / living).write_bytes(b"ha")
-    beside, of_the_living = (tmp_path / left_by(pid, "desk") for pid in (dead, os.getppid()))
-    for folder in (beside, of_the_living):
+def test_a_command_removes_temporary_files_of_killed_processes(
+    make: Callable[[Path], None], dead_pid: int, tmp_path: Path
+) -> None:
+    workdir = tmp_path / "desk"
+    workdir.mkdir()
+    kept_file = temporary_of(os.getppid(), "plants.xlsx")
+    (workdir / temporary_of(dead_pid, "plants.xlsx")).write_bytes(b"ha")
+    (workdir / kept_file).write_bytes(b"ha")
+    stale_folder, kept_folder = (tmp_path / temporary_of(pid, "desk") for pid in (dead_pid, os.getppid()))
+    for folder in (stale_folder, kept_folder):
         folder.mkdir()
         (folder / "plants.xlsx").write_bytes(b"ha")
-    make(desk)
-    assert (desk / "plants.xlsx").read_bytes() == b"new"
-    assert (desk / living).exists() and of_the_living.exists()
-    if make is by_import:  # its halves lie beside the folder
-        assert not beside.exists()
+    make(workdir)
+    assert (workdir / "plants.xlsx").read_bytes() == b"new"
+    assert (workdir / kept_file).exists() and kept_folder.exists()
+    if make is write_as_import:  # temporary folders of an import are siblings of the folder
+        assert not stale_folder.exists()
     else:
-        assert [name for name in names_in(desk) if name.startswith(".")] == [living]
+        assert [name for name in names_in(workdir) if name.startswith(".")] == [kept_file]
 
 
-def test_a_new_folder_appears_complete_and_temporary_ones_are_removed(dead: int, tmp_path: Path) -> None:
-    half = tmp_path / left_by(dead, "desk")
-    half.mkdir()
-    (half / "a").write_bytes(b"ha")
+def test_a_new_folder_is_complete_and_stale_temporary_folders_are_removed(dead_pid: int, tmp_path: Path) -> None:
+    temporary = tmp_path / temporary_of(dead_pid, "desk")
+    temporary.mkdir()
+    (temporary / "a").write_bytes(b"ha")
     create_folder_files(tmp_path / "desk", {"a": b"a", "b": b"b"})
     assert names_in(tmp_path) == ["desk"] and names_in(tmp_path / "desk") == ["a", "b"]
 
 
-def test_files_moved_aside_by_a_killed_import_are_restored(dead: int, tmp_path: Path) -> None:
-    aside = tmp_path / left_by(dead, "desk", "old")
+def test_files_moved_aside_by_a_killed_import_are_restored(dead_pid: int, tmp_path: Path) -> None:
+    aside = tmp_path / temporary_of(dead_pid, "desk", "old")
     for path, words in (
-        (aside / "data", "old"),  # its follower never came
-        (aside / "scenario.yaml", "old"),  # its follower is there
+        (aside / "data", "old"),  # its new version was never written
+        (aside / "scenario.yaml", "old"),  # its new version exists
         (tmp_path / "desk" / "scenario.yaml", "new"),
         (tmp_path / "desk" / "notes.txt", "the user's own"),
     ):
@@ -92,7 +94,9 @@ def test_files_moved_aside_by_a_killed_import_are_restored(dead: int, tmp_path: 
     assert names_in(tmp_path) == ["desk"]
 
 
-def test_into_the_folder_one_is_in_and_into_an_empty_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_atomic_folder_fills_an_empty_current_folder_and_rejects_a_filled_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "desk").mkdir()
     monkeypatch.chdir(tmp_path / "desk")
     with atomic_folder(Path(), {"data/a.csv": b"a"}):
@@ -102,27 +106,27 @@ def test_into_the_folder_one_is_in_and_into_an_empty_one(tmp_path: Path, monkeyp
         pass
 
 
-def test_a_file_that_appears_meanwhile_is_kept_and_none_is_created(
+def test_a_file_created_by_another_process_is_kept_and_no_file_is_created(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     link = os.link
 
-    def late(made: Path, path: Path) -> None:
+    def link_after_another_process(made: Path, path: Path) -> None:
         if path.name == "b":
             path.write_bytes(b"another's")
         link(made, path)
 
-    monkeypatch.setattr(os, "link", late)
+    monkeypatch.setattr(os, "link", link_after_another_process)
     with pytest.raises(FileError, match="b: already exists and is left unchanged; take c"):
         create_files({tmp_path / "new" / "a": b"a", tmp_path / "b": b"b"}, hint="take c")
     assert names_in(tmp_path) == ["b"] and (tmp_path / "b").read_bytes() == b"another's"
 
 
-def test_where_there_are_no_links_files_are_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def rejected(made: Path, path: Path) -> None:
+def test_files_are_moved_if_hard_links_are_not_supported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unsupported_link(made: Path, path: Path) -> None:
         raise OSError(38, "Function not implemented")
 
-    monkeypatch.setattr(os, "link", rejected)
+    monkeypatch.setattr(os, "link", unsupported_link)
     create_files({tmp_path / "a": b"a"})
     assert names_in(tmp_path) == ["a"]
 
@@ -145,70 +149,72 @@ folder_writer.create_folder_files(Path(sys.argv[1]), {"a": b"aaaa", "b": b"bbbb"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
-@pytest.mark.parametrize("is_there", [False, True])
-def test_a_kill_while_files_are_written_leaves_none_of_them(is_there: bool, tmp_path: Path) -> None:
-    desk = tmp_path / "desk"
-    if is_there:
-        desk.mkdir()
+@pytest.mark.parametrize("folder_exists", [False, True])
+def test_a_kill_during_writing_leaves_none_of_the_files(folder_exists: bool, tmp_path: Path) -> None:
+    workdir = tmp_path / "desk"
+    if folder_exists:
+        workdir.mkdir()
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    ended = subprocess.run([sys.executable, "-c", KILLED, str(desk)], env=environment, check=False)
+    ended = subprocess.run([sys.executable, "-c", KILLED, str(workdir)], env=environment, check=False)
     assert ended.returncode == -9
-    assert not (desk / "a").exists() and not (desk / "b").exists()
-    create_folder_files(desk, {"a": b"aaaa", "b": b"bbbb"})
-    assert names_in(tmp_path) == ["desk"] and names_in(desk) == ["a", "b"]
+    assert not (workdir / "a").exists() and not (workdir / "b").exists()
+    create_folder_files(workdir, {"a": b"aaaa", "b": b"bbbb"})
+    assert names_in(tmp_path) == ["desk"] and names_in(workdir) == ["a", "b"]
 
 
-def test_a_move_that_fails_half_way_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    desk = tmp_path / "desk"
-    (desk / "b").mkdir(parents=True)
-    (desk / "a").write_bytes(b"old")
-    (desk / "b" / "c").write_bytes(b"old")
+def test_a_failed_move_restores_the_existing_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workdir = tmp_path / "desk"
+    (workdir / "b").mkdir(parents=True)
+    (workdir / "a").write_bytes(b"old")
+    (workdir / "b" / "c").write_bytes(b"old")
     rename = Path.rename
 
-    def full(path: Path, target: Path) -> Path:
-        if target == desk / "b" and path.parent.name.endswith(".part"):
+    def rename_on_full_disk(path: Path, target: Path) -> Path:
+        if target == workdir / "b" and path.parent.name.endswith(".part"):
             raise OSError(28, "No space left on device")
         return rename(path, target)
 
-    monkeypatch.setattr(Path, "rename", full)
+    monkeypatch.setattr(Path, "rename", rename_on_full_disk)
     new = {"a": b"new", "b/c": b"new", "d": b"new"}
     with (
         pytest.raises(FileError, match="desk: cannot be written: No space left on device"),
-        atomic_folder(desk, new, force=True),
+        atomic_folder(workdir, new, force=True),
     ):
         pass
-    assert names_in(tmp_path) == ["desk"] and names_in(desk) == ["a", "b"]
-    assert (desk / "a").read_bytes() == (desk / "b" / "c").read_bytes() == b"old"
+    assert names_in(tmp_path) == ["desk"] and names_in(workdir) == ["a", "b"]
+    assert (workdir / "a").read_bytes() == (workdir / "b" / "c").read_bytes() == b"old"
 
 
-def test_without_links_a_file_that_is_there_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def rejected(made: Path, path: Path) -> None:
+def test_an_existing_file_is_kept_if_hard_links_are_not_supported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unsupported_link(made: Path, path: Path) -> None:
         path.write_bytes(b"another's")
         raise OSError(38, "Function not implemented")
 
-    monkeypatch.setattr(os, "link", rejected)
+    monkeypatch.setattr(os, "link", unsupported_link)
     with pytest.raises(FileError, match="a: already exists and is left unchanged"):
         create_files({tmp_path / "a": b"a"})
     assert names_in(tmp_path) == ["a"] and (tmp_path / "a").read_bytes() == b"another's"
 
 
-def test_an_error_of_the_disk_while_files_are_named_takes_back_those_that_were(
+def test_an_interruption_during_linking_removes_the_files_already_created(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     link = os.link
 
-    def full(made: Path, path: Path) -> None:
+    def interrupted_link(made: Path, path: Path) -> None:
         if path.name == "b":
             raise KeyboardInterrupt
         link(made, path)
 
-    monkeypatch.setattr(os, "link", full)
+    monkeypatch.setattr(os, "link", interrupted_link)
     with pytest.raises(KeyboardInterrupt):
         create_files({tmp_path / "a": b"a", tmp_path / "b": b"b"})
     assert names_in(tmp_path) == []
 
 
-def test_a_name_that_is_too_long_is_reported(tmp_path: Path) -> None:
+def test_a_folder_name_that_is_too_long_is_reported(tmp_path: Path) -> None:
     with (
         pytest.raises(FileError, match="cannot be written: File name too long"),
         atomic_folder(tmp_path / ("x" * 300), {}),

@@ -1,4 +1,4 @@
-"""`optimize_to_folder`: the cache, the report of an infeasible problem, and the same advice as in Python."""
+"""`optimize_to_folder`: caching, listing, and the report of an infeasible problem."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_a_run_is_cached_by_its_inputs_and_listed(small: Callable[..., Scenario]
         list_runs(tmp_path / "nowhere")
 
 
-def test_an_infeasible_problem_leaves_a_report_with_the_advice_that_python_gives(
+def test_an_infeasible_problem_writes_the_same_conflicts_as_the_python_api(
     small: Callable[..., Scenario], tmp_path: Path
 ) -> None:
     scenario = small(UNREACHABLE)
@@ -75,6 +75,6 @@ def test_an_infeasible_problem_keeps_the_warnings_of_its_scenario(
     assert any("policy.capture_deductible is false" in each for each in document["warnings"])
 
 
-def test_a_plan_without_a_writer_says_so(small_plan: Plan, tmp_path: Path) -> None:
+def test_to_excel_without_a_writer_raises_value_error(small_plan: Plan, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="this plan has no writer"):
         replace(small_plan, writer=None).to_excel(tmp_path / "plan.xlsx")

@@ -1,7 +1,7 @@
 """Steel works of Germany in EUR and of India in USD, from the tracker's workbook to plan, workbook, page and exports.
 
-The works stand where they do, with capacities rounded from what their owners publish; prices, grid factors and storage
-sites are made up for the test, as a planner's own.
+Plant locations are real, and capacities are rounded from published figures. Prices, grid factors and storage sites are
+invented, like the own tables of a user.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ SITES = {
     "Germany": (("north_sea_a", 54.6, 6.2, "yes", 18), ("north_sea_b", 55.6, 5.0, "yes", 14)),
     "India": (("damodar", 23.7, 86.8, "no", 12), ("kg_basin", 16.3, 82.2, "yes", 20)),
 }
-RATES = {"EUR": 1.0, "USD": 1.1}  # only scales what is made up below
-# Names of China: provinces, grids that are not called after one, and its market.
+RATES = {"EUR": 1.0, "USD": 1.1}  # scales the invented prices
+# Chinese names: provinces, other grids, and the carbon market.
 CHINA = re.compile(
     "|".join(sorted({*province_outlines(), "Inner Mongolia", "Hebei south", "China ETS"}, key=len, reverse=True))
 )
 
 
-def book() -> bytes:
+def tracker_workbook() -> bytes:
     works = [
         {"id": i, "name": name, "country": country, "state": state, "place": place, "accuracy": "exact", "coke": ">0"}
         for i, name, country, state, place, _, _ in WORKS
@@ -58,8 +58,8 @@ def book() -> bytes:
     return plant_book(works=works, capacities=capacities)
 
 
-def filled_in(out: Path, country: str, currency: str) -> Path:
-    """The folder of an import with the tables that a country needs; money in `currency` of 2024."""
+def fill_in_tables(out: Path, country: str, currency: str) -> Path:
+    """Fill in the tables that an imported country needs, in `currency` of 2024; return the scenario."""
     rate = RATES[currency]
     money = f"{currency},2024,MINE,assumed,"
     rows = {
@@ -87,12 +87,12 @@ def filled_in(out: Path, country: str, currency: str) -> Path:
     return out / "scenario.yaml"
 
 
-def imported(folder: Path, *countries: str) -> Path:
-    (folder / "tracker.xlsx").write_bytes(book())
-    words = ["import", "gem", str(folder / "tracker.xlsx"), "-o", str(folder / "out")]
+def import_countries(folder: Path, *countries: str) -> Path:
+    (folder / "tracker.xlsx").write_bytes(tracker_workbook())
+    args = ["import", "gem", str(folder / "tracker.xlsx"), "-o", str(folder / "out")]
     for country in countries:
-        words += ["--country", country]
-    answer = CliRunner().invoke(group, words, standalone_mode=False)
+        args += ["--country", country]
+    answer = CliRunner().invoke(group, args, standalone_mode=False)
     assert answer.exception is None, answer.exception
     return folder / "out"
 
@@ -101,12 +101,12 @@ def imported(folder: Path, *countries: str) -> Path:
 def solved(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Plan, Workbook]]:
     country, currency = request.param
     folder = tmp_path_factory.mktemp(country)
-    plan = ccs.optimize(filled_in(imported(folder, country), country, currency))
+    plan = ccs.optimize(fill_in_tables(import_countries(folder, country), country, currency))
     yield plan, openpyxl.load_workbook(plan.to_excel(folder / "plan.xlsx"), data_only=True)
 
 
 @pytest.mark.slow
-def test_a_plan_comes_out_in_the_country_s_money(solved):
+def test_a_plan_uses_the_currency_and_sites_of_its_country(solved):
     plan, _ = solved
     country = plan.problem.zones[0]
     assert plan.problem.currency == {"Germany": "EUR", "India": "USD"}[country]
@@ -114,19 +114,19 @@ def test_a_plan_comes_out_in_the_country_s_money(solved):
     assert len(plan.retrofits)
     assert set(plan.storage["site"]) <= {site for site, *_ in SITES[country]}
     assert plan.checks["holds"].all()
-    # By hand: 1.85 t a tonne of oxygen steel, less coke ovens not counted apart, at the user's utilisation of 0.75.
+    # By hand: 1.85 t CO2 per tonne of oxygen steel, at the user's utilisation of 0.75.
     steel = sum(row[5] for row in WORKS if row[2] == country)
     assert plan.problem.baseline_ktpa == pytest.approx(1.85 * 0.75 * steel, rel=1e-9)
 
 
 @pytest.mark.slow
-def test_no_name_of_china_stands_in_the_workbook(solved):
+def test_the_workbook_contains_no_chinese_place_names(solved):
     plan, workbook = solved
     measured = {
         note for name in ("transport/pipe_laws", "storage/class_costs") for note in plan.problem.inputs[name]["note"]
     }
     for sheet in workbook.worksheets:
-        # Notes on the tables' own numbers say where those were measured, also where that was in China.
+        # Notes in these sheets name the place of measurement, which may be in China.
         if sheet.title in ("Technologies", "Sources"):
             continue
         reported = [text for text in texts(sheet) if CHINA.search(text) and text not in measured]
@@ -139,31 +139,31 @@ def test_no_name_of_china_stands_in_the_workbook(solved):
 
 
 @pytest.mark.slow
-def test_page_and_exports_work_without_a_map_of_china(solved):
+def test_page_and_export_contain_no_chinese_place_names(solved):
     plan, _ = solved
     run = run_of(plan)
     page = page_text(run)
-    # A citation may name a journal of Beijing; nothing else of the page may.
+    # Only citations may name a Chinese place.
     assert not CHINA.search(re.sub(r"<ol class=sources>.*?</ol>", "", page, flags=re.DOTALL))
     assert page.count(plan.problem.currency) > 5
     assert set(iamc_table(run)["Region"]) == {plan.problem.zones[0], "All zones"}
 
 
-def test_the_rates_of_air_pollutants_are_china_s_alone(solved, tmp_path):
+def test_shipped_air_pollutant_rates_apply_to_china_only(solved, tmp_path):
     plan, _ = solved
     assert plan.air_pollution.empty
-    path = filled_in(imported(tmp_path, "Germany"), "Germany", "EUR")
+    path = fill_in_tables(import_countries(tmp_path, "Germany"), "Germany", "EUR")
     (path.parent / "data/policy").mkdir(parents=True, exist_ok=True)
     rates = "pollutant,coal_g_per_gj,grid_g_per_kwh,reference,quality\nNOx,50,0.5,OWN,assumed\n"
     (path.parent / "data/policy/pollutants.csv").write_text(rates, encoding="utf-8")
     own = ccs.optimize(ccs.read_scenario(path)).air_pollution
     assert set(own["pollutant"]) == {"NOx"} and own["emission_ktpa"].gt(0).any()
-    # The Chinese tax holds in no other country.
+    # The Chinese tax applies in no other country.
     assert own[["tax_low_per_t", "tax_high_per_t", "tax_low_mn_pa"]].isna().all(axis=None)
 
 
-def test_a_currency_only_scales_what_things_cost(tmp_path):
-    path = filled_in(imported(tmp_path, "Germany"), "Germany", "EUR")
+def test_another_currency_only_scales_costs(tmp_path):
+    path = fill_in_tables(import_countries(tmp_path, "Germany"), "Germany", "EUR")
     eur = ccs.read_scenario(path)
     inputs = ccs.load_inputs(eur)
     usd = eur.with_changes({"currency": "USD"})
@@ -177,12 +177,12 @@ def test_a_currency_only_scales_what_things_cost(tmp_path):
 
 
 @pytest.mark.slow
-def test_several_countries_share_one_plan(tmp_path):
-    out = imported(tmp_path, "Germany", "India")
-    filled_in(out, "Germany", "USD")
+def test_one_plan_covers_several_countries(tmp_path):
+    out = import_countries(tmp_path, "Germany", "India")
+    fill_in_tables(out, "Germany", "USD")
     sites = pd.read_csv(out / "data/storage/sites.csv")
     text = (out / "data/references.csv").read_text(encoding="utf-8")
-    filled_in(out, "India", "USD")
+    fill_in_tables(out, "India", "USD")
     both = pd.concat([sites, pd.read_csv(out / "data/storage/sites.csv")])
     both.to_csv(out / "data/storage/sites.csv", index=False)
     (out / "data/references.csv").write_text(text, encoding="utf-8")
@@ -195,8 +195,8 @@ def test_several_countries_share_one_plan(tmp_path):
                for plant, site in site_of.items())  # fmt: skip
 
 
-def test_a_market_of_one_s_own_says_who_earns_the_price(tmp_path):
-    path = filled_in(imported(tmp_path, "Germany"), "Germany", "EUR")
+def test_an_own_carbon_market_determines_the_carbon_credit(tmp_path):
+    path = fill_in_tables(import_countries(tmp_path, "Germany"), "Germany", "EUR")
     requested = {"policy.carbon_price_per_t": {2026: 80}, "policy.capture_deductible": True}
     scenario = ccs.read_scenario(path).with_changes(requested)
     assert scenario.policy.market is None
@@ -211,13 +211,13 @@ def test_a_market_of_one_s_own_says_who_earns_the_price(tmp_path):
     )
     inputs = ccs.load_inputs(scenario)
     problem = ccs.build_problem(scenario.with_changes({"policy.market": "EU ETS"}), inputs)
-    # By hand: nothing before 2030, the price from then on.
+    # By hand: no credit before 2030, the full price from then on.
     assert (problem.accounts.credit_per_t[:, problem.calendar < 2030] == 0).all()
     assert (problem.accounts.credit_per_t[:, problem.calendar >= 2030] == 80).all()
 
 
-def test_a_misspelt_country_takes_the_rows_of_its_place_and_is_reported(tmp_path):
-    path = filled_in(imported(tmp_path, "Germany"), "Germany", "EUR")
+def test_a_misspelt_country_is_resolved_by_coordinates_with_a_notice(tmp_path):
+    path = fill_in_tables(import_countries(tmp_path, "Germany"), "Germany", "EUR")
     table = path.parent / "steel.csv"
     table.write_text(table.read_text(encoding="utf-8").replace(",Germany,", ",Germny,"), encoding="utf-8")
     scenario = ccs.read_scenario(path)

@@ -1,4 +1,4 @@
-"""Notices of `ccs-model check` on the user's plants, from files as people write them."""
+"""Notices of `ccs-model check` about the plants in the files of a user."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ X4,Far methanol,methanol,{0},{1},41.5,{3},exact,operating,600,coal,oxygen_blown,
 )
 
 
-def checked(folder: Path, inventory: str, **files: str) -> str:
-    """What `ccs-model check` prints for a scenario with these files."""
+def check_output(folder: Path, inventory: str, **files: str) -> str:
+    """Return the output of `ccs-model check` for a scenario with these files."""
     for name, text in files.items():
         (folder / f"{name}.csv").write_text(text, encoding="utf-8")
     scenario = f"name: Own\nplants: {{inventory: {inventory}}}\nbudget: {{total_mn: 4000}}\n"
@@ -43,22 +43,24 @@ def checked(folder: Path, inventory: str, **files: str) -> str:
     return answer.output
 
 
-def in_chinese(line: str) -> bool:
+def has_translation(line: str) -> bool:
     return Language("zh").sentence(line.strip()) != line.strip()
 
 
-def test_urea_beyond_the_co2_of_the_process(tmp_path: Path) -> None:
-    output = checked(tmp_path, "[own.csv]", own=CHEMICALS)
+def test_a_urea_share_above_the_process_co2_is_reported(tmp_path: Path) -> None:
+    output = check_output(tmp_path, "[own.csv]", own=CHEMICALS)
     lines = [line for line in output.splitlines() if "urea_share counts as" in line]
-    # 1.23 and 0.95 t of process CO2 per t, 1.296 t per t of ammonia in urea; the others stay below.
+    # Process CO2 is 1.23 and 0.95 t/t; urea binds 1.296 t per t of ammonia. The other plants need less than they have.
     assert [line.split("counts as ")[1][:4] for line in lines] == ["0.95", "0.73"]
-    assert "own.csv:2:urea_share: urea of Gas ammonia would" in lines[0] and in_chinese(lines[0])
+    assert "own.csv:2:urea_share: urea of Gas ammonia would" in lines[0] and has_translation(lines[0])
 
 
-def test_a_capacity_without_effect(tmp_path: Path) -> None:
-    output = checked(tmp_path, "[own.csv]", own=SOURCES)
+def test_a_capacity_without_effect_is_reported(tmp_path: Path) -> None:
+    output = check_output(tmp_path, "[own.csv]", own=SOURCES)
     (line,) = [line for line in output.splitlines() if "no effect" in line]
-    assert "own.csv:3:capacity_ktpa: capacity_ktpa of Own costs and capacity has no effect" in line and in_chinese(line)
+    assert "own.csv:3:capacity_ktpa: capacity_ktpa of Own costs and capacity has no effect" in line and has_translation(
+        line
+    )
 
 
 @pytest.fixture
@@ -68,13 +70,15 @@ def methanol(inputs) -> tuple[str, str, float, float, str]:  # type: ignore[no-u
     return row["province"], row["grid"], row["lat_deg"], row["lon_deg"], "MEOH_24"
 
 
-def test_plants_that_may_be_counted_twice(tmp_path: Path, methanol: tuple[str, str, float, float, str]) -> None:
+def test_plants_that_may_be_counted_twice_are_reported(
+    tmp_path: Path, methanol: tuple[str, str, float, float, str]
+) -> None:
     province, grid, lat, lon, shipped = methanol
     # A degree of latitude is 111.2 km.
     rows = NEAR.format(province, grid, lat, lon, lat + 1.0 / 111.195)
-    output = checked(tmp_path, "[chemicals, own.csv]", own=rows)
+    output = check_output(tmp_path, "[chemicals, own.csv]", own=rows)
     (line,) = [line for line in output.splitlines() if "counted twice" in line]
     assert f"Same methanol and China Coal Ordos Energy Chemical (methanol) ({shipped}, 0.0 km)" in line
     assert f"({shipped}, 1.0 km)" in line and "Its olefins" in line
-    assert "Far methanol" not in line and in_chinese(line)
-    assert "counted twice" not in checked(tmp_path, "[own.csv]", own=rows)
+    assert "Far methanol" not in line and has_translation(line)
+    assert "counted twice" not in check_output(tmp_path, "[own.csv]", own=rows)

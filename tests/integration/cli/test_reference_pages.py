@@ -1,4 +1,4 @@
-"""The committed reference of commands and scenario keys is that of the code."""
+"""The committed reference pages of commands and scenario keys match the code."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def pages() -> ModuleType:
     return module
 
 
-def test_every_scenario_key_is_on_the_page(pages: ModuleType) -> None:
+def test_the_reference_page_of_scenario_keys_is_up_to_date(pages: ModuleType) -> None:
     assert (REFERENCE / "scenario.md").read_text(encoding="utf-8") == pages.scenario_page()
 
 
-def test_every_command_and_option_is_on_the_page(pages: ModuleType) -> None:
+def test_the_reference_page_of_commands_is_up_to_date(pages: ModuleType) -> None:
     # Versions of click wrap lines differently, and keep the names of the help option that a command had first.
     def words(text: str) -> list[str]:
         return re.findall(r"\S+", text.replace("-h, --help", "--help"))

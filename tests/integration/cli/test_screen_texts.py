@@ -1,4 +1,4 @@
-"""Texts on the screen for known results: bands, ranges, failures, missing shards, progress."""
+"""Terminal output for given results: bands, ranges, sweeps, failures, missing shards and progress."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ccs_model.pilots.replay import Replay, Row
 from ccs_model.runs.run_list import sweep_warnings
 
 # The package exports the commands under these names; the tests need the modules.
-near_optimal, comparing, replaying, sweeping = (
+robustness, inspect_run, pilot_zones, plan_series = (
     import_module(f"ccs_model.cli.{name}") for name in ("robustness", "inspect_run", "pilot_zones", "plan_series")
 )
 
@@ -36,7 +36,7 @@ def row(quantity: str, value: float | None, low: float | None, high: float | Non
     return Row("hebei", "shares", "Hebei", quantity, value, low, high, holds, more.pop("fails", False), True, **more)
 
 
-def test_a_replay_shows_bands_and_why_a_value_is_missing() -> None:
+def test_a_replay_shows_bands_and_the_reason_of_a_missing_value() -> None:
     rows = (
         row("abatement_share", 0.15, 0.1, 0.2), row("spent_mn", 12_345_678.9, None, 2e7), row("n_plants", 3, 5, None),
         row("npv_mn", None, None, None, why="no plan"), row("control", 0.4, 0.1, 0.2, fails=True),
@@ -44,7 +44,8 @@ def test_a_replay_shows_bands_and_why_a_value_is_missing() -> None:
     )  # fmt: skip
     found = Replay(rows, {"hebei": {}})
     shown = {
-        line.split()[2]: " ".join(line.split()[3:]) for line in replaying._replay_text(found, False).splitlines()[1:-2]
+        line.split()[2]: " ".join(line.split()[3:])
+        for line in pilot_zones._replay_text(found, False).splitlines()[1:-2]
     }
     assert shown == {
         "abatement_share": "0.15 0.1 – 0.2 held",
@@ -54,11 +55,11 @@ def test_a_replay_shows_bands_and_why_a_value_is_missing() -> None:
         "control": "0.4 0.1 – 0.2 failed, as it must",
         "spoilt_control": "0.15 0.1 – 0.2 HELD, and must not",
     }
-    last = replaying._replay_text(found, False).splitlines()[-1]
+    last = pilot_zones._replay_text(found, False).splitlines()[-1]
     assert last == "3 of 6 expectations of 1 cases are as expected."
     # With --quiet only unexpected results are shown; without any, only the count.
-    assert len(replaying._replay_text(found, True).splitlines()) == 1 + 3 + 2
-    assert replaying._replay_text(Replay(rows[:1], {"hebei": {}}), True).startswith("1 of 1 expectations")
+    assert len(pilot_zones._replay_text(found, True).splitlines()) == 1 + 3 + 2
+    assert pilot_zones._replay_text(Replay(rows[:1], {"hebei": {}}), True).startswith("1 of 1 expectations")
 
 
 def test_ranges_of_a_continuous_plan_are_shown_as_shares(tmp_path: Path) -> None:
@@ -68,7 +69,7 @@ def test_ranges_of_a_continuous_plan_are_shown_as_shares(tmp_path: Path) -> None
         "scenario": "Small", "within_share": 0.01, "objective": 1_234.5, "unit": "kt", "n_corridors": 7,
         "ranges": [each, unknown, {**each, "plant": "C", "standing": "never"}], "is_complete": False,
     }  # fmt: skip
-    lines = near_optimal._near_optimal_text(document, tmp_path).splitlines()
+    lines = robustness._near_optimal_text(document, tmp_path).splitlines()
     assert lines[0] == "Small: plans within 1.00% of 1,234.5 kt; pipelines within the 7 links searched"
     assert [line.split() for line in lines[2:4]] == [
         ["50.0%", "25.0%", "100.0%", "A", "Aster"], ["50.0%", "–", "–", "B", "Birch"],
@@ -77,15 +78,15 @@ def test_ranges_of_a_continuous_plan_are_shown_as_shares(tmp_path: Path) -> None
     assert "The time limit was reached before every plant was classified; raise --time-limit" in lines
 
 
-def test_numbers_of_a_comparison() -> None:
-    assert [comparing._number(value, "capex_mn") for value in (None, float("nan"), 12.34, 12.0, 1_234.5)] == [
+def test_a_comparison_rounds_numbers_and_marks_missing_values() -> None:
+    assert [inspect_run._number(value, "capex_mn") for value in (None, float("nan"), 12.34, 12.0, 1_234.5)] == [
         "–", "–", "12.3", "12", "1,234",
     ]  # fmt: skip
-    assert comparing._number(0.1234, "abatement_share") == "12.34%"
+    assert inspect_run._number(0.1234, "abatement_share") == "12.34%"
 
 
-def swept(folder: Path, **status: int) -> Sweep:
-    """A sweep with the given number of scenarios of each status."""
+def sweep_of(folder: Path, **status: int) -> Sweep:
+    """Return a sweep with the given number of scenarios of each status."""
     codes = {"optimal": 0.0, "limit": 5.0, "infeasible": 4.0, "missing": float("nan")}
     names = [name for name, n in status.items() for _ in range(n)]
     table = pd.DataFrame(
@@ -105,7 +106,7 @@ def test_a_sweep_prints_the_figures_of_its_variants(tmp_path: Path) -> None:
     }  # fmt: skip
     none = dict.fromkeys(("gap_share", "n_plants_retrofitted", "avoided_ktpa", "capex_mn"), float("nan"))
     failed = {**row, "scenario": 2, "status": "infeasible", "unit": float("nan"), "currency": "", **none}
-    text = sweeping.sweep_text(tmp_path, "Small", [failed, *[row] * 24])
+    text = plan_series.sweep_text(tmp_path, "Small", [failed, *[row] * 24])
     lines = [line.split() for line in text.splitlines()]
     assert ["budget.total_mn", "status", "avoided,", "kt/y", "plants", "capex,", "mn", "CNY", "2024", "gap"] in lines
     assert ["2", "1500", "infeasible", "–", "–", "–", "–"] in lines
@@ -113,11 +114,11 @@ def test_a_sweep_prints_the_figures_of_its_variants(tmp_path: Path) -> None:
     assert "… and 5 more" in text
     # Read back from a file, a variant without a plan has no values at all.
     without = {**failed, "unit": None, "currency": None, "price_year": None}
-    assert "mn CNY 2024" in " ".join(sweeping.sweep_text(tmp_path, "Small", [without, row]).split())
-    assert "budget.total_mn" not in sweeping.sweep_text(tmp_path, "Small", [failed])
+    assert "mn CNY 2024" in " ".join(plan_series.sweep_text(tmp_path, "Small", [without, row]).split())
+    assert "budget.total_mn" not in plan_series.sweep_text(tmp_path, "Small", [failed])
 
 
-def test_a_sweep_of_the_tax_prints_the_npv_that_alone_differs(tmp_path: Path) -> None:
+def test_a_sweep_prints_the_npv_if_only_the_npv_differs(tmp_path: Path) -> None:
     row = {
         "scenario": 1, "finance.tax_share": 0.25, "status": "optimal", "objective_name": "max_abatement",
         "currency": "INR", "price_year": 2024, "objective_value": 5_484.0, "unit": "kt over the horizon",
@@ -125,9 +126,9 @@ def test_a_sweep_of_the_tax_prints_the_npv_that_alone_differs(tmp_path: Path) ->
         "message": "",
     }  # fmt: skip
     other = {**row, "scenario": 2, "finance.tax_share": 0.17, "npv_mn": -229.3}
-    text = sweeping.sweep_text(tmp_path, "Small", [row, other])
+    text = plan_series.sweep_text(tmp_path, "Small", [row, other])
     assert "NPV, mn INR 2024" in text and "-210" in text and "-229" in text
-    assert "NPV" not in sweeping.sweep_text(tmp_path, "Small", [row, {**other, "avoided_ktpa": 300}])
+    assert "NPV" not in plan_series.sweep_text(tmp_path, "Small", [row, {**other, "avoided_ktpa": 300}])
 
 
 def test_a_sweep_prints_the_objective_of_its_variants(tmp_path: Path) -> None:
@@ -137,13 +138,13 @@ def test_a_sweep_prints_the_objective_of_its_variants(tmp_path: Path) -> None:
         "n_plants_retrofitted": 1, "avoided_ktpa": 319, "capex_mn": 812, "message": "",
     }  # fmt: skip
     failed = {**row, "scenario": 2, "status": "infeasible", "objective_name": None, "objective_value": None}
-    text = sweeping.sweep_text(tmp_path, "Small", [row, failed])
+    text = plan_series.sweep_text(tmp_path, "Small", [row, failed])
     assert "NPV, mn CNY 2024" in text and ["1", "0.06", "optimal", "350", "319"] in [
         line.split()[:5] for line in text.splitlines()
     ]
     tonnes = {**row, "objective_name": "max_abatement", "objective_value": 5_484.0, "unit": "kt over the horizon"}
-    assert "5,484" not in sweeping.sweep_text(tmp_path, "Small", [tonnes, failed])
-    mixed = sweeping.sweep_text(tmp_path, "Small", [tonnes, row])
+    assert "5,484" not in plan_series.sweep_text(tmp_path, "Small", [tonnes, failed])
+    mixed = plan_series.sweep_text(tmp_path, "Small", [tonnes, row])
     assert "objective" in mixed and "NPV 350 million" in mixed and "5,484 kt" in mixed
 
 
@@ -156,7 +157,7 @@ def test_a_sweep_prints_each_warning_once_with_its_scenarios(
     warnings = write_warnings(tmp_path, spec, rows)
     found = [(each["warning"], each["scenarios"]) for each in warnings]
     assert found == [("of all", "1 2 3 4 5 6 7"), ("of two", "2 5"), ("of one", "3")]
-    sweeping.show(replace(swept(tmp_path, optimal=7), warnings=warnings), as_json=False, quiet=False)
+    plan_series.show(replace(sweep_of(tmp_path, optimal=7), warnings=warnings), as_json=False, quiet=False)
     lines = capsys.readouterr().err.splitlines()
     assert lines == [
         "warning: of all (all 7 scenarios)", "warning: of two (scenarios 2, 5)", "warning: of one (scenario 3)"
@@ -173,7 +174,7 @@ def test_a_sweep_fits_a_narrow_terminal(tmp_path: Path, monkeypatch: pytest.Monk
         "gap_share": 0.0, "n_plants_retrofitted": 1, "avoided_ktpa": 319, "capex_mn": 812, "message": "",
     }  # fmt: skip
     failed = {**row, "scenario": 2, "status": "infeasible", "message": "these constraints conflict: " + "x " * 80}
-    lines = sweeping.sweep_text(Path("runs"), "Small", [row, failed]).splitlines()
+    lines = plan_series.sweep_text(Path("runs"), "Small", [row, failed]).splitlines()
     assert max(map(len, lines)) <= 80
     heading = next(line for line in lines if "status" in line)
     assert "total_mn  tax_share  discount_" in heading and "NPV" in heading and "plants" not in heading
@@ -181,7 +182,7 @@ def test_a_sweep_fits_a_narrow_terminal(tmp_path: Path, monkeypatch: pytest.Monk
     assert "Figures left out on this narrow terminal are in the table." in lines
 
 
-def test_keys_of_a_sweep_that_would_look_alike_are_numbered(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sweep_keys_with_the_same_short_form_are_numbered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     figures = {
         "status": "optimal", "objective_name": "max_abatement", "currency": "CNY", "price_year": 2024,
@@ -189,14 +190,14 @@ def test_keys_of_a_sweep_that_would_look_alike_are_numbered(monkeypatch: pytest.
         "capex_mn": 812, "message": "",
     }  # fmt: skip
     swept_keys = {f"policy.{name}.{year}": 1 for name in ("carbon_price_per_t", "paid") for year in (2026, 2030, 2040)}
-    lines = sweeping.sweep_text(Path("runs"), "Small", [{"scenario": 1, **swept_keys, **figures}]).splitlines()
+    lines = plan_series.sweep_text(Path("runs"), "Small", [{"scenario": 1, **swept_keys, **figures}]).splitlines()
     assert max(map(len, lines)) <= 80
     heading = next(line for line in lines if "status" in line)
     assert heading.split()[:6] == ["(1)", "(2)", "(3)", "(4)", "(5)", "(6)"]
     assert "(2) policy.carbon_price_per_t.2030" in lines and "(6) policy.paid.2040" in lines
 
 
-def test_keys_of_a_sweep_are_shortened_before_its_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sweep_keys_are_shortened_before_figures_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     figures = {
         "status": "within_gap", "objective_name": "max_npv", "currency": "CNY", "price_year": 2024,
@@ -204,14 +205,14 @@ def test_keys_of_a_sweep_are_shortened_before_its_figures(monkeypatch: pytest.Mo
         "avoided_ktpa": 8_869, "capex_mn": 812, "message": "",
     }  # fmt: skip
     years = {f"policy.carbon_price_per_t.{year}": 500 for year in (2026, 2030, 2040)}
-    lines = sweeping.sweep_text(Path("runs"), "Small", [{"scenario": 1, **years, **figures}]).splitlines()
+    lines = plan_series.sweep_text(Path("runs"), "Small", [{"scenario": 1, **years, **figures}]).splitlines()
     heading, row = (line.split() for line in lines if "….2026" in line or "13,431" in line)
     assert heading[:3] == ["….2026", "….2030", "….2040"] and "…: policy.carbon_price_per_t" in lines
     assert row[:7] == ["1", "500", "500", "500", "within", "gap", "13,431"] and row[7] == "8,869"
     several = dict.fromkeys(
         ("budget.total_mn", "transport.detour_factor", "policy.value_added_growth_rate", *list(years)[:2]), 0.25
     )
-    lines = sweeping.sweep_text(Path("runs"), "Small", [{"scenario": 1, **several, **figures}]).splitlines()
+    lines = plan_series.sweep_text(Path("runs"), "Small", [{"scenario": 1, **several, **figures}]).splitlines()
     assert max(map(len, lines)) <= 80
     row = next(line.split() for line in lines if "13,431" in line)
     assert row[-1] == "8,869"
@@ -240,37 +241,37 @@ def test_a_frontier_fits_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_sweep_lists_its_failures_and_missing_shards(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    whole = swept(tmp_path, optimal=3, infeasible=1)
-    sweeping.show(whole, as_json=False, quiet=False)
+    complete = sweep_of(tmp_path, optimal=3, infeasible=1)
+    plan_series.show(complete, as_json=False, quiet=False)
     reported = capsys.readouterr().out.splitlines()
     assert reported[0] == "Small: 4 scenarios: 3 optimal, 1 infeasible"
     assert reported[1] == "  scenario 4: these clash"
     assert "sweep.csv and sweep.xlsx" in reported[2] and len(reported) == 3
-    part = swept(tmp_path, optimal=1, infeasible=30, missing=2)
-    sweeping.show(part, as_json=False, quiet=False)
+    incomplete = sweep_of(tmp_path, optimal=1, infeasible=30, missing=2)
+    plan_series.show(incomplete, as_json=False, quiet=False)
     reported = capsys.readouterr().out.splitlines()
     n_shown = sum("these clash" in line for line in reported)
     assert f"  … and {30 - n_shown} more" in reported and "sweep.partial.csv" in reported[-2]
     where = f"2 missing: run the other shards, then ccs-model sweep merge {tmp_path}"
     assert reported[-1] == f"{where}, with any folders of shards run elsewhere"
-    assert (whole.exit_code, swept(tmp_path, optimal=1, limit=1).exit_code) == (INFEASIBLE, 5)
-    sweeping.show(whole, as_json=False, quiet=True)
+    assert (complete.exit_code, sweep_of(tmp_path, optimal=1, limit=1).exit_code) == (INFEASIBLE, 5)
+    plan_series.show(complete, as_json=False, quiet=True)
     assert capsys.readouterr().out == ""
-    sweeping.show(part, as_json=True, quiet=True)
+    plan_series.show(incomplete, as_json=True, quiet=True)
     document = json.loads(capsys.readouterr().out)
     assert document["schema"] == "ccs-model/sweep/2" and document["scenario"] == "Small"
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"), [(59.4, "59 s"), (61, "1 min 1 s"), (3_599, "59 min 59 s"), (7_260, "2 h 1 min")]
+    ("seconds", "text"), [(59.4, "59 s"), (61, "1 min 1 s"), (3_599, "59 min 59 s"), (7_260, "2 h 1 min")]
 )
 def test_the_remaining_time_of_a_sweep_is_in_hours_minutes_and_seconds(
-    seconds: float, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    seconds: float, text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    console = sweeping._SweepConsole(quiet=False)
+    console = plan_series._SweepConsole(quiet=False)
     console.on_progress(SweepProgress(5, 2, 40, 0.5, seconds))
-    assert capsys.readouterr().err.endswith(f"5 of 40 scenarios, 2 without a plan; 30.0 per minute, {words} left")
+    assert capsys.readouterr().err.endswith(f"5 of 40 scenarios, 2 without a plan; 30.0 per minute, {text} left")
     console.done()
 
 
@@ -297,15 +298,15 @@ def test_progress_is_one_line_on_a_terminal_and_is_cleared(
     assert capsys.readouterr().err == ""
 
 
-def fails(error: BaseException) -> Callable[[int], int]:
-    def do(task: int) -> int:
+def failing_job(error: BaseException) -> Callable[[int], int]:
+    def job(task: int) -> int:
         raise error
 
-    return do
+    return job
 
 
 @pytest.mark.parametrize(
-    ("error", "code", "words"),
+    ("error", "code", "message"),
     [
         (
             InputError([Issue("a.csv:2", "is empty"), Issue("b.csv:3", "is odd")]),
@@ -318,12 +319,12 @@ def fails(error: BaseException) -> Callable[[int], int]:
         (ValueError("odd"), BUG, "internal error: ValueError: odd"),
     ],
 )
-def test_no_error_of_one_job_ends_the_others(error: CcsModelError, code: int, words: str) -> None:
-    assert attempted(fails(error), 1) == (None, Failure(code, words))
+def test_an_error_of_a_job_is_returned_as_a_failure(error: CcsModelError, code: int, message: str) -> None:
+    assert attempted(failing_job(error), 1) == (None, Failure(code, message))
     assert attempted(lambda task: task + 1, 1) == (2, None)
 
 
-def test_shares_hold_every_job_once() -> None:
+def test_shards_contain_every_job_once() -> None:
     jobs = list(range(11))
     assert sorted(job for i in (1, 2, 3) for job in share_of(jobs, shard_of(f"{i}/3"))) == jobs
     for wrong in ("0/3", "4/3", "1", "a/b", "1/0", "²/3"):
@@ -331,7 +332,7 @@ def test_shares_hold_every_job_once() -> None:
             shard_of(wrong)
 
 
-def test_regret_names_the_command_of_the_futures_of_a_scenario(tmp_path: Path) -> None:
+def test_regret_refers_a_scenario_with_futures_to_stochastic(tmp_path: Path) -> None:
     path = tmp_path / "s.yaml"
     futures = "futures: {low: {changes: {policy.carbon_price_per_t.2030: 50}}, high: {}}\n"
     path.write_text(
@@ -343,7 +344,7 @@ def test_regret_names_the_command_of_the_futures_of_a_scenario(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("args", "message"),
     [
         (["sweep", "s.yaml"], "give --set KEY=V1,V2 or --list FILE"),
         (["regret", "s.yaml"], "give --set KEY=V1,V2 or --list FILE"),
@@ -354,9 +355,9 @@ def test_regret_names_the_command_of_the_futures_of_a_scenario(tmp_path: Path) -
     ],
 )
 def test_a_missing_or_invalid_option_is_reported(
-    words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    args: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("s.yaml").write_text("name: Small\nplants: {provinces: [Shanxi]}\nbudget: {total_mn: 1}\n", encoding="utf-8")
-    answer = CliRunner().invoke(group, words)
+    answer = CliRunner().invoke(group, args)
     assert answer.exit_code == 2 and message in answer.output

@@ -1,4 +1,4 @@
-"""`show`, `runs`, a repeated `optimize`, help, completion and colour: what is read again without solving."""
+"""`show`, `runs`, a repeated `optimize`, help, completion and colour: output that needs no solver."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ UNREACHABLE = SMALL.replace(
 )
 
 
-def command(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def command(folder: Path, *args: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "ccs_model", *words], cwd=folder, env={**os.environ, **environment},
+        [sys.executable, "-m", "ccs_model", *args], cwd=folder, env={**os.environ, **environment},
         capture_output=True, text=True, encoding="utf-8", timeout=300, check=False,
     )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def workdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a scenario and its run."""
     folder = tmp_path_factory.mktemp("desk")
     (folder / "five works.yaml").write_text(SMALL, encoding="utf-8")
@@ -56,32 +56,32 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_run_folder_has_the_name_of_the_scenario_file(desk: Path) -> None:
-    (folder,) = (desk / "runs").iterdir()
-    key = run_key(*read_checked(desk / "five works.yaml"))
+def test_the_run_folder_is_named_after_the_scenario_file(workdir: Path) -> None:
+    (folder,) = (workdir / "runs").iterdir()
+    key = run_key(*read_checked(workdir / "five works.yaml"))
     assert folder.name == f"five-works-{key.sha256[:8]}"
 
 
-def test_the_key_of_shipped_tables_needs_no_table(desk: Path, tmp_path: Path) -> None:
-    scenario, inputs = read_checked(desk / "five works.yaml")
+def test_the_run_key_of_shipped_tables_equals_that_of_loaded_tables(workdir: Path, tmp_path: Path) -> None:
+    scenario, inputs = read_checked(workdir / "five works.yaml")
     assert run_key_of_shipped(scenario) == run_key(scenario, inputs)
     (tmp_path / "own").mkdir()
     (tmp_path / "own.yaml").write_text(SMALL + "data: own\n", encoding="utf-8")
     assert run_key_of_shipped(read_checked(tmp_path / "own.yaml")[0]) is None
 
 
-def test_a_repeated_optimize_and_show_print_the_first_summary(desk: Path) -> None:
-    first = (desk / "first.txt").read_text(encoding="utf-8")
-    again = command(desk, "optimize", "five works.yaml")
+def test_a_repeated_optimize_and_show_print_the_first_summary(workdir: Path) -> None:
+    first = (workdir / "first.txt").read_text(encoding="utf-8")
+    again = command(workdir, "optimize", "five works.yaml")
     assert again.returncode == 0 and again.stderr == ""
     assert again.stdout.startswith(first) and "Cached run of 20" in again.stdout and "--force" in again.stdout
-    (folder,) = (desk / "runs").iterdir()
-    assert command(desk, "show", str(folder.relative_to(desk))).stdout == first
-    document = json.loads(command(desk, "show", str(folder), "--json").stdout)
+    (folder,) = (workdir / "runs").iterdir()
+    assert command(workdir, "show", str(folder.relative_to(workdir))).stdout == first
+    document = json.loads(command(workdir, "show", str(folder), "--json").stdout)
     assert document == json.loads((folder / "plan.json").read_text(encoding="utf-8"))
 
 
-def test_warnings_of_a_run_are_repeated_wherever_it_is_shown(desk: Path, tmp_path: Path) -> None:
+def test_warnings_of_a_run_are_repeated_by_optimize_show_and_report(workdir: Path, tmp_path: Path) -> None:
     gift = "funds: {gift: {kind: grant, share_max: 0.2, provinces: [Hebei]}}\n"
     (tmp_path / "gift.yaml").write_text(SMALL.replace("0.0, threads", "0.5, threads") + gift, encoding="utf-8")
     warned = "gift.yaml:8: fund gift can pay for nothing"
@@ -95,59 +95,59 @@ def test_warnings_of_a_run_are_repeated_wherever_it_is_shown(desk: Path, tmp_pat
     assert warned in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
 
 
-def test_a_repeated_optimize_reads_no_table(desk: Path) -> None:
+def test_a_repeated_optimize_imports_no_large_libraries(workdir: Path) -> None:
     script = (
         "import sys; from ccs_model.cli import group\n"
         "group.main(['optimize', 'five works.yaml', '-q'], standalone_mode=False)\n"
         "heavy = {'pandas', 'pyomo', 'highspy', 'xlsxwriter', 'openpyxl'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
-    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=desk, check=False)
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=workdir, check=False)
     assert answer.returncode == 0, answer.stderr
 
 
-def test_a_copy_under_another_name_is_the_same_run(desk: Path) -> None:
-    (desk / "copy.yaml").write_text(SMALL, encoding="utf-8")
-    answer = command(desk, "optimize", "copy.yaml")
+def test_a_copy_of_the_scenario_uses_the_cached_run(workdir: Path) -> None:
+    (workdir / "copy.yaml").write_text(SMALL, encoding="utf-8")
+    answer = command(workdir, "optimize", "copy.yaml")
     assert answer.returncode == 0 and "Cached run" in answer.stdout
-    assert len(list((desk / "runs").iterdir())) == 1
+    assert len(list((workdir / "runs").iterdir())) == 1
 
 
-def test_runs_lists_one_line_each(desk: Path) -> None:
-    (desk / "runs" / "notes").mkdir(exist_ok=True)
-    listed = command(desk, "runs", COLUMNS="140").stdout.splitlines()
+def test_runs_lists_one_line_per_run(workdir: Path) -> None:
+    (workdir / "runs" / "notes").mkdir(exist_ok=True)
+    listed = command(workdir, "runs", COLUMNS="140").stdout.splitlines()
     assert listed[0].split() == ["name", "date", "objective", "status", "gap", "result"] and len(listed) == 2
-    plan = json.loads(command(desk, "show", str(next((desk / "runs").glob("five*"))), "--json").stdout)
+    plan = json.loads(command(workdir, "show", str(next((workdir / "runs").glob("five*"))), "--json").stdout)
     share = f"({plan['totals']['abatement_share']:.2%})"
     assert listed[1].startswith("five-works-") and share in listed[1] and " optimal " in listed[1]
-    document = json.loads(command(desk, "runs", "--json").stdout)
+    document = json.loads(command(workdir, "runs", "--json").stdout)
     assert document["schema"] == "ccs-model/runs/1"
     assert document["runs"][0]["objective"] == plan["objective"]["value"]
-    (desk / "runs" / "notes").rmdir()
-    assert command(desk, "runs", "nowhere").returncode == 8
+    (workdir / "runs" / "notes").rmdir()
+    assert command(workdir, "runs", "nowhere").returncode == 8
 
 
-def test_an_infeasible_run_has_a_folder_of_its_own_name_and_can_be_shown(desk: Path) -> None:
-    (desk / "unreachable.yaml").write_text(UNREACHABLE, encoding="utf-8")
+def test_an_infeasible_run_has_its_own_folder_name_and_can_be_shown(workdir: Path) -> None:
+    (workdir / "unreachable.yaml").write_text(UNREACHABLE, encoding="utf-8")
     for _ in range(2):  # the second is the cached report
-        answer = command(desk, "optimize", "unreachable.yaml", "--out", "out")
+        answer = command(workdir, "optimize", "unreachable.yaml", "--out", "out")
         assert answer.returncode == 4 and "out: report with the conflicting constraints" in answer.stderr
-    answer = command(desk, "optimize", "unreachable.yaml")
+    answer = command(workdir, "optimize", "unreachable.yaml")
     assert answer.returncode == 4
-    (folder,) = (desk / "runs").glob("unreachable-*")
+    (folder,) = (workdir / "runs").glob("unreachable-*")
     assert folder.name.startswith("unreachable-infeasible-")
-    again = command(desk, "optimize", "unreachable.yaml")
+    again = command(workdir, "optimize", "unreachable.yaml")
     assert again.returncode == 4 and again.stderr == answer.stderr
-    shown = command(desk, "show", str(folder))
+    shown = command(workdir, "show", str(folder))
     conflicts = json.loads((folder / "plan.json").read_text(encoding="utf-8"))["conflicts"]
     assert shown.returncode == 0 and "Infeasible" in shown.stdout
     assert all(each.split(":")[0] in shown.stdout for each in conflicts)
 
 
-def test_show_of_something_else_says_what_it_reads(tmp_path: Path) -> None:
-    for folder, code, words in ((tmp_path / "none", 8, "no such run folder"), (tmp_path, 3, "is not a run")):
+def test_show_rejects_folders_without_a_current_result(tmp_path: Path) -> None:
+    for folder, code, message in ((tmp_path / "none", 8, "no such run folder"), (tmp_path, 3, "is not a run")):
         answer = command(tmp_path, "show", str(folder))
-        assert answer.returncode == code and words in answer.stderr and "Traceback" not in answer.stderr
+        assert answer.returncode == code and message in answer.stderr and "Traceback" not in answer.stderr
     (tmp_path / "plan.json").write_text('{"schema": "ccs-model/plan/1", "status": "optimal"}', encoding="utf-8")
     answer = command(tmp_path, "show", str(tmp_path))
     assert answer.returncode == 3 and "older format" in answer.stderr
@@ -157,14 +157,14 @@ def test_show_of_something_else_says_what_it_reads(tmp_path: Path) -> None:
     assert answer.returncode == 3 and "is not a result of this version" in answer.stderr
 
 
-def test_lines_fit_a_narrow_and_a_wide_terminal(small_plan: Plan) -> None:
+def test_the_summary_fits_terminals_of_80_to_120_columns(small_plan: Plan) -> None:
     document = small_plan.to_dict()
     for width in (80, 100, 120):
         assert max(map(len, summary_text(document, width).splitlines())) <= width
     assert "site" in summary_text(document, 120) and " of 2024" not in summary_text(document, 120)
 
 
-def test_a_site_that_takes_only_a_part_of_the_tonnes_is_marked(small_plan: Plan) -> None:
+def test_a_site_that_stores_only_part_of_the_co2_is_marked(small_plan: Plan) -> None:
     document = small_plan.to_dict()
     assert document["retrofits"][0]["site_share"] == 1 and "further sites" not in summary_text(document, 120)
     site = str(document["retrofits"][0]["site"]).replace("_", " ")
@@ -174,7 +174,7 @@ def test_a_site_that_takes_only_a_part_of_the_tonnes_is_marked(small_plan: Plan)
     assert "+ and further sites: sheet Retrofits has the share stored at the site" in text
 
 
-def test_a_scenario_created_in_python_has_the_name_of_its_scenario(
+def test_the_run_folder_of_a_python_scenario_is_named_after_the_scenario(
     small: Callable[..., Scenario], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -215,12 +215,12 @@ def test_completion_knows_the_commands_and_an_unknown_shell_is_an_error(tmp_path
     assert answer.returncode == 2 and "bash, zsh, fish" in answer.stderr
 
 
-def on_a_terminal(folder: Path, *words: str, **environment: str) -> str:
-    """Output of a command whose streams are a terminal."""
+def run_on_terminal(folder: Path, *args: str, **environment: str) -> str:
+    """Return the output of a command whose streams are a terminal."""
     child, terminal = pty.fork()
     if child == 0:
         os.chdir(folder)
-        os.execve(sys.executable, [sys.executable, "-m", "ccs_model", *words], {**os.environ, **environment})
+        os.execve(sys.executable, [sys.executable, "-m", "ccs_model", *args], {**os.environ, **environment})
     parts = []
     while True:
         try:
@@ -237,27 +237,27 @@ def on_a_terminal(folder: Path, *words: str, **environment: str) -> str:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_colour_is_for_terminals_and_honours_no_color(desk: Path) -> None:
-    assert "\x1b[1m" in on_a_terminal(desk, "runs", TERM="xterm", NO_COLOR="")
-    assert "\x1b[31m" in on_a_terminal(desk, "check", "missing.yaml", TERM="xterm", NO_COLOR="")
-    for words in (("runs",), ("check", "missing.yaml")):
-        assert "\x1b" not in on_a_terminal(desk, *words, TERM="xterm", NO_COLOR="1")
-        answer = command(desk, *words)
+def test_colour_is_used_on_terminals_only_and_respects_no_color(workdir: Path) -> None:
+    assert "\x1b[1m" in run_on_terminal(workdir, "runs", TERM="xterm", NO_COLOR="")
+    assert "\x1b[31m" in run_on_terminal(workdir, "check", "missing.yaml", TERM="xterm", NO_COLOR="")
+    for args in (("runs",), ("check", "missing.yaml")):
+        assert "\x1b" not in run_on_terminal(workdir, *args, TERM="xterm", NO_COLOR="1")
+        answer = command(workdir, *args)
         assert "\x1b" not in answer.stdout + answer.stderr
 
 
-def test_check_reports_as_json_and_quietly(desk: Path) -> None:
-    answer = command(desk, "check", "five works.yaml", "--json")
+def test_check_supports_json_and_quiet_output(workdir: Path) -> None:
+    answer = command(workdir, "check", "five works.yaml", "--json")
     found = json.loads(answer.stdout)
     assert answer.returncode == 0 and found["is_valid"] and found["errors"] == []
     assert found["n_candidate_plants"] == 5 and found["n_plants"] > 5
-    assert command(desk, "check", "five works.yaml", "-q").stdout == ""
-    (desk / "wrong.yaml").write_text(SMALL.replace("Shanxi]", "Shanksi]"), encoding="utf-8")
-    answer = command(desk, "check", "wrong.yaml", "--json")
+    assert command(workdir, "check", "five works.yaml", "-q").stdout == ""
+    (workdir / "wrong.yaml").write_text(SMALL.replace("Shanxi]", "Shanksi]"), encoding="utf-8")
+    answer = command(workdir, "check", "wrong.yaml", "--json")
     (error,) = json.loads(answer.stdout)["errors"]
     assert answer.returncode == 3 and answer.stderr == ""
     assert error["where"].startswith("wrong.yaml:3:") and "Shanxi" in error["hint"]
-    assert "Shanksi" in command(desk, "check", "wrong.yaml", "-q").stderr
+    assert "Shanksi" in command(workdir, "check", "wrong.yaml", "-q").stderr
 
 
 def test_analyses_are_shown_and_listed_by_their_kind(tmp_path: Path) -> None:

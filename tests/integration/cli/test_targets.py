@@ -1,6 +1,6 @@
-"""Objectives, targets, decisions and networks through the command: run folder, page and exports.
+"""A sample of combinations of objective, target, decisions and network: run folder, page and exports.
 
-This is a spread of the product; tests/slow/cli/test_combinations_*.py run all of it.
+tests/slow/cli/test_combinations_*.py run all combinations.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from tests.integration.cli.combinations import Combination, check
 
 pytestmark = pytest.mark.slow
 
-SPREAD = (
+SAMPLE = (
     Combination("max_abatement", "by_sector", False, "static", "continuous", "shared pipes"),
     Combination("min_cost", "by_province", True, "periods", "continuous", "own pipes"),
     Combination("max_net_benefit", "captured_ktpa", True, "periods", "integer", "own pipes"),
@@ -21,6 +21,6 @@ SPREAD = (
 )
 
 
-@pytest.mark.parametrize("combination", SPREAD, ids=str)
-def test_combination(combination: Combination, tmp_path: Path) -> None:
+@pytest.mark.parametrize("combination", SAMPLE, ids=str)
+def test_combination_is_solved_or_rejected(combination: Combination, tmp_path: Path) -> None:
     check(combination, tmp_path)

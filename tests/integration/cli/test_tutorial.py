@@ -1,4 +1,4 @@
-"""The tutorial shows what its commands print today."""
+"""The tutorial shows the current output of its commands."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("tutorial")
 
 
-def test_every_output_is_what_the_command_prints(page: str, folder: Path) -> None:
+def test_outputs_in_the_tutorial_match_the_commands(page: str, folder: Path) -> None:
     replayed = REPLAY["replayed"](page, folder)
     assert replayed == page, "run python docs/replay_tutorial.py"
 
 
-def test_the_lines_of_the_scenario_are_those_that_init_writes(page: str, folder: Path) -> None:
+def test_the_scenario_in_the_tutorial_matches_that_of_init(page: str, folder: Path) -> None:
     written = (folder / "my-zone" / "scenario.yaml").read_text(encoding="utf-8").splitlines()
     (quoted,) = re.findall(r"```yaml\n(.+?)```", page, re.DOTALL)
     assert [line for line in quoted.splitlines() if line not in written] == []

@@ -31,8 +31,8 @@ def old(tmp_path: Path) -> Path:
     return path
 
 
-def check(path: Path, *words: str) -> Result:
-    return CliRunner().invoke(group, ["check", str(path), *words])
+def check(path: Path, *args: str) -> Result:
+    return CliRunner().invoke(group, ["check", str(path), *args])
 
 
 def test_an_old_scenario_is_rewritten_and_is_then_valid(old: Path) -> None:
@@ -50,7 +50,7 @@ def test_an_old_scenario_is_rewritten_and_is_then_valid(old: Path) -> None:
     assert valid.exit_code == 0 and "no errors" in valid.stdout, valid.output
 
 
-def test_line_ends_are_kept_and_an_existing_file_is_not_replaced(old: Path) -> None:
+def test_line_endings_are_kept_and_an_existing_file_is_not_replaced(old: Path) -> None:
     new = old.with_name("new.yaml")
     old.write_bytes(OLD.replace("\n", "\r\n").encode())
     assert check(old, "--upgrade", str(new)).exit_code == 0

@@ -1,4 +1,4 @@
-"""Amounts of money that are four orders of magnitude beyond plausible ones ask for their unit."""
+"""Amounts of money four orders of magnitude beyond plausible ones are rejected with a question about their unit."""
 
 from __future__ import annotations
 
@@ -30,14 +30,16 @@ MONEY = re.compile("_mn$|_per_([a-z]+_)?t$")
         ("funds", "{bank: {ceiling_mn: 1e12, interest_rate: 0.03}}", "s.yaml:7", "funds.bank.ceiling_mn"),
     ],
 )
-def test_an_implausible_amount_asks_for_its_unit(desk: Desk, key: str, value: str, where: str, what: str) -> None:
+def test_an_implausible_amount_is_rejected_with_a_question_about_its_unit(
+    desk: Desk, key: str, value: str, where: str, what: str
+) -> None:
     desk.scenario(**{key: value})
     answer = desk.check()
     assert answer.code == 3 and answer.lines[0].startswith(where) and what in answer.lines[0], answer.err
     assert ("is this in million?" if "_mn" in what else "is this per tonne of CO2?") in answer.lines[0]
 
 
-def test_every_key_of_money_is_asked_about() -> None:
+def test_every_monetary_key_has_a_plausible_range() -> None:
     keys = {leaf for each in known_keys() if MONEY.search(leaf := each.removesuffix(".*").rpartition(".")[2])}
     assert keys == {
         "by_province_mn", "carbon_price_per_t", "ceiling_mn", "cumulative_mn", "paid_cap_mn", "paid_per_avoided_t",
@@ -47,12 +49,12 @@ def test_every_key_of_money_is_asked_about() -> None:
 
 
 @pytest.mark.parametrize("changes", [{"budget": "{total_mn: 90_000_000}"}, {"budget": "{total_mn: 0}"}])
-def test_large_and_empty_budgets_are_allowed(desk: Desk, changes: dict[str, str]) -> None:
+def test_large_and_zero_budgets_are_accepted(desk: Desk, changes: dict[str, str]) -> None:
     desk.scenario(**changes)
     assert desk.check().code == 0
 
 
-def test_the_limit_is_that_of_the_currency(desk: Desk) -> None:
+def test_the_plausible_limit_depends_on_the_currency(desk: Desk) -> None:
     # 0.9e8 million euro are 7e8 million CNY.
     desk.scenario(budget="{total_mn: 90_000_000}", currency="EUR")
     assert "million EUR is implausible" in desk.check().err
@@ -66,7 +68,7 @@ SITE_COLUMNS = (
 
 
 def check_site(desk: Desk, heading: str, amount: str, currency: str = "CNY") -> Answer:
-    """`check` of a scenario with a storage site of its own, whose capital has this heading."""
+    """Check a scenario with its own storage site, whose capex column has this heading."""
     desk.scenario(data="tables", storage="{sites: [S]}")
     desk.csv(works("M1"))
     text = SITE_COLUMNS.format(heading=heading) + SITE.format(amount=amount, currency=currency)
@@ -102,7 +104,7 @@ def test_money_in_another_unit_is_converted_and_reported(
         ("Site capex [亿元]", "250000", "CNY", ":2:site_capex_mn", "(2.5e+07 million money) is outside the range"),
     ],
 )
-def test_money_that_cannot_be_meant_is_refused(
+def test_money_in_an_inconsistent_unit_or_out_of_range_is_rejected(
     desk: Desk, heading: str, amount: str, currency: str, where: str, what: str
 ) -> None:
     answer = check_site(desk, heading, amount, currency)

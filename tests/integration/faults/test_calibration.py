@@ -1,4 +1,4 @@
-"""Reports of pilot zones that cannot be: F70 and F71."""
+"""Invalid and conflicting observations of pilot zones: F70 and F71."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROW = (
 )
 
 
-def reported(desk: Desk, zone: str = "Hebei", value: str = "0.15", baseline: str = "unknown") -> None:
+def put_observation(desk: Desk, zone: str = "Hebei", value: str = "0.15", baseline: str = "unknown") -> None:
     row = ROW.format(zone=zone, value=value, baseline=baseline)
     desk.put("mine/pilots/observations.csv", f"{SHIPPED[0]}\n{row}\n")
 
@@ -31,21 +31,23 @@ def reported(desk: Desk, zone: str = "Hebei", value: str = "0.15", baseline: str
         ({"value": ""}, "is empty"),
     ],
 )
-def test_F70_a_report_that_cannot_be_names_zone_and_row(desk: Desk, changes: dict[str, str], words: str) -> None:
-    reported(desk, **changes)
+def test_F70_an_invalid_observation_is_reported_with_its_zone_and_row(
+    desk: Desk, changes: dict[str, str], words: str
+) -> None:
+    put_observation(desk, **changes)
     answer = desk.ask("calibrate", "--data", "mine", "-o", "calibration.json")
     assert answer.code == 3 and answer.err.startswith("mine/pilots/observations.csv:2") and words in answer.err
     assert not (desk.folder / "calibration.json").exists()
 
 
-def test_F70_the_word_unknown_and_a_year_are_both_accepted(desk: Desk) -> None:
+def test_F70_the_baseline_year_may_be_unknown(desk: Desk) -> None:
     for baseline in ("unknown", "2020"):
-        reported(desk, baseline=baseline)
+        put_observation(desk, baseline=baseline)
         desk.scenario(data="mine")
         assert desk.check().code == 0
 
 
-def test_F71_a_conflict_is_reported_and_nothing_is_bent(desk: Desk) -> None:
+def test_F71_a_conflict_is_reported_and_calibrated_only_with_accept(desk: Desk) -> None:
     rejected = desk.ask("calibrate", "--preset", "pilot-installed", "-o", "calibration.json")
     assert rejected.code == 7 and "stays unexplained" in rejected.err and "hebei-about" in rejected.err
     assert not (desk.folder / "calibration.json").exists()

@@ -1,4 +1,4 @@
-"""CSV inventories: F16–F25, and more of what spreadsheets and people write."""
+"""CSV inventories as people and spreadsheets write them: F16–F25 and further cases."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .conftest import WORKS, Desk, Told, csv_text, works
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["NA", "null", "None", "NaN", "nan", "#N/A", "-", "TRUE", "1e5", "007"])
-def test_F16_a_name_stays_the_text_it_is(desk: Desk, name: str) -> None:
+def test_F16_a_name_that_looks_like_a_number_or_null_stays_text(desk: Desk, name: str) -> None:
     from ccs_model.inputs import load_inputs
     from ccs_model.scenario import read_scenario
 
@@ -22,7 +22,7 @@ def test_F16_a_name_stays_the_text_it_is(desk: Desk, name: str) -> None:
 
 
 @pytest.mark.parametrize(("extra", "n_fields"), [(["one more"], 13), (None, 11)])
-def test_F17_a_field_too_many_or_too_few_never_shifts_columns(
+def test_F17_an_extra_or_missing_field_is_reported_with_its_line(
     desk: Desk, reported: Told, extra: list[str] | None, n_fields: int
 ) -> None:
     rows = works("M1", "M2")
@@ -31,7 +31,7 @@ def test_F17_a_field_too_many_or_too_few_never_shifts_columns(
     assert f"mine.csv:3: {n_fields} fields, expected 12" in reported()
 
 
-def test_F19_a_heading_twice_names_both_places(desk: Desk, reported: Told) -> None:
+def test_F19_a_duplicate_heading_is_reported_with_both_positions(desk: Desk, reported: Told) -> None:
     rows = works("M1")
     desk.csv([[*rows[0], "status"], [*rows[1], "operating"]])
     assert "mine.csv:1: column 'status' is given twice, at 8 and 13" in reported()
@@ -53,13 +53,15 @@ def test_F19_a_heading_twice_names_both_places(desk: Desk, reported: Told) -> No
         ("5'000", ",", 3, "mine.csv:2:crude_steel_ktpa: '5'000' is not a finite number"),
     ],
 )
-def test_F21_separators_in_numbers_name_the_cell(desk: Desk, cell: str, sign: str, code: int, words: str) -> None:
+def test_F21_separators_in_numbers_are_reported_at_their_cell(
+    desk: Desk, cell: str, sign: str, code: int, words: str
+) -> None:
     desk.csv(works("M1", crude_steel_ktpa=cell), sign=sign)
     answer = desk.check()
     assert (answer.code, words in answer.err) == (code, True), answer.err
 
 
-def test_F22_chinese_names_in_gb18030_are_read_and_other_bytes_are_told(desk: Desk, reported: Told) -> None:
+def test_F22_gb18030_is_read_and_invalid_bytes_are_reported_with_their_position(desk: Desk, reported: Told) -> None:
     text = csv_text(works("M1", name="石家庄钢铁有限责任公司"))
     desk.put("mine.csv", text.encode("gb18030"))
     assert desk.check().code == 0
@@ -72,7 +74,7 @@ def test_F22_chinese_names_in_gb18030_are_read_and_other_bytes_are_told(desk: De
 @pytest.mark.slow
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("sign", [",", ";", "\t"])
-def test_F23_marks_line_ends_and_separators_change_nothing(desk: Desk, end: str, sign: str) -> None:
+def test_F23_byte_order_marks_line_endings_and_separators_are_accepted(desk: Desk, end: str, sign: str) -> None:
     desk.put("mine.csv", b"\xef\xbb\xbf" + csv_text(works("M1", "M2"), sign, end).encode())
     answer = desk.check()
     assert answer.code == 0, answer.err
@@ -80,33 +82,33 @@ def test_F23_marks_line_ends_and_separators_change_nothing(desk: Desk, end: str,
 
 
 @pytest.mark.parametrize("cell", ["1e400", "inf", "-inf", "nan", "-", "NaN", "Infinity", "1e", "0x10", "1_000", "²"])
-def test_F25_only_finite_numbers_are_numbers(desk: Desk, reported: Told, cell: str) -> None:
+def test_F25_malformed_and_non_finite_numbers_are_rejected(desk: Desk, reported: Told, cell: str) -> None:
     desk.csv(works("M1", crude_steel_ktpa=cell))
     assert f"mine.csv:2:crude_steel_ktpa: '{cell}' is not a finite number" in reported()
 
 
-# More of the kind.
+# Further cases.
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
-def test_unicode_text_of_excel_is_read(desk: Desk, encoding: str) -> None:
+def test_utf_16_text_of_excel_is_read(desk: Desk, encoding: str) -> None:
     mark = {"utf-16-le": b"\xff\xfe", "utf-16-be": b"\xfe\xff"}.get(encoding, b"")
     desk.put("mine.csv", mark + csv_text(works("M1"), "\t").encode(encoding))
     assert desk.check().code == 0
 
 
-def test_utf_16_cut_off_in_the_middle_is_told(desk: Desk, reported: Told) -> None:
+def test_truncated_utf_16_is_reported(desk: Desk, reported: Told) -> None:
     desk.put("mine.csv", csv_text(works("M1")).encode("utf-16")[:-1])
     assert "mine.csv: not UTF-8 text in line" in reported()
 
 
-def test_mixed_line_ends_are_all_line_ends(desk: Desk) -> None:
+def test_mixed_line_endings_are_accepted(desk: Desk) -> None:
     one, two, three = csv_text(works("M1", "M2")).splitlines()
     desk.put("mine.csv", f"{one}\r\n{two}\r{three}\n\n")
     assert "2 operating plants" in desk.check().out
 
 
-def test_a_header_alone_and_nothing_at_all(desk: Desk, reported: Told) -> None:
+def test_files_without_rows_or_without_a_header_are_reported(desk: Desk, reported: Told) -> None:
     desk.csv(works())
     assert "mine.csv: has no plants" in reported()
     desk.put("mine.csv", "")
@@ -115,7 +117,7 @@ def test_a_header_alone_and_nothing_at_all(desk: Desk, reported: Told) -> None:
     assert "mine.csv: the file is empty" in reported()
 
 
-def test_empty_rows_and_columns_at_the_end_are_passed_over(desk: Desk) -> None:
+def test_trailing_empty_rows_and_columns_are_ignored(desk: Desk) -> None:
     rows = [[*row, "", ""] for row in works("M1")]
     desk.csv([*rows, [""] * 14, [""] * 14])
     answer = desk.check()
@@ -123,13 +125,15 @@ def test_empty_rows_and_columns_at_the_end_are_passed_over(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("sign", [",", ";", "\t"])
-def test_a_title_above_the_header_says_where_the_header_is(desk: Desk, reported: Told, sign: str) -> None:
+def test_a_title_above_the_header_is_reported_with_the_line_of_the_header(
+    desk: Desk, reported: Told, sign: str
+) -> None:
     rows = works("M1")
     desk.csv([["Our plants 2026", *[""] * 11], [""] * 12, *rows], sign=sign)
     assert "the header is on line 3" in reported()
 
 
-def test_a_title_above_a_table_of_the_folder_is_the_only_error(desk: Desk, reported: Told) -> None:
+def test_a_title_above_an_own_table_is_the_only_error(desk: Desk, reported: Told) -> None:
     desk.csv(works("M1"))
     rows = [["site", "lat_deg", "lon_deg", "capacity_mid_kt", "storage_cost_per_t"], ["deep", 38, 114, 9_000, 60]]
     desk.csv([["Our sites", *[""] * 4], *rows], name="my/storage/sites.csv", sign=";")
@@ -142,7 +146,7 @@ def test_a_title_above_a_table_of_the_folder_is_the_only_error(desk: Desk, repor
 
 @pytest.mark.parametrize("sign", [",", ";", "\t"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_a_first_line_that_states_the_separator_is_no_row(desk: Desk, sign: str, end: str) -> None:
+def test_a_first_line_that_states_the_separator_is_skipped(desk: Desk, sign: str, end: str) -> None:
     desk.put("mine.csv", f"sep={sign}{end}" + csv_text(works("M1", "M2"), sign, end))
     answer = desk.check()
     assert (answer.code, "2 operating plants" in answer.out) == (0, True), answer.err
@@ -160,13 +164,13 @@ def test_a_row_of_totals_is_one_error(desk: Desk, reported: Told, word: str, col
     assert "1 error;" in message
 
 
-def test_a_plant_named_total_is_a_plant(desk: Desk) -> None:
+def test_a_plant_named_total_is_accepted(desk: Desk) -> None:
     desk.csv(works("Total 1", name="Total"))
     answer = desk.check()
     assert answer.code == 0, answer.err
 
 
-def test_blanks_around_cells_and_blanks_that_do_not_break_are_no_part_of_them(desk: Desk) -> None:
+def test_spaces_and_non_breaking_spaces_around_cells_are_stripped(desk: Desk) -> None:
     rows = works("M1")
     rows[0] = [f" {heading}\u00a0" for heading in rows[0]]
     rows[1] = [f"\u00a0{cell} " for cell in rows[1]]
@@ -176,12 +180,12 @@ def test_blanks_around_cells_and_blanks_that_do_not_break_are_no_part_of_them(de
 
 
 @pytest.mark.parametrize("other", ["m1", "M1 ", "Ｍ１", "M1\u00a0", "M\u200b1"])
-def test_ids_that_look_alike_are_one_plant_twice(desk: Desk, reported: Told, other: str) -> None:
+def test_ids_that_look_alike_are_reported_as_duplicates(desk: Desk, reported: Told, other: str) -> None:
     desk.csv(works("M1", other))
     assert "mine.csv:3" in (message := reported()) and "line 2" in message
 
 
-def test_a_nul_in_a_csv_file(desk: Desk, reported: Told) -> None:
+def test_a_nul_character_is_reported(desk: Desk, reported: Told) -> None:
     desk.csv(works("M1", name="a\0b"))
     assert "mine.csv:2:name: contains a control character" in reported()
     desk.csv(works(*(f"M{k}" for k in range(60)), name="Works"))
@@ -189,7 +193,7 @@ def test_a_nul_in_a_csv_file(desk: Desk, reported: Told) -> None:
     assert "mine.csv" in reported()
 
 
-def test_a_quote_that_never_closes(desk: Desk, reported: Told) -> None:
+def test_an_unclosed_quote_is_reported(desk: Desk, reported: Told) -> None:
     desk.put("mine.csv", csv_text(works("M1", "M2")).replace("M2,", '"M2,'))
     assert "mine.csv:3: the quote that opens here is not closed" in reported()
 
@@ -207,25 +211,27 @@ def test_a_quote_that_never_closes(desk: Desk, reported: Told) -> None:
         ({"plant": ""}, "mine.csv:2:plant: is empty"),
     ],
 )
-def test_cells_of_another_kind(desk: Desk, reported: Told, changes: dict[str, Any], words: str) -> None:
+def test_empty_cells_and_values_of_the_wrong_type_are_reported(
+    desk: Desk, reported: Told, changes: dict[str, Any], words: str
+) -> None:
     rows = works("M1", **changes)
     rows[1][rows[0].index(next(iter(changes)))] = next(iter(changes.values()))
     desk.csv(rows)
     assert words in reported()
 
 
-def test_a_needed_column_that_is_missing_is_named(desk: Desk, reported: Told) -> None:
+def test_a_missing_required_column_is_reported(desk: Desk, reported: Told) -> None:
     at = list(WORKS).index("coke_ovens")
     desk.csv([row[:at] for row in works("M1")])
     assert "mine.csv:1: column 'coke_ovens' is missing" in reported()
 
 
-def test_an_html_page_that_was_saved_instead_of_the_file(desk: Desk, reported: Told) -> None:
+def test_an_html_page_saved_as_csv_is_reported(desk: Desk, reported: Told) -> None:
     desk.put("mine.csv", "<!DOCTYPE html><html><body>Please log in</body></html>")
     assert "mine.csv: this is an HTML or XML document, expected CSV" in reported()
 
 
-def test_a_quote_is_reported_where_it_opens(desk: Desk, reported: Told) -> None:
+def test_an_unclosed_quote_is_reported_where_it_opens(desk: Desk, reported: Told) -> None:
     rows = csv_text(works("M1", "M2", "M3", "M4", name="Works"))
     what = "the quote that opens here is not closed"
     desk.put("mine.csv", rows.replace("M2,Works", 'M2,"Works'))
@@ -233,12 +239,12 @@ def test_a_quote_is_reported_where_it_opens(desk: Desk, reported: Told) -> None:
     # The quote of a later row closes it, so that the text is not read to its end.
     desk.put("mine.csv", rows.replace("M2,Works", 'M2,"Works').replace("M4,Works", 'M4,"Works"'))
     assert f"mine.csv:3: {what}" in reported()
-    # A field of two lines before it does not move its place.
+    # An earlier field of two lines does not change the reported line.
     desk.put("mine.csv", rows.replace("M1,Works", 'M1,"Wo\n""r""ks"').replace("M3,Works", 'M3,"Wo""rks'))
     assert f"mine.csv:5: {what}" in reported()
 
 
-def test_a_nul_is_reported_by_row_and_column(desk: Desk, reported: Told) -> None:
+def test_a_nul_character_is_reported_at_its_row_and_column(desk: Desk, reported: Told) -> None:
     desk.put("mine.csv", csv_text(works("M1", "M2", name="Works")).replace("M2,Works", "M2,Wo\0rks"))
     assert "mine.csv:3:name: contains a control character" in reported()
     desk.put("mine.csv", b"\0\1\2" * 100)

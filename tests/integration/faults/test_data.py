@@ -1,4 +1,4 @@
-"""What the numbers of tables say: F26–F39."""
+"""Values in tables: ranges, units, currencies, places, names and size limits (F26–F39)."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ SITE = {
 }  # fmt: skip
 
 
-def table(row: dict[str, Any], **changes: Any) -> str:
+def one_row_table(row: dict[str, Any], **changes: Any) -> str:
     row = {key: value for key, value in {**row, **changes}.items() if value is not ...}
     return csv_text([list(row), list(row.values())])
 
 
-def sources(desk: Desk, **changes: Any) -> None:
-    desk.put("tables/plants/sources.csv", table(SOURCE, **changes))
+def put_sources(desk: Desk, **changes: Any) -> None:
+    desk.put("tables/plants/sources.csv", one_row_table(SOURCE, **changes))
     desk.scenario(plants="{inventory: [sources]}", data="tables")
 
 
@@ -48,12 +48,14 @@ def sources(desk: Desk, **changes: Any) -> None:
         ({"life_yr": -1}, "sources.csv:2:life_yr: -1 is outside the range 1 to 100"),
     ],
 )
-def test_F26_emissions_and_shares_out_of_range(desk: Desk, reported: Told, changes: dict[str, Any], words: str) -> None:
-    sources(desk, **changes)
+def test_F26_emissions_shares_and_lifetimes_out_of_range_are_reported(
+    desk: Desk, reported: Told, changes: dict[str, Any], words: str
+) -> None:
+    put_sources(desk, **changes)
     assert words in reported()
 
 
-def test_F26_a_negative_capacity_and_a_capture_rate_in_percent(desk: Desk, reported: Told) -> None:
+def test_F26_a_negative_capacity_and_a_capture_rate_in_percent_are_reported(desk: Desk, reported: Told) -> None:
     desk.csv(works("M1", crude_steel_ktpa=-5))
     assert "mine.csv:2:crude_steel_ktpa: -5 is outside the range 0 to 50000" in reported()
     shipped = (ROOT / "data/technologies/technologies.csv").read_text(encoding="utf-8")
@@ -65,16 +67,16 @@ def test_F26_a_negative_capacity_and_a_capture_rate_in_percent(desk: Desk, repor
     assert "technologies.csv:2:capture_rate_share: 90 is outside the range" in reported()
 
 
-def test_F28_tonnes_in_a_column_of_kilotonnes(desk: Desk, reported: Told) -> None:
-    # A works of 5 Mt/y written in tonnes is beyond any works; one of 1.2 Mt/y of hot metal in a works of 1 kt/y of
-    # steel would be 1,900 t CO2 a tonne of steel.
+def test_F28_tonnes_in_a_column_of_kilotonnes_are_reported(desk: Desk, reported: Told) -> None:
+    # 5 Mt/y written in tonnes exceed any steel works; 1.2 Mt/y of hot metal for 1 kt/y of steel would emit 1,900 t CO2
+    # per tonne of steel.
     desk.csv(works("M1", crude_steel_ktpa=5_000_000, bof_steel_ktpa=5_000_000, bf_iron_ktpa=4_500_000))
     message = reported()
     assert "mine.csv:2:crude_steel_ktpa: 5000000 is outside the range 0 to 50000" in message
     desk.csv(works("M1", crude_steel_ktpa=1, bof_steel_ktpa=1, bf_iron_ktpa=1_200))
     message = reported()
     assert "mine.csv:2:bf_iron_ktpa: 1,200 t of iron for each t of crude steel" in message
-    sources(desk, co2_ktpa=900_000)
+    put_sources(desk, co2_ktpa=900_000)
     assert "co2_ktpa: 900000 is outside the range 0 to 100000" in reported()
 
 
@@ -90,18 +92,20 @@ def test_F28_tonnes_in_a_column_of_kilotonnes(desk: Desk, reported: Told) -> Non
         ({"capture_capex_mn": "40000万元"}, "sources.csv:2:capture_capex_mn: '40000万元' is not a finite number"),
     ],
 )
-def test_F29_money_says_its_currency_and_year(desk: Desk, reported: Told, changes: dict[str, Any], words: str) -> None:
-    sources(desk, **changes)
+def test_F29_money_without_a_valid_currency_or_price_year_is_reported(
+    desk: Desk, reported: Told, changes: dict[str, Any], words: str
+) -> None:
+    put_sources(desk, **changes)
     assert words in reported()
 
 
-def test_F29_money_of_another_currency_is_converted_and_not_mixed(desk: Desk) -> None:
-    sources(desk, currency="USD")
+def test_F29_money_in_another_currency_is_accepted(desk: Desk) -> None:
+    put_sources(desk, currency="USD")
     assert desk.check().code == 0
 
 
 def test_F29_a_heading_in_ten_thousands_is_converted_and_reported(desk: Desk) -> None:
-    text = table(SOURCE).replace("capture_capex_mn", "capture_capex_mn (万元)")
+    text = one_row_table(SOURCE).replace("capture_capex_mn", "capture_capex_mn (万元)")
     desk.put("tables/plants/sources.csv", text)
     desk.scenario(plants="{inventory: [sources]}", data="tables")
     answer = desk.check()
@@ -111,8 +115,8 @@ def test_F29_a_heading_in_ten_thousands_is_converted_and_reported(desk: Desk) ->
     )
 
 
-def test_F31_money_of_a_year_without_an_index_names_the_year(desk: Desk, reported: Told) -> None:
-    sources(desk, price_year=2029)
+def test_F31_a_price_year_without_a_price_index_is_reported(desk: Desk, reported: Told) -> None:
+    put_sources(desk, price_year=2029)
     assert "sources.csv:2" in (message := reported()) and "2029" in message
     desk.csv(works("M1"))
     desk.scenario(price_year="2031")
@@ -128,20 +132,22 @@ def test_F31_money_of_a_year_without_an_index_names_the_year(desk: Desk, reporte
         ((30.59, 114.31), "plant M1 lies"),
     ],
 )
-def test_F32_places_swapped_in_the_sea_or_elsewhere(desk: Desk, reported: Told, place: Any, words: str) -> None:
+def test_F32_swapped_zero_and_misplaced_coordinates_of_a_plant_are_reported(
+    desk: Desk, reported: Told, place: Any, words: str
+) -> None:
     desk.csv(works("M1", lat_deg=place[0], lon_deg=place[1]))
     message = reported()
     assert words in message and ("swapped" in message) == (place[0] == 114.51)
 
 
-def test_F32_a_swapped_pair_that_is_in_range_is_pointed_out(desk: Desk, reported: Told) -> None:
-    desk.put("tables/storage/sites.csv", table(SITE, lat_deg=88.0, lon_deg=44.0))
-    desk.put("tables/storage/sites.csv", table(SITE, lat_deg=0, lon_deg=0))
+def test_F32_zero_coordinates_of_a_site_are_reported(desk: Desk, reported: Told) -> None:
+    desk.put("tables/storage/sites.csv", one_row_table(SITE, lat_deg=88.0, lon_deg=44.0))
+    desk.put("tables/storage/sites.csv", one_row_table(SITE, lat_deg=0, lon_deg=0))
     desk.scenario(data="tables", storage="{sites: [mine]}")
     assert "sites.csv:2:lat_deg: 'mine' is at (0, 0), in the sea off Africa" in reported()
 
 
-def test_F33_an_unknown_sector_names_the_sectors_and_the_nearest(desk: Desk, reported: Told) -> None:
+def test_F33_an_unknown_sector_is_reported_with_the_closest_name_and_the_list(desk: Desk, reported: Told) -> None:
     desk.scenario(plants="{inventory: [steal]}")
     assert (
         "did you mean 'steel'?" in (message := reported())
@@ -162,23 +168,23 @@ def test_F33_an_unknown_sector_names_the_sectors_and_the_nearest(desk: Desk, rep
         ({"plants": "{inventory: [mine.csv], provinces: [Hebai]}"}, "did you mean 'Hebei'?"),
     ],
 )
-def test_F34_what_a_scenario_names_must_be_there(
+def test_F34_unknown_names_in_a_scenario_are_reported(
     desk: Desk, reported: Told, changes: dict[str, str], words: str
 ) -> None:
     desk.scenario(**changes)
     assert words in reported()
 
 
-def test_F34_what_a_table_names_must_be_there(desk: Desk, reported: Told) -> None:
+def test_F34_unknown_references_and_nodes_in_a_table_are_reported(desk: Desk, reported: Told) -> None:
     desk.csv(works("M1", reference="NOBODY", quality="reported"))
     assert "mine.csv:2:reference: " in (message := reported()) and "NOBODY" in message
     desk.csv(works("M1"))
     link = {"link": "l", "node_a": "M1", "node_b": "nowhere", "length_km": 5, "reference": "OWN", "quality": "assumed"}
-    desk.put("tables/transport/links.csv", table(link))
+    desk.put("tables/transport/links.csv", one_row_table(link))
     desk.scenario(data="tables")
     assert "links.csv:2:node_b: 'nowhere' is not a plant, site or hub" in reported()
     link |= {"node_b": "jinxian_sag", "length_km": -5}
-    desk.put("tables/transport/links.csv", table(link))
+    desk.put("tables/transport/links.csv", one_row_table(link))
     assert "links.csv:2:length_km: -5 is outside the range" in reported()
 
 
@@ -190,14 +196,14 @@ def test_F34_what_a_table_names_must_be_there(desk: Desk, reported: Told) -> Non
         ("0", 0, ""),
     ],
 )
-def test_F36_discount_rates(desk: Desk, share: str, code: int, words: str) -> None:
+def test_F36_a_discount_rate_out_of_range_is_reported(desk: Desk, share: str, code: int, words: str) -> None:
     desk.scenario(discount_rate=share)
     answer = desk.check()
     assert answer.code == code and words[:40] in answer.err, answer.err
     assert ("did you mean 0.08?" in answer.err) == (share == "8")
 
 
-def test_F36_without_discounting_the_yearly_share_is_one_in_n() -> None:
+def test_F36_without_discounting_the_capital_recovery_share_is_one_over_the_life() -> None:
     from ccs_model.economics.investment import capital_recovery_share
 
     assert capital_recovery_share(0.0, 20) == pytest.approx(1 / 20)
@@ -206,7 +212,7 @@ def test_F36_without_discounting_the_yearly_share_is_one_in_n() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["=1+1", "+86 Steel", "-7", "@home", 'O\'Brien & "Sons"', "Works 🏭", "石家庄"])
-def test_F38_odd_names_are_names(desk: Desk, name: str) -> None:
+def test_F38_names_with_special_characters_are_accepted(desk: Desk, name: str) -> None:
     quoted = '"' + name.replace('"', '""') + '"'
     desk.csv(works("M1", name=quoted))
     answer = desk.check()
@@ -222,7 +228,7 @@ def test_F38_odd_names_are_names(desk: Desk, name: str) -> None:
         ("x" * 40_000, "mine.csv:2:name: has 40,000 characters, expected at most 32,767"),
     ],
 )
-def test_F38_control_characters_and_endless_names_are_refused(
+def test_F38_control_characters_and_very_long_names_are_rejected(
     desk: Desk, reported: Told, name: str, words: str
 ) -> None:
     desk.csv(works("M1", name=name))
@@ -231,7 +237,7 @@ def test_F38_control_characters_and_endless_names_are_refused(
 
 
 @pytest.mark.slow
-def test_F39_fifty_thousand_columns_and_five_gigabytes_are_refused(desk: Desk, reported: Told) -> None:
+def test_F39_fifty_thousand_columns_and_five_gigabytes_are_rejected(desk: Desk, reported: Told) -> None:
     rows = works("M1")
     desk.csv([[*rows[0], *(f"c{k}" for k in range(50_000))], [*rows[1], *["1"] * 50_000]])
     begun = time.process_time()
@@ -242,13 +248,13 @@ def test_F39_fifty_thousand_columns_and_five_gigabytes_are_refused(desk: Desk, r
     assert "mine.csv: the file has 5,000,000,000 bytes, expected at most 100,000,000" in reported()
 
 
-def test_F39_a_row_too_many_is_refused(desk: Desk, reported: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_F39_a_file_with_too_many_rows_is_rejected(desk: Desk, reported: Told, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ccs_model.inputs.csv_reader.MOST_ROWS", 100)
     desk.csv(works(*(f"M{k}" for k in range(101))))
     assert "mine.csv: more than 100 rows" in reported()
 
 
-# The most that this process held itself: what rusage tells begins with what its parent held.
+# Peak memory of this process; the value of getrusage would include the memory of its parent.
 MEASURED = """
 import re, sys, time
 from ccs_model.cli import main
@@ -266,8 +272,8 @@ finally:
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, which Linux alone has")
 @pytest.mark.parametrize("kind", ["a bomb of aliases", "20,000 plants with a fault each", "five gigabytes"])
-def test_F39_memory_and_time_are_bounded(desk: Desk, kind: str) -> None:
-    # Two seconds with nothing else to do, and as many again beside a suite that uses every core.
+def test_F39_memory_and_time_of_a_rejection_are_bounded(desk: Desk, kind: str) -> None:
+    # Two seconds on an idle machine; the rest is margin for a test suite that uses every core.
     most_mb, most_s = 300, 8.0
     if kind == "a bomb of aliases":
         lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]

@@ -19,7 +19,7 @@ from .conftest import Desk, works
 INVALID = (
     "name: A\nplants: {provinces: [Hebeii], require: [nobody]}\nbudget: {total_mn: -5}\nstorage: {sites: [Mars]}\n"
 )
-# One fault of each kind: of values, of several values together, of names and of amounts.
+# One error of each kind: in values, combinations of values, names and amounts.
 EVERY_KIND = """\
 name: Every kind
 plants: {provinces: [Hebeii], require: [nobody, NH3_21], exclude: [NH3_21], not_before: {nowhere: 2030}, colour: red}
@@ -67,7 +67,7 @@ except SystemExit as ended:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the peak memory is read from /proc")
 @pytest.mark.parametrize("text", [INVALID, UNKNOWN], ids=["values", "names"])
 @pytest.mark.parametrize("words", ["check", "optimize"])
-def test_an_invalid_scenario_is_rejected_without_the_solver(desk: Desk, words: str, text: str) -> None:
+def test_an_invalid_scenario_is_rejected_quickly_without_large_libraries(desk: Desk, words: str, text: str) -> None:
     desk.put("s.yaml", text)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", PROBE % (HEAVY,), words, "s.yaml"]
@@ -75,11 +75,11 @@ def test_an_invalid_scenario_is_rejected_without_the_solver(desk: Desk, words: s
     code, heavy, memory_mb, cpu_s = json.loads(ended.stdout)
     assert (code, heavy) == (3, [])
     assert memory_mb < 80
-    assert cpu_s < 3  # 0.8 s, with room for a machine that does other work
+    assert cpu_s < 3  # 0.8 s on an idle machine, with a margin for a busy one
 
 
 @pytest.mark.parametrize("text", [INVALID, UNKNOWN, INVALID + "data: none\n"], ids=["values", "names", "own tables"])
-def test_the_errors_are_those_of_the_whole_check(desk: Desk, text: str) -> None:
+def test_early_rejection_finds_the_same_errors_as_the_full_check(desk: Desk, text: str) -> None:
     path = desk.put("s.yaml", text)
     found = []
     for read in (reject_invalid, read_checked):
@@ -102,7 +102,7 @@ def test_every_kind_of_error_is_found_in_one_pass(desk: Desk, words: list[str]) 
     for number, words_ in FOUND.items():
         for each in words_:
             assert any(each in line for line in by_line[number]), (number, each, by_line[number])
-    # JSON lists the same.
+    # JSON lists the same errors.
     document = json.loads(desk.ask(*words, "s.yaml", "--json").out)
     found = [f"{e['where']}: {e['what']}" + (f" ({e['hint']})" if e["hint"] else "") for e in document["errors"]]
     assert found == lines
@@ -110,7 +110,7 @@ def test_every_kind_of_error_is_found_in_one_pass(desk: Desk, words: list[str]) 
         assert (document["schema"], document["error"], document["exit_code"]) == ("ccs-model/error/1", "InputError", 3)
 
 
-def test_json_holds_every_error_of_a_command(desk: Desk) -> None:
+def test_json_reports_file_and_usage_errors(desk: Desk) -> None:
     for words, error, code in (
         (("optimize", "nowhere.yaml"), "FileError", 8),
         (("frontier", "s.yaml", "--points", "many"), "BadParameter", 2),
@@ -129,14 +129,14 @@ def test_errors_of_an_inventory_and_its_scenario_are_found_in_one_pass(desk: Des
     desk.scenario(budget="{total_mn: 12_000_000_000}", targets="{by_sector: {steeel: {abatement_share: {2030: 0.2}}}}")
     found = [each.split(": ")[0] for each in desk.ask(*words, "s.yaml").lines[:-1]]
     assert found == ["mine.csv:3:status", "s.yaml:6:20", "s.yaml:7:23"]
-    # A missing column ends the checks of tables, and not those of the scenario.
+    # A missing column ends the checks of tables, but not those of the scenario.
     desk.csv([[cell for cell, name in zip(row, rows[0], strict=True) if name != "status"] for row in rows])
     found = [each.split(": ")[0] for each in desk.ask(*words, "s.yaml").lines[:-1]]
     assert found == ["mine.csv:1", "s.yaml:6:20", "s.yaml:7:23"]
 
 
-def test_an_error_brings_none_that_follows_from_it(desk: Desk) -> None:
-    # Without its rate, the fund would need one; without the years, 2031 would start no period.
+def test_an_error_causes_no_consequential_errors(desk: Desk) -> None:
+    # The invalid rate is not reported as missing as well, nor 2031 as a year in which no period starts.
     desk.scenario(
         years="[2026, 2031, x]",
         funds="{bank: {interest_rate: 300}}",

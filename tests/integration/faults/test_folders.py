@@ -1,4 +1,4 @@
-"""Other things in a planner's folder: reports of infeasible problems, read-only runs, files of other programs."""
+"""Infeasible and read-only run folders, and files of other programs as inventory."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from ccs_model.errors import InfeasibleError
 
 from .conftest import Desk, answer_of, works
 
-IMPOSSIBLE = "targets: {abatement_share: {2030: 0.99}}\nsolver: {threads: 1}\n"
+UNREACHABLE_TARGET = "targets: {abatement_share: {2030: 0.99}}\nsolver: {threads: 1}\n"
 
 
 @pytest.fixture(scope="module")
-def impossible(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the report of an infeasible problem that has its own inventory and data folder."""
+def infeasible_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an infeasible run of a scenario that has its own inventory and data folder."""
     desk = Desk(tmp_path_factory.mktemp("impossible"))
     path = desk.scenario(data="tables")
-    path.write_text(path.read_text(encoding="utf-8") + IMPOSSIBLE, encoding="utf-8")
+    path.write_text(path.read_text(encoding="utf-8") + UNREACHABLE_TARGET, encoding="utf-8")
     desk.csv(works("M1"))
     desk.put("tables/notes.txt", "no table")
     answer = answer_of(["optimize", "s.yaml", "--out", "run"], desk.folder)
@@ -52,34 +52,36 @@ MESSAGE = (
     ],
     ids=lambda words: words[0],
 )
-def test_commands_answer_in_one_line_that_a_run_has_no_plan(words: tuple[str, ...], impossible: Path) -> None:
-    before = {path: path.read_bytes() for path in (impossible / "run").rglob("*") if path.is_file()}
-    answer = answer_of(words, impossible)
+def test_commands_report_in_one_line_that_an_infeasible_run_has_no_plan(
+    words: tuple[str, ...], infeasible_folder: Path
+) -> None:
+    before = {path: path.read_bytes() for path in (infeasible_folder / "run").rglob("*") if path.is_file()}
+    answer = answer_of(words, infeasible_folder)
     assert (answer.code, answer.out) == (4, ""), answer.err
     assert answer.lines[-1] == f"ccs-model: {MESSAGE}" and "Traceback" not in answer.err
-    assert {path: path.read_bytes() for path in (impossible / "run").rglob("*") if path.is_file()} == before
-    shutil.rmtree(impossible / "runs", ignore_errors=True)
+    assert {path: path.read_bytes() for path in (infeasible_folder / "run").rglob("*") if path.is_file()} == before
+    shutil.rmtree(infeasible_folder / "runs", ignore_errors=True)
 
 
 @pytest.mark.slow
-def test_an_infeasible_problem_is_solved_again_from_its_run_folder_alone(impossible: Path, tmp_path: Path) -> None:
+def test_a_copied_infeasible_run_folder_reproduces_its_conflicts(infeasible_folder: Path, tmp_path: Path) -> None:
     run = tmp_path / "elsewhere" / "run"
-    shutil.copytree(impossible / "run", run)
+    shutil.copytree(infeasible_folder / "run", run)
     manifest = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
     assert {"own/mine.csv", "scenario.resolved.yaml", "plan.json", "plan.xlsx"} <= set(manifest["outputs"])
-    assert (run / "own" / "mine.csv").read_bytes() == (impossible / "mine.csv").read_bytes()
+    assert (run / "own" / "mine.csv").read_bytes() == (infeasible_folder / "mine.csv").read_bytes()
     with pytest.raises(InfeasibleError) as caught:
         ccs.optimize(run / "scenario.resolved.yaml")
     reported = json.loads((run / "plan.json").read_text(encoding="utf-8"))["conflicts"]
     assert list(caught.value.conflicts) == reported
 
 
-def test_a_cached_report_names_the_conflicting_constraints_again(impossible: Path) -> None:
-    answer = answer_of(["optimize", "s.yaml", "--out", "run"], impossible)
+def test_a_cached_infeasible_run_reports_its_conflicts_again(infeasible_folder: Path) -> None:
+    answer = answer_of(["optimize", "s.yaml", "--out", "run"], infeasible_folder)
     assert answer.code == 4 and "these constraints conflict" in answer.err
 
 
-def test_the_annotated_copy_needs_a_new_name(desk: Desk) -> None:
+def test_annotate_rejects_an_existing_file(desk: Desk) -> None:
     desk.csv(works("M1", crude_steel_ktpa=-1))
     desk.put("marked.xlsx", "the planner's")
     answer = desk.ask("check", "s.yaml", "--annotate", "marked.xlsx")
@@ -90,7 +92,7 @@ def test_the_annotated_copy_needs_a_new_name(desk: Desk) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="leave to write is another thing there")
-def test_a_read_only_run_is_exported_to_another_folder(impossible: Path, desk: Desk) -> None:
+def test_a_read_only_run_is_exported_to_another_folder(infeasible_folder: Path, desk: Desk) -> None:
     desk.csv(works("M1"))
     assert answer_of(["optimize", "s.yaml", "--threads", "1", "--out", "run"], desk.folder).code == 0
     run = desk.folder / "run"
@@ -99,7 +101,7 @@ def test_a_read_only_run_is_exported_to_another_folder(impossible: Path, desk: D
     try:
         answer = desk.ask("export", "run", "--format", "geojson", "--out", "map.geojson")
         assert answer.code == 0 and (desk.folder / "map.geojson").is_file()
-        if os.geteuid():  # root may write anyway
+        if os.geteuid():  # root can write regardless of permissions
             rejected = desk.ask("export", "run", "--format", "geojson")
             assert rejected.code == 8 and "kept in" in rejected.err
     finally:
@@ -107,13 +109,13 @@ def test_a_read_only_run_is_exported_to_another_folder(impossible: Path, desk: D
             path.chmod(0o700)
 
 
-def archive(**parts: str) -> bytes:
-    """A zip archive of these parts."""
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as into:
+def zip_archive(**parts: str) -> bytes:
+    """Return a zip archive of these parts."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
         for name, text in parts.items():
-            into.writestr(name, text)
-    return made.getvalue()
+            archive.writestr(name, text)
+    return buffer.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -121,11 +123,11 @@ def archive(**parts: str) -> bytes:
     [
         (
             "mine.ods",
-            archive(mimetype="application/vnd.oasis.opendocument.spreadsheet", **{"content.xml": ""}),
+            zip_archive(mimetype="application/vnd.oasis.opendocument.spreadsheet", **{"content.xml": ""}),
             "(.ods)",
         ),
         ("mine.gsheet", b'{"url": "https://docs.google.com/open?id=1", "doc_id": "1"}', "a link to a file"),
-        ("mine.numbers", archive(**{"Index/Document.iwa": "x", "Index/Tables/1.iwa": "x"}), "a Numbers document"),
+        ("mine.numbers", zip_archive(**{"Index/Document.iwa": "x", "Index/Tables/1.iwa": "x"}), "a Numbers document"),
         ("mine.xlsx", b"", "the file is empty (if it is stored in a cloud, open it once to download it)"),
         ("mine.csv", b"", "the file is empty"),
         ("mine.xlsx", b'{"url": "https://docs.google.com/open?id=1"}', "(download the file itself)"),
@@ -139,17 +141,17 @@ def archive(**parts: str) -> bytes:
         "OpenDocument",
         "a link to a Google sheet",
         "Numbers",
-        "a workbook that the cloud keeps",
-        "a table that the cloud keeps",
-        "a link called .xlsx",
-        "zeros called .csv",
-        "zeros called .xlsx",
+        "a workbook not downloaded from the cloud",
+        "a table not downloaded from the cloud",
+        "a link named .xlsx",
+        "zeros named .csv",
+        "zeros named .xlsx",
         "iCloud",
         "a shortcut",
         "PDF",
     ],
 )
-def test_a_file_of_another_program_as_inventory_is_called_by_its_name(
+def test_an_inventory_in_an_unsupported_format_is_reported_by_its_format(
     name: str, content: bytes, words: str, desk: Desk
 ) -> None:
     desk.put(name, content)
@@ -160,7 +162,7 @@ def test_a_file_of_another_program_as_inventory_is_called_by_its_name(
     assert answer.lines[1:] == ["ccs-model: 1 error; nothing was solved"]
 
 
-def test_a_row_of_totals_at_the_end_is_told_by_its_line(desk: Desk) -> None:
+def test_a_row_of_totals_at_the_end_is_reported_with_its_line(desk: Desk) -> None:
     rows = works("M1", "M2")
     total = [{"plant": "Total", "crude_steel_ktpa": 10_000}.get(heading, "") for heading in rows[0]]
     desk.csv([*rows, total])
@@ -169,15 +171,15 @@ def test_a_row_of_totals_at_the_end_is_told_by_its_line(desk: Desk) -> None:
     assert len(answer.lines) == 2
 
 
-def test_sheets_of_one_name_but_for_its_letters_and_blanks(desk: Desk) -> None:
+def test_sheets_whose_names_differ_in_case_or_spaces_are_all_read(desk: Desk) -> None:
     desk.book(Steel=works("M1"))
     assert desk.check().code == 0
     desk.book(steel=works("M1"), **{"STEEL ": works("M2")})
     answer = desk.check()
-    assert answer.code == 0 and "2 operating plants" in answer.out  # none is lost
+    assert answer.code == 0 and "2 operating plants" in answer.out  # both sheets are read
 
 
-def test_rows_that_a_filter_hides_are_read_like_the_others(desk: Desk) -> None:
+def test_rows_hidden_by_a_filter_are_read(desk: Desk) -> None:
     import openpyxl
 
     path = desk.book(steel=works("M1", "M2", "M3"))
@@ -192,7 +194,7 @@ def test_rows_that_a_filter_hides_are_read_like_the_others(desk: Desk) -> None:
     assert answer.code == 0 and "3 operating plants" in answer.out
 
 
-def test_dates_as_ids_of_plants_name_their_cell(desk: Desk) -> None:
+def test_a_date_as_plant_id_is_reported_at_its_cell(desk: Desk) -> None:
     import datetime
 
     rows = works("M1")
@@ -205,7 +207,7 @@ def test_dates_as_ids_of_plants_name_their_cell(desk: Desk) -> None:
 @pytest.mark.parametrize(
     "name", ["x" * 251 + ".csv", "一" * 83 + ".csv", "a\nb.csv", "mine .csv", "#1.csv", "100%.csv"]
 )
-def test_names_of_files_as_long_and_odd_as_a_disk_takes_them(name: str, desk: Desk) -> None:
+def test_unusual_file_names_are_accepted_unless_they_contain_a_line_break(name: str, desk: Desk) -> None:
     (desk.folder / "mine.csv").rename(desk.folder / name)
     desk.scenario(plants=f"{{inventory: [{json.dumps(name, ensure_ascii=False)}]}}")
     answer = desk.check()

@@ -23,7 +23,7 @@ from tests.paths import ROOT
 from .conftest import Desk, csv_text, works
 
 KINDS = ("fifo", "folder", "/dev/zero")
-# Key of the scenario and the file that it names.
+# Scenario key and the setting that names the file.
 NAMED = {
     "inventory": {"plants": "{{inventory: [{0}]}}"},
     "terrain": {"transport": "{{shared_trunklines: true, terrain: {0}}}"},
@@ -33,8 +33,8 @@ NAMED = {
 }
 
 
-def irregular(desk: Desk, name: str, kind: str) -> None:
-    """A file of that name that is none."""
+def put_irregular(desk: Desk, name: str, kind: str) -> None:
+    """Create a FIFO, a folder or a link to a device under this name."""
     path = desk.folder / name
     path.unlink(missing_ok=True)
     if kind == "fifo":
@@ -47,9 +47,9 @@ def irregular(desk: Desk, name: str, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("key", NAMED)
-def test_a_scenario_names_regular_files_only(desk: Desk, key: str, kind: str) -> None:
+def test_a_scenario_key_that_names_an_irregular_file_is_rejected(desk: Desk, key: str, kind: str) -> None:
     name = "odd.asc" if key == "terrain" else "odd.csv"
-    irregular(desk, name, kind)
+    put_irregular(desk, name, kind)
     desk.scenario(**{section: text.format(name) for section, text in NAMED[key].items()})
     answer = desk.ask("check", "s.yaml", "--allow-outside")
     assert answer.code == 8 and len(answer.lines) == 1, answer.err
@@ -57,34 +57,34 @@ def test_a_scenario_names_regular_files_only(desk: Desk, key: str, kind: str) ->
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_commands_read_regular_files_only(desk: Desk, kind: str) -> None:
-    irregular(desk, "odd.yaml", kind)
+def test_commands_reject_irregular_files(desk: Desk, kind: str) -> None:
+    put_irregular(desk, "odd.yaml", kind)
     (desk.folder / "case").mkdir()
     for name in ("Sources.csv", "Sinks.csv", "CandidateNetwork.txt", "DelaunayPaths.txt", "Linear.txt"):
-        irregular(desk, f"case/{name}", kind)
-    for words in (
+        put_irregular(desk, f"case/{name}", kind)
+    for args in (
         ("check", "odd.yaml"),
         ("check", "odd.yaml", "--upgrade", "new.yaml"),
         ("sweep", "s.yaml", "--list", "odd.yaml"),
         ("replay", "odd.yaml"),
         ("import", "gem", "odd.yaml", "-o", "out"),
     ):
-        assert desk.ask(*words).code == 8, words
-    # No regular file of these names is there, so the folder is none of SimCCS.
+        assert desk.ask(*args).code == 8, args
+    # Without regular files of these names, the folder is not a SimCCS case.
     assert desk.ask("import", "simccs", "case", "-o", "out", "--mode", "price").code == 3
 
 
-def test_a_run_with_a_pipe_for_a_table_is_rejected(desk: Desk) -> None:
+def test_a_run_with_a_fifo_in_place_of_a_table_is_rejected(desk: Desk) -> None:
     answer = desk.ask("optimize", "s.yaml", "--out", "run", "-q")
     assert answer.code == 0, answer.err
-    irregular(desk, "run/tables/zones.csv", "fifo")
-    for words in (("export", "run", "--format", "csv"), ("report", "run"), ("compare", "run", "run")):
-        exported = desk.ask(*words)
+    put_irregular(desk, "run/tables/zones.csv", "fifo")
+    for args in (("export", "run", "--format", "csv"), ("report", "run"), ("compare", "run", "run")):
+        exported = desk.ask(*args)
         assert exported.code == 8 and "zones.csv: cannot be read: it is not a regular file" in exported.err
     assert desk.ask("verify", "run").code == 8
 
 
-def test_a_basemap_is_a_regular_file_of_limited_size_and_depth(tmp_path: Path) -> None:
+def test_an_irregular_too_large_or_too_deep_basemap_is_rejected(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     deep = tmp_path / "deep.geojson"
     deep.write_text("[" * 100_000 + "]" * 100_000)
@@ -94,12 +94,12 @@ def test_a_basemap_is_a_regular_file_of_limited_size_and_depth(tmp_path: Path) -
         assert getattr(raised.value, "exit_code", None) == code
     big = tmp_path / "big.geojson"
     with big.open("wb") as file:
-        file.truncate(60_000_000)  # no byte of it is written
+        file.truncate(60_000_000)  # a sparse file
     with pytest.raises(InputError, match="expected at most 50,000,000"):
         basemap_of(str(big))
 
 
-def test_json_has_a_limit_of_depth_outside_texts() -> None:
+def test_the_depth_of_json_is_limited_outside_strings() -> None:
     deepest = "[" * DEEPEST_JSON + "]" * DEEPEST_JSON
     assert parse_json(deepest.encode()) is not None
     for text in (f"[{deepest}]", '{"a":' * 70 + "1" + "}" * 70):
@@ -111,7 +111,7 @@ def test_json_has_a_limit_of_depth_outside_texts() -> None:
         parse_json(b'["' + rb"\"[" * 200_000)
 
 
-def test_a_file_that_grows_while_it_is_read_is_too_large(tmp_path: Path) -> None:
+def test_a_file_above_the_size_limit_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"12345")
     assert read_regular(path, 5) == b"12345"
@@ -137,28 +137,28 @@ print(grid.issues[0], peak_mb() - before, len(raw) // 1_000_000)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the peak memory is read from /proc")
-def test_F39_too_many_rows_are_refused_without_holding_them() -> None:
+def test_F39_too_many_rows_are_rejected_without_keeping_them_in_memory() -> None:
     ended = subprocess.run([sys.executable, "-c", MANY], cwd=ROOT, capture_output=True, text=True, check=True)
     *words, added_mb, file_mb = ended.stdout.split()
     assert " ".join(words) == f"mine.csv: more than {MOST_ROWS:,} rows"
-    assert int(added_mb) < 2 * int(file_mb) + 40, "the rows were held"
+    assert int(added_mb) < 2 * int(file_mb) + 40, "the rows were kept in memory"
 
 
-def test_rows_are_counted_and_not_lines() -> None:
+def test_the_row_limit_counts_rows_and_not_lines() -> None:
     quoted = b'a,b\n"' + b"\n" * (MOST_ROWS + 10) + b'",1\n'
     assert not csv_grid(quoted, Source("a.csv"), ()).is_unreadable
     assert csv_grid(b"a\n" + b"\n" * (MOST_ROWS + 5) + b"1\n", Source("a.csv"), ()).rows[0][1] == ("1",)
 
 
-def test_a_sheet_with_too_many_rows_is_refused_before_it_is_opened() -> None:
+def test_a_sheet_with_too_many_rows_is_rejected_before_it_is_opened() -> None:
     cells = b"".join(
         b'<row r="%d" spans="1:1"><c r="A%d"><v>%d</v></c></row>' % (k, k, k * 7919) for k in range(1, MOST_ROWS + 3)
     )
-    held = io.BytesIO()
-    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("xl/workbook.xml", "<workbook/>")
         archive.writestr("xl/worksheets/sheet1.xml", b"<worksheet><sheetData>" + cells + b"</sheetData></worksheet>")
-    assert guarded(held.getvalue()).what == f"more than {MOST_ROWS:,} rows"
+    assert guarded(buffer.getvalue()).what == f"more than {MOST_ROWS:,} rows"
 
 
 def test_a_hundred_errors_are_printed_and_the_others_counted(desk: Desk) -> None:

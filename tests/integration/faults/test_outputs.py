@@ -1,4 +1,4 @@
-"""What is written, and what keeps it from being written: F46–F51, F66–F68."""
+"""Output files, and failures to write them: F46–F51, F66–F68."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def with_run(desk: Desk, run: Path) -> Desk:
-    """The desk of that run once more, so that a fault of its own may befall it."""
+    """A desk with a copy of that run, which a test may damage."""
     desk.csv(works("M1", name=FORMULA))
     shutil.copytree(run, desk.folder / "run")
     return desk
@@ -64,7 +64,7 @@ def test_F46_a_name_that_is_a_formula_is_written_as_text(run: Path) -> None:
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_F47_what_is_not_finite_is_never_written(desk: Desk, small_plan: Plan, value: float) -> None:
+def test_F47_non_finite_values_are_never_written(desk: Desk, small_plan: Plan, value: float) -> None:
     from ccs_model.errors import CcsModelError
 
     retrofits = small_plan.retrofits.copy()
@@ -82,7 +82,7 @@ def test_F47_what_is_not_finite_is_never_written(desk: Desk, small_plan: Plan, v
 @pytest.mark.parametrize(
     ("number", "words"), [(13, "permission denied"), (28, "no space left on device"), (30, "read-only file system")]
 )
-def test_F49_a_target_that_cannot_be_written_leaves_the_old_one_and_keeps_the_new(
+def test_F49_a_failed_replacement_keeps_the_previous_and_the_new_run(
     with_run: Desk, number: int, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = contents(with_run.folder / "run")
@@ -103,11 +103,11 @@ def test_F49_a_target_that_cannot_be_written_leaves_the_old_one_and_keeps_the_ne
     shutil.rmtree(kept)
 
 
-def test_F49_an_earlier_run_is_never_lost_even_where_it_cannot_come_back(
+def test_F49_the_previous_run_is_kept_even_if_it_cannot_be_moved_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, made = tmp_path / "run", tmp_path / "made"
-    for each in (folder, made):
+    folder, new_folder = tmp_path / "run", tmp_path / "made"
+    for each in (folder, new_folder):
         each.mkdir()
     (folder / "manifest.json").write_text("{}", encoding="utf-8")
     rename = Path.rename
@@ -120,13 +120,11 @@ def test_F49_an_earlier_run_is_never_lost_even_where_it_cannot_come_back(
     monkeypatch.setattr(folder_writer, "exchange_folders", lambda *_: False)
     monkeypatch.setattr(Path, "rename", rejected)
     with pytest.raises(FileError, match="the previous run is now") as caught:
-        folder_writer._move_into_place(made, folder)
+        folder_writer._move_into_place(new_folder, folder)
     assert (Path(str(caught.value).rpartition(" is now ")[2]) / "manifest.json").is_file()
 
 
-def test_F49_a_path_too_long_or_beneath_a_file_is_told_before_anything_is_solved(
-    with_run: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_F49_an_invalid_output_path_is_reported_before_solving(with_run: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ccs_model.solve.driver.solve", None)
     for out in ("x" * 300, "mine.csv/run", "mine.csv"):
         answer = with_run.ask("optimize", "s.yaml", "--threads", "1", "--out", out)
@@ -136,7 +134,9 @@ def test_F49_a_path_too_long_or_beneath_a_file_is_told_before_anything_is_solved
     assert answer.code == 8 and "already contains files" in answer.err
 
 
-def test_F49_a_single_file_that_is_open_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_F49_a_file_that_cannot_be_replaced_is_kept_and_the_new_one_saved_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     target = tmp_path / "plan.xlsx"
     target.write_bytes(b"old")
 
@@ -153,7 +153,7 @@ def test_F49_a_single_file_that_is_open_elsewhere(tmp_path: Path, monkeypatch: p
     shutil.rmtree(kept.parent)
 
 
-STRANGE = """
+OTHER_CLOCK = """
 import sys, time
 offset = [0.0]
 real = time.time
@@ -168,14 +168,14 @@ main()
 
 
 @pytest.mark.slow
-def test_F51_F67_the_same_bytes_at_another_time_in_another_place(with_run: Desk) -> None:
-    strange = {
+def test_F51_F67_files_are_identical_with_another_clock_locale_and_hash_seed(with_run: Desk) -> None:
+    environment = {
         "PYTHONPATH": str(ROOT), "TZ": "Pacific/Kiritimati", "LC_ALL": "de_DE.UTF-8", "LANG": "de_DE.UTF-8",
         "PYTHONHASHSEED": "4711", "PATH": os.environ["PATH"],
     }  # fmt: skip
     done = subprocess.run(
-        [sys.executable, "-c", STRANGE], cwd=with_run.folder, env=strange, capture_output=True, text=True, timeout=240,
-        check=False,
+        [sys.executable, "-c", OTHER_CLOCK], cwd=with_run.folder, env=environment, capture_output=True, text=True,
+        timeout=240, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     one, other = contents(with_run.folder / "run"), contents(with_run.folder / "again")
@@ -186,9 +186,9 @@ def test_F51_F67_the_same_bytes_at_another_time_in_another_place(with_run: Desk)
         assert {part.date_time[0] for part in archive.infolist()} == {1980}
 
 
-def test_F67_the_same_by_the_name_of_its_test() -> None:
-    """Times, places, locales and seeds of hashes are looked at together with F51, in one process."""
-    assert callable(test_F51_F67_the_same_bytes_at_another_time_in_another_place)
+def test_F67_is_tested_together_with_F51() -> None:
+    """Clock, time zone, locale and hash seed are varied together with F51, in one subprocess."""
+    assert callable(test_F51_F67_files_are_identical_with_another_clock_locale_and_hash_seed)
 
 
 WAITING = """
@@ -209,7 +209,7 @@ main()
 
 
 @pytest.mark.slow
-def test_F66_an_interruption_ends_at_once_and_leaves_nothing(desk: Desk) -> None:
+def test_F66_an_interruption_ends_the_run_and_leaves_no_files(desk: Desk) -> None:
     before = contents(desk.folder)
     process = subprocess.Popen(
         [sys.executable, "-c", WAITING], cwd=desk.folder, env={"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE,
@@ -222,12 +222,12 @@ def test_F66_an_interruption_ends_at_once_and_leaves_nothing(desk: Desk) -> None
     assert (
         process.returncode == 130 and "interrupted; no partial file is left" in message and "Traceback" not in message
     )
-    assert time.monotonic() - begun < 30  # 2 s on a machine with nothing else to do
+    assert time.monotonic() - begun < 30  # 2 s on an idle machine
     assert contents(desk.folder) == before
 
 
 @pytest.mark.parametrize(
-    "words",
+    "args",
     [
         ("optimize",),
         ("optimize", "s.yaml", "--budgett", "5"),
@@ -240,21 +240,21 @@ def test_F66_an_interruption_ends_at_once_and_leaves_nothing(desk: Desk) -> None
         ("data", "plants/stel"),
     ],
 )
-def test_F68_usage_errors_touch_nothing(desk: Desk, words: tuple[str, ...]) -> None:
+def test_F68_usage_errors_change_no_files(desk: Desk, args: tuple[str, ...]) -> None:
     before = contents(desk.folder)
-    answer = desk.ask(*words)
+    answer = desk.ask(*args)
     assert answer.code == 2 and "Error:" in answer.err and answer.out == ""
     assert contents(desk.folder) == before
 
 
-def test_F68_no_output_is_written_over_an_input(desk: Desk) -> None:
+def test_F68_annotate_never_overwrites_an_input(desk: Desk) -> None:
     path = desk.book(steel=works("M1", "M1"))
     before = path.read_bytes()
     answer = desk.ask("check", "s.yaml", "--annotate", "mine.xlsx")
     assert answer.code in (2, 8) and path.read_bytes() == before
 
 
-def test_an_earlier_run_that_is_damaged_is_not_taken_for_the_answer(with_run: Desk) -> None:
+def test_a_damaged_run_is_not_used_as_a_cached_result(with_run: Desk) -> None:
     (with_run.folder / "run" / "manifest.json").write_text("{", encoding="utf-8")
     answer = with_run.ask("optimize", "s.yaml", "--threads", "1", "--out", "run")
     assert answer.code == 8 and "already contains files" in answer.err

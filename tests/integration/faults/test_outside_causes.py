@@ -1,4 +1,4 @@
-"""What the system lacks is reported with its exit code, and is no internal error."""
+"""Missing resources of the system are reported with an exit code, and not as internal errors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="de
 
 
 def shell(line: str, folder: Path) -> tuple[int, str]:
-    """Exit code and stderr of a line of bash, in which $C is the command."""
+    """Return exit code and stderr of a line of bash, in which $C is the command."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "C": f"{sys.executable} -m ccs_model"}
     ended = subprocess.run(
         ["bash", "-c", line], cwd=folder, env=environment, capture_output=True, text=True, check=False
@@ -46,7 +46,7 @@ def test_errors_that_cannot_be_printed_keep_their_exit_code(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("words", ["check s.yaml", "init x"])
-def test_a_deleted_working_folder_is_named(words: str, tmp_path: Path) -> None:
+def test_a_deleted_working_folder_is_reported(words: str, tmp_path: Path) -> None:
     code, message = shell(f"mkdir gone; cd gone; rmdir ../gone; $C {words}", tmp_path)
     assert code == 8 and "the current folder does not exist" in message
 
@@ -71,7 +71,7 @@ def test_too_little_memory_is_reported(kilobytes: int, desk: Desk) -> None:
         (RuntimeError("a bug"), 1),
     ],
 )
-def test_errors_of_the_system_have_documented_codes(error: Exception, code: int) -> None:
+def test_system_errors_have_their_documented_exit_codes(error: Exception, code: int) -> None:
     found, message = outcome_of(error)
     assert found == code and message.startswith("ccs-model: ") and ("internal" in message) == (code == 1)
 
@@ -82,14 +82,14 @@ def test_errors_of_the_system_have_documented_codes(error: Exception, code: int)
      "replay {0}", "near-optimal {0}", "sweep merge {0}", "import gem {0} -o x", "import simccs {0} -o x --mode price",
      "frontier s.yaml --run {0}", "report {0}", "explain {0} M1", "sweep s.yaml --list {0}", "check {0} --upgrade x"],
 )  # fmt: skip
-def test_a_loop_of_links_is_a_file_error(desk: Desk, words: str) -> None:
+def test_a_symlink_loop_is_a_file_input_or_usage_error(desk: Desk, words: str) -> None:
     (desk.folder / "loop").symlink_to("loop")
     answer = desk.ask(*words.format("loop").split())
     assert answer.code in ((2, 8) if "--run" in words else (3, 8) if "simccs" in words else (8,)), answer.err
 
 
-def test_shared_memory_that_cannot_be_written_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Semaphores of several processes are files there, and their error names no file.
+def test_shared_memory_that_cannot_be_written_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Semaphores shared by processes are files in /dev/shm; the error of the system names no file.
     monkeypatch.setattr("os.access", lambda *_: False)
     code, text = outcome_of(OSError(errno.EROFS, "Read-only file system"))
     assert (code, text) == (8, "ccs-model: /dev/shm, which several processes need: Read-only file system")

@@ -1,4 +1,4 @@
-"""Files that a scenario names: F13 and F15, and everything else that may stand in a folder."""
+"""Paths in a scenario: files outside its folder (F13), unreadable files (F15) and further cases."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from .conftest import Desk, Told, csv_text, works
 
 OUTSIDE = "lies outside the scenario's folder"
-# Every key that names a file, as lines of a scenario.
+# Every scenario key that names a file: section and value.
 KEYS = {
     "extends": ("extends", "{}"),
     "inventory": ("plants", "{{inventory: ['{}']}}"),
@@ -20,8 +20,8 @@ KEYS = {
     "corridors": ("transport", "{{corridors: '{}'}}"),
     "calibration": ("calibration", "{{use: median, file: '{}'}}"),
 }
-# What a file of each kind may be called.
-ENDS = {
+# File suffix for each key.
+SUFFIXES = {
     "extends": ".yaml",
     "inventory": ".csv",
     "data": "",
@@ -31,22 +31,22 @@ ENDS = {
 }
 
 
-def named(desk: Desk, key: str, name: str) -> None:
+def set_path(desk: Desk, key: str, name: str) -> None:
     where, value = KEYS[key]
     desk.scenario(**{where: value.format(name)})
 
 
 @pytest.mark.parametrize("key", KEYS)
 @pytest.mark.parametrize("kind", ["upwards", "absolute", "link"])
-def test_F13_what_lies_outside_is_refused_and_its_path_shown(desk: Desk, reported: Told, key: str, kind: str) -> None:
+def test_F13_a_path_outside_the_folder_is_rejected_and_shown(desk: Desk, reported: Told, key: str, kind: str) -> None:
     inside = Desk(desk.folder / "inside")
     inside.put("mine.csv", csv_text(works("M1")))
-    secret = desk.put(f"secret{ENDS[key]}/x" if key == "data" else f"secret{ENDS[key]}", "secret words")
+    secret = desk.put(f"secret{SUFFIXES[key]}/x" if key == "data" else f"secret{SUFFIXES[key]}", "secret words")
     secret = secret.parent if key == "data" else secret
-    name = {"upwards": f"../{secret.name}", "absolute": str(secret), "link": f"link{ENDS[key]}"}[kind]
+    name = {"upwards": f"../{secret.name}", "absolute": str(secret), "link": f"link{SUFFIXES[key]}"}[kind]
     if kind == "link":
         (inside.folder / name).symlink_to(secret, target_is_directory=key == "data")
-    named(inside, key, name)
+    set_path(inside, key, name)
     answer = inside.ask("check", "s.yaml")
     assert answer.code == 3, answer.err
     assert OUTSIDE in answer.err and str(secret) in answer.err and "secret words" not in answer.err
@@ -54,12 +54,12 @@ def test_F13_what_lies_outside_is_refused_and_its_path_shown(desk: Desk, reporte
 
 
 @pytest.mark.parametrize("name", ["../" * 30 + "etc/passwd", "/etc/passwd"])
-def test_F13_the_password_file(desk: Desk, reported: Told, name: str) -> None:
+def test_F13_a_system_file_is_rejected(desk: Desk, reported: Told, name: str) -> None:
     desk.put("s.yaml", f"extends: {name}\n")
     assert f"s.yaml:1:10: extends: /etc/passwd {OUTSIDE} (allow it with --allow-outside)" in reported()
 
 
-def test_F13_allowed_it_is_read(desk: Desk) -> None:
+def test_F13_allow_outside_reads_an_inventory_outside_the_folder(desk: Desk) -> None:
     inside = Desk(desk.folder / "inside")
     inside.scenario(plants="{inventory: [../mine.csv]}")
     assert inside.ask("check", "s.yaml").code == 3
@@ -67,16 +67,16 @@ def test_F13_allowed_it_is_read(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("key", ["corridors", "calibration"])
-def test_F13_allowed_the_other_files_are_read_too(desk: Desk, key: str) -> None:
+def test_F13_allow_outside_reads_corridors_and_calibration_outside_the_folder(desk: Desk, key: str) -> None:
     inside = Desk(desk.folder / "inside")
     inside.put("mine.csv", csv_text(works("M1")))
-    desk.put(f"other{ENDS[key]}", "not what it should be")
-    named(inside, key, f"../other{ENDS[key]}")
+    desk.put(f"other{SUFFIXES[key]}", "not what it should be")
+    set_path(inside, key, f"../other{SUFFIXES[key]}")
     answer = inside.ask("check", "s.yaml", "--allow-outside")
     assert answer.code == 3 and OUTSIDE not in answer.err and "other" in answer.err
 
 
-def test_F13_a_file_of_a_data_folder_that_is_a_link_to_outside(desk: Desk, reported: Told) -> None:
+def test_F13_a_link_to_outside_in_a_data_folder_is_rejected(desk: Desk, reported: Told) -> None:
     inside = Desk(desk.folder / "inside")
     inside.put("mine.csv", csv_text(works("M1")))
     desk.put("sites.csv", "site\nx\n")
@@ -100,7 +100,7 @@ def test_F13_a_file_of_a_data_folder_that_is_a_link_to_outside(desk: Desk, repor
         ("loop.csv", "loop.csv: "),
     ],
 )
-def test_F15_what_cannot_be_read_names_the_path_and_the_reason(
+def test_F15_an_unreadable_file_is_reported_with_its_path_and_the_reason(
     desk: Desk, reported: Told, name: str, words: str
 ) -> None:
     (desk.folder / "a" / "folder.csv").mkdir(parents=True)
@@ -111,7 +111,9 @@ def test_F15_what_cannot_be_read_names_the_path_and_the_reason(
     assert words in message and "s.yaml:2" in message and "plants.inventory[0]" in message
 
 
-def test_F15_without_leave_to_read(desk: Desk, reported: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_F15_a_file_without_read_permission_is_reported(
+    desk: Desk, reported: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
     opened = os.open
 
     def rejected(path: str | Path, *args: int) -> int:
@@ -123,26 +125,26 @@ def test_F15_without_leave_to_read(desk: Desk, reported: Told, monkeypatch: pyte
     assert f"cannot read {desk.folder / 'mine.csv'}: permission denied" in reported(8)
 
 
-# More of the kind.
+# Further cases.
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
 @pytest.mark.parametrize("key", [key for key in KEYS if key not in ("extends", "data")])
 @pytest.mark.parametrize("kind", ["pipe", "/dev/zero"])
-def test_what_is_no_regular_file_never_hangs(desk: Desk, key: str, kind: str) -> None:
-    name = f"odd{ENDS[key]}"
+def test_an_irregular_file_is_rejected_without_hanging(desk: Desk, key: str, kind: str) -> None:
+    name = f"odd{SUFFIXES[key]}"
     if kind == "pipe":
         os.mkfifo(desk.folder / name)
     else:
         (desk.folder / name).symlink_to(kind)
-    named(desk, key, name)
+    set_path(desk, key, name)
     begun = time.monotonic()
     answer = desk.ask("check", "s.yaml", "--allow-outside")
     assert answer.code == 8 and "is not a regular file" in answer.err
     assert time.monotonic() - begun < 30
 
 
-def test_what_editors_and_spreadsheets_leave_in_a_data_folder_is_passed_over(desk: Desk) -> None:
+def test_auxiliary_files_of_other_programs_in_a_data_folder_are_ignored(desk: Desk) -> None:
     desk.put("tables/~$sites.xlsx", b"\x05user")
     desk.put("tables/.DS_Store", b"\0\0\0\1Bud1")
     desk.put("tables/README.md", "for people")
@@ -150,25 +152,25 @@ def test_what_editors_and_spreadsheets_leave_in_a_data_folder_is_passed_over(des
     assert desk.check().code == 0
 
 
-def test_a_lock_file_of_excel_as_inventory_is_told(desk: Desk, reported: Told) -> None:
+def test_an_excel_lock_file_as_inventory_is_reported(desk: Desk, reported: Told) -> None:
     desk.put("~$inv.xlsx", b"\x04user\x00\x00 \x00u\x00s\x00e\x00r")
     desk.scenario(plants="{inventory: ['~$inv.xlsx']}")
     assert "is a lock file of Excel without rows" in reported()
 
 
-def test_a_name_in_other_letters_says_which_file_is_there(desk: Desk, reported: Told) -> None:
+def test_a_file_name_in_the_wrong_case_is_reported_with_the_existing_file(desk: Desk, reported: Told) -> None:
     desk.scenario(plants="{inventory: [Mine.CSV]}")
     assert "no such file or directory" in (message := reported(8)) and "did you mean 'mine.csv'?" in message
 
 
-def test_a_data_folder_that_is_a_file_or_not_there(desk: Desk, reported: Told) -> None:
+def test_a_data_folder_that_is_a_file_or_missing_is_reported(desk: Desk, reported: Told) -> None:
     desk.scenario(data="mine.csv")
     assert "it is a file, expected a folder" in reported(8)
     desk.scenario(data="nothing")
     assert "no such folder" in reported(8)
 
 
-def test_a_table_of_a_data_folder_that_is_no_table(desk: Desk, reported: Told) -> None:
+def test_unknown_files_in_a_data_folder_are_reported(desk: Desk, reported: Told) -> None:
     desk.put("tables/storage/site.csv", "site\nx\n")
     desk.put("tables/storage/old.xls", "x")
     desk.scenario(data="tables")
@@ -178,7 +180,7 @@ def test_a_table_of_a_data_folder_that_is_no_table(desk: Desk, reported: Told) -
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
-def test_a_pipe_in_a_data_folder_never_hangs(desk: Desk, reported: Told) -> None:
+def test_a_fifo_in_a_data_folder_is_rejected_without_hanging(desk: Desk, reported: Told) -> None:
     (desk.folder / "tables" / "storage").mkdir(parents=True)
     os.mkfifo(desk.folder / "tables" / "storage" / "sites.csv")
     desk.scenario(data="tables")
@@ -202,7 +204,9 @@ def test_a_pipe_in_a_data_folder_never_hangs(desk: Desk, reported: Told) -> None
         ("terrain", b"\0\0\0", "odd.csv"),
     ],
 )
-def test_other_files_of_no_use(desk: Desk, reported: Told, key: str, content: str | bytes, words: str) -> None:
-    desk.put(f"odd{ENDS[key]}", content)
-    named(desk, key, f"odd{ENDS[key]}")
+def test_invalid_corridor_calibration_and_terrain_files_are_reported(
+    desk: Desk, reported: Told, key: str, content: str | bytes, words: str
+) -> None:
+    desk.put(f"odd{SUFFIXES[key]}", content)
+    set_path(desk, key, f"odd{SUFFIXES[key]}")
     assert words in reported()

@@ -1,4 +1,4 @@
-"""Every answer of the solver is verified: F52–F62."""
+"""Every result of the solver is verified: F52–F62."""
 
 from __future__ import annotations
 
@@ -28,43 +28,43 @@ from tests.paths import ROOT
 
 from .conftest import Answer, Desk
 
-ONE = SolverOptions(threads=1)
+ONE_THREAD = SolverOptions(threads=1)
 MODEL = pyo.ConcreteModel
 
 
 @pytest.fixture
 def runs(desk: Desk) -> Callable[[], list[Path]]:
-    """The run folders and files that `optimize` wrote beside the earlier run."""
+    """Return a function that lists the run folders and files of `optimize`, without the earlier run."""
     return lambda: sorted(path for path in (desk.folder / "runs").iterdir() if not path.name.startswith("earlier"))
 
 
-def ask(desk: Desk, *words: str) -> Answer:
+def run_optimize(desk: Desk, *words: str) -> Answer:
     return desk.ask("optimize", "s.yaml", "--threads", "1", *words)
 
 
 @pytest.fixture
-def solved_as(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Replace the answer of HiGHS in the first stage."""
+def replace_outcome(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Return a function that replaces the outcome of HiGHS in the first stage."""
 
-    def made(change: Callable[[Matrix, Outcome], Outcome], *, second: Outcome | None = None) -> None:
+    def replace_with(change: Callable[[Matrix, Outcome], Outcome], *, second: Outcome | None = None) -> None:
         solve = optimize.solve_program
 
-        def other(highs: Highs, **words: Any) -> MipOutcome:
+        def solve_and_replace(highs: Highs, **words: Any) -> MipOutcome:
             found = solve(highs, **words)
             return MipOutcome(change(highs.matrix, found.outcome), found.relaxation)
 
-        monkeypatch.setattr(optimize, "solve_program", other)
+        monkeypatch.setattr(optimize, "solve_program", solve_and_replace)
         if second is not None:
             monkeypatch.setattr(belief, "point_without_presolve", lambda *_: second)
 
-    return made
+    return replace_with
 
 
-NOTHING = Outcome("infeasible", np.nan, np.nan, None, None, None)
+INFEASIBLE = Outcome("infeasible", np.nan, np.nan, None, None, None)
 
 
-def small() -> Matrix:
-    """Most of 3a + 2b with 2a + 3b ≤ 4, both whole up to 1: a alone, 3."""
+def small_matrix() -> Matrix:
+    """Maximise 3a + 2b subject to 2a + 3b ≤ 4 with binary a and b; the optimum is 3 with a = 1 and b = 0."""
     m = MODEL()
     m.a, m.b = pyo.Var(domain=pyo.Binary), pyo.Var(domain=pyo.Binary)
     m.room = pyo.Constraint(expr=2 * m.a + 3 * m.b <= 4)
@@ -73,9 +73,9 @@ def small() -> Matrix:
 
 
 @pytest.mark.slow
-def test_F52_no_budget_for_a_required_plant(desk: Desk, runs: Callable[[], list[Path]]) -> None:
+def test_F52_a_required_plant_without_a_budget_is_infeasible(desk: Desk, runs: Callable[[], list[Path]]) -> None:
     desk.scenario(plants="{inventory: [mine.csv], require: [M1]}", budget="{total_mn: 0}")
-    answer = ask(desk)
+    answer = run_optimize(desk)
     assert answer.code == 4 and answer.out == ""
     assert "spending_within_budget" in answer.err and "million CNY would restore feasibility" in answer.err
     (folder,) = runs()
@@ -86,77 +86,77 @@ def test_F52_no_budget_for_a_required_plant(desk: Desk, runs: Callable[[], list[
     assert book.sheetnames == ["Infeasible"]
     cells = " ".join(str(cell.value) for row in book["Infeasible"].iter_rows() for cell in row if cell.value)
     assert reported["conflicts"][0] in cells
-    # The cached report gives the same message.
-    again = ask(desk)
+    # The cached run gives the same message.
+    again = run_optimize(desk)
     assert (again.code, again.err) == (4, answer.err)
 
 
 def test_F53_a_plan_that_a_second_solve_finds_is_written(
-    desk: Desk, runs: Callable[[], list[Path]], solved_as: Callable[..., None]
+    desk: Desk, runs: Callable[[], list[Path]], replace_outcome: Callable[..., None]
 ) -> None:
-    solved_as(lambda matrix, outcome: NOTHING)
-    assert ask(desk).code == 0
+    replace_outcome(lambda matrix, outcome: INFEASIBLE)
+    assert run_optimize(desk).code == 0
     assert (runs()[0] / "plan.xlsx").exists()
 
 
 @pytest.mark.slow
-def test_F53_a_plan_that_the_elastic_program_finds_is_written(
-    desk: Desk, runs: Callable[[], list[Path]], solved_as: Callable[..., None]
+def test_F53_a_plan_that_the_elastic_model_finds_is_written(
+    desk: Desk, runs: Callable[[], list[Path]], replace_outcome: Callable[..., None]
 ) -> None:
-    solved_as(lambda matrix, outcome: NOTHING, second=NOTHING)
-    answer = ask(desk)
+    replace_outcome(lambda matrix, outcome: INFEASIBLE, second=INFEASIBLE)
+    answer = run_optimize(desk)
     assert answer.code == 0, answer.err
     plan = json.loads((runs()[0] / "plan.json").read_text(encoding="utf-8"))
     assert plan["status"] != "limit" and {each["plant"] for each in plan["retrofits"]} == {"M1"}
     assert all(check["holds"] for check in plan["checks"])
 
 
-def test_F53_without_agreement_and_without_a_plan_the_program_is_saved(
-    desk: Desk, runs: Callable[[], list[Path]], solved_as: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+def test_F53_the_model_is_saved_if_solves_contradict_each_other_without_a_plan(
+    desk: Desk, runs: Callable[[], list[Path]], replace_outcome: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    solved_as(lambda matrix, outcome: NOTHING, second=NOTHING)
+    replace_outcome(lambda matrix, outcome: INFEASIBLE, second=INFEASIBLE)
     monkeypatch.setattr(belief, "elastic_opinion", lambda *_: ("contradiction", None))
-    answer = ask(desk)
+    answer = run_optimize(desk)
     assert answer.code == 7 and "an elastic model needs to violate no constraint" in answer.err
     (saved,) = runs()
     assert saved.suffix == ".mps" and saved.name in answer.err
     assert saved.read_text(encoding="utf-8").startswith("NAME")
 
 
-def test_F53_opinions_of_programs_small_enough_to_see_through() -> None:
-    matrix = small()
-    opinion, plan = elastic_opinion(matrix, ONE, float("inf"))
-    assert opinion == "plan" and plan is not None
+def test_F53_the_elastic_model_classifies_small_models() -> None:
+    matrix = small_matrix()
+    result, plan = elastic_opinion(matrix, ONE_THREAD, float("inf"))
+    assert result == "plan" and plan is not None
     assert (plan.status, plan.objective) == ("optimal", pytest.approx(3.0))
     m = MODEL()
     m.a, m.b = pyo.Var(domain=pyo.Binary), pyo.Var(domain=pyo.Binary)
-    m.even = pyo.Constraint(expr=2 * m.a + 2 * m.b == 1)  # half of each, but no whole ones
+    m.even = pyo.Constraint(expr=2 * m.a + 2 * m.b == 1)  # feasible for continuous, but not for binary a and b
     m.objective = pyo.Objective(expr=m.a)
-    assert elastic_opinion(matrix_of(m), ONE, float("inf")) == ("infeasible", None)
+    assert elastic_opinion(matrix_of(m), ONE_THREAD, float("inf")) == ("infeasible", None)
     m.more = pyo.Constraint(expr=m.a + m.b >= 3)
-    assert elastic_opinion(matrix_of(m), ONE, float("inf")) == ("infeasible", None)
+    assert elastic_opinion(matrix_of(m), ONE_THREAD, float("inf")) == ("infeasible", None)
 
 
 @pytest.mark.parametrize("kind", ["a row", "a whole number"])
-def test_F54_an_optimum_that_breaks_a_row_or_is_not_whole_is_not_believed(
-    desk: Desk, runs: Callable[[], list[Path]], solved_as: Callable[..., None], kind: str,
+def test_F54_an_optimum_that_violates_a_row_or_integrality_is_rejected(
+    desk: Desk, runs: Callable[[], list[Path]], replace_outcome: Callable[..., None], kind: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    def broken(matrix: Matrix, outcome: Outcome) -> Outcome:
+    def violated(matrix: Matrix, outcome: Outcome) -> Outcome:
         assert outcome.x is not None
         x = outcome.x.copy()
         built = matrix.columns_of("build")
         if kind == "a row":
-            x[built] = 1.0  # every option of the one stream at once
+            x[built] = 1.0  # every option of the only stream at once
         else:
             x[built[np.argmax(x[built])]] = 0.5
         return replace(outcome, x=x)
 
-    solved_as(broken)
-    # The stages that would mend the point are kept from it.
+    replace_outcome(violated)
+    # Disable the stages that would repair the solution.
     monkeypatch.setattr(optimize, "break_ties", lambda highs, chosen, **_: chosen)
     monkeypatch.setattr(optimize, "marginal_budget", lambda *_: None)
-    answer = ask(desk)
+    answer = run_optimize(desk)
     assert answer.code == 7, answer.err
     assert "verification of the plan failed" in answer.err
     (saved,) = runs()
@@ -164,25 +164,25 @@ def test_F54_an_optimum_that_breaks_a_row_or_is_not_whole_is_not_believed(
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_F55_what_is_not_finite_never_reaches_the_solver(
+def test_F55_non_finite_coefficients_never_reach_the_solver(
     desk: Desk, bad: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    compiled = optimize.matrix_of
+    original_matrix_of = optimize.matrix_of
 
-    def with_one_bad(model: Any) -> Matrix:
-        matrix = compiled(model)
+    def with_non_finite(model: Any) -> Matrix:
+        matrix = original_matrix_of(model)
         matrix.rows.data[0] = bad
         return matrix
 
-    monkeypatch.setattr(optimize, "matrix_of", with_one_bad)
-    answer = ask(desk)
+    monkeypatch.setattr(optimize, "matrix_of", with_non_finite)
+    answer = run_optimize(desk)
     assert answer.code == 1
     assert "is not a finite number; nothing was solved" in answer.err
 
 
-def test_F55_nor_by_any_other_way_in() -> None:
-    highs = Highs(small(), ONE)
-    for way in (
+def test_F55_later_changes_of_the_model_reject_non_finite_numbers() -> None:
+    highs = Highs(small_matrix(), ONE_THREAD)
+    for change in (
         lambda: highs.set_costs(np.array([1.0, np.nan])),
         lambda: highs.set_objective(np.array([np.inf, 1.0]), maximise=True),
         lambda: highs.set_coefficient(0, 0, np.nan),
@@ -190,11 +190,13 @@ def test_F55_nor_by_any_other_way_in() -> None:
         lambda: highs.add_sparse_row(np.array([0]), np.array([np.inf]), 0.0, 1.0),
     ):
         with pytest.raises(CcsModelError, match="not a finite number") as caught:
-            way()
+            change()
         assert caught.value.exit_code == 1
 
 
-def test_F56_what_could_grow_for_ever_is_named_with_its_limit(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_F56_an_unbounded_variable_is_reported_with_the_missing_bound(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     build = optimize.unshared_model
 
     def unlimited(problem: Any) -> MODEL:
@@ -205,31 +207,31 @@ def test_F56_what_could_grow_for_ever_is_named_with_its_limit(desk: Desk, monkey
         return model
 
     monkeypatch.setattr(optimize, "unshared_model", unlimited)
-    answer = ask(desk)
+    answer = run_optimize(desk)
     assert answer.code == 3, answer.err
     assert "the objective max_abatement is unbounded: credit_ktpa has no limit" in answer.err
     assert "set an upper bound of credit_ktpa" in answer.err
 
 
-def test_F56_of_several_columns_those_without_a_limit_are_found() -> None:
+def test_F56_only_unbounded_columns_are_found() -> None:
     m = MODEL()
     m.a, m.b = pyo.Var(bounds=(0, 5)), pyo.Var(bounds=(0, None))
     m.objective = pyo.Objective(expr=9 * m.a + m.b, sense=pyo.maximize)
     m.room = pyo.Constraint(expr=m.a - m.b <= 3)
-    assert [column.name for column in columns_without_limit(matrix_of(m), ONE, 10.0)] == ["b"]
+    assert [column.name for column in columns_without_limit(matrix_of(m), ONE_THREAD, 10.0)] == ["b"]
 
 
-def test_F58_a_limit_before_any_plan(
-    desk: Desk, runs: Callable[[], list[Path]], solved_as: Callable[..., None]
+def test_F58_a_time_limit_without_an_incumbent_ends_with_exit_code_5(
+    desk: Desk, runs: Callable[[], list[Path]], replace_outcome: Callable[..., None]
 ) -> None:
-    solved_as(lambda matrix, outcome: replace(NOTHING, status="limit"))
-    answer = ask(desk, "--time-limit", "7")
+    replace_outcome(lambda matrix, outcome: replace(INFEASIBLE, status="limit"))
+    answer = run_optimize(desk, "--time-limit", "7")
     assert answer.code == 5 and len(runs()) == 1
     assert json.loads((runs()[0] / "plan.json").read_text(encoding="utf-8"))["status"] == "limit"
 
 
-def wide() -> tuple[Matrix, Matrix]:
-    """One program twice: in thousand tonnes and million money, and with coefficients from 1e-9 to 1e12."""
+def well_and_badly_scaled() -> tuple[Matrix, Matrix]:
+    """Return the same model in kt and million, and with coefficients scaled by 1e-9 and 1e12."""
     rng = np.random.default_rng(7)
     m = MODEL()
     m.k = pyo.RangeSet(0, 5)
@@ -238,58 +240,60 @@ def wide() -> tuple[Matrix, Matrix]:
     m.within = pyo.Constraint(m.k, rule=lambda m, k: m.flow[k] <= size[k] * m.build[k])
     m.money = pyo.Constraint(expr=sum(cost[k] * m.build[k] for k in m.k) <= 0.6 * cost.sum())
     m.objective = pyo.Objective(expr=sum(m.flow[k] for k in m.k), sense=pyo.maximize)
-    sound = matrix_of(m)
-    is_money = np.array([constraint == "money" for constraint, _ in sound.row_constraints])
+    well_scaled = matrix_of(m)
+    is_money = np.array([constraint == "money" for constraint, _ in well_scaled.row_constraints])
     row = np.where(is_money, 1e12, 1.0)
-    column = np.where([each.variable == "flow" for each in sound.columns], 1e-9, 1.0)
-    odd = replace(
-        sound,
-        rows=sparse.csc_array(sparse.diags_array(row) @ sound.rows @ sparse.diags_array(column)),
-        row_lower=sound.row_lower * row, row_upper=sound.row_upper * row,
-        lower=sound.lower / column, upper=sound.upper / column, costs=sound.costs * column,
+    column = np.where([each.variable == "flow" for each in well_scaled.columns], 1e-9, 1.0)
+    badly_scaled = replace(
+        well_scaled,
+        rows=sparse.csc_array(sparse.diags_array(row) @ well_scaled.rows @ sparse.diags_array(column)),
+        row_lower=well_scaled.row_lower * row, row_upper=well_scaled.row_upper * row,
+        lower=well_scaled.lower / column, upper=well_scaled.upper / column, costs=well_scaled.costs * column,
     )  # fmt: skip
-    return sound, odd
+    return well_scaled, badly_scaled
 
 
-def test_F59_coefficients_far_apart_are_scaled_and_the_answer_is_the_same() -> None:
-    sound, odd = wide()
-    assert not scaling_of(sound).is_needed and warning_of(sound) == ""
-    assert scaling_of(odd).is_needed
-    reported = warning_of(odd)
+def test_F59_a_badly_scaled_model_is_rescaled_to_the_same_optimum() -> None:
+    well_scaled, badly_scaled = well_and_badly_scaled()
+    assert not scaling_of(well_scaled).is_needed and warning_of(well_scaled) == ""
+    assert scaling_of(badly_scaled).is_needed
+    reported = warning_of(badly_scaled)
     assert "from" in reported and "money (" in reported
-    answers = [Highs(matrix, replace(ONE, gap_share=0.0)).run(10, "test") for matrix in (sound, odd)]
+    answers = [
+        Highs(matrix, replace(ONE_THREAD, gap_share=0.0)).run(10, "test") for matrix in (well_scaled, badly_scaled)
+    ]
     assert answers[0].objective == pytest.approx(answers[1].objective, rel=1e-6)
     assert answers[1].x is not None
-    activity = odd.rows @ answers[1].x
-    assert (activity <= odd.row_upper * (1 + 1e-6) + 1e-6).all()
+    activity = badly_scaled.rows @ answers[1].x
+    assert (activity <= badly_scaled.row_upper * (1 + 1e-6) + 1e-6).all()
     relaxed = []
-    for matrix in (sound, odd):
-        highs = Highs.relaxed(matrix, ONE)
+    for matrix in (well_scaled, badly_scaled):
+        highs = Highs.relaxed(matrix, ONE_THREAD)
         relaxed.append(highs.run(10, "test"))
-    money = int(sound.rows_of("money")[0])
+    money = int(well_scaled.rows_of("money")[0])
     assert relaxed[0].row_dual is not None and relaxed[1].row_dual is not None
     assert relaxed[1].row_dual[money] * 1e12 == pytest.approx(relaxed[0].row_dual[money], rel=1e-6)
 
 
 @pytest.mark.slow
-def test_F59_the_worst_rows_stand_in_a_warning(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_F59_the_scaling_warning_is_printed(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(optimize, "warning_of", lambda matrix: "coefficients reach far. The worst rows: money (1 to 2)")
-    answer = ask(desk)
+    answer = run_optimize(desk)
     assert answer.code == 0 and "warning: coefficients reach far. The worst rows: money" in answer.err
 
 
 @pytest.mark.slow
-def test_F60_other_threads_in_one_process() -> None:
+def test_F60_the_number_of_threads_may_change_in_one_process() -> None:
     for threads in (1, 2, 1):
-        found = Highs(small(), SolverOptions(threads=threads)).run(10, "test")
+        found = Highs(small_matrix(), SolverOptions(threads=threads)).run(10, "test")
         assert (found.status, found.objective) == ("optimal", pytest.approx(3.0))
 
 
 @pytest.fixture
-def elsewhere(desk: Desk) -> Iterator[Callable[[str], subprocess.CompletedProcess[str]]]:
-    """`optimize` in a process of its own, with another module highspy in front of the real one."""
+def run_with_highspy(desk: Desk) -> Iterator[Callable[[str], subprocess.CompletedProcess[str]]]:
+    """Return a function that runs `optimize` in a subprocess with a replacement of the module highspy."""
 
-    def made(module: str) -> subprocess.CompletedProcess[str]:
+    def run(module: str) -> subprocess.CompletedProcess[str]:
         desk.put("lib/highspy/__init__.py", module)
         if "version" in module:
             desk.put("lib/highspy-1.7.2.dist-info/METADATA", "Metadata-Version: 2.1\nName: highspy\nVersion: 1.7.2\n")
@@ -298,7 +302,7 @@ def elsewhere(desk: Desk) -> Iterator[Callable[[str], subprocess.CompletedProces
             timeout=300, env={"PYTHONPATH": f"{desk.folder / 'lib'}:{ROOT}"}, check=False,
         )  # fmt: skip
 
-    yield made
+    yield run
 
 
 @pytest.mark.slow
@@ -309,10 +313,10 @@ def elsewhere(desk: Desk) -> Iterator[Callable[[str], subprocess.CompletedProces
         ("version = 1", "the solver is too old (highspy 1.7.2"),
     ],
 )
-def test_F62_without_a_solver_the_line_that_installs_it_is_told(
-    elsewhere: Callable[[str], subprocess.CompletedProcess[str]], module: str, words: str
+def test_F62_an_unusable_solver_is_reported_with_the_install_command(
+    run_with_highspy: Callable[[str], subprocess.CompletedProcess[str]], module: str, words: str
 ) -> None:
-    done = elsewhere(module)
+    done = run_with_highspy(module)
     assert done.returncode == 6, done.stderr
     assert words in done.stderr and 'python -m pip install "highspy>=1.11"' in done.stderr
     assert "Traceback" not in done.stderr

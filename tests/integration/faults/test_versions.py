@@ -1,4 +1,4 @@
-"""Files of older and newer versions: the message names the version and what to do."""
+"""Files of older and newer versions are reported with the version and the required action."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .conftest import SCENARIO, Desk
 
 
 @pytest.mark.parametrize("given", ["99", "0.3", "1.0.0", '"0.10"'])
-def test_a_scenario_of_a_newer_format_names_both_versions(desk: Desk, given: str) -> None:
+def test_a_scenario_of_a_newer_format_is_reported_with_both_versions(desk: Desk, given: str) -> None:
     desk.put("s.yaml", f"schema: {given}\n" + SCENARIO)
     number = given.strip('"')
     answer = desk.check()
@@ -23,7 +23,7 @@ def test_a_scenario_of_a_newer_format_names_both_versions(desk: Desk, given: str
     assert answer.lines[0].startswith(f"s.yaml:1:9: schema: {what} (install a newer version")
 
 
-def test_a_scenario_of_the_present_format_may_say_so(desk: Desk) -> None:
+def test_a_scenario_may_state_the_current_format(desk: Desk) -> None:
     for text in ("0.2", '"0.2"'):
         desk.put("base.yaml", f"schema: {text}\n" + SCENARIO)
         desk.put("s.yaml", f"schema: {text}\nextends: base.yaml\n")
@@ -41,13 +41,13 @@ def test_a_scenario_of_an_older_format_is_upgraded(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("given", ["two", "[1]", "true", ""])
-def test_what_is_no_format_is_said_to_be_none(desk: Desk, given: str) -> None:
+def test_an_invalid_format_is_reported(desk: Desk, given: str) -> None:
     desk.put("s.yaml", f"schema: {given}\n" + SCENARIO)
     answer = desk.check()
     assert answer.code == 3 and "schema: expected 0.2" in answer.lines[0]
 
 
-def a_run(desk: Desk, schema: str, version: str) -> None:
+def put_run(desk: Desk, schema: str, version: str) -> None:
     desk.put("run/plan.json", json.dumps({"schema": schema, "status": "optimal"}))
     manifest = {"run_sha256": "0", "versions": {"ccs-model": version}}
     desk.put("run/manifest.json", json.dumps(manifest))
@@ -71,10 +71,10 @@ def a_run(desk: Desk, schema: str, version: str) -> None:
         ("ccs-model/sweep/2", "0.2.0", ("is not of schema ccs-model/plan/2", "")),
     ],
 )
-def test_a_run_of_another_format_names_both_versions(
+def test_a_run_of_another_format_is_reported_with_both_versions(
     desk: Desk, schema: str, version: str, words: tuple[str, str]
 ) -> None:
-    a_run(desk, schema, version)
+    put_run(desk, schema, version)
     for command in (("verify", "run"), ("export", "run", "--format", "csv"), ("explain", "run", "M1")):
         answer = desk.ask(*command)
         assert answer.code == 3 and all(each in answer.lines[0] for each in words), answer.err
@@ -82,15 +82,15 @@ def test_a_run_of_another_format_names_both_versions(
         assert f"ccs-model {ccs_model.__version__} reads ccs-model/plan/2" in answer.lines[0]
 
 
-def test_a_run_of_another_version_whose_scenario_cannot_be_read_names_the_version(desk: Desk) -> None:
-    a_run(desk, "ccs-model/plan/2", "0.3.1")
+def test_a_run_of_another_version_with_an_unreadable_scenario_is_reported(desk: Desk) -> None:
+    put_run(desk, "ccs-model/plan/2", "0.3.1")
     for command in (("export", "run", "--format", "csv"), ("explain", "run", "M1")):
         answer = desk.ask(*command)
         assert answer.code == 3 and "key_of_tomorrow: unknown key" in answer.err
         assert answer.lines[0].startswith(f"run: was written by ccs-model 0.3.1, and this is {ccs_model.__version__}")
 
 
-def test_other_files_of_another_format_name_it(desk: Desk) -> None:
+def test_sweeps_and_calibrations_of_another_format_are_reported(desk: Desk) -> None:
     desk.put("sweep/sweep.json", json.dumps({"schema": "ccs-model/sweep/1"}))
     merged = desk.ask("sweep", "merge", "sweep")
     assert merged.code == 3 and "older format ccs-model/sweep/1" in merged.err

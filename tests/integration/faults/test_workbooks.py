@@ -1,4 +1,4 @@
-"""Workbooks that are read: F40–F44, and more of what stands in a planner's workbook."""
+"""Workbooks as inventory: F40–F44 and further cases."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 SHEET = "xl/worksheets/sheet1.xml"
 
 
-def repacked(path: Path, part: str, change: Callable[[bytes], bytes]) -> None:
-    """The workbook with one part changed, or added where there is none."""
+def replace_part(path: Path, part: str, change: Callable[[bytes], bytes]) -> None:
+    """Change one part of the workbook, or add it if it does not exist."""
     with zipfile.ZipFile(path) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
     parts[part] = change(parts.get(part, b""))
@@ -30,25 +30,25 @@ def repacked(path: Path, part: str, change: Callable[[bytes], bytes]) -> None:
             archive.writestr(name, raw)
 
 
-def edited(path: Path, edit: Callable[[openpyxl.Workbook], None]) -> None:
+def edit_workbook(path: Path, edit: Callable[[openpyxl.Workbook], None]) -> None:
     book = openpyxl.load_workbook(path)
     edit(book)
     book.save(path)
 
 
-def test_F40_a_bomb_is_refused_before_it_is_unpacked(
+def test_F40_a_zip_bomb_is_rejected_before_it_is_unpacked(
     desk: Desk, reported: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = desk.book(steel=works("M1"))
-    repacked(path, "xl/media/zeros.bin", lambda _: bytes(30_000_000))
+    replace_part(path, "xl/media/zeros.bin", lambda _: bytes(30_000_000))
     assert "mine.xlsx: would unpack to" in (message := reported()) and "times its size" in message
     monkeypatch.setattr(workbook_guard, "LARGEST_UNPACKED", 20_000_000)
     assert "bytes, expected at most 20,000,000" in reported()
 
 
-def test_F40_a_size_that_is_declared_too_small_is_no_way_round(desk: Desk, reported: Told) -> None:
+def test_F40_a_part_larger_than_its_declared_size_is_rejected(desk: Desk, reported: Told) -> None:
     path = desk.book(steel=works("M1"))
-    repacked(path, SHEET, lambda raw: raw + b" " * 3_000_000)
+    replace_part(path, SHEET, lambda raw: raw + b" " * 3_000_000)
     raw = bytearray(path.read_bytes())
     with zipfile.ZipFile(io.BytesIO(bytes(raw))) as archive:
         real = archive.getinfo(SHEET).file_size
@@ -68,16 +68,18 @@ def test_F40_a_size_that_is_declared_too_small_is_no_way_round(desk: Desk, repor
     ],
 )
 @pytest.mark.parametrize("part", [SHEET, "xl/sharedStrings.xml", "[Content_Types].xml", "xl/_rels/workbook.xml.rels"])
-def test_F41_entities_are_refused_without_reading_anything(desk: Desk, reported: Told, entity: str, part: str) -> None:
+def test_F41_xml_entities_are_rejected_without_being_resolved(
+    desk: Desk, reported: Told, entity: str, part: str
+) -> None:
     path = desk.book(steel=works("M1"))
-    repacked(
+    replace_part(
         path, part, lambda raw: entity.encode() + raw.partition(b"?>")[2] if b"?>" in raw else entity.encode() + raw
     )
     message = reported()
     assert f"mine.xlsx: its part {part} has a DOCTYPE" in message and "root:" not in message
 
 
-def test_F43_formulas_without_values_name_their_cells(desk: Desk, reported: Told) -> None:
+def test_F43_formulas_without_computed_values_are_reported_at_their_cells(desk: Desk, reported: Told) -> None:
     rows = works("M1", "M2")
     rows[1][8], rows[2][1] = "=2500*2", '="Works "&A3'
     desk.book(steel=rows)
@@ -97,13 +99,15 @@ def test_F43_formulas_without_values_name_their_cells(desk: Desk, reported: Told
         (b"<html><body>log in</body></html>", "an HTML or XML document"),
     ],
 )
-def test_F44_what_is_no_xlsx_is_called_by_its_name(desk: Desk, reported: Told, raw: bytes, kind: str) -> None:
+def test_F44_a_file_that_is_not_xlsx_is_reported_by_its_format(
+    desk: Desk, reported: Told, raw: bytes, kind: str
+) -> None:
     desk.put("mine.xlsx", raw)
     desk.scenario(plants="{inventory: [mine.xlsx]}")
     assert f"mine.xlsx: this is {kind}, expected .xlsx" in reported()
 
 
-def test_F44_a_binary_workbook_and_a_download_cut_off(desk: Desk, reported: Told) -> None:
+def test_F44_truncated_and_binary_workbooks_are_reported(desk: Desk, reported: Told) -> None:
     path = desk.book(steel=works("M1"))
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
@@ -116,26 +120,26 @@ def test_F44_a_binary_workbook_and_a_download_cut_off(desk: Desk, reported: Told
     assert "mine.xls: this is a binary Excel workbook (.xlsb), expected .xlsx" in reported()
 
 
-# More of the kind.
+# Further cases.
 
 
-def test_cells_that_are_merged_over_rows_are_told(desk: Desk, reported: Told) -> None:
+def test_cells_merged_across_rows_are_reported(desk: Desk, reported: Told) -> None:
     path = desk.book(steel=works("M1", "M2", "M3"))
-    edited(path, lambda book: book["steel"].merge_cells("C2:C4"))
+    edit_workbook(path, lambda book: book["steel"].merge_cells("C2:C4"))
     message = reported()
     for cell in ("C3", "C4"):
         assert f"mine.xlsx:steel!{cell}: is covered by a merged cell (unmerge it" in message
 
 
-def test_a_title_merged_over_the_header_says_where_the_header_is(desk: Desk, reported: Told) -> None:
+def test_a_merged_title_above_the_header_is_reported_with_the_line_of_the_header(desk: Desk, reported: Told) -> None:
     path = desk.book(steel=[["Our works, 2026"], [], *works("M1")])
-    edited(path, lambda book: book["steel"].merge_cells("A1:F1"))
+    edit_workbook(path, lambda book: book["steel"].merge_cells("A1:F1"))
     message = reported()
     assert "mine.xlsx:steel!A3: the header is on line 3, expected on the first" in message
     assert "without plants" not in message
 
 
-def test_hidden_rows_columns_and_sheets_are_read_like_the_others(desk: Desk, reported: Told) -> None:
+def test_hidden_rows_columns_and_sheets_are_read(desk: Desk, reported: Told) -> None:
     path = desk.book(steel=works("M1", "M2"), Archive=[["x"]])
 
     def hide(book: openpyxl.Workbook) -> None:
@@ -143,13 +147,13 @@ def test_hidden_rows_columns_and_sheets_are_read_like_the_others(desk: Desk, rep
         book["steel"].column_dimensions["D"].hidden = True
         book["Archive"].sheet_state = "hidden"
 
-    edited(path, hide)
+    edit_workbook(path, hide)
     assert "unknown sheet: 'Archive'" in reported()
-    edited(path, lambda book: book.remove(book["Archive"]))
+    edit_workbook(path, lambda book: book.remove(book["Archive"]))
     assert "2 operating plants" in desk.check().out
 
 
-def test_columns_and_rows_that_are_formatted_but_empty_are_passed_over(desk: Desk) -> None:
+def test_formatted_but_empty_rows_and_columns_are_ignored(desk: Desk) -> None:
     path = desk.book(steel=works("M1"))
 
     def paint(book: openpyxl.Workbook) -> None:
@@ -158,7 +162,7 @@ def test_columns_and_rows_that_are_formatted_but_empty_are_passed_over(desk: Des
                 book["steel"].cell(row, column).fill = openpyxl.styles.PatternFill("solid", fgColor="FFFF00")
         book["steel"]["T30"] = "  "
 
-    edited(path, paint)
+    edit_workbook(path, paint)
     answer = desk.check()
     assert (answer.code, "1 operating plant with" in answer.out) == (0, True), answer.err
 
@@ -180,7 +184,7 @@ def test_columns_and_rows_that_are_formatted_but_empty_are_passed_over(desk: Des
         (1e300, "mine.xlsx:steel!I2: 1e+300 is outside the range"),
     ],
 )
-def test_cells_of_another_kind_name_their_cell(desk: Desk, cell: object, words: str) -> None:
+def test_values_of_the_wrong_type_are_reported_at_their_cell(desk: Desk, cell: object, words: str) -> None:
     rows = works("M1")
     rows[1][8] = cell
     desk.book(steel=rows)
@@ -190,53 +194,53 @@ def test_cells_of_another_kind_name_their_cell(desk: Desk, cell: object, words: 
 
 
 @pytest.mark.parametrize("error", ["#REF!", "#N/A", "#DIV/0!", "#VALUE!"])
-def test_errors_of_a_spreadsheet_name_their_cell(desk: Desk, reported: Told, error: str) -> None:
+def test_error_values_of_a_spreadsheet_are_reported_at_their_cell(desk: Desk, reported: Told, error: str) -> None:
     path = desk.book(steel=works("M1"))
 
     def put(book: openpyxl.Workbook) -> None:
         book["steel"]["I2"].value = error
         book["steel"]["I2"].data_type = "e"
 
-    edited(path, put)
+    edit_workbook(path, put)
     assert f"mine.xlsx:steel!I2: has the error value {error}" in reported()
 
 
-def test_a_cell_shown_in_percent_in_a_column_of_tonnes_is_told(desk: Desk, reported: Told) -> None:
+def test_a_cell_shown_in_percent_in_a_column_of_tonnes_is_reported(desk: Desk, reported: Told) -> None:
     path = desk.book(steel=works("M1"))
 
     def put(book: openpyxl.Workbook) -> None:
         book["steel"]["I2"].value, book["steel"]["I2"].number_format = 0.9, "0%"
 
-    edited(path, put)
+    edit_workbook(path, put)
     assert "mine.xlsx:steel!I2: is shown in percent, expected kt/y" in reported()
 
 
-def test_a_password_on_a_sheet_does_not_keep_it_from_being_read(desk: Desk) -> None:
+def test_a_password_protected_sheet_is_read(desk: Desk) -> None:
     path = desk.book(steel=works("M1"))
 
     def protect(book: openpyxl.Workbook) -> None:
         book["steel"].protection.set_password("secret")
 
-    edited(path, protect)
+    edit_workbook(path, protect)
     assert desk.check().code == 0
 
 
-def test_ids_that_look_alike_are_told_at_their_cell(desk: Desk, reported: Told) -> None:
+def test_ids_that_look_alike_are_reported_at_their_cell(desk: Desk, reported: Told) -> None:
     desk.book(steel=works("M1", "Ｍ１"))
     assert "mine.xlsx:steel!A3: 'Ｍ１' looks like 'M1' of mine.xlsx:steel!A2" in reported()
 
 
-def test_macros_and_links_to_other_books_are_never_followed(desk: Desk) -> None:
+def test_a_workbook_with_macros_and_external_links_is_read(desk: Desk) -> None:
     path = desk.book(steel=works("M1"))
-    repacked(path, "xl/vbaProject.bin", lambda _: OLE + bytes(500))
-    repacked(path, "xl/externalLinks/externalLink1.xml", lambda _: b'<externalLink xmlns="x"/>')
+    replace_part(path, "xl/vbaProject.bin", lambda _: OLE + bytes(500))
+    replace_part(path, "xl/externalLinks/externalLink1.xml", lambda _: b'<externalLink xmlns="x"/>')
     path.rename(desk.folder / "mine.xlsm")
     desk.scenario(plants="{inventory: [mine.xlsm]}")
     answer = desk.check()
     assert answer.code == 0, answer.err
 
 
-def test_a_text_in_the_last_cell_is_reported_there_and_a_format_is_ignored(desk: Desk, reported: Told) -> None:
+def test_a_value_beyond_the_column_limit_is_reported_and_a_format_is_ignored(desk: Desk, reported: Told) -> None:
     path = desk.book(steel=works("M1"))
     for cell in ("XFD1048576", "XFD2"):
         book = openpyxl.load_workbook(path)
@@ -250,7 +254,7 @@ def test_a_text_in_the_last_cell_is_reported_there_and_a_format_is_ignored(desk:
     assert desk.check().code == 0
 
 
-def test_a_number_stored_as_text_is_read_aloud(desk: Desk) -> None:
+def test_a_number_stored_as_text_is_read_with_a_notice(desk: Desk) -> None:
     rows = works("M1", "M2")
     at = rows[0].index("crude_steel_ktpa")
     rows[1][at], rows[2][at] = "5000", "5000"

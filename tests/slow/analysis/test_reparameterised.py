@@ -54,39 +54,39 @@ def problem(request: pytest.FixtureRequest, problem_of: Callable[..., Problem]) 
     return problem_of(CALIBRATED, CASES[request.param])
 
 
-def _same(ours: Matrix, theirs: Matrix) -> None:
-    assert np.array_equal(ours.rows.indices, theirs.rows.indices)
+def assert_same_matrix(left: Matrix, right: Matrix) -> None:
+    assert np.array_equal(left.rows.indices, right.rows.indices)
     for name in ("row_lower", "row_upper", "lower", "upper"):
-        assert getattr(ours, name) == pytest.approx(getattr(theirs, name), rel=1e-12)
-    assert ours.rows.data == pytest.approx(theirs.rows.data, rel=1e-11, abs=1e-12)
-    assert ours.costs[0] == pytest.approx(theirs.costs[0], rel=1e-10, abs=1e-9)
+        assert getattr(left, name) == pytest.approx(getattr(right, name), rel=1e-12)
+    assert left.rows.data == pytest.approx(right.rows.data, rel=1e-11, abs=1e-12)
+    assert left.costs[0] == pytest.approx(right.costs[0], rel=1e-10, abs=1e-9)
 
 
 def test_a_re_parameterised_matrix_equals_the_built_one(problem: Problem) -> None:
     reparameterised, futures = ReparameterisedModel(problem), draw_futures(problem, N, 5)
     for k in range(3):
-        there = futures.problem(k)
-        _same(reparameterised.matrix(there), matrix_of(build_model(there)))
+        future_problem = futures.problem(k)
+        assert_same_matrix(reparameterised.matrix(future_problem), matrix_of(build_model(future_problem)))
 
 
 def test_future_models_equal_those_of_their_problems(problem: Problem) -> None:
     reparameterised, futures = ReparameterisedModel(problem), draw_futures(problem, N, 5)
     future_models = future_models_of(futures, reparameterised)
     assert isinstance(future_models, ProductFutureModels) == (reparameterised.products is not None)
-    # The first two are what products are tried at.
+    # Products are checked at the first two futures when they are built.
     for k in range(2, N):
-        there, future_model = futures.problem(k), future_models.of(k)
-        _same(future_model.matrix, reparameterised.matrix(there))
-        summed = Weights.of(reparameterised, there, future_model.matrix)
+        future_problem, future_model = futures.problem(k), future_models.of(k)
+        assert_same_matrix(future_model.matrix, reparameterised.matrix(future_problem))
+        summed = Weights.of(reparameterised, future_problem, future_model.matrix)
         for each in fields(Weights):
             ours, theirs = getattr(future_model.weights, each.name), getattr(summed, each.name)
             assert ours == pytest.approx(theirs, rel=1e-10, abs=1e-12 * float(np.abs(theirs).max()))
         assert future_model.scale == pytest.approx(
-            np.where(reparameterised.is_tonnes, there.delivered_share / problem.delivered_share, 1.0)
+            np.where(reparameterised.is_tonnes, future_problem.delivered_share / problem.delivered_share, 1.0)
         )
 
 
-def test_a_replanned_future_is_the_optimum_of_a_cold_solve(problem: Problem) -> None:
+def test_a_replanned_future_has_the_optimum_of_a_cold_solve(problem: Problem) -> None:
     reparameterised, futures = ReparameterisedModel(problem), draw_futures(problem, N, 5)
     future_models, replanned = future_models_of(futures, reparameterised), Replanner(reparameterised.planned)
     replanned.learn([(future_models.of(k), futures.of(k)) for k in range(2)])
@@ -118,6 +118,6 @@ def test_results_do_not_depend_on_earlier_solves(problem: Problem) -> None:
         )
 
 
-def test_products_are_used_where_they_are_valid(problem_of: Callable[..., Problem]) -> None:
+def test_products_are_used_with_own_and_with_shared_pipelines(problem_of: Callable[..., Problem]) -> None:
     assert ReparameterisedModel(problem_of(CALIBRATED)).products is not None
     assert ReparameterisedModel(problem_of(CALIBRATED, {"transport.shared_trunklines": True})).products is not None

@@ -10,5 +10,5 @@ from tests.integration.cli.combinations import FORMATS, Combination, check, comb
 
 
 @pytest.mark.parametrize("combination", combinations("own pipes", "periods"), ids=str)
-def test_combination(combination: Combination, tmp_path: Path) -> None:
+def test_combination_is_solved_or_rejected(combination: Combination, tmp_path: Path) -> None:
     check(combination, tmp_path, FORMATS)

@@ -1,4 +1,4 @@
-"""Ctrl-C ends the program within two seconds with 130, whatever it is doing; kills at any moment leave nothing half."""
+"""Ctrl-C ends the program within two seconds with exit code 130, and kills at any moment leave no partial files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.paths import ROOT
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 
-# Whole retrofits of two provinces to the last tonne: the solver is busy for longer than a test waits.
+# Integer retrofits of two provinces with a gap of 0 keep the solver busy for longer than a test waits.
 HARD = """\
 name: Hard
 plants: {inventory: [steel, chemicals], provinces: [Hebei, Shanxi]}
@@ -25,7 +25,7 @@ transport: {shared_trunklines: false}
 budget: {total_mn: 9_000}
 solver: {mip_gap: 0.0, threads: 1, time_limit_s: 300}
 """
-LOST = """
+SWALLOWED = """
 import sys, time
 sys.argv = ["ccs-model", "--version"]
 import ccs_model.cli
@@ -40,8 +40,8 @@ ccs_model.cli.main = deaf
 from ccs_model.__main__ import main
 main()
 """
-# A library loses the interruption, and then new folders, a lock, a file and a run folder are begun.
-LOST_AND_BUSY = """
+# A library swallows the interruption, and then new folders, a lock, a file and a run folder are created.
+SWALLOWED_WHILE_WRITING = """
 import sys, time
 from pathlib import Path
 sys.argv = ["ccs-model", "--version"]
@@ -73,34 +73,34 @@ main()
 """
 
 
-def patience_s() -> float:
-    """Two seconds on an idle machine; the rest is room for a busy one, and more where more processes want to run."""
+def longest_s() -> float:
+    """Return the time limit: two seconds on an idle machine, with a margin that grows with the load of the machine."""
     return 5.0 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
-def started(folder: Path, *words: str) -> subprocess.Popen[bytes]:
+def start(folder: Path, *args: str) -> subprocess.Popen[bytes]:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "temporary").mkdir()
     environment = {**os.environ, "TMPDIR": str(folder / "temporary"), "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
-        [sys.executable, *words], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, *args], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
 
 
-def interrupted(process: subprocess.Popen[bytes], ready: Callable[[], bool]) -> tuple[int, float, bytes]:
-    """Exit code, seconds from Ctrl-C to the end, and stderr."""
+def interrupt(process: subprocess.Popen[bytes], ready: Callable[[], bool]) -> tuple[int, float, bytes]:
+    """Send Ctrl-C once `ready`; return the exit code, the seconds to the end, and stderr."""
     until = time.monotonic() + 120
     try:
         while not ready():
             assert process.poll() is None, process.communicate()
-            assert time.monotonic() < until, "never came to the moment"
+            assert time.monotonic() < until, "the process was not ready in time"
             time.sleep(0.005)
         begun = time.monotonic()
         process.send_signal(signal.SIGINT)
-        _, words = process.communicate(timeout=300)
+        _, stderr = process.communicate(timeout=300)
     finally:
         process.kill()
-    return process.returncode, time.monotonic() - begun, words
+    return process.returncode, time.monotonic() - begun, stderr
 
 
 def has_loaded(process: subprocess.Popen[bytes], library: str) -> bool:
@@ -108,38 +108,38 @@ def has_loaded(process: subprocess.Popen[bytes], library: str) -> bool:
 
 
 @pytest.mark.parametrize("library", ["_multiarray_umath", "pandas/_libs/tslibs", "_highs"])
-def test_ctrl_c_while_libraries_are_loaded(library: str, tmp_path: Path) -> None:
+def test_ctrl_c_while_libraries_are_loaded_leaves_no_files(library: str, tmp_path: Path) -> None:
     (tmp_path / "hard.yaml").write_text(HARD, encoding="utf-8")
-    process = started(tmp_path, "-m", "ccs_model", "optimize", "hard.yaml")
-    code, seconds, words = interrupted(process, lambda: has_loaded(process, library))
-    assert (code, words.split()[-1]) == (130, b"left"), words
-    assert b"Traceback" not in words and seconds < patience_s()
+    process = start(tmp_path, "-m", "ccs_model", "optimize", "hard.yaml")
+    code, seconds, stderr = interrupt(process, lambda: has_loaded(process, library))
+    assert (code, stderr.split()[-1]) == (130, b"left"), stderr
+    assert b"Traceback" not in stderr and seconds < longest_s()
     assert not (tmp_path / "runs").exists() and not list((tmp_path / "temporary").iterdir())
 
 
-def test_ctrl_c_while_the_solver_works(tmp_path: Path) -> None:
+def test_ctrl_c_while_the_solver_runs_leaves_no_files(tmp_path: Path) -> None:
     (tmp_path / "hard.yaml").write_text(HARD, encoding="utf-8")
-    process = started(tmp_path, "-m", "ccs_model", "optimize", "hard.yaml")
+    process = start(tmp_path, "-m", "ccs_model", "optimize", "hard.yaml")
 
     def solving() -> bool:
         logs = list((tmp_path / "temporary").glob(".ccs-model*/solver.log"))
         return any(b"B&B" in log.read_bytes() or b"Presolv" in log.read_bytes() for log in logs)
 
-    code, seconds, words = interrupted(process, solving)
-    assert (code, words.strip()) == (130, b"interrupted; no partial file is left")
-    assert seconds < patience_s()
+    code, seconds, stderr = interrupt(process, solving)
+    assert (code, stderr.strip()) == (130, b"interrupted; no partial file is left")
+    assert seconds < longest_s()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["hard.yaml", "temporary"]
     assert not list((tmp_path / "temporary").iterdir())
 
 
-def test_where_the_interruption_is_swallowed_the_program_ends_all_the_same(tmp_path: Path) -> None:
-    process = started(tmp_path, "-c", LOST)
+def test_a_swallowed_interruption_ends_the_program(tmp_path: Path) -> None:
+    process = start(tmp_path, "-c", SWALLOWED)
     assert process.stdout is not None and process.stdout.readline() == b"deaf\n"
-    code, seconds, _ = interrupted(process, lambda: True)
-    assert code == 130 and seconds < patience_s()
+    code, seconds, _ = interrupt(process, lambda: True)
+    assert code == 130 and seconds < longest_s()
 
 
-LATE = """
+AFTER_COMPLETION = """
 import atexit, sys, time
 atexit.register(lambda: (print("over", flush=True), time.sleep(1)))
 sys.argv = ["ccs-model", "--version"]
@@ -148,57 +148,59 @@ main()
 """
 
 
-def test_ctrl_c_when_all_is_done_changes_nothing(tmp_path: Path) -> None:
-    process = started(tmp_path, "-c", LATE)
+def test_ctrl_c_after_completion_keeps_the_exit_code(tmp_path: Path) -> None:
+    process = start(tmp_path, "-c", AFTER_COMPLETION)
     assert process.stdout is not None and process.stdout.readline().startswith(b"ccs-model")
     assert process.stdout.readline() == b"over\n"
-    code, _, words = interrupted(process, lambda: True)
-    assert (code, words) == (0, b"")
+    code, _, stderr = interrupt(process, lambda: True)
+    assert (code, stderr) == (0, b"")
 
 
-@pytest.mark.parametrize(("last", "stays"), [("tables/y", False), ("file", True)])
-def test_what_was_begun_after_a_lost_interruption_goes_too(last: str, stays: bool, tmp_path: Path) -> None:
-    process = started(tmp_path, "-c", LOST_AND_BUSY.replace("WHAT", "last" if last == "tables/y" else "then"))
+@pytest.mark.parametrize(("last", "is_complete"), [("tables/y", False), ("file", True)])
+def test_files_begun_after_a_swallowed_interruption_are_removed_unless_complete(
+    last: str, is_complete: bool, tmp_path: Path
+) -> None:
+    process = start(tmp_path, "-c", SWALLOWED_WHILE_WRITING.replace("WHAT", "last" if last == "tables/y" else "then"))
     assert process.stdout is not None and process.stdout.readline() == b"half\n"
-    code, seconds, words = interrupted(process, lambda: True)
-    assert (code, words.strip()) == (130, b"interrupted; no partial file is left")
-    assert seconds < patience_s()
-    there = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file())
+    code, seconds, stderr = interrupt(process, lambda: True)
+    assert (code, stderr.strip()) == (130, b"interrupted; no partial file is left")
+    assert seconds < longest_s()
+    files = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file())
     run = ["runs/deep/run/own/data/x", "runs/deep/run/tables/y", "runs/deep/run/z"]
-    assert there == (run if stays else [])
-    # Nor an empty folder: what was whole before stays, with its folders.
-    assert sorted(path.name for path in tmp_path.iterdir()) == (["runs"] if stays else []) + ["temporary"]
+    assert files == (run if is_complete else [])
+    # No empty folder is left; a run that was complete before stays with its folders.
+    assert sorted(path.name for path in tmp_path.iterdir()) == (["runs"] if is_complete else []) + ["temporary"]
     assert not list((tmp_path / "temporary").iterdir())
 
 
 @pytest.mark.skipif(not (ROOT / "bench").is_dir(), reason="bench/ is not part of this distribution")
-def test_kills_at_random_moments_leave_nothing_half_made() -> None:
-    words = [sys.executable, "-m", "bench.kills", "--kills", "8", "--forked", "--seed", "3"]
-    ended = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+def test_kills_at_random_moments_leave_no_partial_files() -> None:
+    command = [sys.executable, "-m", "bench.kills", "--kills", "8", "--forked", "--seed", "3"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert '"kills": 8,' in ended.stdout
 
 
 @pytest.mark.skipif(not (ROOT / "bench").is_dir(), reason="bench/ is not part of this distribution")
-def test_a_sweep_that_is_killed_again_and_again_goes_on_to_the_same_bytes() -> None:
-    requested = ["sweep", "small.yaml", "--set", "budget.total_mn=300,900", "--jobs", "2", "-q"]
-    words = [sys.executable, "-m", "bench.kills", "--kills", "4", "--forked", "--seed", "3", "--", *requested]
-    ended = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+def test_a_sweep_killed_several_times_resumes_to_identical_files() -> None:
+    sweep = ["sweep", "small.yaml", "--set", "budget.total_mn=300,900", "--jobs", "2", "-q"]
+    command = [sys.executable, "-m", "bench.kills", "--kills", "4", "--forked", "--seed", "3", "--", *sweep]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert '"kills": 4,' in ended.stdout
 
 
 @pytest.mark.skipif(not (ROOT / "bench").is_dir(), reason="bench/ is not part of this distribution")
-def test_ctrl_c_at_random_moments_leaves_nothing() -> None:
-    words = [sys.executable, "-m", "bench.kills", "--ctrl-c", "4", "--forked", "--seed", "3"]
-    ended = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+def test_ctrl_c_at_random_moments_leaves_no_partial_files() -> None:
+    command = [sys.executable, "-m", "bench.kills", "--ctrl-c", "4", "--forked", "--seed", "3"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert '"ctrl_c": 4,' in ended.stdout
 
 
 @pytest.mark.skipif(not (ROOT / "bench").is_dir(), reason="bench/ is not part of this distribution")
-def test_the_same_question_gives_the_same_bytes_whatever_the_circumstances() -> None:
-    words = [sys.executable, "-m", "bench.sameness", "--quick", "--pilot-runs", "0"]
-    ended = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+def test_a_scenario_gives_identical_files_in_every_environment() -> None:
+    command = [sys.executable, "-m", "bench.sameness", "--quick", "--pilot-runs", "0"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "as it is: 22 files the same" in ended.stderr

@@ -1,4 +1,4 @@
-"""A plan over forty years, in whose last period the plants have closed, is written with all its files."""
+"""The workbook of a plan over forty years, whose plants close before the last period, is written."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ solver: {effort: quick}
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
-def test_a_plan_whose_plants_capture_nothing_in_the_last_period_has_a_workbook(tmp_path: Path) -> None:
+def test_a_plan_without_capture_in_the_last_period_has_a_workbook_with_empty_costs(tmp_path: Path) -> None:
     path = tmp_path / "scenario.yaml"
     path.write_text(SCENARIO, encoding="utf-8")
     result = CliRunner().invoke(group, ["optimize", str(path), "--out", str(tmp_path / "run")], standalone_mode=False)
     assert result.exception is None, result.output
     book = openpyxl.load_workbook(tmp_path / "run" / "plan.xlsx", data_only=True)
     sheet = book["Transport"]
-    head = next(row for row in sheet.iter_rows() if any(cell.value == "Full chain, by use" for cell in row))
-    column = next(cell.column for cell in head if cell.value == "Full chain, by use")
-    costs = [sheet.cell(row, column).value for row in range(head[0].row + 1, head[0].row + 5)]
+    heading = next(row for row in sheet.iter_rows() if any(cell.value == "Full chain, by use" for cell in row))
+    column = next(cell.column for cell in heading if cell.value == "Full chain, by use")
+    costs = [sheet.cell(row, column).value for row in range(heading[0].row + 1, heading[0].row + 5)]
     assert None in costs

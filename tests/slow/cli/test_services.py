@@ -1,4 +1,4 @@
-"""Runs started by a job queue, in a container, by `make` or without a terminal: nothing is lost, and codes tell why."""
+"""Runs in a job queue, in a container, by `make` or without a terminal: no result is lost, and exit codes are right."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def command(tmp_path: Path) -> Command:
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
-def test_the_signal_of_a_job_queue_ends_a_run_as_ctrl_c_does(name: str, tmp_path: Path) -> None:
+def test_the_signal_of_a_job_queue_ends_a_run_like_ctrl_c(name: str, tmp_path: Path) -> None:
     (tmp_path / "hard.yaml").write_text(SMALL_TEXT.replace("1_200", "0").replace("900", "20_000"), encoding="utf-8")
     words = [sys.executable, "-m", "ccs_model", "optimize", "hard.yaml", "--out", "run"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
     # Under `nohup` the signal would stay ignored.
-    back = lambda: signal.signal(getattr(signal, name), signal.SIG_DFL)  # noqa: E731
-    process = subprocess.Popen(words, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, preexec_fn=back)
+    restore_default = lambda: signal.signal(getattr(signal, name), signal.SIG_DFL)  # noqa: E731
+    process = subprocess.Popen(words, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, preexec_fn=restore_default)
     while not (tmp_path / ".run.holder").exists():
         assert process.poll() is None
     process.send_signal(getattr(signal, name))
@@ -70,13 +70,13 @@ def test_a_lock_left_by_a_killed_container_is_taken_over_by_the_next(run: Run, t
     (tmp_path / ".run.lock").touch()
     assert run("ccs-model optimize small.yaml -q --out run").returncode == 0
     shutil.rmtree(tmp_path / "run")
-    # Another machine may still write.
+    # A process on another machine may still be writing.
     (tmp_path / ".run.holder").write_text(json.dumps(holder | {"boot": "another"}), encoding="utf-8")
     refused = run("ccs-model optimize small.yaml -q --out run")
     assert refused.returncode == 8 and "process 1 on pod-7f3" in refused.stderr
 
 
-def test_a_mount_point_is_refused_before_anything_is_solved(run: Run, tmp_path: Path) -> None:
+def test_a_mount_point_as_output_is_rejected_before_solving(run: Run, tmp_path: Path) -> None:
     if subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode:
         pytest.skip("without the privilege nothing can be mounted")
     refused = run("mkdir m; unshare -m sh -c 'mount -t tmpfs none m; ccs-model optimize small.yaml --out m -q'")
@@ -94,25 +94,25 @@ def test_a_mount_point_is_refused_before_anything_is_solved(run: Run, tmp_path: 
         *(("optimize small.yaml --out run", each) for each in (">&-", "<&- >&- 2>&-")),
     ],
 )
-def test_closed_streams_are_no_fault(command: str, closed: str, run: Run, tmp_path: Path) -> None:
+def test_commands_succeed_with_closed_streams(command: str, closed: str, run: Run, tmp_path: Path) -> None:
     assert run(f"ccs-model {command} {closed}").returncode == 0
     if command.startswith("optimize"):
         assert json.loads((tmp_path / "run" / "plan.json").read_text(encoding="utf-8"))["status"] == "optimal"
 
 
-def test_a_run_that_has_lost_files_is_solved_again(command: Command, tmp_path: Path) -> None:
+def test_a_run_with_missing_or_empty_files_is_solved_again(command: Command, tmp_path: Path) -> None:
     run, line = tmp_path / "run", "optimize small.yaml -q --out run"
     assert command(line).code == 0
     before = {path: path.read_bytes() for path in run.rglob("*.csv")}
 
-    def lose_the_workbook() -> None:
+    def delete_workbook() -> None:
         (run / "plan.xlsx").unlink()
 
-    def empty_the_plan() -> None:
+    def empty_plan_and_delete_tables() -> None:
         (run / "plan.json").write_bytes(b"")
         shutil.rmtree(run / "tables")
 
-    for damage in (lose_the_workbook, empty_the_plan):
+    for damage in (delete_workbook, empty_plan_and_delete_tables):
         damage()
         again = command(line)
         assert again.code == 0
@@ -120,14 +120,14 @@ def test_a_run_that_has_lost_files_is_solved_again(command: Command, tmp_path: P
         assert before == {path: path.read_bytes() for path in run.rglob("*.csv")}
         assert (run / "plan.xlsx").stat().st_size > 0
     assert "solved again" not in command(line).err
-    # What is not the run's is never replaced.
+    # Files that do not belong to the run are never replaced.
     (run / "mine.txt").touch()
     (run / "plan.json").unlink()
     refused = command(line)
     assert refused.code == 8 and "mine.txt" in refused.err
 
 
-def test_futures_go_on_where_the_kept_plan_has_lost_a_file(command: Command, tmp_path: Path) -> None:
+def test_montecarlo_succeeds_again_if_its_plan_has_lost_a_file(command: Command, tmp_path: Path) -> None:
     line, workbook = "montecarlo small.yaml --draws 8 --jobs 1 -q --out futures", tmp_path / "futures/plan/plan.xlsx"
     assert command(line).code == 0
     workbook.unlink()
@@ -148,7 +148,7 @@ def test_update_replaces_a_run_of_other_inputs_and_reuses_one_of_the_same(comman
     assert json.loads(plan.read_text(encoding="utf-8"))["totals"]["budget_mn"] == 950
 
 
-def test_damaged_runs_of_a_shard_are_named_and_solved_again(command: Command, tmp_path: Path) -> None:
+def test_damaged_runs_of_a_shard_are_reported_and_solved_again(command: Command, tmp_path: Path) -> None:
     line = "sweep small.yaml --set budget.total_mn=600,900 --jobs 1 -q"
     for n in (1, 2):
         assert command(f"{line} --shard {n}/2 --out shard-{n}").code == 0
@@ -168,13 +168,13 @@ def test_damaged_runs_of_a_shard_are_named_and_solved_again(command: Command, tm
 
 
 @pytest.mark.parametrize("address", ["", "tcp://127.0.0.1", "http://x:1", "h:8786"])
-def test_an_address_that_is_none_is_a_usage_error(address: str, run: Run) -> None:
+def test_an_invalid_scheduler_address_is_a_usage_error(address: str, run: Run) -> None:
     wrong = run(f"ccs-model sweep small.yaml --set budget.total_mn=300,600 --scheduler '{address}'")
     assert wrong.returncode == 2 and "is no address; expected tls://HOST:PORT" in wrong.stderr
 
 
 @pytest.mark.cluster
-def test_a_lost_scheduler_leaves_what_has_ended(run: Run, tmp_path: Path) -> None:
+def test_a_lost_scheduler_keeps_the_finished_scenarios(run: Run, tmp_path: Path) -> None:
     pytest.importorskip("distributed")
     port, budgets = 18_771, "budget.total_mn=300:1500:5"
     dask = f"{sys.executable} -m distributed.cli."

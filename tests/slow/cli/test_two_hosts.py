@@ -1,4 +1,4 @@
-"""Two machines never write one run folder, whatever the locks of their common disk do."""
+"""Two machines never write the same run folder, whether or not file locks work on their shared disk."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.paths import ROOT
 pytestmark = pytest.mark.skipif(not (ROOT / "bench").is_dir(), reason="bench/ is not part of this distribution")
 
 
-def test_one_machine_writes_and_the_other_is_refused() -> None:
+def test_one_machine_writes_and_the_other_is_rejected() -> None:
     command = [sys.executable, "-m", "bench.two_hosts", "--rounds", "3"]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if ended.returncode == 2:

@@ -1,4 +1,4 @@
-"""The documentation builds as a site, strictly and without a network, and speaks of what is there."""
+"""The documentation builds as a site in strict mode, loads no external resources and covers every command."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from tests.paths import ROOT
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site, built in a process of its own; a link that leads nowhere stops it."""
+    """Build the site in a subprocess; a broken link is an error."""
     pytest.importorskip("mkdocs", reason="the site is built where the extra is installed: ccs-model[docs]")
     folder = tmp_path_factory.mktemp("site")
-    made = subprocess.run(
+    built = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "-f", ".mkdocs.yml", "-d", str(folder)],
         cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=300,
     )
-    assert made.returncode == 0, made.stderr[-3000:]
+    assert built.returncode == 0, built.stderr[-3000:]
     return folder
 
 
-def test_every_page_stands_on_the_site(site: Path) -> None:
+def test_every_page_is_on_the_site(site: Path) -> None:
     for page in (ROOT / "docs").rglob("*.md"):
         # The README of a folder is its index.
         name = "index.html" if page.name == "README.md" else f"{page.stem}.html"
@@ -38,7 +38,7 @@ def test_every_page_stands_on_the_site(site: Path) -> None:
     assert (site / "data" / "dictionary.csv").is_file()
 
 
-def test_links_and_pictures_lead_to_files_of_the_site(site: Path) -> None:
+def test_links_and_images_refer_to_files_of_the_site(site: Path) -> None:
     for page in site.rglob("*.html"):
         if page.name == "404.html":
             continue
@@ -47,7 +47,7 @@ def test_links_and_pictures_lead_to_files_of_the_site(site: Path) -> None:
                 assert (page.parent / target).exists(), f"{page.relative_to(site)}: {target}"
 
 
-def test_nothing_is_loaded_from_elsewhere(site: Path) -> None:
+def test_pages_load_no_external_resources(site: Path) -> None:
     for page in site.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
         loaded = re.findall(r'<(?:script|img|iframe)[^>]+src="(https?:[^"]+)"', text)
@@ -55,7 +55,7 @@ def test_nothing_is_loaded_from_elsewhere(site: Path) -> None:
         assert loaded == [], page.name
 
 
-def test_the_reference_has_every_command_every_public_name_and_every_section_of_a_scenario(site: Path) -> None:
+def test_the_reference_lists_every_command_public_name_and_scenario_section(site: Path) -> None:
     commands = (site / "reference" / "commands.html").read_text(encoding="utf-8")
     assert all(f"ccs-model {name}" in commands for name in group.commands)
     python = (site / "reference" / "python.html").read_text(encoding="utf-8")

@@ -54,7 +54,7 @@ def optimum_in_scip(problem: Problem, folder: Path) -> float:
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-def test_the_optimum_is_that_of_scip(hand_problem: Callable[..., Problem], tmp_path: Path, name: str) -> None:
+def test_the_optimum_equals_that_of_scip(hand_problem: Callable[..., Problem], tmp_path: Path, name: str) -> None:
     problem = hand_problem(REQUESTS[name], plants=PLANTS, sites=hand_network.SITES, links=LINKS)
     plan: Plan = solve(problem)
     assert plan.objective.value == pytest.approx(optimum_in_scip(problem, tmp_path), rel=1e-8, abs=1e-6)

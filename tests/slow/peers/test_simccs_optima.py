@@ -1,4 +1,4 @@
-"""SimCCS's published optima are reached, and those of its own program on small cases cut out of the published one."""
+"""The published optima of SimCCS are reached, and small extracts have the optimum of its published model."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from ccs_model.solve.driver import solve
 from tests.paths import DATA, ROOT
 
 SOUTHEAST = DATA / "simccs" / "southeast_us"
-PROGRAM = ROOT / "bench" / "simccs_published.py"
-TO_THE_DIGIT = {"output_flag": False, "threads": 1, "mip_rel_gap": 1e-9, "mip_abs_gap": 0.0}
+PUBLISHED_MODEL = ROOT / "bench" / "simccs_published.py"
+EXACT = {"output_flag": False, "threads": 1, "mip_rel_gap": 1e-9, "mip_abs_gap": 0.0}
 
 
 @pytest.fixture(scope="session")
-def program() -> ModuleType:
-    """SimCCS's program as it is published."""
-    if not PROGRAM.is_file():
+def published_model() -> ModuleType:
+    """The model of SimCCS as published."""
+    if not PUBLISHED_MODEL.is_file():
         pytest.skip("bench/ is not part of this distribution")
-    spec = importlib.util.spec_from_file_location("simccs_published", PROGRAM)
+    spec = importlib.util.spec_from_file_location("simccs_published", PUBLISHED_MODEL)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
@@ -43,42 +43,42 @@ def program() -> ModuleType:
 
 
 @pytest.fixture
-def imported(tmp_path: Path) -> Callable[..., Path]:
-    """Imports a folder by the command, and returns the scenario that it wrote."""
+def import_case(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that imports a folder with the command and returns the path of the scenario."""
 
-    def made(folder: Path, *words: str) -> Path:
+    def run_import(folder: Path, *args: str) -> Path:
         out = tmp_path / "imported"
-        answer = CliRunner().invoke(group, ["import", "simccs", str(folder), "-o", str(out), *words])
+        answer = CliRunner().invoke(group, ["import", "simccs", str(folder), "-o", str(out), *args])
         assert answer.exit_code == 0, answer.output
         return out / "scenario.yaml"
 
-    return made
+    return run_import
 
 
-def answered(path: Path, **changes: Any) -> Plan:
+def solve_scenario(path: Path, **changes: Any) -> Plan:
     scenario, inputs = read_checked(path)
     return solve(build_problem(scenario.with_changes(changes) if changes else scenario, inputs))
 
 
 @pytest.mark.parametrize(("rounded", "optimum"), [(True, -473.62566802), (False, -473.6256344752)])
-def test_the_price_case(imported, rounded, optimum):
-    plan = answered(imported(SOUTHEAST / "price", "--mode", "price", *["--rounded"] * rounded))
+def test_the_price_case_has_the_published_optimum(import_case, rounded, optimum):
+    plan = solve_scenario(import_case(SOUTHEAST / "price", "--mode", "price", *["--rounded"] * rounded))
     assert plan.status != "limit"
     assert plan.objective.value == pytest.approx(optimum, rel=1e-8)
     assert set(plan.retrofits["plant"]) == {"source 6", "source 16"}
     assert plan.totals["captured_ktpa"] == pytest.approx(38_232, abs=0.01)
 
 
-def test_the_cap_case(imported):
+def test_the_cap_case_has_the_published_optimum(import_case):
     # Unrounded costs have the optimum 5140.6590136957 (docs/reference/simccs.md); the same search takes longer.
-    plan = answered(imported(SOUTHEAST / "cap", "--mode", "target", "--target-mt", "50", "--rounded"))
+    plan = solve_scenario(import_case(SOUTHEAST / "cap", "--mode", "target", "--target-mt", "50", "--rounded"))
     assert plan.status != "limit"
     assert plan.objective.value == pytest.approx(5140.65907369, rel=1e-8)
     assert plan.totals["captured_ktpa"] == pytest.approx(50_000, abs=0.01)
 
 
-# What is cut out of the published case: with rounding or not, and what is changed in it.
-SMALL = [
+# Extracts of the published case: seed, rounding, target as a share of the supply, and changes.
+EXTRACTS = [
     (8, True, None, ()),
     (2, False, 0.5, ()),
     (3, True, 0.6, ("right of way",)),
@@ -89,42 +89,42 @@ SMALL = [
 ]
 
 
-@pytest.mark.parametrize(("seed", "rounded", "share", "changes"), SMALL)
-def test_small_cases_have_the_optimum_of_the_published_program(
-    imported, program, tmp_path, seed, rounded, share, changes
+@pytest.mark.parametrize(("seed", "rounded", "share", "changes"), EXTRACTS)
+def test_extracts_have_the_optimum_of_the_published_model(
+    import_case, published_model, tmp_path, seed, rounded, share, changes
 ):
-    folder = cut_out(SOUTHEAST / ("price" if share is None else "cap"), tmp_path / "cut", seed, changes)
-    # With cheap money some of the few sources pay for themselves.
+    folder = write_extract(SOUTHEAST / ("price" if share is None else "cap"), tmp_path / "cut", seed, changes)
+    # With a low capital recovery factor, some of the few sources are profitable.
     crf, years = (0.05, 25) if share is None else (0.12, 30)
     used = 0.8 if "pipe utilisation" in changes else 1.0
-    read = program.used_for(program.read(folder), used)
+    read = published_model.used_for(published_model.read(folder), used)
     target = None if share is None else round(share * sum(source["rate"] for source in read.sources), 3)
-    highs, _ = program.published(read, target, crf, years, rounded=rounded).solve(TO_THE_DIGIT)
+    highs, _ = published_model.published(read, target, crf, years, rounded=rounded).solve(EXACT)
     optimum = highs.getInfo().objective_function_value
-    assert abs(optimum) > 1, "the case decides something"
+    assert abs(optimum) > 1, "the optimum of the extract is trivial"
 
-    words = ["--mode", "price"] if target is None else ["--mode", "target", "--target-mt", str(target)]
-    words += ["--crf", str(crf), "--years", str(years), "--pipe-utilisation", str(used), *["--rounded"] * rounded]
-    plan = answered(imported(folder, *words))
+    args = ["--mode", "price"] if target is None else ["--mode", "target", "--target-mt", str(target)]
+    args += ["--crf", str(crf), "--years", str(years), "--pipe-utilisation", str(used), *["--rounded"] * rounded]
+    plan = solve_scenario(import_case(folder, *args))
     assert plan.status != "limit"
     assert plan.objective.value == pytest.approx(optimum, rel=1e-6)
 
 
-def test_a_budget_of_the_least_cost_of_a_cut_buys_that_cut(imported, program, tmp_path):
-    folder = cut_out(SOUTHEAST / "cap", tmp_path / "cut", 2, ())
-    path = imported(folder, "--mode", "target", "--target-mt", "20")
-    least = answered(path)
+def test_the_minimum_cost_of_a_target_is_a_budget_that_reaches_the_target(import_case, published_model, tmp_path):
+    folder = write_extract(SOUTHEAST / "cap", tmp_path / "cut", 2, ())
+    path = import_case(folder, "--mode", "target", "--target-mt", "20")
+    least = solve_scenario(path)
     assert least.totals["captured_ktpa"] == pytest.approx(20_000, abs=0.01)
-    back = {"objective": "max_abatement", "targets": {}, "budget": {"total_mn": least.objective.value * (1 + 1e-9)}}
-    most = answered(path, **back)
+    inverse = {"objective": "max_abatement", "targets": {}, "budget": {"total_mn": least.objective.value * (1 + 1e-9)}}
+    most = solve_scenario(path, **inverse)
     assert most.status != "limit"
     assert most.objective.value <= most.objective.searched_bound
-    # The plan of the least cost fits the budget; proven to a gap of 1e-8, no more than that share may be missing.
+    # The minimum-cost plan fits the budget, so at most the proven gap may be missing from the target.
     assert most.totals["captured_ktpa"] >= 20_000 * (1 - 1e-7)
 
 
-def cut_out(case: Path, folder: Path, seed: int, changes: tuple[str, ...]) -> Path:
-    """Five sources, three sinks and the shortest ways between them, as a folder of SimCCS."""
+def write_extract(case: Path, folder: Path, seed: int, changes: tuple[str, ...]) -> Path:
+    """Write five sources, three sinks and the shortest paths between them as a SimCCS folder."""
     random = np.random.default_rng(seed)
     files = {path.name: path.read_text(encoding="latin-1").splitlines() for path in case.iterdir()}
     sheets = {name: list(csv.reader(files[name])) for name in ("Sources.csv", "Sinks.csv")}
@@ -132,10 +132,10 @@ def cut_out(case: Path, folder: Path, seed: int, changes: tuple[str, ...]) -> Pa
     for line in files["DelaunayPaths.txt"][1:]:
         kind, name, other_kind, other, one, two = line.split("\t")
         vertex[kind, name], vertex[other_kind, other] = int(one), int(two)
-    kept = {name: _chosen(sheets[name], n, random) for name, n in (("Sources.csv", 5), ("Sinks.csv", 3))}
+    kept = {name: _random_sites(sheets[name], n, random) for name, n in (("Sources.csv", 5), ("Sinks.csv", 3))}
     ends = [vertex["SOURCE", row[1]] for row in kept["Sources.csv"]]
     sinks = [vertex["SINK", row[1]] for row in kept["Sinks.csv"]]
-    edges = _ways([line.split("\t")[:5] for line in files["CandidateNetwork.txt"][1:]], ends, sinks)
+    edges = _shortest_paths([line.split("\t")[:5] for line in files["CandidateNetwork.txt"][1:]], ends, sinks)
     if "right of way" in changes:
         edges = [[a, b, "0", km, f"{float(km) * random.uniform(0.2, 2):.3f}"] for a, b, _, km, _ in edges]
     if "total costs" in changes:
@@ -165,23 +165,23 @@ def cut_out(case: Path, folder: Path, seed: int, changes: tuple[str, ...]) -> Pa
     return folder
 
 
-def _chosen(rows: list[list[str]], n: int, random: np.random.Generator) -> list[list[str]]:
+def _random_sites(rows: list[list[str]], n: int, random: np.random.Generator) -> list[list[str]]:
     sites = [row for row in rows[3:] if row and row[0]]
     return [list(sites[i]) for i in sorted(random.choice(len(sites), n, replace=False))]
 
 
-def _ways(edges: list[list[str]], ends: list[int], sinks: list[int]) -> list[list[str]]:
-    """Edges of the shortest way from each source to each sink and to every other source."""
+def _shortest_paths(edges: list[list[str]], ends: list[int], sinks: list[int]) -> list[list[str]]:
+    """Return the edges of the shortest paths from each source to each sink and to every other source."""
     names = sorted({int(vertex) for edge in edges for vertex in edge[:2]})
     at = {name: k for k, name in enumerate(names)}
     a, b = ([at[int(edge[side])] for edge in edges] for side in (0, 1))
     graph = sparse.csr_array(([float(edge[3]) for edge in edges], (a, b)), shape=(len(names), len(names)))
-    _, before = dijkstra(graph, directed=False, indices=[at[end] for end in ends], return_predecessors=True)
+    _, predecessors = dijkstra(graph, directed=False, indices=[at[end] for end in ends], return_predecessors=True)
     used = set()
     for k in range(len(ends)):
         for goal in (*sinks, *ends):
             node = at[goal]
-            while before[k, node] >= 0:
-                used.add(frozenset((node, int(before[k, node]))))
-                node = int(before[k, node])
+            while predecessors[k, node] >= 0:
+                used.add(frozenset((node, int(predecessors[k, node]))))
+                node = int(predecessors[k, node])
     return [edge for edge, one, other in zip(edges, a, b, strict=True) if frozenset((one, other)) in used]

@@ -1,4 +1,4 @@
-"""Shipped scenarios with a pipe of each plant's own come out by groups as with all columns in the solver."""
+"""Grouped solves of shipped scenarios with own pipelines agree with solves over all columns."""
 
 from __future__ import annotations
 
@@ -25,38 +25,38 @@ OPTIONS = SolverOptions(gap_share=GAP, threads=1)
 
 
 @pytest.fixture(autouse=True)
-def every_size() -> Iterator[None]:
+def groups_for_every_size() -> Iterator[None]:
     kept, by_groups.PAYS_COLUMNS = by_groups.PAYS_COLUMNS, 0
     yield
     by_groups.PAYS_COLUMNS = kept
 
 
 @cache
-def matrix(name: str, retrofits: str) -> Matrix:
+def matrix(name: str, decisions: str) -> Matrix:
     scenario, inputs = read_checked(Path(scenarios_folder()) / f"{name}.yaml")
-    changed = scenario.with_changes({"transport.shared_trunklines": False, "capture.decisions": retrofits})
+    changed = scenario.with_changes({"transport.shared_trunklines": False, "capture.decisions": decisions})
     return matrix_of(build_model(build_problem(changed, inputs)))
 
 
 @pytest.mark.parametrize("name", ["hebei", "shanxi"])
-def test_fractional_plans_are_the_same(name: str) -> None:
-    program = matrix(name, "continuous")
-    plain = Highs(program, OPTIONS).run(300, "all columns")
-    found = solve_by_groups(program, OPTIONS, deadline=now() + 300, stage="test")
-    assert found is not None
-    assert found.outcome.objective == pytest.approx(plain.objective, rel=1e-8)
-    assert found.outcome.bound == pytest.approx(plain.objective, rel=1e-8)
-    assert residuals(program, found.outcome.x).hold
+def test_grouped_and_full_solves_of_continuous_decisions_have_the_same_optimum(name: str) -> None:
+    compiled = matrix(name, "continuous")
+    full = Highs(compiled, OPTIONS).run(300, "all columns")
+    grouped = solve_by_groups(compiled, OPTIONS, deadline=now() + 300, stage="test")
+    assert grouped is not None
+    assert grouped.outcome.objective == pytest.approx(full.objective, rel=1e-8)
+    assert grouped.outcome.bound == pytest.approx(full.objective, rel=1e-8)
+    assert residuals(compiled, grouped.outcome.x).hold
 
 
 @pytest.mark.parametrize("name", ["shanxi"])
-def test_whole_plans_lie_in_each_others_bounds(name: str) -> None:
-    program = matrix(name, "integer")
-    # Its bound holds wherever it stops.
-    plain = solve_mip(Highs(program, OPTIONS), deadline=now() + 30, stage="all columns").outcome
-    found = solve_by_groups(program, OPTIONS, deadline=now() + 300, stage="test")
-    assert found is not None and found.outcome.status == "optimal"
-    assert residuals(program, found.outcome.x).hold
-    sign = program.sign
-    assert sign * found.outcome.objective <= sign * plain.bound * (1 + sign * 1e-9)
-    assert sign * plain.objective <= sign * found.outcome.bound * (1 + sign * 1e-9)
+def test_grouped_and_full_solves_of_integer_decisions_respect_the_bounds_of_each_other(name: str) -> None:
+    compiled = matrix(name, "integer")
+    # Its bound is valid even if the time limit stops the search.
+    full = solve_mip(Highs(compiled, OPTIONS), deadline=now() + 30, stage="all columns").outcome
+    grouped = solve_by_groups(compiled, OPTIONS, deadline=now() + 300, stage="test")
+    assert grouped is not None and grouped.outcome.status == "optimal"
+    assert residuals(compiled, grouped.outcome.x).hold
+    sign = compiled.sign
+    assert sign * grouped.outcome.objective <= sign * full.bound * (1 + sign * 1e-9)
+    assert sign * full.objective <= sign * grouped.outcome.bound * (1 + sign * 1e-9)

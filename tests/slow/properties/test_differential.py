@@ -1,4 +1,4 @@
-"""Small random problems have the optimum of a program that is written without the model package."""
+"""Small random problems have the optimum of a model that is written without the model package."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from tests.paths import ROOT
 pytestmark = pytest.mark.skipif(not (ROOT / "bench").is_dir(), reason="bench/ is not part of this distribution")
 
 
-def test_random_problems_have_the_optimum_of_the_direct_program() -> None:
-    # `python -m bench.differential` compares as many as are wanted.
+def test_random_problems_have_the_optimum_of_an_independent_model() -> None:
+    # `python -m bench.differential` compares any number of problems.
     from bench.differential import INFEASIBLE, compared
 
     # In case 286 a retrofit that captures nothing in the first period is not connected to a site.

@@ -1,4 +1,4 @@
-"""A plan does not depend on the currency, the number of threads, or the other work of the machine."""
+"""A plan does not depend on the currency, the number of threads or the load of the machine."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
 
 Solved = Callable[..., Plan]
-Posed = Callable[..., Problem]
+ProblemOf = Callable[..., Problem]
 NETWORK: dict[str, Any] = {
     "transport.shared_trunklines": True,
     "storage.sites": ["Qinshui", "Ordos"],
     "solver.mip_gap": 0.02,
 }
-RETROFIT = ["plant", "stream", "technology", "size", "year", "site"]
+DECISION_COLUMNS = ["plant", "stream", "technology", "size", "year", "site"]
 
 
 def decisions(plan: Plan) -> list[tuple[str, ...]]:
-    return sorted(plan.retrofits[RETROFIT].astype(str).itertuples(index=False, name=None))
+    return sorted(plan.retrofits[DECISION_COLUMNS].astype(str).itertuples(index=False, name=None))
 
 
 @pytest.mark.parametrize("shared", [False, True])
-def test_another_currency_gives_the_same_plan(problem_of: Posed, solved: Solved, shared: bool) -> None:
+def test_another_currency_gives_the_same_plan(problem_of: ProblemOf, solved: Solved, shared: bool) -> None:
     changes = NETWORK if shared else {}
     base = problem_of(changes)
     expected = solved(changes)
@@ -41,7 +41,7 @@ def test_another_currency_gives_the_same_plan(problem_of: Posed, solved: Solved,
         assert plan.totals["capex_mn"] == pytest.approx(expected.totals["capex_mn"] * rate, rel=1e-9)
 
 
-def test_threads_and_other_work_do_not_change_a_plan(solved: Solved) -> None:
+def test_threads_and_machine_load_do_not_change_a_plan(solved: Solved) -> None:
     expected = solved(NETWORK)
     busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(4)]
     try:
@@ -55,7 +55,7 @@ def test_threads_and_other_work_do_not_change_a_plan(solved: Solved) -> None:
     assert plan.point is not None and expected.point is not None and plan.point.equals(expected.point)
 
 
-def test_quick_normal_and_thorough_searches_repeat_and_do_not_get_worse(solved: Solved) -> None:
+def test_a_more_thorough_search_never_worsens_the_plan(solved: Solved) -> None:
     values = []
     for effort in ("quick", "normal", "thorough"):
         plan = solved(NETWORK, {"solver.effort": effort, "solver.mip_gap": 0.0})

@@ -1,4 +1,4 @@
-"""Laws that every plan keeps, on ladders and on random small questions."""
+"""Invariants of plans, tested on budget sweeps and on random small scenarios."""
 
 from __future__ import annotations
 
@@ -13,64 +13,64 @@ from hypothesis import strategies as st
 from ccs_model.plan.plan import Plan
 
 Solved = Callable[..., Plan]
-LADDER = (300.0, 600.0, 900.0, 1_200.0)
-FRACTIONAL = {"capture.decisions": "continuous"}
+BUDGETS = (300.0, 600.0, 900.0, 1_200.0)
+CONTINUOUS = {"capture.decisions": "continuous"}
 
 
-def test_more_money_never_worsens_a_whole_plan_and_never_beats_its_parts(solved: Solved) -> None:
+def test_abatement_increases_with_the_budget_up_to_the_lp_relaxation(solved: Solved) -> None:
     values, relaxed = [], []
-    for budget in LADDER:
+    for budget in BUDGETS:
         plan = solved({"budget.total_mn": budget})
         values.append(plan.objective.value)
         relaxed.append(plan.relaxation.value)
         assert plan.objective.value <= plan.objective.searched_bound + 1e-6
         assert plan.objective.searched_bound <= plan.relaxation.value * (1 + 1e-9)
-        linear = solved({"budget.total_mn": budget}, FRACTIONAL)
+        linear = solved({"budget.total_mn": budget}, CONTINUOUS)
         assert linear.objective.value == pytest.approx(plan.relaxation.value, rel=1e-6)
     assert all(less <= more + 1e-6 for less, more in pairwise(values))
     assert all(less < more for less, more in pairwise(relaxed))
 
 
-def test_more_money_buys_ever_less_in_the_linear_program(solved: Solved) -> None:
-    values = [solved({"budget.total_mn": budget}, FRACTIONAL).objective.value for budget in LADDER]
+def test_marginal_abatement_of_continuous_decisions_decreases_with_the_budget(solved: Solved) -> None:
+    values = [solved({"budget.total_mn": budget}, CONTINUOUS).objective.value for budget in BUDGETS]
     steps = np.diff([0.0, *values])
     assert (steps >= -1e-6).all()
     assert all(later <= earlier + 1e-6 * earlier for earlier, later in pairwise(steps))
 
 
 @pytest.mark.parametrize("budget", [437.0, 911.0])
-def test_the_price_of_the_budget_is_what_a_little_more_buys(solved: Solved, budget: float) -> None:
+def test_the_marginal_value_of_the_budget_equals_the_finite_difference(solved: Solved, budget: float) -> None:
     step = 0.5
-    below, here, above = (solved({"budget.total_mn": budget + more}, FRACTIONAL) for more in (-step, 0.0, step))
+    below, here, above = (solved({"budget.total_mn": budget + more}, CONTINUOUS) for more in (-step, 0.0, step))
     up = (above.objective.value - here.objective.value) / step
     down = (here.objective.value - below.objective.value) / step
     assert up == pytest.approx(down, rel=1e-4), "a breakpoint: choose another budget"
     assert here.relaxation.abatement_per_budget_kt_per_mn == pytest.approx(up, rel=1e-4)
-    # A whole plan reports the price of its relaxation.
+    # A plan with integer decisions reports the marginal value of its LP relaxation.
     assert solved({"budget.total_mn": budget}).relaxation.abatement_per_budget_kt_per_mn == pytest.approx(up, rel=1e-4)
 
 
-def test_a_plant_more_to_choose_from_never_worsens_the_aim(solved: Solved, small_plan: Plan) -> None:
-    fewer = solved({"plants.exclude": ["NH3_82"]})
-    assert fewer.objective.value <= small_plan.objective.value + 1e-6
-    unfit = solved({"plants.exclude": ["NH3_27"]})  # 0 or less is lost by leaving out what was not built
+def test_an_additional_plant_never_worsens_the_objective(solved: Solved, small_plan: Plan) -> None:
+    without_plant = solved({"plants.exclude": ["NH3_82"]})
+    assert without_plant.objective.value <= small_plan.objective.value + 1e-6
+    without_unbuilt = solved({"plants.exclude": ["NH3_27"]})  # no loss if the plant was not built
     if "NH3_27" not in set(small_plan.retrofits["plant"]):
-        assert unfit.objective.value == pytest.approx(small_plan.objective.value, rel=1e-9)
+        assert without_unbuilt.objective.value == pytest.approx(small_plan.objective.value, rel=1e-9)
 
 
-def test_ceilings_only_bind_up_to_their_period(solved: Solved) -> None:
-    free = solved({"budget.total_mn": 1_200})
-    tight = solved({"budget.total_mn": 1_200, "budget.cumulative_mn": {2026: 400, 2031: 1_200}})
-    assert tight.by_year["spending_mn"].cumsum().tolist()[0] <= 400 + 1e-6
-    assert tight.by_year["spending_mn"].sum() <= 1_200 + 1e-6
-    assert tight.objective.value <= free.objective.value + 1e-6
-    # Later builds work for fewer years of the horizon, so the ceiling costs something here.
-    assert tight.objective.value < free.objective.value
+def test_a_cumulative_budget_limits_early_spending_and_reduces_abatement(solved: Solved) -> None:
+    unlimited = solved({"budget.total_mn": 1_200})
+    limited = solved({"budget.total_mn": 1_200, "budget.cumulative_mn": {2026: 400, 2031: 1_200}})
+    assert limited.by_year["spending_mn"].cumsum().tolist()[0] <= 400 + 1e-6
+    assert limited.by_year["spending_mn"].sum() <= 1_200 + 1e-6
+    assert limited.objective.value <= unlimited.objective.value + 1e-6
+    # Later builds operate for fewer years of the horizon, so the limit reduces abatement here.
+    assert limited.objective.value < unlimited.objective.value
 
 
 SCENARIOS = st.fixed_dictionaries(
     {
-        # Below a tenth of a million the answer is of the size of the solver's own tolerance.
+        # Below 0.1 million, the result is as small as the tolerance of the solver.
         "budget.total_mn": st.one_of(st.just(0.0), st.floats(1.0, 4_000)),
         "discount_rate": st.sampled_from([0.0, 0.03, 0.08, 0.12]),
         "years": st.sampled_from([[2026, 2031], [2027, 2030], [2026, 2028, 2036]]),
@@ -83,7 +83,7 @@ SCENARIOS = st.fixed_dictionaries(
         "currency": st.sampled_from(["CNY", "EUR"]),
     }
 )
-WHERE = st.sampled_from(
+PLANTS = st.sampled_from(
     [
         {},
         {"plants.inventory": ["steel"], "plants.provinces": ["Hebei"], "plants.min_emissions_ktpa": 15_000},
@@ -92,16 +92,16 @@ WHERE = st.sampled_from(
 )
 
 
-@given(SCENARIOS, WHERE, st.one_of(st.just(0.0), st.floats(0.01, 1)), st.booleans())
-# Not shrunk: every step of shrinking solves a program.
+@given(SCENARIOS, PLANTS, st.one_of(st.just(0.0), st.floats(0.01, 1)), st.booleans())
+# No shrinking, because each step would solve a model.
 @settings(max_examples=6, suppress_health_check=[HealthCheck.too_slow], phases=[Phase.generate])
-def test_any_small_question_is_answered_by_a_plan_that_keeps_every_claim(
-    solved: Solved, requested: dict[str, object], where: dict[str, object], ceiling: float, has_ceiling: bool
+def test_plans_of_random_small_scenarios_satisfy_every_constraint(
+    solved: Solved, requested: dict[str, object], plants: dict[str, object], ceiling: float, has_ceiling: bool
 ) -> None:
     first = requested["years"][0]  # type: ignore[index]
     budget = float(requested["budget.total_mn"])  # type: ignore[arg-type]
     limits = {"budget.cumulative_mn": {first: ceiling * budget}} if has_ceiling else {}
-    plan = solved(requested, where, limits, {"solver.mip_gap": 0.01})
+    plan = solved(requested, plants, limits, {"solver.mip_gap": 0.01})
     assert plan.status != "limit"
     assert plan.checks["holds"].all(), plan.checks[~plan.checks["holds"]]
     assert 0 <= plan.objective.value <= plan.objective.searched_bound * (1 + 1e-9) + 1e-6
@@ -125,7 +125,7 @@ def test_any_small_question_is_answered_by_a_plan_that_keeps_every_claim(
     if len(storage):
         assert (storage["injected_ktpa"] <= storage["injection_max_ktpa"] + 1e-4).all()
         assert (storage["stored_kt"] + storage["committed_kt"] <= storage["capacity_kt"] * (1 + 1e-6) + 1e-3).all()
-    # Nothing avoids more than it captures, and nobody captures more than 99 % of what leaves a stack.
+    # No retrofit avoids more than it captures, and no plant captures more than 99 % of its baseline.
     assert (retrofits["avoided_ktpa"] <= retrofits["captured_ktpa"] + 1e-9).all()
     last = plan.emissions[plan.emissions["year"] == plan.emissions["year"].max()]
     assert (last["captured_ktpa"] <= 0.99 * last["baseline_ktpa"] + 1e-6).all()

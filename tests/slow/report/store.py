@@ -1,12 +1,12 @@
-"""Keeps the answer of a run of a shipped scenario, so that tests need not solve it again.
+"""Store the solution of a shipped scenario, so that tests need not solve it again.
 
 From the repository's folder:
 
     ccs-model optimize scenarios/NAME.yaml --gap 0.1 --out RUN
     python -m tests.slow.report.store NAME RUN
 
-writes tests/slow/report/stored/NAME/: point.csv.gz, the non-zero columns of the model, and said.json.gz, the results
-that only the solver gives. Both are the same bytes for the same run.
+writes tests/slow/report/stored/NAME/: point.csv.gz, the non-zero columns of the model, and record.json.gz, the results
+that only the solver gives. Both files are identical for the same run.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ _KEYS = (
     "targets",
     "fixed_decisions",
 )
-# What the solver itself allows a row, a bound and a whole number to be off.
+# Tolerance of the solver for rows, bounds and integrality.
 _TOLERANCE = 1e-6
 
 
 def store(name: str, run: Path, to: Path = STORED) -> Path:
-    """Keep the answer of the run folder `run` as that of scenarios/`name`.yaml."""
+    """Store the solution in the run folder `run` as that of scenarios/`name`.yaml."""
     folder = to / name
     folder.mkdir(parents=True, exist_ok=True)
     document = json.loads((run / PLAN).read_text(encoding="utf-8"))
@@ -56,15 +56,15 @@ def store(name: str, run: Path, to: Path = STORED) -> Path:
     return folder
 
 
-def stored() -> Iterator[str]:
-    """Names of the scenarios that an answer is kept of."""
+def stored_names() -> Iterator[str]:
+    """Return the names of the scenarios with a stored solution."""
     return (path.name for path in sorted(STORED.iterdir()) if (path / _POINT).is_file())
 
 
 def plan_of(name: str, scratch: Path) -> tuple[Plan, Point]:
-    """The plan of a kept answer in the program that scenarios/`name`.yaml poses today, and its decisions.
+    """Return the plan of a stored solution in the current model of scenarios/`name`.yaml, and its decisions.
 
-    Raises ValueError, which says how to make the answer anew, where that program is another one.
+    Raises ValueError with the commands that store the solution again if the model has changed.
     """
     point = scratch / name / POINT
     point.parent.mkdir(parents=True, exist_ok=True)
@@ -75,8 +75,8 @@ def plan_of(name: str, scratch: Path) -> tuple[Plan, Point]:
     worst = max(at.found.row, at.found.bound, at.found.integrality)
     if at.strange or worst > _TOLERANCE:
         raise ValueError(
-            f"scenarios/{name}.yaml no longer poses the program that its kept answer solves ({len(at.strange)} columns "
-            f"unknown, {at.found.worst_row} off by {worst:.1e}). Make the answer anew: ccs-model optimize "
+            f"the stored solution does not solve the current model of scenarios/{name}.yaml ({len(at.strange)} columns "
+            f"unknown, {at.found.worst_row} off by {worst:.1e}). Store it again: ccs-model optimize "
             f"scenarios/{name}.yaml --gap 0.1 --out RUN, then python -m tests.slow.report.store {name} RUN"
         )
     return plan_at(at, record), at.point

@@ -1,4 +1,4 @@
-"""Workbooks of every shipped scenario whose answer is kept: computed again by two programs, as written and edited."""
+"""Workbooks of stored solutions are recomputed by two spreadsheet programs, as written and with edited inputs."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from tests.slow.report import store
 
 pytestmark = pytest.mark.office
 
-NAMES = tuple(store.stored())
-# China's workbook has the formulas of the others, in more rows; formualizer alone is enough for it. Edits concern the
+NAMES = tuple(store.stored_names())
+# The workbook of China has the same formulas in more rows, so formualizer alone recomputes it. Edited inputs affect the
 # same formulas in each workbook.
 BY_LIBREOFFICE = tuple(name for name in NAMES if name != "china")
 EDITED = ("pilot-zones",)
-LIVE: Mapping[str, float] = {"discount_rate": 0.05, "capex_factor": 1.2, "capture_deductible": 1.0}
-SAME_IN_THE_SCENARIO: Mapping[str, Any] = {
+EDITED_INPUTS: Mapping[str, float] = {"discount_rate": 0.05, "capex_factor": 1.2, "capture_deductible": 1.0}
+EQUIVALENT_CHANGES: Mapping[str, Any] = {
     "discount_rate": 0.05,
     "policy.carbon_price_per_t": PRICES,
     "policy.capture_deductible": True,
@@ -37,7 +37,7 @@ SAME_IN_THE_SCENARIO: Mapping[str, Any] = {
 
 @dataclass(frozen=True)
 class Book:
-    """A workbook as written; what LibreOffice makes of it; the one with edited inputs; its formulas."""
+    """A workbook as written, its values in LibreOffice, its copy with edited inputs, and its formulas."""
 
     plan: Plan
     point: Point
@@ -52,8 +52,10 @@ def books(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Book]:
     folder = tmp_path_factory.mktemp("stored")
     plans = {name: store.plan_of(name, folder) for name in NAMES}
     paths = {name: write_workbook(plan, folder / f"{name}.xlsx") for name, (plan, _) in plans.items()}
-    changed = {
-        name: edited(path, folder / f"{name}--edited.xlsx", LIVE, {"Carbon price": straight_prices(plans[name][0])})
+    edited_paths = {
+        name: edited(
+            path, folder / f"{name}--edited.xlsx", EDITED_INPUTS, {"Carbon price": straight_prices(plans[name][0])}
+        )
         for name, path in paths.items()
         if name in EDITED
     }
@@ -63,33 +65,31 @@ def books(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Book]:
             *plans[name],
             path,
             found.get(name),
-            changed.get(name),
+            edited_paths.get(name),
             list(formula_cells(path)),
         )
         for name, path in paths.items()
     }
 
 
-def test_answers_of_shipped_scenarios_are_kept() -> None:
+def test_solutions_of_shipped_scenarios_are_stored() -> None:
     assert {"china", "hebei", "pilot-zones", "shanxi"} <= set(NAMES)
     assert all((store.SCENARIOS / f"{name}.yaml").is_file() for name in NAMES)
     assert all(file.stat().st_size < 300_000 for name in NAMES for file in (store.STORED / name).iterdir())
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_two_programs_compute_what_was_written(books: Mapping[str, Book], name: str) -> None:
+def test_two_spreadsheet_programs_recompute_the_written_values(books: Mapping[str, Book], name: str) -> None:
     book = books[name]
-    ours = Values(book.path)
+    written = Values(book.path)
     assert len(book.cells) > 4_000
     for found in filter(None, (book.found, Computed(book.path))):
-        difference, worst = differences(book.cells, ours, found)
+        difference, worst = differences(book.cells, written, found)
         assert not difference, difference[:5]
         assert worst <= 1e-9
 
 
-def test_pilot_zones_is_printed_on_at_most_45_pages_and_takes_at_most_600_kb(
-    books: Mapping[str, Book], tmp_path: Path
-) -> None:
+def test_the_pilot_zones_workbook_has_at_most_45_pages_and_600_kb(books: Mapping[str, Book], tmp_path: Path) -> None:
     path = books["pilot-zones"].path
     assert path.stat().st_size <= 600_000
     profile = f"-env:UserInstallation={(tmp_path / 'profile').as_uri()}"
@@ -101,12 +101,12 @@ def test_pilot_zones_is_printed_on_at_most_45_pages_and_takes_at_most_600_kb(
 
 
 @pytest.mark.parametrize("name", EDITED)
-def test_at_edited_inputs_they_compute_what_the_engine_does(
+def test_a_workbook_with_edited_inputs_recomputes_to_the_values_of_the_engine(
     books: Mapping[str, Book], name: str, tmp_path: Path
 ) -> None:
     book = books[name]
-    again = recounted(book.plan, book.point, SAME_IN_THE_SCENARIO, LIVE["capex_factor"])
-    expected = Values(write_workbook(again, tmp_path / "again.xlsx"))
+    changed_plan = recounted(book.plan, book.point, EQUIVALENT_CHANGES, EDITED_INPUTS["capex_factor"])
+    expected = Values(write_workbook(changed_plan, tmp_path / "again.xlsx"))
     cells = [each for each in book.cells if follows_the_money(each)]
     assert book.path_edited is not None
     difference, worst = differences(cells, expected, Computed(book.path_edited))
@@ -115,7 +115,7 @@ def test_at_edited_inputs_they_compute_what_the_engine_does(
     assert len(cells) > 2_000
 
 
-def test_a_point_of_another_program_is_told_with_the_way_to_make_it_anew(
+def test_a_stored_solution_of_another_model_is_reported_with_the_command_to_renew_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     point = tmp_path / "run" / store.POINT
