@@ -1,4 +1,4 @@
-"""Harm avoided, air pollution and the accounts of each stakeholder; the finance tables they rest on."""
+"""Avoided damages, air pollution and accounts by stakeholder, and the finance tables they use."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def yuan(inputs: Inputs) -> PriceLevel:
 
 
 # EPA 2023: 190 USD of 2020 in 2020, 210 in 2025, 230 in 2030; 120 to 340 in 2020.
-def test_social_cost_in_its_own_money(inputs: Inputs) -> None:
+def test_social_cost_matches_the_published_series(inputs: Inputs) -> None:
     level = PriceLevel("USD", 2020, inputs["indices/deflators"], inputs["indices/exchange_rates"])
     table = inputs["policy/social_cost_of_carbon"]
     found = social_cost_path_per_t(table, level, "EPA 2023", [2020, 2025, 2026, 2030, 2090])
@@ -37,19 +37,19 @@ def test_social_cost_in_its_own_money(inputs: Inputs) -> None:
         social_cost_path_per_t(table, level, "EPA 2016", [2030])
 
 
-def test_social_cost_in_the_scenarios_money(inputs: Inputs, yuan: PriceLevel) -> None:
+def test_social_cost_is_converted_to_the_scenario_currency(inputs: Inputs, yuan: PriceLevel) -> None:
     found = social_cost_path_per_t(inputs["policy/social_cost_of_carbon"], yuan, "EPA 2023", [2030]).item()
     assert found == pytest.approx(230 * yuan.factor("USD", 2020))
 
 
-def test_pollution_of_a_boiler_by_hand(inputs: Inputs) -> None:
-    # 400 kt captured at 2.5 GJ of coal: a million GJ at 12.6, 18 and 3.6 g each. The second draws 100 kWh a tonne.
+def test_pollutants_of_fuel_and_power_match_hand_calculation(inputs: Inputs) -> None:
+    # 400 kt captured at 2.5 GJ of coal: a million GJ at 12.6, 18 and 3.6 g each. The second draws 100 kWh per tonne.
     emitted = pollutants_kt(inputs["policy/pollutants"], [400.0, 100.0], [2.5, 0.0], [0.0, 100.0])
     assert emitted.iloc[0].to_dict() == pytest.approx({"SO2_kt": 0.0126, "NOx_kt": 0.018, "dust_kt": 0.0036})
     assert emitted.at[1, "SO2_kt"] == pytest.approx(1e7 * 0.0699 / 1e9)
 
 
-def test_tax_tiers_of_hebei_are_money_per_equivalent(inputs: Inputs) -> None:
+def test_pollution_tax_tiers_of_hebei_match_the_published_rates(inputs: Inputs) -> None:
     taxes = inputs["policy/pollution_taxes"].query("pollutant == 'SO2'").set_index("tax_zone")["tax_per_t"]
     # 9.6, 6.0 and 4.8 CNY per 0.95 kg; the law allows 1.2 to 12.
     assert taxes["Hebei tier 1"] == pytest.approx(9.6 / 0.95 * 1000, abs=0.5)
@@ -72,14 +72,14 @@ ITEMS = pd.DataFrame(
 )
 
 
-def test_who_bears_what_by_hand() -> None:
+def test_accounts_by_stakeholder_match_hand_calculation() -> None:
     accounts = accounts_by_stakeholder(ITEMS).set_index("stakeholder")
     assert accounts.index.tolist() == list(STAKEHOLDERS)
-    # Owners: 200 + 400 + 50 + 300 against 1,000 + 380; the tax runs back to them.
+    # Owners: 200 + 400 + 50 + 300 against 1,000 + 380; the negative tax is a payment to them.
     assert accounts.loc["owners", ["benefits_mn", "costs_mn", "npv_mn"]].tolist() == [950, 1380, -430]
     assert accounts.at["public purse", "npv_mn"] == -250
     assert accounts.at["financiers", "npv_mn"] == -20
-    # Society: 1,200 of real gains against 1,000 of real cost; what passes between stakeholders cancels.
+    # Society: 1,200 of real benefits against 1,000 of real costs; transfers between stakeholders cancel.
     assert accounts.loc["society", ["benefits_mn", "costs_mn", "npv_mn"]].tolist() == [1200, 1000, 200]
     assert accounts.at["society", "benefit_cost_ratio"] == pytest.approx(1.2)
     assert np.isnan(accounts.at["financiers", "benefit_cost_ratio"]) == (accounts.at["financiers", "costs_mn"] == 0)
@@ -97,7 +97,7 @@ ENDS = st.sampled_from(["", *STAKEHOLDERS[:-1]])
 
 
 @given(st.lists(st.tuples(ENDS, ENDS, st.floats(-1e3, 1e3)), min_size=1, max_size=12))
-def test_society_is_the_sum_of_all(rows: list[tuple[str, str, float]]) -> None:
+def test_net_social_benefit_is_the_sum_over_stakeholders(rows: list[tuple[str, str, float]]) -> None:
     kept = [(f"item {k}", *row) for k, row in enumerate(rows) if row[0] != row[1]]
     items = pd.DataFrame(kept, columns=ITEMS.columns)
     npv = accounts_by_stakeholder(items).set_index("stakeholder")["npv_mn"]
@@ -105,21 +105,23 @@ def test_society_is_the_sum_of_all(rows: list[tuple[str, str, float]]) -> None:
 
 
 @given(st.floats(0, 1e4))
-def test_a_transfer_changes_nothing_for_society(amount: float) -> None:
+def test_transfer_does_not_change_the_net_social_benefit(amount: float) -> None:
     more = pd.concat([ITEMS, pd.DataFrame([("more", "public purse", "owners", amount)], columns=ITEMS.columns)])
     before, after = (accounts_by_stakeholder(each).set_index("stakeholder") for each in (ITEMS, more))
     assert after.loc["society"].tolist() == before.loc["society"].tolist()
     assert after.at["owners", "npv_mn"] == pytest.approx(before.at["owners", "npv_mn"] + amount)
 
 
-@pytest.mark.parametrize(("start", "end", "says"), [("owners", "ministry", "ministry"), ("owners", "owners", "itself")])
-def test_an_item_needs_two_known_ends(start: str, end: str, says: str) -> None:
-    with pytest.raises(ValueError, match=says):
+@pytest.mark.parametrize(
+    ("start", "end", "message"), [("owners", "ministry", "ministry"), ("owners", "owners", "itself")]
+)
+def test_item_with_unknown_or_equal_stakeholders_is_an_error(start: str, end: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         accounts_by_stakeholder(pd.DataFrame([("x", start, end, 1.0)], columns=ITEMS.columns))
 
 
 # The national appraisal table, per cent: fertiliser 9, inorganic 10, organic and chlor-alkali 11, ethylene 12.
-def test_returns_that_are_asked_for(inputs: Inputs) -> None:
+def test_hurdle_rates_match_the_national_appraisal_table(inputs: Inputs) -> None:
     hurdle = inputs["finance/hurdle_rates"].set_index("sector")
     requested = ["fertiliser", "inorganic chemicals", "organic chemicals", "chlor-alkali", "ethylene", "pipelines"]
     assert hurdle.loc[requested, "hurdle_share"].tolist() == [0.09, 0.10, 0.11, 0.11, 0.12, 0.12]
@@ -129,7 +131,7 @@ def test_returns_that_are_asked_for(inputs: Inputs) -> None:
     assert (steel["low_share"], steel["high_share"], steel["quality"]) == (0.08, 0.12, "assumed")
 
 
-def test_rates_and_taxes_of_china(inputs: Inputs) -> None:
+def test_chinese_rates_and_taxes_match_published_values(inputs: Inputs) -> None:
     factors = inputs["finance/factors"].set_index("factor")["value"]
     assert factors["social_discount_rate"] == 0.08
     assert factors["income_tax_share"] == 0.25
@@ -142,7 +144,7 @@ def test_rates_and_taxes_of_china(inputs: Inputs) -> None:
     assert prime["rate_share"].iloc[-1] == 0.035
 
 
-def test_the_margin_of_steel(inputs: Inputs) -> None:
+def test_steel_margin_matches_published_totals(inputs: Inputs) -> None:
     # 29.19 billion CNY over 1,005.09 Mt.
     margin = inputs["finance/margins"].set_index(["product", "year"]).at[("steel", 2024), "margin_per_t"]
     assert margin == pytest.approx(29_190 / 1005.09, abs=0.05)

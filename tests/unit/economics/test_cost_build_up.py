@@ -31,15 +31,17 @@ def shares(inputs: Inputs) -> pd.DataFrame:
     )
 
 
-# Facts: TPC ÷ BEC 1.58 for an amine system and 1.41 for compression, in a new plant.
+# NETL: TPC ÷ BEC 1.58 for an amine system and 1.41 for compression, in a new plant.
 @pytest.mark.parametrize(("technology_class", "ratio"), [("amine", 1.58), ("compression", 1.41)])
-def test_total_plant_cost_over_bare_cost(shares: pd.DataFrame, technology_class: str, ratio: float) -> None:
+def test_total_plant_cost_over_bare_erected_cost_matches_netl(
+    shares: pd.DataFrame, technology_class: str, ratio: float
+) -> None:
     parts = parts_from_bec(100.0, shares).loc[technology_class]
     new_plant = (parts["tpc_mn"] - parts["retrofit_mn"]) / parts["bec_mn"]
     assert round(new_plant, 2) == ratio
 
 
-def test_an_amine_unit_of_a_hundred_part_by_part(shares: pd.DataFrame) -> None:
+def test_cost_components_of_an_amine_unit_match_hand_calculation(shares: pd.DataFrame) -> None:
     parts = parts_from_bec(100.0, shares).loc["amine"]
     assert parts["engineering_mn"] == pytest.approx(17.5)
     assert parts["epcc_mn"] == pytest.approx(117.5)
@@ -71,7 +73,7 @@ def test_the_retrofit_factor_multiplies_plant_cost(shares: pd.DataFrame, technol
 
 
 @given(st.floats(0.001, 1e6))
-def test_parts_add_up_and_the_way_back_leads_home(shares: pd.DataFrame, toc: float) -> None:
+def test_cost_components_sum_to_toc_and_convert_back_to_it(shares: pd.DataFrame, toc: float) -> None:
     parts = parts_from_toc(toc, shares)
     assert parts["toc_mn"].to_numpy() == pytest.approx(toc, rel=1e-12)
     assert parts[list(PARTS)].sum(axis=1).to_numpy() == pytest.approx(toc, rel=1e-12)
@@ -80,16 +82,16 @@ def test_parts_add_up_and_the_way_back_leads_home(shares: pd.DataFrame, toc: flo
     assert forward.to_numpy() == pytest.approx(parts.to_numpy(), rel=1e-12)
 
 
-def test_a_new_process_and_a_rough_estimate_cost_more_never_less(inputs: Inputs) -> None:
+def test_contingencies_rise_with_lower_readiness_and_rougher_estimates(inputs: Inputs) -> None:
     tables = inputs["costs/build_up"], inputs["costs/contingencies"]
     classes = pd.Series(["amine"] * 4)
     found = build_up_shares(*tables, classes, [9, 7, 5, 9], [4, 4, 4, 5])
-    # The amine system's own 17 % holds until demonstration asks for 20 %.
+    # The amine system's own 17 % applies until the readiness level requires 20 %.
     assert found["process_contingency_share"].tolist() == [0.17, 0.20, 0.40, 0.17]
     assert found["project_contingency_share"].tolist() == [0.175, 0.175, 0.175, 0.30]
 
 
-def test_what_the_tables_do_not_hold_is_named(inputs: Inputs) -> None:
+def test_missing_technology_class_or_readiness_level_is_reported(inputs: Inputs) -> None:
     tables = inputs["costs/build_up"], inputs["costs/contingencies"]
     with pytest.raises(InputError, match="no technology class membrane"):
         build_up_shares(*tables, pd.Series(["membrane"]), 9, 4)
@@ -97,12 +99,12 @@ def test_what_the_tables_do_not_hold_is_named(inputs: Inputs) -> None:
         build_up_shares(*tables, pd.Series(["amine"]), 12, 4)
 
 
-def test_the_class_of_an_estimate_follows_its_evidence() -> None:
+def test_estimate_class_follows_readiness_and_quality_of_evidence() -> None:
     found = estimate_class([9, 9, 9, 9, 7, 6], ["measured", "reported", "estimated", "assumed", "measured", "measured"])
     assert found.tolist() == [3, 4, 4, 5, 4, 5]
 
 
-def test_a_class_four_cost_may_end_thirty_below_and_fifty_above(inputs: Inputs) -> None:
+def test_cost_range_follows_the_aace_class(inputs: Inputs) -> None:
     low, high = cost_range_mn([100.0, 100.0], [4, 5], inputs["costs/aace_classes"])
     assert low.tolist() == pytest.approx([70.0, 50.0])
     assert high.tolist() == pytest.approx([150.0, 200.0])

@@ -1,4 +1,4 @@
-"""Annuities, capital recovery and salvage against their closed forms and sums written out."""
+"""Annuities, capital recovery and salvage against closed forms and explicit sums."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ccs_model.economics.investment import annuity_yr, capital_recovery_share, d
 RATE, LIFE = st.floats(1e-4, 0.5), st.integers(1, 60)
 
 
-def test_capital_recovery_at_eight_percent_and_twenty_years_is_the_textbook_number() -> None:
+def test_capital_recovery_factor_matches_published_values() -> None:
     assert float(capital_recovery_share(0.08, 20)) == pytest.approx(0.1018522, abs=1e-7)
     # i(1+i)^n ÷ ((1+i)^n − 1); IEAGHG's 10 % over 25 years is 0.1102.
     assert float(capital_recovery_share(0.08, 20)) == pytest.approx(0.08 * 1.08**20 / (1.08**20 - 1), rel=1e-12)
@@ -26,19 +26,19 @@ def test_annuity_is_the_sum_of_its_payments(i: float, n: int) -> None:
 
 
 @given(LIFE)
-def test_without_interest_the_payment_is_an_even_share_and_nothing_jumps_there(n: int) -> None:
+def test_capital_recovery_factor_is_continuous_at_an_interest_rate_of_zero(n: int) -> None:
     assert float(capital_recovery_share(0.0, n)) == 1 / n
-    # To first order CRF = 1/n + i(n+1)/2n, so at i = 1e-12 nothing is seen of it, and no digits are lost.
+    # To first order CRF = 1/n + i(n+1)/2n, so that at i = 1e-12 the difference is negligible and no digits are lost.
     assert float(capital_recovery_share(1e-12, n)) == pytest.approx(1 / n, rel=1e-10)
     assert float(capital_recovery_share(1e-6, n)) == pytest.approx(1 / n + 1e-6 * (n + 1) / (2 * n), rel=1e-8)
 
 
-def test_discount_factors() -> None:
+def test_discount_factors_match_hand_calculation() -> None:
     assert discount_factor(0.08, [0, 1, 10]).tolist() == pytest.approx([1.0, 0.925926, 0.463193], abs=1e-6)
     assert discount_factor(0.0, [0, 5]).tolist() == [1.0, 1.0]
 
 
-def test_salvage_is_the_annuity_of_what_remains_over_the_annuity_of_the_life() -> None:
+def test_salvage_is_the_annuity_of_the_remaining_life_over_that_of_the_full_life() -> None:
     # 20 years of which 9 are used, 8 %: a(11) ÷ a(20) = 7.138964 ÷ 9.818147.
     assert float(salvage_share(0.08, 20, 9)) == pytest.approx(7.138964 / 9.818147, rel=1e-6)
     assert float(salvage_share(0.0, 20, 9)) == pytest.approx(11 / 20)
@@ -46,8 +46,10 @@ def test_salvage_is_the_annuity_of_what_remains_over_the_annuity_of_the_life() -
 
 
 @given(RATE, st.integers(2, 40), st.data())
-def test_salvage_lets_a_unit_pay_only_for_the_years_it_was_used(i: float, life: int, data: st.DataObject) -> None:
-    # Capex now less salvage then = the annual payment over the years used: nobody gains by where the horizon ends.
+def test_capital_less_salvage_equals_the_annual_payments_over_the_years_used(
+    i: float, life: int, data: st.DataObject
+) -> None:
+    # Capex less discounted salvage = annual payments over the years used: the end of the horizon gives no advantage.
     used = data.draw(st.integers(0, life))
     net = 1.0 - float(salvage_share(i, life, used)) * (1 + i) ** -used
     payments = float(capital_recovery_share(i, life)) * sum((1 + i) ** -t for t in range(1, used + 1))

@@ -1,4 +1,4 @@
-"""Rates, paybacks and prices against published examples, hand-made sheets and laws."""
+"""Rates of return, paybacks and break-even prices against published examples, hand calculation and properties."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ RATE = st.floats(0.001, 0.5)
         ([-100, 0, 0, 74], -0.0955),
     ],
 )
-def test_published_rates_of_return(flows: list[float], rate: float) -> None:
+def test_irr_matches_published_examples(flows: list[float], rate: float) -> None:
     found, reason = irr_share(flows)
     assert found.item() == pytest.approx(rate, abs=5e-5)
     assert reason.tolist() == [FOUND]
 
 
-def test_published_present_value() -> None:
+def test_npv_matches_a_published_example() -> None:
     # −40,000 and then 5,000, 8,000, 12,000, 30,000 at 8 %: 3,065.22 by the same documentation.
     assert npv_mn([-40_000, 5_000, 8_000, 12_000, 30_000], 0.08).item() == pytest.approx(3065.22267, abs=1e-4)
 
 
-def test_each_plant_may_have_its_own_rate() -> None:
+def test_npv_accepts_one_discount_rate_per_plant() -> None:
     flows = [[-100.0, 110.0], [-100.0, 110.0], [-100.0, 110.0]]
     assert npv_mn(flows, [0.0, 0.1, 0.21]).tolist() == pytest.approx([10.0, 0.0, -100 + 110 / 1.21])
 
 
-def test_no_rate_is_made_up() -> None:
+def test_irr_is_nan_with_a_reason_unless_it_is_unique_and_in_range() -> None:
     rates, reasons = irr_share(
         [
             [0, 0, 0, 0, 0],
@@ -64,7 +64,7 @@ def test_no_rate_is_made_up() -> None:
     assert rates[6] == pytest.approx(1.21 ** (1 / 3) - 1)
 
 
-def test_new_equipment_midway_leaves_one_rate() -> None:
+def test_irr_is_unique_with_reinvestment_in_a_later_year() -> None:
     # Spending in years 0 and 3; the running sum −100, −40, 20 ... changes sign once.
     rates, reasons = irr_share([-100.0, 60.0, 60.0, -10.0, 60.0])
     assert reasons.tolist() == [FOUND]
@@ -72,15 +72,15 @@ def test_new_equipment_midway_leaves_one_rate() -> None:
     assert rates.item() > 0
 
 
-def test_a_sum_that_ends_at_nothing_has_two_rates_and_a_shrinking_one_does_not_count() -> None:
-    # −100 + 230x − 130x²: 0 and 30 %. −100 + 230x − 120x²: 50 and −20 %, of which the positive one is told.
+def test_irr_counts_a_root_of_zero_and_ignores_negative_roots() -> None:
+    # −100 + 230x − 130x²: 0 and 30 %. −100 + 230x − 120x²: 50 and −20 %, of which the positive one is returned.
     rates, reasons = irr_share([[-100.0, 230.0, -130.0], [-100.0, 230.0, -120.0]])
     assert reasons.tolist() == [SEVERAL, FOUND]
     assert rates[1] == pytest.approx(0.5)
 
 
 @given(st.lists(st.floats(1, 1e4), min_size=1, max_size=30), st.floats(1, 1e5), st.integers(0, 5))
-def test_at_the_rate_of_return_nothing_is_left(gains: list[float], spent: float, wait: int) -> None:
+def test_npv_is_zero_at_the_irr(gains: list[float], spent: float, wait: int) -> None:
     flows = [0.0] * wait + [-spent] + gains
     rate, reason = irr_share(flows)
     if reason.item() == FOUND:
@@ -91,29 +91,31 @@ def test_at_the_rate_of_return_nothing_is_left(gains: list[float], spent: float,
 
 
 @given(RATE, st.integers(1, 40))
-def test_an_annuity_returns_its_own_rate(i: float, years: int) -> None:
+def test_irr_of_an_annuity_is_its_rate(i: float, years: int) -> None:
     payment = float(capital_recovery_share(i, years))
     rate, _ = irr_share([-1.0] + [payment] * years)
     assert rate.item() == pytest.approx(i, rel=1e-6, abs=1e-9)
 
 
 @given(RATE)
-def test_scale_and_company_change_no_rate(i: float) -> None:
+def test_irr_does_not_depend_on_scale_or_on_other_rows(i: float) -> None:
     flows = np.array([-100.0, 20.0, 40.0, 60.0, 10.0 + 100 * i])
     alone, _ = irr_share(flows)
     together, _ = irr_share(np.vstack([[-1, 3, 0, 0, 0], 1e-6 * flows, 1e6 * flows]))
     assert together[1:].tolist() == pytest.approx([alone.item()] * 2, rel=1e-9)
 
 
-def test_payback_by_hand() -> None:
-    # −100 and 40 a year: 2.5 years; the other sheet of textbooks, at 10 %: 36.36, 33.06, 30.05, 27.32.
+def test_payback_matches_hand_calculation() -> None:
+    # −100 and 40 per year: 2.5 years; discounted at 10 %, the flows are 36.36, 33.06, 30.05, 27.32.
     flows = [-100.0, 40.0, 40.0, 40.0, 40.0]
     assert payback_yr(flows).item() == pytest.approx(2.5)
     assert payback_yr(flows, 0.10).item() == pytest.approx(3 + (100 - 36.3636 - 33.0579 - 30.0526) / 27.3205, abs=1e-4)
-    assert payback_yr([[0.0, 0.0, -100.0, 40.0, 60.0]]).item() == pytest.approx(2.0)  # counted from the spending
+    assert payback_yr([[0.0, 0.0, -100.0, 40.0, 60.0]]).item() == pytest.approx(
+        2.0
+    )  # counted from the year of spending
 
 
-def test_no_payback_and_nothing_to_pay_back() -> None:
+def test_payback_is_nan_if_never_reached_and_zero_without_spending() -> None:
     found = payback_yr([[-100, 10, 10], [5, 5, 5], [0, 0, 0], [-100, 100, 0]])
     assert np.isnan(found[0])
     assert found[1:].tolist() == [0.0, 0.0, 1.0]
@@ -127,20 +129,20 @@ def test_discounting_never_shortens_the_payback(i: float, gain: float) -> None:
 
 
 @pytest.mark.parametrize("size", [1e-4, 1.0, 1e4])
-def test_prices_are_those_of_any_size_of_plant(size: float) -> None:
+def test_break_even_price_does_not_depend_on_plant_size(size: float) -> None:
     # For 100 now at 10 %, 1,000 kt a year later must bring 110 million.
     price = break_even_price_per_t([-100 * size, 0], [0, 1_000 * size], 0.10)
     assert price.item() == pytest.approx(110.0)
 
 
 @given(RATE, st.floats(0, 0.4), st.floats(10, 1e4), st.floats(0.1, 100), st.integers(2, 30))
-def test_at_the_break_even_price_nothing_is_left(i: float, tax: float, capex: float, cost: float, years: int) -> None:
+def test_npv_is_zero_at_the_break_even_price(i: float, tax: float, capex: float, cost: float, years: int) -> None:
     flows = np.array([-capex] + [-cost] * years)
     tonnes = np.array([0.0] + [400.0] * years)
     price = break_even_price_per_t(flows, tonnes, i, tax)
-    left = npv_mn(flows + price[:, None] * tonnes * (1 - tax) / 1000, i).item()
-    assert left == pytest.approx(0.0, abs=1e-9 * (capex + cost * years))
-    # The rate of return there is the discount rate.
+    remaining_mn = npv_mn(flows + price[:, None] * tonnes * (1 - tax) / 1000, i).item()
+    assert remaining_mn == pytest.approx(0.0, abs=1e-9 * (capex + cost * years))
+    # The rate of return at that price is the discount rate.
     rate, _ = irr_share(flows + price[:, None] * tonnes * (1 - tax) / 1000)
     assert rate.item() == pytest.approx(i, rel=1e-6)
 
@@ -153,17 +155,19 @@ def test_the_break_even_price_is_the_levelised_cost() -> None:
     assert np.isnan(break_even_price_per_t(flows, np.zeros(21), 0.08)).all()
 
 
-def test_a_price_that_is_paid_in_fewer_years_is_higher() -> None:
+def test_break_even_price_is_higher_if_paid_in_fewer_years() -> None:
     flows = np.array([-500.0] + [-30.0] * 20)
     tonnes = np.array([0.0] + [400.0] * 20)
-    whole, half = (break_even_price_per_t(flows, tonnes * (np.arange(21) <= n), 0.08).item() for n in (20, 10))
-    # Paid in ten years, of annuity 6.710081 instead of 9.818147.
-    assert half == pytest.approx(whole * 9.818147 / 6.710081, rel=1e-6)
+    twenty_years, ten_years = (
+        break_even_price_per_t(flows, tonnes * (np.arange(21) <= n), 0.08).item() for n in (20, 10)
+    )
+    # Paid in ten years: an annuity of 6.710081 instead of 9.818147.
+    assert ten_years == pytest.approx(twenty_years * 9.818147 / 6.710081, rel=1e-6)
 
 
-def test_ten_thousand_plants_at_once() -> None:
-    drawn = np.random.default_rng(3)
-    flows = np.column_stack([-drawn.uniform(50, 500, 10_000), drawn.uniform(1, 60, (10_000, 25))])
+def test_irr_is_found_for_ten_thousand_plants_at_once() -> None:
+    rng = np.random.default_rng(3)
+    flows = np.column_stack([-rng.uniform(50, 500, 10_000), rng.uniform(1, 60, (10_000, 25))])
     rates, reasons = irr_share(flows)
     assert set(reasons) == {FOUND}
     assert np.abs(npv_mn(flows, rates)).max() < 1e-6

@@ -20,14 +20,14 @@ from tests.paths import DATA
 
 Changes = Mapping[str, Any]
 PUBLISHED = DATA / "published"
-# What NETL's costs are recomputed at: power in USD/kWh, natural gas at 4.42 USD per million Btu.
+# Prices of the NETL cases: power in USD/kWh, natural gas at 4.42 USD per million Btu.
 POWER_PER_KWH, GAS_PER_GJ = 0.060, 4.42 / 1.055
 
 # Levelised costs.
 #
-#     capture cost     yearly cost of capture without transport and storage ÷ captured
+#     capture cost     annual cost of capture without transport and storage ÷ captured
 #     avoidance cost   (cost with − cost without) ÷ (emission without − emission with), with transport and storage
-#     added cost       total yearly cost ÷ product
+#     added cost       total annual cost ÷ product
 #
 # The marginal cost (the dual of a target) is a fourth number. Amounts are kt a year and million a year, so money per t
 # is 1,000 × million ÷ kt.
@@ -36,7 +36,7 @@ CAPTURE_PARTS = ("capital_mn_pa", "fixed_om_mn_pa", "variable_om_mn_pa", "heat_m
 
 
 def capital_charge_share(discount_rate: float, life_yr: npt.ArrayLike, tasc_factor: npt.ArrayLike = 1.0) -> Floats:
-    """Return the yearly charge on total overnight cost: capital recovery factor × TASC ÷ TOC."""
+    """Return the annual charge on total overnight cost: capital recovery factor × TASC ÷ TOC."""
     return np.asarray(tasc_factor, dtype=float) / annuity_yr(discount_rate, life_yr)
 
 
@@ -52,7 +52,7 @@ def yearly_capture_cost(
     power_kwh_per_t: npt.ArrayLike,
     power_per_kwh: npt.ArrayLike,
 ) -> pd.DataFrame:
-    """Return CAPTURE_PARTS and their sum `capture_mn_pa`, one row a unit; capex is overnight, tonnes are delivered."""
+    """Return CAPTURE_PARTS and their sum `capture_mn_pa`, a row per unit; capex is overnight, tonnes are delivered."""
     tonnes = np.atleast_1d(np.asarray(captured_ktpa, dtype=float))
     heat = np.asarray(heat_gj_per_t, dtype=float) * np.asarray(heat_per_gj, dtype=float)
     power = np.asarray(power_kwh_per_t, dtype=float) * np.asarray(power_per_kwh, dtype=float)
@@ -102,27 +102,27 @@ def netl_costs(cases: pd.DataFrame) -> np.ndarray:
     return cost_per_t(yearly["capture_mn_pa"], cases["captured_ktpa"])
 
 
-def test_netl_recomputed_to_a_tenth_of_a_dollar() -> None:
+def test_netl_cases_are_recomputed_to_a_tenth_of_a_dollar() -> None:
     cases = netl()
     assert cases["case"].tolist() == ["ammonia", "ethylene oxide", "ethanol", "natural gas processing", "cement"]
     assert netl_costs(cases).round(1).tolist() == [18.4, 24.5, 30.5, 15.6, 63.8]
 
 
-def test_netl_lies_within_six_percent_of_what_the_report_prints() -> None:
+def test_netl_cases_are_within_6_percent_of_the_printed_costs() -> None:
     cases = netl()
     printed = cases["printed_per_t"].dropna()
     assert printed.tolist() == [19.0, 26.0, 32.0, 16.1]
     assert netl_costs(cases)[printed.index] == pytest.approx(printed.to_numpy(), rel=0.06)
 
 
-def test_the_charge_recovers_as_spent_cost() -> None:
-    # 8 % over 20 years is 0.1018522; as-spent cost is 1.054 of overnight cost. Without interest 1/n.
+def test_capital_charge_recovers_the_as_spent_cost() -> None:
+    # 8 % over 20 years is 0.1018522; as-spent cost is 1.054 of overnight cost. At 0 % the charge is 1/n.
     assert capital_charge_share(0.08, 20, 1.054).item() == pytest.approx(0.1018522 * 1.054, abs=1e-7)
     assert capital_charge_share(0.0, [20, 25]).tolist() == [0.05, 0.04]
 
 
 # (652.44 − 575.23) ÷ (2,090.14 − 1,041.73), and two more, USD per t avoided.
-def test_ieaghg_avoidance_costs_exactly() -> None:
+def test_ieaghg_avoidance_costs_are_recomputed_exactly() -> None:
     cases = pd.read_csv(PUBLISHED / "ieaghg_2013.csv")
     found = avoidance_cost_per_t(
         cases["cost_with_per_t"],
@@ -133,8 +133,8 @@ def test_ieaghg_avoidance_costs_exactly() -> None:
     assert found.round(2).tolist() == [73.64, 81.15, 56.38]
 
 
-def test_liangs_mill_is_plausible() -> None:
-    # The inputs of the study are not published; ours are in the file, each with its reason, and are not tuned.
+def test_avoidance_cost_of_the_liang_mill_is_within_its_published_band() -> None:
+    # The inputs of the study are not published; those in the file have a reason each and are not tuned.
     table = pd.read_csv(PUBLISHED / "liang_mill.csv").set_index("quantity")["value"]
     capex = table["capex_per_tpa"] * table["nameplate_ktpa"] / 1000
     yearly = yearly_capture_cost(
@@ -157,7 +157,7 @@ def test_liangs_mill_is_plausible() -> None:
     assert usd == pytest.approx(table["avoidance_cost_per_t"], rel=table["band_share"])
 
 
-def test_a_unit_part_by_part() -> None:
+def test_annual_cost_components_of_a_unit_match_hand_calculation() -> None:
     yearly = yearly_capture_cost(
         captured_ktpa=[400.0, 0.0],
         capex_mn=500.0,
@@ -182,25 +182,23 @@ def test_a_unit_part_by_part() -> None:
     per_t = cost_per_t(yearly["capture_mn_pa"], [400.0, 0.0])
     assert per_t[0] == pytest.approx(350.0)
     assert np.isnan(per_t[1])
-    # The same money over 2 Mt of steel.
+    # The same cost over 2 Mt of steel.
     assert cost_per_t(140.0, 2_000.0).item() == pytest.approx(70.0)
 
 
-def test_nothing_avoided_has_no_price() -> None:
+def test_avoidance_cost_is_nan_if_nothing_is_avoided() -> None:
     assert np.isnan(avoidance_cost_per_t(10.0, 0.0, 1.0, 1.0))
     assert np.isnan(avoidance_cost_per_t(10.0, 0.0, 1.0, 1.2))
 
 
 @given(st.floats(1, 1000), st.floats(0.05, 1))
-def test_a_tonne_avoided_costs_what_it_takes_to_capture_enough(cost: float, avoided: float) -> None:
+def test_avoidance_cost_is_capture_cost_over_the_avoided_share(cost: float, avoided: float) -> None:
     found = avoidance_cost_of_capture(cost, avoided).item()
     assert found == pytest.approx(cost / avoided)
     assert found >= cost * (1 - 1e-12)
 
 
-def test_a_plans_capture_cost_comes_from_the_same_formula(
-    problem_of: Callable[..., Problem], one_vent: Changes
-) -> None:
+def test_levelised_costs_of_a_problem_match_the_formula(problem_of: Callable[..., Problem], one_vent: Changes) -> None:
     problem = problem_of(one_vent)
     of_plan = levelised_costs(problem)
     last = {name: per_t[:, -1] for name, per_t in problem.cost_per_t.items()}
@@ -218,5 +216,5 @@ def test_a_plans_capture_cost_comes_from_the_same_formula(
     found = cost_per_t(yearly["capture_mn_pa"], of_plan["captured_at_full_load_ktpa"])
     assert found == pytest.approx(of_plan["capture_cost_per_t"].to_numpy(), rel=1e-12)
     avoided = of_plan["avoided_at_full_load_ktpa"] / of_plan["captured_at_full_load_ktpa"]
-    whole = of_plan["cost_mn_pa"] * 1000 / of_plan["captured_at_full_load_ktpa"]
-    assert avoidance_cost_of_capture(whole, avoided) == pytest.approx(of_plan["avoidance_cost_per_t"].to_numpy())
+    total_per_t = of_plan["cost_mn_pa"] * 1000 / of_plan["captured_at_full_load_ktpa"]
+    assert avoidance_cost_of_capture(total_per_t, avoided) == pytest.approx(of_plan["avoidance_cost_per_t"].to_numpy())

@@ -1,4 +1,4 @@
-"""Carbon price, trading rules, the grid and carbon intensity."""
+"""Carbon price, trading rules, grid factors and carbon intensity."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from ccs_model.inputs import Inputs
 SHARE = st.floats(0, 1)
 
 
-def test_a_price_runs_straight_between_its_years_and_flat_outside() -> None:
+def test_carbon_price_is_linear_between_its_years_and_constant_outside() -> None:
     found = price_path({2040: 400, 2026: 75, 2030: 150}, [2020, 2026, 2028, 2030, 2035, 2040, 2060])
     assert found.tolist() == pytest.approx([75, 75, 112.5, 150, 275, 400, 400])
     assert price_path({}, [2026, 2027]).tolist() == [0, 0]
 
 
-def test_steel_is_in_since_the_emissions_of_2024_and_chemicals_later(inputs: Inputs) -> None:
+def test_china_ets_covers_steel_from_2024_and_chemicals_from_2027(inputs: Inputs) -> None:
     sectors = pd.Series(["chemicals", "steel", "cinemas"])
     rules = trading_rules(inputs["policy/ets"], "China ETS", sectors, [2023, 2024, 2025, 2026, 2027, 2035])
     assert rules["is_covered"].tolist() == [[0, 0, 0, 0, 1, 1], [0, 1, 1, 1, 1, 1], [0] * 6]
@@ -37,24 +37,26 @@ def test_steel_is_in_since_the_emissions_of_2024_and_chemicals_later(inputs: Inp
     assert set(inputs["policy/ets"]["scope"]) == {"direct"}
 
 
-def test_a_direct_cut_is_worth_its_price_within_the_band() -> None:
-    # 10 Mt verified, a band of 3 %: of 500 kt cut 300 are sold at 80; of 200 kt all.
-    cut, verified = [[500.0, 200.0]], [[10_000.0, 10_000.0]]
-    found = carbon_value_mn([80.0, 80.0], cut, verified, is_covered=1.0, band_share=0.03, is_deductible=True)
+def test_on_site_abatement_earns_the_carbon_price_within_the_band() -> None:
+    # 10 Mt verified, a band of 3 %: of 500 kt abated 300 are sold at 80; of 200 kt all.
+    abatement, verified = [[500.0, 200.0]], [[10_000.0, 10_000.0]]
+    found = carbon_value_mn([80.0, 80.0], abatement, verified, is_covered=1.0, band_share=0.03, is_deductible=True)
     assert found.tolist() == [[24.0, 16.0]]
-    early = carbon_value_mn([80.0, 80.0], cut, verified, is_covered=[0, 1], band_share=0.03, is_deductible=True)
+    early = carbon_value_mn([80.0, 80.0], abatement, verified, is_covered=[0, 1], band_share=0.03, is_deductible=True)
     assert early.tolist() == [[0.0, 16.0]]
 
 
 @given(st.floats(0, 1000), st.floats(0, 5000), st.floats(0, 10_000), SHARE)
-def test_nothing_is_earned_unless_capture_is_deductible(price: float, cut: float, verified: float, band: float) -> None:
+def test_carbon_value_is_zero_unless_capture_is_deductible(
+    price: float, abatement: float, verified: float, band: float
+) -> None:
     rule = {"is_covered": 1.0, "band_share": band}
-    assert carbon_value_mn(price, [[cut]], verified, is_deductible=False, **rule).item() == 0.0
-    paid = carbon_value_mn(price, [[cut]], verified, is_deductible=True, **rule).item()
-    assert 0 <= paid <= price * cut / 1000 * (1 + 1e-12)
+    assert carbon_value_mn(price, [[abatement]], verified, is_deductible=False, **rule).item() == 0.0
+    paid = carbon_value_mn(price, [[abatement]], verified, is_deductible=True, **rule).item()
+    assert 0 <= paid <= price * abatement / 1000 * (1 + 1e-12)
 
 
-def test_the_grid_meets_what_is_known_and_falls_as_the_share_rises(inputs: Inputs) -> None:
+def test_grid_factor_path_meets_known_values_and_falls_with_the_non_fossil_share(inputs: Inputs) -> None:
     table = inputs["policy/non_fossil"]
     reached = table[(table["measure"] == "reached") | (table["year"] == 2030)]
     shares = {int(year): share for year, share in zip(reached["year"], reached["non_fossil_share"], strict=True)}
@@ -75,16 +77,16 @@ def test_no_grid_is_dirtier_than_fossil_power(known: float, later: float, before
     assert (path[0, 1] <= known * (1 + 1e-12)) == (later >= before) or path[0, 1] == pytest.approx(known)
 
 
-def test_the_goals_of_the_plans(inputs: Inputs) -> None:
+def test_intensity_goals_match_the_five_year_plans(inputs: Inputs) -> None:
     goals = inputs["policy/intensity"].set_index(["plan", "measure"])["intensity_reduction_share"]
     assert goals["14th five-year plan", "target"] == 0.18
     assert goals["14th five-year plan", "reached"] == 0.12
     assert goals["15th five-year plan", "target"] == 0.17
 
 
-def test_intensity_of_hebei_by_hand(inputs: Inputs) -> None:
+def test_carbon_intensity_of_hebei_matches_hand_calculation(inputs: Inputs) -> None:
     added = inputs["policy/value_added"].set_index("province")
-    # 4,752.69 billion CNY, of it 1,747.05 secondary; 400 Mt would be 84.2 t a million, 0.0842 kt.
+    # 4,752.69 billion CNY, of it 1,747.05 secondary; 400 Mt would be 84.2 t per million, 0.0842 kt.
     assert added.at["Hebei", "gdp_mn"] == 4_752_690
     assert added.at["Hebei", "secondary_mn"] == 1_747_050
     assert carbon_intensity_kt_per_mn(400_000, added.at["Hebei", "gdp_mn"]).item() == pytest.approx(0.08416, abs=1e-5)

@@ -1,4 +1,4 @@
-"""Captured is not avoided; heat by concentration; trains."""
+"""Captured against avoided CO2, heat by concentration, trains and the combination of options."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def points(inputs: Inputs, technology: str) -> pd.DataFrame:
     return table[table["technology"] == technology]
 
 
-def test_amine_with_a_coal_boiler_avoids_three_fifths_of_what_it_captures() -> None:
+def test_amine_with_a_coal_boiler_avoids_60_percent_of_captured_co2() -> None:
     # 2.8 GJ/t ÷ 0.88 × 0.0957 t/GJ = 0.3045; 130 kWh/t × 0.71 kg/kWh = 0.0923.
     assert float(fuel_co2_t_per_t(2.8, 0.88, 0.0957)) == pytest.approx(0.3045)
     assert float(power_co2_t_per_t(130, 0.71)) == pytest.approx(0.0923)
@@ -33,7 +33,7 @@ def test_amine_with_a_coal_boiler_avoids_three_fifths_of_what_it_captures() -> N
     assert round(avoided, 2) == 0.60
 
 
-def test_compressing_a_pure_vent_avoids_nearly_all_of_it() -> None:
+def test_compressing_a_pure_vent_emits_only_power_co2() -> None:
     # 110 kWh/t × 0.71 kg/kWh = 0.0781.
     assert float(power_co2_t_per_t(110, 0.71)) == pytest.approx(0.0781)
     assert float(fuel_co2_t_per_t(0.0, 0.88, 0.0957)) == 0.0
@@ -47,7 +47,7 @@ def test_compressing_a_pure_vent_avoids_nearly_all_of_it() -> None:
         ("advanced_amine", {0.10: 2.8, 0.15: 2.65, 0.20: 2.5, 0.25: 2.4, 0.225: 2.45, 0.05: 2.8, 0.30: 2.4}),
     ],
 )
-def test_heat_goes_through_the_points_straight_between_and_flat_outside(
+def test_heat_is_linear_between_points_and_constant_outside(
     inputs: Inputs, technology: str, at: dict[float, float]
 ) -> None:
     assert heat_gj_per_t(list(at), points(inputs, technology)) == pytest.approx(list(at.values()))
@@ -63,11 +63,11 @@ def test_richer_gas_never_needs_more_heat(inputs: Inputs, x: float, y: float) ->
 
 
 @pytest.mark.parametrize(("ktpa", "trains"), [(50, 1), (1_000, 1), (1_000.001, 2), (2_000, 2), (5_864, 6)])
-def test_trains_are_whole_and_at_most_the_largest_built(ktpa: float, trains: int) -> None:
+def test_train_count_is_rounded_up_at_the_largest_train_built(ktpa: float, trains: int) -> None:
     assert n_trains(ktpa, 1_000).tolist() == trains
 
 
-def test_options_are_streams_by_technology_by_size(inputs: Inputs) -> None:
+def test_options_combine_streams_technologies_and_sizes(inputs: Inputs) -> None:
     streams = pd.DataFrame(
         {
             "plant": ["A", "A", "A", "B"],

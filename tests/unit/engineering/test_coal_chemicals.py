@@ -1,4 +1,4 @@
-"""Coal chemicals as an inventory of their own: what is in it, what it emits, and that nothing is counted twice."""
+"""Coal chemicals as a separate inventory: its plants, their emissions and no double counting."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ ORDOS = "CTL_1"
 INVENTORIES = {"plants": {"inventory": ["chemicals", "coal_chemicals"], "provinces": ["Inner Mongolia"]}}
 
 
-def test_direct_liquefaction_emits_what_its_page_says(inputs: Inputs) -> None:
-    # 1,080 kt/y of liquids; MIT's page: 3.6 Mt of CO2 a year.
+def test_direct_liquefaction_emissions_match_the_published_value(inputs: Inputs) -> None:
+    # 1,080 kt/y of liquids; MIT reports 3.6 Mt of CO2 per year.
     found = chemical_streams(inputs["plants/coal_chemicals"], inputs).set_index("stream")["co2_ktpa"]
     assert found.sum() == pytest.approx(3_600, abs=5)
-    # 0.1 t of hydrogen a tonne at 17.9 t of CO2 a tonne of hydrogen, of it 0.7 at product grade.
+    # 0.1 t of hydrogen per tonne at 17.9 t of CO2 per tonne of hydrogen, of it 0.7 at product grade.
     assert found["product_vent"] == pytest.approx(1_080 * 1.8 * 0.7)
     assert found["tail_gas"] == pytest.approx(1_080 * 1.8 * 0.3)
     assert inputs["plants/coal_chemicals"]["capacity_ktpa"].sum() * 0.1 * 17.9 == pytest.approx(1_944, rel=0.01)
 
 
-def test_olefins_of_a_users_own(inputs: Inputs) -> None:
-    # 600 kt/y at methanol's 0.836: 5.8 t of CO2 a tonne, 1.95 of 3.0 of it in the process gas.
+def test_emissions_of_an_own_olefins_plant_match_hand_calculation(inputs: Inputs) -> None:
+    # 600 kt/y at methanol's utilisation of 0.836: 5.8 t of CO2 per tonne, 1.95 of 3.0 of it in the process gas.
     row = inputs["plants/coal_chemicals"].assign(product="olefins", capacity_ktpa=600.0)
     found = chemical_streams(row, inputs).set_index("stream")["co2_ktpa"]
     assert found.sum() == pytest.approx(600 * 0.836 * 5.8)
     assert found["product_vent"] + found["tail_gas"] == pytest.approx(found.sum() * 1.95 / 3.0, rel=1e-3)
 
 
-def test_no_site_stands_where_an_ammonia_or_methanol_plant_is_counted(inputs: Inputs) -> None:
+def test_no_coal_chemicals_plant_lies_within_3_km_of_a_chemicals_plant(inputs: Inputs) -> None:
     sites, counted = inputs["plants/coal_chemicals"], inputs["plants/chemicals"]
     assert sites["plant"].tolist() == [ORDOS]
     for site in sites.itertuples():
@@ -41,7 +41,9 @@ def test_no_site_stands_where_an_ammonia_or_methanol_plant_is_counted(inputs: In
         assert far.min() > 3
 
 
-def test_it_is_read_only_where_it_is_named(problem_of: Callable[..., object], inputs: Inputs) -> None:
+def test_coal_chemicals_are_included_only_if_the_inventory_is_named(
+    problem_of: Callable[..., object], inputs: Inputs
+) -> None:
     with_it = problem_of(INVENTORIES).plants.set_index("plant")  # type: ignore[attr-defined]
     without = problem_of(INVENTORIES, {"plants.inventory": ["chemicals"]}).plants.set_index("plant")  # type: ignore[attr-defined]
     assert set(with_it.index) - set(without.index) == {ORDOS}

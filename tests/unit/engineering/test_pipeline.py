@@ -1,4 +1,4 @@
-"""Hydraulics of CO₂ pipes, against hand arithmetic and published friction factors."""
+"""Hydraulics of CO₂ pipes, against hand calculation and published friction factors."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ KTPA_PER_TPH = 8.76
 
 
 @pytest.mark.parametrize("reynolds", [1.0, 100.0, 2_000.0])
-def test_laminar_flow_rubs_by_64_over_reynolds(reynolds: float) -> None:
+def test_laminar_friction_factor_is_64_over_reynolds(reynolds: float) -> None:
     assert friction_factor(reynolds, 1e-3) == 64 / reynolds
 
 
 def colebrook(reynolds: float, roughness: float) -> float:
-    """1 ÷ √f = −2 log10(ε ÷ 3.7 + 2.51 ÷ (Re √f)), by iteration: what Haaland's form stands for."""
+    """1 ÷ √f = −2 log10(ε ÷ 3.7 + 2.51 ÷ (Re √f)), by iteration; Haaland's equation approximates it."""
     root = 8.0
     for _ in range(100):
         root = -2 * math.log10(roughness / 3.7 + 2.51 * root / reynolds)
@@ -34,18 +34,18 @@ def colebrook(reynolds: float, roughness: float) -> float:
     # Points of the Moody chart: smooth pipes at 1e5 and 1e6, a rough one, and the textbook example.
     [(1e5, 0.0, 0.0180), (1e6, 0.0, 0.0116), (1e5, 1e-3, 0.0222), (1e6, 1e-2, 0.0380), (1e7, 1e-4, 0.0121)],
 )
-def test_turbulent_flow_rubs_as_the_moody_chart_says(reynolds: float, roughness: float, published: float) -> None:
+def test_turbulent_friction_factor_matches_the_moody_chart(reynolds: float, roughness: float, published: float) -> None:
     assert colebrook(reynolds, roughness) == pytest.approx(published, rel=0.01)
     assert friction_factor(reynolds, roughness) == pytest.approx(published, rel=0.02)
 
 
-def test_nothing_rubs_where_nothing_flows() -> None:
+def test_zero_flow_has_zero_diameter_and_no_friction_factor() -> None:
     with pytest.raises(ValueError, match="above 0"):
         friction_factor(0.0, 1e-3)
     assert diameter_mm(0.0) == 0.0
 
 
-def test_the_fall_of_pressure_by_hand() -> None:
+def test_pressure_gradient_matches_hand_calculation() -> None:
     # 3,153.6 kt/y are 100 kg/s: 1.6642 m/s in 300 mm, Re = 850 × 1.6642 × 0.3 ÷ 7.5e-5 = 5.66e6, ε ÷ D = 1.533e-4.
     speed = 100 / 850 / (math.pi * 0.3**2 / 4)
     factor = colebrook(850 * speed * 0.3 / 7.5e-5, 4.6e-5 / 0.3)
@@ -56,11 +56,11 @@ def test_the_fall_of_pressure_by_hand() -> None:
 
 @pytest.mark.parametrize("flow", [20.0, 100.0, 1_000.0, 10_000.0, 60_000.0])
 @pytest.mark.parametrize("gradient", [5.0, GRADIENT_PA_PER_M, 60.0])
-def test_the_diameter_has_the_gradient(flow: float, gradient: float) -> None:
+def test_diameter_reproduces_the_pressure_gradient(flow: float, gradient: float) -> None:
     diameter = diameter_mm(flow, gradient)
     assert gradient_pa_per_m(flow, diameter) == pytest.approx(gradient, rel=1e-6)
 
 
-def test_the_largest_class_of_the_catalogue_needs_a_pipe_of_a_foot() -> None:
+def test_diameters_of_the_catalogue_flows_are_plausible() -> None:
     assert 300 < diameter_mm(500 * KTPA_PER_TPH) < 450
     assert 60 < diameter_mm(10 * KTPA_PER_TPH) < 120

@@ -1,4 +1,4 @@
-"""Distances over the sphere and flows."""
+"""Great-circle distances, nearest sites and hourly flows."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def km(a: Place, b: Place) -> float:
         ((0, 179.5), (0, -179.5), 111.195),  # across the date line
     ],
 )
-def test_known_distances(a: Place, b: Place, known_km: float) -> None:
+def test_great_circle_distances_match_known_values(a: Place, b: Place, known_km: float) -> None:
     assert km(a, b) == pytest.approx(known_km, rel=0.01)
 
 
-def test_the_spherical_law_of_cosines_says_the_same() -> None:
+def test_great_circle_distance_agrees_with_the_spherical_law_of_cosines() -> None:
     (lat_a, lon_a), (lat_b, lon_b) = np.radians(BEIJING), np.radians(SHIJIAZHUANG)
     cosine = np.sin(lat_a) * np.sin(lat_b) + np.cos(lat_a) * np.cos(lat_b) * np.cos(lon_b - lon_a)
     assert km(BEIJING, SHIJIAZHUANG) == pytest.approx(6_371.0088 * np.arccos(cosine), rel=1e-9)
@@ -47,11 +47,11 @@ def test_distance_is_a_metric(a: Place, b: Place, c: Place) -> None:
     assert km(a, a) == 0
     assert km(a, b) == pytest.approx(km(b, a), abs=1e-9)
     assert 0 <= km(a, b) <= np.pi * 6_371.0088 + 1e-6
-    # Near a pair of antipodes the haversine form is good to centimetres only.
+    # Near antipodes the haversine formula is accurate only to centimetres.
     assert km(a, c) <= km(a, b) + km(b, c) + 1e-3
 
 
-def test_nearest_sites_are_nearest_first_few_and_in_reach() -> None:
+def test_nearest_sites_are_sorted_limited_in_number_and_in_reach() -> None:
     # On the equator a degree is 111.195 km: from 0° the sites lie at 111, 222, 334 and 1,112 km.
     points, sites = (pd.DataFrame({"lat_deg": 0.0, "lon_deg": lon}) for lon in ([0.0, 50.0], [3.0, 1.0, 10.0, 2.0]))
     at_point, at_site, straight = nearest_sites(points, sites, 3, 300.0)

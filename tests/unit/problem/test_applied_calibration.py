@@ -1,4 +1,4 @@
-"""Quantiles and ceilings from a calibration file of a user, against arithmetic on the numbers of the file."""
+"""Quantiles and deployment ceilings from a user's calibration file, against arithmetic on the numbers of the file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DELIVERED = {"p10": 0.5, "median": 0.8, "p90": 0.9}
 PRODUCT = {"p10": 0.1, "median": 0.2, "p90": 0.95}
 
 
-def fit(deployment: float = 0.3, **changes: Any) -> dict[str, Any]:
+def make_preset(deployment: float = 0.3, **changes: Any) -> dict[str, Any]:
     parameters = {
         "delivered_share": {"posterior": DELIVERED},
         "deployment_share": {"posterior": {"median": deployment}},
@@ -29,13 +29,13 @@ def fit(deployment: float = 0.3, **changes: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def calibrated(tmp_path: Path, inputs: Inputs) -> Callable[..., Calibrated]:
-    """The calibration of a scenario whose file holds these presets, or this content."""
+def load_calibration(tmp_path: Path, inputs: Inputs) -> Callable[..., Calibrated]:
+    """Read the calibration of a scenario whose file holds these presets or this content."""
 
-    def made(
+    def make(
         use: str = "median", presets: Mapping[str, Any] | None = None, content: str = "", preset: str = "pilot-reported"
     ) -> Calibrated:
-        document = {"schema": SCHEMA, "presets": {"pilot-reported": fit()} if presets is None else presets}
+        document = {"schema": SCHEMA, "presets": {"pilot-reported": make_preset()} if presets is None else presets}
         (tmp_path / "mine.json").write_text(content or json.dumps(document), encoding="utf-8")
         calibration = f"{{use: {use}, file: mine.json, preset: {preset}, ceiling: true}}"
         text = f"name: Asked\nplants: {{provinces: [Hebei]}}\ncalibration: {calibration}\nbudget: {{total_mn: 5}}\n"
@@ -44,7 +44,7 @@ def calibrated(tmp_path: Path, inputs: Inputs) -> Callable[..., Calibrated]:
         assert found is not None
         return found
 
-    return made
+    return make
 
 
 @pytest.mark.parametrize(
@@ -53,57 +53,59 @@ def calibrated(tmp_path: Path, inputs: Inputs) -> Callable[..., Calibrated]:
         ("median", 0.8, 0.25),  # 0.2 / 0.8
         ("ensemble", 0.8, 0.25),
         ("p10", 0.5, 0.2),  # 0.1 / 0.5
-        ("p90", 0.9, 1.0),  # 0.95 / 0.9 is more than all
+        ("p90", 0.9, 1.0),  # 0.95 / 0.9 is more than 1
     ],
 )
-def test_the_ceiling_is_the_product_over_the_delivered_share(
-    calibrated: Callable[..., Calibrated], use: str, delivered: float, deployment: float
+def test_deployment_share_is_the_product_quantile_over_the_delivered_share(
+    load_calibration: Callable[..., Calibrated], use: str, delivered: float, deployment: float
 ) -> None:
-    found = calibrated(use)
+    found = load_calibration(use)
     assert (found.delivered_share, found.deployment_share) == pytest.approx((delivered, deployment))
     assert found.has_ceiling
     assert found.posterior("delivered_share") == DELIVERED
 
 
-def test_the_report_of_a_zone_is_known_where_it_has_one(calibrated: Callable[..., Calibrated]) -> None:
-    found = calibrated()
+def test_reported_abatement_share_is_none_for_a_zone_without_one(load_calibration: Callable[..., Calibrated]) -> None:
+    found = load_calibration()
     assert (found.reported_abatement_share("Hebei"), found.reported_abatement_share("Shanxi")) == (0.15, None)
 
 
-def test_the_preset_beside_is_the_other_one(calibrated: Callable[..., Calibrated]) -> None:
-    both = {"pilot-reported": fit(0.3), "pilot-installed": fit(0.1), "pilot-literal": fit(0.2)}
+def test_reported_and_installed_presets_are_compared_with_each_other(
+    load_calibration: Callable[..., Calibrated],
+) -> None:
+    both = {"pilot-reported": make_preset(0.3), "pilot-installed": make_preset(0.1), "pilot-literal": make_preset(0.2)}
     for preset, beside in (
         ("pilot-reported", ("pilot-installed", 0.1)),
         ("pilot-literal", ("pilot-installed", 0.1)),
         ("pilot-installed", ("pilot-reported", 0.3)),
     ):
-        assert calibrated(presets=both, preset=preset).beside == beside
-    # A file without the other one compares the preset with itself.
-    assert calibrated(presets={"pilot-reported": fit(0.3)}).beside == ("pilot-reported", 0.3)
+        assert load_calibration(presets=both, preset=preset).beside == beside
+    # If the file lacks the other preset, the preset is compared with itself.
+    assert load_calibration(presets={"pilot-reported": make_preset(0.3)}).beside == ("pilot-reported", 0.3)
 
 
 @pytest.mark.parametrize(
     ("presets", "content", "what"),
     [
-        ({"other": fit()}, "", "preset 'pilot-reported' is not in mine.json"),
+        ({"other": make_preset()}, "", "preset 'pilot-reported' is not in mine.json"),
         ({"pilot-reported": {}}, "", "mine.json does not hold a fit"),
         (
-            {"pilot-reported": fit(parameters={"delivered_share": {"posterior": {"median": 1.01}}})},
+            {"pilot-reported": make_preset(parameters={"delivered_share": {"posterior": {"median": 1.01}}})},
             "",
             "a delivered share of 1.01 is not possible",
         ),
         (
-            {"pilot-reported": fit(parameters={"delivered_share": {"posterior": {"median": -0.5}}})},
+            {"pilot-reported": make_preset(parameters={"delivered_share": {"posterior": {"median": -0.5}}})},
             "",
             "a delivered share of -0.5 is not possible",
         ),
         (
-            {"pilot-reported": fit(parameters={"delivered_share": {"posterior": {"median": 0.0}}})},
+            {"pilot-reported": make_preset(parameters={"delivered_share": {"posterior": {"median": 0.0}}})},
             "",
             "mine.json does not hold a fit",
         ),
         (
-            {"pilot-reported": fit(delivered_deployment_share={"median": 0.0})},
+            {"pilot-reported": make_preset(delivered_deployment_share={"median": 0.0})},
             "",
             "a deployment share of 0 is not possible",
         ),
@@ -112,23 +114,23 @@ def test_the_preset_beside_is_the_other_one(calibrated: Callable[..., Calibrated
         (None, '{"schema": "ccs-model/calibration/1"}', "mine.json"),
     ],
 )
-def test_a_file_that_holds_no_fit_is_refused(
-    calibrated: Callable[..., Calibrated], presets: Mapping[str, Any] | None, content: str, what: str
+def test_invalid_calibration_file_is_reported_at_its_scenario_line(
+    load_calibration: Callable[..., Calibrated], presets: Mapping[str, Any] | None, content: str, what: str
 ) -> None:
     with pytest.raises(InputError) as caught:
-        calibrated(presets=presets, content=content)
+        load_calibration(presets=presets, content=content)
     (issue,) = caught.value.issues
     assert what in issue.what and issue.where.split("/")[-1].startswith("asked.yaml:3")
 
 
-def test_a_delivered_share_of_one_is_the_largest_possible(calibrated: Callable[..., Calibrated]) -> None:
-    whole = fit(parameters={"delivered_share": {"posterior": {"median": 1.0}}})
-    assert calibrated(presets={"pilot-reported": whole}).delivered_share == 1.0
+def test_delivered_share_of_one_is_accepted(load_calibration: Callable[..., Calibrated]) -> None:
+    preset = make_preset(parameters={"delivered_share": {"posterior": {"median": 1.0}}})
+    assert load_calibration(presets={"pilot-reported": preset}).delivered_share == 1.0
 
 
-# Ceilings of deployment
+# Deployment ceilings
 
-# Two streams of A and one of B in one zone, in sizes; the shared unit of A takes both of its streams.
+# Nameplates of two streams of A and one of B in one zone; the shared unit of A captures both of its streams.
 ROUTES = pd.DataFrame(
     [
         ("Hebei", "A", "sinter", 100.0),
@@ -144,39 +146,39 @@ ROUTES = pd.DataFrame(
 PERIODS = pd.DataFrame({"year": [2026, 2031], "n_years": [5, 4]})
 
 
-def limit(deployment: float, ceiling: bool = True) -> Calibrated:
+def make_calibration(deployment: float, ceiling: bool = True) -> Calibrated:
     return Calibrated("median", "mine", 0.8, deployment, ceiling, {}, ("mine", deployment))
 
 
-def test_a_zone_builds_its_share_of_what_it_can_capture_by_the_years_that_have_passed() -> None:
+def test_zone_ceiling_grows_with_elapsed_years_and_allows_the_smallest_retrofit() -> None:
     # Hebei can capture 200 + 300 + 400 = 900, Shanxi 600. Until 2030 five years pass, until 2034 nine: 0.4 and 0.72.
-    assert deployment_ceilings(limit(0.4), ROUTES, PERIODS, is_static=False) == pytest.approx(
+    assert deployment_ceilings(make_calibration(0.4), ROUTES, PERIODS, is_static=False) == pytest.approx(
         {("Hebei", 2026): 360, ("Hebei", 2031): 648, ("Shanxi", 2026): 300, ("Shanxi", 2031): 432}
     )  # 0.4 of Shanxi is 240, less than its smallest retrofit of 300.
 
 
-def test_no_zone_builds_more_than_it_can_capture() -> None:
-    # 0.8 × 9 ÷ 5 is more than all.
-    found = deployment_ceilings(limit(0.8), ROUTES, PERIODS, is_static=False)
+def test_zone_ceiling_never_exceeds_the_capturable_emissions() -> None:
+    # 0.8 × 9 ÷ 5 is more than 1.
+    found = deployment_ceilings(make_calibration(0.8), ROUTES, PERIODS, is_static=False)
     assert (found["Hebei", 2026], found["Hebei", 2031]) == pytest.approx((720, 900))
 
 
-def test_a_static_year_stands_for_one_five_year_plan() -> None:
+def test_static_year_ceiling_equals_that_of_one_five_year_period() -> None:
     one = pd.DataFrame({"year": [2024], "n_years": [1]})
-    assert deployment_ceilings(limit(0.4), ROUTES, one, is_static=True)["Hebei", 2024] == pytest.approx(360)
+    assert deployment_ceilings(make_calibration(0.4), ROUTES, one, is_static=True)["Hebei", 2024] == pytest.approx(360)
 
 
-def test_plants_that_the_scenario_excludes_count_in_what_a_zone_can_capture() -> None:
+def test_excluded_plants_count_towards_the_zone_ceiling() -> None:
     # Hebei without B builds 0.4 of the same 900; a zone of excluded plants alone has no ceiling.
     kept, excluded = ROUTES[ROUTES["plant"] == "A"], ROUTES[ROUTES["plant"] != "A"]
-    found = deployment_ceilings(limit(0.4), kept, PERIODS, is_static=False, excluded=excluded)
+    found = deployment_ceilings(make_calibration(0.4), kept, PERIODS, is_static=False, excluded=excluded)
     assert found == pytest.approx({("Hebei", 2026): 360, ("Hebei", 2031): 648})
 
 
-def test_without_a_ceiling_nothing_is_limited() -> None:
+def test_no_zone_is_limited_without_a_ceiling_or_options() -> None:
     assert deployment_ceilings(None, ROUTES, PERIODS, is_static=False) == {}
-    assert deployment_ceilings(limit(0.4, ceiling=False), ROUTES, PERIODS, is_static=False) == {}
-    assert deployment_ceilings(limit(0.4), ROUTES.iloc[:0], PERIODS, is_static=False) == {}
+    assert deployment_ceilings(make_calibration(0.4, ceiling=False), ROUTES, PERIODS, is_static=False) == {}
+    assert deployment_ceilings(make_calibration(0.4), ROUTES.iloc[:0], PERIODS, is_static=False) == {}
 
 
 # Shares by class
@@ -192,7 +194,7 @@ OPTIONS = pd.DataFrame(
 )
 
 
-def test_each_class_delivers_relative_to_the_largest(small: Callable[..., Any], inputs: Inputs) -> None:
+def test_class_delivery_is_relative_to_the_largest_share(small: Callable[..., Any], inputs: Inputs) -> None:
     shares = {"calibration.delivered_share": {"vent": 0.9, "flue_gas": 0.6}}
     largest, relative = delivery_of(small(shares), inputs, None, OPTIONS)
     # 0.6 / 0.9; a measure alone captures nothing, so that no share applies to it.
@@ -209,13 +211,15 @@ def test_shipped_shares_differ_by_country(small: Callable[..., Any], inputs: Inp
     assert (relative * largest).tolist()[:3] == pytest.approx([here, here, abroad])
 
 
-def test_one_share_holds_for_all_without_classes(small: Callable[..., Any], inputs: Inputs) -> None:
-    for calibration, share in ((None, 1.0), (limit(0.4), 0.8)):
+def test_single_delivered_share_applies_to_all_options_without_classes(
+    small: Callable[..., Any], inputs: Inputs
+) -> None:
+    for calibration, share in ((None, 1.0), (make_calibration(0.4), 0.8)):
         largest, relative = delivery_of(small(), inputs, calibration, OPTIONS)
         assert (largest, relative.tolist()) == (share, [1, 1, 1, 1])
 
 
-def test_plants_of_measures_alone_need_no_share(small: Callable[..., Any], inputs: Inputs) -> None:
+def test_options_with_only_a_measure_need_no_delivered_share(small: Callable[..., Any], inputs: Inputs) -> None:
     shares = {"calibration.delivered_share": {"vent": 0.9}}
     largest, relative = delivery_of(small(shares), inputs, None, OPTIONS[3:])
     assert (largest, relative.tolist()) == (1.0, [1])

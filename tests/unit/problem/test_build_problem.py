@@ -1,4 +1,4 @@
-"""Which plants may be fitted, targets in tonnes, groups that targets and budgets name, and cost factors, by hand."""
+"""Eligible plants, targets in tonnes, groups of targets and budgets, and cost factors on a small hand-made network."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from ccs_model.problem import Problem
 from tests.hand_network import LINKS, PLANTS, SITES
 
 Changes = dict[str, Any]
-Posed = Callable[..., Problem]
-STEPS: Changes = {
+MakeProblem = Callable[..., Problem]
+TWO_PERIODS: Changes = {
     "years": [2026, 2031], "capital_recovery_share": None, "objective": "max_abatement", "budget.total_mn": 1_000,
 }  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def posed(hand_problem: Posed, inputs: Inputs) -> Posed:
-    """A and B of the province `Here`, C of `There`; pumps draw no power, which has no price here."""
+def make_problem(hand_problem: MakeProblem, inputs: Inputs) -> MakeProblem:
+    """Build the problem of A and B in province `Here` and C in `There`; pumps use no power, which has no price."""
     pipes = inputs["transport/pipes"].assign(power_kwh_per_t_km=0.0)
 
-    def made(
+    def make(
         *changes: Changes, plants: dict[str, Changes] | None = None, sites: dict[str, Changes] | None = None
     ) -> Problem:
-        merged = {key: value for each in (STEPS, *changes) for key, value in each.items()}
-        own = {"C": {"province": "There"}, **(plants or {})}
+        merged = {key: value for each in (TWO_PERIODS, *changes) for key, value in each.items()}
+        overrides = {"C": {"province": "There"}, **(plants or {})}
         tables = {
-            "plants": {name: {**row, **own.get(name, {})} for name, row in PLANTS.items()},
+            "plants": {name: {**row, **overrides.get(name, {})} for name, row in PLANTS.items()},
             "sites": {name: {**row, **(sites or {}).get(name, {})} for name, row in SITES.items()},
         }
         return hand_problem(merged, **tables, links=LINKS, transport__pipes=pipes)
 
-    return made
+    return make
 
 
-def issues(posed: Posed, *changes: Changes, **tables: dict[str, Changes]) -> list[Issue]:
+def issues(make_problem: MakeProblem, *changes: Changes, **tables: dict[str, Changes]) -> list[Issue]:
     with pytest.raises(InputError) as caught:
-        posed(*changes, **tables)
+        make_problem(*changes, **tables)
     return list(caught.value.issues)
 
 
@@ -48,30 +48,34 @@ def reasons(problem: Problem) -> dict[str, str]:
     return dict(zip(problem.plants["plant"], problem.plants["reason"], strict=True))
 
 
-# Plants that may be fitted
+# Eligible plants
 
 
-def test_a_plant_of_the_smallest_size_may_be_fitted(posed: Posed) -> None:
+def test_plant_at_the_minimum_emissions_is_eligible(make_problem: MakeProblem) -> None:
     # A emits 300 kt/y, B 700, C 1,500.
-    problem = posed({"plants.min_emissions_ktpa": 700})
+    problem = make_problem({"plants.min_emissions_ktpa": 700})
     assert reasons(problem) == {"A": "below the smallest size", "B": "", "C": ""}
     assert problem.plants["is_candidate"].tolist() == [False, True, True]
     assert problem.baseline_ktpa == 2_500 and problem.zones == ("Here", "There")
 
 
-def test_an_exclusion_is_told_before_other_reasons(posed: Posed) -> None:
+def test_exclusion_takes_precedence_over_other_reasons(make_problem: MakeProblem) -> None:
     excluded: Changes = {"plants.exclude": ["A", {"B": "sold"}], "plants.min_emissions_ktpa": 1_500}
-    assert reasons(posed(excluded)) == {"A": "excluded by the scenario", "B": "excluded by the scenario: sold", "C": ""}
+    assert reasons(make_problem(excluded)) == {
+        "A": "excluded by the scenario",
+        "B": "excluded by the scenario: sold",
+        "C": "",
+    }
 
 
-def test_steel_works_without_a_stream_to_capture(problem_of: Posed) -> None:
-    # Electric furnaces only; a works that is announced to retire.
+def test_steel_works_eligibility_depends_on_capturable_streams_and_retirement(problem_of: MakeProblem) -> None:
+    # A works with electric furnaces only; a works that is announced to retire.
     problem = problem_of({"plants": {"inventory": ["steel"], "provinces": ["Hebei"], "min_emissions_ktpa": 10}})
     plants = problem.plants.set_index("plant")
     assert plants.at["P100000120322", "reason"] == "no capturable stream"
     assert plants.at["P100000120322", "capturable_ktpa"] == 0
     assert plants.at["P100000120114", "reason"] == "announced to retire"
-    # Furnaces of 22.3 % of the iron of another works retire: of all that it could capture, 77.7 % last.
+    # In another works, furnaces with 22.3 % of the iron capacity retire, so 77.7 % of its capturable emissions last.
     streams = problem.streams[problem.streams["plant"] == "P100000120108"]
     there = streams.loc[streams["grade"] != "none", "co2_ktpa"].sum()
     assert plants.at["P100000120108", "capturable_ktpa"] == pytest.approx(0.777 * there, rel=1e-3)
@@ -82,43 +86,47 @@ def test_steel_works_without_a_stream_to_capture(problem_of: Posed) -> None:
     [
         (2026, "closes before the first period"),
         (2025, "closes before the first period"),
-        (2027, ""),  # a year of work is the minimum life of given costs
+        (2027, ""),  # one year of operation is the minimum life with given costs
     ],
 )
-def test_a_plant_that_closes_before_it_can_work_is_out(posed: Posed, closing_year: int, reason: str) -> None:
-    assert reasons(posed(plants={"A": {"closing_year": closing_year}}))["A"] == reason
+def test_plant_that_closes_before_it_can_operate_is_not_eligible(
+    make_problem: MakeProblem, closing_year: int, reason: str
+) -> None:
+    assert reasons(make_problem(plants={"A": {"closing_year": closing_year}}))["A"] == reason
 
 
-def test_a_first_year_after_the_last_start_is_the_reason(posed: Posed) -> None:
+def test_plant_with_too_late_an_earliest_start_is_not_eligible(make_problem: MakeProblem) -> None:
     late: Changes = {"plants.not_before": {"A": 2032, "B": 2031}}
-    assert reasons(posed(late)) == {"A": "earliest start too late for the horizon", "B": "", "C": ""}
-    # One that also closes waits too long.
-    found = reasons(posed({"plants.not_before": {"A": 2031}}, plants={"A": {"closing_year": 2031}}))
+    assert reasons(make_problem(late)) == {"A": "earliest start too late for the horizon", "B": "", "C": ""}
+    # A plant that also closes has another reason.
+    found = reasons(make_problem({"plants.not_before": {"A": 2031}}, plants={"A": {"closing_year": 2031}}))
     assert found["A"] == "closes too soon after its earliest start"
 
 
-OWN: Changes = {"transport.shared_trunklines": False, "transport.candidate_links": "made_and_given"}
+OWN_PIPES: Changes = {"transport.shared_trunklines": False, "transport.candidate_links": "made_and_given"}
 
 
-def test_a_site_in_reach_is_needed(posed: Posed) -> None:
+def test_plant_without_a_site_in_reach_is_not_eligible(make_problem: MakeProblem) -> None:
     # A lies 0.4 and 0.6 degrees of longitude west of S and T: 35 and 53 km at 38° N.
     for reach_km, reason in ((36, ""), (34, "no storage site in reach")):
-        assert reasons(posed(OWN, {"storage.site_reach_km": reach_km}))["A"] == reason
+        assert reasons(make_problem(OWN_PIPES, {"storage.site_reach_km": reach_km}))["A"] == reason
 
 
-@pytest.mark.parametrize("pipes", [OWN, {}], ids=["own", "shared"])
-@pytest.mark.parametrize("nothing", [{"n_wells_max": 0}, {f"capacity_{end}_kt": 0.0 for end in ("low", "mid", "high")}])
-def test_sites_without_wells_or_capacity_take_nothing(posed: Posed, pipes: Changes, nothing: Changes) -> None:
-    shut = dict.fromkeys(SITES, nothing)
-    assert set(reasons(posed(pipes, sites=shut)).values()) == {"no storage site in reach takes CO2"}
-    # One site with wells serves all.
-    assert set(reasons(posed(pipes, sites={"S": shut["S"]})).values()) == {""}
+@pytest.mark.parametrize("pipes", [OWN_PIPES, {}], ids=["own", "shared"])
+@pytest.mark.parametrize("limit", [{"n_wells_max": 0}, {f"capacity_{end}_kt": 0.0 for end in ("low", "mid", "high")}])
+def test_plants_are_not_eligible_if_no_site_has_wells_or_capacity(
+    make_problem: MakeProblem, pipes: Changes, limit: Changes
+) -> None:
+    closed = dict.fromkeys(SITES, limit)
+    assert set(reasons(make_problem(pipes, sites=closed)).values()) == {"no storage site in reach takes CO2"}
+    # One site with wells is enough for all plants.
+    assert set(reasons(make_problem(pipes, sites={"S": closed["S"]})).values()) == {""}
 
 
 # Targets in tonnes
 
 
-def test_targets_are_shares_of_the_baseline_of_their_group(posed: Posed) -> None:
+def test_targets_are_shares_of_the_baseline_of_their_group(make_problem: MakeProblem) -> None:
     targets: Changes = {
         "targets": {
             "abatement_share": {2031: 0.2},
@@ -127,7 +135,7 @@ def test_targets_are_shares_of_the_baseline_of_their_group(posed: Posed) -> None
             "captured_ktpa": 400,
         }
     }
-    found = {target.key: target for target in posed(targets).targets}
+    found = {target.key: target for target in make_problem(targets).targets}
     assert list(found) == sorted(found)
     required = {
         "targets.abatement_share.2031": ("", 2031, 500, 2_500),  # 20 % of 2,500
@@ -143,7 +151,7 @@ def test_targets_are_shares_of_the_baseline_of_their_group(posed: Posed) -> None
 
 
 @pytest.mark.parametrize(
-    ("target", "words"),
+    ("target", "message"),
     [
         (
             {"targets.by_province": {"There": {"abatement_share": {2026: 0.1}}}},
@@ -156,29 +164,31 @@ def test_targets_are_shares_of_the_baseline_of_their_group(posed: Posed) -> None
         ),
     ],
 )
-def test_a_target_that_nothing_can_reach_is_refused(posed: Posed, target: Changes, words: str) -> None:
-    # C emits elsewhere all that it captures.
+def test_unreachable_target_is_infeasible_unless_it_has_a_shortfall_price(
+    make_problem: MakeProblem, target: Changes, message: str
+) -> None:
+    # Operating C's capture emits elsewhere as much CO2 as is captured.
     with pytest.raises(InfeasibleError) as caught:
-        posed(target, plants={"C": {"province": "There", "avoided_per_captured_share": 0.0}})
-    assert words in str(caught.value)
-    # At a price, it may be missed.
+        make_problem(target, plants={"C": {"province": "There", "avoided_per_captured_share": 0.0}})
+    assert message in str(caught.value)
+    # With a shortfall price the target may be missed.
     priced: Changes = {"targets.shortfall_per_t": 100.0, "objective": "min_cost", "budget.total_mn": None}
-    assert posed(target, priced, plants={"C": {"province": "There", "avoided_per_captured_share": 0.0}}).targets
+    assert make_problem(target, priced, plants={"C": {"province": "There", "avoided_per_captured_share": 0.0}}).targets
 
 
-def test_a_target_before_the_first_start_is_refused(posed: Posed) -> None:
+def test_target_before_the_first_possible_start_is_infeasible(make_problem: MakeProblem) -> None:
     later: Changes = {"plants.not_before": {"C": 2031}}
     target = {"targets.by_province": {"There": {"abatement_share": {2026: 0.1}}}}
     with pytest.raises(InfeasibleError, match=r"no retrofit can operate there in the period from 2026; 0\.00%"):
-        posed(later, target)
-    # It can work from 2031 on, and a target of nothing needs nobody.
+        make_problem(later, target)
+    # C can operate from 2031 on, and a target of 0 needs no retrofit.
     kept = {"targets.by_province": {"There": {"abatement_share": {2026: 0.0, 2031: 0.1}}}}
-    assert len(posed(later, kept).targets) == 2
+    assert len(make_problem(later, kept).targets) == 2
 
 
-def test_pipes_are_no_larger_than_a_static_target_needs(posed: Posed) -> None:
+def test_static_target_bounds_the_flow_of_the_network(make_problem: MakeProblem) -> None:
     static: Changes = {"years": "static", "objective": "min_cost", "budget.total_mn": None}
-    problem = posed(static, {"targets.captured_ktpa": 0.5})
+    problem = make_problem(static, {"targets.captured_ktpa": 0.5})
     assert problem.network is not None and problem.network.most_ktpa == pytest.approx(0.5)
 
 
@@ -195,66 +205,68 @@ def test_pipes_are_no_larger_than_a_static_target_needs(posed: Posed) -> None:
         ("budget.by_province_mn", {"China": 5.0}, "'China' has no operating plant or shared storage site here"),
     ],
 )
-def test_a_group_without_plants_is_named(posed: Posed, key: str, value: Changes, what: str) -> None:
-    (issue,) = issues(posed, {key: value})
+def test_group_without_plants_is_reported(make_problem: MakeProblem, key: str, value: Changes, what: str) -> None:
+    (issue,) = issues(make_problem, {key: value})
     (name,) = value
     assert issue.what == f"{key}.{name}: {what}" and issue.where.startswith(key)
 
 
-def test_a_budget_may_name_the_province_of_a_shared_site(posed: Posed) -> None:
+def test_provincial_budget_accepts_the_province_of_a_shared_site(make_problem: MakeProblem) -> None:
     budget: Changes = {"budget.by_province_mn": {"Hebei": 5.0}}
-    assert posed(budget, sites={"T": {"province": "Hebei"}}).province_budget_mn == {"Hebei": 5.0}
-    # A province of China makes China known.
+    assert make_problem(budget, sites={"T": {"province": "Hebei"}}).province_budget_mn == {"Hebei": 5.0}
+    # A plant in a province of China makes the group `China` valid.
     china: Changes = {"budget.by_province_mn": {"China": 5.0}}
-    assert posed(china, plants={"C": {"province": "Hebei"}}).province_budget_mn == {"China": 5.0}
-    # Own pipes end at sites of their own plant.
-    (issue,) = issues(posed, OWN, budget, sites={"T": {"province": "Hebei"}})
+    assert make_problem(china, plants={"C": {"province": "Hebei"}}).province_budget_mn == {"China": 5.0}
+    # With own pipes, sites are not shared.
+    (issue,) = issues(make_problem, OWN_PIPES, budget, sites={"T": {"province": "Hebei"}})
     assert "'Hebei' has no operating plant" in issue.what
 
 
 @pytest.mark.parametrize(
-    ("shares", "together"),
+    ("shares", "total"),
     [
         ({"Here": 0.6, "There": 0.4}, None),
         ({"Here": 0.6, "There": 0.5}, "110%"),
         ({"Here": 0.6, "sources": 0.5}, None),  # a province and a sector overlap
     ],
 )
-def test_minimum_shares_of_one_kind_sum_to_one_at_most(posed: Posed, shares: Changes, together: str | None) -> None:
+def test_minimum_shares_of_provinces_may_not_sum_to_more_than_one(
+    make_problem: MakeProblem, shares: Changes, total: str | None
+) -> None:
     changes: Changes = {"targets.share_of_avoided_min": shares}
-    if together is None:
-        assert posed(changes).share_of_avoided_min == shares
+    if total is None:
+        assert make_problem(changes).share_of_avoided_min == shares
     else:
-        (issue,) = issues(posed, changes)
-        assert issue.what == f"targets.share_of_avoided_min: the shares of each province sum to {together}"
+        (issue,) = issues(make_problem, changes)
+        assert issue.what == f"targets.share_of_avoided_min: the shares of each province sum to {total}"
 
 
-def test_a_minimum_share_needs_a_plant_that_may_be_fitted(posed: Posed) -> None:
-    out: Changes = {"plants.exclude": ["C"]}
-    (issue,) = issues(posed, out, {"targets.share_of_avoided_min": {"There": 0.1}})
+def test_minimum_share_requires_an_eligible_plant_in_the_group(make_problem: MakeProblem) -> None:
+    exclusion: Changes = {"plants.exclude": ["C"]}
+    (issue,) = issues(make_problem, exclusion, {"targets.share_of_avoided_min": {"There": 0.1}})
     assert issue.what == "targets.share_of_avoided_min.There: no plant of 'There' may be fitted"
-    assert posed(out, {"targets.share_of_avoided_min": {"There": 0.0, "Here": 0.1, "sources": 0.1}})
+    assert make_problem(exclusion, {"targets.share_of_avoided_min": {"There": 0.0, "Here": 0.1, "sources": 0.1}})
 
 
-def test_a_required_plant_that_is_out_is_named_with_the_reason(posed: Posed) -> None:
-    (issue,) = issues(posed, {"plants.require": ["B", "A"], "plants.min_emissions_ktpa": 500})
+def test_required_plant_that_is_not_eligible_is_reported_with_the_reason(make_problem: MakeProblem) -> None:
+    (issue,) = issues(make_problem, {"plants.require": ["B", "A"], "plants.min_emissions_ktpa": 500})
     assert (issue.where, issue.what) == (
         "plants.require[1]", "plant 'A' cannot be retrofitted: below the smallest size"
     )  # fmt: skip
-    assert posed({"plants.require": ["B"]}).require == ("B",)
+    assert make_problem({"plants.require": ["B"]}).require == ("B",)
 
 
 # Cost factors
 
 
-def test_each_factor_scales_its_costs_of_sites_links_and_funds(posed: Posed) -> None:
+def test_each_cost_factor_scales_its_costs_of_sites_options_and_pipes(make_problem: MakeProblem) -> None:
     site = {
         "site_capex_mn": 8, "well_capex_mn": 2, "site_om_mn_pa": 1, "monitoring_mn_pa": 0.5, "closure_mn": 3,
         "post_injection_mn": 4, "well_om_mn_pa": 0.2, "injection_cost_per_t": 2, "eor_revenue_per_t": 10,
     }  # fmt: skip
     factors: Changes = {f"costs.{name}_factor": value for name, value in (("capex", 2.0), ("om", 3.0), ("oil", 5.0))}
     plant = {"fixed_om_mn_pa": 1.0, "capture_cost_per_t": 7.0}
-    plain, scaled = (posed(changes, plants={"A": plant}, sites={"S": site}) for changes in ({}, factors))
+    plain, scaled = (make_problem(changes, plants={"A": plant}, sites={"S": site}) for changes in ({}, factors))
     by_kind = {
         2: ["site_capex_mn", "well_capex_mn"],
         3: ["site_om_mn_pa", "monitoring_mn_pa", "closure_mn", "post_injection_mn", "well_om_mn_pa",

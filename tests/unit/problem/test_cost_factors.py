@@ -1,4 +1,4 @@
-"""Cost factors, earliest years and capacities of a scenario act on what they name, and on nothing else."""
+"""Cost factors, earliest years and capacities of a scenario change only the values that they name."""
 
 from __future__ import annotations
 
@@ -27,33 +27,33 @@ def test_each_factor_scales_its_kind_of_cost(problem_of: Callable[..., Problem],
         assert scaled.cost_per_t[name] == pytest.approx(factor * plain.cost_per_t[name]), name
     if shared:
         lines = [problem.network.lines for problem in (plain, scaled) if problem.network is not None]
-        upkeep = [line["om_share"] * line["fixed_mn"] for line in lines]
-        assert upkeep[1].to_numpy() == pytest.approx(3 * upkeep[0].to_numpy())
+        fixed_om = [line["om_share"] * line["fixed_mn"] for line in lines]
+        assert fixed_om[1].to_numpy() == pytest.approx(3 * fixed_om[0].to_numpy())
         assert lines[1]["fixed_mn"].to_numpy() == pytest.approx(2 * lines[0]["fixed_mn"].to_numpy())
         # Power of pumps counts as O&M.
         assert plain.line_power_per_t is not None and plain.line_power_per_t.any()
         assert scaled.line_power_per_t == pytest.approx(3 * plain.line_power_per_t)
 
 
-def test_the_npv_of_a_fixed_selection_falls_by_the_added_cost(solved: Callable[..., Plan]) -> None:
-    # One selection is possible at either factor: the budget does not bind, and tonnes are maximised.
-    rich = {"budget.total_mn": 1e5, "finance.tax_share": 0.0}
-    plain, scaled = solved(rich), solved(rich, {"costs.energy_factor": 2.0})
+def test_npv_of_the_same_retrofits_falls_by_the_added_energy_cost(solved: Callable[..., Plan]) -> None:
+    # The retrofits are the same at both factors: the budget does not bind, and abatement is maximised.
+    ample_budget = {"budget.total_mn": 1e5, "finance.tax_share": 0.0}
+    plain, scaled = solved(ample_budget), solved(ample_budget, {"costs.energy_factor": 2.0})
     assert list(plain.retrofits["plant"]) == list(scaled.retrofits["plant"])
     energy = -sum(plain.cost_terms[name] for name in ("heat_mn", "capture_power_mn"))
     assert scaled.totals["npv_mn"] - plain.totals["npv_mn"] == pytest.approx(energy, rel=1e-9)
 
 
-def test_a_plant_starts_no_earlier_than_its_year(problem_of: Callable[..., Problem]) -> None:
+def test_plant_starts_no_earlier_than_its_not_before_year(problem_of: Callable[..., Problem]) -> None:
     plain = problem_of()
     plant = str(plain.routes["plant"].iloc[0])
     later = problem_of({"plants.not_before": {plant: 2029}})
-    mine = (later.routes["plant"] == plant).to_numpy()
-    assert not later.running_share[mine][:, 0].any() and later.running_share[mine][:, 1].any()
-    assert np.array_equal(later.running_share[~mine], plain.running_share[~mine])
+    of_plant = (later.routes["plant"] == plant).to_numpy()
+    assert not later.running_share[of_plant][:, 0].any() and later.running_share[of_plant][:, 1].any()
+    assert np.array_equal(later.running_share[~of_plant], plain.running_share[~of_plant])
 
 
-def test_a_capacity_of_the_scenario_replaces_that_of_the_site(problem_of: Callable[..., Problem]) -> None:
+def test_scenario_capacity_replaces_the_site_capacity(problem_of: Callable[..., Problem]) -> None:
     site = str(problem_of().sites["site"].iloc[0])
     sites = problem_of({"storage.capacity_kt": {site: 123.0}}).sites.set_index("site")
     assert sites.at[site, "capacity_kt"] == sites.at[site, "capacity_high_kt"] == 123.0

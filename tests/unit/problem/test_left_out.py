@@ -1,4 +1,4 @@
-"""Plants that drop out are counted and named, with what changes it."""
+"""Plants that are not eligible or outside the selection are reported with the reason and the key that decides it."""
 
 from __future__ import annotations
 
@@ -16,28 +16,30 @@ from ccs_model.problem import Problem, build_problem
 from ccs_model.report.language import Language
 from ccs_model.report.sentences import left_out, not_eligible
 
-HEAD = ("plant", "name", "province", "grid", "lat_deg", "lon_deg", "place_accuracy", "status", "crude_steel_ktpa",
+HEADER = ("plant", "name", "province", "grid", "lat_deg", "lon_deg", "place_accuracy", "status", "crude_steel_ktpa",
         "bof_steel_ktpa", "bf_iron_ktpa", "coke_ovens", "closing_year")  # fmt: skip
 
 
-def work(plant: str, closes: int | None = None, status: str = "operating", province: str = "Hebei") -> Sequence[Any]:
+def works_row(
+    plant: str, closes: int | None = None, status: str = "operating", province: str = "Hebei"
+) -> Sequence[Any]:
     place = ("Hebei south", 38.04, 114.51) if province == "Hebei" else ("Shanxi", 37.9, 112.5)
     return (plant, f"Works {plant}", province, *place, "exact", status, 5000, 5000, 4500, "absent", closes)
 
 
 @pytest.fixture
-def read(tmp_path: Path) -> Callable[..., Problem]:
-    """The problem of works in a workbook, with hidden rows."""
+def problem_of_workbook(tmp_path: Path) -> Callable[..., Problem]:
+    """Return the problem of steel works in a workbook, some rows of which may be hidden."""
 
-    def made(*rows: Sequence[Any], plants: str = "", hidden: Sequence[int] = ()) -> Problem:
-        book = openpyxl.Workbook()
-        sheet = book.active
+    def make(*rows: Sequence[Any], plants: str = "", hidden: Sequence[int] = ()) -> Problem:
+        workbook = openpyxl.Workbook()
+        sheet = workbook.active
         sheet.title = "steel"
-        for row in (HEAD, *rows):
+        for row in (HEADER, *rows):
             sheet.append(list(row))
         for line in hidden:
             sheet.row_dimensions[line].hidden = True
-        book.save(tmp_path / "mine.xlsx")
+        workbook.save(tmp_path / "mine.xlsx")
         path = tmp_path / "scenario.yaml"
         path.write_text(
             f"name: Mine\nplants: {{inventory: [mine.xlsx]{plants}}}\nyears: [2026, 2030, 2035]\n"
@@ -46,12 +48,12 @@ def read(tmp_path: Path) -> Callable[..., Problem]:
         )
         return build_problem(*read_checked(path))
 
-    return made
+    return make
 
 
-def test_lives_that_end_are_told_by_plant(read):
-    problem = read(
-        work("A", 2026), work("B", 2033), work("C", 2042), work("D"),
+def test_plants_that_close_too_soon_are_reported_with_the_reason(problem_of_workbook):
+    problem = problem_of_workbook(
+        works_row("A", 2026), works_row("B", 2033), works_row("C", 2042), works_row("D"),
         plants=", not_before: {C: 2035}, min_emissions_ktpa: 10",
     )  # fmt: skip
     found = not_eligible_table(problem).set_index("plant")
@@ -67,9 +69,12 @@ def test_lives_that_end_are_told_by_plant(read):
     assert all("不可改造" in Language("zh").sentence(each) for each in sentences)
 
 
-def test_plants_outside_the_selection_and_not_operating_are_named(read):
-    problem = read(
-        work("A"), work("B", province="Shanxi"), work("C", status="mothballed"), plants=", provinces: [Hebei]"
+def test_plants_outside_the_selection_or_not_operating_are_reported(problem_of_workbook):
+    problem = problem_of_workbook(
+        works_row("A"),
+        works_row("B", province="Shanxi"),
+        works_row("C", status="mothballed"),
+        plants=", provinces: [Hebei]",
     )
     assert left_out_table(problem)[["plant", "reason", "key"]].to_numpy().tolist() == [
         ["B", "outside the selected provinces", "plants.provinces"],
@@ -84,7 +89,7 @@ def test_plants_outside_the_selection_and_not_operating_are_named(read):
     assert "自有表格" in Language("zh").sentence(first) and "自有表格" in Language("zh").sentence(second)
 
 
-def test_a_source_outside_the_selection_is_named(tmp_path):
+def test_source_outside_the_selection_is_reported(tmp_path):
     (tmp_path / "sources.csv").write_text(
         "plant,name,province,grid,lat_deg,lon_deg,status,sector,capacity_ktpa\n"
         "C1,North kiln,Hebei,Hebei south,38.2,114.4,operating,cement,1500\n"
@@ -97,8 +102,8 @@ def test_a_source_outside_the_selection_is_named(tmp_path):
     assert sentence.endswith("(scenario key plants.provinces). Plants: West kiln, Shanxi.")
 
 
-def test_hidden_and_filtered_rows_are_read_and_named(read):
-    problem = read(work("A"), work("B"), work("C"), hidden=(3, 4))
+def test_hidden_rows_are_read_and_reported(problem_of_workbook):
+    problem = problem_of_workbook(works_row("A"), works_row("B"), works_row("C"), hidden=(3, 4))
     assert set(problem.plants["plant"]) == {"A", "B", "C"}
     assert problem.inputs.notices == (
         "mine.xlsx:steel: 2 rows hidden by hand or by a filter are read like the others: 3 (B), 4 (C); delete what "

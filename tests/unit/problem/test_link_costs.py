@@ -1,4 +1,4 @@
-"""Candidate links and their pipes: lengths, costs, terrain, roads, and the largest useful flow through them."""
+"""Candidate links and their pipe sizes: lengths, costs, terrain, trucks, and upper bounds on the flow."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ccs_model.problem.candidate_network import Network
 from ccs_model.problem.link_costs import Terrain, _with_least, network_of
 from tests.hand_network import LINKS, PLANTS, SITES
 
-Posed = Callable[..., Problem]
+MakeProblem = Callable[..., Problem]
 Changes = dict[str, object]
 
 # Lengths and costs
@@ -33,25 +33,27 @@ def network(hand_problem: Callable[..., Problem], changes: dict[str, Any] | None
     return found
 
 
-def test_made_links_are_as_long_as_the_straight_way_times_the_detour(hand_problem: Callable[..., Problem]) -> None:
-    straight = float(great_circle_km(38.0, 115.0, 38.0, 116.0))
+def test_generated_links_use_the_detour_factor_and_given_links_replace_them(
+    hand_problem: Callable[..., Problem],
+) -> None:
+    straight_km = float(great_circle_km(38.0, 115.0, 38.0, 116.0))
     (link,) = network(hand_problem, {"transport.detour_factor": 1.3}).links.itertuples()
     assert (link.link, link.node_a, link.node_b, link.kind) == ("A – S", "A", "S", "pipe")
-    assert (link.straight_km, link.length_km, link.cost_factor) == pytest.approx((straight, 1.3 * straight, 1))
+    assert (link.straight_km, link.length_km, link.cost_factor) == pytest.approx((straight_km, 1.3 * straight_km, 1))
     given = network(hand_problem, links={"A-S": {"length_km": 70, "cost_factor": 1.5}})
-    # One's own link takes the place of the made one between the same ends.
+    # A given link replaces the generated one between the same ends.
     assert given.links[["link", "length_km", "cost_factor"]].values.tolist() == [["A-S", 70, 1.5]]
-    # Nothing lies along a made link yet; ends are in the order of their names, however a link is given.
+    # A generated link has no existing pipe; ends are sorted by name, whichever way a link is given.
     assert link.existing_ktpa == 0 and not link.is_given
-    back = network(hand_problem, links={"S-A": {"length_km": 70}}).links
-    assert back[["link", "node_a", "node_b", "is_given"]].values.tolist() == [["S-A", "A", "S", True]]
+    reversed_link = network(hand_problem, links={"S-A": {"length_km": 70}}).links
+    assert reversed_link[["link", "node_a", "node_b", "is_given"]].values.tolist() == [["S-A", "A", "S", True]]
     longer = network(hand_problem, {"transport.detour_factor": 1.3}, links={"A-S": {}})
-    assert longer.links["length_km"].tolist() == pytest.approx([1.3 * straight])
+    assert longer.links["length_km"].tolist() == pytest.approx([1.3 * straight_km])
 
 
-def test_lines_are_the_sizes_that_the_link_could_need(hand_problem: Callable[..., Problem]) -> None:
+def test_link_has_the_pipe_sizes_that_its_flow_could_need(hand_problem: Callable[..., Problem]) -> None:
     lines = network(hand_problem, links={"A-S": {"length_km": 10}}).lines
-    # 500 kt/y are 57 t/h: the large class is laid in part; a small one ends at 16 t/h, where the medium costs the same.
+    # 500 kt/y are 57 t/h, below the smallest flow of the large class; the small class ends at 16 t/h, at equal cost.
     assert lines["pipe"].tolist() == ["large", "medium", "small"]
     by_pipe = lines.set_index("pipe")
     assert by_pipe["fixed_mn"].to_dict() == pytest.approx(
@@ -67,7 +69,7 @@ def test_lines_are_the_sizes_that_the_link_could_need(hand_problem: Callable[...
     assert few["pipe"].tolist() == ["small"]
 
 
-def test_a_trend_begins_where_it_is_the_cheapest() -> None:
+def test_pipe_size_starts_at_the_flow_where_it_is_cheapest() -> None:
     lines = pd.DataFrame(
         {
             "link": [*"AAA", "B", *"CC", *"DD"],
@@ -82,7 +84,7 @@ def test_a_trend_begins_where_it_is_the_cheapest() -> None:
     assert _with_least(lines)["smallest_ktpa"].tolist()[:4] == [0, 40, 200, 0]
     # On C the medium pipe costs less from the start, on D never.
     assert _with_least(lines)["smallest_ktpa"].tolist()[4:] == [0, 0, 0, 0]
-    # One that begins at 300 kt/y is left out of a link of 150, whatever the order of the names.
+    # A size that starts at 300 kt/y is removed from a link of 150, whatever the order of the names.
     few = lines[:3].assign(largest_ktpa=[100.0, 150.0, 150.0])
     assert _with_least(few)["pipe"].tolist() == ["small", "medium"]
     # Sizes that include a flow may be built for any flow.
@@ -90,12 +92,12 @@ def test_a_trend_begins_where_it_is_the_cheapest() -> None:
 
 
 @pytest.mark.slow
-def test_at_sea_and_over_hills_pipes_are_dearer(hand_problem: Callable[..., Problem], inputs: Inputs) -> None:
+def test_offshore_and_terrain_factors_raise_pipe_costs(hand_problem: Callable[..., Problem], inputs: Inputs) -> None:
     ashore = network(hand_problem).lines["fixed_mn"].to_numpy()
     at_sea = network(hand_problem, sites={"S": {"lon_deg": 116.0, "is_offshore": "yes"}})
     assert at_sea.links["is_offshore"].tolist() == [True]
     assert at_sea.lines["fixed_mn"].to_numpy() == pytest.approx(1.74 * ashore)
-    # Flat in the west, three times as dear in the east: the straight way from 115° to 116° lies half in each.
+    # Factor 1 in the west, 3 in the east; half of the straight line from 115° to 116° lies in each.
     terrain = pd.DataFrame({"lat_deg": [38.0, 38.0], "lon_deg": [115.0, 116.0], "cost_multiplier": [1.0, 3.0]})
     terrain = terrain.reindex(columns=inputs["transport/terrain"].columns)
     hilly = network(hand_problem, transport__terrain=terrain)
@@ -104,31 +106,36 @@ def test_at_sea_and_over_hills_pipes_are_dearer(hand_problem: Callable[..., Prob
     assert given.links["cost_factor"].tolist() == [1.2]
 
 
-def test_a_pipe_that_is_there_is_free_up_to_what_is_left(hand_problem: Callable[..., Problem]) -> None:
+def test_existing_pipe_has_no_capital_cost_up_to_its_capacity(hand_problem: Callable[..., Problem]) -> None:
     lines = network(hand_problem, links={"A-S": {"length_km": 10, "existing_ktpa": 300}}).lines.set_index("pipe")
-    there = lines.loc["existing"]
-    assert (there["is_free"], there["free_ktpa"], there["fixed_mn"], there["slope_mn_per_ktpa"]) == (True, 300, 0, 0)
-    # It is pumped and kept like a new one for 300 kt/y, 34 t/h.
-    assert there["kwh_per_t"] == lines.at["medium", "kwh_per_t"] > lines.at["large", "kwh_per_t"]
-    assert there["om_mn_per_ktpa"] == lines.at["medium", "om_mn_per_ktpa"] > 0
+    existing = lines.loc["existing"]
+    assert (existing["is_free"], existing["free_ktpa"], existing["fixed_mn"], existing["slope_mn_per_ktpa"]) == (
+        True,
+        300,
+        0,
+        0,
+    )
+    # Its pumping and O&M are those of a new pipe for 300 kt/y, 34 t/h.
+    assert existing["kwh_per_t"] == lines.at["medium", "kwh_per_t"] > lines.at["large", "kwh_per_t"]
+    assert existing["om_mn_per_ktpa"] == lines.at["medium", "om_mn_per_ktpa"] > 0
 
 
 @pytest.mark.parametrize(
     ("site", "reason"), [({"lon_deg": 130.0}, NO_SITE), ({}, NO_LINK), ({"n_wells_max": 0}, NO_WELLS)]
 )
-def test_a_plant_without_a_way_to_a_site_has_the_reason_for_it(
+def test_plant_without_a_path_to_a_site_is_not_eligible_with_the_reason(
     hand_problem: Callable[..., Problem], site: dict[str, float], reason: str
 ) -> None:
     links = {"A-S": {"length_km": 10}}
     problem = hand_problem({}, plants={"A": {"co2_ktpa": 500}, "B": {"co2_ktpa": 500}}, sites={"S": site}, links=links)
-    # A has the link.
+    # A has a link to the site.
     assert problem.plants.set_index("plant")["reason"].to_dict() == {"A": reason * (reason == NO_WELLS), "B": reason}
 
 
-def test_a_link_belongs_to_the_province_of_a_site_and_its_pumps_to_the_grid_of_the_nearest_plant(
+def test_link_counts_in_the_province_of_its_western_site_and_uses_the_grid_of_the_plant(
     hand_problem: Callable[..., Problem],
 ) -> None:
-    # S lies west of A: the link starts there.
+    # S lies west of A, so the link starts there.
     tables = {"plants": {"A": {"co2_ktpa": 500}}, "links": {"A-S": {"length_km": 10}}}
     for province, counted_in in (("There", "There"), ("India", "Here"), ("", "Here")):
         sites = {"S": {"lon_deg": 114.9, "province": province}}
@@ -136,25 +143,25 @@ def test_a_link_belongs_to_the_province_of_a_site_and_its_pumps_to_the_grid_of_t
         assert (link["province"], link["grid_province"]) == (counted_in, "Here")
 
 
-def test_trucks_go_from_plants_to_their_nearest_site_ashore(hand_problem: Callable[..., Problem]) -> None:
-    two = {"S": {"lon_deg": 116.5}, "T": {"lon_deg": 116.0, "is_offshore": "yes"}, "U": {"lon_deg": 119.5}}
-    found = network(hand_problem, {"transport.trucks": True}, sites=two)
+def test_trucks_serve_only_the_nearest_onshore_site_in_reach(hand_problem: Callable[..., Problem]) -> None:
+    sites = {"S": {"lon_deg": 116.5}, "T": {"lon_deg": 116.0, "is_offshore": "yes"}, "U": {"lon_deg": 119.5}}
+    found = network(hand_problem, {"transport.trucks": True}, sites=sites)
     road = found.links[found.links["kind"] == "truck"].iloc[0]
-    straight = float(great_circle_km(38.0, 115.0, 38.0, 116.5))
+    straight_km = float(great_circle_km(38.0, 115.0, 38.0, 116.5))
     assert (road["link"], road["node_a"], road["node_b"]) == ("road A – S", "A", "S")
-    assert road["length_km"] == pytest.approx(1.3 * straight)
+    assert road["length_km"] == pytest.approx(1.3 * straight_km)
     truck = found.lines.set_index("line").loc["road A – S | truck"]
     # EUR of 2020 in those of 2015.
-    assert truck["haul_per_t"] == pytest.approx((3.8 + 0.14 * 1.3 * straight) * 92.9 / 100)
-    assert truck["kwh_per_t"] == pytest.approx(140 + 0.17 * 1.3 * straight)
+    assert truck["haul_per_t"] == pytest.approx((3.8 + 0.14 * 1.3 * straight_km) * 92.9 / 100)
+    assert truck["kwh_per_t"] == pytest.approx(140 + 0.17 * 1.3 * straight_km)
     assert (truck["free_ktpa"], truck["is_free"], truck["fixed_mn"]) == (100, True, 0)
-    # Nobody drives 400 km, nor to sea.
-    for stores in ({"U": {"lon_deg": 119.5}}, {"T": {"lon_deg": 116.0, "is_offshore": "yes"}}):
-        none = network(hand_problem, {"transport.trucks": True}, sites=stores)
+    # Trucks do not go 400 km or offshore.
+    for unreachable in ({"U": {"lon_deg": 119.5}}, {"T": {"lon_deg": 116.0, "is_offshore": "yes"}}):
+        none = network(hand_problem, {"transport.trucks": True}, sites=unreachable)
         assert "truck" not in set(none.links["kind"])
 
 
-def test_a_quotation_takes_the_place_of_a_size_s_price(hand_problem: Callable[..., Problem], inputs: Inputs) -> None:
+def test_quotation_replaces_the_cost_of_a_pipe_size(hand_problem: Callable[..., Problem], inputs: Inputs) -> None:
     quote = {"link": "A-S", "pipe": "large", "fixed_mn": 7.0, "slope_mn_per_ktpa": 0.01, "currency": "EUR"}
     table = pd.DataFrame([quote | {"price_year": 2015}]).reindex(columns=inputs["transport/line_costs"].columns)
     requested: dict[str, Any] = {"links": {"A-S": {"length_km": 10}}}
@@ -169,23 +176,23 @@ def test_a_quotation_takes_the_place_of_a_size_s_price(hand_problem: Callable[..
     with pytest.raises(InputError, match="'B – S' is no candidate link") as caught:
         network(hand_problem, given_only, **two, transport__line_costs=table.assign(link="B – S"))
     assert caught.value.issues[0].hint == "give it in transport/links as well"
-    # A quotation for a plant that takes no part is passed over.
+    # A quotation for a node outside the network is ignored.
     unknown = network(hand_problem, **requested, transport__line_costs=table.assign(link="A – Z"))
     assert unknown.lines["line"].tolist() == ["A-S | large", "A-S | medium", "A-S | small"]
 
 
-def test_the_shipped_network_is_the_same_in_any_order_of_rows(problem_of: Posed, shuffled: Inputs) -> None:
+def test_shipped_network_does_not_depend_on_the_order_of_table_rows(problem_of: MakeProblem, shuffled: Inputs) -> None:
     requested = {"transport.shared_trunklines": True, "plants.inventory": ["steel", "chemicals"]}
-    here, there = problem_of(requested).network, problem_of(requested, tables=shuffled).network
-    assert here is not None and there is not None
+    original, reordered = problem_of(requested).network, problem_of(requested, tables=shuffled).network
+    assert original is not None and reordered is not None
     for name in ("nodes", "links", "lines"):
-        pd.testing.assert_frame_equal(getattr(here, name), getattr(there, name))
-    assert here.links["length_km"].max() <= 450 * 1.14
-    assert (here.lines["largest_ktpa"] > 0).all()
+        pd.testing.assert_frame_equal(getattr(original, name), getattr(reordered, name))
+    assert original.links["length_km"].max() <= 450 * 1.14
+    assert (original.lines["largest_ktpa"] > 0).all()
 
 
-def test_a_link_lies_where_its_western_end_is_whatever_its_name(hand_problem: Callable[..., Problem]) -> None:
-    """Renaming the ends changes neither province nor grid of a link, which a province budget and pumps pay for."""
+def test_link_has_the_province_of_its_western_end_whatever_its_name(hand_problem: Callable[..., Problem]) -> None:
+    """Renaming the ends does not change the province in which the cost of a link counts."""
     for west, east in (("A", "B"), ("B", "A")):
         plants = {
             west: {"co2_ktpa": 500, "province": "Here", "lon_deg": 114.0},
@@ -196,7 +203,7 @@ def test_a_link_lies_where_its_western_end_is_whatever_its_name(hand_problem: Ca
         assert links.at["A-B", "province"] == "Here"
 
 
-def test_of_two_places_on_one_meridian_a_link_lies_at_the_southern_one(hand_problem: Callable[..., Problem]) -> None:
+def test_link_along_a_meridian_has_the_province_of_its_southern_end(hand_problem: Callable[..., Problem]) -> None:
     for south, north in (("A", "B"), ("B", "A")):
         plants = {
             south: {"co2_ktpa": 500, "province": "Here", "lat_deg": 37.0, "lon_deg": 114.0},
@@ -206,32 +213,40 @@ def test_of_two_places_on_one_meridian_a_link_lies_at_the_southern_one(hand_prob
         assert links.at["A-B", "province"] == "Here"
 
 
-# Upper bounds on the nameplate of any useful plan
+# Upper bounds on the useful flow
 
 # A: 300 kt/y for 10 million, B: 700 for 30, C: 1,500 for 45. By cost per kt/y: C 0.03, A 0.033, B 0.043.
-YEARS: Changes = {
+TWO_PERIODS: Changes = {
     "years": [2026, 2031], "capital_recovery_share": None, "objective": "max_abatement", "targets.captured_ktpa": None,
 }  # fmt: skip
 STATIC: Changes = {"targets.captured_ktpa": 400}
 
 
 @pytest.fixture(scope="module")
-def known(hand_problem: Callable[..., Problem]) -> Problem:
+def static_problem(hand_problem: Callable[..., Problem]) -> Problem:
     """A static year with a target of 400 kt/y."""
     return hand_problem(STATIC, plants=PLANTS, sites=SITES, links=LINKS)
 
 
 @pytest.fixture(scope="module")
-def sized(known: Problem) -> Callable[..., Network]:
-    """The network of a scenario with changes, for the same options and sites or others."""
+def make_network(static_problem: Problem) -> Callable[..., Network]:
+    """Build the network of a scenario with changes, with the same options and other costs or sites if given."""
 
-    def made(
-        changes: Changes, capex_mn: tuple[float, ...] = (10, 30, 45), sites: pd.DataFrame = known.sites, **more: float
+    def make(
+        changes: Changes,
+        capex_mn: tuple[float, ...] = (10, 30, 45),
+        sites: pd.DataFrame = static_problem.sites,
+        **more: float,
     ) -> Network:
-        scenario, options = known.scenario.with_changes(changes), known.options.assign(capture_capex_mn=capex_mn)
-        return network_of(scenario, known.inputs, known.price_level, options, known.plants, sites, **more)
+        scenario, options = (
+            static_problem.scenario.with_changes(changes),
+            static_problem.options.assign(capture_capex_mn=capex_mn),
+        )
+        return network_of(
+            scenario, static_problem.inputs, static_problem.price_level, options, static_problem.plants, sites, **more
+        )
 
-    return made
+    return make
 
 
 @pytest.mark.parametrize(
@@ -242,7 +257,7 @@ def sized(known: Problem) -> Callable[..., Network]:
         ({"budget.total_mn": 60}, 1_500 + 300 + 700 * 5 / 30),
         ({"budget.total_mn": 85}, 2_500),
         ({"budget.total_mn": 9_000}, 2_500),
-        # Less than the cheapest stream costs: it stays eligible.
+        # Less than the cheapest stream costs: that stream stays in the bound.
         ({"budget.total_mn": 10}, 1_500),
         ({"budget.total_mn": 0}, 1_500),
         # A grant adds to the budget, a loan does not.
@@ -250,20 +265,20 @@ def sized(known: Problem) -> Callable[..., Network]:
         ({"budget.total_mn": 50, "funds": {"loan": {"kind": "loan", "interest_rate": 0.03}}}, 1_650),
     ],
 )
-def test_a_budget_pays_for_the_cheapest_streams_first(
-    sized: Callable[..., Network], changes: Changes, most_ktpa: float
+def test_flow_bound_spends_the_budget_on_the_cheapest_streams_first(
+    make_network: Callable[..., Network], changes: Changes, most_ktpa: float
 ) -> None:
-    assert sized(YEARS | changes).most_ktpa == pytest.approx(most_ktpa)
+    assert make_network(TWO_PERIODS | changes).most_ktpa == pytest.approx(most_ktpa)
 
 
-def test_streams_that_cost_nothing_are_all_captured(sized: Callable[..., Network]) -> None:
-    money = YEARS | {"budget.total_mn": 50}
-    # B for nothing, C for 45, half of A for 5.
-    assert sized(money, (10, 0, 45)).most_ktpa == pytest.approx(700 + 1_500 + 150)
-    assert sized(money, (0, 0, 0)).most_ktpa == pytest.approx(2_500)
+def test_flow_bound_includes_all_streams_without_capital_cost(make_network: Callable[..., Network]) -> None:
+    budget = TWO_PERIODS | {"budget.total_mn": 50}
+    # B for 0, C for 45, half of A for 5.
+    assert make_network(budget, (10, 0, 45)).most_ktpa == pytest.approx(700 + 1_500 + 150)
+    assert make_network(budget, (0, 0, 0)).most_ktpa == pytest.approx(2_500)
     # Costs below a million count like others: C for 0.45 and half of A for 0.05.
-    little = YEARS | {"budget.total_mn": 0.5}
-    assert sized(little, (0.1, 0.3, 0.45)).most_ktpa == pytest.approx(1_500 + 150)
+    small_budget = TWO_PERIODS | {"budget.total_mn": 0.5}
+    assert make_network(small_budget, (0.1, 0.3, 0.45)).most_ktpa == pytest.approx(1_500 + 150)
 
 
 @pytest.mark.parametrize(
@@ -280,15 +295,17 @@ def test_streams_that_cost_nothing_are_all_captured(sized: Callable[..., Network
     ],
     ids=lambda changes: next(reversed(changes)),
 )
-def test_what_must_be_reached_whatever_it_costs_has_no_bound(sized: Callable[..., Network], changes: Changes) -> None:
-    assert sized(YEARS | changes).most_ktpa == np.inf
+def test_flow_is_unbounded_with_requirements_continuous_decisions_or_no_budget(
+    make_network: Callable[..., Network], changes: Changes
+) -> None:
+    assert make_network(TWO_PERIODS | changes).most_ktpa == np.inf
 
 
-def test_a_static_year_captures_no_more_than_its_target(sized: Callable[..., Network]) -> None:
-    assert sized(STATIC).most_ktpa == pytest.approx(400)
-    assert sized({"targets.captured_ktpa": 0.5}).most_ktpa == pytest.approx(0.5)
+def test_static_target_bounds_the_flow(make_network: Callable[..., Network]) -> None:
+    assert make_network(STATIC).most_ktpa == pytest.approx(400)
+    assert make_network({"targets.captured_ktpa": 0.5}).most_ktpa == pytest.approx(0.5)
     # Only 80 % of the nameplate is delivered.
-    assert sized(STATIC, delivered_share=0.8).most_ktpa == pytest.approx(500)
+    assert make_network(STATIC, delivered_share=0.8).most_ktpa == pytest.approx(500)
 
 
 @pytest.mark.parametrize(
@@ -303,50 +320,56 @@ def test_a_static_year_captures_no_more_than_its_target(sized: Callable[..., Net
     ],
     ids=lambda changes: next(iter(changes)),
 )
-def test_a_static_year_with_a_reason_to_capture_more_has_no_bound(
-    sized: Callable[..., Network], changes: Changes
+def test_static_flow_is_unbounded_if_more_than_the_target_may_be_captured(
+    make_network: Callable[..., Network], changes: Changes
 ) -> None:
-    assert sized(STATIC | changes).most_ktpa == np.inf
+    assert make_network(STATIC | changes).most_ktpa == np.inf
 
 
-def test_a_field_that_pays_for_co2_may_take_more_than_the_target(sized: Callable[..., Network], known: Problem) -> None:
-    assert sized(STATIC, sites=known.sites.assign(eor_revenue_per_t=[0.0, 0.5])).most_ktpa == np.inf
+def test_static_flow_is_unbounded_with_an_oil_field_that_pays_for_co2(
+    make_network: Callable[..., Network], static_problem: Problem
+) -> None:
+    assert make_network(STATIC, sites=static_problem.sites.assign(eor_revenue_per_t=[0.0, 0.5])).most_ktpa == np.inf
 
 
-def test_a_bound_of_another_budget_is_kept(sized: Callable[..., Network]) -> None:
+def test_flow_bound_is_at_least_the_given_least_bound(make_network: Callable[..., Network]) -> None:
     for least, most in ((1_600, 1_650), (1_700, 1_700)):
-        assert sized(YEARS | {"budget.total_mn": 50}, least_bound_ktpa=least).most_ktpa == pytest.approx(most)
+        assert make_network(TWO_PERIODS | {"budget.total_mn": 50}, least_bound_ktpa=least).most_ktpa == pytest.approx(
+            most
+        )
 
 
-def test_pipes_are_sized_for_what_may_flow_through_their_link(sized: Callable[..., Network], known: Problem) -> None:
-    rich = YEARS | {"budget.total_mn": 1_650}
-    largest = sized(rich).lines.groupby("link")["largest_ktpa"].max()
-    # A, B and S form a ring, which all 2,500 kt/y may use, as they may C – T. By B – C go either the 1,000 of A and B
-    # to T, or as much of C's 1,500 as S takes: three wells of 400.
+def test_pipe_sizes_are_limited_by_the_flow_bound_of_their_link(
+    make_network: Callable[..., Network], static_problem: Problem
+) -> None:
+    ample_budget = TWO_PERIODS | {"budget.total_mn": 1_650}
+    largest = make_network(ample_budget).lines.groupby("link")["largest_ktpa"].max()
+    # A, B and S form a ring, which all 2,500 kt/y may use, as may C – T. B – C carries either the 1,000 of A and B
+    # to T, or as much of C's 1,500 as S can store: three wells of 400.
     assert largest.to_dict() == pytest.approx({"C-T": 2_500, "B-C": 1_200, "A-B": 2_500, "A-S": 2_500, "B-S": 2_500})
-    # The target of a static year bounds all of them.
-    assert sized(STATIC).lines["largest_ktpa"].max() == pytest.approx(400)
-    # A site without wells takes nothing.
-    closed = sized(rich, sites=known.sites.assign(injection_max_ktpa=[0.0, 5e4])).lines
+    # The target of a static year bounds every link.
+    assert make_network(STATIC).lines["largest_ktpa"].max() == pytest.approx(400)
+    # A site without wells stores nothing.
+    closed = make_network(ample_budget, sites=static_problem.sites.assign(injection_max_ktpa=[0.0, 5e4])).lines
     assert closed.groupby("link")["largest_ktpa"].max()["B-C"] == pytest.approx(1_000)
 
 
-# Existing pipes and roads
+# Existing pipes
 
 
-def test_a_small_existing_pipe_is_used_up_to_its_capacity(hand_problem: Callable[..., Problem]) -> None:
+def test_small_existing_pipe_is_free_up_to_its_capacity(hand_problem: Callable[..., Problem]) -> None:
     links = {"A-S": {"length_km": 30, "existing_ktpa": 0.4}, "B-S": {"length_km": 30, "existing_ktpa": 0}}
     plants = {name: PLANTS[name] for name in "AB"}
     found = hand_problem(STATIC, plants=plants, sites={"S": {}}, links=links).network
     assert found is not None
     lines = found.lines.set_index("line")
-    (there,) = lines.index[lines["is_free"].astype(bool)]
-    assert there == "A-S | existing"
-    assert (lines.at[there, "free_ktpa"], lines.at[there, "largest_ktpa"]) == (0.4, 0.4)
-    assert not lines.loc[there, ["fixed_mn", "slope_mn_per_ktpa", "included_ktpa", "haul_per_t"]].any()
-    # 0.06 kWh/t and km of the small class, and 20 EUR a year per t/h and km: 8.76 kt/y.
-    assert lines.at[there, "kwh_per_t"] == pytest.approx(0.06 * 30)
-    assert lines.at[there, "om_mn_per_ktpa"] == pytest.approx(20e-6 / 8.76 * 30)
+    (existing,) = lines.index[lines["is_free"].astype(bool)]
+    assert existing == "A-S | existing"
+    assert (lines.at[existing, "free_ktpa"], lines.at[existing, "largest_ktpa"]) == (0.4, 0.4)
+    assert not lines.loc[existing, ["fixed_mn", "slope_mn_per_ktpa", "included_ktpa", "haul_per_t"]].any()
+    # 0.06 kWh/t and km of the small class, and 20 EUR per year, t/h and km; 1 t/h is 8.76 kt/y.
+    assert lines.at[existing, "kwh_per_t"] == pytest.approx(0.06 * 30)
+    assert lines.at[existing, "om_mn_per_ktpa"] == pytest.approx(20e-6 / 8.76 * 30)
     assert found.built.sum() == len(lines) - 1
 
 
@@ -367,16 +390,16 @@ def covers(terrain: Terrain, a: tuple[float, float], b: tuple[float, float]) -> 
     return terrain.covers(*(np.array([x]) for x in (*a, *b)))
 
 
-# Four points on a grid of one degree; each holds up to its diagonal, 1.414 degrees.
+# Four points on a grid of one degree; each applies within its diagonal, 1.414 degrees.
 SQUARE = points((40, 110, 2), (40, 111, 4), (41, 110, 6), (41, 111, 8))
 
 
-def test_without_terrain_every_way_is_flat() -> None:
+def test_terrain_factor_is_one_without_points() -> None:
     none = points()
     assert factor(none, (40, 110), (41, 111)) == 1.0 and not covers(none, (40, 110), (41, 111))
 
 
-def test_a_single_point_holds_everywhere() -> None:
+def test_single_terrain_point_applies_everywhere() -> None:
     assert factor(points((40, 110, 3)), (20, 80), (50, 130)) == 3.0
 
 
@@ -392,37 +415,37 @@ def test_a_single_point_holds_everywhere() -> None:
         ((40, 108.58), 1),
     ],
 )
-def test_the_nearest_point_holds_within_the_diagonal_of_its_cell(at: tuple[float, float], multiplier: float) -> None:
+def test_nearest_terrain_point_applies_within_its_cell_diagonal(at: tuple[float, float], multiplier: float) -> None:
     assert factor(SQUARE, at, at) == multiplier
 
 
-def test_a_cell_s_own_corner_is_within_its_reach() -> None:
+def test_terrain_point_applies_at_exactly_one_cell_diagonal() -> None:
     # The far corner of a cell of one degree lies exactly one diagonal from the opposite point.
     assert factor(SQUARE, (42, 112), (42, 112)) == 8
 
 
-def test_a_point_far_from_the_others_reaches_no_further_than_they_do() -> None:
-    # The median distance to the next point is one degree, although the last one lies eight degrees off.
+def test_isolated_terrain_point_has_the_range_of_the_other_points() -> None:
+    # The median distance to the nearest point is one degree, although the last point lies eight degrees away.
     scattered = points((40, 110, 2), (40, 111, 2), (40, 112, 2), (40, 120, 5))
     assert [factor(scattered, (40, lon), (40, lon)) for lon in (120, 121.4, 121.5)] == [5, 5, 1]
 
 
-def test_a_way_costs_the_mean_of_the_cells_that_it_crosses() -> None:
-    # From 110 to 111 degrees half of the way is nearest to each point: (2 + 4) ÷ 2; the middle one counts for one.
+def test_terrain_factor_is_the_mean_of_the_cells_crossed() -> None:
+    # Half of the line from 110 to 111 degrees is nearest to each point: (2 + 4) ÷ 2, up to one sample in the middle.
     assert factor(SQUARE, (40, 110), (40, 111)) == pytest.approx(3, abs=0.02)
-    # Three quarters of this way lie before 110.5.
+    # Three quarters of this line lie before 110.5.
     assert factor(SQUARE, (40, 110), (40, 110 + 2 / 3)) == pytest.approx(0.75 * 2 + 0.25 * 4, abs=0.02)
-    # The way back costs as much.
+    # The reverse direction has the same factor.
     assert factor(SQUARE, (40, 111), (40, 110)) == pytest.approx(factor(SQUARE, (40, 110), (40, 111)), abs=0.03)
 
 
-def test_a_diagonal_way_crosses_cells_of_both_directions() -> None:
-    # Along the diagonal the nearest points are the first and the last, half each.
+def test_terrain_factor_holds_for_diagonal_and_meridional_lines() -> None:
+    # Along the diagonal the nearest points are the first and the last, for half of the line each.
     assert factor(SQUARE, (40, 110), (41, 111)) == pytest.approx((2 + 8) / 2, abs=0.05)
     assert factor(SQUARE, (40, 110), (41, 110)) == pytest.approx((2 + 6) / 2, abs=0.05)
 
 
-def test_each_way_has_its_own_factor() -> None:
+def test_each_line_has_its_own_terrain_factor() -> None:
     lat, lon = np.array([40.0, 41.0, 60.0]), np.array([110.0, 111.0, 60.0])
     assert SQUARE.factor(lat, lon, lat, lon).tolist() == [2, 8, 1]
 
@@ -430,13 +453,13 @@ def test_each_way_has_its_own_factor() -> None:
 GRID = Terrain(np.zeros(0), np.zeros(0), np.zeros(0), Raster(110.0, 41.0, 1.0, np.array([[6, 8], [2, 4]], np.float32)))
 
 
-def test_a_grid_has_the_factors_of_the_same_points() -> None:
+def test_terrain_raster_has_the_factors_of_equal_points() -> None:
     for at in ((40, 110), (40.1, 110.9), (40.9, 109.9), (45, 110)):
         assert factor(GRID, at, at) == factor(SQUARE, at, at)
 
 
 @pytest.mark.parametrize("terrain", [SQUARE, GRID], ids=["points", "grid"])
-def test_a_way_that_touches_no_cell_is_not_covered(terrain: Terrain) -> None:
+def test_line_outside_all_terrain_cells_is_not_covered(terrain: Terrain) -> None:
     assert not covers(terrain, (45, 110), (46, 111))
     assert covers(terrain, (40, 110), (46, 111))
     # Flat cells count as well.

@@ -1,4 +1,4 @@
-"""Oil fields: what they pay, in both modes of pipes, and the errors of their inputs."""
+"""Oil fields: their payments for CO2 with shared and own pipes, and errors in their settings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ccs_model.problem.scenario_names import validate_tables
 from ccs_model.scenario import Scenario
 from tests.integration.faults.conftest import answer_of
 
-Posed = Callable[..., Problem]
+MakeProblem = Callable[..., Problem]
 Solved = Callable[..., Plan]
 PLANTS = {"A": {"co2_ktpa": 900, "capture_cost_per_t": 20}}
 FIELD = {
@@ -28,12 +28,12 @@ FIELD = {
     "well_capex_mn": 0.1,
 }
 LINKS = {"A-S": {"length_km": 1}}
-OWN = {"transport.shared_trunklines": False, "transport.candidate_links": "made_and_given"}
+OWN_PIPES = {"transport.shared_trunklines": False, "transport.candidate_links": "made_and_given"}
 OIL = {"oil_fields": True, "oil_price_per_bbl": 60, "oil_price_currency": "EUR", "oil_price_year": 2015}
 
 
 @pytest.fixture(scope="module")
-def with_fields() -> Inputs:
+def inputs_with_fields() -> Inputs:
     return load_inputs(scenario(oil_fields=True))
 
 
@@ -44,8 +44,10 @@ def scenario(**storage: Any) -> Scenario:
     return Scenario.from_dict({"name": "Oil", "plants": plants, "storage": storage, **goal})
 
 
-@pytest.mark.parametrize("pipes", [pytest.param({}, marks=pytest.mark.slow, id="shared"), pytest.param(OWN, id="own")])
-def test_a_field_pays_the_share_of_its_oil_at_the_scenario_s_price(
+@pytest.mark.parametrize(
+    "pipes", [pytest.param({}, marks=pytest.mark.slow, id="shared"), pytest.param(OWN_PIPES, id="own")]
+)
+def test_oil_field_pays_a_share_of_its_oil_revenue_at_the_scenario_price(
     hand_solved: Solved, inputs: Inputs, pipes: dict[str, Any]
 ) -> None:
     without_power = inputs["transport/pipes"].assign(power_kwh_per_t_km=0.0)
@@ -57,43 +59,43 @@ def test_a_field_pays_the_share_of_its_oil_at_the_scenario_s_price(
     assert plan.cost_terms["oil_revenue_mn"] == pytest.approx(-0.9 * 21.99)
     assert plan.storage["oil_revenue_mn_pa"].tolist() == pytest.approx([0.9 * 21.99])
     assert plan.storage["additional_oil_ktpa"].tolist() == pytest.approx([225])
-    # 0.85 t of carbon per t of oil, all of it burnt.
+    # 0.85 t of carbon per t of oil, all of it burnt to CO2.
     assert plan.storage["additional_oil_co2_ktpa"].tolist() == pytest.approx([225 * 0.85 * 44 / 12], rel=0.002)
-    # Revenue is no part of a cost of storage: 100 wells of 0.1 million at a tenth a year.
+    # Revenue is not part of the storage cost: 100 wells of 0.1 million at a capital recovery of 0.1 per year.
     assert plan.totals["storage_cost_per_t"] == pytest.approx(1.0 / 0.9)
     assert plan.retrofits["storage_mn_pa"].sum() == pytest.approx(0)
     assert plan.checks["holds"].all()
-    # At half the price capture does not pay.
-    poorer = changes | {"storage.oil_price_per_bbl": 30}
-    assert hand_solved(poorer, **tables).totals["n_retrofits"] == 0
-    dearer = hand_solved(poorer | {"costs.oil_factor": 2}, **tables)
-    assert dearer.cost_terms["oil_revenue_mn"] == pytest.approx(-0.9 * 21.99)
+    # At half the oil price capture does not pay.
+    lower_price = changes | {"storage.oil_price_per_bbl": 30}
+    assert hand_solved(lower_price, **tables).totals["n_retrofits"] == 0
+    scaled_price = hand_solved(lower_price | {"costs.oil_factor": 2}, **tables)
+    assert scaled_price.cost_terms["oil_revenue_mn"] == pytest.approx(-0.9 * 21.99)
 
 
-def test_with_own_pipes_a_field_takes_what_it_buys(hand_solved: Solved, inputs: Inputs) -> None:
+def test_oil_revenue_with_own_pipes_is_limited_by_eor_max_ktpa(hand_solved: Solved, inputs: Inputs) -> None:
     without_power = inputs["transport/pipes"].assign(power_kwh_per_t_km=0.0)
     field = {"eor_revenue_per_t": 60, "eor_max_ktpa": 400}
-    plan = hand_solved(dict(OWN), plants=PLANTS, sites={"S": field}, links=LINKS, transport__pipes=without_power)
+    plan = hand_solved(dict(OWN_PIPES), plants=PLANTS, sites={"S": field}, links=LINKS, transport__pipes=without_power)
     assert plan.storage["oil_revenue_mn_pa"].tolist() == pytest.approx([60 * 0.4])
 
 
-def test_shipped_fields_are_those_of_documents(with_fields: Inputs, inputs: Inputs) -> None:
+def test_shipped_oil_fields_match_the_eor_cost_steps(inputs_with_fields: Inputs, inputs: Inputs) -> None:
     fields, steps = inputs["storage/oil_fields"], inputs["storage/cost_steps"]
-    assert len(inputs["storage/sites"]) + len(fields) == len(with_fields["storage/sites"])
+    assert len(inputs["storage/sites"]) + len(fields) == len(inputs_with_fields["storage/sites"])
     oil = steps[steps["kind"] == "EOR"].groupby("province")["capacity_kt"].sum()
     assert len(steps[steps["kind"] == "EOR"]) == 138
     placed = fields.groupby("province")["capacity_mid_kt"].sum()
-    # All of a province's steps, but in Inner Mongolia only the fields with a place.
+    # All steps of a province, but in Inner Mongolia only the fields with coordinates.
     assert placed.drop("Inner Mongolia").to_dict() == pytest.approx(oil[placed.index].drop("Inner Mongolia").to_dict())
     assert placed["Inner Mongolia"] < oil["Inner Mongolia"]
     assert (km_outside_province(fields["province"], fields["lat_deg"], fields["lon_deg"]) <= 30).all()
-    # 9 kt/y a well fills the capacity in 30 years.
+    # 9 kt/y per well fills the capacity in 30 years.
     assert (fields["n_wells_max"] * 9 * 30 / fields["capacity_mid_kt"]).to_numpy() == pytest.approx(1, abs=0.01)
 
 
-def test_a_barrel_at_80_dollars_pays_about_30_dollars_a_tonne(with_fields: Inputs) -> None:
-    asked = scenario(oil_fields=True).with_changes({"currency": "USD", "transport.shared_trunklines": False})
-    sites = build_problem(asked, with_fields).sites.set_index("site")
+def test_oil_at_80_usd_per_barrel_pays_the_expected_revenue_per_tonne(inputs_with_fields: Inputs) -> None:
+    in_usd = scenario(oil_fields=True).with_changes({"currency": "USD", "transport.shared_trunklines": False})
+    sites = build_problem(in_usd, inputs_with_fields).sites.set_index("site")
     assert sites.at["huabei_oil", "eor_revenue_per_t"] == pytest.approx(0.25 * 7.33 * 80 * 0.2)
     assert sites.at["huabei_oil", "well_injectivity_ktpa"] == 9
     assert sites.at["shengli_oil", "eor_revenue_per_t"] == pytest.approx(0.198 * 7.33 * 80 * 0.2)
@@ -109,10 +111,10 @@ def test_a_barrel_at_80_dollars_pays_about_30_dollars_a_tonne(with_fields: Input
         ({"oil_fields": False}, "the tables are with the oil fields", "load_inputs"),
     ],
 )
-def test_wrong_oil_keys_name_the_key(
-    with_fields: Inputs, inputs: Inputs, storage: dict[str, Any], what: str, hint: str
+def test_invalid_oil_settings_are_reported_with_their_key(
+    inputs_with_fields: Inputs, inputs: Inputs, storage: dict[str, Any], what: str, hint: str
 ) -> None:
-    tables = inputs if what.startswith("no site") else with_fields
+    tables = inputs if what.startswith("no site") else inputs_with_fields
     with pytest.raises(InputError) as caught:
         validate_tables(scenario(**storage), tables)
     issue = caught.value.issues[0]
@@ -120,7 +122,7 @@ def test_wrong_oil_keys_name_the_key(
 
 
 @pytest.mark.slow
-def test_the_resource_class_stands_beside_the_capacity(hand_solved: Solved) -> None:
+def test_resource_class_column_precedes_capacity_where_given(hand_solved: Solved) -> None:
     site = {"resource_class": "contingent"}
     plan = hand_solved({"targets.captured_ktpa": 500}, plants=PLANTS, sites={"S": site}, links=LINKS)
     columns = list(plan.storage)
@@ -131,7 +133,7 @@ def test_the_resource_class_stands_beside_the_capacity(hand_solved: Solved) -> N
 
 
 @pytest.mark.parametrize(("oil_fields", "code"), [(True, 0), (False, 3)])
-def test_fields_are_named_among_the_sites_only_with_the_key(tmp_path: Path, oil_fields: bool, code: int) -> None:
+def test_oil_field_is_a_valid_site_only_with_oil_fields_enabled(tmp_path: Path, oil_fields: bool, code: int) -> None:
     text = f"""\
 name: Oil
 years: [2027, 2032]

@@ -1,4 +1,4 @@
-"""From scenario and tables to coefficients: filters, refusals, prices, order."""
+"""The problem built from a scenario and the shipped tables: filters, errors, prices and the order of rows."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from ccs_model.report.language import Language
 from ccs_model.report.sentences import not_eligible
 from ccs_model.scenario import Scenario, read_scenario
 
-Posed = Callable[..., Problem]
+MakeProblem = Callable[..., Problem]
 Changes = dict[str, object]
 # To CNY of 2024: deflators of the World Bank, 7.1957 CNY per USD.
 DOLLAR_2008, YUAN_2010 = 118.8 / 83.53 * 7.1957, 105.04 / 78.67
 
 
-def issues(problem_of: Posed, changes: Changes) -> list[Issue]:
+def issues(problem_of: MakeProblem, changes: Changes) -> list[Issue]:
     with pytest.raises(InputError) as caught:
         problem_of(changes)
     assert caught.value.exit_code == BAD_INPUT
@@ -40,15 +40,15 @@ def issues(problem_of: Posed, changes: Changes) -> list[Issue]:
         ("storage.sites", ["qinshiu"], "site or basin 'qinshiu' is not in the tables", "did you mean 'qinshui'?"),
     ],
 )
-def test_an_unknown_name_is_refused_with_its_key_and_the_nearest(
-    problem_of: Posed, key: str, value: list[str], what: str, hint: str
+def test_unknown_name_is_reported_with_its_key_and_a_suggestion(
+    problem_of: MakeProblem, key: str, value: list[str], what: str, hint: str
 ) -> None:
     (issue,) = issues(problem_of, {key: value})
     assert (issue.what, issue.hint) == (what, hint)
     assert key in str(issue)
 
 
-def test_an_unknown_name_in_a_file_is_told_with_its_line(tmp_path: Path, inputs: Inputs) -> None:
+def test_unknown_name_in_a_file_is_reported_with_its_line(tmp_path: Path, inputs: Inputs) -> None:
     path = tmp_path / "asked.yaml"
     path.write_text(
         "name: Asked\nplants:\n  provinces: [Hebie]\nstorage: {sites: [Ordoss]}\nbudget: {total_mn: 5}\n",
@@ -60,7 +60,7 @@ def test_an_unknown_name_in_a_file_is_told_with_its_line(tmp_path: Path, inputs:
     assert [place.rsplit("/", 1)[-1] for place in places] == ["asked.yaml:3", "asked.yaml:4"]
 
 
-def test_every_unknown_name_is_told_at_once(problem_of: Posed) -> None:
+def test_all_unknown_names_are_reported_together(problem_of: MakeProblem) -> None:
     changes = {"plants.exclude": ["A1", "B2"], "storage.sites": ["C3"]}
     assert len(issues(problem_of, changes)) == 3
 
@@ -75,8 +75,8 @@ def test_every_unknown_name_is_told_at_once(problem_of: Posed) -> None:
         ("P100000120259", {"plants.provinces": ["Hebei"]}, "outside the selected provinces"),  # in Shanxi
     ],
 )
-def test_a_plant_that_must_be_fitted_and_cannot_is_refused_with_the_reason(
-    problem_of: Posed, plant: str, changes: Changes, reason: str
+def test_required_plant_that_cannot_be_retrofitted_is_reported_with_the_reason(
+    problem_of: MakeProblem, plant: str, changes: Changes, reason: str
 ) -> None:
     steel = {"plants": {"inventory": ["steel"]}, "plants.require": [plant], **changes}
     (issue,) = issues(problem_of, steel)
@@ -84,14 +84,14 @@ def test_a_plant_that_must_be_fitted_and_cannot_is_refused_with_the_reason(
     assert reason in issue.what
 
 
-def test_a_plant_that_must_be_fitted_and_has_no_site_in_reach_is_told_in_words(solved: Callable[..., object]) -> None:
-    # Jincheng to the Nanpu coast is some 580 km; no pipe of its own goes further than 300.
+def test_required_plant_without_a_site_in_reach_is_reported(solved: Callable[..., object]) -> None:
+    # From Jincheng to the Nanpu coast it is about 580 km; an own pipe is at most 300 km long.
     with pytest.raises((InputError, InfeasibleError)) as caught:
         solved({"plants.require": ["MEOH_22"], "storage.sites": ["nanpu"]})
     assert "MEOH_22" in str(caught.value)
 
 
-def test_candidates_and_reasons(problem_of: Posed) -> None:
+def test_candidates_and_reasons_match_hand_calculation(problem_of: MakeProblem) -> None:
     problem = problem_of({"plants.exclude": ["NH3_82"]})
     plants = problem.plants.set_index("plant")
     # 46 plants of Shanxi; those above 1,200 kt/y by hand: Huayu and Guangfa 3.0 t × capacity × 0.836; Tianze 2,540;
@@ -101,12 +101,12 @@ def test_candidates_and_reasons(problem_of: Posed) -> None:
     assert plants.at["NH3_82", "reason"] == "excluded by the scenario"
     assert plants.at["NH3_82", "baseline_ktpa"] == pytest.approx(534 * (3.8 - 0.93 * 1.296))
     assert plants.at["NH3_130", "reason"] == "below the smallest size"
-    # Small plants and those left out stay in the baseline.
+    # Small and excluded plants stay in the baseline.
     assert problem.baseline_ktpa == pytest.approx(plants["baseline_ktpa"].sum())
     assert set(problem.routes["plant"]) == {"MEOH_22", "MEOH_48", "NH3_21", "NH3_27"}
 
 
-def test_the_reason_of_an_exclusion_is_reported_in_both_languages(problem_of: Posed) -> None:
+def test_the_reason_of_an_exclusion_is_reported_in_both_languages(problem_of: MakeProblem) -> None:
     problem = problem_of({"plants.exclude": ["NH3_21", {"NH3_82": "closes in 2027"}]})
     plants = problem.plants.set_index("plant")
     assert plants.at["NH3_82", "reason"] == "excluded by the scenario: closes in 2027"
@@ -118,7 +118,7 @@ def test_the_reason_of_an_exclusion_is_reported_in_both_languages(problem_of: Po
     assert "情景已排除：closes in 2027" in Language("zh").sentence(sentence)
 
 
-def test_a_route_by_hand(problem_of: Posed, one_vent: Changes) -> None:
+def test_costs_of_an_own_pipe_option_match_hand_calculation(problem_of: MakeProblem, one_vent: Changes) -> None:
     # Zhengyuan Fertiliser, Hebei south: vent 798.907 kt/y (tests of streams), 99 % captured.
     route = problem_of(one_vent).routes.set_index("route").loc["NH3_79/product_vent/compression/full@jinxian_sag"]
     nameplate = 798.90672 * 0.99
@@ -128,7 +128,7 @@ def test_a_route_by_hand(problem_of: Posed, one_vent: Changes) -> None:
     assert route["capture_capex_mn"] == pytest.approx(capex)
     assert route["fixed_om_mn_pa"] == pytest.approx(0.036 * capex)
     assert route["variable_om_per_t"] == pytest.approx(5 * 105.04 / 106.46)
-    # 90.29 t/h: the class from 120 t/h, bought at 120, 2.3 EUR2015, from 38.31402 N 114.38997 E to 38 N 115 E.
+    # 90.29 t/h: the class from 120 t/h, sized for 120, 2.3 EUR2015, from 38.31402 N 114.38997 E to 38 N 115 E.
     assert route["straight_km"] == pytest.approx(63.7, abs=0.3)
     assert route["length_km"] == pytest.approx(1.14 * route["straight_km"])
     euro = 119.08 / 92.9 * 7.7875
@@ -144,33 +144,35 @@ def test_a_route_by_hand(problem_of: Posed, one_vent: Changes) -> None:
     assert route["injection_cost_per_t"] == pytest.approx(0.0165 * DOLLAR_2008)
 
 
-def test_a_sinter_plants_thin_gas_is_dear_by_the_law(problem_of: Posed, one_mill: Changes) -> None:
+def test_dilute_gas_and_small_trains_raise_the_unit_capex(problem_of: MakeProblem, one_mill: Changes) -> None:
     # Jingtang, gas of 5 % against 20 % of the reference projects: 987 CNY2023 × 1.3259 / 0.9160.
     options = problem_of(one_mill, {"plants.min_emissions_ktpa": 15_000}).options.set_index("option")
     sinter = options.loc["P100000120106/sinter_plant/amine/half"]
     stack = 13_700 * 0.9388 * 1.85 * 289 / 2094
     assert sinter["nameplate_ktpa"] == pytest.approx(stack * 0.5 * 0.9)
-    law = (0.6 + 0.4 * (13.5 / 5) ** 0.6) / (0.6 + 0.4 * (13.5 / 20) ** 0.6)
-    assert sinter["capex_per_tpa"] == pytest.approx(987 * 105.04 / 105.84 * law)
+    sinter_factor = (0.6 + 0.4 * (13.5 / 5) ** 0.6) / (0.6 + 0.4 * (13.5 / 20) ** 0.6)
+    assert sinter["capex_per_tpa"] == pytest.approx(987 * 105.04 / 105.84 * sinter_factor)
     assert sinter["heat_gj_per_t"] == pytest.approx(3.6)
     # A quarter of Donghai's kiln, 134 kt/y, is smaller than the smallest train built, 180 kt/y; gas of 24.5 %.
     kiln = options.loc["P100000120119/lime_kiln/amine/quarter"]
     small = 10_001 * 0.9388 * 1.85 * 72 / 2094 * 0.25 * 0.9
     assert small < 180
-    rich = (0.6 + 0.4 * (13.5 / 24.5) ** 0.6) / (0.6 + 0.4 * (13.5 / 20) ** 0.6)
-    assert kiln["capex_per_tpa"] == pytest.approx(987 * 105.04 / 105.84 * rich * (small / 180) ** -0.4)
+    kiln_factor = (0.6 + 0.4 * (13.5 / 24.5) ** 0.6) / (0.6 + 0.4 * (13.5 / 20) ** 0.6)
+    assert kiln["capex_per_tpa"] == pytest.approx(987 * 105.04 / 105.84 * kiln_factor * (small / 180) ** -0.4)
 
 
-def test_what_a_tonne_avoids_by_hand(problem_of: Posed, one_vent: Changes, one_mill: Changes) -> None:
-    # Hebei's grid factor of 2023, 0.6516 kg/kWh, stays.
+def test_avoided_share_of_captured_co2_matches_hand_calculation(
+    problem_of: MakeProblem, one_vent: Changes, one_mill: Changes
+) -> None:
+    # Hebei's grid factor of 2023, 0.6516 kg/kWh, is constant.
     vent = problem_of(one_vent)
     booster = vent.routes["booster_kwh_per_t"].to_numpy()
     assert vent.avoided_t_per_t[:, -1] == pytest.approx(1 - (110 + booster) * 0.6516 / 1_000)
     mill = problem_of(one_mill)
     at = int(np.flatnonzero(mill.routes["option"] == "P100000120106/sinter_plant/amine/half")[0])
-    steam = 3.6 / 0.84 * 0.0957
+    fuel = 3.6 / 0.84 * 0.0957
     power = (130 + mill.routes["booster_kwh_per_t"][at]) * 0.6516 / 1_000
-    assert mill.avoided_t_per_t[at].tolist() == pytest.approx([1 - steam - power] * 2)
+    assert mill.avoided_t_per_t[at].tolist() == pytest.approx([1 - fuel - power] * 2)
 
 
 def with_closing_year(inputs: Inputs, with_tables: Callable[..., Inputs], year: int) -> Inputs:
@@ -182,15 +184,15 @@ def with_closing_year(inputs: Inputs, with_tables: Callable[..., Inputs], year: 
 @pytest.mark.parametrize(
     ("closing", "running"),
     [
-        # Compression: one year to build, life 20, worth building for 10 years or more; periods 2026–30 and 2031–35.
-        (2036, [[0, 0], [0, 0]]),  # nine years of work only
+        # Compression: one year to build, life 20, minimum life 10; periods 2026–30 and 2031–35.
+        (2036, [[0, 0], [0, 0]]),  # only nine operating years
         (2037, [[0.8, 1], [0, 0]]),
         (2042, [[0.8, 1], [0, 0.8]]),
         (2090, [[0.8, 1], [0, 0.8]]),
     ],
 )
-def test_nothing_starts_so_late_that_the_plant_closes_before_the_minimum_life(
-    problem_of: Posed,
+def test_no_retrofit_starts_too_late_for_its_minimum_life_before_closure(
+    problem_of: MakeProblem,
     inputs: Inputs,
     with_tables: Callable[..., Inputs],
     one_vent: Changes,
@@ -199,14 +201,16 @@ def test_nothing_starts_so_late_that_the_plant_closes_before_the_minimum_life(
 ) -> None:
     problem = problem_of(one_vent, tables=with_closing_year(inputs, with_tables, closing))
     assert problem.running_share[0] == pytest.approx(np.array(running))
-    # Room after the horizon, which ends with 2035, until the life or the plant ends.
-    lasts = [min(2027 + 20, closing) - 2036, min(2032 + 20, closing) - 2036]
+    # Years after the horizon, which ends with 2035, until the life or the plant ends.
+    remaining_years = [min(2027 + 20, closing) - 2036, min(2032 + 20, closing) - 2036]
     starts = [any(row) for row in running]
-    assert problem.years_after_horizon[0].tolist() == [max(n, 0) * on for n, on in zip(lasts, starts, strict=True)]
+    assert problem.years_after_horizon[0].tolist() == [
+        max(n, 0) * starts_at_all for n, starts_at_all in zip(remaining_years, starts, strict=True)
+    ]
 
 
-def test_a_technology_starts_when_it_is_on_offer(
-    problem_of: Posed, inputs: Inputs, with_tables: Callable[..., Inputs], one_vent: Changes
+def test_technology_starts_no_earlier_than_its_first_year(
+    problem_of: MakeProblem, inputs: Inputs, with_tables: Callable[..., Inputs], one_vent: Changes
 ) -> None:
     technologies = inputs["technologies/technologies"].copy()
     technologies.loc[technologies["technology"] == "compression", "first_year"] = 2030.0
@@ -215,27 +219,29 @@ def test_a_technology_starts_when_it_is_on_offer(
 
 
 @pytest.mark.slow
-def test_the_order_of_rows_in_the_tables_never_matters(
-    problem_of: Posed, shuffled: Inputs, with_tables: Callable[..., Inputs]
+def test_problem_does_not_depend_on_the_order_of_table_rows(
+    problem_of: MakeProblem, shuffled: Inputs, with_tables: Callable[..., Inputs]
 ) -> None:
     everything = {"plants": {"inventory": ["chemicals", "steel"], "provinces": ["Shanxi"]}}
-    reported, anew = problem_of(everything), problem_of(everything, tables=shuffled)
+    original, reordered = problem_of(everything), problem_of(everything, tables=shuffled)
     for frame in ("routes", "options", "sites", "periods"):
-        assert_frame_equal(getattr(reported, frame), getattr(anew, frame), check_exact=True)
+        assert_frame_equal(getattr(original, frame), getattr(reordered, frame), check_exact=True)
     for array in ("running_share", "salvage_share", "years_after_horizon", "avoided_t_per_t"):
-        assert np.array_equal(getattr(reported, array), getattr(anew, array))
-    for name in reported.cost_per_t:
-        assert np.array_equal(reported.cost_per_t[name], anew.cost_per_t[name])
+        assert np.array_equal(getattr(original, array), getattr(reordered, array))
+    for name in original.cost_per_t:
+        assert np.array_equal(original.cost_per_t[name], reordered.cost_per_t[name])
     # Sums of streams may differ in their last digit.
-    assert_frame_equal(reported.plants, anew.plants, rtol=1e-12)
+    assert_frame_equal(original.plants, reordered.plants, rtol=1e-12)
 
 
-def test_streams_are_sorted_by_id_whatever_the_order_of_the_stacks(problem_of: Posed, shuffled: Inputs) -> None:
+def test_streams_are_in_the_same_order_whatever_the_order_of_table_rows(
+    problem_of: MakeProblem, shuffled: Inputs
+) -> None:
     everything = {"plants": {"inventory": ["chemicals", "steel"], "provinces": ["Shanxi"]}}
     assert_frame_equal(problem_of(everything).streams, problem_of(everything, tables=shuffled).streams, rtol=1e-12)
 
 
-def test_ids_are_unique_and_sorted(problem_of: Posed) -> None:
+def test_ids_are_unique_and_sorted(problem_of: MakeProblem) -> None:
     problem = problem_of()
     for frame, key in (("plants", "plant"), ("options", "option"), ("routes", "route"), ("sites", "site")):
         ids: pd.Series = getattr(problem, frame)[key]
@@ -243,8 +249,8 @@ def test_ids_are_unique_and_sorted(problem_of: Posed) -> None:
         assert ids.tolist() == sorted(ids)
 
 
-def test_a_plant_without_a_price_is_never_free(
-    problem_of: Posed, inputs: Inputs, with_tables: Callable[..., Inputs]
+def test_missing_energy_prices_of_a_province_are_reported(
+    problem_of: MakeProblem, inputs: Inputs, with_tables: Callable[..., Inputs]
 ) -> None:
     power = inputs["prices/power"].query("grid != 'Shanxi'")
     fuels = inputs["prices/fuels"].query("province != 'Shanxi'")
@@ -258,7 +264,7 @@ def test_a_plant_without_a_price_is_never_free(
     assert all("Shanxi" in issue.what for issue in caught.value.issues)
 
 
-def test_sites_by_name_by_basin_and_by_capacity_case(problem_of: Posed) -> None:
+def test_sites_are_selected_by_name_or_basin_with_the_capacity_case(problem_of: MakeProblem) -> None:
     both = problem_of({"storage.sites": ["Qinshui", "ordos_east"], "storage.capacity": "low"})
     assert both.sites["site"].tolist() == ["ordos_east", "qinshui"]
     assert both.sites["capacity_kt"].tolist() == [233_022, 233_022]
@@ -269,7 +275,7 @@ def test_sites_by_name_by_basin_and_by_capacity_case(problem_of: Posed) -> None:
     ]
 
 
-def test_routes_reach_every_site_within_three_hundred_kilometres(problem_of: Posed) -> None:
+def test_own_pipes_reach_several_sites_within_300_km_unless_nearest_sites_limits_them(problem_of: MakeProblem) -> None:
     routes = problem_of().routes
     assert routes.groupby("option")["site"].nunique().max() > 3
     few = problem_of({"storage.nearest_sites": 3}).routes
@@ -278,9 +284,9 @@ def test_routes_reach_every_site_within_three_hundred_kilometres(problem_of: Pos
     assert (routes["length_km"] / routes["straight_km"]).to_numpy() == pytest.approx(1.14)
 
 
-def test_another_currency_scales_money_and_nothing_else(problem_of: Posed, small: Callable[..., Scenario]) -> None:
+def test_scenario_currency_scales_only_costs(problem_of: MakeProblem, small: Callable[..., Scenario]) -> None:
     yuan, dollars = problem_of(), problem_of({"currency": "USD"})
-    rate = 7.1957  # yuan a dollar, 2024
+    rate = 7.1957  # yuan per dollar, 2024
     assert dollars.routes["route"].tolist() == yuan.routes["route"].tolist()
     for column in ("nameplate_ktpa", "length_km", "heat_gj_per_t"):
         assert dollars.routes[column].tolist() == yuan.routes[column].tolist()
@@ -290,20 +296,20 @@ def test_another_currency_scales_money_and_nothing_else(problem_of: Posed, small
         assert dollars.cost_per_t[name] * rate == pytest.approx(cost, rel=1e-12)
 
 
-def test_salvage_by_hand(problem_of: Posed, one_vent: Changes) -> None:
-    # Works from 2027 for 20 years; the horizon ends with 2035, so 9 are used: a(11)/a(20), ten years back at 8 %.
+def test_salvage_share_matches_hand_calculation(problem_of: MakeProblem, one_vent: Changes) -> None:
+    # Operates from 2027 for 20 years; the horizon ends with 2035, so 9 are used: a(11)/a(20), ten years back at 8 %.
     first, second = problem_of(one_vent).salvage_share[0]
     assert first == pytest.approx(7.138964 / 9.818147 / 1.08**10, rel=1e-6)
-    # Decided 2031: works from 2032, 4 years used: a(16) = 8.851369.
+    # Decided in 2031: operates from 2032, 4 years used: a(16) = 8.851369.
     assert second == pytest.approx(8.851369 / 9.818147 / 1.08**10, rel=1e-6)
 
 
-def test_grid_factors_fall_with_the_fossil_rest(problem_of: Callable[..., Problem]) -> None:
+def test_grid_factors_fall_with_the_fossil_share(problem_of: Callable[..., Problem]) -> None:
     share = {2023: 0.2, 2030: 0.4, 2040: 0.6}
     plain, greener = problem_of(), problem_of({"policy.non_fossil_share": share})
     known = plain.grid_kg_per_kwh.set_index(["province", "year"])["grid_kg_per_kwh"]
     path = greener.grid_kg_per_kwh.set_index(["province", "year"])["grid_kg_per_kwh"]
-    # Met in its own year; from there it falls as 1 less the share does: 0.8, 0.6 in 2030, 0.5 in 2035.
+    # The known factor holds in its year, then falls with the fossil share: 0.8, 0.6 in 2030, 0.5 in 2035.
     assert path["Shanxi", 2023] == known["Shanxi", 2023] == 0.6634
     assert path["Shanxi", 2030] == pytest.approx(known["Shanxi", 2023] * 0.6 / 0.8)
     assert path["Shanxi", 2035] == pytest.approx(known["Shanxi", 2023] * 0.5 / 0.8)
@@ -311,8 +317,8 @@ def test_grid_factors_fall_with_the_fossil_rest(problem_of: Callable[..., Proble
     assert (greener.avoided_t_per_t[:, -1] > plain.avoided_t_per_t[:, -1]).all()
 
 
-def test_without_a_share_the_grid_follows_the_path_to_2060(problem_of: Callable[..., Problem]) -> None:
-    """Non-fossil energy: 15.9 % in 2020, 21 % in 2025, 25 % in 2030 and 80 % in 2060, straight between."""
+def test_grid_factors_follow_the_path_to_2060_without_scenario_shares(problem_of: Callable[..., Problem]) -> None:
+    """Non-fossil energy: 15.9 % in 2020, 21 % in 2025, 25 % in 2030 and 80 % in 2060, linear in between."""
     default = problem_of({"policy.non_fossil_share": {}})
     path = default.grid_kg_per_kwh.set_index(["province", "year"])["grid_kg_per_kwh"]
     of_2023 = 1 - (0.159 + 0.6 * 0.051)
@@ -320,10 +326,10 @@ def test_without_a_share_the_grid_follows_the_path_to_2060(problem_of: Callable[
         assert path["Shanxi", year] == pytest.approx(0.6634 * (1 - share) / of_2023), year
 
 
-def test_shares_of_the_scenario_replace_grid_factors_of_later_years(
+def test_scenario_shares_replace_grid_factors_of_later_years(
     problem_of: Callable[..., Problem], inputs: Inputs, with_tables: Callable[..., Inputs]
 ) -> None:
-    """A forecast of 2040 in the table gives way to the path of the scenario, and stays without one."""
+    """The path of the scenario replaces a forecast of 2040 in the table."""
     factors = inputs["prices/grid_factors"]
     forecast = factors[factors["province"] == "Shanxi"].tail(1).assign(year=2040, grid_kg_per_kwh=0.3)
     tables = with_tables({"prices/grid_factors": pd.concat([factors, forecast], ignore_index=True)})

@@ -1,4 +1,4 @@
-"""Limits on starts and payments hold from their year on, and groups and yearly costs are what they say."""
+"""First years of plants, minimum lives, years of payments, groups of plants, and annual costs of sites."""
 
 from __future__ import annotations
 
@@ -15,54 +15,54 @@ PERIODS = {"years": [2026, 2031], "capital_recovery_share": None, "targets.captu
 
 
 @pytest.fixture(scope="module")
-def posed(hand_problem: Callable[..., Problem]) -> Callable[..., Problem]:
-    """The problem of the small network with changes, and with other values of plant A and site S."""
+def make_problem(hand_problem: Callable[..., Problem]) -> Callable[..., Problem]:
+    """Build the problem of the small network with changes, and with other values of plant A and site S."""
 
-    def made(changes: dict[str, object], plant: dict[str, object] | None = None, site: dict[str, object] | None = None):
+    def make(changes: dict[str, object], plant: dict[str, object] | None = None, site: dict[str, object] | None = None):
         plants = {**PLANTS, "A": {**PLANTS["A"], **(plant or {})}}
         sites = {**SITES, "S": {**SITES["S"], **(site or {})}}
         return hand_problem(PERIODS | changes, plants=plants, sites=sites, links=LINKS)
 
-    return made
+    return make
 
 
 def starts_of(problem: Problem, plant: str) -> list[bool]:
-    """Whether the plant's unit may start in each period."""
+    """Return whether the plant's unit may start in each period."""
     route = problem.routes["plant"].tolist().index(plant)
     return (problem.running_share[route].sum(axis=1) > 0).tolist()
 
 
-def test_a_plant_may_start_in_the_year_that_not_before_names(posed: Callable[..., Problem]) -> None:
-    problem = posed({"plants.not_before": {"A": 2031}})
+def test_plant_may_start_in_its_not_before_year(make_problem: Callable[..., Problem]) -> None:
+    problem = make_problem({"plants.not_before": {"A": 2031}})
     assert starts_of(problem, "A") == [False, True]
     assert starts_of(problem, "B") == [True, True]
 
 
-def test_a_unit_may_last_exactly_its_least_life(posed: Callable[..., Problem]) -> None:
-    # The plant closes five years after the second start; one that closes a year later or earlier tells the bound.
+def test_unit_may_start_if_exactly_its_minimum_life_remains(make_problem: Callable[..., Problem]) -> None:
+    # The minimum life is one year: closing in 2027 allows a start in 2026, closing in 2032 also one in 2031.
     for closing, expected in ((2027, [True, False]), (2026, [False, False]), (2032, [True, True])):
-        problem = posed({}, plant={"closing_year": closing})
+        problem = make_problem({}, plant={"closing_year": closing})
         found = starts_of(problem, "A") if "A" in set(problem.routes["plant"]) else [False, False]
         assert found == expected, closing
 
 
-def test_payments_begin_and_end_in_the_years_given(posed: Callable[..., Problem]) -> None:
-    problem = posed({"policy.paid_per_captured_t": 30, "policy.paid_from": 2028, "policy.paid_until": 2032})
+def test_payments_begin_and_end_in_the_years_given(make_problem: Callable[..., Problem]) -> None:
+    problem = make_problem({"policy.paid_per_captured_t": 30, "policy.paid_from": 2028, "policy.paid_until": 2032})
     years = problem.calendar
     assert problem.accounts.paid_per_captured_t.tolist() == [30.0 * (2028 <= year <= 2032) for year in years]
 
 
-def test_a_group_is_a_sector_a_province_or_all(posed: Callable[..., Problem]) -> None:
-    plants = posed({}).plants
+def test_a_group_is_a_sector_a_province_or_all(make_problem: Callable[..., Problem]) -> None:
+    plants = make_problem({}).plants
     for group, expected in (("", 3), ("sources", 3), ("Here", 3), ("steel", 0)):
         assert int(np.sum(in_group(plants, group))) == expected, group
 
 
-def test_an_open_site_costs_its_upkeep_and_what_is_set_aside_for_its_closure(posed: Callable[..., Problem]) -> None:
+def test_open_site_costs_its_om_and_a_sinking_fund_for_closure(make_problem: Callable[..., Problem]) -> None:
     site = {"site_om_mn_pa": 1.0, "monitoring_mn_pa": 0.5, "closure_mn": 30.0, "post_injection_mn": 10.0}
     # The sinking fund that grows to 40 in 30 years at 8 %.
-    set_aside = 40 * 0.08 / (1.08**30 - 1)
-    for years, expected in (("static", 1.5), ([2026, 2031], 1.5 + set_aside)):
-        problem = posed({"years": years}, site=site)
+    sinking_fund = 40 * 0.08 / (1.08**30 - 1)
+    for years, expected in (("static", 1.5), ([2026, 2031], 1.5 + sinking_fund)):
+        problem = make_problem({"years": years}, site=site)
         row = problem.sites[problem.sites["site"] == "S"]
         assert problem.storage_yearly_mn(row, row["life_yr"]) == pytest.approx([expected], rel=1e-12)

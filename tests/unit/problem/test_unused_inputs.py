@@ -1,4 +1,4 @@
-"""Values without effect are named, and values with one are not."""
+"""Scenario values without effect are reported, and values with an effect are not."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PRICE: Changes = {"policy.carbon_price_per_t": {2026: 300.0}, "objective": "max_
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    ("changes", "message"),
     [
         ({"funds": {"gift": {**GIFT, "sectors": ["steel"]}}}, "funds.gift: fund gift can pay for nothing"),
         ({"policy.paid_per_avoided_t": 50.0, "policy.paid_from": 2090}, "policy.paid_from: no payment per tonne"),
@@ -77,14 +77,14 @@ PRICE: Changes = {"policy.carbon_price_per_t": {2026: 300.0}, "objective": "max_
         ({"budget.cumulative_mn": {2026: 500.0, 2031: 100.0}}, "the limit until 2031 is lower than that until 2026"),
     ],
 )
-def test_a_value_without_effect_is_named(problem_of: Callable[..., Problem], changes: Changes, words: str) -> None:
+def test_value_without_effect_is_reported(problem_of: Callable[..., Problem], changes: Changes, message: str) -> None:
     (found,) = unused_inputs(problem_of(changes))
-    assert words in found
-    # The page prints it in the language of the reader.
+    assert message in found
+    # The report shows it in the language of the reader.
     assert Language("zh").sentence(found) != found or "futures" in changes
 
 
-def test_values_with_an_effect_are_not_named(problem_of: Callable[..., Problem]) -> None:
+def test_values_with_an_effect_are_not_reported(problem_of: Callable[..., Problem]) -> None:
     used: Changes = {
         **PRICE,
         "policy.capture_deductible": True,
@@ -100,7 +100,7 @@ def test_values_with_an_effect_are_not_named(problem_of: Callable[..., Problem])
     assert unused_inputs(problem_of(used)) == ()
 
 
-def test_sectors_without_a_rule_of_the_market_are_named(
+def test_sectors_without_a_market_rule_are_reported(
     problem_of: Callable[..., Problem], inputs: Inputs, with_tables: Callable[..., Inputs]
 ) -> None:
     rules = inputs["policy/ets"]
@@ -110,7 +110,7 @@ def test_sectors_without_a_rule_of_the_market_are_named(
     assert Language("zh").sentence(found) != found
 
 
-def test_a_plant_of_a_sector_without_a_rule_is_out_for_that_reason(
+def test_plants_of_a_sector_without_a_market_rule_have_that_reason(
     problem_of: Callable[..., Problem], inputs: Inputs, with_tables: Callable[..., Inputs]
 ) -> None:
     rules = inputs["policy/ets"]
@@ -122,29 +122,30 @@ def test_a_plant_of_a_sector_without_a_rule_is_out_for_that_reason(
     found = table.loc[problem.plants["is_candidate"].to_numpy(), "reason"]
     assert len(found) and found.str.startswith(expected).all()
     assert Language("zh").label(found.iloc[0]).startswith("未入选：该行业在 China ETS")
-    # Owners do not count the price where tonnes are the objective, and every sector earns it without a market.
+    # The price has no effect if abatement is the objective; without a market, every sector earns it.
     for change in ({"objective": "max_abatement"}, {"policy.market": None}):
         others = reasons_of(problem_of({**paid, **change}, tables=tables), pd.DataFrame())["reason"]
         assert not others.str.contains("policy.market").any()
 
 
-def test_plants_that_close_are_named_in_a_representative_year(hand_problem: Callable[..., Problem]) -> None:
+def test_closing_plants_are_reported_in_a_static_year(hand_problem: Callable[..., Problem]) -> None:
     given = {"co2_ktpa": 1000.0, "capture_cost_per_t": 20.0, "avoided_per_captured_share": 1.0}
     rows: dict[str, dict[str, object]] = {"A": {**given, "closing_year": 2034.0}, "B": given}
-    kept = {"plants": rows, "sites": {"S": {}}, "links": {"A-S": {"length_km": 10.0}, "B-S": {"length_km": 10.0}}}
-    any_targets: Changes = {"objective": "max_abatement", "budget.total_mn": 100.0}
-    (found,) = (each for each in unused_inputs(hand_problem(any_targets, **kept)) if "closing_year" in each)
+    tables = {"plants": rows, "sites": {"S": {}}, "links": {"A-S": {"length_km": 10.0}, "B-S": {"length_km": 10.0}}}
+    changes: Changes = {"objective": "max_abatement", "budget.total_mn": 100.0}
+    (found,) = (each for each in unused_inputs(hand_problem(changes, **tables)) if "closing_year" in each)
     assert found.startswith("years: ") and found.endswith("(closing_year): A (2034)")
     assert Language("zh").sentence(found) != found
-    dynamic = unused_inputs(hand_problem({**any_targets, "years": [2026, 2031]}, **kept))
+    dynamic = unused_inputs(hand_problem({**changes, "years": [2026, 2031]}, **tables))
     assert not any("closing_year" in each for each in dynamic)
 
 
 @pytest.mark.parametrize(
-    ("budget", "is_told"), [({"total_mn": 100.0}, False), ({"by_province_mn": {"Shanxi": 100.0}}, False), ({}, True)]
+    ("budget", "is_reported"),
+    [({"total_mn": 100.0}, False), ({"by_province_mn": {"Shanxi": 100.0}}, False), ({}, True)],
 )
-def test_a_grant_affects_a_plan_at_least_cost_through_budgets_only(
-    problem_of: Callable[..., Problem], budget: Changes, is_told: bool
+def test_grant_without_a_budget_is_reported_as_without_effect_on_a_min_cost_plan(
+    problem_of: Callable[..., Problem], budget: Changes, is_reported: bool
 ) -> None:
     problem = problem_of(
         {
@@ -152,5 +153,5 @@ def test_a_grant_affects_a_plan_at_least_cost_through_budgets_only(
             "budget": budget,
         }
     )  # fmt: skip
-    told = [text for text in unused_inputs(problem) if "affects the owners' accounts but not the plan" in text]
-    assert [text.split(":")[0] for text in told] == (["funds.gift"] if is_told else [])
+    warnings = [text for text in unused_inputs(problem) if "affects the owners' accounts but not the plan" in text]
+    assert [text.split(":")[0] for text in warnings] == (["funds.gift"] if is_reported else [])

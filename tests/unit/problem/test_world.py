@@ -1,4 +1,4 @@
-"""scenarios/world-steel: all operating works outside China, the tables of the packs, and a budget for each country."""
+"""The scenario world-steel: operating works outside China, tables of the country packs, and a budget per country."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def problem() -> Problem:
 
 
 @pytest.mark.parametrize("table", KEYS)
-def test_rows_of_the_packs_stay_as_they_are(table, pack_countries):
+def test_world_tables_contain_the_rows_of_the_country_packs_unchanged(table, pack_countries):
     world = read(WORLD / "data" / f"{table}.csv").set_index(KEYS[table])
     rows = [(pack, row) for pack in PACKS for _, row in read(pack.parent / f"{table}.csv").iterrows()]
     assert world.index.get_level_values(0).isin(pack_countries).sum() == len(rows)
@@ -51,13 +51,13 @@ def test_rows_of_the_packs_stay_as_they_are(table, pack_countries):
         assert world.loc[tuple(row[KEYS[table]]), expected.index].tolist() == expected.tolist()
 
 
-def test_works_begin_with_the_operating_ones_of_the_packs():
+def test_works_begin_with_the_operating_works_of_the_packs():
     works = pd.concat([read(pack.parent / "steel.csv") for pack in PACKS])
     works = works[works["status"].isin(OPERATING)]
     assert read(WORLD / "steel.csv")["plant"].tolist()[: len(works)] == works["plant"].tolist()
 
 
-def test_works_are_all_operating_ones_outside_china():
+def test_works_are_all_operating_works_outside_china():
     works = read(WORLD / "steel.csv")
     # 918 operating works of the tracker, of which 323 are Chinese.
     assert (len(works), works["province"].nunique(), works["plant"].nunique()) == (595, 81, 595)
@@ -68,12 +68,12 @@ def test_works_are_all_operating_ones_outside_china():
     assert counts[some].tolist() == [74, 70, 31, 27, 25, 22, 20, 10, 1]
 
 
-def test_sites_keep_places_and_capacities_of_the_packs(pack_countries):
+def test_sites_keep_the_coordinates_and_capacities_of_the_packs(pack_countries):
     packs = pd.concat([read(pack.parent / "storage" / "sites.csv") for pack in PACKS])
     sites = read(WORLD / "data/storage/sites.csv")
     columns = ["site", "province", "lat_deg", "lon_deg", "capacity_mid_kt"]
-    ours = sites[sites["province"].isin(pack_countries)]
-    assert ours[columns].to_numpy().tolist() == packs[columns].to_numpy().tolist()
+    from_packs = sites[sites["province"].isin(pack_countries)]
+    assert from_packs[columns].to_numpy().tolist() == packs[columns].to_numpy().tolist()
     # Costs are those of two classes: saline onshore and saline offshore, which also holds for gas fields offshore.
     costs = sites.columns[sites.columns.get_loc("site_capex_mn") : sites.columns.get_loc("reference")]
     assert len(sites[costs].drop_duplicates()) == 2
@@ -91,9 +91,9 @@ def test_every_country_with_candidates_has_rows_and_a_budget(problem):
     assert set(fuels.loc[fuels["province"] == "*", "fuel"]) == {"coal", "natural_gas"}
 
 
-def test_works_without_a_site_in_reach_are_named(problem):
-    why = problem.plants.set_index("name")["reason"]
-    names = why.index[why.isin((NO_SITE, NO_LINK))]
+def test_works_without_a_reachable_site_have_that_reason(problem):
+    reasons = problem.plants.set_index("name")["reason"]
+    names = reasons.index[reasons.isin((NO_SITE, NO_LINK))]
     assert sorted(names) == [
         "ArcelorMittal Lázaro Cárdenas steel plant",
         "ArcelorMittal Pecém steel plant",
@@ -102,7 +102,7 @@ def test_works_without_a_site_in_reach_are_named(problem):
     ]
 
 
-def test_location_factors_give_the_capital_of_the_packs(inputs: Inputs):
+def test_location_factors_reproduce_the_capture_capital_of_the_packs(inputs: Inputs):
     level = PriceLevel.of("USD", 2024, inputs)
     home = inputs["technologies/technologies"].set_index("technology").loc["amine"]
     factors = read(WORLD / "data/technologies/location_factors.csv").set_index("province")["capex_factor"].astype(float)
@@ -119,7 +119,7 @@ def test_budgets_of_the_countries_sum_to_the_total():
     assert sum(budget.by_province_mn.values()) == budget.total_mn
 
 
-def test_all_chinese_provinces_are_in_china():
+def test_are_in_area_matches_countries_and_provinces():
     names = pd.Series(["Hebei", "Inner Mongolia", "India", "China"])
     assert are_in_area(names, "China").tolist() == [True, True, False, True]
     assert are_in_area(names, "Hebei").tolist() == [True, False, False, False]
