@@ -461,7 +461,7 @@ def _validate_groups(scenario: Scenario, plants: pd.DataFrame, of_sites: set[str
     for group, share in shares.items():
         if share > 0 and group in there and group not in fitting:
             where = place_of(scenario, f"{key}.{group}")
-            issues.append(Issue(where, f"{key}.{group}: no plant of '{group}' may be fitted", "sheet Plants says why"))
+            issues.append(Issue(where, f"{key}.{group}: no plant of '{group}' is eligible", "sheet Plants says why"))
     for kind in ("province", "sector"):
         together = fsum(share for group, share in shares.items() if group in set(plants[kind]))
         if together > 1 + 1e-9:

@@ -244,7 +244,7 @@ def test_minimum_shares_of_provinces_may_not_sum_to_more_than_one(
 def test_minimum_share_requires_an_eligible_plant_in_the_group(make_problem: MakeProblem) -> None:
     exclusion: Changes = {"plants.exclude": ["C"]}
     (issue,) = issues(make_problem, exclusion, {"targets.share_of_avoided_min": {"There": 0.1}})
-    assert issue.what == "targets.share_of_avoided_min.There: no plant of 'There' may be fitted"
+    assert issue.what == "targets.share_of_avoided_min.There: no plant of 'There' is eligible"
     assert make_problem(exclusion, {"targets.share_of_avoided_min": {"There": 0.0, "Here": 0.1, "sources": 0.1}})
 
 
