@@ -1,4 +1,4 @@
-"""The cost chain of a plant, compared with hand calculations and with the plan's tables."""
+"""The cost chain of a plant, compared with hand calculations and with the tables of the plan."""
 
 import pytest
 
@@ -22,11 +22,11 @@ def vent(solved, one_vent):
     return plan, chain_of(plan.problem, plan.retrofits, plant, None)
 
 
-def test_a_vent_by_hand(vent):
+def test_cost_chain_of_a_vent_matches_the_hand_calculation(vent):
     plan, chain = vent
     found, (retrofit,) = by_name(chain), plan.retrofits.to_dict("records")
     assert found["nameplate_ktpa"] == pytest.approx(found["co2_ktpa"] * found["stream_share"] * 0.99)
-    # 380 CNY of 2022 per t/y at 1 Mt/y, a smaller train by the exponent of 0.8, a pure stream.
+    # 380 CNY of 2022 per t/y at 1 Mt/y; smaller trains scale with an exponent of 0.8; the stream is pure.
     assert found["concentration_factor"] == 1.0
     assert found["small_train_factor"] == pytest.approx((found["nameplate_ktpa"] / 1_000) ** -0.2)
     assert found["capture_capex_mn"] == pytest.approx(
@@ -43,12 +43,12 @@ def test_a_vent_by_hand(vent):
     assert found["product_cost_per_t"] == pytest.approx(retrofit["product_cost_per_t"])
 
 
-def test_a_vent_avoids_092_at_the_national_grid_factor(vent):
-    # MODEL: compression at 110 kWh/t and 0.71 kg/kWh leaves 0.92; Hebei's own factor is near that.
+def test_a_vent_avoids_about_0_92_t_per_t_captured(vent):
+    # MODEL: compression at 110 kWh/t and 0.71 kg/kWh leaves 0.92; the grid factor of Hebei is close to 0.71.
     assert by_name(vent[1])["avoided_t_per_t"] == pytest.approx(0.92, abs=0.01)
 
 
-def test_the_build_up_leads_back_to_the_overnight_cost(vent):
+def test_capture_capex_follows_from_the_build_up_of_bec_and_tpc(vent):
     found = by_name(vent[1])
     # New compression has TPC ÷ BEC of 1.41 at class 4; an assumed cost is of class 5, whose contingency is higher.
     assert 1.41 * 1.01 - 0.01 <= found["tpc_mn"] / found["bec_mn"] <= 1.9
@@ -56,14 +56,14 @@ def test_the_build_up_leads_back_to_the_overnight_cost(vent):
     assert found["low_mn"] < found["capture_capex_mn"] < found["high_mn"]
 
 
-def test_parts_of_the_price_of_power_sum_to_it(vent):
+def test_components_of_the_power_price_sum_to_the_price(vent):
     found = values_of(vent[1])
     parts = [value for (section, _), value in found.items() if section == "power price"]
     assert len(parts) == 5
     assert sum(parts) == pytest.approx(found["energy", "power_per_kwh"])
 
 
-def test_every_number_that_is_not_computed_cites_a_known_reference(solved, one_mill, vent):
+def test_every_input_of_the_cost_chain_cites_a_known_reference(solved, one_mill, vent):
     plan = solved(one_mill)
     (plant,) = set(plan.retrofits["plant"])
     for chain in (vent[1], chain_of(plan.problem, plan.retrofits, plant, None)):
@@ -82,9 +82,9 @@ def test_every_number_that_is_not_computed_cites_a_known_reference(solved, one_m
 
 
 def test_a_plant_without_a_retrofit_shows_its_best_option(small_plan):
-    fitted = set(small_plan.retrofits["plant"])
+    retrofitted = set(small_plan.retrofits["plant"])
     plants = small_plan.problem.plants
-    plant = plants[plants["is_candidate"] & ~plants["plant"].isin(fitted)]["plant"].iloc[0]
+    plant = plants[plants["is_candidate"] & ~plants["plant"].isin(retrofitted)]["plant"].iloc[0]
     chain = chain_of(small_plan.problem, small_plan.retrofits, plant, None)
     assert not chain.is_retrofitted and len(chain.columns) == 1
     assert by_name(chain)["year"] == "–"
@@ -96,7 +96,7 @@ def test_a_plant_without_options_has_streams_and_no_chain(solved):
     assert chain.streams and not chain.lines and not chain.columns
 
 
-def test_a_plant_of_given_costs_in_a_static_year(hand_solved):
+def test_the_chain_of_a_plant_with_given_costs_uses_and_cites_its_own_row(hand_solved):
     plants = {"A": {"co2_ktpa": 1000.0, "capture_cost_per_t": 20.0, "avoided_per_captured_share": 1.0}}
     plan = hand_solved(
         {"targets": {"captured_ktpa": 500.0}}, plants=plants, sites={"S": {}}, links={"A-S": {"length_km": 10.0}}
@@ -117,7 +117,7 @@ def test_a_site_with_its_own_costs_cites_its_own_row(hand_problem, small_plan):
     assert {each.table for each in shipped} == {"storage/class_costs"}
 
 
-def test_the_dual_of_a_target_is_the_marginal_cost(solved):
+def test_the_marginal_cost_in_the_chain_is_the_dual_of_the_target(solved):
     plan = solved({"objective": "min_cost", "targets": {"abatement_share": {2031: 0.02}}, "budget": {}})
     (plant, *_) = plan.retrofits["plant"]
     chain = chain_of(plan.problem, plan.retrofits, plant, plan.relaxation.cost_of_next_tonne_per_t)
@@ -128,8 +128,8 @@ def test_each_plant_has_a_reason(small_plan):
     table = reasons_of(small_plan.problem, small_plan.retrofits)
     assert list(table.columns) == ["plant", "is_retrofitted", "reason", "change"]
     assert set(table["plant"]) == set(small_plan.problem.plants["plant"])
-    fitted = set(small_plan.retrofits["plant"])
-    assert set(table["plant"][table["is_retrofitted"]]) == fitted
+    retrofitted = set(small_plan.retrofits["plant"])
+    assert set(table["plant"][table["is_retrofitted"]]) == retrofitted
     assert table["reason"][table["is_retrofitted"]].str.startswith("in: ").all()
     reasons = table.set_index("plant")["reason"]
     for row in small_plan.problem.plants.itertuples():

@@ -49,7 +49,7 @@ def folders(poor: Plan, rich: Plan, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.mark.slow
-def test_each_column_is_its_run_and_each_difference_is_one(found: Comparison, poor: Plan, rich: Plan) -> None:
+def test_columns_hold_the_values_of_the_runs_and_their_differences(found: Comparison, poor: Plan, rich: Plan) -> None:
     first, second = found.names
     totals = found.totals.set_index("quantity")
     for name, value in poor.totals.items():
@@ -60,12 +60,14 @@ def test_each_column_is_its_run_and_each_difference_is_one(found: Comparison, po
         pd.testing.assert_series_equal(
             table[f"{second} − first"], table[second] - table[first], check_names=False, rtol=1e-12
         )
-    # 1,500 less 2,000.
+    # A budget of 1,500 minus one of 2,000.
     assert totals.at["budget_mn", f"{second} − first"] == pytest.approx(-500.0)
     assert totals.at["budget_mn", "unit"] == "million CNY 2024"
 
 
-def test_differences_of_terms_add_up_to_that_of_the_objective(found: Comparison, poor: Plan, rich: Plan) -> None:
+def test_differences_of_the_terms_sum_to_the_difference_of_the_objective(
+    found: Comparison, poor: Plan, rich: Plan
+) -> None:
     gained = found.terms[f"{found.names[1]} − first"].sum()
     assert gained == pytest.approx(rich.objective.value - poor.objective.value)
 
@@ -86,11 +88,11 @@ def test_plants_that_enter_and_leave_are_set_differences(found: Comparison, poor
 def test_reversed_order_reverses_every_sign(found: Comparison, poor: Plan, rich: Plan) -> None:
     back = compare([rich, poor])
     first, second = found.names
-    there = found.totals.set_index("quantity")[f"{second} − first"]
-    again = back.totals.set_index("quantity")[f"{first} − first"]
-    pd.testing.assert_series_equal(there, -again, check_names=False)
-    turned = {ENTERS: LEAVES, LEAVES: ENTERS, CHANGES: CHANGES}
-    moved = found.plants.set_index("plant")["change"].map(turned).sort_index()
+    forward = found.totals.set_index("quantity")[f"{second} − first"]
+    reverse = back.totals.set_index("quantity")[f"{first} − first"]
+    pd.testing.assert_series_equal(forward, -reverse, check_names=False)
+    opposite = {ENTERS: LEAVES, LEAVES: ENTERS, CHANGES: CHANGES}
+    moved = found.plants.set_index("plant")["change"].map(opposite).sort_index()
     pd.testing.assert_series_equal(moved, back.plants.set_index("plant")["change"].sort_index(), check_names=False)
 
 
@@ -100,15 +102,15 @@ def test_only_changed_scenario_keys_are_listed(found: Comparison) -> None:
     assert [float(row[name]) for name in found.names] == [2_000.0, 1_500.0]
 
 
-def test_a_year_on_the_line_between_others_is_no_difference(poor: Plan) -> None:
+def test_interpolated_years_of_a_price_path_are_not_listed_as_changes(poor: Plan) -> None:
     run = run_of(poor)
 
-    def priced(path: dict[int, float]) -> StoredRun:
+    def with_price_path(path: dict[int, float]) -> StoredRun:
         return replace(run, scenario=run.scenario.with_changes({"policy.carbon_price_per_t": path}))
 
-    two = priced({2026: 20.0, 2035: 80.0})
-    assert compare([two, priced({2026: 20.0, 2027: 26.66666666666667, 2035: 80.0, 2040: 80.0})]).inputs.empty
-    (row,) = compare([two, priced({2026: 20.0, 2027: 30.0, 2035: 80.0})]).inputs.to_dict("records")
+    two = with_price_path({2026: 20.0, 2035: 80.0})
+    assert compare([two, with_price_path({2026: 20.0, 2027: 26.66666666666667, 2035: 80.0, 2040: 80.0})]).inputs.empty
+    (row,) = compare([two, with_price_path({2026: 20.0, 2027: 30.0, 2035: 80.0})]).inputs.to_dict("records")
     assert row["input"] == "policy.carbon_price_per_t.2027"
     assert "–" not in row.values() and "" not in row.values()
 
@@ -128,14 +130,14 @@ def test_a_run_does_not_differ_from_itself(poor: Plan) -> None:
         assert not found.totals[f"{name} − first"].fillna(0.0).any()
 
 
-def test_what_was_added_to_a_model_is_an_input_that_differs(poor: Plan) -> None:
+def test_components_added_to_the_model_are_listed_as_a_changed_input(poor: Plan) -> None:
     changed = replace(poor, added_components=("bounds of build",))
     rows = compare([poor, changed]).inputs
     assert rows[["kind", "input"]].to_numpy().tolist() == [["model", "added or changed"]]
     assert rows.iloc[0, 2:].tolist() == ["", "bounds of build"]
 
 
-def test_money_of_two_currencies_is_never_subtracted(poor: Plan) -> None:
+def test_amounts_in_different_currencies_are_not_subtracted(poor: Plan) -> None:
     run = run_of(poor)
     other = replace(run, document={**run.document, "currency": "USD"})
     found = compare([run, other])
@@ -149,7 +151,7 @@ def test_money_of_two_currencies_is_never_subtracted(poor: Plan) -> None:
     assert "amounts and costs per tonne have no differences" in text
 
 
-def test_a_cost_term_of_one_run_is_its_difference(poor: Plan) -> None:
+def test_the_difference_of_a_cost_term_of_only_one_run_is_its_value(poor: Plan) -> None:
     run = run_of(poor)
     costs = {**run.document["costs"], "paid_mn": -31_681.0}
     found = compare([run, replace(run, document={**run.document, "costs": costs})])
@@ -157,7 +159,7 @@ def test_a_cost_term_of_one_run_is_its_difference(poor: Plan) -> None:
     assert pd.isna(row[found.names[0]]) and row[f"{found.names[1]} − first"] == -31_681.0
 
 
-def test_items_of_the_public_purse_are_side_by_side_and_other_rates_are_named(poor: Plan) -> None:
+def test_ledger_items_are_compared_and_different_discount_rates_are_reported(poor: Plan) -> None:
     run = run_of(poor)
     grant = {
         "item": "grants_mn",
@@ -183,7 +185,7 @@ def test_items_of_the_public_purse_are_side_by_side_and_other_rates_are_named(po
     assert "The owners' discount rates differ (A 8%, B 0%)" in " ".join(text.split())
 
 
-def test_a_plant_that_changes_shows_its_retrofits(poor: Plan) -> None:
+def test_a_changed_plant_shows_the_retrofits_of_both_runs(poor: Plan) -> None:
     run = run_of(poor)
     first, *others = run.document["retrofits"]
     later = {**first, "year": 2099}
@@ -191,7 +193,7 @@ def test_a_plant_that_changes_shows_its_retrofits(poor: Plan) -> None:
     assert f"{first['plant']}: A " in text and f" {first['year']} → " in text and " 2099 → " in text
 
 
-def test_a_run_of_one_year_has_no_differences_of_sums(poor: Plan) -> None:
+def test_comparing_a_static_run_with_a_multi_period_run_is_reported(poor: Plan) -> None:
     run = run_of(poor)
     found = compare([run, replace(run, scenario=run.scenario.with_changes({"years": "static"}))])
     assert "Some runs plan one year and others several" in _comparison_text(found)
@@ -219,22 +221,22 @@ def test_folders_and_plans_give_the_same_comparison(found: Comparison, folders: 
     assert ccs.compare(folders).to_dict() == stored.to_dict()
 
 
-def test_one_run_is_not_a_comparison(poor: Plan) -> None:
+def test_a_single_run_is_an_input_error(poor: Plan) -> None:
     with pytest.raises(InputError, match="two or more"):
         compare([poor])
 
 
-def test_the_workbook_has_live_differences_whose_values_are_written(found: Comparison, tmp_path: Path) -> None:
+def test_the_workbook_stores_differences_as_formulas_with_cached_values(found: Comparison, tmp_path: Path) -> None:
     path = found.to_excel(tmp_path / "c.xlsx")
-    live, reported = openpyxl.load_workbook(path), openpyxl.load_workbook(path, data_only=True)
-    assert live.sheetnames == ["Runs", "Totals", "Years", "Zones", "Costs", "Terms", "Ledger", "Plants", "Inputs"]
+    formulas, cached = openpyxl.load_workbook(path), openpyxl.load_workbook(path, data_only=True)
+    assert formulas.sheetnames == ["Runs", "Totals", "Years", "Zones", "Costs", "Terms", "Ledger", "Plants", "Inputs"]
     n_formulas = 0
-    for sheet in live.worksheets:
+    for sheet in formulas.worksheets:
         for row in sheet.iter_rows():
             for cell in row:
                 if cell.data_type == "f":
                     here, there = cell.value[1:].split("-")
-                    values = reported[sheet.title]
+                    values = cached[sheet.title]
                     value = values[here].value - values[there].value
                     assert values[cell.coordinate].value == pytest.approx(value, rel=1e-9, abs=1e-9)
                     n_formulas += 1
@@ -261,18 +263,18 @@ def test_text_that_looks_like_a_formula_stays_text(poor: Plan, tmp_path: Path) -
     assert cells and all(cell.data_type == "s" for cell in cells)
 
 
-def test_the_command_prints_a_table_or_one_object(folders: list[Path], tmp_path: Path) -> None:
-    words = ["compare", *map(str, folders)]
-    message = CliRunner().invoke(group, words, standalone_mode=False)
+def test_the_command_prints_a_table_or_a_json_document(folders: list[Path], tmp_path: Path) -> None:
+    args = ["compare", *map(str, folders)]
+    message = CliRunner().invoke(group, args, standalone_mode=False)
     assert message.exception is None
     assert "budget.total_mn" in message.output and "B − A" in message.output and "-o FILE.xlsx" in message.output
-    reported = CliRunner().invoke(group, [*words, "--json", "-o", str(tmp_path / "c.xlsx")], standalone_mode=False)
+    reported = CliRunner().invoke(group, [*args, "--json", "-o", str(tmp_path / "c.xlsx")], standalone_mode=False)
     document = json.loads(reported.output)
     assert document["schema"] == "ccs-model/compare/2" and document["names"] == ["poor", "rich"]
     assert (tmp_path / "c.xlsx").is_file()
 
 
-@pytest.mark.parametrize("words", [["{0}"], ["{0}", "{1}", "-o", "c.csv"]])
-def test_wrong_use_is_reported(folders: list[Path], words: list[str]) -> None:
-    message = CliRunner().invoke(group, ["compare", *(word.format(*folders) for word in words)])
+@pytest.mark.parametrize("args", [["{0}"], ["{0}", "{1}", "-o", "c.csv"]])
+def test_invalid_usage_exits_with_code_2(folders: list[Path], args: list[str]) -> None:
+    message = CliRunner().invoke(group, ["compare", *(arg.format(*folders) for arg in args)])
     assert message.exit_code == 2

@@ -25,7 +25,7 @@ ValueAt = Callable[[float], float | None]
 
 
 class KnownExchanges:
-    """Exchanges with given objective values, by the value of the changed parameter, with the plant and without."""
+    """Exchanges with given objective values, with and without the plant, as functions of the changed parameter."""
 
     def __init__(self, with_it: ValueAt, without: ValueAt = lambda at: VALUE, **results: Any) -> None:
         self._with, self._without, self._results = with_it, without, results
@@ -78,13 +78,13 @@ class KnownExchanges:
 
 
 def with_budgets(*keys: str) -> SimpleNamespace:
-    """A scenario with budgets beside the total one."""
+    """A scenario with budgets in addition to the total budget."""
     given = {key: {2029: 5.0} if key in keys else {} for key in ("cumulative_mn", "by_province_mn")}
     return SimpleNamespace(budget=SimpleNamespace(**given))
 
 
 def findings_of(exchanges: KnownExchanges, *, is_retrofitted: bool, **of_problem: Any) -> dict[str, Change]:
-    """Findings by their kind."""
+    """The findings by kind."""
     plants = pd.DataFrame({"plant": ["P", "A", "B", "C", "D"], "name": ["Peony", "Aster", "Birch", "Cedar", "Dahlia"]})
     routes = pd.DataFrame({"route": ["P/vent/half"], "stream": ["pure_vent"], "size": ["half"]})
     problem = {
@@ -101,7 +101,7 @@ def findings_of(exchanges: KnownExchanges, *, is_retrofitted: bool, **of_problem
 
 
 def test_a_plant_enters_at_a_share_of_its_capital_cost() -> None:
-    # Requiring it loses 70 kt at its present capital cost and nothing at 30 % of it.
+    # Requiring the plant loses 70 kt at its present capital cost and nothing at 30 % of it.
     exchanges = KnownExchanges(
         lambda share: VALUE + 100 * (0.3 - share), duals={}, price=12.0, moved=(("P", "A"), ("B",))
     )
@@ -122,17 +122,17 @@ def test_a_plant_enters_at_a_share_of_its_capital_cost() -> None:
 
 
 @pytest.mark.parametrize(
-    ("open_", "words"),
+    ("open_", "expected"),
     [
         (0.4, "70 kt over the horizon worse (best exchange within 0.05%)"),
         (30.0, "70 kt over the horizon worse in the best exchange found (at least 40 kt over the horizon; gap 3.23%)"),
         (100.0, "70 kt over the horizon worse in the best exchange found (possibly none; gap 10.75%)"),
     ],
 )
-def test_an_exchange_states_the_gap_that_it_reached(open_: float, words: str) -> None:
+def test_an_exchange_states_the_gap_that_it_reached(open_: float, expected: str) -> None:
     exchanges = KnownExchanges(lambda share: VALUE - 70.0, duals={}, open=open_)
     found = findings_of(exchanges, is_retrofitted=False)
-    assert words in found["require"].message
+    assert expected in found["require"].message
     assert found["require"].figures["at_most_gain_kt"] == pytest.approx(open_ - 70.0)
 
 
@@ -146,7 +146,7 @@ def test_amounts_of_money_are_in_millions_and_lower_costs_are_better() -> None:
     assert found["capex"].message == "It would not enter by an exchange even at zero capital cost of capture."
 
 
-def test_a_plant_that_is_equally_good_in_the_plan_has_no_turning_point() -> None:
+def test_an_exchange_within_the_gap_of_the_plan_has_no_break_even_capital_cost() -> None:
     found = findings_of(KnownExchanges(lambda share: VALUE + 3.0), is_retrofitted=False)
     assert list(found) == ["require"]
     assert found["require"].message.startswith(
@@ -154,14 +154,14 @@ def test_a_plant_that_is_equally_good_in_the_plan_has_no_turning_point() -> None
     )
 
 
-def test_more_than_three_plants_that_change_are_counted() -> None:
+def test_leaving_plants_beyond_the_first_three_are_counted() -> None:
     exchanges = KnownExchanges(lambda share: VALUE - 1, moved=(("P",), ("A", "B", "C", "D")))
     message = findings_of(exchanges, is_retrofitted=False)["require"].message
     assert message.endswith("Aster (A), Birch (B), Cedar (C) and 1 more left.")
 
 
 @pytest.mark.parametrize(
-    ("more", "others", "words"),
+    ("more", "others", "expected"),
     [
         (
             1_234.4,
@@ -184,11 +184,13 @@ def test_more_than_three_plants_that_change_are_counted() -> None:
         ),
     ],
 )
-def test_budget_that_pays_for_the_plan_and_the_plant(more: float, others: list[str], words: str) -> None:
+def test_the_budget_that_pays_for_the_plan_and_the_plant_is_reported(
+    more: float, others: list[str], expected: str
+) -> None:
     found = findings_of(
         KnownExchanges(lambda share: VALUE - 1, money=more), is_retrofitted=False, scenario=with_budgets(*others)
     )
-    assert words in found["budget"].message
+    assert expected in found["budget"].message
     assert found["budget"].figures == {"added_mn": more}
 
 
@@ -204,7 +206,7 @@ def test_binding_constraints_are_named_and_sites_are_counted() -> None:
         "the budget (3.46 kt per million), retrofits per year from 2031, wells or "
         "capacity of 2 sites."
     )
-    # Wells of a network are built as needed, so only capacity is scarce; an objective in money has no kt per million.
+    # Wells of a network are decisions, so only capacity binds; a monetary objective has no kt per million.
     network = findings_of(
         KnownExchanges(lambda share: VALUE - 1, duals=duals),
         is_retrofitted=False,
@@ -215,7 +217,7 @@ def test_binding_constraints_are_named_and_sites_are_counted() -> None:
 
 
 def test_a_plant_leaves_at_a_multiple_of_its_capital_cost() -> None:
-    # Without it 40 kt are lost; at 3.2 times its capital cost it abates no more than that.
+    # Excluding the plant loses 40 kt; at 3.2 times its capital cost, keeping it loses as much.
     exchanges = KnownExchanges(
         lambda factor: VALUE - 40 * (factor - 1) / 2.2, lambda at: VALUE - 40, moved=((), ("P",))
     )
@@ -284,19 +286,19 @@ def test_a_failed_analysis_does_not_stop_the_others() -> None:
 
 
 @pytest.fixture(scope="module")
-def npv(problem_of: Callable[..., Problem], one_vent: dict[str, Any]) -> Callable[[float], Problem]:
-    """One ammonia plant whose owners are paid for stored CO2 from 2026 on."""
+def npv_problem(problem_of: Callable[..., Problem], one_vent: dict[str, Any]) -> Callable[[float], Problem]:
+    """The NPV problem of one ammonia plant with a carbon price on stored CO2 from 2026."""
 
-    def made(price: float) -> Problem:
+    def build(price: float) -> Problem:
         paid = {"policy.carbon_price_per_t": {2026: price}, "policy.capture_deductible": True}
         return problem_of(one_vent, {"objective": "max_npv", **paid})
 
-    return made
+    return build
 
 
 @pytest.mark.slow
-def test_the_plan_changes_within_the_carbon_price_bracket(npv: Callable[[float], Problem]) -> None:
-    plan = solve(npv(75))
+def test_the_plan_changes_within_the_carbon_price_bracket(npv_problem: Callable[[float], Problem]) -> None:
+    plan = solve(npv_problem(75))
     assert plan.retrofits.empty
     run = SolvedProblem(
         Path("run"),
@@ -309,10 +311,10 @@ def test_the_plan_changes_within_the_carbon_price_bracket(npv: Callable[[float],
     assert (
         f"It would enter at a carbon price {low:,.0f} to {high:,.0f} CNY 2024/t higher" in found["carbon_price"].message
     )
-    assert solve(npv(75 + low)).retrofits.empty
-    built = solve(npv(75 + high))
+    assert solve(npv_problem(75 + low)).retrofits.empty
+    built = solve(npv_problem(75 + high))
     assert built.retrofits["plant"].tolist() == ["NH3_79"]
-    # The same price from the other side: what the plan with the plant can lose.
+    # The opposite case: the fall in the carbon price at which the plant leaves the plan.
     document = {
         "objective": {"value": built.objective.value, "searched_gap_share": 0.0},
         "retrofits": records(built.retrofits),
@@ -323,6 +325,6 @@ def test_the_plan_changes_within_the_carbon_price_bracket(npv: Callable[[float],
     least, most = change.figures["low_share"], change.figures["high_share"]
     assert f"between {least:.0%} and {most:.0%} of the present one" in change.message
     assert 0 <= least < most <= 1 and most >= (75 + low) / (75 + high)
-    assert solve(npv((75 + high) * least)).retrofits.empty
-    assert len(solve(npv((75 + high) * most)).retrofits)
+    assert solve(npv_problem((75 + high) * least)).retrofits.empty
+    assert len(solve(npv_problem((75 + high) * most)).retrofits)
     assert changes_of(run, plan.problem.plants.loc[~plan.problem.plants["is_candidate"], "plant"].iloc[0], 30) == ()

@@ -1,4 +1,4 @@
-"""The frontier: laws of budgets, exact breakpoints, who enters and leaves, and what the ranked list makes of it."""
+"""Budget frontiers: monotonicity, exact breakpoints, plants that enter and leave, and the merit order."""
 
 import json
 from dataclasses import replace
@@ -32,19 +32,19 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def point_search(small):
-    """Whole plans at nine budgets of up to 1,350 million."""
+def integer_plan(small):
+    """A frontier with integer decisions at nine budgets of up to 1,350 million."""
     return frontier(small(), n_points=8)
 
 
 @pytest.fixture(scope="module")
-def parts(small):
-    """The same plants in parts: a linear program."""
+def continuous_plan(small):
+    """The same frontier with continuous decisions (LP)."""
     return frontier(small({"capture.decisions": "continuous"}), n_points=8)
 
 
-def test_more_money_never_makes_the_answer_worse(point_search):
-    points = point_search.frontier.points
+def test_objective_and_bound_never_decrease_with_the_budget(integer_plan):
+    points = integer_plan.frontier.points
     assert list(points["budget_mn"]) == sorted(points["budget_mn"])
     assert points["objective"].is_monotonic_increasing and points["bound"].is_monotonic_increasing
     assert (points["spent_mn"] <= points["budget_mn"] + 1e-6).all()
@@ -52,21 +52,21 @@ def test_more_money_never_makes_the_answer_worse(point_search):
     assert points["objective"].iloc[0] == 0
 
 
-def test_every_rung_is_what_the_scenario_with_that_budget_gives(point_search, small):
-    for row in point_search.frontier.points.iloc[[3, 6]].to_dict("records"):
+def test_budget_points_equal_the_plans_of_scenarios_with_those_budgets(integer_plan, small):
+    for row in integer_plan.frontier.points.iloc[[3, 6]].to_dict("records"):
         plan = optimize(small({"budget.total_mn": row["budget_mn"]}))
         assert row["objective"] == pytest.approx(plan.objective.value, rel=1e-9)
         assert row["plants"].split() == sorted(set(plan.retrofits["plant"]))
 
 
-def test_whole_plans_are_no_better_than_parts(point_search, parts):
-    whole, linear = point_search.frontier.points, parts.frontier.points
-    assert list(whole["budget_mn"]) == list(linear["budget_mn"])
-    assert (whole["objective"] <= linear["objective"] + 1e-6).all()
+def test_integer_plans_are_no_better_than_continuous_plans(integer_plan, continuous_plan):
+    integer, continuous = integer_plan.frontier.points, continuous_plan.frontier.points
+    assert list(integer["budget_mn"]) == list(continuous["budget_mn"])
+    assert (integer["objective"] <= continuous["objective"] + 1e-6).all()
 
 
-def test_parts_lie_on_the_lines_between_exact_breakpoints(parts):
-    found = parts.frontier
+def test_continuous_plans_lie_on_the_lines_between_exact_breakpoints(continuous_plan):
+    found = continuous_plan.frontier
     assert found.is_exact
     assert found.points["gap_share"].max() == 0
     breaks = found.breakpoints
@@ -76,21 +76,23 @@ def test_parts_lie_on_the_lines_between_exact_breakpoints(parts):
     assert (np.diff(slopes) < 0).all()
 
 
-def test_moves_tell_how_one_plan_becomes_the_next(point_search):
-    points, moves = point_search.frontier.points, point_search.frontier.moves
+def test_moves_list_the_plants_that_enter_and_leave_between_budget_points(integer_plan):
+    points, moves = integer_plan.frontier.points, integer_plan.frontier.moves
     before: set[str] = set()
     for row in points.to_dict("records"):
         here = moves[moves["budget_mn"] == row["budget_mn"]]
-        came, left = (set(here.loc[here["change"] == change, "plant"]) for change in ("enters", "leaves"))
-        assert (before | came) - left == set(row["plants"].split())
+        entered, left = (set(here.loc[here["change"] == change, "plant"]) for change in ("enters", "leaves"))
+        assert (before | entered) - left == set(row["plants"].split())
         for name in here.loc[here["change"] == "enters", "name"]:
             assert name in row["entering"]
         before = set(row["plants"].split())
-    assert set(moves["change"]) >= {"enters", "leaves"}, "a cheap plant gives way to a better use of more money"
+    assert set(moves["change"]) >= {"enters", "leaves"}, (
+        "a cheap plant leaves when a larger budget has a better use for its money"
+    )
 
 
-def test_the_words_say_what_a_step_buys(point_search):
-    points = point_search.frontier.points
+def test_the_text_of_a_point_states_the_added_abatement_and_its_cost_per_tonne(integer_plan):
+    points = integer_plan.frontier.points
     row, below = points.iloc[3], points.iloc[2]
     more_kt = row["abatement_kt"] - below["abatement_kt"]
     assert row["capital_per_t"] == pytest.approx((row["budget_mn"] - below["budget_mn"]) * 1000 / more_kt)
@@ -98,27 +100,27 @@ def test_the_words_say_what_a_step_buys(point_search):
     assert f"{row['capital_per_t']:,.0f} CNY 2024 of budget per tonne" in row["text"]
 
 
-def test_the_merit_order_never_beats_the_plan_and_falls_short_somewhere(point_search):
-    points = point_search.frontier.points
+def test_the_merit_order_is_never_better_than_the_plan_and_worse_at_some_budget(integer_plan):
+    points = integer_plan.frontier.points
     assert (points["list_objective"].astype(float) <= points["objective"] + 1e-6).all()
-    short = points["list_short_share"].dropna().astype(float)
-    assert short.max() > 0.05
-    wrong = points.loc[short.idxmax()]
-    assert wrong["list_only"] or wrong["plan_only"] or wrong["list_objective"] == 0
+    shortfall = points["list_short_share"].dropna().astype(float)
+    assert shortfall.max() > 0.05
+    worst = points.loc[shortfall.idxmax()]
+    assert worst["list_only"] or worst["plan_only"] or worst["list_objective"] == 0
 
 
-def test_the_plan_is_that_of_the_scenarios_budget(point_search, small):
-    own = point_search.frontier.points
+def test_the_returned_plan_is_that_of_the_scenario_budget(integer_plan, small):
+    own = integer_plan.frontier.points
     own = own[own["is_scenario"]].iloc[0]
     plan = optimize(small())
     assert own["budget_mn"] == 2_000
-    assert point_search.objective.value == pytest.approx(own["objective"], rel=1e-12)
-    assert point_search.objective.value == pytest.approx(plan.objective.value, rel=1e-9)
-    assert point_search.problem.scenario == small()
-    assert list(point_search.retrofits["route"]) == list(plan.retrofits["route"])
+    assert integer_plan.objective.value == pytest.approx(own["objective"], rel=1e-12)
+    assert integer_plan.objective.value == pytest.approx(plan.objective.value, rel=1e-9)
+    assert integer_plan.problem.scenario == small()
+    assert list(integer_plan.retrofits["route"]) == list(plan.retrofits["route"])
 
 
-def test_without_a_budget_it_ends_where_more_buys_nothing(small):
+def test_a_frontier_without_a_budget_ends_at_the_optimum_without_a_budget(small):
     scenario = small({"objective": "max_npv", "budget": {}, "policy.carbon_price_per_t": {2026: 600},
                       "policy.capture_deductible": True, "capture.decisions": "continuous"})  # fmt: skip
     points = frontier(scenario, n_points=4).frontier.points
@@ -126,8 +128,8 @@ def test_without_a_budget_it_ends_where_more_buys_nothing(small):
     assert points["objective"].iloc[-1] == pytest.approx(optimize(scenario).objective.value, rel=1e-6)
 
 
-def test_what_must_be_fitted_gives_the_lowest_budget(small, point_search):
-    plant = point_search.retrofits["plant"].iloc[0]
+def test_required_plants_determine_the_lowest_budget(small, integer_plan):
+    plant = integer_plan.retrofits["plant"].iloc[0]
     found = frontier(small({"plants.require": [plant]}), n_points=3).frontier
     low = found.about["lowest_budget_mn"]
     assert low > 0
@@ -136,34 +138,34 @@ def test_what_must_be_fitted_gives_the_lowest_budget(small, point_search):
 
 
 @pytest.mark.slow
-def test_its_json_and_tables_hold_no_clock_and_repeat(point_search, small):
-    document = frontier_dict(point_search.frontier, "Small")
+def test_json_and_tables_are_reproducible(integer_plan, small):
+    document = frontier_dict(integer_plan.frontier, "Small")
     assert document["schema"] == "ccs-model/frontier/2"
     assert json.loads(json.dumps(document, allow_nan=False)) == document
     assert [len(each["retrofitted"]) for each in document["points"]] == list(
-        point_search.frontier.points["n_plants_retrofitted"]
+        integer_plan.frontier.points["n_plants_retrofitted"]
     )
     again = frontier(small(), n_points=8)
     names = [
-        name for name in run_files(point_search, with_workbook=False) if name not in ("manifest.json", "solver.log")
+        name for name in run_files(integer_plan, with_workbook=False) if name not in ("manifest.json", "solver.log")
     ]
-    one, other = (run_files(each, with_workbook=False) for each in (point_search, again))
+    one, other = (run_files(each, with_workbook=False) for each in (integer_plan, again))
     assert {name: one[name] for name in names} == {name: other[name] for name in names}
     assert "tables/frontier.csv" in names and "frontier.json" in names
 
 
-def test_one_budget_is_no_frontier(small):
+def test_a_single_budget_is_an_input_error(small):
     with pytest.raises(InputError, match="two or more"):
         frontier(small(), n_points=1)
 
 
 @pytest.mark.parametrize("to_mn", [0.0, -5.0])
-def test_the_highest_budget_is_above_0(small, to_mn):
+def test_a_highest_budget_of_0_or_less_is_an_input_error(small, to_mn):
     with pytest.raises(InputError, match=r"to_mn: .*, expected more than 0"):
         frontier(small(), to_mn=to_mn)
 
 
-def test_a_budget_of_0_is_followed_by_budgets_that_buy_something(small):
+def test_budget_points_above_a_budget_of_0_have_a_positive_objective(small):
     points = frontier(small({"budget.total_mn": 0.0, "capture.decisions": "continuous"}), n_points=4).frontier.points
     assert points["budget_mn"].iloc[0] == 0
     assert points["objective"].iloc[-1] > points["objective"].iloc[1] > 0
@@ -176,14 +178,14 @@ NETWORK = {
 
 
 @pytest.fixture(scope="module")
-def shared(small):
-    """Whole plans on a shared network, made in one process."""
+def shared_plan(small):
+    """A frontier with integer decisions on a shared network, computed in one process."""
     return frontier(small(NETWORK), n_points=4, jobs=1)
 
 
 @pytest.mark.slow
-def test_a_shared_network_keeps_the_laws_of_budgets(shared):
-    points = shared.frontier.points
+def test_a_frontier_on_a_shared_network_is_monotonic_and_within_bounds_and_budgets(shared_plan):
+    points = shared_plan.frontier.points
     assert points["objective"].is_monotonic_increasing and points["bound"].is_monotonic_increasing
     assert points["all_links_bound"].is_monotonic_increasing
     assert (points["bound"] >= points["objective"] - 1e-6).all()
@@ -192,40 +194,42 @@ def test_a_shared_network_keeps_the_laws_of_budgets(shared):
 
 
 @pytest.mark.slow
-def test_the_scenarios_budget_on_a_shared_network_reaches_what_optimize_reaches(shared, small):
-    points = shared.frontier.points
+def test_the_point_of_the_scenario_budget_is_no_worse_than_optimize_on_a_shared_network(shared_plan, small):
+    points = shared_plan.frontier.points
     plan = optimize(small(NETWORK))
     (own,) = points.loc[points["is_scenario"], "objective"]
     assert own >= plan.objective.value * (1 - 1e-9)
-    # So does its gap: the bound of a finished run holds at its budget and below.
+    # Its gap is no wider either: the bound of a finished run holds at its budget and below.
     gaps = points.set_index("budget_mn")["all_links_gap_share"]
     assert gaps[plan.problem.budget_mn] <= plan.objective.gap_share + 1e-9
-    # A plan of a finished run counts at its own spending and at every higher budget.
-    taken = frontier(small(NETWORK), n_points=2, known=[plan.point], jobs=1).frontier.points
-    above = taken["budget_mn"] >= plan.totals["capex_mn"] - 1e-6
-    assert (taken.loc[above, "objective"] >= plan.objective.value * (1 - 1e-9)).all()
+    # The plan of a finished run is feasible at its own spending and at every higher budget.
+    with_known_plan = frontier(small(NETWORK), n_points=2, known=[plan.point], jobs=1).frontier.points
+    above = with_known_plan["budget_mn"] >= plan.totals["capex_mn"] - 1e-6
+    assert (with_known_plan.loc[above, "objective"] >= plan.objective.value * (1 - 1e-9)).all()
 
 
 @pytest.mark.slow
-def test_no_plan_of_a_shared_network_passes_what_parts_reach(shared, small):
-    parts = frontier(small(NETWORK, {"capture.decisions": "continuous"}), n_points=4).frontier.points
-    whole = shared.frontier.points
-    assert list(whole["budget_mn"]) == list(parts["budget_mn"])
-    assert (whole["objective"] <= parts["objective"] + 1e-6).all()
-    assert (whole["all_links_bound"] <= parts["objective"] * (1 + 1e-6) + 1e-6).iloc[[-1]].all()
+def test_integer_plans_on_a_shared_network_are_no_better_than_continuous_plans(shared_plan, small):
+    continuous = frontier(small(NETWORK, {"capture.decisions": "continuous"}), n_points=4).frontier.points
+    integer = shared_plan.frontier.points
+    assert list(integer["budget_mn"]) == list(continuous["budget_mn"])
+    assert (integer["objective"] <= continuous["objective"] + 1e-6).all()
+    assert (integer["all_links_bound"] <= continuous["objective"] * (1 + 1e-6) + 1e-6).iloc[[-1]].all()
 
 
 @pytest.mark.slow
-def test_two_processes_give_the_same_bytes_as_one(shared, small):
+def test_two_processes_give_the_same_bytes_as_one(shared_plan, small):
     again = frontier(small(NETWORK), n_points=4, jobs=2)
-    names = [name for name in run_files(shared, with_workbook=False) if name not in ("manifest.json", "solver.log")]
-    one, other = (run_files(each, with_workbook=False) for each in (shared, again))
+    names = [
+        name for name in run_files(shared_plan, with_workbook=False) if name not in ("manifest.json", "solver.log")
+    ]
+    one, other = (run_files(each, with_workbook=False) for each in (shared_plan, again))
     assert {name: one[name] for name in names} == {name: other[name] for name in names}
 
 
 @pytest.mark.slow
-def test_plans_proven_within_their_own_links_keep_the_laws_of_budgets(shared, small, monkeypatch):
-    # As in a network of more links.
+def test_a_frontier_bounded_within_the_links_of_each_plan_is_monotonic(shared_plan, small, monkeypatch):
+    # Treat the network as one with more links.
     monkeypatch.setattr(budget_points, "SIZES", replace(SIZES, all_links=0))
     phases: list[str] = []
     plan = frontier(small(NETWORK), n_points=4, jobs=2, on_progress=phases.append)
@@ -236,18 +240,18 @@ def test_plans_proven_within_their_own_links_keep_the_laws_of_budgets(shared, sm
     assert (points["objective"] <= points["bound"] + 1e-6).all()
     assert (points["bound"] <= points["all_links_bound"] + 1e-6).all()
     assert points["gap_share"].notna().all() and points["gap_share"].max() <= 0.05 + 1e-9
-    # The bound of the plan holds within its own links, and no claim is made about others.
+    # The bound of the plan holds within its own links only.
     assert set(plan.corridors) == {row["link"] for row in plan.to_dict()["links"]}
     assert (points["spent_mn"] <= points["budget_mn"] + 1e-6).all()
     assert (points["list_objective"] <= points["objective"] * (1 + 1e-9) + 1e-6).all()
-    # No plan exceeds the bound that the other search has over all links.
-    bounds = shared.frontier.points["all_links_bound"]
+    # No plan exceeds the bound over all links of the other search.
+    bounds = shared_plan.frontier.points["all_links_bound"]
     assert (points["objective"] <= bounds * (1 + 1e-9) + 1e-6).all()
 
 
 @pytest.mark.slow
-def test_no_merit_order_beats_the_plan_of_a_shared_network(shared):
-    points = shared.frontier.points
+def test_the_merit_order_on_a_shared_network_is_never_better_than_the_plan(shared_plan):
+    points = shared_plan.frontier.points
     assert points["list_objective"].notna().all()
     assert (points["list_objective"] <= points["objective"] * (1 + 1e-9) + 1e-6).all()
     assert (points["list_short_share"].dropna() >= -1e-9).all()
@@ -257,14 +261,14 @@ def test_no_merit_order_beats_the_plan_of_a_shared_network(shared):
 @pytest.mark.parametrize(
     "site", [{"storage.not_before": {"qinshui": 2031}}, {"storage.max_fill_share": 1e-9}], ids=["late", "full"]
 )
-def test_sites_that_are_closed_at_first_or_at_all_stop_no_frontier(small, site):
+def test_a_frontier_with_late_or_full_sites_is_computed(small, site):
     points = frontier(small(NETWORK, site), n_points=3, to_mn=2_000, jobs=1).frontier.points
     assert points["list_objective"].notna().all()
     assert (points["list_objective"] <= points["objective"] * (1 + 1e-9) + 1e-6).all()
 
 
 @pytest.mark.slow
-def test_plans_of_the_merit_order_are_near_the_optimum_of_its_streams(problem_of):
+def test_merit_order_plans_are_near_the_optimum_of_the_listed_streams(problem_of):
     problem = problem_of(NETWORK, {"budget.total_mn": 3_000})
     matrix = matrix_of(build_model(problem))
     search, options = normalised(problem, matrix), solver_options(problem)
@@ -275,10 +279,10 @@ def test_plans_of_the_merit_order_are_near_the_optimum_of_its_streams(problem_of
     builds = matrix.columns_of(BUILD)
     routes = problem.routes.set_index("route")[["plant", "stream", "technology"]]
     for budget, take in ranked.takes.items():
-        left, listed = budget, set()
+        remaining, listed = budget, set()
         for each in ranked.table.to_dict("records"):
-            if each["capex_mn"] <= left:
-                left -= each["capex_mn"]
+            if each["capex_mn"] <= remaining:
+                remaining -= each["capex_mn"]
                 listed.add((each["plant"], each["stream"], each["technology"]))
         outside = builds[[tuple(routes.loc[matrix.columns[j].index[0]]) not in listed for j in builds]]
         highs = Highs(with_limit(matrix, row, budget), options)
@@ -289,17 +293,17 @@ def test_plans_of_the_merit_order_are_near_the_optimum_of_its_streams(problem_of
 
 
 @pytest.mark.slow
-def test_a_time_limit_leaves_a_plan_at_every_budget(small):
+def test_a_time_limit_still_gives_a_plan_at_every_budget(small):
     found = frontier(small(NETWORK), n_points=4, time_limit_s=0.01, jobs=1).frontier.points
     assert len(found) == 4 and found["objective"].is_monotonic_increasing
     assert set(found["status"]) <= {"optimal", "limit"}
-    # Nothing is said of a step between points whose gap is unknown.
+    # The text makes no statement about a step between points with an unknown gap.
     assert not found["text"].str.contains("add no abatement").any()
 
 
 @pytest.mark.slow
-def test_a_frontier_of_least_cost_tells_the_cost(small):
-    """More money lowers the cost of a target; a step never claims that it is bad to avoid fewer tonnes."""
+def test_a_minimum_cost_frontier_reports_the_saved_cost(small):
+    """A larger budget lowers the cost of a target; the text does not present lower abatement as a loss."""
     target = {"objective": "min_cost", "targets.cumulative_avoided_kt": 3_000, "budget.total_mn": 1_500}
     found = frontier(small(target), n_points=6).frontier
     assert found is not None
@@ -312,7 +316,7 @@ def test_a_frontier_of_least_cost_tells_the_cost(small):
         assert "reduce abatement" not in now["text"] and "kt over" not in now["text"]
 
 
-def test_a_point_without_a_bound_gets_that_of_the_linear_program() -> None:
+def test_a_point_without_a_bound_gets_the_bound_of_the_lp_relaxation() -> None:
     nothing = np.zeros(0)
     relaxation = Outcome("limit", np.nan, np.nan, None, None, None)
     points = [
@@ -321,5 +325,5 @@ def test_a_point_without_a_bound_gets_that_of_the_linear_program() -> None:
     ]
     breaks = pd.DataFrame([(0.0, 0.0, 1.0, 1.0), (20.0, 8.0, 0.4, 0.1)], columns=BREAK_COLUMNS)
     found = [(each.outcome.bound, each.all_links_bound) for each in _bounded(points, breaks)]
-    # Halfway between 10 and 20 million; beyond the last breakpoint nothing is known.
+    # 15 million lies between the breakpoints at 0 and 20 million; beyond the last one the bound is unknown.
     assert found == [(6.0, 6.0), (6.0, 6.0), (np.inf, np.inf)]

@@ -25,12 +25,12 @@ def test_each_input_has_the_quantiles_of_its_distribution(problem: Problem) -> N
     shares = np.array([0.05, 0.25, 0.5, 0.75, 0.95])
     triangle = stats.triang(c=0.4 / 1.2, loc=0.6, scale=1.2)
     assert np.quantile(values["capture_capex"], shares) == pytest.approx(triangle.ppf(shares), abs=2e-3)
-    # A lognormal of median 1 has its 5 and 95 % quantiles at half and double.
+    # This lognormal distribution of median 1 has its 5 and 95 % quantiles at 0.5 and 2.
     assert np.quantile(values["carbon_price"], [0.05, 0.5, 0.95]) == pytest.approx([0.5, 1.0, 2.0], rel=5e-3)
     assert values["grid_factor"].between(0.75, 1.15).all()
 
 
-def test_ranks_are_correlated_as_the_table_says(problem: Problem) -> None:
+def test_rank_correlations_match_the_table(problem: Problem) -> None:
     values = draw_futures(problem, N, 3).values
     for row in problem.inputs["uncertainty/correlations"].itertuples():
         found = stats.spearmanr(values[row.input], values[row.other_input]).statistic
@@ -45,7 +45,7 @@ def test_the_same_seed_gives_every_scenario_the_same_futures(problem: Problem) -
     assert not draw_futures(problem, 50, 10).values.equals(one)
 
 
-def test_the_planned_values_give_the_problem_itself(problem: Problem) -> None:
+def test_the_planned_values_return_the_problem_itself(problem: Problem) -> None:
     futures = draw_futures(problem, 5, 1)
     assert futures.problem_with(dict(futures.planned)) is problem
 
@@ -66,7 +66,7 @@ def test_a_parameter_multiplies_its_coefficients(problem: Problem) -> None:
     assert sites["capacity_kt"].to_numpy() == pytest.approx(problem.sites["capacity_high_kt"].to_numpy())
 
 
-def test_plants_never_deliver_more_than_designed(problem: Problem) -> None:
+def test_the_delivered_share_never_exceeds_one(problem: Problem) -> None:
     assert draw_futures(problem, 5, 1).problem_with({"utilisation": 1.05}).delivered_share <= 1.0
 
 
@@ -76,7 +76,7 @@ def test_an_unknown_input_is_an_input_error(problem: Problem) -> None:
         draw_futures(build_problem(scenario, problem.inputs), 5, 1)
 
 
-def test_a_sobol_sequence_is_more_even_and_keeps_distributions_and_correlations(problem: Problem) -> None:
+def test_sobol_sampling_is_stratified_and_keeps_distributions_and_correlations(problem: Problem) -> None:
     n = 1_024
     latin, sobol = (draw_futures(problem, n, 3, sampling).values for sampling in ("latin", "sobol"))
     assert list(sobol) == list(latin)
@@ -86,17 +86,17 @@ def test_a_sobol_sequence_is_more_even_and_keeps_distributions_and_correlations(
     for row in problem.inputs["uncertainty/correlations"].itertuples():
         found = stats.spearmanr(sobol[row.input], sobol[row.other_input]).statistic
         assert found == pytest.approx(row.rank_correlation_share, abs=0.04)
-    # One value in each n-th of the distribution, which scrambling keeps.
-    parts = np.sort(np.floor(triangle.cdf(sobol["capture_capex"]) * n).astype(int))
-    assert len(set(parts)) == n
+    # One value lies in each of the n equal parts of the distribution, also after scrambling.
+    strata = np.sort(np.floor(triangle.cdf(sobol["capture_capex"]) * n).astype(int))
+    assert len(set(strata)) == n
     assert sobol.equals(draw_futures(problem, n, 3, "sobol").values)
     assert not sobol.equals(draw_futures(problem, n, 4, "sobol").values)
 
 
-def test_the_planned_capacity_is_the_case_of_the_scenario(problem: Problem) -> None:
+def test_the_planned_storage_capacity_is_the_case_of_the_scenario(problem: Problem) -> None:
     low = build_problem(problem.scenario.with_changes({"storage.capacity": "low"}), problem.inputs)
     futures = draw_futures(low, 5, 1)
     assert futures.planned["storage_capacity"] == -1.0
     assert futures.problem_with({"storage_capacity": -1.0}) is low
-    there = futures.problem_with({"storage_capacity": 0.0}).sites
-    assert there["capacity_kt"].to_numpy() == pytest.approx(problem.sites["capacity_kt"].to_numpy())
+    sites = futures.problem_with({"storage_capacity": 0.0}).sites
+    assert sites["capacity_kt"].to_numpy() == pytest.approx(problem.sites["capacity_kt"].to_numpy())

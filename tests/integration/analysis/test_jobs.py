@@ -43,7 +43,7 @@ class Squares:
 
 @pytest.fixture
 def squares(tmp_path, monkeypatch):
-    """A work whose module the processes can import."""
+    """A task class whose module the worker processes can import."""
     (tmp_path / "squaring.py").write_text(WORK)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))
@@ -67,16 +67,16 @@ def test_a_job_that_fails_or_dies_does_not_stop_the_others(squares, tmp_path):
     assert "signal 9" in ended["3"].failure.message
     assert ended["1"].failure.message == "internal error: ValueError: what is this"
     assert ended["5"].failure.exit_code == NoPlanError.exit_code
-    # Opened once a process, not once a job: two processes, and two more for the job that died twice.
+    # Opened once per process, not once per job: two processes, and two more for the job that died twice.
     assert len(list(tmp_path.glob("opened-*"))) <= 4
 
 
 def test_closing_the_iterator_stops_running_jobs(squares):
     before = set(Path(tempfile.gettempdir()).glob("ccs-model-*"))
-    coming = results_of([Job(str(k), (k, 0.01 if k == 0 else 60)) for k in range(4)], squares(), n_processes=2)
-    assert next(coming).key == "0"
+    results = results_of([Job(str(k), (k, 0.01 if k == 0 else 60)) for k in range(4)], squares(), n_processes=2)
+    assert next(results).key == "0"
     began = time.monotonic()
-    coming.close()
+    results.close()
     assert time.monotonic() - began < 20
     assert not active_children()
     assert set(Path(tempfile.gettempdir()).glob("ccs-model-*")) <= before
@@ -90,11 +90,11 @@ def test_processes_end_with_their_parent(squares, tmp_path):
         "    pass\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", script])
-    _until(lambda: len(list(tmp_path.glob("opened-*"))) == 2)
+    _wait_until(lambda: len(list(tmp_path.glob("opened-*"))) == 2)
     pids = [int(path.name.removeprefix("opened-")) for path in tmp_path.glob("opened-*")]
     parent.send_signal(signal.SIGKILL)
     parent.wait()
-    _until(lambda: not any(_lives(pid) for pid in pids))
+    _wait_until(lambda: not any(_is_running(pid) for pid in pids))
 
 
 def test_shards_contain_every_job_once():
@@ -126,11 +126,11 @@ def test_a_cluster_whose_worker_is_killed_loses_no_job(squares, tmp_path):
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory):
-    """PEM files of a certificate authority (ca), a certificate of it (own), and one of another authority (other)."""
+    """A folder with PEM files: an authority (ca), its certificate (own), and one of another authority (other)."""
     folder = tmp_path_factory.mktemp("certificates")
 
-    def openssl(*words):
-        subprocess.run(["openssl", *map(str, words)], cwd=folder, check=True, capture_output=True)
+    def openssl(*args):
+        subprocess.run(["openssl", *map(str, args)], cwd=folder, check=True, capture_output=True)
 
     for name, authority in (("ca", None), ("other-ca", None), ("own", "ca"), ("other", "other-ca")):
         key = ("-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key", "-subj", f"/CN={name}")
@@ -145,7 +145,7 @@ def certificates(tmp_path_factory):
 
 @pytest.mark.cluster
 @pytest.mark.filterwarnings("default")
-def test_a_cluster_over_tls_loses_no_job_and_answers_only_its_own_certificates(
+def test_a_cluster_over_tls_loses_no_job_and_accepts_only_its_own_certificates(
     squares, certificates, tmp_path, monkeypatch
 ):
     distributed = pytest.importorskip("distributed")
@@ -168,11 +168,11 @@ def test_a_cluster_over_tls_loses_no_job_and_answers_only_its_own_certificates(
                 os.kill(pid, signal.SIGKILL)
         assert {key: each.result for key, each in found.items()} == {str(k): k**2 for k in range(16)}
         monkeypatch.setattr("ccs_model.analysis.jobs._CONNECT_S", 2)
-        strangers = {"tls_cert": certificates / "other.pem", "tls_key": certificates / "other.key"}
+        untrusted = {"tls_cert": certificates / "other.pem", "tls_key": certificates / "other.key"}
         for scheduler in (
             address.replace("tls://", "tcp://"),
             address,
-            Scheduler(address, **{**pem, **strangers}),
+            Scheduler(address, **{**pem, **untrusted}),
             Scheduler(address, **{**pem, "tls_ca": certificates / "other-ca.pem"}),
         ):
             with pytest.raises(FileError, match="no scheduler answers"):
@@ -184,19 +184,19 @@ def test_certificates_that_cannot_be_read_are_named(squares, certificates, tmp_p
     pytest.importorskip("distributed")
     pem = {"tls_ca": certificates / "ca.pem", "tls_cert": certificates / "own.pem", "tls_key": certificates / "own.key"}
     (tmp_path / "text.pem").write_text("no certificate\n")
-    for part, path, what in (
+    for part, path, error in (
         ("tls_ca", tmp_path / "none.pem", "cannot read .*none.pem: No such file"),
         ("tls_key", tmp_path, "cannot read .*: Is a directory"),
         ("tls_cert", Path("/dev/zero"), "cannot read /dev/zero: it is not a regular file"),
         ("tls_ca", tmp_path / "text.pem", "text.pem: is not a PEM file of TLS"),
         ("tls_key", certificates / "ca.key", "own.pem: is not a PEM file of TLS, or key and certificate differ"),
     ):
-        with pytest.raises(FileError, match=what):
+        with pytest.raises(FileError, match=error):
             list(results_of([Job("1", 1)], squares(), scheduler=Scheduler("tls://127.0.0.1:9", **{**pem, part: path})))
 
 
 @pytest.mark.parametrize(
-    ("words", "what"),
+    ("options", "error"),
     [
         (["--scheduler", "tls://h:1"], "needs --tls-ca, --tls-cert and --tls-key"),
         (["--scheduler", "tls://h:1", "--tls-ca", "a"], "needs --tls-ca, --tls-cert and --tls-key"),
@@ -205,9 +205,9 @@ def test_certificates_that_cannot_be_read_are_named(squares, certificates, tmp_p
     ],
 )
 @pytest.mark.parametrize("command", ["sweep", "montecarlo"])
-def test_tls_needs_all_files_and_its_address(command, words, what):
-    answer = CliRunner().invoke(group, [command, "s.yaml", *words])
-    assert answer.exit_code == 2 and what in " ".join(answer.output.split())
+def test_tls_needs_all_files_and_a_tls_address(command, options, error):
+    answer = CliRunner().invoke(group, [command, "s.yaml", *options])
+    assert answer.exit_code == 2 and error in " ".join(answer.output.split())
 
 
 @pytest.mark.cluster
@@ -219,17 +219,17 @@ def test_a_missing_scheduler_is_reported(squares, monkeypatch):
         list(results_of([Job("1", 1)], squares(), scheduler="tcp://127.0.0.1:9"))
 
 
-def _lives(pid):
+def _is_running(pid):
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    # One that has ended and that nobody has asked for lives no more.
+    # A zombie process has ended, although its parent has not collected it.
     return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
 
 
-def _until(holds, patience_s=60):
+def _wait_until(condition, timeout_s=60):
     began = time.monotonic()
-    while not holds():
-        assert time.monotonic() - began < patience_s
+    while not condition():
+        assert time.monotonic() - began < timeout_s
         time.sleep(0.05)

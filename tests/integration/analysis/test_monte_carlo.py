@@ -60,7 +60,9 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
-def test_processes_and_an_interruption_change_no_byte(scenario: Scenario, found: MonteCarlo, tmp_path: Path) -> None:
+def test_two_processes_resume_an_incomplete_run_with_the_same_bytes(
+    scenario: Scenario, found: MonteCarlo, tmp_path: Path
+) -> None:
     out = tmp_path / "run"
     shutil.copytree(found.folder, out)
     for name in ("montecarlo.json", "plan.xlsx", "futures.csv", "draws/000000.json", "draws/000002.json"):
@@ -70,12 +72,12 @@ def test_processes_and_an_interruption_change_no_byte(scenario: Scenario, found:
 
 
 @pytest.mark.slow
-def test_F63_after_a_kill_it_resumes_with_the_same_bytes(scenario: Scenario, found: MonteCarlo, tmp_path: Path) -> None:
+def test_F63_a_killed_run_resumes_with_the_same_bytes(scenario: Scenario, found: MonteCarlo, tmp_path: Path) -> None:
     path, out = tmp_path / "small.yaml", tmp_path / "run"
     path.write_text(json.dumps(scenario.model_dump(mode="json", exclude_unset=True)), encoding="utf-8")
-    words = [sys.executable, "-m", "ccs_model", "montecarlo", str(path), "--draws", str(N), "--seed", "4", "-q"]
-    words += ["--jobs", "1", "--run", str(found.folder / "plan"), "--out"]
-    running = subprocess.Popen([*words, str(out)])
+    command = [sys.executable, "-m", "ccs_model", "montecarlo", str(path), "--draws", str(N), "--seed", "4", "-q"]
+    command += ["--jobs", "1", "--run", str(found.folder / "plan"), "--out"]
+    running = subprocess.Popen([*command, str(out)])
     began = time.monotonic()
     while not list(out.glob("draws/*.json")):
         assert running.poll() is None and time.monotonic() - began < 240
@@ -84,13 +86,13 @@ def test_F63_after_a_kill_it_resumes_with_the_same_bytes(scenario: Scenario, fou
     running.communicate()
     kept = {path: path.stat().st_mtime_ns for path in out.glob("draws/*.json")}
     assert kept
-    assert subprocess.run([*words, str(out)], check=False).returncode == 0
+    assert subprocess.run([*command, str(out)], check=False).returncode == 0
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in kept.items())
-    assert subprocess.run([*words, str(tmp_path / "straight")], check=False).returncode == 0
+    assert subprocess.run([*command, str(tmp_path / "straight")], check=False).returncode == 0
     assert bytes_of(out) == bytes_of(tmp_path / "straight")
-    # But for the workbook, which names the file that a value comes from.
-    ours, theirs = bytes_of(out), bytes_of(found.folder)
-    assert {name for name in theirs if ours[name] != theirs[name]} <= {"plan.xlsx"}
+    # Except for the workbook, which names the file that a value comes from.
+    resumed, in_process = bytes_of(out), bytes_of(found.folder)
+    assert {name for name in in_process if resumed[name] != in_process[name]} <= {"plan.xlsx"}
 
 
 @pytest.mark.cluster
@@ -106,7 +108,7 @@ def test_a_cluster_whose_worker_is_killed_gives_the_same_bytes(
         killed: list[int] = []
 
         def kill(_: Progress) -> None:
-            # After the first chunk, with others under way.
+            # After the first chunk, while others are running.
             if not killed:
                 killed.append(pids[0])
                 os.kill(pids[0], signal.SIGKILL)
@@ -120,28 +122,32 @@ def test_a_cluster_whose_worker_is_killed_gives_the_same_bytes(
 
 
 @pytest.mark.slow
-def test_a_run_and_a_plan_are_taken_as_they_are(scenario: Scenario, found: MonteCarlo, tmp_path: Path) -> None:
-    """The run's folder and the plan in memory give the futures of the scenario, without a solve."""
+def test_a_run_folder_and_a_plan_are_used_without_a_new_solve(
+    scenario: Scenario, found: MonteCarlo, tmp_path: Path
+) -> None:
+    """The run folder and the plan in memory give the futures of the scenario without a new solve."""
     plan = plan_at(at_solution(solved := solved_problem_of(found.folder)), solved.document)
-    said: list[str] = []
+    messages: list[str] = []
     for number, given in enumerate((found.folder / "plan", plan)):
-        run = montecarlo(given, draws=N, seed=4, jobs=1, out=tmp_path / str(number), on_message=said.append)
+        run = montecarlo(given, draws=N, seed=4, jobs=1, out=tmp_path / str(number), on_message=messages.append)
         assert (run.folder / "futures.csv").read_bytes() == (found.folder / "futures.csv").read_bytes()
         assert (run.folder / "plan" / "tables" / "point.csv").is_file()
-    assert "the plan" not in said
+    assert "the plan" not in messages
     with pytest.raises(InputError, match="a run is given already"):
         montecarlo(plan, run=found.folder / "plan")
     other = solve(build_problem(scenario.with_changes({"budget.total_mn": 10}), plan.problem.inputs))
     same_key = replace(plan, point=other.point)
     with pytest.raises(InputError, match="futures of another plan"):
         montecarlo(same_key, draws=N, seed=4, jobs=1, out=found.folder)
-    words = ["montecarlo", str(found.folder / "plan"), "--draws", str(N), "--seed", "4", "--out", str(tmp_path / "0")]
-    command = CliRunner().invoke(group, [*words, "-q"])
+    args = ["montecarlo", str(found.folder / "plan"), "--draws", str(N), "--seed", "4", "--out", str(tmp_path / "0")]
+    command = CliRunner().invoke(group, [*args, "-q"])
     assert command.exit_code == 0, command.output
 
 
 @pytest.mark.slow
-def test_a_sobol_sequence_is_another_run(scenario: Scenario, found: MonteCarlo, tmp_path: Path) -> None:
+def test_sobol_sampling_is_supported_and_an_unknown_sampling_is_an_input_error(
+    scenario: Scenario, found: MonteCarlo, tmp_path: Path
+) -> None:
     run = montecarlo(
         scenario, draws=4, seed=4, sampling="sobol", jobs=1, run=found.folder / "plan", out=tmp_path / "run"
     )
@@ -153,24 +159,24 @@ def test_a_sobol_sequence_is_another_run(scenario: Scenario, found: MonteCarlo, 
         montecarlo(scenario, draws=4, sampling="halton", out=tmp_path / "other")
 
 
-def test_other_futures_are_not_mixed_in(scenario: Scenario, found: MonteCarlo) -> None:
+def test_a_folder_with_other_futures_is_a_file_error(scenario: Scenario, found: MonteCarlo) -> None:
     with pytest.raises(FileError, match="other futures"):
         montecarlo(scenario, draws=N, seed=5, jobs=1, out=found.folder)
 
 
 @pytest.mark.slow
-def test_without_any_width_every_future_is_the_plan(small: Callable[..., Scenario], tmp_path: Path) -> None:
+def test_futures_without_uncertainty_reproduce_the_plan(small: Callable[..., Scenario], tmp_path: Path) -> None:
     names = ("capture_capex", "heat_price", "grid_factor", "pipe_cost", "carbon_price")
     everything = [
         *names, "capture_capex_amine", "capture_capex_advanced_amine", "capture_capex_compression", "delivered_share",
         "capture_capex_purification", "capture_om", "power_price", "capture_heat", "social_cost", "storage_cost",
         "storage_capacity", "utilisation",
     ]  # fmt: skip
-    still = {"low": 1.0, "mode": 1.0, "high": 1.0}
+    constant = {"low": 1.0, "mode": 1.0, "high": 1.0}
     scenario = small(
         {
             "uncertainty.exclude": [name for name in everything if name not in names],
-            "uncertainty.spreads": dict.fromkeys(names, still),
+            "uncertainty.spreads": dict.fromkeys(names, constant),
         }
     )
     run = montecarlo(scenario, draws=3, seed=1, jobs=1, out=tmp_path / "run")
@@ -180,7 +186,7 @@ def test_without_any_width_every_future_is_the_plan(small: Callable[..., Scenari
     assert spread.at[(FIXED, "objective_value"), "planned"] == pytest.approx(run.plan.objective.value, rel=1e-9)
     assert spread.at[(FIXED, "cost_mn"), "planned"] == pytest.approx(sum(run.plan.cost_terms.values()), rel=1e-9)
     assert run.uncertainty.broken.empty
-    # What the plan fits is chosen always or never, as nothing differs.
+    # Every plant is selected in all futures or in none, as the futures are equal.
     assert set(run.uncertainty.plants["chosen_share"]) <= {0.0, 1.0}
 
 
@@ -202,7 +208,7 @@ def test_the_capital_of_the_fixed_plan_scales_with_its_factors(small: Callable[.
 
 
 @pytest.mark.slow
-def test_spending_above_the_budget_counts_less_grants(small: Callable[..., Scenario], tmp_path: Path) -> None:
+def test_spending_above_the_budget_is_counted_net_of_grants(small: Callable[..., Scenario], tmp_path: Path) -> None:
     grant = {"funds": {"state": {"kind": "grant", "ceiling_mn": 400.0}}, "capture.technologies": ["compression"]}
     run = montecarlo(small(grant), draws=30, seed=2, jobs=1, out=tmp_path / "run")
     about, broken = run.uncertainty.about, run.uncertainty.broken.set_index("constraint")["future_share"]
@@ -210,7 +216,7 @@ def test_spending_above_the_budget_counts_less_grants(small: Callable[..., Scena
     assert about["overrun_share"] == broken["spending_within_budget"]
 
 
-def test_a_grant_stays_within_its_share_of_the_capital_of_a_future(
+def test_a_grant_stays_within_its_share_of_the_capital_in_every_future(
     small: Callable[..., Scenario], tmp_path: Path
 ) -> None:
     grant = {"funds": {"state": {"kind": "grant", "share_max": 0.3}}, "capture.technologies": ["compression"]}
@@ -231,30 +237,30 @@ def test_the_workbook_of_futures_can_be_solved_again_with_own_tables(tmp_path: P
     )
     folder = montecarlo(tmp_path / "mine.yaml", draws=2, jobs=1, out=tmp_path / "run").folder
     (tmp_path / "mine.csv").unlink()
-    question = question_of(folder / "plan.xlsx")
-    assert question.revision is None and question.scenario.plants.inventory == ("own/mine.csv",)
+    workbook = question_of(folder / "plan.xlsx")
+    assert workbook.revision is None and workbook.scenario.plants.inventory == ("own/mine.csv",)
 
 
-def test_no_fixed_plan_is_better_than_the_replanned_future(found: MonteCarlo) -> None:
+def test_the_fixed_plan_is_never_better_than_the_reoptimised_plan(found: MonteCarlo) -> None:
     futures = found.uncertainty.futures
     kept = futures[futures["fixed_violations"] == ""]
     assert len(kept) > 0
     assert (kept["replanned_objective_value"] >= kept["fixed_objective_value"] * (1 - 1e-9)).all()
 
 
-def test_quantiles_and_choices_are_those_of_the_futures(found: MonteCarlo) -> None:
+def test_quantiles_and_selection_shares_match_the_futures(found: MonteCarlo) -> None:
     reported, futures = found.uncertainty, found.uncertainty.futures
     for row in reported.spread.itertuples():
         values = futures[f"{row.mode}_{row.measure}"]
         assert (row.p5, row.p50, row.p95) == pytest.approx(np.quantile(values, [0.05, 0.5, 0.95]))
     often = reported.plants["chosen_share"] >= 0.9
     assert reported.plants["is_no_regret"].equals(often & reported.plants["is_planned"])
-    # Plants chosen, counted over futures and over plants.
+    # Selected plants, counted over futures and over plants.
     assert futures["replanned_n_plants"].sum() == pytest.approx(reported.plants["chosen_share"].sum() * N)
 
 
-def test_a_tornado_by_hand() -> None:
-    # y = 10 a + b with a and b even on 0 to 1: the fifths' means differ by 8 and 0.8; a explains 100/101.
+def test_the_tornado_table_matches_the_hand_calculation() -> None:
+    # y = 10 a + b with a and b uniform on 0 to 1: quintile means differ by 8 and 0.8; a explains 100/101.
     n = 2_000
     rng = np.random.default_rng(1)
     a, b = (rng.permutation((np.arange(n) + 0.5) / n) for _ in range(2))
@@ -268,29 +274,29 @@ def test_a_tornado_by_hand() -> None:
     assert first.at["b", "variance_share"] < 0.03
 
 
-def test_the_sheet_has_tables_and_charts(found: MonteCarlo) -> None:
+def test_the_uncertainty_sheet_has_tables_and_charts(found: MonteCarlo) -> None:
     book = openpyxl.load_workbook(found.folder / "plan.xlsx")
     sheet = book["Uncertainty"]
     assert len(sheet._charts) == 2
     # The chart of drivers ends where the effect is within sampling noise; the rows below it stay in the table.
     tornado = found.uncertainty.tornado
     of_chart = tornado[(tornado["mode"] == "replanned") & (tornado["measure"] == "objective_value")]
-    drawn = [is_beyond_noise(row) for row in records(of_chart)]
+    is_in_chart = [is_beyond_noise(row) for row in records(of_chart)]
     rows = re.findall(r"\$([0-9]+)", sheet._charts[0].series[0].val.numRef.f)
-    assert int(rows[-1]) - int(rows[0]) + 1 == min(sum(drawn), 10)
-    note = f"Inputs within sampling noise, last in the table and not in the chart: {drawn.count(False)}."
-    assert note in [cell.value for cell in sheet["A"]] or all(drawn)
-    words = {cell.value for row in sheet.iter_rows() for cell in row if isinstance(cell.value, str)}
-    assert {"How often each plant is selected", "Uncertain inputs", "Results over the futures"} <= words
+    assert int(rows[-1]) - int(rows[0]) + 1 == min(sum(is_in_chart), 10)
+    note = f"Inputs within sampling noise, last in the table and not in the chart: {is_in_chart.count(False)}."
+    assert note in [cell.value for cell in sheet["A"]] or all(is_in_chart)
+    texts = {cell.value for row in sheet.iter_rows() for cell in row if isinstance(cell.value, str)}
+    assert {"How often each plant is selected", "Uncertain inputs", "Results over the futures"} <= texts
 
 
 @pytest.mark.slow
-def test_the_command_prints_one_object(found: MonteCarlo, scenario: Scenario, tmp_path: Path) -> None:
+def test_the_command_prints_one_json_document(found: MonteCarlo, scenario: Scenario, tmp_path: Path) -> None:
     path = tmp_path / "small.yaml"
     path.write_text(json.dumps(scenario.model_dump(mode="json", exclude_unset=True)), encoding="utf-8")
     out = tmp_path / "run"
-    requested = ["montecarlo", str(path), "--draws", "5", "--seed", "4", "--jobs", "1", "--out", str(out), "--json"]
-    result = CliRunner().invoke(group, requested)
+    args = ["montecarlo", str(path), "--draws", "5", "--seed", "4", "--jobs", "1", "--out", str(out), "--json"]
+    result = CliRunner().invoke(group, args)
     assert result.exit_code == 0, result.output
     document = json.loads(result.stdout)
     assert document["schema"] == "ccs-model/montecarlo/2"
@@ -322,7 +328,7 @@ def test_the_command_prints_a_summary_of_the_futures(found: MonteCarlo) -> None:
     assert shown <= beyond_noise and not shown & (within_noise - beyond_noise)
 
 
-def test_the_workbook_written_again_has_the_futures(found: MonteCarlo, tmp_path: Path) -> None:
+def test_an_exported_workbook_contains_the_futures(found: MonteCarlo, tmp_path: Path) -> None:
     again = tmp_path / "again.xlsx"
     written = CliRunner().invoke(group, ["export", str(found.folder), "--format", "xlsx", "-o", str(again)])
     assert written.exit_code == 0, written.output
@@ -330,7 +336,9 @@ def test_the_workbook_written_again_has_the_futures(found: MonteCarlo, tmp_path:
     assert openpyxl.load_workbook(again)["Uncertainty"].sheet_state == "visible"
 
 
-def test_a_plan_that_misses_its_target_says_so_everywhere(small: Callable[..., Scenario], tmp_path: Path) -> None:
+def test_a_missed_target_is_reported_in_the_workbook_and_in_the_summary(
+    small: Callable[..., Scenario], tmp_path: Path
+) -> None:
     target = {"objective": "min_cost", "budget.total_mn": None, "targets.cumulative_avoided_kt": 2_000}
     run = montecarlo(small({**target, "calibration.use": "median"}), draws=20, seed=1, jobs=1, out=tmp_path / "run")
     broken = run.uncertainty.futures["fixed_violations"].str.contains("target")
@@ -341,14 +349,14 @@ def test_a_plan_that_misses_its_target_says_so_everywhere(small: Callable[..., S
     assert any(expected in str(cell.value) for row in sheet.iter_rows() for cell in row)
     shown = CliRunner().invoke(group, ["show", str(run.folder)]).output
     assert expected in " ".join(shown.split())
-    # Constraints that are met in some futures leave no key in their rows.
+    # Rows of futures in which a constraint holds have no key for it; the export accepts them.
     exported = CliRunner().invoke(group, ["export", str(run.folder), "--format", "csv", "-o", str(tmp_path / "x.csv")])
     assert exported.exit_code == 0, exported.output
     verified = CliRunner().invoke(group, ["verify", str(run.folder)])
     assert isinstance(verified.exception, InputError) and str(run.folder / "plan") in str(verified.exception)
 
 
-def test_an_input_without_effect_explains_nothing() -> None:
+def test_an_input_without_effect_explains_no_variance() -> None:
     n = 2_000
     rng = np.random.default_rng(2)
     table = pd.DataFrame({"a": rng.random(n), "b": rng.random(n)})

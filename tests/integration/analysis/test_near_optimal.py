@@ -27,13 +27,13 @@ pytestmark = pytest.mark.slow
 
 Solved = Callable[..., Plan]
 KEY = RunKey("a" * 64, "hebei-near-optimal")
-# So short that pipes cost next to nothing.
+# So short that pipe costs are negligible.
 SHORT = {"length_km": 1e-6}
 REQUEST = {"targets.captured_ktpa": 1_000, "transport.corridors": "all"}
 
 
-def by_hand(solved: Solved, plants: dict[str, Any], **changes: Any) -> Alternatives:
-    """Within 1 % of the least cost of 1,000 kt/y; capital is a tenth a year."""
+def alternatives_of(solved: Solved, plants: dict[str, Any], **changes: Any) -> Alternatives:
+    """Alternatives within 1 % of the least cost of capturing 1,000 kt/y; the capital recovery factor is 0.1."""
     links = {f"{plant}-S": SHORT for plant in plants}
     plan = solved({**REQUEST, **changes}, plants=plants, sites={"S": {}}, links=links)
     return near_optimal(plan, time_limit_s=60)
@@ -45,7 +45,7 @@ def standings(found: Alternatives) -> dict[str, str]:
 
 def test_two_plants_together_can_replace_one(hand_solved: Solved) -> None:
     # A alone costs 10; B and C together 5.01 + 5.015 = 10.025, a quarter of a percent more; D costs twice as much.
-    found = by_hand(
+    found = alternatives_of(
         hand_solved,
         {
             "A": {"co2_ktpa": 1_000, "capture_capex_mn": 100},
@@ -62,14 +62,14 @@ def test_two_plants_together_can_replace_one(hand_solved: Solved) -> None:
     assert exchange["text"] == "B and C together can replace A"
     assert exchange["objective"] == pytest.approx(10.025, rel=1e-6)
     assert exchange["short_share"] == pytest.approx(0.0025, rel=1e-3)
-    # The plan that differs most is the one that shares no plant with it.
+    # The most different plan shares no plant with the optimum.
     first = found.plans.iloc[1]
     assert (first["plants"], first["n_differing"], first["is_proven"]) == ("B C", 3, True)
 
 
-def test_a_plant_is_needed_where_leaving_it_out_costs_more_than_the_share(hand_solved: Solved) -> None:
-    # Without A, C must be taken at 60: 5.01 + 6 = 11.01, a tenth more. With A, nobody else is of use.
-    found = by_hand(
+def test_a_plant_is_needed_if_excluding_it_costs_more_than_the_tolerance(hand_solved: Solved) -> None:
+    # Without A, C must be retrofitted: 5.01 + 6 = 11.01, a tenth more. With A, no other plant is needed.
+    found = alternatives_of(
         hand_solved,
         {
             "A": {"co2_ktpa": 1_000, "capture_capex_mn": 100},
@@ -84,8 +84,8 @@ def test_a_plant_is_needed_where_leaving_it_out_costs_more_than_the_share(hand_s
 
 
 def test_continuous_decisions_give_a_range_for_each_plant(hand_solved: Solved) -> None:
-    # A tonne of B costs 5 % more than one of A, so that a hundredth of the cost swaps a fifth of the tonnes.
-    found = by_hand(
+    # A tonne of B costs 5 % more than one of A, so that 1 % of the cost exchanges a fifth of the tonnes.
+    found = alternatives_of(
         hand_solved,
         {
             "A": {"co2_ktpa": 1_000, "capture_capex_mn": 100},
@@ -95,11 +95,11 @@ def test_continuous_decisions_give_a_range_for_each_plant(hand_solved: Solved) -
         **{"capture.decisions": "continuous"},
     )
     ranges = found.ranges.set_index("plant")
-    rate = ranges.at["A", "max_share"]  # the capture rate: what can be captured is delivered at that share
+    rate = ranges.at["A", "max_share"]  # the capture rate
     assert ranges.loc[["A", "B"], "min_ktpa"].tolist() == pytest.approx([800, 0], rel=1e-5, abs=1e-3)
     assert ranges.at["B", "max_ktpa"] == pytest.approx(200, rel=1e-5)
     assert ranges.at["A", "min_share"] == pytest.approx(0.8 * rate, rel=1e-5)
-    # 9 % of a tonne's cost above: 1 % of the cost is worth 1/90 of ... the dearest plant, at ten times the price.
+    # A tonne of C costs ten times one of A, so that 1 % of the cost exchanges 1/9 of 1 % of the tonnes.
     assert ranges.at["C", "max_ktpa"] == pytest.approx(1_000 * 0.01 / 9, rel=1e-5)
     assert ranges["standing"].tolist() == [NEEDED, SWAPPABLE, SWAPPABLE]
 
@@ -109,7 +109,7 @@ def found(solved: Solved) -> Alternatives:
     return near_optimal(solved({"budget.total_mn": 3_500}), within_share=0.1, n_plans=4, time_limit_s=60)
 
 
-def test_every_alternative_is_feasible_and_within_the_share(solved: Solved, found: Alternatives) -> None:
+def test_every_alternative_is_feasible_and_within_the_tolerance(solved: Solved, found: Alternatives) -> None:
     reference = reference_of(solved({"budget.total_mn": 3_500}))
     assert len(found.plans) == len(found.points) > 1
     for x, row in zip(found.points, found.plans.to_dict("records"), strict=True):
@@ -118,7 +118,7 @@ def test_every_alternative_is_feasible_and_within_the_share(solved: Solved, foun
         assert row["objective"] >= 0.9 * reference.value * (1 - 1e-9)
         assert row["objective"] <= reference.bound * (1 + 1e-9)
     assert found.plans["plants"].is_unique
-    # Each of those that differ most is nearer to those before it than the one made before it was.
+    # The distance of each most different plan is at most that of the previous one.
     difference = found.plans.loc[found.plans["how"] == "most different", "distance"].tolist()
     assert difference == sorted(difference, reverse=True)
 
@@ -129,25 +129,25 @@ def test_standings_agree_with_plans_with_fixed_decisions(solved: Solved, found: 
     for row in found.plants.to_dict("records"):
         assert row["is_proven"]
         key = "plants.exclude" if row["is_in_plan"] else "plants.require"
-        locked = solved({"budget.total_mn": 3_500, key: [row["plant"]]}).objective.value
-        assert (locked >= 0.9 * value) == (row["standing"] == SWAPPABLE), row
+        fixed = solved({"budget.total_mn": 3_500, key: [row["plant"]]}).objective.value
+        assert (fixed >= 0.9 * value) == (row["standing"] == SWAPPABLE), row
         if row["standing"] != SWAPPABLE and np.isfinite(row["lost_share"]):
-            assert row["lost_share"] <= (value - locked) / value + 1e-6
+            assert row["lost_share"] <= (value - fixed) / value + 1e-6
 
 
 def test_pipes_keep_to_the_corridors_of_the_plan_by_default(hand_solved: Solved) -> None:
     plants = {"A": {"co2_ktpa": 1_000, "capture_capex_mn": 100}, "B": {"co2_ktpa": 1_000, "capture_capex_mn": 100.1}}
     links = {f"{plant}-S": SHORT for plant in plants}
     plan = hand_solved({"targets.captured_ktpa": 1_000}, plants=plants, sites={"S": {}}, links=links)
-    # A network as small as this is searched over all links.
+    # A network of this size is searched over all links.
     assert plan.corridors == ("A-S", "B-S")
     plan = replace(plan, corridors=("A-S",))
     assert standings(near_optimal(plan)) == {"A": NEEDED, "B": NEVER}
     assert standings(near_optimal(plan, all_links=True)) == {"A": SWAPPABLE, "B": SWAPPABLE}
 
 
-def test_an_exhausted_search_has_every_set_of_plants(hand_solved: Solved) -> None:
-    # Any two of four alike plants, so that six sets are equally good.
+def test_an_exhausted_search_finds_every_set_of_plants(hand_solved: Solved) -> None:
+    # Any two of four identical plants suffice, so six sets are equally good.
     plants = {name: {"co2_ktpa": 500, "capture_capex_mn": 50} for name in "ABCD"}
     links = {f"{plant}-S": SHORT for plant in plants}
     plan = hand_solved(REQUEST, plants=plants, sites={"S": {}}, links=links)
@@ -157,7 +157,7 @@ def test_an_exhausted_search_has_every_set_of_plants(hand_solved: Solved) -> Non
     assert {" ".join(pair) for pair in combinations("ABCD", 2)} <= sets
 
 
-def test_exchanges_as_text() -> None:
+def test_exchanges_are_described_in_words() -> None:
     assert exchange_text(["B", "C"], ["A"]) == "B and C together can replace A"
     assert exchange_text(["B"], ["A", "C", "D"]) == "B can replace A, C and D"
     assert exchange_text([], ["A"]) == "A can be left out without a replacement"
@@ -190,17 +190,17 @@ def test_a_folder_is_reused_for_the_same_request_only(found: Alternatives, tmp_p
 
 
 @pytest.mark.slow
-def test_a_run_folder_is_read_as_it_is(solved: Solved, tmp_path: Path) -> None:
+def test_the_command_analyses_a_run_folder_and_reuses_its_result(solved: Solved, tmp_path: Path) -> None:
     run = solved({"budget.total_mn": 3_500}).to_folder(tmp_path / "run")
     out = tmp_path / "out"
-    words = ["near-optimal", str(run), "--within", "0.1", "--n", "2", "--json", "--out", str(out)]
-    result = CliRunner().invoke(group, words, catch_exceptions=False, standalone_mode=False)
+    args = ["near-optimal", str(run), "--within", "0.1", "--n", "2", "--json", "--out", str(out)]
+    result = CliRunner().invoke(group, args, catch_exceptions=False, standalone_mode=False)
     document = json.loads(result.stdout)
     assert result.return_value == 0
     assert document["schema"] == "ccs-model/near-optimal/2"
     assert document["objective"] == pytest.approx(solved({"budget.total_mn": 3_500}).objective.value)
-    message = [*words[:-3], "--out", str(out)]
-    again = CliRunner().invoke(group, message, catch_exceptions=False, standalone_mode=False)
+    without_json = [*args[:-3], "--out", str(out)]
+    again = CliRunner().invoke(group, without_json, catch_exceptions=False, standalone_mode=False)
     assert "In every near-optimal plan: " in again.stdout
 
 

@@ -1,4 +1,4 @@
-"""Best options of the pilot zones beside published costs: plausibility, and the reasons where they lie outside."""
+"""Capture costs of the best options in the pilot zones, compared with published costs."""
 
 import pytest
 
@@ -27,12 +27,12 @@ def best(zones):
     return best_options(zones).set_index("plant")
 
 
-def test_mills_lie_at_the_low_end_or_below_it_by_what_is_known(inputs, best):
+def test_capture_costs_of_steel_mills_are_near_or_within_the_published_range(inputs, best):
     steel = covering_range(published_ranges(inputs), "steel", "flue_gas", "")
     for plant in MILLS:
         cost = best.at[plant, "capture_cost_per_t"]
         assert 0.8 * steel.low_per_t < cost < steel.high_per_t
-        # Published works take gas of about 20 % and trains of 0.18 to 0.5 Mt/y with plain amine.
+        # Published projects treat gas of about 20 % CO2 in trains of 0.18 to 0.5 Mt/y with plain amine.
         assert best.at[plant, "co2_share"] > 0.2
         assert best.at[plant, "small_train_factor"] == 1.0
         assert best.at[plant, "technology"] == "advanced_amine"
@@ -47,19 +47,19 @@ def test_plain_amine_at_the_same_mills_costs_more(zones, best):
         assert amine["avoidance_cost_per_t"].min() > best.at[plant, "avoidance_cost_per_t"]
 
 
-def test_pure_vents_lie_at_the_low_end_or_below_it(inputs, best):
+def test_capture_costs_of_pure_vents_are_near_or_within_the_published_range(inputs, best):
     pure = covering_range(published_ranges(inputs), "chemicals", "product_grade", "coal")
     for plant in VENTS:
         cost = best.at[plant, "capture_cost_per_t"]
         assert 0.8 * pure.low_per_t < cost < pure.high_per_t
-        # Qilu–Shengli's 194 CNY/t are of purified liquid; this is drying and compression alone.
+        # The 194 CNY/t of Qilu–Shengli are for purified liquid; this is drying and compression only.
         assert best.at[plant, "technology"] == "compression"
 
 
-def test_liangs_mill_avoids_more_of_what_it_captures(best):
-    # Liang et al.: 0.36 of 0.45 Mt avoided, 69 USD a tonne, 12 % a year; 7.12 CNY a dollar in 2024.
+def test_avoidance_cost_of_steel_mills_is_below_liang_et_al_at_their_avoided_share(best):
+    # Liang et al.: 0.36 of 0.45 Mt avoided, 69 USD/t, 12 % a year; 7.12 CNY/USD in 2024.
     for plant in MILLS:
         avoided = best.at[plant, "avoided_at_full_load_ktpa"] / best.at[plant, "captured_at_full_load_ktpa"]
-        at_theirs = best.at[plant, "avoidance_cost_per_t"] * avoided / 0.80
+        at_their_share = best.at[plant, "avoidance_cost_per_t"] * avoided / 0.80
         assert avoided == pytest.approx(0.63, abs=0.05)
-        assert at_theirs < 69 * 7.12 * 1.05
+        assert at_their_share < 69 * 7.12 * 1.05

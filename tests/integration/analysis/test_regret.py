@@ -22,9 +22,9 @@ from tests import hand_network as network
 
 pytestmark = pytest.mark.slow
 
-Posed = Callable[..., Problem]
+ProblemBuilder = Callable[..., Problem]
 SHORT = {"length_km": 1e-6}
-# A costs 100 to build and 5 a tonne, B 20 and 14: cheap capital is A's, dear capital B's.
+# A costs 100 to build and 5 per tonne, B 20 and 14: A is better at a low capital recovery factor, B at a high one.
 PLANTS = {
     "A": {"co2_ktpa": 1_000, "capture_capex_mn": 100, "capture_cost_per_t": 5},
     "B": {"co2_ktpa": 1_000, "capture_capex_mn": 20, "capture_cost_per_t": 14},
@@ -33,7 +33,7 @@ RECOVERY = (0.05, 0.1, 0.2)
 
 
 def futures(
-    problem_of: Posed, changes: list[dict[str, Any]], shares: tuple[float, ...], plants: Any = PLANTS
+    problem_of: ProblemBuilder, changes: list[dict[str, Any]], shares: tuple[float, ...], plants: Any = PLANTS
 ) -> list[Future]:
     requested = {"targets.captured_ktpa": 1_000, "transport.corridors": "all"}
     links = {f"{plant}-S": SHORT for plant in plants}
@@ -44,12 +44,12 @@ def futures(
 
 
 @pytest.fixture(scope="module")
-def found(hand_problem: Posed) -> Regret:
+def found(hand_problem: ProblemBuilder) -> Regret:
     changes = [{"capital_recovery_share": each} for each in RECOVERY]
     return regret_of(futures(hand_problem, changes, (0.5, 0.25, 0.25)))
 
 
-def test_the_table_equals_the_one_computed_by_hand(found: Regret) -> None:
+def test_the_regret_table_matches_the_hand_calculation(found: Regret) -> None:
     # A costs 10, 15 and 25, B 15, 16 and 18; the plans of the first two futures are A.
     assert found.futures["objective"].tolist() == pytest.approx([10, 15, 18], rel=1e-5)
     np.testing.assert_allclose(found.matrix(), [[0, 0, 7], [0, 0, 7], [5, 1, 0]], rtol=1e-5, atol=1e-4)
@@ -69,8 +69,8 @@ def test_regret_is_not_negative_and_each_future_has_a_plan_with_none(found: Regr
 
 
 @pytest.mark.slow
-def test_a_plan_that_is_infeasible_in_a_future_is_marked_and_not_chosen(hand_problem: Posed) -> None:
-    # A static budget is money a year: of 20, dear capital leaves 25 for A out; B costs 18.
+def test_a_plan_that_is_infeasible_in_a_future_is_marked_and_not_chosen(hand_problem: ProblemBuilder) -> None:
+    # A static budget is per year: at the high capital recovery factor, A costs 25, above the budget of 20; B costs 18.
     changes = [
         {"capital_recovery_share": 0.05, "budget.total_mn": 16.0},
         {"capital_recovery_share": 0.2, "budget.total_mn": 20.0},
@@ -85,10 +85,10 @@ def test_a_plan_that_is_infeasible_in_a_future_is_marked_and_not_chosen(hand_pro
 
 
 @pytest.mark.parametrize("pipe_costs", ["dea", "as_built"])
-def test_a_plan_of_a_larger_budget_is_over_a_smaller_one_on_a_shared_network(
-    hand_problem: Posed, pipe_costs: str
+def test_the_plan_of_a_larger_budget_exceeds_a_smaller_budget_on_a_shared_network(
+    hand_problem: ProblemBuilder, pipe_costs: str
 ) -> None:
-    # A small budget bounds the wells that are of use; a plan with more of them is over the budget all the same.
+    # A small budget limits the candidate wells; a plan with more wells is still evaluated as over the budget.
     staged = {
         "objective": "max_abatement", "years": [2026, 2031], "capital_recovery_share": None,
         "transport.pipe_costs": pipe_costs,
@@ -104,7 +104,7 @@ def test_a_plan_of_a_larger_budget_is_over_a_smaller_one_on_a_shared_network(
     assert state["state"] == OVER_BUDGET and state["excess_mn"] > 0
 
 
-def test_a_plan_for_less_misses_the_target_for_more(hand_problem: Posed) -> None:
+def test_the_plan_of_a_lower_target_misses_a_higher_target(hand_problem: ProblemBuilder) -> None:
     changes = [{"targets.captured_ktpa": 1_000}, {"targets.captured_ktpa": 1_500}]
     found = regret_of(futures(hand_problem, changes, (0.5, 0.5)))
     states = found.regrets.set_index(["plan", "future"])["state"]
@@ -114,32 +114,34 @@ def test_a_plan_for_less_misses_the_target_for_more(hand_problem: Posed) -> None
 
 
 @pytest.mark.parametrize("changes", [{"budget.total_mn": 400}, {"budget.total_mn": "400"}, [400, 900], "budget"])
-def test_changes_are_a_list_of_mappings_or_lists_by_key(changes: Any, small: Callable[..., Scenario]) -> None:
+def test_changes_of_an_invalid_type_are_an_input_error(changes: Any, small: Callable[..., Scenario]) -> None:
     for analysis in (ccs.regret, ccs.sweep):
         with pytest.raises(InputError, match=r"^changes: .*expected a list of mappings, or lists of values by key"):
             analysis(small(), changes)
 
 
-def test_values_by_key_are_all_combinations(one_vent: dict[str, Any], small: Callable[..., Scenario]) -> None:
+def test_values_by_key_give_the_same_regrets_as_a_list_of_changes(
+    one_vent: dict[str, Any], small: Callable[..., Scenario]
+) -> None:
     scenario = small(one_vent)
-    of_keys = ccs.regret(scenario, {"budget.total_mn": [100, 900]})
+    by_key = ccs.regret(scenario, {"budget.total_mn": [100, 900]})
     listed = ccs.regret(scenario, [{"budget.total_mn": 100}, {"budget.total_mn": 900}])
-    assert list(of_keys.futures["name"]) == ["budget.total_mn = 100", "budget.total_mn = 900"]
-    assert of_keys.regrets.equals(listed.regrets)
+    assert list(by_key.futures["name"]) == ["budget.total_mn = 100", "budget.total_mn = 900"]
+    assert by_key.regrets.equals(listed.regrets)
 
 
 def test_errors_name_the_parameter(small: Callable[..., Scenario]) -> None:
-    for words, call in {
+    for error, call in {
         "changes: 1 future": lambda: ccs.regret(small(), [{}]),
         "probabilities: '1, 1'": lambda: ccs.regret(small(), [{}, {}], probabilities=[1.0, 1.0]),
         "n_points: 1 points": lambda: ccs.frontier(small(), n_points=1),
         "draws: 0 futures": lambda: ccs.montecarlo(small(), draws=0),
     }.items():
-        with pytest.raises(InputError, match=f"^{words}"):
+        with pytest.raises(InputError, match=f"^{error}"):
             call()
 
 
-def test_probabilities_sum_to_one() -> None:
+def test_probabilities_are_equal_by_default_and_must_sum_to_one() -> None:
     assert shares_of(None, 4) == (0.25,) * 4
     with pytest.raises(InputError, match="not the probabilities"):
         shares_of([0.5, 0.6], 2)
@@ -157,8 +159,8 @@ def test_the_command_writes_its_tables(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     out = tmp_path / "out"
-    words = ["regret", str(scenario), "--set", "budget.total_mn=600,900", "--out", str(out)]
-    result = CliRunner().invoke(group, [*words, "--json"], catch_exceptions=False, standalone_mode=False)
+    args = ["regret", str(scenario), "--set", "budget.total_mn=600,900", "--out", str(out)]
+    result = CliRunner().invoke(group, [*args, "--json"], catch_exceptions=False, standalone_mode=False)
     document = json.loads(result.stdout)
     assert [row["state"] for row in document["regrets"]] == [KEPT, KEPT, OVER_BUDGET, KEPT]
     first = {path.name: path.read_bytes() for path in out.rglob("*") if path.is_file()}
@@ -171,6 +173,6 @@ def test_the_command_writes_its_tables(tmp_path: Path) -> None:
         "plants.csv",
         "futures.csv",
     }
-    again = CliRunner().invoke(group, [*words, "--force"], catch_exceptions=False, standalone_mode=False)
+    again = CliRunner().invoke(group, [*args, "--force"], catch_exceptions=False, standalone_mode=False)
     assert "Minimax regret: the plan for budget.total_mn = 600" in again.stdout
     assert {path.name: path.read_bytes() for path in out.rglob("*") if path.is_file()} == first

@@ -1,4 +1,4 @@
-"""Reading run folders: invalid ones, and the names of plants."""
+"""Reading run folders, looking up plants by name, and explaining single plants."""
 
 import json
 from dataclasses import replace
@@ -33,7 +33,7 @@ def test_a_folder_that_is_not_a_run_is_invalid_input(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_run_of_other_tables_is_rejected(small_plan, tmp_path):
+def test_a_run_whose_tables_have_changed_is_rejected(small_plan, tmp_path):
     folder = small_plan.to_folder(tmp_path / "run")
     path = folder / "manifest.json"
     manifest = json.loads(path.read_text(encoding="utf-8"))
@@ -57,7 +57,7 @@ def test_a_plant_is_named_by_id_or_by_a_unique_name(small_plan):
         assert plant_of(problem, text) == row["plant"]
 
 
-def test_accents_decide_only_between_plants_that_differ_in_them(small_plan):
+def test_accents_matter_only_between_names_that_differ_in_accents(small_plan):
     plants = small_plan.problem.plants.copy()
     plants.loc[plants.index[:3], "name"] = ["Gijón Works", "Léon", "Leon"]
     problem = replace(small_plan.problem, plants=plants)
@@ -108,7 +108,7 @@ def test_a_plant_that_is_not_selected_gets_the_changes_that_would_select_it(solv
     assert low is None or 0.0 <= low < high <= 1.0
 
 
-def test_nothing_is_solved_when_there_is_no_time(folder, small_plan):
+def test_an_explanation_with_a_time_limit_of_0_has_no_changes(folder, small_plan):
     assert explain(folder, small_plan.retrofits["plant"].iloc[0], time_limit_s=0.0).changes == ()
 
 

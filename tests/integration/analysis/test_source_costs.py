@@ -1,4 +1,4 @@
-"""Plants of other sectors beside published cases: tonnes, and cost of capture on the terms of the document."""
+"""Plants of other sectors, compared with published cases: captured tonnes and capture costs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def chinese(tmp_path_factory: pytest.TempPathFactory) -> ccs.Problem:
 
 @pytest.fixture(scope="module")
 def american(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
-    """Best options at the nameplates of NETL 2022, at its capital charge of about 5.6 % of overnight cost."""
+    """Full-size options at the nameplates of NETL 2022, with its capital charge of about 5.6 % of overnight cost."""
     folder = tmp_path_factory.mktemp("us")
     for name, raw in pack_files(pack_of("United States", ()), "us", ()).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -78,45 +78,45 @@ NETL = {"C1": ("", 63.8), "H1": ("hydrogen_process_gas", 56.6), "P1": ("recovery
 
 
 @pytest.mark.parametrize("plant", NETL)
-def test_amine_costs_what_netl_finds_within_a_quarter(american: pd.DataFrame, plant: str) -> None:
+def test_capture_cost_of_amine_is_within_25_percent_of_netl(american: pd.DataFrame, plant: str) -> None:
     stream, published = NETL[plant]
     found = [in_usd_2018(american, plant, technology, stream) for technology in ("amine", "advanced_amine")]
     assert min(found) == pytest.approx(published, rel=0.25)
 
 
 @pytest.mark.parametrize(("plant", "captured"), [("O1", 103.276), ("N1", 121.586), ("H1", 309.545)])
-def test_the_vents_capture_the_tonnes_of_netl(american: pd.DataFrame, plant: str, captured: float) -> None:
+def test_captured_tonnes_of_vents_match_netl(american: pd.DataFrame, plant: str, captured: float) -> None:
     rows = american[american["plant"] == plant]
     rows = rows[rows["stream"] != "reformer_flue_gas"]
     assert rows["nameplate_ktpa"].max() == pytest.approx(captured, rel=0.02)
 
 
-def test_vents_at_chinese_capital_cost_less_than_at_netls(american: pd.DataFrame) -> None:
-    # 26.0 and 32.0 USD/t printed; the pack has no American capital of compression.
+def test_vents_at_chinese_capital_costs_are_cheaper_than_in_netl(american: pd.DataFrame) -> None:
+    # NETL prints 26.0 and 32.0 USD/t; the country pack has no American capital cost of compression.
     assert 0.35 * 26.0 < in_usd_2018(american, "O1", "compression") < 26.0
     assert 0.35 * 32.0 < in_usd_2018(american, "N1", "compression") < 32.0
 
 
-def test_chinese_works_lie_in_the_published_ranges(chinese: ccs.Problem) -> None:
+def test_capture_costs_of_chinese_plants_lie_in_the_published_ranges(chinese: ccs.Problem) -> None:
     best = best_options(chinese).set_index("plant")["capture_cost_per_t"]
     for sector, plant in (("cement", "C1"), ("coal_power", "K1")):
         published = covering_range(published_ranges(chinese.inputs), sector, "flue_gas", "")
         assert published is not None and published.low_per_t < best[plant] < published.high_per_t
 
 
-def test_a_kiln_captures_what_the_danish_catalogue_has(chinese: ccs.Problem) -> None:
-    # 152 t/h of CO2 out of a kiln of 4,500 t of clinker a day, at a capture rate of 90 %.
+def test_captured_co2_of_a_kiln_matches_the_danish_catalogue(chinese: ccs.Problem) -> None:
+    # 152 t/h of CO2 from a kiln of 4,500 t of clinker per day, at a capture rate of 90 %.
     (kiln,) = chinese.streams.loc[chinese.streams["plant"] == "C1", "co2_ktpa"]
     per_t = kiln * 0.9 / (1000 * 0.85)
     assert per_t == pytest.approx(152 * 24 / 4500, rel=0.05)
 
 
-def test_a_power_station_emits_a_little_more_than_the_fossil_mean(chinese: ccs.Problem) -> None:
+def test_the_emission_factor_of_a_coal_power_station_is_near_the_fossil_mean(chinese: ccs.Problem) -> None:
     (boiler,) = chinese.streams.loc[chinese.streams["plant"] == "K1", "co2_ktpa"]
     assert boiler / (660 * 8.76 * 0.53) == pytest.approx(0.8273, rel=0.03)  # t/MWh, China 2023
 
 
-def test_streams_sum_to_the_baseline_and_lose_what_energy_emits(chinese: ccs.Problem) -> None:
+def test_streams_sum_to_the_baseline_and_avoided_co2_excludes_energy_emissions(chinese: ccs.Problem) -> None:
     totals = chinese.streams.groupby("plant")["co2_ktpa"].sum()
     plants = chinese.plants.set_index("plant")
     assert plants["baseline_ktpa"].to_dict() == pytest.approx(totals.to_dict())
@@ -127,8 +127,8 @@ def test_streams_sum_to_the_baseline_and_lose_what_energy_emits(chinese: ccs.Pro
     assert share.between(0.58, 0.70).all()
 
 
-def test_a_path_of_the_data_folder(tmp_path: Path) -> None:
-    """Sources of the folder that `data:` names are read as `sources`, beside the shipped steel plants."""
+def test_sources_of_the_data_folder_are_read_beside_the_shipped_steel_plants(tmp_path: Path) -> None:
+    """The key `data` names a folder whose sources are the inventory `sources`."""
     (tmp_path / "my/plants").mkdir(parents=True)
     rows = ["C1,Cement,Hebei,Hebei south,38.2,114.4,operating,cement,1000,,,OWN,reported"]
     text = "\n".join([HEADER + ",reference,quality", *rows]) + "\n"

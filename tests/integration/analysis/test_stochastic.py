@@ -33,9 +33,9 @@ from ccs_model.model.build_model import Outlook
 from ccs_model.problem import Problem
 from ccs_model.scenario import Scenario
 
-Posed = Callable[..., Problem]
+ProblemBuilder = Callable[..., Problem]
 SHORT = {"length_km": 1e-6}
-# A thousand tonnes a year cost 10 a year to build for, whatever the plant; what is missed costs its price.
+# Capacity for 1,000 kt/y costs 10 a year at every plant; a shortfall costs its price.
 PLANTS = {
     "A": {"co2_ktpa": 1_000, "capture_capex_mn": 100},
     "B": {"co2_ktpa": 500, "capture_capex_mn": 50},
@@ -44,9 +44,9 @@ PLANTS = {
 STATIC = 2015
 
 
-def newsvendor(problem_of: Posed, missed_per_t: float, **outlook: Any) -> StochasticPlan:
-    """Targets of 1,000 or 2,000 kt/y, alike likely; all that is built is built before that is known."""
-    requested = {"targets.shortfall_per_t": missed_per_t, "transport.corridors": "all"}
+def newsvendor(problem_of: ProblemBuilder, shortfall_per_t: float, **outlook: Any) -> StochasticPlan:
+    """Targets of 1,000 or 2,000 kt/y, equally likely; all builds are first-stage decisions."""
+    requested = {"targets.shortfall_per_t": shortfall_per_t, "transport.corridors": "all"}
     links = {f"{plant}-S": SHORT for plant in PLANTS}
 
     def problem(target: float) -> Problem:
@@ -57,9 +57,9 @@ def newsvendor(problem_of: Posed, missed_per_t: float, **outlook: Any) -> Stocha
 
 
 @pytest.mark.slow
-def test_the_stochastic_plan_differs_from_the_plan_of_the_mean(hand_problem: Posed) -> None:
-    # A tonne missed costs 50: the mean plan builds 1,500 for 15 and misses 500 in half of all futures, 27.5 together;
-    # building 2,000 costs 20 in both. Knowing the future would cost 10 or 20.
+def test_values_of_the_stochastic_plan_match_the_hand_calculation(hand_problem: ProblemBuilder) -> None:
+    # At a shortfall price of 50, the plan of the mean builds 1,500 for 15 and misses 500 in half of the futures: 27.5.
+    # Building 2,000 costs 20 in both futures. With perfect information the cost is 10 or 20.
     found = newsvendor(hand_problem, 50)
     assert found.value(MEAN_PLAN) == pytest.approx(27.5, rel=1e-5)
     assert found.value(OBJECTIVE_ROW) == found.value(HEDGED) == pytest.approx(20, rel=1e-5)
@@ -71,29 +71,29 @@ def test_the_stochastic_plan_differs_from_the_plan_of_the_mean(hand_problem: Pos
 
 
 @pytest.mark.slow
-def test_the_tail_has_the_weight_of_the_scenario(hand_problem: Posed) -> None:
-    # A tonne missed costs 15: building 1,000 costs 10 or 25, the mean 17.5; building 2,000 costs 20 in both.
+def test_the_cvar_weight_shifts_the_plan_from_the_mean_to_the_tail(hand_problem: ProblemBuilder) -> None:
+    # At a shortfall price of 15, building 1,000 costs 10 or 25, on average 17.5; building 2,000 costs 20 in both.
     mean = newsvendor(hand_problem, 15, cvar_share=0.5, weight=0.0)
     assert [mean.value(name) for name in (OBJECTIVE_ROW, HEDGED, TAIL)] == pytest.approx([17.5, 17.5, 25], rel=1e-5)
     tail = newsvendor(hand_problem, 15, cvar_share=0.5, weight=1.0)
     assert [tail.value(name) for name in (OBJECTIVE_ROW, HEDGED, TAIL)] == pytest.approx([20, 20, 20], rel=1e-5)
     assert tail.value(TAIL) <= mean.value(TAIL) and tail.value(HEDGED) >= mean.value(HEDGED)
-    # A tail of all futures is their mean.
-    whole = newsvendor(hand_problem, 15, cvar_share=0.0, weight=1.0)
-    assert [whole.value(name) for name in (OBJECTIVE_ROW, HEDGED, TAIL)] == pytest.approx([17.5, 17.5, 17.5], rel=1e-5)
-    # Where they weigh alike: 0.5 × 17.5 + 0.5 × 25 = 21.25 is worse than 20.
+    # The tail of all futures is their mean.
+    full = newsvendor(hand_problem, 15, cvar_share=0.0, weight=1.0)
+    assert [full.value(name) for name in (OBJECTIVE_ROW, HEDGED, TAIL)] == pytest.approx([17.5, 17.5, 17.5], rel=1e-5)
+    # With equal weights, 0.5 × 17.5 + 0.5 × 25 = 21.25 is worse than 20.
     half = newsvendor(hand_problem, 15, cvar_share=0.5, weight=0.5)
     assert half.value(OBJECTIVE_ROW) == pytest.approx(20, rel=1e-5)
 
 
-def test_a_mean_and_a_tail_by_hand() -> None:
+def test_mean_and_cvar_match_the_hand_calculation() -> None:
     outlook = Outlook((0.5, 0.3, 0.15, 0.05), (2026,), 0.9, 0.25)
     # The worst tenth: 5 % at 40 and 5 of the 15 % at 60.
     found = risk_measures([100.0, 80.0, 60.0, 40.0], outlook, 1.0)
     assert found.mean == pytest.approx(50 + 24 + 9 + 2)
     assert (found.tail, found.at_risk, found.worst) == pytest.approx((50, 60, 40))
     assert found.objective == pytest.approx(0.75 * 85 + 0.25 * 50)
-    # Of costs the dearest are the tail.
+    # For costs, the most expensive futures are the tail.
     assert risk_measures([100.0, 80.0, 60.0, 40.0], outlook, -1.0).tail == pytest.approx(100)
 
 
@@ -103,14 +103,14 @@ def two_periods(small: Callable[..., Scenario], *changes: dict[str, Any]) -> Sce
 
 @pytest.mark.slow
 def test_equal_futures_give_the_deterministic_plan(small: Callable[..., Scenario]) -> None:
-    alike = {"budget.total_mn": 700}
-    scenario = two_periods(small, {"futures": {"one": {"changes": alike}, "two": {"changes": alike}}})
+    same = {"budget.total_mn": 700}
+    scenario = two_periods(small, {"futures": {"one": {"changes": same}, "two": {"changes": same}}})
     found = stochastic(scenario)
-    plan = ccs.optimize(two_periods(small, alike))
+    plan = ccs.optimize(two_periods(small, same))
     assert found.value(OBJECTIVE_ROW) == pytest.approx(plan.objective.value, rel=1e-9)
     assert found.value(VSS) == pytest.approx(0, abs=1e-6) and found.value(EVPI) == pytest.approx(0, abs=1e-6)
-    now = plan.retrofits[plan.retrofits["year"] == 2026]
-    assert set(found.plants["plant"]) == set(now["plant"])
+    first_stage = plan.retrofits[plan.retrofits["year"] == 2026]
+    assert set(found.plants["plant"]) == set(first_stage["plant"])
 
 
 BUDGETS = st.lists(st.floats(200, 1_500), min_size=2, max_size=3)
@@ -126,19 +126,21 @@ def test_vss_and_evpi_are_never_negative(
     requested = {"futures": futures, "risk": {"weight": weight, "cvar_share": 0.6}, "capture.decisions": kind}
     found = stochastic(two_periods(small, requested))
     assert found.value(EVPI) >= -1e-9 * found.value(PERFECT)
-    saved = found.value(VSS)
-    assert not saved < -1e-6 * found.value(OBJECTIVE_ROW)
+    vss = found.value(VSS)
+    assert not vss < -1e-6 * found.value(OBJECTIVE_ROW)
     assert found.about["objective"] <= found.about["bound"] * (1 + 1e-9) + 1e-6
     assert (found.futures["residual"] <= 1e-6).all()
     assert (found.futures["regret"] >= 0).all()
     # First-stage builds are the same in every future.
-    now = found.retrofits[found.retrofits["is_here_and_now"]]
-    by_future = {f: set(zip(rows["plant"], rows["technology"], strict=True)) for f, rows in now.groupby("future")}
+    first_stage = found.retrofits[found.retrofits["is_here_and_now"]]
+    by_future = {
+        f: set(zip(rows["plant"], rows["technology"], strict=True)) for f, rows in first_stage.groupby("future")
+    }
     assert len({frozenset(each) for each in by_future.values()}) <= 1
 
 
 @pytest.mark.slow
-def test_the_tail_is_never_worse_where_it_alone_counts(small: Callable[..., Scenario]) -> None:
+def test_a_cvar_weight_of_one_never_worsens_the_tail(small: Callable[..., Scenario]) -> None:
     futures = {"poor": {"changes": {"budget.total_mn": 300}}, "rich": {"changes": {"budget.total_mn": 1_100}}}
     mean, tail = (
         stochastic(two_periods(small, {"futures": futures, "risk": {"cvar_share": 0.5, "weight": weight}}))
@@ -149,7 +151,7 @@ def test_the_tail_is_never_worse_where_it_alone_counts(small: Callable[..., Scen
 
 
 @pytest.mark.slow
-def test_shared_pipes_are_built_for_all_futures(small: Callable[..., Scenario]) -> None:
+def test_the_stochastic_plan_on_a_shared_network_is_feasible_in_every_future(small: Callable[..., Scenario]) -> None:
     futures = {"poor": {"changes": {"budget.total_mn": 800}}, "rich": {"changes": {"budget.total_mn": 1_400}}}
     requested = {
         "transport.shared_trunklines": True, "storage.sites": ["Qinshui"], "solver.mip_gap": 0.1,
@@ -161,8 +163,8 @@ def test_shared_pipes_are_built_for_all_futures(small: Callable[..., Scenario]) 
 
 
 @pytest.mark.slow
-def test_no_plan_of_a_future_that_all_can_keep_is_better(small: Callable[..., Scenario]) -> None:
-    """Futures without a mean give no plan of it, and the futures' own plans are first stages all the same."""
+def test_the_stochastic_plan_is_no_worse_than_any_plan_of_a_single_future(small: Callable[..., Scenario]) -> None:
+    """Futures without a mean have no plan of the mean; the plans of single futures are still candidate first stages."""
     sites = {
         "transport.shared_trunklines": True, "storage.sites": ["Qinshui"], "solver.mip_gap": 0.02,
         "solver.effort": "quick",
@@ -179,12 +181,12 @@ def test_no_plan_of_a_future_that_all_can_keep_is_better(small: Callable[..., Sc
     assert found.value(EVPI) <= found.value(PERFECT) - expected.dropna().max() + 1e-6
 
 
-def test_the_mean_of_futures(small: Callable[..., Scenario]) -> None:
+def test_the_mean_of_futures_averages_numbers_and_is_none_for_other_values(small: Callable[..., Scenario]) -> None:
     base = small()
     price = "policy.carbon_price_per_t"
     mean = mean_changes(base, [{price: {2026: 60, 2031: 100}}, {price: {2026: 80, 2031: 300}}], (0.75, 0.25))
     assert mean == {price: {2026: 65, 2031: 150}}
-    # A future that leaves a key alone has the scenario's own.
+    # A key that a future does not change keeps the value of the scenario.
     assert mean_changes(base, [{"budget.total_mn": 500}, {}], (0.5, 0.5)) == {"budget.total_mn": 1_250}
     assert mean_changes(base, [{"storage.sites": ("Ordos",)}, {}], (0.5, 0.5)) is None
     # The name of a fund may have a dot.
@@ -194,7 +196,7 @@ def test_the_mean_of_futures(small: Callable[..., Scenario]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    ("changes", "error"),
     [
         ({"futures": {"one": {"changes": {}}}}, "expected at least two futures, got one"),
         ({"futures": {"a": {"probability_share": 0.5}, "b": {"probability_share": 0.4}}}, "sum to 0.9"),
@@ -208,8 +210,8 @@ def test_the_mean_of_futures(small: Callable[..., Scenario]) -> None:
         ({"futures": {"a": {"changes": {"objective.most": 1}}, "b": {}}}, "has a value, not keys"),
     ],
 )
-def test_invalid_futures_are_input_errors(small: Callable[..., Scenario], changes: dict[str, Any], words: str) -> None:
-    with pytest.raises(InputError, match=words):
+def test_invalid_futures_are_input_errors(small: Callable[..., Scenario], changes: dict[str, Any], error: str) -> None:
+    with pytest.raises(InputError, match=error):
         small(changes)
 
 
@@ -235,7 +237,7 @@ def test_errors_of_futures_name_file_and_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_optimize_says_that_it_plans_for_no_future(small: Callable[..., Scenario]) -> None:
+def test_optimize_ignores_the_futures_and_warns(small: Callable[..., Scenario]) -> None:
     futures = {"poor": {"changes": {"budget.total_mn": 300}}, "rich": {}}
     plan = ccs.optimize(two_periods(small, {"futures": futures}))
     assert any("ccs-model stochastic" in each for each in plan.warnings)
@@ -253,8 +255,8 @@ def test_the_command_writes_its_tables(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     out = tmp_path / "out"
-    words = ["stochastic", str(scenario), "--out", str(out)]
-    result = CliRunner().invoke(group, [*words, "--json"], catch_exceptions=False, standalone_mode=False)
+    args = ["stochastic", str(scenario), "--out", str(out)]
+    result = CliRunner().invoke(group, [*args, "--json"], catch_exceptions=False, standalone_mode=False)
     document = json.loads(result.stdout)
     assert document["schema"] == "ccs-model/stochastic/2"
     assert [row["name"] for row in document["futures"]] == ["poor", "rich"]
@@ -265,12 +267,12 @@ def test_the_command_writes_its_tables(tmp_path: Path) -> None:
         "stochastic.json", "manifest.json", "stochastic.xlsx", "values.csv", "futures.csv", "plants.csv",
         "retrofits.csv",
     }  # fmt: skip
-    again = CliRunner().invoke(group, [*words, "--force"], catch_exceptions=False, standalone_mode=False)
+    again = CliRunner().invoke(group, [*args, "--force"], catch_exceptions=False, standalone_mode=False)
     assert "First stage (" in again.stdout
     assert {path.name: path.read_bytes() for path in out.rglob("*") if path.is_file()} == first
 
 
-def test_futures_of_different_objectives_are_input_errors(problem_of: Posed, one_vent: dict[str, Any]) -> None:
+def test_futures_of_different_objectives_are_input_errors(problem_of: ProblemBuilder, one_vent: dict[str, Any]) -> None:
     from ccs_model.analysis.regret import regret_of
 
     futures = [
@@ -283,7 +285,7 @@ def test_futures_of_different_objectives_are_input_errors(problem_of: Posed, one
         regret_of(futures)
 
 
-def test_futures_in_different_money_are_input_errors(problem_of: Posed, one_vent: dict[str, Any]) -> None:
+def test_futures_in_different_money_are_input_errors(problem_of: ProblemBuilder, one_vent: dict[str, Any]) -> None:
     from ccs_model.analysis.regret import regret_of
 
     futures = [
@@ -296,18 +298,21 @@ def test_futures_in_different_money_are_input_errors(problem_of: Posed, one_vent
         stochastic_plan_of(futures, Outlook((0.5, 0.5), (2026,)), None)
 
 
-def lonely(problem_of: Posed, target: float, cost: float = 10.0) -> Problem:
-    """Targets met by A (1,000 kt/y) alone."""
+def one_plant_problem(problem_of: ProblemBuilder, target: float, cost: float = 10.0) -> Problem:
+    """A problem whose only plant is A (1,000 kt/y)."""
     plants = {"A": {"co2_ktpa": 1_000, "capture_capex_mn": cost}}
     requested = {"targets.captured_ktpa": target, "transport.corridors": "all"}
     return problem_of(requested, plants=plants, sites={"S": {}}, links={"A-S": SHORT})
 
 
 @pytest.mark.slow
-def test_without_a_plan_of_the_mean_the_vss_is_unknown(hand_problem: Posed) -> None:
-    futures = [Future("low", lonely(hand_problem, 500), 0.5), Future("high", lonely(hand_problem, 1_000), 0.5)]
+def test_a_missing_plan_of_the_mean_has_no_value_and_is_explained(hand_problem: ProblemBuilder) -> None:
+    futures = [
+        Future("low", one_plant_problem(hand_problem, 500), 0.5),
+        Future("high", one_plant_problem(hand_problem, 1_000), 0.5),
+    ]
     outlook = Outlook((0.5, 0.5), (STATIC,))
-    for mean in (None, lonely(hand_problem, 1_500)):  # more than there is
+    for mean in (None, one_plant_problem(hand_problem, 1_500)):  # 1,500 kt/y are infeasible
         found = stochastic_plan_of(futures, outlook, mean)
         assert found.value(HEDGED) == pytest.approx(1, rel=1e-5)
         row = found.values.set_index("quantity").loc[MEAN_PLAN]
@@ -317,7 +322,7 @@ def test_without_a_plan_of_the_mean_the_vss_is_unknown(hand_problem: Posed) -> N
 
 
 @pytest.mark.slow
-def test_a_mean_plan_that_is_infeasible_in_a_future_is_named(hand_problem: Posed) -> None:
+def test_a_plan_of_the_mean_that_is_infeasible_in_a_future_is_reported(hand_problem: ProblemBuilder) -> None:
     plants = {"A": {"co2_ktpa": 500, "capture_capex_mn": 50}, "B": {"co2_ktpa": 500, "capture_capex_mn": 60}}
     links = {f"{plant}-S": SHORT for plant in plants}
 
@@ -325,7 +330,7 @@ def test_a_mean_plan_that_is_infeasible_in_a_future_is_named(hand_problem: Posed
         requested = {"targets.captured_ktpa": target, "transport.corridors": "all"}
         return hand_problem(requested, plants=plants, sites={"S": {}}, links=links)
 
-    # The mean asks for 500 kt/y, which A gives for 5; 1,000 in the second future need both, for 11.
+    # The mean target of 500 kt/y needs A, for 5; the 1,000 kt/y of the second future need both plants, for 11.
     futures = [Future("none", problem(0), 0.5), Future("all", problem(1_000), 0.5)]
     found = stochastic_plan_of(futures, Outlook((0.5, 0.5), (STATIC,)), problem(500))
     assert set(found.plants["plant"]) == {"A", "B"} and found.value(HEDGED) == pytest.approx(11, rel=1e-5)
@@ -334,14 +339,14 @@ def test_a_mean_plan_that_is_infeasible_in_a_future_is_named(hand_problem: Posed
 
 
 @pytest.mark.slow
-def test_futures_without_a_common_first_stage_are_infeasible(hand_problem: Posed) -> None:
+def test_futures_without_a_common_first_stage_are_infeasible(hand_problem: ProblemBuilder) -> None:
     plants = {"A": {"co2_ktpa": 500, "capture_capex_mn": 50}, "B": {"co2_ktpa": 500, "capture_capex_mn": 60}}
     links = {f"{plant}-S": SHORT for plant in plants}
 
-    def problem(must: str, never: str) -> Problem:
+    def problem(required: str, excluded: str) -> Problem:
         requested = {
-            "targets.captured_ktpa": 400, "transport.corridors": "all", "plants.require": [must],
-            "plants.exclude": [never],
+            "targets.captured_ktpa": 400, "transport.corridors": "all", "plants.require": [required],
+            "plants.exclude": [excluded],
         }  # fmt: skip
         return hand_problem(requested, plants=plants, sites={"S": {}}, links=links)
 

@@ -1,4 +1,4 @@
-"""A sweep: one table for any order, processes, shards or interruptions; invalid scenarios do not stop the others."""
+"""Sweeps: the same table for any processes, shards or interruptions; invalid scenarios do not stop the others."""
 
 import json
 import os
@@ -32,15 +32,15 @@ def scenario(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def swept(scenario, tmp_path_factory):
-    """Three budgets; half of the scenarios ask for a capacity that is none."""
+    """A sweep over three budgets; half of its scenarios have an invalid storage capacity."""
     return sweep(scenario, GRID, out=tmp_path_factory.mktemp("swept") / "one", jobs=2)
 
 
 def bytes_of(folder):
-    """Everything but clocks."""
+    """The bytes of all files except those with times."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    clocks = ("manifest.json", "solver.log")
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files if path.name not in clocks}
+    with_times = ("manifest.json", "solver.log")
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files if path.name not in with_times}
 
 
 def test_F64_an_invalid_scenario_does_not_stop_the_others(swept):
@@ -57,7 +57,7 @@ def test_F64_an_invalid_scenario_does_not_stop_the_others(swept):
     assert list(read["budget.total_mn"]) == [300, 300, 900, 900, 1500, 1500]
 
 
-def test_a_scenario_of_a_sweep_is_a_run_folder(swept):
+def test_run_folders_of_a_sweep_can_be_compared(swept):
     import ccs_model as ccs
 
     runs = [swept.folder / "runs" / name for name in swept.table["run"] if name]
@@ -71,23 +71,23 @@ def test_shards_and_another_number_of_processes_give_the_same_bytes(swept, scena
     assert not (tmp_path / "a" / "sweep.csv").exists()
     second = sweep(scenario, GRID, out=tmp_path / "b", shard=(2, 2), jobs=1)
     assert second.n_missing
-    whole = collect(tmp_path / "a", [tmp_path / "b"])
-    assert whole.n_missing == 0
+    merged = collect(tmp_path / "a", [tmp_path / "b"])
+    assert merged.n_missing == 0
     assert bytes_of(tmp_path / "a") == bytes_of(swept.folder)
 
 
 @pytest.mark.slow
 def test_shards_in_one_folder_run_every_scenario_in_any_order(scenario, tmp_path):
-    # Budgets of no money have the empty plan, so that a scenario takes no time. Shards 1, 3, 2 ran 1, 3 and nothing.
+    # Budgets near 0 give the empty plan, so each scenario is fast. Regression: shard 2, started last, ran nothing.
     grid, out = {"budget.total_mn": [0, 0.001, 0.002]}, tmp_path / "one"
     missing = [sweep(scenario, grid, out=out, shard=(i, 3), jobs=1).n_missing for i in (1, 3)]
     assert missing == [2, 1]
-    parts = ["sweep", "merge", str(out)]
-    assert answer_of(parts, tmp_path).code == 7
-    assert answer_of([*parts, "--partial"], tmp_path).code == 0
+    merge = ["sweep", "merge", str(out)]
+    assert answer_of(merge, tmp_path).code == 7
+    assert answer_of([*merge, "--partial"], tmp_path).code == 0
     last = sweep(scenario, grid, out=out, shard=(2, 3), jobs=1)
     assert (last.n_missing, list(last.table["scenario"])) == (0, [1, 2, 3])
-    assert answer_of(parts, tmp_path).code == 0
+    assert answer_of(merge, tmp_path).code == 0
 
 
 @pytest.mark.slow
@@ -119,9 +119,9 @@ def test_finished_runs_are_not_repeated(swept, scenario, tmp_path):
 def test_a_folder_with_a_temporary_file_of_an_interrupted_start_counts_as_empty(kind, tmp_path):
     from ccs_model.runs.run_writer import write_request
 
-    half = tmp_path / "out" / temporary_name("part", kind)
-    half.parent.mkdir()
-    half.write_text("{")
+    temporary = tmp_path / "out" / temporary_name("part", kind)
+    temporary.parent.mkdir()
+    temporary.write_text("{")
     write_request(tmp_path / "out" / kind, {"key": "a"}, "another")
     with pytest.raises(FileError, match="another --out"):
         write_request(tmp_path / "out" / kind, {"key": "b"}, "another")
@@ -131,28 +131,28 @@ def test_a_folder_with_a_temporary_file_of_an_interrupted_start_counts_as_empty(
         write_request(tmp_path / "else" / kind, {"key": "a"}, "another")
 
 
-def command(scenario, out):
-    words = [sys.executable, "-m", "ccs_model", "sweep", str(scenario), "--set", "budget.total_mn=300:1500:5",
+def start_sweep(scenario, out):
+    args = [sys.executable, "-m", "ccs_model", "sweep", str(scenario), "--set", "budget.total_mn=300:1500:5",
              "--jobs", "2", "--out", str(out), "-q"]  # fmt: skip
-    return subprocess.Popen(words, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE)
+    return subprocess.Popen(args, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE)
 
 
-def finished(out):
+def n_finished(out):
     return len(list(out.glob("runs/small-*/plan.json")))
 
 
-def until_some_are(out, n):
+def wait_until_finished(out, n):
     began = time.monotonic()
-    while finished(out) < n:
+    while n_finished(out) < n:
         assert time.monotonic() - began < 240
         time.sleep(0.02)
 
 
 @pytest.mark.slow
-def test_F63_after_a_kill_and_an_interruption_it_resumes_with_the_same_bytes(scenario, tmp_path):
+def test_F63_a_killed_and_interrupted_sweep_resumes_with_the_same_bytes(scenario, tmp_path):
     out = tmp_path / "killed"
-    running = command(scenario, out)
-    until_some_are(out, 1)
+    running = start_sweep(scenario, out)
+    wait_until_finished(out, 1)
     running.send_signal(signal.SIGKILL)
     running.communicate()
     kept = {path: path.stat().st_mtime_ns for path in out.glob("runs/small-*/plan.json")}
@@ -160,25 +160,25 @@ def test_F63_after_a_kill_and_an_interruption_it_resumes_with_the_same_bytes(sce
     # The kill may also fall between a finished run and the release of its lock.
     (next(iter(kept)).parent.with_name(f".{next(iter(kept)).parent.name}.lock")).touch()
     locks = {*out.rglob("*.lock"), *out.rglob("*.holder")}
-    running = command(scenario, out)
-    until_some_are(out, len(kept) + 1)
+    running = start_sweep(scenario, out)
+    wait_until_finished(out, len(kept) + 1)
     began = time.monotonic()
     running.send_signal(signal.SIGINT)
     _, message = running.communicate()
-    assert time.monotonic() - began < 20, "two seconds on an idle machine"
+    assert time.monotonic() - began < 20, "takes two seconds on an idle machine"
     assert running.returncode == 130
     assert b"kept" in message
-    # A lock of the killed one is taken over by whoever comes to its scenario; this run may not have.
+    # A lock of the killed process is taken over by the run that reaches its scenario, which this run may not have.
     assert set(out.rglob(".*")) <= locks
-    if finished(out) < 5:
+    if n_finished(out) < 5:
         assert (out / "sweep.partial.csv").is_file() and not (out / "sweep.csv").exists()
-    last = command(scenario, out)
+    last = start_sweep(scenario, out)
     last.communicate()
     assert last.returncode == 0
     assert not list(out.rglob(".*"))
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in kept.items())
-    straight = sweep(scenario, grid_of(["budget.total_mn=300:1500:5"]), out=tmp_path / "straight", jobs=2)
-    assert bytes_of(out) == bytes_of(straight.folder)
+    uninterrupted = sweep(scenario, grid_of(["budget.total_mn=300:1500:5"]), out=tmp_path / "straight", jobs=2)
+    assert bytes_of(out) == bytes_of(uninterrupted.folder)
 
 
 @pytest.mark.cluster
@@ -217,7 +217,7 @@ def test_an_unknown_key_is_an_input_error_before_any_run(scenario, tmp_path):
     assert not (tmp_path / "x").exists()
 
 
-def test_the_spec_holds_the_request(swept):
+def test_sweep_json_contains_the_requested_changes(swept):
     spec = json.loads((swept.folder / "sweep.json").read_text())
     assert spec["schema"] == "ccs-model/sweep/2"
     assert spec["cases"][0]["changes"] == {"budget.total_mn": 300, "storage.capacity": "mid"}

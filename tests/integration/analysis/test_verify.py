@@ -48,7 +48,7 @@ def copy(run: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def requested(run: Path) -> tuple[Problem, bytes]:
-    """The question of the run, and its workbook."""
+    """The problem of the run, and the bytes of its workbook."""
     return build_problem(*read_checked(run / "scenario.resolved.yaml")), (run / "plan.xlsx").read_bytes()
 
 
@@ -60,12 +60,12 @@ def altered(copy: Path, requested: tuple[Problem, bytes], monkeypatch: pytest.Mo
     return copy
 
 
-def broken(result: Verification) -> dict[str, Check]:
-    """Checks that do not hold, by the first words of their name."""
+def failed_checks(result: Verification) -> dict[str, Check]:
+    """The failed checks by the first words of their names."""
     return {re.split(r"[:\d]", check.name)[0].strip(): check for check in result.checks if not check.holds}
 
 
-def changed(path: Path, old: str, new: str) -> None:
+def replace_in_file(path: Path, old: str, new: str) -> None:
     text = path.read_text(encoding="utf-8")
     assert old in text
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
@@ -74,7 +74,7 @@ def changed(path: Path, old: str, new: str) -> None:
 def test_an_unchanged_run_passes(run: Path) -> None:
     reported: list[str] = []
     result = verify(run, on_progress=reported.append)
-    assert result.all_hold, broken(result)
+    assert result.all_hold, failed_checks(result)
     assert len(result.checks) == 15 and not result.skipped
     figures = {check.name.partition(":")[0]: check.figure for check in result.checks if check.unit == "distance"}
     assert max(figures.values()) <= 1e-6
@@ -94,17 +94,19 @@ def test_runs_with_results_of_other_solves_pass_and_name_them(
     revised = replace(plan, revision=Revision("mine.xlsx", "small-1a2b3c4d", (edit,), totals, money="CNY 2024"))
     folder = write_run_folder(revised, tmp_path / "run")
     assert command.main([str(folder)], standalone_mode=False) == 0
-    named = "not recomputed, results of other solves: sheet Frontier, sheet Changes, tables/frontier.csv"
-    assert named in capfd.readouterr().err
-    # Sheet Data: every other number is still compared.
-    edited_cell(folder / "plan.xlsx", 18, r'<c r="(E\d+)" s="\d+"><v>([-\d.e]+)</v>', 1 + 1e-7)
-    changed(folder / "tables" / "frontier.csv", "0.0", "0.1")
-    found = broken(verify(folder))
+    notice = "not recomputed, results of other solves: sheet Frontier, sheet Changes, tables/frontier.csv"
+    assert notice in capfd.readouterr().err
+    # Every other number is still compared, such as those of sheet Data.
+    scale_cell(folder / "plan.xlsx", 18, r'<c r="(E\d+)" s="\d+"><v>([-\d.e]+)</v>', 1 + 1e-7)
+    replace_in_file(folder / "tables" / "frontier.csv", "0.0", "0.1")
+    found = failed_checks(verify(folder))
     assert set(found) == {"every file of the run is unchanged", "the workbook's"}
     assert "tables/frontier.csv: changed" in found["every file of the run is unchanged"].found
 
 
-def test_the_point_is_the_plan_s_own_and_repeats(run: Path, solved: Callable[..., Plan], tmp_path: Path) -> None:
+def test_the_stored_solution_is_that_of_the_plan_and_is_reproducible(
+    run: Path, solved: Callable[..., Plan], tmp_path: Path
+) -> None:
     with (run / "tables" / "point.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     built = [json.loads(row["index"]) for row in rows if row["variable"] == "build"]
@@ -123,7 +125,7 @@ def test_a_changed_figure_of_plan_json_is_located(altered: Path) -> None:
     document["retrofits"][0]["capex_mn"] *= 1 + 1e-7
     document["terms"]["captured_kt"] *= 1 + 1e-7
     path.write_text(json.dumps(document), encoding="utf-8")
-    found = broken(verify(altered))
+    found = failed_checks(verify(altered))
     assert set(found) == {
         "every file of the run is unchanged", "objective and its terms", "totals", "the rest of plan.json",
     }  # fmt: skip
@@ -134,22 +136,22 @@ def test_a_changed_figure_of_plan_json_is_located(altered: Path) -> None:
     assert "retrofits[0].capex_mn" in found["the rest of plan.json"].found[0]
 
 
-def test_a_bound_worse_than_the_value_is_found(altered: Path) -> None:
+def test_a_bound_below_the_objective_value_is_found(altered: Path) -> None:
     path = altered / "plan.json"
     document = json.loads(path.read_text(encoding="utf-8"))
     document["objective"]["searched_bound"] = 0.5 * document["objective"]["value"]
     path.write_text(json.dumps(document), encoding="utf-8")
-    found = broken(verify(altered))
+    found = failed_checks(verify(altered))
     assert any(each.startswith("objective.searched_bound: ") for each in found["objective and its terms"].found)
 
 
 def test_a_changed_table_cell_is_located(altered: Path) -> None:
     path = altered / "tables" / "costs.csv"
     value = path.read_text(encoding="utf-8").splitlines()[1].split(",")[1]
-    changed(path, value, repr(float(value) * (1 + 1e-7)))
+    replace_in_file(path, value, repr(float(value) * (1 + 1e-7)))
     (altered / "tables" / "more.csv").write_text("a\n1\n", encoding="utf-8")
     (altered / "tables" / "zones.csv").unlink()
-    found = broken(verify(altered))
+    found = failed_checks(verify(altered))
     assert set(found) == {"every file of the run is unchanged", "tables"}
     message = found["tables"].found
     assert "tables/zones.csv: missing" in message and "tables/more.csv: is not a table of a run" in message
@@ -158,21 +160,21 @@ def test_a_changed_table_cell_is_located(altered: Path) -> None:
     assert written.found == ("tables/costs.csv: changed", "tables/zones.csv: missing")
 
 
-def test_a_point_that_violates_a_row_or_integrality_is_found(altered: Path) -> None:
+def test_a_solution_that_violates_a_constraint_or_integrality_is_found(altered: Path) -> None:
     path = altered / "tables" / "point.csv"
     text = path.read_text(encoding="utf-8")
     path.write_text(re.sub(r"(\nbuild,[^\n]*,)1\.0\n", r"\g<1>0.5\n", text, count=1), encoding="utf-8")
-    found = broken(verify(altered))
+    found = failed_checks(verify(altered))
     assert found["integer decisions are integer"].figure == pytest.approx(0.5)
     assert any(name.startswith("all") for name in found)
     assert found["the answer can be recomputed from the point"].found == ("the point does not hold",)
 
     path.write_text(text + 'build,"[""no/such/route/full"", 2026]",1.0\n', encoding="utf-8")
-    found = broken(verify(altered))
+    found = failed_checks(verify(altered))
     assert found["the point's columns are the model's"].found == ('build["no/such/route/full", 2026]: no such column',)
 
 
-def test_a_run_without_its_point_is_an_input_error_with_a_hint(altered: Path) -> None:
+def test_a_run_without_its_solution_table_is_an_input_error_with_a_hint(altered: Path) -> None:
     (altered / "tables" / "point.csv").unlink()
     with pytest.raises(InputError, match=r"point\.csv: is missing.*optimize --force"):
         verify(altered)
@@ -181,8 +183,8 @@ def test_a_run_without_its_point_is_an_input_error_with_a_hint(altered: Path) ->
         verify(altered)
 
 
-def edited_cell(path: Path, sheet_at: int, pattern: str, factor: float) -> str:
-    """Multiply the stored value of the first cell that `pattern` (address, value) finds; its address."""
+def scale_cell(path: Path, sheet_at: int, pattern: str, factor: float) -> str:
+    """Multiply the stored value of the first cell that matches `pattern` (address, value); return its address."""
     with zipfile.ZipFile(path) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
     name = f"xl/worksheets/sheet{sheet_at}.xml"
@@ -197,9 +199,9 @@ def edited_cell(path: Path, sheet_at: int, pattern: str, factor: float) -> str:
 
 def test_a_cell_of_the_workbook_that_is_off_by_a_ten_millionth_is_found(altered: Path) -> None:
     # Sheet CashFlow: the value stored beside a formula.
-    at = edited_cell(altered / "plan.xlsx", 11, r'<c r="([A-Z]+\d+)"[^>]*><f>[^<]*</f><v>([-\d.e]+)</v>', 1 + 1e-7)
+    at = scale_cell(altered / "plan.xlsx", 11, r'<c r="([A-Z]+\d+)"[^>]*><f>[^<]*</f><v>([-\d.e]+)</v>', 1 + 1e-7)
     result = verify(altered)
-    found = broken(result)
+    found = failed_checks(result)
     assert set(found) == {"every file of the run is unchanged", "the workbook's", ""}
     assert found["the workbook's"].found[0].startswith(f"CashFlow!{at}: ")
     again = result.checks[-1]
@@ -208,13 +210,13 @@ def test_a_cell_of_the_workbook_that_is_off_by_a_ten_millionth_is_found(altered:
 
 
 def test_a_number_without_a_formula_is_compared_with_the_plan(altered: Path) -> None:
-    # Sheet Data holds no formulas, and none refers to it.
-    at = edited_cell(altered / "plan.xlsx", 17, r'<c r="(E\d+)" s="\d+"><v>([-\d.e]+)</v>', 1 + 1e-7)
-    found = broken(verify(altered))
+    # Sheet Data contains no formulas, and no formula refers to it.
+    at = scale_cell(altered / "plan.xlsx", 17, r'<c r="(E\d+)" s="\d+"><v>([-\d.e]+)</v>', 1 + 1e-7)
+    found = failed_checks(verify(altered))
     assert [each.split(":")[0] for each in found["the workbook's"].found] == [f"Data!{at}"]
 
 
-def test_what_the_engine_cannot_compute_is_named(run: Path, tmp_path: Path) -> None:
+def test_formulas_that_the_engine_cannot_compute_are_named(run: Path, tmp_path: Path) -> None:
     path = tmp_path / "plan.xlsx"
     with zipfile.ZipFile(run / "plan.xlsx") as archive, zipfile.ZipFile(path, "w") as changed_archive:
         for name in archive.namelist():
@@ -231,11 +233,11 @@ def test_what_the_engine_cannot_compute_is_named(run: Path, tmp_path: Path) -> N
 def test_a_damaged_workbook_is_a_failed_check(altered: Path) -> None:
     path = altered / "plan.xlsx"
     path.write_bytes(path.read_bytes()[:-200])
-    found = broken(verify(altered))
+    found = failed_checks(verify(altered))
     assert "the workbook is damaged" in found["the workbook can be read"].found[0]
 
 
-def test_without_the_engine_the_rest_is_checked(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_is_verified_without_the_spreadsheet_engine(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "formualizer", None)
     with pytest.raises(MissingExtraError):
         engine.engine()
@@ -246,8 +248,8 @@ def test_without_the_engine_the_rest_is_checked(run: Path, monkeypatch: pytest.M
 
 def test_a_changed_input_is_named(copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tables = Path(shutil.copytree(data_folder(), tmp_path / "data"))
-    steel = tables / "prices" / "carbon.csv"
-    steel.write_bytes(steel.read_bytes() + b"\n")
+    carbon = tables / "prices" / "carbon.csv"
+    carbon.write_bytes(carbon.read_bytes() + b"\n")
     (tables / "geo" / "unused.csv").write_text("", encoding="utf-8")
     (tables / "policy" / "ets.csv").unlink()
     monkeypatch.setattr(run_files, "data_folder", lambda: tables)
@@ -255,7 +257,7 @@ def test_a_changed_input_is_named(copy: Path, tmp_path: Path, monkeypatch: pytes
     n, message = run_files.changed_inputs(copy, manifest)
     assert n == len(manifest["inputs"]) >= 50
     assert message == ["policy/ets.csv: missing from data/", "prices/carbon.csv: changed"]
-    found = broken(verify(copy))
+    found = failed_checks(verify(copy))
     assert set(found) == {"every input is unchanged"}
 
 
@@ -273,9 +275,9 @@ def test_copies_of_own_tables_are_hashed(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
-def test_another_scenario_than_that_of_the_manifest_is_found(copy: Path) -> None:
-    changed(copy / "scenario.resolved.yaml", "total_mn: 1800", "total_mn: 1900")
-    found = broken(verify(copy))
+def test_a_scenario_that_differs_from_the_manifest_is_found(copy: Path) -> None:
+    replace_in_file(copy / "scenario.resolved.yaml", "total_mn: 1800", "total_mn: 1900")
+    found = failed_checks(verify(copy))
     assert {"every file of the run is unchanged", "the input hash is that of the manifest"} <= set(found)
     assert "the rest of plan.json" in found or "totals" in found
 
@@ -297,20 +299,20 @@ def test_documents_are_compared_value_by_value() -> None:
     assert [each.split(":")[0] for each in texts] == ["a[0]", "a[1]", "b.c", "d, rows", "e", "f"]
 
 
-@pytest.mark.parametrize("spoil", [False, True])
-def test_the_command_prints_a_table_or_one_object(
-    altered: Path, spoil: bool, capfd: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("alter", [False, True])
+def test_the_command_prints_a_table_or_a_json_document(
+    altered: Path, alter: bool, capfd: pytest.CaptureFixture[str]
 ) -> None:
     from ccs_model.cli.inspect_run import verify as command
 
-    if spoil:
-        changed(altered / "tables" / "zones.csv", "Shanxi", "Shanxl")
+    if alter:
+        replace_in_file(altered / "tables" / "zones.csv", "Shanxi", "Shanxl")
     code = command.main([str(altered), "--json", "-q"], standalone_mode=False)
     shown = json.loads(capfd.readouterr().out)
-    assert code == (CHECK_FAILED if spoil else 0)
-    assert shown["schema"] == "ccs-model/verify/2" and shown["all_hold"] is not spoil
+    assert code == (CHECK_FAILED if alter else 0)
+    assert shown["schema"] == "ccs-model/verify/2" and shown["all_hold"] is not alter
     assert "objective.searched_bound" in shown["not_checked"]
-    if spoil:
+    if alter:
         assert command.main([str(altered)], standalone_mode=False) == CHECK_FAILED
         reported = capfd.readouterr()
         assert reported.err.splitlines()[0] == "  hashing inputs and outputs"
@@ -320,49 +322,49 @@ def test_the_command_prints_a_table_or_one_object(
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "words"),
+    ("name", "content", "error"),
     [
         ("plan.json", b"{", "plan.json: is not JSON"),
         ("plan.json", b"\xff\xfe", "plan.json: is not UTF-8 text"),
         ("manifest.json", b"[", "manifest.json: is not JSON"),
     ],
 )
-def test_files_of_a_run_that_cannot_be_read_are_named(copy: Path, name: str, content: bytes, words: str) -> None:
+def test_files_of_a_run_that_cannot_be_read_are_named(copy: Path, name: str, content: bytes, error: str) -> None:
     (copy / name).write_bytes(content)
     with pytest.raises((InputError, FileError)) as caught:
         verify(copy)
-    assert words in str(caught.value)
+    assert error in str(caught.value)
 
 
-def test_a_plan_json_that_lacks_a_part_is_a_failed_check(altered: Path) -> None:
+def test_an_incomplete_plan_json_is_a_failed_check(altered: Path) -> None:
     path = altered / "plan.json"
     document = json.loads(path.read_text(encoding="utf-8"))
     del document["objective"]["searched_gap_share"]
     document["relaxation"] = None
     path.write_text(json.dumps(document), encoding="utf-8")
-    found = broken(verify(altered))
+    found = failed_checks(verify(altered))
     assert any("plan.json cannot be read as a plan" in message for check in found.values() for message in check.found)
 
 
-def test_a_file_that_is_not_a_table_is_named(altered: Path) -> None:
+def test_an_empty_table_file_is_named(altered: Path) -> None:
     (altered / "tables" / "costs.csv").write_text("", encoding="utf-8")
-    found = broken(verify(altered))
+    found = failed_checks(verify(altered))
     assert any(each.startswith("tables/costs.csv: ") for each in found["tables"].found)
 
 
 def test_a_problem_that_can_no_longer_be_built_is_a_failed_check(
     copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def rejected(path: Path) -> None:
+    def raise_input_error(path: Path) -> None:
         raise InputError([Issue("prices/carbon.csv:2", "is empty")])
 
-    monkeypatch.setattr(verifying, "read_checked", rejected)
-    # The inputs are those of the run: then it is the planner's to mend.
+    monkeypatch.setattr(verifying, "read_checked", raise_input_error)
+    # With unchanged inputs, the error is raised for the user to correct.
     with pytest.raises(InputError, match="is empty"):
         verify(copy)
     tables = Path(shutil.copytree(data_folder(), tmp_path / "data"))
     (tables / "prices" / "carbon.csv").write_text("", encoding="utf-8")
     monkeypatch.setattr(run_files, "data_folder", lambda: tables)
-    found = broken(verify(copy))
+    found = failed_checks(verify(copy))
     assert found["the problem can be built"].found == ("prices/carbon.csv:2: is empty",)
     assert "every input is unchanged" in found

@@ -1,4 +1,4 @@
-"""The estimator against an independent sampler, its own priors, and laws."""
+"""The estimator of pilot parameters, compared with an independent sampler, its priors and hand calculations."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from ccs_model.pilots.estimate import (
 )
 from ccs_model.pilots.replay_cases import ReplayContext, ranks_distance
 
-# Two zones of round numbers, N about what real inventories give.
+# Two zones of round numbers; their net shares are close to those of the shipped inventories.
 ZONES = [Zone("A", 300_000.0, 200_000.0, 0.5), Zone("B", 100_000.0, 70_000.0, 0.45)]
 
 
@@ -52,8 +52,8 @@ def sampled(inputs: Inputs, rows: list[Observation]) -> Sample:
 
 
 def metropolis(priors: dict[str, Prior], rows: list[Observation], n_chains: int, n_steps: int) -> np.ndarray:
-    """[draw, (delta, phi, b)] by random walks that share nothing with the estimator: other points, no weights."""
-    chance = np.random.default_rng(11)
+    """Draws (rows) of delta, phi and b from random-walk Metropolis chains, independent of the estimator."""
+    rng = np.random.default_rng(11)
     order = (DELTA, PHI, OTHER)
     low, mode, high = (np.array([getattr(priors[name], end) for name in order]) for end in ("low", "mode", "high"))
     scale = np.r_[0.15, 0.15, 0.02, 0.8, 0.8]
@@ -67,22 +67,22 @@ def metropolis(priors: dict[str, Prior], rows: list[Observation], n_chains: int,
         log -= 0.5 * (x[:, 3:] ** 2).sum(axis=1)
         for k, (zone, reported) in enumerate(zip(ZONES, rows, strict=True)):
             phi = np.minimum(1.0, value[:, 1] * np.exp(0.2 * x[:, 3 + k]))
-            cut = value[:, 2] + (1 - value[:, 2]) * phi * value[:, 0] * zone.net_share
-            z = (reported.value - cut) / reported.sigma
+            abatement = value[:, 2] + (1 - value[:, 2]) * phi * value[:, 0] * zone.net_share
+            z = (reported.value - abatement) / reported.sigma
             if reported.kind == "upper":
                 log += np.log(0.5 * np.array([math.erfc(-each / math.sqrt(2)) for each in z]) + 1e-300)
             else:
                 log -= 0.5 * z**2
         return np.where(inside, log, -np.inf)
 
-    x = np.tile(np.r_[mode, 0.0, 0.0], (n_chains, 1)) * (1 + 0.01 * chance.standard_normal((n_chains, 5)))
+    x = np.tile(np.r_[mode, 0.0, 0.0], (n_chains, 1)) * (1 + 0.01 * rng.standard_normal((n_chains, 5)))
     x[:, 0] = np.abs(x[:, 0])
-    now, kept = log_density(x), []
+    log_current, kept = log_density(x), []
     for step in range(n_steps):
-        tried = x + scale * chance.standard_normal(x.shape) * 0.6
-        there = log_density(tried)
-        moves = np.log(chance.random(n_chains)) < there - now
-        x, now = np.where(moves[:, None], tried, x), np.where(moves, there, now)
+        proposed = x + scale * rng.standard_normal(x.shape) * 0.6
+        log_proposed = log_density(proposed)
+        accepted = np.log(rng.random(n_chains)) < log_proposed - log_current
+        x, log_current = np.where(accepted[:, None], proposed, x), np.where(accepted, log_proposed, log_current)
         if step >= n_steps // 3 and step % 5 == 0:
             kept.append(x[:, :3].copy())
     return np.concatenate(kept)
@@ -90,38 +90,40 @@ def metropolis(priors: dict[str, Prior], rows: list[Observation], n_chains: int,
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "n_chains", "n_steps"), [("approx", 2_000, 1_500), ("upper", 300, 900)])
-def test_it_agrees_with_an_independent_sampler(inputs: Inputs, kind: str, n_chains: int, n_steps: int) -> None:
+def test_the_estimator_agrees_with_an_independent_sampler(
+    inputs: Inputs, kind: str, n_chains: int, n_steps: int
+) -> None:
     rows = [row("A", kind), row("B", kind)]
     sample = sampled(inputs, rows)
     weights = sample.weights(rows)
-    walked = metropolis(priors_of(inputs), rows, n_chains, n_steps)
+    chains = metropolis(priors_of(inputs), rows, n_chains, n_steps)
     for k, name in enumerate((DELTA, PHI, OTHER)):
-        ours = list(band(sample.values[name], weights).values())
-        assert ours == pytest.approx(np.quantile(walked[:, k], (0.1, 0.5, 0.9)), abs=0.02), name
+        estimated = list(band(sample.values[name], weights).values())
+        assert estimated == pytest.approx(np.quantile(chains[:, k], (0.1, 0.5, 0.9)), abs=0.02), name
 
 
-def test_ranks_of_the_truth_are_even(inputs: Inputs) -> None:
+def test_ranks_of_true_values_are_uniform_unless_standard_errors_are_understated(inputs: Inputs) -> None:
     rows = [row("A"), row("B")]
-    # Kolmogorov's distance of 400 even ranks exceeds 1.63 ÷ √400 once in a hundred.
+    # The Kolmogorov distance of 400 uniform ranks exceeds 1.63 ÷ √400 with a probability of 1 %.
     assert ranks_distance(sampled(inputs, rows), rows, n_programmes=400, seed=3) < 1.63 / 20
-    # An estimator that believes its reports twice as much as it should is found out.
-    sure = [replace(each, sigma=each.sigma / 4) for each in rows]
-    honest = sampled(inputs, rows)
+    # Understated standard errors make the ranks uneven.
+    overconfident = [replace(each, sigma=each.sigma / 4) for each in rows]
+    sample = sampled(inputs, rows)
     ranks = []
-    chance = np.random.default_rng(5)
-    for truth in chance.choice(20_000, size=300, replace=False):
+    rng = np.random.default_rng(5)
+    for truth in rng.choice(20_000, size=300, replace=False):
         reported = [
-            replace(each, value=float(honest.predicted(each)[truth] + 0.025 * chance.standard_normal()))
-            for each in sure
+            replace(each, value=float(sample.predicted(each)[truth] + 0.025 * rng.standard_normal()))
+            for each in overconfident
         ]
-        weights = honest.weights(reported)
-        ranks.append(weights[honest.values[DELTA] < honest.values[DELTA][truth]].sum() / weights.sum())
+        weights = sample.weights(reported)
+        ranks.append(weights[sample.values[DELTA] < sample.values[DELTA][truth]].sum() / weights.sum())
     ordered = np.sort(ranks)
     assert np.abs(ordered - (np.arange(300) + 0.5) / 300).max() > 0.03
 
 
 @pytest.mark.parametrize("kind", ["approx", "upper", "lower", "interval", "max_of_group"])
-def test_a_report_without_weight_returns_the_prior(inputs: Inputs, kind: str) -> None:
+def test_a_report_with_a_large_standard_error_returns_the_prior(inputs: Inputs, kind: str) -> None:
     reported = row("A", kind, sigma=1e3, low=0.1, high=0.2)
     sample = sampled(inputs, [reported])
     weights = sample.weights([reported])
@@ -130,7 +132,7 @@ def test_a_report_without_weight_returns_the_prior(inputs: Inputs, kind: str) ->
         assert band(sample.values[name], weights) == pytest.approx(before, abs=1e-3), name
 
 
-def test_the_order_of_rows_and_zones_changes_no_bit(inputs: Inputs) -> None:
+def test_the_order_of_rows_and_zones_does_not_change_the_sample(inputs: Inputs) -> None:
     rows = [row("A"), row("B"), row("A", "upper", id="A-up", value=0.2)]
     one = sampled(inputs, rows)
     other = sample_of(priors_of(inputs), ZONES[::-1], 0.2, rows[::-1])
@@ -139,11 +141,11 @@ def test_the_order_of_rows_and_zones_changes_no_bit(inputs: Inputs) -> None:
 
 
 @pytest.mark.slow
-def test_the_order_of_rows_in_the_tables_changes_no_bit(inputs: Inputs, shuffled: Inputs) -> None:
+def test_the_order_of_table_rows_does_not_change_the_calibration(inputs: Inputs, shuffled: Inputs) -> None:
     assert dict(calibrate(inputs=inputs).document)["presets"] == dict(calibrate(inputs=shuffled).document)["presets"]
 
 
-def test_the_prediction_by_hand(inputs: Inputs) -> None:
+def test_predictions_match_the_hand_calculation(inputs: Inputs) -> None:
     sample = sampled(inputs, [])
     at = 123
     phi = min(1.0, sample.zone_delivered["A"][at])
@@ -153,25 +155,25 @@ def test_the_prediction_by_hand(inputs: Inputs) -> None:
     assert sample.zone_delivered["A"].max() <= 1.0
 
 
-def test_a_documented_programme_takes_the_place_of_the_deployment_share(inputs: Inputs) -> None:
+def test_a_documented_programme_replaces_the_deployment_share(inputs: Inputs) -> None:
     zones = [replace(ZONES[0], programme_share=0.1)]
     sample = sample_of(priors_of(inputs), zones, 0.2, [])
     assert sample.captured_ktpa("A") == pytest.approx(sample.zone_delivered["A"] * 0.1 * 200_000)
 
 
-def test_delta_drawn_from_what_is_installed_is_the_posterior_of_the_triangle(inputs: Inputs) -> None:
-    # With a wide row both ways of sampling see the same posterior; with a narrow one only drawing has enough points.
+def test_sampling_delta_from_installed_capacity_agrees_with_weighting_the_prior(inputs: Inputs) -> None:
+    # With a wide observation both methods give the same posterior; with a narrow one weighting has too few points.
     reported = row("A", "lognormal", id="z", quantity="captured_ktpa", value=20_000.0, sigma=0.5)
-    drawn = sampled(inputs, [reported])
-    weights = drawn.weights([reported])
-    plain = sampled(inputs, [])
-    weighed = np.exp(reported.log_likelihood(plain.captured_ktpa("A")))
+    importance_sample = sampled(inputs, [reported])
+    weights = importance_sample.weights([reported])
+    prior_sample = sampled(inputs, [])
+    prior_weights = np.exp(reported.log_likelihood(prior_sample.captured_ktpa("A")))
     for name in (DELTA, PHI, OTHER):
-        ours = band(drawn.values[name], weights)
-        assert ours == pytest.approx(band(plain.values[name], weighed), abs=0.012), name
+        sampled_band = band(importance_sample.values[name], weights)
+        assert sampled_band == pytest.approx(band(prior_sample.values[name], prior_weights), abs=0.012), name
 
 
-def test_verdicts(inputs: Inputs) -> None:
+def test_posteriors_are_classified_by_how_much_they_inform(inputs: Inputs) -> None:
     prior = Prior(0.0, 0.2, 1.0)
     values = np.linspace(0, 1, 1001)
     assert assessment_of(values, np.where(values < 0.02, 1.0, 0.001), prior, 0.9) == AT_BOUND
@@ -179,50 +181,50 @@ def test_verdicts(inputs: Inputs) -> None:
     assert assessment_of(values, np.where(abs(values - 0.5) < 0.4, 1.0, 0.0), prior, 0.05) == NOT_INFORMED
 
 
-def test_what_the_pilots_inform(fresh: Calibration) -> None:
+def test_the_pilots_inform_the_deployment_share_but_not_the_delivered_share(fresh: Calibration) -> None:
     parameters = fresh[REPORTED]["parameters"]
     assert parameters[DELTA]["verdict"] == INFORMED
     assert parameters[DELTA]["contraction_share"] > 0.4
     assert parameters["kappa"]["verdict"] == parameters[PHI]["verdict"] == NOT_INFORMED
-    # About 15 % asks for more than up to 15 %.
+    # A report of about 15 % implies more deployment than a report of up to 15 %.
     literal = fresh[LITERAL]["parameters"][DELTA]["posterior"]["median"]
     assert parameters[DELTA]["posterior"]["median"] > literal
     assert -0.7 < fresh[REPORTED]["correlations"]["deployment_share and delivered_share"] < -0.3
 
 
-def test_the_committed_calibration_is_a_fresh_one(fresh: Calibration) -> None:
+def test_the_shipped_calibration_matches_a_new_calibration(fresh: Calibration) -> None:
     committed = json.loads((data_folder() / "pilots/calibration.json").read_text(encoding="utf-8"))
     assert set(committed["presets"]) == set(fresh.names)
     for name in fresh.names:
-        close(committed["presets"][name], dict(fresh[name]), name)
+        assert_close(committed["presets"][name], dict(fresh[name]), name)
 
 
-def close(one: object, other: object, where: str) -> None:
-    """Numbers within 0.005, of tonnes and points within 0.5 %; words the same."""
+def assert_close(one: object, other: object, where: str) -> None:
+    """Assert that numbers agree within 0.005 or 0.5 %, and that texts are equal."""
     if isinstance(one, dict) and isinstance(other, dict):
         assert one.keys() == other.keys(), where
         for key in one:
-            close(one[key], other[key], f"{where}.{key}")
+            assert_close(one[key], other[key], f"{where}.{key}")
     elif isinstance(one, list) and isinstance(other, list):
         assert len(one) == len(other), where
         for k, pair in enumerate(zip(one, other, strict=True)):
-            close(*pair, f"{where}[{k}]")
+            assert_close(*pair, f"{where}[{k}]")
     elif isinstance(one, float | int) and isinstance(other, float | int):
         assert one == pytest.approx(other, abs=0.005, rel=0.005), where
     elif "conflicts" not in where:
         assert one == other, where
 
 
-def test_figures_of_the_real_zones(context: ReplayContext) -> None:
-    # Sanity: both provinces lie near the 0.45 of trials on plausible zones, and a park has its own baseline.
+def test_shares_and_baselines_of_the_shipped_zones_are_plausible(context: ReplayContext) -> None:
+    # Both provinces have a net share near 0.45, and an industrial park has a smaller baseline than its province.
     for zone in ("Hebei", "Shanxi"):
         assert context.zone(zone).net_share == pytest.approx(0.45, abs=0.08)
         assert context.zone(zone).capturable_ktpa < context.zone(zone).baseline_ktpa
     assert context.zone("Jincheng").baseline_ktpa < 0.1 * context.zone("Shanxi").baseline_ktpa
 
 
-def test_grades_hold_the_error_up(inputs: Inputs, with_tables: object) -> None:
+def test_the_grade_sets_the_minimum_standard_error(inputs: Inputs, with_tables: object) -> None:
     table = inputs["pilots/observations"]
-    sure = with_tables({"pilots/observations": table.assign(sigma=0.001)})  # type: ignore[operator]
-    assert {each.sigma for each in observations_of(sure, REPORTED)} == {0.025}
+    tables = with_tables({"pilots/observations": table.assign(sigma=0.001)})  # type: ignore[operator]
+    assert {each.sigma for each in observations_of(tables, REPORTED)} == {0.025}
     assert zone_spread(inputs) == 0.2

@@ -1,4 +1,4 @@
-"""Reports that cannot be, and conflicts: told with zone and row, never bent."""
+"""Invalid pilot tables and conflicting reports raise errors that name the zone and the row."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from ccs_model.scenario.sections import OwnTables
 pytestmark = pytest.mark.slow
 
 HEADER = (data_folder() / "pilots/observations.csv").read_text(encoding="utf-8").splitlines()[0]
-Own = Callable[..., Path]
+OwnFolder = Callable[..., Path]
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> Own:
-    """A folder of tables of one's own: changes of one row of observations, and zones."""
+def own_tables(tmp_path: Path) -> OwnFolder:
+    """A folder of own tables with one row of observations and, if given, zones."""
 
-    def made(row: str, zones: str = "") -> Path:
+    def build(row: str, zones: str = "") -> Path:
         folder = tmp_path / "mine" / "pilots"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "observations.csv").write_text(f"{HEADER}\n{row}\n", encoding="utf-8")
@@ -40,22 +40,22 @@ def own(tmp_path: Path) -> Own:
             (folder / "zones.csv").write_text(f"{header}\n{zones}\n", encoding="utf-8")
         return tmp_path / "mine"
 
-    return made
+    return build
 
 
 def reported(zone: str = "Hebei", value: str = "0.15", baseline: str = "unknown") -> str:
-    rest = "2025,unknown,unknown,C,OWN,reported,x"
-    return f"hebei-about,{zone},abatement_share,approx,{value},,,0.025,unknown,{baseline},{rest}"
+    other_columns = "2025,unknown,unknown,C,OWN,reported,x"
+    return f"hebei-about,{zone},abatement_share,approx,{value},,,0.025,unknown,{baseline},{other_columns}"
 
 
-def faults_of(folder: Path) -> list[str]:
+def issues_of(folder: Path) -> list[str]:
     with pytest.raises(InputError) as caught:
         load_tables(OwnTables(folder.parent, data=folder.name))
     return [str(issue) for issue in caught.value.issues]
 
 
 @pytest.mark.parametrize(
-    ("row", "words"),
+    ("row", "error"),
     [
         (reported(zone="Atlantis"), "row hebei-about, zone Atlantis: unknown zone"),
         (reported(zone="Hebai"), "did you mean 'Hebei'?"),
@@ -76,29 +76,31 @@ def faults_of(folder: Path) -> list[str]:
         ),
     ],
 )
-def test_a_report_that_cannot_be_names_zone_and_row(own: Own, row: str, words: str) -> None:
-    (issue,) = faults_of(own(row))
-    assert words in issue
+def test_an_invalid_report_is_an_input_error_with_zone_and_row(own_tables: OwnFolder, row: str, error: str) -> None:
+    (issue,) = issues_of(own_tables(row))
+    assert error in issue
     assert issue.startswith("mine/pilots/observations.csv:2")
 
 
-def test_a_zone_without_plants(own: Own) -> None:
-    (issue,) = faults_of(own(reported(), zones="Atlantis,Sea,Atlantis,steel,,,assumed,OWN,assumed,x"))
+def test_a_zone_without_plants_is_an_input_error(own_tables: OwnFolder) -> None:
+    (issue,) = issues_of(own_tables(reported(), zones="Atlantis,Sea,Atlantis,steel,,,assumed,OWN,assumed,x"))
     assert "zone Atlantis has no plants" in issue
 
 
-def test_a_zone_of_plants_that_are_elsewhere(own: Own) -> None:
-    (issue,) = faults_of(own(reported(), zones="Mine,Mine,Shanxi,steel,NH3_79,,assumed,OWN,assumed,x"))
+def test_a_zone_with_a_plant_of_another_inventory_is_an_input_error(own_tables: OwnFolder) -> None:
+    (issue,) = issues_of(own_tables(reported(), zones="Mine,Mine,Shanxi,steel,NH3_79,,assumed,OWN,assumed,x"))
     assert "plant 'NH3_79' is not among steel of Shanxi" in issue
 
 
-def test_a_known_baseline_year_and_the_word_unknown_are_both_taken(own: Own) -> None:
+def test_the_baseline_year_may_be_a_year_or_unknown(own_tables: OwnFolder) -> None:
     for baseline in ("2020", "unknown"):
-        folder = own(reported(baseline=baseline))
+        folder = own_tables(reported(baseline=baseline))
         assert load_tables(OwnTables(folder.parent, data=folder.name))["pilots/observations"] is not None
 
 
-def test_a_target_informs_nothing(inputs: Inputs, with_tables: Callable[..., Inputs]) -> None:
+def test_a_preset_that_contains_a_target_of_grade_d_is_reported(
+    inputs: Inputs, with_tables: Callable[..., Inputs]
+) -> None:
     from ccs_model.inputs.declarations import Source
     from ccs_model.inputs.source_checks import pilot_rows_can_be_used
 
@@ -114,7 +116,7 @@ def test_a_target_informs_nothing(inputs: Inputs, with_tables: Callable[..., Inp
     assert ["(grade D)" in str(issue) for issue in found] == [True]
 
 
-def test_presets_and_priors_that_cannot_be_name_their_row(inputs: Inputs) -> None:
+def test_issues_of_presets_priors_and_zones_name_the_row(inputs: Inputs) -> None:
     from ccs_model.inputs.declarations import Source
     from ccs_model.inputs.source_checks import pilot_rows_can_be_used
 
@@ -136,17 +138,17 @@ def test_presets_and_priors_that_cannot_be_name_their_row(inputs: Inputs) -> Non
     assert not issues("pilots/zones", 0)
 
 
-def test_an_unknown_preset(inputs: Inputs) -> None:
+def test_an_unknown_preset_is_an_input_error_with_the_known_ones(inputs: Inputs) -> None:
     with pytest.raises(InputError, match="pilot-reported, pilot-literal, pilot-installed"):
         calibrate("pilot-reprted", inputs=inputs)
 
 
-def test_what_is_installed_conflicts_with_the_report(inputs: Inputs) -> None:
+def test_installed_capacity_conflicts_with_the_reported_abatement(inputs: Inputs) -> None:
     with pytest.raises(CheckError, match=r"hebei-about: reported 0\.15.*stays unexplained") as caught:
         calibrate(INSTALLED, inputs=inputs)
     assert caught.value.exit_code == 7
     fit = calibrate(INSTALLED, accept=True, inputs=inputs)[INSTALLED]
-    # b may rise to 0.12 and no further, so about 0.04 of the 0.15 has no explanation; nothing was bent to find one.
+    # b is at most 0.12, so about 0.04 of the 0.15 stays unexplained; no other parameter is changed to explain it.
     assert fit["accepted"]
     assert len(fit["conflicts"]) == 2
     assert fit["zones"][0]["unexplained_share"] == pytest.approx(0.045, abs=0.01)
@@ -155,14 +157,16 @@ def test_what_is_installed_conflicts_with_the_report(inputs: Inputs) -> None:
     assert not calibrate(REPORTED, inputs=inputs)[REPORTED]["conflicts"]
 
 
-def test_a_cut_that_nothing_can_explain_is_refused(inputs: Inputs, with_tables: Callable[..., Inputs]) -> None:
+def test_a_reported_abatement_that_no_parameter_explains_is_a_check_error(
+    inputs: Inputs, with_tables: Callable[..., Inputs]
+) -> None:
     table = inputs["pilots/observations"]
     high = with_tables({"pilots/observations": table.assign(value=table["value"].where(table["value"] != 0.15, 0.6))})
     with pytest.raises(CheckError, match=r"z = \d"):
         calibrate(REPORTED, inputs=high)
 
 
-def test_held_out_zones_are_consistent_and_never_validated() -> None:
+def test_held_out_zones_are_reported_as_consistent_but_not_as_validated() -> None:
     result = CliRunner().invoke(group, ["calibrate"], standalone_mode=False)
     assert result.return_value == 0
     assert result.stdout.count("consistent") == 2
@@ -170,7 +174,7 @@ def test_held_out_zones_are_consistent_and_never_validated() -> None:
     assert "informs deployment" in " ".join(result.stdout.split())
 
 
-def test_calibrate_writes_a_file_that_a_scenario_can_plan_with(tmp_path: Path) -> None:
+def test_calibrate_writes_a_file_that_a_scenario_can_use(tmp_path: Path) -> None:
     out = tmp_path / "mine.json"
     result = CliRunner().invoke(
         group, ["calibrate", "--preset", "pilot-literal", "-o", str(out)], standalone_mode=False
@@ -197,14 +201,14 @@ def test_calibrate_writes_a_file_that_a_scenario_can_plan_with(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
+    ("content", "error"),
     [
         ("nothing", "is not JSON"),
         ('{"schema": "other"}', "is not of schema"),
         ('{"schema": "ccs-model/calibration/2", "presets": {"pilot-reported": {}}}', "does not hold a fit"),
     ],
 )
-def test_a_calibration_that_is_none(tmp_path: Path, content: str, words: str) -> None:
+def test_an_invalid_calibration_file_is_an_input_error(tmp_path: Path, content: str, error: str) -> None:
     (tmp_path / "c.json").write_text(content, encoding="utf-8")
     path = tmp_path / "s.yaml"
     path.write_text(
@@ -212,14 +216,14 @@ def test_a_calibration_that_is_none(tmp_path: Path, content: str, words: str) ->
         encoding="utf-8",
     )
     scenario = ccs.read_scenario(path)
-    with pytest.raises(InputError, match=words):
+    with pytest.raises(InputError, match=error):
         ccs.build_problem(scenario, ccs.load_inputs(scenario))
     outside = scenario.with_changes({"calibration.file": "../c.json"})
     with pytest.raises(InputError, match="outside the scenario's folder"):
         ccs.build_problem(outside, ccs.load_inputs(outside))
 
 
-def test_shipped_zones_name_plants_that_are_there(inputs: Inputs) -> None:
+def test_shipped_zones_name_plants_of_their_province(inputs: Inputs) -> None:
     from ccs_model.inputs.source_checks import parts
 
     for row in inputs["pilots/zones"].itertuples():
@@ -229,7 +233,9 @@ def test_shipped_zones_name_plants_that_are_there(inputs: Inputs) -> None:
         assert set(parts(row.plants)) <= inside, row.zone
 
 
-def test_a_zone_of_the_tables_whose_plants_are_gone(inputs: Inputs, with_tables: Callable[..., Inputs]) -> None:
+def test_calibrating_a_zone_without_plants_in_the_tables_is_an_input_error(
+    inputs: Inputs, with_tables: Callable[..., Inputs]
+) -> None:
     zones = inputs["pilots/zones"]
     removed = with_tables({"pilots/zones": zones.assign(province=zones["province"].replace("Hebei", "Atlantis"))})
     with pytest.raises(InputError, match="zone Hebei has no plants: no steel or chemicals in Atlantis"):

@@ -1,4 +1,4 @@
-"""Every shipped case is as expected; cases of one's own are read, judged and refused in words; pytest collects them."""
+"""Shipped replay cases have the expected results; own cases are validated, replayed and collected by pytest."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ DRI = scenarios_folder() / "pilots" / "08-dri.yaml"
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
-def test_a_shipped_case_is_as_expected(path: Path, context: ReplayContext) -> None:
+def test_every_expectation_of_a_shipped_case_has_the_expected_result(path: Path, context: ReplayContext) -> None:
     case = read_case(path)
-    found, why = found_by(case, context)
-    rows = [judged(case, each, found, why) for each in case.expect]
+    found, reason = found_by(case, context)
+    rows = [judged(case, each, found, reason) for each in case.expect]
     assert [row for row in rows if not row.as_expected] == []
 
 
-def test_all_twelve_kinds_are_there_and_both_provinces() -> None:
+def test_shipped_cases_cover_all_twelve_kinds_and_include_controls() -> None:
     cases = [read_case(path) for path in CASES]
     assert {case.kind for case in cases} == set(KINDS) == set(KIND_OF)
     assert len(KINDS) == 12
@@ -42,13 +42,13 @@ def test_all_twelve_kinds_are_there_and_both_provinces() -> None:
         assert sum(case.kind == kind for case in cases) == 2, kind
     controls = [each for case in cases for each in case.expect if each.expected_to_fail]
     assert len(controls) >= 8
-    # At least half of the expectations of every case can fail, and most of all.
+    # At least half of the expectations of every case can fail, and three quarters of all expectations.
     for case in cases:
         assert 2 * sum(each.can_fail for each in case.expect) >= len(case.expect) or case.kind == "plant_hand", (
             case.case
         )
-    every = [each for case in cases for each in case.expect]
-    assert sum(each.can_fail for each in every) >= 0.75 * len(every)
+    expectations = [each for case in cases for each in case.expect]
+    assert sum(each.can_fail for each in expectations) >= 0.75 * len(expectations)
 
 
 def write(path: Path, text: str) -> Path:
@@ -56,7 +56,7 @@ def write(path: Path, text: str) -> Path:
     return path
 
 
-MINE = """case: mine
+OWN_CASE = """case: mine
 kind: plant_hand
 zone: Zhangjiakou
 values: {iron_ktpa: 600, captured_kg_per_t: 125, switch_ktpa: 800}
@@ -64,10 +64,10 @@ expect:
 """
 
 
-def test_json_holds_the_contract(tmp_path: Path) -> None:
+def test_json_contains_the_documented_fields(tmp_path: Path) -> None:
     path = write(
         tmp_path / "c.yaml",
-        MINE
+        OWN_CASE
         + "  - {quantity: nameplate_ktpa, low: 80}\n"
         + "  - {quantity: nameplate_ktpa, low: 80, expected_to_fail: true}\n"
         + "  - {quantity: captured_ktpa, about: nameplate_ktpa, within: 0.25, relative: true}\n",
@@ -88,7 +88,7 @@ def test_json_holds_the_contract(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_control_that_holds_is_not_as_expected(tmp_path: Path) -> None:
-    path = write(tmp_path / "c.yaml", MINE + "  - {quantity: nameplate_ktpa, low: 70, expected_to_fail: true}\n")
+    path = write(tmp_path / "c.yaml", OWN_CASE + "  - {quantity: nameplate_ktpa, low: 70, expected_to_fail: true}\n")
     replayed = ccs.replay(path)
     assert not replayed.all_hold
     assert replayed.rows[0].holds
@@ -98,7 +98,7 @@ def test_a_control_that_holds_is_not_as_expected(tmp_path: Path) -> None:
     assert ccs.replay(DRI).all_hold
 
 
-def test_a_program_without_a_plan_holds_nothing(tmp_path: Path) -> None:
+def test_an_infeasible_case_meets_no_expectation(tmp_path: Path) -> None:
     path = write(
         tmp_path / "c.yaml",
         "case: too-much\nkind: inverse\nzone: Jincheng\nvalues: {abatement_share: 0.99}\nexpect:\n"
@@ -110,7 +110,7 @@ def test_a_program_without_a_plan_holds_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "error"),
     [
         ("case: x\nkind: heldot\nexpect: [{quantity: a, low: 1}]\n", "did you mean 'heldout'?"),
         ("case: x\nkind: heldout\n", "expect: required key is missing"),
@@ -120,16 +120,16 @@ def test_a_program_without_a_plan_holds_nothing(tmp_path: Path) -> None:
         ("case: x\nkind: heldout\nexpect:\n  - {quantity: a, low: 1, heigh: 3}\n", "c.yaml:4"),
     ],
 )
-def test_a_case_with_faults_names_the_line(tmp_path: Path, text: str, words: str) -> None:
+def test_an_invalid_case_is_an_input_error_with_its_line(tmp_path: Path, text: str, error: str) -> None:
     path = write(tmp_path / "c.yaml", text)
-    with pytest.raises(InputError, match=words) as caught:
+    with pytest.raises(InputError, match=error) as caught:
         read_case(path)
     assert all(issue.where.startswith(f"{path}:") for issue in caught.value.issues)
 
 
 @pytest.mark.slow
-def test_words_of_a_case_that_only_the_kind_can_judge(tmp_path: Path) -> None:
-    path = write(tmp_path / "c.yaml", MINE + "  - {quantity: nameplat, low: 1}\n")
+def test_an_unknown_quantity_missing_value_or_unknown_zone_is_an_input_error(tmp_path: Path) -> None:
+    path = write(tmp_path / "c.yaml", OWN_CASE + "  - {quantity: nameplat, low: 1}\n")
     with pytest.raises(InputError, match="computes no 'nameplat' \\(one of nameplate_ktpa"):
         ccs.replay(path)
     path = write(tmp_path / "d.yaml", "case: x\nkind: budget_sweep\nzone: Jincheng\nexpect: [{quantity: a, low: 1}]\n")
@@ -140,8 +140,8 @@ def test_words_of_a_case_that_only_the_kind_can_judge(tmp_path: Path) -> None:
         ccs.replay(path)
 
 
-def test_a_zone_of_ones_own(tmp_path: Path) -> None:
-    """The how-to of docs/explanation/calibration.md: a zone, its report and a preset in a folder beside the case."""
+def test_own_zones_observations_and_presets_are_replayed_and_calibrated(tmp_path: Path) -> None:
+    """As described in docs/explanation/calibration.md, with the tables in a folder beside the case."""
     data = tmp_path / "mine" / "pilots"
     data.mkdir(parents=True)
     write(
@@ -173,20 +173,21 @@ def test_a_zone_of_ones_own(tmp_path: Path) -> None:
 
 
 def pytest_run(*args: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    # As an installed package brings it: by its entry point.
+    # The plugin is loaded through the entry point of the installed package.
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *args]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
 
 
 @pytest.fixture
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Another project with two cases and a test of its own."""
+def other_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Another project with two cases, a file that is not a case, and its own test."""
     monkeypatch.setenv("PYTHONPATH", str(Path(ccs.__file__).resolve().parents[1]))
     folder = tmp_path / "suite" / "cases"
     folder.mkdir(parents=True)
-    write(folder / "good.yaml", MINE + "  - {quantity: nameplate_ktpa, about: 75}\n")
+    write(folder / "good.yaml", OWN_CASE + "  - {quantity: nameplate_ktpa, about: 75}\n")
     write(
-        folder / "bad.yaml", MINE + "  - {quantity: nameplate_ktpa, about: 74}\n  - {quantity: captured_ktpa, low: 1}\n"
+        folder / "bad.yaml",
+        OWN_CASE + "  - {quantity: nameplate_ktpa, about: 74}\n  - {quantity: captured_ktpa, low: 1}\n",
     )
     write(folder / "other.yaml", "name: no case\n")
     write(folder.parent / "test_own.py", "def test_own():\n    pass\n")
@@ -195,42 +196,43 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.slow
-def test_pytest_collects_cases_where_their_folder_is_named(elsewhere: Path) -> None:
-    run = pytest_run("cases", folder=elsewhere)
+def test_pytest_collects_the_cases_of_a_named_folder_or_file(other_project: Path) -> None:
+    run = pytest_run("cases", folder=other_project)
     assert run.returncode == 1
     assert "2 passed" in run.stdout
     assert "1 failed" in run.stdout
     assert "mine, zone Zhangjiakou: nameplate_ktpa = 75.0 must lie in 74.0 … 74.0" in run.stdout
     assert "Traceback" not in run.stdout
-    assert "1 passed" in pytest_run("cases/good.yaml", folder=elsewhere).stdout
+    assert "1 passed" in pytest_run("cases/good.yaml", folder=other_project).stdout
 
 
 @pytest.mark.slow
-def test_pytest_drops_no_case_of_a_named_folder(elsewhere: Path) -> None:
-    """A misspelt key and a long comment hide no case, a file that is named is always read as one."""
-    long = "# why this case is here, at length\n" * 400
-    write(elsewhere / "cases" / "late.yaml", long + MINE + "  - {quantity: nameplate_ktpa, high: 74}\n")
-    run = pytest_run("cases", folder=elsewhere)
+def test_pytest_omits_no_case_of_a_named_folder_or_file(other_project: Path) -> None:
+    """A misspelt key or a long comment does not hide a case; a file named on the command line is read as a case."""
+    comment = "# why this case is here, at length\n" * 400
+    write(other_project / "cases" / "late.yaml", comment + OWN_CASE + "  - {quantity: nameplate_ktpa, high: 74}\n")
+    run = pytest_run("cases", folder=other_project)
     assert "2 failed" in run.stdout and "nameplate_ktpa = 75.0 must lie at or below 74.0" in run.stdout
     write(
-        elsewhere / "cases" / "typo.yaml", MINE.replace("kind:", "kindd:") + "  - {quantity: nameplate_ktpa, low: 1}\n"
+        other_project / "cases" / "typo.yaml",
+        OWN_CASE.replace("kind:", "kindd:") + "  - {quantity: nameplate_ktpa, low: 1}\n",
     )
-    assert "typo.yaml" in (run := pytest_run("cases", folder=elsewhere)).stdout and "kindd" in run.stdout
+    assert "typo.yaml" in (run := pytest_run("cases", folder=other_project)).stdout and "kindd" in run.stdout
     assert run.returncode != 0
-    assert "name: unknown key" in (run := pytest_run("cases/other.yaml", folder=elsewhere)).stdout
+    assert "name: unknown key" in (run := pytest_run("cases/other.yaml", folder=other_project)).stdout
     assert run.returncode != 0
 
 
 @pytest.mark.slow
-def test_pytest_leaves_cases_alone_unless_asked(elsewhere: Path) -> None:
-    assert "1 passed" in pytest_run(folder=elsewhere).stdout
-    assert "1 passed" in pytest_run(".", folder=elsewhere).stdout
-    requested = pytest_run("--ccs-cases", folder=elsewhere)
+def test_pytest_collects_no_cases_unless_requested(other_project: Path) -> None:
+    assert "1 passed" in pytest_run(folder=other_project).stdout
+    assert "1 passed" in pytest_run(".", folder=other_project).stdout
+    requested = pytest_run("--ccs-cases", folder=other_project)
     assert "3 passed" in requested.stdout
     assert "1 failed" in requested.stdout
 
 
-def test_the_plugin_imports_nothing_heavy() -> None:
+def test_the_plugin_does_not_import_pandas_pyomo_or_numpy() -> None:
     heavy = "('pandas', 'pyomo', 'numpy')"
     code = f"import sys, ccs_model.pilots.pytest_plugin; print([m for m in {heavy} if m in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300)

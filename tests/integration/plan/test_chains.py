@@ -1,4 +1,4 @@
-"""Made networks in one period have the same optimum when chains are merged and dead ends left out."""
+"""Network presolve (series reduction, dead ends) keeps the optimum of random networks in one period."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ pytestmark = pytest.mark.slow
 
 OPTIONS = SolverOptions(gap_share=0.0, threads=1)
 YEAR = 2030
-# Up to 10 a small pipe for 4 + 1 a unit, from there on a large one for 9 + 0.5 a unit: at 10 they cost the same.
+# Small pipes up to 10 cost 4 + 1 per unit, large ones from 10 cost 9 + 0.5 per unit: at 10 the costs are equal.
 SIZES = {"small": (0.0, 10.0, 4.0, 1.0), "large": (10.0, 40.0, 9.0, 0.5)}
 SOURCES = {"p0": 14.0, "p1": 8.0}
 SITES = {"s0": 12.0, "s1": 30.0}
 
 
 def network(seed: int) -> Matrix:
-    """Sources and sites among plain nodes: a tree and a few links more, of random lengths."""
-    chance = np.random.default_rng(seed)
+    """The MILP of sources, sites and junctions on a random tree with three additional links."""
+    rng = np.random.default_rng(seed)
     nodes = [*SOURCES, *SITES, *(f"n{k}" for k in range(6))]
-    order = chance.permutation(nodes).tolist()
-    ends = [(order[int(chance.integers(k))], order[k]) for k in range(1, len(order))]
-    ends += [tuple(chance.choice(nodes, 2, replace=False).tolist()) for _ in range(3)]
+    order = rng.permutation(nodes).tolist()
+    ends = [(order[int(rng.integers(k))], order[k]) for k in range(1, len(order))]
+    ends += [tuple(rng.choice(nodes, 2, replace=False).tolist()) for _ in range(3)]
     links = {f"{a} – {b}": (a, b) for a, b in ends}
-    length = dict(zip(links, chance.uniform(0.5, 2.0, len(links)), strict=True))
+    length = dict(zip(links, rng.uniform(0.5, 2.0, len(links)), strict=True))
     lines = {f"{link} | {size}": (link, size) for link in links for size in SIZES}
-    worth = float(chance.uniform(12, 20))
+    revenue_per_unit = float(rng.uniform(12, 20))
     m = pyo.ConcreteModel()
     keys = [(line, YEAR) for line in lines]
     m.build = pyo.Var([(p, YEAR) for p in SOURCES], domain=pyo.Binary)
@@ -63,8 +63,8 @@ def network(seed: int) -> Matrix:
 
     @m.Constraint(list(links), [YEAR])
     def both_ways_share_the_pipe(m, link, year):
-        carried = sum(m.pipe_flow_ktpa[f"{link} | {size}", year] for size in SIZES)
-        return m.forward_ktpa[link, year] + m.reverse_ktpa[link, year] - carried == 0
+        flow = sum(m.pipe_flow_ktpa[f"{link} | {size}", year] for size in SIZES)
+        return m.forward_ktpa[link, year] + m.reverse_ktpa[link, year] - flow == 0
 
     @m.Constraint(nodes, [YEAR])
     def co2_in_equals_co2_out(m, node, year):
@@ -78,17 +78,19 @@ def network(seed: int) -> Matrix:
     def a_used_site_is_open(m, site, year):
         return m.injected_ktpa[site, year] <= SITES[site] * m.opened[site, year]
 
-    laying = sum(
+    pipe_cost = sum(
         length[link] * (SIZES[size][2] * m.pipe[line, YEAR] + SIZES[size][3] * m.added_capacity_ktpa[line, YEAR])
         for line, (link, size) in lines.items()
     )
     sites = sum(10.0 * m.opened[s, YEAR] for s in SITES)
-    earned = sum(worth * share * SOURCES[p] * m.build[p, YEAR] for p, share in zip(SOURCES, (1.0, 0.8), strict=True))
-    m.objective = pyo.Objective(expr=laying + sites - earned, sense=pyo.minimize)
+    revenue = sum(
+        revenue_per_unit * share * SOURCES[p] * m.build[p, YEAR] for p, share in zip(SOURCES, (1.0, 0.8), strict=True)
+    )
+    m.objective = pyo.Objective(expr=pipe_cost + sites - revenue, sense=pyo.minimize)
     return matrix_of(m)
 
 
-def best(matrix: Matrix, start: np.ndarray | None = None) -> tuple[float, np.ndarray]:
+def solve_to_optimality(matrix: Matrix, start: np.ndarray | None = None) -> tuple[float, np.ndarray]:
     highs = Highs(matrix, OPTIONS)
     if start is not None:
         highs.start_from(start)
@@ -98,26 +100,26 @@ def best(matrix: Matrix, start: np.ndarray | None = None) -> tuple[float, np.nda
 
 
 @pytest.mark.parametrize("seed", range(16))
-@pytest.mark.parametrize("in_hand", ["best", "nothing"])
-def test_the_optimum_stays(seed: int, in_hand: str) -> None:
+@pytest.mark.parametrize("incumbent", ["best", "nothing"])
+def test_the_reduced_model_has_the_same_optimum(seed: int, incumbent: str) -> None:
     matrix = network(seed)
-    optimum, x = best(matrix)
-    start = x if in_hand == "best" else np.zeros(len(x))
+    optimum, x = solve_to_optimality(matrix)
+    start = x if incumbent == "best" else np.zeros(len(x))
     small = reduced_model(matrix, start, OPTIONS, deadline=time.monotonic() + 20)
     if small is None:
         return
     assert len(small.matrix.lower) < len(matrix.lower)
-    found, point = best(small.matrix, small.start)
+    found, point = solve_to_optimality(small.matrix, small.start)
     assert found == pytest.approx(optimum, rel=1e-7, abs=1e-7)
     assert residuals(matrix, small.lifted(point)).hold
     assert float(matrix.costs[0] @ small.lifted(point)) == pytest.approx(optimum, rel=1e-7, abs=1e-7)
 
 
-def test_most_made_networks_become_simpler() -> None:
+def test_series_reduction_applies_to_several_random_networks() -> None:
     n_merged = 0
     for seed in range(16):
         matrix = network(seed)
-        _, x = best(matrix)
+        _, x = solve_to_optimality(matrix)
         small = reduced_model(matrix, x, OPTIONS, deadline=time.monotonic() + 20)
         if small is not None:
             n_merged += len(small.aggregated.stands_for) > len(small.aggregated.columns)

@@ -1,4 +1,4 @@
-"""Committed retrofits (`plants.committed`, `optimize --keep`) are kept as they are, and the rest is planned again."""
+"""Committed retrofits (`plants.committed`, `optimize --keep`) stay fixed while the rest of the plan is optimised."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def starts(plan: Plan) -> dict[str, int]:
 
 
 @pytest.mark.slow
-def test_a_committed_retrofit_is_the_only_one_of_its_stream(hand_solved: Solved) -> None:
+def test_a_committed_retrofit_is_kept_as_the_only_one_of_its_plant(hand_solved: Solved) -> None:
     free = hand_solved(BUDGET, **TABLES)
     routes = free.problem.routes
     other = routes[(routes["plant"] == "A") & ~routes["route"].isin(starts(free))]["route"].iloc[0]
@@ -50,14 +50,14 @@ def test_a_committed_retrofit_is_the_only_one_of_its_stream(hand_solved: Solved)
     assert (solved.retrofits["plant"] == "A").sum() == 1
     assert solved.objective.value <= free.objective.value * (1 + 1e-9)
     assert solved.totals["capex_mn"] <= 100.0 + 1e-6
-    # The retrofits of a plan, committed, give the plan again.
+    # Committing all retrofits of a plan gives the same plan.
     again = hand_solved({**BUDGET, "plants.committed": starts(free)}, **TABLES)
     assert starts(again) == starts(free)
     assert again.objective.value == pytest.approx(free.objective.value, rel=1e-9)
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "error"),
     [
         ({"plants.committed": {"A/given/own/ful": 2026}}, "no retrofit option"),
         ({"plants.committed": {"{A}": 2027}}, "no period starts in 2027"),
@@ -66,29 +66,29 @@ def test_a_committed_retrofit_is_the_only_one_of_its_stream(hand_solved: Solved)
         ({"plants.committed": {"{A}@S": 2026}}, "an id with @ is that of an own pipeline"),
     ],
 )
-def test_impossible_commitments_are_named(
-    hand_problem: Callable[..., Problem], changes: Mapping[str, object], told: str
+def test_invalid_commitments_are_input_errors(
+    hand_problem: Callable[..., Problem], changes: Mapping[str, object], error: str
 ) -> None:
     routes = hand_problem(BUDGET, **TABLES).routes
     of_a = routes.loc[routes["plant"] == "A", "route"].iloc[0]
     committed = {name.replace("{A}", of_a): year for name, year in changes["plants.committed"].items()}  # type: ignore[attr-defined]
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=error):
         hand_problem({**BUDGET, **changes, "plants.committed": committed}, **TABLES)
 
 
 @pytest.mark.slow
-def test_commitments_beyond_the_budget_are_named(hand_solved: Solved) -> None:
-    every = starts(hand_solved(BUDGET, **TABLES))
-    assert every
+def test_commitments_beyond_the_budget_report_a_sufficient_budget(hand_solved: Solved) -> None:
+    all_starts = starts(hand_solved(BUDGET, **TABLES))
+    assert all_starts
     with pytest.raises(InfeasibleError) as raised:
-        hand_solved({**BUDGET, "budget.total_mn": 5.0, "plants.committed": every}, **TABLES)
+        hand_solved({**BUDGET, "budget.total_mn": 5.0, "plants.committed": all_starts}, **TABLES)
     (of_budget,) = (each for each in raised.value.conflicts if "budget.total_mn" in each)
     enough = float(re.search(r"([\d,.]+) million EUR would", of_budget)[1].replace(",", ""))  # type: ignore[index]
-    again = hand_solved({**BUDGET, "budget.total_mn": enough + 0.1, "plants.committed": every}, **TABLES)
-    assert starts(again) == every
+    again = hand_solved({**BUDGET, "budget.total_mn": enough + 0.1, "plants.committed": all_starts}, **TABLES)
+    assert starts(again) == all_starts
 
 
-def test_a_start_before_its_site_opens_is_an_error_with_own_pipes(
+def test_a_committed_start_before_its_site_opens_is_an_input_error_with_own_pipes(
     hand_problem: Callable[..., Problem], inputs: Inputs
 ) -> None:
     tables = {**TABLES, "links": {}, "transport__pipes": inputs["transport/pipes"].assign(power_kwh_per_t_km=0.0)}
@@ -104,23 +104,25 @@ def test_a_start_before_its_site_opens_is_an_error_with_own_pipes(
 
 
 @pytest.mark.slow
-def test_ids_with_odd_characters_are_read_back(hand_solved: Solved, tmp_path: Path) -> None:
+def test_committed_ids_with_special_characters_are_read_back(hand_solved: Solved, tmp_path: Path) -> None:
     plants = {"N/1": PLANTS["A"], "N/2: x#2 {y}": PLANTS["B"], "- C": PLANTS["C"]}
     links = {"N/1-S": {"length_km": 60}, "N/2: x#2 {y}-S": {"length_km": 50}}
     tables = {"plants": plants, "sites": SITES, "links": links}
     free = hand_solved(BUDGET, **tables)
-    every = starts(free)
-    assert len(every) > 1
-    kept = hand_solved({**BUDGET, "plants.committed": every}, **tables)
-    assert starts(kept) == every and kept.problem.committed_plants == set(free.retrofits["plant"])
+    all_starts = starts(free)
+    assert len(all_starts) > 1
+    kept = hand_solved({**BUDGET, "plants.committed": all_starts}, **tables)
+    assert starts(kept) == all_starts and kept.problem.committed_plants == set(free.retrofits["plant"])
     text = kept.problem.scenario.resolved_yaml()
-    assert dict(resolved_scenario(text, "here", tmp_path / "x.yaml").plants.committed) == every
-    assert f"Committed by the scenario: {len(every)} retrofits (plants.committed)." in kept.summary()
+    assert dict(resolved_scenario(text, "here", tmp_path / "x.yaml").plants.committed) == all_starts
+    assert f"Committed by the scenario: {len(all_starts)} retrofits (plants.committed)." in kept.summary()
     reasons = reasons_of(kept.problem, kept.retrofits).set_index("plant")["reason"]
     assert reasons.loc[sorted(kept.problem.committed_plants)].str.startswith("in: committed, ").all()
 
 
-def test_vintages_are_found_by_their_start(problem_of: Callable[..., Problem], one_vent: Mapping[str, Any]) -> None:
+def test_commitments_are_matched_to_the_vintage_of_their_start(
+    problem_of: Callable[..., Problem], one_vent: Mapping[str, Any]
+) -> None:
     paid = {**one_vent, "policy.paid_per_captured_t": 50.0, "policy.paid_for_yr": 5}
     plain, by_start = problem_of(one_vent), problem_of(paid)
     name, start = plain.routes["route"].iloc[0], plain.years[1]
@@ -138,12 +140,12 @@ def test_keep_commits_the_retrofits_of_a_run(tmp_path: Path) -> None:
     update = tmp_path / "update.yaml"
     update.write_text("extends: small.yaml\nbudget: {total_mn: 2_600}\ncosts: {capex_factor: 1.2}\n", encoding="utf-8")
 
-    def optimized(*words: object) -> None:
-        found = CliRunner().invoke(group, ["optimize", *map(str, words)], standalone_mode=False)
+    def run_optimize(*args: object) -> None:
+        found = CliRunner().invoke(group, ["optimize", *map(str, args)], standalone_mode=False)
         assert found.exception is None, found.output
 
-    optimized(path, "--out", tmp_path / "first")
-    optimized(update, "--keep", tmp_path / "first", "--keep-until", 2026, "--out", tmp_path / "second")
+    run_optimize(path, "--out", tmp_path / "first")
+    run_optimize(update, "--keep", tmp_path / "first", "--keep-until", 2026, "--out", tmp_path / "second")
     first, second = (
         pd.read_csv(tmp_path / name / "tables" / "retrofits.csv")[["route", "year"]] for name in ("first", "second")
     )
@@ -153,5 +155,5 @@ def test_keep_commits_the_retrofits_of_a_run(tmp_path: Path) -> None:
     assert len(kept) == len(early)
     committed = ccs.read_run(tmp_path / "second").scenario.plants.committed
     assert dict(committed) == dict(zip(early["route"], early["year"], strict=True))
-    refused = CliRunner().invoke(group, ["optimize", str(update), "--keep-until", "2026"])
-    assert refused.exit_code == 2 and "--keep-until needs --keep" in refused.output
+    rejected = CliRunner().invoke(group, ["optimize", str(update), "--keep-until", "2026"])
+    assert rejected.exit_code == 2 and "--keep-until needs --keep" in rejected.output

@@ -1,4 +1,4 @@
-"""Corridors of plans in several periods: found by growth, searched, and bounded over all links."""
+"""Corridors of multi-period plans: found by tree growth, searched, and bounded over all links."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ccs_model.solve.strategies import ModelSizes, Restrict
 pytestmark = pytest.mark.slow
 
 Solved = Callable[..., Plan]
-Posed = Callable[..., Problem]
+ProblemBuilder = Callable[..., Problem]
 STAGED: dict[str, Any] = {
     "transport.shared_trunklines": True,
     "transport.trucks": False,
@@ -43,12 +43,12 @@ def requested(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 @pytest.fixture
 def as_if_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Small questions go the way of large ones."""
+    """Small models are solved like large ones."""
     monkeypatch.setattr(corridors_module, "SIZES", ModelSizes(staged_rows=0))
 
 
 @pytest.mark.slow
-def test_a_staged_plan_holds_and_lies_between_nothing_and_the_optimum(
+def test_a_multi_period_plan_is_feasible_and_no_better_than_the_optimum(
     solved: Solved, requested: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     best = solved(requested, {"transport.corridors": "all"}).objective.value
@@ -60,18 +60,18 @@ def test_a_staged_plan_holds_and_lies_between_nothing_and_the_optimum(
         assert 0 < plan.objective.value <= best * (1 + 1e-6) <= plan.objective.bound * (1 + 2e-6)
 
 
-def test_without_a_bound_over_all_links_there_is_still_a_plan(
+def test_a_plan_is_returned_without_a_bound_over_all_links(
     solved: Solved, as_if_large: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     relax = Relax.solve
 
-    def out_of_time(self: Relax, *given: Any) -> tuple[list[Cut], Outcome]:
+    def time_out_over_all_links(self: Relax, *given: Any) -> tuple[list[Cut], Outcome]:
         cuts, outcome = relax(self, *given)
         if "all links" not in given[-1]:
             return cuts, outcome
         return [], replace(outcome, status="limit", x=None, row_dual=None, objective=np.nan, bound=np.nan)
 
-    monkeypatch.setattr(Relax, "solve", out_of_time)
+    monkeypatch.setattr(Relax, "solve", time_out_over_all_links)
     plan = solved(STAGED)
     assert plan.objective.value > 0 and plan.objective.searched_gap_share < 1e-8
     assert plan.objective.gap_share == np.inf
@@ -79,7 +79,7 @@ def test_without_a_bound_over_all_links_there_is_still_a_plan(
 
 @pytest.mark.parametrize("sizes", [ModelSizes(staged_rows=0), ModelSizes(all_links=3)], ids=["large", "small"])
 @pytest.mark.parametrize("requested", [{"budget.total_mn": 2_500}], indirect=True)
-def test_a_bound_beside_the_search_is_the_one_after_it(
+def test_a_bound_computed_beside_the_search_equals_the_one_computed_after_it(
     solved: Solved, requested: dict[str, Any], monkeypatch: pytest.MonkeyPatch, sizes: ModelSizes
 ) -> None:
     monkeypatch.setattr(corridors_module, "SIZES", sizes)
@@ -90,8 +90,8 @@ def test_a_bound_beside_the_search_is_the_one_after_it(
 
 
 @pytest.mark.parametrize("sizes", [ModelSizes(staged_rows=0), ModelSizes(all_links=3)], ids=["large", "small"])
-def test_no_bound_of_the_progress_is_tighter_than_that_over_all_links(
-    problem_of: Posed, monkeypatch: pytest.MonkeyPatch, sizes: ModelSizes
+def test_progress_reports_no_bound_tighter_than_the_bound_over_all_links(
+    problem_of: ProblemBuilder, monkeypatch: pytest.MonkeyPatch, sizes: ModelSizes
 ) -> None:
     monkeypatch.setattr(corridors_module, "SIZES", sizes)
     seen: list[Progress] = []
@@ -101,7 +101,7 @@ def test_no_bound_of_the_progress_is_tighter_than_that_over_all_links(
     assert min(bounds) >= plan.objective.bound * (1 - 1e-9) and bounds[-1] == pytest.approx(plan.objective.bound)
 
 
-def test_places_are_a_plane_true_to_scale(problem_of: Posed) -> None:
+def test_places_are_plane_coordinates_true_to_scale(problem_of: ProblemBuilder) -> None:
     problem = problem_of(STAGED)
     places = places_of(problem, matrix_of(build_model(problem)))
     network = problem.network
@@ -112,7 +112,7 @@ def test_places_are_a_plane_true_to_scale(problem_of: Posed) -> None:
     first, straight = network.links.iloc[0], network.links["straight_km"].to_numpy(float)
     middle = (at.loc[first["node_a"]] + at.loc[first["node_b"]]) / 2
     assert places.arc_groups[0][0] == pytest.approx(111.2 * middle["lat_deg"], rel=1e-6)
-    # Where both ends are sites, their distance is the link's, within what the earth's curve takes.
+    # Between two sites, the distance is that of the link, apart from the curvature of the earth.
     site_at = {site: places.arc_groups[n_links + k] for k, site in enumerate(problem.sites["site"])}
     for k, (a, b) in enumerate(zip(network.links["node_a"], network.links["node_b"], strict=True)):
         if a in site_at and b in site_at and np.isfinite(straight[k]):
@@ -121,7 +121,7 @@ def test_places_are_a_plane_true_to_scale(problem_of: Posed) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("objective", ["max_npv", "max_net_benefit"])
-def test_large_models_of_objectives_in_money_have_a_plan_that_pays(
+def test_large_models_with_monetary_objectives_have_a_profitable_plan(
     solved: Solved, as_if_large: None, objective: str
 ) -> None:
     earning = {"objective": objective, "policy.carbon_price_per_t": {2026: 350}, "policy.capture_deductible": True}
@@ -132,10 +132,10 @@ def test_large_models_of_objectives_in_money_have_a_plan_that_pays(
 
 
 @pytest.mark.slow
-def test_corridors_that_were_narrowed_are_not_called_all_links(
+def test_restricted_corridors_are_not_reported_as_all_links(
     solved: Solved, as_if_large: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Even where nothing is found within them and the search takes every link that it was left with.
+    # Even if no plan is found within them and the search takes every remaining link.
     monkeypatch.setattr(
         corridors_module, "choose_strategy", lambda *given, **sizes: Strategy("none", (Restrict(), Prove()))
     )
@@ -147,19 +147,19 @@ def test_corridors_that_were_narrowed_are_not_called_all_links(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("is_large", [True, False])
-def test_money_for_no_pipe_gives_an_empty_plan_with_its_bounds(
+def test_a_budget_too_small_for_any_pipe_gives_an_empty_plan_with_a_bound(
     solved: Solved, one_vent: dict[str, Any], monkeypatch: pytest.MonkeyPatch, is_large: bool
 ) -> None:
     monkeypatch.setattr(corridors_module, "SIZES", ModelSizes(all_links=0, staged_rows=0 if is_large else 1_000_000))
     plan = solved(one_vent, {"transport.shared_trunklines": True, "budget.total_mn": 1})
     assert plan.retrofits.empty and plan.flows.empty and plan.corridors == ()
     assert (plan.status, plan.objective.value, plan.objective.searched_gap_share) == ("within_gap", 0, 0)
-    # The linear program may still lay a small part of a pipe.
+    # The LP relaxation may still build a fraction of a pipe.
     assert 0 < plan.objective.bound < 10
 
 
 @pytest.mark.slow
-def test_a_plan_keeps_to_the_corridors_that_a_file_names(
+def test_a_plan_uses_only_the_corridors_listed_in_a_file(
     solved: Solved, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -170,7 +170,7 @@ def test_a_plan_keeps_to_the_corridors_that_a_file_names(
     same = solved(STAGED, {"transport.corridors": "ways.csv"})
     assert set(same.corridors or ()) == set(built)
     assert same.objective.value == pytest.approx(free.objective.value, rel=1e-6)
-    # Of fewer ways none is better, and none other is laid; over all links the bound is what it was.
+    # With fewer corridors the plan is no better and builds no other link; the bound over all links still holds.
     (tmp_path / "fewer.csv").write_text(f"link\n{built[0]}\n", encoding="utf-8")
     fewer = solved(STAGED, {"transport.corridors": "fewer.csv"})
     assert fewer.corridors == (built[0],) and set(fewer.flows["link"]) <= {built[0]}
@@ -179,16 +179,16 @@ def test_a_plan_keeps_to_the_corridors_that_a_file_names(
 
 
 @pytest.mark.slow
-def test_where_nothing_holds_within_the_corridors_named_every_link_may_be_laid(
+def test_all_links_are_searched_if_the_listed_corridors_are_infeasible(
     solved: Solved, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     free = solved(STAGED, {"storage.sites": ["Qinshui"]})
     assert free.problem.network is not None
-    fitted = sorted(set(free.retrofits["plant"]))[:1]
-    past_it = next(link for link in free.problem.network.links["link"] if fitted[0] not in link)
-    (tmp_path / "ways.csv").write_text(f"link\n{past_it}\n", encoding="utf-8")
-    requested = {"storage.sites": ["Qinshui"], "plants.require": fitted, "transport.corridors": "ways.csv"}
+    required = sorted(set(free.retrofits["plant"]))[:1]
+    other_link = next(link for link in free.problem.network.links["link"] if required[0] not in link)
+    (tmp_path / "ways.csv").write_text(f"link\n{other_link}\n", encoding="utf-8")
+    requested = {"storage.sites": ["Qinshui"], "plants.require": required, "transport.corridors": "ways.csv"}
     plan = solved(STAGED, requested)
-    assert set(fitted) <= set(plan.retrofits["plant"]) and plan.checks["holds"].all()
+    assert set(required) <= set(plan.retrofits["plant"]) and plan.checks["holds"].all()
     assert set(plan.corridors or ()) == set(free.problem.network.links["link"])

@@ -1,4 +1,4 @@
-"""Flow directions over several periods: bounds cut off no plan, and the proof finds the optimum of the model."""
+"""Flow directions over several periods: bounds cut off no plan, and the proof finds the optimum."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.slow
 
 BUDGETS = [60.0, 120.0, 300.0, 900.0]
 EXACT = SolverOptions(1e-9)
-Posed = Callable[[float], tuple[Problem, Matrix]]
+RingBuilder = Callable[[float], tuple[Problem, Matrix]]
 
 
 def optimum(matrix: Matrix) -> float:
@@ -50,7 +50,7 @@ def relaxation(matrix: Matrix) -> float:
 
 
 @pytest.mark.parametrize("budget", BUDGETS)
-def test_the_bound_over_all_links_is_between_the_optimum_and_the_relaxation(posed: Posed, budget: float) -> None:
+def test_the_bound_over_all_links_is_between_the_optimum_and_the_relaxation(posed: RingBuilder, budget: float) -> None:
     problem, matrix = posed(budget)
     bound = bound_over_all_links(problem, matrix, EXACT, effort=np.inf, stage="test")
     assert bound is not None
@@ -59,7 +59,7 @@ def test_the_bound_over_all_links_is_between_the_optimum_and_the_relaxation(pose
         assert bound < relaxation(matrix) * 0.99
 
 
-def test_each_line_over_all_links_bounds_the_plans_of_every_budget(posed: Posed) -> None:
+def test_each_line_over_all_links_bounds_the_plans_of_every_budget(posed: RingBuilder) -> None:
     problem, matrix = posed(BUDGETS[-1])
     row = budget_row(matrix)
     assert row is not None
@@ -69,12 +69,14 @@ def test_each_line_over_all_links_bounds_the_plans_of_every_budget(posed: Posed)
         best = optimum(with_limit(matrix, row.row, budget))
         bounds = [line.at(budget) for line in lines]
         assert all(best * (1 - 1e-9) <= bound for bound in bounds)
-        # The line of the budget itself is the tightest there.
+        # The line of the budget itself is the tightest at that budget.
         assert min(bounds) == pytest.approx(bounds[BUDGETS[::-1].index(budget)], rel=1e-9)
 
 
 @pytest.mark.parametrize("budget", BUDGETS)
-def test_without_the_network_of_some_periods_no_plan_is_lost(posed: Posed, budget: float) -> None:
+def test_the_relaxation_without_the_network_of_other_periods_is_an_upper_bound(
+    posed: RingBuilder, budget: float
+) -> None:
     problem, matrix = posed(budget)
     relaxed = without_network_of_other_periods(problem, matrix)
     # The network of the second of three periods is left out; the first has a cumulative budget.
@@ -83,54 +85,56 @@ def test_without_the_network_of_some_periods_no_plan_is_lost(posed: Posed, budge
 
 
 @pytest.mark.parametrize("budget", BUDGETS)
-def test_the_proof_by_directions_finds_the_optimum_from_the_empty_plan(posed: Posed, budget: float) -> None:
+def test_the_proof_by_directions_finds_the_optimum_from_the_empty_plan(posed: RingBuilder, budget: float) -> None:
     problem, matrix = posed(budget)
-    result, every = proof(problem, matrix, SolverOptions(1e-7))
+    result, all_arc_groups = prove_over_all_links(problem, matrix, SolverOptions(1e-7))
     assert result is not None and result.incumbent is not None and residuals(matrix, result.incumbent).hold
     best = optimum(matrix)
     assert float(matrix.costs[0] @ result.incumbent) == pytest.approx(best, rel=1e-6)
     assert result.bound == pytest.approx(best, rel=1e-6)
-    assert len(every) == len(hand_network.RING) + len(hand_network.SITES)
+    assert len(all_arc_groups) == len(hand_network.RING) + len(hand_network.SITES)
 
 
-def test_a_model_too_large_to_branch_on_keeps_its_plan_and_has_the_bound(
-    posed: Posed, monkeypatch: pytest.MonkeyPatch
+def test_a_model_too_large_to_branch_on_keeps_its_incumbent_and_gets_the_bound(
+    posed: RingBuilder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     problem, matrix = posed(300.0)
     monkeypatch.setattr(directed_bound, "PROVE_BY_DIRECTIONS", ProveByDirections(Relax(cut_rounds=40), most_rows=0))
-    result, _ = proof(problem, matrix, SolverOptions(1e-7))
+    result, _ = prove_over_all_links(problem, matrix, SolverOptions(1e-7))
     assert result is not None and result.status == "limit"
     assert result.incumbent is not None and not result.incumbent.any()
     assert optimum(matrix) * (1 - 1e-9) <= result.bound <= relaxation(matrix)
-    # Where the bound of the relaxation is near enough, nothing is branched on either.
-    wide, _ = proof(problem, matrix, SolverOptions(0.9), start=Highs(matrix, EXACT).run(60, "test").x)
-    assert wide is not None and wide.status == "optimal" and wide.bound == result.bound
+    # If the bound of the relaxation is within the gap, there is no branching either.
+    with_wide_gap, _ = prove_over_all_links(
+        problem, matrix, SolverOptions(0.9), start=Highs(matrix, EXACT).run(60, "test").x
+    )
+    assert with_wide_gap is not None and with_wide_gap.status == "optimal" and with_wide_gap.bound == result.bound
 
 
-def proof(
+def prove_over_all_links(
     problem: Problem, matrix: Matrix, options: SolverOptions, start: np.ndarray | None = None
 ) -> tuple[Result | None, np.ndarray]:
-    """The proof over all links and sites, from a point or the empty plan."""
+    """The proof over all links and sites, from a given solution or the empty plan."""
     network = network_of(problem, matrix)
-    every = np.unique(network.arc_group)
+    all_arc_groups = np.unique(network.arc_group)
     with effort():
         context = SearchContext(matrix, network, options, now() + 60.0)
         before = Result("limit", incumbent=np.zeros(len(matrix.lower)) if start is None else start)
-        return proven_by_directions(problem, context, before, every, Prove(), "test"), every
+        return proven_by_directions(problem, context, before, all_arc_groups, Prove(), "test"), all_arc_groups
 
 
 @pytest.mark.parametrize("budget", [1_000, 3_000])
-def test_every_plan_holds_in_the_relaxation_without_peak_flows(
+def test_the_optimal_plan_is_feasible_in_the_relaxation_without_peak_flows(
     problem_of: Callable[..., Problem], budget: float
 ) -> None:
     changes = {"transport.shared_trunklines": True, "budget.total_mn": budget, "capture.decisions": "continuous"}
     matrix = matrix_of(build_model(problem_of(changes)))
-    small = without_peak_flows(matrix)
-    assert len(small.columns) < len(matrix.columns)
-    assert not any(column.variable.startswith("above_mean") for column in small.matrix.columns)
-    whole, relaxed = (Highs(each, EXACT).run(60, "test") for each in (matrix, small.matrix))
-    assert whole.x is not None
-    assert residuals(small.matrix, whole.x[small.columns]).hold
-    assert whole.objective <= relaxed.objective * (1 + 1e-9)
-    # Where all retrofits start, pipes take the peak that comes with their mean: the bound is little above.
-    assert relaxed.objective < whole.objective * 1.2
+    reduced = without_peak_flows(matrix)
+    assert len(reduced.columns) < len(matrix.columns)
+    assert not any(column.variable.startswith("above_mean") for column in reduced.matrix.columns)
+    full, relaxed = (Highs(each, EXACT).run(60, "test") for each in (matrix, reduced.matrix))
+    assert full.x is not None
+    assert residuals(reduced.matrix, full.x[reduced.columns]).hold
+    assert full.objective <= relaxed.objective * (1 + 1e-9)
+    # Where all retrofits start, pipes carry the peak that belongs to their mean flow, so the bound is little higher.
+    assert relaxed.objective < full.objective * 1.2

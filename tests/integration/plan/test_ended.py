@@ -1,4 +1,4 @@
-"""A retrofit whose plant closes before the last period: its reason, its costs at full load and the year of its end."""
+"""A retrofit whose plant closes before the last period: its reason, its costs at full load and its end year."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_the_reason_names_the_cost_at_full_load_and_the_last_year(closing: Plan)
     assert reasons["A"] == expected
 
 
-def test_the_year_of_the_end_and_no_product_cost(closing: Plan) -> None:
+def test_an_ended_retrofit_has_an_end_year_and_no_product_cost(closing: Plan) -> None:
     table = closing.retrofits.set_index("plant")
     assert table["end_year"].to_dict() == {"A": 2035, "B": None}
     assert table["product_cost_per_t"].isna().all()
@@ -54,13 +54,13 @@ def test_explain_shows_the_cost_chain_at_full_load(closing: Plan) -> None:
     assert found["capital_per_t"] == pytest.approx(50 * 0.1018522, abs=1e-5)
     assert found["capture_cost_per_t"] == pytest.approx(20 + 50 * 0.1018522, abs=1e-5)
     assert found["avoidance_cost_per_t"] == pytest.approx(row["avoidance_cost_at_full_load_per_t"])
-    whole = found["capture_cost_per_t"] + found["transport_per_t"] + found["storage_per_t"]
-    assert whole / 0.8 == pytest.approx(found["avoidance_cost_per_t"])
+    total = found["capture_cost_per_t"] + found["transport_per_t"] + found["storage_per_t"]
+    assert total / 0.8 == pytest.approx(found["avoidance_cost_per_t"])
 
 
-def test_the_summary_tells_the_year_and_what_the_closed_plant_still_costs(closing: Plan) -> None:
-    pays = closing.retrofits.set_index("plant").at["A", "cost_mn_pa"] * 1000.0 / 400.0
-    assert pays > 0
+def test_the_summary_reports_the_end_year_and_the_remaining_costs_of_the_closed_plant(closing: Plan) -> None:
+    remaining_cost_per_t = closing.retrofits.set_index("plant").at["A", "cost_mn_pa"] * 1000.0 / 400.0
+    assert remaining_cost_per_t > 0
     text = " ".join(summary_text(json.loads(plan_text(closing)), 200).split())
     sentence = "avoided pays for pipes and storage of retrofits that have ended."
     assert "2026–2035" in text and sentence in text and sentence in answer(closing)

@@ -26,33 +26,33 @@ OWN = {
 def solved(hand_solved: Solved, inputs: Inputs) -> Solved:
     without_power = inputs["transport/pipes"].assign(power_kwh_per_t_km=0.0)
 
-    def made(changes: Mapping[str, object]) -> Plan:
+    def solve_with(changes: Mapping[str, object]) -> Plan:
         links = LINKS if changes.get("transport.shared_trunklines", True) else {}
         return hand_solved(changes, plants=PLANTS, sites=SITES, links=links, transport__pipes=without_power)
 
-    return made
+    return solve_with
 
 
 def injected(plan: Plan) -> dict[str, dict[int, float]]:
-    """What each site takes, by site and period."""
+    """Injection in kt/y by site and period."""
     by_site = plan.storage.groupby("site")
     return {site: dict(zip(rows["year"], rows["injected_ktpa"], strict=True)) for site, rows in by_site}
 
 
 @pytest.mark.parametrize("kind", [pytest.param(SHARED, marks=pytest.mark.slow), OWN])
-def test_a_site_takes_nothing_before_its_first_year(solved: Solved, kind: Mapping[str, object]) -> None:
-    at_once = solved(kind)
-    used = {site for site, by_year in injected(at_once).items() if by_year[2026] > 0}
+def test_a_site_injects_nothing_before_its_first_year(solved: Solved, kind: Mapping[str, object]) -> None:
+    unrestricted = solved(kind)
+    used = {site for site, by_year in injected(unrestricted).items() if by_year[2026] > 0}
     assert used
     later = solved({**kind, "storage.not_before": dict.fromkeys(SITES, 2031)})
     assert all(by_year[2026] == 0.0 for by_year in injected(later).values())
     assert any(by_year[2031] > 0.0 for by_year in injected(later).values())
     never = solved({**kind, "storage.not_before": dict.fromkeys(used, 2090)})
     assert used.isdisjoint(site for site, by_year in injected(never).items() if max(by_year.values()) > 0)
-    assert at_once.objective.value > max(later.objective.value, never.objective.value) > 0.0
+    assert unrestricted.objective.value > max(later.objective.value, never.objective.value) > 0.0
     # A year in the first period changes nothing.
     early = solved({**kind, "storage.not_before": dict.fromkeys(SITES, 2026)})
-    assert early.objective.value == pytest.approx(at_once.objective.value, rel=1e-9)
+    assert early.objective.value == pytest.approx(unrestricted.objective.value, rel=1e-9)
 
 
 def test_plants_whose_sites_open_too_late_have_a_reason(hand_problem: Callable[..., Problem], inputs: Inputs) -> None:
@@ -63,7 +63,7 @@ def test_plants_whose_sites_open_too_late_have_a_reason(hand_problem: Callable[.
 
 
 @pytest.mark.slow
-def test_the_first_year_that_rules_out_a_target_is_named(solved: Solved) -> None:
+def test_a_first_year_that_makes_a_target_infeasible_is_named(solved: Solved) -> None:
     target = {**SHARED, "objective": "min_cost", "budget.total_mn": None, "targets.captured_ktpa": 2_000}
     assert solved(target).objective.value > 0
     with pytest.raises(InfeasibleError) as raised:

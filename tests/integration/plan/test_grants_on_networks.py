@@ -1,4 +1,4 @@
-"""Money of the budget and of grants builds the same shared network, however it is split."""
+"""The shared network depends on the sum of budget and grants, not on how the money is split."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ MONEY_MN = 300.0
 
 @pytest.mark.slow
 @pytest.mark.parametrize("ceiling_mn", [100.0, 200.0, 300.0])
-def test_a_grant_in_place_of_budget_changes_no_plan(hand_solved: Callable[..., Plan], ceiling_mn: float) -> None:
+def test_a_grant_in_place_of_budget_does_not_change_the_objective(
+    hand_solved: Callable[..., Plan], ceiling_mn: float
+) -> None:
     def value(budget_mn: float, grant_mn: float) -> float:
         funds = {"g": {"kind": "grant", "ceiling_mn": grant_mn}} if grant_mn else {}
         requested = {**STAGED, "budget.total_mn": budget_mn, "funds": funds}
@@ -27,7 +29,7 @@ def test_a_grant_in_place_of_budget_changes_no_plan(hand_solved: Callable[..., P
     assert value(MONEY_MN - ceiling_mn, ceiling_mn) == pytest.approx(value(MONEY_MN, 0.0), rel=1e-6)
 
 
-def test_pipes_are_as_large_as_budget_and_grants_can_fill(hand_problem: Callable[..., Problem]) -> None:
+def test_the_largest_pipe_capacity_follows_from_budget_and_grants(hand_problem: Callable[..., Problem]) -> None:
     def most_ktpa(budget_mn: float, **funds: dict[str, object]) -> float:
         requested = {**STAGED, "budget.total_mn": budget_mn, "funds": funds}
         network = hand_problem(requested, plants=PLANTS, sites=SITES, links=LINKS).network
@@ -52,7 +54,7 @@ def test_pipes_are_as_large_as_budget_and_grants_can_fill(hand_problem: Callable
         (0, [(np.inf, 0.6), (np.inf, 0.4)], np.inf),
     ],
 )
-def test_capital_is_what_the_budget_and_the_grants_pay(
+def test_the_largest_capital_follows_from_budget_and_grants(
     budget: float, grants: list[tuple[float, float]], most: float
 ) -> None:
     assert most_capital(budget, grants) == pytest.approx(most)

@@ -1,4 +1,4 @@
-"""Tree growth: solutions that hold, no better than the optimum and near it, whatever the costs of pipes."""
+"""Tree growth finds feasible solutions that are near the optimum and no better than it."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ pytestmark = pytest.mark.slow
 STAGED = {"objective": "max_abatement", "years": [2026, 2031], "capital_recovery_share": None}
 
 
-def grown(problem: Problem) -> tuple[float, np.ndarray] | None:
-    """Value and point of tree growth alone."""
+def grow(problem: Problem) -> tuple[float, np.ndarray] | None:
+    """Objective value and solution of tree growth alone."""
     matrix = matrix_of(build_model(problem))
     network = growth_network_of(problem, matrix)
     with effort():
@@ -45,7 +45,7 @@ def grown(problem: Problem) -> tuple[float, np.ndarray] | None:
 
 @pytest.mark.parametrize("pipe_costs", ["as_built", "dea"])
 @pytest.mark.parametrize("budget", [60, 300, 2_000])
-def test_growth_holds_and_is_near_the_optimum(
+def test_growth_is_feasible_and_near_the_optimum(
     hand_problem: Callable[..., Problem], hand_solved: Callable[..., Plan], budget: float, pipe_costs: str
 ) -> None:
     requested: dict[str, Any] = {
@@ -53,7 +53,7 @@ def test_growth_holds_and_is_near_the_optimum(
         "budget.cumulative_mn": {2026: budget / 2},
     }  # fmt: skip
     optimum = hand_solved(requested, plants=PLANTS, sites=SITES, links=LINKS).objective.value
-    found = grown(hand_problem(requested, plants=PLANTS, sites=SITES, links=LINKS))
+    found = grow(hand_problem(requested, plants=PLANTS, sites=SITES, links=LINKS))
     value = 0.0 if found is None else found[0]
     assert value <= optimum * (1 + 1e-6) + 1e-6
     assert value >= 0.7 * optimum - 1e-6
@@ -65,15 +65,15 @@ def test_growth_keeps_the_budget_of_a_province(
     plants = {**PLANTS, "C": {**PLANTS["C"], "province": "There"}}
     requested = {**STAGED, "budget.total_mn": 900, "transport.corridors": "all"}
     values = []
-    for there in (10, 80, 900):
-        limited = {**requested, "budget.by_province_mn": {"There": there}}
+    for budget in (10, 80, 900):
+        limited = {**requested, "budget.by_province_mn": {"There": budget}}
         problem = hand_problem(limited, plants=plants, sites=SITES, links=LINKS)
-        found = grown(problem)
+        found = grow(problem)
         assert found is not None
         optimum = hand_solved(limited, plants=plants, sites=SITES, links=LINKS).objective.value
         assert 0.7 * optimum <= found[0] <= optimum * (1 + 1e-6)
         values.append(found[0])
-    # Without money there, C is not fitted; it emits three fifths of all CO2.
+    # With a small budget there, C is not retrofitted; it emits three fifths of all CO2.
     assert values[0] < 0.5 * values[2] and values == sorted(values)
 
 
@@ -83,13 +83,13 @@ def test_growth_retrofits_a_required_plant(
 ) -> None:
     requested = {**STAGED, "budget.total_mn": 300, "transport.corridors": "all", "plants.require": [plant]}
     optimum = hand_solved(requested, plants=PLANTS, sites=SITES, links=LINKS).objective.value
-    found = grown(hand_problem(requested, plants=PLANTS, sites=SITES, links=LINKS))
+    found = grow(hand_problem(requested, plants=PLANTS, sites=SITES, links=LINKS))
     assert found is not None
     assert 0.7 * optimum <= found[0] <= optimum * (1 + 1e-6)
 
 
 @pytest.mark.parametrize("least", [300, 900])
-def test_growth_towards_a_target_reaches_it(
+def test_growth_reaches_a_cumulative_target(
     hand_problem: Callable[..., Problem], hand_solved: Callable[..., Plan], least: float
 ) -> None:
     requested = {
@@ -108,14 +108,14 @@ def test_growth_towards_a_target_reaches_it(
         found = Grow(n_seeds=0, n_rounds=0).run(context, Result("limit")).incumbent
     assert found is not None and residuals(matrix, found).hold
     assert context.value(found) >= optimum * (1 - 1e-6)
-    at_least_cost = grown(problem)
+    at_least_cost = grow(problem)
     assert at_least_cost is not None
     assert optimum * (1 - 1e-6) <= at_least_cost[0] <= min(1.1 * optimum, context.value(found) * (1 + 1e-6))
 
 
 @pytest.mark.parametrize("objective", ["min_cost", "max_abatement", "max_npv"])
 @pytest.mark.parametrize("budget", [None, 900])
-def test_growth_reaches_targets_of_two_years_whatever_the_objective(
+def test_growth_reaches_targets_of_two_years_with_every_objective(
     hand_problem: Callable[..., Problem], hand_solved: Callable[..., Plan], budget: float | None, objective: str
 ) -> None:
     if objective == "max_abatement" and budget is None:
@@ -127,8 +127,8 @@ def test_growth_reaches_targets_of_two_years_whatever_the_objective(
     if budget is not None:
         requested["budget.total_mn"] = budget
     optimum = hand_solved(requested, plants=PLANTS, sites=SITES, links=LINKS).objective.value
-    found = grown(hand_problem(requested, plants=PLANTS, sites=SITES, links=LINKS))
-    assert found is not None  # its residuals hold, those of the targets among them
+    found = grow(hand_problem(requested, plants=PLANTS, sites=SITES, links=LINKS))
+    assert found is not None  # its residuals hold, including those of the targets
     sign = 1.0 if objective == "min_cost" else -1.0
     assert -1e-6 * abs(optimum) <= sign * (found[0] - optimum) <= 0.3 * abs(optimum)
 
@@ -136,7 +136,7 @@ def test_growth_reaches_targets_of_two_years_whatever_the_objective(
 @pytest.mark.parametrize(
     ("requested", "most"),
     [
-        # One target after another takes a small plant first, and the money does not suffice for the last.
+        # Growth towards one target after another takes a small plant first and lacks money for the last target.
         (
             {
                 "targets.abatement_share": {2031: 0.2, 2036: 0.5},
@@ -145,18 +145,18 @@ def test_growth_reaches_targets_of_two_years_whatever_the_objective(
             },
             1.05,
         ),
-        # Required plants wait for the last period, which costs least.
+        # Retrofitting the required plants in the last period costs least.
         ({"targets.abatement_share": {2036: 0.8}, "plants.require": ["A", "B"]}, 1.0),
     ],
 )
-def test_growth_at_least_cost_with_little_money_or_required_plants(
+def test_growth_at_minimum_cost_handles_tight_budgets_and_required_plants(
     hand_problem: Callable[..., Problem], hand_solved: Callable[..., Plan], requested: dict[str, Any], most: float
 ) -> None:
     requested = {
         **STAGED, "years": [2026, 2031, 2036], "objective": "min_cost", "transport.corridors": "all", **requested,
     }  # fmt: skip
     optimum = hand_solved(requested, plants=PLANTS, sites=SITES, links=LINKS).objective.value
-    found = grown(hand_problem(requested, plants=PLANTS, sites=SITES, links=LINKS))
+    found = grow(hand_problem(requested, plants=PLANTS, sites=SITES, links=LINKS))
     assert found is not None
     assert optimum * (1 - 1e-6) <= found[0] <= most * optimum * (1 + 1e-6)
 
@@ -168,8 +168,8 @@ def test_growth_uses_an_existing_pipeline(
     links = {**LINKS, "A-S": {"length_km": 60, "existing_ktpa": existing}}
     requested = {**STAGED, "budget.total_mn": 300, "transport.corridors": "all"}
     optimum = hand_solved(requested, plants=PLANTS, sites=SITES, links=links).objective.value
-    found = grown(hand_problem(requested, plants=PLANTS, sites=SITES, links=links))
-    without = grown(hand_problem(requested, plants=PLANTS, sites=SITES, links=LINKS))
+    found = grow(hand_problem(requested, plants=PLANTS, sites=SITES, links=links))
+    without = grow(hand_problem(requested, plants=PLANTS, sites=SITES, links=LINKS))
     assert found is not None and without is not None
     assert max(0.8 * optimum, without[0]) <= found[0] <= optimum * (1 + 1e-6)
 
@@ -177,7 +177,7 @@ def test_growth_uses_an_existing_pipeline(
 @pytest.mark.parametrize("objective", ["max_npv", "max_net_benefit"])
 @pytest.mark.parametrize("budget", [200, None])
 @pytest.mark.parametrize("price", [60, 400])
-def test_growth_for_money_is_near_the_optimum(
+def test_growth_with_monetary_objectives_is_near_the_optimum(
     hand_problem: Callable[..., Problem],
     hand_solved: Callable[..., Plan],
     price: float,
@@ -191,25 +191,25 @@ def test_growth_for_money_is_near_the_optimum(
     if budget is not None:
         requested["budget.total_mn"] = budget
     optimum = hand_solved(requested, plants=PLANTS, sites=SITES, links=LINKS).objective.value
-    found = grown(hand_problem(requested, plants=PLANTS, sites=SITES, links=LINKS))
+    found = grow(hand_problem(requested, plants=PLANTS, sites=SITES, links=LINKS))
     assert 0.9 * optimum - 1e-6 <= (found[0] if found else 0.0) <= optimum * (1 + 1e-6) + 1e-6
-    # The plants share their pipes, and do not pay at the lowest price to their owners.
+    # Only the NPV at the lowest price may be 0, where no retrofit pays for its owners.
     assert optimum > 0 or (price == 60 and objective == "max_npv")
 
 
-def test_growth_is_left_out_where_it_does_not_apply(hand_problem: Callable[..., Problem]) -> None:
-    costs = hand_problem({"targets.captured_ktpa": 500}, plants=PLANTS, sites=SITES, links=LINKS)
-    assert growth_network_of(costs, matrix_of(build_model(costs))) is None
+def test_growth_does_not_apply_to_a_static_year(hand_problem: Callable[..., Problem]) -> None:
+    problem = hand_problem({"targets.captured_ktpa": 500}, plants=PLANTS, sites=SITES, links=LINKS)
+    assert growth_network_of(problem, matrix_of(build_model(problem))) is None
 
 
-def test_growth_repeats(hand_problem: Callable[..., Problem]) -> None:
+def test_growth_is_deterministic(hand_problem: Callable[..., Problem]) -> None:
     problem = hand_problem({**STAGED, "budget.total_mn": 900}, plants=PLANTS, sites=SITES, links=LINKS)
-    one, other = grown(problem), grown(problem)
+    one, other = grow(problem), grow(problem)
     assert one is not None and other is not None
     assert (one[1] == other[1]).all()
 
 
-def test_a_search_that_ends_before_its_relaxation_has_a_plan(
+def test_a_search_without_a_solved_relaxation_still_has_a_plan(
     hand_solved: Callable[..., Plan], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     requested = {**STAGED, "budget.total_mn": 900}
@@ -223,22 +223,22 @@ def test_a_search_that_ends_before_its_relaxation_has_a_plan(
     assert len(found.retrofits) and found.checks["holds"].sum() == len(found.checks) - 1
 
 
-def test_a_first_period_in_which_nothing_may_start_has_a_network(hand_problem: Callable[..., Problem]) -> None:
+def test_growth_handles_a_first_period_in_which_no_retrofit_may_start(hand_problem: Callable[..., Problem]) -> None:
     plants = {name: {**each, "turnaround_from": 2031, "turnaround_until": 2040} for name, each in PLANTS.items()}
     problem = hand_problem({**STAGED, "budget.total_mn": 900}, plants=plants, sites=SITES, links=LINKS)
     matrix = matrix_of(build_model(problem))
     assert {matrix.columns[j].index[1] for j in matrix.columns_of("build")} == {2031}
     network = growth_network_of(problem, matrix)
     assert network is not None and network.n_periods == 2 and set(network.period) == {1}
-    found = grown(problem)
+    found = grow(problem)
     assert found is not None and found[0] > 0
 
 
 @pytest.mark.parametrize("budget", [900, 120])
-def test_growth_resumes_from_a_plan_and_never_loses(hand_problem: Callable[..., Problem], budget: float) -> None:
+def test_growth_resumes_from_a_plan_and_never_worsens_it(hand_problem: Callable[..., Problem], budget: float) -> None:
     requested: dict[str, Any] = {**STAGED, "budget.total_mn": 900, "transport.corridors": "all"}
     poor = {**requested, "budget.total_mn": budget}
-    value, start = grown(hand_problem(poor, plants=PLANTS, sites=SITES, links=LINKS)) or (0.0, np.zeros(0))
+    value, start = grow(hand_problem(poor, plants=PLANTS, sites=SITES, links=LINKS)) or (0.0, np.zeros(0))
     problem = hand_problem(requested, plants=PLANTS, sites=SITES, links=LINKS)
     matrix = matrix_of(build_model(problem))
     network = growth_network_of(problem, matrix)
@@ -246,7 +246,7 @@ def test_growth_resumes_from_a_plan_and_never_loses(hand_problem: Callable[..., 
         context = SearchContext(matrix, network_of(problem, matrix), SolverOptions(0.0), now() + 60.0, growth=network)
         found = Grow(n_rounds=10, resume=True).run(context, Result("limit", incumbent=start)).incumbent
     assert found is not None and residuals(matrix, found).hold
-    # What the smaller budget left unbuilt is added.
+    # Retrofits that the smaller budget does not allow are added.
     assert context.value(found) >= value * (1.1 if budget < 900 else 1 - 1e-9)
 
 
@@ -276,7 +276,7 @@ def test_a_required_plant_does_not_limit_the_search_to_its_links(
     tables = {"plants": PLANTS, "sites": SITES, "links": LINKS}
     requested = {**STAGED, "objective": "max_npv", "plants.require": ["A"], **_REVENUES[revenue]}
     full = hand_solved(requested, **tables)
-    # As in a network of many links, and in a large model.
+    # Treat the network as one of many links, or the model as a large one.
     monkeypatch.setattr("ccs_model.solve.network_search.SIZES", replace(SIZES, **{size: 0}))
     part = hand_solved({**requested, "solver.seed": 1}, **tables)
     assert 0.9 * full.objective.value <= part.objective.value <= full.objective.value * (1 + 1e-6)

@@ -1,4 +1,4 @@
-"""Pipes, sites and wells that nothing needs are taken out of a plan, too large ones are replaced, and nothing else."""
+"""Tie-breaking removes idle pipes, sites and wells from a plan and keeps its objective."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CHANGES = {
 }  # fmt: skip
 
 
-def test_what_no_flow_needs_is_left_out(hand_problem: Callable[..., Problem]) -> None:
+def test_idle_pipes_sites_and_wells_are_removed_from_a_plan(hand_problem: Callable[..., Problem]) -> None:
     sites = {**hand_network.SITES, "spare": {**next(iter(hand_network.SITES.values()))}}
     links = {**hand_network.LINKS, "A-C": {"length_km": 45}}
     problem = hand_problem(CHANGES, plants=hand_network.PLANTS, sites=sites, links=links)
@@ -32,29 +32,29 @@ def test_what_no_flow_needs_is_left_out(hand_problem: Callable[..., Problem]) ->
     assert found.x is not None
     options = SolverOptions(1e-9)
 
-    def fitted(x: Floats) -> Floats:
+    def resize_network(x: Floats) -> Floats:
         return with_network_fitted(problem, matrix, options, x, np.inf)
 
-    needed = fitted(np.where(matrix.is_integer, np.round(found.x), found.x))
-    # The optimum without anything idle is a fixed point; what is added to it goes again.
-    assert fitted(needed) is needed
+    needed = resize_network(np.where(matrix.is_integer, np.round(found.x), found.x))
+    # A plan without idle assets is a fixed point; idle assets that are added to it are removed again.
+    assert resize_network(needed) is needed
     wasteful = needed.copy()
     for name in (PIPE, OPENED, WELLS):
         idle = [j for j in matrix.columns_of(name) if needed[j] == 0]
         for j in idle:
-            tried = wasteful.copy()
-            tried[j] = 1.0
-            if residuals(matrix, tried).hold:
-                wasteful = tried
+            candidate = wasteful.copy()
+            candidate[j] = 1.0
+            if residuals(matrix, candidate).hold:
+                wasteful = candidate
     assert (wasteful != needed).any()
-    cleaned = fitted(wasteful)
+    cleaned = resize_network(wasteful)
     assert residuals(matrix, cleaned).hold
     assert matrix.costs[0] @ cleaned >= matrix.costs[0] @ needed * (1 - 1e-9)
     assert cleaned[matrix.is_integer].sum() < wasteful[matrix.is_integer].sum()
     assert matrix.costs[1] @ cleaned == pytest.approx(matrix.costs[1] @ needed, rel=1e-9)
 
 
-def test_a_pipe_that_carries_only_after_the_horizon_is_in_use(hand_problem: Callable[..., Problem]) -> None:
+def test_a_pipe_with_flow_only_after_the_horizon_is_not_idle(hand_problem: Callable[..., Problem]) -> None:
     problem = hand_problem(CHANGES, plants=hand_network.PLANTS, sites=hand_network.SITES, links=hand_network.LINKS)
     matrix = matrix_of(build_model(problem))
     x = np.zeros(len(matrix.lower))

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.slow
 
 Solved = Callable[..., Plan]
 Changes = dict[str, object]
-MUST = {"plants.require": ["NH3_21", "NH3_82"], "budget.total_mn": 4_000}
+REQUIRED = {"plants.require": ["NH3_21", "NH3_82"], "budget.total_mn": 4_000}
 
 
 def conflicts(solved: Solved, *changes: Changes) -> list[str]:
@@ -50,43 +50,45 @@ def message(lines: list[str], constraint: str) -> str:
 
 
 @pytest.mark.parametrize("retrofits", ["integer", "continuous"])
-def test_a_budget_too_small_is_named_with_one_that_would_do(solved: Solved, retrofits: str) -> None:
+def test_an_insufficient_budget_reports_the_least_budget_that_restores_feasibility(
+    solved: Solved, retrofits: str
+) -> None:
     kind = {"capture.decisions": retrofits}
-    lines = conflicts(solved, MUST, kind, {"budget.total_mn": 50})
+    lines = conflicts(solved, REQUIRED, kind, {"budget.total_mn": 50})
     line = message(lines, "spending_within_budget")
     assert "50.0 million CNY" in line
     assert "NH3_21" in message(lines, "required_plant_is_retrofitted") or "NH3_82" in message(
         lines, "required_plant_is_retrofitted"
     )
     enough = float(re.search(r"([\d,.]+) million CNY would restore feasibility", line).group(1).replace(",", ""))  # type: ignore[union-attr]
-    plan = solved(MUST, kind, {"budget.total_mn": enough})
+    plan = solved(REQUIRED, kind, {"budget.total_mn": enough})
     assert {"NH3_21", "NH3_82"} <= set(plan.retrofits["plant"])
-    # It is the least: a hundredth less does not do.
-    conflicts(solved, MUST, kind, {"budget.total_mn": enough * 0.99})
+    # It is the least sufficient budget: 1 % less is infeasible.
+    conflicts(solved, REQUIRED, kind, {"budget.total_mn": enough * 0.99})
 
 
-def test_the_budget_that_would_do_does_not_depend_on_the_one_that_does_not(solved: Solved) -> None:
+def test_the_suggested_budget_does_not_depend_on_the_insufficient_budget(solved: Solved) -> None:
     # Shared pipes of any useful size are candidates, however small the budget.
     network = {"transport.shared_trunklines": True, "transport.trucks": False, "solver.effort": "quick"}
     found = []
     for budget in (20, 400):
-        line = message(conflicts(solved, MUST, network, {"budget.total_mn": budget}), "spending_within_budget")
+        line = message(conflicts(solved, REQUIRED, network, {"budget.total_mn": budget}), "spending_within_budget")
         found.append(re.search(r"([\d,.]+) million CNY would restore feasibility", line))
     small, large = (float(each.group(1).replace(",", "")) for each in found if each is not None)
     assert small == pytest.approx(large, rel=0.01)
-    assert {"NH3_21", "NH3_82"} <= set(solved(MUST, network, {"budget.total_mn": small}).retrofits["plant"])
+    assert {"NH3_21", "NH3_82"} <= set(solved(REQUIRED, network, {"budget.total_mn": small}).retrofits["plant"])
 
 
 @pytest.mark.slow
-def test_a_ceiling_too_low_is_named_with_one_that_would_do(solved: Solved) -> None:
-    # What is spent until 2035 may be 50 only.
-    lines = conflicts(solved, MUST, {"budget.total_mn": 3_000, "budget.cumulative_mn": {2031: 50}})
+def test_an_insufficient_cumulative_budget_reports_a_sufficient_one(solved: Solved) -> None:
+    # Spending until 2035 is limited to 50.
+    lines = conflicts(solved, REQUIRED, {"budget.total_mn": 3_000, "budget.cumulative_mn": {2031: 50}})
     line = message(lines, "spending_within_cumulative_budget")
     enough = float(re.search(r"2031: ([\d,.]+) million CNY", line).group(1).replace(",", ""))  # type: ignore[union-attr]
-    assert len(solved(MUST, {"budget.total_mn": 3_000, "budget.cumulative_mn": {2031: enough}}).retrofits) >= 2
+    assert len(solved(REQUIRED, {"budget.total_mn": 3_000, "budget.cumulative_mn": {2031: enough}}).retrofits) >= 2
 
 
-def test_a_constraint_that_a_modeller_adds_is_named_like_the_others(problem_of: Callable[..., Problem]) -> None:
+def test_an_added_constraint_is_named_among_the_conflicts(problem_of: Callable[..., Problem]) -> None:
     problem = problem_of()
     model = build_model(problem)
     model.at_least_200 = pyo.Constraint(expr=pyo.quicksum(model.build.values()) >= 200)
@@ -98,40 +100,40 @@ def test_a_constraint_that_a_modeller_adds_is_named_like_the_others(problem_of: 
     assert (violations["missed_by"] > 0).all() and len(violations)
 
 
-def test_no_builds_allowed(solved: Solved) -> None:
-    lines = conflicts(solved, MUST, {"capture.max_builds_per_year": 0})
+def test_a_limit_of_0_builds_is_named_as_the_conflict(solved: Solved) -> None:
+    lines = conflicts(solved, REQUIRED, {"capture.max_builds_per_year": 0})
     assert "would restore feasibility" in message(lines, "builds_within_yearly_rate")
     assert not any(line.startswith("spending") for line in lines)
 
 
 @pytest.mark.slow
-def test_no_room_below_ground(solved: Solved) -> None:
-    lines = conflicts(solved, MUST, {"storage.sites": ["qinshui"], "storage.max_fill_share": 1e-6})
+def test_insufficient_storage_capacity_names_the_site(solved: Solved) -> None:
+    lines = conflicts(solved, REQUIRED, {"storage.sites": ["qinshui"], "storage.max_fill_share": 1e-6})
     assert "qinshui" in message(lines, "stored_within_capacity")
 
 
 @pytest.mark.slow
-def test_a_budget_and_a_room_too_small_at_once_still_say_something(solved: Solved) -> None:
+def test_insufficient_budget_and_storage_capacity_together_report_conflicts(solved: Solved) -> None:
     lines = conflicts(
         solved,
-        MUST,
+        REQUIRED,
         {"budget.total_mn": 50, "storage.sites": ["qinshui"], "storage.max_fill_share": 1e-6},
     )
     assert lines
 
 
-def test_a_limit_before_any_plan_leaves_the_empty_plan(solved: Solved) -> None:
+def test_a_time_limit_before_any_incumbent_gives_the_empty_plan(solved: Solved) -> None:
     plan = solved({"solver.time_limit_s": 0.001, "plants.min_emissions_ktpa": 0})
-    held = plan.checks[plan.checks["name"] != "the gap is within the requested gap"]
-    assert held["holds"].all()
+    checks = plan.checks[plan.checks["name"] != "the gap is within the requested gap"]
+    assert checks["holds"].all()
     assert plan.status in ("optimal", "within_gap", "limit")
     if plan.retrofits.empty:
         assert plan.status == "limit" and plan.objective.value == 0.0
 
 
 @pytest.mark.slow
-def test_an_infeasible_question_kept_in_hand_never_blocks_the_next(tmp_path: Path) -> None:
-    # The exception keeps the solver's frames alive; the next question asks for other threads.
+def test_a_stored_infeasible_error_does_not_block_the_next_solve(tmp_path: Path) -> None:
+    # The exception keeps the frames of the solver alive; the next solve uses another number of threads.
     script = tmp_path / "two.py"
     script.write_text(
         "import ccs_model as ccs\n"
@@ -156,7 +158,7 @@ def test_an_infeasible_question_kept_in_hand_never_blocks_the_next(tmp_path: Pat
 
 
 @pytest.mark.parametrize("large_rows", [60_000, 1_000], ids=["with a MILP", "by tree growth alone"])
-def test_a_target_that_the_budget_of_a_shared_network_misses_is_named_with_what_would_do(
+def test_a_target_beyond_the_budget_of_a_shared_network_reports_an_attainable_target(
     monkeypatch: pytest.MonkeyPatch, large_rows: int
 ) -> None:
     monkeypatch.setattr("ccs_model.mip.infeasible_rows.LARGE_ROWS", large_rows)
@@ -167,47 +169,45 @@ def test_a_target_that_the_budget_of_a_shared_network_misses_is_named_with_what_
     lines = list(caught.value.conflicts)
     assert "the budget is 10,000.0 million CNY" in message(lines, "spending_within_budget")
     line = message(lines, "abatement_target_reached")
-    reach = float(re.search(r"([\d.]+)% would restore feasibility", line).group(1)) / 100.0  # type: ignore[union-attr]
+    attainable = float(re.search(r"([\d.]+)% would restore feasibility", line).group(1)) / 100.0  # type: ignore[union-attr]
     assert len(caught.value.tables["nearest_retrofits"])
-    # The target in reach has a plan, and tree growth is not far from what the budget pays for.
-    plan = optimize(hebei.with_changes({**least, "targets.abatement_share": {2040: reach}}))
-    assert len(plan.retrofits) and 0.008 < reach < 0.02
+    # The suggested target has a plan, and that of tree growth is close to what the budget pays for.
+    plan = optimize(hebei.with_changes({**least, "targets.abatement_share": {2040: attainable}}))
+    assert len(plan.retrofits) and 0.008 < attainable < 0.02
 
 
-def test_a_target_beyond_all_retrofits_of_a_large_model_is_found_without_a_solve(
+def test_a_target_beyond_all_retrofits_of_a_large_model_is_detected_without_a_solve(
     solved: Solved, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = {"objective": "min_cost", "targets.abatement_share": {2031: 0.9}, "budget.total_mn": 10_000_000}
     line = message(conflicts(solved, target), "abatement_target_reached")
-    reach = float(re.search(r"([\d.]+)% would restore feasibility", line).group(1))  # type: ignore[union-attr]
+    attainable = float(re.search(r"([\d.]+)% would restore feasibility", line).group(1))  # type: ignore[union-attr]
     monkeypatch.setattr("ccs_model.solve.solution_check.LARGE_ROWS", 0)
     (line,) = conflicts(solved, target)
     bound = float(re.search(r"\(([\d.]+)%\)", line).group(1))  # type: ignore[union-attr]
-    assert line.startswith("targets.abatement_share.2031: ") and reach <= bound + 0.01 < 90.0
+    assert line.startswith("targets.abatement_share.2031: ") and attainable <= bound + 0.01 < 90.0
 
 
-def test_a_search_that_ends_without_a_plan_is_given_more_effort(
-    solved: Solved, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_search_without_a_plan_is_repeated_with_more_effort(solved: Solved, monkeypatch: pytest.MonkeyPatch) -> None:
     amounts: list[float] = []
-    searched = driver.solve_program
+    original = driver.solve_program
 
-    def first_in_vain(highs: Highs, **options: Any) -> MipOutcome:
+    def fail_first(highs: Highs, **options: Any) -> MipOutcome:
         amounts.append(options["deadline"] - now())
         if len(amounts) == 1:
             options["deadline"] = now()
             nothing = Outcome("limit", float("nan"), float("nan"), None, None, None)
-            return MipOutcome(nothing, searched(highs, **options).relaxation)
-        return searched(highs, **options)
+            return MipOutcome(nothing, original(highs, **options).relaxation)
+        return original(highs, **options)
 
-    monkeypatch.setattr(driver, "solve_program", first_in_vain)
-    plan = solved(MUST)
+    monkeypatch.setattr(driver, "solve_program", fail_first)
+    plan = solved(REQUIRED)
     assert {"NH3_21", "NH3_82"} <= set(plan.retrofits["plant"])
     assert amounts[1] == pytest.approx(4 * amounts[0], rel=0.01)
 
 
-def test_a_relaxation_that_its_share_of_the_effort_leaves_open_is_made_smaller() -> None:
-    """Pieces worth 220 do not fit into a room of 100; the room needed is at most that of the pieces of best worth."""
+def test_the_elastic_search_reduces_a_relaxation_that_its_effort_leaves_open() -> None:
+    """Items worth 220 do not fit into a capacity of 100; the suggested capacity is at most that of a greedy choice."""
     m = pyo.ConcreteModel()
     sizes = {k: 10 + (7 * k) % 11 for k in range(30)}
     m.piece = pyo.Var(list(sizes), domain=pyo.Binary)
@@ -229,8 +229,8 @@ def test_a_relaxation_that_its_share_of_the_effort_leaves_open_is_made_smaller()
     assert limit == 100 and amount <= least - 100 + 1e-6
 
 
-def test_a_search_without_a_plan_ends_with_one_of_the_elastic_model(hand_problem: Callable[..., Problem]) -> None:
-    """Where a target is reachable its plan is found, and where it is not the changes are named."""
+def test_the_elastic_model_decides_a_search_that_ends_without_a_plan(hand_problem: Callable[..., Problem]) -> None:
+    """If the target is attainable, a plan is found; otherwise the suggested changes are reported."""
     requested: dict[str, Any] = {
         "years": [2026, 2031],
         "capital_recovery_share": None,
@@ -243,6 +243,6 @@ def test_a_search_without_a_plan_ends_with_one_of_the_elastic_model(hand_problem
     matrix = matrix_of(build_model(problem))
     found = verified_outcome(problem, matrix, SolverOptions(0.0), undecided)
     assert found.x is not None and residuals(matrix, rounded_to_integrality(matrix, found.x)).hold
-    poor = hand_problem({**requested, "targets.captured_ktpa": 50, "budget.total_mn": 1}, **tables)
+    infeasible = hand_problem({**requested, "targets.captured_ktpa": 50, "budget.total_mn": 1}, **tables)
     with pytest.raises(InfeasibleError, match="would restore feasibility"):
-        verified_outcome(poor, matrix_of(build_model(poor)), SolverOptions(0.0), undecided)
+        verified_outcome(infeasible, matrix_of(build_model(infeasible)), SolverOptions(0.0), undecided)

@@ -1,4 +1,4 @@
-"""What a notebook shows: short texts, units of tables, charts, duals; and the page with a constraint of one's own."""
+"""Results in a notebook: short texts, units of tables, charts and duals; added constraints; the how-to page."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.slow
 PAGE = ROOT / "docs" / "how-to" / "notebook.md"
 
 
-def test_a_plan_has_a_short_text_and_a_table(small_plan: Plan) -> None:
+def test_a_plan_has_a_short_repr_and_an_html_table(small_plan: Plan) -> None:
     text = repr(small_plan)
     assert text.startswith("Plan('Small': ") and len(text) < 200 and "optimal, gap 0.00%" in text
     table = small_plan._repr_html_()
@@ -40,13 +40,13 @@ def test_a_plan_has_a_short_text_and_a_table(small_plan: Plan) -> None:
     assert len(repr(small_plan.problem)) < 200 and len(repr(small_plan.problem.inputs)) < 200
 
 
-def test_the_summary_is_that_of_the_command_line(small_plan: Plan) -> None:
+def test_the_summary_matches_that_of_the_command_line(small_plan: Plan) -> None:
     summary = small_plan.summary(width=90)
     assert max(map(len, summary.splitlines())) <= 90
     assert click.unstyle(run_text(small_plan.to_dict(), Path("run"))).startswith(small_plan.summary(width=columns()))
 
 
-def test_costs_are_a_table_that_adds_up_to_the_terms(small_plan: Plan) -> None:
+def test_the_costs_table_contains_the_cost_terms(small_plan: Plan) -> None:
     costs = small_plan.costs
     assert isinstance(costs, pd.DataFrame) and list(costs.columns) == ["term", "discounted_mn"]
     assert dict(zip(costs["term"], costs["discounted_mn"], strict=True)) == dict(small_plan.cost_terms)
@@ -62,13 +62,13 @@ def test_every_table_states_its_units(small_plan: Plan) -> None:
         assert set(ended) <= table.attrs["unit"].keys(), name
 
 
-def test_duals_are_those_of_the_relaxation(small: Callable[..., Scenario]) -> None:
+def test_duals_match_the_relaxation_and_the_gain_of_a_larger_budget(small: Callable[..., Scenario]) -> None:
     plan = ccs.optimize(small({"capture.decisions": "continuous"}))
     duals = plan.duals
     assert duals is not None
     budget = duals[duals["constraint"] == "spending_within_budget"]
     assert budget["dual"].iloc[0] == pytest.approx(plan.relaxation.abatement_per_budget_kt_per_mn, rel=1e-9)
-    # One more million buys what its shadow price says, as long as the basis stays.
+    # One more million gains its shadow price as long as the basis does not change.
     more = ccs.optimize(small({"capture.decisions": "continuous", "budget.total_mn": 2_001}))
     gained = more.objective.value - plan.objective.value
     assert gained == pytest.approx(budget["dual"].iloc[0], rel=1e-3)
@@ -82,7 +82,7 @@ def test_components_of_the_model_are_documented(small: Callable[..., Scenario]) 
         assert component.doc == {**VARIABLES, **CONSTRAINTS}[component.local_name]
 
 
-def test_options_of_optimize_and_scenarios_from_a_dict(small: Callable[..., Scenario]) -> None:
+def test_optimize_accepts_a_dict_and_solver_options(small: Callable[..., Scenario]) -> None:
     values = small().model_dump()
     plan = ccs.optimize(values, mip_gap=0.05, time_limit_s=99, effort="quick")
     solver = plan.problem.scenario.solver
@@ -91,7 +91,7 @@ def test_options_of_optimize_and_scenarios_from_a_dict(small: Callable[..., Scen
         ccs.optimize(values, mip_gap=5.0)
 
 
-def test_a_stored_run_reads_like_its_plan(small_plan: Plan, tmp_path: Path) -> None:
+def test_a_stored_run_has_the_texts_and_units_of_its_plan(small_plan: Plan, tmp_path: Path) -> None:
     run = ccs.read_run(small_plan.to_folder(tmp_path / "run"))
     assert (
         repr(run) == repr(small_plan).replace("Plan(", "StoredRun(") and run._repr_html_() == small_plan._repr_html_()
@@ -105,27 +105,27 @@ def test_a_stored_run_reads_like_its_plan(small_plan: Plan, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("name", ["map", "macc", "timeline", "stakeholders"])
-def test_charts_are_valid_and_the_same_for_plan_and_run(small_plan: Plan, name: str, tmp_path: Path) -> None:
+def test_charts_of_a_plan_are_valid_and_can_be_saved(small_plan: Plan, name: str, tmp_path: Path) -> None:
     pytest.importorskip("altair")
     chart = getattr(small_plan.plot, name)()
     spec = chart.to_dict()  # validates
     assert spec["$schema"].startswith("https://vega.github.io/schema/vega-lite/")
     chart.save(tmp_path / "chart.svg")
-    drawn = (tmp_path / "chart.svg").read_text(encoding="utf-8")
-    assert "Small" in drawn and drawn.count("<path") > 3
+    svg = (tmp_path / "chart.svg").read_text(encoding="utf-8")
+    assert "Small" in svg and svg.count("<path") > 3
 
 
-def test_progress_has_one_clock_and_a_gap_that_never_grows() -> None:
+def test_progress_times_never_decrease_and_its_gap_never_grows() -> None:
     seen: list[Progress] = []
     report = SearchProgress(seen.append, "max abatement", scale=2.0)
     for stage, bound, incumbent in (
-        ("max abatement: relaxation", 70.0, 60.0),  # a relaxation is no plan
+        ("max abatement: relaxation", 70.0, 60.0),  # a relaxed solution is not an incumbent
         ("max abatement", 60.0, float("nan")),
         ("growth", float("nan"), 40.0),
-        ("extension", 45.0, 44.0),  # the bound of a part of the model holds for that part alone
-        ("max abatement", 80.0, 42.0),  # a new solver starts from nothing
+        ("extension", 45.0, 44.0),  # the bound of a restricted model does not hold for the full one
+        ("max abatement", 80.0, 42.0),  # a new solver starts without bound and incumbent
         ("max abatement", 50.0, 50.0000001),
-        ("max abatement, links searched", 47.0, 43.0),  # nor does the bound within some of the links
+        ("max abatement, links searched", 47.0, 43.0),  # nor does a bound within some of the links
         ("tie-breaking", 9.0, 8.0),  # another objective
     ):
         report(Progress(stage, 0.0, bound, incumbent))
@@ -135,13 +135,13 @@ def test_progress_has_one_clock_and_a_gap_that_never_grows() -> None:
     assert [each.seconds for each in seen] == sorted(each.seconds for each in seen)
     assert seen[2].stage == "growing a pipeline network" and seen[-1].stage == "choosing among equal plans"
     costs: list[Progress] = []
-    dear = SearchProgress(costs.append, "min cost", sense=-1)
+    minimise = SearchProgress(costs.append, "min cost", sense=-1)
     for bound, incumbent in ((10.0, 30.0), (12.0, 35.0), (5.0, 20.0)):
-        dear(Progress("min cost", 0.0, bound, incumbent))
+        minimise(Progress("min cost", 0.0, bound, incumbent))
     assert [(each.bound, each.incumbent) for each in costs] == [(10.0, 30.0), (12.0, 30.0), (12.0, 20.0)]
 
 
-def test_progress_of_a_solve_ends_with_the_plan(small: Callable[..., Scenario]) -> None:
+def test_progress_of_a_solve_ends_with_the_objective_of_the_plan(small: Callable[..., Scenario]) -> None:
     seen: list[Progress] = []
     plan = ccs.optimize(small(), on_progress=seen.append)
     best = [each.incumbent for each in seen if each.incumbent == each.incumbent]
@@ -190,7 +190,7 @@ def test_invalid_arguments_are_input_errors(
         page_text(ccs.read_run(small_plan.to_folder(tmp_path / "run")), lang="fr")
 
 
-def test_a_plan_with_an_added_constraint_names_it_and_is_not_analysed_without_it(
+def test_an_added_constraint_is_reported_and_analyses_that_ignore_it_are_rejected(
     problem_of: Callable[..., Problem], one_vent: dict[str, Any], tmp_path: Path
 ) -> None:
     problem = problem_of(one_vent)
@@ -215,7 +215,9 @@ def test_a_plan_with_an_added_constraint_names_it_and_is_not_analysed_without_it
     assert verify(folder).all_hold
 
 
-def test_the_page_on_notebooks_runs_and_says_what_comes_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_code_of_the_notebook_page_runs_with_the_described_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("altair")
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""Pipes carry one way: the optimum stays, the linear program rises, and what is not so is left as it was."""
+"""Directed formulations of pipelines keep the optimum and do not weaken the LP relaxation."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from ccs_model.solve.strategies import ModelSizes
 pytestmark = pytest.mark.slow
 
 Solved = Callable[..., Plan]
-Posed = Callable[..., Problem]
+ProblemBuilder = Callable[..., Problem]
 ONE_PERIOD: dict[str, Any] = {
     "years": "static",
     "capital_recovery_share": 0.1,
@@ -43,7 +43,7 @@ ONE_PERIOD: dict[str, Any] = {
     "plants.min_emissions_ktpa": 2_000,
     "solver.mip_gap": 1e-7,
 }
-QUESTIONS: list[dict[str, Any]] = [
+CASES: list[dict[str, Any]] = [
     {},
     {"budget.total_mn": 4_000},
     {"objective": "min_cost", "budget.total_mn": None, "targets.captured_ktpa": 3_000},
@@ -52,47 +52,49 @@ QUESTIONS: list[dict[str, Any]] = [
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("question", QUESTIONS)
-def test_the_optimum_stays(solved: Solved, monkeypatch: pytest.MonkeyPatch, question: dict[str, Any]) -> None:
-    both_ways = solved(ONE_PERIOD, question)
-    made: list[OneWay | None] = []
+@pytest.mark.parametrize("changes", CASES)
+def test_the_one_way_model_has_the_same_optimum(
+    solved: Solved, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
+) -> None:
+    undirected = solved(ONE_PERIOD, changes)
+    results: list[OneWay | None] = []
 
-    def noted(*given: Any) -> OneWay | None:
-        made.append(one_way(*given))
-        return made[-1]
+    def record(*given: Any) -> OneWay | None:
+        results.append(one_way(*given))
+        return results[-1]
 
     monkeypatch.setattr(corridors_module, "SIZES", ModelSizes(few_arc_groups=0))
-    monkeypatch.setattr(corridors_module, "one_way", noted)
-    plan = solved(ONE_PERIOD, question)
-    assert made and made[0] is not None
+    monkeypatch.setattr(corridors_module, "one_way", record)
+    plan = solved(ONE_PERIOD, changes)
+    assert results and results[0] is not None
     assert plan.status != "limit" and plan.checks["holds"].all()
-    assert plan.objective.value == pytest.approx(both_ways.objective.value, rel=1e-6)
-    assert plan.objective.bound == pytest.approx(both_ways.objective.value, rel=1e-6)
+    assert plan.objective.value == pytest.approx(undirected.objective.value, rel=1e-6)
+    assert plan.objective.bound == pytest.approx(undirected.objective.value, rel=1e-6)
 
 
-def test_arc_by_arc_the_linear_program_is_no_lower_and_no_plan_is_cut_off(problem_of: Posed, solved: Solved) -> None:
-    question = ONE_PERIOD | {"objective": "min_cost", "budget.total_mn": None, "targets.captured_ktpa": 3_000}
-    problem = problem_of(question)
+def test_the_one_way_relaxation_is_no_weaker_and_cuts_off_no_plan(problem_of: ProblemBuilder, solved: Solved) -> None:
+    changes = ONE_PERIOD | {"objective": "min_cost", "budget.total_mn": None, "targets.captured_ktpa": 3_000}
+    problem = problem_of(changes)
     matrix = matrix_of(build_model(problem))
     connections = connections_of(problem, matrix)
     directed = one_way(problem, matrix, connections)
     assert directed is not None
     context = SearchContext(matrix, network_of(problem, matrix), SolverOptions(threads=1), np.inf)
-    relax, wide = Relax(cut_rounds=40), replace(context, matrix=directed.matrix)
-    _, across = relax.run(context, connections, "test")
-    cut, arcs = relax.run(wide, directed.connections, "test")
-    best = solved(question).objective.value
-    assert across.bound <= arcs.bound * (1 + 1e-9) and arcs.bound <= best * (1 + 1e-6)
-    # With the best plan's whole columns as they are, the program with all cuts is worth as much.
+    relax, directed_context = Relax(cut_rounds=40), replace(context, matrix=directed.matrix)
+    _, undirected = relax.run(context, connections, "test")
+    cut, by_arc = relax.run(directed_context, directed.connections, "test")
+    best = solved(changes).objective.value
+    assert undirected.bound <= by_arc.bound * (1 + 1e-9) and by_arc.bound <= best * (1 + 1e-6)
+    # The MILP with all cuts has the same optimum.
     highs = Highs(cut.matrix, SolverOptions(gap_share=1e-7, threads=1))
     found = highs.run(60, "test")
     assert found.objective == pytest.approx(best, rel=1e-6)
-    there = directed.without(found).x
-    assert there is not None and len(there) == len(matrix.lower)
+    lifted = directed.without(found).x
+    assert lifted is not None and len(lifted) == len(matrix.lower)
 
 
 @pytest.mark.slow
-def test_with_trucks_there_are_no_directions(problem_of: Posed) -> None:
+def test_the_one_way_model_does_not_apply_with_trucks(problem_of: ProblemBuilder) -> None:
     problem = problem_of(ONE_PERIOD, {"transport.trucks": True})
     matrix = matrix_of(build_model(problem))
     assert one_way(problem, matrix, connections_of(problem, matrix)) is None
@@ -110,8 +112,8 @@ STAGED: dict[str, Any] = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("budget_mn", [900.0, 3_000.0])
-def test_directions_in_several_periods_cut_off_no_plan(
-    problem_of: Posed, solved: Solved, monkeypatch: pytest.MonkeyPatch, budget_mn: float
+def test_the_one_way_model_of_several_periods_cuts_off_no_plan(
+    problem_of: ProblemBuilder, solved: Solved, monkeypatch: pytest.MonkeyPatch, budget_mn: float
 ) -> None:
     changes = {"budget.total_mn": budget_mn}
     best = solved(STAGED, changes)
@@ -121,34 +123,36 @@ def test_directions_in_several_periods_cut_off_no_plan(
     directed = one_way(problem, matrix, connections)
     assert directed is not None
     context = SearchContext(matrix, network_of(problem, matrix), SolverOptions(), np.inf)
-    relax, wide = Relax(cut_rounds=40), replace(context, matrix=directed.matrix)
-    _, across = relax.run(context, connections, "test")
-    cut, arcs = relax.run(wide, directed.connections, "test")
-    assert across.bound >= arcs.bound * (1 - 1e-9) and arcs.bound >= best.objective.value * (1 - 1e-6)
+    relax, directed_context = Relax(cut_rounds=40), replace(context, matrix=directed.matrix)
+    _, undirected = relax.run(context, connections, "test")
+    cut, by_arc = relax.run(directed_context, directed.connections, "test")
+    assert undirected.bound >= by_arc.bound * (1 - 1e-9) and by_arc.bound >= best.objective.value * (1 - 1e-6)
     found = Highs(cut.matrix, SolverOptions(gap_share=1e-7)).run(60, "test")
     assert best.status == "optimal" and found.objective == pytest.approx(best.objective.value, rel=1e-6)
 
 
-@pytest.mark.parametrize("question", [QUESTIONS[1], QUESTIONS[2]])
-def test_two_arcs_a_link_have_the_same_optimum(problem_of: Posed, question: dict[str, Any]) -> None:
-    problem = problem_of(ONE_PERIOD, question)
+@pytest.mark.parametrize("changes", [CASES[1], CASES[2]])
+def test_the_model_of_two_arcs_per_link_has_the_same_optimum(
+    problem_of: ProblemBuilder, changes: dict[str, Any]
+) -> None:
+    problem = problem_of(ONE_PERIOD, changes)
     matrix = matrix_of(build_model(problem))
     directed = directed_arcs(problem, matrix)
     assert directed is not None and len(directed.matrix.lower) == len(matrix.lower) + len(directed.reverse)
     options = SolverOptions(gap_share=1e-7)
-    both, arcs = (Highs(each, options).run(60, "test") for each in (matrix, directed.matrix))
-    assert both.x is not None and arcs.x is not None
-    assert arcs.objective == pytest.approx(both.objective, rel=1e-6)
-    # A plan of each model is one of the other, of the same value.
-    lifted, split = directed.lifted(arcs.x), directed.split(both.x)
+    both, by_arc = (Highs(each, options).run(60, "test") for each in (matrix, directed.matrix))
+    assert both.x is not None and by_arc.x is not None
+    assert by_arc.objective == pytest.approx(both.objective, rel=1e-6)
+    # A plan of one model is a plan of the other with the same value.
+    lifted, split = directed.lifted(by_arc.x), directed.split(both.x)
     assert residuals(matrix, lifted).hold and residuals(directed.matrix, split).hold
-    assert float(matrix.costs[0] @ lifted) == pytest.approx(arcs.objective, rel=1e-9)
+    assert float(matrix.costs[0] @ lifted) == pytest.approx(by_arc.objective, rel=1e-9)
     assert float(directed.matrix.costs[0] @ split) == pytest.approx(both.objective, rel=1e-9)
-    # Two arcs a link are never weaker; here they are no tighter, so that the search keeps the undirected model.
+    # Two arcs per link are never weaker; here they are no tighter, so the search keeps the undirected model.
     assert relaxation_if_tighter(directed, matrix, options) is None
 
 
-def test_the_tighter_formulation_of_a_made_case_is_chosen(tmp_path: Path) -> None:
+def test_the_tighter_formulation_of_a_synthetic_case_is_chosen(tmp_path: Path) -> None:
     scenario, inputs = read_checked(write_network_case(tmp_path, 12, 4, 0))
     problem = build_problem(scenario.with_changes({"transport.corridors": "all"}), inputs)
     matrix = matrix_of(build_model(problem))
@@ -160,13 +164,13 @@ def test_the_tighter_formulation_of_a_made_case_is_chosen(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("change", [{"transport.trucks": True}, {"years": [2026, 2031]}])
-def test_two_arcs_a_link_need_one_period_without_trucks(problem_of: Posed, change: dict[str, Any]) -> None:
-    question = {name: value for name, value in ONE_PERIOD.items() if not ("years" in change and "recovery" in name)}
-    problem = problem_of(question, change)
+def test_two_arcs_per_link_need_one_period_without_trucks(problem_of: ProblemBuilder, change: dict[str, Any]) -> None:
+    base = {name: value for name, value in ONE_PERIOD.items() if not ("years" in change and "recovery" in name)}
+    problem = problem_of(base, change)
     assert directed_arcs(problem, matrix_of(build_model(problem))) is None
 
 
-def test_each_share_has_its_rows(problem_of: Posed) -> None:
+def test_each_direction_share_has_its_constraints(problem_of: ProblemBuilder) -> None:
     problem = problem_of(ONE_PERIOD)
     matrix = matrix_of(build_model(problem))
     directed = one_way(problem, matrix, connections_of(problem, matrix))
@@ -174,53 +178,55 @@ def test_each_share_has_its_rows(problem_of: Posed) -> None:
     links = len(set(problem.network.lines["link"])) if problem.network is not None else 0
     rows = directed.matrix.rows_of(ONE_DIRECTION)
     assert len(rows) == 3 * links and len(directed.matrix.lower) == len(matrix.lower) + 2 * links
-    # A flow of the largest pipe needs all of its direction; both directions together no more than what is laid.
-    wide = directed.matrix.rows.tocsr()
+    # The flow of the largest pipe needs the full share of its direction; both shares sum to at most the pipe built.
+    coefficients = directed.matrix.rows.tocsr()
     for row in rows[: 2 * links]:
-        entries = wide[[int(row)]].tocoo()
+        entries = coefficients[[int(row)]].tocoo()
         flow, share = sorted(zip(entries.col, entries.data, strict=True))
         assert flow[1] == 1.0 and share[0] >= directed.n_columns and share[1] < 0
     lines = problem.network.lines if problem.network is not None else pd.DataFrame()
     most = lines.groupby("link")["largest_ktpa"].max().max()
-    assert -wide[rows[: 2 * links]].data.min() <= most * (1 + 1e-9)
+    assert -coefficients[rows[: 2 * links]].data.min() <= most * (1 + 1e-9)
 
 
 def line(pipe: str, **numbers: float) -> dict[str, Any]:
-    usual: dict[str, Any] = {"included_ktpa": 0.0, "slope_mn_per_ktpa": 0.01, "om_mn_per_ktpa": 0.0, "kwh_per_t": 0.0}
-    return {"link": "A-B", "line": f"A-B | {pipe}", "smallest_ktpa": 0.0, **usual, **numbers}
+    base: dict[str, Any] = {"included_ktpa": 0.0, "slope_mn_per_ktpa": 0.01, "om_mn_per_ktpa": 0.0, "kwh_per_t": 0.0}
+    return {"link": "A-B", "line": f"A-B | {pipe}", "smallest_ktpa": 0.0, **base, **numbers}
 
 
 @pytest.mark.parametrize(
-    ("larger", "for_less"),
+    ("larger", "smaller_is_cheaper"),
     [
-        # At 1,000 kt/y the small one costs 10 + 10.
+        # At 1,000 kt/y the small pipe costs 10 + 10.
         ({"smallest_ktpa": 1_000.0, "fixed_mn": 15.0, "slope_mn_per_ktpa": 0.005}, True),
         ({"smallest_ktpa": 1_000.0, "fixed_mn": 14.0, "slope_mn_per_ktpa": 0.005}, False),
         ({"smallest_ktpa": 0.0, "fixed_mn": 1.0}, True),
-        # Between 1,000 and 1,200 neither carries less.
+        # Between 1,000 and 1,200 kt/y there is no pipe.
         ({"smallest_ktpa": 1_200.0, "fixed_mn": 50.0}, False),
         ({"smallest_ktpa": 1_000.0, "fixed_mn": 50.0, "om_mn_per_ktpa": -0.1}, False),
     ],
 )
-def test_a_larger_pipe_that_must_carry_more_is_never_cheaper(larger: dict[str, float], for_less: bool) -> None:
+def test_larger_pipes_are_compared_with_the_next_smaller_one_at_their_least_flow(
+    larger: dict[str, float], smaller_is_cheaper: bool
+) -> None:
     lines = [line("large", largest_ktpa=9_000.0, **larger), line("small", largest_ktpa=1_000.0, fixed_mn=10.0)]
-    assert is_cheaper_below(pd.DataFrame(lines)) is for_less
+    assert is_cheaper_below(pd.DataFrame(lines)) is smaller_is_cheaper
 
 
-def test_half_laid_pipes_around_a_ring_lead_out_only_one_way() -> None:
-    # Three plants in a ring, one of them beside the site (node 3); every pipe of the ring half laid, in half a share
-    # around: across each border there is a whole pipe, but out of {0, 1} only half a one leads.
+def test_directed_cut_sets_find_violations_on_a_ring_that_undirected_ones_miss() -> None:
+    # Three plants form a ring; plant 2 is beside the site (node 3). Every pipe of the ring is half built and directed
+    # around the ring: one full pipe crosses the border of {0, 1} in total, but only half a pipe leads out of it.
     start, end = np.array([0, 1, 2, 2]), np.array([1, 2, 0, 3])
     pipes: tuple[tuple[Ints, ...], ...] = tuple((np.array([k]),) for k in range(4))
     opened: dict[int, tuple[Ints, ...]] = {3: (np.array([4]),)}
     demands = tuple(Demand(node, 0, np.array([5 + node]), np.ones(1)) for node in range(3))
-    there = np.zeros(4, dtype=bool)
+    existing = np.zeros(4, dtype=bool)
     x = np.array([0.5, 0.5, 0.5, 1.0, 1.0, 1.0, 1.0, 1.0, *(0.5, 0.5, 0.5, 1.0), *(0.0, 0.0, 0.0, 0.0)])
-    across = Connections(4, start, end, pipes, there, opened, demands)
-    assert across.violated(x) == []
-    arcs = Connections(4, start, end, pipes, there, opened, demands, ways=np.arange(8, 16).reshape(2, 1, 4))
-    for columns, coefficients in arcs.violated(x):
+    undirected = Connections(4, start, end, pipes, existing, opened, demands)
+    assert undirected.violated(x) == []
+    by_arc = Connections(4, start, end, pipes, existing, opened, demands, ways=np.arange(8, 16).reshape(2, 1, 4))
+    for columns, coefficients in by_arc.violated(x):
         assert float(coefficients @ x[columns]) > 0.4
-        # Ways to 2: from 1 onwards (9), and from 0 against the third pipe (8 + 4 + 2).
+        # Arcs to node 2: from 1 along the second pipe (9), and from 0 in reverse along the third pipe (8 + 4 + 2).
         assert set(columns[coefficients < 0]) in ({9, 14}, {8, 14}, {9, 12})
-    assert arcs.violated(x)
+    assert by_arc.violated(x)

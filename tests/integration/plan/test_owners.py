@@ -1,4 +1,4 @@
-"""What a plan is worth to its owners and to society, checked against accounts made here year by year."""
+"""Accounts of the owners and of society, compared with accounts computed here year by year."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def by_name(plan: Plan, name: str) -> pd.Series:
     return plan.owners.set_index("plant")[name]
 
 
-def test_one_vent_by_hand(solved: Solved, one_vent: Changes) -> None:
-    """The account of one plant with a loan, year by year, from the retrofit's own numbers and none of the code's."""
+def test_npv_of_one_vent_with_a_loan_matches_the_hand_calculation(solved: Solved, one_vent: Changes) -> None:
+    """The account of one plant with a loan, year by year, computed from the figures of the retrofit alone."""
     plan = solved(one_vent, NPV, LOAN, {"budget.total_mn": 2_000})
     (retrofit,) = plan.retrofits.to_dict("records")
     flow = plan.cashflow.set_index("year")
@@ -41,35 +41,35 @@ def test_one_vent_by_hand(solved: Solved, one_vent: Changes) -> None:
     start, capex, tax, rate = retrofit["year"], retrofit["capex_mn"], 0.25, 0.08
     capital = ["capture_capex_mn", "pipe_capex_mn", "site_capex_mn", "well_capex_mn"]
     running = [c for c in flow if c.endswith("_mn") and c not in (*capital, "salvage_mn", "cost_mn", "discounted_mn")]
-    # One year of lead out of five, told as the period's mean; compression burns nothing, so the direct cut is what is
-    # captured. Chemicals trade from 2027.
-    cut_kt = pd.Series({y: retrofit["nameplate_ktpa"] * (0.8 if y < 2031 else float(y < 2036)) for y in years})
+    # One lead year out of five, as the mean of the period. Compression burns no fuel, so on-site abatement equals
+    # capture. Chemicals are in the carbon market from 2027.
+    abatement_kt = pd.Series({y: retrofit["nameplate_ktpa"] * (0.8 if y < 2031 else float(y < 2036)) for y in years})
     assert start == 2026
     loan = 0.5 * capex
     payment = loan * 0.03 / (1 - 1.03**-7)
-    owed, net = 0.0, 0.0
+    debt, net = 0.0, 0.0
     for year in years:
-        interest = 0.03 * owed
-        principal = payment - interest if owed > 1e-9 else 0.0
+        interest = 0.03 * debt
+        principal = payment - interest if debt > 1e-9 else 0.0
         drawn = loan if year == start else 0.0
-        owed = max(owed + drawn - principal, 0.0)
-        written_off = capex / 10 if start <= year < start + 10 else 0.0
-        carbon = 400.0 * cut_kt[year] / 1000 if year >= 2027 else 0.0
+        debt = max(debt + drawn - principal, 0.0)
+        depreciation = capex / 10 if start <= year < start + 10 else 0.0
+        carbon = 400.0 * abatement_kt[year] / 1000 if year >= 2027 else 0.0
         cost = flow.loc[year, running].sum()
-        profit = carbon - cost - written_off - interest
+        profit = carbon - cost - depreciation - interest
         if year == 2036:
             profit += -flow.loc[year, "salvage_mn"]
         cash = carbon - cost - flow.loc[year, capital].sum() - flow.loc[year, "salvage_mn"] + drawn - principal
         net += (cash - interest - tax * profit) / (1 + rate) ** (year - 2026)
-    assert abs(owed) < 1e-9
+    assert abs(debt) < 1e-9
     assert plan.objective.value == pytest.approx(net, rel=1e-9)
     assert by_name(plan, "npv_mn")["all"] == pytest.approx(net, rel=1e-9)
     assert by_name(plan, "borrowed_mn")["all"] == pytest.approx(loan, rel=1e-9)
-    # What the public purse loses, plant by plant.
+    # Public money by plant sums to minus the account of the public purse.
     public = by_name(plan, "public_money_mn")
     assert public["all"] == pytest.approx(-plan.totals["public_purse_account_mn"], rel=1e-9)
     assert public.drop("all").sum() == pytest.approx(public["all"], rel=1e-9)
-    sold = sum(400.0 * cut_kt[year] / 1000 * (1 + rate) ** -(year - 2026) for year in years if year >= 2027)
+    sold = sum(400.0 * abatement_kt[year] / 1000 * (1 + rate) ** -(year - 2026) for year in years if year >= 2027)
     assert plan.totals["carbon_revenue_mn"] == pytest.approx(sold, rel=1e-9)
     salvage = -flow.loc[2036, "salvage_mn"]
     without = net - (1 - tax) * salvage * (1 + rate) ** -10
@@ -78,8 +78,8 @@ def test_one_vent_by_hand(solved: Solved, one_vent: Changes) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("shared", [False, True])
-def test_at_the_break_even_price_nothing_is_gained(solved: Solved, shared: bool) -> None:
-    # From 2027 on every tonne of these plants is traded.
+def test_npv_is_zero_at_the_break_even_carbon_price(solved: Solved, shared: bool) -> None:
+    # From 2027 on, every tonne of these plants is in the carbon market.
     network = {"transport.shared_trunklines": shared, "years": [2027, 2032], "solver.mip_gap": 0.02}
     first = solved(NPV, LOAN, network, {"solver.mip_gap": 0.3})
     plant = next(name for name in by_name(first, "npv_mn").index if name != "all")
@@ -92,26 +92,26 @@ def test_at_the_break_even_price_nothing_is_gained(solved: Solved, shared: bool)
         assert by_name(again, "npv_mn")[plant] == pytest.approx(0.0, abs=1e-6 * by_name(again, "capex_mn")[plant])
         assert by_name(again, "equity_irr_share")[plant] == pytest.approx(0.08, abs=1e-6)
     else:
-        # At a lower price another size or year is worth more than nothing.
+        # At a lower price another size or year may have a positive NPV.
         assert by_name(again, "npv_mn")[plant] > -1e-6
 
 
 @pytest.mark.slow
-def test_a_loan_at_the_owners_rate_without_tax_is_worth_nothing(solved: Solved) -> None:
+def test_a_loan_at_the_discount_rate_without_tax_does_not_change_the_npv(solved: Solved) -> None:
     untaxed: Changes = {"finance.tax_share": 0.0}
     bank = {"funds": {"bank": {"kind": "bond", "interest_rate": 0.08, "term_yr": 12}}}
     without, borrowed = solved(NPV, untaxed), solved(NPV, untaxed, bank)
     assert borrowed.objective.value == pytest.approx(without.objective.value, rel=1e-9)
 
 
-def test_without_income_nothing_is_built(solved: Solved) -> None:
+def test_without_revenue_no_retrofit_is_built(solved: Solved) -> None:
     nothing = solved({"objective": "max_npv"})
     assert len(nothing.retrofits) == 0
     assert nothing.objective.value == pytest.approx(0.0, abs=1e-9)
 
 
 @pytest.mark.slow
-def test_grants_stretch_the_budget(solved: Solved) -> None:
+def test_a_grant_has_the_effect_of_an_equally_larger_budget(solved: Solved) -> None:
     grant = {"funds": {"state": {"kind": "grant", "ceiling_mn": 500.0}}}
     plain, granted, richer = solved(), solved(grant), solved({"budget.total_mn": 2_500})
     assert granted.objective.value == pytest.approx(richer.objective.value, rel=1e-9)
@@ -129,31 +129,33 @@ def test_grants_stretch_the_budget(solved: Solved) -> None:
     assert cost == pytest.approx(grants + relief, rel=1e-9)
 
 
-def test_a_grant_that_pays_for_salvage_value_alone_is_warned_of(solved: Solved) -> None:
-    gift = {"funds": {"state": {"kind": "grant", "share_max": 1.0}}}
-    plan = solved({"objective": "max_npv", "discount_rate": 0.05}, gift)
-    # Without revenue every retrofit loses money in operation; what is left of a gift at the end does not.
+def test_a_grant_that_pays_only_through_the_salvage_value_gives_a_warning(solved: Solved) -> None:
+    grant = {"funds": {"state": {"kind": "grant", "share_max": 1.0}}}
+    plan = solved({"objective": "max_npv", "discount_rate": 0.05}, grant)
+    # Without revenue every retrofit loses money in operation; only the salvage value of granted assets is a gain.
     assert len(plan.retrofits) and plan.totals["npv_mn"] > 0 > plan.totals["npv_without_salvage_mn"]
     (text,) = (each for each in plan.warnings if "depends on the salvage value" in each)
     assert "lower share_max or ceiling_mn of the grants" in text
     assert Language("zh").sentence(text) != text
-    assert not any("depends on the salvage value" in each for each in solved(gift).warnings)
+    assert not any("depends on the salvage value" in each for each in solved(grant).warnings)
 
 
 @pytest.mark.slow
-def test_better_terms_never_worsen_the_owners_aim(solved: Solved) -> None:
-    rates = [solved(NPV, {"funds": {"bank": {"interest_rate": rate, "share_max": 0.5}}}) for rate in (0.06, 0.03, 0.0)]
-    ceilings = [
+def test_better_loan_terms_never_lower_the_npv(solved: Solved) -> None:
+    by_rate = [
+        solved(NPV, {"funds": {"bank": {"interest_rate": rate, "share_max": 0.5}}}) for rate in (0.06, 0.03, 0.0)
+    ]
+    by_ceiling = [
         solved(NPV, {"funds": {"bank": {"interest_rate": 0.02, "ceiling_mn": ceiling}}}) for ceiling in (0, 200, 600)
     ]
-    for point_search in (rates, ceilings):
-        values = [plan.objective.value for plan in point_search]
+    for plans in (by_rate, by_ceiling):
+        values = [plan.objective.value for plan in plans]
         assert all(less <= more + 1e-6 for less, more in pairwise(values))
-    assert by_name(ceilings[1], "borrowed_mn")["all"] == pytest.approx(200.0, rel=1e-6)
+    assert by_name(by_ceiling[1], "borrowed_mn")["all"] == pytest.approx(200.0, rel=1e-6)
 
 
 @pytest.mark.slow
-def test_funds_tied_to_others_pay_nothing_here(solved: Solved) -> None:
+def test_funds_limited_to_other_provinces_or_sectors_pay_nothing(solved: Solved) -> None:
     tied = {
         "funds": {"hebei": {"kind": "grant", "provinces": ["Hebei"]}, "mills": {"kind": "grant", "sectors": ["steel"]}}
     }
@@ -170,7 +172,7 @@ TWO_PROVINCES: Changes = {"plants.provinces": ["Hebei", "Shanxi"], "plants.min_e
     "changes", [{}, {"transport.shared_trunklines": True, "solver.mip_gap": 0.05}], ids=["own pipes", "shared pipes"]
 )
 def test_grants_and_loans_stay_within_the_capex_of_each_plant(solved: Solved, changes: Changes) -> None:
-    """A grant for one province beside a bank for all: the bank pays what the grant leaves, plant by plant."""
+    """A grant for one province and a loan for all plants: the loan pays the capex that the grant leaves."""
     funds = {
         "shanxi": {"kind": "grant", "provinces": ["Shanxi"], "share_max": 0.4},
         "bank": {"kind": "loan", "interest_rate": 0.0, "term_yr": 20},
@@ -180,7 +182,7 @@ def test_grants_and_loans_stay_within_the_capex_of_each_plant(solved: Solved, ch
     each = plan.owners.set_index("plant")
     paid = each["grants_mn"] + each["borrowed_mn"]
     assert (paid <= each["capex_mn"] * (1 + 1e-9)).all()
-    # A loan without interest is worth taking, so that all capital is paid for.
+    # A loan without interest is worth taking, so grants and loans pay for all capital.
     assert paid["all"] == pytest.approx(each.at["all", "capex_mn"], rel=1e-6)
     province = plan.problem.plants.set_index("plant")["province"]
     granted = each["grants_mn"].drop("all").groupby(province).sum()
@@ -191,8 +193,8 @@ def test_grants_and_loans_stay_within_the_capex_of_each_plant(solved: Solved, ch
 
 
 @pytest.mark.slow
-def test_a_grant_counts_alike_in_every_budget(solved: Solved) -> None:
-    """A grant of 300 stretches the budget of the province, of a period and of the horizon; a bank lends less."""
+def test_a_grant_counts_equally_in_total_province_and_cumulative_budgets(solved: Solved) -> None:
+    """A grant of 300 adds to the total, province and cumulative budget; a bank lends a share of the rest."""
     grant = {"state": {"kind": "grant", "ceiling_mn": 300.0}}
     for key, limit in (
         ("budget.total_mn", 600.0),
@@ -215,7 +217,7 @@ def test_a_grant_counts_alike_in_every_budget(solved: Solved) -> None:
 
 
 @pytest.mark.slow
-def test_a_band_limits_what_of_a_cut_is_sold(solved: Solved) -> None:
+def test_the_surplus_band_limits_the_abatement_that_is_sold(solved: Solved) -> None:
     plan = solved(NPV, {"policy.surplus_band_share": 0.05})
     assert plan.owner_cashflow is not None
     emitted = plan.problem.plants.set_index("plant")["baseline_ktpa"]
@@ -224,7 +226,7 @@ def test_a_band_limits_what_of_a_cut_is_sold(solved: Solved) -> None:
     assert plan.objective.value <= solved(NPV).objective.value + 1e-6
 
 
-def test_nothing_is_earned_where_stored_co2_may_not_be_deducted(solved: Solved) -> None:
+def test_there_is_no_carbon_revenue_unless_capture_is_deductible(solved: Solved) -> None:
     plan = solved({"policy.carbon_price_per_t": FLAT})
     assert plan.owner_cashflow is not None
     assert (plan.owner_cashflow["carbon_mn"] == 0).all()
@@ -242,29 +244,29 @@ def test_a_capped_payment_stops_at_its_cap_and_outside_its_window(solved: Solved
     assert capped.objective.value <= free.objective.value + 1e-6
 
 
-def test_society_gains_what_damage_is_spared_less_what_is_used_up(solved: Solved) -> None:
+def test_net_social_benefit_is_avoided_damage_less_resource_cost(solved: Solved) -> None:
     plan = solved({"objective": "max_net_benefit", "policy.social_cost_of_carbon_per_t": {2026: 500}})
     assert plan.stakeholders is not None
     emissions = plan.emissions.groupby("year")["avoided_ktpa"].sum()
     weights = [sum(1.08**-t for t in range(a, a + 5)) for a in (0, 5)]
     damage = float((emissions.to_numpy() * weights).sum() * 500 / 1000)
     assert plan.terms["damage_avoided_mn"] == pytest.approx(damage, rel=1e-9)
-    # Rates are alike here, so the resources used up are the plan's discounted costs.
+    # Both discount rates are equal here, so the resource cost is the discounted cost of the plan.
     assert plan.objective.value == pytest.approx(damage - sum(plan.cost_terms.values()), rel=1e-9)
     society = plan.stakeholders.set_index("stakeholder").loc["society"]
     assert society["npv_mn"] == pytest.approx(plan.objective.value, rel=1e-9)
 
 
-def test_without_a_request_society_has_a_cost_and_a_break_even_value(solved: Solved) -> None:
+def test_without_a_social_cost_of_carbon_there_is_a_resource_cost_and_a_break_even_value(solved: Solved) -> None:
     plan = solved()
     totals, years = plan.totals, np.arange(10)
-    # Both rates are 8 % here, so the resources used up are the plan's discounted costs.
+    # Both discount rates are 8 % here, so the resource cost is the discounted cost of the plan.
     cost = plan.cashflow["discounted_mn"].sum()
     assert totals["resource_cost_mn"] == pytest.approx(cost, rel=1e-9)
     avoided = np.repeat(plan.by_year["avoided_ktpa"].to_numpy(float), 5)
     discounted = (avoided * 1.08**-years).sum()
     assert totals["break_even_carbon_value_per_t"] == pytest.approx(cost * 1000 / discounted, rel=1e-9)
-    # China's market: 62.36 CNY of 2025 on average, held constant; the price index of 2025 is that of the tables.
+    # Carbon market of China: 62.36 CNY of 2025 on average, constant; the price index of 2025 is that of the tables.
     index = plan.problem.inputs["indices/deflators"].set_index(["currency", "year"])["price_index"]
     price = 62.36 * index["CNY", 2024] / index["CNY", 2025]
     assert totals["value_at_market_price_mn"] == pytest.approx(price * discounted / 1000, rel=1e-9)
@@ -279,7 +281,7 @@ def test_damages_are_discounted_at_the_rate_of_their_series(solved: Solved) -> N
     plan = solved({"policy.social_cost_series": "EPA 2023"})
     avoided = np.repeat(plan.by_year["avoided_ktpa"].to_numpy(float), 5)
     years = np.arange(2026, 2036)
-    # EPA (2023): USD of 2020 a tonne in 2025, 2030 and 2040, at near-term rates of 2.5, 2 and 1.5 %.
+    # EPA (2023): USD of 2020 per tonne in 2025, 2030 and 2040, at near-term rates of 2.5, 2 and 1.5 %.
     factor = plan.problem.price_level.factor("USD", 2020)
     for name, rate, values in (
         ("damage_avoided_low_mn", 0.025, (130, 140, 170)),
@@ -298,27 +300,27 @@ def test_damages_are_discounted_at_the_rate_of_their_series(solved: Solved) -> N
     assert account["conversion"] == "market exchange rate"
 
 
-def test_an_unknown_series_is_named(solved: Solved) -> None:
+def test_an_unknown_series_of_the_social_cost_is_an_input_error(solved: Solved) -> None:
     with pytest.raises(InputError, match="series 'EPA 2016' is not in policy/social_cost_of_carbon"):
         solved({"policy.social_cost_series": "EPA 2016"})
 
 
-def test_the_hurdle_of_the_sector(solved: Solved) -> None:
+def test_the_hurdle_npv_uses_the_required_return_of_the_product(solved: Solved) -> None:
     plan = solved(NPV)
     assert plan.owners is not None and plan.owner_cashflow is not None
-    made = plan.problem.plants.set_index("plant")["product"]
+    product = plan.problem.plants.set_index("plant")["product"]
     owners = plan.owners.set_index("plant").drop("all")
-    requested = {"ammonia": 0.09, "methanol": 0.11}
+    required_return = {"ammonia": 0.09, "methanol": 0.11}
     for plant, row in owners.iterrows():
         cashflow = plan.owner_cashflow[plan.owner_cashflow["plant"] == plant]
-        # Required returns are those before tax and loans.
+        # Required returns are before tax and loans.
         flow = cashflow["net_mn"] - cashflow[["tax_mn", "drawn_mn", "interest_mn", "repaid_mn"]].sum(axis=1)
-        rate = requested[made[plant]]
+        rate = required_return[product[plant]]
         by_hand = sum(amount / (1 + rate) ** t for t, amount in enumerate(flow))
         assert row["hurdle_npv_mn"] == pytest.approx(by_hand, rel=1e-9)
 
 
-def test_transfers_cancel(solved: Solved) -> None:
+def test_transfers_between_stakeholders_cancel(solved: Solved) -> None:
     plan = solved(NPV, LOAN, {"policy.paid_per_avoided_t": 50.0})
     assert plan.ledger is not None
     ledger = plan.ledger.set_index("item")
@@ -327,7 +329,7 @@ def test_transfers_cancel(solved: Solved) -> None:
         assert ledger.loc[item, "society_mn"] == 0.0
 
 
-def test_sectors_trade_from_their_first_year(inputs: Inputs) -> None:
+def test_the_credit_of_a_traded_sector_follows_the_carbon_price_path(inputs: Inputs) -> None:
     scenario = Scenario.from_dict(
         {
             "name": "trade", "years": [2024, 2030], "budget": {"total_mn": 1},
@@ -351,13 +353,13 @@ def test_sectors_trade_from_their_first_year(inputs: Inputs) -> None:
         ({"funds": {"bank": {"interest_rate": 0.03, "passed_through_share": 0.5}}}, "funds.bank.passed_through_share"),
     ],
 )
-def test_questions_of_money_that_make_no_sense(changes: Changes, where: str) -> None:
+def test_invalid_financial_settings_are_input_errors_at_their_key(changes: Changes, where: str) -> None:
     with pytest.raises(InputError) as caught:
         Scenario.from_dict({"name": "x", "plants": {}, "budget": {"total_mn": 1}, **changes})
     assert caught.value.issues[0].where == where
 
 
-def test_a_fund_for_a_province_that_is_none(solved: Solved) -> None:
+def test_a_fund_for_an_unknown_province_or_sector_is_an_input_error(solved: Solved) -> None:
     with pytest.raises(InputError) as caught:
         solved({"funds": {"green": {"kind": "grant", "provinces": ["Hebie"]}}})
     (issue,) = caught.value.issues
@@ -381,7 +383,7 @@ FUNDS = st.dictionaries(
     ),
     max_size=3,
 )
-QUESTIONS = st.fixed_dictionaries(
+RANDOM_CHANGES = st.fixed_dictionaries(
     {
         "objective": st.sampled_from(["max_abatement", "max_npv", "max_net_benefit"]),
         "funds": FUNDS,
@@ -400,13 +402,13 @@ QUESTIONS = st.fixed_dictionaries(
 
 
 @pytest.mark.slow
-@given(changes=QUESTIONS)
+@given(changes=RANDOM_CHANGES)
 @settings(
     max_examples=12,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
 )
-def test_both_accounts_agree_whatever_is_asked(changes: Changes, solved: Solved) -> None:
+def test_owners_and_social_accounts_agree_for_random_scenarios(changes: Changes, solved: Solved) -> None:
     plan = solved(changes, {"budget.total_mn": 700.0})
     checks = plan.checks.set_index("name")
     assert checks["holds"].all()
@@ -421,7 +423,7 @@ def test_both_accounts_agree_whatever_is_asked(changes: Changes, solved: Solved)
 
 
 def test_other_profits_are_worth_the_tax_on_the_losses(solved: Solved, one_vent: Changes) -> None:
-    """Without income every year is a loss: a plant without other profits pays no tax and saves none."""
+    """Without revenue every year is a loss: a plant without other profits pays no tax and gets no tax relief."""
     plan = solved(one_vent, {"budget.total_mn": 2_000})
     flow = plan.owner_cashflow
     assert flow is not None
@@ -443,8 +445,8 @@ SHARED: Changes = {
 
 
 @pytest.mark.slow
-def test_on_shared_pipes_a_cheap_loan_is_drawn_and_a_grant_paid(solved: Solved) -> None:
-    """The plan is for tonnes; its owners still take 60 % at 3 % real where they discount at 8 %, and a gift of 20 %."""
+def test_a_cheap_loan_is_drawn_and_a_grant_is_paid_on_a_shared_network(solved: Solved) -> None:
+    """The plan maximises abatement; its owners still take a loan of 60 % at 3 % real and a grant of 20 %."""
     plain = solved(SHARED)
     capex = plain.totals["capex_mn"]
     assert isinstance(capex, float) and capex > 0
@@ -462,10 +464,10 @@ def test_on_shared_pipes_a_cheap_loan_is_drawn_and_a_grant_paid(solved: Solved) 
 
 
 @pytest.mark.slow
-def test_a_share_holds_when_the_money_is_spent_and_pays_for_no_idle_pipe(solved: Solved) -> None:
-    gift = {"funds": {"gift": {"kind": "grant", "share_max": 0.3}}}
+def test_the_share_of_a_grant_holds_in_every_year_and_pays_for_no_idle_pipe(solved: Solved) -> None:
+    grant = {"funds": {"gift": {"kind": "grant", "share_max": 0.3}}}
     changes = {**NPV, "policy.carbon_price_per_t": {2026: 250.0}, "storage.sites": ["Qinshui", "Ordos"]}
-    plan = solved(SHARED, changes, gift, {"policy.market": None})
+    plan = solved(SHARED, changes, grant, {"policy.market": None})
     capital = plan.cashflow.set_index("year")[[f"{name}_capex_mn" for name in ("capture", "pipe", "site", "well")]]
     paid = plan.funds.groupby("year")["spend_mn"].sum()
     assert paid.sum() > 0
@@ -475,13 +477,15 @@ def test_a_share_holds_when_the_money_is_spent_and_pays_for_no_idle_pipe(solved:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("objective", ["max_abatement", "min_cost", "max_net_benefit"])
-def test_a_band_that_cannot_bind_changes_no_account(solved: Solved, one_vent: Changes, objective: str) -> None:
+def test_a_surplus_band_that_cannot_bind_does_not_change_the_accounts(
+    solved: Solved, one_vent: Changes, objective: str
+) -> None:
     """A band of the whole baseline is wider than any abatement, so every tonne is sold as without it."""
     policy = {key: value for key, value in NPV.items() if key != "objective"}
     target: Changes = {"targets.captured_ktpa": 500.0} if objective == "min_cost" else {}
     social: Changes = {"policy.social_cost_of_carbon_per_t": {2026: 900.0}} if objective == "max_net_benefit" else {}
-    asked = (one_vent, policy, {"objective": objective, "budget.total_mn": 2_000}, target, social)
-    free, banded = solved(*asked), solved(*asked, {"policy.surplus_band_share": 1.0})
+    changes = (one_vent, policy, {"objective": objective, "budget.total_mn": 2_000}, target, social)
+    free, banded = solved(*changes), solved(*changes, {"policy.surplus_band_share": 1.0})
     assert free.owner_cashflow is not None and banded.owner_cashflow is not None
     earned = free.owner_cashflow["carbon_mn"].sum()
     assert earned > 0

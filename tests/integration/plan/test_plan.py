@@ -1,4 +1,4 @@
-"""The plan of a small question: its tables agree with each other and with the question."""
+"""The plan of a small scenario: its tables agree with each other and with the scenario."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from ccs_model.problem import Problem
 
 Solved = Callable[..., Plan]
 Changes = dict[str, object]
-CHOICE = ["plant", "stream", "technology", "size", "year", "site"]
+OPTION_COLUMNS = ["plant", "stream", "technology", "size", "year", "site"]
 
 
-def chosen(plan: Plan) -> list[tuple[object, ...]]:
-    return sorted(plan.retrofits[CHOICE].itertuples(index=False, name=None))
+def selected_options(plan: Plan) -> list[tuple[object, ...]]:
+    return sorted(plan.retrofits[OPTION_COLUMNS].itertuples(index=False, name=None))
 
 
 def test_every_check_holds(small_plan: Plan) -> None:
@@ -31,12 +31,12 @@ def test_every_check_holds(small_plan: Plan) -> None:
 
 def test_terms_sum_to_the_objective(small_plan: Plan) -> None:
     assert sum(small_plan.terms.values()) == pytest.approx(small_plan.objective.value, rel=1e-9)
-    # Captured, less what energy emits: years × yearly tonnes of the emissions table.
+    # Captured CO2 minus energy emissions: years × yearly tonnes of the emissions table.
     emissions = small_plan.emissions.groupby("year")["avoided_ktpa"].sum()
     assert (5 * emissions).sum() == pytest.approx(small_plan.objective.value, rel=1e-9)
 
 
-def test_the_discounted_cash_flow_is_the_cost_term_by_term(small_plan: Plan) -> None:
+def test_the_discounted_cash_flow_equals_every_cost_term(small_plan: Plan) -> None:
     flow = small_plan.cashflow
     assert flow["year"].tolist() == [*range(2026, 2036), 2036]
     assert flow["discount_factor"].tolist() == pytest.approx([1.08**-t for t in range(11)])
@@ -46,7 +46,7 @@ def test_the_discounted_cash_flow_is_the_cost_term_by_term(small_plan: Plan) -> 
     assert small_plan.cost_terms["salvage_mn"] < 0
 
 
-def test_co2_in_is_co2_out(small_plan: Plan) -> None:
+def test_captured_transported_and_injected_co2_are_equal(small_plan: Plan) -> None:
     flows = small_plan.flows.groupby(["site", "year"])["flow_ktpa"].sum()
     injected = small_plan.storage.set_index(["site", "year"])["injected_ktpa"]
     assert injected[injected > 0].to_dict() == pytest.approx(flows.to_dict(), rel=1e-9)
@@ -54,7 +54,7 @@ def test_co2_in_is_co2_out(small_plan: Plan) -> None:
     assert captured.to_dict() == pytest.approx(small_plan.flows.groupby("year")["flow_ktpa"].sum().to_dict(), rel=1e-9)
 
 
-def test_captured_avoided_and_direct_cut_are_three_numbers(solved: Solved, one_mill: Changes) -> None:
+def test_captured_avoided_and_on_site_abatement_are_consistent(solved: Solved, one_mill: Changes) -> None:
     plan = solved(one_mill)
     retrofits = plan.retrofits
     assert len(retrofits) > 0
@@ -80,7 +80,7 @@ def test_totals_are_sums_of_the_tables(small_plan: Plan, solved: Solved) -> None
     assert totals["capex_mn"] <= 2_000
     assert totals["captured_ktpa"] == pytest.approx(retrofits["captured_ktpa"].sum())
     assert totals["avoided_ktpa"] == pytest.approx(retrofits["avoided_ktpa"].sum())
-    # Nothing is earned here: without tax the owners' value is the cost with its sign turned, with it less is lost.
+    # There is no revenue: without tax the NPV of the owners is minus the cost; tax relief makes the loss smaller.
     cost = small_plan.cashflow["discounted_mn"].sum()
     assert solved({"finance.tax_share": 0.0}).totals["npv_mn"] == pytest.approx(-cost)
     assert -cost < totals["npv_mn"] < -0.7 * cost
@@ -89,12 +89,12 @@ def test_totals_are_sums_of_the_tables(small_plan: Plan, solved: Solved) -> None
     assert small_plan.zones["avoided_ktpa"].sum() == pytest.approx(totals["avoided_ktpa"])
 
 
-def test_a_levelised_cost_by_hand(solved: Solved, one_vent: Changes) -> None:
+def test_a_levelised_cost_matches_the_hand_calculation(solved: Solved, one_vent: Changes) -> None:
     plan = solved(one_vent)
     row = plan.retrofits.iloc[0]
     power = (0.3644 * 1.0408 + 0.1476 + 35.2 / (730 * 0.85) + 0.057) / 1.13
     recovery = 0.08 * 1.08**20 / (1.08**20 - 1)
-    # 380 at 1 Mt/y, by the exponent of 0.8; TASC ÷ TOC of compression is 1.035.
+    # 380 at 1 Mt/y, scaled with an exponent of 0.8; TASC ÷ TOC of compression is 1.035.
     small = (row["nameplate_ktpa"] / 1_000) ** -0.2
     capture = 380 * small * 105.04 / 106.46 * (1.035 * recovery + 0.036)
     per_t = capture + 5 * 105.04 / 106.46 + 110 * power
@@ -106,17 +106,17 @@ def test_a_levelised_cost_by_hand(solved: Solved, one_vent: Changes) -> None:
     # Pipes last 50 years, sites and wells 30.
     of_pipe, of_site = (0.08 / (1 - 1.08**-years) for years in (50, 30))
     pipe = (120 * 2.3 * 1_000 * of_pipe + 20 * tph) * euro * row["length_km"] / (row["nameplate_ktpa"] * 1_000)
-    # A site of 28.3 million USD2008 and two wells of 8.3 million CNY2010; closure and care are set aside.
+    # A site of 28.3 million USD2008 and two wells of 8.3 million CNY2010; closure and care are provisioned.
     dollar, yuan = 118.8 / 83.53 * 7.1957, 105.04 / 78.67
     capital = (28.3 * dollar + 2 * 8.3 * yuan) * of_site
-    yearly = (0.6 + 1.335 + (0.164 + 13.6) * (of_site - 0.08)) * dollar + 2 * 0.374 * yuan
-    storage = (capital + yearly) * 1_000 / row["nameplate_ktpa"] + 0.0165 * dollar
+    yearly_cost = (0.6 + 1.335 + (0.164 + 13.6) * (of_site - 0.08)) * dollar + 2 * 0.374 * yuan
+    storage = (capital + yearly_cost) * 1_000 / row["nameplate_ktpa"] + 0.0165 * dollar
     chain = per_t + pipe + 0.02 * row["length_km"] * power + storage
     avoided = 1 - (110 + 0.02 * row["length_km"]) * 0.6516 / 1_000
     assert row["avoidance_cost_per_t"] == pytest.approx(chain / avoided, rel=1e-9)
 
 
-def test_two_solves_give_the_same_text(small_plan: Plan, solved: Solved) -> None:
+def test_two_solves_give_the_same_plan_json(small_plan: Plan, solved: Solved) -> None:
     again = plan_text(solved())
     assert again == plan_text(small_plan)
     assert "NaN" not in again
@@ -126,19 +126,21 @@ def test_two_solves_give_the_same_text(small_plan: Plan, solved: Solved) -> None
 
 
 @pytest.mark.slow
-def test_the_order_of_rows_and_names_gives_the_same_plan(small_plan: Plan, solved: Solved, shuffled: Inputs) -> None:
-    assert chosen(solved(tables=shuffled)) == chosen(small_plan)
+def test_the_order_of_rows_and_names_does_not_change_the_plan(
+    small_plan: Plan, solved: Solved, shuffled: Inputs
+) -> None:
+    assert selected_options(solved(tables=shuffled)) == selected_options(small_plan)
     assert solved(tables=shuffled).objective.value == pytest.approx(small_plan.objective.value, rel=1e-12)
     out = ["NH3_82", "MEOH_48", "NH3_27"]
     one, other = solved({"plants.exclude": out}), solved({"plants.exclude": out[::-1]})
-    assert chosen(one) == chosen(other)
+    assert selected_options(one) == selected_options(other)
     assert one.objective == other.objective
 
 
-def test_another_currency_gives_the_same_plan_in_other_money(small_plan: Plan, solved: Solved) -> None:
+def test_another_currency_gives_the_same_plan_in_converted_amounts(small_plan: Plan, solved: Solved) -> None:
     rate = 7.1957  # yuan a dollar, 2024
     dollars = solved({"currency": "USD", "budget.total_mn": 2_000 / rate})
-    assert chosen(dollars) == chosen(small_plan)
+    assert selected_options(dollars) == selected_options(small_plan)
     assert dollars.objective.value == pytest.approx(small_plan.objective.value, rel=1e-9)
     for name, cost in small_plan.cost_terms.items():
         assert dollars.cost_terms[name] * rate == pytest.approx(cost, rel=1e-9, abs=1e-9)
@@ -146,7 +148,7 @@ def test_another_currency_gives_the_same_plan_in_other_money(small_plan: Plan, s
 
 
 @pytest.mark.slow
-def test_no_money_no_plan_and_no_complaint(solved: Solved) -> None:
+def test_a_budget_of_0_gives_an_optimal_empty_plan(solved: Solved) -> None:
     for retrofits in ("integer", "continuous"):
         plan = solved({"budget.total_mn": 0, "capture.decisions": retrofits})
         assert plan.status == "optimal"
@@ -158,7 +160,7 @@ def test_no_money_no_plan_and_no_complaint(solved: Solved) -> None:
         json.loads(plan_text(plan))
 
 
-def test_no_candidate_no_plan_and_no_complaint(solved: Solved) -> None:
+def test_a_scenario_without_candidates_gives_an_optimal_empty_plan(solved: Solved) -> None:
     plan = solved({"plants.min_emissions_ktpa": 1e6})
     assert plan.status == "optimal"
     assert plan.objective.value == 0
@@ -168,43 +170,43 @@ def test_no_candidate_no_plan_and_no_complaint(solved: Solved) -> None:
 
 
 @pytest.mark.slow
-def test_what_must_be_fitted_is_and_what_is_left_out_is_not(solved: Solved, small_plan: Plan) -> None:
-    without = sorted(small_plan.retrofits["plant"].unique())[0]
-    plan = solved({"plants.exclude": [without], "plants.require": ["NH3_27"]})
-    fitted = set(plan.retrofits["plant"])
-    assert without not in fitted
-    assert "NH3_27" in fitted
+def test_required_plants_are_retrofitted_and_excluded_plants_are_not(solved: Solved, small_plan: Plan) -> None:
+    excluded = sorted(small_plan.retrofits["plant"].unique())[0]
+    plan = solved({"plants.exclude": [excluded], "plants.require": ["NH3_27"]})
+    retrofitted = set(plan.retrofits["plant"])
+    assert excluded not in retrofitted
+    assert "NH3_27" in retrofitted
     assert plan.objective.value <= small_plan.objective.value + 1e-6
 
 
 @pytest.mark.slow
-def test_a_sliver_of_storage_limits_the_plan(solved: Solved) -> None:
+def test_a_small_storage_capacity_limits_the_plan(solved: Solved) -> None:
     # A thousandth of Qinshui's 1,504 Mt is 1,504 kt; over 20 years a retrofit of 75 kt/y fills it.
     for retrofits in ("integer", "continuous"):
         plan = solved({"storage.sites": ["qinshui"], "storage.max_fill_share": 0.001, "capture.decisions": retrofits})
-        room = 1_504_151 * 0.001
+        capacity_kt = 1_504_151 * 0.001
         if len(plan.storage):
             last = plan.storage.iloc[-1]
-            assert last["stored_kt"] + last["committed_kt"] <= room * (1 + 1e-6)
-        assert plan.terms["captured_kt"] <= room * (1 + 1e-6)
+            assert last["stored_kt"] + last["committed_kt"] <= capacity_kt * (1 + 1e-6)
+        assert plan.terms["captured_kt"] <= capacity_kt * (1 + 1e-6)
         if retrofits == "continuous":
-            assert plan.terms["captured_kt"] > 0.2 * room  # the room is used
+            assert plan.terms["captured_kt"] > 0.2 * capacity_kt  # the capacity is used
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("budget", [0.3, 1.0, 5.0])
-def test_a_tiny_plan_holds_as_well_as_a_large_one(solved: Solved, budget: float) -> None:
-    # Objectives of a few kt: what is rounding in a large plan must not break the checks of a small one.
-    sliver = {"storage.max_fill_share": 1e-4, "storage.capacity": "low", "transport.detour_factor": 1.0}
-    plan = solved(sliver, {"capture.decisions": "continuous", "budget.total_mn": budget, "solver.mip_gap": 0.01})
+def test_the_checks_of_a_very_small_plan_hold(solved: Solved, budget: float) -> None:
+    # With objectives of a few kt, errors that are rounding in a large plan must not fail the checks.
+    small_storage = {"storage.max_fill_share": 1e-4, "storage.capacity": "low", "transport.detour_factor": 1.0}
+    plan = solved(small_storage, {"capture.decisions": "continuous", "budget.total_mn": budget, "solver.mip_gap": 0.01})
     assert plan.status == "optimal"
     assert plan.checks["holds"].all()
     assert plan.objective.value > 0
 
 
 @pytest.mark.slow
-def test_traces_the_solver_leaves_are_in_every_sum_or_in_none(solved: Solved) -> None:
-    # HiGHS leaves a build of 4e-10 of a 5 Mt/y retrofit here: nothing, but two tonnes a year.
+def test_negligible_builds_that_the_solver_returns_are_not_retrofits(solved: Solved) -> None:
+    # HiGHS returns a build of 4e-10 of a 5 Mt/y retrofit here.
     plan = solved(
         {
             "years": [2026, 2028, 2036],
@@ -221,7 +223,9 @@ def test_traces_the_solver_leaves_are_in_every_sum_or_in_none(solved: Solved) ->
     assert plan.retrofits["share"].min() > 1e-6
 
 
-def test_wells_limit_a_plan_of_plenty(solved: Solved, inputs: Inputs, with_tables: Callable[..., Inputs]) -> None:
+def test_the_number_of_wells_limits_injection_with_a_large_budget(
+    solved: Solved, inputs: Inputs, with_tables: Callable[..., Inputs]
+) -> None:
     few_wells = with_tables({"storage/sites": inputs["storage/sites"].assign(n_wells_max=37)})
     plan = solved(
         {"budget.total_mn": 20_000, "storage.sites": ["qinshui"], "capture.decisions": "continuous"}, tables=few_wells
@@ -229,19 +233,19 @@ def test_wells_limit_a_plan_of_plenty(solved: Solved, inputs: Inputs, with_table
     assert plan.storage["injected_ktpa"].max() == pytest.approx(37 * 100, rel=1e-6)
 
 
-def test_the_next_money_is_more_abatement_for_more_money(small_plan: Plan) -> None:
+def test_abatement_of_the_marginal_budget_increases_with_the_added_budget(small_plan: Plan) -> None:
     assert small_plan.marginal_budget is not None
     assert small_plan.marginal_budget.added_mn == pytest.approx(20)  # one per cent of 2,000
     assert small_plan.marginal_budget.abatement_kt >= -1e-6
     kept = small_plan.marginal_budget
     one, ten = kept.replans
     assert (one.added_mn, ten.added_mn) == (pytest.approx(20), pytest.approx(200))
-    # A re-plan may do all that the plan with its retrofits kept does, and more money never buys less.
+    # A re-plan is no worse than the plan with its retrofits kept, and a larger budget never buys less.
     assert kept.abatement_kt - 1e-6 <= one.abatement_kt <= ten.abatement_kt + 1e-6
-    there = set(small_plan.retrofits["plant"])
+    retrofitted = set(small_plan.retrofits["plant"])
     for each in (one, ten):
-        assert not there & set(each.entering)
-        assert there >= {*each.leaving, *each.changing} and not set(each.leaving) & set(each.changing)
+        assert not retrofitted & set(each.entering)
+        assert retrofitted >= {*each.leaving, *each.changing} and not set(each.leaving) & set(each.changing)
 
 
 @pytest.mark.slow
@@ -254,7 +258,7 @@ def test_re_plans_reach_the_optimum_of_the_larger_budget(solved: Solved, small_p
 
 
 @pytest.mark.slow
-def test_limits_that_bind_beside_the_budget_are_named(solved: Solved) -> None:
+def test_a_binding_province_budget_is_named_with_its_price(solved: Solved) -> None:
     capped = {"budget.by_province_mn": {"Shanxi": 300}, "capture.decisions": "continuous"}
     (limit,) = solved(capped).binding_limits
     assert (limit.constraint, limit.index) == ("spending_within_province_budget", "Shanxi")
@@ -262,14 +266,14 @@ def test_limits_that_bind_beside_the_budget_are_named(solved: Solved) -> None:
     assert limit.price == pytest.approx(more.objective.value - solved(capped).objective.value, rel=0.05)
 
 
-def test_in_a_static_year_a_province_budget_limits_the_yearly_costs_of_that_province(
+def test_a_province_budget_in_a_static_year_limits_the_yearly_costs_of_the_province(
     hand_solved: Callable[..., Plan],
 ) -> None:
-    # A and C cost 5 million a year each, a tenth of the capital, and up to 2 for what they store.
-    works = {"co2_ktpa": 200, "capture_capex_mn": 50}
+    # A and C each cost 5 million a year, a tenth of their capital, and up to 2 for storage.
+    plant = {"co2_ktpa": 200, "capture_capex_mn": 50}
     plan = hand_solved(
         {"objective": "max_abatement", "budget.total_mn": 100, "budget.by_province_mn": {"There": 4.9}},
-        plants={"A": works, "C": {**works, "province": "There"}},
+        plants={"A": plant, "C": {**plant, "province": "There"}},
         sites={"S": {"injection_cost_per_t": 10}, "T": {"injection_cost_per_t": 10, "province": "There"}},
         links={"A-S": {"length_km": 1}, "C-T": {"length_km": 1}},
     )
@@ -282,7 +286,7 @@ def test_in_a_static_year_a_province_budget_limits_the_yearly_costs_of_that_prov
 
 
 @pytest.mark.slow
-def test_a_budget_may_name_the_province_of_a_site_without_plants(hand_solved: Callable[..., Plan]) -> None:
+def test_a_province_budget_applies_to_sites_of_a_province_without_plants(hand_solved: Callable[..., Plan]) -> None:
     tables = {"plants": {"A": {"co2_ktpa": 200}}, "links": {"A-S": {"length_km": 1}}}
     sites = {"S": {"site_capex_mn": 30, "province": "There"}}
     staged = {
@@ -295,13 +299,13 @@ def test_a_budget_may_name_the_province_of_a_site_without_plants(hand_solved: Ca
     assert free.totals["storage_capex_mn"] == pytest.approx(30) and not free.warnings
     limited = {**staged, "budget.by_province_mn": {"There": 29}}
     assert hand_solved(limited, sites=sites, **tables).objective.value == 0
-    # A budget of the plant's province does not count what lies elsewhere, and says so.
+    # A budget of the province of the plant does not include sites elsewhere; a warning names them.
     here = hand_solved({**staged, "budget.by_province_mn": {"Here": 900}}, sites=sites, **tables)
     assert any("storage sites in There counts in no budget or fund of a province: S" in each for each in here.warnings)
 
 
 @pytest.mark.slow
-def test_a_ceiling_of_a_fund_that_binds_is_named(solved: Solved) -> None:
+def test_a_binding_ceiling_of_a_fund_is_named(solved: Solved) -> None:
     grant = {"funds": {"state": {"kind": "grant", "ceiling_mn": 300.0}}, "capture.decisions": "continuous"}
     plan = solved(grant)
     (limit,) = plan.binding_limits
@@ -309,16 +313,16 @@ def test_a_ceiling_of_a_fund_that_binds_is_named(solved: Solved) -> None:
     assert "ceiling of fund state" in " ".join(plan.summary().split())
 
 
-def yearly(rows: list[float]) -> float:
-    """What lies in the years 2026 to 2035, discounted to 2026 at 8 %."""
+def present_value(rows: list[float]) -> float:
+    """The amounts of the years 2026 to 2035, discounted to 2026 at 8 %."""
     return sum(value / 1.08**t for t, value in enumerate(rows))
 
 
 @pytest.mark.parametrize("which", ["one_vent", "one_mill"])
-def test_costs_of_one_forced_retrofit_year_by_year(
+def test_costs_of_required_retrofits_match_the_year_by_year_calculation(
     which: str, solved: Solved, inputs: Inputs, request: pytest.FixtureRequest
 ) -> None:
-    """Capex, O&M, energy, storage and salvage of the retrofits built, from the tables, in plain loops over years."""
+    """Capex, O&M, energy, storage and salvage of the retrofits, computed from the tables in loops over years."""
     changes = request.getfixturevalue(which)
     plant = {"one_vent": "NH3_79", "one_mill": "P100000120106"}[which]
     plan = solved(changes, {"plants.require": [plant], "budget.total_mn": 1_100 if which == "one_vent" else 2_000})
@@ -352,44 +356,48 @@ def test_costs_of_one_forced_retrofit_year_by_year(
         )
         pipe = per_m * euro * row.length_km / 1_000
         booster, pipe_om = {"small": (0.06, 20), "medium": (0.04, 20), "large": (0.02, 20)}[row.pipe]
-        works = [1.0 if row.year + lead <= year < row.year + lead + 20 else 0.0 for year in range(2026, 2036)]
-        # The cash flow uses the period's yearly mean, as the programme does.
-        mean = [sum(works[:5]) / 5] * 5 + [sum(works[5:]) / 5] * 5
+        operates = [1.0 if row.year + lead <= year < row.year + lead + 20 else 0.0 for year in range(2026, 2036)]
+        # The cash flow uses the yearly mean of the period, as the model does.
+        mean = [sum(operates[:5]) / 5] * 5 + [sum(operates[5:]) / 5] * 5
         at = 1.08 ** -(row.year - 2026)
         expected["capture_capex_mn"] += capex * at
         expected["pipe_capex_mn"] += pipe * at
-        expected["capture_fixed_om_mn"] += yearly([0.036 * capex * on for on in mean])
-        expected["pipe_fixed_om_mn"] += yearly([pipe_om * euro * tph * row.length_km / 1e6 * on for on in mean])
+        expected["capture_fixed_om_mn"] += present_value([0.036 * capex * on for on in mean])
+        expected["pipe_fixed_om_mn"] += present_value([pipe_om * euro * tph * row.length_km / 1e6 * on for on in mean])
         tonnes = [name * on / 1_000 for on in mean]  # million t
-        expected["capture_variable_om_mn"] += yearly([variable * t for t in tonnes])
-        expected["heat_mn"] += yearly([heat * steam * t for t in tonnes])
-        expected["capture_power_mn"] += yearly([kwh * power * t for t in tonnes])
-        expected["pipe_power_mn"] += yearly([booster * row.length_km * power * t for t in tonnes])
-        # Both sites take 400 kt/y a well. USD of 2008, wells in CNY of 2010.
+        expected["capture_variable_om_mn"] += present_value([variable * t for t in tonnes])
+        expected["heat_mn"] += present_value([heat * steam * t for t in tonnes])
+        expected["capture_power_mn"] += present_value([kwh * power * t for t in tonnes])
+        expected["pipe_power_mn"] += present_value([booster * row.length_km * power * t for t in tonnes])
+        # Both sites inject 400 kt/y per well. USD of 2008, wells in CNY of 2010.
         wells = np.ceil(name / 400)
         site, well = 28.3 * dollar, wells * 8.3 * cny / 78.67
         expected["site_capex_mn"] += site * at
         expected["well_capex_mn"] += well * at
         for term, amount in (("site_fixed_om_mn", 0.6 * dollar), ("monitoring_mn", 1.335 * dollar),
                              ("well_fixed_om_mn", wells * 0.374 * cny / 78.67)):  # fmt: skip
-            expected[term] += yearly([amount * on for on in mean])
-        expected["storage_mn"] += yearly([0.0165 * dollar * t for t in tonnes])
+            expected[term] += present_value([amount * on for on in mean])
+        expected["storage_mn"] += present_value([0.0165 * dollar * t for t in tonnes])
         expected["closure_mn"] += 0.164 * dollar / 1.08**10
         expected["post_injection_mn"] += 13.6 * dollar / 1.08**10
 
-        def left(life: int, begun: int) -> float:
-            """Annuity of the years that remain in 2036 over that of all."""
+        def remaining_share(life: int, begun: int) -> float:
+            """Annuity factor of the years that remain in 2036, divided by that of the full life."""
             return float((1 - 1.08 ** -(life - max(2036 - begun, 0))) / (1 - 1.08**-life))
 
-        kept = capex * left(20, row.year + lead) + pipe * left(50, row.year) + (site + well) * left(30, row.year)
-        expected["salvage_mn"] -= kept / 1.08**10
-    # Settling ties by cost may give up a billionth of the tonnes.
+        salvage = (
+            capex * remaining_share(20, row.year + lead)
+            + pipe * remaining_share(50, row.year)
+            + (site + well) * remaining_share(30, row.year)
+        )
+        expected["salvage_mn"] -= salvage / 1.08**10
+    # Tie-breaking by cost may give up a billionth of the tonnes.
     assert dict(plan.cost_terms) == pytest.approx(expected, rel=1e-8)
 
 
 @pytest.mark.slow
-def test_a_posed_problem_is_not_changed_by_solving(problem_of: Callable[..., Problem], solved: Solved) -> None:
+def test_solving_does_not_change_the_problem(problem_of: Callable[..., Problem], solved: Solved) -> None:
     before = problem_of()
-    kept = before.routes.copy()
+    expected = before.routes.copy()
     plan = solved()
-    pd.testing.assert_frame_equal(plan.problem.routes, kept)
+    pd.testing.assert_frame_equal(plan.problem.routes, expected)

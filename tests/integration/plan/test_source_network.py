@@ -1,4 +1,4 @@
-"""The inequalities by source of a whole model: they cut off no plan, at any prices, and tighten the bound."""
+"""Inequalities by source: they cut off no plan at any prices, and they tighten the bound."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ccs_model.solve.fixed_charge_network import source_network_of
 from tests import hand_network
 
 EXACT = SolverOptions(1e-9)
-Posed = Callable[[float], tuple[Problem, Matrix]]
+RingBuilder = Callable[[float], tuple[Problem, Matrix]]
 
 
 def optimum(matrix: Matrix) -> tuple[float, np.ndarray]:
@@ -27,7 +27,7 @@ def optimum(matrix: Matrix) -> tuple[float, np.ndarray]:
     return found.objective, found.x
 
 
-def network_in(posed: Posed, budget: float) -> tuple[SourceNetwork, Matrix]:
+def network_in(posed: RingBuilder, budget: float) -> tuple[SourceNetwork, Matrix]:
     problem, matrix = posed(budget)
     network = source_network_of(problem, matrix)
     assert network is not None
@@ -36,7 +36,7 @@ def network_in(posed: Posed, budget: float) -> tuple[SourceNetwork, Matrix]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("budget", [120.0, 300.0, 900.0])
-def test_no_plan_violates_an_inequality_at_any_prices(posed: Posed, budget: float) -> None:
+def test_the_optimal_plan_satisfies_the_inequalities_at_random_prices(posed: RingBuilder, budget: float) -> None:
     network, matrix = network_in(posed, budget)
     _, plan = optimum(matrix)
     assert network.pipes.of(plan, len(network.link)).sum() >= 1
@@ -50,7 +50,7 @@ def test_no_plan_violates_an_inequality_at_any_prices(posed: Posed, budget: floa
         assert float(values @ plan[columns]) <= 1e-7
 
 
-def test_supplies_and_flows_are_those_of_the_model(posed: Posed) -> None:
+def test_supplies_and_flows_match_the_model(posed: RingBuilder) -> None:
     network, matrix = network_in(posed, 900.0)
     _, plan = optimum(matrix)
     captured = network.captured.of(plan, len(network.source))
@@ -65,7 +65,7 @@ def test_supplies_and_flows_are_those_of_the_model(posed: Posed) -> None:
 
 @pytest.mark.parametrize("budget", [60.0, 120.0, 300.0, 900.0])
 def test_the_inequalities_tighten_the_bound_and_keep_the_optimum(
-    posed: Posed, budget: float, monkeypatch: pytest.MonkeyPatch
+    posed: RingBuilder, budget: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     problem, matrix = posed(budget)
 
@@ -85,7 +85,7 @@ def test_the_inequalities_tighten_the_bound_and_keep_the_optimum(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("share", [0.1, 0.3, 0.6])
-def test_the_bound_of_the_cheapest_plan_rises_and_stays_below_it(
+def test_the_inequalities_raise_the_bound_of_the_cheapest_plan_but_not_above_its_cost(
     hand_problem: Callable[..., Problem], share: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     changes = {**hand_network.STAGED, "objective": "min_cost", "targets.abatement_share": {2036: share}}
@@ -99,11 +99,11 @@ def test_the_bound_of_the_cheapest_plan_rises_and_stays_below_it(
     assert with_prices is not None and without is not None
     best, _ = optimum(matrix)
     assert without * (1 - 1e-9) <= with_prices <= best * (1 + 1e-9)
-    # A sixth of a retrofit needs a sixth of a pipe in either relaxation, but some price is always found.
+    # A sixth of a retrofit needs a sixth of a pipe in either relaxation, but prices with a violation are always found.
     assert with_prices > without * (1 + 1e-6)
 
 
-def test_there_are_none_with_a_line_that_is_free_to_use(hand_problem: Callable[..., Problem]) -> None:
+def test_there_is_no_source_network_with_trucks(hand_problem: Callable[..., Problem]) -> None:
     trucks = {**hand_network.STAGED, "transport.trucks": True, "budget.total_mn": 300.0}
     problem = hand_problem(trucks, plants=hand_network.PLANTS, sites=hand_network.SITES, links=hand_network.RING)
     assert source_network_of(problem, matrix_of(build_model(problem))) is None

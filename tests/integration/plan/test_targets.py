@@ -1,4 +1,4 @@
-"""Targets and the aim least cost: what a cut costs, and what is in reach."""
+"""Targets and minimum cost: the cost of abatement, attainable targets, and fixed decisions."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ pytestmark = pytest.mark.slow
 
 Solved = Callable[..., Plan]
 LEAST_COST = {"objective": "min_cost", "budget.total_mn": None}
-FRACTIONAL = {"capture.decisions": "continuous"}
+CONTINUOUS = {"capture.decisions": "continuous"}
 
 
-def cut(share: float, year: int = 2031) -> dict[str, object]:
+def abatement_target(share: float, year: int = 2031) -> dict[str, object]:
     return {"targets.abatement_share": {year: share}}
 
 
@@ -27,8 +27,8 @@ def conflicts(solved: Solved, *changes: dict[str, object]) -> dict[str, str]:
     return {line.split(":")[0]: line for line in caught.value.conflicts}
 
 
-def test_the_cut_is_reached_and_no_more_is_paid_than_needed(solved: Solved) -> None:
-    plan = solved(cut(0.04), LEAST_COST)
+def test_an_abatement_target_is_reached_at_minimum_cost(solved: Solved) -> None:
+    plan = solved(abatement_target(0.04), LEAST_COST)
     (target,) = plan.targets.itertuples(index=False)
     assert target.required_kt == pytest.approx(0.04 * plan.problem.baseline_ktpa)
     last = plan.by_year.iloc[-1]
@@ -36,23 +36,23 @@ def test_the_cut_is_reached_and_no_more_is_paid_than_needed(solved: Solved) -> N
     assert target.reached_kt == pytest.approx(last["avoided_ktpa"])
     assert plan.objective.value == pytest.approx(sum(plan.cost_terms.values()), rel=1e-9)
     assert plan.totals["budget_mn"] is None
-    # The same tonnes bought without regard to cost cannot be cheaper.
-    other = solved({"budget.total_mn": plan.totals["capex_mn"]}, cut(0.04))
+    # The same target without minimising cost cannot be cheaper.
+    other = solved({"budget.total_mn": plan.totals["capex_mn"]}, abatement_target(0.04))
     assert sum(other.cost_terms.values()) >= plan.objective.value - 1e-6
 
 
 @pytest.mark.slow
-def test_more_is_never_cheaper(solved: Solved) -> None:
-    costs = [solved(cut(share), LEAST_COST).objective.value for share in (0.01, 0.02, 0.04, 0.06)]
+def test_the_minimum_cost_never_falls_with_a_higher_target(solved: Solved) -> None:
+    costs = [solved(abatement_target(share), LEAST_COST).objective.value for share in (0.01, 0.02, 0.04, 0.06)]
     assert costs == sorted(costs)
     assert costs[0] > 0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("share", [0.02, 0.05])
-def test_the_price_of_the_next_tonne_is_the_finite_difference_of_cost(solved: Solved, share: float) -> None:
+def test_the_cost_of_the_next_tonne_is_the_finite_difference_of_the_cost(solved: Solved, share: float) -> None:
     step = 1e-4
-    here, more = (solved(cut(each), LEAST_COST, FRACTIONAL) for each in (share, share + step))
+    here, more = (solved(abatement_target(each), LEAST_COST, CONTINUOUS) for each in (share, share + step))
     tonnes_kt = step * here.problem.baseline_ktpa
     # Paid in every year of the period, discounted as its flows are.
     discounted_kt = tonnes_kt * float(here.problem.periods["flow_weight"].iloc[-1])
@@ -61,21 +61,21 @@ def test_the_price_of_the_next_tonne_is_the_finite_difference_of_cost(solved: So
 
 
 @pytest.mark.slow
-def test_a_cut_beyond_the_physical_maximum_names_the_one_in_reach(solved: Solved) -> None:
-    lines = conflicts(solved, cut(0.9), LEAST_COST)
+def test_a_target_beyond_the_physical_maximum_reports_the_attainable_target(solved: Solved) -> None:
+    lines = conflicts(solved, abatement_target(0.9), LEAST_COST)
     assert set(lines) == {"abatement_target_reached"}
     assert "targets.abatement_share.2031 is 90.00%" in lines["abatement_target_reached"]
     attainable = (
         float(re.search(r"([\d.]+)% would restore feasibility", lines["abatement_target_reached"]).group(1)) / 100
     )  # type: ignore[union-attr]
     assert 0 < attainable < 0.9
-    assert solved(cut(attainable), LEAST_COST).status != "limit"
+    assert solved(abatement_target(attainable), LEAST_COST).status != "limit"
     with pytest.raises(InfeasibleError):
-        solved(cut(attainable + 0.01), LEAST_COST)
+        solved(abatement_target(attainable + 0.01), LEAST_COST)
 
 
-def test_a_cut_and_a_budget_that_clash_name_what_would_do_on_either_side(solved: Solved) -> None:
-    lines = conflicts(solved, cut(0.08), LEAST_COST, {"budget.total_mn": 200})
+def test_a_target_that_conflicts_with_a_budget_reports_a_relaxation_of_either(solved: Solved) -> None:
+    lines = conflicts(solved, abatement_target(0.08), LEAST_COST, {"budget.total_mn": 200})
     money = float(
         re.search(r"([\d,.]+) million CNY would restore feasibility", lines["spending_within_budget"])
         .group(1)
@@ -84,14 +84,14 @@ def test_a_cut_and_a_budget_that_clash_name_what_would_do_on_either_side(solved:
     attainable = (
         float(re.search(r"([\d.]+)% would restore feasibility", lines["abatement_target_reached"]).group(1)) / 100
     )  # type: ignore[union-attr]
-    assert solved(cut(0.08), LEAST_COST, {"budget.total_mn": money}).status != "limit"
-    assert solved(cut(attainable), LEAST_COST, {"budget.total_mn": 200}).status != "limit"
+    assert solved(abatement_target(0.08), LEAST_COST, {"budget.total_mn": money}).status != "limit"
+    assert solved(abatement_target(attainable), LEAST_COST, {"budget.total_mn": 200}).status != "limit"
 
 
-def test_a_missing_tonne_is_bought_or_paid_for_by_its_price(solved: Solved) -> None:
-    dear = solved(cut(0.04), LEAST_COST, {"targets.shortfall_per_t": 100_000})
-    assert dear.targets["shortfall_kt"].sum() == pytest.approx(0, abs=1e-3)
-    cheap = solved(cut(0.04), LEAST_COST, {"targets.shortfall_per_t": 10})
+def test_the_shortfall_price_decides_between_abatement_and_shortfall(solved: Solved) -> None:
+    expensive = solved(abatement_target(0.04), LEAST_COST, {"targets.shortfall_per_t": 100_000})
+    assert expensive.targets["shortfall_kt"].sum() == pytest.approx(0, abs=1e-3)
+    cheap = solved(abatement_target(0.04), LEAST_COST, {"targets.shortfall_per_t": 10})
     assert cheap.retrofits.empty
     (target,) = cheap.targets.itertuples(index=False)
     assert target.shortfall_kt == pytest.approx(target.required_kt)
@@ -101,13 +101,13 @@ def test_a_missing_tonne_is_bought_or_paid_for_by_its_price(solved: Solved) -> N
     assert cheap.cashflow["discounted_mn"].sum() == pytest.approx(cheap.objective.value, rel=1e-9)
 
 
-def test_tonnes_over_the_horizon(solved: Solved) -> None:
+def test_a_cumulative_target_is_reached_over_the_horizon(solved: Solved) -> None:
     plan = solved({"targets.cumulative_avoided_kt": 5_000}, LEAST_COST)
     n_years = plan.problem.periods["n_years"].to_numpy()
     assert plan.by_year["avoided_ktpa"].to_numpy() @ n_years >= 5_000 * (1 - 1e-6)
 
 
-def test_targets_hold_for_single_provinces_and_sectors(solved: Solved) -> None:
+def test_a_sector_target_and_a_province_budget_hold(solved: Solved) -> None:
     both = {
         "plants.inventory": ["steel", "chemicals"],
         "plants.provinces": [],
@@ -125,30 +125,32 @@ def test_targets_hold_for_single_provinces_and_sectors(solved: Solved) -> None:
 
 
 @pytest.mark.slow
-def test_a_least_share_is_kept(solved: Solved) -> None:
+def test_the_minimum_share_of_a_sector_in_avoided_co2_holds(solved: Solved) -> None:
     requested = {"plants.inventory": ["steel", "chemicals"], "plants.min_emissions_ktpa": 4_000}
     free = solved({"budget.total_mn": 3_000, "solver.mip_gap": 0.01}, requested)
-    held = solved(
+    limited = solved(
         {"budget.total_mn": 3_000, "solver.mip_gap": 0.01, "targets.share_of_avoided_min": {"steel": 0.6}}, requested
     )
-    n_years = held.emissions["year"].map(held.problem.periods.set_index("year")["n_years"])
-    by_sector = (held.emissions["avoided_ktpa"] * n_years).groupby(held.emissions["sector"]).sum()
+    n_years = limited.emissions["year"].map(limited.problem.periods.set_index("year")["n_years"])
+    by_sector = (limited.emissions["avoided_ktpa"] * n_years).groupby(limited.emissions["sector"]).sum()
     assert by_sector["steel"] >= 0.6 * by_sector.sum() * (1 - 1e-6)
-    assert held.objective.value <= free.objective.value * 1.01
+    assert limited.objective.value <= free.objective.value * 1.01
 
 
 @pytest.mark.parametrize(
-    ("changes", "word"),
+    ("changes", "error"),
     [
         ({"targets.by_province": {"Hebei": {"abatement_share": {2031: 0.1}}}}, "Hebei"),
         ({"targets.share_of_avoided_min": {"steel": 0.1}}, "steel"),
         ({"budget.by_province_mn": {"Shanxy": 5}}, "did you mean 'Shanxi'"),
     ],
 )
-def test_a_group_without_plants_is_refused_with_its_key(solved: Solved, changes: dict[str, object], word: str) -> None:
+def test_a_target_or_budget_of_a_group_without_plants_is_an_input_error_with_its_key(
+    solved: Solved, changes: dict[str, object], error: str
+) -> None:
     with pytest.raises(InputError) as caught:
         solved(changes)
-    assert word in str(caught.value)
+    assert error in str(caught.value)
     assert next(iter(changes)) in str(caught.value)
 
 
@@ -160,7 +162,7 @@ def test_a_group_without_plants_is_refused_with_its_key(solved: Solved, changes:
         ({"targets": {"abatement_share": {2026: 5}}}, "targets.abatement_share.2026"),
     ],
 )
-def test_targets_that_make_no_sense_are_refused_at_their_key(values: dict[str, object], where: str) -> None:
+def test_invalid_targets_are_input_errors_at_their_key(values: dict[str, object], where: str) -> None:
     from ccs_model.scenario import Scenario
 
     with pytest.raises(InputError) as caught:
@@ -169,7 +171,7 @@ def test_targets_that_make_no_sense_are_refused_at_their_key(values: dict[str, o
 
 
 @pytest.mark.parametrize(
-    ("changes", "word"),
+    ("changes", "error"),
     [
         (
             {
@@ -179,17 +181,19 @@ def test_targets_that_make_no_sense_are_refused_at_their_key(values: dict[str, o
             "0.00%",
         ),
         (
-            {"plants.exclude": ["NH3_21", "NH3_27", "NH3_82", "MEOH_22", "MEOH_48"], **cut(0.01)},
+            {"plants.exclude": ["NH3_21", "NH3_27", "NH3_82", "MEOH_22", "MEOH_48"], **abatement_target(0.01)},
             "no retrofit can operate",
         ),
     ],
 )
-def test_a_cut_that_nothing_can_serve_is_out_of_reach(solved: Solved, changes: dict[str, object], word: str) -> None:
+def test_a_target_that_no_retrofit_can_serve_is_infeasible(
+    solved: Solved, changes: dict[str, object], error: str
+) -> None:
     ((key, text),) = conflicts(solved, changes).items()
-    assert key.startswith("targets.") and word in text
+    assert key.startswith("targets.") and error in text
 
 
-def test_shares_that_cannot_all_be_kept_are_refused(solved: Solved) -> None:
+def test_minimum_shares_that_sum_to_more_than_100_percent_are_an_input_error(solved: Solved) -> None:
     with pytest.raises(InputError, match="sum to 140%"):
         solved(
             {
@@ -199,7 +203,7 @@ def test_shares_that_cannot_all_be_kept_are_refused(solved: Solved) -> None:
         )
 
 
-def test_costs_per_tonne_leave_out_units_whose_life_is_over(solved: Solved) -> None:
+def test_costs_per_tonne_exclude_units_at_the_end_of_their_life(solved: Solved) -> None:
     years = {"years": [2026, 2036, 2046, 2056]}
     plan = solved(
         years, {"objective": "min_cost", "budget.total_mn": None, "targets.abatement_share": {2026: 0.01, 2056: 0.01}}
@@ -212,12 +216,14 @@ def test_costs_per_tonne_leave_out_units_whose_life_is_over(solved: Solved) -> N
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("budget", "gap"), [(850.0, 0.0), (1_400.0, 0.0), (1_700.0, 0.1)])
-def test_more_money_is_asked_for_with_every_retrofit_kept(solved: Solved, budget: float, gap: float) -> None:
+def test_plants_of_the_marginal_budget_are_affordable_with_every_retrofit_kept(
+    solved: Solved, budget: float, gap: float
+) -> None:
     requested = {"plants.min_emissions_ktpa": 700, "budget.total_mn": budget, "solver.mip_gap": gap}
     plan = solved(requested)
     bought = plan.marginal_budget
     assert bought is not None and bought.abatement_kt >= 0
-    # What enters beside the plan fits into what the plan left over and the money added.
+    # Plants that enter are affordable with the unspent budget and the added money.
     left = budget - plan.totals["capex_mn"] + bought.added_mn
     if bought.plants:
         cheapest = min(
@@ -227,19 +233,19 @@ def test_more_money_is_asked_for_with_every_retrofit_kept(solved: Solved, budget
 
 
 @pytest.mark.slow
-def test_every_lock_has_its_price(solved: Solved) -> None:
+def test_every_fixed_decision_has_a_cost(solved: Solved) -> None:
     free = solved()
-    must, out = "MEOH_22", "NH3_82"
-    plan = solved({"plants.require": [must], "plants.exclude": [out]})
+    required, excluded = "MEOH_22", "NH3_82"
+    plan = solved({"plants.require": [required], "plants.exclude": [excluded]})
     fixed_decisions = plan.fixed_decisions.set_index("decision")
-    assert fixed_decisions.loc["require", "plant"] == must and fixed_decisions.loc["exclude", "plant"] == out
+    assert fixed_decisions.loc["require", "plant"] == required and fixed_decisions.loc["exclude", "plant"] == excluded
     assert (plan.fixed_decisions["abatement_lost_kt"] >= 0).all() and plan.fixed_decisions["cost_added_mn"].isna().all()
-    # An objective in money prices them in money.
-    paid = solved({"plants.exclude": [must], "objective": "max_npv", "policy.carbon_price_per_t": {2026: 900}})
+    # With a monetary objective, the costs are monetary.
+    paid = solved({"plants.exclude": [required], "objective": "max_npv", "policy.carbon_price_per_t": {2026: 900}})
     of_money = paid.fixed_decisions
     assert (of_money["cost_added_mn"] >= 0).all() and of_money["abatement_lost_kt"].isna().all() and len(of_money)
-    # Lifting the one lock gives just the linear program without it.
-    without = solved({"plants.require": [must]})
+    # The cost of the exclusion is the gain of the LP relaxation without it.
+    without = solved({"plants.require": [required]})
     gained = without.relaxation.value - plan.relaxation.value
     assert fixed_decisions.loc["exclude", "abatement_lost_kt"] == pytest.approx(gained, abs=1e-3)
     assert free.fixed_decisions.empty

@@ -1,4 +1,4 @@
-"""Payments per tonne that depend on the start of a unit, and payments that no tax is due on, checked by hand."""
+"""Payments per tonne that depend on the start of a unit, and untaxed payments, checked by hand."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.integration.report.recounting import with_point
 
 Changes = dict[str, Any]
 
-# One unit that is decided in 2026 works from 2027 to the end of 2040.
+# A unit decided in 2026 operates from 2027 to the end of 2040.
 VENT: Changes = {
     "years": [2026, 2031, 2036], "objective": "max_npv", "budget.total_mn": 3_000,
     "policy.paid_per_captured_t": 800.0,
@@ -48,14 +48,14 @@ def test_a_unit_is_paid_for_its_own_years_of_operation(solved: Callable[..., Pla
     (retrofit,) = plan.retrofits.to_dict("records")
     assert retrofit["year"] == 2026
     paid, full = paid_by_year(plan), full_load_mn(plan)
-    # Works from 2027: 4 years of the first period, spread over 5; then 2031 to 2033.
+    # The unit operates from 2027: 4 years of the first period, spread over 5; then 2031 to 2033.
     assert paid.loc[2026:2030].to_numpy() == pytest.approx([0.8 * full] * 5, rel=1e-9)
     assert paid.loc[2031:2033].to_numpy() == pytest.approx([full] * 3, rel=1e-9)
     assert paid.loc[2034:].abs().max() == 0.0
     assert paid.sum() == pytest.approx(7 * full, rel=1e-9)
 
 
-def test_years_of_payment_that_end_in_the_first_period_are_a_share_of_its_tonnes(
+def test_payments_that_end_in_the_first_period_cover_a_share_of_its_tonnes(
     solved: Callable[..., Plan], one_vent: Changes
 ) -> None:
     plan = solved(one_vent, VENT, {"policy.paid_for_yr": 3, "policy.paid_per_captured_t": 1_500.0})
@@ -73,18 +73,16 @@ def test_units_that_start_later_are_not_paid(solved: Callable[..., Plan], one_ve
         assert (paid_by_year(plan).sum() > 0) == (start <= until), until
 
 
-def test_payments_that_are_not_taxed_are_worth_their_full_amount(
-    solved: Callable[..., Plan], one_vent: Changes
-) -> None:
+def test_untaxed_payments_raise_the_npv_by_the_tax_saved(solved: Callable[..., Plan], one_vent: Changes) -> None:
     taxed, free = (solved(one_vent, VENT, {"policy.paid_is_taxed": is_taxed}) for is_taxed in (True, False))
-    same = ["plant", "size", "year", "captured_ktpa"]
-    assert taxed.retrofits[same].values.tolist() == free.retrofits[same].values.tolist()
+    columns = ["plant", "size", "year", "captured_ktpa"]
+    assert taxed.retrofits[columns].values.tolist() == free.retrofits[columns].values.tolist()
     years = np.arange(len(paid_by_year(taxed)))
-    spared = 0.25 * float((paid_by_year(taxed).to_numpy() * 1.08**-years).sum())
-    assert free.objective.value - taxed.objective.value == pytest.approx(spared, rel=1e-9)
+    tax_saved = 0.25 * float((paid_by_year(taxed).to_numpy() * 1.08**-years).sum())
+    assert free.objective.value - taxed.objective.value == pytest.approx(tax_saved, rel=1e-9)
     assert taxed.owners is not None and free.owners is not None
     for name in ("npv_mn", "project_npv_mn"):
-        assert free.owners[name].iloc[-1] - taxed.owners[name].iloc[-1] == pytest.approx(spared, rel=1e-9)
+        assert free.owners[name].iloc[-1] - taxed.owners[name].iloc[-1] == pytest.approx(tax_saved, rel=1e-9)
 
 
 @pytest.mark.parametrize("more", [
@@ -123,13 +121,13 @@ def test_measures_are_paid_for_the_years_of_their_unit(problem_of: Callable[...,
     alone = np.flatnonzero(problem.routes["technology"] == "sinter_fuel_saving")
     assert len(alone) and (problem.routes["vintage"].iloc[alone] == 0).all()
     assert (problem.routes.loc[problem.captures, "vintage"] > 0).all()
-    # A lead time of a year: six years from 2027, 2032 and 2037, of which the last has four within the horizon.
+    # With a lead time of one year, the six years start in 2027, 2032 and 2037; four of the last are in the horizon.
     per_kt = paid_by_tonne(problem)["build"][alone] / problem.reduced_ktpa[alone][:, None]
     assert per_kt == pytest.approx(np.tile([0.6, 0.6, 0.4], (len(alone), 1)), rel=1e-9)
 
 
 @pytest.mark.slow
-def test_a_payment_for_longer_than_the_horizon_changes_no_plan(hand_solved: Callable[..., Plan]) -> None:
+def test_a_payment_limit_longer_than_the_horizon_does_not_change_the_plan(hand_solved: Callable[..., Plan]) -> None:
     tables: Changes = {"plants": PLANTS, "sites": SITES, "links": LINKS}
     free = hand_solved(NETWORK, **tables)
     limited = hand_solved(NETWORK | {"policy.paid_for_yr": 50}, **tables)
@@ -137,7 +135,9 @@ def test_a_payment_for_longer_than_the_horizon_changes_no_plan(hand_solved: Call
     assert limited.retrofits[["plant", "year"]].values.tolist() == free.retrofits[["plant", "year"]].values.tolist()
 
 
-def test_futures_that_differ_in_their_units_are_not_compared(hand_problem: Callable[..., Problem]) -> None:
+def test_futures_with_and_without_a_payment_limit_by_start_are_not_comparable(
+    hand_problem: Callable[..., Problem],
+) -> None:
     def problem(years: int | None) -> Problem:
         return hand_problem(NETWORK | {"policy.paid_for_yr": years}, plants=PLANTS, sites=SITES, links=LINKS)
 
