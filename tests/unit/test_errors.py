@@ -1,4 +1,4 @@
-"""Errors cross the border between processes with message and attributes."""
+"""Errors passed between processes keep their message and attributes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from ccs_model.errors import (
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_an_error_from_another_process_is_the_same(error):
+def test_unpickled_error_has_the_same_type_message_and_attributes(error):
     other = pickle.loads(pickle.dumps(error))
     assert type(other) is type(error) and str(other) == str(error) and vars(other) == vars(error)
     assert other.exit_code == error.exit_code

@@ -20,14 +20,14 @@ def plan() -> Plan:
     return ccs.optimize({**values, "transport": {"shared_trunklines": False}})
 
 
-def test_a_plan_survives_a_pickle_and_a_copy(plan: Plan) -> None:
+def test_pickled_and_copied_plan_equals_the_original(plan: Plan) -> None:
     for other in (pickle.loads(pickle.dumps(plan)), copy.deepcopy(plan)):
         assert other.totals == plan.totals and isinstance(other.totals, MappingProxyType)
         assert other.problem.scenario == plan.problem.scenario
         assert other.retrofits.equals(plan.retrofits) and other.summary() == plan.summary()
 
 
-def test_arguments_of_another_type_are_named(plan: Plan, tmp_path: object) -> None:
+def test_arguments_of_a_wrong_type_or_value_are_reported(plan: Plan, tmp_path: object) -> None:
     with pytest.raises(TypeError, match="expected a Scenario, got str: read_scenario"):
         ccs.load_inputs("scenario.yaml")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="expected a Problem, got str: build_problem"):

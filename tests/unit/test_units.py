@@ -1,4 +1,4 @@
-"""Names end in their unit; labels and headings follow."""
+"""Names end in a suffix for their unit, from which units and labels of headings follow."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ccs_model.units import HOURS_PER_YEAR, UNITS, label_of, rounded, unit_of, u
         ("captured_ktpa", "_ktpa"),
         ("stored_kt", "_kt"),
         ("capture_cost_per_t", "_per_t"),
-        ("heat_gj_per_t", "_gj_per_t"),  # not money a tonne
+        ("heat_gj_per_t", "_gj_per_t"),  # not money per tonne
         ("power_kwh_per_t", "_kwh_per_t"),
         ("grid_kg_per_kwh", "_kg_per_kwh"),
         ("capture_fixed_om_mn_pa", "_mn_pa"),
@@ -28,31 +28,31 @@ from ccs_model.units import HOURS_PER_YEAR, UNITS, label_of, rounded, unit_of, u
         ("grid_g_per_kwh", "_g_per_kwh"),
     ],
 )
-def test_the_longest_suffix_counts(name: str, suffix: str) -> None:
+def test_longest_matching_suffix_gives_the_unit(name: str, suffix: str) -> None:
     unit = unit_of(name)
     assert unit is not None
     assert unit.suffix == suffix
 
 
 @pytest.mark.parametrize("name", ["plant", "n_wells", "is_open", "year", "status", "basin"])
-def test_names_counts_and_flags_carry_none(name: str) -> None:
+def test_names_counts_and_flags_have_no_unit(name: str) -> None:
     assert unit_of(name) is None
     assert unit_text(name, "CNY") == ""
 
 
-def test_money_names_its_year() -> None:
+def test_unit_text_of_money_has_currency_and_price_year() -> None:
     assert unit_text("capex_mn", "CNY", 2024) == "million CNY 2024"
     assert unit_text("storage_cost_per_t", "USD") == "USD/t"
     assert unit_text("length_km", "CNY", 2024) == "km"
 
 
-def test_labels_are_words() -> None:
+def test_label_of_a_name_is_in_words_without_its_unit() -> None:
     assert label_of("capture_cost_per_t") == "Capture cost"
     assert label_of("co2_ktpa") == "CO2"
     assert label_of("n_retrofits") == "Retrofits"
 
 
-def test_the_vocabulary_has_no_doubles_and_no_ambiguous_million() -> None:
+def test_unit_suffixes_are_unique_and_do_not_include_the_ambiguous_mtpa() -> None:
     suffixes = [unit.suffix for unit in UNITS]
     assert len(set(suffixes)) == len(suffixes)
     assert "_mtpa" not in suffixes
@@ -62,6 +62,6 @@ def test_a_year_has_the_hours_of_365_days() -> None:
     assert HOURS_PER_YEAR == 365 * 24
 
 
-def test_the_rounding_of_a_sum_is_printed_as_0() -> None:
+def test_rounding_errors_are_printed_as_0() -> None:
     assert [rounded(x) for x in (-5.35e-7, 4.5e-13, None, 0.0)] == ["0"] * 4
     assert [rounded(x) for x in (0.00012, -0.5, 1_234.5)] == ["0.00012", "-0.5", "1,234"]

@@ -1,16 +1,16 @@
-"""The doors by which strangers' bytes come in, each as a function of bytes that must not raise.
+"""The readers of untrusted input, each as a function of bytes that must not raise.
 
-    yaml    a scenario file; what is read must come back the same from its resolved text
+    yaml    a scenario file; its resolved text must read back as an equal scenario
     csv     an inventory of plants
-    xlsx    an inventory workbook: the raw archive, or one whose parts are made of the bytes, so that a check sum does
-            not keep every change out
+    xlsx    an inventory workbook: the raw archive, or an archive built with one part from the bytes, so that checksums
+            do not reject every change
     json    the plan.json of a run folder, or its manifest.json if the first byte is m
     geojson the polygons of a map
-    simccs  one of the five files of a SimCCS folder, by the first byte; the others are sound
+    simccs  one of the five files of a SimCCS folder, by the first byte; the others are valid
     gem     a workbook of the steel tracker as for xlsx, or a CSV file of capacities if the first byte is g
 
-Anything but a fault told in words, more than SLOWEST_S of the processor's time, or more memory than the runner allows
-is a crash.
+A finding is any exception but a `CcsModelError`, more than SLOWEST_S of CPU time, or more memory than the runner
+allows.
 """
 
 from __future__ import annotations
@@ -59,13 +59,13 @@ _RELS = (
     f'<?xml version="1.0"?><Relationships xmlns="{_PACKAGE}">'
     f'<Relationship Id="rId1" Type="{_RELATION}/officeDocument" Target="xl/workbook.xml"/></Relationships>'
 )
-_BOOK_RELS = (
+_WORKBOOK_RELS = (
     f'<?xml version="1.0"?><Relationships xmlns="{_PACKAGE}">'
     f'<Relationship Id="rId1" Type="{_RELATION}/worksheet" Target="worksheets/sheet1.xml"/>'
     f'<Relationship Id="rId2" Type="{_RELATION}/sharedStrings" Target="sharedStrings.xml"/>'
     f'<Relationship Id="rId3" Type="{_RELATION}/styles" Target="styles.xml"/></Relationships>'
 )
-_BOOK = (
+_WORKBOOK = (
     f'<?xml version="1.0"?><workbook xmlns="{_MAIN}" xmlns:r="{_RELATION}">'
     '<sheets><sheet name="steel" sheetId="1" r:id="rId1"/></sheets></workbook>'
 )
@@ -80,8 +80,8 @@ _STYLES = (
     '<borders count="1"><border/></borders><cellStyleXfs count="1"><xf/></cellStyleXfs>'
     '<cellXfs count="1"><xf numFmtId="14" applyNumberFormat="1"/></cellXfs></styleSheet>'
 )
-# The part that the bytes after the first one take the place of, by that first byte.
-PARTS: Mapping[bytes, str] = {
+# Part of the workbook that the bytes after the first one replace, by that first byte.
+PART_OF_BYTE: Mapping[bytes, str] = {
     b"s": "xl/worksheets/sheet1.xml",
     b"t": "xl/sharedStrings.xml",
     b"b": "xl/workbook.xml",
@@ -89,11 +89,11 @@ PARTS: Mapping[bytes, str] = {
     b"r": "xl/_rels/workbook.xml.rels",
     b"c": "[Content_Types].xml",
 }
-WHOLE: Mapping[str, str] = {
+WORKBOOK_PARTS: Mapping[str, str] = {
     "[Content_Types].xml": _TYPES,
     "_rels/.rels": _RELS,
-    "xl/workbook.xml": _BOOK,
-    "xl/_rels/workbook.xml.rels": _BOOK_RELS,
+    "xl/workbook.xml": _WORKBOOK,
+    "xl/_rels/workbook.xml.rels": _WORKBOOK_RELS,
     "xl/worksheets/sheet1.xml": _SHEET,
     "xl/sharedStrings.xml": _STRINGS,
     "xl/styles.xml": _STYLES,
@@ -115,7 +115,7 @@ _TRACKER = (
 
 
 def _sheet_of(rows: tuple[tuple[str, ...], ...]) -> str:
-    """The XML of a sheet of texts."""
+    """The XML of a sheet of text cells."""
     cells = (
         "".join(f'<c t="inlineStr"><is><t>{cell.replace(">", "&gt;")}</t></is></c>' for cell in row) for row in rows
     )
@@ -124,24 +124,24 @@ def _sheet_of(rows: tuple[tuple[str, ...], ...]) -> str:
 
 
 class TooSlowError(Exception):
-    """Reading took longer than a planner would forgive."""
+    """Reading took more than SLOWEST_S of CPU time."""
 
 
-def book_of(raw: bytes, title: str = "steel") -> bytes:
-    """The archive itself, or a small workbook of one sheet with one part made of the bytes."""
-    part = PARTS.get(raw[:1])
+def workbook_of(raw: bytes, title: str = "steel") -> bytes:
+    """The bytes as an archive, or a small workbook of one sheet with one part replaced by the bytes."""
+    part = PART_OF_BYTE.get(raw[:1])
     if part is None or raw.startswith(b"PK"):
         return raw
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as archive:
-        for name, text in WHOLE.items():
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, text in WORKBOOK_PARTS.items():
             archive.writestr(name, raw[1:] if name == part else text.replace('"steel"', f'"{title}"').encode())
-    return made.getvalue()
+    return buffer.getvalue()
 
 
 def read_yaml(raw: bytes) -> None:
-    """Names and amounts of a scenario are compared with the tables; what is read is the same from its resolved text."""
-    path = _desk() / "scenario.yaml"
+    """Compare a scenario with the shipped tables; its resolved text must read back as an equal scenario."""
+    path = _folder() / "scenario.yaml"
     path.write_bytes(raw)
     with contextlib.suppress(CcsModelError):
         reading = read(path)
@@ -151,27 +151,27 @@ def read_yaml(raw: bytes) -> None:
         try:
             again = read_scenario(path)
         except InputError as error:
-            raise AssertionError(f"what was read is refused when written out: {error}") from error
-        assert again == scenario, "what was read is not the same when written out and read"
+            raise AssertionError(f"the resolved text is rejected: {error}") from error
+        assert again == scenario, "the resolved text reads back as another scenario"
 
 
 def read_csv(raw: bytes) -> None:
-    """An inventory of plants as CSV."""
+    """Read an inventory of plants as CSV."""
     with contextlib.suppress(CcsModelError):
         read_inventory(raw, "mine.csv", read_dictionary())
 
 
 def read_xlsx(raw: bytes) -> None:
-    """The same workbook as an inventory and as tables of a data folder."""
-    book = book_of(raw)
+    """Read a workbook as an inventory and as tables of a data folder."""
+    workbook = workbook_of(raw)
     with contextlib.suppress(CcsModelError):
-        read_inventory(book, "mine.xlsx", read_dictionary())
-        workbook_tables(book, "mine.xlsx", read_dictionary())
+        read_inventory(workbook, "mine.xlsx", read_dictionary())
+        workbook_tables(workbook, "mine.xlsx", read_dictionary())
 
 
 def read_json(raw: bytes) -> None:
-    """A run folder of a plan and a manifest."""
-    folder = _desk() / "run"
+    """Read a run folder with a plan and a manifest."""
+    folder = _folder() / "run"
     folder.mkdir(exist_ok=True)
     is_manifest = raw[:1] == b"m"
     (folder / "manifest.json").write_bytes(raw[1:] if is_manifest else _MANIFEST)
@@ -181,16 +181,16 @@ def read_json(raw: bytes) -> None:
 
 
 def read_geojson(raw: bytes) -> None:
-    """Polygons to draw in place of the shipped ones."""
-    path = _desk() / "map.geojson"
+    """Read polygons that replace the shipped base map."""
+    path = _folder() / "map.geojson"
     path.write_bytes(raw)
     with contextlib.suppress(CcsModelError):
         basemap_of(str(path))
 
 
 def read_network(raw: bytes) -> None:
-    """A SimCCS folder in which one file is made of the bytes after the first."""
-    folder = _desk() / "simccs"
+    """Read a SimCCS folder in which the bytes after the first one replace one file."""
+    folder = _folder() / "simccs"
     if not folder.is_dir():
         shutil.copytree(_SIMCCS, folder)
     name = SIMCCS_FILES[raw[0] % len(SIMCCS_FILES)] if raw else SIMCCS_FILES[0]
@@ -203,11 +203,11 @@ def read_network(raw: bytes) -> None:
 
 
 def read_tracker(raw: bytes) -> None:
-    """A workbook of the steel tracker, or the capacities that chemical plants lack."""
+    """Read a workbook of the steel tracker, or a CSV file of capacities of chemical plants."""
     given = ("capacities.csv", raw[1:]) if raw[:1] == b"g" else None
-    book = book_of(b"" if given else raw, "Plant data")
+    workbook = workbook_of(b"" if given else raw, "Plant data")
     with contextlib.suppress(CcsModelError):
-        read_gem([("tracker.xlsx", book)], given=given)
+        read_gem([("tracker.xlsx", workbook)], given=given)
 
 
 READERS: Mapping[str, Callable[[bytes], None]] = {
@@ -217,16 +217,16 @@ READERS: Mapping[str, Callable[[bytes], None]] = {
 
 
 def try_reading(kind: str, raw: bytes) -> None:
-    """Read, and raise where it takes too long."""
+    """Run a reader, and raise if it takes too long."""
     started = time.process_time()
     READERS[kind](raw)
-    taken = time.process_time() - started
-    if taken > SLOWEST_S:
-        raise TooSlowError(f"{taken:.1f} s for {len(raw):,} bytes")
+    elapsed_s = time.process_time() - started
+    if elapsed_s > SLOWEST_S:
+        raise TooSlowError(f"{elapsed_s:.1f} s for {len(raw):,} bytes")
 
 
 def seeds(kind: str) -> Iterator[bytes]:
-    """Where the search starts: the files beside this one, and for workbooks one for each part that may change."""
+    """First inputs of the search: the files in `seeds/`, generated files, and for workbooks one for each part."""
     for path in sorted((Path(__file__).parent / "seeds" / kind).glob("*")):
         yield path.read_bytes()
     if kind == "json":
@@ -241,11 +241,11 @@ def seeds(kind: str) -> Iterator[bytes]:
         yield b"s" + _sheet_of(_TRACKER).encode()
         yield b"gplant,product,capacity_ktpa\nC1,ammonia,300\n"
     if kind == "xlsx":
-        yield book_of(b"s" + _SHEET.encode())
-        for letter, part in PARTS.items():
-            yield letter + WHOLE[part].encode()
+        yield workbook_of(b"s" + _SHEET.encode())
+        for letter, part in PART_OF_BYTE.items():
+            yield letter + WORKBOOK_PARTS[part].encode()
 
 
 @cache
-def _desk() -> Path:
+def _folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="reading-"))

@@ -14,7 +14,7 @@ from tests.paths import ROOT
 WORKFLOW = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PYTHONS = re.findall(r'"(3\.\d+)"', re.search(r"python: \[(.*)\]", WORKFLOW)[1])
-# Their last major release changed names or types that this package uses, or it uses private names of theirs.
+# Their last major release changed names or types that this package uses, or this package uses their private names.
 BOUNDED = {"click", "numpy", "openpyxl", "pandas", "pydantic", "pyomo", "ruamel-yaml", "highspy"}
 
 
@@ -27,12 +27,12 @@ def test_every_dependency_is_pinned_within_its_bounds(python: str) -> None:
         assert wanted.specifier.contains(pins[canonicalize_name(wanted.name)]), text
 
 
-def test_constraints_are_those_of_the_workflow() -> None:
+def test_constraint_files_are_those_of_the_workflow() -> None:
     assert PYTHONS and "-c constraints/python-${{ matrix.python }}.txt" in WORKFLOW
     assert {path.stem for path in (ROOT / "constraints").iterdir()} == {f"python-{each}" for each in PYTHONS}
 
 
-def test_libraries_that_broke_before_have_an_upper_bound() -> None:
+def test_libraries_with_breaking_releases_have_an_upper_bound() -> None:
     bounded = {
         canonicalize_name(wanted.name)
         for wanted in map(Requirement, PROJECT["project"]["dependencies"])

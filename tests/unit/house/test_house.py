@@ -13,26 +13,26 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
-def test_every_module_says_what_it_is_and_is_short(path):
+def test_every_module_has_a_docstring_a_specific_name_and_at_most_500_lines(path):
     text = path.read_text(encoding="utf-8")
     assert ast.get_docstring(ast.parse(text))
     assert len(text.splitlines()) <= 500
     assert path.stem not in {"utils", "helpers", "common", "base", "manager"}
 
 
-def test_every_command_stands_in_the_readme_with_an_example_in_its_help():
+def test_every_command_is_in_the_readme_and_has_an_example_in_its_help():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for name, command in group.commands.items():
         assert f"`ccs-model {name}" in readme
         assert "ccs-model" in (command.epilog or ""), name
 
 
-def test_the_readme_opens_with_the_two_commands():
+def test_readme_starts_with_the_commands_of_a_run_and_of_the_tests():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     first, second = re.findall(r"```sh\n(.+?)\n```", readme, re.DOTALL)[:2]
-    make = "python3 -m venv .venv && .venv/bin/python -m pip install -e "
-    assert first == f"{make}. && .venv/bin/ccs-model optimize scenarios/pilot-zones.yaml"
-    assert second == f'{make}".[test]" && .venv/bin/python -m pytest'
+    install = "python3 -m venv .venv && .venv/bin/python -m pip install -e "
+    assert first == f"{install}. && .venv/bin/ccs-model optimize scenarios/pilot-zones.yaml"
+    assert second == f'{install}".[test]" && .venv/bin/python -m pytest'
 
 
 def test_the_readme_names_every_exit_code():
@@ -42,25 +42,25 @@ def test_the_readme_names_every_exit_code():
         assert re.search(rf"\b{code} \w", line), code
 
 
-def test_links_in_the_documents_lead_somewhere():
+def test_links_in_the_documents_resolve():
     for document in [ROOT / "README.md", *ROOT.glob("docs/**/*.md"), ROOT / "data/README.md"]:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text(encoding="utf-8")):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
 
 
-def test_every_shipped_scenario_is_named_in_their_readme():
+def test_every_shipped_scenario_is_in_the_readme_of_the_scenarios():
     text = (ROOT / "scenarios" / "README.md").read_text(encoding="utf-8")
     for path in (ROOT / "scenarios").glob("*.yaml"):
         assert path.name in text
 
 
-def test_every_claim_of_the_model_stands_in_the_formulation():
+def test_every_constraint_has_a_docstring_and_is_in_the_formulation():
     text = (ROOT / "docs" / "explanation" / "formulation.md").read_text(encoding="utf-8")
     for path in (PACKAGE / "model").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            is_claim = isinstance(node, ast.FunctionDef) and any(
+            is_constraint = isinstance(node, ast.FunctionDef) and any(
                 "Constraint" in ast.unparse(decorator) for decorator in node.decorator_list
             )
-            if is_claim:
+            if is_constraint:
                 assert node.name in text, node.name
                 assert ast.get_docstring(node), node.name

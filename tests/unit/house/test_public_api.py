@@ -26,7 +26,7 @@ def declared_for_type_checkers() -> list[str]:
     return sorted(alias.name for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names)
 
 
-def test_public_names_are_sorted_documented_and_the_ones_that_type_checkers_see() -> None:
+def test_public_names_are_sorted_documented_and_declared_for_type_checkers() -> None:
     assert ccs.__all__ == sorted(ccs.__all__) == declared_for_type_checkers()
     assert set(ccs.__all__) <= set(dir(ccs))
     for name in ccs.__all__:
@@ -40,8 +40,8 @@ def test_a_name_that_is_not_public_is_an_attribute_error() -> None:
 
 def test_import_loads_no_library() -> None:
     script = "import sys, ccs_model; print({'numpy', 'pandas', 'pyomo', 'pydantic', 'click'} & set(sys.modules))"
-    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert answer.stdout.strip() == "set()"
+    completed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert completed.stdout.strip() == "set()"
 
 
 def test_solve_is_a_function_although_a_package_has_its_name() -> None:
@@ -96,9 +96,9 @@ ccs.nothing
 @pytest.mark.slow
 def test_type_checkers_know_the_types_of_public_names(tmp_path: Path) -> None:
     (tmp_path / "typed.py").write_text(TYPED, encoding="utf-8")
-    words = [sys.executable, "-m", "mypy", "--config-file", str(ROOT / "pyproject.toml"), "--cache-dir", str(tmp_path)]
-    answer = subprocess.run(
-        [*words, str(tmp_path / "typed.py")], capture_output=True, text=True, check=False, cwd=ROOT, timeout=600
+    mypy = [sys.executable, "-m", "mypy", "--config-file", str(ROOT / "pyproject.toml"), "--cache-dir", str(tmp_path)]
+    completed = subprocess.run(
+        [*mypy, str(tmp_path / "typed.py")], capture_output=True, text=True, check=False, cwd=ROOT, timeout=600
     )
-    found = [line for line in answer.stdout.splitlines() if "typed.py" in line]
-    assert len(found) == 1 and 'Module has no attribute "nothing"' in found[0], answer.stdout + answer.stderr
+    found = [line for line in completed.stdout.splitlines() if "typed.py" in line]
+    assert len(found) == 1 and 'Module has no attribute "nothing"' in found[0], completed.stdout + completed.stderr

@@ -1,4 +1,4 @@
-"""Every shipped scenario is read and posed without a fault, and asks a question in words."""
+"""Every shipped scenario is valid, builds a problem, and has a question as its description."""
 
 import pytest
 
@@ -10,12 +10,12 @@ SHIPPED = sorted(scenarios_folder().glob("*.yaml"))
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_it_can_be_asked(path):
+def test_shipped_scenario_builds_a_problem_and_describes_its_question(path):
     scenario = ccs.read_scenario(path)
     assert scenario.description.strip().endswith("?")
     problem = ccs.build_problem(scenario, ccs.load_inputs(scenario))
     assert len(problem.routes) > 0
 
 
-def test_the_three_of_the_first_form_are_there():
+def test_pilot_zones_hebei_and_shanxi_are_shipped():
     assert {"pilot-zones", "hebei", "shanxi"} <= {path.stem for path in SHIPPED}

@@ -31,10 +31,10 @@ from ccs_model.mip.clock import (
 from ccs_model.model.standard_form import matrix_of
 
 
-def split_markets(n_goods: int = 50, n_rows: int = 5) -> Matrix:
-    """Goods split so that every row comes as near to half as it can: small, and beyond branch and bound for minutes."""
-    chance = np.random.default_rng(3)
-    weights = chance.integers(1, 100, (n_rows, n_goods))
+def market_split(n_goods: int = 50, n_rows: int = 5) -> Matrix:
+    """Market split: bring every row as close to half its sum as possible. Small, but branch and bound takes minutes."""
+    rng = np.random.default_rng(3)
+    weights = rng.integers(1, 100, (n_rows, n_goods))
     m = pyo.ConcreteModel()
     m.x = pyo.Var(range(n_goods), domain=pyo.Binary)
     m.over, m.under = (pyo.Var(range(n_rows), domain=pyo.NonNegativeReals) for _ in range(2))
@@ -48,7 +48,7 @@ def split_markets(n_goods: int = 50, n_rows: int = 5) -> Matrix:
     return matrix_of(m)
 
 
-def test_sleep_takes_wall_seconds_only() -> None:
+def test_sleep_counts_as_wall_time_but_not_as_cpu_time() -> None:
     before = now()
     time.sleep(0.3)
     assert now() - before >= 0.3
@@ -61,21 +61,21 @@ def test_sleep_takes_wall_seconds_only() -> None:
 
 
 @pytest.mark.slow
-def test_a_whole_program_ends_by_its_cpu_seconds() -> None:
-    highs = Highs(split_markets(), SolverOptions(gap_share=0.0, threads=1))
+def test_milp_stops_at_its_limit_of_cpu_seconds() -> None:
+    highs = Highs(market_split(), SolverOptions(gap_share=0.0, threads=1))
     with cpu_seconds():
         before = time.process_time()
         found = highs.run(1.0, "test")
         spent = time.process_time() - before
     assert found.status == "limit"
     assert 0.9 <= spent < 4.0
-    # The plan in hand is kept, and the instance can go on.
+    # The incumbent is kept, and the instance can continue.
     assert found.x is not None and found.bound <= found.objective
     with cpu_seconds():
         assert highs.run(0.5, "test").status == "limit"
 
 
-def test_effort_is_counted_and_time_is_not() -> None:
+def test_effort_clock_counts_effort_and_not_time() -> None:
     with effort():
         assert counts_effort() and now() == 0.0
         time.sleep(0.05)
@@ -92,7 +92,7 @@ def test_effort_is_counted_and_time_is_not() -> None:
     assert not counts_effort() and seconds_until_stop() == math.inf
 
 
-def test_a_time_limit_puts_the_clock_beyond_every_deadline() -> None:
+def test_time_limit_sets_the_effort_clock_to_infinity() -> None:
     with effort(time_s() + 0.05):
         assert now() == 0.0 and 0 < seconds_until_stop() <= 0.05
         time.sleep(0.06)
@@ -110,37 +110,37 @@ def test_more_iterations_and_larger_models_take_more_effort() -> None:
     assert iteration_limits(-math.inf, 1_000, 5_000).checks == 1
 
 
-def test_a_search_that_ends_by_its_effort_repeats() -> None:
-    matrix = split_markets(30, 3)
+def test_search_that_ends_by_its_effort_is_repeatable() -> None:
+    matrix = market_split(30, 3)
 
-    def searched(limit: float) -> tuple[str, float, float, float]:
+    def search(limit: float) -> tuple[str, float, float, float]:
         highs = Highs(matrix, SolverOptions(gap_share=0.0))
         with effort():
             found = highs.run(limit, "test")
             return found.status, found.objective, found.bound, now()
 
-    little, more = searched(0.5), searched(2.0)
-    assert little == searched(0.5) and more == searched(2.0)
+    little, more = search(0.5), search(2.0)
+    assert little == search(0.5) and more == search(2.0)
     assert little[0] == more[0] == "limit"
     assert more[1] <= little[1] and more[2] >= little[2] and more[3] > little[3]
 
 
-def solved(matrix: Matrix, amount: float) -> tuple[float, float]:
-    """Objective and bound of a search with this effort."""
+def objective_and_bound(matrix: Matrix, amount: float) -> tuple[float, float]:
+    """Objective and bound of a search with a limit of effort."""
     outcome = Highs(matrix, SolverOptions(gap_share=0.0)).run(amount, "test")
     return outcome.objective, outcome.bound
 
 
 @pytest.mark.parametrize("is_threaded", [True, False])
-def test_two_searches_side_by_side_find_what_each_finds_alone(is_threaded: bool) -> None:
-    matrix = split_markets()
+def test_parallel_searches_find_what_each_finds_alone(is_threaded: bool) -> None:
+    matrix = market_split()
     with effort():
-        alone = [solved(matrix, amount) for amount in (0.5, 0.25)]
+        alone = [objective_and_bound(matrix, amount) for amount in (0.5, 0.25)]
         spent = effort_spent()
-    with effort(), BackgroundTask(partial(solved, matrix, 0.5), is_threaded=is_threaded) as task:
-        beside = solved(matrix, 0.25)
+    with effort(), BackgroundTask(partial(objective_and_bound, matrix, 0.5), is_threaded=is_threaded) as task:
+        in_foreground = objective_and_bound(matrix, 0.25)
         assert effort_spent() < spent
-        assert [task.result(), beside] == alone
+        assert [task.result(), in_foreground] == alone
         assert effort_spent() == pytest.approx(spent)
 
 
@@ -150,7 +150,7 @@ def test_a_background_task_has_the_time_limit_of_its_search() -> None:
         assert was_stopped()
 
 
-def test_the_error_of_a_background_task_is_raised_where_its_result_is_needed() -> None:
+def test_error_of_a_background_task_is_raised_when_its_result_is_read() -> None:
     def failing() -> None:
         raise NoPlanError("the solver failed")
 
@@ -159,11 +159,11 @@ def test_the_error_of_a_background_task_is_raised_where_its_result_is_needed() -
 
 
 @pytest.mark.parametrize("counted", [True, False])
-def test_a_task_whose_result_is_not_needed_is_cancelled(counted: bool) -> None:
+def test_background_task_is_cancelled_on_keyboard_interrupt(counted: bool) -> None:
     ended: list[str] = []
 
     def endless() -> None:
-        ended.append(Highs(split_markets(), SolverOptions(gap_share=0.0)).run(1e6, "test").status)
+        ended.append(Highs(market_split(), SolverOptions(gap_share=0.0)).run(1e6, "test").status)
 
     with effort() if counted else contextlib.nullcontext(), pytest.raises(KeyboardInterrupt), BackgroundTask(endless):
         time.sleep(0.3)

@@ -1,4 +1,4 @@
-"""Cut-set inequalities on a line of two plants and a site, whose minimum cuts are plain."""
+"""Cut-set inequalities on a line of two plants and a site, whose minimum cuts are known."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ PIPES = (0, 1)
 SITE, FIRST, SECOND = 2, 3, 4
 
 
-def line(*, is_there: tuple[bool, bool] = (False, False)) -> Connections:
+def line(*, exists: tuple[bool, bool] = (False, False)) -> Connections:
     demands = tuple(Demand(node, 0, np.array([column]), np.ones(1)) for node, column in ((0, FIRST), (1, SECOND)))
     pipes = tuple((np.array([column]),) for column in PIPES)
     opened = {2: (np.array([SITE]),)}
-    return Connections(3, np.array([0, 1]), np.array([1, 2]), pipes, np.array(is_there), opened, demands)
+    return Connections(3, np.array([0, 1]), np.array([1, 2]), pipes, np.array(exists), opened, demands)
 
 
 def rows(cuts: list[Cut]) -> list[dict[int, float]]:
@@ -31,33 +31,35 @@ def rows(cuts: list[Cut]) -> list[dict[int, float]]:
 @pytest.mark.parametrize(
     ("x", "expected"),
     [
-        # Pipes of 0.8 and 0.3 and 0.6 of the site: the first plant's 0.5 is cut at the second pipe, 0.25 fits.
+        # Pipes at 0.8 and 0.3, site at 0.6: the second pipe cuts the first plant at 0.5; the second plant at 0.25 fits.
         ([0.8, 0.3, 0.6, 0.5, 0.25], [{FIRST: 1.0, 1: -1.0}]),
         ([0.8, 0.3, 0.6, 0.5, 0.4], [{FIRST: 1.0, 1: -1.0}, {SECOND: 1.0, 1: -1.0}]),
         # Cut at the first pipe, and at the site.
         ([0.2, 0.9, 0.9, 0.5, 0.0], [{FIRST: 1.0, 0: -1.0}]),
         ([0.9, 1.0, 0.6, 0.0, 0.9], [{SECOND: 1.0, SITE: -1.0}]),
-        # All that is used has a path; what is not used needs none.
+        # All plants in use have a path; a plant that is not in use needs none.
         ([0.5, 0.9, 0.9, 0.5, 0.4], []),
         ([0.0, 0.0, 0.0, 0.0, 0.0], []),
     ],
 )
-def test_the_least_border_around_a_source_is_the_inequality(x: list[float], expected: list[dict[int, float]]) -> None:
+def test_minimum_cut_around_a_source_gives_the_violated_inequality(
+    x: list[float], expected: list[dict[int, float]]
+) -> None:
     assert rows(line().violated(np.array(x))) == expected
 
 
-def test_a_pipe_that_is_there_needs_no_column() -> None:
+def test_existing_pipe_needs_no_column_in_a_cut() -> None:
     x = np.array([0.0, 0.0, 0.3, 0.5, 0.0])
-    # With both pipes there, the border is the site.
-    assert rows(line(is_there=(True, True)).violated(x)) == [{FIRST: 1.0, SITE: -1.0}]
+    # If both pipes exist, the minimum cut is the site.
+    assert rows(line(exists=(True, True)).violated(x)) == [{FIRST: 1.0, SITE: -1.0}]
 
 
-def test_only_the_way_out_of_the_border_counts_where_ways_are_given() -> None:
-    # Columns 5 and 6 carry along the line, 7 and 8 against it. The second pipe is whole, but 0.9 of it leads back.
-    both = replace(line(), ways=np.array([[[5, 6]], [[7, 8]]]))
+def test_directed_cut_counts_only_arcs_that_leave_the_node_set() -> None:
+    # Columns 5 and 6 are forward arcs, 7 and 8 reverse arcs. The second pipe is built, but 0.9 of it is reverse.
+    directed = replace(line(), ways=np.array([[[5, 6]], [[7, 8]]]))
     x = np.array([1.0, 1.0, 1.0, 0.5, 0.0, 1.0, 0.1, 0.0, 0.9])
     assert line().violated(x[:5]) == []
-    assert rows(both.violated(x)) == [{FIRST: 1.0, 6: -1.0}]
+    assert rows(directed.violated(x)) == [{FIRST: 1.0, 6: -1.0}]
 
 
 def test_cuts_that_hold_with_equality_are_tight() -> None:
@@ -65,7 +67,7 @@ def test_cuts_that_hold_with_equality_are_tight() -> None:
     assert tight([first, second], np.array([0.5, 0.7, 0.0, 0.5, 0.0])) == [first]
 
 
-def test_the_relaxation_pays_for_whole_pipes_after_the_rounds() -> None:
+def test_rounds_of_cuts_make_the_relaxation_pay_for_whole_pipes() -> None:
     # The first plant is worth 10 and needs half of each pipe (4 and 3) and of the site (1) in the relaxation.
     table = np.zeros((3, 5))
     for k, column in enumerate((*PIPES, SITE)):
@@ -76,10 +78,10 @@ def test_the_relaxation_pays_for_whole_pipes_after_the_rounds() -> None:
     for n_rounds, value in ((0, 6.0), (8, 2.0)):
         cuts, outcome = Relax(cut_rounds=n_rounds).solve(Highs(matrix, options), line(), 20.0, "test")
         assert (outcome.status, outcome.objective) == ("optimal", pytest.approx(value))
-    borders: list[dict[int, float]] = [{FIRST: 1.0, column: -1.0} for column in (*PIPES, SITE)]
-    assert sorted(rows(cuts), key=min) == sorted(borders, key=min)
-    again = with_cuts(matrix, cuts)
-    assert [name for name, _ in again.row_constraints] == ["row"] * 3 + [CUT_SET] * 3
-    highs = Highs.relaxed(again, options)
+    expected_cuts: list[dict[int, float]] = [{FIRST: 1.0, column: -1.0} for column in (*PIPES, SITE)]
+    assert sorted(rows(cuts), key=min) == sorted(expected_cuts, key=min)
+    strengthened = with_cuts(matrix, cuts)
+    assert [name for name, _ in strengthened.row_constraints] == ["row"] * 3 + [CUT_SET] * 3
+    highs = Highs.relaxed(strengthened, options)
     assert highs.run(10, "with cuts").objective == pytest.approx(2.0)
     assert with_cuts(matrix, []) is matrix

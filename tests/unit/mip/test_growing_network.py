@@ -1,4 +1,4 @@
-"""Costs on the links in use and on all others agree with the costs on every link, computed at once."""
+"""Costs of pipes, paths and spending in tree growth, against direct calculations over all links."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def network() -> GrowthNetwork:
 
 @pytest.fixture
 def growth(network: GrowthNetwork) -> Growth:
-    made = Growth.empty(network)
-    made.add(0, np.array([0, 1]), 0)
-    made.add(1, np.array([1]), 0)
-    made.ahead[1] = 240.0
-    return made
+    solution = Growth.empty(network)
+    solution.add(0, np.array([0, 1]), 0)
+    solution.add(1, np.array([1]), 0)
+    solution.ahead[1] = 240.0
+    return solution
 
 
-def test_a_first_pipe_costs_what_the_cheapest_size_of_each_period_costs(network: GrowthNetwork) -> None:
+def test_first_pipe_costs_as_much_as_the_cheapest_size_of_each_period(network: GrowthNetwork) -> None:
     flows = network.flow
     found = network.first_pipe_costs(flows, 0)
     built = np.diff(np.maximum.accumulate(flows, axis=1), axis=1, prepend=0.0)
@@ -73,8 +73,8 @@ def test_a_first_pipe_costs_what_the_cheapest_size_of_each_period_costs(network:
     assert found == pytest.approx(np.array(by_hand))
 
 
-def test_paths_cost_what_spending_rises_by(network: GrowthNetwork, growth: Growth) -> None:
-    """The tree's cost of a node is the rise of all spending when the flow is added along the tree's path."""
+def test_cost_of_a_path_equals_the_increase_in_spending(network: GrowthNetwork, growth: Growth) -> None:
+    """The tree's cost of a node is the increase in total spending if the flow is added along the tree's path."""
     before = growth.spending().sum()
     with effort():
         for option in range(3):

@@ -1,4 +1,4 @@
-"""Tree growth under budgets of areas, where what one cannot pay ends nothing elsewhere, and with required plants."""
+"""Tree growth with area budgets, required options, targets, existing pipelines, packing rows and pruning."""
 
 from __future__ import annotations
 
@@ -70,13 +70,13 @@ def network_of(
     )
 
 
-def grown(network: GrowthNetwork) -> Growth:
+def grow(network: GrowthNetwork) -> Growth:
     with effort():
         return Grow()._grown(Growth.empty(network))
 
 
-def test_options_beyond_the_budget_of_their_area_do_not_end_the_growth_elsewhere():
-    # Seven streams at node 0 cost 60 and need a pipe of 50, of 100 in their area; the stream at node 1 is worth less.
+def test_options_beyond_their_area_budget_do_not_stop_growth_elsewhere():
+    # Seven streams at node 0 cost 60 each, their pipe 50; the area budget is 100. The stream at node 1 has less value.
     network = network_of(
         [(0, 2, 50.0), (1, 2, 50.0)],
         [2],
@@ -84,11 +84,11 @@ def test_options_beyond_the_budget_of_their_area_do_not_end_the_growth_elsewhere
         [100.0, 100.0],
         {"options": [0] * 7 + [1], "links": [0, 1], "sites": [1]},
     )
-    assert set(grown(network).chosen) == {7}
+    assert set(grow(network).chosen) == {7}
 
 
-def test_a_path_leaves_out_what_its_area_cannot_pay():
-    # The way from node 0 to the site at 1 is shorter, but its area has 20 for a pipe of 30.
+def test_path_avoids_links_beyond_the_area_budget():
+    # The path from node 0 to the site at node 1 is shorter, but its area has 20 for a pipe of 30.
     network = network_of(
         [(0, 1, 30.0), (0, 2, 80.0)],
         [1, 2],
@@ -96,12 +96,12 @@ def test_a_path_leaves_out_what_its_area_cannot_pay():
         [20.0, 100.0],
         {"options": [1], "links": [0, 1], "sites": [0, 1]},
     )
-    ((_, _, site),) = grown(network).chosen.values()
+    ((_, _, site),) = grow(network).chosen.values()
     assert site == 1
 
 
-def test_a_required_option_comes_first_and_only_once():
-    # The money pays for one stream and its pipe of 30; the required plant has streams 0 and 1, which are worth less.
+def test_required_plant_comes_first_with_one_option():
+    # The budget pays for one stream and its pipe of 30; the required plant has streams 0 and 1, of less value.
     network = network_of(
         [(0, 2, 30.0), (1, 2, 30.0)],
         [2],
@@ -110,11 +110,11 @@ def test_a_required_option_comes_first_and_only_once():
         {"options": [0, 0, 0], "links": [0, 0], "sites": [0]},
     )
     network = replace(network, limits=np.array([50.0]))
-    assert set(grown(network).chosen) == {2}
-    required = grown(replace(network, required=(np.array([0, 1]),)))
+    assert set(grow(network).chosen) == {2}
+    required = grow(replace(network, required=(np.array([0, 1]),)))
     assert set(required.chosen) == {1} and required.value == 2.0
-    out_of_reach = grown(replace(network, limits=np.array([30.0]), required=(np.array([0, 1]),)))
-    assert out_of_reach.value == -np.inf
+    unaffordable = grow(replace(network, limits=np.array([30.0]), required=(np.array([0, 1]),)))
+    assert unaffordable.value == -np.inf
 
 
 def test_growth_ends_when_every_target_is_reached():
@@ -125,7 +125,7 @@ def test_growth_ends_when_every_target_is_reached():
         [1e6],
         {"options": [0, 0, 0], "links": [0, 0], "sites": [0]},
     )
-    assert set(grown(network).chosen) == {0, 1, 2}
+    assert set(grow(network).chosen) == {0, 1, 2}
     targets = replace(
         network,
         targets=np.array([[3.0, 2.0, 1.0]]),
@@ -133,15 +133,15 @@ def test_growth_ends_when_every_target_is_reached():
         deducted=np.zeros((1, 1, 2)),
         ends_at_targets=True,
     )
-    assert set(grown(targets).chosen) == {0, 1} and grown(targets).is_enough
-    assert not grown(replace(targets, target_limits=np.array([9.0]))).is_enough
+    assert set(grow(targets).chosen) == {0, 1} and grow(targets).is_enough
+    assert not grow(replace(targets, target_limits=np.array([9.0]))).is_enough
     # The 200 units of flow on the first link take 0.4 from the sum of 5.
     pumped = replace(targets, deducted=np.array([[[0.002, 0.0]]]))
-    assert set(grown(replace(pumped, target_limits=np.array([4.5]))).chosen) == {0, 1}
-    assert set(grown(replace(pumped, target_limits=np.array([4.7]))).chosen) == {0, 1, 2}
+    assert set(grow(replace(pumped, target_limits=np.array([4.5]))).chosen) == {0, 1}
+    assert set(grow(replace(pumped, target_limits=np.array([4.7]))).chosen) == {0, 1, 2}
 
 
-def at_least_cost(least: float, **changes: object) -> Growth:
+def grow_to_target(target: float, **changes: object) -> Growth:
     """Growth of three options that cost 40, 25 and 60 with their pipes, and contribute 4, 2 and 5 to the target."""
     network = network_of(
         [(0, 3, 20.0), (1, 3, 15.0), (2, 3, 30.0)],
@@ -151,34 +151,34 @@ def at_least_cost(least: float, **changes: object) -> Growth:
         {"options": [0] * 3, "links": [0] * 3, "sites": [0]},
         charge=1.0,
     )
-    made = replace(
+    with_target = replace(
         network,
         targets=np.array([[4.0, 2.0, 5.0]]),
-        target_limits=np.array([least]),
+        target_limits=np.array([target]),
         deducted=np.zeros((1, 1, 3)),
         **changes,
     )
     with effort():
-        return Grow()._grown_and_pruned(Growth.empty(made))
+        return Grow()._grown_and_pruned(Growth.empty(with_target))
 
 
-def test_growth_at_least_cost_takes_the_least_money_per_contribution_and_drops_what_no_target_needs():
-    assert set(at_least_cost(3.0).chosen) == {0} and at_least_cost(3.0).value == pytest.approx(-40.0)
-    # After the first option 1.9 are missing, for which the second costs less per contribution than the third.
-    assert set(at_least_cost(5.9).chosen) == {0, 1}
-    # All three contribute 11; of those that are not needed the second contributes least per money.
-    assert set(at_least_cost(6.9).chosen) == {0, 2} and at_least_cost(6.9).value == pytest.approx(-100.0)
-    assert at_least_cost(12.0).value == -np.inf
+def test_min_cost_growth_adds_the_lowest_cost_per_contribution_and_prunes_unneeded_options():
+    assert set(grow_to_target(3.0).chosen) == {0} and grow_to_target(3.0).value == pytest.approx(-40.0)
+    # The first option leaves 1.9, for which the second costs less per contribution than the third.
+    assert set(grow_to_target(5.9).chosen) == {0, 1}
+    # All three contribute 11; of the unneeded options the second contributes least per cost.
+    assert set(grow_to_target(6.9).chosen) == {0, 2} and grow_to_target(6.9).value == pytest.approx(-100.0)
+    assert grow_to_target(12.0).value == -np.inf
 
 
 def test_an_existing_pipeline_carries_its_capacity_free_of_cost():
     # The first option needs no pipe and is the cheapest; a capacity of 60 leaves 40 of its flow to a new pipe.
-    assert at_least_cost(3.0, free=np.array([100.0, 0.0, 0.0])).value == pytest.approx(-20.0)
-    assert at_least_cost(3.0, free=np.array([60.0, 0.0, 0.0])).value == pytest.approx(-40.0)
+    assert grow_to_target(3.0, free=np.array([100.0, 0.0, 0.0])).value == pytest.approx(-20.0)
+    assert grow_to_target(3.0, free=np.array([60.0, 0.0, 0.0])).value == pytest.approx(-40.0)
 
 
-def test_packing_rows_count_what_an_option_takes_less_what_it_replaces():
-    # Row 0 takes 2, 1 and 4 of the options, row 1 takes 3 of the first; both have 4. The second option is chosen.
+def test_packing_rows_count_the_use_of_an_option_less_that_of_the_option_it_replaces():
+    # The options use 2, 1 and 4 of row 0, the first uses 3 of row 1; both limits are 4. The second option is chosen.
     network = replace(
         network_of([(0, 1, 1.0)], [1], [(0, 1.0, 1.0)] * 3, [1e6], {"options": [0] * 3, "links": [0], "sites": [0]}),
         packing=sparse.csc_array(np.array([[2.0, 1.0, 4.0], [3.0, 0.0, 0.0]])),
@@ -189,7 +189,7 @@ def test_packing_rows_count_what_an_option_takes_less_what_it_replaces():
     every, none = np.arange(3), np.full(3, -1)
     assert growth.packed.tolist() == [1.0, 0.0]
     assert growth.packs(growth.network.packed_by(every), none).tolist() == [True, True, False]
-    # In place of the chosen one there is room for 4.
+    # If it replaces the chosen option, the third option fits too.
     assert growth.packs(growth.network.packed_by(every), np.array([1, 1, 1])).tolist() == [True, True, True]
     growth.remove(1)
     assert growth.packed.tolist() == [0.0, 0.0]
@@ -199,8 +199,8 @@ def test_packing_rows_count_what_an_option_takes_less_what_it_replaces():
     assert growth.packs(growth.network.packed_by(np.array([0, 2])), np.array([-1, 0])).tolist() == [False, True]
 
 
-def test_an_option_has_the_least_money_left_of_all_and_of_its_area():
-    # In all 200 are left, in the areas 20 and 0.25; the pipe and the site are in neither.
+def test_money_left_for_an_option_is_the_lower_of_the_total_and_the_area_budget():
+    # The total budget is 200, the area budgets are 20 and 0.25; the pipe and the site are in neither area.
     network = network_of(
         [(0, 1, 30.0)],
         [1],
@@ -211,7 +211,7 @@ def test_an_option_has_the_least_money_left_of_all_and_of_its_area():
     none = np.zeros_like(network.area_links)
     network = replace(network, limits=np.array([200.0]), area_links=none, area_sites=np.zeros_like(network.area_sites))
     growth = Growth.empty(network)
-    # What costs nothing needs nothing of its area.
+    # An option without cost needs no area budget.
     assert growth.left_for(np.arange(3), 0).tolist() == [20.0, 0.25, 200.0]
     growth.add(0, np.array([0]), 0)
     # 10 and the pipe of 30 are spent.
@@ -220,7 +220,7 @@ def test_an_option_has_the_least_money_left_of_all_and_of_its_area():
 
 
 def test_shrinking_removes_the_least_value_per_money_saved_and_keeps_required_streams():
-    # Streams 0 and 1 share a pipe of 30, which only the last of them saves; stream 2 has one of its own.
+    # Streams 0 and 1 share a pipe of 30, which is saved only with the last of them; stream 2 has its own pipe.
     network = network_of(
         [(0, 2, 30.0), (1, 2, 30.0)],
         [2],
@@ -228,11 +228,11 @@ def test_shrinking_removes_the_least_value_per_money_saved_and_keeps_required_st
         [1e6],
         {"options": [0, 0, 0], "links": [0, 0], "sites": [0]},
     )
-    whole = grown(network)
-    assert float(whole.spending().sum()) == 90.0
+    complete = grow(network)
+    assert float(complete.spending().sum()) == 90.0
 
     def kept(limit: float, required: tuple[np.ndarray, ...] = ()) -> set[int]:
-        growth = whole.copy(replace(network, limits=np.array([limit]), required=required))
+        growth = complete.copy(replace(network, limits=np.array([limit]), required=required))
         growth.shrink()
         return set(growth.chosen)
 
@@ -241,10 +241,10 @@ def test_shrinking_removes_the_least_value_per_money_saved_and_keeps_required_st
     assert kept(45.0) == {0}
     assert kept(50.0, required=(np.array([2]),)) == {2}
     assert kept(80.0, required=(np.array([2]),)) == {0, 2}
-    assert set(whole.chosen) == {0, 1, 2}
+    assert set(complete.chosen) == {0, 1, 2}
 
 
-def test_a_point_becomes_the_solution_with_its_options_pipes_and_sites():
+def test_growth_from_a_point_has_its_options_pipes_and_sites():
     network = network_of(
         [(0, 1, 30.0), (1, 2, 30.0), (0, 2, 50.0)],
         [2],
@@ -262,7 +262,7 @@ def test_a_point_becomes_the_solution_with_its_options_pipes_and_sites():
     assert Growth.at(network, np.array([1.0, 1.0, 0.0, 1.0, 0.0, 1.0, 2.0])) is None
 
 
-def test_streams_that_pay_for_their_pipe_together_are_found_and_those_that_do_not_are_left_out():
+def test_growth_adds_streams_that_pay_for_a_shared_pipe_and_omits_those_that_do_not():
     # Pipes count in the objective. Two streams earn 40 each behind a common pipe of 60 with links of 5 to it; the third
     # earns 20 and needs a pipe of 30 to the same node; the fourth earns 100 with a pipe of 150.
     network = network_of(
@@ -277,18 +277,18 @@ def test_streams_that_pay_for_their_pipe_together_are_found_and_those_that_do_no
     assert growth.value == pytest.approx(80.0 - 70.0)
 
 
-def test_pruning_removes_a_group_of_which_no_stream_goes_alone_unless_one_is_required():
+def test_pruning_removes_an_unprofitable_group_unless_one_of_its_streams_is_required():
     # Each stream alone saves only its own link of 5 of the 70 that both cost.
     arguments = (
         [(0, 2, 5.0), (1, 2, 5.0), (2, 3, 60.0)], [3], [(0, 30.0, 0.0), (1, 30.0, 0.0)], [1e6],
         {"options": [0, 0], "links": [0, 0, 0], "sites": [0]},
     )  # fmt: skip
     network = network_of(*arguments, charge=1.0)
-    # With both, the required stream costs least.
-    for required, left in (((), []), ((np.array([1]),), [0, 1])):
+    # The required stream costs least together with the other.
+    for required, remaining in (((), []), ((np.array([1]),), [0, 1])):
         growth = Growth.empty(replace(network, required=required))
         for stream in (0, 1):
             growth.add(stream, np.array([stream, 2]), 0)
         assert growth.value == pytest.approx(-10.0)
         growth.prune()
-        assert sorted(growth.chosen) == left
+        assert sorted(growth.chosen) == remaining

@@ -1,4 +1,4 @@
-"""The living instance: aims, duals, changes in place, statuses."""
+"""The persistent HiGHS instance: objectives, duals, changes in place, statuses, starts and bases."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from ccs_model.model.standard_form import matrix_of
 from tests.hand_matrix import hand_matrix
 from tests.paths import ROOT
 
-ONE = SolverOptions(gap_share=0.0, threads=1)
+EXACT = SolverOptions(gap_share=0.0, threads=1)
 
 
-def linear(*, maximise: bool = True) -> Matrix:
-    """3a + 2b with a + b ≤ 4, a + 3b ≤ 6, a ≤ 3: at (3, 1) it is 11; at its least it is 0."""
+def small_lp(*, maximise: bool = True) -> Matrix:
+    """3a + 2b with a + b ≤ 4, a + 3b ≤ 6, a ≤ 3: the maximum is 11 at (3, 1), the minimum is 0."""
     m = pyo.ConcreteModel()
     m.a, m.b = pyo.Var(bounds=(0, 3)), pyo.Var(bounds=(0, None))
     m.first = pyo.Constraint(expr=m.a + m.b <= 4)
@@ -35,24 +35,24 @@ def linear(*, maximise: bool = True) -> Matrix:
     return matrix_of(m)
 
 
-def at(matrix: Matrix, x: np.ndarray | None) -> dict[str, float]:
+def by_name(matrix: Matrix, x: np.ndarray | None) -> dict[str, float]:
     assert x is not None
     return {column.name: float(value) for column, value in zip(matrix.columns, x, strict=True)}
 
 
-def test_the_most_and_the_least() -> None:
-    most = linear()
-    found = Highs(most, ONE).run(10, "test")
+def test_run_finds_the_maximum_and_the_minimum() -> None:
+    matrix = small_lp()
+    found = Highs(matrix, EXACT).run(10, "test")
     assert (found.status, found.objective) == ("optimal", pytest.approx(11))
-    assert at(most, found.x) == pytest.approx({"a": 3, "b": 1})
-    least = Highs(linear(maximise=False), ONE).run(10, "test")
-    assert (least.status, least.objective) == ("optimal", pytest.approx(0))
+    assert by_name(matrix, found.x) == pytest.approx({"a": 3, "b": 1})
+    minimum = Highs(small_lp(maximise=False), EXACT).run(10, "test")
+    assert (minimum.status, minimum.objective) == ("optimal", pytest.approx(0))
 
 
-def test_duals_are_what_one_more_unit_buys() -> None:
-    # One more of the first row: b grows by 1 while the second row holds (3 + 3 = 6): both rows bind at (3, 1).
-    matrix = linear()
-    highs = Highs(matrix, ONE)
+def test_row_dual_is_the_value_of_one_more_unit() -> None:
+    # One more unit of the first row raises b by 1 while the second row holds; both rows bind at (3, 1): 3 + 3 = 6.
+    matrix = small_lp()
+    highs = Highs(matrix, EXACT)
     row = int(matrix.rows_of("first")[0])
     highs.set_row(row, -np.inf, 3.5)  # now a = 3, b = 0.5: 10
     found = highs.run(10, "test")
@@ -65,14 +65,14 @@ def test_duals_are_what_one_more_unit_buys() -> None:
 
 
 @pytest.mark.parametrize("size", [1.0, 1e-12])
-def test_columns_and_rows_that_are_added_count_as_those_that_were_there(size: float) -> None:
-    # With coefficients far apart the program is scaled; what is added must be, too.
-    matrix = linear()
+def test_added_columns_and_rows_are_scaled_like_the_original_ones(size: float) -> None:
+    # HiGHS scales models with tiny coefficients; added columns and rows must be scaled too.
+    matrix = small_lp()
     rows = matrix.rows.copy()
     rows.data = rows.data * size
     small = replace(matrix, rows=rows, row_upper=matrix.row_upper * size)
-    highs = Highs(small, ONE)
-    # c is worth 10 and takes 1 of the first row.
+    highs = Highs(small, EXACT)
+    # c has a value of 10 and uses 1 of the first row.
     first = int(matrix.rows_of("first")[0])
     column = sparse.csr_array(([size], ([0], [first])), shape=(1, 2))
     highs.add_columns(column, np.array([10.0]), np.zeros(1), np.array([2.5]))
@@ -87,9 +87,9 @@ def test_columns_and_rows_that_are_added_count_as_those_that_were_there(size: fl
     assert highs.run(10, "test").objective == pytest.approx(9)
 
 
-def test_changes_in_place() -> None:
-    matrix = linear()
-    highs = Highs(matrix, ONE)
+def test_bounds_rows_and_objective_are_changed_in_place() -> None:
+    matrix = small_lp()
+    highs = Highs(matrix, EXACT)
     names = [column.name for column in matrix.columns]
     a = names.index("a")
     highs.set_bounds(np.array([a]), np.array([0.0]), np.array([1.0]))
@@ -100,12 +100,12 @@ def test_changes_in_place() -> None:
     assert highs.run(10, "test").objective == pytest.approx(-1)
 
 
-def test_whole_and_relaxed() -> None:
+def test_integrality_can_be_relaxed_and_restored() -> None:
     m = pyo.ConcreteModel()
     m.n = pyo.Var(domain=pyo.Integers, bounds=(0, 9))
     m.room = pyo.Constraint(expr=2 * m.n <= 7)
     m.objective = pyo.Objective(expr=m.n, sense=pyo.maximize)
-    highs = Highs(matrix_of(m), ONE)
+    highs = Highs(matrix_of(m), EXACT)
     assert highs.run(10, "test").objective == pytest.approx(3)
     highs.set_integrality(False)
     relaxed = highs.run(10, "test")
@@ -115,20 +115,20 @@ def test_whole_and_relaxed() -> None:
     assert highs.run(10, "test").objective == pytest.approx(3)
 
 
-def test_infeasible_and_unbounded_have_their_names() -> None:
+def test_infeasible_and_unbounded_models_have_their_status() -> None:
     m = pyo.ConcreteModel()
     m.x = pyo.Var(bounds=(0, None))
     m.objective = pyo.Objective(expr=m.x, sense=pyo.maximize)
     m.least = pyo.Constraint(expr=m.x >= 1)
-    unbounded = Highs(matrix_of(m), ONE)
+    unbounded = Highs(matrix_of(m), EXACT)
     unbounded.set_option("presolve", "off")
     assert unbounded.run(10, "test").status == "unbounded"
     m.most = pyo.Constraint(expr=m.x <= 0.5)
-    found = Highs(matrix_of(m), ONE).run(10, "test")
+    found = Highs(matrix_of(m), EXACT).run(10, "test")
     assert (found.status, found.x) == ("infeasible", None)
 
 
-def test_the_gap_as_highs_counts_it() -> None:
+def test_gap_follows_the_definition_of_highs() -> None:
     assert gap_share(102.0, 100.0) == pytest.approx(0.02)
     assert gap_share(-98.0, -100.0) == pytest.approx(0.02)
     assert gap_share(0.0, 0.0) == 0
@@ -137,24 +137,24 @@ def test_the_gap_as_highs_counts_it() -> None:
     assert Progress("test", 1.0, 102.0, 100.0).gap_share == pytest.approx(0.02)
 
 
-def test_the_program_is_given_in_mps_format() -> None:
-    assert all(part in Highs(linear(), ONE).mps() for part in (b"ROWS", b"COLUMNS", b"RHS", b"BOUNDS"))
+def test_model_is_written_in_mps_format() -> None:
+    assert all(part in Highs(small_lp(), EXACT).mps() for part in (b"ROWS", b"COLUMNS", b"RHS", b"BOUNDS"))
 
 
-def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
-    Highs(linear(), ONE).run(10, "test")
+def test_run_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    Highs(small_lp(), EXACT).run(10, "test")
     message = capfd.readouterr()
     assert (message.out, message.err) == ("", "")
 
 
-def test_the_trial_answers() -> None:
+def test_solver_solves_the_trial_model() -> None:
     assert solver_answers()
 
 
 @pytest.mark.slow
-def test_another_number_of_threads_is_taken_even_while_an_error_holds_an_older_instance(tmp_path: Path) -> None:
-    # An exception keeps its frames, and with them the instance that was solving; resetting HiGHS's scheduler under a
-    # living instance never returns.
+def test_new_number_of_threads_works_while_an_older_instance_is_alive(tmp_path: Path) -> None:
+    # An exception keeps its frames, and with them the instance that was solving; resetting the scheduler of HiGHS
+    # while an instance is alive never returns.
     script = tmp_path / "threads.py"
     script.write_text(
         "import pyomo.environ as pyo\n"
@@ -181,16 +181,16 @@ def test_another_number_of_threads_is_taken_even_while_an_error_holds_an_older_i
     assert done.stdout.strip() == "3.0", done.stderr
 
 
-def test_a_start_that_the_solver_ends_with_at_another_value_is_not_believed() -> None:
-    # HiGHS 1.16 ends at once with the start as its optimum, which it says is worth −2.6; it is worth −28.4, and the
-    # fourth column alone, at −24.66, serves both rows.
-    use = [
+def test_start_that_highs_returns_with_a_wrong_objective_is_rejected() -> None:
+    # HiGHS 1.16 ends at once with the start as its optimum and reports −2.6. The value of the start is −28.4; the
+    # fourth column alone satisfies both rows at −24.66.
+    rows = [
         [-16.50121753, -17.29068126, 0.0, -17.40039952, 0.0],
         [-1.53807375, -13.74186388, -13.29660072, -19.94698878, -14.02529771],
         [0.0, 1.0, 1.0, 0.0, 0.0],
     ]
     matrix = hand_matrix(
-        use,
+        rows,
         [-12.07144459, -14.73575935, 1.0],
         [-25.84150581, -2.59796743, -1.64457779, -24.65879525, -22.20137467],
     )
@@ -201,10 +201,10 @@ def test_a_start_that_the_solver_ends_with_at_another_value_is_not_believed() ->
     np.testing.assert_allclose(outcome.x, [0, 0, 0, 1, 0], atol=1e-9)
 
 
-@pytest.mark.parametrize("was_cut", [True, False])
-def test_a_program_stopped_in_its_middle_has_not_failed(monkeypatch: pytest.MonkeyPatch, was_cut: bool) -> None:
-    # Stopped from outside while it solves a linear program, HiGHS 1.16 ends a whole program with "Solve error".
-    highs = Highs(linear(), ONE)
+@pytest.mark.parametrize("is_cancelled", [True, False])
+def test_solve_error_of_a_cancelled_run_counts_as_a_limit(monkeypatch: pytest.MonkeyPatch, is_cancelled: bool) -> None:
+    # Cancelled while it solves an LP, HiGHS 1.16 ends the MILP with "Solve error".
+    highs = Highs(small_lp(), EXACT)
     inner = highs._highs
 
     class Stopped:
@@ -215,8 +215,8 @@ def test_a_program_stopped_in_its_middle_has_not_failed(monkeypatch: pytest.Monk
             return highspy.HighsModelStatus.kSolveError
 
     monkeypatch.setattr(highs, "_highs", Stopped())
-    monkeypatch.setattr(highs, "_solve", lambda: setattr(highs, "_is_cancelled", was_cut))
-    if was_cut:
+    monkeypatch.setattr(highs, "_solve", lambda: setattr(highs, "_is_cancelled", is_cancelled))
+    if is_cancelled:
         outcome = highs.run(1.0, "test")
         assert outcome.status == "limit" and outcome.x is None
     else:
@@ -225,47 +225,47 @@ def test_a_program_stopped_in_its_middle_has_not_failed(monkeypatch: pytest.Monk
     assert highs.attempt(1.0, "test").status == "limit"
 
 
-def test_a_linear_program_starts_from_the_basis_of_one_without_some_rows():
+def test_lp_starts_from_the_basis_of_a_model_with_fewer_rows():
     # 60 projects; the second half of the rows is left out first. The optimum is that of a cold start.
     rng = np.random.default_rng(3)
     n, n_rows = 60, 40
     rows = rng.integers(1, 9, (n_rows, n))
     full = hand_matrix(rows, rng.integers(50, 90, n_rows), rng.integers(1, 30, n), is_integer=False)
     half = full.selected(np.arange(20))
-    relaxed = Highs(half, ONE)
-    above = relaxed.run(10, "half").objective
+    relaxed = Highs(half, EXACT)
+    upper_bound = relaxed.run(10, "half").objective
     basis = relaxed.basis()
     assert basis is not None
-    cold, warm = Highs(full, ONE), Highs(full, ONE)
+    cold, warm = Highs(full, EXACT), Highs(full, EXACT)
     warm.start_from_basis(basis)
     optimum = cold.run(10, "cold").objective
     assert warm.run(10, "warm").objective == pytest.approx(optimum, rel=1e-9)
-    assert optimum <= above * (1 + 1e-9)
-    # Rows that were added to the instance have no names.
+    assert optimum <= upper_bound * (1 + 1e-9)
+    # Rows added to the instance have no names, so there is no named basis.
     relaxed.add_row(np.ones(n), -np.inf, 10.0)
     relaxed.run(10, "more")
     assert relaxed.basis() is None
 
 
-def test_what_a_basis_does_not_name_is_at_its_lower_bound_or_basic() -> None:
-    matrix, status = linear(), highspy.HighsBasisStatus
+def test_named_basis_sets_unnamed_columns_to_lower_bound_and_unnamed_rows_to_basic() -> None:
+    matrix, status = small_lp(), highspy.HighsBasisStatus
     rows = tuple(matrix.row_constraints)
     found = NamedBasis({matrix.columns[1]: status.kBasic}, {rows[1]: status.kUpper}).on(matrix)
     assert found.valid
     assert list(found.col_status) == [status.kLower, status.kBasic]
     assert list(found.row_status) == [status.kBasic, status.kUpper]
-    # Without a solve, or with more rows than names, there is none.
+    # Without a solve, or with more rows than names, there is no named basis.
     assert NamedBasis.of(matrix, highspy.HighsBasis()) is None
     assert NamedBasis.of(replace(matrix, row_constraints=rows[:1]), found) is None
 
 
-def test_a_failure_of_the_solver_is_solved_another_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    matrix = linear()
-    highs = Highs.relaxed(matrix, ONE)
+def test_failed_solve_is_repeated_with_other_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    matrix = small_lp()
+    highs = Highs.relaxed(matrix, EXACT)
     failures = [True, True]
     monkeypatch.setattr(Highs, "_has_failed", lambda _: failures.pop(0))
     outcome = highs.run(10, "first")
     assert not failures
-    assert outcome.status == "optimal" and at(matrix, outcome.x) == pytest.approx({"a": 3, "b": 1})
-    # The next run solves as usual.
+    assert outcome.status == "optimal" and by_name(matrix, outcome.x) == pytest.approx({"a": 3, "b": 1})
+    # The next run uses the default settings again.
     assert [highs._highs.getOptionValue(name)[1] for name in ("presolve", "solver")] == ["choose", "choose"]

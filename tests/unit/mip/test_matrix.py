@@ -1,4 +1,4 @@
-"""From Pyomo to one matrix: rows, bounds, objectives, and what is refused."""
+"""Conversion of a Pyomo model to a matrix: rows, bounds, objectives and errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ccs_model.errors import CcsModelError
 from ccs_model.model.standard_form import matrix_of
 
 
-def program() -> pyo.ConcreteModel:
+def pyomo_model() -> pyo.ConcreteModel:
     m = pyo.ConcreteModel()
     m.x = pyo.Var(bounds=(0, 4))
     m.n = pyo.Var(domain=pyo.NonNegativeIntegers)
@@ -24,8 +24,8 @@ def program() -> pyo.ConcreteModel:
     return m
 
 
-def test_rows_bounds_and_wholeness() -> None:
-    matrix = matrix_of(program())
+def test_rows_bounds_and_integrality_match_the_model() -> None:
+    matrix = matrix_of(pyomo_model())
     names = [column.name for column in matrix.columns]
     order = [names.index("x"), names.index("n")]
     constraints = {constraint: i for i, constraint in enumerate(matrix.row_constraints)}
@@ -38,7 +38,7 @@ def test_rows_bounds_and_wholeness() -> None:
     assert constraints.keys() == expected.keys()
     for constraint, (line, lower, upper) in expected.items():
         i = constraints[constraint]
-        sign = np.sign(dense[i, 0])  # an equation may be turned round
+        sign = np.sign(dense[i, 0])  # an equation may have the opposite sign
         assert (dense[i] * (sign if constraint[0] == "same" else 1)).tolist() == line
         assert (matrix.row_lower[i], matrix.row_upper[i]) == (lower, upper)
     assert matrix.lower[order].tolist() == [0, 0]
@@ -48,33 +48,33 @@ def test_rows_bounds_and_wholeness() -> None:
 
 
 def test_the_active_objective_comes_first_wherever_it_is_declared() -> None:
-    m = program()
+    m = pyomo_model()
     matrix = matrix_of(m)
     names = [column.name for column in matrix.columns]
     assert matrix.maximise == (True, False)
     assert dict(zip(names, matrix.costs[0], strict=True)) == {"x": 3, "n": 1}
     assert dict(zip(names, matrix.costs[1], strict=True)) == {"x": 1, "n": 0}
-    assert (m.objective.active, m.later.active) == (True, False)  # the model is handed back as it came
+    assert (m.objective.active, m.later.active) == (True, False)  # the model is left unchanged
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_a_coefficient_that_is_not_finite_is_refused(bad: float) -> None:
-    m = program()
+def test_non_finite_coefficient_raises_an_error(bad: float) -> None:
+    m = pyomo_model()
     m.broken = pyo.Constraint(expr=LinearExpression(constant=0.0, linear_coefs=[bad, 1.0], linear_vars=[m.x, m.n]) <= 1)
     with pytest.raises(CcsModelError, match="a coefficient"):
         matrix_of(m)
 
 
-def test_an_objective_that_is_not_finite_is_refused() -> None:
-    m = program()
+def test_non_finite_objective_raises_an_error() -> None:
+    m = pyomo_model()
     m.objective.deactivate()
     m.broken = pyo.Objective(expr=LinearExpression(constant=0.0, linear_coefs=[float("nan")], linear_vars=[m.x]))
     with pytest.raises(CcsModelError, match="an objective"):
         matrix_of(m)
 
 
-def test_a_limit_that_is_not_a_number_is_refused() -> None:
-    m = program()
+def test_limit_that_is_not_a_number_raises_an_error() -> None:
+    m = pyomo_model()
     m.limit = pyo.Param(initialize=float("nan"), mutable=True, within=pyo.Any)
     m.broken = pyo.Constraint(expr=m.x + m.n <= m.limit)
     with pytest.raises((CcsModelError, ValueError)):

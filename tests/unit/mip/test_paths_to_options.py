@@ -1,4 +1,4 @@
-"""Paths to the options that a solution omits: the best per money first, along pipes in use where that is cheaper."""
+"""Paths to the options that a solution omits: highest value per cost first, along pipes in use if cheaper."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ccs_model.mip.growing_network import GrowthNetwork
 from ccs_model.mip.tree_growth import paths_to
 from tests.unit.mip.test_growth_in_areas import network_of
 
-# Node 0 has the solution, whose pipe (link 0) leads over node 1 (link 1) to the site at node 2.
+# The solution connects node 0 by link 0 to node 1 and by link 1 to the site at node 2.
 LINKS = [(0, 1, 100.0), (1, 2, 100.0), (3, 1, 40.0), (3, 2, 60.0), (4, 2, 150.0), (5, 4, 10.0)]
 # The options at nodes 3, 4 and 5 earn 100, 90 and 30 and cost 10 each.
 OPTIONS = [(0, 100.0, 10.0), (3, 100.0, 10.0), (4, 90.0, 10.0), (5, 30.0, 10.0)]
@@ -35,8 +35,8 @@ def paths(n_options: int, x: np.ndarray) -> list[int]:
         return paths_to(network(), x, n_options).tolist()
 
 
-def test_the_best_option_comes_first_and_uses_the_pipe_that_exists():
-    # Node 3: 100 ÷ (10 + 40 + 5) over the pipe in use, which counts a twentieth, against 100 ÷ (10 + 60) without it.
+def test_best_option_comes_first_and_uses_the_pipe_in_use():
+    # Node 3: 100 ÷ (10 + 40 + 5) over the pipe in use at a twentieth of its cost, against 100 ÷ (10 + 60) without it.
     assert paths(1, solution()) == [1, 2]
 
 
@@ -46,7 +46,7 @@ def test_more_options_add_their_links():
     assert paths(3, solution()) == [1, 2, 4, 5] == paths(9, solution())
 
 
-def test_without_an_open_site_or_a_further_option_there_is_no_path():
+def test_there_is_no_path_without_an_open_site_or_an_omitted_option():
     nothing = np.zeros_like(solution())
     assert paths(3, nothing) == []
     everything = solution()

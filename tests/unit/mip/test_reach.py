@@ -1,4 +1,4 @@
-"""Which decisions may move in a small search."""
+"""The candidate list: the decisions that a restricted search may change."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from hypothesis import strategies as st
 
 from ccs_model.mip.search import candidate_list
 
-LOSS = np.array([5.0, 1.0, 2.0, 9.0, 8.0, 7.0, 0.5])
+REDUCED_COST_GAP = np.array([5.0, 1.0, 2.0, 9.0, 8.0, 7.0, 0.5])
 CHOICE = np.array([3, 3, 3, 0, 0, 0, -1])
 
 
-def test_the_best_of_every_choice_and_the_next_best_of_all_may_move() -> None:
-    # The two of smallest loss are 6 and 1; of choice 3 the best is 1, of choice 0 it is 5.
-    assert np.flatnonzero(candidate_list(LOSS, CHOICE, of_each=1, of_all=2)).tolist() == [1, 5, 6]
-    assert np.flatnonzero(candidate_list(LOSS, CHOICE, of_each=2, of_all=0)).tolist() == [1, 2, 4, 5]
-    assert np.flatnonzero(candidate_list(LOSS, CHOICE, of_each=0, of_all=3)).tolist() == [1, 2, 6]
+def test_candidates_are_the_best_of_each_choice_and_the_best_of_all() -> None:
+    # The two smallest gaps are those of 6 and 1; the best of choice 3 is 1, the best of choice 0 is 5.
+    assert np.flatnonzero(candidate_list(REDUCED_COST_GAP, CHOICE, of_each=1, of_all=2)).tolist() == [1, 5, 6]
+    assert np.flatnonzero(candidate_list(REDUCED_COST_GAP, CHOICE, of_each=2, of_all=0)).tolist() == [1, 2, 4, 5]
+    assert np.flatnonzero(candidate_list(REDUCED_COST_GAP, CHOICE, of_each=0, of_all=3)).tolist() == [1, 2, 6]
 
 
-def test_equal_losses_go_by_position() -> None:
+def test_equal_gaps_are_ranked_by_position() -> None:
     assert candidate_list(np.zeros(4), np.array([1, 1, 0, 0]), of_each=1, of_all=0).tolist() == [
         True,
         False,
@@ -34,16 +34,16 @@ def test_equal_losses_go_by_position() -> None:
     st.integers(0, 4),
     st.integers(0, 30),
 )
-def test_nothing_left_out_loses_less_than_what_is_within_reach(
-    made: list[tuple[int, int]], of_each: int, of_all: int
+def test_no_omitted_decision_has_a_smaller_gap_than_a_candidate_of_its_choice(
+    pairs: list[tuple[int, int]], of_each: int, of_all: int
 ) -> None:
-    reduced_cost_gap, choice = np.array([float(each) for each, _ in made]), np.array([number for _, number in made])
-    near = candidate_list(reduced_cost_gap, choice, of_each=of_each, of_all=of_all)
-    assert near.sum() >= min(of_all, len(reduced_cost_gap))
+    reduced_cost_gap, choice = np.array([float(each) for each, _ in pairs]), np.array([number for _, number in pairs])
+    is_candidate = candidate_list(reduced_cost_gap, choice, of_each=of_each, of_all=of_all)
+    assert is_candidate.sum() >= min(of_all, len(reduced_cost_gap))
     for number in set(choice.tolist()) - {-1}:
-        theirs = choice == number
-        assert near[theirs].sum() >= min(of_each, theirs.sum())
+        of_choice = choice == number
+        assert is_candidate[of_choice].sum() >= min(of_each, of_choice.sum())
         if of_all == 0:
-            assert near[theirs].sum() == min(of_each, theirs.sum())
-        within, without = reduced_cost_gap[theirs & near], reduced_cost_gap[theirs & ~near]
-        assert within.max(initial=-1.0) <= without.min(initial=np.inf) or of_all > 0
+            assert is_candidate[of_choice].sum() == min(of_each, of_choice.sum())
+        inside, outside = reduced_cost_gap[of_choice & is_candidate], reduced_cost_gap[of_choice & ~is_candidate]
+        assert inside.max(initial=-1.0) <= outside.min(initial=np.inf) or of_all > 0

@@ -1,4 +1,4 @@
-"""Second opinions on small programs whose answers are plain: what gives way, what has no limit, what is in time."""
+"""Independent verification of solver results on small models with known answers, and progress of a search."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from ccs_model.model.standard_form import matrix_of
 OPTIONS = SolverOptions(gap_share=0.0, threads=1)
 
 
-def knapsack(room: float, least: float = 0.0, *, whole: bool = True) -> Matrix:
-    """The most worth of pieces of 3, 5 and 7 in a room, of which at least so much is to be filled."""
+def knapsack(capacity: float, least: float = 0.0, *, is_integer: bool = True) -> Matrix:
+    """A knapsack of pieces of 3, 5 and 7 with a capacity, of which at least `least` must be filled."""
     m = pyo.ConcreteModel()
-    m.piece = pyo.Var([3, 5, 7], domain=pyo.Binary if whole else pyo.UnitInterval)
-    m.room = pyo.Constraint(expr=sum(size * m.piece[size] for size in m.piece) <= room)
+    m.piece = pyo.Var([3, 5, 7], domain=pyo.Binary if is_integer else pyo.UnitInterval)
+    m.room = pyo.Constraint(expr=sum(size * m.piece[size] for size in m.piece) <= capacity)
     m.filled = pyo.Constraint(expr=sum(size * m.piece[size] for size in m.piece) >= least)
     m.objective = pyo.Objective(expr=4 * m.piece[3] + 5 * m.piece[5] + 6 * m.piece[7], sense=pyo.maximize)
     return matrix_of(m)
@@ -37,14 +37,16 @@ def knapsack(room: float, least: float = 0.0, *, whole: bool = True) -> Matrix:
     ("matrix", "opinion", "value"),
     [
         (knapsack(9), "plan", 9.0),  # 3 and 5; 7 alone is worth 6
-        (knapsack(9, whole=False), "plan", 9.0 + 6 / 7),
-        (knapsack(9, 10), "infeasible", None),  # no part of any piece helps
-        (knapsack(11.5, 11), "infeasible", None),  # in parts, but not in whole pieces: 3, 5, 7, 8, 10, 12, 15
+        (knapsack(9, is_integer=False), "plan", 9.0 + 6 / 7),
+        (knapsack(9, 10), "infeasible", None),  # the LP relaxation is infeasible too
+        (knapsack(11.5, 11), "infeasible", None),  # LP feasible; sums of pieces: 3, 5, 7, 8, 10, 12, 15
     ],
 )
-def test_a_plan_is_found_where_no_row_has_to_give_way(matrix: Matrix, opinion: str, value: float | None) -> None:
-    message, found = elastic_opinion(matrix, OPTIONS, now() + 20)
-    assert message == opinion
+def test_elastic_model_finds_the_optimum_or_confirms_infeasibility(
+    matrix: Matrix, opinion: str, value: float | None
+) -> None:
+    result, found = elastic_opinion(matrix, OPTIONS, now() + 20)
+    assert result == opinion
     if value is None:
         assert found is None
     else:
@@ -57,15 +59,15 @@ def test_a_plan_is_found_where_no_row_has_to_give_way(matrix: Matrix, opinion: s
     [
         (knapsack(9), False),
         (knapsack(9, 10), True),
-        (knapsack(9, 16, whole=False), True),  # beyond all three pieces
-        (knapsack(11.5, 11), False),  # only in whole pieces
+        (knapsack(9, 16, is_integer=False), True),  # more than all three pieces
+        (knapsack(11.5, 11), False),  # infeasible only for integer pieces
     ],
 )
-def test_multipliers_of_rows_prove_infeasibility_where_parts_do_not_help(matrix: Matrix, is_proven: bool) -> None:
+def test_row_multipliers_prove_infeasibility_of_an_infeasible_lp_relaxation(matrix: Matrix, is_proven: bool) -> None:
     assert is_proven_infeasible(matrix, OPTIONS, 20.0) == is_proven
 
 
-def test_the_most_of_a_row_counts_one_column_of_each_choice() -> None:
+def test_maximum_of_a_row_counts_one_column_per_choice() -> None:
     m = pyo.ConcreteModel()
     m.take = pyo.Var("abcd", domain=pyo.Binary)
     m.idle = pyo.Var(domain=pyo.NonNegativeReals)
@@ -80,7 +82,7 @@ def test_the_most_of_a_row_counts_one_column_of_each_choice() -> None:
     assert most_of_rows(matrix, rows, "one").tolist() == [11.0, 2.0]
 
 
-def test_an_unbounded_column_hides_no_infeasibility() -> None:
+def test_infeasibility_is_proven_despite_unbounded_columns() -> None:
     m = pyo.ConcreteModel()
     m.flow, m.other = pyo.Var(domain=pyo.NonNegativeReals), pyo.Var(domain=pyo.Reals)
     m.balance = pyo.Constraint(expr=m.flow - 1e6 * m.other == 3)
@@ -92,7 +94,7 @@ def test_an_unbounded_column_hides_no_infeasibility() -> None:
     assert not is_proven_infeasible(matrix_of(m), OPTIONS, 20.0)
 
 
-def test_columns_that_nothing_limits_are_named_by_what_they_are_worth() -> None:
+def test_columns_without_limit_are_listed_in_order_of_value() -> None:
     m = pyo.ConcreteModel()
     m.flow = pyo.Var(["much", "some", "held"], domain=pyo.NonNegativeReals)
     m.limit = pyo.Constraint(expr=m.flow["held"] <= 5)
@@ -102,22 +104,22 @@ def test_columns_that_nothing_limits_are_named_by_what_they_are_worth() -> None:
     assert columns_without_limit(knapsack(9, 10), OPTIONS, 10) == ()
 
 
-def test_a_limit_below_the_least_is_told_with_its_number() -> None:
-    matrix = knapsack(9, 4, whole=False)
+def test_limit_below_the_lowest_feasible_one_is_reported_with_its_value() -> None:
+    matrix = knapsack(9, 4, is_integer=False)
     row = int(matrix.rows_of("room")[0])
     moving = MovingLimit(matrix, row, OPTIONS)
     assert moving.least() == pytest.approx(4)
     with pytest.raises(NoPlanError, match="the LP is infeasible at a limit of 2"):
         breakpoints(moving, 2.0, 9.0)
     with pytest.raises(NoPlanError, match="no limit is feasible"):
-        MovingLimit(knapsack(9, 16, whole=False), row, OPTIONS).least()
+        MovingLimit(knapsack(9, 16, is_integer=False), row, OPTIONS).least()
     late = MovingLimit(matrix, row, OPTIONS)
     found, complete = breakpoints(late, 4.0, 15.0, deadline=now() - 1)
-    # Both ends are there; what lies between was not looked for.
+    # Both ends are computed, the breakpoints between them are not.
     assert not complete and [each.limit for each in found] == [4.0, 15.0]
 
 
-def test_a_program_without_a_limit_is_told_at_the_limit_asked_for() -> None:
+def test_unbounded_lp_is_reported_at_the_given_limit() -> None:
     m = pyo.ConcreteModel()
     m.flow = pyo.Var(range(2), domain=pyo.NonNegativeReals)
     m.room = pyo.Constraint(expr=m.flow[0] <= 5)
@@ -126,9 +128,9 @@ def test_a_program_without_a_limit_is_told_at_the_limit_asked_for() -> None:
         MovingLimit(matrix_of(m), 0, OPTIONS).at(3.0)
 
 
-def test_a_search_tells_how_far_it_is(tmp_path: Path) -> None:
+def test_search_reports_its_progress(tmp_path: Path) -> None:
     reported: list[Progress] = []
-    # A market split: hard enough for a search, which is stopped.
+    # A market split is hard enough for a search that reaches its limit.
     sizes = [[(37 * (i + 3) * (j + 7) ** 2) % 101 for j in range(24)] for i in range(2)]
     m = pyo.ConcreteModel()
     m.take = pyo.Var(range(24), domain=pyo.Binary)
@@ -145,5 +147,5 @@ def test_a_search_tells_how_far_it_is(tmp_path: Path) -> None:
     assert found.x is not None and reported
     assert {each.stage for each in reported} == {"halving"}
     assert [each.seconds for each in reported] == sorted(each.seconds for each in reported)
-    # A bound below is never above what was found.
+    # The lower bound never exceeds the incumbent.
     assert all(each.bound <= each.incumbent + 1e-6 for each in reported)

@@ -1,4 +1,4 @@
-"""Inequalities by source: what a pipe earns is a knapsack, and the ascent ends at the price of a source alone."""
+"""Inequalities by source: earnings of pipes and sites, prices found by the ascent, and the bound after rounds."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def dense(cut: tuple[np.ndarray, np.ndarray], n: int) -> np.ndarray:
     return found
 
 
-def test_a_pipe_earns_what_its_sources_supply_and_no_more() -> None:
-    # 3 and 4 kt/y at 2 a tonne: 14, although the pipe could carry 20. With added capacity at 0.5 a tonne, 2 of the 7
+def test_pipe_earns_no_more_than_its_sources_supply() -> None:
+    # 3 and 4 kt/y at 2 per tonne: 14, although the pipe could carry 20. With added capacity at 0.5 per t, 2 of the 7
     # flow beyond the included 5: 14 − 1.
     charges = Charges(pipe=np.array([10.0]), slope=np.array([0.5]), site=np.array([1.0]), fee=np.zeros(1))
     prices = np.array([[2.0, 0.0], [2.0, 0.0]])
@@ -56,7 +56,7 @@ def test_a_pipe_earns_what_its_sources_supply_and_no_more() -> None:
     assert row * 13.0 == pytest.approx([-13.0, -0.5, 0.0, 6.0, 8.0])
 
 
-def test_a_site_earns_what_is_paid_above_its_fee() -> None:
+def test_site_earns_the_price_above_its_fee() -> None:
     charges = Charges(pipe=np.array([10.0]), slope=np.array([9.0]), site=np.array([1.0]), fee=np.array([0.5]))
     prices = np.array([[2.0, 2.0]])
     injecting = network([3.0], injected=columns((0, 4, 1.0)))
@@ -67,7 +67,7 @@ def test_a_site_earns_what_is_paid_above_its_fee() -> None:
 
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.tuples(st.floats(0.5, 9.0), st.floats(-3.0, 3.0)), min_size=1, max_size=5), st.floats(0.0, 2.0))
-def test_what_a_pipe_earns_is_the_optimum_of_a_linear_program(sources: list[tuple[float, float]], slope: float) -> None:
+def test_earnings_of_a_pipe_equal_the_optimum_of_an_lp(sources: list[tuple[float, float]], slope: float) -> None:
     supply, price = (np.array(each) for each in zip(*sources, strict=True))
     charges = Charges(pipe=np.array([1.0]), slope=np.array([slope]), site=np.array([1.0]), fee=np.zeros(1))
     prices = np.stack([np.maximum(price, 0.0), np.maximum(-price, 0.0)], axis=1)
@@ -85,10 +85,10 @@ def test_what_a_pipe_earns_is_the_optimum_of_a_linear_program(sources: list[tupl
 
 
 def test_the_ascent_charges_a_source_for_the_whole_pipe() -> None:
-    """A fifth of a pipe for a fifth of its capacity is paid for; a source of that size needs all of it."""
+    """The relaxation pays for a fifth of a pipe; a source of a fifth of its capacity needs the whole pipe."""
     charges = Charges(pipe=np.array([10.0]), slope=np.array([9.0]), site=np.array([5.0]), fee=np.zeros(1))
     alone = network([4.0], included=20.0)
-    # In use in full, with 0.2 of the pipe and 0.2 of the site.
+    # The source is fully in use, with 0.2 of the pipe and 0.2 of the site.
     x = np.array([0.2, 0.0, 0.2, 1.0])
     prices = Ascent(n_steps=2000).run(alone, charges, np.array([[0.75, 0.25]]), x)
     row = dense(inequality(alone, charges, prices), 4)
@@ -106,36 +106,36 @@ def test_without_charges_there_is_no_inequality() -> None:
 
 @settings(deadline=None, max_examples=30)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.integers(1, 6))
-def test_what_is_earned_does_not_depend_on_the_order_from_which_sources_are_sorted(seed: int, n: int, m: int) -> None:
-    # Prices with ties, several sizes a link, and links that a source gains nothing from.
-    chance = np.random.default_rng(seed)
+def test_earnings_do_not_depend_on_the_initial_order_of_the_sources(seed: int, n: int, m: int) -> None:
+    # Prices with ties, several sizes per link, and links without a gain for some source.
+    rng = np.random.default_rng(seed)
     links = replace(
-        network(chance.uniform(0.1, 9.0, n).tolist()),
-        start=chance.integers(0, 4, m), end=chance.integers(0, 4, m), link=np.repeat(np.arange(m), 2),
-        included=chance.uniform(0.0, 9.0, 2 * m), largest=chance.uniform(5.0, 40.0, 2 * m),
+        network(rng.uniform(0.1, 9.0, n).tolist()),
+        start=rng.integers(0, 4, m), end=rng.integers(0, 4, m), link=np.repeat(np.arange(m), 2),
+        included=rng.uniform(0.0, 9.0, 2 * m), largest=rng.uniform(5.0, 40.0, 2 * m),
     )  # fmt: skip
-    charges = Charges(np.ones(2 * m), chance.uniform(0.0, 2.0, 2 * m), np.ones(1), np.zeros(1))
-    prices = np.round(chance.uniform(0.0, 3.0, (n, 4)), 1)
-    near = np.array([chance.permutation(n) for _ in range(m)])
-    one, other = (_earned(links, charges, prices, each) for each in (None, near))
+    charges = Charges(np.ones(2 * m), rng.uniform(0.0, 2.0, 2 * m), np.ones(1), np.zeros(1))
+    prices = np.round(rng.uniform(0.0, 3.0, (n, 4)), 1)
+    order = np.array([rng.permutation(n) for _ in range(m)])
+    one, other = (_earned(links, charges, prices, each) for each in (None, order))
     np.testing.assert_allclose(one.pipe, other.pipe, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(one.capacity, other.capacity, rtol=1e-12)
-    # As a knapsack of each pipe by itself.
+    # Each pipe earns the value of its own knapsack.
     for k in range(2 * m):
         gains = sorted(zip(abs(one.difference[k // 2]), links.supply, strict=True), reverse=True)
-        left, beyond, worth = links.included[k], max(links.largest[k] - links.included[k], 0.0), 0.0
+        left, beyond, earnings = links.included[k], max(links.largest[k] - links.included[k], 0.0), 0.0
         for gain, supply in gains:
             within = min(supply, left)
             more = min(supply - within, beyond) if gain > charges.slope[k] else 0.0
             left, beyond = left - within, beyond - more
-            worth += gain * within + (gain - charges.slope[k]) * more
-        assert one.pipe[k] == pytest.approx(worth, rel=1e-12, abs=1e-12)
+            earnings += gain * within + (gain - charges.slope[k]) * more
+        assert one.pipe[k] == pytest.approx(earnings, rel=1e-12, abs=1e-12)
 
 
-@pytest.mark.parametrize("most", [True, False])
-def test_rounds_of_inequalities_raise_the_bound_to_whole_pipes_and_sites(most: bool) -> None:
+@pytest.mark.parametrize("maximise", [True, False])
+def test_rounds_of_inequalities_raise_the_bound_to_whole_pipes_and_sites(maximise: bool) -> None:
     # A source of 4 is worth 40; the pipe of 10 and the site of 5 carry 20. Columns: pipe, added, site, source, flow.
-    sign = 1.0 if most else -1.0
+    sign = 1.0 if maximise else -1.0
     rows = np.array(
         [
             [0.0, 0.0, 0.0, 4.0, -1.0],
@@ -150,7 +150,7 @@ def test_rounds_of_inequalities_raise_the_bound_to_whole_pipes_and_sites(most: b
         row_lower=[0.0, -np.inf, -np.inf],
         upper=[1.0, 0.0, 1.0, 1.0, np.inf],
         is_integer=[True, False, True, True, False],
-        maximise=most,
+        maximise=maximise,
     )
     highs = Highs.relaxed(matrix, SolverOptions(gap_share=0.0, threads=1))
     relaxation = highs.run(10, "relaxation")
@@ -159,10 +159,10 @@ def test_rounds_of_inequalities_raise_the_bound_to_whole_pipes_and_sites(most: b
     alone = network([4.0], included=20.0)
     assert PriceRounds().run(highs, None, alone, relaxation, 0.0, "late") == ([], relaxation)
     cuts, outcome = PriceRounds(n_rounds=4).run(highs, None, alone, relaxation, 20.0, "test")
-    # The bound is never below the plan with all of both, 40 − 15, and near it.
+    # The bound is not below the solution with pipe and site, 40 − 15, and close to it.
     assert 25.0 - 1e-6 <= sign * outcome.objective <= 25.0 + 0.02 * 15.0
-    plan = np.array([1.0, 0.0, 1.0, 1.0, 4.0])
+    solution = np.array([1.0, 0.0, 1.0, 1.0, 4.0])
     assert cuts
     for columns_of_cut, coefficients in cuts:
-        assert coefficients @ plan[columns_of_cut] <= 1e-9
+        assert coefficients @ solution[columns_of_cut] <= 1e-9
         assert np.abs(coefficients).max() == pytest.approx(1.0)

@@ -20,20 +20,20 @@ from ccs_model.solve.strategies import (
 )
 
 
-def chosen(**changes: Any) -> Strategy:
+def strategy_for(**changes: Any) -> Strategy:
     model: dict[str, Any] = {"n_arc_groups": 500, "n_rows": 10_000, "is_staged": False}
     given: dict[str, Any] = {"is_grown": False, "is_part": False, "relaxation_uses_arcs": True, "arcs_are_given": False}
     return choose_strategy(SIZES, **{**model, **given, **changes})
 
 
-def kinds(strategy: Strategy) -> list[str]:
+def stage_names(strategy: Strategy) -> list[str]:
     return [type(stage).__name__ for stage in strategy.stages if isinstance(stage, Heuristic)]
 
 
 def test_a_strategy_lists_its_stages_in_the_order_in_which_they_run() -> None:
-    assert kinds(chosen()) == ["SlopeScaling", "Construct", "Extend", "Extend", "Extend", "Lns"]
-    assert [stage.trace_index for stage in chosen().stages if isinstance(stage, Extend)] == [2, 1, 0]
-    for each in (chosen(), chosen(n_rows=100_000), chosen(is_staged=True)):
+    assert stage_names(strategy_for()) == ["SlopeScaling", "Construct", "Extend", "Extend", "Extend", "Lns"]
+    assert [stage.trace_index for stage in strategy_for().stages if isinstance(stage, Extend)] == [2, 1, 0]
+    for each in (strategy_for(), strategy_for(n_rows=100_000), strategy_for(is_staged=True)):
         assert each.stage(Restrict).min_share == 0.5 and each.stage(Prove).heuristics
 
 
@@ -52,20 +52,20 @@ def test_a_strategy_lists_its_stages_in_the_order_in_which_they_run() -> None:
         ({"is_staged": True, "n_rows": SIZES.many_rows + 1}, "several periods"),
     ],
 )
-def test_the_size_of_the_model_chooses_the_strategy(changes: dict[str, Any], name: str) -> None:
-    assert chosen(**changes).name == name
+def test_size_and_kind_of_the_model_choose_the_strategy(changes: dict[str, Any], name: str) -> None:
+    assert strategy_for(**changes).name == name
 
 
-def test_stages_that_do_not_pay_are_left_out() -> None:
-    assert "Extend" not in kinds(chosen(n_rows=SIZES.many_rows + 1))
-    assert chosen(arcs_are_given=True).stage(Lns).passes == ()
-    assert "Reoptimise" in kinds(chosen(is_staged=True, relaxation_uses_arcs=False))
+def test_strategy_omits_stages_that_do_not_pay() -> None:
+    assert "Extend" not in stage_names(strategy_for(n_rows=SIZES.many_rows + 1))
+    assert strategy_for(arcs_are_given=True).stage(Lns).passes == ()
+    assert "Reoptimise" in stage_names(strategy_for(is_staged=True, relaxation_uses_arcs=False))
     with pytest.raises(KeyError, match="no stage Reoptimise"):
-        chosen().stage(Reoptimise)
+        strategy_for().stage(Reoptimise)
 
 
-@pytest.mark.parametrize("strategy", [chosen(), chosen(is_staged=True)])
-def test_the_stages_of_a_strategy_end_one_after_the_other(strategy: Strategy) -> None:
+@pytest.mark.parametrize("strategy", [strategy_for(), strategy_for(is_staged=True)])
+def test_stages_of_a_strategy_end_in_order(strategy: Strategy) -> None:
     ends = [stage.until for stage in strategy.stages if isinstance(stage, SlopeScaling | Construct | Extend | Lns)]
     assert ends == sorted(ends) and ends[0] > 0 and ends[-1] <= 1
     assert all(turn.begin_until < turn.until for turn in strategy.stages if isinstance(turn, Alternate))

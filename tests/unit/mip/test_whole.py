@@ -1,4 +1,4 @@
-"""Whole programs through a core: against every subset tried, plain HiGHS, and published optima."""
+"""MILPs solved by restricted MILPs, against enumeration, plain HiGHS and a published optimum."""
 
 from __future__ import annotations
 
@@ -23,33 +23,33 @@ EXACT = SolverOptions(gap_share=0.0, threads=1)
 
 
 def knapsack(
-    value: list[float], weights: list[list[float]], room: list[float], *, most: bool = True
+    value: list[float], weights: list[list[float]], capacity: list[float], *, maximise: bool = True
 ) -> pyo.ConcreteModel:
-    """Most value that fits the rooms; or, turned round, least cost that fills them."""
+    """Maximise the value within the capacities, or minimise the cost of filling them."""
     m = pyo.ConcreteModel()
     m.take = pyo.Var(range(len(value)), domain=pyo.Binary)
     m.fits = pyo.ConstraintList()
-    for weight, limit in zip(weights, room, strict=True):
+    for weight, limit in zip(weights, capacity, strict=True):
         used = sum(w * m.take[i] for i, w in enumerate(weight) if w)
         if not isinstance(used, int):
-            m.fits.add(used <= limit if most else used >= limit)
+            m.fits.add(used <= limit if maximise else used >= limit)
     m.objective = pyo.Objective(
-        expr=sum(v * m.take[i] for i, v in enumerate(value)), sense=pyo.maximize if most else pyo.minimize
+        expr=sum(v * m.take[i] for i, v in enumerate(value)), sense=pyo.maximize if maximise else pyo.minimize
     )
     return m
 
 
-def solved(matrix: Matrix, **more: object) -> MipOutcome:
+def solve_exactly(matrix: Matrix, **more: object) -> MipOutcome:
     highs = Highs(matrix, EXACT)
     return solve_mip(highs, deadline=now() + 30, stage="test", **more)  # type: ignore[arg-type]
 
 
 @pytest.fixture(autouse=True)
-def small_core() -> object:
-    """A core of two columns, so that small programs go through every step of the large ones."""
-    kept, whole_module.RESTRICTED_COLUMNS = whole_module.RESTRICTED_COLUMNS, 2
+def small_restricted_milp() -> object:
+    """Restrict MILPs to two columns, so that small models take every step of large ones."""
+    saved, whole_module.RESTRICTED_COLUMNS = whole_module.RESTRICTED_COLUMNS, 2
     yield
-    whole_module.RESTRICTED_COLUMNS = kept
+    whole_module.RESTRICTED_COLUMNS = saved
 
 
 NUMBERS = st.integers(1, 40)
@@ -57,25 +57,25 @@ NUMBERS = st.integers(1, 40)
 
 @given(st.data(), st.integers(2, 8), st.integers(1, 3), st.booleans())
 @examples(40)
-def test_random_knapsacks_against_every_subset(data: st.DataObject, n: int, rows: int, most: bool) -> None:
+def test_optimum_of_random_knapsacks_equals_enumeration(data: st.DataObject, n: int, rows: int, maximise: bool) -> None:
     value = [float(v) for v in data.draw(st.lists(NUMBERS, min_size=n, max_size=n))]
     weights = [[float(w) for w in data.draw(st.lists(NUMBERS, min_size=n, max_size=n))] for _ in range(rows)]
-    room = [float(data.draw(st.integers(1, int(sum(weight))))) for weight in weights]
+    capacity = [float(data.draw(st.integers(1, int(sum(weight))))) for weight in weights]
     best = None
     for taken in itertools.product((0, 1), repeat=n):
         used = np.array(weights) @ taken
-        if (used <= room).all() if most else (used >= room).all():
+        if (used <= capacity).all() if maximise else (used >= capacity).all():
             total = float(np.dot(value, taken))
-            best = total if best is None else max(best, total) if most else min(best, total)
-    matrix = matrix_of(knapsack(value, weights, room, most=most))
-    found = solved(matrix)
+            best = total if best is None else max(best, total) if maximise else min(best, total)
+    matrix = matrix_of(knapsack(value, weights, capacity, maximise=maximise))
+    found = solve_exactly(matrix)
     assert best is not None
     assert found.outcome.status == "optimal"
     assert found.outcome.objective == pytest.approx(best)
     assert found.outcome.bound == pytest.approx(best)
     assert found.outcome.x is not None
     assert residuals(matrix, found.outcome.x).hold
-    sign = 1 if most else -1
+    sign = 1 if maximise else -1
     assert sign * found.relaxation.objective >= sign * best - 1e-6
     plain = Highs(matrix, EXACT).run(30, "plain")
     assert plain.objective == pytest.approx(found.outcome.objective)
@@ -83,16 +83,16 @@ def test_random_knapsacks_against_every_subset(data: st.DataObject, n: int, rows
 
 @given(st.data(), st.integers(3, 7))
 @examples(15)
-def test_a_bound_in_a_wide_gap_is_still_a_bound(data: st.DataObject, n: int) -> None:
+def test_bound_is_valid_with_a_wide_gap(data: st.DataObject, n: int) -> None:
     value = [float(v) for v in data.draw(st.lists(NUMBERS, min_size=n, max_size=n))]
     weight = [float(w) for w in data.draw(st.lists(NUMBERS, min_size=n, max_size=n))]
-    room = float(data.draw(st.integers(1, int(sum(weight)))))
+    capacity = float(data.draw(st.integers(1, int(sum(weight)))))
     best = max(
         float(np.dot(value, taken))
         for taken in itertools.product((0, 1), repeat=n)
-        if float(np.dot(weight, taken)) <= room
+        if float(np.dot(weight, taken)) <= capacity
     )
-    highs = Highs(matrix_of(knapsack(value, [weight], [room])), replace(EXACT, gap_share=0.2))
+    highs = Highs(matrix_of(knapsack(value, [weight], [capacity])), replace(EXACT, gap_share=0.2))
     found = solve_mip(highs, deadline=now() + 30, stage="test").outcome
     assert found.objective <= best + 1e-6 <= found.bound + 2e-6
     assert found.bound - found.objective <= 0.2 * found.objective + 1e-6
@@ -105,49 +105,49 @@ PETERSEN_WEIGHTS = [
     [5, 13, 8, 42, 6, 20], [5, 13, 8, 48, 6, 20], [0, 0, 0, 0, 8, 0], [3, 0, 4, 0, 8, 0], [3, 2, 4, 0, 8, 4],
     [3, 2, 4, 8, 8, 4],
 ]  # fmt: skip
-PETERSEN_ROOM = [80, 96, 20, 36, 44, 48, 10, 18, 22, 24]
+PETERSEN_CAPACITY = [80, 96, 20, 36, 44, 48, 10, 18, 22, 24]
 
 
-def test_petersens_first_problem() -> None:
-    found = solved(matrix_of(knapsack(PETERSEN_VALUE, PETERSEN_WEIGHTS, PETERSEN_ROOM))).outcome
+def test_published_optimum_of_petersens_first_problem_is_found() -> None:
+    found = solve_exactly(matrix_of(knapsack(PETERSEN_VALUE, PETERSEN_WEIGHTS, PETERSEN_CAPACITY))).outcome
     assert (found.status, found.objective) == ("optimal", pytest.approx(3800))
     assert found.bound == pytest.approx(3800)
 
 
-def test_where_the_core_holds_no_plan_all_columns_come_in() -> None:
-    # Exactly 7 out of 3, 3, 4, 4 … the relaxation takes the two best a tonne, which are both 3 and do not make 7.
+def test_infeasible_restricted_milp_is_extended_to_all_columns() -> None:
+    # Exactly 7 out of 3, 3, 4, 4, 4: the relaxation takes the best two per weight, both 3, which do not add up to 7.
     m = pyo.ConcreteModel()
     weight, value = [3, 3, 4, 4, 4], [9, 9, 1, 2, 3]
     m.take = pyo.Var(range(5), domain=pyo.Binary)
     m.exactly = pyo.Constraint(expr=sum(w * m.take[i] for i, w in enumerate(weight)) == 7)
     m.objective = pyo.Objective(expr=sum(v * m.take[i] for i, v in enumerate(value)), sense=pyo.maximize)
-    found = solved(matrix_of(m)).outcome
+    found = solve_exactly(matrix_of(m)).outcome
     assert (found.status, found.objective) == ("optimal", pytest.approx(9 + 3))
 
 
-def test_no_plan_is_infeasible_with_and_without_a_core() -> None:
+def test_infeasible_milp_has_the_status_infeasible() -> None:
     m = pyo.ConcreteModel()
     m.take = pyo.Var(range(4), domain=pyo.Binary)
     m.exactly = pyo.Constraint(expr=sum(2 * m.take[i] for i in range(4)) == 3)
     m.objective = pyo.Objective(expr=sum((i + 1) * m.take[i] for i in range(4)), sense=pyo.maximize)
-    found = solved(matrix_of(m)).outcome
+    found = solve_exactly(matrix_of(m)).outcome
     assert (found.status, found.x) == ("infeasible", None)
 
 
-def test_columns_that_may_not_move_stay_at_nothing() -> None:
+def test_columns_that_may_not_move_stay_at_0() -> None:
     # The best is item 0 (10); without it items 1 and 2 (6 + 5).
     matrix = matrix_of(knapsack([10, 6, 5, 1], [[3, 2, 2, 2]], [4]))
     at = [column.index for column in matrix.columns]
-    assert solved(matrix).outcome.objective == pytest.approx(11)
+    assert solve_exactly(matrix).outcome.objective == pytest.approx(11)
     allowed = np.array([i != 1 for i in at])
-    found = solved(matrix, may_move=allowed).outcome
+    found = solve_exactly(matrix, may_move=allowed).outcome
     assert found.objective == pytest.approx(10)
     assert found.x is not None
     assert found.x[at.index(1)] == 0
 
 
-def test_the_instance_is_left_as_it_was() -> None:
-    matrix = matrix_of(knapsack(PETERSEN_VALUE, PETERSEN_WEIGHTS, PETERSEN_ROOM))
+def test_solve_mip_leaves_the_instance_unchanged() -> None:
+    matrix = matrix_of(knapsack(PETERSEN_VALUE, PETERSEN_WEIGHTS, PETERSEN_CAPACITY))
     highs = Highs(matrix, EXACT)
     for _ in range(2):
         again = solve_mip(highs, deadline=now() + 30, stage="test")
@@ -155,16 +155,16 @@ def test_the_instance_is_left_as_it_was() -> None:
     assert highs.run(30, "plain").objective == pytest.approx(3800)
 
 
-def test_a_start_is_never_made_worse() -> None:
-    matrix = matrix_of(knapsack(PETERSEN_VALUE, PETERSEN_WEIGHTS, PETERSEN_ROOM))
+def test_start_is_improved_to_the_optimum() -> None:
+    matrix = matrix_of(knapsack(PETERSEN_VALUE, PETERSEN_WEIGHTS, PETERSEN_CAPACITY))
     # Items 2, 3 and 6 (600 + 1200 + 2000) make 3800; the start is items 2 and 3.
     at = [column.index for column in matrix.columns]
     start = np.array([1.0 if i in (1, 2) else 0.0 for i in at])
-    assert solved(matrix, start=start).outcome.objective == pytest.approx(3800)
+    assert solve_exactly(matrix, start=start).outcome.objective == pytest.approx(3800)
 
 
-def test_a_deadline_that_has_passed_never_loses_the_plan_in_hand() -> None:
-    matrix = matrix_of(knapsack(PETERSEN_VALUE, PETERSEN_WEIGHTS, PETERSEN_ROOM))
+def test_point_and_bound_past_the_deadline_are_valid() -> None:
+    matrix = matrix_of(knapsack(PETERSEN_VALUE, PETERSEN_WEIGHTS, PETERSEN_CAPACITY))
     highs = Highs(matrix, EXACT)
     found = solve_mip(highs, deadline=now() - 1, stage="test").outcome
     assert found.status in ("optimal", "limit")
@@ -173,7 +173,7 @@ def test_a_deadline_that_has_passed_never_loses_the_plan_in_hand() -> None:
         assert found.objective <= 3800 + 1e-6 <= found.bound + 2e-6
 
 
-def test_the_relaxation_rounded_down_is_a_start_where_it_holds() -> None:
+def test_rounded_down_relaxation_is_a_start_if_it_is_feasible() -> None:
     m = pyo.ConcreteModel()
     m.pieces, m.part = pyo.Var(domain=pyo.Integers, bounds=(0, 9)), pyo.Var(bounds=(0, 5))
     m.room = pyo.Constraint(expr=3 * m.pieces + m.part <= 8.5)
@@ -183,9 +183,9 @@ def test_the_relaxation_rounded_down_is_a_start_where_it_holds() -> None:
     x = np.array([{"pieces": 2.7, "part": 0.4}[name] for name in names])
     start = _rounded_down(matrix, x)
     assert start is not None
-    # Two whole pieces, and nothing of what is not counted in pieces.
+    # Two pieces; the continuous column is 0.
     assert dict(zip(names, start.tolist(), strict=True)) == {"pieces": 2.0, "part": 0.0}
-    # At least 7 need a part as well.
+    # At least 7 requires the continuous column too.
     assert _rounded_down(_with_least(matrix, 7.0), x) is None
 
 

@@ -1,4 +1,4 @@
-"""Coefficients of the program, claim by claim, by hand for one vent and one site."""
+"""Coefficients of the model for each constraint, by hand for one vent and one site."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def builds(size: str) -> list[tuple[str, str, int]]:
     return [("build", FULL.replace("full", size), year) for year in (2026, 2031)]
 
 
-def test_one_vent_has_six_builds_and_nine_amounts(matrix: Matrix) -> None:
-    # Three sizes × two starts; a unit of 2026 works in both periods, one of 2031 in the second: 3 sizes × 2 periods.
+def test_model_of_one_vent_has_the_expected_columns_and_rows(matrix: Matrix) -> None:
+    # Builds: three sizes × two starts. Curtailment: three sizes × two periods.
     assert len(matrix.columns) == 3 * 2 + 3 * 2
     assert matrix.is_integer.sum() == 6
     constraints = [name for name, _ in matrix.row_constraints]
@@ -72,20 +72,20 @@ def test_one_vent_has_six_builds_and_nine_amounts(matrix: Matrix) -> None:
     }
 
 
-def test_one_retrofit_per_stream(matrix: Matrix) -> None:
+def test_stream_has_at_most_one_retrofit_and_a_required_plant_at_least_one(matrix: Matrix) -> None:
     every = {name: 1.0 for size in ("full", "half", "quarter") for name in builds(size)}
     assert row(matrix, "one_retrofit_per_stream") == (every, -np.inf, 1.0)
     assert row(matrix, "required_plant_is_retrofitted") == (every, 1.0, np.inf)
 
 
-def test_building_within_yearly_rate(matrix: Matrix) -> None:
+def test_builds_of_a_period_stay_within_the_yearly_rate(matrix: Matrix) -> None:
     found, _, most = row(matrix, "builds_within_yearly_rate", 2026)
     assert found == {("build", FULL.replace("full", size), 2026): 1.0 for size in ("full", "half", "quarter")}
     assert most == 2 * 5  # two a year, five years
 
 
-def test_throttling_keeps_minimum_load(matrix: Matrix) -> None:
-    # throttled ≤ (1 − 0.4) × nameplate × share of the period in which it runs.
+def test_curtailment_keeps_minimum_load(matrix: Matrix) -> None:
+    # curtailed ≤ (1 − 0.4) × nameplate × share of the period in operation.
     first, _, most = row(matrix, "curtailment_keeps_minimum_load", (FULL, 2026))
     assert most == 0
     assert first == pytest.approx({("curtailed_ktpa", FULL, 2026): 1.0, ("build", FULL, 2026): -0.6 * NAMEPLATE * 0.8})
@@ -99,7 +99,7 @@ def test_throttling_keeps_minimum_load(matrix: Matrix) -> None:
     )
 
 
-def test_captured_is_what_is_built_less_what_is_throttled(problem: Problem) -> None:
+def test_captured_is_nameplate_in_operation_less_curtailment(problem: Problem) -> None:
     model = build_model(problem)
     for name in ("build", "curtailed_ktpa"):
         for each in getattr(model, name).values():
@@ -111,7 +111,7 @@ def test_captured_is_what_is_built_less_what_is_throttled(problem: Problem) -> N
     assert pyo.value(model.captured_ktpa[FULL, 2031]) == pytest.approx(NAMEPLATE - 100)
 
 
-def test_injection_within_wells(matrix: Matrix) -> None:
+def test_peak_injection_stays_within_wells(matrix: Matrix) -> None:
     found, _, most = row(matrix, "injection_within_wells", ("jinxian_sag", 2026))
     assert most == 117 * 400
     # A lead time of one year lowers the mean of the period, not its peak.
@@ -121,7 +121,7 @@ def test_injection_within_wells(matrix: Matrix) -> None:
     assert len(found) == 6
 
 
-def test_storage_holds_the_whole_life_of_a_retrofit(matrix: Matrix) -> None:
+def test_storage_reserves_capacity_for_the_whole_life_of_a_retrofit(matrix: Matrix) -> None:
     # Whenever it starts, it delivers 20 years of nameplate: 9 or 4 within the horizon, the rest after it.
     found, _, most = row(matrix, "stored_within_capacity")
     assert most == pytest.approx(1_300_000 * 0.5)
@@ -146,8 +146,8 @@ def test_spending_is_undiscounted_overnight_capex(matrix: Matrix, problem: Probl
     assert early == {name: value for name, value in found.items() if name[2] == 2026}
 
 
-def test_the_aim_counts_tonnes_avoided_over_the_horizon(matrix: Matrix, problem: Problem) -> None:
-    # Nine years of work, 110 kWh/t and the boosters' 0.02 kWh per t and km at 0.6516 kg/kWh.
+def test_objective_counts_tonnes_avoided_over_the_horizon(matrix: Matrix, problem: Problem) -> None:
+    # Nine years of operation, 110 kWh/t and the boosters' 0.02 kWh per t and km at 0.6516 kg/kWh.
     route = problem.routes.set_index("route").loc[FULL]
     avoided = 1 - (110 + 0.02 * route["length_km"]) * 0.6516 / 1_000
     names = [(column.variable, *column.index) for column in matrix.columns]
@@ -158,8 +158,8 @@ def test_the_aim_counts_tonnes_avoided_over_the_horizon(matrix: Matrix, problem:
     assert objective["curtailed_ktpa", FULL, 2031] == pytest.approx(-5 * avoided)
 
 
-def anywhere(problem: Problem, matrix: Matrix) -> tuple[np.ndarray, Point]:
-    """Some point of the program, as a vector and as what is decided there."""
+def random_point(problem: Problem, matrix: Matrix) -> tuple[np.ndarray, Point]:
+    """A random point of the model, as a vector and as a Point."""
     x = np.random.default_rng(3).random(len(matrix.columns)) * 10
     return x, point_of(problem, matrix, x)
 
@@ -169,24 +169,24 @@ PRICED = {"objective": "min_cost", "targets.abatement_share": {2031: 0.05}, "tar
 
 
 @pytest.mark.parametrize("changes", [{}, NETWORK, NETWORK | PRICED | {"policy.paid_per_avoided_t": 90}])
-def test_terms_say_the_same_as_the_matrix_at_any_point(
+def test_terms_equal_the_objectives_of_the_matrix_at_a_random_point(
     problem_of: Callable[..., Problem], one_vent: Changes, changes: Changes
 ) -> None:
     problem = problem_of(changes or one_vent)
     matrix = matrix_of(build_model(problem))
-    x, point = anywhere(problem, matrix)
+    x, point = random_point(problem, matrix)
     objectives = (cost_terms, abatement_terms) if "objective" in changes else (abatement_terms, cost_terms)
     for k, terms in enumerate(objectives):
         found = breakdown(terms(problem), point.values, point.shortfall_kt)
         assert sum(found.values()) == pytest.approx(float(matrix.costs[k] @ x), rel=1e-12)
-    # Every variable of a shared network has its part in what is paid.
-    paid = {name for term in cost_terms(problem).values() for name, each in term.on.items() if np.any(each)}
-    unpaid = {"curtailed_ktpa", "forward_ktpa", "reverse_ktpa", "paid_for_oil_ktpa"}
+    # Every other variable of a shared network has a cost.
+    with_cost = {name for term in cost_terms(problem).values() for name, each in term.on.items() if np.any(each)}
+    without_cost = {"curtailed_ktpa", "forward_ktpa", "reverse_ktpa", "paid_for_oil_ktpa"}
     above_mean = {name for name in problem.axes if name.startswith("above_mean_")} | {"total_curtailed_ktpa"}
-    assert paid - {"captured_ktpa"} == set(problem.axes) - unpaid - above_mean
+    assert with_cost - {"captured_ktpa"} == set(problem.axes) - without_cost - above_mean
 
 
-def test_fractional_relaxes_every_decision(problem_of: Callable[..., Problem], one_vent: Changes) -> None:
+def test_continuous_decisions_leave_no_integer_column(problem_of: Callable[..., Problem], one_vent: Changes) -> None:
     matrix = matrix_of(build_model(problem_of(one_vent, {"capture.decisions": "continuous"})))
     assert not matrix.is_integer.any()
     is_build = np.array([column.variable == "build" for column in matrix.columns])
@@ -201,7 +201,7 @@ def test_constraints_and_variables_of_the_model_are_declared(problem: Problem) -
     assert set(problem.axes) <= set(VARIABLES)
 
 
-def test_declared_constraints_are_functions_of_a_theme() -> None:
+def test_declared_names_are_defined_in_a_theme_and_in_the_formulation() -> None:
     themes = "".join(path.read_text(encoding="utf-8") for path in Path(ccs_model.model.__path__[0]).glob("*.py"))
     assert [name for name in CONSTRAINTS if f"def {name}(m:" not in themes] == []
     assert [

@@ -1,4 +1,4 @@
-"""A model that was changed in Python: fixed variables count, changed bounds are named, the problem's rows stay."""
+"""Models changed in Python: fixed variables and changed bounds apply and are reported; changed rows are errors."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ from ccs_model.model.standard_form import changed_bounds
 from ccs_model.problem import Problem
 from ccs_model.solve.driver import solve
 
-Posed = Callable[..., Problem]
+ProblemOf = Callable[..., Problem]
 Changes = dict[str, object]
 NETWORK = {"transport.shared_trunklines": True, "storage.sites": ["Qinshui", "Ordos"]}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("changes", [{}, NETWORK])
-def test_a_retrofit_of_the_plan_may_be_fixed(problem_of: Posed, one_vent: Changes, changes: Changes) -> None:
+def test_fixing_a_retrofit_of_the_plan_keeps_the_plan_and_is_reported(
+    problem_of: ProblemOf, one_vent: Changes, changes: Changes
+) -> None:
     problem = problem_of(one_vent, changes)
     free = solve(problem)
     (route, year), *_ = zip(free.retrofits["route"], free.retrofits["year"], strict=True)
@@ -38,7 +40,7 @@ def test_a_retrofit_of_the_plan_may_be_fixed(problem_of: Posed, one_vent: Change
 
 
 @pytest.mark.slow
-def test_a_changed_bound_is_named(problem_of: Posed, one_vent: Changes) -> None:
+def test_changed_bound_is_reported(problem_of: ProblemOf, one_vent: Changes) -> None:
     problem = problem_of(one_vent, NETWORK, {"solver.effort": "quick", "solver.mip_gap": 0.2})
     model = build_model(problem)
     model.injected_ktpa.setub(100.0)
@@ -48,12 +50,12 @@ def test_a_changed_bound_is_named(problem_of: Posed, one_vent: Changes) -> None:
     assert any("bounds of injected_ktpa" in each for each in plan.warnings)
 
 
-def test_an_unchanged_model_has_no_changes(problem_of: Posed, one_vent: Changes) -> None:
+def test_an_unchanged_model_has_no_changes(problem_of: ProblemOf, one_vent: Changes) -> None:
     problem = problem_of(one_vent, NETWORK)
     assert solve(problem, build_model(problem)).added_components == ()
 
 
-def test_a_deactivated_constraint_and_another_objective_are_errors(problem_of: Posed, one_vent: Changes) -> None:
+def test_a_deactivated_constraint_and_another_objective_are_errors(problem_of: ProblemOf, one_vent: Changes) -> None:
     problem = problem_of(one_vent)
     model = build_model(problem)
     model.spending_within_budget.deactivate()
@@ -66,7 +68,7 @@ def test_a_deactivated_constraint_and_another_objective_are_errors(problem_of: P
         solve(problem, model)
 
 
-def test_a_changed_sense_kind_or_row_is_named(problem_of: Posed, one_vent: Changes) -> None:
+def test_changed_sense_row_domain_or_fixing_is_reported(problem_of: ProblemOf, one_vent: Changes) -> None:
     problem = problem_of(one_vent)
     model = build_model(problem)
     model.objective.sense = pyo.minimize
@@ -86,7 +88,7 @@ def test_a_changed_sense_kind_or_row_is_named(problem_of: Posed, one_vent: Chang
         solve(problem, model)
 
 
-def test_a_row_with_exchanged_coefficients_is_named(problem_of: Posed, one_vent: Changes) -> None:
+def test_row_with_exchanged_coefficients_is_an_error(problem_of: ProblemOf, one_vent: Changes) -> None:
     problem = problem_of(one_vent)
     model = build_model(problem)
     row = next(each for each in model.component_data_objects(pyo.Constraint) if len(set(each.body.linear_coefs)) > 1)
@@ -100,11 +102,11 @@ def test_a_row_with_exchanged_coefficients_is_named(problem_of: Posed, one_vent:
         solve(problem, model)
 
 
-def test_a_copy_of_a_model_has_no_changes(problem_of: Posed, one_vent: Changes) -> None:
+def test_a_copy_of_a_model_has_no_changes(problem_of: ProblemOf, one_vent: Changes) -> None:
     assert changed_bounds(build_model(problem_of(one_vent, NETWORK)).clone()) == ()
 
 
-def test_an_infeasible_changed_model_has_no_advice_of_another_model(problem_of: Posed) -> None:
+def test_infeasible_changed_model_gets_no_suggestion_for_the_original_model(problem_of: ProblemOf) -> None:
     problem = problem_of(NETWORK, {"budget.total_mn": 100})
     model = build_model(problem)
     largest = problem.routes.loc[problem.routes["capex_mn"].idxmax(), "route"]

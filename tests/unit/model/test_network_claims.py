@@ -1,4 +1,4 @@
-"""Claims of a shared network by hand: their rows, and what those hold that only linear programs and late years show."""
+"""Constraints of a shared network by hand, with post-horizon obligations and continuous decisions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
 
-HandPosed = Callable[..., Problem]
+HandProblem = Callable[..., Problem]
 HandSolved = Callable[..., Plan]
 STAGED = {"years": [2026, 2031], "capital_recovery_share": None, "objective": "max_abatement"}
 PLANTS = {"A": {"co2_ktpa": 500, "capture_capex_mn": 50}, "B": {"co2_ktpa": 1_500, "capture_capex_mn": 150}}
@@ -42,9 +42,9 @@ def row(matrix: Matrix, constraint: str, index: object) -> tuple[dict[tuple[obje
     return found, float(matrix.row_lower[at]), float(matrix.row_upper[at])
 
 
-@pytest.mark.parametrize(("link", "there_ktpa"), [("A-B", 400), ("A-S", 0)])
-def test_after_the_horizon_a_link_carries_what_was_laid_and_what_is_there(
-    hand_problem: HandPosed, large: pd.DataFrame, link: str, there_ktpa: float
+@pytest.mark.parametrize(("link", "existing_ktpa"), [("A-B", 400), ("A-S", 0)])
+def test_post_horizon_flow_stays_within_built_and_existing_pipes(
+    hand_problem: HandProblem, large: pd.DataFrame, link: str, existing_ktpa: float
 ) -> None:
     problem = hand_problem(
         STAGED | {"budget.total_mn": 1_000},
@@ -54,22 +54,25 @@ def test_after_the_horizon_a_link_carries_what_was_laid_and_what_is_there(
         transport__pipes=large,
     )
     matrix = matrix_of(build_model(replace(problem, delivered_share=PHI)))
-    # A retrofit of 2031 works for 20 years, the last 15 of them after the horizon.
-    most: dict[tuple[object, ...], float] = {("obligation_forward_kt", link): 1.0, ("obligation_reverse_kt", link): 1.0}
+    # A retrofit of 2031 operates for 20 years, the last 15 of them after the horizon.
+    expected: dict[tuple[object, ...], float] = {
+        ("obligation_forward_kt", link): 1.0,
+        ("obligation_reverse_kt", link): 1.0,
+    }
     for year in (2026, 2031):
-        most["pipe", f"{link} | large", year] = -15 * PHI * 120 * TPH
-        most["added_capacity_ktpa", f"{link} | large", year] = -15 * PHI
+        expected["pipe", f"{link} | large", year] = -15 * PHI * 120 * TPH
+        expected["added_capacity_ktpa", f"{link} | large", year] = -15 * PHI
     found, least, upper = row(matrix, "obligation_within_pipes", link)
-    assert found == pytest.approx(most)
-    assert (least, upper) == (-np.inf, pytest.approx(15 * PHI * there_ktpa))
+    assert found == pytest.approx(expected)
+    assert (least, upper) == (-np.inf, pytest.approx(15 * PHI * existing_ktpa))
 
 
 @pytest.mark.parametrize(("spare_mn", "avoided_kt"), [(0.5, 5_000), (-0.5, 0)])
-def test_after_the_horizon_nothing_goes_where_no_pipe_was_laid(
+def test_post_horizon_flow_needs_a_built_pipe(
     hand_solved: HandSolved, large: pd.DataFrame, spare_mn: float, avoided_kt: float
 ) -> None:
-    # S has room for ten years of twenty. T, which costs nothing, lies behind a second pipe, at the door of U, which is
-    # far too dear. Neither pipe is ever full, so that it has nothing to add to what its price includes.
+    # S has capacity for ten years of twenty. T costs nothing but lies behind a second pipe, next to U, which is far too
+    # expensive. Neither pipe is full, so none has capacity beyond the included one.
     plan = hand_solved(
         STAGED | {"budget.total_mn": 50 + 2 * PIPE + spare_mn},
         plants={"A": PLANTS["A"]},
@@ -80,8 +83,8 @@ def test_after_the_horizon_nothing_goes_where_no_pipe_was_laid(
     assert plan.objective.value == pytest.approx(avoided_kt)
 
 
-def test_after_the_horizon_trucks_carry_only_what_is_captured_where_they_load(
-    hand_problem: HandPosed, large: pd.DataFrame
+def test_post_horizon_trucks_carry_only_co2_captured_at_their_origin(
+    hand_problem: HandProblem, large: pd.DataFrame
 ) -> None:
     problem = hand_problem(
         STAGED | {"budget.total_mn": 1_000, "transport.trucks": True},
@@ -103,11 +106,11 @@ def test_after_the_horizon_trucks_carry_only_what_is_captured_where_they_load(
 
 
 @pytest.mark.parametrize(("rate_ktpa", "is_short"), [(400, True), (500, False)])
-def test_wells_that_take_less_than_is_delivered_after_the_horizon_are_reported(
+def test_wells_that_cannot_take_post_horizon_deliveries_are_reported(
     hand_solved: HandSolved, large: pd.DataFrame, rate_ktpa: float, is_short: bool
 ) -> None:
-    # S is full after the ten years of the horizon. A runs on for ten years with 500 kt/y; a well of T takes 400. On
-    # average over 15 years, as long as a retrofit of 2031 would work, 333 kt/y are enough.
+    # S is full after the ten years of the horizon. A operates for ten more years at 500 kt/y; a well of T takes
+    # 400. On average over 15 years, the remaining life of a retrofit of 2031, 333 kt/y are enough.
     plan = hand_solved(
         STAGED | {"budget.total_mn": 1_000},
         plants={"A": PLANTS["A"]},
@@ -119,18 +122,20 @@ def test_wells_that_take_less_than_is_delivered_after_the_horizon_are_reported(
         transport__pipes=large,
     )
     assert plan.objective.value == pytest.approx(5_000)
-    what = "in the first 10 years after the horizon the retrofits deliver 5,000 kt and the wells of sites that are not"
-    assert any(f"{what} full take 4,000 kt" in warning for warning in plan.warnings) == is_short
+    text = "in the first 10 years after the horizon the retrofits deliver 5,000 kt and the wells of sites that are not"
+    assert any(f"{text} full take 4,000 kt" in warning for warning in plan.warnings) == is_short
     assert is_short or not any("after the horizon" in warning for warning in plan.warnings)
 
 
-def test_a_larger_trend_is_laid_for_what_makes_it_the_cheaper_one(hand_problem: HandPosed, inputs: Inputs) -> None:
+def test_larger_pipe_trend_carries_at_least_the_flow_from_which_it_is_cheaper(
+    hand_problem: HandProblem, inputs: Inputs
+) -> None:
     # 0.4 + q / 1,000 and 0.8 + q / 2,000 million a km cross at 800 kt/y.
-    like = {"life_yr": 50, "currency": "EUR", "price_year": 2015, "reference": "OWN", "quality": "reported"}
+    common = {"life_yr": 50, "currency": "EUR", "price_year": 2015, "reference": "OWN", "quality": "reported"}
     trends = pd.DataFrame(
         [
-            {"pipe": "1", "fixed_mn_per_km": 0.4, "slope_mn_per_km_per_ktpa": 1e-3, "largest_ktpa": 1_000} | like,
-            {"pipe": "2", "fixed_mn_per_km": 0.8, "slope_mn_per_km_per_ktpa": 5e-4} | like,
+            {"pipe": "1", "fixed_mn_per_km": 0.4, "slope_mn_per_km_per_ktpa": 1e-3, "largest_ktpa": 1_000} | common,
+            {"pipe": "2", "fixed_mn_per_km": 0.8, "slope_mn_per_km_per_ktpa": 5e-4} | common,
         ],
         columns=inputs["transport/trends"].columns,
     )
@@ -144,8 +149,8 @@ def test_a_larger_trend_is_laid_for_what_makes_it_the_cheaper_one(hand_problem: 
     assert len(matrix.rows_of("a_larger_trend_carries_more")) == 1
 
 
-# A takes 300 kt/y to a site for 1,000, or a thousand to one for 300. Any link might carry the thousand, so that three
-# tenths of a pipe have room for the 300; B and T are far too dear.
+# A sends 300 kt/y to a site for 1,000, or 1,000 kt/y to a site for 300. Any link may carry 1,000, so three tenths of a
+# pipe have enough capacity for 300. B and T are far too expensive.
 SMALL_SOURCE: dict[str, Any] = {
     "plants": {"A": {"co2_ktpa": 300}, "B": {"co2_ktpa": 700, "capture_cost_per_t": 1_000}},
     "sites": {"S": {"well_injectivity_ktpa": 100, "n_wells_max": 10}},
@@ -162,10 +167,10 @@ SMALL_SITE: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("tables", [SMALL_SOURCE, SMALL_SITE], ids=["source", "site"])
-def test_in_fractions_a_pipe_is_laid_as_far_as_its_source_is_fitted_and_its_site_opened(
+def test_continuous_pipe_is_built_to_the_share_of_its_source_or_site(
     hand_solved: HandSolved, large: pd.DataFrame, tables: dict[str, Any]
 ) -> None:
-    # Half a retrofit of 300 or half a site for 300: half a pipe and its running.
+    # Half a retrofit of 300 or half a site for 300: half a pipe and its operation.
     half_mn = 0.1 * PIPE / 2 + 20e-6 * 100 * 150 / TPH
     requested = {"objective": "max_abatement", "budget.total_mn": half_mn, "capture.decisions": "continuous"}
     plan = hand_solved(requested, **tables, transport__pipes=large)
@@ -173,20 +178,18 @@ def test_in_fractions_a_pipe_is_laid_as_far_as_its_source_is_fitted_and_its_site
     assert plan.flows[["link", "built_mn"]].values.tolist() == [["A-S", pytest.approx(PIPE / 2, rel=1e-6)]]
 
 
-def test_over_several_periods_one_variable_stands_for_all_sites_that_are_open(
-    hand_problem: HandPosed, large: pd.DataFrame
-) -> None:
+def test_one_variable_per_period_represents_all_open_sites(hand_problem: HandProblem, large: pd.DataFrame) -> None:
     requested = {**STAGED, "budget.total_mn": 1_000}
-    rows = matrix_of(build_model(hand_problem(requested, **SMALL_SITE, transport__pipes=large)))
-    columns = {name: len(rows.columns_of(name)) for name in ("opened", "site_is_open")}
+    matrix = matrix_of(build_model(hand_problem(requested, **SMALL_SITE, transport__pipes=large)))
+    columns = {name: len(matrix.columns_of(name)) for name in ("opened", "site_is_open")}
     assert columns == {"opened": 4, "site_is_open": 2}
-    # A source has the options of its stream and that variable, however many sites there are.
-    of_sources = rows.rows_of("a_used_source_has_an_open_site")
-    names = [{rows.columns[j].variable for j in rows.entries(int(i))[0]} for i in of_sources]
+    # The row of a source has the builds of its stream and that variable, whatever the number of sites.
+    of_sources = matrix.rows_of("a_used_source_has_an_open_site")
+    names = [{matrix.columns[j].variable for j in matrix.entries(int(i))[0]} for i in of_sources]
     assert len(names) == 2 and all(each == {"build", "site_is_open"} for each in names)
     # In 2031 a site that was opened in 2026 is open as well.
-    last = rows.rows_of("an_open_site_was_opened")[-1]
-    column, amount = rows.entries(int(last))
-    opened = sorted(rows.columns[j].index for j in column if rows.columns[j].variable == "opened")
+    last = matrix.rows_of("an_open_site_was_opened")[-1]
+    column, amount = matrix.entries(int(last))
+    opened = sorted(matrix.columns[j].index for j in column if matrix.columns[j].variable == "opened")
     assert opened == [("S", 2026), ("S", 2031), ("T", 2026), ("T", 2031)]
     assert sorted(amount.tolist()) == [-1.0] * 4 + [1.0]

@@ -1,4 +1,4 @@
-"""Pipes and wells carry the peak flow of a period: all retrofits of the period in service, whatever the mean is."""
+"""Pipes and wells are sized on the peak flow of a period, with all its retrofits in operation, not on the mean."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NAMEPLATE = 534 * (0.7 * 3.1 - 0.52 * 1.296) * 0.99
 SHARED = {"transport.shared_trunklines": True, "storage.sites": ["Qinshui"]}
 
 
-def of_first_period(table: pd.DataFrame) -> pd.Series:
+def first_period_row(table: pd.DataFrame) -> pd.Series:
     rows = table[table["year"] == 2026]
     assert len(rows) == 1
     return rows.iloc[0]
@@ -23,12 +23,12 @@ def of_first_period(table: pd.DataFrame) -> pd.Series:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("network", [{}, SHARED])
-def test_a_lead_time_lowers_the_mean_and_no_capacity(
+def test_lead_time_lowers_the_mean_flow_but_no_capacity(
     solved: Callable[..., Plan], one_vent: Changes, network: Changes
 ) -> None:
     plan = solved(one_vent, network, {"budget.cumulative_mn": {}, "budget.total_mn": 10_000})
-    storage, pipe = of_first_period(plan.storage), of_first_period(plan.flows)
-    # Decided in 2026, it works from 2027 on: in four of five years.
+    storage, pipe = first_period_row(plan.storage), first_period_row(plan.flows)
+    # Decided in 2026, the retrofit operates from 2027 on: in four of five years.
     for found in (storage["injected_ktpa"], pipe["flow_ktpa"]):
         assert found == pytest.approx(0.8 * NAMEPLATE, rel=1e-6)
     for found in (storage["peak_injected_ktpa"], pipe["peak_flow_ktpa"]):
@@ -41,7 +41,9 @@ def test_a_lead_time_lowers_the_mean_and_no_capacity(
     assert checks["peak flow beyond the pipelines"]
 
 
-def test_those_that_stop_and_those_that_start_use_capacity_at_the_same_time(hand_solved: Callable[..., Plan]) -> None:
+def test_retrofits_that_stop_or_start_in_a_period_use_capacity_at_the_same_time(
+    hand_solved: Callable[..., Plan],
+) -> None:
     plan = hand_solved(
         {
             "years": [2026, 2031],
@@ -59,7 +61,7 @@ def test_those_that_stop_and_those_that_start_use_capacity_at_the_same_time(hand
     )
     assert plan.retrofits.set_index("plant")["year"].to_dict() == {"A": 2026, "B": 2031}
     storage = plan.storage.set_index("year")
-    # A works in the first three years of the second period: a mean of 300 beside the 1,500 of B, a peak of 500.
+    # A operates in the first three years of the second period: a mean of 300 beside the 1,500 of B, a peak of 500.
     assert storage["injected_ktpa"].to_dict() == pytest.approx({2026: 500, 2031: 1_800})
     assert storage["peak_injected_ktpa"].to_dict() == pytest.approx({2026: 500, 2031: 2_000})
     # 2,000 kt/y need five wells of 450; the mean would fit into four.
@@ -71,8 +73,8 @@ def test_those_that_stop_and_those_that_start_use_capacity_at_the_same_time(hand
     assert storage.at[2031, "stored_kt"] == pytest.approx(5 * 500 + 5 * 1_800)
 
 
-def test_a_site_takes_its_part_of_the_peak(hand_solved: Callable[..., Plan]) -> None:
-    """T has cheap wells and little room: it cannot take the peak of CO₂ whose mean goes elsewhere."""
+def test_site_takes_its_share_of_the_peak_flow(hand_solved: Callable[..., Plan]) -> None:
+    """T has cheap wells and little capacity: it cannot take the peak of CO₂ whose mean goes to another site."""
     units = {"co2_ktpa": 1_000, "life_yr": 8}
     plan = hand_solved(
         {
@@ -93,7 +95,7 @@ def test_a_site_takes_its_part_of_the_peak(hand_solved: Callable[..., Plan]) -> 
     )  # fmt: skip
     assert plan.retrofits.set_index("plant")["year"].to_dict() == {"A": 2026, "B": 2031}
     of_t = plan.storage.set_index(["site", "year"]).loc[("T", 2031)]
-    # In 2031 A works in three of five years: two thirds of its mean before curtailment come on top of it.
+    # In 2031 A operates in three of five years: two thirds of its mean before curtailment come on top of it.
     curtailed = 0.6 * 1_000 + 1_000 - plan.by_year.set_index("year").at[2031, "captured_ktpa"]
-    most = of_t["injected_ktpa"] + 2 / 3 * (of_t["injected_ktpa"] + curtailed)
-    assert of_t["peak_injected_ktpa"] <= most * (1 + 1e-6)
+    limit = of_t["injected_ktpa"] + 2 / 3 * (of_t["injected_ktpa"] + curtailed)
+    assert of_t["peak_injected_ktpa"] <= limit * (1 + 1e-6)

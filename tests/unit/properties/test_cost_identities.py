@@ -16,7 +16,7 @@ TPH = 8.76  # kt/y
 SHARED: Changes = {"transport.shared_trunklines": True, "storage.sites": ["Qinshui", "Ordos"]}
 
 
-def columns_agree(plan: Plan) -> None:
+def assert_columns_agree(plan: Plan) -> None:
     """Recompute each cost per tonne and each total from the printed columns."""
     table, totals = plan.retrofits, plan.totals
     assert table["cost_mn_pa"].tolist() == pytest.approx(table[list(PARTS)].sum(axis=1).tolist(), rel=1e-12)
@@ -34,7 +34,7 @@ def columns_agree(plan: Plan) -> None:
     assert totals["avoided_ktpa"] == pytest.approx(table["avoided_ktpa"].sum(), rel=1e-9)
 
 
-def test_a_plant_at_part_load_pays_its_capital_with_fewer_tonnes(hand_solved: Solved) -> None:
+def test_plant_at_part_load_spreads_its_capital_over_fewer_tonnes(hand_solved: Solved) -> None:
     plan = hand_solved(
         {"targets.captured_ktpa": 1_200},
         plants={"A": {"co2_ktpa": 2_000, "capture_capex_mn": 100, "fixed_om_mn_pa": 3, "capture_cost_per_t": 10}},
@@ -52,11 +52,11 @@ def test_a_plant_at_part_load_pays_its_capital_with_fewer_tonnes(hand_solved: So
     assert plan.totals["cost_mn_pa"] == pytest.approx(plan.objective.value, rel=1e-9)
     assert row["avoidance_cost_per_t"] == pytest.approx((capture + pipe + storage) / 1.2, rel=1e-9)
     assert row["avoidance_cost_at_full_load_per_t"] < row["avoidance_cost_per_t"]
-    columns_agree(plan)
+    assert_columns_agree(plan)
 
 
 @pytest.mark.slow
-def test_a_plant_that_closes_pays_for_the_years_in_which_it_runs(hand_solved: Solved) -> None:
+def test_closing_plant_pays_only_for_its_years_of_operation(hand_solved: Solved) -> None:
     plan = hand_solved(
         {"years": [2026, 2031], "capital_recovery_share": None, "objective": "max_abatement", "budget.total_mn": 500},
         plants={"A": {"co2_ktpa": 1_000, "capture_capex_mn": 100, "capture_cost_per_t": 10, "closing_year": 2033}},
@@ -70,12 +70,12 @@ def test_a_plant_that_closes_pays_for_the_years_in_which_it_runs(hand_solved: So
     recovery = 0.08 * 1.08**20 / (1.08**20 - 1)
     assert row["capture_capital_mn_pa"] == pytest.approx(0.4 * 100 * recovery, rel=1e-9)
     assert row["capture_cost_per_t"] == pytest.approx(100 * recovery + 10, rel=1e-9)
-    columns_agree(plan)
+    assert_columns_agree(plan)
 
 
 @pytest.mark.parametrize("changes", [{}, pytest.param(SHARED, marks=pytest.mark.slow)], ids=["own", "shared"])
 def test_every_printed_cost_per_tonne_follows_from_its_columns(solved: Solved, changes: Changes) -> None:
     plan = solved(changes)
-    columns_agree(plan)
+    assert_columns_agree(plan)
     listed = macc_table(plan.problem, plan.retrofits)
     assert (listed["avoidance_cost_at_full_load_per_t"] >= listed["capture_cost_at_full_load_per_t"]).all()

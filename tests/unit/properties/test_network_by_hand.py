@@ -1,4 +1,4 @@
-"""Shared networks small enough to be reckoned by hand: in EUR of 2015, the money of the pipe classes."""
+"""Shared networks small enough for hand calculation, in EUR of 2015, the currency of the pipe classes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TPH = 8.76  # kt/y
 LARGE = 2.3e-3
 
 
-def test_a_static_year_of_one_source_one_pipe_and_one_site(hand_solved: Solved) -> None:
+def test_static_costs_of_one_source_pipe_and_site_match_the_hand_calculation(hand_solved: Solved) -> None:
     plan = hand_solved(
         {"targets.captured_ktpa": 2_000},
         plants={
@@ -56,7 +56,7 @@ def test_a_static_year_of_one_source_one_pipe_and_one_site(hand_solved: Solved) 
     assert plan.objective.value == pytest.approx(sum(by_hand.values()), rel=1e-9)
     assert plan.objective.unit == "million a year"
     assert plan.storage["n_wells"].tolist() == [n_wells]
-    # The trunk is the large class, beyond the 120 t/h that its least price includes.
+    # The trunk is of the large class, beyond the 120 t/h that its lowest cost includes.
     assert plan.flows[["pipe", "capacity_ktpa", "flow_ktpa"]].values.tolist() == [["large", 2_000, 2_000]]
 
 
@@ -72,7 +72,7 @@ def test_without_a_recovery_share_capital_is_recovered_over_each_life(hand_solve
         return 0.08 * 1.08**years / (1.08**years - 1)
 
     assert plan.cost_terms["capture_capex_mn"] == pytest.approx(100 * recovery(15), rel=1e-9)
-    # 57 t/h: 8 a t/h would be dearer than 120 t/h at 2.3.
+    # 57 t/h: at 8 per t/h the pipe would be more expensive than 120 t/h at 2.3.
     assert plan.cost_terms["pipe_capex_mn"] == pytest.approx(LARGE * 120 * 10 * 2 * recovery(50), rel=1e-9)
     assert plan.cost_terms["site_capex_mn"] == pytest.approx(40 * recovery(30), rel=1e-9)
 
@@ -94,13 +94,13 @@ def test_two_plants_share_one_large_pipe(hand_solved: Solved) -> None:
     assert plan.shares is not None
     shares = plan.shares[plan.shares["kind"] == "link"].set_index(["facility", "plant"])
     by_shapley = shares["by_shapley_mn"].to_dict()
-    # The trunk costs the same for one as for both, so they halve it; the branch is B's alone.
+    # The trunk costs the same for one as for both, so each pays half; only B pays for the branch.
     halves = {("A-S", "A"): pipe * 50, ("A-S", "B"): pipe * 50, ("A-B", "B"): pipe * 10}
     assert by_shapley == pytest.approx(halves, rel=1e-9)
-    # Apart they pay nearly twice as much.
+    # With separate pipes they pay nearly twice as much.
     del tables["links"]["A-B"]
-    difference = hand_solved({"targets.captured_ktpa": 1_000}, **tables)
-    assert difference.flows["built_mn"].sum() == pytest.approx(pipe * 204, rel=1e-9)
+    separate = hand_solved({"targets.captured_ktpa": 1_000}, **tables)
+    assert separate.flows["built_mn"].sum() == pytest.approx(pipe * 204, rel=1e-9)
 
 
 @pytest.mark.slow
@@ -109,7 +109,7 @@ def test_two_plants_share_one_large_pipe(hand_solved: Solved) -> None:
     [(5, "small", 150), (12, "small", 180), (20, "medium", 240), (32, "medium", 256), (60, "large", 276),
      (200, "large", 460), (800, "large", 1_840)],
 )  # fmt: skip
-def test_the_size_laid_is_the_cheapest_that_carries_the_flow(
+def test_built_size_is_the_cheapest_that_carries_the_flow(
     hand_solved: Solved, tph: float, size: str, per_km: float
 ) -> None:
     plan = hand_solved(
@@ -122,7 +122,7 @@ def test_the_size_laid_is_the_cheapest_that_carries_the_flow(
     assert plan.flows["built_mn"].sum() == pytest.approx(per_km * 50 / 1_000, rel=1e-9)
 
 
-def test_a_second_pipe_is_laid_when_the_money_for_it_comes(hand_solved: Solved) -> None:
+def test_second_pipe_is_built_when_the_budget_allows_it(hand_solved: Solved) -> None:
     pipe = LARGE * 120 * 100
     first, second = 50 + pipe + 10, 150 + pipe
     plan = hand_solved(
@@ -149,13 +149,13 @@ def test_a_second_pipe_is_laid_when_the_money_for_it_comes(hand_solved: Solved) 
     assert plan.objective.value == pytest.approx(5 * 500 + 5 * 2_000)
     discount = 1.08**-5
     assert plan.cost_terms["pipe_capex_mn"] == pytest.approx(pipe * (1 + discount), rel=1e-9)
-    # Of fifty years 40 and 45 are left when the horizon ends after ten.
+    # Of a life of fifty years 40 and 45 remain when the horizon ends after ten.
     annuity = {years: (1 - 1.08**-years) / 0.08 for years in (5, 10, 15, 20, 30, 40, 45, 50)}
-    left = pipe * (annuity[40] + annuity[45]) / annuity[50] + 10 * annuity[20] / annuity[30]
-    left += (50 * annuity[10] + 150 * annuity[15]) / annuity[20]
-    assert plan.cost_terms["salvage_mn"] == pytest.approx(-left * 1.08**-10, rel=1e-9)
-    # The site and a well of 1,000 kt/y are run for ten years, a second well for the last five of them.
-    ten, last_five = (sum(1.08**-t for t in range(begun, 10)) for begun in (0, 5))
+    residual_value = pipe * (annuity[40] + annuity[45]) / annuity[50] + 10 * annuity[20] / annuity[30]
+    residual_value += (50 * annuity[10] + 150 * annuity[15]) / annuity[20]
+    assert plan.cost_terms["salvage_mn"] == pytest.approx(-residual_value * 1.08**-10, rel=1e-9)
+    # The site and a well of 1,000 kt/y operate for ten years, a second well for the last five of them.
+    ten, last_five = (sum(1.08**-t for t in range(start, 10)) for start in (0, 5))
     assert plan.storage["n_wells"].tolist() == [1, 2]
     assert plan.cost_terms["site_fixed_om_mn"] == pytest.approx(2 * ten, rel=1e-9)
     assert plan.cost_terms["well_fixed_om_mn"] == pytest.approx(0.5 * (ten + last_five), rel=1e-9)
@@ -164,8 +164,8 @@ def test_a_second_pipe_is_laid_when_the_money_for_it_comes(hand_solved: Solved) 
 
 
 @pytest.mark.slow
-def test_after_the_horizon_too_co2_goes_only_where_a_site_has_been_opened(hand_solved: Solved) -> None:
-    # S is full when the horizon ends; the ten years that A still delivers need T, which costs more than there is.
+def test_post_horizon_co2_goes_only_to_opened_sites(hand_solved: Solved) -> None:
+    # S is full when the horizon ends; the ten further years of A need T, which exceeds the budget.
     tables = {"plants": {"A": {"co2_ktpa": 500, "capture_capex_mn": 50}}, "links": {"A-S": {}, "S-T": {}}}
     requested = {
         "years": [2026, 2031],
@@ -175,7 +175,7 @@ def test_after_the_horizon_too_co2_goes_only_where_a_site_has_been_opened(hand_s
     }
     sites = {"S": {"site_capex_mn": 10, "capacity_mid_kt": 5_000}, "T": {"site_capex_mn": 5_000, "well_capex_mn": 1}}
     assert hand_solved(requested, **tables, sites=sites).objective.value == 0
-    # With the money for it, T is opened with a well.
+    # With a sufficient budget, T is opened with a well.
     plan = hand_solved(requested | {"budget.total_mn": 6_000}, **tables, sites=sites)
     assert plan.objective.value == pytest.approx(10 * 500)
     last = plan.storage[plan.storage["year"] == 2031].set_index("site")
@@ -184,7 +184,7 @@ def test_after_the_horizon_too_co2_goes_only_where_a_site_has_been_opened(hand_s
 
 
 @pytest.mark.parametrize(("spare_mn", "avoided_kt"), [(0.05, 5_000), (-0.05, 4_000)])
-def test_wells_of_a_million_each_are_paid_for(hand_solved: Solved, spare_mn: float, avoided_kt: float) -> None:
+def test_budget_pays_for_every_well(hand_solved: Solved, spare_mn: float, avoided_kt: float) -> None:
     # 500 kt a year take five wells of 100; with four of them 100 a year are left uncaptured.
     plan = hand_solved(
         {"years": [2026, 2031], "capital_recovery_share": None, "objective": "max_abatement",
@@ -196,7 +196,7 @@ def test_wells_of_a_million_each_are_paid_for(hand_solved: Solved, spare_mn: flo
     assert plan.objective.value == pytest.approx(avoided_kt, rel=1e-6)
 
 
-def test_oil_is_paid_for_up_to_what_the_field_takes(hand_solved: Solved) -> None:
+def test_oil_revenue_is_limited_by_what_the_field_takes(hand_solved: Solved) -> None:
     plan = hand_solved(
         {"targets.captured_ktpa": 1_000, "storage_life_yr": 20},
         plants={"A": {"co2_ktpa": 1_000}},
@@ -205,11 +205,11 @@ def test_oil_is_paid_for_up_to_what_the_field_takes(hand_solved: Solved) -> None
     )
     assert plan.cost_terms["oil_revenue_mn"] == pytest.approx(-30 * 0.4)
     assert plan.storage["oil_revenue_mn_pa"].tolist() == pytest.approx([12])
-    # The year stands for each of 20.
+    # The static year represents each of 20 years.
     assert plan.storage["stored_kt"].tolist() == pytest.approx([20 * 1_000])
 
 
-def test_more_oil_comes_from_what_the_field_pays_for(hand_solved: Solved) -> None:
+def test_additional_oil_comes_only_from_the_co2_that_the_field_pays_for(hand_solved: Solved) -> None:
     plan = hand_solved(
         {"targets.captured_ktpa": 1_000, "storage.oil_price_per_bbl": 60, "storage.oil_price_currency": "EUR",
          "storage.oil_price_year": 2015},
@@ -221,7 +221,7 @@ def test_more_oil_comes_from_what_the_field_pays_for(hand_solved: Solved) -> Non
     assert plan.storage["additional_oil_ktpa"].tolist() == pytest.approx([0.25 * 400])
 
 
-def test_a_pipe_that_is_there_is_used_before_one_is_laid(hand_solved: Solved) -> None:
+def test_existing_pipe_is_used_before_a_new_one_is_built(hand_solved: Solved) -> None:
     tables = {"plants": {"A": {"co2_ktpa": 1_000}}, "sites": {"S": {}}}
     half = {"length_km": 100, "existing_ktpa": 500}
     plan = hand_solved({"targets.captured_ktpa": 500}, **tables, links={"A-S": half})
@@ -232,8 +232,8 @@ def test_a_pipe_that_is_there_is_used_before_one_is_laid(hand_solved: Solved) ->
 
 
 @pytest.mark.parametrize("corridors", ["auto", "all"])
-def test_a_pipe_that_is_there_is_used_beyond_one_that_is_laid(hand_solved: Solved, corridors: str) -> None:
-    # A reaches the pipe from B to the site by 10 km of its own; nothing more has to be laid.
+def test_new_pipe_connects_a_plant_to_an_existing_pipe(hand_solved: Solved, corridors: str) -> None:
+    # A reaches the existing pipe from B to the site by a new pipe of 10 km; no other pipe is built.
     plan = hand_solved(
         {"targets.captured_ktpa": 800, "transport.corridors": corridors},
         plants={"A": {"co2_ktpa": 500}, "B": {"co2_ktpa": 300}},
@@ -246,8 +246,8 @@ def test_a_pipe_that_is_there_is_used_beyond_one_that_is_laid(hand_solved: Solve
     assert plan.objective.bound <= plan.objective.value + 1e-9
 
 
-def test_a_site_takes_a_year_s_part_of_its_capacity_in_a_static_year(hand_solved: Solved) -> None:
-    # 10,000 kt over 20 years are 500 a year, half of them where only half may be filled; the rest goes further.
+def test_site_takes_one_year_of_its_capacity_in_a_static_year(hand_solved: Solved) -> None:
+    # 10,000 kt over 20 years are 500 a year, half of that if only half may be filled; the rest goes to T.
     plan = hand_solved(
         {"targets.captured_ktpa": 700, "storage_life_yr": 20, "storage.max_fill_share": 0.5},
         plants={"A": {"co2_ktpa": 1_000}},
@@ -259,23 +259,25 @@ def test_a_site_takes_a_year_s_part_of_its_capacity_in_a_static_year(hand_solved
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("room_kt", "avoided_kt"), [(10_000, 5_000), (9_000, 4_000)])
-def test_over_the_years_a_site_takes_its_whole_capacity_and_no_more(
-    hand_solved: Solved, room_kt: float, avoided_kt: float
+@pytest.mark.parametrize(("capacity_kt", "avoided_kt"), [(10_000, 5_000), (9_000, 4_000)])
+def test_site_is_filled_to_its_capacity_and_no_further(
+    hand_solved: Solved, capacity_kt: float, avoided_kt: float
 ) -> None:
-    # 500 kt for ten years of the horizon, and room for ten more after it; what is short is left uncaptured before.
+    # 500 kt/y for ten years of the horizon and ten years after it; a lack of capacity reduces capture in the horizon.
     plan = hand_solved(
         {"years": [2026, 2031], "capital_recovery_share": None, "objective": "max_abatement", "budget.total_mn": 1_000,
          "budget.cumulative_mn": {2026: 1_000}},
         plants={"A": {"co2_ktpa": 500, "capture_capex_mn": 50}},
-        sites={"S": {"site_capex_mn": 10, "capacity_mid_kt": room_kt}},
+        sites={"S": {"site_capex_mn": 10, "capacity_mid_kt": capacity_kt}},
         links={"A-S": {}},
     )  # fmt: skip
     assert plan.objective.value == pytest.approx(avoided_kt, rel=1e-6)
     assert plan.storage["committed_kt"].iloc[-1] == pytest.approx(10 * 500)
 
 
-def test_steps_of_a_site_are_filled_from_the_cheapest(hand_solved: Solved, with_steps: Callable[..., object]) -> None:
+def test_cost_steps_of_a_site_are_filled_from_the_cheapest(
+    hand_solved: Solved, with_steps: Callable[..., object]
+) -> None:
     plan = hand_solved(
         {"targets.captured_ktpa": 1_000, "storage_life_yr": 20},
         plants={"A": {"co2_ktpa": 1_000}},
@@ -291,7 +293,7 @@ def test_steps_of_a_site_are_filled_from_the_cheapest(hand_solved: Solved, with_
 
 @pytest.fixture
 def with_steps() -> Callable[[str, dict[float, float]], pd.DataFrame]:
-    def made(site: str, steps: dict[float, float]) -> pd.DataFrame:
+    def step_table(site: str, steps: dict[float, float]) -> pd.DataFrame:
         rows = [
             {"site": site, "step": k, "capacity_share": share, "storage_cost_per_t": cost, "currency": "EUR",
              "price_year": 2015, "reference": "OWN", "quality": "reported", "note": ""}
@@ -299,11 +301,11 @@ def with_steps() -> Callable[[str, dict[float, float]], pd.DataFrame]:
         ]  # fmt: skip
         return pd.DataFrame(rows)
 
-    return made
+    return step_table
 
 
 @pytest.mark.slow
-def test_a_target_that_nobody_can_work_for_is_refused_and_none_at_all_is_kept(hand_solved: Solved) -> None:
+def test_target_without_an_operating_retrofit_is_infeasible_unless_it_is_zero(hand_solved: Solved) -> None:
     tables = {"plants": {"A": {"co2_ktpa": 500}}, "sites": {"S": {}}, "links": {"A-S": {}}}
     out = {"plants.exclude": ["A"]}
     assert hand_solved(out | {"targets.captured_ktpa": 0}, **tables).objective.value == 0
@@ -311,7 +313,7 @@ def test_a_target_that_nobody_can_work_for_is_refused_and_none_at_all_is_kept(ha
         hand_solved(out | {"targets.captured_ktpa": 400}, **tables)
 
 
-def test_a_target_of_avoided_tonnes_where_capture_avoids_none_is_refused_in_words(hand_solved: Solved) -> None:
+def test_abatement_target_is_infeasible_if_capture_avoids_no_co2(hand_solved: Solved) -> None:
     # What is captured is emitted again elsewhere.
     plants = {"A": {"co2_ktpa": 500, "avoided_per_captured_share": 0.0}}
     tables = {"plants": plants, "sites": {"S": {}}, "links": {"A-S": {"length_km": 10}}}

@@ -1,4 +1,4 @@
-"""Laws of storage: a better site never worsens a plan, with shared and with own pipes."""
+"""Monotonicity of storage: a better site never worsens a plan, with shared and with own pipes."""
 
 from __future__ import annotations
 
@@ -73,24 +73,24 @@ def test_a_better_site_never_raises_the_cost_of_a_target(solved: Solved, better:
     assert after.objective.value <= before.objective.value * (1 + 1e-9)
 
 
-def test_the_budget_counts_storage_with_own_pipes_as_with_shared_ones(solved: Solved) -> None:
+def test_budget_counts_storage_with_own_pipes_as_with_shared_ones(solved: Solved) -> None:
     # One plant and one site: 500 kt/y need four wells of 150 kt/y. Capture 50, site 40 and wells 48 leave 0.2 million
-    # for a pipe, which stands already where it is shared and has no length where it is not.
+    # for the pipe, which has next to no length.
     tables = {"plants": {"A": {"co2_ktpa": 500, "capture_capex_mn": 50, "lon_deg": 115.2}}, "sites": {"S": SITE}}
     for pipes in (SHARED, OWN):
-        enough = YEARS | pipes | {"budget.total_mn": 138.2}
-        plan = solved(enough, **tables, links={"A-S": {"length_km": 0}})
+        sufficient = YEARS | pipes | {"budget.total_mn": 138.2}
+        plan = solved(sufficient, **tables, links={"A-S": {"length_km": 0}})
         assert plan.totals["storage_capex_mn"] == pytest.approx(40 + 4 * 12)
         assert plan.totals["capex_mn"] == pytest.approx(138, abs=0.2)
         assert plan.by_year["spending_mn"].sum() == pytest.approx(plan.totals["capex_mn"])
         assert plan.storage["n_wells"].tolist() == [4, 4]
         assert plan.checks["holds"].all()
-        # A shared site may have fewer wells and take less; own wells are sized on the nameplate.
-        short = solved(enough | {"budget.total_mn": 137.5}, **tables, links={"A-S": {"length_km": 0}})
+        # With shared pipes a site may have fewer wells and take less; own wells are sized on the nameplate.
+        short = solved(sufficient | {"budget.total_mn": 137.5}, **tables, links={"A-S": {"length_km": 0}})
         assert short.storage["n_wells"].tolist() == ([3, 3] if pipes is SHARED else [])
 
 
-def test_costs_of_own_storage_by_hand(solved: Solved) -> None:
+def test_storage_costs_with_own_and_shared_pipes_match_the_hand_calculation(solved: Solved) -> None:
     tables = {"plants": {"A": {"co2_ktpa": 500, "capture_capex_mn": 50, "lon_deg": 115.2}}, "sites": {"S": SITE}}
     for pipes in (SHARED, OWN):
         plan = solved(YEARS | pipes | {"budget.total_mn": 200}, **tables, links={"A-S": {"length_km": 0}})
@@ -108,8 +108,8 @@ def test_costs_of_own_storage_by_hand(solved: Solved) -> None:
         assert plan.owners.set_index("plant").at["all", "npv_mn"] == pytest.approx(plan.totals["npv_mn"])
 
 
-def test_where_wells_cost_nothing_none_is_drilled_that_injection_does_not_need(solved: Solved) -> None:
-    """An all-in cost per tonne leaves the number of wells open: 500 kt/y at 150 kt/y a well are four wells."""
+def test_free_wells_are_limited_to_those_that_injection_needs(solved: Solved) -> None:
+    """An all-in cost per tonne makes wells free: 500 kt/y at 150 kt/y per well need four wells."""
     free = SITE | {"well_capex_mn": 0, "well_om_mn_pa": 0, "n_wells_max": 50}
     tables = {"plants": {"A": {"co2_ktpa": 500, "capture_capex_mn": 50, "lon_deg": 115.2}}, "sites": {"S": free}}
     plan = solved(YEARS | SHARED | {"budget.total_mn": 500}, **tables, links={"A-S": {"length_km": 0}})

@@ -1,5 +1,5 @@
-"""Whatever a planner may write: a scenario valid by the schema is judged in words and comes back the same from its
-resolved text, and tables with hostile cells are judged in words."""
+"""Untrusted input: a scenario that is valid by the schema reads back from its resolved text and builds a problem or
+raises a message; inventories with hostile cells are read or reported as issues."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def numbers(low: float, high: float) -> st.SearchStrategy[float]:
     return st.floats(low, high, allow_nan=False) | st.sampled_from([low, high])
 
 
-def paths(values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[int, Any]]:
-    """A value for each of some years."""
+def values_by_year(values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[int, Any]]:
+    """A value for each of one to three years."""
     return st.dictionaries(YEARS, values, min_size=1, max_size=3)
 
 
@@ -56,7 +56,7 @@ SCENARIOS = st.fixed_dictionaries(
             },
         ),
         "budget": st.fixed_dictionaries(
-            {"total_mn": numbers(0, 1e6)}, optional={"cumulative_mn": paths(numbers(0, 1e6))}
+            {"total_mn": numbers(0, 1e6)}, optional={"cumulative_mn": values_by_year(numbers(0, 1e6))}
         ),
     },
     optional={
@@ -82,8 +82,8 @@ SCENARIOS = st.fixed_dictionaries(
         "storage": st.fixed_dictionaries(
             {}, optional={"capacity": st.sampled_from(["low", "mid", "high"]), "max_fill_share": numbers(0, 1)}
         ),
-        "policy": st.fixed_dictionaries({}, optional={"carbon_price_per_t": paths(numbers(0, 1e4))}),
-        "targets": st.fixed_dictionaries({"abatement_share": paths(numbers(0, 1))}),
+        "policy": st.fixed_dictionaries({}, optional={"carbon_price_per_t": values_by_year(numbers(0, 1e4))}),
+        "targets": st.fixed_dictionaries({"abatement_share": values_by_year(numbers(0, 1))}),
         "objective": st.sampled_from(["max_abatement", "min_cost", "max_npv", "max_net_benefit"]),
     },
 )
@@ -91,7 +91,7 @@ SCENARIOS = st.fixed_dictionaries(
 
 @given(values=SCENARIOS)
 @examples(25, suppress_health_check=list(HealthCheck))
-def test_a_scenario_comes_back_from_its_resolved_text_and_is_posed_or_refused_in_words(
+def test_scenario_reads_back_from_its_resolved_text_and_builds_a_problem_or_raises_a_message(
     values: dict[str, Any], inputs: Inputs, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     try:
@@ -116,7 +116,7 @@ HOSTILE = st.sampled_from(
 
 @st.composite
 def grids(draw: st.DrawFn) -> bytes:
-    """The CSV of an inventory with headings of ours, strange ones, and hostile cells in up to four rows."""
+    """An inventory as CSV with headings of the dictionary, unknown headings, and hostile cells in up to four rows."""
     known = [column.name for column in read_dictionary()[draw(st.sampled_from(["plants/steel", "plants/chemicals"]))]]
     header = draw(st.permutations(known)) if draw(st.booleans()) else known
     header = [*header, *draw(st.lists(TEXT | st.sampled_from(["plant", "", "编号"]), max_size=2))]
@@ -131,7 +131,7 @@ def grids(draw: st.DrawFn) -> bytes:
 
 @given(raw=grids())
 @examples(40, suppress_health_check=list(HealthCheck))
-def test_an_inventory_of_hostile_cells_is_judged_in_words(raw: bytes) -> None:
+def test_inventory_of_hostile_cells_is_read_or_reported_as_issues(raw: bytes) -> None:
     inventory = read_inventory(raw, "mine.csv", read_dictionary())
     assert inventory.issues or inventory.tables
     assert all(issue.where and issue.what.isprintable() for issue in inventory.issues)
@@ -139,18 +139,18 @@ def test_an_inventory_of_hostile_cells_is_judged_in_words(raw: bytes) -> None:
 
 @given(changed=st.dictionaries(st.integers(0, 40), HOSTILE, min_size=1, max_size=3))
 @settings(max_examples=8, suppress_health_check=list(HealthCheck))
-def test_a_good_inventory_with_some_cells_changed_is_loaded_or_refused_in_words(
+def test_valid_inventory_with_some_cells_changed_is_loaded_or_raises_a_message(
     changed: dict[int, str], inputs: Inputs, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    desk = tmp_path_factory.mktemp("desk")
+    folder = tmp_path_factory.mktemp("desk")
     columns = [column.name for column in read_dictionary()["plants/steel"]]
     row = [str(value) if value == value else "" for value in inputs["plants/steel"].iloc[0][columns]]
     for at, cell in changed.items():
         row[at % len(row)] = cell
-    with (Path(desk) / "mine.csv").open("w", encoding="utf-8", newline="") as file:
+    with (Path(folder) / "mine.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([columns, row])
     try:
-        tables = load_tables(OwnTables(Path(desk), ("mine.csv",)))
+        tables = load_tables(OwnTables(Path(folder), ("mine.csv",)))
         assert len(tables["plants/steel"])
     except CcsModelError as error:
         assert str(error)

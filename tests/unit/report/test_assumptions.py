@@ -1,4 +1,4 @@
-"""The statements of sheet Assumptions follow what the scenario has."""
+"""The statements of sheet Assumptions follow the scenario."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ MONEY = {"no_revenue", "carbon_market", "carbon_price", "surplus_band", "payment
         ({"policy.paid_per_captured_t": 50, "policy.paid_from": 2150}, {"no_revenue"}),
     ],
 )
-def test_revenue_and_funds_are_those_of_the_scenario(
+def test_statements_on_revenue_and_funds_follow_the_scenario(
     problem_of: Callable[..., Problem], changes: Mapping[str, Any], expected: set[str]
 ) -> None:
     found = {str(row["assumption"]) for row in model_assumptions(problem_of(changes))}
@@ -53,7 +53,7 @@ def test_payments_name_their_years(problem_of: Callable[..., Problem]) -> None:
     ("shares", "expected"),
     [({}, "grid_path"), ({2025: 0.2, 2040: 0.4}, "grid_of_scenario"), ({2023: 0.19}, "grid_constant")],
 )
-def test_grid_factors_stay_only_without_a_path(
+def test_statement_on_grid_factors_follows_the_non_fossil_share(
     problem_of: Callable[..., Problem], shares: Mapping[int, float], expected: str
 ) -> None:
     rows = model_assumptions(problem_of({"policy.non_fossil_share": shares}))

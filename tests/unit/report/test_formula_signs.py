@@ -1,4 +1,4 @@
-"""A formula seen from its own cell: what programs change when they save it makes no difference."""
+"""Formulas relative to their own cell: changes that programs make on saving are ignored."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ccs_model.report.workbook.solver_fingerprints import seen_from
         ('IF(budget_mn>0,"a b","")', 'IF( budget_mn > 0, "a b", "" )'),
     ],
 )
-def test_another_way_of_writing_is_the_same_formula(written: str, saved: str) -> None:
+def test_other_spelling_of_a_formula_is_the_same_formula(written: str, saved: str) -> None:
     assert seen_from(written, 5, 3) == seen_from(saved, 5, 3)
 
 
@@ -27,9 +27,9 @@ def test_a_filled_formula_is_the_same_in_every_row() -> None:
 
 
 @pytest.mark.parametrize("other", ["$B7*C$4", "$B8*C$3", "$C7*C$3", "B7*C$3+0", '"$B7*C$3"', "Plants!$B7*C$3"])
-def test_another_formula_is_another(other: str) -> None:
+def test_different_formulas_are_distinguished(other: str) -> None:
     assert seen_from("$B7*C$3", 7, 3) != seen_from(other, 7, 3)
 
 
-def test_a_text_keeps_its_spaces_and_letters() -> None:
+def test_text_in_a_formula_keeps_its_spaces_and_case() -> None:
     assert seen_from('"A1 b"', 1, 1) != seen_from('"a1b"', 1, 1)

@@ -19,6 +19,8 @@ from ccs_model.report.workbook.inputs_sheet import grid_prices
         ("JPY", 0.047, (0, 1_250, 2_500, 5_000, 10_000, 20_000)),
     ],
 )
-def test_prices_are_worth_about_the_same(currency: str, yuan: float, prices: tuple[float, ...]) -> None:
+def test_grid_prices_have_about_the_same_value_in_every_currency(
+    currency: str, yuan: float, prices: tuple[float, ...]
+) -> None:
     problem: Any = SimpleNamespace(price_level=SimpleNamespace(currency=currency, rate=lambda _: yuan))
     assert grid_prices(problem) == prices

@@ -1,4 +1,4 @@
-"""Sentences from plain values."""
+"""Sentences of the report from plain values, and their Chinese texts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ccs_model.report.phrases import (
 from ccs_model.report.summary import _Summary
 
 
-def test_money_that_a_plan_leaves_is_named() -> None:
+def test_unspent_budget_is_reported() -> None:
     text = unspent(12_000.0, 11_897.3, "CNY 2024")
     assert text == " The retrofits added also use the 103 million CNY 2024 of the budget that the plan leaves unspent."
     assert Language("zh").sentence(text.strip()) == "新增改造还使用方案预算中未支出的 103 百万元（2024年价）。"
@@ -28,28 +28,30 @@ def test_money_that_a_plan_leaves_is_named() -> None:
 @pytest.mark.parametrize(
     ("budget", "capex"), [(12_000.0, 11_990.0), (None, 500.0), (12_000.0, None), (100.0, 120.0), (0.0, 0.0)]
 )
-def test_little_money_left_is_not_worth_a_sentence(budget: float | None, capex: float | None) -> None:
+def test_little_or_no_unspent_budget_is_not_reported(budget: float | None, capex: float | None) -> None:
     assert unspent(budget, capex, "CNY 2024") == ""
 
 
 @pytest.mark.parametrize(
-    ("cost", "low", "high", "words"),
+    ("cost", "low", "high", "sentence"),
     [
         (29.4, 21.0, 60.0, "29 CNY 2024/t stored, within the published range of 21 to 60 (national mean 35, A)"),
-        # Where whole numbers would contradict the sentence, or say too little, there is a decimal.
+        # One decimal is printed where rounded numbers would contradict the sentence or be too coarse.
         (19.6, 20.3, 58.0, "19.6 CNY 2024/t stored, below the published range of 20.3 to 58.0 (national mean 35.0, A)"),
         (20.4, 20.3, 58.0, "20 CNY 2024/t stored, within the published range of 20 to 58 (national mean 35, A)"),
         (19.9, 20.3, 58.0, "19.9 CNY 2024/t stored, below the published range of 20.3 to 58.0 (national mean 35.0, A)"),
         (2.9, 2.8, 8.1, "2.9 CNY 2024/t stored, within the published range of 2.8 to 8.1 (national mean 4.9, A)"),
     ],
 )
-def test_the_cost_of_storage_and_its_range_agree_as_printed(cost: float, low: float, high: float, words: str) -> None:
+def test_printed_storage_cost_agrees_with_its_printed_range(
+    cost: float, low: float, high: float, sentence: str
+) -> None:
     central = 4.9 if high < 10 else 35.0
     band = {"low_per_t": low, "high_per_t": high, "central_per_t": central, "reference": "A"}
-    assert storage_range(cost, band, "CNY 2024/t") == f"Storage costs {words}."
+    assert storage_range(cost, band, "CNY 2024/t") == f"Storage costs {sentence}."
 
 
-def test_damages_at_the_scenario_s_own_values_name_no_series() -> None:
+def test_damages_at_values_of_the_scenario_name_no_series() -> None:
     totals = {
         "resource_cost_mn": 100.0, "break_even_carbon_value_per_t": None, "value_at_market_price_mn": None,
         "damage_avoided_mn": 5_847.0, "net_benefit_mn": 5_747.0,
@@ -63,14 +65,14 @@ def test_damages_at_the_scenario_s_own_values_name_no_series() -> None:
     assert Language("zh").sentence(text).startswith("按情景自设数值计")
 
 
-def test_only_calibrated_plans_have_zones() -> None:
+def test_summary_uses_the_word_zone_only_for_calibrated_plans() -> None:
     document = {"totals": {}, "currency": "CNY", "price_year": 2024}
     assert _Summary({**document, "calibration": None}, 80, str)._region == "region"
     assert _Summary(document, 80, str)._region == "region"
     assert _Summary({**document, "calibration": {"statement": "Calibrated."}}, 80, str)._region == "zone"
 
 
-def test_an_assumed_price_path_is_the_scenario_s_and_not_the_market_s() -> None:
+def test_carbon_price_path_is_attributed_to_the_scenario_or_the_market() -> None:
     totals = {
         "resource_cost_mn": 100.0, "break_even_carbon_value_per_t": None, "value_at_market_price_mn": 40.0,
         "net_value_at_market_price_mn": -60.0,
@@ -82,16 +84,16 @@ def test_an_assumed_price_path_is_the_scenario_s_and_not_the_market_s() -> None:
     assert Language("zh").sentence(text).startswith("按情景碳价路径（初期 300、末期 1,000 元/吨（2024年价））")
 
 
-def test_classes_of_storage_resources_have_their_share_of_the_tonnes_at_the_end() -> None:
+def test_storage_resource_classes_state_their_share_of_the_final_stored_tonnes() -> None:
     rows = [
         {"site": "S", "year": 2026, "stored_kt": 100.0, "resource_class": "prospective"},
         {"site": "S", "year": 2031, "stored_kt": 300.0, "resource_class": "prospective"},
         {"site": "G", "year": 2031, "stored_kt": 100.0, "resource_class": "contingent"},
     ]
-    goes = "of the CO2 goes into storage resources of class {} (Storage Resources Management System): {}."
+    text = "of the CO2 goes into storage resources of class {} (Storage Resources Management System): {}."
     assert resources_in_words(rows) == [
-        f"75 % {goes.format('prospective', 'undiscovered, without a characterised site')}",
-        f"25 % {goes.format('contingent', 'discovered, without a commercial project')}",
+        f"75 % {text.format('prospective', 'undiscovered, without a characterised site')}",
+        f"25 % {text.format('contingent', 'discovered, without a commercial project')}",
     ]
     # Own sites have a class only where their table states one.
     assert resources_in_words([{"site": "S", "year": 2026, "stored_kt": 100.0}]) == []
@@ -118,7 +120,7 @@ def test_futures_name_each_budget_and_the_constraints_violated_most_often() -> N
     assert "超出某省预算" in translated and "“注入量不超过注入井能力”，占 20 %" in translated
 
 
-def test_the_public_purse_pays_what_it_receives_less() -> None:
+def test_net_cost_to_the_public_purse_lists_its_items() -> None:
     totals = {
         "resource_cost_mn": 100.0, "break_even_carbon_value_per_t": None, "value_at_market_price_mn": None,
         "public_purse_account_mn": -876.0, "public_cost_per_t": 17_380.0, "public_grants_mn": -1_010.0,
@@ -140,7 +142,7 @@ def test_the_public_purse_pays_what_it_receives_less() -> None:
     assert "876 million CNY 2024: grants" in nothing and Language("zh").sentence(nothing) != nothing
 
 
-def test_units_below_full_load_state_their_cost_at_it():
+def test_units_below_full_load_state_their_cost_at_full_load():
     rows = [
         {"captured_ktpa": 600.0, "captured_at_full_load_ktpa": 1_000.0, "avoided_at_full_load_ktpa": 700.0,
          "cost_at_full_load_mn_pa": 210.0, "operating_share": 1.0},
@@ -167,12 +169,12 @@ def test_estimates_name_class_accuracy_and_share():
     ]
 
 
-def test_what_remains_of_the_baseline():
+def test_remaining_emissions_of_the_baseline_are_stated():
     totals = {"baseline_ktpa": 10_000.0, "avoided_ktpa": 1_250.0}
     assert remaining_in_words(totals) == "Of the baseline of 10.00 Mt a year, 8.75 Mt remain."
 
 
-def test_oil_fields_state_what_their_oil_emits():
+def test_oil_fields_state_the_emissions_of_their_oil():
     row = {"year": 2030, "oil_revenue_mn_pa": 100.0, "additional_oil_ktpa": 500.0, "additional_oil_co2_ktpa": 1_560.0}
     text = oil_in_words([{**row, "year": 2026, "oil_revenue_mn_pa": 7.0}, row], "CNY 2024")
     assert "pay 100 million CNY 2024 a year" in text
@@ -180,7 +182,7 @@ def test_oil_fields_state_what_their_oil_emits():
     assert oil_in_words([{**row, "oil_revenue_mn_pa": 0.0}], "CNY 2024") == ""
 
 
-def test_every_new_sentence_has_a_chinese_text():
+def test_sentences_on_baseline_estimates_load_and_oil_have_a_chinese_text():
     totals = {"baseline_ktpa": 10_000.0, "avoided_ktpa": 1_250.0}
     estimate = {"aace_class": 5.0, "low_share": -0.5, "high_share": 1.0, "share": 1.0}
     row = {"year": 2030, "oil_revenue_mn_pa": 1.0, "additional_oil_ktpa": 5.0, "additional_oil_co2_ktpa": 15.6}

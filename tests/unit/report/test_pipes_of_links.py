@@ -1,4 +1,4 @@
-"""Several pipelines of one link: pipes.csv, the map, the page and the summary list the same ones."""
+"""Several pipelines of one link: pipes.csv, the map, the page and the summary list the same pipelines."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ccs_model.report.summary import summary_text
 from ccs_model.runs.run_reader import run_of
 from tests.hand_network import LINKS, PLANTS, SITES, STAGED
 
-# One way for all plants, so that it grows.
+# One path for all plants, so that its capacity grows.
 CHAIN = {"A-B": {"length_km": 20}, "B-C": {"length_km": 30, "existing_ktpa": 400}, "C-T": {"length_km": 40}}
 
 
@@ -55,15 +55,15 @@ def test_the_used_share_is_at_most_one(plan: Plan) -> None:
     assert links_in_use(replace(plan, flows=flows))["used_share"].max() == 1.0
 
 
-def test_the_page_has_one_line_a_link_and_one_row_a_pipeline(plan: Plan) -> None:
+def test_the_page_has_one_line_per_link_and_one_row_per_pipeline(plan: Plan) -> None:
     run = run_of(plan)
     lines = [each["properties"] for each in run.lines()]
     assert [each["id"] for each in lines] == ["A-B", "B-C", "C-T"]
     assert [each["flow_ktpa"] for each in lines] == pytest.approx([0, 0, 1_500])
     assert lines[2]["capex_mn"] == pytest.approx(plan.totals["pipe_capex_mn"] - lines[0]["capex_mn"])
-    beside = [each["properties"] for each in run.features("pipe") if each["properties"]["id"] == "C-T"]
-    # The pipeline of 2026 takes the flow of the link alone until the one of 2036 of the same size is there.
-    first, second = (flows_of_pipe(run, each, beside) for each in beside)
+    parallel = [each["properties"] for each in run.features("pipe") if each["properties"]["id"] == "C-T"]
+    # The pipeline of 2026 carries the whole flow of the link until 2036, when one of the same size is added.
+    first, second = (flows_of_pipe(run, each, parallel) for each in parallel)
     assert first == pytest.approx((125, 750, 750), rel=1e-6) and second == pytest.approx((0, 0, 750), rel=1e-6)
     shown = re.sub(r"<[^>]+>", " ", str(pipelines(run, Words("en", run.money))))
     assert shown.count("C → T") == 2 and "271" not in shown

@@ -1,4 +1,4 @@
-"""Colours of sectors."""
+"""Colours of sectors in the charts of the workbook."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ccs_model.inputs import Inputs
 from ccs_model.report.workbook.native_charts import SECTOR_COLOURS, pale, sector_colours
 
 
-def test_each_sector_of_the_table_has_a_colour_of_its_own(inputs: Inputs) -> None:
+def test_each_sector_of_the_table_has_its_own_colour(inputs: Inputs) -> None:
     assert set(SECTOR_COLOURS) == {"steel", "chemicals", *inputs["streams/source_sectors"]["sector"]}
     colours = sector_colours([*SECTOR_COLOURS, "glass", "bricks"])
     assert len(set(colours.values())) == len(colours) == len(SECTOR_COLOURS) + 2

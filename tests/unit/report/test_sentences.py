@@ -14,7 +14,7 @@ from ccs_model.report.language import Language
 from ccs_model.scenario.sections import Fund
 
 
-def test_grants_are_told_apart_from_the_budget(small_plan: Plan) -> None:
+def test_capital_paid_by_grants_is_reported_apart_from_the_budget(small_plan: Plan) -> None:
     funds = pd.DataFrame({"fund": "eu", "kind": "grant", "year": [2026, 2030], "spend_mn": [80.0, 0.0]})
     capex = small_plan.totals["budget_mn"] + 79.0
     plan = replace(small_plan, funds=funds, totals={**small_plan.totals, "capex_mn": capex})
@@ -27,7 +27,7 @@ def test_grants_are_told_apart_from_the_budget(small_plan: Plan) -> None:
 
 @pytest.mark.parametrize("objective", ["max_abatement", "min_cost", "max_npv", "max_net_benefit"])
 @pytest.mark.parametrize("requested", ["", "2 %"])
-def test_the_bound_over_all_links_is_chinese(small_plan: Plan, objective: str, requested: str) -> None:
+def test_the_bound_over_all_links_has_a_chinese_text(small_plan: Plan, objective: str, requested: str) -> None:
     unit = small_plan.objective.unit if objective == "max_abatement" else "million over the horizon, discounted"
     plan = replace(
         small_plan,

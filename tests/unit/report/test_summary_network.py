@@ -27,14 +27,14 @@ def test_pipelines_sites_and_wells_are_counted(document: dict[str, Any]) -> None
     assert pipes and f"{len(pipes)} pipeline{plural} of {length:,.0f} km in total, 1 storage site with" in text
 
 
-def test_existing_pipelines_are_counted_apart_in_any_period(document: dict[str, Any]) -> None:
+def test_existing_pipelines_are_counted_separately_from_new_ones(document: dict[str, Any]) -> None:
     (first, *_) = (row for row in document["links"] if row["kind"] == "pipe")
     new = {**first, "link": "A", "length_km": 20.0, "pipe": "small", "built_mn": 3.0}
     old = {**first, "link": "B", "length_km": 330.0, "pipe": "existing", "built_mn": 0.0, "year": 1900}
-    beside = {**first, "link": "C", "length_km": 80.0, "pipe": "existing, small", "built_mn": 2.0}
+    parallel = {**first, "link": "C", "length_km": 80.0, "pipe": "existing, small", "built_mn": 2.0}
     for links, expected in (
         ([new, old], "1 new pipeline of 20 km, 1 existing pipeline of 330 km in use, 1 storage site"),
-        ([new, old, beside], "2 new pipelines of 100 km, 2 existing pipelines of 410 km in use, 1 storage site"),
+        ([new, old, parallel], "2 new pipelines of 100 km, 2 existing pipelines of 410 km in use, 1 storage site"),
         ([old], "1 existing pipeline of 330 km in use, 1 storage site"),
     ):
         assert expected in " ".join(summary_text({**document, "links": links}, 100).split())
@@ -43,7 +43,9 @@ def test_existing_pipelines_are_counted_apart_in_any_period(document: dict[str, 
 @pytest.mark.parametrize(
     ("n", "counted"), [(1, "1 truck route, 1 storage site"), (2, "2 truck routes, 1 storage site")]
 )
-def test_trucks_alone_are_no_pipelines_of_0_km(document: dict[str, Any], n: int, counted: str) -> None:
+def test_truck_routes_without_pipelines_are_not_reported_as_pipelines_of_0_km(
+    document: dict[str, Any], n: int, counted: str
+) -> None:
     roads = [{**document["links"][0], "kind": "truck"}] * n
     text = " ".join(summary_text({**document, "links": roads}, 100).split())
     assert counted in text and "km in total" not in text

@@ -1,4 +1,4 @@
-"""Funds and payments that contradict themselves are refused in words, each at its key."""
+"""Contradictory funds and payments, each reported at its key."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ccs_model.scenario import Scenario
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    ("changes", "message"),
     [
         (
             {"policy.paid_from": 2030, "policy.paid_until": 2028},
@@ -48,14 +48,16 @@ from ccs_model.scenario import Scenario
         ({"years": [2026.5, 2031]}, "years"),
     ],
 )
-def test_money_that_contradicts_itself(small: Callable[..., Scenario], changes: dict[str, Any], words: str) -> None:
+def test_invalid_funds_payments_and_years_are_reported_at_their_key(
+    small: Callable[..., Scenario], changes: dict[str, Any], message: str
+) -> None:
     with pytest.raises(InputError) as caught:
         small(changes)
-    assert words in str(caught.value.issues[0])
+    assert message in str(caught.value.issues[0])
 
 
-def test_a_year_alone_may_pay_and_a_nominal_rate_stands_with_its_inflation(small: Callable[..., Scenario]) -> None:
-    same = small({"policy.paid_per_captured_t": 100.0, "policy.paid_from": 2028, "policy.paid_until": 2028})
-    assert (same.policy.paid_from, same.policy.paid_until) == (2028, 2028)
-    known = small({"funds": {"bank": {"nominal_interest_rate": 0.04}}, "finance.inflation_rate": 0.02})
-    assert known.funds["bank"].nominal_interest_rate == 0.04
+def test_payments_of_a_single_year_and_a_nominal_rate_with_inflation_are_valid(small: Callable[..., Scenario]) -> None:
+    single_year = small({"policy.paid_per_captured_t": 100.0, "policy.paid_from": 2028, "policy.paid_until": 2028})
+    assert (single_year.policy.paid_from, single_year.policy.paid_until) == (2028, 2028)
+    with_inflation = small({"funds": {"bank": {"nominal_interest_rate": 0.04}}, "finance.inflation_rate": 0.02})
+    assert with_inflation.funds["bank"].nominal_interest_rate == 0.04

@@ -1,4 +1,4 @@
-"""A scenario file as a planner writes it: every fault with its line and column, none as a traceback."""
+"""Reading of scenario files: every issue has its line and column."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def issues(text: str | bytes) -> list[Issue]:
     return list(caught.value.issues)
 
 
-def test_a_good_file_with_places() -> None:
+def test_values_of_a_valid_file_have_their_places() -> None:
     scenario = read_scenario(
         write("name: Test\nplants:\n  provinces:\n    - Hebei\nbudget: {total_mn: 5}\n", "d/s.yaml")
     )
@@ -60,7 +60,7 @@ def test_a_good_file_with_places() -> None:
         ("0", 0),
     ],
 )
-def test_spellings_of_numbers(word: str, number: float) -> None:
+def test_numbers_are_read_in_every_accepted_spelling(word: str, number: float) -> None:
     assert read_scenario(write(GOOD.replace("12_000", word))).budget.total_mn == number
 
 
@@ -86,19 +86,19 @@ def test_spellings_of_numbers(word: str, number: float) -> None:
         ),
     ],
 )
-def test_what_is_no_number_is_refused_at_its_place(word: str, what: str, hint: str) -> None:
+def test_invalid_number_is_reported_at_its_place(word: str, what: str, hint: str) -> None:
     (issue,) = issues(GOOD.replace("{total_mn: 12_000}", f"\n  total_mn: {word}"))
-    column = 3 if word == "~" else 13  # nothing has no place of its own, so its key is named
+    column = 3 if word == "~" else 13  # an empty value has no place, so its key has the issue
     assert issue == Issue(f"s.yaml:4:{column}", f"budget.total_mn: {what}", hint)
 
 
-def test_thousands_in_a_block_are_text() -> None:
+def test_number_with_commas_in_a_block_is_reported_as_text() -> None:
     assert issues("name: T\nplants: {}\nbudget:\n  total_mn: 1,000,000\n") == [
         Issue("s.yaml:4:13", "budget.total_mn: expected a number, got text '1,000,000'", "write 1000000 or 1_000_000")
     ]
 
 
-def test_thousands_in_braces_are_never_cut_silently() -> None:
+def test_number_with_commas_in_braces_is_reported() -> None:
     assert issues("name: T\nplants: {}\nbudget: {total_mn: 1,000,000}\n") == [
         Issue(
             "s.yaml:3:22",
@@ -114,36 +114,36 @@ def test_no_on_off_yes_and_times_stay_text() -> None:
     assert scenario.plants.provinces == ("NO", "on", "off", "yes")
 
 
-def test_quoted_years_are_years_unless_they_occur_twice() -> None:
+def test_quoted_years_are_years_and_duplicates_are_reported() -> None:
     policy = read_scenario(write(GOOD + 'policy: {carbon_price_per_t: {"2030": 80, 2026: 70}}\n')).policy
     assert list(policy.carbon_price_per_t.items()) == [(2026, 70), (2030, 80)]
     (found,) = issues(GOOD + 'policy: {carbon_price_per_t: {"2030": 80, 2030: 70}}\n')
     assert "2030" in found.what
 
 
-def test_a_key_that_older_programs_take_for_a_truth_value() -> None:
+def test_key_that_some_programs_read_as_a_boolean_is_reported() -> None:
     what = "on: some YAML programs read this key as true or false"
     assert issues(GOOD + "on: 1\n") == [Issue("s.yaml:4:1", what, "write 'on' in quotes")]
 
 
-def test_the_same_key_twice_names_both_lines() -> None:
+def test_duplicate_key_is_reported_with_both_lines() -> None:
     assert issues(GOOD + "currency: CNY\nbudget: {total_mn: 1}\n") == [
         Issue("s.yaml:5:1", "budget: this key is given twice, on lines 3 and 5", "keep one")
     ]
 
 
-def test_the_same_key_twice_on_one_line_names_it_once() -> None:
+def test_duplicate_key_on_one_line_is_reported_with_the_line_once() -> None:
     (issue,) = issues(GOOD.replace("12_000", "1, total_mn: 2"))
     assert issue.what == "budget.total_mn: this key is given twice, on line 3"
 
 
-def test_the_same_year_in_two_spellings() -> None:
+def test_duplicate_year_in_two_spellings_is_reported() -> None:
     (issue,) = issues(GOOD.replace("12_000", "1, cumulative_mn: {2026: 1,\n  2_026: 2}"))
     assert issue.where == "s.yaml:4:3"
     assert issue.what == "budget.cumulative_mn.2026: this key is given twice, on lines 3 and 4"
 
 
-def test_faults_of_every_kind_are_reported_at_once_in_order() -> None:
+def test_issues_of_every_kind_are_reported_together_in_order() -> None:
     text = """\
 name: 12
 budgett: 5
@@ -174,7 +174,7 @@ objective: max_npw
     ("name", "start"),
     [("plan.xlsm", b"PK\x03\x04"), ("plan.ods", b"PK\x03\x04"), ("plan.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")],
 )
-def test_a_workbook_of_another_format_is_named(tmp_path: Path, name: str, start: bytes) -> None:
+def test_workbook_of_another_format_is_reported(tmp_path: Path, name: str, start: bytes) -> None:
     path = tmp_path / name
     path.write_bytes(start + bytes(range(256)))
     with pytest.raises(InputError) as caught:
@@ -184,8 +184,8 @@ def test_a_workbook_of_another_format_is_named(tmp_path: Path, name: str, start:
     assert "save the workbook of a run as an Excel workbook (.xlsx)" in issue.hint
 
 
-def test_characters_that_json_escapes_in_two_parts_are_whole(tmp_path: Path) -> None:
-    """JSON is YAML, and writes 😀 as a pair of surrogates; one of them alone is no character, wherever it stands."""
+def test_surrogate_pairs_are_joined_and_a_lone_surrogate_is_reported(tmp_path: Path) -> None:
+    """JSON, which is valid YAML, writes 😀 as a surrogate pair; a lone surrogate is not a character."""
     path = tmp_path / "s.yaml"
     rest = '"plants": {"inventory": ["steel"]}, "budget": {"total_mn": 1}'
     path.write_text(f'{{"name": "a \\ud83d\\ude00", "description": "b \\ud83d\\ude00", {rest}}}')
@@ -195,7 +195,7 @@ def test_characters_that_json_escapes_in_two_parts_are_whole(tmp_path: Path) -> 
     assert str(issue).startswith("s.yaml:2:14: description: contains an incomplete character")
 
 
-def test_what_is_missing_is_placed_at_what_holds_it() -> None:
+def test_missing_key_is_reported_at_its_section() -> None:
     assert issues("name: T\nplants: {}\nbudget:\n  cumulative_mn: {}\n") == [
         Issue("s.yaml:3:1", "budget.total_mn: required key is missing", "add 'total_mn:'")
     ]
@@ -237,7 +237,7 @@ NO_MAPPING = "expected keys with values, like 'name: My scenario'"
         ),
     ],
 )
-def test_what_is_not_yaml_has_a_place(text: str | bytes, place: str, what: str) -> None:
+def test_invalid_yaml_is_reported_at_its_place(text: str | bytes, place: str, what: str) -> None:
     (issue,) = issues(text)
     assert (issue.where, issue.what) == (f"s.yaml:{place}", what)
 
@@ -253,7 +253,7 @@ def test_what_is_not_yaml_has_a_place(text: str | bytes, place: str, what: str) 
         ("7: 1\n", "4:1", "7: unknown key"),
     ],
 )
-def test_odd_keys_are_refused(text: str, place: str, what: str) -> None:
+def test_invalid_keys_are_reported(text: str, place: str, what: str) -> None:
     (issue,) = issues(GOOD + text)
     assert (issue.where, issue.what) == (f"s.yaml:{place}", what)
 
@@ -278,24 +278,24 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
         ("a: " + "x" * 1_000_000, "the file has 1,000,003 bytes, expected at most 1,000,000"),
     ],
 )
-def test_bombs_are_refused_quickly_in_little_memory(text: str, what: str) -> None:
+def test_oversized_files_are_rejected_quickly_in_little_memory(text: str, what: str) -> None:
     path = write(text)
     tracemalloc.start()
-    begun = time.process_time()
+    started = time.process_time()
     with pytest.raises(InputError) as caught:
         read_scenario(path)
-    took_s, (_, peak_bytes) = time.process_time() - begun, tracemalloc.get_traced_memory()
+    took_s, (_, peak_bytes) = time.process_time() - started, tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert caught.value.issues[0].what == what
     assert took_s < 60  # tracing slows this several times; untraced it is below 1 s
     assert peak_bytes < 100_000_000
 
 
-def test_a_byte_order_mark_and_windows_lines_are_fine() -> None:
+def test_byte_order_mark_and_windows_line_endings_are_accepted() -> None:
     assert read_scenario(write("\ufeff" + GOOD.replace("\n", "\r\n"))) == read_scenario(write(GOOD, "t.yaml"))
 
 
-def test_an_alias_within_the_limits_is_a_value() -> None:
+def test_alias_within_the_limits_is_resolved() -> None:
     scenario = read_scenario(write(GOOD.replace("{}", "{provinces: &p [Hebei]}") + "storage: {sites: *p}\n"))
     assert scenario.storage.sites == ("Hebei",)
 
@@ -312,7 +312,7 @@ def test_an_alias_within_the_limits_is_a_value() -> None:
         ("x" * 300, "file name too long"),
     ],
 )
-def test_a_file_that_cannot_be_read_names_path_and_reason(name: str, reason: str) -> None:
+def test_unreadable_file_is_reported_with_path_and_reason(name: str, reason: str) -> None:
     with pytest.raises(FileError) as caught:
         read_scenario(name)
     assert caught.value.exit_code == FILE_TROUBLE
@@ -321,12 +321,12 @@ def test_a_file_that_cannot_be_read_names_path_and_reason(name: str, reason: str
     assert str(caught.value).isprintable()
 
 
-def test_no_permission(monkeypatch: pytest.MonkeyPatch) -> None:
-    def closed(*_: object) -> None:
+def test_missing_permission_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
     path = write(GOOD)
-    monkeypatch.setattr("ccs_model.bounded_reading.os.open", closed)
+    monkeypatch.setattr("ccs_model.bounded_reading.os.open", denied)
     with pytest.raises(FileError, match=r"cannot read .*s\.yaml: permission denied"):
         read_scenario(path)
 
@@ -348,7 +348,7 @@ def test_extends_overrides_keys_of_the_other_file() -> None:
     assert scenario.source_path == path
 
 
-def test_faults_of_both_files_are_reported_the_scenario_first() -> None:
+def test_issues_of_both_files_are_reported_with_those_of_the_scenario_first() -> None:
     write(GOOD.replace("name: Test", "discount_rate: 8"), "b.yaml")
     assert [issue.where for issue in issues("extends: b.yaml\nname: 5\nsolver: {seed: -1}\n")] == [
         "s.yaml:2:7",
@@ -357,12 +357,12 @@ def test_faults_of_both_files_are_reported_the_scenario_first() -> None:
     ]
 
 
-def test_a_fault_that_is_overwritten_is_none() -> None:
+def test_overridden_invalid_value_is_not_reported() -> None:
     write(GOOD + "discount_rate: 8\n", "b.yaml")
     assert read_scenario(write("extends: b.yaml\ndiscount_rate: 0.06\n")).discount_rate == 0.06
 
 
-def test_extends_goes_over_several_levels() -> None:
+def test_extends_works_over_several_levels() -> None:
     write(
         GOOD.replace("12_000", "12_000, cumulative_mn: {2026: 1}") + "discount_rate: 0.05\nprice_year: 2020\n", "c.yaml"
     )
@@ -379,8 +379,8 @@ def test_extends_goes_over_several_levels() -> None:
     ]  # fmt: skip
 
 
-def test_a_file_below_may_not_extend_one_outside(tmp_path: Path) -> None:
-    folder = outside(tmp_path)
+def test_extended_file_may_not_extend_a_file_outside_the_folder(tmp_path: Path) -> None:
+    folder = folder_with_file_outside(tmp_path)
     (folder / "base").mkdir()
     (folder / "base" / "b.yaml").write_text("extends: ../../secret.yaml\n")
     (folder / "s.yaml").write_text("extends: base/b.yaml\n")
@@ -389,7 +389,7 @@ def test_a_file_below_may_not_extend_one_outside(tmp_path: Path) -> None:
     assert read_scenario(folder / "s.yaml", allow_outside=True).name == "Test"
 
 
-def test_null_clears_what_is_inherited() -> None:
+def test_null_clears_inherited_values() -> None:
     write(
         GOOD.replace("12_000", "12_000, cumulative_mn: {2026: 1, 2030: 2}, by_province_mn: {Hebei: 5}")
         + "storage: {sites: [A], capacity: low}\npolicy: {market: null, paid_until: 2030}\ndiscount_rate: 0.05\n"
@@ -406,20 +406,20 @@ def test_null_clears_what_is_inherited() -> None:
     assert scenario.budget.cumulative_mn == {2030: 2} and scenario.budget.by_province_mn == {}
     assert scenario.policy.paid_until is None and scenario.policy.market is None
     assert list(scenario.funds) == ["loan"] and scenario.funds["loan"].ceiling_mn is None
-    # Clearing again what a file in between has cleared is no error, and a value may follow.
+    # A value that an intermediate file has cleared may be cleared again or set.
     write("extends: b.yaml\nbudget: {cumulative_mn: null}\n", "c.yaml")
     assert not read_scenario(write("extends: c.yaml\nbudget: {cumulative_mn: null}\n")).budget.cumulative_mn
     assert read_scenario(write("extends: c.yaml\nbudget: {cumulative_mn: {2030: 3}}\n")).budget.cumulative_mn == {
         2030: 3
     }
-    # Where null is a value it stays one, and a null that clears nothing is an error.
+    # Null remains a value where the key allows it; null that clears nothing is an error.
     write(GOOD + "policy: {market: China ETS}\n", "b.yaml")
     assert read_scenario(write("extends: b.yaml\npolicy: {market: null}\n")).policy.market is None
     assert [issue.where for issue in issues("extends: b.yaml\nstorage: null\n")] == ["s.yaml:2:1"]
     assert issues("extends: b.yaml\nplants: null\n")[0].what == "plants: required key is missing"
 
 
-def test_plants_are_excluded_with_a_reason_or_without() -> None:
+def test_plants_are_excluded_with_or_without_a_reason() -> None:
     text = "plants: {exclude: [A, B: closes in 2027, C: 'under renovation: until 2030']}"
     scenario = read_scenario(write(GOOD.replace("plants: {}", text)))
     assert scenario.plants.excluded == {"A": "", "B": "closes in 2027", "C": "under renovation: until 2030"}
@@ -439,12 +439,12 @@ def test_plants_are_excluded_with_a_reason_or_without() -> None:
         ("A, A: twice", "plants.exclude[1]: 'A' is listed twice, first at plants.exclude[0], s.yaml:2:20"),
     ],
 )
-def test_an_exclusion_that_is_neither_is_an_error(item: str, what: str) -> None:
+def test_invalid_exclusion_is_reported(item: str, what: str) -> None:
     (issue,) = issues(GOOD.replace("plants: {}", f"plants: {{exclude: [{item}]}}"))
     assert issue.what == what
 
 
-def test_a_cycle_of_extends_is_listed_whole() -> None:
+def test_cycle_of_extends_is_reported_with_all_its_files() -> None:
     write("extends: c.yaml\n" + GOOD, "b.yaml")
     write("extends: s.yaml\n" + GOOD, "c.yaml")
     (issue,) = issues("extends: b.yaml\n")
@@ -460,13 +460,13 @@ def test_a_long_chain_of_extends_is_an_error() -> None:
     assert issues("extends: 0.yaml\n")[-1].what.startswith("extends: more than 20 files")
 
 
-def test_extends_must_be_a_name() -> None:
+def test_extends_must_be_a_file_name() -> None:
     assert issues("extends: [b.yaml]\n") == [
         Issue("s.yaml:1:10", "extends: expected the name of a scenario file, got a list")
     ]
 
 
-def outside(tmp_path: Path) -> Path:
+def folder_with_file_outside(tmp_path: Path) -> Path:
     folder = tmp_path / "inner"
     folder.mkdir()
     (tmp_path / "secret.yaml").write_text(GOOD)
@@ -474,13 +474,13 @@ def outside(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("like", ["../secret.yaml", "{absolute}", "link.yaml", "x/../../secret.yaml"])
-def test_extends_stays_in_its_folder_unless_allowed(like: str, tmp_path: Path) -> None:
-    folder = outside(tmp_path)
+@pytest.mark.parametrize("extended", ["../secret.yaml", "{absolute}", "link.yaml", "x/../../secret.yaml"])
+def test_extends_stays_in_its_folder_unless_allowed(extended: str, tmp_path: Path) -> None:
+    folder = folder_with_file_outside(tmp_path)
     (folder / "x").mkdir()
     secret = tmp_path / "secret.yaml"
     path = folder / "s.yaml"
-    path.write_text(f"extends: {like.replace('{absolute}', str(secret))}\n")
+    path.write_text(f"extends: {extended.replace('{absolute}', str(secret))}\n")
     with pytest.raises(InputError) as caught:
         read_scenario(path)
     assert caught.value.issues == (
@@ -494,12 +494,12 @@ def test_extends_stays_in_its_folder_unless_allowed(like: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("like", "reason"), [("gone.yaml", "no such file"), ('"a\\0b"', "no file can have this name"), ("loop", "")]
+    ("extended", "reason"), [("gone.yaml", "no such file"), ('"a\\0b"', "no file can have this name"), ("loop", "")]
 )
-def test_extends_a_file_that_cannot_be_read(like: str, reason: str) -> None:
+def test_unreadable_extended_file_is_reported(extended: str, reason: str) -> None:
     Path("loop").symlink_to("loop")
     with pytest.raises(FileError, match=r"^s\.yaml:1:10: extends: cannot read ") as caught:
-        read_scenario(write(f"extends: {like}\n"))
+        read_scenario(write(f"extends: {extended}\n"))
     assert reason in str(caught.value)
 
 
@@ -508,6 +508,6 @@ def test_a_quote_that_closes_on_a_later_line_is_reported_where_it_opens() -> Non
     assert (issue.where, issue.what) == ("s.yaml:2:22", "the quote that opens here ends only on line 4")
 
 
-def test_a_word_in_place_of_true_or_false_is_named() -> None:
+def test_text_in_place_of_true_or_false_is_reported() -> None:
     found = {issue.where: issue.what for issue in issues("name: T\ncalibration: {ceiling: perhaps}\n")}
     assert found["s.yaml:2:24"] == "calibration.ceiling: expected true or false, got text 'perhaps'"

@@ -1,4 +1,4 @@
-"""The resolved text: every value, where it came from, and the same scenario when read back."""
+"""The resolved text of a scenario: every value with its origin; reading it back gives an equal scenario."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ solver:
 """
 
 
-def test_the_whole_text(tmp_path: Path) -> None:
+def test_resolved_text_has_every_value_with_its_origin(tmp_path: Path) -> None:
     path = tmp_path / "pilot.yaml"
     path.write_text("name: Test 1\nyears: [2026, 2030]\nplants:\n  provinces: [Hebei, NO]\nbudget: {total_mn: 5e9}\n")
     scenario = read_scenario(path).with_changes({"budget.cumulative_mn.2026": 1.5})
@@ -139,12 +139,12 @@ def test_the_whole_text(tmp_path: Path) -> None:
     assert str(tmp_path) not in scenario.resolved_yaml()
 
 
-def test_values_from_python_say_so() -> None:
+def test_values_given_in_python_state_their_origin() -> None:
     scenario = Scenario.from_dict({"name": "x", "plants": {}, "budget": {"total_mn": 1}})
     assert "name: x  # given in Python\n" in scenario.resolved_yaml()
 
 
-def test_an_odd_file_name_stays_inside_its_comment(tmp_path: Path) -> None:
+def test_file_name_with_a_line_break_stays_inside_its_comment(tmp_path: Path) -> None:
     path = tmp_path / "a\nbudget: 5.yaml"
     path.write_text("name: x\nplants: {}\nbudget: {total_mn: 1}\n")
     text = read_scenario(path).resolved_yaml()
@@ -162,7 +162,7 @@ years = st.lists(st.integers(2020, 2100), min_size=2, max_size=6, unique=True).m
 def scenarios(draw: st.DrawFn) -> dict[str, Any]:
     starts = draw(years)
     plants = draw(words)
-    cut = draw(st.integers(0, len(plants)))
+    n_excluded = draw(st.integers(0, len(plants)))
     return {
         "name": draw(word),
         "description": draw(
@@ -170,7 +170,7 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
         ),
         "years": starts,
         "discount_rate": draw(st.floats(0, 1, exclude_max=True)),
-        "plants": {"provinces": draw(words), "exclude": plants[:cut], "require": plants[cut:]},
+        "plants": {"provinces": draw(words), "exclude": plants[:n_excluded], "require": plants[n_excluded:]},
         "capture": {"max_builds_per_year": draw(st.none() | st.integers(0, 10**30))},
         "storage": {"sites": draw(words), "max_fill_share": draw(st.floats(0, 1, exclude_min=True))},
         "budget": {
@@ -182,7 +182,7 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
 
 @examples(50)
 @given(values=scenarios())
-def test_reads_back_equal(tmp_path_factory: Any, values: dict[str, Any]) -> None:
+def test_resolved_text_reads_back_as_an_equal_scenario(tmp_path_factory: Any, values: dict[str, Any]) -> None:
     scenario = Scenario.from_dict(values)
     path = tmp_path_factory.getbasetemp() / "resolved.yaml"
     path.write_text(scenario.resolved_yaml(), encoding="utf-8")
@@ -190,7 +190,7 @@ def test_reads_back_equal(tmp_path_factory: Any, values: dict[str, Any]) -> None
     assert again == scenario
 
 
-def test_keys_over_several_lines_have_the_key_as_their_place(tmp_path: Path) -> None:
+def test_mapping_over_several_lines_has_its_key_as_place(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(
         "name: x\nyears: [2026, 2030]\nplants: {inventory: [steel]}\n"

@@ -1,4 +1,4 @@
-"""The scenario as Python sees it: defaults, faults at dotted keys, checked copies, the JSON Schema."""
+"""The class Scenario: defaults, issues at dotted keys, validated copies, the JSON Schema."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def issues(given: dict[str, Any]) -> list[Issue]:
     return list(caught.value.issues)
 
 
-def test_only_three_keys_are_needed_and_the_rest_has_defaults() -> None:
+def test_only_three_keys_are_required_and_the_others_have_defaults() -> None:
     scenario = Scenario.from_dict(values())
     assert scenario.description == ""
     assert (scenario.currency, scenario.price_year, scenario.discount_rate) == ("CNY", 2024, 0.08)
@@ -45,7 +45,7 @@ def test_only_three_keys_are_needed_and_the_rest_has_defaults() -> None:
     assert scenario.source_path is None
 
 
-def test_what_is_needed_is_named() -> None:
+def test_missing_required_keys_are_reported() -> None:
     assert issues({}) == [
         Issue("name", "required key is missing", "add 'name:'"),
         Issue("plants", "required key is missing", "add 'plants:'"),
@@ -155,7 +155,7 @@ def test_what_is_needed_is_named() -> None:
         ({"extends": "other.yaml"}, Issue("extends", "only a file can extend another file", "use read_scenario")),
     ],
 )
-def test_a_bad_value_is_named_with_what_was_expected(more: dict[str, Any], issue: Issue) -> None:
+def test_invalid_value_is_reported_with_the_expected_one(more: dict[str, Any], issue: Issue) -> None:
     assert issues(values(**more)) == [issue]
 
 
@@ -181,16 +181,16 @@ def test_a_bad_value_is_named_with_what_was_expected(more: dict[str, Any], issue
         ("plenty", "accepted spellings: 1000000, 1_000_000, 1e6, 0.15"),
     ],
 )
-def test_text_is_never_taken_for_a_number(text: str, hint: str) -> None:
+def test_text_is_never_read_as_a_number(text: str, hint: str) -> None:
     (issue,) = issues(values(budget={"total_mn": text}))
     assert issue.where == "budget.total_mn"
     assert issue.what.startswith("expected a number, got text '")
     assert issue.hint == hint
 
 
-def test_corridors_are_a_word_or_a_file() -> None:
-    for word in ("auto", "all", "mine.csv"):
-        assert Scenario.from_dict(values(transport={"corridors": word})).transport.corridors == word
+def test_corridors_are_a_keyword_or_a_csv_file() -> None:
+    for name in ("auto", "all", "mine.csv"):
+        assert Scenario.from_dict(values(transport={"corridors": name})).transport.corridors == name
     (issue,) = issues(values(transport={"corridors": "autto"}))
     assert issue.what == "expected auto, all or a .csv file of your own, got text 'autto'"
     assert issue.hint == "did you mean 'auto'?"
@@ -223,7 +223,7 @@ def test_a_static_year_is_the_price_year() -> None:
         ("benefit", "max_net_benefit"),
     ],
 )
-def test_the_objective_that_is_meant_is_named(given: str, meant: str) -> None:
+def test_nearest_objective_is_suggested(given: str, meant: str) -> None:
     (issue,) = issues(values(objective=given))
     assert issue.hint == f"did you mean '{meant}'?"
 
@@ -249,34 +249,34 @@ def test_the_objective_that_is_meant_is_named(given: str, meant: str) -> None:
         ),
     ],
 )
-def test_an_unknown_key_names_the_nearest(more: dict[str, Any], where: str, hint: str) -> None:
+def test_unknown_key_is_reported_with_a_suggestion(more: dict[str, Any], where: str, hint: str) -> None:
     assert issues(values(**more)) == [Issue(where, "unknown key", hint)]
 
 
-def test_faults_are_gathered_across_sections() -> None:
+def test_issues_are_collected_across_sections() -> None:
     given = values(objective="x", discount_rate=8, budget={"total_mn": 1, "cumulative_mn": {2027: 1, 2028: 2}})
     places = [issue.where for issue in issues(given)]
     assert places == ["discount_rate", "budget.cumulative_mn.2027", "budget.cumulative_mn.2028", "objective"]
 
 
-def test_terminal_codes_in_a_key_or_value_are_made_visible() -> None:
+def test_terminal_codes_in_a_key_or_value_are_escaped() -> None:
     shown = str(InputError(issues(values(**{"\x1b[31m": 1, "objective": "\x1b[2J"}))))
     assert "\x1b" not in shown
     assert "\\x1b[31m" in shown
 
 
-def test_what_is_no_mapping_is_refused() -> None:
+def test_scenario_that_is_not_a_mapping_is_an_error() -> None:
     with pytest.raises(InputError, match="scenario: expected keys with values, got a list"):
         Scenario.from_dict([])  # type: ignore[arg-type]
 
 
-def test_numbers_of_numpy_are_numbers() -> None:
+def test_numpy_numbers_are_accepted() -> None:
     scenario = Scenario.from_dict(values(solver={"threads": np.int64(3)}, budget={"total_mn": np.float32(5)}))
     assert (scenario.solver.threads, scenario.budget.total_mn) == (3, 5.0)
     assert type(scenario.solver.threads) is int
 
 
-def test_a_scenario_is_frozen_and_travels() -> None:
+def test_scenario_is_frozen_and_can_be_pickled() -> None:
     scenario = Scenario.from_dict(values())
     with pytest.raises(ValidationError):
         scenario.name = "Other"  # type: ignore[misc]
@@ -285,7 +285,7 @@ def test_a_scenario_is_frozen_and_travels() -> None:
     assert dict(copy.places) == dict(scenario.places)
 
 
-def test_equal_scenarios_hash_alike_and_ceilings_have_one_order() -> None:
+def test_equal_scenarios_have_equal_hashes_and_sorted_years() -> None:
     one = Scenario.from_dict(values(budget={"total_mn": 1, "cumulative_mn": {2030: 1, 2026: 2}}))
     two = Scenario.from_dict(values(budget={"total_mn": 1.0, "cumulative_mn": {2026: 2, 2030: 1}}))
     assert one == two
@@ -294,7 +294,7 @@ def test_equal_scenarios_hash_alike_and_ceilings_have_one_order() -> None:
     assert one != one.with_changes({"budget.cumulative_mn.2026": 3})
 
 
-def test_periods() -> None:
+def test_periods_have_their_years_and_the_horizon_its_end() -> None:
     scenario = Scenario.from_dict(values(years=[2026, 2030, 2035, 2045]))
     assert [scenario.period_years(year) for year in scenario.years] == [4, 5, 10, 10]
     assert scenario.horizon_end == 2055
@@ -302,7 +302,7 @@ def test_periods() -> None:
         scenario.period_years(2027)
 
 
-def test_with_changes_makes_a_checked_copy() -> None:
+def test_with_changes_returns_a_validated_copy() -> None:
     scenario = Scenario.from_dict(values())
     changed = scenario.with_changes(
         {"budget.total_mn": 5000, "budget.cumulative_mn.2026": 100, "storage.capacity": "low"}
@@ -318,7 +318,7 @@ def test_with_changes_makes_a_checked_copy() -> None:
     assert "transport.detour_factor" not in changed.places
 
 
-def test_with_changes_replaces_a_mapping_whole() -> None:
+def test_with_changes_replaces_a_whole_mapping() -> None:
     scenario = Scenario.from_dict(values(budget={"total_mn": 1, "cumulative_mn": {2026: 1}}))
     changed = scenario.with_changes({"budget": {"total_mn": 2}})
     assert changed.budget.cumulative_mn == {}
@@ -349,13 +349,13 @@ def test_with_changes_replaces_a_mapping_whole() -> None:
         ),
     ],
 )
-def test_with_changes_names_the_key(changes: dict[str, Any], issue: Issue) -> None:
+def test_with_changes_reports_an_invalid_change_at_its_key(changes: dict[str, Any], issue: Issue) -> None:
     with pytest.raises(InputError) as caught:
         Scenario.from_dict(values()).with_changes(changes)
     assert caught.value.issues == (issue,)
 
 
-def test_json_schema_describes_every_key_and_lets_like_supply_the_needed_ones() -> None:
+def test_json_schema_describes_every_key_and_accepts_extends_in_place_of_required_keys() -> None:
     schema = json_schema()
     assert schema == json_schema()
     assert set(schema["properties"]) == {*Scenario.model_fields, "extends", "schema"}
@@ -364,8 +364,8 @@ def test_json_schema_describes_every_key_and_lets_like_supply_the_needed_ones() 
         assert "required" not in part
         for key, field in part["properties"].items():
             assert field.get("description") or schema["$defs"][field["$ref"].rpartition("/")[2]]["description"], key
-    like, whole, cut, weighs, earns = schema["anyOf"]
-    assert weighs["required"] == earns["required"] == ["name", "plants", "objective"]
-    assert cut["required"] == ["name", "plants", "targets"]
-    assert like == {"required": ["extends"]}
-    assert whole["required"] == ["name", "plants", "budget"]
+    extends, with_budget, with_targets, with_net_value, with_min_cost = schema["anyOf"]
+    assert with_net_value["required"] == with_min_cost["required"] == ["name", "plants", "objective"]
+    assert with_targets["required"] == ["name", "plants", "targets"]
+    assert extends == {"required": ["extends"]}
+    assert with_budget["required"] == ["name", "plants", "budget"]

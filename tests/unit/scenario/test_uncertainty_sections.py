@@ -1,4 +1,4 @@
-"""What cannot be in distributions of inputs and in first-stage years is named by key."""
+"""Invalid distributions of inputs and invalid first-stage years, reported at their key."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TWO = {name: {"changes": {"budget.total_mn": amount}} for name, amount in (("low
 
 
 @pytest.mark.parametrize(
-    ("name", "spread", "words"),
+    ("name", "spread", "message"),
     [
         ("capture_capex", {"low": 1.5, "high": 0.8, "distribution": "uniform"}, "low 1.5 is above high 0.8"),
         ("capture_capex", {"low": 0.8, "mode": 2.0, "high": 1.2}, "mode 2 is not between low 0.8 and high 1.2"),
@@ -31,35 +31,35 @@ TWO = {name: {"changes": {"budget.total_mn": amount}} for name, amount in (("low
         ("storage_capacity", {"low": 0.1, "mode": 0.2, "high": 0.9, "distribution": "lognormal"}, "no lognormal"),
     ],
 )
-def test_an_impossible_distribution_is_named(
-    small: Callable[..., Scenario], name: str, spread: dict[str, object], words: str
+def test_invalid_distribution_is_reported_at_its_key(
+    small: Callable[..., Scenario], name: str, spread: dict[str, object], message: str
 ) -> None:
     with pytest.raises(InputError) as caught:
         small({"uncertainty.spreads": {name: spread}})
     (issue,) = caught.value.issues
-    assert issue.where == f"uncertainty.spreads.{name}" and words in issue.what
+    assert issue.where == f"uncertainty.spreads.{name}" and message in issue.what
 
 
 def test_a_uniform_distribution_needs_no_mode(small: Callable[..., Scenario]) -> None:
     small({"uncertainty.spreads": {"capture_capex": {"low": 1.2, "high": 1.5, "distribution": "uniform"}}})
 
 
-def test_a_lognormal_has_the_quantiles_that_are_given() -> None:
-    # Low and high are no mirror images around the median: 0.8 × 3 is not 1.
+def test_lognormal_has_the_given_quantiles() -> None:
+    # Low and high are not symmetric about the median: 0.8 × 3 is not 1.
     found = quantiles("lognormal", np.array([0.05, 0.5, 0.95]), 0.8, 1.0, 3.0)
     assert found == pytest.approx([0.8, 1.0, 3.0])
-    # Where they are, the median times and divided by the same factor.
+    # If they are, quantiles are the median multiplied and divided by the same factor.
     found = quantiles("lognormal", np.array([0.25, 0.75]), 0.5, 1.0, 2.0)
     assert found[0] * found[1] == pytest.approx(1.0) and found[1] == pytest.approx(2 ** (0.67449 / 1.64485), rel=1e-4)
 
 
 @pytest.mark.parametrize(("years", "gap"), [([2031], 2026), ([2026, 2036], 2031)])
-def test_first_stage_years_have_no_gap(small: Callable[..., Scenario], years: list[int], gap: int) -> None:
+def test_gap_in_first_stage_years_is_reported(small: Callable[..., Scenario], years: list[int], gap: int) -> None:
     with pytest.raises(InputError) as caught:
         small({"years": [2026, 2031, 2036], "futures": TWO, "here_and_now": years})
     (issue,) = caught.value.issues
     assert issue.where.startswith("here_and_now") and f"but {gap}, which is earlier, is not" in issue.what
 
 
-def test_first_stage_years_from_the_first_on_are_possible(small: Callable[..., Scenario]) -> None:
+def test_first_stage_years_from_the_first_year_on_are_valid(small: Callable[..., Scenario]) -> None:
     small({"years": [2026, 2031, 2036], "futures": TWO, "here_and_now": [2026, 2031]})

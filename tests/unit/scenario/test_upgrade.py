@@ -67,7 +67,7 @@ def test_every_old_value_is_an_error_that_names_the_new_value(key: str, old: str
         scenario.with_changes({key: old})
 
 
-def test_an_old_file_is_answered_at_each_place_and_with_nothing_else(tmp_path: Path) -> None:
+def test_old_file_reports_each_old_name_at_its_place_and_nothing_else(tmp_path: Path) -> None:
     text = (
         "name: Test\ndiscount_share: 0.08\nplants: {leave_out: [a]}\n"
         "capture: {decisions: whole}\ntargets:\n  by_province:\n    Hebei: {cut_share: {2040: 0.1}}\naim: least_cost\n"
@@ -82,13 +82,13 @@ def test_an_old_file_is_answered_at_each_place_and_with_nothing_else(tmp_path: P
     ]
 
 
-def test_a_file_with_like_lacks_nothing_else(tmp_path: Path) -> None:
+def test_file_with_like_reports_no_missing_key(tmp_path: Path) -> None:
     assert issues_of("like: base.yaml\n", tmp_path) == [
         f"scenario.yaml:1:1: like: renamed to 'extends' in 0.2 ({HINT})"
     ]
 
 
-def test_an_old_key_in_a_future_is_named_at_its_line(tmp_path: Path) -> None:
+def test_old_key_in_a_future_is_reported_at_its_line(tmp_path: Path) -> None:
     text = (
         "name: Test\nplants: {}\nbudget: {total_mn: 1}\nfutures:\n"
         "  low:\n    changes:\n      budget.ceiling_mn.2026: 1\n  high:\n    changes: {aim: highest_npv}\n"
@@ -109,7 +109,7 @@ def test_an_old_key_in_a_future_is_named_at_its_line(tmp_path: Path) -> None:
         ("objective=least_cost,max_npv", "--set objective: 'least_cost' was renamed to 'min_cost' in 0.2"),
     ],
 )
-def test_old_names_in_a_sweep(given: str, message: str) -> None:
+def test_old_names_in_a_sweep_are_errors(given: str, message: str) -> None:
     with pytest.raises(InputError, match=re.escape(message)):
         grid_of([given])
 
@@ -121,13 +121,13 @@ def test_old_names_in_a_sweep(given: str, message: str) -> None:
         ("list.yaml", "scenarios:\n- {budget.total_mn: 1}\n- solver.gap_share: 1\n", "list.yaml:3:3: solver.gap_share"),
     ],
 )
-def test_old_names_in_a_list_of_scenarios(tmp_path: Path, name: str, text: str, place: str) -> None:
+def test_old_names_in_a_list_of_scenarios_are_errors(tmp_path: Path, name: str, text: str, place: str) -> None:
     (tmp_path / name).write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=re.escape(f"{place}: renamed to 'solver.mip_gap' in 0.2")):
         listed_in(tmp_path / name)
 
 
-def test_an_old_case_is_answered_at_each_place(tmp_path: Path) -> None:
+def test_old_case_reports_each_old_name_at_its_place(tmp_path: Path) -> None:
     path = tmp_path / "case.yaml"
     path.write_text(
         "case: x\nkind: ladder\nquestion: What?\nscenario: {plants: {must_fit: [a]}, capture: {retrofits: whole}}\n"
@@ -182,7 +182,7 @@ def test_every_old_name_of_a_case_is_rewritten() -> None:
     assert upgraded_text(text)[0] == "case: a\nkind: b\nexpect: []\ndescription: x\nvalues: {abatement_share: 1}\n"
 
 
-def test_comments_order_quotes_and_layout_stay() -> None:
+def test_upgrade_keeps_comments_order_quotes_and_layout() -> None:
     text = (
         "# aim: a comment about aim\r\n"
         "'like' : base.yaml   # kept\r\n"
@@ -216,38 +216,38 @@ def test_a_text_that_is_not_yaml_is_an_input_error() -> None:
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_a_whole_old_scenario_reads_as_today(name: str, tmp_path: Path) -> None:
+def test_upgraded_scenario_equals_the_shipped_scenario(name: str, tmp_path: Path) -> None:
     old = (OLD / name).read_text(encoding="utf-8")
     text, changes = upgraded_text(old)
     assert changes
     assert re.findall("#.*", text) == re.findall("#.*", old)
     (tmp_path / name).write_text(text, encoding="utf-8")
-    upgraded, today = read_scenario(tmp_path / name), read_scenario(scenarios_folder() / name)
-    # Since 0.2 the shipped scenarios have no time limit of their own, ask for other gaps and limit deployment, and the
-    # stoves of each furnace are retrofitted about its relining.
-    own = (
+    upgraded, shipped = read_scenario(tmp_path / name), read_scenario(scenarios_folder() / name)
+    # Since 0.2 the shipped scenarios set no time limit, request other gaps and limit deployment, and the stoves of each
+    # furnace are retrofitted around its relining.
+    changed_keys = (
         "solver.time_limit_s", "solver.mip_gap", "calibration.ceiling", "plants.furnace_streams",
         "capture.start_at_relining",
     )  # fmt: skip
-    sections = ((key, *key.split(".")) for key in own)
-    upgraded = upgraded.with_changes({key: getattr(getattr(today, section), name) for key, section, name in sections})
-    words = {"name": "", "description": ""}
-    assert upgraded.model_dump() | words == today.model_dump() | words
+    sections = ((key, *key.split(".")) for key in changed_keys)
+    upgraded = upgraded.with_changes({key: getattr(getattr(shipped, section), name) for key, section, name in sections})
+    texts = {"name": "", "description": ""}
+    assert upgraded.model_dump() | texts == shipped.model_dump() | texts
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_whole_old_case_reads_as_today(name: str, tmp_path: Path) -> None:
+def test_upgraded_case_equals_the_shipped_case(name: str, tmp_path: Path) -> None:
     old = (OLD / "pilots" / name).read_text(encoding="utf-8")
     text, _ = upgraded_text(old)
     assert re.findall("#.*", text) == re.findall("#.*", old)
     (tmp_path / name).write_text(text, encoding="utf-8")
-    today = read_case(scenarios_folder() / "pilots" / name.replace("ladder", "budget-sweep"))
+    shipped = read_case(scenarios_folder() / "pilots" / name.replace("ladder", "budget-sweep"))
     # 0.1 did not say which expectations can fail, and its grid factors were those of 2022.
     changed = {"can_fail", "about"} if name.startswith("02-physical") else {"can_fail"}
-    # Storage sites and pipes cost what built ones do, so that a sweep needs more money and a published cost is missed.
-    whole = {"04-ladder-shanxi.yaml": {"values": True}, "09-published-mill.yaml": {"expect": True}}.get(name, {})
+    # Sites and pipes now cost as much as built ones: a sweep needs larger budgets, and a published cost is missed.
+    excluded = {"04-ladder-shanxi.yaml": {"values": True}, "09-published-mill.yaml": {"expect": True}}.get(name, {})
     upgraded, new = (
-        case.model_dump(exclude={"case": True, "description": True, "expect": {"__all__": changed}, **whole})
-        for case in (read_case(tmp_path / name), today)
+        case.model_dump(exclude={"case": True, "description": True, "expect": {"__all__": changed}, **excluded})
+        for case in (read_case(tmp_path / name), shipped)
     )
     assert upgraded == new

@@ -1,4 +1,4 @@
-"""Lists and grids of scenarios that cannot be read: told with the place, and none is taken in part."""
+"""Lists and grids of scenarios: accepted spellings, and errors with their place."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ccs_model.scenario.variations import Listed, at_their_row, combinations, gr
 
 
 @pytest.mark.parametrize(
-    ("sets", "words"),
+    ("sets", "message"),
     [
         (["budget.total_mn=1", "budget.total_mn=2"], "--set: budget.total_mn is given twice (give all its"),
         (["a=0:1:1000", "b=0:1:101"], "--set: 101,000 scenarios, expected at most 100,000"),
@@ -20,23 +20,23 @@ from ccs_model.scenario.variations import Listed, at_their_row, combinations, gr
         (["a=[1, 2"], "--set a"),
     ],
 )
-def test_values_that_are_none(sets: list[str], words: str) -> None:
+def test_invalid_values_of_a_grid_are_reported(sets: list[str], message: str) -> None:
     with pytest.raises(InputError) as caught:
         grid_of(sets)
-    assert words in str(caught.value.issues[0])
+    assert message in str(caught.value.issues[0])
 
 
-def test_commas_within_quotes_and_brackets_part_nothing() -> None:
+def test_commas_within_quotes_and_brackets_do_not_separate_values() -> None:
     assert [each["name"] for each in grid_of(['name="a, b",c'])] == ["a, b", "c"]
     assert [each["x"] for each in grid_of(["x='[', 2"])] == ["[", 2]
-    # A future of its own for every pair, the last key running fastest.
+    # One scenario for every pair; the last key varies fastest.
     assert combinations({"x": [1, 2], "y": "ab"}) == (
         {"x": 1, "y": "a"}, {"x": 1, "y": "b"}, {"x": 2, "y": "a"}, {"x": 2, "y": "b"},
     )  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "words"),
+    ("name", "content", "message"),
     [
         (
             "some.csv",
@@ -50,11 +50,11 @@ def test_commas_within_quotes_and_brackets_part_nothing() -> None:
         ("some.yaml", "scenarios: [\n", "not valid YAML"),
     ],
 )
-def test_a_list_that_is_none_names_its_line(tmp_path: Path, name: str, content: str, words: str) -> None:
+def test_invalid_list_is_reported_with_its_line(tmp_path: Path, name: str, content: str, message: str) -> None:
     (tmp_path / name).write_text(content, encoding="utf-8")
     with pytest.raises(InputError) as caught:
         listed_in(tmp_path / name)
-    assert words in str(caught.value.issues[0])
+    assert message in str(caught.value.issues[0])
 
 
 def test_empty_rows_and_empty_cells_change_nothing(tmp_path: Path) -> None:
@@ -86,6 +86,6 @@ def test_a_list_may_state_its_separator(tmp_path):
     assert dict(found) == {"budget.total_mn": 5000, "storage.capacity": "low"} and found.place.endswith(":4")
 
 
-def test_a_file_that_cannot_be_read_has_the_place_of_its_changes() -> None:
+def test_error_of_an_unreadable_file_names_the_place_of_its_changes() -> None:
     error = at_their_row(Listed({"budget.total_mn": 6}, "s.yaml:3"), FileError("cannot read a.csv"))
     assert isinstance(error, FileError) and str(error) == "s.yaml:3: cannot read a.csv"
