@@ -1,9 +1,9 @@
 """`python -m bench.random_scenarios [--check 20000] [--optimize 2000]`: random scenarios through the commands.
 
-Scenarios are drawn from the schema by `tests/unit/properties/test_strangers.py`. `check` and `optimize --effort quick`
-must end with a documented exit code and never with an internal error; a plan with a failed check ends with another one.
-The counts by exit code are printed as JSON, with the scenarios that failed and those without a plan within the limit,
-which stderr has at once.
+Scenarios are drawn from the schema by `tests/unit/properties/test_untrusted_input.py`. `check` and `optimize --effort
+quick` must end with a documented exit code and never with an internal error; a plan with a failed check ends with
+another one. The counts by exit code are printed as JSON, with the scenarios that failed and those without a plan
+within the limit, which stderr has at once.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ruamel.yaml import YAML
 
 from bench.measure import say
 from ccs_model.cli import group, outcome_of
-from tests.unit.properties.test_strangers import SCENARIOS
+from tests.unit.properties.test_untrusted_input import SCENARIOS
 
 # Success, options, input, infeasible; anything else is a failure, or a limit that came before a plan.
 _DOCUMENTED = (0, 2, 3, 4, 5)

@@ -32,7 +32,7 @@ from ccs_model.report.phrases import is_beyond_noise
 from ccs_model.runs.run_reader import solved_problem_of
 from ccs_model.scenario import Scenario
 from ccs_model.solve.driver import question_of, solve
-from tests.integration.report.recomputing import assert_same_cells
+from tests.integration.report.recalculation import assert_same_cells
 
 pytestmark = pytest.mark.slow
 

@@ -16,7 +16,7 @@ from ccs_model.cli.plan_series import _bound
 from ccs_model.errors import LIMIT_REACHED, FileError, InfeasibleError, InputError
 from ccs_model.problem.scenario_names import read_checked
 from ccs_model.report.workbook.edited_workbook import read_edited
-from tests.integration.report.recomputing import Computed, assert_same_cells, differences, formula_cells, recomputed
+from tests.integration.report.recalculation import Computed, assert_same_cells, differences, formula_cells, recomputed
 from tests.small_scenario import SMALL_TEXT
 
 pytestmark = pytest.mark.slow

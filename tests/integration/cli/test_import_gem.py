@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 import ccs_model as ccs
 from ccs_model.cli import group
 from ccs_model.errors import FileError, InputError
-from tests.unit.inputs.gem_books import CAPACITIES, WORKS, plant_book
+from tests.unit.inputs.gem_workbooks import CAPACITIES, WORKS, plant_book
 
 CHINESE = {
     "id": "P3", "name": "Handan works", "local": "邯郸钢厂", "parent": "unknown", "town": "Handan", "state": "Hebei",
@@ -112,7 +112,7 @@ def test_existing_files_are_replaced_only_with_force(tmp_path, tracker):
 
 @pytest.mark.slow
 def test_an_import_of_chemical_plants_lists_missing_data_and_is_solved_once_complete(tmp_path):
-    from tests.unit.inputs.gem_books import chemicals_book
+    from tests.unit.inputs.gem_workbooks import chemicals_book
 
     tracker, out = tmp_path / "chemicals.xlsx", tmp_path / "china"
     tracker.write_bytes(chemicals_book())

@@ -25,7 +25,7 @@ from ccs_model.report.export.formats import iamc_table
 from ccs_model.report.page.page import page_text
 from ccs_model.runs.run_reader import run_of
 from tests.integration.report.reading import headings, main_table, texts
-from tests.unit.inputs.gem_books import plant_book
+from tests.unit.inputs.gem_workbooks import plant_book
 
 pytestmark = pytest.mark.slow
 

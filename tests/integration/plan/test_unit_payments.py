@@ -17,7 +17,7 @@ from ccs_model.plan.owners import Owners
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
 from tests.hand_network import LINKS, PLANTS, SITES
-from tests.integration.report.recounting import with_point
+from tests.integration.report.recalculated_accounts import with_point
 
 Changes = dict[str, Any]
 

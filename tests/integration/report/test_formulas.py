@@ -20,7 +20,7 @@ from ccs_model.report.workbook.book import FastWorksheet, Fill
 from ccs_model.report.workbook.columns import declared_rows
 from ccs_model.report.workbook.formulas import FUNCTIONS, Block, resolved
 from tests.integration.report.reading import main_ref
-from tests.integration.report.recomputing import formula_cells
+from tests.integration.report.recalculation import formula_cells
 
 _REFERENCE = re.compile(r"(?<![A-Za-z_])(\$?)([A-Z]{1,3})(\$?)(\d+)(?![A-Za-z_(\d])")
 _CALL = re.compile(r"([A-Z][A-Z.]*)\(")

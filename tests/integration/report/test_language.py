@@ -25,7 +25,7 @@ from ccs_model.report.workbook.sheet import Sheet
 from ccs_model.report.workbook.workbook import SHEETS, workbook_bytes
 from ccs_model.runs.run_reader import run_of
 from tests.integration.report.reading import texts
-from tests.integration.report.recomputing import differences, formula_cells, recomputed
+from tests.integration.report.recalculation import differences, formula_cells, recomputed
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from ccs_model.plan.plan import Plan
 from ccs_model.report.language import chinese, in_yuan
 from ccs_model.report.workbook.book import HUNDRED_MILLIONS, MILLIONS, rectangles
 from ccs_model.report.workbook.workbook import workbook_bytes
-from tests.integration.report.recomputing import MISSING
+from tests.integration.report.recalculation import MISSING
 
 
 @pytest.fixture(scope="module")

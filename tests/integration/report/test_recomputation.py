@@ -15,8 +15,8 @@ from ccs_model.plan.decisions import Point
 from ccs_model.plan.plan import Plan
 from ccs_model.report.workbook.workbook import write_workbook
 from tests.integration.report.conftest import NETWORK
-from tests.integration.report.recomputing import Computed, Values, differences, edited, formula_cells, recomputed
-from tests.integration.report.recounting import recounted, with_point
+from tests.integration.report.recalculated_accounts import recounted, with_point
+from tests.integration.report.recalculation import Computed, Values, differences, edited, formula_cells, recomputed
 
 pytestmark = pytest.mark.office
 

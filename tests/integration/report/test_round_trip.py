@@ -29,7 +29,7 @@ from tests.integration.report.editing import (
     set_named,
 )
 from tests.integration.report.reading import texts
-from tests.integration.report.recomputing import recomputed
+from tests.integration.report.recalculation import recomputed
 
 pytestmark = pytest.mark.slow
 

@@ -15,8 +15,8 @@ import pytest
 from ccs_model.plan.decisions import Point
 from ccs_model.plan.plan import Plan
 from ccs_model.report.workbook.workbook import write_workbook
-from tests.integration.report.recomputing import Computed, Values, differences, edited, formula_cells, recomputed
-from tests.integration.report.recounting import recounted
+from tests.integration.report.recalculated_accounts import recounted
+from tests.integration.report.recalculation import Computed, Values, differences, edited, formula_cells, recomputed
 from tests.integration.report.test_recomputation import PRICES, follows_the_money, straight_prices
 from tests.slow.report import store
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import random
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-import readers
+from tests.unit.fuzz import readers
 
 HEAD = "name: T\nplants: {}\nbudget: {total_mn: 1}\n"
 

@@ -19,7 +19,7 @@ from ccs_model.errors import InputError
 from ccs_model.importers import GemTracker, gem_place, read_gem
 from ccs_model.inputs.geography import are_in_area
 from tests.paths import ROOT
-from tests.unit.inputs.gem_books import CAPACITIES, NEW, OLD, WORKS, plant_book, unit_book
+from tests.unit.inputs.gem_workbooks import CAPACITIES, NEW, OLD, WORKS, plant_book, unit_book
 
 FACTS = Path(os.environ.get("CCS_MODEL_FACTS", ROOT.parent / "shared" / "facts")) / "steel"
 BOOK = FACTS / "Plant-level-data-Global-Iron-and-Steel-Tracker-September-2025-V1.xlsx"

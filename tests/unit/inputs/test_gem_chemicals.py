@@ -11,7 +11,7 @@ import pytest
 
 from ccs_model.errors import InputError
 from ccs_model.importers import GemChemicals, GemTracker, gem_files, gem_place, gem_trial, read_gem
-from tests.unit.inputs.gem_books import CHEMICALS, chemicals_book, plant_book, unit_book
+from tests.unit.inputs.gem_workbooks import CHEMICALS, chemicals_book, plant_book, unit_book
 
 COLUMNS = "plant,product,capacity_ktpa,feedstock,gasifier,urea_share,figures_from\n"
 

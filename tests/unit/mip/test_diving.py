@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,9 +19,7 @@ from ccs_model.mip.grouped_structure import shape_of
 from ccs_model.mip.matrix import residuals
 from ccs_model.mip.sifting import sifted
 from tests.hand_matrix import hand_matrix
-
-sys.path.insert(0, str(Path(__file__).parent))
-from test_by_groups import grouped_model
+from tests.unit.mip.test_grouped_milp import grouped_model
 
 EXACT = SolverOptions(gap_share=0.0, threads=1)
 

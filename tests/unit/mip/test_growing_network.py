@@ -10,7 +10,7 @@ import pytest
 from ccs_model.mip.clock import effort
 from ccs_model.mip.growing_network import GrowthNetwork
 from ccs_model.mip.grown_solution import Growth
-from tests.unit.mip.test_growth_in_areas import network_of
+from tests.unit.mip.test_tree_growth import network_of
 
 LINKS = [(0, 1, 1.0), (1, 2, 1.0), (0, 3, 1.0), (3, 2, 1.0), (4, 3, 1.0)]
 OPTIONS = [(0, 10.0, 1.0), (1, 10.0, 1.0), (4, 10.0, 1.0)]

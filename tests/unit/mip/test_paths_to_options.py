@@ -9,7 +9,7 @@ import numpy as np
 from ccs_model.mip.clock import effort
 from ccs_model.mip.growing_network import GrowthNetwork
 from ccs_model.mip.tree_growth import paths_to
-from tests.unit.mip.test_growth_in_areas import network_of
+from tests.unit.mip.test_tree_growth import network_of
 
 # The solution connects node 0 by link 0 to node 1 and by link 1 to the site at node 2.
 LINKS = [(0, 1, 100.0), (1, 2, 100.0), (3, 1, 40.0), (3, 2, 60.0), (4, 2, 150.0), (5, 4, 10.0)]
