@@ -128,7 +128,8 @@ Examples:
   ccs-model runs
   ccs-model runs results --json
 
-Runs and analyses directly inside DIR (default: runs), the newest first. The gap is that over all candidate links.
+Runs and analyses directly inside DIR (default: runs), the newest first. The gap is that over all candidate links, in
+parentheses that within the links searched.
 
 Exit codes: 0 done, 8 no such folder.
 """
@@ -153,6 +154,8 @@ def _runs_table(found: Sequence[ListedRun]) -> str:
         unit = (each.unit or "").partition(" over ")[0]
         value = "" if each.objective is None else f"{each.objective:,.0f} {unit}".strip()
         gap = "" if each.gap_share is None else f"{each.gap_share:.1%}"
+        if each.searched_gap_share not in (None, each.gap_share):
+            gap += f" ({each.searched_gap_share:.1%})"
         date = each.date[:16].replace("T", " ")
         rows.append([each.name, date, value, each.status or each.kind, gap, each.headline])
     table = aligned(rows, left={0, 1, 3, 5}).splitlines()

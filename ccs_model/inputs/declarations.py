@@ -100,8 +100,11 @@ class Source:
     is_own: bool = False
 
     def at(self, line: int, column: str = "") -> str:
-        """Place of a cell: `plants/steel.csv:12:status` or `inv.xlsx:steel!D12`; without `column`, that of the row."""
-        if self.positions is None:
+        """Place of a cell: `plants/steel.csv:12:status` or `inv.xlsx:steel!D12`; without `column`, that of the row.
+
+        A column that a sheet lacks is named: `inv.xlsx:steel:12:status`.
+        """
+        if self.positions is None or (column and column not in self.positions):
             return f"{self.file}:{line}" + (f":{column}" if column else "")
         return self.at_position(line, self.positions.get(column, min(self.positions.values(), default=0)))
 

@@ -361,8 +361,10 @@ def similar_names(frames: Mapping[str, pd.DataFrame]) -> list[str]:
             for place, name, near in strays:
                 notices.append(f"{place}: '{shown(name)}' has no plants, this row is not used; did you mean '{near}'?")
             notices += _unused(frames[table], column, of_plants | {name for _, name, _ in strays})
-    factors = frames["technologies/location_factors"]
-    notices += _unused(factors, "province", set().union(*(_texts(frames[table]["province"]) for table in PLANTS)))
+    provinces = set().union(*(_texts(frames[table]["province"]) for table in PLANTS))
+    for table in ("technologies/location_factors", "streams/utilisation"):
+        notices += _unused(frames[table], "province", provinces | {_ALL})
+    notices += _unused_rows(frames)
     burnt = sorted({"coal", *_texts(frames["technologies/heat_sources"]["fuel"])} - {"none"})
     fuels = frames["prices/fuels"].drop_duplicates("fuel")
     for _, row in fuels[~fuels["fuel"].isin(burnt)].iterrows():
@@ -370,6 +372,26 @@ def similar_names(frames: Mapping[str, pd.DataFrame]) -> list[str]:
             what = f"no heat source burns '{shown(row['fuel'])}', this row is not used"
             notices.append(f"{place_of(row, 'fuel')}: {what}; fuels are {', '.join(burnt)}")
     return notices
+
+
+# Tables whose rows add to those of another with the same values of these columns.
+_ADDITIONS = {
+    "streams/source_gases": ("streams/source_streams", ("sector", "stream")),
+    "technologies/heat": ("technologies/technologies", ("technology",)),
+}
+
+
+def _unused_rows(frames: Mapping[str, pd.DataFrame]) -> Iterator[str]:
+    """A notice of the own rows of each table that belong to no row of the table they add to."""
+    for table, (of_table, columns) in _ADDITIONS.items():
+        known = list(dict.fromkeys(zip(*(frames[of_table][column] for column in columns), strict=True)))
+        own = own_rows(frames[table])
+        keys = zip(*(own[column] for column in columns), strict=True)
+        for _, row in own[[key not in known for key in keys]].iterrows():
+            name = " ".join(row[column] for column in columns)
+            near = most_similar(name, [" ".join(each) for each in known], _SIMILAR)
+            hint = f"; did you mean '{near}'?" if near else ""
+            yield f"{place_of(row, columns[-1])}: '{shown(name)}' is not in {of_table}, this row is not used{hint}"
 
 
 def _unused(frame: pd.DataFrame, column: str, used: set[str]) -> Iterator[str]:

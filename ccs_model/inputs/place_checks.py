@@ -38,9 +38,9 @@ _MOST_NAMED = 6
 
 
 def places_lie_in_their_province(frames: Frames) -> Iterator[Issue]:
-    """Plants of the user lie in their province, or within 30 km of its outline."""
+    """Plants lie in their province, or within 30 km of its outline."""
     for table in PLANTS:
-        frame = own_rows(frames[table])
+        frame = frames[table]
         if table == SOURCE_PLANTS:
             frame = frame[frame["sector"] != ""]
         for row, km, hint in _far_outside(frame):

@@ -292,8 +292,8 @@ class ExtendRestricted(Heuristic):
         return before.found(small.lifted(found))
 
 
-# Gap to which a model of several periods is solved before a smaller requested gap.
-_COARSE_GAP = 0.01
+# Gaps to which a model of several periods is solved before a requested gap of at most half as much.
+_COARSE_GAPS = (0.03, 0.01)
 
 
 @dataclass(frozen=True)
@@ -317,18 +317,18 @@ class Prove:
     def run(self, context: SearchContext, before: Result, arc_groups: Ints, stage: str) -> Result:
         """Return the incumbent and the bound over the arc groups."""
         context = context.until(self.until)
-        options = context.options
-        if context.network.is_single_period or before.incumbent is None or options.gap_share >= _COARSE_GAP:
-            return self._proved(context, before, arc_groups, stage)
-        # A wider gap prunes the nodes between both, which would take the effort that the bound needs.
-        coarse = replace(context, options=replace(options, gap_share=_COARSE_GAP))
-        first = self._proved(coarse, before, arc_groups, stage)
-        if first.status != "optimal" or first.incumbent is None or context.is_over:
-            return first
-        result = self._proved(context, first, arc_groups, stage)
-        if result.status == "limit" and not context.sign * (result.bound - first.bound) <= 0:
-            return replace(result, bound=first.bound)
-        return result
+        gaps = [context.options.gap_share]
+        if not context.network.is_single_period and before.incumbent is not None:
+            # A wider gap prunes the nodes between both, which would take the effort that the bound needs.
+            gaps[:0] = [gap for gap in _COARSE_GAPS if gap >= 2 * gaps[-1]]
+        result, bounds = before, []
+        for gap in gaps:
+            at_gap = replace(context, options=replace(context.options, gap_share=gap))
+            result = self._proved(at_gap, result, arc_groups, stage)
+            bounds += [result.bound] if np.isfinite(result.bound) else []
+            if result.status != "optimal" or result.incumbent is None or context.is_over:
+                break
+        return replace(result, bound=context.matrix.tightest(*bounds)) if len(bounds) > 1 else result
 
     def _proved(self, context: SearchContext, before: Result, arc_groups: Ints, stage: str) -> Result:
         scaling = context.network.scaling(context.matrix) if self.scaled else None

@@ -95,10 +95,10 @@ def _money(problem: Problem, amount: float) -> str:
 def _text_of_added_constraint(_: Problem, rows: Rows) -> str:
     """The text of a constraint that a modeller has added; which way its limit moves depends on its sense."""
     each = "; ".join(
-        f"{'' if index is None else f'[{index}] '}limit {limit:,.6g}, missed by {more:,.6g}"
+        f"{'' if index is None else f'[{index}] '}limit {limit:,.6g}, shortfall {more:,.6g}"
         for index, more, limit in rows
     )
-    return f"a constraint added to the model; relaxed by the amount by which it is missed there is a plan: {each}"
+    return f"a constraint added to the model; moving its limit by the shortfall restores feasibility: {each}"
 
 
 def _text_of_budget(problem: Problem, rows: Rows) -> str:

@@ -53,20 +53,27 @@ def class_text(shares: Mapping[str, Sequence[float]]) -> str:
     return f"Delivered shares assumed by class, not informed by the pilots: {', '.join(each)}."
 
 
+# Over all candidate links, and within the links searched where these are not all.
+Gaps = tuple[float | None, float | None]
+
+
 def _gap_text(gap_share: float | None) -> str:
     return f"{gap_share:.2%}" if gap_share is not None and math.isfinite(gap_share) else "unknown"
 
 
-def short_text(kind: str, name: str, status: str, gap_share: float | None, result: str) -> str:
-    """Return the `repr` of a plan or a stored run."""
-    gap = _gap_text(gap_share)
-    return f"{kind}({name!r}: {result}; {status}, gap {gap})"
+def short_text(kind: str, name: str, status: str, gaps: Gaps, result: str) -> str:
+    """Return the `repr` of a plan or a stored run; a second gap is that within the links searched."""
+    over_all, searched = gaps
+    within = "" if searched is None else f" ({_gap_text(searched)} within the links searched)"
+    return f"{kind}({name!r}: {result}; {status}, gap {_gap_text(over_all)}{within})"
 
 
-def html_table(name: str, status: str, gap_share: float | None, totals: Totals, currency: str, price_year: int) -> str:
+def html_table(name: str, status: str, gaps: Gaps, totals: Totals, currency: str, price_year: int) -> str:
     """Return the headline figures as an HTML table."""
-    gap = _gap_text(gap_share)
-    rows = [("Status", status, ""), ("Optimality gap (all candidate links)", gap, "")]
+    over_all, searched = gaps
+    rows = [("Status", status, ""), ("Optimality gap (all candidate links)", _gap_text(over_all), "")]
+    if searched is not None:
+        rows.append(("Optimality gap (links searched)", _gap_text(searched), ""))
     for key in _SHOWN:
         value = totals.get(key)
         if value is not None:

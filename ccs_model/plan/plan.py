@@ -41,7 +41,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pandas as pd
 
 from ccs_model.errors import InputError, Issue
-from ccs_model.plan.headline import headline, html_table, short_text
+from ccs_model.plan.headline import Gaps, headline, html_table, short_text
 from ccs_model.problem import Problem
 from ccs_model.units import unit_text
 
@@ -159,6 +159,11 @@ class Objective:
         if not self.value:
             return 0.0 if self.bound == self.value else float("inf")
         return abs(self.bound - self.value) / abs(self.value)
+
+    @property
+    def gaps(self) -> Gaps:
+        """Gap over all candidate links, and that within the links searched if these are not all."""
+        return self.gap_share, None if self.searched_bound == self.bound else self.searched_gap_share
 
 
 @dataclass(frozen=True)
@@ -343,12 +348,12 @@ class Plan:
     def __repr__(self) -> str:
         problem = self.problem
         result = headline(self.totals, problem.money)
-        return short_text("Plan", problem.name, self.status, self.objective.gap_share, result)
+        return short_text("Plan", problem.name, self.status, self.objective.gaps, result)
 
     def _repr_html_(self) -> str:
         problem = self.problem
         return html_table(
-            problem.name, self.status, self.objective.gap_share, self.totals, problem.currency, problem.price_year
+            problem.name, self.status, self.objective.gaps, self.totals, problem.currency, problem.price_year
         )
 
     @property

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ccs_model.plan.headline import headline, html_table, short_text
+from ccs_model.plan.headline import Gaps, headline, html_table, short_text
 from ccs_model.plan.plan import FIXED_DECISION_COLUMNS, TARGET_COLUMNS, Plots, RunWriter, with_units
 from ccs_model.scenario import Scenario
 from ccs_model.units import money_text
@@ -56,16 +56,20 @@ class StoredRun:
     def __repr__(self) -> str:
         document = self.document
         result = headline(document["totals"], self.money)
-        gap = document["objective"]["gap_share"]
-        return short_text("StoredRun", str(document["scenario"]), str(document["status"]), gap, result)
+        return short_text("StoredRun", str(document["scenario"]), str(document["status"]), self._gaps, result)
 
     def _repr_html_(self) -> str:
         document = self.document
-        gap, currency = document["objective"]["gap_share"], str(document["currency"])
         return html_table(
-            str(document["scenario"]), str(document["status"]), gap, document["totals"], currency,
-            int(document["price_year"]),
+            str(document["scenario"]), str(document["status"]), self._gaps, document["totals"],
+            str(document["currency"]), int(document["price_year"]),
         )  # fmt: skip
+
+    @property
+    def _gaps(self) -> Gaps:
+        objective = self.document["objective"]
+        is_part = objective["searched_bound"] != objective["bound"]
+        return objective["gap_share"], objective["searched_gap_share"] if is_part else None
 
     def __getattr__(self, name: str) -> pd.DataFrame:
         """Return a table of the run by its name."""

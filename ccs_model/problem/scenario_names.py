@@ -178,3 +178,9 @@ def place_of(scenario: Scenario, key: str) -> str:
     """Return the place of a scenario value: file and line, or its key."""
     place = scenario.places.get(key, "")
     return place if ":" in place else key
+
+
+def named_place(scenario: Scenario, key: str) -> str:
+    """Return file, line and key of a scenario value, or its key alone."""
+    place = place_of(scenario, key)
+    return key if place == key else f"{place}: {key}"

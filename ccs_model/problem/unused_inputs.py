@@ -15,7 +15,7 @@ from ccs_model.inputs.geography import are_in_area, are_in_china, are_in_country
 from ccs_model.inputs.place_checks import PROVINCE_MARGIN_KM
 from ccs_model.problem.link_costs import Terrain
 from ccs_model.problem.problem import Problem
-from ccs_model.problem.scenario_names import place_of
+from ccs_model.problem.scenario_names import named_place, place_of
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.sections import CHINA_ETS
 from ccs_model.units import first_few
@@ -72,7 +72,7 @@ def _others(problem: Problem) -> Iterator[str]:
         ("risk.weight", bool(scenario.futures), "weighs the worst futures, of which there are none"),
     ):
         if key in scenario.places and not has_effect and _value(scenario, key):
-            yield f"{place_of(scenario, key)}: {key} has no effect: it {why}"
+            yield f"{named_place(scenario, key)} has no effect: it {why}"
     if scenario.source_path is not None and "currency" not in scenario.places and not _is_in_china(problem):
         yield f"currency is not given, so that amounts are in {scenario.currency}, though no plant is in China"
     if scenario.transport.trucks and not scenario.transport.shared_trunklines:
@@ -291,14 +291,14 @@ def _policy(problem: Problem) -> Iterator[str]:
         without += [f"funds.{name}" for name, fund in scenario.funds.items() if fund.kind != "grant" or not is_limited]
         for key in without:
             yield (
-                f"{place_of(scenario, key)}: {key} affects the owners' accounts but not the plan: min_cost leaves it "
+                f"{named_place(scenario, key)} affects the owners' accounts but not the plan: min_cost leaves it "
                 "out, and max_npv counts it"
             )
     if problem.is_static:
         keys = ("carbon_price_per_t", "social_cost_series", "social_cost_of_carbon_per_t")
         for key in keys:
             if getattr(policy, key):
-                yield f"{at(key)}: policy.{key} {_NO_ACCOUNTS}"
+                yield f"{named_place(scenario, f'policy.{key}')} {_NO_ACCOUNTS}"
     elif policy.carbon_price_per_t and not policy.capture_deductible:
         yield (
             f"{at('carbon_price_per_t')}: the carbon price earns the owners nothing, since "
@@ -316,7 +316,7 @@ def _policy(problem: Problem) -> Iterator[str]:
         )
     if policy.surplus_band_share is not None and not accounts.credit_per_t.any():
         yield (
-            f"{at('surplus_band_share')}: policy.surplus_band_share limits tonnes sold on the carbon market, of which "
+            f"{named_place(scenario, 'policy.surplus_band_share')} limits tonnes sold on the carbon market, of which "
             "there are none"
         )
 
@@ -342,13 +342,14 @@ def _payments(problem: Problem) -> Iterator[str]:
     for key in ("paid_cap_mn", "paid_for_yr", "paid_to_starts_until"):
         if getattr(policy, key) is None:
             continue
+        place = named_place(scenario, f"policy.{key}")
         if not has_rate:
-            yield f"{at(key)}: policy.{key} limits payments per tonne, of which there are none"
+            yield f"{place} limits payments per tonne, of which there are none"
         elif problem.is_static and key != "paid_cap_mn":
-            yield f"{at(key)}: policy.{key} has no effect in a representative year, in which no unit starts"
+            yield f"{place} has no effect in a representative year, in which no unit starts"
     if not policy.paid_is_taxed and (problem.is_static or not has_rate):
         why = _NO_ACCOUNTS if has_rate else "has no effect: there are no payments per tonne"
-        yield f"{at('paid_is_taxed')}: policy.paid_is_taxed {why}"
+        yield f"{named_place(scenario, 'policy.paid_is_taxed')} {why}"
 
 
 def sectors_without_rule(problem: Problem) -> list[str]:

@@ -76,8 +76,8 @@ _PLAN_SHEETS = frozenset(("Plants", "Transport", "Retrofits", "Economics", "MACC
 _DATA_SHEETS = frozenset({"Data", "Sources"})
 # Columns of several values in one cell, with the separators between them.
 _RETROFITS = re.compile("( → |; |: |, | )")
-_JOINED = MappingProxyType({"retrofits": _RETROFITS, "before": _RETROFITS, "after": _RETROFITS})
-_SENTENCES = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
+_JOINED = MappingProxyType(dict.fromkeys(("retrofits", "before", "after", "pipe"), _RETROFITS))
+_SENTENCES = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9])")
 
 
 # Words between the numbers of a part of a sentence, and a zone with the result of its check.

@@ -13,6 +13,7 @@ from ccs_model.plan.tables import left_out_table, not_eligible_table
 from ccs_model.problem import Problem
 from ccs_model.report.phrases import (
     Gap,
+    changes_of_replan,
     ended_in_words,
     granted_mn,
     left_out_in_words,
@@ -189,8 +190,7 @@ def replans(plan: Plan) -> str:
     least = "at least " if plan.problem.is_integer else ""
     return " ".join(
         f"Re-planned with {rounded(each.added_mn)} {money(plan, '_mn')} more: {least}{rounded(each.abatement_kt)} kt "
-        f"more abatement; plants entering: {len(each.entering)}, leaving: {len(each.leaving)}, "
-        f"changing: {len(each.changing)}."
+        f"more abatement; {changes_of_replan(each.abatement_kt, each.entering, each.leaving, each.changing)}."
         for each in found
     )
 

@@ -26,6 +26,7 @@ from ccs_model.report.phrases import (
     Gap,
     binding_limits,
     capitalised,
+    changes_of_replan,
     ended_in_words,
     estimates_in_words,
     gap_text,
@@ -253,7 +254,8 @@ class _Summary:
     def _network(self) -> str:
         """Return one sentence on pipelines, truck routes and wells."""
         last = self.context["periods"][-1]["year"]
-        n_roads = sum(row["kind"] == "truck" for row in self.document["links"] if row["year"] == last)
+        roads_used = {row["link"] for row in self.document["links"] if row["kind"] == "truck" and row["flow_ktpa"] > 0}
+        n_roads = len(roads_used)
         sites = [row for row in self.document["storage"] if row["year"] == last]
         n_wells = round(sum(row["n_wells"] or 0 for row in sites))
         roads = f" and {counted(n_roads, 'truck route')}" if n_roads else ""
@@ -439,11 +441,10 @@ class _Summary:
             )
             least = "at least " if is_integer else ""
             for each in bought["replans"]:
-                lines.append(
-                    f"Re-planned with {self._mn(each['added_mn'])} more: {least}{each['abatement_kt']:,.0f} kt more "
-                    f"(plants entering: {len(each['entering'])}, leaving: {len(each['leaving'])}, "
-                    f"changing: {len(each.get('changing', ()))})."
-                )
+                plants = (each.get(name, ()) for name in ("entering", "leaving", "changing"))
+                how = changes_of_replan(each["abatement_kt"], *plants)
+                more = f"{least}{each['abatement_kt']:,.0f} kt more"
+                lines.append(f"Re-planned with {self._mn(each['added_mn'])} more: {more} ({how}).")
         if bound := binding_limits([each["text"] for each in self.document["binding_limits"]]):
             lines.append(bound)
         price = self.document["relaxation"]["abatement_per_budget_kt_per_mn"]

@@ -30,7 +30,10 @@ SWEEP_WARNINGS = "sweep.warnings.csv"
 
 @dataclass(frozen=True)
 class ListedRun:
-    """A result folder: `objective` in `unit`, `gap_share` over all candidate links, and the result in a few words."""
+    """A result folder: `objective` in `unit` with its gaps, and the result in a few words.
+
+    `gap_share` is that over all candidate links, `searched_gap_share` that within the links searched.
+    """
 
     name: str
     kind: str
@@ -41,6 +44,7 @@ class ListedRun:
     status: str
     gap_share: float | None
     headline: str
+    searched_gap_share: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain values."""
@@ -123,19 +127,20 @@ def counted(rows: list[dict[str, str]]) -> str:
 def _listed(folder: Path, kind: str, path: Path) -> ListedRun:
     document = document_of(path)
     date = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
-    value, unit, status, gap, text = None, None, "", None, ""
+    value, unit, status, gap, searched, text = None, None, "", None, None, ""
     if kind in ("run", "frontier"):
         plan = document if kind == "run" else document_of(folder / "plan.json")
         date = str(document_of(folder / "manifest.json")["finished"])
         objective = plan["objective"]
-        value, unit, gap = objective["value"], objective["unit"], objective["gap_share"]
+        value, unit = objective["value"], objective["unit"]
+        gap, searched = objective["gap_share"], objective["searched_gap_share"]
         status, text = plan["status"], headline_of(plan)
         if kind == "frontier":
             text = f"{len(document['points'])} budgets; at the scenario's: {text}"
     else:
         text, value, gap = _analysis(folder, kind, document)
         unit = document.get("unit")
-    return ListedRun(folder.name, kind, date, str(document["scenario"]), value, unit, status, gap, text)
+    return ListedRun(folder.name, kind, date, str(document["scenario"]), value, unit, status, gap, text, searched)
 
 
 def _analysis(folder: Path, kind: str, document: Mapping[str, Any]) -> tuple[str, float | None, float | None]:

@@ -1,7 +1,7 @@
 """Feasibility repair: changes of an infeasible scenario, each proven by a solution of the changed scenario.
 
 `mip.infeasible_rows` relaxes constraints. The changes here are no relaxation of one constraint: another basin, an
-earlier first year, a later date, and the wells and capacity of sites on a shared network.
+earlier first year, no commitment, a later date, and the wells and capacity of sites on a shared network.
 """
 
 from __future__ import annotations
@@ -123,6 +123,7 @@ def build_problem_with_advice(scenario: Scenario, inputs: Inputs, repair_effort:
 def _scenario_changes(scenario: Scenario, inputs: Inputs, plants: pd.DataFrame, trials: Trials) -> Iterator[str]:
     yield from _sites(scenario, inputs, plants, trials)
     yield from _first_years(scenario, inputs, trials)
+    yield from _commitments(scenario, inputs, trials)
     yield from _dates(scenario, inputs, trials)
     yield from _ceilings(scenario, inputs, trials)
 
@@ -153,6 +154,25 @@ def _first_years(scenario: Scenario, inputs: Inputs, trials: Trials) -> Iterator
                 yield f"{key}.not_before: if {name} does not have to wait until {year}, there is a plan"
         if not alone:
             yield f"{key}.not_before: without these first years there is a plan"
+
+
+def _commitments(scenario: Scenario, inputs: Inputs, trials: Trials) -> Iterator[str]:
+    """Committed retrofits that rule out a plan: single ones, or all of them if none does alone.
+
+    The model has no other retrofit of their streams, so that relaxing a commitment frees nothing.
+    """
+    committed = sorted(scenario.plants.committed.items())
+    if not committed or not trials.has_plan(scenario.with_changes({"plants.committed": {}}), inputs):
+        return
+    alone = []
+    for retrofit in committed if len(committed) > 1 else ():
+        rest = dict(each for each in committed if each != retrofit)
+        if trials.has_plan(scenario.with_changes({"plants.committed": rest}), inputs):
+            alone.append(retrofit)
+    for retrofits in [[each] for each in alone] or [committed]:
+        names = ", ".join(f"{route} of {year}" for route, year in retrofits)
+        plural = "s" * (len(retrofits) > 1)
+        yield f"without the committed retrofit{plural} {names} there is a plan (plants.committed)"
 
 
 def _nearest_basins(scenario: Scenario, inputs: Inputs, plants: pd.DataFrame) -> list[str]:

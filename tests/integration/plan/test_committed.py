@@ -88,6 +88,17 @@ def test_commitments_beyond_the_budget_report_a_sufficient_budget(hand_solved: S
     assert starts(again) == all_starts
 
 
+def test_a_commitment_that_comes_too_late_for_a_target_is_named(hand_solved: Solved) -> None:
+    # C emits three fifths; A may start whenever the plan likes.
+    late = {"C/all/given/full": 2036, "A/all/given/full": 2026}
+    target = {"objective": "min_cost", "budget.total_mn": None, "targets.abatement_share": {2031: 0.5}}
+    with pytest.raises(InfeasibleError) as raised:
+        hand_solved({**BUDGET, **target, "plants.committed": late}, **TABLES)
+    assert [each for each in raised.value.conflicts if "plants.committed" in each] == [
+        "without the committed retrofit C/all/given/full of 2036 there is a plan (plants.committed)"
+    ]
+
+
 def test_a_committed_start_before_its_site_opens_is_an_input_error_with_own_pipes(
     hand_problem: Callable[..., Problem], inputs: Inputs
 ) -> None:

@@ -95,7 +95,7 @@ def test_an_added_constraint_is_named_among_the_conflicts(problem_of: Callable[.
     with pytest.raises(InfeasibleError) as caught:
         solve(problem, model)
     line = message(list(caught.value.conflicts), "at_least_200")
-    assert "limit 200" in line and "missed by" in line
+    assert "limit 200" in line and "shortfall" in line
     violations = caught.value.tables["nearest_violations"]
     assert (violations["missed_by"] > 0).all() and len(violations)
 

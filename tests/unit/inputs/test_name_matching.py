@@ -103,6 +103,25 @@ def test_misspelt_name_is_noticed_at_its_cell_with_the_nearest_one(scenario, wri
     )
 
 
+def test_rows_that_belong_to_no_stream_technology_or_place_are_noticed(scenario, tmp_path):
+    for table, row in {
+        "streams/source_gases": "sector,stream,grade,co2_share|cement,kilm,flue_gas,0.2",
+        "technologies/heat": "technology,co2_share,heat_gj_per_t,capture_rate_share|amin,0.1,3.6,0.9",
+        "streams/utilisation": "province,product,year,utilisation_share|Hebeii,crude_steel,2024,0.9",
+    }.items():
+        path = tmp_path / "my" / f"{table}.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        head, values = row.split("|")
+        path.write_text(f"{head},reference,quality,note\n{values},OWN,reported,\n", encoding="utf-8")
+    assert load_inputs(scenario("steel", data="my")).notices == (
+        "my/streams/utilisation.csv:2:province: rows of places without plants are not used: Hebeii",
+        "my/streams/source_gases.csv:2:stream: 'cement kilm' is not in streams/source_streams, this row is not used; "
+        "did you mean 'cement kiln'?",
+        "my/technologies/heat.csv:2:technology: 'amin' is not in technologies/technologies, this row is not used; "
+        "did you mean 'amine'?",
+    )
+
+
 @pytest.mark.parametrize("other", ["m1", "Ｍ１", "\u041c1", "M\u200b1"])
 def test_lookalike_plant_ids_are_rejected(scenario, write_csv, other):
     write_csv(works("M1", other))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -446,6 +447,14 @@ def test_run_key_changes_with_the_contents_of_own_tables(scenario, write_csv, tm
     third = run_key(requested, load_inputs(requested)).sha256
     table.write_text(table.read_text(encoding="utf-8").replace("0.5", "0.6"), encoding="utf-8")
     assert len({first, second, third, run_key(requested, load_inputs(requested)).sha256}) == 4
+
+
+def test_row_of_the_page_on_own_technologies_is_valid(scenario, tmp_path):
+    page = Path("docs/how-to/own-technology.md").read_text(encoding="utf-8")
+    header, row = (line.strip() for line in re.search(r"```csv\n(.*?)```", page, re.DOTALL)[1].strip().splitlines())
+    overlay(tmp_path, "technologies/technologies", row, header=header)
+    requested = scenario("steel", data="my").with_changes({"capture.technologies": ["compression", "vpsa"]})
+    assert "vpsa" in set(build_problem(requested, load_inputs(requested)).routes["technology"])
 
 
 @pytest.mark.slow

@@ -46,6 +46,11 @@ def test_existing_pipelines_are_counted_separately_from_new_ones(document: dict[
 def test_truck_routes_without_pipelines_are_not_reported_as_pipelines_of_0_km(
     document: dict[str, Any], n: int, counted: str
 ) -> None:
-    roads = [{**document["links"][0], "kind": "truck"}] * n
+    # The last road is used in the first period only, the one beside them not at all.
+    flows = [*[10.0] * (n - 1), 0.0, 10.0]
+    roads = [
+        {**document["links"][0], "kind": "truck", "link": f"road {k}", "flow_ktpa": kt} for k, kt in enumerate(flows)
+    ]
+    roads[-1]["year"] = document["context"]["periods"][0]["year"]
     text = " ".join(summary_text({**document, "links": roads}, 100).split())
     assert counted in text and "km in total" not in text
