@@ -137,11 +137,11 @@ def inputs() -> Inputs:
 def small() -> Callable[..., Scenario]:
     """A small scenario with changes by dotted key."""
 
-    def made(*changes: Changes) -> Scenario:
+    def make(*changes: Changes) -> Scenario:
         merged = {key: value for each in changes for key, value in each.items()}
         return Scenario.from_dict(SMALL).with_changes(merged)
 
-    return made
+    return make
 
 
 @pytest.fixture(scope="session")
@@ -165,27 +165,27 @@ def measure_tables(inputs: Inputs, with_tables: Callable[..., Inputs]) -> Inputs
 def problem_of(inputs: Inputs, measure_tables: Inputs, small: Callable[..., Scenario]) -> Callable[..., Problem]:
     """The problem of a small scenario with changes; `tables` stands in for the shipped ones."""
 
-    def made(*changes: Changes, tables: Inputs | None = None) -> Problem:
+    def make(*changes: Changes, tables: Inputs | None = None) -> Problem:
         scenario = small(*changes)
         standard = measure_tables if scenario.capture.measures else inputs
         return build_problem(scenario, tables or standard)
 
-    return made
+    return make
 
 
 @pytest.fixture(scope="session")
 def solved(problem_of: Callable[..., Problem]) -> Callable[..., Plan]:
     """The plan of a small scenario with changes."""
 
-    def made(*changes: Changes, tables: Inputs | None = None) -> Plan:
+    def make(*changes: Changes, tables: Inputs | None = None) -> Plan:
         return solve(problem_of(*changes, tables=tables))
 
-    return made
+    return make
 
 
 @pytest.fixture(scope="session")
 def small_plan(solved: Callable[..., Plan]) -> Plan:
-    """The whole plan of the small scenario."""
+    """The integer plan of the small scenario."""
     return solved()
 
 
@@ -193,10 +193,10 @@ def small_plan(solved: Callable[..., Plan]) -> Plan:
 def with_tables(inputs: Inputs) -> Callable[..., Inputs]:
     """The shipped tables with some frames replaced."""
 
-    def made(frames: Mapping[str, pd.DataFrame]) -> Inputs:
+    def make(frames: Mapping[str, pd.DataFrame]) -> Inputs:
         return Inputs(MappingProxyType({**inputs.tables, **frames}), inputs.sha256, inputs.folder_name)
 
-    return made
+    return make
 
 
 @pytest.fixture(scope="session")
@@ -226,7 +226,7 @@ def hand_tables(inputs: Inputs, with_tables: Callable[..., Inputs]) -> Callable[
     A link's id is its two ends: `A-S`. Nothing that pumps draw has a price or emits.
     """
 
-    def made(plants: Rows, sites: Rows, links: Rows, **tables: pd.DataFrame) -> Inputs:
+    def make(plants: Rows, sites: Rows, links: Rows, **tables: pd.DataFrame) -> Inputs:
         def frame(table: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
             return pd.DataFrame(rows, columns=inputs[table].columns)
 
@@ -260,24 +260,24 @@ def hand_tables(inputs: Inputs, with_tables: Callable[..., Inputs]) -> Callable[
             }
         )
 
-    return made
+    return make
 
 
 @pytest.fixture(scope="session")
 def hand_problem(hand_tables: Callable[..., Inputs]) -> Callable[..., Problem]:
     """The problem of a static year (or of other changes) on `hand_tables`."""
 
-    def made(changes: Changes, **tables: Any) -> Problem:
+    def make(changes: Changes, **tables: Any) -> Problem:
         return build_problem(Scenario.from_dict(BY_HAND).with_changes(changes), hand_tables(**tables))
 
-    return made
+    return make
 
 
 @pytest.fixture(scope="session")
 def hand_solved(hand_problem: Callable[..., Problem]) -> Callable[..., Plan]:
     """Its plan."""
 
-    def made(changes: Changes, **tables: Any) -> Plan:
+    def make(changes: Changes, **tables: Any) -> Plan:
         return solve(hand_problem(changes, **tables))
 
-    return made
+    return make

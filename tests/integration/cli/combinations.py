@@ -13,7 +13,7 @@ from typing import Any
 import openpyxl
 from ruamel.yaml import YAML
 
-from tests.integration.faults.conftest import answer_of
+from tests.integration.faults.conftest import run_command
 
 OBJECTIVES = ("max_abatement", "min_cost", "max_npv", "max_net_benefit")
 TARGETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
@@ -120,7 +120,7 @@ def check(combination: Combination, folder: Path, formats: Sequence[str] = FORMA
     """
     run = folder / "run"
     YAML().dump(combination.scenario(), folder / "small.yaml")
-    answer = answer_of(["optimize", "small.yaml", "--out", "run", "-q"], folder)
+    answer = run_command(["optimize", "small.yaml", "--out", "run", "-q"], folder)
     if not combination.is_valid:
         assert answer.code == 3, answer.err
         assert not run.exists()
@@ -132,10 +132,10 @@ def check(combination: Combination, folder: Path, formats: Sequence[str] = FORMA
     assert "Summary" in openpyxl.load_workbook(run / "plan.xlsx", read_only=True).sheetnames
     is_on_network = combination.years == "periods" and combination.network == "shared pipes"
     if combination.decisions == "integer" and (is_on_network or combination.target == "none"):
-        page = answer_of(["report", "run"], folder)
+        page = run_command(["report", "run"], folder)
         assert page.code == 0, page.err
         assert (run / "report.html").stat().st_size > 10_000
-    written = answer_of(["export", "run", "--format", export_of(combination, formats)], folder)
+    written = run_command(["export", "run", "--format", export_of(combination, formats)], folder)
     assert written.code == 0, written.err
     assert all((folder / line).exists() for line in written.out.splitlines())
 

@@ -103,11 +103,11 @@ def test_the_frontier_sheet_matches_the_table_and_its_formulas_are_recomputed(
 
 @pytest.mark.slow
 def test_a_cached_frontier_is_shown_and_not_computed_again(scenario: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    desk = scenario.parent / "desk"
-    desk.mkdir()
-    monkeypatch.chdir(desk)
+    workspace = scenario.parent / "desk"
+    workspace.mkdir()
+    monkeypatch.chdir(workspace)
     first = json.loads(run_frontier(scenario, "--points", "2", "--json", "--quiet").stdout)
-    folder = next((desk / "runs").glob("small-frontier-*"))
+    folder = next((workspace / "runs").glob("small-frontier-*"))
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     assert json.loads(run_frontier(scenario, "--points", "2", "--json", "--quiet").stdout) == first
     message = run_frontier(scenario, "--points", "2").stdout

@@ -1,6 +1,6 @@
-"""A planner's desk with an inventory that is sound, and the command line as the planner types it.
+"""A workspace with a valid scenario and inventory, and the command line in this process.
 
-Every answer is looked at for what no fault may do: print a traceback, or touch a run that was there before.
+After every command two rules are checked: no traceback is printed, and no earlier run is changed.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ EARLIER = "runs/earlier-01234567/plan.json"
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What the shell sees."""
+class CommandResult:
+    """Exit code and output of a command."""
 
     code: int
     out: str
@@ -53,35 +53,35 @@ class Answer:
 
     @property
     def lines(self) -> list[str]:
-        """What was said on stderr."""
+        """The lines of stderr."""
         return self.err.splitlines()
 
 
 @dataclass(frozen=True)
-class Desk:
+class Workspace:
     """A folder with a scenario, an inventory and an earlier run."""
 
     folder: Path
 
     def put(self, name: str, content: str | bytes) -> Path:
-        """A file of the planner's."""
+        """Write a file of the user."""
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         return path
 
     def scenario(self, **changes: str) -> Path:
-        """The sound scenario with some of its lines another way; a line of nothing is left out."""
+        """Write the valid scenario with changed lines; an empty value removes the line."""
         lines = {line.partition(":")[0]: line for line in SCENARIO.splitlines()}
         lines |= {key: f"{key}: {value}" for key, value in changes.items()}
         return self.put("s.yaml", "".join(f"{line}\n" for key, line in lines.items() if changes.get(key) != ""))
 
     def csv(self, rows: Sequence[Sequence[Any]], name: str = "mine.csv", sign: str = ",", end: str = "\n") -> Path:
-        """Rows as a CSV file in UTF-8."""
+        """Write rows as a CSV file in UTF-8."""
         return self.put(name, csv_text(rows, sign, end))
 
     def book(self, name: str = "mine.xlsx", **sheets: Sequence[Sequence[Any]]) -> Path:
-        """Sheets as a workbook, which the scenario then names."""
+        """Write sheets as a workbook, and a scenario that names it."""
         book = openpyxl.Workbook()
         book.remove(book.active)
         for title, rows in sheets.items():
@@ -92,10 +92,10 @@ class Desk:
         self.scenario(plants=f"{{inventory: [{name}]}}")
         return self.folder / name
 
-    def ask(self, *words: str) -> Answer:
-        """`ccs-model …` in this folder; no fault is internal error, and no earlier run is touched."""
+    def run(self, *words: str) -> CommandResult:
+        """Run `ccs-model …` in this folder; no error is an internal one, and no earlier run changes."""
         before = _state(self.folder / "runs")
-        answer = answer_of(words, self.folder)
+        answer = run_command(words, self.folder)
         assert "Traceback" not in answer.err + answer.out, answer.err
         assert "internal error" not in answer.err or answer.code == 1, answer.err
         after = _state(self.folder / "runs")
@@ -104,9 +104,9 @@ class Desk:
             assert after == before
         return answer
 
-    def check(self) -> Answer:
+    def check(self) -> CommandResult:
         """`ccs-model check s.yaml`."""
-        return self.ask("check", "s.yaml")
+        return self.run("check", "s.yaml")
 
 
 def csv_text(rows: Sequence[Sequence[Any]], sign: str = ",", end: str = "\n") -> str:
@@ -120,18 +120,18 @@ def works(*ids: str, **changes: Any) -> list[list[Any]]:
     return [headings, *([{**WORKS, **changes, "plant": each}[name] for name in headings] for each in ids)]
 
 
-def answer_of(words: Sequence[str], folder: Path) -> Answer:
-    """The whole command line in this process: its exit code, and both streams."""
+def run_command(words: Sequence[str], folder: Path) -> CommandResult:
+    """Run the command line in this process; return its exit code and both streams."""
     out, err = io.StringIO(), io.StringIO()
     typed, sys.argv = sys.argv, ["ccs-model", *words]
     try:
         with contextlib.chdir(folder), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             main()
     except SystemExit as ended:
-        return Answer(int(ended.code or 0), out.getvalue(), err.getvalue())
+        return CommandResult(int(ended.code or 0), out.getvalue(), err.getvalue())
     finally:
         sys.argv = typed
-    raise AssertionError("the command line always ends by itself")
+    raise AssertionError("the command line ends with SystemExit")
 
 
 def _state(folder: Path) -> dict[str, bytes]:
@@ -139,26 +139,26 @@ def _state(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    """A sound scenario with one works of the planner's own, and an earlier run."""
-    made = Desk(tmp_path)
-    made.scenario()
-    made.csv(works("M1"))
-    made.put(EARLIER, "{}\n")
-    return made
+def workspace(tmp_path: Path) -> Workspace:
+    """A valid scenario with one plant of the user's own, and an earlier run."""
+    created = Workspace(tmp_path)
+    created.scenario()
+    created.csv(works("M1"))
+    created.put(EARLIER, "{}\n")
+    return created
 
 
-Told = Callable[..., str]
+Report = Callable[..., str]
 
 
 @pytest.fixture
-def reported(desk: Desk) -> Told:
-    """Checks the desk's scenario, which must be refused with this code, and gives what was said."""
+def reported(workspace: Workspace) -> Report:
+    """Check the scenario of the workspace, which must end with this exit code; return stderr."""
 
-    def made(code: int = 3) -> str:
-        answer = desk.check()
+    def make(code: int = 3) -> str:
+        answer = workspace.check()
         assert answer.code == code, answer.err or answer.out
         assert answer.out == ""
         return answer.err
 
-    return made
+    return make

@@ -10,7 +10,7 @@ from ccs_model.inputs.checked_scenario import PLAUSIBLE_CNY
 from ccs_model.problem.scenario_names import read_checked
 from ccs_model.scenario.schema import known_keys
 
-from .conftest import Answer, Desk, works
+from .conftest import CommandResult, Workspace, works
 
 MONEY = re.compile("_mn$|_per_([a-z]+_)?t$")
 
@@ -31,10 +31,10 @@ MONEY = re.compile("_mn$|_per_([a-z]+_)?t$")
     ],
 )
 def test_an_implausible_amount_is_rejected_with_a_question_about_its_unit(
-    desk: Desk, key: str, value: str, where: str, what: str
+    workspace: Workspace, key: str, value: str, where: str, what: str
 ) -> None:
-    desk.scenario(**{key: value})
-    answer = desk.check()
+    workspace.scenario(**{key: value})
+    answer = workspace.check()
     assert answer.code == 3 and answer.lines[0].startswith(where) and what in answer.lines[0], answer.err
     assert ("is this in million?" if "_mn" in what else "is this per tonne of CO2?") in answer.lines[0]
 
@@ -49,15 +49,15 @@ def test_every_monetary_key_has_a_plausible_range() -> None:
 
 
 @pytest.mark.parametrize("changes", [{"budget": "{total_mn: 90_000_000}"}, {"budget": "{total_mn: 0}"}])
-def test_large_and_zero_budgets_are_accepted(desk: Desk, changes: dict[str, str]) -> None:
-    desk.scenario(**changes)
-    assert desk.check().code == 0
+def test_large_and_zero_budgets_are_accepted(workspace: Workspace, changes: dict[str, str]) -> None:
+    workspace.scenario(**changes)
+    assert workspace.check().code == 0
 
 
-def test_the_plausible_limit_depends_on_the_currency(desk: Desk) -> None:
+def test_the_plausible_limit_depends_on_the_currency(workspace: Workspace) -> None:
     # 0.9e8 million euro are 7e8 million CNY.
-    desk.scenario(budget="{total_mn: 90_000_000}", currency="EUR")
-    assert "million EUR is implausible" in desk.check().err
+    workspace.scenario(budget="{total_mn: 90_000_000}", currency="EUR")
+    assert "million EUR is implausible" in workspace.check().err
 
 
 SITE = "S,Site,Bohai Bay,Hebei,38,115,saline,1000000,1000000,1000000,{amount},{currency},2024,OWN,reported\n"
@@ -67,13 +67,13 @@ SITE_COLUMNS = (
 )
 
 
-def check_site(desk: Desk, heading: str, amount: str, currency: str = "CNY") -> Answer:
+def check_site(workspace: Workspace, heading: str, amount: str, currency: str = "CNY") -> CommandResult:
     """Check a scenario with its own storage site, whose capex column has this heading."""
-    desk.scenario(data="tables", storage="{sites: [S]}")
-    desk.csv(works("M1"))
+    workspace.scenario(data="tables", storage="{sites: [S]}")
+    workspace.csv(works("M1"))
     text = SITE_COLUMNS.format(heading=heading) + SITE.format(amount=amount, currency=currency)
-    desk.put("tables/storage/sites.csv", text)
-    return desk.check()
+    workspace.put("tables/storage/sites.csv", text)
+    return workspace.check()
 
 
 @pytest.mark.parametrize(
@@ -85,12 +85,12 @@ def check_site(desk: Desk, heading: str, amount: str, currency: str = "CNY") -> 
     ],
 )
 def test_money_in_another_unit_is_converted_and_reported(
-    desk: Desk, heading: str, amount: str, currency: str, notice: str
+    workspace: Workspace, heading: str, amount: str, currency: str, notice: str
 ) -> None:
-    answer = check_site(desk, heading, amount, currency)
+    answer = check_site(workspace, heading, amount, currency)
     assert answer.code == 0, answer.err
     assert f"tables/storage/sites.csv:1: column '{heading}' is converted {notice}" in answer.out + answer.err
-    sites = read_checked(desk.folder / "s.yaml")[1]["storage/sites"]
+    sites = read_checked(workspace.folder / "s.yaml")[1]["storage/sites"]
     assert sites.set_index("site").at["S", "site_capex_mn"] == pytest.approx(123.0, rel=1e-12)
 
 
@@ -105,8 +105,8 @@ def test_money_in_another_unit_is_converted_and_reported(
     ],
 )
 def test_money_in_an_inconsistent_unit_or_out_of_range_is_rejected(
-    desk: Desk, heading: str, amount: str, currency: str, where: str, what: str
+    workspace: Workspace, heading: str, amount: str, currency: str, where: str, what: str
 ) -> None:
-    answer = check_site(desk, heading, amount, currency)
+    answer = check_site(workspace, heading, amount, currency)
     assert answer.code == 3 and answer.lines[0].startswith(f"tables/storage/sites.csv{where}"), answer.err
     assert what in answer.lines[0]

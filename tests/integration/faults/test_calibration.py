@@ -8,7 +8,7 @@ import pytest
 
 from ccs_model.paths import data_folder
 
-from .conftest import Desk
+from .conftest import Workspace
 
 SHIPPED = (data_folder() / "pilots/observations.csv").read_text(encoding="utf-8").splitlines()
 ROW = (
@@ -16,9 +16,9 @@ ROW = (
 )
 
 
-def put_observation(desk: Desk, zone: str = "Hebei", value: str = "0.15", baseline: str = "unknown") -> None:
+def put_observation(workspace: Workspace, zone: str = "Hebei", value: str = "0.15", baseline: str = "unknown") -> None:
     row = ROW.format(zone=zone, value=value, baseline=baseline)
-    desk.put("mine/pilots/observations.csv", f"{SHIPPED[0]}\n{row}\n")
+    workspace.put("mine/pilots/observations.csv", f"{SHIPPED[0]}\n{row}\n")
 
 
 @pytest.mark.parametrize(
@@ -32,26 +32,26 @@ def put_observation(desk: Desk, zone: str = "Hebei", value: str = "0.15", baseli
     ],
 )
 def test_F70_an_invalid_observation_is_reported_with_its_zone_and_row(
-    desk: Desk, changes: dict[str, str], words: str
+    workspace: Workspace, changes: dict[str, str], words: str
 ) -> None:
-    put_observation(desk, **changes)
-    answer = desk.ask("calibrate", "--data", "mine", "-o", "calibration.json")
+    put_observation(workspace, **changes)
+    answer = workspace.run("calibrate", "--data", "mine", "-o", "calibration.json")
     assert answer.code == 3 and answer.err.startswith("mine/pilots/observations.csv:2") and words in answer.err
-    assert not (desk.folder / "calibration.json").exists()
+    assert not (workspace.folder / "calibration.json").exists()
 
 
-def test_F70_the_baseline_year_may_be_unknown(desk: Desk) -> None:
+def test_F70_the_baseline_year_may_be_unknown(workspace: Workspace) -> None:
     for baseline in ("unknown", "2020"):
-        put_observation(desk, baseline=baseline)
-        desk.scenario(data="mine")
-        assert desk.check().code == 0
+        put_observation(workspace, baseline=baseline)
+        workspace.scenario(data="mine")
+        assert workspace.check().code == 0
 
 
-def test_F71_a_conflict_is_reported_and_calibrated_only_with_accept(desk: Desk) -> None:
-    rejected = desk.ask("calibrate", "--preset", "pilot-installed", "-o", "calibration.json")
+def test_F71_a_conflict_is_reported_and_calibrated_only_with_accept(workspace: Workspace) -> None:
+    rejected = workspace.run("calibrate", "--preset", "pilot-installed", "-o", "calibration.json")
     assert rejected.code == 7 and "stays unexplained" in rejected.err and "hebei-about" in rejected.err
-    assert not (desk.folder / "calibration.json").exists()
-    accepted = desk.ask("calibrate", "--preset", "pilot-installed", "--accept", "-o", "calibration.json")
+    assert not (workspace.folder / "calibration.json").exists()
+    accepted = workspace.run("calibrate", "--preset", "pilot-installed", "--accept", "-o", "calibration.json")
     assert accepted.code == 0 and "Accepted conflict" in accepted.out
-    fit = json.loads((desk.folder / "calibration.json").read_text(encoding="utf-8"))["presets"]["pilot-installed"]
+    fit = json.loads((workspace.folder / "calibration.json").read_text(encoding="utf-8"))["presets"]["pilot-installed"]
     assert fit["accepted"] and fit["zones"][0]["unexplained_share"] > 0.02

@@ -14,7 +14,7 @@ from ccs_model.inputs.checked_scenario import read_checked, reject_invalid
 from ccs_model.problem import build_problem
 from tests.paths import ROOT
 
-from .conftest import Desk, works
+from .conftest import Workspace, works
 
 INVALID = (
     "name: A\nplants: {provinces: [Hebeii], require: [nobody]}\nbudget: {total_mn: -5}\nstorage: {sites: [Mars]}\n"
@@ -67,11 +67,13 @@ except SystemExit as ended:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the peak memory is read from /proc")
 @pytest.mark.parametrize("text", [INVALID, UNKNOWN], ids=["values", "names"])
 @pytest.mark.parametrize("words", ["check", "optimize"])
-def test_an_invalid_scenario_is_rejected_quickly_without_large_libraries(desk: Desk, words: str, text: str) -> None:
-    desk.put("s.yaml", text)
+def test_an_invalid_scenario_is_rejected_quickly_without_large_libraries(
+    workspace: Workspace, words: str, text: str
+) -> None:
+    workspace.put("s.yaml", text)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", PROBE % (HEAVY,), words, "s.yaml"]
-    ended = subprocess.run(command, cwd=desk.folder, env=environment, capture_output=True, text=True, check=True)
+    ended = subprocess.run(command, cwd=workspace.folder, env=environment, capture_output=True, text=True, check=True)
     code, heavy, memory_mb, cpu_s = json.loads(ended.stdout)
     assert (code, heavy) == (3, [])
     assert memory_mb < 80
@@ -79,8 +81,8 @@ def test_an_invalid_scenario_is_rejected_quickly_without_large_libraries(desk: D
 
 
 @pytest.mark.parametrize("text", [INVALID, UNKNOWN, INVALID + "data: none\n"], ids=["values", "names", "own tables"])
-def test_early_rejection_finds_the_same_errors_as_the_full_check(desk: Desk, text: str) -> None:
-    path = desk.put("s.yaml", text)
+def test_early_rejection_finds_the_same_errors_as_the_full_check(workspace: Workspace, text: str) -> None:
+    path = workspace.put("s.yaml", text)
     found = []
     for read in (reject_invalid, read_checked):
         with pytest.raises(InputError) as raised:
@@ -90,9 +92,9 @@ def test_early_rejection_finds_the_same_errors_as_the_full_check(desk: Desk, tex
 
 
 @pytest.mark.parametrize("words", [["check"], ["optimize", "-q"]], ids=["check", "optimize"])
-def test_every_kind_of_error_is_found_in_one_pass(desk: Desk, words: list[str]) -> None:
-    desk.put("s.yaml", EVERY_KIND)
-    answer = desk.ask(*words, "s.yaml")
+def test_every_kind_of_error_is_found_in_one_pass(workspace: Workspace, words: list[str]) -> None:
+    workspace.put("s.yaml", EVERY_KIND)
+    answer = workspace.run(*words, "s.yaml")
     *lines, last = answer.lines
     assert answer.code == 3 and last == f"ccs-model: {len(lines)} errors; nothing was solved"
     by_line: dict[int, list[str]] = {}
@@ -103,60 +105,62 @@ def test_every_kind_of_error_is_found_in_one_pass(desk: Desk, words: list[str]) 
         for each in words_:
             assert any(each in line for line in by_line[number]), (number, each, by_line[number])
     # JSON lists the same errors.
-    document = json.loads(desk.ask(*words, "s.yaml", "--json").out)
+    document = json.loads(workspace.run(*words, "s.yaml", "--json").out)
     found = [f"{e['where']}: {e['what']}" + (f" ({e['hint']})" if e["hint"] else "") for e in document["errors"]]
     assert found == lines
     if words != ["check"]:
         assert (document["schema"], document["error"], document["exit_code"]) == ("ccs-model/error/1", "InputError", 3)
 
 
-def test_json_reports_file_and_usage_errors(desk: Desk) -> None:
+def test_json_reports_file_and_usage_errors(workspace: Workspace) -> None:
     for words, error, code in (
         (("optimize", "nowhere.yaml"), "FileError", 8),
         (("frontier", "s.yaml", "--points", "many"), "BadParameter", 2),
     ):
-        answer = desk.ask(*words, "--json")
+        answer = workspace.run(*words, "--json")
         document = json.loads(answer.out)
         assert (document["error"], document["exit_code"], answer.code) == (error, code, code), words
         assert document["message"] in answer.err and document["errors"] == []
 
 
 @pytest.mark.parametrize("words", [["check"], ["optimize", "-q"]], ids=["check", "optimize"])
-def test_errors_of_an_inventory_and_its_scenario_are_found_in_one_pass(desk: Desk, words: list[str]) -> None:
+def test_errors_of_an_inventory_and_its_scenario_are_found_in_one_pass(workspace: Workspace, words: list[str]) -> None:
     rows = works("M1", "M2")
     rows[2][rows[0].index("status")] = "opperating"
-    desk.csv(rows)
-    desk.scenario(budget="{total_mn: 12_000_000_000}", targets="{by_sector: {steeel: {abatement_share: {2030: 0.2}}}}")
-    found = [each.split(": ")[0] for each in desk.ask(*words, "s.yaml").lines[:-1]]
+    workspace.csv(rows)
+    workspace.scenario(
+        budget="{total_mn: 12_000_000_000}", targets="{by_sector: {steeel: {abatement_share: {2030: 0.2}}}}"
+    )
+    found = [each.split(": ")[0] for each in workspace.run(*words, "s.yaml").lines[:-1]]
     assert found == ["mine.csv:3:status", "s.yaml:6:20", "s.yaml:7:23"]
     # A missing column ends the checks of tables, but not those of the scenario.
-    desk.csv([[cell for cell, name in zip(row, rows[0], strict=True) if name != "status"] for row in rows])
-    found = [each.split(": ")[0] for each in desk.ask(*words, "s.yaml").lines[:-1]]
+    workspace.csv([[cell for cell, name in zip(row, rows[0], strict=True) if name != "status"] for row in rows])
+    found = [each.split(": ")[0] for each in workspace.run(*words, "s.yaml").lines[:-1]]
     assert found == ["mine.csv:1", "s.yaml:6:20", "s.yaml:7:23"]
 
 
-def test_an_error_causes_no_consequential_errors(desk: Desk) -> None:
+def test_an_error_causes_no_consequential_errors(workspace: Workspace) -> None:
     # The invalid rate is not reported as missing as well, nor 2031 as a year in which no period starts.
-    desk.scenario(
+    workspace.scenario(
         years="[2026, 2031, x]",
         funds="{bank: {interest_rate: 300}}",
         budget="{total_mn: 5, cumulative_mn: {2031: 5}}",
         finance="{inflation_rate: 5}",
     )
-    assert [each.split(": ")[1] for each in desk.check().lines[:-1]] == [
+    assert [each.split(": ")[1] for each in workspace.check().lines[:-1]] == [
         "years[2]", "funds.bank.interest_rate", "finance.inflation_rate",
     ]  # fmt: skip
-    desk.scenario(
+    workspace.scenario(
         funds="{bank: {nominal_interest_rate: 0.03}, other: {interst_rate: 0.1}}", finance="{inflation: 0.02}"
     )
-    assert [each.split(": ")[1] for each in desk.check().lines[:-1]] == [
+    assert [each.split(": ")[1] for each in workspace.check().lines[:-1]] == [
         "funds.other.interst_rate", "finance.inflation",
     ]  # fmt: skip
 
 
-def test_a_scenario_without_an_operating_plant_is_rejected_at_its_line(desk: Desk) -> None:
+def test_a_scenario_without_an_operating_plant_is_rejected_at_its_line(workspace: Workspace) -> None:
     text = "name: A\nbudget: {total_mn: 5}\nplants: {inventory: [coal_chemicals], provinces: [Hebei, Shanxi]}\n"
-    path = desk.put("s.yaml", text)
+    path = workspace.put("s.yaml", text)
     with pytest.raises(InputError) as rejected:
         build_problem(*read_checked(path))
     (issue,) = rejected.value.issues

@@ -20,7 +20,7 @@ from ccs_model.inputs.excel_reader import guarded
 from ccs_model.report.page.basemap import basemap_of
 from tests.paths import ROOT
 
-from .conftest import Desk, csv_text, works
+from .conftest import Workspace, csv_text, works
 
 KINDS = ("fifo", "folder", "/dev/zero")
 # Scenario key and the setting that names the file.
@@ -33,9 +33,9 @@ NAMED = {
 }
 
 
-def put_irregular(desk: Desk, name: str, kind: str) -> None:
+def put_irregular(workspace: Workspace, name: str, kind: str) -> None:
     """Create a FIFO, a folder or a link to a device under this name."""
-    path = desk.folder / name
+    path = workspace.folder / name
     path.unlink(missing_ok=True)
     if kind == "fifo":
         os.mkfifo(path)
@@ -47,21 +47,21 @@ def put_irregular(desk: Desk, name: str, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("key", NAMED)
-def test_a_scenario_key_that_names_an_irregular_file_is_rejected(desk: Desk, key: str, kind: str) -> None:
+def test_a_scenario_key_that_names_an_irregular_file_is_rejected(workspace: Workspace, key: str, kind: str) -> None:
     name = "odd.asc" if key == "terrain" else "odd.csv"
-    put_irregular(desk, name, kind)
-    desk.scenario(**{section: text.format(name) for section, text in NAMED[key].items()})
-    answer = desk.ask("check", "s.yaml", "--allow-outside")
+    put_irregular(workspace, name, kind)
+    workspace.scenario(**{section: text.format(name) for section, text in NAMED[key].items()})
+    answer = workspace.run("check", "s.yaml", "--allow-outside")
     assert answer.code == 8 and len(answer.lines) == 1, answer.err
     assert "it is a folder" in answer.err or "not a regular file" in answer.err
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_commands_reject_irregular_files(desk: Desk, kind: str) -> None:
-    put_irregular(desk, "odd.yaml", kind)
-    (desk.folder / "case").mkdir()
+def test_commands_reject_irregular_files(workspace: Workspace, kind: str) -> None:
+    put_irregular(workspace, "odd.yaml", kind)
+    (workspace.folder / "case").mkdir()
     for name in ("Sources.csv", "Sinks.csv", "CandidateNetwork.txt", "DelaunayPaths.txt", "Linear.txt"):
-        put_irregular(desk, f"case/{name}", kind)
+        put_irregular(workspace, f"case/{name}", kind)
     for args in (
         ("check", "odd.yaml"),
         ("check", "odd.yaml", "--upgrade", "new.yaml"),
@@ -69,19 +69,19 @@ def test_commands_reject_irregular_files(desk: Desk, kind: str) -> None:
         ("replay", "odd.yaml"),
         ("import", "gem", "odd.yaml", "-o", "out"),
     ):
-        assert desk.ask(*args).code == 8, args
+        assert workspace.run(*args).code == 8, args
     # Without regular files of these names, the folder is not a SimCCS case.
-    assert desk.ask("import", "simccs", "case", "-o", "out", "--mode", "price").code == 3
+    assert workspace.run("import", "simccs", "case", "-o", "out", "--mode", "price").code == 3
 
 
-def test_a_run_with_a_fifo_in_place_of_a_table_is_rejected(desk: Desk) -> None:
-    answer = desk.ask("optimize", "s.yaml", "--out", "run", "-q")
+def test_a_run_with_a_fifo_in_place_of_a_table_is_rejected(workspace: Workspace) -> None:
+    answer = workspace.run("optimize", "s.yaml", "--out", "run", "-q")
     assert answer.code == 0, answer.err
-    put_irregular(desk, "run/tables/zones.csv", "fifo")
+    put_irregular(workspace, "run/tables/zones.csv", "fifo")
     for args in (("export", "run", "--format", "csv"), ("report", "run"), ("compare", "run", "run")):
-        exported = desk.ask(*args)
+        exported = workspace.run(*args)
         assert exported.code == 8 and "zones.csv: cannot be read: it is not a regular file" in exported.err
-    assert desk.ask("verify", "run").code == 8
+    assert workspace.run("verify", "run").code == 8
 
 
 def test_an_irregular_too_large_or_too_deep_basemap_is_rejected(tmp_path: Path) -> None:
@@ -161,10 +161,10 @@ def test_a_sheet_with_too_many_rows_is_rejected_before_it_is_opened() -> None:
     assert guarded(buffer.getvalue()).what == f"more than {MOST_ROWS:,} rows"
 
 
-def test_a_hundred_errors_are_printed_and_the_others_counted(desk: Desk) -> None:
+def test_a_hundred_errors_are_printed_and_the_others_counted(workspace: Workspace) -> None:
     rows = works(*(f"M{k}" for k in range(1_500)), lat_deg="north")
-    desk.put("mine.csv", csv_text(rows))
-    answer = desk.check()
+    workspace.put("mine.csv", csv_text(rows))
+    answer = workspace.check()
     assert answer.code == 3 and len(answer.lines) == MOST_SHOWN + 2
     assert answer.lines[-2] == f"… and {1_500 - MOST_SHOWN:,} more errors"
     assert answer.lines[-1] == "ccs-model: 1,500 errors; nothing was solved"

@@ -25,7 +25,7 @@ from ccs_model.report.workbook.workbook import workbook_bytes
 from ccs_model.runs import folder_writer
 from tests.paths import ROOT
 
-from .conftest import SCENARIO, Desk, answer_of, works
+from .conftest import SCENARIO, Workspace, run_command, works
 
 FORMULA = "=cmd|'/c calc'!A1"
 
@@ -33,20 +33,20 @@ FORMULA = "=cmd|'/c calc'!A1"
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of one works whose name is a formula."""
-    desk = Desk(tmp_path_factory.mktemp("desk"))
-    desk.put("s.yaml", SCENARIO)
-    desk.csv(works("M1", name=FORMULA))
-    answer = answer_of(["optimize", "s.yaml", "--threads", "1", "--out", "run"], desk.folder)
+    workspace = Workspace(tmp_path_factory.mktemp("desk"))
+    workspace.put("s.yaml", SCENARIO)
+    workspace.csv(works("M1", name=FORMULA))
+    answer = run_command(["optimize", "s.yaml", "--threads", "1", "--out", "run"], workspace.folder)
     assert answer.code == 0, answer.err
-    return desk.folder / "run"
+    return workspace.folder / "run"
 
 
 @pytest.fixture
-def with_run(desk: Desk, run: Path) -> Desk:
-    """A desk with a copy of that run, which a test may damage."""
-    desk.csv(works("M1", name=FORMULA))
-    shutil.copytree(run, desk.folder / "run")
-    return desk
+def with_run(workspace: Workspace, run: Path) -> Workspace:
+    """A workspace with a copy of that run, which a test may damage."""
+    workspace.csv(works("M1", name=FORMULA))
+    shutil.copytree(run, workspace.folder / "run")
+    return workspace
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -64,7 +64,7 @@ def test_F46_a_name_that_is_a_formula_is_written_as_text(run: Path) -> None:
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_F47_non_finite_values_are_never_written(desk: Desk, small_plan: Plan, value: float) -> None:
+def test_F47_non_finite_values_are_never_written(workspace: Workspace, small_plan: Plan, value: float) -> None:
     from ccs_model.errors import CcsModelError
 
     retrofits = small_plan.retrofits.copy()
@@ -74,8 +74,8 @@ def test_F47_non_finite_values_are_never_written(desk: Desk, small_plan: Plan, v
         workbook_bytes(broken)
     assert caught.value.exit_code == 1
     with pytest.raises(CcsModelError, match="sheet Retrofits"):
-        broken.to_folder(desk.folder / "never")
-    assert not (desk.folder / "never").exists()
+        broken.to_folder(workspace.folder / "never")
+    assert not (workspace.folder / "never").exists()
 
 
 @pytest.mark.slow
@@ -83,7 +83,7 @@ def test_F47_non_finite_values_are_never_written(desk: Desk, small_plan: Plan, v
     ("number", "words"), [(13, "permission denied"), (28, "no space left on device"), (30, "read-only file system")]
 )
 def test_F49_a_failed_replacement_keeps_the_previous_and_the_new_run(
-    with_run: Desk, number: int, words: str, monkeypatch: pytest.MonkeyPatch
+    with_run: Workspace, number: int, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = contents(with_run.folder / "run")
     rename = Path.rename
@@ -95,7 +95,7 @@ def test_F49_a_failed_replacement_keeps_the_previous_and_the_new_run(
 
     monkeypatch.setattr(folder_writer, "exchange_folders", lambda *_: False)
     monkeypatch.setattr(Path, "rename", rejected)
-    answer = with_run.ask("optimize", "s.yaml", "--threads", "1", "--out", "run", "--force")
+    answer = with_run.run("optimize", "s.yaml", "--threads", "1", "--out", "run", "--force")
     assert answer.code == 8 and words in answer.err.lower()
     assert contents(with_run.folder / "run") == before
     kept = with_run.folder / answer.err.rpartition("the run is kept in ")[2].strip()
@@ -124,13 +124,15 @@ def test_F49_the_previous_run_is_kept_even_if_it_cannot_be_moved_back(
     assert (Path(str(caught.value).rpartition(" is now ")[2]) / "manifest.json").is_file()
 
 
-def test_F49_an_invalid_output_path_is_reported_before_solving(with_run: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_F49_an_invalid_output_path_is_reported_before_solving(
+    with_run: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("ccs_model.solve.driver.solve", None)
     for out in ("x" * 300, "mine.csv/run", "mine.csv"):
-        answer = with_run.ask("optimize", "s.yaml", "--threads", "1", "--out", out)
+        answer = with_run.run("optimize", "s.yaml", "--threads", "1", "--out", out)
         assert answer.code == 8 and out[:40] in answer.err, answer.err
     with_run.put("others/notes.txt", "mine")
-    answer = with_run.ask("optimize", "s.yaml", "--threads", "1", "--out", "others")
+    answer = with_run.run("optimize", "s.yaml", "--threads", "1", "--out", "others")
     assert answer.code == 8 and "already contains files" in answer.err
 
 
@@ -168,7 +170,7 @@ main()
 
 
 @pytest.mark.slow
-def test_F51_F67_files_are_identical_with_another_clock_locale_and_hash_seed(with_run: Desk) -> None:
+def test_F51_F67_files_are_identical_with_another_clock_locale_and_hash_seed(with_run: Workspace) -> None:
     environment = {
         "PYTHONPATH": str(ROOT), "TZ": "Pacific/Kiritimati", "LC_ALL": "de_DE.UTF-8", "LANG": "de_DE.UTF-8",
         "PYTHONHASHSEED": "4711", "PATH": os.environ["PATH"],
@@ -209,10 +211,10 @@ main()
 
 
 @pytest.mark.slow
-def test_F66_an_interruption_ends_the_run_and_leaves_no_files(desk: Desk) -> None:
-    before = contents(desk.folder)
+def test_F66_an_interruption_ends_the_run_and_leaves_no_files(workspace: Workspace) -> None:
+    before = contents(workspace.folder)
     process = subprocess.Popen(
-        [sys.executable, "-c", WAITING], cwd=desk.folder, env={"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE,
+        [sys.executable, "-c", WAITING], cwd=workspace.folder, env={"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout is not None and process.stdout.readline() == "working\n"
@@ -223,7 +225,7 @@ def test_F66_an_interruption_ends_the_run_and_leaves_no_files(desk: Desk) -> Non
         process.returncode == 130 and "interrupted; no partial file is left" in message and "Traceback" not in message
     )
     assert time.monotonic() - begun < 30  # 2 s on an idle machine
-    assert contents(desk.folder) == before
+    assert contents(workspace.folder) == before
 
 
 @pytest.mark.parametrize(
@@ -240,22 +242,22 @@ def test_F66_an_interruption_ends_the_run_and_leaves_no_files(desk: Desk) -> Non
         ("data", "plants/stel"),
     ],
 )
-def test_F68_usage_errors_change_no_files(desk: Desk, args: tuple[str, ...]) -> None:
-    before = contents(desk.folder)
-    answer = desk.ask(*args)
+def test_F68_usage_errors_change_no_files(workspace: Workspace, args: tuple[str, ...]) -> None:
+    before = contents(workspace.folder)
+    answer = workspace.run(*args)
     assert answer.code == 2 and "Error:" in answer.err and answer.out == ""
-    assert contents(desk.folder) == before
+    assert contents(workspace.folder) == before
 
 
-def test_F68_annotate_never_overwrites_an_input(desk: Desk) -> None:
-    path = desk.book(steel=works("M1", "M1"))
+def test_F68_annotate_never_overwrites_an_input(workspace: Workspace) -> None:
+    path = workspace.book(steel=works("M1", "M1"))
     before = path.read_bytes()
-    answer = desk.ask("check", "s.yaml", "--annotate", "mine.xlsx")
+    answer = workspace.run("check", "s.yaml", "--annotate", "mine.xlsx")
     assert answer.code in (2, 8) and path.read_bytes() == before
 
 
-def test_a_damaged_run_is_not_used_as_a_cached_result(with_run: Desk) -> None:
+def test_a_damaged_run_is_not_used_as_a_cached_result(with_run: Workspace) -> None:
     (with_run.folder / "run" / "manifest.json").write_text("{", encoding="utf-8")
-    answer = with_run.ask("optimize", "s.yaml", "--threads", "1", "--out", "run")
+    answer = with_run.run("optimize", "s.yaml", "--threads", "1", "--out", "run")
     assert answer.code == 8 and "already contains files" in answer.err
     assert json.loads((with_run.folder / "run" / "plan.json").read_text(encoding="utf-8"))["status"] == "optimal"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import SCENARIO, Desk, answer_of, works
+from .conftest import SCENARIO, Workspace, run_command, works
 
 NOTES = "mine: 1\n"
 
@@ -16,24 +16,24 @@ NOTES = "mine: 1\n"
 @pytest.fixture(scope="module")
 def solved_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a scenario, its inventory and its run."""
-    desk = Desk(tmp_path_factory.mktemp("desk"))
-    desk.put("s.yaml", SCENARIO)
-    desk.csv(works("M1"))
-    answer = answer_of(["optimize", "s.yaml", "--out", "run", "-q"], desk.folder)
+    workspace = Workspace(tmp_path_factory.mktemp("desk"))
+    workspace.put("s.yaml", SCENARIO)
+    workspace.csv(works("M1"))
+    answer = run_command(["optimize", "s.yaml", "--out", "run", "-q"], workspace.folder)
     assert answer.code == 0, answer.err
-    return desk.folder
+    return workspace.folder
 
 
 @pytest.fixture
-def copied(solved_folder: Path, tmp_path: Path) -> Desk:
-    """A desk with two copies of that run and a file of the user."""
+def copied(solved_folder: Path, tmp_path: Path) -> Workspace:
+    """A workspace with two copies of that run and a file of the user."""
     for name in ("run", "run2"):
         shutil.copytree(solved_folder / "run", tmp_path / name)
     for name in ("s.yaml", "mine.csv"):
         shutil.copy(solved_folder / name, tmp_path / name)
-    desk = Desk(tmp_path)
-    desk.put("notes.yaml", NOTES)
-    return desk
+    workspace = Workspace(tmp_path)
+    workspace.put("notes.yaml", NOTES)
+    return workspace
 
 
 def state(folder: Path) -> dict[str, object]:
@@ -55,7 +55,7 @@ WRITERS = {
 
 
 @pytest.mark.parametrize("args", WRITERS.values(), ids=WRITERS)
-def test_an_output_path_of_another_kind_is_left_unchanged(copied: Desk, args: tuple[str, ...]) -> None:
+def test_an_output_path_of_another_kind_is_left_unchanged(copied: Workspace, args: tuple[str, ...]) -> None:
     os.mkfifo(copied.folder / "fifo")
     (copied.folder / "link").symlink_to("notes.yaml")
     (copied.folder / "loop").symlink_to("loop")
@@ -64,41 +64,41 @@ def test_an_output_path_of_another_kind_is_left_unchanged(copied: Desk, args: tu
     outputs += [".", "..", "/"] if args[-1] != "parquet" else []
     for out in outputs:
         for force in ((), ("--force",)):
-            answer = copied.ask(*args, "-o", out, *force)
+            answer = copied.run(*args, "-o", out, *force)
             assert answer.code == 8, (out, answer.err)
             assert answer.out == "" and len(answer.lines) == 1, answer.err
-    empty = copied.ask(*args, "-o", "")
+    empty = copied.run(*args, "-o", "")
     assert empty.code == 2 and "an empty path" in empty.err
     assert state(copied.folder) == before
 
 
-def test_an_existing_file_is_replaced_only_with_force_and_by_its_own_kind(copied: Desk) -> None:
+def test_an_existing_file_is_replaced_only_with_force_and_by_its_own_kind(copied: Workspace) -> None:
     args = ("export", "run", "--format", "csv", "-o", "out.csv")
-    assert copied.ask(*args).code == 0
+    assert copied.run(*args).code == 0
     exported = (copied.folder / "out.csv").read_bytes()
-    again = copied.ask(*args)
+    again = copied.run(*args)
     assert again.code == 8 and "--force" in again.err
-    assert copied.ask(*args, "--force").code == 0
+    assert copied.run(*args, "--force").code == 0
     assert (copied.folder / "out.csv").read_bytes() == exported
-    inventory = copied.ask("export", "run", "--format", "csv", "-o", "mine.csv", "--force")
+    inventory = copied.run("export", "run", "--format", "csv", "-o", "mine.csv", "--force")
     assert inventory.code == 8 and "is not an exported table of numbers" in inventory.err
     compared = ("compare", "run", "run2", "-o", "c.xlsx")
-    assert [copied.ask(*compared, *more).code for more in ((), (), ("--force",))] == [0, 8, 0]
+    assert [copied.run(*compared, *more).code for more in ((), (), ("--force",))] == [0, 8, 0]
     copied.put("c.xlsx", "text")
-    assert "is not an Excel workbook" in copied.ask(*compared, "--force").err
+    assert "is not an Excel workbook" in copied.run(*compared, "--force").err
 
 
-def test_an_export_without_an_output_name_replaces_its_own_file(copied: Desk) -> None:
+def test_an_export_without_an_output_name_replaces_its_own_file(copied: Workspace) -> None:
     for _ in range(2):
-        assert copied.ask("export", "run", "--format", "csv").code == 0
+        assert copied.run("export", "run", "--format", "csv").code == 0
     shutil.rmtree(copied.folder / "run" / "export")
     (copied.folder / "elsewhere").mkdir()
     (copied.folder / "run" / "export").symlink_to("../elsewhere")
-    answer = copied.ask("export", "run", "--format", "csv")
+    answer = copied.run("export", "run", "--format", "csv")
     assert answer.code == 8 and not any((copied.folder / "elsewhere").iterdir())
 
 
-def test_a_run_never_replaces_the_folder_of_its_inputs(copied: Desk) -> None:
+def test_a_run_never_replaces_the_folder_of_its_inputs(copied: Workspace) -> None:
     shutil.copy(copied.folder / "s.yaml", copied.folder / "run" / "s.yaml")
     shutil.copy(copied.folder / "mine.csv", copied.folder / "run" / "mine.csv")
     copied.put("outer.yaml", SCENARIO.replace("[mine.csv]", "[run/mine.csv]"))
@@ -111,44 +111,44 @@ def test_a_run_never_replaces_the_folder_of_its_inputs(copied: Desk) -> None:
         ("optimize", "upper.yaml", "--out", "run2"),
         ("frontier", "s.yaml", "--run", "run", "--out", "run"),
     ):
-        answer = copied.ask(*args, "--force")
+        answer = copied.run(*args, "--force")
         assert answer.code == 2 and "an input of this command" in answer.err, answer.err
     for out in (".", "..", "/", "run/tables", "run/own/x"):
-        assert copied.ask("optimize", "s.yaml", "--out", out, "--force").code == 8
+        assert copied.run("optimize", "s.yaml", "--out", out, "--force").code == 8
     assert state(copied.folder) == before
 
 
-def test_an_import_replaces_neither_its_inputs_nor_a_run(copied: Desk) -> None:
+def test_an_import_replaces_neither_its_inputs_nor_a_run(copied: Workspace) -> None:
     case = copied.folder / "out" / "data" / "case"
     shutil.copytree(Path(__file__).parents[2] / "data" / "simccs" / "southeast_us" / "price", case)
     before = state(copied.folder)
     args = ("import", "simccs", str(case), "--mode", "price", "--force", "-o")
-    assert copied.ask(*args, "out").code == 2
-    assert copied.ask(*args, "run").code == 8
+    assert copied.run(*args, "out").code == 2
+    assert copied.run(*args, "run").code == 8
     assert state(copied.folder) == before
 
 
-def test_a_run_with_files_of_the_user_is_not_replaced(copied: Desk) -> None:
+def test_a_run_with_files_of_the_user_is_not_replaced(copied: Workspace) -> None:
     for name in ("run/notes.txt", "run/tables/mine.csv"):
         copied.put(name, NOTES)
     before = state(copied.folder)
     for args in (("optimize",), ("frontier", "--points", "2")):
-        answer = copied.ask(args[0], "s.yaml", *args[1:], "--out", "run", "--force", "-q")
+        answer = copied.run(args[0], "s.yaml", *args[1:], "--out", "run", "--force", "-q")
         assert answer.code == 8, answer.err
         assert "run: contains notes.txt and 1 more, which the run did not write" in answer.err
         assert state(copied.folder) == before
     # Files that `report` and `export` write into the run folder are replaced with the run.
     for name in ("run/notes.txt", "run/tables/mine.csv"):
         (copied.folder / name).unlink()
-    assert copied.ask("report", "run").code == copied.ask("export", "run", "--format", "iamc").code == 0
-    assert copied.ask("optimize", "s.yaml", "--out", "run", "--force", "-q").code == 0
+    assert copied.run("report", "run").code == copied.run("export", "run", "--format", "iamc").code == 0
+    assert copied.run("optimize", "s.yaml", "--out", "run", "--force", "-q").code == 0
 
 
 @pytest.mark.parametrize(("folder", "what"), [("notes.yaml", "is not a folder"), ("run", "belongs to the run run")])
-def test_a_new_scenario_is_not_written_into_a_run_or_a_file(copied: Desk, folder: str, what: str) -> None:
+def test_a_new_scenario_is_not_written_into_a_run_or_a_file(copied: Workspace, folder: str, what: str) -> None:
     before = state(copied.folder)
     for args in (("init", folder), ("init", folder, "--country", "Germany")):
-        answer = copied.ask(*args)
+        answer = copied.run(*args)
         assert answer.code == 8 and what in answer.err, answer.err
         assert state(copied.folder) == before
 
@@ -158,6 +158,6 @@ def test_a_new_scenario_is_not_written_into_a_run_or_a_file(copied: Desk, folder
     "args",
     [("optimize", "--time-limit"), ("optimize", "--mip-gap"), ("frontier", "--to"), ("near-optimal", "--within")],
 )
-def test_a_non_finite_option_is_a_usage_error(desk: Desk, args: tuple[str, str], value: str) -> None:
-    answer = desk.ask(args[0], "s.yaml", args[1], value)
+def test_a_non_finite_option_is_a_usage_error(workspace: Workspace, args: tuple[str, str], value: str) -> None:
+    answer = workspace.run(args[0], "s.yaml", args[1], value)
     assert answer.code == 2 and args[1] in answer.err

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Desk, Told, csv_text, works
+from .conftest import Report, Workspace, csv_text, works
 
 OUTSIDE = "lies outside the scenario's folder"
 # Every scenario key that names a file: section and value.
@@ -31,59 +31,61 @@ SUFFIXES = {
 }
 
 
-def set_path(desk: Desk, key: str, name: str) -> None:
+def set_path(workspace: Workspace, key: str, name: str) -> None:
     where, value = KEYS[key]
-    desk.scenario(**{where: value.format(name)})
+    workspace.scenario(**{where: value.format(name)})
 
 
 @pytest.mark.parametrize("key", KEYS)
 @pytest.mark.parametrize("kind", ["upwards", "absolute", "link"])
-def test_F13_a_path_outside_the_folder_is_rejected_and_shown(desk: Desk, reported: Told, key: str, kind: str) -> None:
-    inside = Desk(desk.folder / "inside")
+def test_F13_a_path_outside_the_folder_is_rejected_and_shown(
+    workspace: Workspace, reported: Report, key: str, kind: str
+) -> None:
+    inside = Workspace(workspace.folder / "inside")
     inside.put("mine.csv", csv_text(works("M1")))
-    secret = desk.put(f"secret{SUFFIXES[key]}/x" if key == "data" else f"secret{SUFFIXES[key]}", "secret words")
+    secret = workspace.put(f"secret{SUFFIXES[key]}/x" if key == "data" else f"secret{SUFFIXES[key]}", "secret words")
     secret = secret.parent if key == "data" else secret
     name = {"upwards": f"../{secret.name}", "absolute": str(secret), "link": f"link{SUFFIXES[key]}"}[kind]
     if kind == "link":
         (inside.folder / name).symlink_to(secret, target_is_directory=key == "data")
     set_path(inside, key, name)
-    answer = inside.ask("check", "s.yaml")
+    answer = inside.run("check", "s.yaml")
     assert answer.code == 3, answer.err
     assert OUTSIDE in answer.err and str(secret) in answer.err and "secret words" not in answer.err
     assert answer.err.startswith("s.yaml:")
 
 
 @pytest.mark.parametrize("name", ["../" * 30 + "etc/passwd", "/etc/passwd"])
-def test_F13_a_system_file_is_rejected(desk: Desk, reported: Told, name: str) -> None:
-    desk.put("s.yaml", f"extends: {name}\n")
+def test_F13_a_system_file_is_rejected(workspace: Workspace, reported: Report, name: str) -> None:
+    workspace.put("s.yaml", f"extends: {name}\n")
     assert f"s.yaml:1:10: extends: /etc/passwd {OUTSIDE} (allow it with --allow-outside)" in reported()
 
 
-def test_F13_allow_outside_reads_an_inventory_outside_the_folder(desk: Desk) -> None:
-    inside = Desk(desk.folder / "inside")
+def test_F13_allow_outside_reads_an_inventory_outside_the_folder(workspace: Workspace) -> None:
+    inside = Workspace(workspace.folder / "inside")
     inside.scenario(plants="{inventory: [../mine.csv]}")
-    assert inside.ask("check", "s.yaml").code == 3
-    assert inside.ask("check", "s.yaml", "--allow-outside").code == 0
+    assert inside.run("check", "s.yaml").code == 3
+    assert inside.run("check", "s.yaml", "--allow-outside").code == 0
 
 
 @pytest.mark.parametrize("key", ["corridors", "calibration"])
-def test_F13_allow_outside_reads_corridors_and_calibration_outside_the_folder(desk: Desk, key: str) -> None:
-    inside = Desk(desk.folder / "inside")
+def test_F13_allow_outside_reads_corridors_and_calibration_outside_the_folder(workspace: Workspace, key: str) -> None:
+    inside = Workspace(workspace.folder / "inside")
     inside.put("mine.csv", csv_text(works("M1")))
-    desk.put(f"other{SUFFIXES[key]}", "not what it should be")
+    workspace.put(f"other{SUFFIXES[key]}", "not what it should be")
     set_path(inside, key, f"../other{SUFFIXES[key]}")
-    answer = inside.ask("check", "s.yaml", "--allow-outside")
+    answer = inside.run("check", "s.yaml", "--allow-outside")
     assert answer.code == 3 and OUTSIDE not in answer.err and "other" in answer.err
 
 
-def test_F13_a_link_to_outside_in_a_data_folder_is_rejected(desk: Desk, reported: Told) -> None:
-    inside = Desk(desk.folder / "inside")
+def test_F13_a_link_to_outside_in_a_data_folder_is_rejected(workspace: Workspace, reported: Report) -> None:
+    inside = Workspace(workspace.folder / "inside")
     inside.put("mine.csv", csv_text(works("M1")))
-    desk.put("sites.csv", "site\nx\n")
+    workspace.put("sites.csv", "site\nx\n")
     (inside.folder / "tables" / "storage").mkdir(parents=True)
-    (inside.folder / "tables" / "storage" / "sites.csv").symlink_to(desk.folder / "sites.csv")
+    (inside.folder / "tables" / "storage" / "sites.csv").symlink_to(workspace.folder / "sites.csv")
     inside.scenario(data="tables")
-    answer = inside.ask("check", "s.yaml")
+    answer = inside.run("check", "s.yaml")
     assert (answer.code, "tables/storage/sites.csv: lies outside" in answer.err) == (3, True)
 
 
@@ -101,18 +103,18 @@ def test_F13_a_link_to_outside_in_a_data_folder_is_rejected(desk: Desk, reported
     ],
 )
 def test_F15_an_unreadable_file_is_reported_with_its_path_and_the_reason(
-    desk: Desk, reported: Told, name: str, words: str
+    workspace: Workspace, reported: Report, name: str, words: str
 ) -> None:
-    (desk.folder / "a" / "folder.csv").mkdir(parents=True)
-    (desk.folder / "loop.csv").symlink_to(desk.folder / "loop.csv")
+    (workspace.folder / "a" / "folder.csv").mkdir(parents=True)
+    (workspace.folder / "loop.csv").symlink_to(workspace.folder / "loop.csv")
     quote = '"' if name.startswith("a\\") else "'"
-    desk.scenario(plants=f"{{inventory: [{quote}{name}{quote}]}}")
+    workspace.scenario(plants=f"{{inventory: [{quote}{name}{quote}]}}")
     message = reported(8)
     assert words in message and "s.yaml:2" in message and "plants.inventory[0]" in message
 
 
 def test_F15_a_file_without_read_permission_is_reported(
-    desk: Desk, reported: Told, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, reported: Report, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened = os.open
 
@@ -122,7 +124,7 @@ def test_F15_a_file_without_read_permission_is_reported(
         return opened(path, *args)
 
     monkeypatch.setattr("ccs_model.bounded_reading.os.open", rejected)
-    assert f"cannot read {desk.folder / 'mine.csv'}: permission denied" in reported(8)
+    assert f"cannot read {workspace.folder / 'mine.csv'}: permission denied" in reported(8)
 
 
 # Further cases.
@@ -131,59 +133,61 @@ def test_F15_a_file_without_read_permission_is_reported(
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
 @pytest.mark.parametrize("key", [key for key in KEYS if key not in ("extends", "data")])
 @pytest.mark.parametrize("kind", ["pipe", "/dev/zero"])
-def test_an_irregular_file_is_rejected_without_hanging(desk: Desk, key: str, kind: str) -> None:
+def test_an_irregular_file_is_rejected_without_hanging(workspace: Workspace, key: str, kind: str) -> None:
     name = f"odd{SUFFIXES[key]}"
     if kind == "pipe":
-        os.mkfifo(desk.folder / name)
+        os.mkfifo(workspace.folder / name)
     else:
-        (desk.folder / name).symlink_to(kind)
-    set_path(desk, key, name)
+        (workspace.folder / name).symlink_to(kind)
+    set_path(workspace, key, name)
     begun = time.monotonic()
-    answer = desk.ask("check", "s.yaml", "--allow-outside")
+    answer = workspace.run("check", "s.yaml", "--allow-outside")
     assert answer.code == 8 and "is not a regular file" in answer.err
     assert time.monotonic() - begun < 30
 
 
-def test_auxiliary_files_of_other_programs_in_a_data_folder_are_ignored(desk: Desk) -> None:
-    desk.put("tables/~$sites.xlsx", b"\x05user")
-    desk.put("tables/.DS_Store", b"\0\0\0\1Bud1")
-    desk.put("tables/README.md", "for people")
-    desk.scenario(data="tables")
-    assert desk.check().code == 0
+def test_auxiliary_files_of_other_programs_in_a_data_folder_are_ignored(workspace: Workspace) -> None:
+    workspace.put("tables/~$sites.xlsx", b"\x05user")
+    workspace.put("tables/.DS_Store", b"\0\0\0\1Bud1")
+    workspace.put("tables/README.md", "for people")
+    workspace.scenario(data="tables")
+    assert workspace.check().code == 0
 
 
-def test_an_excel_lock_file_as_inventory_is_reported(desk: Desk, reported: Told) -> None:
-    desk.put("~$inv.xlsx", b"\x04user\x00\x00 \x00u\x00s\x00e\x00r")
-    desk.scenario(plants="{inventory: ['~$inv.xlsx']}")
+def test_an_excel_lock_file_as_inventory_is_reported(workspace: Workspace, reported: Report) -> None:
+    workspace.put("~$inv.xlsx", b"\x04user\x00\x00 \x00u\x00s\x00e\x00r")
+    workspace.scenario(plants="{inventory: ['~$inv.xlsx']}")
     assert "is a lock file of Excel without rows" in reported()
 
 
-def test_a_file_name_in_the_wrong_case_is_reported_with_the_existing_file(desk: Desk, reported: Told) -> None:
-    desk.scenario(plants="{inventory: [Mine.CSV]}")
+def test_a_file_name_in_the_wrong_case_is_reported_with_the_existing_file(
+    workspace: Workspace, reported: Report
+) -> None:
+    workspace.scenario(plants="{inventory: [Mine.CSV]}")
     assert "no such file or directory" in (message := reported(8)) and "did you mean 'mine.csv'?" in message
 
 
-def test_a_data_folder_that_is_a_file_or_missing_is_reported(desk: Desk, reported: Told) -> None:
-    desk.scenario(data="mine.csv")
+def test_a_data_folder_that_is_a_file_or_missing_is_reported(workspace: Workspace, reported: Report) -> None:
+    workspace.scenario(data="mine.csv")
     assert "it is a file, expected a folder" in reported(8)
-    desk.scenario(data="nothing")
+    workspace.scenario(data="nothing")
     assert "no such folder" in reported(8)
 
 
-def test_unknown_files_in_a_data_folder_are_reported(desk: Desk, reported: Told) -> None:
-    desk.put("tables/storage/site.csv", "site\nx\n")
-    desk.put("tables/storage/old.xls", "x")
-    desk.scenario(data="tables")
+def test_unknown_files_in_a_data_folder_are_reported(workspace: Workspace, reported: Report) -> None:
+    workspace.put("tables/storage/site.csv", "site\nx\n")
+    workspace.put("tables/storage/old.xls", "x")
+    workspace.scenario(data="tables")
     message = reported()
     assert "tables/storage/site.csv: is not a table (did you mean 'storage/sites.csv'?)" in message
     assert "tables/storage/old.xls: is not a table (save it as an Excel workbook (.xlsx))" in message
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
-def test_a_fifo_in_a_data_folder_is_rejected_without_hanging(desk: Desk, reported: Told) -> None:
-    (desk.folder / "tables" / "storage").mkdir(parents=True)
-    os.mkfifo(desk.folder / "tables" / "storage" / "sites.csv")
-    desk.scenario(data="tables")
+def test_a_fifo_in_a_data_folder_is_rejected_without_hanging(workspace: Workspace, reported: Report) -> None:
+    (workspace.folder / "tables" / "storage").mkdir(parents=True)
+    os.mkfifo(workspace.folder / "tables" / "storage" / "sites.csv")
+    workspace.scenario(data="tables")
     assert "is not a regular file" in reported(8)
 
 
@@ -205,8 +209,8 @@ def test_a_fifo_in_a_data_folder_is_rejected_without_hanging(desk: Desk, reporte
     ],
 )
 def test_invalid_corridor_calibration_and_terrain_files_are_reported(
-    desk: Desk, reported: Told, key: str, content: str | bytes, words: str
+    workspace: Workspace, reported: Report, key: str, content: str | bytes, words: str
 ) -> None:
-    desk.put(f"odd{SUFFIXES[key]}", content)
-    set_path(desk, key, f"odd{SUFFIXES[key]}")
+    workspace.put(f"odd{SUFFIXES[key]}", content)
+    set_path(workspace, key, f"odd{SUFFIXES[key]}")
     assert words in reported()

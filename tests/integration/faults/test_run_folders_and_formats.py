@@ -14,7 +14,7 @@ import pytest
 import ccs_model as ccs
 from ccs_model.errors import InfeasibleError
 
-from .conftest import Desk, answer_of, works
+from .conftest import Workspace, run_command, works
 
 UNREACHABLE_TARGET = "targets: {abatement_share: {2030: 0.99}}\nsolver: {threads: 1}\n"
 
@@ -22,14 +22,14 @@ UNREACHABLE_TARGET = "targets: {abatement_share: {2030: 0.99}}\nsolver: {threads
 @pytest.fixture(scope="module")
 def infeasible_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an infeasible run of a scenario that has its own inventory and data folder."""
-    desk = Desk(tmp_path_factory.mktemp("impossible"))
-    path = desk.scenario(data="tables")
+    workspace = Workspace(tmp_path_factory.mktemp("impossible"))
+    path = workspace.scenario(data="tables")
     path.write_text(path.read_text(encoding="utf-8") + UNREACHABLE_TARGET, encoding="utf-8")
-    desk.csv(works("M1"))
-    desk.put("tables/notes.txt", "no table")
-    answer = answer_of(["optimize", "s.yaml", "--out", "run"], desk.folder)
+    workspace.csv(works("M1"))
+    workspace.put("tables/notes.txt", "no table")
+    answer = run_command(["optimize", "s.yaml", "--out", "run"], workspace.folder)
     assert answer.code == 4, answer.err
-    return desk.folder
+    return workspace.folder
 
 
 MESSAGE = (
@@ -56,7 +56,7 @@ def test_commands_report_in_one_line_that_an_infeasible_run_has_no_plan(
     words: tuple[str, ...], infeasible_folder: Path
 ) -> None:
     before = {path: path.read_bytes() for path in (infeasible_folder / "run").rglob("*") if path.is_file()}
-    answer = answer_of(words, infeasible_folder)
+    answer = run_command(words, infeasible_folder)
     assert (answer.code, answer.out) == (4, ""), answer.err
     assert answer.lines[-1] == f"ccs-model: {MESSAGE}" and "Traceback" not in answer.err
     assert {path: path.read_bytes() for path in (infeasible_folder / "run").rglob("*") if path.is_file()} == before
@@ -77,32 +77,32 @@ def test_a_copied_infeasible_run_folder_reproduces_its_conflicts(infeasible_fold
 
 
 def test_a_cached_infeasible_run_reports_its_conflicts_again(infeasible_folder: Path) -> None:
-    answer = answer_of(["optimize", "s.yaml", "--out", "run"], infeasible_folder)
+    answer = run_command(["optimize", "s.yaml", "--out", "run"], infeasible_folder)
     assert answer.code == 4 and "these constraints conflict" in answer.err
 
 
-def test_annotate_rejects_an_existing_file(desk: Desk) -> None:
-    desk.csv(works("M1", crude_steel_ktpa=-1))
-    desk.put("marked.xlsx", "the planner's")
-    answer = desk.ask("check", "s.yaml", "--annotate", "marked.xlsx")
+def test_annotate_rejects_an_existing_file(workspace: Workspace) -> None:
+    workspace.csv(works("M1", crude_steel_ktpa=-1))
+    workspace.put("marked.xlsx", "the planner's")
+    answer = workspace.run("check", "s.yaml", "--annotate", "marked.xlsx")
     assert (answer.code, answer.out) == (8, "")
     assert answer.err == "ccs-model: marked.xlsx: already exists and is left unchanged; give --annotate another name\n"
-    assert (desk.folder / "marked.xlsx").read_text(encoding="utf-8") == "the planner's"
+    assert (workspace.folder / "marked.xlsx").read_text(encoding="utf-8") == "the planner's"
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="leave to write is another thing there")
-def test_a_read_only_run_is_exported_to_another_folder(infeasible_folder: Path, desk: Desk) -> None:
-    desk.csv(works("M1"))
-    assert answer_of(["optimize", "s.yaml", "--threads", "1", "--out", "run"], desk.folder).code == 0
-    run = desk.folder / "run"
+def test_a_read_only_run_is_exported_to_another_folder(infeasible_folder: Path, workspace: Workspace) -> None:
+    workspace.csv(works("M1"))
+    assert run_command(["optimize", "s.yaml", "--threads", "1", "--out", "run"], workspace.folder).code == 0
+    run = workspace.folder / "run"
     for path in (*run.rglob("*"), run):
         path.chmod(path.stat().st_mode & ~0o222)
     try:
-        answer = desk.ask("export", "run", "--format", "geojson", "--out", "map.geojson")
-        assert answer.code == 0 and (desk.folder / "map.geojson").is_file()
+        answer = workspace.run("export", "run", "--format", "geojson", "--out", "map.geojson")
+        assert answer.code == 0 and (workspace.folder / "map.geojson").is_file()
         if os.geteuid():  # root can write regardless of permissions
-            rejected = desk.ask("export", "run", "--format", "geojson")
+            rejected = workspace.run("export", "run", "--format", "geojson")
             assert rejected.code == 8 and "kept in" in rejected.err
     finally:
         for path in (run, *run.rglob("*")):
@@ -152,37 +152,37 @@ def zip_archive(**parts: str) -> bytes:
     ],
 )
 def test_an_inventory_in_an_unsupported_format_is_reported_by_its_format(
-    name: str, content: bytes, words: str, desk: Desk
+    name: str, content: bytes, words: str, workspace: Workspace
 ) -> None:
-    desk.put(name, content)
-    desk.scenario(plants=f"{{inventory: [{name}]}}")
-    answer = desk.check()
+    workspace.put(name, content)
+    workspace.scenario(plants=f"{{inventory: [{name}]}}")
+    answer = workspace.check()
     assert (answer.code, answer.out) == (3, "")
     assert answer.lines[0].startswith(f"{name}: ") and words in answer.lines[0]
     assert answer.lines[1:] == ["ccs-model: 1 error; nothing was solved"]
 
 
-def test_a_row_of_totals_at_the_end_is_reported_with_its_line(desk: Desk) -> None:
+def test_a_row_of_totals_at_the_end_is_reported_with_its_line(workspace: Workspace) -> None:
     rows = works("M1", "M2")
     total = [{"plant": "Total", "crude_steel_ktpa": 10_000}.get(heading, "") for heading in rows[0]]
-    desk.csv([*rows, total])
-    answer = desk.check()
+    workspace.csv([*rows, total])
+    answer = workspace.check()
     assert answer.code == 3 and "mine.csv:4: looks like a row of totals" in answer.err
     assert len(answer.lines) == 2
 
 
-def test_sheets_whose_names_differ_in_case_or_spaces_are_all_read(desk: Desk) -> None:
-    desk.book(Steel=works("M1"))
-    assert desk.check().code == 0
-    desk.book(steel=works("M1"), **{"STEEL ": works("M2")})
-    answer = desk.check()
+def test_sheets_whose_names_differ_in_case_or_spaces_are_all_read(workspace: Workspace) -> None:
+    workspace.book(Steel=works("M1"))
+    assert workspace.check().code == 0
+    workspace.book(steel=works("M1"), **{"STEEL ": works("M2")})
+    answer = workspace.check()
     assert answer.code == 0 and "2 operating plants" in answer.out  # both sheets are read
 
 
-def test_rows_hidden_by_a_filter_are_read(desk: Desk) -> None:
+def test_rows_hidden_by_a_filter_are_read(workspace: Workspace) -> None:
     import openpyxl
 
-    path = desk.book(steel=works("M1", "M2", "M3"))
+    path = workspace.book(steel=works("M1", "M2", "M3"))
     book = openpyxl.load_workbook(path)
     sheet = book["steel"]
     sheet.auto_filter.ref = sheet.dimensions
@@ -190,27 +190,27 @@ def test_rows_hidden_by_a_filter_are_read(desk: Desk) -> None:
     for row in (3, 4):
         sheet.row_dimensions[row].hidden = True
     book.save(path)
-    answer = desk.check()
+    answer = workspace.check()
     assert answer.code == 0 and "3 operating plants" in answer.out
 
 
-def test_a_date_as_plant_id_is_reported_at_its_cell(desk: Desk) -> None:
+def test_a_date_as_plant_id_is_reported_at_its_cell(workspace: Workspace) -> None:
     import datetime
 
     rows = works("M1")
     rows[1][0] = datetime.date(2024, 3, 1)
-    desk.book(steel=rows)
-    answer = desk.check()
+    workspace.book(steel=rows)
+    answer = workspace.check()
     assert answer.code == 3 and "steel!A2" in answer.err
 
 
 @pytest.mark.parametrize(
     "name", ["x" * 251 + ".csv", "一" * 83 + ".csv", "a\nb.csv", "mine .csv", "#1.csv", "100%.csv"]
 )
-def test_unusual_file_names_are_accepted_unless_they_contain_a_line_break(name: str, desk: Desk) -> None:
-    (desk.folder / "mine.csv").rename(desk.folder / name)
-    desk.scenario(plants=f"{{inventory: [{json.dumps(name, ensure_ascii=False)}]}}")
-    answer = desk.check()
+def test_unusual_file_names_are_accepted_unless_they_contain_a_line_break(name: str, workspace: Workspace) -> None:
+    (workspace.folder / "mine.csv").rename(workspace.folder / name)
+    workspace.scenario(plants=f"{{inventory: [{json.dumps(name, ensure_ascii=False)}]}}")
+    answer = workspace.check()
     if "\n" in name:
         assert answer.code == 8 and "has a character that is not allowed in file names" in answer.err
     else:

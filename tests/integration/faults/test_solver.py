@@ -26,20 +26,20 @@ from ccs_model.solve import driver as optimize
 from ccs_model.solve import solution_check as belief
 from tests.paths import ROOT
 
-from .conftest import Answer, Desk
+from .conftest import CommandResult, Workspace
 
 ONE_THREAD = SolverOptions(threads=1)
 MODEL = pyo.ConcreteModel
 
 
 @pytest.fixture
-def runs(desk: Desk) -> Callable[[], list[Path]]:
+def runs(workspace: Workspace) -> Callable[[], list[Path]]:
     """Return a function that lists the run folders and files of `optimize`, without the earlier run."""
-    return lambda: sorted(path for path in (desk.folder / "runs").iterdir() if not path.name.startswith("earlier"))
+    return lambda: sorted(path for path in (workspace.folder / "runs").iterdir() if not path.name.startswith("earlier"))
 
 
-def run_optimize(desk: Desk, *words: str) -> Answer:
-    return desk.ask("optimize", "s.yaml", "--threads", "1", *words)
+def run_optimize(workspace: Workspace, *words: str) -> CommandResult:
+    return workspace.run("optimize", "s.yaml", "--threads", "1", *words)
 
 
 @pytest.fixture
@@ -73,9 +73,11 @@ def small_matrix() -> Matrix:
 
 
 @pytest.mark.slow
-def test_F52_a_required_plant_without_a_budget_is_infeasible(desk: Desk, runs: Callable[[], list[Path]]) -> None:
-    desk.scenario(plants="{inventory: [mine.csv], require: [M1]}", budget="{total_mn: 0}")
-    answer = run_optimize(desk)
+def test_F52_a_required_plant_without_a_budget_is_infeasible(
+    workspace: Workspace, runs: Callable[[], list[Path]]
+) -> None:
+    workspace.scenario(plants="{inventory: [mine.csv], require: [M1]}", budget="{total_mn: 0}")
+    answer = run_optimize(workspace)
     assert answer.code == 4 and answer.out == ""
     assert "spending_within_budget" in answer.err and "million CNY would restore feasibility" in answer.err
     (folder,) = runs()
@@ -87,24 +89,24 @@ def test_F52_a_required_plant_without_a_budget_is_infeasible(desk: Desk, runs: C
     cells = " ".join(str(cell.value) for row in book["Infeasible"].iter_rows() for cell in row if cell.value)
     assert reported["conflicts"][0] in cells
     # The cached run gives the same message.
-    again = run_optimize(desk)
+    again = run_optimize(workspace)
     assert (again.code, again.err) == (4, answer.err)
 
 
 def test_F53_a_plan_that_a_second_solve_finds_is_written(
-    desk: Desk, runs: Callable[[], list[Path]], replace_outcome: Callable[..., None]
+    workspace: Workspace, runs: Callable[[], list[Path]], replace_outcome: Callable[..., None]
 ) -> None:
     replace_outcome(lambda matrix, outcome: INFEASIBLE)
-    assert run_optimize(desk).code == 0
+    assert run_optimize(workspace).code == 0
     assert (runs()[0] / "plan.xlsx").exists()
 
 
 @pytest.mark.slow
 def test_F53_a_plan_that_the_elastic_model_finds_is_written(
-    desk: Desk, runs: Callable[[], list[Path]], replace_outcome: Callable[..., None]
+    workspace: Workspace, runs: Callable[[], list[Path]], replace_outcome: Callable[..., None]
 ) -> None:
     replace_outcome(lambda matrix, outcome: INFEASIBLE, second=INFEASIBLE)
-    answer = run_optimize(desk)
+    answer = run_optimize(workspace)
     assert answer.code == 0, answer.err
     plan = json.loads((runs()[0] / "plan.json").read_text(encoding="utf-8"))
     assert plan["status"] != "limit" and {each["plant"] for each in plan["retrofits"]} == {"M1"}
@@ -112,11 +114,14 @@ def test_F53_a_plan_that_the_elastic_model_finds_is_written(
 
 
 def test_F53_the_model_is_saved_if_solves_contradict_each_other_without_a_plan(
-    desk: Desk, runs: Callable[[], list[Path]], replace_outcome: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace,
+    runs: Callable[[], list[Path]],
+    replace_outcome: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     replace_outcome(lambda matrix, outcome: INFEASIBLE, second=INFEASIBLE)
     monkeypatch.setattr(belief, "elastic_opinion", lambda *_: ("contradiction", None))
-    answer = run_optimize(desk)
+    answer = run_optimize(workspace)
     assert answer.code == 7 and "an elastic model needs to violate no constraint" in answer.err
     (saved,) = runs()
     assert saved.suffix == ".mps" and saved.name in answer.err
@@ -139,7 +144,7 @@ def test_F53_the_elastic_model_classifies_small_models() -> None:
 
 @pytest.mark.parametrize("kind", ["a row", "a whole number"])
 def test_F54_an_optimum_that_violates_a_row_or_integrality_is_rejected(
-    desk: Desk, runs: Callable[[], list[Path]], replace_outcome: Callable[..., None], kind: str,
+    workspace: Workspace, runs: Callable[[], list[Path]], replace_outcome: Callable[..., None], kind: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     def violated(matrix: Matrix, outcome: Outcome) -> Outcome:
@@ -156,7 +161,7 @@ def test_F54_an_optimum_that_violates_a_row_or_integrality_is_rejected(
     # Disable the stages that would repair the solution.
     monkeypatch.setattr(optimize, "break_ties", lambda highs, chosen, **_: chosen)
     monkeypatch.setattr(optimize, "marginal_budget", lambda *_: None)
-    answer = run_optimize(desk)
+    answer = run_optimize(workspace)
     assert answer.code == 7, answer.err
     assert "verification of the plan failed" in answer.err
     (saved,) = runs()
@@ -165,7 +170,7 @@ def test_F54_an_optimum_that_violates_a_row_or_integrality_is_rejected(
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_F55_non_finite_coefficients_never_reach_the_solver(
-    desk: Desk, bad: float, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, bad: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     original_matrix_of = optimize.matrix_of
 
@@ -175,7 +180,7 @@ def test_F55_non_finite_coefficients_never_reach_the_solver(
         return matrix
 
     monkeypatch.setattr(optimize, "matrix_of", with_non_finite)
-    answer = run_optimize(desk)
+    answer = run_optimize(workspace)
     assert answer.code == 1
     assert "is not a finite number; nothing was solved" in answer.err
 
@@ -195,7 +200,7 @@ def test_F55_later_changes_of_the_model_reject_non_finite_numbers() -> None:
 
 
 def test_F56_an_unbounded_variable_is_reported_with_the_missing_bound(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     build = optimize.unshared_model
 
@@ -207,7 +212,7 @@ def test_F56_an_unbounded_variable_is_reported_with_the_missing_bound(
         return model
 
     monkeypatch.setattr(optimize, "unshared_model", unlimited)
-    answer = run_optimize(desk)
+    answer = run_optimize(workspace)
     assert answer.code == 3, answer.err
     assert "the objective max_abatement is unbounded: credit_ktpa has no limit" in answer.err
     assert "set an upper bound of credit_ktpa" in answer.err
@@ -222,10 +227,10 @@ def test_F56_only_unbounded_columns_are_found() -> None:
 
 
 def test_F58_a_time_limit_without_an_incumbent_ends_with_exit_code_5(
-    desk: Desk, runs: Callable[[], list[Path]], replace_outcome: Callable[..., None]
+    workspace: Workspace, runs: Callable[[], list[Path]], replace_outcome: Callable[..., None]
 ) -> None:
     replace_outcome(lambda matrix, outcome: replace(INFEASIBLE, status="limit"))
-    answer = run_optimize(desk, "--time-limit", "7")
+    answer = run_optimize(workspace, "--time-limit", "7")
     assert answer.code == 5 and len(runs()) == 1
     assert json.loads((runs()[0] / "plan.json").read_text(encoding="utf-8"))["status"] == "limit"
 
@@ -276,9 +281,9 @@ def test_F59_a_badly_scaled_model_is_rescaled_to_the_same_optimum() -> None:
 
 
 @pytest.mark.slow
-def test_F59_the_scaling_warning_is_printed(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_F59_the_scaling_warning_is_printed(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(optimize, "warning_of", lambda matrix: "coefficients reach far. The worst rows: money (1 to 2)")
-    answer = run_optimize(desk)
+    answer = run_optimize(workspace)
     assert answer.code == 0 and "warning: coefficients reach far. The worst rows: money" in answer.err
 
 
@@ -290,16 +295,18 @@ def test_F60_the_number_of_threads_may_change_in_one_process() -> None:
 
 
 @pytest.fixture
-def run_with_highspy(desk: Desk) -> Iterator[Callable[[str], subprocess.CompletedProcess[str]]]:
+def run_with_highspy(workspace: Workspace) -> Iterator[Callable[[str], subprocess.CompletedProcess[str]]]:
     """Return a function that runs `optimize` in a subprocess with a replacement of the module highspy."""
 
     def run(module: str) -> subprocess.CompletedProcess[str]:
-        desk.put("lib/highspy/__init__.py", module)
+        workspace.put("lib/highspy/__init__.py", module)
         if "version" in module:
-            desk.put("lib/highspy-1.7.2.dist-info/METADATA", "Metadata-Version: 2.1\nName: highspy\nVersion: 1.7.2\n")
+            workspace.put(
+                "lib/highspy-1.7.2.dist-info/METADATA", "Metadata-Version: 2.1\nName: highspy\nVersion: 1.7.2\n"
+            )
         return subprocess.run(
-            [sys.executable, "-m", "ccs_model", "optimize", "s.yaml"], cwd=desk.folder, capture_output=True, text=True,
-            timeout=300, env={"PYTHONPATH": f"{desk.folder / 'lib'}:{ROOT}"}, check=False,
+            [sys.executable, "-m", "ccs_model", "optimize", "s.yaml"], cwd=workspace.folder, capture_output=True, text=True,
+            timeout=300, env={"PYTHONPATH": f"{workspace.folder / 'lib'}:{ROOT}"}, check=False,
         )  # fmt: skip
 
     yield run

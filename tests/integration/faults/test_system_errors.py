@@ -13,7 +13,7 @@ import pytest
 from ccs_model.cli import outcome_of
 from tests.paths import ROOT
 
-from .conftest import Desk
+from .conftest import Workspace
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="devices and limits of Linux")
 
@@ -52,8 +52,8 @@ def test_a_deleted_working_folder_is_reported(words: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("kilobytes", [60_000, 300_000])
-def test_too_little_memory_is_reported(kilobytes: int, desk: Desk) -> None:
-    code, message = shell(f"ulimit -v {kilobytes}; $C check s.yaml", desk.folder)
+def test_too_little_memory_is_reported(kilobytes: int, workspace: Workspace) -> None:
+    code, message = shell(f"ulimit -v {kilobytes}; $C check s.yaml", workspace.folder)
     assert code == 6 and "ccs-model: not enough memory" in message, message
 
 
@@ -82,9 +82,9 @@ def test_system_errors_have_their_documented_exit_codes(error: Exception, code: 
      "replay {0}", "near-optimal {0}", "sweep merge {0}", "import gem {0} -o x", "import simccs {0} -o x --mode price",
      "frontier s.yaml --run {0}", "report {0}", "explain {0} M1", "sweep s.yaml --list {0}", "check {0} --upgrade x"],
 )  # fmt: skip
-def test_a_symlink_loop_is_a_file_input_or_usage_error(desk: Desk, words: str) -> None:
-    (desk.folder / "loop").symlink_to("loop")
-    answer = desk.ask(*words.format("loop").split())
+def test_a_symlink_loop_is_a_file_input_or_usage_error(workspace: Workspace, words: str) -> None:
+    (workspace.folder / "loop").symlink_to("loop")
+    answer = workspace.run(*words.format("loop").split())
     assert answer.code in ((2, 8) if "--run" in words else (3, 8) if "simccs" in words else (8,)), answer.err
 
 

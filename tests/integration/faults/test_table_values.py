@@ -11,7 +11,7 @@ import pytest
 
 from tests.paths import ROOT
 
-from .conftest import Desk, Told, csv_text, works
+from .conftest import Report, Workspace, csv_text, works
 
 SOURCE = {
     "plant": "P1", "name": "Given", "province": "Hebei", "grid": "Hebei south", "lat_deg": 38.04, "lon_deg": 114.51,
@@ -31,9 +31,9 @@ def one_row_table(row: dict[str, Any], **changes: Any) -> str:
     return csv_text([list(row), list(row.values())])
 
 
-def put_sources(desk: Desk, **changes: Any) -> None:
-    desk.put("tables/plants/sources.csv", one_row_table(SOURCE, **changes))
-    desk.scenario(plants="{inventory: [sources]}", data="tables")
+def put_sources(workspace: Workspace, **changes: Any) -> None:
+    workspace.put("tables/plants/sources.csv", one_row_table(SOURCE, **changes))
+    workspace.scenario(plants="{inventory: [sources]}", data="tables")
 
 
 @pytest.mark.parametrize(
@@ -49,34 +49,38 @@ def put_sources(desk: Desk, **changes: Any) -> None:
     ],
 )
 def test_F26_emissions_shares_and_lifetimes_out_of_range_are_reported(
-    desk: Desk, reported: Told, changes: dict[str, Any], words: str
+    workspace: Workspace, reported: Report, changes: dict[str, Any], words: str
 ) -> None:
-    put_sources(desk, **changes)
+    put_sources(workspace, **changes)
     assert words in reported()
 
 
-def test_F26_a_negative_capacity_and_a_capture_rate_in_percent_are_reported(desk: Desk, reported: Told) -> None:
-    desk.csv(works("M1", crude_steel_ktpa=-5))
+def test_F26_a_negative_capacity_and_a_capture_rate_in_percent_are_reported(
+    workspace: Workspace, reported: Report
+) -> None:
+    workspace.csv(works("M1", crude_steel_ktpa=-5))
     assert "mine.csv:2:crude_steel_ktpa: -5 is outside the range 0 to 50000" in reported()
     shipped = (ROOT / "data/technologies/technologies.csv").read_text(encoding="utf-8")
-    desk.csv(works("M1"))
+    workspace.csv(works("M1"))
     heading, first = shipped.splitlines()[:2]
     at = heading.split(",").index("capture_rate_share")
-    desk.put("tables/technologies/technologies.csv", f"{heading}\n{first.replace(first.split(',')[at], '90', 1)}\n")
-    desk.scenario(data="tables")
+    workspace.put(
+        "tables/technologies/technologies.csv", f"{heading}\n{first.replace(first.split(',')[at], '90', 1)}\n"
+    )
+    workspace.scenario(data="tables")
     assert "technologies.csv:2:capture_rate_share: 90 is outside the range" in reported()
 
 
-def test_F28_tonnes_in_a_column_of_kilotonnes_are_reported(desk: Desk, reported: Told) -> None:
+def test_F28_tonnes_in_a_column_of_kilotonnes_are_reported(workspace: Workspace, reported: Report) -> None:
     # 5 Mt/y written in tonnes exceed any steel works; 1.2 Mt/y of hot metal for 1 kt/y of steel would emit 1,900 t CO2
     # per tonne of steel.
-    desk.csv(works("M1", crude_steel_ktpa=5_000_000, bof_steel_ktpa=5_000_000, bf_iron_ktpa=4_500_000))
+    workspace.csv(works("M1", crude_steel_ktpa=5_000_000, bof_steel_ktpa=5_000_000, bf_iron_ktpa=4_500_000))
     message = reported()
     assert "mine.csv:2:crude_steel_ktpa: 5000000 is outside the range 0 to 50000" in message
-    desk.csv(works("M1", crude_steel_ktpa=1, bof_steel_ktpa=1, bf_iron_ktpa=1_200))
+    workspace.csv(works("M1", crude_steel_ktpa=1, bof_steel_ktpa=1, bf_iron_ktpa=1_200))
     message = reported()
     assert "mine.csv:2:bf_iron_ktpa: 1,200 t of iron for each t of crude steel" in message
-    put_sources(desk, co2_ktpa=900_000)
+    put_sources(workspace, co2_ktpa=900_000)
     assert "co2_ktpa: 900000 is outside the range 0 to 100000" in reported()
 
 
@@ -93,33 +97,33 @@ def test_F28_tonnes_in_a_column_of_kilotonnes_are_reported(desk: Desk, reported:
     ],
 )
 def test_F29_money_without_a_valid_currency_or_price_year_is_reported(
-    desk: Desk, reported: Told, changes: dict[str, Any], words: str
+    workspace: Workspace, reported: Report, changes: dict[str, Any], words: str
 ) -> None:
-    put_sources(desk, **changes)
+    put_sources(workspace, **changes)
     assert words in reported()
 
 
-def test_F29_money_in_another_currency_is_accepted(desk: Desk) -> None:
-    put_sources(desk, currency="USD")
-    assert desk.check().code == 0
+def test_F29_money_in_another_currency_is_accepted(workspace: Workspace) -> None:
+    put_sources(workspace, currency="USD")
+    assert workspace.check().code == 0
 
 
-def test_F29_a_heading_in_ten_thousands_is_converted_and_reported(desk: Desk) -> None:
+def test_F29_a_heading_in_ten_thousands_is_converted_and_reported(workspace: Workspace) -> None:
     text = one_row_table(SOURCE).replace("capture_capex_mn", "capture_capex_mn (万元)")
-    desk.put("tables/plants/sources.csv", text)
-    desk.scenario(plants="{inventory: [sources]}", data="tables")
-    answer = desk.check()
+    workspace.put("tables/plants/sources.csv", text)
+    workspace.scenario(plants="{inventory: [sources]}", data="tables")
+    answer = workspace.check()
     assert answer.code == 0, answer.err
     assert (
         "sources.csv:1: column 'capture_capex_mn (万元)' is converted from 万元 to million CNY (× 0.01)" in answer.out
     )
 
 
-def test_F31_a_price_year_without_a_price_index_is_reported(desk: Desk, reported: Told) -> None:
-    put_sources(desk, price_year=2029)
+def test_F31_a_price_year_without_a_price_index_is_reported(workspace: Workspace, reported: Report) -> None:
+    put_sources(workspace, price_year=2029)
     assert "sources.csv:2" in (message := reported()) and "2029" in message
-    desk.csv(works("M1"))
-    desk.scenario(price_year="2031")
+    workspace.csv(works("M1"))
+    workspace.scenario(price_year="2031")
     assert "price_year" in (message := reported()) and "2031" in message
 
 
@@ -133,28 +137,30 @@ def test_F31_a_price_year_without_a_price_index_is_reported(desk: Desk, reported
     ],
 )
 def test_F32_swapped_zero_and_misplaced_coordinates_of_a_plant_are_reported(
-    desk: Desk, reported: Told, place: Any, words: str
+    workspace: Workspace, reported: Report, place: Any, words: str
 ) -> None:
-    desk.csv(works("M1", lat_deg=place[0], lon_deg=place[1]))
+    workspace.csv(works("M1", lat_deg=place[0], lon_deg=place[1]))
     message = reported()
     assert words in message and ("swapped" in message) == (place[0] == 114.51)
 
 
-def test_F32_zero_coordinates_of_a_site_are_reported(desk: Desk, reported: Told) -> None:
-    desk.put("tables/storage/sites.csv", one_row_table(SITE, lat_deg=88.0, lon_deg=44.0))
-    desk.put("tables/storage/sites.csv", one_row_table(SITE, lat_deg=0, lon_deg=0))
-    desk.scenario(data="tables", storage="{sites: [mine]}")
+def test_F32_zero_coordinates_of_a_site_are_reported(workspace: Workspace, reported: Report) -> None:
+    workspace.put("tables/storage/sites.csv", one_row_table(SITE, lat_deg=88.0, lon_deg=44.0))
+    workspace.put("tables/storage/sites.csv", one_row_table(SITE, lat_deg=0, lon_deg=0))
+    workspace.scenario(data="tables", storage="{sites: [mine]}")
     assert "sites.csv:2:lat_deg: 'mine' is at (0, 0), in the sea off Africa" in reported()
 
 
-def test_F33_an_unknown_sector_is_reported_with_the_closest_name_and_the_list(desk: Desk, reported: Told) -> None:
-    desk.scenario(plants="{inventory: [steal]}")
+def test_F33_an_unknown_sector_is_reported_with_the_closest_name_and_the_list(
+    workspace: Workspace, reported: Report
+) -> None:
+    workspace.scenario(plants="{inventory: [steal]}")
     assert (
         "did you mean 'steel'?" in (message := reported())
         and "chemicals" in message
         and message.startswith("s.yaml:2:")
     )
-    desk.book(Steal=works("M1"))
+    workspace.book(Steal=works("M1"))
     assert "mine.xlsx: no sheet is named steel, chemicals or sources" in reported()
 
 
@@ -169,22 +175,22 @@ def test_F33_an_unknown_sector_is_reported_with_the_closest_name_and_the_list(de
     ],
 )
 def test_F34_unknown_names_in_a_scenario_are_reported(
-    desk: Desk, reported: Told, changes: dict[str, str], words: str
+    workspace: Workspace, reported: Report, changes: dict[str, str], words: str
 ) -> None:
-    desk.scenario(**changes)
+    workspace.scenario(**changes)
     assert words in reported()
 
 
-def test_F34_unknown_references_and_nodes_in_a_table_are_reported(desk: Desk, reported: Told) -> None:
-    desk.csv(works("M1", reference="NOBODY", quality="reported"))
+def test_F34_unknown_references_and_nodes_in_a_table_are_reported(workspace: Workspace, reported: Report) -> None:
+    workspace.csv(works("M1", reference="NOBODY", quality="reported"))
     assert "mine.csv:2:reference: " in (message := reported()) and "NOBODY" in message
-    desk.csv(works("M1"))
+    workspace.csv(works("M1"))
     link = {"link": "l", "node_a": "M1", "node_b": "nowhere", "length_km": 5, "reference": "OWN", "quality": "assumed"}
-    desk.put("tables/transport/links.csv", one_row_table(link))
-    desk.scenario(data="tables")
+    workspace.put("tables/transport/links.csv", one_row_table(link))
+    workspace.scenario(data="tables")
     assert "links.csv:2:node_b: 'nowhere' is not a plant, site or hub" in reported()
     link |= {"node_b": "jinxian_sag", "length_km": -5}
-    desk.put("tables/transport/links.csv", one_row_table(link))
+    workspace.put("tables/transport/links.csv", one_row_table(link))
     assert "links.csv:2:length_km: -5 is outside the range" in reported()
 
 
@@ -196,9 +202,9 @@ def test_F34_unknown_references_and_nodes_in_a_table_are_reported(desk: Desk, re
         ("0", 0, ""),
     ],
 )
-def test_F36_a_discount_rate_out_of_range_is_reported(desk: Desk, share: str, code: int, words: str) -> None:
-    desk.scenario(discount_rate=share)
-    answer = desk.check()
+def test_F36_a_discount_rate_out_of_range_is_reported(workspace: Workspace, share: str, code: int, words: str) -> None:
+    workspace.scenario(discount_rate=share)
+    answer = workspace.check()
     assert answer.code == code and words[:40] in answer.err, answer.err
     assert ("did you mean 0.08?" in answer.err) == (share == "8")
 
@@ -212,10 +218,10 @@ def test_F36_without_discounting_the_capital_recovery_share_is_one_over_the_life
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["=1+1", "+86 Steel", "-7", "@home", 'O\'Brien & "Sons"', "Works 🏭", "石家庄"])
-def test_F38_names_with_special_characters_are_accepted(desk: Desk, name: str) -> None:
+def test_F38_names_with_special_characters_are_accepted(workspace: Workspace, name: str) -> None:
     quoted = '"' + name.replace('"', '""') + '"'
-    desk.csv(works("M1", name=quoted))
-    answer = desk.check()
+    workspace.csv(works("M1", name=quoted))
+    answer = workspace.check()
     assert answer.code == 0, answer.err
 
 
@@ -229,28 +235,30 @@ def test_F38_names_with_special_characters_are_accepted(desk: Desk, name: str) -
     ],
 )
 def test_F38_control_characters_and_very_long_names_are_rejected(
-    desk: Desk, reported: Told, name: str, words: str
+    workspace: Workspace, reported: Report, name: str, words: str
 ) -> None:
-    desk.csv(works("M1", name=name))
+    workspace.csv(works("M1", name=name))
     message = reported()
     assert words in message and len(message) < 2_000
 
 
 @pytest.mark.slow
-def test_F39_fifty_thousand_columns_and_five_gigabytes_are_rejected(desk: Desk, reported: Told) -> None:
+def test_F39_fifty_thousand_columns_and_five_gigabytes_are_rejected(workspace: Workspace, reported: Report) -> None:
     rows = works("M1")
-    desk.csv([[*rows[0], *(f"c{k}" for k in range(50_000))], [*rows[1], *["1"] * 50_000]])
+    workspace.csv([[*rows[0], *(f"c{k}" for k in range(50_000))], [*rows[1], *["1"] * 50_000]])
     begun = time.process_time()
     message = reported()
     assert "mine.csv: 50,012 columns, expected at most 500" in message and time.process_time() - begun < 30
-    with (desk.folder / "mine.csv").open("wb") as file:
+    with (workspace.folder / "mine.csv").open("wb") as file:
         file.truncate(5_000_000_000)
     assert "mine.csv: the file has 5,000,000,000 bytes, expected at most 100,000,000" in reported()
 
 
-def test_F39_a_file_with_too_many_rows_is_rejected(desk: Desk, reported: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_F39_a_file_with_too_many_rows_is_rejected(
+    workspace: Workspace, reported: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("ccs_model.inputs.csv_reader.MOST_ROWS", 100)
-    desk.csv(works(*(f"M{k}" for k in range(101))))
+    workspace.csv(works(*(f"M{k}" for k in range(101))))
     assert "mine.csv: more than 100 rows" in reported()
 
 
@@ -272,21 +280,21 @@ finally:
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, which Linux alone has")
 @pytest.mark.parametrize("kind", ["a bomb of aliases", "20,000 plants with a fault each", "five gigabytes"])
-def test_F39_memory_and_time_of_a_rejection_are_bounded(desk: Desk, kind: str) -> None:
+def test_F39_memory_and_time_of_a_rejection_are_bounded(workspace: Workspace, kind: str) -> None:
     # Two seconds on an idle machine; the rest is margin for a test suite that uses every core.
     most_mb, most_s = 300, 8.0
     if kind == "a bomb of aliases":
         lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
         lines += [f"a{k}: &a{k} [{', '.join([f'*a{k - 1}'] * 9)}]" for k in range(1, 10)]
-        desk.put("s.yaml", "\n".join(lines) + "\n")
+        workspace.put("s.yaml", "\n".join(lines) + "\n")
     elif kind == "five gigabytes":
-        with (desk.folder / "mine.csv").open("wb") as file:
+        with (workspace.folder / "mine.csv").open("wb") as file:
             file.truncate(5_000_000_000)
     else:
         most_s = 30.0
-        desk.csv(works(*(f"M{k}" for k in range(20_000)), status="closed"))
+        workspace.csv(works(*(f"M{k}" for k in range(20_000)), status="closed"))
     done = subprocess.run(
-        [sys.executable, "-c", MEASURED], cwd=desk.folder, env={"PYTHONPATH": str(ROOT)}, capture_output=True,
+        [sys.executable, "-c", MEASURED], cwd=workspace.folder, env={"PYTHONPATH": str(ROOT)}, capture_output=True,
         text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 3, done.stderr[-500:]

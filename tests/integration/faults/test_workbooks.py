@@ -14,7 +14,7 @@ import pytest
 
 from ccs_model.inputs import excel_reader as workbook_guard
 
-from .conftest import Desk, Told, works
+from .conftest import Report, Workspace, works
 
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 SHEET = "xl/worksheets/sheet1.xml"
@@ -37,17 +37,17 @@ def edit_workbook(path: Path, edit: Callable[[openpyxl.Workbook], None]) -> None
 
 
 def test_F40_a_zip_bomb_is_rejected_before_it_is_unpacked(
-    desk: Desk, reported: Told, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, reported: Report, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = desk.book(steel=works("M1"))
+    path = workspace.book(steel=works("M1"))
     replace_part(path, "xl/media/zeros.bin", lambda _: bytes(30_000_000))
     assert "mine.xlsx: would unpack to" in (message := reported()) and "times its size" in message
     monkeypatch.setattr(workbook_guard, "LARGEST_UNPACKED", 20_000_000)
     assert "bytes, expected at most 20,000,000" in reported()
 
 
-def test_F40_a_part_larger_than_its_declared_size_is_rejected(desk: Desk, reported: Told) -> None:
-    path = desk.book(steel=works("M1"))
+def test_F40_a_part_larger_than_its_declared_size_is_rejected(workspace: Workspace, reported: Report) -> None:
+    path = workspace.book(steel=works("M1"))
     replace_part(path, SHEET, lambda raw: raw + b" " * 3_000_000)
     raw = bytearray(path.read_bytes())
     with zipfile.ZipFile(io.BytesIO(bytes(raw))) as archive:
@@ -69,9 +69,9 @@ def test_F40_a_part_larger_than_its_declared_size_is_rejected(desk: Desk, report
 )
 @pytest.mark.parametrize("part", [SHEET, "xl/sharedStrings.xml", "[Content_Types].xml", "xl/_rels/workbook.xml.rels"])
 def test_F41_xml_entities_are_rejected_without_being_resolved(
-    desk: Desk, reported: Told, entity: str, part: str
+    workspace: Workspace, reported: Report, entity: str, part: str
 ) -> None:
-    path = desk.book(steel=works("M1"))
+    path = workspace.book(steel=works("M1"))
     replace_part(
         path, part, lambda raw: entity.encode() + raw.partition(b"?>")[2] if b"?>" in raw else entity.encode() + raw
     )
@@ -79,10 +79,12 @@ def test_F41_xml_entities_are_rejected_without_being_resolved(
     assert f"mine.xlsx: its part {part} has a DOCTYPE" in message and "root:" not in message
 
 
-def test_F43_formulas_without_computed_values_are_reported_at_their_cells(desk: Desk, reported: Told) -> None:
+def test_F43_formulas_without_computed_values_are_reported_at_their_cells(
+    workspace: Workspace, reported: Report
+) -> None:
     rows = works("M1", "M2")
     rows[1][8], rows[2][1] = "=2500*2", '="Works "&A3'
-    desk.book(steel=rows)
+    workspace.book(steel=rows)
     message = reported()
     for cell in ("I2", "B3"):
         place = f"mine.xlsx:steel!{cell}: has a formula that was never computed"
@@ -100,47 +102,49 @@ def test_F43_formulas_without_computed_values_are_reported_at_their_cells(desk: 
     ],
 )
 def test_F44_a_file_that_is_not_xlsx_is_reported_by_its_format(
-    desk: Desk, reported: Told, raw: bytes, kind: str
+    workspace: Workspace, reported: Report, raw: bytes, kind: str
 ) -> None:
-    desk.put("mine.xlsx", raw)
-    desk.scenario(plants="{inventory: [mine.xlsx]}")
+    workspace.put("mine.xlsx", raw)
+    workspace.scenario(plants="{inventory: [mine.xlsx]}")
     assert f"mine.xlsx: this is {kind}, expected .xlsx" in reported()
 
 
-def test_F44_truncated_and_binary_workbooks_are_reported(desk: Desk, reported: Told) -> None:
-    path = desk.book(steel=works("M1"))
+def test_F44_truncated_and_binary_workbooks_are_reported(workspace: Workspace, reported: Report) -> None:
+    path = workspace.book(steel=works("M1"))
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     assert "mine.xlsx: the workbook is damaged or incomplete" in reported()
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("xl/workbook.bin", b"x")
     assert "this is a binary Excel workbook (.xlsb), expected .xlsx" in reported()
-    path.rename(desk.folder / "mine.xls")
-    desk.scenario(plants="{inventory: [mine.xls]}")
+    path.rename(workspace.folder / "mine.xls")
+    workspace.scenario(plants="{inventory: [mine.xls]}")
     assert "mine.xls: this is a binary Excel workbook (.xlsb), expected .xlsx" in reported()
 
 
 # Further cases.
 
 
-def test_cells_merged_across_rows_are_reported(desk: Desk, reported: Told) -> None:
-    path = desk.book(steel=works("M1", "M2", "M3"))
+def test_cells_merged_across_rows_are_reported(workspace: Workspace, reported: Report) -> None:
+    path = workspace.book(steel=works("M1", "M2", "M3"))
     edit_workbook(path, lambda book: book["steel"].merge_cells("C2:C4"))
     message = reported()
     for cell in ("C3", "C4"):
         assert f"mine.xlsx:steel!{cell}: is covered by a merged cell (unmerge it" in message
 
 
-def test_a_merged_title_above_the_header_is_reported_with_the_line_of_the_header(desk: Desk, reported: Told) -> None:
-    path = desk.book(steel=[["Our works, 2026"], [], *works("M1")])
+def test_a_merged_title_above_the_header_is_reported_with_the_line_of_the_header(
+    workspace: Workspace, reported: Report
+) -> None:
+    path = workspace.book(steel=[["Our works, 2026"], [], *works("M1")])
     edit_workbook(path, lambda book: book["steel"].merge_cells("A1:F1"))
     message = reported()
     assert "mine.xlsx:steel!A3: the header is on line 3, expected on the first" in message
     assert "without plants" not in message
 
 
-def test_hidden_rows_columns_and_sheets_are_read(desk: Desk, reported: Told) -> None:
-    path = desk.book(steel=works("M1", "M2"), Archive=[["x"]])
+def test_hidden_rows_columns_and_sheets_are_read(workspace: Workspace, reported: Report) -> None:
+    path = workspace.book(steel=works("M1", "M2"), Archive=[["x"]])
 
     def hide(book: openpyxl.Workbook) -> None:
         book["steel"].row_dimensions[3].hidden = True
@@ -150,11 +154,11 @@ def test_hidden_rows_columns_and_sheets_are_read(desk: Desk, reported: Told) -> 
     edit_workbook(path, hide)
     assert "unknown sheet: 'Archive'" in reported()
     edit_workbook(path, lambda book: book.remove(book["Archive"]))
-    assert "2 operating plants" in desk.check().out
+    assert "2 operating plants" in workspace.check().out
 
 
-def test_formatted_but_empty_rows_and_columns_are_ignored(desk: Desk) -> None:
-    path = desk.book(steel=works("M1"))
+def test_formatted_but_empty_rows_and_columns_are_ignored(workspace: Workspace) -> None:
+    path = workspace.book(steel=works("M1"))
 
     def paint(book: openpyxl.Workbook) -> None:
         for row in range(1, 40):
@@ -163,7 +167,7 @@ def test_formatted_but_empty_rows_and_columns_are_ignored(desk: Desk) -> None:
         book["steel"]["T30"] = "  "
 
     edit_workbook(path, paint)
-    answer = desk.check()
+    answer = workspace.check()
     assert (answer.code, "1 operating plant with" in answer.out) == (0, True), answer.err
 
 
@@ -184,18 +188,20 @@ def test_formatted_but_empty_rows_and_columns_are_ignored(desk: Desk) -> None:
         (1e300, "mine.xlsx:steel!I2: 1e+300 is outside the range"),
     ],
 )
-def test_values_of_the_wrong_type_are_reported_at_their_cell(desk: Desk, cell: object, words: str) -> None:
+def test_values_of_the_wrong_type_are_reported_at_their_cell(workspace: Workspace, cell: object, words: str) -> None:
     rows = works("M1")
     rows[1][8] = cell
-    desk.book(steel=rows)
-    answer = desk.check()
+    workspace.book(steel=rows)
+    answer = workspace.check()
     assert answer.code == (3 if words else 0), answer.err
     assert words in answer.err
 
 
 @pytest.mark.parametrize("error", ["#REF!", "#N/A", "#DIV/0!", "#VALUE!"])
-def test_error_values_of_a_spreadsheet_are_reported_at_their_cell(desk: Desk, reported: Told, error: str) -> None:
-    path = desk.book(steel=works("M1"))
+def test_error_values_of_a_spreadsheet_are_reported_at_their_cell(
+    workspace: Workspace, reported: Report, error: str
+) -> None:
+    path = workspace.book(steel=works("M1"))
 
     def put(book: openpyxl.Workbook) -> None:
         book["steel"]["I2"].value = error
@@ -205,8 +211,8 @@ def test_error_values_of_a_spreadsheet_are_reported_at_their_cell(desk: Desk, re
     assert f"mine.xlsx:steel!I2: has the error value {error}" in reported()
 
 
-def test_a_cell_shown_in_percent_in_a_column_of_tonnes_is_reported(desk: Desk, reported: Told) -> None:
-    path = desk.book(steel=works("M1"))
+def test_a_cell_shown_in_percent_in_a_column_of_tonnes_is_reported(workspace: Workspace, reported: Report) -> None:
+    path = workspace.book(steel=works("M1"))
 
     def put(book: openpyxl.Workbook) -> None:
         book["steel"]["I2"].value, book["steel"]["I2"].number_format = 0.9, "0%"
@@ -215,53 +221,55 @@ def test_a_cell_shown_in_percent_in_a_column_of_tonnes_is_reported(desk: Desk, r
     assert "mine.xlsx:steel!I2: is shown in percent, expected kt/y" in reported()
 
 
-def test_a_password_protected_sheet_is_read(desk: Desk) -> None:
-    path = desk.book(steel=works("M1"))
+def test_a_password_protected_sheet_is_read(workspace: Workspace) -> None:
+    path = workspace.book(steel=works("M1"))
 
     def protect(book: openpyxl.Workbook) -> None:
         book["steel"].protection.set_password("secret")
 
     edit_workbook(path, protect)
-    assert desk.check().code == 0
+    assert workspace.check().code == 0
 
 
-def test_ids_that_look_alike_are_reported_at_their_cell(desk: Desk, reported: Told) -> None:
-    desk.book(steel=works("M1", "Ｍ１"))
+def test_ids_that_look_alike_are_reported_at_their_cell(workspace: Workspace, reported: Report) -> None:
+    workspace.book(steel=works("M1", "Ｍ１"))
     assert "mine.xlsx:steel!A3: 'Ｍ１' looks like 'M1' of mine.xlsx:steel!A2" in reported()
 
 
-def test_a_workbook_with_macros_and_external_links_is_read(desk: Desk) -> None:
-    path = desk.book(steel=works("M1"))
+def test_a_workbook_with_macros_and_external_links_is_read(workspace: Workspace) -> None:
+    path = workspace.book(steel=works("M1"))
     replace_part(path, "xl/vbaProject.bin", lambda _: OLE + bytes(500))
     replace_part(path, "xl/externalLinks/externalLink1.xml", lambda _: b'<externalLink xmlns="x"/>')
-    path.rename(desk.folder / "mine.xlsm")
-    desk.scenario(plants="{inventory: [mine.xlsm]}")
-    answer = desk.check()
+    path.rename(workspace.folder / "mine.xlsm")
+    workspace.scenario(plants="{inventory: [mine.xlsm]}")
+    answer = workspace.check()
     assert answer.code == 0, answer.err
 
 
-def test_a_value_beyond_the_column_limit_is_reported_and_a_format_is_ignored(desk: Desk, reported: Told) -> None:
-    path = desk.book(steel=works("M1"))
+def test_a_value_beyond_the_column_limit_is_reported_and_a_format_is_ignored(
+    workspace: Workspace, reported: Report
+) -> None:
+    path = workspace.book(steel=works("M1"))
     for cell in ("XFD1048576", "XFD2"):
         book = openpyxl.load_workbook(path)
         book["steel"][cell] = "note"
-        book.save(desk.folder / "stray.xlsx")
-        desk.scenario(plants="{inventory: [stray.xlsx]}")
+        book.save(workspace.folder / "stray.xlsx")
+        workspace.scenario(plants="{inventory: [stray.xlsx]}")
         assert f"stray.xlsx:steel!{cell}: a value beyond the 500 columns of a table" in reported()
     book = openpyxl.load_workbook(path)
     book["steel"]["XFD1048576"].font = openpyxl.styles.Font(bold=True)
-    book.save(desk.folder / "stray.xlsx")
-    assert desk.check().code == 0
+    book.save(workspace.folder / "stray.xlsx")
+    assert workspace.check().code == 0
 
 
-def test_a_number_stored_as_text_is_read_with_a_notice(desk: Desk) -> None:
+def test_a_number_stored_as_text_is_read_with_a_notice(workspace: Workspace) -> None:
     rows = works("M1", "M2")
     at = rows[0].index("crude_steel_ktpa")
     rows[1][at], rows[2][at] = "5000", "5000"
-    desk.book(steel=rows)
-    checked = desk.check()
+    workspace.book(steel=rows)
+    checked = workspace.check()
     notice = "mine.xlsx:steel!I2: the text '5000' is read as a number, and 1 more of the column"
     assert checked.code == 0 and notice in checked.out
-    solved = desk.ask("optimize", "s.yaml", "--out", "run", "-q")
+    solved = workspace.run("optimize", "s.yaml", "--out", "run", "-q")
     assert solved.code == 0 and f"warning: {notice}" in solved.err
-    assert notice in (desk.folder / "run" / "solver.log").read_text(encoding="utf-8")
+    assert notice in (workspace.folder / "run" / "solver.log").read_text(encoding="utf-8")

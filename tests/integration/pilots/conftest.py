@@ -15,6 +15,6 @@ def context(inputs: Inputs) -> ReplayContext:
 
 
 @pytest.fixture(scope="session")
-def fresh(inputs: Inputs) -> Calibration:
-    """All presets, fitted anew."""
+def fitted(inputs: Inputs) -> Calibration:
+    """The calibration of all presets, fitted in this session."""
     return calibrate("all", accept=True, inputs=inputs)

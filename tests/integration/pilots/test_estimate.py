@@ -181,22 +181,22 @@ def test_posteriors_are_classified_by_how_much_they_inform(inputs: Inputs) -> No
     assert assessment_of(values, np.where(abs(values - 0.5) < 0.4, 1.0, 0.0), prior, 0.05) == NOT_INFORMED
 
 
-def test_the_pilots_inform_the_deployment_share_but_not_the_delivered_share(fresh: Calibration) -> None:
-    parameters = fresh[REPORTED]["parameters"]
+def test_the_pilots_inform_the_deployment_share_but_not_the_delivered_share(fitted: Calibration) -> None:
+    parameters = fitted[REPORTED]["parameters"]
     assert parameters[DELTA]["verdict"] == INFORMED
     assert parameters[DELTA]["contraction_share"] > 0.4
     assert parameters["kappa"]["verdict"] == parameters[PHI]["verdict"] == NOT_INFORMED
     # A report of about 15 % implies more deployment than a report of up to 15 %.
-    literal = fresh[LITERAL]["parameters"][DELTA]["posterior"]["median"]
+    literal = fitted[LITERAL]["parameters"][DELTA]["posterior"]["median"]
     assert parameters[DELTA]["posterior"]["median"] > literal
-    assert -0.7 < fresh[REPORTED]["correlations"]["deployment_share and delivered_share"] < -0.3
+    assert -0.7 < fitted[REPORTED]["correlations"]["deployment_share and delivered_share"] < -0.3
 
 
-def test_the_shipped_calibration_matches_a_new_calibration(fresh: Calibration) -> None:
+def test_the_shipped_calibration_matches_a_new_calibration(fitted: Calibration) -> None:
     committed = json.loads((data_folder() / "pilots/calibration.json").read_text(encoding="utf-8"))
-    assert set(committed["presets"]) == set(fresh.names)
-    for name in fresh.names:
-        assert_close(committed["presets"][name], dict(fresh[name]), name)
+    assert set(committed["presets"]) == set(fitted.names)
+    for name in fitted.names:
+        assert_close(committed["presets"][name], dict(fitted[name]), name)
 
 
 def assert_close(one: object, other: object, where: str) -> None:

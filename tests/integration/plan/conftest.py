@@ -14,12 +14,12 @@ from tests import hand_network
 
 
 @pytest.fixture
-def posed(hand_problem: Callable[..., Problem]) -> Callable[[float], tuple[Problem, Matrix]]:
+def ring_problem(hand_problem: Callable[..., Problem]) -> Callable[[float], tuple[Problem, Matrix]]:
     """A ring of three plants over three periods with a budget, half of which may be spent in the first."""
 
-    def made(budget: float) -> tuple[Problem, Matrix]:
+    def make(budget: float) -> tuple[Problem, Matrix]:
         changes = {**hand_network.STAGED, "budget.total_mn": budget, "budget.cumulative_mn": {2026: budget / 2}}
         problem = hand_problem(changes, plants=hand_network.PLANTS, sites=hand_network.SITES, links=hand_network.RING)
         return problem, matrix_of(build_model(problem))
 
-    return made
+    return make

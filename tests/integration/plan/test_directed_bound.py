@@ -50,8 +50,10 @@ def relaxation(matrix: Matrix) -> float:
 
 
 @pytest.mark.parametrize("budget", BUDGETS)
-def test_the_bound_over_all_links_is_between_the_optimum_and_the_relaxation(posed: RingBuilder, budget: float) -> None:
-    problem, matrix = posed(budget)
+def test_the_bound_over_all_links_is_between_the_optimum_and_the_relaxation(
+    ring_problem: RingBuilder, budget: float
+) -> None:
+    problem, matrix = ring_problem(budget)
     bound = bound_over_all_links(problem, matrix, EXACT, effort=np.inf, stage="test")
     assert bound is not None
     assert optimum(matrix) * (1 - 1e-9) <= bound <= relaxation(matrix) * (1 + 1e-9)
@@ -59,8 +61,8 @@ def test_the_bound_over_all_links_is_between_the_optimum_and_the_relaxation(pose
         assert bound < relaxation(matrix) * 0.99
 
 
-def test_each_line_over_all_links_bounds_the_plans_of_every_budget(posed: RingBuilder) -> None:
-    problem, matrix = posed(BUDGETS[-1])
+def test_each_line_over_all_links_bounds_the_plans_of_every_budget(ring_problem: RingBuilder) -> None:
+    problem, matrix = ring_problem(BUDGETS[-1])
     row = budget_row(matrix)
     assert row is not None
     lines = lines_over_all_links(problem, matrix, row.row, BUDGETS[::-1], EXACT, effort=60.0)
@@ -75,9 +77,9 @@ def test_each_line_over_all_links_bounds_the_plans_of_every_budget(posed: RingBu
 
 @pytest.mark.parametrize("budget", BUDGETS)
 def test_the_relaxation_without_the_network_of_other_periods_is_an_upper_bound(
-    posed: RingBuilder, budget: float
+    ring_problem: RingBuilder, budget: float
 ) -> None:
-    problem, matrix = posed(budget)
+    problem, matrix = ring_problem(budget)
     relaxed = without_network_of_other_periods(problem, matrix)
     # The network of the second of three periods is left out; the first has a cumulative budget.
     assert {relaxed.row_constraints[i][1][-1] for i in relaxed.rows_of(BALANCE)} == {2026, 2036}
@@ -85,8 +87,10 @@ def test_the_relaxation_without_the_network_of_other_periods_is_an_upper_bound(
 
 
 @pytest.mark.parametrize("budget", BUDGETS)
-def test_the_proof_by_directions_finds_the_optimum_from_the_empty_plan(posed: RingBuilder, budget: float) -> None:
-    problem, matrix = posed(budget)
+def test_the_proof_by_directions_finds_the_optimum_from_the_empty_plan(
+    ring_problem: RingBuilder, budget: float
+) -> None:
+    problem, matrix = ring_problem(budget)
     result, all_arc_groups = prove_over_all_links(problem, matrix, SolverOptions(1e-7))
     assert result is not None and result.incumbent is not None and residuals(matrix, result.incumbent).hold
     best = optimum(matrix)
@@ -96,9 +100,9 @@ def test_the_proof_by_directions_finds_the_optimum_from_the_empty_plan(posed: Ri
 
 
 def test_a_model_too_large_to_branch_on_keeps_its_incumbent_and_gets_the_bound(
-    posed: RingBuilder, monkeypatch: pytest.MonkeyPatch
+    ring_problem: RingBuilder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    problem, matrix = posed(300.0)
+    problem, matrix = ring_problem(300.0)
     monkeypatch.setattr(directed_bound, "PROVE_BY_DIRECTIONS", ProveByDirections(Relax(cut_rounds=40), most_rows=0))
     result, _ = prove_over_all_links(problem, matrix, SolverOptions(1e-7))
     assert result is not None and result.status == "limit"

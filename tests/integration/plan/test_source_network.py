@@ -27,8 +27,8 @@ def optimum(matrix: Matrix) -> tuple[float, np.ndarray]:
     return found.objective, found.x
 
 
-def network_in(posed: RingBuilder, budget: float) -> tuple[SourceNetwork, Matrix]:
-    problem, matrix = posed(budget)
+def network_in(ring_problem: RingBuilder, budget: float) -> tuple[SourceNetwork, Matrix]:
+    problem, matrix = ring_problem(budget)
     network = source_network_of(problem, matrix)
     assert network is not None
     return network, matrix
@@ -36,8 +36,8 @@ def network_in(posed: RingBuilder, budget: float) -> tuple[SourceNetwork, Matrix
 
 @pytest.mark.slow
 @pytest.mark.parametrize("budget", [120.0, 300.0, 900.0])
-def test_the_optimal_plan_satisfies_the_inequalities_at_random_prices(posed: RingBuilder, budget: float) -> None:
-    network, matrix = network_in(posed, budget)
+def test_the_optimal_plan_satisfies_the_inequalities_at_random_prices(ring_problem: RingBuilder, budget: float) -> None:
+    network, matrix = network_in(ring_problem, budget)
     _, plan = optimum(matrix)
     assert network.pipes.of(plan, len(network.link)).sum() >= 1
     random = np.random.default_rng(7)
@@ -50,8 +50,8 @@ def test_the_optimal_plan_satisfies_the_inequalities_at_random_prices(posed: Rin
         assert float(values @ plan[columns]) <= 1e-7
 
 
-def test_supplies_and_flows_match_the_model(posed: RingBuilder) -> None:
-    network, matrix = network_in(posed, 900.0)
+def test_supplies_and_flows_match_the_model(ring_problem: RingBuilder) -> None:
+    network, matrix = network_in(ring_problem, 900.0)
     _, plan = optimum(matrix)
     captured = network.captured.of(plan, len(network.source))
     assert captured.sum() > 0
@@ -65,9 +65,9 @@ def test_supplies_and_flows_match_the_model(posed: RingBuilder) -> None:
 
 @pytest.mark.parametrize("budget", [60.0, 120.0, 300.0, 900.0])
 def test_the_inequalities_tighten_the_bound_and_keep_the_optimum(
-    posed: RingBuilder, budget: float, monkeypatch: pytest.MonkeyPatch
+    ring_problem: RingBuilder, budget: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    problem, matrix = posed(budget)
+    problem, matrix = ring_problem(budget)
 
     def bound() -> float:
         found = bound_over_all_links(problem, matrix, EXACT, effort=1e6, stage="test")

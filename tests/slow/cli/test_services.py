@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.faults.conftest import Answer, answer_of
+from tests.integration.faults.conftest import CommandResult, run_command
 from tests.paths import ROOT
 from tests.small_scenario import SMALL_TEXT
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="signals and name spaces of Linux")
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-Command = Callable[[str], Answer]
+Command = Callable[[str], CommandResult]
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def run(tmp_path: Path) -> Run:
 def command(tmp_path: Path) -> Command:
     """Run a command in a folder with small.yaml, in this process where the process itself does not matter."""
     (tmp_path / "small.yaml").write_text(SMALL_TEXT, encoding="utf-8")
-    return lambda line: answer_of(line.split(), tmp_path)
+    return lambda line: run_command(line.split(), tmp_path)
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])

@@ -1,4 +1,4 @@
-"""Workbooks and scenarios of a user: three steel works near Shijiazhuang, and what may be wrong with them."""
+"""Workbooks and scenarios of a user: three steel works near Shijiazhuang, and helpers that write them."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def works(*ids: str, **changes: Any) -> list[list[Any]]:
 
 @pytest.fixture
 def write_book(tmp_path: Path) -> WriteBook:
-    """Writes a workbook of sheets of rows into the desk."""
+    """Write a workbook of sheets of rows into the test's folder."""
 
-    def made(name: str = "mine.xlsx", **sheets: Rows) -> Path:
+    def make(name: str = "mine.xlsx", **sheets: Rows) -> Path:
         book = openpyxl.Workbook()
         book.remove(book.active)
         for title, rows in sheets.items():
@@ -50,28 +50,28 @@ def write_book(tmp_path: Path) -> WriteBook:
         book.save(tmp_path / name)
         return tmp_path / name
 
-    return made
+    return make
 
 
 @pytest.fixture
 def write_csv(tmp_path: Path) -> Callable[..., Path]:
-    """Writes rows as CSV into the desk."""
+    """Write rows as CSV into the test's folder."""
 
-    def made(rows: Rows, name: str = "mine.csv", sign: str = ",", end: str = "\n", encoding: str = "utf-8") -> Path:
+    def make(rows: Rows, name: str = "mine.csv", sign: str = ",", end: str = "\n", encoding: str = "utf-8") -> Path:
         text = "".join(sign.join("" if cell is None else str(cell) for cell in row) + end for row in rows)
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(text.encode(encoding))
         return tmp_path / name
 
-    return made
+    return make
 
 
 @pytest.fixture
 def scenario(tmp_path: Path) -> Callable[..., Scenario]:
-    """A scenario in the desk with an inventory and perhaps a data folder."""
+    """A scenario in the test's folder with an inventory and perhaps a data folder."""
     from ccs_model.scenario import read_scenario
 
-    def made(*inventory: str, data: str | None = None) -> Scenario:
+    def make(*inventory: str, data: str | None = None) -> Scenario:
         listed = ", ".join(inventory) or "steel, chemicals"
         lines = ["name: Mine", f"plants: {{inventory: [{listed}]}}", "years: [2026, 2030]", "budget: {total_mn: 1000}"]
         lines += [f"data: {data}"] if data else []
@@ -79,4 +79,4 @@ def scenario(tmp_path: Path) -> Callable[..., Scenario]:
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
         return read_scenario(path)
 
-    return made
+    return make

@@ -78,7 +78,9 @@ SCENARIOS = st.fixed_dictionaries(
                 "max_builds_per_year": st.integers(0, 50),
             },
         ),
-        "transport": st.fixed_dictionaries({"shared_trunklines": st.just(False)}, optional={"detour": numbers(1, 3)}),
+        "transport": st.fixed_dictionaries(
+            {"shared_trunklines": st.just(False)}, optional={"detour_factor": numbers(1, 3)}
+        ),
         "storage": st.fixed_dictionaries(
             {}, optional={"capacity": st.sampled_from(["low", "mid", "high"]), "max_fill_share": numbers(0, 1)}
         ),
