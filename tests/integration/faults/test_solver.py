@@ -305,8 +305,8 @@ def run_with_highspy(workspace: Workspace) -> Iterator[Callable[[str], subproces
                 "lib/highspy-1.7.2.dist-info/METADATA", "Metadata-Version: 2.1\nName: highspy\nVersion: 1.7.2\n"
             )
         return subprocess.run(
-            [sys.executable, "-m", "ccs_model", "optimize", "s.yaml"], cwd=workspace.folder, capture_output=True, text=True,
-            timeout=300, env={"PYTHONPATH": f"{workspace.folder / 'lib'}:{ROOT}"}, check=False,
+            [sys.executable, "-m", "ccs_model", "optimize", "s.yaml"], cwd=workspace.folder, capture_output=True,
+            text=True, timeout=300, env={"PYTHONPATH": f"{workspace.folder / 'lib'}:{ROOT}"}, check=False,
         )  # fmt: skip
 
     yield run
