@@ -9,7 +9,6 @@ from types import MappingProxyType
 import pytest
 
 import ccs_model as ccs
-from ccs_model.errors import InputError
 from ccs_model.plan.plan import Plan
 
 
@@ -25,14 +24,3 @@ def test_pickled_and_copied_plan_equals_the_original(plan: Plan) -> None:
         assert other.totals == plan.totals and isinstance(other.totals, MappingProxyType)
         assert other.problem.scenario == plan.problem.scenario
         assert other.retrofits.equals(plan.retrofits) and other.summary() == plan.summary()
-
-
-def test_arguments_of_a_wrong_type_or_value_are_reported(plan: Plan, tmp_path: object) -> None:
-    with pytest.raises(TypeError, match="expected a Scenario, got str: read_scenario"):
-        ccs.load_inputs("scenario.yaml")  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="expected a Problem, got str: build_problem"):
-        ccs.build_model("scenario.yaml")  # type: ignore[arg-type]
-    with pytest.raises(InputError, match=r"plan\.csv' does not end in \.xlsx"):
-        plan.to_excel(f"{tmp_path}/plan.csv")
-    with pytest.raises(InputError, match="0 plans, expected one or more"):
-        ccs.near_optimal(plan, n_plans=0)

@@ -27,35 +27,39 @@ pytestmark = pytest.mark.slow
 HOSTILE = '=cmd|"/c calc"!A1'
 
 
+# Two plans, with budgets of CNY 2,000 and 1,500 million.
+
+
 @pytest.fixture(scope="module")
-def poor(solved: Callable[..., Plan]) -> Plan:
+def plan_2000(solved: Callable[..., Plan]) -> Plan:
     return solved({})
 
 
 @pytest.fixture(scope="module")
-def rich(solved: Callable[..., Plan]) -> Plan:
+def plan_1500(solved: Callable[..., Plan]) -> Plan:
     return solved({}, {"budget.total_mn": 1_500})
 
 
 @pytest.fixture(scope="module")
-def found(poor: Plan, rich: Plan) -> Comparison:
-    return compare([poor, rich])
+def found(plan_2000: Plan, plan_1500: Plan) -> Comparison:
+    return compare([plan_2000, plan_1500])
 
 
 @pytest.fixture(scope="module")
-def folders(poor: Plan, rich: Plan, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+def folders(plan_2000: Plan, plan_1500: Plan, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     home = tmp_path_factory.mktemp("runs")
-    return [plan.to_folder(home / name) for plan, name in ((poor, "poor"), (rich, "rich"))]
+    return [plan.to_folder(home / name) for plan, name in ((plan_2000, "b2000"), (plan_1500, "b1500"))]
 
 
-@pytest.mark.slow
-def test_columns_hold_the_values_of_the_runs_and_their_differences(found: Comparison, poor: Plan, rich: Plan) -> None:
+def test_columns_hold_the_values_of_the_runs_and_their_differences(
+    found: Comparison, plan_2000: Plan, plan_1500: Plan
+) -> None:
     first, second = found.names
     totals = found.totals.set_index("quantity")
-    for name, value in poor.totals.items():
+    for name, value in plan_2000.totals.items():
         if value is not None:
             assert totals.at[name, first] == pytest.approx(value)
-            assert totals.at[name, second] == pytest.approx(rich.totals[name])
+            assert totals.at[name, second] == pytest.approx(plan_1500.totals[name])
     for table in (found.totals, found.years, found.zones, found.costs, found.terms, found.ledger):
         pd.testing.assert_series_equal(
             table[f"{second} − first"], table[second] - table[first], check_names=False, rtol=1e-12
@@ -66,27 +70,27 @@ def test_columns_hold_the_values_of_the_runs_and_their_differences(found: Compar
 
 
 def test_differences_of_the_terms_sum_to_the_difference_of_the_objective(
-    found: Comparison, poor: Plan, rich: Plan
+    found: Comparison, plan_2000: Plan, plan_1500: Plan
 ) -> None:
     gained = found.terms[f"{found.names[1]} − first"].sum()
-    assert gained == pytest.approx(rich.objective.value - poor.objective.value)
+    assert gained == pytest.approx(plan_1500.objective.value - plan_2000.objective.value)
 
 
-def test_plants_that_enter_and_leave_are_set_differences(found: Comparison, poor: Plan, rich: Plan) -> None:
-    before, after = set(poor.retrofits["plant"]), set(rich.retrofits["plant"])
+def test_plants_that_enter_and_leave_are_set_differences(found: Comparison, plan_2000: Plan, plan_1500: Plan) -> None:
+    before, after = set(plan_2000.retrofits["plant"]), set(plan_1500.retrofits["plant"])
     moved = found.plants.set_index("plant")["change"]
     assert set(moved[moved == ENTERS].index) == after - before
     assert set(moved[moved == LEAVES].index) == before - after
     assert set(moved[moved == CHANGES].index) <= before & after
     gained = found.plants["avoided_ktpa"].sum() - found.plants["first_avoided_ktpa"].sum()
-    by_plant = [plan.retrofits.groupby("plant")["avoided_ktpa"].sum() for plan in (poor, rich)]
+    by_plant = [plan.retrofits.groupby("plant")["avoided_ktpa"].sum() for plan in (plan_2000, plan_1500)]
     kept = [plant for plant in before & after if plant not in moved.index]
     rest = float(by_plant[1].reindex(kept).sum() - by_plant[0].reindex(kept).sum())
-    assert gained + rest == pytest.approx(rich.totals["avoided_ktpa"] - poor.totals["avoided_ktpa"])
+    assert gained + rest == pytest.approx(plan_1500.totals["avoided_ktpa"] - plan_2000.totals["avoided_ktpa"])
 
 
-def test_reversed_order_reverses_every_sign(found: Comparison, poor: Plan, rich: Plan) -> None:
-    back = compare([rich, poor])
+def test_reversed_order_reverses_every_sign(found: Comparison, plan_2000: Plan, plan_1500: Plan) -> None:
+    back = compare([plan_1500, plan_2000])
     first, second = found.names
     forward = found.totals.set_index("quantity")[f"{second} − first"]
     reverse = back.totals.set_index("quantity")[f"{first} − first"]
@@ -102,8 +106,8 @@ def test_only_changed_scenario_keys_are_listed(found: Comparison) -> None:
     assert [float(row[name]) for name in found.names] == [2_000.0, 1_500.0]
 
 
-def test_interpolated_years_of_a_price_path_are_not_listed_as_changes(poor: Plan) -> None:
-    run = run_of(poor)
+def test_interpolated_years_of_a_price_path_are_not_listed_as_changes(plan_2000: Plan) -> None:
+    run = run_of(plan_2000)
 
     def with_price_path(path: dict[int, float]) -> StoredRun:
         return replace(run, scenario=run.scenario.with_changes({"policy.carbon_price_per_t": path}))
@@ -115,30 +119,30 @@ def test_interpolated_years_of_a_price_path_are_not_listed_as_changes(poor: Plan
     assert "–" not in row.values() and "" not in row.values()
 
 
-def test_a_changed_table_is_listed_by_its_hash(poor: Plan) -> None:
-    run = run_of(poor)
+def test_a_changed_table_is_listed_by_its_hash(plan_2000: Plan) -> None:
+    run = run_of(plan_2000)
     other = replace(run, inputs={**run.inputs, "prices/power.csv": "0" * 64})
     found = compare([run, other])
     assert list(found.inputs["input"]) == ["prices/power.csv"] and found.inputs[found.names[1]].item() == "0" * 12
 
 
-def test_a_run_does_not_differ_from_itself(poor: Plan) -> None:
-    found = compare([poor, poor, poor])
+def test_a_run_does_not_differ_from_itself(plan_2000: Plan) -> None:
+    found = compare([plan_2000, plan_2000, plan_2000])
     assert len(set(found.names)) == 3
     assert found.plants.empty and found.inputs.empty
     for name in found.names[1:]:
         assert not found.totals[f"{name} − first"].fillna(0.0).any()
 
 
-def test_components_added_to_the_model_are_listed_as_a_changed_input(poor: Plan) -> None:
-    changed = replace(poor, added_components=("bounds of build",))
-    rows = compare([poor, changed]).inputs
+def test_components_added_to_the_model_are_listed_as_a_changed_input(plan_2000: Plan) -> None:
+    changed = replace(plan_2000, added_components=("bounds of build",))
+    rows = compare([plan_2000, changed]).inputs
     assert rows[["kind", "input"]].to_numpy().tolist() == [["model", "added or changed"]]
     assert rows.iloc[0, 2:].tolist() == ["", "bounds of build"]
 
 
-def test_amounts_in_different_currencies_are_not_subtracted(poor: Plan) -> None:
-    run = run_of(poor)
+def test_amounts_in_different_currencies_are_not_subtracted(plan_2000: Plan) -> None:
+    run = run_of(plan_2000)
     other = replace(run, document={**run.document, "currency": "USD"})
     found = compare([run, other])
     totals = found.totals.set_index("quantity")
@@ -151,16 +155,16 @@ def test_amounts_in_different_currencies_are_not_subtracted(poor: Plan) -> None:
     assert "amounts and costs per tonne have no differences" in text
 
 
-def test_the_difference_of_a_cost_term_of_only_one_run_is_its_value(poor: Plan) -> None:
-    run = run_of(poor)
+def test_the_difference_of_a_cost_term_of_only_one_run_is_its_value(plan_2000: Plan) -> None:
+    run = run_of(plan_2000)
     costs = {**run.document["costs"], "paid_mn": -31_681.0}
     found = compare([run, replace(run, document={**run.document, "costs": costs})])
     row = found.costs.set_index("term").loc["paid_mn"]
     assert pd.isna(row[found.names[0]]) and row[f"{found.names[1]} − first"] == -31_681.0
 
 
-def test_ledger_items_are_compared_and_different_discount_rates_are_reported(poor: Plan) -> None:
-    run = run_of(poor)
+def test_ledger_items_are_compared_and_different_discount_rates_are_reported(plan_2000: Plan) -> None:
+    run = run_of(plan_2000)
     grant = {
         "item": "grants_mn",
         "owners_mn": 500.0,
@@ -185,16 +189,16 @@ def test_ledger_items_are_compared_and_different_discount_rates_are_reported(poo
     assert "The owners' discount rates differ (A 8%, B 0%)" in " ".join(text.split())
 
 
-def test_a_changed_plant_shows_the_retrofits_of_both_runs(poor: Plan) -> None:
-    run = run_of(poor)
+def test_a_changed_plant_shows_the_retrofits_of_both_runs(plan_2000: Plan) -> None:
+    run = run_of(plan_2000)
     first, *others = run.document["retrofits"]
     later = {**first, "year": 2099}
     text = _comparison_text(compare([run, replace(run, document={**run.document, "retrofits": [later, *others]})]))
     assert f"{first['plant']}: A " in text and f" {first['year']} → " in text and " 2099 → " in text
 
 
-def test_comparing_a_static_run_with_a_multi_period_run_is_reported(poor: Plan) -> None:
-    run = run_of(poor)
+def test_comparing_a_static_run_with_a_multi_period_run_is_reported(plan_2000: Plan) -> None:
+    run = run_of(plan_2000)
     found = compare([run, replace(run, scenario=run.scenario.with_changes({"years": "static"}))])
     assert "Some runs plan one year and others several" in _comparison_text(found)
     assert "Some runs plan" not in _comparison_text(compare([run, run]))
@@ -202,10 +206,10 @@ def test_comparing_a_static_run_with_a_multi_period_run_is_reported(poor: Plan) 
 
 @pytest.mark.parametrize("n_runs", [2, 5])
 def test_a_comparison_fits_a_narrow_terminal(
-    poor: Plan, rich: Plan, monkeypatch: pytest.MonkeyPatch, n_runs: int
+    plan_2000: Plan, plan_1500: Plan, monkeypatch: pytest.MonkeyPatch, n_runs: int
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    lines = _comparison_text(compare([poor, *[rich] * (n_runs - 1)])).splitlines()
+    lines = _comparison_text(compare([plan_2000, *[plan_1500] * (n_runs - 1)])).splitlines()
     assert max(map(width_of, lines)) <= 80
     assert any(line.endswith("B − A") for line in lines)
     assert ("more on a wider terminal" in "".join(lines)) == (n_runs > 2)
@@ -213,7 +217,7 @@ def test_a_comparison_fits_a_narrow_terminal(
 
 def test_folders_and_plans_give_the_same_comparison(found: Comparison, folders: list[Path]) -> None:
     stored = compare(folders)
-    assert stored.names == ("poor", "rich")
+    assert stored.names == ("b2000", "b1500")
     renamed = dict(zip(found.names, stored.names, strict=True))
     renamed |= {f"{name} − first": f"{new} − first" for name, new in renamed.items()}
     for name, table in found.tables.items():
@@ -221,9 +225,9 @@ def test_folders_and_plans_give_the_same_comparison(found: Comparison, folders: 
     assert ccs.compare(folders).to_dict() == stored.to_dict()
 
 
-def test_a_single_run_is_an_input_error(poor: Plan) -> None:
+def test_a_single_run_is_an_input_error(plan_2000: Plan) -> None:
     with pytest.raises(InputError, match="two or more"):
-        compare([poor])
+        compare([plan_2000])
 
 
 def test_the_workbook_stores_differences_as_formulas_with_cached_values(found: Comparison, tmp_path: Path) -> None:
@@ -252,8 +256,8 @@ def test_the_same_runs_give_the_same_bytes(found: Comparison, folders: list[Path
     assert one.read_bytes() == other.read_bytes()
 
 
-def test_text_that_looks_like_a_formula_stays_text(poor: Plan, tmp_path: Path) -> None:
-    run = run_of(poor)
+def test_text_that_looks_like_a_formula_stays_text(plan_2000: Plan, tmp_path: Path) -> None:
+    run = run_of(plan_2000)
     document = json.loads(json.dumps(run.document))
     for row in document["retrofits"]:
         row["name"] = HOSTILE
@@ -270,7 +274,7 @@ def test_the_command_prints_a_table_or_a_json_document(folders: list[Path], tmp_
     assert "budget.total_mn" in message.output and "B − A" in message.output and "-o FILE.xlsx" in message.output
     reported = CliRunner().invoke(group, [*args, "--json", "-o", str(tmp_path / "c.xlsx")], standalone_mode=False)
     document = json.loads(reported.output)
-    assert document["schema"] == "ccs-model/compare/2" and document["names"] == ["poor", "rich"]
+    assert document["schema"] == "ccs-model/compare/2" and document["names"] == ["b2000", "b1500"]
     assert (tmp_path / "c.xlsx").is_file()
 
 

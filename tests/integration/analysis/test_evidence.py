@@ -129,7 +129,6 @@ def test_the_quality_of_an_amount_is_that_of_its_weakest_number() -> None:
     assert not cited().is_built({})
 
 
-@pytest.mark.slow
 def test_abatement_of_a_fixed_plan_depends_on_the_delivered_share_but_not_on_costs(plan: Plan, found: Evidence) -> None:
     moved = found.sensitivities.set_index("input")
     delivered = moved.loc["delivered_share"]
@@ -147,7 +146,6 @@ def test_abatement_of_a_fixed_plan_depends_on_the_delivered_share_but_not_on_cos
     assert moved.loc["pipe_cost", "high"] == pytest.approx(1.5 - math.sqrt(0.05 * 0.8 * 0.5))
 
 
-@pytest.mark.slow
 def test_the_command_prints_text_or_json(
     folder: Path, found: Evidence, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -178,7 +176,6 @@ def test_a_plan_without_retrofits_has_no_shares(solved: Callable[..., Plan], tmp
     assert nothing.sources.empty
 
 
-@pytest.mark.slow
 def test_empty_tables_are_omitted_from_the_text(solved: Callable[..., Plan], tmp_path: Path) -> None:
     solved({"budget.total_mn": 0}).to_folder(tmp_path / "nothing")
     answer = answer_of(["data", "--evidence", "nothing"], tmp_path)

@@ -137,7 +137,6 @@ def test_required_plants_determine_the_lowest_budget(small, integer_plan):
     assert found.points["spent_mn"].iloc[0] == pytest.approx(low, rel=1e-4) or found.points["spent_mn"].iloc[0] <= low
 
 
-@pytest.mark.slow
 def test_json_and_tables_are_reproducible(integer_plan, small):
     document = frontier_dict(integer_plan.frontier, "Small")
     assert document["schema"] == "ccs-model/frontier/2"
@@ -183,7 +182,6 @@ def shared_plan(small):
     return frontier(small(NETWORK), n_points=4, jobs=1)
 
 
-@pytest.mark.slow
 def test_a_frontier_on_a_shared_network_is_monotonic_and_within_bounds_and_budgets(shared_plan):
     points = shared_plan.frontier.points
     assert points["objective"].is_monotonic_increasing and points["bound"].is_monotonic_increasing
@@ -193,7 +191,6 @@ def test_a_frontier_on_a_shared_network_is_monotonic_and_within_bounds_and_budge
     assert points["status"].isin(["optimal", "within_gap"]).all() and points["gap_share"].max() <= 0.05 + 1e-9
 
 
-@pytest.mark.slow
 def test_the_point_of_the_scenario_budget_is_no_worse_than_optimize_on_a_shared_network(shared_plan, small):
     points = shared_plan.frontier.points
     plan = optimize(small(NETWORK))
@@ -208,7 +205,6 @@ def test_the_point_of_the_scenario_budget_is_no_worse_than_optimize_on_a_shared_
     assert (with_known_plan.loc[above, "objective"] >= plan.objective.value * (1 - 1e-9)).all()
 
 
-@pytest.mark.slow
 def test_integer_plans_on_a_shared_network_are_no_better_than_continuous_plans(shared_plan, small):
     continuous = frontier(small(NETWORK, {"capture.decisions": "continuous"}), n_points=4).frontier.points
     integer = shared_plan.frontier.points
@@ -217,7 +213,6 @@ def test_integer_plans_on_a_shared_network_are_no_better_than_continuous_plans(s
     assert (integer["all_links_bound"] <= continuous["objective"] * (1 + 1e-6) + 1e-6).iloc[[-1]].all()
 
 
-@pytest.mark.slow
 def test_two_processes_give_the_same_bytes_as_one(shared_plan, small):
     again = frontier(small(NETWORK), n_points=4, jobs=2)
     names = [
@@ -227,7 +222,6 @@ def test_two_processes_give_the_same_bytes_as_one(shared_plan, small):
     assert {name: one[name] for name in names} == {name: other[name] for name in names}
 
 
-@pytest.mark.slow
 def test_a_frontier_bounded_within_the_links_of_each_plan_is_monotonic(shared_plan, small, monkeypatch):
     # Treat the network as one with more links.
     monkeypatch.setattr(budget_points, "SIZES", replace(SIZES, all_links=0))
@@ -249,7 +243,6 @@ def test_a_frontier_bounded_within_the_links_of_each_plan_is_monotonic(shared_pl
     assert (points["objective"] <= bounds * (1 + 1e-9) + 1e-6).all()
 
 
-@pytest.mark.slow
 def test_the_merit_order_on_a_shared_network_is_never_better_than_the_plan(shared_plan):
     points = shared_plan.frontier.points
     assert points["list_objective"].notna().all()
@@ -257,7 +250,6 @@ def test_the_merit_order_on_a_shared_network_is_never_better_than_the_plan(share
     assert (points["list_short_share"].dropna() >= -1e-9).all()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "site", [{"storage.not_before": {"qinshui": 2031}}, {"storage.max_fill_share": 1e-9}], ids=["late", "full"]
 )
@@ -267,7 +259,6 @@ def test_a_frontier_with_late_or_full_sites_is_computed(small, site):
     assert (points["list_objective"] <= points["objective"] * (1 + 1e-9) + 1e-6).all()
 
 
-@pytest.mark.slow
 def test_merit_order_plans_are_near_the_optimum_of_the_listed_streams(problem_of):
     problem = problem_of(NETWORK, {"budget.total_mn": 3_000})
     matrix = matrix_of(build_model(problem))
@@ -292,7 +283,6 @@ def test_merit_order_plans_are_near_the_optimum_of_the_listed_streams(problem_of
         assert 0.98 * best.objective <= take.value <= best.bound + 1e-6
 
 
-@pytest.mark.slow
 def test_a_time_limit_still_gives_a_plan_at_every_budget(small):
     found = frontier(small(NETWORK), n_points=4, time_limit_s=0.01, jobs=1).frontier.points
     assert len(found) == 4 and found["objective"].is_monotonic_increasing
@@ -301,7 +291,6 @@ def test_a_time_limit_still_gives_a_plan_at_every_budget(small):
     assert not found["text"].str.contains("add no abatement").any()
 
 
-@pytest.mark.slow
 def test_a_minimum_cost_frontier_reports_the_saved_cost(small):
     """A larger budget lowers the cost of a target; the text does not present lower abatement as a loss."""
     target = {"objective": "min_cost", "targets.cumulative_avoided_kt": 3_000, "budget.total_mn": 1_500}

@@ -37,7 +37,6 @@ from tests.integration.report.recalculation import assert_same_cells
 pytestmark = pytest.mark.slow
 
 N = 60
-UNEVEN = ("plan",)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +58,6 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.slow
 def test_two_processes_resume_an_incomplete_run_with_the_same_bytes(
     scenario: Scenario, found: MonteCarlo, tmp_path: Path
 ) -> None:
@@ -71,7 +69,6 @@ def test_two_processes_resume_an_incomplete_run_with_the_same_bytes(
     assert bytes_of(out) == bytes_of(found.folder)
 
 
-@pytest.mark.slow
 def test_F63_a_killed_run_resumes_with_the_same_bytes(scenario: Scenario, found: MonteCarlo, tmp_path: Path) -> None:
     path, out = tmp_path / "small.yaml", tmp_path / "run"
     path.write_text(json.dumps(scenario.model_dump(mode="json", exclude_unset=True)), encoding="utf-8")
@@ -121,7 +118,6 @@ def test_a_cluster_whose_worker_is_killed_gives_the_same_bytes(
     assert bytes_of(run.folder) == bytes_of(found.folder)
 
 
-@pytest.mark.slow
 def test_a_run_folder_and_a_plan_are_used_without_a_new_solve(
     scenario: Scenario, found: MonteCarlo, tmp_path: Path
 ) -> None:
@@ -144,7 +140,6 @@ def test_a_run_folder_and_a_plan_are_used_without_a_new_solve(
     assert command.exit_code == 0, command.output
 
 
-@pytest.mark.slow
 def test_sobol_sampling_is_supported_and_an_unknown_sampling_is_an_input_error(
     scenario: Scenario, found: MonteCarlo, tmp_path: Path
 ) -> None:
@@ -164,7 +159,6 @@ def test_a_folder_with_other_futures_is_a_file_error(scenario: Scenario, found: 
         montecarlo(scenario, draws=N, seed=5, jobs=1, out=found.folder)
 
 
-@pytest.mark.slow
 def test_futures_without_uncertainty_reproduce_the_plan(small: Callable[..., Scenario], tmp_path: Path) -> None:
     names = ("capture_capex", "heat_price", "grid_factor", "pipe_cost", "carbon_price")
     everything = [
@@ -190,7 +184,6 @@ def test_futures_without_uncertainty_reproduce_the_plan(small: Callable[..., Sce
     assert set(run.uncertainty.plants["chosen_share"]) <= {0.0, 1.0}
 
 
-@pytest.mark.slow
 def test_the_capital_of_the_fixed_plan_scales_with_its_factors(small: Callable[..., Scenario], tmp_path: Path) -> None:
     scenario = small(
         {"uncertainty.spreads": {"pipe_cost": {"low": 1, "high": 1}}, "capture.technologies": ["compression"]}
@@ -207,7 +200,6 @@ def test_the_capital_of_the_fixed_plan_scales_with_its_factors(small: Callable[.
     assert run.uncertainty.about["overrun_share"] == pytest.approx(over)
 
 
-@pytest.mark.slow
 def test_spending_above_the_budget_is_counted_net_of_grants(small: Callable[..., Scenario], tmp_path: Path) -> None:
     grant = {"funds": {"state": {"kind": "grant", "ceiling_mn": 400.0}}, "capture.technologies": ["compression"]}
     run = montecarlo(small(grant), draws=30, seed=2, jobs=1, out=tmp_path / "run")
@@ -290,7 +282,6 @@ def test_the_uncertainty_sheet_has_tables_and_charts(found: MonteCarlo) -> None:
     assert {"How often each plant is selected", "Uncertain inputs", "Results over the futures"} <= texts
 
 
-@pytest.mark.slow
 def test_the_command_prints_one_json_document(found: MonteCarlo, scenario: Scenario, tmp_path: Path) -> None:
     path = tmp_path / "small.yaml"
     path.write_text(json.dumps(scenario.model_dump(mode="json", exclude_unset=True)), encoding="utf-8")
@@ -304,7 +295,6 @@ def test_the_command_prints_one_json_document(found: MonteCarlo, scenario: Scena
     assert {row["mode"] for row in document["spread"]} == set(MODES)
 
 
-@pytest.mark.slow
 def test_the_command_prints_a_summary_of_the_futures(found: MonteCarlo) -> None:
     from ccs_model.cli.robustness import _monte_carlo_text
 

@@ -123,7 +123,6 @@ def test_every_alternative_is_feasible_and_within_the_tolerance(solved: Solved, 
     assert difference == sorted(difference, reverse=True)
 
 
-@pytest.mark.slow
 def test_standings_agree_with_plans_with_fixed_decisions(solved: Solved, found: Alternatives) -> None:
     value = found.about["objective"]
     for row in found.plants.to_dict("records"):
@@ -189,7 +188,6 @@ def test_a_folder_is_reused_for_the_same_request_only(found: Alternatives, tmp_p
     assert (folder / "near_optimal.json").read_text(encoding="utf-8") == text
 
 
-@pytest.mark.slow
 def test_the_command_analyses_a_run_folder_and_reuses_its_result(solved: Solved, tmp_path: Path) -> None:
     run = solved({"budget.total_mn": 3_500}).to_folder(tmp_path / "run")
     out = tmp_path / "out"

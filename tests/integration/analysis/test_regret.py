@@ -68,7 +68,6 @@ def test_regret_is_not_negative_and_each_future_has_a_plan_with_none(found: Regr
     assert (found.plans["expected_regret"] <= found.plans["max_regret"]).all()
 
 
-@pytest.mark.slow
 def test_a_plan_that_is_infeasible_in_a_future_is_marked_and_not_chosen(hand_problem: ProblemBuilder) -> None:
     # A static budget is per year: at the high capital recovery factor, A costs 25, above the budget of 20; B costs 18.
     changes = [
@@ -149,7 +148,6 @@ def test_probabilities_are_equal_by_default_and_must_sum_to_one() -> None:
         shares_of(None, 1)
 
 
-@pytest.mark.slow
 def test_the_command_writes_its_tables(tmp_path: Path) -> None:
     scenario = tmp_path / "small.yaml"
     scenario.write_text(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +13,6 @@ from ccs_model.plan.merit_order import best_options, with_prices
 from ccs_model.report.workbook.economics_sheet import covering_range, published_ranges
 
 HEADER = "plant,name,province,grid,lat_deg,lon_deg,status,sector,capacity_ktpa,capacity_mw,co2_ktpa"
-Published = Callable[..., pd.DataFrame]
 
 
 def table(*rows: str) -> str:

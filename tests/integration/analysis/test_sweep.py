@@ -64,7 +64,6 @@ def test_run_folders_of_a_sweep_can_be_compared(swept):
     assert len(ccs.compare(runs[:2]).plants)
 
 
-@pytest.mark.slow
 def test_shards_and_another_number_of_processes_give_the_same_bytes(swept, scenario, tmp_path):
     first = sweep(scenario, GRID, out=tmp_path / "a", shard=(1, 2), jobs=1)
     assert first.n_missing and (tmp_path / "a" / "sweep.partial.csv").is_file()
@@ -76,7 +75,6 @@ def test_shards_and_another_number_of_processes_give_the_same_bytes(swept, scena
     assert bytes_of(tmp_path / "a") == bytes_of(swept.folder)
 
 
-@pytest.mark.slow
 def test_shards_in_one_folder_run_every_scenario_in_any_order(scenario, tmp_path):
     # Budgets near 0 give the empty plan, so each scenario is fast. Regression: shard 2, started last, ran nothing.
     grid, out = {"budget.total_mn": [0, 0.001, 0.002]}, tmp_path / "one"
@@ -90,7 +88,6 @@ def test_shards_in_one_folder_run_every_scenario_in_any_order(scenario, tmp_path
     assert answer_of(merge, tmp_path).code == 0
 
 
-@pytest.mark.slow
 def test_a_run_folder_with_other_files_is_listed_as_a_file_error(scenario, tmp_path):
     grid, out = {"budget.total_mn": [0, 0.001]}, tmp_path / "one"
     name = sweep(scenario, grid, out=out, shard=(1, 2), jobs=1).table["run"].iloc[1]
@@ -148,7 +145,6 @@ def wait_until_finished(out, n):
         time.sleep(0.02)
 
 
-@pytest.mark.slow
 def test_F63_a_killed_and_interrupted_sweep_resumes_with_the_same_bytes(scenario, tmp_path):
     out = tmp_path / "killed"
     running = start_sweep(scenario, out)

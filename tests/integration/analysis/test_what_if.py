@@ -90,7 +90,6 @@ def test_a_fixed_decision_costs_0_or_more_in_the_relaxation(tight):
     assert analysis.relaxed_cost_of(plants_not_selected(tight)[0], relaxation, required=True) >= 0.0
 
 
-@pytest.mark.slow
 def test_exchanges_on_a_shared_network_respect_the_bound_and_keep_the_plan(solved):
     plan = solved(
         {
@@ -133,7 +132,6 @@ def test_the_bracket_converges_to_the_turning_point():
     assert _bracket(holds, 0.0, 1.0, 6, lambda: False) == (None, None)
 
 
-@pytest.mark.slow
 def test_an_exchange_with_continuous_decisions_equals_the_plan_with_the_fixed_decision(solved):
     changes = {"budget.total_mn": 1_300, "capture.decisions": "continuous"}
     plan = solved(changes)

@@ -18,7 +18,8 @@ import ccs_model as ccs
 from ccs_model.cli import group
 from ccs_model.errors import InputError
 from ccs_model.inputs.country_packs import pack_of
-from ccs_model.inputs.geography import country_outlines, province_outlines
+from ccs_model.inputs.geography import country_outlines, km_outside_province, province_outlines
+from ccs_model.inputs.place_checks import PROVINCE_MARGIN_KM
 from ccs_model.paths import data_folder
 from ccs_model.report.page.page import page_text
 from ccs_model.runs.run_reader import run_of
@@ -96,10 +97,13 @@ def test_every_number_of_a_pack_has_a_reference_and_a_quality(country: str) -> N
 
 
 @pytest.mark.parametrize("country", PACKS)
-def test_sites_of_a_pack_have_unique_coordinates_and_ordered_capacities(country: str) -> None:
+def test_sites_of_a_pack_have_plausible_coordinates_and_ordered_capacities(country: str) -> None:
     assert country in country_outlines()
     sites = pd.read_csv(SHIPPED / country.lower().replace(" ", "-") / "storage/sites.csv")
     assert not sites.duplicated(["lat_deg", "lon_deg"]).any()
+    onshore = sites[sites["is_offshore"] != "yes"]
+    outside_km = km_outside_province(onshore["province"], onshore["lat_deg"], onshore["lon_deg"])
+    assert set(sites["province"]) == {country} and (outside_km <= PROVINCE_MARGIN_KM).all()
     assert (sites["capacity_low_kt"] <= sites["capacity_mid_kt"]).all()
     assert (sites["capacity_mid_kt"] <= sites["capacity_high_kt"]).all()
 
@@ -111,7 +115,6 @@ def test_capacities_of_indian_basins_sum_to_the_published_total() -> None:
     assert sites["theoretical_capacity_kt"].sum() == 63_300_000
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("country", PACKS)
 def test_a_pack_gives_a_plan_workbook_and_page_without_chinese_place_names(tmp_path: Path, country: str) -> None:
     plan = ccs.optimize(init_scenario(tmp_path, country), effort="quick")

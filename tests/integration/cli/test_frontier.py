@@ -101,7 +101,6 @@ def test_the_frontier_sheet_matches_the_table_and_its_formulas_are_recomputed(
         assert not difference and worst <= 1e-9
 
 
-@pytest.mark.slow
 def test_a_cached_frontier_is_shown_and_not_computed_again(scenario: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     workspace = scenario.parent / "desk"
     workspace.mkdir()
@@ -124,7 +123,6 @@ def test_a_missing_run_folder_is_reported(scenario: Path) -> None:
         run_frontier(scenario, "--run", scenario.parent / "nowhere")
 
 
-@pytest.mark.slow
 def test_breakpoints_are_reported_for_continuous_decisions(scenario: Path) -> None:
     parts = scenario.parent / "parts.yaml"
     parts.write_text(SMALL_TEXT + "capture: {decisions: continuous}\n", encoding="utf-8")
@@ -138,7 +136,6 @@ def test_breakpoints_are_reported_for_continuous_decisions(scenario: Path) -> No
     assert values == pytest.approx(list(breakpoints["budget_mn"]))
 
 
-@pytest.mark.slow
 def test_a_budget_point_stopped_by_the_time_limit_sets_the_exit_code(scenario: Path) -> None:
     shared = scenario.parent / "shared.yaml"
     shared.write_text(SMALL_TEXT.replace("shared_trunklines: false", "shared_trunklines: true"), encoding="utf-8")

@@ -41,7 +41,6 @@ def test_init_writes_three_files(workdir):
     assert 'name: "my zone"' in text
 
 
-@pytest.mark.slow
 def test_the_starter_scenario_is_solved_unchanged(workdir):
     answer = run(workdir, "optimize", "my zone/scenario.yaml", "--out", "answer", "--gap", "0.15")
     assert answer.returncode == 0, answer.stderr
@@ -60,7 +59,6 @@ def test_init_never_replaces_existing_files(workdir):
     assert run(workdir, "init", "my zone").returncode == 8
 
 
-@pytest.mark.slow
 def test_a_filled_in_inventory_is_checked_and_its_file_reported(workdir):
     answer = run(workdir, "init", "--inventory-only", "filled.xlsx")
     assert answer.returncode == 0, answer.stderr
@@ -87,7 +85,6 @@ def test_a_filled_in_inventory_is_checked_and_its_file_reported(workdir):
     assert str(workdir / "missing.xlsx") in answer.stderr
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("args", "code"),
     [

@@ -105,7 +105,6 @@ def solved(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     yield plan, openpyxl.load_workbook(plan.to_excel(folder / "plan.xlsx"), data_only=True)
 
 
-@pytest.mark.slow
 def test_a_plan_uses_the_currency_and_sites_of_its_country(solved):
     plan, _ = solved
     country = plan.problem.zones[0]
@@ -119,7 +118,6 @@ def test_a_plan_uses_the_currency_and_sites_of_its_country(solved):
     assert plan.problem.baseline_ktpa == pytest.approx(1.85 * 0.75 * steel, rel=1e-9)
 
 
-@pytest.mark.slow
 def test_the_workbook_contains_no_chinese_place_names(solved):
     plan, workbook = solved
     measured = {
@@ -138,7 +136,6 @@ def test_the_workbook_contains_no_chinese_place_names(solved):
     assert any(f"{plan.problem.currency} 2024" in text for text in texts(workbook["Summary"]))
 
 
-@pytest.mark.slow
 def test_page_and_export_contain_no_chinese_place_names(solved):
     plan, _ = solved
     run = run_of(plan)
@@ -176,7 +173,6 @@ def test_another_currency_only_scales_costs(tmp_path):
         assert in_usd.routes[name].to_numpy() == pytest.approx(in_eur.routes[name].to_numpy() * factor, rel=1e-12)
 
 
-@pytest.mark.slow
 def test_one_plan_covers_several_countries(tmp_path):
     out = import_countries(tmp_path, "Germany", "India")
     fill_in_tables(out, "Germany", "USD")

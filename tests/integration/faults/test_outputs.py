@@ -78,7 +78,6 @@ def test_F47_non_finite_values_are_never_written(workspace: Workspace, small_pla
     assert not (workspace.folder / "never").exists()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "words"), [(13, "permission denied"), (28, "no space left on device"), (30, "read-only file system")]
 )
@@ -169,7 +168,6 @@ main()
 """
 
 
-@pytest.mark.slow
 def test_F51_F67_files_are_identical_with_another_clock_locale_and_hash_seed(with_run: Workspace) -> None:
     environment = {
         "PYTHONPATH": str(ROOT), "TZ": "Pacific/Kiritimati", "LC_ALL": "de_DE.UTF-8", "LANG": "de_DE.UTF-8",
@@ -210,7 +208,6 @@ main()
 """
 
 
-@pytest.mark.slow
 def test_F66_an_interruption_ends_the_run_and_leaves_no_files(workspace: Workspace) -> None:
     before = contents(workspace.folder)
     process = subprocess.Popen(
@@ -247,13 +244,6 @@ def test_F68_usage_errors_change_no_files(workspace: Workspace, args: tuple[str,
     answer = workspace.run(*args)
     assert answer.code == 2 and "Error:" in answer.err and answer.out == ""
     assert contents(workspace.folder) == before
-
-
-def test_F68_annotate_never_overwrites_an_input(workspace: Workspace) -> None:
-    path = workspace.book(steel=works("M1", "M1"))
-    before = path.read_bytes()
-    answer = workspace.run("check", "s.yaml", "--annotate", "mine.xlsx")
-    assert answer.code in (2, 8) and path.read_bytes() == before
 
 
 def test_a_damaged_run_is_not_used_as_a_cached_result(with_run: Workspace) -> None:

@@ -63,7 +63,6 @@ def test_commands_report_in_one_line_that_an_infeasible_run_has_no_plan(
     shutil.rmtree(infeasible_folder / "runs", ignore_errors=True)
 
 
-@pytest.mark.slow
 def test_a_copied_infeasible_run_folder_reproduces_its_conflicts(infeasible_folder: Path, tmp_path: Path) -> None:
     run = tmp_path / "elsewhere" / "run"
     shutil.copytree(infeasible_folder / "run", run)
@@ -90,7 +89,6 @@ def test_annotate_rejects_an_existing_file(workspace: Workspace) -> None:
     assert (workspace.folder / "marked.xlsx").read_text(encoding="utf-8") == "the planner's"
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="leave to write is another thing there")
 def test_a_read_only_run_is_exported_to_another_folder(infeasible_folder: Path, workspace: Workspace) -> None:
     workspace.csv(works("M1"))
@@ -160,15 +158,6 @@ def test_an_inventory_in_an_unsupported_format_is_reported_by_its_format(
     assert (answer.code, answer.out) == (3, "")
     assert answer.lines[0].startswith(f"{name}: ") and words in answer.lines[0]
     assert answer.lines[1:] == ["ccs-model: 1 error; nothing was solved"]
-
-
-def test_a_row_of_totals_at_the_end_is_reported_with_its_line(workspace: Workspace) -> None:
-    rows = works("M1", "M2")
-    total = [{"plant": "Total", "crude_steel_ktpa": 10_000}.get(heading, "") for heading in rows[0]]
-    workspace.csv([*rows, total])
-    answer = workspace.check()
-    assert answer.code == 3 and "mine.csv:4: looks like a row of totals" in answer.err
-    assert len(answer.lines) == 2
 
 
 def test_sheets_whose_names_differ_in_case_or_spaces_are_all_read(workspace: Workspace) -> None:

@@ -72,7 +72,6 @@ def small_matrix() -> Matrix:
     return matrix_of(m)
 
 
-@pytest.mark.slow
 def test_F52_a_required_plant_without_a_budget_is_infeasible(
     workspace: Workspace, runs: Callable[[], list[Path]]
 ) -> None:
@@ -101,7 +100,6 @@ def test_F53_a_plan_that_a_second_solve_finds_is_written(
     assert (runs()[0] / "plan.xlsx").exists()
 
 
-@pytest.mark.slow
 def test_F53_a_plan_that_the_elastic_model_finds_is_written(
     workspace: Workspace, runs: Callable[[], list[Path]], replace_outcome: Callable[..., None]
 ) -> None:
@@ -280,14 +278,12 @@ def test_F59_a_badly_scaled_model_is_rescaled_to_the_same_optimum() -> None:
     assert relaxed[1].row_dual[money] * 1e12 == pytest.approx(relaxed[0].row_dual[money], rel=1e-6)
 
 
-@pytest.mark.slow
 def test_F59_the_scaling_warning_is_printed(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(optimize, "warning_of", lambda matrix: "coefficients reach far. The worst rows: money (1 to 2)")
     answer = run_optimize(workspace)
     assert answer.code == 0 and "warning: coefficients reach far. The worst rows: money" in answer.err
 
 
-@pytest.mark.slow
 def test_F60_the_number_of_threads_may_change_in_one_process() -> None:
     for threads in (1, 2, 1):
         found = Highs(small_matrix(), SolverOptions(threads=threads)).run(10, "test")
@@ -312,7 +308,6 @@ def run_with_highspy(workspace: Workspace) -> Iterator[Callable[[str], subproces
     yield run
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "words"),
     [

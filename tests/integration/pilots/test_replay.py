@@ -24,7 +24,6 @@ CASES = sorted((scenarios_folder() / "pilots").glob("*.yaml"))
 DRI = scenarios_folder() / "pilots" / "08-dri.yaml"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
 def test_every_expectation_of_a_shipped_case_has_the_expected_result(path: Path, context: ReplayContext) -> None:
     case = read_case(path)
@@ -86,7 +85,6 @@ def test_json_contains_the_documented_fields(tmp_path: Path) -> None:
     assert (third["low"], third["high"], third["holds"]) == (56.25, 93.75, True)
 
 
-@pytest.mark.slow
 def test_a_control_that_holds_is_not_as_expected(tmp_path: Path) -> None:
     path = write(tmp_path / "c.yaml", OWN_CASE + "  - {quantity: nameplate_ktpa, low: 70, expected_to_fail: true}\n")
     replayed = ccs.replay(path)
@@ -127,7 +125,6 @@ def test_an_invalid_case_is_an_input_error_with_its_line(tmp_path: Path, text: s
     assert all(issue.where.startswith(f"{path}:") for issue in caught.value.issues)
 
 
-@pytest.mark.slow
 def test_an_unknown_quantity_missing_value_or_unknown_zone_is_an_input_error(tmp_path: Path) -> None:
     path = write(tmp_path / "c.yaml", OWN_CASE + "  - {quantity: nameplat, low: 1}\n")
     with pytest.raises(InputError, match="computes no 'nameplat' \\(one of nameplate_ktpa"):
@@ -195,7 +192,6 @@ def other_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder.parent
 
 
-@pytest.mark.slow
 def test_pytest_collects_the_cases_of_a_named_folder_or_file(other_project: Path) -> None:
     run = pytest_run("cases", folder=other_project)
     assert run.returncode == 1
@@ -206,7 +202,6 @@ def test_pytest_collects_the_cases_of_a_named_folder_or_file(other_project: Path
     assert "1 passed" in pytest_run("cases/good.yaml", folder=other_project).stdout
 
 
-@pytest.mark.slow
 def test_pytest_omits_no_case_of_a_named_folder_or_file(other_project: Path) -> None:
     """A misspelt key or a long comment does not hide a case; a file named on the command line is read as a case."""
     comment = "# why this case is here, at length\n" * 400
@@ -223,7 +218,6 @@ def test_pytest_omits_no_case_of_a_named_folder_or_file(other_project: Path) -> 
     assert run.returncode != 0
 
 
-@pytest.mark.slow
 def test_pytest_collects_no_cases_unless_requested(other_project: Path) -> None:
     assert "1 passed" in pytest_run(folder=other_project).stdout
     assert "1 passed" in pytest_run(".", folder=other_project).stdout

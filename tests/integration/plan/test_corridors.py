@@ -47,7 +47,6 @@ def as_if_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(corridors_module, "SIZES", ModelSizes(staged_rows=0))
 
 
-@pytest.mark.slow
 def test_a_multi_period_plan_is_feasible_and_no_better_than_the_optimum(
     solved: Solved, requested: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,7 +118,6 @@ def test_places_are_plane_coordinates_true_to_scale(problem_of: ProblemBuilder) 
             assert np.hypot(*(site_at[a] - site_at[b])) == pytest.approx(straight[k], rel=0.03)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("objective", ["max_npv", "max_net_benefit"])
 def test_large_models_with_monetary_objectives_have_a_profitable_plan(
     solved: Solved, as_if_large: None, objective: str
@@ -131,7 +129,6 @@ def test_large_models_with_monetary_objectives_have_a_profitable_plan(
     assert plan.objective.value <= best.objective.value * (1 + 1e-6) <= plan.objective.bound * (1 + 2e-6)
 
 
-@pytest.mark.slow
 def test_restricted_corridors_are_not_reported_as_all_links(
     solved: Solved, as_if_large: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,7 +142,6 @@ def test_restricted_corridors_are_not_reported_as_all_links(
     assert set(plan.flows["link"]) <= set(plan.corridors)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("is_large", [True, False])
 def test_a_budget_too_small_for_any_pipe_gives_an_empty_plan_with_a_bound(
     solved: Solved, one_vent: dict[str, Any], monkeypatch: pytest.MonkeyPatch, is_large: bool
@@ -158,7 +154,6 @@ def test_a_budget_too_small_for_any_pipe_gives_an_empty_plan_with_a_bound(
     assert 0 < plan.objective.bound < 10
 
 
-@pytest.mark.slow
 def test_a_plan_uses_only_the_corridors_listed_in_a_file(
     solved: Solved, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -178,7 +173,6 @@ def test_a_plan_uses_only_the_corridors_listed_in_a_file(
     assert fewer.objective.bound >= free.objective.value * (1 - 1e-9)
 
 
-@pytest.mark.slow
 def test_all_links_are_searched_if_the_listed_corridors_are_infeasible(
     solved: Solved, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

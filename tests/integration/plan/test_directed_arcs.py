@@ -51,7 +51,6 @@ CASES: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("changes", CASES)
 def test_the_one_way_model_has_the_same_optimum(
     solved: Solved, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
@@ -93,7 +92,6 @@ def test_the_one_way_relaxation_is_no_weaker_and_cuts_off_no_plan(problem_of: Pr
     assert lifted is not None and len(lifted) == len(matrix.lower)
 
 
-@pytest.mark.slow
 def test_the_one_way_model_does_not_apply_with_trucks(problem_of: ProblemBuilder) -> None:
     problem = problem_of(ONE_PERIOD, {"transport.trucks": True})
     matrix = matrix_of(build_model(problem))
@@ -110,10 +108,9 @@ STAGED: dict[str, Any] = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("budget_mn", [900.0, 3_000.0])
 def test_the_one_way_model_of_several_periods_cuts_off_no_plan(
-    problem_of: ProblemBuilder, solved: Solved, monkeypatch: pytest.MonkeyPatch, budget_mn: float
+    problem_of: ProblemBuilder, solved: Solved, budget_mn: float
 ) -> None:
     changes = {"budget.total_mn": budget_mn}
     best = solved(STAGED, changes)

@@ -43,7 +43,6 @@ def number(line: str, pattern: str) -> float:
     return float(found.group(1).replace(",", ""))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("retrofits", ["integer", "continuous"])
 def test_the_suggested_basin_restores_feasibility(solved: Solved, retrofits: str) -> None:
     kind = {"capture.decisions": retrofits}
@@ -55,7 +54,6 @@ def test_the_suggested_basin_restores_feasibility(solved: Solved, retrofits: str
     assert conflicts(solved, REQUIRED, SMALL_STORAGE, kind) == lines
 
 
-@pytest.mark.slow
 def test_no_basin_is_suggested_if_all_are_available_or_none_helps(solved: Solved) -> None:
     everywhere = conflicts(solved, LEAST_COST, {"targets.abatement_share": {2031: 0.9}})
     nowhere = conflicts(solved, LEAST_COST, {"targets.abatement_share": {2031: 0.9}, "storage.sites": ["Qinshui"]})
@@ -101,7 +99,6 @@ def test_a_target_in_tonnes_is_equivalent_to_the_abatement_share(solved: Solved)
     assert solved(poor, {"targets.avoided_ktpa": {2031: least}}).status != "limit"
 
 
-@pytest.mark.slow
 def test_targets_of_two_years_are_postponed_together_if_neither_alone_is_enough(solved: Solved) -> None:
     slow = SLOW_BUILDS | {"years": [2026, 2031, 2036, 2041]}
     targets = {2026: 0.12, 2031: 0.22}
@@ -127,7 +124,6 @@ def test_replacing_an_early_cumulative_budget_by_the_next_is_suggested(solved: S
     assert solved(REQUIRED, early, {"budget.cumulative_mn": {2026: 3_000, 2031: 3_000}}).status != "limit"
 
 
-@pytest.mark.slow
 def test_a_target_of_captured_tonnes_is_reported_in_tonnes(solved: Solved) -> None:
     lines = conflicts(solved, LEAST_COST, {"targets.captured_ktpa": 50_000})
     line = message(lines, "abatement_target_reached")
@@ -152,7 +148,6 @@ def sites(**wells_and_capacity: tuple[int, float]) -> dict[str, dict[str, float]
     }
 
 
-@pytest.mark.slow
 def test_the_suggested_wells_restore_feasibility(hand_solved: Solved) -> None:
     # Five wells of 1,000 kt/y are needed, and three are available.
     few = sites(S=(2, 1e6), T=(1, 1e6))
@@ -169,7 +164,6 @@ def test_the_suggested_wells_restore_feasibility(hand_solved: Solved) -> None:
     assert hand_solved(CAPTURE_ALL, sites=enough, **BY_HAND).status != "limit"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("budget", [None, 1_000.0])
 def test_the_suggested_storage_capacity_restores_feasibility(hand_solved: Solved, budget: float | None) -> None:
     # Half of 90,000 kt over thirty years: 1,500 kt/y at S, a sixth of that at T.
@@ -188,7 +182,6 @@ def test_the_suggested_storage_capacity_restores_feasibility(hand_solved: Solved
     )
 
 
-@pytest.mark.slow
 def test_insufficient_wells_and_storage_capacity_are_reported_together(hand_solved: Solved) -> None:
     one = BY_HAND | {"plants": {"A": {"co2_ktpa": 3_000}}, "links": {"A-S": {"length_km": 50}}}
     requested = CAPTURE_ALL | {"targets.captured_ktpa": 3_000}
@@ -199,7 +192,6 @@ def test_insufficient_wells_and_storage_capacity_are_reported_together(hand_solv
     assert hand_solved(requested, sites=sites(S=(3, 180_000)), **one).status != "limit"
 
 
-@pytest.mark.slow
 def test_wells_are_not_reported_if_only_the_budget_is_insufficient(hand_solved: Solved) -> None:
     # There are enough wells; the budget for them is missing.
     expensive = {"S": {"n_wells_max": 9, "well_capex_mn": 100.0}}
@@ -211,7 +203,6 @@ def test_wells_are_not_reported_if_only_the_budget_is_insufficient(hand_solved: 
     assert hand_solved(requested | {"budget.total_mn": enough}, sites=expensive, **one).status != "limit"
 
 
-@pytest.mark.slow
 def test_the_suggested_storage_capacity_includes_injection_after_the_horizon(hand_solved: Solved) -> None:
     one = BY_HAND | {"plants": {"A": {"co2_ktpa": 1_000}}, "links": {"A-S": {"length_km": 50}}}
     requested = CAPTURE_ALL | {"years": [2026, 2031], "capital_recovery_share": None, "targets.captured_ktpa": 1_000}
@@ -223,7 +214,6 @@ def test_the_suggested_storage_capacity_includes_injection_after_the_horizon(han
     conflicts(hand_solved, requested, sites=sites(S=(3, 0.99 * needed)), **one)
 
 
-@pytest.mark.slow
 def test_wells_and_a_basin_are_suggested_for_a_network_of_shipped_sites(
     solved: Solved, inputs: Inputs, with_tables: Callable[..., Inputs]
 ) -> None:

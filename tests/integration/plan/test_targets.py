@@ -41,14 +41,12 @@ def test_an_abatement_target_is_reached_at_minimum_cost(solved: Solved) -> None:
     assert sum(other.cost_terms.values()) >= plan.objective.value - 1e-6
 
 
-@pytest.mark.slow
 def test_the_minimum_cost_never_falls_with_a_higher_target(solved: Solved) -> None:
     costs = [solved(abatement_target(share), LEAST_COST).objective.value for share in (0.01, 0.02, 0.04, 0.06)]
     assert costs == sorted(costs)
     assert costs[0] > 0
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.02, 0.05])
 def test_the_cost_of_the_next_tonne_is_the_finite_difference_of_the_cost(solved: Solved, share: float) -> None:
     step = 1e-4
@@ -60,7 +58,6 @@ def test_the_cost_of_the_next_tonne_is_the_finite_difference_of_the_cost(solved:
     assert here.relaxation.cost_of_next_tonne_per_t == pytest.approx(difference_per_t, rel=1e-3)
 
 
-@pytest.mark.slow
 def test_a_target_beyond_the_physical_maximum_reports_the_attainable_target(solved: Solved) -> None:
     lines = conflicts(solved, abatement_target(0.9), LEAST_COST)
     assert set(lines) == {"abatement_target_reached"}
@@ -124,7 +121,6 @@ def test_a_sector_target_and_a_province_budget_hold(solved: Solved) -> None:
     assert len(capped.retrofits)
 
 
-@pytest.mark.slow
 def test_the_minimum_share_of_a_sector_in_avoided_co2_holds(solved: Solved) -> None:
     requested = {"plants.inventory": ["steel", "chemicals"], "plants.min_emissions_ktpa": 4_000}
     free = solved({"budget.total_mn": 3_000, "solver.mip_gap": 0.01}, requested)
@@ -214,7 +210,6 @@ def test_costs_per_tonne_exclude_units_at_the_end_of_their_life(solved: Solved) 
     assert low - 1e-6 <= plan.totals["avoidance_cost_per_t"] <= high + 1e-6
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("budget", "gap"), [(850.0, 0.0), (1_400.0, 0.0), (1_700.0, 0.1)])
 def test_plants_of_the_marginal_budget_are_affordable_with_every_retrofit_kept(
     solved: Solved, budget: float, gap: float
@@ -232,7 +227,6 @@ def test_plants_of_the_marginal_budget_are_affordable_with_every_retrofit_kept(
         assert cheapest <= left + 1e-6
 
 
-@pytest.mark.slow
 def test_every_fixed_decision_has_a_cost(solved: Solved) -> None:
     free = solved()
     required, excluded = "MEOH_22", "NH3_82"

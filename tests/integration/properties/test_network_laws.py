@@ -138,7 +138,6 @@ def without_links(tables: dict[str, Any], *links: str) -> dict[str, Any]:
     return {**tables, "links": {name: row for name, row in tables["links"].items() if name not in links}}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [{}, CONTINUOUS, COMPRESSION | {"budget.total_mn": 2_000, "plants.min_emissions_ktpa": 1_200},
@@ -168,7 +167,6 @@ SCENARIOS = st.fixed_dictionaries(
 LENGTHS_KM = st.just(0.0) | st.floats(1e-3, 120)
 
 
-@pytest.mark.slow
 @given(SCENARIOS, st.lists(LENGTHS_KM, min_size=6, max_size=6), st.integers(0, 3))
 @settings(max_examples=6, suppress_health_check=[HealthCheck.too_slow], phases=[Phase.generate])
 def test_plans_of_random_networks_satisfy_the_invariants(
@@ -182,7 +180,6 @@ def test_plans_of_random_networks_satisfy_the_invariants(
     assert spent <= requested["budget.total_mn"] * (1 + 1e-6)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{"targets.captured_ktpa": 1_000}, {"targets.captured_ktpa": 2_500}])
 def test_removing_a_link_never_reduces_the_cost(hand_solved: Solved, changes: dict[str, Any]) -> None:
     over_all_links = {"transport.corridors": "all", **changes}
@@ -197,7 +194,6 @@ def test_removing_a_link_never_reduces_the_cost(hand_solved: Solved, changes: di
     assert max(costs[link] for link in used) > full.objective.value
 
 
-@pytest.mark.slow
 def test_removing_a_link_never_increases_abatement(hand_solved: Solved) -> None:
     requested = {"objective": "max_abatement", "budget.total_mn": 115, "transport.corridors": "all", **STAGED}
     full = hand_solved(requested, **MESH)
@@ -208,7 +204,6 @@ def test_removing_a_link_never_increases_abatement(hand_solved: Solved) -> None:
     assert min(values.values()) < full.objective.value
 
 
-@pytest.mark.slow
 def test_a_larger_detour_factor_never_improves_the_objective(solved: Solved) -> None:
     detours = (1.0, 1.5)
     abatement = [solved(SHARED, COMPRESSION, {"transport.detour_factor": each}).objective.value for each in detours]
@@ -218,7 +213,6 @@ def test_a_larger_detour_factor_never_improves_the_objective(solved: Solved) -> 
     assert all(nearer < further for nearer, further in pairwise(costs))
 
 
-@pytest.mark.slow
 def test_a_larger_budget_never_reduces_abatement(hand_solved: Solved) -> None:
     requested = {"objective": "max_abatement", "transport.corridors": "all", **STAGED}
     plans = [hand_solved(requested | {"budget.total_mn": budget}, **MESH) for budget in (30, 80, 150)]
@@ -240,7 +234,6 @@ def test_marginal_abatement_of_continuous_decisions_decreases_with_the_budget(ha
     assert all(later <= earlier * (1 + 1e-6) + 1e-6 for earlier, later in pairwise(steps))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.02, 0.05])
 def test_the_marginal_cost_of_abatement_equals_the_finite_difference_of_cost(solved: Solved, share: float) -> None:
     step = 1e-4
@@ -272,7 +265,6 @@ def free_storage(inputs: Inputs, with_tables: Callable[..., Inputs]) -> Inputs:
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("changes", [COMPRESSION, CONTINUOUS | MIN_COST | {"targets.abatement_share": {2031: 0.08}}])
 def test_shared_pipelines_are_never_worse_than_own_pipelines(
     solved: Solved, free_storage: Inputs, changes: dict[str, Any]
@@ -286,7 +278,6 @@ def test_shared_pipelines_are_never_worse_than_own_pipelines(
         assert shared >= separate * (1 - 1e-6)
 
 
-@pytest.mark.slow
 def test_a_plan_does_not_depend_on_the_order_of_rows(solved: Solved, shuffled: Inputs) -> None:
     requested = SHARED | COMPRESSION | {"transport.corridors": "auto"}
     here, there = solved(requested), solved(requested, tables=shuffled)
@@ -319,7 +310,6 @@ def test_the_optimum_over_all_links_lies_between_the_corridor_plan_and_its_bound
     assert over_all_links.objective.bound == pytest.approx(over_all_links.objective.searched_bound)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_a_plan_over_all_links_has_the_optimum_of_a_direct_milp_solve(
     hand_problem: Callable[..., Problem], seed: int

@@ -87,7 +87,7 @@ ERRORS: tuple[dict[str, tuple[Callable[[Workbook], object], str]], ...] = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("errors", [*ERRORS[:3], *(pytest.param(each, marks=pytest.mark.slow) for each in ERRORS[3:])])
+@pytest.mark.parametrize("errors", ERRORS)
 def test_invalid_edit_is_reported_at_its_cell(
     solved_run: Path, tmp_path: Path, errors: dict[str, tuple[Callable[[Workbook], object], str]]
 ) -> None:
@@ -270,7 +270,6 @@ def test_files_that_are_not_workbooks_are_rejected(tmp_path: Path) -> None:
         assert what in str(run("check", path).exception)
 
 
-@pytest.mark.slow
 def test_missing_own_tables_beside_the_workbook_are_reported(solved_run: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     (home / "tables/prices").mkdir(parents=True)

@@ -199,7 +199,6 @@ def test_the_gap_is_reported_over_all_links_and_within_the_links_searched(
     assert "pipes " in message and "storage " in message
 
 
-@pytest.mark.slow
 def test_gap_and_bound_texts_cover_all_links_and_missing_bounds(shared_plan: Plan, plan: Plan) -> None:
     assert gap_text(gap_of(plan)).startswith("optimality gap ") and "searched" not in bound_text(plan)
     every = tuple(shared_plan.problem.network.links["link"]) if shared_plan.problem.network else ()
@@ -216,7 +215,6 @@ def test_gap_and_bound_texts_cover_all_links_and_missing_bounds(shared_plan: Pla
     assert "unknown (bound 12 kt" in gap_text(gap_of(zero_plan), "kt")
 
 
-@pytest.mark.slow
 def test_workbook_reports_a_missing_bound_as_not_found(shared_plan: Plan, tmp_path: Path) -> None:
     without_bound = replace(
         shared_plan.objective, searched_bound=float("inf"), searched_gap_share=float("inf"), bound=float("inf")
@@ -238,7 +236,6 @@ def test_totals_and_assumptions_describe_the_network(shared_plan: Plan, shared_b
     assert any("its own pipe" in each for each in own_pipes - shared)
 
 
-@pytest.mark.slow
 def test_static_workbook_unlocks_and_reads_only_the_inputs_that_apply(static_plan: Plan, tmp_path: Path) -> None:
     path = static_plan.to_excel(tmp_path / "static.xlsx")
     book = openpyxl.load_workbook(path)
@@ -340,7 +337,6 @@ def scenario_folder(tmp_path: Path, solved: Callable[..., Plan]) -> Path:
     return tmp_path / "desk"
 
 
-@pytest.mark.slow
 def test_corridor_file_is_copied_and_its_content_changes_the_run_key(
     scenario_folder: Path, tmp_path: Path, solved: Callable[..., Plan]
 ) -> None:
@@ -360,7 +356,6 @@ def test_corridor_file_is_copied_and_its_content_changes_the_run_key(
     assert run_key(scenario, inputs).sha256 != before
 
 
-@pytest.mark.slow
 def test_empty_plan_of_a_network_states_why_nothing_is_built(solved: Callable[..., Plan], tmp_path: Path) -> None:
     empty = solved(NETWORK, {"budget.total_mn": 0})
     book = read_back(empty, tmp_path)
@@ -371,7 +366,6 @@ def test_empty_plan_of_a_network_states_why_nothing_is_built(solved: Callable[..
     assert tables_of(empty)["pipes"].empty
 
 
-@pytest.mark.slow
 def test_continuous_plan_of_a_network_can_be_reported(solved: Callable[..., Plan], tmp_path: Path) -> None:
     continuous_plan = solved(NETWORK, {"capture.decisions": "continuous"})
     assert continuous_plan.corridors is None and candidate_links(continuous_plan)["is_corridor"].all()
@@ -381,7 +375,6 @@ def test_continuous_plan_of_a_network_can_be_reported(solved: Callable[..., Plan
     assert MappingProxyType(tables_of(continuous_plan))["shares"]["capex_mn"].ge(0).all()
 
 
-@pytest.mark.slow
 def test_merit_order_needs_neither_targets_nor_electricity_prices(
     shared_plan: Plan, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

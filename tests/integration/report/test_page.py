@@ -265,7 +265,6 @@ def test_reasons_and_evidence_are_omitted_if_tables_have_changed(run: StoredRun)
     assert all(each["why"][1] == "" for each in changed.map["plants"])
 
 
-@pytest.mark.slow
 def test_page_is_deterministic_and_identical_from_the_run_folder(
     run: StoredRun, text: str, plan: Plan, tmp_path: Path
 ) -> None:
@@ -302,7 +301,6 @@ def test_missing_optimality_gap_is_reported_as_unknown(run: StoredRun) -> None:
     assert "The optimality gap is unknown." in " ".join(Page(page_text(replace(run, document=document))).texts["dd"])
 
 
-@pytest.mark.slow
 def test_headings_are_in_the_requested_language(run: StoredRun) -> None:
     chinese, both = Page(page_text(run, lang="zh")), Page(page_text(run, lang="both"))
     assert "地图" in chinese.texts["h2"] and "Map" not in chinese.texts["h2"]
@@ -379,7 +377,6 @@ def test_page_of_a_monte_carlo_folder_shows_its_plan_and_futures(plan: Plan, tmp
     assert (tmp_path / "report.html").is_file()
 
 
-@pytest.mark.slow
 def test_empty_network_and_static_plans_have_pages(empty_plan: Plan, shared_plan: Plan, static_plan: Plan) -> None:
     empty, shared, static = (Page(page_text(run_of(each))) for each in (empty_plan, shared_plan, static_plan))
     assert "Nothing is built." in empty.texts["p"]
@@ -392,7 +389,6 @@ def test_empty_network_and_static_plans_have_pages(empty_plan: Plan, shared_plan
     assert "stakeholders-chart" not in static.charts and static.map["plants"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("ring_order", [1, -1])
 def test_own_basemap_replaces_the_provinces(run: StoredRun, tmp_path: Path, ring_order: int) -> None:
     square = [[110.0, 34.0], [115.0, 34.0], [115.0, 41.0], [110.0, 41.0], [110.0, 34.0]][::ring_order]

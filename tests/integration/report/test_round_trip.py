@@ -130,7 +130,6 @@ def test_sheet_changes_lists_edits_figures_and_plants(solved_run: Path, second_r
     assert kept == {plant for plant in plants[0] & plants[1] if sizes[0][plant] != sizes[1][plant]}
 
 
-@pytest.mark.slow
 def test_capex_factor_multiplies_the_factor_of_an_earlier_edit(second_run: Path, tmp_path: Path) -> None:
     book = edited(
         second_run / "plan.xlsx", tmp_path / "b.xlsx", lambda book: setattr(cells(book, "capex_factor")[0], "value", 2)
@@ -138,7 +137,6 @@ def test_capex_factor_multiplies_the_factor_of_an_earlier_edit(second_run: Path,
     assert read_edited(book).scenario.costs.capex_factor == pytest.approx(2.2)
 
 
-@pytest.mark.slow
 def test_edited_carbon_prices_become_the_price_path_of_the_scenario(solved_run: Path, tmp_path: Path) -> None:
     def edit(book: Workbook) -> None:
         sheet, address = book.defined_names["_read_carbon_price_input"].attr_text.replace("$", "").split("!")

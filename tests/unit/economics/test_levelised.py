@@ -9,8 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ccs_model._typing import Floats
 from ccs_model.economics.investment import annuity_yr, cost_per_t
@@ -66,23 +64,6 @@ def yearly_capture_cost(
     return table
 
 
-def avoidance_cost_per_t(
-    cost_with: npt.ArrayLike, cost_without: npt.ArrayLike, emission_without: npt.ArrayLike, emission_with: npt.ArrayLike
-) -> Floats:
-    """Return money per tonne avoided; NaN if nothing is avoided.
-
-    Costs and emissions have the same basis: per t of product, or a year of a plant.
-    """
-    avoided = np.asarray(emission_without, dtype=float) - np.asarray(emission_with, dtype=float)
-    added = np.asarray(cost_with, dtype=float) - np.asarray(cost_without, dtype=float)
-    return added / np.where(avoided > 0, avoided, np.nan)
-
-
-def avoidance_cost_of_capture(capture_cost_per_t: npt.ArrayLike, avoided_t_per_t: npt.ArrayLike) -> Floats:
-    """Return money per tonne avoided from money per tonne captured; NaN if nothing is avoided."""
-    return avoidance_cost_per_t(capture_cost_per_t, 0.0, avoided_t_per_t, 0.0)
-
-
 def netl() -> pd.DataFrame:
     return pd.read_csv(PUBLISHED / "netl_2022.csv")
 
@@ -124,11 +105,9 @@ def test_capital_charge_recovers_the_as_spent_cost() -> None:
 # (652.44 − 575.23) ÷ (2,090.14 − 1,041.73), and two more, USD per t avoided.
 def test_ieaghg_avoidance_costs_are_recomputed_exactly() -> None:
     cases = pd.read_csv(PUBLISHED / "ieaghg_2013.csv")
-    found = avoidance_cost_per_t(
-        cases["cost_with_per_t"],
-        cases["cost_without_per_t"],
-        cases["emission_without_kg_per_t"] / 1000,
-        cases["emission_with_kg_per_t"] / 1000,
+    found = cost_per_t(
+        cases["cost_with_per_t"] - cases["cost_without_per_t"],
+        cases["emission_without_kg_per_t"] - cases["emission_with_kg_per_t"],
     )
     assert found.round(2).tolist() == [73.64, 81.15, 56.38]
 
@@ -152,8 +131,8 @@ def test_avoidance_cost_of_the_liang_mill_is_within_its_published_band() -> None
     assert 348 <= capture.item() <= 560  # China's range for steel, CNY per t captured
     ratio = table["avoided_ktpa"] / table["captured_ktpa"]
     assert ratio == pytest.approx(0.80)
-    avoidance = avoidance_cost_of_capture(capture + table["transport_per_t"] + table["storage_per_t"], ratio)
-    usd = avoidance.item() / table["cny_per_unit"]
+    avoidance = (capture.item() + table["transport_per_t"] + table["storage_per_t"]) / ratio
+    usd = avoidance / table["cny_per_unit"]
     assert usd == pytest.approx(table["avoidance_cost_per_t"], rel=table["band_share"])
 
 
@@ -186,18 +165,6 @@ def test_annual_cost_components_of_a_unit_match_hand_calculation() -> None:
     assert cost_per_t(140.0, 2_000.0).item() == pytest.approx(70.0)
 
 
-def test_avoidance_cost_is_nan_if_nothing_is_avoided() -> None:
-    assert np.isnan(avoidance_cost_per_t(10.0, 0.0, 1.0, 1.0))
-    assert np.isnan(avoidance_cost_per_t(10.0, 0.0, 1.0, 1.2))
-
-
-@given(st.floats(1, 1000), st.floats(0.05, 1))
-def test_avoidance_cost_is_capture_cost_over_the_avoided_share(cost: float, avoided: float) -> None:
-    found = avoidance_cost_of_capture(cost, avoided).item()
-    assert found == pytest.approx(cost / avoided)
-    assert found >= cost * (1 - 1e-12)
-
-
 def test_levelised_costs_of_a_problem_match_the_formula(problem_of: Callable[..., Problem], one_vent: Changes) -> None:
     problem = problem_of(one_vent)
     of_plan = levelised_costs(problem)
@@ -215,6 +182,5 @@ def test_levelised_costs_of_a_problem_match_the_formula(problem_of: Callable[...
     )
     found = cost_per_t(yearly["capture_mn_pa"], of_plan["captured_at_full_load_ktpa"])
     assert found == pytest.approx(of_plan["capture_cost_per_t"].to_numpy(), rel=1e-12)
-    avoided = of_plan["avoided_at_full_load_ktpa"] / of_plan["captured_at_full_load_ktpa"]
-    total_per_t = of_plan["cost_mn_pa"] * 1000 / of_plan["captured_at_full_load_ktpa"]
-    assert avoidance_cost_of_capture(total_per_t, avoided) == pytest.approx(of_plan["avoidance_cost_per_t"].to_numpy())
+    avoidance = cost_per_t(of_plan["cost_mn_pa"], of_plan["avoided_at_full_load_ktpa"])
+    assert avoidance == pytest.approx(of_plan["avoidance_cost_per_t"].to_numpy())

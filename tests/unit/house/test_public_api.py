@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 import ccs_model as ccs
+from ccs_model.errors import InputError
+from ccs_model.plan.plan import Plan
 from tests.paths import ROOT
 
 WITH_EXAMPLES = sorted(
@@ -67,6 +69,17 @@ def test_a_former_name_warns_and_gives_the_new_one(former: str, name: str) -> No
     with pytest.warns(DeprecationWarning, match=f"ccs_model.{former} is deprecated .* use ccs_model.{name}") as warned:
         assert getattr(ccs, former) is getattr(ccs, name)
     assert warned[0].filename == __file__
+
+
+def test_arguments_of_a_wrong_type_or_value_are_reported(small_plan: Plan, tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="expected a Scenario, got str: read_scenario"):
+        ccs.load_inputs("scenario.yaml")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="expected a Problem, got str: build_problem"):
+        ccs.build_model("scenario.yaml")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"plan\.csv' does not end in \.xlsx"):
+        small_plan.to_excel(f"{tmp_path}/plan.csv")
+    with pytest.raises(InputError, match="0 plans, expected one or more"):
+        ccs.near_optimal(small_plan, n_plans=0)
 
 
 @pytest.mark.parametrize("path", WITH_EXAMPLES, ids=lambda path: path.relative_to(ROOT).as_posix())

@@ -125,9 +125,9 @@ def test_world_import_matches_published_totals():
     facts = pd.read_csv(FACTS / "steel_global.csv", keep_default_na=False, dtype=str).set_index("plant_id")
     plants = plants.set_index("plant").loc[facts.index]
     assert list(plants["status"]) == list(facts["status"])
-    for column, fact in (("crude_steel", "crude_steel"), ("bf_iron", "bf_iron"), ("dri_iron", "dri_iron")):
-        expected = pd.to_numeric(facts[f"operating_{fact}_ktpa"]).fillna(0)
-        assert np.allclose(plants[f"{column}_ktpa"].astype(float).fillna(0), expected)
+    for name in ("crude_steel", "bf_iron", "dri_iron"):
+        expected = pd.to_numeric(facts[f"operating_{name}_ktpa"]).fillna(0)
+        assert np.allclose(plants[f"{name}_ktpa"].astype(float).fillna(0), expected)
 
 
 @pytest.mark.parametrize("generation", [OLD, NEW])

@@ -145,6 +145,7 @@ def test_well_rate_is_that_of_the_basin_up_to_a_cap_and_wells_follow_the_area(
 
 def test_site_and_well_capex_do_not_depend_on_the_well_rate(sites: pd.DataFrame) -> None:
     onshore = sites[sites["reservoir_class"] == "saline_onshore"]
+    assert onshore.loc[["jinxian_sag", "qinshui"], "well_injectivity_ktpa"].tolist() == [400, 100]
     # 28.3 million USD of 2008 and 8.3 million CNY of 2010.
     assert onshore["site_capex_mn"].to_numpy() == pytest.approx(28.3 * 118.8 / 83.53 * 7.1957)
     assert onshore["well_capex_mn"].to_numpy() == pytest.approx(8.3 * 105.04 / 78.67)

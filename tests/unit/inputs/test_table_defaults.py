@@ -17,6 +17,7 @@ from ccs_model.inputs.checked_scenario import read_checked
 from ccs_model.inputs.declarations import PLANTS as PLANT_TABLES
 from ccs_model.inputs.geography import area_near
 from ccs_model.inputs.load import load_tables
+from ccs_model.inputs.source_checks import correlation_matrix
 from ccs_model.inputs.user_tables import with_rows_for_other_places
 from ccs_model.paths import data_folder
 from ccs_model.problem import build_problem
@@ -284,6 +285,10 @@ def test_own_uncertain_inputs_may_leave_shipped_correlations_unused(read):
     rows = "input,technology,distribution,low,mode,high,multiplies\npipe_cost,,uniform,0.8,1,1.4,capital of pipes\n"
     _, inputs = read(instead="uncertainty/inputs\n", **{"uncertainty/inputs": rows})
     assert inputs["uncertainty/inputs"]["input"].tolist() == ["pipe_cost"]
+    # The shipped rows stay in the table, but none correlates two of the user's inputs.
+    correlations = inputs["uncertainty/correlations"]
+    assert "heat_price" in set(correlations["input"])
+    assert correlation_matrix(correlations, ["pipe_cost"]).tolist() == [[1.0]]
 
 
 def test_own_market_rule_for_an_unknown_sector_is_reported(read):

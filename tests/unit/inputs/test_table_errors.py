@@ -226,7 +226,9 @@ def test_control_character_is_reported(folder: Path, edit: Edit) -> None:
 
 def test_unclosed_quote_is_reported(folder: Path, edit: Edit) -> None:
     edit(PIPES, "12-20 EUR", '"12-20 EUR')
-    assert any("quote that opens here" in issue.what or "fields where" in issue.what for issue in issues(folder))
+    assert ("transport/pipes.csv:2", "the quote that opens here is not closed") in {
+        (issue.where, issue.what) for issue in issues(folder)
+    }
 
 
 def test_empty_file_is_reported_with_its_missing_columns(folder: Path) -> None:

@@ -130,8 +130,10 @@ def test_infeasible_milp_has_the_status_infeasible() -> None:
     m.take = pyo.Var(range(4), domain=pyo.Binary)
     m.exactly = pyo.Constraint(expr=sum(2 * m.take[i] for i in range(4)) == 3)
     m.objective = pyo.Objective(expr=sum((i + 1) * m.take[i] for i in range(4)), sense=pyo.maximize)
-    found = solve_exactly(matrix_of(m)).outcome
-    assert (found.status, found.x) == ("infeasible", None)
+    found = solve_exactly(matrix_of(m))
+    assert (found.outcome.status, found.outcome.x) == ("infeasible", None)
+    # The LP relaxation is feasible: the last item and half of the one before.
+    assert (found.relaxation.status, found.relaxation.objective) == ("optimal", pytest.approx(4 + 3 / 2))
 
 
 def test_columns_that_may_not_move_stay_at_0() -> None:
@@ -163,11 +165,15 @@ def test_start_is_improved_to_the_optimum() -> None:
     assert solve_exactly(matrix, start=start).outcome.objective == pytest.approx(3800)
 
 
-def test_point_and_bound_past_the_deadline_are_valid() -> None:
+@pytest.mark.parametrize("has_start", [False, True])
+def test_point_and_bound_past_the_deadline_are_valid(has_start: bool) -> None:
     matrix = matrix_of(knapsack(PETERSEN_VALUE, PETERSEN_WEIGHTS, PETERSEN_CAPACITY))
     highs = Highs(matrix, EXACT)
-    found = solve_mip(highs, deadline=now() - 1, stage="test").outcome
+    start = np.array([float(column.index in (1, 2)) for column in matrix.columns]) if has_start else None
+    found = solve_mip(highs, deadline=now() - 1, stage="test", start=start).outcome
     assert found.status in ("optimal", "limit")
+    # A feasible start is never lost.
+    assert found.x is not None or not has_start
     if found.x is not None:
         assert residuals(matrix, found.x).hold
         assert found.objective <= 3800 + 1e-6 <= found.bound + 2e-6

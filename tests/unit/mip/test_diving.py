@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
@@ -52,8 +52,9 @@ def dive(matrix: Matrix, seconds: float = 60.0) -> tuple[np.ndarray | None, floa
 def test_solution_is_feasible_and_within_the_bound(seed: int, maximise: bool, vubs: bool) -> None:
     matrix = grouped_model(seed, 60, 3, 4, vubs=vubs, maximise=maximise)
     found, bound = dive(matrix)
-    if found is None:
-        return
+    # Diving is a heuristic and may find no solution, but not in all examples.
+    assume(found is not None)
+    assert found is not None
     assert residuals(matrix, found).hold
     value = float(matrix.costs[0] @ found) * (1 if maximise else -1)
     assert value <= bound + 1e-7 * abs(bound)

@@ -38,7 +38,6 @@ def plans_at_full_and_delivered_share(problem: Problem) -> tuple[Plan, Plan]:
     return solve(problem), solve(replace(problem, delivered_share=PHI))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes", [{}, CONTINUOUS, NETWORK | CONTINUOUS, {"years": "static", "budget.total_mn": 150} | CONTINUOUS]
 )
@@ -58,7 +57,6 @@ def test_tonnes_scale_with_the_delivered_share_and_capital_does_not(problem_of: 
     assert (part.retrofits["captured_ktpa"] <= PHI * part.retrofits["nameplate_ktpa"] + 1e-6).all()
 
 
-@pytest.mark.slow
 def test_fixed_costs_follow_nameplate_and_variable_costs_follow_delivered_tonnes(problem_of: ProblemOf) -> None:
     for changes in ({}, NETWORK | CONTINUOUS):
         full, part = plans_at_full_and_delivered_share(problem_of(changes))
@@ -90,7 +88,6 @@ def test_pipes_and_wells_are_sized_on_nameplate(problem_of: ProblemOf) -> None:
     assert (part.storage["injected_ktpa"] <= part.storage["wells_ktpa"] + 1e-4).all()
 
 
-@pytest.mark.slow
 def test_post_horizon_obligation_scales_with_the_delivered_share(problem_of: ProblemOf, one_vent: Changes) -> None:
     full, part = plans_at_full_and_delivered_share(problem_of(one_vent))
     assert full.storage["committed_kt"].iloc[-1] > 0
@@ -173,7 +170,6 @@ def test_excluding_a_plant_does_not_change_the_ceiling(problem_of: ProblemOf) ->
     assert dict(without.deployment_ceiling_ktpa) == pytest.approx(dict(full.deployment_ceiling_ktpa))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("retrofits", ["integer", "continuous"])
 def test_deployment_ceiling_holds_and_lowers_abatement(problem_of: ProblemOf, retrofits: str) -> None:
     changes = {"calibration.use": "median", "capture.decisions": retrofits, "budget.total_mn": 50_000}
@@ -192,7 +188,6 @@ def test_smallest_retrofit_of_a_zone_is_allowed_above_the_ceiling(problem_of: Pr
     assert plan.retrofits["nameplate_ktpa"].tolist() == [plan.problem.routes["nameplate_ktpa"].min()]
 
 
-@pytest.mark.slow
 def test_infeasible_target_beyond_the_ceiling_names_the_ceiling(problem_of: ProblemOf) -> None:
     from ccs_model.errors import InfeasibleError
 

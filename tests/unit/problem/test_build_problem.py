@@ -103,6 +103,14 @@ def test_plant_with_too_late_an_earliest_start_is_not_eligible(make_problem: Mak
     assert found["A"] == "closes too soon after its earliest start"
 
 
+def test_not_before_in_the_first_period_does_not_change_the_reason(problem_of: MakeProblem) -> None:
+    short: Changes = {"years": [2026, 2027], "capture.technologies": ["amine"]}
+    plain = reasons(problem_of(short))
+    idle = [plant for plant, reason in plain.items() if reason.startswith("nothing can start")]
+    assert idle
+    assert reasons(problem_of(short, {"plants.not_before": dict.fromkeys(idle, 2026)})) == plain
+
+
 OWN_PIPES: Changes = {"transport.shared_trunklines": False, "transport.candidate_links": "made_and_given"}
 
 

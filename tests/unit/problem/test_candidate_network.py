@@ -79,11 +79,19 @@ def random_places(n: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
 # Nodes and links
 
 
-@pytest.mark.parametrize(("distance_km", "n_nodes"), [(0.0, 1), (0.09, 1), (0.11, 2), (0.9, 2)])
-def test_plants_within_a_hundred_metres_share_a_node(distance_km: float, n_nodes: int) -> None:
-    nodes = nodes_of(places_north("plant", A=0, B=distance_km))
-    assert len(nodes) == n_nodes
-    assert sorted(plant for members in nodes["members"] for plant in members) == ["A", "B"]
+SHARED_NODE = {"A": ("A", "B")}
+OWN_NODES = {"A": ("A",), "B": ("B",)}
+
+
+@pytest.mark.parametrize(
+    ("distance_km", "members"), [(0.0, SHARED_NODE), (0.09, SHARED_NODE), (0.11, OWN_NODES), (0.9, OWN_NODES)]
+)
+def test_plants_within_a_hundred_metres_share_a_node_but_not_with_a_site(
+    distance_km: float, members: dict[str, tuple[str, ...]]
+) -> None:
+    nodes = nodes_of(places_north("plant", B=0, A=distance_km), places_north("site", S=0))
+    assert nodes.loc[nodes["kind"] == "plant"].set_index("node")["members"].to_dict() == members
+    assert nodes.loc[nodes["kind"] == "site", "node"].tolist() == ["S"]
 
 
 @pytest.mark.parametrize(("distance_km", "n_nodes"), [(0.095, 1), (0.105, 2)])
@@ -145,10 +153,14 @@ def test_each_plant_has_direct_links_to_its_nearest_sites() -> None:
     assert links_of(nodes, n_direct_sites=2) == {"AB", "BS", "ST", "AS", "AT", "BT"}
 
 
-def test_link_between_plants_is_no_longer_than_link_max_km() -> None:
-    nodes = nodes_of(places_north("plant", A=0, B=10, C=30))
-    assert links_of(nodes, link_max_km=20.1) == {"AB", "BC"}
+def test_link_to_a_plant_or_a_site_is_no_longer_than_link_max_km() -> None:
+    nodes = nodes_of(places_north("plant", A=0, B=10, C=30), places_north("site", S=60))
+    assert links_of(nodes, link_max_km=30.1) == {"AB", "BC", "CS"}
+    assert links_of(nodes, link_max_km=29.9) == {"AB", "BC"}
     assert links_of(nodes, link_max_km=19.9) == {"AB"}
+    # Direct links to sites: B and S are 50 km apart, A and S 60 km.
+    assert links_of(nodes, n_direct_sites=1, link_max_km=50.1) == {"AB", "BC", "CS", "BS"}
+    assert links_of(nodes, n_direct_sites=1, link_max_km=49.9) == {"AB", "BC", "CS"}
 
 
 def test_link_is_pruned_if_a_detour_is_hardly_longer() -> None:
@@ -196,30 +208,19 @@ def test_candidate_links_do_not_depend_on_the_order_of_places() -> None:
     assert links_by_order[0] == links_by_order[1] == links_by_order[2]
 
 
-def test_plants_at_one_place_share_a_node_but_not_with_a_site() -> None:
-    places = plants(B=(36.0, 112.0), A=(36.0003, 112.0), C=(36.01, 112.0))
-    nodes = places_as_nodes(places, sites(S=(36.0, 112.0)), NO_HUBS, DEFAULT_RADII)
-    assert nodes[["node", "kind"]].values.tolist() == [["A", "plant"], ["C", "plant"], ["S", "site"]]
-    assert nodes.set_index("node").at["A", "members"] == ("A", "B")
-
-
-def test_cluster_of_four_plants_gets_a_hub_at_its_centre() -> None:
+def test_hub_lies_at_the_centre_of_its_cluster_of_plants() -> None:
     cluster = {"A": (36.0, 112.0), "B": (36.1, 112.0), "C": (36.0, 112.1), "D": (36.1, 112.1)}
     nodes = places_as_nodes(plants(**cluster, E=(38.0, 112.0)), sites(), NO_HUBS, DEFAULT_RADII)
-    hub = nodes[nodes["kind"] == "hub"].iloc[0]
+    (hub,) = nodes[nodes["kind"] == "hub"].to_dict("records")
     assert hub["node"] == "hub A"
     assert (hub["lat_deg"], hub["lon_deg"]) == pytest.approx((36.05, 112.05))
-    three = {name: cluster[name] for name in "ABC"}
-    assert "hub" not in set(places_as_nodes(plants(**three), sites(), NO_HUBS, DEFAULT_RADII)["kind"])
+
+
+def test_given_hub_is_a_node() -> None:
     given = pd.DataFrame({"hub": ["H"], "lat_deg": [37.0], "lon_deg": [112.0]})
-    assert places_as_nodes(plants(**three), sites(), given, DEFAULT_RADII)["node"].tolist() == ["H", "A", "B", "C"]
-
-
-def test_link_to_a_site_is_no_longer_than_the_maximum_length() -> None:
-    places = plants(A=(36.0, 112.0), B=(36.0, 113.0))
-    nodes = places_as_nodes(places, sites(S=(36.0, 118.5)), NO_HUBS, DEFAULT_RADII)
-    assert names_of(nodes, candidate_pairs(nodes, DEFAULT_RADII)) == {"A – B"}
-    assert names_of(nodes, candidate_pairs(nodes, SearchRadii(500, 2, 1, 1.08, 40, 4))) == {"A – B", "B – S"}
+    three = plants(A=(36.0, 112.0), B=(36.1, 112.0), C=(36.0, 112.1))
+    nodes = places_as_nodes(three, sites(), given, DEFAULT_RADII)
+    assert nodes[["node", "kind"]].values.tolist() == [["H", "hub"], *([name, "plant"] for name in "ABC")]
 
 
 @pytest.mark.parametrize(("n", "n_links"), [(0, 0), (1, 0), (2, 1), (3, 3)])

@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 
 from ccs_model.economics.prices import PriceLevel
-from ccs_model.errors import InputError
 from ccs_model.inputs import Inputs
 from ccs_model.problem import Problem
 from ccs_model.problem.pipe_costs import pipe_costs_of
@@ -49,11 +48,6 @@ def test_source_with_given_costs_captures_all_its_emissions(hand_problem: MakePr
     routes = problem.routes.set_index("plant")
     assert (routes["capture_rate_share"] == 1.0).all() and (routes["lasting_share"] == 1.0).all()
     assert routes["nameplate_ktpa"].to_dict() == {plant: row["co2_ktpa"] for plant, row in PLANTS.items()}
-
-
-def test_target_of_a_province_without_plants_is_reported(problem_of: MakeProblem) -> None:
-    with pytest.raises(InputError, match="Hebei"):
-        problem_of({"targets.by_province": {"Hebei": {"abatement_share": {2031: 0.01}}}})
 
 
 def test_pipes_have_no_haulage_cost_and_trucks_no_annual_om(hand_problem: MakeProblem, inputs: Inputs) -> None:

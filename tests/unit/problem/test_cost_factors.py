@@ -44,10 +44,12 @@ def test_npv_of_the_same_retrofits_falls_by_the_added_energy_cost(solved: Callab
     assert scaled.totals["npv_mn"] - plain.totals["npv_mn"] == pytest.approx(energy, rel=1e-9)
 
 
-def test_plant_starts_no_earlier_than_its_not_before_year(problem_of: Callable[..., Problem]) -> None:
+@pytest.mark.parametrize("not_before", [2029, 2031])
+def test_plant_starts_no_earlier_than_its_not_before_year(problem_of: Callable[..., Problem], not_before: int) -> None:
+    # The periods begin in 2026 and 2031.
     plain = problem_of()
     plant = str(plain.routes["plant"].iloc[0])
-    later = problem_of({"plants.not_before": {plant: 2029}})
+    later = problem_of({"plants.not_before": {plant: not_before}})
     of_plant = (later.routes["plant"] == plant).to_numpy()
     assert not later.running_share[of_plant][:, 0].any() and later.running_share[of_plant][:, 1].any()
     assert np.array_equal(later.running_share[~of_plant], plain.running_share[~of_plant])

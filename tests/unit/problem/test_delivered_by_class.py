@@ -142,20 +142,3 @@ def test_no_ensemble_draw_captures_more_than_nameplate(problem_of: MakeProblem) 
     assert table["captured_ktpa"].max() <= nameplate * (1 + 1e-9)
     assert table["captured_ktpa"].min() < plan.totals["captured_ktpa"] < table["captured_ktpa"].max()
     assert plan.to_dict()["calibration"]["delivered_share"]["used"] == plan.totals["delivered_share"]
-
-
-def test_not_before_in_the_first_period_does_not_change_the_reason(problem_of: MakeProblem) -> None:
-    def reasons(*changes: Changes) -> dict[str, str]:
-        short: Changes = {"years": [2026, 2027], "capture.technologies": ["amine"]}
-        plants = problem_of(short, *changes).plants
-        return dict(zip(plants["plant"], plants["reason"], strict=True))
-
-    plain = reasons()
-    idle = [plant for plant, reason in plain.items() if reason.startswith("nothing can start")]
-    assert idle
-    assert reasons({"plants.not_before": dict.fromkeys(idle, 2026)}) == plain
-
-
-def test_plant_with_an_earliest_start_beyond_the_horizon_is_not_eligible(problem_of: MakeProblem) -> None:
-    plants = problem_of({"plants.not_before": {"MEOH_22": 2050}}).plants.set_index("plant")
-    assert plants.at["MEOH_22", "reason"] == "earliest start too late for the horizon"

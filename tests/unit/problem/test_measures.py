@@ -139,7 +139,6 @@ def test_merit_order_contains_only_capture_options(solved: Solved, one_mill: Cha
     assert table[["plant", "stream"]].drop_duplicates().shape[0] == len(table)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("trunklines", "budget_mn"), [(False, 200), (False, 6_000), (True, 6_000)])
 def test_workbook_is_written_for_a_plan_with_measures(
     solved: Solved, one_mill: Changes, tmp_path: Any, trunklines: bool, budget_mn: float

@@ -1,4 +1,4 @@
-"""First years of plants, minimum lives, years of payments, groups of plants, and annual costs of sites."""
+"""Starts within minimum lives, groups of plants, and annual costs of sites."""
 
 from __future__ import annotations
 
@@ -32,24 +32,12 @@ def starts_of(problem: Problem, plant: str) -> list[bool]:
     return (problem.running_share[route].sum(axis=1) > 0).tolist()
 
 
-def test_plant_may_start_in_its_not_before_year(make_problem: Callable[..., Problem]) -> None:
-    problem = make_problem({"plants.not_before": {"A": 2031}})
-    assert starts_of(problem, "A") == [False, True]
-    assert starts_of(problem, "B") == [True, True]
-
-
 def test_unit_may_start_if_exactly_its_minimum_life_remains(make_problem: Callable[..., Problem]) -> None:
     # The minimum life is one year: closing in 2027 allows a start in 2026, closing in 2032 also one in 2031.
     for closing, expected in ((2027, [True, False]), (2026, [False, False]), (2032, [True, True])):
         problem = make_problem({}, plant={"closing_year": closing})
         found = starts_of(problem, "A") if "A" in set(problem.routes["plant"]) else [False, False]
         assert found == expected, closing
-
-
-def test_payments_begin_and_end_in_the_years_given(make_problem: Callable[..., Problem]) -> None:
-    problem = make_problem({"policy.paid_per_captured_t": 30, "policy.paid_from": 2028, "policy.paid_until": 2032})
-    years = problem.calendar
-    assert problem.accounts.paid_per_captured_t.tolist() == [30.0 * (2028 <= year <= 2032) for year in years]
 
 
 def test_a_group_is_a_sector_a_province_or_all(make_problem: Callable[..., Problem]) -> None:
