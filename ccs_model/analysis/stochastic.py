@@ -66,7 +66,7 @@ from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.decisions import Point, point_of, without_traces
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
-from ccs_model.problem.scenario_names import place_of, read_checked
+from ccs_model.problem.scenario_names import named_place, read_checked
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.uncertainty_sections import probabilities_of
 from ccs_model.scenario.variations import Listed
@@ -195,7 +195,7 @@ def stochastic(
     changes = []
     for name, future in scenario.futures.items():
         key = f"futures.{name}.changes"
-        changes.append(Listed(future.changes, ": ".join(dict.fromkeys((place_of(scenario, key), key)))))
+        changes.append(Listed(future.changes, named_place(scenario, key)))
     futures = futures_of(base, changes, probabilities, names=list(scenario.futures), allow_outside=allow_outside)
     of_mean = mean_changes(base, changes, probabilities)
     mean = None

@@ -155,7 +155,7 @@ def _runs_table(found: Sequence[ListedRun]) -> str:
         value = "" if each.objective is None else f"{each.objective:,.0f} {unit}".strip()
         gap = "" if each.gap_share is None else f"{each.gap_share:.1%}"
         if each.searched_gap_share not in (None, each.gap_share):
-            gap += f" ({each.searched_gap_share:.1%})"
+            gap = f"{gap or 'unknown'} ({each.searched_gap_share:.1%})"
         date = each.date[:16].replace("T", " ")
         rows.append([each.name, date, value, each.status or each.kind, gap, each.headline])
     table = aligned(rows, left={0, 1, 3, 5}).splitlines()

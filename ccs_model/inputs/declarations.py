@@ -87,7 +87,7 @@ def read_dictionary(folder: Path | None = None) -> Mapping[str, tuple[Column, ..
     return MappingProxyType({table: tuple(columns) for table, columns in tables.items()})
 
 
-_CELL = re.compile(r"(.*!)([A-Z]+)(\d+)")
+_CELL = re.compile(r"(.*!)([A-Z]+)(\d+)(?::.*)?")
 _LINE = re.compile(r"([^:]*(?::[^:\d][^:]*)?):(\d+)(:.*)?")
 
 
@@ -102,11 +102,12 @@ class Source:
     def at(self, line: int, column: str = "") -> str:
         """Place of a cell: `plants/steel.csv:12:status` or `inv.xlsx:steel!D12`; without `column`, that of the row.
 
-        A column that a sheet lacks is named: `inv.xlsx:steel:12:status`.
+        A column that a sheet lacks is named after the first cell of the row: `inv.xlsx:steel!A12:status`.
         """
-        if self.positions is None or (column and column not in self.positions):
+        if self.positions is None:
             return f"{self.file}:{line}" + (f":{column}" if column else "")
-        return self.at_position(line, self.positions.get(column, min(self.positions.values(), default=0)))
+        place = self.at_position(line, self.positions.get(column, min(self.positions.values(), default=0)))
+        return f"{place}:{column}" if column and column not in self.positions else place
 
     def at_position(self, line: int, position: int) -> str:
         """Place of a cell by its column number."""

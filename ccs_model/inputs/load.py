@@ -12,7 +12,7 @@ from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path, PurePath
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 
@@ -170,37 +170,27 @@ def load_tables(
     requested = own or OwnTables(Path())
     if requested.data is None and requested.terrain is None and not requested.files:
         try:
-            inputs = _of_shipped_tables(root, tuple(raws.items()), _SettingsOfTables.of(requested))
+            inputs = _inputs_without_own_files(root, tuple(raws.items()), requested.oil_fields, requested.provinces)
         except InputError:
             pass  # Issues are collected below.
         else:
-            tables = {name: frame.copy(deep=False) for name, frame in inputs.tables.items()}
+            tables = {name: frame.copy() for name, frame in inputs.tables.items()}
             return replace(inputs, tables=MappingProxyType(tables), own=own, allow_outside=allow_outside)
-    inputs = _loaded(root, raws, requested, allow_outside, found)
-    return inputs if own is not None else replace(inputs, own=None)
-
-
-class _SettingsOfTables(NamedTuple):
-    """What inputs without files of the user's depend on, besides the data folder."""
-
-    inventory: tuple[str, ...]
-    currency: str
-    price_year: int
-    oil_fields: bool
-    provinces: tuple[str, ...]
-
-    @classmethod
-    def of(cls, own: OwnTables) -> _SettingsOfTables:
-        return cls(own.inventory, own.currency, own.price_year, own.oil_fields, own.provinces)
+    return replace(_load(root, raws, requested, allow_outside, found), own=own)
 
 
 @lru_cache(maxsize=8)
-def _of_shipped_tables(root: Path, raws: tuple[tuple[str, bytes], ...], settings: _SettingsOfTables) -> Inputs:
-    """Inputs without files of the user's; equal bytes are validated once a process."""
-    return _loaded(root, dict(raws), OwnTables(Path(), **settings._asdict()), False, None)
+def _inputs_without_own_files(
+    root: Path, raws: tuple[tuple[str, bytes], ...], oil_fields: bool, provinces: tuple[str, ...]
+) -> Inputs:
+    """Inputs of the data folder alone; equal bytes are validated once a process.
+
+    Inventory, currency and price year matter for files of the user's only.
+    """
+    return _load(root, dict(raws), OwnTables(Path(), oil_fields=oil_fields, provinces=provinces), False, None)
 
 
-def _loaded(
+def _load(
     root: Path, raws: Mapping[str, bytes], requested: OwnTables, allow_outside: bool, found: list[Issue] | None
 ) -> Inputs:
     declared = read_dictionary(root)

@@ -347,7 +347,7 @@ def _respelt(table: Table, column: str, names: Mapping[str, str]) -> Table:
 
 
 def similar_names(frames: Mapping[str, pd.DataFrame]) -> list[str]:
-    """Notices of the user's provinces and grids that have plants or prices alone and resemble a name that has both."""
+    """Notices of names that resemble known ones, and of the user's rows that nothing uses."""
     notices: list[str] = []
     for column, priced in _PRICED_BY.items():
         names = {table: set(_texts(frames[table][column])) for table in (*PLANTS, *priced)}
@@ -362,8 +362,8 @@ def similar_names(frames: Mapping[str, pd.DataFrame]) -> list[str]:
                 notices.append(f"{place}: '{shown(name)}' has no plants, this row is not used; did you mean '{near}'?")
             notices += _unused(frames[table], column, of_plants | {name for _, name, _ in strays})
     provinces = set().union(*(_texts(frames[table]["province"]) for table in PLANTS))
-    for table in ("technologies/location_factors", "streams/utilisation"):
-        notices += _unused(frames[table], "province", provinces | {_ALL})
+    notices += _unused(frames["technologies/location_factors"], "province", provinces)
+    notices += _unused(frames["streams/utilisation"], "province", provinces | {_ALL})
     notices += _unused_rows(frames)
     burnt = sorted({"coal", *_texts(frames["technologies/heat_sources"]["fuel"])} - {"none"})
     fuels = frames["prices/fuels"].drop_duplicates("fuel")
@@ -384,13 +384,14 @@ _ADDITIONS = {
 def _unused_rows(frames: Mapping[str, pd.DataFrame]) -> Iterator[str]:
     """A notice of the own rows of each table that belong to no row of the table they add to."""
     for table, (of_table, columns) in _ADDITIONS.items():
-        known = list(dict.fromkeys(zip(*(frames[of_table][column] for column in columns), strict=True)))
-        own = own_rows(frames[table])
-        keys = zip(*(own[column] for column in columns), strict=True)
-        for _, row in own[[key not in known for key in keys]].iterrows():
-            name = " ".join(row[column] for column in columns)
-            near = most_similar(name, [" ".join(each) for each in known], _SIMILAR)
+        known = dict.fromkeys(zip(*(frames[of_table][column] for column in columns), strict=True))
+        for _, row in own_rows(frames[table]).drop_duplicates(list(columns)).iterrows():
+            *groups, last = (row[column] for column in columns)
+            if (*groups, last) in known:
+                continue
+            near = most_similar(last, [name for *others, name in known if others == groups])
             hint = f"; did you mean '{near}'?" if near else ""
+            name = " ".join((*groups, last))
             yield f"{place_of(row, columns[-1])}: '{shown(name)}' is not in {of_table}, this row is not used{hint}"
 
 

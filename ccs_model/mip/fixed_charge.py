@@ -321,14 +321,17 @@ class Prove:
         if not context.network.is_single_period and before.incumbent is not None:
             # A wider gap prunes the nodes between both, which would take the effort that the bound needs.
             gaps[:0] = [gap for gap in _COARSE_GAPS if gap >= 2 * gaps[-1]]
-        result, bounds = before, []
+        result, bounds = before, list[float]()
         for gap in gaps:
             at_gap = replace(context, options=replace(context.options, gap_share=gap))
-            result = self._proved(at_gap, result, arc_groups, stage)
-            bounds += [result.bound] if np.isfinite(result.bound) else []
-            if result.status != "optimal" or result.incumbent is None or context.is_over:
+            found = self._proved(at_gap, result, arc_groups, stage)
+            if bounds and found.incumbent is None:
                 break
-        return replace(result, bound=context.matrix.tightest(*bounds)) if len(bounds) > 1 else result
+            result = found
+            bounds += [found.bound] if np.isfinite(found.bound) else []
+            if found.status != "optimal" or found.incumbent is None or context.is_over:
+                break
+        return replace(result, bound=context.matrix.tightest(*bounds)) if bounds else result
 
     def _proved(self, context: SearchContext, before: Result, arc_groups: Ints, stage: str) -> Result:
         scaling = context.network.scaling(context.matrix) if self.scaled else None

@@ -33,6 +33,7 @@ The units of the columns of a table are in its `attrs["unit"]`, by column.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -163,7 +164,8 @@ class Objective:
     @property
     def gaps(self) -> Gaps:
         """Gap over all candidate links, and that within the links searched if these are not all."""
-        return self.gap_share, None if self.searched_bound == self.bound else self.searched_gap_share
+        is_part = math.isfinite(self.searched_bound) and self.searched_bound != self.bound
+        return self.gap_share, self.searched_gap_share if is_part else None
 
 
 @dataclass(frozen=True)

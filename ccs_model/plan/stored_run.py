@@ -68,7 +68,7 @@ class StoredRun:
     @property
     def _gaps(self) -> Gaps:
         objective = self.document["objective"]
-        is_part = objective["searched_bound"] != objective["bound"]
+        is_part = objective["searched_bound"] not in (None, objective["bound"])
         return objective["gap_share"], objective["searched_gap_share"] if is_part else None
 
     def __getattr__(self, name: str) -> pd.DataFrame:

@@ -42,7 +42,7 @@ _CONSEQUENCES = (
 )  # fmt: skip
 _COLUMN = re.compile(r"(?<=\d):\d+$")  # of a place in a scenario
 # The row of a cell of a table: `mine.csv:2:status`, `mine.xlsx:steel!D12`.
-_ROW = re.compile(r"(.+:\d+):\D.*|(.+!)[A-Z]+(\d+)")
+_ROW = re.compile(r"(.+:\d+):\D.*|(.+!)[A-Z]+(\d+)(?::.*)?")
 
 
 def every_issue(

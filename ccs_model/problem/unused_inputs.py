@@ -112,8 +112,8 @@ def _outside(problem: Problem) -> Iterator[str]:
         ("storage.not_before", scenario.storage.not_before, sites),
     ):
         if outside := [name for name in names if name not in known]:
-            what = f"{key} names plants or sites that are not in the problem"
-            yield f"{place_of(scenario, key)}: {what}: {', '.join(outside)}"
+            what = "names plants or sites that are not in the problem"
+            yield f"{named_place(scenario, key)} {what}: {', '.join(outside)}"
     last = problem.years[-1]
     if late := sorted(site for site, year in scenario.storage.not_before.items() if year > last and site in sites):
         place = place_of(scenario, "storage.not_before")

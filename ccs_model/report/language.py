@@ -77,7 +77,7 @@ _DATA_SHEETS = frozenset({"Data", "Sources"})
 # Columns of several values in one cell, with the separators between them.
 _RETROFITS = re.compile("( → |; |: |, | )")
 _JOINED = MappingProxyType(dict.fromkeys(("retrofits", "before", "after", "pipe"), _RETROFITS))
-_SENTENCES = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9])")
+_SENTENCES = re.compile(r"(?<=[.!?])(?<!et al\.)\s+(?=[A-Z0-9])")
 
 
 # Words between the numbers of a part of a sentence, and a zone with the result of its check.

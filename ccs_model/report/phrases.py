@@ -288,9 +288,13 @@ def unspent(budget_mn: float | None, capex_mn: float | None, money: str) -> str:
     return f" The retrofits added also use the {left} of the budget that the plan leaves unspent."
 
 
+# Below, a gain is printed as 0 kt.
+_LEAST_SHOWN_KT = 0.5
+
+
 def changes_of_replan(abatement_kt: float, *plants: Sequence[str]) -> str:
     """Return how many plants enter, leave and change in a re-plan, or that its retrofits are the same."""
-    if abatement_kt and not any(plants):
+    if abatement_kt >= _LEAST_SHOWN_KT and not any(plants):
         return "the same retrofits, with other pipes, sites or wells"
     return "plants entering: {}, leaving: {}, changing: {}".format(*map(len, plants))
 

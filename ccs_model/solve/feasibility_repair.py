@@ -33,6 +33,7 @@ from ccs_model.scenario.sections import YEARLY_TARGETS
 from ccs_model.solve.fixed_charge_network import network_of
 
 _BASINS_TRIED = 5
+_COMMITMENTS_TRIED = 10
 # Share of the effort left that one trial may take.
 _TIME_SHARE = 1 / 3
 
@@ -123,9 +124,9 @@ def build_problem_with_advice(scenario: Scenario, inputs: Inputs, repair_effort:
 def _scenario_changes(scenario: Scenario, inputs: Inputs, plants: pd.DataFrame, trials: Trials) -> Iterator[str]:
     yield from _sites(scenario, inputs, plants, trials)
     yield from _first_years(scenario, inputs, trials)
-    yield from _commitments(scenario, inputs, trials)
     yield from _dates(scenario, inputs, trials)
     yield from _ceilings(scenario, inputs, trials)
+    yield from _commitments(scenario, inputs, trials)
 
 
 def _sites(scenario: Scenario, inputs: Inputs, plants: pd.DataFrame, trials: Trials) -> Iterator[str]:
@@ -159,20 +160,20 @@ def _first_years(scenario: Scenario, inputs: Inputs, trials: Trials) -> Iterator
 def _commitments(scenario: Scenario, inputs: Inputs, trials: Trials) -> Iterator[str]:
     """Committed retrofits that rule out a plan: single ones, or all of them if none does alone.
 
-    The model has no other retrofit of their streams, so that relaxing a commitment frees nothing.
+    Without its row a committed retrofit may be left out, but the model has no other option of its stream.
     """
     committed = sorted(scenario.plants.committed.items())
     if not committed or not trials.has_plan(scenario.with_changes({"plants.committed": {}}), inputs):
         return
     alone = []
-    for retrofit in committed if len(committed) > 1 else ():
+    for retrofit in committed[:_COMMITMENTS_TRIED] if len(committed) > 1 else ():
         rest = dict(each for each in committed if each != retrofit)
         if trials.has_plan(scenario.with_changes({"plants.committed": rest}), inputs):
             alone.append(retrofit)
     for retrofits in [[each] for each in alone] or [committed]:
         names = ", ".join(f"{route} of {year}" for route, year in retrofits)
         plural = "s" * (len(retrofits) > 1)
-        yield f"without the committed retrofit{plural} {names} there is a plan (plants.committed)"
+        yield f"plants.committed: without the committed retrofit{plural} {names} there is a plan"
 
 
 def _nearest_basins(scenario: Scenario, inputs: Inputs, plants: pd.DataFrame) -> list[str]:

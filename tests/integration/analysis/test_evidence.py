@@ -13,7 +13,7 @@ from ccs_model.analysis.evidence import Evidence, evidence
 from ccs_model.errors import FileError
 from ccs_model.plan.citations import Amount, Citation
 from ccs_model.plan.plan import Plan
-from tests.integration.faults.conftest import answer_of
+from tests.integration.faults.conftest import run_command
 
 pytestmark = pytest.mark.slow
 
@@ -150,18 +150,18 @@ def test_the_command_prints_text_or_json(
     folder: Path, found: Evidence, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "120")
-    answer = answer_of(["data", "--evidence", str(folder)], tmp_path)
+    answer = run_command(["data", "--evidence", str(folder)], tmp_path)
     assert answer.code == 0, answer.err
     assert "Documented numbers" in answer.out and "CN-PIPES (projects in China)" in answer.out
     assert "delivered share" in answer.out
-    document = json.loads(answer_of(["data", "--evidence", str(folder), "--json"], tmp_path).out)
+    document = json.loads(run_command(["data", "--evidence", str(folder), "--json"], tmp_path).out)
     assert document["schema"] == "ccs-model/evidence/2"
     assert document["shares"][0]["value"] == pytest.approx(found.shares["value"][0])
     assert len(document["sensitivities"]) == len(found.sensitivities)
 
 
 def test_a_table_and_a_run_together_are_a_usage_error(folder: Path, tmp_path: Path) -> None:
-    answer = answer_of(["data", "technologies/technologies", "--evidence", str(folder)], tmp_path)
+    answer = run_command(["data", "technologies/technologies", "--evidence", str(folder)], tmp_path)
     assert answer.code == 2 and "give only one of TABLE, --country and --evidence" in answer.err
 
 
@@ -178,6 +178,6 @@ def test_a_plan_without_retrofits_has_no_shares(solved: Callable[..., Plan], tmp
 
 def test_empty_tables_are_omitted_from_the_text(solved: Callable[..., Plan], tmp_path: Path) -> None:
     solved({"budget.total_mn": 0}).to_folder(tmp_path / "nothing")
-    answer = answer_of(["data", "--evidence", "nothing"], tmp_path)
+    answer = run_command(["data", "--evidence", "nothing"], tmp_path)
     assert answer.code == 0, answer.err
     assert "capital of storage" in answer.out and "published range" not in answer.out and "Sources:" not in answer.out

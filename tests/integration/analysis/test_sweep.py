@@ -14,7 +14,7 @@ from ccs_model.analysis.sweep import collect, sweep
 from ccs_model.atomic_files import temporary_name
 from ccs_model.errors import FileError, InputError
 from ccs_model.scenario.variations import grid_of, listed_in
-from tests.integration.faults.conftest import answer_of
+from tests.integration.faults.conftest import run_command
 from tests.paths import ROOT
 from tests.small_scenario import SMALL_TEXT
 
@@ -81,11 +81,11 @@ def test_shards_in_one_folder_run_every_scenario_in_any_order(scenario, tmp_path
     missing = [sweep(scenario, grid, out=out, shard=(i, 3), jobs=1).n_missing for i in (1, 3)]
     assert missing == [2, 1]
     merge = ["sweep", "merge", str(out)]
-    assert answer_of(merge, tmp_path).code == 7
-    assert answer_of([*merge, "--partial"], tmp_path).code == 0
+    assert run_command(merge, tmp_path).code == 7
+    assert run_command([*merge, "--partial"], tmp_path).code == 0
     last = sweep(scenario, grid, out=out, shard=(2, 3), jobs=1)
     assert (last.n_missing, list(last.table["scenario"])) == (0, [1, 2, 3])
-    assert answer_of(merge, tmp_path).code == 0
+    assert run_command(merge, tmp_path).code == 0
 
 
 def test_a_run_folder_with_other_files_is_listed_as_a_file_error(scenario, tmp_path):

@@ -95,7 +95,7 @@ def test_a_commitment_that_comes_too_late_for_a_target_is_named(hand_solved: Sol
     with pytest.raises(InfeasibleError) as raised:
         hand_solved({**BUDGET, **target, "plants.committed": late}, **TABLES)
     assert [each for each in raised.value.conflicts if "plants.committed" in each] == [
-        "without the committed retrofit C/all/given/full of 2036 there is a plan (plants.committed)"
+        "plants.committed: without the committed retrofit C/all/given/full of 2036 there is a plan"
     ]
 
 

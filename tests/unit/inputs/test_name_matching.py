@@ -116,7 +116,7 @@ def test_rows_that_belong_to_no_stream_technology_or_place_are_noticed(scenario,
     assert load_inputs(scenario("steel", data="my")).notices == (
         "my/streams/utilisation.csv:2:province: rows of places without plants are not used: Hebeii",
         "my/streams/source_gases.csv:2:stream: 'cement kilm' is not in streams/source_streams, this row is not used; "
-        "did you mean 'cement kiln'?",
+        "did you mean 'kiln'?",
         "my/technologies/heat.csv:2:technology: 'amin' is not in technologies/technologies, this row is not used; "
         "did you mean 'amine'?",
     )

@@ -311,6 +311,25 @@ def test_solution_that_is_infeasible_after_unscaling_is_searched_again_without_s
     assert scalings == [None]
 
 
+@pytest.mark.parametrize("later", [Result("limit", bound=np.nan), Result("limit", bound=99.0)])
+def test_bound_and_incumbent_of_a_wider_gap_are_kept(
+    matrix: Matrix, monkeypatch: pytest.MonkeyPatch, later: Result
+) -> None:
+    context = context_of(matrix)
+    all_arc_groups = np.arange(len(context.network.columns))
+    staged = replace(context.network, exclusive=np.arange(len(all_arc_groups)), arc_group=all_arc_groups // 2)
+    incumbent = np.zeros(len(matrix.columns))
+    gaps, outcomes = [], iter([Result("optimal", incumbent, bound=7.0), later])
+
+    def proved(self: Prove, at_gap: SearchContext, *_: object) -> Result:
+        gaps.append(at_gap.options.gap_share)
+        return next(outcomes)
+
+    monkeypatch.setattr(Prove, "_proved", proved)
+    found = Prove().run(replace(context, network=staged), Result("limit", incumbent), all_arc_groups, "staged")
+    assert gaps == [0.03, 0.01] and found.bound == 7.0 and found.incumbent is incumbent
+
+
 def test_prove_past_its_deadline_keeps_the_incumbent(matrix: Matrix) -> None:
     context = context_of(matrix, -1)
     all_arc_groups = np.arange(len(context.network.columns))

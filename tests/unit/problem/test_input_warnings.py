@@ -142,7 +142,7 @@ def test_name_outside_the_problem_is_reported(
 ) -> None:
     (key,) = changes
     (found,) = warnings_of("staged", changes)
-    assert found == f"{key}: {key} names plants or sites that are not in the problem: {name}"
+    assert found == f"{key} names plants or sites that are not in the problem: {name}"
     here = staged.sites["site"].iloc[0] if "storage" in key else staged.plants["plant"].iloc[0]
     known = [here] if key == "plants.exclude" else {here: 2031}
     assert warnings_of("staged", {key: known}) == ()

@@ -15,7 +15,7 @@ from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem, build_problem
 from ccs_model.problem.scenario_names import validate_tables
 from ccs_model.scenario import Scenario
-from tests.integration.faults.conftest import answer_of
+from tests.integration.faults.conftest import run_command
 
 MakeProblem = Callable[..., Problem]
 Solved = Callable[..., Plan]
@@ -142,6 +142,6 @@ storage: {{oil_fields: {str(oil_fields).lower()}, sites: [shengli_oil]}}
 budget: {{total_mn: 3000}}
 """
     (tmp_path / "oil.yaml").write_text(text, encoding="utf-8")
-    answer = answer_of(["check", "oil.yaml"], tmp_path)
+    answer = run_command(["check", "oil.yaml"], tmp_path)
     assert answer.code == code, answer.err
     assert ("site or basin 'shengli_oil' is not in the tables" in answer.err) == (not oil_fields)
