@@ -46,6 +46,8 @@ LABEL_COLUMNS = frozenset(
 )  # fmt: skip
 # Columns of labels joined by commas.
 _LISTS = frozenset({("Assumptions", "what")})
+# Columns of sentences whose clauses are translated one by one.
+_OF_CLAUSES = frozenset({("Frontier", "text")})
 # Kinds of the `value:` rows of a column, on every sheet but those of data.
 VALUE_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -54,7 +56,8 @@ VALUE_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "technology": ("technology",), "heat_source": ("heat_source",), "fuel": ("fuel",), "feedstock": ("fuel",),
         "gasifier": ("gasifier",), "grade": ("grade",), "size": ("size",), "pipe": ("pipe",), "kind": ("kind",),
         "status": ("status",), "quality": ("quality",), "basin": ("basin",), "site": ("site",),
-        "name": ("site", "technology_name"),
+        "name": ("site", "technology_name", "sector_name"), "sectors": ("sector",), "provinces": ("province",),
+        "streams": ("stream",), "reservoir_class": ("reservoir_class",),
         "from_name": ("site",), "to_name": ("site",), "facility_name": ("site",), "measure": ("measure",),
         "compressor": ("compressor",), "profile": ("profile",), "distribution": ("distribution",), "input": ("input",),
         "reference": ("origin",), "quantity": ("quantity",), "verdict": ("verdict",), "held_out": ("verdict",),
@@ -74,10 +77,19 @@ _AS_THEY_ARE = frozenset({("CashFlow", "kind"), ("CashFlow", "item"), ("MACC", "
 _IDS_AS_WORDS = frozenset(("sector", "stream", "technology", "heat_source", "product", "retrofits", "before", "after"))
 _PLAN_SHEETS = frozenset(("Plants", "Transport", "Retrofits", "Economics", "MACC", "Changes"))
 _DATA_SHEETS = frozenset({"Data", "Sources"})
+# Units within a list of retrofits.
+_UNITS = MappingProxyType({"kt/y": "千吨/年"})
 # Columns of several values in one cell, with the separators between them.
 _RETROFITS = re.compile("( → |; |: |, | )")
-_JOINED = MappingProxyType(dict.fromkeys(("retrofits", "before", "after", "pipe"), _RETROFITS))
-_SENTENCES = re.compile(r"(?<=[.!?])(?<!et al\.)\s+(?=[A-Z0-9])")
+_ITEMS = re.compile("(; ?|, )")
+_JOINED = MappingProxyType(
+    dict.fromkeys(("retrofits", "before", "after", "pipe"), _RETROFITS)
+    | dict.fromkeys(("sectors", "provinces", "streams"), _ITEMS)
+)
+# Not after an abbreviation of a name or a citation.
+_SENTENCES = re.compile(r"(?<=[.!?])(?<!\bal\.)(?<!\bCo\.)(?<!\bNo\.)(?<!\bSt\.)\s+(?=[A-Z0-9])")
+# What stands before a sentence that has a family of its own.
+_LEAD = "Notice on own tables:"
 
 
 # Words between the numbers of a part of a sentence, and a zone with the result of its check.
@@ -86,15 +98,56 @@ _AMOUNTS = (
     (re.compile(r"(?<=\d) per t$"), "/吨"),
     (re.compile(r"(?<=\d) to (?=\d)"), " 至 "),
     (re.compile(r"(?<=\d)(?:st|nd|rd|th)$"), ""),
-    (re.compile(r"(?<=%) for (\S+) \(([^)]+)\)(?: and )?"), r"（\1，现为 \2）；"),
+    (re.compile(r"(?<=\d)(%| kt/y| kt) for (\S+) \(([^)]+)\)(?: and )?"), r"\1（\2，现为 \3）；"),
     (re.compile("；$"), ""),
-    (re.compile(r"(?<=\d) kt/y at (\S+) in (?=\d)"), r" 千吨/年，场地 \1，"),
+    (re.compile(r"(?<=\d) kt/y at (\S+) in (\d{4})$"), r" 千吨/年，场地 \1，\2 年"),
     (re.compile(r"(?<=\d) kt at "), " 千吨，场地 "),
-    (re.compile(r"; (\d+%) of it may be filled"), r"（可填充 \1）"),
+    (re.compile(r"^(\d+%) of it may be filled$"), r"可填充 \1"),
     (re.compile(r"(?<=\d) kt in place of ([\d,]+) kt"), r" 千吨，原为 \1 千吨"),
     (re.compile(r"(?<=\d) in place of "), "，原为 "),
+    (re.compile(r"^([\d,]+) in the period from (\d+) instead of ([\d,]+)$"), r"\2 年起的时期 \1 项（现为 \3 项）"),
+    (re.compile(r"^(\S+) of (\d{4})$"), r"\1（\2 年）"),
+    (re.compile(r"\bbounds of (\w+)"), r"\1 的界限"),
+    (re.compile(r" \(([\d.]+%)\)$"), r"（\1）"),
+    (re.compile(r"(?<=\d) (?:kt/y|kt a year)\b"), " 千吨/年"),
+    (re.compile(r"(?<=\d) kt\b"), " 千吨"),
+    (re.compile(r"(?<=[A-Z]{3}) a year$"), "/年"),
+    (re.compile(r"(?<= \d{4}) a year$"), "/年"),
+    (re.compile(r"(?<=\d) million$"), " 百万"),
+    (re.compile(r" \(([\d,]+) km, ([\d,]+) km apart\)"), r"（\1 千米，直线 \2 千米）"),
+    (re.compile(r"shipped \+ "), "随附数据 + "),
+    (re.compile(r"(?<=\d) rows? overridden\b"), " 行被替换"),
+    (re.compile(r"(?<=\d) other rows? of later years left out\b"), " 行后续年份的数据不采用"),
+    (re.compile(r"(?<=\d) other rows? of the same (\w+) left out\b"), r" 行同一 \1 的数据不采用"),
+    (re.compile(r"(?<=\d) added\b"), " 行新增"),
+    (re.compile(r"(?<=\d) oil fields? of "), " 个油田，来自 "),
+    (re.compile(r"(?<=\d) rows?\b"), " 行"),
+    (re.compile(r"(?<=\d) places?\b"), " 处"),
+    (re.compile(r"(?<=\d) cells\b"), " 个栅格"),
 )
 _PRICE_PATH = re.compile(r"([\d,]+) at first, ([\d,]+) at last, (.+) per t")
+# What closes a list of names or an amount; the first field is a part itself.
+_TAILS = (
+    (re.compile(r"(.+) and ([0-9,]+) more"), "{}，另 {} 项"),
+    (re.compile(r"(.+) over the horizon, discounted"), "{}（规划期累计现值）"),
+    (re.compile(r"(.+) over the horizon"), "{}（规划期内）"),
+)
+# Forms of a part, or of an item of a list; their fields are parts themselves.
+_FORMS = (
+    (re.compile(r"(.+) with an invisible character \((.+)\)"), "{}（含不可见字符 {}）"),
+    (re.compile(r"(.+) with the (\w+) letter (\S+) \((.+)\)"), "{}（含{}字母 {}，{}）"),
+    (re.compile(r"(.+) with characters of another width"), "{}（含其他宽度的字符）"),
+    (re.compile(r"([^:]+): ([\d.,]+ million [A-Z]{3})"), "{}：{}"),
+    (re.compile(r"(.+) by (\d{4}): ([\d,]+) kt/y of nameplate instead of ([\d,]+)"),
+     "{}：截至 {} 年设计能力 {} 千吨/年（现为 {}）"),
+    (re.compile(r"(.+) and (.+ \(\S+, [\d.]+ km\))"), "{} 与 {}"),
+    (re.compile(r"(targets\.\S+) and (targets\..+)"), "{} 与 {}"),
+    (re.compile(r"limit (\S+), shortfall (\S+)"), "限值 {}，差额 {}"),
+    (re.compile(r"(\[.+\]) limit (\S+), shortfall (\S+)"), "{} 限值 {}，差额 {}"),
+)  # fmt: skip
+# A group with its members, such as `Hebei (a, b)`, or a name with its country.
+_GROUPED = re.compile(r"([^()]+) \(([^()]+)\)")
+_COMMAS = re.compile(r", (?![^()\[\]]*[)\]])")
 _ZONE_RESULT = re.compile(r"(.+) (consistent|outside its band)")
 
 
@@ -188,10 +241,21 @@ def chinese(text: str) -> str | None:
     return None
 
 
+def _known(text: str, table: Labels) -> str | None:
+    """A text of the table, or a province, sector, constraint or status."""
+    values, name = table.values, text.replace(" ", "_")
+    return (
+        table.exact.get(text)
+        or values["province"].get(text)
+        or values["sector"].get(name)
+        or values["constraint"].get(name)
+        or values["status"].get(text)
+    )
+
+
 def _part(text: str, table: Labels) -> str:
     """A part of a sentence: a text of its own, a province, a list of these, or amounts."""
-    known, name = table.exact.get(text) or table.values["province"].get(text), text.replace(" ", "_")
-    if known := known or table.values["sector"].get(name) or table.values["constraint"].get(name):
+    if known := _known(text, table):
         return known
     if found := _PRICE_PATH.fullmatch(text):
         return f"初期 {found[1]}、末期 {found[2]} {found[3]}/吨"
@@ -200,9 +264,23 @@ def _part(text: str, table: Labels) -> str:
     if found := _LIMITS.fullmatch(text):
         limits = "；".join(chinese(item) or item for item in found[1].split("; "))
         return f"{limits}，另 {found[2]} 项" if found[2] else limits
-    if ", " in text:
-        items = [_part(item, table) for item in text.split(", ")]
-        return "、".join(items) if items != text.split(", ") else text
+    for pattern, form in _TAILS:
+        if found := pattern.fullmatch(text):
+            return form.format(_part(found[1], table), *found.groups()[1:])
+    if "; " in text:
+        items = [chinese(item) or _part(item, table) for item in text.split("; ")]
+        return "；".join(items) if items != text.split("; ") else text
+    for pattern, form in _FORMS:
+        if found := pattern.fullmatch(text):
+            return form.format(*(_part(part, table) for part in found.groups()))
+    if found := _GROUPED.fullmatch(text):
+        if group := _known(found[1], table):
+            return f"{group}（{_part(found[2], table)}）"
+        if country := table.values["province"].get(found[2]):
+            return f"{found[1]}（{country}）"
+    if len(parts := _COMMAS.split(text)) > 1:
+        items = [_part(item, table) for item in parts]
+        return "、".join(items) if items != parts else text
     for english, chinese_form in _AMOUNTS:
         text = english.sub(chinese_form, text)
     return text
@@ -215,7 +293,12 @@ _LIMITS = re.compile(
 )
 # A stream of one furnace, such as `hot_stoves U100000140173`; a hub, and a number of further places.
 _OF_UNIT = re.compile(r"(.+) (\S*[0-9]\S*)")
-_PLACES = ((re.compile(r"(.+) and ([0-9]+) more"), r"\1等（另 \2 处）"), (re.compile(r"hub by (.+)"), r"\1附近的枢纽"))
+_PLACES = (
+    (re.compile(r"(.+) and ([0-9]+) more"), r"\1等（另 \2 处）"),
+    (re.compile(r"hub by (.+)"), r"\1附近的枢纽"),
+    (re.compile(r"hub (.+)"), r"枢纽 \1"),
+    (re.compile(r"junction (.+)"), r"节点 \1"),
+)
 _PLACE_COLUMNS = frozenset(("from_name", "to_name", "facility_name"))
 
 
@@ -271,6 +354,8 @@ class Language:
             return words
         if (sheet, column) in LABEL_COLUMNS:
             return self.unit(text) if column == "unit" else self.label(text)
+        if (sheet, column) in _OF_CLAUSES:
+            return self.shown(text, _clauses(text))
         if (sheet, column) in _LISTS:
             return ", ".join(map(self.label, text.split(", ")))
         if sheet in _DATA_SHEETS or (sheet, column) in _AS_THEY_ARE or column not in VALUE_COLUMNS:
@@ -281,7 +366,7 @@ class Language:
             return self.shown(words, " → ".join(parts))
         if column not in _JOINED or chinese_value(text, kinds):
             return self.shown(words, chinese_value(text, kinds))
-        parts = [chinese_value(part, kinds) or part for part in _JOINED[column].split(text)]
+        parts = [chinese_value(part, kinds) or _UNITS.get(part, part) for part in _JOINED[column].split(text)]
         return self.shown(words, "".join(parts))
 
     def meaning(self, key: str, english: str) -> str:
@@ -305,19 +390,36 @@ class Language:
         """Running text, translated sentence by sentence; with `both` the Chinese follows on the next line."""
         if self.lang == "en" or not text:
             return text
-        whole = labels().exact.get(text)
-        # Each sentence is looked up separately, because the last field of a family could match several sentences.
-        parts = _SENTENCES.split(text)
-        found = [chinese(each) for each in parts]
-        if whole is None and not any(found):
+        translated = _running(text)
+        if translated is None:
             return text
-        translated = whole or _joined([each or part for each, part in zip(found, parts, strict=True)])
         return translated if self.lang == "zh" else f"{text}\n{translated}"
+
+
+def _running(text: str) -> str | None:
+    """Running text in Chinese, sentence by sentence; None if no sentence has a row."""
+    if whole := labels().exact.get(text):
+        return whole
+    if text.startswith(f"{_LEAD} ") and (notice := _running(text.removeprefix(f"{_LEAD} "))):
+        return f"{labels().exact[_LEAD]}{notice}"
+    # Each sentence is looked up separately, because the last field of a family could match several sentences.
+    parts = _SENTENCES.split(text)
+    found = [chinese(each) for each in parts]
+    return _joined([each or part for each, part in zip(found, parts, strict=True)]) if any(found) else None
+
+
+def _clauses(text: str) -> str | None:
+    """A sentence of clauses with families of their own in Chinese; None if no clause has a row."""
+    clauses = text.rstrip(".").split("; ")
+    found = [chinese(f"{clause}.") for clause in clauses]
+    if not any(found):
+        return None
+    return "；".join((each or clause).rstrip("。") for each, clause in zip(found, clauses, strict=True)) + "。"
 
 
 def _joined(parts: list[str]) -> str:
     """Sentences joined without a space after a Chinese full stop."""
     out = ""
     for part in parts:
-        out += part if not out or out.endswith(("。", "；", "！")) else f" {part}"
+        out += part if not out or out.endswith(("。", "；", "！", "？")) else f" {part}"
     return out
