@@ -28,7 +28,7 @@ from ccs_model.problem.scenario_names import read_checked
 from ccs_model.report.export.formats import geojson_text
 from ccs_model.report.workbook.macc_sheet import FRONTIER as FRONTIER_SHEET
 from ccs_model.report.workbook.plants_sheet import CHANGES
-from ccs_model.report.workbook.recalculation import StoredCell, distance_of, recomputed, stored_cells
+from ccs_model.report.workbook.recalculation import StoredCell, distance_of, recompute_workbook, stored_cells
 from ccs_model.report.workbook.workbook import workbook_bytes
 from ccs_model.runs.run_list import text_of
 from ccs_model.runs.run_reader import (
@@ -309,7 +309,7 @@ def _numbers(cells: Sequence[StoredCell], others: Collection[str]) -> dict[tuple
 def _of_formulas(raw: bytes, cells: Sequence[StoredCell], skipped: list[str]) -> Iterator[Check]:
     """Recompute every formula with an independent engine."""
     try:
-        found = recomputed(raw, cells)
+        found = recompute_workbook(raw, cells)
     except MissingExtraError as error:
         skipped.append(str(error))
         return

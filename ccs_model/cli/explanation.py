@@ -12,7 +12,7 @@ import click
 from ccs_model.cli.command_options import json_option, run_argument, time_limit_option
 from ccs_model.cli.terminal import columns, print_json
 from ccs_model.errors import DONE
-from ccs_model.report.text_tables import aligned, truncate, width_of, wrap
+from ccs_model.report.text_tables import align_columns, truncate, width_of, wrap
 
 if TYPE_CHECKING:
     from ccs_model.analysis.cost_chain import Chain, Line, Value
@@ -144,7 +144,7 @@ def _chain(answer: Explanation, legend: _Legend) -> str:
 def _width(rows: Sequence[Sequence[str]]) -> int:
     """Columns that a table needs on a terminal, with the first sources of each line."""
     rows = [[*row[:-1], truncate(row[-1], LEAST_SOURCES)] for row in rows]
-    return max(map(width_of, aligned(rows, len(rows[0])).splitlines()))
+    return max(map(width_of, align_columns(rows, len(rows[0])).splitlines()))
 
 
 def _costs(answer: Explanation, legend: _Legend, n: int) -> list[Sequence[str]]:
@@ -255,7 +255,7 @@ def _filled(text: str) -> str:
 
 
 def _table(rows: Sequence[Sequence[str]], left: set[int]) -> str:
-    return aligned(rows, left, max_width=min(columns(), WIDEST_TABLE))
+    return align_columns(rows, left, max_width=min(columns(), WIDEST_TABLE))
 
 
 @click.command(

@@ -32,7 +32,7 @@ from ccs_model.cli.output_guard import (
 from ccs_model.cli.terminal import columns, print_json, show_warnings, strong
 from ccs_model.errors import CHECK_FAILED, DONE, FileError, InputError, Issue, schema_issue
 from ccs_model.report.summary import summary_text
-from ccs_model.report.text_tables import aligned, fitted, truncate, width_of, wrap
+from ccs_model.report.text_tables import align_columns, fit_columns, truncate, width_of, wrap
 from ccs_model.runs.run_list import ListedRun, document_of, listed_runs, require_kind, sweep_rows, sweep_warnings
 
 if TYPE_CHECKING:
@@ -158,9 +158,9 @@ def _runs_table(found: Sequence[ListedRun]) -> str:
             gap = f"{gap or 'unknown'} ({each.searched_gap_share:.1%})"
         date = each.date[:16].replace("T", " ")
         rows.append([each.name, date, value, each.status or each.kind, gap, each.headline])
-    table = aligned(rows, left={0, 1, 3, 5}).splitlines()
+    table = align_columns(rows, left={0, 1, 3, 5}).splitlines()
     if max(map(width_of, table)) > columns():  # the result says more than the objective
-        table = aligned([[*row[:2], *row[3:]] for row in rows], left={0, 1, 2, 4}).splitlines()
+        table = align_columns([[*row[:2], *row[3:]] for row in rows], left={0, 1, 2, 4}).splitlines()
     heading, *lines = (truncate(line, columns()) for line in table)
     return "\n".join([strong(heading), *lines])
 
@@ -279,7 +279,7 @@ def _numbers(found: Comparison, letters: Sequence[str], table: pd.DataFrame, key
         rows.append([row.get("label") or label_of(str(row[key])), str(row["unit"]), *values])
     # A narrow terminal shows fewer differences, from the last.
     n = len(rows[0])
-    text, n_less = fitted(rows, {0, 1}, columns(), range(n - 1, n - len(differ), -1))
+    text, n_less = fit_columns(rows, {0, 1}, columns(), range(n - 1, n - len(differ), -1))
     return text + (f"\nDifferences of {n_less} more on a wider terminal, with -o or in --json." if n_less else "")
 
 
@@ -301,10 +301,10 @@ def _plants(found: Comparison, letters: Sequence[str]) -> str:
     for row in found.plants.head(_N_SHOWN).to_dict("records"):
         tonnes = [f"{row[name]:,.0f}" for name in ("first_avoided_ktpa", "avoided_ktpa")]
         rows.append([letter_of[row["run"]], row["change"], row["plant"], str(row["name"]), *tonnes])
-    others = max(map(width_of, aligned([[*row[:3], "", *row[4:]] for row in rows], left=4).splitlines()))
+    others = max(map(width_of, align_columns([[*row[:3], "", *row[4:]] for row in rows], left=4).splitlines()))
     width = max(min(columns() - others, _NAME_WIDTH), _LEAST_NAME_WIDTH)
     rows = [[*row[:3], truncate(row[3], width), *row[4:]] for row in rows]
-    text = aligned(rows, left=4, max_width=columns()) + _more(len(found.plants) - _N_SHOWN)
+    text = align_columns(rows, left=4, max_width=columns()) + _more(len(found.plants) - _N_SHOWN)
     return "\n".join([text, *_changes(found, letter_of)])
 
 
@@ -331,7 +331,7 @@ def _inputs(found: Comparison, letters: Sequence[str]) -> str:
         rows.append([str(row["input"]), *(str(row[name]) or "–" for name in found.names)])
     width = (columns() - max(width_of(row[0]) for row in rows)) // len(found.names) - 2
     rows = [[row[0], *(truncate(each, max(min(width, 32), 8)) for each in row[1:])] for row in rows]
-    return aligned(rows, left=len(rows[0]), max_width=columns()) + _more(len(found.inputs) - 2 * _N_SHOWN)
+    return align_columns(rows, left=len(rows[0]), max_width=columns()) + _more(len(found.inputs) - 2 * _N_SHOWN)
 
 
 def _more(n: int) -> str:
@@ -461,7 +461,7 @@ def _verification_text(verification: Verification, quiet: bool) -> str:
     lines = []
     if shown:
         cells = [(check.name, "yes" if check.holds else "NO", _figure(check)) for check in shown]
-        heading, *table = aligned([("check", "holds", "figure"), *cells], left=3).splitlines()
+        heading, *table = align_columns([("check", "holds", "figure"), *cells], left=3).splitlines()
         lines.append(heading)
         for line, check in zip(table, shown, strict=True):
             lines += [line, *(f"    {each}" for each in check.found[:_N_FINDINGS])]

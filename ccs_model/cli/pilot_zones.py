@@ -11,7 +11,7 @@ from ccs_model.cli.command_options import PATH, json_option, replace_file_option
 from ccs_model.cli.output_guard import CALIBRATION, validate_output_file
 from ccs_model.cli.terminal import ProgressLine, print_json
 from ccs_model.errors import CHECK_FAILED, DONE
-from ccs_model.report.text_tables import aligned
+from ccs_model.report.text_tables import align_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,7 +67,7 @@ def _preset(name: str, fit: Mapping[str, Any]) -> str:
     for key, each in fit["parameters"].items():
         bands = [_posterior_band(each[name]) for name in ("prior", "posterior")]
         rows.append((_LABELS[key], *bands[0], *bands[1], f"{each['contraction_share']:.2f}", each["verdict"]))
-    lines += [aligned(rows, left={0, 6}), "", _zones(fit)]
+    lines += [align_columns(rows, left={0, 6}), "", _zones(fit)]
     lines += [f"Accepted conflict: {conflict}." for conflict in fit["conflicts"]]
     evidence = evidence_of(fit)
     lacks = " without baseline, metric, boundary or attribution" if evidence == PRESS else ""
@@ -83,7 +83,7 @@ def _zones(fit: Mapping[str, Any]) -> str:
         shares = (zone["reported_abatement_share"], *fitted, zone.get("unexplained_share"))
         band = "" if without is None else f"{_percent(without['p10'])}–{_percent(without['p90'])}"
         rows.append((zone["zone"], *map(_percent, shares), band, "" if without is None else without["verdict"]))
-    return aligned(rows, left={0, 7})
+    return align_columns(rows, left={0, 7})
 
 
 def _percent(share: float | None) -> str:
@@ -128,7 +128,7 @@ def replay(cases: tuple[Path, ...], as_json: bool, quiet: bool) -> int:
 
 def _replay_text(found: Replay, quiet: bool) -> str:
     shown = [row for row in found.rows if not (quiet and row.as_expected)]
-    table = aligned([("case", "zone", "quantity", "value", "band", ""), *map(_cells, shown)], left=6)
+    table = align_columns([("case", "zone", "quantity", "value", "band", ""), *map(_cells, shown)], left=6)
     held = sum(row.as_expected for row in found.rows)
     counts = f"{held} of {len(found.rows)} expectations of {len(found.found)} cases are as expected."
     n_consistency = sum(not row.can_fail for row in found.rows)

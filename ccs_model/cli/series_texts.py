@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ccs_model.cli.terminal import columns, shortened, strong
-from ccs_model.report.text_tables import amount_text, fitted, truncate, width_of, wrap
+from ccs_model.report.text_tables import amount_text, fit_columns, truncate, width_of, wrap
 from ccs_model.runs.run_list import counted
 from ccs_model.units import first_few
 
@@ -127,7 +127,7 @@ def _figures_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     # A narrow terminal shows fewer figures: no plants, then no capex, then no gap; at last headings are shortened.
     n = len(table[0])
     legend = _shorten_headings(table, len(changed), n - 3)
-    text, n_less = fitted(table, {len(changed) + 1}, columns(), (n - 3, n - 2, n - 1))
+    text, n_less = fit_columns(table, {len(changed) + 1}, columns(), (n - 3, n - 2, n - 1))
     more = len(rows) - _N_VARIANTS_SHOWN
     notes = [f"… and {more} more"] if more > 0 else []
     notes += [f"…: {parent}"] if parent else []

@@ -16,7 +16,7 @@ from ccs_model.cli.command_options import json_option
 from ccs_model.cli.terminal import columns, print_json
 from ccs_model.errors import DONE, NO_PLAN, NoPlanError
 from ccs_model.inputs.declarations import QUALITIES
-from ccs_model.report.text_tables import aligned, amount_text, truncate, width_of, wrap
+from ccs_model.report.text_tables import align_columns, amount_text, truncate, width_of, wrap
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -118,7 +118,7 @@ def values_text(found: CountryValues, shown: pd.DataFrame) -> str:
         head = wrap(f"{first.table}: {first.row} ({first.quality}, {first.reference})", width, "  ")
         cells = [[" ", each.column, _number(each.value), each.unit, prices_of(each.price_year)] for each in values]
         reason = wrap(f"- {first.note}", width, "  ").replace("-", " ", 1) if first.note else ""
-        blocks.append("\n".join(filter(None, (head, aligned(cells, {0, 1, 3, 4}, max_width=width), reason))))
+        blocks.append("\n".join(filter(None, (head, align_columns(cells, {0, 1, 3, 4}, max_width=width), reason))))
     if found.country != HOME:
         blocks.append(wrap(f"All else is from the shipped tables: `ccs-model data --country {HOME}`.", width))
     return "\n\n".join(blocks)
@@ -168,7 +168,7 @@ def evidence_text(found: Evidence) -> str:
     blocks = []
     for text, rows, left in parts:
         if len(rows) > 1:
-            blocks += [wrap(text, width), aligned(rows, left, max_width=width)]
+            blocks += [wrap(text, width), align_columns(rows, left, max_width=width)]
         if rows[0][0] == _RANGE and (outside := _outside(found, width)):
             blocks.append(outside)
     return "\n\n".join(blocks)
@@ -346,7 +346,7 @@ def rows_text(reported: Mapping[str, Any], key: Sequence[str], width: int, all_r
     for block in blocks:
         names = [*key, *block]
         left = {k for k, name in enumerate(names) if name not in numbers}
-        texts.append(aligned(list(zip(*(cells[name] for name in names), strict=True)), left))
+        texts.append(align_columns(list(zip(*(cells[name] for name in names), strict=True)), left))
     more = [f"… and {len(rows) - len(shown):,} more rows (--rows prints all)"] if len(shown) < len(rows) else []
     notes = ["Notes of the rows are in --json."] if any(row.get("note") for row in rows) else []
     return "\n\n".join(["Rows", *texts, *more, *notes])

@@ -109,7 +109,7 @@ def _init_country(folder: Path, country: str, sectors: tuple[str, ...]) -> int:
     from ccs_model.plan.headline import counted
     from ccs_model.problem import build_problem
     from ccs_model.problem.scenario_names import read_checked
-    from ccs_model.report.sentences import not_eligible
+    from ccs_model.report.sentences import not_eligible_sentences
 
     pack = pack_of(country, sectors)
     files = pack_files(pack, _name_of(folder), sectors)
@@ -123,7 +123,7 @@ def _init_country(folder: Path, country: str, sectors: tuple[str, ...]) -> int:
         f"{len(problem.plants):,} operating plants, {counted(n_candidates, 'candidate')}, and "
         f"{len(problem.sites)} storage sites"
     )
-    for sentence in not_eligible(problem):
+    for sentence in not_eligible_sentences(problem):
         click.echo(f"  {sentence}")
     click.echo(f"Next: ccs-model optimize {folder / 'scenario.yaml'}")
     return DONE
@@ -211,7 +211,7 @@ def _found(problem: Problem) -> dict[str, Any]:
 def _check_text(scenario: Path, problem: Problem) -> str:
     from ccs_model.plan.headline import counted
     from ccs_model.problem.unused_inputs import unused_inputs
-    from ccs_model.report.sentences import left_out, not_eligible
+    from ccs_model.report.sentences import left_out_sentences, not_eligible_sentences
     from ccs_model.report.text_tables import wrap
 
     n_candidates = int(problem.plants["is_candidate"].sum())
@@ -224,8 +224,8 @@ def _check_text(scenario: Path, problem: Problem) -> str:
         f"{counted(len(problem.sites), 'storage site')}."
     )
     lines = [
-        *not_eligible(problem),
-        *left_out(problem),
+        *not_eligible_sentences(problem),
+        *left_out_sentences(problem),
         *problem.inputs.all_notices,
         *unused_inputs(problem),
         *(f"{name}: {origin or 'not used'}" for name, origin in own),

@@ -218,7 +218,7 @@ def _yuan(found: re.Match[str]) -> str:
     return f"{space}{'百万' if millions else ''}元{_PER.get(per, per)}{f'（{year}年价）' if year else ''}"
 
 
-def in_yuan(text: str) -> str:
+def yuan_text(text: str) -> str:
     """Chinese text with `百万 CNY 2024/年` as `百万元/年（2024年价）`; other currencies keep their codes.
 
     Further amounts in `百万` are in yuan too, unless the text names another currency.
@@ -230,18 +230,18 @@ def in_yuan(text: str) -> str:
 
 
 @lru_cache(maxsize=8192)
-def chinese(text: str) -> str | None:
+def chinese_text(text: str) -> str | None:
     """The Chinese text of the table, or None."""
     table = labels()
     if text in table.exact:
         return table.exact[text]
     for pattern, translated in (*table.families.get(text[:1], ()), *table.families.get("", ())):
         if found := pattern.fullmatch(text):
-            return in_yuan(translated.format(*(_part(part, table) for part in found.groups())))
+            return yuan_text(translated.format(*(_part(part, table) for part in found.groups())))
     return None
 
 
-def _known(text: str, table: Labels) -> str | None:
+def _known_term(text: str, table: Labels) -> str | None:
     """A text of the table, or a province, sector, constraint or status."""
     values, name = table.values, text.replace(" ", "_")
     return (
@@ -255,26 +255,26 @@ def _known(text: str, table: Labels) -> str | None:
 
 def _part(text: str, table: Labels) -> str:
     """A part of a sentence: a text of its own, a province, a list of these, or amounts."""
-    if known := _known(text, table):
+    if known := _known_term(text, table):
         return known
     if found := _PRICE_PATH.fullmatch(text):
         return f"初期 {found[1]}、末期 {found[2]} {found[3]}/吨"
     if found := _ZONE_RESULT.fullmatch(text):
         return f"{_part(found[1], table)}{table.exact.get(found[2], found[2])}"
     if found := _LIMITS.fullmatch(text):
-        limits = "；".join(chinese(item) or item for item in found[1].split("; "))
+        limits = "；".join(chinese_text(item) or item for item in found[1].split("; "))
         return f"{limits}，另 {found[2]} 项" if found[2] else limits
     for pattern, form in _TAILS:
         if found := pattern.fullmatch(text):
             return form.format(_part(found[1], table), *found.groups()[1:])
     if "; " in text:
-        items = [chinese(item) or _part(item, table) for item in text.split("; ")]
+        items = [chinese_text(item) or _part(item, table) for item in text.split("; ")]
         return "；".join(items) if items != text.split("; ") else text
     for pattern, form in _FORMS:
         if found := pattern.fullmatch(text):
             return form.format(*(_part(part, table) for part in found.groups()))
     if found := _GROUPED.fullmatch(text):
-        if group := _known(found[1], table):
+        if group := _known_term(found[1], table):
             return f"{group}（{_part(found[2], table)}）"
         if country := table.values["province"].get(found[2]):
             return f"{found[1]}（{country}）"
@@ -336,16 +336,16 @@ class Language:
 
     def label(self, text: str) -> str:
         """A title, heading or label."""
-        return self.shown(text, None if self.lang == "en" or not text else chinese(text))
+        return self.choose_text(text, None if self.lang == "en" or not text else chinese_text(text))
 
     def sheet_heading(self, sheet: str, text: str) -> str:
         """A heading of a table, which may have a meaning of its own on a sheet: `Storage: Capacity` in the table."""
         own = None if self.lang == "en" else labels().exact.get(f"{sheet}: {text}")
-        return self.label(text) if own is None else self.shown(text, own)
+        return self.label(text) if own is None else self.choose_text(text, own)
 
     def value(self, text: str, *kinds: str) -> str:
         """A value of one of these kinds, such as a province."""
-        return self.shown(text, None if self.lang == "en" or not text else chinese_value(text, kinds))
+        return self.choose_text(text, None if self.lang == "en" or not text else chinese_value(text, kinds))
 
     def cell(self, sheet: str, column: str, text: str) -> str:
         """The text of a cell: a label, a value, or the text itself; ids of a plan's sheets as words."""
@@ -355,7 +355,7 @@ class Language:
         if (sheet, column) in LABEL_COLUMNS:
             return self.unit(text) if column == "unit" else self.label(text)
         if (sheet, column) in _OF_CLAUSES:
-            return self.shown(text, _clauses(text))
+            return self.choose_text(text, _clauses(text))
         if (sheet, column) in _LISTS:
             return ", ".join(map(self.label, text.split(", ")))
         if sheet in _DATA_SHEETS or (sheet, column) in _AS_THEY_ARE or column not in VALUE_COLUMNS:
@@ -363,19 +363,19 @@ class Language:
         kinds = _VALUE_COLUMNS_OF_SHEETS.get((sheet, column), VALUE_COLUMNS[column])
         if column in _PLACE_COLUMNS:
             parts = [chinese_value(part, kinds) or _chinese_place(part) or part for part in text.split(" → ")]
-            return self.shown(words, " → ".join(parts))
+            return self.choose_text(words, " → ".join(parts))
         if column not in _JOINED or chinese_value(text, kinds):
-            return self.shown(words, chinese_value(text, kinds))
+            return self.choose_text(words, chinese_value(text, kinds))
         parts = [chinese_value(part, kinds) or _UNITS.get(part, part) for part in _JOINED[column].split(text)]
-        return self.shown(words, "".join(parts))
+        return self.choose_text(words, "".join(parts))
 
     def meaning(self, key: str, english: str) -> str:
         """The meaning of a scenario key; `english` is its description in the schema."""
         # Users name their funds.
         key = re.sub(r"^funds\..+\.", "funds.*.", key)
-        return self.shown(english, labels().meanings.get(key))
+        return self.choose_text(english, labels().meanings.get(key))
 
-    def shown(self, english: str, translated: str | None) -> str:
+    def choose_text(self, english: str, translated: str | None) -> str:
         """The English text, the Chinese text, or both side by side."""
         if self.lang == "en" or translated is None or translated == english:
             return english
@@ -384,40 +384,40 @@ class Language:
     def unit(self, text: str) -> str:
         """A unit; `both` keeps the English, which is shorter than the pair."""
         # Half-width brackets: a heading breaks before them rather than within.
-        return in_yuan(chinese(text) or text).translate(_HALF_WIDTH) if self.lang == "zh" and text else text
+        return yuan_text(chinese_text(text) or text).translate(_HALF_WIDTH) if self.lang == "zh" and text else text
 
     def sentence(self, text: str) -> str:
         """Running text, translated sentence by sentence; with `both` the Chinese follows on the next line."""
         if self.lang == "en" or not text:
             return text
-        translated = _running(text)
+        translated = _running_text(text)
         if translated is None:
             return text
         return translated if self.lang == "zh" else f"{text}\n{translated}"
 
 
-def _running(text: str) -> str | None:
+def _running_text(text: str) -> str | None:
     """Running text in Chinese, sentence by sentence; None if no sentence has a row."""
     if whole := labels().exact.get(text):
         return whole
-    if text.startswith(f"{_LEAD} ") and (notice := _running(text.removeprefix(f"{_LEAD} "))):
+    if text.startswith(f"{_LEAD} ") and (notice := _running_text(text.removeprefix(f"{_LEAD} "))):
         return f"{labels().exact[_LEAD]}{notice}"
     # Each sentence is looked up separately, because the last field of a family could match several sentences.
     parts = _SENTENCES.split(text)
-    found = [chinese(each) for each in parts]
-    return _joined([each or part for each, part in zip(found, parts, strict=True)]) if any(found) else None
+    found = [chinese_text(each) for each in parts]
+    return _join_sentences([each or part for each, part in zip(found, parts, strict=True)]) if any(found) else None
 
 
 def _clauses(text: str) -> str | None:
     """A sentence of clauses with families of their own in Chinese; None if no clause has a row."""
     clauses = text.rstrip(".").split("; ")
-    found = [chinese(f"{clause}.") for clause in clauses]
+    found = [chinese_text(f"{clause}.") for clause in clauses]
     if not any(found):
         return None
     return "；".join((each or clause).rstrip("。") for each, clause in zip(found, clauses, strict=True)) + "。"
 
 
-def _joined(parts: list[str]) -> str:
+def _join_sentences(parts: list[str]) -> str:
     """Sentences joined without a space after a Chinese full stop."""
     out = ""
     for part in parts:

@@ -99,10 +99,10 @@ def flows_of(plan: Plan, plant: str | None) -> dict[str, Floats]:
         "project_discounted_mn": (project * discount).cumsum(),
         "cover": np.where((when < end) & (service > _DUST), cash / np.where(service > _DUST, service, 1.0), np.nan),
     }
-    return found | _working(found)
+    return found | _working_rows(found)
 
 
-def _working(found: dict[str, Floats]) -> dict[str, Floats]:
+def _working_rows(found: dict[str, Floats]) -> dict[str, Floats]:
     """Working rows of rates of return and payback: signs, sign changes and years."""
     made: dict[str, Floats] = {}
     project = found["project_mn"]
@@ -143,7 +143,7 @@ def _working(found: dict[str, Floats]) -> dict[str, Floats]:
     return made
 
 
-def by_plant(plan: Plan) -> pd.DataFrame:
+def npv_by_plant(plan: Plan) -> pd.DataFrame:
     """Parts of each plant's net present value and the value itself, one row a plant. Million."""
     assert plan.owners is not None and plan.owner_tonnes is not None and plan.owner_cashflow is not None
     problem, plants = plan.problem, plants_of(plan)

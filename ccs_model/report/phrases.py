@@ -59,7 +59,7 @@ class Gap:
         return self.n_searched < self.n_links
 
 
-def capitalised(text: str) -> str:
+def capitalise(text: str) -> str:
     """Return a text with a capital first letter."""
     return text[:1].upper() + text[1:]
 
@@ -266,7 +266,7 @@ def load_in_words(retrofits: Sequence[Mapping[Any, Any]], unit: str) -> str:
     )
 
 
-def remaining_in_words(totals: Mapping[str, Any]) -> str:
+def remaining_emissions_in_words(totals: Mapping[str, Any]) -> str:
     """What remains of the baseline in the last period."""
     left = float(totals["baseline_ktpa"] or 0.0) - float(totals["avoided_ktpa"] or 0.0)
     return f"Of the baseline of {megatonnes(totals['baseline_ktpa'])} a year, {megatonnes(left)} remain."
@@ -277,7 +277,7 @@ def granted_mn(funds: Sequence[Mapping[Any, Any]]) -> float:
     return math.fsum(row["spend_mn"] for row in funds if row["kind"] == "grant")
 
 
-def unspent(budget_mn: float | None, capex_mn: float | None, money: str) -> str:
+def unspent_budget(budget_mn: float | None, capex_mn: float | None, money: str) -> str:
     """What a plan leaves of its budget, which the next retrofits use as well; empty below a small share of it.
 
     `capex_mn` is what counts towards the budget: less grants.
@@ -302,11 +302,11 @@ def changes_of_replan(abatement_kt: float, *plants: Sequence[str]) -> str:
 def reasons_in_words(plants: Sequence[Mapping[Any, Any]]) -> list[str]:
     """One sentence for each reason why plants are not eligible: their number, emissions, the key, the largest."""
     sentences = []
-    for (reason, key), rows in _by_reason(plants).items():
+    for (reason, key), rows in _group_by_reason(plants).items():
         n = len(rows)
         change = f" (scenario key {key})" if key else _TABLE_KEYS.get(reason, "")
         named = rows if reason in _TABLE_KEYS else rows[:_NAMED]
-        largest = "; ".join(f"{row['name']}{_closing(row)}" for row in named)
+        largest = "; ".join(f"{row['name']}{_closing_year(row)}" for row in named)
         sentences.append(
             f"{n} plant{'s' if n != 1 else ''} with {rounded(sum(row['baseline_ktpa'] for row in rows))} kt CO2 a year "
             f"{'are' if n != 1 else 'is'} not eligible: {reason}{change}. {'Largest' if n > 1 else 'Plant'}: {largest}."
@@ -314,7 +314,7 @@ def reasons_in_words(plants: Sequence[Mapping[Any, Any]]) -> list[str]:
     return sentences
 
 
-def _by_reason(plants: Sequence[Mapping[Any, Any]]) -> dict[tuple[str, str], list[Mapping[Any, Any]]]:
+def _group_by_reason(plants: Sequence[Mapping[Any, Any]]) -> dict[tuple[str, str], list[Mapping[Any, Any]]]:
     """Plants by reason and the scenario key that changes it."""
     found: dict[tuple[str, str], list[Mapping[Any, Any]]] = {}
     for plant in plants:
@@ -331,7 +331,7 @@ _TABLE_KEYS: Mapping[str, str] = {
 }
 
 
-def _closing(row: Mapping[Any, Any]) -> str:
+def _closing_year(row: Mapping[Any, Any]) -> str:
     year = row.get("closing_year")
     return f" ({year:.0f})" if row["reason"].startswith("closes") and year is not None and math.isfinite(year) else ""
 
@@ -345,7 +345,7 @@ def years_of_work(retrofit: Mapping[Any, Any]) -> str:
 _SMALL_PART = 0.01
 
 
-def ended_in_words(retrofits: Sequence[Mapping[Any, Any]], totals: Mapping[str, Any], unit: str) -> str:
+def ended_retrofits_in_words(retrofits: Sequence[Mapping[Any, Any]], totals: Mapping[str, Any], unit: str) -> str:
     """Part of the avoidance cost that pays for shared assets of retrofits that have ended; empty if it is small.
 
     `unit` is money per tonne. These retrofits still bear their part of pipes and storage, but avoid nothing.
@@ -358,10 +358,10 @@ def ended_in_words(retrofits: Sequence[Mapping[Any, Any]], totals: Mapping[str, 
     return f"Of the avoidance cost, {part} pays for pipes and storage of retrofits that have ended."
 
 
-def left_out_in_words(plants: Sequence[Mapping[Any, Any]]) -> list[str]:
+def left_out_plants_in_words(plants: Sequence[Mapping[Any, Any]]) -> list[str]:
     """One sentence for each reason why plants of the user's inventories are not in the plan."""
     sentences = []
-    for (reason, key), rows in _by_reason(plants).items():
+    for (reason, key), rows in _group_by_reason(plants).items():
         names = [f"{row['name']}, {row['province']}" for row in rows]
         plants_are = f"{len(names)} plants of your tables are" if len(names) > 1 else "1 plant of your tables is"
         change = f"scenario key {key}" if key else "column status"

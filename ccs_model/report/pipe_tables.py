@@ -135,7 +135,7 @@ def shared_facilities(plan: Plan) -> pd.DataFrame:
     return table.assign(use_share=use_share)
 
 
-def paid_by_plant(plan: Plan) -> pd.DataFrame:
+def shared_cost_by_plant(plan: Plan) -> pd.DataFrame:
     """Return one row per plant: its share of pipelines and sites, by use and by Shapley value, and its full-chain cost.
 
     Costs per tonne captured are those of the last period at the load of the plan. The two splits differ in capital
@@ -163,14 +163,14 @@ def paid_by_plant(plan: Plan) -> pd.DataFrame:
         capture_mn_pa=capture_mn,
         cost_by_use_mn_pa=by_use_mn,
         cost_by_shapley_mn_pa=by_use_mn + moved_mn,
-        capture_cost_per_t=_per_t(capture_mn, captured),
-        transport_and_storage_per_t=_per_t(by_use_mn - capture_mn, captured),
-        all_in_by_use_per_t=_per_t(by_use_mn, captured),
-        all_in_by_shapley_per_t=_per_t(by_use_mn + moved_mn, captured),
+        capture_cost_per_t=_cost_per_t(capture_mn, captured),
+        transport_and_storage_per_t=_cost_per_t(by_use_mn - capture_mn, captured),
+        all_in_by_use_per_t=_cost_per_t(by_use_mn, captured),
+        all_in_by_shapley_per_t=_cost_per_t(by_use_mn + moved_mn, captured),
     ).reset_index()
 
 
-def _per_t(mn_pa: pd.Series, ktpa: pd.Series) -> pd.Series:
+def _cost_per_t(mn_pa: pd.Series, ktpa: pd.Series) -> pd.Series:
     return mn_pa * 1000.0 / ktpa.where(ktpa > 0, np.nan)
 
 
@@ -203,7 +203,7 @@ def pipes_table(plan: Plan) -> pd.DataFrame:
         **{name: summed[name] for name in ("pipe_capex_mn", *yearly)},
     )
     table["transport_mn_pa"] = table[yearly].sum(axis=1)
-    table["transport_cost_per_t"] = _per_t(table["transport_mn_pa"], summed["captured_ktpa"])
+    table["transport_cost_per_t"] = _cost_per_t(table["transport_mn_pa"], summed["captured_ktpa"])
     columns = [name for name in table if name != "built_year"]
     columns.insert(columns.index("n_lines") + 1, "built_year")
     return table.reset_index()[[*columns, "route"]]

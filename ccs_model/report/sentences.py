@@ -14,14 +14,14 @@ from ccs_model.problem import Problem
 from ccs_model.report.phrases import (
     Gap,
     changes_of_replan,
-    ended_in_words,
+    ended_retrofits_in_words,
     granted_mn,
-    left_out_in_words,
+    left_out_plants_in_words,
     percent,
     reasons_in_words,
     storage_range,
     targets_in_words,
-    unspent,
+    unspent_budget,
 )
 from ccs_model.units import rounded, unit_text
 
@@ -82,7 +82,7 @@ def answer(plan: Plan) -> str:
     baseline = f"emissions of {rounded(totals['baseline_ktpa'])} kt CO2 per year"
     plants = f"Of {totals['n_plants']} operating plants with {baseline}, "
     if plan.retrofits.empty:
-        return f"{plants}none is retrofitted. {nothing_built(plan)}"
+        return f"{plants}none is retrofitted. {empty_plan_reason(plan)}"
     unit, capture, avoidance = money(plan, "_per_t"), totals["capture_cost_per_t"], totals["avoidance_cost_per_t"]
     costs = "net abatement in the last period is zero, so no cost per tonne is given."
     if capture is not None and avoidance is not None:
@@ -97,7 +97,7 @@ def answer(plan: Plan) -> str:
         f"{when} the plan captures {rounded(totals['captured_ktpa'])} kt/y and avoids "
         f"{rounded(totals['avoided_ktpa'])} kt/y, {percent(totals['abatement_share'], 1)} of the emissions of all "
         "these plants. "
-        f"{_investment(plan)}; {costs} {ended_in_words(records(plan.retrofits), totals, unit)}"
+        f"{_investment(plan)}; {costs} {ended_retrofits_in_words(records(plan.retrofits), totals, unit)}"
     ).rstrip()
 
 
@@ -129,19 +129,19 @@ def storage_band(cost_per_t: float | None, problem: Problem) -> str:
     return storage_range(cost_per_t, None if band is None else asdict(band), unit)
 
 
-def nothing_built(plan: Plan) -> str:
+def empty_plan_reason(plan: Plan) -> str:
     """Why an empty plan is empty, as a sentence; empty for a plan with retrofits."""
     return f"Nothing is built because {why_nothing_is_built(plan)}." if plan.retrofits.empty else ""
 
 
-def not_eligible(problem: Problem) -> list[str]:
+def not_eligible_sentences(problem: Problem) -> list[str]:
     """One sentence for each reason why plants are not eligible: their number, emissions, the key, the largest."""
     return reasons_in_words(not_eligible_table(problem).to_dict("records"))
 
 
-def left_out(problem: Problem) -> list[str]:
+def left_out_sentences(problem: Problem) -> list[str]:
     """One sentence for each reason why plants of the user's inventories are not in the plan."""
-    return left_out_in_words(left_out_table(problem).to_dict("records"))
+    return left_out_plants_in_words(left_out_table(problem).to_dict("records"))
 
 
 def status(plan: Plan) -> str:
@@ -180,7 +180,7 @@ def marginal_budget(plan: Plan) -> str:
     over = "in a year" if plan.problem.is_static else "over the horizon"
     problem, totals = plan.problem, plan.totals
     capex_mn = float(totals["capex_mn"] or 0.0) - granted_mn(records(plan.funds))
-    left = "" if problem.is_static or not entering else unspent(totals["budget_mn"], capex_mn, problem.money)
+    left = "" if problem.is_static or not entering else unspent_budget(totals["budget_mn"], capex_mn, problem.money)
     return f"{solved}{rounded(marginal.abatement_kt)} kt more abatement {over}.{who}{left}"
 
 

@@ -25,23 +25,23 @@ from ccs_model.plan.headline import (
 from ccs_model.report.phrases import (
     Gap,
     binding_limits,
-    capitalised,
+    capitalise,
     changes_of_replan,
-    ended_in_words,
+    ended_retrofits_in_words,
     estimates_in_words,
     gap_text,
     granted_mn,
-    left_out_in_words,
+    left_out_plants_in_words,
     load_in_words,
     oil_in_words,
     reasons_in_words,
     resources_in_words,
     society,
     storage_range,
-    unspent,
+    unspent_budget,
     years_of_work,
 )
-from ccs_model.report.text_tables import aligned, amount_text, truncate, width_of
+from ccs_model.report.text_tables import align_columns, amount_text, truncate, width_of
 from ccs_model.units import money_text, rounded, unit_text
 
 N_SHOWN = 12
@@ -74,7 +74,7 @@ def summary_text(document: Document, width: int, emphasise: Emphasis = str, *, h
         Whether the folder of the run has plan.xlsx, to which the summary refers; else it refers to a table.
     """
     if document["status"] == "infeasible":
-        return _Summary(document, width, emphasise).infeasible()
+        return _Summary(document, width, emphasise).infeasible_text()
     return _Summary(document, width, emphasise, has_workbook=has_workbook).text()
 
 
@@ -125,42 +125,44 @@ class _Summary:
             self._retrofits(),
             self._periods(),
             self._zones(),
-            "\n".join(map(self._filled, statements)),
+            "\n".join(map(self._wrap_sentence, statements)),
             self._targets(),
             self._fixed_decisions(),
-            "\n".join(map(self._filled, reasons_in_words(self.document["not_eligible"]))),
-            "\n".join(map(self._filled, left_out_in_words(self.document.get("left_out", [])))),
-            self._marginal(),
+            "\n".join(map(self._wrap_sentence, reasons_in_words(self.document["not_eligible"]))),
+            "\n".join(map(self._wrap_sentence, left_out_plants_in_words(self.document.get("left_out", [])))),
+            self._marginal_abatement(),
         ]
         return "\n\n".join(part for part in parts if part)
 
-    def infeasible(self) -> str:
+    def infeasible_text(self) -> str:
         conflicts = self.document["conflicts"] or ["no single constraint restores feasibility when it is relaxed alone"]
         lines = [self.emphasise(self.document["scenario"])]
         lines += ["Infeasible: these constraints conflict; relaxing any one of them restores feasibility:"]
         lines += [textwrap.fill(f"- {each}", self.width, subsequent_indent="  ") for each in conflicts]
         return "\n".join(lines)
 
-    def _filled(self, sentence: str) -> str:
+    def _wrap_sentence(self, sentence: str) -> str:
         """Return a sentence in lines, with percentages as in the tables."""
         return textwrap.fill(_BLANK_BEFORE_PERCENT.sub("%", sentence), self.width)
 
     def _table(self, rows: Sequence[Sequence[str]], left: int, n_headings: int = 1) -> str:
-        lines = aligned(rows, left).splitlines()
+        lines = align_columns(rows, left).splitlines()
         return "\n".join([*map(self.emphasise, lines[:n_headings]), *lines[n_headings:]])
 
-    def _mn(self, amount: float | int | None) -> str:
+    def _million_text(self, amount: float | int | None) -> str:
         return f"{rounded(amount)} million {self.money}"
 
     def _headline(self) -> str:
         document, totals = self.document, self.totals
         lines = [self.emphasise(document["scenario"])]
         if description := " ".join(self.context["description"].split()):
-            lines.append(self._filled(description))
+            lines.append(self._wrap_sentence(description))
         if not totals["n_retrofits"]:
-            lines.append("\n" + self._filled(f"Nothing is built because {self.context['nothing_built_because']}."))
+            lines.append(
+                "\n" + self._wrap_sentence(f"Nothing is built because {self.context['nothing_built_because']}.")
+            )
             if document["corridors"] is not None and document["objective"]["bound"] != document["objective"]["value"]:
-                lines.append(self._filled(f"{self._gap()}."))
+                lines.append(self._wrap_sentence(f"{self._gap()}."))
             return "\n".join(lines)
         built = f"{counted(totals['n_retrofits'], 'retrofit')} at {counted(totals['n_plants_retrofitted'], 'plant')}"
         costs = (totals[f"{name}_cost_per_t"] for name in ("capture", "avoidance"))
@@ -171,7 +173,7 @@ class _Summary:
         base = self.currency, int(document["price_year"])
         unit = unit_text("_per_t", *base)
         sentences = [
-            f"{built} for {self._spent()}",
+            f"{built} for {self._capital_cost()}",
             f"{self._gap()}.",
             "" if document["corridors"] is None else self._network(),
             additions_text(document["added_components"]) if document.get("added_components") else "",
@@ -184,7 +186,7 @@ class _Summary:
             f"{share_text(totals['on_site_abatement_share'])}.",
             f"Capture cost {per_t[0]} {unit} captured, without transport and storage; avoidance cost "
             f"{per_t[1]} {unit} avoided, with them.",
-            ended_in_words(document["retrofits"], totals, unit),
+            ended_retrofits_in_words(document["retrofits"], totals, unit),
             load_in_words(document["retrofits"], unit),
             *estimates_in_words(self.context.get("capture_estimates") or ()),
             storage_range(totals["storage_cost_per_t"], self.context["storage_cost_range"], unit),
@@ -193,7 +195,7 @@ class _Summary:
         ]
         if document["owners"]:
             sentences += [self._npv(), " ".join(society(totals, *base, document["social_account"]))]
-        return "\n".join([*lines, "", *map(self._filled, filter(None, sentences))])
+        return "\n".join([*lines, "", *map(self._wrap_sentence, filter(None, sentences))])
 
     def _sectors(self) -> str:
         """Return the sectors of the baseline in brackets; empty for a run that does not name them."""
@@ -226,14 +228,14 @@ class _Summary:
             "" if math.isclose(alone, totals["npv_mn"] or 0.0) else f" ({alone:,.0f} without other profits to tax)"
         )
         return (
-            f"Owners' NPV after tax{priced}: {self._mn(totals['npv_mn'])}{standalone} at a discount rate of "
+            f"Owners' NPV after tax{priced}: {self._million_text(totals['npv_mn'])}{standalone} at a discount rate of "
             f"{100 * self.context['discount_rate']:g}%.{worth}{funds}"
         )
 
-    def _spent(self) -> str:
+    def _capital_cost(self) -> str:
         """Return the capital cost, and that of capture, pipes and storage."""
         totals = self.totals
-        spent = self._mn(totals["capex_mn"])
+        spent = self._million_text(totals["capex_mn"])
         granted = granted_mn(self.document["funds"])
         budget = self.totals["budget_mn"]
         if granted > 0:
@@ -249,7 +251,7 @@ class _Summary:
         """Return the optimality gap; for a shared network the gap over all candidate links comes first."""
         text = gap_text(gap_of_document(self.document), self.document["objective"]["unit"])
         stopped = "Stopped by a limit. " if self.document["status"] == "limit" else ""
-        return f"{stopped}{capitalised(text)}"
+        return f"{stopped}{capitalise(text)}"
 
     def _network(self) -> str:
         """Return one sentence on pipelines, truck routes and wells."""
@@ -302,26 +304,28 @@ class _Summary:
         costs = self.document["costs"]
         earned = (("paid_mn", "payments per tonne"), ("oil_revenue_mn", "oil revenue"))
         net = [f"{text} of {-costs[name]:,.0f} million" for name, text in earned if costs.get(name, 0.0) < 0]
-        note = f"{what} {self._mn(self._cost_mn)}"
+        note = f"{what} {self._million_text(self._cost_mn)}"
         note += f", net of {' and '.join(net)}" if net else ""
         if missing := self.document["costs"].get("shortfall_mn", 0.0):
-            note += f", of which {self._mn(missing)} for missing tonnes"
+            note += f", of which {self._million_text(missing)} for missing tonnes"
         note += "; marginal costs are those of the LP relaxation." if is_priced else "."
         has_pumps = any((row.get("pipe_power_mn_pa") or 0.0) > 0 for row in self.document["retrofits"])
         if has_pumps and any(row["group"] != "all" for row in self.document["targets"]):
             note += " Targets of provinces and sectors leave out the power of pumps along shared pipelines."
         shown = table if is_priced else [row[:4] for row in table]
-        return self._table(shown, 1, 1) + "\n" + self._filled(note)
+        return self._table(shown, 1, 1) + "\n" + self._wrap_sentence(note)
 
     def _fixed_decisions(self) -> str:
         """Return the cost of each required or excluded plant in the LP relaxation; that of the plan may differ."""
         lines = []
         for row in self.document["fixed_decisions"]:
             what = "Requiring" if row["decision"] == "require" else "Excluding"
-            price = self._mn(row["cost_added_mn"])
+            price = self._million_text(row["cost_added_mn"])
             if row["abatement_lost_kt"] is not None:
                 price = f"{row['abatement_lost_kt']:,.0f} kt CO2 over the horizon"
-            lines.append(self._filled(f"{what} {row['name'] or row['plant']} costs {price} in the LP relaxation."))
+            lines.append(
+                self._wrap_sentence(f"{what} {row['name'] or row['plant']} costs {price} in the LP relaxation.")
+            )
         return "\n".join(lines)
 
     def _retrofits(self) -> str:
@@ -374,14 +378,14 @@ class _Summary:
 
     def _name_width(self, rows: Sequence[Sequence[str]]) -> int:
         """Return the columns that are left for the names, which are empty in `rows` but for the heading."""
-        lines = aligned(rows, rows[0].index("captured")).splitlines()
+        lines = align_columns(rows, rows[0].index("captured")).splitlines()
         return self.width - (max(map(width_of, lines)) - len(rows[0][0]))
 
     def _periods(self) -> str:
         if self.is_static:
             net = ", net of revenue and payments," if min(self.document["costs"].values(), default=0.0) < 0 else ""
-            cost = f"Annual cost{net} {self._mn(self._cost_mn)}{self._of_budget}, with annualised capital."
-            return self._filled(f"{cost} Costs per tonne also count interest during construction.")
+            cost = f"Annual cost{net} {self._million_text(self._cost_mn)}{self._of_budget}, with annualised capital."
+            return self._wrap_sentence(f"{cost} Costs per tonne also count interest during construction.")
         spent = f"spent, mn {self.currency}"
         header = ("period", "started", spent, "captured, kt/y", "avoided, kt/y", "abatement")
         rows = [
@@ -422,9 +426,9 @@ class _Summary:
             return table
         yearly = " a year" if self.is_static else ""
         text = f"Spending by province budget, million {self.money}{yearly}: {'; '.join(spent)}."
-        return f"{table}\n\n{self._filled(text)}"
+        return f"{table}\n\n{self._wrap_sentence(text)}"
 
-    def _marginal(self) -> str:
+    def _marginal_abatement(self) -> str:
         lines = []
         bought, is_integer = self.document["marginal_budget"], self.document["decisions"] == "integer"
         if bought is not None and bought["added_mn"]:
@@ -432,29 +436,29 @@ class _Summary:
             over = "a year" if self.is_static else "over the horizon"
             adds = bought["names_entering"] and not self.is_static
             paid_mn = (self.totals["capex_mn"] or 0.0) - granted_mn(self.document["funds"])
-            per_mn = _per_million(bought["abatement_kt_per_mn"])
+            per_mn = _tonnes_per_million(bought["abatement_kt_per_mn"])
             lines.append(
                 f"Marginal abatement: {per_mn} kt per additional million {self.money} {over} "
-                f"(existing retrofits kept; {self._mn(bought['added_mn'])} more give "
+                f"(existing retrofits kept; {self._million_text(bought['added_mn'])} more give "
                 f"{bought['abatement_kt']:,.0f} kt: {names})."
-                + (unspent(self.totals["budget_mn"], paid_mn, self.money) if adds else "")
+                + (unspent_budget(self.totals["budget_mn"], paid_mn, self.money) if adds else "")
             )
             least = "at least " if is_integer else ""
             for each in bought["replans"]:
                 plants = (each.get(name, ()) for name in ("entering", "leaving", "changing"))
                 how = changes_of_replan(each["abatement_kt"], *plants)
                 more = f"{least}{each['abatement_kt']:,.0f} kt more"
-                lines.append(f"Re-planned with {self._mn(each['added_mn'])} more: {more} ({how}).")
+                lines.append(f"Re-planned with {self._million_text(each['added_mn'])} more: {more} ({how}).")
         if bound := binding_limits([each["text"] for each in self.document["binding_limits"]]):
             lines.append(bound)
         price = self.document["relaxation"]["abatement_per_budget_kt_per_mn"]
         if price is not None and is_integer:
             lines.append(
-                f"Shadow price of the budget (LP relaxation): {_per_million(price)} kt per million {self.money}."
+                f"Shadow price of the budget (LP relaxation): {_tonnes_per_million(price)} kt per million {self.money}."
             )
-        return "\n".join(map(self._filled, lines))
+        return "\n".join(map(self._wrap_sentence, lines))
 
 
-def _per_million(kt: float) -> str:
+def _tonnes_per_million(kt: float) -> str:
     """Tonnes per million of money; where a unit of the currency is worth little, with three digits."""
     return f"{kt:.3g}" if _TRACE_KT <= abs(kt) < 1 else f"{kt:,.1f}"

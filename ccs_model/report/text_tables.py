@@ -44,7 +44,7 @@ def wrap(text: str, width: int, indent: str = "") -> str:
     return "\n".join(lines)
 
 
-def aligned(rows: Sequence[Sequence[str]], left: int | Collection[int], max_width: int | None = None) -> str:
+def align_columns(rows: Sequence[Sequence[str]], left: int | Collection[int], max_width: int | None = None) -> str:
     """Return `rows` as columns of equal width.
 
     Parameters
@@ -80,7 +80,7 @@ def _shorten(widths: list[int], columns: Sequence[int], max_width: int) -> None:
         widths[widest] -= 1
 
 
-def fitted(
+def fit_columns(
     rows: Sequence[Sequence[str]], left: Collection[int], max_width: int, less: Sequence[int] = ()
 ) -> tuple[str, int]:
     """Return `rows` in columns within `max_width`, and how many columns are left out for that.
@@ -91,8 +91,8 @@ def fitted(
     for column in (*less, None):
         at_left = {place for place, k in enumerate(kept) if k in left}
         cells = [[row[k] for k in kept] for row in rows]
-        text = aligned(cells, at_left)
+        text = align_columns(cells, at_left)
         if column is None or max(map(width_of, text.splitlines())) <= max_width:
             break
         kept.remove(column)
-    return aligned(cells, at_left, max_width), len(rows[0]) - len(kept)
+    return align_columns(cells, at_left, max_width), len(rows[0]) - len(kept)

@@ -44,7 +44,7 @@ from ccs_model.plan.stored_run import Revision
 from ccs_model.problem import Problem
 from ccs_model.problem.scenario_names import read_checked
 from ccs_model.problem.unused_inputs import input_warnings
-from ccs_model.report.workbook.edited_workbook import read_edited
+from ccs_model.report.workbook.edited_workbook import read_edited_workbook
 from ccs_model.runs.run_writer import RUN_WRITER
 from ccs_model.scenario import Scenario
 from ccs_model.solve.assembly import OPTIMAL_GAP, checked_parts
@@ -166,7 +166,7 @@ def question_of(scenario: ScenarioLike, *, allow_outside: bool = False) -> Quest
         return Question(scenario, load_inputs(scenario, allow_outside=allow_outside))
     if not is_workbook(scenario):
         return Question(*read_checked(scenario, allow_outside=allow_outside))
-    read = read_edited(Path(scenario))
+    read = read_edited_workbook(Path(scenario))
     inputs = load_inputs(read.scenario, allow_outside=allow_outside)
     now = hashes(read.scenario, inputs)
     changed = sorted(name for name, sha256 in read.hashes.items() if now.get(name, sha256) != sha256)

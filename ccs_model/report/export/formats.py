@@ -31,7 +31,7 @@ from ccs_model.plan.plan import FRONTIER_SCHEMA, NO_REGRET_SHARE, UNCERTAINTY_SC
 from ccs_model.plan.plan_json import csv_text, plain, records
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.export.netcdf import netcdf_bytes
-from ccs_model.report.phrases import capitalised
+from ccs_model.report.phrases import capitalise
 from ccs_model.report.pipe_tables import network_of, node_names, pipes_by_vintage, pipes_table
 from ccs_model.units import unit_text
 
@@ -247,7 +247,7 @@ def _tonnes(run: StoredRun) -> Rows:
         sums = pd.concat([every, industry], axis=1)[inside].groupby(year).sum()
         yield from _rows(region, sums, "")
         for name, of_sector in industry[inside].groupby(sector):
-            ending = _name(capitalised(str(name).replace("_", " ")))
+            ending = _name(capitalise(str(name).replace("_", " ")))
             yield from _rows(region, of_sector.groupby(year.loc[of_sector.index]).sum(), f"|{ending}")
 
 
@@ -324,12 +324,12 @@ def tidy_table(run: StoredRun) -> pd.DataFrame:
         Columns TIDY_COLUMNS: the totals and all tables, as on sheet Data of the workbook.
     """
     totals = {name: value for name, value in run.document["totals"].items() if value is not None}
-    parts = [_long(run, "totals", pd.DataFrame([totals]))]
-    parts += [_long(run, name, table) for name, table in run.tables.items() if len(table)]
+    parts = [_tidy_rows(run, "totals", pd.DataFrame([totals]))]
+    parts += [_tidy_rows(run, name, table) for name, table in run.tables.items() if len(table)]
     return pd.concat(parts, ignore_index=True)
 
 
-def _long(run: StoredRun, name: str, table: pd.DataFrame) -> pd.DataFrame:
+def _tidy_rows(run: StoredRun, name: str, table: pd.DataFrame) -> pd.DataFrame:
     numbers = number_columns(table)
     texts = [column for column in map(str, table) if column not in numbers]
     keys = _unique_key(table, [column for column in _KEYS.get(name, texts[:1]) if column in table])

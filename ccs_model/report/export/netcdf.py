@@ -95,12 +95,12 @@ def dataset_of(run: StoredRun) -> xarray.Dataset:
     for name, table in _tables(run, inputs):
         for column, values in _columns(name, table, coordinates):
             variables[f"{name}_{column}"] = values, _attributes(run, column, cited)
-    sized = _filled(variables, coordinates)
+    sized = _arrange_values(variables, coordinates)
     labels = {
-        name: ((name,), _plain(list(places)), {"long_name": _MEANINGS.get(name, label_of(name))})
+        name: ((name,), _label_array(list(places)), {"long_name": _MEANINGS.get(name, label_of(name))})
         for name, places in coordinates.items()
     }
-    return xarray.Dataset({**_scalars(run, cited), **sized}, labels, _about(run))
+    return xarray.Dataset({**_scalars(run, cited), **sized}, labels, _run_attributes(run))
 
 
 def netcdf_bytes(run: StoredRun) -> bytes:
@@ -163,7 +163,7 @@ def _values(column: pd.Series) -> np.ndarray | None:
     return found if (found != "").any() else None
 
 
-def _filled(
+def _arrange_values(
     variables: Mapping[str, tuple[_Values, dict[str, str]]], coordinates: Mapping[str, Mapping[Any, int]]
 ) -> dict[str, tuple[tuple[str, ...], np.ndarray, dict[str, str]]]:
     """Arrange values over their dimensions; what a table does not have is NaN, or an empty text."""
@@ -179,7 +179,7 @@ def _filled(
     return found
 
 
-def _plain(labels: Sequence[Any]) -> np.ndarray:
+def _label_array(labels: Sequence[Any]) -> np.ndarray:
     return np.array(labels) if all(isinstance(each, int) for each in labels) else np.array([str(x) for x in labels])
 
 
@@ -206,7 +206,7 @@ def _attributes(run: StoredRun, column: str, cited: Mapping[str, str]) -> dict[s
     return {name: text for name, text in found.items() if text or name == "long_name"}
 
 
-def _about(run: StoredRun) -> dict[str, str]:
+def _run_attributes(run: StoredRun) -> dict[str, str]:
     document = run.document
     return {
         "title": str(document["scenario"]),

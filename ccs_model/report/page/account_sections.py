@@ -26,7 +26,7 @@ from ccs_model.report.page.html import (
 )
 from ccs_model.report.page.plan_map import plant_names
 from ccs_model.report.phrases import (
-    capitalised,
+    capitalise,
     society,
 )
 from ccs_model.report.workbook.native_charts import macc_cut
@@ -66,7 +66,7 @@ def stakeholders(run: StoredRun, words: Words) -> Markup:
         message = words.sentence("A representative year has no owners' or social accounts.")
         return section("stakeholders", words("stakeholders"), paragraph(message))
     rows = [
-        {**row, "stakeholder": words.known(str(row["stakeholder"]), "stakeholder")}
+        {**row, "stakeholder": words.translate_identifier(str(row["stakeholder"]), "stakeholder")}
         for row in run.document["stakeholders"]
     ]
     ratio = Column("benefit_cost_ratio", words("ratio"), "", 2)
@@ -102,7 +102,10 @@ def _ledger(run: StoredRun, words: Words) -> Markup:
     rows = [{**row, "item": words.label(label_of(str(row["item"])))} for row in records(frame)]
     columns = [
         Column("item", words("item")),
-        *(Column(name, words.known(name.removesuffix("_mn"), "stakeholder"), words.millions) for name in amounts),
+        *(
+            Column(name, words.translate_identifier(name.removesuffix("_mn"), "stakeholder"), words.millions)
+            for name in amounts
+        ),
     ]
     return table("ledger", columns, [*rows, total], words, words("payments"), has_total=True)
 
@@ -196,7 +199,7 @@ def evidence(run: StoredRun, words: Words, problem: Problem | None) -> Markup:
         Column("value", words("value"), "", 0),
         Column("unit_text", words("unit")),
         *(
-            Column(f"{name}_share", words.label(capitalised(name.replace("_", " "))))
+            Column(f"{name}_share", words.label(capitalise(name.replace("_", " "))))
             for name in (DOCUMENTED, "estimated", "assumed", "built_projects")
         ),
     ]

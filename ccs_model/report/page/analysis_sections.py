@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from ccs_model.plan.plan import FIXED, REPLANNED
 from ccs_model.plan.stored_run import StoredRun
-from ccs_model.report.page.charts import FIRST, INK, OUT, THIRD, data, shades, shared, tooltips
+from ccs_model.report.page.charts import FIRST, INK, OUT, THIRD, data, shades, style_chart, tooltips
 from ccs_model.report.page.html import (
     Column,
     Words,
@@ -32,7 +32,7 @@ from ccs_model.report.page.html import (
     table,
 )
 from ccs_model.report.page.plan_map import site_name, technology_text
-from ccs_model.report.phrases import FEW_FUTURES, capitalised, futures_text, is_beyond_noise
+from ccs_model.report.phrases import FEW_FUTURES, capitalise, futures_text, is_beyond_noise
 from ccs_model.report.workbook.uncertainty_sheet import MODES, measures
 
 _BINS = 24
@@ -68,14 +68,14 @@ def frontier(run: StoredRun, words: Words) -> Markup:
         return Markup("")
     first, plans = plans_of(run, words)
     columns = columns_of(words, "name", "stream", "technology", "start", "site", "avoided_ktpa", "capex_mn")
-    rows = [_named(row, run, words) for row in document["points"][first]["rows"]]
+    rows = [_add_names(row, run, words) for row in document["points"][first]["rows"]]
     n_rows = max(len(point["rows"]) for point in document["points"])
     exact = (
         "All budgets at which the slope of this LP changes are exact."
         if document["is_exact"]
         else "Every point is an integer solution with its own bound."
     )
-    note = f"{exact} {capitalised(str(document['network']))}. {document['list_text']}"
+    note = f"{exact} {capitalise(str(document['network']))}. {document['list_text']}"
     curve = _curve(run, words, first)
     body = render(
         "budget",
@@ -112,10 +112,10 @@ def step_text(text: str, words: Words) -> str:
     return chinese if words.lang == "zh" else f"{text}\n{chinese}"
 
 
-def _named(row: Mapping[str, Any], run: StoredRun, words: Words) -> dict[str, Any]:
+def _add_names(row: Mapping[str, Any], run: StoredRun, words: Words) -> dict[str, Any]:
     return {
         **row,
-        "stream": words.known(str(row["stream"]), "stream"),
+        "stream": words.translate_identifier(str(row["stream"]), "stream"),
         "technology": technology_text(words, row),
         "start": "" if run.scenario.is_static else str(row["year"]),
         "site": site_name(run, words, row["site"]),
@@ -123,7 +123,7 @@ def _named(row: Mapping[str, Any], run: StoredRun, words: Words) -> dict[str, An
 
 
 def _cells(row: Mapping[str, Any], run: StoredRun, words: Words) -> list[str]:
-    named = _named(row, run, words)
+    named = _add_names(row, run, words)
     texts = [str(named[name] or "") for name in ("name", "stream", "technology", "start", "site")]
     return [*texts, number(row["avoided_ktpa"]), number(row["capex_mn"])]
 
@@ -167,7 +167,9 @@ def _curve(run: StoredRun, words: Words, first: int) -> Any:
         f"Frontier of {len(points)} budgets from {points[0]['budget_mn']:,.0f} to {points[-1]['budget_mn']:,.0f} "
         f"million {run.money}: from {points[0]['objective']:,.0f} to {points[-1]['objective']:,.0f} {unit}"
     )
-    return shared(alt.layer(lines, mark).add_params(alt.param(name="point", value=first)), words.sentence(message), 340)
+    return style_chart(
+        alt.layer(lines, mark).add_params(alt.param(name="point", value=first)), words.sentence(message), 340
+    )
 
 
 def uncertainty(run: StoredRun, words: Words) -> Markup:
@@ -191,7 +193,7 @@ def uncertainty(run: StoredRun, words: Words) -> Markup:
     drawn = [
         ("outcomes", _outcomes(document, run.tables.get("futures"), words), "The line is the planned value."),
         ("tornado", _tornado(document, drivers[:_INPUTS], words), highest),
-        ("chosen", _chosen(document, run, words), selected),
+        ("chosen", _selection_chart(document, run, words), selected),
     ]
     figures = [
         figure(name, chart, words, caption=note, source="montecarlo.json")
@@ -244,7 +246,7 @@ def _outcomes(document: Mapping[str, Any], futures: pd.DataFrame | None, words: 
         if len(futures) >= FEW_FUTURES
         else f"Outcomes of {len(futures)} futures: the fixed plan reaches {number(fixed['p50'])} {unit} in the median"
     )
-    return shared(alt.layer(bars, line), words.sentence(message), 280)
+    return style_chart(alt.layer(bars, line), words.sentence(message), 280)
 
 
 def _tornado(document: Mapping[str, Any], drivers: Sequence[Mapping[str, Any]], words: Words) -> Any | None:
@@ -254,7 +256,12 @@ def _tornado(document: Mapping[str, Any], drivers: Sequence[Mapping[str, Any]], 
     mean = _spread(document, REPLANNED)["mean"]
     low, high = words("lowest_fifth"), words("highest_fifth")
     rows = [
-        {"input": words.known(str(row["input"]), "input"), "end": end, "change": row[name] - mean, "value": row[name]}
+        {
+            "input": words.translate_identifier(str(row["input"]), "input"),
+            "end": end,
+            "change": row[name] - mean,
+            "value": row[name],
+        }
         for row in drivers
         for end, name in ((low, "low"), (high, "high"))
     ]
@@ -270,17 +277,17 @@ def _tornado(document: Mapping[str, Any], drivers: Sequence[Mapping[str, Any]], 
         )
     )
     message = (
-        f"Drivers of the objective value: {words.known(str(drivers[0]['input']), 'input')} most, with a mean of "
-        f"{drivers[0]['low']:,.0f} in its lowest fifth and {drivers[0]['high']:,.0f} in its highest"
+        f"Drivers of the objective value: {words.translate_identifier(str(drivers[0]['input']), 'input')} most, "
+        f"with a mean of {drivers[0]['low']:,.0f} in its lowest fifth and {drivers[0]['high']:,.0f} in its highest"
     )
-    return shared(chart, words.sentence(message), _EDGE + _ROW * len(drivers))
+    return style_chart(chart, words.sentence(message), _EDGE + _ROW * len(drivers))
 
 
-def _chosen(document: Mapping[str, Any], run: StoredRun, words: Words) -> Any | None:
+def _selection_chart(document: Mapping[str, Any], run: StoredRun, words: Words) -> Any | None:
     """Share of the futures in which each plant is selected, in descending order; None without plants."""
     found = document["plants"]
     chinese = {each["properties"]["id"]: str(each["properties"]["name_zh"] or "") for each in run.features("plant")}
-    shown = {row["plant"]: words.named(str(row["name"]), chinese.get(row["plant"], "")) for row in found}
+    shown = {row["plant"]: words.plant_name(str(row["name"]), chinese.get(row["plant"], "")) for row in found}
     names = Counter(shown.values())
     rows = [
         {
@@ -312,7 +319,7 @@ def _chosen(document: Mapping[str, Any], run: StoredRun, words: Words) -> Any | 
     )
     n_sure = sum((row["chosen_share"] or 0.0) >= document["no_regret"]["share_min"] for row in found)
     message = f"The LP relaxation selects {n_sure} of {len(found)} plants in at least 90 % of the futures"
-    return shared(chart, words.sentence(message), _EDGE + _ROW * len(rows))
+    return style_chart(chart, words.sentence(message), _EDGE + _ROW * len(rows))
 
 
 def _table(document: Mapping[str, Any], words: Words) -> Markup:

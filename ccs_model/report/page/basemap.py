@@ -61,14 +61,14 @@ class Basemap:
     cities: Sequence[Mapping[str, Any]]
     own: str = ""
 
-    def near(self, projection: Projection) -> Basemap:
+    def visible_part(self, projection: Projection) -> Basemap:
         """The part that can be seen with a projection."""
         outlines = [
             Outline(each.name, each.name_zh, rings, each.is_country)
             for each in self.outlines
-            if (rings := [ring for ring in each.rings if projection.shows(ring)])
+            if (rings := [ring for ring in each.rings if projection.is_visible(ring)])
         ]
-        cities = [city for city in self.cities if projection.shows([[city["lon"], city["lat"]]])]
+        cities = [city for city in self.cities if projection.is_visible([[city["lon"], city["lat"]]])]
         return Basemap(outlines, cities, self.own)
 
 
@@ -108,7 +108,7 @@ class Projection:
         middle = math.atan(math.sinh(self._centre[1]))
         return _EARTH_RADIUS_KM * math.cos(middle) / self._scale
 
-    def shows(self, ring: Sequence[Sequence[float]]) -> bool:
+    def is_visible(self, ring: Sequence[Sequence[float]]) -> bool:
         """Return whether a ring may be visible when the map is moved or zoomed out."""
         lon, lat = zip(*ring, strict=True)
         left, top = self(min(lon), max(lat))
@@ -118,10 +118,10 @@ class Projection:
 
     def path(self, rings: Sequence[Ring]) -> str:
         """Return rings as the path of an SVG."""
-        paths = (list(dict.fromkeys(self._visible([self(lon, lat) for lon, lat in ring]))) for ring in rings)
+        paths = (list(dict.fromkeys(self._visible_points([self(lon, lat) for lon, lat in ring]))) for ring in rings)
         return "".join("M" + "L".join(f"{x:g} {y:g}" for x, y in path) + "Z" for path in paths if len(path) > 2)
 
-    def _visible(self, points: Sequence[tuple[float, float]]) -> Iterator[tuple[float, float]]:
+    def _visible_points(self, points: Sequence[tuple[float, float]]) -> Iterator[tuple[float, float]]:
         """Points without those that lie, with both neighbours, beyond one edge of the largest window."""
         wide, high = _BEYOND_SHARE * WIDTH, _BEYOND_SHARE * HEIGHT
         beyond = [(x < -wide, x > WIDTH + wide, y < -high, y > HEIGHT + high) for x, y in points]
@@ -147,20 +147,20 @@ def basemap_of(option: str | None) -> Basemap:
     if option == "none":
         return Basemap([], [])
     if option is not None:
-        return Basemap(_own(Path(option)), _shipped("cities"), Path(option).name)
-    countries = [Outline(row["name"], row["name_zh"], row["rings"], True) for row in _shipped("countries")]
+        return Basemap(_read_polygons(Path(option)), _read_geo_file("cities"), Path(option).name)
+    countries = [Outline(row["name"], row["name_zh"], row["rings"], True) for row in _read_geo_file("countries")]
     provinces = [
-        Outline(_OUTLINE_NAMES.get(row["name"], row["name"]), "", row["rings"]) for row in _shipped("provinces")
+        Outline(_OUTLINE_NAMES.get(row["name"], row["name"]), "", row["rings"]) for row in _read_geo_file("provinces")
     ]
-    return Basemap([*countries, *provinces], _shipped("cities"))
+    return Basemap([*countries, *provinces], _read_geo_file("cities"))
 
 
-def _shipped(name: str) -> list[dict[str, Any]]:
+def _read_geo_file(name: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = json.loads((data_folder() / "geo" / f"{name}.json").read_text(encoding="utf-8"))
     return found
 
 
-def _own(path: Path) -> list[Outline]:
+def _read_polygons(path: Path) -> list[Outline]:
     """The polygons of a GeoJSON file."""
     try:
         raw = contents(path, largest_bytes=GEOJSON_BYTES, expected="a GeoJSON file, or none", at=str(path))

@@ -59,7 +59,7 @@ def data(rows: Sequence[Mapping[str, Any]]) -> Any:
     return alt.Data(values=plain([dict(row) for row in rows]))
 
 
-def shared(chart: Any, description: str, height: int | str) -> Any:
+def style_chart(chart: Any, description: str, height: int | str) -> Any:
     """Return a chart with the width of the page, a description for screen readers, and the common style.
 
     The height is in pixels, or `container` for the height of the surrounding block.
@@ -103,7 +103,7 @@ def macc_chart(run: StoredRun, words: Words, table: pd.DataFrame, cut: float) ->
     yes, no = words("in_plan"), words("not_in_plan")
     shown["state"] = table["in_plan"].map({True: yes, False: no})
     for name in ("stream", "technology"):
-        shown[name] = [words.known(str(each), name) for each in shown[name]]
+        shown[name] = [words.translate_identifier(str(each), name) for each in shown[name]]
     tonnes, price = (
         words.title("avoided_at_full_load_ktpa", "cumulative_abatement"),
         words.title("avoidance_cost_at_full_load_per_t"),
@@ -132,7 +132,7 @@ def macc_chart(run: StoredRun, words: Words, table: pd.DataFrame, cut: float) ->
         f"{table['avoidance_cost_at_full_load_per_t'].max():,.0f} {run.money} per tonne avoided, "
         f"{float(ends.iloc[-1]):,.0f} kt a year in total"
     )
-    return shared(chart, words.sentence(message), 340)
+    return style_chart(chart, words.sentence(message), 340)
 
 
 def periods(run: StoredRun, words: Words) -> list[str]:
@@ -148,9 +148,9 @@ _BY_PERIOD = alt.X("period:N", title=None, sort=None, axis=alt.Axis(labelAngle=0
 _UP_TO_THE_PERIOD = alt.condition("datum.at <= period", alt.value(1.0), alt.value(0.35))
 
 
-def _of_periods(chart: Any, words: Words, n: int, message: str) -> Any:
+def _period_chart(chart: Any, words: Words, n: int, message: str) -> Any:
     """A chart by period as it stands on the page, with the last of `n` periods selected."""
-    return shared(chart.add_params(alt.param(name="period", value=n - 1)), words.sentence(message), 260)
+    return style_chart(chart.add_params(alt.param(name="period", value=n - 1)), words.sentence(message), 260)
 
 
 def spending_chart(run: StoredRun, words: Words) -> Any:
@@ -172,7 +172,7 @@ def spending_chart(run: StoredRun, words: Words) -> Any:
         )
     )
     message = "; ".join(f"{row['period']} {row['spending_mn']:,.0f} million {run.money}" for row in rows)
-    return _of_periods(chart, words, len(rows), f"Investment by period: {message}")
+    return _period_chart(chart, words, len(rows), f"Investment by period: {message}")
 
 
 def tonnes_chart(run: StoredRun, words: Words) -> Any:
@@ -201,7 +201,7 @@ def tonnes_chart(run: StoredRun, words: Words) -> Any:
     message = (
         f"captured {last['captured_ktpa']:,.0f} and avoided {last['avoided_ktpa']:,.0f} kt a year in the last period"
     )
-    return _of_periods(chart, words, len(run.document["by_year"]), f"Captured and avoided by period; {message}")
+    return _period_chart(chart, words, len(run.document["by_year"]), f"Captured and avoided by period; {message}")
 
 
 def drawn_zones(run: StoredRun) -> list[dict[str, Any]]:
@@ -250,7 +250,7 @@ def zones_chart(run: StoredRun, words: Words) -> Any | None:
     each = "; ".join(
         f"{words.value(str(zone['zone']), 'zone', 'province')} {percent(zone['abatement_share'], 2)}" for zone in zones
     )
-    return shared(
+    return style_chart(
         alt.layer(*layers),
         words.sentence(f"Abatement of each zone as delivered, as designed and as reported. As delivered: {each}"),
         _EDGE + _ROW * 4 * len(zones),
@@ -262,7 +262,7 @@ def stakeholders_chart(run: StoredRun, words: Words) -> Any | None:
     table = run.tables.get("stakeholders", pd.DataFrame())
     if table.empty:
         return None
-    named = [words.known(str(each), "stakeholder") for each in table["stakeholder"]]
+    named = [words.translate_identifier(str(each), "stakeholder") for each in table["stakeholder"]]
     benefits, costs = words("benefits"), words("costs")
     rows = [
         {"stakeholder": name, "what": what, "mn": value}
@@ -292,7 +292,7 @@ def stakeholders_chart(run: StoredRun, words: Words) -> Any | None:
         )
     )
     message = "; ".join(f"{row['stakeholder']} {row['npv_mn']:,.0f}" for row in net)
-    return shared(
+    return style_chart(
         alt.layer(bars, marks),
         words.sentence(f"Benefits, costs and net value of each stakeholder. Net value: {message}"),
         _EDGE + _WIDE_ROW * len(net),

@@ -209,7 +209,7 @@ class Words(Language):
 
     def __call__(self, key: str) -> str:
         """Return the word with a key in labels.csv."""
-        return self.shown(*labels().keyed[key])
+        return self.choose_text(*labels().keyed[key])
 
     @property
     def millions(self) -> str:
@@ -248,7 +248,7 @@ class Words(Language):
         """Comma between two words."""
         return "，" if self.lang == "zh" else ", "
 
-    def bracketed(self, text: str) -> str:
+    def add_brackets(self, text: str) -> str:
         """Return a text in brackets, to follow a word."""
         return f"（{text}）" if self.lang == "zh" else f" ({text})"
 
@@ -265,17 +265,17 @@ class Words(Language):
         """Return a title, heading or label."""
         return _typeset(super().label(text))
 
-    def known(self, text: str, *kinds: str) -> str:
+    def translate_identifier(self, text: str, *kinds: str) -> str:
         """Return a keyed word, or else an identifier without underscores, as a value of one of these kinds."""
         if text in labels().keyed:
             return self(text)
         if found := _OF_FURNACE.fullmatch(text):
-            return f"{self.known(found[1], *kinds)} {found[2]}"
+            return f"{self.translate_identifier(found[1], *kinds)} {found[2]}"
         spaced = text.replace("_", " ")
         translated = chinese_value(text, kinds) or chinese_value(spaced, kinds)
-        return self.shown(spaced, translated) if translated else self.label(spaced)
+        return self.choose_text(spaced, translated) if translated else self.label(spaced)
 
-    def named(self, name: str, name_zh: str) -> str:
+    def plant_name(self, name: str, name_zh: str) -> str:
         """Return a plant's name; without a Chinese name the given one."""
         if self.lang == "both" and name_zh:
             return f"{name} {name_zh}"

@@ -29,14 +29,14 @@ from ccs_model.report.page.html import (
 )
 from ccs_model.report.page.plan_map import flows_of_pipe, link_name, plant_names, site_name, technology_text
 from ccs_model.report.phrases import (
-    capitalised,
-    ended_in_words,
+    capitalise,
+    ended_retrofits_in_words,
     estimates_in_words,
     gap_text,
     granted_mn,
     load_in_words,
     oil_in_words,
-    remaining_in_words,
+    remaining_emissions_in_words,
     resources_in_words,
     targets_in_words,
     years_of_work,
@@ -63,15 +63,15 @@ def answer(run: StoredRun, words: Words) -> Markup:
         if texts[-1] != number(None)
     ]
     calibration = document["calibration"]
-    status = capitalised(words.known(document["status"]))
+    status = capitalise(words.translate_identifier(document["status"]))
     statement = calibration["statement"] if calibration else uncalibrated_text(document["context"])
     of_targets = targets_in_words(document["targets"], document["costs"].get("shortfall_mn", 0.0), run.money)
     retrofits, storage, unit = document["retrofits"], document["storage"], f"{run.money}/t"
-    costs = (ended_in_words(retrofits, document["totals"], unit), load_in_words(retrofits, unit))
+    costs = (ended_retrofits_in_words(retrofits, document["totals"], unit), load_in_words(retrofits, unit))
     estimates = estimates_in_words(document["context"].get("capture_estimates") or ())
     stored = (*resources_in_words(storage), oil_in_words(storage, run.money))
     notes = [
-        (words("avoided"), f"{remaining_in_words(document['totals'])} {_WHAT_COUNTS}" if retrofits else ""),
+        (words("avoided"), f"{remaining_emissions_in_words(document['totals'])} {_WHAT_COUNTS}" if retrofits else ""),
         (words("avoidance_cost"), " ".join(filter(None, costs))),
         (words("capex"), " ".join(estimates)),
         (words.label("Storage"), " ".join(filter(None, stored))),
@@ -81,7 +81,7 @@ def answer(run: StoredRun, words: Words) -> Markup:
     ]
     quality = [
         (words("status"), f"{status}{words.stop}{words.sentence(_gap(run))}"),
-        *((capitalised(label), words.sentence(text)) for label, text in notes if text),
+        *((capitalise(label), words.sentence(text)) for label, text in notes if text),
     ]
     why = document["context"].get("nothing_built_because")
     nothing = [paragraph(words.sentence(f"Nothing is built because {why}."))] if why else []
@@ -104,19 +104,19 @@ def _headline(run: StoredRun, words: Words) -> Iterator[tuple[list[str], str]]:
         texts = [number(row[f"{name}_ktpa"]) for row in by_year]
         yield texts, f"{words.unit('kt/y')} {words(name)}"
     baseline = f"{words('baseline')} {number(totals['baseline_ktpa'])} {words.unit('kt/y')}"
-    yield [percent(row["abatement_share"], 2) for row in by_year], f"{words('abatement')}{words.bracketed(baseline)}"
+    yield [percent(row["abatement_share"], 2) for row in by_year], f"{words('abatement')}{words.add_brackets(baseline)}"
     yield [percent(row["on_site_abatement_share"], 2) for row in by_year], words("on_site_abatement")
     limits = [] if totals["budget_mn"] is None else [f"{words('budget')} {number(totals['budget_mn'])}"]
     if limits and (granted := granted_mn(document["funds"])) > BUILT:
         limits.append(f"{words('grants')} {number(granted)}")
-    budget = words.bracketed(words.comma.join(limits)) if limits else ""
+    budget = words.add_brackets(words.comma.join(limits)) if limits else ""
     if is_static:
         # The budget of a representative year limits the annual cost, with annualised capital.
         budget = f"; {words('annual_cost')} {number(math.fsum(document['costs'].values()))}{budget}"
     yield invested, f"{words.millions} {words('capex')}{budget}"
     per_captured = f"{number(totals['capture_cost_per_t'])} {words('per_t_captured')}"
     last = f"{words.comma}{charts.periods(run, words)[-1]}" if len(by_year) > 1 else ""
-    per_avoided = f"{words.unit(f'{run.money}/t')} {words('per_t_avoided')}{words.bracketed(per_captured)}{last}"
+    per_avoided = f"{words.unit(f'{run.money}/t')} {words('per_t_avoided')}{words.add_brackets(per_captured)}{last}"
     yield [number(totals["avoidance_cost_per_t"])], per_avoided
     yield [number(totals.get("storage_cost_per_t"))], f"{words.unit(f'{run.money}/t')} {words('per_t_stored')}{last}"
     yield (
@@ -130,7 +130,7 @@ def _gap(run: StoredRun) -> str:
     gap = gap_of_document(run.document)
     if not math.isfinite(gap.searched_share):
         return "The optimality gap is unknown."
-    return f"{capitalised(gap_text(gap, str(run.document['objective']['unit'])))}."
+    return f"{capitalise(gap_text(gap, str(run.document['objective']['unit'])))}."
 
 
 def timeline(run: StoredRun, words: Words) -> Markup:
@@ -195,7 +195,7 @@ def zones(run: StoredRun, words: Words) -> Markup:
             caption = f"{caption} Zones without abatement are in the table only.".strip()
         drawn = figure("zones-chart", chart, words, title=title, caption=caption, source="tables/zones.csv")
     shown = table("zones", columns, rows, words, words("zones"))
-    notes = _of_last_period(run, words, "Tonnes and shares of each zone")
+    notes = _last_period_note(run, words, "Tonnes and shares of each zone")
     return section("zones", words("zones"), *notes, drawn, *reported, shown)
 
 
@@ -207,8 +207,8 @@ def retrofits(run: StoredRun, words: Words) -> Markup:
     rows: list[dict[str, Any]] = [
         {
             **row,
-            "name": words.named(str(row["name"]), str(row["name_zh"] or "")),
-            "stream": words.known(str(row["stream"]), "stream"),
+            "name": words.plant_name(str(row["name"]), str(row["name_zh"] or "")),
+            "stream": words.translate_identifier(str(row["stream"]), "stream"),
             "technology": technology_text(words, row),
             "province": words.value(str(row["province"]), "province"),
             "site": site_name(run, words, row["site"]),
@@ -225,10 +225,10 @@ def retrofits(run: StoredRun, words: Words) -> Markup:
         "avoidance_cost_per_t",
     )  # fmt: skip
     shown = table("retrofits", columns, rows, words, words("built"))
-    return section("retrofits", words("built"), *_of_last_period(run, words), shown)
+    return section("retrofits", words("built"), *_last_period_note(run, words), shown)
 
 
-def _of_last_period(
+def _last_period_note(
     run: StoredRun, words: Words, what: str = "Tonnes and costs per tonne of each plant"
 ) -> Iterator[Markup]:
     """A note that figures of a section are those of the last period; none with one period."""
@@ -250,7 +250,7 @@ def plants(run: StoredRun, words: Words, why: Mapping[str, tuple[str, str]]) -> 
                 **about,
                 "name": names[str(about["id"])],
                 "province": words.value(str(about["province"]), "province"),
-                "sector_name": words.known(str(about["sector"]), "sector"),
+                "sector_name": words.translate_identifier(str(about["sector"]), "sector"),
                 "item": why.get(str(about["id"]), (stated, ""))[0],
             }
         )
@@ -262,7 +262,7 @@ def plants(run: StoredRun, words: Words, why: Mapping[str, tuple[str, str]]) -> 
     )
     shown = table("plants", columns, rows, words, words("plants"))
     printed = paragraph(words.sentence("This table is not printed; it is sheet Plants of plan.xlsx."), "printed")
-    return section("plants", words("plants"), *_of_last_period(run, words), shown, printed)
+    return section("plants", words("plants"), *_last_period_note(run, words), shown, printed)
 
 
 def pipelines(run: StoredRun, words: Words) -> Markup:

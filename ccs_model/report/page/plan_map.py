@@ -17,7 +17,7 @@ from ccs_model.plan.plan_json import records
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.page.basemap import HEIGHT, WIDTH, Basemap, Box, Projection
 from ccs_model.report.page.html import Words, as_data, number, paragraph, render, section
-from ccs_model.report.phrases import capitalised, years_of_work
+from ccs_model.report.phrases import capitalise, years_of_work
 from ccs_model.report.workbook.native_charts import sector_colours
 
 _MARGIN_SHARE, _LEAST_DEG = 0.07, 0.6
@@ -32,7 +32,7 @@ _SHORT = 8
 def plan_map(run: StoredRun, words: Words, basemap: Basemap, why: Mapping[str, tuple[str, str]]) -> Markup:
     """Return the map with its controls, legends and data; `why` holds the reason of each plant and what changes it."""
     projection = Projection(box_of(run))
-    near = basemap.near(projection)
+    near = basemap.visible_part(projection)
     plants = list(_plants(run, words, projection, why))
     pipes, sites = list(_pipes(run, words, projection)), list(_sites(run, words, projection))
     zones = {str(zone["zone"]) for zone in run.document["zones"]}
@@ -59,13 +59,13 @@ def plan_map(run: StoredRun, words: Words, basemap: Basemap, why: Mapping[str, t
     widest = max((max(each["flows"]) for each in pipes), default=0.0)
     texts: dict[str, int] = {}
     for each in (*plants, *pipes, *sites):
-        each |= {name: _listed(each[name], texts) for name in ("facts", "streams", "why") if name in each}
+        each |= {name: _index_texts(each[name], texts) for name in ("facts", "streams", "why") if name in each}
     data = {
         "texts": list(texts), "extent": projection.extent, "kmPerUnit": projection.km_per_unit,
         "plants": plants, "pipes": pipes, "sites": sites, "labels": list(_names(run, words, projection, near, zones)),
         "budgets": _budgets(run, projection),
         "leastWidth": _LEAST_WIDTH, "widthPerFlow": (_WIDTH - _LEAST_WIDTH) / max(widest, 1.0),
-        "streamHeads": [capitalised(words.title(name)) for name in _STREAM_COLUMNS], "scroll": words("scroll"),
+        "streamHeads": [capitalise(words.title(name)) for name in _STREAM_COLUMNS], "scroll": words("scroll"),
     }  # fmt: skip
     drawn = render(
         "map",
@@ -77,7 +77,7 @@ def plan_map(run: StoredRun, words: Words, basemap: Basemap, why: Mapping[str, t
         plants=plants,
         pipes=pipes,
         sites=sites,
-        sectors=[(each, words.known(each, "sector"), colour) for each, colour in _colours(run).items()],
+        sectors=[(each, words.translate_identifier(each, "sector"), colour) for each, colour in _colours(run).items()],
         circles=[(number(top), _radius(top, largest)) for top in _legend(largest)],
         lines=[(number(top), _LEAST_WIDTH + (_WIDTH - _LEAST_WIDTH) * top / widest) for top in _legend(widest)],
         unit=words.unit("kt/y"),
@@ -88,10 +88,10 @@ def plan_map(run: StoredRun, words: Words, basemap: Basemap, why: Mapping[str, t
     return section("map", words("map"), drawn, *notes)
 
 
-def _listed(value: Any, texts: dict[str, int]) -> Any:
+def _index_texts(value: Any, texts: dict[str, int]) -> Any:
     """Return lists of texts with the longer texts replaced by their number in a list of texts."""
     if isinstance(value, list):
-        return [_listed(each, texts) for each in value]
+        return [_index_texts(each, texts) for each in value]
     return texts.setdefault(value, len(texts)) if len(value) > _SHORT else value
 
 
@@ -111,7 +111,7 @@ def box_of(run: StoredRun) -> Box:
 def plant_names(run: StoredRun, words: Words) -> dict[str, str]:
     """Return the name of each plant in the language of the page."""
     found = (each["properties"] for each in run.features("plant"))
-    return {str(each["id"]): words.named(str(each["name"]), str(each["name_zh"] or "")) for each in found}
+    return {str(each["id"]): words.plant_name(str(each["name"]), str(each["name_zh"] or "")) for each in found}
 
 
 def _colours(run: StoredRun) -> dict[str, str]:
@@ -144,7 +144,7 @@ def streams_of(run: StoredRun, words: Words) -> dict[str, list[list[str]]]:
     rows: dict[str, list[list[str]]] = {}
 
     def add(row: Mapping[str, Any], start: str, avoided: str, cost: str) -> None:
-        texts = [words.known(str(row["stream"] or ""), "stream"), technology_text(words, row)]
+        texts = [words.translate_identifier(str(row["stream"] or ""), "stream"), technology_text(words, row)]
         amounts = [number(row[name]) for name in (avoided, "capex_mn", cost)]
         rows.setdefault(str(row["plant"]), []).append([*texts, start, site_name(run, words, row["site"]), *amounts])
 
@@ -160,8 +160,8 @@ def streams_of(run: StoredRun, words: Words) -> dict[str, list[list[str]]]:
 
 def technology_text(words: Words, row: Mapping[str, Any]) -> str:
     """Return the technology, and the size of a retrofit that takes a part of its stream."""
-    name, size = words.known(str(row["technology"] or ""), "technology"), str(row.get("size") or "full")
-    return name if size == "full" else f"{name}{words.comma}{words.known(size, 'size')}"
+    name, size = words.translate_identifier(str(row["technology"] or ""), "technology"), str(row.get("size") or "full")
+    return name if size == "full" else f"{name}{words.comma}{words.translate_identifier(size, 'size')}"
 
 
 def site_name(run: StoredRun, words: Words, site: Any) -> str:
@@ -183,7 +183,7 @@ def _plants(
         about = each["properties"]
         plant, baseline = str(about["id"]), float(about["baseline_ktpa"] or 0.0)
         facts = [
-            [words("sector"), words.known(str(about["sector"]), "sector")],
+            [words("sector"), words.translate_identifier(str(about["sector"]), "sector")],
             [words("province"), words.value(str(about["province"]), "province")],
         ]
         amounts = ("captured_ktpa", "avoided_ktpa", "capex_mn") if about["is_retrofitted"] else ()
@@ -276,7 +276,7 @@ def _names(
     for each in basemap.outlines:
         if each.name:
             rank = _ZONE if each.name in zones else _COUNTRY if each.is_country else _PROVINCE
-            name = words.shown(each.name, each.name_zh) if each.name_zh else words.value(each.name, "province")
+            name = words.choose_text(each.name, each.name_zh) if each.name_zh else words.value(each.name, "province")
             x, y = place(*each.middle)
             yield {"text": name, "x": x, "y": y, "rank": rank}
     for site in run.features("site"):
@@ -285,7 +285,7 @@ def _names(
             yield {"text": words.value(str(site["properties"]["name"]), "site"), "x": x, "y": y, "rank": _USED_SITE}
     for city in sorted(basemap.cities, key=lambda city: -city["population_k"]):
         x, y = place(city["lon"], city["lat"])
-        yield {"text": words.shown(city["name"], city["name_zh"] or None), "x": x, "y": y, "rank": _CITY}
+        yield {"text": words.choose_text(city["name"], city["name_zh"] or None), "x": x, "y": y, "rank": _CITY}
 
 
 def _budgets(run: StoredRun, place: Projection) -> list[dict[str, Any]]:

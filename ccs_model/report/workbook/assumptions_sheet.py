@@ -61,7 +61,7 @@ def model_assumptions(problem: Problem) -> list[Row]:
         "permanence": True,
         "upstream": True,
         "prices": True,
-        _of_grid(problem): True,
+        _grid_assumption(problem): True,
         "carbon_price": earns and scenario.policy.market is None,
         "carbon_market": earns and scenario.policy.market is not None,
         "surplus_band": earns and accounts.is_banded,
@@ -80,7 +80,7 @@ def model_assumptions(problem: Problem) -> list[Row]:
     return [declared[name] for name, holds in applies.items() if holds]
 
 
-def _of_grid(problem: Problem) -> str:
+def _grid_assumption(problem: Problem) -> str:
     """The assumption on grid emission factors: constant, or on a path after the last known year."""
     known = problem.inputs["prices/grid_factors"].sort_values("year").groupby("province")["grid_kg_per_kwh"].last()
     factors = problem.grid_kg_per_kwh.sort_values("year")

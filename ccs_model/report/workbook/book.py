@@ -213,7 +213,7 @@ class MoneyUnit:
         self._cells: dict[str, list[tuple[int, int]]] = {}
         self._last_row = -1
 
-    def counts(self, column: Column, name: str, record: Row) -> bool:
+    def is_amount(self, column: Column, name: str, record: Row) -> bool:
         """Whether the cell of a quantity holds millions of the plan's money."""
         if not self._is_offered:
             return False

@@ -12,7 +12,15 @@ from ccs_model._typing import Floats
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.report import sentences as words
-from ccs_model.report.live_accounts import GIVEN, by_plant, capital_of, flows_of, has_accounts, plants_of, taxed_items
+from ccs_model.report.live_accounts import (
+    GIVEN,
+    capital_of,
+    flows_of,
+    has_accounts,
+    npv_by_plant,
+    plants_of,
+    taxed_items,
+)
 from ccs_model.report.phrases import percent
 from ccs_model.report.workbook.columns import (
     CALCULATION,
@@ -26,7 +34,7 @@ from ccs_model.report.workbook.columns import (
 )
 from ccs_model.report.workbook.formulas import Block, Formula, message
 from ccs_model.report.workbook.native_charts import PICTURE_ROWS, Picture
-from ccs_model.report.workbook.series_sheet import carbon_price_per_t, over_years, year_columns, year_span
+from ccs_model.report.workbook.series_sheet import carbon_price_per_t, values_by_year, year_columns, year_span
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 
 # Factors of sheet Inputs by cash item; account_rows.csv applies them too.
@@ -69,7 +77,7 @@ def _row(
     form = "year" if name == "when" else name
     cells = (Cell(Formula(formula, "" if np.isnan(value) else float(value)), form, kind, style) for value in values)
     words_of_it = {"item": declared["item"], "unit": sheet.unit(name), "note": declared["note"]}
-    return {"id": name, **words_of_it, "class": CALCULATION.letter, **over_years(plan.problem, cells)}
+    return {"id": name, **words_of_it, "class": CALCULATION.letter, **values_by_year(plan.problem, cells)}
 
 
 # Families of rows in working_rows.csv, with the name, the flow and the words of each member.
@@ -123,11 +131,11 @@ def _money(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
                     "plant": plant, "item": item, "n": numbers[str(plant)], "taxed": int(item in taxed),
                     "factor": Formula(f"={FACTORS.get(item, 1)}", 1.0),
                     "pv_mn": Formula(f"={{factor}}*{discounted}", float((values * discount).sum())),
-                    **over_years(problem, values.tolist()),
+                    **values_by_year(problem, values.tolist()),
                 }
             )  # fmt: skip
     sheet.section("Annual cash items of each plant as solved, before the factors on sheet Inputs")
-    _yearly(sheet, plan, "cash_flow.money", sheet.unit("x_mn"), rows)
+    _write_yearly_amounts(sheet, plan, "cash_flow.money", sheet.unit("x_mn"), rows)
 
 
 def _tonnes(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
@@ -147,14 +155,14 @@ def _tonnes(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
                 "plant": plant, "kind": kind, "n": numbers[plant], "note": "",
                 "pv_kt": Formula(present, float((values * discount).sum())),
                 "worth_mn": Formula(worth, float((values * discount * price).sum()) / 1000.0),
-                **over_years(problem, row.values()),
+                **values_by_year(problem, row.values()),
             }
         )  # fmt: skip
     sheet.section("Tonnes by plant")
-    _yearly(sheet, plan, "cash_flow.tonnes", sheet.unit("x_kt"), rows)
+    _write_yearly_amounts(sheet, plan, "cash_flow.tonnes", sheet.unit("x_kt"), rows)
 
 
-def _yearly(sheet: Sheet, plan: Plan, table: str, unit: str, rows: Sequence[Row]) -> None:
+def _write_yearly_amounts(sheet: Sheet, plan: Plan, table: str, unit: str, rows: Sequence[Row]) -> None:
     """Write amounts of every year in one unit."""
     years = year_columns(plan.problem)
     amounts = [replace(each, cell_class=SOLVER, optional=False, unit=unit, form="#,##0.0") for each in years]
@@ -168,15 +176,15 @@ def _plants(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
     owners = plan.owners.set_index("plant")
     indicators = [declared["indicator"] for declared in declared_rows("indicators.csv")]
     rows = []
-    for row in records(by_plant(plan)):
+    for row in records(npv_by_plant(plan)):
         plant, pays = row["plant"], "yes" if row["npv_mn"] >= 0 else "no"
         rows.append(
             {
                 **row,
                 "n": numbers[plant],
-                "break_even_carbon_price_per_t": _or_none(row["break_even_carbon_price_per_t"]),
+                "break_even_carbon_price_per_t": _value_or_none(row["break_even_carbon_price_per_t"]),
                 **{name: names[name][plant] for name in ("name", "province", "sector")},
-                **{f"solved_{name}": _or_none(owners[name][plant]) for name in indicators},
+                **{f"solved_{name}": _value_or_none(owners[name][plant]) for name in indicators},
                 "standalone_npv_mn": owners["standalone_npv_mn"][plant],
                 "pays": pays,
                 "paid": pays,
@@ -186,7 +194,7 @@ def _plants(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
     sheet.table("cash_flow.plants", rows, key="plants_paid", named="plants", main=True, frozen=0)
 
 
-def _or_none(value: float) -> object:
+def _value_or_none(value: float) -> object:
     return NONE if math.isnan(value) else float(value)
 
 
@@ -207,34 +215,34 @@ def write_cash_flow(sheet: Sheet, plan: Plan) -> None:
         "are offset against other profits of the same year."
     )
     if not has_accounts(plan):
-        sheet.note(words.nothing_built(plan) or "A static year has no cash flow; capital is annualised.")
+        sheet.note(words.empty_plan_reason(plan) or "A static year has no cash flow; capital is annualised.")
         none: list[Row] = [
             {"id": "pick", "item": "Plant", "value": "(none)"}, {"id": "n", "item": "Number", "value": 0}
         ]  # fmt: skip
-        _picked(sheet, "cash_flow.none", none)
+        _write_picked_plant(sheet, "cash_flow.none", none)
         return
     top, plants = sheet.row, plants_of(plan)
     numbers = {plant: n for n, plant in enumerate(plants, 1)}
     work_at = _PLANTS_AT + _HEAD_ROWS + len(plants)
-    with sheet.at(work_at + 2 * _WORK_ROWS):
+    with sheet.write_at_row(work_at + 2 * _WORK_ROWS):
         sheet.section("Capital by plant, start year and lifetime")
         capital = [{**row, "n": numbers[row["plant"]]} for row in records(capital_of(plan))]
         sheet.table("cash_flow.capital", capital, key="capital", named="capital")
         _money(sheet, plan, numbers)
         _tonnes(sheet, plan, numbers)
         end = sheet.row
-    with sheet.at(_PLANTS_AT):
+    with sheet.write_at_row(_PLANTS_AT):
         _plants(sheet, plan, numbers)
         sheet.last_printed_row = sheet.row - 1
     # The charts stand above the account that they draw, which is written first.
     sheet.jump(top + 1 + PICTURE_ROWS)
     _account(sheet, plan, "programme", "All plants", flows_of(plan, None), work_at, of_plant=False)
     sheet.page_break()
-    with sheet.at(end):
+    with sheet.write_at_row(end):
         _titles(sheet, flows_of(plan, None))
-    with sheet.at(top):
+    with sheet.write_at_row(top):
         sheet.pictures(*pictures(sheet))
-    _picker(sheet, plan)
+    _write_picker(sheet, plan)
     first = flows_of(plan, plants[0])
     _account(sheet, plan, "picked", "Selected plant", first, work_at + _WORK_ROWS, of_plant=True)
     if sheet.row > _PLANTS_AT:
@@ -271,7 +279,7 @@ def _titles(sheet: Sheet, flows: Mapping[str, Floats]) -> None:
     sheet.table("cash_flow.titles", rows, plain=True, key="titles")
 
 
-def _picked(sheet: Sheet, table: str, rows: Sequence[Row]) -> Block:
+def _write_picked_plant(sheet: Sheet, table: str, rows: Sequence[Row]) -> Block:
     """Write the plant that is selected and its number, and name their cells."""
     block = sheet.table(table, rows, plain=True)
     sheet.book.define("plant_picked", block.cell("value", "pick"))
@@ -279,7 +287,7 @@ def _picked(sheet: Sheet, table: str, rows: Sequence[Row]) -> Block:
     return block
 
 
-def _picker(sheet: Sheet, plan: Plan) -> None:
+def _write_picker(sheet: Sheet, plan: Plan) -> None:
     first = plants_of(plan)[0]
     name = str(plan.problem.plants.set_index("plant")["name"][first])
     number = Formula("=SUMPRODUCT(({plants_paid!plant}={@pick.value})*{plants_paid!n})", 1)
@@ -293,7 +301,7 @@ def _picker(sheet: Sheet, plan: Plan) -> None:
             "note": "in the table of plants below",
         },
     ]  # fmt: skip
-    block = _picked(sheet, "cash_flow.pick", rows)
+    block = _write_picked_plant(sheet, "cash_flow.pick", rows)
     found = f"=INDEX({sheet.book.blocks['plants_paid'].column('name')},plant_picked_n,1)"
     sheet.live_line(found, sheet.book.chinese_names.get(name, name), "strong")
     sheet.choice(block, "value", "pick", sheet.book.blocks["plants_paid"].column("plant"))
@@ -307,7 +315,7 @@ def _account(
     sheet.section(title)
     rows = account_rows(sheet, plan, values, of_plant=of_plant)
     sheet.table(columns, rows, key=key)
-    with sheet.at(work_at):
+    with sheet.write_at_row(work_at):
         sheet.section(f"{title}: working rows for signs and payback")
         work = list(working_rows(sheet, plan, values, key))
         sheet.table(columns, work, key=f"{key}_work", plain=True)
@@ -323,7 +331,7 @@ def _results(sheet: Sheet, plan: Plan, key: str, *, of_plant: bool) -> None:
     rows = []
     for declared in declared_rows("indicators.csv", account=key, work=f"{key}_work"):
         name = declared["indicator"]
-        value = _or_none(solved[name])
+        value = _value_or_none(solved[name])
         known: object = value
         if of_plant:
             known = Formula(f"=INDEX({{plants_paid!solved_{name}}},plant_picked_n,1)", value)

@@ -297,7 +297,7 @@ def number_format(name: str, value: float) -> str:
 
 
 @cache
-def with_dash(form: str) -> str:
+def dash_format(form: str) -> str:
     """A number format that shows zero as a dash; years and powers of ten keep theirs."""
     return f'{form};-{form};"–"' if form.startswith("#,##0") or form.endswith("%") else form
 
@@ -343,7 +343,7 @@ def alignment(column: int, is_number: bool) -> dict[str, object]:
     return {"align": "left", "indent": 1} if column else {}
 
 
-def quoted(text: str) -> dict[str, object]:
+def quote_format(text: str) -> dict[str, object]:
     """The format of text that looks like a formula: it keeps being text when a reader edits its cell."""
     return {"quote_prefix": True} if text.startswith(FORMULA_STARTS) else {}
 
@@ -395,7 +395,7 @@ def lines_of_words(text: str, room: int) -> int:
     return lines
 
 
-def shown(value: float, form: str) -> str:
+def printed_number(value: float, form: str) -> str:
     """A number about as a spreadsheet prints it in `form`: only its width matters."""
     return format(value, _pattern(form))
 

@@ -28,17 +28,17 @@ from ccs_model.report.workbook.workbook_reader import (
     Place,
     Value,
     WorkbookReader,
-    as_typed,
-    bracketed,
+    add_brackets,
     decision,
     decision_hint,
+    drop_consequences,
     is_digits,
     is_same,
     is_same_number,
+    match_type,
     missing_files,
     plant_decision,
     thousands_hint,
-    without_consequences,
 )
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.fields import Section, first_step, plant_and_reason
@@ -89,7 +89,7 @@ class EditedWorkbook:
     hashes: Mapping[str, str]
 
 
-def read_edited(path: Path) -> EditedWorkbook:
+def read_edited_workbook(path: Path) -> EditedWorkbook:
     """Read a workbook that ccs-model wrote, perhaps edited and saved by another program.
 
     Raises
@@ -107,7 +107,7 @@ def read_edited(path: Path) -> EditedWorkbook:
     raw = contents(path, largest_bytes=TABLE_BYTES, expected="a workbook of ccs-model", at=shown)
     cells, names = stored_workbook(raw, shown, MOST_CELLS)
     book = WorkbookReader(path, shown, {(each.sheet, each.row, each.column): each for each in cells}, names)
-    notices = book.validated_format()
+    notices = book.validate_format()
     solved = book.solved_scenario()
     reading = _Edits(book, solved)
     reading.read()
@@ -120,7 +120,7 @@ def read_edited(path: Path) -> EditedWorkbook:
     except InputError as error:
         issues += error.issues
     if issues:
-        raise InputError(without_consequences(issues))
+        raise InputError(drop_consequences(issues))
     revision = Revision(
         workbook=shown_path(Path(path.name)),
         run=str(book.value("workbook_run")),
@@ -131,7 +131,7 @@ def read_edited(path: Path) -> EditedWorkbook:
         lang=lang if (lang := book.optional_text("workbook_lang")) in LANGUAGES else "en",
         author=book.optional_text("author"),
     )
-    files = book.beside("input_files", "input_hashes")
+    files = book.zip_cells("input_files", "input_hashes")
     hashes = {str(book.value_at(name)): str(book.value_at(sha256)) for name, sha256 in files}
     notices = (*notices, *notices_of_edits(solved, scenario))
     return EditedWorkbook(solved, scenario, revision, notices, MappingProxyType(hashes))
@@ -153,15 +153,15 @@ class _Edits:
 
     def read(self) -> None:
         """Read every cell that may be edited."""
-        factors = self._live()
+        factors = self._take_live_inputs()
         self._paths(factors)
         self._keys("scenario_keys", "scenario_new")
         self._keys("more_keys", "more_values")
         self._plants()
         self._sites()
-        self._below()
+        self._check_below_tables()
 
-    def _below(self) -> None:
+    def _check_below_tables(self) -> None:
         """Add an issue for each table of inputs below which a cell was filled in, since it would be ignored."""
         for names, below, most, what, hint in _BELOW:
             places = [self.book.places(name) for name in names]
@@ -179,9 +179,9 @@ class _Edits:
         try:
             return self.solved.with_changes(self.changes, self.places)
         except InputError as error:
-            raise InputError(map(self._at_cell, error.issues)) from error
+            raise InputError(map(self._locate_issue, error.issues)) from error
 
-    def _at_cell(self, issue: Issue) -> Issue:
+    def _locate_issue(self, issue: Issue) -> Issue:
         """The issue of a key, at the cell that changed it."""
         key = issue.where
         near = [each for each in self.places if is_within(key, each) or is_within(each, key)]
@@ -203,12 +203,12 @@ class _Edits:
 
     def _change(self, key: str, value: object, place: Place) -> None:
         self.changes[key] = value
-        self.places.setdefault(key, self.book.at(place))
+        self.places.setdefault(key, self.book.full_address(place))
 
     def _issue(self, place: Place, what: str, hint: str = "") -> None:
-        self.issues.append(Issue(self.book.at(place), what, hint))
+        self.issues.append(Issue(self.book.full_address(place), what, hint))
 
-    def _plain(self, place: Place, expected: str = "a value") -> bool:
+    def _is_plain_value(self, place: Place, expected: str = "a value") -> bool:
         """Whether a cell holds neither a formula nor a date; if it does, add an issue."""
         cell = self.book.cell(place)
         if cell is None or not (cell.has_formula or cell.is_date):
@@ -224,7 +224,7 @@ class _Edits:
 
     def _number(self, place: Place, low: float, high: float, unit: str) -> float | None:
         """The number of a cell within its range; None, with an issue, if there is none."""
-        if not self._plain(place, f"a number from {low:g} to {high:g}"):
+        if not self._is_plain_value(place, f"a number from {low:g} to {high:g}"):
             return None
         value = self.book.value_at(place)
         if isinstance(value, bool) and (low, high) == (0.0, 1.0):  # a switch
@@ -244,9 +244,9 @@ class _Edits:
             return None
         return float(value)
 
-    def _live(self) -> dict[str, tuple[float, Place]]:
+    def _take_live_inputs(self) -> dict[str, tuple[float, Place]]:
         """Take the live inputs of sheet Inputs, and return the edited factors with their cells."""
-        names = {str(self.book.value_at(at)): solved for at, solved in self.book.beside("live_names", "live_solved")}
+        names = {str(self.book.value_at(at)): solved for at, solved in self.book.zip_cells("live_names", "live_solved")}
         factors: dict[str, tuple[float, Place]] = {}
         declared = {each["name"]: each for each in declared_rows("named_inputs.csv")}
         for name, each in declared.items():
@@ -256,7 +256,7 @@ class _Edits:
             place = self.book.places(name)[0]
             self.live[key] = self.book.address(place)
             if not key:
-                self._not_an_input(place, names[name])
+                self._check_non_input(place, names[name])
                 continue
             value = self._number(place, float(each["low"]), float(each["high"]), each["meaning"])
             solved = self.book.value_at(names[name])
@@ -270,8 +270,8 @@ class _Edits:
                 factors[name] = (value, place)
                 self._edit(place, name, each["scales"].split()[0], 1.0, value)
             elif self._take(key, place):
-                self._edit(place, name, key, known, as_typed(value, known))
-                self._change(key, as_typed(value, known), place)
+                self._edit(place, name, key, known, match_type(value, known))
+                self._change(key, match_type(value, known), place)
         for name, (value, place) in factors.items():
             for key in declared[name]["scales"].split():
                 if key not in (_CARBON, _SOCIAL) and self._take(key, place):
@@ -280,7 +280,7 @@ class _Edits:
                     self._change(key, float(known) * value, place)
         return factors
 
-    def _not_an_input(self, place: Place, before: Place) -> None:
+    def _check_non_input(self, place: Place, before: Place) -> None:
         """Add an issue if a value that formulas use, but no key of the scenario holds, has changed."""
         value, solved = self.book.value_at(place), self.book.value_at(before)
         if value == solved or (isinstance(value, float) and isinstance(solved, float) and math.isclose(value, solved)):
@@ -301,7 +301,7 @@ class _Edits:
                 continue
             path: dict[int, float] = {}
             first: Place | None = place
-            for at, cell, before in self.book.beside("calendar_year", f"{row}_input", f"{row}_solved"):
+            for at, cell, before in self.book.zip_cells("calendar_year", f"{row}_input", f"{row}_solved"):
                 shown_year, old = self.book.value_at(at), self.book.value_at(before)
                 value = self._number(cell, 0.0, 1e9, "")
                 if value is None or not isinstance(old, float | int) or not isinstance(shown_year, float | int):
@@ -311,7 +311,7 @@ class _Edits:
                 if not is_same_number(value, old):
                     first = first if first is not None and first != place else cell
                     self._edit(cell, f"{row.replace('_', ' ')} {year}", f"{key}.{year}", float(old), value)
-                    self.places[f"{key}.{year}"] = self.book.at(cell)
+                    self.places[f"{key}.{year}"] = self.book.full_address(cell)
             if first is None or not self._take(key, first):
                 continue
             if first == place and known:
@@ -327,7 +327,7 @@ class _Edits:
 
     def _keys(self, keys: str, values: str) -> None:
         """Take new values of scenario keys."""
-        for at, place in self.book.beside(keys, values):
+        for at, place in self.book.zip_cells(keys, values):
             key, new = str(self.book.value_at(at)), self.book.value_at(place)
             cell = self.book.cell(place)
             if new == "" and (keys != "more_keys" or not key) and (cell is None or not cell.has_formula):
@@ -336,9 +336,9 @@ class _Edits:
                 self._issue(at, "expected a key of the scenario beside the value", "such as solver.mip_gap")
             elif keys == "scenario_keys" and key in self.live:
                 self._issue(place, f"{key} has a cell of its own, {self.live[key]}", "clear this cell, and use that")
-            elif new == "" and self._plain(place):
+            elif new == "" and self._is_plain_value(place):
                 self._issue(place, f"expected a value of {key}")
-            elif not self._plain(place):
+            elif not self._is_plain_value(place):
                 continue
             elif old_name := renamed_key(key):
                 self._issue(at, old_name)
@@ -348,7 +348,7 @@ class _Edits:
     def _new_value(self, key: str, new: Value, place: Place, *, is_listed: bool) -> None:
         """Take a new value of one key, unless it is the present one; a key that is not listed may be unknown."""
         old = _leaf(self.solved, key)
-        value = self._typed(place, new, old)
+        value = self._parse_value(place, new, old)
         if is_same(value, old) and (is_listed or old is not None):
             return
         if self._take(key, place):
@@ -370,7 +370,7 @@ class _Edits:
         assert isinstance(known, Mapping)
         self._change(above, {name: each for name, each in known.items() if str(name) != last}, place)
 
-    def _typed(self, place: Place, new: Value, old: object) -> object:
+    def _parse_value(self, place: Place, new: Value, old: object) -> object:
         """The value of a cell as the scenario takes it: text is read as in a scenario file."""
         if isinstance(new, bool):
             return new
@@ -385,9 +385,9 @@ class _Edits:
         if not isinstance(old, tuple | Mapping) and (hint := thousands_hint(new)):
             self._issue(place, f"'{new}' is text whose points may separate thousands", hint)
             return old
-        document = values_in(f"value: {bracketed(new, old)}\n", self.book.at(place))
+        document = values_in(f"value: {add_brackets(new, old)}\n", self.book.full_address(place))
         if document.issues:
-            self.issues += [Issue(self.book.at(place), issue.what.partition(": ")[2], issue.hint)
+            self.issues += [Issue(self.book.full_address(place), issue.what.partition(": ")[2], issue.hint)
                             for _, issue in document.issues]  # fmt: skip
             return new
         return document.values.get("value")
@@ -397,10 +397,10 @@ class _Edits:
         plants = self.solved.plants
         require, exclude, start = dict.fromkeys(plants.require, ""), dict(plants.excluded), dict(plants.not_before)
         changed: dict[str, Place] = {}
-        for at, place in self.book.beside("plant_ids", "plant_decisions"):
+        for at, place in self.book.zip_cells("plant_ids", "plant_decisions"):
             plant, text = str(self.book.value_at(at)), decision(self.book.value_at(place))
             old = decision_text(self.solved, plant)
-            if not self._plain(place) or text.casefold() == old.casefold():
+            if not self._is_plain_value(place) or text.casefold() == old.casefold():
                 continue
             found = plant_decision(text)
             if found is None:
@@ -426,29 +426,33 @@ class _Edits:
             ("plants.not_before", start, dict(plants.not_before)),
         ):
             if changed and new != before:
-                now, was = _by_plant(new), _by_plant(before)
+                now, was = _decisions_by_plant(new), _decisions_by_plant(before)
                 first = next(place for plant, place in changed.items() if now.get(plant) != was.get(plant))
                 if self._take(key, first):
                     self._change(key, new, first)
                     named = {f"{key}[{i}]" if isinstance(new, tuple) else f"{key}.{plant}": plant
                              for i, plant in enumerate(plant_and_reason(each)[0] for each in new)}  # fmt: skip
                     self.places |= {
-                        part: self.book.at(changed[plant]) if plant in changed else self.solved.places.get(part, key)
+                        part: self.book.full_address(changed[plant])
+                        if plant in changed
+                        else self.solved.places.get(part, key)
                         for part, plant in named.items()
                     }
 
     def _sites(self) -> None:
         """Take the use and the capacities of sites."""
         storage = self.solved.storage
-        columns = self.book.beside("site_ids", "site_use", "site_use_solved", "site_capacity", "site_capacity_solved")
+        columns = self.book.zip_cells(
+            "site_ids", "site_use", "site_use_solved", "site_capacity", "site_capacity_solved"
+        )
         sites = [str(self.book.value_at(row[0])) for row in columns]
         excluded: list[str] = []
         changed: Place | None = None
         for site, (_, place, solved, _, _) in zip(sites, columns, strict=True):
             use, used = (decision(self.book.value_at(each)).lower() for each in (place, solved))
-            if use not in (YES, NO) and self._plain(place):
+            if use not in (YES, NO) and self._is_plain_value(place):
                 self._issue(place, f"expected {YES} or {NO}, got {use or 'nothing'!r}")
-            if not self._plain(place) or use not in (YES, NO):
+            if not self._is_plain_value(place) or use not in (YES, NO):
                 use = used
             if use == NO:
                 excluded.append(site)
@@ -468,7 +472,7 @@ class _Edits:
             if value is not None and not is_same_number(value, old):
                 self._edit(place, site, "storage.capacity_kt", old, value)
                 capacities[site] = value
-                self.places[f"storage.capacity_kt.{site}"] = self.book.at(place)
+                self.places[f"storage.capacity_kt.{site}"] = self.book.full_address(place)
                 edited = edited or place
         if edited is not None and self._take("storage.capacity_kt", edited):
             self._change("storage.capacity_kt", capacities, edited)
@@ -490,6 +494,6 @@ def _leaf(scenario: Scenario, key: str) -> object:
     return value
 
 
-def _by_plant(decisions: Sequence[Any] | Mapping[str, Any]) -> Mapping[str, Any]:
+def _decisions_by_plant(decisions: Sequence[Any] | Mapping[str, Any]) -> Mapping[str, Any]:
     """Decisions by plant; plants are listed, perhaps with a reason, or have a year each."""
     return decisions if isinstance(decisions, Mapping) else {plant_and_reason(each)[0]: each for each in decisions}

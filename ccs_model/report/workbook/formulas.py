@@ -117,7 +117,7 @@ class Block:
         return f"{self.sheet}!${first}${self.rows[name] + 1}:${last}${self.rows[name] + 1}"
 
 
-def resolved(template: str, own: Block, row: int, column: int, blocks: Mapping[str, Block]) -> str:
+def resolve_template(template: str, own: Block, row: int, column: int, blocks: Mapping[str, Block]) -> str:
     """The formula of the cell at `row` and `column`."""
     pieces = _pieces(template)
     made = [each if isinstance(each, str) else _address(each, own, row, column, blocks) for each in pieces]
@@ -170,7 +170,7 @@ def _address(place: re.Match[str], own: Block, row: int, column: int, blocks: Ma
 Row = Mapping[str, object]
 
 
-def with_formulas(columns: Sequence[Column], rows: Iterable[Row]) -> list[Row]:
+def add_formulas(columns: Sequence[Column], rows: Iterable[Row]) -> list[Row]:
     """The rows with the formulas of columns; without a value they show no text, and a formula of a row's own stays."""
     formulas = {column.name: column.formula for column in columns if column.formula}
     if not formulas:

@@ -50,7 +50,7 @@ def write_live_inputs(sheet: Sheet, plan: Plan) -> None:
 
     Costs follow the inputs; retrofits, tonnes and energy stay those of the solved plan.
     """
-    values = solved_with(plan)
+    values = solved_values(plan)
     sheet.section("Inputs you can change here")
     is_static = plan.problem.is_static
     recomputed = (
@@ -82,13 +82,13 @@ def write_live_inputs(sheet: Sheet, plan: Plan) -> None:
         sheet.book.define(each["name"], block.cell("value", each["name"]))
         if each["key"]:
             ends = (float(each["low"]), float(each["high"]))
-            sheet.between(block, "value", each["name"], *ends, is_integer=each["like"] in _INTEGERS)
+            sheet.limit_number(block, "value", each["name"], *ends, is_integer=each["like"] in _INTEGERS)
     sheet.book.mark(live_names=block.column("name"), live_solved=block.column("solved"))
     if has_accounts(plan):
         write_grid(sheet, plan)
 
 
-def solved_with(plan: Plan) -> dict[str, float]:
+def solved_values(plan: Plan) -> dict[str, float]:
     """The value of each name in the solved plan."""
     problem, scenario = plan.problem, plan.problem.scenario
     requested = scenario.capital_recovery_share if problem.is_static else None
@@ -109,7 +109,7 @@ def solved_with(plan: Plan) -> dict[str, float]:
     return {name: value for name, value in values.items() if not (problem.is_static and name in _OF_ACCOUNTS)}
 
 
-def _tables_read(problem: Problem) -> Iterator[tuple[dict[str, str], pd.DataFrame]]:
+def _declared_tables(problem: Problem) -> Iterator[tuple[dict[str, str], pd.DataFrame]]:
     """The tables of input_tables.csv that bear on a problem: what is declared of each, and its rows in use.
 
     Some are shown `when` they have rows, those that only a shared network reads when there is one.
@@ -204,16 +204,18 @@ def write_inputs(sheet: Sheet, plan: Plan) -> None:
     _write_scenario(sheet, plan)
     sheet.section("Electricity price, without VAT")
     grids = problem.power_per_kwh["grid"].isin(set(problem.plants["grid"]))
-    _built_up(sheet, problem.power_per_kwh[grids], problem.inputs["prices/power"], ["grid", "year"])
+    _write_price_parts(sheet, problem.power_per_kwh[grids], problem.inputs["prices/power"], ["grid", "year"])
     sheet.section("Steam price, without VAT")
     provinces = problem.steam_per_gj["province"].isin(problem.zones)
-    _built_up(sheet, problem.steam_per_gj[provinces], problem.inputs["prices/fuels"], ["province", "fuel", "year"])
+    _write_price_parts(
+        sheet, problem.steam_per_gj[provinces], problem.inputs["prices/fuels"], ["province", "fuel", "year"]
+    )
     sheet.section("Grid emission factor (linear interpolation, constant outside the years)")
     factors = problem.grid_kg_per_kwh[problem.grid_kg_per_kwh["province"].isin(problem.zones)]
     sheet.table_in_halves(data_columns(factors), records(factors))
     sheet.section(f"Currency conversion to {problem.currency} {problem.price_year}")
     sheet.table("inputs.money", list(_price_levels(problem)), named="money")
-    for declared, table in _tables_read(problem):
+    for declared, table in _declared_tables(problem):
         if declared["sheet"] == INPUTS.name:
             sheet.section(f"{declared['title']} ({declared['table']}.csv)")
             # The rows of some tables are named after their quantity: each value is formatted by its own name.
@@ -235,7 +237,7 @@ def _write_scenario(sheet: Sheet, plan: Plan) -> None:
         "Write it as in a scenario file, such as 12000, true, [Ordos, Qinshui] or {2026: 900, 2030: 2000}; none stands "
         "for no value. Values without a shaded cell are live inputs above."
     )
-    known = solved_with(plan)
+    known = solved_values(plan)
     live = {each["key"] for each in declared_rows("named_inputs.csv") if each["name"] in known}
     rows = []
     for row in _values(sheet, scenario, scenario.places):
@@ -318,7 +320,7 @@ def _origin(place: str | None) -> str:
     return "".join(sign if sign.isprintable() else "?" for sign in PurePath(place).name)
 
 
-def _built_up(sheet: Sheet, prices: pd.DataFrame, sources: pd.DataFrame, key: list[str]) -> None:
+def _write_price_parts(sheet: Sheet, prices: pd.DataFrame, sources: pd.DataFrame, key: list[str]) -> None:
     """Parts and total of a price, with the reference of the row it was built from."""
     table = prices.merge(sources[[*key, "reference", "quality", "note"]], on=key, how="left")
     of_row = {*key, "heat_source", "reference", "quality", "note"}
@@ -335,7 +337,7 @@ def _price_levels(problem: Problem) -> Iterator[Row]:
     level = problem.price_level
     index = deflators.set_index(["currency", "year"])
     tables = [
-        table[["currency", "price_year"]] for each, table in _tables_read(problem) if each["money"] and len(table)
+        table[["currency", "price_year"]] for each, table in _declared_tables(problem) if each["money"] and len(table)
     ]
     pairs = pd.concat(tables).drop_duplicates().sort_values(["currency", "price_year"])
     for currency, year in pairs.itertuples(index=False, name=None):
@@ -379,7 +381,7 @@ def write_technologies(sheet: Sheet, plan: Plan) -> None:
     sheet.table("technologies", rows, main=True)
     sheet.section("Sources of the technologies")
     sheet.table("technologies.sources", rows)
-    for declared, rows_of in _tables_read(problem):
+    for declared, rows_of in _declared_tables(problem):
         if declared["sheet"] == TECHNOLOGIES.name:
             sheet.section(declared["title"])
             if rows_of.empty:

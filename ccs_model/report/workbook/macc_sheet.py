@@ -22,7 +22,14 @@ from ccs_model.report.workbook.columns import (
     table_columns,
 )
 from ccs_model.report.workbook.formulas import Block, Formula, message
-from ccs_model.report.workbook.native_charts import CHART_ROWS, PICTURE_ROWS, Picture, macc_cut, pale, sector_colours
+from ccs_model.report.workbook.native_charts import (
+    CHART_ROWS,
+    PICTURE_ROWS,
+    Picture,
+    lighten_colour,
+    macc_cut,
+    sector_colours,
+)
 from ccs_model.report.workbook.series_sheet import carbon_price_per_t, year_column
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 from ccs_model.units import first_few
@@ -59,7 +66,7 @@ def write_macc(sheet: Sheet, plan: Plan) -> None:
         f"column Rank gives the new order. The curve has {N_SLOTS} slots of equal abatement, each with the cost of the "
         "stream at its middle; widths are true to scale, and the smallest streams may fall between two slots."
     )
-    if _counts_capital(plan):
+    if _has_capital_budget(plan):
         sheet.note(
             "The bar Budget reached stands where the capex of the streams before it exceeds the budget; it stands at "
             "zero where the first stream alone does. A plan may retrofit a part of a stream, or a more expensive one, "
@@ -77,7 +84,7 @@ def write_macc(sheet: Sheet, plan: Plan) -> None:
             why += " by its own pipeline, or no table has an electricity price for its booster stations"
         sheet.note(f"{why}.")
         return
-    table = _with_parts(plan, table)
+    table = _add_cost_parts(plan, table)
     end = macc_cut(table)
     sheet.book.curve_end = end if end < float(table["avoidance_cost_at_full_load_per_t"].max()) else None
     sheet.book.curve_sectors = _sectors(table)
@@ -101,14 +108,14 @@ def write_macc(sheet: Sheet, plan: Plan) -> None:
     # The columns on the right are what the others are computed from.
     sheet.n_printed_columns = block.columns["in_plan"] + 1
     # The figures and the slots are made from the list, so that the list stands in its place first.
-    with sheet.at(figures):
+    with sheet.write_at_row(figures):
         _carbon_price(sheet, plan, table)
-    with sheet.at(top):
+    with sheet.write_at_row(top):
         left, columns = block.columns["avoided_sum_ktpa"] + 2, _slot_columns(plan, table)
         sheet.chart(partial(_curve, sheet, table), columns, _slot_rows(plan, table), left, "slots")
 
 
-def _with_parts(plan: Plan, table: pd.DataFrame) -> pd.DataFrame:
+def _add_cost_parts(plan: Plan, table: pd.DataFrame) -> pd.DataFrame:
     """The list with what its costs are computed from, and with its ranks."""
     parts = macc_parts(plan.problem, plan.retrofits)
     # Rounded, so that streams of one cost keep their order in every program.
@@ -183,7 +190,7 @@ def _sectors(table: pd.DataFrame) -> list[str]:
     return names if len(names) <= _MOST_SECTORS else [*names[: _MOST_SECTORS - 1], _OTHER_SECTORS]
 
 
-def _counts_capital(plan: Plan) -> bool:
+def _has_capital_budget(plan: Plan) -> bool:
     """Whether the budget limits capital, so that it ends somewhere along the curve."""
     return not plan.problem.is_static and math.isfinite(plan.problem.budget_mn)
 
@@ -201,7 +208,7 @@ def _slot_columns(plan: Plan, table: pd.DataFrame) -> list[Column]:
             ("out", "not_in_plan_per_t", CALCULATION, "not in the plan"),
         )
     ]  # fmt: skip
-    return table_columns("macc.slots", () if _counts_capital(plan) else _OF_BUDGET) + pairs
+    return table_columns("macc.slots", () if _has_capital_budget(plan) else _OF_BUDGET) + pairs
 
 
 def _slot_rows(plan: Plan, table: pd.DataFrame) -> Sequence[Row]:
@@ -212,7 +219,7 @@ def _slot_rows(plan: Plan, table: pd.DataFrame) -> Sequence[Row]:
     for n in range(1, len(_sectors(table)) + 1):
         for kind, of in (("in", "in_plan_per_t"), ("out", "not_in_plan_per_t")):
             found[f"{kind}_{n}_per_t"] = found[of].where(found["sector_n"] == n)
-    if _counts_capital(plan):
+    if _has_capital_budget(plan):
         budget, highest = plan.problem.budget_mn, float(table["avoidance_cost_at_full_load_per_t"].max())
         spent = np.where(there < 0, 0.0, table["cumulative_capex_mn"].to_numpy()[there])
         is_end = (spent > budget) & (np.r_[0.0, spent[:-1]] <= budget)
@@ -222,7 +229,7 @@ def _slot_rows(plan: Plan, table: pd.DataFrame) -> Sequence[Row]:
     for row in rows:
         row["from_ktpa"] = Formula(f"=({{slot}}-1)*{width}", row["from_ktpa"])
         row["position"] = Formula(position, row["position"])
-    if _counts_capital(plan):  # No slot stands above the first.
+    if _has_capital_budget(plan):  # No slot stands above the first.
         reached = '=IF({capex_so_far_mn}>budget_mn,MAX({macc!avoidance_cost_at_full_load_per_t}),"")'
         first = rows[0]["budget_per_t"]
         rows[0]["budget_per_t"] = Formula(reached, "" if is_missing(first) else first)
@@ -287,7 +294,7 @@ def curve_series(
     colours: dict[str, str] = {}
     full = sector_colours(sectors)
     for n, sector in enumerate(sectors, start=1):
-        colours[f"in_{n}_per_t"], colours[f"out_{n}_per_t"] = full[sector], pale(full[sector])
+        colours[f"in_{n}_per_t"], colours[f"out_{n}_per_t"] = full[sector], lighten_colour(full[sector])
     if "budget_per_t" in block.columns:
         colours["budget_per_t"] = _BUDGET_COLOUR
     return tuple(
@@ -349,7 +356,7 @@ def write_frontier(sheet: Sheet, plan: Plan) -> None:
     sheet.section("By budget")
     block = sheet.table("frontier", rows, main=True, frozen=0, head_on_each_page=True)
     # The charts draw the table, so that it stands in its place first.
-    with sheet.at(top):
+    with sheet.write_at_row(top):
         sheet.pictures(*_charts(sheet, frontier, block))
     sheet.section("Plants that enter, leave or change")
     sheet.table(

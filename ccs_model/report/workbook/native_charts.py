@@ -162,7 +162,7 @@ def sector_colours(sectors: Iterable[str]) -> dict[str, str]:
     return {**SECTOR_COLOURS, **{sector: _OWN[at % len(_OWN)] for at, sector in enumerate(own)}}
 
 
-def pale(colour: str) -> str:
+def lighten_colour(colour: str) -> str:
     """Return a colour mixed with white."""
     parts = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
     return "#" + "".join(f"{round(255 - (255 - part) * _PALE):02X}" for part in parts)

@@ -20,7 +20,7 @@ from ccs_model.plan.plan_json import records
 from ccs_model.plan.stored_run import Revision, retrofit_text, shown_value
 from ccs_model.plan.tables import ENERGY
 from ccs_model.report import sentences as words
-from ccs_model.report.sentences import left_out, not_eligible
+from ccs_model.report.sentences import left_out_sentences, not_eligible_sentences
 from ccs_model.report.workbook.columns import CALCULATION, OBSERVED, SOLVER, Cell, columns_of, label, table_columns
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
@@ -40,7 +40,7 @@ def write_plants(sheet: Sheet, plan: Plan) -> None:
     )
     if _has_power(plan, plan.problem.plants["product"]):
         sheet.paragraph("Capacities of power stations are in GWh of a year at full load.")
-    for sentence in (*not_eligible(plan.problem), *left_out(plan.problem)):
+    for sentence in (*not_eligible_sentences(plan.problem), *left_out_sentences(plan.problem)):
         sheet.paragraph(sentence)
     is_chinese = (plan.problem.plants["name_zh"].fillna("") != "").any()
     columns = table_columns("plants", without=() if is_chinese else ("name_zh",))
@@ -146,7 +146,7 @@ def write_retrofits(sheet: Sheet, plan: Plan) -> None:
         + ("" if plan.problem.network is None else _SHARED)
         + _WHY
     )
-    sheet.kept()
+    sheet.write_fixed_notice()
     reasons = reasons_of(plan.problem, plan.retrofits).set_index("plant")
     totals = {name: plan.totals[name] for name in ("capture_cost_per_t", "avoidance_cost_per_t")}
     columns = columns_of(table, classes=_CLASSES, optional=_OPTIONAL, widest=26, summed=("_ktpa", "_mn", "_mn_pa"))
@@ -159,7 +159,7 @@ def write_retrofits(sheet: Sheet, plan: Plan) -> None:
         frozen=2,
         totals={**totals, "plant": "Total"},
         key="retrofits",
-        empty=words.nothing_built(plan),
+        empty=words.empty_plan_reason(plan),
     )
 
 

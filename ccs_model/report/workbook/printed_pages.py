@@ -57,14 +57,14 @@ class Keep:
     is_chart: bool = False
 
 
-def widest(paper: Paper) -> int:
+def max_page_pixels(paper: Paper) -> int:
     """Pixels across a page that are printed in readable size."""
     return round(_SPARE * paper.across / _SMALLEST / _POINTS_A_PIXEL)
 
 
 def paper_for(widths: Sequence[int]) -> Paper:
     """A4 where these columns are readable side by side, else A3."""
-    return A4 if pixels_across(widths) <= widest(A4) else A3
+    return A4 if pixels_across(widths) <= max_page_pixels(A4) else A3
 
 
 def parts(widths: Sequence[int], n_repeated: int, paper: Paper) -> list[tuple[int, int]]:
@@ -75,7 +75,7 @@ def parts(widths: Sequence[int], n_repeated: int, paper: Paper) -> list[tuple[in
     """
     if not n_repeated:
         return [(0, len(widths) - 1)]
-    most = widest(paper)
+    most = max_page_pixels(paper)
     found = _parts(widths, n_repeated, most)
     for fewer in range(most - PIXELS_A_DIGIT, 0, -PIXELS_A_DIGIT):
         evener = _parts(widths, n_repeated, fewer)
@@ -97,7 +97,7 @@ def _parts(widths: Sequence[int], n_repeated: int, most: float) -> list[tuple[in
     return [*found, (first, len(widths) - 1)]
 
 
-def _printed(top: int, bottom: int, unprinted: Collection[int]) -> list[tuple[int, int]]:
+def _printed_rows(top: int, bottom: int, unprinted: Collection[int]) -> list[tuple[int, int]]:
     """First and last row of each stretch of the rows from `top` to `bottom` that are printed."""
     found: list[tuple[int, int]] = []
     for row in range(top, bottom + 1):
@@ -114,13 +114,13 @@ def area(
 
     Rows that are `unprinted` are in none of them.
     """
-    ranges = [(first, 0, last, columns[0][1]) for first, last in _printed(0, last_row, unprinted)]
+    ranges = [(first, 0, last, columns[0][1]) for first, last in _printed_rows(0, last_row, unprinted)]
     for left, right in columns[1:]:
         ranges += [
             (first, left, last, right if each.runs_on else min(right, each.right))
             for each in sorted(stretches, key=lambda stretch: stretch.top)
             if each.right >= left
-            for first, last in _printed(each.top, min(each.bottom, last_row), unprinted)
+            for first, last in _printed_rows(each.top, min(each.bottom, last_row), unprinted)
         ]
     return ranges
 

@@ -196,7 +196,7 @@ def engine() -> Any:
     return formualizer
 
 
-def recomputed(raw: bytes, cells: Sequence[StoredCell]) -> Recomputed:
+def recompute_workbook(raw: bytes, cells: Sequence[StoredCell]) -> Recomputed:
     """Compute every formula of the workbook `raw` and compare it with what is stored, `cells` being its cells.
 
     Raises MissingExtraError without the engine.
@@ -227,10 +227,10 @@ def recomputed(raw: bytes, cells: Sequence[StoredCell]) -> Recomputed:
     return Recomputed(n_compared, worst, tuple(difference), tuple(skipped))
 
 
-def distance_of(ours: object, theirs: object) -> float | None:
+def distance_of(expected: object, computed: object) -> float | None:
     """Difference of two values, relative above 1; None if they are not both numbers and not equal."""
-    if isinstance(ours, bool) or isinstance(theirs, bool):
-        return 0.0 if ours == theirs else None
-    if isinstance(ours, int | float) and isinstance(theirs, int | float):
-        return abs(ours - theirs) / max(1.0, abs(ours))
-    return 0.0 if ours == ("" if theirs is None else theirs) else None
+    if isinstance(expected, bool) or isinstance(computed, bool):
+        return 0.0 if expected == computed else None
+    if isinstance(expected, int | float) and isinstance(computed, int | float):
+        return abs(expected - computed) / max(1.0, abs(expected))
+    return 0.0 if expected == ("" if computed is None else computed) else None

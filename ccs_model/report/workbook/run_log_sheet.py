@@ -23,8 +23,8 @@ from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import pipe_links, records, without_folder
 from ccs_model.report import sentences as words
 from ccs_model.report.export.formats import long_table, number_columns
-from ccs_model.report.language import Language, chinese, labels
-from ccs_model.report.live_accounts import by_plant, flows_of, has_accounts
+from ccs_model.report.language import Language, chinese_text, labels
+from ccs_model.report.live_accounts import flows_of, has_accounts, npv_by_plant
 from ccs_model.report.workbook.book import CHOSEN, HUNDRED_MILLIONS, MILLIONS
 from ccs_model.report.workbook.columns import (
     CALCULATION,
@@ -82,13 +82,13 @@ def write_run_log(sheet: Sheet, plan: Plan) -> None:
         workbook_run=run.cell("value", "run"),
         input_files=inputs.column("file"),
         input_hashes=inputs.column("sha256"),
-        scenario_text=_across(lines, "n", "text"),
-        solver_fingerprints=_across(signs, "sheet", "signs"),
-        solved_numbers=_across(sheet.book.blocks["data"], "table", "value"),
+        scenario_text=_column_range(lines, "n", "text"),
+        solver_fingerprints=_column_range(signs, "sheet", "signs"),
+        solved_numbers=_column_range(sheet.book.blocks["data"], "table", "value"),
     )
 
 
-def _across(block: Block, first: str, last: str) -> str:
+def _column_range(block: Block, first: str, last: str) -> str:
     """Absolute address of the body of a table from one column to another."""
     return f"{block.column(first).split(':')[0]}:{block.column(last).split(':')[1]}"
 
@@ -111,9 +111,9 @@ def _items(sheet: Sheet, plan: Plan) -> Iterator[Row]:
         "objective": problem.objective,
         "decisions": "integer" if problem.is_integer else "continuous",
         "value": objective.value,
-        "bound": _known(objective.searched_bound),
-        "gap": _known(objective.searched_gap_share),
-        "relaxation": _known(plan.relaxation.value),
+        "bound": _number_or_text(objective.searched_bound),
+        "gap": _number_or_text(objective.searched_gap_share),
+        "relaxation": _number_or_text(plan.relaxation.value),
         "rows": size.n_rows,
         "columns": size.n_columns,
         "integer": size.n_integer,
@@ -131,7 +131,7 @@ def _items(sheet: Sheet, plan: Plan) -> Iterator[Row]:
         "data_folder": problem.inputs.folder_name,
     }
     if is_searched:
-        values |= {"bound_of_all": _known(objective.bound), "gap_of_all": _known(objective.gap_share)}
+        values |= {"bound_of_all": _number_or_text(objective.bound), "gap_of_all": _number_or_text(objective.gap_share)}
         values["searched"] = gap.n_searched
     if plan.added_components:
         values["additions"] = ", ".join(plan.added_components)
@@ -154,7 +154,7 @@ def _items(sheet: Sheet, plan: Plan) -> Iterator[Row]:
             }
 
 
-def _known(value: float) -> float | str:
+def _number_or_text(value: float) -> float | str:
     """A figure that was found, or the word that it was not."""
     return value if math.isfinite(value) else "not found"
 
@@ -174,7 +174,7 @@ def write_cover(sheet: Sheet, plan: Plan) -> None:
     """Question, answer, status, checks, legend, contents."""
     scenario = plan.problem.scenario
     sheet.hide_gridlines()
-    sheet.one_page(upright=True)
+    sheet.print_on_one_page(upright=True)
     sheet.quotation(scenario.name, "lead")
     if scenario.description.strip():
         sheet.section("Question")
@@ -206,7 +206,7 @@ def write_cover(sheet: Sheet, plan: Plan) -> None:
         sheet.book.define(CHOSEN, block.cell("value", CHOSEN))
         sheet.choices(block, "value", (MILLIONS, HUNDRED_MILLIONS))
     sheet.section("About")
-    about = sheet.table("cover.about", list(_about(sheet, plan)), plain=True)
+    about = sheet.table("cover.about", list(_provenance_rows(sheet, plan)), plain=True)
     sheet.book.mark(author=about.cell("value", "author"))
     sheet.note(_DISCLAIMER)
     sheet.section("Contents")
@@ -228,7 +228,7 @@ def write_cover(sheet: Sheet, plan: Plan) -> None:
     sheet.table("cover.classes", classes, plain=True)
 
 
-def _about(sheet: Sheet, plan: Plan) -> Iterator[Row]:
+def _provenance_rows(sheet: Sheet, plan: Plan) -> Iterator[Row]:
     """Version, author, sources of the plants and run; the author's name is for the reader to fill in."""
     sources = plan.problem.plants["reference"].value_counts().index
     named = ", ".join(sources[:_NAMED_SOURCES]) + (" …" if len(sources) > _NAMED_SOURCES else "")
@@ -309,9 +309,9 @@ HOLDS, BROKEN = "holds", "does not hold"
 
 def write_checks(sheet: Sheet, plan: Plan) -> None:
     """One row a check, then how many hold."""
-    rows = [*map(_of_check, records(plan.checks)), *_of_workbook(sheet, plan)]
+    rows = [*map(_check_row, records(plan.checks)), *_workbook_checks(sheet, plan)]
     n_broken = int((~plan.checks["holds"]).sum())
-    sheet.one_page()
+    sheet.print_on_one_page()
     sheet.banner()
     sheet.paragraph(
         "The checks of the plan are computed from the problem's coefficients and the decisions alone; their figures "
@@ -333,7 +333,7 @@ def write_checks(sheet: Sheet, plan: Plan) -> None:
     counted = sheet.table("checks.master", counts, plain=True)
     sheet.book.define("checks_n", counted.cell("value", "n"))
     sheet.book.define("checks_broken", counted.cell("value", "broken"))
-    with sheet.at(top):
+    with sheet.write_at_row(top):
         write_check_result(sheet, plan)
 
 
@@ -355,12 +355,15 @@ def check_texts(language: Language) -> dict[str, str]:
     """The parts of the master check around its numbers, by the ids of their rows on sheet Inputs."""
     texts = {name: labels().keyed[name] for name in ("checks_all", "checks_hold", "checks_of", "checks_broken")}
     if language.lang == "both":
-        after = {"checks_hold": chinese("All checks hold."), "checks_broken": chinese("Some checks do not hold.")}
+        after = {
+            "checks_hold": chinese_text("All checks hold."),
+            "checks_broken": chinese_text("Some checks do not hold."),
+        }
         return {name: each[0] + (f" / {after[name]}" if name in after else "") for name, each in texts.items()}
     return {name: each[language.lang == "zh"] for name, each in texts.items()}
 
 
-def _of_check(check: Mapping[str, Any]) -> Row:
+def _check_row(check: Mapping[str, Any]) -> Row:
     """A check of the plan: its figures are the plan's, the distance and the verdict are computed again."""
     actual, expected, figure = check["actual"], check["expected"], check["figure"]
     if not np.isfinite(actual):
@@ -370,7 +373,7 @@ def _of_check(check: Mapping[str, Any]) -> Row:
     return {**check, **shown, "holds": HOLDS if check["holds"] else BROKEN, "of": "plan"}
 
 
-def _of_workbook(sheet: Sheet, plan: Plan) -> Iterator[Row]:
+def _workbook_checks(sheet: Sheet, plan: Plan) -> Iterator[Row]:
     """The checks of checks.csv: figures that stand in two places of the workbook."""
     values = _figures(sheet, plan)
     parts = (("capture_capital_mn_pa", "capture_power_mn_pa"), ("pipe_capital_mn_pa", "storage_mn_pa"))
@@ -415,7 +418,7 @@ def _figures(sheet: Sheet, plan: Plan) -> dict[str, float]:
         own = flows["own_mn"].sum()
         found |= dict.fromkeys(("npv_of_plants", "npv_as_solved", "npv_of_row"), npv_mn.iloc[-1])
         found |= {"npv_of_selected": npv_mn.iloc[0], "capital": -own, "depreciation": own}
-        found |= {"salvage": by_plant(plan)["salvage_mn"].sum(), "carbon": (flows["carbon_mn"] * discount).sum()}
+        found |= {"salvage": npv_by_plant(plan)["salvage_mn"].sum(), "carbon": (flows["carbon_mn"] * discount).sum()}
         society = plan.stakeholders.set_index("stakeholder")["npv_mn"]["society"]
         if math.isfinite(plan.problem.budget_mn):
             found["budget"] = max(float(own), plan.problem.budget_mn)

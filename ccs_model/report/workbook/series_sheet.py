@@ -59,7 +59,7 @@ def year_column(year: int) -> str:
     return f"y{year}"
 
 
-def over_years(problem: Problem, values: Iterable[Value]) -> dict[str, Value]:
+def values_by_year(problem: Problem, values: Iterable[Value]) -> dict[str, Value]:
     """A value of every year, by the name of the year's column."""
     return dict(zip(map(year_column, years_of(problem)), values, strict=True))
 
@@ -98,14 +98,14 @@ def write_series(sheet: Sheet, plan: Plan) -> None:
     )
     sheet.is_in_one_part = True
     columns = [*table_columns("series"), *year_columns(problem)]
-    live = [row for row in _live(sheet, problem) if not (problem.is_static and row["id"] in _OF_ACCOUNTS)]
+    live = [row for row in _live_series(sheet, problem) if not (problem.is_static and row["id"] in _OF_ACCOUNTS)]
     # What the plan avoids in each year: the period's yearly mean.
     by_period = plan.by_year.set_index("year")["avoided_ktpa"].reindex(problem.years, fill_value=0.0)
     at = np.searchsorted(problem.years, problem.calendar, side="right") - 1
     avoided = np.r_[by_period.to_numpy(float)[at], 0.0]
     texts = {"series": "Avoided in the plan", "reference": "solver", "note": "annual mean of the period"}
     of_plan = _row(sheet, problem, {"id": "avoided", **texts}, "avoided_kt", SOLVER, avoided)
-    rows = [*live, of_plan, *_observed(sheet, problem)]
+    rows = [*live, of_plan, *_observed_series(sheet, problem)]
     block = sheet.table(columns, rows, main=True, frozen=2, key="series")
     for row, name in NAMED.items():
         if row in block.rows:
@@ -127,10 +127,10 @@ def _row(
         for year, value in zip(years_of(problem), values, strict=True)
     )
     unknown = {"place": "", "reference": "", "note": ""}
-    return {**unknown, **texts, "unit": sheet.unit(name), "class": kind.letter, **over_years(problem, cells)}
+    return {**unknown, **texts, "unit": sheet.unit(name), "class": kind.letter, **values_by_year(problem, cells)}
 
 
-def _live(sheet: Sheet, problem: Problem) -> Iterator[Row]:
+def _live_series(sheet: Sheet, problem: Problem) -> Iterator[Row]:
     """The series of series.csv: years, discount factors, carbon price and social cost of carbon."""
     years, policy, damages = np.array(years_of(problem)), problem.scenario.policy, problem.accounts.damages
     price, damage = carbon_price_per_t(problem), np.r_[problem.accounts.damage_per_t, 0.0]
@@ -159,7 +159,7 @@ def _live(sheet: Sheet, problem: Problem) -> Iterator[Row]:
         yield _row(sheet, problem, texts, name, kind, values[row["row"]], row["formula"], is_live=is_live)
 
 
-def _observed(sheet: Sheet, problem: Problem) -> Iterator[Row]:
+def _observed_series(sheet: Sheet, problem: Problem) -> Iterator[Row]:
     """Grid factors, power and steam prices, straight between the years known and flat outside them."""
     grids = problem.plants[["province", "grid"]].drop_duplicates()
     of_zones = problem.grid_kg_per_kwh[problem.grid_kg_per_kwh["province"].isin(problem.zones)]

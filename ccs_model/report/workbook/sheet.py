@@ -24,17 +24,26 @@ from ccs_model.report.workbook.columns import (
     alignment,
     checked_number,
     checked_text,
+    dash_format,
     is_missing,
     number_format,
+    printed_number,
     printed_width,
-    quoted,
-    shown,
+    quote_format,
     table_columns,
     text_width,
     widest_word,
-    with_dash,
 )
-from ccs_model.report.workbook.formulas import TOTAL, Block, Formula, Row, is_number, resolved, sums, with_formulas
+from ccs_model.report.workbook.formulas import (
+    TOTAL,
+    Block,
+    Formula,
+    Row,
+    add_formulas,
+    is_number,
+    resolve_template,
+    sums,
+)
 from ccs_model.report.workbook.native_charts import CHART_ROWS, PICTURE_ROWS, ROW_POINTS, Picture, draw
 from ccs_model.report.workbook.printed_pages import (
     A4,
@@ -109,7 +118,7 @@ class Sheet(Canvas):
         """
         self._left = left or self._left
         columns = table_columns(columns) if isinstance(columns, str) else columns
-        rows = with_formulas(columns, rows)
+        rows = add_formulas(columns, rows)
         if totals is not None:
             totals = {**sums(columns, rows), **totals}
         top = self._row - 1 if self._below_section else None
@@ -138,7 +147,7 @@ class Sheet(Canvas):
             # Headings and rows, without totals, are a table of the spreadsheet's own; it looks as it did.
             heads = []
             for at, (column, heading) in enumerate(zip(columns, headings, strict=True)):
-                form = self._styles.get("label", **alignment(at, column.name in numeric), **quoted(heading))
+                form = self._styles.get("label", **alignment(at, column.name in numeric), **quote_format(heading))
                 heads.append({"header": heading, "header_format": form})
             name = f"{self._name}_{named}_table" if named else f"{self._name}_table"
             options = {"name": name, "columns": heads, "autofilter": main, "style": None, "banded_rows": False}
@@ -176,7 +185,7 @@ class Sheet(Canvas):
         """A chart across the sheet; the table it draws stands beside it from column `left` on, and is not printed."""
         self._row += 1
         top, self._left, self.n_printed_columns = self._row, left, min(self.n_printed_columns or left, left - 1)
-        rows = with_formulas(columns, rows)
+        rows = add_formulas(columns, rows)
         self._head(columns, self._headings(columns), {column.name for column in columns})
         self._own = block = self._block(columns, rows, self._row, has_total=False)
         self.book.blocks[key] = block
@@ -215,7 +224,7 @@ class Sheet(Canvas):
         fill = self._fills.get(key)
         # Excel fills no formula that names another sheet in this way.
         if fill is None or "!" in fill.text:
-            text = resolved(formula.template, self._own, row, column, self.book.blocks)
+            text = resolve_template(formula.template, self._own, row, column, self.book.blocks)
             self._fills[key] = fill = Fill(text.removeprefix("="), row, column)
         if self._fixed:  # Another formula or a number in its place is an edit that has no effect.
             self.book.fingerprints.record_formula(self._name, row, column, fill.text, (fill.row, fill.column))
@@ -271,11 +280,13 @@ class Sheet(Canvas):
         number = value + 0.0
         if kind in self._fixed:
             self.book.fingerprints.record(self._name, self._row, at, number)
-        if self._money_unit.counts(column, column.name, record):
+        if self._money_unit.is_amount(column, column.name, record):
             self._money_unit.amount(self._row, at)
         form = column.form or number_format(column.name, number)
-        self._sheet.write_number(self._row, at, number, self._styles.of_number(self._dashed(form, kind.ink), kind.ink))
-        self._layout.widen(at, len(shown(number, form)) + 1)
+        self._sheet.write_number(
+            self._row, at, number, self._styles.of_number(self._dash_format(form, kind.ink), kind.ink)
+        )
+        self._layout.widen(at, len(printed_number(number, form)) + 1)
 
     def finish(self) -> None:
         """Widths, heights, the text that goes by them, and how all of it is printed."""
@@ -360,7 +371,7 @@ class Sheet(Canvas):
         if not plain:
             for at, (column, unit) in enumerate(zip(columns, units, strict=True), self._left):
                 self._heading_cell(row - 1, at, column, unit, "unit", **aligned[at - self._left])
-                if self._money_unit.counts(column, column.name, {}):
+                if self._money_unit.is_amount(column, column.name, {}):
                     self._money_unit.unit(row - 1, at, unit)
                 if not column.wide:
                     self._layout.units[row - 1].append((at, unit))
@@ -403,10 +414,10 @@ class Sheet(Canvas):
         is_fixed = kind in self._fixed and style in ("cell", "total") and not unlocked
         if unlocked:
             ink |= {"locked": False, "bg_color": INPUT.fill}
-        elif self._money_unit.counts(column, name, record) and is_number(value):
+        elif self._money_unit.is_amount(column, name, record) and is_number(value):
             self._money_unit.amount(self._row, at, is_difference=kind is CHECK)
         if isinstance(value, Formula):
-            self._live(at, column, name, value, style, ink, where)
+            self._write_live_formula(at, column, name, value, style, ink, where)
         elif is_missing(value):
             if not column.optional and style != "total":
                 raise CcsModelError(f"{where}: there is no value")
@@ -419,8 +430,8 @@ class Sheet(Canvas):
             if is_fixed:
                 self.book.fingerprints.record(self._name, self._row, at, number)
             form = column.form or number_format(name, number)
-            self._sheet.write_number(self._row, at, number, self._numeric(form, style, ink))
-            self._layout.widen(at, text_width(shown(number, form)) + 1)
+            self._sheet.write_number(self._row, at, number, self._number_style(form, style, ink))
+            self._layout.widen(at, text_width(printed_number(number, form)) + 1)
         elif sheet:
             self._link(self._row, at, sheet, str(value), "cell link")
             self._layout.widen(at, text_width(str(value)) + 1)
@@ -429,14 +440,14 @@ class Sheet(Canvas):
             if is_fixed and kind in self._fixed_text:
                 self.book.fingerprints.record(self._name, self._row, at, text)
 
-    def _live(
+    def _write_live_formula(
         self, at: int, column: Column, name: str, value: Formula, style: str, ink: Mapping[str, object], where: str
     ) -> None:
         """A formula in the format of its value, and room for it."""
         if isinstance(value.value, float | Real):
             form = column.form or number_format(name, float(value.value))
-            self._layout.widen(at, text_width(shown(float(value.value), form)) + 1)
-            self.formula(self._row, at, value, self._numeric(form, style, ink), where)
+            self._layout.widen(at, text_width(printed_number(float(value.value), form)) + 1)
+            self.formula(self._row, at, value, self._number_style(form, style, ink), where)
             return
         form = column.form or (number_format(name, 0.0) if unit_of(name) else "General")
         if not value.runs_on:
@@ -445,13 +456,13 @@ class Sheet(Canvas):
         align = {**alignment(at, False), "text_wrap": not value.runs_on}
         self.formula(self._row, at, value, self._styles.get(style, num_format=form, **ink, **align), where)
 
-    def _dashed(self, form: str, color: object, *, is_input: bool = False) -> str:
+    def _dash_format(self, form: str, color: object, *, is_input: bool = False) -> str:
         """The format with a dash for zero; not for inputs, sheet Data and differences, which may be residues."""
         is_plain = is_input or self._name in (_INPUTS, _FOR_PROGRAMS) or color == CHECK.ink
-        return form if is_plain else with_dash(form)
+        return form if is_plain else dash_format(form)
 
-    def _numeric(self, form: str, style: str, ink: Mapping[str, object]) -> Any:
-        form = self._dashed(form, ink.get("font_color"), is_input="locked" in ink)
+    def _number_style(self, form: str, style: str, ink: Mapping[str, object]) -> Any:
+        form = self._dash_format(form, ink.get("font_color"), is_input="locked" in ink)
         return self._styles.get(style, num_format=form, **ink)
 
     def _label(self, text: str, column: Column, style: str) -> str:

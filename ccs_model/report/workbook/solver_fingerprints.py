@@ -6,7 +6,7 @@ if its neighbours match.
 
 A formula has two signs of its own, those of its text as seen from its cell, which are the same for all cells that a
 formula is filled into. Programs that save a workbook write every filled formula in full, leave out spaces and quotation
-marks around names of sheets, and write numbers and ranges in another form. None of that changes `seen_from`.
+marks around names of sheets, and write numbers and ranges in another form. None of that changes `relative_formula`.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ _ONE_CELL = re.compile(rf"({_END}):\1")
 _CELL = re.compile(r"(\$?)([A-Z]{1,3})(\$?)([0-9]{1,7})")
 
 
-def seen_from(formula: str, row: int, column: int) -> str:
+def relative_formula(formula: str, row: int, column: int) -> str:
     """The formula of the cell at `row` and `column`, with cells that move along by their distance.
 
     Rows and columns are counted from 1.
     """
-    seen = "".join(_seen(match, row, column) for match in _TOKEN.finditer(formula.removeprefix("=")))
+    seen = "".join(_relative_part(match, row, column) for match in _TOKEN.finditer(formula.removeprefix("=")))
     return _ONE_CELL.sub(r"\1", _SHEET_AGAIN.sub(r"\1!\2:", seen))
 
 
-def _seen(match: re.Match[str], row: int, column: int) -> str:
+def _relative_part(match: re.Match[str], row: int, column: int) -> str:
     kind, text = match.lastgroup, match[0]
     if kind == "space":
         return ""
@@ -87,7 +87,7 @@ class Fingerprints:
 
     def record(self, sheet: str, row: int, column: int, value: float | str) -> None:
         """Keep the fingerprint of one cell."""
-        self.cells.setdefault(sheet, {})[row, column] = _of(value)[:_WIDTH]
+        self.cells.setdefault(sheet, {})[row, column] = _value_sign(value)[:_WIDTH]
 
     def record_formula(self, sheet: str, row: int, column: int, text: str, first: Place | None = None) -> None:
         """Keep that a cell holds a formula, whose value may change, and the signs of its text.
@@ -116,17 +116,17 @@ class Fingerprints:
                 + "".join(formulas[group[0], column] for column in columns)
                 for group, columns in _groups(formulas, len(formulas), formulas)
             ]
-            for joined in _joined(parts):
+            for joined in _join_parts(parts):
                 yield {"sheet": sheet, "rows": "1:1", "columns": joined, "signs": _FORMULAS}
 
 
 @lru_cache(maxsize=4096)
 def sign_of(formula: str, row: int, column: int) -> str:
     """The signs of the formula of a cell, counted from 1."""
-    return _of(seen_from(formula, row, column))[:_WIDTH]
+    return _value_sign(relative_formula(formula, row, column))[:_WIDTH]
 
 
-def _joined(parts: Iterable[str]) -> Iterator[str]:
+def _join_parts(parts: Iterable[str]) -> Iterator[str]:
     """The parts in texts that a cell can hold."""
     text = ""
     for part in parts:
@@ -188,7 +188,7 @@ def changed_cells(
             raise ValueError(f"{len(signs)} signs for {len(places)} cells of sheet {sheet}")
         for k, (row, column) in enumerate(places):
             value = cells.get((sheet, row, column), "")
-            if signs[width * k : width * (k + 1)] not in {each[:width] for each in _like(value)}:
+            if signs[width * k : width * (k + 1)] not in {each[:width] for each in _similar_signs(value)}:
                 yield sheet, row, column
 
 
@@ -209,14 +209,14 @@ def _places(span: str, columns: str) -> list[Place]:
     return [(row, int(column)) for row in range(first, last + 1) for column in columns.split()]
 
 
-def _of(value: float | str | bool) -> str:
+def _value_sign(value: float | str | bool) -> str:
     text = value if isinstance(value, str) else f"{float(value) + 0.0:.9e}"
     number = zlib.crc32(text.encode("utf-8", "surrogatepass"))
     return "".join(_SIGNS[(number >> shift) & 63] for shift in (0, 6, 12))
 
 
-def _like(value: float | str | bool) -> tuple[str, ...]:
+def _similar_signs(value: float | str | bool) -> tuple[str, ...]:
     if isinstance(value, str):
-        return (_of(value),)
+        return (_value_sign(value),)
     number = float(value)
-    return _of(number), _of(number * (1.0 - _MOVED)), _of(number * (1.0 + _MOVED))
+    return _value_sign(number), _value_sign(number * (1.0 - _MOVED)), _value_sign(number * (1.0 + _MOVED))

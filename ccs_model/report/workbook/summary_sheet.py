@@ -131,12 +131,12 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
     sheet.paragraph(words.status(plan))
     sheet.table("summary.figures", _bounds(sheet, plan), plain=True)
     sheet.section("Representative year, as solved" if static else "By period, as solved (tonnes are annual means)")
-    by_year = _by_year(plan)
+    by_year = _results_by_year(plan)
     of_years = {"year": INPUT, "baseline_ktpa": CALCULATION}
     sheet.table(columns_of(by_year, classes=of_years), records(by_year), named="periods")
     write_stakeholders(sheet, plan)
     write_funds(sheet, plan)
-    with sheet.at(top):
+    with sheet.write_at_row(top):
         sheet.section("Key figures (one year)" if static else "Key figures (last period unless stated otherwise)")
         sheet.note(
             "Avoided is less than captured: the CO2 of steam and electricity for capture is subtracted. The abatement "
@@ -173,7 +173,7 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
     limits = binding_limits(list(map(binding_text, plan.binding_limits)))
     for text in filter(None, (words.marginal_budget(plan), words.replans(plan), limits)):
         sheet.paragraph(text)
-    sheet.table("summary.figures", _more_money(sheet, plan), plain=True)
+    sheet.table("summary.figures", _marginal_value_rows(sheet, plan), plain=True)
 
 
 def _key_figures(sheet: Sheet, plan: Plan) -> Iterator[Row]:
@@ -219,7 +219,7 @@ def _bounds(sheet: Sheet, plan: Plan) -> Iterator[Row]:
     yield _figure(sheet, "Optimality gap over all candidate links", every, meaning)
 
 
-def _by_year(plan: Plan) -> pd.DataFrame:
+def _results_by_year(plan: Plan) -> pd.DataFrame:
     """plan.by_year with the investment in capture, pipelines and storage."""
     by_year = plan.by_year
     if plan.problem.is_static:
@@ -236,7 +236,7 @@ def _by_year(plan: Plan) -> pd.DataFrame:
     return by_year
 
 
-def _more_money(sheet: Sheet, plan: Plan) -> Iterator[Row]:
+def _marginal_value_rows(sheet: Sheet, plan: Plan) -> Iterator[Row]:
     bought = plan.marginal_budget
     if bought is not None:
         how = "re-solved with the retrofits of the plan kept" if plan.problem.is_integer else "re-solved"

@@ -17,9 +17,9 @@ from ccs_model.report.pipe_tables import (
     flows_of_links,
     links_in_use,
     network_of,
-    paid_by_plant,
     pipes_by_vintage,
     pipes_table,
+    shared_cost_by_plant,
     shared_facilities,
 )
 from ccs_model.report.workbook.columns import SOLVER, Cell, Column, table_columns
@@ -29,7 +29,7 @@ from ccs_model.report.workbook.sheet import Page, Row, Sheet
 def write_network(sheet: Sheet, plan: Plan) -> None:
     """Write links, flows by period, and the shares of common costs by use and by Shapley value."""
     links, pipes = links_in_use(plan), pipes_by_vintage(plan)
-    empty = words.nothing_built(plan)
+    empty = words.empty_plan_reason(plan)
     sheet.paragraph(_candidates(plan))
     sheet.paragraph(f"{words.bound_text(plan)}.")
     sheet.note(
@@ -38,7 +38,7 @@ def write_network(sheet: Sheet, plan: Plan) -> None:
         "hydraulic requirement for the capacity in one line. Roads need no capital; trucks are paid per tonne. From "
         "and to give the direction of flow in the last period."
     )
-    sheet.kept()
+    sheet.write_fixed_notice()
     has_factors = len(links) > 0 and bool((links["cost_factor"] != 1.0).any())
     columns = table_columns("transport.links", without=() if has_factors else ("cost_factor",))
     # Other tables follow, so the head is neither frozen nor repeated on each page.
@@ -68,7 +68,7 @@ def write_network(sheet: Sheet, plan: Plan) -> None:
         "captured are means of the last period at the load of the plan, with trucks and pump electricity. The Shapley "
         "split applies to capital; annual operating costs stay by use."
     )
-    paid = paid_by_plant(plan)
+    paid = shared_cost_by_plant(plan)
     totals: dict[str, object] = {"name": "Total"}
     if (captured := float(paid["captured_ktpa"].sum())) > 0:
         names = ("capture_mn_pa", "cost_by_use_mn_pa", "cost_by_shapley_mn_pa")
@@ -107,14 +107,14 @@ def write_transport(sheet: Sheet, plan: Plan) -> None:
         write_network(sheet, plan)
         return
     pipes = pipes_table(plan)
-    why = words.nothing_built(plan) or "No pipeline is built: the plan consists of measures only."
+    why = words.empty_plan_reason(plan) or "No pipeline is built: the plan consists of measures only."
     empty = why if pipes.empty else ""
     sheet.paragraph(
         "Each retrofit has its own pipeline. Length is the straight-line distance × the scenario's detour factor; "
         "class and number of lines follow from the capacity. Annual costs are means of the last period at "
         "the load of the plan; capital is capex × capital recovery; cost per tonne is the total ÷ captured."
     )
-    sheet.kept()
+    sheet.write_fixed_notice()
     totals: dict[str, object] = {"plant": "Total"}
     if (captured := float(plan.retrofits["captured_ktpa"].sum())) > 0:
         totals["transport_cost_per_t"] = pipes["transport_mn_pa"].sum() * 1000.0 / captured
@@ -145,15 +145,15 @@ _SITE_TOTALS = {"name": "Total"}
 def write_storage(sheet: Sheet, plan: Plan) -> None:
     """One row a site used with totals; what is injected with the periods across; costs; the other sites, in short."""
     problem = plan.problem
-    used = _used(plan)
-    empty = words.nothing_built(plan)
+    used = _sites_in_use(plan)
+    empty = words.empty_plan_reason(plan)
     shared = problem.network is not None
     capacity = {"capacity_kt": f"Capacity, {problem.scenario.storage.capacity} case"}
     injected = {"injected_ktpa": f"Injected, {'annual' if problem.is_static else 'last period'}"}
     sheet.may_be_upright = True
-    sheet.paragraph(_about(plan))
+    sheet.paragraph(_storage_note(plan))
     sheet.note(_TO_CHANGE)
-    sheet.kept()
+    sheet.write_fixed_notice()
     columns = table_columns("storage.used", headings=capacity | injected)
     sheet.table(columns, records(used), main=True, totals=_SITE_TOTALS, empty=empty)
     _sites_by_period(sheet, plan, used, empty)
@@ -170,7 +170,7 @@ def write_storage(sheet: Sheet, plan: Plan) -> None:
         "n_plants_in_reach": "In reach" if shared else "Candidates in reach",
     }
     compared = others.assign(
-        n_plants_in_reach=_within_radius(plan, others), storage_cost_per_t=_cost_at(problem, others, _COMPARED_KTPA)
+        n_plants_in_reach=_count_candidates(plan, others), storage_cost_per_t=_cost_at(problem, others, _COMPARED_KTPA)
     )
     columns = table_columns("storage.others", headings=capacity | reach)
     empty_others = "None: every candidate site is in use."
@@ -240,7 +240,7 @@ def _sites_to_change(sheet: Sheet, plan: Plan) -> None:
     )
 
 
-def _about(plan: Plan) -> str:
+def _storage_note(plan: Plan) -> str:
     problem = plan.problem
     share = percent(problem.max_fill_share, 0)
     text = f"A site may be filled to {share} of its capacity in the case chosen by the scenario"
@@ -275,7 +275,7 @@ def _sites_by_period(sheet: Sheet, plan: Plan, used: pd.DataFrame, empty: str) -
     """What is injected, the wells there are by then, and what is spent."""
     sheet.section("By period: injection (annual mean), cumulative wells, investment in sites and wells")
     columns = [
-        Column(_across(what, year, unit), SOLVER, label=f"{text} {year}", total="solved")
+        Column(_period_column(what, year, unit), SOLVER, label=f"{text} {year}", total="solved")
         for what, unit, text in _PERIODS
         for year in plan.problem.years
     ]
@@ -312,7 +312,7 @@ def _costs(sheet: Sheet, plan: Plan, used: pd.DataFrame, empty: str) -> None:
     sheet.table(columns, records(used), totals=_SITE_TOTALS, empty=empty, named="costs")
 
 
-def _used(plan: Plan) -> pd.DataFrame:
+def _sites_in_use(plan: Plan) -> pd.DataFrame:
     """Sites of plan.storage in its order, with what stands at the horizon's end and what is injected by period."""
     problem = plan.problem
     by_site = plan.storage.groupby("site", sort=False)
@@ -330,7 +330,7 @@ def _used(plan: Plan) -> pd.DataFrame:
     for what, unit, _ in _PERIODS:
         across = plan.storage.pivot(index="site", columns="year", values=f"{what}_{unit}".rstrip("_"))
         across = across.reindex(used.index)
-        used = used.assign(**{_across(what, year, unit): across[year] for year in across})
+        used = used.assign(**{_period_column(what, year, unit): across[year] for year in across})
     injected = end["injected_ktpa"]
     of_site = plan.retrofits.groupby("site")[["share", "storage_closure_mn"]].sum().reindex(end.index)
     variable = sites["injection_cost_per_t"]
@@ -353,7 +353,7 @@ def _used(plan: Plan) -> pd.DataFrame:
     return used.reset_index(names="site")
 
 
-def _across(what: str, year: int, unit: str) -> str:
+def _period_column(what: str, year: int, unit: str) -> str:
     """The name of a quantity of one period: `injected_2030_ktpa`."""
     return f"{what}_{year}_{unit}".rstrip("_")
 
@@ -378,7 +378,7 @@ def _cost_at(problem: Problem, sites: pd.DataFrame, flow_ktpa: float) -> pd.Seri
     return yearly * 1000.0 / delivered + sites["injection_cost_per_t"]
 
 
-def _within_radius(plan: Plan, sites: pd.DataFrame) -> pd.Series:
+def _count_candidates(plan: Plan, sites: pd.DataFrame) -> pd.Series:
     """How many candidates may lay a pipe of their own to it; with a shared network, whether it is a node of it."""
     problem = plan.problem
     if problem.network is not None:

@@ -98,7 +98,7 @@ def write_uncertainty(sheet: Sheet, plan: Plan) -> None:
     pictures = [] if replanned is None else _bars(found, replanned)
     if len(found.plants):
         pictures.append(_choices(found, plants))
-    with sheet.at(top):
+    with sheet.write_at_row(top):
         sheet.pictures(*pictures)
     sheet.section("Constraints that the fixed plan violates")
     sheet.table("uncertainty.violations", records(found.broken), empty="None in any future.")
@@ -140,8 +140,8 @@ def _bars(found: Uncertainty, block: Block) -> list[Picture]:
     chart = Picture(
         "Drivers of the objective value", "bars",
         (
-            ("Lowest fifth", _some(names, n), _some(block.values("low_change"), n), _LOW_COLOUR),
-            ("Highest fifth", _some(names, n), _some(block.values("high_change"), n), _HIGH_COLOUR),
+            ("Lowest fifth", _slice_range(names, n), _slice_range(block.values("low_change"), n), _LOW_COLOUR),
+            ("Highest fifth", _slice_range(names, n), _slice_range(block.values("high_change"), n), _HIGH_COLOUR),
         ),
         "Input", f"Objective value minus its mean ({found.about['unit']})",
         f"{first['input']} has the largest effect on the objective value: the mean is {first['low']:,.0f} in its "
@@ -161,8 +161,8 @@ def _choices(found: Uncertainty, block: Block) -> Picture:
         (
             (
                 "Selected in",
-                _some(block.values("plant"), _PLANT_BARS, skipped),
-                _some(block.values("chosen_share"), _PLANT_BARS, skipped),
+                _slice_range(block.values("plant"), _PLANT_BARS, skipped),
+                _slice_range(block.values("chosen_share"), _PLANT_BARS, skipped),
                 _OFTEN_COLOUR,
             ),
         ),
@@ -173,7 +173,7 @@ def _choices(found: Uncertainty, block: Block) -> Picture:
     )
 
 
-def _some(values: list[object], n: int, skipped: int = 0) -> list[object]:
+def _slice_range(values: list[object], n: int, skipped: int = 0) -> list[object]:
     """The first `n` rows, after those `skipped`, of a range (sheet, first row, column, last row, column)."""
     sheet, top, left, bottom, right = values
     assert isinstance(top, int) and isinstance(bottom, int)
@@ -195,7 +195,7 @@ _MEAN = {
 def write_calibration(sheet: Sheet, plan: Plan) -> None:
     """The statement, both cuts side by side, the fit, and the claim's card."""
     sheet.hide_gridlines()
-    sheet.one_page()
+    sheet.print_on_one_page()
     sheet.paragraph(statement(plan))
     fitted, observed = plan.problem.calibrated, plan.problem.inputs["pilots/observations"]
     has_report = fitted is not None or bool(observed["zone"].isin(plan.problem.zones).any())

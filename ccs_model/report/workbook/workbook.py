@@ -29,7 +29,7 @@ from ccs_model.report.workbook.columns import (
     checked_text,
     is_missing,
     number_format,
-    quoted,
+    quote_format,
     text_width,
 )
 from ccs_model.report.workbook.economics_sheet import ECONOMICS
@@ -83,7 +83,7 @@ def write_workbook(plan: Plan, path: Path, *, lang: str = "en") -> Path:
 
 
 @contextmanager
-def _without_collection() -> Iterator[None]:
+def _pause_garbage_collection() -> Iterator[None]:
     """Pause the collector of reference cycles: searching the many cells takes a tenth of the time."""
     was_enabled = gc.isenabled()
     gc.disable()
@@ -94,7 +94,7 @@ def _without_collection() -> Iterator[None]:
             gc.enable()
 
 
-@_without_collection()
+@_pause_garbage_collection()
 def workbook_bytes(plan: Plan, *, lang: str = "en") -> bytes:
     """The workbook as bytes. Names of sheets, formulas and values are the same in every language."""
     subject = "Which carbon-capture retrofits to build, when and with what"
@@ -110,10 +110,10 @@ def workbook_bytes(plan: Plan, *, lang: str = "en") -> bytes:
     for sheet in sheets:
         sheet.link_neighbours()
     book.close()
-    return _compressed(out)
+    return _compress_archive(out)
 
 
-def _compressed(archive: io.BytesIO) -> bytes:
+def _compress_archive(archive: io.BytesIO) -> bytes:
     """The archive in 4 % less space: XlsxWriter has no option for the level of compression."""
     smaller = io.BytesIO()
     with zipfile.ZipFile(archive) as parts, zipfile.ZipFile(smaller, "w") as out:
@@ -161,7 +161,7 @@ class _PlainBook:
         sheet.hide_gridlines(2)
         sheet.set_footer("&L&A&RPage &P of &N")
 
-    def closed(self) -> bytes:
+    def close(self) -> bytes:
         """The workbook as bytes."""
         self._book.close()
         return self._out.getvalue()
@@ -172,7 +172,7 @@ def table_book(title: str, sheets: Sequence[tuple[str, str, pd.DataFrame]]) -> b
     book = _PlainBook(title)
     for name, message, table in sheets:
         _write(book, name, message, table)
-    return book.closed()
+    return book.close()
 
 
 def _write(book: _PlainBook, name: str, message: str, table: pd.DataFrame) -> None:
@@ -190,7 +190,7 @@ def _write(book: _PlainBook, name: str, message: str, table: pd.DataFrame) -> No
                 continue
             if isinstance(value, str):
                 shown = checked_text(value, where)
-                sheet.write_string(row, at, shown, book.form(**quoted(shown)))
+                sheet.write_string(row, at, shown, book.form(**quote_format(shown)))
                 wide = max(wide, text_width(shown))
             else:
                 number = checked_number(value, where)
@@ -225,7 +225,7 @@ def write_comparison(names: Sequence[str], tables: Mapping[str, pd.DataFrame], p
     book = _PlainBook("Runs side by side")
     for name, table in tables.items():
         _write_comparison_sheet(book, name, table, names)
-    return write_atomic(path, book.closed())
+    return write_atomic(path, book.close())
 
 
 def _write_comparison_sheet(book: _PlainBook, name: str, table: pd.DataFrame, names: Sequence[str]) -> None:
@@ -279,7 +279,7 @@ def _cell(sheet: Any, book: _PlainBook, at: tuple[int, int], value: Any, name: s
         return 0
     if isinstance(value, str):
         text = checked_text(value, where)
-        sheet.write_string(*at, text, book.form(text_wrap=True, **quoted(text)))
+        sheet.write_string(*at, text, book.form(text_wrap=True, **quote_format(text)))
         return text_width(text) + 2
     number = checked_number(value, where)
     form = number_format(name, number) if name else FACTOR_FORMAT
@@ -307,7 +307,7 @@ def infeasible_workbook(conflicts: Sequence[str], name: str, lang: str = "en", n
     sheet = book.add_worksheet(SHEET)
     for column, width in enumerate(_WIDTHS):
         sheet.set_column(column, column, width)
-    title = book.add_format({"bold": True, "font_size": 16, **quoted(name)})
+    title = book.add_format({"bold": True, "font_size": 16, **quote_format(name)})
     bold, plain = book.add_format({"bold": True}), book.add_format({"text_wrap": True, "valign": "top"})
     sheet.write_string(0, 0, checked_text(name, SHEET), title)
     sheet.write_string(1, 0, language.sentence(LEAD))
@@ -320,7 +320,11 @@ def infeasible_workbook(conflicts: Sequence[str], name: str, lang: str = "en", n
         texts = [language.sentence(what) for _, _, what in parts]
         is_same = texts == [what for _, _, what in parts]
         for column, text in enumerate((", ".join(names), conflict if is_same else "\n".join(texts))):
-            form = book.add_format({"text_wrap": True, "valign": "top", **quoted(text)}) if quoted(text) else plain
+            form = (
+                book.add_format({"text_wrap": True, "valign": "top", **quote_format(text)})
+                if quote_format(text)
+                else plain
+            )
             sheet.write_string(row, column, checked_text(text, SHEET), form)
     note = book.add_format({"italic": lang != "zh", "font_color": "#5b6770"})
     for row, text in enumerate(notes, start=5 + max(len(conflicts), 1)):

@@ -52,7 +52,7 @@ _READ = ("Inputs", "Series", "Plants", "Storage", "Data", "RunLog")
 _RANGE = re.compile(r"(\w+)!([A-Z]{1,3})([0-9]{1,7})(?::([A-Z]{1,3})([0-9]{1,7}))?")
 
 
-def without_consequences(issues: Sequence[Issue]) -> list[Issue]:
+def drop_consequences(issues: Sequence[Issue]) -> list[Issue]:
     """The issues without those of single cells on a sheet whose rows were moved."""
     moved = {issue.where.rpartition("!")[0] for issue in issues if _MOVED in issue.what}
     return [issue for issue in issues if _MOVED in issue.what or issue.where.rpartition("!")[0] not in moved]
@@ -81,7 +81,7 @@ class WorkbookReader:
         self.path, self.shown = path, shown
         self._cells, self._names = cells, names
 
-    def at(self, place: Place) -> str:
+    def full_address(self, place: Place) -> str:
         """A cell as errors name it: `plan.xlsx:Inputs!C7`."""
         return f"{self.shown}:{self.address(place)}"
 
@@ -129,7 +129,7 @@ class WorkbookReader:
         cell = self.cell(place)
         return cell is not None and (cell.has_formula or self.value_at(place) != "")
 
-    def beside(self, *names: str) -> list[tuple[Place, ...]]:
+    def zip_cells(self, *names: str) -> list[tuple[Place, ...]]:
         """The cells of several names side by side. Raises InputError if these differ in length."""
         places = [self.places(name) for name in names]
         if len({len(each) for each in places}) > 1:
@@ -144,7 +144,7 @@ class WorkbookReader:
         for _, row in groupby(places, key=itemgetter(1)):
             yield ["" if (found := self._cells.get(place)) is None else found.value for place in row]
 
-    def validated_format(self) -> tuple[str, ...]:
+    def validate_format(self) -> tuple[str, ...]:
         """Return notices of another version, and of changes of the model that the workbook does not store.
 
         Raises InputError for a workbook of others, of an infeasible scenario, without a sheet, or of another format.
@@ -162,7 +162,9 @@ class WorkbookReader:
         found, version = str(self.value("workbook_format")), str(self.value("workbook_version"))
         if found != FORMAT:
             remedy = "solve the scenario.resolved.yaml of its run folder again"
-            raise InputError([schema_issue(self.at(self.places("workbook_format")[0]), found, FORMAT, remedy, version)])
+            raise InputError(
+                [schema_issue(self.full_address(self.places("workbook_format")[0]), found, FORMAT, remedy, version)]
+            )
         notices = []
         if version != __version__:
             notices.append(
@@ -214,14 +216,14 @@ class WorkbookReader:
             what = f"its fingerprints of solver results are damaged: {error}"
             yield Issue(f"{self.shown}:RunLog", what, _AGAIN)
             return
-        changed = self._without_adapted(changed)
+        changed = self._drop_adapted_cells(changed)
         n_changed = Counter(place[0] for place in changed)
         for sheet, n in n_changed.items():
             if n > _MOST_CHANGED:
                 first = next(place for place in changed if place[0] == sheet)
                 what = f"{n} cells of sheet {sheet} {_MOVED}"
                 hint = "was a row inserted, deleted or sorted? Take the workbook of the run and edit its shaded cells"
-                yield Issue(self.at(first), what, hint)
+                yield Issue(self.full_address(first), what, hint)
         for place in (each for each in changed if n_changed[each[0]] <= _MOST_CHANGED):
             cell = self.cell(place)
             shown = "is empty" if cell is None else f"is {cell.value!r}"
@@ -235,9 +237,9 @@ class WorkbookReader:
             elif place[0] in SOLVED_BESIDE:
                 what = f"{shown}, which is not the value of the solved plan: only shaded cells are inputs"
                 hint = "restore it, and write the new value into the shaded cell"
-            yield Issue(self.at(place), what, hint)
+            yield Issue(self.full_address(place), what, hint)
 
-    def _without_adapted(self, changed: list[Place]) -> list[Place]:
+    def _drop_adapted_cells(self, changed: list[Place]) -> list[Place]:
         """The changed cells without formulas that a program adapted because rows of another sheet were moved."""
         n_changed = Counter(place[0] for place in changed)
         moved = {sheet for sheet, n in n_changed.items() if n > _MOST_CHANGED}
@@ -276,7 +278,7 @@ _AMBIGUOUS = re.compile(r"[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+")
 _SAME = 1e-12
 
 
-def as_typed(value: float, known: object) -> object:
+def match_type(value: float, known: object) -> object:
     """A number of a cell as the type that the scenario has."""
     if isinstance(known, bool):
         return bool(value) if value in (0.0, 1.0) else value
@@ -316,7 +318,7 @@ def thousands_hint(text: str) -> str:
     return f"type the number: {joined} or {float(text):g}" if text.count(".") == 1 else f"type the number: {joined}"
 
 
-def bracketed(text: str, old: object) -> str:
+def add_brackets(text: str, old: object) -> str:
     """A list or mapping as column Value shows it, or with other separators, in the brackets that YAML needs."""
     is_list, is_mapping = isinstance(old, tuple), isinstance(old, Mapping) and ":" in text
     if text.lstrip()[:1] in ("[", "{") or not (is_list or is_mapping):

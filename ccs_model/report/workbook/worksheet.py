@@ -24,7 +24,7 @@ from ccs_model.report.workbook.columns import (
     fixed_text_classes,
     lines_of_words,
     printed_width,
-    quoted,
+    quote_format,
     text_width,
 )
 from ccs_model.report.workbook.formulas import Block
@@ -35,10 +35,10 @@ from ccs_model.report.workbook.printed_pages import (
     Keep,
     Paper,
     Stretch,
+    max_page_pixels,
     paper_for,
     parts,
     pixels_across,
-    widest,
 )
 from ccs_model.units import unit_text
 
@@ -146,7 +146,7 @@ class Layout:
         n = n_shown or self.limit
         self.paper = paper_for(narrow[:n])
         found = [parts(widths[: self.limit], n_repeated, self.paper) for widths in (wide, narrow)]
-        is_wider = pixels_across(wide[:n]) > widest(self.paper)
+        is_wider = pixels_across(wide[:n]) > max_page_pixels(self.paper)
         is_narrow = len(found[1]) < len(found[0]) or (len(found[0]) == 1 and is_wider)
         self.widths, self.parts = (narrow if is_narrow else wide), found[is_narrow]
         self._stretch(n_repeated, n_shown)
@@ -162,7 +162,7 @@ class Layout:
         for at, row in enumerate(rows):
             for column, text in self.wrapped[row]:
                 needs[at, place[column]] = _LEFT_OVER * printed_width(text)
-        most, starts = widest(self.paper), n_repeated if len(self.parts) > 1 else 0
+        most, starts = max_page_pixels(self.paper), n_repeated if len(self.parts) > 1 else 0
         for at, (left, right) in enumerate(self.parts):
             last = min(right, n_shown - 1) if n_shown else right
             again = range(n_repeated) if at else ()
@@ -216,7 +216,7 @@ def _place(worksheet: Any, styles: Styles, wide: Wide, widths: list[int], runnin
     while end + 1 < len(widths) and (wide.column > 0 or sum(widths[: end + 1]) < running):
         end += 1
     room = sum(widths[wide.column : end + 1])
-    form = styles.get(wide.style, **{"text_wrap": True, **wide.changes, **quoted(wide.text)})
+    form = styles.get(wide.style, **{"text_wrap": True, **wide.changes, **quote_format(wide.text)})
     if end > wide.column:
         worksheet.merge_range(wide.row, wide.column, wide.row, end, "", form)
     worksheet.write_string(wide.row, wide.column, wide.text, form)
@@ -348,7 +348,7 @@ class Canvas:
         """The pages that are not hidden so far."""
         return [page for page in self.contents if not self.book.worksheets[page.name].hidden]
 
-    def one_page(self, *, upright: bool = False) -> None:
+    def print_on_one_page(self, *, upright: bool = False) -> None:
         """Print on a single page."""
         if upright:
             self._sheet.set_portrait()
@@ -361,7 +361,7 @@ class Canvas:
         self.hide_gridlines()
         self.paragraph(why)
 
-    def prints_parts_to(self, n: int) -> None:
+    def print_parts_to(self, n: int) -> None:
         """Print the first `n` columns only, in parts."""
         self._layout.limit = n
 
@@ -430,7 +430,7 @@ class Canvas:
         self._row, self._below_section = row, False
 
     @contextmanager
-    def at(self, row: int) -> Iterator[None]:
+    def write_at_row(self, row: int) -> Iterator[None]:
         """Write something at another row, then go on here."""
         here = self._row
         self.jump(row)
@@ -443,7 +443,7 @@ class Canvas:
         formula = "=IF(inputs_changed>0,said_when_changed,said_as_solved)"
         self.live_line(formula, self._language.label(AS_SOLVED), "banner", "inputs_changed>0", "alarm")
 
-    def kept(self) -> None:
+    def write_fixed_notice(self) -> None:
         """Write that the sheet does not follow edits; the line is highlighted once an input is edited."""
         rule = {"type": "formula", "criteria": "=inputs_changed>0", "format": self._styles.get("alarm")}
         self._sheet.conditional_format(self._row, 0, self._row, _BANNER_COLUMNS - 1, rule)
@@ -465,7 +465,7 @@ class Canvas:
         rule = {"validate": "list", "source": list(values), "error_message": message}
         self._sheet.data_validation(block.first, at, block.last, at, rule)
 
-    def between(
+    def limit_number(
         self, block: Block, column: str, row: str, low: float, high: float, *, is_integer: bool = False
     ) -> None:
         """A cell that takes numbers from low to high only, or whole numbers only."""
@@ -476,7 +476,7 @@ class Canvas:
         self._sheet.data_validation(*at, *at, {**rule, "error_message": message})
 
     def _text(self, row: int, at: int, text: str, style: str, **changes: object) -> None:
-        form = self._styles.get(style, **changes, **quoted(text))
+        form = self._styles.get(style, **changes, **quote_format(text))
         self._sheet.write_string(row, at, text, form)
 
     def _link(self, row: int, at: int, sheet: str, text: str, style: str = "link") -> None:

@@ -225,7 +225,7 @@ def test_formulas_that_the_engine_cannot_compute_are_named(run: Path, tmp_path: 
                 content = content.replace(b"<f>SUM(", b"<f>NOSUCH(", 1)
             changed_archive.writestr(name, content)
     raw = path.read_bytes()
-    found = engine.recomputed(raw, stored_cells(raw, "plan.xlsx"))
+    found = engine.recompute_workbook(raw, stored_cells(raw, "plan.xlsx"))
     assert not found.holds and found.n_compared > 2_000
     assert re.match(r"CashFlow!\w+: formualizer cannot compute it: Name", found.not_compared[0])
 

@@ -15,7 +15,7 @@ from ccs_model.cli import group
 from ccs_model.cli.plan_series import _bound
 from ccs_model.errors import LIMIT_REACHED, FileError, InfeasibleError, InputError
 from ccs_model.problem.scenario_names import read_checked
-from ccs_model.report.workbook.edited_workbook import read_edited
+from ccs_model.report.workbook.edited_workbook import read_edited_workbook
 from tests.integration.report.recalculation import Computed, assert_same_cells, differences, formula_cells, recomputed
 from tests.small_scenario import SMALL_TEXT
 
@@ -172,7 +172,7 @@ def test_a_run_with_variables_fixed_in_python_is_rejected_and_gives_no_bound(sce
     model = ccs.build_model(problem)
     next(iter(model.build.values())).fix(0)
     run = ccs.solve(problem, model).to_folder(tmp_path / "fixed")
-    (notice,) = read_edited(run / "plan.xlsx").notices
+    (notice,) = read_edited_workbook(run / "plan.xlsx").notices
     assert "added in Python (bounds of build); it is solved again without them" in notice
     with pytest.raises(InputError, match="bounds of build"):
         run_frontier(run)

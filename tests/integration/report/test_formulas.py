@@ -18,7 +18,7 @@ from ccs_model.errors import CcsModelError
 from ccs_model.plan.plan import Plan
 from ccs_model.report.workbook.book import FastWorksheet, Fill
 from ccs_model.report.workbook.columns import declared_rows
-from ccs_model.report.workbook.formulas import FUNCTIONS, Block, resolved
+from ccs_model.report.workbook.formulas import FUNCTIONS, Block, resolve_template
 from tests.integration.report.reading import main_ref
 from tests.integration.report.recalculation import formula_cells
 
@@ -155,16 +155,18 @@ def test_plant_selector_lists_the_retrofitted_plants(plan: Plan, path: Path) -> 
 @pytest.mark.parametrize("template", ["=OFFSET({a},1,1)", "=INDIRECT(A1)", "=XLOOKUP(1,2,3)", "=[b.xlsx]S!A1", "1+1"])
 def test_invalid_formula_template_is_rejected(template: str) -> None:
     with pytest.raises(CcsModelError, match="the formula"):
-        resolved(template, Block("S", {"a": 0}, 0, 2, 3), 2, 0, {})
+        resolve_template(template, Block("S", {"a": 0}, 0, 2, 3), 2, 0, {})
 
 
 def test_placeholders_in_braces_resolve_to_cell_addresses() -> None:
     own = Block("S", {"a": 0, "b": 2, "y1": 3, "y2": 4}, 0, 9, 11, {"net": 9, "tax": 10}, (3, 4))
     other = Block("T", {"c": 1}, 0, 4, 5, {"total": 6})
     blocks = {"own": own, "other": other}
-    formula = resolved("={a}+{^b}+{@tax}+{<@net}+{@net:all}+{@tax.b}+{other!c}+{other!c@total}", own, 10, 4, blocks)
+    formula = resolve_template(
+        "={a}+{^b}+{@tax}+{<@net}+{@net:all}+{@tax.b}+{other!c}+{other!c@total}", own, 10, 4, blocks
+    )
     assert formula == "=$A11+$C10+E$11+D$10+$D$10:$E$10+$C$11+T!$B$5:$B$6+T!$B$7"
-    assert resolved("=SUM({own!:col})", own, 10, 3, blocks) == "=SUM(D$10:D$12)"
+    assert resolve_template("=SUM({own!:col})", own, 10, 3, blocks) == "=SUM(D$10:D$12)"
 
 
 def test_filled_formula_is_stored_once_and_read_in_every_cell(tmp_path: Path) -> None:

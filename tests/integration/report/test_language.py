@@ -16,7 +16,7 @@ from openpyxl.workbook import Workbook
 from ccs_model.cli import group
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import BINDING, records
-from ccs_model.report.language import LANGUAGES, Language, chinese, labels
+from ccs_model.report.language import LANGUAGES, Language, chinese_text, labels
 from ccs_model.report.page.analysis_sections import step_text
 from ccs_model.report.page.html import Words
 from ccs_model.report.page.page import page_text
@@ -73,10 +73,10 @@ def test_every_title_heading_and_unit_has_a_translation(
     found = recorded_texts(plans, monkeypatch)
     assert len(found["label"]) > 300
     headings = {text for text in found["label"] if not text.isdigit()}
-    assert sorted(text for text in headings if chinese(text) is None) == []
+    assert sorted(text for text in headings if chinese_text(text) is None) == []
     plain = {"", "GJ/t", "degrees"}
     money = {text for text in found["unit"] if text.startswith("CNY ")}
-    assert sorted(text for text in found["unit"] - plain - money if chinese(text) is None) == []
+    assert sorted(text for text in found["unit"] - plain - money if chinese_text(text) is None) == []
 
 
 @pytest.mark.slow
@@ -85,7 +85,7 @@ def test_labels_of_checks_key_figures_and_accounts_have_translations(books: Mapp
     start = next(cell for cell in book["Checks"]["A"] if cell.value == "Check").row + 2
     names = [cell.value for cell in book["Checks"]["A"][start:] if cell.value]
     assert len(names) >= 20
-    assert [name for name in names if chinese(str(name)) is None] == []
+    assert [name for name in names if chinese_text(str(name)) is None] == []
     for sheet in ("Cover", "Checks", "CashFlow", "Summary"):
         reported = [cell.value for cell in opened(books["zh"])[sheet]["A"] if isinstance(cell.value, str)]
         assert sum(not text.isascii() for text in reported) > 8, sheet

@@ -13,7 +13,7 @@ import pytest
 from openpyxl.workbook import Workbook
 
 from ccs_model.plan.plan import Plan
-from ccs_model.report.language import chinese, in_yuan
+from ccs_model.report.language import chinese_text, yuan_text
 from ccs_model.report.workbook.book import HUNDRED_MILLIONS, MILLIONS, rectangles
 from ccs_model.report.workbook.workbook import workbook_bytes
 from tests.integration.report.recalculation import MISSING
@@ -56,7 +56,7 @@ def test_chinese_money_is_in_yuan() -> None:
         ("单位成本 747 CNY 2024/t，每年 51.0 百万吨", "单位成本 747 元/吨（2024年价），每年 51.0 百万吨"),
         ("9 百万 USD 2024，即 63 百万 CNY 2024；余 1 百万", "9 百万 USD 2024，即 63 百万元（2024年价）；余 1 百万"),
     ):
-        assert in_yuan(text) == expected
+        assert yuan_text(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_chinese_money_is_in_yuan() -> None:
     ],
 )
 def test_every_amount_in_a_chinese_sentence_is_in_yuan(text: str) -> None:
-    found = chinese(text)
+    found = chinese_text(text)
     assert found is not None and found.count("百万") == found.count("百万元") > 0
 
 

@@ -29,14 +29,14 @@ from ccs_model.report.pipe_tables import (
     flows_of_links,
     links_in_use,
     node_names,
-    paid_by_plant,
     pipes_by_vintage,
+    shared_cost_by_plant,
     shared_facilities,
 )
 from ccs_model.report.sentences import bound_text, gap_of
 from ccs_model.report.workbook.assumptions_sheet import model_assumptions
 from ccs_model.report.workbook.columns import quantities
-from ccs_model.report.workbook.edited_workbook import read_edited
+from ccs_model.report.workbook.edited_workbook import read_edited_workbook
 from ccs_model.runs.run_writer import tables_of, write_run_folder
 from tests.integration.report.conftest import NETWORK, read_back
 from tests.integration.report.reading import headings, main_table, row_that_starts, texts
@@ -120,13 +120,13 @@ def test_both_cost_splits_add_up_to_the_investment(shared_plan: Plan, split: str
     by_facility = shared.groupby(["kind", "facility"])
     assert by_facility[split].sum().tolist() == pytest.approx(by_facility["capex_mn"].first().tolist())
     assert by_facility["use_share"].sum().tolist() == pytest.approx([1.0] * len(by_facility))
-    paid = paid_by_plant(shared_plan)
+    paid = shared_cost_by_plant(shared_plan)
     for what, amount in spending(shared_plan).items():
         assert paid[f"{what.removesuffix('_capex_mn')}_{split}"].sum() == pytest.approx(amount, rel=1e-9)
 
 
 def test_full_chain_costs_of_plants_equal_those_of_their_retrofits(shared_plan: Plan) -> None:
-    paid = paid_by_plant(shared_plan).set_index("plant")
+    paid = shared_cost_by_plant(shared_plan).set_index("plant")
     yearly = shared_plan.retrofits.groupby("plant")["cost_mn_pa"].sum()
     captured_ktpa = paid["captured_ktpa"]
     all_in = paid["all_in_by_use_per_t"] * captured_ktpa / 1000
@@ -251,7 +251,7 @@ def test_static_workbook_unlocks_and_reads_only_the_inputs_that_apply(static_pla
     prices[0].value = 100
     book["Inputs"]["D11"].value = 250
     book.save(tmp_path / "edited.xlsx")
-    read = read_edited(tmp_path / "edited.xlsx")
+    read = read_edited_workbook(tmp_path / "edited.xlsx")
     assert (read.scenario.budget.total_mn, read.scenario.policy.carbon_price_per_t[2024]) == (250, 100)
 
 

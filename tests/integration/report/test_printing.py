@@ -12,11 +12,11 @@ from ccs_model.report.workbook.printed_pages import (
     Stretch,
     area,
     breaks,
+    max_page_pixels,
     page_rows_points,
     paper_for,
     parts,
     pixels_across,
-    widest,
 )
 
 
@@ -25,16 +25,16 @@ def test_paper_size_keeps_printed_text_at_about_six_points() -> None:
     for paper, mm in ((A4, 297), (A3, 420)):
         points = (mm / 25.4 - 0.6) * 72
         shown = points * 10 / 6
-        assert 0.93 * shown < widest(paper) * 0.75 < 0.97 * shown
+        assert 0.93 * shown < max_page_pixels(paper) * 0.75 < 0.97 * shown
     assert paper_for([100, 100]) == A4 and paper_for([200, 100]) == A3
-    assert pixels_across([100, 100]) < widest(A4) < pixels_across([200, 100]) < widest(A3)
+    assert pixels_across([100, 100]) < max_page_pixels(A4) < pixels_across([200, 100]) < max_page_pixels(A3)
 
 
 def test_parts_with_repeated_columns_fit_the_width_of_a_page() -> None:
     # Two columns of 30 digits take 430 of 1,685 pixels and leave room for 16 columns of 10 digits. 40 columns need
     # three parts, which are of even width: 14 columns in the first two and 12 in the last.
     widths = [30, 30, *[10] * 40]
-    assert widest(A4) == 1685
+    assert max_page_pixels(A4) == 1685
     assert parts(widths, 2, A4) == [(0, 15), (16, 29), (30, 41)]
     assert parts(widths, 0, A4) == [(0, 41)]
     assert parts([10, 20], 1, A4) == [(0, 1)]
@@ -63,7 +63,7 @@ def test_a_wider_sheet_has_more_rows_a_page() -> None:
     assert page_rows_points([100, 100, 189], [(0, 1), (2, 2)], 1, A4) == pytest.approx(537 * 2033 * 0.75 / 798)
     assert page_rows_points([204, 85], [(0, 1)], 0, A3) == pytest.approx(784 * 2033 * 0.75 / 1147)
     # Portrait A3 is as wide as landscape A4, with the same text size and more than twice the rows.
-    assert widest(UPRIGHT_A3) == widest(A4)
+    assert max_page_pixels(UPRIGHT_A3) == max_page_pixels(A4)
     assert page_rows_points([204, 10], [(0, 1)], 0, UPRIGHT_A3) > 2 * page_rows_points([204, 10], [(0, 1)], 0, A4)
 
 

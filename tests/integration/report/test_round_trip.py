@@ -12,7 +12,7 @@ from openpyxl.workbook import Workbook
 
 import ccs_model as ccs
 from ccs_model.errors import FileError
-from ccs_model.report.workbook.edited_workbook import read_edited
+from ccs_model.report.workbook.edited_workbook import read_edited_workbook
 from ccs_model.solve.optimize_run import optimize_to_folder
 from tests.integration.report.editing import (
     AS_SCENARIO,
@@ -57,7 +57,7 @@ def test_values_entered_again_are_not_edits(solved_run: Path, tmp_path: Path) ->
         set_more("costs.capex_factor", 1.0)(book)
         by_id(book, "site_ids", "site_capacity", "qinshui").value *= 1 + 1e-14
 
-    read = read_edited(edited(solved_run / "plan.xlsx", tmp_path / "same.xlsx", edit))
+    read = read_edited_workbook(edited(solved_run / "plan.xlsx", tmp_path / "same.xlsx", edit))
     assert read.scenario is read.solved and not read.revision.edits
 
 
@@ -134,7 +134,7 @@ def test_capex_factor_multiplies_the_factor_of_an_earlier_edit(second_run: Path,
     book = edited(
         second_run / "plan.xlsx", tmp_path / "b.xlsx", lambda book: setattr(cells(book, "capex_factor")[0], "value", 2)
     )
-    assert read_edited(book).scenario.costs.capex_factor == pytest.approx(2.2)
+    assert read_edited_workbook(book).scenario.costs.capex_factor == pytest.approx(2.2)
 
 
 def test_edited_carbon_prices_become_the_price_path_of_the_scenario(solved_run: Path, tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_edited_carbon_prices_become_the_price_path_of_the_scenario(solved_run: 
             cell.value = 50.0 + at
         cells(book, "carbon_price_factor")[0].value = 2
 
-    read = read_edited(edited(solved_run / "plan.xlsx", tmp_path / "b.xlsx", edit)).scenario
+    read = read_edited_workbook(edited(solved_run / "plan.xlsx", tmp_path / "b.xlsx", edit)).scenario
     assert read.policy.carbon_price_per_t == {2026 + at: 2 * (50.0 + at) for at in range(11)}
 
 
@@ -152,12 +152,12 @@ def test_an_exclusion_keeps_its_reason(tmp_path: Path) -> None:
     with_reason = SCENARIO.replace("min_emissions_ktpa", "exclude: [{MEOH_22: closes}, MEOH_48], min_emissions_ktpa")
     (tmp_path / "five.yaml").write_text(with_reason, encoding="utf-8")
     book = ccs.optimize(tmp_path / "five.yaml").to_excel(tmp_path / "plan.xlsx")
-    read = read_edited(book)
+    read = read_edited_workbook(book)
     assert read.scenario is read.solved and read.solved.plants.exclude == ({"MEOH_22": "closes"}, "MEOH_48")
 
     def excluded_after(name: str, text: str | None) -> tuple[object, ...]:
         to = edited(book, tmp_path / "edited.xlsx", lambda each: setattr(plant(each, name), "value", text))
-        return read_edited(to).scenario.plants.exclude
+        return read_edited_workbook(to).scenario.plants.exclude
 
     assert excluded_after("NH3_21", "exclude") == ({"MEOH_22": "closes"}, "MEOH_48", "NH3_21")
     assert excluded_after("MEOH_22", None) == ("MEOH_48",)
@@ -172,7 +172,7 @@ def test_capacity_of_a_site_can_be_edited_in_every_language(solved_run: Path, tm
     def reduce_capacity(book: Workbook) -> None:
         by_id(book, "site_ids", "site_capacity", "qinshui").value = 90_000
 
-    read = read_edited(edited(tmp_path / "run/plan.xlsx", tmp_path / "edited.xlsx", reduce_capacity))
+    read = read_edited_workbook(edited(tmp_path / "run/plan.xlsx", tmp_path / "edited.xlsx", reduce_capacity))
     assert read.scenario.storage.capacity_kt == {"qinshui": 90_000.0}
     assert [edit.key for edit in read.revision.edits] == ["storage.capacity_kt"]
 
@@ -182,7 +182,7 @@ def test_decisions_are_read_in_chinese(solved_run: Path, tmp_path: Path) -> None
         plant(book, "MEOH_22").value = "必须 2031年起"
         by_id(book, "site_ids", "site_use", "qinshui").value = "否"
 
-    read = read_edited(edited(solved_run / "plan.xlsx", tmp_path / "edited.xlsx", decide))
+    read = read_edited_workbook(edited(solved_run / "plan.xlsx", tmp_path / "edited.xlsx", decide))
     assert read.scenario.plants.require == ("MEOH_22",)
     assert dict(read.scenario.plants.not_before) == {"MEOH_22": 2031}
     assert read.scenario.storage.exclude == ("qinshui",)
@@ -193,7 +193,7 @@ def test_decision_is_read_in_any_word_order_and_character_width(solved_run: Path
     def edit(book: Workbook) -> None:
         plant(book, "MEOH_22").value = text
 
-    scenario = read_edited(edited(solved_run / "plan.xlsx", tmp_path / "edited.xlsx", edit)).scenario
+    scenario = read_edited_workbook(edited(solved_run / "plan.xlsx", tmp_path / "edited.xlsx", edit)).scenario
     assert dict(scenario.plants.not_before) == {"MEOH_22": 2031} and "MEOH_22" in scenario.plants.require
 
 
@@ -220,9 +220,9 @@ def test_a_site_switched_off_can_be_switched_on_in_the_next_workbook(solved_run:
     written = run("optimize", off, "--out", tmp_path / "run", "-q")
     assert written.exit_code == 0, written.output
     assert "qinshui" not in (tmp_path / "run/tables/storage.csv").read_text()
-    again = read_edited(tmp_path / "run/plan.xlsx")
+    again = read_edited_workbook(tmp_path / "run/plan.xlsx")
     assert again.scenario.storage.exclude == ("qinshui",) and not again.revision.edits
-    on = read_edited(edited(tmp_path / "run/plan.xlsx", tmp_path / "on.xlsx", switch("yes")))
+    on = read_edited_workbook(edited(tmp_path / "run/plan.xlsx", tmp_path / "on.xlsx", switch("yes")))
     assert on.scenario.storage.exclude == ()
     assert [(edit.key, edit.old, edit.new) for edit in on.revision.edits] == [("storage.exclude", "no", "yes")]
 
@@ -236,7 +236,7 @@ def test_lists_are_read_with_chinese_and_western_separators(solved_run: Path, tm
         ):
             new_value(book, key).value = text
 
-    read = read_edited(edited(solved_run / "plan.xlsx", tmp_path / "lists.xlsx", edit)).scenario
+    read = read_edited_workbook(edited(solved_run / "plan.xlsx", tmp_path / "lists.xlsx", edit)).scenario
     assert (read.years, read.storage.sites) == ((2026, 2031, 2036), ("Qinshui",))
     assert read.plants.provinces == ("Shanxi", "Hebei")
 
@@ -245,7 +245,7 @@ def test_edited_carbon_price_has_a_notice_that_it_is_the_price_path(solved_run: 
     def edit(book: Workbook) -> None:
         cells(book, "carbon_price_input")[0].value = 50.0
 
-    (notice,) = read_edited(edited(solved_run / "plan.xlsx", tmp_path / "price.xlsx", edit)).notices
+    (notice,) = read_edited_workbook(edited(solved_run / "plan.xlsx", tmp_path / "price.xlsx", edit)).notices
     assert "the edited carbon price is now the price path of the scenario" in notice
 
 

@@ -17,9 +17,9 @@ from openpyxl.worksheet.worksheet import Worksheet
 from ccs_model.inputs import Inputs
 from ccs_model.plan.merit_order import DETAILS
 from ccs_model.plan.plan import Plan
-from ccs_model.report.workbook.columns import CELL_CLASSES, number_format, quantities, with_dash
+from ccs_model.report.workbook.columns import CELL_CLASSES, dash_format, number_format, quantities
 from ccs_model.report.workbook.economics_sheet import covering_range, published_ranges, ranges_of
-from ccs_model.report.workbook.printed_pages import A3, A4, UPRIGHT_A3, widest
+from ccs_model.report.workbook.printed_pages import A3, A4, UPRIGHT_A3, max_page_pixels
 from ccs_model.units import unit_of, unit_text
 from tests.integration.report.conftest import read_back
 from tests.integration.report.reading import headings, main_ref, main_table, row_that_starts, texts
@@ -74,7 +74,7 @@ def test_numbers_of_retrofits_sheet_have_the_format_of_their_unit(plan: Plan, bo
                 n_numbers += 1
                 unit = unit_of(name)
                 expected = unit.number_format if unit else number_format(name, row[at].value)
-                assert row[at].number_format == with_dash(expected), name
+                assert row[at].number_format == dash_format(expected), name
     assert n_numbers >= 15 * len(plan.retrofits)
 
 
@@ -107,8 +107,8 @@ def test_sheets_have_frozen_panes_filters_repeated_headings_and_a_page_setup(boo
         # Text of 10 points is printed at 6 points or more, on A4 if that is wide enough and otherwise on A3. A long
         # sheet is printed on portrait A3, which is as wide as landscape A4.
         large = UPRIGHT_A3 if is_upright and sheet.title in LONG else A3
-        assert max(pixels) <= widest(A4 if paper == A4.number else large), sheet.title
-        assert (paper == A4.number) == (max(pixels) <= widest(A4) and large is A3), sheet.title
+        assert max(pixels) <= max_page_pixels(A4 if paper == A4.number else large), sheet.title
+        assert (paper == A4.number) == (max(pixels) <= max_page_pixels(A4) and large is A3), sheet.title
         assert paper == A4.number or sheet.title not in ("Cover", "Summary", "Checks", "RunLog")
         # Each part is a separate print area as wide as a page, so running text of the first part is not split.
         assert all(top > 2 for _, top, _, _ in further), sheet.title

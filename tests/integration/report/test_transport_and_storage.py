@@ -17,7 +17,7 @@ from ccs_model.plan.plan import Plan
 from ccs_model.problem import build_problem
 from ccs_model.report.pipe_tables import flows_by_year, pipes_table
 from ccs_model.report.workbook.book import READ_BACK
-from ccs_model.report.workbook.edited_workbook import read_edited
+from ccs_model.report.workbook.edited_workbook import read_edited_workbook
 from ccs_model.report.workbook.transport_sheet import _limit
 from tests.integration.report.conftest import read_back
 from tests.integration.report.reading import headings, main_table, texts
@@ -180,7 +180,7 @@ def test_site_excluded_in_the_workbook_is_removed_from_the_problem(shared_plan: 
     assert set(sites) < set(shared_plan.problem.sites["site"])
     book["Storage"][use.rpartition("!")[2]][sites.index("qinshui")][0].value = "no"
     book.save(path)
-    scenario = read_edited(path).scenario
+    scenario = read_edited_workbook(path).scenario
     assert scenario.storage.exclude == ("qinshui",)
     assert scenario.storage.sites == shared_plan.problem.scenario.storage.sites
     assert "qinshui" not in set(build_problem(scenario, shared_plan.problem.inputs).sites["site"])

@@ -14,7 +14,7 @@ from ccs_model.inputs.checked_scenario import read_checked
 from ccs_model.plan.tables import left_out_table, not_eligible_table
 from ccs_model.problem import Problem, build_problem
 from ccs_model.report.language import Language
-from ccs_model.report.sentences import left_out, not_eligible
+from ccs_model.report.sentences import left_out_sentences, not_eligible_sentences
 
 HEADER = ("plant", "name", "province", "grid", "lat_deg", "lon_deg", "place_accuracy", "status", "crude_steel_ktpa",
         "bof_steel_ktpa", "bf_iron_ktpa", "coke_ovens", "closing_year")  # fmt: skip
@@ -63,7 +63,7 @@ def test_plants_that_close_too_soon_are_reported_with_the_reason(problem_of_work
         "C": "closes too soon after its earliest start",
     }
     assert found["key"].to_dict() == {"A": "", "B": "", "C": "plants.not_before"}
-    sentences = not_eligible(problem)
+    sentences = not_eligible_sentences(problem)
     assert any("(closing_year of the plant). Plant: Works A (2026)." in each for each in sentences)
     assert any("min_life_yr of technologies/technologies). Plant: Works B (2033)." in each for each in sentences)
     assert all("不可改造" in Language("zh").sentence(each) for each in sentences)
@@ -80,7 +80,7 @@ def test_plants_outside_the_selection_or_not_operating_are_reported(problem_of_w
         ["B", "outside the selected provinces", "plants.provinces"],
         ["C", "status mothballed", ""],
     ]
-    first, second = left_out(problem)
+    first, second = left_out_sentences(problem)
     assert first == (
         "1 plant of your tables is not in the plan: outside the selected provinces (scenario key plants.provinces). "
         "Plants: Works B, Shanxi."
@@ -98,7 +98,7 @@ def test_source_outside_the_selection_is_reported(tmp_path):
     )
     path = tmp_path / "scenario.yaml"
     path.write_text("name: Mine\nplants: {inventory: [sources.csv], provinces: [Hebei]}\nbudget: {total_mn: 1000}\n")
-    (sentence,) = left_out(build_problem(*read_checked(path)))
+    (sentence,) = left_out_sentences(build_problem(*read_checked(path)))
     assert sentence.endswith("(scenario key plants.provinces). Plants: West kiln, Shanxi.")
 
 

@@ -15,7 +15,7 @@ from ccs_model.inputs import Inputs
 from ccs_model.plan.tables import not_eligible_table
 from ccs_model.problem import Problem, build_problem
 from ccs_model.report.language import Language
-from ccs_model.report.sentences import not_eligible
+from ccs_model.report.sentences import not_eligible_sentences
 from ccs_model.scenario import Scenario, read_scenario
 
 MakeProblem = Callable[..., Problem]
@@ -112,7 +112,7 @@ def test_the_reason_of_an_exclusion_is_reported_in_both_languages(problem_of: Ma
     assert plants.at["NH3_82", "reason"] == "excluded by the scenario: closes in 2027"
     keys = not_eligible_table(problem).set_index("plant")["key"]
     assert keys["NH3_82"] == keys["NH3_21"] == "plants.exclude"
-    (sentence,) = (each for each in not_eligible(problem) if "2027" in each)
+    (sentence,) = (each for each in not_eligible_sentences(problem) if "2027" in each)
     why = "1 plant with 1,386 kt CO2 a year is not eligible: excluded by the scenario: closes in 2027"
     assert sentence.startswith(why)
     assert "情景已排除：closes in 2027" in Language("zh").sentence(sentence)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ccs_model.problem import Problem
-from ccs_model.report.language import chinese
+from ccs_model.report.language import chinese_text
 from ccs_model.report.workbook.assumptions_sheet import model_assumptions
 from ccs_model.report.workbook.columns import declared_rows
 
@@ -63,4 +63,4 @@ def test_statement_on_grid_factors_follows_the_non_fossil_share(
 def test_every_statement_has_a_chinese_text() -> None:
     rows = declared_rows("assumptions.csv")
     texts = [row[name].replace("{}", "2030") for row in rows for name in ("statement", "why", "effect_if_wrong")]
-    assert [text for text in texts if chinese(text) is None] == []
+    assert [text for text in texts if chinese_text(text) is None] == []

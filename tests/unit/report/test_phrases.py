@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from ccs_model.report.language import Language, chinese
+from ccs_model.report.language import Language, chinese_text
 from ccs_model.report.phrases import (
     estimates_in_words,
     futures_text,
     load_in_words,
     oil_in_words,
-    remaining_in_words,
+    remaining_emissions_in_words,
     resources_in_words,
     society,
     storage_range,
-    unspent,
+    unspent_budget,
 )
 from ccs_model.report.summary import _Summary
 
 
 def test_unspent_budget_is_reported() -> None:
-    text = unspent(12_000.0, 11_897.3, "CNY 2024")
+    text = unspent_budget(12_000.0, 11_897.3, "CNY 2024")
     assert text == " The retrofits added also use the 103 million CNY 2024 of the budget that the plan leaves unspent."
     assert Language("zh").sentence(text.strip()) == "新增改造还使用方案预算中未支出的 103 百万元（2024年价）。"
 
@@ -29,7 +29,7 @@ def test_unspent_budget_is_reported() -> None:
     ("budget", "capex"), [(12_000.0, 11_990.0), (None, 500.0), (12_000.0, None), (100.0, 120.0), (0.0, 0.0)]
 )
 def test_little_or_no_unspent_budget_is_not_reported(budget: float | None, capex: float | None) -> None:
-    assert unspent(budget, capex, "CNY 2024") == ""
+    assert unspent_budget(budget, capex, "CNY 2024") == ""
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_estimates_name_class_accuracy_and_share():
 
 def test_remaining_emissions_of_the_baseline_are_stated():
     totals = {"baseline_ktpa": 10_000.0, "avoided_ktpa": 1_250.0}
-    assert remaining_in_words(totals) == "Of the baseline of 10.00 Mt a year, 8.75 Mt remain."
+    assert remaining_emissions_in_words(totals) == "Of the baseline of 10.00 Mt a year, 8.75 Mt remain."
 
 
 def test_oil_fields_state_the_emissions_of_their_oil():
@@ -188,5 +188,5 @@ def test_sentences_on_baseline_estimates_load_and_oil_have_a_chinese_text():
     row = {"year": 2030, "oil_revenue_mn_pa": 1.0, "additional_oil_ktpa": 5.0, "additional_oil_co2_ktpa": 15.6}
     load = {"captured_ktpa": 1.0, "captured_at_full_load_ktpa": 2.0, "avoided_at_full_load_ktpa": 2.0,
             "cost_at_full_load_mn_pa": 1.0}  # fmt: skip
-    texts = [remaining_in_words(totals), *estimates_in_words([estimate]), load_in_words([load], "CNY 2024/t")]
-    assert all(chinese(each) for each in (*texts, oil_in_words([row], "CNY 2024")))
+    texts = [remaining_emissions_in_words(totals), *estimates_in_words([estimate]), load_in_words([load], "CNY 2024/t")]
+    assert all(chinese_text(each) for each in (*texts, oil_in_words([row], "CNY 2024")))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ccs_model.inputs import Inputs
-from ccs_model.report.workbook.native_charts import SECTOR_COLOURS, pale, sector_colours
+from ccs_model.report.workbook.native_charts import SECTOR_COLOURS, lighten_colour, sector_colours
 
 
 def test_each_sector_of_the_table_has_its_own_colour(inputs: Inputs) -> None:
@@ -13,4 +13,4 @@ def test_each_sector_of_the_table_has_its_own_colour(inputs: Inputs) -> None:
 
 
 def test_pale_colours_are_nearer_to_white() -> None:
-    assert pale("#000000") == "#B2B2B2" and pale("#FFFFFF") == "#FFFFFF"
+    assert lighten_colour("#000000") == "#B2B2B2" and lighten_colour("#FFFFFF") == "#FFFFFF"
