@@ -46,9 +46,9 @@ def measured(seed: int, n_budgets: int) -> tuple[float, float, float]:
     options = SolverOptions(threads=1)
     budgets = np.linspace(0.0, float(matrix.row_upper[0]), n_budgets + 1)[1:]
     moving = MovingLimit(matrix, 0, options)
-    moving.at(float(budgets[-1]))
+    moving.solve_at(float(budgets[-1]))
     began = time.process_time()
-    hot = [moving.at(float(budget)) for budget in budgets]
+    hot = [moving.solve_at(float(budget)) for budget in budgets]
     hot_s = (time.process_time() - began) / n_budgets
     began = time.process_time()
     # Cold solves take similar times, so one in five is measured.
@@ -60,7 +60,7 @@ def measured(seed: int, n_budgets: int) -> tuple[float, float, float]:
 
 def cold_value(matrix: Matrix, budget: float, options: SolverOptions) -> float:
     """Value of the model, passed to a new instance and solved cold."""
-    highs = Highs.relaxed(matrix, options)
+    highs = Highs.lp_relaxation(matrix, options)
     highs.set_row(0, -np.inf, budget)
     return highs.run(60.0, "cold").objective
 

@@ -26,7 +26,7 @@ from ccs_model.mip.branch_and_bound import solve_mip
 from ccs_model.mip.budget_sweep import SweepModel, with_limit, zero_point
 from ccs_model.mip.clock import BackgroundTask, counts_cpu, now, seconds_until_stop, time_s
 from ccs_model.mip.highs import LARGE_ROWS, gap_share
-from ccs_model.mip.matrix import residuals, rounded_to_integrality
+from ccs_model.mip.matrix import residuals, round_to_integrality
 from ccs_model.mip.parametric import MovingLimit, Support
 from ccs_model.mip.sweep_search import (
     BoundAtLimits,
@@ -36,7 +36,7 @@ from ccs_model.mip.sweep_search import (
     SweepSearch,
     SweepTask,
     SweepWork,
-    proven_at_limit,
+    prove_at_limit,
 )
 from ccs_model.plan.decisions import without_traces
 from ccs_model.problem import Problem
@@ -203,7 +203,7 @@ class BudgetPointSearch:
         allowed = BUDGET_SWEEP.stage(ProveAtLimits).share * self.effort
         waiting = list(range(len(points)) if at is None else at)
         while waiting and seconds_until_stop() > 0:
-            tasks = [partial(proven_at_limit, points[k].budget_mn, points[k].x, effort=allowed) for k in waiting]
+            tasks = [partial(prove_at_limit, points[k].budget_mn, points[k].x, effort=allowed) for k in waiting]
             stop_at = time_s() + seconds_until_stop()
             results = proofs.run_tasks([(each, stop_at) for each in tasks])
             for k, ((proven, found), _) in zip(waiting, results, strict=True):
@@ -262,11 +262,11 @@ class BudgetPointSearch:
             self.network_words = "pipelines are shared, over every candidate link"
         budget_points = []
         for budget in budgets:
-            support = self.moving.at(float(budget))
+            support = self.moving.solve_at(float(budget))
             if support is None:
                 continue
             there = with_limit(self.matrix, self.row, budget)
-            x = without_traces(self.problem, there, rounded_to_integrality(there, support.x))
+            x = without_traces(self.problem, there, round_to_integrality(there, support.x))
             outcome = replace(self._relaxation(support), x=x)
             budget_points.append(BudgetPoint(float(budget), x, outcome, outcome, support.value))
             self.report_progress(f"budget {len(budget_points)} of {len(budgets)}")
@@ -284,7 +284,7 @@ class BudgetPointSearch:
             found = solve_mip(highs, deadline=until, stage="budget point", start=start)
             if found.outcome.x is None:
                 continue
-            x = rounded_to_integrality(there, found.outcome.x)
+            x = round_to_integrality(there, found.outcome.x)
             x = break_ties(Highs(there, self.options), x, deadline=until)
             x = without_traces(self.problem, there, x)
             value = float(there.costs[0] @ x)
@@ -340,13 +340,13 @@ class BudgetPointSearch:
             self.report_progress("bounds over all links")
             self._supports = [*found.supports, *lines.result()]
         self.links = tuple(str(links[k]) for k in found.arc_groups if k < len(links))
-        self._unused = model.network.outside(found.arc_groups)
+        self._unused = model.network.columns_outside(found.arc_groups)
         budget_points: list[BudgetPoint] = []
         for sweep_point in found.points:
             if sweep_point.x is None:
                 continue
             there = with_limit(self.matrix, self.row, sweep_point.limit)
-            x = without_traces(problem, there, found.small.lifted(sweep_point.x))
+            x = without_traces(problem, there, found.small.lift_to_full_model(sweep_point.x))
             value = float(self.matrix.costs[0] @ x)
             over_all = self._over_all_links(sweep_point.limit)
             if len(self.links) == len(links):
@@ -391,7 +391,7 @@ class BudgetPointSearch:
 
     def _over_all_links(self, budget: float) -> float:
         """The bound by supporting lines: the relaxation over all links is concave in the budget."""
-        values = [self.sign * each.at(budget) for each in self._supports]
+        values = [self.sign * each.value_at(budget) for each in self._supports]
         return self.sign * min(values) if values else self.sign * np.inf
 
     def _with_monotone_bounds(self, budget_points: list[BudgetPoint]) -> list[BudgetPoint]:

@@ -167,12 +167,12 @@ class _FrontierRequest:
         moving = MovingLimit(search.matrix, row.row, options, is_exact=not in_corridors)
         unlimited: list[Floats] = []
         if not has_top:
-            most = moving.at(np.inf)
+            most = moving.solve_at(np.inf)
             if most is None:
                 raise NoPlanError("no budget is feasible: ccs-model optimize names the conflicting constraints")
-            top = max(moving.used(most.x), 1.0) * search.unit
+            top = max(moving.row_activity(most.x), 1.0) * search.unit
             unlimited = self._unlimited(search) if own is None else []
-            top = max(top, *(moving.used(x) * search.unit for x in unlimited), 0.0)
+            top = max(top, *(moving.row_activity(x) * search.unit for x in unlimited), 0.0)
         low = self._lowest(matrix, row.row, moving, search.unit)
         if own is not None and own < low:
             own = None
@@ -247,7 +247,7 @@ class _FrontierRequest:
         """The lowest feasible budget, rounded up beyond the solver's tolerance."""
         if zero_point(with_limit(matrix, row, 0.0)) is not None:
             return 0.0
-        low = moving.least() * unit
+        low = moving.lowest_limit() * unit
         if low <= 0.0:
             return 0.0
         return float(np.ceil(low * (1.0 + 1e-6) * 1e3) / 1e3)

@@ -20,7 +20,7 @@ from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip.branch_and_bound import verified_point
 from ccs_model.mip.budget_sweep import with_limit, zero_point
 from ccs_model.mip.clock import now, seconds_until_stop
-from ccs_model.mip.presolve import restricted
+from ccs_model.mip.presolve import restrict_matrix
 from ccs_model.mip.search import Result, SearchContext
 from ccs_model.mip.sweep_search import GrowAtLimits
 from ccs_model.model.names import BUILD
@@ -77,8 +77,8 @@ def _listed_plan(
     leaves out the links in `unused`.
     """
     others = others[matrix.lower[others] == 0]
-    small = restricted(matrix, others)
-    if start is None or not small.holds(start):
+    small = restrict_matrix(matrix, others)
+    if start is None or not small.has_point(start):
         start = zero_point(matrix)
     if problem.is_integer and problem.network is not None:
         # Growth needs the columns of every site and period, so that the others are closed and not left out.
@@ -88,9 +88,9 @@ def _listed_plan(
         context = SearchContext(closed, network, options, now() + _EFFORT, growth=growth_network_of(problem, closed))
         grown = BUDGET_SWEEP.stage(GrowAtLimits).grow.run(context, Result("limit", start)).incumbent
         if grown is not None and (start is None or context.is_improvement(grown, context.value(start))):
-            start, unused = grown, network.outside(network.arc_groups_used(grown))
-    small = restricted(matrix, np.union1d(others, unused[matrix.lower[unused] == 0]))
-    if start is not None and not small.holds(start):
+            start, unused = grown, network.columns_outside(network.arc_groups_used(grown))
+    small = restrict_matrix(matrix, np.union1d(others, unused[matrix.lower[unused] == 0]))
+    if start is not None and not small.has_point(start):
         start = zero_point(matrix)
     if not len(small.columns):
         return start
@@ -98,10 +98,10 @@ def _listed_plan(
     highs.set_option("mip_rel_gap", _GAP)
     highs.set_option("mip_max_nodes", _NODES)
     highs.set_option("mip_allow_restart", False)
-    if start is not None and small.holds(start):
+    if start is not None and small.has_point(start):
         highs.start_from(start[small.columns])
     outcome = highs.attempt(_EFFORT, "merit order")
-    found = None if outcome.x is None else verified_point(matrix, small.lifted(outcome.x), options)
+    found = None if outcome.x is None else verified_point(matrix, small.lift_to_full_model(outcome.x), options)
     if start is None or found is None:
         return start if found is None else found
     return found if matrix.sign * float(matrix.costs[0] @ (found - start)) > 0 else start

@@ -38,7 +38,7 @@ from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
 from ccs_model.mip.branch_and_bound import verified_point
 from ccs_model.mip.clock import now
 from ccs_model.mip.matrix import Column
-from ccs_model.mip.presolve import restricted
+from ccs_model.mip.presolve import restrict_matrix
 from ccs_model.model.names import ONE_RETROFIT
 from ccs_model.plan.decisions import BUILT
 from ccs_model.problem import Problem
@@ -117,9 +117,9 @@ class NearOptimalModel:
         self._reduced_cost_of: dict[str, float] = {}
         self._relaxation = LinearRelaxation(reference.matrix, options, 1e6, self._outside)
         off = self._fixed_by_reduced_cost()
-        small = restricted(reference.matrix, np.union1d(self._outside, off))
-        if not small.holds(reference.x):
-            small = restricted(reference.matrix, NO_COLUMNS)
+        small = restrict_matrix(reference.matrix, np.union1d(self._outside, off))
+        if not small.has_point(reference.x):
+            small = restrict_matrix(reference.matrix, NO_COLUMNS)
         self._small = small
         # Columns that are left after reduced-cost fixing, then one a plant, then the distance.
         self.n_columns = len(small.columns)
@@ -248,7 +248,7 @@ class NearOptimalModel:
         return None
 
     def _lifted(self, point: Floats, is_proven: bool) -> NearOptimalPlan | None:
-        return self.near_optimal_plan(self._small.lifted(point[: self.n_columns]), is_proven=is_proven)
+        return self.near_optimal_plan(self._small.lift_to_full_model(point[: self.n_columns]), is_proven=is_proven)
 
     def _set_objective(self) -> None:
         costs = np.zeros(self._distance + 1)
@@ -285,7 +285,7 @@ class NearOptimalModel:
                 row_lower=np.r_[self._matrix.row_lower[:n_rows], -np.inf],
                 row_upper=np.r_[self._matrix.row_upper[:n_rows], np.inf],
             )
-            self._extended_relaxation = Highs.relaxed(without_floor, self._highs.options)
+            self._extended_relaxation = Highs.lp_relaxation(without_floor, self._highs.options)
         return self._extended_relaxation
 
     def _fixed_by_reduced_cost(self) -> Ints:

@@ -197,7 +197,7 @@ class Replanner:
         """
         solved = self._solve(future_model, values)
         if solved.is_optimal:
-            self._pool.keep()
+            self._pool.store_basis()
             self._positions.append(position_of(values))
         return solved
 
@@ -207,7 +207,7 @@ class Replanner:
             for future_model, values in some:
                 solved = self._solve(future_model, values)
                 if solved.is_optimal:
-                    self._pool.learn(relaxed(future_model.matrix), solved)
+                    self._pool.store_optimum(relaxed(future_model.matrix), solved)
                     self._positions.append(position_of(values))
             if not is_last:
                 self._pool.freeze()
@@ -222,7 +222,7 @@ class Replanner:
 
     def release(self) -> None:
         """Release the solver's instance until the next future."""
-        self._pool.rest()
+        self._pool.release_highs()
 
     def mark(self) -> tuple[Mark, int]:
         """A mark of the present state, for `reset`."""

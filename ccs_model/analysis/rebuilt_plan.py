@@ -19,7 +19,7 @@ from ccs_model._typing import Floats, Ints
 from ccs_model.errors import InputError, Issue
 from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip.clock import now
-from ccs_model.mip.matrix import Residuals, residuals, rounded_to_integrality
+from ccs_model.mip.matrix import Residuals, residuals, round_to_integrality
 from ccs_model.model import build_model
 from ccs_model.model.names import BUILD, FIRST_STAGE, MONEY_LIMITS, TARGETS
 from ccs_model.model.objective import unit_of
@@ -263,7 +263,7 @@ def columns_outside(problem: Problem, matrix: Matrix, links: Collection[str] | N
         return NO_COLUMNS
     names = problem.network.links["link"]
     sites = np.arange(len(names), len(names) + len(problem.sites))
-    return network_of(problem, matrix).outside(np.r_[np.flatnonzero(names.isin(links)), sites])
+    return network_of(problem, matrix).columns_outside(np.r_[np.flatnonzero(names.isin(links)), sites])
 
 
 @dataclass(frozen=True, eq=False)
@@ -281,7 +281,7 @@ class Valuation:
 
 def feasible_point(matrix: Matrix, x: Floats | None) -> Floats | None:
     """A solver's point, rounded to integrality; None if there is none or it violates a row."""
-    point = None if x is None else rounded_to_integrality(matrix, x)
+    point = None if x is None else round_to_integrality(matrix, x)
     return point if point is not None and residuals(matrix, point).hold else None
 
 

@@ -57,8 +57,8 @@ from ccs_model.mip.clock import effort, now, time_s, was_stopped
 from ccs_model.mip.grouped_milp import solve_program
 from ccs_model.mip.highs import gap_share
 from ccs_model.mip.infeasible_rows import point_without_presolve
-from ccs_model.mip.matrix import residuals, rounded_to_integrality
-from ccs_model.mip.presolve import RestrictedModel, restricted
+from ccs_model.mip.matrix import residuals, round_to_integrality
+from ccs_model.mip.presolve import RestrictedModel, restrict_matrix
 from ccs_model.model.build_model import Outlook, build_hedge
 from ccs_model.model.names import EXCESS, HERE_AND_NOW, VALUE_AT_RISK
 from ccs_model.model.objective import OBJECTIVES
@@ -95,7 +95,7 @@ class SolvedFuture:
         """From a future's plan and the links that pipes may use; None for all links."""
         at = AtPoint.of_plan(plan)
         off = columns_outside(at.problem, at.matrix, links)
-        return cls(future, plan, at, restricted(at.matrix, off), off)
+        return cls(future, plan, at, restrict_matrix(at.matrix, off), off)
 
     @property
     def problem(self) -> Problem:
@@ -254,13 +254,13 @@ class _TwoStage:
         full = matrix_of(build_hedge([future.problem for future in futures], outlook))
         columns = _columns_of_futures(full, futures)
         off = np.concatenate([columns[f][future.off] for f, future in enumerate(futures)])
-        small = restricted(full, off[off >= 0])
+        small = restrict_matrix(full, off[off >= 0])
         start = self._start(full, columns)
-        if start is not None and not (small.holds(start) and residuals(full, start).hold):
+        if start is not None and not (small.has_point(start) and residuals(full, start).hold):
             start = None
         found = self._solve(small.matrix, None if start is None else start[small.columns])
         assert found.x is not None
-        x = small.lifted(rounded_to_integrality(small.matrix, found.x))
+        x = small.lift_to_full_model(round_to_integrality(small.matrix, found.x))
         points, values, residual = self._points(x, columns)
         measures = risk_measures(values, outlook, self.sign)
         # A future's own plan may be worse than the stochastic plan there, within the solver's gap.
@@ -351,7 +351,7 @@ class _TwoStage:
                 fixed = value_with_fixed(future.small.matrix, first, self.options, deadline, years=years)
                 known += [fixed] if fixed.state == KEPT or not known else []
             best = max(known, key=lambda each: self.sign * each.objective)
-            found.append(best if best.x is None else replace(best, x=future.small.lifted(best.x)))
+            found.append(best if best.x is None else replace(best, x=future.small.lift_to_full_model(best.x)))
         return found
 
     def _best_own_plan_in_each(self) -> list[Valuation] | None:
@@ -418,7 +418,7 @@ class _TwoStage:
         for f, future in enumerate(self.futures):
             problem, matrix = future.problem, future.matrix
             own = np.where(columns[f] >= 0, x[np.maximum(columns[f], 0)], 0.0)
-            own = without_traces(problem, matrix, rounded_to_integrality(matrix, own))
+            own = without_traces(problem, matrix, round_to_integrality(matrix, own))
             found = residuals(matrix, own)
             point = point_of(problem, matrix, own)
             value, recomputed = float(matrix.costs[0] @ own), amount_at(point, OBJECTIVES[problem.objective].first)

@@ -43,7 +43,7 @@ class LinearRelaxation:
 
     def __init__(self, matrix: Matrix, options: SolverOptions, time_s: float, off: Ints | None = None) -> None:
         self._sign = matrix.sign
-        self._highs = Highs.relaxed(matrix, options)
+        self._highs = Highs.lp_relaxation(matrix, options)
         if off is not None:
             self._highs.fix(off)
         self.base = self._highs.run(time_s, "LP relaxation")

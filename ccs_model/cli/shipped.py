@@ -429,7 +429,7 @@ def version_of(name: str) -> str | None:
 def _solver_issue() -> str:
     """Return why the solver does not work; empty if it does."""
     try:
-        from ccs_model.mip.branch_and_bound import solver_answers
+        from ccs_model.mip.branch_and_bound import is_solver_working
     except NoPlanError as error:
         return str(error)
-    return "" if solver_answers() else "returns a wrong solution of a test problem"
+    return "" if is_solver_working() else "returns a wrong solution of a test problem"

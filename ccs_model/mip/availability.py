@@ -11,13 +11,13 @@ OLDEST = "1.11"
 INSTALL = f'python -m pip install "highspy>={OLDEST}"'
 
 
-def trouble() -> str:
+def find_solver_defect() -> str:
     """Return what is wrong with the installed highspy and how to install it; empty if nothing is."""
     try:
         there = metadata.version("highspy")
     except metadata.PackageNotFoundError:
         return f"the solver is not installed: {INSTALL}"
-    if numbers(there) < numbers(OLDEST):
+    if version_numbers(there) < version_numbers(OLDEST):
         return f"the solver is too old (highspy {there}, at least {OLDEST} is needed): {INSTALL}"
     try:
         import highspy  # noqa: F401
@@ -28,11 +28,11 @@ def trouble() -> str:
 
 def validate_solver() -> None:
     """Raise NoPlanError if highspy is missing or too old."""
-    if message := trouble():
+    if message := find_solver_defect():
         raise NoPlanError(message)
 
 
-def numbers(version: str) -> tuple[int, ...]:
+def version_numbers(version: str) -> tuple[int, ...]:
     """Return the leading numbers of a version, for comparison."""
     return tuple(int(part) for part in re.findall(r"\d+", version.partition("+")[0])[:3])
 

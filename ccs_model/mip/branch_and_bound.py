@@ -24,7 +24,7 @@ from scipy import sparse
 from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.mip.clock import counts_effort, now
 from ccs_model.mip.highs import Highs, Outcome, SolverOptions, gap_share
-from ccs_model.mip.matrix import Column, Matrix, mask_at, residuals, rounded_to_integrality
+from ccs_model.mip.matrix import Column, Matrix, mask_at, residuals, round_to_integrality
 
 RESTRICTED_COLUMNS = 500
 GROWTH = 3
@@ -87,7 +87,7 @@ def solve_mip(
     inside = mask_at(len(integers), order[allowed[order]][:RESTRICTED_COLUMNS])
     inside |= allowed & ~removable
     if start is None:
-        start = _rounded_down(matrix, relaxation.x)
+        start = _round_integers_down(matrix, relaxation.x)
     if start is not None:
         inside |= start[integers] > 0.5
     highs.set_integrality(True)
@@ -125,7 +125,7 @@ def solve_mip(
     return MipOutcome(best if best is not None else replace(outcome, bound=relaxation.objective), relaxation)
 
 
-def _rounded_down(matrix: Matrix, x: Floats) -> Floats | None:
+def _round_integers_down(matrix: Matrix, x: Floats) -> Floats | None:
     """The relaxation's point with integer columns rounded down and all others at 0, if that is feasible."""
     down = np.where(matrix.is_integer, np.floor(x + 1e-9), 0.0)
     point = np.clip(down, matrix.lower, matrix.upper)
@@ -148,7 +148,7 @@ def _fix_outside(highs: Highs, integers: Ints, inside: Mask, bounds: tuple[Float
 # A MILP that can be solved by hand, for the self-test of the installation.
 
 
-def solver_answers() -> bool:
+def is_solver_working() -> bool:
     """Return whether HiGHS solves max 3a + 2b, 2a + 3b ≤ 4, a and b binary, to its optimum 3."""
     matrix = Matrix(
         rows=sparse.csc_array(np.array([[2.0, 3.0]])),
@@ -169,28 +169,28 @@ def solver_answers() -> bool:
 _LIMIT_S = 60.0
 
 
-def resolved_with_integers_fixed(matrix: Matrix, x: Floats, options: SolverOptions) -> Floats:
+def resolve_with_integers_fixed(matrix: Matrix, x: Floats, options: SolverOptions) -> Floats:
     """Return `x` if it satisfies every row, else the best point with the same integer columns, else `x`.
 
     A model whose flows are counted in a large unit is solved to the tolerance of that unit; re-solving with integers
     fixed restores the tolerance of the model's own units.
     """
-    point = rounded_to_integrality(matrix, x)
+    point = round_to_integrality(matrix, x)
     if residuals(matrix, point).hold:
         return point
-    better = best_with_integers_fixed(matrix, point, options)
+    better = solve_with_integers_fixed(matrix, point, options)
     return point if better is None else better
 
 
-def best_with_integers_fixed(matrix: Matrix, x: Floats, options: SolverOptions) -> Floats | None:
+def solve_with_integers_fixed(matrix: Matrix, x: Floats, options: SolverOptions) -> Floats | None:
     """Return the best point with the integer columns of `x`; None if none is found."""
     outcome = Highs.with_integers_fixed(matrix, options, x).attempt(_LIMIT_S, "re-solve with integers fixed")
-    return None if outcome.status != "optimal" or outcome.x is None else rounded_to_integrality(matrix, outcome.x)
+    return None if outcome.status != "optimal" or outcome.x is None else round_to_integrality(matrix, outcome.x)
 
 
 def verified_point(matrix: Matrix, x: Floats, options: SolverOptions) -> Floats | None:
     """Return `x`, re-solved with integers fixed where a row is violated; None if a row still is."""
-    point = resolved_with_integers_fixed(matrix, x, options)
+    point = resolve_with_integers_fixed(matrix, x, options)
     return point if residuals(matrix, point).hold else None
 
 
@@ -198,5 +198,5 @@ def outcome_with_integers_fixed(matrix: Matrix, outcome: Outcome, options: Solve
     """Return an outcome with its point re-solved with integers fixed where a row is violated."""
     if outcome.x is None:
         return outcome
-    x = resolved_with_integers_fixed(matrix, outcome.x, options)
+    x = resolve_with_integers_fixed(matrix, outcome.x, options)
     return replace(outcome, x=x, objective=float(matrix.costs[0] @ x))

@@ -19,13 +19,13 @@ from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.errors import NoPlanError
 from ccs_model.mip.branch_and_bound import verified_point
 from ccs_model.mip.clock import now, was_stopped
-from ccs_model.mip.cut_sets import Connections, Cut, Relax, tight, with_cuts
+from ccs_model.mip.cut_sets import Connections, Cut, Relax, select_tight_cuts, with_cuts
 from ccs_model.mip.fixed_charge import Construct, SlopeScaling
 from ccs_model.mip.highs import Highs, Outcome, SolverOptions, gap_share
 from ccs_model.mip.matrix import Matrix, mask_at, residuals
 from ccs_model.mip.network_lns import SubMip
 from ccs_model.mip.parametric import MovingLimit, Support
-from ccs_model.mip.presolve import restricted
+from ccs_model.mip.presolve import restrict_matrix
 from ccs_model.mip.search import USED, FixedChargeNetwork, Result, SearchContext
 
 _DIFFERING = SubMip(gap_part=0.15, max_nodes=1)
@@ -79,15 +79,15 @@ class SweepModel:
         """[column] whether it is a fixed charge."""
         return mask_at(len(self.matrix.lower), self.network.columns)
 
-    def at(self, limit: float, deadline: float, *, cuts: bool = False) -> SearchContext:
+    def context_at(self, limit: float, deadline: float, *, cuts: bool = False) -> SearchContext:
         """The search at one limit."""
         matrix = with_limit(self.matrix_with_cuts if cuts else self.matrix, self.row, limit)
         return SearchContext(matrix, self.network, self.options, deadline)
 
-    def with_known(self, context: SearchContext, best: Floats | None) -> Floats | None:
+    def best_known_point(self, context: SearchContext, best: Floats | None) -> Floats | None:
         """The best of a point and the known points that the limit of a search allows."""
         for x in self.known:
-            if context.better(best, x) is not best and residuals(context.matrix, x).hold:
+            if context.better_point(best, x) is not best and residuals(context.matrix, x).hold:
                 best = x
         return best
 
@@ -149,7 +149,7 @@ class Anchors:
 
         The relaxations are solved to their end; `effort` is that of cuts and slope scaling.
         """
-        context, row = model.at(limits[0], now() + effort), model.row
+        context, row = model.context_at(limits[0], now() + effort), model.row
         highs = Highs(context.matrix, context.options)
         cuts, outcome = self.relax.solve(highs, connections, self.relax.cuts_until * effort, "anchor")
         first = Support.of(limits[0], outcome, row)
@@ -157,7 +157,7 @@ class Anchors:
             return None
         supports, arc_groups = [first], model.network.arc_groups_used(first.x)
         if with_arcs:
-            cut_context = replace(context.restarted(effort), matrix=with_cuts(context.matrix, cuts))
+            cut_context = replace(context.with_effort(effort), matrix=with_cuts(context.matrix, cuts))
             trace = self.scaling.run(cut_context, Result("limit", relaxation=outcome)).trace
             arc_groups = model.network.arc_groups_used(trace[-1]) if trace else arc_groups
         for limit in limits[1:]:
@@ -189,7 +189,7 @@ class Grow:
             if context.is_over or model.is_close(bound, best):
                 break
             kept = model.is_charge if k == 0 else model.is_charge & (best > 0.5)
-            best = _improved(context, sub_mip, integers & ~kept, best)
+            best = _improve_solution(context, sub_mip, integers & ~kept, best)
         return best
 
 
@@ -234,7 +234,7 @@ class Sweep:
             if was_stopped():
                 break
             try:
-                support = moving.at(limit)
+                support = moving.solve_at(limit)
             except NoPlanError:
                 break
             if support is None:
@@ -244,26 +244,26 @@ class Sweep:
                 found.append(SweepPoint(limit, best, support, support.value))
                 continue
             # Where effort is short, a few good solutions that are carried up are worth more than many poor ones.
-            best = model.with_known(model.at(limit, deadline), best)
+            best = model.best_known_point(model.context_at(limit, deadline), best)
             started, n_left, left = now(), len(limits) - k, max(deadline - now(), self.min_effort)
             stride = min(max(math.ceil(took * n_left / left), 1), n_left)
             until = started + max(self.greedy * stride * left / n_left, self.min_effort)
             is_constructed = best is None or gap_share(support.value, model.value(best)) > self.far_gap
             if is_constructed:
                 until = max(until, now() + self.construct_until * (deadline - now()))
-            context = model.at(limit, until)
+            context = model.context_at(limit, until)
             if is_constructed:
-                best = context.better(best, self._constructed(context, support))
+                best = context.better_point(best, self._construct_solution(context, support))
             if best is not None:
                 best = self.grow.run(model, context, best, support.value)
                 if is_constructed and not model.is_close(support.value, best) and now() < until:
                     free = context.matrix.is_integer & (np.abs(support.x - best) > USED)
-                    best = _improved(model.at(limit, until, cuts=True), self.differing, free, best)
+                    best = _improve_solution(model.context_at(limit, until, cuts=True), self.differing, free, best)
             took, passed_over = now() - started, stride - 1
             found.append(SweepPoint(limit, best, support, support.value))
         return found
 
-    def _constructed(self, context: SearchContext, support: Support) -> Floats | None:
+    def _construct_solution(self, context: SearchContext, support: Support) -> Floats | None:
         """A solution without one of a lower limit: by slope scaling, or the first that HiGHS finds."""
         relaxation = Outcome("optimal", support.value, support.value, support.x, None, None)
         result = self.scaling.run(context, Result("limit", relaxation=relaxation))
@@ -313,7 +313,7 @@ class Relate:
             if left <= 0 or point.x is None or model.is_closed(point):
                 continue
             until = now() + max(self.greedy * left / (k - first + 1), self.min_effort)
-            context, x, x_below = model.at(point.limit, until), point.x, known[k - 1].x if k else None
+            context, x, x_below = model.context_at(point.limit, until), point.x, known[k - 1].x if k else None
             if x_below is not None and np.array_equal(x_below, x):
                 # Carried up from the limit below, it does not use the wider limit yet.
                 x = self.grow.run(model, context, x, point.bound)
@@ -322,7 +322,7 @@ class Relate:
                 if near.x is not None:
                     free |= integers & (near.x > 0.5)
             free |= integers & (x > 0.5)
-            known[k] = replace(point, x=_improved(context, self.neighbours, free, x))
+            known[k] = replace(point, x=_improve_solution(context, self.neighbours, free, x))
         return known[first : first + len(points)]
 
 
@@ -354,41 +354,47 @@ class Deepen:
         began, x = now(), point.x
         if x is None:
             return replace(point, is_deepened=True)
-        context = model.at(point.limit, began + self.differing_until * effort, cuts=True)
+        context = model.context_at(point.limit, began + self.differing_until * effort, cuts=True)
         matrix, sign = context.matrix, model.matrix.sign
-        relaxation = Highs.relaxed(matrix, model.options).run(effort, "budget point: relaxation")
+        relaxation = Highs.lp_relaxation(matrix, model.options).run(effort, "budget point: relaxation")
         if relaxation.x is None or relaxation.reduced_cost is None or relaxation.status != "optimal":
             return replace(point, is_deepened=True)
         # Branch and bound has the cuts that are tight; the others only slow it down.
-        matrix = with_cuts(with_limit(model.matrix, model.row, point.limit), tight(model.cuts, relaxation.x))
+        matrix = with_cuts(
+            with_limit(model.matrix, model.row, point.limit), select_tight_cuts(model.cuts, relaxation.x)
+        )
         context = replace(context, matrix=matrix)
         free = matrix.is_integer & (np.abs(relaxation.x - x) > USED)
-        x = _improved(context, self.differing, free, x)
+        x = _improve_solution(context, self.differing, free, x)
         # The bound allows for the columns left out, which gain less than `enough`.
         value = model.value(x)
         enough = sign * value + self.useless_gap_part * model.options.gap_share * abs(value)
         reduced_cost_gap = np.maximum(-sign * relaxation.reduced_cost, 0.0)
         is_useless = sign * relaxation.objective - reduced_cost_gap <= enough
-        small = restricted(matrix, np.flatnonzero(matrix.is_integer & (matrix.lower == 0) & (x < 0.5) & is_useless))
-        if not small.holds(x):
+        small = restrict_matrix(
+            matrix, np.flatnonzero(matrix.is_integer & (matrix.lower == 0) & (x < 0.5) & is_useless)
+        )
+        if not small.has_point(x):
             return replace(point, x=x, is_deepened=True)
         search = Highs(small.matrix, model.options, scaling=model.network.scaling(small.matrix))
         search.set_option("mip_allow_restart", False)
         search.set_option("mip_max_nodes", self.max_nodes)
         search.start_from(x[small.columns])
         outcome = search.run(began + effort - now(), "budget point")
-        found = None if outcome.x is None else verified_point(matrix, small.lifted(outcome.x), model.options)
-        bound = model.matrix.tightest(point.bound, sign * max(sign * outcome.bound, enough))
+        found = (
+            None if outcome.x is None else verified_point(matrix, small.lift_to_full_model(outcome.x), model.options)
+        )
+        bound = model.matrix.tightest_bound(point.bound, sign * max(sign * outcome.bound, enough))
         return replace(
             point,
-            x=context.better(x, found),
+            x=context.better_point(x, found),
             bound=bound if np.isfinite(bound) else point.bound,
             is_deepened=True,
         )
 
 
-def _improved(context: SearchContext, sub_mip: SubMip, free: Mask, best: Floats) -> Floats:
+def _improve_solution(context: SearchContext, sub_mip: SubMip, free: Mask, best: Floats) -> Floats:
     """The better of a solution and what a sub-MIP finds from it."""
-    better = context.better(best, sub_mip.solve(context, free, best))
+    better = context.better_point(best, sub_mip.solve(context, free, best))
     assert better is not None
     return better

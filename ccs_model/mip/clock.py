@@ -152,12 +152,12 @@ def iteration_limits(allowed: float, n_rows: int, n_nonzeros: int) -> IterationL
     """Return the limits at which a solve has used about the effort that it is allowed; NaN, of no time, allows none."""
     allowed = allowed if allowed > 0 else 0.0
 
-    def most(per_step: float) -> int:
+    def step_limit(per_step: float) -> int:
         return int(min(max(allowed / per_step, 1.0), 2**31 - 1))
 
-    simplex = most(_LP_ITERATION * max(n_rows, _LEAST_ROWS))
-    checks = most(max(_CHECK, _CHECK_PER_ROW * n_rows))
-    return IterationLimits(simplex, most(_IPM_ITERATION * max(n_nonzeros, 1)), checks)
+    simplex = step_limit(_LP_ITERATION * max(n_rows, _LEAST_ROWS))
+    checks = step_limit(max(_CHECK, _CHECK_PER_ROW * n_rows))
+    return IterationLimits(simplex, step_limit(_IPM_ITERATION * max(n_nonzeros, 1)), checks)
 
 
 def was_cancelled() -> bool:

@@ -19,7 +19,7 @@ from ccs_model.errors import NoPlanError
 from ccs_model.mip.grouped_structure import Shape, shape_of
 from ccs_model.mip.layered_pricing import Layers
 from ccs_model.mip.matrix import Matrix, mask_at
-from ccs_model.mip.warm_start import AT_LOWER, BASIC, Basis, Solved, WarmStartedLp, extended, highs_basis, states
+from ccs_model.mip.warm_start import AT_LOWER, BASIC, Basis, Solved, WarmStartedLp, extend_basis, highs_basis, states
 
 # Choices per group in the first pool.
 _PER_GROUP = 1
@@ -38,13 +38,13 @@ class _Part:
     indices: Ints
     indptr: Ints
 
-    def extends(self, other: _Part) -> bool:
+    def is_extension_of(self, other: _Part) -> bool:
         """Return whether it begins with the columns and rows of another part."""
         return np.array_equal(self.columns[: len(other.columns)], other.columns) and np.array_equal(
             self.rows[: len(other.rows)], other.rows
         )
 
-    def of(self, matrix: Matrix) -> Matrix:
+    def select_from(self, matrix: Matrix) -> Matrix:
         """Return the matrix of these columns and rows."""
         data = matrix.rows.data[self.entries]
         shape = (len(self.rows), len(self.columns))
@@ -77,22 +77,22 @@ _NO_PART = _Part(*(np.zeros(0, dtype=np.int64) for _ in range(5)))
 class Pricing(Protocol):
     """What a pool needs to know of the structure of its LP; masks are over all columns or rows."""
 
-    def first(self) -> Mask:
+    def first_columns(self) -> Mask:
         """Return the columns of the first pool."""
 
     def rows(self, inside: Mask) -> Mask:
         """Return the rows that a pool of these columns needs."""
 
-    def fits(self, matrix: Matrix) -> bool:
+    def is_applicable(self, matrix: Matrix) -> bool:
         """Return whether a matrix has the structure; otherwise all columns are solved together."""
 
-    def priced(self, matrix: Matrix, y: Floats, inside: Mask) -> tuple[Ints, float]:
+    def price_columns(self, matrix: Matrix, y: Floats, inside: Mask) -> tuple[Ints, float]:
         """Return columns outside with a favourable reduced cost at prices `y`, and their largest possible gain.
 
         Completes `y` on the rows left out.
         """
 
-    def needed(self, matrix: Matrix, solved: Solved, is_basic: Mask) -> Mask:
+    def needed_columns(self, matrix: Matrix, solved: Solved, is_basic: Mask) -> Mask:
         """Return the columns that a pool needs for this optimum and its prices."""
 
 
@@ -105,21 +105,21 @@ class _Start:
         self._numbers: Basis | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_part": None, "_basis": None, "_shape": self._shape, "_numbers": self.numbers()}
+        return {"_part": None, "_basis": None, "_shape": self._shape, "_numbers": self.full_basis()}
 
-    def over(self, part: _Part) -> Any:
+    def basis_of_part(self, part: _Part) -> Any:
         """Return the basis of HiGHS over a part."""
         if self._part is None:
-            columns, rows = self.numbers()
+            columns, rows = self.full_basis()
             self._part, self._basis = part, highs_basis((columns[part.columns], rows[part.rows]))
         if self._part is part:
             return self._basis
-        if part.extends(self._part):
-            return extended(self._basis, len(part.columns), len(part.rows))
-        columns, rows = self.numbers()
+        if part.is_extension_of(self._part):
+            return extend_basis(self._basis, len(part.columns), len(part.rows))
+        columns, rows = self.full_basis()
         return highs_basis((columns[part.columns], rows[part.rows]))
 
-    def numbers(self) -> Basis:
+    def full_basis(self) -> Basis:
         """Return the basis over all columns and rows: outside the part nonbasic at 0, its rows basic."""
         if self._numbers is None:
             assert self._part is not None
@@ -144,12 +144,12 @@ class Pool:
         self._last: _Start | None = None
         self._needed = np.zeros(self._shape[1], dtype=bool)
         self._part = _NO_PART
-        self._hold(pricing.first())
+        self._set_columns(pricing.first_columns())
         self.planned = self.solve(planned)
         if self.planned.is_optimal:
-            self.keep()
+            self.store_basis()
 
-    def keep(self) -> int:
+    def store_basis(self) -> int:
         """Store the last basis as a start; return its number."""
         assert self._last is not None
         self._starts.append(self._last)
@@ -159,11 +159,11 @@ class Pool:
         """Reduce the pool to what the optima so far need, and drop all stored bases."""
         if self._starts:
             self._starts, self._last = [], None
-            self._hold(self._needed.copy())
+            self._set_columns(self._needed.copy())
 
-    def rest(self) -> None:
+    def release_highs(self) -> None:
         """Release the HiGHS instance until the next solve."""
-        self._warm.rest()
+        self._warm.release_highs()
 
     def mark(self) -> Mark:
         """Return the state of the pool."""
@@ -179,26 +179,26 @@ class Pool:
         if not self._is_of_this_pattern(matrix):
             return self._warm.solve(matrix, scale)
         begin = self._starts[start] if self._starts else None
-        if not self._pricing.fits(matrix):
-            self._hold(np.ones(self._shape[1], dtype=bool))
+        if not self._pricing.is_applicable(matrix):
+            self._set_columns(np.ones(self._shape[1], dtype=bool))
         before: _Part | None = None
         for _ in range(_ROUNDS):
             part = self._part
-            over, lp = None if scale is None else scale[part.columns], part.of(matrix)
+            over, lp = None if scale is None else scale[part.columns], part.select_from(matrix)
             if before is not None:
                 found = self._warm.solve_extended(lp, len(before.rows), len(before.columns), over)
             else:
-                found = self._warm.solve(lp, over, start=None if begin is None else begin.over(part))
+                found = self._warm.solve(lp, over, start=None if begin is None else begin.basis_of_part(part))
             if not found.is_optimal:
                 # The LP over all columns may still be feasible.
                 if self._inside.all():
                     return Solved(False, np.nan, np.zeros(self._shape[1]), np.zeros(self._shape[0]))
                 before = None
-                self._hold(np.ones(self._shape[1], dtype=bool))
+                self._set_columns(np.ones(self._shape[1], dtype=bool))
                 continue
             y = np.zeros(self._shape[0])
             y[part.rows] = found.row_dual
-            joining, excess = self._pricing.priced(matrix, y, self._inside)
+            joining, excess = self._pricing.price_columns(matrix, y, self._inside)
             if excess <= _TOLERANCE * max(abs(found.value), 1.0) or self._inside.all():
                 x = np.zeros(self._shape[1])
                 x[part.columns] = found.x
@@ -207,15 +207,15 @@ class Pool:
             before, inside = part, self._inside.copy()
             inside[joining] = True
             # Without columns to join, all of them do.
-            self._hold(inside if len(joining) else np.ones_like(inside))
+            self._set_columns(inside if len(joining) else np.ones_like(inside))
         raise NoPlanError("the column pool did not converge")
 
-    def learn(self, matrix: Matrix, solved: Solved) -> None:
+    def store_optimum(self, matrix: Matrix, solved: Solved) -> None:
         """Store the basis of the last optimum, and the columns that it needs."""
         assert self._last is not None
-        self.keep()
-        is_basic = self._last.numbers()[0] == BASIC
-        self._needed |= self._pricing.needed(matrix, solved, is_basic) & self._inside
+        self.store_basis()
+        is_basic = self._last.full_basis()[0] == BASIC
+        self._needed |= self._pricing.needed_columns(matrix, solved, is_basic) & self._inside
 
     def _is_of_this_pattern(self, matrix: Matrix) -> bool:
         return matrix.rows.nnz == len(self._places.data) and (
@@ -223,17 +223,17 @@ class Pool:
             and np.array_equal(matrix.rows.indptr, self._places.indptr)
         )
 
-    def _hold(self, inside: Mask) -> None:
+    def _set_columns(self, inside: Mask) -> None:
         """Set the columns of the pool; further columns join behind the present ones."""
         columns, rows = np.flatnonzero(inside), np.flatnonzero(self._pricing.rows(inside))
         if inside[self._part.columns].all():
-            columns, rows = _behind(self._part.columns, columns), _behind(self._part.rows, rows)
+            columns, rows = _append_others(self._part.columns, columns), _append_others(self._part.rows, rows)
         part = sparse.csc_array(sparse.csr_array(self._places[:, columns])[rows])
         part.sort_indices()
         self._inside, self._part = inside, _Part(columns, rows, part.data - 1, part.indices, part.indptr)
 
 
-def _behind(first: Ints, every: Ints) -> Ints:
+def _append_others(first: Ints, every: Ints) -> Ints:
     """`first`, followed by all others of `every`."""
     return np.concatenate([first, np.setdiff1d(every, first, assume_unique=True)])
 
@@ -246,11 +246,11 @@ class GroupPricing:
         self._sign = planned.sign
         self._leads = sparse.csr_array(shape.room > 0)
 
-    def first(self) -> Mask:
+    def first_columns(self) -> Mask:
         """Return free columns and the most profitable choices of every group."""
         shape = self._shape
         inside = mask_at(shape.n_columns, shape.free)
-        inside[shape.choices[_largest(shape, shape.profit)]] = True
+        inside[shape.choices[_best_choices(shape, shape.profit)]] = True
         return inside
 
     def rows(self, inside: Mask) -> Mask:
@@ -261,11 +261,11 @@ class GroupPricing:
         kept[shape.vub_rows[inside[shape.vubs]]] = True
         return kept
 
-    def fits(self, matrix: Matrix) -> bool:
+    def is_applicable(self, matrix: Matrix) -> bool:
         """Return True: groups depend on the sparsity pattern only."""
         return True
 
-    def priced(self, matrix: Matrix, y: Floats, inside: Mask) -> tuple[Ints, float]:
+    def price_columns(self, matrix: Matrix, y: Floats, inside: Mask) -> tuple[Ints, float]:
         """Return the columns that join and the largest possible gain; completes `y`."""
         shape = self._shape
         outside = ~inside[shape.vubs]
@@ -293,7 +293,7 @@ class GroupPricing:
             joining.append(shape.vubs[useful])
         return np.concatenate(joining), excess
 
-    def needed(self, matrix: Matrix, solved: Solved, is_basic: Mask) -> Mask:
+    def needed_columns(self, matrix: Matrix, solved: Solved, is_basic: Mask) -> Mask:
         """Return all columns: pools of groups stay small."""
         return np.ones(self._shape.n_columns, dtype=bool)
 
@@ -309,25 +309,25 @@ class LayerPricing:
         found = warm.solve(planned)
         self._first = np.ones(len(planned.lower), dtype=bool)
         if found.is_optimal:
-            self._first = self.needed(planned, found, states(warm.basis)[0] == BASIC)
+            self._first = self.needed_columns(planned, found, states(warm.basis)[0] == BASIC)
 
-    def first(self) -> Mask:
+    def first_columns(self) -> Mask:
         """Return the columns that the planned optimum needs."""
         return self._first.copy()
 
     def rows(self, inside: Mask) -> Mask:
         """Return all rows but variable-upper-bound rows without a bounded column in the pool."""
-        return self._layers.kept(inside)
+        return self._layers.pool_rows(inside)
 
-    def fits(self, matrix: Matrix) -> bool:
+    def is_applicable(self, matrix: Matrix) -> bool:
         """Return whether signs and zero limits are the same."""
-        return self._layers.fit(matrix)
+        return self._layers.has_same_signs(matrix)
 
-    def priced(self, matrix: Matrix, y: Floats, inside: Mask) -> tuple[Ints, float]:
+    def price_columns(self, matrix: Matrix, y: Floats, inside: Mask) -> tuple[Ints, float]:
         """Return the columns that join and the largest possible gain; completes `y`."""
-        at_pool, worth, joining = self._layers.priced(matrix, y, inside, self._sign)
+        at_pool, worth, joining = self._layers.price_columns(matrix, y, inside, self._sign)
         gain = np.maximum(worth, 0.0) - np.where(inside, np.maximum(at_pool, 0.0), 0.0)
-        gain[gain <= self._layers.nothing(matrix)] = 0.0
+        gain[gain <= self._layers.zero_tolerance(matrix)] = 0.0
         at = np.flatnonzero(gain)
         if np.isinf(matrix.upper[at]).any():
             return joining, np.inf
@@ -337,11 +337,11 @@ class LayerPricing:
         within = at[inside[at]]
         return joining, float(most.sum() + gain[within] @ matrix.upper[within])
 
-    def needed(self, matrix: Matrix, solved: Solved, is_basic: Mask) -> Mask:
+    def needed_columns(self, matrix: Matrix, solved: Solved, is_basic: Mask) -> Mask:
         """Return the columns in use and, below them, those with reduced cost 0."""
         layers = self._layers
         built = (np.abs(solved.x) > 0) | (is_basic & ~layers.vub)
-        return layers.leading(matrix, solved.row_dual, built, self._sign) | layers.always_inside
+        return layers.mark_columns_below(matrix, solved.row_dual, built, self._sign) | layers.always_inside
 
 
 def pool_of(planned: Matrix, *, seed: int = 0) -> Pool:
@@ -352,7 +352,7 @@ def pool_of(planned: Matrix, *, seed: int = 0) -> Pool:
     return Pool(planned, GroupPricing(planned, shape), seed=seed)
 
 
-def _largest(shape: Shape, worth: Floats) -> Ints:
+def _best_choices(shape: Shape, worth: Floats) -> Ints:
     """Return the best few choices of every group."""
     order = np.lexsort((-worth, shape.group))
     rank = np.arange(len(order)) - np.repeat(shape.starts, np.diff(np.r_[shape.starts, len(order)]))

@@ -83,7 +83,7 @@ class Connections:
     demands: tuple[Demand, ...]
     ways: Ints | None = None
 
-    def violated(self, x: Floats) -> list[Cut]:
+    def find_violated_cuts(self, x: Floats) -> list[Cut]:
         """Return the inequalities Σ coefficient × column ≤ 0 that `x` violates, each once."""
         found: dict[tuple[int, ...], Cut] = {}
         by_year: dict[int, list[Demand]] = {}
@@ -93,7 +93,7 @@ class Connections:
         for year, demands in by_year.items():
             forward, reverse = (
                 np.round(np.where(self.is_there, 1.0, built) * _SCALE).astype(np.int32)
-                for built in self._built(x, year)
+                for built in self._open_fractions(x, year)
             )
             target = self.n_nodes
             sites = list(self.opened)
@@ -123,7 +123,7 @@ class Connections:
                 found.setdefault(tuple(row[0].tolist()), row)
         return list(found.values())
 
-    def _built(self, x: Floats, year: int) -> tuple[Floats, Floats]:
+    def _open_fractions(self, x: Floats, year: int) -> tuple[Floats, Floats]:
         """[edge] how much of it is open, or carries, forward and in reverse."""
         if self.ways is None:
             built = np.array([min(float(x[columns[year]].sum()), 1.0) for columns in self.arcs])
@@ -138,9 +138,9 @@ class Connections:
         else:
             across = [self.ways[np.where(inside[self.start[crossing]], 0, 1), year, crossing]]
         across += [columns[year] for node, columns in self.opened.items() if inside[node]]
-        theirs = np.unique(np.concatenate(across)) if across else np.zeros(0, dtype=np.int64)
-        columns = np.concatenate([demand.columns, theirs])
-        return columns, np.concatenate([demand.coefficients, -np.ones(len(theirs))])
+        opening_columns = np.unique(np.concatenate(across)) if across else np.zeros(0, dtype=np.int64)
+        columns = np.concatenate([demand.columns, opening_columns])
+        return columns, np.concatenate([demand.coefficients, -np.ones(len(opening_columns))])
 
 
 @dataclass(frozen=True)
@@ -185,14 +185,14 @@ class Relax:
         highs.set_integrality(False)
         is_large = len(highs.matrix.row_lower) > LARGE_ROWS
         if is_large:
-            highs.without_vertices()
+            highs.use_interior_point()
         outcome = highs.run(np.inf, f"{stage}: relaxation")
         if is_large or outcome.status != "optimal" or outcome.x is None:
             return [], outcome
         cuts: list[Cut] = []
         x, n_idle, deadline = outcome.x, 0, now() + effort
         for _ in range(self.cut_rounds):
-            new = connections.violated(x)
+            new = connections.find_violated_cuts(x)
             if not new or now() >= deadline:
                 break
             for columns, coefficients in new:
@@ -207,10 +207,10 @@ class Relax:
             n_idle = n_idle + 1 if gain < self.min_gain * max(abs(again.objective), 1.0) else 0
             if n_idle == self.idle_rounds:
                 break
-        return tight(cuts, x), outcome
+        return select_tight_cuts(cuts, x), outcome
 
 
-def tight(cuts: Sequence[Cut], x: Floats) -> list[Cut]:
+def select_tight_cuts(cuts: Sequence[Cut], x: Floats) -> list[Cut]:
     """Return the cuts that hold with equality at a point."""
     return [cut for cut in cuts if float(cut[1] @ x[cut[0]]) > -_SLACK]
 

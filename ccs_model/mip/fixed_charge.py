@@ -65,18 +65,18 @@ class SlopeScaling(Heuristic):
         """Return `before` with the points of all rounds, from its relaxation's point on."""
         relaxation = before.relaxation
         assert relaxation is not None and relaxation.x is not None
-        context = context.until(self.until)
+        context = context.with_deadline_at(self.until)
         if not self.restrict:
             return replace(before, trace=tuple(self._points(context, relaxation.x)))
-        inside, small = context.restricted_to(context.network.arc_groups_used(relaxation.x))
+        inside, small = context.restrict_to_arcs(context.network.arc_groups_used(relaxation.x))
         points = self._points(inside, relaxation.x[small.columns])
-        return replace(before, trace=tuple(small.lifted(x) for x in points))
+        return replace(before, trace=tuple(small.lift_to_full_model(x) for x in points))
 
     def _points(self, context: SearchContext, x: Floats) -> list[Floats]:
         matrix, network = context.matrix, context.network
-        highs = Highs.relaxed(matrix, context.options)
+        highs = Highs.lp_relaxation(matrix, context.options)
         if len(matrix.row_lower) > LARGE_ROWS:
-            highs.without_vertices()
+            highs.use_interior_point()
         rows = matrix.rows.tocsr()[network.budget_rows][:, network.columns].tocoo()
         entries = [
             (int(network.budget_rows[i]), int(j), float(value))
@@ -96,8 +96,8 @@ class SlopeScaling(Heuristic):
             costs = matrix.costs[0].copy()
             costs[network.columns] *= scale
             highs.set_costs(costs)
-            highs.fix(network.outside(network.arc_groups_used(x)))
-            highs.forget()
+            highs.fix(network.columns_outside(network.arc_groups_used(x)))
+            highs.clear_solver()
             outcome = highs.attempt(context.left, "slope scaling")
             if outcome.x is None or outcome.status != "optimal":
                 break
@@ -147,7 +147,7 @@ class KernelSearch:
             kept |= start[free] > 0.5
         highs.fix(free[~kept])
         if start is not None:
-            highs.fix(network.unused_by([relaxation.x, start]))
+            highs.fix(network.unused_columns([relaxation.x, start]))
         highs.set_integrality(True)
         highs.set_option("mip_rel_gap", self.gap)
         highs.set_option("mip_allow_restart", False)
@@ -180,19 +180,19 @@ class Construct(Heuristic):
     def run(self, context: SearchContext, before: Result) -> Result:
         """Return `before` with the better of its incumbent and the one constructed; as it is without a point."""
         if not before.trace:
-            return before.found(before.incumbent)
-        context, x = context.until(self.until), before.trace[-1]
+            return before.with_incumbent(before.incumbent)
+        context, x = context.with_deadline_at(self.until), before.trace[-1]
         if not self.restrict:
-            return before.found(context.better(before.incumbent, self._constructed(context, x)))
+            return before.with_incumbent(context.better_point(before.incumbent, self._construct_solution(context, x)))
         arc_groups = context.network.arc_groups_used(x)
         if not len(arc_groups) and before.relaxation is not None and before.relaxation.x is not None:
             arc_groups = context.network.arc_groups_used(before.relaxation.x)
-        inside, small = context.restricted_to(arc_groups)
-        found = self._constructed(inside, x[small.columns])
-        lifted = None if found is None else small.lifted(found)
-        return before.found(context.better(before.incumbent, lifted))
+        inside, small = context.restrict_to_arcs(arc_groups)
+        found = self._construct_solution(inside, x[small.columns])
+        lifted = None if found is None else small.lift_to_full_model(found)
+        return before.with_incumbent(context.better_point(before.incumbent, lifted))
 
-    def _constructed(self, context: SearchContext, x: Floats) -> Floats | None:
+    def _construct_solution(self, context: SearchContext, x: Floats) -> Floats | None:
         network = context.network
         columns = network.columns
         chosen = np.zeros(len(columns))
@@ -236,13 +236,15 @@ class Extend(Heuristic):
         if before.incumbent is None or self.trace_index >= len(before.trace):
             return before
         near = before.trace[self.trace_index]
-        return before.found(self.improved(context.until(self.until), near, before.incumbent))
+        return before.with_incumbent(
+            self.find_improvement(context.with_deadline_at(self.until), near, before.incumbent)
+        )
 
-    def improved(self, context: SearchContext, near: Floats, start: Floats) -> Floats:
+    def find_improvement(self, context: SearchContext, near: Floats, start: Floats) -> Floats:
         """Return the best solution found over the arcs of two points, from `start` on, which must hold."""
         network = context.network
         highs = Highs(context.matrix, context.options, context.on_progress, network.scaling(context.matrix))
-        highs.fix(network.unused_by([near, start]))
+        highs.fix(network.unused_columns([near, start]))
         found = self.kernel.solve(context, highs, start, "extension")
         return start if found is None else found
 
@@ -276,20 +278,20 @@ class ExtendRestricted(Heuristic):
             return before
         own = context.network.arc_groups_used(before.incumbent)
         if not before.trace:
-            return self._searched(context, before, own, before.incumbent)
+            return self._search_arcs(context, before, own, before.incumbent)
         used = [context.network.arc_groups_used(x) for x in before.trace]
         # Where slope scaling converged on no arc at all, one arc group is the measure.
         limit = self.times * max(len(used[-1]), 1)
         k = next(k for k, each in enumerate(used) if len(each) <= limit)
-        return self._searched(context, before, np.union1d(used[k], own), before.trace[k])
+        return self._search_arcs(context, before, np.union1d(used[k], own), before.trace[k])
 
-    def _searched(self, context: SearchContext, before: Result, arc_groups: Ints, near: Floats) -> Result:
+    def _search_arcs(self, context: SearchContext, before: Result, arc_groups: Ints, near: Floats) -> Result:
         assert before.incumbent is not None
         if self.max_arc_groups is not None and len(arc_groups) > self.max_arc_groups:
             return before
-        inside, small = context.until(self.until).restricted_to(arc_groups)
-        found = self.extend.improved(inside, near[small.columns], before.incumbent[small.columns])
-        return before.found(small.lifted(found))
+        inside, small = context.with_deadline_at(self.until).restrict_to_arcs(arc_groups)
+        found = self.extend.find_improvement(inside, near[small.columns], before.incumbent[small.columns])
+        return before.with_incumbent(small.lift_to_full_model(found))
 
 
 # Gaps to which a model of several periods is solved before a requested gap of at most half as much.
@@ -316,7 +318,7 @@ class Prove:
 
     def run(self, context: SearchContext, before: Result, arc_groups: Ints, stage: str) -> Result:
         """Return the incumbent and the bound over the arc groups."""
-        context = context.until(self.until)
+        context = context.with_deadline_at(self.until)
         gaps = [context.options.gap_share]
         if not context.network.is_single_period and before.incumbent is not None:
             # A wider gap prunes the nodes between both, which would take the effort that the bound needs.
@@ -324,16 +326,16 @@ class Prove:
         result, bounds = before, list[float]()
         for gap in gaps:
             at_gap = replace(context, options=replace(context.options, gap_share=gap))
-            found = self._proved(at_gap, result, arc_groups, stage)
+            found = self._solve_with_scaling(at_gap, result, arc_groups, stage)
             if bounds and found.incumbent is None:
                 break
             result = found
             bounds += [found.bound] if np.isfinite(found.bound) else []
             if found.status != "optimal" or found.incumbent is None or context.is_over:
                 break
-        return replace(result, bound=context.matrix.tightest(*bounds)) if bounds else result
+        return replace(result, bound=context.matrix.tightest_bound(*bounds)) if bounds else result
 
-    def _proved(self, context: SearchContext, before: Result, arc_groups: Ints, stage: str) -> Result:
+    def _solve_with_scaling(self, context: SearchContext, before: Result, arc_groups: Ints, stage: str) -> Result:
         scaling = context.network.scaling(context.matrix) if self.scaled else None
         result = self._solve(context, before, arc_groups, stage, scaling)
         x = result.incumbent
@@ -360,7 +362,7 @@ class Prove:
             heuristics = False
         for name in () if heuristics else _HEURISTICS:
             highs.set_option(f"mip_heuristic_run_{name}", False)
-        highs.fix(context.network.outside(arc_groups))
+        highs.fix(context.network.columns_outside(arc_groups))
         if start is not None:
             highs.start_from(start)
         outcome = (highs.run if start is None else highs.attempt)(context.left, stage)
@@ -373,5 +375,7 @@ class Prove:
             and np.isin(context.network.arc_groups_used(start), arc_groups).all()
         ):
             # A start that the solver did not take over is not lost.
-            return replace(before, status="limit", incumbent=context.better(start, outcome.x), bound=outcome.bound)
+            return replace(
+                before, status="limit", incumbent=context.better_point(start, outcome.x), bound=outcome.bound
+            )
         return replace(before, status=outcome.status, incumbent=outcome.x, bound=outcome.bound)

@@ -30,11 +30,11 @@ import numpy as np
 from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.mip.branch_and_bound import MipOutcome, solve_mip
 from ccs_model.mip.clock import now
-from ccs_model.mip.grouped_neighbourhoods import assignment_of, dived, part_of, solved
+from ccs_model.mip.grouped_neighbourhoods import assignment_of, part_of, search_by_diving, solve_part
 from ccs_model.mip.grouped_structure import Shape, shape_of
 from ccs_model.mip.highs import Highs, Outcome, Progress, SolverOptions, Status, gap_share, log_line
-from ccs_model.mip.matrix import Matrix, mask_at, residuals, rounded_to_integrality
-from ccs_model.mip.sifting import Sifted, as_outcome, sifted
+from ccs_model.mip.matrix import Matrix, mask_at, residuals, round_to_integrality
+from ccs_model.mip.sifting import Sifted, as_outcome, solve_by_sifting
 
 # With fewer columns HiGHS alone is as fast.
 PAYS_COLUMNS = 20_000
@@ -85,27 +85,27 @@ def solve_by_groups(
         Number of restricted MILPs after which the search ends.
     """
     if len(matrix.lower) < PAYS_COLUMNS:
-        return _not_by_groups(options, f"{len(matrix.lower)} columns are fewer than {PAYS_COLUMNS}")
+        return _log_rejection(options, f"{len(matrix.lower)} columns are fewer than {PAYS_COLUMNS}")
     shape = shape_of(matrix)
     if isinstance(shape, str):
-        return _not_by_groups(options, shape)
+        return _log_rejection(options, shape)
     log_line(
         options,
         f"by groups: {shape.n_groups} groups of {len(shape.choices)} choices, {len(shape.coupling)} coupling rows",
     )
     is_mip = bool(matrix.is_integer.any())
     if is_mip:
-        shape = replace(shape, allowed=shape.allowed & ~infeasible_alone(shape))
+        shape = replace(shape, allowed=shape.allowed & ~are_infeasible_alone(shape))
         if not shape.allowed.any():
-            return _not_by_groups(options, "every choice violates a row by itself")
-    linear = sifted(shape, options, deadline, stage=f"{stage}: sifting")
+            return _log_rejection(options, "every choice violates a row by itself")
+    linear = solve_by_sifting(shape, options, deadline, stage=f"{stage}: sifting")
     if linear is None:
-        return _not_by_groups(options, "no optimum of the LP was reached")
+        return _log_rejection(options, "no optimum of the LP was reached")
     relaxation = as_outcome(shape, matrix, linear)
     log_line(options, f"by groups: LP {relaxation.objective:.10g}, bound {relaxation.bound:.10g}")
     if not is_mip:
         if not residuals(matrix, linear.x).hold:
-            return _not_by_groups(options, "the sifted point violates a row")
+            return _log_rejection(options, "the sifted point violates a row")
         return MipOutcome(relaxation, relaxation, by_groups=True)
     found = _Search(matrix, shape, linear, options, deadline, stage, on_progress).run(start, max_restricted_milps)
     return None if found is None else MipOutcome(found, relaxation, by_groups=True)
@@ -133,7 +133,7 @@ def solve_program(
     return found or solve_mip(highs, deadline=deadline, stage=stage, start=start)
 
 
-def infeasible_alone(shape: Shape) -> Mask:
+def are_infeasible_alone(shape: Shape) -> Mask:
     """[choice] whether it violates a row with nothing else chosen, in rows without negative terms."""
     n_rows = len(shape.coupling)
     falls = np.zeros(n_rows, dtype=bool)
@@ -198,8 +198,8 @@ class _Search:
 
     def run(self, start: Floats | None, max_restricted_milps: int | None) -> Outcome | None:
         """Return incumbent and bound; None without an incumbent."""
-        self._take(start)
-        self._take(_filled(self.shape, self.linear))
+        self._update_incumbent(start)
+        self._update_incumbent(_fill_groups(self.shape, self.linear))
         self._dive()
         n_columns = FIRST_RESTRICTED_COLUMNS
         # Choices enter the restricted MILP in the order of their reduced-cost bounds.
@@ -209,7 +209,7 @@ class _Search:
         n_restricted_milps, n_nodes = 0, RESTRICTED_NODES
         # Solve one restricted MILP even if the first incumbent closes the gap: it improves it at little cost.
         while (
-            not (self._closed and n_restricted_milps)
+            not (self._is_closed and n_restricted_milps)
             and now() < self.deadline
             and n_restricted_milps != max_restricted_milps
         ):
@@ -217,31 +217,31 @@ class _Search:
             everything = n_columns >= len(order)
             left_out = np.inf if everything else float(order[n_columns])
             stage = f"{self.stage}: restricted MILP of {min(n_columns, len(order))}"
-            solved_all = self._restricted_milp(enters < left_out, left_out, n_nodes, stage)
+            solved_all = self._solve_restricted_milp(enters < left_out, left_out, n_nodes, stage)
             if everything and solved_all:
                 break
             if everything:
                 n_nodes *= GROWTH
-            elif not self._closed and n_restricted_milps != max_restricted_milps:
+            elif not self._is_closed and n_restricted_milps != max_restricted_milps:
                 # A better incumbent helps the next restricted MILP.
-                self._neighbourhoods()
+                self._search_neighbourhoods()
             n_columns *= GROWTH
         if self.x is None:
             return None
         value = self.sign * self.value
-        status: Status = "optimal" if self._closed else "limit"
+        status: Status = "optimal" if self._is_closed else "limit"
         log_line(self.options, f"by groups: incumbent {value:.10g}, bound {self.sign * self.bound:.10g}, {status}")
         return Outcome(status, value, self.sign * max(self.bound, self.value), self.x, None, None)
 
     @property
-    def _closed(self) -> bool:
+    def _is_closed(self) -> bool:
         return self.x is not None and gap_share(max(self.bound, self.value), self.value) <= self.gap + _ROUNDING
 
-    def _take(self, x: Floats | None) -> bool:
+    def _update_incumbent(self, x: Floats | None) -> bool:
         """Make a point the incumbent if it is feasible and better."""
         if x is None:
             return False
-        x = rounded_to_integrality(self.matrix, x)
+        x = round_to_integrality(self.matrix, x)
         value = self.sign * float(self.matrix.costs[0] @ x)
         if value <= self.value + 1e-9 * abs(self.value if np.isfinite(self.value) else 1.0):
             return False
@@ -256,9 +256,9 @@ class _Search:
 
     def _dive(self) -> None:
         """Improve the incumbent by diving."""
-        if self._closed or now() >= self.deadline:
+        if self._is_closed or now() >= self.deadline:
             return
-        found = dived(
+        found = search_by_diving(
             self.shape,
             self.linear,
             self.reduced_cost_gaps.choice,
@@ -269,9 +269,9 @@ class _Search:
             n_nodes=DIVE_NODES,
             stage=f"{self.stage}: diving",
         )
-        self._take(found)
+        self._update_incumbent(found)
 
-    def _restricted_milp(self, is_open: Mask, left_out: float, n_nodes: int, stage: str) -> bool:
+    def _solve_restricted_milp(self, is_open: Mask, left_out: float, n_nodes: int, stage: str) -> bool:
         """Solve a restricted MILP; return whether it was solved to its end."""
         shape = self.shape
         kept = self.reduced_cost_gaps.best
@@ -282,7 +282,7 @@ class _Search:
             is_open[self.assignment[differs & (self.assignment >= 0)]] = True
             groups = mask_at(shape.n_groups, shape.group[is_open])
             kept = np.where(groups, self.assignment, kept)
-        found = solved(
+        found = solve_part(
             part_of(shape, is_open, kept),
             self.options,
             deadline=self.deadline,
@@ -291,11 +291,11 @@ class _Search:
             start=self.x,
             stage=stage,
         )
-        self._take(found.x)
+        self._update_incumbent(found.x)
         self.bound = min(self.bound, max(found.bound, self.linear.bound - left_out, self.value))
         return found.status in ("optimal", "infeasible")
 
-    def _neighbourhoods(self) -> None:
+    def _search_neighbourhoods(self) -> None:
         """Re-solve groups drawn at random until several draws in a row bring no improvement."""
         if self.x is None:
             return
@@ -306,7 +306,7 @@ class _Search:
         typical = typical if np.isfinite(typical) else 1.0
         weight = 1.0 / (1.0 + self.reduced_cost_gaps.second / max(typical, 1e-12)) ** 2
         failed = 0
-        while failed < TRIES and not self._closed and now() < self.deadline:
+        while failed < TRIES and not self._is_closed and now() < self.deadline:
             keys = self.rng.exponential(size=shape.n_groups) / np.maximum(weight, 1e-12)
             drawn = mask_at(shape.n_groups, np.argsort(keys, kind="stable")[:NEIGHBOURS])
             is_open = drawn[shape.group] & shape.allowed
@@ -315,7 +315,7 @@ class _Search:
                 is_open[
                     members[np.argsort(self.reduced_cost_gaps.choice[members], kind="stable")[NEIGHBOUR_COLUMNS:]]
                 ] = False
-            found = solved(
+            found = solve_part(
                 part_of(shape, is_open, self.assignment),
                 self.options,
                 deadline=self.deadline,
@@ -324,10 +324,10 @@ class _Search:
                 start=self.x,
                 stage=f"{self.stage}: neighbourhood",
             )
-            failed = 0 if self._take(found.x) else failed + 1
+            failed = 0 if self._update_incumbent(found.x) else failed + 1
 
 
-def _filled(shape: Shape, linear: Sifted) -> Floats | None:
+def _fill_groups(shape: Shape, linear: Sifted) -> Floats | None:
     """A first point: integer choices of the LP, then in each other group the best choice that still fits."""
     if (shape.row_lower > 0).any() or (shape.free_lower > 0).any():
         return None
@@ -358,6 +358,6 @@ def _filled(shape: Shape, linear: Sifted) -> Floats | None:
     return full
 
 
-def _not_by_groups(options: SolverOptions, why: str) -> MipOutcome | None:
-    log_line(options, f"not by groups: {why}; all columns go to HiGHS")
+def _log_rejection(options: SolverOptions, reason: str) -> MipOutcome | None:
+    log_line(options, f"not by groups: {reason}; all columns go to HiGHS")
     return None

@@ -108,7 +108,7 @@ def part_of(shape: Shape, is_open: Mask, assignment: Ints) -> PartModel:
     return PartModel(shape, opened, kept, matrix, columns, float(shape.profit[kept].sum()))
 
 
-def solved(
+def solve_part(
     model: PartModel,
     options: SolverOptions,
     *,
@@ -156,7 +156,7 @@ PER_ROW = 30
 _FRACTIONAL = 1e-7
 
 
-def dived(
+def search_by_diving(
     shape: Shape,
     linear: Sifted,
     reduced_cost_gap: Floats,
@@ -187,17 +187,17 @@ def dived(
     """
     model = part_of(shape, _open_choices(shape, linear, reduced_cost_gap, best), best)
     dive = _Dive(model, linear, options, deadline, stage)
-    return dive.finished(gap, n_nodes) if dive.go() else None
+    return dive.solve_remainder(gap, n_nodes) if dive.fix_groups() else None
 
 
-def _use(shape: Shape) -> sparse.csr_array:
+def _choice_activity(shape: Shape) -> sparse.csr_array:
     """[choice, row] activity of a choice with its variable-upper-bound columns at their bounds."""
     return sparse.csr_array(shape.on_choices + shape.room @ shape.on_vubs)
 
 
 def _open_choices(shape: Shape, linear: Sifted, reduced_cost_gap: Floats, best: Ints) -> Mask:
     """[choice] those with the smallest bound per unit of change in each binding row, and all fractional ones."""
-    use = _use(shape)
+    use = _choice_activity(shape)
     n = len(shape.choices)
     firsts = best[best >= 0]
     others = np.setdiff1d(np.flatnonzero(best[shape.group] >= 0), firsts)
@@ -226,17 +226,17 @@ class _Dive:
 
     def __init__(self, model: PartModel, linear: Sifted, options: SolverOptions, deadline: float, stage: str) -> None:
         self.model, self.deadline, self.stage = model, deadline, stage
-        self.highs = Highs.relaxed(model.matrix, options)
+        self.highs = Highs.lp_relaxation(model.matrix, options)
         self.highs.set_option("presolve", "off")
         self.every = np.arange(len(model.open))
         self.group = model.shape.group[model.open]
-        self.size = abs(_use(model.shape)[model.open]) @ np.abs(linear.y)
+        self.size = abs(_choice_activity(model.shape)[model.open]) @ np.abs(linear.y)
         self.lower = model.matrix.lower[self.every].copy()
         self.upper = model.matrix.upper[self.every].copy()
 
-    def go(self) -> bool:
+    def fix_groups(self) -> bool:
         """Fix groups step by step until none is fractional or a step is infeasible; return whether there is a point."""
-        x = self._solved()
+        x = self._solve_lp()
         if x is None:
             return False
         for _ in range(STEPS):
@@ -244,15 +244,15 @@ class _Dive:
             if not fractional.any():
                 break
             before = self.lower.copy(), self.upper.copy()
-            self._decide(x, fractional)
-            after = self._solved()
+            self._fix_largest_groups(x, fractional)
+            after = self._solve_lp()
             if after is None:
                 self.lower, self.upper = before
                 break
             x = after
         return True
 
-    def finished(self, gap: float, n_nodes: int) -> Floats | None:
+    def solve_remainder(self, gap: float, n_nodes: int) -> Floats | None:
         """Solve what is not fixed as a MILP."""
         if now() >= self.deadline:
             return None
@@ -263,7 +263,7 @@ class _Dive:
         outcome = self.highs.run(self.deadline - now(), self.stage)
         return None if outcome.x is None else self.model.point(outcome.x)
 
-    def _decide(self, x: Floats, fractional: Mask) -> None:
+    def _fix_largest_groups(self, x: Floats, fractional: Mask) -> None:
         """Fix the largest fractional groups: to the choice at one half or more, else to none of the fractional ones."""
         groups = np.unique(self.group[fractional])
         size = np.zeros(self.group.max() + 1)
@@ -275,7 +275,7 @@ class _Dive:
         self.lower[made] = 1.0
         self.upper[beside | (members & fractional & ~made)] = 0.0
 
-    def _solved(self) -> Floats | None:
+    def _solve_lp(self) -> Floats | None:
         """[open] the LP optimum with the bounds fixed so far."""
         if now() >= self.deadline:
             return None

@@ -84,13 +84,13 @@ class Shape:
         """Number of groups."""
         return len(self.starts)
 
-    def signed(self, prices: Floats) -> Floats:
+    def clip_prices(self, prices: Floats) -> Floats:
         """Return prices with those of the wrong sign for a one-sided row set to 0."""
         wrong = ((prices > 0) & np.isinf(self.row_upper)) | ((prices < 0) & np.isinf(self.row_lower))
         return np.where(wrong, 0.0, prices)
 
-    def priced(self, prices: Floats) -> Prices:
-        """Return the values of all columns at `prices` [coupling row], whose signs must be right (`signed`)."""
+    def price_columns(self, prices: Floats) -> Prices:
+        """Return the values of all columns at `prices` [coupling row], whose signs must be right (`clip_prices`)."""
         worth = self.profit - self.on_choices @ prices
         vub = self.vub_profit - self.on_vubs @ prices
         if len(vub):
@@ -107,7 +107,7 @@ class Shape:
         at_end = np.where((little & np.isinf(ends)) | (free == 0), 0.0, ends)
         return Prices(worth, best, vub, free, bound + float((free * at_end).sum()))
 
-    def part(self, groups: Ints) -> Shape:
+    def sample_groups(self, groups: Ints) -> Shape:
         """Return a sample of the groups with its share of every limit, to estimate prices.
 
         The share of a row is that of the sample's coefficients in it, since groups differ in size.

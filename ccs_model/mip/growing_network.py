@@ -138,7 +138,7 @@ class GrowthNetwork:
     # Shared by all networks that differ only in values and limits.
     _by_period: dict[tuple[int, int], OptionsOfPeriod] = field(default_factory=dict, repr=False)
 
-    def limited_to(self, limit: float) -> GrowthNetwork:
+    def with_budget_cap(self, limit: float) -> GrowthNetwork:
         """Return the network with less money, of the unit of `limits`."""
         return replace(self, limits=np.minimum(self.limits, limit))
 
@@ -152,7 +152,7 @@ class GrowthNetwork:
         factor = np.exp(deviation * rng.standard_normal(int(self.choice.max()) + 1))[self.choice]
         return replace(self, value=self.value * factor, price=self.price * factor)
 
-    def seeking(self, target: int) -> GrowthNetwork:
+    def with_target_values(self, target: int) -> GrowthNetwork:
         """Return the network in which an option is worth what it contributes to a target."""
         return replace(self, value=self.targets[target], sought=target)
 
@@ -164,7 +164,7 @@ class GrowthNetwork:
             np.maximum.at(best, self.period[mine], self.value[mine])
         return np.argsort(-best, kind="stable").tolist()
 
-    def in_parts(self) -> GrowthNetwork:
+    def with_target_shares(self) -> GrowthNetwork:
         """Return the network in which an option is worth its share of all targets, and growth ends at the targets."""
         none = np.zeros(self.n_periods)
         return replace(self, value=self.share_of_targets, ends_at_targets=True, charge=none, charge_at_sites=none)
@@ -288,7 +288,7 @@ class GrowthNetwork:
             quantiles = (np.arange(n_classes) + 0.5) / n_classes
             classes = np.unique(np.quantile(self.most_flow[options], quantiles))
         flows = classes[:, None] * (np.arange(self.n_periods) >= period)
-        first_pipes, packed = self.first_pipe_costs(flows, period), self.packed_by(options)
+        first_pipes, packed = self.first_pipe_costs(flows, period), self.packing_entries(options)
         found = OptionsOfPeriod(options, classes, flows, first_pipes, packed)
         if not banned:
             self._by_period[key] = found
@@ -305,7 +305,7 @@ class GrowthNetwork:
         begin, end = self.packing.indptr[option : option + 2]
         return self.packing.indices[begin:end], self.packing.data[begin:end]
 
-    def packed_by(self, options: Ints) -> tuple[Ints, Ints, Floats]:
+    def packing_entries(self, options: Ints) -> tuple[Ints, Ints, Floats]:
         """For each entry of options in `packing`: the place of the option, the row, and what the option takes of it."""
         begin, end = self.packing.indptr[options], self.packing.indptr[options + 1]
         owner = np.repeat(np.arange(len(options)), end - begin)

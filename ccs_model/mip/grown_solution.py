@@ -38,7 +38,7 @@ class Growth:
     _costs: dict[str, Floats] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def empty(cls, network: GrowthNetwork) -> Growth:
+    def make_empty(cls, network: GrowthNetwork) -> Growth:
         """Return the solution without any option."""
         n_p, n_links, n_sites = network.n_periods, len(network.start), len(network.site_node)
         return cls(
@@ -51,13 +51,13 @@ class Growth:
         )
 
     @classmethod
-    def at(cls, network: GrowthNetwork, x: Floats) -> Growth | None:
+    def from_point(cls, network: GrowthNetwork, x: Floats) -> Growth | None:
         """Return the solution with the options, pipes and sites of a point of the model; None where none can be made.
 
         Each option takes the way over pipes of the point with the least sum of 1 ÷ capacity to an open site. Pipes and
         wells have the sizes that these flows need.
         """
-        growth = cls.empty(network)
+        growth = cls.make_empty(network)
         has_pipe = (network.pipe >= 0) & (x[network.pipe] > 0.5)
         is_open = (x[network.opened] > 0.5).any(axis=0)
         capacity = np.where(has_pipe, network.largest, 0.0)
@@ -71,7 +71,7 @@ class Growth:
             growth.add(int(option), *network.path(node, following))
         first = has_pipe.any(axis=2).argmax(axis=0)
         first_capacity = capacity.sum(axis=2)[first, np.arange(len(first))]
-        growth.build_ahead(np.minimum(first_capacity, growth.most_beyond_free()))
+        growth.build_ahead(np.minimum(first_capacity, growth.peak_excess_flow()))
         return growth
 
     def copy(self, network: GrowthNetwork | None = None) -> Growth:
@@ -93,21 +93,21 @@ class Growth:
         It is −∞ where a required group has no option, and where a target is missed unless growth ends at the targets.
         """
         net = self.network
-        if len(self.missing) or not (net.ends_at_targets or self.reaches_targets()):
+        if len(self.missing_streams) or not (net.ends_at_targets or self.reaches_targets()):
             return -np.inf
         value = float(net.value[self.options].sum())
         if net.is_priced:
-            value -= float(net.charge @ self._spent_on_pipes().sum(axis=1))
+            value -= float(net.charge @ self._pipe_spending().sum(axis=1))
             value -= float(net.charge_at_sites @ self.site_costs().sum(axis=1))
         return value
 
     @property
     def rank(self) -> tuple[float, float]:
         """The value; between equal values, minus the shortfall as a sum of shares of the targets."""
-        return self.value, -float((self.short_of_targets() / self.network.target_limits).sum())
+        return self.value, -float((self.target_shortfall() / self.network.target_limits).sum())
 
     @property
-    def missing(self) -> Ints:
+    def missing_streams(self) -> Ints:
         """Streams of the required groups that have no option yet."""
         groups = [each for each in self.network.required if not any(int(stream) in self.chosen for stream in each)]
         return np.concatenate([np.zeros(0, dtype=np.int64), *groups])
@@ -118,18 +118,18 @@ class Growth:
         return np.array([option for option, _, _ in self.chosen.values()], dtype=np.int64)
 
     @property
-    def is_enough(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether growth ends: the target sought is reached, or all targets with an option of every required group."""
         net = self.network
-        if net.sought is None and (not net.ends_at_targets or len(self.missing)):
+        if net.sought is None and (not net.ends_at_targets or len(self.missing_streams)):
             return False
         return self.reaches_targets()
 
     def reaches_targets(self) -> bool:
         """Whether the solution reaches the target sought, or all targets."""
-        return not len(self.network.target_limits) or bool((self.short_of_targets() <= 0).all())
+        return not len(self.network.target_limits) or bool((self.target_shortfall() <= 0).all())
 
-    def short_of_targets(self, without: Sequence[int] = ()) -> Floats:
+    def target_shortfall(self, without: Sequence[int] = ()) -> Floats:
         """[row] shortfall of the solution without some streams; with a target sought, 0 for all others."""
         net, flow = self.network, self.flow
         left = [option for stream, (option, _, _) in self.chosen.items() if stream not in without]
@@ -158,9 +158,9 @@ class Growth:
         """[…, p, site] cost of sites and wells for the flows and more […, p, 1]; infinite beyond a site's limits."""
         if more is not None:
             return self._site_costs(self.stored + more)
-        return self._once("sites", lambda: self._site_costs(self.stored))
+        return self._compute_once("sites", lambda: self._site_costs(self.stored))
 
-    def _once(self, name: str, compute: Callable[[], Floats]) -> Floats:
+    def _compute_once(self, name: str, compute: Callable[[], Floats]) -> Floats:
         """A cost of the current solution, which is computed once."""
         if name not in self._costs:
             self._costs[name] = compute()
@@ -185,9 +185,9 @@ class Growth:
         """Links with flow or a pipe."""
         return np.flatnonzero(self.flow.any(axis=0) | (self.ahead > 0))
 
-    def _spent_on_pipes(self) -> Floats:
+    def _pipe_spending(self) -> Floats:
         """[p, link] cost of the pipes."""
-        return self._once("pipes", self._pipe_costs)
+        return self._compute_once("pipes", self._pipe_costs)
 
     def _pipe_costs(self) -> Floats:
         spent, used = np.zeros_like(self.flow), self._used_links()
@@ -196,44 +196,44 @@ class Growth:
 
     def spending(self) -> Floats:
         """[p] money spent in each period."""
-        return self._once("all", self._spending)
+        return self._compute_once("all", self._spending)
 
     def _spending(self) -> Floats:
         net = self.network
-        spent = self._spent_on_pipes().sum(axis=1) + self.site_costs().sum(axis=1)
+        spent = self._pipe_spending().sum(axis=1) + self.site_costs().sum(axis=1)
         options = self.options
         np.add.at(spent, net.period[options], net.cost[options])
         return spent
 
-    def left(self) -> Floats:
+    def money_left(self) -> Floats:
         """[p] money left until the end of each period."""
         return self.network.limits - np.cumsum(self.spending())
 
-    def area_left(self) -> Floats:
+    def money_left_by_area(self) -> Floats:
         """[area] money left in each area."""
         net = self.network
-        pipes, sites = self._spent_on_pipes().sum(axis=0), self.site_costs().sum(axis=0)
+        pipes, sites = self._pipe_spending().sum(axis=0), self.site_costs().sum(axis=0)
         spent = net.area_options[:, self.options].sum(axis=1)
         # A cost beyond every size is infinite, wherever it counts.
         for part, inside in ((pipes, net.area_links), (sites, net.area_sites)):
             spent = spent + np.where(inside > 0, part, 0.0).sum(axis=1)
         return net.area_limits - spent
 
-    def left_for(self, options: Ints, period: int) -> Floats:
+    def money_left_for(self, options: Ints, period: int) -> Floats:
         """[k] money left for each option from a period on: in all, and in its areas."""
         net = self.network
-        left = np.full(len(options), float(self.left()[period:].min()))
+        left = np.full(len(options), float(self.money_left()[period:].min()))
         if len(net.area_limits):
             inside = net.area_options[:, options] > 0
-            left = np.minimum(left, np.where(inside, self.area_left()[:, None], np.inf).min(axis=0))
+            left = np.minimum(left, np.where(inside, self.money_left_by_area()[:, None], np.inf).min(axis=0))
         return left
 
     def is_within_limits(self) -> bool:
         """Whether the money spent so far stays within the limit of every period and area."""
         net = self.network
-        if not (self.left() >= -TOLERANCE * net.limits).all():
+        if not (self.money_left() >= -TOLERANCE * net.limits).all():
             return False
-        return not len(net.area_limits) or bool((self.area_left() >= -TOLERANCE * net.area_limits).all())
+        return not len(net.area_limits) or bool((self.money_left_by_area() >= -TOLERANCE * net.area_limits).all())
 
     def trees(
         self, flows: Floats, period: int, first: Floats | None = None, needed: Ints | None = None
@@ -248,28 +248,28 @@ class Growth:
         if needed is not None:
             flows, first = flows[needed], None if first is None else first[needed]
         of_link = net.first_pipe_costs(flows, period) if first is None else first.copy()
-        before = self._spent_on_pipes()[period:, used].sum(axis=-2)
+        before = self._pipe_spending()[period:, used].sum(axis=-2)
         after = net.pipe_costs(self.vintages(flows[:, period:, None], period, used), periods, used).sum(axis=-2)
         of_link[:, used] = after - before
         of_site = self.site_costs(flows[:, :, None]).sum(axis=-2) - self.site_costs().sum(axis=0)
         weights = np.maximum(np.concatenate([of_link, of_link, of_site], axis=1), TOLERANCE)
-        weights[weights > self._most_costs()] = np.inf
+        weights[weights > self._cost_limits()] = np.inf
         return [net.tree(each) for each in weights]
 
-    def _most_costs(self) -> Floats:
+    def _cost_limits(self) -> Floats:
         """[links forward, links backward, sites] the most that the areas of each have left to pay."""
         net = self.network
         if not len(net.area_limits):
             return np.full(2 * len(net.start) + len(net.site_node), np.inf)
-        left = self.area_left()[:, None] + TOLERANCE * net.area_limits[:, None]
+        left = self.money_left_by_area()[:, None] + TOLERANCE * net.area_limits[:, None]
         inside = np.hstack([net.area_links, net.area_links, net.area_sites]) > 0
         most: Floats = np.where(inside, left, np.inf).min(axis=0)
         return np.maximum(most, TOLERANCE)
 
-    def packs(self, packed: tuple[Ints, Ints, Floats], instead: Ints) -> Mask:
+    def are_packable(self, packed: tuple[Ints, Ints, Floats], instead: Ints) -> Mask:
         """[k] whether the packing rows allow each of some options, in place of another one; −1 in place of none.
 
-        `packed` are the entries of the options, by `packed_by`.
+        `packed` are the entries of the options, by `packing_entries`.
         """
         net = self.network
         fits = np.ones(len(instead), dtype=bool)
@@ -304,7 +304,7 @@ class Growth:
         self.packed[row] -= amount
         self.flow[np.abs(self.flow) < LEAST_FLOW] = 0.0
         self.stored[np.abs(self.stored) < LEAST_FLOW] = 0.0
-        self.build_ahead(np.minimum(self.ahead, self.most_beyond_free()))
+        self.build_ahead(np.minimum(self.ahead, self.peak_excess_flow()))
 
     def build_ahead(self, capacity: Floats) -> None:
         """Build first pipes for later flows, of a capacity [link]."""
@@ -316,7 +316,7 @@ class Growth:
         self.forced = mask_at(len(self.forced), np.atleast_1d(sites))
         self._costs.clear()
 
-    def most_beyond_free(self) -> Floats:
+    def peak_excess_flow(self) -> Floats:
         """[link] the largest flow of any period beyond what existing pipes carry."""
         return np.maximum(self.flow.max(axis=0) - self.network.free, 0.0)
 
@@ -335,7 +335,7 @@ class Growth:
             merit = self._value_per_money(stream)
             if queue and merit > queue[0][0]:
                 heappush(queue, (merit, stream))
-            elif not self._is_required(stream) and not (reaches and self.short_of_targets([stream]).any()):
+            elif not self._is_required(stream) and not (reaches and self.target_shortfall([stream]).any()):
                 self.remove(stream)
 
     def trim(self) -> None:
@@ -349,7 +349,7 @@ class Growth:
         heapify(queue)
         while queue:
             _, stream = heappop(queue)
-            if self._is_required(stream) or self.short_of_targets([stream]).any():
+            if self._is_required(stream) or self.target_shortfall([stream]).any():
                 continue
             merit = self._value_per_money(stream)
             if queue and merit > queue[0][0]:
@@ -370,12 +370,12 @@ class Growth:
                 for place in self._places(stream):
                     by_place.setdefault(place, []).append(stream)
             groups = dict.fromkeys([*((stream,) for stream in self.chosen), *map(tuple, by_place.values())])
-            pipes, sites = self._spent_on_pipes(), self.site_costs()
+            pipes, sites = self._pipe_spending(), self.site_costs()
             new = [group for group in groups if group not in gains]
             spend(len(new) * _EFFORT_PER_GROUP)
             gains |= {group: self._gain_without(group, pipes, sites) for group in new}
             best = max(groups, key=lambda group: gains[group])
-            while gains[best] > TOLERANCE and reaches and self.short_of_targets(best).any():
+            while gains[best] > TOLERANCE and reaches and self.target_shortfall(best).any():
                 gains[best] = -np.inf
                 best = max(groups, key=lambda group: gains[group])
             if gains[best] <= TOLERANCE:

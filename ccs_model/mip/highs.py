@@ -135,7 +135,7 @@ def gap_share(bound: float, incumbent: float) -> float:
     return 0.0 if difference <= 1e-9 else difference / abs(incumbent) if incumbent else math.inf
 
 
-def _finite(values: Floats) -> Floats:
+def _require_finite(values: Floats) -> Floats:
     """Raise CcsModelError for a number that is not finite; HiGHS drops a NaN silently."""
     if not np.isfinite(values).all():
         raise CcsModelError("a coefficient of the model is not a finite number; nothing was solved")
@@ -190,7 +190,7 @@ class Highs:
         lp = lp_of(matrix, self._scale)
         if self._is_mip:
             lp.integrality_ = [_KINDS[int(integer)] for integer in matrix.is_integer]
-        self._must(self._highs.passModel(lp))
+        self._raise_on_error(self._highs.passModel(lp))
         self._checks, self._most_checks, self._is_cancelled = 0, _NO_LIMIT, False
         self._error: BaseException | None = None
         self._highs.cbSimplexInterrupt.subscribe(self._stop_if_cancelled)
@@ -200,7 +200,7 @@ class Highs:
             self._highs.cbMipLogging.subscribe(self._report)
 
     @classmethod
-    def relaxed(cls, matrix: Matrix, options: SolverOptions) -> Highs:
+    def lp_relaxation(cls, matrix: Matrix, options: SolverOptions) -> Highs:
         """Return an instance with the LP relaxation of a matrix."""
         highs = cls(matrix, options)
         highs.set_integrality(False)
@@ -209,7 +209,7 @@ class Highs:
     @classmethod
     def with_integers_fixed(cls, matrix: Matrix, options: SolverOptions, x: Floats) -> Highs:
         """Return an instance with the LP that is left when the integer columns are those of a point, rounded."""
-        highs, integers = cls.relaxed(matrix, options), np.flatnonzero(matrix.is_integer)
+        highs, integers = cls.lp_relaxation(matrix, options), np.flatnonzero(matrix.is_integer)
         highs.fix(integers, np.round(x[integers]))
         return highs
 
@@ -218,20 +218,22 @@ class Highs:
         self.set_costs(costs)
         self.maximise = maximise
         sense = highspy.ObjSense.kMaximize if maximise else highspy.ObjSense.kMinimize
-        self._must(self._highs.changeObjectiveSense(sense))
+        self._raise_on_error(self._highs.changeObjectiveSense(sense))
 
     def set_costs(self, costs: Floats) -> None:
         """Set the costs of all columns; the sense stays."""
         self.costs = costs
         every = np.arange(self._n_columns, dtype=np.int32)
-        self._must(self._highs.changeColsCost(self._n_columns, every, _finite(costs) * self._scale.column))
+        self._raise_on_error(
+            self._highs.changeColsCost(self._n_columns, every, _require_finite(costs) * self._scale.column)
+        )
 
     def set_coefficient(self, row: int, column: int, value: float) -> None:
         """Set one coefficient of the matrix."""
-        scaled = float(_finite(np.array([value]))[0]) * self._row_scale(row) * float(self._scale.column[column])
-        self._must(self._highs.changeCoeff(row, column, scaled))
+        scaled = float(_require_finite(np.array([value]))[0]) * self._row_scale(row) * float(self._scale.column[column])
+        self._raise_on_error(self._highs.changeCoeff(row, column, scaled))
 
-    def without_vertices(self) -> None:
+    def use_interior_point(self) -> None:
         """Solve LPs by interior point without crossover: optimal to tolerance, but without a basis to start from.
 
         From LARGE_ROWS on the simplex method takes three times as long on these models.
@@ -239,9 +241,9 @@ class Highs:
         self.set_option("solver", "ipm")
         self.set_option("run_crossover", "off")
 
-    def forget(self) -> None:
+    def clear_solver(self) -> None:
         """Discard basis and solution, so that the next run is a cold start."""
-        self._must(self._highs.clearSolver())
+        self._raise_on_error(self._highs.clearSolver())
 
     def set_integrality(self, integer: bool) -> None:
         """Make the integer columns of the matrix integer, or all columns continuous (LP relaxation)."""
@@ -250,7 +252,7 @@ class Highs:
         kind = highspy.HighsVarType.kInteger if integer else highspy.HighsVarType.kContinuous
         if len(which):
             kinds = np.full(len(which), kind, dtype=object)
-            self._must(self._highs.changeColsIntegrality(len(which), which, kinds))
+            self._raise_on_error(self._highs.changeColsIntegrality(len(which), which, kinds))
 
     def fix(self, columns: Ints, values: Floats | float = 0.0) -> None:
         """Fix some columns at values."""
@@ -262,12 +264,12 @@ class Highs:
             self.lower[columns], self.upper[columns] = lower, upper
             size = self._scale.column[columns]
             which = columns.astype(np.int32)
-            self._must(self._highs.changeColsBounds(len(columns), which, lower / size, upper / size))
+            self._raise_on_error(self._highs.changeColsBounds(len(columns), which, lower / size, upper / size))
 
     def set_row(self, row: int, lower: float, upper: float) -> None:
         """Set the bounds of one row."""
         size = self._row_scale(row)
-        self._must(self._highs.changeRowBounds(row, lower * size, upper * size))
+        self._raise_on_error(self._highs.changeRowBounds(row, lower * size, upper * size))
 
     def add_row(self, coefficients: Floats, lower: float, upper: float) -> None:
         """Add a row over all columns."""
@@ -276,15 +278,15 @@ class Highs:
 
     def add_sparse_row(self, columns: Ints, coefficients: Floats, lower: float, upper: float) -> None:
         """Add a row over some columns."""
-        scaled = _finite(coefficients) * self._scale.column[columns]
-        self._must(self._highs.addRow(lower, upper, len(columns), columns.astype(np.int32), scaled))
+        scaled = _require_finite(coefficients) * self._scale.column[columns]
+        self._raise_on_error(self._highs.addRow(lower, upper, len(columns), columns.astype(np.int32), scaled))
 
     def add_rows(self, rows: sparse.csr_array, lower: Floats, upper: Floats) -> None:
         """Add rows over the existing columns."""
         if rows.shape[0]:
             scaled = rows.data * self._scale.column[rows.indices]
             given = (rows.indptr[:-1].astype(np.int32), rows.indices.astype(np.int32), scaled)
-            self._must(self._highs.addRows(rows.shape[0], lower, upper, rows.nnz, *given))
+            self._raise_on_error(self._highs.addRows(rows.shape[0], lower, upper, rows.nnz, *given))
 
     def add_columns(self, columns: sparse.csr_array, costs: Floats, lower: Floats, upper: Floats) -> None:
         """Add columns, each a row of `columns`."""
@@ -295,7 +297,7 @@ class Highs:
             scaled = columns.data * row[columns.indices]
             given = (columns.indptr[:-1].astype(np.int32), columns.indices.astype(np.int32), scaled)
             self._scale = replace(self._scale, column=np.r_[self._scale.column, np.ones(n_new)])
-            self._must(self._highs.addCols(n_new, costs, lower, upper, columns.nnz, *given))
+            self._raise_on_error(self._highs.addCols(n_new, costs, lower, upper, columns.nnz, *given))
             self.costs = np.r_[self.costs, costs]
             self.lower, self.upper = np.r_[self.lower, lower], np.r_[self.upper, upper]
             self._n_columns += n_new
@@ -306,7 +308,7 @@ class Highs:
             return
         point = highspy.HighsSolution()
         point.col_value = [float(value) for value in x / self._scale.column]
-        self._must(self._highs.setSolution(point))
+        self._raise_on_error(self._highs.setSolution(point))
         self._has_start = True
 
     def basis(self) -> NamedBasis | None:
@@ -315,7 +317,7 @@ class Highs:
 
     def start_from_basis(self, basis: NamedBasis) -> None:
         """Start the next LP from the basis of another matrix, which must not have rows that this one lacks."""
-        self._must(self._highs.setBasis(basis.on(self.matrix)))
+        self._raise_on_error(self._highs.setBasis(basis.to_highs(self.matrix)))
 
     def dual_ray(self) -> Floats | None:
         """Return [row] the multipliers with which the last LP, an infeasible one, proves that; None without them."""
@@ -324,7 +326,7 @@ class Highs:
 
     def set_option(self, name: str, value: Any) -> None:
         """Set a HiGHS option by name."""
-        self._must(self._highs.setOptionValue(name, value))
+        self._raise_on_error(self._highs.setOptionValue(name, value))
 
     def run(self, limit: float, stage: str) -> Outcome:
         """Solve the model as it stands, within `limit` effort or seconds, whichever the clock counts.
@@ -343,15 +345,15 @@ class Highs:
             self._limit_effort(limit)
             limit_s = max(seconds_until_stop(), _AFTER_STOP_S)
         self._until = self._began + limit_s
-        outcome = self._ran()
+        outcome = self._run_once()
         had_start, self._has_start = self._has_start, False
         if had_start and not self._has_own_value(outcome):
             # HiGHS may return the start solution as optimal with an objective that is not its own.
-            self.forget()
-            outcome = self._ran()
+            self.clear_solver()
+            outcome = self._run_once()
         return outcome
 
-    def _ran(self) -> Outcome:
+    def _run_once(self) -> Outcome:
         self._checks = 0
         self._solve()
         self._solve_another_way()
@@ -410,7 +412,7 @@ class Highs:
         """Return the model as it stands in MPS format."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.mps"
-            self._must(self._highs.writeModel(str(path)))
+            self._raise_on_error(self._highs.writeModel(str(path)))
             return path.read_bytes()
 
     def _solve(self) -> None:
@@ -494,6 +496,6 @@ class Highs:
         values[: len(self._scale.row)] *= self._scale.row
         return values
 
-    def _must(self, status: Any) -> None:
+    def _raise_on_error(self, status: Any) -> None:
         if status == highspy.HighsStatus.kError:
             raise NoPlanError(f"the solver refused a call ({self._doing})")

@@ -22,7 +22,7 @@ from ccs_model.mip.clock import now
 from ccs_model.mip.fixed_charge import Construct, Prove, SlopeScaling
 from ccs_model.mip.growing_network import GrowthNetwork
 from ccs_model.mip.highs import LARGE_ROWS, Highs, Outcome, SolverOptions
-from ccs_model.mip.matrix import Matrix, rounded_to_integrality
+from ccs_model.mip.matrix import Matrix, round_to_integrality
 from ccs_model.mip.search import FixedChargeNetwork, Result, SearchContext
 from ccs_model.mip.tree_growth import Grow
 
@@ -115,21 +115,21 @@ class ElasticSearch:
             # Tree growth takes little time, so that it answers for the groups that are left.
             if now() >= deadline and growth is None:
                 continue
-            elastic, stage = _elastic(matrix, rows), f"relaxing {' and '.join(group)}"
-            outcome = self._least(elastic, _share(deadline, 1 + n_left), stage, growth)
-            is_open = outcome.status == "limit" and not _grows_alone(elastic, growth)
+            elastic, stage = _make_elastic(matrix, rows), f"relaxing {' and '.join(group)}"
+            outcome = self._minimise_slack(elastic, _shared_deadline(deadline, 1 + n_left), stage, growth)
+            is_open = outcome.status == "limit" and not _is_answered_by_growth(elastic, growth)
             tried.append(_Tried(rows, elastic, stage, outcome, is_open))
-            if tried[-1].relaxed(matrix):
+            if tried[-1].relaxed_rows(matrix):
                 repaired |= set(group)
         n_left = sum(each.is_open for each in tried)
         for k, each in enumerate(tried):
             if each.is_open and now() < deadline:
-                tried[k] = each.improved(self.options, _share(deadline, n_left))
+                tried[k] = each.search_further(self.options, _shared_deadline(deadline, n_left))
             n_left -= each.is_open
         return tuple(
             Relaxation(MappingProxyType(relaxed), each.outcome.status == "optimal")
             for each in tried
-            if (relaxed := each.relaxed(matrix))
+            if (relaxed := each.relaxed_rows(matrix))
         )
 
     def smallest_pair(self, groups: Sequence[tuple[str, ...]], deadline: float) -> tuple[Relaxation, ...]:
@@ -149,7 +149,7 @@ class ElasticSearch:
             return None
         limits = np.array([_limit(matrix, int(row)) for row in rows])
         weights = 1.0 / np.maximum(np.abs(limits), 1.0)
-        x = self._least(_elastic(matrix, rows, weights), deadline, "nearest plan", self.growths(())).point
+        x = self._minimise_slack(_make_elastic(matrix, rows, weights), deadline, "nearest plan", self.growths(())).point
         if x is None:
             return None
         n = len(matrix.lower)
@@ -158,22 +158,22 @@ class ElasticSearch:
             for row, limit, amount in zip(rows, limits, x[n:], strict=True)
             if amount > _RELAXED
         ]
-        return Nearest(rounded_to_integrality(matrix, x[:n]), tuple(missed))
+        return Nearest(round_to_integrality(matrix, x[:n]), tuple(missed))
 
-    def least_beyond(
+    def smallest_excess(
         self, amounts: sparse.csr_array, limits: Floats, weights: Floats, deadline: float
     ) -> Floats | None:
         """Return the excess of `amounts` x over `limits` with the least weighted sum found; None without a solution."""
         matrix, n = self.matrix, len(limits)
         count = matrix.with_rows(amounts, np.full(n, -np.inf), limits, (("limit", k) for k in range(n)))
         rows = np.arange(len(matrix.row_lower), len(count.row_lower))
-        x = self._least(_elastic(count, rows, weights), deadline, "smallest excess", None).point
+        x = self._minimise_slack(_make_elastic(count, rows, weights), deadline, "smallest excess", None).point
         return None if x is None else x[len(matrix.lower) :]
 
-    def _least(self, elastic: Matrix, deadline: float, stage: str, growth: GrowthNetwork | None) -> Outcome:
+    def _minimise_slack(self, elastic: Matrix, deadline: float, stage: str, growth: GrowthNetwork | None) -> Outcome:
         """The solution of an elastic model with the smallest slack found until `deadline`."""
         start, options = None, replace(self.options, gap_share=_LEAST_GAP)
-        is_large = _grows_alone(elastic, growth)
+        is_large = _is_answered_by_growth(elastic, growth)
         if self.network is not None:
             start = _first_solution(SearchContext(elastic, self.network, options, deadline, growth=growth))
             if is_large and start is None:
@@ -183,7 +183,7 @@ class ElasticSearch:
         return solve_mip(Highs(elastic, options), deadline=deadline, stage=stage, start=start).outcome
 
 
-def _share(deadline: float, n: int) -> float:
+def _shared_deadline(deadline: float, n: int) -> float:
     """When the first of `n` searches with equal shares of what is left ends."""
     begun = now()
     return begun + max(deadline - begun, 0.0) / n
@@ -199,7 +199,7 @@ class _Tried:
     outcome: Outcome
     is_open: bool
 
-    def relaxed(self, matrix: Matrix) -> dict[str, tuple[tuple[Any, float, float], ...]]:
+    def relaxed_rows(self, matrix: Matrix) -> dict[str, tuple[tuple[Any, float, float], ...]]:
         """The relaxed rows by constraint; none without a point."""
         x = self.outcome.point
         if x is None:
@@ -211,14 +211,14 @@ class _Tried:
                 given.setdefault(constraint, []).append((index, float(amount), _limit(matrix, row)))
         return {constraint: tuple(rows) for constraint, rows in given.items()}
 
-    def improved(self, options: SolverOptions, deadline: float) -> _Tried:
+    def search_further(self, options: SolverOptions, deadline: float) -> _Tried:
         """The same after a further search from the point that is known."""
         highs = Highs(self.elastic, replace(options, gap_share=_LEAST_GAP))
         found = solve_mip(highs, deadline=deadline, stage=self.stage, start=self.outcome.x).outcome
         return self if found.x is None else replace(self, outcome=found)
 
 
-def _grows_alone(elastic: Matrix, growth: GrowthNetwork | None) -> bool:
+def _is_answered_by_growth(elastic: Matrix, growth: GrowthNetwork | None) -> bool:
     """Whether tree growth answers alone: the root relaxation of a large model has no limit of effort."""
     return growth is not None and len(elastic.row_lower) > LARGE_ROWS
 
@@ -226,10 +226,10 @@ def _grows_alone(elastic: Matrix, growth: GrowthNetwork | None) -> bool:
 def _first_solution(context: SearchContext) -> Floats | None:
     """A solution with little slack, by tree growth, by slope scaling and over its arcs; None if none is found."""
     grown = _GROW.run(context, Result("limit")).incumbent
-    if context.is_over or _grows_alone(context.matrix, context.growth):
+    if context.is_over or _is_answered_by_growth(context.matrix, context.growth):
         return grown
-    left = context.until(_CONSTRUCT.until).left
-    relaxation = Highs.relaxed(context.matrix, context.options).run(left, "elastic model: relaxation")
+    left = context.with_deadline_at(_CONSTRUCT.until).left
+    relaxation = Highs.lp_relaxation(context.matrix, context.options).run(left, "elastic model: relaxation")
     if relaxation.x is None:
         return grown
     result = _SCALING.run(context, Result("limit", incumbent=grown, relaxation=relaxation))
@@ -245,7 +245,7 @@ def _limit(matrix: Matrix, row: int) -> float:
     return upper if np.isfinite(upper) else float(matrix.row_lower[row])
 
 
-def _elastic(matrix: Matrix, rows: np.ndarray, weights: Floats | None = None) -> Matrix:
+def _make_elastic(matrix: Matrix, rows: np.ndarray, weights: Floats | None = None) -> Matrix:
     """The elastic matrix of `rows`: each slack relaxes the side that its row limits."""
     signs = np.where(np.isfinite(matrix.row_upper[rows]), -1.0, 1.0)
-    return matrix.elastic(rows, signs, np.ones(len(rows)) if weights is None else weights)
+    return matrix.with_slacks(rows, signs, np.ones(len(rows)) if weights is None else weights)

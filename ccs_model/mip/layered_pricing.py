@@ -38,7 +38,7 @@ class _Layer:
 class Layers:
     """The layers of VUB rows of a sparsity pattern, and the row that bounds each column.
 
-    They depend on the signs and the zero limits of a matrix; `fit` tells whether another matrix has the same.
+    They depend on the signs and the zero limits of a matrix; `has_same_signs` tells whether another one has the same.
     """
 
     def __init__(self, planned: Matrix) -> None:
@@ -65,19 +65,19 @@ class Layers:
         self._follows = follows
         self.gives, level = self._levels(gives, follows, row_of)
         self.always_inside = ~signed
-        self._layers = self._owned(level, follows, row_of)
+        self._layers = self._build_layers(level, follows, row_of)
         self._row_of = row_of
-        self._group_of_columns(planned, row_of, limit, one_sided)
+        self._set_column_groups(planned, row_of, limit, one_sided)
 
     def _levels(self, gives: Mask, follows: Mask, row_of: Ints) -> tuple[Mask, Ints]:
         """VUB rows without cycles among them, and the layer of each."""
         gives = gives.copy()
         for which in (self.is_equal, np.ones(self.n_rows, dtype=bool)):
-            among = self._among(gives, follows, row_of)
+            among = self._row_dependencies(gives, follows, row_of)
             n, part = connected_components(among, directed=True, connection="strong")
             in_cycle = np.bincount(part, minlength=n)[part] > 1
             gives &= ~(in_cycle & which)
-        among = self._among(gives, follows, row_of)
+        among = self._row_dependencies(gives, follows, row_of)
         level = np.zeros(self.n_rows, dtype=np.int64)
         before, after = among.nonzero()
         for _ in range(_MANY_ROUNDS):
@@ -88,18 +88,18 @@ class Layers:
             level = raised
         return gives, level
 
-    def _among(self, gives: Mask, follows: Mask, row_of: Ints) -> sparse.csr_array:
+    def _row_dependencies(self, gives: Mask, follows: Mask, row_of: Ints) -> sparse.csr_array:
         """[row, row] where a leading column of the first is bounded by the second."""
         shape = (self.n_rows, self.n_columns)
         here = gives[row_of]
         ones = np.ones(len(row_of))
 
-        def where(which: Mask) -> sparse.csr_array:
+        def incidence_of(which: Mask) -> sparse.csr_array:
             return sparse.csr_array((ones[which], (row_of[which], self._column_of[which])), shape=shape)
 
-        return sparse.csr_array(where(here & ~follows) @ where(here & follows).T)
+        return sparse.csr_array(incidence_of(here & ~follows) @ incidence_of(here & follows).T)
 
-    def _owned(self, level: Ints, follows: Mask, row_of: Ints) -> list[_Layer]:
+    def _build_layers(self, level: Ints, follows: Mask, row_of: Ints) -> list[_Layer]:
         """Layers from low to high; the first row that bounds a column counts."""
         entries = np.flatnonzero(follows & self.gives[row_of])
         order = np.lexsort((row_of[entries], level[row_of[entries]], self._column_of[entries]))
@@ -115,7 +115,7 @@ class Layers:
             found.append(_Layer(self._column_of[here], here, rows, starts))
         return found
 
-    def _group_of_columns(self, planned: Matrix, row_of: Ints, limit: Floats, one_sided: Mask) -> None:
+    def _set_column_groups(self, planned: Matrix, row_of: Ints, limit: Floats, one_sided: Mask) -> None:
         """[column] its first row Σ x ≤ 1, or a number of its own: one column of a group joins at a time."""
         odd = np.bincount(row_of, weights=planned.rows.data != 1.0, minlength=self.n_rows)
         choice = one_sided & (limit == 1) & (odd == 0) & (self.flip > 0)
@@ -124,7 +124,7 @@ class Layers:
         np.minimum.at(group, self._column_of[at], row_of[at])
         self.group = np.unique(group, return_inverse=True)[1]
 
-    def fit(self, matrix: Matrix) -> bool:
+    def has_same_signs(self, matrix: Matrix) -> bool:
         """Return whether a matrix has the same signs and zero limits."""
         return (
             np.array_equal(np.signbit(matrix.rows.data), self._negative)
@@ -132,26 +132,26 @@ class Layers:
             and np.array_equal(matrix.row_upper == 0, self._zero[1])
         )
 
-    def nothing(self, matrix: Matrix) -> float:
+    def zero_tolerance(self, matrix: Matrix) -> float:
         """Return the tolerance of a reduced cost."""
         return _NOTHING * max(float(np.abs(matrix.costs[0]).max(initial=0.0)), 1.0)
 
-    def kept(self, inside: Mask) -> Mask:
+    def pool_rows(self, inside: Mask) -> Mask:
         """Return the rows that a pool of these columns needs."""
         here = inside[self._column_of]
         anything = mask_at(self.n_rows, self._row_of[here])
         following = mask_at(self.n_rows, self._row_of[here & self._follows])
         return np.where(self.never_broken, following, anything)
 
-    def priced(self, matrix: Matrix, y: Floats, inside: Mask, sign: float) -> tuple[Floats, Floats, Ints]:
+    def price_columns(self, matrix: Matrix, y: Floats, inside: Mask, sign: float) -> tuple[Floats, Floats, Ints]:
         """Return [column] values at the pool's prices and at completed prices, and the columns that join.
 
         Values are those of a maximised objective. Completes `y`. Columns join with the bounded columns of rows left out
         that give them their value, down to the lowest layer.
         """
         at_pool = sign * (matrix.costs[0] - matrix.rows.T @ y)
-        nothing = self.nothing(matrix)
-        kept = self.kept(inside)
+        nothing = self.zero_tolerance(matrix)
+        kept = self.pool_rows(inside)
         worth = at_pool.copy()
         given: list[tuple[_Layer, Floats, Ints]] = []
         for layer in self._layers:
@@ -172,12 +172,12 @@ class Layers:
         np.maximum.at(best, self.group[outside], worth[outside])
         first = outside[worth[outside] >= best[self.group[outside]]]
         raised = np.flatnonzero((worth > nothing) & inside & (worth > at_pool + nothing))
-        asking = np.concatenate([first, raised])
-        size = worth[asking] * np.where(np.isfinite(matrix.upper[asking]), matrix.upper[asking], 1.0)
-        marked = mask_at(self.n_columns, asking[np.argsort(-size, kind="stable")[:_JOINING]])
-        return at_pool, worth, np.flatnonzero(self._explained(matrix, marked, given, worth, inside))
+        candidates = np.concatenate([first, raised])
+        size = worth[candidates] * np.where(np.isfinite(matrix.upper[candidates]), matrix.upper[candidates], 1.0)
+        marked = mask_at(self.n_columns, candidates[np.argsort(-size, kind="stable")[:_JOINING]])
+        return at_pool, worth, np.flatnonzero(self._mark_value_sources(matrix, marked, given, worth, inside))
 
-    def _explained(
+    def _mark_value_sources(
         self, matrix: Matrix, marked: Mask, given: list[tuple[_Layer, Floats, Ints]], worth: Floats, inside: Mask
     ) -> Mask:
         """Marked columns with the bounded columns that give them their value, without those inside."""
@@ -186,19 +186,19 @@ class Layers:
             if len(giving):
                 per = np.zeros(self.n_rows)
                 per[layer.rows] = price
-                columns = self._giving(matrix, layer, marked, worth, per)
+                columns = self._value_sources(matrix, layer, marked, worth, per)
                 marked[columns[~inside[columns]]] = True
         return marked & ~inside
 
-    def leading(self, matrix: Matrix, y: Floats, marked: Mask, sign: float) -> Mask:
+    def mark_columns_below(self, matrix: Matrix, y: Floats, marked: Mask, sign: float) -> Mask:
         """Return marked columns and, below them, the bounded columns with reduced cost 0 in the full LP."""
         worth = sign * (matrix.costs[0] - matrix.rows.T @ y)
         marked = marked.copy()
         for layer in reversed(self._layers):
-            marked[self._giving(matrix, layer, marked, worth, np.abs(y))] = True
+            marked[self._value_sources(matrix, layer, marked, worth, np.abs(y))] = True
         return marked
 
-    def _giving(self, matrix: Matrix, layer: _Layer, marked: Mask, worth: Floats, prices: Floats) -> Ints:
+    def _value_sources(self, matrix: Matrix, layer: _Layer, marked: Mask, worth: Floats, prices: Floats) -> Ints:
         """Bounded columns of a layer from which marked leading columns have their value, at prices [row]."""
         leads = mask_at(self.n_rows, self._row_of[marked[self._column_of] & ~self._follows])
         row = self._row_of[layer.entries]

@@ -2,7 +2,7 @@
 
 Scaling is for coefficients that are too far apart: HiGHS drops 1e-10, refuses 1e16 and takes 1e21 for infinity. Rows
 and continuous columns are multiplied by powers of two, which are exact, until coefficients are near 1. Nothing is
-scaled where all coefficients lie in a safe range. `in_units_of_flow` scales the flows of a network.
+scaled where all coefficients lie in a safe range. `flow_scaling_of` scales the flows of a network.
 """
 
 from __future__ import annotations
@@ -58,17 +58,17 @@ class Matrix:
         """1 where the objective is maximised, −1 where it is minimised."""
         return 1.0 if self.maximise[0] else -1.0
 
-    def tightest(self, *bounds: float) -> float:
+    def tightest_bound(self, *bounds: float) -> float:
         """Return the tightest of some bounds of the objective."""
         return self.sign * min(self.sign * bound for bound in bounds)
 
     def rows_of(self, *constraints: str) -> Ints:
         """Return the rows of named constraints, in the order of the names."""
-        return _at(self._rows_by_constraint, constraints)
+        return _positions_of(self._rows_by_constraint, constraints)
 
     def columns_of(self, *variables: str) -> Ints:
         """Return the columns of named variables, in the order of the names."""
-        return _at(self._columns_by_variable, variables)
+        return _positions_of(self._columns_by_variable, variables)
 
     def is_of(self, *variables: str) -> Mask:
         """[column] whether it is one of some variables."""
@@ -83,13 +83,13 @@ class Matrix:
         """Return the coefficients of one row by column."""
         return dict(zip(*(each.tolist() for each in self.entries(row)), strict=True))
 
-    def selected(self, rows: Ints | None = None, columns: Ints | None = None) -> Matrix:
+    def submatrix(self, rows: Ints | None = None, columns: Ints | None = None) -> Matrix:
         """Return some rows and columns, in the order given; None for all."""
         part = self
         if rows is not None:
             part = replace(
                 part,
-                rows=_in_columns(sparse.csr_array(part.rows)[rows]),
+                rows=_to_csc(sparse.csr_array(part.rows)[rows]),
                 row_lower=part.row_lower[rows],
                 row_upper=part.row_upper[rows],
                 row_constraints=tuple(part.row_constraints[i] for i in rows),
@@ -97,7 +97,7 @@ class Matrix:
         if columns is not None:
             part = replace(
                 part,
-                rows=_in_columns(part.rows[:, columns]),
+                rows=_to_csc(part.rows[:, columns]),
                 lower=part.lower[columns],
                 upper=part.upper[columns],
                 is_integer=part.is_integer[columns],
@@ -112,7 +112,7 @@ class Matrix:
         """Return the matrix with further rows."""
         return replace(
             self,
-            rows=_in_columns(sparse.vstack([self.rows, rows], format="csc")),
+            rows=_to_csc(sparse.vstack([self.rows, rows], format="csc")),
             row_lower=np.r_[self.row_lower, lower],
             row_upper=np.r_[self.row_upper, upper],
             row_constraints=(*self.row_constraints, *names),
@@ -123,7 +123,7 @@ class Matrix:
         n = len(lower)
         return replace(
             self,
-            rows=_in_columns(sparse.hstack([self.rows, rows], format="csc")),
+            rows=_to_csc(sparse.hstack([self.rows, rows], format="csc")),
             lower=np.r_[self.lower, lower],
             upper=np.r_[self.upper, upper],
             is_integer=np.r_[self.is_integer, np.zeros(n, dtype=bool)],
@@ -131,7 +131,7 @@ class Matrix:
             columns=(*self.columns, *columns),
         )
 
-    def elastic(self, rows: Ints, signs: Floats, weights: Floats) -> Matrix:
+    def with_slacks(self, rows: Ints, signs: Floats, weights: Floats) -> Matrix:
         """Return the matrix with a slack for each of `rows`, with their weighted sum as the objective to minimise."""
         n = len(rows)
         slack = sparse.csc_array((signs, (rows, np.arange(n))), shape=(len(self.row_lower), n))
@@ -159,7 +159,7 @@ def mask_at(n: int, at: Ints) -> Mask:
     return found
 
 
-def _in_columns(rows: sparse.sparray) -> sparse.csc_array:
+def _to_csc(rows: sparse.sparray) -> sparse.csc_array:
     """Rows as HiGHS takes them: by column, in order."""
     by_column = sparse.csc_array(rows)
     by_column.sort_indices()
@@ -174,7 +174,7 @@ def _places(names: Iterable[str]) -> dict[str, Ints]:
     return {name: np.array(at, dtype=np.int64) for name, at in found.items()}
 
 
-def _at(places: dict[str, Ints], names: Iterable[str]) -> Ints:
+def _positions_of(places: dict[str, Ints], names: Iterable[str]) -> Ints:
     """Positions of some names, one name after the other."""
     return np.concatenate([np.zeros(0, dtype=np.int64), *(places[name] for name in names if name in places)])
 
@@ -230,7 +230,7 @@ def residuals(matrix: Matrix, x: Floats) -> Residuals:
     )
 
 
-def rounded_to_integrality(matrix: Matrix, x: Floats) -> Floats:
+def round_to_integrality(matrix: Matrix, x: Floats) -> Floats:
     """Return `x` with integer columns within tolerance of an integer rounded to it, and all columns within bounds."""
     rounded = np.where(matrix.is_integer & (np.abs(x - np.round(x)) <= TOLERANCE), np.round(x), x)
     return np.clip(rounded, matrix.lower, matrix.upper)
@@ -273,12 +273,12 @@ def scaling_of(matrix: Matrix) -> Scaling:
     i, j, size = at.row[kept], at.col[kept], np.log2(np.abs(at.data[kept]))
     log_row, log_column = np.zeros(n_rows), np.zeros(n_columns)
     for _ in range(_ROUNDS):
-        log_row = -_middle(size + log_column[j], i, n_rows)
-        log_column = np.where(matrix.is_integer, 0.0, -_middle(size + log_row[i], j, n_columns))
+        log_row = -_midpoints(size + log_column[j], i, n_rows)
+        log_column = np.where(matrix.is_integer, 0.0, -_midpoints(size + log_row[i], j, n_columns))
     return Scaling(np.exp2(np.round(log_row)), np.exp2(np.round(log_column)))
 
 
-def in_units_of_flow(matrix: Matrix) -> Scaling:
+def flow_scaling_of(matrix: Matrix) -> Scaling:
     """Return factors that count flows in a unit such that the widest arc carries about a hundred.
 
     With capacities of 100,000, HiGHS takes the flow's coefficient in a cut for 0 and discards the cut, and finds none
@@ -321,7 +321,7 @@ def warning_of(matrix: Matrix) -> str:
     )
 
 
-def _middle(sizes: Floats, at: npt.NDArray[np.int32], n: int) -> Floats:
+def _midpoints(sizes: Floats, at: npt.NDArray[np.int32], n: int) -> Floats:
     """[row] the midpoint of the smallest and the largest value; 0 for an empty row."""
     low, high = np.full(n, np.inf), np.full(n, -np.inf)
     np.minimum.at(low, at, sizes)

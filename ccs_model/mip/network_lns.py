@@ -24,7 +24,7 @@ from ccs_model.mip.branch_and_bound import verified_point
 from ccs_model.mip.clock import now
 from ccs_model.mip.highs import Highs, Outcome, Progress
 from ccs_model.mip.matrix import mask_at
-from ccs_model.mip.presolve import restricted
+from ccs_model.mip.presolve import restrict_matrix
 from ccs_model.mip.search import USED, FixedChargeNetwork, Heuristic, Result, SearchContext, candidate_list
 
 _STAGE = "large-neighbourhood search"
@@ -61,8 +61,8 @@ class SubMip:
         """Return the best point found that agrees with `start` in all integer columns that are not `free`; or None."""
         matrix, network = context.matrix, context.network
         fixed = matrix.is_integer & ~free
-        small = restricted(matrix, np.flatnonzero(fixed & (start < 0.5) & (matrix.lower == 0)))
-        if not small.holds(start):
+        small = restrict_matrix(matrix, np.flatnonzero(fixed & (start < 0.5) & (matrix.lower == 0)))
+        if not small.has_point(start):
             return None
         highs = Highs(small.matrix, context.options, scaling=network.scaling(small.matrix))
         kept = np.flatnonzero(fixed[small.columns])
@@ -73,7 +73,7 @@ class SubMip:
             relaxation = highs.attempt(context.left, f"{_STAGE}: relaxation")
             if relaxation.x is None or relaxation.reduced_cost is None or relaxation.status != "optimal":
                 return None
-            idle = self._outside_candidates(highs, network.within(matrix, small), relaxation, point, context.sign)
+            idle = self._idle_columns(highs, network.restrict_to_model(matrix, small), relaxation, point, context.sign)
             highs.fix(idle)
             highs.set_integrality(True)
         highs.set_option("mip_rel_gap", max(self.gap_part * context.options.gap_share, self.min_gap))
@@ -81,9 +81,11 @@ class SubMip:
         highs.set_option("mip_allow_restart", False)
         highs.start_from(point)
         outcome = highs.attempt(context.left, _STAGE)
-        return None if outcome.x is None else verified_point(matrix, small.lifted(outcome.x), context.options)
+        return (
+            None if outcome.x is None else verified_point(matrix, small.lift_to_full_model(outcome.x), context.options)
+        )
 
-    def _outside_candidates(
+    def _idle_columns(
         self, highs: Highs, network: FixedChargeNetwork, relaxation: Outcome, point: Floats, sign: float
     ) -> Ints:
         """Binary columns that neither the relaxation nor the incumbent uses, but for the candidates."""
@@ -138,14 +140,14 @@ class Lns(Heuristic):
 
     def run(self, context: SearchContext, before: Result) -> Result:
         """Return `before` with an incumbent that is no worse."""
-        incumbent, context = before.incumbent, context.until(self.until)
+        incumbent, context = before.incumbent, context.with_deadline_at(self.until)
         if incumbent is None:
             return before
         for each in self.passes:
-            incumbent = self._improved(context, each, incumbent)
-        return before.found(incumbent)
+            incumbent = self._search_neighbourhoods(context, each, incumbent)
+        return before.with_incumbent(incumbent)
 
-    def _improved(self, context: SearchContext, each: Neighbourhoods, best: Floats) -> Floats:
+    def _search_neighbourhoods(self, context: SearchContext, each: Neighbourhoods, best: Floats) -> Floats:
         began, matrix, network, places = now(), context.matrix, context.network, context.places
         assert places is not None
         for centre in places.centres(network.arc_groups_used(best), each.n_centres):
@@ -183,14 +185,14 @@ class Reoptimise(Heuristic):
 
     def run(self, context: SearchContext, before: Result) -> Result:
         """Return `before` with an incumbent that is no worse."""
-        start, context = before.incumbent, context.until(self.until)
+        start, context = before.incumbent, context.with_deadline_at(self.until)
         if start is None:
             return before
         free = context.matrix.is_integer.copy()
         free[context.network.columns] = False
         found = self.sub_mip.solve(context, free, start)
         is_better = found is not None and context.sign * context.value(found - start) > 0
-        return before.found(found if is_better else start)
+        return before.with_incumbent(found if is_better else start)
 
 
 @dataclass(frozen=True)
@@ -216,7 +218,7 @@ class Alternate(Heuristic):
         """Return `before` with an incumbent that is no worse."""
         if before.incumbent is None:
             return before
-        last_begin, context, result = context.moment(self.begin_until), context.until(self.until), before
+        last_begin, context, result = context.moment(self.begin_until), context.with_deadline_at(self.until), before
         for turn in self.turns:
             if now() >= last_begin:
                 break

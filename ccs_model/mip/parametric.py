@@ -45,7 +45,7 @@ class Support:
             return None
         return cls(limit, outcome.objective, float(outcome.row_dual[row]), outcome.x)
 
-    def at(self, limit: float) -> float:
+    def value_at(self, limit: float) -> float:
         """Return the value of the supporting line at another limit."""
         return self.value + self.slope * (limit - self.limit)
 
@@ -69,13 +69,13 @@ class MovingLimit:
 
     def __init__(self, matrix: Matrix, row: int, options: SolverOptions, *, is_exact: bool = True) -> None:
         self.matrix, self.row, self.n_solves = matrix, row, 0
-        self._highs = Highs.relaxed(matrix, options)
+        self._highs = Highs.lp_relaxation(matrix, options)
         for name in ("primal_feasibility_tolerance", "dual_feasibility_tolerance") if is_exact else ():
             self._highs.set_option(name, _TOLERANCE)
         self._lower = float(matrix.row_lower[row])
         self._is_warm = False
 
-    def at(self, limit: float) -> Support | None:
+    def solve_at(self, limit: float) -> Support | None:
         """Return the optimum at a limit, which may be infinite; None if the LP is infeasible there."""
         self._highs.set_row(self.row, self._lower, limit)
         outcome = self._highs.run(_NO_LIMIT, "another limit")
@@ -91,7 +91,7 @@ class MovingLimit:
             raise NoPlanError(f"the LP at a limit of {limit:g} ended with status {outcome.status}")
         return replace(found, value=float(self.matrix.costs[0] @ found.x))
 
-    def least(self) -> float:
+    def lowest_limit(self) -> float:
         """Return the lowest feasible limit. Raises NoPlanError if there is none."""
         coefficients = _row_of(self.matrix, self.row)
         self._highs.set_objective(coefficients, maximise=False)
@@ -102,7 +102,7 @@ class MovingLimit:
             raise NoPlanError(f"no limit is feasible: the LP without a limit ended with status {outcome.status}")
         return float(coefficients @ outcome.x)
 
-    def used(self, x: Floats) -> float:
+    def row_activity(self, x: Floats) -> float:
         """Return the activity of the row at a point."""
         return float(_row_of(self.matrix, self.row) @ x)
 
@@ -115,7 +115,7 @@ def breakpoints(
     Raises NoPlanError if the LP is infeasible at an end.
     """
     sign = moving.matrix.sign
-    ends = moving.at(low), moving.at(high)
+    ends = moving.solve_at(low), moving.solve_at(high)
     if ends[0] is None or ends[1] is None:
         raise NoPlanError(f"the LP is infeasible at a limit of {low if ends[0] is None else high:g}")
     first, last = ends[0], ends[1]
@@ -125,8 +125,8 @@ def breakpoints(
     while lines:
         left, right = lines.pop()
         scale = max(abs(left.value), abs(right.value), 1.0)
-        on_one_line = abs(left.at(right.limit) - right.value) <= _SAME * scale
-        on_other = abs(right.at(left.limit) - left.value) <= _SAME * scale
+        on_one_line = abs(left.value_at(right.limit) - right.value) <= _SAME * scale
+        on_other = abs(right.value_at(left.limit) - left.value) <= _SAME * scale
         if on_one_line or on_other or abs(left.slope - right.slope) <= _PARALLEL * max(abs(left.slope), 1e-12):
             continue
         if now() > deadline:
@@ -137,10 +137,10 @@ def breakpoints(
         )
         if not left.limit < between < right.limit:
             continue
-        met = moving.at(between)
+        met = moving.solve_at(between)
         if met is None:
             raise NoPlanError(f"the LP is infeasible at a limit of {between:g}")
-        removed = sign * (left.at(between) - met.value)
+        removed = sign * (left.value_at(between) - met.value)
         if removed <= _SAME * scale:
             found.append(Breakpoint(between, met.value, left.slope, right.slope, met.x))
             continue

@@ -39,18 +39,18 @@ class RestrictedModel:
         found[self.columns] = np.arange(len(self.columns))
         return found
 
-    def lifted(self, x: Floats) -> Floats:
+    def lift_to_full_model(self, x: Floats) -> Floats:
         """Return a point of the smaller model as one of the full model (lifted solution)."""
         point = np.zeros(self.n_columns)
         point[self.columns] = x
         return point
 
-    def holds(self, x: Floats) -> bool:
+    def has_point(self, x: Floats) -> bool:
         """Return whether a point of the full model is one of the smaller model as well."""
         return bool((np.abs(x[self.place < 0]) <= _TRACE).all())
 
 
-def restricted(matrix: Matrix, off: Ints) -> RestrictedModel:
+def restrict_matrix(matrix: Matrix, off: Ints) -> RestrictedModel:
     """Return `matrix` without the columns `off`, whose lower bound must be 0, and without all they fix at 0."""
     removed = mask_at(len(matrix.lower), off)
     removed |= (matrix.lower == 0) & (matrix.upper == 0)
@@ -73,7 +73,7 @@ def restricted(matrix: Matrix, off: Ints) -> RestrictedModel:
     columns = np.flatnonzero(~removed)
     # A row that 0 violates stays, so that the smaller model is infeasible as well.
     some = (np.diff(rows[:, columns].indptr) > 0) | (matrix.row_lower > 0) | (matrix.row_upper < 0)
-    return RestrictedModel(matrix.selected(np.flatnonzero(some), columns), columns, len(matrix.lower))
+    return RestrictedModel(matrix.submatrix(np.flatnonzero(some), columns), columns, len(matrix.lower))
 
 
 # Share of the incumbent's value by which a relaxation must be worse before it fixes a column.
@@ -88,17 +88,17 @@ class Merged:
     columns: Ints
     stands_for: Ints
 
-    def lifted(self, x: Floats) -> Floats:
+    def lift_to_full_model(self, x: Floats) -> Floats:
         """Return a point of the smaller model as one of the full model (lifted solution)."""
         return x[self.stands_for]
 
 
-def fixed_by_reduced_cost(
+def fix_by_reduced_cost(
     matrix: Matrix, columns: Ints, value: float, options: SolverOptions, *, deadline: float
 ) -> Matrix:
     """Return `matrix` with those of some binary columns fixed whose other value rules out a solution of `value`."""
     sign = matrix.sign
-    highs = Highs.relaxed(matrix, options)
+    highs = Highs.lp_relaxation(matrix, options)
     for j in columns:
         here = np.array([j])
         low, high = highs.lower[here], highs.upper[here]
@@ -121,7 +121,7 @@ def _is_infeasible(highs: Highs, options: SolverOptions, deadline: float) -> boo
     return elastic_opinion(tried, options, deadline)[0] == "infeasible"
 
 
-def merged(matrix: Matrix, pairs: Sequence[tuple[int, int]]) -> Merged:
+def aggregate_columns(matrix: Matrix, pairs: Sequence[tuple[int, int]]) -> Merged:
     """Return `matrix` with the two columns of each pair aggregated and duplicate rows removed."""
     n = len(matrix.lower)
     first, second = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
@@ -143,6 +143,6 @@ def merged(matrix: Matrix, pairs: Sequence[tuple[int, int]]) -> Merged:
     small = sparse.csc_array(rows[kept])
     small.sort_indices()
     aggregated = replace(
-        matrix.selected(kept, columns), rows=small, lower=lower, upper=upper, costs=matrix.costs @ onto
+        matrix.submatrix(kept, columns), rows=small, lower=lower, upper=upper, costs=matrix.costs @ onto
     )
     return Merged(aggregated, columns.astype(np.int64), stands_for.astype(np.int64))

@@ -17,8 +17,8 @@ import numpy as np
 from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.mip.clock import now
 from ccs_model.mip.highs import Outcome, Progress, SolverOptions, Status
-from ccs_model.mip.matrix import Matrix, Scaling, in_units_of_flow, mask_at
-from ccs_model.mip.presolve import RestrictedModel, restricted
+from ccs_model.mip.matrix import Matrix, Scaling, flow_scaling_of, mask_at
+from ccs_model.mip.presolve import RestrictedModel, restrict_matrix
 
 if TYPE_CHECKING:
     from ccs_model.mip.growing_network import GrowthNetwork
@@ -70,24 +70,24 @@ class FixedChargeNetwork:
 
     def scaling(self, matrix: Matrix) -> Scaling | None:
         """Return factors that count flows in a large unit; None (the default factors) for several periods."""
-        return in_units_of_flow(matrix) if self.is_single_period else None
+        return flow_scaling_of(matrix) if self.is_single_period else None
 
     def arc_groups_used(self, x: Floats) -> Ints:
         """Arc groups that a point uses, in ascending order."""
         return np.unique(self.arc_group[x[self.columns] > USED])
 
-    def outside(self, arc_groups: Ints) -> Ints:
+    def columns_outside(self, arc_groups: Ints) -> Ints:
         """Columns of all other arc groups."""
         return self.columns[~np.isin(self.arc_group, arc_groups)]
 
-    def unused_by(self, points: Sequence[Floats]) -> Ints:
+    def unused_columns(self, points: Sequence[Floats]) -> Ints:
         """Columns of exclusive sets that none of the points uses."""
         used = np.zeros(len(self.columns), dtype=bool)
         for x in points:
             used |= x[self.columns] > USED
         return self.columns[~np.isin(self.exclusive, self.exclusive[used])]
 
-    def within(self, matrix: Matrix, small: RestrictedModel) -> FixedChargeNetwork:
+    def restrict_to_model(self, matrix: Matrix, small: RestrictedModel) -> FixedChargeNetwork:
         """The network of `matrix` in the columns and rows of a restricted model of it."""
         place = small.place
         left = np.flatnonzero(place[self.columns] >= 0)
@@ -186,12 +186,12 @@ class SearchContext:
         """When a share of the effort is spent."""
         return self.began + share * (self.deadline - self.began)
 
-    def restarted(self, effort: float) -> SearchContext:
+    def with_effort(self, effort: float) -> SearchContext:
         """The same search with all of its effort left."""
         began = now()
         return replace(self, began=began, deadline=began + effort)
 
-    def until(self, share: float) -> SearchContext:
+    def with_deadline_at(self, share: float) -> SearchContext:
         """The same search with its deadline at a share of the effort."""
         return replace(self, deadline=self.moment(share))
 
@@ -203,16 +203,16 @@ class SearchContext:
         """Whether a point is better than an objective value by more than rounding."""
         return self.sign * (self.value(x) - value) > _IMPROVED * abs(value)
 
-    def better(self, one: Floats | None, other: Floats | None) -> Floats | None:
+    def better_point(self, one: Floats | None, other: Floats | None) -> Floats | None:
         """The better of two points, `one` if they are equal; None if there is neither."""
         if one is None or other is None:
             return other if one is None else one
         return other if self.is_improvement(other, self.value(one)) else one
 
-    def restricted_to(self, arc_groups: Ints) -> tuple[SearchContext, RestrictedModel]:
+    def restrict_to_arcs(self, arc_groups: Ints) -> tuple[SearchContext, RestrictedModel]:
         """The search over the model with some arc groups only, and that model."""
-        small = restricted(self.matrix, self.network.outside(arc_groups))
-        network = self.network.within(self.matrix, small)
+        small = restrict_matrix(self.matrix, self.network.columns_outside(arc_groups))
+        network = self.network.restrict_to_model(self.matrix, small)
         return replace(self, matrix=small.matrix, network=network, places=None, growth=None), small
 
 
@@ -240,7 +240,7 @@ class Result:
     relaxation: Outcome | None = None
     trace: tuple[Floats, ...] = ()
 
-    def found(self, incumbent: Floats | None) -> Result:
+    def with_incumbent(self, incumbent: Floats | None) -> Result:
         """The result of a heuristic that began here: its incumbent, and all else as before."""
         return replace(self, status="limit", incumbent=incumbent)
 

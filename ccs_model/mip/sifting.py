@@ -158,7 +158,7 @@ class _Restricted:
         return full
 
 
-def sifted(
+def solve_by_sifting(
     shape: Shape, options: SolverOptions, deadline: float, *, tolerance: float = TOLERANCE, stage: str = "sifting"
 ) -> Sifted | None:
     """Return the LP optimum to a relative `tolerance` of its bound; None without one in time."""
@@ -166,8 +166,8 @@ def sifted(
         return None
     if shape.n_groups <= _SMALL_GROUPS:
         return _sift(shape, None, options, deadline, tolerance, stage)
-    sample = shape.part(np.arange(0, shape.n_groups, _EVERY))
-    first = sifted(sample, options, deadline, tolerance=_SAMPLE_TOLERANCE, stage=f"{stage}: sample")
+    sample = shape.sample_groups(np.arange(0, shape.n_groups, _EVERY))
+    first = solve_by_sifting(sample, options, deadline, tolerance=_SAMPLE_TOLERANCE, stage=f"{stage}: sample")
     return _sift(shape, None if first is None else first.y, options, deadline, tolerance, stage)
 
 
@@ -178,17 +178,17 @@ def _sift(
     if guess is None:
         choices = np.flatnonzero(shape.allowed)
     else:
-        choices = _first_choices(shape, shape.priced(shape.signed(guess)))
+        choices = _first_choices(shape, shape.price_columns(shape.clip_prices(guess)))
     lp.add(choices, np.zeros(0, dtype=np.int64))
     n_raised = 0
     for _ in range(_ROUNDS):
         outcome = lp.highs.run(deadline - now(), f"{stage}: {lp.n_columns} columns")
         if outcome.x is None or outcome.row_dual is None or outcome.status != "optimal":
             return None
-        y = shape.signed(outcome.row_dual[: len(shape.coupling)])
-        prices = shape.priced(y)
+        y = shape.clip_prices(outcome.row_dual[: len(shape.coupling)])
+        prices = shape.price_columns(y)
         few = abs(outcome.objective) * tolerance
-        choices, vubs = _joining(shape, lp, prices)
+        choices, vubs = _find_joining_columns(shape, lp, prices)
         if prices.bound - outcome.objective <= few or not (len(choices) or len(vubs)):
             if lp.violation(outcome.x) <= 1e-7:
                 break
@@ -216,7 +216,7 @@ def _first_choices(shape: Shape, prices: Prices) -> Ints:
     )
 
 
-def _joining(shape: Shape, lp: _Restricted, prices: Prices) -> tuple[Ints, Ints]:
+def _find_joining_columns(shape: Shape, lp: _Restricted, prices: Prices) -> tuple[Ints, Ints]:
     """The best choice of each group that beats those inside, and profitable columns bounded by choices inside."""
     inside = lp.column_of >= 0
     have = np.maximum.reduceat(np.where(inside, prices.worth, -np.inf), shape.starts)

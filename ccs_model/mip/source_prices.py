@@ -40,7 +40,7 @@ import numpy as np
 
 from ccs_model._typing import Floats, Ints
 from ccs_model.mip.clock import now, spend
-from ccs_model.mip.cut_sets import Connections, Cut, tight
+from ccs_model.mip.cut_sets import Connections, Cut, select_tight_cuts
 from ccs_model.mip.highs import Highs, Outcome
 
 # Measured, in units of effort: a step of the ascent, for each source and pipe size.
@@ -58,13 +58,13 @@ class Columns:
     column: Ints
     coefficient: Floats
 
-    def of(self, x: Floats, n_items: int) -> Floats:
+    def sum_by_item(self, x: Floats, n_items: int) -> Floats:
         """[item] value of the sum at a point."""
         total: Floats = np.zeros(n_items)
         np.add.at(total, self.item, self.coefficient * x[self.column])
         return total
 
-    def times(self, factors: Floats) -> Cut:
+    def scale_terms(self, factors: Floats) -> Cut:
         """Σ factor of the item × coefficient × column."""
         return self.column, self.coefficient * factors[self.item]
 
@@ -160,7 +160,7 @@ class _Earned:
     site: Floats
 
 
-def _earned(network: SourceNetwork, charges: Charges, prices: Floats, near: Ints | None = None) -> _Earned:
+def _compute_earnings(network: SourceNetwork, charges: Charges, prices: Floats, near: Ints | None = None) -> _Earned:
     """What is earned at some prices; `near` is the order of sources at similar ones, from which sorting is faster."""
     difference = (prices[:, network.start] - prices[:, network.end]).T
     gain = np.abs(difference)
@@ -199,13 +199,13 @@ def _places(ascending: Floats, row: Ints, values: Floats, side: Literal["left", 
 
 def inequality(network: SourceNetwork, charges: Charges, prices: Floats) -> Cut:
     """Return the inequality Σ coefficient × column ≤ 0 of some prices [source, node], its largest coefficient 1."""
-    earned = _earned(network, charges, prices)
+    earned = _compute_earnings(network, charges, prices)
     parts = [
-        network.captured.times(prices[np.arange(len(network.source)), network.source]),
-        network.pipes.times(-earned.pipe),
-        network.added.times(-charges.slope),
-        network.opened.times(-earned.site),
-        network.injected.times(-charges.fee),
+        network.captured.scale_terms(prices[np.arange(len(network.source)), network.source]),
+        network.pipes.scale_terms(-earned.pipe),
+        network.added.scale_terms(-charges.slope),
+        network.opened.scale_terms(-earned.site),
+        network.injected.scale_terms(-charges.fee),
     ]
     columns, inverse = np.unique(np.concatenate([column for column, _ in parts]), return_inverse=True)
     values = np.bincount(inverse, weights=np.concatenate([value for _, value in parts]))
@@ -241,9 +241,9 @@ class Ascent:
     def run(self, network: SourceNetwork, charges: Charges, prices: Floats, x: Floats) -> Floats:
         """Return the best prices met, from `prices`."""
         n_sources, n_sizes = len(network.source), len(network.link)
-        captured = network.captured.of(x, n_sources)
-        paid = self.charged * np.maximum(network.pipes.of(x, n_sizes), 0.0)
-        opened = self.charged * np.maximum(network.opened.of(x, len(network.site)), 0.0)
+        captured = network.captured.sum_by_item(x, n_sources)
+        paid = self.charged * np.maximum(network.pipes.sum_by_item(x, n_sizes), 0.0)
+        opened = self.charged * np.maximum(network.opened.sum_by_item(x, len(network.site)), 0.0)
         # Where the relaxation pays nothing for flow, its pipes per unit of all supplies.
         least = float(charges.pipe.mean()) / float(network.supply.sum())
         step = self.first_step * max(float(np.abs(prices).mean()), least)
@@ -255,7 +255,7 @@ class Ascent:
         for _ in range(self.n_steps):
             if np.isinf(now()):
                 break
-            earned = _earned(network, charges, prices, order)
+            earned = _compute_earnings(network, charges, prices, order)
             order = earned.order
             # A pipe that earns more than its charge is built once; one that the relaxation has built is paid for.
             built = paid + (earned.pipe > charges.pipe)
@@ -271,7 +271,7 @@ class Ascent:
                 best, best_value = prices, value
             slope = np.zeros_like(prices)
             slope[own] += captured
-            slope -= _moved(network, earned, built)
+            slope -= _net_outflow(network, earned, built)
             np.add.at(slope.T, network.site, -(open_ * np.where(earned.margin > 0, network.supply[:, None], 0.0)).T)
             slope /= network.supply[:, None]
             mean = self.decay * mean + (1 - self.decay) * slope
@@ -284,7 +284,7 @@ class Ascent:
         return best
 
 
-def _moved(network: SourceNetwork, earned: _Earned, built: Floats) -> Floats:
+def _net_outflow(network: SourceNetwork, earned: _Earned, built: Floats) -> Floats:
     """[source, node] flow out of each node less that into it, in the pipes of some sizes."""
     moved = np.zeros((len(network.source), len(network.balance)))
     used = np.flatnonzero(built > _SHARE)
@@ -360,7 +360,7 @@ class PriceRounds:
                 aggregated = np.maximum(sign * network.sign * dual[network.balance], 0.0)
                 prices = np.tile(aggregated, (len(network.source), 1))
             prices = self.ascent.run(network, charges, prices, x)
-            new = [] if connections is None else connections.violated(x)
+            new = [] if connections is None else connections.find_violated_cuts(x)
             cut = inequality(network, charges, prices)
             if float(cut[1] @ x[cut[0]]) > _VIOLATED:
                 new.append(cut)
@@ -376,21 +376,21 @@ class PriceRounds:
             relaxation = again
             if gain < self.min_gain * max(abs(again.objective), 1.0):
                 break
-        return [] if relaxation.x is None else tight(added, relaxation.x), relaxation
+        return [] if relaxation.x is None else select_tight_cuts(added, relaxation.x), relaxation
 
 
 def _charges(network: SourceNetwork, paid: Floats) -> Charges:
     """Charges of sizes and sites: the least of their columns."""
 
-    def least(columns: Columns, n_items: int) -> Floats:
+    def smallest_charge(columns: Columns, n_items: int) -> Floats:
         found = np.full(n_items, np.inf)
         np.minimum.at(found, columns.item, paid[columns.column] / columns.coefficient)
         return np.where(np.isfinite(found), found, 0.0)
 
     n_sizes, n_sites = len(network.link), len(network.site)
     return Charges(
-        pipe=least(network.pipes, n_sizes),
-        slope=least(network.added, n_sizes),
-        site=least(network.opened, n_sites),
-        fee=least(network.wells, n_sites),
+        pipe=smallest_charge(network.pipes, n_sizes),
+        slope=smallest_charge(network.added, n_sizes),
+        site=smallest_charge(network.opened, n_sites),
+        fee=smallest_charge(network.wells, n_sites),
     )

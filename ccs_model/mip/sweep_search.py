@@ -25,7 +25,7 @@ from ccs_model.mip.growing_network import GrowthNetwork
 from ccs_model.mip.highs import Highs
 from ccs_model.mip.matrix import Matrix
 from ccs_model.mip.parametric import Support
-from ccs_model.mip.presolve import RestrictedModel, restricted
+from ccs_model.mip.presolve import RestrictedModel, restrict_matrix
 from ccs_model.mip.search import Result, SearchContext, Strategy
 from ccs_model.mip.source_prices import PriceRounds, SourceNetwork
 from ccs_model.mip.tree_growth import Grow
@@ -131,9 +131,9 @@ class SweepWork:
 
     def opened(self) -> Callable[[tuple[SweepTask, float]], tuple[Any, float]]:
         """Return what does a task until a moment of `time_s`; the result comes with the effort it took."""
-        return self._measured
+        return self._run_task
 
-    def _measured(self, task_and_stop: tuple[SweepTask, float]) -> tuple[Any, float]:
+    def _run_task(self, task_and_stop: tuple[SweepTask, float]) -> tuple[Any, float]:
         task, stop_at = task_and_stop
         with effort(stop_at, counted=False):
             result = task(self)
@@ -142,8 +142,8 @@ class SweepWork:
     def growth_at(self, limit: float, effort: float) -> SearchContext:
         """Return the search at a limit, with the network for tree growth."""
         assert self.growth is not None
-        context = self.model.at(limit, now() + effort)
-        return replace(context, growth=self.growth.limited_to(limit))
+        context = self.model.context_at(limit, now() + effort)
+        return replace(context, growth=self.growth.with_budget_cap(limit))
 
 
 SweepTask = Callable[[SweepWork], Any]
@@ -153,18 +153,18 @@ RunTasks = Callable[[Sequence[tuple[SweepTask, float]]], list[tuple[Any, float]]
 """Does some tasks, each until a moment of `time_s`, in this process or others; results and efforts are in order."""
 
 
-def _anchored(limits: Floats, with_arcs: bool, work: SweepWork, *, effort: float) -> Anchor | None:
+def _find_anchor(limits: Floats, with_arcs: bool, work: SweepWork, *, effort: float) -> Anchor | None:
     """Cuts, arc groups and lines at some limits."""
     anchors = work.strategy.stage(Anchors)
     return anchors.run(work.model, work.connections, limits.tolist(), with_arcs=with_arcs, effort=effort)
 
 
-def _grown(limit: float, work: SweepWork, *, effort: float) -> Floats | None:
+def _grow_at_limit(limit: float, work: SweepWork, *, effort: float) -> Floats | None:
     """A solution of tree growth at a limit."""
     return work.strategy.stage(GrowAtLimits).grow.run(work.growth_at(limit, effort), Result("limit")).incumbent
 
 
-def _resumed(limits: Floats, solutions: Sequence[Floats], work: SweepWork, *, effort: float) -> list[Floats]:
+def _resume_at_limits(limits: Floats, solutions: Sequence[Floats], work: SweepWork, *, effort: float) -> list[Floats]:
     """The best solution at each limit, each made of those at lower limits and at the next higher one."""
     model, grow = work.model, work.strategy.stage(GrowAtLimits).resume
     best: list[Floats | None] = [None] * len(limits)
@@ -173,34 +173,36 @@ def _resumed(limits: Floats, solutions: Sequence[Floats], work: SweepWork, *, ef
         if was_stopped():
             return
         context = work.growth_at(float(limits[k]), effort)
-        found = None if start is None else grow.resumed(context, start)
-        best[k] = context.better(best[k], found)
+        found = None if start is None else grow.resume_from(context, start)
+        best[k] = context.better_point(best[k], found)
 
     spent = [float((model.matrix.rows[[model.row]] @ x)[0]) for x in solutions]
     for k, limit in enumerate(limits.tolist()):
         known = [x for x, money in zip(solutions, spent, strict=True) if money <= limit * (1 + 1e-9)]
         for x in (*known, *(best[k - 1 : k] if k else ())):
-            best[k] = model.at(limit, np.inf).better(best[k], x)
+            best[k] = model.context_at(limit, np.inf).better_point(best[k], x)
         improve(k, best[k])
     for k in range(len(limits) - 2, -1, -1):
         improve(k, best[k + 1])
     return [x for x in best if x is not None]
 
 
-def _priced(model: SweepModel, network: SourceNetwork, limit: float, work: SweepWork, *, effort: float) -> list[Cut]:
+def _price_at_limit(
+    model: SweepModel, network: SourceNetwork, limit: float, work: SweepWork, *, effort: float
+) -> list[Cut]:
     """Inequalities by source at a limit."""
-    highs = Highs.relaxed(with_limit(model.matrix_with_cuts, model.row, limit), model.options)
+    highs = Highs.lp_relaxation(with_limit(model.matrix_with_cuts, model.row, limit), model.options)
     relaxation = highs.run(np.inf, "budget point: relaxation")
     rounds = work.strategy.stage(PriceAtLimits).rounds
     return rounds.run(highs, None, network, relaxation, effort, "budget point")[0]
 
 
-def _swept(model: SweepModel, limits: Floats, work: SweepWork, *, effort: float) -> list[SweepPoint]:
+def _sweep_limits(model: SweepModel, limits: Floats, work: SweepWork, *, effort: float) -> list[SweepPoint]:
     """Points at some limits, each from that of a lower one."""
     return work.strategy.stage(Sweep).run(model, limits.tolist(), effort)
 
 
-def _related(
+def _relate_points(
     model: SweepModel, points: Sequence[SweepPoint], part: slice, work: SweepWork, *, effort: float
 ) -> list[SweepPoint]:
     """A part of the points, improved by their neighbours."""
@@ -209,12 +211,12 @@ def _related(
     return work.strategy.stage(Relate).run(model, points[part], below, above, effort)
 
 
-def _deepened(model: SweepModel, point: SweepPoint, work: SweepWork, *, effort: float) -> SweepPoint:
+def _deepen_point(model: SweepModel, point: SweepPoint, work: SweepWork, *, effort: float) -> SweepPoint:
     """A point with a better incumbent or bound."""
     return work.strategy.stage(Deepen).run(model, point, effort)
 
 
-def proven_at_limit(limit: float, x: Floats, work: SweepWork, *, effort: float) -> tuple[Floats, float]:
+def prove_at_limit(limit: float, x: Floats, work: SweepWork, *, effort: float) -> tuple[Floats, float]:
     """Return a solution at a limit, or a better one within its arc groups, and the bound there.
 
     The bound is infinite where nothing is proven.
@@ -222,7 +224,7 @@ def proven_at_limit(limit: float, x: Floats, work: SweepWork, *, effort: float) 
     assert work.proof is not None
     if np.isinf(now()):
         return x, work.model.matrix.sign * np.inf
-    context = work.model.at(limit, now() + effort)
+    context = work.model.context_at(limit, now() + effort)
     arc_groups, prove = context.network.arc_groups_used(x), work.strategy.stage(ProveAtLimits).prove
     found = work.proof(context, Result("limit", x), arc_groups, prove)
     if found is None or found.incumbent is None or not np.isfinite(found.bound):
@@ -282,33 +284,35 @@ class SweepSearch:
         known = self._anchors(float(limits[-1])) if self.work.proof is None else []
         if known is None:
             return None
-        solutions = [*self.points, *self._grown(limits)]
+        solutions = [*self.points, *self._grow_solutions(limits)]
         arc_groups = self.required
         if not self.required_only:
             used = [self.work.model.network.arc_groups_used(x) for x in solutions]
             scaled = [each.arc_groups for each in known] if self.with_scaling else []
             arc_groups = np.unique(np.concatenate([*scaled, *used, self.required]))
-        restriction = self._restricted(arc_groups, [cut for each in known for cut in each.cuts])
+        restriction = self._restrict_model(arc_groups, [cut for each in known for cut in each.cuts])
         if restriction is None:
             return None
         model, small = restriction
-        inside = tuple(x[small.columns] for x in solutions if small.holds(x))
+        inside = tuple(x[small.columns] for x in solutions if small.has_point(x))
         model = replace(model, known=inside)
         if self.work.proof is None:
             model = self._with_prices(model, float(limits[-1]))
         began = now()
 
-        def left(share: float) -> float:
+        def effort_left(share: float) -> float:
             """Effort of one job until a share of the effort after the anchors is spent."""
             return max(began + share * self.effort - now(), 0.0)
 
         self.message(f"{len(limits)} budgets")
-        share = left(self.work.strategy.stage(Sweep).until)
-        swept = self._done([partial(_swept, model, limits[half], effort=share) for half in _halves(len(limits))])
-        points = _carried_up(model, [point for half in swept for point in half])
-        points = self._related(model, points, left)
+        share = effort_left(self.work.strategy.stage(Sweep).until)
+        swept = self._run_parallel_tasks(
+            [partial(_sweep_limits, model, limits[half], effort=share) for half in _halves(len(limits))]
+        )
+        points = _carry_solutions_up(model, [point for half in swept for point in half])
+        points = self._relate_neighbours(model, points, effort_left)
         if self.work.proof is None:
-            points = self._deepened(model, points, left)
+            points = self._deepen_gaps(model, points, effort_left)
         return SweepResult(points, small, arc_groups, tuple(support for each in known for support in each.supports))
 
     def _anchors(self, highest: float) -> list[Anchor] | None:
@@ -317,26 +321,28 @@ class SweepSearch:
         self.message("arc groups")
         tasks = [
             partial(
-                _anchored,
+                _find_anchor,
                 highest * np.array(shares),
                 self.with_scaling and not self.required_only,
                 effort=anchors.share * self.effort,
             )
             for shares in anchors.shares
         ]
-        return [each for each in self._done(tasks) if each is not None] or None
+        return [each for each in self._run_parallel_tasks(tasks) if each is not None] or None
 
-    def _grown(self, limits: Floats) -> list[Floats]:
+    def _grow_solutions(self, limits: Floats) -> list[Floats]:
         """Solutions of tree growth at a few limits, and at each limit resumed from these and from known points."""
         stage = self.work.strategy.stage(GrowAtLimits)
         if self.work.growth is None or self.required_only:
             return []
         self.message("tree growth")
         allowed = stage.share * self.effort
-        grown = self._done([partial(_grown, share * float(limits[-1]), effort=allowed) for share in stage.shares])
+        grown = self._run_parallel_tasks(
+            [partial(_grow_at_limit, share * float(limits[-1]), effort=allowed) for share in stage.shares]
+        )
         solutions = (*self.points, *(x for x in grown if x is not None))
-        tasks = [partial(_resumed, limits[half], solutions, effort=allowed) for half in _halves(len(limits))]
-        return [*solutions[len(self.points) :], *(x for half in self._done(tasks) for x in half)]
+        tasks = [partial(_resume_at_limits, limits[half], solutions, effort=allowed) for half in _halves(len(limits))]
+        return [*solutions[len(self.points) :], *(x for half in self._run_parallel_tasks(tasks) for x in half)]
 
     def _with_prices(self, model: SweepModel, highest: float) -> SweepModel:
         """The model with inequalities by source from a few limits."""
@@ -345,10 +351,10 @@ class SweepSearch:
             return model
         self.message("bounds by source")
         allowed = stage.share * self.effort
-        tasks = [partial(_priced, model, network, share * highest, effort=allowed) for share in stage.shares]
-        return replace(model, cuts=(*model.cuts, *(cut for cuts in self._done(tasks) for cut in cuts)))
+        tasks = [partial(_price_at_limit, model, network, share * highest, effort=allowed) for share in stage.shares]
+        return replace(model, cuts=(*model.cuts, *(cut for cuts in self._run_parallel_tasks(tasks) for cut in cuts)))
 
-    def _done(self, tasks: Sequence[SweepTask]) -> list[Any]:
+    def _run_parallel_tasks(self, tasks: Sequence[SweepTask]) -> list[Any]:
         """Results of tasks that run side by side; their effort is spread over the jobs."""
         stop_at = time_s() + seconds_until_stop()
         ended = self.run_tasks([(task, stop_at) for task in tasks])
@@ -359,10 +365,10 @@ class SweepSearch:
     def _n_jobs(self) -> int:
         return self.work.strategy.stage(Processes).n_jobs
 
-    def _restricted(self, arc_groups: Ints, cuts: list[Cut]) -> tuple[SweepModel, RestrictedModel] | None:
+    def _restrict_model(self, arc_groups: Ints, cuts: list[Cut]) -> tuple[SweepModel, RestrictedModel] | None:
         """The model within some arc groups; None if nothing that the limit concerns can be built there."""
         model = self.work.model
-        small = restricted(model.matrix, model.network.outside(arc_groups))
+        small = restrict_matrix(model.matrix, model.network.columns_outside(arc_groups))
         if model.matrix.row_constraints[model.row] not in small.matrix.row_constraints:
             return None
         row = small.matrix.row_constraints.index(model.matrix.row_constraints[model.row])
@@ -371,35 +377,37 @@ class SweepSearch:
         for columns, coefficients in cuts:
             kept = place[columns] >= 0
             inside.setdefault(tuple(columns.tolist()), (place[columns[kept]], coefficients[kept]))
-        network = model.network.within(model.matrix, small)
+        network = model.network.restrict_to_model(model.matrix, small)
         return SweepModel(small.matrix, row, network, tuple(inside.values()), model.options), small
 
-    def _related(self, model: SweepModel, points: list[SweepPoint], left: Callable[[float], float]) -> list[SweepPoint]:
+    def _relate_neighbours(
+        self, model: SweepModel, points: list[SweepPoint], effort_left: Callable[[float], float]
+    ) -> list[SweepPoint]:
         if all(map(model.is_closed, points)):
             return points
         self.message("solutions at neighbouring budgets")
-        share = left(self.work.strategy.stage(Relate).until)
-        tasks = [partial(_related, model, points, half, effort=share) for half in _halves(len(points))]
-        return _carried_up(model, [point for part in self._done(tasks) for point in part])
+        share = effort_left(self.work.strategy.stage(Relate).until)
+        tasks = [partial(_relate_points, model, points, half, effort=share) for half in _halves(len(points))]
+        return _carry_solutions_up(model, [point for part in self._run_parallel_tasks(tasks) for point in part])
 
-    def _deepened(
-        self, model: SweepModel, points: list[SweepPoint], left: Callable[[float], float]
+    def _deepen_gaps(
+        self, model: SweepModel, points: list[SweepPoint], effort_left: Callable[[float], float]
     ) -> list[SweepPoint]:
         """Deepen the widest gaps first, one a job, each once, as long as there is effort."""
         deepen, n_jobs = self.work.strategy.stage(Deepen), self._n_jobs
         while not was_stopped():
             open_ = [k for k, point in enumerate(points) if not point.is_deepened and not model.is_closed(point)]
-            still = left(1.0)
+            still = effort_left(1.0)
             if not open_ or still < deepen.min_effort:
                 break
             self.message(f"{len(open_)} budgets with wide gaps")
             # Of equal gaps the lower budget first: its solution helps the higher ones.
             widest = sorted(open_, key=lambda k: (-model.gap(points[k]), k))[:n_jobs]
             share = min(max(deepen.effort, n_jobs * still / len(open_)), still)
-            results = self._done([partial(_deepened, model, points[k], effort=share) for k in widest])
+            results = self._run_parallel_tasks([partial(_deepen_point, model, points[k], effort=share) for k in widest])
             for k, point in zip(widest, results, strict=True):
                 points[k] = point
-            points = _carried_up(model, points)
+            points = _carry_solutions_up(model, points)
         return points
 
 
@@ -408,7 +416,7 @@ def _halves(n: int) -> list[slice]:
     return [half for half in (slice(0, n // 2), slice(n // 2, n)) if half.start < half.stop]
 
 
-def _carried_up(model: SweepModel, points: list[SweepPoint]) -> list[SweepPoint]:
+def _carry_solutions_up(model: SweepModel, points: list[SweepPoint]) -> list[SweepPoint]:
     """Give each limit the solution of a lower one where that is better."""
     best: Floats | None = None
     kept = []

@@ -96,57 +96,59 @@ class Grow(Heuristic):
         if context.growth is None or not len(context.growth.column):
             return before
         best, end = before.incumbent, context.moment(self.until)
-        first = self._first(context.growth, best, end)
+        first = self._first_growth(context.growth, best, end)
         if first is None:
             return before
         for k, seed in enumerate(self.seeds):
             inside = replace(context, began=now(), deadline=end)
             if inside.is_over and k:
                 break
-            point = completed(inside, self._improved(inside.until(0.5 if self.polish else 1.0), first, seed))
+            point = complete_point(
+                inside, self._improve_growth(inside.with_deadline_at(0.5 if self.polish else 1.0), first, seed)
+            )
             result = replace(before, incumbent=point, trace=())
             for heuristic in self.polish if point is not None else ():
                 result = heuristic.run(inside, result)
-            best = context.better(best, result.incumbent)
-        return before.found(best)
+            best = context.better_point(best, result.incumbent)
+        return before.with_incumbent(best)
 
-    def resumed(self, context: SearchContext, x: Floats) -> Floats | None:
+    def resume_from(self, context: SearchContext, x: Floats) -> Floats | None:
         """Return what growth makes of a point, which may exceed the limits; None where growth cannot resume from it."""
         assert context.growth is not None
-        first = replace(self, resume=True)._first(context.growth, x, context.deadline)
-        return None if first is None else completed(context, self._improved(context, first))
+        first = replace(self, resume=True)._first_growth(context.growth, x, context.deadline)
+        return None if first is None else complete_point(context, self._improve_growth(context, first))
 
-    def _first(self, network: GrowthNetwork, incumbent: Floats | None, end: float) -> Growth | None:
+    def _first_growth(self, network: GrowthNetwork, incumbent: Floats | None, end: float) -> Growth | None:
         """The solution from which rounds begin; None without an incumbent that growth can resume."""
         if not self.resume:
-            return self._from_sites(network, end)
-        first = None if incumbent is None else Growth.at(network, incumbent)
+            return self._grow_from_sites(network, end)
+        first = None if incumbent is None else Growth.from_point(network, incumbent)
         if first is None:
             return None
         if not first.is_within_limits():
             # Capacity for later flows is chosen again.
             first.build_ahead(np.zeros_like(first.ahead))
             first.shrink()
-        return self._grown(first) if first.is_within_limits() else None
+        return self._grow_solution(first) if first.is_within_limits() else None
 
-    def _from_sites(self, network: GrowthNetwork, end: float) -> Growth:
+    def _grow_from_sites(self, network: GrowthNetwork, end: float) -> Growth:
         """The best of the solutions grown without a site and, until `end`, from those with the most value near them."""
-        best = self._grown_and_pruned(Growth.empty(network))
+        best = self._grow_and_prune(Growth.make_empty(network))
         if not best.reaches_targets():
             # The money for one target after another may not suffice for the last.
-            together = Growth.empty(network.in_parts())
+            together = Growth.make_empty(network.with_target_shares())
             for period in range(network.n_periods):
                 self._grow_in(together, period, ())
             together.network = network
-            together = self._grown_and_pruned(together)
+            together = self._grow_and_prune(together)
             best = together if together.rank > best.rank else best
         for site in self._seeds(network):
             if now() >= end:
                 break
-            start = Growth.empty(network)
+            start = Growth.make_empty(network)
             start.force(site)
             if start.is_within_limits():
-                grown = self._grown_and_pruned(start)
+                grown = self._grow_and_prune(start)
                 best = grown if grown.rank > best.rank else best
         return best
 
@@ -158,10 +160,10 @@ class Grow(Heuristic):
         order = np.argsort(-value, kind="stable")
         return order[value[order] > 0][: self.n_seeds]
 
-    def _grown(self, growth: Growth, banned: Sequence[int] = ()) -> Growth:
+    def _grow_solution(self, growth: Growth, banned: Sequence[int] = ()) -> Growth:
         """Add options by period, those of required groups first, then enlarge first pipes and add what then fits."""
-        if len(growth.missing):
-            for period in growth.network.best_periods(growth.missing):
+        if len(growth.missing_streams):
+            for period in growth.network.best_periods(growth.missing_streams):
                 self._grow_in(growth, period, (), only_missing=True)
         self._fill(growth, banned)
         # What a site costs counts from its first use on.
@@ -178,7 +180,7 @@ class Grow(Heuristic):
         """Add options by period; before that reach one target after another, each in its cheapest periods first."""
         network = growth.network
         for target in range(len(network.target_limits)):
-            growth.network = network.seeking(target)
+            growth.network = network.with_target_values(target)
             for period in growth.network.cheapest_periods():
                 self._grow_in(growth, period, banned)
         growth.network = network
@@ -187,16 +189,16 @@ class Grow(Heuristic):
         for period in range(network.n_periods if pays else 0):
             self._grow_in(growth, period, banned)
 
-    def _grown_and_pruned(self, growth: Growth, threshold: float = 0.0, banned: Sequence[int] = ()) -> Growth:
+    def _grow_and_prune(self, growth: Growth, threshold: float = 0.0, banned: Sequence[int] = ()) -> Growth:
         """Grow; where pipes count in the objective, first with a lower threshold, since later streams share them."""
         network = growth.network
         may_pay = network.is_priced and bool((network.value > 0).any())
         if may_pay:
             growth.network = network.with_threshold(threshold)
-            self._grown(growth, banned)
+            self._grow_solution(growth, banned)
             growth.network = network
             growth.prune()
-        self._grown(growth, banned)
+        self._grow_solution(growth, banned)
         if may_pay:
             growth.prune()
         return growth
@@ -207,7 +209,7 @@ class Grow(Heuristic):
         With `only_missing` only streams of required groups without an option count.
         """
         net = growth.network
-        if growth.is_enough:
+        if growth.is_complete:
             return
         within = net.options_of(period, self.flow_classes, banned)
         mine, classes, flows = within.options, within.classes, within.flows
@@ -215,8 +217,8 @@ class Grow(Heuristic):
         n_failed = np.zeros(len(mine), dtype=np.int64)
         # An area with a budget of its own ends by itself: its failures do not end the growth elsewhere.
         area, n_in_vain = net.area_of[mine], np.zeros(len(net.area_limits) + 1, dtype=np.int64)
-        while not growth.is_enough:
-            left = growth.left_for(mine, period)
+        while not growth.is_complete:
+            left = growth.money_left_for(mine, period)
             of_stream = np.full(int(net.choice.max()) + 1, -1)
             for stream, (option, _, _) in growth.chosen.items():
                 of_stream[stream] = option
@@ -226,14 +228,14 @@ class Grow(Heuristic):
                 of_all[mine] - np.where(is_new, 0.0, of_all[current]) for of_all in (net.value, net.cost, net.most_flow)
             )
             if net.sought is not None:
-                value = np.minimum(value, growth.short_of_targets()[net.sought])
+                value = np.minimum(value, growth.target_shortfall()[net.sought])
             open_ = ((value > 0) | only_missing) & (money <= left) & (n_failed < 2) & (n_in_vain[area] < self.trials)
-            open_ &= growth.packs(within.packed, np.where(is_new, -1, current))
+            open_ &= growth.are_packable(within.packed, np.where(is_new, -1, current))
             # An exchange lowers the contribution to no target.
             kept = net.targets[:, mine] >= net.targets[:, current] - TOLERANCE
             open_ &= is_new | kept.all(axis=0)
             if only_missing:
-                open_ &= np.isin(choice, growth.missing)
+                open_ &= np.isin(choice, growth.missing_streams)
             # A time limit leaves the required options, without which there is no plan.
             if not open_.any() or (np.isinf(now()) and not only_missing):
                 return
@@ -261,7 +263,7 @@ class Grow(Heuristic):
             for k in worth[np.argsort(-merit, kind="stable")]:
                 if n_in_vain[area[k]] >= self.trials or n_failed[k] > 1:
                     continue
-                if self._added(growth, int(mine[k])):
+                if self._try_option(growth, int(mine[k])):
                     n_in_vain[area[k]] = 0
                     break
                 n_failed[k] += 1
@@ -273,7 +275,7 @@ class Grow(Heuristic):
                 return
 
     @staticmethod
-    def _added(growth: Growth, option: int) -> bool:
+    def _try_option(growth: Growth, option: int) -> bool:
         """Add an option by its cheapest path, in place of another one of its stream, if the money suffices."""
         net = growth.network
         node, stream = int(net.node[option]), int(net.choice[option])
@@ -296,7 +298,7 @@ class Grow(Heuristic):
         """Enlarge first pipes for later flows where that saves money and the limit of the first period allows it."""
         net = growth.network
         built = growth.vintages()
-        most, first = growth.most_beyond_free(), (built > LEAST_FLOW).argmax(axis=0)
+        most, first = growth.peak_excess_flow(), (built > LEAST_FLOW).argmax(axis=0)
         later = np.flatnonzero((built > LEAST_FLOW).sum(axis=0) > 1)
         if not len(later):
             return
@@ -313,17 +315,17 @@ class Grow(Heuristic):
             if not growth.is_within_limits():
                 growth.build_ahead(before)
 
-    def _improved(self, context: SearchContext, growth: Growth, seed: int = 0) -> Growth:
+    def _improve_growth(self, context: SearchContext, growth: Growth, seed: int = 0) -> Growth:
         """Rounds of removal and of oscillation around the budget; worse solutions are accepted at first."""
         rng = np.random.default_rng([context.options.seed, seed])
         best = current = growth
         for k in range(self.n_rounds):
-            if context.is_over or not current.chosen or best.is_enough:
+            if context.is_over or not current.chosen or best.is_complete:
                 break
             network = growth.network
             if rng.random() < self.perturbed_share:
                 network = network.with_values_perturbed(self.deviation, rng)
-            step = self._swung if rng.random() < self.beyond_share else self._regrown
+            step = self._oscillate if rng.random() < self.beyond_share else self._regrow_part
             trial = step(current.copy(network), rng)
             if trial is None:
                 continue
@@ -335,7 +337,7 @@ class Grow(Heuristic):
                 best = trial
         return best
 
-    def _regrown(self, trial: Growth, rng: np.random.Generator) -> Growth | None:
+    def _regrow_part(self, trial: Growth, rng: np.random.Generator) -> Growth | None:
         """A part removed and grown again; None where what is left with another site exceeds the limits."""
         removed = self._part(trial, rng)
         for choice in removed:
@@ -347,18 +349,18 @@ class Grow(Heuristic):
         if not trial.is_within_limits():
             return None
         threshold = float(rng.choice(self.thresholds)) if trial.network.is_priced else 1.0
-        return self._grown_and_pruned(trial, threshold, banned.tolist())
+        return self._grow_and_prune(trial, threshold, banned.tolist())
 
-    def _swung(self, trial: Growth, rng: np.random.Generator) -> Growth | None:
+    def _oscillate(self, trial: Growth, rng: np.random.Generator) -> Growth | None:
         """Grown beyond the limits, shrunk to them and grown again; None where shrinking fails."""
         network = trial.network
         trial.network = network.with_limits_raised(float(rng.choice(self.beyond)))
         if network.is_priced:
             trial.network = trial.network.with_threshold(float(rng.choice(self.thresholds)))
-        self._grown(trial)
+        self._grow_solution(trial)
         trial.network = network
         trial.shrink()
-        return self._grown_and_pruned(trial, 1.0) if trial.is_within_limits() else None
+        return self._grow_and_prune(trial, 1.0) if trial.is_within_limits() else None
 
     @staticmethod
     def _part(growth: Growth, rng: np.random.Generator) -> list[int]:
@@ -383,7 +385,7 @@ class Grow(Heuristic):
         return rng.permutation(streams)[: max(1, len(streams) // 5)].tolist()
 
 
-def completed(context: SearchContext, growth: Growth) -> Floats | None:
+def complete_point(context: SearchContext, growth: Growth) -> Floats | None:
     """Return the point of the model with the integer columns of a solution and the best continuous ones; or None."""
     net, matrix = growth.network, context.matrix
     x = np.zeros(len(matrix.lower))
@@ -406,7 +408,7 @@ def completed(context: SearchContext, growth: Growth) -> Floats | None:
     return verified_point(matrix, outcome.x, context.options)
 
 
-def paths_to(network: GrowthNetwork, x: Floats, n_options: int) -> Ints:
+def cheapest_path_links(network: GrowthNetwork, x: Floats, n_options: int) -> Ints:
     """Links on the cheapest paths from the best options outside a point of the model to its pipes and sites.
 
     Of each node the option with the most value per money counts, its path included; `n_options` such are taken.

@@ -18,7 +18,7 @@ from ccs_model._typing import Floats, Ints
 from ccs_model.errors import CheckError
 from ccs_model.mip.clock import now
 from ccs_model.mip.highs import Highs, Outcome, SolverOptions
-from ccs_model.mip.matrix import Column, Matrix, residuals, rounded_to_integrality
+from ccs_model.mip.matrix import Column, Matrix, residuals, round_to_integrality
 
 Opinion = Literal["infeasible", "plan", "undecided", "contradiction"]
 
@@ -36,15 +36,15 @@ def is_proven_infeasible(matrix: Matrix, options: SolverOptions, limit: float) -
     The sum of the rows with these multipliers is one row that no point between the columns' bounds satisfies (Farkas
     1902). HiGHS finds the multipliers within `limit`; whether they prove it is computed here.
     """
-    highs = Highs.relaxed(matrix, options)
+    highs = Highs.lp_relaxation(matrix, options)
     highs.set_objective(np.zeros(len(matrix.lower)), maximise=False)
     if highs.attempt(limit, "feasibility").status != "infeasible":
         return False
     ray = highs.dual_ray()
-    return ray is not None and any(_proves(matrix, multipliers) for multipliers in (ray, -ray))
+    return ray is not None and any(_is_infeasibility_proof(matrix, multipliers) for multipliers in (ray, -ray))
 
 
-def _proves(matrix: Matrix, multipliers: Floats) -> bool:
+def _is_infeasibility_proof(matrix: Matrix, multipliers: Floats) -> bool:
     """Whether the weighted sum of the rows needs more than the columns can give."""
     limits = np.where(multipliers > 0, matrix.row_lower, matrix.row_upper)
     multipliers = np.where(np.isfinite(limits), multipliers, 0.0)
@@ -57,7 +57,7 @@ def _proves(matrix: Matrix, multipliers: Floats) -> bool:
     return bool(needed.sum() - given.sum() > _VIOLATED * (abs(needed).sum() + abs(given).sum()))
 
 
-def most_of_rows(matrix: Matrix, rows: Ints, choices: str) -> Floats:
+def row_upper_bounds(matrix: Matrix, rows: Ints, choices: str) -> Floats:
     """Return the most that each of `rows` can be, from bounds and the rows of the constraint `choices` alone.
 
     Of the columns in a row of `choices`, at most one is 1. A column in several such rows counts in the first alone, so
@@ -84,8 +84,8 @@ def elastic_opinion(matrix: Matrix, options: SolverOptions, deadline: float) -> 
     "contradiction" means that the elastic model needs no violation but its point violates a row when checked without
     the solver.
     """
-    elastic, exact = _all_rows_elastic(matrix), replace(options, gap_share=0.0)
-    relaxed = Highs.relaxed(elastic, exact).run(deadline - now(), "an elastic opinion")
+    elastic, exact = _make_rows_elastic(matrix), replace(options, gap_share=0.0)
+    relaxed = Highs.lp_relaxation(elastic, exact).run(deadline - now(), "an elastic opinion")
     if relaxed.status == "optimal" and relaxed.objective > _VIOLATED:
         return "infeasible", None
     found = relaxed
@@ -95,10 +95,10 @@ def elastic_opinion(matrix: Matrix, options: SolverOptions, deadline: float) -> 
             return "infeasible", None
     if found.x is None or (found.objective > _VIOLATED and found.status == "limit"):
         return "undecided", None
-    x = rounded_to_integrality(matrix, found.x[: len(matrix.lower)])
+    x = round_to_integrality(matrix, found.x[: len(matrix.lower)])
     if not residuals(matrix, x).hold:
         return "contradiction", None
-    return "plan", _improved(matrix, options, x, deadline)
+    return "plan", _improve_solution(matrix, options, x, deadline)
 
 
 def columns_without_limit(matrix: Matrix, options: SolverOptions, time_limit_s: float) -> tuple[Column, ...]:
@@ -106,7 +106,7 @@ def columns_without_limit(matrix: Matrix, options: SolverOptions, time_limit_s: 
     lower = np.where(np.isfinite(matrix.lower), matrix.lower, -_AS_IF_LIMIT)
     upper = np.where(np.isfinite(matrix.upper), matrix.upper, _AS_IF_LIMIT)
     within = replace(matrix, lower=lower, upper=upper)
-    outcome = Highs.relaxed(within, options).run(time_limit_s, "unbounded columns")
+    outcome = Highs.lp_relaxation(within, options).run(time_limit_s, "unbounded columns")
     if outcome.x is None:
         return ()
     far = (np.abs(outcome.x) > 0.99 * _AS_IF_LIMIT) & ~(np.isfinite(matrix.lower) & np.isfinite(matrix.upper))
@@ -120,7 +120,7 @@ def disagreement(matrix: Matrix, options: SolverOptions, what: str) -> CheckErro
     return CheckError(what, program=Highs(matrix, replace(options, log_path=None)).mps())
 
 
-def _improved(matrix: Matrix, options: SolverOptions, x: Floats, deadline: float) -> Outcome:
+def _improve_solution(matrix: Matrix, options: SolverOptions, x: Floats, deadline: float) -> Outcome:
     """The best solution found from the feasible `x` with every row widened by the tolerance.
 
     Its bound holds for the model itself; without one, the bound is that of the columns' own bounds.
@@ -133,7 +133,7 @@ def _improved(matrix: Matrix, options: SolverOptions, x: Floats, deadline: float
     sign = matrix.sign
     value, status, bound = float(matrix.costs[0] @ x), "limit", found.bound
     if found.x is not None:
-        point = rounded_to_integrality(matrix, found.x)
+        point = round_to_integrality(matrix, found.x)
         other = float(matrix.costs[0] @ point)
         if residuals(matrix, point).hold and sign * other >= sign * value:
             x, value, status = point, other, found.status
@@ -152,9 +152,9 @@ def _sizes(matrix: Matrix) -> Floats:
     return np.where(size > 0, size, 1.0)
 
 
-def _all_rows_elastic(matrix: Matrix) -> Matrix:
+def _make_rows_elastic(matrix: Matrix) -> Matrix:
     """Every row with a slack to either side it has, in units of its largest coefficient; their sum is to be small."""
     size = _sizes(matrix)
     above = np.flatnonzero(np.isfinite(matrix.row_upper))
     below = np.flatnonzero(np.isfinite(matrix.row_lower))
-    return matrix.elastic(np.r_[above, below], np.r_[-size[above], size[below]], np.ones(len(above) + len(below)))
+    return matrix.with_slacks(np.r_[above, below], np.r_[-size[above], size[below]], np.ones(len(above) + len(below)))

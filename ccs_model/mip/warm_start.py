@@ -39,7 +39,7 @@ class NamedBasis:
             dict(zip(matrix.row_constraints, basis.row_status, strict=True)),
         )
 
-    def on(self, matrix: Matrix) -> highspy.HighsBasis:
+    def to_highs(self, matrix: Matrix) -> highspy.HighsBasis:
         """Return the basis of another matrix: its further rows are basic, its further columns at their lower bound."""
         basis, status = highspy.HighsBasis(), highspy.HighsBasisStatus
         basis.col_status = [self.columns.get(each, status.kLower) for each in matrix.columns]
@@ -82,7 +82,7 @@ class WarmStartedLp:
         """Pickle as a new instance, since no result depends on its state."""
         return WarmStartedLp, (self.seed,)
 
-    def rest(self) -> None:
+    def release_highs(self) -> None:
         """Release the HiGHS instance until the next solve, so that other solves may use another number of threads."""
         self._living = None
 
@@ -183,7 +183,7 @@ def states(basis: Any) -> Basis:
     return columns, rows
 
 
-def extended(basis: Any, n_columns: int, n_rows: int) -> Any:
+def extend_basis(basis: Any, n_columns: int, n_rows: int) -> Any:
     """Return a basis of HiGHS with further columns, nonbasic at 0, and further rows, basic."""
     found = highspy.HighsBasis()
     columns, rows = basis.col_status, basis.row_status

@@ -97,7 +97,7 @@ def relaxation_if_tighter(directed: DirectedArcs, matrix: Matrix, options: Solve
     """
     found = []
     for each in (matrix, directed.matrix):
-        found.append(Highs.relaxed(each, options).run(np.inf, "directed arcs: relaxation"))
+        found.append(Highs.lp_relaxation(each, options).run(np.inf, "directed arcs: relaxation"))
         if found[-1].status != "optimal":
             return None
     undirected, tighter = (each.objective for each in found)

@@ -22,7 +22,7 @@ from ccs_model.mip.fixed_charge import Prove
 from ccs_model.mip.highs import Outcome, gap_share, log_line
 from ccs_model.mip.matrix import mask_at, residuals
 from ccs_model.mip.parametric import Support
-from ccs_model.mip.presolve import RestrictedModel, restricted
+from ccs_model.mip.presolve import RestrictedModel, restrict_matrix
 from ccs_model.mip.search import Result, SearchContext
 from ccs_model.mip.warm_start import NamedBasis
 from ccs_model.model.names import (
@@ -147,7 +147,7 @@ def basis_of_few_periods(problem: Problem, matrix: Matrix, options: SolverOption
 
     Both the relaxation with all periods and that with flow directions start from it, in half the time.
     """
-    highs = Highs.relaxed(without_network_of_other_periods(problem, matrix), options)
+    highs = Highs.lp_relaxation(without_network_of_other_periods(problem, matrix), options)
     return highs.basis() if highs.attempt(np.inf, f"{stage}: relaxation").status == "optimal" else None
 
 
@@ -168,10 +168,10 @@ def without_network_of_other_periods(problem: Problem, matrix: Matrix) -> Matrix
     for i in matrix.rows_of(MINIMUM_LOAD):
         is_kept[i] |= any(gains[j] and matrix.columns[j].variable == CURTAILED for j in matrix.terms(i))
     rows = np.flatnonzero(is_kept)
-    relaxed = matrix.selected(rows)
+    relaxed = matrix.submatrix(rows)
     flows = matrix.columns_of(*_FLOWS_OF_A_PERIOD)
     others = flows[[matrix.columns[j].index[-1] not in kept for j in flows]]
-    return restricted(relaxed, _only_costing(relaxed, others)).matrix
+    return restrict_matrix(relaxed, _only_costing(relaxed, others)).matrix
 
 
 def without_peak_flows(matrix: Matrix) -> RestrictedModel:
@@ -200,8 +200,8 @@ def without_peak_flows(matrix: Matrix) -> RestrictedModel:
     is_tight = np.asarray((rows[peaks] @ replaced).sum(axis=1)).ravel() > 0
     kept[peaks[is_tight]] = True
     at = np.flatnonzero(kept)
-    relaxed = replace(matrix.selected(at), rows=sparse.csc_array((rows + rows @ replaced)[at]))
-    return restricted(relaxed, columns)
+    relaxed = replace(matrix.submatrix(at), rows=sparse.csc_array((rows + rows @ replaced)[at]))
+    return restrict_matrix(relaxed, columns)
 
 
 def _only_costing(matrix: Matrix, columns: Ints) -> Ints:
@@ -224,8 +224,8 @@ def proven_by_directions(
     model is too large for it.
     """
     start = before.incumbent
-    inside, small = context.restricted_to(arc_groups)
-    if start is None or not small.holds(start):
+    inside, small = context.restrict_to_arcs(arc_groups)
+    if start is None or not small.has_point(start):
         return None
     directed = one_way(problem, small.matrix, connections_of(problem, small.matrix))
     if directed is None:
@@ -234,18 +234,18 @@ def proven_by_directions(
     is_large = len(small.matrix.row_lower) > PROVE_BY_DIRECTIONS.most_rows
     relax = BOUND_BY_DIRECTIONS if is_large else PROVE_BY_DIRECTIONS.relax
     highs = Highs(directed.matrix, context.options, context.on_progress)
-    left = context.until(prove.until).left
+    left = context.with_deadline_at(prove.until).left
     cuts, relaxation = relax.solve(highs, directed.connections, left, f"{stage}, flow directions")
     if relaxation.status != "optimal":
         return None
     value = context.value(start)
     if gap_share(relaxation.objective, value) > context.options.gap_share:
-        left = context.until(prove.until).left
+        left = context.with_deadline_at(prove.until).left
         more, relaxation = _with_prices(problem, highs, directed.connections, relaxation, left, stage)
         cuts = [*cuts, *more]
     bound = relaxation.objective
     if before.relaxation is not None:
-        bound = context.matrix.tightest(bound, before.relaxation.objective)
+        bound = context.matrix.tightest_bound(bound, before.relaxation.objective)
     log_line(context.options, f"flow directions within {len(arc_groups)} arc groups: bound {bound:.10g}")
     if gap_share(bound, value) <= context.options.gap_share:
         return replace(before, status="optimal", bound=bound)
@@ -262,11 +262,11 @@ def proven_by_directions(
         np.unique(network.arc_group),
         stage,
     )
-    x = start if within.incumbent is None else small.lifted(within.incumbent[:n])
+    x = start if within.incumbent is None else small.lift_to_full_model(within.incumbent[:n])
     if context.is_improvement(start, context.value(x)) or not residuals(context.matrix, x).hold:
         x = start
     bounds = [each for each in (bound, within.bound) if np.isfinite(each)]
-    return replace(before, status=within.status, incumbent=x, bound=context.matrix.tightest(*bounds))
+    return replace(before, status=within.status, incumbent=x, bound=context.matrix.tightest_bound(*bounds))
 
 
 def _with_directions(matrix: Matrix, start: Floats, options: SolverOptions) -> Floats | None:

@@ -31,7 +31,7 @@ from ccs_model.mip.budget_sweep import zero_point
 from ccs_model.mip.clock import effort, now, seconds_until_stop, time_s, was_stopped
 from ccs_model.mip.grouped_milp import solve_program
 from ccs_model.mip.highs import gap_share
-from ccs_model.mip.matrix import rounded_to_integrality, warning_of
+from ccs_model.mip.matrix import round_to_integrality, warning_of
 from ccs_model.model.build_model import unshared_model
 from ccs_model.model.names import BUILD, CUMULATIVE_TARGET, OPENED, PIPE, TARGET, WELLS
 from ccs_model.model.standard_form import added_components, changed_bounds, matrix_of
@@ -310,7 +310,7 @@ def _solve_stages(
         corridors = replace(corridors, within=first, all_links_bound=corridors.all_links_bound * by)
     outcome = verified_outcome(problem, matrix, options, first.outcome)
     assert outcome.x is not None
-    chosen = rounded_to_integrality(search.matrix, search.searched(outcome.x))
+    chosen = round_to_integrality(search.matrix, search.searched(outcome.x))
     # Tie-breaking may lose a billionth of it, which slopes of the budget would show.
     value = float(search.matrix.costs[0] @ chosen)
     if corridors is not None:
@@ -329,7 +329,7 @@ def _solve_stages(
         "ties of flows are not broken", chosen, lambda: with_continuous_ties_broken(search.matrix, options, chosen)
     )
     chosen = without_idle_wells(search.matrix, chosen)
-    chosen = without_traces(problem, matrix, rounded_to_integrality(matrix, search.x(chosen)))
+    chosen = without_traces(problem, matrix, round_to_integrality(matrix, search.x(chosen)))
     chosen = stages.attempt(
         "the draws of funds and the sale of allowances are not optimised",
         chosen,

@@ -22,7 +22,7 @@ from ccs_model.inputs import Inputs
 from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
 from ccs_model.mip.clock import effort, now
 from ccs_model.mip.infeasible_rows import ElasticSearch
-from ccs_model.mip.matrix import residuals, rounded_to_integrality
+from ccs_model.mip.matrix import residuals, round_to_integrality
 from ccs_model.model import build_model
 from ccs_model.model.names import SITE_CAPACITY, WELLS, WELLS_NEED_SITE
 from ccs_model.model.standard_form import matrix_of
@@ -74,7 +74,7 @@ class Trials:
                 outcome = highs.run(until - now(), "a trial")
         except CcsModelError:
             return False
-        return outcome.x is not None and residuals(matrix, rounded_to_integrality(matrix, outcome.x)).hold
+        return outcome.x is not None and residuals(matrix, round_to_integrality(matrix, outcome.x)).hold
 
     def is_out_of_reach(self, scenario: Scenario, inputs: Inputs) -> bool:
         """Return whether the problem is valid and its linear relaxation is infeasible."""
@@ -88,7 +88,7 @@ class Trials:
 
     def _relaxed(self, matrix: Matrix, until: float) -> tuple[Highs, Outcome]:
         """The linear relaxation without an objective, and its outcome."""
-        highs = Highs.relaxed(matrix, self.options)
+        highs = Highs.lp_relaxation(matrix, self.options)
         highs.set_objective(np.zeros(len(matrix.lower)), maximise=False)
         return highs, highs.run(until - now(), "a trial: relaxation")
 
@@ -354,7 +354,7 @@ def _needed(problem: Problem, matrix: Matrix, columns: tuple[str, ...], trials: 
         return None
     names, at, amounts, limits, weights = zip(*counted, strict=True)
     network = network_of(widening, lifted) if problem.is_integer else None
-    beyond = ElasticSearch(lifted, trials.options, network).least_beyond(
+    beyond = ElasticSearch(lifted, trials.options, network).smallest_excess(
         sparse.csr_array(sparse.vstack(amounts, format="csr")), np.array(limits), np.array(weights), trials.until()
     )
     if beyond is None:

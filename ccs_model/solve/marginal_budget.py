@@ -27,11 +27,11 @@ from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
 from ccs_model.mip.clock import BackgroundTask, now, was_stopped
 from ccs_model.mip.grouped_milp import solve_program
 from ccs_model.mip.highs import LARGE_ROWS
-from ccs_model.mip.matrix import rounded_to_integrality
+from ccs_model.mip.matrix import round_to_integrality
 from ccs_model.mip.network_lns import SubMip
-from ccs_model.mip.presolve import restricted
+from ccs_model.mip.presolve import restrict_matrix
 from ccs_model.mip.search import Result, SearchContext
-from ccs_model.mip.tree_growth import Grow, paths_to
+from ccs_model.mip.tree_growth import Grow, cheapest_path_links
 from ccs_model.model import build_model
 from ccs_model.model.names import BUILD, REQUIRED_PLANT
 from ccs_model.model.standard_form import matrix_of
@@ -133,11 +133,11 @@ def _outside(problem: Problem, matrix: Matrix, chosen: Floats, corridors: Corrid
     growth = growth_network_of(problem, matrix) if len(matrix.row_lower) <= LARGE_ROWS else None
     searched = [inside]
     if growth is not None:
-        searched.append(np.union1d(inside, paths_to(growth, chosen, _N_PATHS)))
+        searched.append(np.union1d(inside, cheapest_path_links(growth, chosen, _N_PATHS)))
     sites = np.arange(len(links), len(links) + len(problem.sites))
     outside = np.zeros((len(searched), len(chosen)), dtype=bool)
     for each, arc_groups in zip(outside, searched, strict=True):
-        each[network.outside(np.r_[arc_groups, sites])] = True
+        each[network.columns_outside(np.r_[arc_groups, sites])] = True
     return tuple(outside)
 
 
@@ -224,8 +224,8 @@ class _Again:
         return best
 
     def _solved(self, matrix: Matrix, without: Mask, start: Floats, more: float, effort: float) -> Floats | None:
-        small = restricted(replace(matrix, row_upper=self._limits(more)), np.flatnonzero(without))
-        if not small.holds(start):
+        small = restrict_matrix(replace(matrix, row_upper=self._limits(more)), np.flatnonzero(without))
+        if not small.has_point(start):
             return None
         highs = Highs(small.matrix, replace(self.options, gap_share=MARGINAL_BUDGET_GAP))
         highs.set_option("mip_max_nodes", MARGINAL_BUDGET_NODES)
@@ -238,7 +238,7 @@ class _Again:
         ).outcome
         if found.x is None:
             return None
-        x = small.lifted(found.x)
+        x = small.lift_to_full_model(found.x)
         return x if self.value(x) > self.value(start) else start
 
     def _limits(self, more: float) -> Floats:
@@ -259,7 +259,7 @@ class _Again:
 
     def _built(self, x: Floats) -> Floats:
         """[option, year] what is built."""
-        return point_of(self.problem, self.matrix, rounded_to_integrality(self.matrix, x)).build
+        return point_of(self.problem, self.matrix, round_to_integrality(self.matrix, x)).build
 
     def _plants(self, options: Mask) -> set[str]:
         """Plants of the options with any year."""
@@ -308,7 +308,7 @@ def fixed_decisions_table(
     """Return one row per fixed decision; `fixed_value` is the LP value with all of them. Ends early at the deadline."""
     sign = matrix.sign
     rows: list[tuple[str, str, Outcome, float]] = []
-    relaxed = Highs.relaxed(matrix, options)
+    relaxed = Highs.lp_relaxation(matrix, options)
     if problem.network is not None and len(matrix.rows_of(REQUIRED_PLANT)):
         # The relaxation of a shared network has cut-set inequalities, which the models compared here have not.
         base = relaxed.run(deadline - now(), "all fixed decisions")
@@ -352,7 +352,7 @@ def _freed_exclusions(
     if free is None or now() >= deadline:
         return
     matrix = matrix_of(build_model(free))
-    highs = Highs.relaxed(matrix, options)
+    highs = Highs.lp_relaxation(matrix, options)
     columns, options_built, _ = places_of(free, matrix, BUILD)
     plants = free.routes["plant"].to_numpy()[options_built]
     upper = matrix.upper[columns]

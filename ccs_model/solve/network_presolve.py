@@ -25,7 +25,7 @@ from ccs_model._typing import Floats, Ints
 from ccs_model.mip import Matrix, Outcome, SolverOptions
 from ccs_model.mip.cut_sets import CUT_SET, Connections
 from ccs_model.mip.matrix import Column, residuals
-from ccs_model.mip.presolve import Merged, RestrictedModel, fixed_by_reduced_cost, merged, restricted
+from ccs_model.mip.presolve import Merged, RestrictedModel, aggregate_columns, fix_by_reduced_cost, restrict_matrix
 from ccs_model.model.names import (
     ADDED_CAPACITY,
     BALANCE,
@@ -70,7 +70,7 @@ class ReducedModel:
 
     def lifted(self, x: Floats) -> Floats:
         """Return a point of the smaller model as one of the full model (lifted solution)."""
-        return self.restricted_model.lifted(self.aggregated.lifted(x))
+        return self.restricted_model.lift_to_full_model(self.aggregated.lift_to_full_model(x))
 
 
 def reduced_model(matrix: Matrix, start: Floats, options: SolverOptions, *, deadline: float) -> ReducedModel | None:
@@ -82,18 +82,18 @@ def reduced_model(matrix: Matrix, start: Floats, options: SolverOptions, *, dead
     if not len(build):
         return None
     value = float(matrix.costs[0] @ start)
-    known = fixed_by_reduced_cost(matrix, decisions, value, options, deadline=deadline)
+    known = fix_by_reduced_cost(matrix, decisions, value, options, deadline=deadline)
     if (known.lower[build] < known.upper[build]).mean() > _FREE_SHARE:
         return None
-    first = restricted(known, np.zeros(0, dtype=np.int64))
+    first = restrict_matrix(known, np.zeros(0, dtype=np.int64))
     if not len(first.columns):
         return None
     off = _Network(first.matrix).dead_ends()
-    restricted_model = restricted(known, first.columns[off])
-    if not restricted_model.holds(start) or not len(restricted_model.columns):
+    restricted_model = restrict_matrix(known, first.columns[off])
+    if not restricted_model.has_point(start) or not len(restricted_model.columns):
         return None
     pairs = _Network(restricted_model.matrix).pairs()
-    aggregated = merged(restricted_model.matrix, pairs)
+    aggregated = aggregate_columns(restricted_model.matrix, pairs)
     point = start[restricted_model.columns][aggregated.columns]
     found = ReducedModel(aggregated.matrix, point, restricted_model, aggregated)
     return found if residuals(known, found.lifted(point)).hold else None

@@ -17,12 +17,12 @@ import numpy.typing as npt
 from ccs_model._typing import Floats, Ints
 from ccs_model.errors import NoPlanError
 from ccs_model.mip import Matrix, Outcome, Progress, SolverOptions
-from ccs_model.mip.branch_and_bound import MipOutcome, best_with_integers_fixed
+from ccs_model.mip.branch_and_bound import MipOutcome, solve_with_integers_fixed
 from ccs_model.mip.clock import BackgroundTask, Computed, now, was_stopped
 from ccs_model.mip.fixed_charge import Prove
 from ccs_model.mip.highs import LARGE_ROWS, gap_share, log_line
 from ccs_model.mip.matrix import residuals
-from ccs_model.mip.presolve import restricted
+from ccs_model.mip.presolve import restrict_matrix
 from ccs_model.mip.search import Heuristic, Result, SearchContext
 from ccs_model.problem import Problem
 from ccs_model.problem.candidate_network import corridor_rows
@@ -126,7 +126,7 @@ class _NetworkSearch:
         context, grown = self._constructed(self.context(matrix, self.effort))
         with self._beside(partial(self._bounds, context)) as bounding:
             grown = self._after(GROW_LARGE, context, grown)
-            found = self._within_chosen_links(context.restarted(self.effort), grown)
+            found = self._within_chosen_links(context.with_effort(self.effort), grown)
             self._announce(f"{self.stage}, all links")
             relaxation, bound = bounding.result()
             self._announce(self.stage, bound)
@@ -153,12 +153,14 @@ class _NetworkSearch:
         assert relaxation is not None
         if relaxation.status != "optimal":
             return relaxation, relaxation.objective
-        x, reduced = (None if each is None else small.lifted(each) for each in (relaxation.x, relaxation.reduced_cost))
+        x, reduced = (
+            None if each is None else small.lift_to_full_model(each) for each in (relaxation.x, relaxation.reduced_cost)
+        )
         dual = _on_rows_of(context.matrix, matrix, relaxation.row_dual)
         relaxation = replace(relaxation, x=x, reduced_cost=reduced, row_dual=dual)
         directions = bound_over_all_links(self.problem, matrix, part.options, self.effort, self.stage)
         bounds = [each for each in (relaxation.objective, directions) if each is not None]
-        return relaxation, matrix.tightest(*bounds)
+        return relaxation, matrix.tightest_bound(*bounds)
 
     def _within_chosen_links(self, context: SearchContext, grown: Result) -> Corridors | None:
         """The outcome within the links of a plan that is grown; None without links."""
@@ -167,12 +169,12 @@ class _NetworkSearch:
         arc_groups = context.network.arc_groups_used(grown.incumbent)
         if not (arc_groups < len(self.links)).any():
             return None
-        small = restricted(context.matrix, context.network.outside(arc_groups))
+        small = restrict_matrix(context.matrix, context.network.columns_outside(arc_groups))
         found = self.over(small.matrix, context.left, is_part=True, start=grown.incumbent[small.columns])
         within = found.within.outcome
         if within.x is None:
             return None
-        within = replace(within, x=small.lifted(within.x))
+        within = replace(within, x=small.lift_to_full_model(within.x))
         searched = set(self.links[arc_groups[arc_groups < len(self.links)]])
         links = tuple(link for link in found.links if link in searched)
         return replace(found, within=replace(found.within, outcome=within), links=links)
@@ -199,7 +201,7 @@ class _NetworkSearch:
         if found is None or found.incumbent is None:
             return None
         # Flows of an unscaled model are exact to its tolerance only.
-        exact = best_with_integers_fixed(matrix, found.incumbent, self.options)
+        exact = solve_with_integers_fixed(matrix, found.incumbent, self.options)
         if exact is not None and residuals(matrix, exact).hold:
             found = replace(found, incumbent=exact)
         assert found.incumbent is not None
@@ -248,7 +250,7 @@ class _NetworkSearch:
         of_relaxation = now() - began
         log_line(options, f"relaxation: effort {of_relaxation:.3g}, bound {relaxation.objective:.10g}")
         self._announce(stage, relaxation.objective)
-        context = context.restarted(effort)
+        context = context.with_effort(effort)
         context = replace(context, places=places_of(problem, context.matrix))
         result = self._after(GROW, context, replace(result, incumbent=first.incumbent))
         strategy = choose_strategy(
@@ -283,7 +285,7 @@ class _NetworkSearch:
         if within.incumbent is not None and not np.isfinite(within.bound):
             within = replace(within, bound=bound)
         if len(arc_groups) == len(every) and np.isfinite(within.bound):
-            bound = matrix.tightest(bound, within.bound)
+            bound = matrix.tightest_bound(bound, within.bound)
         if bounding is not None and len(arc_groups) < len(every):
             bound = self._bounded(bounding, bound, matrix)
         chosen = tuple(str(links[k]) for k in arc_groups if k < len(links))
@@ -296,7 +298,7 @@ class _NetworkSearch:
         """The tighter of a bound over all links and that which is computed beside the search."""
         self._announce(f"{self.stage}, flow directions")
         found = bounding.result()
-        bound = bound if found is None else matrix.tightest(bound, found)
+        bound = bound if found is None else matrix.tightest_bound(bound, found)
         self._announce(self.stage, bound)
         return bound
 
@@ -417,7 +419,7 @@ def _on_rows_of(matrix: Matrix, part: Matrix, row_dual: Floats | None) -> Floats
 def _combined(one: Corridors, other: Corridors, matrix: Matrix, options: SolverOptions) -> Corridors:
     """The better plan of two searches, with the tighter bound over all links, over which `one` searched."""
     sign = matrix.sign
-    bound = matrix.tightest(one.all_links_bound, other.all_links_bound)
+    bound = matrix.tightest_bound(one.all_links_bound, other.all_links_bound)
     first, second = one.within.outcome, other.within.outcome
     if second.x is not None and sign * second.objective >= sign * first.objective:
         return replace(other, all_links_bound=bound)

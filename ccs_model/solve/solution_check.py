@@ -21,7 +21,7 @@ from ccs_model.mip.verification import (
     disagreement,
     elastic_opinion,
     is_proven_infeasible,
-    most_of_rows,
+    row_upper_bounds,
 )
 from ccs_model.model import build_model
 from ccs_model.model.names import (
@@ -96,7 +96,7 @@ def raise_if_infeasible(problem: Problem, matrix: Matrix, options: SolverOptions
 def _raise_if_beyond_retrofits(problem: Problem, matrix: Matrix) -> None:
     """Raise InfeasibleError for targets that the largest retrofits of all streams miss together."""
     rows = matrix.rows_of(TARGET, CUMULATIVE_TARGET)
-    most = most_of_rows(matrix, rows, ONE_RETROFIT)
+    most = row_upper_bounds(matrix, rows, ONE_RETROFIT)
     missed = most < matrix.row_lower[rows] * (1.0 - TOLERANCE) - TOLERANCE
     by_key = {target.key: target for target in problem.targets}
     conflicts = []

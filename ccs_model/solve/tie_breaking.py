@@ -13,8 +13,8 @@ from ccs_model.errors import NoPlanError
 from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip.branch_and_bound import solve_mip
 from ccs_model.mip.grouped_milp import solve_program
-from ccs_model.mip.matrix import residuals, rounded_to_integrality
-from ccs_model.mip.presolve import restricted
+from ccs_model.mip.matrix import residuals, round_to_integrality
+from ccs_model.mip.presolve import restrict_matrix
 from ccs_model.model.names import (
     ABOVE_FORWARD,
     ABOVE_REVERSE,
@@ -56,8 +56,8 @@ def break_ties(highs: Highs, chosen: Floats, *, deadline: float) -> Floats:
 def break_ties_by_group(highs: Highs, chosen: Floats, *, deadline: float) -> Floats:
     """Like `break_ties` for a large model, in a matrix restricted to the streams of the plan."""
     matrix = highs.matrix
-    small = restricted(matrix, np.flatnonzero(~of_the_same_streams(matrix, chosen)))
-    if not small.holds(chosen):
+    small = restrict_matrix(matrix, np.flatnonzero(~of_the_same_streams(matrix, chosen)))
+    if not small.has_point(chosen):
         return chosen
     part = small.matrix
     low, high = _value_limits(float(matrix.costs[0] @ chosen), matrix.maximise[0])
@@ -74,7 +74,7 @@ def break_ties_by_group(highs: Highs, chosen: Floats, *, deadline: float) -> Flo
         start=chosen[small.columns],
         max_restricted_milps=1,
     ).outcome
-    return _better(matrix, chosen, None if second.point is None else small.lifted(second.point))
+    return _better(matrix, chosen, None if second.point is None else small.lift_to_full_model(second.point))
 
 
 def with_continuous_ties_broken(matrix: Matrix, options: SolverOptions, chosen: Floats) -> Floats:
@@ -132,7 +132,7 @@ def with_network_fitted(
         return chosen
     fitted = chosen.copy()
     fitted[free] = np.clip(found.point, matrix.lower[free], matrix.upper[free])
-    fitted = rounded_to_integrality(matrix, fitted)
+    fitted = round_to_integrality(matrix, fitted)
     gained = float(matrix.costs[by] @ (fitted - chosen)) * (1 if matrix.maximise[by] else -1)
     least = HELD_SHARE * abs(float(matrix.costs[by] @ chosen))
     return fitted if gained > least and residuals(matrix, fitted).hold else chosen
@@ -146,7 +146,7 @@ def _part_of(matrix: Matrix, free: Ints, chosen: Floats) -> Matrix:
     own = within @ chosen[free]
     others = matrix.rows.tocsr()[rows] @ chosen - own
     return replace(
-        matrix.selected(rows, free),
+        matrix.submatrix(rows, free),
         row_lower=np.minimum(matrix.row_lower[rows] - others, own),
         row_upper=np.maximum(matrix.row_upper[rows] - others, own),
         lower=np.minimum(matrix.lower[free], chosen[free]),
@@ -219,7 +219,7 @@ def _better(matrix: Matrix, chosen: Floats, point: Floats | None) -> Floats:
     """A point if it is better by the secondary objective and keeps the value of the first one."""
     if point is None:
         return chosen
-    better, value = rounded_to_integrality(matrix, point), float(matrix.costs[0] @ chosen)
+    better, value = round_to_integrality(matrix, point), float(matrix.costs[0] @ chosen)
     gained = float(matrix.costs[1] @ (better - chosen)) * (1 if matrix.maximise[1] else -1)
     lost = (value - float(matrix.costs[0] @ better)) * matrix.sign
     return better if gained > 0 and lost <= 1e-6 * max(abs(value), 1.0) else chosen

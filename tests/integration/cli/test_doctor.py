@@ -78,7 +78,7 @@ def test_a_missing_or_old_solver_is_reported_with_the_install_command(
     assert str(raised.value) == message and raised.value.exit_code == 6
 
     def solver_issue() -> str:
-        return availability.trouble()
+        return availability.find_solver_defect()
 
     monkeypatch.setattr(shipped_commands, "_solver_issue", solver_issue)
     assert doctor.main([], standalone_mode=False) == NO_PLAN

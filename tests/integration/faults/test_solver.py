@@ -271,7 +271,7 @@ def test_F59_a_badly_scaled_model_is_rescaled_to_the_same_optimum() -> None:
     assert (activity <= badly_scaled.row_upper * (1 + 1e-6) + 1e-6).all()
     relaxed = []
     for matrix in (well_scaled, badly_scaled):
-        highs = Highs.relaxed(matrix, ONE_THREAD)
+        highs = Highs.lp_relaxation(matrix, ONE_THREAD)
         relaxed.append(highs.run(10, "test"))
     money = int(well_scaled.rows_of("money")[0])
     assert relaxed[0].row_dual is not None and relaxed[1].row_dual is not None

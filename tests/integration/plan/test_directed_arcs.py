@@ -15,7 +15,7 @@ from bench.made_cases import write_network_case
 from ccs_model._typing import Ints
 from ccs_model.mip import Highs, SolverOptions
 from ccs_model.mip.cut_sets import Connections, Demand, Relax
-from ccs_model.mip.matrix import in_units_of_flow, residuals
+from ccs_model.mip.matrix import flow_scaling_of, residuals
 from ccs_model.mip.search import SearchContext
 from ccs_model.model import build_model
 from ccs_model.model.standard_form import matrix_of
@@ -156,7 +156,7 @@ def test_the_tighter_formulation_of_a_synthetic_case_is_chosen(tmp_path: Path) -
     directed = directed_arcs(problem, matrix)
     assert directed is not None and relaxation_if_tighter(directed, matrix, SolverOptions()) is not None
     found = solve(problem)
-    alone = Highs(matrix, SolverOptions(gap_share=1e-6), scaling=in_units_of_flow(matrix)).run(60, "test")
+    alone = Highs(matrix, SolverOptions(gap_share=1e-6), scaling=flow_scaling_of(matrix)).run(60, "test")
     assert found.objective.value == pytest.approx(alone.objective, rel=scenario.solver.mip_gap + 1e-6)
 
 
@@ -220,10 +220,10 @@ def test_directed_cut_sets_find_violations_on_a_ring_that_undirected_ones_miss()
     existing = np.zeros(4, dtype=bool)
     x = np.array([0.5, 0.5, 0.5, 1.0, 1.0, 1.0, 1.0, 1.0, *(0.5, 0.5, 0.5, 1.0), *(0.0, 0.0, 0.0, 0.0)])
     undirected = Connections(4, start, end, pipes, existing, opened, demands)
-    assert undirected.violated(x) == []
+    assert undirected.find_violated_cuts(x) == []
     by_arc = Connections(4, start, end, pipes, existing, opened, demands, ways=np.arange(8, 16).reshape(2, 1, 4))
-    for columns, coefficients in by_arc.violated(x):
+    for columns, coefficients in by_arc.find_violated_cuts(x):
         assert float(coefficients @ x[columns]) > 0.4
         # Arcs to node 2: from 1 along the second pipe (9), and from 0 in reverse along the third pipe (8 + 4 + 2).
         assert set(columns[coefficients < 0]) in ({9, 14}, {8, 14}, {9, 12})
-    assert by_arc.violated(x)
+    assert by_arc.find_violated_cuts(x)

@@ -45,7 +45,7 @@ def optimum(matrix: Matrix) -> float:
 
 
 def relaxation(matrix: Matrix) -> float:
-    highs = Highs.relaxed(matrix, EXACT)
+    highs = Highs.lp_relaxation(matrix, EXACT)
     return highs.run(60, "test").objective
 
 
@@ -69,7 +69,7 @@ def test_each_line_over_all_links_bounds_the_plans_of_every_budget(ring_problem:
     assert [line.limit for line in lines] == BUDGETS[::-1]
     for budget in BUDGETS:
         best = optimum(with_limit(matrix, row.row, budget))
-        bounds = [line.at(budget) for line in lines]
+        bounds = [line.value_at(budget) for line in lines]
         assert all(best * (1 - 1e-9) <= bound for bound in bounds)
         # The line of the budget itself is the tightest at that budget.
         assert min(bounds) == pytest.approx(bounds[BUDGETS[::-1].index(budget)], rel=1e-9)

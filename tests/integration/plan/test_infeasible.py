@@ -18,7 +18,7 @@ from ccs_model.mip import Highs, Outcome, SolverOptions
 from ccs_model.mip.branch_and_bound import MipOutcome
 from ccs_model.mip.clock import effort, now
 from ccs_model.mip.infeasible_rows import ElasticSearch
-from ccs_model.mip.matrix import residuals, rounded_to_integrality
+from ccs_model.mip.matrix import residuals, round_to_integrality
 from ccs_model.model import build_model
 from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.plan import Plan
@@ -241,7 +241,7 @@ def test_the_elastic_model_decides_a_search_that_ends_without_a_plan(hand_proble
     problem = hand_problem({**requested, "targets.captured_ktpa": 50}, **tables)
     matrix = matrix_of(build_model(problem))
     found = verified_outcome(problem, matrix, SolverOptions(0.0), undecided)
-    assert found.x is not None and residuals(matrix, rounded_to_integrality(matrix, found.x)).hold
+    assert found.x is not None and residuals(matrix, round_to_integrality(matrix, found.x)).hold
     infeasible = hand_problem({**requested, "targets.captured_ktpa": 50, "budget.total_mn": 1}, **tables)
     with pytest.raises(InfeasibleError, match="would restore feasibility"):
         verified_outcome(infeasible, matrix_of(build_model(infeasible)), SolverOptions(0.0), undecided)

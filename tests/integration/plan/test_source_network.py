@@ -39,7 +39,7 @@ def network_in(ring_problem: RingBuilder, budget: float) -> tuple[SourceNetwork,
 def test_the_optimal_plan_satisfies_the_inequalities_at_random_prices(ring_problem: RingBuilder, budget: float) -> None:
     network, matrix = network_in(ring_problem, budget)
     _, plan = optimum(matrix)
-    assert network.pipes.of(plan, len(network.link)).sum() >= 1
+    assert network.pipes.sum_by_item(plan, len(network.link)).sum() >= 1
     random = np.random.default_rng(7)
     n_sources, n_nodes, n_sites = len(network.source), len(network.balance), len(network.site)
     for _ in range(200):
@@ -53,12 +53,14 @@ def test_the_optimal_plan_satisfies_the_inequalities_at_random_prices(ring_probl
 def test_supplies_and_flows_match_the_model(ring_problem: RingBuilder) -> None:
     network, matrix = network_in(ring_problem, 900.0)
     _, plan = optimum(matrix)
-    captured = network.captured.of(plan, len(network.source))
+    captured = network.captured.sum_by_item(plan, len(network.source))
     assert captured.sum() > 0
     assert (captured <= network.supply + 1e-9).all()
-    assert network.injected.of(plan, len(network.site)).sum() == pytest.approx(captured.sum())
-    assert network.wells.of(plan, len(network.site)).sum() >= captured.sum() - 1e-6
-    carried = network.pipes.of(plan, len(network.link)) * network.included + network.added.of(plan, len(network.link))
+    assert network.injected.sum_by_item(plan, len(network.site)).sum() == pytest.approx(captured.sum())
+    assert network.wells.sum_by_item(plan, len(network.site)).sum() >= captured.sum() - 1e-6
+    carried = network.pipes.sum_by_item(plan, len(network.link)) * network.included + network.added.sum_by_item(
+        plan, len(network.link)
+    )
     assert carried.max() >= captured.max() - 1e-6
     assert (network.largest >= network.included).all()
 

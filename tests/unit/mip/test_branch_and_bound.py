@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip import branch_and_bound as whole_module
-from ccs_model.mip.branch_and_bound import MipOutcome, _rounded_down, solve_mip
+from ccs_model.mip.branch_and_bound import MipOutcome, _round_integers_down, solve_mip
 from ccs_model.mip.clock import now
 from ccs_model.mip.matrix import residuals
 from ccs_model.model.standard_form import matrix_of
@@ -187,12 +187,12 @@ def test_rounded_down_relaxation_is_a_start_if_it_is_feasible() -> None:
     matrix = matrix_of(m)
     names = [column.name for column in matrix.columns]
     x = np.array([{"pieces": 2.7, "part": 0.4}[name] for name in names])
-    start = _rounded_down(matrix, x)
+    start = _round_integers_down(matrix, x)
     assert start is not None
     # Two pieces; the continuous column is 0.
     assert dict(zip(names, start.tolist(), strict=True)) == {"pieces": 2.0, "part": 0.0}
     # At least 7 requires the continuous column too.
-    assert _rounded_down(_with_least(matrix, 7.0), x) is None
+    assert _round_integers_down(_with_least(matrix, 7.0), x) is None
 
 
 def _with_least(matrix: Matrix, least: float) -> Matrix:

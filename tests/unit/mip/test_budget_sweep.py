@@ -52,7 +52,7 @@ def solution(matrix: Matrix, chosen: Sequence[int]) -> np.ndarray:
 
 
 def point_at(model: SweepModel, limit: float, chosen: Sequence[int] | None) -> SweepPoint:
-    support = MovingLimit(model.matrix, model.row, OPTIONS).at(limit)
+    support = MovingLimit(model.matrix, model.row, OPTIONS).solve_at(limit)
     assert support is not None
     return SweepPoint(limit, None if chosen is None else solution(model.matrix, chosen), support, support.value)
 
@@ -78,10 +78,10 @@ def test_each_limit_starts_from_the_best_known_feasible_point() -> None:
     known = tuple(solution(model.matrix, chosen) for chosen in ([2], [0, 2], [0, 1, 2], [1]))
     model = replace(model, known=known)
     for limit, best in ((1.0, None), (2.0, 0), (5.0, 3), (10.0, 1), (15.0, 2)):
-        found = model.with_known(model.at(limit, time.monotonic() + 10), None)
+        found = model.best_known_point(model.context_at(limit, time.monotonic() + 10), None)
         assert found is (None if best is None else known[best])
     incumbent = solution(model.matrix, [0, 2])
-    assert model.with_known(model.at(10.0, time.monotonic() + 10), incumbent) is incumbent
+    assert model.best_known_point(model.context_at(10.0, time.monotonic() + 10), incumbent) is incumbent
 
 
 def test_zero_point_exists_only_where_it_is_feasible() -> None:
@@ -166,7 +166,7 @@ def test_sweep_search_proves_every_limit_and_divides_the_remaining_effort(requir
     assert found is not None and found.arc_groups.tolist() == [0, 1, 2]
     for point, optimum in zip(found.points, OPTIMUM.values(), strict=True):
         assert point.x is not None
-        assert work.model.value(found.small.lifted(point.x)) == pytest.approx(optimum)
+        assert work.model.value(found.small.lift_to_full_model(point.x)) == pytest.approx(optimum)
         assert point.bound == pytest.approx(optimum)
     anchors, swept, related, *deepened = efforts_given
     # An anchor gets a fifth; the sweep ends at 76 of 100; each step uses 3.

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ccs_model.mip import Highs, SolverOptions
-from ccs_model.mip.cut_sets import CUT_SET, Connections, Cut, Demand, Relax, tight, with_cuts
+from ccs_model.mip.cut_sets import CUT_SET, Connections, Cut, Demand, Relax, select_tight_cuts, with_cuts
 from tests.hand_matrix import hand_matrix
 
 # Plants at nodes 0 and 1 and a site at node 2; a pipe joins each node to the next.
@@ -45,26 +45,26 @@ def rows(cuts: list[Cut]) -> list[dict[int, float]]:
 def test_minimum_cut_around_a_source_gives_the_violated_inequality(
     x: list[float], expected: list[dict[int, float]]
 ) -> None:
-    assert rows(line().violated(np.array(x))) == expected
+    assert rows(line().find_violated_cuts(np.array(x))) == expected
 
 
 def test_existing_pipe_needs_no_column_in_a_cut() -> None:
     x = np.array([0.0, 0.0, 0.3, 0.5, 0.0])
     # If both pipes exist, the minimum cut is the site.
-    assert rows(line(exists=(True, True)).violated(x)) == [{FIRST: 1.0, SITE: -1.0}]
+    assert rows(line(exists=(True, True)).find_violated_cuts(x)) == [{FIRST: 1.0, SITE: -1.0}]
 
 
 def test_directed_cut_counts_only_arcs_that_leave_the_node_set() -> None:
     # Columns 5 and 6 are forward arcs, 7 and 8 reverse arcs. The second pipe is built, but 0.9 of it is reverse.
     directed = replace(line(), ways=np.array([[[5, 6]], [[7, 8]]]))
     x = np.array([1.0, 1.0, 1.0, 0.5, 0.0, 1.0, 0.1, 0.0, 0.9])
-    assert line().violated(x[:5]) == []
-    assert rows(directed.violated(x)) == [{FIRST: 1.0, 6: -1.0}]
+    assert line().find_violated_cuts(x[:5]) == []
+    assert rows(directed.find_violated_cuts(x)) == [{FIRST: 1.0, 6: -1.0}]
 
 
 def test_cuts_that_hold_with_equality_are_tight() -> None:
     first, second = (np.array([FIRST, 0]), np.array([1.0, -1.0])), (np.array([FIRST, 1]), np.array([1.0, -1.0]))
-    assert tight([first, second], np.array([0.5, 0.7, 0.0, 0.5, 0.0])) == [first]
+    assert select_tight_cuts([first, second], np.array([0.5, 0.7, 0.0, 0.5, 0.0])) == [first]
 
 
 def test_rounds_of_cuts_make_the_relaxation_pay_for_whole_pipes() -> None:
@@ -82,6 +82,6 @@ def test_rounds_of_cuts_make_the_relaxation_pay_for_whole_pipes() -> None:
     assert sorted(rows(cuts), key=min) == sorted(expected_cuts, key=min)
     strengthened = with_cuts(matrix, cuts)
     assert [name for name, _ in strengthened.row_constraints] == ["row"] * 3 + [CUT_SET] * 3
-    highs = Highs.relaxed(strengthened, options)
+    highs = Highs.lp_relaxation(strengthened, options)
     assert highs.run(10, "with cuts").objective == pytest.approx(2.0)
     assert with_cuts(matrix, []) is matrix

@@ -14,10 +14,10 @@ from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip import grouped_neighbourhoods as diving
 from ccs_model.mip.clock import now
 from ccs_model.mip.grouped_milp import ReducedCostGaps
-from ccs_model.mip.grouped_neighbourhoods import dived
+from ccs_model.mip.grouped_neighbourhoods import search_by_diving
 from ccs_model.mip.grouped_structure import shape_of
 from ccs_model.mip.matrix import residuals
-from ccs_model.mip.sifting import sifted
+from ccs_model.mip.sifting import solve_by_sifting
 from tests.hand_matrix import hand_matrix
 from tests.unit.mip.test_grouped_milp import grouped_model
 
@@ -28,10 +28,10 @@ def dive(matrix: Matrix, seconds: float = 60.0) -> tuple[np.ndarray | None, floa
     """The solution found, and the bound for a maximised objective."""
     shape = shape_of(matrix)
     assert not isinstance(shape, str)
-    linear = sifted(shape, EXACT, now() + 60)
+    linear = solve_by_sifting(shape, EXACT, now() + 60)
     assert linear is not None
     reduced_cost_gaps = ReducedCostGaps.of(shape, linear)
-    found = dived(
+    found = search_by_diving(
         shape,
         linear,
         reduced_cost_gaps.choice,

@@ -87,7 +87,7 @@ def matrix(request: pytest.FixtureRequest) -> Matrix:
 
 
 def relaxation_point(matrix: Matrix) -> np.ndarray:
-    highs = Highs.relaxed(matrix, OPTIONS)
+    highs = Highs.lp_relaxation(matrix, OPTIONS)
     found = highs.run(10, "relaxation")
     assert found.x is not None
     return found.x
@@ -243,9 +243,9 @@ def test_points_whose_values_differ_by_rounding_count_as_equal(sense: Any) -> No
     # Relative differences of 7e-10 and 2e-9.
     for change, is_better in ((2.8e-9, False), (8e-9, True), (1.0, True)):
         better, worse = one + sign * change, one - sign * change
-        assert context.better(one, better) is (better if is_better else one)
-        assert context.better(one, worse) is one
-    assert context.better(None, one) is one and context.better(one, None) is one
+        assert context.better_point(one, better) is (better if is_better else one)
+        assert context.better_point(one, worse) is one
+    assert context.better_point(None, one) is one and context.better_point(one, None) is one
 
 
 def test_construct_builds_the_highest_rank_of_exclusive_columns() -> None:
@@ -325,7 +325,7 @@ def test_bound_and_incumbent_of_a_wider_gap_are_kept(
         gaps.append(at_gap.options.gap_share)
         return next(outcomes)
 
-    monkeypatch.setattr(Prove, "_proved", proved)
+    monkeypatch.setattr(Prove, "_solve_with_scaling", proved)
     found = Prove().run(replace(context, network=staged), Result("limit", incumbent), all_arc_groups, "staged")
     assert gaps == [0.03, 0.01] and found.bound == 7.0 and found.incumbent is incumbent
 

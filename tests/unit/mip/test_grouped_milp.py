@@ -17,7 +17,7 @@ from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip import grouped_milp as by_groups
 from ccs_model.mip.branch_and_bound import MipOutcome
 from ccs_model.mip.clock import now
-from ccs_model.mip.grouped_milp import infeasible_alone, solve_by_groups
+from ccs_model.mip.grouped_milp import are_infeasible_alone, solve_by_groups
 from ccs_model.mip.grouped_structure import Shape, shape_of
 from ccs_model.mip.matrix import residuals
 from tests.examples import examples
@@ -184,7 +184,7 @@ def test_any_prices_give_a_valid_bound() -> None:
     assert isinstance(shape, Shape)
     rng = np.random.default_rng(0)
     for _ in range(20):
-        assert shape.priced(rng.uniform(0.0, 3.0, len(shape.coupling))).bound >= optimum - 1e-9
+        assert shape.price_columns(rng.uniform(0.0, 3.0, len(shape.coupling))).bound >= optimum - 1e-9
 
 
 def test_choice_that_violates_a_row_alone_is_excluded() -> None:
@@ -193,7 +193,7 @@ def test_choice_that_violates_a_row_alone_is_excluded() -> None:
     assert isinstance(shape, Shape)
     use = matrix.rows.toarray()[20:]
     by_hand = (use > matrix.row_upper[20:, None]).any(axis=0)
-    np.testing.assert_array_equal(infeasible_alone(shape), by_hand[shape.choices])
+    np.testing.assert_array_equal(are_infeasible_alone(shape), by_hand[shape.choices])
 
 
 def test_unsuitable_model_is_left_to_the_solver_and_the_reason_is_logged(tmp_path: Path) -> None:
@@ -239,7 +239,7 @@ def test_bound_at_a_price_matches_the_hand_calculation(
 ) -> None:
     shape = shape_of(two_groups(row, *limits))
     assert isinstance(shape, Shape)
-    assert shape.priced(np.array([price])).bound == pytest.approx(bound)
+    assert shape.price_columns(np.array([price])).bound == pytest.approx(bound)
 
 
 def test_target_is_met_even_if_it_displaces_more_value_than_it_costs() -> None:

@@ -44,7 +44,7 @@ def network() -> GrowthNetwork:
 
 @pytest.fixture
 def growth(network: GrowthNetwork) -> Growth:
-    solution = Growth.empty(network)
+    solution = Growth.make_empty(network)
     solution.add(0, np.array([0, 1]), 0)
     solution.add(1, np.array([1]), 0)
     solution.ahead[1] = 240.0

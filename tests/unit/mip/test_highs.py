@@ -15,7 +15,7 @@ from scipy import sparse
 
 from ccs_model.errors import NoPlanError
 from ccs_model.mip import Highs, Matrix, Progress, SolverOptions
-from ccs_model.mip.branch_and_bound import solver_answers
+from ccs_model.mip.branch_and_bound import is_solver_working
 from ccs_model.mip.highs import gap_share
 from ccs_model.mip.warm_start import NamedBasis
 from ccs_model.model.standard_form import matrix_of
@@ -148,7 +148,7 @@ def test_run_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
 
 
 def test_solver_solves_the_trial_model() -> None:
-    assert solver_answers()
+    assert is_solver_working()
 
 
 @pytest.mark.slow
@@ -231,7 +231,7 @@ def test_lp_starts_from_the_basis_of_a_model_with_fewer_rows():
     n, n_rows = 60, 40
     rows = rng.integers(1, 9, (n_rows, n))
     full = hand_matrix(rows, rng.integers(50, 90, n_rows), rng.integers(1, 30, n), is_integer=False)
-    half = full.selected(np.arange(20))
+    half = full.submatrix(np.arange(20))
     relaxed = Highs(half, EXACT)
     upper_bound = relaxed.run(10, "half").objective
     basis = relaxed.basis()
@@ -250,7 +250,7 @@ def test_lp_starts_from_the_basis_of_a_model_with_fewer_rows():
 def test_named_basis_sets_unnamed_columns_to_lower_bound_and_unnamed_rows_to_basic() -> None:
     matrix, status = small_lp(), highspy.HighsBasisStatus
     rows = tuple(matrix.row_constraints)
-    found = NamedBasis({matrix.columns[1]: status.kBasic}, {rows[1]: status.kUpper}).on(matrix)
+    found = NamedBasis({matrix.columns[1]: status.kBasic}, {rows[1]: status.kUpper}).to_highs(matrix)
     assert found.valid
     assert list(found.col_status) == [status.kLower, status.kBasic]
     assert list(found.row_status) == [status.kBasic, status.kUpper]
@@ -261,7 +261,7 @@ def test_named_basis_sets_unnamed_columns_to_lower_bound_and_unnamed_rows_to_bas
 
 def test_failed_solve_is_repeated_with_other_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     matrix = small_lp()
-    highs = Highs.relaxed(matrix, EXACT)
+    highs = Highs.lp_relaxation(matrix, EXACT)
     failures = [True, True]
     monkeypatch.setattr(Highs, "_has_failed", lambda _: failures.pop(0))
     outcome = highs.run(10, "first")

@@ -28,7 +28,7 @@ def test_flow_adds_its_value_to_the_pipe_that_bounds_it() -> None:
     assert layers.gives.tolist() == [True, False, False]
     assert layers.vub.tolist() == [True, False, False]
     y = np.zeros(3)
-    _, value, joining = layers.priced(FLOW, y, in_pool, 1.0)
+    _, value, joining = layers.price_columns(FLOW, y, in_pool, 1.0)
     # At the row's price of 5 the flow has reduced cost 0, the pipe 10 × 5 − 12.
     assert y[0] == pytest.approx(5.0)
     assert value[:2] == pytest.approx([0.0, 38.0])
@@ -39,21 +39,23 @@ def test_no_column_joins_if_the_pipe_costs_more_than_its_flow_earns() -> None:
     layers, in_pool = Layers(FLOW), np.array([False, False, True])
     # At a price of 4 in the second row the pipe has reduced cost 10 × 1 − 12.
     y = np.array([0.0, 4.0, 0.0])
-    _, value, joining = layers.priced(FLOW, y, in_pool, 1.0)
+    _, value, joining = layers.price_columns(FLOW, y, in_pool, 1.0)
     assert value[1] == pytest.approx(-2.0)
     assert not len(joining)
 
 
 def test_row_is_kept_only_if_its_flow_is_in_the_pool() -> None:
     layers = Layers(FLOW)
-    assert layers.kept(np.array([False, True, True])).tolist() == [False, False, True]
-    assert layers.kept(np.array([True, True, False])).tolist() == [True, True, False]
+    assert layers.pool_rows(np.array([False, True, True])).tolist() == [False, False, True]
+    assert layers.pool_rows(np.array([True, True, False])).tolist() == [True, True, False]
     # A matrix with another sign does not fit the layers.
     turned = FLOW.rows.data.copy()
     turned[0] *= -1
     other = sparse.csc_array((turned, FLOW.rows.indices, FLOW.rows.indptr), shape=FLOW.rows.shape)
-    assert layers.fit(FLOW)
-    assert not layers.fit(lp_matrix(other.toarray(), [0.0, 8.0, 1.0], [5.0, -12.0, 1.0], upper=[np.inf, 1.0, 1.0]))
+    assert layers.has_same_signs(FLOW)
+    assert not layers.has_same_signs(
+        lp_matrix(other.toarray(), [0.0, 8.0, 1.0], [5.0, -12.0, 1.0], upper=[np.inf, 1.0, 1.0])
+    )
 
 
 # Flows worth 3 and 4 per tonne, each at most ten times its pipe (cost 12 or 25); only one pipe may be built.
@@ -71,7 +73,7 @@ def test_best_of_exclusive_pipes_joins_with_its_flow() -> None:
     assert layers.vub.tolist() == [True, True, False, False]
     assert layers.group[2] == layers.group[3] and len(set(layers.group.tolist())) == 3
     y = np.zeros(3)
-    at_pool, value, joining = layers.priced(ONE_OF_TWO, y, in_pool, 1.0)
+    at_pool, value, joining = layers.price_columns(ONE_OF_TWO, y, in_pool, 1.0)
     assert at_pool.tolist() == [3.0, 4.0, -12.0, -25.0]
     assert y.tolist() == [3.0, 4.0, 0.0]
     # 10 × 3 − 12 and 10 × 4 − 25.
@@ -85,7 +87,7 @@ def test_pipes_that_do_not_exclude_each_other_join_together() -> None:
     for matrix in (at_least, replace(ONE_OF_TWO, row_upper=np.array([0.0, 0.0, 2.0]))):
         layers = Layers(matrix)
         assert len(set(layers.group.tolist())) == 4
-        joining = layers.priced(matrix, np.zeros(3), np.zeros(4, dtype=bool), 1.0)[2]
+        joining = layers.price_columns(matrix, np.zeros(3), np.zeros(4, dtype=bool), 1.0)[2]
         assert joining.tolist() == [0, 1, 2, 3]
 
 
@@ -94,8 +96,8 @@ def test_row_violated_at_0_is_kept_for_any_of_its_columns() -> None:
     target = lp_matrix([[1.0, -10.0], [-1.0, 0.0]], [0.0, -2.0], [-1.0, -12.0], upper=[np.inf, 1.0])
     layers = Layers(target)
     assert layers.never_broken.tolist() == [True, False]
-    assert layers.kept(np.array([True, False])).tolist() == [True, True]
-    assert layers.kept(np.array([False, True])).tolist() == [False, False]
+    assert layers.pool_rows(np.array([True, False])).tolist() == [True, True]
+    assert layers.pool_rows(np.array([False, True])).tolist() == [False, False]
 
 
 def test_pool_includes_the_flows_that_give_a_pipe_its_value() -> None:
@@ -104,10 +106,10 @@ def test_pool_includes_the_flows_that_give_a_pipe_its_value() -> None:
     y = np.array([0.5, 0.0, 0.0])
     for value, needed in ((0.5, True), (0.4, False)):
         matrix = replace(FLOW, costs=np.array([[value, -4.0, 1.0]]))
-        assert layers.leading(matrix, y, pipe, 1.0).tolist() == [needed, True, False]
+        assert layers.mark_columns_below(matrix, y, pipe, 1.0).tolist() == [needed, True, False]
     # At a row price of 0 the flow adds no value to the pipe.
     worthless = replace(FLOW, costs=np.array([[0.0, -4.0, 1.0]]))
-    assert layers.leading(worthless, np.zeros(3), pipe, 1.0).tolist() == [False, True, False]
+    assert layers.mark_columns_below(worthless, np.zeros(3), pipe, 1.0).tolist() == [False, True, False]
 
 
 @pytest.mark.parametrize("seed", range(4))

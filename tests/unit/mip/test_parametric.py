@@ -61,9 +61,9 @@ def test_lowest_feasible_limit_is_the_required_spending():
     m.objective = pyo.Objective(expr=2 * m.part[0] + m.part[1], sense=pyo.maximize)
     matrix = matrix_of(m)
     moving = MovingLimit(matrix, int(matrix.rows_of("money")[0]), ONE_THREAD)
-    assert moving.least() == pytest.approx(2.5)
-    assert moving.at(2.0) is None
-    assert moving.at(5.5).value == pytest.approx(2.5)
+    assert moving.lowest_limit() == pytest.approx(2.5)
+    assert moving.solve_at(2.0) is None
+    assert moving.solve_at(5.5).value == pytest.approx(2.5)
 
 
 @examples(30)
@@ -101,7 +101,7 @@ def test_cold_solves_between_breakpoints_lie_on_the_line_segments(problem_of):
     slopes = [each.slope_above for each in found[:-1]]
     assert (np.diff(slopes) < 0).all(), "the marginal value decreases"
     for limit in np.linspace(0.0, 30_000.0, 202)[1:-1]:
-        cold = Highs.relaxed(matrix, ONE_THREAD)
+        cold = Highs.lp_relaxation(matrix, ONE_THREAD)
         cold.set_row(row, -np.inf, limit)
         outcome = cold.run(60.0, "cold")
         assert np.interp(limit, limits, values) == pytest.approx(outcome.objective, rel=1e-9, abs=1e-6)

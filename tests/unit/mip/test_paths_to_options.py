@@ -8,7 +8,7 @@ import numpy as np
 
 from ccs_model.mip.clock import effort
 from ccs_model.mip.growing_network import GrowthNetwork
-from ccs_model.mip.tree_growth import paths_to
+from ccs_model.mip.tree_growth import cheapest_path_links
 from tests.unit.mip.test_tree_growth import network_of
 
 # The solution connects node 0 by link 0 to node 1 and by link 1 to the site at node 2.
@@ -32,7 +32,7 @@ def solution() -> np.ndarray:
 
 def paths(n_options: int, x: np.ndarray) -> list[int]:
     with effort():
-        return paths_to(network(), x, n_options).tolist()
+        return cheapest_path_links(network(), x, n_options).tolist()
 
 
 def test_best_option_comes_first_and_uses_the_pipe_in_use():

@@ -12,7 +12,7 @@ import pytest
 
 from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
 from ccs_model.mip.matrix import residuals
-from ccs_model.mip.presolve import fixed_by_reduced_cost, merged
+from ccs_model.mip.presolve import aggregate_columns, fix_by_reduced_cost
 from ccs_model.model.standard_form import matrix_of
 
 OPTIONS = SolverOptions(gap_share=0.0, threads=1)
@@ -39,7 +39,7 @@ def test_reduced_cost_fixing_keeps_every_solution_as_good_as_the_incumbent(capac
     choices = [c for c in itertools.product((0.0, 1.0), repeat=4) if np.dot(c, WEIGHT) <= capacity]
     for incumbent in sorted({float(np.dot(c, VALUE)) for c in choices}):
         deadline = time.monotonic() + 20
-        fixed = fixed_by_reduced_cost(matrix, columns, sign * incumbent, OPTIONS, deadline=deadline)
+        fixed = fix_by_reduced_cost(matrix, columns, sign * incumbent, OPTIONS, deadline=deadline)
         for choice in choices:
             if np.dot(choice, VALUE) >= incumbent:
                 x = np.array([choice[k] for k in at])
@@ -50,7 +50,7 @@ def test_reduced_cost_fixing_keeps_every_solution_as_good_as_the_incumbent(capac
 def test_reduced_cost_fixing_excludes_items_that_never_fit() -> None:
     matrix = knapsack(2.0, 1.0)
     columns = matrix.columns_of("take")
-    fixed = fixed_by_reduced_cost(matrix, columns, 0.0, OPTIONS, deadline=time.monotonic() + 20)
+    fixed = fix_by_reduced_cost(matrix, columns, 0.0, OPTIONS, deadline=time.monotonic() + 20)
     at = [matrix.columns[j].index for j in columns]
     # Only the item of weight 2 may still be taken.
     assert {k for k, most in zip(at, fixed.upper[columns], strict=True) if most > 0} == {3}
@@ -67,7 +67,7 @@ def test_wrong_infeasible_status_fixes_no_column(monkeypatch: pytest.MonkeyPatch
         return replace(found, status="infeasible", x=None) if is_fixing else found
 
     monkeypatch.setattr(Highs, "run", run_as_infeasible)
-    fixed = fixed_by_reduced_cost(matrix, columns, 0.0, OPTIONS, deadline=time.monotonic() + 20)
+    fixed = fix_by_reduced_cost(matrix, columns, 0.0, OPTIONS, deadline=time.monotonic() + 20)
     assert (fixed.lower == matrix.lower).all() and (fixed.upper == matrix.upper).all()
 
 
@@ -84,12 +84,12 @@ def test_two_pipes_in_series_merge_into_one_with_the_cost_of_both() -> None:
     )
     matrix = matrix_of(m)
     at = {(c[0], c[1]): j for j, c in enumerate(matrix.columns)}
-    aggregated = merged(matrix, [(at["pipe", "a"], at["pipe", "b"]), (at["flow", "a"], at["flow", "b"])])
+    aggregated = aggregate_columns(matrix, [(at["pipe", "a"], at["pipe", "b"]), (at["flow", "a"], at["flow", "b"])])
     assert len(aggregated.matrix.lower) == 4
     # The rows of both pipes are merged.
     assert len(aggregated.matrix.row_lower) < len(matrix.row_lower)
     found = Highs(aggregated.matrix, OPTIONS).run(10, "merged")
     assert found.x is not None
     assert found.objective == pytest.approx(11.0)
-    assert residuals(matrix, aggregated.lifted(found.x)).hold
-    assert float(matrix.costs[0] @ aggregated.lifted(found.x)) == pytest.approx(11.0)
+    assert residuals(matrix, aggregated.lift_to_full_model(found.x)).hold
+    assert float(matrix.costs[0] @ aggregated.lift_to_full_model(found.x)) == pytest.approx(11.0)

@@ -7,7 +7,7 @@ import pyomo.environ as pyo
 import pytest
 
 from ccs_model.mip import Matrix
-from ccs_model.mip.matrix import residuals, rounded_to_integrality
+from ccs_model.mip.matrix import residuals, round_to_integrality
 from ccs_model.model.standard_form import matrix_of
 
 
@@ -68,7 +68,7 @@ def test_point_with_a_non_finite_value_never_holds(matrix: Matrix, name: str, va
 
 
 def test_rounding_to_integrality_changes_only_values_within_tolerance(matrix: Matrix) -> None:
-    near = rounded_to_integrality(matrix, point(matrix, x=4 + 1e-9, z=2 - 1e-7, w=1 + 1e-9))
+    near = round_to_integrality(matrix, point(matrix, x=4 + 1e-9, z=2 - 1e-7, w=1 + 1e-9))
     assert near.tolist() == pytest.approx(point(matrix, x=4 + 1e-9, z=2, w=1).tolist(), abs=0)
-    far = rounded_to_integrality(matrix, point(matrix, z=1.4))
+    far = round_to_integrality(matrix, point(matrix, z=1.4))
     assert far[[column.name for column in matrix.columns].index("z")] == 1.4

@@ -9,8 +9,8 @@ import pyomo.environ as pyo
 import pytest
 
 from ccs_model.mip import Highs, Matrix, SolverOptions
-from ccs_model.mip.branch_and_bound import outcome_with_integers_fixed, resolved_with_integers_fixed
-from ccs_model.mip.matrix import Scaling, in_units_of_flow, residuals
+from ccs_model.mip.branch_and_bound import outcome_with_integers_fixed, resolve_with_integers_fixed
+from ccs_model.mip.matrix import Scaling, flow_scaling_of, residuals
 from ccs_model.model.standard_form import matrix_of
 
 OPTIONS = SolverOptions(gap_share=0.0, threads=1)
@@ -34,7 +34,7 @@ def two_pipes(requested: float, widest: float = WIDE) -> Matrix:
 
 def test_widest_pipe_carries_about_100_in_the_unit_of_flow() -> None:
     matrix = two_pipes(20_000.0)
-    scaling = in_units_of_flow(matrix)
+    scaling = flow_scaling_of(matrix)
     # 100,000 / 128 = 781, and the next power of two is 1,024.
     flows = [column.variable == "flow" for column in matrix.columns]
     assert scaling.column.tolist() == np.where(flows, 1024.0, 1.0).tolist()
@@ -49,7 +49,7 @@ def test_scaled_flows_have_the_same_optimum() -> None:
     # 8,000: narrow 10 + 80 = 90, wide 100 + 16; 20,000: both 110 + 90 + 22 = 222, wide alone 100 + 40 = 140.
     for requested, least in ((8_000.0, 90.0), (20_000.0, 140.0)):
         matrix = two_pipes(requested)
-        for scaling in (None, in_units_of_flow(matrix)):
+        for scaling in (None, flow_scaling_of(matrix)):
             outcome = Highs(matrix, OPTIONS, scaling=scaling).run(10, "test")
             assert outcome.objective == pytest.approx(least, rel=1e-6)
             assert outcome.bound == pytest.approx(least, rel=1e-6)
@@ -64,20 +64,20 @@ def test_point_that_violates_a_row_is_resolved_with_integers_fixed() -> None:
     violating = outcome.x.copy()
     violating[wide] -= 0.5
     assert not residuals(matrix, violating).hold
-    resolved = resolved_with_integers_fixed(matrix, violating, OPTIONS)
+    resolved = resolve_with_integers_fixed(matrix, violating, OPTIONS)
     assert residuals(matrix, resolved).hold
     assert resolved == pytest.approx(outcome.x, rel=1e-6)
     reported = outcome_with_integers_fixed(matrix, replace(outcome, x=violating, objective=0.0), OPTIONS)
     assert reported.objective == pytest.approx(140.0, rel=1e-6)
     # A feasible point is left unchanged, and so is a point that no flows can make feasible.
-    assert resolved_with_integers_fixed(matrix, outcome.x, OPTIONS).tolist() == outcome.x.tolist()
+    assert resolve_with_integers_fixed(matrix, outcome.x, OPTIONS).tolist() == outcome.x.tolist()
     zero = np.zeros(len(violating))
-    assert resolved_with_integers_fixed(matrix, zero, OPTIONS).tolist() == zero.tolist()
+    assert resolve_with_integers_fixed(matrix, zero, OPTIONS).tolist() == zero.tolist()
 
 
 def test_model_of_small_flows_is_not_scaled() -> None:
     matrix = two_pipes(50.0, widest=100.0)
     smaller = replace(matrix, rows=matrix.rows.copy())
     smaller.rows.data[smaller.rows.data == -NARROW] = -90.0
-    scaling: Scaling = in_units_of_flow(smaller)
+    scaling: Scaling = flow_scaling_of(smaller)
     assert not scaling.is_needed

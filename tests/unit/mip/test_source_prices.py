@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 from ccs_model.mip import Highs, SolverOptions
-from ccs_model.mip.source_prices import Ascent, Charges, Columns, PriceRounds, SourceNetwork, _earned, inequality
+from ccs_model.mip.source_prices import (
+    Ascent,
+    Charges,
+    Columns,
+    PriceRounds,
+    SourceNetwork,
+    _compute_earnings,
+    inequality,
+)
 from tests.hand_matrix import hand_matrix
 
 NONE = Columns(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0))
@@ -117,7 +125,7 @@ def test_earnings_do_not_depend_on_the_initial_order_of_the_sources(seed: int, n
     charges = Charges(np.ones(2 * m), rng.uniform(0.0, 2.0, 2 * m), np.ones(1), np.zeros(1))
     prices = np.round(rng.uniform(0.0, 3.0, (n, 4)), 1)
     order = np.array([rng.permutation(n) for _ in range(m)])
-    one, other = (_earned(links, charges, prices, each) for each in (None, order))
+    one, other = (_compute_earnings(links, charges, prices, each) for each in (None, order))
     np.testing.assert_allclose(one.pipe, other.pipe, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(one.capacity, other.capacity, rtol=1e-12)
     # Each pipe earns the value of its own knapsack.
@@ -152,7 +160,7 @@ def test_rounds_of_inequalities_raise_the_bound_to_whole_pipes_and_sites(maximis
         is_integer=[True, False, True, True, False],
         maximise=maximise,
     )
-    highs = Highs.relaxed(matrix, SolverOptions(gap_share=0.0, threads=1))
+    highs = Highs.lp_relaxation(matrix, SolverOptions(gap_share=0.0, threads=1))
     relaxation = highs.run(10, "relaxation")
     # A fifth of the pipe and of the site: 40 − 15 / 5.
     assert sign * relaxation.objective == pytest.approx(37.0)

@@ -72,7 +72,7 @@ def network_of(
 
 def grow(network: GrowthNetwork) -> Growth:
     with effort():
-        return Grow()._grown(Growth.empty(network))
+        return Grow()._grow_solution(Growth.make_empty(network))
 
 
 def test_options_beyond_their_area_budget_do_not_stop_growth_elsewhere():
@@ -133,8 +133,8 @@ def test_growth_ends_when_every_target_is_reached():
         deducted=np.zeros((1, 1, 2)),
         ends_at_targets=True,
     )
-    assert set(grow(targets).chosen) == {0, 1} and grow(targets).is_enough
-    assert not grow(replace(targets, target_limits=np.array([9.0]))).is_enough
+    assert set(grow(targets).chosen) == {0, 1} and grow(targets).is_complete
+    assert not grow(replace(targets, target_limits=np.array([9.0]))).is_complete
     # The 200 units of flow on the first link take 0.4 from the sum of 5.
     pumped = replace(targets, deducted=np.array([[[0.002, 0.0]]]))
     assert set(grow(replace(pumped, target_limits=np.array([4.5]))).chosen) == {0, 1}
@@ -159,7 +159,7 @@ def grow_to_target(target: float, **changes: object) -> Growth:
         **changes,
     )
     with effort():
-        return Grow()._grown_and_pruned(Growth.empty(with_target))
+        return Grow()._grow_and_prune(Growth.make_empty(with_target))
 
 
 def test_min_cost_growth_adds_the_lowest_cost_per_contribution_and_prunes_unneeded_options():
@@ -184,19 +184,26 @@ def test_packing_rows_count_the_use_of_an_option_less_that_of_the_option_it_repl
         packing=sparse.csc_array(np.array([[2.0, 1.0, 4.0], [3.0, 0.0, 0.0]])),
         packing_limit=np.array([4.0, 4.0]),
     )
-    growth = Growth.empty(network)
+    growth = Growth.make_empty(network)
     growth.add(1, np.array([0]), 0)
     every, none = np.arange(3), np.full(3, -1)
     assert growth.packed.tolist() == [1.0, 0.0]
-    assert growth.packs(growth.network.packed_by(every), none).tolist() == [True, True, False]
+    assert growth.are_packable(growth.network.packing_entries(every), none).tolist() == [True, True, False]
     # If it replaces the chosen option, the third option fits too.
-    assert growth.packs(growth.network.packed_by(every), np.array([1, 1, 1])).tolist() == [True, True, True]
+    assert growth.are_packable(growth.network.packing_entries(every), np.array([1, 1, 1])).tolist() == [
+        True,
+        True,
+        True,
+    ]
     growth.remove(1)
     assert growth.packed.tolist() == [0.0, 0.0]
-    assert growth.packs(growth.network.packed_by(every), none).tolist() == [True, True, True]
+    assert growth.are_packable(growth.network.packing_entries(every), none).tolist() == [True, True, True]
     growth.add(0, np.array([0]), 0)
-    assert growth.packs(growth.network.packed_by(every), none).tolist() == [False, True, False]
-    assert growth.packs(growth.network.packed_by(np.array([0, 2])), np.array([-1, 0])).tolist() == [False, True]
+    assert growth.are_packable(growth.network.packing_entries(every), none).tolist() == [False, True, False]
+    assert growth.are_packable(growth.network.packing_entries(np.array([0, 2])), np.array([-1, 0])).tolist() == [
+        False,
+        True,
+    ]
 
 
 def test_money_left_for_an_option_is_the_lower_of_the_total_and_the_area_budget():
@@ -210,13 +217,13 @@ def test_money_left_for_an_option_is_the_lower_of_the_total_and_the_area_budget(
     )
     none = np.zeros_like(network.area_links)
     network = replace(network, limits=np.array([200.0]), area_links=none, area_sites=np.zeros_like(network.area_sites))
-    growth = Growth.empty(network)
+    growth = Growth.make_empty(network)
     # An option without cost needs no area budget.
-    assert growth.left_for(np.arange(3), 0).tolist() == [20.0, 0.25, 200.0]
+    assert growth.money_left_for(np.arange(3), 0).tolist() == [20.0, 0.25, 200.0]
     growth.add(0, np.array([0]), 0)
     # 10 and the pipe of 30 are spent.
-    assert growth.area_left().tolist() == [10.0, 0.25]
-    assert growth.left_for(np.arange(3), 0).tolist() == [10.0, 0.25, 160.0]
+    assert growth.money_left_by_area().tolist() == [10.0, 0.25]
+    assert growth.money_left_for(np.arange(3), 0).tolist() == [10.0, 0.25, 160.0]
 
 
 def test_shrinking_removes_the_least_value_per_money_saved_and_keeps_required_streams():
@@ -254,12 +261,12 @@ def test_growth_from_a_point_has_its_options_pipes_and_sites():
     )
     # Columns: options 0 and 1, links 2 to 4, the site 5 and its wells 6.
     network = replace(network, pipe=np.array([[[2], [3], [4]]]), opened=np.array([[5]]), wells=np.array([[6]]))
-    growth = Growth.at(network, np.array([1.0, 1.0, 1.0, 1.0, 0.0, 1.0, 2.0]))
+    growth = Growth.from_point(network, np.array([1.0, 1.0, 1.0, 1.0, 0.0, 1.0, 2.0]))
     assert growth is not None
     assert {stream: links.tolist() for stream, (_, links, _) in growth.chosen.items()} == {0: [0, 1], 1: [1]}
     assert growth.flow.tolist() == [[100.0, 200.0, 0.0]] and growth.stored.tolist() == [[200.0]]
     # The first plant's pipe is missing.
-    assert Growth.at(network, np.array([1.0, 1.0, 0.0, 1.0, 0.0, 1.0, 2.0])) is None
+    assert Growth.from_point(network, np.array([1.0, 1.0, 0.0, 1.0, 0.0, 1.0, 2.0])) is None
 
 
 def test_growth_adds_streams_that_pay_for_a_shared_pipe_and_omits_those_that_do_not():
@@ -272,7 +279,7 @@ def test_growth_adds_streams_that_pay_for_a_shared_pipe_and_omits_those_that_do_
         [1e6], {"options": [0] * 4, "links": [0] * 5, "sites": [0]}, charge=1.0,
     )  # fmt: skip
     with effort():
-        growth = Grow(n_seeds=0)._grown_and_pruned(Growth.empty(network))
+        growth = Grow(n_seeds=0)._grow_and_prune(Growth.make_empty(network))
     assert sorted(growth.chosen) == [0, 1]
     assert growth.value == pytest.approx(80.0 - 70.0)
 
@@ -286,7 +293,7 @@ def test_pruning_removes_an_unprofitable_group_unless_one_of_its_streams_is_requ
     network = network_of(*arguments, charge=1.0)
     # The required stream costs least together with the other.
     for required, remaining in (((), []), ((np.array([1]),), [0, 1])):
-        growth = Growth.empty(replace(network, required=required))
+        growth = Growth.make_empty(replace(network, required=required))
         for stream in (0, 1):
             growth.add(stream, np.array([stream, 2]), 0)
         assert growth.value == pytest.approx(-10.0)

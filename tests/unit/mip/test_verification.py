@@ -16,7 +16,7 @@ from ccs_model.mip.verification import (
     columns_without_limit,
     elastic_opinion,
     is_proven_infeasible,
-    most_of_rows,
+    row_upper_bounds,
 )
 from ccs_model.model.standard_form import matrix_of
 
@@ -79,7 +79,7 @@ def test_maximum_of_a_row_counts_one_column_per_choice() -> None:
     matrix = matrix_of(m)
     rows = np.r_[matrix.rows_of("total"), matrix.rows_of("least")]
     # 4 for the choice of a and b, 2 for that of b and c, 5 for d; in the other row 2 for d and nothing for a.
-    assert most_of_rows(matrix, rows, "one").tolist() == [11.0, 2.0]
+    assert row_upper_bounds(matrix, rows, "one").tolist() == [11.0, 2.0]
 
 
 def test_infeasibility_is_proven_despite_unbounded_columns() -> None:
@@ -108,11 +108,11 @@ def test_limit_below_the_lowest_feasible_one_is_reported_with_its_value() -> Non
     matrix = knapsack(9, 4, is_integer=False)
     row = int(matrix.rows_of("room")[0])
     moving = MovingLimit(matrix, row, OPTIONS)
-    assert moving.least() == pytest.approx(4)
+    assert moving.lowest_limit() == pytest.approx(4)
     with pytest.raises(NoPlanError, match="the LP is infeasible at a limit of 2"):
         breakpoints(moving, 2.0, 9.0)
     with pytest.raises(NoPlanError, match="no limit is feasible"):
-        MovingLimit(knapsack(9, 16, is_integer=False), row, OPTIONS).least()
+        MovingLimit(knapsack(9, 16, is_integer=False), row, OPTIONS).lowest_limit()
 
 
 def test_unbounded_lp_is_reported_at_the_given_limit() -> None:
@@ -121,7 +121,7 @@ def test_unbounded_lp_is_reported_at_the_given_limit() -> None:
     m.room = pyo.Constraint(expr=m.flow[0] <= 5)
     m.objective = pyo.Objective(expr=m.flow[0] + m.flow[1], sense=pyo.maximize)
     with pytest.raises(NoPlanError, match="at a limit of 3 ended with status unbounded"):
-        MovingLimit(matrix_of(m), 0, OPTIONS).at(3.0)
+        MovingLimit(matrix_of(m), 0, OPTIONS).solve_at(3.0)
 
 
 def test_search_reports_its_progress(tmp_path: Path) -> None:
