@@ -22,10 +22,10 @@ MessageCallback = Callable[[str], None]
 """Called with one line of progress."""
 
 
-def read_only(content: dict[Any, Any]) -> Mapping[Any, Any]:
+def read_only_mapping(content: dict[Any, Any]) -> Mapping[Any, Any]:
     """Return a read-only mapping, when one is unpickled."""
     return MappingProxyType(content)
 
 
 # Plans and problems hold read-only mappings, which pickle and copy do not know.
-copyreg.pickle(MappingProxyType, lambda mapping: (read_only, (dict(mapping),)))  # type: ignore[arg-type,return-value]
+copyreg.pickle(MappingProxyType, lambda mapping: (read_only_mapping, (dict(mapping),)))  # type: ignore[arg-type,return-value]

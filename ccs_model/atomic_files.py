@@ -225,7 +225,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 def remove_temporary_paths() -> None:
     """Remove the temporary paths of this process, as its last action, from any thread."""
     for path in list(_temporary):
-        _remove(_renamed(path))
+        _remove(_rename_folder(path))
     _remove_empty(list(_new_folders))
 
 
@@ -256,7 +256,7 @@ def stale_paths(folder: Path, name: str, kind: str, *, is_locked: bool = False) 
     return found
 
 
-def _renamed(path: Path) -> Path:
+def _rename_folder(path: Path) -> Path:
     """Rename a folder, so that a thread that still fills it cannot move it into place half emptied."""
     name, n = re.subn(r"-[0-9a-f]+(\.[a-z-]+)$", rf"-{secrets.token_hex(4)}\1", path.name)
     if not n or not path.is_dir() or path.is_symlink():
@@ -299,7 +299,7 @@ def write_atomic(path: Path, content: bytes) -> Path:
     try:
         _write(path, content)
     except OSError as error:
-        kept = _kept_elsewhere(path, content)
+        kept = _write_elsewhere(path, content)
         words = f"; the result is kept in {kept}" if kept is not None else "; the result could not be kept elsewhere"
         reason = f"{error.strerror or error}" + (" (is it open elsewhere?)" if error.errno in _IN_USE else "")
         raise FileError(f"{path}: cannot be written: {reason}{words}") from error
@@ -338,7 +338,7 @@ def _write(path: Path, content: bytes) -> None:
         sync_folder(path.parent)
 
 
-def _kept_elsewhere(path: Path, content: bytes) -> Path | None:
+def _write_elsewhere(path: Path, content: bytes) -> Path | None:
     """Write to the first place that has room: another name beside `path`, or the system's temporary folder."""
     for n in range(2, 2 + _OTHER_NAMES):
         other = path.with_name(f"{path.stem}-{n}{path.suffix}")

@@ -46,7 +46,7 @@ def read_regular(path: Path, largest_bytes: int = RUN_FILE_BYTES) -> bytes:
         _validate(os.fstat(file.fileno()), largest_bytes)
         raw = file.read(largest_bytes + 1)
     if len(raw) > largest_bytes:  # it has grown meanwhile
-        raise _too_large(len(raw), largest_bytes)
+        raise _size_error(len(raw), largest_bytes)
     return raw
 
 
@@ -69,8 +69,8 @@ def _validate(status: os.stat_result, largest_bytes: int) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise OSError(errno.EINVAL, "it is not a regular file")
     if status.st_size > largest_bytes:
-        raise _too_large(status.st_size, largest_bytes)
+        raise _size_error(status.st_size, largest_bytes)
 
 
-def _too_large(n_bytes: int, largest_bytes: int) -> OSError:
+def _size_error(n_bytes: int, largest_bytes: int) -> OSError:
     return OSError(errno.EFBIG, f"the file has {n_bytes:,} bytes, expected at most {largest_bytes:,}")

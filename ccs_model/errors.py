@@ -82,10 +82,10 @@ class CcsModelError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Restore message and attributes without the constructor, whose parameters the message does not hold."""
-        return _restored, (type(self), self.args), dict(self.__dict__)
+        return _restore_error, (type(self), self.args), dict(self.__dict__)
 
 
-def _restored(kind: type[CcsModelError], args: tuple[object, ...]) -> CcsModelError:
+def _restore_error(kind: type[CcsModelError], args: tuple[object, ...]) -> CcsModelError:
     return kind.__new__(kind, *args)
 
 

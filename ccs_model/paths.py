@@ -9,7 +9,7 @@ _WHEEL = _PACKAGE / "_shipped"
 _CHECKOUT = _PACKAGE.parent
 
 
-def _shipped(name: str, landmark: str) -> Path:
+def _shipped_folder(name: str, landmark: str) -> Path:
     """Return the folder that contains `landmark`; a wheel's own copy comes before a data/ folder beside the package."""
     for root in (_WHEEL, _CHECKOUT):
         if (root / name / landmark).is_file():
@@ -19,12 +19,12 @@ def _shipped(name: str, landmark: str) -> Path:
 
 def data_folder() -> Path:
     """Return the folder of the shipped tables."""
-    return _shipped("data", "dictionary.csv")
+    return _shipped_folder("data", "dictionary.csv")
 
 
 def scenarios_folder() -> Path:
     """Return the folder of the shipped scenarios."""
-    return _shipped("scenarios", "pilot-zones.yaml")
+    return _shipped_folder("scenarios", "pilot-zones.yaml")
 
 
 def data_folder_name() -> str:

@@ -123,14 +123,14 @@ def label_of(name: str) -> str:
 _NOTHING = 1e-6
 
 
-def rounded(value: float | int | None) -> str:
+def rounded_text(value: float | int | None) -> str:
     """Return a number without decimals; below 1 with three digits, so that a small amount does not read as none."""
     if value is None or abs(value) < _NOTHING:
         return "0"
     return f"{value:.3g}" if abs(value) < 1 else f"{value:,.0f}"
 
 
-def first_few(names: Sequence[str], n: int, joint: str = ", ") -> str:
+def join_first_names(names: Sequence[str], n: int, joint: str = ", ") -> str:
     """Return the first `n` names and how many more there are: `a, b and 3 more`."""
     more = len(names) - n
     return joint.join(names[:n]) + (f" and {more:,} more" if more > 0 else "")

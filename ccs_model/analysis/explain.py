@@ -37,7 +37,7 @@ from ccs_model.plan.merit_order import reasons_of
 from ccs_model.plan.plan_json import plain
 from ccs_model.problem import Problem
 from ccs_model.runs.run_reader import RunLike, SolvedProblem, plant_of, solved_problem_of, validate_own_model
-from ccs_model.units import first_few
+from ccs_model.units import join_first_names
 
 SCHEMA = "ccs-model/explain/2"
 # Solves of one bracket, and the largest multiple of the capture capex that is tried.
@@ -389,7 +389,7 @@ class _Findings:
         return {name: self._gain(exchange.value), f"at_most_{name}": self._gain(exchange.bound)}
 
     def _list(self, plants: tuple[str, ...]) -> str:
-        return first_few([f"{self._names.get(each, each)} ({each})" for each in plants], 3)
+        return join_first_names([f"{self._names.get(each, each)} ({each})" for each in plants], 3)
 
     def _moves(self, exchange: Exchange) -> str:
         """Other plants that leave and enter."""

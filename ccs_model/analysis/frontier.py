@@ -48,7 +48,7 @@ from ccs_model.solve.driver import ScenarioLike, inputs_of, solve
 from ccs_model.solve.network_search import Corridors
 from ccs_model.solve.normalised_money import Normalised, normalised
 from ccs_model.solve.strategies import effort_of_sweep
-from ccs_model.units import first_few
+from ccs_model.units import join_first_names
 
 N_POINTS = 21
 # Default highest budget, as a multiple of the scenario's.
@@ -432,7 +432,7 @@ def _words(message: str, moved: Sequence[Row]) -> str:
     for change, one, several in each:
         names = [str(move["name"]) for move in moved if move["change"] == change]
         if names:
-            message += "; " + (one if len(names) == 1 else several).format(first_few(names, _NAMED))
+            message += "; " + (one if len(names) == 1 else several).format(join_first_names(names, _NAMED))
     return message + "."
 
 

@@ -41,9 +41,9 @@ from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem, build_problem
 from ccs_model.problem.scenario_names import name_issues
 from ccs_model.scenario import Scenario
-from ccs_model.scenario.fields import names_a_file
+from ccs_model.scenario.fields import is_file_name
 from ccs_model.scenario.sections import OwnTables
-from ccs_model.scenario.variations import Changes, at_their_row, variations_of
+from ccs_model.scenario.variations import Changes, add_row_place, variations_of
 from ccs_model.solve.driver import inputs_of, solve
 from ccs_model.solve.strategies import effort_of_model
 
@@ -161,7 +161,7 @@ def futures_of(
         try:
             futures.append(Future(name, problem_with(base, each, loaded, allow_outside=allow_outside), share))
         except (InputError, FileError) as error:
-            errors.append(at_their_row(each, error))
+            errors.append(add_row_place(each, error))
     if errors:
         # A file that cannot be read has no issues to list beside those of other futures.
         issues = [issue for error in errors if isinstance(error, InputError) for issue in error.issues]
@@ -345,5 +345,5 @@ def _plants(solved: Sequence[_Solved]) -> pd.DataFrame:
 def own_tables(scenario: Scenario) -> tuple[object, ...]:
     """Names of a scenario's own tables, and the provinces that notices on them name; the same means the same inputs."""
     own = OwnTables.of(scenario)
-    is_own = own.data is not None or any(map(names_a_file, own.inventory))
+    is_own = own.data is not None or any(map(is_file_name, own.inventory))
     return own.inventory, own.data, own.terrain, own.provinces if is_own else ()

@@ -46,9 +46,9 @@ from ccs_model.runs.folder_writer import MANIFEST, LockedError, remove_leftovers
 from ccs_model.runs.run_reader import changed_outputs
 from ccs_model.runs.run_writer import json_bytes, read_json, run_files, write_request
 from ccs_model.scenario import Scenario
-from ccs_model.scenario.variations import Changes, at_their_row, variations_of
+from ccs_model.scenario.variations import Changes, add_row_place, variations_of
 from ccs_model.solve.driver import inputs_of, solve
-from ccs_model.units import first_few
+from ccs_model.units import join_first_names
 
 SCHEMA = "ccs-model/sweep/2"
 SPEC, TABLE, BOOK, PARTIAL, RUNS = "sweep.json", "sweep.csv", "sweep.xlsx", "sweep.partial.csv", "runs"
@@ -262,7 +262,7 @@ class _Cases:
                 one = base.with_changes({_THREADS: 1, **changes})
                 key = run_key(one, inputs_for(one, inputs, allow_outside=allow_outside))
             except (InputError, FileError) as failed:
-                error = at_their_row(changes, failed)
+                error = add_row_place(changes, failed)
                 first_error = first_error or error
                 outcome = {"error": message_of(error), "exit_code": error.exit_code}
             else:
@@ -347,7 +347,7 @@ class _Runs:
             _, changes = changed_outputs(place, manifest)
         except (OSError, ValueError, AttributeError):
             return ""
-        return first_few(changes, _NAMED, "; ")
+        return join_first_names(changes, _NAMED, "; ")
 
     def write_tables(self, *, is_part: bool = False) -> Sweep:
         """Write the tables; a partial sweep has another file name."""

@@ -43,13 +43,13 @@ class _Finite(click.FloatRange):
         return number
 
 
-def finite(low: float | None = None, high: float | None = None, *, above: bool = False) -> click.FloatRange:
+def finite_range(low: float | None = None, high: float | None = None, *, above: bool = False) -> click.FloatRange:
     """Return the type of a finite number from `low` (or `above` it) to `high`."""
     return _Finite(min=low, min_open=above, max=high)
 
 
 PATH = _NonEmptyPath(path_type=Path)
-POSITIVE = finite(0, above=True)
+POSITIVE = finite_range(0, above=True)
 CACHED = "Results are cached by input hash; use --force to re-run."
 
 scenario_argument = click.argument("scenario", type=PATH)
@@ -160,7 +160,7 @@ class Output:
         """Return --out, or `name` in the folder runs."""
         return self.out if self.out is not None else Path("runs") / name
 
-    def cached(
+    def report_analysis(
         self, key: RunKey, stem: str, title: str, solve: Callable[[], Any], text: Callable[[Any, Path], str]
     ) -> Any:
         """Report an analysis, cached in its folder or solved and written there, and return its document.
@@ -201,7 +201,7 @@ class Output:
 
     def report(self, document: str, summary: Callable[[], str]) -> None:
         """Print the JSON text `document` with --json; otherwise the summary, unless -q is given."""
-        self.line.done()
+        self.line.clear()
         if self.as_json:
             click.echo(document, nl=False)
         elif not self.quiet:
@@ -300,12 +300,12 @@ def requested_changes(
         has_futures = bool(read_scenario(scenario, allow_outside=allow_outside).futures)
         of_file = "; the futures of the scenario are planned for by ccs-model stochastic" if has_futures else ""
         raise click.UsageError(f"give --set KEY=V1,V2 or --list FILE{of_file}")
-    from ccs_model.scenario.variations import Listed, grid_of, listed_in
+    from ccs_model.scenario.variations import Listed, grid_of, read_changes
 
     grid = grid_of(sets)
     changes: list[dict[str, Any]] = list(map(dict, grid))
     if listed is not None:
-        changes = [Listed({**row, **each}, row.place) for row in listed_in(listed) for each in grid]
+        changes = [Listed({**row, **each}, row.place) for row in read_changes(listed) for each in grid]
     warn_of_unused(scenario, changes, allow_outside=allow_outside)
     return changes
 

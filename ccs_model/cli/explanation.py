@@ -64,7 +64,7 @@ def explanation_text(answer: Explanation) -> str:
     chain = answer.chain
     legend = _Legend(chain.titles)
     numbers = [_plant(answer, legend), _streams(chain, legend), _chain(answer, legend)]
-    parts = [*numbers, _owners(answer), _why(answer), _bases(answer), legend.text()]
+    parts = [*numbers, _owners(answer), _reason_text(answer), _bases(answer), legend.text()]
     return "\n".join(part for part in parts if part)
 
 
@@ -87,7 +87,7 @@ class _Legend:
     def text(self) -> str:
         """Return the list of references."""
         entries = "; ".join(f"{n} {key}: {truncate(self._titles[key], 44)}" for key, n in self._at.items())
-        return _filled(f"References (r reported, e estimated, a assumed, m measured): {entries}")
+        return _wrap_text(f"References (r reported, e estimated, a assumed, m measured): {entries}")
 
 
 def _plant(answer: Explanation, legend: _Legend) -> str:
@@ -106,7 +106,7 @@ def _plant(answer: Explanation, legend: _Legend) -> str:
             f"{_number(about['output_ktpa'], 0)} {unit}; "
         )
     emits = f"emits {_number(about['baseline_ktpa'], 0)} kt CO2/y, {_number(about['capturable_ktpa'], 0)} capturable"
-    return f"{_filled(first)}\n{_filled(made + emits)}"
+    return f"{_wrap_text(first)}\n{_wrap_text(made + emits)}"
 
 
 def _streams(chain: Chain, legend: _Legend) -> str:
@@ -137,7 +137,9 @@ def _chain(answer: Explanation, legend: _Legend) -> str:
     where = "in --json" if n == SHOWN_COLUMNS else "on a wider terminal or in --json"
     others = f"… and {more} more {where}" if more > 0 else ""
     return "\n".join(
-        each for each in (text, others, _filled(f"Power: {power} {answer.problem.money}/kWh") if power else "") if each
+        each
+        for each in (text, others, _wrap_text(f"Power: {power} {answer.problem.money}/kWh") if power else "")
+        if each
     )
 
 
@@ -159,11 +161,11 @@ def _costs(answer: Explanation, legend: _Legend, n: int) -> list[Sequence[str]]:
         lines = [(of[name], digits) for name, digits in parts if name in of]
         if label == _START and answer.problem.is_static:
             continue
-        if len(lines) < len(parts) or all(_is_nothing(each) for each in lines[-1][0].values[:n]):
+        if len(lines) < len(parts) or all(_is_empty(each) for each in lines[-1][0].values[:n]):
             continue
         cells = [form.format(*(_cell(line, k, digits) for line, digits in lines)) for k in range(n)]
         cells = [
-            "–" if _is_nothing(lines[-1][0].values[k]) and _is_nothing(lines[0][0].values[k]) else cell
+            "–" if _is_empty(lines[-1][0].values[k]) and _is_empty(lines[0][0].values[k]) else cell
             for k, cell in enumerate(cells)
         ]
         cited = (each for line, _ in lines for some in line.cited[:n] for each in some)
@@ -183,23 +185,23 @@ def _owners(answer: Explanation) -> str:
     if owners is None:
         return ""
 
-    def reported(name: str, digits: int = 0, percent: bool = False) -> str:
+    def owner_figure(name: str, digits: int = 0, percent: bool = False) -> str:
         value = owners.get(name)
         if value is None:
             return "none"
         return f"{100 * value:.1f} %" if percent else _number(value, digits)
 
     money = answer.problem.money
-    payback = "beyond the horizon" if owners.get("payback_yr") is None else f"{reported('payback_yr', 1)} years"
+    payback = "beyond the horizon" if owners.get("payback_yr") is None else f"{owner_figure('payback_yr', 1)} years"
     why = owners.get("no_project_irr")
-    irr = reported("project_irr_share", percent=True) + (f" ({why})" if why else "")
-    return _filled(
-        f"Owners: NPV {reported('npv_mn')} mn {money}, project IRR {irr}, payback {payback}, "
-        f"break-even carbon price {reported('break_even_carbon_price_per_t')} {money}/t."
+    irr = owner_figure("project_irr_share", percent=True) + (f" ({why})" if why else "")
+    return _wrap_text(
+        f"Owners: NPV {owner_figure('npv_mn')} mn {money}, project IRR {irr}, payback {payback}, "
+        f"break-even carbon price {owner_figure('break_even_carbon_price_per_t')} {money}/t."
     )
 
 
-def _why(answer: Explanation) -> str:
+def _reason_text(answer: Explanation) -> str:
     message = [f"Why {answer.reason}.", *(each.message for each in answer.changes)]
     return "\n".join(wrap(each, min(columns(), WIDEST), "  ") for each in message)
 
@@ -233,10 +235,10 @@ def _bases(answer: Explanation) -> str:
             "The break-even carbon price is constant, is paid on on-site abatement, and makes the owners' NPV over the "
             "horizon zero after tax."
         )
-    return _filled(" ".join(texts))
+    return _wrap_text(" ".join(texts))
 
 
-def _is_nothing(value: Value) -> bool:
+def _is_empty(value: Value) -> bool:
     return value is None or value == "–"
 
 
@@ -250,7 +252,7 @@ def _number(value: Value, digits: int) -> str:
     return "–" if value is None or isinstance(value, str) else f"{value:,.{digits}f}"
 
 
-def _filled(text: str) -> str:
+def _wrap_text(text: str) -> str:
     return wrap(text, min(columns(), WIDEST))
 
 

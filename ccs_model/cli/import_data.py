@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ccs_model.cli.command_options import PATH, Decorator, finite
+from ccs_model.cli.command_options import PATH, Decorator, finite_range
 from ccs_model.cli.output_guard import validate_import_folder
 from ccs_model.errors import DONE, InputError, Issue
 from ccs_model.plan.headline import counted
 from ccs_model.runs.folder_writer import atomic_folder
-from ccs_model.units import first_few
+from ccs_model.units import join_first_names
 
 if TYPE_CHECKING:
     from ccs_model.importers import GemTracker
@@ -25,7 +25,7 @@ _NAMED = 5
 def _number_option(name: str, help: str, *, default: float | None = None, high: float | None = None) -> Decorator[Any]:
     """Return an option with a positive number of at most `high`."""
     return click.option(
-        name, type=finite(0, high, above=True), default=default, show_default=default is not None, help=help
+        name, type=finite_range(0, high, above=True), default=default, show_default=default is not None, help=help
     )
 
 
@@ -282,13 +282,13 @@ def storage(
         load_tables(OwnTables(folder.parent, data=folder.name))
     for reason, n in made.left_out.items():
         lost = made.lost.get(reason, [])
-        click.echo(f"left out: {reason} ({n:,}){': ' if lost else ''}{first_few(lost, _NAMED)}", err=True)
+        click.echo(f"left out: {reason} ({n:,}){': ' if lost else ''}{join_first_names(lost, _NAMED)}", err=True)
     for words, sites in (
         ("estimates out of order or negative, adjusted (published low/mean/high)", made.adjusted),
         ("check the capacity, taken as published", made.largest),
     ):
         if sites:
-            click.echo(f"{words}: {first_few(sites, _NAMED)}", err=True)
+            click.echo(f"{words}: {join_first_names(sites, _NAMED)}", err=True)
     total_gt = made.sites["capacity_mid_kt"].sum() / 1e6
     n_countries = made.sites.loc[made.sites["province"] != "", "province"].nunique()
     click.echo(
@@ -305,10 +305,10 @@ def _show_missing(tracker: GemTracker, out: Path) -> None:
         named = ", ".join(tracker.unquantified)
         click.echo(f"operating plants without a capacity in the tracker, counted as zero: {named}", err=True)
     if tracker.strays:
-        named = first_few(tracker.strays, _NAMED)
+        named = join_first_names(tracker.strays, _NAMED)
         click.echo(f"left out: capacities of plants that are not on the sheet Plant data: {named}", err=True)
     if n := len(tracker.stray_furnaces):
-        named = first_few(tracker.stray_furnaces, _NAMED)
+        named = join_first_names(tracker.stray_furnaces, _NAMED)
         what = f"{counted(n, 'furnace')} of plants that are not on the sheet Plant data"
         click.echo(f"left out: {what}: {named}", err=True)
     made = tracker.chemicals

@@ -29,7 +29,7 @@ from ccs_model.cli.output_guard import (
     validate_output_file,
     validate_output_files,
 )
-from ccs_model.cli.terminal import columns, print_json, show_warnings, strong
+from ccs_model.cli.terminal import bold_text, columns, print_json, show_warnings
 from ccs_model.errors import CHECK_FAILED, DONE, FileError, InputError, Issue, schema_issue
 from ccs_model.report.summary import summary_text
 from ccs_model.report.text_tables import align_columns, fit_columns, truncate, width_of, wrap
@@ -60,7 +60,7 @@ def run_text(document: Mapping[str, Any], folder: Path) -> str:
     if "context" not in document and document["status"] != "infeasible":
         raise InputError([Issue(str(folder / place), "has no part 'context', which a summary needs", remedy)])
     has_workbook = (folder / "plan.xlsx").is_file()
-    text = summary_text(document, columns(), strong, has_workbook=has_workbook)
+    text = summary_text(document, columns(), bold_text, has_workbook=has_workbook)
     if document["status"] == "infeasible":
         workbook = "plan.xlsx (sheet Infeasible), " if has_workbook else ""
         return f"{text}\n\nFiles: {folder}\n  {workbook}plan.json, manifest.json"
@@ -162,7 +162,7 @@ def _runs_table(found: Sequence[ListedRun]) -> str:
     if max(map(width_of, table)) > columns():  # the result says more than the objective
         table = align_columns([[*row[:2], *row[3:]] for row in rows], left={0, 1, 2, 4}).splitlines()
     heading, *lines = (truncate(line, columns()) for line in table)
-    return "\n".join([strong(heading), *lines])
+    return "\n".join([bold_text(heading), *lines])
 
 
 @click.command(
@@ -221,7 +221,7 @@ def _comparison_text(found: Comparison) -> str:
         each = ", ".join(f"{letter} {own}" for letter, own in zip(letters, money, strict=True))
         text = f"The runs are in different money ({each}), so amounts and costs per tonne have no differences."
         lines.append(wrap(text, columns()))
-    elif _has_undiffered_sums(found):
+    elif _has_totals_without_difference(found):
         text = "Some runs plan one year and others several, so amounts in million have no differences."
         lines.append(wrap(text, columns()))
     lines += _rates(runs, letters)
@@ -258,7 +258,7 @@ def _rates(runs: Sequence[Mapping[str, Any]], letters: Sequence[str]) -> list[st
     return lines
 
 
-def _has_undiffered_sums(found: Comparison) -> bool:
+def _has_totals_without_difference(found: Comparison) -> bool:
     """Whether totals that every run has lack a difference."""
     names = list(found.names)
     differences = [f"{name} − first" for name in names[1:]]
@@ -304,7 +304,7 @@ def _plants(found: Comparison, letters: Sequence[str]) -> str:
     others = max(map(width_of, align_columns([[*row[:3], "", *row[4:]] for row in rows], left=4).splitlines()))
     width = max(min(columns() - others, _NAME_WIDTH), _LEAST_NAME_WIDTH)
     rows = [[*row[:3], truncate(row[3], width), *row[4:]] for row in rows]
-    text = align_columns(rows, left=4, max_width=columns()) + _more(len(found.plants) - _N_SHOWN)
+    text = align_columns(rows, left=4, max_width=columns()) + _remainder_text(len(found.plants) - _N_SHOWN)
     return "\n".join([text, *_changes(found, letter_of)])
 
 
@@ -331,10 +331,12 @@ def _inputs(found: Comparison, letters: Sequence[str]) -> str:
         rows.append([str(row["input"]), *(str(row[name]) or "–" for name in found.names)])
     width = (columns() - max(width_of(row[0]) for row in rows)) // len(found.names) - 2
     rows = [[row[0], *(truncate(each, max(min(width, 32), 8)) for each in row[1:])] for row in rows]
-    return align_columns(rows, left=len(rows[0]), max_width=columns()) + _more(len(found.inputs) - 2 * _N_SHOWN)
+    return align_columns(rows, left=len(rows[0]), max_width=columns()) + _remainder_text(
+        len(found.inputs) - 2 * _N_SHOWN
+    )
 
 
-def _more(n: int) -> str:
+def _remainder_text(n: int) -> str:
     return f"\n… and {n} more" if n > 0 else ""
 
 

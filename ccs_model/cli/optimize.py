@@ -17,14 +17,14 @@ from ccs_model.cli.command_options import (
     CACHED,
     Output,
     effort_option,
-    finite,
+    finite_range,
     lang_option,
     output_options,
     scenario_argument,
     time_limit_option,
 )
 from ccs_model.cli.inspect_run import run_text
-from ccs_model.cli.terminal import shortened, show_warnings
+from ccs_model.cli.terminal import shorten_lines, show_warnings
 from ccs_model.errors import DONE, LIMIT_REACHED, FileError, InfeasibleError, InputError
 from ccs_model.runs.run_list import document_of
 
@@ -43,12 +43,12 @@ def _changes(values: Mapping[str, Any]) -> dict[str, Any]:
         "solver.effort": values["effort"],
         "solver.time_limit_s": values["time_limit"],
         "solver.threads": values["threads"],
-        "plants.committed": _kept(values["keep"], values["keep_until"]),
+        "plants.committed": _committed_retrofits(values["keep"], values["keep_until"]),
     }
     return {key: value for key, value in given.items() if value is not None}
 
 
-def _kept(run: Path | None, until: int | None) -> dict[str, int] | None:
+def _committed_retrofits(run: Path | None, until: int | None) -> dict[str, int] | None:
     """Return the retrofits of a run that start by a year, each with its start, as committed retrofits."""
     if run is None:
         if until is not None:
@@ -67,7 +67,7 @@ def _kept(run: Path | None, until: int | None) -> dict[str, int] | None:
     return dict(zip(built["route"], built["year"].astype(int).tolist(), strict=True))
 
 
-def _cached(output: Output, values: Mapping[str, Any]) -> int | None:
+def _answer_from_cache(output: Output, values: Mapping[str, Any]) -> int | None:
     """Report the cached run without reading any table; None if there is none, or if the tables are needed to know."""
     if output.force or is_workbook(values["scenario"]):
         return None
@@ -92,10 +92,10 @@ def _cached(output: Output, values: Mapping[str, Any]) -> int | None:
     remove_leftovers(folder)
     if document["status"] == "infeasible":
         _raise_infeasible(InfeasibleError(document["conflicts"], folder), output)
-    return _report_cached(output, folder, document, manifest, values["lang"])
+    return _report_cached_run(output, folder, document, manifest, values["lang"])
 
 
-def _report_cached(
+def _report_cached_run(
     output: Output,
     folder: Path,
     document: Mapping[str, Any],
@@ -118,7 +118,7 @@ def _report_cached(
 
 def _raise_infeasible(error: InfeasibleError, output: Output) -> NoReturn:
     """Report the folder of an infeasible problem, and raise the error."""
-    output.line.done()
+    output.line.clear()
     if error.folder is not None:
         show_warnings(document_of(error.folder / "plan.json").get("warnings", ()))
         if output.as_json:
@@ -153,8 +153,8 @@ failure without a plan, 7 verification failed, 8 file system error.
 """
 )
 @scenario_argument
-@output_options(cached=_cached, workbooks=True)
-@click.option("--mip-gap", "--gap", "mip_gap", type=finite(0, 0.5), metavar="SHARE",
+@output_options(cached=_answer_from_cache, workbooks=True)
+@click.option("--mip-gap", "--gap", "mip_gap", type=finite_range(0, 0.5), metavar="SHARE",
               help="Stop at this relative optimality gap.")  # fmt: skip
 @time_limit_option("Seconds after which the search stops; the whole run takes hardly longer.")
 @effort_option
@@ -190,11 +190,11 @@ def optimize(scenario: Path, output: Output, lang: str | None, verbose: bool, up
     except InfeasibleError as error:
         _raise_infeasible(error, output)
     finally:
-        output.line.done()
+        output.line.clear()
     document = document_of(run.folder / "plan.json")
     edits = "" if run.question is None else edits_text(run.question)
     if run.plan is None:
-        return _report_cached(output, run.folder, document, run.manifest, lang, edits)
+        return _report_cached_run(output, run.folder, document, run.manifest, lang, edits)
     show_warnings((*filter(None, (run.repaired,)), *run.plan.warnings))
     if verbose:
         click.echo(run.plan.solver_log, err=True)
@@ -228,4 +228,4 @@ def edits_text(question: Question) -> str:
             cells, what = f"{cells}:{last.cell.rpartition('!')[2]}", f"{what} to {last.key.rpartition('.')[2]}"
             values += f" … {value_text(last.new, last.key)}"
         lines.append(f"  {cells}  {what}: {values}")
-    return "\n".join([f"Edits of {source}:", *shortened(lines, _N_EDITS_SHOWN)]) + "\n\n"
+    return "\n".join([f"Edits of {source}:", *shorten_lines(lines, _N_EDITS_SHOWN)]) + "\n\n"

@@ -75,7 +75,7 @@ def validate_output_file(path: Path, kind: Kind, *, force: bool = False, inputs:
     FileError
         If it belongs to a run, is no regular file, exists and not `force`, or is of another kind.
     """
-    with _not_writable(path):
+    with _report_write_errors(path):
         status = path.lstat() if _lexists(path) else None
         if status is not None and stat.S_ISDIR(status.st_mode):
             raise FileError(f"{path}: is a folder, expected a file to write")
@@ -96,7 +96,7 @@ def validate_output_file(path: Path, kind: Kind, *, force: bool = False, inputs:
 
 def validate_output_files(folder: Path, kind: Kind, *, force: bool = False) -> None:
     """Raise FileError unless files of a kind may be written to a folder: it is new, or holds only such files."""
-    with _not_writable(folder):
+    with _report_write_errors(folder):
         if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
             raise FileError(f"{folder}: is not a folder; it is left unchanged")
         _validate_not_of_run(folder)
@@ -116,7 +116,7 @@ def validate_output_folder(folder: Path, *, inputs: Iterable[Path] = ()) -> None
     FileError
         If it contains the current folder, or is a part of a run.
     """
-    with _not_writable(folder):
+    with _report_write_errors(folder):
         here, target = Path.cwd(), folder.resolve()
         if target == here or target in here.parents:
             raise FileError(f"{folder}: is the current folder or contains it; choose another --out")
@@ -136,7 +136,7 @@ def validate_import_folder(folder: Path, inputs: Iterable[Path] = ()) -> None:
     FileError
         If it is no folder, or a run, or a part of one.
     """
-    with _not_writable(folder):
+    with _report_write_errors(folder):
         if _lexists(folder) and not folder.is_dir():
             raise FileError(f"{folder}: is not a folder; it is left unchanged")
         for each in inputs:
@@ -164,7 +164,7 @@ def scenario_files(scenario: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _not_writable(path: Path) -> Iterator[None]:
+def _report_write_errors(path: Path) -> Iterator[None]:
     """Report errors of the system at a path to write. A missing working folder is an error of its own."""
     try:
         yield

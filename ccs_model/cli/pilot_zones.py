@@ -118,7 +118,7 @@ def replay(cases: tuple[Path, ...], as_json: bool, quiet: bool) -> int:
 
     line = ProgressLine(quiet=quiet)
     found = replay_cases(cases, on_progress=lambda name: line.show(f"replaying {name}"))
-    line.done()
+    line.clear()
     if as_json:
         print_json(found.to_dict())
     else:

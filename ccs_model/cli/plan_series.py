@@ -120,7 +120,7 @@ def frontier(
     if effort is not None:
         scenario = scenario.with_changes({"solver.effort": effort})
     own = run_key(scenario, inputs)
-    known = _known(run, own.folder())
+    known = _known_points(run, own.folder())
     # A plan of another model with the same inputs is a plan; its bound is not one of this model.
     bound = _bound(run if requested.is_dir() else own.folder() if run is None else None)
     # Plans of the scenario itself are what the frontier would find, so that they do not name its folder.
@@ -167,7 +167,7 @@ def _page(folder: Path) -> Path | None:
         return None
 
 
-def _known(run: Path | None, own: Path) -> list[pd.DataFrame]:
+def _known_points(run: Path | None, own: Path) -> list[pd.DataFrame]:
     """Return the point of a finished run: `run`, or the scenario's own if it exists."""
     from ccs_model.runs.run_reader import read_point, read_run
 
@@ -261,10 +261,10 @@ def run(
             on_progress=console.on_progress,
         )
     except KeyboardInterrupt:
-        console.done()
+        console.clear()
         click.echo(f"interrupted; {console.n_ended} finished runs are kept; repeat the command to resume", err=True)
         return interrupted_code()
-    console.done()
+    console.clear()
     show(result, as_json=output.as_json, quiet=output.quiet)
     return result.exit_code
 
@@ -306,8 +306,8 @@ class _SweepConsole:
         rate = f"{60 * progress.per_s:.1f} per minute, {_duration(progress.left_s)} left"
         self._line.show(f"{progress.n_ended} of {progress.n_all} scenarios{failed}; {rate}")
 
-    def done(self) -> None:
-        self._line.done()
+    def clear(self) -> None:
+        self._line.clear()
 
 
 def show(result: Sweep, *, as_json: bool, quiet: bool) -> None:

@@ -16,7 +16,7 @@ from ccs_model.cli.command_options import (
     PATH,
     Output,
     changes_options,
-    finite,
+    finite_range,
     jobs_option,
     output_options,
     requested_changes,
@@ -27,11 +27,11 @@ from ccs_model.cli.command_options import (
     warn_of_unused,
     with_options,
 )
-from ccs_model.cli.terminal import columns, shortened, strong
+from ccs_model.cli.terminal import bold_text, columns, shorten_lines
 from ccs_model.errors import DONE, LIMIT_REACHED
 from ccs_model.plan.headline import counted
 from ccs_model.report.text_tables import amount_text
-from ccs_model.units import money_text, rounded
+from ccs_model.units import money_text, rounded_text
 
 if TYPE_CHECKING:
     from ccs_model.analysis.jobs import Scheduler
@@ -102,7 +102,7 @@ def montecarlo(
             on_progress=lambda at: line.show(f"{at.n_ended} of {at.n_all} futures; {at.per_s:.1f} per second"),
         )
     except KeyboardInterrupt:
-        line.done()
+        line.clear()
         click.echo("interrupted; finished futures are kept; repeat the command to resume", err=True)
         return interrupted_code()
     output.report(found.text, lambda: _monte_carlo_text(json.loads(found.text), found.folder))
@@ -114,13 +114,13 @@ def _monte_carlo_text(document: Mapping[str, Any], folder: Path) -> str:
     from ccs_model.report.phrases import FEW_FUTURES, futures_text
     from ccs_model.report.workbook.uncertainty_sheet import measures
 
-    lines = [f"{strong(document['scenario'])}: {document['n_draws']} futures, seed {document['seed']}",
+    lines = [f"{bold_text(document['scenario'])}: {document['n_draws']} futures, seed {document['seed']}",
              f"Money in {money_text(document['currency'], document['price_year'])}, real", ""]  # fmt: skip
     headings = ((FIXED, "The plan, fixed in every future"), (REPLANNED, "Re-optimised in each future, LP relaxation"))
     measure_names = measures(document)
     width = max(map(len, measure_names.values()))
     for mode, heading in headings:
-        lines.append(strong(f"{heading:{width + 2}} {'scenario':>9} {'P5':>9} {'P50':>9} {'P95':>9}"))
+        lines.append(bold_text(f"{heading:{width + 2}} {'scenario':>9} {'P5':>9} {'P50':>9} {'P95':>9}"))
         for row in (each for each in document["spread"] if each["mode"] == mode):
             values = [math.nan if row[name] is None else row[name] for name in ("planned", "p5", "p50", "p95")]
             of_some = "" if row["n_futures"] == document["n_draws"] else f"  in {row['n_futures']} of the futures"
@@ -136,7 +136,7 @@ def _monte_carlo_text(document: Mapping[str, Any], folder: Path) -> str:
             for row in document["tornado"]
             if row["mode"] == mode
             and row["measure"] == "objective_value"
-            and _exceeds(row["width"], row["noise_width"])
+            and _is_above_noise(row["width"], row["noise_width"])
         ]
         if not most:
             continue
@@ -155,7 +155,7 @@ def _monte_carlo_text(document: Mapping[str, Any], folder: Path) -> str:
     return "\n".join([*lines, f"Folder: {folder} (plan.xlsx, sheet Uncertainty; montecarlo.json; futures.csv)"])
 
 
-def _exceeds(width: float | None, noise: float | None) -> bool:
+def _is_above_noise(width: float | None, noise: float | None) -> bool:
     return width is not None and noise is not None and width > noise
 
 
@@ -188,7 +188,7 @@ def stochastic(scenario: Path, output: Output) -> int:
     from ccs_model.analysis.stochastic import stochastic as solve_stages
     from ccs_model.runs.run_reader import question_key
 
-    document = output.cached(
+    document = output.report_analysis(
         question_key(scenario, [], "stochastic", allow_outside=output.allow_outside),
         "stochastic",
         "{}: two-stage plan",
@@ -224,7 +224,7 @@ def _stochastic_text(document: Mapping[str, Any], folder: Path) -> str:
     for row in document["plants"]:
         more = "; not in the plan of the mean future" if row["is_in_mean_plan"] is False else ""
         built.append(f"  {row['plant']} {row['name']}, {row['year']}{more}")
-    lines += [*(shortened(built, _N_SHOWN) or ["  nothing is built"]), ""]
+    lines += [*(shorten_lines(built, _N_SHOWN) or ["  nothing is built"]), ""]
     for row in document["futures"]:
         later = [r for r in document["retrofits"] if r["future"] == row["future"] and not r["is_here_and_now"]]
         ends = f"{row['objective']:,.1f}; with perfect information {row['perfect_objective']:,.1f}"
@@ -262,7 +262,7 @@ def regret(scenario: Path, sets: tuple[str, ...], listed: Path | None, probabili
     from ccs_model.runs.run_reader import question_key
 
     shares, allow = shares_of(_probabilities(probability), len(changes)), output.allow_outside
-    output.cached(
+    output.report_analysis(
         question_key(scenario, [changes, shares], "regret", allow_outside=allow),
         "regret",
         "{}: regret",
@@ -293,7 +293,8 @@ def _regret_text(document: Mapping[str, Any], folder: Path) -> str:
         by_plan.setdefault(row["plan"], []).append(
             f"{row['regret']:,.1f}"
             if row["regret"] is not None
-            else row["state"] + (f" by {rounded(row['excess_mn'])} million" if row["state"] == "over budget" else "")
+            else row["state"]
+            + (f" by {rounded_text(row['excess_mn'])} million" if row["state"] == "over budget" else "")
         )
     lines += ["", "plan        max       mean  regret in each future"]
     for row in plans:
@@ -311,7 +312,7 @@ def _regret_text(document: Mapping[str, Any], folder: Path) -> str:
         lines += [f"{what}: {found if named else 'no plan is feasible in every future'}"]
     sure = [row for row in plants if row["is_no_regret"]]
     lines += ["", f"No-regret plants, in every plan: {len(sure)}"]
-    lines += shortened([f"  {row['plant']} {row['name']}" for row in sure], _N_SHOWN)
+    lines += shorten_lines([f"  {row['plant']} {row['name']}" for row in sure], _N_SHOWN)
     return "\n".join([*lines, f"Folder: {folder} (regret.xlsx, regret.json, tables/)"])
 
 
@@ -332,7 +333,7 @@ Exit codes: 0 done, 3 invalid input, 4 infeasible, 5 time limit before every pla
 """,
 )
 @scenario_or_run_argument
-@click.option("--within", "within_share", type=finite(0, 1, above=True), default=0.01, show_default=True,
+@click.option("--within", "within_share", type=finite_range(0, 1, above=True), default=0.01, show_default=True,
               help="Largest loss of the objective, as a share of its optimum.")  # fmt: skip
 @click.option("--n", "n_plans", type=click.IntRange(1, 1000), default=10, show_default=True,
               help="Number of maximally different plans.")  # fmt: skip
@@ -349,7 +350,7 @@ def near_optimal(
     show, allow = output.line.show, output.allow_outside
     show("reading the scenario and the tables")
     asked = [requested.is_dir(), within_share, n_plans, all_links]
-    document = output.cached(
+    document = output.report_analysis(
         question_key(requested, asked, "near-optimal", allow_outside=allow),
         "near_optimal",
         f"{{}}: plans within {within_share:.2%}",
@@ -406,7 +407,7 @@ def _sets(document: Mapping[str, Any]) -> list[str]:
         for row in rows:
             lost = f"; excluding it loses at least {row['lost_share']:.2%}" if row["lost_share"] is not None else ""
             named.append(f"  {row['plant']} {row['name']}" + (lost if standing == "needed" else ""))
-        lines += shortened(named, _N_SHOWN)
+        lines += shorten_lines(named, _N_SHOWN)
     lines += ["", "Exchanges:"] if document["exchanges"] else []
     # An exchange of two plants is a row of each.
     exchanges = dict.fromkeys(f"  {row['text']} (−{row['short_share']:.2%})" for row in document["exchanges"])

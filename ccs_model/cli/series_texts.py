@@ -8,10 +8,10 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ccs_model.cli.terminal import columns, shortened, strong
+from ccs_model.cli.terminal import bold_text, columns, shorten_lines
 from ccs_model.report.text_tables import amount_text, fit_columns, truncate, width_of, wrap
 from ccs_model.runs.run_list import counted
-from ccs_model.units import first_few
+from ccs_model.units import join_first_names
 
 _N_FAILED_SHOWN = 10
 # Scenarios that a warning lists.
@@ -38,7 +38,7 @@ def frontier_text(document: Mapping[str, Any], folder: Path, page: Path | None) 
         optional = optional[:-1]
         table = _frontier_table(document, worth, money, optional)
     heading, *rows = (truncate(line, columns()) for line in table)
-    lines += [strong(heading), *rows]
+    lines += [bold_text(heading), *rows]
     if document["is_exact"]:
         n_breaks = len(document["breakpoints"])
         lines.append(f"Exact: the slope changes at {n_breaks - 2} budgets (tables/frontier_breakpoints.csv).")
@@ -211,7 +211,7 @@ def sweep_warning_texts(warnings: Sequence[Mapping[str, Any]], n_all: int) -> li
     texts = []
     for each in warnings:
         scenarios = str(each["scenarios"]).split()
-        name = f"scenario{'s' if len(scenarios) > 1 else ''} {first_few(scenarios, _N_NUMBERS_SHOWN)}"
+        name = f"scenario{'s' if len(scenarios) > 1 else ''} {join_first_names(scenarios, _N_NUMBERS_SHOWN)}"
         texts.append(f"{each['warning']} ({f'all {n_all} scenarios' if len(scenarios) == n_all > 1 else name})")
     return texts
 
@@ -219,10 +219,10 @@ def sweep_warning_texts(warnings: Sequence[Mapping[str, Any]], n_all: int) -> li
 def sweep_text(folder: Path, name: str, rows: Sequence[Mapping[str, Any]]) -> str:
     """Return the summary of a sweep: scenarios by status, their figures, those without a plan, and the tables."""
     if not rows:
-        return f"{strong(name)}: the sweep has not ended; repeat its command to resume it"
-    lines = [f"{strong(name)}: {len(rows)} scenarios: {counted([dict(row) for row in rows])}"]
+        return f"{bold_text(name)}: the sweep has not ended; repeat its command to resume it"
+    lines = [f"{bold_text(name)}: {len(rows)} scenarios: {counted([dict(row) for row in rows])}"]
     failed = [f"scenario {row['scenario']}: {row['message']}" for row in rows if row["message"]]
-    lines += [f"  {wrap(line, columns() - 2, '    ')}" for line in shortened(failed, _N_FAILED_SHOWN, "")]
+    lines += [f"  {wrap(line, columns() - 2, '    ')}" for line in shorten_lines(failed, _N_FAILED_SHOWN, "")]
     lines += _figures_of(rows)
     n_missing = sum(row["status"] == "missing" for row in rows)
     names = "sweep.partial.csv" if n_missing else "sweep.csv and sweep.xlsx"

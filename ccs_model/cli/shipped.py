@@ -72,9 +72,9 @@ def data(
     if all_rows and table is None:
         raise click.UsageError("--rows needs TABLE")
     if country is not None:
-        return _country(country, quality, as_json)
+        return _print_country(country, quality, as_json)
     if run is not None:
-        return _evidence(run, as_json)
+        return _print_evidence(run, as_json)
     from ccs_model.inputs import load_inputs
     from ccs_model.inputs.declarations import read_dictionary
     from ccs_model.inputs.table_checks import key_of
@@ -83,16 +83,18 @@ def data(
     if table is not None:
         table = _table_name(table, inputs)
     if as_json:
-        reported = _listed(inputs, declared) if table is None else _described(table, inputs, declared[table])
+        reported = (
+            _summarize_tables(inputs, declared) if table is None else _describe_table(table, inputs, declared[table])
+        )
         print_json({"schema": SCHEMA, **reported})
     elif table is None:
-        _print_list(_listed(inputs, declared))
+        _print_list(_summarize_tables(inputs, declared))
     else:
-        _print_table(_described(table, inputs, declared[table]), key_of(table, inputs[table]), all_rows)
+        _print_table(_describe_table(table, inputs, declared[table]), key_of(table, inputs[table]), all_rows)
     return DONE
 
 
-def _country(country: str, quality: str | None, as_json: bool) -> int:
+def _print_country(country: str, quality: str | None, as_json: bool) -> int:
     from ccs_model.inputs.country_packs import country_values
 
     found = country_values(country)
@@ -134,7 +136,7 @@ def prices_of(year: int | None) -> str:
     return "" if year is None else f"prices of {year}"
 
 
-def _evidence(run: Path, as_json: bool) -> int:
+def _print_evidence(run: Path, as_json: bool) -> int:
     from ccs_model.analysis.evidence import evidence
 
     found = evidence(run)
@@ -169,7 +171,7 @@ def evidence_text(found: Evidence) -> str:
     for text, rows, left in parts:
         if len(rows) > 1:
             blocks += [wrap(text, width), align_columns(rows, left, max_width=width)]
-        if rows[0][0] == _RANGE and (outside := _outside(found, width)):
+        if rows[0][0] == _RANGE and (outside := _outside_range_text(found, width)):
             blocks.append(outside)
     return "\n\n".join(blocks)
 
@@ -203,7 +205,7 @@ def _range_rows(found: Evidence) -> list[list[str]]:
     return rows
 
 
-def _outside(found: Evidence, width: int) -> str:
+def _outside_range_text(found: Evidence, width: int) -> str:
     """Return why the plan lies outside a published range, and what the range is for, one line each."""
     rows = found.published[found.published["place"] != "inside"].to_dict("records")
     lines = (f"{row['anchor'].replace('_', ' ')}: {row['explanation']} Published {row['note']}." for row in rows)
@@ -214,7 +216,7 @@ def _sensitivity_rows(found: Evidence) -> list[list[str]]:
     rows = [["input", "from – to", "quality", "abatement, fixed", "abatement, re-planned", "cost per t, re-planned"]]
     for row in found.sensitivities.head(N_SHOWN).to_dict("records"):
         changes = [
-            f"{_signed(row[f'{name}_low_share'])} … {_signed(row[f'{name}_high_share'])}"
+            f"{_signed_percent(row[f'{name}_low_share'])} … {_signed_percent(row[f'{name}_high_share'])}"
             for name in ("fixed_abatement", "replanned_abatement", "replanned_cost")
         ]
         ends = f"{row['low']:.2f} – {row['high']:.2f}"
@@ -222,7 +224,7 @@ def _sensitivity_rows(found: Evidence) -> list[list[str]]:
     return rows
 
 
-def _signed(share: float) -> str:
+def _signed_percent(share: float) -> str:
     return "–" if share != share else f"{round(share, 4) + 0.0:+.1%}"
 
 
@@ -238,14 +240,14 @@ def _table_name(table: str, inputs: Inputs) -> str:
     return table if table in inputs.tables else ends[0]
 
 
-def _listed(inputs: Inputs, declared: Any) -> dict[str, Any]:
+def _summarize_tables(inputs: Inputs, declared: Any) -> dict[str, Any]:
     """Return rows, quality and number of references of every table, and the totals."""
     tables: list[dict[str, Any]] = [
         {
             "table": name,
             "n_rows": len(frame),
             "n_columns": len(declared[name]),
-            "quality": _mix(frame),
+            "quality": _rows_by_quality(frame),
             "n_references": frame["reference"].nunique() if "reference" in frame else 0,
             "sha256": inputs.sha256[f"{name}.csv"],
         }
@@ -256,7 +258,7 @@ def _listed(inputs: Inputs, declared: Any) -> dict[str, Any]:
     return {"data_folder": inputs.folder_name, "n_rows": rows, "quality": totals, "tables": tables}
 
 
-def _mix(frame: pd.DataFrame) -> dict[str, int]:
+def _rows_by_quality(frame: pd.DataFrame) -> dict[str, int]:
     """Return the number of rows by quality, the best first."""
     if "quality" not in frame:
         return {}
@@ -264,7 +266,7 @@ def _mix(frame: pd.DataFrame) -> dict[str, int]:
     return {kind: int(found[kind]) for kind in QUALITIES if kind in found}
 
 
-def _described(table: str, inputs: Inputs, columns: tuple[Column, ...]) -> dict[str, Any]:
+def _describe_table(table: str, inputs: Inputs, columns: tuple[Column, ...]) -> dict[str, Any]:
     """Return the declared columns, and every reference with its rows by quality."""
     frame = inputs[table]
     sources = []
@@ -273,12 +275,12 @@ def _described(table: str, inputs: Inputs, columns: tuple[Column, ...]) -> dict[
         for key, rows in frame.groupby("reference", sort=True):
             row = references.loc[str(key)]
             source = {"reference": str(key), **{name: str(row[name]) for name in ("citation", "where", "licence")}}
-            sources.append({**source, "n_rows": len(rows), "quality": _mix(rows)})
+            sources.append({**source, "n_rows": len(rows), "quality": _rows_by_quality(rows)})
     return {
         "table": table,
         "data_folder": inputs.folder_name,
         "n_rows": len(frame),
-        "quality": _mix(frame),
+        "quality": _rows_by_quality(frame),
         "sha256": inputs.sha256[f"{table}.csv"],
         "columns": [
             {

@@ -180,7 +180,15 @@ def check(
         print_json({"schema": CHECK_SCHEMA, "file": str(scenario), "is_valid": False, "errors": issues})
         return error.exit_code
     if as_json:
-        print_json({"schema": CHECK_SCHEMA, "file": str(scenario), "is_valid": True, "errors": [], **_found(problem)})
+        print_json(
+            {
+                "schema": CHECK_SCHEMA,
+                "file": str(scenario),
+                "is_valid": True,
+                "errors": [],
+                **_summarize_problem(problem),
+            }
+        )
     elif not quiet:
         click.echo(_check_text(scenario, problem))
     if annotate is not None:
@@ -188,7 +196,7 @@ def check(
     return DONE
 
 
-def _found(problem: Problem) -> dict[str, Any]:
+def _summarize_problem(problem: Problem) -> dict[str, Any]:
     """Return what a valid scenario contains."""
     from ccs_model.plan.plan_json import plain, records
     from ccs_model.plan.tables import left_out_table, not_eligible_table
@@ -271,14 +279,14 @@ def _upgrade(scenario: Path, out: Path) -> int:
 
 def _annotate(scenario: Path, out: Path, issues: Sequence[Issue], allow_outside: bool) -> None:
     """Write copies of the user's workbooks with the errors marked."""
-    from ccs_model.inputs.user_workbooks import annotated, copy_names, own_books
+    from ccs_model.inputs.user_workbooks import annotate_workbooks, copy_names, own_books
     from ccs_model.scenario.read import read
 
     try:
         books = own_books(read(scenario, allow_outside=allow_outside).own, allow_outside=allow_outside)
     except CcsModelError:  # a scenario that is not valid YAML names no workbook
         books = {}
-    copies = annotated(issues, books)
+    copies = annotate_workbooks(issues, books)
     names = copy_names(out, list(copies))
     contents = {out.with_name(names[book]): raw for book, raw in copies.items()}
     create_files(contents, hint=_OTHER_NAME.format("--annotate"))

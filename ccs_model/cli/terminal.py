@@ -29,7 +29,7 @@ def columns() -> int:
     return min(shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns, MAX_TEXT_WIDTH)
 
 
-def shortened(lines: Sequence[str], n: int, indent: str = "  ") -> list[str]:
+def shorten_lines(lines: Sequence[str], n: int, indent: str = "  ") -> list[str]:
     """Return the first `n` lines, and a line with the number of the others."""
     more = len(lines) - n
     return [*lines[:n], *([f"{indent}… and {more} more"] if more > 0 else [])]
@@ -46,7 +46,7 @@ def show_warnings(warnings: Sequence[str]) -> None:
         click.echo(f"{click.style('warning', fg='yellow')}: {each}", err=True)
 
 
-def strong(text: str) -> str:
+def bold_text(text: str) -> str:
     """Return text in bold; click removes the codes if the output is not a terminal or NO_COLOR is set."""
     return click.style(text, bold=True)
 
@@ -64,7 +64,7 @@ _LINE_EVERY_S = 30.0
 def end_lines() -> None:
     """Clear the progress lines of a command that ends with an error."""
     for line in tuple(_LINES):
-        line.done()
+        line.clear()
 
 
 class ProgressLine:
@@ -105,7 +105,7 @@ class ProgressLine:
         gap = f"{progress.gap_share:.2%}" if math.isfinite(progress.gap_share) else "open"
         self.show(f"{progress.stage}: best {best}, bound {bound}, gap {gap}")
 
-    def done(self) -> None:
+    def clear(self) -> None:
         """Clear the line."""
         self._ended.set()
         if self._clock is not None:

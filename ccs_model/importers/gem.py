@@ -38,7 +38,7 @@ from ccs_model.importers.gem_workbooks import (
     Aliases,
     Row,
     china_places,
-    no_plants,
+    missing_sheet_issue,
     plant_values,
     rows_of,
     sorted_sheets,
@@ -46,7 +46,7 @@ from ccs_model.importers.gem_workbooks import (
 )
 from ccs_model.inputs.cells import nearest_hint
 from ccs_model.inputs.declarations import Column, Grid, read_dictionary, reading_order
-from ccs_model.scenario.validation import shown
+from ccs_model.scenario.validation import shown_text
 
 # The status of a plant with several rows is the first of these.
 STATUSES = (
@@ -123,7 +123,7 @@ def read_gem(
     """
     issues: list[Issue] = []
     found = sorted_sheets(files, issues)
-    lacking = no_plants(files, found)
+    lacking = missing_sheet_issue(files, found)
     if lacking is not None:
         raise InputError(sorted(issues or [lacking], key=reading_order))
     sheets = found.steel
@@ -131,7 +131,7 @@ def read_gem(
     chemical = _rows(chain.from_iterable(found.chemicals.values()), CHEMICAL_HEADINGS, issues)
     of_capacities = _rows(sheets.get(CAPACITIES.lower(), []), CAPACITY_HEADINGS, issues)
     furnaces = {kind: _rows(sheets.get(sheet, []), UNIT_HEADINGS, issues) for sheet, kind in KIND_OF.items()}
-    wanted = _wanted(countries, [*steel, *chemical], issues)
+    wanted = _requested_countries(countries, [*steel, *chemical], issues)
     works = _works(steel, wanted)
     chemicals = None
     if found.chemicals:
@@ -139,7 +139,7 @@ def read_gem(
         capacities_given = Given.read(given, issues) if given is not None else Given()
         everyone = {row.words("plant") for row in chemical}
         chemicals = chemicals_of(rows, everyone, capacities_given, found.reference(CHEMICALS), issues)
-        chemicals = chemicals.known() if known_only else chemicals
+        chemicals = chemicals.select_complete_rows() if known_only else chemicals
     elif given is not None:
         hint = "capacities of steel plants are in the steel tracker"
         issues.append(Issue(given[0], "there is no workbook of the chemicals inventory for these capacities", hint))
@@ -147,7 +147,7 @@ def read_gem(
         made = "has no plants" if steel or not chemical else "has no plants that make ammonia or methanol"
         issues.append(Issue(files[0][0], made))
     reference, citation = found.reference(STEEL)
-    plants, places, unquantified = _plants(works, _by_plant(of_capacities, set(works)), reference)
+    plants, places, unquantified = _plants(works, _rows_by_plant(of_capacities, set(works)), reference)
     units = _units(furnaces, set(works), reference)
     plants = _with_furnaces(plants, units)
     in_country = tuple(row.text("country") for row in works.values())
@@ -183,14 +183,14 @@ def gem_place(tracker: GemTracker, where: str) -> str:
     return places.get(made[3] or "plant", places["plant"])
 
 
-def _wanted(countries: Iterable[str], rows: Sequence[Row], issues: list[Issue]) -> set[str]:
+def _requested_countries(countries: Iterable[str], rows: Sequence[Row], issues: list[Issue]) -> set[str]:
     """The requested countries in lower case; empty means all."""
     there = {str(row.cell("country") or "").strip() for row in rows}
     wanted = {country.lower() for country in countries}
     for country in sorted(wanted - {each.lower() for each in there}) if rows else ():
         listed = f"countries: {', '.join(sorted(there - {''}))}"
         hint = nearest_hint(country.title(), sorted(there), listed)
-        issues.append(Issue("--country", f"there are no plants in '{shown(country)}'", hint))
+        issues.append(Issue("--country", f"there are no plants in '{shown_text(country)}'", hint))
     return wanted
 
 
@@ -202,7 +202,7 @@ def _works(rows: Sequence[Row], wanted: set[str]) -> dict[str, Row]:
             continue
         plant = row.text("plant")
         if plant in works:
-            row.report(f"plant '{shown(plant)}' is given twice", f"see {works[plant].place()}")
+            row.report(f"plant '{shown_text(plant)}' is given twice", f"see {works[plant].place()}")
         works.setdefault(plant, row)
     return works
 
@@ -211,7 +211,7 @@ def _rows(grids: Iterable[Grid], aliases: Aliases, issues: list[Issue]) -> list[
     return [row for grid in grids for row in rows_of(grid, aliases, issues)]
 
 
-def _by_plant(rows: Iterable[Row], wanted: set[str]) -> dict[str, list[Row]]:
+def _rows_by_plant(rows: Iterable[Row], wanted: set[str]) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = {}
     for row in rows:
         if (plant := row.words("plant")) in wanted:  # an invalid id is reported for "Plant data"
@@ -225,15 +225,15 @@ def _strays(rows: Iterable[Row], known: set[str]) -> tuple[str, ...]:
     for row in rows:
         if (plant := row.words("plant")) not in known:
             amount, status = row.cell("crude"), row.words("status")
-            crude = f"{amount:,.10g} kt/y" if isinstance(amount, int | float) else shown(amount or "no amount")
-            named.append(f"{row.place()} {shown(plant)} ({status or 'no status'}, crude steel {crude})")
+            crude = f"{amount:,.10g} kt/y" if isinstance(amount, int | float) else shown_text(amount or "no amount")
+            named.append(f"{row.place()} {shown_text(plant)} ({status or 'no status'}, crude steel {crude})")
     return tuple(named)
 
 
 def _stray_furnaces(rows: Iterable[Row], known: set[str]) -> tuple[str, ...]:
     """Rows of furnaces whose plant is not on the sheet "Plant data", with unit and plant."""
     return tuple(
-        f"{row.place()} {shown(row.words('unit') or 'no unit id')} of {shown(plant or 'no plant')}"
+        f"{row.place()} {shown_text(row.words('unit') or 'no unit id')} of {shown_text(plant or 'no plant')}"
         for row in rows
         if (plant := row.words("plant")) not in known
     )
@@ -245,7 +245,7 @@ def _status(row: Row) -> str:
     status = _SAME_STATUS.get(words, words)
     if status in STATUSES:
         return status
-    what = f"status '{shown(words)}' is unknown" if words else "has no status"
+    what = f"status '{shown_text(words)}' is unknown" if words else "has no status"
     row.report(what, nearest_hint(words, STATUSES, f"expected one of {', '.join(STATUSES)}"), key="status")
     return ""
 
@@ -257,9 +257,9 @@ def _plants(
     rows, places, unquantified = [], [], []
     for plant, row in works.items():
         if plant not in capacities:
-            row.report(f"plant '{shown(plant)}' has no row on the sheet '{CAPACITIES}'")
+            row.report(f"plant '{shown_text(plant)}' has no row on the sheet '{CAPACITIES}'")
             continue
-        made, notes = _described(plant, row, declared)
+        made, notes = _describe_plant(plant, row, declared)
         numbers, status, missing, more = _capacities(capacities[plant], declared)
         made |= {**numbers, "status": status, "reference": reference, "quality": "reported"}
         if missing:
@@ -276,7 +276,7 @@ def _plants(
     return frame, tuple(places), tuple(unquantified)
 
 
-def _described(plant: str, row: Row, declared: Mapping[str, Column]) -> tuple[dict[str, Any], list[str]]:
+def _describe_plant(plant: str, row: Row, declared: Mapping[str, Column]) -> tuple[dict[str, Any], list[str]]:
     """Values of a plant on the sheet "Plant data", and its notes."""
     values = plant_values(plant, row, declared)
     is_chinese = values["country"] == CHINA
@@ -355,14 +355,14 @@ def _units(furnaces: Mapping[str, Sequence[Row]], wanted: set[str], reference: s
     rows: list[dict[str, object]] = []
     places: dict[str, str] = {}
     for kind, of_kind in furnaces.items():
-        for plant, of_plant in _by_plant(of_kind, wanted).items():
+        for plant, of_plant in _rows_by_plant(of_kind, wanted).items():
             for row in of_plant:
                 unit, status = row.text("unit"), _status(row)
                 capacity, _ = row.amount("capacity", declared["capacity_ktpa"])
                 if not unit:
                     row.report("has no unit id", key="unit")
                 elif unit in places:
-                    row.report(f"furnace '{shown(unit)}' is given twice", f"see {places[unit]}", key="unit")
+                    row.report(f"furnace '{shown_text(unit)}' is given twice", f"see {places[unit]}", key="unit")
                 places.setdefault(unit, row.place("unit"))
                 relining = row.year("relining")
                 is_usual = _is_in_range(relining, declared["relining_year"])

@@ -26,7 +26,7 @@ from ccs_model.inputs.checked_table import table_of
 from ccs_model.inputs.csv_reader import csv_grid
 from ccs_model.inputs.declarations import Column, Source, read_dictionary
 from ccs_model.paths import data_folder
-from ccs_model.scenario.validation import shown
+from ccs_model.scenario.validation import shown_text
 
 PRODUCTS = ("ammonia", "methanol")
 GIVEN = ("capacity_ktpa", "feedstock", "gasifier", "urea_share")
@@ -67,16 +67,16 @@ class Given:
             of_id = next((each for each in PRODUCTS if plant.endswith(row_id("", each))), "")
             place = row["source"].at(int(row["line"]), "plant")
             if of_id and product not in ("", of_id):
-                issues.append(Issue(place, f"'{shown(plant)}' makes {of_id}, but the row has product {product}"))
+                issues.append(Issue(place, f"'{shown_text(plant)}' makes {of_id}, but the row has product {product}"))
             key = (plant.removesuffix(row_id("", of_id)), of_id) if of_id else (plant, product)
             if key in rows:
-                issues.append(Issue(place, f"'{shown(plant)}' is already given at {rows[key]['place']}"))
+                issues.append(Issue(place, f"'{shown_text(plant)}' is already given at {rows[key]['place']}"))
             elif plant:
                 at = {each: row["source"].at(int(row["line"]), each) for each in ("product", *GIVEN)}
                 rows[key] = {each: row[each] for each in (*GIVEN, TABLE_NOTE)} | {"place": place, "places": at}
         return cls(rows)
 
-    def of(self, plant: str, product: str, n_products: int) -> Mapping[str, object]:
+    def values_of(self, plant: str, product: str, n_products: int) -> Mapping[str, object]:
         """Values given for a row of the inventory; a row without product applies to plants with one product."""
         return self.rows.get((plant, product)) or (self.rows.get((plant, ""), {}) if n_products == 1 else {})
 
@@ -85,13 +85,13 @@ class Given:
         for (plant, product), row in self.rows.items():
             place = str(row["place"])
             if plant not in known:
-                yield Issue(place, f"no plant '{shown(plant)}' in the workbooks", "name it by its GEM plant ID")
+                yield Issue(place, f"no plant '{shown_text(plant)}' in the workbooks", "name it by its GEM plant ID")
             elif plant in made and not product and len(made[plant]) > 1:
                 at = dict(row["places"])["product"]  # type: ignore[call-overload]
-                yield Issue(at, f"'{shown(plant)}' makes {' and '.join(made[plant])}", "enter the product")
+                yield Issue(at, f"'{shown_text(plant)}' makes {' and '.join(made[plant])}", "enter the product")
             elif plant in made and product and product not in made[plant]:
                 makes = " and ".join(made[plant]) or "neither ammonia nor methanol"
-                yield Issue(place, f"'{shown(plant)}' makes {makes} according to the inventory, not {product}")
+                yield Issue(place, f"'{shown_text(plant)}' makes {makes} according to the inventory, not {product}")
 
 
 def _columns() -> tuple[Column, ...]:
@@ -191,7 +191,7 @@ class GemChemicals:
         """Whether no row has missing values."""
         return not any(self.missing)
 
-    def known(self) -> GemChemicals:
+    def select_complete_rows(self) -> GemChemicals:
         """Only the complete rows; `to_fill_in` and the counts still cover all rows."""
         at = [i for i, names in enumerate(self.missing) if not names]
         return replace(
@@ -225,29 +225,29 @@ def chemicals_of(
     left_out: Counter[str] = Counter()
     n_left_out = 0
     for plant, row in rows.items():
-        first, second = _listed(row, "products"), _listed(row, "secondary")
+        first, second = _split_items(row, "products"), _split_items(row, "secondary")
         products[plant] = tuple(each for each in PRODUCTS if each in (*first, *second))
         if not products[plant]:
             n_left_out += 1
             left_out.update(dict.fromkeys((*first, *second), 1) or {"no product named": 1})
             continue
-        described = _described(plant, row, declared)
+        described = _describe_plant(plant, row, declared)
         for product in products[plant]:
-            reported = given.of(plant, product, len(products[plant]))
+            reported = given.values_of(plant, product, len(products[plant]))
             made.append(_row(row, described, product, second if product not in first else (), reported, routes))
             places.append(_places(row, reported))
     issues += given.issues(products, known)
     extra = ["country", "address", "address_local", "municipality", TABLE_NOTE, "file"]
     frame = china_places(pd.DataFrame(made, columns=[*declared, *extra]))
-    plants = _typed(frame[list(declared)].copy(), declared)
+    plants = _convert_types(frame[list(declared)].copy(), declared)
     # The user is the source of a given capacity.
     is_own = pd.to_numeric(frame["capacity_ktpa"]).notna()
     plants["reference"] = ["" if own else release[0] for own in is_own]
     plants["quality"] = ["" if own else "reported" for own in is_own]
     suggested = with_suggestions(plants)
-    missing = tuple(_missing(each) for each in plants.to_dict("records"))
+    missing = tuple(_missing_columns(each) for each in plants.to_dict("records"))
     plants["note"] = [
-        _noted(str(note), *offer)
+        _note_text(str(note), *offer)
         for note, *offer in zip(plants["note"], missing, suggested.to_dict("records"), strict=True)
     ]
     files = Counter(frame["file"])
@@ -260,13 +260,13 @@ def chemicals_of(
         left_out=dict(left_out.most_common()),
         n_left_out=n_left_out,
         by_file={name: (files[name], lacking[name]) for name in files},
-        to_fill_in=_to_fill_in(plants, frame, missing, suggested),
+        to_fill_in=_capacities_to_fill_in(plants, frame, missing, suggested),
         reference=release[0],
         citation=release[1],
     )
 
 
-def _to_fill_in(
+def _capacities_to_fill_in(
     plants: pd.DataFrame, frame: pd.DataFrame, missing: Sequence[Sequence[str]], suggested: pd.DataFrame
 ) -> pd.DataFrame:
     """The file of capacities: given values, names of missing columns, and suggestions."""
@@ -276,12 +276,12 @@ def _to_fill_in(
     return pd.concat([pd.DataFrame(part, index=plants.index) for part in parts], axis=1)
 
 
-def _listed(row: Row, key: str) -> tuple[str, ...]:
+def _split_items(row: Row, key: str) -> tuple[str, ...]:
     words = row.text(key).lower()
     return tuple(dict.fromkeys(each for each in _BETWEEN.split(words) if each))
 
 
-def _described(plant: str, row: Row, declared: Mapping[str, Column]) -> dict[str, Any]:
+def _describe_plant(plant: str, row: Row, declared: Mapping[str, Column]) -> dict[str, Any]:
     """Values of a plant that do not depend on the product."""
     values = plant_values(plant, row, declared)
     owner = row.text("owner")
@@ -304,7 +304,7 @@ def _row(
     notes = list(described["notes"])
     if beside:
         notes.append(f"{product} is a secondary product")
-    words = _listed(row, "feedstock")
+    words = _split_items(row, "feedstock")
     meant = {_FEEDSTOCKS.get(each, "") for each in words}
     feedstock = meant.pop() if len(meant) == 1 else ""
     if words and (not feedstock or (product, feedstock) not in routes):
@@ -342,7 +342,7 @@ def _places(row: Row, reported: Mapping[str, Any]) -> Mapping[str, str]:
     return places
 
 
-def _typed(plants: pd.DataFrame, declared: Mapping[str, Column]) -> pd.DataFrame:
+def _convert_types(plants: pd.DataFrame, declared: Mapping[str, Column]) -> pd.DataFrame:
     for name, column in declared.items():
         if column.is_number:
             plants[name] = pd.array(pd.to_numeric(plants[name]), dtype="Int64" if column.kind == "whole" else "Float64")
@@ -351,7 +351,7 @@ def _typed(plants: pd.DataFrame, declared: Mapping[str, Column]) -> pd.DataFrame
     return plants
 
 
-def _missing(row: Mapping[str, Any]) -> tuple[str, ...]:
+def _missing_columns(row: Mapping[str, Any]) -> tuple[str, ...]:
     """Columns that the row lacks before the model can use it."""
     lacks = {
         "capacity_ktpa": pd.isna(row["capacity_ktpa"]),
@@ -362,7 +362,7 @@ def _missing(row: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(name for name in GIVEN if lacks[name])
 
 
-def _noted(note: str, missing: Sequence[str], offer: Mapping[str, str]) -> str:
+def _note_text(note: str, missing: Sequence[str], offer: Mapping[str, str]) -> str:
     parts = [note] if note else []
     parts += [f"missing: {', '.join(missing)}"] if missing else []
     if missing and offer["suggested_plant"]:

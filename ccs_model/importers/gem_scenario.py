@@ -16,7 +16,7 @@ from ccs_model.importers.gem import GemTracker
 from ccs_model.importers.gem_workbooks import CHEMICALS, CHINA, STEEL
 from ccs_model.inputs.country_packs import countries
 from ccs_model.inputs.declarations import read_dictionary
-from ccs_model.units import first_few
+from ccs_model.units import join_first_names
 
 INSTEAD = "data/instead.txt"
 CAPACITIES = "capacities.csv"
@@ -77,27 +77,27 @@ _WHERE = "https://globalenergymonitor.org/projects/"
 
 def gem_files(tracker: GemTracker) -> dict[str, bytes]:
     """Content of the folder by file name: scenario.yaml, the inventories, capacities.csv to fill in, and data/."""
-    others = _others(tracker)
+    others = _other_countries(tracker)
     files = {"scenario.yaml": _scenario(tracker).encode()}
     references = []
     if _has_steel(tracker):
         where = f"{_WHERE}global-iron-and-steel-tracker"
         references.append((tracker.reference, tracker.citation, where, "CC BY 4.0", "steel plants"))
-        files["steel.csv"] = _written(tracker.plants)
+        files["steel.csv"] = _csv_bytes(tracker.plants)
     if tracker.chemicals is not None:
         made = tracker.chemicals
         where = f"{_WHERE}global-chemicals-inventory"
         references.append((made.reference, made.citation, where, "CC BY 4.0", "locations of chemical plants"))
-        files["chemicals.csv"] = _written(made.plants)
-        files[CAPACITIES] = _written(made.to_fill_in)
+        files["chemicals.csv"] = _csv_bytes(made.plants)
+        files[CAPACITIES] = _csv_bytes(made.to_fill_in)
     columns = ["reference", "citation", "where", "licence", "use"]
-    files["data/references.csv"] = _written(pd.DataFrame(references, columns=columns))
+    files["data/references.csv"] = _csv_bytes(pd.DataFrame(references, columns=columns))
     if len(tracker.units):
-        files["data/plants/steel_units.csv"] = _written(tracker.units)
+        files["data/plants/steel_units.csv"] = _csv_bytes(tracker.units)
     if others:
         declared = read_dictionary()
         for table in (*_NEEDS, *_ADVISED):
-            files[f"data/{table}.csv"] = _written(pd.DataFrame(columns=[column.name for column in declared[table]]))
+            files[f"data/{table}.csv"] = _csv_bytes(pd.DataFrame(columns=[column.name for column in declared[table]]))
     if others and CHINA not in tracker.countries:
         files[INSTEAD] = b"# The shipped sites are in China: your table replaces them.\nstorage/sites\n"
     return files
@@ -115,7 +115,7 @@ def gem_trial(tracker: GemTracker) -> bytes | None:
         (plants["feedstock"] == "coal") & (plants["gasifier"] == ""), "oxygen_blown"
     )
     plants["urea_share"] = plants["urea_share"].fillna(0.0)
-    return _written(plants)
+    return _csv_bytes(plants)
 
 
 def gem_needs(tracker: GemTracker) -> list[str]:
@@ -126,8 +126,10 @@ def gem_needs(tracker: GemTracker) -> list[str]:
         lines.append(
             f"chemicals.csv lacks {lacks}; enter the values in {CAPACITIES} (see --capacities) or in chemicals.csv"
         )
-    others = _others(tracker)
-    listed = first_few(others, _NAMED_AT_MOST) + (", as in the inventory" if len(others) > _NAMED_AT_MOST else "")
+    others = _other_countries(tracker)
+    listed = join_first_names(others, _NAMED_AT_MOST) + (
+        ", as in the inventory" if len(others) > _NAMED_AT_MOST else ""
+    )
     if others:
         for table, words in _NEEDS.items():
             lines.append(f"data/{table}.csv: {words}" + (f": {listed}" if words.startswith("a row") else ""))
@@ -136,7 +138,7 @@ def gem_needs(tracker: GemTracker) -> list[str]:
 
 def gem_advice(tracker: GemTracker) -> list[str]:
     """A line for each table whose shipped rows for China would otherwise apply to other countries."""
-    return [f"data/{table}.csv: {words}" for table, words in _ADVISED.items()] if _others(tracker) else []
+    return [f"data/{table}.csv: {words}" for table, words in _ADVISED.items()] if _other_countries(tracker) else []
 
 
 def gem_pack(tracker: GemTracker) -> list[str]:
@@ -155,7 +157,7 @@ def _has_steel(tracker: GemTracker) -> bool:
     return not tracker.plants.empty or tracker.chemicals is None
 
 
-def _others(tracker: GemTracker) -> list[str]:
+def _other_countries(tracker: GemTracker) -> list[str]:
     return [country for country in tracker.countries if country != CHINA]
 
 
@@ -167,9 +169,9 @@ def _scenario(tracker: GemTracker) -> str:
     needs = gem_needs(tracker)
     message = ""
     if needs:
-        message = _commented("Before you run it, add the missing data (docs/reference/own-tables.md):", needs)
-        message += _commented("Check also:", advice) if (advice := gem_advice(tracker)) else ""
-        message += _commented(PACK, pack) if (pack := gem_pack(tracker)) else ""
+        message = _comment_block("Before you run it, add the missing data (docs/reference/own-tables.md):", needs)
+        message += _comment_block("Check also:", advice) if (advice := gem_advice(tracker)) else ""
+        message += _comment_block(PACK, pack) if (pack := gem_pack(tracker)) else ""
         message += "#\n"
     text = _TEXT.replace("@SOURCES@", "\n".join(_TABLE_NOTES[kind] for kind in kinds)).replace("@NEEDS@", message)
     text = text.replace("@CURRENCY@", currency).replace("@INVENTORY@", ", ".join(f"{kind}.csv" for kind in kinds))
@@ -181,10 +183,10 @@ def _scenario(tracker: GemTracker) -> str:
     return text.replace("@NAME@", json.dumps(name, ensure_ascii=False))
 
 
-def _commented(words: str, lines: Sequence[str]) -> str:
+def _comment_block(words: str, lines: Sequence[str]) -> str:
     parts = [part for line in lines for part in wrap(line, 110, initial_indent="#   ", subsequent_indent="#     ")]
     return "\n".join(["#", f"# {words}", *parts, ""])
 
 
-def _written(frame: pd.DataFrame) -> bytes:
+def _csv_bytes(frame: pd.DataFrame) -> bytes:
     return frame.to_csv(index=False, lineterminator="\n").encode()

@@ -17,12 +17,12 @@ import numpy as np
 import pandas as pd
 
 from ccs_model.errors import Issue
-from ccs_model.inputs.cells import converted, nearest_hint
+from ccs_model.inputs.cells import convert_cell, nearest_hint
 from ccs_model.inputs.declarations import Column, Grid
 from ccs_model.inputs.excel_reader import Book, workbook_grids
-from ccs_model.inputs.geography import km_outside_country, km_outside_province, lies_in_country, province_outlines
+from ccs_model.inputs.geography import is_in_country, km_outside_country, km_outside_province, province_outlines
 from ccs_model.inputs.place_checks import PROVINCE_MARGIN_KM
-from ccs_model.scenario.validation import shown
+from ccs_model.scenario.validation import shown_text
 
 PLANTS, CAPACITIES = "Plant data", "Plant capacities and status"
 # Sheets that the model does not use.
@@ -128,7 +128,7 @@ class Row:
         """Text of the cell on one line; "" if it is unknown or absent."""
         cell = self.cell(key)
         cell = " ".join(cell.split()) if type(cell) is str else cell
-        words = str(converted(Column("gem", key, "text"), cell, self.place(key), self.issues) or "")
+        words = str(convert_cell(Column("gem", key, "text"), cell, self.place(key), self.issues) or "")
         return "" if words.lower() in (*_NOTHING, UNKNOWN) else words
 
     def words(self, key: str) -> str:
@@ -145,7 +145,7 @@ class Row:
             return None
         if found := _YEAR.search(words):
             return int(found[1])
-        self.report(f"'{shown(words)}' has no year", "write 2012, or unknown", key=key)
+        self.report(f"'{shown_text(words)}' has no year", "write 2012, or unknown", key=key)
         return None
 
     def amount(self, key: str, column: Column) -> tuple[float | None, str]:
@@ -165,13 +165,13 @@ class Row:
             if not cell:
                 return None, SOME
             uncertain = f">{cell:g}"
-        value = converted(column, cell, self.place(key), self.issues)
+        value = convert_cell(column, cell, self.place(key), self.issues)
         return (float(value) if isinstance(value, int | float) else None), uncertain
 
 
 def has_chemicals(grid: Grid) -> bool:
     """Whether the sheet has a column of products, which only the chemicals inventory has."""
-    headings = {_plain(heading) for heading in grid.header}
+    headings = {_heading_without_unit(heading) for heading in grid.header}
     return all(headings & set(CHEMICAL_HEADINGS[key]) for key in ("plant", "products"))
 
 
@@ -180,20 +180,22 @@ def rows_of(grid: Grid, aliases: Aliases, issues: list[Issue]) -> list[Row]:
     positions: dict[str, int] = {}
     known = {alias: key for key, words in aliases.items() for alias in words}
     for at, heading in enumerate(grid.header):
-        key = known.get(_plain(heading))
+        key = known.get(_heading_without_unit(heading))
         if key is None:
             continue
         if key in positions:
             first = grid.header[positions[key]]
             place = grid.source.at_position(grid.header_line, at)
             issues.append(
-                Issue(place, f"column '{shown(heading)}' has the same meaning as '{shown(first)}'", "keep one")
+                Issue(
+                    place, f"column '{shown_text(heading)}' has the same meaning as '{shown_text(first)}'", "keep one"
+                )
             )
         positions.setdefault(key, at)
     missing = [key for key in aliases if key not in positions and key not in _OPTIONAL]
     for key in missing:
         place = grid.source.at_position(grid.header_line, 0)
-        issues.append(Issue(place, f"column '{aliases[key][0]}' is missing", _nearest(aliases[key], grid)))
+        issues.append(Issue(place, f"column '{aliases[key][0]}' is missing", _nearest_heading_hint(aliases[key], grid)))
     rows: list[Row] = []
     for line, cells in () if missing else grid.rows:
         row = Row(grid, line, cells, positions, issues)
@@ -209,10 +211,10 @@ def plant_values(plant: str, row: Row, declared: Mapping[str, Column]) -> dict[s
     text = {key: row.text(key) for key in ("name", "name_local", "country", "subnational", "municipality")}
     for key in ("name", "country"):
         if not text[key]:
-            row.report(f"plant '{shown(plant)}' has no {key}", key=key)
+            row.report(f"plant '{shown_text(plant)}' has no {key}", key=key)
     is_chinese = text["country"] == CHINA
     if is_chinese and not text["subnational"]:
-        row.report(f"plant '{shown(plant)}' has no province", key="subnational")
+        row.report(f"plant '{shown_text(plant)}' has no province", key="subnational")
     lat, lon = _coordinates(row, declared)
     return {
         "plant": plant,
@@ -234,7 +236,7 @@ def with_sign_of_country(values: dict[str, object]) -> str:
         return ""
     if km_outside_country(str(country), lat, lon) <= _WRONG_SIGN_KM:
         return ""
-    if not lies_in_country(str(country), lat, -lon, PROVINCE_MARGIN_KM):
+    if not is_in_country(str(country), lat, -lon, PROVINCE_MARGIN_KM):
         return ""
     values["lon_deg"] = -lon
     return f"the sign of the longitude is corrected: the tracker gives {lon:g}"
@@ -245,8 +247,8 @@ def _coordinates(row: Row, declared: Mapping[str, Column]) -> tuple[float | None
     words = row.text("coordinates")
     found = _COORDINATES.fullmatch(words)
     if not found:
-        plant = shown(row.words("plant"))
-        what = f"'{shown(words)}' is not a pair of coordinates" if words else f"plant '{plant}' has no coordinates"
+        plant = shown_text(row.words("plant"))
+        what = f"'{shown_text(words)}' is not a pair of coordinates" if words else f"plant '{plant}' has no coordinates"
         pair = _WITH_COMMAS.fullmatch(words)
         example = ", ".join(each.replace(",", ".") for each in pair.groups()) if pair else "12.34, 56.78"
         row.report(what, f"write latitude, longitude: {example}", key="coordinates")
@@ -260,14 +262,14 @@ def _coordinates(row: Row, declared: Mapping[str, Column]) -> tuple[float | None
     return round(lat, _DECIMALS), round(lon, _DECIMALS)
 
 
-def _nearest(words: Sequence[str], grid: Grid) -> str:
-    headings = {_plain(heading): heading for heading in grid.header if heading}
+def _nearest_heading_hint(words: Sequence[str], grid: Grid) -> str:
+    headings = {_heading_without_unit(heading): heading for heading in grid.header if heading}
     near = get_close_matches(words[0], list(headings), n=1)
     also = f"also known as {', '.join(words[1:])}" if len(words) > 1 else ""
-    return f"is it '{shown(headings[near[0]])}'?" if near else also
+    return f"is it '{shown_text(headings[near[0]])}'?" if near else also
 
 
-def _plain(heading: str) -> str:
+def _heading_without_unit(heading: str) -> str:
     return _UNIT.sub("", _plain_heading(heading))
 
 
@@ -320,7 +322,7 @@ def sorted_sheets(files: Sequence[tuple[str, bytes]], issues: list[Issue]) -> Ge
             if grid not in chemical:
                 _sort_steel(found, _plain_heading(title), grid, issues, is_alone=not chemical)
         kind = CHEMICALS if chemical else STEEL
-        message[kind] = [*_about(book), *message[kind], name]
+        message[kind] = [*_about_cells(book), *message[kind], name]
     for kind, words in message.items():
         found.releases[kind] = next((f"{at[1]} {at[2]}" for each in words if (at := _RELEASE.search(each))), "")
     return found
@@ -337,7 +339,7 @@ def _sort_steel(found: GemSheets, sheet: str, grid: Grid, issues: list[Issue], *
         issues.append(Issue(grid.source.file, "unknown sheet", hint))
 
 
-def _about(book: Book) -> list[str]:
+def _about_cells(book: Book) -> list[str]:
     sheets: Mapping[str, Grid] = book.sheets
     words: list[str] = []
     for title, grid in sheets.items():
@@ -346,13 +348,13 @@ def _about(book: Book) -> list[str]:
     return words
 
 
-def no_plants(files: Sequence[tuple[str, bytes]], found: GemSheets) -> Issue | None:
+def missing_sheet_issue(files: Sequence[tuple[str, bytes]], found: GemSheets) -> Issue | None:
     """Issue if there are neither the sheets of steel plants nor chemical plants."""
     lacking = [each for each in (PLANTS, CAPACITIES) if each.lower() not in found.steel]
     is_any_steel = bool(found.steel) or not found.chemicals
     if not lacking or not is_any_steel:
         return None
-    there = ", ".join(f"'{shown(grid.source.file)}'" for each in found.steel.values() for grid in each)
+    there = ", ".join(f"'{shown_text(grid.source.file)}'" for each in found.steel.values() for grid in each)
     named = " and ".join(f"'{each}'" for each in lacking)
     return Issue(files[0][0], f"no workbook has the sheet {named}", f"known sheets: {there or 'none'}")
 

@@ -23,12 +23,12 @@ import numpy as np
 import pandas as pd
 
 from ccs_model.errors import InputError, Issue, raise_issues
-from ccs_model.inputs.cells import converted
+from ccs_model.inputs.cells import convert_cell
 from ccs_model.inputs.declarations import Column, kind_of, reading_order
 from ccs_model.inputs.geography import km_if_swapped
-from ccs_model.scenario.validation import shown
+from ccs_model.scenario.validation import shown_text
 from ccs_model.scenario.yaml_document import contents
-from ccs_model.units import first_few
+from ccs_model.units import join_first_names
 
 LARGEST_BYTES = 50_000_000
 _MOST_FOLDERS = 2_000  # searched for files in subfolders
@@ -75,7 +75,7 @@ def read_texts(folder: Path) -> dict[str, Text]:
     found = {name: path for name in _FILES if (path := _path_of(folder, name)) is not None}
     if missing := [spellings[0] for name, (_, spellings) in _FILES.items() if name not in found]:
         what = f"not a SimCCS folder: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing"
-        raise InputError([Issue(str(folder), what, _where_they_lie(folder))])
+        raise InputError([Issue(str(folder), what, _subfolder_hint(folder))])
     issues: list[Issue] = []
     texts: dict[str, Text] = {}
     for name, path in found.items():
@@ -88,7 +88,7 @@ def read_texts(folder: Path) -> dict[str, Text]:
         if kind := kind_of(raw):
             issues.append(Issue(called, f"this is {kind}, expected text"))
         else:
-            texts[name] = Text(called, _decoded(raw), is_old=path.suffix == ".txt")
+            texts[name] = Text(called, _decode_text(raw), is_old=path.suffix == ".txt")
     raise_issues(issues)
     return texts
 
@@ -99,7 +99,7 @@ def _path_of(folder: Path, name: str) -> Path | None:
     return next((place for place in places if place.is_file()), None)
 
 
-def _where_they_lie(folder: Path) -> str:
+def _subfolder_hint(folder: Path) -> str:
     """Subfolders with all five files, one or two levels down."""
     if not folder.is_dir():
         return "there is no such folder"
@@ -108,7 +108,7 @@ def _where_they_lie(folder: Path) -> str:
     return "they lie in " + ", ".join(f"{path.relative_to(folder).as_posix()}/" for path in whole[:5]) if whole else ""
 
 
-def _decoded(raw: bytes) -> str:
+def _decode_text(raw: bytes) -> str:
     """The text with plain line ends; bytes that are not Unicode are read as Windows Latin-1."""
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         text = raw.decode("utf-16", errors="replace")
@@ -168,10 +168,10 @@ def read_simccs(folder: Path) -> SimccsFolder:
         for name, site in sites.items():
             site["vertex"] = vertices.get((kind, name), -1)
             if site["vertex"] == -1 and not texts["DelaunayPaths"].is_faulty:
-                what = f"{kind.lower()} '{shown(name)}' is at no vertex"
+                what = f"{kind.lower()} '{shown_text(name)}' is at no vertex"
                 hint = f"{texts['DelaunayPaths'].name} must have a pair of nodes for it"
                 issues.append(Issue(f"{text.name}:{site['line']}", what, hint))
-    issues += _swapped(texts, {"Sources": sources, "Sinks": sinks})
+    issues += _swapped_site_issues(texts, {"Sources": sources, "Sinks": sinks})
     raise_issues(sorted(issues, key=reading_order))
     rows = {
         "sources": ("Sources", sources.values()), "sinks": ("Sinks", sinks.values()), "trends": ("Linear", trends),
@@ -189,7 +189,7 @@ def read_simccs(folder: Path) -> SimccsFolder:
     )
 
 
-def _swapped(texts: Mapping[str, Text], sites: Mapping[str, Mapping[str, _Site]]) -> Iterator[Issue]:
+def _swapped_site_issues(texts: Mapping[str, Text], sites: Mapping[str, Mapping[str, _Site]]) -> Iterator[Issue]:
     """Issues of sites with swapped latitude and longitude: far from the others, but near when swapped."""
     rows = [(f"{texts[file].name}:{site['line']}", site) for file, each in sites.items() for site in each.values()]
     lat, lon = (np.array([site[name] for _, site in rows], dtype=float) for name in ("lat_deg", "lon_deg"))
@@ -275,7 +275,7 @@ def _sites(text: Text, layout: _Layout, issues: list[Issue]) -> dict[str, _Site]
         where = f"{text.name}:{line}"
         twin = ids.get(str(site["id"])) or (sites[name]["line"] if name in sites else None)
         if twin:
-            issues.append(Issue(where, f"{layout.kind} '{shown(name)}' is given twice", f"see line {twin}"))
+            issues.append(Issue(where, f"{layout.kind} '{shown_text(name)}' is given twice", f"see line {twin}"))
             continue
         ids[str(site["id"])] = line
         sites[name] = {layout.kind: name, "line": line} | site
@@ -317,7 +317,7 @@ def _old_sites(text: Text, layout: _Layout, issues: list[Issue]) -> Iterator[tup
     """Sites of the older text file: a row of headings, then one row per site."""
     for line, cells in list(text.lines())[1:]:
         reader = _Cells(f"{text.name}:{line}", issues)
-        if reader.has(cells, max(layout.old_place) + 1):
+        if reader.has_fields(cells, max(layout.old_place) + 1):
             site: _Site = {"id": cells[0], layout.amount.name: reader.number(layout.amount, cells[layout.old_amount])}
             site |= _costs(layout, "", [cells[i] for i in layout.old_costs], reader)
             site |= reader.place(*(cells[i] for i in layout.old_place))
@@ -350,7 +350,7 @@ class _Cells:
         self.where = where
         self.issues = issues
 
-    def has(self, cells: Sequence[str], count: int) -> bool:
+    def has_fields(self, cells: Sequence[str], count: int) -> bool:
         """Whether the line has enough fields; adds an issue if not."""
         if len(cells) < count:
             self.issues.append(Issue(self.where, f"{len(cells)} fields, expected at least {count}"))
@@ -358,7 +358,7 @@ class _Cells:
 
     def number(self, column: Column, cell: str) -> float:
         """The value, with million tonnes converted exactly to thousand tonnes; NaN with an issue if invalid."""
-        value = converted(column, cell, f"{self.where}:{column.name}", self.issues)
+        value = convert_cell(column, cell, f"{self.where}:{column.name}", self.issues)
         if not isinstance(value, float):
             return float("nan")
         return float(Decimal(repr(value)) * _KT_PER_MT) if column.name.endswith(("_kt", "_ktpa")) else value
@@ -382,13 +382,13 @@ def _trends(text: Text, issues: list[Issue]) -> list[_Site]:
     total: tuple[float, float] | None = None
     for line, cells in list(text.lines())[1:]:
         reader = _Cells(f"{text.name}:{line}", issues)
-        if not reader.has(cells, 5 if len(cells) > 3 else 3):
+        if not reader.has_fields(cells, 5 if len(cells) > 3 else 3):
             continue
         numbers = [reader.number(column, cell) for column, cell in zip(_TREND, [*cells[1:5], "0", "0"], strict=False)]
         slope, intercept = numbers[0] + numbers[2], numbers[1] + numbers[3]
         if total and (slope >= total[0] or intercept <= total[1]):
             what = (
-                f"trend '{shown(cells[0])}' has slope {slope:g} and intercept {intercept:g}, the trend before it "
+                f"trend '{shown_text(cells[0])}' has slope {slope:g} and intercept {intercept:g}, the trend before it "
                 f"{total[0]:g} and {total[1]:g}"
             )
             issues.append(Issue(reader.where, what, "slopes must fall and intercepts rise from trend to trend"))
@@ -413,7 +413,7 @@ def _edges(text: Text, issues: list[Issue]) -> list[_Site]:
         if line <= last_heading:
             continue
         reader = _Cells(f"{text.name}:{line}", issues)
-        if not reader.has(cells, 5 if has_parts else 3):
+        if not reader.has_fields(cells, 5 if has_parts else 3):
             continue
         start, end = reader.vertex(cells[0]), reader.vertex(cells[1])
         lengths = cells[3:5] if has_parts else [cells[2], "0"]
@@ -437,18 +437,18 @@ def _vertices(text: Text, sites: dict[str, set[str]], issues: list[Issue]) -> di
     before = len(issues)
     for line, cells in text.lines():
         reader = _Cells(f"{text.name}:{line}", issues)
-        if cells[0].startswith("#") or not reader.has(cells, 6):
+        if cells[0].startswith("#") or not reader.has_fields(cells, 6):
             continue
         for kind, name, cell in ((cells[0], cells[1], cells[4]), (cells[2], cells[3], cells[5])):
             vertex = reader.vertex(cell)
             if kind not in sites:
-                issues.append(Issue(reader.where, f"'{shown(kind)}' is neither SOURCE nor SINK"))
+                issues.append(Issue(reader.where, f"'{shown_text(kind)}' is neither SOURCE nor SINK"))
             elif name not in sites[kind] and sites[kind]:
-                names = first_few(sorted(map(shown, sites[kind])), _N_NAMED)
-                what = f"{kind.lower()} '{shown(name)}' is unknown"
+                names = join_first_names(sorted(map(shown_text, sites[kind])), _N_NAMED)
+                what = f"{kind.lower()} '{shown_text(name)}' is unknown"
                 issues.append(Issue(reader.where, what, f"expected a name: {names}"))
             elif vertices.setdefault((kind, name), vertex) != vertex:
-                what = f"{kind.lower()} '{shown(name)}' is at vertex {vertices[kind, name]} and at {vertex}"
+                what = f"{kind.lower()} '{shown_text(name)}' is at vertex {vertices[kind, name]} and at {vertex}"
                 issues.append(Issue(reader.where, what))
     text.is_faulty = len(issues) > before
     return vertices

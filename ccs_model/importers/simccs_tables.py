@@ -103,7 +103,7 @@ def _table(*, quality: str = "reported", note: str = "", **columns: Any) -> pd.D
     return pd.DataFrame(columns).assign(reference=REFERENCE, quality=quality, note=note)
 
 
-def _located(places: Places, vertices: Iterable[object]) -> dict[str, Any]:
+def _coordinate_columns(places: Places, vertices: Iterable[object]) -> dict[str, Any]:
     """Columns of coordinates."""
     found = [places[str(vertex)] for vertex in vertices]
     return {"lat_deg": [lat for lat, _ in found], "lon_deg": [lon for _, lon in found]}
@@ -124,7 +124,7 @@ def _sources(folder: SimccsFolder, places: Places, case: SimccsCase) -> pd.DataF
         name=sources["source"],
         province="SimCCS",
         grid="",
-        **_located(places, sources["vertex"]),
+        **_coordinate_columns(places, sources["vertex"]),
         status="operating",
         co2_ktpa=sources["capturable_ktpa"],
         capture_capex_mn=_capital(sources["capital_mn"], sources["fixed_om_mn_pa"], case),
@@ -146,7 +146,7 @@ def _sinks(folder: SimccsFolder, places: Places, case: SimccsCase) -> pd.DataFra
         name=sinks["sink"],
         basin="SimCCS",
         province="SimCCS",
-        **_located(places, sinks["vertex"]),
+        **_coordinate_columns(places, sinks["vertex"]),
         kind="saline",
         **{f"capacity_{level}_kt": sinks["capacity_kt"] for level in ("low", "mid", "high")},
         well_injectivity_ktpa=rate,
@@ -239,7 +239,7 @@ def _junctions(folder: SimccsFolder, places: Places, node_of: Mapping[str, str])
     inside = [vertex for vertex in folder.nodes["vertex"].astype(str) if node_of[vertex].startswith("junction ")]
     return _table(
         hub=[node_of[vertex] for vertex in inside],
-        **_located(places, inside),
+        **_coordinate_columns(places, inside),
         quality="assumed",
         note="the files give junctions no place: drawn between their neighbours",
     )

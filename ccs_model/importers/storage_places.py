@@ -58,14 +58,14 @@ def attributes(raw: bytes, file: str, wanted: Collection[str]) -> tuple[list[str
         raise InputError([Issue(file, "is cut short or damaged, or is not a dBASE table (.dbf)")])
     table = np.frombuffer(raw, kind, count=n_rows, offset=header_length)
     kept = [place for place, name in enumerate(names) if name.lower() in wanted]
-    columns = [[_decoded(cell) for cell in table[f"f{place + 1}"].tolist()] for place in kept]
+    columns = [[_decode_cell(cell) for cell in table[f"f{place + 1}"].tolist()] for place in kept]
     rows: list[Sequence[str] | None] = list(zip(*columns, strict=True)) if columns else [()] * n_rows
     for place in np.flatnonzero(table["deleted"] == _DELETED):
         rows[int(place)] = None
     return [names[place] for place in kept], rows
 
 
-def _decoded(cell: bytes) -> str:
+def _decode_cell(cell: bytes) -> str:
     """Text of a cell; a number that does not fit is written as asterisks and is none."""
     text = cell.strip(b" \0")
     if not text.strip(b"*"):

@@ -27,8 +27,8 @@ from ccs_model.inputs.cells import nearest_hint
 from ccs_model.inputs.declarations import RESOURCE_CLASSES
 from ccs_model.inputs.geography import are_off_land, km_outside_country
 from ccs_model.inputs.place_checks import PROVINCE_MARGIN_KM
-from ccs_model.scenario.validation import shown, without_accents
-from ccs_model.units import first_few
+from ccs_model.scenario.validation import shown_text, without_accents
+from ccs_model.units import join_first_names
 
 REFERENCES = {
     CO2STOP: ("CO2STOP", "CO2StoP, European CO2 storage database, JRC open release", "https://setis.ec.europa.eu",
@@ -69,7 +69,7 @@ class Resources:
     def lose(self, reason: str, row: Mapping[str, Any], mid_mt: float, hint: str = "") -> None:
         """Leave a row with a capacity out, and name it."""
         self.left_out[reason] += 1
-        words = f"{row['place']} {shown(row['id'] or row['name'])} ({mid_mt:,.1f} Mt{', ' if hint else ''}{hint})"
+        words = f"{row['place']} {shown_text(row['id'] or row['name'])} ({mid_mt:,.1f} Mt{', ' if hint else ''}{hint})"
         self.lost.setdefault(reason, []).append(words)
 
     @property
@@ -115,8 +115,8 @@ def read_storage(
         With every issue of the files, if none of them is a table of the source, or for an unknown country.
     """
     sheets, polygons = read_sheets(source, files)
-    made = _of_co2stop(sheets, polygons) if source == CO2STOP else _of_natcarb(sheets, block_km)
-    return _selected(made, countries, min_mt)
+    made = _co2stop_resources(sheets, polygons) if source == CO2STOP else _natcarb_resources(sheets, block_km)
+    return _select_sites(made, countries, min_mt)
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class _Estimates:
     adjusted: str = ""
 
 
-def _ordered(row: Mapping[str, Any], *prefixes: str) -> _Estimates | None:
+def _find_estimates(row: Mapping[str, Any], *prefixes: str) -> _Estimates | None:
     """The estimates of the first prefix with an amount above 0; a missing one takes its neighbour's."""
     for prefix in prefixes:
         published = [row.get(f"{prefix}{case}", np.nan) for case in ("low", "mid", "high")]
@@ -144,7 +144,7 @@ def _ordered(row: Mapping[str, Any], *prefixes: str) -> _Estimates | None:
     return None
 
 
-def _of_co2stop(sheets: Sequence[Sheet], polygons: Mapping[str, Place]) -> Resources:
+def _co2stop_resources(sheets: Sequence[Sheet], polygons: Mapping[str, Place]) -> Resources:
     by_layout: dict[str, list[dict[str, Any]]] = {name: [] for name in layouts_of(CO2STOP)}
     for sheet in sheets:
         by_layout[sheet.layout] += sheet.rows
@@ -166,7 +166,7 @@ def _of_co2stop(sheets: Sequence[Sheet], polygons: Mapping[str, Place]) -> Resou
 
     for row in by_layout["units"]:
         formation = of_unit[row["id"]] = formations.get(row.get("formation", ""), {})
-        capacity = _ordered(row, "", "calc_")
+        capacity = _find_estimates(row, "", "calc_")
         if capacity is None:
             made.left_out["units without a capacity"] += 1
             continue
@@ -176,7 +176,7 @@ def _of_co2stop(sheets: Sequence[Sheet], polygons: Mapping[str, Place]) -> Resou
         if row["unit"] in with_capacity:
             made.left_out["traps whose unit has a capacity, which includes theirs"] += 1
             continue
-        gas, oil, saline = _ordered(row, "gas_"), _ordered(row, "oil_"), _ordered(row, "", "calc_")
+        gas, oil, saline = _find_estimates(row, "gas_"), _find_estimates(row, "oil_"), _find_estimates(row, "", "calc_")
         capacity = gas or oil or saline
         if capacity is None:
             made.left_out["traps without a capacity"] += 1
@@ -228,7 +228,7 @@ def _number(row: Mapping[str, Any], key: str) -> float:
     return 0.0 if np.isnan(value) else float(value)
 
 
-def _of_natcarb(sheets: Sequence[Sheet], block_km: float | None) -> Resources:
+def _natcarb_resources(sheets: Sequence[Sheet], block_km: float | None) -> Resources:
     left_out: Counter[str] = Counter()
     issues: list[Issue] = []
     rows: list[dict[str, Any]] = []
@@ -239,7 +239,7 @@ def _of_natcarb(sheets: Sequence[Sheet], block_km: float | None) -> Resources:
                 left_out["rows that were not assessed"] += 1
             elif row.get("duplicate", 0.0) == 1:
                 left_out["duplicate rows"] += 1
-            elif (capacity := _ordered(row, "")) is None:
+            elif (capacity := _find_estimates(row, "")) is None:
                 left_out["rows without a capacity"] += 1
             elif np.isnan(lat) or np.isnan(lon):
                 left_out["rows without a place"] += 1
@@ -274,7 +274,7 @@ def _of_natcarb(sheets: Sequence[Sheet], block_km: float | None) -> Resources:
              "area_km2": area_km2 if area_km2 > 0 else np.nan,
              "resource_class": class_of(cells[0].get("class", ""), cells[0]["place"]),
              "note": f"{many}NATCARB v1502{' ' + cells[0].get('kind', '').lower() if is_field else ''}",
-             "adjusted": first_few([f"{words} t" for words in adjusted], 1)}
+             "adjusted": join_first_names([f"{words} t" for words in adjusted], 1)}
         )  # fmt: skip
     return Resources(pd.DataFrame(sites), left_out)
 
@@ -306,22 +306,24 @@ def class_of(words: str, place: str) -> str:
             if part in known:
                 return name
     listed = sorted(each for names in _CLASSES.values() for each in names)
-    raise InputError([Issue(place, f"'{shown(words)}' is no class of the SRMS", nearest_hint(words.lower(), listed))])
+    raise InputError(
+        [Issue(place, f"'{shown_text(words)}' is no class of the SRMS", nearest_hint(words.lower(), listed))]
+    )
 
 
-def _selected(made: Resources, countries: Sequence[str], min_mt: float) -> Resources:
+def _select_sites(made: Resources, countries: Sequence[str], min_mt: float) -> Resources:
     """Sites of the countries from the smallest capacity on, with ids, sorted by province and name."""
     sites, left_out = made.sites, made.left_out
     if sites.empty:
         reasons = "; ".join(f"{n:,} {why}" for why, n in left_out.items()) or "the files have no rows"
         lost = [name for names in made.lost.values() for name in names]
-        raise InputError([Issue("storage", f"no site: {reasons}", first_few(lost, _NAMED))])
+        raise InputError([Issue("storage", f"no site: {reasons}", join_first_names(lost, _NAMED))])
     there = sorted(set(sites["province"]) - {""})
     issues = []
     for country in countries if there else ():
         if country not in there:
             hint = nearest_hint(country, there, f"there are {', '.join(there)}")
-            issues.append(Issue("--country", f"no site in '{shown(country)}'", hint))
+            issues.append(Issue("--country", f"no site in '{shown_text(country)}'", hint))
     if countries and not there:
         issues.append(Issue("--country", "the files name no country", "leave the option out"))
     raise_issues(issues)

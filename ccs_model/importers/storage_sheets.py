@@ -30,7 +30,7 @@ from ccs_model.importers.storage_places import (
 from ccs_model.inputs.cells import nearest_hint
 from ccs_model.inputs.declarations import kind_of
 from ccs_model.inputs.excel_reader import workbook_grids
-from ccs_model.scenario.validation import shown
+from ccs_model.scenario.validation import shown_text
 
 Aliases = Mapping[str, Sequence[str]]
 Rows = list[tuple[int, Sequence[object]]]
@@ -111,7 +111,7 @@ def read_sheets(source: str, files: Sequence[tuple[str, bytes]]) -> tuple[list[S
             issues += error.issues
     for parts in shapefiles.values():
         try:
-            grid = _of_shapefile(source, parts)
+            grid = _read_shapefile(source, parts)
             sheets += _sheets(source, [grid], grid[0])
         except InputError as error:
             issues += error.issues
@@ -124,7 +124,7 @@ def layouts_of(source: str) -> Mapping[str, Aliases]:
     return _LAYOUTS[source]
 
 
-def _of_shapefile(source: str, parts: Mapping[str, tuple[str, bytes]]) -> tuple[str, list[str], Rows]:
+def _read_shapefile(source: str, parts: Mapping[str, tuple[str, bytes]]) -> tuple[str, list[str], Rows]:
     """Place, header and rows of a shapefile, with latitude and longitude of the middle of each shape."""
     first = next(iter(parts.values()))[0]
     if source != NATCARB:
@@ -160,9 +160,9 @@ def _sheets(source: str, tables: Sequence[tuple[str, list[str], Rows]], file: st
         if layout is None:
             continue
         found = True
-        yield Sheet(place, layout, _parsed(place, _LAYOUTS[source][layout], header, rows))
+        yield Sheet(place, layout, _parse_rows(place, _LAYOUTS[source][layout], header, rows))
     if not found:
-        raise InputError([_no_table(source, file, tables)])
+        raise InputError([_missing_table_issue(source, file, tables)])
 
 
 def _grids(raw: bytes, file: str) -> Iterator[tuple[str, list[str], Rows]]:
@@ -213,7 +213,7 @@ def _layout_of(layouts: Mapping[str, Aliases], header: Sequence[str]) -> str | N
     return max(fits, key=lambda name: fits[name]) if fits else None
 
 
-def _no_table(source: str, file: str, tables: Sequence[tuple[str, list[str], Any]]) -> Issue:
+def _missing_table_issue(source: str, file: str, tables: Sequence[tuple[str, list[str], Any]]) -> Issue:
     """Return an issue that names the missing columns of the most similar layout."""
     other = NATCARB if source == CO2STOP else CO2STOP
     for place, header, _ in tables:
@@ -250,7 +250,7 @@ _WORDS = frozenset(
 )  # fmt: skip
 
 
-def _parsed(
+def _parse_rows(
     place: str, layout: Aliases, header: Sequence[str], rows: Sequence[tuple[int, Sequence[object]]]
 ) -> list[dict[str, Any]]:
     columns = _columns(layout, header)
@@ -266,7 +266,7 @@ def _parsed(
             try:
                 row[key] = float(text) if text else np.nan
             except ValueError:
-                issues.append(Issue(f"{place}:{line}", f"{header[at]} is '{shown(text)}', expected a number"))
+                issues.append(Issue(f"{place}:{line}", f"{header[at]} is '{shown_text(text)}', expected a number"))
                 row[key] = np.nan
         parsed.append(row)
     raise_issues(issues)

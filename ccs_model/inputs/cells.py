@@ -20,11 +20,11 @@ from datetime import date, datetime, time, timedelta
 from functools import cache
 
 from ccs_model.errors import Issue
-from ccs_model.inputs.chinese import in_english
+from ccs_model.inputs.chinese import english_word
 from ccs_model.inputs.declarations import Column
 from ccs_model.paths import data_folder
 from ccs_model.scenario.fields import CURRENCY, CURRENCY_TEXT
-from ccs_model.scenario.validation import most_similar, same_name, shown
+from ccs_model.scenario.validation import most_similar_name, same_name, shown_text
 
 LONGEST_TEXT = 32_767  # limit of a workbook cell
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
@@ -76,12 +76,14 @@ _REPAIR_HINTS = {
 }
 
 
-def converted(column: Column, cell: object, place: str, issues: list[Issue], factor: float = 1.0) -> str | float | None:
+def convert_cell(
+    column: Column, cell: object, place: str, issues: list[Issue], factor: float = 1.0
+) -> str | float | None:
     """The value of a cell; None for an empty optional cell, and None with an issue for an invalid one.
 
     `factor` converts a number from the unit of the heading to that of the column.
     """
-    odd = _odd(cell)
+    odd = _odd_cell_message(cell)
     if odd:
         expected = "a number" if column.is_number else "text"
         hint = _REPAIR_HINTS.get(type(cell), f"expected {expected}")
@@ -99,8 +101,8 @@ def converted(column: Column, cell: object, place: str, issues: list[Issue], fac
 
 def nearest_hint(word: str, known: Iterable[str], otherwise: str = "") -> str:
     """Hint that names the known word most similar to the given one; `otherwise` if none is similar."""
-    near = most_similar(word, tuple(known))
-    return f"did you mean '{shown(near)}'?" if near else otherwise
+    near = most_similar_name(word, tuple(known))
+    return f"did you mean '{shown_text(near)}'?" if near else otherwise
 
 
 def sector_hint(word: str, sectors: Collection[str], otherwise: str) -> str:
@@ -133,30 +135,30 @@ def _choice_hint(column: Column, text: str) -> str:
     return nearest_hint(text, column.choices, f"expected one of {', '.join(column.choices)}")
 
 
-def _odd(cell: object) -> str:
+def _odd_cell_message(cell: object) -> str:
     """Message for a cell that is neither text nor a number, or ""."""
     if isinstance(cell, Merged):
         return "is covered by a merged cell"
     if isinstance(cell, Uncomputed):
         return "has a formula that was never computed"
     if isinstance(cell, ErrorValue):
-        return f"has the error value {shown(cell)}"
+        return f"has the error value {shown_text(cell)}"
     if isinstance(cell, bool):
         return f"is {str(cell).upper()}, a truth value"
     if isinstance(cell, date | datetime | time | timedelta):
-        return f"is a date or time, {shown(cell)}"
+        return f"is a date or time, {shown_text(cell)}"
     return "" if cell is None or isinstance(cell, str | int | float) else f"is a {type(cell).__name__}"
 
 
 def _text(column: Column, text: str, place: str, issues: list[Issue]) -> str | None:
-    text = in_english(column.name, text, column.choices)
+    text = english_word(column.name, text, column.choices)
     if column.choices and text not in column.choices:
         text = same_name(text, column.choices) or text
     if column.choices and text not in column.choices:
-        issues.append(Issue(place, f"'{shown(text)}' is unknown", _choice_hint(column, text)))
+        issues.append(Issue(place, f"'{shown_text(text)}' is unknown", _choice_hint(column, text)))
     elif column.kind == "currency" and not CURRENCY.fullmatch(text):
         hint = f"did you mean '{text.upper()}'?" if CURRENCY.fullmatch(text.upper()) else f"expected {CURRENCY_TEXT}"
-        issues.append(Issue(place, f"'{shown(text)}' is unknown", hint))
+        issues.append(Issue(place, f"'{shown_text(text)}' is unknown", hint))
     elif _CONTROL.search(text):
         issues.append(Issue(place, "contains a control character"))
     elif len(text) > LONGEST_TEXT:
@@ -169,7 +171,7 @@ def _text(column: Column, text: str, place: str, issues: list[Issue]) -> str | N
 def _number(
     column: Column, cell: str | int | float, place: str, issues: list[Issue], factor: float = 1.0
 ) -> float | None:
-    value, message = _read(cell), shown(cell)
+    value, message = _read(cell), shown_text(cell)
     if isinstance(cell, Percent) and column.unit != "share":
         issues.append(Issue(place, f"is shown in percent, expected {column.unit or 'a plain number'}", column.meaning))
         return None
@@ -181,7 +183,7 @@ def _number(
         return None
     # A cell in percent format holds the share already.
     if factor != 1.0 and not isinstance(cell, Percent):
-        value = scaled(value, factor)
+        value = scale_value(value, factor)
         message += f" ({value:.6g} {column.unit})"
     if column.kind == "whole" and value != int(value):
         issues.append(Issue(place, f"{message} is not a whole number"))
@@ -339,7 +341,7 @@ def currency_of(given: str) -> str:
     return unit.currency if unit is not None and unit.currency != _ANY_CURRENCY else ""
 
 
-def scaled(value: float, factor: float) -> float:
+def scale_value(value: float, factor: float) -> float:
     """Return the value times the factor, without the error of the last digits: 12.3 times 10 is 123."""
     return value if factor == 1.0 else float(f"{value * factor:.{_DIGITS}g}")
 

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from ccs_model.errors import MOST_SHOWN, CcsModelError, FileError, InputError, Issue
 from ccs_model.inputs.cells import nearest_hint, sector_hint, shipped_rows
-from ccs_model.inputs.chinese import in_english
+from ccs_model.inputs.chinese import english_word
 from ccs_model.inputs.declarations import PLANTS, SITES, SOURCE_PLANTS
 from ccs_model.scenario.fields import HOME, HOME_CURRENCY, SHIPPED_INVENTORIES, SOURCES, plant_and_reason, value_at
 from ccs_model.scenario.read import Reading, read
 from ccs_model.scenario.sections import INVENTORY
-from ccs_model.scenario.validation import KeyPath, dotted, read_as, same_name, shown
-from ccs_model.units import rounded
+from ccs_model.scenario.validation import KeyPath, dotted_key, respelling_text, same_name, shown_text
+from ccs_model.units import rounded_text
 
 if TYPE_CHECKING:
     from ccs_model.inputs.load import Inputs
@@ -78,7 +78,7 @@ class Name:
 def names_in(values: Mapping[Any, Any]) -> Iterator[Name]:
     """Yield the names in nested values of a scenario, which may be invalid."""
     for key, kind in _LISTS.items():
-        yield from _listed(value_at(values, key), key, kind)
+        yield from _names_in_list(value_at(values, key), key, kind)
     for key, kind in _BY_NAME.items():
         by_name = value_at(values, key)
         for text in by_name if isinstance(by_name, Mapping) else ():
@@ -87,10 +87,10 @@ def names_in(values: Mapping[Any, Any]) -> Iterator[Name]:
     funds = values.get("funds")
     for fund, content in funds.items() if isinstance(funds, Mapping) else ():
         for last, kind in _OF_FUNDS.items() if isinstance(content, Mapping) else ():
-            yield from _listed(content.get(last), f"funds.{fund}.{last}", kind, ("funds", str(fund), last))
+            yield from _names_in_list(content.get(last), f"funds.{fund}.{last}", kind, ("funds", str(fund), last))
 
 
-def _listed(listed: Any, key: str, kind: str, path: KeyPath = ()) -> Iterator[Name]:
+def _names_in_list(listed: Any, key: str, kind: str, path: KeyPath = ()) -> Iterator[Name]:
     for place, item in enumerate(listed if isinstance(listed, list | tuple) else ()):
         text = next(iter(item), None) if isinstance(item, Mapping) else item  # a plant with a reason
         if isinstance(text, str):
@@ -118,7 +118,7 @@ def unknown_names(names: Iterable[Name], known: Known, *, as_spelt: bool = False
             continue
         some = ", ".join(sorted(there)[:_LISTED]) + (", …" if len(there) > _LISTED else "")
         kind = "province" if name.kind == _OF_ASSET else name.kind
-        what = f"{kind} '{shown(name.text)}' is not in the tables"
+        what = f"{kind} '{shown_text(name.text)}' is not in the tables"
         hint_of = sector_hint if name.kind.endswith("sector") else nearest_hint
         wanted = name.text.casefold()
         if name.kind == "plant" and (
@@ -154,7 +154,7 @@ def known_names(column: Column) -> Known:
     }
 
 
-def known_without_own_tables(own: OwnTables) -> Known:
+def known_shipped_names(own: OwnTables) -> Known:
     """Names of the kinds that no table of the user's own can add to."""
     folder = own.folder / own.data if own.data is not None else None
     if folder is not None and any(folder.glob("*.xlsx")):
@@ -193,7 +193,7 @@ def implausible_amounts(values: Mapping[Any, Any], column: Column) -> Iterator[t
         low, high, hint = PLAUSIBLE_CNY[ending]
         if math.isfinite(amount) and (amount * cny > high or 0 < amount * cny < low):
             unit = f"million {currency}" if ending == "_mn" else f"{currency}/t"
-            yield path, f"{dotted(path)}: {rounded(amount)} {unit} is implausible", hint
+            yield path, f"{dotted_key(path)}: {rounded_text(amount)} {unit} is implausible", hint
 
 
 def _amounts(values: Mapping[Any, Any], within: KeyPath, ending: str) -> Iterator[tuple[KeyPath, float, str]]:
@@ -235,7 +235,7 @@ def with_names_of_tables(scenario: Scenario, known: Known) -> tuple[Scenario, li
             continue
         key = f"{name.key}.{name.text}" if name.is_key else f"{name.key}[{name.path[-1]}]"
         place = scenario.places.get(key, "")
-        notices.append(f"{f'{place}: ' if ':' in place else ''}{key}: {read_as(name.text, spelt)}")
+        notices.append(f"{f'{place}: ' if ':' in place else ''}{key}: {respelling_text(name.text, spelt)}")
         changes[name.key] = _put(values, name, spelt)
     if not changes:
         return scenario, []
@@ -280,7 +280,7 @@ def known_name(text: str, kind: str, known: Known) -> str | None:
         return text if text in there else None
     if kind == "province or sector":
         return known_name(text, "province", known)
-    return same_name(in_english("province", text, ()) if kind in ("province", _OF_ASSET) else text, there)
+    return same_name(english_word("province", text, ()) if kind in ("province", _OF_ASSET) else text, there)
 
 
 def reject_invalid(path: str | PathLike[str], *, allow_outside: bool = False) -> None:
@@ -303,7 +303,7 @@ def reject_invalid(path: str | PathLike[str], *, allow_outside: bool = False) ->
     """
     reading = read(path, allow_outside=allow_outside)
     if not reading.has_own_tables:
-        _validated(reading, shipped_column)
+        _validate_reading(reading, shipped_column)
     elif reading.issues():  # errors of the own tables are reported with them
         read_checked(path, allow_outside=allow_outside)
 
@@ -327,16 +327,16 @@ def read_checked(path: str | PathLike[str], *, allow_outside: bool = False) -> t
     try:
         inputs = load_tables(reading.own, allow_outside=allow_outside)
     except (InputError, FileError) as error:
-        raise _with_those_of_the_file(reading, error) from error
-    scenario, notices = with_names_of_tables(_validated(reading, inputs.column), known_names(inputs.column))
+        raise _add_file_issues(reading, error) from error
+    scenario, notices = with_names_of_tables(_validate_reading(reading, inputs.column), known_names(inputs.column))
     return scenario, replace(inputs, scenario_notices=tuple(notices))
 
 
-def _validated(reading: Reading, column: Column) -> Scenario:
-    return reading.validated(issues_of(reading.document, known_names(column), column))
+def _validate_reading(reading: Reading, column: Column) -> Scenario:
+    return reading.validate_scenario(issues_of(reading.document, known_names(column), column))
 
 
-def _with_those_of_the_file(reading: Reading, error: InputError | FileError) -> CcsModelError:
+def _add_file_issues(reading: Reading, error: InputError | FileError) -> CcsModelError:
     """Faults of the scenario first, then those of its tables; a file that cannot be read is one of them."""
     of_the_file = reading.issues()
     if not of_the_file:

@@ -15,12 +15,12 @@ from itertools import islice
 import pandas as pd
 
 from ccs_model.errors import Issue
-from ccs_model.inputs.cells import THOUSANDS_POINT, conversion, converted, currency_of, shipped_rows
-from ccs_model.inputs.chinese import UNITS, headings_of, plain
+from ccs_model.inputs.cells import THOUSANDS_POINT, conversion, convert_cell, currency_of, shipped_rows
+from ccs_model.inputs.chinese import UNITS, headings_of, normalize_words
 from ccs_model.inputs.declarations import Column, Grid, letters_of
 from ccs_model.scenario.fields import CURRENCY, HOME_CURRENCY
-from ccs_model.scenario.validation import most_similar, shown
-from ccs_model.units import first_few, label_of
+from ccs_model.scenario.validation import most_similar_name, shown_text
+from ccs_model.units import join_first_names, label_of
 
 _REQUIRED_UNITS = ("kt/y",)
 _MONEY = ("money", "million money")
@@ -47,11 +47,11 @@ class Table:
 
 def table_of(grid: Grid, name: str, columns: Sequence[Column]) -> Table:
     """The grid as a table with the declared columns."""
-    if below := header_below(grid.header, grid.rows, columns):
-        issue = Issue(grid.source.at_position(below, 0), *not_first(below))
+    if below := late_header_line(grid.header, grid.rows, columns):
+        issue = Issue(grid.source.at_position(below, 0), *late_header_message(below))
         grid = replace(grid, header=(), rows=(), issues=(issue,), is_unreadable=True)
     issues = list(grid.issues)
-    names, wrong = _matched(grid, columns)
+    names, wrong = _match_headings(grid, columns)
     issues += wrong if not grid.is_unreadable else ()
     source = grid.source
     if source.positions is not None:
@@ -69,9 +69,9 @@ def table_of(grid: Grid, name: str, columns: Sequence[Column]) -> Table:
         cells = _Cells.of(column, grid, names)
         currencies |= {cells.currency: cells.at} if cells.currency else {}
         data[column.name] = cells.values(issues)
-        issues += cells.in_other_currency()
+        issues += cells.currency_issues()
         notices += [*cells.conversion(), *cells.numbers_as_text(data[column.name])]
-    issues += _with_currency(data, currencies, grid)
+    issues += _fill_currency(data, currencies, grid)
     issues += _values_without_heading(grid)
     notices += _hidden_rows(grid, columns[0].name, data)
     if grid.is_hidden and grid.rows:
@@ -135,7 +135,7 @@ _NAMED = 12
 def _hidden_rows(grid: Grid, key: str, data: Mapping[str, Sequence[object]]) -> list[str]:
     """Notice of the hidden rows of a sheet, which are read like the others, with the ids that they hold."""
     names = [
-        f"{line} ({shown(name)})" if name else str(line)
+        f"{line} ({shown_text(name)})" if name else str(line)
         for (line, _), name in zip(grid.rows, data[key], strict=True)
         if line in grid.hidden
     ]
@@ -144,7 +144,7 @@ def _hidden_rows(grid: Grid, key: str, data: Mapping[str, Sequence[object]]) -> 
     rows, are = ("1 row", "is") if len(names) == 1 else (f"{len(names):,} rows", "are")
     return [
         f"{grid.source.file}: {rows} hidden by hand or by a filter {are} read like the others: "
-        f"{first_few(names, _NAMED)}; delete what should not be read"
+        f"{join_first_names(names, _NAMED)}; delete what should not be read"
     ]
 
 
@@ -194,25 +194,25 @@ class _Cells:
                 values.append(valid[cell, money])
                 continue
             n_issues = len(issues)
-            of_money = _of_currency(column, money) if money else column
-            values.append(converted(of_money, cell, self.place(line), issues, self.factor or 1.0))
+            of_money = _scale_range(column, money) if money else column
+            values.append(convert_cell(of_money, cell, self.place(line), issues, self.factor or 1.0))
             if type(cell) is str and len(issues) == n_issues:
                 valid[cell, money] = values[-1]
         return values
 
-    def in_other_currency(self) -> Iterator[Issue]:
+    def currency_issues(self) -> Iterator[Issue]:
         """Issues of amounts in a row whose currency is not the one that the heading names."""
         for line, cell, money in self.rows() if self.currency else ():
             if money not in ("", self.currency) and cell not in (None, ""):
-                what = f"its heading is in {self.currency}, its row in {shown(money)}"
-                yield Issue(self.place(line), what, f"convert it to {shown(money)} and leave the unit out")
+                what = f"its heading is in {self.currency}, its row in {shown_text(money)}"
+                yield Issue(self.place(line), what, f"convert it to {shown_text(money)} and leave the unit out")
 
     def conversion(self) -> Iterator[str]:
         """A notice of the conversion from another unit."""
         if self.factor not in (None, 1.0):
             yield (
                 f"{self.grid.source.at_position(self.grid.header_line, self.at)}: column "
-                f"'{shown(self.grid.header[self.at])}' is converted from {shown(self.unit)} to "
+                f"'{shown_text(self.grid.header[self.at])}' is converted from {shown_text(self.unit)} to "
                 f"{self.column.unit.replace('money', self.currency or 'money')} (× {self.factor:.6g})"
             )
 
@@ -232,7 +232,7 @@ class _Cells:
                 continue
             line, first = found[0]
             more = f", and {len(found) - 1:,} more of the column" if len(found) > 1 else ""
-            what = f"the text '{shown(first)}' is read as a number{more}"
+            what = f"the text '{shown_text(first)}' is read as a number{more}"
             if are_thousands:
                 digits = first.replace(".", "")
                 what = f"'{first}' is read as {float(first):g}{more}; write {digits} if the point separates thousands"
@@ -243,18 +243,18 @@ def _position(name: str, names: Sequence[str]) -> int:
     return names.index(name) if name in names else -1
 
 
-def _with_currency(data: dict[str, list[object]], currencies: Mapping[str, int], grid: Grid) -> Iterator[Issue]:
+def _fill_currency(data: dict[str, list[object]], currencies: Mapping[str, int], grid: Grid) -> Iterator[Issue]:
     """Give rows without a currency that of the headings, which must name one only; `currencies` are their columns."""
     lacking = [row for row, currency in enumerate(data.get("currency", ())) if not currency]
     if len(currencies) > 1 and lacking:
-        what = f"headings are in {' and '.join(map(shown, currencies))}, and the row has no currency"
+        what = f"headings are in {' and '.join(map(shown_text, currencies))}, and the row has no currency"
         place = grid.source.at_position(grid.rows[lacking[0]][0], max(currencies.values()))
         yield Issue(place, what, "give the row a currency")
     for row in lacking if len(currencies) == 1 else ():
         data["currency"][row] = next(iter(currencies))
 
 
-def _of_currency(column: Column, currency: str) -> Column:
+def _scale_range(column: Column, currency: str) -> Column:
     """The column with the upper end of its range in a currency whose unit is worth less than a yuan."""
     worth = _cny_per_unit().get(currency, 0.0 if CURRENCY.fullmatch(currency) else 1.0)
     if column.high is None or worth >= 1.0:
@@ -280,7 +280,7 @@ def _values_without_heading(grid: Grid) -> list[Issue]:
     return issues
 
 
-def _matched(grid: Grid, columns: Sequence[Column]) -> tuple[list[str], list[Issue]]:
+def _match_headings(grid: Grid, columns: Sequence[Column]) -> tuple[list[str], list[Issue]]:
     """Column name of each heading ("" for none), and the issues of the headings."""
     source, line = grid.source, grid.header_line
     issues: list[Issue] = []
@@ -292,17 +292,19 @@ def _matched(grid: Grid, columns: Sequence[Column]) -> tuple[list[str], list[Iss
             continue
         place = source.at_position(line, position)
         if column is None:
-            issues.append(Issue(place, f"unknown column '{shown(heading)}'", nearest(heading, columns)))
+            issues.append(
+                Issue(place, f"unknown column '{shown_text(heading)}'", nearest_column_hint(heading, columns))
+            )
         elif (unit := stated_unit(heading, column)) and _factor(unit, column) is None:
-            what = f"column '{shown(heading)}' is in {shown(unit)}, expected {column.unit or 'no unit'}"
+            what = f"column '{shown_text(heading)}' is in {shown_text(unit)}, expected {column.unit or 'no unit'}"
             is_ton = re.search(r"(?<!short )(?<!metric )\btons?\b", unit.lower())
             hint = "a ton may be short or metric: write 'short ton' or 't'" if is_ton else ""
             if column.unit.startswith(_MONEY) and not hint:
                 hint = f"units of money: {_MONEY_EXAMPLES}; or convert it and name it '{column.name}'"
             issues.append(Issue(place, what, hint or f"convert it and name it '{column.name}'"))
-        elif not unit and column.unit in _REQUIRED_UNITS and plain(heading) in headings_of(column.name):
-            what = f"column '{shown(heading)}' has no unit, expected {column.unit}"
-            hint = f"name it {shown(heading)}（千吨/年） or {shown(heading)}（万吨/年）"
+        elif not unit and column.unit in _REQUIRED_UNITS and normalize_words(heading) in headings_of(column.name):
+            what = f"column '{shown_text(heading)}' has no unit, expected {column.unit}"
+            hint = f"name it {shown_text(heading)}（千吨/年） or {shown_text(heading)}（万吨/年）"
             issues.append(Issue(place, what, hint))
     for name in sorted({name for name in names if name and names.count(name) > 1}):
         at = [
@@ -325,23 +327,25 @@ def column_of(heading: str, columns: Sequence[Column]) -> Column | None:
     for column in columns:
         if column.name == heading:
             return column
-    found = _named(heading, columns)
-    if not found and (match := _WITH_UNIT.fullmatch(_on_one_line(heading))):
-        found = _named(match[1], columns)
+    found = _find_columns(heading, columns)
+    if not found and (match := _WITH_UNIT.fullmatch(_join_lines(heading))):
+        found = _find_columns(match[1], columns)
     return found[0] if len(found) == 1 else None
 
 
-def _named(words: str, columns: Sequence[Column]) -> list[Column]:
-    return [column for column in columns if plain(words) in _names_of(column.name)]
+def _find_columns(words: str, columns: Sequence[Column]) -> list[Column]:
+    return [column for column in columns if normalize_words(words) in _names_of(column.name)]
 
 
 @cache
 def _names_of(column: str) -> tuple[str, ...]:
     """Name, label and Chinese names of a column."""
-    return column, plain(label_of(column)), *headings_of(column)
+    return column, normalize_words(label_of(column)), *headings_of(column)
 
 
-def header_below(header: Sequence[str], rows: Iterable[tuple[int, Sequence[object]]], columns: Sequence[Column]) -> int:
+def late_header_line(
+    header: Sequence[str], rows: Iterable[tuple[int, Sequence[object]]], columns: Sequence[Column]
+) -> int:
     """Line of the header if it is below the first row, which may be a title; else 0."""
     if any(column_of(heading, columns) for heading in header if heading):
         return 0
@@ -352,33 +356,33 @@ def header_below(header: Sequence[str], rows: Iterable[tuple[int, Sequence[objec
     return 0
 
 
-def not_first(line: int) -> tuple[str, str]:
+def late_header_message(line: int) -> tuple[str, str]:
     """Message and hint for a header below the first line."""
     return f"the header is on line {line}, expected on the first", "delete the lines above it"
 
 
 def stated_unit(heading: str, column: Column) -> str:
     """Unit in brackets at the end of the heading, or ""."""
-    if plain(heading) in _names_of(column.name):
+    if normalize_words(heading) in _names_of(column.name):
         return ""
-    match = _WITH_UNIT.fullmatch(_on_one_line(heading))
+    match = _WITH_UNIT.fullmatch(_join_lines(heading))
     return match[2].strip() if match else ""
 
 
-def nearest(heading: str, columns: Sequence[Column]) -> str:
+def nearest_column_hint(heading: str, columns: Sequence[Column]) -> str:
     """Hint that names the most similar column, or ""."""
     message = heading[:80]
     if (match := _WITH_UNIT.fullmatch(message)) and not message.isascii():
         message = match[1]
     words = [column.name for column in columns] + [word for column in columns for word in headings_of(column.name)]
-    near = most_similar(message, words, _SIMILAR)
-    return f"did you mean '{shown(near)}'?" if near else ""
+    near = most_similar_name(message, words, _SIMILAR)
+    return f"did you mean '{shown_text(near)}'?" if near else ""
 
 
 def _unit(words: str) -> str:
-    message = plain(words)
+    message = normalize_words(words)
     return UNITS.get(message.replace(" ", ""), message)
 
 
-def _on_one_line(words: str) -> str:
+def _join_lines(words: str) -> str:
     return " ".join(words.split())

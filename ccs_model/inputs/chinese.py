@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ccs_model.scenario.validation import cleaned
+from ccs_model.scenario.validation import clean_text
 
 # Hints name the first word of each.
 HEADINGS: Mapping[str, Sequence[str]] = {
@@ -123,9 +123,9 @@ _GRIDS = {
 _ENDINGS = ("维吾尔自治区", "壮族自治区", "回族自治区", "自治区", "省", "市", "电网")
 
 
-def plain(words: str) -> str:
+def normalize_words(words: str) -> str:
     """The words in lower case, without invisible and full-width characters: `产能（ｋｔ／ｙ）` → `产能(kt/y)`."""
-    return cleaned(words).lower()
+    return clean_text(words).lower()
 
 
 def headings_of(column: str) -> Sequence[str]:
@@ -133,11 +133,11 @@ def headings_of(column: str) -> Sequence[str]:
     return HEADINGS.get(column, ())
 
 
-def in_english(column: str, text: str, choices: Sequence[str]) -> str:
+def english_word(column: str, text: str, choices: Sequence[str]) -> str:
     """English word for a choice, province or grid; any other text is returned as it is."""
     if text.isascii():
         return text
-    words = plain(text)
+    words = normalize_words(text)
     if not words.isascii():
         words = "".join(words.split())
     if choices:

@@ -28,7 +28,7 @@ from ccs_model.inputs.table_checks import key_of
 from ccs_model.inputs.user_tables import INSTEAD
 from ccs_model.paths import data_folder
 from ccs_model.scenario.fields import HOME, SHIPPED_INVENTORIES
-from ccs_model.scenario.validation import most_similar, same_name, shown
+from ccs_model.scenario.validation import most_similar_name, same_name, shown_text
 from ccs_model.units import unit_text
 
 FOLDER, SETTINGS = "countries", "country.csv"
@@ -112,10 +112,10 @@ def pack_of(country: str, sectors: Sequence[str] = (), root: Path | None = None)
     if named is None:
         listed = ", ".join(sorted({HOME, *countries(root)}))
         # The name of another country is no misspelling: Spain is not Japan.
-        near = most_similar(country, (HOME, *known, *countries_with_outline()))
+        near = most_similar_name(country, (HOME, *known, *countries_with_outline()))
         meant = f"did you mean '{near}'? " if near == HOME or near in known else ""
         hint = f"{meant}there are {listed}; for others see docs/reference/other-countries.md and `ccs-model import gem`"
-        raise InputError([Issue("--country", f"there is no pack of '{shown(country)}'", hint)])
+        raise InputError([Issue("--country", f"there is no pack of '{shown_text(country)}'", hint)])
     name, folder = known[named]
     files = {
         path.relative_to(folder).as_posix(): table_bytes(path, str(path))
@@ -123,7 +123,7 @@ def pack_of(country: str, sectors: Sequence[str] = (), root: Path | None = None)
         if path.name != SETTINGS
     }
     pack = CountryPack(name, _settings(folder / SETTINGS), files)
-    raise_issues([*_missing(pack, folder.name), *_without_sector(pack, sectors)])
+    raise_issues([*_missing_part_issues(pack, folder.name), *_missing_sector_issues(pack, sectors)])
     return pack
 
 
@@ -148,7 +148,7 @@ def _settings(path: Path) -> pd.DataFrame:
     return table.frame
 
 
-def _missing(pack: CountryPack, folder: str) -> Iterator[Issue]:
+def _missing_part_issues(pack: CountryPack, folder: str) -> Iterator[Issue]:
     """Issues of tables and keys that a pack lacks, and of files that are not tables."""
     place = f"{FOLDER}/{folder}"
     for table in REQUIRED:
@@ -169,11 +169,11 @@ def _missing(pack: CountryPack, folder: str) -> Iterator[Issue]:
             yield Issue(f"{place}/{inner}", "is not a table", hint)
 
 
-def _without_sector(pack: CountryPack, sectors: Sequence[str]) -> Iterator[Issue]:
+def _missing_sector_issues(pack: CountryPack, sectors: Sequence[str]) -> Iterator[Issue]:
     for sector in sectors:
         if sector not in pack.sectors:
             hint = nearest_hint(sector, pack.sectors, f"it has {', '.join(pack.sectors)}")
-            yield Issue("--sector", f"the pack of {pack.country} has no plants of '{shown(sector)}'", hint)
+            yield Issue("--sector", f"the pack of {pack.country} has no plants of '{shown_text(sector)}'", hint)
 
 
 _HEAD = """\
@@ -285,19 +285,19 @@ def country_values(country: str, root: Path | None = None) -> CountryValues:
         name = HOME
         for table, columns in declared.items():
             file = f"{table}.csv"
-            rows += _of_table(table, table_bytes(data_folder() / file, file), file, columns)
+            rows += _table_values(table, table_bytes(data_folder() / file, file), file, columns)
     else:
         pack = pack_of(country, root=root)
         name = pack.country
-        rows += _of_settings(pack.settings, pack.value("currency"))
+        rows += _settings_values(pack.settings, pack.value("currency"))
         for inner, raw in pack.files.items():
             table = inner.removesuffix(".csv")
             table = f"plants/{table}" if table in SHIPPED_INVENTORIES else table
-            rows += _of_table(table, raw, f"{FOLDER}/{name}/{inner}", declared[table])
+            rows += _table_values(table, raw, f"{FOLDER}/{name}/{inner}", declared[table])
     return CountryValues(name, pd.DataFrame(rows, columns=list(COLUMNS), dtype=object))
 
 
-def _of_settings(settings: pd.DataFrame, currency: str) -> Iterator[dict[str, object]]:
+def _settings_values(settings: pd.DataFrame, currency: str) -> Iterator[dict[str, object]]:
     for row in settings.itertuples():
         key = str(row.key)
         if key in _NOT_VALUES:
@@ -311,7 +311,7 @@ def _of_settings(settings: pd.DataFrame, currency: str) -> Iterator[dict[str, ob
         }  # fmt: skip
 
 
-def _of_table(table: str, raw: bytes, place: str, columns: Sequence[Column]) -> Iterator[dict[str, object]]:
+def _table_values(table: str, raw: bytes, place: str, columns: Sequence[Column]) -> Iterator[dict[str, object]]:
     """Values given in a table; a cell that a default fills is none. Raises InputError if the table is invalid."""
     if not {"reference", "quality"} <= {column.name for column in columns}:
         return
@@ -330,7 +330,7 @@ def _of_table(table: str, raw: bytes, place: str, columns: Sequence[Column]) -> 
             is_money = "money" in unit
             year = row.get("price_year")
             yield {
-                "table": table, "row": name, "column": column.name, "value": _plain(row[column.name]),
+                "table": table, "row": name, "column": column.name, "value": _plain_number(row[column.name]),
                 "unit": unit.replace("money", str(row.get("currency", ""))),
                 "price_year": int(year) if is_money and pd.notna(year) else None,
                 "quality": "assumed" if column.name in assumed else row["quality"],
@@ -348,7 +348,7 @@ def _unit(table: str, column: Column, row: Mapping[str, object]) -> str:
     return next((each.unit for each in read_dictionary()[other] if each.name == row[named_in]), "")
 
 
-def _plain(number: float) -> float | int:
+def _plain_number(number: float) -> float | int:
     return int(number) if float(number).is_integer() else float(number)
 
 

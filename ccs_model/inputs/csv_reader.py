@@ -15,10 +15,19 @@ from pathlib import Path, PurePath, PureWindowsPath
 
 from ccs_model.bounded_reading import TABLE_BYTES
 from ccs_model.errors import FileError, InputError, Issue
-from ccs_model.inputs.checked_table import LINES_OF_TITLE, column_of, header_below, not_first
-from ccs_model.inputs.declarations import BINARY, MOST_COLUMNS, MOST_ROWS, Column, Grid, Source, kind_of, unreadable
+from ccs_model.inputs.checked_table import LINES_OF_TITLE, column_of, late_header_line, late_header_message
+from ccs_model.inputs.declarations import (
+    BINARY,
+    MOST_COLUMNS,
+    MOST_ROWS,
+    Column,
+    Grid,
+    Source,
+    kind_of,
+    unreadable_grid,
+)
 from ccs_model.scenario.sections import OwnTables
-from ccs_model.scenario.yaml_document import contents, full, path_inside
+from ccs_model.scenario.yaml_document import contents, full_path, path_inside
 
 _DELIMITERS = ",;\t"
 _FEW = 20
@@ -35,15 +44,15 @@ def csv_grid(raw: bytes, source: Source, columns: Sequence[Column]) -> Grid:
     """The grid of a CSV file. `columns` are those that the header may name; they identify the delimiter."""
     kind = kind_of(raw)
     # A text with a few NUL characters is reported by its rows.
-    if kind and not (kind == BINARY and raw.count(b"\0") <= _FEW and isinstance(_decoded(raw), str)):
+    if kind and not (kind == BINARY and raw.count(b"\0") <= _FEW and isinstance(_decode_text(raw), str)):
         hint = "name it .xlsx" if kind.startswith("an Excel workbook (.xlsx)") else "save it as CSV UTF-8"
-        return unreadable(source, f"this is {kind}, expected CSV", hint)
+        return unreadable_grid(source, f"this is {kind}, expected CSV", hint)
     if _has_too_many_rows(raw):
-        return unreadable(source, f"more than {MOST_ROWS:,} rows")
-    text = _decoded(raw)
+        return unreadable_grid(source, f"more than {MOST_ROWS:,} rows")
+    text = _decode_text(raw)
     if isinstance(text, int):
         line = len((raw[:text] + b".").splitlines())
-        return unreadable(source, f"not UTF-8 text in line {line}, at byte {text}", "save it as CSV UTF-8")
+        return unreadable_grid(source, f"not UTF-8 text in line {line}, at byte {text}", "save it as CSV UTF-8")
     stated = _STATED.match(text)
     delimiter = stated[1] if stated else _delimiter(text, columns)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -62,7 +71,7 @@ def csv_grid(raw: bytes, source: Source, columns: Sequence[Column]) -> Grid:
             if not header:
                 header, header_line = [field.strip() for field in fields], line
                 if len(header) > MOST_COLUMNS:
-                    return unreadable(source, f"{len(header):,} columns, expected at most {MOST_COLUMNS:,}")
+                    return unreadable_grid(source, f"{len(header):,} columns, expected at most {MOST_COLUMNS:,}")
                 continue
             if len(first) < LINES_OF_TITLE:
                 first.append((line, fields))
@@ -72,13 +81,13 @@ def csv_grid(raw: bytes, source: Source, columns: Sequence[Column]) -> Grid:
                 hint = f"the row has {n_lines:,} lines; is a quote not closed?" if n_lines > 1 else ""
                 issues.append(Issue(source.at(line), what, hint))
             elif len(rows) == MOST_ROWS:
-                return unreadable(source, f"more than {MOST_ROWS:,} rows")
+                return unreadable_grid(source, f"more than {MOST_ROWS:,} rows")
             else:
                 rows.append((line, tuple(field.strip() for field in fields)))
     except csv.Error as error:
         issues.append(_syntax_issue(text, next_line, reader.line_num, error, source))
-    if below := header_below(header, first, columns):
-        return unreadable(source, *not_first(below))
+    if below := late_header_line(header, first, columns):
+        return unreadable_grid(source, *late_header_message(below))
     return Grid(source, tuple(header), header_line, tuple(rows), tuple(issues), is_semicolon=delimiter == ";")
 
 
@@ -121,7 +130,7 @@ def _has_too_many_rows(raw: bytes) -> bool:
     return False
 
 
-def _decoded(raw: bytes) -> str | int:
+def _decode_text(raw: bytes) -> str | int:
     """The text, or the position of the first byte that cannot be decoded."""
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         try:
@@ -131,10 +140,10 @@ def _decoded(raw: bytes) -> str | int:
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        return _chinese(raw) or error.start
+        return _decode_chinese(raw) or error.start
 
 
-def _chinese(raw: bytes) -> str:
+def _decode_chinese(raw: bytes) -> str:
     """The text if it is GB18030, with mostly common Chinese characters besides ASCII; else ""."""
     try:
         text = raw.decode("gb18030")
@@ -154,7 +163,7 @@ def _is_common_chinese(sign: str) -> bool:
 def _delimiter(text: str, columns: Sequence[Column]) -> str:
     """The delimiter that splits the first line with known headings, perhaps below a title, into the most of them."""
 
-    def known(line: str, delimiter: str) -> int:
+    def count_headings(line: str, delimiter: str) -> int:
         try:
             fields = next(csv.reader([line[:_LONGEST_LINE]], delimiter=delimiter), [])
         except csv.Error:
@@ -163,7 +172,7 @@ def _delimiter(text: str, columns: Sequence[Column]) -> str:
 
     lines = (line for line in text.splitlines() if line.strip())
     for line in islice(lines, 1 + LINES_OF_TITLE):
-        n_known = {delimiter: known(line, delimiter) for delimiter in _DELIMITERS}
+        n_known = {delimiter: count_headings(line, delimiter) for delimiter in _DELIMITERS}
         if any(n_known.values()):
             return max(_DELIMITERS, key=lambda delimiter: n_known[delimiter])
     return _DELIMITERS[0]
@@ -175,24 +184,24 @@ LOCK = "~$"
 def path_of(requested: OwnTables, key: str, name: str, *, allow_outside: bool) -> Path:
     """Path of a file that a key names. Raises FileError for an impossible name, InputError outside the folder."""
     if not name.isprintable():
-        raise FileError(f"{requested.where(key)}: {name!a} has a character that is not allowed in file names")
+        raise FileError(f"{requested.place_of_key(key)}: {name!a} has a character that is not allowed in file names")
     if os.name != "nt" and PureWindowsPath(name).drive:
-        raise FileError(f"{requested.where(key)}: {name} is a Windows path, but this is not a Windows system")
+        raise FileError(f"{requested.place_of_key(key)}: {name} is a Windows path, but this is not a Windows system")
     if PurePath(name).name.startswith(LOCK):
         whole = PurePath(name).name.removeprefix(LOCK)
         what = f"{name} is a lock file of Excel without rows"
-        raise InputError([Issue(requested.where(key), what, f"name the workbook: {whole}")])
+        raise InputError([Issue(requested.place_of_key(key), what, f"name the workbook: {whole}")])
     path = path_inside(requested.folder, name, allow_outside=allow_outside)
     if path is None:
-        what = f"{full(requested.folder / name)} lies outside the scenario's folder"
-        raise InputError([Issue(requested.where(key), what, "allow it with --allow-outside")])
+        what = f"{full_path(requested.folder / name)} lies outside the scenario's folder"
+        raise InputError([Issue(requested.place_of_key(key), what, "allow it with --allow-outside")])
     return path
 
 
 def own_bytes(requested: OwnTables, key: str, name: str, *, allow_outside: bool) -> bytes:
     """Bytes of the file that a key names. Raises as `path_of` and `table_bytes`."""
     path = path_of(requested, key, name, allow_outside=allow_outside)
-    return table_bytes(path, requested.where(key), name=name)
+    return table_bytes(path, requested.place_of_key(key), name=name)
 
 
 def table_bytes(path: Path, where: str, *, name: str = "") -> bytes:

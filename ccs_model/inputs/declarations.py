@@ -169,7 +169,7 @@ class Grid:
     is_semicolon: bool = False
 
 
-def unreadable(source: Source, what: str, hint: str = "") -> Grid:
+def unreadable_grid(source: Source, what: str, hint: str = "") -> Grid:
     """A grid without rows whose only issue is the reason."""
     return Grid(source, (), 1, (), (Issue(source.file, what, hint),), is_unreadable=True)
 

@@ -23,7 +23,7 @@ from xml.sax.saxutils import unescape
 
 from ccs_model.errors import Issue
 from ccs_model.inputs.cells import ErrorValue, Merged, Percent, Uncomputed
-from ccs_model.inputs.declarations import MOST_COLUMNS, MOST_ROWS, Grid, Source, kind_of, unreadable
+from ccs_model.inputs.declarations import MOST_COLUMNS, MOST_ROWS, Grid, Source, kind_of, unreadable_grid
 
 Cell = tuple[int, int]
 _RANGE = re.compile(r"([A-Z]{1,3})(\d{1,7})(?::([A-Z]{1,3})(\d{1,7}))?")
@@ -176,7 +176,7 @@ class Guarded:
     percent_styles: frozenset[int] = frozenset()
 
 
-def guarded(raw: bytes) -> Guarded:
+def inspect_workbook(raw: bytes) -> Guarded:
     """Check the bytes of a file named .xlsx."""
     if not raw:
         return Guarded("the file is empty", "if it is stored in a cloud, open it once to download it")
@@ -186,12 +186,12 @@ def guarded(raw: bytes) -> Guarded:
         return Guarded(f"this is {kind or 'text, perhaps CSV'}, expected .xlsx", hint if kind else "name it .csv")
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-            return _of_archive(archive, kind)
+            return _inspect_archive(archive, kind)
     except _BROKEN as error:
         return Guarded(f"the workbook is damaged or incomplete: {error}", "copy it again")
 
 
-def _of_archive(archive: zipfile.ZipFile, kind: str) -> Guarded:
+def _inspect_archive(archive: zipfile.ZipFile, kind: str) -> Guarded:
     parts = archive.infolist()
     unpacked = sum(part.file_size for part in parts)
     packed = max(sum(part.compress_size for part in parts), 1)
@@ -212,7 +212,7 @@ def _of_archive(archive: zipfile.ZipFile, kind: str) -> Guarded:
     for part in parts:
         if not part.filename.lower().endswith((".xml", ".rels", ".vml")):
             continue
-        found = _seen(archive, part)
+        found = _part_features(archive, part)
         signs |= found
         if "doctype" in found:
             return Guarded(f"its part {part.filename} has a DOCTYPE, which is not allowed", "save it again in Excel")
@@ -223,7 +223,7 @@ def _of_archive(archive: zipfile.ZipFile, kind: str) -> Guarded:
     return Guarded(has_marks=has_marks, is_plain=not (has_marks or signs), percent_styles=percent)
 
 
-def _seen(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> set[str]:
+def _part_features(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> set[str]:
     """Features of the part that decide how the workbook is read."""
     found: set[str] = set()
     is_sheet = part.filename.startswith("xl/worksheets/")
@@ -292,12 +292,12 @@ def careful_sheets(raw: bytes) -> Iterator[SheetRows]:
         book = openpyxl.load_workbook(io.BytesIO(raw), read_only=True, data_only=True, keep_links=False)
         for sheet in book.worksheets:
             sheet.reset_dimensions()  # the stored dimensions may be wrong
-            rows = ([_of_openpyxl(cell) for cell in row] for row in sheet.iter_rows())
+            rows = ([_convert_cell(cell) for cell in row] for row in sheet.iter_rows())
             yield SheetRows(str(sheet.title), sheet._worksheet_path, rows)
         book.close()
 
 
-def _of_openpyxl(cell: Any) -> object:
+def _convert_cell(cell: Any) -> object:
     if cell.data_type == "e" and isinstance(cell.value, str):
         return ErrorValue(cell.value)
     return _plain_value(cell.value)
@@ -329,7 +329,7 @@ class Book:
 
 def workbook_grids(raw: bytes, file: str) -> Book:
     """Every worksheet of a workbook as a grid; formulas are not computed. `file` is its name in issues."""
-    result = guarded(raw)
+    result = inspect_workbook(raw)
     if result.what:
         return Book({}, (Issue(file, result.what, result.hint),))
     sheets = {}
@@ -360,8 +360,8 @@ def _grid(sheet: SheetRows, source: Source, marks: Marks) -> Grid:
     rows: list[tuple[int, tuple[object, ...]]] = []
     for line, cells in enumerate(sheet.rows, start=1):
         if line > _LAST_LINE:
-            return unreadable(source, f"more than {_LAST_LINE:,} lines")
-        values = [_marked(cell, line, at, marks) for at, cell in enumerate(cells)]
+            return unreadable_grid(source, f"more than {_LAST_LINE:,} lines")
+        values = [_mark_cell(cell, line, at, marks) for at, cell in enumerate(cells)]
         while values and values[-1] is None:
             values.pop()
         if not values:
@@ -371,23 +371,23 @@ def _grid(sheet: SheetRows, source: Source, marks: Marks) -> Grid:
             stray = Issue(source.at_position(line, len(values) - 1), what, "delete the cell")
             return Grid(source, (), 1, (), (stray,), is_unreadable=True)
         if len(values) > MOST_COLUMNS:
-            return unreadable(source, f"{len(values):,} columns at line {line}, expected at most {MOST_COLUMNS}")
+            return unreadable_grid(source, f"{len(values):,} columns at line {line}, expected at most {MOST_COLUMNS}")
         if not header:
             header, header_line = ["" if value is None else str(value).strip() for value in values], line
         elif len(rows) == MOST_ROWS:
-            return unreadable(source, f"more than {MOST_ROWS:,} rows")
+            return unreadable_grid(source, f"more than {MOST_ROWS:,} rows")
         else:
-            rows.append((line, _with_merged(values, line, len(header), marks)))
+            rows.append((line, _mark_merged_cells(values, line, len(header), marks)))
     return Grid(source, tuple(header), header_line, tuple(rows), hidden=frozenset(marks.hidden))
 
 
-def _marked(cell: object, line: int, at: int, marks: Marks) -> object:
+def _mark_cell(cell: object, line: int, at: int, marks: Marks) -> object:
     if (line, at) in marks.uncomputed:
         return Uncomputed()
     return Percent(cell) if (line, at) in marks.percent and isinstance(cell, int | float) else cell
 
 
-def _with_merged(values: list[object], line: int, n_columns: int, marks: Marks) -> tuple[object, ...]:
+def _mark_merged_cells(values: list[object], line: int, n_columns: int, marks: Marks) -> tuple[object, ...]:
     """The row with covered cells marked as Merged instead of empty."""
     if line not in marks.merged:
         return tuple(values)

@@ -72,14 +72,14 @@ def area_near(lat_deg: float, lon_deg: float) -> str:
     named = {name: rings for name, rings in {**countries, **province_outlines()}.items() if rings}
     known = {outline: name for name, outline in _OUTLINE_NAME.items()}
     for name, rings in named.items():
-        if any(_are_inside(ring, point)[0] for ring in rings if _may_hold(ring, point[0])):
+        if any(_are_inside(ring, point)[0] for ring in rings if _is_in_box(ring, point[0])):
             return known.get(name, name)
     far = {name: float(_km_outside(rings, point)[0]) for name, rings in named.items()}
     nearest = min(far, key=lambda name: far[name])
     return known.get(nearest, nearest) if far[nearest] <= _FAR_KM else ""
 
 
-def _may_hold(ring: Ring, point: Floats) -> bool:
+def _is_in_box(ring: Ring, point: Floats) -> bool:
     return bool((ring.min(axis=0) <= point).all() and (point <= ring.max(axis=0)).all())
 
 
@@ -90,7 +90,7 @@ def km_outside_country(country: str, lat_deg: float, lon_deg: float) -> float:
 
 
 @cache
-def lies_in_country(country: str, lat_deg: float, lon_deg: float, margin_km: float) -> bool:
+def is_in_country(country: str, lat_deg: float, lon_deg: float, margin_km: float) -> bool:
     """Whether a point lies in the outline of the country or within `margin_km` of it; false without an outline."""
     has_outline = country in country_outlines(with_pack=False)
     return has_outline and km_outside_country(country, lat_deg, lon_deg) <= margin_km

@@ -20,7 +20,7 @@ from ccs_model.errors import FileError, InputError, Issue
 from ccs_model.inputs.checked_table import Table, table_of
 from ccs_model.inputs.csv_reader import csv_grid, own_bytes, path_of
 from ccs_model.inputs.declarations import Column, Declared, Source, read_dictionary, reading_order
-from ccs_model.inputs.merged_tables import merged, similar_names, with_known_names
+from ccs_model.inputs.merged_tables import merge_tables, similar_names, with_known_names
 from ccs_model.inputs.place_checks import PLACE_CHECKS, notices_of_links, notices_of_places, notices_of_signs
 from ccs_model.inputs.source_checks import notices_of_means, notices_of_paths
 from ccs_model.inputs.table_checks import CHECKS, notices_of_capacities
@@ -194,7 +194,7 @@ def _load(
     root: Path, raws: Mapping[str, bytes], requested: OwnTables, allow_outside: bool, found: list[Issue] | None
 ) -> Inputs:
     declared = read_dictionary(root)
-    parsed = {name: _parsed(raws[name], name, columns) for name, columns in declared.items()}
+    parsed = {name: _parse_table(raws[name], name, columns) for name, columns in declared.items()}
     # The columns are shared until one of the two frames is changed.
     shipped = {name: replace(table, frame=table.frame.copy(deep=False)) for name, table in parsed.items()}
     issues = [issue for table in shipped.values() for issue in table.issues]
@@ -218,7 +218,7 @@ def _load(
     inventories = [replace(each, tables=tuple(islice(rest, len(each.tables)))) for each in inventories]
     own_tables += [terrain.table] if terrain is not None and terrain.table is not None else []
     # Checks across tables assume that each table by itself is valid.
-    result = merged(shipped, own_folder, inventories, requested, terrain)
+    result = merge_tables(shipped, own_folder, inventories, requested, terrain)
     general = with_rows_for_other_places(result.frames)
     issues = list(result.issues)
     if not issues or found is not None:
@@ -303,7 +303,7 @@ def _shipped_bytes(folder: Path, name: str) -> bytes:
 
 
 @lru_cache(maxsize=256)
-def _parsed(raw: bytes, name: str, columns: tuple[Column, ...]) -> Table:
+def _parse_table(raw: bytes, name: str, columns: tuple[Column, ...]) -> Table:
     """A table of the data folder; equal bytes are parsed once a process."""
     return table_of(csv_grid(raw, Source(f"{name}.csv"), columns), name, columns)
 
@@ -342,9 +342,9 @@ def _folder(requested: OwnTables, declared: Declared, allow_outside: bool, issue
         path = path_of(requested, DATA, requested.data, allow_outside=allow_outside)
         if path.resolve() == requested.folder.resolve():
             what = "is the scenario's own folder, expected a subfolder"
-            raise InputError([Issue(requested.where(DATA), f"'{requested.data}' {what}")])
+            raise InputError([Issue(requested.place_of_key(DATA), f"'{requested.data}' {what}")])
         inside = None if allow_outside else requested.folder
-        read = read_own_folder(path, requested.data, requested.where(DATA), declared, inside)
+        read = read_own_folder(path, requested.data, requested.place_of_key(DATA), declared, inside)
     except InputError as error:
         issues += error.issues
         return OwnFolder()

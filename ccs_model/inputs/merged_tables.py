@@ -21,8 +21,8 @@ from ccs_model.inputs.table_checks import key_of
 from ccs_model.inputs.terrain_file import TERRAIN_TABLE, TerrainFile
 from ccs_model.inputs.user_tables import COAL_CHEMICALS, INVENTORIES, Inventory, OwnFolder
 from ccs_model.scenario.sections import TERRAIN, OwnTables
-from ccs_model.scenario.validation import as_seen, cleaned, most_similar, read_as, shown
-from ccs_model.units import first_few
+from ccs_model.scenario.validation import clean_text, most_similar_name, respelling_text, shown_text, visible_form
+from ccs_model.units import join_first_names
 
 SHIPPED = "shipped"
 OIL_FIELDS = "storage/oil_fields"
@@ -57,7 +57,7 @@ class Merged:
     issues: list[Issue] = field(default_factory=list)
 
 
-def merged(
+def merge_tables(
     shipped: Mapping[str, Table],
     folder: OwnFolder,
     inventories: list[Inventory],
@@ -95,9 +95,13 @@ def _replace_terrain(result: Merged, terrain: TerrainFile, folder: OwnFolder, re
         if table.name == TERRAIN_TABLE and len(table.frame)
     ]
     if given:
-        return [Issue(requested.where(TERRAIN), f"{TERRAIN_TABLE} is already given in {given[0]}", "keep one of them")]
+        return [
+            Issue(
+                requested.place_of_key(TERRAIN), f"{TERRAIN_TABLE} is already given in {given[0]}", "keep one of them"
+            )
+        ]
     frame = result.frames[TERRAIN_TABLE].iloc[:0] if terrain.table is None else terrain.table.frame
-    message = _counted(len(frame), "place")
+    message = _count_text(len(frame), "place")
     if terrain.raster is not None:
         n_rows, n_columns = terrain.raster.values.shape
         message = f"{n_columns} × {n_rows} cells"
@@ -113,13 +117,13 @@ def _add_oil_fields(result: Merged, folder: OwnFolder, requested: OwnTables) -> 
         fields = fields[[source.is_own for source in fields["source"]]]
     if fields.empty:
         what = f"{OIL_FIELDS} has no rows of yours, and the shipped ones go with the shipped {SITES} only"
-        return [Issue(requested.where("storage.oil_fields"), what, f"add {OIL_FIELDS}.csv to your data folder")]
+        return [Issue(requested.place_of_key("storage.oil_fields"), what, f"add {OIL_FIELDS}.csv to your data folder")]
     sites = result.frames[SITES]
     # A column that oil fields lack is empty: a text, or no number.
     lacking = {name: np.nan if kind.kind == "f" else "" for name, kind in sites.dtypes.items() if name not in fields}
     added = fields.assign(**{**lacking, "kind": "eor"})[sites.columns]
     result.frames[SITES] = pd.concat([sites, added], ignore_index=True)
-    result.origins[SITES] += f" + {_counted(len(fields), 'oil field')} of {OIL_FIELDS}"
+    result.origins[SITES] += f" + {_count_text(len(fields), 'oil field')} of {OIL_FIELDS}"
     return []
 
 
@@ -128,7 +132,7 @@ def _override(result: Merged, table: Table, *, is_instead: bool) -> None:
     file = table.frame["source"].iloc[0].file if len(table.frame) else "an empty table"
     if is_instead:
         result.frames[table.name] = table.frame
-        result.origins[table.name] = f"{file}, replaces the shipped table ({_counted(len(table.frame), 'row')})"
+        result.origins[table.name] = f"{file}, replaces the shipped table ({_count_text(len(table.frame), 'row')})"
         return
     if table.frame.empty:
         return
@@ -142,11 +146,11 @@ def _override(result: Merged, table: Table, *, is_instead: bool) -> None:
     rows = pd.concat([kept, table.frame.assign(_order=order)], ignore_index=True)
     rows = rows.sort_values("_order", kind="stable").drop(columns="_order")
     result.frames[table.name] = rows.reset_index(drop=True)
-    message = f"{_counted(len(order) - n_new, 'row')} overridden" + (f", {n_new} added" if n_new else "")
+    message = f"{_count_text(len(order) - n_new, 'row')} overridden" + (f", {n_new} added" if n_new else "")
     if n_left_out:
         group = _GROUPED_BY.get(table.name)
         why = f"of the same {group}" if group else "of later years"
-        message += f", {_counted(n_left_out, 'other row')} {why} left out"
+        message += f", {_count_text(n_left_out, 'other row')} {why} left out"
     result.origins[table.name] += f" + {file} ({message})"
 
 
@@ -189,7 +193,7 @@ def _append(result: Merged, name: str, frame: pd.DataFrame) -> None:
     result.frames[name] = (
         pd.concat([shipped_rows, frame], ignore_index=True) if len(shipped_rows) else frame.reset_index(drop=True)
     )
-    message = f"{frame['source'].iloc[0].file} ({_counted(len(frame), 'plant')})"
+    message = f"{frame['source'].iloc[0].file} ({_count_text(len(frame), 'plant')})"
     result.origins[name] = f"{result.origins[name]} + {message}" if result.origins[name] else message
 
 
@@ -210,7 +214,7 @@ def _missing_rows(result: Merged, shipped: Mapping[str, Table], folder: OwnFolde
     return issues
 
 
-def _counted(n: int, what: str) -> str:
+def _count_text(n: int, what: str) -> str:
     return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
@@ -244,15 +248,15 @@ class _Vocabulary:
         for name in names:
             if name not in self.exact:
                 self.exact.add(name)
-                self.by_look.setdefault(as_seen(name), set()).add(name)
+                self.by_look.setdefault(visible_form(name), set()).add(name)
 
-    def known_or_new(self, name: str) -> str:
+    def resolve_name(self, name: str) -> str:
         """The name as known; the cleaned name, known from now on, if nothing known looks the same."""
         if name in self.exact:
             return name
-        found = self.by_look.get(as_seen(name), set())
+        found = self.by_look.get(visible_form(name), set())
         if len(found) != 1:
-            found = {cleaned(name)}
+            found = {clean_text(name)}
             self.add(found)
         return next(iter(found))
 
@@ -279,8 +283,8 @@ def with_known_names(shipped: Mapping[str, Table], own: Sequence[Table], declare
             if (table.name, column) == ("streams/utilisation", "province"):
                 frame = respelt.frame
                 respelt = replace(respelt, frame=frame.assign(province=frame[column].replace(ANY, _ALL)))
-            names = {text: vocabularies[place].known_or_new(text) for text in _texts(respelt.frame[column])}
-            respelt = _respelt(respelt, column, names)
+            names = {text: vocabularies[place].resolve_name(text) for text in _texts(respelt.frame[column])}
+            respelt = _respell_names(respelt, column, names)
         found.append(respelt)
     return found
 
@@ -293,7 +297,9 @@ def _with_clean_ids(table: Table, declared: Declared, ids: Mapping[str, Collecti
     for column in _named_columns(table, declared):
         if table.name in DEFINED_IN.get(column, ()):
             texts, taken = _texts(table.frame[column]), ids[column]
-            table = _respelt(table, column, {text: cleaned(text) for text in texts if cleaned(text) not in taken})
+            table = _respell_names(
+                table, column, {text: clean_text(text) for text in texts if clean_text(text) not in taken}
+            )
     return table
 
 
@@ -334,14 +340,14 @@ def _texts(values: pd.Series) -> list[str]:
     return [str(each) for each in pd.unique(values) if each]
 
 
-def _respelt(table: Table, column: str, names: Mapping[str, str]) -> Table:
+def _respell_names(table: Table, column: str, names: Mapping[str, str]) -> Table:
     """The table with the name of each text in a column, and a notice of each change."""
     changes = {text: name for text, name in names.items() if name and name != text}
     frame, notices = table.frame, list(table.notices)
     for text, name in changes.items():
         rows = frame[frame[column] == text]
         more = f", and in {len(rows) - 1:,} more row{'s' if len(rows) > 2 else ''}" if len(rows) > 1 else ""
-        notices.append(f"{place_of(rows.iloc[0], column)}: {read_as(text, name)}{more}")
+        notices.append(f"{place_of(rows.iloc[0], column)}: {respelling_text(text, name)}{more}")
     frame = frame.assign(**{column: frame[column].replace(changes)}) if changes else frame
     return replace(table, frame=frame, notices=tuple(notices))
 
@@ -355,21 +361,23 @@ def similar_names(frames: Mapping[str, pd.DataFrame]) -> list[str]:
         for table in PLANTS:
             for place, name, near in _strays(frames[table], column, set.intersection(*(names[t] for t in priced))):
                 lacking = " and ".join(each for each in priced if name not in names[each])
-                notices.append(f"{place}: '{shown(name)}' has no row in {lacking}; did you mean '{near}'?")
+                notices.append(f"{place}: '{shown_text(name)}' has no row in {lacking}; did you mean '{near}'?")
         for table in priced:
             strays = list(_strays(frames[table], column, of_plants))
             for place, name, near in strays:
-                notices.append(f"{place}: '{shown(name)}' has no plants, this row is not used; did you mean '{near}'?")
-            notices += _unused(frames[table], column, of_plants | {name for _, name, _ in strays})
+                notices.append(
+                    f"{place}: '{shown_text(name)}' has no plants, this row is not used; did you mean '{near}'?"
+                )
+            notices += _unused_place_notices(frames[table], column, of_plants | {name for _, name, _ in strays})
     provinces = set().union(*(_texts(frames[table]["province"]) for table in PLANTS))
-    notices += _unused(frames["technologies/location_factors"], "province", provinces)
-    notices += _unused(frames["streams/utilisation"], "province", provinces | {_ALL})
+    notices += _unused_place_notices(frames["technologies/location_factors"], "province", provinces)
+    notices += _unused_place_notices(frames["streams/utilisation"], "province", provinces | {_ALL})
     notices += _unused_rows(frames)
     burnt = sorted({"coal", *_texts(frames["technologies/heat_sources"]["fuel"])} - {"none"})
     fuels = frames["prices/fuels"].drop_duplicates("fuel")
     for _, row in fuels[~fuels["fuel"].isin(burnt)].iterrows():
         if row["source"].is_own:
-            what = f"no heat source burns '{shown(row['fuel'])}', this row is not used"
+            what = f"no heat source burns '{shown_text(row['fuel'])}', this row is not used"
             notices.append(f"{place_of(row, 'fuel')}: {what}; fuels are {', '.join(burnt)}")
     return notices
 
@@ -389,18 +397,18 @@ def _unused_rows(frames: Mapping[str, pd.DataFrame]) -> Iterator[str]:
             *groups, last = (row[column] for column in columns)
             if (*groups, last) in known:
                 continue
-            near = most_similar(last, [name for *others, name in known if others == groups])
+            near = most_similar_name(last, [name for *others, name in known if others == groups])
             hint = f"; did you mean '{near}'?" if near else ""
             name = " ".join((*groups, last))
-            yield f"{place_of(row, columns[-1])}: '{shown(name)}' is not in {of_table}, this row is not used{hint}"
+            yield f"{place_of(row, columns[-1])}: '{shown_text(name)}' is not in {of_table}, this row is not used{hint}"
 
 
-def _unused(frame: pd.DataFrame, column: str, used: set[str]) -> Iterator[str]:
+def _unused_place_notices(frame: pd.DataFrame, column: str, used: set[str]) -> Iterator[str]:
     """A notice of the own rows of places without plants; rows of a whole country or of every place are left out."""
     own = own_rows(frame)
     unused = own[~own[column].isin({*used, "", ANY, *countries_with_outline()})].drop_duplicates(column)
     if len(unused):
-        names = first_few([shown(name) for name in unused[column]], _NAMED)
+        names = join_first_names([shown_text(name) for name in unused[column]], _NAMED)
         yield f"{place_of(unused.iloc[0], column)}: rows of places without plants are not used: {names}"
 
 
@@ -408,5 +416,5 @@ def _strays(frame: pd.DataFrame, column: str, known: set[str]) -> Iterator[tuple
     """Place and name of each own name that is not known but similar to a known one, and that one."""
     first = frame.drop_duplicates(column)
     for _, row in first[~first[column].isin(known | {"", ANY})].iterrows():
-        if row["source"].is_own and (near := most_similar(row[column], known, _SIMILAR)):
+        if row["source"].is_own and (near := most_similar_name(row[column], known, _SIMILAR)):
             yield place_of(row, column), row[column], near

@@ -21,15 +21,15 @@ from ccs_model.inputs.geography import (
     are_off_land,
     countries_with_outline,
     country_near,
+    is_in_country,
     km_if_changed,
     km_if_swapped,
     km_outside_province,
     km_to,
-    lies_in_country,
 )
 from ccs_model.inputs.source_checks import Frames
-from ccs_model.scenario.validation import shown
-from ccs_model.units import first_few
+from ccs_model.scenario.validation import shown_text
+from ccs_model.units import join_first_names
 
 PROVINCE_MARGIN_KM = 30.0
 # Distance from land beyond which a plant looks misplaced; outlines are simplified and leave out small islands.
@@ -43,29 +43,29 @@ def places_lie_in_their_province(frames: Frames) -> Iterator[Issue]:
         frame = frames[table]
         if table == SOURCE_PLANTS:
             frame = frame[frame["sector"] != ""]
-        for row, km, hint in _far_outside(frame):
+        for row, km, hint in _rows_outside_province(frame):
             yield Issue(at(row), f"plant {row['plant']} lies {km:,.0f} km outside {row['province']}", hint)
 
 
 def onshore_sites_lie_on_land(frames: Frames) -> Iterator[Issue]:
     """Onshore sites of the user lie in their province or country, or within 30 km of its outline."""
     sites = own_rows(frames[SITES])
-    for row, km, hint in _far_outside(sites[sites["is_offshore"] != "yes"]):
+    for row, km, hint in _rows_outside_province(sites[sites["is_offshore"] != "yes"]):
         what = f"site {row['site']} is onshore, but lies {km:,.0f} km outside {row['province']}"
         yield Issue(at(row, "lat_deg"), what, hint or "set is_offshore to yes if it lies under the sea")
 
 
-def _far_outside(places: pd.DataFrame) -> Iterator[tuple[pd.Series, float, str]]:
+def _rows_outside_province(places: pd.DataFrame) -> Iterator[tuple[pd.Series, float, str]]:
     """Rows far outside their province, with the distance in km; the hint names coordinates that would lie in it."""
     outside = _km_outside(places)
-    strays = places[(outside > PROVINCE_MARGIN_KM) & ~_at_zero(places)]
+    strays = places[(outside > PROVINCE_MARGIN_KM) & ~_are_at_zero(places)]
     if strays.empty:
         return
     hints: dict[Hashable, str] = {}
     for text, changed in (
-        ("lat and lon look swapped", _exchanged(strays)),
-        ("check the sign of lon_deg", _changed(strays, "lon_deg")),
-        ("check the sign of lat_deg", _changed(strays, "lat_deg")),
+        ("lat and lon look swapped", _exchange_coordinates(strays)),
+        ("check the sign of lon_deg", _flip_sign(strays, "lon_deg")),
+        ("check the sign of lat_deg", _flip_sign(strays, "lat_deg")),
     ):
         hints = dict.fromkeys(strays.index[_km_outside(changed) <= PROVINCE_MARGIN_KM], text) | hints
     for i, row in strays.iterrows():
@@ -85,9 +85,9 @@ def own_places_are_plausible(frames: Frames) -> Iterator[Issue]:
     for frame, column in own:
         for (_, row), km in zip(frame.iterrows(), _km_if_swapped(frame, others), strict=True):
             if row["lat_deg"] == 0 and row["lon_deg"] == 0:
-                yield Issue(at(row, "lat_deg"), f"'{shown(row[column])}' is at (0, 0), in the sea off Africa")
+                yield Issue(at(row, "lat_deg"), f"'{shown_text(row[column])}' is at (0, 0), in the sea off Africa")
             elif km == km:
-                far = f"'{shown(row[column])}' lies {km:,.0f} km from the centre of the {what}"
+                far = f"'{shown_text(row[column])}' lies {km:,.0f} km from the centre of the {what}"
                 yield Issue(at(row, "lat_deg"), far, "lat and lon look swapped")
 
 
@@ -101,22 +101,22 @@ def _reference_places(frames: Frames) -> tuple[str, pd.DataFrame]:
         return "plants", plants
     # Either all sites are swapped or the plants are. The province of a site may follow from its place.
     sites_alone = sites.assign(province="")
-    as_sites_say = _share_plausible(_exchanged(plants)) + _share_plausible(sites_alone)
-    as_plants_say = _share_plausible(plants) + _share_plausible(_exchanged(sites_alone))
+    as_sites_say = _plausible_share(_exchange_coordinates(plants)) + _plausible_share(sites_alone)
+    as_plants_say = _plausible_share(plants) + _plausible_share(_exchange_coordinates(sites_alone))
     return ("sites", sites) if as_sites_say > as_plants_say else ("plants", plants)
 
 
-def _exchanged(places: pd.DataFrame) -> pd.DataFrame:
+def _exchange_coordinates(places: pd.DataFrame) -> pd.DataFrame:
     return places.rename(columns={"lat_deg": "lon_deg", "lon_deg": "lat_deg"})
 
 
-def _share_plausible(places: pd.DataFrame) -> float:
+def _plausible_share(places: pd.DataFrame) -> float:
     """Share of places on land, and in their province or country where its outline is known."""
     lat, lon = _coordinates(places)
     on_land = ~are_off_land(lat, lon, PROVINCE_MARGIN_KM)
     far = _km_outside(places).to_numpy()
     in_country = [
-        name not in countries_with_outline() or lies_in_country(name, *place, PROVINCE_MARGIN_KM)
+        name not in countries_with_outline() or is_in_country(name, *place, PROVINCE_MARGIN_KM)
         for name, *place in zip(places["province"], lat, lon, strict=True)
     ]
     return float(np.mean(on_land & (far <= PROVINCE_MARGIN_KM) & np.array(in_country)))
@@ -127,7 +127,7 @@ def _km_if_swapped(frame: pd.DataFrame, others: pd.DataFrame) -> Floats:
     return km_if_swapped(*_coordinates(frame), *_coordinates(others))
 
 
-def _at_zero(frame: pd.DataFrame) -> pd.Series:
+def _are_at_zero(frame: pd.DataFrame) -> pd.Series:
     """Rows at (0, 0), which is an issue of its own."""
     return (frame["lat_deg"] == 0) & (frame["lon_deg"] == 0)
 
@@ -143,16 +143,18 @@ def notices_of_places(frames: Frames) -> list[str]:
         return notices
     _, others = _reference_places(frames)
     for places, column in own_places:
-        own = places[~_at_zero(places) & np.isnan(_km_if_swapped(places, others))] if len(places) else places
+        own = places[~_are_at_zero(places) & np.isnan(_km_if_swapped(places, others))] if len(places) else places
         if column == "site":
             own = own[own["is_offshore"] != "yes"]
         far = are_off_land(*_coordinates(own), SEA_KM)
-        notices += _named(own[far], column, f"in the sea, more than {SEA_KM:g} km from land (is the place right?)")
+        notices += _notices_of_rows(
+            own[far], column, f"in the sea, more than {SEA_KM:g} km from land (is the place right?)"
+        )
     sites = own_rows(frames[SITES])
     offshore = sites[sites["is_offshore"] == "yes"]
     inland = are_deep_inland(*_coordinates(offshore), PROVINCE_MARGIN_KM)
     where = f"offshore, but on land, more than {PROVINCE_MARGIN_KM:g} km from the sea and the border"
-    notices += _named(offshore[inland], "site", where)
+    notices += _notices_of_rows(offshore[inland], "site", where)
     return notices
 
 
@@ -190,19 +192,19 @@ def notices_of_links(frames: Frames) -> list[str]:
         (long, "far longer than", ""),
     ):
         texts = [
-            f"{shown(link)} ({km:,.0f} km, {far:,.0f} km apart)"
+            f"{shown_text(link)} ({km:,.0f} km, {far:,.0f} km apart)"
             for link, km, far in zip(links["link"][are_odd], length[are_odd], straight[are_odd], strict=True)
         ]
         if texts:
             notices.append(
                 f"{at(links[are_odd].iloc[0], 'length_km')}: links {what} the straight line between their ends: "
-                f"{first_few(texts, _MOST_NAMED)}; length_km is in km{hint}"
+                f"{join_first_names(texts, _MOST_NAMED)}; length_km is in km{hint}"
             )
     sites = frames[SITES]
     offshore = set(sites["site"][sites["is_offshore"] == "yes"])
     flat = links[(links["node_a"].isin(offshore) | links["node_b"].isin(offshore)) & links["cost_factor"].isna()]
     if len(flat):
-        names_of = first_few([shown(link) for link in flat["link"]], _MOST_NAMED)
+        names_of = join_first_names([shown_text(link) for link in flat["link"]], _MOST_NAMED)
         notices.append(
             f"{at(flat.iloc[0], 'cost_factor')}: links to offshore sites whose empty cost_factor counts as 1, the cost "
             f"on flat land: {names_of}"
@@ -210,11 +212,11 @@ def notices_of_links(frames: Frames) -> list[str]:
     return notices
 
 
-def _named(rows: pd.DataFrame, column: str, where: str) -> list[str]:
+def _notices_of_rows(rows: pd.DataFrame, column: str, where: str) -> list[str]:
     """A notice at the first row, which names the first of them."""
     if rows.empty:
         return []
-    names = first_few([shown(name) for name in rows[column]], _MOST_NAMED)
+    names = join_first_names([shown_text(name) for name in rows[column]], _MOST_NAMED)
     return [f"{at(rows.iloc[0], 'lat_deg')}: {column}s {where}: {names}"]
 
 
@@ -242,14 +244,14 @@ def signs_are_right(frames: Frames) -> Iterator[Issue]:
         for name in own_rows(frames[table])[column]
         if str(name) in countries_with_outline()
     }
-    if places.empty or not countries or _are_in(countries, places).any():
+    if places.empty or not countries or _are_in_countries(countries, places).any():
         return
     for column in _COORDINATES:
-        if _are_in(countries, _changed(places, column)).mean() > 0.5:
+        if _are_in_countries(countries, _flip_sign(places, column)).mean() > 0.5:
             row = places.iloc[0]
             names = " or ".join(sorted(countries))
-            what = f"no place of your tables lies in {names}, for which they have rows; '{shown(row['id'])}' lies"
-            where = _where(row) or f"at {row['lat_deg']:g}, {row['lon_deg']:g}"
+            what = f"no place of your tables lies in {names}, for which they have rows; '{shown_text(row['id'])}' lies"
+            where = _area_text(row) or f"at {row['lat_deg']:g}, {row['lon_deg']:g}"
             yield Issue(at(row, column), f"{what} {where.rstrip(', ')}", _hint(row, column, "there, as most would"))
             return
 
@@ -263,12 +265,12 @@ def notices_of_signs(frames: Frames) -> Iterator[str]:
         if len(group) < _FEWEST:
             continue
         for column in _COORDINATES:
-            km = km_if_changed(*_coordinates(group), *_coordinates(_changed(group, column)), *_coordinates(group))
+            km = km_if_changed(*_coordinates(group), *_coordinates(_flip_sign(group, column)), *_coordinates(group))
             for (_, row), far in zip(group.iterrows(), km, strict=True):
                 if np.isfinite(far):
                     yield (
-                        f"{at(row)}: '{shown(row['id'])}' lies {_where(row)}{far:,.0f} km from the other places of "
-                        f"{province}; {_hint(row, column, 'among them')}"
+                        f"{at(row)}: '{shown_text(row['id'])}' lies {_area_text(row)}{far:,.0f} km from the other "
+                        f"places of {province}; {_hint(row, column, 'among them')}"
                     )
 
 
@@ -281,12 +283,12 @@ def _places(frames: Frames) -> pd.DataFrame:
     return places[~known & given]
 
 
-def _are_in(countries: set[str], places: pd.DataFrame) -> Mask:
+def _are_in_countries(countries: set[str], places: pd.DataFrame) -> Mask:
     points = zip(*_coordinates(places), strict=True)
-    return np.array([any(lies_in_country(name, *point, SEA_KM) for name in countries) for point in points], bool)
+    return np.array([any(is_in_country(name, *point, SEA_KM) for name in countries) for point in points], bool)
 
 
-def _where(row: pd.Series) -> str:
+def _area_text(row: pd.Series) -> str:
     area = country_near(float(row["lat_deg"]), float(row["lon_deg"]))
     return f"in or near {area}, " if area else ""
 
@@ -295,7 +297,7 @@ def _hint(row: pd.Series, column: str, there: str) -> str:
     return f"with {column} {-row[column]:g} it would lie {there}: check the sign"
 
 
-def _changed(places: pd.DataFrame, column: str) -> pd.DataFrame:
+def _flip_sign(places: pd.DataFrame, column: str) -> pd.DataFrame:
     return places.assign(**{column: -places[column]})
 
 

@@ -13,13 +13,13 @@ from ccs_model.inputs.declarations import CHEMICAL_PLANTS, SOURCE_PLANTS, own_ro
 from ccs_model.inputs.declarations import place_of as at
 from ccs_model.inputs.geography import are_in_china, area_near
 from ccs_model.scenario.uncertainty_sections import impossible_spreads
-from ccs_model.scenario.validation import as_seen, shown
-from ccs_model.units import GWH_PER_MW, first_few
+from ccs_model.scenario.validation import shown_text, visible_form
+from ccs_model.units import GWH_PER_MW, join_first_names
 
 Frames = Mapping[str, pd.DataFrame]
 
 
-def names_not_in(
+def unknown_name_issues(
     frame: pd.DataFrame, column: str, known: Collection[str], what: str, otherwise: str
 ) -> Iterator[Issue]:
     """An issue of each row whose name in a column is not known: `what`, with {} for the name, and the most similar one.
@@ -27,7 +27,7 @@ def names_not_in(
     The hint is `otherwise` if no known name is similar.
     """
     for _, row in frame[~frame[column].isin(known)].iterrows():
-        yield Issue(at(row, column), what.format(shown(row[column])), nearest_hint(row[column], known, otherwise))
+        yield Issue(at(row, column), what.format(shown_text(row[column])), nearest_hint(row[column], known, otherwise))
 
 
 # Costs of a source that has capture costs of its own, and what else its row needs.
@@ -47,15 +47,15 @@ def sources_have_a_sector_or_costs(frames: Frames) -> Iterator[Issue]:
     used = set(frames["streams/utilisation"][["province", "product"]].itertuples(index=False, name=None))
     for _, row in frames[SOURCE_PLANTS].iterrows():
         if row["sector"] == "":
-            yield from _without_sector(row)
+            yield from _issues_without_sector(row)
         elif row["sector"] not in profiles.index:
-            yield _unknown(row, list(profiles.index))
+            yield _unknown_sector_issue(row, list(profiles.index))
         else:
             sector = row["sector"]
-            yield from _of_sector(row, profiles.loc[sector], float(factors.get(sector, 0.0)), used)
+            yield from _issues_of_sector(row, profiles.loc[sector], float(factors.get(sector, 0.0)), used)
 
 
-def _without_sector(row: pd.Series) -> Iterator[Issue]:
+def _issues_without_sector(row: pd.Series) -> Iterator[Issue]:
     if all(_is_empty(row[name]) for name in _COSTS):
         hint = f"give the sector, or co2_ktpa, {', '.join(_COSTS)}, currency and price_year"
         yield Issue(at(row, "sector"), "is empty, and the source has no capture costs of its own", hint)
@@ -63,17 +63,17 @@ def _without_sector(row: pd.Series) -> Iterator[Issue]:
     yield from (Issue(at(row, name), "is empty", "the source has no sector") for name in _OWN if _is_empty(row[name]))
 
 
-def _unknown(row: pd.Series, known: list[str]) -> Issue:
+def _unknown_sector_issue(row: pd.Series, known: list[str]) -> Issue:
     sector = row["sector"]
     if sector.lower() in SECTORS_ELSEWHERE:
         table = SECTORS_ELSEWHERE[sector.lower()]
         hint = "leave it empty" if table == SOURCE_PLANTS else f"its plants are in {table}"
     else:
         hint = sector_hint(sector, known, f"sectors are {', '.join(known)}")
-    return Issue(at(row, "sector"), f"'{shown(sector)}' is not a sector of streams/source_sectors", hint)
+    return Issue(at(row, "sector"), f"'{shown_text(sector)}' is not a sector of streams/source_sectors", hint)
 
 
-def _of_sector(row: pd.Series, profile: pd.Series, factor: float, used: set[tuple[str, str]]) -> Iterator[Issue]:
+def _issues_of_sector(row: pd.Series, profile: pd.Series, factor: float, used: set[tuple[str, str]]) -> Iterator[Issue]:
     sector, product = row["sector"], profile["product"]
     needed, other = ("capacity_mw", "capacity_ktpa") if profile["unit"] == "MWh" else ("capacity_ktpa", "capacity_mw")
     if costs := [name for name in _COSTS if not _is_empty(row[name])]:
@@ -106,7 +106,7 @@ def sectors_have_a_profile(frames: Frames) -> Iterator[Issue]:
     sectors, streams, gases = (frames[f"streams/source_{name}"] for name in ("sectors", "streams", "gases"))
     for table in (streams, gases):
         what = "'{}' is not a sector of streams/source_sectors"
-        yield from names_not_in(table, "sector", sorted(sectors["sector"]), what, "add its row")
+        yield from unknown_name_issues(table, "sector", sorted(sectors["sector"]), what, "add its row")
     emitting = streams[streams["emission_t_per_t"] > 0]
     for _, row in sectors[~sectors["sector"].isin(emitting["sector"])].iterrows():
         yield Issue(at(row, "sector"), f"no stream of {row['sector']} in streams/source_streams.csv", "add its streams")
@@ -122,7 +122,7 @@ def utilisation_is_of_a_product(frames: Frames) -> Iterator[Issue]:
     routes, sectors = frames["streams/chemical_routes"]["product"], frames["streams/source_sectors"]["product"]
     known = list(dict.fromkeys(["crude_steel", *routes, *sectors]))
     otherwise = f"products are {', '.join(known)}"
-    yield from names_not_in(frames["streams/utilisation"], "product", known, "'{}' is not a product", otherwise)
+    yield from unknown_name_issues(frames["streams/utilisation"], "product", known, "'{}' is not a product", otherwise)
 
 
 def flue_gas_technologies_have_heat(frames: Frames) -> Iterator[Issue]:
@@ -148,9 +148,9 @@ def technologies_suit_a_stream(frames: Frames) -> Iterator[Issue]:
         for stream in filter(None, map(str.strip, row["streams"].split(";"))):
             if stream not in known:
                 hint = nearest_hint(stream, known, "separate streams by semicolons")
-                yield Issue(at(row, "streams"), f"'{shown(stream)}' is not a stream", hint)
+                yield Issue(at(row, "streams"), f"'{shown_text(stream)}' is not a stream", hint)
         if "/" in row["technology"]:
-            yield Issue(at(row, "technology"), f"'{shown(row['technology'])}' contains a slash", "remove it")
+            yield Issue(at(row, "technology"), f"'{shown_text(row['technology'])}' contains a slash", "remove it")
 
 
 UNKNOWN = "unknown"
@@ -179,7 +179,9 @@ def _zones(frames: Frames) -> Iterator[Issue]:
         sectors = parts(row["sectors"])
         strays = [sector for sector in sectors if sector not in ("steel", "chemicals", "sources")]
         if strays:
-            yield Issue(at(row, "sectors"), f"zone {shown(row['zone'])}: '{shown(strays[0])}' is not an inventory")
+            yield Issue(
+                at(row, "sectors"), f"zone {shown_text(row['zone'])}: '{shown_text(strays[0])}' is not an inventory"
+            )
             continue
         inside = {
             plant
@@ -189,12 +191,12 @@ def _zones(frames: Frames) -> Iterator[Issue]:
         named = parts(row["plants"])
         missing = [plant for plant in named if plant not in inside]
         if missing:
-            what = f"plant '{shown(missing[0])}' is not among {row['sectors']} of {row['province']}"
-            yield Issue(at(row, "plants"), f"zone {shown(row['zone'])}: {what}")
+            what = f"plant '{shown_text(missing[0])}' is not among {row['sectors']} of {row['province']}"
+            yield Issue(at(row, "plants"), f"zone {shown_text(row['zone'])}: {what}")
         elif not inside:
             yield Issue(
                 at(row, "province"),
-                f"zone {shown(row['zone'])} has no plants",
+                f"zone {shown_text(row['zone'])} has no plants",
                 f"{row['sectors']} of {row['province']}: name a province of the tables",
             )
 
@@ -202,7 +204,7 @@ def _zones(frames: Frames) -> Iterator[Issue]:
 def _observations(frames: Frames) -> Iterator[Issue]:
     zones = list(frames["pilots/zones"]["zone"])
     for _, row in frames["pilots/observations"].iterrows():
-        about = f"row {shown(row['id'])}, zone {shown(row['zone'])}"
+        about = f"row {shown_text(row['id'])}, zone {shown_text(row['zone'])}"
         for zone in parts(row["zone"]) or [""]:
             if zone not in zones:
                 hint = nearest_hint(zone, zones, "zones are in pilots/zones")
@@ -215,7 +217,7 @@ def _observations(frames: Frames) -> Iterator[Issue]:
             if pd.isna(row[column]):
                 yield Issue(at(row, column), f"{about}: is empty", f"required for kind {row['kind']}")
         for column in ("value", "low", "high"):
-            yield from _possible(row, column, about)
+            yield from _impossible_value_issues(row, column, about)
         if row["kind"] == "interval" and row["low"] > row["high"]:
             yield Issue(at(row, "low"), f"{about}: low {row['low']:g} is above high {row['high']:g}")
         if row["sigma"] <= 0:
@@ -224,7 +226,7 @@ def _observations(frames: Frames) -> Iterator[Issue]:
             yield Issue(at(row, "kind"), f"{about}: only rows of kind max_of_group may have several zones")
 
 
-def _possible(row: pd.Series, column: str, about: str) -> Iterator[Issue]:
+def _impossible_value_issues(row: pd.Series, column: str, about: str) -> Iterator[Issue]:
     value = row[column]
     if pd.isna(value):
         return
@@ -240,9 +242,12 @@ def _presets(frames: Frames) -> Iterator[Issue]:
     grades = dict(zip(frames["pilots/observations"]["id"], frames["pilots/observations"]["grade"], strict=True))
     for _, row in frames["pilots/presets"].iterrows():
         if row["id"] not in grades:
-            yield Issue(at(row, "id"), f"preset {shown(row['preset'])}: there is no observation '{shown(row['id'])}'")
+            yield Issue(
+                at(row, "id"), f"preset {shown_text(row['preset'])}: there is no observation '{shown_text(row['id'])}'"
+            )
         elif grades[row["id"]] == "D":
-            what = f"preset {shown(row['preset'])}: '{row['id']}' is a target (grade D), which cannot be used in a fit"
+            preset = shown_text(row["preset"])
+            what = f"preset {preset}: '{row['id']}' is a target (grade D), which cannot be used in a fit"
             yield Issue(at(row, "id"), what)
 
 
@@ -260,7 +265,7 @@ def correlations_are_of_inputs(frames: Frames) -> Iterator[Issue]:
     known, table = list(frames["uncertainty/inputs"]["input"]), frames["uncertainty/correlations"]
     pairs: dict[frozenset[str], pd.Series] = {}
     what, otherwise = "'{}' is not an uncertain input", "`ccs-model data uncertainty/inputs` lists the inputs"
-    issues = [each for name in _ENDS for each in names_not_in(own_rows(table), name, known, what, otherwise)]
+    issues = [each for name in _ENDS for each in unknown_name_issues(own_rows(table), name, known, what, otherwise)]
     for _, row in table.iterrows():
         pair = frozenset(row[name] for name in _ENDS)
         if not row["source"].is_own:
@@ -268,7 +273,7 @@ def correlations_are_of_inputs(frames: Frames) -> Iterator[Issue]:
             continue
         before = pairs.setdefault(pair, row)
         if len(pair) == 1:
-            issues.append(Issue(at(row, "other_input"), f"'{shown(row['input'])}' is correlated with itself"))
+            issues.append(Issue(at(row, "other_input"), f"'{shown_text(row['input'])}' is correlated with itself"))
         elif before is not row and before["input"] != row["input"]:
             hint = f"write {before['input']} in column input; a row of your own then overrides the shipped one"
             issues.append(Issue(at(row, "input"), f"the pair is given as {before['input']}, {row['input']} too", hint))
@@ -306,7 +311,8 @@ def notices_of_paths(frames: Frames) -> list[str]:
     # Rows of a country are copied to its provinces.
     first = {at(row, "year"): row["region"] for _, row in short[::-1].iterrows()}
     return [
-        f"{place}: the path of '{shown(region)}' has one year, so that grid factors stay; add an earlier year's share"
+        f"{place}: the path of '{shown_text(region)}' has one year, so that grid factors stay; add an earlier "
+        "year's share"
         for place, region in first.items()
     ]
 
@@ -316,7 +322,7 @@ def notices_of_means(frames: Frames, provinces: Collection[str] = ()) -> list[st
 
     Of the plants in `provinces` only, if there are any.
     """
-    selected = {as_seen(province) for province in provinces}
+    selected = {visible_form(province) for province in provinces}
     table = frames["streams/utilisation"]
     means = table[table["province"] == "all"]
     shipped_means = set(means["product"]) - set(own_rows(means)["product"])
@@ -334,12 +340,12 @@ def notices_of_means(frames: Frames, provinces: Collection[str] = ()) -> list[st
         plants = plants[plants["made"].isin(shipped_means) & ~are_in_china(plants["province"])]
         for _, row in plants.drop_duplicates(["province", "made"]).iterrows():
             is_known = (row["province"], row["made"]) in known
-            is_known |= bool(selected) and as_seen(row["province"]) not in selected
+            is_known |= bool(selected) and visible_form(row["province"]) not in selected
             if not is_known and not are_in_china([area_near(row["lat_deg"], row["lon_deg"])])[0]:
                 found.setdefault(str(row["made"]), []).append(str(row["province"]))
     return [
-        f"streams/utilisation: the mean of China holds for {name} in {first_few([*map(shown, places)], _NAMED)}; add a "
-        "row of the country to a table of your own"
+        f"streams/utilisation: the mean of China holds for {name} in "
+        f"{join_first_names([*map(shown_text, places)], _NAMED)}; add a row of the country to a table of your own"
         for name, places in found.items()
     ]
 
@@ -348,4 +354,4 @@ def market_sectors_exist(frames: Frames) -> Iterator[Issue]:
     """The sectors of the user's rules of a carbon market are sectors of plants."""
     known = [*SECTORS_ELSEWHERE, *frames["streams/source_sectors"]["sector"]]
     rules, otherwise = own_rows(frames["policy/ets"]), f"sectors are {', '.join(known)}"
-    yield from names_not_in(rules, "sector", known, "'{}' is not a sector of plants", otherwise)
+    yield from unknown_name_issues(rules, "sector", known, "'{}' is not a sector of plants", otherwise)

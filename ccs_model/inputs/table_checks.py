@@ -18,15 +18,15 @@ from ccs_model.inputs.source_checks import (
     correlations_are_of_inputs,
     flue_gas_technologies_have_heat,
     market_sectors_exist,
-    names_not_in,
     pilot_rows_can_be_used,
     sectors_have_a_profile,
     sources_have_a_sector_or_costs,
     spreads_are_possible,
     technologies_suit_a_stream,
+    unknown_name_issues,
     utilisation_is_of_a_product,
 )
-from ccs_model.scenario.validation import as_seen, odd_letters, shown
+from ccs_model.scenario.validation import odd_letters, shown_text, visible_form
 
 # Key columns of the tables whose key is not the first column alone.
 _KEYS: Mapping[str, tuple[str, ...]] = {
@@ -103,11 +103,11 @@ def rows_that_repeat(table: str, frame: pd.DataFrame) -> Iterator[Issue]:
         before = first.setdefault(tuple(row[key]), row)
         if before is row:
             continue
-        named = ", ".join(f"{column} {_written(row[column])}" for column in key)
-        yield Issue(at(row), f"{named} is already given at {_seen_from(row, before)}")
+        named = ", ".join(f"{column} {_number_text(row[column])}" for column in key)
+        yield Issue(at(row), f"{named} is already given at {_relative_place(row, before)}")
 
 
-def _seen_from(row: pd.Series, other: pd.Series) -> str:
+def _relative_place(row: pd.Series, other: pd.Series) -> str:
     """Place of another row; only its line if both are in one CSV file."""
     is_same_file = other["source"].file == row["source"].file and row["source"].positions is None
     return f"line {other['line']}" if is_same_file else at(other)
@@ -131,12 +131,13 @@ def ids_are_unique(frames: Frames) -> Iterator[Issue]:
                            (("references",), "reference")):  # fmt: skip
         first: dict[str, pd.Series] = {}
         whole = pd.concat([frames[table][[column, "line", "source"]] for table in tables], ignore_index=True)
-        alike = whole[column].map(as_seen)
+        alike = whole[column].map(visible_form)
         for i, row in whole[alike.duplicated(keep=False)].iterrows():
             before = first.setdefault(alike[i], row)
             if before[column] != row[column] and (before["source"].is_own or row["source"].is_own):
                 odd = odd_letters(row[column]) or odd_letters(before[column])
-                what = f"'{shown(row[column])}' looks like '{shown(before[column])}' of {_seen_from(row, before)}"
+                other = f"'{shown_text(before[column])}' of {_relative_place(row, before)}"
+                what = f"'{shown_text(row[column])}' looks like {other}"
                 yield Issue(
                     at(row, column),
                     f"{what}, one with {odd}" if odd else what,
@@ -218,7 +219,7 @@ class _Number(float):
     """A number of a message, which an integer fills without decimals."""
 
     def __str__(self) -> str:
-        return _written(float(self))
+        return _number_text(float(self))
 
 
 _STEEL, _TECHNOLOGIES = ("plants/steel",), ("technologies/technologies",)
@@ -314,7 +315,7 @@ def cost_curves_are_complete_and_increasing(frames: Frames) -> Iterator[Issue]:
     for site, steps in curves.items():
         numbers = [row["step"] for row in steps]
         if numbers != list(range(1, len(steps) + 1)):
-            what = f"the steps of {site} are numbered {', '.join(map(_written, numbers))}"
+            what = f"the steps of {site} are numbered {', '.join(map(_number_text, numbers))}"
             yield Issue(at(steps[0], "step"), what, "number the steps from 1, each once")
         total = sum(row["capacity_share"] for row in steps)
         if abs(total - 1) > _SHARE_MARGIN:
@@ -326,7 +327,7 @@ def cost_curves_are_complete_and_increasing(frames: Frames) -> Iterator[Issue]:
             continue
         for before, row in pairwise(steps):
             if row["storage_cost_per_t"] < before["storage_cost_per_t"]:
-                what = f"step {_written(row['step'])} of {site} costs less than the step before"
+                what = f"step {_number_text(row['step'])} of {site} costs less than the step before"
                 yield Issue(at(row, "storage_cost_per_t"), what, "order the steps by cost")
 
 
@@ -373,7 +374,7 @@ def streams_have_plain_names(frames: Frames) -> Iterator[Issue]:
     for table in ("streams/mill_stacks", "streams/chemical_grades", "streams/source_streams"):
         frame = frames[table]
         for _, row in frame[frame["stream"].str.contains("+", regex=False)].iterrows():
-            yield Issue(at(row, "stream"), f"'{shown(row['stream'])}' contains a plus sign", "remove it")
+            yield Issue(at(row, "stream"), f"'{shown_text(row['stream'])}' contains a plus sign", "remove it")
 
 
 def node_ids_are_unique(frames: Frames) -> Iterator[Issue]:
@@ -383,7 +384,7 @@ def node_ids_are_unique(frames: Frames) -> Iterator[Issue]:
         frame = frames[table]
         for _, row in frame[frame[column].isin(owners)].iterrows():
             if row["source"].is_own and not table.startswith("plants/"):
-                yield Issue(at(row, column), f"'{shown(row[column])}' is already an id in {owners[row[column]]}")
+                yield Issue(at(row, column), f"'{shown_text(row[column])}' is already an id in {owners[row[column]]}")
         owners |= dict.fromkeys(frame[column], table)
 
 
@@ -392,9 +393,9 @@ def links_join_two_nodes(frames: Frames) -> Iterator[Issue]:
     links, known = frames["transport/links"], sorted(_node_names(frames))
     what, otherwise = "'{}' is not a plant, site or hub", "junctions are in transport/hubs"
     for column in ("node_a", "node_b"):
-        yield from names_not_in(links, column, known, what, otherwise)
+        yield from unknown_name_issues(links, column, known, what, otherwise)
     for _, row in links[links["node_a"] == links["node_b"]].iterrows():
-        yield Issue(at(row, "node_b"), f"the link joins '{shown(row['node_a'])}' to itself")
+        yield Issue(at(row, "node_b"), f"the link joins '{shown_text(row['node_a'])}' to itself")
 
 
 def line_costs_belong_to_a_line(frames: Frames) -> Iterator[Issue]:
@@ -406,25 +407,25 @@ def line_costs_belong_to_a_line(frames: Frames) -> Iterator[Issue]:
     trends = frames["transport/trends"]
     sizes = (trends,) if len(trends) else (frames["transport/pipe_sizes"], frames["transport/pipes"])
     pipes = sorted({pipe for table in sizes for pipe in table["pipe"]})
-    unjoined = table[[not _joins_two(link, nodes) for link in table["link"]]]
+    unjoined = table[[not _is_generated_link(link, nodes) for link in table["link"]]]
     otherwise = "links are in transport/links; generated links are named 'A – B' after their ends"
-    yield from names_not_in(unjoined, "link", links, "there is no link '{}'", otherwise)
+    yield from unknown_name_issues(unjoined, "link", links, "there is no link '{}'", otherwise)
     what = f"there is no size '{{}}' in transport/{'trends' if len(trends) else 'pipe_sizes'}"
-    yield from names_not_in(table, "pipe", pipes, what, ", ".join(pipes[:12]))
+    yield from unknown_name_issues(table, "pipe", pipes, what, ", ".join(pipes[:12]))
 
 
 def _node_names(frames: Frames) -> set[str]:
     return {name for table, column in NODES for name in frames[table][column]}
 
 
-def _joins_two(link: str, nodes: Collection[str]) -> bool:
+def _is_generated_link(link: str, nodes: Collection[str]) -> bool:
     """Whether the name is that of a generated link; generated hubs are named after a plant."""
     words = link.split(_BETWEEN)
     ways = ((_BETWEEN.join(words[:k]), _BETWEEN.join(words[k:])) for k in range(1, len(words)))
     return any(all(end in nodes or end.removeprefix("hub ") in nodes for end in ends) for ends in ways)
 
 
-def _written(value: object) -> str:
+def _number_text(value: object) -> str:
     return f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value)
 
 

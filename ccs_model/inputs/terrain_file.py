@@ -20,7 +20,7 @@ from ccs_model.inputs.checked_table import Table
 from ccs_model.inputs.csv_reader import csv_grid
 from ccs_model.inputs.declarations import Column, Source, kind_of
 from ccs_model.inputs.user_tables import own_table
-from ccs_model.scenario.validation import shown
+from ccs_model.scenario.validation import shown_text
 
 TERRAIN_TABLE = "transport/terrain"
 MOST_CELLS = 20_000_000
@@ -131,7 +131,7 @@ def _grid(raw: bytes, name: str, multiplier: Column) -> tuple[Raster | None, lis
 def _header_line(words: list[str], where: str, header: dict[str, float], issues: list[Issue]) -> None:
     key = words[0].lower()
     if key not in (*_INTEGER, *_NUMBERS, *_EDGES):
-        issues.append(Issue(where, f"'{shown(words[0])}' is not a header key of an ESRI ASCII grid"))
+        issues.append(Issue(where, f"'{shown_text(words[0])}' is not a header key of an ESRI ASCII grid"))
         return
     value = number_in(words[1]) if len(words) == 2 else math.nan
     if key == "nodata_value" and len(words) == 2 and words[1].lower() == "nan":
@@ -156,11 +156,11 @@ def _cells(line: str, n_columns: int, no_data: float, multiplier: Column) -> tup
     except ValueError:
         row = np.array([number_in(word) for word in words])
         if bad := [word for word, value in zip(words, row, strict=True) if math.isnan(value) and word.lower() != "nan"]:
-            return np.ones(0), f"'{shown(bad[0])}' is not a number"
+            return np.ones(0), f"'{shown_text(bad[0])}' is not a number"
     empty = np.isnan(row) if math.isnan(no_data) else row == no_data
     low, high = multiplier.low or 0.0, multiplier.high or math.inf
     wrong = np.flatnonzero(~empty & ~((row >= low) & (row <= high)))
     if len(wrong):
-        cell = f"cell {wrong[0] + 1}: {shown(words[wrong[0]])}"
+        cell = f"cell {wrong[0] + 1}: {shown_text(words[wrong[0]])}"
         return np.ones(0), f"{cell} is outside the range {low:g} to {high:g}"
     return np.where(empty, 1.0, row), ""

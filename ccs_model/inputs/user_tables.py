@@ -20,19 +20,19 @@ import pandas as pd
 
 from ccs_model.errors import FileError, Issue
 from ccs_model.inputs.cells import nearest_hint
-from ccs_model.inputs.checked_table import Table, column_of, nearest, table_of
+from ccs_model.inputs.checked_table import Table, column_of, nearest_column_hint, table_of
 from ccs_model.inputs.chinese import SHEETS
 from ccs_model.inputs.csv_reader import csv_grid, table_bytes
 from ccs_model.inputs.declarations import ANY, PLANTS, SITES, Column, Declared, Grid, Source, own_rows, place_of
 from ccs_model.inputs.excel_reader import workbook_grids
-from ccs_model.inputs.geography import are_in_china, area_near, countries_with_outline, lies_in_country
+from ccs_model.inputs.geography import are_in_china, area_near, countries_with_outline, is_in_country
 from ccs_model.inputs.table_checks import rows_that_repeat
 from ccs_model.paths import data_folder
 from ccs_model.scenario.fields import SHIPPED_INVENTORIES, SOURCES
 from ccs_model.scenario.sections import OwnTables
-from ccs_model.scenario.validation import shown
-from ccs_model.scenario.yaml_document import full
-from ccs_model.units import first_few
+from ccs_model.scenario.validation import shown_text
+from ccs_model.scenario.yaml_document import full_path
+from ccs_model.units import join_first_names
 
 WORKBOOKS = (".xlsx", ".xlsm")
 # Sheets that are not read.
@@ -71,7 +71,7 @@ def workbook_tables(raw: bytes, file: str, declared: Declared) -> tuple[dict[str
         if not names:
             words = [_word(each) for name in declared for each in (name.rpartition("/")[2], name)]
             hint = nearest_hint(_word(title), words, "sheets are named after tables; `ccs-model data` lists them")
-        issues.append(Issue(f"{file}:{title}", f"'{shown(title)}' is not a table", hint))
+        issues.append(Issue(f"{file}:{title}", f"'{shown_text(title)}' is not a table", hint))
     return tables, issues
 
 
@@ -109,7 +109,7 @@ def read_own_folder(folder: Path, name: str, where: str, declared: Declared, ins
     """Read the folder that the scenario calls `name`. If `inside` is given, every file must lie in it."""
     if not folder.is_dir():
         what = "it is a file, expected a folder" if folder.exists() else "no such folder"
-        raise FileError(f"{where}: cannot read {full(folder)}: {what}")
+        raise FileError(f"{where}: cannot read {full_path(folder)}: {what}")
     prefix = name.rstrip("/\\")
     tables: dict[str, Table] = {}
     files: dict[str, bytes] = {}
@@ -129,7 +129,7 @@ def read_own_folder(folder: Path, name: str, where: str, declared: Declared, ins
         files[inner] = raw
         table = inner[: -len(path.suffix)] if path.suffix else inner
         if inner == INSTEAD:
-            instead = _named(raw.decode("utf-8-sig", errors="replace"))
+            instead = _table_lines(raw.decode("utf-8-sig", errors="replace"))
         elif path.suffix.lower() == ".csv" and table in declared:
             grid = csv_grid(raw, Source(place, is_own=True), declared[table])
             tables[place] = own_table(grid, table, declared[table])
@@ -154,7 +154,9 @@ def files_of(folder: Path, where: str) -> list[Path]:
             continue
         found.append(path)
         if len(found) > _MOST_FILES:
-            raise FileError(f"{where}: {full(folder)} has more than {_MOST_FILES} files, expected a folder of tables")
+            raise FileError(
+                f"{where}: {full_path(folder)} has more than {_MOST_FILES} files, expected a folder of tables"
+            )
     return found
 
 
@@ -183,7 +185,7 @@ def _is_shipped(inner: str, raw: bytes) -> bool:
     return shipped.is_file() and shipped.read_bytes() == raw
 
 
-def _named(text: str) -> list[tuple[int, str]]:
+def _table_lines(text: str) -> list[tuple[int, str]]:
     """Line and table of each line that is not empty or a comment."""
     lines = enumerate(text.splitlines(), start=1)
     named = [(number, line.partition("#")[0].strip().removesuffix(".csv")) for number, line in lines]
@@ -198,7 +200,7 @@ def _unknown_replacements(
         if table not in there:
             what = "has no file in this folder" if table in declared else "is not a table"
             hint = f"add {table}.csv" if table in declared else nearest_hint(table, declared)
-            issues.append(Issue(f"{prefix}/{INSTEAD}:{number}", f"'{shown(table)}' {what}", hint))
+            issues.append(Issue(f"{prefix}/{INSTEAD}:{number}", f"'{shown_text(table)}' {what}", hint))
     return issues
 
 
@@ -234,9 +236,9 @@ class Inventory:
 def read_inventory(raw: bytes, name: str, declared: Declared) -> Inventory:
     """Read the content of a file that `plants.inventory` names; errors are issues of the result."""
     if name.lower().endswith((".csv", ".txt", ".tsv")):
-        tables, issues = _of_csv(raw, name, declared)
+        tables, issues = _read_csv(raw, name, declared)
     else:
-        tables, issues = _of_workbook(raw, name, declared)
+        tables, issues = _read_workbook(raw, name, declared)
     plants = [table for table in tables if table.name != "references"]
     issues += [issue for table in tables for issue in table.issues]
     if not issues and not sum(len(table.frame) for table in plants):
@@ -244,7 +246,7 @@ def read_inventory(raw: bytes, name: str, declared: Declared) -> Inventory:
     return Inventory(name, raw, tuple(tables), tuple(issues))
 
 
-def _of_csv(raw: bytes, name: str, declared: Declared) -> tuple[list[Table], list[Issue]]:
+def _read_csv(raw: bytes, name: str, declared: Declared) -> tuple[list[Table], list[Issue]]:
     both = [column for sector in INVENTORIES for column in declared[f"plants/{sector}"]]
     grid = csv_grid(raw, Source(name, is_own=True), both)
     if grid.is_unreadable:
@@ -258,7 +260,7 @@ def _of_csv(raw: bytes, name: str, declared: Declared) -> tuple[list[Table], lis
     }
     if 2 * max(known.values()) < len(headings):
         strays = [heading for heading in headings if column_of(heading, both) is None]
-        near = [f"{shown(heading)}: {hint}" for heading in strays if (hint := nearest(heading, both))]
+        near = [f"{shown_text(heading)}: {hint}" for heading in strays if (hint := nearest_column_hint(heading, both))]
         hint = (
             "; ".join(near[:_NAMED]) or "`ccs-model init DIR --inventory-only FILE.xlsx` writes a workbook to fill in"
         )
@@ -268,7 +270,7 @@ def _of_csv(raw: bytes, name: str, declared: Declared) -> tuple[list[Table], lis
     return [_plants(grid, f"plants/{sector}", declared)], []
 
 
-def _of_workbook(raw: bytes, name: str, declared: Declared) -> tuple[list[Table], list[Issue]]:
+def _read_workbook(raw: bytes, name: str, declared: Declared) -> tuple[list[Table], list[Issue]]:
     book = workbook_grids(raw, name)
     if book.issues:
         return [], list(book.issues)
@@ -287,11 +289,11 @@ def _of_workbook(raw: bytes, name: str, declared: Declared) -> tuple[list[Table]
         elif sheet not in (*INVENTORIES, "references", *ASIDE):
             strays.append(title)
     if strays:
-        named = ", ".join(f"'{shown(title)}'" for title in strays)
+        named = ", ".join(f"'{shown_text(title)}'" for title in strays)
         hint = f"sheets are {', '.join(INVENTORIES)} and references; README, notes and lists are ignored"
         issues.append(Issue(name, f"unknown sheet: {named}", hint))
     if not any(_sheet(title) in INVENTORIES for title in book.sheets):
-        there = ", ".join(f"'{shown(title)}'" for title in book.sheets)
+        there = ", ".join(f"'{shown_text(title)}'" for title in book.sheets)
         issues = [Issue(name, "no sheet is named steel, chemicals or sources", f"sheets: {there}")]
     return tables, issues
 
@@ -305,10 +307,10 @@ def _sheet(title: str) -> str:
 def _plants(grid: Grid, name: str, declared: Declared) -> Table:
     """A table of plants, in which reference and quality are optional."""
     table = own_table(_without_examples(grid, "plant", declared[name]), name, declared[name])
-    return replace(table, issues=tuple(_of_another_table(issue, name, declared) for issue in table.issues))
+    return replace(table, issues=tuple(_add_table_hint(issue, name, declared) for issue in table.issues))
 
 
-def _of_another_table(issue: Issue, name: str, declared: Declared) -> Issue:
+def _add_table_hint(issue: Issue, name: str, declared: Declared) -> Issue:
     """The issue of an unknown column, with the table of plants that has such a column."""
     for other in INVENTORIES:
         known = {column.name for column in declared[f"plants/{other}"]}
@@ -417,7 +419,7 @@ def with_rows_for_other_places(frames: dict[str, pd.DataFrame]) -> list[str]:
         if not general:
             continue
         # Whether each place bears the name of the country whose outline holds it.
-        are_countries = _lie_in(plants[column], plants)
+        are_countries = _are_in_country(plants[column], plants)
         kind = "grids" if column == "grid" else "provinces"
         added: list[pd.DataFrame] = []
         for _, rows in frame.groupby(group) if group else [("", frame)]:
@@ -429,11 +431,11 @@ def with_rows_for_other_places(frames: dict[str, pd.DataFrame]) -> list[str]:
                 here = lacking
                 if source != ANY:
                     within = lacking[~are_countries[lacking.index]]
-                    here = within[_lie_in(repeat(source), within)]
+                    here = within[_are_in_country(repeat(source), within)]
                 if here.empty:
                     continue
                 added += [of_source.assign(**{column: name}) for name in here[column]]
-                names = first_few([shown(name) for name in here[column]], _PLACES_NAMED)
+                names = join_first_names([shown_text(name) for name in here[column]], _PLACES_NAMED)
                 what = f"the rows of '{source}' apply to {kind} without rows of their own"
                 notices.append(f"{place_of(of_source.iloc[0])}: {what}: {names}")
                 lacking = lacking.drop(here.index)
@@ -442,7 +444,7 @@ def with_rows_for_other_places(frames: dict[str, pd.DataFrame]) -> list[str]:
     return notices
 
 
-def _lie_in(countries: Iterable[str], places: pd.DataFrame) -> pd.Series:
+def _are_in_country(countries: Iterable[str], places: pd.DataFrame) -> pd.Series:
     """Whether each place lies in its country."""
     rows = zip(countries, places["lat_deg"], places["lon_deg"], strict=False)
-    return pd.Series([lies_in_country(*row, _MARGIN_KM) for row in rows], index=places.index, dtype=bool)
+    return pd.Series([is_in_country(*row, _MARGIN_KM) for row in rows], index=places.index, dtype=bool)

@@ -28,7 +28,7 @@ from ccs_model.errors import FileError, InputError, Issue
 from ccs_model.inputs.chinese import headings_of
 from ccs_model.inputs.csv_reader import own_bytes, path_of, table_bytes
 from ccs_model.inputs.declarations import Column, Declared, read_dictionary
-from ccs_model.inputs.excel_reader import guarded
+from ccs_model.inputs.excel_reader import inspect_workbook
 from ccs_model.inputs.load import Inputs
 from ccs_model.inputs.user_tables import EXAMPLE, OWN_REFERENCE, REFERENCE_COLUMNS, WORKBOOKS, files_of
 from ccs_model.scenario.sections import DATA, OwnTables
@@ -110,19 +110,19 @@ def _write_readme(sheet: Any, declared: Declared) -> None:
     sheet["A1"].font = Font(bold=True, size=14)
     sheet.append([])
     sheet.append(["sheet", "column", "label", "unit", "required", "allowed", "meaning", "in Chinese"])
-    _as_headings(sheet, sheet.max_row)
+    _style_headings(sheet, sheet.max_row)
     for name in _EXAMPLES:
         for column in declared[name]:
             needed = "yes" if _is_needed(column) else ""
             row = [name.removeprefix("plants/"), column.name, label_of(column.name), column.unit, needed]
-            sheet.append([*row, _allowed(column), column.meaning, ", ".join(headings_of(column.name))])
+            sheet.append([*row, _allowed_values(column), column.meaning, ", ".join(headings_of(column.name))])
     for letter, width in zip("ABCDEFGH", (12, 30, 30, 10, 8, 44, 80, 44), strict=True):
         sheet.column_dimensions[letter].width = width
 
 
 def _write_table(sheet: Any, columns: Sequence[Column], example: Mapping[str, object]) -> None:
     sheet.append([column.name for column in columns])
-    _as_headings(sheet, 1)
+    _style_headings(sheet, 1)
     for position, column in enumerate(columns, start=1):
         heading, letter = sheet.cell(1, position), get_column_letter(position)
         if _is_needed(column):
@@ -140,7 +140,7 @@ def _write_table(sheet: Any, columns: Sequence[Column], example: Mapping[str, ob
 
 def _rule(column: Column) -> DataValidation | None:
     """The drop-down or range of a column. Other provinces and grids are allowed, if prices for them are added."""
-    error = f"Expected {_allowed(column)}."
+    error = f"Expected {_allowed_values(column)}."
     if column.choices:
         rule = DataValidation(type="list", formula1=f'"{",".join(column.choices)}"')
     elif column.name in _LISTED:
@@ -173,7 +173,7 @@ def _write_lists(sheet: Any, inputs: Inputs) -> None:
     sheet.sheet_state = "hidden"
 
 
-def _as_headings(sheet: Any, line: int) -> None:
+def _style_headings(sheet: Any, line: int) -> None:
     for cell in sheet[line]:
         cell.fill, cell.font = _HEADING, Font(bold=True, color="FFFFFF")
 
@@ -182,7 +182,7 @@ def _is_needed(column: Column) -> bool:
     return column.required and not (column.name in REFERENCE_COLUMNS and column.table.startswith("plants/"))
 
 
-def _allowed(column: Column) -> str:
+def _allowed_values(column: Column) -> str:
     if column.choices:
         return "one of " + ", ".join(column.choices)
     if column.low is None and column.high is None:
@@ -195,7 +195,8 @@ def _note(column: Column) -> str:
     unit = f" [{column.unit}]" if column.unit else ""
     needed = "Required. " if _is_needed(column) else ""
     meaning = column.meaning[:1].upper() + column.meaning[1:]
-    return f"{label_of(column.name)}{unit}. {meaning}. {needed}{_allowed(column)[:1].upper()}{_allowed(column)[1:]}."
+    allowed = _allowed_values(column)
+    return f"{label_of(column.name)}{unit}. {meaning}. {needed}{allowed[:1].upper()}{allowed[1:]}."
 
 
 ISSUES_SHEET = "issues"
@@ -207,7 +208,7 @@ _HEADINGS = ("where", "sheet", "cell", "issue", "suggestion")
 _WIDTHS = (44, 18, 10, 70, 70)
 
 
-def annotated(issues: Sequence[Issue], books: Mapping[str, bytes]) -> dict[str, bytes]:
+def annotate_workbooks(issues: Sequence[Issue], books: Mapping[str, bytes]) -> dict[str, bytes]:
     """Marked copies of the workbooks with issues, by name; if there is none, a workbook with only the list, under "".
 
     `books` are the workbooks that an issue may name (`plants.xlsx`, `tables/mine.xlsx`). Those that cannot be opened
@@ -216,12 +217,12 @@ def annotated(issues: Sequence[Issue], books: Mapping[str, bytes]) -> dict[str, 
     copies: dict[str, bytes] = {}
     for name, raw in books.items():
         has_issues = any(issue.where == name or issue.where.startswith(f"{name}:") for issue in issues)
-        if has_issues and not guarded(raw).what and (copy := _marked(issues, name, raw)) is not None:
+        if has_issues and not inspect_workbook(raw).what and (copy := _mark_workbook(issues, name, raw)) is not None:
             copies[name] = copy
     if not copies:
         book = Workbook()
         book.remove(book.worksheets[0])
-        _list(book, issues, {})
+        _add_issue_list(book, issues, {})
         copies[""] = _bytes_of(book)
     return copies
 
@@ -234,7 +235,7 @@ def own_books(requested: OwnTables, *, allow_outside: bool) -> dict[str, bytes]:
             with suppress(InputError, FileError):
                 books[name] = own_bytes(requested, key, name, allow_outside=allow_outside)
     if requested.data is not None:
-        where = requested.where(DATA)
+        where = requested.place_of_key(DATA)
         with suppress(InputError, FileError):
             folder = path_of(requested, DATA, requested.data, allow_outside=allow_outside)
             for path in files_of(folder, where) if folder.is_dir() else ():
@@ -256,7 +257,7 @@ def copy_names(out: PurePath, books: Sequence[str]) -> dict[str, str]:
     return names
 
 
-def _marked(issues: Sequence[Issue], name: str, raw: bytes) -> bytes | None:
+def _mark_workbook(issues: Sequence[Issue], name: str, raw: bytes) -> bytes | None:
     """The copy of one workbook; None if openpyxl cannot read it."""
     try:
         with warnings.catch_warnings():
@@ -268,7 +269,7 @@ def _marked(issues: Sequence[Issue], name: str, raw: bytes) -> bytes | None:
                     cells.setdefault(at, []).append(issue)
             for (sheet, cell), here in list(cells.items())[:_MOST_MARKED]:
                 _mark(book[sheet], cell, here)
-            _list(book, issues, {id(issue): at for at, here in cells.items() for issue in here})
+            _add_issue_list(book, issues, {id(issue): at for at, here in cells.items() for issue in here})
             return _bytes_of(book)
     except Exception:  # noqa: BLE001 - openpyxl raises any type of error for broken parts; the list is still written
         return None
@@ -288,14 +289,14 @@ def _mark(sheet: Any, place: str, issues: Sequence[Issue]) -> None:
     if isinstance(cell, MergedCell):  # only the first cell of a merged range can have a comment
         merged = next(area for area in sheet.merged_cells.ranges if place in area)
         cell = sheet.cell(merged.min_row, merged.min_col)
-    words = [_safe(issue.what + (f" ({issue.hint})" if issue.hint else "")) for issue in issues]
+    words = [_clean_text(issue.what + (f" ({issue.hint})" if issue.hint else "")) for issue in issues]
     if cell.comment is not None:
         words.append(cell.comment.text)
     cell.fill = _FILL
     cell.comment = Comment("\n".join(words), _AUTHOR, width=360, height=90 + 20 * len(words))
 
 
-def _list(book: Any, issues: Sequence[Issue], cells: Mapping[int, tuple[str, str]]) -> None:
+def _add_issue_list(book: Any, issues: Sequence[Issue], cells: Mapping[int, tuple[str, str]]) -> None:
     """Add the list of issues as the first sheet, with links to the cells."""
     title, n = ISSUES_SHEET, 1
     while title.lower() in (name.lower() for name in book.sheetnames):
@@ -303,14 +304,14 @@ def _list(book: Any, issues: Sequence[Issue], cells: Mapping[int, tuple[str, str
         title = f"{ISSUES_SHEET} {n}"
     sheet = book.create_sheet(title, 0)
     sheet.append(_HEADINGS)
-    _as_headings(sheet, 1)
+    _style_headings(sheet, 1)
     for letter, width in zip("ABCDE", _WIDTHS, strict=True):
         sheet.column_dimensions[letter].width = width
     for line, issue in enumerate(issues[:_MOST_LISTED], start=2):
         at, place = cells.get(id(issue), ("", ""))
         for position, words in enumerate((issue.where, at, place, issue.what, issue.hint), start=1):
             cell = sheet.cell(line, position)
-            cell.value = _safe(words)
+            cell.value = _clean_text(words)
             cell.data_type = "s"  # text of a user is never a formula
             cell.alignment = Alignment(wrap_text=position > 3, vertical="top")
         if place:
@@ -323,7 +324,7 @@ def _list(book: Any, issues: Sequence[Issue], cells: Mapping[int, tuple[str, str
     book.active = 0
 
 
-def _safe(words: str) -> str:
+def _clean_text(words: str) -> str:
     return ILLEGAL_CHARACTERS_RE.sub("", words)[:32_000]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from ccs_model.units import label_of, rounded, unit_text
+from ccs_model.units import label_of, rounded_text, unit_text
 
 # Totals that a notebook shows.
 _SHOWN = (
@@ -29,7 +29,7 @@ def headline(totals: Totals, money: str) -> str:
         return "nothing is built"
     return (
         f"{counted(totals['n_retrofits'], 'retrofit')}, {megatonnes(totals['avoided_ktpa'])}/y avoided "
-        f"({share_text(totals['abatement_share'])}), {rounded(totals['capex_mn'])} million {money}"
+        f"({share_text(totals['abatement_share'])}), {rounded_text(totals['capex_mn'])} million {money}"
     )
 
 
@@ -78,7 +78,7 @@ def html_table(name: str, status: str, gaps: Gaps, totals: Totals, currency: str
         value = totals.get(key)
         if value is not None:
             unit = "" if key.endswith("_share") else unit_text(key, currency, price_year)
-            shown = share_text(value) if key.endswith("_share") else rounded(value)
+            shown = share_text(value) if key.endswith("_share") else rounded_text(value)
             rows.append((_LABELS.get(key) or label_of(key), shown, unit))
     body = "".join(
         f'<tr><th scope="row" style="text-align:left">{escape(label)}</th>'

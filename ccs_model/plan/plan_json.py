@@ -30,7 +30,7 @@ from ccs_model.plan.plan import BindingLimit, Plan
 from ccs_model.plan.social_account import social_terms
 from ccs_model.plan.tables import left_out_table, not_eligible_table
 from ccs_model.problem import Problem
-from ccs_model.units import rounded, unit_text
+from ccs_model.units import rounded_text, unit_text
 
 SCHEMA = "ccs-model/plan/2"
 _OBJECTIVE = ("value", "bound", "gap_share", "searched_bound", "searched_gap_share", "unit")
@@ -240,8 +240,9 @@ def why_nothing_is_built(plan: Plan) -> str:
         # Options have their own pipelines unless these are shared.
         pipeline = "with" if problem.network is None else "without"
         return (
-            f"the budget of {rounded(problem.budget_mn)} {unit_text('_mn', problem.currency, problem.price_year)} is "
-            f"below the cost of the cheapest retrofit {pipeline} its pipeline ({rounded(cheapest)})"
+            f"the budget of {rounded_text(problem.budget_mn)} "
+            f"{unit_text('_mn', problem.currency, problem.price_year)} is below the cost of the cheapest retrofit "
+            f"{pipeline} its pipeline ({rounded_text(cheapest)})"
         )
     more = plan.marginal_budget
     gains = () if more is None else (more.abatement_kt, *(each.abatement_kt for each in more.replans))

@@ -33,7 +33,7 @@ from ccs_model.plan.owners import OWNERS_TOTALS, Owners
 from ccs_model.plan.plan import TARGET_COLUMNS
 from ccs_model.problem import Problem
 from ccs_model.problem.build_problem import REASON_KEYS
-from ccs_model.scenario.fields import names_a_file
+from ccs_model.scenario.fields import is_file_name
 
 LINK_COLUMNS = [
     "link", "kind", "from_node", "to_node", "year", "pipe", "length_km", "diameter_mm", "capacity_ktpa", "flow_ktpa",
@@ -312,7 +312,7 @@ def left_out_table(problem: Problem) -> pd.DataFrame:
     tables = [inputs["plants/steel"], inputs.plants_of("chemicals"), inputs["plants/sources"]]
     columns = ["plant", "name", "province", "status", "inventory"]
     plants = pd.concat([table[columns] for table in tables], ignore_index=True)
-    is_own = plants["inventory"].isin([name for name in scenario.plants.inventory if names_a_file(name)])
+    is_own = plants["inventory"].isin([name for name in scenario.plants.inventory if is_file_name(name)])
     plants = plants[is_own & ~plants["plant"].isin(set(problem.plants["plant"]))]
     is_operating = plants["status"].isin(OPERATING)
     reason = ("status " + plants["status"]).mask(is_operating, "outside the selected provinces")

@@ -21,7 +21,7 @@ from ccs_model.scenario import Scenario
 from ccs_model.scenario.fields import HOME
 from ccs_model.scenario.sections import SHIPPED_CALIBRATION, SHIPPED_PRESET, OwnTables, calibration_file
 from ccs_model.scenario.yaml_document import contents
-from ccs_model.units import first_few
+from ccs_model.units import join_first_names
 
 SCHEMA = "ccs-model/calibration/2"
 DELIVERED, DEPLOYMENT, BOTH = "delivered_share", "deployment_share", "delivered_deployment_share"
@@ -122,7 +122,7 @@ def delivery_of(
         hint = f"add it to {key}" if shares else f"give all shares in {key} instead"
         issues = []
         for name in sorted(set(classes[missing])):
-            names = first_few(sorted(set(options.loc[missing & (classes == name), "plant"])), 3)
+            names = join_first_names(sorted(set(options.loc[missing & (classes == name), "plant"])), 3)
             issues.append(Issue(place, f"class {name} (plants {names}) has no delivered share", hint))
         raise InputError(issues)
     largest = float(share[captures].max()) if captures.any() else 1.0

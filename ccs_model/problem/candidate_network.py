@@ -28,7 +28,7 @@ from ccs_model.inputs.declarations import Column, Source
 from ccs_model.problem.scenario_names import place_of
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.sections import OwnTables
-from ccs_model.scenario.validation import shown
+from ccs_model.scenario.validation import shown_text
 
 NODE_COLUMNS = ["node", "kind", "lat_deg", "lon_deg", "is_offshore"]
 # Places nearer to each other than this are one node: about a hundred metres.
@@ -322,7 +322,9 @@ def corridor_rows(scenario: Scenario, inputs: Inputs, links: Sequence[str]) -> I
     rows = [(line, str(cells[named.index(True)])) for line, cells in grid.rows]
     at = {link: k for k, link in enumerate(links)}
     issues = [
-        Issue(f"{name}:{line}", f"no candidate link '{shown(link)}'", hint) for line, link in rows if link not in at
+        Issue(f"{name}:{line}", f"no candidate link '{shown_text(link)}'", hint)
+        for line, link in rows
+        if link not in at
     ]
     if issues and at:
         raise InputError(issues)

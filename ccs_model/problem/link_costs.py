@@ -29,7 +29,7 @@ from ccs_model.problem.candidate_network import Network, SearchRadii, candidate_
 from ccs_model.problem.owner_accounts import most_capital_mn
 from ccs_model.problem.pipe_costs import PipeCosts, pipe_costs_of
 from ccs_model.scenario import Scenario
-from ccs_model.scenario.validation import shown
+from ccs_model.scenario.validation import shown_text
 
 # Terrain: cost multiplier by place, from a table of points or a grid.
 
@@ -153,7 +153,9 @@ def _validate_ids(table: str, column: str, inputs: Inputs, ids: pd.Series) -> No
     """Raise if an id of the user's hubs or links is also that of a generated one."""
     twice = set(ids[ids.duplicated()])
     raise_issues(
-        Issue(inputs.place(table, row, column), f"'{shown(name)}' is also the id of a generated {column}", _OTHER_ID)
+        Issue(
+            inputs.place(table, row, column), f"'{shown_text(name)}' is also the id of a generated {column}", _OTHER_ID
+        )
         for row, name in enumerate(inputs[table][column])
         if name in twice
     )
@@ -433,7 +435,7 @@ def _quoted(lines: pd.DataFrame, links: pd.DataFrame, inputs: Inputs, level: Pri
         Issue(
             inputs.place("transport/line_costs", row, "link"),
             f"'{link}' is no candidate link",
-            f"it is named '{shown(named[link])}' in transport/links"
+            f"it is named '{shown_text(named[link])}' in transport/links"
             if link in named
             else "give it in transport/links as well",
         )

@@ -16,7 +16,7 @@ from ccs_model.inputs.checked_scenario import (
     implausible_amounts,
     issues_of,
     known_names,
-    known_without_own_tables,
+    known_shipped_names,
     names_in,
     read_checked,
     shipped_column,
@@ -30,7 +30,7 @@ from ccs_model.scenario import Scenario
 from ccs_model.scenario.fields import HOME_CURRENCY
 from ccs_model.scenario.read import Reading, read
 from ccs_model.scenario.sections import TERRAIN, OwnTables
-from ccs_model.scenario.validation import dotted
+from ccs_model.scenario.validation import dotted_key
 
 __all__ = ["amount_issues", "every_issue", "name_issues", "place_of", "read_checked", "validate_tables"]
 
@@ -65,7 +65,7 @@ def _find_more(
     try:
         inputs = load_tables(reading.own, allow_outside=allow_outside, found=found)
     except _CONSEQUENCES:  # a whole table or column is missing
-        known = known_without_own_tables(reading.own)
+        known = known_shipped_names(reading.own)
         found += [issue for _, issue in issues_of(reading.document, known, shipped_column)]
         return
     known = known_names(inputs.column)
@@ -105,20 +105,24 @@ def validate_tables(scenario: Scenario, inputs: Inputs) -> None:
     loaded = inputs.own or OwnTables(requested.folder)
     hint = "load_inputs(scenario) reads them"
     issues = [
-        Issue(requested.where(key), f"'{name}' was not read", hint)
+        Issue(requested.place_of_key(key), f"'{name}' was not read", hint)
         for key, name in requested.files
         if name not in loaded.inventory
     ]
     if requested.data != loaded.data:
         issues.append(
-            Issue(requested.where("data"), f"'{requested.data}' was not read, the tables are of '{loaded.data}'", hint)
+            Issue(
+                requested.place_of_key("data"),
+                f"'{requested.data}' was not read, the tables are of '{loaded.data}'",
+                hint,
+            )
         )
     if requested.terrain != loaded.terrain:
         what = f"'{requested.terrain}' was not read" if requested.terrain else f"the tables are with '{loaded.terrain}'"
-        issues.append(Issue(requested.where(TERRAIN), what, hint))
+        issues.append(Issue(requested.place_of_key(TERRAIN), what, hint))
     if requested.oil_fields != loaded.oil_fields:
         what = "the oil fields were not read" if requested.oil_fields else "the tables are with the oil fields"
-        issues.append(Issue(requested.where("storage.oil_fields"), what, hint))
+        issues.append(Issue(requested.place_of_key("storage.oil_fields"), what, hint))
     issues += _without_index(scenario, inputs)
     issues += _unused_oil_price(scenario, inputs)
     raise_issues(issues)
@@ -163,13 +167,13 @@ def _unused_oil_price(scenario: Scenario, inputs: Inputs) -> Iterator[Issue]:
 def name_issues(scenario: Scenario, inputs: Inputs) -> list[Issue]:
     """Return the issues of every name of a scenario that the tables do not know."""
     unknown = unknown_names(names_in(scenario.model_dump(by_alias=True)), known_names(inputs.column), as_spelt=True)
-    return [Issue(place_of(scenario, dotted(name.path)), what, hint) for name, what, hint in unknown]
+    return [Issue(place_of(scenario, dotted_key(name.path)), what, hint) for name, what, hint in unknown]
 
 
 def amount_issues(scenario: Scenario, inputs: Inputs) -> list[Issue]:
     """Return the issues of every amount of money that is four orders of magnitude beyond plausible ones."""
     return [
-        Issue(place_of(scenario, dotted(path)), what, hint)
+        Issue(place_of(scenario, dotted_key(path)), what, hint)
         for path, what, hint in implausible_amounts(scenario.model_dump(), inputs.column)
     ]
 

@@ -18,7 +18,7 @@ from ccs_model.problem.problem import Problem
 from ccs_model.problem.scenario_names import named_place, place_of
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.sections import CHINA_ETS
-from ccs_model.units import first_few
+from ccs_model.units import join_first_names
 
 _MOST_NAMED, _MOST_PLACES = 6, 20
 
@@ -90,7 +90,7 @@ def _closing(problem: Problem) -> Iterator[str]:
     names = [f"{name} ({year:.0f})" for name, year in plants[["name", "closing_year"]].itertuples(index=False)]
     yield (
         f"{place_of(problem.scenario, 'years')}: a representative year annualises capture over its whole life, also at "
-        f"plants that close earlier (closing_year): {first_few(names, _MOST_NAMED)}"
+        f"plants that close earlier (closing_year): {join_first_names(names, _MOST_NAMED)}"
     )
 
 
@@ -141,10 +141,12 @@ def _sites_without_budget(problem: Problem) -> Iterator[str]:
         return
     place, what = place_of(scenario, next(iter(keys))), "counts in no budget or fund of a province"
     if len(outside) == 1:
-        names = first_few(outside.iloc[0], _MOST_NAMED)
+        names = join_first_names(outside.iloc[0], _MOST_NAMED)
         yield f"{place}: the capital of storage sites in {outside.index[0]} {what}: {names}"
     else:
-        names = first_few([f"{province} ({first_few(there, 2)})" for province, there in outside.items()], _MOST_NAMED)
+        names = join_first_names(
+            [f"{province} ({join_first_names(there, 2)})" for province, there in outside.items()], _MOST_NAMED
+        )
         yield f"{place}: the capital of storage sites in {len(outside)} provinces {what}: {names}"
 
 
@@ -165,7 +167,7 @@ def _sites_abroad(problem: Problem) -> Iterator[str]:
     }
     abroad = [k for k in own if countries[k] in without]
     if abroad:
-        names = first_few([f"{table['site'].iloc[k]} ({countries[k]})" for k in abroad], _MOST_NAMED)
+        names = join_first_names([f"{table['site'].iloc[k]} ({countries[k]})" for k in abroad], _MOST_NAMED)
         place = problem.inputs.place("storage/sites", int(abroad[0]))
         yield f"{place}: sites out of reach, in countries without a plant of the scenario: {names}"
 
@@ -181,7 +183,7 @@ def _links(problem: Problem) -> Iterator[str]:
             continue
         why = "transport.shared_trunklines is false" if network is None else "an end takes no part in the network"
         exist = column == "link" and (rows["existing_ktpa"].iloc[unused].fillna(0.0) > 0).all()
-        names = first_few([str(rows[column].iloc[k]) for k in unused], _MOST_NAMED)
+        names = join_first_names([str(rows[column].iloc[k]) for k in unused], _MOST_NAMED)
         yield (
             f"{inputs.place(table, unused[0])}: {'existing pipelines' if exist else what} without effect, since {why}: "
             f"{names}"
@@ -242,12 +244,12 @@ def _why_no_option(problem: Problem, technology: pd.Series) -> str:
         streams[streams["stream"].str.split(" ").str[0].isin(named)] if named else streams[streams["grade"] == grade]
     )
     if there.empty and named:
-        return f"no plant has its streams: {first_few(named, _MOST_NAMED)}"
+        return f"no plant has its streams: {join_first_names(named, _MOST_NAMED)}"
     if there.empty:
         return f"no plant has a stream of its grade {grade}"
     if not (there["grade"] == grade).any():
         found = [f"{stream} ({of})" for stream, of in sorted(set(zip(there["stream"], there["grade"], strict=True)))]
-        return f"its grade is {grade}, but its streams have others: {first_few(found, _MOST_NAMED)}"
+        return f"its grade is {grade}, but its streams have others: {join_first_names(found, _MOST_NAMED)}"
     if technology["learning_share"] > 0 and technology["first_year"] > problem.years[-1]:
         return f"it is first on offer in {technology['first_year']:.0f}"
     candidates = set(problem.plants["plant"][problem.plants["is_candidate"]])
@@ -484,5 +486,5 @@ def _counted_twice(inputs: Inputs, inside: set[str]) -> Iterator[str]:
     if pairs:
         yield (
             f"{place}: plants of yours near shipped plants of the same product (olefins: of methanol) may be counted "
-            f"twice: {first_few(pairs, _MOST_PAIRS, '; ')}"
+            f"twice: {join_first_names(pairs, _MOST_PAIRS, '; ')}"
         )

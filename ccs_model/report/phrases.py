@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ccs_model.plan.headline import megatonnes
-from ccs_model.units import first_few, money_text, rounded
+from ccs_model.units import join_first_names, money_text, rounded_text
 
 # Name of a series of damages that is the scenario's own, as in problem.owner_accounts, which needs pandas.
 _OWN_SERIES = "scenario"
@@ -196,7 +196,7 @@ def storage_range(cost_per_t: float | None, band: Mapping[str, Any] | None, mone
     elif cost_per_t > band["high_per_t"]:
         place = "above"
     amounts = [cost_per_t, *(band[f"{name}_per_t"] for name in ("low", "high", "central"))]
-    shown = [rounded(amount) for amount in amounts]
+    shown = [rounded_text(amount) for amount in amounts]
     if max(amounts) < _TENTHS or (place != "within" and shown[0] in shown[1:3]):
         shown = [f"{amount:,.1f}" for amount in amounts]
     cost, low, high, mean = shown
@@ -230,7 +230,7 @@ def oil_in_words(storage: Sequence[Mapping[str, Any]], money: str) -> str:
     if paid_mn <= 0:
         return ""
     oil_ktpa = math.fsum(row.get("additional_oil_ktpa") or 0.0 for row in rows)
-    paid = f"pay {rounded(paid_mn)} million {money} a year"
+    paid = f"pay {rounded_text(paid_mn)} million {money} a year"
     if oil_ktpa <= 0:
         return f"For CO2, storage sites {paid}."
     emitted = math.fsum(row.get("additional_oil_co2_ktpa") or 0.0 for row in rows)
@@ -262,7 +262,7 @@ def load_in_words(retrofits: Sequence[Mapping[Any, Any]], unit: str) -> str:
         return ""
     return (
         f"The units run at {100 * captured / full:.0f} % of full load; at full load the avoidance cost "
-        f"would be {rounded(1000.0 * cost / avoided)} {unit} avoided."
+        f"would be {rounded_text(1000.0 * cost / avoided)} {unit} avoided."
     )
 
 
@@ -284,7 +284,7 @@ def unspent_budget(budget_mn: float | None, capex_mn: float | None, money: str) 
     """
     if budget_mn is None or capex_mn is None or budget_mn - capex_mn <= _LITTLE_MONEY * budget_mn:
         return ""
-    left = f"{rounded(budget_mn - capex_mn)} million {money}"
+    left = f"{rounded_text(budget_mn - capex_mn)} million {money}"
     return f" The retrofits added also use the {left} of the budget that the plan leaves unspent."
 
 
@@ -308,8 +308,9 @@ def reasons_in_words(plants: Sequence[Mapping[Any, Any]]) -> list[str]:
         named = rows if reason in _TABLE_KEYS else rows[:_NAMED]
         largest = "; ".join(f"{row['name']}{_closing_year(row)}" for row in named)
         sentences.append(
-            f"{n} plant{'s' if n != 1 else ''} with {rounded(sum(row['baseline_ktpa'] for row in rows))} kt CO2 a year "
-            f"{'are' if n != 1 else 'is'} not eligible: {reason}{change}. {'Largest' if n > 1 else 'Plant'}: {largest}."
+            f"{n} plant{'s' if n != 1 else ''} with {rounded_text(sum(row['baseline_ktpa'] for row in rows))} kt CO2 a "
+            f"year {'are' if n != 1 else 'is'} not eligible: {reason}{change}. "
+            f"{'Largest' if n > 1 else 'Plant'}: {largest}."
         )
     return sentences
 
@@ -354,7 +355,7 @@ def ended_retrofits_in_words(retrofits: Sequence[Mapping[Any, Any]], totals: Map
     ended = math.fsum(float(row["cost_mn_pa"]) for row in retrofits if row.get("operating_share") == 0)
     if not whole or ended * 1000.0 <= _SMALL_PART * whole * avoided:
         return ""
-    part = f"{rounded(ended * 1000.0 / avoided)} {unit} avoided"
+    part = f"{rounded_text(ended * 1000.0 / avoided)} {unit} avoided"
     return f"Of the avoidance cost, {part} pays for pipes and storage of retrofits that have ended."
 
 
@@ -366,7 +367,7 @@ def left_out_plants_in_words(plants: Sequence[Mapping[Any, Any]]) -> list[str]:
         plants_are = f"{len(names)} plants of your tables are" if len(names) > 1 else "1 plant of your tables is"
         change = f"scenario key {key}" if key else "column status"
         sentences.append(
-            f"{plants_are} not in the plan: {reason} ({change}). Plants: {first_few(names, _LISTED, '; ')}."
+            f"{plants_are} not in the plan: {reason} ({change}). Plants: {join_first_names(names, _LISTED, '; ')}."
         )
     return sentences
 
@@ -375,14 +376,14 @@ def targets_in_words(targets: Sequence[Mapping[Any, Any]], shortfall_mn: float, 
     """Whether the targets are reached; what the missing tonnes cost where they are not."""
     missed = sum(float(row["shortfall_kt"] or 0.0) > _LEAST_KT for row in targets)
     if missed:
-        price = f"{rounded(shortfall_mn)} million {money}"
+        price = f"{rounded_text(shortfall_mn)} million {money}"
         return f"{missed} of {len(targets)} targets are missed; the cost includes {price} for the missing tonnes."
     return "All targets are reached."
 
 
 def binding_limits(limits: Sequence[str]) -> str:
     """Which limits beside the budget bind in the LP relaxation; empty if none does."""
-    named = first_few(limits, _LIMITS_NAMED, "; ")
+    named = join_first_names(limits, _LIMITS_NAMED, "; ")
     return f"Binding limits other than the budget (LP relaxation): {named}." if limits else ""
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from ccs_model.plan.merit_order import CAPTURE_PARTS
 from ccs_model.plan.plan import Plan
 from ccs_model.problem.candidate_network import Network
-from ccs_model.units import first_few
+from ccs_model.units import join_first_names
 
 # Users of a link named in a table.
 _SHOWN = 3
@@ -37,7 +37,7 @@ def node_names(plan: Plan) -> dict[str, str]:
     at: dict[str, list[str]] = {}
     for plant, node in sorted(network.node_of_plant.items()):
         at.setdefault(node, []).append(str(plants[plant]))
-    names = {node: first_few(found, 1, "; ") for node, found in at.items()}
+    names = {node: join_first_names(found, 1, "; ") for node, found in at.items()}
     names |= {str(site): str(name) for site, name in zip(problem.sites["site"], problem.sites["name"], strict=True)}
     for node in network.nodes.loc[network.nodes["kind"] == "hub", "node"]:
         near = str(node).removeprefix("hub ")
@@ -82,7 +82,7 @@ def links_in_use(plan: Plan) -> pd.DataFrame:
             "used_share": np.minimum(used, 1.0),
             "pipe_capex_mn": by_link["built_mn"].sum().reindex(table.index),
             "n_users": users.map(len).reindex(table.index, fill_value=0),
-            "users": users.map(lambda each: first_few(each, _SHOWN, "; ")).reindex(table.index, fill_value=""),
+            "users": users.map(lambda each: join_first_names(each, _SHOWN, "; ")).reindex(table.index, fill_value=""),
         }
     ).reset_index(drop=True)
 

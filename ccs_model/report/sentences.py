@@ -23,7 +23,7 @@ from ccs_model.report.phrases import (
     targets_in_words,
     unspent_budget,
 )
-from ccs_model.units import rounded, unit_text
+from ccs_model.units import rounded_text, unit_text
 
 # The plan's objective value, and what no plan exceeds, by objective.
 _ACHIEVED = {
@@ -79,7 +79,7 @@ def bound_text(plan: Plan, requested: str = "") -> str:
 def answer(plan: Plan) -> str:
     """The result of the plan in a few sentences; for an empty plan, the reason."""
     totals, problem = plan.totals, plan.problem
-    baseline = f"emissions of {rounded(totals['baseline_ktpa'])} kt CO2 per year"
+    baseline = f"emissions of {rounded_text(totals['baseline_ktpa'])} kt CO2 per year"
     plants = f"Of {totals['n_plants']} operating plants with {baseline}, "
     if plan.retrofits.empty:
         return f"{plants}none is retrofitted. {empty_plan_reason(plan)}"
@@ -87,15 +87,15 @@ def answer(plan: Plan) -> str:
     costs = "net abatement in the last period is zero, so no cost per tonne is given."
     if capture is not None and avoidance is not None:
         costs = (
-            f"the capture cost is {rounded(capture)} per t captured and the avoidance cost, with transport and "
-            f"storage, {rounded(avoidance)} {unit} avoided."
+            f"the capture cost is {rounded_text(capture)} per t captured and the avoidance cost, with transport and "
+            f"storage, {rounded_text(avoidance)} {unit} avoided."
         )
     when = "In a representative year" if problem.is_static else f"In the last period, from {problem.years[-1]},"
     return (
         f"{plants}the plan retrofits {totals['n_plants_retrofitted']} with "
         f"{counted(totals['n_retrofits'], 'capture unit')}. "
-        f"{when} the plan captures {rounded(totals['captured_ktpa'])} kt/y and avoids "
-        f"{rounded(totals['avoided_ktpa'])} kt/y, {percent(totals['abatement_share'], 1)} of the emissions of all "
+        f"{when} the plan captures {rounded_text(totals['captured_ktpa'])} kt/y and avoids "
+        f"{rounded_text(totals['avoided_ktpa'])} kt/y, {percent(totals['abatement_share'], 1)} of the emissions of all "
         "these plants. "
         f"{_investment(plan)}; {costs} {ended_retrofits_in_words(records(plan.retrofits), totals, unit)}"
     ).rstrip()
@@ -110,15 +110,19 @@ def _investment(plan: Plan) -> str:
     """Investment in capture, pipelines and storage; for a static year also the annual cost."""
     totals = plan.totals
     names = ("capture_capex_mn", "pipe_capex_mn", "storage_capex_mn")
-    capture, pipes, storage = (rounded(float(totals[name] or 0.0)) for name in names)
+    capture, pipes, storage = (rounded_text(float(totals[name] or 0.0)) for name in names)
     parts = f"capture {capture}, pipelines {pipes}, storage sites and wells {storage}"
-    investment = f"The investment is {rounded(totals['capex_mn'])} {money(plan, '_mn')} ({parts})"
+    investment = f"The investment is {rounded_text(totals['capex_mn'])} {money(plan, '_mn')} ({parts})"
     if (granted := granted_mn(records(plan.funds))) > BUILT:
-        investment += f", of which grants pay {rounded(granted)}"
+        investment += f", of which grants pay {rounded_text(granted)}"
     if plan.problem.is_static:
-        investment += f"; with annualised capital, the annual cost is {rounded(sum(plan.cost_terms.values()))} million"
+        investment += (
+            f"; with annualised capital, the annual cost is {rounded_text(sum(plan.cost_terms.values()))} million"
+        )
     without = ", without grants," if granted > BUILT else ""
-    budget = "" if totals["budget_mn"] is None else f"; the budget{without} is {rounded(totals['budget_mn'])} million"
+    budget = (
+        "" if totals["budget_mn"] is None else f"; the budget{without} is {rounded_text(totals['budget_mn'])} million"
+    )
     return f"{investment}{budget}"
 
 
@@ -171,7 +175,7 @@ def marginal_budget(plan: Plan) -> str:
     if marginal is None:
         return "The marginal value of the budget is unknown: the time limit left no time for a second solve."
     kept = " and every retrofit of the plan kept" if plan.problem.is_integer else ""
-    solved = f"Re-solved with {rounded(marginal.added_mn)} {money(plan, '_mn')} more{kept}: "
+    solved = f"Re-solved with {rounded_text(marginal.added_mn)} {money(plan, '_mn')} more{kept}: "
     if marginal.abatement_kt <= BUILT:
         return f"{solved}no additional abatement; the next retrofit costs more than that."
     names = plan.problem.plants.set_index("plant")["name"]
@@ -181,7 +185,7 @@ def marginal_budget(plan: Plan) -> str:
     problem, totals = plan.problem, plan.totals
     capex_mn = float(totals["capex_mn"] or 0.0) - granted_mn(records(plan.funds))
     left = "" if problem.is_static or not entering else unspent_budget(totals["budget_mn"], capex_mn, problem.money)
-    return f"{solved}{rounded(marginal.abatement_kt)} kt more abatement {over}.{who}{left}"
+    return f"{solved}{rounded_text(marginal.abatement_kt)} kt more abatement {over}.{who}{left}"
 
 
 def replans(plan: Plan) -> str:
@@ -189,8 +193,9 @@ def replans(plan: Plan) -> str:
     found = plan.marginal_budget.replans if plan.marginal_budget is not None else ()
     least = "at least " if plan.problem.is_integer else ""
     return " ".join(
-        f"Re-planned with {rounded(each.added_mn)} {money(plan, '_mn')} more: {least}{rounded(each.abatement_kt)} kt "
-        f"more abatement; {changes_of_replan(each.abatement_kt, each.entering, each.leaving, each.changing)}."
+        f"Re-planned with {rounded_text(each.added_mn)} {money(plan, '_mn')} more: {least}"
+        f"{rounded_text(each.abatement_kt)} kt more abatement; "
+        f"{changes_of_replan(each.abatement_kt, each.entering, each.leaving, each.changing)}."
         for each in found
     )
 

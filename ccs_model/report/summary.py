@@ -42,7 +42,7 @@ from ccs_model.report.phrases import (
     years_of_work,
 )
 from ccs_model.report.text_tables import align_columns, amount_text, truncate, width_of
-from ccs_model.units import money_text, rounded, unit_text
+from ccs_model.units import money_text, rounded_text, unit_text
 
 N_SHOWN = 12
 MIN_NAME_WIDTH, MAX_NAME_WIDTH = 18, 44
@@ -108,7 +108,7 @@ class _Summary:
         self.context: Mapping[str, Any] = document.get("context") or {}
         self._cost_mn = math.fsum(document.get("costs", {}).values())
         budget_mn = self.totals.get("budget_mn")
-        self._of_budget = "" if budget_mn is None else f" of the budget of {rounded(budget_mn)} million"
+        self._of_budget = "" if budget_mn is None else f" of the budget of {rounded_text(budget_mn)} million"
         self.currency = str(document["currency"])
         self.money = money_text(self.currency, document["price_year"])
         self.is_static = bool(self.context.get("is_static"))
@@ -150,7 +150,7 @@ class _Summary:
         return "\n".join([*map(self.emphasise, lines[:n_headings]), *lines[n_headings:]])
 
     def _million_text(self, amount: float | int | None) -> str:
-        return f"{rounded(amount)} million {self.money}"
+        return f"{rounded_text(amount)} million {self.money}"
 
     def _headline(self) -> str:
         document, totals = self.document, self.totals
@@ -239,13 +239,13 @@ class _Summary:
         granted = granted_mn(self.document["funds"])
         budget = self.totals["budget_mn"]
         if granted > 0:
-            spent += f", of which grants pay {rounded(granted)}"
-            paid = rounded(float(totals["capex_mn"]) - granted)
-            spent += "" if budget is None else f" and the budget of {rounded(budget)} million pays {paid}"
+            spent += f", of which grants pay {rounded_text(granted)}"
+            paid = rounded_text(float(totals["capex_mn"]) - granted)
+            spent += "" if budget is None else f" and the budget of {rounded_text(budget)} million pays {paid}"
         elif not self.is_static:
             spent += self._of_budget
         parts = (("capture", "capture_capex_mn"), ("pipes", "pipe_capex_mn"), ("storage", "storage_capex_mn"))
-        return f"{spent}: {', '.join(f'{what} {rounded(float(totals[name] or 0.0))}' for what, name in parts)}."
+        return f"{spent}: {', '.join(f'{what} {rounded_text(float(totals[name] or 0.0))}' for what, name in parts)}."
 
     def _gap(self) -> str:
         """Return the optimality gap; for a shared network the gap over all candidate links comes first."""

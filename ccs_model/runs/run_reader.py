@@ -35,7 +35,7 @@ from ccs_model.runs.run_list import document_of, listed_runs, text_of
 from ccs_model.runs.run_writer import FRONTIER, MAP, PLAN, RUN_WRITER, SCENARIO, tables_of
 from ccs_model.scenario import Scenario, read_scenario
 from ccs_model.scenario.validation import without_accents
-from ccs_model.units import first_few, unit_of
+from ccs_model.units import join_first_names, unit_of
 
 TABLES, POINT = "tables", "tables/point.csv"
 # The folder of a Monte Carlo analysis: its result, its futures one per row, and the run of its plan.
@@ -384,7 +384,7 @@ def _validate_tables(path: Path, manifest: Mapping[str, Any], scenario: Scenario
     now = {name: sha for name, sha in hashes(scenario, inputs).items() if not name.startswith("own:")}
     changed = sorted(name for name in was.keys() | now.keys() if was.get(name) != now.get(name))
     if changed:
-        some = first_few(changed, 3)
+        some = join_first_names(changed, 3)
         hint = "solve again with ccs-model optimize, and use the new run"
         raise InputError([Issue(str(path), f"these tables have changed since the run: {some}", hint)])
 

@@ -41,19 +41,19 @@ def _validate_controls(text: str, allowed: str = "") -> None:
             raise_findings([Finding((), f"contains the control character U+{ord(sign):04X}", "remove it")])
 
 
-def _one_line(text: str) -> str:
+def _validate_line(text: str) -> str:
     _validate_controls(text)
     if text and not text.strip():
         raise_findings([Finding((), "expected text, got only blanks")])
     return text
 
 
-def _paragraph(text: str) -> str:
+def _validate_paragraph(text: str) -> str:
     _validate_controls(text, allowed="\n\t")
     return text
 
 
-def no_repeats(words: tuple[str, ...]) -> tuple[str, ...]:
+def reject_repeats(words: tuple[str, ...]) -> tuple[str, ...]:
     """Return the list; raise if it names something twice."""
     first: dict[str, int] = {}
     repeats = []
@@ -87,7 +87,7 @@ def _plants_with_reasons(items: tuple[Any, ...]) -> tuple[Any, ...]:
                 strays.append(Finding((place,), f"expected at most {_LONGEST_LINE} characters, got {len(each)}"))
             _validate_controls(each)
     raise_findings(strays)
-    no_repeats(tuple(plant_and_reason(item)[0] for item in items))
+    reject_repeats(tuple(plant_and_reason(item)[0] for item in items))
     return tuple(item if isinstance(item, str) else dict(item) for item in items)
 
 
@@ -107,7 +107,7 @@ Currency = Annotated[str, Field(json_schema_extra={"pattern": "^[A-Z]{3}$"}), Af
 """A code of ISO 4217."""
 
 
-def names_a_file(name: str) -> bool:
+def is_file_name(name: str) -> bool:
     """Whether a word names a file: it has a dot or a slash, unlike the names of shipped tables."""
     return any(sign in name for sign in "./\\")
 
@@ -122,9 +122,9 @@ def _inventories(names: tuple[str, ...]) -> tuple[str, ...]:
             nearest_word(name, known) or "your own tables end in .csv or .xlsx",
         )
         for place, name in enumerate(names)
-        if name not in known and not names_a_file(name)
+        if name not in known and not is_file_name(name)
     )
-    return no_repeats(names)
+    return reject_repeats(names)
 
 
 def corridors_or_file(word: str) -> str:
@@ -148,7 +148,7 @@ def starts_of(years: tuple[int, ...] | str, price_year: int) -> tuple[int, ...]:
     return (price_year,) if isinstance(years, str) else tuple(years)
 
 
-def _increasing(years: tuple[int, ...]) -> tuple[int, ...]:
+def _validate_increasing(years: tuple[int, ...]) -> tuple[int, ...]:
     raise_findings(
         Finding((place + 1,), f"expected a year after {before}, got {after}", "list the years in increasing order")
         for place, (before, after) in enumerate(pairwise(years))
@@ -157,7 +157,7 @@ def _increasing(years: tuple[int, ...]) -> tuple[int, ...]:
     return years
 
 
-def by_key(values: dict[Any, Any]) -> dict[Any, Any]:
+def sort_by_key(values: dict[Any, Any]) -> dict[Any, Any]:
     """Return the mapping in the order of its years or names."""
     return dict(sorted(values.items()))
 
@@ -173,14 +173,14 @@ def years_as_numbers(values: Any) -> Any:
 
 
 _LONGEST_LINE = 120
-Line = Annotated[str, Field(min_length=1, max_length=_LONGEST_LINE), AfterValidator(_one_line)]
+Line = Annotated[str, Field(min_length=1, max_length=_LONGEST_LINE), AfterValidator(_validate_line)]
 # A limit of length, even one beyond any file, also rejects incomplete characters.
-Paragraph = Annotated[str, Field(max_length=1_000_000), AfterValidator(_paragraph)]
+Paragraph = Annotated[str, Field(max_length=1_000_000), AfterValidator(_validate_paragraph)]
 # Names that no file can have are reported on opening the file.
 FileName = Annotated[str, Field(min_length=1, max_length=1000)]
 TerrainName = Annotated[FileName, AfterValidator(terrain_file)]
 Inventories = Annotated[tuple[FileName, ...], Field(min_length=1), AfterValidator(_inventories)]
-Words = Annotated[tuple[Line, ...], AfterValidator(no_repeats)]
+Words = Annotated[tuple[Line, ...], AfterValidator(reject_repeats)]
 PlantsWithReasons = Annotated[
     tuple[Any, ...],
     AfterValidator(_plants_with_reasons),
@@ -204,17 +204,17 @@ PlantsWithReasons = Annotated[
 # A path has years far before and after any horizon, but no year of two digits or with a digit too many.
 PathYear = Annotated[int, Field(ge=1990, le=2200)]
 AmountByYear = Annotated[
-    dict[PathYear, Annotated[float, Field(ge=0)]], BeforeValidator(years_as_numbers), AfterValidator(by_key)
+    dict[PathYear, Annotated[float, Field(ge=0)]], BeforeValidator(years_as_numbers), AfterValidator(sort_by_key)
 ]
-AmountByName = Annotated[dict[Line, Annotated[float, Field(ge=0)]], AfterValidator(by_key)]
-StartByName = Annotated[dict[Line, Annotated[int, Field(ge=2020, le=2100)]], AfterValidator(by_key)]
-ShareByName = Annotated[dict[Line, Annotated[float, Field(ge=0, le=1)]], AfterValidator(by_key)]
+AmountByName = Annotated[dict[Line, Annotated[float, Field(ge=0)]], AfterValidator(sort_by_key)]
+StartByName = Annotated[dict[Line, Annotated[int, Field(ge=2020, le=2100)]], AfterValidator(sort_by_key)]
+ShareByName = Annotated[dict[Line, Annotated[float, Field(ge=0, le=1)]], AfterValidator(sort_by_key)]
 ShareByYear = Annotated[
-    dict[PathYear, Annotated[float, Field(ge=0, le=1)]], BeforeValidator(years_as_numbers), AfterValidator(by_key)
+    dict[PathYear, Annotated[float, Field(ge=0, le=1)]], BeforeValidator(years_as_numbers), AfterValidator(sort_by_key)
 ]
 
 
-def _static_or_years(value: Any, years: ValidatorFunctionWrapHandler) -> Any:
+def _accept_static(value: Any, years: ValidatorFunctionWrapHandler) -> Any:
     """Accept `static` before the list is validated, so that errors of a list do not mention the word."""
     return value if isinstance(value, str) and value == "static" else years(value)
 
@@ -225,8 +225,8 @@ else:
     Years = Annotated[
         tuple[Annotated[int, Field(ge=2020, le=2100)], ...],
         Field(min_length=2),
-        AfterValidator(_increasing),
-        WrapValidator(_static_or_years),
+        AfterValidator(_validate_increasing),
+        WrapValidator(_accept_static),
         PlainSerializer(lambda years: years, return_type=Any),
         WithJsonSchema(
             {
@@ -251,7 +251,7 @@ class Section(BaseModel):
     )
 
     @classmethod
-    def holds_years(cls, key: str) -> bool:
+    def has_years(cls, key: str) -> bool:
         """Whether the values of a key are years: those by plant, and what the schema limits to years."""
         limits = cls.model_fields[key].metadata
         return key == "not_before" or any((getattr(limit, "ge", None) or 0) >= _FIRST_YEAR for limit in limits)
@@ -267,7 +267,7 @@ def plain_values(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return tuple(plain_values(each) for each in value)
     if isinstance(value, str):
-        return _joined(value)
+        return _join_surrogates(value)
     if isinstance(value, bool | int | float):
         return value
     if isinstance(value, Integral):
@@ -275,7 +275,7 @@ def plain_values(value: Any) -> Any:
     return float(value) if isinstance(value, Real) else value
 
 
-def _joined(text: str) -> str:
+def _join_surrogates(text: str) -> str:
     """The text with each pair of surrogates as its character; one of them alone stays."""
     if text.isascii() or not any("\ud800" <= each <= "\udfff" for each in text):
         return text

@@ -31,10 +31,10 @@ from ruamel.yaml.events import (
 )
 
 from ccs_model.errors import FileError, InputError, Issue
-from ccs_model.scenario.schema import Scenario, checked, is_cleared_by_null
+from ccs_model.scenario.schema import Scenario, check_values, is_cleared_by_null
 from ccs_model.scenario.sections import OwnTables
 from ccs_model.scenario.upgrade import FORMAT, format_issue
-from ccs_model.scenario.validation import MISSING, describe, dotted, scalar
+from ccs_model.scenario.validation import MISSING, describe, dotted_key, scalar
 from ccs_model.scenario.yaml_document import (
     DEFAULT,
     Document,
@@ -42,7 +42,7 @@ from ccs_model.scenario.yaml_document import (
     Mark,
     Node,
     document_of,
-    full,
+    full_path,
     path_inside,
     read_text,
     shown_path,
@@ -75,7 +75,7 @@ class Reading:
         """The errors and those of `others`, in reading order."""
         return self.document.issues_in_order(others)
 
-    def validated(self, others: Iterable[tuple[Mark, Issue]] = ()) -> Scenario:
+    def validate_scenario(self, others: Iterable[tuple[Mark, Issue]] = ()) -> Scenario:
         """Return the scenario, or raise all errors, with the `others` that were found by means of the tables."""
         issues = self.issues(others)
         if issues or self.scenario is None:
@@ -100,16 +100,16 @@ def read_scenario(path: str | os.PathLike[str], *, allow_outside: bool = False) 
     FileError
         If a file cannot be read.
     """
-    return read(path, allow_outside=allow_outside).validated()
+    return read(path, allow_outside=allow_outside).validate_scenario()
 
 
 def read(path: str | os.PathLike[str], *, allow_outside: bool = False) -> Reading:
     """Read a scenario and return its errors instead of raising them, so that errors of the tables can be added."""
     path = Path(path)
-    document = _of_scenario(path, turn=0)
+    document = _read_document(path, turn=0)
     if "extends" in document.values:
         document = _with_base(document, path, allow_outside, (path,))
-    result = checked(document.values, document.places(), path)
+    result = check_values(document.values, document.places(), path)
     if not isinstance(result, Scenario):
         # A missing value may be given in the extended file, unless that file was read.
         whole = ("extends",) not in document.rejected and "like" not in document.values
@@ -150,11 +150,11 @@ def resolved_scenario(text: str, place: str, source_path: Path) -> Scenario:
     document = values_in(text, place)
     origins = [line.rpartition("  # ")[2] if "  # " in line else "" for line in text.splitlines()]
     places = {
-        dotted(path): origin
+        dotted_key(path): origin
         for path, mark in document.marks.items()
         if (origin := origins[mark.line - 1] if mark.line <= len(origins) else DEFAULT) not in (DEFAULT, "")
     }
-    result = checked(document.values, places, source_path)
+    result = check_values(document.values, places, source_path)
     if isinstance(result, Scenario) and not document.issues:
         return result
     if not isinstance(result, Scenario):
@@ -174,7 +174,7 @@ def _with_base(document: Document, path: Path, allow_outside: bool, chain: tuple
         return document
     other = _base_path(path.parent, base_name, chain[0].parent, allow_outside)
     if other is None:
-        what = f"{full(path.parent / base_name)} lies outside the scenario's folder"
+        what = f"{full_path(path.parent / base_name)} lies outside the scenario's folder"
         document.add_issue(mark, ("extends",), what, "allow it with --allow-outside")
         return document
     names = " extends ".join(shown_path(Path(each.name)) for each in (*chain, other))
@@ -185,12 +185,12 @@ def _with_base(document: Document, path: Path, allow_outside: bool, chain: tuple
         document.add_issue(mark, ("extends",), f"more than {_LONGEST_CHAIN} files extend each other")
         return document
     try:
-        base = _of_scenario(other, turn=len(chain))
+        base = _read_document(other, turn=len(chain))
     except FileError as error:
         raise FileError(f"{mark}: extends: {error}") from error
     if "extends" in base.values:
         base = _with_base(base, other, allow_outside, (*chain, other))
-    return document.overriding(base, is_cleared_by_null, _PATHS_BY_YEAR.__contains__)
+    return document.merge_over(base, is_cleared_by_null, _PATHS_BY_YEAR.__contains__)
 
 
 # Values by year with straight lines between them: points of two files would make a path that neither has.
@@ -215,7 +215,7 @@ def _is_among(path: Path, others: Iterable[Path]) -> bool:
         return False  # opening the file reports it
 
 
-def _of_scenario(path: Path, turn: int) -> Document:
+def _read_document(path: Path, turn: int) -> Document:
     """Values of one scenario file without its format, which is tested."""
     document = read_values(path, turn)
     if FORMAT in document.values:
@@ -226,7 +226,7 @@ def _of_scenario(path: Path, turn: int) -> Document:
     return document
 
 
-def _ends_at(event: ScalarEvent, line: int) -> bool:
+def _is_closed_on(event: ScalarEvent, line: int) -> bool:
     """Whether a scalar is in quotes that close on the line."""
     return event.style in ("'", '"') and bool(event.end_mark.line == line)
 
@@ -236,7 +236,7 @@ class _Parser:
 
     def __init__(self, file: str, text: str) -> None:
         self.file = file
-        self._events = self._parsed(text)
+        self._events = self._parse_events(text)
         self._anchors: dict[str, Node] = {}
         self._nodes = self._aliases = 0
 
@@ -261,7 +261,7 @@ class _Parser:
                 break
         return node
 
-    def _parsed(self, text: str) -> Iterator[Event]:
+    def _parse_events(self, text: str) -> Iterator[Event]:
         """The parser's events; its errors become an InputError."""
         quoted: ScalarEvent | None = None
         try:
@@ -270,7 +270,7 @@ class _Parser:
                     quoted = event
                 yield event
         except MarkedYAMLError as error:
-            if quoted is not None and error.problem_mark is not None and _ends_at(quoted, error.problem_mark.line):
+            if quoted is not None and error.problem_mark is not None and _is_closed_on(quoted, error.problem_mark.line):
                 what = f"the quote that opens here ends only on line {quoted.end_mark.line + 1}"
                 self._stop(quoted.start_mark.line, quoted.start_mark.column, what, "close the quote on its line")
             mark, start = error.problem_mark, error.context_mark
@@ -292,7 +292,7 @@ class _Parser:
     def _node(self, event: Event, depth: int) -> Node:
         line, column = event.start_mark.line, event.start_mark.column
         if isinstance(event, AliasEvent):
-            return self._aliased(event, depth)
+            return self._resolve_alias(event, depth)
         self._count(line, column, 1, depth)
         if isinstance(event, ScalarEvent | CollectionStartEvent) and event.tag is not None:
             self._stop(line, column, "tags (words that start with '!') are not supported", "remove the tag")
@@ -317,7 +317,7 @@ class _Parser:
             items.append(self._node(event, depth))
         return tuple(items)
 
-    def _aliased(self, event: AliasEvent, depth: int) -> Node:
+    def _resolve_alias(self, event: AliasEvent, depth: int) -> Node:
         line, column = event.start_mark.line, event.start_mark.column
         self._aliases += 1
         if self._aliases > _MOST_ALIASES:

@@ -54,7 +54,7 @@ from ccs_model.scenario.validation import (
     Finding,
     KeyPath,
     consequences_of,
-    dotted,
+    dotted_key,
     findings_of,
     raise_findings,
     without_paths,
@@ -202,7 +202,7 @@ class Scenario(Section):
         """
         if not isinstance(values, Mapping):
             raise InputError([Issue("scenario", f"expected keys with values, got a {type(values).__name__}")])
-        return _built(values, dict.fromkeys(_keys_in(values), FROM_PYTHON), None)
+        return _build_scenario(values, dict.fromkeys(_keys_in(values), FROM_PYTHON), None)
 
     def with_changes(self, changes: Mapping[str, object], places: Mapping[str, str] = _NO_PLACES) -> Scenario:
         """Return a validated copy with some keys changed.
@@ -228,7 +228,7 @@ class Scenario(Section):
             nested = [f"{key}.{each}" for each in _keys_in(value)] if isinstance(value, Mapping) else []
             listed = [f"{key}[{i}]" for i in range(len(value))] if isinstance(value, list | tuple) else []
             known.update(dict.fromkeys((key, *nested, *listed), places.get(key, CHANGED)))
-        return _built(values, known | dict(places), self._source_path)
+        return _build_scenario(values, known | dict(places), self._source_path)
 
     @property
     def places(self) -> Mapping[str, str]:
@@ -279,7 +279,7 @@ class Scenario(Section):
         return hash((self.name, self.years, self.budget.total_mn))
 
 
-def checked(
+def check_values(
     values: Mapping[str, object], places: dict[str, str], source_path: Path | None
 ) -> Scenario | tuple[Finding, ...]:
     """The scenario, or every error in the values."""
@@ -323,7 +323,7 @@ def _findings_behind(plain: Mapping[str, Any], found: Sequence[Finding]) -> list
 def _findings_in_futures(values: Mapping[str, Any], scenario: Scenario) -> Iterator[Finding]:
     """Errors of the scenario with the changes of each future."""
     for name, future in scenario.futures.items():
-        there = _mutable({**values, "futures": {}})
+        there = _mutable_copy({**values, "futures": {}})
         place = ("futures", name, "changes")
         try:
             for key, value in future.changes.items():
@@ -331,9 +331,9 @@ def _findings_in_futures(values: Mapping[str, Any], scenario: Scenario) -> Itera
         except InputError as error:
             yield from (Finding(place, each.what, each.hint) for each in error.issues)
             continue
-        found = checked(there, {}, None)
+        found = check_values(there, {}, None)
         for each in () if isinstance(found, Scenario) else found:
-            key = dotted(each.path)
+            key = dotted_key(each.path)
             changed = [name for name in future.changes if is_within(key, name) or is_within(name, key)]
             yield Finding((*place, *changed[:1]), f"{key}: {each.what}", each.hint, on_key=each.on_key)
 
@@ -343,8 +343,8 @@ def is_within(key: str, other: str) -> bool:
     return key == other or key.startswith((f"{other}.", f"{other}["))
 
 
-def _mutable(values: Mapping[Any, Any]) -> dict[Any, Any]:
-    return {key: _mutable(value) if isinstance(value, Mapping) else value for key, value in values.items()}
+def _mutable_copy(values: Mapping[Any, Any]) -> dict[Any, Any]:
+    return {key: _mutable_copy(value) if isinstance(value, Mapping) else value for key, value in values.items()}
 
 
 def _findings_without_limits(values: Mapping[str, object]) -> Iterator[Finding]:
@@ -352,14 +352,18 @@ def _findings_without_limits(values: Mapping[str, object]) -> Iterator[Finding]:
     budget = values.get("budget")
     has_abatement_target = any(value_at(values, f"targets.{key}") for key in TONNE_TARGETS)
     weighs = values.get("objective") in ("max_npv", "max_net_benefit")
-    if not has_abatement_target and not weighs and not (values.get("objective") == "min_cost" and _may_earn(values)):
+    if (
+        not has_abatement_target
+        and not weighs
+        and not (values.get("objective") == "min_cost" and _has_possible_revenue(values))
+    ):
         if "budget" not in values:
             yield Finding(("budget",), MISSING, "add 'budget:'")
         if isinstance(budget, Mapping) and budget.get("total_mn", MISSING) is MISSING:
             yield Finding(("budget", "total_mn"), MISSING, "add 'total_mn:'")
         if isinstance(budget, Mapping) and budget.get("total_mn", MISSING) is None:
             yield Finding(("budget", "total_mn"), "expected a number, got nothing")
-        if values.get("objective") == "min_cost" and not _may_earn(values):
+        if values.get("objective") == "min_cost" and not _has_possible_revenue(values):
             hint = "min_cost requires a target: add 'targets:' with 'abatement_share:'"
             if value_at(values, "policy.carbon_price_per_t"):
                 hint += "; its cost excludes the carbon price, which max_npv counts"
@@ -369,7 +373,7 @@ def _findings_without_limits(values: Mapping[str, object]) -> Iterator[Finding]:
         yield Finding(("targets", "shortfall_per_t"), what, "add 'objective: min_cost', or remove the key")
 
 
-def _may_earn(values: Mapping[str, object]) -> bool:
+def _has_possible_revenue(values: Mapping[str, object]) -> bool:
     """Whether retrofits may have revenue that min_cost counts, so that it needs no target.
 
     Payments per tonne, oil fields, and the own tables of a static year, whose costs may be negative.
@@ -424,16 +428,16 @@ def json_schema() -> dict[str, Any]:
     }
 
 
-def _built(values: Mapping[str, object], places: dict[str, str], source_path: Path | None) -> Scenario:
+def _build_scenario(values: Mapping[str, object], places: dict[str, str], source_path: Path | None) -> Scenario:
     if "extends" in values:
         raise InputError([Issue("extends", "only a file can extend another file", "use read_scenario")])
-    result = checked(values, places, source_path)
+    result = check_values(values, places, source_path)
     if isinstance(result, Scenario):
         return result
     raise InputError(
         Issue(
-            dotted(each.path),
-            each.what + (f" at {dotted(each.other)}" if each.other else ""),
+            dotted_key(each.path),
+            each.what + (f" at {dotted_key(each.other)}" if each.other else ""),
             "" if each.hint == HINT else each.hint,
         )
         for each in result

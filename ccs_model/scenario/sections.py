@@ -31,11 +31,11 @@ from ccs_model.scenario.fields import (
     StartByName,
     TerrainName,
     Words,
-    by_key,
     corridors_or_file,
-    names_a_file,
-    no_repeats,
+    is_file_name,
     plant_and_reason,
+    reject_repeats,
+    sort_by_key,
     value_at,
 )
 from ccs_model.scenario.validation import Finding, raise_findings
@@ -168,7 +168,7 @@ class Costs(Section):
 
 # With more funds, the resolved scenario would exceed the size limit of a scenario file.
 MOST_FUNDS = 200
-Funds = Annotated[dict[Line, Fund], Field(max_length=MOST_FUNDS), AfterValidator(by_key)]
+Funds = Annotated[dict[Line, Fund], Field(max_length=MOST_FUNDS), AfterValidator(sort_by_key)]
 
 
 def findings_of_money(values: Mapping[str, object], funds: Mapping[str, Fund], finance: Finance) -> Iterator[Finding]:
@@ -218,9 +218,9 @@ class AbatementTarget(Section):
 class Targets(AbatementTarget):
     """Targets to reach."""
 
-    by_province: Annotated[dict[Line, AbatementTarget], AfterValidator(by_key)] = Field(default_factory=dict)
+    by_province: Annotated[dict[Line, AbatementTarget], AfterValidator(sort_by_key)] = Field(default_factory=dict)
     """Targets of individual provinces by name, each with abatement_share: {2040: 0.03}."""
-    by_sector: Annotated[dict[Line, AbatementTarget], AfterValidator(by_key)] = Field(default_factory=dict)
+    by_sector: Annotated[dict[Line, AbatementTarget], AfterValidator(sort_by_key)] = Field(default_factory=dict)
     """Targets of individual sectors, such as steel, chemicals or cement: {steel: {abatement_share: {2040: 0.02}}}."""
     captured_ktpa: float | None = Field(default=None, ge=0)
     """Captured CO₂ to reach in the last period, or in the static year, in thousand tonnes a year."""
@@ -280,7 +280,7 @@ class Plants(Section):
     boilers already counted at the plant."""
 
     @model_validator(mode="after")
-    def _not_both(self) -> Plants:
+    def _reject_required_and_excluded(self) -> Plants:
         left_out = {plant: place for place, plant in enumerate(self.excluded)}
         what = "plant '{}' is both required and excluded, excluded"
         raise_findings(
@@ -334,7 +334,7 @@ class OwnTables:
         names = listed if isinstance(listed, list | tuple) else SHIPPED_INVENTORIES
         # A faulty name is left empty, so that those after it keep their place.
         inventory = tuple(
-            name if isinstance(name, str) and (name in _TABLES or names_a_file(name)) else "" for name in names
+            name if isinstance(name, str) and (name in _TABLES or is_file_name(name)) else "" for name in names
         )
         provinces = value_at(values, "plants.provinces")
         return cls(
@@ -354,7 +354,7 @@ class OwnTables:
             (f"{INVENTORY}[{place}]", name) for place, name in enumerate(self.inventory) if name and name not in _TABLES
         )
 
-    def where(self, key: str) -> str:
+    def place_of_key(self, key: str) -> str:
         """Place and name of a key; only its name if it is not from a file."""
         place = self.places.get(key, "")
         return f"{place}: {key}" if ":" in place else key
@@ -387,7 +387,7 @@ class Capture(Section):
     heat_sources: Annotated[
         tuple[Literal["coal_boiler", "gas_boiler", "waste_heat", "heat_pump"], ...],
         Field(min_length=1),
-        AfterValidator(no_repeats),
+        AfterValidator(reject_repeats),
     ] = ("coal_boiler",)
     """Heat sources for solvent regeneration to choose from."""
     shared_absorbers: bool = False

@@ -99,7 +99,7 @@ class Uncertainty(Section):
     """Distributions that override the shipped ones, by input."""
 
     @model_validator(mode="after")
-    def _possible(self) -> Uncertainty:
+    def _reject_impossible_spreads(self) -> Uncertainty:
         raise_findings(
             Finding(("spreads", name), what, hint)
             for name, spread in self.spreads.items()

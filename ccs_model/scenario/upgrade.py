@@ -108,31 +108,31 @@ def renamed_value(key: str, value: object) -> str:
 
 def case_renames(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...], bool, str]]:
     """Every old name in the values of a case file: its path, whether it is a key, and what an error says of it."""
-    for path, value in _nested(values, ()):
+    for path, value in _nested_values(values, ()):
         steps, in_case = _path_in_scenario(tuple(map(str, path)), in_case=True)
         keys, old_values = _tables(in_case)
-        if any(matches(old, steps) for old in keys):
+        if any(is_match(old, steps) for old in keys):
             yield path, True, _key_text(steps, value, keys, old_values)
         elif what := _value_text(steps, value, old_values):
             yield path, False, what
 
 
-def _nested(value: object, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], object]]:
+def _nested_values(value: object, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], object]]:
     """Every value within a value, with its path."""
     if path:
         yield path, value
     if isinstance(value, Mapping):
         for key, each in value.items():
-            yield from _nested(each, (*path, str(key)))
+            yield from _nested_values(each, (*path, str(key)))
     elif isinstance(value, list | tuple):
         for place, each in enumerate(value):
-            yield from _nested(each, (*path, place))
+            yield from _nested_values(each, (*path, place))
 
 
 def _key_text(
     path: Sequence[str], value: object, keys: Mapping[str, str], values: Mapping[str, Mapping[str, str]]
 ) -> str:
-    new = _renamed(path, keys)
+    new = _rename_path(path, keys)
     if new is None:
         return ""
     new_value = _renamed_value(new, value, values)
@@ -152,7 +152,7 @@ def upgraded_values(values: Mapping[str, Any]) -> dict[str, Any]:
 def _with_new_keys(values: Mapping[Any, Any], path: tuple[str, ...]) -> dict[Any, Any]:
     renamed: dict[Any, Any] = {}
     for key, value in values.items():
-        here = _renamed((*path, str(key)), RENAMED_KEYS)
+        here = _rename_path((*path, str(key)), RENAMED_KEYS)
         name = here[-1] if here else key
         inside = _with_new_keys(value, (*path, str(name))) if isinstance(value, Mapping) else value
         renamed.setdefault(name, inside)
@@ -257,7 +257,7 @@ def _new_name(word: _Word, in_case: bool) -> str | None:
         return None if word.text == VERSION else VERSION
     path, in_case = _path_in_scenario(word.path, in_case)
     keys, values = _tables(in_case)
-    new = _renamed(path, keys)
+    new = _rename_path(path, keys)
     if not word.is_key:
         return _renamed_value(new or path, word.text, values)
     n_own = 1 if path[-1] == word.text else len(word.text.split("."))
@@ -283,22 +283,22 @@ def _tables(in_case: bool) -> tuple[Mapping[str, str], Mapping[str, Mapping[str,
     return (RENAMED_CASE_KEYS, RENAMED_CASE_VALUES) if in_case else (RENAMED_KEYS, RENAMED_VALUES)
 
 
-def _renamed(path: Sequence[str], keys: Mapping[str, str]) -> tuple[str, ...] | None:
+def _rename_path(path: Sequence[str], keys: Mapping[str, str]) -> tuple[str, ...] | None:
     """The path with its old key replaced, or None; what lies beneath the key, such as a year, stays."""
     for n in range(len(path), 0, -1):
         for old, new in keys.items():
-            if matches(old, path[:n]):
+            if is_match(old, path[:n]):
                 steps = [step if name == "*" else name for name, step in zip(new.split("."), path, strict=False)]
                 return (*steps, *path[n:])
     return None
 
 
 def _renamed_value(path: Sequence[str], value: object, values: Mapping[str, Mapping[str, str]]) -> str | None:
-    found = next((each for key, each in values.items() if matches(key, path)), {})
+    found = next((each for key, each in values.items() if is_match(key, path)), {})
     return found.get(value) if isinstance(value, str) else None
 
 
-def matches(pattern: str, path: Sequence[str]) -> bool:
+def is_match(pattern: str, path: Sequence[str]) -> bool:
     """Whether a path is that of a dotted key, in which `*` stands for a name chosen by the planner."""
     steps = pattern.split(".")
     return len(steps) == len(path) and all(a in ("*", b) for a, b in zip(steps, path, strict=True))

@@ -1,8 +1,8 @@
 """Errors in the values of a scenario, by key, in plain words instead of those of pydantic; spelling of names.
 
-Readers of files add the line and column of each error. Names in tables and scenarios are compared in the form of
-`as_seen`, so that a difference that no reader sees decides nothing. Unicode Technical Standard 39 describes the method;
-the table of letters here holds the Cyrillic and Greek letters that have the shape of a Latin one.
+Readers of files add the line and column of each error. Names in tables and scenarios are compared in their
+`visible_form`, so that a difference that no reader sees decides nothing. Unicode Technical Standard 39 describes the
+method; the table of letters here holds the Cyrillic and Greek letters that have the shape of a Latin one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from ccs_model.scenario.upgrade import HINT, matches, renamed_key, renamed_value
+from ccs_model.scenario.upgrade import HINT, is_match, renamed_key, renamed_value
 
 # The search for similar words takes time, so a file with many unknown keys has hints for the first ones only.
 MOST_HINTS = 500
@@ -34,11 +34,11 @@ def unknown_key(path: tuple[str, ...], known: tuple[str, ...], n_before: int = 0
         return "unknown key", ""
     level = path[:-1]
     homes = {_leaf(each): each for each in sorted(known, reverse=True)}  # the first one wins
-    siblings = [_leaf(each) for each in known if matches(each, (*level, _leaf(each)))]
+    siblings = [_leaf(each) for each in known if is_match(each, (*level, _leaf(each)))]
     name = path[-1]
-    if spelt := half_width(name):
-        return "unknown key", f"write {shown(spelt)} with half-width punctuation"
-    near = _nearest(name, siblings)
+    if spelt := half_width_text(name):
+        return "unknown key", f"write {shown_text(spelt)} with half-width punctuation"
+    near = _similar_word(name, siblings)
     if name in homes:
         home = homes[name].rpartition(".")[0]
         return "unknown key", f"'{name}' belongs {f'under {home!r}' if home else 'at the top level'}"
@@ -47,11 +47,11 @@ def unknown_key(path: tuple[str, ...], known: tuple[str, ...], n_before: int = 0
     if near:
         return "unknown key", f"did you mean '{near}'?"
     # A key of another section has to be nearly the same.
-    far = _nearest(name, homes, 0.8)
+    far = _similar_word(name, homes, 0.8)
     return "unknown key", f"did you mean '{homes[far]}'?" if far else f"known here: {', '.join(sorted(siblings))}"
 
 
-def half_width(text: str) -> str:
+def half_width_text(text: str) -> str:
     """The text with the punctuation of YAML in place of full-width forms; "" if it has none of these."""
     spelt = text.translate(_FULL_WIDTH)
     return "" if spelt == text else " ".join(spelt.split())
@@ -59,7 +59,7 @@ def half_width(text: str) -> str:
 
 def nearest_word(given: object, allowed: Iterable[str]) -> str:
     """Hint that names the allowed word most similar to the given one, or ""."""
-    near = _nearest(given, allowed) if isinstance(given, str) else ""
+    near = _similar_word(given, allowed) if isinstance(given, str) else ""
     return f"did you mean '{near}'?" if near else ""
 
 
@@ -84,15 +84,15 @@ def _objective_hint(given: str, allowed: Sequence[str]) -> str:
         name for name, starts in _DIRECTIONS.items() if words and all(word.startswith(starts) for word in words)
     ]
     named = [name for name, starts in _QUANTITIES.items() if not set(words).isdisjoint(starts)]
-    near = next(iter(named), "") or _nearest(given, allowed, 0.8) or next(iter((*by_quantity, *by_direction)), "")
+    near = next(iter(named), "") or _similar_word(given, allowed, 0.8) or next(iter((*by_quantity, *by_direction)), "")
     return f"did you mean '{near}'?" if near else nearest_word(given, allowed)
 
 
-def _nearest(word: str, words: Iterable[str], cutoff: float = 0.6) -> str:
-    return _closest(word, words, cutoff, _spelling)
+def _similar_word(word: str, words: Iterable[str], cutoff: float = 0.6) -> str:
+    return _closest_word(word, words, cutoff, _spelling)
 
 
-def _closest(word: str, words: Iterable[str], cutoff: float, form: Callable[[str], str]) -> str:
+def _closest_word(word: str, words: Iterable[str], cutoff: float, form: Callable[[str], str]) -> str:
     """The most similar of some words, compared in a form; "" if none is similar."""
     spelt = {form(each): each for each in words}
     near = difflib.get_close_matches(form(word[:80]), spelt, 1, cutoff)
@@ -100,7 +100,7 @@ def _closest(word: str, words: Iterable[str], cutoff: float, form: Callable[[str
 
 
 def _spelling(word: str) -> str:
-    return as_seen(word.replace("-", "_").replace(" ", "_"))
+    return visible_form(word.replace("-", "_").replace(" ", "_"))
 
 
 def _leaf(key: str) -> str:
@@ -161,7 +161,7 @@ def scalar(word: str) -> str | int | float | bool | None:
     return word
 
 
-def shown(value: object) -> str:
+def shown_text(value: object) -> str:
     """Text of a value, shortened and escaped for a terminal."""
     if isinstance(value, int) and abs(value) >= 10**_LONGEST_NUMBER:
         return "a very long number"  # Python limits the length of integers it writes
@@ -170,10 +170,10 @@ def shown(value: object) -> str:
     return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
 
 
-def read_as(text: str, name: str) -> str:
+def respelling_text(text: str, name: str) -> str:
     """`'SHANXI' is read as 'Shanxi'`, with what a reader does not see of the text."""
     odd = odd_letters(text)
-    return f"'{shown(text)}'{f' with {odd}' if odd else ''} is read as '{shown(name)}'"
+    return f"'{shown_text(text)}'{f' with {odd}' if odd else ''} is read as '{shown_text(name)}'"
 
 
 def describe(value: object) -> str:
@@ -183,9 +183,9 @@ def describe(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return f"text '{shown(value)}'"
+        return f"text '{shown_text(value)}'"
     if isinstance(value, int | float):
-        return shown(value)
+        return shown_text(value)
     if isinstance(value, Mapping):
         return "keys with values"
     return "a list" if isinstance(value, tuple | list) else f"a {type(value).__name__}"
@@ -204,7 +204,7 @@ def number_hint(text: str, is_whole: bool = False) -> str:
     if has_leading_zero(text):
         return f"write {text.lstrip('+-0_') or '0'}"
     if _DECIMAL.fullmatch(text):
-        return f"write {shown(text)} without quotes"
+        return f"write {shown_text(text)} without quotes"
     return "write digits, such as 2030" if is_whole else "accepted spellings: 1000000, 1_000_000, 1e6, 0.15"
 
 
@@ -266,11 +266,11 @@ class Finding:
     on_key: bool = False
 
 
-def dotted(path: KeyPath) -> str:
+def dotted_key(path: KeyPath) -> str:
     """`("plants", "require", 0)` as `plants.require[0]`; the empty path as `scenario`."""
     text = ""
     for step in path:
-        text += f"[{step}]" if isinstance(step, int) else f".{shown(step)}" if text else shown(step)
+        text += f"[{step}]" if isinstance(step, int) else f".{shown_text(step)}" if text else shown_text(step)
     return text or "scenario"
 
 
@@ -296,7 +296,7 @@ def findings_of(error: ValidationError, values: Mapping[str, object], known: tup
             ]
         else:
             on_key = detail["type"] in _KEY_KINDS or detail["loc"][-1:] == (_KEY,)
-            what, hint = _renamed(detail, path) or _words(detail, path, known, n_unknown)
+            what, hint = _renaming_message(detail, path) or _message_and_hint(detail, path, known, n_unknown)
             findings.append(Finding(path, what, hint, on_key=on_key))
             n_unknown += detail["type"] in _KEY_KINDS
     return findings
@@ -307,13 +307,13 @@ def without_paths(values: Mapping[str, object], faulty: Iterable[KeyPath]) -> di
     ends = ((path, next((n for n, step in enumerate(path) if isinstance(step, int)), len(path))) for path in faulty)
     left_out = {path[:end] for path, end in ends}
 
-    def kept(inside: object, within: KeyPath) -> object:
+    def remove_paths(inside: object, within: KeyPath) -> object:
         if not isinstance(inside, Mapping):
             return inside
         paths = {key: (*within, str(key)) for key in inside}
-        return {key: kept(each, paths[key]) for key, each in inside.items() if paths[key] not in left_out}
+        return {key: remove_paths(each, paths[key]) for key, each in inside.items() if paths[key] not in left_out}
 
-    return {key: kept(each, (key,)) for key, each in values.items() if (key,) not in left_out}
+    return {key: remove_paths(each, (key,)) for key, each in values.items() if (key,) not in left_out}
 
 
 def consequences_of(faulty: Mapping[KeyPath, bool]) -> Callable[[Finding], bool]:
@@ -324,11 +324,11 @@ def consequences_of(faulty: Mapping[KeyPath, bool]) -> Callable[[Finding], bool]
     above = {path[:n] for path in faulty for n in range(len(path) + 1)}
     beside = {path[:-1] for path, on_key in faulty.items() if not on_key and len(path) > 1}
 
-    def follows(finding: Finding) -> bool:
+    def is_consequence(finding: Finding) -> bool:
         paths = (finding.path,) if finding.other is None else (finding.path, finding.other)
         return finding.what == MISSING or any(path in above or path[:-1] in beside for path in paths)
 
-    return follows
+    return is_consequence
 
 
 def _path(location: tuple[int | str, ...], values: object) -> KeyPath:
@@ -348,14 +348,14 @@ def _path(location: tuple[int | str, ...], values: object) -> KeyPath:
     return tuple(path)
 
 
-def _renamed(detail: ErrorDetails, path: KeyPath) -> tuple[str, str] | None:
+def _renaming_message(detail: ErrorDetails, path: KeyPath) -> tuple[str, str] | None:
     """The new name of a key or value of format 0.1, and how to upgrade the file."""
     of_old = {"extra_forbidden": renamed_key, "literal_error": renamed_value}.get(detail["type"])
     what = of_old(".".join(map(str, path)), detail["input"]) if of_old is not None else ""
     return (what, HINT) if what else None
 
 
-def _words(detail: ErrorDetails, path: KeyPath, known: tuple[str, ...], n_unknown: int) -> tuple[str, str]:
+def _message_and_hint(detail: ErrorDetails, path: KeyPath, known: tuple[str, ...], n_unknown: int) -> tuple[str, str]:
     """Message and hint for an error of pydantic."""
     kind, given, context = detail["type"], detail["input"], detail.get("ctx", {})
     if kind in _KEY_KINDS:
@@ -388,18 +388,18 @@ def _share_hint(path: KeyPath, kind: str, given: float) -> str:
 def _type_hint(kind: str, given: object, path: KeyPath) -> str:
     is_number = isinstance(given, int | float) and not isinstance(given, bool)
     if kind == "dict_type" and is_number and str(path[-1]).endswith(_BY_YEAR):
-        return f"give it by year: {{2026: {shown(given)}}}"
+        return f"give it by year: {{2026: {shown_text(given)}}}"
     if kind in ("int_type", "float_type") and isinstance(given, str):
         is_money = any(str(each).endswith("_mn") for each in path)
         return (is_money and _money_hint(given)) or number_hint(given, kind == "int_type")
     if kind == "int_type" and isinstance(given, float) and math.isfinite(given) and given == int(given):
         return f"write {given:.0f}"
     if kind == "string_type":
-        return f"write '{shown(given)}' in quotes" if isinstance(given, int | float) else ""
+        return f"write '{shown_text(given)}' in quotes" if isinstance(given, int | float) else ""
     if kind == "tuple_type" and isinstance(given, str | int | float):
-        spelt = half_width(str(given))
-        listed = spelt if spelt.startswith("[") else f"[{spelt or shown(given)}]"
-        return f"write {shown(listed)}{' with half-width punctuation' if spelt else ''}"
+        spelt = half_width_text(str(given))
+        listed = spelt if spelt.startswith("[") else f"[{spelt or shown_text(given)}]"
+        return f"write {shown_text(listed)}{' with half-width punctuation' if spelt else ''}"
     return ""
 
 
@@ -415,7 +415,7 @@ _DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−﹘﹣－"), "-")
 _SHAPELESS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0") | {chr(code) for code in range(0xFE00, 0xFE10)}
 
 
-def cleaned(text: str) -> str:
+def clean_text(text: str) -> str:
     """The text in composed, half-width form, without invisible characters and with single blanks."""
     if text.isascii() and text.isprintable() and "  " not in text:
         return text.strip()
@@ -432,9 +432,9 @@ def without_accents(text: str) -> str:
 _SHORT, _OF_SHORT_WORDS = 3, 0.75
 
 
-def as_seen(text: str) -> str:
+def visible_form(text: str) -> str:
     """The text as a reader sees it: cleaned, with Latin letters for those that look alike, without case and blanks."""
-    plain = cleaned(text)
+    plain = clean_text(text)
     if not plain.isascii():
         plain = plain.translate(_DASHES).translate(_LOOK_ALIKE)
     return "".join(plain.casefold().split())
@@ -447,15 +447,15 @@ def has_lookalike(text: str) -> bool:
 
 def same_name(name: str, known: Iterable[str]) -> str | None:
     """The one known name that looks the same; None if there is none, or more than one."""
-    seen = as_seen(name)
-    found = {each for each in known if as_seen(each) == seen}
+    seen = visible_form(name)
+    found = {each for each in known if visible_form(each) == seen}
     return found.pop() if len(found) == 1 else None
 
 
-def most_similar(name: str, known: Collection[str], cutoff: float = 0.6) -> str:
+def most_similar_name(name: str, known: Collection[str], cutoff: float = 0.6) -> str:
     """The known name most similar to the given one, or ""."""
     # Two common letters do not make a word of three a misspelling of another.
-    return _closest(name, known, max(cutoff, _OF_SHORT_WORDS) if len(name) <= _SHORT else cutoff, as_seen)
+    return _closest_word(name, known, max(cutoff, _OF_SHORT_WORDS) if len(name) <= _SHORT else cutoff, visible_form)
 
 
 def odd_letters(text: str) -> str:

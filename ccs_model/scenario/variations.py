@@ -81,7 +81,7 @@ def combinations(values: Mapping[str, Sequence[object]], place: str = "--set") -
     return tuple(dict(zip(values, each, strict=True)) for each in itertools.product(*values.values()))
 
 
-def at_their_row(changes: Changes, error: CcsModelError) -> CcsModelError:
+def add_row_place(changes: Changes, error: CcsModelError) -> CcsModelError:
     """Return the error of changes with the file and line of the row that lists them, if there is one."""
     if not isinstance(changes, Listed):
         return error
@@ -95,17 +95,17 @@ def at_their_row(changes: Changes, error: CcsModelError) -> CcsModelError:
 _DELIMITERS = ",;\t"
 
 
-def listed_in(path: Path) -> tuple[Listed, ...]:
+def read_changes(path: Path) -> tuple[Listed, ...]:
     """Read a list of changes from a CSV or YAML file.
 
     The header of a CSV file has the dotted keys, separated by commas, semicolons or tabs. Each row is a scenario; an
     empty cell changes nothing. A YAML file has one key, `scenarios`, with a list of changes by dotted key. Raises
     InputError and FileError.
     """
-    return _of_csv(path) if path.suffix.lower() == ".csv" else _of_yaml(path)
+    return _read_csv(path) if path.suffix.lower() == ".csv" else _read_yaml(path)
 
 
-def _of_csv(path: Path) -> tuple[Listed, ...]:
+def _read_csv(path: Path) -> tuple[Listed, ...]:
     shown = shown_path(path)
     text = read_text(path)
     delimiter = max(_DELIMITERS, key=text.lstrip().partition("\n")[0].count)
@@ -132,7 +132,7 @@ def _of_csv(path: Path) -> tuple[Listed, ...]:
     return tuple(found)
 
 
-def _of_yaml(path: Path) -> tuple[Listed, ...]:
+def _read_yaml(path: Path) -> tuple[Listed, ...]:
     document = read_values(path)
     issues = [issue for _, issue in document.issues]
     listed = document.values.get("scenarios")

@@ -22,12 +22,12 @@ from ccs_model.errors import FileError, InputError, Issue
 from ccs_model.scenario.validation import (
     Finding,
     KeyPath,
-    dotted,
+    dotted_key,
     has_leading_zero,
     is_old_truth,
     number_hint,
     scalar,
-    shown,
+    shown_text,
 )
 
 LARGEST_BYTES = 1_000_000
@@ -45,7 +45,7 @@ def read_text(path: Path) -> str:
         with path.open("rb") as file:
             _validate_no_workbook(path, file.read(_LONGEST_START))
         raise
-    return _decoded(path, raw.removeprefix(codecs.BOM_UTF8))
+    return _decode_text(path, raw.removeprefix(codecs.BOM_UTF8))
 
 
 def contents(path: Path, *, largest_bytes: int, expected: str, at: str, requested_at: str = "") -> bytes:
@@ -57,15 +57,15 @@ def contents(path: Path, *, largest_bytes: int, expected: str, at: str, requeste
     try:
         return read_regular(path, largest_bytes)
     except IsADirectoryError as error:
-        raise FileError(f"{start} {full(path)}: it is a folder, expected {expected}") from error
+        raise FileError(f"{start} {full_path(path)}: it is a folder, expected {expected}") from error
     except OSError as error:
         if error.errno == errno.EFBIG:
             raise InputError([Issue(at, str(error.strerror))]) from error
         hint = " (folders are separated by /)" if requested_at and "\\" in path.name else ""
         hint = hint or (_other_letters(path) if error.errno == errno.ENOENT else "")
-        raise FileError(f"{start} {full(path)}: {(error.strerror or str(error)).lower()}{hint}") from error
+        raise FileError(f"{start} {full_path(path)}: {(error.strerror or str(error)).lower()}{hint}") from error
     except ValueError as error:
-        raise FileError(f"{start} {full(path)}: no file can have this name (a NUL in it)") from error
+        raise FileError(f"{start} {full_path(path)}: no file can have this name (a NUL in it)") from error
 
 
 def _other_letters(path: Path) -> str:
@@ -76,7 +76,7 @@ def _other_letters(path: Path) -> str:
         return ""
     same = [name for name in names if name.casefold() == path.name.casefold()]
     near = same or get_close_matches(path.name, names, n=1, cutoff=0.85)
-    return f" (did you mean '{shown(near[0])}'?)" if near else ""
+    return f" (did you mean '{shown_text(near[0])}'?)" if near else ""
 
 
 def path_inside(folder: Path, name: str, *, allow_outside: bool) -> Path | None:
@@ -92,15 +92,15 @@ def path_inside(folder: Path, name: str, *, allow_outside: bool) -> Path | None:
         return path  # an impossible name or a loop of links; opening the file reports it
 
 
-def full(path: Path) -> str:
+def full_path(path: Path) -> str:
     """Resolved path, escaped for a terminal."""
     try:
-        return _visible(path.resolve())
+        return _escape_path(path.resolve())
     except (OSError, RuntimeError, ValueError):
-        return _visible(path.absolute())
+        return _escape_path(path.absolute())
 
 
-def _visible(path: Path) -> str:
+def _escape_path(path: Path) -> str:
     text = str(path)
     return text if text.isprintable() else ascii(text)
 
@@ -118,21 +118,21 @@ def _validate_no_workbook(path: Path, raw: bytes) -> None:
         raise InputError([Issue(shown_path(path), what, hint)])
 
 
-def _decoded(path: Path, raw: bytes) -> str:
+def _decode_text(path: Path, raw: bytes) -> str:
     _validate_no_workbook(path, raw)
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         before = raw[: error.start].decode("utf-8")
-        raise _not_text(path, before, "not UTF-8, expected a text file in UTF-8") from error
+        raise _not_text_error(path, before, "not UTF-8, expected a text file in UTF-8") from error
     odd = _UNPRINTABLE.search(text)
     if odd:
         what = f"control character U+{ord(odd[0]):04X}, expected a text file in UTF-8"
-        raise _not_text(path, text[: odd.start()], what)
+        raise _not_text_error(path, text[: odd.start()], what)
     return text
 
 
-def _not_text(path: Path, before: str, what: str) -> InputError:
+def _not_text_error(path: Path, before: str, what: str) -> InputError:
     """Error of a file at the place after the text `before`."""
     line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
     return InputError([Issue(f"{shown_path(path)}:{line}:{column}", what)])
@@ -140,7 +140,7 @@ def _not_text(path: Path, before: str, what: str) -> InputError:
 
 def shown_path(path: Path) -> str:
     """Path as given by the user, escaped for a terminal."""
-    return "".join(shown(sign) for sign in str(path))
+    return "".join(shown_text(sign) for sign in str(path))
 
 
 @dataclass(frozen=True, order=True)
@@ -173,7 +173,7 @@ class Document:
 
     def add_issue(self, mark: Mark, path: KeyPath, what: str, hint: str = "") -> None:
         """Add an error at `path`, whose value is then not validated again."""
-        self.issues.append((mark, Issue(str(mark), f"{dotted(path)}: {what}", hint)))
+        self.issues.append((mark, Issue(str(mark), f"{dotted_key(path)}: {what}", hint)))
         self.rejected.add(path)
 
     def note(self, findings: Iterable[Finding]) -> None:
@@ -182,8 +182,8 @@ class Document:
             if any(each.path[:n] in self.rejected for n in range(1, len(each.path) + 1)):
                 continue
             mark = self.mark_of(each.path, on_key=each.on_key)
-            what = each.what + (f" at {dotted(each.other)}, {self.mark_of(each.other)}" if each.other else "")
-            self.issues.append((mark, Issue(str(mark), f"{dotted(each.path)}: {what}", each.hint)))
+            what = each.what + (f" at {dotted_key(each.other)}, {self.mark_of(each.other)}" if each.other else "")
+            self.issues.append((mark, Issue(str(mark), f"{dotted_key(each.path)}: {what}", each.hint)))
 
     def issues_in_order(self, others: Iterable[tuple[Mark, Issue]] = ()) -> list[Issue]:
         """The errors and those of `others`, in reading order."""
@@ -191,9 +191,9 @@ class Document:
 
     def places(self) -> dict[str, str]:
         """Place of every value, `file:line` by dotted key."""
-        return {dotted(path): f"{mark.file}:{mark.line}" for path, mark in self.marks.items()}
+        return {dotted_key(path): f"{mark.file}:{mark.line}" for path, mark in self.marks.items()}
 
-    def overriding(
+    def merge_over(
         self, base: Document, is_cleared: Callable[[KeyPath], bool], is_replaced: Callable[[KeyPath], bool]
     ) -> Document:
         """Return the document merged over `base`: mappings key by key, all other values replaced.
@@ -204,13 +204,13 @@ class Document:
         values, cleared = dict(base.values), set(base.cleared)
         replaced: set[KeyPath] = set()
 
-        def lay(upper: dict[Any, Any], lower: dict[Any, Any], within: KeyPath) -> None:
+        def merge_mapping(upper: dict[Any, Any], lower: dict[Any, Any], within: KeyPath) -> None:
             for key, value in upper.items():
                 path = (*within, str(key))
                 is_merged = isinstance(value, dict) and isinstance(lower.get(key), dict)
                 if is_merged and not (is_replaced(path) and None not in value.values()):
                     lower[key] = dict(lower[key])
-                    lay(value, lower[key], path)
+                    merge_mapping(value, lower[key], path)
                     continue
                 replaced.add(path)
                 if value is None and (key in lower or path in cleared) and is_cleared(path):
@@ -222,7 +222,7 @@ class Document:
         def is_kept(path: KeyPath) -> bool:
             return not any(path[:end] in replaced for end in range(1, len(path) + 1))
 
-        lay(self.values, values, ())
+        merge_mapping(self.values, values, ())
         return Document(
             self.start,
             values,
@@ -383,7 +383,7 @@ def _lines(values: Mapping[str, object], origins: Mapping[str, str], parent: str
             yield f"{indent}{_key(key)}:"
             yield from _lines(value, origins, f"{dotted}.", indent + "  ")
         else:
-            yield f"{indent}{_key(key)}: {_written(value)}  # {origins.get(dotted, DEFAULT)}"
+            yield f"{indent}{_key(key)}: {_yaml_value(value)}  # {origins.get(dotted, DEFAULT)}"
 
 
 def _key(key: object) -> str:
@@ -398,7 +398,7 @@ def _origin(place: str) -> str:
     return "".join(map(_sign, PurePath(place).name))
 
 
-def _written(value: object) -> str:
+def _yaml_value(value: object) -> str:
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -406,9 +406,9 @@ def _written(value: object) -> str:
     if isinstance(value, str):
         return _text(value)
     if isinstance(value, tuple):
-        return f"[{', '.join(map(_written, value))}]"
+        return f"[{', '.join(map(_yaml_value, value))}]"
     if isinstance(value, Mapping) and value:
-        return "{" + ", ".join(f"{_written(key)}: {_written(each)}" for key, each in value.items()) + "}"
+        return "{" + ", ".join(f"{_yaml_value(key)}: {_yaml_value(each)}" for key, each in value.items()) + "}"
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() and abs(value) < _LARGEST_EXACT else repr(value)
     return "{}" if value == {} else str(value)

@@ -64,7 +64,7 @@ from ccs_model.solve.tie_breaking import (
     with_network_fitted,
     without_idle_wells,
 )
-from ccs_model.units import first_few, rounded
+from ccs_model.units import join_first_names, rounded_text
 
 ProgressCallback = Callable[[Progress], None]
 Result = TypeVar("Result")
@@ -368,7 +368,7 @@ def _solve_stages(
 
 
 def _idle_text(problem: Problem, links: tuple[str, ...]) -> str:
-    text = f"these links are built but carry no CO₂ in any year: {first_few(links, _NAMED)}"
+    text = f"these links are built but carry no CO₂ in any year: {join_first_names(links, _NAMED)}"
     if problem.scenario.funds:
         text += "; where grants, loans and salvage value exceed their cost, lower share_max or ceiling_mn of the funds"
     elif not problem.is_integer:
@@ -387,18 +387,18 @@ def _salvage_text(problem: Problem, parts: Mapping[str, Any]) -> str:
         return ""
     n_late = int((retrofits["year"] == problem.years[-1]).sum())
     return (
-        f"with grants the owners' NPV of {rounded(npv)} million depends on the salvage value at the end of the "
-        f"horizon, without which it is {rounded(without)} million (retrofits that start in the last period: {n_late}); "
-        "lower share_max or ceiling_mn of the grants, or plan further periods"
+        f"with grants the owners' NPV of {rounded_text(npv)} million depends on the salvage value at the end of the "
+        f"horizon, without which it is {rounded_text(without)} million (retrofits that start in the last period: "
+        f"{n_late}); lower share_max or ceiling_mn of the grants, or plan further periods"
     )
 
 
 def _late_text(years: int, due_kt: float, takes_kt: float) -> str:
     until = f"{years} years" if years > 1 else "year"
     return (
-        f"in the first {until} after the horizon the retrofits deliver {rounded(due_kt)} kt and the wells of sites "
-        f"that are not full take {rounded(takes_kt)} kt: after the horizon the model limits only the mean rate, so "
-        "that further wells or sites are needed"
+        f"in the first {until} after the horizon the retrofits deliver {rounded_text(due_kt)} kt and the wells of "
+        f"sites that are not full take {rounded_text(takes_kt)} kt: after the horizon the model limits only the mean "
+        "rate, so that further wells or sites are needed"
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ccs_model.units import HOURS_PER_YEAR, UNITS, label_of, rounded, unit_of, unit_text
+from ccs_model.units import HOURS_PER_YEAR, UNITS, label_of, rounded_text, unit_of, unit_text
 
 
 @pytest.mark.parametrize(
@@ -63,5 +63,5 @@ def test_a_year_has_the_hours_of_365_days() -> None:
 
 
 def test_rounding_errors_are_printed_as_0() -> None:
-    assert [rounded(x) for x in (-5.35e-7, 4.5e-13, None, 0.0)] == ["0"] * 4
-    assert [rounded(x) for x in (0.00012, -0.5, 1_234.5)] == ["0.00012", "-0.5", "1,234"]
+    assert [rounded_text(x) for x in (-5.35e-7, 4.5e-13, None, 0.0)] == ["0"] * 4
+    assert [rounded_text(x) for x in (0.00012, -0.5, 1_234.5)] == ["0.00012", "-0.5", "1,234"]

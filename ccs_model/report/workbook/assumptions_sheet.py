@@ -19,7 +19,7 @@ from ccs_model.report.tables_in_use import references_in_use, rows_in_use
 from ccs_model.report.workbook.columns import Cell, declared_rows, label
 from ccs_model.report.workbook.series_sheet import spans
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
-from ccs_model.units import first_few
+from ccs_model.units import join_first_names
 
 
 def model_assumptions(problem: Problem) -> list[Row]:
@@ -143,7 +143,7 @@ def _line(name: str, keys: np.ndarray, what: str, note: str, reference: str) -> 
     named = [" ".join(filter(None, row)) for row in texts]
     return {
         "table": name,
-        "rows": first_few(named, _MOST_NAMED, "; "),
+        "rows": join_first_names(named, _MOST_NAMED, "; "),
         "what": what,
         "note": note,
         "reference": reference,

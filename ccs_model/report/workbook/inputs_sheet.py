@@ -289,7 +289,7 @@ def _values(sheet: Sheet, section: Section, places: Mapping[str, str], parent: s
                 continue
             yield {
                 "key": name,
-                "value": Cell(_sentence(sheet, amount), "year" if section.holds_years(key) else key),
+                "value": Cell(_sentence(sheet, amount), "year" if section.has_years(key) else key),
                 "unit": _unit(sheet, section, key),
                 "class": INPUT.letter,
                 "place": _origin(places.get(name)),

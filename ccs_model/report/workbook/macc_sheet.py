@@ -32,7 +32,7 @@ from ccs_model.report.workbook.native_charts import (
 )
 from ccs_model.report.workbook.series_sheet import carbon_price_per_t, year_column
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
-from ccs_model.units import first_few
+from ccs_model.units import join_first_names
 
 N_SLOTS = 200
 # The figures begin in the column of names, which is wide enough for their labels.
@@ -352,7 +352,7 @@ def write_frontier(sheet: Sheet, plan: Plan) -> None:
             formula = f"={sign}({{objective}}-{{list_objective}})/MAX({{objective}},-{{objective}})"
             row["list_short_share"] = Formula(formula, row["list_short_share"])
         # tables/frontier.csv names them all.
-        row |= {name: first_few(row[name].split("; "), _NAMED, "; ") for name in ("list_only", "plan_only")}
+        row |= {name: join_first_names(row[name].split("; "), _NAMED, "; ") for name in ("list_only", "plan_only")}
     sheet.section("By budget")
     block = sheet.table("frontier", rows, main=True, frozen=0, head_on_each_page=True)
     # The charts draw the table, so that it stands in its place first.

@@ -21,7 +21,7 @@ from xml.etree import ElementTree
 from xlsxwriter.utility import xl_col_to_name
 
 from ccs_model.errors import InputError, Issue, MissingExtraError
-from ccs_model.inputs.excel_reader import date_styles, guarded
+from ccs_model.inputs.excel_reader import date_styles, inspect_workbook
 from ccs_model.report.workbook.formulas import column_number
 
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
@@ -65,7 +65,7 @@ def stored_workbook(raw: bytes, name: str, most: int | None = None) -> tuple[lis
 
     Raises as `stored_cells`.
     """
-    result = guarded(raw)
+    result = inspect_workbook(raw)
     if result.what:
         raise InputError([Issue(name, result.what, result.hint)])
     try:

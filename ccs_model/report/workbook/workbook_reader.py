@@ -35,7 +35,7 @@ from ccs_model.report.workbook.workbook import SHEET, SHEETS, leads
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.read import resolved_scenario
 from ccs_model.scenario.sections import OwnTables
-from ccs_model.scenario.yaml_document import LARGEST_BYTES, full
+from ccs_model.scenario.yaml_document import LARGEST_BYTES, full_path
 
 Value = float | str | bool
 # Sheet, row and column, counted from 1.
@@ -69,7 +69,7 @@ def missing_files(path: Path, shown: str, scenario: Scenario) -> Iterator[Issue]
     for name in dict.fromkeys(filter(None, named)):
         there = path.parent / name
         if not there.exists():
-            what = f"the plan was solved with your own file {name}, which is not at {full(there)}"
+            what = f"the plan was solved with your own file {name}, which is not at {full_path(there)}"
             hint = f"copy the folder {OWN} of the run folder beside the workbook"
             yield Issue(f"{shown}:RunLog", what, hint)
 

@@ -183,7 +183,7 @@ def test_a_folder_is_reused_for_the_same_request_only(found: Alternatives, tmp_p
     requested: list[str] = []
     with pytest.raises(FileError, match="already contains files"):
         output = Output(folder, as_json=True, allow_outside=False, quiet=True)
-        output.cached(other, "near_optimal", "{}", lambda: requested.append("asked"), lambda *_: "")
+        output.report_analysis(other, "near_optimal", "{}", lambda: requested.append("asked"), lambda *_: "")
     assert not requested
     assert (folder / "near_optimal.json").read_text(encoding="utf-8") == text
 

@@ -13,7 +13,7 @@ import pytest
 from ccs_model.analysis.sweep import collect, sweep
 from ccs_model.atomic_files import temporary_name
 from ccs_model.errors import FileError, InputError
-from ccs_model.scenario.variations import grid_of, listed_in
+from ccs_model.scenario.variations import grid_of, read_changes
 from tests.integration.faults.conftest import run_command
 from tests.paths import ROOT
 from tests.small_scenario import SMALL_TEXT
@@ -199,9 +199,9 @@ def test_values_are_read_as_in_a_scenario_file(tmp_path):
     assert [each["capture.x"] for each in grid[:3]] == [True, 0.5, "a b"]
     assert grid_of(["policy.carbon_price_per_t.2030=0:1:3"])[1] == {"policy.carbon_price_per_t.2030": 0.5}
     (tmp_path / "some.csv").write_text("budget.total_mn,storage.capacity\n500,\n,low\n")
-    assert listed_in(tmp_path / "some.csv") == ({"budget.total_mn": 500}, {"storage.capacity": "low"})
+    assert read_changes(tmp_path / "some.csv") == ({"budget.total_mn": 500}, {"storage.capacity": "low"})
     (tmp_path / "some.yaml").write_text("scenarios:\n  - {budget.total_mn: 500}\n  - {storage.capacity: low}\n")
-    assert listed_in(tmp_path / "some.yaml") == listed_in(tmp_path / "some.csv")
+    assert read_changes(tmp_path / "some.yaml") == read_changes(tmp_path / "some.csv")
     for wrong in ("budget.total_mn", "=3", "budget.total_mn=a:b:3", "budget.total_mn=1:2:0"):
         with pytest.raises(InputError):
             grid_of([wrong])

@@ -12,7 +12,7 @@ from openpyxl.comments import Comment
 
 from ccs_model.cli import group
 from ccs_model.errors import FileError, InputError
-from ccs_model.inputs.user_workbooks import annotated
+from ccs_model.inputs.user_workbooks import annotate_workbooks
 from tests.unit.inputs.conftest import works
 
 RED = "00FFC7CE"
@@ -152,7 +152,7 @@ def test_formula_like_texts_stay_text_and_merged_cells_are_marked_at_their_first
     book.active.merge_cells("B2:C3")
     book.save(tmp_path / "m.xlsx")
     issues = [Issue("m.xlsx:a b!C3", "=HYPERLINK(1)\x07", "+1"), Issue("m.xlsx:a b!ZZZZ9", "no cell")]
-    copies = annotated(issues, {"m.xlsx": (tmp_path / "m.xlsx").read_bytes()})
+    copies = annotate_workbooks(issues, {"m.xlsx": (tmp_path / "m.xlsx").read_bytes()})
     (tmp_path / "out.xlsx").write_bytes(copies["m.xlsx"])
     book = openpyxl.load_workbook(tmp_path / "out.xlsx")
     assert book["issues"]["D2"].data_type == "s"

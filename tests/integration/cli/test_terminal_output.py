@@ -272,7 +272,7 @@ def test_the_remaining_time_of_a_sweep_is_in_hours_minutes_and_seconds(
     console = plan_series._SweepConsole(quiet=False)
     console.on_progress(SweepProgress(5, 2, 40, 0.5, seconds))
     assert capsys.readouterr().err.endswith(f"5 of 40 scenarios, 2 without a plan; 30.0 per minute, {text} left")
-    console.done()
+    console.clear()
 
 
 def test_progress_is_one_line_on_a_terminal_and_is_cleared(
@@ -291,9 +291,9 @@ def test_progress_is_one_line_on_a_terminal_and_is_cleared(
     )
     time.sleep(1.2)  # the clock goes on while the solver is silent
     assert capsys.readouterr().err.startswith("\r    1 s  proving the gap: best 1,000")
-    line.done()
+    line.clear()
     assert capsys.readouterr().err.strip() == ""
-    line.done()
+    line.clear()
     ProgressLine(quiet=True).show("nothing")
     assert capsys.readouterr().err == ""
 

@@ -16,7 +16,7 @@ from ccs_model.bounded_reading import DEEPEST_JSON, parse_json, read_regular
 from ccs_model.errors import MOST_SHOWN, InputError, Issue
 from ccs_model.inputs.csv_reader import csv_grid
 from ccs_model.inputs.declarations import MOST_ROWS, Source
-from ccs_model.inputs.excel_reader import guarded
+from ccs_model.inputs.excel_reader import inspect_workbook
 from ccs_model.report.page.basemap import basemap_of
 from tests.paths import ROOT
 
@@ -158,7 +158,7 @@ def test_a_sheet_with_too_many_rows_is_rejected_before_it_is_opened() -> None:
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("xl/workbook.xml", "<workbook/>")
         archive.writestr("xl/worksheets/sheet1.xml", b"<worksheet><sheetData>" + cells + b"</sheetData></worksheet>")
-    assert guarded(buffer.getvalue()).what == f"more than {MOST_ROWS:,} rows"
+    assert inspect_workbook(buffer.getvalue()).what == f"more than {MOST_ROWS:,} rows"
 
 
 def test_a_hundred_errors_are_printed_and_the_others_counted(workspace: Workspace) -> None:

@@ -161,4 +161,5 @@ def test_the_cost_of_targets_is_net_of_payments(hand_solved: Solved) -> None:
 
 
 def test_small_amount_is_not_rounded_to_zero() -> None:
-    assert [words.rounded(value) for value in (0, 1e-6, 0.25, 1234.5, None)] == ["0", "1e-06", "0.25", "1,234", "0"]
+    texts = [words.rounded_text(value) for value in (0, 1e-6, 0.25, 1234.5, None)]
+    assert texts == ["0", "1e-06", "0.25", "1,234", "0"]

@@ -146,7 +146,7 @@ def read_yaml(raw: bytes) -> None:
     with contextlib.suppress(CcsModelError):
         reading = read(path)
         issues_of(reading.document, known_names(shipped_column), shipped_column)
-        scenario = reading.validated()
+        scenario = reading.validate_scenario()
         path.write_bytes(scenario.resolved_yaml().encode())
         try:
             again = read_scenario(path)

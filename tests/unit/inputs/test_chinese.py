@@ -8,7 +8,7 @@ import pytest
 from ccs_model.errors import InputError
 from ccs_model.inputs import load_inputs
 from ccs_model.inputs.checked_table import column_of, stated_unit
-from ccs_model.inputs.chinese import HEADINGS, headings_of, in_english, plain
+from ccs_model.inputs.chinese import HEADINGS, english_word, headings_of, normalize_words
 from ccs_model.inputs.declarations import read_dictionary
 from tests.unit.inputs.conftest import works
 
@@ -43,7 +43,7 @@ def test_every_template_column_has_unique_chinese_headings(table):
     for column in columns:
         for heading in headings_of(column.name):
             assert column_of(heading, columns) == column
-            assert heading == plain(heading)
+            assert heading == normalize_words(heading)
 
 
 def test_chinese_headings_cover_exactly_the_template_columns():
@@ -112,7 +112,7 @@ def test_example_rows_are_skipped_under_a_chinese_heading(write_book, scenario):
     ],
 )
 def test_chinese_names_of_provinces_and_grids_are_translated(column, written, english):
-    assert in_english(column, written, ()) == english
+    assert english_word(column, written, ()) == english
 
 
 def test_unknown_chinese_choice_is_reported(write_book, scenario):
@@ -135,4 +135,4 @@ def test_unknown_chinese_choice_is_reported(write_book, scenario):
 )
 def test_chinese_choices_of_chemical_plants_are_translated(column: str, word: str, choice: str) -> None:
     (declared,) = (each for each in read_dictionary()["plants/chemicals"] if each.name == column)
-    assert in_english(column, word, declared.choices) == choice
+    assert english_word(column, word, declared.choices) == choice

@@ -237,7 +237,7 @@ def test_other_archives_are_reported_with_their_format(scenario, tmp_path):
 def test_zip_bomb_is_rejected_before_it_is_unpacked(scenario, write_book, monkeypatch):
     path = write_book(steel=works("M1"))
     repack(path, "xl/worksheets/sheet9.xml", lambda _: b" " * 30_000_000)
-    monkeypatch.setattr(workbook_guard, "_seen", None)  # the function that unpacks
+    monkeypatch.setattr(workbook_guard, "_part_features", None)  # the function that unpacks
     assert "times its size, expected at most 200 times" in only_issue(scenario("mine.xlsx")).what
     monkeypatch.setattr(workbook_guard, "LARGEST_UNPACKED", 29_000_000)
     assert "would unpack to 30," in only_issue(scenario("mine.xlsx")).what

@@ -9,7 +9,7 @@ from ccs_model.errors import InputError
 from ccs_model.inputs import load_inputs
 from ccs_model.inputs.checked_scenario import known_names, read_checked, with_names_of_tables
 from ccs_model.problem import build_problem
-from ccs_model.scenario.validation import as_seen, cleaned, odd_letters, same_name
+from ccs_model.scenario.validation import clean_text, odd_letters, same_name, visible_form
 
 from .conftest import works
 
@@ -23,7 +23,7 @@ def test_lookalike_province_is_read_as_the_known_one(scenario, write_csv, writte
     write_csv(works("M1", province=written))
     inputs = load_inputs(scenario("mine.csv"))
     assert inputs["plants/steel"]["province"].tolist() == ["Hebei"]
-    if cleaned(written) == written and written.isascii():
+    if clean_text(written) == written and written.isascii():
         assert inputs.notices == (f"mine.csv:2:province: '{written}' is read as 'Hebei'",)
 
 
@@ -159,8 +159,8 @@ def test_scenario_built_in_python_must_spell_names_as_the_tables_do():
 
 
 def test_name_comparison_ignores_case_and_lookalike_letters():
-    assert as_seen("\u041dЕВЕI") == as_seen("hebei")  # Cyrillic capitals Н, Е, В
-    assert as_seen("в") != as_seen("b")  # the lower-case letter does not look like b
+    assert visible_form("\u041dЕВЕI") == visible_form("hebei")  # Cyrillic capitals Н, Е, В
+    assert visible_form("в") != visible_form("b")  # the lower-case letter does not look like b
     assert same_name("inner\u00a0mongolia", ["Inner Mongolia", "Shanxi"]) == "Inner Mongolia"
     assert same_name("a", ["A", "\u0410"]) is None
     assert odd_letters("Ob\u00adi") == "an invisible character (U+00AD)" and odd_letters("São Paulo") == ""

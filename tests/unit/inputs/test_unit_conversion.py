@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ccs_model.inputs.cells import conversion, currency_of, scaled
+from ccs_model.inputs.cells import conversion, currency_of, scale_value
 from ccs_model.inputs.declarations import Column
 
 
@@ -136,4 +136,4 @@ def test_currency_is_read_from_the_unit(unit: str, currency: str) -> None:
 
 
 def test_scaled_value_has_no_rounding_error_in_the_last_digit() -> None:
-    assert scaled(12.3, 10.0) == 123.0 and scaled(0.07, 1_000.0) == 70.0
+    assert scale_value(12.3, 10.0) == 123.0 and scale_value(0.07, 1_000.0) == 70.0

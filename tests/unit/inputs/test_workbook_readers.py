@@ -12,7 +12,7 @@ import pytest
 
 from ccs_model.inputs import excel_reader as workbook_grids
 from ccs_model.inputs.cells import ErrorValue, Merged, Percent, Uncomputed
-from ccs_model.inputs.excel_reader import careful_sheets, guarded, has_quick_reader, quick_sheets
+from ccs_model.inputs.excel_reader import careful_sheets, has_quick_reader, inspect_workbook, quick_sheets
 
 HEADER = ["plant", "name", "amount"]
 needs_quick_reader = pytest.mark.skipif(not has_quick_reader(), reason="python-calamine is not installed (extra fast)")
@@ -54,7 +54,7 @@ CELLS = {
 @pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS.keys())
 def test_both_readers_give_the_same_cells(tmp_path: Path, cell: object) -> None:
     raw = book(tmp_path, ["M1", cell, 1], [], ["M2", 2, cell, "", "beyond"])
-    assert guarded(raw).is_plain
+    assert inspect_workbook(raw).is_plain
     from_quick, from_careful = (
         [(sheet.title, [list(row) for row in sheet.rows]) for sheet in read(raw)]
         for read in (quick_sheets, careful_sheets)
@@ -113,7 +113,7 @@ def test_special_cells_are_left_to_the_careful_reader(
 ) -> None:  # fmt: skip
     monkeypatch.setattr(workbook_grids, "has_quick_reader", lambda: is_quick)
     raw = book(tmp_path, ["M1", "Works", 1], ["M2", "Works", None], change=change)
-    assert not guarded(raw).is_plain
+    assert not inspect_workbook(raw).is_plain
     grid = workbook_grids.workbook_grids(raw, "b.xlsx").sheets["steel"]
     assert isinstance(grid.rows[row][1][2], kind)
 
@@ -123,4 +123,4 @@ def test_workbook_with_a_cell_at_the_sheet_limit_is_not_plain(tmp_path: Path, pl
     def set_cell(sheet: Any) -> None:
         sheet[place] = 1
 
-    assert not guarded(book(tmp_path, ["M1", "Works", 1], change=set_cell)).is_plain
+    assert not inspect_workbook(book(tmp_path, ["M1", "Works", 1], change=set_cell)).is_plain

@@ -20,7 +20,7 @@ from ccs_model.scenario.upgrade import (
     RENAMED_VALUES,
     upgraded_text,
 )
-from ccs_model.scenario.variations import grid_of, listed_in
+from ccs_model.scenario.variations import grid_of, read_changes
 
 OLD = Path(__file__).parent / "format_0_1"
 SCENARIOS = sorted(path.name for path in OLD.glob("*.yaml"))
@@ -124,7 +124,7 @@ def test_old_names_in_a_sweep_are_errors(given: str, message: str) -> None:
 def test_old_names_in_a_list_of_scenarios_are_errors(tmp_path: Path, name: str, text: str, place: str) -> None:
     (tmp_path / name).write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=re.escape(f"{place}: renamed to 'solver.mip_gap' in 0.2")):
-        listed_in(tmp_path / name)
+        read_changes(tmp_path / name)
 
 
 def test_old_case_reports_each_old_name_at_its_place(tmp_path: Path) -> None:

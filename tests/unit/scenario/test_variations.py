@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ccs_model.errors import FileError, InputError, Issue
-from ccs_model.scenario.variations import Listed, at_their_row, combinations, grid_of, listed_in
+from ccs_model.scenario.variations import Listed, add_row_place, combinations, grid_of, read_changes
 
 
 @pytest.mark.parametrize(
@@ -53,13 +53,13 @@ def test_commas_within_quotes_and_brackets_do_not_separate_values() -> None:
 def test_invalid_list_is_reported_with_its_line(tmp_path: Path, name: str, content: str, message: str) -> None:
     (tmp_path / name).write_text(content, encoding="utf-8")
     with pytest.raises(InputError) as caught:
-        listed_in(tmp_path / name)
+        read_changes(tmp_path / name)
     assert message in str(caught.value.issues[0])
 
 
 def test_empty_rows_and_empty_cells_change_nothing(tmp_path: Path) -> None:
     (tmp_path / "some.csv").write_text("budget.total_mn, storage.capacity\n,\n500,\n\n,low\n", encoding="utf-8")
-    assert listed_in(tmp_path / "some.csv") == ({"budget.total_mn": 500}, {"storage.capacity": "low"})
+    assert read_changes(tmp_path / "some.csv") == ({"budget.total_mn": 500}, {"storage.capacity": "low"})
 
 
 def test_errors_of_a_listed_variant_name_its_row(tmp_path: Path) -> None:
@@ -67,25 +67,25 @@ def test_errors_of_a_listed_variant_name_its_row(tmp_path: Path) -> None:
     (tmp_path / "some.yaml").write_text("scenarios:\n- {budget.total_mn: 5}\n- {budget.totl_mn: 6}\n", encoding="utf-8")
     error = InputError([Issue("budget.totl_mn", "unknown key")])
     for name, place in (("some.csv", "some.csv:3"), ("some.yaml", "some.yaml:3:4")):
-        (issue,) = at_their_row(listed_in(tmp_path / name)[1], error).issues  # type: ignore[attr-defined]
+        (issue,) = add_row_place(read_changes(tmp_path / name)[1], error).issues  # type: ignore[attr-defined]
         assert issue.where.endswith(f"{place}: budget.totl_mn")
-    assert at_their_row({"budget.totl_mn": 6}, error) is error
+    assert add_row_place({"budget.totl_mn": 6}, error) is error
 
 
 @pytest.mark.parametrize("sign", [",", ";", "\t"])
 def test_a_list_may_have_any_separator(tmp_path, sign):
     path = tmp_path / "list.csv"
     path.write_text(f"budget.total_mn{sign}storage.capacity\n5000{sign}low\n9000{sign}\n", encoding="utf-8")
-    assert listed_in(path) == ({"budget.total_mn": 5000, "storage.capacity": "low"}, {"budget.total_mn": 9000})
+    assert read_changes(path) == ({"budget.total_mn": 5000, "storage.capacity": "low"}, {"budget.total_mn": 9000})
 
 
 def test_a_list_may_state_its_separator(tmp_path):
     path = tmp_path / "list.csv"
     path.write_text("sep=;\n\nbudget.total_mn;storage.capacity\n5000;low\n", encoding="utf-8")
-    (found,) = listed_in(path)
+    (found,) = read_changes(path)
     assert dict(found) == {"budget.total_mn": 5000, "storage.capacity": "low"} and found.place.endswith(":4")
 
 
 def test_error_of_an_unreadable_file_names_the_place_of_its_changes() -> None:
-    error = at_their_row(Listed({"budget.total_mn": 6}, "s.yaml:3"), FileError("cannot read a.csv"))
+    error = add_row_place(Listed({"budget.total_mn": 6}, "s.yaml:3"), FileError("cannot read a.csv"))
     assert isinstance(error, FileError) and str(error) == "s.yaml:3: cannot read a.csv"
