@@ -223,10 +223,8 @@ class Highs:
     def set_costs(self, costs: Floats) -> None:
         """Set the costs of all columns; the sense stays."""
         self.costs = costs
-        every = np.arange(self._n_columns, dtype=np.int32)
-        self._raise_on_error(
-            self._highs.changeColsCost(self._n_columns, every, _require_finite(costs) * self._scale.column)
-        )
+        every, scaled = np.arange(self._n_columns, dtype=np.int32), _require_finite(costs) * self._scale.column
+        self._raise_on_error(self._highs.changeColsCost(self._n_columns, every, scaled))
 
     def set_coefficient(self, row: int, column: int, value: float) -> None:
         """Set one coefficient of the matrix."""
