@@ -12,7 +12,7 @@ import pandas as pd
 
 from bench.measure import Figure, apart, say
 from ccs_model.analysis.monte_carlo import montecarlo
-from ccs_model.analysis.outcomes import FutureEvaluator, relaxed
+from ccs_model.analysis.outcomes import FutureEvaluator, relax_integrality
 from ccs_model.analysis.uncertain_inputs import draw_futures
 from ccs_model.inputs import load_inputs
 from ccs_model.mip import Highs, SolverOptions
@@ -63,11 +63,11 @@ def _beside_cold(runs: int) -> list[Figure]:
         evaluator.replanner.reset(evaluator.mark)
         began = time.process_time()
         for each in future_models:
-            evaluator.replanner.of(*each)
+            evaluator.replanner.solve_future(*each)
         solves.append((time.process_time() - began) / len(these))
         began = time.process_time()
         for future_model, _ in future_models[:COLD]:
-            Highs(relaxed(future_model.matrix), SolverOptions(0.0, 1)).run(600.0, "cold")
+            Highs(relax_integrality(future_model.matrix), SolverOptions(0.0, 1)).run(600.0, "cold")
         cold.append((time.process_time() - began) / COLD)
     peers = {"solve_s": median(solves), "cold_solve_s": median(cold)}
     samples = {"future_s": whole, "solve_s": solves, "cold_solve_s": cold}

@@ -66,11 +66,11 @@ def act(kind: str, arguments: list[str]) -> int:
     set_locks(kind)
     from ccs_model.__main__ import main as command_line
     from ccs_model.atomic_files import host_name
-    from ccs_model.runs.folder_writer import locked, write_files
+    from ccs_model.runs.folder_writer import hold_lock, write_files
 
     role, *values = arguments
     if role == "hold":
-        with locked(Path(values[0])):
+        with hold_lock(Path(values[0])):
             say("held")
             sys.stdin.read()
     elif role == "write":

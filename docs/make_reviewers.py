@@ -23,7 +23,7 @@ from ccs_model.analysis.outcomes import Replanner, Weights
 from ccs_model.analysis.reparameterised import ReparameterisedModel
 from ccs_model.inputs import Inputs
 from ccs_model.plan.cache_key import run_key
-from ccs_model.plan.plan_json import plain
+from ccs_model.plan.plan_json import to_plain_values
 from ccs_model.problem import build_problem
 from ccs_model.problem.scenario_names import read_checked
 from ccs_model.runs.run_reader import read_solved_problem
@@ -67,8 +67,8 @@ def calculated(folder: Path) -> dict[str, Any]:
         "gap_share": _rounded(objective["gap_share"]),
         "abatement_kt": _rounded(objective["value"]),
         "avoidance_cost_per_t": _rounded(totals["avoidance_cost_per_t"]),
-        "uncertain": [{name: _rounded(value) for name, value in plain(row).items()} for row in uncertain],
-        "structural": [{name: _rounded(value) for name, value in plain(row).items()} for row in structural],
+        "uncertain": [{name: _rounded(value) for name, value in to_plain_values(row).items()} for row in uncertain],
+        "structural": [{name: _rounded(value) for name, value in to_plain_values(row).items()} for row in structural],
     }
 
 
@@ -89,7 +89,7 @@ def _structural(scenario: Scenario, inputs: Inputs) -> Iterator[dict[str, Any]]:
 def _relaxed(scenario: Scenario, inputs: Inputs) -> dict[str, float]:
     """Return the measures of the LP relaxation."""
     model = ReparameterisedModel(build_problem(scenario, inputs))
-    return Weights.of(model, model.problem, model.planned).of_plan(Replanner(model.planned).planned.x)
+    return Weights.of(model, model.problem, model.planned).measures_of_plan(Replanner(model.planned).planned.x)
 
 
 def _moved(found: Mapping[str, float], planned: Mapping[str, float]) -> dict[str, float]:

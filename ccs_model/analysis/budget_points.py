@@ -126,11 +126,11 @@ class BudgetPointSearch:
         limits = budgets / self.search.unit
         with contextlib.ExitStack() as beside:
             if not self.problem.is_integer:
-                found = self._linear(limits)
+                found = self._solve_continuous(limits)
             elif self.problem.network is None:
-                found = self._rounded(limits)
+                found = self._solve_integer(limits)
             else:
-                found = self._in_corridors(limits, beside)
+                found = self._solve_in_corridors(limits, beside)
             is_threaded = self._proofs is not None and self.problem.scenario.solver.is_threaded
             merit_order = BackgroundTask(
                 partial(
@@ -140,18 +140,20 @@ class BudgetPointSearch:
             )
             beside.enter_context(merit_order)
             if self._proofs is not None:
-                found = self._proven(self._pooled(found, limits, None), self._proofs)
+                found = self._prove_points(self._pool_plans(found, limits, None), self._proofs)
             self.report_progress("merit order")
             ranked = merit_order.result()
             if self.problem.is_integer:
-                pooled = self._pooled(found, limits, ranked)
+                pooled = self._pool_plans(found, limits, ranked)
                 if self._proofs is not None:
-                    pooled = self._proven_where_better(found, pooled, self._proofs)
+                    pooled = self._prove_improved_points(found, pooled, self._proofs)
                 found = pooled
         mn = dict(zip(limits.tolist(), budgets.tolist(), strict=True))
-        return [self._in_million(each, mn[each.budget_mn]) for each in self._with_monotone_bounds(found)], ranked
+        return [
+            self._convert_to_million(each, mn[each.budget_mn]) for each in self._with_monotone_bounds(found)
+        ], ranked
 
-    def _in_million(self, point: BudgetPoint, budget_mn: float) -> BudgetPoint:
+    def _convert_to_million(self, point: BudgetPoint, budget_mn: float) -> BudgetPoint:
         """A budget point of the search in the units of the problem."""
         return BudgetPoint(
             budget_mn,
@@ -161,7 +163,7 @@ class BudgetPointSearch:
             point.all_links_bound * float(self.search.objective[0]),
         )
 
-    def _pooled(
+    def _pool_plans(
         self, budget_points: list[BudgetPoint], budgets: Floats, ranked: RankedList | None
     ) -> list[BudgetPoint]:
         """Budget points at all budgets, each with the best known plan that its budget allows."""
@@ -187,11 +189,11 @@ class BudgetPointSearch:
         """The budget point with another plan; without one, with no bound but that of the relaxation's lines."""
         if known is not None:
             return known.with_plan(x, value, known.outcome.bound)
-        bound = self._over_all_links(budget)
+        bound = self._all_links_bound(budget)
         outcome = Outcome("limit", value, bound, x, None, None)
         return BudgetPoint(budget, x, outcome, Outcome("limit", bound, bound, None, None, None), bound)
 
-    def _proven(
+    def _prove_points(
         self, points: list[BudgetPoint], proofs: _PointProofs, at: Sequence[int] | None = None
     ) -> list[BudgetPoint]:
         """Budget points with the bound within the links of their own plan, which may become better there.
@@ -219,7 +221,7 @@ class BudgetPointSearch:
                     waiting.append(k)
         return points
 
-    def _proven_where_better(
+    def _prove_improved_points(
         self, found: Sequence[BudgetPoint], pooled: Sequence[BudgetPoint], proofs: _PointProofs
     ) -> list[BudgetPoint]:
         """Proven budget points, of which some have a better plan from the pool, with the bound over all links."""
@@ -231,14 +233,14 @@ class BudgetPointSearch:
                 changed.append(k)
                 known = each.with_plan(each.x, each.value, self.sign * np.inf)
             points.append(known)
-        points = self._proven(points, proofs, changed)
+        points = self._prove_points(points, proofs, changed)
         self.report_progress("bounds over all links")
         self._supports = proofs.lines()
-        return [self._bounded(each) for each in points]
+        return [self._add_all_links_bound(each) for each in points]
 
-    def _bounded(self, point: BudgetPoint) -> BudgetPoint:
+    def _add_all_links_bound(self, point: BudgetPoint) -> BudgetPoint:
         """The budget point with the bound over all links."""
-        over_all, relaxation = self._over_all_links(point.budget_mn), point.relaxation
+        over_all, relaxation = self._all_links_bound(point.budget_mn), point.relaxation
         if not np.isfinite(relaxation.objective):
             relaxation = replace(relaxation, objective=over_all, bound=over_all)
         bound = self.sign * min(self.sign * point.outcome.bound, self.sign * over_all)
@@ -257,7 +259,7 @@ class BudgetPointSearch:
         used = network_of(self.problem, self.matrix).arc_groups_used(point.x)
         return tuple(str(link) for link in network.links["link"].to_numpy(object)[used[used < len(network.links)]])
 
-    def _linear(self, budgets: Floats) -> list[BudgetPoint]:
+    def _solve_continuous(self, budgets: Floats) -> list[BudgetPoint]:
         if self.problem.network is not None:
             self.network_words = "pipelines are shared, over every candidate link"
         budget_points = []
@@ -272,7 +274,7 @@ class BudgetPointSearch:
             self.report_progress(f"budget {len(budget_points)} of {len(budgets)}")
         return budget_points
 
-    def _rounded(self, budgets: Floats) -> list[BudgetPoint]:
+    def _solve_integer(self, budgets: Floats) -> list[BudgetPoint]:
         """Integer plans without a shared network, with ties broken by the secondary objective."""
         highs = Highs(self.matrix, self.options)
         budget_points: list[BudgetPoint] = []
@@ -293,7 +295,7 @@ class BudgetPointSearch:
             self.report_progress(f"budget {k + 1} of {len(budgets)}")
         return budget_points
 
-    def _in_corridors(self, budgets: Floats, beside: contextlib.ExitStack) -> list[BudgetPoint]:
+    def _solve_in_corridors(self, budgets: Floats, beside: contextlib.ExitStack) -> list[BudgetPoint]:
         """Integer plans on a shared network, within corridors: links of grown plans, or found at two anchors."""
         problem = self.problem
         assert problem.network is not None
@@ -302,7 +304,7 @@ class BudgetPointSearch:
         links = problem.network.links["link"].to_numpy(object)
         model = SweepModel(self.matrix, self.row, network_of(problem, self.matrix), (), self.options)
         growth = growth_network_of(problem, self.matrix)
-        required, required_only = self._required(links, is_grown=growth is not None)
+        required, required_only = self._required_groups(links, is_grown=growth is not None)
         # With few links all of them are searched, and the gap within them is that over all.
         is_proven_singly = growth is not None and not required_only and len(links) > SIZES.all_links
         is_proven_singly &= len(problem.years) > 1 and not problem.network.lines["is_free"].any()
@@ -348,7 +350,7 @@ class BudgetPointSearch:
             there = with_limit(self.matrix, self.row, sweep_point.limit)
             x = without_traces(problem, there, found.small.lift_to_full_model(sweep_point.x))
             value = float(self.matrix.costs[0] @ x)
-            over_all = self._over_all_links(sweep_point.limit)
+            over_all = self._all_links_bound(sweep_point.limit)
             if len(self.links) == len(links):
                 over_all = self.sign * min(self.sign * over_all, self.sign * sweep_point.bound)
             bound = self.sign * min(self.sign * sweep_point.bound, self.sign * over_all)
@@ -367,7 +369,7 @@ class BudgetPointSearch:
             self.problem, self.matrix, self.row, limits, self.options, anchors.share * self.effort
         )
 
-    def _required(self, links: npt.NDArray[np.object_], *, is_grown: bool) -> tuple[Ints, bool]:
+    def _required_groups(self, links: npt.NDArray[np.object_], *, is_grown: bool) -> tuple[Ints, bool]:
         """Arc groups that the corridors contain in any case, all sites among them, and whether there are no others."""
         problem = self.problem
         sites = np.arange(len(links), len(links) + len(problem.sites))
@@ -389,7 +391,7 @@ class BudgetPointSearch:
         price[self.row] = support.slope
         return Outcome("optimal", support.value, support.value, None, price, None)
 
-    def _over_all_links(self, budget: float) -> float:
+    def _all_links_bound(self, budget: float) -> float:
         """The bound by supporting lines: the relaxation over all links is concave in the budget."""
         values = [self.sign * each.value_at(budget) for each in self._supports]
         return self.sign * min(values) if values else self.sign * np.inf
@@ -435,7 +437,7 @@ def _run_tasks_in(n_processes: int, work: SweepWork) -> Iterator[RunTasks]:
 
         def run_tasks(tasks: Sequence[tuple[SweepTask, float]]) -> list[tuple[Any, float]]:
             results: dict[str, Any] = {}
-            for ended in group.ended([Job(str(k), task) for k, task in enumerate(tasks)]):
+            for ended in group.run_jobs([Job(str(k), task) for k, task in enumerate(tasks)]):
                 if ended.failure is not None:
                     raise NoPlanError(f"a part of the frontier failed: {ended.failure.message}")
                 results[ended.key] = ended.result

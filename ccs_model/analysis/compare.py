@@ -18,7 +18,7 @@ import pandas as pd
 from ccs_model.economics.policy import price_path
 from ccs_model.errors import InputError, Issue
 from ccs_model.plan.plan import CHANGES, ENTERS, LEAVES, Plan
-from ccs_model.plan.plan_json import plain, records
+from ccs_model.plan.plan_json import records, to_plain_values
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.workbook.workbook import write_comparison
 from ccs_model.runs.run_reader import RunLike, read_run, run_of
@@ -66,7 +66,7 @@ class Comparison:
 
     def to_dict(self) -> dict[str, Any]:
         """Schema ccs-model/compare/2; unknown values are null."""
-        tables = {name: plain(records(table.astype(object))) for name, table in self.tables.items()}
+        tables = {name: to_plain_values(records(table.astype(object))) for name, table in self.tables.items()}
         return {"schema": SCHEMA, "names": list(self.names), **tables}
 
     def to_excel(self, path: str | PathLike[str]) -> Path:
@@ -104,13 +104,13 @@ def compare(runs: RunLike | Sequence[RunLike], *others: RunLike) -> Comparison:
     names = _names(read)
     return Comparison(
         names=names,
-        runs=_about(names, read),
-        totals=_side_by_side(names, read, "totals", "quantity"),
-        years=_side_by_side(names, read, "by_year", "year", "quantity"),
-        zones=_side_by_side(names, read, "zones", "zone", "quantity"),
-        costs=_side_by_side(names, read, "costs", "term"),
-        terms=_side_by_side(names, read, "terms", "term"),
-        ledger=_side_by_side(names, read, "ledger", "item", "quantity"),
+        runs=_run_table(names, read),
+        totals=_difference_table(names, read, "totals", "quantity"),
+        years=_difference_table(names, read, "by_year", "year", "quantity"),
+        zones=_difference_table(names, read, "zones", "zone", "quantity"),
+        costs=_difference_table(names, read, "costs", "term"),
+        terms=_difference_table(names, read, "terms", "term"),
+        ledger=_difference_table(names, read, "ledger", "item", "quantity"),
         plants=_plants(names, read),
         inputs=_inputs(names, read),
     )
@@ -134,7 +134,7 @@ def _names(runs: Sequence[StoredRun]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _about(names: Sequence[str], runs: Sequence[StoredRun]) -> pd.DataFrame:
+def _run_table(names: Sequence[str], runs: Sequence[StoredRun]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "run": list(names),
@@ -157,7 +157,7 @@ def _values(found: Any, key: str) -> dict[tuple[Any, ...], float | None]:
     return {(row[key], name): value for row in found for name, value in row.items() if name != key}
 
 
-def _side_by_side(names: Sequence[str], runs: Sequence[StoredRun], part: str, *keys: str) -> pd.DataFrame:
+def _difference_table(names: Sequence[str], runs: Sequence[StoredRun], part: str, *keys: str) -> pd.DataFrame:
     """Keys, unit, one column a run, then the differences; a value that a run does not have is missing.
 
     In its difference it counts as 0 if it is a cost term or an item of the ledger, such as the payments of a policy

@@ -52,22 +52,22 @@ class Unit:
 def units_of(problem: Problem, own: pd.DataFrame, plant: str) -> list[Unit]:
     """The retrofits `own` of a plant, or its best option; empty if nothing can be built."""
     if len(own):
-        return _built(problem, own)
+        return _built_units(problem, own)
     best = best_options(problem, plants={plant})
     return (
-        [_unit(_at_full_load(best.iloc[0].to_dict()), "best option, own pipe", None, (str(best["pipe"].iloc[0]),))]
+        [_unit(_full_load_values(best.iloc[0].to_dict()), "best option, own pipe", None, (str(best["pipe"].iloc[0]),))]
         if len(best)
         else []
     )
 
 
-def _at_full_load(option: dict[str, Any]) -> dict[str, Any]:
+def _full_load_values(option: dict[str, Any]) -> dict[str, Any]:
     """An option that runs at full load."""
     tonnes = {name: option[name.replace("_ktpa", "_at_full_load_ktpa")] for name in ("captured_ktpa", "avoided_ktpa")}
     return {**option, **tonnes, "load_share": 1.0}
 
 
-def _built(problem: Problem, own: pd.DataFrame) -> list[Unit]:
+def _built_units(problem: Problem, own: pd.DataFrame) -> list[Unit]:
     """Retrofits with the values of their routes."""
     table = with_prices(problem).set_index("route", drop=False)
     units = []
@@ -82,7 +82,7 @@ def _built(problem: Problem, own: pd.DataFrame) -> list[Unit]:
         end_year = retrofit.get("end_year")
         values["end_year"] = None if end_year is None or pd.isna(end_year) else int(end_year)
         if retrofit["operating_share"] == 0:
-            values |= _ended(problem, route, retrofit)
+            values |= _ended_values(problem, route, retrofit)
         values["stream_share"] = route["stream_share"] * share
         captured, avoided = values["captured_ktpa"], values["avoided_ktpa"]
         if captured > 0:
@@ -95,7 +95,7 @@ def _built(problem: Problem, own: pd.DataFrame) -> list[Unit]:
     return units
 
 
-def _ended(problem: Problem, route: Mapping[str, Any], retrofit: Mapping[str, Any]) -> dict[str, Any]:
+def _ended_values(problem: Problem, route: Mapping[str, Any], retrofit: Mapping[str, Any]) -> dict[str, Any]:
     """A retrofit that has ended by the last period, at full load.
 
     What remains of its cost in the last period is its part of shared assets.
@@ -104,7 +104,7 @@ def _ended(problem: Problem, route: Mapping[str, Any], retrofit: Mapping[str, An
     parts = {name: route[name] * float(retrofit["share"]) + shared * retrofit[name] for name in PARTS}
     names = ("capture_cost_per_t", "avoidance_cost_per_t")
     costs = {name: retrofit[name.replace("_per_t", "_at_full_load_per_t")] for name in names}
-    full = _at_full_load(dict(retrofit))
+    full = _full_load_values(dict(retrofit))
     tonnes = {name: full[name] for name in ("captured_ktpa", "avoided_ktpa", "load_share")}
     whole = {
         "cost_mn_pa": retrofit["cost_at_full_load_mn_pa"],
@@ -193,14 +193,14 @@ def chain_of(
     row = problem.plants.set_index("plant", drop=False).loc[plant]
     own = retrofits[retrofits["plant"] == plant] if len(retrofits) else retrofits
     units = units_of(problem, own, plant)
-    about = _about(problem, citations, row)
+    about = _plant_lines(problem, citations, row)
     streams = _streams(problem, citations, row)
     lines = _lines(problem, citations, row, units, cost_of_next_per_t, measure) if units else ()
     chain = Chain(plant, about, streams, tuple(unit.title for unit in units), len(own) > 0, lines, {})
     return replace(chain, titles=citations.titles(each.reference for each in chain.cited))
 
 
-def _about(problem: Problem, citations: Citations, row: pd.Series) -> tuple[Line, ...]:
+def _plant_lines(problem: Problem, citations: Citations, row: pd.Series) -> tuple[Line, ...]:
     of_plant = citations.plant(row["plant"])
     output = float(product_output_ktpa(row.to_frame().T, problem.inputs).iloc[0])
     used = citations.utilisation(row["province"], row["product"])
@@ -222,8 +222,8 @@ def _about(problem: Problem, citations: Citations, row: pd.Series) -> tuple[Line
         line("product_unit", "unit of the product", product_unit(problem.inputs, str(row["product"]))),
         line("status", "status", str(row["status"]), of_plant),
         line("capacity_ktpa", "capacity", float(row["capacity_ktpa"]), of_plant),
-        line("utilisation_share", "utilisation", _known(share), used),
-        line("output_ktpa", "output", _known(output), how="capacity × utilisation"),
+        line("utilisation_share", "utilisation", _number_or_none(share), used),
+        line("output_ktpa", "output", _number_or_none(output), how="capacity × utilisation"),
         line("baseline_ktpa", "emits", float(row["baseline_ktpa"]), how="sum of its streams"),
         line("capturable_ktpa", "of which capturable", float(row["capturable_ktpa"])),
     )
@@ -233,7 +233,12 @@ def _streams(problem: Problem, citations: Citations, row: pd.Series) -> tuple[Li
     lines = []
     for stream in problem.streams[problem.streams["plant"] == row["plant"]].itertuples(index=False):
         cited = tuple(dict.fromkeys((*citations.tonnes(row, stream.stream), *citations.gas(row, stream.stream))))
-        values = (float(stream.co2_ktpa), _known(stream.co2_share), str(stream.grade), float(stream.lasting_share))
+        values = (
+            float(stream.co2_ktpa),
+            _number_or_none(stream.co2_share),
+            str(stream.grade),
+            float(stream.lasting_share),
+        )
         lines.append(Line("streams", "co2_ktpa", str(stream.stream), values, (cited,)))
     return tuple(lines)
 
@@ -255,7 +260,7 @@ def _lines(
         lines.append(Line(section, name, label, tuple(values), cited, how))
 
     def numbers(name: str) -> list[Value]:
-        return [_known(unit.number(name)) for unit in units]
+        return [_number_or_none(unit.number(name)) for unit in units]
 
     add("unit", "technology", "technology", [unit.text("technology") for unit in units], of_technology)
     add("unit", "year", "starts in", [str(unit.year) if unit.year is not None else "–" for unit in units], nothing)
@@ -277,7 +282,7 @@ def _lines(
     add("capex", "concentration_factor", "× concentration", numbers("concentration_factor"), law)
     add("capex", "small_train_factor", "× small trains", numbers("small_train_factor"), of_technology)
     add("capex", "capture_capex_mn", "× nameplate = TOC", numbers("capture_capex_mn"), nothing, "overnight")
-    _build_up(problem, citations, units, add)
+    _add_build_up(problem, citations, units, add)
     charged = pd.DataFrame({name: [unit.number(name) for unit in units] for name in ("life_yr", "tasc_factor")})
     charge: list[Value] = list(map(float, problem.capture_charge(charged)))
     how = f"{problem.discount_rate:.1%} over the life, × TASC ÷ TOC"
@@ -313,17 +318,18 @@ def _lines(
         name = "marginal_cost_per_t" if measure == "avoided" else "marginal_cost_of_capture_per_t"
         how = f"dual of the target, per t {measure}"
         add("per t", name, "marginal cost of the target", next_tonne, nothing, how)
-    _of_product(problem, citations, row, units, add)
+    _add_product_costs(problem, citations, row, units, add)
     return tuple(lines)
 
 
-def _of_product(problem: Problem, citations: Citations, row: pd.Series, units: list[Unit], add: Any) -> None:
+def _add_product_costs(problem: Problem, citations: Citations, row: pd.Series, units: list[Unit], add: Any) -> None:
     """Add the cost per unit of product, and the cost of the product without capture where a profile has it."""
     nothing: tuple[Cited, ...] = ((),) * len(units)
     output = float(product_output_ktpa(row.to_frame().T, problem.inputs).iloc[0])
     # A plant makes no product after its retrofit has ended.
     per_product: list[Value] = [
-        None if unit.text("basis") else _known(float(cost_per_t(unit.number("cost_mn_pa"), output))) for unit in units
+        None if unit.text("basis") else _number_or_none(float(cost_per_t(unit.number("cost_mn_pa"), output)))
+        for unit in units
     ]
     how = f"per {product_unit(problem.inputs, str(row['product']))} of {row['product']}"
     add("per t", "product_cost_per_t", "added cost of product", per_product, nothing, how)
@@ -333,7 +339,7 @@ def _of_product(problem: Problem, citations: Citations, row: pd.Series, units: l
         add("per t", "base_cost_per_t", "on its cost without capture", [base] * len(units), (cited,) * len(units), how)
 
 
-def _build_up(problem: Problem, citations: Citations, units: list[Unit], add: Any) -> None:
+def _add_build_up(problem: Problem, citations: Citations, units: list[Unit], add: Any) -> None:
     """Add BEC, TPC and the TOC range of units with a known class of cost accounts."""
     inputs = problem.inputs
     table = inputs["technologies/technologies"].set_index("technology")
@@ -382,7 +388,7 @@ def _transport(citations: Citations, units: list[Unit], add: Any) -> None:
         ("transport_per_t", "transport", of_pipe, "per t captured"),
         ("storage_per_t", "storage", of_site, "per t captured"),
     ):
-        add("to the site", name, label, [_known(unit.number(name)) for unit in units], cited, how)
+        add("to the site", name, label, [_number_or_none(unit.number(name)) for unit in units], cited, how)
 
 
 def power_parts(problem: Problem, grid: str) -> dict[str, float]:
@@ -394,6 +400,6 @@ def power_parts(problem: Problem, grid: str) -> dict[str, float]:
     return {name: float(np.interp(last, rows["year"], rows[name])) for name in POWER_PARTS}
 
 
-def _known(value: Any) -> float | None:
+def _number_or_none(value: Any) -> float | None:
     """The number; None if unknown."""
     return None if value is None or not np.isfinite(value) else float(value)

@@ -20,12 +20,12 @@ import numpy as np
 import pandas as pd
 
 from ccs_model.analysis.outcomes import FutureEvaluator
-from ccs_model.analysis.uncertain_inputs import one_at_a_time
+from ccs_model.analysis.uncertain_inputs import vary_one_at_a_time
 from ccs_model.inputs.geography import are_in_china
 from ccs_model.plan.citations import Citations, amounts_of, projects_by_reference, shares_table, sources_table
 from ccs_model.plan.merit_order import CAPTURE_PARTS, PARTS, STORAGE_PARTS, TRANSPORT_PARTS
 from ccs_model.plan.plan import FIXED, REPLANNED
-from ccs_model.plan.plan_json import Band, plain
+from ccs_model.plan.plan_json import Band, to_plain_values
 from ccs_model.problem import Problem
 from ccs_model.runs.run_reader import RunLike, solved_problem_of
 
@@ -66,7 +66,7 @@ class Evidence:
             "currency": self.problem.currency,
             "price_year": self.problem.price_year,
         }
-        return plain({"schema": SCHEMA, **about, **tables, "references": dict(self.titles)})
+        return to_plain_values({"schema": SCHEMA, **about, **tables, "references": dict(self.titles)})
 
 
 def evidence(run: RunLike) -> Evidence:
@@ -186,7 +186,7 @@ def sensitivities(problem: Problem, point: pd.DataFrame) -> pd.DataFrame:
         and the relative change of abatement over the horizon and of the discounted cost per tonne avoided, with the
         plan fixed and re-planned. A change is NaN where an outcome is unknown.
     """
-    futures = one_at_a_time(problem)
+    futures = vary_one_at_a_time(problem)
     evaluator = FutureEvaluator(futures, point)
     outcomes = [evaluator.row(k) for k in range(len(futures))]
     planned = outcomes[0]

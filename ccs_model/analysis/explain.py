@@ -34,7 +34,7 @@ from ccs_model.model.names import (
     YEARLY_RATE,
 )
 from ccs_model.plan.merit_order import reasons_of
-from ccs_model.plan.plan_json import plain
+from ccs_model.plan.plan_json import to_plain_values
 from ccs_model.problem import Problem
 from ccs_model.runs.run_reader import RunLike, SolvedProblem, plant_of, solved_problem_of, validate_own_model
 from ccs_model.units import join_first_names
@@ -103,7 +103,7 @@ class Explanation:
             "changes": [each.to_dict() for each in self.changes],
             "owners": None if self.owners is None else dict(self.owners),
         }
-        return plain(document)
+        return to_plain_values(document)
 
 
 # Effort of re-solving the model near a plan.
@@ -164,7 +164,7 @@ def changes_of(run: SolvedProblem, plant: str, time_limit_s: float) -> tuple[Cha
     links = pd.DataFrame(run.document["links"])
     with effort(time_s() + time_limit_s):
         exchanges = exchanges_of(problem, run.retrofits, links, now() + _EFFORT)
-        return tuple(_Findings(run, plant, exchanges).all())
+        return tuple(_Findings(run, plant, exchanges).find_changes())
 
 
 class _Findings:
@@ -181,7 +181,7 @@ class _Findings:
         self._is_retrofitted = len(retrofits) > 0 and plant in set(retrofits["plant"])
         self._names = run.problem.plants.set_index("plant")["name"]
 
-    def all(self) -> Iterator[Change]:
+    def find_changes(self) -> Iterator[Change]:
         """Findings in order; the last one says if the time limit was reached."""
         for analysis in (self._exchange, self._budget, self._relaxation, self._turning_points):
             if not self._has_time():
@@ -211,16 +211,18 @@ class _Findings:
         gain = self._gain(exchange.value)
         if self._is_retrofitted:
             lost = self._loss(exchange)
-            message = f"Without it and with the other retrofits kept, the plan is {lost}: {self._moves(exchange)}."
+            message = f"Without it and with the other retrofits kept, the plan is {lost}: {self._moves_text(exchange)}."
         elif gain >= 0:
             gap = float(self._run.document["objective"]["searched_gap_share"])
             message = (
                 f"A plan with it is {self._amount(gain)} better than this one, within this plan's gap of {gap:.2%}: "
-                f"both are equally good ({self._built(exchange)}); {self._moves(exchange)}."
+                f"both are equally good ({self._built_text(exchange)}); {self._moves_text(exchange)}."
             )
         else:
             lost = self._loss(exchange)
-            message = f"Requiring it ({self._built(exchange)}) makes the plan {lost}: {self._moves(exchange)}."
+            message = (
+                f"Requiring it ({self._built_text(exchange)}) makes the plan {lost}: {self._moves_text(exchange)}."
+            )
         yield Change(kind, message, self._figures(exchange), exchange.entering, exchange.leaving)
 
     def _budget(self) -> Iterator[Change]:
@@ -250,7 +252,7 @@ class _Findings:
         relaxation = exchanges.relaxation()
         if not relaxation.is_solved:
             return
-        if message := self._binding(exchanges.duals(relaxation)):
+        if message := self._binding_text(exchanges.duals(relaxation)):
             yield Change(
                 "binding", f"Binding constraints (LP relaxation with every option of the plant): {message}.", {}
             )
@@ -312,7 +314,7 @@ class _Findings:
                 return None if not self._has_time() else True
             return self._exchanges.sign * (without.value - found.value) > 0
 
-        high, low = _doubled(leaves, 2.0, 1.0, self._has_time, most=MAX_CAPEX_FACTOR)
+        high, low = _double_until_holds(leaves, 2.0, 1.0, self._has_time, most=MAX_CAPEX_FACTOR)
         if high is not None:
             message = (
                 f"It would leave at a capital cost of capture between {low:.2f} and {high:.2f} times the present one."
@@ -330,7 +332,7 @@ class _Findings:
         def enters(more: float) -> bool | None:
             return self._is_worth(parameter_change.at(more), refilled=False)
 
-        high, low = _doubled(enters, 100.0, 0.0, self._has_time)
+        high, low = _double_until_holds(enters, 100.0, 0.0, self._has_time)
         if high is not None:
             message = (
                 f"It would enter at a carbon price {low:,.0f} to {high:,.0f} {self._problem.money}/t higher in "
@@ -353,7 +355,7 @@ class _Findings:
                 "carbon_price", "It would stay without a carbon price.", {"low_share": None, "high_share": 0.0}
             )
             return
-        high, low = _closest(stays, 1.0, 0.0, MAX_SOLVES - 1, self._has_time)
+        high, low = _closest_pair(stays, 1.0, 0.0, MAX_SOLVES - 1, self._has_time)
         message = f"It would leave at a carbon price between {low:.0%} and {high:.0%} of the present one in every year."
         yield Change("carbon_price", message, {"low_share": low, "high_share": high})
 
@@ -391,24 +393,24 @@ class _Findings:
     def _list(self, plants: tuple[str, ...]) -> str:
         return join_first_names([f"{self._names.get(each, each)} ({each})" for each in plants], 3)
 
-    def _moves(self, exchange: Exchange) -> str:
+    def _moves_text(self, exchange: Exchange) -> str:
         """Other plants that leave and enter."""
         leaving = tuple(each for each in exchange.leaving if each != self._plant)
         entering = tuple(each for each in exchange.entering if each != self._plant)
         texts = [f"{self._list(each)} {verb}" for each, verb in ((leaving, "left"), (entering, "entered")) if each]
         return "; ".join(texts) or "no other plant enters or leaves"
 
-    def _built(self, exchange: Exchange) -> str:
+    def _built_text(self, exchange: Exchange) -> str:
         """What an exchange builds at the plant: `power plant, quarter, from 2035`."""
         routes = self._problem.routes.set_index("route")
         texts = []
-        for route, year in self._exchanges.built_at(self._plant, exchange):
+        for route, year in self._exchanges.builds_at(self._plant, exchange):
             row = routes.loc[route]
             stream = str(row["stream"]).replace("_", " ")
             texts.append(f"{stream}, {row['size']}, from {year}")
         return "; ".join(texts)
 
-    def _binding(self, duals: Mapping[tuple[str, object], float]) -> str:
+    def _binding_text(self, duals: Mapping[tuple[str, object], float]) -> str:
         has_own_pipes = self._problem.network is None
         texts = []
         for constraint, text in _CONSTRAINT_TEXTS.items():
@@ -439,10 +441,10 @@ def _bracket(
     """Bisect between an end where it may hold and one where it does not; (None, None) if it does not hold there."""
     if not has_time() or not holds(where):
         return None, None
-    return _closest(holds, where, where_not, n_solves - 1, has_time)
+    return _closest_pair(holds, where, where_not, n_solves - 1, has_time)
 
 
-def _doubled(
+def _double_until_holds(
     holds: Holds, where: float, where_not: float, has_time: Callable[[], bool], *, most: float = math.inf
 ) -> tuple[float | None, float]:
     """Double a value until it holds there, then bisect; (None, last value where it does not hold) if it never does."""
@@ -450,12 +452,12 @@ def _doubled(
         if where > most or not has_time() or (found := holds(where)) is None:
             break
         if found:
-            return _closest(holds, where, where_not, MAX_SOLVES - n, has_time)
+            return _closest_pair(holds, where, where_not, MAX_SOLVES - n, has_time)
         where, where_not = where * 2.0, where
     return None, where_not
 
 
-def _closest(
+def _closest_pair(
     holds: Holds, where: float, where_not: float, n_solves: int, has_time: Callable[[], bool]
 ) -> tuple[float, float]:
     """The closest pair (holds, does not hold) that bisection finds in `n_solves` solves."""

@@ -19,7 +19,7 @@ import pandas as pd
 from ccs_model._typing import Floats, MessageCallback
 from ccs_model.analysis.budget_points import BudgetPoint, BudgetPointSearch
 from ccs_model.analysis.compare import MOVES, moves_between, retrofits_by_plant
-from ccs_model.analysis.merit_order_plans import RankedList, compared_with_plan
+from ccs_model.analysis.merit_order_plans import RankedList, compare_with_plan
 from ccs_model.analysis.rebuilt_plan import amount_at, solver_options
 from ccs_model.errors import InfeasibleError, InputError, Issue, NoPlanError
 from ccs_model.inputs import Inputs
@@ -35,7 +35,7 @@ from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.cost_sharing import Sharing
 from ccs_model.plan.decisions import BUILT, Point, point_of, vector_of
 from ccs_model.plan.plan import BREAK_COLUMNS, CHANGES, ENTERS, LEAVES, MOVE_COLUMNS, POINT_COLUMNS, Frontier, Plan
-from ccs_model.plan.plan_json import plain
+from ccs_model.plan.plan_json import to_plain_values
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.plan.tables import links_table, retrofits_table
 from ccs_model.problem import Problem, build_problem
@@ -171,14 +171,14 @@ class _FrontierRequest:
             if most is None:
                 raise NoPlanError("no budget is feasible: ccs-model optimize names the conflicting constraints")
             top = max(moving.row_activity(most.x), 1.0) * search.unit
-            unlimited = self._unlimited(search) if own is None else []
+            unlimited = self._unlimited_plans(search) if own is None else []
             top = max(top, *(moving.row_activity(x) * search.unit for x in unlimited), 0.0)
-        low = self._lowest(matrix, row.row, moving, search.unit)
+        low = self._lowest_budget(matrix, row.row, moving, search.unit)
         if own is not None and own < low:
             own = None
         budgets = np.unique(np.r_[np.linspace(low, max(top, low + 1e-6), self.n_points), [own] if own else []])
         amount = effort_of_sweep(len(matrix.row_lower), self.scenario.solver.effort)
-        known, known_bound = self._known(own)
+        known, known_bound = self._known_plans(own)
         pool = [*unlimited, *(_vector(search, table) for table in known)]
         curve: tuple[Breakpoint, ...] = ()
         complete = False
@@ -193,8 +193,8 @@ class _FrontierRequest:
         budget_points, ranked = point_search.budget_points(budgets)
         if not budget_points:
             raise NoPlanError("no plan was found at any budget; a higher solver.effort or time limit searches longer")
-        breaks = _breaks(curve, search)
-        budget_points = _bounded(budget_points, breaks)
+        breaks = _breakpoint_table(curve, search)
+        budget_points = _fill_bounds(budget_points, breaks)
         there = [k for k, each in enumerate(budget_points) if own is None or each.budget_mn <= own]
         at = there[-1] if there else 0
         points, moves, pictures = _points_of(problem, matrix, row.row, budget_points, ranked, own)
@@ -220,7 +220,7 @@ class _FrontierRequest:
             frontier=found,
         )
 
-    def _known(self, own: float | None) -> tuple[Sequence[pd.DataFrame], float | None]:
+    def _known_plans(self, own: float | None) -> tuple[Sequence[pd.DataFrame], float | None]:
         """Points of plans at the scenario's budget, those given or the optimised one, and its bound."""
         if self.known or own is None or self.scenario.capture.decisions != "integer":
             return self.known, self.known_bound
@@ -230,7 +230,7 @@ class _FrontierRequest:
         bound = plan.objective.bound
         return () if plan.point is None else (plan.point,), bound if np.isfinite(bound) else None
 
-    def _unlimited(self, search: Normalised) -> list[Floats]:
+    def _unlimited_plans(self, search: Normalised) -> list[Floats]:
         """The plan of a scenario without a budget, whose integer decisions may cost more than the LP relaxation."""
         if self.scenario.capture.decisions != "integer":
             return []
@@ -243,7 +243,7 @@ class _FrontierRequest:
             return solve(build_problem(self.scenario, self.inputs))
         return None
 
-    def _lowest(self, matrix: Matrix, row: int, moving: MovingLimit, unit: float) -> float:
+    def _lowest_budget(self, matrix: Matrix, row: int, moving: MovingLimit, unit: float) -> float:
         """The lowest feasible budget, rounded up beyond the solver's tolerance."""
         if zero_point(with_limit(matrix, row, 0.0)) is not None:
             return 0.0
@@ -261,14 +261,14 @@ def _vector(search: Normalised, table: pd.DataFrame) -> Floats:
     return search.searched(x)
 
 
-def _breaks(curve: Sequence[Breakpoint], search: Normalised) -> pd.DataFrame:
+def _breakpoint_table(curve: Sequence[Breakpoint], search: Normalised) -> pd.DataFrame:
     by, unit = float(search.objective[0]), search.unit
     slope = by / unit
     rows = [(at.limit * unit, at.value * by, at.slope_below * slope, at.slope_above * slope) for at in curve]
     return pd.DataFrame(rows, columns=BREAK_COLUMNS, dtype=float)
 
 
-def _bounded(budget_points: Sequence[BudgetPoint], breaks: pd.DataFrame) -> list[BudgetPoint]:
+def _fill_bounds(budget_points: Sequence[BudgetPoint], breaks: pd.DataFrame) -> list[BudgetPoint]:
     """The budget points; those without a bound get the value of the LP relaxation at their budget."""
     found = []
     for each in budget_points:
@@ -322,7 +322,7 @@ def _points_of(
         sharing = Sharing.of(point) if problem.network is not None else None
         retrofits = retrofits_table(point, sharing)
         fitted = retrofits_by_plant(retrofits.to_dict("records"))
-        moved = _moved(budget_point.budget_mn, before, fitted) if k else []
+        moved = _moved_plants(budget_point.budget_mn, before, fitted) if k else []
         value, bound = budget_point.outcome.objective, budget_point.outcome.bound
         one: Row = {
             "budget_mn": budget_point.budget_mn,
@@ -331,10 +331,10 @@ def _points_of(
             "avoided_ktpa": float(retrofits["avoided_ktpa"].sum()),
             "n_plants_retrofitted": len(fitted),
             "objective": value,
-            "bound": _known(bound + 0.0),
-            "gap_share": _known(gap_share(bound, value)),
-            "all_links_bound": _known(budget_point.all_links_bound + 0.0),
-            "all_links_gap_share": _known(gap_share(budget_point.all_links_bound, value)),
+            "bound": _number_or_none(bound + 0.0),
+            "gap_share": _number_or_none(gap_share(bound, value)),
+            "all_links_bound": _number_or_none(budget_point.all_links_bound + 0.0),
+            "all_links_gap_share": _number_or_none(gap_share(budget_point.all_links_bound, value)),
             "status": plan_status(
                 gap_share(budget_point.all_links_bound, value), gap_share(bound, value), problem.scenario.solver.mip_gap
             ),
@@ -344,15 +344,15 @@ def _points_of(
             "is_scenario": own_mn is not None and budget_point.budget_mn == own_mn,
         }  # fmt: skip
         if rows:
-            one |= _more(rows[-1], one)
+            one |= _added_abatement(rows[-1], one)
             effect = _effect(rows[-1], one, problem.objective, problem.money)
-            one["text"] = _words(effect, moved)
+            one["text"] = _step_text(effect, moved)
         else:
             one["text"] = _FIRST[problem.is_integer and one["budget_mn"] > 0]
-        one |= compared_with_plan(ranked, budget_point.budget_mn, value, fitted, maximise=matrix.maximise[0])
+        one |= compare_with_plan(ranked, budget_point.budget_mn, value, fitted, maximise=matrix.maximise[0])
         rows.append(one)
         moves += moved
-        pictures.append(_picture(budget_point.budget_mn, point, retrofits, fitted))
+        pictures.append(_point_map(budget_point.budget_mn, point, retrofits, fitted))
         before = fitted
     return (
         pd.DataFrame(rows, columns=POINT_COLUMNS),
@@ -361,7 +361,7 @@ def _points_of(
     )
 
 
-def _moved(budget_mn: float, before: Mapping[str, Row], after: Mapping[str, Row]) -> list[Row]:
+def _moved_plants(budget_mn: float, before: Mapping[str, Row], after: Mapping[str, Row]) -> list[Row]:
     found = [
         {"budget_mn": budget_mn, "change": change, **(after.get(plant) or before[plant])}
         for plant, change in moves_between(before, after)
@@ -373,18 +373,18 @@ def _names(moved: Sequence[Row], change: str) -> str:
     return "; ".join(str(row["name"]) for row in moved if row["change"] == change)
 
 
-def _known(number: float) -> float | None:
+def _number_or_none(number: float) -> float | None:
     """The number; None where a limit came before it was found."""
     return number if np.isfinite(number) else None
 
 
-def _unsure(row: Row, name: str) -> float:
+def _uncertain_amount(row: Row, name: str) -> float:
     """By how much a value of a budget point may be too small; infinite where its gap is unknown."""
     gap = row["all_links_gap_share"]
     return float("inf") if gap is None else float(gap * abs(row[name]))
 
 
-def _more(before: Row, now: Row) -> Row:
+def _added_abatement(before: Row, now: Row) -> Row:
     """Abatement of the step from the budget below."""
     added_mn, more_kt = now["budget_mn"] - before["budget_mn"], now["abatement_kt"] - before["abatement_kt"]
     return {
@@ -408,7 +408,7 @@ def _effect(before: Row, now: Row, objective: str, money: str) -> str:
     verb, sign = _EFFECTS.get(objective, ("", 1.0))
     name = "objective" if verb else "abatement_kt"
     # The plan of the larger budget is there; only that of the smaller one may be better than the one found.
-    gained, unsure = sign * (now[name] - before[name]), _unsure(before, name)
+    gained, unsure = sign * (now[name] - before[name]), _uncertain_amount(before, name)
     more = f"{now['added_mn']:,.0f} million {money} more"
     if gained > max(0.5, unsure) and verb:
         return f"{more} {verb} {gained:,.0f} million"
@@ -422,7 +422,7 @@ def _effect(before: Row, now: Row, objective: str, money: str) -> str:
     return f"{more} change nothing" if verb else f"{more} add no abatement"
 
 
-def _words(message: str, moved: Sequence[Row]) -> str:
+def _step_text(message: str, moved: Sequence[Row]) -> str:
     """The effect of a step and the plants that it moves, as a sentence."""
     each = (
         (ENTERS, "{} enters", "{} enter"),
@@ -436,10 +436,10 @@ def _words(message: str, moved: Sequence[Row]) -> str:
     return message + "."
 
 
-def _picture(budget_mn: float, point: Point, retrofits: pd.DataFrame, fitted: Mapping[str, Row]) -> Mapping[str, Any]:
+def _point_map(budget_mn: float, point: Point, retrofits: pd.DataFrame, fitted: Mapping[str, Row]) -> Mapping[str, Any]:
     """The map of a budget point: retrofitted plants with amounts, and pipes [lon, lat, lon, lat, kt/y]."""
     rows = retrofits[["plant", "name", "stream", "technology", "size", "year", "site", "avoided_ktpa", "capex_mn"]]
-    return plain(
+    return to_plain_values(
         {
             "budget_mn": budget_mn,
             "retrofitted": {plant: [row["avoided_ktpa"], row["capex_mn"]] for plant, row in fitted.items()},

@@ -149,13 +149,13 @@ def results_of(
         If Dask is not installed, no scheduler answers, no worker joins it, it is lost, or a certificate cannot be read.
     """
     if jobs and scheduler is not None:
-        yield from on_cluster(jobs, work, scheduler)
+        yield from run_on_cluster(jobs, work, scheduler)
     elif jobs:
         with processes(work, min(n_processes or os.cpu_count() or 1, len(jobs))) as group:
-            yield from group.ended(jobs)
+            yield from group.run_jobs(jobs)
 
 
-def attempted(do: Do, task: Any) -> tuple[Any, Failure | None]:
+def attempt_task(do: Do, task: Any) -> tuple[Any, Failure | None]:
     """Perform one task; its result or its failure."""
     try:
         return do(task), None
@@ -221,7 +221,7 @@ class Processes:
     def __init__(self, work: Work, scratch: str, workers: list[_Worker]) -> None:
         self._work, self._scratch, self.workers = work, scratch, workers
 
-    def ended(self, jobs: Sequence[Job]) -> Iterator[Ended]:
+    def run_jobs(self, jobs: Sequence[Job]) -> Iterator[Ended]:
         """Each job as it ends."""
         workers = self.workers
         waiting, tries = deque(jobs), Counter[str]()
@@ -249,7 +249,7 @@ class Processes:
                 if tries[job.key] < _TRIES:
                     waiting.appendleft(job)
                 else:
-                    ended.append(Ended(job.key, failure=Failure(BUG, f"its process ended {worker.how()}, twice")))
+                    ended.append(Ended(job.key, failure=Failure(BUG, f"its process ended {worker.exit_text()}, twice")))
             # Workers get their next job before the caller writes a result.
             give_next()
             yield from ended
@@ -260,13 +260,13 @@ class _Worker:
 
     def __init__(self, work: Work, scratch: str) -> None:
         self.job: Job | None = None
-        self.pipe, theirs = get_context("spawn").Pipe()
+        self.pipe, worker_pipe = get_context("spawn").Pipe()
         self.process: BaseProcess = get_context("spawn").Process(
-            target=_serve, args=(theirs, work, scratch), daemon=True
+            target=_serve, args=(worker_pipe, work, scratch), daemon=True
         )
-        with _as_worker():
+        with _worker_environment():
             self.process.start()
-        theirs.close()
+        worker_pipe.close()
 
     def give(self, job: Job) -> None:
         """Send a job; if the process is gone, `answer` reports it."""
@@ -285,14 +285,14 @@ class _Worker:
         job, self.job = self.job, None
         return Ended(job.key, result, failure)
 
-    def how(self) -> str:
+    def exit_text(self) -> str:
         """How the process ended."""
         code = self.process.exitcode or 0
         return f"by signal {-code}" if code < 0 else f"with code {code}"
 
 
 @contextlib.contextmanager
-def _as_worker() -> Iterator[None]:
+def _worker_environment() -> Iterator[None]:
     """While a process starts: one thread for numpy's libraries, and no main module to run again."""
     before = {name: os.environ.get(name) for name in _ONE_THREAD}
     main = sys.modules["__main__"]
@@ -321,7 +321,7 @@ def _serve(pipe: Connection, work: Work, scratch: str) -> None:
             task = pipe.recv()
         except (EOFError, ConnectionError):
             return
-        pipe.send(attempted(do, task))
+        pipe.send(attempt_task(do, task))
 
 
 def _end_with_parent(scratch: str) -> None:
@@ -340,7 +340,7 @@ _opened: dict[str, Do] = {}
 _one_at_a_time = threading.Lock()
 
 
-def on_cluster(jobs: Sequence[Job], work: Work, scheduler: Scheduler | str) -> Iterator[Ended]:
+def run_on_cluster(jobs: Sequence[Job], work: Work, scheduler: Scheduler | str) -> Iterator[Ended]:
     """Each job as it ends. Raises FileError if no scheduler answers."""
     scheduler = Scheduler(scheduler) if isinstance(scheduler, str) else scheduler
     try:
@@ -348,17 +348,17 @@ def on_cluster(jobs: Sequence[Job], work: Work, scheduler: Scheduler | str) -> I
     except ImportError as error:
         raise MissingExtraError("--scheduler", "cluster", ["distributed"]) from error
 
-    def connected(address: str) -> Client:
+    def connect(address: str) -> Client:
         # A client that could not connect is closed when it is collected; while another one starts, that waits forever.
         gc.collect()
         return Client(address, timeout=_CONNECT_S, set_as_default=False, security=scheduler.security())
 
     try:
         try:
-            client = connected(scheduler.address)
+            client = connect(scheduler.address)
         except AssertionError:
             # On a busy machine distributed gives up its own thread, with this error, before the thread has started.
-            client = connected(scheduler.address)
+            client = connect(scheduler.address)
     except (AssertionError, OSError, TimeoutError, ValueError, RuntimeError, TypeError) as error:
         raise FileError(f"no scheduler answers at {scheduler.address}: {error}") from error
     token = uuid.uuid4().hex
@@ -374,9 +374,9 @@ def on_cluster(jobs: Sequence[Job], work: Work, scheduler: Scheduler | str) -> I
             what = f"no worker has joined the scheduler at {scheduler.address} within {_WORKERS_S} s"
             raise FileError(f"{what}; start some (dask worker {scheduler.address}) and repeat the command") from error
         # A separate task, so that a worker that joins later gets the work as well.
-        shared = client.submit(_same, work, key=f"work-{token}")
+        shared = client.submit(_return_work, work, key=f"work-{token}")
         futures = {
-            client.submit(_attempted, token, shared, job.task, key=f"{job.key}-{token}", pure=False): job.key
+            client.submit(_attempt_on_worker, token, shared, job.task, key=f"{job.key}-{token}", pure=False): job.key
             for job in jobs
         }
         coming = as_completed(list(futures), loop=client.loop, with_results=True, raise_errors=False)
@@ -397,17 +397,17 @@ def on_cluster(jobs: Sequence[Job], work: Work, scheduler: Scheduler | str) -> I
             logging.getLogger(name).setLevel(level)
 
 
-def _same(work: Work) -> Work:
+def _return_work(work: Work) -> Work:
     return work
 
 
-def _attempted(token: str, work: Work, task: Any) -> Any:
+def _attempt_on_worker(token: str, work: Work, task: Any) -> Any:
     """One task, on a worker."""
     with _one_at_a_time:
         if token not in _opened:
             _opened.clear()
             _opened[token] = work.opened()
-        return attempted(_opened[token], task)
+        return attempt_task(_opened[token], task)
 
 
 def _cluster_error(answer: Any) -> str:

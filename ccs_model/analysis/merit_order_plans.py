@@ -58,7 +58,7 @@ class RankedList:
     takes: Mapping[float, Take]
 
 
-def _taken(table: pd.DataFrame, amounts: Floats, budget: float) -> pd.DataFrame:
+def _take_streams(table: pd.DataFrame, amounts: Floats, budget: float) -> pd.DataFrame:
     """Streams from cheap to expensive, each with its amount of the budget; one that no longer fits is skipped."""
     left, rows = budget, []
     for place, amount in enumerate(amounts.tolist()):
@@ -107,7 +107,7 @@ def _listed_plan(
     return found if matrix.sign * float(matrix.costs[0] @ (found - start)) > 0 else start
 
 
-def compared_with_plan(
+def compare_with_plan(
     ranked: RankedList | None,
     budget_mn: float,
     value: float,
@@ -150,7 +150,7 @@ def merit_order_plans(
     takes: dict[float, Take] = {}
     start, best = None, None
     for budget in budgets:
-        taken = _taken(table, amounts, budget)
+        taken = _take_streams(table, amounts, budget)
         listed = set(zip(taken["plant"], taken["stream"], taken["technology"], strict=True))
         others = columns[[each not in listed for each in streams]]
         there = with_limit(matrix, row, budget / search.unit)

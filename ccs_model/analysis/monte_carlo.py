@@ -22,7 +22,7 @@ from scipy import stats
 from ccs_model._typing import MessageCallback
 from ccs_model.analysis.jobs import Job, Scheduler, Work, results_of
 from ccs_model.analysis.outcomes import MEASURES, FutureEvaluator
-from ccs_model.analysis.rebuilt_plan import AtPoint, about_of, at_solution, plan_at
+from ccs_model.analysis.rebuilt_plan import AtPoint, about_of, plan_at, solution_point
 from ccs_model.analysis.uncertain_inputs import LATIN, SAMPLINGS, Futures, draw_futures
 from ccs_model.atomic_files import write_atomic
 from ccs_model.errors import InputError, Issue, NoPlanError
@@ -174,7 +174,7 @@ def montecarlo(
     requested = {"run_sha256": key.sha256, "scenario": planned.name, "n_draws": draws, "seed": seed}
     if sampling != LATIN:
         requested["sampling"] = sampling
-    sha = RunKey.of_text(json.dumps(requested))
+    sha = RunKey.hash_of_text(json.dumps(requested))
     folder = Path(out) if out is not None else Path("runs") / f"{key.slug}-montecarlo-{sha[:8]}"
     write_request(folder / REQUEST, {"key": sha, **requested}, "other futures")
     if solved is not None:
@@ -228,7 +228,7 @@ def _uncertainty(plan: Plan, futures: Futures, evaluator: FutureEvaluator, rows:
     table = futures_table(futures, rows)
     weights = evaluator.weights
     relaxed = evaluator.replanner.planned
-    planned = {FIXED: weights.of_plan(evaluator.fixed), REPLANNED: weights.of_plan(relaxed.x)}
+    planned = {FIXED: weights.measures_of_plan(evaluator.fixed), REPLANNED: weights.measures_of_plan(relaxed.x)}
     retrofitted = evaluator.plants_in(evaluator.fixed)
     about = {
         **about_of(problem),
@@ -240,7 +240,7 @@ def _uncertainty(plan: Plan, futures: Futures, evaluator: FutureEvaluator, rows:
         + (", over every candidate link" if problem.network is not None else ""),
         "fixed": "the scenario's plan with its builds fixed; the delivered share is the future's",
         "n_infeasible": sum(row[REPLANNED]["objective_value"] is None for row in rows),
-        **_limits_kept(problem, rows),
+        **_limit_shares(problem, rows),
     }
     return Uncertainty(
         about=MappingProxyType(about),
@@ -268,7 +268,7 @@ def _given_plan(
     if isinstance(given, Plan):
         _keep(given, None, own, key)
         return given, None
-    at = at_solution(solved)
+    at = solution_point(solved)
     plan = plan_at(at, solved.document)
     _keep(plan, solved.folder, own, key)
     return plan, at.matrix
@@ -381,14 +381,14 @@ def tornado_table(table: pd.DataFrame, inputs: Sequence[str]) -> pd.DataFrame:
                 order = np.argsort(kept[each].to_numpy(float), kind="stable")
                 parts = np.array_split(values[order], _PARTS)
                 low, high = float(parts[0].mean()), float(parts[-1].mean())
-                share = _explained(values[order])
+                share = _explained_share(values[order])
                 found.append((mode, name, each, low, high, abs(high - low), noise_width, share))
             rows += sorted(found, key=lambda row: (-row[5], row[2]))
     columns = ["mode", "measure", "input", "low", "high", "width", "noise_width", "variance_share"]
     return pd.DataFrame(rows, columns=columns)
 
 
-def _explained(ordered: np.ndarray) -> float:
+def _explained_share(ordered: np.ndarray) -> float:
     """Variance between equal parts over the total variance, less sampling noise."""
     n = len(ordered)
     total = float(ordered.var())
@@ -435,7 +435,7 @@ def plants_table(problem: Problem, rows: Sequence[Mapping[str, Any]], planned: M
     return table.sort_values(["chosen_share", "plant"], ascending=[False, True], kind="stable").reset_index(drop=True)
 
 
-def _limits_kept(problem: Problem, rows: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
+def _limit_shares(problem: Problem, rows: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
     """Shares of futures in which the fixed plan keeps every limit, misses a target and exceeds the budget.
 
     The last has the 95 % quantile of the excess. Spending counts less grants, as in the constraint; in a static year it

@@ -38,8 +38,8 @@ from ccs_model.analysis.rebuilt_plan import (
     AtPoint,
     about_of,
     amount_at,
-    at_solution,
     decisions_of,
+    solution_point,
     solver_options,
     value_with_fixed,
 )
@@ -173,7 +173,7 @@ def near_optimal(
     elif is_run(requested):
         run = solved_problem_of(requested)
         validate_own_model(run.added_components)
-        at = at_solution(run)
+        at = solution_point(run)
         objective, corridors = run.document["objective"], run.document.get("corridors")
         bound = at.matrix.sign * math.inf if objective["searched_bound"] is None else objective["searched_bound"]
         links = None if corridors is None else tuple(corridors)
@@ -243,7 +243,7 @@ class Search:
         self, reference: ReferencePlan, model: NearOptimalModel, deadline: float, report_progress: MessageCallback
     ) -> None:
         self.reference, self.model, self.deadline, self._report_progress = reference, model, deadline, report_progress
-        self.pool = [NearOptimalPlan(reference.x, model.retrofitted_in(reference.x), reference.value)]
+        self.pool = [NearOptimalPlan(reference.x, model.is_retrofitted_in(reference.x), reference.value)]
         # By plant, the plan that leaves it out or adds it, and whether no such plan is proven to be nearer.
         self._found: dict[str, tuple[NearOptimalPlan, bool]] = {}
         self._plants = reference.problem.plants.set_index("plant").loc[model.plants]
@@ -315,7 +315,7 @@ class Search:
             )  # fmt: skip
         return pd.DataFrame(rows, columns=EXCHANGE_COLUMNS)
 
-    def _while_time(self, order: Sequence[int], share: float) -> Iterator[tuple[int, float]]:
+    def _plants_until_deadline(self, order: Sequence[int], share: float) -> Iterator[tuple[int, float]]:
         """Each plant with the deadline, until this share of the remaining time has passed."""
         until = now() + share * max(self.deadline - now(), 0.0)
         for k in order:
@@ -327,7 +327,7 @@ class Search:
         """Bounds of the LP relaxation that prove the standing of a plant."""
         plan, model = self._plan.retrofitted, self.model
         bounds: dict[int, float] = {}
-        for k, until in self._while_time(order, _RELAXATION_SHARE):
+        for k, until in self._plants_until_deadline(order, _RELAXATION_SHARE):
             self._report_progress(f"LP relaxation, {model.plants[k]}")
             bound = model.bound_of(str(model.plants[k]), required=not plan[k], deadline=until)
             if bound is not None and model.is_below_floor(bound):
@@ -336,7 +336,7 @@ class Search:
 
     def _leave_out_singly(self, order: Sequence[int]) -> None:
         """Leave out one plant at a time and keep all other builds."""
-        for k, until in self._while_time(order, _SINGLE_SHARE):
+        for k, until in self._plants_until_deadline(order, _SINGLE_SHARE):
             plant = str(self.model.plants[k])
             self._report_progress(f"the plan without {plant}")
             if (found := self._rest_of_plan(plant, until)) is not None:
@@ -348,7 +348,7 @@ class Search:
         model, plant = self.model, str(self.model.plants[k])
         is_in_plan = bool(self._plan.retrofitted[k])
         candidates = [found for found in self.pool if bool(found.retrofitted[k]) != is_in_plan]
-        if not candidates and (exchange := self._along_pipes(plant, is_in_plan, until)) is not None:
+        if not candidates and (exchange := self._exchange_along_pipes(plant, is_in_plan, until)) is not None:
             candidates = [exchange]
         start = min(candidates, key=self._n_differing, default=None)
         found: NearOptimalPlan | bool | None = start
@@ -368,7 +368,7 @@ class Search:
             self._add(found, FORCED_OUT if is_in_plan else FORCED_IN)
         return None
 
-    def _along_pipes(self, plant: str, is_in_plan: bool, until: float) -> NearOptimalPlan | None:
+    def _exchange_along_pipes(self, plant: str, is_in_plan: bool, until: float) -> NearOptimalPlan | None:
         """The best exchange along the plan's pipes if it is near-optimal: found quickly in a large model."""
         if self._exchanges is None:
             return None
@@ -440,13 +440,13 @@ def exchange_text(entering: Sequence[str], leaving: Sequence[str]) -> str:
     if not entering and not leaving:
         return "the same plants"
     if not entering:
-        return f"{_listed(leaving)} can be left out without a replacement"
+        return f"{_join_names(leaving)} can be left out without a replacement"
     if not leaving:
-        return f"{_listed(entering)} can be added without removing another plant"
+        return f"{_join_names(entering)} can be added without removing another plant"
     together = " together" if len(entering) > 1 else ""
-    return f"{_listed(entering)}{together} can replace {_listed(leaving)}"
+    return f"{_join_names(entering)}{together} can replace {_join_names(leaving)}"
 
 
-def _listed(names: Sequence[str]) -> str:
+def _join_names(names: Sequence[str]) -> str:
     *most, last = names
     return f"{', '.join(most)} and {last}" if most else last

@@ -116,7 +116,7 @@ class NearOptimalModel:
         self._outside = columns_outside(reference.problem, reference.matrix, reference.corridors)
         self._reduced_cost_of: dict[str, float] = {}
         self._relaxation = LinearRelaxation(reference.matrix, options, 1e6, self._outside)
-        off = self._fixed_by_reduced_cost()
+        off = self._find_fixed_columns()
         small = restrict_matrix(reference.matrix, np.union1d(self._outside, off))
         if not small.has_point(reference.x):
             small = restrict_matrix(reference.matrix, NO_COLUMNS)
@@ -125,13 +125,13 @@ class NearOptimalModel:
         self.n_columns = len(small.columns)
         self._distance = self.n_columns + len(self.plants)
         self._binaries = np.arange(self.n_columns, self._distance)
-        self._matrix = self._extended()
+        self._matrix = self._extend_model()
         self._highs = Highs(self._matrix, options)
         self._highs.set_option("mip_max_nodes", MAX_NODES)
         self.is_exhausted = False
         self._extended_relaxation: Highs | None = None
 
-    def retrofitted_in(self, x: Floats) -> Mask:
+    def is_retrofitted_in(self, x: Floats) -> Mask:
         """[plant] whether a point over all columns retrofits it."""
         builds = self._builds
         built = pd.Series(x[builds["column"].to_numpy(np.int64)]).groupby(builds["plant"].to_numpy()).sum()
@@ -160,7 +160,7 @@ class NearOptimalModel:
         if outcome.x is None or outcome.x[self._distance] < 0.5:
             self.is_exhausted = outcome.status == "optimal"
             return None
-        return self._best_with_same_plants(outcome, deadline)
+        return self._best_plan_with_same_plants(outcome, deadline)
 
     def find_nearest(
         self, plant: str, *, required: bool, start: NearOptimalPlan | None, deadline: float
@@ -170,7 +170,7 @@ class NearOptimalModel:
         False if it is proven that there is none; None if none was found in time.
         """
         self._force(plant, required)
-        here = self.retrofitted_in(self.reference.x)
+        here = self.is_retrofitted_in(self.reference.x)
         costs = np.zeros(self._distance + 1)
         costs[self._binaries] = np.where(here, -1.0, 1.0)
         self._highs.set_objective(costs, maximise=False)
@@ -180,7 +180,7 @@ class NearOptimalModel:
         outcome = self._highs.run(deadline - now(), "nearest plan")
         if outcome.status == "infeasible":
             return False
-        return None if outcome.x is None else self._best_with_same_plants(outcome, deadline)
+        return None if outcome.x is None else self._best_plan_with_same_plants(outcome, deadline)
 
     def find_best(self, plant: str, *, required: bool, deadline: float) -> tuple[NearOptimalPlan | None, float | None]:
         """The best plan with (or without) a plant, if it is near-optimal, and a bound on all such plans.
@@ -197,7 +197,7 @@ class NearOptimalModel:
         self._highs.set_row(row, low, high)
         if outcome.status == "infeasible":
             return None, -self.reference.sign * np.inf
-        found = None if outcome.x is None else self._lifted(outcome.x, is_proven=False)
+        found = None if outcome.x is None else self._lift_point(outcome.x, is_proven=False)
         return found, float(outcome.bound) if np.isfinite(outcome.bound) else None
 
     def bound_of(self, plant: str, *, required: bool, deadline: float) -> float | None:
@@ -230,9 +230,9 @@ class NearOptimalModel:
         value = float(reference.matrix.costs[0] @ x)
         if reference.sign * (self.floor - value) > FLOOR_TOLERANCE * max(abs(self.floor), 1.0):
             return None
-        return NearOptimalPlan(x, self.retrofitted_in(x), value, is_proven)
+        return NearOptimalPlan(x, self.is_retrofitted_in(x), value, is_proven)
 
-    def _best_with_same_plants(self, outcome: Outcome, deadline: float) -> NearOptimalPlan | None:
+    def _best_plan_with_same_plants(self, outcome: Outcome, deadline: float) -> NearOptimalPlan | None:
         """The best plan by the objective with exactly the plants of an outcome; None if it does not hold."""
         assert outcome.x is not None
         mask = np.round(outcome.x[self._binaries])
@@ -242,12 +242,12 @@ class NearOptimalModel:
         self._highs.start_from(outcome.x)
         improved = self._highs.run(deadline - now(), "best plan with the same plants")
         for point in (improved.x, outcome.x):
-            found = None if point is None else self._lifted(point, outcome.status == "optimal")
+            found = None if point is None else self._lift_point(point, outcome.status == "optimal")
             if found is not None:
                 return found
         return None
 
-    def _lifted(self, point: Floats, is_proven: bool) -> NearOptimalPlan | None:
+    def _lift_point(self, point: Floats, is_proven: bool) -> NearOptimalPlan | None:
         return self.near_optimal_plan(self._small.lift_to_full_model(point[: self.n_columns]), is_proven=is_proven)
 
     def _set_objective(self) -> None:
@@ -288,7 +288,7 @@ class NearOptimalModel:
             self._extended_relaxation = Highs.lp_relaxation(without_floor, self._highs.options)
         return self._extended_relaxation
 
-    def _fixed_by_reduced_cost(self) -> Ints:
+    def _find_fixed_columns(self) -> Ints:
         """Columns that are 0 in every near-optimal plan (reduced-cost fixing)."""
         matrix, sign, outcome = self.reference.matrix, self.reference.sign, self._relaxation.base
         if outcome.x is None or outcome.reduced_cost is None or outcome.status != "optimal":
@@ -301,7 +301,7 @@ class NearOptimalModel:
         self._reduced_cost_of = least[least > limit].to_dict()
         return np.flatnonzero(matrix.is_integer & (matrix.lower == 0) & (reduced_cost > limit))
 
-    def _extended(self) -> Matrix:
+    def _extend_model(self) -> Matrix:
         """The restricted model with the columns and rows of the module's docstring; the floor is its last row."""
         small, n, sign = self._small.matrix, len(self.plants), self.reference.sign
         builds = capture_builds(self.reference.problem, small)
@@ -317,7 +317,7 @@ class NearOptimalModel:
         of_stream = sparse.csr_array(
             (-np.ones(len(known)), (np.arange(len(known)), owner[known])), shape=(len(known), n)
         )
-        here = self.retrofitted_in(self.reference.x)
+        here = self.is_retrofitted_in(self.reference.x)
         blocks = [
             [sparse.csr_array(small.rows), sparse.csr_array((len(small.row_lower), n + 1))],
             [of_plants, sparse.hstack([sparse.eye_array(n), sparse.csr_array((n, 1))])],

@@ -30,7 +30,7 @@ from ccs_model.model.objective import OBJECTIVES, npv_terms
 from ccs_model.model.terms import abatement_terms, cost_terms, summed
 from ccs_model.plan.decisions import vector_of
 from ccs_model.plan.plan import FIXED, REPLANNED
-from ccs_model.plan.plan_json import plain
+from ccs_model.plan.plan_json import to_plain_values
 from ccs_model.problem import Problem
 
 # Their effects are not products and are taken from the problem's tables.
@@ -139,7 +139,7 @@ class _RelativeParameters:
         first = reparameterised.first_objective(problem)
         weights = Weights.of(reparameterised, problem, replace(reparameterised.planned, costs=first[None, :]))
         return np.vstack(
-            [*(getattr(weights, each.name) for each in fields(Weights)), *reparameterised.of_targets(problem)]
+            [*(getattr(weights, each.name) for each in fields(Weights)), *reparameterised.target_tonnes(problem)]
         )
 
     def parts(self, values: Mapping[Any, float]) -> dict[str, float]:
@@ -176,7 +176,7 @@ class _RelativeParameters:
 _COMMON, _RELATIVE = "capture_capex", ("pipe_cost", "storage_cost")
 
 
-def relaxed(matrix: Matrix) -> Matrix:
+def relax_integrality(matrix: Matrix) -> Matrix:
     """The LP relaxation of a model."""
     return replace(matrix, is_integer=np.zeros_like(matrix.is_integer))
 
@@ -185,12 +185,12 @@ class Replanner:
     """Solves the LP relaxation of each future of a problem; `planned` is the solution of the problem itself."""
 
     def __init__(self, planned: Matrix) -> None:
-        self._pool = pool_of(relaxed(planned))
+        self._pool = pool_of(relax_integrality(planned))
         self.planned: Solved = self._pool.planned
         self._positions: list[Floats] = []
         self._n_before = 1 if self.planned.is_optimal else 0
 
-    def of(self, future_model: FutureModel, values: Mapping[str, float]) -> Solved:
+    def solve_future(self, future_model: FutureModel, values: Mapping[str, float]) -> Solved:
         """Solve a future with these parameter values; the result is not optimal if the future has no plan.
 
         Later futures may start from it, until `reset`.
@@ -207,7 +207,7 @@ class Replanner:
             for future_model, values in some:
                 solved = self._solve(future_model, values)
                 if solved.is_optimal:
-                    self._pool.store_optimum(relaxed(future_model.matrix), solved)
+                    self._pool.store_optimum(relax_integrality(future_model.matrix), solved)
                     self._positions.append(position_of(values))
             if not is_last:
                 self._pool.freeze()
@@ -218,7 +218,7 @@ class Replanner:
         if self._positions:
             distance = np.square(np.array(self._positions) - position_of(values)).sum(axis=1)
             start = self._n_before + int(distance.argmin())
-        return self._pool.solve(relaxed(future_model.matrix), future_model.scale, start=start)
+        return self._pool.solve(relax_integrality(future_model.matrix), future_model.scale, start=start)
 
     def release(self) -> None:
         """Release the solver's instance until the next future."""
@@ -285,7 +285,7 @@ class Weights:
             else reparameterised.vector(problem, summed(npv_terms(problem, costs))),
         )
 
-    def of_plan(self, x: Floats) -> dict[str, float]:
+    def measures_of_plan(self, x: Floats) -> dict[str, float]:
         """MEASURES of a plan."""
         cost, tonnes = float(self.cost_mn @ x), float(self.discounted_kt @ x)
         return {
@@ -362,13 +362,15 @@ class FundDraws:
                 limited[len(draws) > 1].append((row, columns[index]))
         return cls(tuple(map(_pairs, limited)), tuple(groups))
 
-    def capped(self, matrix: Matrix, point: Floats) -> Floats:
+    def cap_draws(self, matrix: Matrix, point: Floats) -> Floats:
         """The point with each draw at most at its share, and all draws of a group and year at most at its capital."""
         point = point.copy()
         for rows, columns in self.shares:
             if len(rows):
-                point[columns] = np.maximum(point[columns] - np.maximum(_over(matrix, point)[rows], 0.0), 0.0)
-        over = _over(matrix, point) if self.groups else ()
+                point[columns] = np.maximum(
+                    point[columns] - np.maximum(_excess_over_limits(matrix, point)[rows], 0.0), 0.0
+                )
+        over = _excess_over_limits(matrix, point) if self.groups else ()
         for row, columns in self.groups:
             drawn = point[columns].sum()
             if over[row] > 0.0 and drawn > 0.0:
@@ -381,7 +383,7 @@ def _pairs(found: Sequence[tuple[int, int]]) -> tuple[Ints, Ints]:
     return both[:, 0], both[:, 1]
 
 
-def _over(matrix: Matrix, point: Floats) -> Any:
+def _excess_over_limits(matrix: Matrix, point: Floats) -> Any:
     """[row] by how much the point exceeds the upper limit."""
     return matrix.rows @ point - matrix.row_upper
 
@@ -432,14 +434,16 @@ class FutureEvaluator:
     def row(self, k: int) -> dict[str, Any]:
         """One future: measures of both modes, replanned plants by share built, violations of the fixed plan."""
         future_model = self.future_models.of(k)
-        solved = self.replanner.of(future_model, numbers_in(self.values, k))
-        replanned = future_model.weights.of_plan(solved.x) if solved.is_optimal else dict.fromkeys(MEASURES, np.nan)
+        solved = self.replanner.solve_future(future_model, numbers_in(self.values, k))
+        replanned = (
+            future_model.weights.measures_of_plan(solved.x) if solved.is_optimal else dict.fromkeys(MEASURES, np.nan)
+        )
         point = fixed_point(future_model.matrix, future_model.scale, self._shortfalls, self.fixed)
-        point = self._draws.capped(future_model.matrix, point)
+        point = self._draws.cap_draws(future_model.matrix, point)
         return {
             "future": k,
-            REPLANNED: plain(replanned),
-            FIXED: plain(future_model.weights.of_plan(point)),
+            REPLANNED: to_plain_values(replanned),
+            FIXED: to_plain_values(future_model.weights.measures_of_plan(point)),
             "broken": dict(violated_constraints(future_model.matrix, point)),
             "plants": self.plants_in(solved.x),
         }
@@ -457,16 +461,16 @@ def chunks_of(values: pd.DataFrame) -> list[Ints]:
     """Chunks of futures with similar capital costs, so that one starts near where another ended."""
     positions = np.array([position_of(dict(row)) for row in values.to_dict("records")])
 
-    def ordered(these: Ints) -> list[Ints]:
+    def split_positions(these: Ints) -> list[Ints]:
         if len(these) < 2:
             return [these]
         wide = int(np.ptp(positions[these], axis=0).argmax())
         these = these[np.argsort(positions[these, wide], kind="stable")]
         n_chunks = -(-len(these) // CHUNK)
         half = n_chunks // 2 * CHUNK if n_chunks > 1 else len(these) // 2
-        return [*ordered(these[:half]), *ordered(these[half:])]
+        return [*split_positions(these[:half]), *split_positions(these[half:])]
 
-    order = np.concatenate(ordered(np.arange(len(values))))
+    order = np.concatenate(split_positions(np.arange(len(values))))
     return [order[first : first + CHUNK] for first in range(0, len(order), CHUNK)]
 
 

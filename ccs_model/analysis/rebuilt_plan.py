@@ -39,7 +39,7 @@ from ccs_model.plan.plan import (
     Replan,
     Uncertainty,
 )
-from ccs_model.plan.plan_json import plain, records
+from ccs_model.plan.plan_json import records, to_plain_values
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.problem import Problem, build_problem
 from ccs_model.runs.run_reader import RunLike, SolvedProblem, read_run, run_of, solved_problem_of
@@ -76,7 +76,7 @@ class AnalysisResult(ABC):
     def to_dict(self) -> dict[str, Any]:
         """The schema, `about` and the rows of each table; unknown values are null."""
         rows = {name: records(table) for name, (_, table) in self.tables().items()}
-        return plain({"schema": self.schema, **self.about, **rows})
+        return to_plain_values({"schema": self.schema, **self.about, **rows})
 
 
 def about_of(problem: Problem) -> dict[str, Any]:
@@ -123,12 +123,12 @@ class AtPoint:
         return point_of(self.problem, self.matrix, self.x)
 
     @property
-    def found(self) -> Residuals:
+    def largest_residuals(self) -> Residuals:
         """Largest violations of rows, bounds and integrality at the point."""
         return residuals(self.matrix, self.x)
 
 
-def at_solution(run: SolvedProblem) -> AtPoint:
+def solution_point(run: SolvedProblem) -> AtPoint:
     """The solution of a run in its model.
 
     Raises InputError if the solution is missing, or is that of another model; FileError if it cannot be read.
@@ -145,10 +145,10 @@ def plan_of_run(run: RunLike) -> Plan:
     """The plan of a run with its frontier or futures, rebuilt without a solve.
 
     It has no log, no times, and no edits of a workbook it was made of. Raises InputError or FileError as
-    `solved_problem_of` and `at_solution` do.
+    `solved_problem_of` and `solution_point` do.
     """
     solved = solved_problem_of(run)
-    plan = plan_at(at_solution(solved), solved.document)
+    plan = plan_at(solution_point(solved), solved.document)
     if solved.solution is None:
         scenario = plan.problem.scenario
         text = (solved.folder / SCENARIO).read_text(encoding="utf-8")
@@ -188,7 +188,7 @@ def _uncertainty(document: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
 
 def plan_at(at: AtPoint, document: Mapping[str, Any]) -> Plan:
     """The plan of the point, with the results of the solve from `document` (plan.json)."""
-    parts = assembled(at.matrix, at.x, at.point, at.found, _solve_record(document))
+    parts = assembled(at.matrix, at.x, at.point, at.largest_residuals, _solve_record(document))
     fixed_decisions = pd.DataFrame(document["fixed_decisions"], columns=FIXED_DECISION_COLUMNS)
     return Plan(
         **parts,
@@ -205,10 +205,10 @@ def _solve_record(document: Mapping[str, Any]) -> SolveRecord:
     unknown = -np.inf if document["objective_name"] == "min_cost" else np.inf
     prices = {row["target"]: row["price_per_t"] for row in document["targets"] if row["price_per_t"] is not None}
     return SolveRecord(
-        bound=_known(objective["searched_bound"], unknown),
-        all_links_bound=_known(objective["bound"], unknown),
+        bound=_value_or_default(objective["searched_bound"], unknown),
+        all_links_bound=_value_or_default(objective["bound"], unknown),
         relaxation=Relaxation(
-            _known(relaxation["value"], np.nan),
+            _value_or_default(relaxation["value"], np.nan),
             relaxation["abatement_per_budget_kt_per_mn"],
             relaxation["cost_of_next_tonne_per_t"],
         ),
@@ -234,7 +234,7 @@ def _marginal_budget(found: Mapping[str, Any] | None) -> MarginalBudget | None:
     return MarginalBudget(found["added_mn"], found["abatement_kt"], plants, last, replans)
 
 
-def _known(value: float | None, otherwise: float) -> float:
+def _value_or_default(value: float | None, otherwise: float) -> float:
     return otherwise if value is None else float(value)
 
 
@@ -314,14 +314,14 @@ def with_common_flow_bounds(problems: Sequence[Problem]) -> list[Problem]:
     networks = [problem.network for problem in problems if problem.network is not None]
     largest = pd.concat([network.lines for network in networks]).groupby("line")["largest_ktpa"].max()
 
-    def widened(problem: Problem) -> Problem:
+    def widen_bounds(problem: Problem) -> Problem:
         if problem.network is None:
             return problem
         lines = problem.network.lines
         lines = lines.assign(largest_ktpa=lines["line"].map(largest).astype(float))
         return replace(problem, network=replace(problem.network, lines=lines, most_ktpa=most))
 
-    return [widened(problem) for problem in problems]
+    return [widen_bounds(problem) for problem in problems]
 
 
 def value_with_fixed(

@@ -71,7 +71,7 @@ class Powers:
         at = np.flatnonzero(powers[2])
         return cls(tuple(groups), at, sites[at], powers[2][at].astype(float))
 
-    def scaled(self, planned: Floats, share: float, heat: float, capacity: Floats) -> Floats:
+    def scale_numbers(self, planned: Floats, share: float, heat: float, capacity: Floats) -> Floats:
         """The numbers at multiples of the planned share, heat and capacity [site]."""
         found = planned.copy()
         for which, of_share, of_heat in self.groups:
@@ -106,13 +106,13 @@ class Products:
         """
         planned, rows = self.planned, self.planned.rows
         column_of = np.repeat(np.arange(rows.shape[1]), np.diff(rows.indptr))
-        data = self.of_data.scaled(rows.data, share, heat, capacity)
+        data = self.of_data.scale_numbers(rows.data, share, heat, capacity)
         ratio = np.divide(capex, self.capex, out=np.ones_like(capex), where=self.capex != 0)
         data[self.of_capex] *= ratio[column_of[self.of_capex]]
         for entries, numbers in zip(self.targets, targets, strict=True):
             data[entries] = numbers[column_of[entries]]
         limits: dict[str, Any] = {
-            name: powers.scaled(getattr(planned, name), share, heat, capacity)
+            name: powers.scale_numbers(getattr(planned, name), share, heat, capacity)
             for name, powers in self.of_limits.items()
         }
         return replace(
@@ -175,10 +175,10 @@ class ReparameterisedModel:
         share = other.delivered_share / self.problem.delivered_share
         capacity, heat = self._capacity_ratio(other), self._heat_ratio(other)
         return self.products.matrix(
-            share, heat, capacity, self.capex(other), self.of_targets(other), self.first_objective(other)
+            share, heat, capacity, self.capex(other), self.target_tonnes(other), self.first_objective(other)
         )
 
-    def of_targets(self, other: Problem) -> list[Floats]:
+    def target_tonnes(self, other: Problem) -> list[Floats]:
         """[column] tonnes per unit that count for each target."""
         found = []
         for _, constraint, index, _ in self._tonnes:
@@ -325,13 +325,13 @@ class Responses:
         """Identify the parts from `evaluate`; None if the result does not reproduce the futures `tried`."""
         known: dict[tuple[tuple[str, ...], float], Floats] = {}
 
-        def at(together: tuple[str, ...], share: float) -> Floats:
+        def evaluate_at(together: tuple[str, ...], share: float) -> Floats:
             key = (together, share)
             if key not in known:
                 known[key] = evaluate(dict.fromkeys(together, _TWICE), share)
             return known[key]
 
-        planned = at((), 1.0)
+        planned = evaluate_at((), 1.0)
         size = np.abs(planned)
         found: dict[Product, Floats] = {((), 0): planned}
 
@@ -339,27 +339,27 @@ class Responses:
             total = np.zeros_like(planned)
             for n in range(len(together) + 1):
                 for some in combinations(together, n):
-                    total += (-1.0) ** (len(together) - n) * at(some, share)
+                    total += (-1.0) ** (len(together) - n) * evaluate_at(some, share)
             return total
 
-        def kept(together: tuple[str, ...]) -> bool:
-            np.maximum(size, np.abs(at(together, 1.0)), out=size)
+        def add_product(together: tuple[str, ...]) -> bool:
+            np.maximum(size, np.abs(evaluate_at(together, 1.0)), out=size)
             number = part(together, 1.0)
             number[np.abs(number) <= _ROUNDED * 2 ** len(together) * size] = 0.0
             if together and number.any():
                 found[together, 0] = number
             return bool(number.any())
 
-        level: list[tuple[str, ...]] = [(name,) for name in names if kept((name,))]
+        level: list[tuple[str, ...]] = [(name,) for name in names if add_product((name,))]
         there = set(level)
         by_share: list[tuple[str, ...]] = [(), *level]
         for order in range(2, _MAX_ORDER + 1):
             singles = sorted({name for each in level for name in each}, key=list(names).index)
             requested = [
                 each for each in combinations(singles, order)
-                if all(some in there for some in combinations(each, order - 1)) and _interact(found, each)
+                if all(some in there for some in combinations(each, order - 1)) and _is_interaction(found, each)
             ]  # fmt: skip
-            level = [each for each in requested if kept(each)]
+            level = [each for each in requested if add_product(each)]
             there |= set(level)
             by_share += level
             if not level:
@@ -399,7 +399,7 @@ class Responses:
         return np.vstack([part @ weights for part in self.parts])
 
 
-def _interact(found: Mapping[Product, Floats], together: tuple[str, ...]) -> bool:
+def _is_interaction(found: Mapping[Product, Floats], together: tuple[str, ...]) -> bool:
     """Whether any number depends on all of these parameters."""
     depends = np.ones(1, dtype=bool)
     for name in together:

@@ -243,7 +243,9 @@ class _TwoStage:
         self.mean_values = None
         if mean_plan is not None:
             at = AtPoint.of_plan(mean_plan)
-            self.mean_values = self._with_recourse(at, self._kept_in_each(at, "the mean plan"), "the mean plan")
+            self.mean_values = self._evaluate_with_recourse(
+                at, self._evaluate_in_each_future(at, "the mean plan"), "the mean plan"
+            )
         # Values in each future of the plan of the mean, if there is one, and of the best own plan of a future.
         self.evaluated = [each for each in (self.mean_values, self._best_own_plan_in_each()) if each is not None]
 
@@ -264,7 +266,7 @@ class _TwoStage:
         points, values, residual = self._points(x, columns)
         measures = risk_measures(values, outlook, self.sign)
         # A future's own plan may be worse than the stochastic plan there, within the solver's gap.
-        best = [self._best_in(f, value) for f, value in enumerate(values)]
+        best = [self._best_value_in(f, value) for f, value in enumerate(values)]
         bound = self.sign * max(self.sign * found.bound, self.sign * measures.objective)
         about = {
             **about_of(futures[0].problem),
@@ -325,7 +327,7 @@ class _TwoStage:
             return solve(mean)
         return None
 
-    def _kept_in_each(self, at: AtPoint, what: str) -> list[Valuation]:
+    def _evaluate_in_each_future(self, at: AtPoint, what: str) -> list[Valuation]:
         """Value of all builds of a plan in each future, up to the first that cannot keep them."""
         every, found = decisions_of(at.matrix, at.x, at.problem.years), []
         for future in self.futures:
@@ -339,7 +341,7 @@ class _TwoStage:
                 break
         return found
 
-    def _with_recourse(self, at: AtPoint, kept: Sequence[Valuation], what: str) -> list[Valuation]:
+    def _evaluate_with_recourse(self, at: AtPoint, kept: Sequence[Valuation], what: str) -> list[Valuation]:
         """Value in each future of a plan's first-stage builds with the best recourse found, or the plan's own."""
         years = self.outlook.here_and_now
         first, found = decisions_of(at.matrix, at.x, years), []
@@ -357,13 +359,13 @@ class _TwoStage:
     def _best_own_plan_in_each(self) -> list[Valuation] | None:
         """The best of the futures' own plans as a first stage, with recourse; None if none is feasible in all."""
         likely = sorted(self.futures, key=lambda each: -each.future.probability_share)[:_MOST_FIRST_STAGES]
-        plans = [(each, self._kept_in_each(each.at, f"the plan of {each.future.name}")) for each in likely]
+        plans = [(each, self._evaluate_in_each_future(each.at, f"the plan of {each.future.name}")) for each in likely]
         n = len(self.futures)
         feasible = [(each, kept) for each, kept in plans if len(kept) == n and _is_kept(kept)]
         if not feasible:
             return None
         best, kept = max(feasible, key=lambda plan: self.sign * self._measures_of(plan[1]).objective)
-        return self._with_recourse(best.at, kept, f"the plan of {best.future.name}")
+        return self._evaluate_with_recourse(best.at, kept, f"the plan of {best.future.name}")
 
     def _amount(self, future: SolvedFuture) -> float:
         """Effort of one evaluation in a future."""
@@ -392,7 +394,7 @@ class _TwoStage:
     def _measures_of(self, values: Sequence[Valuation]) -> RiskMeasures:
         return risk_measures([each.objective for each in values], self.outlook, self.sign)
 
-    def _best_in(self, f: int, *values: float) -> float:
+    def _best_value_in(self, f: int, *values: float) -> float:
         """The best value known in a future: of its own plan, of another evaluated there, or one of `values`."""
         known = [each[f].objective for each in self.evaluated if each[f].state == KEPT]
         return self.sign * max(self.sign * each for each in (self.futures[f].plan.objective.value, *known, *values))

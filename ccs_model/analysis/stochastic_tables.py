@@ -184,7 +184,9 @@ def plants_table(
 def retrofits_of(futures: Sequence[SolvedFuture], points: Sequence[Point], years: Sequence[int]) -> pd.DataFrame:
     """RETROFIT_COLUMNS of each retrofit in each future."""
     shared = [None if point.problem.network is None else Sharing.of(point) for point in points]
-    joined = _joined(futures, [retrofits_table(point, sharing) for point, sharing in zip(points, shared, strict=True)])
+    joined = _join_tables(
+        futures, [retrofits_table(point, sharing) for point, sharing in zip(points, shared, strict=True)]
+    )
     if not len(joined):
         return pd.DataFrame(columns=RETROFIT_COLUMNS).astype({"is_here_and_now": bool})
     return joined.assign(is_here_and_now=joined["year"].astype(int).isin(list(years)))[RETROFIT_COLUMNS]
@@ -193,10 +195,10 @@ def retrofits_of(futures: Sequence[SolvedFuture], points: Sequence[Point], years
 def links_table(futures: Sequence[SolvedFuture], points: Sequence[Point]) -> pd.DataFrame:
     """Columns of `flows_table` for each future; empty where each retrofit has its own pipe."""
     nothing = pd.DataFrame()
-    return _joined(futures, [nothing if point.problem.network is None else flows_table(point) for point in points])
+    return _join_tables(futures, [nothing if point.problem.network is None else flows_table(point) for point in points])
 
 
-def _joined(futures: Sequence[SolvedFuture], tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+def _join_tables(futures: Sequence[SolvedFuture], tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """The rows of one table a future, after the number and the name of the future."""
     parts = [
         table.assign(future=f, future_name=each.future.name)[["future", "future_name", *table.columns]]

@@ -39,7 +39,7 @@ from ccs_model.errors import (
 )
 from ccs_model.inputs import Inputs
 from ccs_model.plan.cache_key import RunKey, cached_manifest, run_key
-from ccs_model.plan.plan_json import csv_text, plain, records
+from ccs_model.plan.plan_json import csv_text, records, to_plain_values
 from ccs_model.problem import build_problem
 from ccs_model.report.workbook.workbook import table_book
 from ccs_model.runs.folder_writer import MANIFEST, LockedError, remove_leftovers, write_files
@@ -111,7 +111,7 @@ class Sweep:
 
     def to_dict(self) -> dict[str, Any]:
         """Schema ccs-model/sweep/2; unknown values are null."""
-        rows = plain(records(self.table))
+        rows = to_plain_values(records(self.table))
         return {
             "schema": SCHEMA,
             "scenario": self.name,
@@ -176,20 +176,20 @@ def sweep(
     folder = Path(out) if out is not None else Path("runs") / cases.folder_name
     write_request(folder / SPEC, cases.spec, "another sweep", _read_spec)
     runs = _Runs(cases.spec, folder)
-    waiting = runs.waiting()
+    waiting = runs.pending_runs()
     # A share of the fixed list: a share of the waiting runs would change while other shards run.
     share = share_of([Job(name, task) for name, task in cases.tasks.items()], shard)
-    mine = tuple(job for job in share if job.key in waiting)
+    pending = tuple(job for job in share if job.key in waiting)
     runs.remove_leftovers(job.key for job in share)
     clock, n_before, n_failed = time.monotonic(), 0, 0
     try:
-        for ended in results_of(mine, ScenarioRuns(cases.inputs), n_processes=jobs, scheduler=scheduler):
+        for ended in results_of(pending, ScenarioRuns(cases.inputs), n_processes=jobs, scheduler=scheduler):
             runs.keep(ended)
             n_before += 1
             n_failed += ended.failure is not None
             if on_progress is not None:
                 rate = n_before / max(time.monotonic() - clock, 1e-9)
-                on_progress(SweepProgress(n_before, n_failed, len(mine), rate, (len(mine) - n_before) / rate))
+                on_progress(SweepProgress(n_before, n_failed, len(pending), rate, (len(pending) - n_before) / rate))
     finally:
         # An interrupted sweep leaves a table with another name.
         result = runs.write_tables(is_part=shard is not None)
@@ -283,7 +283,7 @@ class _Cases:
             "keys": list(dict.fromkeys(key for changes in variations for key in changes)),
             "cases": json.loads(json.dumps(cases, default=list)),
         }
-        sha = RunKey.of_text(json.dumps(spec, sort_keys=True, ensure_ascii=False))
+        sha = RunKey.hash_of_text(json.dumps(spec, sort_keys=True, ensure_ascii=False))
         return cls({"key": sha, **spec}, f"{base_key.slug}-sweep-{sha[:8]}", tasks, tuple(inputs.values()))
 
 
@@ -308,7 +308,7 @@ class _Runs:
         self._trouble: dict[str, str] = {}
         self._read_missing()
 
-    def waiting(self) -> set[str]:
+    def pending_runs(self) -> set[str]:
         """Names of runs that are missing, or whose failure may not occur again."""
         final = {n for n, row in self._rows.items() if row["exit_code"] in (DONE, LIMIT_REACHED, *_FINAL)}
         return set(self._sha) - final
@@ -329,12 +329,12 @@ class _Runs:
 
     def copy_from(self, other: Path) -> None:
         """Copy the runs that this folder lacks from another folder of the sweep."""
-        for name in sorted(self.waiting()):
+        for name in sorted(self.pending_runs()):
             source = other / RUNS / name
             if damage := self._damage(source, name):
                 what = f"{source}: {damage}; copy this run again, or repeat the shard"
                 self._trouble[name] = what
-            elif self._stored(other, name) is not None:
+            elif self._stored_row(other, name) is not None:
                 files = sorted(path for path in source.rglob("*") if path.is_file())
                 self._write(name, {path.relative_to(source).as_posix(): read_regular(path) for path in files})
 
@@ -371,7 +371,7 @@ class _Runs:
     def _read_missing(self) -> None:
         """Read the runs of the folder that have no row yet."""
         for name in self._sha.keys() - self._rows.keys():
-            if (row := self._stored(self._folder, name)) is not None:
+            if (row := self._stored_row(self._folder, name)) is not None:
                 self._rows[name] = row
 
     def _write(self, name: str, files: Mapping[str, bytes]) -> None:
@@ -386,12 +386,12 @@ class _Runs:
         except LockedError as error:
             # Another process is writing the same run; the others go on.
             trouble = str(error)
-        if row := self._stored(self._folder, name):
+        if row := self._stored_row(self._folder, name):
             self._rows[name] = row
         else:
             self._trouble[name] = trouble
 
-    def _stored(self, folder: Path, name: str) -> dict[str, Any] | None:
+    def _stored_row(self, folder: Path, name: str) -> dict[str, Any] | None:
         """Row of the table for a run in a folder of this sweep; None if it is not there."""
         place = folder / RUNS / name
         try:

@@ -340,16 +340,16 @@ def draw_futures(problem: Problem, n: int, seed: int, sampling: str = LATIN) -> 
     names = list(table["input"])
     sobol = sampling == SOBOL
     points = _sobol(n, seed, names) if sobol else {name: _latin_hypercube(n, seed, name) for name in names}
-    probabilities = _correlated(points, problem.inputs["uncertainty/correlations"])
+    probabilities = _correlate_points(points, problem.inputs["uncertainty/correlations"])
     inputs = _sampled_inputs(problem, table)
     values = {row.input: _values(problem, row, probabilities[row.input]) for row in inputs.itertuples(index=False)}
-    return Futures(problem, seed, inputs, pd.DataFrame(values), _planned(problem, inputs), sampling)
+    return Futures(problem, seed, inputs, pd.DataFrame(values), _planned_values(problem, inputs), sampling)
 
 
-def one_at_a_time(problem: Problem) -> Futures:
+def vary_one_at_a_time(problem: Problem) -> Futures:
     """The planned future, then two futures an input: that input at its 5th and 95th percentile, all others planned."""
     inputs = _sampled_inputs(problem, problem.inputs["uncertainty/inputs"])
-    planned = _planned(problem, inputs)
+    planned = _planned_values(problem, inputs)
     values = pd.DataFrame([planned] * (1 + 2 * len(inputs))).reset_index(drop=True)
     ends = np.array([0.05, 0.95])
     for at, row in enumerate(inputs.itertuples(index=False)):
@@ -357,7 +357,7 @@ def one_at_a_time(problem: Problem) -> Futures:
     return Futures(problem, 0, inputs, values, planned)
 
 
-def _planned(problem: Problem, inputs: pd.DataFrame) -> pd.Series:
+def _planned_values(problem: Problem, inputs: pd.DataFrame) -> pd.Series:
     """[parameter] values at which the problem is the planned one."""
     planned = {name: AS_PLANNED.get(name, 1.0) for name in inputs["input"]}
     if DELIVERED in planned:
@@ -409,7 +409,7 @@ def _values(problem: Problem, row: Any, probability: Floats) -> Floats:
     return np.minimum(values, 1.0) if row.input == DELIVERED else values
 
 
-def _correlated(points: dict[str, Floats], correlations: pd.DataFrame) -> dict[str, Floats]:
+def _correlate_points(points: dict[str, Floats], correlations: pd.DataFrame) -> dict[str, Floats]:
     """[future] cumulative probabilities of each parameter, rearranged to the rank correlations (Iman, Conover 1982)."""
     found = dict(points)
     names = sorted(found)

@@ -22,7 +22,7 @@ from ccs_model.mip.matrix import TOLERANCE
 from ccs_model.plan.cache_key import run_key
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_checks import GAP_CHECK
-from ccs_model.plan.plan_json import csv_text, plain, plan_dict
+from ccs_model.plan.plan_json import csv_text, plan_dict, to_plain_values
 from ccs_model.problem import Problem, build_problem
 from ccs_model.problem.scenario_names import read_checked
 from ccs_model.report.export.formats import geojson_text
@@ -34,11 +34,11 @@ from ccs_model.runs.run_list import text_of
 from ccs_model.runs.run_reader import (
     changed_inputs,
     changed_outputs,
-    other_version,
     read_documents,
     read_point,
     table_of,
-    written_by,
+    version_note,
+    writer_version,
 )
 from ccs_model.runs.run_writer import FRONTIER, SCENARIO, tables_of
 
@@ -86,7 +86,7 @@ class Verification:
 
     def to_dict(self) -> dict[str, Any]:
         """Schema ccs-model/verify/2."""
-        return plain(
+        return to_plain_values(
             {
                 "schema": SCHEMA,
                 "run": self.run,
@@ -124,48 +124,48 @@ def verify(folder: str | PathLike[str], *, on_progress: MessageCallback = lambda
     path, document, manifest = read_documents(folder)
     checks: list[Check] = []
     skipped: list[str] = []
-    other_tables, other_sheets = _of_other_budgets(manifest)
+    other_tables, other_sheets = _parts_of_other_budgets(manifest)
     on_progress("hashing inputs and outputs")
-    checks += _of_files(path, manifest)
+    checks += _check_files(path, manifest)
     inputs_hold = checks[0].holds
     on_progress("building the problem")
     problem, issue = _rebuilt_problem(path, must=inputs_hold)
     plan: Plan | None = None
     if problem is None:
-        checks.append(_failed("the problem can be built", issue))
+        checks.append(_failed_check("the problem can be built", issue))
     else:
-        checks += _of_question(problem, manifest, inputs_hold)
+        checks += _check_input_hash(problem, manifest, inputs_hold)
         on_progress("checking every row of the model at the point")
         at = AtPoint.of(problem, read_point(path))
-        checks += _of_point(at)
-        is_feasible = not at.strange and at.found.hold
+        checks += _check_point(at)
+        is_feasible = not at.strange and at.largest_residuals.hold
         plan, issue = _rebuilt_plan(at, document) if is_feasible else (None, "the point does not hold")
         on_progress("recomputing the answer from the point")
         if plan is None:
-            checks.append(_failed("the answer can be recomputed from the point", issue))
+            checks.append(_failed_check("the answer can be recomputed from the point", issue))
         else:
-            checks += _of_answer(path, document, plan, other_tables)
+            checks += _check_plan(path, document, plan, other_tables)
     if WORKBOOK in manifest.get("outputs", {WORKBOOK: ""}):
         on_progress("recomputing the workbook")
         raw = _bytes(path / WORKBOOK)
         try:
             cells = stored_cells(raw, WORKBOOK)
         except InputError as error:
-            checks.append(_failed("the workbook can be read", *map(str, error.issues)))
+            checks.append(_failed_check("the workbook can be read", *map(str, error.issues)))
         else:
             # Sheet Changes has the figures of the run before.
             other_sheets += (CHANGES.name,) if any(cell.sheet == CHANGES.name for cell in cells) else ()
-            checks += [_of_numbers(raw, cells, plan, other_sheets)] if plan is not None else []
-            checks += _of_formulas(raw, cells, skipped)
+            checks += [_check_numbers(raw, cells, plan, other_sheets)] if plan is not None else []
+            checks += _check_formulas(raw, cells, skipped)
     else:
         skipped.append(f"{WORKBOOK}: the run was written without a workbook")
-    if note := other_version(manifest):
-        note += f"; a failed check may come from the version (verify with ccs-model=={written_by(manifest)})"
+    if note := version_note(manifest):
+        note += f"; a failed check may come from the version (verify with ccs-model=={writer_version(manifest)})"
     others = (*(f"sheet {name}" for name in other_sheets), *(f"tables/{name}.csv" for name in other_tables))
     return Verification(path.resolve().name, tuple(checks), tuple(skipped), note, others)
 
 
-def _of_other_budgets(manifest: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _parts_of_other_budgets(manifest: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Tables and sheets of a frontier, whose plans at other budgets have no point in the run folder."""
     written = manifest.get("outputs", {})
     if FRONTIER not in written:
@@ -174,15 +174,15 @@ def _of_other_budgets(manifest: Mapping[str, Any]) -> tuple[tuple[str, ...], tup
     return tuple(name for name in tables if f"tables/{name}.csv" in written), (FRONTIER_SHEET.name,)
 
 
-def _failed(name: str, *found: str) -> Check:
+def _failed_check(name: str, *found: str) -> Check:
     return Check(name, False, 1.0, "errors", found)
 
 
-def _compared(name: str, largest: float, found: Sequence[str]) -> Check:
+def _comparison_check(name: str, largest: float, found: Sequence[str]) -> Check:
     return Check(name, not found, largest, "distance", tuple(found))
 
 
-def _of_files(path: Path, manifest: Mapping[str, Any]) -> Iterator[Check]:
+def _check_files(path: Path, manifest: Mapping[str, Any]) -> Iterator[Check]:
     for name, changed in (("input", changed_inputs), ("file of the run", changed_outputs)):
         n, found = changed(path, manifest)
         yield Check(f"every {name} is unchanged", not found and n > 0, float(n), "files", tuple(found))
@@ -198,7 +198,7 @@ def _rebuilt_problem(path: Path, *, must: bool) -> tuple[Problem | None, str]:
         return None, str(error.issues[0]) if error.issues else str(error)
 
 
-def _of_question(problem: Problem, manifest: Mapping[str, Any], inputs_hold: bool) -> Iterator[Check]:
+def _check_input_hash(problem: Problem, manifest: Mapping[str, Any], inputs_hold: bool) -> Iterator[Check]:
     """The input hash of the run; not checked for own tables, since the run's scenario names their copies."""
     same_version = manifest.get("versions", {}).get("ccs-model") == ccs_model.__version__
     has_own = any(name.startswith("own:") for name in manifest.get("inputs", {}))
@@ -209,12 +209,12 @@ def _of_question(problem: Problem, manifest: Mapping[str, Any], inputs_hold: boo
     yield Check("the input hash is that of the manifest", same, float(not same), "differences", found)
 
 
-def _of_point(at: AtPoint) -> Iterator[Check]:
-    found, n_rows = at.found, at.matrix.rows.shape[0]
+def _check_point(at: AtPoint) -> Iterator[Check]:
+    found, n_rows = at.largest_residuals, at.matrix.rows.shape[0]
     strange = tuple(f"{name}: no such column" for name in at.strange)
     yield Check("the point's columns are the model's", not strange, float(len(strange)), "unknown columns", strange)
     violated = (f"{found.worst_row}: {found.row:.3g}",) if found.row > TOLERANCE else ()
-    yield _compared(f"all {n_rows:,} rows hold at the point", found.row, violated)
+    yield _comparison_check(f"all {n_rows:,} rows hold at the point", found.row, violated)
     yield Check("every column lies within its bounds", not found.bound > TOLERANCE, found.bound, "distance")
     yield Check("integer decisions are integer", not found.integrality > TOLERANCE, found.integrality, "distance")
 
@@ -227,7 +227,7 @@ def _rebuilt_plan(at: AtPoint, document: Mapping[str, Any]) -> tuple[Plan | None
         return None, f"plan.json cannot be read as a plan: {type(error).__name__}: {error}"
 
 
-def _of_answer(path: Path, document: Mapping[str, Any], plan: Plan, other_tables: Collection[str]) -> Iterator[Check]:
+def _check_plan(path: Path, document: Mapping[str, Any], plan: Plan, other_tables: Collection[str]) -> Iterator[Check]:
     broken = plan.checks[~plan.checks["holds"] & (plan.checks["name"] != GAP_CHECK)]
     message = tuple(f"{row.name}: {row.figure:.3g}" for row in broken.itertuples(index=False))
     n_others = int((plan.checks["name"] != GAP_CHECK).sum())
@@ -235,11 +235,11 @@ def _of_answer(path: Path, document: Mapping[str, Any], plan: Plan, other_tables
     yield Check(name, not message, float(len(message)), "failed", message)
     recomputed_document = json.loads(json.dumps(plan_dict(plan)))
     for name, part in _PARTS.items():
-        n, largest, differences = difference(_some(document, part), _some(recomputed_document, part))
-        yield _compared(f"{name}: {n:,} figures", largest, differences)
-    yield _of_tables(path, plan, other_tables)
+        n, largest, differences = difference(_select_keys(document, part), _select_keys(recomputed_document, part))
+        yield _comparison_check(f"{name}: {n:,} figures", largest, differences)
+    yield _check_tables(path, plan, other_tables)
     n, largest, differences = difference(_json(path / MAP), json.loads(geojson_text(plan)))
-    yield _compared(f"map.geojson: {n:,} figures", largest, differences)
+    yield _comparison_check(f"map.geojson: {n:,} figures", largest, differences)
 
 
 # Parts of plan.json with a check of their own.
@@ -250,13 +250,13 @@ _PARTS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def _some(document: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+def _select_keys(document: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
     """These keys of plan.json, or all keys that no part names."""
     named = {key for each in _PARTS.values() for key in each}
     return {key: value for key, value in document.items() if (key in keys if keys else key not in named)}
 
 
-def _of_tables(path: Path, plan: Plan, others: Collection[str]) -> Check:
+def _check_tables(path: Path, plan: Plan, others: Collection[str]) -> Check:
     """Compare every table of the run folder cell by cell, except `others`."""
     differences: list[str] = []
     largest, n_cells = 0.0, 0
@@ -274,19 +274,19 @@ def _of_tables(path: Path, plan: Plan, others: Collection[str]) -> Check:
         n, distance, message = difference(rows[0], rows[1])
         n_cells, largest = n_cells + n, max(largest, distance)
         differences += [f"tables/{name}.csv: {each}" for each in message]
-    return _compared(f"tables: {n_cells:,} cells of {len(expected)}", largest, differences)
+    return _comparison_check(f"tables: {n_cells:,} cells of {len(expected)}", largest, differences)
 
 
-def _of_numbers(raw: bytes, cells: Sequence[StoredCell], plan: Plan, others: Collection[str]) -> Check:
+def _check_numbers(raw: bytes, cells: Sequence[StoredCell], plan: Plan, others: Collection[str]) -> Check:
     """Compare every number with a newly written workbook, except on the sheets `others`; headings may be translated."""
-    expected, ours = workbook_bytes(plan), _numbers(cells, others)
-    name = f"the workbook's {len(ours):,} numbers are the plan's"
+    expected, in_file = workbook_bytes(plan), _numbers(cells, others)
+    name = f"the workbook's {len(in_file):,} numbers are the plan's"
     if raw == expected:
-        return _compared(name, 0.0, ())
-    theirs = _numbers(stored_cells(expected, WORKBOOK), others)
+        return _comparison_check(name, 0.0, ())
+    in_plan = _numbers(stored_cells(expected, WORKBOOK), others)
     differences, largest = [], 0.0
-    for at in sorted(ours.keys() | theirs.keys()):
-        one, other = ours.get(at), theirs.get(at)
+    for at in sorted(in_file.keys() | in_plan.keys()):
+        one, other = in_file.get(at), in_plan.get(at)
         if one is None or other is None:
             only = one or other
             differences.append(f"{only.address if only else at}: only {'the file' if one else 'the plan'} has a number")
@@ -295,7 +295,7 @@ def _of_numbers(raw: bytes, cells: Sequence[StoredCell], plan: Plan, others: Col
         largest = max(largest, distance or 0.0)
         if distance is None or distance > EXACT:
             differences.append(f"{one.address}: {one.value!r} in the file, {other.value!r} in the plan")
-    return _compared(name, largest, differences)
+    return _comparison_check(name, largest, differences)
 
 
 def _numbers(cells: Sequence[StoredCell], others: Collection[str]) -> dict[tuple[str, int, int], StoredCell]:
@@ -306,7 +306,7 @@ def _numbers(cells: Sequence[StoredCell], others: Collection[str]) -> dict[tuple
     }
 
 
-def _of_formulas(raw: bytes, cells: Sequence[StoredCell], skipped: list[str]) -> Iterator[Check]:
+def _check_formulas(raw: bytes, cells: Sequence[StoredCell], skipped: list[str]) -> Iterator[Check]:
     """Recompute every formula with an independent engine."""
     try:
         found = recompute_workbook(raw, cells)
@@ -343,14 +343,14 @@ def difference(one: object, other: object) -> tuple[int, float, list[str]]:
         Number of values, largest distance of two numbers (relative above 1), and the differences as text.
     """
     n, largest, differences = 0, 0.0, []
-    for place, mine, theirs in _leaf_values(one, other, ""):
+    for place, value, expected in _leaf_values(one, other, ""):
         n += 1
-        distance = 0.0 if _both_unknown(mine, theirs) else distance_of(mine, theirs)
+        distance = 0.0 if _are_unknown(value, expected) else distance_of(value, expected)
         if distance is not None and distance <= EXACT:
             largest = max(largest, distance)
             continue
         largest = max(largest, distance or 0.0)
-        differences.append(f"{place or 'the document'}: {_shown(mine)}, expected {_shown(theirs)}")
+        differences.append(f"{place or 'the document'}: {_value_text(value)}, expected {_value_text(expected)}")
     return n, largest, differences
 
 
@@ -360,19 +360,19 @@ def _leaf_values(one: object, other: object, place: str) -> Iterator[tuple[str, 
             inner = f"{place}.{key}" if place else str(key)
             yield from _leaf_values(one.get(key, _MISSING), other.get(key, _MISSING), inner)
     elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
-        for at, (mine, theirs) in enumerate(zip(one, other, strict=True)):
-            yield from _leaf_values(mine, theirs, f"{place}[{at}]")
+        for at, (value, expected) in enumerate(zip(one, other, strict=True)):
+            yield from _leaf_values(value, expected, f"{place}[{at}]")
     elif isinstance(one, list) and isinstance(other, list):
         yield f"{place}, rows", float(len(one)), float(len(other))
     else:
         yield place, one, other
 
 
-def _both_unknown(*values: object) -> bool:
+def _are_unknown(*values: object) -> bool:
     return all(value is None or (isinstance(value, float) and math.isnan(value)) for value in values)
 
 
-def _shown(value: object) -> str:
+def _value_text(value: object) -> str:
     if value is _MISSING:
         return "nothing"
     text = repr(value)

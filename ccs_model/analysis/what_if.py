@@ -135,7 +135,7 @@ class Exchanges:
         """
         builds = self._builds
         allowed = (builds["share"] > BUILT) | (builds["plant"] == plant)
-        highs = self._restricted(matrix, builds["column"][~allowed], self._connection_of(plant))
+        highs = self._restricted_model(matrix, builds["column"][~allowed], self._connection_of(plant))
         self._require(highs, plant)
         return self._solve(highs, start)
 
@@ -150,7 +150,7 @@ class Exchanges:
         builds = self._builds
         others = (builds["share"] > BUILT) & (builds["plant"] != plant)
         nearby = builds["plant"].isin(self._plants_on_pipes()) & (builds["plant"] != plant) if refilled else others
-        highs = self._restricted(matrix, builds["column"][~(others | nearby)], set())
+        highs = self._restricted_model(matrix, builds["column"][~(others | nearby)], set())
         if others_stay:
             self._keep(highs, others)
         return self._solve(highs)
@@ -165,7 +165,7 @@ class Exchanges:
             return None
         builds = self._builds
         of_plant, others = builds["plant"] == plant, builds["share"] > BUILT
-        highs = self._restricted(None, builds["column"][~(of_plant | others)], self._connection_of(plant))
+        highs = self._restricted_model(None, builds["column"][~(of_plant | others)], self._connection_of(plant))
         self._keep(highs, others & ~of_plant)
         slack = 1e-6 * abs(value)
         low, high = (value - slack, np.inf) if self.sign > 0 else (-np.inf, value + slack)
@@ -227,16 +227,16 @@ class Exchanges:
         builds = self._builds
         return builds["column"][builds["plant"] == plant].to_numpy(np.int64)
 
-    def built_at(self, plant: str, exchange: Exchange) -> tuple[tuple[str, int], ...]:
+    def builds_at(self, plant: str, exchange: Exchange) -> tuple[tuple[str, int], ...]:
         """(route, year) of what an exchange builds at a plant."""
-        mine = self._builds[self._builds["plant"] == plant]
-        built = mine[exchange.x[mine["column"].to_numpy(np.int64)] > BUILT]
+        at_plant = self._builds[self._builds["plant"] == plant]
+        built = at_plant[exchange.x[at_plant["column"].to_numpy(np.int64)] > BUILT]
         return tuple(zip(built["route"], built["year"], strict=True))
 
-    def _restricted(self, matrix: Matrix | None, idle: pd.Series, connection: set[str]) -> Highs:
+    def _restricted_model(self, matrix: Matrix | None, idle: pd.Series, connection: set[str]) -> Highs:
         """The model with idle builds, and pipes outside the plan and the connection, fixed at 0."""
         highs = Highs(matrix or self.matrix, replace(self.options, gap_share=EXCHANGE_GAP))
-        off = np.concatenate([idle.to_numpy(np.int64), self._pipes_off(connection)])
+        off = np.concatenate([idle.to_numpy(np.int64), self._idle_pipe_columns(connection)])
         if self.problem.is_integer:
             highs.fix(off)
         return highs
@@ -268,7 +268,7 @@ class Exchanges:
         leaving = tuple(sorted(after.index[(after <= BUILT) & (before > BUILT)]))
         return Exchange(float(outcome.objective), float(outcome.bound), entering, leaving, x)
 
-    def _pipes_off(self, connection: set[str]) -> Ints:
+    def _idle_pipe_columns(self, connection: set[str]) -> Ints:
         """Columns of pipes that the plan does not build and the connection does not need."""
         network = self.problem.network
         if network is None:

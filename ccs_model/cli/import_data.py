@@ -12,7 +12,7 @@ import click
 from ccs_model.cli.command_options import PATH, Decorator, finite_range
 from ccs_model.cli.output_guard import validate_import_folder
 from ccs_model.errors import DONE, InputError, Issue
-from ccs_model.plan.headline import counted
+from ccs_model.plan.headline import count_text
 from ccs_model.runs.folder_writer import atomic_folder
 from ccs_model.units import join_first_names
 
@@ -292,7 +292,7 @@ def storage(
     total_gt = made.sites["capacity_mid_kt"].sum() / 1e6
     n_countries = made.sites.loc[made.sites["province"] != "", "province"].nunique()
     click.echo(
-        f"{out}: storage/sites.csv and references.csv with {counted(len(made.sites), 'site')}"
+        f"{out}: storage/sites.csv and references.csv with {count_text(len(made.sites), 'site')}"
         f"{f' in {_countries(n_countries)}' if n_countries else ''}, {total_gt:,.1f} Gt\n"
         f"Next: put the folder beside a scenario and name it there, data: {out.name}"
     )
@@ -309,7 +309,7 @@ def _show_missing(tracker: GemTracker, out: Path) -> None:
         click.echo(f"left out: capacities of plants that are not on the sheet Plant data: {named}", err=True)
     if n := len(tracker.stray_furnaces):
         named = join_first_names(tracker.stray_furnaces, _NAMED)
-        what = f"{counted(n, 'furnace')} of plants that are not on the sheet Plant data"
+        what = f"{count_text(n, 'furnace')} of plants that are not on the sheet Plant data"
         click.echo(f"left out: {what}: {named}", err=True)
     made = tracker.chemicals
     if made is None:

@@ -29,7 +29,7 @@ from ccs_model.cli.command_options import (
 )
 from ccs_model.cli.terminal import bold_text, columns, shorten_lines
 from ccs_model.errors import DONE, LIMIT_REACHED
-from ccs_model.plan.headline import counted
+from ccs_model.plan.headline import count_text
 from ccs_model.report.text_tables import amount_text
 from ccs_model.units import money_text, rounded_text
 
@@ -228,7 +228,7 @@ def _stochastic_text(document: Mapping[str, Any], folder: Path) -> str:
     for row in document["futures"]:
         later = [r for r in document["retrofits"] if r["future"] == row["future"] and not r["is_here_and_now"]]
         ends = f"{row['objective']:,.1f}; with perfect information {row['perfect_objective']:,.1f}"
-        n_later = counted(len(later), "second-stage retrofit")
+        n_later = count_text(len(later), "second-stage retrofit")
         lines.append(f"{row['name']} ({row['probability_share']:.0%}): {ends}; {n_later}")
     return "\n".join([*lines, f"Folder: {folder} (stochastic.xlsx, stochastic.json, tables/)"])
 
@@ -372,7 +372,7 @@ def _near_optimal_text(document: Mapping[str, Any], folder: Path) -> str:
     share, value = document["within_share"], document["objective"]
     lines = [f"{document['scenario']}: plans within {share:.2%} of {value:,.1f} {document['unit']}"]
     if document["n_corridors"] is not None:
-        lines[0] += f"; pipelines within the {counted(document['n_corridors'], 'link')} searched"
+        lines[0] += f"; pipelines within the {count_text(document['n_corridors'], 'link')} searched"
     lines += _ranges(document["ranges"]) if "ranges" in document else _sets(document)
     if not document["is_complete"]:
         lines.append(
@@ -400,7 +400,7 @@ def _sets(document: Mapping[str, Any]) -> list[str]:
         rows = [row for row in plants if row["standing"] == standing]
         if not rows and not standing.isalpha():
             continue
-        lines.append(f"{heading}: {counted(len(rows), 'plant')}")
+        lines.append(f"{heading}: {count_text(len(rows), 'plant')}")
         if standing == "never":
             continue
         named = []

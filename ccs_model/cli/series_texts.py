@@ -10,7 +10,7 @@ from typing import Any
 
 from ccs_model.cli.terminal import bold_text, columns, shorten_lines
 from ccs_model.report.text_tables import amount_text, fit_columns, truncate, width_of, wrap
-from ccs_model.runs.run_list import counted
+from ccs_model.runs.run_list import status_counts
 from ccs_model.units import join_first_names
 
 _N_FAILED_SHOWN = 10
@@ -220,7 +220,7 @@ def sweep_text(folder: Path, name: str, rows: Sequence[Mapping[str, Any]]) -> st
     """Return the summary of a sweep: scenarios by status, their figures, those without a plan, and the tables."""
     if not rows:
         return f"{bold_text(name)}: the sweep has not ended; repeat its command to resume it"
-    lines = [f"{bold_text(name)}: {len(rows)} scenarios: {counted([dict(row) for row in rows])}"]
+    lines = [f"{bold_text(name)}: {len(rows)} scenarios: {status_counts([dict(row) for row in rows])}"]
     failed = [f"scenario {row['scenario']}: {row['message']}" for row in rows if row["message"]]
     lines += [f"  {wrap(line, columns() - 2, '    ')}" for line in shorten_lines(failed, _N_FAILED_SHOWN, "")]
     lines += _figures_of(rows)

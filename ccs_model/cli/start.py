@@ -106,7 +106,7 @@ def _name_of(folder: Path) -> str:
 def _init_country(folder: Path, country: str, sectors: tuple[str, ...]) -> int:
     """Write the scenario of a country pack, after it was built once to validate the pack."""
     from ccs_model.inputs.country_packs import pack_files, pack_of
-    from ccs_model.plan.headline import counted
+    from ccs_model.plan.headline import count_text
     from ccs_model.problem import build_problem
     from ccs_model.problem.scenario_names import read_checked
     from ccs_model.report.sentences import not_eligible_sentences
@@ -120,7 +120,7 @@ def _init_country(folder: Path, country: str, sectors: tuple[str, ...]) -> int:
     n_candidates = int(problem.plants["is_candidate"].sum())
     click.echo(
         f"{folder}: scenario.yaml (ready to run), {inventories} and data/ of {pack.country} with "
-        f"{len(problem.plants):,} operating plants, {counted(n_candidates, 'candidate')}, and "
+        f"{len(problem.plants):,} operating plants, {count_text(n_candidates, 'candidate')}, and "
         f"{len(problem.sites)} storage sites"
     )
     for sentence in not_eligible_sentences(problem):
@@ -198,7 +198,7 @@ def check(
 
 def _summarize_problem(problem: Problem) -> dict[str, Any]:
     """Return what a valid scenario contains."""
-    from ccs_model.plan.plan_json import plain, records
+    from ccs_model.plan.plan_json import records, to_plain_values
     from ccs_model.plan.tables import left_out_table, not_eligible_table
     from ccs_model.problem.unused_inputs import unused_inputs
 
@@ -209,7 +209,7 @@ def _summarize_problem(problem: Problem) -> dict[str, Any]:
         "n_options": len(problem.options),
         "n_storage_sites": len(problem.sites),
         "baseline_ktpa": float(problem.baseline_ktpa),
-        "not_eligible": plain(records(not_eligible_table(problem))),
+        "not_eligible": to_plain_values(records(not_eligible_table(problem))),
         "left_out": records(left_out_table(problem)),
         "notices": [*problem.inputs.all_notices, *unused_inputs(problem)],
         "own_tables": {table: origin for table, origin in problem.inputs.origins.items() if origin != "shipped"},
@@ -217,7 +217,7 @@ def _summarize_problem(problem: Problem) -> dict[str, Any]:
 
 
 def _check_text(scenario: Path, problem: Problem) -> str:
-    from ccs_model.plan.headline import counted
+    from ccs_model.plan.headline import count_text
     from ccs_model.problem.unused_inputs import unused_inputs
     from ccs_model.report.sentences import left_out_sentences, not_eligible_sentences
     from ccs_model.report.text_tables import wrap
@@ -226,10 +226,10 @@ def _check_text(scenario: Path, problem: Problem) -> str:
     own = [(table, origin) for table, origin in problem.inputs.origins.items() if origin != "shipped"]
     sentence = (
         f"{scenario}: {click.style('no errors', fg='green')}. "
-        f"{counted(len(problem.plants), 'operating plant')} with "
+        f"{count_text(len(problem.plants), 'operating plant')} with "
         f"{problem.baseline_ktpa / 1000:,.1f} Mt CO2 a year; "
-        f"{counted(n_candidates, 'candidate plant')}, {counted(len(problem.options), 'option')}, "
-        f"{counted(len(problem.sites), 'storage site')}."
+        f"{count_text(n_candidates, 'candidate plant')}, {count_text(len(problem.options), 'option')}, "
+        f"{count_text(len(problem.sites), 'storage site')}."
     )
     lines = [
         *not_eligible_sentences(problem),

@@ -41,7 +41,7 @@ from ccs_model.pilots.estimate import (
     presets,
     priors_of,
     sample_of,
-    triangular_below,
+    triangular_share_below,
     variance,
     zone_names,
     zone_of,
@@ -74,7 +74,7 @@ def conflicts_of(sample: Sample, rows: Sequence[Observation], weights: Floats) -
     for row in rows:
         if row.id == sample.drawn_from:
             continue
-        predicted = sample.predicted(row)
+        predicted = sample.predict(row)
         z = row.z(predicted, before)
         if abs(z) > FARTHEST_Z:
             expected = mean(predicted, before)
@@ -169,7 +169,7 @@ def zone_spread(inputs: Inputs) -> float:
     return float(table["zone_spread"])
 
 
-def held_out(each: Fit, zone: str, sigma: float) -> dict[str, float]:
+def predict_held_out(each: Fit, zone: str, sigma: float) -> dict[str, float]:
     """The band of a report of `zone`, fitted without its rows: the predicted abatement with a report's own error."""
     sample = each.sample
     return band(sample.abatement_share(zone) + sigma * sample.noise, sample.weights(each.rows, without=zone))
@@ -185,7 +185,7 @@ def _record(each: Fit) -> dict[str, Any]:
         "effective_points": effective_points(weights),
         "parameters": parameters,
         "delivered_deployment_share": band(values[PHI] * values[DELTA], weights),
-        "prior_share_below_p90_of_deployment": triangular_below(
+        "prior_share_below_p90_of_deployment": triangular_share_below(
             delta_p90, priors[DELTA].low, priors[DELTA].mode, priors[DELTA].high
         ),
         "correlations": {
@@ -195,7 +195,7 @@ def _record(each: Fit) -> dict[str, Any]:
         "zones": _zone_records(each),
         "draws": [{name: float(values[name][i]) for name in PARAMETERS} for i in equal_weight_draws(weights, N_DRAWS)],
     }
-    return _rounded(record)
+    return _round_numbers(record)
 
 
 def _parameter(values: Floats, weights: Floats, prior: Prior) -> dict[str, Any]:
@@ -217,7 +217,7 @@ def _observations(each: Fit) -> list[dict[str, Any]]:
     before = np.exp(sample.log_start - sample.log_start.max())
     found = []
     for row in each.rows:
-        predicted = sample.predicted(row)
+        predicted = sample.predict(row)
         found.append(
             {
                 "id": row.id,
@@ -258,19 +258,19 @@ def _zone_records(each: Fit) -> list[dict[str, Any]]:
         if reported is not None:
             record["unexplained_share"] = reported.value - record["fitted_abatement_share"]["mean"]
             if len(sample.zones) > 1:
-                held_out_bands = held_out(each, name, reported.sigma)
+                held_out_bands = predict_held_out(each, name, reported.sigma)
                 inside = held_out_bands["p10"] <= reported.value <= held_out_bands["p90"]
                 record["held_out"] = {**held_out_bands, "verdict": CONSISTENT if inside else OUTSIDE}
         found.append(record)
     return found
 
 
-def _rounded(value: Any) -> Any:
+def _round_numbers(value: Any) -> Any:
     """Nine digits of every number: the last bits of an exponential are the machine's own, and no fit has more."""
     if isinstance(value, dict):
-        return {key: _rounded(each) for key, each in value.items()}
+        return {key: _round_numbers(each) for key, each in value.items()}
     if isinstance(value, list):
-        return [_rounded(each) for each in value]
+        return [_round_numbers(each) for each in value]
     if isinstance(value, bool) or value is None or isinstance(value, str | int):
         return value
     return float(f"{float(value):.{DIGITS}g}")

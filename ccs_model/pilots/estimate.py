@@ -60,7 +60,7 @@ def halton(n_points: int, n_dimensions: int) -> Floats:
 @cache
 def normal_halton(n_points: int, dimension: int) -> Floats:
     """[point] standard normals of one dimension of the sequence."""
-    points = normal(halton(n_points, dimension + 1)[:, dimension])
+    points = normal_quantiles(halton(n_points, dimension + 1)[:, dimension])
     points.flags.writeable = False
     return points
 
@@ -75,7 +75,7 @@ def triangular_density(value: Floats, low: float, mode: float, high: float) -> F
     return np.where(inside, np.maximum(np.nan_to_num(density), 0.0), 0.0)
 
 
-def triangular_below(value: float, low: float, mode: float, high: float) -> float:
+def triangular_share_below(value: float, low: float, mode: float, high: float) -> float:
     """The share of the triangle below `value`."""
     if value <= low or value >= high:
         return float(value >= high)
@@ -84,19 +84,19 @@ def triangular_below(value: float, low: float, mode: float, high: float) -> floa
     return 1.0 - (high - value) ** 2 / ((high - low) * (high - mode))
 
 
-def normal(share: Floats) -> Floats:
+def normal_quantiles(share: Floats) -> Floats:
     """The standard normal below which `share` lies."""
     return np.asarray(_inverse_normal(share), dtype=float)
 
 
-def log_normal_below(z: Floats) -> Floats:
+def log_normal_share_below(z: Floats) -> Floats:
     """Logarithm of the standard normal's share below z."""
     below = 0.5 * np.asarray(_erfc(-np.asarray(z) / math.sqrt(2.0)), dtype=float)
     with np.errstate(divide="ignore"):
         return np.maximum(np.log(below), _LEAST_LOG)
 
 
-def log_normal_between(low: Floats, high: Floats) -> Floats:
+def log_normal_share_between(low: Floats, high: Floats) -> Floats:
     """Logarithm of the standard normal's share between two places; taken in the lower tail, where it is exact."""
     flip = low + high > 0
     left, right = np.where(flip, -high, low), np.where(flip, -low, high)
@@ -160,11 +160,11 @@ class Observation:
             with np.errstate(divide="ignore"):
                 return np.maximum(-0.5 * ((np.log(self.value) - np.log(predicted)) / self.sigma) ** 2, -1e300)
         if self.kind == "upper":
-            return log_normal_below((self.value - predicted) / self.sigma)
+            return log_normal_share_below((self.value - predicted) / self.sigma)
         if self.kind == "lower":
-            return log_normal_below((predicted - self.value) / self.sigma)
+            return log_normal_share_below((predicted - self.value) / self.sigma)
         if self.kind == "interval":
-            return log_normal_between((self.low - predicted) / self.sigma, (self.high - predicted) / self.sigma)
+            return log_normal_share_between((self.low - predicted) / self.sigma, (self.high - predicted) / self.sigma)
         return -0.5 * ((self.value - predicted) / self.sigma) ** 2
 
     def z(self, predicted: Floats, weights: Floats) -> float:
@@ -343,7 +343,7 @@ class Sample:
         """Return the delivered tonnes of the programme as installed."""
         return self._delivered_part(zone) * self.zones[zone].capturable_ktpa
 
-    def predicted(self, row: Observation) -> Floats:
+    def predict(self, row: Observation) -> Floats:
         """Return the prediction of an observation; of a group, its maximum."""
         of = self.abatement_share if row.quantity == "abatement_share" else self.captured_ktpa
         found = of(row.zones[0])
@@ -356,7 +356,7 @@ class Sample:
         total = self.log_start.copy()
         for row in sorted(rows, key=lambda each: each.id):
             if row.id != self.drawn_from and without not in row.zones:
-                total += row.log_likelihood(self.predicted(row))
+                total += row.log_likelihood(self.predict(row))
         return np.exp(total - total.max())
 
     def _delivered_part(self, zone: str) -> Floats:
@@ -387,7 +387,7 @@ def sample_of(
         for k, zone in enumerate(named)
     }
     log_start = np.zeros(N_POINTS)
-    drawn = _installed(rows, named)
+    drawn = _installed_programme(rows, named)
     if drawn is not None:
         zone = named[drawn.zones[0]]
         reported = drawn.value * np.exp(drawn.sigma * normal_halton(N_POINTS, 0))
@@ -400,7 +400,7 @@ def sample_of(
     return Sample(priors, named, values, delivered, log_start, noise, drawn.id if drawn is not None else "")
 
 
-def _installed(rows: Sequence[Observation], zones: Mapping[str, Zone]) -> Observation | None:
+def _installed_programme(rows: Sequence[Observation], zones: Mapping[str, Zone]) -> Observation | None:
     for row in sorted(rows, key=lambda each: each.id):
         if row.kind == DRAWN_FROM and row.quantity == "captured_ktpa" and zones[row.zones[0]].programme_share is None:
             return row

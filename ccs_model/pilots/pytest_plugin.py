@@ -77,12 +77,12 @@ class CaseFile(pytest.File):
             name = f"{n:02d}-{each.quantity}" + ("-must-fail" if each.expected_to_fail else "")
             yield Expected.from_parent(self, name=name, expectation=each)
 
-    def found(self) -> tuple[Mapping[str, float], str]:
+    def find_quantities(self) -> tuple[Mapping[str, float], str]:
         """Every quantity of the case, or why there is none."""
-        from ccs_model.pilots.replay import found_by
+        from ccs_model.pilots.replay import find_quantities
 
         if self._found is None:
-            self._found = found_by(self.case, _contexts(self.config).of(self.case))
+            self._found = find_quantities(self.case, _contexts(self.config).of(self.case))
         return self._found
 
 
@@ -95,11 +95,11 @@ class Expected(pytest.Item):
 
     def runtest(self) -> None:
         """Fails where the value lies outside its band, or a control inside it."""
-        from ccs_model.pilots.replay import judged
+        from ccs_model.pilots.replay import judge_expectation
 
         assert isinstance(self.parent, CaseFile)
-        found, why = self.parent.found()
-        row = judged(self.parent.case, self.expectation, found, why)
+        found, why = self.parent.find_quantities()
+        row = judge_expectation(self.parent.case, self.expectation, found, why)
         if not row.as_expected:
             must = "must not lie" if row.expected_to_fail else "must lie"
             band = f"{row.quantity} = {row.value} {must} {_band(row.low, row.high)}"

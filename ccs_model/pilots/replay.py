@@ -133,13 +133,13 @@ def replay(
     for case in read:
         if on_progress is not None:
             on_progress(case.case)
-        found, why = found_by(case, contexts.of(case))
+        found, why = find_quantities(case, contexts.of(case))
         quantities[case.case] = found
-        rows += [judged(case, each, found, why) for each in case.expect]
+        rows += [judge_expectation(case, each, found, why) for each in case.expect]
     return Replay(tuple(rows), MappingProxyType(quantities))
 
 
-def found_by(case: Case, context: ReplayContext) -> tuple[Mapping[str, float], str]:
+def find_quantities(case: Case, context: ReplayContext) -> tuple[Mapping[str, float], str]:
     """Return every quantity of a case, or the reason why a problem is infeasible."""
     try:
         return KIND_OF[case.kind](case, context), ""
@@ -152,7 +152,7 @@ def found_by(case: Case, context: ReplayContext) -> tuple[Mapping[str, float], s
         raise
 
 
-def judged(case: Case, each: Expectation, found: Mapping[str, float], why: str = "") -> Row:
+def judge_expectation(case: Case, each: Expectation, found: Mapping[str, float], why: str = "") -> Row:
     """Whether one expectation holds; where nothing was found, nothing is as expected, a control neither."""
 
     def row(value: float | None, low: float | None, high: float | None, holds: bool, why: str = "") -> Row:

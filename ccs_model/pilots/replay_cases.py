@@ -19,7 +19,7 @@ from ccs_model.economics.policy import carbon_value_mn
 from ccs_model.errors import CcsModelError, InputError, Issue, NoPlanError
 from ccs_model.inputs import Inputs
 from ccs_model.paths import data_folder
-from ccs_model.pilots.calibrate import Fit, fit, held_out, zone_spread
+from ccs_model.pilots.calibrate import Fit, fit, predict_held_out, zone_spread
 from ccs_model.pilots.estimate import (
     BAND,
     DELTA,
@@ -81,17 +81,17 @@ class ReplayContext:
             self.fits[preset] = fit(self.inputs, preset, rows, self.zones_of(rows))
         return self.fits[preset]
 
-    def committed(self, preset: str) -> Mapping[str, Any]:
+    def committed_record(self, preset: str) -> Mapping[str, Any]:
         """Return the preset's record in the shipped calibration.json, or an empty mapping."""
-        return self._shipped.get(preset, {})
+        return self._shipped_presets.get(preset, {})
 
     @cached_property
-    def _shipped(self) -> dict[str, Any]:
+    def _shipped_presets(self) -> dict[str, Any]:
         return dict(json.loads((data_folder() / SHIPPED_CALIBRATION).read_text(encoding="utf-8"))["presets"])
 
     def scenario(self, case: Case, *more: Mapping[str, Any]) -> Scenario:
         """Return the zone's scenario, overridden by the case's keys and then by `more`."""
-        scenario = zone_scenario(self.inputs, case.zone, _dotted(case.scenario))
+        scenario = zone_scenario(self.inputs, case.zone, _dotted_keys(case.scenario))
         for changes in more:
             scenario = scenario.with_changes(changes)
         return scenario
@@ -105,7 +105,7 @@ class ReplayContext:
         return solve(self.problem(case, *more, plants=plants))
 
 
-def _dotted(values: Mapping[str, Any]) -> dict[str, Any]:
+def _dotted_keys(values: Mapping[str, Any]) -> dict[str, Any]:
     """Sections as dotted keys, so that a key replaces its own value only."""
     found: dict[str, Any] = {}
     for name, value in values.items():
@@ -125,8 +125,8 @@ def heldout(case: Case, context: ReplayContext) -> Found:
     """Fit the preset without the zone and predict its report; the committed band is beside it."""
     fit = context.fit(case.preset)
     row = _report(fit, case.zone)
-    reported = held_out(fit, case.zone, row.sigma)
-    shipped = next((z for z in context.committed(case.preset).get("zones", ()) if z["zone"] == case.zone), None)
+    reported = predict_held_out(fit, case.zone, row.sigma)
+    shipped = next((z for z in context.committed_record(case.preset).get("zones", ()) if z["zone"] == case.zone), None)
     committed = (shipped or {}).get("held_out") or {}
     return {
         "reported_abatement_share": row.value,
@@ -147,7 +147,7 @@ def presets(case: Case, context: ReplayContext) -> Found:
         fit = context.fit(preset)
         sample, weights = fit.sample, fit.weights
         found[f"deployment_{name}_share"] = band(sample.values[DELTA], weights)["median"]
-        committed = context.committed(preset).get("parameters", {}).get(DELTA, {}).get("posterior", {})
+        committed = context.committed_record(preset).get("parameters", {}).get(DELTA, {}).get("posterior", {})
         found[f"committed_deployment_{name}_share"] = committed.get("median", np.nan)
         found[f"delivered_{name}_share"] = band(sample.values[PHI], weights)["median"]
         capture = [mean(sample.capture_share(zone), weights) for zone in sample.zones]
@@ -217,7 +217,7 @@ def ranks_distance(
     rng = np.random.default_rng(seed)
     truths = rng.choice(len(sample.noise), size=n_programmes, replace=False)
     ranks = {name: np.empty(n_programmes) for name in (DELTA, PHI, OTHER)}
-    predicted = [sample.predicted(row) for row in rows]
+    predicted = [sample.predict(row) for row in rows]
     for k, truth in enumerate(truths):
         log = np.zeros(len(sample.noise))
         for row, each in zip(rows, predicted, strict=True):

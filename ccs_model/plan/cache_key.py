@@ -62,7 +62,7 @@ class RunKey:
         return default if not there or default in there else there[0]
 
     @staticmethod
-    def of_text(text: str) -> str:
+    def hash_of_text(text: str) -> str:
         """Return the hash of an analysis that is described by `text`."""
         return hashlib.sha256(f"{ccs_model.__version__}\0{text}".encode()).hexdigest()
 
@@ -72,17 +72,17 @@ INCOMPLETE = "files of this run were missing or empty; it was solved again"
 
 def cached_manifest(folder: Path, key: RunKey) -> dict[str, Any] | None:
     """Return the manifest of the finished run in `folder`; None without one, if its inputs differ or a file is gone."""
-    manifest = _manifest_of_same(folder, key)
-    return None if manifest is None or _lacking(folder, manifest) else manifest
+    manifest = _read_matching_manifest(folder, key)
+    return None if manifest is None or _has_missing_files(folder, manifest) else manifest
 
 
 def is_incomplete(folder: Path, key: RunKey) -> bool:
     """Whether a folder holds a run of the same inputs of which files are missing or empty."""
-    manifest = _manifest_of_same(folder, key)
-    return manifest is not None and _lacking(folder, manifest)
+    manifest = _read_matching_manifest(folder, key)
+    return manifest is not None and _has_missing_files(folder, manifest)
 
 
-def _manifest_of_same(folder: Path, key: RunKey) -> dict[str, Any] | None:
+def _read_matching_manifest(folder: Path, key: RunKey) -> dict[str, Any] | None:
     try:
         manifest = parse_json(read_regular(folder / "manifest.json"))
     except (OSError, ValueError):
@@ -91,7 +91,7 @@ def _manifest_of_same(folder: Path, key: RunKey) -> dict[str, Any] | None:
     return manifest if is_same else None
 
 
-def _lacking(folder: Path, manifest: Mapping[str, Any]) -> bool:
+def _has_missing_files(folder: Path, manifest: Mapping[str, Any]) -> bool:
     """Whether a file that the run wrote is missing or empty."""
     outputs = manifest.get("outputs")
     return not isinstance(outputs, dict) or not all(_is_there(folder / name, sha) for name, sha in outputs.items())
@@ -142,7 +142,7 @@ def _key(scenario: Scenario, files: Mapping[str, str]) -> RunKey:
     for part in (ccs_model.__version__, values, *(f"{name}={sha}" for name, sha in sorted(files.items()))):
         digest.update(part.encode() + b"\0")
     sha256 = digest.hexdigest()
-    return RunKey(sha256, _slug(scenario), f"{_as_slug(scenario.name)}-{sha256[:8]}")
+    return RunKey(sha256, _slug(scenario), f"{_make_slug(scenario.name)}-{sha256[:8]}")
 
 
 def _slug(scenario: Scenario) -> str:
@@ -156,10 +156,10 @@ def _slug(scenario: Scenario) -> str:
     name = scenario.name if source is None else source.stem
     if source is not None and name in _UNNAMED:
         name = _HASH_OF_FOLDER.sub("", source.absolute().parent.name) or scenario.name
-    return _as_slug(name)
+    return _make_slug(name)
 
 
-def _as_slug(name: str) -> str:
+def _make_slug(name: str) -> str:
     return re.sub(r"[^\w]+", "-", name.lower()).strip("-_")[:60].strip("-_") or "run"
 
 
@@ -217,7 +217,7 @@ def names_of_copies(names: list[str]) -> dict[str, str]:
     return copies
 
 
-def resolved_with_copies(scenario: Scenario, copies: Mapping[str, str]) -> str:
+def resolved_scenario_text(scenario: Scenario, copies: Mapping[str, str]) -> str:
     """Return every value of the scenario as YAML, with its files under the names of their copies."""
     values = scenario.model_dump()
     copied_from = {}

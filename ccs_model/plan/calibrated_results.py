@@ -103,14 +103,14 @@ def statement(plan: Plan) -> str:
         f"{classes}"
         f"Calibrated on {fitted.preset} ({evidence_of(fitted.fit)}), {fitted.use}: {delivered}ceiling "
         f"{_share(fitted.deployment_share)} of capturable CO2 in five years ({_band(fitted, DEPLOYMENT)}; "
-        f"{_beside(fitted)}), {applied}; {_held_out(fitted)}. {_no_validation(fitted)}"
+        f"{_other_preset_text(fitted)}), {applied}; {_held_out_text(fitted)}. {_validation_note(fitted)}"
         f"Abatement {100 * (totals['abatement_share'] or 0.0):.2f} %, "
         f"as designed {100 * (totals['uncalibrated_abatement_share'] or 0.0):.2f} %.{elsewhere}"
-        f"{_over_draws(plan)}"
+        f"{_draws_text(plan)}"
     )
 
 
-def _over_draws(plan: Plan) -> str:
+def _draws_text(plan: Plan) -> str:
     """What the plan avoids and costs over the draws of an ensemble, P10 to P90; empty without one."""
     draws = ensemble_table(plan)
     if draws.empty:
@@ -150,7 +150,7 @@ def ensemble_table(plan: Plan) -> pd.DataFrame:
     share: pd.Series | Floats = draws[DELIVERED]
     captured, avoided = ratio, ratio
     if delivered_shares(plan.problem) is not None:
-        captured, avoided = (_scaled_by_class(plan, ratio, name) for name in ("captured_ktpa", "avoided_ktpa"))
+        captured, avoided = (_scale_by_class(plan, ratio, name) for name in ("captured_ktpa", "avoided_ktpa"))
         share = captured * float(totals["delivered_share"] or 0.0)
     capex = draws["kappa"].to_numpy(float) * float(totals["capex_mn"] or 0.0)
     return pd.DataFrame(
@@ -167,7 +167,7 @@ def ensemble_table(plan: Plan) -> pd.DataFrame:
     )
 
 
-def _scaled_by_class(plan: Plan, ratio: Floats, name: str) -> Floats:
+def _scale_by_class(plan: Plan, ratio: Floats, name: str) -> Floats:
     """Return [draw] the tonnes of a column relative to those of the plan; no class delivers more than its design."""
     retrofits = plan.retrofits
     tonnes = retrofits[name].to_numpy(float)
@@ -206,13 +206,13 @@ def calibration_dict(plan: Plan) -> dict[str, Any] | None:
     }
 
 
-def _beside(fitted: Calibrated) -> str:
+def _other_preset_text(fitted: Calibrated) -> str:
     """The ceiling of the preset that reads the report differently: what is known to be installed, or the report."""
     preset, median = fitted.beside
     return "no other preset" if preset == fitted.preset else f"{preset} {_share(median)}"
 
 
-def _held_out(fitted: Calibrated) -> str:
+def _held_out_text(fitted: Calibrated) -> str:
     reported: Mapping[str, str] = {
         zone: each["held_out"]["verdict"] for zone, each in fitted.zones.items() if each["held_out"] is not None
     }
@@ -223,7 +223,7 @@ def _held_out(fitted: Calibrated) -> str:
     return f"fitted without it: {', '.join(message)}{conflict}"
 
 
-def _no_validation(fitted: Calibrated) -> str:
+def _validation_note(fitted: Calibrated) -> str:
     """That zones of one press report do not validate each other; empty without two of them."""
     n_held_out = sum(each["held_out"] is not None for each in fitted.zones.values())
     if n_held_out < 2 or evidence_of(fitted.fit) != PRESS:

@@ -78,7 +78,7 @@ class Citations:
             kept = pd.Series(True, frame.index)
             for column, value in where.items():
                 kept &= frame[column].isin(value) if isinstance(value, set) else frame[column] == value
-            self._known[key] = self._of_rows(table, frame[kept])
+            self._known[key] = self._cite_rows(table, frame[kept])
         return self._known[key]
 
     def plant(self, plant: str) -> Cited:
@@ -100,15 +100,15 @@ class Citations:
                 return self.of("plants/captive_units", plant=plant["plant"])
             return (*self.stack(stream), *self.of("streams/factors", factor=self._mill_factor(plant["plant"])))
         if plant["sector"] != "chemicals":
-            return self._of_profile("streams/source_streams", plant, stream)
+            return self._cite_profile("streams/source_streams", plant, stream)
         if stream == "captive_power":
             return self.of("plants/captive_units", plant=plant["plant"])
-        row = self._chemical(plant["plant"])
+        row = self._chemical_row(plant["plant"])
         keys = {name: row[name] for name in ("product", "feedstock", "gasifier")} if row is not None else {}
         cited = self.of("streams/chemical_routes", **keys) if keys else ()
         if stream in _PROCESS_STREAMS:
             cited = (*cited, *self.of("streams/factors", factor={"product_grade_share", "urea_co2_t_per_t"}))
-        return _unique(cited)
+        return _unique_citations(cited)
 
     def delivery(self, grade: str, province: str) -> Cited:
         """The delivered share of a grade, from the calibration or by class; none if the scenario states its own."""
@@ -127,9 +127,9 @@ class Citations:
             return self.stack(stream)
         if plant["sector"] == "chemicals":
             return self.of("streams/chemical_grades", stream=stream)
-        return self._of_profile("streams/source_gases", plant, stream)
+        return self._cite_profile("streams/source_gases", plant, stream)
 
-    def _of_profile(self, table: str, plant: pd.Series, stream: str) -> Cited:
+    def _cite_profile(self, table: str, plant: pd.Series, stream: str) -> Cited:
         """The row of the profile of the plant's sector; the plant's own row for a source with costs of its own."""
         return self.of(table, sector=plant["sector"], stream=set(stream.split("+"))) or self.plant(plant["plant"])
 
@@ -154,7 +154,7 @@ class Citations:
     def grid_factor(self, province: str) -> Cited:
         """CO₂ intensity of grid power in the last year of its path."""
         rows = self.problem.grid_kg_per_kwh
-        return self._of_rows("prices/grid_factors", rows[rows["province"] == province].tail(1))
+        return self._cite_rows("prices/grid_factors", rows[rows["province"] == province].tail(1))
 
     def pipes(self, names: Iterable[str]) -> Cited:
         """Pipe classes, roads and existing pipes by name."""
@@ -166,11 +166,11 @@ class Citations:
             costs = (*self.of("transport/pipe_laws", pipe_costs=chosen), *self.of("transport/pipe_sizes", pipe=wanted))
         if len(self.inputs["transport/trends"]):
             costs = self.of("transport/trends", pipe=wanted)
-        return _unique((*costs, *self.of("transport/line_costs", pipe=wanted)))
+        return _unique_citations((*costs, *self.of("transport/line_costs", pipe=wanted)))
 
     def site(self, site: str) -> Cited:
         """A storage site and its costs."""
-        return _unique((*self.of("storage/sites", site=site), *self.site_costs(site)))
+        return _unique_citations((*self.of("storage/sites", site=site), *self.site_costs(site)))
 
     def site_costs(self, site: str) -> Cited:
         """Costs of a site and its wells: those of its row or its supply curve, else those of its reservoir class."""
@@ -178,8 +178,8 @@ class Citations:
         row = sites[sites["site"] == site]
         is_own, has_curve = row[[ALL_IN, *STORAGE_MONEY]].notna().any(axis=None), (curve["site"] == site).any()
         if is_own or has_curve:
-            own = self._of_rows("storage/sites", row) if is_own else ()
-            return _unique((*own, *self.of("storage/site_costs", site=site)))
+            own = self._cite_rows("storage/sites", row) if is_own else ()
+            return _unique_citations((*own, *self.of("storage/site_costs", site=site)))
         return self.of("storage/class_costs", reservoir_class=self._row_of_site(site, "cost_class"))
 
     def storage_capital(self, site: str) -> Cited:
@@ -192,9 +192,9 @@ class Citations:
         sites = self.inputs["storage/sites"]
         row = sites[sites["site"] == site]
         if row["well_injectivity_ktpa"].notna().any():
-            return _unique((*capital, *self._of_rows("storage/sites", row)))
+            return _unique_citations((*capital, *self._cite_rows("storage/sites", row)))
         rates = self.of("storage/well_rates", basin=basin, reservoir_class=kind)
-        return _unique((*capital, *rates, *self.of("storage/reservoir_classes", reservoir_class=kind)))
+        return _unique_citations((*capital, *rates, *self.of("storage/reservoir_classes", reservoir_class=kind)))
 
     def titles(self, keys: Iterable[str]) -> dict[str, str]:
         """Full citation of each reference key."""
@@ -212,22 +212,24 @@ class Citations:
         bof = table.loc[table["plant"] == plant, "bof_steel_ktpa"].fillna(0.0).sum()
         return "bof_steel_t_per_t" if bof > 0 else "bf_iron_t_per_t"
 
-    def _chemical(self, plant: str) -> pd.Series | None:
+    def _chemical_row(self, plant: str) -> pd.Series | None:
         table = self.inputs.plants_of("chemicals")
         rows = table[table["plant"] == plant]
         return rows.iloc[0] if len(rows) else None
 
-    def _of_rows(self, table: str, rows: pd.DataFrame) -> Cited:
+    def _cite_rows(self, table: str, rows: pd.DataFrame) -> Cited:
         if "reference" not in rows:
             return ()
         quality = rows["quality"]
         if "assumed_columns" in rows:
             quality = quality.where(rows["assumed_columns"] == "", QUALITIES[-1])
         pairs = zip(rows["reference"], quality, strict=True)
-        return _unique(Citation(str(reference), str(quality), table) for reference, quality in pairs if reference)
+        return _unique_citations(
+            Citation(str(reference), str(quality), table) for reference, quality in pairs if reference
+        )
 
 
-def _unique(cited: Iterable[Citation]) -> Cited:
+def _unique_citations(cited: Iterable[Citation]) -> Cited:
     return tuple(dict.fromkeys(cited))
 
 

@@ -26,7 +26,7 @@ import pandas as pd
 
 from ccs_model._typing import Floats, Ints
 from ccs_model.model.names import ADDED_CAPACITY, FORWARD, INJECTED, OPENED, PIPE, PIPE_FLOW, REVERSE, WELLS
-from ccs_model.plan.decisions import BUILT, Point, gathered
+from ccs_model.plan.decisions import BUILT, Point, sum_by_name
 
 EXACT_USERS = 7
 N_SAMPLES = 2_000
@@ -102,7 +102,7 @@ class Sharing:
         return np.divide(tonnes, total, out=np.zeros_like(tonnes), where=total > 0)
 
     @property
-    def _built(self) -> pd.DataFrame:
+    def _built_options(self) -> pd.DataFrame:
         """Pipe options with `capex_mn`, undiscounted, over all vintages."""
         problem, decided = self.point.problem, self.point.decided
         assert problem.network is not None
@@ -113,7 +113,7 @@ class Sharing:
     @cached_property
     def link_capex_mn(self) -> Floats:
         """[link] undiscounted, over all vintages."""
-        return self._to_links(self._built, self._built["capex_mn"].to_numpy(float))
+        return self._sum_by_link(self._built_options, self._built_options["capex_mn"].to_numpy(float))
 
     @cached_property
     def site_capex_mn(self) -> Floats:
@@ -122,9 +122,9 @@ class Sharing:
         opened, wells = decided[OPENED].sum(axis=1), decided[WELLS].sum(axis=1)
         return sites["site_capex_mn"].to_numpy(float) * opened + sites["well_capex_mn"].to_numpy(float) * wells
 
-    def _to_links(self, lines: pd.DataFrame, amount: Floats) -> Floats:
+    def _sum_by_link(self, lines: pd.DataFrame, amount: Floats) -> Floats:
         assert self.point.problem.network is not None
-        return gathered(self.point.problem.network.links["link"], lines["link"], amount)
+        return sum_by_name(self.point.problem.network.links["link"], lines["link"], amount)
 
     @cached_property
     def by_route(self) -> pd.DataFrame:
@@ -144,13 +144,13 @@ class Sharing:
             "haul_mn_pa": lines["haul_per_t"].to_numpy(float) * last / 1000.0,
         }
         use = self.on_link_ktpa[:, :, -1]
-        last_link = rows_to_one(use, self.link_share)
-        last_site = rows_to_one(self.at_site_ktpa[:, :, -1], self.site_share)
-        built, sites = self._built, problem.sites
+        last_link = normalise_rows(use, self.link_share)
+        last_site = normalise_rows(self.at_site_ktpa[:, :, -1], self.site_share)
+        built, sites = self._built_options, problem.sites
         pipe_capital = built["capex_mn"].to_numpy(float) * problem.recovery(built["life_yr"])
-        built_om = self._to_links(built, (built["capex_mn"] * built["om_share"]).to_numpy(float))
+        built_om = self._sum_by_link(built, (built["capex_mn"] * built["om_share"]).to_numpy(float))
         by_store = stores["variable_per_t"].to_numpy(float) * point.decided[INJECTED][:, -1] / 1e3
-        variable = gathered(sites["site"], stores["site"], by_store)
+        variable = sum_by_name(sites["site"], stores["site"], by_store)
         opened, wells = (point.decided[name].sum(axis=1) for name in (OPENED, WELLS))
         due = (sites["closure_mn"] + sites["post_injection_mn"]).to_numpy(float) * (not problem.is_static)
         site_om = (
@@ -167,9 +167,9 @@ class Sharing:
             {
                 "pipe_capex_mn": self.link_capex_mn @ self.link_share,
                 "storage_capex_mn": self.site_capex_mn @ self.site_share,
-                "pipe_capital_mn_pa": self._to_links(built, pipe_capital) @ self.link_share,
+                "pipe_capital_mn_pa": self._sum_by_link(built, pipe_capital) @ self.link_share,
                 "pipe_fixed_om_mn_pa": built_om @ self.link_share,
-                **{name: self._to_links(lines, amount) @ last_link for name, amount in running.items()},
+                **{name: self._sum_by_link(lines, amount) @ last_link for name, amount in running.items()},
                 "storage_capital_mn_pa": (self.site_capex_mn * problem.recovery(sites["life_yr"])) @ self.site_share,
                 "storage_om_mn_pa": site_om @ self.site_share,
                 "storage_closure_mn": (due * opened) @ self.site_share,
@@ -184,10 +184,12 @@ class Sharing:
         """[route of problem.routes, year] CO₂ of pump and truck power."""
         problem = self.point.problem
         assert problem.network is not None and problem.line_power_co2_t_per_t is not None
-        emitted = self._to_links(problem.network.lines, problem.line_power_co2_t_per_t * self.point.decided[PIPE_FLOW])
+        emitted = self._sum_by_link(
+            problem.network.lines, problem.line_power_co2_t_per_t * self.point.decided[PIPE_FLOW]
+        )
         table = np.zeros((len(problem.routes), len(problem.years)))
         for y in range(len(problem.years)):
-            share = rows_to_one(self.on_link_ktpa[:, :, y], self.link_share)
+            share = normalise_rows(self.on_link_ktpa[:, :, y], self.link_share)
             table[self.routes, y] = emitted[:, y] @ share
         return table
 
@@ -210,10 +212,10 @@ def injected_ktpa(point: Point) -> Floats:
     """[site, year] injected."""
     problem = point.problem
     assert problem.stores is not None
-    return gathered(problem.sites["site"], problem.stores["site"], point.decided[INJECTED])
+    return sum_by_name(problem.sites["site"], problem.stores["site"], point.decided[INJECTED])
 
 
-def rows_to_one(use: Floats, otherwise: Floats) -> Floats:
+def normalise_rows(use: Floats, otherwise: Floats) -> Floats:
     """Return the rows normalised to a sum of 1; rows of zeros take the row of `otherwise`."""
     total = use.sum(axis=1, keepdims=True)
     return np.where(total > BUILT, np.divide(use, total, out=np.zeros_like(use), where=total > BUILT), otherwise)
@@ -285,7 +287,7 @@ def _link_cost(sharing: Sharing) -> Callable[[int], Cost]:
     names = problem.network.links["link"].to_numpy(object)
     there_ktpa = problem.network.links["existing_ktpa"].to_numpy(float)
 
-    def of(k: int) -> Cost:
+    def cost_of_link(k: int) -> Cost:
         sizes = groups[names[k]]
         fixed, included, slope, largest = (
             sizes[name].to_numpy(float) for name in ("fixed_mn", "included_ktpa", "slope_mn_per_ktpa", "largest_ktpa")
@@ -299,14 +301,14 @@ def _link_cost(sharing: Sharing) -> Callable[[int], Cost]:
 
         return cost
 
-    return of
+    return cost_of_link
 
 
 def _site_cost(sharing: Sharing) -> Callable[[int], Cost]:
     """Cost of a site with the wells that a flow needs."""
     sites = sharing.point.problem.sites
 
-    def of(k: int) -> Cost:
+    def cost_of_site(k: int) -> Cost:
         site, well, rate = (
             float(sites[name].iat[k]) for name in ("site_capex_mn", "well_capex_mn", "well_injectivity_ktpa")
         )
@@ -319,7 +321,7 @@ def _site_cost(sharing: Sharing) -> Callable[[int], Cost]:
 
         return cost
 
-    return of
+    return cost_of_site
 
 
 def shapley(size: Floats, cost: Cost, total: float) -> tuple[Floats, Floats]:

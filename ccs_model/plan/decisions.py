@@ -156,7 +156,7 @@ def places_of(problem: Problem, matrix: Matrix, variable: str) -> tuple[Ints, In
     return columns, np.asarray(first, dtype=np.int64), np.array([year_at[i[1]] for i in named], dtype=np.int64)
 
 
-def gathered(names: Iterable[str], of: pd.Series, amount: Floats) -> Floats:
+def sum_by_name(names: Iterable[str], of: pd.Series, amount: Floats) -> Floats:
     """Return [name, …] the sum of the rows of `amount` whose name in `of` it is; rows of other names are left out."""
     index = pd.Index(names)
     total = np.zeros((len(index), *amount.shape[1:]))

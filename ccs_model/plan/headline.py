@@ -28,7 +28,7 @@ def headline(totals: Totals, money: str) -> str:
     if not totals["n_retrofits"]:
         return "nothing is built"
     return (
-        f"{counted(totals['n_retrofits'], 'retrofit')}, {megatonnes(totals['avoided_ktpa'])}/y avoided "
+        f"{count_text(totals['n_retrofits'], 'retrofit')}, {megatonnes(totals['avoided_ktpa'])}/y avoided "
         f"({share_text(totals['abatement_share'])}), {rounded_text(totals['capex_mn'])} million {money}"
     )
 
@@ -88,7 +88,7 @@ def html_table(name: str, status: str, gaps: Gaps, totals: Totals, currency: str
     return f'<table><caption style="text-align:left"><b>{escape(name)}</b></caption><tbody>{body}</tbody></table>'
 
 
-def counted(number: float | int | None, what: str) -> str:
+def count_text(number: float | int | None, what: str) -> str:
     """Return `1 retrofit`, `12 retrofits`."""
     return f"{number or 0:,} {what}" + ("" if number == 1 else "s")
 

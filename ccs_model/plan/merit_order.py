@@ -83,7 +83,7 @@ def levelised_costs(problem: Problem) -> pd.DataFrame:
         }
     )
     captured, avoided = yearly["captured_at_full_load_ktpa"], yearly["avoided_at_full_load_ktpa"]
-    return _summed(yearly, captured, avoided).set_axis(routes.index)
+    return _add_sums(yearly, captured, avoided).set_axis(routes.index)
 
 
 def levelised_of(
@@ -138,8 +138,8 @@ def levelised_of(
             full[part] = full[part] + paid[name] * part_of_flow * more
         avoided = avoided - booster * part_of_flow
         full["avoided_at_full_load_ktpa"] -= booster * part_of_flow * more
-    at_load = _summed(pd.DataFrame(parts), pd.Series(captured), avoided)
-    at_full = _summed(full[list(PARTS)], *(full[name] for name in AT_FULL_LOAD[:2]))
+    at_load = _add_sums(pd.DataFrame(parts), pd.Series(captured), avoided)
+    at_full = _add_sums(full[list(PARTS)], *(full[name] for name in AT_FULL_LOAD[:2]))
     return at_load.assign(
         operating_share=operating,
         assets_share=in_service,
@@ -154,7 +154,7 @@ def levelised_of(
     )
 
 
-def _summed(yearly: pd.DataFrame, captured: pd.Series, avoided: pd.Series) -> pd.DataFrame:
+def _add_sums(yearly: pd.DataFrame, captured: pd.Series, avoided: pd.Series) -> pd.DataFrame:
     """Add sums and levelised costs per t."""
     capture = [name for name in yearly if name.startswith(("capture_", "heat_")) and name.endswith("_mn_pa")]
     transport = [name for name in yearly if name.startswith(("pipe_", "haul_", "storage_"))]
@@ -183,7 +183,7 @@ def macc_table(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
     pipes would need power that no table prices.
     """
     own = _with_own_pipes(problem)
-    return pd.DataFrame(columns=COLUMNS) if own is None else _ranked(own, retrofits).reset_index(drop=True)
+    return pd.DataFrame(columns=COLUMNS) if own is None else _rank_options(own, retrofits).reset_index(drop=True)
 
 
 _OM = (
@@ -200,7 +200,7 @@ def macc_parts(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
     own = _with_own_pipes(problem)
     if own is None:
         return pd.DataFrame()
-    at = _ranked(own, retrofits).index
+    at = _rank_options(own, retrofits).index
     routes, costs = own.routes.loc[at], levelised_costs(own).loc[at]
     return pd.DataFrame(
         {
@@ -216,7 +216,7 @@ def macc_parts(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
     ).reset_index(drop=True)
 
 
-def _ranked(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
+def _rank_options(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
     """Return the merit order with the index of `problem.routes`."""
     routes, costs = problem.routes, levelised_costs(problem)
     plants = problem.plants.set_index("plant").loc[routes["plant"]].set_axis(routes.index)
@@ -256,13 +256,13 @@ def _is_unit(problem: Problem, costs: pd.DataFrame) -> pd.Series:
 def _with_own_pipes(problem: Problem) -> Problem | None:
     """The problem with own pipes; None if they would need power that no table prices."""
     try:
-        return problem if problem.network is None else alone(problem)
+        return problem if problem.network is None else build_own_pipe_problem(problem)
     except InputError:
         return None
 
 
 @lru_cache(maxsize=1)
-def alone(problem: Problem) -> Problem:
+def build_own_pipe_problem(problem: Problem) -> Problem:
     """Return the problem with own pipes: each stream on its own, with a pipe to a site in reach.
 
     The result is cached for the last problem, since building it takes longer than its evaluation. Targets, required
@@ -305,14 +305,14 @@ def with_prices(problem: Problem) -> pd.DataFrame:
     table = pd.concat([routes, levelised_costs(problem)], axis=1)
     last = {name: per_t[:, -1] for name, per_t in problem.cost_per_t.items()}
     heat, kwh = routes["heat_gj_per_t"].to_numpy(float), routes["power_kwh_per_t"].to_numpy(float)
-    table["heat_per_gj"] = _over(last["heat"], heat)
-    table["power_per_kwh"] = _over(last["capture_power"], kwh)
+    table["heat_per_gj"] = _divide(last["heat"], heat)
+    table["power_per_kwh"] = _divide(last["capture_power"], kwh)
     table["fuel_t_per_t"] = problem.fuel_co2_t_per_t[:, -1]
     table["power_t_per_t"] = (problem.capture_power_t_per_t + problem.booster_power_t_per_t)[:, -1]
     return table
 
 
-def _over(amount: np.ndarray, by: np.ndarray) -> np.ndarray:
+def _divide(amount: np.ndarray, by: np.ndarray) -> np.ndarray:
     """Quotient; NaN for a divisor of 0."""
     return np.divide(amount, by, out=np.full(len(by), np.nan), where=by > 0)
 
@@ -331,7 +331,7 @@ def reasons_of(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
     may undercut. `change` compares costs per tonne only; other changes need a new solve (`ccs-model explain`).
     """
     plants, money = problem.plants, problem.money
-    costs, ended = _costs(retrofits), _ended(retrofits)
+    costs, ended = _costs(retrofits), _ended_retrofit_costs(retrofits)
     best = best_options(problem)
     alone = best.set_index("plant")["avoidance_cost_per_t"] if len(best) else pd.Series(dtype=float)
     rank = costs.rank(method="first")
@@ -356,10 +356,10 @@ def reasons_of(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
             change = "not compared: plants.committed names a retrofit of it"
         elif row.plant in costs.index:
             place = int(rank[row.plant])
-            place_text = f"{'' if place == 1 else f'{_nth(place)} '}lowest of {len(costs)} retrofitted plants"
+            place_text = f"{'' if place == 1 else f'{_ordinal(place)} '}lowest of {len(costs)} retrofitted plants"
             place_text = place_text if len(costs) > 1 else "the only retrofitted plant"
             reason = f"in: {costs[row.plant]:,.0f} {money} per t avoided, {place_text}"
-            change = _leaves(float(costs[row.plant]), others, money)
+            change = _compare_with_others(float(costs[row.plant]), others, money)
         elif row.reason:
             reason, change = f"out: {row.reason}", "not compared: the plant is not eligible in this scenario"
         elif row.plant not in alone.index and row.plant in avoiding:
@@ -371,11 +371,11 @@ def reasons_of(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
         elif row.sector in unpaid:
             reason = (
                 f"out: its sector has no rule in {problem.scenario.policy.market} (policy.market) and earns nothing "
-                f"from the carbon price; {_own_pipe(float(alone[row.plant]), money)}"
+                f"from the carbon price; {_own_pipe_text(float(alone[row.plant]), money)}"
             )
             change = "policy.market: null, or a rule of its sector in policy/ets"
         else:
-            reason, change = _left_out(float(alone[row.plant]), highest, len(costs), money)
+            reason, change = _explain_exclusion(float(alone[row.plant]), highest, len(costs), money)
         rows.append((row.plant, row.plant in costs.index, reason, change))
     return pd.DataFrame(rows, columns=REASON_COLUMNS)
 
@@ -390,7 +390,7 @@ def _costs(retrofits: pd.DataFrame) -> pd.Series:
     )
 
 
-def _ended(retrofits: pd.DataFrame) -> pd.DataFrame:
+def _ended_retrofit_costs(retrofits: pd.DataFrame) -> pd.DataFrame:
     """Money per t avoided at full load, and the year of the end, of each plant whose retrofits have all ended."""
     if "end_year" not in retrofits:
         return pd.DataFrame()
@@ -400,13 +400,13 @@ def _ended(retrofits: pd.DataFrame) -> pd.DataFrame:
     return found[avoided > 0]
 
 
-def _own_pipe(cost_per_t: float, money: str) -> str:
+def _own_pipe_text(cost_per_t: float, money: str) -> str:
     return f"{cost_per_t:,.0f} {money} per t avoided at full load with its own pipe"
 
 
-def _left_out(cost_per_t: float, highest: float, n_retrofitted: int, money: str) -> tuple[str, str]:
+def _explain_exclusion(cost_per_t: float, highest: float, n_retrofitted: int, money: str) -> tuple[str, str]:
     """Reason and change of a plant that is not retrofitted, from the highest cost of a retrofitted plant."""
-    reason = f"out: {_own_pipe(cost_per_t, money)}"
+    reason = f"out: {_own_pipe_text(cost_per_t, money)}"
     if not n_retrofitted:
         return f"{reason}; nothing is built", "any change that allows a retrofit to be built"
     if cost_per_t > highest:
@@ -418,7 +418,7 @@ def _left_out(cost_per_t: float, highest: float, n_retrofitted: int, money: str)
     return f"{reason} alone", "another constraint than cost per tonne; ccs-model explain finds it"
 
 
-def _leaves(cost_per_t: float, others: pd.Series, money: str) -> str:
+def _compare_with_others(cost_per_t: float, others: pd.Series, money: str) -> str:
     """Compare with the lowest cost in `others`, the costs per tonne of the plants that are not retrofitted."""
     if not len(others):
         return "no other plant could replace it"
@@ -429,7 +429,7 @@ def _leaves(cost_per_t: float, others: pd.Series, money: str) -> str:
     return f"another constraint than cost per tonne: {plant} has a lower cost ({lowest:,.0f}) and is not retrofitted"
 
 
-def _nth(number: int) -> str:
+def _ordinal(number: int) -> str:
     """1st, 2nd, 3rd, 4th, 11th."""
     ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"{number}{ending}"

@@ -32,8 +32,8 @@ from ccs_model.model.names import (
     WELLS,
 )
 from ccs_model.model.terms import STORAGE_YEARLY, capex_mn, fund_groups, paid_by_tonne, salvage_mn
-from ccs_model.plan.cost_sharing import Sharing, rows_to_one
-from ccs_model.plan.decisions import Point, gathered
+from ccs_model.plan.cost_sharing import Sharing, normalise_rows
+from ccs_model.plan.decisions import Point, sum_by_name
 from ccs_model.problem import Problem
 
 
@@ -48,11 +48,11 @@ class Item:
 
 def items_of(point: Point) -> Iterator[Item]:
     """Yield all money of the cost terms, except shortfalls, which no plant pays."""
-    yield from _of_retrofits(point)
+    yield from _retrofit_items(point)
     if point.problem.network is not None:
-        yield from _of_network(point)
+        yield from _network_items(point)
     yield from _salvage(point)
-    yield from _paid(point)
+    yield from _policy_payments(point)
 
 
 def base_costs_per_t(problem: Problem) -> dict[str, float]:
@@ -63,25 +63,25 @@ def base_costs_per_t(problem: Problem) -> dict[str, float]:
     return dict(zip(table["product"], level.column(table, "base_cost_per_t").astype(float), strict=True))
 
 
-def year_at(problem: Problem) -> Ints:
+def period_positions(problem: Problem) -> Ints:
     """Return [calendar] the position of each year's period."""
     return np.asarray(np.searchsorted(problem.years, problem.calendar, side="right") - 1, dtype=np.int64)
 
 
-def at_start(problem: Problem, amount: Floats) -> Floats:
+def spread_at_start(problem: Problem, amount: Floats) -> Floats:
     """Spread money at the start of each period [id, period] to [id, calendar + 1]."""
     spread = np.zeros((len(amount), len(problem.calendar) + 1))
     spread[:, np.searchsorted(problem.calendar, problem.years)] = amount
     return spread
 
 
-def every_year(problem: Problem, amount: Floats) -> Floats:
+def spread_yearly(problem: Problem, amount: Floats) -> Floats:
     """Spread yearly money [id, period] or [id, calendar] to [id, calendar + 1]."""
-    by_year = amount if amount.shape[1] == len(problem.calendar) else amount[:, year_at(problem)]
+    by_year = amount if amount.shape[1] == len(problem.calendar) else amount[:, period_positions(problem)]
     return np.concatenate([by_year, np.zeros((len(by_year), 1))], axis=1)
 
 
-def at_the_end(problem: Problem, amount: Floats) -> Floats:
+def spread_at_end(problem: Problem, amount: Floats) -> Floats:
     """Spread money at the end of the horizon [id] to [id, calendar + 1]."""
     return np.concatenate([np.zeros((len(amount), len(problem.calendar))), amount[:, None]], axis=1)
 
@@ -90,10 +90,10 @@ def capital_of(point: Point, variable: str, capex: Floats, life_yr: npt.ArrayLik
     """Return overnight capital when it is spent; in a static year, its yearly share."""
     problem = point.problem
     weight = problem.recovery(life_yr) if problem.is_static else 1.0
-    return at_start(problem, (capex * weight)[:, None] * point.decided[variable])
+    return spread_at_start(problem, (capex * weight)[:, None] * point.decided[variable])
 
 
-def _of_retrofits(point: Point) -> Iterator[Item]:
+def _retrofit_items(point: Point) -> Iterator[Item]:
     problem = point.problem
     routes = problem.routes
     for kind, life in (("capture", "life_yr"), ("pipe", "pipe_life_yr")):
@@ -101,59 +101,59 @@ def _of_retrofits(point: Point) -> Iterator[Item]:
         yield Item(f"{kind}_capex_mn", BUILD, capital_of(point, BUILD, capex, routes[life]))
     for name, column in (("capture_fixed_om_mn", "fixed_om_mn_pa"), ("pipe_fixed_om_mn", "pipe_om_mn_pa")):
         yearly = routes[column].to_numpy(float)[:, None] * point.running
-        yield Item(name, BUILD, every_year(problem, yearly))
+        yield Item(name, BUILD, spread_yearly(problem, yearly))
     if problem.network is None:
-        yield from _of_own_storage(point)
-    captured = point.captured_ktpa[:, year_at(problem)]
+        yield from _own_storage_items(point)
+    captured = point.captured_ktpa[:, period_positions(problem)]
     for name, per_t in problem.cost_per_t.items():
-        yield Item(f"{name}_mn", CAPTURED, every_year(problem, captured * per_t / 1000.0))
+        yield Item(f"{name}_mn", CAPTURED, spread_yearly(problem, captured * per_t / 1000.0))
 
 
-def _of_own_storage(point: Point) -> Iterator[Item]:
+def _own_storage_items(point: Point) -> Iterator[Item]:
     """Injection sites and wells of options with their own pipe."""
     problem = point.problem
     routes = problem.routes
     for name in ("site_capex_mn", "well_capex_mn"):
         yield Item(name, BUILD, capital_of(point, BUILD, routes[name].to_numpy(float), routes["storage_life_yr"]))
     for name, column in STORAGE_YEARLY.items():
-        yield Item(name, BUILD, every_year(problem, routes[column].to_numpy(float)[:, None] * point.running))
+        yield Item(name, BUILD, spread_yearly(problem, routes[column].to_numpy(float)[:, None] * point.running))
     for name in ("closure_mn", "post_injection_mn"):
         due = routes[name].to_numpy(float) * point.build.sum(axis=1) * (not problem.is_static)
-        yield Item(name, BUILD, at_the_end(problem, due))
+        yield Item(name, BUILD, spread_at_end(problem, due))
 
 
-def _of_network(point: Point) -> Iterator[Item]:
+def _network_items(point: Point) -> Iterator[Item]:
     problem, decided = point.problem, point.decided
     assert problem.network is not None and problem.stores is not None and problem.line_power_per_t is not None
     lines, sites, stores = problem.network.lines, problem.sites, problem.stores
     built = lines[problem.network.built]
     capex, carried = capex_mn(problem), decided[PIPE_FLOW]
 
-    def by_use(table: object, name: str, used: Floats, factor: float = 1.0) -> Floats:
+    def yearly_cost(table: object, name: str, used: Floats, factor: float = 1.0) -> Floats:
         per_unit = table[name].to_numpy(float)[:, None]  # type: ignore[index]
-        return every_year(problem, per_unit * used * factor)
+        return spread_yearly(problem, per_unit * used * factor)
 
     for name in (PIPE, ADDED_CAPACITY):
         yield Item("pipe_capex_mn", name, capital_of(point, name, capex[name], built["life_yr"]))
     # O&M of pipes follows nameplate capacity, or their capital.
-    upkeep = by_use(lines, "om_mn_per_ktpa", carried, 1.0 / problem.delivered_share)
+    upkeep = yearly_cost(lines, "om_mn_per_ktpa", carried, 1.0 / problem.delivered_share)
     yield Item("pipe_fixed_om_mn", PIPE_FLOW, upkeep)
     for name in (PIPE, ADDED_CAPACITY):
         yearly = (capex[name] * built["om_share"].to_numpy(float))[:, None] * np.cumsum(decided[name], axis=1)
-        yield Item("pipe_fixed_om_mn", name, every_year(problem, yearly))
-    power = carried[:, year_at(problem)] * problem.line_power_per_t / 1000.0
-    yield Item("pipe_power_mn", PIPE_FLOW, every_year(problem, power))
-    yield Item("haul_mn", PIPE_FLOW, by_use(lines, "haul_per_t", carried, 1e-3))
+        yield Item("pipe_fixed_om_mn", name, spread_yearly(problem, yearly))
+    power = carried[:, period_positions(problem)] * problem.line_power_per_t / 1000.0
+    yield Item("pipe_power_mn", PIPE_FLOW, spread_yearly(problem, power))
+    yield Item("haul_mn", PIPE_FLOW, yearly_cost(lines, "haul_per_t", carried, 1e-3))
     yield Item("site_capex_mn", OPENED, capital_of(point, OPENED, capex[OPENED], sites["life_yr"]))
     yield Item("well_capex_mn", WELLS, capital_of(point, WELLS, capex[WELLS], sites["life_yr"]))
     for name, column in STORAGE_YEARLY.items():
         variable = WELLS if name.startswith("well") else OPENED
-        yield Item(name, variable, by_use(sites, column, np.cumsum(decided[variable], axis=1)))
-    yield Item("storage_mn", INJECTED, by_use(stores, "variable_per_t", decided[INJECTED], 1e-3))
+        yield Item(name, variable, yearly_cost(sites, column, np.cumsum(decided[variable], axis=1)))
+    yield Item("storage_mn", INJECTED, yearly_cost(stores, "variable_per_t", decided[INJECTED], 1e-3))
     for name in ("closure_mn", "post_injection_mn"):
         due = sites[name].to_numpy(float) * decided[OPENED].sum(axis=1) * (not problem.is_static)
-        yield Item(name, OPENED, at_the_end(problem, due))
-    oil = by_use(sites, "eor_revenue_per_t", decided[PAID_FOR_OIL], -1e-3)
+        yield Item(name, OPENED, spread_at_end(problem, due))
+    oil = yearly_cost(sites, "eor_revenue_per_t", decided[PAID_FOR_OIL], -1e-3)
     yield Item("oil_revenue_mn", PAID_FOR_OIL, oil)
 
 
@@ -164,20 +164,20 @@ def _salvage(point: Point) -> Iterator[Item]:
         return
     for name, left in salvage_mn(problem).items():
         amount = (left * point.decided[name]).sum(axis=1) / problem.closing_discount
-        yield Item("salvage_mn", name, at_the_end(problem, -amount))
+        yield Item("salvage_mn", name, spread_at_end(problem, -amount))
 
 
-def _paid(point: Point) -> Iterator[Item]:
+def _policy_payments(point: Point) -> Iterator[Item]:
     """Yearly policy payments; capped payments are spread evenly over the period's years with a payment."""
     problem, accounts = point.problem, point.problem.accounts
     if not accounts.pays:
         return
-    at = year_at(problem)
+    at = period_positions(problem)
     if accounts.is_capped:
         pays = accounts.paying_years.astype(float)
         n_paid = np.bincount(at, weights=pays, minlength=len(problem.years))
         yearly = point.decided[PAID] / np.maximum(n_paid, 1.0)
-        yield Item("paid_mn", PAID, every_year(problem, -yearly[:, at] * pays))
+        yield Item("paid_mn", PAID, spread_yearly(problem, -yearly[:, at] * pays))
         return
     if problem.has_measures and accounts.paid_per_avoided_t.any():
         running = point.running[:, at]
@@ -185,17 +185,17 @@ def _paid(point: Point) -> Iterator[Item]:
             works = problem.running_share[..., at] * accounts.paid_share
             running = np.einsum("rst,rs->rt", works, point.build)
         reduced = problem.reduced_ktpa[:, None] * running
-        yield Item("paid_mn", BUILD, every_year(problem, -accounts.paid_per_avoided_t * reduced / 1000.0))
+        yield Item("paid_mn", BUILD, spread_yearly(problem, -accounts.paid_per_avoided_t * reduced / 1000.0))
     # Payments that depend on the start of a unit leave out the CO₂ of shared pipes.
     flow = point.decided.get(PIPE_FLOW) if accounts.paid_share is None else None
     for variable, used in ((CAPTURED, point.captured_ktpa), (PIPE_FLOW, flow)):
         if used is not None:
-            yield Item("paid_mn", variable, every_year(problem, -_rate(problem, variable) * used[:, at] / 1000.0))
+            yield Item("paid_mn", variable, spread_yearly(problem, -_rate(problem, variable) * used[:, at] / 1000.0))
 
 
 def _rate(problem: Problem, variable: str) -> Floats:
     """[id, calendar] payment per t of a variable."""
-    accounts, at = problem.accounts, year_at(problem)
+    accounts, at = problem.accounts, period_positions(problem)
     if variable == CAPTURED:
         rate = accounts.paid_per_captured_t + accounts.paid_per_avoided_t * problem.avoided_t_per_t[:, at]
         return rate * accounts.paid_share_of_captured
@@ -233,7 +233,7 @@ def cashflow_table(point: Point) -> pd.DataFrame:
 def _shortfall_mn(point: Point) -> Floats:
     """Cost of missed targets by calendar year; a shortfall over the horizon is paid once, in the first year."""
     problem = point.problem
-    of_year = year_at(problem)
+    of_year = period_positions(problem)
     paid = np.zeros(len(of_year))
     for target in problem.targets:
         missed_mn = point.shortfall_kt.get(target.key, 0.0) * (problem.shortfall_per_t or 0.0) / 1000.0
@@ -262,39 +262,39 @@ class Split:
         """Return [plant, …]; unused shared assets are split over all plants."""
         problem = self.point.problem
         if variable in (BUILD, CAPTURED):
-            return self._of_plants(problem.routes["plant"], amount)
+            return self._sum_by_plant(problem.routes["plant"], amount)
         if variable == CREDITED:
-            return self._of_plants(pd.Series(problem.axes[variable]), amount)
+            return self._sum_by_plant(pd.Series(problem.axes[variable]), amount)
         if variable == PAID:
-            return self._in_proportion(self._entitled, amount[0])
+            return self._split_in_proportion(self._entitlements, amount[0])
         if variable == SPEND:
             return sum(
-                (self._in_proportion(self._open_to[f], amount[f]) for f in range(len(amount))),
+                (self._split_in_proportion(self._eligible_capital[f], amount[f]) for f in range(len(amount))),
                 start=np.zeros((len(self.plants), amount.shape[1])),
             )
-        return self._of_shared(variable, amount)
+        return self._split_shared_assets(variable, amount)
 
-    def _of_plants(self, names: pd.Series, amount: Floats) -> Floats:
-        return gathered(self.plants, names, amount)
+    def _sum_by_plant(self, names: pd.Series, amount: Floats) -> Floats:
+        return sum_by_name(self.plants, names, amount)
 
     def _period_at(self, n_columns: int) -> Ints:
         """Position of each column's period; the end of the horizon belongs to the last."""
         problem = self.point.problem
         if n_columns == len(problem.years):
             return np.arange(n_columns)
-        return np.r_[year_at(problem), len(problem.years) - 1]
+        return np.r_[period_positions(problem), len(problem.years) - 1]
 
-    def _of_shared(self, variable: str, amount: Floats) -> Floats:
+    def _split_shared_assets(self, variable: str, amount: Floats) -> Floats:
         problem, sharing = self.point.problem, self.sharing
         assert problem.network is not None and problem.stores is not None and sharing is not None
         if variable in (PIPE, ADDED_CAPACITY, PIPE_FLOW):
             lines = problem.network.lines
             lines = lines if variable == PIPE_FLOW else lines[problem.network.built]
-            of_assets = gathered(problem.network.links["link"], lines["link"], amount)
+            of_assets = sum_by_name(problem.network.links["link"], lines["link"], amount)
             always, use = sharing.link_share, sharing.on_link_ktpa
         else:
             names = problem.stores["site"] if variable == INJECTED else problem.sites["site"]
-            of_assets = gathered(problem.sites["site"], names, amount)
+            of_assets = sum_by_name(problem.sites["site"], names, amount)
             always, use = sharing.site_share, sharing.at_site_ktpa
         if variable not in (PIPE_FLOW, INJECTED, PAID_FOR_OIL):
             split = always.T @ of_assets
@@ -302,11 +302,11 @@ class Split:
             split = np.zeros((always.shape[1], amount.shape[1]))
             period = self._period_at(amount.shape[1])
             for y in range(len(problem.years)):
-                share = rows_to_one(use[:, :, y], always)
+                share = normalise_rows(use[:, :, y], always)
                 split[:, period == y] = share.T @ of_assets[:, period == y]
-        return self._of_plants(problem.routes["plant"].iloc[sharing.routes], split)
+        return self._sum_by_plant(problem.routes["plant"].iloc[sharing.routes], split)
 
-    def _in_proportion(self, basis: Floats, amount: Floats) -> Floats:
+    def _split_in_proportion(self, basis: Floats, amount: Floats) -> Floats:
         """[plant, …] of an amount [period] or [calendar + 1], by `basis` [plant, period]."""
         total = basis.sum(axis=0)
         even = np.full_like(basis, 1.0 / max(len(basis), 1))
@@ -314,14 +314,14 @@ class Split:
         return share[:, self._period_at(len(amount))] * amount
 
     @cached_property
-    def _entitled(self) -> Floats:
+    def _entitlements(self) -> Floats:
         """[plant, period] policy payments without the cap."""
         values = self.point.values
         parts = [self(name, amount * values[name]) for name, amount in paid_by_tonne(self.point.problem).items()]
         return np.maximum(sum(parts), 0.0)
 
     @cached_property
-    def _open_to(self) -> list[Floats]:
+    def _eligible_capital(self) -> list[Floats]:
         """[allocation][plant, period] capital of the group of assets that a fund pays for."""
         problem = self.point.problem
         group_of = {variable: fund_groups(problem, variable) for variable in capex_mn(problem)}

@@ -29,7 +29,7 @@ from ccs_model.model.objective import npv_terms
 from ccs_model.model.terms import capex_mn, summed
 from ccs_model.plan.cost_sharing import Sharing
 from ccs_model.plan.decisions import BUILT, Point
-from ccs_model.plan.money import Split, at_start, every_year, items_of, year_at
+from ccs_model.plan.money import Split, items_of, period_positions, spread_at_start, spread_yearly
 from ccs_model.problem import Problem
 
 # Income positive, expense negative; they sum to net_mn.
@@ -60,7 +60,7 @@ _TAXED_YEARLY = (
 )  # fmt: skip
 
 
-def taxed_yearly(problem: Problem) -> tuple[str, ...]:
+def taxed_yearly_flows(problem: Problem) -> tuple[str, ...]:
     """Return the yearly flows that are taxable income; payments per tonne only if the policy taxes them."""
     return tuple(name for name in _TAXED_YEARLY if name != "paid_mn" or problem.accounts.paid_is_taxed)
 
@@ -85,10 +85,10 @@ class Owners:
         found = {name: np.zeros(shape) for name in FLOWS}
         for item in items_of(self.point):
             found[_FLOW_OF[item.name]] -= self.split(item.variable, item.amount)
-        found["carbon_mn"] += self.sold(accounts.credit_per_t, 1000.0)
+        found["carbon_mn"] += self.weighted_abatement(accounts.credit_per_t, 1000.0)
         if len(accounts.allocations):
             found |= self._financing()
-        income = sum(found[name] for name in taxed_yearly(problem)) - self.depreciation_mn
+        income = sum(found[name] for name in taxed_yearly_flows(problem)) - self.depreciation_mn
         income[:, -1] += found["salvage_mn"][:, -1] - self.book_mn
         found["tax_mn"] = -accounts.tax_share * income
         return found
@@ -129,9 +129,9 @@ class Owners:
     def on_site_abatement_kt(self) -> Floats:
         """On-site abatement of each plant in every year."""
         problem = self.point.problem
-        return self.split(CAPTURED, every_year(problem, self.point.on_site_abatement_ktpa))
+        return self.split(CAPTURED, spread_yearly(problem, self.point.on_site_abatement_ktpa))
 
-    def sold(self, weight: Floats, divisor: float = 1.0) -> Floats:
+    def weighted_abatement(self, weight: Floats, divisor: float = 1.0) -> Floats:
         """Return on-site abatement, within the band if there is one, × weight [route, calendar] ÷ divisor."""
         problem = self.point.problem
         variable, amount = CAPTURED, self.point.on_site_abatement_ktpa
@@ -140,13 +140,13 @@ class Owners:
             first = pd.Series(np.arange(len(names)), index=names).groupby(level=0).first()
             weight = weight[first.loc[problem.axes[CREDITED]].to_numpy()]
             variable, amount = CREDITED, self.point.decided[CREDITED]
-        return self.split(variable, every_year(problem, amount[:, year_at(problem)] * weight / divisor))
+        return self.split(variable, spread_yearly(problem, amount[:, period_positions(problem)] * weight / divisor))
 
     def _financing(self) -> dict[str, Floats]:
         problem, accounts = self.point.problem, self.point.problem.accounts
         spend = self.point.decided[SPEND]
         drawn = self.split(SPEND, spend * (1.0 - accounts.is_grant))
-        found = {"grants_mn": at_start(problem, self.grants_mn), "drawn_mn": at_start(problem, drawn)}
+        found = {"grants_mn": spread_at_start(problem, self.grants_mn), "drawn_mn": spread_at_start(problem, drawn)}
         for name, share in (("repaid_mn", accounts.repaid_share), ("interest_mn", accounts.interest_rate)):
             # Payments due by fund and start; each plant pays in proportion to its drawings.
             due = np.zeros_like(found["drawn_mn"])
@@ -246,7 +246,7 @@ class Owners:
         project_irr, reason = irr_share(project)
         cut = _with_sum(self.on_site_abatement_kt)
         without_carbon = net - flows["carbon_mn"] * (1.0 - tax)
-        under = self._under_contract(cut)
+        under = self._is_under_contract(cut)
         service = tuple(-flows[name][:, :-1] for name in ("interest_mn", "repaid_mn"))
         # Operating cash after the tax that is paid; the settlement at the end of the horizon is excluded.
         cash = (net - financing - capital)[:, :-1]
@@ -263,7 +263,7 @@ class Owners:
                 "equity_irr_share": equity_irr,
                 "payback_yr": payback_yr(project),
                 "discounted_payback_yr": payback_yr(project, rate),
-                "debt_service_cover": _least(debt_service_cover(cash, *service)),
+                "debt_service_cover": _minimum_cover(debt_service_cover(cash, *service)),
                 "break_even_carbon_price_per_t": break_even_price_per_t(without_carbon, cut, rate, tax),
                 "contract_strike_per_t": break_even_price_per_t(
                     net - np.where(under, flows["carbon_mn"] * (1.0 - tax), 0.0), np.where(under, cut, 0.0), rate, tax
@@ -280,7 +280,7 @@ class Owners:
         """Whole years of finance/factors."""
         return int(self.point.problem.inputs["finance/factors"].set_index("factor").at[name, "value"])
 
-    def _under_contract(self, cut_kt: Floats) -> Mask:
+    def _is_under_contract(self, cut_kt: Floats) -> Mask:
         """[plant and all, year] the years with tonnes until contract_yr years after operation begins.
 
         The account spreads the tonnes of a period evenly, so that some stand in the years before operation: they are
@@ -306,7 +306,7 @@ class Owners:
     def standalone_npv_mn(self) -> Floats:
         """[plant] NPV of stand-alone plants, whose losses reduce no tax on other profits but are carried forward."""
         problem, flows = self.point.problem, self.flows
-        taxed = np.asarray(sum(flows[name] for name in taxed_yearly(problem))) - self.depreciation_mn
+        taxed = np.asarray(sum(flows[name] for name in taxed_yearly_flows(problem))) - self.depreciation_mn
         taxed[:, -1] += flows["salvage_mn"][:, -1] - self.book_mn
         years = self._factor("loss_carry_forward_yr")
         paid = stand_alone_tax(taxed, problem.accounts.tax_share, years)["tax_mn"]
@@ -314,7 +314,7 @@ class Owners:
         return npv_mn(untaxed - paid, problem.discount_rate)
 
 
-def _least(cover: Floats) -> Floats:
+def _minimum_cover(cover: Floats) -> Floats:
     """[plant] minimum cover ratio over the years; NaN without debt."""
     return np.where(np.isnan(cover).all(axis=1), np.nan, np.nanmin(np.where(np.isnan(cover), np.inf, cover), axis=1))
 
@@ -375,7 +375,7 @@ def tonnes_table(owners: Owners) -> pd.DataFrame:
     rules = trading_rules(
         problem.inputs["policy/ets"], problem.scenario.policy.market, problem.routes["sector"], problem.calendar
     )
-    sold = owners.sold(rules["is_covered"])
+    sold = owners.weighted_abatement(rules["is_covered"])
     years = [int(year) for year in (*problem.calendar, problem.horizon_end)]
     parts = []
     for name, amount in ((ON_SITE_ABATEMENT, owners.on_site_abatement_kt), (SOLD, sold)):
@@ -400,7 +400,7 @@ def _capital(owners: Owners) -> Iterator[tuple[str, float, Floats, Floats]]:
         here = built & (lives == life) & (remain == left)
         capex = routes["capture_capex_mn"].to_numpy(float)[:, None] * build * here
         yield CAPTURE, life, np.array(left), split(BUILD, capex)
-    yield from _own_assets(owners) if problem.network is None else _shared(owners)
+    yield from _own_assets(owners) if problem.network is None else _shared_assets(owners)
     if len(problem.accounts.allocations):
         yield GRANT, 1.0, np.array(0.0), -owners.grants_mn
 
@@ -421,7 +421,7 @@ def _own_assets(owners: Owners) -> Iterator[tuple[str, float, Floats, Floats]]:
             yield kind, life, np.clip(life - used, 0.0, life), owners.split(BUILD, amount)
 
 
-def _shared(owners: Owners) -> Iterator[tuple[str, float, Floats, Floats]]:
+def _shared_assets(owners: Owners) -> Iterator[tuple[str, float, Floats, Floats]]:
     problem, decided = owners.point.problem, owners.point.decided
     assert problem.network is not None
     used = problem.horizon_end - np.array(problem.years, dtype=float)

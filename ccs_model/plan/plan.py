@@ -266,7 +266,7 @@ class RunWriter(Protocol):
     def summary(self, document: Mapping[str, Any], width: int) -> str:
         """Return the summary of plan.json."""
 
-    def stored(self, plan: Plan) -> StoredRun:
+    def stored_run(self, plan: Plan) -> StoredRun:
         """Return the plan as its run folder holds it."""
 
     def plots(self, run: StoredRun) -> Plots:
@@ -371,7 +371,7 @@ class Plan:
     @property
     def plot(self) -> Plots:
         """Charts (Altair): `plot.map()`, `plot.macc()`, `plot.timeline()`, `plot.stakeholders()`."""
-        return self._writer().stored(self).plot
+        return self._writer().stored_run(self).plot
 
     @property
     def reached_a_limit(self) -> bool:
@@ -428,7 +428,7 @@ class Plan:
 
     def to_xarray(self) -> Any:
         """Return an `xarray.Dataset`: the tables with dimensions, units and references. Needs the extra `netcdf`."""
-        return self._writer().stored(self).to_xarray()
+        return self._writer().stored_run(self).to_xarray()
 
     def _writer(self) -> RunWriter:
         if self.writer is None:

@@ -45,10 +45,10 @@ def checks_table(
         spent_mn -= float((point.decided[SPEND] * problem.accounts.is_grant).sum())
     if problem.is_static:
         spent_mn = fsum(costs.values()) - costs.get("shortfall_mn", 0.0)
-    by_site = _into_sites(point)
+    by_site = _site_injection(point)
     # A part of an own retrofit has that part of its wells, which may be fewer than its site's.
     wells = "injection_max_ktpa" if problem.network is None else "wells_ktpa"
-    covered, co2 = _covered(point), problem.streams.set_index(["plant", "stream"])["co2_ktpa"]
+    covered, co2 = _covered_streams(point), problem.streams.set_index(["plant", "stream"])["co2_ktpa"]
     stream_of = [covered["plant"], covered["stream"]]
     per_stream = pd.DataFrame(point.build[covered["row"]]).groupby(stream_of).sum().sum(axis=1)
     taken = pd.DataFrame(captured[covered["row"]] * covered[["part"]].to_numpy()).groupby(stream_of).sum().max(axis=1)
@@ -70,9 +70,10 @@ def checks_table(
         ("spending beyond the budget", max(spent_mn - problem.budget_mn, 0.0), 0.0, _tolerance(problem.budget_mn)),
         ("CO2 captured equals CO2 stored, last period", float(by_site.iloc[:, -1].sum()) if len(by_site) else 0.0,
          float(last["captured_ktpa"].sum()), 1e-9 if problem.network is None else 1e-6),
-        ("peak injection beyond the rate of the wells", *_beyond(storage["peak_injected_ktpa"], storage[wells])),
+        ("peak injection beyond the rate of the wells",
+         *_largest_excess(storage["peak_injected_ktpa"], storage[wells])),
         ("peak flow beyond the pipelines",
-         *_beyond(flows["peak_flow_ktpa"], flows["capacity_ktpa"] * problem.delivered_share)),
+         *_largest_excess(flows["peak_flow_ktpa"], flows["capacity_ktpa"] * problem.delivered_share)),
         ("more than one retrofit per stream", max(float(per_stream.max()) - 1.0, 0.0) if len(per_stream) else 0.0,
          0.0, 1e-6),
         ("more captured than a stream contains", max(float(too_much), 0.0), 0.0, _tolerance(float(co2.max()))),
@@ -80,7 +81,7 @@ def checks_table(
         ("captured = avoided + fuel CO2 + power CO2", float(last["captured_ktpa"].sum()) + reduced,
          float(last[["avoided_ktpa", "fuel_co2_ktpa", "power_co2_ktpa"]].sum().sum()), 1e-9),
         ("shortfall of a target beyond the priced shortfall", max(missed_share, 0.0), 0.0, 1e-6),
-        ("CO2 imbalance at a node", _unbalanced(point), 0.0, 1e-6),
+        ("CO2 imbalance at a node", _largest_imbalance(point), 0.0, 1e-6),
         *(
             (f"spending in {province} within its budget", spent, min(spent, problem.province_budget_mn[province]), 1e-6)
             for province, spent in province_spending(point).items()
@@ -89,7 +90,7 @@ def checks_table(
     ]  # fmt: skip
     if problem.network is None:
         rows = [row for row in rows if row[0] != "CO2 imbalance at a node"]
-    return _judged(rows)
+    return _judge_rows(rows)
 
 
 def accounts_checks(point: Point, owners: Owners, items: pd.DataFrame) -> pd.DataFrame:
@@ -110,7 +111,7 @@ def accounts_checks(point: Point, owners: Owners, items: pd.DataFrame) -> pd.Dat
          _tolerance(float(owners.capex_mn.max(initial=0.0)))),
         ("owners' on-site abatement equals the plan's", float(direct), float(cut), 1e-9),
     ]  # fmt: skip
-    return _judged(rows)
+    return _judge_rows(rows)
 
 
 def _tolerance(limit: float) -> float:
@@ -118,7 +119,7 @@ def _tolerance(limit: float) -> float:
     return 1e-6 * max(limit, 1.0) if np.isfinite(limit) else 1e-6
 
 
-def _judged(rows: list[tuple[str, float, float, float]]) -> pd.DataFrame:
+def _judge_rows(rows: list[tuple[str, float, float, float]]) -> pd.DataFrame:
     """Figure of each row, and whether it is within tolerance."""
     table = pd.DataFrame(rows, columns=["name", "actual", "expected", "tolerance"])
     size = np.maximum(table["expected"].abs(), 1.0)
@@ -127,7 +128,7 @@ def _judged(rows: list[tuple[str, float, float, float]]) -> pd.DataFrame:
     return table[["name", "holds", "actual", "expected", "figure", "tolerance"]]
 
 
-def _covered(point: Point) -> pd.DataFrame:
+def _covered_streams(point: Point) -> pd.DataFrame:
     """One row an option and covered stream, with the stream's part of the option's CO₂."""
     streams = point.problem.streams
     offered = streams.assign(ktpa=streams["co2_ktpa"] * streams["lasting_share"])[["plant", "stream", "ktpa"]]
@@ -135,7 +136,7 @@ def _covered(point: Point) -> pd.DataFrame:
     return covered.assign(part=(covered["ktpa"] / covered.groupby("row")["ktpa"].transform("sum")).fillna(1.0))
 
 
-def _into_sites(point: Point) -> pd.DataFrame:
+def _site_injection(point: Point) -> pd.DataFrame:
     """Mean injection into each site and year."""
     problem = point.problem
     if problem.stores is None:
@@ -143,7 +144,7 @@ def _into_sites(point: Point) -> pd.DataFrame:
     return pd.DataFrame(point.decided[INJECTED]).groupby(problem.stores["site"].to_numpy()).sum()
 
 
-def _unbalanced(point: Point) -> float:
+def _largest_imbalance(point: Point) -> float:
     """Largest imbalance of a node in any year, of mean or peak flows, as a share of total capture."""
     problem = point.problem
     network = problem.network
@@ -170,7 +171,7 @@ def _unbalanced(point: Point) -> float:
     return worst
 
 
-def _beyond(peak: pd.Series, capacity: pd.Series) -> tuple[float, float, float]:
+def _largest_excess(peak: pd.Series, capacity: pd.Series) -> tuple[float, float, float]:
     """Largest excess of a peak flow over its capacity, 0, and the tolerance."""
     excess = float((peak - capacity).max()) if len(peak) else 0.0
     return max(excess, 0.0), 0.0, _tolerance(float(peak.max()) if len(peak) else 0.0)

@@ -93,7 +93,7 @@ def plan_dict(plan: Plan) -> dict[str, Any]:
         "warnings": [without_folder(each) for each in plan.warnings],
         "checks": records(plan.checks),
     }
-    return plain(document)
+    return to_plain_values(document)
 
 
 def plan_text(plan: Plan) -> str:
@@ -121,12 +121,12 @@ def records(frame: pd.DataFrame | None) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def plain(value: Any) -> Any:
+def to_plain_values(value: Any) -> Any:
     """numpy's scalars as Python's, NaN as None and −0 as 0, all the way down."""
     if isinstance(value, dict):
-        return {key: plain(each) for key, each in value.items()}
+        return {key: to_plain_values(each) for key, each in value.items()}
     if isinstance(value, list):
-        return [plain(each) for each in value]
+        return [to_plain_values(each) for each in value]
     if isinstance(value, bool | np.bool_):
         return bool(value)
     if isinstance(value, np.integer):
@@ -142,7 +142,7 @@ def csv_text(table: pd.DataFrame) -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(table.columns)
     for row in table.itertuples(index=False, name=None):
-        writer.writerow([_cell(plain(value)) for value in row])
+        writer.writerow([_cell(to_plain_values(value)) for value in row])
     return out.getvalue()
 
 
@@ -220,13 +220,13 @@ def pipe_links(plan: Plan) -> tuple[int, int]:
     return len(within), len(built)
 
 
-def why_nothing_is_built(plan: Plan) -> str:
+def reason_for_empty_plan(plan: Plan) -> str:
     """The first reason that alone explains an empty plan; none is given where better plans are not ruled out."""
     problem = plan.problem
     if plan.reached_a_limit and problem.budget_mn != 0 and len(problem.routes):
         return "the search ended before it found a retrofit; a plan with retrofits may exist"
     if problem.objective != "max_abatement":
-        return _why_no_retrofit_pays(plan)
+        return _reason_for_no_retrofit(plan)
     if problem.budget_mn == 0:
         return "the budget is 0"
     if not problem.plants["is_candidate"].any():
@@ -253,7 +253,7 @@ def why_nothing_is_built(plan: Plan) -> str:
     return "no retrofit that satisfies every constraint has positive net abatement"
 
 
-def _why_no_retrofit_pays(plan: Plan) -> str:
+def _reason_for_no_retrofit(plan: Plan) -> str:
     problem = plan.problem
     if problem.objective == "min_cost" and problem.targets:
         missed = int((plan.targets["shortfall_kt"] > BUILT).sum())
@@ -291,5 +291,5 @@ def context_dict(plan: Plan) -> dict[str, Any]:
         "storage_cost_range": None if band is None else asdict(band),
         "sectors": sorted(map(str, problem.plants["sector"].unique())),
         "capture_estimates": capture_estimates(problem, plan.retrofits),
-        "nothing_built_because": why_nothing_is_built(plan) if plan.retrofits.empty else None,
+        "nothing_built_because": reason_for_empty_plan(plan) if plan.retrofits.empty else None,
     }

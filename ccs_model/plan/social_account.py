@@ -215,7 +215,7 @@ def intensity_table(problem: Problem, emissions: pd.DataFrame) -> pd.DataFrame:
     """
     goals = problem.inputs["policy/intensity"]
     goals = goals[(goals["measure"] == "target") & goals["last_year"].isin(problem.calendar)].sort_values("last_year")
-    value_added, co2 = _known_by_year(problem, "policy/value_added"), _known_by_year(problem, "policy/provincial_co2")
+    value_added, co2 = _values_by_year(problem, "policy/value_added"), _values_by_year(problem, "policy/provincial_co2")
     growth = 1.0 + problem.scenario.policy.value_added_growth_rate
     cut = emissions.groupby(["province", "year"])["on_site_abatement_ktpa"].sum()
     provinces = pd.Series(problem.zones, dtype=object)
@@ -224,7 +224,10 @@ def intensity_table(problem: Problem, emissions: pd.DataFrame) -> pd.DataFrame:
         for goal in goals.itertuples():
             since, year = int(goal.first_year), int(goal.last_year)
             period = problem.years[int(np.searchsorted(problem.years, year, side="right")) - 1]
-            missing = (_missing(co2, "CO2", province, since), _missing(value_added, "value added", province, since))
+            missing = (
+                _missing_data_text(co2, "CO2", province, since),
+                _missing_data_text(value_added, "value added", province, since),
+            )
             row = {
                 "province": province,
                 "year": year,
@@ -250,7 +253,7 @@ def intensity_table(problem: Problem, emissions: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=INTENSITY_COLUMNS)
 
 
-def _known_by_year(problem: Problem, table: str) -> dict[str, dict[int, float]]:
+def _values_by_year(problem: Problem, table: str) -> dict[str, dict[int, float]]:
     """Values that are not assumed, by province and year; money is real."""
     rows = problem.inputs[table]
     rows = rows[rows["quality"] != "assumed"]
@@ -261,7 +264,7 @@ def _known_by_year(problem: Problem, table: str) -> dict[str, dict[int, float]]:
     return found
 
 
-def _missing(known: dict[str, dict[int, float]], what: str, province: str, year: int) -> str:
+def _missing_data_text(known: dict[str, dict[int, float]], what: str, province: str, year: int) -> str:
     """What is missing to judge a goal; empty if nothing is."""
     own = known.get(province, {})
     if year in own:

@@ -9,7 +9,7 @@ from ccs_model._typing import Floats
 from ccs_model.inputs.declarations import RESOURCE_CLASSES
 from ccs_model.model.names import ABOVE_INJECTED, INJECTED, OBLIGATION_STORED, OPENED, PAID_FOR_OIL, WELLS
 from ccs_model.plan.cost_sharing import injected_ktpa
-from ccs_model.plan.decisions import BUILT, Point, gathered
+from ccs_model.plan.decisions import BUILT, Point, sum_by_name
 
 # A shortage below this share of what is delivered after the horizon is not reported.
 _SHORT = 1e-3
@@ -105,9 +105,9 @@ def shortage_after_horizon(point: Point) -> tuple[int, float, float] | None:
     return int(years[worst]), float(due[worst]), float(takes[worst])
 
 
-def _of_sites(point: Point, amount: Floats) -> Floats:
+def _sum_by_site(point: Point, amount: Floats) -> Floats:
     """[site, year] sum of amounts of options with their own storage [route, year]."""
-    return gathered(point.problem.sites["site"], point.problem.routes["site"], amount)
+    return sum_by_name(point.problem.sites["site"], point.problem.routes["site"], amount)
 
 
 def _wells_and_capital(point: Point) -> tuple[Floats, Floats]:
@@ -117,7 +117,7 @@ def _wells_and_capital(point: Point) -> tuple[Floats, Floats]:
         routes = problem.routes
         capex = (routes["site_capex_mn"] + routes["well_capex_mn"]).to_numpy(float)
         n_wells = routes["n_wells"].to_numpy(float)
-        return _of_sites(point, n_wells[:, None] * point.build), _of_sites(point, capex[:, None] * point.build)
+        return _sum_by_site(point, n_wells[:, None] * point.build), _sum_by_site(point, capex[:, None] * point.build)
     site, well = (problem.sites[name].to_numpy(float)[:, None] for name in ("site_capex_mn", "well_capex_mn"))
     return decided[WELLS], site * decided[OPENED] + well * decided[WELLS]
 
@@ -135,10 +135,10 @@ def yearly_storage_mn(point: Point) -> tuple[Floats, Floats, Floats]:
         routes = problem.routes
         yearly = problem.storage_yearly_mn(routes, routes["storage_life_yr"]) + routes["well_om_mn_pa"].to_numpy(float)
         per_t = routes["injection_cost_per_t"].to_numpy(float)
-        paid = _of_sites(point, per_t[:, None] * point.captured_ktpa / 1000.0)
-        return capital, _of_sites(point, yearly[:, None] * point.running), paid
+        paid = _sum_by_site(point, per_t[:, None] * point.captured_ktpa / 1000.0)
+        return capital, _sum_by_site(point, yearly[:, None] * point.running), paid
     opened, wells = (np.cumsum(decided[name], axis=1) for name in (OPENED, WELLS))
     fixed = problem.storage_yearly_mn(sites, sites["life_yr"])[:, None] * opened
     fixed = fixed + sites["well_om_mn_pa"].to_numpy(float)[:, None] * wells
     per_store = problem.stores["variable_per_t"].to_numpy(float)[:, None] * decided[INJECTED] / 1000.0
-    return capital, fixed, gathered(sites["site"], problem.stores["site"], per_store)
+    return capital, fixed, sum_by_name(sites["site"], problem.stores["site"], per_store)

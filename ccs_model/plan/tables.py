@@ -26,7 +26,7 @@ from ccs_model.model.names import (
 )
 from ccs_model.model.terms import capex_mn
 from ccs_model.plan.cost_sharing import Sharing
-from ccs_model.plan.decisions import BUILT, Point, gathered
+from ccs_model.plan.decisions import BUILT, Point, sum_by_name
 from ccs_model.plan.merit_order import CAPTURE_PARTS, DETAILS, STORAGE_PARTS, levelised_of
 from ccs_model.plan.money import province_spending
 from ccs_model.plan.owners import OWNERS_TOTALS, Owners
@@ -52,10 +52,10 @@ def links_table(point: Point) -> pd.DataFrame:
     built, free = network.lines[network.built], network.lines[~network.built]
     spent_by_line, capacity_by_line = _built_lines(point)
     links = network.links["link"]
-    spent = gathered(links, built["link"], spent_by_line)
+    spent = sum_by_name(links, built["link"], spent_by_line)
     free_ktpa = np.broadcast_to(free["free_ktpa"].to_numpy(float)[:, None], (len(free), len(problem.years)))
     by_line = np.concatenate([np.cumsum(capacity_by_line, axis=1), free_ktpa])
-    capacity = gathered(links, pd.concat([built["link"], free["link"]]), by_line)
+    capacity = sum_by_name(links, pd.concat([built["link"], free["link"]]), by_line)
     flow = point.decided[FORWARD] - point.decided[REVERSE]
     above_mean = point.decided[ABOVE_FORWARD] - point.decided[ABOVE_REVERSE]
     peak = np.maximum(np.abs(flow), np.abs(flow + above_mean))
@@ -331,7 +331,7 @@ def zones_table(emissions: pd.DataFrame, point: Point) -> pd.DataFrame:
     last = emissions[emissions["year"] == emissions["year"].max()]
     zones = last.groupby("province").sum(numeric_only=True).drop(columns="year").reset_index(names="zone")
     zones = _with_shares(zones)
-    zones["uncalibrated_abatement_share"] = uncalibrated(zones, problem)
+    zones["uncalibrated_abatement_share"] = uncalibrated_share(zones, problem)
     fitted = problem.calibrated
     reported = [None if fitted is None else fitted.reported_abatement_share(str(zone)) for zone in zones["zone"]]
     zones["reported_abatement_share"] = pd.array(reported, dtype="Float64").to_numpy(float, na_value=np.nan)
@@ -341,7 +341,7 @@ def zones_table(emissions: pd.DataFrame, point: Point) -> pd.DataFrame:
     return zones
 
 
-def uncalibrated(totals: pd.DataFrame, problem: Problem) -> pd.Series:
+def uncalibrated_share(totals: pd.DataFrame, problem: Problem) -> pd.Series:
     """Return the abatement share if all capture were delivered as designed; measures are not calibrated.
 
     With delivered shares by class, the tonnes of each row are scaled by their mean share.
@@ -472,7 +472,7 @@ def plan_totals(
         "n_retrofits": len(retrofits),
         "baseline_ktpa": problem.baseline_ktpa,
         **{name: float(last[name]) for name in _OF_LAST_PERIOD},
-        "uncalibrated_abatement_share": float(uncalibrated(by_year, problem).iloc[-1]),
+        "uncalibrated_abatement_share": float(uncalibrated_share(by_year, problem).iloc[-1]),
         "delivered_share": float(mean_delivered_share(by_year, problem).iloc[-1]),
         **{name: float(retrofits[name].sum()) for name in _CAPITAL},
         "budget_mn": problem.budget_mn if np.isfinite(problem.budget_mn) else None,

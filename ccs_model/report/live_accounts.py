@@ -7,7 +7,7 @@ import pandas as pd
 
 from ccs_model._typing import Floats
 from ccs_model.economics.investment import annuity_yr
-from ccs_model.plan.owners import CAPITAL, FLOWS, SOLD, taxed_yearly
+from ccs_model.plan.owners import CAPITAL, FLOWS, SOLD, taxed_yearly_flows
 from ccs_model.plan.plan import Plan
 
 # Annual flows given by the solution; capital, carbon revenue, tax and salvage value follow from other cells.
@@ -25,7 +25,7 @@ def has_accounts(plan: Plan) -> bool:
 
 def taxed_items(plan: Plan) -> tuple[str, ...]:
     """Items of GIVEN that are taxable income."""
-    return tuple(name for name in taxed_yearly(plan.problem) if name in GIVEN)
+    return tuple(name for name in taxed_yearly_flows(plan.problem) if name in GIVEN)
 
 
 def plants_of(plan: Plan) -> list[str]:

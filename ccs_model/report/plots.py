@@ -11,7 +11,7 @@ from typing import Any
 
 from ccs_model.errors import MissingExtraError
 from ccs_model.paths import data_folder
-from ccs_model.plan.plan_json import plain, records
+from ccs_model.plan.plan_json import records, to_plain_values
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.units import label_of, unit_text
 
@@ -41,7 +41,7 @@ class RunPlots:
         box = _box([*plants, *sites])
         for row in plants:
             row["state"] = "retrofitted" if row["is_retrofitted"] else "not retrofitted"
-        lines = alt.Chart(alt.Data(values=plain(pipes))).mark_geoshape(filled=False, stroke=_PIPE)
+        lines = alt.Chart(alt.Data(values=to_plain_values(pipes))).mark_geoshape(filled=False, stroke=_PIPE)
         # The corners fit the projection to the plan and not to the outlines, which are clipped.
         geometry = {"type": "MultiPoint", "coordinates": [[box[0], box[1]], [box[2], box[3]]]}
         fit = {"type": "Feature", "properties": {}, "geometry": geometry}
@@ -52,7 +52,7 @@ class RunPlots:
                 strokeWidth=alt.StrokeWidth("properties.flow_ktpa:Q", title=self._title("flow_ktpa", "Flow")),
                 tooltip=["properties.from_name:N", "properties.to_name:N", "properties.flow_ktpa:Q"],
             ),
-            alt.Chart(alt.Data(values=plain(plants)))
+            alt.Chart(alt.Data(values=to_plain_values(plants)))
             .mark_circle(opacity=0.8, stroke="white", strokeWidth=0.5, clip=True)
             .encode(
                 longitude="lon:Q",
@@ -61,7 +61,7 @@ class RunPlots:
                 color=_colours("state", {"retrofitted": _IN_PLAN, "not retrofitted": _OUT}),
                 tooltip=["name:N", "province:N", "sector:N", "captured_ktpa:Q", "avoided_ktpa:Q", "reason:N"],
             ),
-            alt.Chart(alt.Data(values=plain(sites)))
+            alt.Chart(alt.Data(values=to_plain_values(sites)))
             .mark_point(shape="triangle-up", filled=True, size=130, color=_SITE)
             .encode(longitude="lon:Q", latitude="lat:Q", tooltip=["name:N", "basin:N", "injected_ktpa:Q"]),
         ]
@@ -78,7 +78,7 @@ class RunPlots:
         # A cost far above the others, of a plant that avoids little, would flatten the curve.
         top = float(table[cost].quantile(0.95)) * 1.25 if len(table) else 1.0
         return (
-            alt.Chart(alt.Data(values=plain(rows)))
+            alt.Chart(alt.Data(values=to_plain_values(rows)))
             .mark_rect(clip=True)
             .encode(
                 x=alt.X("start_ktpa:Q", title=self._title("avoided_ktpa", "Cumulative abatement at full load")),
@@ -103,7 +103,7 @@ class RunPlots:
         spent = [{"period": str(row["year"]), "value": row["spending_mn"]} for row in by_year]
         period = alt.X("period:N", title="Period from", axis=alt.Axis(labelAngle=0))
         above = (
-            alt.Chart(alt.Data(values=plain(tonnes)))
+            alt.Chart(alt.Data(values=to_plain_values(tonnes)))
             .mark_bar()
             .encode(
                 x=period,
@@ -114,7 +114,7 @@ class RunPlots:
             )
         )
         below = (
-            alt.Chart(alt.Data(values=plain(spent)))
+            alt.Chart(alt.Data(values=to_plain_values(spent)))
             .mark_bar(color=_SPENT)
             .encode(x=period, y=alt.Y("value:Q", title=self._title("spending_mn", "Spending")), tooltip=["value:Q"])
         )
@@ -135,7 +135,7 @@ class RunPlots:
         ]
         order = list(table["stakeholder"])
         bars = (
-            alt.Chart(alt.Data(values=plain(rows)))
+            alt.Chart(alt.Data(values=to_plain_values(rows)))
             .mark_bar()
             .encode(
                 x=alt.X("value:Q", title=self._title("npv_mn", "Present value")),
@@ -145,7 +145,7 @@ class RunPlots:
             )
         )
         net = (
-            alt.Chart(alt.Data(values=plain(records(table[["stakeholder", "npv_mn"]]))))
+            alt.Chart(alt.Data(values=to_plain_values(records(table[["stakeholder", "npv_mn"]]))))
             .mark_tick(color="black", thickness=2)
             .encode(x="npv_mn:Q", y=alt.Y("stakeholder:N", sort=order), tooltip=["stakeholder:N", "npv_mn:Q"])
         )

@@ -6,9 +6,9 @@ import math
 from dataclasses import asdict
 
 from ccs_model.plan.decisions import BUILT
-from ccs_model.plan.headline import counted
+from ccs_model.plan.headline import count_text
 from ccs_model.plan.plan import Plan
-from ccs_model.plan.plan_json import pipe_links, records, storage_band_of, why_nothing_is_built
+from ccs_model.plan.plan_json import pipe_links, reason_for_empty_plan, records, storage_band_of
 from ccs_model.plan.tables import left_out_table, not_eligible_table
 from ccs_model.problem import Problem
 from ccs_model.report.phrases import (
@@ -71,7 +71,7 @@ def bound_text(plan: Plan, requested: str = "") -> str:
     return (
         f"{value}; over all {gap.n_links:,} candidate links {limit(gap.bound, gap.share, '')}. "
         f"Searched links are the candidate links in which the plan was optimised. "
-        f"Within its {counted(gap.n_searched, 'searched link')} "
+        f"Within its {count_text(gap.n_searched, 'searched link')} "
         f"{limit(gap.searched_bound, gap.searched_share, requested)}"
     )
 
@@ -93,7 +93,7 @@ def answer(plan: Plan) -> str:
     when = "In a representative year" if problem.is_static else f"In the last period, from {problem.years[-1]},"
     return (
         f"{plants}the plan retrofits {totals['n_plants_retrofitted']} with "
-        f"{counted(totals['n_retrofits'], 'capture unit')}. "
+        f"{count_text(totals['n_retrofits'], 'capture unit')}. "
         f"{when} the plan captures {rounded_text(totals['captured_ktpa'])} kt/y and avoids "
         f"{rounded_text(totals['avoided_ktpa'])} kt/y, {percent(totals['abatement_share'], 1)} of the emissions of all "
         "these plants. "
@@ -135,7 +135,7 @@ def storage_band(cost_per_t: float | None, problem: Problem) -> str:
 
 def empty_plan_reason(plan: Plan) -> str:
     """Why an empty plan is empty, as a sentence; empty for a plan with retrofits."""
-    return f"Nothing is built because {why_nothing_is_built(plan)}." if plan.retrofits.empty else ""
+    return f"Nothing is built because {reason_for_empty_plan(plan)}." if plan.retrofits.empty else ""
 
 
 def not_eligible_sentences(problem: Problem) -> list[str]:

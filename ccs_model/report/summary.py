@@ -15,7 +15,7 @@ from typing import Any
 from ccs_model.plan.headline import (
     ALL_AT_ONE_SITE,
     additions_text,
-    counted,
+    count_text,
     headline,
     megatonnes,
     period_text,
@@ -164,7 +164,9 @@ class _Summary:
             if document["corridors"] is not None and document["objective"]["bound"] != document["objective"]["value"]:
                 lines.append(self._wrap_sentence(f"{self._gap()}."))
             return "\n".join(lines)
-        built = f"{counted(totals['n_retrofits'], 'retrofit')} at {counted(totals['n_plants_retrofitted'], 'plant')}"
+        built = (
+            f"{count_text(totals['n_retrofits'], 'retrofit')} at {count_text(totals['n_plants_retrofitted'], 'plant')}"
+        )
         costs = (totals[f"{name}_cost_per_t"] for name in ("capture", "avoidance"))
         per_t = [amount_text(each, ",.0f") for each in costs]
         last = self.context["periods"][-1]
@@ -177,12 +179,12 @@ class _Summary:
             f"{self._gap()}.",
             "" if document["corridors"] is None else self._network(),
             additions_text(document["added_components"]) if document.get("added_components") else "",
-            f"Committed by the scenario: {counted(len(document['committed']), 'retrofit')} (plants.committed)."
+            f"Committed by the scenario: {count_text(len(document['committed']), 'retrofit')} (plants.committed)."
             if document.get("committed")
             else "",
             f"{when} they capture {megatonnes(totals['captured_ktpa'])} and avoid {megatonnes(totals['avoided_ktpa'])} "
             f"CO2 a year: {share_text(totals['abatement_share'])} of the {megatonnes(totals['baseline_ktpa'])} of all "
-            f"{counted(totals['n_plants'], 'operating plant')}{self._sectors()}; on-site abatement "
+            f"{count_text(totals['n_plants'], 'operating plant')}{self._sectors()}; on-site abatement "
             f"{share_text(totals['on_site_abatement_share'])}.",
             f"Capture cost {per_t[0]} {unit} captured, without transport and storage; avoidance cost "
             f"{per_t[1]} {unit} avoided, with them.",
@@ -260,10 +262,10 @@ class _Summary:
         n_roads = len(roads_used)
         sites = [row for row in self.document["storage"] if row["year"] == last]
         n_wells = round(sum(row["n_wells"] or 0 for row in sites))
-        roads = f" and {counted(n_roads, 'truck route')}" if n_roads else ""
+        roads = f" and {count_text(n_roads, 'truck route')}" if n_roads else ""
         lines = self._pipelines()
         transport = f"{lines}{roads}" if lines else roads.removeprefix(" and ") or "no pipeline"
-        return f"{transport}, {counted(len(sites), 'storage site')} with {counted(n_wells, 'well')}."
+        return f"{transport}, {count_text(len(sites), 'storage site')} with {count_text(n_wells, 'well')}."
 
     def _pipelines(self) -> str:
         """Return the number and length of new pipelines, of their links, and of existing ones that any period uses."""
@@ -275,11 +277,13 @@ class _Summary:
         built = Counter(row["link"] for row in rows if row["built_mn"] > 0)
         n_pipes = {link: max(built[link], 1) for link in sorted(new)}
         n_new, n_km = sum(n_pipes.values()), math.fsum(n * length[link] for link, n in n_pipes.items())
-        on_links = f" on {counted(len(new), 'link')}" if n_new > len(new) else ""
+        on_links = f" on {count_text(len(new), 'link')}" if n_new > len(new) else ""
         if not old:
-            return f"{counted(n_new, 'pipeline')} of {n_km:,.0f} km{on_links or ' in total'}" if new else ""
-        used = f"{counted(len(old), 'existing pipeline')} of {sum(length[link] for link in sorted(old)):,.0f} km in use"
-        return f"{counted(n_new, 'new pipeline')} of {n_km:,.0f} km{on_links}, {used}" if new else used
+            return f"{count_text(n_new, 'pipeline')} of {n_km:,.0f} km{on_links or ' in total'}" if new else ""
+        used = (
+            f"{count_text(len(old), 'existing pipeline')} of {sum(length[link] for link in sorted(old)):,.0f} km in use"
+        )
+        return f"{count_text(n_new, 'new pipeline')} of {n_km:,.0f} km{on_links}, {used}" if new else used
 
     def _targets(self) -> str:
         if not self.document["targets"]:

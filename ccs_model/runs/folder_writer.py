@@ -86,7 +86,7 @@ def write_files(files: Mapping[str, bytes], folder: Path, *, force: bool = False
         If the folder holds a run and not `force`, or other files, if another process writes it, or if it cannot be
         written; the result is then kept under another name if possible.
     """
-    with locked(folder):
+    with hold_lock(folder):
         return write_locked(files, folder, force=force)
 
 
@@ -156,7 +156,7 @@ def _files_of_others(folder: Path) -> list[str]:
 def remove_leftovers(folder: Path) -> None:
     """Remove the lock and temporary files that a killed process left beside a folder, unless another process has it."""
     if any(folder.parent.glob(f".{glob.escape(shortened_name(folder.name))}.*")):
-        with contextlib.suppress(FileError), locked(folder):
+        with contextlib.suppress(FileError), hold_lock(folder):
             remove_temporary_files(folder)
 
 
@@ -331,7 +331,7 @@ def holder_path(folder: Path) -> Path:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def hold_lock(folder: Path) -> Iterator[None]:
     """Hold the lock of a folder.
 
     Raises

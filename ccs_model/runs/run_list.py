@@ -98,7 +98,7 @@ def listed_runs(folder: Path) -> list[ListedRun]:
     for each in sorted(folder.iterdir()):
         try:
             if (found := kind_of(each)) is not None:
-                rows.append(_listed(each, *found))
+                rows.append(_listed_run_of(each, *found))
         except (FileError, InputError, KeyError, TypeError, AttributeError):
             continue
     return sorted(rows, key=lambda row: row.date, reverse=True)
@@ -119,12 +119,12 @@ def _rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def counted(rows: list[dict[str, str]]) -> str:
+def status_counts(rows: list[dict[str, str]]) -> str:
     """Return the number of scenarios of each status."""
     return ", ".join(f"{n} {status}" for status, n in Counter(row["status"] for row in rows).items())
 
 
-def _listed(folder: Path, kind: str, path: Path) -> ListedRun:
+def _listed_run_of(folder: Path, kind: str, path: Path) -> ListedRun:
     document = document_of(path)
     date = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
     value, unit, status, gap, searched, text = None, None, "", None, None, ""
@@ -150,7 +150,7 @@ def _analysis(folder: Path, kind: str, document: Mapping[str, Any]) -> tuple[str
         return f"{document['n_draws']:,} futures, {n} no-regret plant{'' if n == 1 else 's'}", None, None
     if kind == "sweep":
         n, rows = len(document["cases"]), sweep_rows(folder)
-        return f"{n} scenarios: {counted(rows) or 'not finished'}", None, None
+        return f"{n} scenarios: {status_counts(rows) or 'not finished'}", None, None
     if kind == "near-optimal":
         return f"plans within {document['within_share']:.2%} of the optimum", document["objective"], None
     if kind == "regret":

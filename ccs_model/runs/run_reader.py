@@ -89,7 +89,7 @@ def read_run(folder: str | PathLike[str]) -> StoredRun:
         )  # fmt: skip
     path, document, manifest = read_documents(path)
     _require(path, MAP)
-    with naming_version(path, manifest):
+    with name_version_in_errors(path, manifest):
         scenario = read_scenario(path / SCENARIO, allow_outside=True)
     return StoredRun(
         name=path.resolve().name,
@@ -114,7 +114,9 @@ def read_documents(folder: str | PathLike[str]) -> tuple[Path, dict[str, Any], d
     document, manifest = document_of(path / PLAN), document_of(path / MANIFEST)
     if document.get("schema") != SCHEMA:
         remedy = f"solve it again: ccs-model optimize {path / SCENARIO} --out ANOTHER"
-        raise InputError([schema_issue(str(path / PLAN), document.get("schema"), SCHEMA, remedy, written_by(manifest))])
+        raise InputError(
+            [schema_issue(str(path / PLAN), document.get("schema"), SCHEMA, remedy, writer_version(manifest))]
+        )
     require_plan(path, document)
     return path, document, manifest
 
@@ -131,33 +133,33 @@ def question_key(
         read_documents(path)
         path = path / SCENARIO
     own = run_key(*read_checked(path, allow_outside=allow_outside))
-    sha = RunKey.of_text(json.dumps([own.sha256, *asked], default=list, ensure_ascii=False))
+    sha = RunKey.hash_of_text(json.dumps([own.sha256, *asked], default=list, ensure_ascii=False))
     return RunKey(sha, f"{own.slug}-{what}")
 
 
-def written_by(manifest: Mapping[str, Any]) -> str:
+def writer_version(manifest: Mapping[str, Any]) -> str:
     """Return the version of ccs-model that wrote a run; empty if its manifest does not say."""
     versions = manifest.get("versions")
     return str(versions.get("ccs-model", "")) if isinstance(versions, Mapping) else ""
 
 
-def other_version(manifest: Mapping[str, Any]) -> str:
+def version_note(manifest: Mapping[str, Any]) -> str:
     """Return what to know of a run that another version wrote; empty for this version."""
-    was = written_by(manifest)
+    was = writer_version(manifest)
     if was in ("", ccs_model.__version__):
         return ""
     return f"was written by ccs-model {was}, and this is {ccs_model.__version__}"
 
 
 @contextmanager
-def naming_version(folder: Path, manifest: Mapping[str, Any]) -> Iterator[None]:
+def name_version_in_errors(folder: Path, manifest: Mapping[str, Any]) -> Iterator[None]:
     """Add the version that wrote the run to an InputError, if it is another one."""
     try:
         yield
     except InputError as error:
-        if not (what := other_version(manifest)):
+        if not (what := version_note(manifest)):
             raise
-        hint = f"install that version (ccs-model=={written_by(manifest)}), or solve the scenario again"
+        hint = f"install that version (ccs-model=={writer_version(manifest)}), or solve the scenario again"
         raise InputError([Issue(str(folder), what, hint), *error.issues]) from error
 
 
@@ -299,7 +301,7 @@ def read_solved_problem(folder: str | PathLike[str]) -> SolvedProblem:
     if (path / FUTURES_DOCUMENT).is_file() and (path / FUTURES_PLAN / PLAN).is_file():
         path /= FUTURES_PLAN
     path, document, manifest = read_documents(path)
-    with naming_version(path, manifest):
+    with name_version_in_errors(path, manifest):
         scenario, inputs = read_checked(path / SCENARIO)
         _validate_tables(path, manifest, scenario, inputs)
         return SolvedProblem(path, document, build_problem(scenario, inputs), str(manifest.get("run_sha256", "")))
@@ -340,11 +342,11 @@ def plant_of(problem: Problem, text: str) -> str:
     plants = problem.plants
     if text in set(plants["plant"]):
         return text
-    exact, wanted = text.strip().casefold(), _folded(text)
+    exact, wanted = text.strip().casefold(), _fold_name(text)
     names = plants[["plant", "name", "name_zh"]].fillna("").astype(str)
     same = names.map(lambda name: name.strip().casefold() == exact).any(axis=1)
-    alike = names.map(lambda name: _folded(name) == wanted).any(axis=1)
-    within = names.map(lambda name: wanted in _folded(name)).any(axis=1) & (wanted != "")
+    alike = names.map(lambda name: _fold_name(name) == wanted).any(axis=1)
+    within = names.map(lambda name: wanted in _fold_name(name)).any(axis=1) & (wanted != "")
     for found in (plants[same], plants[alike], plants[within]):
         if len(found) == 1:
             return str(found["plant"].iloc[0])
@@ -355,7 +357,7 @@ def plant_of(problem: Problem, text: str) -> str:
     raise InputError([_unknown_plant(problem, text, wanted)])
 
 
-def _folded(name: str) -> str:
+def _fold_name(name: str) -> str:
     """The name without case and accents."""
     return without_accents(name.strip().casefold())
 
@@ -364,13 +366,13 @@ def _unknown_plant(problem: Problem, text: str, wanted: str) -> Issue:
     """Return the issue of a name that no plant of the run has, with the nearest name as the hint."""
     inputs, plants = problem.inputs, problem.plants
     for table in (inputs["plants/steel"], inputs.plants_of("chemicals"), inputs["plants/sources"]):
-        there = table[(table["plant"].map(_folded) == wanted) | (table["name"].map(_folded) == wanted)]
+        there = table[(table["plant"].map(_fold_name) == wanted) | (table["name"].map(_fold_name) == wanted)]
         if len(there):
             row = there.iloc[0]
             what = f"'{text}' is in the tables ({row['province']}, {row['status']}) but not in this run"
             return Issue("plant", what, f"the run covers operating plants of {', '.join(problem.zones)}")
     by_text = {str(value): str(row.plant) for row in plants.itertuples() for value in (row.plant, row.name)}
-    folded = {_folded(value): value for value in by_text}
+    folded = {_fold_name(value): value for value in by_text}
     near = get_close_matches(wanted, list(folded), n=1)
     hint = "the workbook lists ids and names on sheet Plants"
     if near:

@@ -29,12 +29,12 @@ from ccs_model.plan.cache_key import (
     hashes,
     names_of_copies,
     own_files,
-    resolved_with_copies,
+    resolved_scenario_text,
     run_key,
 )
 from ccs_model.plan.merit_order import macc_table
 from ccs_model.plan.plan import Plan, Plots
-from ccs_model.plan.plan_json import SCHEMA, csv_text, plain, plan_text, without_folder
+from ccs_model.plan.plan_json import SCHEMA, csv_text, plan_text, to_plain_values, without_folder
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.export.formats import frontier_text, geojson_text
 from ccs_model.report.pipe_tables import candidate_links, pipes_by_vintage, pipes_table, shares_of
@@ -70,7 +70,7 @@ class RunWriter:
         """Return the summary of plan.json."""
         return summary_text(document, width)
 
-    def stored(self, plan: Plan) -> StoredRun:
+    def stored_run(self, plan: Plan) -> StoredRun:
         """Return a plan as its run folder holds it."""
         from ccs_model.runs.run_reader import run_of
 
@@ -216,7 +216,7 @@ def with_manifest(
             **{name: metadata.version(name) for name in _LIBRARIES},
         },
     }
-    text = json.dumps(plain(document), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    text = json.dumps(to_plain_values(document), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
     return {**files, MANIFEST: text.encode()}
 
 
@@ -241,7 +241,7 @@ def input_files(scenario: Scenario, inputs: Inputs) -> dict[str, bytes]:
     """Return the resolved scenario, and copies of the user's own files that it names."""
     own = own_files(scenario, inputs)
     copies = names_of_copies(list(own))
-    files = {SCENARIO: resolved_with_copies(scenario, copies).encode()}
+    files = {SCENARIO: resolved_scenario_text(scenario, copies).encode()}
     for name, inside in own.items():
         is_folder = name == scenario.data
         if is_folder and not inside:

@@ -18,7 +18,7 @@ from ccs_model.mip.clock import time_s
 from ccs_model.plan.cache_key import INCOMPLETE, cached_manifest, is_incomplete, run_key
 from ccs_model.plan.plan import Plan
 from ccs_model.report.language import Language
-from ccs_model.runs.folder_writer import locked, remove_leftovers, validate_overwrite, write_files, write_locked
+from ccs_model.runs.folder_writer import hold_lock, remove_leftovers, validate_overwrite, write_files, write_locked
 from ccs_model.runs.run_writer import infeasible_files, run_files
 from ccs_model.scenario import Scenario
 from ccs_model.solve.driver import ProgressCallback, Question, optimize_inputs, question_of
@@ -114,7 +114,7 @@ def optimize_to_folder(
         remove_leftovers(folder)
         return _cached(folder, manifest, question)
     _validate_workbook_stays(scenario, folder)
-    with locked(folder):
+    with hold_lock(folder):
         # Another process may have finished the same run before it released the lock.
         if not force and (manifest := cached_manifest(folder, key)) is not None:
             return _cached(folder, manifest, question)

@@ -28,7 +28,7 @@ from ccs_model.atomic_files import write_atomic
 from ccs_model.economics.policy import price_path
 from ccs_model.errors import MissingExtraError
 from ccs_model.plan.plan import FRONTIER_SCHEMA, NO_REGRET_SHARE, UNCERTAINTY_SCHEMA, Frontier, Plan, Uncertainty
-from ccs_model.plan.plan_json import csv_text, plain, records
+from ccs_model.plan.plan_json import csv_text, records, to_plain_values
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.export.netcdf import netcdf_bytes
 from ccs_model.report.phrases import capitalise
@@ -50,7 +50,7 @@ def frontier_dict(frontier: Frontier, scenario: str) -> dict[str, Any]:
         {**row, "plants": str(row["plants"]).split(), "moves": moves.get(row["budget_mn"], []), **drawn}
         for row, drawn in zip(records(frontier.points), frontier.pictures, strict=True)
     ]
-    document: dict[str, Any] = plain(
+    document: dict[str, Any] = to_plain_values(
         {
             "schema": FRONTIER_SCHEMA,
             "scenario": scenario,
@@ -69,7 +69,7 @@ def frontier_text(frontier: Frontier, scenario: str) -> str:
 
 def uncertainty_text(found: Uncertainty) -> str:
     """Return montecarlo.json, without the single futures, which futures.csv holds; equal results give equal bytes."""
-    document = plain(
+    document = to_plain_values(
         {
             "schema": UNCERTAINTY_SCHEMA,
             **dict(found.about),
@@ -91,7 +91,7 @@ def geojson_text(plan: Plan) -> str:
     """Return the feature collection as text with one feature per line; the same plan gives the same bytes."""
     shared = plan.problem.network is not None
     features = [*(_links(plan) if shared else _pipes(plan)), *_sites(plan), *_plants(plan)]
-    return _collection_text([plain(feature) for feature in features])
+    return _collection_text([to_plain_values(feature) for feature in features])
 
 
 def _collection_text(features: Sequence[Feature]) -> str:

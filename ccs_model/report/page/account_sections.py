@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from ccs_model.plan.citations import CAPITAL, DOCUMENTED, QUALITY_NOTE, TONNES, quality_rows
 from ccs_model.plan.decisions import BUILT
-from ccs_model.plan.plan_json import plain, records
+from ccs_model.plan.plan_json import records, to_plain_values
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.problem import Problem
 from ccs_model.report.page import charts
@@ -150,7 +150,7 @@ def owners(run: StoredRun, words: Words) -> Markup:
         notes.append(f"{count} Rates of return and payback count these assets too.")
     reasons = Counter(str(row["no_project_irr"]) for row in rows if row["no_project_irr"] and not row["is_total"])
     notes += [f"Plants without an internal rate of return: {n} ({reason})." for reason, n in reasons.items()]
-    shown = table("owners", columns, plain(rows), words, words("owner_returns"), has_total=has_total)
+    shown = table("owners", columns, to_plain_values(rows), words, words("owner_returns"), has_total=has_total)
     drawn = [row for row in document["funds"] if row["spend_mn"] > 0]
     of_funds = [
         Column("fund", words.label("Fund")),
@@ -173,7 +173,7 @@ def owners(run: StoredRun, words: Words) -> Markup:
     parts = [shown, *(paragraph(words.sentence(note), "note") for note in notes)]
     if drawn:
         parts.append(paragraph(words.sentence("Funds drawn, by period:")))
-        parts.append(table("funds", of_funds, plain(terms), words, words.label("Funds drawn")))
+        parts.append(table("funds", of_funds, to_plain_values(terms), words, words.label("Funds drawn")))
     return section("owners", words("owner_returns"), *parts)
 
 

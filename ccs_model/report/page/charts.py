@@ -11,7 +11,7 @@ import pandas as pd
 import vl_convert
 from altair.utils._importers import vl_version_for_vl_convert
 
-from ccs_model.plan.plan_json import plain
+from ccs_model.plan.plan_json import to_plain_values
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.page.html import Words, percent
 from ccs_model.units import unit_of
@@ -56,7 +56,7 @@ _CONFIG: Mapping[str, Any] = {
 
 def data(rows: Sequence[Mapping[str, Any]]) -> Any:
     """Return rows as inline data of a chart."""
-    return alt.Data(values=plain([dict(row) for row in rows]))
+    return alt.Data(values=to_plain_values([dict(row) for row in rows]))
 
 
 def style_chart(chart: Any, description: str, height: int | str) -> Any:

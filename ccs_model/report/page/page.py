@@ -19,7 +19,7 @@ import ccs_model
 from ccs_model.atomic_files import write_atomic
 from ccs_model.inputs import load_inputs
 from ccs_model.plan.merit_order import reasons_of
-from ccs_model.plan.plan_json import plain, records
+from ccs_model.plan.plan_json import records, to_plain_values
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.problem import Problem
 from ccs_model.report.page import account_sections, page_sections
@@ -84,7 +84,7 @@ def page_text(run: StoredRun, *, lang: str = "en", basemap: str | None = None) -
     # Why each plant is in the plan or not, and what would change it.
     reasons = () if problem is None else reasons_of(problem, run.tables["retrofits"]).itertuples(index=False)
     why = {str(row.plant): (words.label(str(row.reason)), words.label(str(row.change))) for row in reasons}
-    references = plain(records(references_of_run(run, inputs)))
+    references = to_plain_values(records(references_of_run(run, inputs)))
     groups = _sections(run, words, basemap_of(basemap), problem, why, references)
     listed = [
         (words(group), [(name, words(_HEADINGS.get(name, name))) for name, each in found.items() if each])

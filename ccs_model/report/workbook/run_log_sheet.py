@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 import ccs_model
-from ccs_model.plan.cache_key import hashes, names_of_copies, own_files, resolved_with_copies
+from ccs_model.plan.cache_key import hashes, names_of_copies, own_files, resolved_scenario_text
 from ccs_model.plan.calibrated_results import reported_reduction_lines
 from ccs_model.plan.merit_order import macc_table
 from ccs_model.plan.plan import Plan
@@ -97,7 +97,7 @@ def _scenario_lines(plan: Plan) -> Iterator[Row]:
     """The resolved scenario, line by line; a line longer than a cell goes on in the next row, with its number."""
     scenario = plan.problem.scenario
     copies = names_of_copies(list(own_files(scenario, plan.problem.inputs)))
-    for n, line in enumerate(resolved_with_copies(scenario, copies).splitlines(), start=1):
+    for n, line in enumerate(resolved_scenario_text(scenario, copies).splitlines(), start=1):
         for start in range(0, max(len(line), 1), _LONGEST_LINE):
             yield {"n": n, "text": line[start : start + _LONGEST_LINE]}
 

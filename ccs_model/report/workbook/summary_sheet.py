@@ -11,7 +11,7 @@ import pandas as pd
 
 from ccs_model.plan.calibrated_results import statement
 from ccs_model.plan.citations import capture_estimates
-from ccs_model.plan.headline import counted
+from ccs_model.plan.headline import count_text
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import binding_text, records
 from ccs_model.plan.social_account import SOCIAL_TOTALS, social_terms
@@ -213,7 +213,7 @@ def _bounds(sheet: Sheet, plan: Plan) -> Iterator[Row]:
     if plan.corridors is None:
         yield _figure(sheet, "Gap", searched, "maximum relative improvement of the objective that is still possible")
         return
-    meaning = f"maximum improvement within the {counted(gap.n_searched, 'searched link')}"
+    meaning = f"maximum improvement within the {count_text(gap.n_searched, 'searched link')}"
     yield _figure(sheet, "Optimality gap within the searched links", searched, meaning)
     meaning = f"maximum improvement over all {gap.n_links:,} candidate links"
     yield _figure(sheet, "Optimality gap over all candidate links", every, meaning)

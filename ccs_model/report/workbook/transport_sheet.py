@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ccs_model.plan.headline import counted
+from ccs_model.plan.headline import count_text
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import pipe_links, records
 from ccs_model.problem import Problem
@@ -96,7 +96,7 @@ def _candidates(plan: Plan) -> str:
     if not gap.is_restricted:
         return f"{text}The plan was optimised over all of them."
     return (
-        f"{text}The plan was optimised within {counted(gap.n_searched, 'searched link')}, listed in "
+        f"{text}The plan was optimised within {count_text(gap.n_searched, 'searched link')}, listed in "
         "tables/links.csv of the run folder."
     )
 

@@ -73,7 +73,7 @@ class KnownExchanges:
     def with_carbon_price(self) -> Any:
         return SimpleNamespace(at=lambda more: more)
 
-    def built_at(self, plant: str, exchange: Exchange) -> tuple[tuple[str, int], ...]:
+    def builds_at(self, plant: str, exchange: Exchange) -> tuple[tuple[str, int], ...]:
         return (("P/vent/half", 2031),)
 
 
@@ -95,7 +95,7 @@ def findings_of(exchanges: KnownExchanges, *, is_retrofitted: bool, **of_problem
     retrofits = [{"plant": "P"}] if is_retrofitted else []
     document = {"objective": {"value": VALUE, "searched_gap_share": 0.005}, "retrofits": retrofits}
     run = SolvedProblem(Path("run"), document, SimpleNamespace(**problem))
-    changes = list(_Findings(run, "P", exchanges).all())
+    changes = list(_Findings(run, "P", exchanges).find_changes())
     assert len({each.kind for each in changes}) == len(changes)
     return {each.kind: each for each in changes}
 

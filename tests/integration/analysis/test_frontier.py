@@ -10,7 +10,7 @@ import pytest
 
 from ccs_model.analysis import budget_points
 from ccs_model.analysis.budget_points import BudgetPoint
-from ccs_model.analysis.frontier import _bounded, frontier
+from ccs_model.analysis.frontier import _fill_bounds, frontier
 from ccs_model.analysis.merit_order_plans import merit_order_plans
 from ccs_model.analysis.rebuilt_plan import NO_COLUMNS, solver_options
 from ccs_model.errors import InputError
@@ -313,6 +313,6 @@ def test_a_point_without_a_bound_gets_the_bound_of_the_lp_relaxation() -> None:
         for budget, bound in ((10.0, 6.0), (15.0, np.inf), (40.0, np.inf))
     ]
     breaks = pd.DataFrame([(0.0, 0.0, 1.0, 1.0), (20.0, 8.0, 0.4, 0.1)], columns=BREAK_COLUMNS)
-    found = [(each.outcome.bound, each.all_links_bound) for each in _bounded(points, breaks)]
+    found = [(each.outcome.bound, each.all_links_bound) for each in _fill_bounds(points, breaks)]
     # 15 million lies between the breakpoints at 0 and 20 million; beyond the last one the bound is unknown.
     assert found == [(6.0, 6.0), (6.0, 6.0), (np.inf, np.inf)]

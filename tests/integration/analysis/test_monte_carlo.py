@@ -22,7 +22,7 @@ import pytest
 from click.testing import CliRunner
 
 from ccs_model.analysis.monte_carlo import MonteCarlo, Progress, montecarlo, tornado_table
-from ccs_model.analysis.rebuilt_plan import at_solution, plan_at
+from ccs_model.analysis.rebuilt_plan import plan_at, solution_point
 from ccs_model.cli import group
 from ccs_model.errors import FileError, InputError
 from ccs_model.plan.plan import FIXED, MODES, REPLANNED
@@ -122,7 +122,7 @@ def test_a_run_folder_and_a_plan_are_used_without_a_new_solve(
     scenario: Scenario, found: MonteCarlo, tmp_path: Path
 ) -> None:
     """The run folder and the plan in memory give the futures of the scenario without a new solve."""
-    plan = plan_at(at_solution(solved := solved_problem_of(found.folder)), solved.document)
+    plan = plan_at(solution_point(solved := solved_problem_of(found.folder)), solved.document)
     messages: list[str] = []
     for number, given in enumerate((found.folder / "plan", plan)):
         run = montecarlo(given, draws=N, seed=4, jobs=1, out=tmp_path / str(number), on_message=messages.append)

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from ccs_model.analysis.jobs import Failure, attempted, shard_of, share_of
+from ccs_model.analysis.jobs import Failure, attempt_task, shard_of, share_of
 from ccs_model.analysis.sweep import Sweep, SweepProgress
 from ccs_model.analysis.sweep_tables import write_warnings
 from ccs_model.cli import group
@@ -320,8 +320,8 @@ def failing_job(error: BaseException) -> Callable[[int], int]:
     ],
 )
 def test_an_error_of_a_job_is_returned_as_a_failure(error: CcsModelError, code: int, message: str) -> None:
-    assert attempted(failing_job(error), 1) == (None, Failure(code, message))
-    assert attempted(lambda task: task + 1, 1) == (2, None)
+    assert attempt_task(failing_job(error), 1) == (None, Failure(code, message))
+    assert attempt_task(lambda task: task + 1, 1) == (2, None)
 
 
 def test_shards_contain_every_job_once() -> None:

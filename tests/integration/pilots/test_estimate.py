@@ -113,7 +113,7 @@ def test_ranks_of_true_values_are_uniform_unless_standard_errors_are_understated
     rng = np.random.default_rng(5)
     for truth in rng.choice(20_000, size=300, replace=False):
         reported = [
-            replace(each, value=float(sample.predicted(each)[truth] + 0.025 * rng.standard_normal()))
+            replace(each, value=float(sample.predict(each)[truth] + 0.025 * rng.standard_normal()))
             for each in overconfident
         ]
         weights = sample.weights(reported)

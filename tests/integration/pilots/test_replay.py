@@ -14,7 +14,7 @@ import ccs_model as ccs
 from ccs_model.cli import group
 from ccs_model.errors import InputError
 from ccs_model.paths import scenarios_folder
-from ccs_model.pilots.replay import KIND_OF, found_by, judged
+from ccs_model.pilots.replay import KIND_OF, find_quantities, judge_expectation
 from ccs_model.pilots.replay_cases import ReplayContext
 from ccs_model.scenario.case import KINDS, read_case
 
@@ -27,8 +27,8 @@ DRI = scenarios_folder() / "pilots" / "08-dri.yaml"
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
 def test_every_expectation_of_a_shipped_case_has_the_expected_result(path: Path, context: ReplayContext) -> None:
     case = read_case(path)
-    found, reason = found_by(case, context)
-    rows = [judged(case, each, found, reason) for each in case.expect]
+    found, reason = find_quantities(case, context)
+    rows = [judge_expectation(case, each, found, reason) for each in case.expect]
     assert [row for row in rows if not row.as_expected] == []
 
 

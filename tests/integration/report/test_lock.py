@@ -16,7 +16,7 @@ from filelock import FileLock
 from ccs_model.atomic_files import host_name
 from ccs_model.errors import FileError
 from ccs_model.runs import folder_writer
-from ccs_model.runs.folder_writer import holder_path, lock_path, locked
+from ccs_model.runs.folder_writer import hold_lock, holder_path, lock_path
 
 
 def write_holder(folder: Path, **holder: object) -> Path:
@@ -45,8 +45,8 @@ def without_locks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_second_lock_fails_at_once_and_names_the_holder(tmp_path: Path) -> None:
-    with locked(tmp_path / "run"):
-        with pytest.raises(FileError) as caught, locked(tmp_path / "run"):
+    with hold_lock(tmp_path / "run"):
+        with pytest.raises(FileError) as caught, hold_lock(tmp_path / "run"):
             raise AssertionError("both processes hold the lock")
         assert f"process {os.getpid()} on {host_name()} has been writing this run since " in str(caught.value)
         assert "delete" not in str(caught.value)
@@ -54,16 +54,16 @@ def test_second_lock_fails_at_once_and_names_the_holder(tmp_path: Path) -> None:
         holder_path(tmp_path / "run").write_text("", encoding="utf-8")
         with (
             pytest.raises(FileError, match=r"another process is writing this run \(\.run\.lock is locked\)"),
-            locked(tmp_path / "run"),
+            hold_lock(tmp_path / "run"),
         ):
             raise AssertionError("both processes hold the lock")
     assert not list(tmp_path.iterdir())
 
 
 def test_failed_attempts_keep_the_lock_of_the_holder(tmp_path: Path) -> None:
-    with locked(tmp_path / "run"):
+    with hold_lock(tmp_path / "run"):
         for _ in range(2):
-            with pytest.raises(FileError, match=f"process {os.getpid()} on "), locked(tmp_path / "run"):
+            with pytest.raises(FileError, match=f"process {os.getpid()} on "), hold_lock(tmp_path / "run"):
                 raise AssertionError("both processes hold the lock")
         assert lock_path(tmp_path / "run").exists() and holder_path(tmp_path / "run").exists()
 
@@ -72,13 +72,13 @@ def test_only_a_running_holder_protects_a_folder_without_locks(
     tmp_path: Path, ended_pid: int, without_locks: None
 ) -> None:
     write_holder(tmp_path / "run", pid=os.getppid(), host=host_name())
-    with pytest.raises(FileError, match=f"process {os.getppid()} on "), locked(tmp_path / "run"):
+    with pytest.raises(FileError, match=f"process {os.getppid()} on "), hold_lock(tmp_path / "run"):
         raise AssertionError("the holder is still running")
     write_holder(tmp_path / "run", pid=ended_pid, host=host_name())
-    with locked(tmp_path / "run"):
+    with hold_lock(tmp_path / "run"):
         assert json.loads(holder_path(tmp_path / "run").read_text(encoding="utf-8"))["pid"] == os.getpid()
     write_holder(tmp_path / "run", pid=0, host=host_name())
-    with locked(tmp_path / "run"):
+    with hold_lock(tmp_path / "run"):
         pass
     assert not list(tmp_path.iterdir())
 
@@ -88,7 +88,7 @@ def test_lock_of_an_ended_process_is_taken_over(tmp_path: Path, ended_pid: int, 
     holder = write_holder(tmp_path / "run", pid=ended_pid, host=host_name())
     if content is not None:
         holder.write_text(content, encoding="utf-8")
-    with locked(tmp_path / "run"):
+    with hold_lock(tmp_path / "run"):
         assert json.loads(holder.read_text(encoding="utf-8"))["pid"] == os.getpid()
     assert not list(tmp_path.iterdir())
 
@@ -97,14 +97,14 @@ def test_container_takes_over_the_lock_of_a_killed_container_on_the_same_system(
     if not folder_writer.boot_id():
         pytest.skip("the system has no boot id")
     write_holder(tmp_path / "run", pid=1, host="pod-1", boot=folder_writer.boot_id())
-    with locked(tmp_path / "run"):
+    with hold_lock(tmp_path / "run"):
         pass
     assert not list(tmp_path.iterdir())
 
 
 def test_lock_of_another_machine_is_kept_and_the_error_says_how_to_delete_it(tmp_path: Path) -> None:
     path = write_holder(tmp_path / "run", pid=1, host="elsewhere")
-    with pytest.raises(FileError) as caught, locked(tmp_path / "run"):
+    with pytest.raises(FileError) as caught, hold_lock(tmp_path / "run"):
         raise AssertionError("the holder may still be running")
     assert "process 1 on elsewhere has been writing this run since 2026-01-01" in str(caught.value)
     assert str(caught.value).endswith(f"; if it has ended there, delete {path}")
@@ -126,10 +126,10 @@ def test_folder_removed_by_another_process_is_recreated_a_limited_number_of_time
 
     monkeypatch.setattr(folder_writer.FileLock, "acquire", acquire_in_removed_folder)
     n_failures = 2
-    with locked(folder):
+    with hold_lock(folder):
         assert n_attempts == 3
     n_failures = 1_000
-    with pytest.raises(FileError, match="run: cannot be written: No such file or directory"), locked(folder):
+    with pytest.raises(FileError, match="run: cannot be written: No such file or directory"), hold_lock(folder):
         raise AssertionError("the folder does not exist")
 
 
@@ -144,7 +144,7 @@ def test_lock_is_acquired_again_if_the_lock_file_disappears(tmp_path: Path, monk
         return acquire(lock, **options)
 
     monkeypatch.setattr(folder_writer.FileLock, "acquire", acquire_after_timeout)
-    with locked(tmp_path / "run"):
+    with hold_lock(tmp_path / "run"):
         assert (
             n_attempts == 2
             and json.loads(holder_path(tmp_path / "run").read_text(encoding="utf-8"))["pid"] == os.getpid()
@@ -153,11 +153,11 @@ def test_lock_is_acquired_again_if_the_lock_file_disappears(tmp_path: Path, monk
 
 def test_lock_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
     lock_path(tmp_path / "run").mkdir()
-    with pytest.raises(FileError, match="run: cannot be written: Is a directory"), locked(tmp_path / "run"):
+    with pytest.raises(FileError, match="run: cannot be written: Is a directory"), hold_lock(tmp_path / "run"):
         raise AssertionError("a folder has the name of the lock file")
 
 
 def test_lock_below_a_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(FileError, match="cannot be written"), locked(tmp_path / "file" / "run"):
+    with pytest.raises(FileError, match="cannot be written"), hold_lock(tmp_path / "file" / "run"):
         raise AssertionError("the folder does not exist")

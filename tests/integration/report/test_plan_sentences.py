@@ -88,7 +88,7 @@ def test_cheapest_retrofit_of_a_network_is_stated_without_its_pipeline(solved: S
     shared = {"transport.shared_trunklines": True}
     low_budget = solved(one_vent, shared, {"budget.total_mn": 10})
     cheapest = float(low_budget.problem.routes["capex_mn"].min())
-    why = words.why_nothing_is_built
+    why = words.reason_for_empty_plan
     assert f"below the cost of the cheapest retrofit without its pipeline ({cheapest:,.0f})" in why(low_budget)
     capture_budget = with_problem_fields(low_budget, budget_mn=cheapest + 1)
     assert why(capture_budget).startswith("no retrofit with its pipelines and wells satisfies every constraint")
@@ -103,7 +103,7 @@ def test_cheapest_retrofit_of_a_network_is_stated_without_its_pipeline(solved: S
 def test_first_sufficient_reason_explains_an_empty_plan(required_plan: Plan) -> None:
     problem = required_plan.problem
     no_candidates = problem.plants.assign(is_candidate=False)
-    why = words.why_nothing_is_built
+    why = words.reason_for_empty_plan
     assert why(with_problem_fields(required_plan, budget_mn=0.0, plants=no_candidates)) == "the budget is 0"
     assert why(with_problem_fields(required_plan, plants=no_candidates, routes=problem.routes.iloc[:0])).startswith(
         "no plant is eligible"

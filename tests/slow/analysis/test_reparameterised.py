@@ -16,7 +16,7 @@ from ccs_model.analysis.outcomes import (
     Replanner,
     Weights,
     future_models_of,
-    relaxed,
+    relax_integrality,
 )
 from ccs_model.analysis.reparameterised import ReparameterisedModel
 from ccs_model.analysis.uncertain_inputs import draw_futures
@@ -91,8 +91,8 @@ def test_a_replanned_future_has_the_optimum_of_a_cold_solve(problem: Problem) ->
     future_models, replanned = future_models_of(futures, reparameterised), Replanner(reparameterised.planned)
     replanned.learn([(future_models.of(k), futures.of(k)) for k in range(2)])
     for k in range(N):
-        found = replanned.of(future_models.of(k), futures.of(k))
-        cold = Highs(relaxed(matrix_of(build_model(futures.problem(k)))), SolverOptions(0.0, 1))
+        found = replanned.solve_future(future_models.of(k), futures.of(k))
+        cold = Highs(relax_integrality(matrix_of(build_model(futures.problem(k)))), SolverOptions(0.0, 1))
         for name in ("primal_feasibility_tolerance", "dual_feasibility_tolerance"):
             cold.set_option(name, 1e-9)
         outcome = cold.run(60.0, "a future")
@@ -106,10 +106,10 @@ def test_results_do_not_depend_on_earlier_solves(problem: Problem) -> None:
     future_models, replanned = future_models_of(futures, reparameterised), Replanner(reparameterised.planned)
     replanned.learn([(future_models.of(k), futures.of(k)) for k in range(2)])
     mark = replanned.mark()
-    first = [replanned.of(future_models.of(k), futures.of(k)).x for k in (4, 5)]
+    first = [replanned.solve_future(future_models.of(k), futures.of(k)).x for k in (4, 5)]
     replanned.reset(mark)
     for k in (7, 8, 9):
-        replanned.of(future_models.of(k), futures.of(k))
+        replanned.solve_future(future_models.of(k), futures.of(k))
     handed = pickle.loads(pickle.dumps(replanned))
     for each in (replanned, handed):
         each.reset(mark)

@@ -49,7 +49,7 @@ import ccs_model.cli
 from ccs_model import atomic_files
 from ccs_model.atomic_files import temporary_folder
 from ccs_model.runs import folder_writer
-from ccs_model.runs.folder_writer import locked
+from ccs_model.runs.folder_writer import hold_lock
 def slowly(path, content):
     path.write_bytes(content[:1])
     if content == b"last":
@@ -62,7 +62,7 @@ def slowly(path, content):
     path.write_bytes(content)
 folder_writer.write_synced = atomic_files.write_synced = slowly
 def deaf():
-    with temporary_folder(), locked(Path("runs/deep/run")):
+    with temporary_folder(), hold_lock(Path("runs/deep/run")):
         folder_writer.write_locked(
             {"own/data/x": b"first", "tables/y": b"WHAT", "z": b"more"}, Path("runs/deep/run"), force=False
         )

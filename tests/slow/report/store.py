@@ -72,11 +72,11 @@ def plan_of(name: str, scratch: Path) -> tuple[Plan, Point]:
     record: dict[str, Any] = json.loads(gzip.decompress((STORED / name / _RECORD).read_bytes()))
     problem = build_problem(*read_checked(SCENARIOS / f"{name}.yaml"))
     at = AtPoint.of(problem, read_point(scratch / name))
-    worst = max(at.found.row, at.found.bound, at.found.integrality)
+    worst = max(at.largest_residuals.row, at.largest_residuals.bound, at.largest_residuals.integrality)
     if at.strange or worst > _TOLERANCE:
         raise ValueError(
             f"the stored solution does not solve the current model of scenarios/{name}.yaml ({len(at.strange)} columns "
-            f"unknown, {at.found.worst_row} off by {worst:.1e}). Store it again: ccs-model optimize "
+            f"unknown, {at.largest_residuals.worst_row} off by {worst:.1e}). Store it again: ccs-model optimize "
             f"scenarios/{name}.yaml --gap 0.1 --out RUN, then python -m tests.slow.report.store {name} RUN"
         )
     return plan_at(at, record), at.point
